@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+/**
+ * The house from the street to the cellar. The upper part tells people from the work; the middle
+ * is the way of the data; the lower part is what every step stands on.
+ */
+const ORDER = [
+  'cli.ts',
+  'commands',
+  'jobs',
+  'sources',
+  'rpmmd',
+  'download',
+  'rpm',
+  'btf',
+  'archive',
+  'forge',
+  'toolchain',
+  'report',
+  'world',
+  'names.ts',
+  'failure.ts',
+];
+
+const src = join(import.meta.dirname, '..', 'src');
+const room = (path: string) => relative(src, path).split('/')[0] as string;
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.ts'),
+);
+const imports = files.flatMap((file) => {
+  const text = readFileSync(join(src, file), 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)].map((match) => ({
+    from: join(src, file),
+    to: join(src, dirname(file), match[1] as string),
+  }));
+});
+
+test('every file of src has its place in the order', () => {
+  expect(
+    files.map((file) => room(join(src, file))).filter((name) => !ORDER.includes(name)),
+  ).toEqual([]);
+  expect(imports.length).toBeGreaterThan(0);
+});
+
+test('no import points upstream', () => {
+  const upstream = imports
+    .filter(({ from, to }) => ORDER.indexOf(room(to)) < ORDER.indexOf(room(from)))
+    .map(({ from, to }) => `${relative(src, from)} -> ${relative(src, to)}`);
+  expect(upstream).toEqual([]);
+});
+
+test('only download/ speaks HTTP, and only world/ starts processes', () => {
+  const direct = files.filter((file) => {
+    const text = readFileSync(join(src, file), 'utf8');
+    const http = /from '(undici|node:https?)'/.test(text) && !file.startsWith('download/');
+    const process = /from 'node:child_process'/.test(text) && !file.startsWith('world/');
+    return http || process;
+  });
+  expect(direct).toEqual([]);
+});

@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+// Bundles src/cli.ts into dist/btfhub.mjs. With --check nothing is written: it fails when the
+// committed bundle is not what the sources give, byte for byte.
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const target = join(root, 'dist', 'btfhub.mjs');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+// Imports are hoisted above the banner, and every name they bind exists on Node 14 too: so an old
+// Node gets as far as this one line. `require` is there for the CommonJS packages in the bundle.
+const banner = `#!/usr/bin/env node
+// btfhub ${version}, Apache-2.0. Made by 'npm run build' out of src/; do not edit.
+import { createRequire as __createRequire } from 'node:module';
+{
+  const [major, minor, patch] = process.versions.node.split('.').map(Number);
+  const old = major < 20 || (major === 20 && (minor < 18 || (minor === 18 && patch < 1)));
+  if (old || process.platform !== 'linux') {
+    process.stderr.write(
+      old
+        ? 'btfhub needs Node.js 20.18.1 or newer, and this is ' + process.version + '.\\n'
+        : 'btfhub runs on Linux only, and this is ' + process.platform + '.\\n',
+    );
+    process.exit(2);
+  }
+}
+const require = __createRequire(import.meta.url);`;
+
+const result = await build({
+  absWorkingDir: root,
+  entryPoints: ['src/cli.ts'],
+  outfile: target,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node18',
+  charset: 'utf8',
+  legalComments: 'none',
+  define: { __VERSION__: JSON.stringify(version) },
+  banner: { js: banner },
+  write: false,
+  logLevel: 'warning',
+});
+const bundle = Buffer.from(result.outputFiles[0].contents);
+
+if (process.argv.includes('--check')) {
+  const committed = readFileSync(target);
+  if (!committed.equals(bundle)) {
+    process.stderr.write(
+      "dist/btfhub.mjs is not what src/ gives: run 'npm run build' and commit it.\n",
+    );
+    process.exit(1);
+  }
+} else {
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, bundle);
+  chmodSync(target, 0o755);
+  process.stdout.write(`dist/btfhub.mjs: ${bundle.length} bytes\n`);
+}

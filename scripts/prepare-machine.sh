@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Installs what the tests need and a new machine lacks. On Debian and Ubuntu by apt; elsewhere, and
+# without the right to install, it names what is missing and fails.
+set -euo pipefail
+
+# program -> Debian package
+needs=(
+  xz:xz-utils zstd:zstd bzip2:bzip2 cpio:cpio git:git curl:curl
+  pahole:pahole bpftool:bpftool clang:clang
+  rpmbuild:rpm rpm2cpio:rpm2cpio createrepo_c:createrepo-c gpg:gnupg
+  cmake:cmake make:make gcc:gcc
+)
+missing=()
+for need in "${needs[@]}"; do
+  command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
+done
+# libraries: a header -> Debian package
+libraries=(dwarf.h:libdw-dev libelf.h:libelf-dev zlib.h:zlib1g-dev bpf/bpf_helpers.h:libbpf-dev)
+for library in "${libraries[@]}"; do
+  [ -e "/usr/include/${library%%:*}" ] || missing+=("${library#*:}")
+done
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  echo "installing by apt: ${missing[*]}" >&2
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+else
+  echo "The tests need these Debian packages, or their equals: ${missing[*]}" >&2
+  echo "Run: sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+  exit 1
+fi

@@ -1,0 +1,33 @@
+import type { Arch, DistributionId, Uname, VersionId } from '../names.ts';
+
+/** Where the archive keeps the kernels of one architecture of one VERSION_ID. */
+export interface Shelf {
+  readonly distribution: DistributionId;
+  readonly versionId: VersionId;
+  readonly arch: Arch;
+}
+
+/** The archive's folder is called `arm64` where `uname -m` and RPM say `aarch64`; all others agree. */
+const FOLDER_OF_ARCH: Readonly<Record<string, string>> = { aarch64: 'arm64' };
+
+export const TARBALL_SUFFIX = '.btf.tar.xz';
+
+/**
+ * `openEuler/22.03/arm64/<uname -r>.btf.tar.xz`: the layout of BTFHub's archive, and of openEuler's.
+ * The names were checked when they got their types, so this is a safe relative path.
+ */
+export function tarballPath(shelf: Shelf, uname: Uname): string {
+  const folder = FOLDER_OF_ARCH[shelf.arch] ?? shelf.arch;
+  return `${shelf.distribution}/${shelf.versionId}/${folder}/${uname}${TARBALL_SUFFIX}`;
+}
+
+/**
+ * All paths that one tarball has in the archive. Arm has a second one, `aarch64`, because
+ * bpf-compatible looks under `uname -m`; git keeps the same bytes once.
+ */
+export function archivePaths(shelf: Shelf, uname: Uname): readonly string[] {
+  const path = tarballPath(shelf, uname);
+  if (FOLDER_OF_ARCH[shelf.arch] === undefined) return [path];
+  const twin = `${shelf.distribution}/${shelf.versionId}/${shelf.arch}/${uname}${TARBALL_SUFFIX}`;
+  return [path, twin];
+}

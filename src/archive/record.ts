@@ -1,0 +1,72 @@
+import type { Arch, DistributionId, Release, Uname, VersionId } from '../names.ts';
+
+/** Version of the record's shape; raised when a reader of the old shape would be misled. */
+export const RECORD_SCHEMA = 1;
+
+/**
+ * What is known about one kernel's BTF: where it came from, what was verified, what made it, what
+ * came out. Written beside the tarball as `records/<uname -r>.json`; the catalog is made of these.
+ * All sums are SHA-256 in lower-case hex, all sizes bytes, all durations seconds.
+ */
+export interface KernelRecord {
+  readonly schema: typeof RECORD_SCHEMA;
+  readonly uname: Uname;
+  /** `kernel-debuginfo-<version>-<release>.<arch>` */
+  readonly nvra: string;
+  readonly distribution: DistributionId;
+  readonly versionId: VersionId;
+  /** Every release that lists this very package. */
+  readonly releases: readonly Release[];
+  readonly arch: Arch;
+  readonly package: { readonly url: string; readonly size: number; readonly sha256: string };
+  readonly verified: Verification;
+  readonly vmlinux: {
+    readonly size: number;
+    readonly sha256: string;
+    /** Whether it has a `.BTF` section of its own. */
+    readonly embeddedBtf: boolean;
+  };
+  readonly pahole: PaholeUse;
+  readonly btf: {
+    readonly size: number;
+    readonly sha256: string;
+    /** Number of types by kind, `{ INT: 20, PTR: 33000, ... }`, without `void`. */
+    readonly kinds: Readonly<Record<string, number>>;
+  };
+  readonly tarball: { readonly path: string; readonly size: number; readonly sha256: string };
+  readonly stages: Readonly<Record<StageName, Measured>>;
+  /** ISO 8601, UTC. */
+  readonly finishedAt: string;
+}
+
+/** What stood between the mirror and us, from the outside in. */
+export interface Verification {
+  /** The package's bytes have the sum that primary promises, whose own sum repomd promises. */
+  readonly repodata: boolean;
+  /** The header has the SHA-256 that the signature header promises (old packages have none). */
+  readonly header: boolean;
+  /** vmlinux has the digest that the header promises. */
+  readonly file: boolean;
+  /** The OpenPGP signature over the header: by which key, with which hash; or why not. */
+  readonly signature:
+    | { readonly status: 'good'; readonly key: string; readonly hash: string }
+    | { readonly status: 'unsigned' | 'off' };
+}
+
+export interface PaholeUse {
+  /** `1.31` */
+  readonly version: string;
+  /** The arguments that shape the output, without file names and -j. */
+  readonly flags: readonly string[];
+  /** Where it came from. */
+  readonly origin: 'built' | 'cached' | 'system';
+}
+
+export const STAGES = ['download', 'decode', 'pahole', 'check', 'compress'] as const;
+export type StageName = (typeof STAGES)[number];
+
+export interface Measured {
+  readonly seconds: number;
+  /** Of what the stage put out. */
+  readonly bytes: number;
+}

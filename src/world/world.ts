@@ -1,0 +1,23 @@
+import type { Writable } from 'node:stream';
+import type { Clock } from './clock.ts';
+import type { Http } from './http.ts';
+import type { Programs } from './programs.ts';
+
+/** Everything outside the program, handed in at the top, so that a test puts its own in its place. */
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly http: Http;
+  readonly programs: Programs;
+  /** Answers: what the command was asked for, and nothing else. */
+  readonly stdout: Output;
+  /** Everything a person reads while it works. */
+  readonly stderr: Output;
+  /** Aborted on SIGINT and SIGTERM; whoever waits for the world listens to it. */
+  readonly interrupted: AbortSignal;
+}
+
+export type Output = Pick<Writable, 'write'> & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+};
