@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { decodeCommand, inspectXz, systemXz } from '../../src/toolchain/xz.ts';
+import { systemPrograms } from '../../src/world/programs.ts';
+import { program, temporaryFolder } from './programs.ts';
+
+const text = 'BTF '.repeat(10_000);
+
+async function compressed(): Promise<Buffer> {
+  const { programs } = { programs: systemPrograms(process.env) };
+  const answer = await programs.run({
+    program: 'xz',
+    args: ['-c', '-T1', '--check=crc32'],
+    input: text,
+  });
+  return answer.stdout;
+}
+
+test("the machine's own xz tells its version", async () => {
+  const xz = await systemXz({ programs: systemPrograms(process.env) });
+  expect(xz.path).toMatch(/^\/.*\/xz$/);
+  expect(xz.version).toMatch(/^5\.\d+\.\d+/);
+  expect(xz.origin).toBe('system');
+});
+
+test('what is not there, or is no xz, is named', async () => {
+  const world = { programs: systemPrograms(process.env) };
+  await expect(inspectXz(world, '/nowhere/xz', 'system')).rejects.toMatchObject({
+    reason: 'missing-program',
+    message: "There is no xz at '/nowhere/xz'.",
+  });
+  const other = program(join(temporaryFolder(), 'xz'), { '--help': '' });
+  await expect(inspectXz(world, other, 'system')).rejects.toThrow('does not answer as xz does');
+});
+
+test('decodes, whatever options the environment holds', async () => {
+  const programs = systemPrograms({
+    ...process.env,
+    XZ_OPT: '--list',
+    XZ_DEFAULTS: '--memlimit=1',
+  });
+  const xz = await systemXz({ programs });
+  const answer = await programs.run({ ...decodeCommand(xz), input: await compressed() });
+  expect(answer.status).toBe(0);
+  expect(answer.stdout.toString('utf8')).toBe(text);
+});
+
+test("does not spend time on xz's own check: the package's SHA-256 covers more", async () => {
+  const programs = systemPrograms(process.env);
+  const bytes = Buffer.from(await compressed());
+  // The check is the last field of the only block; index (8 bytes at least) and footer (12) follow.
+  const index = bytes.readUInt32LE(bytes.length - 8) * 4 + 4;
+  const check = bytes.length - 12 - index - 4;
+  bytes.writeUInt8(bytes.readUInt8(check) ^ 0xff, check);
+  const strict = await programs.run({ program: 'xz', args: ['-dc'], input: bytes });
+  expect(strict.status).toBe(1);
+  const answer = await programs.run({
+    ...decodeCommand(await systemXz({ programs })),
+    input: bytes,
+  });
+  expect(answer.status).toBe(0);
+  expect(answer.stdout.toString('utf8')).toBe(text);
+});
