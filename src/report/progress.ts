@@ -13,6 +13,13 @@ export interface Task {
   stage(name: string, total?: number): void;
   /** So many bytes more of the present stage. */
   advance(bytes: number): void;
-  /** The task is over; `result` is one or two words. */
+  /** The task is over; `result` is one or two words, `detail` what a person needs besides. */
   end(result: string, detail?: string): void;
 }
+
+/** Tells nothing to anyone. */
+export const silent: Progress = {
+  begin: () => ({ stage: () => {}, advance: () => {}, end: () => {} }),
+  note: () => {},
+  warn: () => {},
+};
