@@ -80,10 +80,16 @@ function answerFile(file: string, found: Stats, asked: Asked, response: ServerRe
     ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
   });
   if (size === 0) response.end();
-  else createReadStream(file, { start, end }).on('error', () => response.destroy()).pipe(response);
+  else
+    createReadStream(file, { start, end })
+      .on('error', () => response.destroy())
+      .pipe(response);
 }
 
-function indexPage(path: string, entries: readonly { name: string; isDirectory(): boolean }[]): string {
+function indexPage(
+  path: string,
+  entries: readonly { name: string; isDirectory(): boolean }[],
+): string {
   const links = entries
     .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
     .sort()
