@@ -1,14 +1,18 @@
 import { Command as Commander, CommanderError, Option } from 'commander';
 import { COMMANDS } from './commands/all.ts';
-import type { Command } from './commands/command.ts';
+import type { Command, Outcome } from './commands/command.ts';
+import { type Given, kebab, readOptions } from './commands/values.ts';
 import { undiciHttp } from './download/http.ts';
 import { asFailure, Failure } from './failure.ts';
+import { adoptAtomGit, annotate, findHost, writeOutputs, writeSummary } from './report/host.ts';
 import { systemClock } from './world/clock.ts';
 import { systemPrograms } from './world/programs.ts';
 import type { World } from './world/world.ts';
 
 declare const __VERSION__: string;
 
+adoptAtomGit(process.env);
+const host = findHost(process.env);
 const interruption = new AbortController();
 const world: World = {
   env: process.env,
@@ -32,10 +36,6 @@ for (const [signal, status] of [
   });
 }
 
-function kebab(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
 function toCommander(command: Command): Commander {
   const commander = new Commander(command.name)
     .summary(command.summary)
@@ -54,14 +54,13 @@ function toCommander(command: Command): Commander {
     const help = notes.length > 0 ? `${spec.description} (${notes.join('; ')})` : spec.description;
     const option = new Option(`--${kebab(name)}${placeholder}`, help);
     option.argParser((word: string, before: string[] | undefined) => [...(before ?? []), word]);
-    if (spec.required) option.makeOptionMandatory();
     commander.addOption(option);
   }
   const examples = command.examples.map((line) => `  ${line}\n`).join('');
   return commander
     .addHelpText('after', examples === '' ? '' : `\nExamples:\n${examples}`)
     .action(async (...received: unknown[]) => {
-      const given = commander.opts<Record<string, string[] | true | undefined>>();
+      const given = commander.opts<Given>();
       const operands = command.operands
         ? [received[0]].flat().filter((one) => one !== undefined)
         : [];
@@ -69,24 +68,12 @@ function toCommander(command: Command): Commander {
     });
 }
 
-async function execute(
-  command: Command,
-  given: Record<string, string[] | true | undefined>,
-  operands: string[],
-): Promise<void> {
+async function execute(command: Command, given: Given, operands: string[]): Promise<void> {
   const json = given.json === true;
   try {
-    const values = Object.fromEntries(
-      Object.entries(command.options).map(([name, spec]) => {
-        const words = given[name] === true ? [''] : (given[name] ?? []);
-        try {
-          return [name, spec.parse(words as string[])];
-        } catch (error) {
-          throw new Failure('usage', `--${kebab(name)}: ${(error as Error).message}`);
-        }
-      }),
-    );
+    const values = readOptions(command.options, given, world.env);
     const outcome = await command.run(world, values, operands);
+    tellHost(outcome);
     world.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}\n` : outcome.text);
     process.exitCode ??= outcome.status;
   } catch (thrown) {
@@ -99,9 +86,19 @@ async function execute(
   }
 }
 
+function tellHost({ outputs, summary, failures }: Outcome): void {
+  if (outputs) writeOutputs(host, world.env, outputs);
+  if (summary) writeSummary(host, world.env, summary);
+  if (failures) annotate(host, world.stderr, failures);
+}
+
 function complain(failure: Failure): void {
   const advice = failure.advice ? ` ${failure.advice}` : '';
-  world.stderr.write(`btfhub: ${failure.message}${advice}\n`);
+  if (host.isActions) {
+    annotate(host, world.stderr, [{ title: 'btfhub', message: `${failure.message}${advice}` }]);
+  } else {
+    world.stderr.write(`btfhub: ${failure.message}${advice}\n`);
+  }
   if (failure.reason === 'internal' && failure.cause instanceof Error) {
     world.stderr.write(`${failure.cause.stack}\n`);
   }
@@ -112,6 +109,10 @@ const program = new Commander('btfhub')
     'BTF for every kernel openEuler publishes: found, made, checked, archived, delivered.',
   )
   .version(__VERSION__)
+  .addHelpText(
+    'after',
+    '\nAny option may stand in the environment instead, --trust-key as BTFHUB_TRUST_KEY; the command line wins.',
+  )
   .exitOverride();
 for (const command of COMMANDS) program.addCommand(toCommander(command).exitOverride());
 

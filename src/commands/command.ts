@@ -1,3 +1,4 @@
+import type { Annotation } from '../report/host.ts';
 import type { World } from '../world/world.ts';
 
 /** 0: all done. 1: some kernels failed, the others are finished. 2: wrong usage, or nothing could be done. */
@@ -10,6 +11,12 @@ export interface Outcome {
   readonly document: unknown;
   /** The same for a person: lines, with a newline at the end of the last; empty to say nothing. */
   readonly text: string;
+  /** Values for the steps of a pipeline that follow, by name in kebab case: an Action's outputs. */
+  readonly outputs?: Readonly<Record<string, string>>;
+  /** Markdown for the page of the run. */
+  readonly summary?: string;
+  /** What failed although the command went on, one each: an error annotation on hosts that have them. */
+  readonly failures?: readonly Annotation[];
 }
 
 /**

@@ -1,0 +1,61 @@
+import { choice, flag, list, number, text } from '../../src/commands/command.ts';
+import { kebab, readOptions, variableOf } from '../../src/commands/values.ts';
+
+const options = {
+  release: list('<release>', 'Releases', { default: ['all'] }),
+  limit: number('<count>', 'At most so many', { least: 1, most: 99 }),
+  signature: choice(['require', 'off'], 'How strict', { default: 'require' }),
+  trustKey: text('<key>', 'One more key'),
+  output: text('<folder>', 'Where to', { required: true }),
+  dryRun: flag('Only say'),
+};
+const given = { output: ['out'] };
+
+test('an option has one name on each side: camel, kebab and the variable', () => {
+  expect(kebab('trustKey')).toBe('trust-key');
+  expect(variableOf('trustKey')).toBe('BTFHUB_TRUST_KEY');
+});
+
+test('without anything given the defaults hold', () => {
+  expect(readOptions(options, given, {})).toEqual({
+    release: ['all'],
+    limit: undefined,
+    signature: 'require',
+    trustKey: undefined,
+    output: 'out',
+    dryRun: false,
+  });
+});
+
+test('the environment gives what the command line does not', () => {
+  const env = { BTFHUB_RELEASE: '22.03-LTS, 24.03-LTS\n', BTFHUB_LIMIT: '7', BTFHUB_OUTPUT: 'o' };
+  expect(readOptions(options, { limit: ['9'] }, env)).toMatchObject({
+    release: ['22.03-LTS', '24.03-LTS'],
+    limit: 9,
+    output: 'o',
+  });
+});
+
+test('an empty variable is none: a workflow passes one for an input that nobody gave', () => {
+  const env = { BTFHUB_RELEASE: '', BTFHUB_LIMIT: ' ', BTFHUB_SIGNATURE: '', BTFHUB_DRY_RUN: '' };
+  expect(readOptions(options, given, env)).toEqual(readOptions(options, given, {}));
+});
+
+test.each([
+  ['true', true],
+  ['false', false],
+])('a flag in the environment is %s', (word, value) => {
+  expect(readOptions(options, given, { BTFHUB_DRY_RUN: word })).toMatchObject({ dryRun: value });
+});
+
+test('a complaint names the option as it was given', () => {
+  const complaint = (env: Record<string, string>, line = {}) => {
+    return () => readOptions(options, { ...given, ...line }, env);
+  };
+  expect(complaint({ BTFHUB_LIMIT: 'many' })).toThrow(/^BTFHUB_LIMIT: 'many' is not a whole/);
+  expect(complaint({}, { limit: ['100'] })).toThrow(/^--limit: '100' is not a whole/);
+  expect(complaint({ BTFHUB_DRY_RUN: 'yes' })).toThrow(/^BTFHUB_DRY_RUN: 'yes' is neither/);
+  expect(() => readOptions(options, {}, { BTFHUB_OUTPUT: '' })).toThrow(
+    '--output <folder> is required.',
+  );
+});

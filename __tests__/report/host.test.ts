@@ -1,0 +1,135 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  adoptAtomGit,
+  annotate,
+  findHost,
+  maskSecret,
+  writeOutputs,
+  writeSummary,
+} from '../../src/report/host.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'host-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function emptyFile(name: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, '');
+  return path;
+}
+
+/** The toolkit reads the process's own environment: it is lent these and gets its own back. */
+function within(env: Record<string, string>, work: () => void) {
+  const before = { ...process.env };
+  Object.assign(process.env, env);
+  try {
+    work();
+  } finally {
+    for (const name of Object.keys(env)) delete process.env[name];
+    Object.assign(process.env, before);
+  }
+}
+
+const github = {
+  GITHUB_ACTIONS: 'true',
+  GITHUB_SERVER_URL: 'https://forge.test',
+  GITHUB_REPOSITORY: 'a/b',
+  GITHUB_RUN_ID: '4711',
+  GITHUB_RUN_NUMBER: '12',
+};
+
+test('each host is known by its own variables, and so is the page of the run', () => {
+  expect(findHost({})).toMatchObject({ name: 'none', isActions: false, runUrl: undefined });
+  expect(findHost(github)).toEqual({
+    name: 'github',
+    isActions: true,
+    runUrl: 'https://forge.test/a/b/actions/runs/4711',
+  });
+  expect(findHost({ ...github, GITEA_ACTIONS: 'true' })).toEqual({
+    name: 'gitea',
+    isActions: true,
+    runUrl: 'https://forge.test/a/b/actions/runs/12',
+  });
+  expect(findHost({ JENKINS_URL: 'http://j/', BUILD_URL: 'http://j/job/n/3/' })).toMatchObject({
+    name: 'jenkins',
+    runUrl: 'http://j/job/n/3/',
+  });
+  expect(findHost({ GITEE_PIPELINE_NAME: 'nightly' }).name).toBe('gitee-go');
+});
+
+test("AtomGit's variables get the names everybody knows; its token does not, nor is one overwritten", () => {
+  const env: NodeJS.ProcessEnv = {
+    ATOMGIT_ACTIONS: 'true',
+    ATOMGIT_OUTPUT: '/o',
+    ATOMGIT_SHA: 'a1',
+    ATOMGIT_TOKEN: 'secret',
+    GITHUB_SHA: 'b2',
+  };
+  adoptAtomGit(env);
+  expect(findHost(env)).toMatchObject({ name: 'atomgit', isActions: true });
+  expect(env.GITHUB_OUTPUT).toBe('/o');
+  expect(env.GITHUB_SHA).toBe('b2');
+  expect(env.GITHUB_TOKEN).toBeUndefined();
+
+  const elsewhere: NodeJS.ProcessEnv = { ATOMGIT_OUTPUT: '/o' };
+  adoptAtomGit(elsewhere);
+  expect(elsewhere).toEqual({ ATOMGIT_OUTPUT: '/o' });
+});
+
+test("outputs and summary go to GitHub's files, whatever is in them", () => {
+  const env = {
+    ...github,
+    GITHUB_OUTPUT: emptyFile('output'),
+    GITHUB_STEP_SUMMARY: emptyFile('summary'),
+  };
+  within(env, () => {
+    writeOutputs(findHost(env), env, { built: '3', report: '{"a":1}\nEOF\nbuilt=9' });
+    writeSummary(findHost(env), env, '| a | b |');
+  });
+  const [first, value, end, second] = readFileSync(env.GITHUB_OUTPUT, 'utf8').split('\n');
+  expect([first?.slice(0, 7), value]).toEqual(['built<<', '3']);
+  expect(end).toBe(first?.slice(7));
+  expect(second).toMatch(/^report<</);
+  expect(readFileSync(env.GITHUB_STEP_SUMMARY, 'utf8')).toBe('| a | b |\n');
+});
+
+test('a summary that is too large for the host is cut at a line and says so', () => {
+  const env = { ...github, GITHUB_STEP_SUMMARY: emptyFile('summary') };
+  const line = `${'kernel '.repeat(20)}\n`;
+  writeSummary(findHost(env), env, line.repeat(10_000));
+  const written = readFileSync(env.GITHUB_STEP_SUMMARY);
+  expect(written.length).toBeLessThanOrEqual(1024 * 1024);
+  expect(written.toString()).toMatch(/kernel \n\nThe rest does not fit here.*\n\n$/);
+});
+
+test('on a host without such files they go where BTFHUB_OUTPUTS and BTFHUB_SUMMARY say', () => {
+  const env = {
+    JENKINS_URL: 'http://j/',
+    BTFHUB_OUTPUTS: join(folder, 'outputs'),
+    BTFHUB_SUMMARY: join(folder, 'summary.md'),
+  };
+  writeOutputs(findHost(env), env, { built: '3', failed: '0' });
+  writeSummary(findHost(env), env, '# Built');
+  expect(readFileSync(env.BTFHUB_OUTPUTS, 'utf8')).toBe('built=3\nfailed=0\n');
+  expect(readFileSync(env.BTFHUB_SUMMARY, 'utf8')).toBe('# Built\n');
+});
+
+test('annotations and masks are one line each, whatever the message holds, and only where read', () => {
+  const lines: string[] = [];
+  const output = { write: (line: string) => lines.push(line) > 0 };
+  const failures = [{ title: '5.10.0,x:y', message: '100%\n::add-mask::x' }];
+  annotate(findHost({}), output, failures);
+  maskSecret(findHost({}), output, 'token');
+  expect(lines).toEqual([]);
+  annotate(findHost(github), output, failures);
+  maskSecret(findHost(github), output, 'one\ntwo\n');
+  expect(lines).toEqual([
+    '::error title=5.10.0%2Cx%3Ay::100%25%0A::add-mask::x\n',
+    '::add-mask::one\n',
+    '::add-mask::two\n',
+  ]);
+});

@@ -1,0 +1,62 @@
+import { Failure } from '../failure.ts';
+import type { OptionSpec, OptionTable } from './command.ts';
+
+/** What commander collected: the words of an option in their order, `true` for a flag. */
+export type Given = Readonly<Record<string, readonly string[] | true | undefined>>;
+
+/** `trustKey` -> `trust-key`, as the command line and the actions' inputs write it. */
+export function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `trustKey` -> `BTFHUB_TRUST_KEY`, the variable that stands in for the option. */
+export function variableOf(name: string): string {
+  return `BTFHUB_${kebab(name).replace(/-/g, '_').toUpperCase()}`;
+}
+
+/**
+ * The typed value of each option: from the command line, else from its variable in the environment
+ * (where an empty one is none: that is what a workflow passes for an input nobody gave), else its
+ * default. Throws `usage`, naming the option as the person gave it.
+ */
+export function readOptions(
+  options: OptionTable,
+  given: Given,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, spec]) => {
+      const variable = variableOf(name);
+      const typed = given[name];
+      const words =
+        typed === undefined
+          ? fromVariable(variable, spec, env[variable] ?? '')
+          : typed === true
+            ? ['']
+            : typed;
+      if (words.length === 0 && spec.required) {
+        throw new Failure('usage', `--${kebab(name)} ${spec.placeholder} is required.`);
+      }
+      const source = typed === undefined && words.length > 0 ? variable : `--${kebab(name)}`;
+      return [name, parse(source, spec, words)];
+    }),
+  );
+}
+
+function fromVariable(variable: string, spec: OptionSpec<unknown>, value: string): string[] {
+  const trimmed = value.trim();
+  const isFlag = spec.placeholder === undefined;
+  if (trimmed === '' || (isFlag && trimmed === 'false')) return [];
+  if (isFlag && trimmed !== 'true') {
+    throw new Failure('usage', `${variable}: '${trimmed}' is neither 'true' nor 'false'.`);
+  }
+  return [trimmed];
+}
+
+function parse(source: string, spec: OptionSpec<unknown>, words: readonly string[]): unknown {
+  try {
+    return spec.parse(words);
+  } catch (error) {
+    throw new Failure('usage', `${source}: ${(error as Error).message}`);
+  }
+}
