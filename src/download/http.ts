@@ -1,16 +1,47 @@
-import { EnvHttpProxyAgent, interceptors, request } from 'undici';
+import type { ConnectionOptions } from 'node:tls';
+import { EnvHttpProxyAgent, interceptors, Pool, request } from 'undici';
 import type { Http } from '../world/http.ts';
 
-/** HTTP by undici: HTTP/1.1, the usual proxy variables, redirects followed, TLS errors fatal, bodies as sent. */
-export function undiciHttp(env: Readonly<Record<string, string | undefined>>): Http {
-  const httpProxy = env.http_proxy ?? env.HTTP_PROXY;
-  const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY;
-  const noProxy = env.no_proxy ?? env.NO_PROXY;
+/** Sockets to one origin, or to the proxy: a net below the politeness of `MirrorPool`, which stays far under it. */
+const CONNECTIONS = 64;
+const CONNECT_TIMEOUT = 20_000;
+const HEADERS_TIMEOUT = 60_000;
+/** The last resort for a body that nobody else watches; `ask` has a shorter deadline of its own. */
+const SILENCE_TIMEOUT = 300_000;
+const REDIRECTIONS = 5;
+
+/**
+ * HTTP by undici: HTTP/1.1 with kept connections, five redirects followed, bodies as they were sent.
+ * Proxies by `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` (or in capitals) of `env`: plain
+ * HTTP is forwarded, TLS goes through a tunnel. Certificates are always checked, whatever
+ * NODE_TLS_REJECT_UNAUTHORIZED says; `tls` may add authorities.
+ */
+export function undiciHttp(
+  env: Readonly<Record<string, string | undefined>>,
+  tls: Pick<ConnectionOptions, 'ca'> = {},
+): Http {
+  const setting = (name: string) => env[name] ?? env[name.toUpperCase()];
+  const strict = { ...tls, rejectUnauthorized: true };
+  const common = {
+    allowH2: false,
+    connections: CONNECTIONS,
+    headersTimeout: HEADERS_TIMEOUT,
+    bodyTimeout: SILENCE_TIMEOUT,
+  };
   const dispatcher = new EnvHttpProxyAgent({
-    ...(httpProxy ? { httpProxy } : {}),
-    ...(httpsProxy ? { httpsProxy } : {}),
-    ...(noProxy ? { noProxy } : {}),
-  }).compose(interceptors.redirect({ maxRedirections: 5 }));
+    ...common,
+    connect: { ...strict, timeout: CONNECT_TIMEOUT },
+    requestTls: strict,
+    proxyTls: strict,
+    proxyTunnel: false,
+    // The proxy's own pool would forget the limits above.
+    factory: (origin: string | URL, options: object) => new Pool(origin, { ...common, ...options }),
+    // An empty string keeps undici from looking into the environment of the process by itself.
+    httpProxy: setting('http_proxy') ?? setting('all_proxy') ?? '',
+    httpsProxy: setting('https_proxy') ?? setting('all_proxy') ?? '',
+    noProxy: setting('no_proxy') ?? '',
+  }).compose(interceptors.redirect({ maxRedirections: REDIRECTIONS }));
+
   return {
     request: async ({ url, method = 'GET', headers = {}, body, signal }) => {
       const answer = await request(url, {
@@ -28,8 +59,15 @@ export function undiciHttp(env: Readonly<Record<string, string | undefined>>): H
         status: answer.statusCode,
         headers: Object.fromEntries(plain),
         body: answer.body,
-        url,
+        url: lastOf(answer.context) ?? url,
       };
     },
   };
+}
+
+/** The last URL that undici's redirect interceptor asked, which is the one that answered. */
+function lastOf(context: object): string | undefined {
+  const history = 'history' in context ? context.history : undefined;
+  const last: unknown = Array.isArray(history) ? history.at(-1) : undefined;
+  return last instanceof URL ? last.href : undefined;
 }

@@ -1,0 +1,203 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+
+/** What a server may do wrong with one request. Positions are bytes of the answer's body. */
+export type Misdeed =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: string }
+  /** Headers and so many bytes, then silence. */
+  | { readonly kind: 'stall'; readonly after: number }
+  /** No answer at all. */
+  | { readonly kind: 'mute' }
+  | { readonly kind: 'reset'; readonly after: number }
+  /** Fewer or more bytes than the headers' range says, in a body without a length. */
+  | { readonly kind: 'short'; readonly by: number }
+  | { readonly kind: 'long'; readonly by: number }
+  /** A range that begins elsewhere than asked. */
+  | { readonly kind: 'elsewhere' }
+  | { readonly kind: 'other-size' }
+  | { readonly kind: 'other-etag' }
+  | { readonly kind: 'other-date' }
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'corrupt'; readonly at: number }
+  | { readonly kind: 'slow'; readonly bytesPerSecond: number }
+  | { readonly kind: 'redirect'; readonly to: string }
+  /** Labelled as gzip, and the bytes as they are. */
+  | { readonly kind: 'labelled' }
+  /** Really gzipped on the way, though nobody asked. */
+  | { readonly kind: 'gzipped' };
+
+export interface Asked {
+  readonly path: string;
+  readonly range: string | undefined;
+  readonly headers: IncomingMessage['headers'];
+  readonly at: number;
+}
+
+export interface FaultServer {
+  /** With a slash at the end. */
+  readonly base: string;
+  readonly port: number;
+  readonly asked: Asked[];
+  /** The largest number of requests that were open at one time. */
+  readonly mostAtOnce: () => number;
+  close(): Promise<void>;
+}
+
+export interface Behaviour {
+  readonly files: Readonly<Record<string, Buffer>>;
+  /** What happens to the nth request (from 0) of this server. */
+  readonly misdeed?: (request: Asked, nth: number) => Misdeed;
+  readonly ranges?: boolean;
+  readonly bytesPerSecond?: number;
+  readonly etag?: string | null;
+  readonly lastModified?: string;
+  /** The server dies, with all its connections, once it has sent so many bytes. */
+  readonly diesAfter?: number;
+}
+
+/** A real HTTP server on loopback that serves files, and misbehaves as it is told. */
+export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
+  const asked: Asked[] = [];
+  let open = 0;
+  let most = 0;
+  const life = { sent: 0 };
+  const server = createServer((request, response) => {
+    open += 1;
+    most = Math.max(most, open);
+    response.on('close', () => {
+      open -= 1;
+    });
+    const record: Asked = {
+      path: decodeURIComponent(request.url ?? '/'),
+      range: request.headers.range,
+      headers: request.headers,
+      at: performance.now(),
+    };
+    const misdeed = behaviour.misdeed?.(record, asked.length) ?? { kind: 'none' };
+    asked.push(record);
+    serve(server, behaviour, record, misdeed, response, life).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    base: `http://127.0.0.1:${port}/`,
+    port,
+    asked,
+    mostAtOnce: () => most,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function serve(
+  server: Server,
+  behaviour: Behaviour,
+  { path, range, headers }: Asked,
+  misdeed: Misdeed,
+  response: ServerResponse,
+  life: { sent: number },
+): Promise<void> {
+  const file = behaviour.files[path];
+  if (misdeed.kind === 'mute') return;
+  if (misdeed.kind === 'status') {
+    const after = misdeed.retryAfter === undefined ? {} : { 'retry-after': misdeed.retryAfter };
+    response.writeHead(misdeed.status, after).end('sorry');
+    return;
+  }
+  if (misdeed.kind === 'redirect') {
+    response.writeHead(302, { location: misdeed.to }).end();
+    return;
+  }
+  if (file === undefined) {
+    response.writeHead(404).end('not found');
+    return;
+  }
+  const etag = misdeed.kind === 'other-etag' ? '"other"' : (behaviour.etag ?? '"one"');
+  const lastModified =
+    misdeed.kind === 'other-date'
+      ? 'Wed, 01 Jan 2025 00:00:00 GMT'
+      : (behaviour.lastModified ?? 'Mon, 01 Jan 2024 00:00:00 GMT');
+  const version = {
+    ...(behaviour.etag === null ? {} : { etag }),
+    'last-modified': lastModified,
+    ...(misdeed.kind === 'labelled' || misdeed.kind === 'gzipped'
+      ? { 'content-encoding': 'gzip' }
+      : {}),
+  };
+  if (headers['if-none-match'] === etag) {
+    response.writeHead(304, version).end();
+    return;
+  }
+  const parsed = /^bytes=(\d+)-(\d*)$/.exec(range ?? '');
+  const inRanges = parsed && behaviour.ranges !== false && misdeed.kind !== 'whole';
+  const from = inRanges ? Number(parsed[1]) + (misdeed.kind === 'elsewhere' ? 1 : 0) : 0;
+  const to = inRanges && parsed[2] ? Math.min(Number(parsed[2]) + 1, file.length) : file.length;
+  const size = file.length + (misdeed.kind === 'other-size' ? 7 : 0);
+  if (inRanges && from >= file.length) {
+    response.writeHead(416, { 'content-range': `bytes */${file.length}` }).end();
+    return;
+  }
+  const body = bodyOf(file.subarray(from, to), misdeed);
+  const unlabelled = ['short', 'long', 'gzipped'].includes(misdeed.kind);
+  response.writeHead(inRanges ? 206 : 200, {
+    ...version,
+    ...(inRanges ? { 'content-range': `bytes ${from}-${to - 1}/${size}` } : {}),
+    ...(unlabelled ? {} : { 'content-length': inRanges ? body.length : size }),
+  });
+  await send(server, behaviour, misdeed, body, response, life);
+}
+
+function bodyOf(range: Buffer, misdeed: Misdeed): Buffer {
+  if (misdeed.kind === 'short') return range.subarray(0, Math.max(0, range.length - misdeed.by));
+  if (misdeed.kind === 'long') return Buffer.concat([range, Buffer.alloc(misdeed.by, 'x')]);
+  if (misdeed.kind === 'gzipped') return gzipSync(range);
+  if (misdeed.kind === 'corrupt') {
+    const body = Buffer.from(range);
+    const at = misdeed.at % Math.max(1, body.length);
+    body[at] = (body[at] ?? 0) ^ 0x55;
+    return body;
+  }
+  return range;
+}
+
+async function send(
+  server: Server,
+  behaviour: Behaviour,
+  misdeed: Misdeed,
+  body: Buffer,
+  response: ServerResponse,
+  life: { sent: number },
+): Promise<void> {
+  const cut = misdeed.kind === 'stall' || misdeed.kind === 'reset' ? misdeed.after : body.length;
+  const rate = misdeed.kind === 'slow' ? misdeed.bytesPerSecond : behaviour.bytesPerSecond;
+  const piece = rate === undefined ? 64 * 1024 : Math.max(1, Math.ceil(rate / 50));
+  const began = performance.now();
+  for (let at = 0; at < Math.min(cut, body.length); at += piece) {
+    const chunk = body.subarray(at, Math.min(at + piece, cut));
+    if (behaviour.diesAfter !== undefined && life.sent + chunk.length > behaviour.diesAfter) {
+      server.close();
+      server.closeAllConnections();
+      return;
+    }
+    life.sent += chunk.length;
+    if (response.destroyed) return;
+    if (!response.write(chunk)) {
+      await new Promise((resolve) => {
+        response.once('drain', resolve);
+        response.once('close', resolve);
+      });
+    }
+    if (rate !== undefined) {
+      const due = began + ((at + chunk.length) * 1000) / rate;
+      if (due > performance.now()) await wait(due - performance.now());
+    }
+  }
+  if (misdeed.kind === 'stall') return;
+  if (misdeed.kind === 'reset') response.destroy();
+  else response.end();
+}

@@ -1,0 +1,56 @@
+import { describe, isSystemError } from '../failure.ts';
+import type { HttpResponse } from '../world/http.ts';
+
+/**
+ * What to do with a mirror after one of its answers was no good:
+ * `again`: it may serve later; `never`: it does not have this file;
+ * `whole`: it has it, but without ranges.
+ */
+export type Treatment = 'again' | 'never' | 'whole';
+
+/** One answer of one mirror that was no good; the caller tries elsewhere. It never leaves this folder. */
+export class Fault extends Error {
+  readonly treatment: Treatment;
+  /** Milliseconds that the server asked us to wait (Retry-After). */
+  readonly retryAfter: number | undefined;
+
+  constructor(treatment: Treatment, message: string, retryAfter?: number) {
+    super(message);
+    this.treatment = treatment;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Whatever a request or a body threw, as a fault that may be gone the next time. */
+export function asFault(thrown: unknown): Fault {
+  return thrown instanceof Fault ? thrown : new Fault('again', networkError(thrown));
+}
+
+/** The message of a network error; Node gives none when several addresses of a host refused. */
+function networkError(thrown: unknown): string {
+  const known = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'];
+  return describe(thrown) || (known.find((code) => isSystemError(thrown, code)) ?? 'no connection');
+}
+
+const PASSING = [408, 421, 425, 429];
+
+/** The fault that an answer's status is, unless it is one of `fine`. `date` is today, for a Retry-After that is a date. */
+export function statusFault(
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
+  fine: readonly number[],
+  date: Date,
+): Fault | undefined {
+  if (fine.includes(status)) return undefined;
+  const passing = status >= 500 || PASSING.includes(status);
+  const wait = passing ? retryAfter(headers['retry-after'], date) : undefined;
+  const asked = wait === undefined ? '' : `, to be asked again in ${Math.ceil(wait / 1000)} s`;
+  return new Fault(passing ? 'again' : 'never', `status ${status}${asked}`, wait);
+}
+
+/** Milliseconds to wait by a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3). */
+export function retryAfter(header: string | undefined, date: Date): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
+  const until = Date.parse(header);
+  return Number.isNaN(until) ? undefined : Math.max(0, until - date.getTime());
+}
