@@ -12876,7 +12876,7 @@ var require_pool = __commonJS({
     function defaultFactory(origin, opts) {
       return new Client(origin, opts);
     }
-    var Pool = class extends PoolBase {
+    var Pool2 = class extends PoolBase {
       constructor(origin, {
         connections,
         factory = defaultFactory,
@@ -12949,7 +12949,7 @@ var require_pool = __commonJS({
         }
       }
     };
-    module.exports = Pool;
+    module.exports = Pool2;
   }
 });
 
@@ -12969,7 +12969,7 @@ var require_balanced_pool = __commonJS({
       kRemoveClient,
       kGetDispatcher
     } = require_pool_base();
-    var Pool = require_pool();
+    var Pool2 = require_pool();
     var { kUrl } = require_symbols();
     var util = require_util();
     var kFactory = /* @__PURE__ */ Symbol("factory");
@@ -12990,7 +12990,7 @@ var require_balanced_pool = __commonJS({
       return a;
     }
     function defaultFactory(origin, opts) {
-      return new Pool(origin, opts);
+      return new Pool2(origin, opts);
     }
     var BalancedPool = class extends PoolBase {
       constructor(upstreams = [], { factory = defaultFactory, connect, tls, ...opts } = {}) {
@@ -13227,7 +13227,7 @@ var require_agent = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2, MaxOriginsReachedError } = require_errors();
     var { kClients, kRunning, kClose, kDestroy, kDispatch, kUrl } = require_symbols();
     var DispatcherBase = require_dispatcher_base();
-    var Pool = require_pool();
+    var Pool2 = require_pool();
     var Client = require_client();
     var util = require_util();
     var kOnConnect = /* @__PURE__ */ Symbol("onConnect");
@@ -13238,7 +13238,7 @@ var require_agent = __commonJS({
     var kOptions = /* @__PURE__ */ Symbol("options");
     var kOrigins = /* @__PURE__ */ Symbol("origins");
     function defaultFactory(origin, opts) {
-      return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool(origin, opts);
+      return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool2(origin, opts);
     }
     var Agent = class extends DispatcherBase {
       constructor({ factory = defaultFactory, maxOrigins = Infinity, connect, ...options } = {}) {
@@ -13857,7 +13857,7 @@ var require_socks5_proxy_agent = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
     var { Socks5Client, STATES } = require_socks5_client();
     var { kDispatch, kClose, kDestroy } = require_symbols();
-    var Pool = require_pool();
+    var Pool2 = require_pool();
     var buildConnector = require_connect();
     var { debuglog } = __require("node:util");
     var debug2 = debuglog("undici:socks5-proxy");
@@ -13980,7 +13980,7 @@ var require_socks5_proxy_agent = __commonJS({
           const originKey = String(origin);
           let pool = this[kPools].get(originKey);
           if (!pool || pool.destroyed || pool.closed) {
-            pool = new Pool(origin, {
+            pool = new Pool2(origin, {
               pipelining: opts.pipelining,
               connections: opts.connections,
               connect: async (connectOpts, callback) => {
@@ -14056,7 +14056,7 @@ var require_proxy_agent = __commonJS({
     "use strict";
     var { kProxy, kClose, kDestroy, kDispatch } = require_symbols();
     var Agent = require_agent();
-    var Pool = require_pool();
+    var Pool2 = require_pool();
     var DispatcherBase = require_dispatcher_base();
     var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError, SecureProxyConnectionError } = require_errors();
     var buildConnector = require_connect();
@@ -14074,7 +14074,7 @@ var require_proxy_agent = __commonJS({
       return protocol === "https:" ? 443 : 80;
     }
     function defaultFactory(origin, opts) {
-      return new Pool(origin, opts);
+      return new Pool2(origin, opts);
     }
     var noop = () => {
     };
@@ -14082,7 +14082,7 @@ var require_proxy_agent = __commonJS({
       if (opts.connections === 1) {
         return new Client(origin, opts);
       }
-      return new Pool(origin, opts);
+      return new Pool2(origin, opts);
     }
     var Http1ProxyWrapper = class extends DispatcherBase {
       #client;
@@ -16974,7 +16974,7 @@ var require_mock_pool = __commonJS({
   "node_modules/undici/lib/mock/mock-pool.js"(exports, module) {
     "use strict";
     var { promisify } = __require("node:util");
-    var Pool = require_pool();
+    var Pool2 = require_pool();
     var { buildMockDispatch } = require_mock_utils();
     var {
       kDispatches,
@@ -16989,7 +16989,7 @@ var require_mock_pool = __commonJS({
     var { MockInterceptor } = require_mock_interceptor();
     var Symbols = require_symbols();
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
-    var MockPool = class extends Pool {
+    var MockPool = class extends Pool2 {
       constructor(origin, opts) {
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
@@ -29378,7 +29378,7 @@ var require_undici = __commonJS({
     "use strict";
     var Client = require_client();
     var Dispatcher = require_dispatcher();
-    var Pool = require_pool();
+    var Pool2 = require_pool();
     var BalancedPool = require_balanced_pool();
     var RoundRobinPool = require_round_robin_pool();
     var Agent = require_agent();
@@ -29405,7 +29405,7 @@ var require_undici = __commonJS({
     Object.assign(Dispatcher.prototype, api);
     module.exports.Dispatcher = Dispatcher;
     module.exports.Client = Client;
-    module.exports.Pool = Pool;
+    module.exports.Pool = Pool2;
     module.exports.BalancedPool = BalancedPool;
     module.exports.RoundRobinPool = RoundRobinPool;
     module.exports.Agent = Agent;
@@ -37918,7 +37918,7 @@ var require_pool2 = __commonJS({
     function defaultFactory(origin, opts) {
       return new Client(origin, opts);
     }
-    var Pool = class extends PoolBase {
+    var Pool2 = class extends PoolBase {
       constructor(origin, {
         connections,
         factory = defaultFactory,
@@ -37981,7 +37981,7 @@ var require_pool2 = __commonJS({
         }
       }
     };
-    module.exports = Pool;
+    module.exports = Pool2;
   }
 });
 
@@ -38001,7 +38001,7 @@ var require_balanced_pool2 = __commonJS({
       kRemoveClient,
       kGetDispatcher
     } = require_pool_base2();
-    var Pool = require_pool2();
+    var Pool2 = require_pool2();
     var { kUrl, kInterceptors } = require_symbols2();
     var { parseOrigin } = require_util7();
     var kFactory = /* @__PURE__ */ Symbol("factory");
@@ -38022,7 +38022,7 @@ var require_balanced_pool2 = __commonJS({
       return a;
     }
     function defaultFactory(origin, opts) {
-      return new Pool(origin, opts);
+      return new Pool2(origin, opts);
     }
     var BalancedPool = class extends PoolBase {
       constructor(upstreams = [], { factory = defaultFactory, ...opts } = {}) {
@@ -38136,7 +38136,7 @@ var require_agent2 = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var { kClients, kRunning, kClose, kDestroy, kDispatch, kInterceptors } = require_symbols2();
     var DispatcherBase = require_dispatcher_base2();
-    var Pool = require_pool2();
+    var Pool2 = require_pool2();
     var Client = require_client2();
     var util = require_util7();
     var createRedirectInterceptor = require_redirect_interceptor();
@@ -38148,7 +38148,7 @@ var require_agent2 = __commonJS({
     var kFactory = /* @__PURE__ */ Symbol("factory");
     var kOptions = /* @__PURE__ */ Symbol("options");
     function defaultFactory(origin, opts) {
-      return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool(origin, opts);
+      return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool2(origin, opts);
     }
     var Agent = class extends DispatcherBase {
       constructor({ factory = defaultFactory, maxRedirections = 0, connect, tls, ...options } = {}) {
@@ -38236,7 +38236,7 @@ var require_proxy_agent2 = __commonJS({
     var { kProxy, kClose, kDestroy, kDispatch, kInterceptors } = require_symbols2();
     var { URL: URL2 } = __require("node:url");
     var Agent = require_agent2();
-    var Pool = require_pool2();
+    var Pool2 = require_pool2();
     var DispatcherBase = require_dispatcher_base2();
     var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError, SecureProxyConnectionError } = require_errors2();
     var buildConnector = require_connect2();
@@ -38252,7 +38252,7 @@ var require_proxy_agent2 = __commonJS({
       return protocol === "https:" ? 443 : 80;
     }
     function defaultFactory(origin, opts) {
-      return new Pool(origin, opts);
+      return new Pool2(origin, opts);
     }
     var noop = () => {
     };
@@ -38260,7 +38260,7 @@ var require_proxy_agent2 = __commonJS({
       if (opts.connections === 1) {
         return new Client(origin, opts);
       }
-      return new Pool(origin, opts);
+      return new Pool2(origin, opts);
     }
     var Http1ProxyWrapper = class extends DispatcherBase {
       #client;
@@ -40699,7 +40699,7 @@ var require_mock_pool2 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/mock/mock-pool.js"(exports, module) {
     "use strict";
     var { promisify } = __require("node:util");
-    var Pool = require_pool2();
+    var Pool2 = require_pool2();
     var { buildMockDispatch } = require_mock_utils2();
     var {
       kDispatches,
@@ -40713,7 +40713,7 @@ var require_mock_pool2 = __commonJS({
     var { MockInterceptor } = require_mock_interceptor2();
     var Symbols = require_symbols2();
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
-    var MockPool = class extends Pool {
+    var MockPool = class extends Pool2 {
       constructor(origin, opts) {
         super(origin, opts);
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
@@ -48545,7 +48545,7 @@ var require_undici2 = __commonJS({
     "use strict";
     var Client = require_client2();
     var Dispatcher = require_dispatcher2();
-    var Pool = require_pool2();
+    var Pool2 = require_pool2();
     var BalancedPool = require_balanced_pool2();
     var Agent = require_agent2();
     var ProxyAgent2 = require_proxy_agent2();
@@ -48568,7 +48568,7 @@ var require_undici2 = __commonJS({
     Object.assign(Dispatcher.prototype, api);
     module.exports.Dispatcher = Dispatcher;
     module.exports.Client = Client;
-    module.exports.Pool = Pool;
+    module.exports.Pool = Pool2;
     module.exports.BalancedPool = BalancedPool;
     module.exports.Agent = Agent;
     module.exports.ProxyAgent = ProxyAgent2;
@@ -48774,15 +48774,33 @@ function parse(source, spec, words) {
 
 // src/download/http.ts
 var import_undici = __toESM(require_undici(), 1);
-function undiciHttp(env) {
-  const httpProxy = env.http_proxy ?? env.HTTP_PROXY;
-  const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY;
-  const noProxy = env.no_proxy ?? env.NO_PROXY;
+var CONNECTIONS = 64;
+var CONNECT_TIMEOUT = 2e4;
+var HEADERS_TIMEOUT = 6e4;
+var SILENCE_TIMEOUT = 3e5;
+var REDIRECTIONS = 5;
+function undiciHttp(env, tls = {}) {
+  const setting = (name) => env[name] ?? env[name.toUpperCase()];
+  const strict = { ...tls, rejectUnauthorized: true };
+  const common = {
+    allowH2: false,
+    connections: CONNECTIONS,
+    headersTimeout: HEADERS_TIMEOUT,
+    bodyTimeout: SILENCE_TIMEOUT
+  };
   const dispatcher = new import_undici.EnvHttpProxyAgent({
-    ...httpProxy ? { httpProxy } : {},
-    ...httpsProxy ? { httpsProxy } : {},
-    ...noProxy ? { noProxy } : {}
-  }).compose(import_undici.interceptors.redirect({ maxRedirections: 5 }));
+    ...common,
+    connect: { ...strict, timeout: CONNECT_TIMEOUT },
+    requestTls: strict,
+    proxyTls: strict,
+    proxyTunnel: false,
+    // The proxy's own pool would forget the limits above.
+    factory: (origin, options) => new import_undici.Pool(origin, { ...common, ...options }),
+    // An empty string keeps undici from looking into the environment of the process by itself.
+    httpProxy: setting("http_proxy") ?? setting("all_proxy") ?? "",
+    httpsProxy: setting("https_proxy") ?? setting("all_proxy") ?? "",
+    noProxy: setting("no_proxy") ?? ""
+  }).compose(import_undici.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
   return {
     request: async ({ url, method = "GET", headers = {}, body, signal }) => {
       const answer = await (0, import_undici.request)(url, {
@@ -48800,10 +48818,15 @@ function undiciHttp(env) {
         status: answer.statusCode,
         headers: Object.fromEntries(plain),
         body: answer.body,
-        url
+        url: lastOf(answer.context) ?? url
       };
     }
   };
+}
+function lastOf(context) {
+  const history = "history" in context ? context.history : void 0;
+  const last = Array.isArray(history) ? history.at(-1) : void 0;
+  return last instanceof URL ? last.href : void 0;
 }
 
 // src/report/host.ts
