@@ -1,0 +1,54 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkBtf } from '../../src/btf/check.ts';
+import { encodeBtf } from '../../src/btf/encode.ts';
+import { compile, EVERY_KIND, programs, temporaryFolder } from './made.ts';
+
+const folder = temporaryFolder();
+const object = compile(folder, EVERY_KIND);
+const pahole = { path: 'pahole', args: [] };
+
+/** A stand-in for pahole that behaves as it does in rare cases. */
+function script(body: string) {
+  const path = join(folder, 'pahole.sh');
+  writeFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  return { path: 'sh', args: [path] };
+}
+
+test('BTF that pahole makes passes the check', async () => {
+  const output = join(folder, 'made.btf');
+  const { size } = await encodeBtf(programs, pahole, { vmlinux: object, output });
+  const summary = checkBtf(readFileSync(output), { of: 'kernel', minimumTypes: 10 });
+  expect(summary).toMatchObject({ size, taskStruct: { copies: 1, members: 11 } });
+});
+
+test('what has no DWARF is no-dwarf, and pahole does not even start', async () => {
+  const stripped = join(folder, 'stripped.o');
+  execFileSync('objcopy', ['--strip-debug', object, stripped]);
+  await expect(
+    encodeBtf(programs, script('exit 9'), { vmlinux: stripped, output: join(folder, 'none') }),
+  ).rejects.toMatchObject({ reason: 'no-dwarf' });
+});
+
+test.each([
+  ['echo "bad things" >&2; exit 1', 'pahole-failed', /ended with 1 .* It said: bad things/],
+  ['kill -9 $$', 'out-of-memory', /killed/],
+  ['kill -SEGV $$', 'pahole-failed', /SIGSEGV/],
+  ['exit 0', 'pahole-failed', /wrote no BTF/],
+  ['echo "libbpf: failed: No space left on device" >&2; exit 1', 'no-space', /could not write/],
+])('a pahole that does `%s` is %s', async (body, reason, message) => {
+  const output = join(folder, 'failed.btf');
+  await expect(
+    encodeBtf(programs, script(body), { vmlinux: object, output }),
+  ).rejects.toMatchObject({ reason, message: expect.stringMatching(message) });
+});
+
+test('an output that is there already is never written over', async () => {
+  const output = join(folder, 'there.btf');
+  writeFileSync(output, 'x');
+  await expect(encodeBtf(programs, pahole, { vmlinux: object, output })).rejects.toMatchObject({
+    message: expect.stringContaining('there already'),
+  });
+  expect(readFileSync(output, 'utf8')).toBe('x');
+});

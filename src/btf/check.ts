@@ -1,0 +1,107 @@
+import { Failure } from '../failure.ts';
+import type { BtfType, ByteOrder, Composite, Kind, TypeId } from './format.ts';
+import { checkLayout } from './layout.ts';
+import { checkNames } from './naming.ts';
+import { Btf } from './reader.ts';
+import { checkReferences } from './references.ts';
+
+/** What BTF must be besides sound. */
+export type Expectation =
+  | { readonly of: 'anything' }
+  | { readonly of: 'kernel'; readonly minimumTypes: number };
+
+/** Real kernels have 60,000 and more; what has less is a piece of one. */
+export const KERNEL: Expectation = { of: 'kernel', minimumTypes: 10_000 };
+
+export interface Summary {
+  /** Bytes. */
+  readonly size: number;
+  readonly byteOrder: ByteOrder;
+  /** Number of types, without `void`. */
+  readonly types: number;
+  /** Number of types by kind, for the kinds that occur. */
+  readonly kinds: Readonly<Partial<Record<Kind, number>>>;
+  /** Bytes of the table of strings. */
+  readonly stringBytes: number;
+  /** The kernel's best known struct, where there is one. */
+  readonly taskStruct?: {
+    readonly copies: number;
+    readonly size: number;
+    readonly members: number;
+  };
+}
+
+/**
+ * Checks raw BTF as the kernel's verifier does (kernel/bpf/btf.c), as far as what pahole writes
+ * allows, and that it is what is expected. Every failure is `bad-btf` and names the type.
+ */
+export function checkBtf(bytes: Uint8Array, expectation: Expectation): Summary {
+  return checkParsed(new Btf(bytes), bytes.length, expectation);
+}
+
+/** The same for BTF that is read already; `size` is that of its file. */
+export function checkParsed(btf: Btf, size: number, expectation: Expectation): Summary {
+  if (size !== btf.byteLength) {
+    throw new Failure('bad-btf', `${size - btf.byteLength} bytes follow the end of the BTF.`);
+  }
+  const counts = new Map<Kind, number>();
+  const tasks: Composite[] = [];
+  for (const type of btf.types()) {
+    checkNames(type);
+    checkReferences(btf, type);
+    counts.set(type.kind, (counts.get(type.kind) ?? 0) + 1);
+    if (isTaskStruct(type)) tasks.push(type);
+  }
+  checkLayout(btf);
+  const taskStruct = agreedTaskStruct(tasks);
+  const kinds: Partial<Record<Kind, number>> = Object.fromEntries(counts);
+  const { byteOrder, count, stringBytes } = btf;
+  const summary = { size, byteOrder, types: count, kinds, stringBytes };
+  if (expectation.of === 'kernel') checkKernel(summary, tasks, expectation.minimumTypes);
+  return taskStruct === undefined ? summary : { ...summary, taskStruct };
+}
+
+function isTaskStruct(type: BtfType): type is Composite {
+  return type.kind === 'STRUCT' && type.name === 'task_struct';
+}
+
+/**
+ * Kernels legitimately have a struct more than once, where what it points to differs between files
+ * of the source; but a task_struct that differs in itself was put together wrongly.
+ */
+function agreedTaskStruct(tasks: readonly Composite[]): Summary['taskStruct'] {
+  const [first, ...others] = tasks;
+  if (first === undefined) return undefined;
+  const facts = { size: first.size, members: first.members.length };
+  for (const other of others) {
+    if (other.size !== facts.size || other.members.length !== facts.members) {
+      const ids = `${first.id} and ${other.id}`;
+      throw new Failure(
+        'bad-btf',
+        `The two task_struct of types ${ids} differ in size or members.`,
+      );
+    }
+  }
+  return { copies: tasks.length, ...facts };
+}
+
+function checkKernel(
+  summary: Omit<Summary, 'taskStruct'>,
+  tasks: readonly { readonly id: TypeId }[],
+  minimum: number,
+): void {
+  const problem =
+    summary.types < minimum
+      ? `it has ${summary.types} types, and a kernel has at least ${minimum}`
+      : summary.kinds.FUNC === undefined
+        ? 'it has no functions'
+        : tasks.length === 0
+          ? 'it has no task_struct'
+          : undefined;
+  if (problem === undefined) return;
+  throw new Failure(
+    'bad-btf',
+    `This is not the BTF of a whole kernel: ${problem}.`,
+    'The debug information of its vmlinux may be incomplete.',
+  );
+}

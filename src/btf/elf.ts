@@ -1,0 +1,190 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { Failure } from '../failure.ts';
+import { printable } from '../names.ts';
+import type { ByteOrder } from './format.ts';
+
+/** Bytes that are read where they are needed: a file of half a gigabyte stays on the disk. */
+export interface ByteSource {
+  /** How a message names it. */
+  readonly name: string;
+  readonly size: number;
+  /** Exactly these bytes; whoever asks has compared with `size`. */
+  read(offset: number, length: number): Promise<Buffer>;
+}
+
+export interface Section {
+  readonly index: number;
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly offset: number;
+  readonly size: number;
+  /** The number of a related section, as `type` has it. */
+  readonly link: number;
+  readonly info: number;
+}
+
+export interface Elf {
+  readonly byteOrder: ByteOrder;
+  /** `e_machine`: 62 is x86_64, 183 aarch64, 247 BPF. */
+  readonly machine: number;
+  readonly sections: readonly Section[];
+}
+
+/** A section without bytes in the file: what `strip --only-keep-debug` makes of those with content. */
+export const SHT_NOBITS = 8;
+const SHT_NULL = 0;
+const SHN_XINDEX = 0xffff;
+const HEADER_SIZE = 64;
+const SECTION_SIZE = 64;
+/** A kernel has about 80; one object per function a few thousand. */
+const MOST_SECTIONS = 100_000;
+
+export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const read = async (offset: number, length: number) => buffer.subarray(offset, offset + length);
+  return { name, size: buffer.length, read };
+}
+
+/** Opens a file for `use` and closes it after. A folder, or what is not there, is `not-found`. */
+export async function withFile<Result>(
+  path: string,
+  use: (source: ByteSource) => Promise<Result>,
+): Promise<Result> {
+  let file: FileHandle;
+  try {
+    // Without O_NONBLOCK a named pipe would wait for its writer.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw new Failure('not-found', `Cannot read ${path}.`, 'Is the path right?', error);
+  }
+  try {
+    const facts = await file.stat();
+    if (!facts.isFile()) throw new Failure('not-found', `${path} is not a regular file.`);
+    return await use(fileSource(path, file, facts.size));
+  } finally {
+    await file.close();
+  }
+}
+
+function fileSource(name: string, file: FileHandle, size: number): ByteSource {
+  return {
+    name,
+    size,
+    read: async (offset, length) => {
+      const buffer = Buffer.alloc(length);
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+        if (bytesRead === 0) throw new Failure('bad-elf', `${name} shrank while it was read.`);
+        done += bytesRead;
+      }
+      return buffer;
+    },
+  };
+}
+
+export async function isElf(source: ByteSource): Promise<boolean> {
+  return source.size >= 4 && (await source.read(0, 4)).toString('latin1') === '\x7fELF';
+}
+
+/**
+ * Reads the header and the table of sections of a 64-bit ELF file, either byte order (System V ABI,
+ * chapter 4). Throws `bad-elf` for anything else, and where a table or section leaves the file.
+ */
+export async function readElf(source: ByteSource): Promise<Elf> {
+  const bad = (what: string) => new Failure('bad-elf', `${source.name} ${what}.`);
+  if (!(await isElf(source))) throw bad('is not an ELF file');
+  if (source.size < HEADER_SIZE) throw bad('ends within its ELF header');
+  const header = await source.read(0, HEADER_SIZE);
+  if (header[4] === 1) throw bad('is a 32-bit ELF file, and only 64-bit ones are read');
+  const order = header[5];
+  if (header[4] !== 2 || (order !== 1 && order !== 2)) throw bad('has a broken ELF header');
+  const byteOrder: ByteOrder = order === 1 ? 'little' : 'big';
+  const fields = fieldsOf(header, byteOrder);
+
+  const machine = fields.u16(18);
+  const table = fields.u64(40);
+  if (table === 0) return { byteOrder, machine, sections: [] };
+  if (fields.u16(58) !== SECTION_SIZE) throw bad('has section headers of an unknown size');
+  if (!within(source, table, SECTION_SIZE)) throw bad('has its section table outside of itself');
+  // Numbers that do not fit into the header stand in the first section's header.
+  const first = fieldsOf(await source.read(table, SECTION_SIZE), byteOrder);
+  const count = fields.u16(60) === 0 ? first.u64(32) : fields.u16(60);
+  const nameSection = fields.u16(62) === SHN_XINDEX ? first.u32(40) : fields.u16(62);
+  if (count > MOST_SECTIONS) throw bad(`says it has ${count} sections, which is absurd`);
+  if (!within(source, table, count * SECTION_SIZE)) {
+    throw bad('has its section table outside of itself');
+  }
+  const entries = await source.read(table, count * SECTION_SIZE);
+  const unnamed = Array.from({ length: count }, (_, index) =>
+    readSection(fieldsOf(entries.subarray(index * SECTION_SIZE), byteOrder), index),
+  );
+  for (const section of unnamed) {
+    const empty = section.type === SHT_NOBITS || section.type === SHT_NULL;
+    if (!empty && !within(source, section.offset, section.size)) {
+      throw bad(`has its section ${section.index} outside of itself`);
+    }
+  }
+  const strings = unnamed[nameSection];
+  if (strings === undefined) throw bad('has no names for its sections');
+  const names = await readSectionBytes(source, strings, 16 * 1024 * 1024);
+  const sections = unnamed.map(({ nameOffset, ...section }) => {
+    const end = names.indexOf(0, nameOffset);
+    if (nameOffset >= names.length || end < 0)
+      throw bad(`has no name for section ${section.index}`);
+    return { ...section, name: names.toString('latin1', nameOffset, end) };
+  });
+  return { byteOrder, machine, sections };
+}
+
+/** The section of that name which has bytes in the file, or undefined. */
+export function findSection(elf: Elf, name: string): Section | undefined {
+  const stored = (section: Section) =>
+    section.name === name && section.type !== SHT_NOBITS && section.size > 0;
+  return elf.sections.find(stored);
+}
+
+/** The bytes of a section; `bad-elf` when it is larger than `limit`. */
+export async function readSectionBytes(
+  source: ByteSource,
+  section: Omit<Section, 'name'> & { readonly name?: string },
+  limit: number,
+): Promise<Buffer> {
+  if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
+  if (section.size > limit) {
+    const which = printable(section.name ?? `${section.index}`);
+    const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
+    throw new Failure('bad-elf', `Section ${which} of ${source.name} has ${sizes}.`);
+  }
+  return source.read(section.offset, section.size);
+}
+
+/** Whether there is DWARF to make BTF of (compressed by an old linker it has another name). */
+export function hasDwarf(elf: Elf): boolean {
+  return ['.debug_info', '.zdebug_info'].some((name) => findSection(elf, name) !== undefined);
+}
+
+function readSection(fields: Fields, index: number) {
+  return {
+    ...{ index, nameOffset: fields.u32(0), type: fields.u32(4), flags: fields.u64(8) },
+    ...{ offset: fields.u64(24), size: fields.u64(32), link: fields.u32(40), info: fields.u32(44) },
+  };
+}
+
+function within(source: ByteSource, offset: number, length: number): boolean {
+  return offset <= source.size && length <= source.size - offset;
+}
+
+type Fields = Record<'u16' | 'u32' | 'u64', (offset: number) => number>;
+
+function fieldsOf(bytes: Buffer, byteOrder: ByteOrder): Fields {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const little = byteOrder === 'little';
+  return {
+    u16: (offset) => view.getUint16(offset, little),
+    u32: (offset) => view.getUint32(offset, little),
+    // Beyond 2^53 it loses digits, but is then beyond any file as well.
+    u64: (offset) => Number(view.getBigUint64(offset, little)),
+  };
+}

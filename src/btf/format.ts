@@ -1,0 +1,151 @@
+/**
+ * BTF as the kernel's Documentation/bpf/btf.rst and include/uapi/linux/btf.h define it: a header, a
+ * row of types, and a table of strings. This file is the format's vocabulary; reader.ts reads it.
+ */
+
+/** The header's first two bytes, as a number in the file's own byte order. */
+export const MAGIC = 0xeb9f;
+export const VERSION = 1;
+/** Bytes of the header that every version has. */
+export const HEADER_SIZE = 24;
+/** Bytes that every type begins with: name, info (kind, flag, number of parts), size or type. */
+export const TYPE_SIZE = 12;
+
+export type ByteOrder = 'little' | 'big';
+/** Position of a type in the file, from 1; 0 is `void`. */
+export type TypeId = number;
+
+/** Every kind, in the order of its number; those with a number beyond the last one are unknown. */
+export const KINDS = [
+  ...['VOID', 'INT', 'PTR', 'ARRAY', 'STRUCT', 'UNION', 'ENUM', 'FWD', 'TYPEDEF', 'VOLATILE'],
+  ...['CONST', 'RESTRICT', 'FUNC', 'FUNC_PROTO', 'VAR', 'DATASEC', 'FLOAT', 'DECL_TAG'],
+  ...['TYPE_TAG', 'ENUM64'],
+] as readonly Kind[];
+
+export type Kind = BtfType['kind'];
+
+interface Named<K extends string> {
+  readonly kind: K;
+  readonly id: TypeId;
+  /** Empty for what has none. */
+  readonly name: string;
+}
+
+export type Void = Named<'VOID'>;
+
+export interface Int extends Named<'INT'> {
+  /** Bytes. */
+  readonly size: number;
+  /** Bits that are used, and where they begin: less than the size only in old bit-fields. */
+  readonly bits: number;
+  readonly bitOffset: number;
+  readonly encoding: 'none' | 'SIGNED' | 'CHAR' | 'BOOL' | 'unknown';
+}
+
+/** What only points on to another type. */
+export interface Reference extends Named<'PTR' | 'TYPEDEF' | Modifier> {
+  readonly type: TypeId;
+}
+export type Modifier = 'VOLATILE' | 'CONST' | 'RESTRICT' | 'TYPE_TAG';
+
+export interface BtfArray extends Named<'ARRAY'> {
+  readonly type: TypeId;
+  readonly indexType: TypeId;
+  readonly length: number;
+}
+
+export interface Composite extends Named<'STRUCT' | 'UNION'> {
+  /** Bytes. */
+  readonly size: number;
+  readonly members: readonly Member[];
+}
+
+export interface Member {
+  readonly name: string;
+  readonly type: TypeId;
+  /** From the beginning of the struct, in bits. */
+  readonly bitOffset: number;
+  /** Bits of a bit-field; 0 for an ordinary member, and for a bit-field whose INT says its bits. */
+  readonly bitSize: number;
+}
+
+export interface Enum extends Named<'ENUM'> {
+  readonly size: number;
+  readonly signed: boolean;
+  readonly values: readonly { readonly name: string; readonly value: number }[];
+}
+
+export interface Enum64 extends Named<'ENUM64'> {
+  readonly size: number;
+  readonly signed: boolean;
+  readonly values: readonly { readonly name: string; readonly value: bigint }[];
+}
+
+/** A struct or union that is named and nowhere defined. */
+export interface Forward extends Named<'FWD'> {
+  readonly of: 'struct' | 'union';
+}
+
+export interface Func extends Named<'FUNC'> {
+  readonly type: TypeId;
+  readonly linkage: number;
+}
+
+export interface FuncProto extends Named<'FUNC_PROTO'> {
+  /** What it returns. */
+  readonly type: TypeId;
+  /** A last one without name and type stands for `...`. */
+  readonly parameters: readonly { readonly name: string; readonly type: TypeId }[];
+}
+
+export interface Var extends Named<'VAR'> {
+  readonly type: TypeId;
+  readonly linkage: number;
+}
+
+/** A section of variables: `.data..percpu`. */
+export interface DataSection extends Named<'DATASEC'> {
+  readonly size: number;
+  readonly variables: readonly {
+    readonly type: TypeId;
+    readonly offset: number;
+    readonly size: number;
+  }[];
+}
+
+export interface Float extends Named<'FLOAT'> {
+  readonly size: number;
+}
+
+/** `btf_decl_tag`: its name is the tag. */
+export interface DeclTag extends Named<'DECL_TAG'> {
+  readonly type: TypeId;
+  /** Which member or parameter it is on; -1 for the whole. */
+  readonly component: number;
+}
+
+export type BtfType =
+  | Void
+  | Int
+  | Reference
+  | BtfArray
+  | Composite
+  | Enum
+  | Forward
+  | Func
+  | FuncProto
+  | Var
+  | DataSection
+  | Float
+  | DeclTag
+  | Enum64;
+
+/** Kinds that have parts, and the bytes of one part. All others must say that they have none. */
+export const PART_SIZE: Readonly<Partial<Record<Kind, number>>> = {
+  ...{ STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12 },
+};
+
+/** Bytes between the beginning of a type and its parts, beyond those that every type has. */
+export const EXTRA_SIZE: Readonly<Partial<Record<Kind, number>>> = {
+  ...{ INT: 4, ARRAY: 12, VAR: 4, DECL_TAG: 4 },
+};

@@ -1,0 +1,132 @@
+import type { BtfType, Composite, Kind, TypeId } from './format.ts';
+import type { Btf } from './reader.ts';
+import { badType } from './references.ts';
+
+/** The size of what has none: `void`, functions, structs that are only declared. */
+const NONE = Number.NaN;
+
+/**
+ * Finds the size of every type and checks that nothing contains itself, and that members lie within
+ * their struct. Ids must be checked before. It walks with a stack of its own, and visits each type
+ * once: a chain of 100,000 typedefs is only long.
+ */
+export function checkLayout(btf: Btf): void {
+  const sizes = new Float64Array(btf.count + 1).fill(NONE);
+  const state = new Uint8Array(btf.count + 1);
+  const pointerSize = findPointerSize(btf);
+  const stack: { type: BtfType; parts: readonly TypeId[]; next: number }[] = [];
+  const enter = (id: TypeId) => {
+    const type = btf.type(id);
+    state[id] = ENTERED;
+    stack.push({ type, parts: containedIn(type), next: 0 });
+  };
+  for (let id = 1; id <= btf.count; id++) {
+    if (UNSIZED.has(btf.kindOf(id))) state[id] = DONE;
+    if (state[id] === NEW) enter(id);
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const part = top.parts[top.next++];
+      if (part === undefined) {
+        sizes[top.type.id] = sizeOf(top.type, sizes, pointerSize);
+        state[top.type.id] = DONE;
+        stack.pop();
+      } else if (state[part] === ENTERED) {
+        throw badType(top.type, `contains type ${part}, which contains it`);
+      } else if (state[part] === NEW) {
+        enter(part);
+      }
+    }
+  }
+}
+
+/** Most types are of these kinds, and need not even be decoded: nothing can contain them. */
+const UNSIZED: ReadonlySet<Kind> = new Set(['FUNC', 'FUNC_PROTO', 'FWD', 'DATASEC', 'DECL_TAG']);
+
+const NEW = 0;
+const ENTERED = 1;
+const DONE = 2;
+
+/** What a type has within itself, rather than at the end of a pointer or in the hand of a function. */
+function containedIn(type: BtfType): readonly TypeId[] {
+  switch (type.kind) {
+    case 'TYPEDEF':
+    case 'VOLATILE':
+    case 'CONST':
+    case 'RESTRICT':
+    case 'TYPE_TAG':
+    case 'ARRAY':
+    case 'VAR':
+      return [type.type];
+    case 'STRUCT':
+    case 'UNION':
+      return type.members.map((member) => member.type);
+    default:
+      return [];
+  }
+}
+
+function sizeOf(type: BtfType, sizes: Float64Array, pointerSize: number): number {
+  const of = (id: TypeId) => sizes[id] as number;
+  switch (type.kind) {
+    case 'INT':
+      if (type.bits > 128 || type.bitOffset + type.bits > type.size * 8 || type.size > 16) {
+        throw badType(type, `has ${type.bits} bits at ${type.bitOffset} in ${type.size} bytes`);
+      }
+      return type.size;
+    case 'FLOAT':
+      return type.size;
+    case 'ENUM':
+    case 'ENUM64':
+      if (![1, 2, 4, 8].includes(type.size))
+        throw badType(type, `has a size of ${type.size} bytes`);
+      return type.size;
+    case 'PTR':
+      return pointerSize;
+    case 'TYPEDEF':
+    case 'VOLATILE':
+    case 'CONST':
+    case 'RESTRICT':
+    case 'TYPE_TAG':
+    case 'VAR':
+      return of(type.type);
+    case 'ARRAY':
+      if (Number.isNaN(of(type.type))) throw badType(type, 'is an array of what has no size');
+      return of(type.type) * type.length;
+    case 'STRUCT':
+    case 'UNION':
+      checkMembers(type, of);
+      return type.size;
+    default:
+      return NONE;
+  }
+}
+
+function checkMembers(type: Composite, sizeOf: (id: TypeId) => number): void {
+  for (const [index, member] of type.members.entries()) {
+    const name = member.name === '' ? `member ${index}` : `member '${member.name}'`;
+    const size = sizeOf(member.type);
+    if (Number.isNaN(size)) throw badType(type, `has the ${name}, whose type has no size`);
+    if (member.bitSize > size * 8) {
+      throw badType(type, `has the ${name} with ${member.bitSize} bits of ${size} bytes`);
+    }
+    if (type.kind === 'UNION' && member.bitOffset !== 0) {
+      throw badType(type, `has the ${name}, which does not begin where the union does`);
+    }
+    // An INT of its own may be what gives an old bit-field its bits, so only its beginning counts.
+    const plain = member.bitSize === 0 && member.bitOffset % 8 === 0;
+    const bits = plain ? size * 8 : Math.max(member.bitSize, 1);
+    if (member.bitOffset + bits > type.size * 8 && bits > 0) {
+      throw badType(type, `has the ${name}, which ends beyond its ${type.size} bytes`);
+    }
+  }
+}
+
+/** Bytes of a pointer: those of `long`, as libbpf's determine_ptr_size has it; 8 where there is none. */
+function findPointerSize(btf: Btf): number {
+  const names = ['long int', 'long', 'unsigned long', 'long unsigned int'];
+  for (let id = 1; id <= btf.count; id++) {
+    if (btf.kindOf(id) !== 'INT') continue;
+    const int = btf.type(id);
+    if (int.kind === 'INT' && names.includes(int.name)) return int.size;
+  }
+  return 8;
+}

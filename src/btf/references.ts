@@ -1,0 +1,79 @@
+import { Failure } from '../failure.ts';
+import type { BtfType, DeclTag, Kind, TypeId } from './format.ts';
+import type { Btf } from './reader.ts';
+
+/** `bad-btf`, naming the type. */
+export function badType(type: BtfType, what: string): Failure {
+  const name = type.name === '' ? '' : ` '${type.name}'`;
+  return new Failure(
+    'bad-btf',
+    `This is not sound BTF: type ${type.id} (${type.kind}${name}) ${what}.`,
+  );
+}
+
+/** What has a value or at least could be pointed to; the others are not types of the C language. */
+const NOT_DATA: ReadonlySet<Kind> = new Set(['FUNC', 'VAR', 'DATASEC', 'DECL_TAG']);
+
+/** Every id that the type holds is there and is of a kind that can stand in that place. */
+export function checkReferences(btf: Btf, type: BtfType): void {
+  const kindOf = (id: TypeId): Kind => {
+    if (!btf.has(id)) throw badType(type, `refers to type ${id}, and the last one is ${btf.count}`);
+    return btf.kindOf(id);
+  };
+  const refuse = (id: TypeId) => badType(type, `refers to type ${id}, which is a ${kindOf(id)}`);
+  const data = (id: TypeId) => {
+    if (NOT_DATA.has(kindOf(id))) throw refuse(id);
+  };
+  const oneOf = (id: TypeId, ...kinds: readonly Kind[]) => {
+    if (!kinds.includes(kindOf(id))) throw refuse(id);
+  };
+  switch (type.kind) {
+    case 'PTR':
+    case 'TYPEDEF':
+    case 'VOLATILE':
+    case 'CONST':
+    case 'RESTRICT':
+    case 'TYPE_TAG':
+    case 'VAR':
+      data(type.type);
+      break;
+    case 'ARRAY':
+      data(type.type);
+      oneOf(type.indexType, 'INT');
+      break;
+    case 'STRUCT':
+    case 'UNION':
+      for (const member of type.members) data(member.type);
+      break;
+    case 'FUNC':
+      oneOf(type.type, 'FUNC_PROTO');
+      break;
+    case 'FUNC_PROTO':
+      data(type.type);
+      for (const parameter of type.parameters) data(parameter.type);
+      break;
+    case 'DATASEC':
+      // Functions stand in the `.ksyms` of eBPF objects.
+      for (const variable of type.variables) oneOf(variable.type, 'VAR', 'FUNC');
+      break;
+    case 'DECL_TAG':
+      oneOf(type.type, 'STRUCT', 'UNION', 'FUNC', 'VAR', 'TYPEDEF');
+      checkComponent(btf, type);
+  }
+}
+
+function checkComponent(btf: Btf, tag: DeclTag): void {
+  const target = btf.type(tag.type);
+  if (tag.component < -1) throw badType(tag, `is on component ${tag.component}`);
+  if (tag.component === -1) return;
+  let parts = 0;
+  if (target.kind === 'STRUCT' || target.kind === 'UNION') parts = target.members.length;
+  if (target.kind === 'FUNC') {
+    if (!btf.has(target.type)) throw badType(target, `refers to type ${target.type}`);
+    const prototype = btf.type(target.type);
+    if (prototype.kind === 'FUNC_PROTO') parts = prototype.parameters.length;
+  }
+  if (tag.component >= parts) {
+    throw badType(tag, `is on component ${tag.component} of a type that has ${parts}`);
+  }
+}
