@@ -4,7 +4,7 @@ import type { BtfType } from '../../src/btf/format.ts';
 import { loadBtf } from '../../src/btf/load.ts';
 import { Btf } from '../../src/btf/reader.ts';
 import { unpackBtf } from '../../src/btf/tarball.ts';
-import { SHARED, testShared } from '../shared.ts';
+import { shared, testWithShared } from '../shared.ts';
 import {
   bpftoolTypes,
   compileBpf,
@@ -101,7 +101,7 @@ for (const arch of ['x86_64', 'aarch64']) {
     [tarball],
     `a kernel of ${arch} from the archive is read as bpftool reads it`,
     async () => {
-      const { btf } = await unpackBtf(programs, readFileSync(join(SHARED, tarball)));
+      const { btf } = await unpackBtf(programs, readFileSync(join(shared, tarball)));
       const path = join(folder, name);
       writeFileSync(path, btf);
       await agree(path);

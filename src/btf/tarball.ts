@@ -1,7 +1,8 @@
 import { Header } from 'tar';
 import { Failure } from '../failure.ts';
 import { asUname, printable, type Uname } from '../names.ts';
-import type { Programs } from '../world/programs.ts';
+import { PLAIN_ENVIRONMENT } from '../toolchain/xz.ts';
+import type { Invocation, Programs } from '../world/programs.ts';
 import { MOST_BTF_BYTES } from './load.ts';
 
 const BLOCK = 512;
@@ -18,8 +19,12 @@ const MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
  */
 const COMPRESS = ['--compress', '--stdout', '--format=xz', '--check=crc64', '--threads=1', '-6'];
 const DECOMPRESS = ['--decompress', '--stdout', '--format=xz', '--threads=1'];
-/** xz would take more options from there. */
-const ENV = { XZ_OPT: undefined, XZ_DEFAULTS: undefined };
+
+/** Which xz (the one on PATH), and what stops it. */
+export interface XzUse {
+  readonly xz?: string;
+  readonly signal?: AbortSignal;
+}
 
 /**
  * The tarball of one kernel's BTF: one regular member `<uname -r>.btf` that belongs to root, is
@@ -29,18 +34,22 @@ export async function packBtf(
   programs: Programs,
   uname: Uname,
   btf: Uint8Array,
-  signal?: AbortSignal,
+  use: XzUse = {},
 ): Promise<Buffer> {
   const input = Buffer.concat([memberHeader(uname, btf.length), btf, padding(btf.length), END]);
   const ending = await programs.run({
-    ...{ program: 'xz', args: COMPRESS, env: ENV, input },
-    ...(signal === undefined ? {} : { signal }),
+    ...invocation(use, COMPRESS),
+    input,
   });
   if (ending.status !== 0) {
     const how = ending.status ?? ending.signal;
     throw new Failure('internal', `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
   }
   return ending.stdout;
+}
+
+function invocation({ xz = 'xz', signal }: XzUse, args: readonly string[]): Invocation {
+  return { program: xz, args, env: PLAIN_ENVIRONMENT, ...(signal === undefined ? {} : { signal }) };
 }
 
 function memberHeader(uname: Uname, size: number): Buffer {
@@ -65,9 +74,9 @@ function padding(size: number): Buffer {
 export async function unpackBtf(
   programs: Programs,
   tarball: Uint8Array,
-  signal?: AbortSignal,
+  use: XzUse = {},
 ): Promise<{ readonly uname: Uname; readonly btf: Buffer }> {
-  const tar = await decompress(programs, tarball, signal);
+  const tar = await decompress(programs, tarball, use);
   if (tar.length < BLOCK) throw bad('it is too short to have a member');
   const header = readHeader(tar);
   if (header.type !== 'File' && header.type !== 'OldFile') {
@@ -103,15 +112,8 @@ function memberName(path: string): Uname {
   }
 }
 
-async function decompress(
-  programs: Programs,
-  tarball: Uint8Array,
-  signal?: AbortSignal,
-): Promise<Buffer> {
-  const running = await programs.start({
-    ...{ program: 'xz', args: DECOMPRESS, env: ENV },
-    ...(signal === undefined ? {} : { signal }),
-  });
+async function decompress(programs: Programs, tarball: Uint8Array, use: XzUse): Promise<Buffer> {
+  const running = await programs.start(invocation(use, DECOMPRESS));
   running.stdin.end(tarball);
   const chunks: Buffer[] = [];
   let length = 0;
@@ -124,7 +126,7 @@ async function decompress(
     }
   }
   const { status, stderr } = await running.ended;
-  signal?.throwIfAborted();
+  use.signal?.throwIfAborted();
   if (status !== 0) throw bad(`xz refused it: ${printable(stderr.trim())}`);
   return Buffer.concat(chunks);
 }
