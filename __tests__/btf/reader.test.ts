@@ -97,8 +97,7 @@ async function agree(path: string): Promise<Btf> {
 for (const arch of ['x86_64', 'aarch64']) {
   const name = `4.19.90-2112.8.0.0131.oe1.${arch}.btf`;
   const tarball = `samples/${name}.tar.xz`;
-  testShared(
-    [tarball],
+  testWithShared('samples')(
     `a kernel of ${arch} from the archive is read as bpftool reads it`,
     async () => {
       const { btf } = await unpackBtf(programs, readFileSync(join(shared, tarball)));
