@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { setup } from './setup.ts';
 
 /** Every command, in the order of the help: the order in which the data flows. */
-export const COMMANDS: readonly Command[] = [];
+export const COMMANDS: readonly Command[] = [setup];

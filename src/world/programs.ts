@@ -14,6 +14,8 @@ export interface Invocation {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Kills it. */
   readonly signal?: AbortSignal;
+  /** It starts others (git, cmake, apt): killing it kills them all. It has no terminal then. */
+  readonly group?: boolean;
 }
 
 export interface Ending {
@@ -59,6 +61,7 @@ export function systemPrograms(
         cwd,
         env: { ...env, LC_ALL: 'C.UTF-8', ...invocation.env },
         stdio: ['pipe', 'pipe', 'pipe'],
+        detached: invocation.group ?? false,
       });
       let stderr = Buffer.alloc(0);
       child.stderr.on('data', (chunk: Buffer) => {
@@ -66,7 +69,10 @@ export function systemPrograms(
       });
       // A program that stops reading early is judged by its exit status, not by our broken pipe.
       child.stdin.on('error', () => {});
-      const kill = () => void child.kill('SIGKILL');
+      const kill = () => {
+        if (invocation.group && child.pid !== undefined) killGroup(child.pid);
+        else child.kill('SIGKILL');
+      };
       signal?.addEventListener('abort', kill, { once: true });
       const ended = new Promise<Ending>((end) => {
         child.once('close', (status, endSignal) => {
@@ -100,6 +106,14 @@ export function systemPrograms(
       return folders.map((folder) => join(folder, program)).find(isExecutable);
     },
   };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if (!isSystemError(error, 'ESRCH')) throw error;
+  }
 }
 
 function isExecutable(path: string): boolean {

@@ -1,0 +1,62 @@
+import { findHost, writeOutputs } from '../report/host.ts';
+import { openProgress } from '../report/open.ts';
+import { textTable } from '../report/table.ts';
+import { defaultCacheFolder } from '../toolchain/cache.ts';
+import { type CachePlan, planCache } from '../toolchain/cache-plan.ts';
+import { prepareToolchain, type Toolchain } from '../toolchain/prepare.ts';
+import { defineCommand, flag, type Outcome } from './command.ts';
+import { TOOLCHAIN_OPTIONS, wishesOf } from './toolchain-options.ts';
+
+export const setup = defineCommand({
+  name: 'setup',
+  summary: 'bring the pahole and the xz that the work is done with',
+  description:
+    'Looks in the tool cache, then at the machine itself, then builds from source at a pinned commit and keeps the result. `build` does the same by itself; this does it beforehand.',
+  options: {
+    ...TOOLCHAIN_OPTIONS,
+    showCache: flag('only say which folders a workflow should keep, and under which key'),
+  },
+  examples: [
+    'btfhub setup',
+    'btfhub setup --pahole 1.31 --install-dependencies',
+    'btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git',
+    'btfhub setup --show-cache --json',
+  ],
+  run: async (world, options): Promise<Outcome> => {
+    const wishes = wishesOf(options);
+    const cache = await planCache(wishes.cacheFolder ?? defaultCacheFolder(world.env), wishes);
+    const outputs = { 'cache-key': cache.key, 'cache-path': cache.folders.join('\n') };
+    if (options.showCache) {
+      writeOutputs(findHost(world.env), world.env, outputs);
+      return { status: 0, document: cache, text: `${[cache.key, ...cache.folders].join('\n')}\n` };
+    }
+    const tools = await prepareToolchain(world, wishes, openProgress(world));
+    writeOutputs(findHost(world.env), world.env, {
+      ...outputs,
+      'pahole-version': tools.pahole.version,
+      'xz-version': tools.xz.version,
+    });
+    return { status: 0, document: document(tools, cache), text: table(tools) };
+  },
+});
+
+function document({ pahole, xz }: Toolchain, cache: CachePlan) {
+  return {
+    pahole: {
+      ...{ version: pahole.version, origin: pahole.origin, path: pahole.path },
+      ...{ options: [...pahole.options].sort(), features: [...pahole.features].sort() },
+    },
+    xz,
+    cache,
+  };
+}
+
+function table(tools: Toolchain): string {
+  const rows = Object.entries(tools).map(([name, tool]) => [
+    ...[name, tool.version, tool.origin, tool.path],
+  ]);
+  return textTable(
+    ['tool', 'version', 'origin', 'path'].map((title) => ({ title })),
+    rows,
+  );
+}

@@ -1,0 +1,94 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import { Failure } from '../failure.ts';
+import type { World } from '../world/world.ts';
+import { fetchSources, type Patience } from './fetch.ts';
+import type { Recipe } from './recipes.ts';
+import type { Source } from './sources.ts';
+import { versionIn } from './version.ts';
+
+type Ports = Pick<World, 'programs' | 'clock' | 'interrupted'>;
+
+export interface BuildOptions {
+  readonly sources: readonly Source[];
+  readonly patience: Patience;
+  readonly note: (message: string) => void;
+  /** Told when `sources`, `configure`, `compile` and `check` begin. */
+  readonly stage: (name: string) => void;
+}
+
+/**
+ * Builds a tool in the empty folder `work` and gives back the folder that belongs into the cache:
+ * `bin/<program>`, and in `lib/` the libraries it needs that not every machine has.
+ * Throws what `fetchSources` throws, and `missing-program` when the compiler or the result fails.
+ */
+export async function buildTool(
+  world: Ports,
+  recipe: Recipe,
+  work: string,
+  options: BuildOptions,
+): Promise<string> {
+  const [source, build, finished] = [join(work, 'source'), join(work, 'build'), join(work, 'tool')];
+  options.stage('sources');
+  await fetchSources(world, recipe, options.sources, source, options);
+  await edit(source, recipe);
+  options.stage('configure');
+  await cmake(world, recipe, ['-S', source, '-B', build, ...recipe.cmake]);
+  options.stage('compile');
+  const jobs = String(availableParallelism());
+  await cmake(world, recipe, ['--build', build, '--parallel', jobs, '--target', recipe.target]);
+  options.stage('check');
+  await collect(world, join(build, recipe.target), finished);
+  await checkVersion(world, recipe, join(finished, 'bin', recipe.target));
+  return finished;
+}
+
+async function edit(source: string, { edit, tool, version }: Recipe): Promise<void> {
+  if (!edit) return;
+  const path = join(source, edit.file);
+  const pieces = (await readFile(path, 'utf8')).split(edit.from);
+  if (pieces.length !== 2) {
+    throw failed(`The source of ${tool} ${version} is not the expected one: see ${edit.file}.`);
+  }
+  await writeFile(path, pieces.join(edit.to));
+}
+
+async function cmake(world: Ports, recipe: Recipe, args: readonly string[]): Promise<void> {
+  const answer = await world.programs.run({
+    ...{ program: 'cmake', args, signal: world.interrupted, group: true },
+    env: { DESTDIR: undefined, CMAKE_GENERATOR: 'Unix Makefiles' },
+  });
+  if (answer.status === 0) return;
+  const output = `${answer.stderr}\n${answer.stdout.toString('utf8')}`.trim().split('\n');
+  const telling = output.find((line) => /error/i.test(line)) ?? output.at(-1);
+  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${telling?.trim()}.`);
+}
+
+/** Libraries of glibc itself must be the machine's, and are on every machine. */
+const GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
+
+async function collect(world: Ports, program: string, finished: string): Promise<void> {
+  await mkdir(join(finished, 'bin'), { recursive: true });
+  await mkdir(join(finished, 'lib'));
+  await copyFile(program, join(finished, 'bin', basename(program)));
+  const { stdout } = await world.programs.run({ program: 'ldd', args: [program] });
+  for (const [, name = '', path = ''] of stdout
+    .toString('utf8')
+    .matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
+    if (!GLIBC.test(name)) await copyFile(path, join(finished, 'lib', name));
+  }
+}
+
+async function checkVersion(world: Ports, recipe: Recipe, program: string): Promise<void> {
+  const answer = await world.programs.run({ program, args: ['--version'] });
+  const version = versionIn(answer.stdout.toString('utf8'));
+  if (answer.status === 0 && version === recipe.version) return;
+  throw failed(
+    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version ?? 'nothing'}.`,
+  );
+}
+
+function failed(message: string): Failure {
+  return new Failure('missing-program', message, "Or use the machine's own, with 'system'.");
+}

@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, Failure } from '../failure.ts';
+import type { World } from '../world/world.ts';
+import type { Part, Recipe } from './recipes.ts';
+import { checkedCopy, type Source, sourcesOf } from './sources.ts';
+
+/** How long a remote may stay silent, and how long one attempt may take in all, in seconds. */
+export interface Patience {
+  readonly silence: number;
+  readonly attempt: number;
+}
+
+/** The largest of the sources is about 2 MB at depth 1. */
+export const PATIENCE: Patience = { silence: 15, attempt: 180 };
+
+type Ports = Pick<World, 'programs' | 'clock' | 'interrupted'>;
+
+/**
+ * Puts all parts of a recipe's source into `folder`, each from the first source that delivers it.
+ * Throws `network` when none does (what each one answered is in the message), `checksum-mismatch`
+ * for a tarball, and what `interrupted` carries.
+ */
+export async function fetchSources(
+  world: Ports,
+  recipe: Recipe,
+  given: readonly Source[],
+  folder: string,
+  options: { readonly patience: Patience; readonly note: (message: string) => void },
+): Promise<void> {
+  for (const part of recipe.parts) {
+    const place = join(folder, part.path);
+    // A release tarball brings its submodules along.
+    if (existsSync(join(place, 'src'))) continue;
+    await fetchPart(world, part, sourcesOf(part.repository, given), place, options);
+  }
+}
+
+async function fetchPart(
+  world: Ports,
+  part: Part,
+  sources: readonly Source[],
+  place: string,
+  options: { readonly patience: Patience; readonly note: (message: string) => void },
+): Promise<void> {
+  const answers: string[] = [];
+  for (const source of sources) {
+    if (source.kind === 'tarball') return unpack(world, source, place);
+    try {
+      return await checkOut(world, source.url, part.commit, place, options.patience);
+    } catch (error) {
+      world.interrupted.throwIfAborted();
+      await rm(place, { recursive: true, force: true });
+      answers.push(`${source.url}: ${describe(error)}`);
+      options.note(`${source.url} did not deliver ${part.repository}: ${describe(error)}`);
+    }
+  }
+  throw new Failure(
+    'network',
+    `No remote delivers commit ${part.commit} of ${part.repository}. ${answers.join('; ')}.`,
+    `Name a mirror or a tarball: --tool-source ${part.repository}=<URL or tarball@sha256:sum>.`,
+  );
+}
+
+async function unpack(
+  world: Ports,
+  source: Extract<Source, { kind: 'tarball' }>,
+  place: string,
+): Promise<void> {
+  const copy = await checkedCopy(source, `${place}.tarball`);
+  await mkdir(place, { recursive: true });
+  const answer = await world.programs.run({
+    program: 'tar',
+    args: ['--extract', '--file', copy, '--strip-components=1', '--no-same-owner'],
+    cwd: place,
+    signal: world.interrupted,
+  });
+  await rm(`${place}.tarball`, { recursive: true, force: true });
+  if (answer.status === 0) return;
+  throw new Failure('not-found', `tar cannot unpack '${source.path}': ${lastLine(answer.stderr)}.`);
+}
+
+/**
+ * One commit and nothing before it where the server hands out commits by name; else all that its
+ * branches and tags reach. Git checks every object against its name, and HEAD is compared besides.
+ */
+async function checkOut(
+  world: Ports,
+  url: string,
+  commit: string,
+  place: string,
+  patience: Patience,
+): Promise<void> {
+  await mkdir(place, { recursive: true });
+  const git = (...args: string[]) => runGit(world, place, patience, args);
+  await git('init', '--quiet');
+  try {
+    await git('fetch', '--quiet', '--depth=1', '--no-tags', url, commit);
+  } catch (error) {
+    if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
+    await git('fetch', '--quiet', '--tags', url, '+refs/heads/*:refs/remotes/origin/*');
+  }
+  await git('checkout', '--quiet', '--detach', commit);
+  const head = (await git('rev-parse', 'HEAD')).trim();
+  if (head !== commit) throw new Error(`its ${commit} is ${head}`);
+}
+
+async function runGit(
+  world: Ports,
+  place: string,
+  patience: Patience,
+  args: readonly string[],
+): Promise<string> {
+  const impatience = new AbortController();
+  const late = new Error(`no answer within ${patience.attempt} seconds`);
+  const signal = AbortSignal.any([world.interrupted, impatience.signal]);
+  const deadline = world.clock
+    .sleep(patience.attempt * 1000, signal)
+    .then(() => impatience.abort(late))
+    .catch(() => {});
+  try {
+    const answer = await world.programs.run({
+      program: 'git',
+      args: [
+        ...['-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false'],
+        ...['-c', 'http.lowSpeedLimit=1000', '-c', `http.lowSpeedTime=${patience.silence}`],
+        ...args,
+      ],
+      cwd: place,
+      env: { GIT_TERMINAL_PROMPT: '0', GIT_DIR: undefined, GIT_WORK_TREE: undefined },
+      signal,
+      group: true,
+    });
+    if (answer.status !== 0) throw new Error(lastLine(answer.stderr));
+    return answer.stdout.toString('utf8');
+  } finally {
+    impatience.abort();
+    await deadline;
+  }
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}

@@ -1,0 +1,197 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, Failure } from '../failure.ts';
+import type { Progress } from '../report/progress.ts';
+import type { World } from '../world/world.ts';
+import { buildTool } from './build.ts';
+import { defaultCacheFolder, discardTool, findTool, keepTool } from './cache.ts';
+import { DISTRIBUTION, NEEDS, provide } from './dependencies.ts';
+import { PATIENCE, type Patience } from './fetch.ts';
+import { inspectPahole, type Origin, type Pahole } from './pahole.ts';
+import { RECIPES, type Recipe, type ToolName } from './recipes.ts';
+import type { Source } from './sources.ts';
+import { atLeast } from './version.ts';
+import { FAST_XZ, inspectXz, type Xz } from './xz.ts';
+
+type Ports = Pick<World, 'programs' | 'clock' | 'interrupted' | 'env'>;
+
+export interface Wishes {
+  /**
+   * `auto` (the preferred version where it can be had, else the machine's own, with a warning),
+   * `system` (what is on PATH), a version (that one or none), or a path (it holds a `/`).
+   */
+  readonly pahole: string;
+  readonly xz: string;
+  /** Default: `defaultCacheFolder(env)`. */
+  readonly cacheFolder?: string | undefined;
+  /** Asked before the public homes. */
+  readonly sources: readonly Source[];
+  /** Whether packages may be installed by apt or dnf. */
+  readonly allowInstall: boolean;
+}
+
+export interface Toolchain {
+  readonly pahole: Pahole;
+  readonly xz: Xz;
+}
+
+/** What tests replace: what can be built, and how long remotes are waited for. */
+export interface Workshop {
+  readonly recipes: readonly Recipe[];
+  readonly patience: Patience;
+}
+
+interface Tool<Inspected> {
+  readonly name: ToolName;
+  inspect(world: Ports, path: string, origin: Origin): Promise<Inspected>;
+  /** Whether `auto` is content with the machine's own of that version. */
+  contentWith(version: string, preferred: string): boolean;
+  /** What using an older one than the preferred means, for the warning. */
+  readonly drawback: string;
+}
+
+const PAHOLE: Tool<Pahole> = {
+  name: 'pahole',
+  inspect: inspectPahole,
+  contentWith: (version, preferred) => version === preferred,
+  drawback: 'Its BTF differs in the functions that are described; the record names the version.',
+};
+
+const XZ: Tool<Xz> = {
+  name: 'xz',
+  inspect: inspectXz,
+  contentWith: (version) => atLeast(version, FAST_XZ),
+  drawback: `Before ${FAST_XZ} decoding takes half as long again; the output is the same.`,
+};
+
+/**
+ * The pahole and the xz to work with, in this order: kept from before; the machine's own when it is
+ * what was wished for; built from source and kept. Throws `missing-program`, `network`,
+ * `checksum-mismatch`, `usage` and `interrupted`, each with what to do.
+ */
+export async function prepareToolchain(
+  world: Ports,
+  wishes: Wishes,
+  progress: Progress,
+  workshop: Workshop = { recipes: RECIPES, patience: PATIENCE },
+): Promise<Toolchain> {
+  const shop = new Shop(world, wishes, progress, workshop);
+  return { pahole: await shop.get(PAHOLE, wishes.pahole), xz: await shop.get(XZ, wishes.xz) };
+}
+
+class Shop {
+  readonly #world: Ports;
+  readonly #progress: Progress;
+  readonly #workshop: Workshop;
+  readonly #cacheFolder: string;
+  readonly #sources: readonly Source[];
+  readonly #installing: { readonly allowed: boolean; readonly note: (message: string) => void };
+
+  constructor(world: Ports, wishes: Wishes, progress: Progress, workshop: Workshop) {
+    this.#world = world;
+    this.#progress = progress;
+    this.#workshop = workshop;
+    this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(world.env);
+    this.#sources = wishes.sources;
+    this.#installing = { allowed: wishes.allowInstall, note: (text) => progress.note(text) };
+  }
+
+  async get<T extends { readonly version: string }>(tool: Tool<T>, wish: string): Promise<T> {
+    if (wish.includes('/')) return tool.inspect(this.#world, wish, 'system');
+    if (wish === 'system') return this.#system(tool);
+    const recipe = this.#recipe(tool.name, wish);
+    const version = recipe?.version ?? wish.replace(/^v/, '');
+    const kept = recipe && (await this.#kept(tool, recipe));
+    if (kept) return kept;
+    const own = this.#world.programs.find(tool.name) ? await this.#tryOwn(tool) : undefined;
+    if (own?.version === version) return own;
+    if (own && wish === 'auto' && tool.contentWith(own.version, version)) return own;
+    if (!recipe) throw this.#cannotBuild(tool.name, version);
+    if (wish !== 'auto') return this.#build(tool, recipe);
+    return this.#build(tool, recipe).catch((error) => this.#fallBack(tool, recipe, error));
+  }
+
+  #recipe(tool: ToolName, wish: string): Recipe | undefined {
+    const recipes = this.#workshop.recipes.filter((recipe) => recipe.tool === tool);
+    return wish === 'auto'
+      ? recipes[0]
+      : recipes.find(({ version }) => version === wish.replace(/^v/, ''));
+  }
+
+  /** One that was kept but does not run here any more is thrown away. */
+  async #kept<T>(tool: Tool<T>, recipe: Recipe): Promise<T | undefined> {
+    const folder = findTool(this.#cacheFolder, recipe);
+    if (!folder) return undefined;
+    try {
+      return await tool.inspect(this.#world, join(folder, 'bin', recipe.target), 'cached');
+    } catch (error) {
+      this.#progress.note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
+      await discardTool(this.#cacheFolder, recipe);
+      return undefined;
+    }
+  }
+
+  async #tryOwn<T>(tool: Tool<T>): Promise<T | undefined> {
+    return tool.inspect(this.#world, tool.name, 'system').catch(() => undefined);
+  }
+
+  async #system<T>(tool: Tool<T>): Promise<T> {
+    await provide(this.#world, [DISTRIBUTION[tool.name]], this.#installing);
+    return tool.inspect(this.#world, tool.name, 'system');
+  }
+
+  async #build<T>(tool: Tool<T>, recipe: Recipe): Promise<T> {
+    await provide(this.#world, NEEDS[tool.name], this.#installing);
+    const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
+    const temporary = this.#world.env.RUNNER_TEMP || tmpdir();
+    const work = await mkdtemp(join(temporary, 'btfhub-build-'));
+    try {
+      const finished = await buildTool(this.#world, recipe, work, {
+        sources: this.#sources,
+        patience: this.#workshop.patience,
+        note: (message) => this.#progress.note(message),
+        stage: (name) => task.stage(name),
+      });
+      const folder = await keepTool(this.#cacheFolder, recipe, finished);
+      const built = await tool.inspect(this.#world, join(folder, 'bin', recipe.target), 'built');
+      task.end('built', folder);
+      return built;
+    } catch (error) {
+      task.end('failed');
+      throw error;
+    } finally {
+      await rm(work, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  /** `auto`: the machine's own rather than none, but never past a tarball that was tampered with. */
+  async #fallBack<T extends { readonly version: string }>(
+    tool: Tool<T>,
+    recipe: Recipe,
+    error: unknown,
+  ): Promise<T> {
+    this.#world.interrupted.throwIfAborted();
+    if (error instanceof Failure && error.reason === 'checksum-mismatch') throw error;
+    const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
+    const own = await this.#system(tool).catch((second) => {
+      const advice = error instanceof Failure ? error.advice : undefined;
+      throw new Failure(
+        'missing-program',
+        `${why} And there is no other: ${describe(second)}`,
+        advice,
+      );
+    });
+    this.#progress.warn(`${why} Using the machine's ${own.version} instead. ${tool.drawback}`);
+    return own;
+  }
+
+  #cannotBuild(tool: ToolName, version: string): Failure {
+    const known = this.#workshop.recipes.filter((recipe) => recipe.tool === tool);
+    return new Failure(
+      'usage',
+      `The machine's ${tool} is not version ${version}, and that is none that can be built.`,
+      `Choose ${known.map((recipe) => recipe.version).join(', ')}, auto, system or a path.`,
+    );
+  }
+}
