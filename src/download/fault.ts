@@ -1,5 +1,6 @@
-import { describe, isSystemError } from '../failure.ts';
+import { describe, Failure, isSystemError } from '../failure.ts';
 import type { HttpResponse } from '../world/http.ts';
+import type { Mirror } from './mirrors.ts';
 
 /**
  * What to do with a mirror after one of its answers was no good:
@@ -53,4 +54,20 @@ export function retryAfter(header: string | undefined, date: Date): number | und
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
   const until = Date.parse(header);
   return Number.isNaN(until) ? undefined : Math.max(0, until - date.getTime());
+}
+
+/** The failure of a file that no mirror delivered, with what each of them did. */
+export function unreachable(
+  path: string,
+  mirrors: readonly (readonly [mirror: Mirror, error: string | undefined])[],
+): Failure {
+  const each = mirrors.map(([{ base, standing }, error]) => {
+    const known = standing.kind === 'serving' ? 'not tried' : standing.error;
+    return `${base}: ${error ?? known}`;
+  });
+  return new Failure(
+    'network',
+    `No mirror could deliver '${path}' (${each.join('; ')}).`,
+    'Check the network and the proxy variables, try again later, or name other mirrors with --mirror.',
+  );
 }

@@ -113,8 +113,9 @@ export class MirrorPool {
   /** What one download may use now: bytes of window, and connections to each mirror. */
   get share(): { readonly window: number; readonly connections: number } {
     const downloads = Math.max(1, this.#downloads);
+    const { window } = this.#settings;
     return {
-      window: Math.max(LEAST_WINDOW, Math.floor(this.#settings.window / downloads)),
+      window: Math.max(Math.min(LEAST_WINDOW, window), Math.floor(window / downloads)),
       connections: Math.ceil(this.#settings.connections / downloads),
     };
   }

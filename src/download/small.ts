@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Failure, type Reason } from '../failure.ts';
 import { type Asked, ask } from './ask.ts';
-import { asFault, Fault, statusFault } from './fault.ts';
+import { asFault, Fault, statusFault, unreachable } from './fault.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
 
 /** What a mirror said about one file. */
@@ -198,33 +198,15 @@ class Small<Result> {
   }
 
   #unreachable(): Failure {
-    return unreachable(
-      this.#path,
-      this.#pool.mirrors.map((mirror) => {
-        const tried = this.#tried.get(mirror);
-        return [mirror, tried?.kind === 'failed' ? tried.fault.message : undefined];
-      }),
-    );
+    const errors = this.#pool.mirrors.map((mirror) => {
+      const tried = this.#tried.get(mirror);
+      return [mirror, tried?.kind === 'failed' ? tried.fault.message : undefined] as const;
+    });
+    return unreachable(this.#path, errors);
   }
 }
 
 function nothing(status: 304 | 404, mirror: Mirror, url: string): Answer {
   const body = Readable.from([]);
   return { status, mirror, url, etag: undefined, lastModified: undefined, body };
-}
-
-/** The failure of a file that no mirror delivered, with what each of them did. */
-export function unreachable(
-  path: string,
-  mirrors: readonly (readonly [mirror: Mirror, error: string | undefined])[],
-): Failure {
-  const each = mirrors.map(([{ base, standing }, error]) => {
-    const known = standing.kind === 'serving' ? 'not tried' : standing.error;
-    return `${base}: ${error ?? known}`;
-  });
-  return new Failure(
-    'network',
-    `No mirror could deliver '${path}' (${each.join('; ')}).`,
-    'Check the network and the proxy variables, try again later, or name other mirrors with --mirror.',
-  );
 }
