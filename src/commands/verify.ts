@@ -1,0 +1,99 @@
+import { basename } from 'node:path';
+import type { Expectation } from '../btf/check.ts';
+import { type Finding, isSound, type Sound, verify } from '../jobs/verify.ts';
+import { openProgress } from '../report/open.ts';
+import { type Column, textTable } from '../report/table.ts';
+import { bytes } from '../report/units.ts';
+import { defineCommand, number } from './command.ts';
+
+export const verifyCommand = defineCommand({
+  name: 'verify',
+  summary: 'check BTF and tarballs of BTF, and show what is in them',
+  description:
+    'Checks raw BTF, ELF files with a .BTF section and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. ' +
+    'Where build left the record of a tarball, the sums are compared with it.',
+  operands: {
+    shape: '<path...>',
+    description: 'files, and folders that are searched for *.btf and *.btf.tar.xz',
+  },
+  options: {
+    minimumTypes: number(
+      '<number>',
+      'how many types the BTF of a whole kernel has at least; 0 takes any BTF, also of modules and eBPF objects',
+      { default: 10_000, least: 0, most: 10_000_000 },
+    ),
+  },
+  examples: [
+    'btfhub verify btf-output',
+    'btfhub verify /sys/kernel/btf/vmlinux',
+    'btfhub verify --minimum-types 0 probe.bpf.o',
+  ],
+  run: async (world, { minimumTypes = 10_000 }, paths) => {
+    const expectation: Expectation =
+      minimumTypes === 0 ? { of: 'anything' } : { of: 'kernel', minimumTypes };
+    const findings = await verify(world, openProgress(world), { paths, expectation });
+    const unsound = findings.filter((finding) => 'error' in finding);
+    return {
+      status: unsound.length === 0 ? 0 : 1,
+      document: {
+        sound: findings.length - unsound.length,
+        unsound: unsound.length,
+        files: findings,
+      },
+      text: describe(findings),
+      failures: unsound.map(({ path, error }) => ({ title: path, message: error.message })),
+    };
+  },
+});
+
+function describe(findings: readonly Finding[]): string {
+  const [only] = findings;
+  if (findings.length === 1 && only !== undefined && isSound(only)) return describeOne(only);
+  return textTable(COLUMNS, findings.map(row));
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'FILE' },
+  { title: 'SIZE', align: 'right' },
+  { title: 'BTF', align: 'right' },
+  { title: 'TYPES', align: 'right' },
+  { title: 'STRUCTS', align: 'right' },
+  { title: 'FUNCTIONS', align: 'right' },
+  { title: 'RECORD' },
+  { title: 'RESULT' },
+];
+
+function row(finding: Finding): readonly string[] {
+  const name = basename(finding.path);
+  if (!isSound(finding)) {
+    const { reason, message } = finding.error;
+    return [name, '', '', '', '', '', '', `${reason}: ${message}`];
+  }
+  const { size, types, kinds } = finding.btf;
+  const counts = [types, kinds.STRUCT ?? 0, kinds.FUNC ?? 0].map((count) => `${count}`);
+  return [name, bytes(finding.size), bytes(size), ...counts, finding.record, 'sound'];
+}
+
+function describeOne({ path, size, uname, btf, record }: Sound): string {
+  const kinds = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
+  const task = btf.taskStruct;
+  const lines = [
+    ['file', `${path}, ${size} bytes`],
+    ['kernel', uname],
+    ['BTF', `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
+    ['types', `${btf.types}`],
+    ['', kinds.map(([kind, count]) => `${kind} ${count}`).join(', ')],
+    ['strings', `${btf.stringBytes} bytes`],
+    ['task_struct', task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
+    ['record', record],
+    ['result', 'sound'],
+  ];
+  return lines
+    .filter(([, value]) => value !== undefined)
+    .map(([title = '', value]) => `${title.padEnd(12)} ${value}\n`)
+    .join('');
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}

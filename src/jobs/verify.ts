@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { TARBALL_SUFFIX } from '../archive/layout.ts';
+import { checkBtf, type Expectation, type Summary } from '../btf/check.ts';
+import { bytesSource } from '../btf/elf.ts';
+import { loadBtf, MOST_BTF_BYTES, readBtf } from '../btf/load.ts';
+import { unpackBtf } from '../btf/tarball.ts';
+import { asFailure, Failure, isSystemError } from '../failure.ts';
+import type { Uname } from '../names.ts';
+import type { Progress } from '../report/progress.ts';
+import type { World } from '../world/world.ts';
+
+/** A file that is sound, and what is in it. */
+export interface Sound {
+  readonly path: string;
+  /** Bytes of the file. */
+  readonly size: number;
+  /** The kernel that a tarball's member is named after. */
+  readonly uname?: Uname;
+  readonly btf: Summary & { readonly sha256: string };
+  /** Whether a record of its making was found, and so agrees. */
+  readonly record: 'agrees' | 'none';
+}
+
+export interface Unsound {
+  readonly path: string;
+  readonly error: Failure;
+}
+
+export type Finding = Sound | Unsound;
+
+export function isSound(finding: Finding): finding is Sound {
+  return 'btf' in finding;
+}
+
+/**
+ * Checks files, and in folders every `*.btf` and `*.btf.tar.xz`, one after the other. What is wrong
+ * with one of them is in its finding; `not-found` is thrown when there is nothing to check.
+ */
+export async function verify(
+  world: Pick<World, 'programs' | 'interrupted'>,
+  progress: Progress,
+  request: { readonly paths: readonly string[]; readonly expectation: Expectation },
+): Promise<readonly Finding[]> {
+  const files = (await Promise.all(request.paths.map(filesAt))).flat();
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  const task = progress.begin('verify');
+  task.stage('check', total);
+  const findings: Finding[] = [];
+  for (const file of files) {
+    world.interrupted.throwIfAborted();
+    findings.push(await verifyFile(world, file, request.expectation));
+    task.advance(file.size);
+  }
+  const bad = findings.filter((finding) => !isSound(finding)).length;
+  task.end(bad === 0 ? 'sound' : 'unsound', `${findings.length} files, ${bad} of them unsound`);
+  return findings;
+}
+
+interface File {
+  readonly path: string;
+  readonly size: number;
+}
+
+async function filesAt(path: string): Promise<File[]> {
+  try {
+    const facts = await stat(path);
+    if (!facts.isDirectory()) return [{ path, size: facts.size }];
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT')) throw error;
+    throw new Failure('not-found', `There is no ${path}.`, 'Is the path right?');
+  }
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  if (paths.length === 0) {
+    throw new Failure('not-found', `There is no *.btf and no *${TARBALL_SUFFIX} below ${path}.`);
+  }
+  return Promise.all(paths.map(async (one) => ({ path: one, size: (await stat(one)).size })));
+}
+
+async function verifyFile(
+  world: Pick<World, 'programs' | 'interrupted'>,
+  file: File,
+  expectation: Expectation,
+): Promise<Finding> {
+  const { path } = file;
+  try {
+    return path.endsWith(TARBALL_SUFFIX)
+      ? await verifyTarball(world, file, expectation)
+      : { ...file, btf: summarise(await loadBtf(path), expectation), record: 'none' };
+  } catch (thrown) {
+    world.interrupted.throwIfAborted();
+    return { path, error: asFailure(thrown) };
+  }
+}
+
+async function verifyTarball(
+  world: Pick<World, 'programs' | 'interrupted'>,
+  { path, size }: File,
+  expectation: Expectation,
+): Promise<Sound> {
+  if (size > MOST_BTF_BYTES)
+    throw new Failure('bad-archive', `${path} is too large: ${size} bytes.`);
+  const tarball = await readFile(path);
+  const signal = world.interrupted;
+  const { uname, btf: raw } = await unpackBtf(world.programs, tarball, { signal });
+  if (basename(path) !== `${uname}${TARBALL_SUFFIX}`) {
+    throw new Failure('bad-archive', `${path} holds the BTF of another kernel: ${uname}.`);
+  }
+  const btf = summarise(await readBtf(bytesSource(path, raw)), expectation);
+  const record = await compareWithRecord(path, uname, {
+    tarball: sha256(tarball),
+    btf: btf.sha256,
+  });
+  return { path, size, uname, btf, record };
+}
+
+function summarise(btf: Buffer, expectation: Expectation): Sound['btf'] {
+  return { ...checkBtf(btf, expectation), sha256: sha256(btf) };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** `<output>/openEuler/<VERSION_ID>/<arch>/<tarball>` has its record in `<output>/records`. */
+async function compareWithRecord(
+  path: string,
+  uname: Uname,
+  sums: { readonly tarball: string; readonly btf: string },
+): Promise<Sound['record']> {
+  const record = join(dirname(path), '..', '..', '..', 'records', `${uname}.json`);
+  let text: string;
+  try {
+    text = await readFile(record, 'utf8');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return 'none';
+    throw error;
+  }
+  const promised = parseSums(text, record);
+  for (const part of ['tarball', 'btf'] as const) {
+    if (promised[part]?.sha256 !== sums[part]) {
+      const what = `The ${part === 'btf' ? 'BTF in' : 'tarball'} ${path}`;
+      throw new Failure('checksum-mismatch', `${what} is not the one that ${record} describes.`);
+    }
+  }
+  return 'agrees';
+}
+
+type Sums = Partial<Record<'tarball' | 'btf', { readonly sha256?: string }>>;
+
+function parseSums(text: string, record: string): Sums {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch (error) {
+    throw new Failure('bad-archive', `The record ${record} is not JSON.`, undefined, error);
+  }
+}
