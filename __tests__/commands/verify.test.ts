@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { packBtf } from '../../src/btf/tarball.ts';
-import { verifyCommand } from '../../src/commands/verify.ts';
+import { verify } from '../../src/commands/verify.ts';
 import { asUname } from '../../src/names.ts';
 import { systemClock } from '../../src/world/clock.ts';
 import type { World } from '../../src/world/world.ts';
@@ -24,7 +24,7 @@ const world: World = {
 };
 
 function run(minimumTypes: number, ...paths: string[]) {
-  return verifyCommand.run(world, { minimumTypes }, paths);
+  return verify.run(world, { minimumTypes }, paths);
 }
 
 beforeAll(async () => {

@@ -1,12 +1,12 @@
 import { basename } from 'node:path';
 import type { Expectation } from '../btf/check.ts';
-import { type Finding, isSound, type Sound, verify } from '../jobs/verify.ts';
+import { type Finding, isSound, type Sound, verifyFiles } from '../jobs/verify.ts';
 import { openProgress } from '../report/open.ts';
 import { type Column, textTable } from '../report/table.ts';
 import { bytes } from '../report/units.ts';
 import { defineCommand, number } from './command.ts';
 
-export const verifyCommand = defineCommand({
+export const verify = defineCommand({
   name: 'verify',
   summary: 'check BTF and tarballs of BTF, and show what is in them',
   description:
@@ -31,7 +31,7 @@ export const verifyCommand = defineCommand({
   run: async (world, { minimumTypes = 10_000 }, paths) => {
     const expectation: Expectation =
       minimumTypes === 0 ? { of: 'anything' } : { of: 'kernel', minimumTypes };
-    const findings = await verify(world, openProgress(world), { paths, expectation });
+    const findings = await verifyFiles(world, openProgress(world), { paths, expectation });
     const unsound = findings.filter((finding) => 'error' in finding);
     return {
       status: unsound.length === 0 ? 0 : 1,

@@ -38,7 +38,7 @@ export function isSound(finding: Finding): finding is Sound {
  * Checks files, and in folders every `*.btf` and `*.btf.tar.xz`, one after the other. What is wrong
  * with one of them is in its finding; `not-found` is thrown when there is nothing to check.
  */
-export async function verify(
+export async function verifyFiles(
   world: Pick<World, 'programs' | 'interrupted'>,
   progress: Progress,
   request: { readonly paths: readonly string[]; readonly expectation: Expectation },
