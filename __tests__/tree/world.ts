@@ -1,0 +1,20 @@
+import { Writable } from 'node:stream';
+import { undiciHttp } from '../../src/download/http.ts';
+import { systemClock } from '../../src/world/clock.ts';
+import { systemPrograms } from '../../src/world/programs.ts';
+import type { World } from '../../src/world/world.ts';
+
+/** The real world, but that nobody waits in it and its output goes nowhere. */
+export function hastyWorld(changes: Partial<World> = {}): World {
+  const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
+  return {
+    env: process.env,
+    clock: { ...systemClock, sleep: async (_milliseconds, signal) => signal?.throwIfAborted() },
+    http: undiciHttp({}),
+    programs: systemPrograms(process.env),
+    stdout: nowhere(),
+    stderr: nowhere(),
+    interrupted: new AbortController().signal,
+    ...changes,
+  };
+}

@@ -1,0 +1,198 @@
+import pMap from 'p-map';
+import { httpMirror, type Mirror } from '../download/mirror.ts';
+import { asFailure, Failure } from '../failure.ts';
+import type { Progress, Task } from '../report/progress.ts';
+import type { MetadataCache } from '../rpmmd/cache.ts';
+import { readPage } from '../rpmmd/page.ts';
+import { type RepositoryReader, readRepository } from '../rpmmd/repository.ts';
+import type { World } from '../world/world.ts';
+import { selector } from './glob.ts';
+import {
+  type KernelPackage,
+  mergeKernels,
+  packageNames,
+  type RepositoryPackages,
+  type Trouble,
+} from './kernels.ts';
+import { folderNames } from './listing.ts';
+import { onAnyMirror } from './mirrors.ts';
+import { expandTemplate, findPlaces, type Lister, type RepositoryPlace } from './repositories.ts';
+import type { Source } from './source.ts';
+
+/** Repositories read at the same time: the origin is slow a connection, and one at a time takes minutes. */
+const AT_ONCE = 6;
+
+export interface KernelQuery {
+  readonly source: Source;
+  /** Roots of the mirrors to ask, best first; none for those of the source. */
+  readonly mirrors: readonly string[];
+  /** Globs; none for all. */
+  readonly releases: readonly string[];
+  readonly arches: readonly string[];
+  /** Globs on `uname -r` or the NVRA; none for all. */
+  readonly kernels: readonly string[];
+  /** Globs; none for the source's first flavour. */
+  readonly flavours: readonly string[];
+  readonly cache: MetadataCache;
+}
+
+export interface Discovery {
+  /** In rpm's order of their versions. */
+  readonly kernels: readonly KernelPackage[];
+  readonly troubles: readonly Trouble[];
+  /** Repositories that were read, and the packages of all kinds in them. */
+  readonly repositories: number;
+  readonly packages: number;
+}
+
+/**
+ * Every kernel that the mirrors publish and the query wants. A repository that is not there is
+ * nothing; one that is broken on every mirror is a trouble of its own. Rejects with `not-found` for
+ * a release, architecture or flavour that does not exist, with `bad-repository` for a mirror that
+ * is no tree of this distribution, and when nothing at all could be read.
+ */
+export async function findKernels(
+  world: World,
+  query: KernelQuery,
+  progress: Progress,
+): Promise<Discovery> {
+  const { source } = query;
+  const flavourOf = packageNames(source, query.flavours);
+  const roots = query.mirrors.length > 0 ? query.mirrors : source.mirrors;
+  if (roots.length === 0) {
+    throw new Failure('usage', `${source.id} has no mirror.`, 'Name one with --mirror <URL>.');
+  }
+  const mirrors = roots.map((root) => httpMirror(world, root, world.interrupted));
+  const task = progress.begin(`${source.id} repositories`);
+  task.stage('metadata');
+  try {
+    const tree = treeOf(world, query, mirrors, task, new Set(flavourOf.keys()));
+    const places = await findPlaces(source, query, tree.list);
+    const outcomes = await pMap(places, (place) => readPlace(place, tree), {
+      concurrency: AT_ONCE,
+      signal: world.interrupted,
+    });
+    const discovery = summarise(query, flavourOf, outcomes, roots);
+    const { kernels, repositories, packages } = discovery;
+    task.end(
+      'read',
+      `${kernels.length} kernels among ${packages} packages in ${repositories} repositories`,
+    );
+    for (const { where, failure } of discovery.troubles)
+      progress.warn(`${where}: ${failure.message}`);
+    return discovery;
+  } catch (error) {
+    task.end('failed');
+    throw error;
+  }
+}
+
+/** The mirrors as one tree: what one of them cannot give, the next one may. */
+interface Tree {
+  readonly list: Lister;
+  readonly read: (
+    folder: string,
+  ) => Promise<(Omit<RepositoryPackages, 'place'> & { total: number }) | undefined>;
+}
+
+function treeOf(
+  world: World,
+  { cache, source }: KernelQuery,
+  mirrors: readonly Mirror[],
+  task: Task,
+  names: ReadonlySet<string>,
+): Tree {
+  const { clock, programs, interrupted } = world;
+  const reader: RepositoryReader = { cache, programs, onBytes: (count) => task.advance(count) };
+  const listed = new Map<string, ReturnType<Lister>>();
+  return {
+    list: (folder, looksRight) => {
+      const known = listed.get(folder);
+      if (known) return known;
+      const names = onAnyMirror(mirrors, clock, interrupted, async (mirror) => {
+        const page = await readPage(mirror, folder === '' ? '' : `${folder}/`, cache);
+        if (page === undefined) return undefined;
+        const found = folderNames(page.text, page.url);
+        if (!looksRight(found)) throw noTree(source, page.url);
+        return found;
+      });
+      listed.set(folder, names);
+      return names;
+    },
+    read: (folder) =>
+      onAnyMirror(mirrors, clock, interrupted, async (mirror) => {
+        const result = await readRepository(mirror, folder, names, reader);
+        return result && { folder, ...result };
+      }),
+  };
+}
+
+function noTree(source: Source, url: string): Failure {
+  const template = source.repositories[0]?.folders[0] ?? '';
+  return new Failure(
+    'bad-repository',
+    `${url} is no ${source.id} tree: it has no folder for '${template}'.`,
+    'Give the root of a mirror, the folder in which the releases are, with --mirror.',
+  );
+}
+
+type Outcome =
+  | { readonly read: readonly (RepositoryPackages & { readonly total: number })[] }
+  | { readonly trouble: Trouble };
+
+/** The repository in the first of its forms that has one; a form with <variant> may have several. */
+async function readPlace(place: RepositoryPlace, tree: Tree): Promise<Outcome> {
+  let where = `${place.release} ${place.arch} ${place.name}`;
+  try {
+    for (const form of place.forms) {
+      const read = [];
+      for (const { folder } of await expandTemplate(form, {}, tree.list, () => true)) {
+        where = folder;
+        const repository = await tree.read(folder);
+        if (repository) read.push({ place, ...repository });
+      }
+      if (read.length > 0) return { read };
+    }
+    return { read: [] };
+  } catch (error) {
+    const failure = asFailure(error);
+    if (!['network', 'bad-repository', 'checksum-mismatch'].includes(failure.reason)) throw error;
+    return { trouble: { where, failure } };
+  }
+}
+
+function summarise(
+  { source, kernels: globs }: KernelQuery,
+  flavourOf: ReadonlyMap<string, string>,
+  outcomes: readonly Outcome[],
+  roots: readonly string[],
+): Discovery {
+  const read = outcomes.flatMap((outcome) => ('read' in outcome ? outcome.read : []));
+  const troubles = outcomes.flatMap((outcome) => ('trouble' in outcome ? [outcome.trouble] : []));
+  if (read.length === 0) {
+    if (troubles[0]) throw troubles[0].failure;
+    throw new Failure(
+      'not-found',
+      `No repository of ${source.id} is where it should be below ${roots.join(', ')}.`,
+      'Give the root of a mirror, the folder in which the releases are, with --mirror.',
+    );
+  }
+  const { kernels: all, troubles: odd } = mergeKernels(source, flavourOf, read);
+  const named = (kernel: KernelPackage, wants: (name: string) => boolean) =>
+    wants(kernel.uname) || wants(kernel.nvra);
+  const wants = selector(globs);
+  const unmatched = globs.filter((glob) => !all.some((kernel) => named(kernel, selector([glob]))));
+  return {
+    kernels: all.filter((kernel) => named(kernel, wants)),
+    troubles: [...troubles, ...odd, ...unmatched.map(unknownKernel)],
+    repositories: read.length,
+    packages: read.reduce((sum, { total }) => sum + total, 0),
+  };
+}
+
+function unknownKernel(glob: string): Trouble {
+  return {
+    where: `--kernel ${glob}`,
+    failure: new Failure('not-found', `No kernel is named '${glob}'.`, "'btfhub plan' lists all."),
+  };
+}
