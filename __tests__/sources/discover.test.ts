@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { silent } from '../../src/report/progress.ts';
 import { noCache } from '../../src/rpmmd/cache.ts';
 import { findKernels, type KernelQuery } from '../../src/sources/discover.ts';
 import { OPENEULER } from '../../src/sources/openeuler.ts';
@@ -10,12 +11,6 @@ import { hastyWorld } from '../tree/world.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'btfhub-discover-'));
 afterAll(() => rmSync(root, { recursive: true }));
-
-const quiet = {
-  begin: () => ({ stage: () => {}, advance: () => {}, end: () => {} }),
-  note: () => {},
-  warn: () => {},
-};
 
 const query = (changes: Partial<KernelQuery>): KernelQuery => ({
   source: OPENEULER,
@@ -54,7 +49,7 @@ makeRepository(at('openEuler-22.03-LTS-SP3/update/aarch64'), [
 
 test('finds the kernels of every release and architecture, oldest first', async () => {
   await using server = await serveTree(root);
-  const found = await findKernels(hastyWorld(), query({ mirrors: [server.url] }), quiet);
+  const found = await findKernels(hastyWorld(), query({ mirrors: [server.url] }), silent);
   expect(found.kernels.map(({ uname }) => uname)).toEqual([
     '5.10.0-60.18.0.50.oe2203.x86_64',
     '5.10.0-132.0.0.111.oe2403sp3.riscv64',

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { compareEvr, rpmvercmp } from '../../src/sources/version.ts';
+import { shared, testWithShared } from '../shared.ts';
 
 /**
  * librpm's own answers, through the Lua that rpm carries, hundreds of pairs in a call. It takes
@@ -24,7 +25,8 @@ function rpmSays(pairs: readonly (readonly [string, string])[]): readonly number
 const expectAsRpm = (pairs: readonly (readonly [string, string])[]) => {
   const expected = rpmSays(pairs);
   expect(expected).toHaveLength(pairs.length);
-  expect(pairs.map(([a, b]) => rpmvercmp(a, b))).toEqual(expected);
+  const wrong = pairs.filter(([a, b], index) => rpmvercmp(a, b) !== expected[index]);
+  expect(wrong).toEqual([]);
 };
 
 // The pairs that rpm's own test suite (rpmvercmp.at) is about: separators, zeros, letters, ~ and ^.
@@ -49,14 +51,14 @@ const WORDS = [
     '20101122',
     '2_0',
     '2.0',
-    '2-0',
+    '2+0',
     'a+',
     'a_',
     '+a',
     '_a',
     '++',
     '_',
-    '',
+    '.',
   ],
   ...['1.0~rc1', '1.0~rc2', '1.0~rc1~git123', '1.0~', '1.0^', '1.0^git1', '1.0^git2', '1.0.1^git1'],
   ...[
@@ -89,7 +91,6 @@ test('orders random versions as rpm does', () => {
     'oe',
     'sp1',
     '.',
-    '-',
     '~',
     '^',
     '_',
@@ -116,21 +117,11 @@ test('the epoch decides first, then the version, then the release', () => {
   expect(compareEvr(evr(0, '1', '9'), evr(0, '1', '10'))).toBeLessThan(0);
 });
 
-/** Version and release of the kernels in the archive's listing, neighbours as it has them. */
-function archived(): readonly string[] {
-  try {
+testWithShared('archive-listing.txt')(
+  'orders all neighbours of the real archive as rpm does',
+  () => {
     const lines = readFileSync(join(shared, 'archive-listing.txt'), 'utf8').trim().split('\n');
-    return lines.map((line) => line.replace(/^.*\/(.*)\.[^.]+\.btf\.tar\.xz$/, '$1'));
-  } catch {
-    return [];
-  }
-}
-
-const names = archived();
-const title = 'orders all neighbours of the real archive as rpm does';
-if (names.length === 0) test.skip(`${title} (skipped: no ${shared}/archive-listing.txt)`, () => {});
-else {
-  test(title, () => {
+    const names = lines.map((line) => line.replace(/^.*\/(.*)\.[^.]+\.btf\.tar\.xz$/, '$1'));
     const neighbours = names.slice(1).map((name, index) => [names[index] ?? '', name] as const);
     const evr = (name: string) => {
       const [version = '', release = ''] = name.split('-');
@@ -138,6 +129,5 @@ else {
     };
     const ours = neighbours.map(([a, b]) => Math.sign(compareEvr(evr(a), evr(b))));
     expect(ours).toEqual(rpmSays(neighbours));
-    expect(new Set(ours)).toEqual(new Set([-1, 0, 1]));
-  });
-}
+  },
+);

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { Failure } from '../failure.ts';
 import type { Progress } from '../report/progress.ts';
 import { folderCache, noCache } from '../rpmmd/cache.ts';
 import type { KernelQuery } from '../sources/discover.ts';
@@ -46,21 +45,13 @@ export async function toQuery(
   const folder = options.cache ?? defaultCache(world.env);
   return {
     source,
-    mirrors: options.mirror.map(asMirrorRoot),
+    mirrors: options.mirror,
     releases: options.release,
     arches: options.arch,
     kernels: options.kernel,
     flavours: options.flavour,
     cache: folder === 'none' ? noCache : folderCache(folder, (message) => progress.warn(message)),
   };
-}
-
-function asMirrorRoot(word: string): string {
-  const url = URL.canParse(word) ? new URL(word) : undefined;
-  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
-    throw new Failure('usage', `--mirror: '${word}' is no http or https URL.`);
-  }
-  return url.href;
 }
 
 function defaultCache(env: World['env']): string {

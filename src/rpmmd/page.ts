@@ -1,73 +1,69 @@
 import * as v from 'valibot';
-import type { Mirror } from '../download/mirror.ts';
-import { describe, Failure } from '../failure.ts';
+import type { MirrorPool } from '../download/mirrors.ts';
+import { type Answer, fetchSmall } from '../download/small.ts';
+import { Failure } from '../failure.ts';
 import type { MetadataCache } from './cache.ts';
 
 /** A listing or a repomd.xml has a few hundred kB at most. */
 const LARGEST_PAGE = 16 * 1024 * 1024;
 
+/** A small text file of a mirror. */
 export interface Page {
   readonly text: string;
   /** Where it came from, after redirects. */
   readonly url: string;
+  /** The root of the mirror that has it. */
+  readonly mirror: string;
+}
+
+export interface Reading {
+  readonly pool: MirrorPool;
+  readonly cache: MetadataCache;
+  readonly signal: AbortSignal;
 }
 
 const KeptPage = v.object({
   text: v.string(),
   url: v.string(),
-  validators: v.object({
-    etag: v.exactOptional(v.string()),
-    lastModified: v.exactOptional(v.string()),
-  }),
+  mirror: v.string(),
+  etag: v.optional(v.string()),
+  lastModified: v.optional(v.string()),
 });
 
 /**
- * A small text file of a mirror, asked for only if it changed since it was kept; undefined where the
- * mirror has none. Rejects with `network`.
+ * Makes something of a small text file, which is asked for only if it changed since it was kept;
+ * undefined where there is none. What `use` refuses with `bad-repository` or `checksum-mismatch` is
+ * read from the next mirror. Rejects with `network`, or what `use` refused last.
  */
-export async function readPage(
-  mirror: Mirror,
+export async function readPage<Result>(
+  { pool, cache, signal }: Reading,
   path: string,
-  cache: MetadataCache,
-): Promise<Page | undefined> {
-  const key = `page ${mirror.root}${path}`;
+  use: (page: Page) => Promise<Result>,
+): Promise<Result | undefined> {
+  const key = `page ${pool.mirrors.map(({ base }) => base).join(' ')} ${path}`;
   const kept = await cache.read(key, KeptPage);
-  const answer = await mirror.open(path, kept?.validators);
-  if (answer.status === 404) return undefined;
-  if (answer.status === 304) {
-    if (kept) return kept;
-    throw new Failure('network', `${mirror.root}${path} answers 304 to a plain request.`);
-  }
-  const text = await readText(answer.body, answer.url);
-  const page = { text, url: answer.url };
-  if (Object.keys(answer.validators).length > 0) {
-    await cache.write(key, { ...page, validators: answer.validators });
-  }
-  return page;
+  const { etag, lastModified } = kept ?? {};
+  return fetchSmall(pool, path, { etag, lastModified, signal }, async (answer) => {
+    if (answer.status === 404) return undefined;
+    if (answer.status === 304 && kept) return use(kept);
+    const page = { text: await textOf(answer), url: answer.url, mirror: answer.mirror.base };
+    const result = await use(page);
+    if (answer.etag ?? answer.lastModified) {
+      await cache.write(key, { ...page, etag: answer.etag, lastModified: answer.lastModified });
+    }
+    return result;
+  });
 }
 
-async function readText(body: AsyncIterable<Uint8Array>, url: string): Promise<string> {
-  const chunks: Uint8Array[] = [];
+async function textOf({ body, url }: Answer): Promise<string> {
+  const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of received(body, url)) {
-    size += chunk.byteLength;
+  for await (const chunk of body) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
     if (size > LARGEST_PAGE) {
       throw new Failure('bad-repository', `${url} is longer than ${LARGEST_PAGE} bytes.`);
     }
-    chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-/** A body whose breaking off is a `network` failure. */
-export async function* received(
-  body: AsyncIterable<Uint8Array>,
-  url: string,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw new Failure('network', `${url} broke off: ${describe(error)}.`, undefined, error);
-  }
 }

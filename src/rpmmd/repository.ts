@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import type { Mirror } from '../download/mirror.ts';
+import { MirrorPool } from '../download/mirrors.ts';
+import { type Answer, fetchSmall } from '../download/small.ts';
 import { Failure } from '../failure.ts';
 import type { Programs } from '../world/programs.ts';
-import type { MetadataCache } from './cache.ts';
 import { decompress } from './decompress.ts';
-import { readPage, received } from './page.ts';
+import { type Reading, readPage } from './page.ts';
 import { type PrimaryResult, readPrimary } from './primary.ts';
 import { CHECKSUM_ALGORITHMS, type PrimaryEntry, readRepomd } from './repomd.ts';
 
 /** The largest primary known has 46 MB of XML; this is where a decompression bomb begins. */
 const LARGEST_PRIMARY = 2 ** 30;
 
-export interface RepositoryReader {
-  readonly cache: MetadataCache;
+const MID_UPDATE =
+  'The mirror may be in the middle of an update: try again later, or another --mirror.';
+
+export interface RepositoryReading extends Reading {
   readonly programs: Programs;
   /** Hears of every piece of primary metadata that arrives, in bytes. */
   readonly onBytes: (count: number) => void;
@@ -37,43 +39,61 @@ const KeptPrimary = v.object({
 });
 
 /**
- * The packages with one of the names in the repository in that folder of a mirror; undefined where
- * there is no repository. Follows repomd.xml to primary and checks primary's size and checksum.
- * What a primary said is kept under its checksum, so that an unchanged one is not fetched again.
- * Rejects with `network`, `bad-repository` or `checksum-mismatch`.
+ * The packages with one of the names in the repository in that folder of the tree; undefined where
+ * there is no repository. Follows repomd.xml to primary, on the same mirror, and checks primary's
+ * size and checksum; a mirror where the two do not fit is left for the next one. What a primary
+ * said is kept under its checksum, so that an unchanged one is not fetched again. Rejects with
+ * `network`, `bad-repository` or `checksum-mismatch`.
  */
 export async function readRepository(
-  mirror: Mirror,
+  reading: RepositoryReading,
   folder: string,
   names: ReadonlySet<string>,
-  reader: RepositoryReader,
 ): Promise<PrimaryResult | undefined> {
-  const page = await readPage(mirror, `${folder}/repodata/repomd.xml`, reader.cache);
-  if (page === undefined) return undefined;
-  const entry = await readRepomd([Buffer.from(page.text)], page.url);
-  const key = `primary ${entry.checksum.algorithm}:${entry.checksum.value} ${[...names].sort().join(' ')}`;
-  const kept = await reader.cache.read(key, KeptPrimary);
-  if (kept) return kept;
-  const result = await fetchPrimary(mirror, folder, entry, names, reader);
-  await reader.cache.write(key, result);
-  return result;
+  return readPage(reading, `${folder}/repodata/repomd.xml`, async (page) => {
+    const entry = await readRepomd([Buffer.from(page.text)], page.url);
+    const { algorithm, value } = entry.checksum;
+    const key = `primary ${algorithm}:${value} ${[...names].sort().join(' ')}`;
+    const kept = await reading.cache.read(key, KeptPrimary);
+    if (kept) return kept;
+    const result = await fetchPrimary(reading, page.mirror, folder, entry, names);
+    await reading.cache.write(key, result);
+    return result;
+  });
 }
 
+/** Primary from that very mirror: another one's would belong to another repomd. */
 async function fetchPrimary(
-  mirror: Mirror,
+  reading: RepositoryReading,
+  mirror: string,
   folder: string,
   entry: PrimaryEntry,
   names: ReadonlySet<string>,
-  { programs, onBytes }: RepositoryReader,
 ): Promise<PrimaryResult> {
-  const answer = await mirror.open(`${folder}/${entry.location}`);
-  if (answer.status !== 200) {
-    throw new Failure(
-      'bad-repository',
-      `${mirror.root}${folder} has a repomd.xml, but not the ${entry.location} that it names.`,
-      'The mirror may be in the middle of an update: try again later, or another --mirror.',
-    );
+  const pool = new MirrorPool([mirror], reading.pool.ports);
+  const path = `${folder}/${entry.location}`;
+  try {
+    return await fetchSmall(pool, path, { signal: reading.signal }, (answer) => {
+      if (answer.status === 200) return usePrimary(reading, answer, entry, names);
+      throw new Failure(
+        'bad-repository',
+        `${mirror}${folder} has a repomd.xml, but not the ${entry.location} that it names.`,
+        MID_UPDATE,
+      );
+    });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.reason !== 'network') throw error;
+    // The mirror cannot deliver what it announces, and another may: that is for the caller to try.
+    throw new Failure('bad-repository', error.message, error.advice, error);
   }
+}
+
+async function usePrimary(
+  { programs, onBytes }: RepositoryReading,
+  { body, url }: Answer,
+  entry: PrimaryEntry,
+  names: ReadonlySet<string>,
+): Promise<PrimaryResult> {
   const hash = createHash(entry.checksum.algorithm);
   let size = 0;
   let ended = false;
@@ -87,9 +107,8 @@ async function fetchPrimary(
     }
     ended = true;
   }
-  const { url } = answer;
   const most = entry.openSize ?? LARGEST_PRIMARY;
-  const xml = decompress(counted(received(answer.body, url)), programs, url, most);
+  const xml = decompress(counted(body), programs, url, most);
   let outcome: PrimaryResult | Failure;
   try {
     outcome = await readPrimary(xml, (name) => names.has(name), url);
@@ -110,12 +129,11 @@ function checkBytes(
   url: string,
   cause: unknown,
 ): void {
-  const advice = 'The mirror is stale or damaged: try again later, or another --mirror.';
   if (size !== undefined && got.size !== size) {
     throw new Failure(
       'checksum-mismatch',
       `${url} has ${got.size > size ? 'more than ' : ''}${Math.min(got.size, size)} bytes instead of ${size}.`,
-      advice,
+      MID_UPDATE,
       cause instanceof Failure ? cause : undefined,
     );
   }
@@ -123,7 +141,7 @@ function checkBytes(
     throw new Failure(
       'checksum-mismatch',
       `${url} has the ${checksum.algorithm} ${got.value} instead of ${checksum.value}.`,
-      advice,
+      MID_UPDATE,
       cause instanceof Failure ? cause : undefined,
     );
   }

@@ -1,10 +1,10 @@
 import pMap from 'p-map';
-import { httpMirror, type Mirror } from '../download/mirror.ts';
+import { MirrorPool } from '../download/mirrors.ts';
 import { asFailure, Failure } from '../failure.ts';
 import type { Progress, Task } from '../report/progress.ts';
 import type { MetadataCache } from '../rpmmd/cache.ts';
 import { readPage } from '../rpmmd/page.ts';
-import { type RepositoryReader, readRepository } from '../rpmmd/repository.ts';
+import { type RepositoryReading, readRepository } from '../rpmmd/repository.ts';
 import type { World } from '../world/world.ts';
 import { selector } from './glob.ts';
 import {
@@ -15,12 +15,14 @@ import {
   type Trouble,
 } from './kernels.ts';
 import { folderNames } from './listing.ts';
-import { onAnyMirror } from './mirrors.ts';
-import { expandTemplate, findPlaces, type Lister, type RepositoryPlace } from './repositories.ts';
+import {
+  AT_ONCE,
+  expandTemplate,
+  findPlaces,
+  type Lister,
+  type RepositoryPlace,
+} from './repositories.ts';
 import type { Source } from './source.ts';
-
-/** Repositories read at the same time: the origin is slow a connection, and one at a time takes minutes. */
-const AT_ONCE = 6;
 
 export interface KernelQuery {
   readonly source: Source;
@@ -59,14 +61,10 @@ export async function findKernels(
   const { source } = query;
   const flavourOf = packageNames(source, query.flavours);
   const roots = query.mirrors.length > 0 ? query.mirrors : source.mirrors;
-  if (roots.length === 0) {
-    throw new Failure('usage', `${source.id} has no mirror.`, 'Name one with --mirror <URL>.');
-  }
-  const mirrors = roots.map((root) => httpMirror(world, root, world.interrupted));
   const task = progress.begin(`${source.id} repositories`);
   task.stage('metadata');
   try {
-    const tree = treeOf(world, query, mirrors, task, new Set(flavourOf.keys()));
+    const tree = treeOf(world, query, roots, new Set(flavourOf.keys()), task);
     const places = await findPlaces(source, query, tree.list);
     const outcomes = await pMap(places, (place) => readPlace(place, tree), {
       concurrency: AT_ONCE,
@@ -98,32 +96,32 @@ interface Tree {
 function treeOf(
   world: World,
   { cache, source }: KernelQuery,
-  mirrors: readonly Mirror[],
-  task: Task,
+  roots: readonly string[],
   names: ReadonlySet<string>,
+  { advance }: Task,
 ): Tree {
-  const { clock, programs, interrupted } = world;
-  const reader: RepositoryReader = { cache, programs, onBytes: (count) => task.advance(count) };
+  const { http, clock, programs, interrupted: signal } = world;
+  const ports = { http, clock, random: Math.random };
+  // With a connection for each that waits, nobody turns to a later mirror because the first is busy.
+  const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });
+  const reading: RepositoryReading = { pool, cache, signal, programs, onBytes: advance };
   const listed = new Map<string, ReturnType<Lister>>();
   return {
     list: (folder, looksRight) => {
       const known = listed.get(folder);
       if (known) return known;
-      const names = onAnyMirror(mirrors, clock, interrupted, async (mirror) => {
-        const page = await readPage(mirror, folder === '' ? '' : `${folder}/`, cache);
-        if (page === undefined) return undefined;
-        const found = folderNames(page.text, page.url);
-        if (!looksRight(found)) throw noTree(source, page.url);
+      const names = readPage(reading, folder === '' ? '' : `${folder}/`, async ({ text, url }) => {
+        const found = folderNames(text, url);
+        if (!looksRight(found)) throw noTree(source, url);
         return found;
       });
       listed.set(folder, names);
       return names;
     },
-    read: (folder) =>
-      onAnyMirror(mirrors, clock, interrupted, async (mirror) => {
-        const result = await readRepository(mirror, folder, names, reader);
-        return result && { folder, ...result };
-      }),
+    read: async (folder) => {
+      const result = await readRepository(reading, folder, names);
+      return result && { folder, ...result };
+    },
   };
 }
 

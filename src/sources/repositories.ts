@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import { Failure } from '../failure.ts';
 import {
   type Arch,
@@ -30,6 +31,9 @@ export interface RepositoryPlace {
   readonly forms: readonly string[];
 }
 
+/** Requests at the same time: the origin is slow a connection, and one at a time takes minutes. */
+export const AT_ONCE = 6;
+
 type Bindings = Readonly<Record<string, string>>;
 type Placeholder = 'release' | 'arch' | 'variant';
 
@@ -52,9 +56,8 @@ export async function expandTemplate(
 ): Promise<readonly Expansion[]> {
   let found: Expansion[] = [{ folder: '', bindings }];
   for (const segment of template.split('/')) {
-    const next = await Promise.all(
-      found.map((parent) => descend(parent, segment, list, wanted, guesses)),
-    );
+    const ask = (parent: Expansion) => descend(parent, segment, list, wanted, guesses);
+    const next = await pMap(found, ask, { concurrency: AT_ONCE });
     found = next.flat();
   }
   return found;
