@@ -15,6 +15,8 @@ export type Arch = Name<'architecture'>;
 export type VersionId = Name<'VERSION_ID'>;
 /** ID of /etc/os-release, which is the archive's first folder: `openEuler`. */
 export type DistributionId = Name<'distribution'>;
+/** A branch of the archive: `next`. */
+export type Branch = Name<'branch'>;
 
 /** Starts with a letter or digit (never an option, never hidden), no separator, nothing a shell or git minds. */
 const WORD = /^[0-9A-Za-z](?:[0-9A-Za-z._+~^-]*[0-9A-Za-z+])?$/;
@@ -40,6 +42,12 @@ export const asUname = checker('uname -r', /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z]$/, 
 export const asRelease = checker('release', WORD, 64);
 export const asArch = checker('architecture', /^[a-z][0-9a-z_]*$/, 32);
 export const asVersionId = checker('VERSION_ID', WORD, 32);
+/** Stricter than git-check-ref-format(1): no spaces, nothing hidden, no empty part, no `.lock`. */
+export const asBranch = checker(
+  'branch',
+  /^(?!.*(?:\/[./]|\.lock(?:\/|$)))[0-9A-Za-z](?:[0-9A-Za-z._/+-]*[0-9A-Za-z_+-])?$/,
+  120,
+);
 export const asDistributionId = checker('distribution', WORD, 32);
 
 /** A name of somebody else's, safe to print: no control characters, and not a screenful. */

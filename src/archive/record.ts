@@ -1,3 +1,4 @@
+import type { Reason } from '../failure.ts';
 import type { Arch, DistributionId, Release, Uname, VersionId } from '../names.ts';
 
 /** Version of the record's shape; raised when a reader of the old shape would be misled. */
@@ -69,4 +70,38 @@ export interface Measured {
   readonly seconds: number;
   /** Of what the stage put out. */
   readonly bytes: number;
+}
+
+/**
+ * What is left of a kernel that could not be built, in the place of its record. The catalog counts
+ * these, so that the planner knows what to try again, and when.
+ */
+export interface FailureRecord {
+  readonly schema: typeof RECORD_SCHEMA;
+  readonly state: 'failed';
+  readonly uname: Uname;
+  readonly nvra: string;
+  readonly distribution: DistributionId;
+  readonly versionId: VersionId;
+  readonly releases: readonly Release[];
+  readonly arch: Arch;
+  /** As the repository's metadata tells it: the package itself may never have come. */
+  readonly package: KernelRecord['package'];
+  readonly reason: Reason;
+  /** What happened, in whole sentences. */
+  readonly message: string;
+  /** ISO 8601, UTC. */
+  readonly finishedAt: string;
+}
+
+export type BuildRecord = KernelRecord | FailureRecord;
+
+/** Whether a record tells of a failure. */
+export function isFailureRecord(record: BuildRecord): record is FailureRecord {
+  return 'state' in record;
+}
+
+/** `records/<uname -r>.json`, beside the tarballs' folders. */
+export function recordPath(uname: Uname): string {
+  return `records/${uname}.json`;
 }

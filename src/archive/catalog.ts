@@ -1,0 +1,214 @@
+import * as v from 'valibot';
+import { describe, Failure } from '../failure.ts';
+import { asBranch, type Uname } from '../names.ts';
+import type { Oid } from './git.ts';
+import { type Shelf, tarballPath } from './layout.ts';
+import type { FailureRecord, KernelRecord } from './record.ts';
+import * as shape from './shapes.ts';
+
+/** Version of the catalog's shape; raised when a reader of the old shape would be misled. */
+export const CATALOG_SCHEMA = 1;
+export const CATALOG_BRANCH = asBranch('catalog');
+export const CATALOG_FILE = 'catalog.json';
+
+type Identity = Pick<
+  KernelRecord,
+  'uname' | 'nvra' | 'distribution' | 'versionId' | 'releases' | 'arch' | 'package'
+>;
+
+/** A kernel whose BTF is in the archive, or waits on `next` for a person's review. */
+export interface BuiltEntry extends Identity {
+  readonly state: 'archived' | 'pending';
+  readonly tarball: {
+    readonly size: number;
+    readonly sha256: string;
+    /** The git blob, by which the catalog and the branches can be compared without the bytes. */
+    readonly blob: Oid;
+  };
+  readonly btf: KernelRecord['btf'];
+  readonly vmlinux: KernelRecord['vmlinux'];
+  readonly pahole: KernelRecord['pahole'];
+  readonly verified: KernelRecord['verified'];
+  /** ISO 8601, UTC. */
+  readonly builtAt: string;
+  /** The workflow run that published it. */
+  readonly run?: string;
+}
+
+/** A kernel whose BTF could not be made. A newer package of the same name starts counting afresh. */
+export interface FailedEntry extends Identity {
+  readonly state: 'failed';
+  readonly reason: FailureRecord['reason'];
+  readonly message: string;
+  /** When this very package was tried, the last time last: ISO 8601, UTC. */
+  readonly attempts: readonly [string, ...string[]];
+  readonly run?: string;
+}
+
+export type CatalogEntry = BuiltEntry | FailedEntry;
+
+/** What is known about every kernel, by the path of its tarball in the archive. */
+export type Catalog = ReadonlyMap<string, CatalogEntry>;
+
+export const EMPTY_CATALOG: Catalog = new Map();
+
+const run = v.exactOptional(shape.url);
+
+const built = v.strictObject({
+  ...shape.identity,
+  state: v.picklist(['archived', 'pending']),
+  tarball: v.strictObject({
+    size: shape.size,
+    sha256: shape.sha256,
+    blob: v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'is no git object')),
+  }),
+  btf: v.strictObject({ size: shape.size, sha256: shape.sha256, kinds: shape.kinds }),
+  vmlinux: v.strictObject({
+    size: shape.size,
+    sha256: shape.sha256,
+    embeddedBtf: v.boolean(),
+  }),
+  pahole: shape.pahole,
+  verified: shape.verification,
+  builtAt: shape.time,
+  run,
+});
+
+const failed = v.strictObject({
+  ...shape.identity,
+  state: v.literal('failed'),
+  reason: shape.reason,
+  message: shape.line,
+  attempts: v.tupleWithRest([shape.time], shape.time),
+  run,
+});
+
+const document = v.strictObject({
+  schema: v.literal(CATALOG_SCHEMA),
+  kernels: v.record(v.string(), v.variant('state', [built, failed])),
+});
+
+/**
+ * Reads `catalog.json`.
+ * @param from what to call it in messages: the archive it came from
+ * @throws Failure `bad-archive` that names the kernel and the field
+ */
+export function parseCatalog(text: string, from: string): Catalog {
+  const fail = (why: string, advice: string) =>
+    new Failure('bad-archive', `${CATALOG_FILE} of ${from} cannot be used: ${why}.`, advice);
+  const mend = `Mend the file on the branch '${CATALOG_BRANCH}', or delete that branch: it is made anew.`;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw fail(describe(error), mend);
+  }
+  const version = v.safeParse(v.object({ schema: v.number() }), json);
+  if (version.success && version.output.schema > CATALOG_SCHEMA) {
+    throw fail(`its schema is ${version.output.schema}`, 'Use a newer btfhub.');
+  }
+  const result = v.safeParse(document, json, { abortEarly: true });
+  if (!result.success) throw fail(shape.complaint(result.issues), mend);
+  const kernels = Object.entries<CatalogEntry>(result.output.kernels);
+  const stray = kernels.find(([path, entry]) => path !== entryPath(entry));
+  if (stray) throw fail(`${stray[0]} should be ${entryPath(stray[1])}`, mend);
+  return new Map(kernels);
+}
+
+/** Where the tarball of this kernel is in the archive, and what the catalog knows it by. */
+export function entryPath(entry: Shelf & { readonly uname: Uname }): string {
+  return tarballPath(entry, entry.uname);
+}
+
+/** The catalog as text: sorted by path, a field a line, so that a diff reads as the news. */
+export function serialiseCatalog(catalog: Catalog): string {
+  const kernels = Object.fromEntries(sorted(catalog));
+  return `${JSON.stringify({ schema: CATALOG_SCHEMA, kernels }, null, 2)}\n`;
+}
+
+function sorted(catalog: Catalog): [string, CatalogEntry][] {
+  return [...catalog].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The entry of a kernel that was built; `blob` is its tarball's name in git. */
+export function builtEntry(record: KernelRecord, blob: Oid, runUrl?: string): BuiltEntry {
+  const { sha256, size } = record.tarball;
+  const { btf, vmlinux, pahole, verified, finishedAt } = record;
+  return {
+    ...identityOf(record),
+    state: 'pending',
+    tarball: { size, sha256, blob },
+    ...{ btf, vmlinux, pahole, verified, builtAt: finishedAt },
+    ...(runUrl === undefined ? {} : { run: runUrl }),
+  };
+}
+
+/** The entry of a kernel that failed for the first time. */
+export function failedEntry(record: FailureRecord, runUrl?: string): FailedEntry {
+  const { reason, message, finishedAt } = record;
+  return {
+    ...identityOf(record),
+    ...{ state: 'failed', reason, message, attempts: [finishedAt] },
+    ...(runUrl === undefined ? {} : { run: runUrl }),
+  };
+}
+
+function identityOf(record: KernelRecord | FailureRecord): Identity {
+  const { uname, nvra, distribution, versionId, releases, arch } = record;
+  return { uname, nvra, distribution, versionId, releases, arch, package: record.package };
+}
+
+/**
+ * The catalog with the news of one run in it. In any order, and however often, the same news give
+ * the same catalog: so two runs that meet can both merge into what they find.
+ *
+ * A failure takes nothing away that was built; what was built takes the place of a failure; of two
+ * builds the later stands; failures of one package are counted, each once.
+ */
+export function mergeCatalog(catalog: Catalog, news: Iterable<CatalogEntry>): Catalog {
+  const merged = new Map(catalog);
+  for (const entry of news) {
+    const path = entryPath(entry);
+    const known = merged.get(path);
+    merged.set(path, known === undefined ? entry : mergeEntries(known, entry));
+  }
+  return merged;
+}
+
+function mergeEntries(known: CatalogEntry, news: CatalogEntry): CatalogEntry {
+  if (known.state === 'failed') {
+    return news.state === 'failed' ? mergeFailures(known, news) : news;
+  }
+  if (news.state === 'failed') return known;
+  const [earlier, later] = known.builtAt <= news.builtAt ? [known, news] : [news, known];
+  // The same bytes again are no news: their first record stays, and the diff stays empty.
+  return earlier.tarball.sha256 === later.tarball.sha256 ? earlier : later;
+}
+
+function mergeFailures(known: FailedEntry, news: FailedEntry): FailedEntry {
+  const last = (entry: FailedEntry) => entry.attempts.at(-1) as string;
+  const later = last(news) > last(known) ? news : known;
+  if (news.package.sha256 !== known.package.sha256) return later;
+  const [first, ...rest] = [...new Set([...known.attempts, ...news.attempts])].sort();
+  return { ...later, attempts: [first as string, ...rest] };
+}
+
+type Listing = ReadonlyMap<string, { readonly oid: Oid | undefined }>;
+
+/**
+ * The catalog with its states as the branches have them: what the base branch holds is archived, what
+ * only `next` holds is pending, and what neither holds any more is forgotten, so that it is built again.
+ */
+export function settleCatalog(catalog: Catalog, base: Listing, next: Listing): Catalog {
+  const settled = new Map<string, CatalogEntry>();
+  for (const [path, entry] of catalog) {
+    if (entry.state === 'failed') {
+      if (!base.has(path) && !next.has(path)) settled.set(path, entry);
+    } else if (base.get(path)?.oid === entry.tarball.blob) {
+      settled.set(path, { ...entry, state: 'archived' });
+    } else if (next.get(path)?.oid === entry.tarball.blob) {
+      settled.set(path, { ...entry, state: 'pending' });
+    }
+  }
+  return settled;
+}

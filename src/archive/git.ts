@@ -1,0 +1,339 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { describe, Failure, isSystemError } from '../failure.ts';
+import type { Branch } from '../names.ts';
+import type { World } from '../world/world.ts';
+import { type Credential, credentialFor } from './credential.ts';
+import { type Location, locate } from './location.ts';
+import { GitExit, openPlumbing, type Plumbing } from './plumbing.ts';
+import { refusal } from './refusal.ts';
+
+/** The name of a git object: 40 (SHA-1) or 64 (SHA-256) hex digits. */
+export type Oid = string;
+
+export interface Entry {
+  /** The blob's name; undefined where the archive is a folder that git knows nothing of. */
+  readonly oid: Oid | undefined;
+  /** `100644` for a regular file; 100755, 120000 (link) and 160000 (submodule) break the contract. */
+  readonly mode: string;
+}
+
+/** An archive to read from: names first, contents only of what is asked for. */
+export interface Archive {
+  /** For messages: the URL or folder, without credentials. */
+  readonly name: string;
+  /** The branch's commit; undefined when there is no such branch, or the archive is a folder. */
+  head(branch?: Branch): Promise<Oid | undefined>;
+  /** Every file of the branch (the default branch without one) by path; empty when there is no such branch. */
+  listPaths(branch?: Branch): Promise<ReadonlyMap<string, Entry>>;
+  /** The bytes of one file, or undefined when the branch has none of that name. */
+  readFile(branch: Branch | undefined, path: string): Promise<Buffer | undefined>;
+  /**
+   * The bytes of many files, of which those that are there come, in the order asked for. All that is
+   * missing is fetched in one go before the first comes; few are in memory at a time.
+   */
+  readFiles(
+    branch: Branch | undefined,
+    paths: readonly string[],
+  ): AsyncGenerator<{ readonly path: string; readonly bytes: Buffer }>;
+  close(): Promise<void>;
+}
+
+type Git = Pick<World, 'env' | 'programs' | 'interrupted'>;
+
+/**
+ * Opens an archive by its git URL, or by a folder: a repository, bare or with a work tree (its
+ * commits count, not what lies in the work tree), or a plain folder with the archive's layout, which
+ * is the same on every branch. Nothing is moved yet. Close it.
+ *
+ * @param token for a remote that wants one; a password in the URL counts as one
+ * @throws Failure `usage`, `not-found`, `network`, or `bad-archive` with what git said
+ */
+export async function openArchive(
+  world: Git,
+  where: string,
+  options: { readonly token?: string; readonly user?: string } = {},
+): Promise<Archive> {
+  const location = locate(where);
+  if (location.kind === 'folder') return folderArchive(location.folder);
+  const credential = credentialOf(location, options.token, options.user);
+  const remote = await openRemote(world, location, credential);
+  return gitArchive(remote);
+}
+
+/** The credential for a location, out of the options or else out of the URL; none for what is local. */
+export function credentialOf(
+  location: Location,
+  token?: string,
+  user?: string,
+): Credential | undefined {
+  if (location.kind !== 'remote' || location.origin === undefined) return undefined;
+  const secret = token ?? location.password;
+  if (secret === undefined) return undefined;
+  return credentialFor(location.origin, secret, user ?? location.user);
+}
+
+/** A scratch repository that knows one remote, and brings from it what is asked for. */
+export interface Remote {
+  readonly name: string;
+  readonly plumbing: Plumbing;
+  /** All branches as the remote has them now, and `HEAD`, the default one. */
+  branches(): Promise<ReadonlyMap<string, Oid>>;
+  /**
+   * Makes commits and trees of these branches present, without blobs where the server can leave them
+   * out. `depth` 1 leaves out history too.
+   */
+  obtain(branches: readonly string[], depth: 1 | 'all'): Promise<void>;
+  /** Makes these blobs of a branch that was obtained present, in one go. */
+  obtainBlobs(branch: string, oids: readonly Oid[]): Promise<void>;
+  /** Runs git towards the remote, with its refusals told in our words. */
+  speak(attempt: string, args: readonly string[]): Promise<string>;
+}
+
+/** The name that the remote has in the scratch repository. */
+const REMOTE = 'archive';
+const FETCH = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--recurse-submodules=no'];
+const WITHOUT_BLOBS = '--filter=blob:none';
+/** Servers of protocol 0 give what a branch points to, and no blob by its name. */
+const UNADVERTISED = /unadvertised object|not our ref/;
+
+function theirs(branch: string): string {
+  return branch === 'HEAD' ? 'HEAD' : `refs/heads/${branch}`;
+}
+
+/** Where the scratch repository keeps a branch of the remote. */
+function kept(branch: string): string {
+  return `refs/archive/${branch}`;
+}
+
+export async function openRemote(
+  world: Git,
+  location: Exclude<Location, { kind: 'folder' }>,
+  credential: Credential | undefined,
+): Promise<Remote> {
+  const plumbing = await openPlumbing(world, credential);
+  try {
+    if (location.kind === 'repository') await borrow(world, location.url, plumbing);
+    await plumbing.run(['remote', 'add', REMOTE, location.url]);
+    return remoteOf(plumbing, location);
+  } catch (error) {
+    await plumbing.close();
+    throw error;
+  }
+}
+
+/** What lies on this machine is not copied: git looks into the other repository's objects by itself. */
+async function borrow(world: Git, folder: string, plumbing: Plumbing): Promise<void> {
+  const asked = await world.programs.run({
+    program: 'git',
+    args: ['rev-parse', '--git-path', 'objects'],
+    cwd: folder,
+    env: { GIT_DIR: undefined, GIT_OBJECT_DIRECTORY: undefined },
+  });
+  if (asked.status !== 0) throw refusal('read', folder, asked.stderr);
+  const objects = resolve(folder, asked.stdout.toString('utf8').trim());
+  await mkdir(join(plumbing.folder, 'objects/info'), { recursive: true });
+  await writeFile(join(plumbing.folder, 'objects/info/alternates'), `${objects}\n`);
+}
+
+function remoteOf(plumbing: Plumbing, location: Exclude<Location, { kind: 'folder' }>): Remote {
+  const name = location.url;
+  const here = location.kind === 'repository';
+  const speak = async (attempt: string, args: readonly string[]) => {
+    try {
+      return await plumbing.run(args);
+    } catch (error) {
+      if (!(error instanceof GitExit)) throw error;
+      throw refusal(attempt, name, error.message, error);
+    }
+  };
+  const missingOf = async (branch: string): Promise<ReadonlySet<Oid>> => {
+    const walk = ['rev-list', '--objects', '--no-walk', '--missing=print', kept(branch)];
+    const lines = (await plumbing.run(walk)).split('\n');
+    return new Set(lines.filter((line) => line.startsWith('?')).map((line) => line.slice(1)));
+  };
+  return {
+    name,
+    plumbing,
+    speak,
+    branches: async () => {
+      const lines = (await speak('list the branches of', ['ls-remote', '--quiet', REMOTE])).split(
+        '\n',
+      );
+      const refs = new Map(
+        lines.filter(Boolean).map((line) => {
+          const [oid = '', ref = ''] = line.split('\t');
+          return [ref, oid] as const;
+        }),
+      );
+      return branchesOf(refs);
+    },
+    obtain: async (branches, depth) => {
+      if (here || branches.length === 0) return;
+      const specs = branches.map((branch) => `+${theirs(branch)}:${kept(branch)}`);
+      const shallow = depth === 1 ? ['--depth=1'] : [];
+      await speak('read', [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
+    },
+    obtainBlobs: async (branch, oids) => {
+      if (here || oids.length === 0) return;
+      const missing = await missingOf(branch);
+      const wanted = [...new Set(oids)].filter((oid) => missing.has(oid));
+      try {
+        // 400 names of 64 digits are far from any limit on the length of a command line.
+        for (let start = 0; start < wanted.length; start += 400) {
+          const noop = ['-c', 'fetch.negotiationAlgorithm=noop'];
+          const some = wanted.slice(start, start + 400);
+          await speak('read files of', [...noop, ...FETCH, WITHOUT_BLOBS, REMOTE, ...some]);
+        }
+      } catch (error) {
+        if (!UNADVERTISED.test(describe(error))) throw error;
+        const spec = `+${theirs(branch)}:${kept(branch)}`;
+        const whole = [...FETCH, '--refetch', '--no-filter', '--depth=1', REMOTE, spec];
+        await speak('read files of', whole);
+      }
+    },
+  };
+}
+
+/** Local branches before remote-tracking ones: a checkout of one branch still knows the others. */
+function branchesOf(refs: ReadonlyMap<string, Oid>): ReadonlyMap<string, Oid> {
+  const branches = new Map<string, Oid>();
+  for (const prefix of ['refs/remotes/origin/', 'refs/heads/']) {
+    for (const [ref, oid] of refs) {
+      if (ref.startsWith(prefix)) branches.set(ref.slice(prefix.length), oid);
+    }
+  }
+  const head = refs.get('HEAD');
+  if (head !== undefined) branches.set('HEAD', head);
+  return branches;
+}
+
+/** All files of a commit or tree, by path. */
+export async function listTree(plumbing: Plumbing, oid: Oid): Promise<Map<string, GitEntry>> {
+  const listing = await plumbing.run(['ls-tree', '-r', '-z', '--full-tree', oid]);
+  return new Map(
+    listing
+      .split('\0')
+      .filter(Boolean)
+      .map((line) => {
+        const tab = line.indexOf('\t');
+        const [mode = '', , blob = ''] = line.slice(0, tab).split(' ');
+        return [line.slice(tab + 1), { mode, oid: blob }];
+      }),
+  );
+}
+
+export interface GitEntry extends Entry {
+  readonly oid: Oid;
+}
+
+function gitArchive(remote: Remote): Archive {
+  const { plumbing } = remote;
+  let known: Promise<ReadonlyMap<string, Oid>> | undefined;
+  const listings = new Map<string, Promise<ReadonlyMap<string, GitEntry>>>();
+  const head = async (branch: string = 'HEAD') => {
+    known ??= remote.branches();
+    return (await known).get(branch);
+  };
+  const list = async (branch: string) => {
+    const commit = await head(branch);
+    if (commit === undefined) return new Map<string, GitEntry>();
+    await remote.obtain([branch], 1);
+    return listTree(plumbing, commit);
+  };
+  const listPaths = (branch: string = 'HEAD') => {
+    const listing = listings.get(branch) ?? list(branch);
+    listings.set(branch, listing);
+    return listing;
+  };
+  async function* readFiles(branch: Branch | undefined, paths: readonly string[]) {
+    const listing = await listPaths(branch);
+    const found = paths.flatMap((path) => {
+      const entry = listing.get(path);
+      return entry ? [{ path, oid: entry.oid }] : [];
+    });
+    const commit = await head(branch);
+    if (commit === undefined || found.length === 0) return;
+    await remote.obtainBlobs(
+      branch ?? 'HEAD',
+      found.map(({ oid }) => oid),
+    );
+    for (let start = 0; start < found.length; start += 32) {
+      const some = found.slice(start, start + 32);
+      const contents = await readBlobs(
+        plumbing,
+        some.map(({ oid }) => oid),
+      );
+      for (const [index, bytes] of contents.entries()) {
+        yield { path: (some[index] as { path: string }).path, bytes };
+      }
+    }
+  }
+  return {
+    name: remote.name,
+    head,
+    listPaths,
+    readFiles,
+    readFile: async (branch, path) => {
+      for await (const { bytes } of readFiles(branch, [path])) return bytes;
+      return undefined;
+    },
+    close: () => plumbing.close(),
+  };
+}
+
+/** The contents of blobs, by one process: `<oid> SP blob SP <size> LF <bytes> LF` (git-cat-file(1)). */
+export async function readBlobs(plumbing: Plumbing, oids: readonly Oid[]): Promise<Buffer[]> {
+  if (oids.length === 0) return [];
+  const output = await plumbing.catFile(['--batch'], { input: `${oids.join('\n')}\n` });
+  let at = 0;
+  return oids.map((oid) => {
+    const end = output.indexOf(0x0a, at);
+    const [, type, size] = output.toString('latin1', at, end).split(' ');
+    if (type !== 'blob') {
+      throw new Failure(
+        'bad-archive',
+        `The archive lacks the contents of a file that it lists (blob ${oid}).`,
+        'If it is a folder that was cloned with a filter, give the URL it came from.',
+      );
+    }
+    at = end + 1 + Number(size) + 1;
+    return output.subarray(end + 1, at - 1);
+  });
+}
+
+/** A folder without git: the same files whatever the branch. */
+function folderArchive(folder: string): Archive {
+  const listPaths = async () => {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    return new Map(
+      files.map((entry) => [
+        join(entry.parentPath, entry.name).slice(folder.length + 1),
+        { oid: undefined, mode: '100644' },
+      ]),
+    );
+  };
+  const read = async (path: string) => {
+    try {
+      return await readFile(join(folder, path));
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR', 'EISDIR'].some((code) => isSystemError(error, code)))
+        return undefined;
+      throw error;
+    }
+  };
+  return {
+    name: folder,
+    head: async () => undefined,
+    listPaths,
+    readFile: (_branch, path) => read(path),
+    readFiles: async function* (_branch, paths) {
+      for (const path of paths) {
+        const bytes = await read(path);
+        if (bytes !== undefined) yield { path, bytes };
+      }
+    },
+    close: async () => {},
+  };
+}

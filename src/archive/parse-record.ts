@@ -1,0 +1,74 @@
+import * as v from 'valibot';
+import { describe, Failure } from '../failure.ts';
+import { printable } from '../names.ts';
+import { tarballPath } from './layout.ts';
+import { type BuildRecord, RECORD_SCHEMA, recordPath, STAGES } from './record.ts';
+import * as shape from './shapes.ts';
+
+/** A megabyte is a hundred times what a record has. */
+const MOST_BYTES = 1024 * 1024;
+
+const measured = v.strictObject({
+  seconds: v.pipe(v.number(), v.finite(), v.minValue(0)),
+  bytes: shape.count,
+});
+
+const kernelRecord = v.strictObject({
+  schema: v.literal(RECORD_SCHEMA),
+  ...shape.identity,
+  verified: shape.verification,
+  vmlinux: v.strictObject({
+    size: shape.size,
+    sha256: shape.sha256,
+    embeddedBtf: v.boolean(),
+  }),
+  pahole: shape.pahole,
+  btf: v.strictObject({ size: shape.size, sha256: shape.sha256, kinds: shape.kinds }),
+  tarball: v.strictObject({ path: v.string(), size: shape.size, sha256: shape.sha256 }),
+  stages: v.strictObject(v.entriesFromList(STAGES, measured)),
+  finishedAt: shape.time,
+});
+
+const failureRecord = v.strictObject({
+  schema: v.literal(RECORD_SCHEMA),
+  state: v.literal('failed'),
+  ...shape.identity,
+  reason: shape.reason,
+  message: shape.line,
+  finishedAt: shape.time,
+});
+
+/**
+ * Reads a record that somebody else may have written: every field is there and of its kind, nothing
+ * else is, and the parts agree with each other (the tarball's path is the one of its kernel).
+ *
+ * @param file the record's path below its folder, which must be the one of its kernel
+ * @throws Failure `usage` that names the file and the field
+ */
+export function parseRecord(text: string, file: string): BuildRecord {
+  const fail = (why: string, cause?: unknown) =>
+    new Failure(
+      'usage',
+      `${printable(file)} is not a record: ${why}.`,
+      'Only what `btfhub build` leaves can be published.',
+      cause,
+    );
+  if (text.length > MOST_BYTES) throw fail('it is too long');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw fail(printable(describe(error)), error);
+  }
+  const failed = typeof json === 'object' && json !== null && 'state' in json;
+  const result = v.safeParse(failed ? failureRecord : kernelRecord, json, { abortEarly: true });
+  if (!result.success) throw fail(shape.complaint(result.issues));
+  const record: BuildRecord = result.output;
+  if (file !== recordPath(record.uname)) {
+    throw fail(`it tells of ${record.uname}, so its name should be ${recordPath(record.uname)}`);
+  }
+  if (!('state' in record) && record.tarball.path !== tarballPath(record, record.uname)) {
+    throw fail(`its tarball should be ${tarballPath(record, record.uname)}`);
+  }
+  return record;
+}

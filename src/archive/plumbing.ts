@@ -1,0 +1,136 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GitError, type SimpleGitOptions, simpleGit } from 'simple-git';
+import { Failure } from '../failure.ts';
+import type { World } from '../world/world.ts';
+import type { Credential } from './credential.ts';
+
+/** Git ended with another status than 0. Both streams are kept: `push --porcelain` says why on the first. */
+export class GitExit extends GitError {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+
+  constructor(status: number, stdout: string, stderr: string) {
+    super(undefined, stderr.trim() || stdout.trim() || `git ended with status ${status}`);
+    this.status = status;
+    this.stdout = stdout;
+    this.stderr = stderr;
+  }
+}
+
+export interface GitCall {
+  /** What git reads on standard input. */
+  readonly input?: string | Uint8Array;
+  /** Added to the environment of this one call. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Git's plumbing on one bare scratch repository that nobody else sees, and that is gone in the end. */
+export interface Plumbing {
+  readonly folder: string;
+  /** Standard output of one git command. Rejects with GitExit on any status but 0. */
+  run(args: readonly string[], call?: GitCall): Promise<string>;
+  /** `git cat-file` whose output is bytes. */
+  catFile(args: readonly string[], call?: GitCall): Promise<Buffer>;
+  close(): Promise<void>;
+}
+
+/** Variables that would turn our git to another repository than the scratch one. */
+const LOCATING =
+  /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|SHALLOW_FILE|QUARANTINE_PATH)$/;
+
+/**
+ * What simple-git guards against stands in the environment or in our own constants, and is meant:
+ * the user's ssh command, askpass, editor and configuration are the user's own.
+ */
+const UNGUARDED: NonNullable<SimpleGitOptions['unsafe']> = {
+  allowUnsafeAskPass: true,
+  allowUnsafeConfigEnvCount: true,
+  allowUnsafeConfigPaths: true,
+  allowUnsafeCredentialHelper: true,
+  allowUnsafeDiffExternal: true,
+  allowUnsafeEditor: true,
+  allowUnsafeExec: true,
+  allowUnsafeGitProxy: true,
+  allowUnsafePager: true,
+  allowUnsafeSshCommand: true,
+  allowUnsafeTemplateDir: true,
+};
+
+/**
+ * Makes a bare scratch repository in the temporary folder. Nothing of the caller's own repository or
+ * of git's porcelain settings gets in; the user's identity, proxies, certificates and ssh do.
+ */
+export async function openPlumbing(
+  world: Pick<World, 'env' | 'programs' | 'interrupted'>,
+  credential: Credential | undefined,
+): Promise<Plumbing> {
+  // Rejects with `missing-program`, which simple-git would turn into a stack trace.
+  await world.programs.run({ program: 'git', args: ['--version'] });
+  const folder = await mkdtemp(join(world.env.TMPDIR ?? tmpdir(), 'btfhub-git-'));
+  const env = gitEnvironment(world.env, credential);
+
+  const git = ({ input, env: more }: GitCall) => {
+    const whole = { ...env, ...more };
+    return simpleGit({
+      baseDir: folder,
+      config: ['gc.auto=0', 'maintenance.auto=false', ...(credential?.gitConfig ?? [])],
+      allowEnvironment: Object.keys(whole),
+      unsafe: UNGUARDED,
+      completion: { onClose: true, onExit: false },
+      abort: world.interrupted,
+      ...(input === undefined ? {} : { input: () => Buffer.from(input) }),
+      errors: (error, { exitCode, stdOut, stdErr }) => {
+        // simple-git's own refusals have no output; whatever git itself says becomes a GitExit.
+        if (exitCode === 0 || stdErr.length + stdOut.length === 0) return error;
+        const text = (chunks: Buffer[]) => hide(Buffer.concat(chunks).toString('utf8'));
+        return new GitExit(exitCode, text(stdOut), text(stdErr));
+      },
+    }).env(whole);
+  };
+  const hide = (text: string) => credential?.hide(text) ?? text;
+  const plumbing: Plumbing = {
+    folder,
+    run: (args, call = {}) => settled(world, git(call).raw([...args])),
+    catFile: (args, call = {}) => settled(world, git(call).binaryCatFile([...args])),
+    close: () => rm(folder, { recursive: true, force: true, maxRetries: 3 }),
+  };
+  try {
+    await plumbing.run(['init', '--quiet', '--bare', '--template=', '.']);
+  } catch (error) {
+    await plumbing.close();
+    throw error;
+  }
+  return plumbing;
+}
+
+/** An interruption is told as what it is, not as git's complaint about it. */
+async function settled<T>(world: Pick<World, 'interrupted'>, answer: PromiseLike<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    world.interrupted.throwIfAborted();
+    if (error instanceof GitExit) throw error;
+    throw new Failure('internal', 'git could not be run.', undefined, error);
+  }
+}
+
+function gitEnvironment(
+  env: World['env'],
+  credential: Credential | undefined,
+): Record<string, string> {
+  const kept = Object.entries(env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && !LOCATING.test(entry[0]) && entry[0] !== 'BTFHUB_TOKEN',
+  );
+  return {
+    ...Object.fromEntries(kept),
+    // Messages are read by program here and there; prompts would wait for ever in a workflow.
+    LC_ALL: 'C.UTF-8',
+    LANGUAGE: '',
+    GIT_TERMINAL_PROMPT: '0',
+    ...credential?.gitEnvironment,
+  };
+}

@@ -1,0 +1,103 @@
+import * as v from 'valibot';
+import { describe, REASONS } from '../failure.ts';
+import { asArch, asDistributionId, asRelease, asUname, asVersionId, printable } from '../names.ts';
+
+/** The shapes that records and the catalog share, for reading what others wrote. */
+
+/** A string that passes one of the checkers of names.ts. */
+function named<Name extends string>(check: (text: string) => Name) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): Name => {
+      try {
+        return check(dataset.value);
+      } catch (error) {
+        addIssue({ message: describe(error) });
+        return NEVER;
+      }
+    }),
+  );
+}
+
+export const uname = named(asUname);
+export const release = named(asRelease);
+export const arch = named(asArch);
+export const versionId = named(asVersionId);
+export const distribution = named(asDistributionId);
+
+/** Text for people: one line, nothing that moves a terminal's cursor, and not a page. */
+export const line = v.pipe(
+  v.string(),
+  v.maxLength(2000),
+  v.transform((text) => clean(text)),
+);
+
+/** 120 characters of a name are enough; a message may have its say. */
+function clean(text: string): string {
+  return (text.match(/.{1,100}/gsu) ?? []).map(printable).join('');
+}
+
+/** A word as package managers make them: no white space, nothing special to Markdown. */
+export const word = v.pipe(
+  v.string(),
+  v.regex(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
+  v.maxLength(200),
+);
+
+export const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'is no SHA-256'));
+export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const size = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+/** Three digits of a second at most: `2026-11-22T10:06:16.123Z`. */
+export const time = v.pipe(v.string(), v.isoTimestamp(), v.endsWith('Z'));
+export const reason = v.picklist(REASONS);
+
+/** Where a package came from. A password in a URL would be published with it. */
+export const url = v.pipe(
+  v.string(),
+  v.maxLength(2000),
+  v.check((text) => {
+    if (!URL.canParse(text)) return false;
+    const { protocol, username, password } = new URL(text);
+    return /^(https?|file):$/.test(protocol) && username === '' && password === '';
+  }, 'is no http, https or file URL, or holds a password'),
+);
+
+export const source = v.strictObject({ url, size, sha256 });
+
+export const kinds = v.record(v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
+
+export const pahole = v.strictObject({
+  version: v.pipe(v.string(), v.regex(/^\d+(\.\d+)+$/, 'is no version')),
+  flags: v.pipe(
+    v.array(v.pipe(v.string(), v.regex(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, 'is no argument'))),
+    v.maxLength(100),
+  ),
+  origin: v.picklist(['built', 'cached', 'system']),
+});
+
+export const verification = v.strictObject({
+  repodata: v.boolean(),
+  header: v.boolean(),
+  file: v.boolean(),
+  signature: v.union([
+    v.strictObject({ status: v.literal('good'), key: word, hash: word }),
+    v.strictObject({ status: v.picklist(['unsigned', 'off']) }),
+  ]),
+});
+
+/** What is true of a kernel whether its BTF could be made or not. */
+export const identity = {
+  uname,
+  nvra: word,
+  distribution,
+  versionId,
+  releases: v.pipe(v.array(release), v.minLength(1), v.maxLength(1000)),
+  arch,
+  package: source,
+};
+
+/** The first thing that is wrong, and where: `package.sha256 is no SHA-256`. */
+export function complaint(issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]) {
+  const path = v.getDotPath(issues[0]);
+  return printable(`${path ?? 'it'}: ${issues[0].message}`);
+}
