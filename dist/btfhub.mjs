@@ -50772,6 +50772,11 @@ var asUname = checker("uname -r", /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z]$/, 80);
 var asRelease = checker("release", WORD, 64);
 var asArch = checker("architecture", /^[a-z][0-9a-z_]*$/, 32);
 var asVersionId = checker("VERSION_ID", WORD, 32);
+var asBranch = checker(
+  "branch",
+  /^(?!.*(?:\/[./]|\.lock(?:\/|$)))[0-9A-Za-z](?:[0-9A-Za-z._/+-]*[0-9A-Za-z_+-])?$/,
+  120
+);
 var asDistributionId = checker("distribution", WORD, 32);
 function printable(text2) {
   const clean = text2.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, "?");
