@@ -1,12 +1,17 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 
 /** Runs a real program and gives its standard output; throws with its standard error when it fails. */
-export function run(program: string, args: string[], input?: Uint8Array): Buffer {
+export function run(
+  program: string,
+  args: string[],
+  input?: Uint8Array | string,
+  env: Readonly<Record<string, string>> = {},
+): Buffer {
   return execFileSync(program, args, {
     input,
     maxBuffer: 1 << 30,
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    env: { ...process.env, LC_ALL: 'C.UTF-8', ...env },
   });
 }
 
