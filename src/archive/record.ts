@@ -63,6 +63,7 @@ export interface PaholeUse {
   readonly origin: 'built' | 'cached' | 'system';
 }
 
+/** `download` and `decode` run together and are both timed from the first request; the others follow. */
 export const STAGES = ['download', 'decode', 'pahole', 'check', 'compress'] as const;
 export type StageName = (typeof STAGES)[number];
 

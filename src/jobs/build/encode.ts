@@ -1,0 +1,70 @@
+import { rm } from 'node:fs/promises';
+import { encodeBtf } from '../../btf/encode.ts';
+import { Failure } from '../../failure.ts';
+import { encodeArgs, type Profile } from '../../toolchain/encode.ts';
+import { paholeMemory } from '../../toolchain/memory.ts';
+import type { Pahole } from '../../toolchain/pahole.ts';
+import type { World } from '../../world/world.ts';
+import type { Budget } from './budget.ts';
+
+/** What pahole needs besides a vmlinux. */
+export interface Encoding {
+  readonly world: World;
+  readonly pahole: Pahole;
+  readonly profile: Profile;
+  /** Bytes that all paholes at work may take together. */
+  readonly memory: Budget;
+}
+
+export interface Encoded {
+  /** Raw BTF, beside vmlinux. */
+  readonly file: string;
+  /** The arguments that shaped it. */
+  readonly flags: readonly string[];
+}
+
+/**
+ * Runs pahole on a vmlinux as soon as the memory that it will take is there, with as many of the
+ * free cores as leave the output what it is. One that was killed for memory all the same is tried
+ * once more: alone, and on one core.
+ */
+export async function encode(
+  encoding: Encoding,
+  vmlinux: string,
+  size: number,
+  cores: () => number,
+): Promise<Encoded> {
+  const { pahole, memory } = encoding;
+  const need = (jobs: number) => paholeMemory(pahole.version, size, jobs);
+  const release = await memory.take(need(1), encoding.world.interrupted);
+  try {
+    let jobs = cores();
+    while (jobs > 1 && need(jobs) - need(1) > memory.free) jobs -= 1;
+    return await start(encoding, vmlinux, jobs);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.reason !== 'out-of-memory') throw error;
+  } finally {
+    release();
+  }
+  const everything = await memory.take(memory.capacity, encoding.world.interrupted);
+  try {
+    return await start(encoding, vmlinux, 1);
+  } finally {
+    everything();
+  }
+}
+
+async function start(
+  { world, pahole, profile }: Encoding,
+  vmlinux: string,
+  jobs: number,
+): Promise<Encoded> {
+  const { args, flags } = encodeArgs(pahole, { profile, jobs });
+  const file = `${vmlinux}.btf`;
+  await rm(file, { force: true });
+  const encoder = { path: pahole.path, args };
+  await encodeBtf(world.programs, encoder, {
+    ...{ vmlinux, output: file, signal: world.interrupted },
+  });
+  return { file, flags };
+}

@@ -1,0 +1,77 @@
+import { Failure } from '../../failure.ts';
+import { printable } from '../../names.ts';
+import { CpioParser } from '../../rpm/cpio.ts';
+import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
+import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
+import { type Decoders, decompress } from '../../toolchain/decompress.ts';
+import type { PackageBytes } from './source.ts';
+import { VmlinuxFile } from './vmlinux-file.ts';
+
+/** What is asked of a package. */
+export interface Wanted {
+  /** `kernel-debuginfo-<version>-<release>.<arch>`: what the package must be. */
+  readonly nvra: string;
+  /** `./usr/lib/debug/lib/modules/<uname -r>/vmlinux`: the one member, by its exact path. */
+  readonly vmlinuxPath: string;
+}
+
+export interface Vmlinux {
+  readonly head: PackageHead;
+  readonly size: number;
+  readonly sha256: string;
+  /** Whether the header has a digest of the file, which then was right. */
+  readonly digested: boolean;
+}
+
+/**
+ * Takes vmlinux out of a package as it comes: RPM head, payload, cpio, one member, into `target`.
+ * `admit` sees the head before anything of the payload is decoded: to refuse the package, and to
+ * wait for the space that vmlinux will take. Throws `no-vmlinux` or `corrupt-package`; whether the
+ * package is the one that the repository promised is for the caller to say, who has its sum.
+ */
+export async function extractVmlinux(
+  bytes: PackageBytes,
+  wanted: Wanted,
+  target: string,
+  decoders: Decoders,
+  admit: (head: PackageHead, vmlinux: PackageFile) => Promise<void>,
+): Promise<Vmlinux> {
+  const head = await readPackageHead(bytes);
+  if (nvraText(head.nvra) !== wanted.nvra) {
+    const is = printable(nvraText(head.nvra));
+    throw new Failure('corrupt-package', `The package is ${is} and not ${wanted.nvra}.`);
+  }
+  const path = pathOfMember(wanted.vmlinuxPath);
+  const entry = head.files.find((file) => file.path === path && file.kind === 'file');
+  if (!entry || entry.ghost) throw noVmlinux(wanted);
+  await admit(head, entry);
+
+  const file = new VmlinuxFile(target, entry.digest?.algorithm);
+  try {
+    const cpio = new CpioParser(head.files, (member) => (member.holds(path) ? file : undefined));
+    const damaged = (why: string) =>
+      new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
+    for await (const chunk of decompress(head.payload.compressor, head.body, decoders, damaged)) {
+      cpio.push(chunk);
+    }
+    cpio.finish();
+  } finally {
+    file.close();
+  }
+  const { sha256, digest } = file.digests();
+  if (entry.digest && entry.digest.hex !== digest) {
+    throw new Failure(
+      'corrupt-package',
+      `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`,
+    );
+  }
+  return { head, size: file.size, sha256, digested: entry.digest !== undefined };
+}
+
+function noVmlinux({ nvra, vmlinuxPath }: Wanted): Failure {
+  return new Failure(
+    'no-vmlinux',
+    `${nvra} has no ${vmlinuxPath}.`,
+    'This kernel was built without debug information: there is no BTF to be made of it.',
+  );
+}

@@ -1,0 +1,152 @@
+import { rm } from 'node:fs/promises';
+import type { Verification } from '../../archive/record.ts';
+import { Failure } from '../../failure.ts';
+import type { PackageHead } from '../../rpm/package.ts';
+import type { KernelPackage } from '../../sources/kernels.ts';
+import type { Decoders } from '../../toolchain/decompress.ts';
+import type { Budget } from './budget.ts';
+import { extractVmlinux, type Vmlinux } from './extract.ts';
+import { PackageBytes } from './source.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+/** A package on its way from the mirrors. */
+export interface Delivery {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Where it comes from, for the record. */
+  readonly url: string;
+  /** What came is not what was promised: says who served it, and keeps them from being asked again. */
+  reject(): string;
+}
+
+/** What fetching needs: where packages come from, who vouches for them, and room for vmlinux. */
+export interface Fetching {
+  deliver(kernel: KernelPackage): Delivery;
+  /** Judges the package's signature by the rule that the user chose; throws what that rule forbids. */
+  vouch(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']>;
+  readonly decoders: Decoders;
+  /** Bytes that all vmlinux at work may take together. */
+  readonly space: Budget;
+  readonly interrupted: AbortSignal;
+}
+
+export interface Fetched {
+  readonly vmlinux: Vmlinux;
+  readonly package: { readonly url: string; readonly size: number; readonly sha256: string };
+  readonly verified: Verification;
+  /** Gives back the space, once vmlinux is gone; safe to call again. */
+  release(): void;
+}
+
+/**
+ * Fetches a package and takes its vmlinux into `target`. When what came is not what the repository
+ * promises, the package is fetched once more from others before it is `checksum-mismatch`. What is
+ * wrong with the right bytes is the package's own fault, and no second try would mend it.
+ */
+export async function fetchVmlinux(
+  fetching: Fetching,
+  kernel: KernelPackage,
+  target: string,
+  stopwatch: Stopwatch,
+): Promise<Fetched> {
+  const attempt = () => new Attempt(fetching, kernel, target, stopwatch).run();
+  return attempt().catch(async (error: unknown) => {
+    if (!(error instanceof Failure) || error.reason !== 'checksum-mismatch') throw error;
+    await rm(target, { force: true });
+    return attempt();
+  });
+}
+
+class Attempt {
+  readonly #fetching: Fetching;
+  readonly #kernel: KernelPackage;
+  readonly #target: string;
+  readonly #stopwatch: Stopwatch;
+  readonly #delivery: Delivery;
+  readonly #bytes: PackageBytes;
+  #release = () => {};
+  #signature: Verification['signature'] = { status: 'off' };
+
+  constructor(fetching: Fetching, kernel: KernelPackage, target: string, stopwatch: Stopwatch) {
+    this.#fetching = fetching;
+    this.#kernel = kernel;
+    this.#target = target;
+    this.#stopwatch = stopwatch;
+    this.#delivery = fetching.deliver(kernel);
+    const { size, checksum } = kernel;
+    const passed = (count: number, soFar: number) => {
+      stopwatch.advance(count);
+      if (soFar === size) stopwatch.end('download', size);
+    };
+    this.#bytes = new PackageBytes(this.#delivery.bytes, checksum.algorithm, size, passed);
+  }
+
+  async run(): Promise<Fetched> {
+    this.#stopwatch.begin('download', this.#kernel.size);
+    try {
+      const vmlinux = await this.#extract();
+      this.#stopwatch.end('decode', vmlinux.size);
+      return {
+        vmlinux,
+        package: {
+          url: this.#delivery.url,
+          size: this.#bytes.size,
+          sha256: this.#bytes.digest('sha256'),
+        },
+        verified: {
+          repodata: true,
+          header: vmlinux.head.headerDigests.includes('sha256'),
+          file: vmlinux.digested,
+          signature: this.#signature,
+        },
+        release: this.#release,
+      };
+    } catch (error) {
+      this.#release();
+      throw error;
+    } finally {
+      await this.#bytes.close();
+    }
+  }
+
+  /** Damaged bytes break the decoder before the end: the sum of the whole says whose fault it is. */
+  async #extract(): Promise<Vmlinux> {
+    const { decoders, space, interrupted } = this.#fetching;
+    const admit = async (head: PackageHead, file: { readonly size: number }) => {
+      this.#signature = await this.#fetching.vouch(head, this.#kernel);
+      this.#release = await space.take(file.size, interrupted);
+    };
+    try {
+      const { nvra, vmlinuxPath } = this.#kernel;
+      const wanted = { nvra, vmlinuxPath };
+      const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, decoders, admit);
+      await this.#verify();
+      return vmlinux;
+    } catch (error) {
+      interrupted.throwIfAborted();
+      if (error instanceof Failure && isAboutContent(error)) await this.#verify();
+      throw error;
+    }
+  }
+
+  /** Throws `checksum-mismatch` unless the whole package has the size and the sum of primary. */
+  async #verify(): Promise<void> {
+    await this.#bytes.drain();
+    const { nvra, size, checksum } = this.#kernel;
+    const actual = this.#bytes.digest(checksum.algorithm);
+    if (this.#bytes.size === size && actual === checksum.value) return;
+    const difference =
+      this.#bytes.size === size
+        ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}`
+        : `${this.#bytes.size > size ? 'more than' : `${this.#bytes.size} of`} ${size} bytes`;
+    throw new Failure(
+      'checksum-mismatch',
+      `${nvra} came with ${difference}; ${this.#delivery.reject()}.`,
+      'Try again later or from another mirror: this one may be in the middle of an update.',
+    );
+  }
+}
+
+/** Failures that wrong bytes may have caused. */
+function isAboutContent({ reason }: Failure): boolean {
+  return ['corrupt-package', 'bad-signature', 'unsigned', 'no-vmlinux'].includes(reason);
+}

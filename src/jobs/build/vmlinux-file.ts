@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { MemberSink } from '../../rpm/cpio.ts';
+
+/** xz hands over 8 KiB at a time; hash and file want fewer and larger pieces. */
+const BATCH = 1024 * 1024;
+
+/**
+ * vmlinux on its way into a fresh file: hashed for us and, when that is another algorithm, for the
+ * header's digest. Writing is synchronous: to memory or the page cache, in batches of a fraction of
+ * a millisecond, it costs less than waiting for it would.
+ */
+export class VmlinuxFile implements MemberSink {
+  readonly #file: number;
+  readonly #batch = Buffer.allocUnsafe(BATCH);
+  readonly #sha256 = createHash('sha256');
+  readonly #other;
+  #filled = 0;
+  #size = 0;
+  #open = true;
+
+  /** @param algorithm of the header's digest of the file */
+  constructor(path: string, algorithm = 'sha256') {
+    this.#file = openSync(path, 'wx', 0o600);
+    this.#other = algorithm === 'sha256' ? undefined : createHash(algorithm);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  data(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const taken = Math.min(bytes.length - at, BATCH - this.#filled);
+      this.#batch.set(bytes.subarray(at, at + taken), this.#filled);
+      this.#filled += taken;
+      at += taken;
+      if (this.#filled === BATCH) this.#flush();
+    }
+  }
+
+  end(): void {
+    this.#flush();
+    this.close();
+  }
+
+  /** Safe to call again. */
+  close(): void {
+    if (this.#open) closeSync(this.#file);
+    this.#open = false;
+  }
+
+  /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
+  digests(): { readonly sha256: string; readonly digest: string } {
+    const sha256 = this.#sha256.digest('hex');
+    return { sha256, digest: this.#other?.digest('hex') ?? sha256 };
+  }
+
+  #flush(): void {
+    const batch = this.#batch.subarray(0, this.#filled);
+    this.#sha256.update(batch);
+    this.#other?.update(batch);
+    for (let at = 0; at < batch.length; ) at += writeSync(this.#file, batch, at);
+    this.#size += this.#filled;
+    this.#filled = 0;
+  }
+}
