@@ -77,7 +77,7 @@ function failureRecord(shop: Workshop, kernel: KernelPackage, error: unknown): F
     schema: RECORD_SCHEMA,
     state: 'failed',
     ...{ uname, nvra, distribution, versionId, releases, arch },
-    package: { url: shop.canonicalUrl(kernel), size, sha256: checksum.value },
+    package: { url: shop.courier(kernel).url, size, sha256: checksum.value },
     reason,
     message: advice === undefined ? message : `${message} ${advice}`,
     finishedAt: shop.world.clock.date().toISOString(),

@@ -5,22 +5,14 @@ import type { PackageHead } from '../../rpm/package.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import type { Decoders } from '../../toolchain/decompress.ts';
 import type { Budget } from './budget.ts';
+import type { Courier } from './courier.ts';
 import { extractVmlinux, type Vmlinux } from './extract.ts';
 import { PackageBytes } from './source.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
-/** A package on its way from the mirrors. */
-export interface Delivery {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** Where it comes from, for the record. */
-  readonly url: string;
-  /** What came is not what was promised: says who served it, and keeps them from being asked again. */
-  reject(): string;
-}
-
 /** What fetching needs: where packages come from, who vouches for them, and room for vmlinux. */
 export interface Fetching {
-  deliver(kernel: KernelPackage): Delivery;
+  courier(kernel: KernelPackage): Courier;
   /** Judges the package's signature by the rule that the user chose; throws what that rule forbids. */
   vouch(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']>;
   readonly decoders: Decoders;
@@ -48,7 +40,8 @@ export async function fetchVmlinux(
   target: string,
   stopwatch: Stopwatch,
 ): Promise<Fetched> {
-  const attempt = () => new Attempt(fetching, kernel, target, stopwatch).run();
+  const courier = fetching.courier(kernel);
+  const attempt = () => new Attempt(fetching, kernel, courier, target, stopwatch).run();
   return attempt().catch(async (error: unknown) => {
     if (!(error instanceof Failure) || error.reason !== 'checksum-mismatch') throw error;
     await rm(target, { force: true });
@@ -61,23 +54,29 @@ class Attempt {
   readonly #kernel: KernelPackage;
   readonly #target: string;
   readonly #stopwatch: Stopwatch;
-  readonly #delivery: Delivery;
+  readonly #courier: Courier;
   readonly #bytes: PackageBytes;
   #release = () => {};
   #signature: Verification['signature'] = { status: 'off' };
 
-  constructor(fetching: Fetching, kernel: KernelPackage, target: string, stopwatch: Stopwatch) {
+  constructor(
+    fetching: Fetching,
+    kernel: KernelPackage,
+    courier: Courier,
+    target: string,
+    stopwatch: Stopwatch,
+  ) {
     this.#fetching = fetching;
     this.#kernel = kernel;
     this.#target = target;
     this.#stopwatch = stopwatch;
-    this.#delivery = fetching.deliver(kernel);
+    this.#courier = courier;
     const { size, checksum } = kernel;
     const passed = (count: number, soFar: number) => {
       stopwatch.advance(count);
       if (soFar === size) stopwatch.end('download', size);
     };
-    this.#bytes = new PackageBytes(this.#delivery.bytes, checksum.algorithm, size, passed);
+    this.#bytes = new PackageBytes(courier.fetch(), checksum.algorithm, size, passed);
   }
 
   async run(): Promise<Fetched> {
@@ -88,7 +87,7 @@ class Attempt {
       return {
         vmlinux,
         package: {
-          url: this.#delivery.url,
+          url: this.#courier.url,
           size: this.#bytes.size,
           sha256: this.#bytes.digest('sha256'),
         },
@@ -133,14 +132,17 @@ class Attempt {
     await this.#bytes.drain();
     const { nvra, size, checksum } = this.#kernel;
     const actual = this.#bytes.digest(checksum.algorithm);
-    if (this.#bytes.size === size && actual === checksum.value) return;
+    if (this.#bytes.size === size && actual === checksum.value) {
+      this.#courier.confirm();
+      return;
+    }
     const difference =
       this.#bytes.size === size
         ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}`
         : `${this.#bytes.size > size ? 'more than' : `${this.#bytes.size} of`} ${size} bytes`;
     throw new Failure(
       'checksum-mismatch',
-      `${nvra} came with ${difference}; ${this.#delivery.reject()}.`,
+      `${nvra} came from ${this.#courier.servedBy} with ${difference}.`,
       'Try again later or from another mirror: this one may be in the middle of an update.',
     );
   }

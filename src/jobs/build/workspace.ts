@@ -8,6 +8,8 @@ import type { World } from '../../world/world.ts';
 /** A private folder for what is large and passing: vmlinux, and pahole's fresh file beside it. */
 export interface Workspace {
   readonly folder: string;
+  /** Whether it is memory that serves as a disk. */
+  readonly inMemory: boolean;
   /** Bytes that the kernels at work may take together. */
   readonly capacity: number;
   /** A folder of its own for one kernel; `remove` is safe to call twice. */
@@ -44,6 +46,7 @@ export async function openWorkspace(
   return {
     folder,
     capacity,
+    inMemory: parent === MEMORY,
     room: async () => {
       const room = await mkdtemp(join(folder, 'kernel-'));
       return { folder: room, remove: () => rm(room, { recursive: true, force: true }) };

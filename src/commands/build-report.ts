@@ -1,0 +1,76 @@
+import type { KernelResult } from '../jobs/build/build.ts';
+import { markdownTable, textTable } from '../report/table.ts';
+import { bytes, seconds } from '../report/units.ts';
+import type { Trouble } from '../sources/kernels.ts';
+import type { Outcome } from './command.ts';
+
+const COLUMNS = [
+  { title: 'kernel' },
+  { title: 'result' },
+  { title: 'time', align: 'right' },
+  { title: 'vmlinux', align: 'right' },
+  { title: 'BTF', align: 'right' },
+  { title: 'packed', align: 'right' },
+] as const;
+
+/** What a build has to say: a line a kernel for people, the records for programs. */
+export function buildOutcome(
+  results: readonly KernelResult[],
+  troubles: readonly Trouble[],
+  output: string,
+): Outcome {
+  const count = (state: KernelResult['state']) =>
+    results.filter((result) => result.state === state).length;
+  const counts = { built: count('built'), failed: count('failed'), skipped: count('skipped') };
+  const document = {
+    ...counts,
+    output,
+    kernels: results.map(({ state, seconds: time, record }) => ({ state, seconds: time, record })),
+    troubles: troubles.map(({ where, failure }) => ({ where, ...failure.toJSON() })),
+  };
+  const rows = results.map(row);
+  const sentence = describe(counts, troubles.length, output);
+  const failed = results.flatMap((result) => (result.state === 'failed' ? [result.record] : []));
+  const why = failed.map(({ uname, message }) => `${uname}: ${message}\n`).join('');
+  return {
+    status: counts.failed > 0 || troubles.length > 0 ? 1 : 0,
+    document,
+    text: `${rows.length > 0 ? `${textTable(COLUMNS, rows)}\n` : ''}${why}${sentence}\n`,
+    outputs: {
+      built: `${counts.built}`,
+      failed: `${counts.failed}`,
+      skipped: `${counts.skipped}`,
+      output,
+      report: JSON.stringify(document),
+    },
+    summary: `### BTF\n\n${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}\n` : ''}${sentence}\n`,
+    failures: [
+      ...failed.map(({ uname, message }) => ({ title: uname, message })),
+      ...troubles.map(({ where, failure }) => ({ title: where, message: failure.message })),
+    ],
+  };
+}
+
+function row(result: KernelResult): string[] {
+  const { record } = result;
+  const time = result.state === 'skipped' ? '' : seconds(result.seconds);
+  if (result.state === 'failed') return [record.uname, `failed: ${result.record.reason}`, time];
+  const { vmlinux, btf, tarball } = result.record;
+  const state = result.state === 'skipped' ? 'there already' : 'built';
+  return [record.uname, state, time, bytes(vmlinux.size), bytes(btf.size), bytes(tarball.size)];
+}
+
+function describe(
+  { built, failed, skipped }: Readonly<Record<'built' | 'failed' | 'skipped', number>>,
+  troubles: number,
+  output: string,
+): string {
+  if (built + failed + skipped + troubles === 0) return 'There is nothing to build.';
+  const parts = [
+    `${built} built`,
+    ...(skipped > 0 ? [`${skipped} there already`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(troubles > 0 ? [`${troubles} repositories in trouble`] : []),
+  ];
+  return `${parts.join(', ')}; in ${output}.`;
+}

@@ -1,0 +1,57 @@
+import { availableParallelism } from 'node:os';
+import type { Verification } from '../../archive/record.ts';
+import type { Expectation } from '../../btf/check.ts';
+import { MirrorPool } from '../../download/mirrors.ts';
+import type { Progress } from '../../report/progress.ts';
+import type { PackageHead } from '../../rpm/package.ts';
+import type { KernelPackage } from '../../sources/kernels.ts';
+import type { Profile } from '../../toolchain/encode.ts';
+import { availableMemory } from '../../toolchain/memory.ts';
+import type { Toolchain } from '../../toolchain/prepare.ts';
+import type { World } from '../../world/world.ts';
+import { Budget } from './budget.ts';
+import { Courier } from './courier.ts';
+import type { Workshop } from './kernel.ts';
+import { openWorkspace } from './workspace.ts';
+
+export interface WorkshopSettings {
+  readonly mirrors: readonly string[];
+  /** To each mirror at a time; undefined for the polite default. */
+  readonly connections: number | undefined;
+  readonly profile: Profile;
+  readonly expectation: Expectation;
+  /** Where vmlinux goes; undefined for memory when there is enough, else the temporary folder. */
+  readonly temp: string | undefined;
+  vouch(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']>;
+}
+
+/** Of what is available; xz, the downloads and everybody else on the machine need some as well. */
+const SHARE_FOR_PAHOLE = 0.8;
+
+/** Sets up what the kernels of one run share. `close` removes all that is left of it. */
+export async function openWorkshop(
+  world: World,
+  tools: Toolchain,
+  settings: WorkshopSettings,
+  progress: Progress,
+): Promise<{ readonly shop: Workshop; readonly cores: number; close(): Promise<void> }> {
+  const { connections, profile, expectation, vouch } = settings;
+  const pool = new MirrorPool(
+    settings.mirrors,
+    { http: world.http, clock: world.clock, random: Math.random },
+    { note: progress.note, ...(connections === undefined ? {} : { connections }) },
+  );
+  const available = await availableMemory();
+  const workspace = await openWorkspace(world, settings.temp, available);
+  const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
+  const shop: Workshop = {
+    ...{ world, workspace, profile, expectation, vouch },
+    interrupted: world.interrupted,
+    pahole: tools.pahole,
+    decoders: { programs: world.programs, xz: tools.xz },
+    space: new Budget(workspace.capacity),
+    memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
+    courier: (kernel) => new Courier(pool, kernel, world.interrupted),
+  };
+  return { shop, cores: availableParallelism(), close: workspace.remove };
+}
