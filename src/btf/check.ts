@@ -11,7 +11,7 @@ export type Expectation =
   | { readonly of: 'kernel'; readonly minimumTypes: number };
 
 /** Real kernels have 60,000 and more; what has less is a piece of one. */
-export const KERNEL: Expectation = { of: 'kernel', minimumTypes: 10_000 };
+export const KERNEL = { of: 'kernel', minimumTypes: 10_000 } as const satisfies Expectation;
 
 export interface Summary {
   /** Bytes. */

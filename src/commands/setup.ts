@@ -5,7 +5,7 @@ import { defaultCacheFolder } from '../toolchain/cache.ts';
 import { type CachePlan, planCache } from '../toolchain/cache-plan.ts';
 import { prepareToolchain, type Toolchain } from '../toolchain/prepare.ts';
 import { defineCommand, flag, type Outcome } from './command.ts';
-import { TOOLCHAIN_OPTIONS, wishesOf } from './toolchain-options.ts';
+import { toolchainOptions, wishesOf } from './toolchain-options.ts';
 
 export const setup = defineCommand({
   name: 'setup',
@@ -13,7 +13,7 @@ export const setup = defineCommand({
   description:
     'Looks in the tool cache, then at the machine itself, then builds from source at a pinned commit and keeps the result. `build` does the same by itself; this does it beforehand.',
   options: {
-    ...TOOLCHAIN_OPTIONS,
+    ...toolchainOptions,
     showCache: flag('only say which folders a workflow should keep, and under which key'),
   },
   examples: [

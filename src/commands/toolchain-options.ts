@@ -3,7 +3,7 @@ import { parseSource } from '../toolchain/sources.ts';
 import { flag, list, text, type Values } from './command.ts';
 
 /** The options of every command that needs the tools. */
-export const TOOLCHAIN_OPTIONS = {
+export const toolchainOptions = {
   pahole: text(
     '<auto|system|version|path>',
     "which pahole: 1.31 where it can be had else the machine's (auto), the machine's, that version or none, or a file",
@@ -28,7 +28,7 @@ export const TOOLCHAIN_OPTIONS = {
 };
 
 /** What the options ask of `prepareToolchain`. Throws `usage`. */
-export function wishesOf(options: Values<typeof TOOLCHAIN_OPTIONS>): Wishes {
+export function wishesOf(options: Values<typeof toolchainOptions>): Wishes {
   return {
     pahole: options.pahole,
     xz: options.xz,

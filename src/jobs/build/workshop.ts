@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { Verification } from '../../archive/record.ts';
 import type { Expectation } from '../../btf/check.ts';
 import { MirrorPool } from '../../download/mirrors.ts';
@@ -34,7 +33,7 @@ export async function openWorkshop(
   tools: Toolchain,
   settings: WorkshopSettings,
   progress: Progress,
-): Promise<{ readonly shop: Workshop; readonly cores: number; close(): Promise<void> }> {
+): Promise<{ readonly shop: Workshop; close(): Promise<void> }> {
   const { connections, profile, expectation, vouch } = settings;
   const pool = new MirrorPool(
     settings.mirrors,
@@ -53,5 +52,5 @@ export async function openWorkshop(
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
     courier: (kernel) => new Courier(pool, kernel, world.interrupted),
   };
-  return { shop, cores: availableParallelism(), close: workspace.remove };
+  return { shop, close: workspace.remove };
 }
