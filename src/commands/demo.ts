@@ -13,7 +13,7 @@ import {
 } from './command.ts';
 import { toolchainOptions } from './toolchain-options.ts';
 import { type Given, kebab, readOptions } from './values.ts';
-import { verifyCommand } from './verify.ts';
+import { verify } from './verify.ts';
 
 /** Beside the folder of the bundle, and of the sources alike. */
 const REPOSITORY = new URL('../demo/repository', import.meta.url).pathname;
@@ -63,7 +63,7 @@ async function demonstrate(
     cache: ['none'],
   });
   if (built.status === 2) return built;
-  const verified = await runAs(world, verifyCommand, [output], {
+  const verified = await runAs(world, verify, [output], {
     minimumTypes: [TYPES_OF_A_SMALL_KERNEL],
   });
   return {
