@@ -474,7 +474,7 @@ var require_help = __commonJS({
         if (option.argChoices) {
           extraInfo.push(
             // use stringify to match the display of the default value
-            `choices: ${option.argChoices.map((choice) => JSON.stringify(choice)).join(", ")}`
+            `choices: ${option.argChoices.map((choice2) => JSON.stringify(choice2)).join(", ")}`
           );
         }
         if (option.defaultValue !== void 0) {
@@ -511,7 +511,7 @@ var require_help = __commonJS({
         if (argument.argChoices) {
           extraInfo.push(
             // use stringify to match the display of the default value
-            `choices: ${argument.argChoices.map((choice) => JSON.stringify(choice)).join(", ")}`
+            `choices: ${argument.argChoices.map((choice2) => JSON.stringify(choice2)).join(", ")}`
           );
         }
         if (argument.defaultValue !== void 0) {
@@ -1839,9 +1839,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
         if (typeof fn === "function") {
           option.default(defaultValue).argParser(fn);
         } else if (fn instanceof RegExp) {
-          const regex = fn;
+          const regex2 = fn;
           fn = (val, def) => {
-            const m2 = regex.exec(val);
+            const m2 = regex2.exec(val);
             return m2 ? m2[0] : def;
           };
           option.default(defaultValue).argParser(fn);
@@ -3215,9 +3215,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
           helpWidth: context.helpWidth,
           outputHasColors: context.hasColors
         });
-        const text2 = helper.formatHelp(this, helper);
-        if (context.hasColors) return text2;
-        return this._outputConfiguration.stripColor(text2);
+        const text3 = helper.formatHelp(this, helper);
+        if (context.hasColors) return text3;
+        return this._outputConfiguration.stripColor(text3);
       }
       /**
        * @typedef HelpContext
@@ -3377,7 +3377,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {(string | Function)} text - string to add, or a function returning a string
        * @return {Command} `this` command for chaining
        */
-      addHelpText(position, text2) {
+      addHelpText(position, text3) {
         const allowedValues = ["beforeAll", "before", "after", "afterAll"];
         if (!allowedValues.includes(position)) {
           throw new Error(`Unexpected value for position to addHelpText.
@@ -3386,10 +3386,10 @@ Expecting one of '${allowedValues.join("', '")}'`);
         const helpEvent = `${position}Help`;
         this.on(helpEvent, (context) => {
           let helpStr;
-          if (typeof text2 === "function") {
-            helpStr = text2({ error: context.error, command: context.command });
+          if (typeof text3 === "function") {
+            helpStr = text3({ error: context.error, command: context.command });
           } else {
-            helpStr = text2;
+            helpStr = text3;
           }
           if (helpStr) {
             context.write(`${helpStr}
@@ -3473,6 +3473,11020 @@ var require_commander = __commonJS({
     exports.CommanderError = CommanderError2;
     exports.InvalidArgumentError = InvalidArgumentError2;
     exports.InvalidOptionArgumentError = InvalidArgumentError2;
+  }
+});
+
+// node_modules/xmlchars/xml/1.0/ed5.js
+var require_ed5 = __commonJS({
+  "node_modules/xmlchars/xml/1.0/ed5.js"(exports) {
+    "use strict";
+    Object.defineProperty(exports, "__esModule", { value: true });
+    exports.CHAR = "	\n\r -퟿-�𐀀-􏿿";
+    exports.S = " 	\r\n";
+    exports.NAME_START_CHAR = ":A-Z_a-zÀ-ÖØ-öø-˿Ͱ-ͽͿ-῿‌‍⁰-↏Ⰰ-⿯、-퟿豈-﷏ﷰ-�𐀀-󯿿";
+    exports.NAME_CHAR = "-" + exports.NAME_START_CHAR + ".0-9·̀-ͯ‿-⁀";
+    exports.CHAR_RE = new RegExp("^[" + exports.CHAR + "]$", "u");
+    exports.S_RE = new RegExp("^[" + exports.S + "]+$", "u");
+    exports.NAME_START_CHAR_RE = new RegExp("^[" + exports.NAME_START_CHAR + "]$", "u");
+    exports.NAME_CHAR_RE = new RegExp("^[" + exports.NAME_CHAR + "]$", "u");
+    exports.NAME_RE = new RegExp("^[" + exports.NAME_START_CHAR + "][" + exports.NAME_CHAR + "]*$", "u");
+    exports.NMTOKEN_RE = new RegExp("^[" + exports.NAME_CHAR + "]+$", "u");
+    var TAB = 9;
+    var NL = 10;
+    var CR = 13;
+    var SPACE = 32;
+    exports.S_LIST = [SPACE, NL, CR, TAB];
+    function isChar(c) {
+      return c >= SPACE && c <= 55295 || c === NL || c === CR || c === TAB || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
+    }
+    exports.isChar = isChar;
+    function isS(c) {
+      return c === SPACE || c === NL || c === CR || c === TAB;
+    }
+    exports.isS = isS;
+    function isNameStartChar(c) {
+      return c >= 65 && c <= 90 || c >= 97 && c <= 122 || c === 58 || c === 95 || c === 8204 || c === 8205 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
+    }
+    exports.isNameStartChar = isNameStartChar;
+    function isNameChar(c) {
+      return isNameStartChar(c) || c >= 48 && c <= 57 || c === 45 || c === 46 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256;
+    }
+    exports.isNameChar = isNameChar;
+  }
+});
+
+// node_modules/xmlchars/xml/1.1/ed2.js
+var require_ed2 = __commonJS({
+  "node_modules/xmlchars/xml/1.1/ed2.js"(exports) {
+    "use strict";
+    Object.defineProperty(exports, "__esModule", { value: true });
+    exports.CHAR = "-퟿-�𐀀-􏿿";
+    exports.RESTRICTED_CHAR = "-\b\v\f---";
+    exports.S = " 	\r\n";
+    exports.NAME_START_CHAR = ":A-Z_a-zÀ-ÖØ-öø-˿Ͱ-ͽͿ-῿‌‍⁰-↏Ⰰ-⿯、-퟿豈-﷏ﷰ-�𐀀-󯿿";
+    exports.NAME_CHAR = "-" + exports.NAME_START_CHAR + ".0-9·̀-ͯ‿-⁀";
+    exports.CHAR_RE = new RegExp("^[" + exports.CHAR + "]$", "u");
+    exports.RESTRICTED_CHAR_RE = new RegExp("^[" + exports.RESTRICTED_CHAR + "]$", "u");
+    exports.S_RE = new RegExp("^[" + exports.S + "]+$", "u");
+    exports.NAME_START_CHAR_RE = new RegExp("^[" + exports.NAME_START_CHAR + "]$", "u");
+    exports.NAME_CHAR_RE = new RegExp("^[" + exports.NAME_CHAR + "]$", "u");
+    exports.NAME_RE = new RegExp("^[" + exports.NAME_START_CHAR + "][" + exports.NAME_CHAR + "]*$", "u");
+    exports.NMTOKEN_RE = new RegExp("^[" + exports.NAME_CHAR + "]+$", "u");
+    var TAB = 9;
+    var NL = 10;
+    var CR = 13;
+    var SPACE = 32;
+    exports.S_LIST = [SPACE, NL, CR, TAB];
+    function isChar(c) {
+      return c >= 1 && c <= 55295 || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
+    }
+    exports.isChar = isChar;
+    function isRestrictedChar(c) {
+      return c >= 1 && c <= 8 || c === 11 || c === 12 || c >= 14 && c <= 31 || c >= 127 && c <= 132 || c >= 134 && c <= 159;
+    }
+    exports.isRestrictedChar = isRestrictedChar;
+    function isCharAndNotRestricted(c) {
+      return c === 9 || c === 10 || c === 13 || c > 31 && c < 127 || c === 133 || c > 159 && c <= 55295 || c >= 57344 && c <= 65533 || c >= 65536 && c <= 1114111;
+    }
+    exports.isCharAndNotRestricted = isCharAndNotRestricted;
+    function isS(c) {
+      return c === SPACE || c === NL || c === CR || c === TAB;
+    }
+    exports.isS = isS;
+    function isNameStartChar(c) {
+      return c >= 65 && c <= 90 || c >= 97 && c <= 122 || c === 58 || c === 95 || c === 8204 || c === 8205 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
+    }
+    exports.isNameStartChar = isNameStartChar;
+    function isNameChar(c) {
+      return isNameStartChar(c) || c >= 48 && c <= 57 || c === 45 || c === 46 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256;
+    }
+    exports.isNameChar = isNameChar;
+  }
+});
+
+// node_modules/xmlchars/xmlns/1.0/ed3.js
+var require_ed3 = __commonJS({
+  "node_modules/xmlchars/xmlns/1.0/ed3.js"(exports) {
+    "use strict";
+    Object.defineProperty(exports, "__esModule", { value: true });
+    exports.NC_NAME_START_CHAR = "A-Z_a-zÀ-ÖØ-öø-˿Ͱ-ͽͿ-῿‌-‍⁰-↏Ⰰ-⿯、-퟿豈-﷏ﷰ-�𐀀-󯿿";
+    exports.NC_NAME_CHAR = "-" + exports.NC_NAME_START_CHAR + ".0-9·̀-ͯ‿-⁀";
+    exports.NC_NAME_START_CHAR_RE = new RegExp("^[" + exports.NC_NAME_START_CHAR + "]$", "u");
+    exports.NC_NAME_CHAR_RE = new RegExp("^[" + exports.NC_NAME_CHAR + "]$", "u");
+    exports.NC_NAME_RE = new RegExp("^[" + exports.NC_NAME_START_CHAR + "][" + exports.NC_NAME_CHAR + "]*$", "u");
+    function isNCNameStartChar(c) {
+      return c >= 65 && c <= 90 || c === 95 || c >= 97 && c <= 122 || c >= 192 && c <= 214 || c >= 216 && c <= 246 || c >= 248 && c <= 767 || c >= 880 && c <= 893 || c >= 895 && c <= 8191 || c >= 8204 && c <= 8205 || c >= 8304 && c <= 8591 || c >= 11264 && c <= 12271 || c >= 12289 && c <= 55295 || c >= 63744 && c <= 64975 || c >= 65008 && c <= 65533 || c >= 65536 && c <= 983039;
+    }
+    exports.isNCNameStartChar = isNCNameStartChar;
+    function isNCNameChar(c) {
+      return isNCNameStartChar(c) || (c === 45 || c === 46 || c >= 48 && c <= 57 || c === 183 || c >= 768 && c <= 879 || c >= 8255 && c <= 8256);
+    }
+    exports.isNCNameChar = isNCNameChar;
+  }
+});
+
+// node_modules/saxes/saxes.js
+var require_saxes = __commonJS({
+  "node_modules/saxes/saxes.js"(exports) {
+    "use strict";
+    Object.defineProperty(exports, "__esModule", { value: true });
+    exports.SaxesParser = exports.EVENTS = void 0;
+    var ed5 = require_ed5();
+    var ed2 = require_ed2();
+    var NSed3 = require_ed3();
+    var isS = ed5.isS;
+    var isChar10 = ed5.isChar;
+    var isNameStartChar = ed5.isNameStartChar;
+    var isNameChar = ed5.isNameChar;
+    var S_LIST = ed5.S_LIST;
+    var NAME_RE = ed5.NAME_RE;
+    var isChar11 = ed2.isChar;
+    var isNCNameStartChar = NSed3.isNCNameStartChar;
+    var isNCNameChar = NSed3.isNCNameChar;
+    var NC_NAME_RE = NSed3.NC_NAME_RE;
+    var XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
+    var XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/";
+    var rootNS = {
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment
+      __proto__: null,
+      xml: XML_NAMESPACE,
+      xmlns: XMLNS_NAMESPACE
+    };
+    var XML_ENTITIES = {
+      // eslint-disable-next-line @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment
+      __proto__: null,
+      amp: "&",
+      gt: ">",
+      lt: "<",
+      quot: '"',
+      apos: "'"
+    };
+    var EOC = -1;
+    var NL_LIKE = -2;
+    var S_BEGIN = 0;
+    var S_BEGIN_WHITESPACE = 1;
+    var S_DOCTYPE = 2;
+    var S_DOCTYPE_QUOTE = 3;
+    var S_DTD = 4;
+    var S_DTD_QUOTED = 5;
+    var S_DTD_OPEN_WAKA = 6;
+    var S_DTD_OPEN_WAKA_BANG = 7;
+    var S_DTD_COMMENT = 8;
+    var S_DTD_COMMENT_ENDING = 9;
+    var S_DTD_COMMENT_ENDED = 10;
+    var S_DTD_PI = 11;
+    var S_DTD_PI_ENDING = 12;
+    var S_TEXT = 13;
+    var S_ENTITY = 14;
+    var S_OPEN_WAKA = 15;
+    var S_OPEN_WAKA_BANG = 16;
+    var S_COMMENT = 17;
+    var S_COMMENT_ENDING = 18;
+    var S_COMMENT_ENDED = 19;
+    var S_CDATA = 20;
+    var S_CDATA_ENDING = 21;
+    var S_CDATA_ENDING_2 = 22;
+    var S_PI_FIRST_CHAR = 23;
+    var S_PI_REST = 24;
+    var S_PI_BODY = 25;
+    var S_PI_ENDING = 26;
+    var S_XML_DECL_NAME_START = 27;
+    var S_XML_DECL_NAME = 28;
+    var S_XML_DECL_EQ = 29;
+    var S_XML_DECL_VALUE_START = 30;
+    var S_XML_DECL_VALUE = 31;
+    var S_XML_DECL_SEPARATOR = 32;
+    var S_XML_DECL_ENDING = 33;
+    var S_OPEN_TAG = 34;
+    var S_OPEN_TAG_SLASH = 35;
+    var S_ATTRIB = 36;
+    var S_ATTRIB_NAME = 37;
+    var S_ATTRIB_NAME_SAW_WHITE = 38;
+    var S_ATTRIB_VALUE = 39;
+    var S_ATTRIB_VALUE_QUOTED = 40;
+    var S_ATTRIB_VALUE_CLOSED = 41;
+    var S_ATTRIB_VALUE_UNQUOTED = 42;
+    var S_CLOSE_TAG = 43;
+    var S_CLOSE_TAG_SAW_WHITE = 44;
+    var TAB = 9;
+    var NL = 10;
+    var CR = 13;
+    var SPACE = 32;
+    var BANG = 33;
+    var DQUOTE = 34;
+    var AMP = 38;
+    var SQUOTE = 39;
+    var MINUS = 45;
+    var FORWARD_SLASH = 47;
+    var SEMICOLON = 59;
+    var LESS = 60;
+    var EQUAL = 61;
+    var GREATER = 62;
+    var QUESTION = 63;
+    var OPEN_BRACKET = 91;
+    var CLOSE_BRACKET = 93;
+    var NEL = 133;
+    var LS = 8232;
+    var isQuote = (c) => c === DQUOTE || c === SQUOTE;
+    var QUOTES = [DQUOTE, SQUOTE];
+    var DOCTYPE_TERMINATOR = [...QUOTES, OPEN_BRACKET, GREATER];
+    var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
+    var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
+    var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
+    function nsPairCheck(parser, prefix, uri) {
+      switch (prefix) {
+        case "xml":
+          if (uri !== XML_NAMESPACE) {
+            parser.fail(`xml prefix must be bound to ${XML_NAMESPACE}.`);
+          }
+          break;
+        case "xmlns":
+          if (uri !== XMLNS_NAMESPACE) {
+            parser.fail(`xmlns prefix must be bound to ${XMLNS_NAMESPACE}.`);
+          }
+          break;
+        default:
+      }
+      switch (uri) {
+        case XMLNS_NAMESPACE:
+          parser.fail(prefix === "" ? `the default namespace may not be set to ${uri}.` : `may not assign a prefix (even "xmlns") to the URI ${XMLNS_NAMESPACE}.`);
+          break;
+        case XML_NAMESPACE:
+          switch (prefix) {
+            case "xml":
+              break;
+            case "":
+              parser.fail(`the default namespace may not be set to ${uri}.`);
+              break;
+            default:
+              parser.fail("may not assign the xml namespace to another prefix.");
+          }
+          break;
+        default:
+      }
+    }
+    function nsMappingCheck(parser, mapping) {
+      for (const local of Object.keys(mapping)) {
+        nsPairCheck(parser, local, mapping[local]);
+      }
+    }
+    var isNCName = (name) => NC_NAME_RE.test(name);
+    var isName = (name) => NAME_RE.test(name);
+    var FORBIDDEN_START = 0;
+    var FORBIDDEN_BRACKET = 1;
+    var FORBIDDEN_BRACKET_BRACKET = 2;
+    exports.EVENTS = [
+      "xmldecl",
+      "text",
+      "processinginstruction",
+      "doctype",
+      "comment",
+      "opentagstart",
+      "attribute",
+      "opentag",
+      "closetag",
+      "cdata",
+      "error",
+      "end",
+      "ready"
+    ];
+    var EVENT_NAME_TO_HANDLER_NAME = {
+      xmldecl: "xmldeclHandler",
+      text: "textHandler",
+      processinginstruction: "piHandler",
+      doctype: "doctypeHandler",
+      comment: "commentHandler",
+      opentagstart: "openTagStartHandler",
+      attribute: "attributeHandler",
+      opentag: "openTagHandler",
+      closetag: "closeTagHandler",
+      cdata: "cdataHandler",
+      error: "errorHandler",
+      end: "endHandler",
+      ready: "readyHandler"
+    };
+    var SaxesParser2 = class {
+      /**
+       * @param opt The parser options.
+       */
+      constructor(opt) {
+        this.opt = opt !== null && opt !== void 0 ? opt : {};
+        this.fragmentOpt = !!this.opt.fragment;
+        const xmlnsOpt = this.xmlnsOpt = !!this.opt.xmlns;
+        this.trackPosition = this.opt.position !== false;
+        this.fileName = this.opt.fileName;
+        if (xmlnsOpt) {
+          this.nameStartCheck = isNCNameStartChar;
+          this.nameCheck = isNCNameChar;
+          this.isName = isNCName;
+          this.processAttribs = this.processAttribsNS;
+          this.pushAttrib = this.pushAttribNS;
+          this.ns = Object.assign({ __proto__: null }, rootNS);
+          const additional = this.opt.additionalNamespaces;
+          if (additional != null) {
+            nsMappingCheck(this, additional);
+            Object.assign(this.ns, additional);
+          }
+        } else {
+          this.nameStartCheck = isNameStartChar;
+          this.nameCheck = isNameChar;
+          this.isName = isName;
+          this.processAttribs = this.processAttribsPlain;
+          this.pushAttrib = this.pushAttribPlain;
+        }
+        this.stateTable = [
+          /* eslint-disable @typescript-eslint/unbound-method */
+          this.sBegin,
+          this.sBeginWhitespace,
+          this.sDoctype,
+          this.sDoctypeQuote,
+          this.sDTD,
+          this.sDTDQuoted,
+          this.sDTDOpenWaka,
+          this.sDTDOpenWakaBang,
+          this.sDTDComment,
+          this.sDTDCommentEnding,
+          this.sDTDCommentEnded,
+          this.sDTDPI,
+          this.sDTDPIEnding,
+          this.sText,
+          this.sEntity,
+          this.sOpenWaka,
+          this.sOpenWakaBang,
+          this.sComment,
+          this.sCommentEnding,
+          this.sCommentEnded,
+          this.sCData,
+          this.sCDataEnding,
+          this.sCDataEnding2,
+          this.sPIFirstChar,
+          this.sPIRest,
+          this.sPIBody,
+          this.sPIEnding,
+          this.sXMLDeclNameStart,
+          this.sXMLDeclName,
+          this.sXMLDeclEq,
+          this.sXMLDeclValueStart,
+          this.sXMLDeclValue,
+          this.sXMLDeclSeparator,
+          this.sXMLDeclEnding,
+          this.sOpenTag,
+          this.sOpenTagSlash,
+          this.sAttrib,
+          this.sAttribName,
+          this.sAttribNameSawWhite,
+          this.sAttribValue,
+          this.sAttribValueQuoted,
+          this.sAttribValueClosed,
+          this.sAttribValueUnquoted,
+          this.sCloseTag,
+          this.sCloseTagSawWhite
+          /* eslint-enable @typescript-eslint/unbound-method */
+        ];
+        this._init();
+      }
+      /**
+       * Indicates whether or not the parser is closed. If ``true``, wait for
+       * the ``ready`` event to write again.
+       */
+      get closed() {
+        return this._closed;
+      }
+      _init() {
+        var _a;
+        this.openWakaBang = "";
+        this.text = "";
+        this.name = "";
+        this.piTarget = "";
+        this.entity = "";
+        this.q = null;
+        this.tags = [];
+        this.tag = null;
+        this.topNS = null;
+        this.chunk = "";
+        this.chunkPosition = 0;
+        this.i = 0;
+        this.prevI = 0;
+        this.carriedFromPrevious = void 0;
+        this.forbiddenState = FORBIDDEN_START;
+        this.attribList = [];
+        const { fragmentOpt } = this;
+        this.state = fragmentOpt ? S_TEXT : S_BEGIN;
+        this.reportedTextBeforeRoot = this.reportedTextAfterRoot = this.closedRoot = this.sawRoot = fragmentOpt;
+        this.xmlDeclPossible = !fragmentOpt;
+        this.xmlDeclExpects = ["version"];
+        this.entityReturnState = void 0;
+        let { defaultXMLVersion } = this.opt;
+        if (defaultXMLVersion === void 0) {
+          if (this.opt.forceXMLVersion === true) {
+            throw new Error("forceXMLVersion set but defaultXMLVersion is not set");
+          }
+          defaultXMLVersion = "1.0";
+        }
+        this.setXMLVersion(defaultXMLVersion);
+        this.positionAtNewLine = 0;
+        this.doctype = false;
+        this._closed = false;
+        this.xmlDecl = {
+          version: void 0,
+          encoding: void 0,
+          standalone: void 0
+        };
+        this.line = 1;
+        this.column = 0;
+        this.ENTITIES = Object.create(XML_ENTITIES);
+        (_a = this.readyHandler) === null || _a === void 0 ? void 0 : _a.call(this);
+      }
+      /**
+       * The stream position the parser is currently looking at. This field is
+       * zero-based.
+       *
+       * This field is not based on counting Unicode characters but is to be
+       * interpreted as a plain index into a JavaScript string.
+       */
+      get position() {
+        return this.chunkPosition + this.i;
+      }
+      /**
+       * The column number of the next character to be read by the parser.  *
+       * This field is zero-based. (The first column in a line is 0.)
+       *
+       * This field reports the index at which the next character would be in the
+       * line if the line were represented as a JavaScript string.  Note that this
+       * *can* be different to a count based on the number of *Unicode characters*
+       * due to how JavaScript handles astral plane characters.
+       *
+       * See [[column]] for a number that corresponds to a count of Unicode
+       * characters.
+       */
+      get columnIndex() {
+        return this.position - this.positionAtNewLine;
+      }
+      /**
+       * Set an event listener on an event. The parser supports one handler per
+       * event type. If you try to set an event handler over an existing handler,
+       * the old handler is silently overwritten.
+       *
+       * @param name The event to listen to.
+       *
+       * @param handler The handler to set.
+       */
+      on(name, handler) {
+        this[EVENT_NAME_TO_HANDLER_NAME[name]] = handler;
+      }
+      /**
+       * Unset an event handler.
+       *
+       * @parma name The event to stop listening to.
+       */
+      off(name) {
+        this[EVENT_NAME_TO_HANDLER_NAME[name]] = void 0;
+      }
+      /**
+       * Make an error object. The error object will have a message that contains
+       * the ``fileName`` option passed at the creation of the parser. If position
+       * tracking was turned on, it will also have line and column number
+       * information.
+       *
+       * @param message The message describing the error to report.
+       *
+       * @returns An error object with a properly formatted message.
+       */
+      makeError(message) {
+        var _a;
+        let msg = (_a = this.fileName) !== null && _a !== void 0 ? _a : "";
+        if (this.trackPosition) {
+          if (msg.length > 0) {
+            msg += ":";
+          }
+          msg += `${this.line}:${this.column}`;
+        }
+        if (msg.length > 0) {
+          msg += ": ";
+        }
+        return new Error(msg + message);
+      }
+      /**
+       * Report a parsing error. This method is made public so that client code may
+       * check for issues that are outside the scope of this project and can report
+       * errors.
+       *
+       * @param message The error to report.
+       *
+       * @returns this
+       */
+      fail(message) {
+        const err = this.makeError(message);
+        const handler = this.errorHandler;
+        if (handler === void 0) {
+          throw err;
+        } else {
+          handler(err);
+        }
+        return this;
+      }
+      /**
+       * Write a XML data to the parser.
+       *
+       * @param chunk The XML data to write.
+       *
+       * @returns this
+       */
+      // We do need object for the type here. Yes, it often causes problems
+      // but not in this case.
+      write(chunk) {
+        if (this.closed) {
+          return this.fail("cannot write after close; assign an onready handler.");
+        }
+        let end = false;
+        if (chunk === null) {
+          end = true;
+          chunk = "";
+        } else if (typeof chunk === "object") {
+          chunk = chunk.toString();
+        }
+        if (this.carriedFromPrevious !== void 0) {
+          chunk = `${this.carriedFromPrevious}${chunk}`;
+          this.carriedFromPrevious = void 0;
+        }
+        let limit = chunk.length;
+        const lastCode = chunk.charCodeAt(limit - 1);
+        if (!end && // A trailing CR or surrogate must be carried over to the next
+        // chunk.
+        (lastCode === CR || lastCode >= 55296 && lastCode <= 56319)) {
+          this.carriedFromPrevious = chunk[limit - 1];
+          limit--;
+          chunk = chunk.slice(0, limit);
+        }
+        const { stateTable } = this;
+        this.chunk = chunk;
+        this.i = 0;
+        while (this.i < limit) {
+          stateTable[this.state].call(this);
+        }
+        this.chunkPosition += limit;
+        return end ? this.end() : this;
+      }
+      /**
+       * Close the current stream. Perform final well-formedness checks and reset
+       * the parser tstate.
+       *
+       * @returns this
+       */
+      close() {
+        return this.write(null);
+      }
+      /**
+       * Get a single code point out of the current chunk. This updates the current
+       * position if we do position tracking.
+       *
+       * This is the algorithm to use for XML 1.0.
+       *
+       * @returns The character read.
+       */
+      getCode10() {
+        const { chunk, i } = this;
+        this.prevI = i;
+        this.i = i + 1;
+        if (i >= chunk.length) {
+          return EOC;
+        }
+        const code = chunk.charCodeAt(i);
+        this.column++;
+        if (code < 55296) {
+          if (code >= SPACE || code === TAB) {
+            return code;
+          }
+          switch (code) {
+            case NL:
+              this.line++;
+              this.column = 0;
+              this.positionAtNewLine = this.position;
+              return NL;
+            case CR:
+              if (chunk.charCodeAt(i + 1) === NL) {
+                this.i = i + 2;
+              }
+              this.line++;
+              this.column = 0;
+              this.positionAtNewLine = this.position;
+              return NL_LIKE;
+            default:
+              this.fail("disallowed character.");
+              return code;
+          }
+        }
+        if (code > 56319) {
+          if (!(code >= 57344 && code <= 65533)) {
+            this.fail("disallowed character.");
+          }
+          return code;
+        }
+        const final = 65536 + (code - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
+        this.i = i + 2;
+        if (final > 1114111) {
+          this.fail("disallowed character.");
+        }
+        return final;
+      }
+      /**
+       * Get a single code point out of the current chunk. This updates the current
+       * position if we do position tracking.
+       *
+       * This is the algorithm to use for XML 1.1.
+       *
+       * @returns {number} The character read.
+       */
+      getCode11() {
+        const { chunk, i } = this;
+        this.prevI = i;
+        this.i = i + 1;
+        if (i >= chunk.length) {
+          return EOC;
+        }
+        const code = chunk.charCodeAt(i);
+        this.column++;
+        if (code < 55296) {
+          if (code > 31 && code < 127 || code > 159 && code !== LS || code === TAB) {
+            return code;
+          }
+          switch (code) {
+            case NL:
+              this.line++;
+              this.column = 0;
+              this.positionAtNewLine = this.position;
+              return NL;
+            case CR: {
+              const next2 = chunk.charCodeAt(i + 1);
+              if (next2 === NL || next2 === NEL) {
+                this.i = i + 2;
+              }
+            }
+            /* yes, fall through */
+            case NEL:
+            // 0x85
+            case LS:
+              this.line++;
+              this.column = 0;
+              this.positionAtNewLine = this.position;
+              return NL_LIKE;
+            default:
+              this.fail("disallowed character.");
+              return code;
+          }
+        }
+        if (code > 56319) {
+          if (!(code >= 57344 && code <= 65533)) {
+            this.fail("disallowed character.");
+          }
+          return code;
+        }
+        const final = 65536 + (code - 55296) * 1024 + (chunk.charCodeAt(i + 1) - 56320);
+        this.i = i + 2;
+        if (final > 1114111) {
+          this.fail("disallowed character.");
+        }
+        return final;
+      }
+      /**
+       * Like ``getCode`` but with the return value normalized so that ``NL`` is
+       * returned for ``NL_LIKE``.
+       */
+      getCodeNorm() {
+        const c = this.getCode();
+        return c === NL_LIKE ? NL : c;
+      }
+      unget() {
+        this.i = this.prevI;
+        this.column--;
+      }
+      /**
+       * Capture characters into a buffer until encountering one of a set of
+       * characters.
+       *
+       * @param chars An array of codepoints. Encountering a character in the array
+       * ends the capture. (``chars`` may safely contain ``NL``.)
+       *
+       * @return The character code that made the capture end, or ``EOC`` if we hit
+       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
+       * instead.
+       */
+      captureTo(chars) {
+        let { i: start2 } = this;
+        const { chunk } = this;
+        while (true) {
+          const c = this.getCode();
+          const isNLLike = c === NL_LIKE;
+          const final = isNLLike ? NL : c;
+          if (final === EOC || chars.includes(final)) {
+            this.text += chunk.slice(start2, this.prevI);
+            return final;
+          }
+          if (isNLLike) {
+            this.text += `${chunk.slice(start2, this.prevI)}
+`;
+            start2 = this.i;
+          }
+        }
+      }
+      /**
+       * Capture characters into a buffer until encountering a character.
+       *
+       * @param char The codepoint that ends the capture. **NOTE ``char`` MAY NOT
+       * CONTAIN ``NL``.** Passing ``NL`` will result in buggy behavior.
+       *
+       * @return ``true`` if we ran into the character. Otherwise, we ran into the
+       * end of the current chunk.
+       */
+      captureToChar(char) {
+        let { i: start2 } = this;
+        const { chunk } = this;
+        while (true) {
+          let c = this.getCode();
+          switch (c) {
+            case NL_LIKE:
+              this.text += `${chunk.slice(start2, this.prevI)}
+`;
+              start2 = this.i;
+              c = NL;
+              break;
+            case EOC:
+              this.text += chunk.slice(start2);
+              return false;
+            default:
+          }
+          if (c === char) {
+            this.text += chunk.slice(start2, this.prevI);
+            return true;
+          }
+        }
+      }
+      /**
+       * Capture characters that satisfy ``isNameChar`` into the ``name`` field of
+       * this parser.
+       *
+       * @return The character code that made the test fail, or ``EOC`` if we hit
+       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
+       * instead.
+       */
+      captureNameChars() {
+        const { chunk, i: start2 } = this;
+        while (true) {
+          const c = this.getCode();
+          if (c === EOC) {
+            this.name += chunk.slice(start2);
+            return EOC;
+          }
+          if (!isNameChar(c)) {
+            this.name += chunk.slice(start2, this.prevI);
+            return c === NL_LIKE ? NL : c;
+          }
+        }
+      }
+      /**
+       * Skip white spaces.
+       *
+       * @return The character that ended the skip, or ``EOC`` if we hit
+       * the end of the chunk. The return value cannot be NL_LIKE: NL is returned
+       * instead.
+       */
+      skipSpaces() {
+        while (true) {
+          const c = this.getCodeNorm();
+          if (c === EOC || !isS(c)) {
+            return c;
+          }
+        }
+      }
+      setXMLVersion(version) {
+        this.currentXMLVersion = version;
+        if (version === "1.0") {
+          this.isChar = isChar10;
+          this.getCode = this.getCode10;
+        } else {
+          this.isChar = isChar11;
+          this.getCode = this.getCode11;
+        }
+      }
+      // STATE ENGINE METHODS
+      // This needs to be a state separate from S_BEGIN_WHITESPACE because we want
+      // to be sure never to come back to this state later.
+      sBegin() {
+        if (this.chunk.charCodeAt(0) === 65279) {
+          this.i++;
+          this.column++;
+        }
+        this.state = S_BEGIN_WHITESPACE;
+      }
+      sBeginWhitespace() {
+        const iBefore = this.i;
+        const c = this.skipSpaces();
+        if (this.prevI !== iBefore) {
+          this.xmlDeclPossible = false;
+        }
+        switch (c) {
+          case LESS:
+            this.state = S_OPEN_WAKA;
+            if (this.text.length !== 0) {
+              throw new Error("no-empty text at start");
+            }
+            break;
+          case EOC:
+            break;
+          default:
+            this.unget();
+            this.state = S_TEXT;
+            this.xmlDeclPossible = false;
+        }
+      }
+      sDoctype() {
+        var _a;
+        const c = this.captureTo(DOCTYPE_TERMINATOR);
+        switch (c) {
+          case GREATER: {
+            (_a = this.doctypeHandler) === null || _a === void 0 ? void 0 : _a.call(this, this.text);
+            this.text = "";
+            this.state = S_TEXT;
+            this.doctype = true;
+            break;
+          }
+          case EOC:
+            break;
+          default:
+            this.text += String.fromCodePoint(c);
+            if (c === OPEN_BRACKET) {
+              this.state = S_DTD;
+            } else if (isQuote(c)) {
+              this.state = S_DOCTYPE_QUOTE;
+              this.q = c;
+            }
+        }
+      }
+      sDoctypeQuote() {
+        const q2 = this.q;
+        if (this.captureToChar(q2)) {
+          this.text += String.fromCodePoint(q2);
+          this.q = null;
+          this.state = S_DOCTYPE;
+        }
+      }
+      sDTD() {
+        const c = this.captureTo(DTD_TERMINATOR);
+        if (c === EOC) {
+          return;
+        }
+        this.text += String.fromCodePoint(c);
+        if (c === CLOSE_BRACKET) {
+          this.state = S_DOCTYPE;
+        } else if (c === LESS) {
+          this.state = S_DTD_OPEN_WAKA;
+        } else if (isQuote(c)) {
+          this.state = S_DTD_QUOTED;
+          this.q = c;
+        }
+      }
+      sDTDQuoted() {
+        const q2 = this.q;
+        if (this.captureToChar(q2)) {
+          this.text += String.fromCodePoint(q2);
+          this.state = S_DTD;
+          this.q = null;
+        }
+      }
+      sDTDOpenWaka() {
+        const c = this.getCodeNorm();
+        this.text += String.fromCodePoint(c);
+        switch (c) {
+          case BANG:
+            this.state = S_DTD_OPEN_WAKA_BANG;
+            this.openWakaBang = "";
+            break;
+          case QUESTION:
+            this.state = S_DTD_PI;
+            break;
+          default:
+            this.state = S_DTD;
+        }
+      }
+      sDTDOpenWakaBang() {
+        const char = String.fromCodePoint(this.getCodeNorm());
+        const owb = this.openWakaBang += char;
+        this.text += char;
+        if (owb !== "-") {
+          this.state = owb === "--" ? S_DTD_COMMENT : S_DTD;
+          this.openWakaBang = "";
+        }
+      }
+      sDTDComment() {
+        if (this.captureToChar(MINUS)) {
+          this.text += "-";
+          this.state = S_DTD_COMMENT_ENDING;
+        }
+      }
+      sDTDCommentEnding() {
+        const c = this.getCodeNorm();
+        this.text += String.fromCodePoint(c);
+        this.state = c === MINUS ? S_DTD_COMMENT_ENDED : S_DTD_COMMENT;
+      }
+      sDTDCommentEnded() {
+        const c = this.getCodeNorm();
+        this.text += String.fromCodePoint(c);
+        if (c === GREATER) {
+          this.state = S_DTD;
+        } else {
+          this.fail("malformed comment.");
+          this.state = S_DTD_COMMENT;
+        }
+      }
+      sDTDPI() {
+        if (this.captureToChar(QUESTION)) {
+          this.text += "?";
+          this.state = S_DTD_PI_ENDING;
+        }
+      }
+      sDTDPIEnding() {
+        const c = this.getCodeNorm();
+        this.text += String.fromCodePoint(c);
+        if (c === GREATER) {
+          this.state = S_DTD;
+        }
+      }
+      sText() {
+        if (this.tags.length !== 0) {
+          this.handleTextInRoot();
+        } else {
+          this.handleTextOutsideRoot();
+        }
+      }
+      sEntity() {
+        let { i: start2 } = this;
+        const { chunk } = this;
+        loop:
+          while (true) {
+            switch (this.getCode()) {
+              case NL_LIKE:
+                this.entity += `${chunk.slice(start2, this.prevI)}
+`;
+                start2 = this.i;
+                break;
+              case SEMICOLON: {
+                const { entityReturnState } = this;
+                const entity = this.entity + chunk.slice(start2, this.prevI);
+                this.state = entityReturnState;
+                let parsed;
+                if (entity === "") {
+                  this.fail("empty entity name.");
+                  parsed = "&;";
+                } else {
+                  parsed = this.parseEntity(entity);
+                  this.entity = "";
+                }
+                if (entityReturnState !== S_TEXT || this.textHandler !== void 0) {
+                  this.text += parsed;
+                }
+                break loop;
+              }
+              case EOC:
+                this.entity += chunk.slice(start2);
+                break loop;
+              default:
+            }
+          }
+      }
+      sOpenWaka() {
+        const c = this.getCode();
+        if (isNameStartChar(c)) {
+          this.state = S_OPEN_TAG;
+          this.unget();
+          this.xmlDeclPossible = false;
+        } else {
+          switch (c) {
+            case FORWARD_SLASH:
+              this.state = S_CLOSE_TAG;
+              this.xmlDeclPossible = false;
+              break;
+            case BANG:
+              this.state = S_OPEN_WAKA_BANG;
+              this.openWakaBang = "";
+              this.xmlDeclPossible = false;
+              break;
+            case QUESTION:
+              this.state = S_PI_FIRST_CHAR;
+              break;
+            default:
+              this.fail("disallowed character in tag name");
+              this.state = S_TEXT;
+              this.xmlDeclPossible = false;
+          }
+        }
+      }
+      sOpenWakaBang() {
+        this.openWakaBang += String.fromCodePoint(this.getCodeNorm());
+        switch (this.openWakaBang) {
+          case "[CDATA[":
+            if (!this.sawRoot && !this.reportedTextBeforeRoot) {
+              this.fail("text data outside of root node.");
+              this.reportedTextBeforeRoot = true;
+            }
+            if (this.closedRoot && !this.reportedTextAfterRoot) {
+              this.fail("text data outside of root node.");
+              this.reportedTextAfterRoot = true;
+            }
+            this.state = S_CDATA;
+            this.openWakaBang = "";
+            break;
+          case "--":
+            this.state = S_COMMENT;
+            this.openWakaBang = "";
+            break;
+          case "DOCTYPE":
+            this.state = S_DOCTYPE;
+            if (this.doctype || this.sawRoot) {
+              this.fail("inappropriately located doctype declaration.");
+            }
+            this.openWakaBang = "";
+            break;
+          default:
+            if (this.openWakaBang.length >= 7) {
+              this.fail("incorrect syntax.");
+            }
+        }
+      }
+      sComment() {
+        if (this.captureToChar(MINUS)) {
+          this.state = S_COMMENT_ENDING;
+        }
+      }
+      sCommentEnding() {
+        var _a;
+        const c = this.getCodeNorm();
+        if (c === MINUS) {
+          this.state = S_COMMENT_ENDED;
+          (_a = this.commentHandler) === null || _a === void 0 ? void 0 : _a.call(this, this.text);
+          this.text = "";
+        } else {
+          this.text += `-${String.fromCodePoint(c)}`;
+          this.state = S_COMMENT;
+        }
+      }
+      sCommentEnded() {
+        const c = this.getCodeNorm();
+        if (c !== GREATER) {
+          this.fail("malformed comment.");
+          this.text += `--${String.fromCodePoint(c)}`;
+          this.state = S_COMMENT;
+        } else {
+          this.state = S_TEXT;
+        }
+      }
+      sCData() {
+        if (this.captureToChar(CLOSE_BRACKET)) {
+          this.state = S_CDATA_ENDING;
+        }
+      }
+      sCDataEnding() {
+        const c = this.getCodeNorm();
+        if (c === CLOSE_BRACKET) {
+          this.state = S_CDATA_ENDING_2;
+        } else {
+          this.text += `]${String.fromCodePoint(c)}`;
+          this.state = S_CDATA;
+        }
+      }
+      sCDataEnding2() {
+        var _a;
+        const c = this.getCodeNorm();
+        switch (c) {
+          case GREATER: {
+            (_a = this.cdataHandler) === null || _a === void 0 ? void 0 : _a.call(this, this.text);
+            this.text = "";
+            this.state = S_TEXT;
+            break;
+          }
+          case CLOSE_BRACKET:
+            this.text += "]";
+            break;
+          default:
+            this.text += `]]${String.fromCodePoint(c)}`;
+            this.state = S_CDATA;
+        }
+      }
+      // We need this separate state to check the first character fo the pi target
+      // with this.nameStartCheck which allows less characters than this.nameCheck.
+      sPIFirstChar() {
+        const c = this.getCodeNorm();
+        if (this.nameStartCheck(c)) {
+          this.piTarget += String.fromCodePoint(c);
+          this.state = S_PI_REST;
+        } else if (c === QUESTION || isS(c)) {
+          this.fail("processing instruction without a target.");
+          this.state = c === QUESTION ? S_PI_ENDING : S_PI_BODY;
+        } else {
+          this.fail("disallowed character in processing instruction name.");
+          this.piTarget += String.fromCodePoint(c);
+          this.state = S_PI_REST;
+        }
+      }
+      sPIRest() {
+        const { chunk, i: start2 } = this;
+        while (true) {
+          const c = this.getCodeNorm();
+          if (c === EOC) {
+            this.piTarget += chunk.slice(start2);
+            return;
+          }
+          if (!this.nameCheck(c)) {
+            this.piTarget += chunk.slice(start2, this.prevI);
+            const isQuestion = c === QUESTION;
+            if (isQuestion || isS(c)) {
+              if (this.piTarget === "xml") {
+                if (!this.xmlDeclPossible) {
+                  this.fail("an XML declaration must be at the start of the document.");
+                }
+                this.state = isQuestion ? S_XML_DECL_ENDING : S_XML_DECL_NAME_START;
+              } else {
+                this.state = isQuestion ? S_PI_ENDING : S_PI_BODY;
+              }
+            } else {
+              this.fail("disallowed character in processing instruction name.");
+              this.piTarget += String.fromCodePoint(c);
+            }
+            break;
+          }
+        }
+      }
+      sPIBody() {
+        if (this.text.length === 0) {
+          const c = this.getCodeNorm();
+          if (c === QUESTION) {
+            this.state = S_PI_ENDING;
+          } else if (!isS(c)) {
+            this.text = String.fromCodePoint(c);
+          }
+        } else if (this.captureToChar(QUESTION)) {
+          this.state = S_PI_ENDING;
+        }
+      }
+      sPIEnding() {
+        var _a;
+        const c = this.getCodeNorm();
+        if (c === GREATER) {
+          const { piTarget } = this;
+          if (piTarget.toLowerCase() === "xml") {
+            this.fail("the XML declaration must appear at the start of the document.");
+          }
+          (_a = this.piHandler) === null || _a === void 0 ? void 0 : _a.call(this, {
+            target: piTarget,
+            body: this.text
+          });
+          this.piTarget = this.text = "";
+          this.state = S_TEXT;
+        } else if (c === QUESTION) {
+          this.text += "?";
+        } else {
+          this.text += `?${String.fromCodePoint(c)}`;
+          this.state = S_PI_BODY;
+        }
+        this.xmlDeclPossible = false;
+      }
+      sXMLDeclNameStart() {
+        const c = this.skipSpaces();
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          return;
+        }
+        if (c !== EOC) {
+          this.state = S_XML_DECL_NAME;
+          this.name = String.fromCodePoint(c);
+        }
+      }
+      sXMLDeclName() {
+        const c = this.captureTo(XML_DECL_NAME_TERMINATOR);
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          this.name += this.text;
+          this.text = "";
+          this.fail("XML declaration is incomplete.");
+          return;
+        }
+        if (!(isS(c) || c === EQUAL)) {
+          return;
+        }
+        this.name += this.text;
+        this.text = "";
+        if (!this.xmlDeclExpects.includes(this.name)) {
+          switch (this.name.length) {
+            case 0:
+              this.fail("did not expect any more name/value pairs.");
+              break;
+            case 1:
+              this.fail(`expected the name ${this.xmlDeclExpects[0]}.`);
+              break;
+            default:
+              this.fail(`expected one of ${this.xmlDeclExpects.join(", ")}`);
+          }
+        }
+        this.state = c === EQUAL ? S_XML_DECL_VALUE_START : S_XML_DECL_EQ;
+      }
+      sXMLDeclEq() {
+        const c = this.getCodeNorm();
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          this.fail("XML declaration is incomplete.");
+          return;
+        }
+        if (isS(c)) {
+          return;
+        }
+        if (c !== EQUAL) {
+          this.fail("value required.");
+        }
+        this.state = S_XML_DECL_VALUE_START;
+      }
+      sXMLDeclValueStart() {
+        const c = this.getCodeNorm();
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          this.fail("XML declaration is incomplete.");
+          return;
+        }
+        if (isS(c)) {
+          return;
+        }
+        if (!isQuote(c)) {
+          this.fail("value must be quoted.");
+          this.q = SPACE;
+        } else {
+          this.q = c;
+        }
+        this.state = S_XML_DECL_VALUE;
+      }
+      sXMLDeclValue() {
+        const c = this.captureTo([this.q, QUESTION]);
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          this.text = "";
+          this.fail("XML declaration is incomplete.");
+          return;
+        }
+        if (c === EOC) {
+          return;
+        }
+        const value = this.text;
+        this.text = "";
+        switch (this.name) {
+          case "version": {
+            this.xmlDeclExpects = ["encoding", "standalone"];
+            const version = value;
+            this.xmlDecl.version = version;
+            if (!/^1\.[0-9]+$/.test(version)) {
+              this.fail("version number must match /^1\\.[0-9]+$/.");
+            } else if (!this.opt.forceXMLVersion) {
+              this.setXMLVersion(version);
+            }
+            break;
+          }
+          case "encoding":
+            if (!/^[A-Za-z][A-Za-z0-9._-]*$/.test(value)) {
+              this.fail("encoding value must match /^[A-Za-z0-9][A-Za-z0-9._-]*$/.");
+            }
+            this.xmlDeclExpects = ["standalone"];
+            this.xmlDecl.encoding = value;
+            break;
+          case "standalone":
+            if (value !== "yes" && value !== "no") {
+              this.fail('standalone value must match "yes" or "no".');
+            }
+            this.xmlDeclExpects = [];
+            this.xmlDecl.standalone = value;
+            break;
+          default:
+        }
+        this.name = "";
+        this.state = S_XML_DECL_SEPARATOR;
+      }
+      sXMLDeclSeparator() {
+        const c = this.getCodeNorm();
+        if (c === QUESTION) {
+          this.state = S_XML_DECL_ENDING;
+          return;
+        }
+        if (!isS(c)) {
+          this.fail("whitespace required.");
+          this.unget();
+        }
+        this.state = S_XML_DECL_NAME_START;
+      }
+      sXMLDeclEnding() {
+        var _a;
+        const c = this.getCodeNorm();
+        if (c === GREATER) {
+          if (this.piTarget !== "xml") {
+            this.fail("processing instructions are not allowed before root.");
+          } else if (this.name !== "version" && this.xmlDeclExpects.includes("version")) {
+            this.fail("XML declaration must contain a version.");
+          }
+          (_a = this.xmldeclHandler) === null || _a === void 0 ? void 0 : _a.call(this, this.xmlDecl);
+          this.name = "";
+          this.piTarget = this.text = "";
+          this.state = S_TEXT;
+        } else {
+          this.fail("The character ? is disallowed anywhere in XML declarations.");
+        }
+        this.xmlDeclPossible = false;
+      }
+      sOpenTag() {
+        var _a;
+        const c = this.captureNameChars();
+        if (c === EOC) {
+          return;
+        }
+        const tag = this.tag = {
+          name: this.name,
+          attributes: /* @__PURE__ */ Object.create(null)
+        };
+        this.name = "";
+        if (this.xmlnsOpt) {
+          this.topNS = tag.ns = /* @__PURE__ */ Object.create(null);
+        }
+        (_a = this.openTagStartHandler) === null || _a === void 0 ? void 0 : _a.call(this, tag);
+        this.sawRoot = true;
+        if (!this.fragmentOpt && this.closedRoot) {
+          this.fail("documents may contain only one root.");
+        }
+        switch (c) {
+          case GREATER:
+            this.openTag();
+            break;
+          case FORWARD_SLASH:
+            this.state = S_OPEN_TAG_SLASH;
+            break;
+          default:
+            if (!isS(c)) {
+              this.fail("disallowed character in tag name.");
+            }
+            this.state = S_ATTRIB;
+        }
+      }
+      sOpenTagSlash() {
+        if (this.getCode() === GREATER) {
+          this.openSelfClosingTag();
+        } else {
+          this.fail("forward-slash in opening tag not followed by >.");
+          this.state = S_ATTRIB;
+        }
+      }
+      sAttrib() {
+        const c = this.skipSpaces();
+        if (c === EOC) {
+          return;
+        }
+        if (isNameStartChar(c)) {
+          this.unget();
+          this.state = S_ATTRIB_NAME;
+        } else if (c === GREATER) {
+          this.openTag();
+        } else if (c === FORWARD_SLASH) {
+          this.state = S_OPEN_TAG_SLASH;
+        } else {
+          this.fail("disallowed character in attribute name.");
+        }
+      }
+      sAttribName() {
+        const c = this.captureNameChars();
+        if (c === EQUAL) {
+          this.state = S_ATTRIB_VALUE;
+        } else if (isS(c)) {
+          this.state = S_ATTRIB_NAME_SAW_WHITE;
+        } else if (c === GREATER) {
+          this.fail("attribute without value.");
+          this.pushAttrib(this.name, this.name);
+          this.name = this.text = "";
+          this.openTag();
+        } else if (c !== EOC) {
+          this.fail("disallowed character in attribute name.");
+        }
+      }
+      sAttribNameSawWhite() {
+        const c = this.skipSpaces();
+        switch (c) {
+          case EOC:
+            return;
+          case EQUAL:
+            this.state = S_ATTRIB_VALUE;
+            break;
+          default:
+            this.fail("attribute without value.");
+            this.text = "";
+            this.name = "";
+            if (c === GREATER) {
+              this.openTag();
+            } else if (isNameStartChar(c)) {
+              this.unget();
+              this.state = S_ATTRIB_NAME;
+            } else {
+              this.fail("disallowed character in attribute name.");
+              this.state = S_ATTRIB;
+            }
+        }
+      }
+      sAttribValue() {
+        const c = this.getCodeNorm();
+        if (isQuote(c)) {
+          this.q = c;
+          this.state = S_ATTRIB_VALUE_QUOTED;
+        } else if (!isS(c)) {
+          this.fail("unquoted attribute value.");
+          this.state = S_ATTRIB_VALUE_UNQUOTED;
+          this.unget();
+        }
+      }
+      sAttribValueQuoted() {
+        const { q: q2, chunk } = this;
+        let { i: start2 } = this;
+        while (true) {
+          switch (this.getCode()) {
+            case q2:
+              this.pushAttrib(this.name, this.text + chunk.slice(start2, this.prevI));
+              this.name = this.text = "";
+              this.q = null;
+              this.state = S_ATTRIB_VALUE_CLOSED;
+              return;
+            case AMP:
+              this.text += chunk.slice(start2, this.prevI);
+              this.state = S_ENTITY;
+              this.entityReturnState = S_ATTRIB_VALUE_QUOTED;
+              return;
+            case NL:
+            case NL_LIKE:
+            case TAB:
+              this.text += `${chunk.slice(start2, this.prevI)} `;
+              start2 = this.i;
+              break;
+            case LESS:
+              this.text += chunk.slice(start2, this.prevI);
+              this.fail("disallowed character.");
+              return;
+            case EOC:
+              this.text += chunk.slice(start2);
+              return;
+            default:
+          }
+        }
+      }
+      sAttribValueClosed() {
+        const c = this.getCodeNorm();
+        if (isS(c)) {
+          this.state = S_ATTRIB;
+        } else if (c === GREATER) {
+          this.openTag();
+        } else if (c === FORWARD_SLASH) {
+          this.state = S_OPEN_TAG_SLASH;
+        } else if (isNameStartChar(c)) {
+          this.fail("no whitespace between attributes.");
+          this.unget();
+          this.state = S_ATTRIB_NAME;
+        } else {
+          this.fail("disallowed character in attribute name.");
+        }
+      }
+      sAttribValueUnquoted() {
+        const c = this.captureTo(ATTRIB_VALUE_UNQUOTED_TERMINATOR);
+        switch (c) {
+          case AMP:
+            this.state = S_ENTITY;
+            this.entityReturnState = S_ATTRIB_VALUE_UNQUOTED;
+            break;
+          case LESS:
+            this.fail("disallowed character.");
+            break;
+          case EOC:
+            break;
+          default:
+            if (this.text.includes("]]>")) {
+              this.fail('the string "]]>" is disallowed in char data.');
+            }
+            this.pushAttrib(this.name, this.text);
+            this.name = this.text = "";
+            if (c === GREATER) {
+              this.openTag();
+            } else {
+              this.state = S_ATTRIB;
+            }
+        }
+      }
+      sCloseTag() {
+        const c = this.captureNameChars();
+        if (c === GREATER) {
+          this.closeTag();
+        } else if (isS(c)) {
+          this.state = S_CLOSE_TAG_SAW_WHITE;
+        } else if (c !== EOC) {
+          this.fail("disallowed character in closing tag.");
+        }
+      }
+      sCloseTagSawWhite() {
+        switch (this.skipSpaces()) {
+          case GREATER:
+            this.closeTag();
+            break;
+          case EOC:
+            break;
+          default:
+            this.fail("disallowed character in closing tag.");
+        }
+      }
+      // END OF STATE ENGINE METHODS
+      handleTextInRoot() {
+        let { i: start2, forbiddenState } = this;
+        const { chunk, textHandler: handler } = this;
+        scanLoop:
+          while (true) {
+            switch (this.getCode()) {
+              case LESS: {
+                this.state = S_OPEN_WAKA;
+                if (handler !== void 0) {
+                  const { text: text3 } = this;
+                  const slice = chunk.slice(start2, this.prevI);
+                  if (text3.length !== 0) {
+                    handler(text3 + slice);
+                    this.text = "";
+                  } else if (slice.length !== 0) {
+                    handler(slice);
+                  }
+                }
+                forbiddenState = FORBIDDEN_START;
+                break scanLoop;
+              }
+              case AMP:
+                this.state = S_ENTITY;
+                this.entityReturnState = S_TEXT;
+                if (handler !== void 0) {
+                  this.text += chunk.slice(start2, this.prevI);
+                }
+                forbiddenState = FORBIDDEN_START;
+                break scanLoop;
+              case CLOSE_BRACKET:
+                switch (forbiddenState) {
+                  case FORBIDDEN_START:
+                    forbiddenState = FORBIDDEN_BRACKET;
+                    break;
+                  case FORBIDDEN_BRACKET:
+                    forbiddenState = FORBIDDEN_BRACKET_BRACKET;
+                    break;
+                  case FORBIDDEN_BRACKET_BRACKET:
+                    break;
+                  default:
+                    throw new Error("impossible state");
+                }
+                break;
+              case GREATER:
+                if (forbiddenState === FORBIDDEN_BRACKET_BRACKET) {
+                  this.fail('the string "]]>" is disallowed in char data.');
+                }
+                forbiddenState = FORBIDDEN_START;
+                break;
+              case NL_LIKE:
+                if (handler !== void 0) {
+                  this.text += `${chunk.slice(start2, this.prevI)}
+`;
+                }
+                start2 = this.i;
+                forbiddenState = FORBIDDEN_START;
+                break;
+              case EOC:
+                if (handler !== void 0) {
+                  this.text += chunk.slice(start2);
+                }
+                break scanLoop;
+              default:
+                forbiddenState = FORBIDDEN_START;
+            }
+          }
+        this.forbiddenState = forbiddenState;
+      }
+      handleTextOutsideRoot() {
+        let { i: start2 } = this;
+        const { chunk, textHandler: handler } = this;
+        let nonSpace = false;
+        outRootLoop:
+          while (true) {
+            const code = this.getCode();
+            switch (code) {
+              case LESS: {
+                this.state = S_OPEN_WAKA;
+                if (handler !== void 0) {
+                  const { text: text3 } = this;
+                  const slice = chunk.slice(start2, this.prevI);
+                  if (text3.length !== 0) {
+                    handler(text3 + slice);
+                    this.text = "";
+                  } else if (slice.length !== 0) {
+                    handler(slice);
+                  }
+                }
+                break outRootLoop;
+              }
+              case AMP:
+                this.state = S_ENTITY;
+                this.entityReturnState = S_TEXT;
+                if (handler !== void 0) {
+                  this.text += chunk.slice(start2, this.prevI);
+                }
+                nonSpace = true;
+                break outRootLoop;
+              case NL_LIKE:
+                if (handler !== void 0) {
+                  this.text += `${chunk.slice(start2, this.prevI)}
+`;
+                }
+                start2 = this.i;
+                break;
+              case EOC:
+                if (handler !== void 0) {
+                  this.text += chunk.slice(start2);
+                }
+                break outRootLoop;
+              default:
+                if (!isS(code)) {
+                  nonSpace = true;
+                }
+            }
+          }
+        if (!nonSpace) {
+          return;
+        }
+        if (!this.sawRoot && !this.reportedTextBeforeRoot) {
+          this.fail("text data outside of root node.");
+          this.reportedTextBeforeRoot = true;
+        }
+        if (this.closedRoot && !this.reportedTextAfterRoot) {
+          this.fail("text data outside of root node.");
+          this.reportedTextAfterRoot = true;
+        }
+      }
+      pushAttribNS(name, value) {
+        var _a;
+        const { prefix, local } = this.qname(name);
+        const attr = { name, prefix, local, value };
+        this.attribList.push(attr);
+        (_a = this.attributeHandler) === null || _a === void 0 ? void 0 : _a.call(this, attr);
+        if (prefix === "xmlns") {
+          const trimmed = value.trim();
+          if (this.currentXMLVersion === "1.0" && trimmed === "") {
+            this.fail("invalid attempt to undefine prefix in XML 1.0");
+          }
+          this.topNS[local] = trimmed;
+          nsPairCheck(this, local, trimmed);
+        } else if (name === "xmlns") {
+          const trimmed = value.trim();
+          this.topNS[""] = trimmed;
+          nsPairCheck(this, "", trimmed);
+        }
+      }
+      pushAttribPlain(name, value) {
+        var _a;
+        const attr = { name, value };
+        this.attribList.push(attr);
+        (_a = this.attributeHandler) === null || _a === void 0 ? void 0 : _a.call(this, attr);
+      }
+      /**
+       * End parsing. This performs final well-formedness checks and resets the
+       * parser to a clean state.
+       *
+       * @returns this
+       */
+      end() {
+        var _a, _b;
+        if (!this.sawRoot) {
+          this.fail("document must contain a root element.");
+        }
+        const { tags } = this;
+        while (tags.length > 0) {
+          const tag = tags.pop();
+          this.fail(`unclosed tag: ${tag.name}`);
+        }
+        if (this.state !== S_BEGIN && this.state !== S_TEXT) {
+          this.fail("unexpected end.");
+        }
+        const { text: text3 } = this;
+        if (text3.length !== 0) {
+          (_a = this.textHandler) === null || _a === void 0 ? void 0 : _a.call(this, text3);
+          this.text = "";
+        }
+        this._closed = true;
+        (_b = this.endHandler) === null || _b === void 0 ? void 0 : _b.call(this);
+        this._init();
+        return this;
+      }
+      /**
+       * Resolve a namespace prefix.
+       *
+       * @param prefix The prefix to resolve.
+       *
+       * @returns The namespace URI or ``undefined`` if the prefix is not defined.
+       */
+      resolve(prefix) {
+        var _a, _b;
+        let uri = this.topNS[prefix];
+        if (uri !== void 0) {
+          return uri;
+        }
+        const { tags } = this;
+        for (let index = tags.length - 1; index >= 0; index--) {
+          uri = tags[index].ns[prefix];
+          if (uri !== void 0) {
+            return uri;
+          }
+        }
+        uri = this.ns[prefix];
+        if (uri !== void 0) {
+          return uri;
+        }
+        return (_b = (_a = this.opt).resolvePrefix) === null || _b === void 0 ? void 0 : _b.call(_a, prefix);
+      }
+      /**
+       * Parse a qname into its prefix and local name parts.
+       *
+       * @param name The name to parse
+       *
+       * @returns
+       */
+      qname(name) {
+        const colon = name.indexOf(":");
+        if (colon === -1) {
+          return { prefix: "", local: name };
+        }
+        const local = name.slice(colon + 1);
+        const prefix = name.slice(0, colon);
+        if (prefix === "" || local === "" || local.includes(":")) {
+          this.fail(`malformed name: ${name}.`);
+        }
+        return { prefix, local };
+      }
+      processAttribsNS() {
+        var _a;
+        const { attribList } = this;
+        const tag = this.tag;
+        {
+          const { prefix, local } = this.qname(tag.name);
+          tag.prefix = prefix;
+          tag.local = local;
+          const uri = tag.uri = (_a = this.resolve(prefix)) !== null && _a !== void 0 ? _a : "";
+          if (prefix !== "") {
+            if (prefix === "xmlns") {
+              this.fail('tags may not have "xmlns" as prefix.');
+            }
+            if (uri === "") {
+              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
+              tag.uri = prefix;
+            }
+          }
+        }
+        if (attribList.length === 0) {
+          return;
+        }
+        const { attributes } = tag;
+        const seen = /* @__PURE__ */ new Set();
+        for (const attr of attribList) {
+          const { name, prefix, local } = attr;
+          let uri;
+          let eqname;
+          if (prefix === "") {
+            uri = name === "xmlns" ? XMLNS_NAMESPACE : "";
+            eqname = name;
+          } else {
+            uri = this.resolve(prefix);
+            if (uri === void 0) {
+              this.fail(`unbound namespace prefix: ${JSON.stringify(prefix)}.`);
+              uri = prefix;
+            }
+            eqname = `{${uri}}${local}`;
+          }
+          if (seen.has(eqname)) {
+            this.fail(`duplicate attribute: ${eqname}.`);
+          }
+          seen.add(eqname);
+          attr.uri = uri;
+          attributes[name] = attr;
+        }
+        this.attribList = [];
+      }
+      processAttribsPlain() {
+        const { attribList } = this;
+        const attributes = this.tag.attributes;
+        for (const { name, value } of attribList) {
+          if (attributes[name] !== void 0) {
+            this.fail(`duplicate attribute: ${name}.`);
+          }
+          attributes[name] = value;
+        }
+        this.attribList = [];
+      }
+      /**
+       * Handle a complete open tag. This parser code calls this once it has seen
+       * the whole tag. This method checks for well-formeness and then emits
+       * ``onopentag``.
+       */
+      openTag() {
+        var _a;
+        this.processAttribs();
+        const { tags } = this;
+        const tag = this.tag;
+        tag.isSelfClosing = false;
+        (_a = this.openTagHandler) === null || _a === void 0 ? void 0 : _a.call(this, tag);
+        tags.push(tag);
+        this.state = S_TEXT;
+        this.name = "";
+      }
+      /**
+       * Handle a complete self-closing tag. This parser code calls this once it has
+       * seen the whole tag. This method checks for well-formeness and then emits
+       * ``onopentag`` and ``onclosetag``.
+       */
+      openSelfClosingTag() {
+        var _a, _b, _c;
+        this.processAttribs();
+        const { tags } = this;
+        const tag = this.tag;
+        tag.isSelfClosing = true;
+        (_a = this.openTagHandler) === null || _a === void 0 ? void 0 : _a.call(this, tag);
+        (_b = this.closeTagHandler) === null || _b === void 0 ? void 0 : _b.call(this, tag);
+        const top = this.tag = (_c = tags[tags.length - 1]) !== null && _c !== void 0 ? _c : null;
+        if (top === null) {
+          this.closedRoot = true;
+        }
+        this.state = S_TEXT;
+        this.name = "";
+      }
+      /**
+       * Handle a complete close tag. This parser code calls this once it has seen
+       * the whole tag. This method checks for well-formeness and then emits
+       * ``onclosetag``.
+       */
+      closeTag() {
+        const { tags, name } = this;
+        this.state = S_TEXT;
+        this.name = "";
+        if (name === "") {
+          this.fail("weird empty close tag.");
+          this.text += "</>";
+          return;
+        }
+        const handler = this.closeTagHandler;
+        let l = tags.length;
+        while (l-- > 0) {
+          const tag = this.tag = tags.pop();
+          this.topNS = tag.ns;
+          handler === null || handler === void 0 ? void 0 : handler(tag);
+          if (tag.name === name) {
+            break;
+          }
+          this.fail("unexpected close tag.");
+        }
+        if (l === 0) {
+          this.closedRoot = true;
+        } else if (l < 0) {
+          this.fail(`unmatched closing tag: ${name}.`);
+          this.text += `</${name}>`;
+        }
+      }
+      /**
+       * Resolves an entity. Makes any necessary well-formedness checks.
+       *
+       * @param entity The entity to resolve.
+       *
+       * @returns The parsed entity.
+       */
+      parseEntity(entity) {
+        if (entity[0] !== "#") {
+          const defined = this.ENTITIES[entity];
+          if (defined !== void 0) {
+            return defined;
+          }
+          this.fail(this.isName(entity) ? "undefined entity." : "disallowed character in entity name.");
+          return `&${entity};`;
+        }
+        let num = NaN;
+        if (entity[1] === "x" && /^#x[0-9a-f]+$/i.test(entity)) {
+          num = parseInt(entity.slice(2), 16);
+        } else if (/^#[0-9]+$/.test(entity)) {
+          num = parseInt(entity.slice(1), 10);
+        }
+        if (!this.isChar(num)) {
+          this.fail("malformed character entity.");
+          return `&${entity};`;
+        }
+        return String.fromCodePoint(num);
+      }
+    };
+    exports.SaxesParser = SaxesParser2;
+  }
+});
+
+// node_modules/picomatch/lib/constants.js
+var require_constants = __commonJS({
+  "node_modules/picomatch/lib/constants.js"(exports, module) {
+    "use strict";
+    var WIN_SLASH = "\\\\/";
+    var WIN_NO_SLASH = `[^${WIN_SLASH}]`;
+    var DEFAULT_MAX_EXTGLOB_RECURSION = 0;
+    var DOT_LITERAL = "\\.";
+    var PLUS_LITERAL = "\\+";
+    var QMARK_LITERAL = "\\?";
+    var SLASH_LITERAL = "\\/";
+    var ONE_CHAR = "(?=.)";
+    var QMARK = "[^/]";
+    var END_ANCHOR = `(?:${SLASH_LITERAL}|$)`;
+    var START_ANCHOR = `(?:^|${SLASH_LITERAL})`;
+    var DOTS_SLASH = `${DOT_LITERAL}{1,2}${END_ANCHOR}`;
+    var NO_DOT = `(?!${DOT_LITERAL})`;
+    var NO_DOTS = `(?!${START_ANCHOR}${DOTS_SLASH})`;
+    var NO_DOT_SLASH = `(?!${DOT_LITERAL}{0,1}${END_ANCHOR})`;
+    var NO_DOTS_SLASH = `(?!${DOTS_SLASH})`;
+    var QMARK_NO_DOT = `[^.${SLASH_LITERAL}]`;
+    var STAR = `${QMARK}*?`;
+    var SEP = "/";
+    var POSIX_CHARS = {
+      DOT_LITERAL,
+      PLUS_LITERAL,
+      QMARK_LITERAL,
+      SLASH_LITERAL,
+      ONE_CHAR,
+      QMARK,
+      END_ANCHOR,
+      DOTS_SLASH,
+      NO_DOT,
+      NO_DOTS,
+      NO_DOT_SLASH,
+      NO_DOTS_SLASH,
+      QMARK_NO_DOT,
+      STAR,
+      START_ANCHOR,
+      SEP
+    };
+    var WINDOWS_CHARS = {
+      ...POSIX_CHARS,
+      SLASH_LITERAL: `[${WIN_SLASH}]`,
+      QMARK: WIN_NO_SLASH,
+      STAR: `${WIN_NO_SLASH}*?`,
+      DOTS_SLASH: `${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$)`,
+      NO_DOT: `(?!${DOT_LITERAL})`,
+      NO_DOTS: `(?!(?:^|[${WIN_SLASH}])${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$))`,
+      NO_DOT_SLASH: `(?!${DOT_LITERAL}{0,1}(?:[${WIN_SLASH}]|$))`,
+      NO_DOTS_SLASH: `(?!${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$))`,
+      QMARK_NO_DOT: `[^.${WIN_SLASH}]`,
+      START_ANCHOR: `(?:^|[${WIN_SLASH}])`,
+      END_ANCHOR: `(?:[${WIN_SLASH}]|$)`,
+      SEP: "\\"
+    };
+    var POSIX_REGEX_SOURCE = {
+      __proto__: null,
+      alnum: "a-zA-Z0-9",
+      alpha: "a-zA-Z",
+      ascii: "\\x00-\\x7F",
+      blank: " \\t",
+      cntrl: "\\x00-\\x1F\\x7F",
+      digit: "0-9",
+      graph: "\\x21-\\x7E",
+      lower: "a-z",
+      print: "\\x20-\\x7E ",
+      punct: "\\-!\"#$%&'()\\*+,./:;<=>?@[\\]^_`{|}~",
+      space: " \\t\\r\\n\\v\\f",
+      upper: "A-Z",
+      word: "A-Za-z0-9_",
+      xdigit: "A-Fa-f0-9"
+    };
+    module.exports = {
+      DEFAULT_MAX_EXTGLOB_RECURSION,
+      MAX_LENGTH: 1024 * 64,
+      POSIX_REGEX_SOURCE,
+      // regular expressions
+      REGEX_BACKSLASH: /\\(?![*+?^${}(|)[\]])/g,
+      REGEX_NON_SPECIAL_CHARS: /^[^@![\].,$*+?^{}()|\\/]+/,
+      REGEX_SPECIAL_CHARS: /[-*+?.^${}(|)[\]]/,
+      REGEX_SPECIAL_CHARS_BACKREF: /(\\?)((\W)(\3*))/g,
+      REGEX_SPECIAL_CHARS_GLOBAL: /([-*+?.^${}(|)[\]])/g,
+      REGEX_REMOVE_BACKSLASH: /(?:\[.*?[^\\]\]|\\(?=.))/g,
+      // Replace globs with equivalent patterns to reduce parsing time.
+      REPLACEMENTS: {
+        __proto__: null,
+        "***": "*",
+        "**/**": "**",
+        "**/**/**": "**"
+      },
+      // Digits
+      CHAR_0: 48,
+      /* 0 */
+      CHAR_9: 57,
+      /* 9 */
+      // Alphabet chars.
+      CHAR_UPPERCASE_A: 65,
+      /* A */
+      CHAR_LOWERCASE_A: 97,
+      /* a */
+      CHAR_UPPERCASE_Z: 90,
+      /* Z */
+      CHAR_LOWERCASE_Z: 122,
+      /* z */
+      CHAR_LEFT_PARENTHESES: 40,
+      /* ( */
+      CHAR_RIGHT_PARENTHESES: 41,
+      /* ) */
+      CHAR_ASTERISK: 42,
+      /* * */
+      // Non-alphabetic chars.
+      CHAR_AMPERSAND: 38,
+      /* & */
+      CHAR_AT: 64,
+      /* @ */
+      CHAR_BACKWARD_SLASH: 92,
+      /* \ */
+      CHAR_CARRIAGE_RETURN: 13,
+      /* \r */
+      CHAR_CIRCUMFLEX_ACCENT: 94,
+      /* ^ */
+      CHAR_COLON: 58,
+      /* : */
+      CHAR_COMMA: 44,
+      /* , */
+      CHAR_DOT: 46,
+      /* . */
+      CHAR_DOUBLE_QUOTE: 34,
+      /* " */
+      CHAR_EQUAL: 61,
+      /* = */
+      CHAR_EXCLAMATION_MARK: 33,
+      /* ! */
+      CHAR_FORM_FEED: 12,
+      /* \f */
+      CHAR_FORWARD_SLASH: 47,
+      /* / */
+      CHAR_GRAVE_ACCENT: 96,
+      /* ` */
+      CHAR_HASH: 35,
+      /* # */
+      CHAR_HYPHEN_MINUS: 45,
+      /* - */
+      CHAR_LEFT_ANGLE_BRACKET: 60,
+      /* < */
+      CHAR_LEFT_CURLY_BRACE: 123,
+      /* { */
+      CHAR_LEFT_SQUARE_BRACKET: 91,
+      /* [ */
+      CHAR_LINE_FEED: 10,
+      /* \n */
+      CHAR_NO_BREAK_SPACE: 160,
+      /* \u00A0 */
+      CHAR_PERCENT: 37,
+      /* % */
+      CHAR_PLUS: 43,
+      /* + */
+      CHAR_QUESTION_MARK: 63,
+      /* ? */
+      CHAR_RIGHT_ANGLE_BRACKET: 62,
+      /* > */
+      CHAR_RIGHT_CURLY_BRACE: 125,
+      /* } */
+      CHAR_RIGHT_SQUARE_BRACKET: 93,
+      /* ] */
+      CHAR_SEMICOLON: 59,
+      /* ; */
+      CHAR_SINGLE_QUOTE: 39,
+      /* ' */
+      CHAR_SPACE: 32,
+      /*   */
+      CHAR_TAB: 9,
+      /* \t */
+      CHAR_UNDERSCORE: 95,
+      /* _ */
+      CHAR_VERTICAL_LINE: 124,
+      /* | */
+      CHAR_ZERO_WIDTH_NOBREAK_SPACE: 65279,
+      /* \uFEFF */
+      /**
+       * Create EXTGLOB_CHARS
+       */
+      extglobChars(chars) {
+        return {
+          "!": { type: "negate", open: "(?:(?!(?:", close: `))${chars.STAR})` },
+          "?": { type: "qmark", open: "(?:", close: ")?" },
+          "+": { type: "plus", open: "(?:", close: ")+" },
+          "*": { type: "star", open: "(?:", close: ")*" },
+          "@": { type: "at", open: "(?:", close: ")" }
+        };
+      },
+      /**
+       * Create GLOB_CHARS
+       */
+      globChars(win32) {
+        return win32 === true ? WINDOWS_CHARS : POSIX_CHARS;
+      }
+    };
+  }
+});
+
+// node_modules/picomatch/lib/utils.js
+var require_utils = __commonJS({
+  "node_modules/picomatch/lib/utils.js"(exports) {
+    "use strict";
+    var {
+      REGEX_BACKSLASH,
+      REGEX_REMOVE_BACKSLASH,
+      REGEX_SPECIAL_CHARS,
+      REGEX_SPECIAL_CHARS_GLOBAL
+    } = require_constants();
+    exports.isObject = (val) => val !== null && typeof val === "object" && !Array.isArray(val);
+    exports.hasRegexChars = (str) => REGEX_SPECIAL_CHARS.test(str);
+    exports.isRegexChar = (str) => str.length === 1 && exports.hasRegexChars(str);
+    exports.escapeRegex = (str) => str.replace(REGEX_SPECIAL_CHARS_GLOBAL, "\\$1");
+    exports.toPosixSlashes = (str) => str.replace(REGEX_BACKSLASH, "/");
+    exports.isWindows = () => {
+      if (typeof navigator !== "undefined" && navigator.platform) {
+        const platform2 = navigator.platform.toLowerCase();
+        return platform2 === "win32" || platform2 === "windows";
+      }
+      if (typeof process !== "undefined" && process.platform) {
+        return process.platform === "win32";
+      }
+      return false;
+    };
+    exports.removeBackslashes = (str) => {
+      return str.replace(REGEX_REMOVE_BACKSLASH, (match) => {
+        return match === "\\" ? "" : match;
+      });
+    };
+    exports.escapeLast = (input, char, lastIdx) => {
+      const idx = input.lastIndexOf(char, lastIdx);
+      if (idx === -1) return input;
+      if (input[idx - 1] === "\\") return exports.escapeLast(input, char, idx - 1);
+      return `${input.slice(0, idx)}\\${input.slice(idx)}`;
+    };
+    exports.removePrefix = (input, state = {}) => {
+      let output = input;
+      if (output.startsWith("./")) {
+        output = output.slice(2);
+        state.prefix = "./";
+      }
+      return output;
+    };
+    exports.wrapOutput = (input, state = {}, options = {}) => {
+      const prepend = options.contains ? "" : "^";
+      const append = options.contains ? "" : "$";
+      let output = `${prepend}(?:${input})${append}`;
+      if (state.negated === true) {
+        output = `(?:^(?!${output}).*$)`;
+      }
+      return output;
+    };
+    exports.basename = (path, { windows } = {}) => {
+      const segs = path.split(windows ? /[\\/]/ : "/");
+      const last = segs[segs.length - 1];
+      if (last === "") {
+        return segs[segs.length - 2];
+      }
+      return last;
+    };
+  }
+});
+
+// node_modules/picomatch/lib/scan.js
+var require_scan = __commonJS({
+  "node_modules/picomatch/lib/scan.js"(exports, module) {
+    "use strict";
+    var utils = require_utils();
+    var {
+      CHAR_ASTERISK,
+      /* * */
+      CHAR_AT,
+      /* @ */
+      CHAR_BACKWARD_SLASH,
+      /* \ */
+      CHAR_COMMA,
+      /* , */
+      CHAR_DOT,
+      /* . */
+      CHAR_EXCLAMATION_MARK,
+      /* ! */
+      CHAR_FORWARD_SLASH,
+      /* / */
+      CHAR_LEFT_CURLY_BRACE,
+      /* { */
+      CHAR_LEFT_PARENTHESES,
+      /* ( */
+      CHAR_LEFT_SQUARE_BRACKET,
+      /* [ */
+      CHAR_PLUS,
+      /* + */
+      CHAR_QUESTION_MARK,
+      /* ? */
+      CHAR_RIGHT_CURLY_BRACE,
+      /* } */
+      CHAR_RIGHT_PARENTHESES,
+      /* ) */
+      CHAR_RIGHT_SQUARE_BRACKET
+      /* ] */
+    } = require_constants();
+    var isPathSeparator = (code) => {
+      return code === CHAR_FORWARD_SLASH || code === CHAR_BACKWARD_SLASH;
+    };
+    var depth = (token) => {
+      if (token.isPrefix !== true) {
+        token.depth = token.isGlobstar ? Infinity : 1;
+      }
+    };
+    var scan = (input, options) => {
+      const opts = options || {};
+      const length = input.length - 1;
+      const scanToEnd = opts.parts === true || opts.tokens === true || opts.scanToEnd === true;
+      const slashes = [];
+      const tokens = [];
+      const parts = [];
+      let str = input;
+      let index = -1;
+      let start2 = 0;
+      let lastIndex = 0;
+      let isBrace = false;
+      let isBracket = false;
+      let isGlob2 = false;
+      let isExtglob = false;
+      let isGlobstar = false;
+      let braceEscaped = false;
+      let backslashes = false;
+      let negated = false;
+      let negatedExtglob = false;
+      let finished = false;
+      let braces = 0;
+      let prev;
+      let code;
+      let token = { value: "", depth: 0, isGlob: false };
+      const eos = () => index >= length;
+      const peek2 = () => str.charCodeAt(index + 1);
+      const advance = () => {
+        prev = code;
+        return str.charCodeAt(++index);
+      };
+      while (index < length) {
+        code = advance();
+        let next2;
+        if (code === CHAR_BACKWARD_SLASH) {
+          backslashes = token.backslashes = true;
+          code = advance();
+          if (code === CHAR_LEFT_CURLY_BRACE) {
+            braceEscaped = true;
+          }
+          continue;
+        }
+        if (braceEscaped === true || code === CHAR_LEFT_CURLY_BRACE) {
+          braces++;
+          while (eos() !== true && (code = advance())) {
+            if (code === CHAR_BACKWARD_SLASH) {
+              backslashes = token.backslashes = true;
+              advance();
+              continue;
+            }
+            if (code === CHAR_LEFT_CURLY_BRACE) {
+              braces++;
+              continue;
+            }
+            if (braceEscaped !== true && code === CHAR_DOT && (code = advance()) === CHAR_DOT) {
+              isBrace = token.isBrace = true;
+              isGlob2 = token.isGlob = true;
+              finished = true;
+              if (scanToEnd === true) {
+                continue;
+              }
+              break;
+            }
+            if (braceEscaped !== true && code === CHAR_COMMA) {
+              isBrace = token.isBrace = true;
+              isGlob2 = token.isGlob = true;
+              finished = true;
+              if (scanToEnd === true) {
+                continue;
+              }
+              break;
+            }
+            if (code === CHAR_RIGHT_CURLY_BRACE) {
+              braces--;
+              if (braces === 0) {
+                braceEscaped = false;
+                isBrace = token.isBrace = true;
+                finished = true;
+                break;
+              }
+            }
+          }
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+        if (code === CHAR_FORWARD_SLASH) {
+          slashes.push(index);
+          tokens.push(token);
+          token = { value: "", depth: 0, isGlob: false };
+          if (finished === true) continue;
+          if (prev === CHAR_DOT && index === start2 + 1) {
+            start2 += 2;
+            continue;
+          }
+          lastIndex = index + 1;
+          continue;
+        }
+        if (opts.noext !== true) {
+          const isExtglobChar = code === CHAR_PLUS || code === CHAR_AT || code === CHAR_ASTERISK || code === CHAR_QUESTION_MARK || code === CHAR_EXCLAMATION_MARK;
+          if (isExtglobChar === true && peek2() === CHAR_LEFT_PARENTHESES) {
+            isGlob2 = token.isGlob = true;
+            isExtglob = token.isExtglob = true;
+            finished = true;
+            if (code === CHAR_EXCLAMATION_MARK && index === start2) {
+              negatedExtglob = true;
+            }
+            if (scanToEnd === true) {
+              let parens = 0;
+              while (eos() !== true && (code = advance())) {
+                if (code === CHAR_BACKWARD_SLASH) {
+                  backslashes = token.backslashes = true;
+                  advance();
+                  continue;
+                }
+                if (code === CHAR_LEFT_PARENTHESES) {
+                  parens++;
+                  continue;
+                }
+                if (code === CHAR_RIGHT_PARENTHESES && --parens === 0) {
+                  finished = true;
+                  break;
+                }
+              }
+              continue;
+            }
+            break;
+          }
+        }
+        if (code === CHAR_ASTERISK) {
+          if (prev === CHAR_ASTERISK) isGlobstar = token.isGlobstar = true;
+          isGlob2 = token.isGlob = true;
+          finished = true;
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+        if (code === CHAR_QUESTION_MARK) {
+          isGlob2 = token.isGlob = true;
+          finished = true;
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+        if (code === CHAR_LEFT_SQUARE_BRACKET) {
+          while (eos() !== true && (next2 = advance())) {
+            if (next2 === CHAR_BACKWARD_SLASH) {
+              backslashes = token.backslashes = true;
+              advance();
+              continue;
+            }
+            if (next2 === CHAR_RIGHT_SQUARE_BRACKET) {
+              isBracket = token.isBracket = true;
+              isGlob2 = token.isGlob = true;
+              finished = true;
+              break;
+            }
+          }
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+        if (opts.nonegate !== true && code === CHAR_EXCLAMATION_MARK && index === start2) {
+          negated = token.negated = true;
+          start2++;
+          continue;
+        }
+        if (opts.noparen !== true && code === CHAR_LEFT_PARENTHESES) {
+          isGlob2 = token.isGlob = true;
+          if (scanToEnd === true) {
+            let parens = 1;
+            while (eos() !== true && (code = advance())) {
+              if (code === CHAR_BACKWARD_SLASH) {
+                backslashes = token.backslashes = true;
+                advance();
+                continue;
+              }
+              if (code === CHAR_LEFT_PARENTHESES) {
+                parens++;
+                continue;
+              }
+              if (code === CHAR_RIGHT_PARENTHESES && --parens === 0) {
+                finished = true;
+                break;
+              }
+            }
+            continue;
+          }
+          break;
+        }
+        if (isGlob2 === true) {
+          finished = true;
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+      }
+      if (opts.noext === true) {
+        isExtglob = false;
+        isGlob2 = false;
+      }
+      let base = str;
+      let prefix = "";
+      let glob = "";
+      if (start2 > 0) {
+        prefix = str.slice(0, start2);
+        str = str.slice(start2);
+        lastIndex -= start2;
+      }
+      if (base && isGlob2 === true && lastIndex > 0) {
+        base = str.slice(0, lastIndex);
+        glob = str.slice(lastIndex);
+      } else if (isGlob2 === true) {
+        base = "";
+        glob = str;
+      } else {
+        base = str;
+      }
+      if (base && base !== "" && base !== "/" && base !== str) {
+        if (isPathSeparator(base.charCodeAt(base.length - 1))) {
+          base = base.slice(0, -1);
+        }
+      }
+      if (opts.unescape === true) {
+        if (glob) glob = utils.removeBackslashes(glob);
+        if (base && backslashes === true) {
+          base = utils.removeBackslashes(base);
+        }
+      }
+      const state = {
+        prefix,
+        input,
+        start: start2,
+        base,
+        glob,
+        isBrace,
+        isBracket,
+        isGlob: isGlob2,
+        isExtglob,
+        isGlobstar,
+        negated,
+        negatedExtglob
+      };
+      if (opts.tokens === true) {
+        state.maxDepth = 0;
+        if (!isPathSeparator(code)) {
+          tokens.push(token);
+        }
+        state.tokens = tokens;
+      }
+      if (opts.parts === true || opts.tokens === true) {
+        let prevIndex;
+        for (let idx = 0; idx < slashes.length; idx++) {
+          const n2 = prevIndex !== void 0 ? prevIndex + 1 : start2;
+          const i = slashes[idx];
+          const value2 = input.slice(n2, i);
+          if (opts.tokens) {
+            if (idx === 0 && start2 !== 0) {
+              tokens[idx].isPrefix = true;
+              tokens[idx].value = prefix;
+            } else {
+              tokens[idx].value = value2;
+            }
+            depth(tokens[idx]);
+            state.maxDepth += tokens[idx].depth;
+          }
+          if (i >= start2) {
+            parts.push(value2);
+            prevIndex = i;
+          }
+        }
+        const n = prevIndex !== void 0 ? prevIndex + 1 : start2;
+        const value = input.slice(n);
+        parts.push(value);
+        if (opts.tokens && prevIndex && prevIndex + 1 < input.length) {
+          tokens[tokens.length - 1].value = value;
+          depth(tokens[tokens.length - 1]);
+          state.maxDepth += tokens[tokens.length - 1].depth;
+        }
+        state.slashes = slashes;
+        state.parts = parts;
+      }
+      return state;
+    };
+    module.exports = scan;
+  }
+});
+
+// node_modules/picomatch/lib/parse.js
+var require_parse = __commonJS({
+  "node_modules/picomatch/lib/parse.js"(exports, module) {
+    "use strict";
+    var constants5 = require_constants();
+    var utils = require_utils();
+    var {
+      MAX_LENGTH,
+      POSIX_REGEX_SOURCE,
+      REGEX_NON_SPECIAL_CHARS,
+      REGEX_SPECIAL_CHARS_BACKREF,
+      REPLACEMENTS
+    } = constants5;
+    var expandRange = (args, options) => {
+      if (typeof options.expandRange === "function") {
+        return options.expandRange(...args, options);
+      }
+      args.sort();
+      const value = `[${args.join("-")}]`;
+      try {
+        new RegExp(value);
+      } catch (ex) {
+        return args.map((v2) => utils.escapeRegex(v2)).join("..");
+      }
+      return value;
+    };
+    var syntaxError = (type, char) => {
+      return `Missing ${type}: "${char}" - use "\\\\${char}" to match literal characters`;
+    };
+    var splitTopLevel = (input) => {
+      const parts = [];
+      let bracket = 0;
+      let paren = 0;
+      let quote = 0;
+      let value = "";
+      let escaped = false;
+      for (const ch of input) {
+        if (escaped === true) {
+          value += ch;
+          escaped = false;
+          continue;
+        }
+        if (ch === "\\") {
+          value += ch;
+          escaped = true;
+          continue;
+        }
+        if (ch === '"') {
+          quote = quote === 1 ? 0 : 1;
+          value += ch;
+          continue;
+        }
+        if (quote === 0) {
+          if (ch === "[") {
+            bracket++;
+          } else if (ch === "]" && bracket > 0) {
+            bracket--;
+          } else if (bracket === 0) {
+            if (ch === "(") {
+              paren++;
+            } else if (ch === ")" && paren > 0) {
+              paren--;
+            } else if (ch === "|" && paren === 0) {
+              parts.push(value);
+              value = "";
+              continue;
+            }
+          }
+        }
+        value += ch;
+      }
+      parts.push(value);
+      return parts;
+    };
+    var isPlainBranch = (branch) => {
+      let escaped = false;
+      for (const ch of branch) {
+        if (escaped === true) {
+          escaped = false;
+          continue;
+        }
+        if (ch === "\\") {
+          escaped = true;
+          continue;
+        }
+        if (/[?*+@!()[\]{}]/.test(ch)) {
+          return false;
+        }
+      }
+      return true;
+    };
+    var normalizeSimpleBranch = (branch) => {
+      let value = branch.trim();
+      let changed = true;
+      while (changed === true) {
+        changed = false;
+        if (/^@\([^\\()[\]{}|]+\)$/.test(value)) {
+          value = value.slice(2, -1);
+          changed = true;
+        }
+      }
+      if (!isPlainBranch(value)) {
+        return;
+      }
+      return value.replace(/\\(.)/g, "$1");
+    };
+    var hasRepeatedCharPrefixOverlap = (branches) => {
+      const values = branches.map(normalizeSimpleBranch).filter(Boolean);
+      for (let i = 0; i < values.length; i++) {
+        for (let j2 = i + 1; j2 < values.length; j2++) {
+          const a = values[i];
+          const b2 = values[j2];
+          const char = a[0];
+          if (!char || a !== char.repeat(a.length) || b2 !== char.repeat(b2.length)) {
+            continue;
+          }
+          if (a === b2 || a.startsWith(b2) || b2.startsWith(a)) {
+            return true;
+          }
+        }
+      }
+      return false;
+    };
+    var parseRepeatedExtglob = (pattern2, requireEnd = true) => {
+      if (pattern2[0] !== "+" && pattern2[0] !== "*" || pattern2[1] !== "(") {
+        return;
+      }
+      let bracket = 0;
+      let paren = 0;
+      let quote = 0;
+      let escaped = false;
+      for (let i = 1; i < pattern2.length; i++) {
+        const ch = pattern2[i];
+        if (escaped === true) {
+          escaped = false;
+          continue;
+        }
+        if (ch === "\\") {
+          escaped = true;
+          continue;
+        }
+        if (ch === '"') {
+          quote = quote === 1 ? 0 : 1;
+          continue;
+        }
+        if (quote === 1) {
+          continue;
+        }
+        if (ch === "[") {
+          bracket++;
+          continue;
+        }
+        if (ch === "]" && bracket > 0) {
+          bracket--;
+          continue;
+        }
+        if (bracket > 0) {
+          continue;
+        }
+        if (ch === "(") {
+          paren++;
+          continue;
+        }
+        if (ch === ")") {
+          paren--;
+          if (paren === 0) {
+            if (requireEnd === true && i !== pattern2.length - 1) {
+              return;
+            }
+            return {
+              type: pattern2[0],
+              body: pattern2.slice(2, i),
+              end: i
+            };
+          }
+        }
+      }
+    };
+    var buildCharClassStar = (chars) => {
+      const source = chars.length === 1 ? utils.escapeRegex(chars[0]) : `[${chars.map((ch) => utils.escapeRegex(ch)).join("")}]`;
+      return `${source}*`;
+    };
+    var getStarExtglobSequenceChars = (pattern2) => {
+      let index = 0;
+      const chars = [];
+      while (index < pattern2.length) {
+        const match = parseRepeatedExtglob(pattern2.slice(index), false);
+        if (!match || match.type !== "*") {
+          return;
+        }
+        const branches = splitTopLevel(match.body).map((branch2) => branch2.trim());
+        if (branches.length !== 1) {
+          return;
+        }
+        const branch = normalizeSimpleBranch(branches[0]);
+        if (!branch || branch.length !== 1) {
+          return;
+        }
+        chars.push(branch);
+        index += match.end + 1;
+      }
+      if (chars.length < 1) {
+        return;
+      }
+      return chars;
+    };
+    var repeatedExtglobRecursion = (pattern2) => {
+      let depth = 0;
+      let value = pattern2.trim();
+      let match = parseRepeatedExtglob(value);
+      while (match) {
+        depth++;
+        value = match.body.trim();
+        match = parseRepeatedExtglob(value);
+      }
+      return depth;
+    };
+    var analyzeRepeatedExtglob = (body, options) => {
+      if (options.maxExtglobRecursion === false) {
+        return { risky: false };
+      }
+      const max = typeof options.maxExtglobRecursion === "number" ? options.maxExtglobRecursion : constants5.DEFAULT_MAX_EXTGLOB_RECURSION;
+      const branches = splitTopLevel(body).map((branch) => branch.trim());
+      if (branches.length > 1) {
+        if (branches.some((branch) => branch === "") || branches.some((branch) => /^[*?]+$/.test(branch)) || hasRepeatedCharPrefixOverlap(branches)) {
+          return { risky: true };
+        }
+      }
+      const safeChars = [];
+      let sawStarSequence = false;
+      let combinable = true;
+      for (const branch of branches) {
+        const chars = getStarExtglobSequenceChars(branch);
+        if (chars) {
+          sawStarSequence = true;
+          safeChars.push(...chars);
+          continue;
+        }
+        const literal2 = normalizeSimpleBranch(branch);
+        if (literal2 && literal2.length === 1) {
+          safeChars.push(literal2);
+          continue;
+        }
+        combinable = false;
+        if (repeatedExtglobRecursion(branch) > max) {
+          return { risky: true };
+        }
+      }
+      if (sawStarSequence) {
+        return combinable ? { risky: true, safeOutput: buildCharClassStar([...new Set(safeChars)]) } : { risky: true };
+      }
+      return { risky: false };
+    };
+    var parse3 = (input, options) => {
+      if (typeof input !== "string") {
+        throw new TypeError("Expected a string");
+      }
+      input = REPLACEMENTS[input] || input;
+      const opts = { ...options };
+      const max = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
+      let len = input.length;
+      if (len > max) {
+        throw new SyntaxError(`Input length: ${len}, exceeds maximum allowed length: ${max}`);
+      }
+      const bos = { type: "bos", value: "", output: opts.prepend || "" };
+      const tokens = [bos];
+      const capture = opts.capture ? "" : "?:";
+      const PLATFORM_CHARS = constants5.globChars(opts.windows);
+      const EXTGLOB_CHARS = constants5.extglobChars(PLATFORM_CHARS);
+      const {
+        DOT_LITERAL,
+        PLUS_LITERAL,
+        SLASH_LITERAL,
+        ONE_CHAR,
+        DOTS_SLASH,
+        NO_DOT,
+        NO_DOT_SLASH,
+        NO_DOTS_SLASH,
+        QMARK,
+        QMARK_NO_DOT,
+        STAR,
+        START_ANCHOR
+      } = PLATFORM_CHARS;
+      const globstar = (opts2) => {
+        return `(${capture}(?:(?!${START_ANCHOR}${opts2.dot ? DOTS_SLASH : DOT_LITERAL}).)*?)`;
+      };
+      const nodot = opts.dot ? "" : NO_DOT;
+      const qmarkNoDot = opts.dot ? QMARK : QMARK_NO_DOT;
+      let star = opts.bash === true ? globstar(opts) : STAR;
+      if (opts.capture) {
+        star = `(${star})`;
+      }
+      if (typeof opts.noext === "boolean") {
+        opts.noextglob = opts.noext;
+      }
+      const state = {
+        input,
+        index: -1,
+        start: 0,
+        dot: opts.dot === true,
+        consumed: "",
+        output: "",
+        prefix: "",
+        backtrack: false,
+        negated: false,
+        brackets: 0,
+        braces: 0,
+        parens: 0,
+        quotes: 0,
+        globstar: false,
+        tokens
+      };
+      input = utils.removePrefix(input, state);
+      len = input.length;
+      const extglobs = [];
+      const braces = [];
+      const stack = [];
+      let prev = bos;
+      let value;
+      const eos = () => state.index === len - 1;
+      const peek2 = state.peek = (n = 1) => input[state.index + n];
+      const advance = state.advance = () => input[++state.index] || "";
+      const remaining = () => input.slice(state.index + 1);
+      const consume = (value2 = "", num = 0) => {
+        state.consumed += value2;
+        state.index += num;
+      };
+      const append = (token) => {
+        state.output += token.output != null ? token.output : token.value;
+        consume(token.value);
+      };
+      const negate = () => {
+        let count = 1;
+        while (peek2() === "!" && (peek2(2) !== "(" || peek2(3) === "?")) {
+          advance();
+          state.start++;
+          count++;
+        }
+        if (count % 2 === 0) {
+          return false;
+        }
+        state.negated = true;
+        state.start++;
+        return true;
+      };
+      const increment = (type) => {
+        state[type]++;
+        stack.push(type);
+      };
+      const decrement = (type) => {
+        state[type]--;
+        stack.pop();
+      };
+      const push = (tok) => {
+        if (prev.type === "globstar") {
+          const isBrace = state.braces > 0 && (tok.type === "comma" || tok.type === "brace");
+          const isExtglob = tok.extglob === true || extglobs.length && (tok.type === "pipe" || tok.type === "paren");
+          if (tok.type !== "slash" && tok.type !== "paren" && !isBrace && !isExtglob) {
+            state.output = state.output.slice(0, -prev.output.length);
+            prev.type = "star";
+            prev.value = "*";
+            prev.output = star;
+            state.output += prev.output;
+          }
+        }
+        if (extglobs.length && tok.type !== "paren") {
+          extglobs[extglobs.length - 1].inner += tok.value;
+        }
+        if (tok.value || tok.output) append(tok);
+        if (prev && prev.type === "text" && tok.type === "text") {
+          prev.output = (prev.output || prev.value) + tok.value;
+          prev.value += tok.value;
+          return;
+        }
+        tok.prev = prev;
+        tokens.push(tok);
+        prev = tok;
+      };
+      const extglobOpen = (type, value2) => {
+        const token = { ...EXTGLOB_CHARS[value2], conditions: 1, inner: "" };
+        token.prev = prev;
+        token.parens = state.parens;
+        token.output = state.output;
+        token.startIndex = state.index;
+        token.tokensIndex = tokens.length;
+        const output = (opts.capture ? "(" : "") + token.open;
+        increment("parens");
+        push({ type, value: value2, output: state.output ? "" : ONE_CHAR });
+        push({ type: "paren", extglob: true, value: advance(), output });
+        extglobs.push(token);
+      };
+      const extglobClose = (token) => {
+        const literal2 = input.slice(token.startIndex, state.index + 1);
+        const body = input.slice(token.startIndex + 2, state.index);
+        const analysis = analyzeRepeatedExtglob(body, opts);
+        if ((token.type === "plus" || token.type === "star") && analysis.risky) {
+          const safeOutput = analysis.safeOutput ? (token.output ? "" : ONE_CHAR) + (opts.capture ? `(${analysis.safeOutput})` : analysis.safeOutput) : void 0;
+          const open3 = tokens[token.tokensIndex];
+          open3.type = "text";
+          open3.value = literal2;
+          open3.output = safeOutput || utils.escapeRegex(literal2);
+          for (let i = token.tokensIndex + 1; i < tokens.length; i++) {
+            tokens[i].value = "";
+            tokens[i].output = "";
+            delete tokens[i].suffix;
+          }
+          state.output = token.output + open3.output;
+          state.backtrack = true;
+          push({ type: "paren", extglob: true, value, output: "" });
+          decrement("parens");
+          return;
+        }
+        let output = token.close + (opts.capture ? ")" : "");
+        let rest;
+        if (token.type === "negate") {
+          let extglobStar = star;
+          if (token.inner && token.inner.length > 1 && token.inner.includes("/")) {
+            extglobStar = globstar(opts);
+          }
+          if (extglobStar !== star || eos() || /^\)+$/.test(remaining())) {
+            output = token.close = `)$))${extglobStar}`;
+          }
+          if (token.inner.includes("*") && (rest = remaining()) && /^\.[^\\/.]+$/.test(rest)) {
+            const expression = parse3(rest, { ...options, fastpaths: false }).output;
+            output = token.close = `)${expression})${extglobStar})`;
+          }
+          if (token.prev.type === "bos") {
+            state.negatedExtglob = true;
+          }
+        }
+        push({ type: "paren", extglob: true, value, output });
+        decrement("parens");
+      };
+      if (opts.fastpaths !== false && !/(^[*!]|[/()[\]{}"])/.test(input)) {
+        let backslashes = false;
+        let output = input.replace(REGEX_SPECIAL_CHARS_BACKREF, (m2, esc, chars, first, rest, index) => {
+          if (first === "\\") {
+            backslashes = true;
+            return m2;
+          }
+          if (first === "?") {
+            if (esc) {
+              return esc + first + (rest ? QMARK.repeat(rest.length) : "");
+            }
+            if (index === 0) {
+              return qmarkNoDot + (rest ? QMARK.repeat(rest.length) : "");
+            }
+            return QMARK.repeat(chars.length);
+          }
+          if (first === ".") {
+            return DOT_LITERAL.repeat(chars.length);
+          }
+          if (first === "*") {
+            if (esc) {
+              return esc + first + (rest ? star : "");
+            }
+            return star;
+          }
+          return esc ? m2 : `\\${m2}`;
+        });
+        if (backslashes === true) {
+          if (opts.unescape === true) {
+            output = output.replace(/\\/g, "");
+          } else {
+            output = output.replace(/\\+/g, (m2) => {
+              return m2.length % 2 === 0 ? "\\\\" : m2 ? "\\" : "";
+            });
+          }
+        }
+        if (output === input && opts.contains === true) {
+          state.output = input;
+          return state;
+        }
+        state.output = utils.wrapOutput(output, state, options);
+        return state;
+      }
+      while (!eos()) {
+        value = advance();
+        if (value === "\0") {
+          continue;
+        }
+        if (value === "\\") {
+          const next2 = peek2();
+          if (next2 === "/" && opts.bash !== true) {
+            continue;
+          }
+          if (next2 === "." || next2 === ";") {
+            continue;
+          }
+          if (!next2) {
+            value += "\\";
+            push({ type: "text", value });
+            continue;
+          }
+          const match = /^\\+/.exec(remaining());
+          let slashes = 0;
+          if (match && match[0].length > 2) {
+            slashes = match[0].length;
+            state.index += slashes;
+            if (slashes % 2 !== 0) {
+              value += "\\";
+            }
+          }
+          if (opts.unescape === true) {
+            value = advance();
+          } else {
+            value += advance();
+          }
+          if (state.brackets === 0) {
+            push({ type: "text", value });
+            continue;
+          }
+        }
+        if (state.brackets > 0 && (value !== "]" || prev.value === "[" || prev.value === "[^")) {
+          if (opts.posix !== false && value === ":") {
+            const inner = prev.value.slice(1);
+            if (inner.includes("[")) {
+              prev.posix = true;
+              if (inner.includes(":")) {
+                const idx = prev.value.lastIndexOf("[");
+                const pre = prev.value.slice(0, idx);
+                const rest2 = prev.value.slice(idx + 2);
+                const posix = POSIX_REGEX_SOURCE[rest2];
+                if (posix) {
+                  prev.value = pre + posix;
+                  state.backtrack = true;
+                  advance();
+                  if (!bos.output && tokens.indexOf(prev) === 1) {
+                    bos.output = ONE_CHAR;
+                  }
+                  continue;
+                }
+              }
+            }
+          }
+          if (value === "[" && peek2() !== ":" || value === "-" && peek2() === "]") {
+            value = `\\${value}`;
+          }
+          if (value === "]" && (prev.value === "[" || prev.value === "[^")) {
+            value = `\\${value}`;
+          }
+          if (opts.posix === true && value === "!" && prev.value === "[") {
+            value = "^";
+          }
+          prev.value += value;
+          append({ value });
+          continue;
+        }
+        if (state.quotes === 1 && value !== '"') {
+          value = utils.escapeRegex(value);
+          prev.value += value;
+          append({ value });
+          continue;
+        }
+        if (value === '"') {
+          state.quotes = state.quotes === 1 ? 0 : 1;
+          if (opts.keepQuotes === true) {
+            push({ type: "text", value });
+          }
+          continue;
+        }
+        if (value === "(") {
+          increment("parens");
+          push({ type: "paren", value });
+          continue;
+        }
+        if (value === ")") {
+          if (state.parens === 0 && opts.strictBrackets === true) {
+            throw new SyntaxError(syntaxError("opening", "("));
+          }
+          const extglob = extglobs[extglobs.length - 1];
+          if (extglob && state.parens === extglob.parens + 1) {
+            extglobClose(extglobs.pop());
+            continue;
+          }
+          push({ type: "paren", value, output: state.parens ? ")" : "\\)" });
+          decrement("parens");
+          continue;
+        }
+        if (value === "[") {
+          if (opts.nobracket === true || !remaining().includes("]")) {
+            if (opts.nobracket !== true && opts.strictBrackets === true) {
+              throw new SyntaxError(syntaxError("closing", "]"));
+            }
+            value = `\\${value}`;
+          } else {
+            increment("brackets");
+          }
+          push({ type: "bracket", value });
+          continue;
+        }
+        if (value === "]") {
+          if (opts.nobracket === true || prev && prev.type === "bracket" && prev.value.length === 1) {
+            push({ type: "text", value, output: `\\${value}` });
+            continue;
+          }
+          if (state.brackets === 0) {
+            if (opts.strictBrackets === true) {
+              throw new SyntaxError(syntaxError("opening", "["));
+            }
+            push({ type: "text", value, output: `\\${value}` });
+            continue;
+          }
+          decrement("brackets");
+          const prevValue = prev.value.slice(1);
+          if (prev.posix !== true && prevValue[0] === "^" && !prevValue.includes("/")) {
+            value = `/${value}`;
+          }
+          prev.value += value;
+          append({ value });
+          if (opts.literalBrackets === false || utils.hasRegexChars(prevValue)) {
+            continue;
+          }
+          const escaped = utils.escapeRegex(prev.value);
+          state.output = state.output.slice(0, -prev.value.length);
+          if (opts.literalBrackets === true) {
+            state.output += escaped;
+            prev.value = escaped;
+            continue;
+          }
+          prev.value = `(${capture}${escaped}|${prev.value})`;
+          state.output += prev.value;
+          continue;
+        }
+        if (value === "{" && opts.nobrace !== true) {
+          increment("braces");
+          const open3 = {
+            type: "brace",
+            value,
+            output: "(",
+            outputIndex: state.output.length,
+            tokensIndex: state.tokens.length
+          };
+          braces.push(open3);
+          push(open3);
+          continue;
+        }
+        if (value === "}") {
+          const brace = braces[braces.length - 1];
+          if (opts.nobrace === true || !brace) {
+            push({ type: "text", value, output: value });
+            continue;
+          }
+          let output = ")";
+          if (brace.dots === true) {
+            const arr = tokens.slice();
+            const range = [];
+            for (let i = arr.length - 1; i >= 0; i--) {
+              tokens.pop();
+              if (arr[i].type === "brace") {
+                break;
+              }
+              if (arr[i].type !== "dots") {
+                range.unshift(arr[i].value);
+              }
+            }
+            output = expandRange(range, opts);
+            state.backtrack = true;
+          }
+          if (brace.comma !== true && brace.dots !== true) {
+            const out = state.output.slice(0, brace.outputIndex);
+            const toks = state.tokens.slice(brace.tokensIndex);
+            brace.value = brace.output = "\\{";
+            value = output = "\\}";
+            state.output = out;
+            for (const t of toks) {
+              state.output += t.output || t.value;
+            }
+          }
+          push({ type: "brace", value, output });
+          decrement("braces");
+          braces.pop();
+          continue;
+        }
+        if (value === "|") {
+          if (extglobs.length > 0) {
+            extglobs[extglobs.length - 1].conditions++;
+          }
+          push({ type: "text", value });
+          continue;
+        }
+        if (value === ",") {
+          let output = value;
+          const brace = braces[braces.length - 1];
+          if (brace && stack[stack.length - 1] === "braces") {
+            brace.comma = true;
+            output = "|";
+          }
+          push({ type: "comma", value, output });
+          continue;
+        }
+        if (value === "/") {
+          if (prev.type === "dot" && state.index === state.start + 1) {
+            state.start = state.index + 1;
+            state.consumed = "";
+            state.output = "";
+            tokens.pop();
+            prev = bos;
+            continue;
+          }
+          push({ type: "slash", value, output: SLASH_LITERAL });
+          continue;
+        }
+        if (value === ".") {
+          if (state.braces > 0 && prev.type === "dot") {
+            if (prev.value === ".") prev.output = DOT_LITERAL;
+            const brace = braces[braces.length - 1];
+            prev.type = "dots";
+            prev.output += value;
+            prev.value += value;
+            brace.dots = true;
+            continue;
+          }
+          if (state.braces + state.parens === 0 && prev.type !== "bos" && prev.type !== "slash") {
+            push({ type: "text", value, output: DOT_LITERAL });
+            continue;
+          }
+          push({ type: "dot", value, output: DOT_LITERAL });
+          continue;
+        }
+        if (value === "?") {
+          const isGroup = prev && prev.value === "(";
+          if (!isGroup && opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
+            extglobOpen("qmark", value);
+            continue;
+          }
+          if (prev && prev.type === "paren") {
+            const next2 = peek2();
+            let output = value;
+            if (prev.value === "(" && !/[!=<:]/.test(next2) || next2 === "<" && !/<([!=]|\w+>)/.test(remaining())) {
+              output = `\\${value}`;
+            }
+            push({ type: "text", value, output });
+            continue;
+          }
+          if (opts.dot !== true && (prev.type === "slash" || prev.type === "bos")) {
+            push({ type: "qmark", value, output: QMARK_NO_DOT });
+            continue;
+          }
+          push({ type: "qmark", value, output: QMARK });
+          continue;
+        }
+        if (value === "!") {
+          if (opts.noextglob !== true && peek2() === "(") {
+            if (peek2(2) !== "?" || !/[!=<:]/.test(peek2(3))) {
+              extglobOpen("negate", value);
+              continue;
+            }
+          }
+          if (opts.nonegate !== true && state.index === 0) {
+            negate();
+            continue;
+          }
+        }
+        if (value === "+") {
+          if (opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
+            extglobOpen("plus", value);
+            continue;
+          }
+          if (prev && prev.value === "(" || opts.regex === false) {
+            push({ type: "plus", value, output: PLUS_LITERAL });
+            continue;
+          }
+          if (prev && (prev.type === "bracket" || prev.type === "paren" || prev.type === "brace") || state.parens > 0) {
+            push({ type: "plus", value });
+            continue;
+          }
+          push({ type: "plus", value: PLUS_LITERAL });
+          continue;
+        }
+        if (value === "@") {
+          if (opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
+            push({ type: "at", extglob: true, value, output: "" });
+            continue;
+          }
+          push({ type: "text", value });
+          continue;
+        }
+        if (value !== "*") {
+          if (value === "$" || value === "^") {
+            value = `\\${value}`;
+          }
+          const match = REGEX_NON_SPECIAL_CHARS.exec(remaining());
+          if (match) {
+            value += match[0];
+            state.index += match[0].length;
+          }
+          push({ type: "text", value });
+          continue;
+        }
+        if (prev && (prev.type === "globstar" || prev.star === true)) {
+          prev.type = "star";
+          prev.star = true;
+          prev.value += value;
+          prev.output = star;
+          state.backtrack = true;
+          state.globstar = true;
+          consume(value);
+          continue;
+        }
+        let rest = remaining();
+        if (opts.noextglob !== true && /^\([^?]/.test(rest)) {
+          extglobOpen("star", value);
+          continue;
+        }
+        if (prev.type === "star") {
+          if (opts.noglobstar === true) {
+            consume(value);
+            continue;
+          }
+          const prior = prev.prev;
+          const before = prior.prev;
+          const isStart = prior.type === "slash" || prior.type === "bos";
+          const afterStar = before && (before.type === "star" || before.type === "globstar");
+          if (opts.bash === true && (!isStart || rest[0] && rest[0] !== "/")) {
+            push({ type: "star", value, output: "" });
+            continue;
+          }
+          const isBrace = state.braces > 0 && (prior.type === "comma" || prior.type === "brace");
+          const isExtglob = extglobs.length && (prior.type === "pipe" || prior.type === "paren");
+          if (!isStart && prior.type !== "paren" && !isBrace && !isExtglob) {
+            push({ type: "star", value, output: "" });
+            continue;
+          }
+          while (rest.slice(0, 3) === "/**") {
+            const after = input[state.index + 4];
+            if (after && after !== "/") {
+              break;
+            }
+            rest = rest.slice(3);
+            consume("/**", 3);
+          }
+          const isEnd = eos() || state.parens > 0 && rest === ")".repeat(state.parens) && !extglobs.some((extglob) => extglob.type === "negate");
+          if (prior.type === "bos" && eos()) {
+            prev.type = "globstar";
+            prev.value += value;
+            prev.output = globstar(opts);
+            state.output = prev.output;
+            state.globstar = true;
+            consume(value);
+            continue;
+          }
+          if (prior.type === "slash" && prior.prev.type !== "bos" && !afterStar && isEnd) {
+            state.output = state.output.slice(0, -(prior.output + prev.output).length);
+            prior.output = `(?:${prior.output}`;
+            prev.type = "globstar";
+            prev.output = globstar(opts) + (opts.strictSlashes ? ")" : "|$)");
+            prev.value += value;
+            state.globstar = true;
+            state.output += prior.output + prev.output;
+            consume(value);
+            continue;
+          }
+          if (prior.type === "slash" && prior.prev.type !== "bos" && rest[0] === "/") {
+            const end = rest[1] !== void 0 ? "|$" : "";
+            state.output = state.output.slice(0, -(prior.output + prev.output).length);
+            prior.output = `(?:${prior.output}`;
+            prev.type = "globstar";
+            prev.output = `${globstar(opts)}${SLASH_LITERAL}|${SLASH_LITERAL}${end})`;
+            prev.value += value;
+            state.output += prior.output + prev.output;
+            state.globstar = true;
+            consume(value + advance());
+            push({ type: "slash", value: "/", output: "" });
+            continue;
+          }
+          if (prior.type === "bos" && rest[0] === "/") {
+            prev.type = "globstar";
+            prev.value += value;
+            prev.output = `(?:^|${SLASH_LITERAL}|${globstar(opts)}${SLASH_LITERAL})`;
+            state.output = prev.output;
+            state.globstar = true;
+            consume(value + advance());
+            push({ type: "slash", value: "/", output: "" });
+            continue;
+          }
+          state.output = state.output.slice(0, -prev.output.length);
+          prev.type = "globstar";
+          prev.output = globstar(opts);
+          prev.value += value;
+          state.output += prev.output;
+          state.globstar = true;
+          consume(value);
+          continue;
+        }
+        const token = { type: "star", value, output: star };
+        if (opts.bash === true) {
+          token.output = ".*?";
+          if (prev.type === "bos" || prev.type === "slash") {
+            token.output = nodot + token.output;
+          }
+          push(token);
+          continue;
+        }
+        if (prev && (prev.type === "bracket" || prev.type === "paren") && opts.regex === true) {
+          token.output = value;
+          push(token);
+          continue;
+        }
+        if (state.index === state.start || prev.type === "slash" || prev.type === "dot") {
+          if (prev.type === "dot") {
+            state.output += NO_DOT_SLASH;
+            prev.output += NO_DOT_SLASH;
+          } else if (opts.dot === true) {
+            state.output += NO_DOTS_SLASH;
+            prev.output += NO_DOTS_SLASH;
+          } else {
+            state.output += nodot;
+            prev.output += nodot;
+          }
+          if (peek2() !== "*") {
+            state.output += ONE_CHAR;
+            prev.output += ONE_CHAR;
+          }
+        }
+        push(token);
+      }
+      while (state.brackets > 0) {
+        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", "]"));
+        state.output = utils.escapeLast(state.output, "[");
+        decrement("brackets");
+      }
+      while (state.parens > 0) {
+        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", ")"));
+        state.output = utils.escapeLast(state.output, "(");
+        decrement("parens");
+      }
+      while (state.braces > 0) {
+        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", "}"));
+        state.output = utils.escapeLast(state.output, "{");
+        decrement("braces");
+      }
+      if (opts.strictSlashes !== true && (prev.type === "star" || prev.type === "bracket")) {
+        push({ type: "maybe_slash", value: "", output: `${SLASH_LITERAL}?` });
+      }
+      if (state.backtrack === true) {
+        state.output = "";
+        for (const token of state.tokens) {
+          state.output += token.output != null ? token.output : token.value;
+          if (token.suffix) {
+            state.output += token.suffix;
+          }
+        }
+      }
+      return state;
+    };
+    parse3.fastpaths = (input, options) => {
+      const opts = { ...options };
+      const max = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
+      const len = input.length;
+      if (len > max) {
+        throw new SyntaxError(`Input length: ${len}, exceeds maximum allowed length: ${max}`);
+      }
+      input = REPLACEMENTS[input] || input;
+      const {
+        DOT_LITERAL,
+        SLASH_LITERAL,
+        ONE_CHAR,
+        DOTS_SLASH,
+        NO_DOT,
+        NO_DOTS,
+        NO_DOTS_SLASH,
+        STAR,
+        START_ANCHOR
+      } = constants5.globChars(opts.windows);
+      const nodot = opts.dot ? NO_DOTS : NO_DOT;
+      const slashDot = opts.dot ? NO_DOTS_SLASH : NO_DOT;
+      const capture = opts.capture ? "" : "?:";
+      const state = { negated: false, prefix: "" };
+      let star = opts.bash === true ? ".*?" : STAR;
+      if (opts.capture) {
+        star = `(${star})`;
+      }
+      const globstar = (opts2) => {
+        if (opts2.noglobstar === true) return star;
+        return `(${capture}(?:(?!${START_ANCHOR}${opts2.dot ? DOTS_SLASH : DOT_LITERAL}).)*?)`;
+      };
+      const create = (str) => {
+        switch (str) {
+          case "*":
+            return `${nodot}${ONE_CHAR}${star}`;
+          case ".*":
+            return `${DOT_LITERAL}${ONE_CHAR}${star}`;
+          case "*.*":
+            return `${nodot}${star}${DOT_LITERAL}${ONE_CHAR}${star}`;
+          case "*/*":
+            return `${nodot}${star}${SLASH_LITERAL}${ONE_CHAR}${slashDot}${star}`;
+          case "**":
+            return nodot + globstar(opts);
+          case "**/*":
+            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${slashDot}${ONE_CHAR}${star}`;
+          case "**/*.*":
+            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${slashDot}${star}${DOT_LITERAL}${ONE_CHAR}${star}`;
+          case "**/.*":
+            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${DOT_LITERAL}${ONE_CHAR}${star}`;
+          default: {
+            const match = /^(.*?)\.(\w+)$/.exec(str);
+            if (!match) return;
+            const source2 = create(match[1]);
+            if (!source2) return;
+            return source2 + DOT_LITERAL + match[2];
+          }
+        }
+      };
+      const output = utils.removePrefix(input, state);
+      let source = create(output);
+      if (source && opts.strictSlashes !== true) {
+        source += `${SLASH_LITERAL}?`;
+      }
+      return source;
+    };
+    module.exports = parse3;
+  }
+});
+
+// node_modules/picomatch/lib/picomatch.js
+var require_picomatch = __commonJS({
+  "node_modules/picomatch/lib/picomatch.js"(exports, module) {
+    "use strict";
+    var scan = require_scan();
+    var parse3 = require_parse();
+    var utils = require_utils();
+    var constants5 = require_constants();
+    var isObject = (val) => val && typeof val === "object" && !Array.isArray(val);
+    var picomatch2 = (glob, options, returnState = false) => {
+      if (Array.isArray(glob)) {
+        const fns = glob.map((input) => picomatch2(input, options, returnState));
+        const arrayMatcher = (str) => {
+          for (const isMatch of fns) {
+            const state2 = isMatch(str);
+            if (state2) return state2;
+          }
+          return false;
+        };
+        return arrayMatcher;
+      }
+      const isState = isObject(glob) && glob.tokens && glob.input;
+      if (glob === "" || typeof glob !== "string" && !isState) {
+        throw new TypeError("Expected pattern to be a non-empty string");
+      }
+      const opts = options || {};
+      const posix = opts.windows;
+      const regex2 = isState ? picomatch2.compileRe(glob, options) : picomatch2.makeRe(glob, options, false, true);
+      const state = regex2.state;
+      delete regex2.state;
+      let isIgnored = () => false;
+      if (opts.ignore) {
+        const ignoreOpts = { ...options, ignore: null, onMatch: null, onResult: null };
+        isIgnored = picomatch2(opts.ignore, ignoreOpts, returnState);
+      }
+      const matcher = (input, returnObject = false) => {
+        const { isMatch, match, output } = picomatch2.test(input, regex2, options, { glob, posix });
+        const result = { glob, state, regex: regex2, posix, input, output, match, isMatch };
+        if (typeof opts.onResult === "function") {
+          opts.onResult(result);
+        }
+        if (isMatch === false) {
+          result.isMatch = false;
+          return returnObject ? result : false;
+        }
+        if (isIgnored(input)) {
+          if (typeof opts.onIgnore === "function") {
+            opts.onIgnore(result);
+          }
+          result.isMatch = false;
+          return returnObject ? result : false;
+        }
+        if (typeof opts.onMatch === "function") {
+          opts.onMatch(result);
+        }
+        return returnObject ? result : true;
+      };
+      if (returnState) {
+        matcher.state = state;
+      }
+      return matcher;
+    };
+    picomatch2.test = (input, regex2, options, { glob, posix } = {}) => {
+      if (typeof input !== "string") {
+        throw new TypeError("Expected input to be a string");
+      }
+      if (input === "") {
+        return { isMatch: false, output: "" };
+      }
+      const opts = options || {};
+      const format = opts.format || (posix ? utils.toPosixSlashes : null);
+      let match = input === glob;
+      let output = match && format ? format(input) : input;
+      if (match === false) {
+        output = format ? format(input) : input;
+        match = output === glob;
+      }
+      if (match === false || opts.capture === true) {
+        if (opts.matchBase === true || opts.basename === true) {
+          match = picomatch2.matchBase(input, regex2, options, posix);
+        } else {
+          match = regex2.exec(output);
+        }
+      }
+      return { isMatch: Boolean(match), match, output };
+    };
+    picomatch2.matchBase = (input, glob, options, posix = options && options.windows) => {
+      const regex2 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options);
+      return regex2.test(utils.basename(input, { windows: posix }));
+    };
+    picomatch2.isMatch = (str, patterns, options) => picomatch2(patterns, options)(str);
+    picomatch2.parse = (pattern2, options) => {
+      if (Array.isArray(pattern2)) return pattern2.map((p2) => picomatch2.parse(p2, options));
+      return parse3(pattern2, { ...options, fastpaths: false });
+    };
+    picomatch2.scan = (input, options) => scan(input, options);
+    picomatch2.compileRe = (state, options, returnOutput = false, returnState = false) => {
+      if (returnOutput === true) {
+        return state.output;
+      }
+      const opts = options || {};
+      const prepend = opts.contains ? "" : "^";
+      const append = opts.contains ? "" : "$";
+      let source = `${prepend}(?:${state.output})${append}`;
+      if (state && state.negated === true) {
+        source = `^(?!${source}).*$`;
+      }
+      const regex2 = picomatch2.toRegex(source, options);
+      if (returnState === true) {
+        regex2.state = state;
+      }
+      return regex2;
+    };
+    picomatch2.makeRe = (input, options = {}, returnOutput = false, returnState = false) => {
+      if (!input || typeof input !== "string") {
+        throw new TypeError("Expected a non-empty string");
+      }
+      let parsed = { negated: false, fastpaths: true };
+      if (options.fastpaths !== false && (input[0] === "." || input[0] === "*")) {
+        parsed.output = parse3.fastpaths(input, options);
+      }
+      if (!parsed.output) {
+        parsed = parse3(input, options);
+      }
+      return picomatch2.compileRe(parsed, options, returnOutput, returnState);
+    };
+    picomatch2.toRegex = (source, options) => {
+      try {
+        const opts = options || {};
+        return new RegExp(source, opts.flags || (opts.nocase ? "i" : ""));
+      } catch (err) {
+        if (options && options.debug === true) throw err;
+        return /$^/;
+      }
+    };
+    picomatch2.constants = constants5;
+    module.exports = picomatch2;
+  }
+});
+
+// node_modules/picomatch/index.js
+var require_picomatch2 = __commonJS({
+  "node_modules/picomatch/index.js"(exports, module) {
+    "use strict";
+    var pico = require_picomatch();
+    var utils = require_utils();
+    function picomatch2(glob, options, returnState = false) {
+      if (options && (options.windows === null || options.windows === void 0)) {
+        options = { ...options, windows: utils.isWindows() };
+      }
+      return pico(glob, options, returnState);
+    }
+    Object.assign(picomatch2, pico);
+    module.exports = picomatch2;
+  }
+});
+
+// node_modules/yaml/dist/nodes/identity.js
+var require_identity = __commonJS({
+  "node_modules/yaml/dist/nodes/identity.js"(exports) {
+    "use strict";
+    var ALIAS = /* @__PURE__ */ Symbol.for("yaml.alias");
+    var DOC = /* @__PURE__ */ Symbol.for("yaml.document");
+    var MAP = /* @__PURE__ */ Symbol.for("yaml.map");
+    var PAIR = /* @__PURE__ */ Symbol.for("yaml.pair");
+    var SCALAR = /* @__PURE__ */ Symbol.for("yaml.scalar");
+    var SEQ = /* @__PURE__ */ Symbol.for("yaml.seq");
+    var NODE_TYPE = /* @__PURE__ */ Symbol.for("yaml.node.type");
+    var isAlias = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === ALIAS;
+    var isDocument = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === DOC;
+    var isMap = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === MAP;
+    var isPair = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === PAIR;
+    var isScalar = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === SCALAR;
+    var isSeq = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === SEQ;
+    function isCollection(node) {
+      if (node && typeof node === "object")
+        switch (node[NODE_TYPE]) {
+          case MAP:
+          case SEQ:
+            return true;
+        }
+      return false;
+    }
+    function isNode(node) {
+      if (node && typeof node === "object")
+        switch (node[NODE_TYPE]) {
+          case ALIAS:
+          case MAP:
+          case SCALAR:
+          case SEQ:
+            return true;
+        }
+      return false;
+    }
+    var hasAnchor = (node) => (isScalar(node) || isCollection(node)) && !!node.anchor;
+    exports.ALIAS = ALIAS;
+    exports.DOC = DOC;
+    exports.MAP = MAP;
+    exports.NODE_TYPE = NODE_TYPE;
+    exports.PAIR = PAIR;
+    exports.SCALAR = SCALAR;
+    exports.SEQ = SEQ;
+    exports.hasAnchor = hasAnchor;
+    exports.isAlias = isAlias;
+    exports.isCollection = isCollection;
+    exports.isDocument = isDocument;
+    exports.isMap = isMap;
+    exports.isNode = isNode;
+    exports.isPair = isPair;
+    exports.isScalar = isScalar;
+    exports.isSeq = isSeq;
+  }
+});
+
+// node_modules/yaml/dist/visit.js
+var require_visit = __commonJS({
+  "node_modules/yaml/dist/visit.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var BREAK = /* @__PURE__ */ Symbol("break visit");
+    var SKIP = /* @__PURE__ */ Symbol("skip children");
+    var REMOVE = /* @__PURE__ */ Symbol("remove node");
+    function visit(node, visitor) {
+      const visitor_ = initVisitor(visitor);
+      if (identity.isDocument(node)) {
+        const cd = visit_(null, node.contents, visitor_, Object.freeze([node]));
+        if (cd === REMOVE)
+          node.contents = null;
+      } else
+        visit_(null, node, visitor_, Object.freeze([]));
+    }
+    visit.BREAK = BREAK;
+    visit.SKIP = SKIP;
+    visit.REMOVE = REMOVE;
+    function visit_(key, node, visitor, path) {
+      const ctrl = callVisitor(key, node, visitor, path);
+      if (identity.isNode(ctrl) || identity.isPair(ctrl)) {
+        replaceNode(key, path, ctrl);
+        return visit_(key, ctrl, visitor, path);
+      }
+      if (typeof ctrl !== "symbol") {
+        if (identity.isCollection(node)) {
+          path = Object.freeze(path.concat(node));
+          for (let i = 0; i < node.items.length; ++i) {
+            const ci2 = visit_(i, node.items[i], visitor, path);
+            if (typeof ci2 === "number")
+              i = ci2 - 1;
+            else if (ci2 === BREAK)
+              return BREAK;
+            else if (ci2 === REMOVE) {
+              node.items.splice(i, 1);
+              i -= 1;
+            }
+          }
+        } else if (identity.isPair(node)) {
+          path = Object.freeze(path.concat(node));
+          const ck = visit_("key", node.key, visitor, path);
+          if (ck === BREAK)
+            return BREAK;
+          else if (ck === REMOVE)
+            node.key = null;
+          const cv = visit_("value", node.value, visitor, path);
+          if (cv === BREAK)
+            return BREAK;
+          else if (cv === REMOVE)
+            node.value = null;
+        }
+      }
+      return ctrl;
+    }
+    async function visitAsync(node, visitor) {
+      const visitor_ = initVisitor(visitor);
+      if (identity.isDocument(node)) {
+        const cd = await visitAsync_(null, node.contents, visitor_, Object.freeze([node]));
+        if (cd === REMOVE)
+          node.contents = null;
+      } else
+        await visitAsync_(null, node, visitor_, Object.freeze([]));
+    }
+    visitAsync.BREAK = BREAK;
+    visitAsync.SKIP = SKIP;
+    visitAsync.REMOVE = REMOVE;
+    async function visitAsync_(key, node, visitor, path) {
+      const ctrl = await callVisitor(key, node, visitor, path);
+      if (identity.isNode(ctrl) || identity.isPair(ctrl)) {
+        replaceNode(key, path, ctrl);
+        return visitAsync_(key, ctrl, visitor, path);
+      }
+      if (typeof ctrl !== "symbol") {
+        if (identity.isCollection(node)) {
+          path = Object.freeze(path.concat(node));
+          for (let i = 0; i < node.items.length; ++i) {
+            const ci2 = await visitAsync_(i, node.items[i], visitor, path);
+            if (typeof ci2 === "number")
+              i = ci2 - 1;
+            else if (ci2 === BREAK)
+              return BREAK;
+            else if (ci2 === REMOVE) {
+              node.items.splice(i, 1);
+              i -= 1;
+            }
+          }
+        } else if (identity.isPair(node)) {
+          path = Object.freeze(path.concat(node));
+          const ck = await visitAsync_("key", node.key, visitor, path);
+          if (ck === BREAK)
+            return BREAK;
+          else if (ck === REMOVE)
+            node.key = null;
+          const cv = await visitAsync_("value", node.value, visitor, path);
+          if (cv === BREAK)
+            return BREAK;
+          else if (cv === REMOVE)
+            node.value = null;
+        }
+      }
+      return ctrl;
+    }
+    function initVisitor(visitor) {
+      if (typeof visitor === "object" && (visitor.Collection || visitor.Node || visitor.Value)) {
+        return Object.assign({
+          Alias: visitor.Node,
+          Map: visitor.Node,
+          Scalar: visitor.Node,
+          Seq: visitor.Node
+        }, visitor.Value && {
+          Map: visitor.Value,
+          Scalar: visitor.Value,
+          Seq: visitor.Value
+        }, visitor.Collection && {
+          Map: visitor.Collection,
+          Seq: visitor.Collection
+        }, visitor);
+      }
+      return visitor;
+    }
+    function callVisitor(key, node, visitor, path) {
+      if (typeof visitor === "function")
+        return visitor(key, node, path);
+      if (identity.isMap(node))
+        return visitor.Map?.(key, node, path);
+      if (identity.isSeq(node))
+        return visitor.Seq?.(key, node, path);
+      if (identity.isPair(node))
+        return visitor.Pair?.(key, node, path);
+      if (identity.isScalar(node))
+        return visitor.Scalar?.(key, node, path);
+      if (identity.isAlias(node))
+        return visitor.Alias?.(key, node, path);
+      return void 0;
+    }
+    function replaceNode(key, path, node) {
+      const parent = path[path.length - 1];
+      if (identity.isCollection(parent)) {
+        parent.items[key] = node;
+      } else if (identity.isPair(parent)) {
+        if (key === "key")
+          parent.key = node;
+        else
+          parent.value = node;
+      } else if (identity.isDocument(parent)) {
+        parent.contents = node;
+      } else {
+        const pt2 = identity.isAlias(parent) ? "alias" : "scalar";
+        throw new Error(`Cannot replace node with ${pt2} parent`);
+      }
+    }
+    exports.visit = visit;
+    exports.visitAsync = visitAsync;
+  }
+});
+
+// node_modules/yaml/dist/doc/directives.js
+var require_directives = __commonJS({
+  "node_modules/yaml/dist/doc/directives.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var visit = require_visit();
+    var escapeChars = {
+      "!": "%21",
+      ",": "%2C",
+      "[": "%5B",
+      "]": "%5D",
+      "{": "%7B",
+      "}": "%7D"
+    };
+    var escapeTagName = (tn2) => tn2.replace(/[!,[\]{}]/g, (ch) => escapeChars[ch]);
+    var Directives = class _Directives {
+      constructor(yaml, tags) {
+        this.docStart = null;
+        this.docEnd = false;
+        this.yaml = Object.assign({}, _Directives.defaultYaml, yaml);
+        this.tags = Object.assign({}, _Directives.defaultTags, tags);
+      }
+      clone() {
+        const copy = new _Directives(this.yaml, this.tags);
+        copy.docStart = this.docStart;
+        return copy;
+      }
+      /**
+       * During parsing, get a Directives instance for the current document and
+       * update the stream state according to the current version's spec.
+       */
+      atDocument() {
+        const res = new _Directives(this.yaml, this.tags);
+        switch (this.yaml.version) {
+          case "1.1":
+            this.atNextDocument = true;
+            break;
+          case "1.2":
+            this.atNextDocument = false;
+            this.yaml = {
+              explicit: _Directives.defaultYaml.explicit,
+              version: "1.2"
+            };
+            this.tags = Object.assign({}, _Directives.defaultTags);
+            break;
+        }
+        return res;
+      }
+      /**
+       * @param onError - May be called even if the action was successful
+       * @returns `true` on success
+       */
+      add(line, onError) {
+        if (this.atNextDocument) {
+          this.yaml = { explicit: _Directives.defaultYaml.explicit, version: "1.1" };
+          this.tags = Object.assign({}, _Directives.defaultTags);
+          this.atNextDocument = false;
+        }
+        const parts = line.trim().split(/[ \t]+/);
+        const name = parts.shift();
+        switch (name) {
+          case "%TAG": {
+            if (parts.length !== 2) {
+              onError(0, "%TAG directive should contain exactly two parts");
+              if (parts.length < 2)
+                return false;
+            }
+            const [handle, prefix] = parts;
+            this.tags[handle] = prefix;
+            return true;
+          }
+          case "%YAML": {
+            this.yaml.explicit = true;
+            if (parts.length !== 1) {
+              onError(0, "%YAML directive should contain exactly one part");
+              return false;
+            }
+            const [version] = parts;
+            if (version === "1.1" || version === "1.2") {
+              this.yaml.version = version;
+              return true;
+            } else {
+              const isValid = /^\d+\.\d+$/.test(version);
+              onError(6, `Unsupported YAML version ${version}`, isValid);
+              return false;
+            }
+          }
+          default:
+            onError(0, `Unknown directive ${name}`, true);
+            return false;
+        }
+      }
+      /**
+       * Resolves a tag, matching handles to those defined in %TAG directives.
+       *
+       * @returns Resolved tag, which may also be the non-specific tag `'!'` or a
+       *   `'!local'` tag, or `null` if unresolvable.
+       */
+      tagName(source, onError) {
+        if (source === "!")
+          return "!";
+        if (source[0] !== "!") {
+          onError(`Not a valid tag: ${source}`);
+          return null;
+        }
+        if (source[1] === "<") {
+          const verbatim = source.slice(2, -1);
+          if (verbatim === "!" || verbatim === "!!") {
+            onError(`Verbatim tags aren't resolved, so ${source} is invalid.`);
+            return null;
+          }
+          if (source[source.length - 1] !== ">")
+            onError("Verbatim tags must end with a >");
+          return verbatim;
+        }
+        const [, handle, suffix] = source.match(/^(.*!)([^!]*)$/s);
+        if (!suffix)
+          onError(`The ${source} tag has no suffix`);
+        const prefix = this.tags[handle];
+        if (prefix) {
+          try {
+            return prefix + decodeURIComponent(suffix);
+          } catch (error) {
+            onError(String(error));
+            return null;
+          }
+        }
+        if (handle === "!")
+          return source;
+        onError(`Could not resolve tag: ${source}`);
+        return null;
+      }
+      /**
+       * Given a fully resolved tag, returns its printable string form,
+       * taking into account current tag prefixes and defaults.
+       */
+      tagString(tag) {
+        for (const [handle, prefix] of Object.entries(this.tags)) {
+          if (tag.startsWith(prefix))
+            return handle + escapeTagName(tag.substring(prefix.length));
+        }
+        return tag[0] === "!" ? tag : `!<${tag}>`;
+      }
+      toString(doc) {
+        const lines = this.yaml.explicit ? [`%YAML ${this.yaml.version || "1.2"}`] : [];
+        const tagEntries = Object.entries(this.tags);
+        let tagNames;
+        if (doc && tagEntries.length > 0 && identity.isNode(doc.contents)) {
+          const tags = {};
+          visit.visit(doc.contents, (_key, node) => {
+            if (identity.isNode(node) && node.tag)
+              tags[node.tag] = true;
+          });
+          tagNames = Object.keys(tags);
+        } else
+          tagNames = [];
+        for (const [handle, prefix] of tagEntries) {
+          if (handle === "!!" && prefix === "tag:yaml.org,2002:")
+            continue;
+          if (!doc || tagNames.some((tn2) => tn2.startsWith(prefix)))
+            lines.push(`%TAG ${handle} ${prefix}`);
+        }
+        return lines.join("\n");
+      }
+    };
+    Directives.defaultYaml = { explicit: false, version: "1.2" };
+    Directives.defaultTags = { "!!": "tag:yaml.org,2002:" };
+    exports.Directives = Directives;
+  }
+});
+
+// node_modules/yaml/dist/doc/anchors.js
+var require_anchors = __commonJS({
+  "node_modules/yaml/dist/doc/anchors.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var visit = require_visit();
+    function anchorIsValid(anchor) {
+      if (/[\x00-\x19\s,[\]{}]/.test(anchor)) {
+        const sa = JSON.stringify(anchor);
+        const msg = `Anchor must not contain whitespace or control characters: ${sa}`;
+        throw new Error(msg);
+      }
+      return true;
+    }
+    function anchorNames(root) {
+      const anchors = /* @__PURE__ */ new Set();
+      visit.visit(root, {
+        Value(_key, node) {
+          if (node.anchor)
+            anchors.add(node.anchor);
+        }
+      });
+      return anchors;
+    }
+    function findNewAnchor(prefix, exclude) {
+      for (let i = 1; true; ++i) {
+        const name = `${prefix}${i}`;
+        if (!exclude.has(name))
+          return name;
+      }
+    }
+    function createNodeAnchors(doc, prefix) {
+      const aliasObjects = [];
+      const sourceObjects = /* @__PURE__ */ new Map();
+      let prevAnchors = null;
+      return {
+        onAnchor: (source) => {
+          aliasObjects.push(source);
+          prevAnchors ?? (prevAnchors = anchorNames(doc));
+          const anchor = findNewAnchor(prefix, prevAnchors);
+          prevAnchors.add(anchor);
+          return anchor;
+        },
+        /**
+         * With circular references, the source node is only resolved after all
+         * of its child nodes are. This is why anchors are set only after all of
+         * the nodes have been created.
+         */
+        setAnchors: () => {
+          for (const source of aliasObjects) {
+            const ref = sourceObjects.get(source);
+            if (typeof ref === "object" && ref.anchor && (identity.isScalar(ref.node) || identity.isCollection(ref.node))) {
+              ref.node.anchor = ref.anchor;
+            } else {
+              const error = new Error("Failed to resolve repeated object (this should not happen)");
+              error.source = source;
+              throw error;
+            }
+          }
+        },
+        sourceObjects
+      };
+    }
+    exports.anchorIsValid = anchorIsValid;
+    exports.anchorNames = anchorNames;
+    exports.createNodeAnchors = createNodeAnchors;
+    exports.findNewAnchor = findNewAnchor;
+  }
+});
+
+// node_modules/yaml/dist/doc/applyReviver.js
+var require_applyReviver = __commonJS({
+  "node_modules/yaml/dist/doc/applyReviver.js"(exports) {
+    "use strict";
+    function applyReviver(reviver, obj, key, val) {
+      if (val && typeof val === "object") {
+        if (Array.isArray(val)) {
+          for (let i = 0, len = val.length; i < len; ++i) {
+            const v0 = val[i];
+            const v1 = applyReviver(reviver, val, String(i), v0);
+            if (v1 === void 0)
+              delete val[i];
+            else if (v1 !== v0)
+              val[i] = v1;
+          }
+        } else if (val instanceof Map) {
+          for (const k2 of Array.from(val.keys())) {
+            const v0 = val.get(k2);
+            const v1 = applyReviver(reviver, val, k2, v0);
+            if (v1 === void 0)
+              val.delete(k2);
+            else if (v1 !== v0)
+              val.set(k2, v1);
+          }
+        } else if (val instanceof Set) {
+          for (const v0 of Array.from(val)) {
+            const v1 = applyReviver(reviver, val, v0, v0);
+            if (v1 === void 0)
+              val.delete(v0);
+            else if (v1 !== v0) {
+              val.delete(v0);
+              val.add(v1);
+            }
+          }
+        } else {
+          for (const [k2, v0] of Object.entries(val)) {
+            const v1 = applyReviver(reviver, val, k2, v0);
+            if (v1 === void 0)
+              delete val[k2];
+            else if (v1 !== v0)
+              val[k2] = v1;
+          }
+        }
+      }
+      return reviver.call(obj, key, val);
+    }
+    exports.applyReviver = applyReviver;
+  }
+});
+
+// node_modules/yaml/dist/nodes/toJS.js
+var require_toJS = __commonJS({
+  "node_modules/yaml/dist/nodes/toJS.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    function toJS(value, arg, ctx) {
+      if (Array.isArray(value))
+        return value.map((v2, i) => toJS(v2, String(i), ctx));
+      if (value && typeof value.toJSON === "function") {
+        if (!ctx || !identity.hasAnchor(value))
+          return value.toJSON(arg, ctx);
+        const data = { aliasCount: 0, count: 1, res: void 0 };
+        ctx.anchors.set(value, data);
+        ctx.onCreate = (res2) => {
+          data.res = res2;
+          delete ctx.onCreate;
+        };
+        const res = value.toJSON(arg, ctx);
+        if (ctx.onCreate)
+          ctx.onCreate(res);
+        return res;
+      }
+      if (typeof value === "bigint" && !ctx?.keep)
+        return Number(value);
+      return value;
+    }
+    exports.toJS = toJS;
+  }
+});
+
+// node_modules/yaml/dist/nodes/Node.js
+var require_Node = __commonJS({
+  "node_modules/yaml/dist/nodes/Node.js"(exports) {
+    "use strict";
+    var applyReviver = require_applyReviver();
+    var identity = require_identity();
+    var toJS = require_toJS();
+    var NodeBase = class {
+      constructor(type) {
+        Object.defineProperty(this, identity.NODE_TYPE, { value: type });
+      }
+      /** Create a copy of this node.  */
+      clone() {
+        const copy = Object.create(Object.getPrototypeOf(this), Object.getOwnPropertyDescriptors(this));
+        if (this.range)
+          copy.range = this.range.slice();
+        return copy;
+      }
+      /** A plain JavaScript representation of this node. */
+      toJS(doc, { mapAsMap, maxAliasCount, onAnchor, reviver } = {}) {
+        if (!identity.isDocument(doc))
+          throw new TypeError("A document argument is required");
+        const ctx = {
+          anchors: /* @__PURE__ */ new Map(),
+          doc,
+          keep: true,
+          mapAsMap: mapAsMap === true,
+          mapKeyWarned: false,
+          maxAliasCount: typeof maxAliasCount === "number" ? maxAliasCount : 100
+        };
+        const res = toJS.toJS(this, "", ctx);
+        if (typeof onAnchor === "function")
+          for (const { count, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count);
+        return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
+      }
+    };
+    exports.NodeBase = NodeBase;
+  }
+});
+
+// node_modules/yaml/dist/nodes/Alias.js
+var require_Alias = __commonJS({
+  "node_modules/yaml/dist/nodes/Alias.js"(exports) {
+    "use strict";
+    var anchors = require_anchors();
+    var visit = require_visit();
+    var identity = require_identity();
+    var Node = require_Node();
+    var toJS = require_toJS();
+    var Alias = class extends Node.NodeBase {
+      constructor(source) {
+        super(identity.ALIAS);
+        this.source = source;
+        Object.defineProperty(this, "tag", {
+          set() {
+            throw new Error("Alias nodes cannot have tags");
+          }
+        });
+      }
+      /**
+       * Resolve the value of this alias within `doc`, finding the last
+       * instance of the `source` anchor before this node.
+       */
+      resolve(doc, ctx) {
+        if (ctx?.maxAliasCount === 0)
+          throw new ReferenceError("Alias resolution is disabled");
+        let nodes;
+        if (ctx?.aliasResolveCache) {
+          nodes = ctx.aliasResolveCache;
+        } else {
+          nodes = [];
+          visit.visit(doc, {
+            Node: (_key, node) => {
+              if (identity.isAlias(node) || identity.hasAnchor(node))
+                nodes.push(node);
+            }
+          });
+          if (ctx)
+            ctx.aliasResolveCache = nodes;
+        }
+        let found = void 0;
+        for (const node of nodes) {
+          if (node === this)
+            break;
+          if (node.anchor === this.source)
+            found = node;
+        }
+        if (found && ctx) {
+          const { anchors: anchors2, doc: doc2, maxAliasCount } = ctx;
+          let data = anchors2.get(found);
+          if (!data) {
+            toJS.toJS(found, null, ctx);
+            data = anchors2.get(found);
+          }
+          if (data?.res === void 0) {
+            const msg = "This should not happen: Alias anchor was not resolved?";
+            throw new ReferenceError(msg);
+          }
+          if (maxAliasCount >= 0) {
+            data.count += 1;
+            if (data.aliasCount === 0)
+              data.aliasCount = getAliasCount(doc2, found, anchors2);
+            if (data.count * data.aliasCount > maxAliasCount) {
+              const msg = "Excessive alias count indicates a resource exhaustion attack";
+              throw new ReferenceError(msg);
+            }
+          }
+        }
+        return found;
+      }
+      toJSON(_arg, ctx) {
+        if (!ctx)
+          return { source: this.source };
+        const source = this.resolve(ctx.doc, ctx);
+        if (!source) {
+          const msg = `Unresolved alias (the anchor must be set before the alias): ${this.source}`;
+          throw new ReferenceError(msg);
+        }
+        return ctx.anchors.get(source).res;
+      }
+      toString(ctx, _onComment, _onChompKeep) {
+        const src = `*${this.source}`;
+        if (ctx) {
+          anchors.anchorIsValid(this.source);
+          if (ctx.options.verifyAliasOrder && !ctx.anchors.has(this.source)) {
+            const msg = `Unresolved alias (the anchor must be set before the alias): ${this.source}`;
+            throw new Error(msg);
+          }
+          if (ctx.implicitKey)
+            return `${src} `;
+        }
+        return src;
+      }
+    };
+    function getAliasCount(doc, node, anchors2) {
+      if (identity.isAlias(node)) {
+        const source = node.resolve(doc);
+        const anchor = anchors2 && source && anchors2.get(source);
+        return anchor ? anchor.count * anchor.aliasCount : 0;
+      } else if (identity.isCollection(node)) {
+        let count = 0;
+        for (const item of node.items) {
+          const c = getAliasCount(doc, item, anchors2);
+          if (c > count)
+            count = c;
+        }
+        return count;
+      } else if (identity.isPair(node)) {
+        const kc = getAliasCount(doc, node.key, anchors2);
+        const vc = getAliasCount(doc, node.value, anchors2);
+        return Math.max(kc, vc);
+      }
+      return 1;
+    }
+    exports.Alias = Alias;
+  }
+});
+
+// node_modules/yaml/dist/nodes/Scalar.js
+var require_Scalar = __commonJS({
+  "node_modules/yaml/dist/nodes/Scalar.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var Node = require_Node();
+    var toJS = require_toJS();
+    var isScalarValue = (value) => !value || typeof value !== "function" && typeof value !== "object";
+    var Scalar = class extends Node.NodeBase {
+      constructor(value) {
+        super(identity.SCALAR);
+        this.value = value;
+      }
+      toJSON(arg, ctx) {
+        return ctx?.keep ? this.value : toJS.toJS(this.value, arg, ctx);
+      }
+      toString() {
+        return String(this.value);
+      }
+    };
+    Scalar.BLOCK_FOLDED = "BLOCK_FOLDED";
+    Scalar.BLOCK_LITERAL = "BLOCK_LITERAL";
+    Scalar.PLAIN = "PLAIN";
+    Scalar.QUOTE_DOUBLE = "QUOTE_DOUBLE";
+    Scalar.QUOTE_SINGLE = "QUOTE_SINGLE";
+    exports.Scalar = Scalar;
+    exports.isScalarValue = isScalarValue;
+  }
+});
+
+// node_modules/yaml/dist/doc/createNode.js
+var require_createNode = __commonJS({
+  "node_modules/yaml/dist/doc/createNode.js"(exports) {
+    "use strict";
+    var Alias = require_Alias();
+    var identity = require_identity();
+    var Scalar = require_Scalar();
+    var defaultTagPrefix = "tag:yaml.org,2002:";
+    function findTagObject(value, tagName, tags) {
+      if (tagName) {
+        const match = tags.filter((t) => t.tag === tagName);
+        const tagObj = match.find((t) => !t.format) ?? match[0];
+        if (!tagObj)
+          throw new Error(`Tag ${tagName} not found`);
+        return tagObj;
+      }
+      return tags.find((t) => t.identify?.(value) && !t.format);
+    }
+    function createNode(value, tagName, ctx) {
+      if (identity.isDocument(value))
+        value = value.contents;
+      if (identity.isNode(value))
+        return value;
+      if (identity.isPair(value)) {
+        const map = ctx.schema[identity.MAP].createNode?.(ctx.schema, null, ctx);
+        map.items.push(value);
+        return map;
+      }
+      if (value instanceof String || value instanceof Number || value instanceof Boolean || typeof BigInt !== "undefined" && value instanceof BigInt) {
+        value = value.valueOf();
+      }
+      const { aliasDuplicateObjects, onAnchor, onTagObj, schema, sourceObjects } = ctx;
+      let ref = void 0;
+      if (aliasDuplicateObjects && value && typeof value === "object") {
+        ref = sourceObjects.get(value);
+        if (ref) {
+          ref.anchor ?? (ref.anchor = onAnchor(value));
+          return new Alias.Alias(ref.anchor);
+        } else {
+          ref = { anchor: null, node: null };
+          sourceObjects.set(value, ref);
+        }
+      }
+      if (tagName?.startsWith("!!"))
+        tagName = defaultTagPrefix + tagName.slice(2);
+      let tagObj = findTagObject(value, tagName, schema.tags);
+      if (!tagObj) {
+        if (value && typeof value.toJSON === "function") {
+          value = value.toJSON();
+        }
+        if (!value || typeof value !== "object") {
+          const node2 = new Scalar.Scalar(value);
+          if (ref)
+            ref.node = node2;
+          return node2;
+        }
+        tagObj = value instanceof Map ? schema[identity.MAP] : Symbol.iterator in Object(value) ? schema[identity.SEQ] : schema[identity.MAP];
+      }
+      if (onTagObj) {
+        onTagObj(tagObj);
+        delete ctx.onTagObj;
+      }
+      const node = tagObj?.createNode ? tagObj.createNode(ctx.schema, value, ctx) : typeof tagObj?.nodeClass?.from === "function" ? tagObj.nodeClass.from(ctx.schema, value, ctx) : new Scalar.Scalar(value);
+      if (tagName)
+        node.tag = tagName;
+      else if (!tagObj.default)
+        node.tag = tagObj.tag;
+      if (ref)
+        ref.node = node;
+      return node;
+    }
+    exports.createNode = createNode;
+  }
+});
+
+// node_modules/yaml/dist/nodes/Collection.js
+var require_Collection = __commonJS({
+  "node_modules/yaml/dist/nodes/Collection.js"(exports) {
+    "use strict";
+    var createNode = require_createNode();
+    var identity = require_identity();
+    var Node = require_Node();
+    function collectionFromPath(schema, path, value) {
+      let v2 = value;
+      for (let i = path.length - 1; i >= 0; --i) {
+        const k2 = path[i];
+        if (typeof k2 === "number" && Number.isInteger(k2) && k2 >= 0) {
+          const a = [];
+          a[k2] = v2;
+          v2 = a;
+        } else {
+          v2 = /* @__PURE__ */ new Map([[k2, v2]]);
+        }
+      }
+      return createNode.createNode(v2, void 0, {
+        aliasDuplicateObjects: false,
+        keepUndefined: false,
+        onAnchor: () => {
+          throw new Error("This should not happen, please report a bug.");
+        },
+        schema,
+        sourceObjects: /* @__PURE__ */ new Map()
+      });
+    }
+    var isEmptyPath = (path) => path == null || typeof path === "object" && !!path[Symbol.iterator]().next().done;
+    var Collection = class extends Node.NodeBase {
+      constructor(type, schema) {
+        super(type);
+        Object.defineProperty(this, "schema", {
+          value: schema,
+          configurable: true,
+          enumerable: false,
+          writable: true
+        });
+      }
+      /**
+       * Create a copy of this collection.
+       *
+       * @param schema - If defined, overwrites the original's schema
+       */
+      clone(schema) {
+        const copy = Object.create(Object.getPrototypeOf(this), Object.getOwnPropertyDescriptors(this));
+        if (schema)
+          copy.schema = schema;
+        copy.items = copy.items.map((it2) => identity.isNode(it2) || identity.isPair(it2) ? it2.clone(schema) : it2);
+        if (this.range)
+          copy.range = this.range.slice();
+        return copy;
+      }
+      /**
+       * Adds a value to the collection. For `!!map` and `!!omap` the value must
+       * be a Pair instance or a `{ key, value }` object, which may not have a key
+       * that already exists in the map.
+       */
+      addIn(path, value) {
+        if (isEmptyPath(path))
+          this.add(value);
+        else {
+          const [key, ...rest] = path;
+          const node = this.get(key, true);
+          if (identity.isCollection(node))
+            node.addIn(rest, value);
+          else if (node === void 0 && this.schema)
+            this.set(key, collectionFromPath(this.schema, rest, value));
+          else
+            throw new Error(`Expected YAML collection at ${key}. Remaining path: ${rest}`);
+        }
+      }
+      /**
+       * Removes a value from the collection.
+       * @returns `true` if the item was found and removed.
+       */
+      deleteIn(path) {
+        const [key, ...rest] = path;
+        if (rest.length === 0)
+          return this.delete(key);
+        const node = this.get(key, true);
+        if (identity.isCollection(node))
+          return node.deleteIn(rest);
+        else
+          throw new Error(`Expected YAML collection at ${key}. Remaining path: ${rest}`);
+      }
+      /**
+       * Returns item at `key`, or `undefined` if not found. By default unwraps
+       * scalar values from their surrounding node; to disable set `keepScalar` to
+       * `true` (collections are always returned intact).
+       */
+      getIn(path, keepScalar) {
+        const [key, ...rest] = path;
+        const node = this.get(key, true);
+        if (rest.length === 0)
+          return !keepScalar && identity.isScalar(node) ? node.value : node;
+        else
+          return identity.isCollection(node) ? node.getIn(rest, keepScalar) : void 0;
+      }
+      hasAllNullValues(allowScalar) {
+        return this.items.every((node) => {
+          if (!identity.isPair(node))
+            return false;
+          const n = node.value;
+          return n == null || allowScalar && identity.isScalar(n) && n.value == null && !n.commentBefore && !n.comment && !n.tag;
+        });
+      }
+      /**
+       * Checks if the collection includes a value with the key `key`.
+       */
+      hasIn(path) {
+        const [key, ...rest] = path;
+        if (rest.length === 0)
+          return this.has(key);
+        const node = this.get(key, true);
+        return identity.isCollection(node) ? node.hasIn(rest) : false;
+      }
+      /**
+       * Sets a value in this collection. For `!!set`, `value` needs to be a
+       * boolean to add/remove the item from the set.
+       */
+      setIn(path, value) {
+        const [key, ...rest] = path;
+        if (rest.length === 0) {
+          this.set(key, value);
+        } else {
+          const node = this.get(key, true);
+          if (identity.isCollection(node))
+            node.setIn(rest, value);
+          else if (node === void 0 && this.schema)
+            this.set(key, collectionFromPath(this.schema, rest, value));
+          else
+            throw new Error(`Expected YAML collection at ${key}. Remaining path: ${rest}`);
+        }
+      }
+    };
+    exports.Collection = Collection;
+    exports.collectionFromPath = collectionFromPath;
+    exports.isEmptyPath = isEmptyPath;
+  }
+});
+
+// node_modules/yaml/dist/stringify/stringifyComment.js
+var require_stringifyComment = __commonJS({
+  "node_modules/yaml/dist/stringify/stringifyComment.js"(exports) {
+    "use strict";
+    var stringifyComment = (str) => str.replace(/^(?!$)(?: $)?/gm, "#");
+    function indentComment(comment, indent) {
+      if (/^\n+$/.test(comment))
+        return comment.substring(1);
+      return indent ? comment.replace(/^(?! *$)/gm, indent) : comment;
+    }
+    var lineComment = (str, indent, comment) => str.endsWith("\n") ? indentComment(comment, indent) : comment.includes("\n") ? "\n" + indentComment(comment, indent) : (str.endsWith(" ") ? "" : " ") + comment;
+    exports.indentComment = indentComment;
+    exports.lineComment = lineComment;
+    exports.stringifyComment = stringifyComment;
+  }
+});
+
+// node_modules/yaml/dist/stringify/foldFlowLines.js
+var require_foldFlowLines = __commonJS({
+  "node_modules/yaml/dist/stringify/foldFlowLines.js"(exports) {
+    "use strict";
+    var FOLD_FLOW = "flow";
+    var FOLD_BLOCK = "block";
+    var FOLD_QUOTED = "quoted";
+    function foldFlowLines(text3, indent, mode = "flow", { indentAtStart, lineWidth = 80, minContentWidth = 20, onFold, onOverflow } = {}) {
+      if (!lineWidth || lineWidth < 0)
+        return text3;
+      if (lineWidth < minContentWidth)
+        minContentWidth = 0;
+      const endStep = Math.max(1 + minContentWidth, 1 + lineWidth - indent.length);
+      if (text3.length <= endStep)
+        return text3;
+      const folds = [];
+      const escapedFolds = {};
+      let end = lineWidth - indent.length;
+      if (typeof indentAtStart === "number") {
+        if (indentAtStart > lineWidth - Math.max(2, minContentWidth))
+          folds.push(0);
+        else
+          end = lineWidth - indentAtStart;
+      }
+      let split = void 0;
+      let prev = void 0;
+      let overflow = false;
+      let i = -1;
+      let escStart = -1;
+      let escEnd = -1;
+      if (mode === FOLD_BLOCK) {
+        i = consumeMoreIndentedLines(text3, i, indent.length);
+        if (i !== -1)
+          end = i + endStep;
+      }
+      for (let ch; ch = text3[i += 1]; ) {
+        if (mode === FOLD_QUOTED && ch === "\\") {
+          escStart = i;
+          switch (text3[i + 1]) {
+            case "x":
+              i += 3;
+              break;
+            case "u":
+              i += 5;
+              break;
+            case "U":
+              i += 9;
+              break;
+            default:
+              i += 1;
+          }
+          escEnd = i;
+        }
+        if (ch === "\n") {
+          if (mode === FOLD_BLOCK)
+            i = consumeMoreIndentedLines(text3, i, indent.length);
+          end = i + indent.length + endStep;
+          split = void 0;
+        } else {
+          if (ch === " " && prev && prev !== " " && prev !== "\n" && prev !== "	") {
+            const next2 = text3[i + 1];
+            if (next2 && next2 !== " " && next2 !== "\n" && next2 !== "	")
+              split = i;
+          }
+          if (i >= end) {
+            if (split) {
+              folds.push(split);
+              end = split + endStep;
+              split = void 0;
+            } else if (mode === FOLD_QUOTED) {
+              while (prev === " " || prev === "	") {
+                prev = ch;
+                ch = text3[i += 1];
+                overflow = true;
+              }
+              const j2 = i > escEnd + 1 ? i - 2 : escStart - 1;
+              if (escapedFolds[j2])
+                return text3;
+              folds.push(j2);
+              escapedFolds[j2] = true;
+              end = j2 + endStep;
+              split = void 0;
+            } else {
+              overflow = true;
+            }
+          }
+        }
+        prev = ch;
+      }
+      if (overflow && onOverflow)
+        onOverflow();
+      if (folds.length === 0)
+        return text3;
+      if (onFold)
+        onFold();
+      let res = text3.slice(0, folds[0]);
+      for (let i2 = 0; i2 < folds.length; ++i2) {
+        const fold = folds[i2];
+        const end2 = folds[i2 + 1] || text3.length;
+        if (fold === 0)
+          res = `
+${indent}${text3.slice(0, end2)}`;
+        else {
+          if (mode === FOLD_QUOTED && escapedFolds[fold])
+            res += `${text3[fold]}\\`;
+          res += `
+${indent}${text3.slice(fold + 1, end2)}`;
+        }
+      }
+      return res;
+    }
+    function consumeMoreIndentedLines(text3, i, indent) {
+      let end = i;
+      let start2 = i + 1;
+      let ch = text3[start2];
+      while (ch === " " || ch === "	") {
+        if (i < start2 + indent) {
+          ch = text3[++i];
+        } else {
+          do {
+            ch = text3[++i];
+          } while (ch && ch !== "\n");
+          end = i;
+          start2 = i + 1;
+          ch = text3[start2];
+        }
+      }
+      return end;
+    }
+    exports.FOLD_BLOCK = FOLD_BLOCK;
+    exports.FOLD_FLOW = FOLD_FLOW;
+    exports.FOLD_QUOTED = FOLD_QUOTED;
+    exports.foldFlowLines = foldFlowLines;
+  }
+});
+
+// node_modules/yaml/dist/stringify/stringifyString.js
+var require_stringifyString = __commonJS({
+  "node_modules/yaml/dist/stringify/stringifyString.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    var foldFlowLines = require_foldFlowLines();
+    var getFoldOptions = (ctx, isBlock) => ({
+      indentAtStart: isBlock ? ctx.indent.length : ctx.indentAtStart,
+      lineWidth: ctx.options.lineWidth,
+      minContentWidth: ctx.options.minContentWidth
+    });
+    var containsDocumentMarker = (str) => /^(%|---|\.\.\.)/m.test(str);
+    function lineLengthOverLimit(str, lineWidth, indentLength) {
+      if (!lineWidth || lineWidth < 0)
+        return false;
+      const limit = lineWidth - indentLength;
+      const strLen = str.length;
+      if (strLen <= limit)
+        return false;
+      for (let i = 0, start2 = 0; i < strLen; ++i) {
+        if (str[i] === "\n") {
+          if (i - start2 > limit)
+            return true;
+          start2 = i + 1;
+          if (strLen - start2 <= limit)
+            return false;
+        }
+      }
+      return true;
+    }
+    function doubleQuotedString(value, ctx) {
+      const json = JSON.stringify(value);
+      if (ctx.options.doubleQuotedAsJSON)
+        return json;
+      const { implicitKey } = ctx;
+      const minMultiLineLength = ctx.options.doubleQuotedMinMultiLineLength;
+      const indent = ctx.indent || (containsDocumentMarker(value) ? "  " : "");
+      let str = "";
+      let start2 = 0;
+      for (let i = 0, ch = json[i]; ch; ch = json[++i]) {
+        if (ch === " " && json[i + 1] === "\\" && json[i + 2] === "n") {
+          str += json.slice(start2, i) + "\\ ";
+          i += 1;
+          start2 = i;
+          ch = "\\";
+        }
+        if (ch === "\\")
+          switch (json[i + 1]) {
+            case "u":
+              {
+                str += json.slice(start2, i);
+                const code = json.substr(i + 2, 4);
+                switch (code) {
+                  case "0000":
+                    str += "\\0";
+                    break;
+                  case "0007":
+                    str += "\\a";
+                    break;
+                  case "000b":
+                    str += "\\v";
+                    break;
+                  case "001b":
+                    str += "\\e";
+                    break;
+                  case "0085":
+                    str += "\\N";
+                    break;
+                  case "00a0":
+                    str += "\\_";
+                    break;
+                  case "2028":
+                    str += "\\L";
+                    break;
+                  case "2029":
+                    str += "\\P";
+                    break;
+                  default:
+                    if (code.substr(0, 2) === "00")
+                      str += "\\x" + code.substr(2);
+                    else
+                      str += json.substr(i, 6);
+                }
+                i += 5;
+                start2 = i + 1;
+              }
+              break;
+            case "n":
+              if (implicitKey || json[i + 2] === '"' || json.length < minMultiLineLength) {
+                i += 1;
+              } else {
+                str += json.slice(start2, i) + "\n\n";
+                while (json[i + 2] === "\\" && json[i + 3] === "n" && json[i + 4] !== '"') {
+                  str += "\n";
+                  i += 2;
+                }
+                str += indent;
+                if (json[i + 2] === " ")
+                  str += "\\";
+                i += 1;
+                start2 = i + 1;
+              }
+              break;
+            default:
+              i += 1;
+          }
+      }
+      str = start2 ? str + json.slice(start2) : json;
+      return implicitKey ? str : foldFlowLines.foldFlowLines(str, indent, foldFlowLines.FOLD_QUOTED, getFoldOptions(ctx, false));
+    }
+    function singleQuotedString(value, ctx) {
+      if (ctx.options.singleQuote === false || ctx.implicitKey && value.includes("\n") || /[ \t]\n|\n[ \t]/.test(value))
+        return doubleQuotedString(value, ctx);
+      const indent = ctx.indent || (containsDocumentMarker(value) ? "  " : "");
+      const res = "'" + value.replace(/'/g, "''").replace(/\n+/g, `$&
+${indent}`) + "'";
+      return ctx.implicitKey ? res : foldFlowLines.foldFlowLines(res, indent, foldFlowLines.FOLD_FLOW, getFoldOptions(ctx, false));
+    }
+    function quotedString(value, ctx) {
+      const { singleQuote } = ctx.options;
+      let qs2;
+      if (singleQuote === false)
+        qs2 = doubleQuotedString;
+      else {
+        const hasDouble = value.includes('"');
+        const hasSingle = value.includes("'");
+        if (hasDouble && !hasSingle)
+          qs2 = singleQuotedString;
+        else if (hasSingle && !hasDouble)
+          qs2 = doubleQuotedString;
+        else
+          qs2 = singleQuote ? singleQuotedString : doubleQuotedString;
+      }
+      return qs2(value, ctx);
+    }
+    var blockEndNewlines;
+    try {
+      blockEndNewlines = new RegExp("(^|(?<!\n))\n+(?!\n|$)", "g");
+    } catch {
+      blockEndNewlines = /\n+(?!\n|$)/g;
+    }
+    function blockString({ comment, type, value }, ctx, onComment, onChompKeep) {
+      const { blockQuote, commentString, lineWidth } = ctx.options;
+      if (!blockQuote || /\n[\t ]+$/.test(value)) {
+        return quotedString(value, ctx);
+      }
+      const indent = ctx.indent || (ctx.forceBlockIndent || containsDocumentMarker(value) ? "  " : "");
+      const literal2 = blockQuote === "literal" ? true : blockQuote === "folded" || type === Scalar.Scalar.BLOCK_FOLDED ? false : type === Scalar.Scalar.BLOCK_LITERAL ? true : !lineLengthOverLimit(value, lineWidth, indent.length);
+      if (!value)
+        return literal2 ? "|\n" : ">\n";
+      let chomp;
+      let endStart;
+      for (endStart = value.length; endStart > 0; --endStart) {
+        const ch = value[endStart - 1];
+        if (ch !== "\n" && ch !== "	" && ch !== " ")
+          break;
+      }
+      let end = value.substring(endStart);
+      const endNlPos = end.indexOf("\n");
+      if (endNlPos === -1) {
+        chomp = "-";
+      } else if (value === end || endNlPos !== end.length - 1) {
+        chomp = "+";
+        if (onChompKeep)
+          onChompKeep();
+      } else {
+        chomp = "";
+      }
+      if (end) {
+        value = value.slice(0, -end.length);
+        if (end[end.length - 1] === "\n")
+          end = end.slice(0, -1);
+        end = end.replace(blockEndNewlines, `$&${indent}`);
+      }
+      let startWithSpace = false;
+      let startEnd;
+      let startNlPos = -1;
+      for (startEnd = 0; startEnd < value.length; ++startEnd) {
+        const ch = value[startEnd];
+        if (ch === " ")
+          startWithSpace = true;
+        else if (ch === "\n")
+          startNlPos = startEnd;
+        else
+          break;
+      }
+      let start2 = value.substring(0, startNlPos < startEnd ? startNlPos + 1 : startEnd);
+      if (start2) {
+        value = value.substring(start2.length);
+        start2 = start2.replace(/\n+/g, `$&${indent}`);
+      }
+      const indentSize = indent ? "2" : "1";
+      let header = (startWithSpace ? indentSize : "") + chomp;
+      if (comment) {
+        header += " " + commentString(comment.replace(/ ?[\r\n]+/g, " "));
+        if (onComment)
+          onComment();
+      }
+      if (!literal2) {
+        const foldedValue = value.replace(/\n+/g, "\n$&").replace(/(?:^|\n)([\t ].*)(?:([\n\t ]*)\n(?![\n\t ]))?/g, "$1$2").replace(/\n+/g, `$&${indent}`);
+        let literalFallback = false;
+        const foldOptions = getFoldOptions(ctx, true);
+        if (blockQuote !== "folded" && type !== Scalar.Scalar.BLOCK_FOLDED) {
+          foldOptions.onOverflow = () => {
+            literalFallback = true;
+          };
+        }
+        const body = foldFlowLines.foldFlowLines(`${start2}${foldedValue}${end}`, indent, foldFlowLines.FOLD_BLOCK, foldOptions);
+        if (!literalFallback)
+          return `>${header}
+${indent}${body}`;
+      }
+      value = value.replace(/\n+/g, `$&${indent}`);
+      return `|${header}
+${indent}${start2}${value}${end}`;
+    }
+    function plainString(item, ctx, onComment, onChompKeep) {
+      const { type, value } = item;
+      const { actualString, implicitKey, indent, indentStep, inFlow } = ctx;
+      if (implicitKey && value.includes("\n") || inFlow && /[[\]{},]/.test(value)) {
+        return quotedString(value, ctx);
+      }
+      if (/^[\n\t ,[\]{}#&*!|>'"%@`]|^[?-]$|^[?-][ \t]|[\n:][ \t]|[ \t]\n|[\n\t ]#|[\n\t :]$/.test(value)) {
+        return implicitKey || inFlow || !value.includes("\n") ? quotedString(value, ctx) : blockString(item, ctx, onComment, onChompKeep);
+      }
+      if (!implicitKey && !inFlow && type !== Scalar.Scalar.PLAIN && value.includes("\n")) {
+        return blockString(item, ctx, onComment, onChompKeep);
+      }
+      if (containsDocumentMarker(value)) {
+        if (indent === "") {
+          ctx.forceBlockIndent = true;
+          return blockString(item, ctx, onComment, onChompKeep);
+        } else if (implicitKey && indent === indentStep) {
+          return quotedString(value, ctx);
+        }
+      }
+      const str = value.replace(/\n+/g, `$&
+${indent}`);
+      if (actualString) {
+        const test = (tag) => tag.default && tag.tag !== "tag:yaml.org,2002:str" && tag.test?.test(str);
+        const { compat, tags } = ctx.doc.schema;
+        if (tags.some(test) || compat?.some(test))
+          return quotedString(value, ctx);
+      }
+      return implicitKey ? str : foldFlowLines.foldFlowLines(str, indent, foldFlowLines.FOLD_FLOW, getFoldOptions(ctx, false));
+    }
+    function stringifyString(item, ctx, onComment, onChompKeep) {
+      const { implicitKey, inFlow } = ctx;
+      const ss2 = typeof item.value === "string" ? item : Object.assign({}, item, { value: String(item.value) });
+      let { type } = item;
+      if (type !== Scalar.Scalar.QUOTE_DOUBLE) {
+        if (/[\x00-\x08\x0b-\x1f\x7f-\x9f\u{D800}-\u{DFFF}]/u.test(ss2.value))
+          type = Scalar.Scalar.QUOTE_DOUBLE;
+      }
+      const _stringify2 = (_type) => {
+        switch (_type) {
+          case Scalar.Scalar.BLOCK_FOLDED:
+          case Scalar.Scalar.BLOCK_LITERAL:
+            return implicitKey || inFlow ? quotedString(ss2.value, ctx) : blockString(ss2, ctx, onComment, onChompKeep);
+          case Scalar.Scalar.QUOTE_DOUBLE:
+            return doubleQuotedString(ss2.value, ctx);
+          case Scalar.Scalar.QUOTE_SINGLE:
+            return singleQuotedString(ss2.value, ctx);
+          case Scalar.Scalar.PLAIN:
+            return plainString(ss2, ctx, onComment, onChompKeep);
+          default:
+            return null;
+        }
+      };
+      let res = _stringify2(type);
+      if (res === null) {
+        const { defaultKeyType, defaultStringType } = ctx.options;
+        const t = implicitKey && defaultKeyType || defaultStringType;
+        res = _stringify2(t);
+        if (res === null)
+          throw new Error(`Unsupported default string type ${t}`);
+      }
+      return res;
+    }
+    exports.stringifyString = stringifyString;
+  }
+});
+
+// node_modules/yaml/dist/stringify/stringify.js
+var require_stringify = __commonJS({
+  "node_modules/yaml/dist/stringify/stringify.js"(exports) {
+    "use strict";
+    var anchors = require_anchors();
+    var identity = require_identity();
+    var stringifyComment = require_stringifyComment();
+    var stringifyString = require_stringifyString();
+    function createStringifyContext(doc, options) {
+      const opt = Object.assign({
+        blockQuote: true,
+        commentString: stringifyComment.stringifyComment,
+        defaultKeyType: null,
+        defaultStringType: "PLAIN",
+        directives: null,
+        doubleQuotedAsJSON: false,
+        doubleQuotedMinMultiLineLength: 40,
+        falseStr: "false",
+        flowCollectionPadding: true,
+        indentSeq: true,
+        lineWidth: 80,
+        minContentWidth: 20,
+        nullStr: "null",
+        simpleKeys: false,
+        singleQuote: null,
+        trailingComma: false,
+        trueStr: "true",
+        verifyAliasOrder: true
+      }, doc.schema.toStringOptions, options);
+      let inFlow;
+      switch (opt.collectionStyle) {
+        case "block":
+          inFlow = false;
+          break;
+        case "flow":
+          inFlow = true;
+          break;
+        default:
+          inFlow = null;
+      }
+      return {
+        anchors: /* @__PURE__ */ new Set(),
+        doc,
+        flowCollectionPadding: opt.flowCollectionPadding ? " " : "",
+        indent: "",
+        indentStep: typeof opt.indent === "number" ? " ".repeat(opt.indent) : "  ",
+        inFlow,
+        options: opt
+      };
+    }
+    function getTagObject(tags, item) {
+      if (item.tag) {
+        const match = tags.filter((t) => t.tag === item.tag);
+        if (match.length > 0)
+          return match.find((t) => t.format === item.format) ?? match[0];
+      }
+      let tagObj = void 0;
+      let obj;
+      if (identity.isScalar(item)) {
+        obj = item.value;
+        let match = tags.filter((t) => t.identify?.(obj));
+        if (match.length > 1) {
+          const testMatch = match.filter((t) => t.test);
+          if (testMatch.length > 0)
+            match = testMatch;
+        }
+        tagObj = match.find((t) => t.format === item.format) ?? match.find((t) => !t.format);
+      } else {
+        obj = item;
+        tagObj = tags.find((t) => t.nodeClass && obj instanceof t.nodeClass);
+      }
+      if (!tagObj) {
+        const name = obj?.constructor?.name ?? (obj === null ? "null" : typeof obj);
+        throw new Error(`Tag not resolved for ${name} value`);
+      }
+      return tagObj;
+    }
+    function stringifyProps(node, tagObj, { anchors: anchors$1, doc }) {
+      if (!doc.directives)
+        return "";
+      const props = [];
+      const anchor = (identity.isScalar(node) || identity.isCollection(node)) && node.anchor;
+      if (anchor && anchors.anchorIsValid(anchor)) {
+        anchors$1.add(anchor);
+        props.push(`&${anchor}`);
+      }
+      const tag = node.tag ?? (tagObj.default ? null : tagObj.tag);
+      if (tag)
+        props.push(doc.directives.tagString(tag));
+      return props.join(" ");
+    }
+    function stringify(item, ctx, onComment, onChompKeep) {
+      if (identity.isPair(item))
+        return item.toString(ctx, onComment, onChompKeep);
+      if (identity.isAlias(item)) {
+        if (ctx.doc.directives)
+          return item.toString(ctx);
+        if (ctx.resolvedAliases?.has(item)) {
+          throw new TypeError(`Cannot stringify circular structure without alias nodes`);
+        } else {
+          if (ctx.resolvedAliases)
+            ctx.resolvedAliases.add(item);
+          else
+            ctx.resolvedAliases = /* @__PURE__ */ new Set([item]);
+          item = item.resolve(ctx.doc);
+        }
+      }
+      let tagObj = void 0;
+      const node = identity.isNode(item) ? item : ctx.doc.createNode(item, { onTagObj: (o) => tagObj = o });
+      tagObj ?? (tagObj = getTagObject(ctx.doc.schema.tags, node));
+      const props = stringifyProps(node, tagObj, ctx);
+      if (props.length > 0)
+        ctx.indentAtStart = (ctx.indentAtStart ?? 0) + props.length + 1;
+      const str = typeof tagObj.stringify === "function" ? tagObj.stringify(node, ctx, onComment, onChompKeep) : identity.isScalar(node) ? stringifyString.stringifyString(node, ctx, onComment, onChompKeep) : node.toString(ctx, onComment, onChompKeep);
+      if (!props)
+        return str;
+      return identity.isScalar(node) || str[0] === "{" || str[0] === "[" ? `${props} ${str}` : `${props}
+${ctx.indent}${str}`;
+    }
+    exports.createStringifyContext = createStringifyContext;
+    exports.stringify = stringify;
+  }
+});
+
+// node_modules/yaml/dist/stringify/stringifyPair.js
+var require_stringifyPair = __commonJS({
+  "node_modules/yaml/dist/stringify/stringifyPair.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var Scalar = require_Scalar();
+    var stringify = require_stringify();
+    var stringifyComment = require_stringifyComment();
+    function stringifyPair({ key, value }, ctx, onComment, onChompKeep) {
+      const { allNullValues, doc, indent, indentStep, options: { commentString, indentSeq, simpleKeys } } = ctx;
+      let keyComment = identity.isNode(key) && key.comment || null;
+      if (simpleKeys) {
+        if (keyComment) {
+          throw new Error("With simple keys, key nodes cannot have comments");
+        }
+        if (identity.isCollection(key) || !identity.isNode(key) && typeof key === "object") {
+          const msg = "With simple keys, collection cannot be used as a key value";
+          throw new Error(msg);
+        }
+      }
+      let explicitKey = !simpleKeys && (!key || keyComment && value == null && !ctx.inFlow || identity.isCollection(key) || (identity.isScalar(key) ? key.type === Scalar.Scalar.BLOCK_FOLDED || key.type === Scalar.Scalar.BLOCK_LITERAL : typeof key === "object"));
+      ctx = Object.assign({}, ctx, {
+        allNullValues: false,
+        implicitKey: !explicitKey && (simpleKeys || !allNullValues),
+        indent: indent + indentStep
+      });
+      let keyCommentDone = false;
+      let chompKeep = false;
+      let str = stringify.stringify(key, ctx, () => keyCommentDone = true, () => chompKeep = true);
+      if (!explicitKey && !ctx.inFlow && str.length > 1024) {
+        if (simpleKeys)
+          throw new Error("With simple keys, single line scalar must not span more than 1024 characters");
+        explicitKey = true;
+      }
+      if (ctx.inFlow) {
+        if (allNullValues || value == null) {
+          if (keyCommentDone && onComment)
+            onComment();
+          return str === "" ? "?" : explicitKey ? `? ${str}` : str;
+        }
+      } else if (allNullValues && !simpleKeys || value == null && explicitKey) {
+        str = `? ${str}`;
+        if (keyComment && !keyCommentDone) {
+          str += stringifyComment.lineComment(str, ctx.indent, commentString(keyComment));
+        } else if (chompKeep && onChompKeep)
+          onChompKeep();
+        return str;
+      }
+      if (keyCommentDone)
+        keyComment = null;
+      if (explicitKey) {
+        if (keyComment)
+          str += stringifyComment.lineComment(str, ctx.indent, commentString(keyComment));
+        str = `? ${str}
+${indent}:`;
+      } else {
+        str = `${str}:`;
+        if (keyComment)
+          str += stringifyComment.lineComment(str, ctx.indent, commentString(keyComment));
+      }
+      let vsb, vcb, valueComment;
+      if (identity.isNode(value)) {
+        vsb = !!value.spaceBefore;
+        vcb = value.commentBefore;
+        valueComment = value.comment;
+      } else {
+        vsb = false;
+        vcb = null;
+        valueComment = null;
+        if (value && typeof value === "object")
+          value = doc.createNode(value);
+      }
+      ctx.implicitKey = false;
+      if (!explicitKey && !keyComment && identity.isScalar(value))
+        ctx.indentAtStart = str.length + 1;
+      chompKeep = false;
+      if (!indentSeq && indentStep.length >= 2 && !ctx.inFlow && !explicitKey && identity.isSeq(value) && !value.flow && !value.tag && !value.anchor) {
+        ctx.indent = ctx.indent.substring(2);
+      }
+      let valueCommentDone = false;
+      const valueStr = stringify.stringify(value, ctx, () => valueCommentDone = true, () => chompKeep = true);
+      let ws2 = " ";
+      if (keyComment || vsb || vcb) {
+        ws2 = vsb ? "\n" : "";
+        if (vcb) {
+          const cs2 = commentString(vcb);
+          ws2 += `
+${stringifyComment.indentComment(cs2, ctx.indent)}`;
+        }
+        if (valueStr === "" && !ctx.inFlow) {
+          if (ws2 === "\n" && valueComment)
+            ws2 = "\n\n";
+        } else {
+          ws2 += `
+${ctx.indent}`;
+        }
+      } else if (!explicitKey && identity.isCollection(value)) {
+        const vs0 = valueStr[0];
+        const nl0 = valueStr.indexOf("\n");
+        const hasNewline = nl0 !== -1;
+        const flow = ctx.inFlow ?? value.flow ?? value.items.length === 0;
+        if (hasNewline || !flow) {
+          let hasPropsLine = false;
+          if (hasNewline && (vs0 === "&" || vs0 === "!")) {
+            let sp0 = valueStr.indexOf(" ");
+            if (vs0 === "&" && sp0 !== -1 && sp0 < nl0 && valueStr[sp0 + 1] === "!") {
+              sp0 = valueStr.indexOf(" ", sp0 + 1);
+            }
+            if (sp0 === -1 || nl0 < sp0)
+              hasPropsLine = true;
+          }
+          if (!hasPropsLine)
+            ws2 = `
+${ctx.indent}`;
+        }
+      } else if (valueStr === "" || valueStr[0] === "\n") {
+        ws2 = "";
+      }
+      str += ws2 + valueStr;
+      if (ctx.inFlow) {
+        if (valueCommentDone && onComment)
+          onComment();
+      } else if (valueComment && !valueCommentDone) {
+        str += stringifyComment.lineComment(str, ctx.indent, commentString(valueComment));
+      } else if (chompKeep && onChompKeep) {
+        onChompKeep();
+      }
+      return str;
+    }
+    exports.stringifyPair = stringifyPair;
+  }
+});
+
+// node_modules/yaml/dist/log.js
+var require_log = __commonJS({
+  "node_modules/yaml/dist/log.js"(exports) {
+    "use strict";
+    var node_process = __require("process");
+    function debug2(logLevel, ...messages) {
+      if (logLevel === "debug")
+        console.log(...messages);
+    }
+    function warn(logLevel, warning) {
+      if (logLevel === "debug" || logLevel === "warn") {
+        if (typeof node_process.emitWarning === "function")
+          node_process.emitWarning(warning);
+        else
+          console.warn(warning);
+      }
+    }
+    exports.debug = debug2;
+    exports.warn = warn;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/merge.js
+var require_merge = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/merge.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var Scalar = require_Scalar();
+    var MERGE_KEY = "<<";
+    var merge2 = {
+      identify: (value) => value === MERGE_KEY || typeof value === "symbol" && value.description === MERGE_KEY,
+      default: "key",
+      tag: "tag:yaml.org,2002:merge",
+      test: /^<<$/,
+      resolve: () => Object.assign(new Scalar.Scalar(Symbol(MERGE_KEY)), {
+        addToJSMap: addMergeToJSMap
+      }),
+      stringify: () => MERGE_KEY
+    };
+    var isMergeKey = (ctx, key) => (merge2.identify(key) || identity.isScalar(key) && (!key.type || key.type === Scalar.Scalar.PLAIN) && merge2.identify(key.value)) && ctx?.doc.schema.tags.some((tag) => tag.tag === merge2.tag && tag.default);
+    function addMergeToJSMap(ctx, map, value) {
+      const source = resolveAliasValue(ctx, value);
+      if (identity.isSeq(source))
+        for (const it2 of source.items)
+          mergeValue(ctx, map, it2);
+      else if (Array.isArray(source))
+        for (const it2 of source)
+          mergeValue(ctx, map, it2);
+      else
+        mergeValue(ctx, map, source);
+    }
+    function mergeValue(ctx, map, value) {
+      const source = resolveAliasValue(ctx, value);
+      if (!identity.isMap(source))
+        throw new Error("Merge sources must be maps or map aliases");
+      const srcMap = source.toJSON(null, ctx, Map);
+      for (const [key, value2] of srcMap) {
+        if (map instanceof Map) {
+          if (!map.has(key))
+            map.set(key, value2);
+        } else if (map instanceof Set) {
+          map.add(key);
+        } else if (!Object.prototype.hasOwnProperty.call(map, key)) {
+          Object.defineProperty(map, key, {
+            value: value2,
+            writable: true,
+            enumerable: true,
+            configurable: true
+          });
+        }
+      }
+      return map;
+    }
+    function resolveAliasValue(ctx, value) {
+      return ctx && identity.isAlias(value) ? value.resolve(ctx.doc, ctx) : value;
+    }
+    exports.addMergeToJSMap = addMergeToJSMap;
+    exports.isMergeKey = isMergeKey;
+    exports.merge = merge2;
+  }
+});
+
+// node_modules/yaml/dist/nodes/addPairToJSMap.js
+var require_addPairToJSMap = __commonJS({
+  "node_modules/yaml/dist/nodes/addPairToJSMap.js"(exports) {
+    "use strict";
+    var log = require_log();
+    var merge2 = require_merge();
+    var stringify = require_stringify();
+    var identity = require_identity();
+    var toJS = require_toJS();
+    function addPairToJSMap(ctx, map, { key, value }) {
+      if (identity.isNode(key) && key.addToJSMap)
+        key.addToJSMap(ctx, map, value);
+      else if (merge2.isMergeKey(ctx, key))
+        merge2.addMergeToJSMap(ctx, map, value);
+      else {
+        const jsKey = toJS.toJS(key, "", ctx);
+        if (map instanceof Map) {
+          map.set(jsKey, toJS.toJS(value, jsKey, ctx));
+        } else if (map instanceof Set) {
+          map.add(jsKey);
+        } else {
+          const stringKey = stringifyKey(key, jsKey, ctx);
+          const jsValue = toJS.toJS(value, stringKey, ctx);
+          if (stringKey in map)
+            Object.defineProperty(map, stringKey, {
+              value: jsValue,
+              writable: true,
+              enumerable: true,
+              configurable: true
+            });
+          else
+            map[stringKey] = jsValue;
+        }
+      }
+      return map;
+    }
+    function stringifyKey(key, jsKey, ctx) {
+      if (jsKey === null)
+        return "";
+      if (typeof jsKey !== "object")
+        return String(jsKey);
+      if (identity.isNode(key) && ctx?.doc) {
+        const strCtx = stringify.createStringifyContext(ctx.doc, {});
+        strCtx.anchors = /* @__PURE__ */ new Set();
+        for (const node of ctx.anchors.keys())
+          strCtx.anchors.add(node.anchor);
+        strCtx.inFlow = true;
+        strCtx.inStringifyKey = true;
+        const strKey = key.toString(strCtx);
+        if (!ctx.mapKeyWarned) {
+          let jsonStr = JSON.stringify(strKey);
+          if (jsonStr.length > 40)
+            jsonStr = jsonStr.substring(0, 36) + '..."';
+          log.warn(ctx.doc.options.logLevel, `Keys with collection values will be stringified due to JS Object restrictions: ${jsonStr}. Set mapAsMap: true to use object keys.`);
+          ctx.mapKeyWarned = true;
+        }
+        return strKey;
+      }
+      return JSON.stringify(jsKey);
+    }
+    exports.addPairToJSMap = addPairToJSMap;
+  }
+});
+
+// node_modules/yaml/dist/nodes/Pair.js
+var require_Pair = __commonJS({
+  "node_modules/yaml/dist/nodes/Pair.js"(exports) {
+    "use strict";
+    var createNode = require_createNode();
+    var stringifyPair = require_stringifyPair();
+    var addPairToJSMap = require_addPairToJSMap();
+    var identity = require_identity();
+    function createPair(key, value, ctx) {
+      const k2 = createNode.createNode(key, void 0, ctx);
+      const v2 = createNode.createNode(value, void 0, ctx);
+      return new Pair(k2, v2);
+    }
+    var Pair = class _Pair {
+      constructor(key, value = null) {
+        Object.defineProperty(this, identity.NODE_TYPE, { value: identity.PAIR });
+        this.key = key;
+        this.value = value;
+      }
+      clone(schema) {
+        let { key, value } = this;
+        if (identity.isNode(key))
+          key = key.clone(schema);
+        if (identity.isNode(value))
+          value = value.clone(schema);
+        return new _Pair(key, value);
+      }
+      toJSON(_3, ctx) {
+        const pair = ctx?.mapAsMap ? /* @__PURE__ */ new Map() : {};
+        return addPairToJSMap.addPairToJSMap(ctx, pair, this);
+      }
+      toString(ctx, onComment, onChompKeep) {
+        return ctx?.doc ? stringifyPair.stringifyPair(this, ctx, onComment, onChompKeep) : JSON.stringify(this);
+      }
+    };
+    exports.Pair = Pair;
+    exports.createPair = createPair;
+  }
+});
+
+// node_modules/yaml/dist/stringify/stringifyCollection.js
+var require_stringifyCollection = __commonJS({
+  "node_modules/yaml/dist/stringify/stringifyCollection.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var stringify = require_stringify();
+    var stringifyComment = require_stringifyComment();
+    function stringifyCollection(collection, ctx, options) {
+      const flow = ctx.inFlow ?? collection.flow;
+      const stringify2 = flow ? stringifyFlowCollection : stringifyBlockCollection;
+      return stringify2(collection, ctx, options);
+    }
+    function stringifyBlockCollection({ comment, items }, ctx, { blockItemPrefix, flowChars, itemIndent, onChompKeep, onComment }) {
+      const { indent, options: { commentString } } = ctx;
+      const itemCtx = Object.assign({}, ctx, { indent: itemIndent, type: null });
+      let chompKeep = false;
+      const lines = [];
+      for (let i = 0; i < items.length; ++i) {
+        const item = items[i];
+        let comment2 = null;
+        if (identity.isNode(item)) {
+          if (!chompKeep && item.spaceBefore)
+            lines.push("");
+          addCommentBefore(ctx, lines, item.commentBefore, chompKeep);
+          if (item.comment)
+            comment2 = item.comment;
+        } else if (identity.isPair(item)) {
+          const ik = identity.isNode(item.key) ? item.key : null;
+          if (ik) {
+            if (!chompKeep && ik.spaceBefore)
+              lines.push("");
+            addCommentBefore(ctx, lines, ik.commentBefore, chompKeep);
+          }
+        }
+        chompKeep = false;
+        let str2 = stringify.stringify(item, itemCtx, () => comment2 = null, () => chompKeep = true);
+        if (comment2)
+          str2 += stringifyComment.lineComment(str2, itemIndent, commentString(comment2));
+        if (chompKeep && comment2)
+          chompKeep = false;
+        lines.push(blockItemPrefix + str2);
+      }
+      let str;
+      if (lines.length === 0) {
+        str = flowChars.start + flowChars.end;
+      } else {
+        str = lines[0];
+        for (let i = 1; i < lines.length; ++i) {
+          const line = lines[i];
+          str += line ? `
+${indent}${line}` : "\n";
+        }
+      }
+      if (comment) {
+        str += "\n" + stringifyComment.indentComment(commentString(comment), indent);
+        if (onComment)
+          onComment();
+      } else if (chompKeep && onChompKeep)
+        onChompKeep();
+      return str;
+    }
+    function stringifyFlowCollection({ items }, ctx, { flowChars, itemIndent }) {
+      const { indent, indentStep, flowCollectionPadding: fcPadding, options: { commentString } } = ctx;
+      itemIndent += indentStep;
+      const itemCtx = Object.assign({}, ctx, {
+        indent: itemIndent,
+        inFlow: true,
+        type: null
+      });
+      let reqNewline = false;
+      let linesAtValue = 0;
+      const lines = [];
+      for (let i = 0; i < items.length; ++i) {
+        const item = items[i];
+        let comment = null;
+        if (identity.isNode(item)) {
+          if (item.spaceBefore)
+            lines.push("");
+          addCommentBefore(ctx, lines, item.commentBefore, false);
+          if (item.comment)
+            comment = item.comment;
+        } else if (identity.isPair(item)) {
+          const ik = identity.isNode(item.key) ? item.key : null;
+          if (ik) {
+            if (ik.spaceBefore)
+              lines.push("");
+            addCommentBefore(ctx, lines, ik.commentBefore, false);
+            if (ik.comment)
+              reqNewline = true;
+          }
+          const iv = identity.isNode(item.value) ? item.value : null;
+          if (iv) {
+            if (iv.comment)
+              comment = iv.comment;
+            if (iv.commentBefore)
+              reqNewline = true;
+          } else if (item.value == null && ik?.comment) {
+            comment = ik.comment;
+          }
+        }
+        if (comment)
+          reqNewline = true;
+        let str = stringify.stringify(item, itemCtx, () => comment = null);
+        reqNewline || (reqNewline = lines.length > linesAtValue || str.includes("\n"));
+        if (i < items.length - 1) {
+          str += ",";
+        } else if (ctx.options.trailingComma) {
+          if (ctx.options.lineWidth > 0) {
+            reqNewline || (reqNewline = lines.reduce((sum, line) => sum + line.length + 2, 2) + (str.length + 2) > ctx.options.lineWidth);
+          }
+          if (reqNewline) {
+            str += ",";
+          }
+        }
+        if (comment)
+          str += stringifyComment.lineComment(str, itemIndent, commentString(comment));
+        lines.push(str);
+        linesAtValue = lines.length;
+      }
+      const { start: start2, end } = flowChars;
+      if (lines.length === 0) {
+        return start2 + end;
+      } else {
+        if (!reqNewline) {
+          const len = lines.reduce((sum, line) => sum + line.length + 2, 2);
+          reqNewline = ctx.options.lineWidth > 0 && len > ctx.options.lineWidth;
+        }
+        if (reqNewline) {
+          let str = start2;
+          for (const line of lines)
+            str += line ? `
+${indentStep}${indent}${line}` : "\n";
+          return `${str}
+${indent}${end}`;
+        } else {
+          return `${start2}${fcPadding}${lines.join(" ")}${fcPadding}${end}`;
+        }
+      }
+    }
+    function addCommentBefore({ indent, options: { commentString } }, lines, comment, chompKeep) {
+      if (comment && chompKeep)
+        comment = comment.replace(/^\n+/, "");
+      if (comment) {
+        const ic = stringifyComment.indentComment(commentString(comment), indent);
+        lines.push(ic.trimStart());
+      }
+    }
+    exports.stringifyCollection = stringifyCollection;
+  }
+});
+
+// node_modules/yaml/dist/nodes/YAMLMap.js
+var require_YAMLMap = __commonJS({
+  "node_modules/yaml/dist/nodes/YAMLMap.js"(exports) {
+    "use strict";
+    var stringifyCollection = require_stringifyCollection();
+    var addPairToJSMap = require_addPairToJSMap();
+    var Collection = require_Collection();
+    var identity = require_identity();
+    var Pair = require_Pair();
+    var Scalar = require_Scalar();
+    function findPair(items, key) {
+      const k2 = identity.isScalar(key) ? key.value : key;
+      for (const it2 of items) {
+        if (identity.isPair(it2)) {
+          if (it2.key === key || it2.key === k2)
+            return it2;
+          if (identity.isScalar(it2.key) && it2.key.value === k2)
+            return it2;
+        }
+      }
+      return void 0;
+    }
+    var YAMLMap = class extends Collection.Collection {
+      static get tagName() {
+        return "tag:yaml.org,2002:map";
+      }
+      constructor(schema) {
+        super(identity.MAP, schema);
+        this.items = [];
+      }
+      /**
+       * A generic collection parsing method that can be extended
+       * to other node classes that inherit from YAMLMap
+       */
+      static from(schema, obj, ctx) {
+        const { keepUndefined, replacer } = ctx;
+        const map = new this(schema);
+        const add = (key, value) => {
+          if (typeof replacer === "function")
+            value = replacer.call(obj, key, value);
+          else if (Array.isArray(replacer) && !replacer.includes(key))
+            return;
+          if (value !== void 0 || keepUndefined)
+            map.items.push(Pair.createPair(key, value, ctx));
+        };
+        if (obj instanceof Map) {
+          for (const [key, value] of obj)
+            add(key, value);
+        } else if (obj && typeof obj === "object") {
+          for (const key of Object.keys(obj))
+            add(key, obj[key]);
+        }
+        if (typeof schema.sortMapEntries === "function") {
+          map.items.sort(schema.sortMapEntries);
+        }
+        return map;
+      }
+      /**
+       * Adds a value to the collection.
+       *
+       * @param overwrite - If not set `true`, using a key that is already in the
+       *   collection will throw. Otherwise, overwrites the previous value.
+       */
+      add(pair, overwrite) {
+        let _pair;
+        if (identity.isPair(pair))
+          _pair = pair;
+        else if (!pair || typeof pair !== "object" || !("key" in pair)) {
+          _pair = new Pair.Pair(pair, pair?.value);
+        } else
+          _pair = new Pair.Pair(pair.key, pair.value);
+        const prev = findPair(this.items, _pair.key);
+        const sortEntries = this.schema?.sortMapEntries;
+        if (prev) {
+          if (!overwrite)
+            throw new Error(`Key ${_pair.key} already set`);
+          if (identity.isScalar(prev.value) && Scalar.isScalarValue(_pair.value))
+            prev.value.value = _pair.value;
+          else
+            prev.value = _pair.value;
+        } else if (sortEntries) {
+          const i = this.items.findIndex((item) => sortEntries(_pair, item) < 0);
+          if (i === -1)
+            this.items.push(_pair);
+          else
+            this.items.splice(i, 0, _pair);
+        } else {
+          this.items.push(_pair);
+        }
+      }
+      delete(key) {
+        const it2 = findPair(this.items, key);
+        if (!it2)
+          return false;
+        const del = this.items.splice(this.items.indexOf(it2), 1);
+        return del.length > 0;
+      }
+      get(key, keepScalar) {
+        const it2 = findPair(this.items, key);
+        const node = it2?.value;
+        return (!keepScalar && identity.isScalar(node) ? node.value : node) ?? void 0;
+      }
+      has(key) {
+        return !!findPair(this.items, key);
+      }
+      set(key, value) {
+        this.add(new Pair.Pair(key, value), true);
+      }
+      /**
+       * @param ctx - Conversion context, originally set in Document#toJS()
+       * @param {Class} Type - If set, forces the returned collection type
+       * @returns Instance of Type, Map, or Object
+       */
+      toJSON(_3, ctx, Type) {
+        const map = Type ? new Type() : ctx?.mapAsMap ? /* @__PURE__ */ new Map() : {};
+        if (ctx?.onCreate)
+          ctx.onCreate(map);
+        for (const item of this.items)
+          addPairToJSMap.addPairToJSMap(ctx, map, item);
+        return map;
+      }
+      toString(ctx, onComment, onChompKeep) {
+        if (!ctx)
+          return JSON.stringify(this);
+        for (const item of this.items) {
+          if (!identity.isPair(item))
+            throw new Error(`Map items must all be pairs; found ${JSON.stringify(item)} instead`);
+        }
+        if (!ctx.allNullValues && this.hasAllNullValues(false))
+          ctx = Object.assign({}, ctx, { allNullValues: true });
+        return stringifyCollection.stringifyCollection(this, ctx, {
+          blockItemPrefix: "",
+          flowChars: { start: "{", end: "}" },
+          itemIndent: ctx.indent || "",
+          onChompKeep,
+          onComment
+        });
+      }
+    };
+    exports.YAMLMap = YAMLMap;
+    exports.findPair = findPair;
+  }
+});
+
+// node_modules/yaml/dist/schema/common/map.js
+var require_map = __commonJS({
+  "node_modules/yaml/dist/schema/common/map.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var YAMLMap = require_YAMLMap();
+    var map = {
+      collection: "map",
+      default: true,
+      nodeClass: YAMLMap.YAMLMap,
+      tag: "tag:yaml.org,2002:map",
+      resolve(map2, onError) {
+        if (!identity.isMap(map2))
+          onError("Expected a mapping for this tag");
+        return map2;
+      },
+      createNode: (schema, obj, ctx) => YAMLMap.YAMLMap.from(schema, obj, ctx)
+    };
+    exports.map = map;
+  }
+});
+
+// node_modules/yaml/dist/nodes/YAMLSeq.js
+var require_YAMLSeq = __commonJS({
+  "node_modules/yaml/dist/nodes/YAMLSeq.js"(exports) {
+    "use strict";
+    var createNode = require_createNode();
+    var stringifyCollection = require_stringifyCollection();
+    var Collection = require_Collection();
+    var identity = require_identity();
+    var Scalar = require_Scalar();
+    var toJS = require_toJS();
+    var YAMLSeq = class extends Collection.Collection {
+      static get tagName() {
+        return "tag:yaml.org,2002:seq";
+      }
+      constructor(schema) {
+        super(identity.SEQ, schema);
+        this.items = [];
+      }
+      add(value) {
+        this.items.push(value);
+      }
+      /**
+       * Removes a value from the collection.
+       *
+       * `key` must contain a representation of an integer for this to succeed.
+       * It may be wrapped in a `Scalar`.
+       *
+       * @returns `true` if the item was found and removed.
+       */
+      delete(key) {
+        const idx = asItemIndex(key);
+        if (typeof idx !== "number")
+          return false;
+        const del = this.items.splice(idx, 1);
+        return del.length > 0;
+      }
+      get(key, keepScalar) {
+        const idx = asItemIndex(key);
+        if (typeof idx !== "number")
+          return void 0;
+        const it2 = this.items[idx];
+        return !keepScalar && identity.isScalar(it2) ? it2.value : it2;
+      }
+      /**
+       * Checks if the collection includes a value with the key `key`.
+       *
+       * `key` must contain a representation of an integer for this to succeed.
+       * It may be wrapped in a `Scalar`.
+       */
+      has(key) {
+        const idx = asItemIndex(key);
+        return typeof idx === "number" && idx < this.items.length;
+      }
+      /**
+       * Sets a value in this collection. For `!!set`, `value` needs to be a
+       * boolean to add/remove the item from the set.
+       *
+       * If `key` does not contain a representation of an integer, this will throw.
+       * It may be wrapped in a `Scalar`.
+       */
+      set(key, value) {
+        const idx = asItemIndex(key);
+        if (typeof idx !== "number")
+          throw new Error(`Expected a valid index, not ${key}.`);
+        const prev = this.items[idx];
+        if (identity.isScalar(prev) && Scalar.isScalarValue(value))
+          prev.value = value;
+        else
+          this.items[idx] = value;
+      }
+      toJSON(_3, ctx) {
+        const seq = [];
+        if (ctx?.onCreate)
+          ctx.onCreate(seq);
+        let i = 0;
+        for (const item of this.items)
+          seq.push(toJS.toJS(item, String(i++), ctx));
+        return seq;
+      }
+      toString(ctx, onComment, onChompKeep) {
+        if (!ctx)
+          return JSON.stringify(this);
+        return stringifyCollection.stringifyCollection(this, ctx, {
+          blockItemPrefix: "- ",
+          flowChars: { start: "[", end: "]" },
+          itemIndent: (ctx.indent || "") + "  ",
+          onChompKeep,
+          onComment
+        });
+      }
+      static from(schema, obj, ctx) {
+        const { replacer } = ctx;
+        const seq = new this(schema);
+        if (obj && Symbol.iterator in Object(obj)) {
+          let i = 0;
+          for (let it2 of obj) {
+            if (typeof replacer === "function") {
+              const key = obj instanceof Set ? it2 : String(i++);
+              it2 = replacer.call(obj, key, it2);
+            }
+            seq.items.push(createNode.createNode(it2, void 0, ctx));
+          }
+        }
+        return seq;
+      }
+    };
+    function asItemIndex(key) {
+      let idx = identity.isScalar(key) ? key.value : key;
+      if (idx && typeof idx === "string")
+        idx = Number(idx);
+      return typeof idx === "number" && Number.isInteger(idx) && idx >= 0 ? idx : null;
+    }
+    exports.YAMLSeq = YAMLSeq;
+  }
+});
+
+// node_modules/yaml/dist/schema/common/seq.js
+var require_seq = __commonJS({
+  "node_modules/yaml/dist/schema/common/seq.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var YAMLSeq = require_YAMLSeq();
+    var seq = {
+      collection: "seq",
+      default: true,
+      nodeClass: YAMLSeq.YAMLSeq,
+      tag: "tag:yaml.org,2002:seq",
+      resolve(seq2, onError) {
+        if (!identity.isSeq(seq2))
+          onError("Expected a sequence for this tag");
+        return seq2;
+      },
+      createNode: (schema, obj, ctx) => YAMLSeq.YAMLSeq.from(schema, obj, ctx)
+    };
+    exports.seq = seq;
+  }
+});
+
+// node_modules/yaml/dist/schema/common/string.js
+var require_string = __commonJS({
+  "node_modules/yaml/dist/schema/common/string.js"(exports) {
+    "use strict";
+    var stringifyString = require_stringifyString();
+    var string2 = {
+      identify: (value) => typeof value === "string",
+      default: true,
+      tag: "tag:yaml.org,2002:str",
+      resolve: (str) => str,
+      stringify(item, ctx, onComment, onChompKeep) {
+        ctx = Object.assign({ actualString: true }, ctx);
+        return stringifyString.stringifyString(item, ctx, onComment, onChompKeep);
+      }
+    };
+    exports.string = string2;
+  }
+});
+
+// node_modules/yaml/dist/schema/common/null.js
+var require_null = __commonJS({
+  "node_modules/yaml/dist/schema/common/null.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    var nullTag = {
+      identify: (value) => value == null,
+      createNode: () => new Scalar.Scalar(null),
+      default: true,
+      tag: "tag:yaml.org,2002:null",
+      test: /^(?:~|[Nn]ull|NULL)?$/,
+      resolve: () => new Scalar.Scalar(null),
+      stringify: ({ source }, ctx) => typeof source === "string" && nullTag.test.test(source) ? source : ctx.options.nullStr
+    };
+    exports.nullTag = nullTag;
+  }
+});
+
+// node_modules/yaml/dist/schema/core/bool.js
+var require_bool = __commonJS({
+  "node_modules/yaml/dist/schema/core/bool.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    var boolTag = {
+      identify: (value) => typeof value === "boolean",
+      default: true,
+      tag: "tag:yaml.org,2002:bool",
+      test: /^(?:[Tt]rue|TRUE|[Ff]alse|FALSE)$/,
+      resolve: (str) => new Scalar.Scalar(str[0] === "t" || str[0] === "T"),
+      stringify({ source, value }, ctx) {
+        if (source && boolTag.test.test(source)) {
+          const sv = source[0] === "t" || source[0] === "T";
+          if (value === sv)
+            return source;
+        }
+        return value ? ctx.options.trueStr : ctx.options.falseStr;
+      }
+    };
+    exports.boolTag = boolTag;
+  }
+});
+
+// node_modules/yaml/dist/stringify/stringifyNumber.js
+var require_stringifyNumber = __commonJS({
+  "node_modules/yaml/dist/stringify/stringifyNumber.js"(exports) {
+    "use strict";
+    function stringifyNumber({ format, minFractionDigits, tag, value }) {
+      if (typeof value === "bigint")
+        return String(value);
+      const num = typeof value === "number" ? value : Number(value);
+      if (!isFinite(num))
+        return isNaN(num) ? ".nan" : num < 0 ? "-.inf" : ".inf";
+      let n = Object.is(value, -0) ? "-0" : JSON.stringify(value);
+      if (!format && minFractionDigits && (!tag || tag === "tag:yaml.org,2002:float") && /^-?\d/.test(n) && !n.includes("e")) {
+        let i = n.indexOf(".");
+        if (i < 0) {
+          i = n.length;
+          n += ".";
+        }
+        let d = minFractionDigits - (n.length - i - 1);
+        while (d-- > 0)
+          n += "0";
+      }
+      return n;
+    }
+    exports.stringifyNumber = stringifyNumber;
+  }
+});
+
+// node_modules/yaml/dist/schema/core/float.js
+var require_float = __commonJS({
+  "node_modules/yaml/dist/schema/core/float.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    var stringifyNumber = require_stringifyNumber();
+    var floatNaN = {
+      identify: (value) => typeof value === "number",
+      default: true,
+      tag: "tag:yaml.org,2002:float",
+      test: /^(?:[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN)$/,
+      resolve: (str) => str.slice(-3).toLowerCase() === "nan" ? NaN : str[0] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY,
+      stringify: stringifyNumber.stringifyNumber
+    };
+    var floatExp = {
+      identify: (value) => typeof value === "number",
+      default: true,
+      tag: "tag:yaml.org,2002:float",
+      format: "EXP",
+      test: /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+$/,
+      resolve: (str) => parseFloat(str),
+      stringify(node) {
+        const num = Number(node.value);
+        return isFinite(num) ? num.toExponential() : stringifyNumber.stringifyNumber(node);
+      }
+    };
+    var float = {
+      identify: (value) => typeof value === "number",
+      default: true,
+      tag: "tag:yaml.org,2002:float",
+      test: /^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)$/,
+      resolve(str) {
+        const node = new Scalar.Scalar(parseFloat(str));
+        const dot = str.indexOf(".");
+        if (dot !== -1 && str[str.length - 1] === "0")
+          node.minFractionDigits = str.length - dot - 1;
+        return node;
+      },
+      stringify: stringifyNumber.stringifyNumber
+    };
+    exports.float = float;
+    exports.floatExp = floatExp;
+    exports.floatNaN = floatNaN;
+  }
+});
+
+// node_modules/yaml/dist/schema/core/int.js
+var require_int = __commonJS({
+  "node_modules/yaml/dist/schema/core/int.js"(exports) {
+    "use strict";
+    var stringifyNumber = require_stringifyNumber();
+    var intIdentify = (value) => typeof value === "bigint" || Number.isInteger(value);
+    var intResolve = (str, offset, radix, { intAsBigInt }) => intAsBigInt ? BigInt(str) : parseInt(str.substring(offset), radix);
+    function intStringify(node, radix, prefix) {
+      const { value } = node;
+      if (intIdentify(value) && value >= 0)
+        return prefix + value.toString(radix);
+      return stringifyNumber.stringifyNumber(node);
+    }
+    var intOct = {
+      identify: (value) => intIdentify(value) && value >= 0,
+      default: true,
+      tag: "tag:yaml.org,2002:int",
+      format: "OCT",
+      test: /^0o[0-7]+$/,
+      resolve: (str, _onError, opt) => intResolve(str, 2, 8, opt),
+      stringify: (node) => intStringify(node, 8, "0o")
+    };
+    var int = {
+      identify: intIdentify,
+      default: true,
+      tag: "tag:yaml.org,2002:int",
+      test: /^[-+]?[0-9]+$/,
+      resolve: (str, _onError, opt) => intResolve(str, 0, 10, opt),
+      stringify: stringifyNumber.stringifyNumber
+    };
+    var intHex = {
+      identify: (value) => intIdentify(value) && value >= 0,
+      default: true,
+      tag: "tag:yaml.org,2002:int",
+      format: "HEX",
+      test: /^0x[0-9a-fA-F]+$/,
+      resolve: (str, _onError, opt) => intResolve(str, 2, 16, opt),
+      stringify: (node) => intStringify(node, 16, "0x")
+    };
+    exports.int = int;
+    exports.intHex = intHex;
+    exports.intOct = intOct;
+  }
+});
+
+// node_modules/yaml/dist/schema/core/schema.js
+var require_schema = __commonJS({
+  "node_modules/yaml/dist/schema/core/schema.js"(exports) {
+    "use strict";
+    var map = require_map();
+    var _null = require_null();
+    var seq = require_seq();
+    var string2 = require_string();
+    var bool = require_bool();
+    var float = require_float();
+    var int = require_int();
+    var schema = [
+      map.map,
+      seq.seq,
+      string2.string,
+      _null.nullTag,
+      bool.boolTag,
+      int.intOct,
+      int.int,
+      int.intHex,
+      float.floatNaN,
+      float.floatExp,
+      float.float
+    ];
+    exports.schema = schema;
+  }
+});
+
+// node_modules/yaml/dist/schema/json/schema.js
+var require_schema2 = __commonJS({
+  "node_modules/yaml/dist/schema/json/schema.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    var map = require_map();
+    var seq = require_seq();
+    function intIdentify(value) {
+      return typeof value === "bigint" || Number.isInteger(value);
+    }
+    var stringifyJSON = ({ value }) => JSON.stringify(value);
+    var jsonScalars = [
+      {
+        identify: (value) => typeof value === "string",
+        default: true,
+        tag: "tag:yaml.org,2002:str",
+        resolve: (str) => str,
+        stringify: stringifyJSON
+      },
+      {
+        identify: (value) => value == null,
+        createNode: () => new Scalar.Scalar(null),
+        default: true,
+        tag: "tag:yaml.org,2002:null",
+        test: /^null$/,
+        resolve: () => null,
+        stringify: stringifyJSON
+      },
+      {
+        identify: (value) => typeof value === "boolean",
+        default: true,
+        tag: "tag:yaml.org,2002:bool",
+        test: /^true$|^false$/,
+        resolve: (str) => str === "true",
+        stringify: stringifyJSON
+      },
+      {
+        identify: intIdentify,
+        default: true,
+        tag: "tag:yaml.org,2002:int",
+        test: /^-?(?:0|[1-9][0-9]*)$/,
+        resolve: (str, _onError, { intAsBigInt }) => intAsBigInt ? BigInt(str) : parseInt(str, 10),
+        stringify: ({ value }) => intIdentify(value) ? value.toString() : JSON.stringify(value)
+      },
+      {
+        identify: (value) => typeof value === "number",
+        default: true,
+        tag: "tag:yaml.org,2002:float",
+        test: /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$/,
+        resolve: (str) => parseFloat(str),
+        stringify: stringifyJSON
+      }
+    ];
+    var jsonError = {
+      default: true,
+      tag: "",
+      test: /^/,
+      resolve(str, onError) {
+        onError(`Unresolved plain scalar ${JSON.stringify(str)}`);
+        return str;
+      }
+    };
+    var schema = [map.map, seq.seq].concat(jsonScalars, jsonError);
+    exports.schema = schema;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/binary.js
+var require_binary = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/binary.js"(exports) {
+    "use strict";
+    var node_buffer = __require("buffer");
+    var Scalar = require_Scalar();
+    var stringifyString = require_stringifyString();
+    var binary = {
+      identify: (value) => value instanceof Uint8Array,
+      // Buffer inherits from Uint8Array
+      default: false,
+      tag: "tag:yaml.org,2002:binary",
+      /**
+       * Returns a Buffer in node and an Uint8Array in browsers
+       *
+       * To use the resulting buffer as an image, you'll want to do something like:
+       *
+       *   const blob = new Blob([buffer], { type: 'image/jpeg' })
+       *   document.querySelector('#photo').src = URL.createObjectURL(blob)
+       */
+      resolve(src, onError) {
+        if (typeof node_buffer.Buffer === "function") {
+          return node_buffer.Buffer.from(src, "base64");
+        } else if (typeof atob === "function") {
+          const str = atob(src.replace(/[\n\r]/g, ""));
+          const buffer = new Uint8Array(str.length);
+          for (let i = 0; i < str.length; ++i)
+            buffer[i] = str.charCodeAt(i);
+          return buffer;
+        } else {
+          onError("This environment does not support reading binary tags; either Buffer or atob is required");
+          return src;
+        }
+      },
+      stringify({ comment, type, value }, ctx, onComment, onChompKeep) {
+        if (!value)
+          return "";
+        const buf = value;
+        let str;
+        if (typeof node_buffer.Buffer === "function") {
+          str = buf instanceof node_buffer.Buffer ? buf.toString("base64") : node_buffer.Buffer.from(buf.buffer).toString("base64");
+        } else if (typeof btoa === "function") {
+          let s3 = "";
+          for (let i = 0; i < buf.length; ++i)
+            s3 += String.fromCharCode(buf[i]);
+          str = btoa(s3);
+        } else {
+          throw new Error("This environment does not support writing binary tags; either Buffer or btoa is required");
+        }
+        type ?? (type = Scalar.Scalar.BLOCK_LITERAL);
+        if (type !== Scalar.Scalar.QUOTE_DOUBLE) {
+          const lineWidth = Math.max(ctx.options.lineWidth - ctx.indent.length, ctx.options.minContentWidth);
+          const n = Math.ceil(str.length / lineWidth);
+          const lines = new Array(n);
+          for (let i = 0, o = 0; i < n; ++i, o += lineWidth) {
+            lines[i] = str.substr(o, lineWidth);
+          }
+          str = lines.join(type === Scalar.Scalar.BLOCK_LITERAL ? "\n" : " ");
+        }
+        return stringifyString.stringifyString({ comment, type, value: str }, ctx, onComment, onChompKeep);
+      }
+    };
+    exports.binary = binary;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/pairs.js
+var require_pairs = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/pairs.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var Pair = require_Pair();
+    var Scalar = require_Scalar();
+    var YAMLSeq = require_YAMLSeq();
+    function resolvePairs(seq, onError) {
+      if (identity.isSeq(seq)) {
+        for (let i = 0; i < seq.items.length; ++i) {
+          let item = seq.items[i];
+          if (identity.isPair(item))
+            continue;
+          else if (identity.isMap(item)) {
+            if (item.items.length > 1)
+              onError("Each pair must have its own sequence indicator");
+            const pair = item.items[0] || new Pair.Pair(new Scalar.Scalar(null));
+            if (item.commentBefore)
+              pair.key.commentBefore = pair.key.commentBefore ? `${item.commentBefore}
+${pair.key.commentBefore}` : item.commentBefore;
+            if (item.comment) {
+              const cn2 = pair.value ?? pair.key;
+              cn2.comment = cn2.comment ? `${item.comment}
+${cn2.comment}` : item.comment;
+            }
+            item = pair;
+          }
+          seq.items[i] = identity.isPair(item) ? item : new Pair.Pair(item);
+        }
+      } else
+        onError("Expected a sequence for this tag");
+      return seq;
+    }
+    function createPairs(schema, iterable, ctx) {
+      const { replacer } = ctx;
+      const pairs2 = new YAMLSeq.YAMLSeq(schema);
+      pairs2.tag = "tag:yaml.org,2002:pairs";
+      let i = 0;
+      if (iterable && Symbol.iterator in Object(iterable))
+        for (let it2 of iterable) {
+          if (typeof replacer === "function")
+            it2 = replacer.call(iterable, String(i++), it2);
+          let key, value;
+          if (Array.isArray(it2)) {
+            if (it2.length === 2) {
+              key = it2[0];
+              value = it2[1];
+            } else
+              throw new TypeError(`Expected [key, value] tuple: ${it2}`);
+          } else if (it2 && it2 instanceof Object) {
+            const keys = Object.keys(it2);
+            if (keys.length === 1) {
+              key = keys[0];
+              value = it2[key];
+            } else {
+              throw new TypeError(`Expected tuple with one key, not ${keys.length} keys`);
+            }
+          } else {
+            key = it2;
+          }
+          pairs2.items.push(Pair.createPair(key, value, ctx));
+        }
+      return pairs2;
+    }
+    var pairs = {
+      collection: "seq",
+      default: false,
+      tag: "tag:yaml.org,2002:pairs",
+      resolve: resolvePairs,
+      createNode: createPairs
+    };
+    exports.createPairs = createPairs;
+    exports.pairs = pairs;
+    exports.resolvePairs = resolvePairs;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/omap.js
+var require_omap = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/omap.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var toJS = require_toJS();
+    var YAMLMap = require_YAMLMap();
+    var YAMLSeq = require_YAMLSeq();
+    var pairs = require_pairs();
+    var YAMLOMap = class _YAMLOMap extends YAMLSeq.YAMLSeq {
+      constructor() {
+        super();
+        this.add = YAMLMap.YAMLMap.prototype.add.bind(this);
+        this.delete = YAMLMap.YAMLMap.prototype.delete.bind(this);
+        this.get = YAMLMap.YAMLMap.prototype.get.bind(this);
+        this.has = YAMLMap.YAMLMap.prototype.has.bind(this);
+        this.set = YAMLMap.YAMLMap.prototype.set.bind(this);
+        this.tag = _YAMLOMap.tag;
+      }
+      /**
+       * If `ctx` is given, the return type is actually `Map<unknown, unknown>`,
+       * but TypeScript won't allow widening the signature of a child method.
+       */
+      toJSON(_3, ctx) {
+        if (!ctx)
+          return super.toJSON(_3);
+        const map = /* @__PURE__ */ new Map();
+        if (ctx?.onCreate)
+          ctx.onCreate(map);
+        for (const pair of this.items) {
+          let key, value;
+          if (identity.isPair(pair)) {
+            key = toJS.toJS(pair.key, "", ctx);
+            value = toJS.toJS(pair.value, key, ctx);
+          } else {
+            key = toJS.toJS(pair, "", ctx);
+          }
+          if (map.has(key))
+            throw new Error("Ordered maps must not include duplicate keys");
+          map.set(key, value);
+        }
+        return map;
+      }
+      static from(schema, iterable, ctx) {
+        const pairs$1 = pairs.createPairs(schema, iterable, ctx);
+        const omap2 = new this();
+        omap2.items = pairs$1.items;
+        return omap2;
+      }
+    };
+    YAMLOMap.tag = "tag:yaml.org,2002:omap";
+    var omap = {
+      collection: "seq",
+      identify: (value) => value instanceof Map,
+      nodeClass: YAMLOMap,
+      default: false,
+      tag: "tag:yaml.org,2002:omap",
+      resolve(seq, onError) {
+        const pairs$1 = pairs.resolvePairs(seq, onError);
+        const seenKeys = [];
+        for (const { key } of pairs$1.items) {
+          if (identity.isScalar(key)) {
+            if (seenKeys.includes(key.value)) {
+              onError(`Ordered maps must not include duplicate keys: ${key.value}`);
+            } else {
+              seenKeys.push(key.value);
+            }
+          }
+        }
+        return Object.assign(new YAMLOMap(), pairs$1);
+      },
+      createNode: (schema, iterable, ctx) => YAMLOMap.from(schema, iterable, ctx)
+    };
+    exports.YAMLOMap = YAMLOMap;
+    exports.omap = omap;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/bool.js
+var require_bool2 = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/bool.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    function boolStringify({ value, source }, ctx) {
+      const boolObj = value ? trueTag : falseTag;
+      if (source && boolObj.test.test(source))
+        return source;
+      return value ? ctx.options.trueStr : ctx.options.falseStr;
+    }
+    var trueTag = {
+      identify: (value) => value === true,
+      default: true,
+      tag: "tag:yaml.org,2002:bool",
+      test: /^(?:Y|y|[Yy]es|YES|[Tt]rue|TRUE|[Oo]n|ON)$/,
+      resolve: () => new Scalar.Scalar(true),
+      stringify: boolStringify
+    };
+    var falseTag = {
+      identify: (value) => value === false,
+      default: true,
+      tag: "tag:yaml.org,2002:bool",
+      test: /^(?:N|n|[Nn]o|NO|[Ff]alse|FALSE|[Oo]ff|OFF)$/,
+      resolve: () => new Scalar.Scalar(false),
+      stringify: boolStringify
+    };
+    exports.falseTag = falseTag;
+    exports.trueTag = trueTag;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/float.js
+var require_float2 = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/float.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    var stringifyNumber = require_stringifyNumber();
+    var floatNaN = {
+      identify: (value) => typeof value === "number",
+      default: true,
+      tag: "tag:yaml.org,2002:float",
+      test: /^(?:[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN)$/,
+      resolve: (str) => str.slice(-3).toLowerCase() === "nan" ? NaN : str[0] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY,
+      stringify: stringifyNumber.stringifyNumber
+    };
+    var floatExp = {
+      identify: (value) => typeof value === "number",
+      default: true,
+      tag: "tag:yaml.org,2002:float",
+      format: "EXP",
+      test: /^[-+]?(?:[0-9][0-9_]*)?(?:\.[0-9_]*)?[eE][-+]?[0-9]+$/,
+      resolve: (str) => parseFloat(str.replace(/_/g, "")),
+      stringify(node) {
+        const num = Number(node.value);
+        return isFinite(num) ? num.toExponential() : stringifyNumber.stringifyNumber(node);
+      }
+    };
+    var float = {
+      identify: (value) => typeof value === "number",
+      default: true,
+      tag: "tag:yaml.org,2002:float",
+      test: /^[-+]?(?:[0-9][0-9_]*)?\.[0-9_]*$/,
+      resolve(str) {
+        const node = new Scalar.Scalar(parseFloat(str.replace(/_/g, "")));
+        const dot = str.indexOf(".");
+        if (dot !== -1) {
+          const f2 = str.substring(dot + 1).replace(/_/g, "");
+          if (f2[f2.length - 1] === "0")
+            node.minFractionDigits = f2.length;
+        }
+        return node;
+      },
+      stringify: stringifyNumber.stringifyNumber
+    };
+    exports.float = float;
+    exports.floatExp = floatExp;
+    exports.floatNaN = floatNaN;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/int.js
+var require_int2 = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/int.js"(exports) {
+    "use strict";
+    var stringifyNumber = require_stringifyNumber();
+    var intIdentify = (value) => typeof value === "bigint" || Number.isInteger(value);
+    function intResolve(str, offset, radix, { intAsBigInt }) {
+      const sign = str[0];
+      if (sign === "-" || sign === "+")
+        offset += 1;
+      str = str.substring(offset).replace(/_/g, "");
+      if (intAsBigInt) {
+        switch (radix) {
+          case 2:
+            str = `0b${str}`;
+            break;
+          case 8:
+            str = `0o${str}`;
+            break;
+          case 16:
+            str = `0x${str}`;
+            break;
+        }
+        const n2 = BigInt(str);
+        return sign === "-" ? BigInt(-1) * n2 : n2;
+      }
+      const n = parseInt(str, radix);
+      return sign === "-" ? -1 * n : n;
+    }
+    function intStringify(node, radix, prefix) {
+      const { value } = node;
+      if (intIdentify(value)) {
+        const str = value.toString(radix);
+        return value < 0 ? "-" + prefix + str.substr(1) : prefix + str;
+      }
+      return stringifyNumber.stringifyNumber(node);
+    }
+    var intBin = {
+      identify: intIdentify,
+      default: true,
+      tag: "tag:yaml.org,2002:int",
+      format: "BIN",
+      test: /^[-+]?0b[0-1_]+$/,
+      resolve: (str, _onError, opt) => intResolve(str, 2, 2, opt),
+      stringify: (node) => intStringify(node, 2, "0b")
+    };
+    var intOct = {
+      identify: intIdentify,
+      default: true,
+      tag: "tag:yaml.org,2002:int",
+      format: "OCT",
+      test: /^[-+]?0[0-7_]+$/,
+      resolve: (str, _onError, opt) => intResolve(str, 1, 8, opt),
+      stringify: (node) => intStringify(node, 8, "0")
+    };
+    var int = {
+      identify: intIdentify,
+      default: true,
+      tag: "tag:yaml.org,2002:int",
+      test: /^[-+]?[0-9][0-9_]*$/,
+      resolve: (str, _onError, opt) => intResolve(str, 0, 10, opt),
+      stringify: stringifyNumber.stringifyNumber
+    };
+    var intHex = {
+      identify: intIdentify,
+      default: true,
+      tag: "tag:yaml.org,2002:int",
+      format: "HEX",
+      test: /^[-+]?0x[0-9a-fA-F_]+$/,
+      resolve: (str, _onError, opt) => intResolve(str, 2, 16, opt),
+      stringify: (node) => intStringify(node, 16, "0x")
+    };
+    exports.int = int;
+    exports.intBin = intBin;
+    exports.intHex = intHex;
+    exports.intOct = intOct;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/set.js
+var require_set = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/set.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var Pair = require_Pair();
+    var YAMLMap = require_YAMLMap();
+    var YAMLSet = class _YAMLSet extends YAMLMap.YAMLMap {
+      constructor(schema) {
+        super(schema);
+        this.tag = _YAMLSet.tag;
+      }
+      add(key) {
+        let pair;
+        if (identity.isPair(key))
+          pair = key;
+        else if (key && typeof key === "object" && "key" in key && "value" in key && key.value === null)
+          pair = new Pair.Pair(key.key, null);
+        else
+          pair = new Pair.Pair(key, null);
+        const prev = YAMLMap.findPair(this.items, pair.key);
+        if (!prev)
+          this.items.push(pair);
+      }
+      /**
+       * If `keepPair` is `true`, returns the Pair matching `key`.
+       * Otherwise, returns the value of that Pair's key.
+       */
+      get(key, keepPair) {
+        const pair = YAMLMap.findPair(this.items, key);
+        return !keepPair && identity.isPair(pair) ? identity.isScalar(pair.key) ? pair.key.value : pair.key : pair;
+      }
+      set(key, value) {
+        if (typeof value !== "boolean")
+          throw new Error(`Expected boolean value for set(key, value) in a YAML set, not ${typeof value}`);
+        const prev = YAMLMap.findPair(this.items, key);
+        if (prev && !value) {
+          this.items.splice(this.items.indexOf(prev), 1);
+        } else if (!prev && value) {
+          this.items.push(new Pair.Pair(key));
+        }
+      }
+      toJSON(_3, ctx) {
+        return super.toJSON(_3, ctx, Set);
+      }
+      toString(ctx, onComment, onChompKeep) {
+        if (!ctx)
+          return JSON.stringify(this);
+        if (this.hasAllNullValues(true))
+          return super.toString(Object.assign({}, ctx, { allNullValues: true }), onComment, onChompKeep);
+        else
+          throw new Error("Set items must all have null values");
+      }
+      static from(schema, iterable, ctx) {
+        const { replacer } = ctx;
+        const set2 = new this(schema);
+        if (iterable && Symbol.iterator in Object(iterable))
+          for (let value of iterable) {
+            if (typeof replacer === "function")
+              value = replacer.call(iterable, value, value);
+            set2.items.push(Pair.createPair(value, null, ctx));
+          }
+        return set2;
+      }
+    };
+    YAMLSet.tag = "tag:yaml.org,2002:set";
+    var set = {
+      collection: "map",
+      identify: (value) => value instanceof Set,
+      nodeClass: YAMLSet,
+      default: false,
+      tag: "tag:yaml.org,2002:set",
+      createNode: (schema, iterable, ctx) => YAMLSet.from(schema, iterable, ctx),
+      resolve(map, onError) {
+        if (identity.isMap(map)) {
+          if (map.hasAllNullValues(true))
+            return Object.assign(new YAMLSet(), map);
+          else
+            onError("Set items must all have null values");
+        } else
+          onError("Expected a mapping for this tag");
+        return map;
+      }
+    };
+    exports.YAMLSet = YAMLSet;
+    exports.set = set;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/timestamp.js
+var require_timestamp = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/timestamp.js"(exports) {
+    "use strict";
+    var stringifyNumber = require_stringifyNumber();
+    function parseSexagesimal(str, asBigInt) {
+      const sign = str[0];
+      const parts = sign === "-" || sign === "+" ? str.substring(1) : str;
+      const num = (n) => asBigInt ? BigInt(n) : Number(n);
+      const res = parts.replace(/_/g, "").split(":").reduce((res2, p2) => res2 * num(60) + num(p2), num(0));
+      return sign === "-" ? num(-1) * res : res;
+    }
+    function stringifySexagesimal(node) {
+      let { value } = node;
+      let num = (n) => n;
+      if (typeof value === "bigint")
+        num = (n) => BigInt(n);
+      else if (isNaN(value) || !isFinite(value))
+        return stringifyNumber.stringifyNumber(node);
+      let sign = "";
+      if (value < 0) {
+        sign = "-";
+        value *= num(-1);
+      }
+      const _60 = num(60);
+      const parts = [value % _60];
+      if (value < 60) {
+        parts.unshift(0);
+      } else {
+        value = (value - parts[0]) / _60;
+        parts.unshift(value % _60);
+        if (value >= 60) {
+          value = (value - parts[0]) / _60;
+          parts.unshift(value);
+        }
+      }
+      return sign + parts.map((n) => String(n).padStart(2, "0")).join(":").replace(/000000\d*$/, "");
+    }
+    var intTime = {
+      identify: (value) => typeof value === "bigint" || Number.isInteger(value),
+      default: true,
+      tag: "tag:yaml.org,2002:int",
+      format: "TIME",
+      test: /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+$/,
+      resolve: (str, _onError, { intAsBigInt }) => parseSexagesimal(str, intAsBigInt),
+      stringify: stringifySexagesimal
+    };
+    var floatTime = {
+      identify: (value) => typeof value === "number",
+      default: true,
+      tag: "tag:yaml.org,2002:float",
+      format: "TIME",
+      test: /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*$/,
+      resolve: (str) => parseSexagesimal(str, false),
+      stringify: stringifySexagesimal
+    };
+    var timestamp = {
+      identify: (value) => value instanceof Date,
+      default: true,
+      tag: "tag:yaml.org,2002:timestamp",
+      // If the time zone is omitted, the timestamp is assumed to be specified in UTC. The time part
+      // may be omitted altogether, resulting in a date format. In such a case, the time part is
+      // assumed to be 00:00:00Z (start of day, UTC).
+      test: RegExp("^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:(?:t|T|[ \\t]+)([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2}(\\.[0-9]+)?)(?:[ \\t]*(Z|[-+][012]?[0-9](?::[0-9]{2})?))?)?$"),
+      resolve(str) {
+        const match = str.match(timestamp.test);
+        if (!match)
+          throw new Error("!!timestamp expects a date, starting with yyyy-mm-dd");
+        const [, year, month, day, hour, minute, second] = match.map(Number);
+        const millisec = match[7] ? Number((match[7] + "00").substr(1, 3)) : 0;
+        let date = Date.UTC(year, month - 1, day, hour || 0, minute || 0, second || 0, millisec);
+        const tz = match[8];
+        if (tz && tz !== "Z") {
+          let d = parseSexagesimal(tz, false);
+          if (Math.abs(d) < 30)
+            d *= 60;
+          date -= 6e4 * d;
+        }
+        return new Date(date);
+      },
+      stringify: ({ value }) => value?.toISOString().replace(/(T00:00:00)?\.000Z$/, "") ?? ""
+    };
+    exports.floatTime = floatTime;
+    exports.intTime = intTime;
+    exports.timestamp = timestamp;
+  }
+});
+
+// node_modules/yaml/dist/schema/yaml-1.1/schema.js
+var require_schema3 = __commonJS({
+  "node_modules/yaml/dist/schema/yaml-1.1/schema.js"(exports) {
+    "use strict";
+    var map = require_map();
+    var _null = require_null();
+    var seq = require_seq();
+    var string2 = require_string();
+    var binary = require_binary();
+    var bool = require_bool2();
+    var float = require_float2();
+    var int = require_int2();
+    var merge2 = require_merge();
+    var omap = require_omap();
+    var pairs = require_pairs();
+    var set = require_set();
+    var timestamp = require_timestamp();
+    var schema = [
+      map.map,
+      seq.seq,
+      string2.string,
+      _null.nullTag,
+      bool.trueTag,
+      bool.falseTag,
+      int.intBin,
+      int.intOct,
+      int.int,
+      int.intHex,
+      float.floatNaN,
+      float.floatExp,
+      float.float,
+      binary.binary,
+      merge2.merge,
+      omap.omap,
+      pairs.pairs,
+      set.set,
+      timestamp.intTime,
+      timestamp.floatTime,
+      timestamp.timestamp
+    ];
+    exports.schema = schema;
+  }
+});
+
+// node_modules/yaml/dist/schema/tags.js
+var require_tags = __commonJS({
+  "node_modules/yaml/dist/schema/tags.js"(exports) {
+    "use strict";
+    var map = require_map();
+    var _null = require_null();
+    var seq = require_seq();
+    var string2 = require_string();
+    var bool = require_bool();
+    var float = require_float();
+    var int = require_int();
+    var schema = require_schema();
+    var schema$1 = require_schema2();
+    var binary = require_binary();
+    var merge2 = require_merge();
+    var omap = require_omap();
+    var pairs = require_pairs();
+    var schema$2 = require_schema3();
+    var set = require_set();
+    var timestamp = require_timestamp();
+    var schemas = /* @__PURE__ */ new Map([
+      ["core", schema.schema],
+      ["failsafe", [map.map, seq.seq, string2.string]],
+      ["json", schema$1.schema],
+      ["yaml11", schema$2.schema],
+      ["yaml-1.1", schema$2.schema]
+    ]);
+    var tagsByName = {
+      binary: binary.binary,
+      bool: bool.boolTag,
+      float: float.float,
+      floatExp: float.floatExp,
+      floatNaN: float.floatNaN,
+      floatTime: timestamp.floatTime,
+      int: int.int,
+      intHex: int.intHex,
+      intOct: int.intOct,
+      intTime: timestamp.intTime,
+      map: map.map,
+      merge: merge2.merge,
+      null: _null.nullTag,
+      omap: omap.omap,
+      pairs: pairs.pairs,
+      seq: seq.seq,
+      set: set.set,
+      timestamp: timestamp.timestamp
+    };
+    var coreKnownTags = {
+      "tag:yaml.org,2002:binary": binary.binary,
+      "tag:yaml.org,2002:merge": merge2.merge,
+      "tag:yaml.org,2002:omap": omap.omap,
+      "tag:yaml.org,2002:pairs": pairs.pairs,
+      "tag:yaml.org,2002:set": set.set,
+      "tag:yaml.org,2002:timestamp": timestamp.timestamp
+    };
+    function getTags(customTags, schemaName, addMergeTag) {
+      const schemaTags = schemas.get(schemaName);
+      if (schemaTags && !customTags) {
+        return addMergeTag && !schemaTags.includes(merge2.merge) ? schemaTags.concat(merge2.merge) : schemaTags.slice();
+      }
+      let tags = schemaTags;
+      if (!tags) {
+        if (Array.isArray(customTags))
+          tags = [];
+        else {
+          const keys = Array.from(schemas.keys()).filter((key) => key !== "yaml11").map((key) => JSON.stringify(key)).join(", ");
+          throw new Error(`Unknown schema "${schemaName}"; use one of ${keys} or define customTags array`);
+        }
+      }
+      if (Array.isArray(customTags)) {
+        for (const tag of customTags)
+          tags = tags.concat(tag);
+      } else if (typeof customTags === "function") {
+        tags = customTags(tags.slice());
+      }
+      if (addMergeTag)
+        tags = tags.concat(merge2.merge);
+      return tags.reduce((tags2, tag) => {
+        const tagObj = typeof tag === "string" ? tagsByName[tag] : tag;
+        if (!tagObj) {
+          const tagName = JSON.stringify(tag);
+          const keys = Object.keys(tagsByName).map((key) => JSON.stringify(key)).join(", ");
+          throw new Error(`Unknown custom tag ${tagName}; use one of ${keys}`);
+        }
+        if (!tags2.includes(tagObj))
+          tags2.push(tagObj);
+        return tags2;
+      }, []);
+    }
+    exports.coreKnownTags = coreKnownTags;
+    exports.getTags = getTags;
+  }
+});
+
+// node_modules/yaml/dist/schema/Schema.js
+var require_Schema = __commonJS({
+  "node_modules/yaml/dist/schema/Schema.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var map = require_map();
+    var seq = require_seq();
+    var string2 = require_string();
+    var tags = require_tags();
+    var sortMapEntriesByKey = (a, b2) => a.key < b2.key ? -1 : a.key > b2.key ? 1 : 0;
+    var Schema = class _Schema {
+      constructor({ compat, customTags, merge: merge2, resolveKnownTags, schema, sortMapEntries, toStringDefaults }) {
+        this.compat = Array.isArray(compat) ? tags.getTags(compat, "compat") : compat ? tags.getTags(null, compat) : null;
+        this.name = typeof schema === "string" && schema || "core";
+        this.knownTags = resolveKnownTags ? tags.coreKnownTags : {};
+        this.tags = tags.getTags(customTags, this.name, merge2);
+        this.toStringOptions = toStringDefaults ?? null;
+        Object.defineProperty(this, identity.MAP, { value: map.map });
+        Object.defineProperty(this, identity.SCALAR, { value: string2.string });
+        Object.defineProperty(this, identity.SEQ, { value: seq.seq });
+        this.sortMapEntries = typeof sortMapEntries === "function" ? sortMapEntries : sortMapEntries === true ? sortMapEntriesByKey : null;
+      }
+      clone() {
+        const copy = Object.create(_Schema.prototype, Object.getOwnPropertyDescriptors(this));
+        copy.tags = this.tags.slice();
+        return copy;
+      }
+    };
+    exports.Schema = Schema;
+  }
+});
+
+// node_modules/yaml/dist/stringify/stringifyDocument.js
+var require_stringifyDocument = __commonJS({
+  "node_modules/yaml/dist/stringify/stringifyDocument.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var stringify = require_stringify();
+    var stringifyComment = require_stringifyComment();
+    function stringifyDocument(doc, options) {
+      const lines = [];
+      let hasDirectives = options.directives === true;
+      if (options.directives !== false && doc.directives) {
+        const dir = doc.directives.toString(doc);
+        if (dir) {
+          lines.push(dir);
+          hasDirectives = true;
+        } else if (doc.directives.docStart)
+          hasDirectives = true;
+      }
+      if (hasDirectives)
+        lines.push("---");
+      const ctx = stringify.createStringifyContext(doc, options);
+      const { commentString } = ctx.options;
+      if (doc.commentBefore) {
+        if (lines.length !== 1)
+          lines.unshift("");
+        const cs2 = commentString(doc.commentBefore);
+        lines.unshift(stringifyComment.indentComment(cs2, ""));
+      }
+      let chompKeep = false;
+      let contentComment = null;
+      if (doc.contents) {
+        if (identity.isNode(doc.contents)) {
+          if (doc.contents.spaceBefore && hasDirectives)
+            lines.push("");
+          if (doc.contents.commentBefore) {
+            const cs2 = commentString(doc.contents.commentBefore);
+            lines.push(stringifyComment.indentComment(cs2, ""));
+          }
+          ctx.forceBlockIndent = !!doc.comment;
+          contentComment = doc.contents.comment;
+        }
+        const onChompKeep = contentComment ? void 0 : () => chompKeep = true;
+        let body = stringify.stringify(doc.contents, ctx, () => contentComment = null, onChompKeep);
+        if (contentComment)
+          body += stringifyComment.lineComment(body, "", commentString(contentComment));
+        if ((body[0] === "|" || body[0] === ">") && lines[lines.length - 1] === "---") {
+          lines[lines.length - 1] = `--- ${body}`;
+        } else
+          lines.push(body);
+      } else {
+        lines.push(stringify.stringify(doc.contents, ctx));
+      }
+      if (doc.directives?.docEnd) {
+        if (doc.comment) {
+          const cs2 = commentString(doc.comment);
+          if (cs2.includes("\n")) {
+            lines.push("...");
+            lines.push(stringifyComment.indentComment(cs2, ""));
+          } else {
+            lines.push(`... ${cs2}`);
+          }
+        } else {
+          lines.push("...");
+        }
+      } else {
+        let dc = doc.comment;
+        if (dc && chompKeep)
+          dc = dc.replace(/^\n+/, "");
+        if (dc) {
+          if ((!chompKeep || contentComment) && lines[lines.length - 1] !== "")
+            lines.push("");
+          lines.push(stringifyComment.indentComment(commentString(dc), ""));
+        }
+      }
+      return lines.join("\n") + "\n";
+    }
+    exports.stringifyDocument = stringifyDocument;
+  }
+});
+
+// node_modules/yaml/dist/doc/Document.js
+var require_Document = __commonJS({
+  "node_modules/yaml/dist/doc/Document.js"(exports) {
+    "use strict";
+    var Alias = require_Alias();
+    var Collection = require_Collection();
+    var identity = require_identity();
+    var Pair = require_Pair();
+    var toJS = require_toJS();
+    var Schema = require_Schema();
+    var stringifyDocument = require_stringifyDocument();
+    var anchors = require_anchors();
+    var applyReviver = require_applyReviver();
+    var createNode = require_createNode();
+    var directives = require_directives();
+    var Document = class _Document {
+      constructor(value, replacer, options) {
+        this.commentBefore = null;
+        this.comment = null;
+        this.errors = [];
+        this.warnings = [];
+        Object.defineProperty(this, identity.NODE_TYPE, { value: identity.DOC });
+        let _replacer = null;
+        if (typeof replacer === "function" || Array.isArray(replacer)) {
+          _replacer = replacer;
+        } else if (options === void 0 && replacer) {
+          options = replacer;
+          replacer = void 0;
+        }
+        const opt = Object.assign({
+          intAsBigInt: false,
+          keepSourceTokens: false,
+          logLevel: "warn",
+          prettyErrors: true,
+          strict: true,
+          stringKeys: false,
+          uniqueKeys: true,
+          version: "1.2"
+        }, options);
+        this.options = opt;
+        let { version } = opt;
+        if (options?._directives) {
+          this.directives = options._directives.atDocument();
+          if (this.directives.yaml.explicit)
+            version = this.directives.yaml.version;
+        } else
+          this.directives = new directives.Directives({ version });
+        this.setSchema(version, options);
+        this.contents = value === void 0 ? null : this.createNode(value, _replacer, options);
+      }
+      /**
+       * Create a deep copy of this Document and its contents.
+       *
+       * Custom Node values that inherit from `Object` still refer to their original instances.
+       */
+      clone() {
+        const copy = Object.create(_Document.prototype, {
+          [identity.NODE_TYPE]: { value: identity.DOC }
+        });
+        copy.commentBefore = this.commentBefore;
+        copy.comment = this.comment;
+        copy.errors = this.errors.slice();
+        copy.warnings = this.warnings.slice();
+        copy.options = Object.assign({}, this.options);
+        if (this.directives)
+          copy.directives = this.directives.clone();
+        copy.schema = this.schema.clone();
+        copy.contents = identity.isNode(this.contents) ? this.contents.clone(copy.schema) : this.contents;
+        if (this.range)
+          copy.range = this.range.slice();
+        return copy;
+      }
+      /** Adds a value to the document. */
+      add(value) {
+        if (assertCollection(this.contents))
+          this.contents.add(value);
+      }
+      /** Adds a value to the document. */
+      addIn(path, value) {
+        if (assertCollection(this.contents))
+          this.contents.addIn(path, value);
+      }
+      /**
+       * Create a new `Alias` node, ensuring that the target `node` has the required anchor.
+       *
+       * If `node` already has an anchor, `name` is ignored.
+       * Otherwise, the `node.anchor` value will be set to `name`,
+       * or if an anchor with that name is already present in the document,
+       * `name` will be used as a prefix for a new unique anchor.
+       * If `name` is undefined, the generated anchor will use 'a' as a prefix.
+       */
+      createAlias(node, name) {
+        if (!node.anchor) {
+          const prev = anchors.anchorNames(this);
+          node.anchor = // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing
+          !name || prev.has(name) ? anchors.findNewAnchor(name || "a", prev) : name;
+        }
+        return new Alias.Alias(node.anchor);
+      }
+      createNode(value, replacer, options) {
+        let _replacer = void 0;
+        if (typeof replacer === "function") {
+          value = replacer.call({ "": value }, "", value);
+          _replacer = replacer;
+        } else if (Array.isArray(replacer)) {
+          const keyToStr = (v2) => typeof v2 === "number" || v2 instanceof String || v2 instanceof Number;
+          const asStr = replacer.filter(keyToStr).map(String);
+          if (asStr.length > 0)
+            replacer = replacer.concat(asStr);
+          _replacer = replacer;
+        } else if (options === void 0 && replacer) {
+          options = replacer;
+          replacer = void 0;
+        }
+        const { aliasDuplicateObjects, anchorPrefix, flow, keepUndefined, onTagObj, tag } = options ?? {};
+        const { onAnchor, setAnchors, sourceObjects } = anchors.createNodeAnchors(
+          this,
+          // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing
+          anchorPrefix || "a"
+        );
+        const ctx = {
+          aliasDuplicateObjects: aliasDuplicateObjects ?? true,
+          keepUndefined: keepUndefined ?? false,
+          onAnchor,
+          onTagObj,
+          replacer: _replacer,
+          schema: this.schema,
+          sourceObjects
+        };
+        const node = createNode.createNode(value, tag, ctx);
+        if (flow && identity.isCollection(node))
+          node.flow = true;
+        setAnchors();
+        return node;
+      }
+      /**
+       * Convert a key and a value into a `Pair` using the current schema,
+       * recursively wrapping all values as `Scalar` or `Collection` nodes.
+       */
+      createPair(key, value, options = {}) {
+        const k2 = this.createNode(key, null, options);
+        const v2 = this.createNode(value, null, options);
+        return new Pair.Pair(k2, v2);
+      }
+      /**
+       * Removes a value from the document.
+       * @returns `true` if the item was found and removed.
+       */
+      delete(key) {
+        return assertCollection(this.contents) ? this.contents.delete(key) : false;
+      }
+      /**
+       * Removes a value from the document.
+       * @returns `true` if the item was found and removed.
+       */
+      deleteIn(path) {
+        if (Collection.isEmptyPath(path)) {
+          if (this.contents == null)
+            return false;
+          this.contents = null;
+          return true;
+        }
+        return assertCollection(this.contents) ? this.contents.deleteIn(path) : false;
+      }
+      /**
+       * Returns item at `key`, or `undefined` if not found. By default unwraps
+       * scalar values from their surrounding node; to disable set `keepScalar` to
+       * `true` (collections are always returned intact).
+       */
+      get(key, keepScalar) {
+        return identity.isCollection(this.contents) ? this.contents.get(key, keepScalar) : void 0;
+      }
+      /**
+       * Returns item at `path`, or `undefined` if not found. By default unwraps
+       * scalar values from their surrounding node; to disable set `keepScalar` to
+       * `true` (collections are always returned intact).
+       */
+      getIn(path, keepScalar) {
+        if (Collection.isEmptyPath(path))
+          return !keepScalar && identity.isScalar(this.contents) ? this.contents.value : this.contents;
+        return identity.isCollection(this.contents) ? this.contents.getIn(path, keepScalar) : void 0;
+      }
+      /**
+       * Checks if the document includes a value with the key `key`.
+       */
+      has(key) {
+        return identity.isCollection(this.contents) ? this.contents.has(key) : false;
+      }
+      /**
+       * Checks if the document includes a value at `path`.
+       */
+      hasIn(path) {
+        if (Collection.isEmptyPath(path))
+          return this.contents !== void 0;
+        return identity.isCollection(this.contents) ? this.contents.hasIn(path) : false;
+      }
+      /**
+       * Sets a value in this document. For `!!set`, `value` needs to be a
+       * boolean to add/remove the item from the set.
+       */
+      set(key, value) {
+        if (this.contents == null) {
+          this.contents = Collection.collectionFromPath(this.schema, [key], value);
+        } else if (assertCollection(this.contents)) {
+          this.contents.set(key, value);
+        }
+      }
+      /**
+       * Sets a value in this document. For `!!set`, `value` needs to be a
+       * boolean to add/remove the item from the set.
+       */
+      setIn(path, value) {
+        if (Collection.isEmptyPath(path)) {
+          this.contents = value;
+        } else if (this.contents == null) {
+          this.contents = Collection.collectionFromPath(this.schema, Array.from(path), value);
+        } else if (assertCollection(this.contents)) {
+          this.contents.setIn(path, value);
+        }
+      }
+      /**
+       * Change the YAML version and schema used by the document.
+       * A `null` version disables support for directives, explicit tags, anchors, and aliases.
+       * It also requires the `schema` option to be given as a `Schema` instance value.
+       *
+       * Overrides all previously set schema options.
+       */
+      setSchema(version, options = {}) {
+        if (typeof version === "number")
+          version = String(version);
+        let opt;
+        switch (version) {
+          case "1.1":
+            if (this.directives)
+              this.directives.yaml.version = "1.1";
+            else
+              this.directives = new directives.Directives({ version: "1.1" });
+            opt = { resolveKnownTags: false, schema: "yaml-1.1" };
+            break;
+          case "1.2":
+          case "next":
+            if (this.directives)
+              this.directives.yaml.version = version;
+            else
+              this.directives = new directives.Directives({ version });
+            opt = { resolveKnownTags: true, schema: "core" };
+            break;
+          case null:
+            if (this.directives)
+              delete this.directives;
+            opt = null;
+            break;
+          default: {
+            const sv = JSON.stringify(version);
+            throw new Error(`Expected '1.1', '1.2' or null as first argument, but found: ${sv}`);
+          }
+        }
+        if (options.schema instanceof Object)
+          this.schema = options.schema;
+        else if (opt)
+          this.schema = new Schema.Schema(Object.assign(opt, options));
+        else
+          throw new Error(`With a null YAML version, the { schema: Schema } option is required`);
+      }
+      // json & jsonArg are only used from toJSON()
+      toJS({ json, jsonArg, mapAsMap, maxAliasCount, onAnchor, reviver } = {}) {
+        const ctx = {
+          anchors: /* @__PURE__ */ new Map(),
+          doc: this,
+          keep: !json,
+          mapAsMap: mapAsMap === true,
+          mapKeyWarned: false,
+          maxAliasCount: typeof maxAliasCount === "number" ? maxAliasCount : 100
+        };
+        const res = toJS.toJS(this.contents, jsonArg ?? "", ctx);
+        if (typeof onAnchor === "function")
+          for (const { count, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count);
+        return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
+      }
+      /**
+       * A JSON representation of the document `contents`.
+       *
+       * @param jsonArg Used by `JSON.stringify` to indicate the array index or
+       *   property name.
+       */
+      toJSON(jsonArg, onAnchor) {
+        return this.toJS({ json: true, jsonArg, mapAsMap: false, onAnchor });
+      }
+      /** A YAML representation of the document. */
+      toString(options = {}) {
+        if (this.errors.length > 0)
+          throw new Error("Document with errors cannot be stringified");
+        if ("indent" in options && (!Number.isInteger(options.indent) || Number(options.indent) <= 0)) {
+          const s3 = JSON.stringify(options.indent);
+          throw new Error(`"indent" option must be a positive integer, not ${s3}`);
+        }
+        return stringifyDocument.stringifyDocument(this, options);
+      }
+    };
+    function assertCollection(contents) {
+      if (identity.isCollection(contents))
+        return true;
+      throw new Error("Expected a YAML collection as document contents");
+    }
+    exports.Document = Document;
+  }
+});
+
+// node_modules/yaml/dist/errors.js
+var require_errors = __commonJS({
+  "node_modules/yaml/dist/errors.js"(exports) {
+    "use strict";
+    var YAMLError = class extends Error {
+      constructor(name, pos, code, message) {
+        super();
+        this.name = name;
+        this.code = code;
+        this.message = message;
+        this.pos = pos;
+      }
+    };
+    var YAMLParseError = class extends YAMLError {
+      constructor(pos, code, message) {
+        super("YAMLParseError", pos, code, message);
+      }
+    };
+    var YAMLWarning = class extends YAMLError {
+      constructor(pos, code, message) {
+        super("YAMLWarning", pos, code, message);
+      }
+    };
+    var prettifyError = (src, lc) => (error) => {
+      if (error.pos[0] === -1)
+        return;
+      error.linePos = error.pos.map((pos) => lc.linePos(pos));
+      const { line, col } = error.linePos[0];
+      error.message += ` at line ${line}, column ${col}`;
+      let ci2 = col - 1;
+      let lineStr = src.substring(lc.lineStarts[line - 1], lc.lineStarts[line]).replace(/[\n\r]+$/, "");
+      if (ci2 >= 60 && lineStr.length > 80) {
+        const trimStart = Math.min(ci2 - 39, lineStr.length - 79);
+        lineStr = "…" + lineStr.substring(trimStart);
+        ci2 -= trimStart - 1;
+      }
+      if (lineStr.length > 80)
+        lineStr = lineStr.substring(0, 79) + "…";
+      if (line > 1 && /^ *$/.test(lineStr.substring(0, ci2))) {
+        let prev = src.substring(lc.lineStarts[line - 2], lc.lineStarts[line - 1]);
+        if (prev.length > 80)
+          prev = prev.substring(0, 79) + "…\n";
+        lineStr = prev + lineStr;
+      }
+      if (/[^ ]/.test(lineStr)) {
+        let count = 1;
+        const end = error.linePos[1];
+        if (end?.line === line && end.col > col) {
+          count = Math.max(1, Math.min(end.col - col, 80 - ci2));
+        }
+        const pointer = " ".repeat(ci2) + "^".repeat(count);
+        error.message += `:
+
+${lineStr}
+${pointer}
+`;
+      }
+    };
+    exports.YAMLError = YAMLError;
+    exports.YAMLParseError = YAMLParseError;
+    exports.YAMLWarning = YAMLWarning;
+    exports.prettifyError = prettifyError;
+  }
+});
+
+// node_modules/yaml/dist/compose/resolve-props.js
+var require_resolve_props = __commonJS({
+  "node_modules/yaml/dist/compose/resolve-props.js"(exports) {
+    "use strict";
+    function resolveProps(tokens, { flow, indicator, next: next2, offset, onError, parentIndent, startOnNewline }) {
+      let spaceBefore = false;
+      let atNewline = startOnNewline;
+      let hasSpace = startOnNewline;
+      let comment = "";
+      let commentSep = "";
+      let hasNewline = false;
+      let reqSpace = false;
+      let tab = null;
+      let anchor = null;
+      let tag = null;
+      let newlineAfterProp = null;
+      let comma = null;
+      let found = null;
+      let start2 = null;
+      for (const token of tokens) {
+        if (reqSpace) {
+          if (token.type !== "space" && token.type !== "newline" && token.type !== "comma")
+            onError(token.offset, "MISSING_CHAR", "Tags and anchors must be separated from the next token by white space");
+          reqSpace = false;
+        }
+        if (tab) {
+          if (atNewline && token.type !== "comment" && token.type !== "newline") {
+            onError(tab, "TAB_AS_INDENT", "Tabs are not allowed as indentation");
+          }
+          tab = null;
+        }
+        switch (token.type) {
+          case "space":
+            if (!flow && (indicator !== "doc-start" || next2?.type !== "flow-collection") && token.source.includes("	")) {
+              tab = token;
+            }
+            hasSpace = true;
+            break;
+          case "comment": {
+            if (!hasSpace)
+              onError(token, "MISSING_CHAR", "Comments must be separated from other tokens by white space characters");
+            const cb = token.source.substring(1) || " ";
+            if (!comment)
+              comment = cb;
+            else
+              comment += commentSep + cb;
+            commentSep = "";
+            atNewline = false;
+            break;
+          }
+          case "newline":
+            if (atNewline) {
+              if (comment)
+                comment += token.source;
+              else if (!found || indicator !== "seq-item-ind")
+                spaceBefore = true;
+            } else
+              commentSep += token.source;
+            atNewline = true;
+            hasNewline = true;
+            if (anchor || tag)
+              newlineAfterProp = token;
+            hasSpace = true;
+            break;
+          case "anchor":
+            if (anchor)
+              onError(token, "MULTIPLE_ANCHORS", "A node can have at most one anchor");
+            if (token.source.endsWith(":"))
+              onError(token.offset + token.source.length - 1, "BAD_ALIAS", "Anchor ending in : is ambiguous", true);
+            anchor = token;
+            start2 ?? (start2 = token.offset);
+            atNewline = false;
+            hasSpace = false;
+            reqSpace = true;
+            break;
+          case "tag": {
+            if (tag)
+              onError(token, "MULTIPLE_TAGS", "A node can have at most one tag");
+            tag = token;
+            start2 ?? (start2 = token.offset);
+            atNewline = false;
+            hasSpace = false;
+            reqSpace = true;
+            break;
+          }
+          case indicator:
+            if (anchor || tag)
+              onError(token, "BAD_PROP_ORDER", `Anchors and tags must be after the ${token.source} indicator`);
+            if (found)
+              onError(token, "UNEXPECTED_TOKEN", `Unexpected ${token.source} in ${flow ?? "collection"}`);
+            found = token;
+            atNewline = indicator === "seq-item-ind" || indicator === "explicit-key-ind";
+            hasSpace = false;
+            break;
+          case "comma":
+            if (flow) {
+              if (comma)
+                onError(token, "UNEXPECTED_TOKEN", `Unexpected , in ${flow}`);
+              comma = token;
+              atNewline = false;
+              hasSpace = false;
+              break;
+            }
+          // else fallthrough
+          default:
+            onError(token, "UNEXPECTED_TOKEN", `Unexpected ${token.type} token`);
+            atNewline = false;
+            hasSpace = false;
+        }
+      }
+      const last = tokens[tokens.length - 1];
+      const end = last ? last.offset + last.source.length : offset;
+      if (reqSpace && next2 && next2.type !== "space" && next2.type !== "newline" && next2.type !== "comma" && (next2.type !== "scalar" || next2.source !== "")) {
+        onError(next2.offset, "MISSING_CHAR", "Tags and anchors must be separated from the next token by white space");
+      }
+      if (tab && (atNewline && tab.indent <= parentIndent || next2?.type === "block-map" || next2?.type === "block-seq"))
+        onError(tab, "TAB_AS_INDENT", "Tabs are not allowed as indentation");
+      return {
+        comma,
+        found,
+        spaceBefore,
+        comment,
+        hasNewline,
+        anchor,
+        tag,
+        newlineAfterProp,
+        end,
+        start: start2 ?? end
+      };
+    }
+    exports.resolveProps = resolveProps;
+  }
+});
+
+// node_modules/yaml/dist/compose/util-contains-newline.js
+var require_util_contains_newline = __commonJS({
+  "node_modules/yaml/dist/compose/util-contains-newline.js"(exports) {
+    "use strict";
+    function containsNewline(key) {
+      if (!key)
+        return null;
+      switch (key.type) {
+        case "alias":
+        case "scalar":
+        case "double-quoted-scalar":
+        case "single-quoted-scalar":
+          if (key.source.includes("\n"))
+            return true;
+          if (key.end) {
+            for (const st2 of key.end)
+              if (st2.type === "newline")
+                return true;
+          }
+          return false;
+        case "flow-collection":
+          for (const it2 of key.items) {
+            for (const st2 of it2.start)
+              if (st2.type === "newline")
+                return true;
+            if (it2.sep) {
+              for (const st2 of it2.sep)
+                if (st2.type === "newline")
+                  return true;
+            }
+            if (containsNewline(it2.key) || containsNewline(it2.value))
+              return true;
+          }
+          return false;
+        default:
+          return true;
+      }
+    }
+    exports.containsNewline = containsNewline;
+  }
+});
+
+// node_modules/yaml/dist/compose/util-flow-indent-check.js
+var require_util_flow_indent_check = __commonJS({
+  "node_modules/yaml/dist/compose/util-flow-indent-check.js"(exports) {
+    "use strict";
+    var utilContainsNewline = require_util_contains_newline();
+    function flowIndentCheck(indent, fc, onError) {
+      if (fc?.type === "flow-collection") {
+        const end = fc.end[0];
+        if (end.indent === indent && (end.source === "]" || end.source === "}") && utilContainsNewline.containsNewline(fc)) {
+          const msg = "Flow end indicator should be more indented than parent";
+          onError(end, "BAD_INDENT", msg, true);
+        }
+      }
+    }
+    exports.flowIndentCheck = flowIndentCheck;
+  }
+});
+
+// node_modules/yaml/dist/compose/util-map-includes.js
+var require_util_map_includes = __commonJS({
+  "node_modules/yaml/dist/compose/util-map-includes.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    function mapIncludes(ctx, items, search) {
+      const { uniqueKeys } = ctx.options;
+      if (uniqueKeys === false)
+        return false;
+      const isEqual = typeof uniqueKeys === "function" ? uniqueKeys : (a, b2) => a === b2 || identity.isScalar(a) && identity.isScalar(b2) && a.value === b2.value;
+      return items.some((pair) => isEqual(pair.key, search));
+    }
+    exports.mapIncludes = mapIncludes;
+  }
+});
+
+// node_modules/yaml/dist/compose/resolve-block-map.js
+var require_resolve_block_map = __commonJS({
+  "node_modules/yaml/dist/compose/resolve-block-map.js"(exports) {
+    "use strict";
+    var Pair = require_Pair();
+    var YAMLMap = require_YAMLMap();
+    var resolveProps = require_resolve_props();
+    var utilContainsNewline = require_util_contains_newline();
+    var utilFlowIndentCheck = require_util_flow_indent_check();
+    var utilMapIncludes = require_util_map_includes();
+    var startColMsg = "All mapping items must start at the same column";
+    function resolveBlockMap({ composeNode, composeEmptyNode }, ctx, bm, onError, tag) {
+      const NodeClass = tag?.nodeClass ?? YAMLMap.YAMLMap;
+      const map = new NodeClass(ctx.schema);
+      if (ctx.atRoot)
+        ctx.atRoot = false;
+      let offset = bm.offset;
+      let commentEnd = null;
+      for (const collItem of bm.items) {
+        const { start: start2, key, sep, value } = collItem;
+        const keyProps = resolveProps.resolveProps(start2, {
+          indicator: "explicit-key-ind",
+          next: key ?? sep?.[0],
+          offset,
+          onError,
+          parentIndent: bm.indent,
+          startOnNewline: true
+        });
+        const implicitKey = !keyProps.found;
+        if (implicitKey) {
+          if (key) {
+            if (key.type === "block-seq")
+              onError(offset, "BLOCK_AS_IMPLICIT_KEY", "A block sequence may not be used as an implicit map key");
+            else if ("indent" in key && key.indent !== bm.indent)
+              onError(offset, "BAD_INDENT", startColMsg);
+          }
+          if (!keyProps.anchor && !keyProps.tag && !sep) {
+            commentEnd = keyProps.end;
+            if (keyProps.comment) {
+              if (map.comment)
+                map.comment += "\n" + keyProps.comment;
+              else
+                map.comment = keyProps.comment;
+            }
+            continue;
+          }
+          if (keyProps.newlineAfterProp || utilContainsNewline.containsNewline(key)) {
+            onError(key ?? start2[start2.length - 1], "MULTILINE_IMPLICIT_KEY", "Implicit keys need to be on a single line");
+          }
+        } else if (keyProps.found?.indent !== bm.indent) {
+          onError(offset, "BAD_INDENT", startColMsg);
+        }
+        ctx.atKey = true;
+        const keyStart = keyProps.end;
+        const keyNode = key ? composeNode(ctx, key, keyProps, onError) : composeEmptyNode(ctx, keyStart, start2, null, keyProps, onError);
+        if (ctx.schema.compat)
+          utilFlowIndentCheck.flowIndentCheck(bm.indent, key, onError);
+        ctx.atKey = false;
+        if (utilMapIncludes.mapIncludes(ctx, map.items, keyNode))
+          onError(keyStart, "DUPLICATE_KEY", "Map keys must be unique");
+        const valueProps = resolveProps.resolveProps(sep ?? [], {
+          indicator: "map-value-ind",
+          next: value,
+          offset: keyNode.range[2],
+          onError,
+          parentIndent: bm.indent,
+          startOnNewline: !key || key.type === "block-scalar"
+        });
+        offset = valueProps.end;
+        if (valueProps.found) {
+          if (implicitKey) {
+            if (value?.type === "block-map" && !valueProps.hasNewline)
+              onError(offset, "BLOCK_AS_IMPLICIT_KEY", "Nested mappings are not allowed in compact mappings");
+            if (ctx.options.strict && keyProps.start < valueProps.found.offset - 1024)
+              onError(keyNode.range, "KEY_OVER_1024_CHARS", "The : indicator must be at most 1024 chars after the start of an implicit block mapping key");
+          }
+          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : composeEmptyNode(ctx, offset, sep, null, valueProps, onError);
+          if (ctx.schema.compat)
+            utilFlowIndentCheck.flowIndentCheck(bm.indent, value, onError);
+          offset = valueNode.range[2];
+          const pair = new Pair.Pair(keyNode, valueNode);
+          if (ctx.options.keepSourceTokens)
+            pair.srcToken = collItem;
+          map.items.push(pair);
+        } else {
+          if (implicitKey)
+            onError(keyNode.range, "MISSING_CHAR", "Implicit map keys need to be followed by map values");
+          if (valueProps.comment) {
+            if (keyNode.comment)
+              keyNode.comment += "\n" + valueProps.comment;
+            else
+              keyNode.comment = valueProps.comment;
+          }
+          const pair = new Pair.Pair(keyNode);
+          if (ctx.options.keepSourceTokens)
+            pair.srcToken = collItem;
+          map.items.push(pair);
+        }
+      }
+      if (commentEnd && commentEnd < offset)
+        onError(commentEnd, "IMPOSSIBLE", "Map comment with trailing content");
+      map.range = [bm.offset, offset, commentEnd ?? offset];
+      return map;
+    }
+    exports.resolveBlockMap = resolveBlockMap;
+  }
+});
+
+// node_modules/yaml/dist/compose/resolve-block-seq.js
+var require_resolve_block_seq = __commonJS({
+  "node_modules/yaml/dist/compose/resolve-block-seq.js"(exports) {
+    "use strict";
+    var YAMLSeq = require_YAMLSeq();
+    var resolveProps = require_resolve_props();
+    var utilFlowIndentCheck = require_util_flow_indent_check();
+    function resolveBlockSeq({ composeNode, composeEmptyNode }, ctx, bs2, onError, tag) {
+      const NodeClass = tag?.nodeClass ?? YAMLSeq.YAMLSeq;
+      const seq = new NodeClass(ctx.schema);
+      if (ctx.atRoot)
+        ctx.atRoot = false;
+      if (ctx.atKey)
+        ctx.atKey = false;
+      let offset = bs2.offset;
+      let commentEnd = null;
+      for (const { start: start2, value } of bs2.items) {
+        const props = resolveProps.resolveProps(start2, {
+          indicator: "seq-item-ind",
+          next: value,
+          offset,
+          onError,
+          parentIndent: bs2.indent,
+          startOnNewline: true
+        });
+        if (!props.found) {
+          if (props.anchor || props.tag || value) {
+            if (value?.type === "block-seq")
+              onError(props.end, "BAD_INDENT", "All sequence items must start at the same column");
+            else
+              onError(offset, "MISSING_CHAR", "Sequence item without - indicator");
+          } else {
+            commentEnd = props.end;
+            if (props.comment)
+              seq.comment = props.comment;
+            continue;
+          }
+        }
+        const node = value ? composeNode(ctx, value, props, onError) : composeEmptyNode(ctx, props.end, start2, null, props, onError);
+        if (ctx.schema.compat)
+          utilFlowIndentCheck.flowIndentCheck(bs2.indent, value, onError);
+        offset = node.range[2];
+        seq.items.push(node);
+      }
+      seq.range = [bs2.offset, offset, commentEnd ?? offset];
+      return seq;
+    }
+    exports.resolveBlockSeq = resolveBlockSeq;
+  }
+});
+
+// node_modules/yaml/dist/compose/resolve-end.js
+var require_resolve_end = __commonJS({
+  "node_modules/yaml/dist/compose/resolve-end.js"(exports) {
+    "use strict";
+    function resolveEnd(end, offset, reqSpace, onError) {
+      let comment = "";
+      if (end) {
+        let hasSpace = false;
+        let sep = "";
+        for (const token of end) {
+          const { source, type } = token;
+          switch (type) {
+            case "space":
+              hasSpace = true;
+              break;
+            case "comment": {
+              if (reqSpace && !hasSpace)
+                onError(token, "MISSING_CHAR", "Comments must be separated from other tokens by white space characters");
+              const cb = source.substring(1) || " ";
+              if (!comment)
+                comment = cb;
+              else
+                comment += sep + cb;
+              sep = "";
+              break;
+            }
+            case "newline":
+              if (comment)
+                sep += source;
+              hasSpace = true;
+              break;
+            default:
+              onError(token, "UNEXPECTED_TOKEN", `Unexpected ${type} at node end`);
+          }
+          offset += source.length;
+        }
+      }
+      return { comment, offset };
+    }
+    exports.resolveEnd = resolveEnd;
+  }
+});
+
+// node_modules/yaml/dist/compose/resolve-flow-collection.js
+var require_resolve_flow_collection = __commonJS({
+  "node_modules/yaml/dist/compose/resolve-flow-collection.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var Pair = require_Pair();
+    var YAMLMap = require_YAMLMap();
+    var YAMLSeq = require_YAMLSeq();
+    var resolveEnd = require_resolve_end();
+    var resolveProps = require_resolve_props();
+    var utilContainsNewline = require_util_contains_newline();
+    var utilMapIncludes = require_util_map_includes();
+    var blockMsg = "Block collections are not allowed within flow collections";
+    var isBlock = (token) => token && (token.type === "block-map" || token.type === "block-seq");
+    function resolveFlowCollection({ composeNode, composeEmptyNode }, ctx, fc, onError, tag) {
+      const isMap = fc.start.source === "{";
+      const fcName = isMap ? "flow map" : "flow sequence";
+      const NodeClass = tag?.nodeClass ?? (isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq);
+      const coll = new NodeClass(ctx.schema);
+      coll.flow = true;
+      const atRoot = ctx.atRoot;
+      if (atRoot)
+        ctx.atRoot = false;
+      if (ctx.atKey)
+        ctx.atKey = false;
+      let offset = fc.offset + fc.start.source.length;
+      for (let i = 0; i < fc.items.length; ++i) {
+        const collItem = fc.items[i];
+        const { start: start2, key, sep, value } = collItem;
+        const props = resolveProps.resolveProps(start2, {
+          flow: fcName,
+          indicator: "explicit-key-ind",
+          next: key ?? sep?.[0],
+          offset,
+          onError,
+          parentIndent: fc.indent,
+          startOnNewline: false
+        });
+        if (!props.found) {
+          if (!props.anchor && !props.tag && !sep && !value) {
+            if (i === 0 && props.comma)
+              onError(props.comma, "UNEXPECTED_TOKEN", `Unexpected , in ${fcName}`);
+            else if (i < fc.items.length - 1)
+              onError(props.start, "UNEXPECTED_TOKEN", `Unexpected empty item in ${fcName}`);
+            if (props.comment) {
+              if (coll.comment)
+                coll.comment += "\n" + props.comment;
+              else
+                coll.comment = props.comment;
+            }
+            offset = props.end;
+            continue;
+          }
+          if (!isMap && ctx.options.strict && utilContainsNewline.containsNewline(key))
+            onError(
+              key,
+              // checked by containsNewline()
+              "MULTILINE_IMPLICIT_KEY",
+              "Implicit keys of flow sequence pairs need to be on a single line"
+            );
+        }
+        if (i === 0) {
+          if (props.comma)
+            onError(props.comma, "UNEXPECTED_TOKEN", `Unexpected , in ${fcName}`);
+        } else {
+          if (!props.comma)
+            onError(props.start, "MISSING_CHAR", `Missing , between ${fcName} items`);
+          if (props.comment) {
+            let prevItemComment = "";
+            loop: for (const st2 of start2) {
+              switch (st2.type) {
+                case "comma":
+                case "space":
+                  break;
+                case "comment":
+                  prevItemComment = st2.source.substring(1);
+                  break loop;
+                default:
+                  break loop;
+              }
+            }
+            if (prevItemComment) {
+              let prev = coll.items[coll.items.length - 1];
+              if (identity.isPair(prev))
+                prev = prev.value ?? prev.key;
+              if (prev.comment)
+                prev.comment += "\n" + prevItemComment;
+              else
+                prev.comment = prevItemComment;
+              props.comment = props.comment.substring(prevItemComment.length + 1);
+            }
+          }
+        }
+        if (!isMap && !sep && !props.found) {
+          const valueNode = value ? composeNode(ctx, value, props, onError) : composeEmptyNode(ctx, props.end, sep, null, props, onError);
+          coll.items.push(valueNode);
+          offset = valueNode.range[2];
+          if (isBlock(value))
+            onError(valueNode.range, "BLOCK_IN_FLOW", blockMsg);
+        } else {
+          ctx.atKey = true;
+          const keyStart = props.end;
+          const keyNode = key ? composeNode(ctx, key, props, onError) : composeEmptyNode(ctx, keyStart, start2, null, props, onError);
+          if (isBlock(key))
+            onError(keyNode.range, "BLOCK_IN_FLOW", blockMsg);
+          ctx.atKey = false;
+          const valueProps = resolveProps.resolveProps(sep ?? [], {
+            flow: fcName,
+            indicator: "map-value-ind",
+            next: value,
+            offset: keyNode.range[2],
+            onError,
+            parentIndent: fc.indent,
+            startOnNewline: false
+          });
+          if (valueProps.found) {
+            if (!isMap && !props.found && ctx.options.strict) {
+              if (sep)
+                for (const st2 of sep) {
+                  if (st2 === valueProps.found)
+                    break;
+                  if (st2.type === "newline") {
+                    onError(st2, "MULTILINE_IMPLICIT_KEY", "Implicit keys of flow sequence pairs need to be on a single line");
+                    break;
+                  }
+                }
+              if (props.start < valueProps.found.offset - 1024)
+                onError(valueProps.found, "KEY_OVER_1024_CHARS", "The : indicator must be at most 1024 chars after the start of an implicit flow sequence key");
+            }
+          } else if (value) {
+            if ("source" in value && value.source?.[0] === ":")
+              onError(value, "MISSING_CHAR", `Missing space after : in ${fcName}`);
+            else
+              onError(valueProps.start, "MISSING_CHAR", `Missing , or : between ${fcName} items`);
+          }
+          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : valueProps.found ? composeEmptyNode(ctx, valueProps.end, sep, null, valueProps, onError) : null;
+          if (valueNode) {
+            if (isBlock(value))
+              onError(valueNode.range, "BLOCK_IN_FLOW", blockMsg);
+          } else if (valueProps.comment) {
+            if (keyNode.comment)
+              keyNode.comment += "\n" + valueProps.comment;
+            else
+              keyNode.comment = valueProps.comment;
+          }
+          const pair = new Pair.Pair(keyNode, valueNode);
+          if (ctx.options.keepSourceTokens)
+            pair.srcToken = collItem;
+          if (isMap) {
+            const map = coll;
+            if (utilMapIncludes.mapIncludes(ctx, map.items, keyNode))
+              onError(keyStart, "DUPLICATE_KEY", "Map keys must be unique");
+            map.items.push(pair);
+          } else {
+            const map = new YAMLMap.YAMLMap(ctx.schema);
+            map.flow = true;
+            map.items.push(pair);
+            const endRange = (valueNode ?? keyNode).range;
+            map.range = [keyNode.range[0], endRange[1], endRange[2]];
+            coll.items.push(map);
+          }
+          offset = valueNode ? valueNode.range[2] : valueProps.end;
+        }
+      }
+      const expectedEnd = isMap ? "}" : "]";
+      const [ce2, ...ee2] = fc.end;
+      let cePos = offset;
+      if (ce2?.source === expectedEnd)
+        cePos = ce2.offset + ce2.source.length;
+      else {
+        const name = fcName[0].toUpperCase() + fcName.substring(1);
+        const msg = atRoot ? `${name} must end with a ${expectedEnd}` : `${name} in block collection must be sufficiently indented and end with a ${expectedEnd}`;
+        onError(offset, atRoot ? "MISSING_CHAR" : "BAD_INDENT", msg);
+        if (ce2 && ce2.source.length !== 1)
+          ee2.unshift(ce2);
+      }
+      if (ee2.length > 0) {
+        const end = resolveEnd.resolveEnd(ee2, cePos, ctx.options.strict, onError);
+        if (end.comment) {
+          if (coll.comment)
+            coll.comment += "\n" + end.comment;
+          else
+            coll.comment = end.comment;
+        }
+        coll.range = [fc.offset, cePos, end.offset];
+      } else {
+        coll.range = [fc.offset, cePos, cePos];
+      }
+      return coll;
+    }
+    exports.resolveFlowCollection = resolveFlowCollection;
+  }
+});
+
+// node_modules/yaml/dist/compose/compose-collection.js
+var require_compose_collection = __commonJS({
+  "node_modules/yaml/dist/compose/compose-collection.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var Scalar = require_Scalar();
+    var YAMLMap = require_YAMLMap();
+    var YAMLSeq = require_YAMLSeq();
+    var resolveBlockMap = require_resolve_block_map();
+    var resolveBlockSeq = require_resolve_block_seq();
+    var resolveFlowCollection = require_resolve_flow_collection();
+    function resolveCollection(CN, ctx, token, onError, tagName, tag) {
+      const coll = token.type === "block-map" ? resolveBlockMap.resolveBlockMap(CN, ctx, token, onError, tag) : token.type === "block-seq" ? resolveBlockSeq.resolveBlockSeq(CN, ctx, token, onError, tag) : resolveFlowCollection.resolveFlowCollection(CN, ctx, token, onError, tag);
+      const Coll = coll.constructor;
+      if (tagName === "!" || tagName === Coll.tagName) {
+        coll.tag = Coll.tagName;
+        return coll;
+      }
+      if (tagName)
+        coll.tag = tagName;
+      return coll;
+    }
+    function composeCollection(CN, ctx, token, props, onError) {
+      const tagToken = props.tag;
+      const tagName = !tagToken ? null : ctx.directives.tagName(tagToken.source, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg));
+      if (token.type === "block-seq") {
+        const { anchor, newlineAfterProp: nl } = props;
+        const lastProp = anchor && tagToken ? anchor.offset > tagToken.offset ? anchor : tagToken : anchor ?? tagToken;
+        if (lastProp && (!nl || nl.offset < lastProp.offset)) {
+          const message = "Missing newline after block sequence props";
+          onError(lastProp, "MISSING_CHAR", message);
+        }
+      }
+      const expType = token.type === "block-map" ? "map" : token.type === "block-seq" ? "seq" : token.start.source === "{" ? "map" : "seq";
+      if (!tagToken || !tagName || tagName === "!" || tagName === YAMLMap.YAMLMap.tagName && expType === "map" || tagName === YAMLSeq.YAMLSeq.tagName && expType === "seq") {
+        return resolveCollection(CN, ctx, token, onError, tagName);
+      }
+      let tag = ctx.schema.tags.find((t) => t.tag === tagName && t.collection === expType);
+      if (!tag) {
+        const kt2 = ctx.schema.knownTags[tagName];
+        if (kt2?.collection === expType) {
+          ctx.schema.tags.push(Object.assign({}, kt2, { default: false }));
+          tag = kt2;
+        } else {
+          if (kt2) {
+            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt2.tag} used for ${expType} collection, but expects ${kt2.collection ?? "scalar"}`, true);
+          } else {
+            onError(tagToken, "TAG_RESOLVE_FAILED", `Unresolved tag: ${tagName}`, true);
+          }
+          return resolveCollection(CN, ctx, token, onError, tagName);
+        }
+      }
+      const coll = resolveCollection(CN, ctx, token, onError, tagName, tag);
+      const res = tag.resolve?.(coll, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg), ctx.options) ?? coll;
+      const node = identity.isNode(res) ? res : new Scalar.Scalar(res);
+      node.range = coll.range;
+      node.tag = tagName;
+      if (tag?.format)
+        node.format = tag.format;
+      return node;
+    }
+    exports.composeCollection = composeCollection;
+  }
+});
+
+// node_modules/yaml/dist/compose/resolve-block-scalar.js
+var require_resolve_block_scalar = __commonJS({
+  "node_modules/yaml/dist/compose/resolve-block-scalar.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    function resolveBlockScalar(ctx, scalar, onError) {
+      const start2 = scalar.offset;
+      const header = parseBlockScalarHeader(scalar, ctx.options.strict, onError);
+      if (!header)
+        return { value: "", type: null, comment: "", range: [start2, start2, start2] };
+      const type = header.mode === ">" ? Scalar.Scalar.BLOCK_FOLDED : Scalar.Scalar.BLOCK_LITERAL;
+      const lines = scalar.source ? splitLines(scalar.source) : [];
+      let chompStart = lines.length;
+      for (let i = lines.length - 1; i >= 0; --i) {
+        const content = lines[i][1];
+        if (content === "" || content === "\r")
+          chompStart = i;
+        else
+          break;
+      }
+      if (chompStart === 0) {
+        const value2 = header.chomp === "+" && lines.length > 0 ? "\n".repeat(Math.max(1, lines.length - 1)) : "";
+        let end2 = start2 + header.length;
+        if (scalar.source)
+          end2 += scalar.source.length;
+        return { value: value2, type, comment: header.comment, range: [start2, end2, end2] };
+      }
+      let trimIndent = scalar.indent + header.indent;
+      let offset = scalar.offset + header.length;
+      let contentStart = 0;
+      for (let i = 0; i < chompStart; ++i) {
+        const [indent, content] = lines[i];
+        if (content === "" || content === "\r") {
+          if (header.indent === 0 && indent.length > trimIndent)
+            trimIndent = indent.length;
+        } else {
+          if (indent.length < trimIndent) {
+            const message = "Block scalars with more-indented leading empty lines must use an explicit indentation indicator";
+            onError(offset + indent.length, "MISSING_CHAR", message);
+          }
+          if (header.indent === 0)
+            trimIndent = indent.length;
+          contentStart = i;
+          if (trimIndent === 0 && !ctx.atRoot) {
+            const message = "Block scalar values in collections must be indented";
+            onError(offset, "BAD_INDENT", message);
+          }
+          break;
+        }
+        offset += indent.length + content.length + 1;
+      }
+      for (let i = lines.length - 1; i >= chompStart; --i) {
+        if (lines[i][0].length > trimIndent)
+          chompStart = i + 1;
+      }
+      let value = "";
+      let sep = "";
+      let prevMoreIndented = false;
+      for (let i = 0; i < contentStart; ++i)
+        value += lines[i][0].slice(trimIndent) + "\n";
+      for (let i = contentStart; i < chompStart; ++i) {
+        let [indent, content] = lines[i];
+        offset += indent.length + content.length + 1;
+        const crlf = content[content.length - 1] === "\r";
+        if (crlf)
+          content = content.slice(0, -1);
+        if (content && indent.length < trimIndent) {
+          const src = header.indent ? "explicit indentation indicator" : "first line";
+          const message = `Block scalar lines must not be less indented than their ${src}`;
+          onError(offset - content.length - (crlf ? 2 : 1), "BAD_INDENT", message);
+          indent = "";
+        }
+        if (type === Scalar.Scalar.BLOCK_LITERAL) {
+          value += sep + indent.slice(trimIndent) + content;
+          sep = "\n";
+        } else if (indent.length > trimIndent || content[0] === "	") {
+          if (sep === " ")
+            sep = "\n";
+          else if (!prevMoreIndented && sep === "\n")
+            sep = "\n\n";
+          value += sep + indent.slice(trimIndent) + content;
+          sep = "\n";
+          prevMoreIndented = true;
+        } else if (content === "") {
+          if (sep === "\n")
+            value += "\n";
+          else
+            sep = "\n";
+        } else {
+          value += sep + content;
+          sep = " ";
+          prevMoreIndented = false;
+        }
+      }
+      switch (header.chomp) {
+        case "-":
+          break;
+        case "+":
+          for (let i = chompStart; i < lines.length; ++i)
+            value += "\n" + lines[i][0].slice(trimIndent);
+          if (value[value.length - 1] !== "\n")
+            value += "\n";
+          break;
+        default:
+          value += "\n";
+      }
+      const end = start2 + header.length + scalar.source.length;
+      return { value, type, comment: header.comment, range: [start2, end, end] };
+    }
+    function parseBlockScalarHeader({ offset, props }, strict, onError) {
+      if (props[0].type !== "block-scalar-header") {
+        onError(props[0], "IMPOSSIBLE", "Block scalar header not found");
+        return null;
+      }
+      const { source } = props[0];
+      const mode = source[0];
+      let indent = 0;
+      let chomp = "";
+      let error = -1;
+      for (let i = 1; i < source.length; ++i) {
+        const ch = source[i];
+        if (!chomp && (ch === "-" || ch === "+"))
+          chomp = ch;
+        else {
+          const n = Number(ch);
+          if (!indent && n)
+            indent = n;
+          else if (error === -1)
+            error = offset + i;
+        }
+      }
+      if (error !== -1)
+        onError(error, "UNEXPECTED_TOKEN", `Block scalar header includes extra characters: ${source}`);
+      let hasSpace = false;
+      let comment = "";
+      let length = source.length;
+      for (let i = 1; i < props.length; ++i) {
+        const token = props[i];
+        switch (token.type) {
+          case "space":
+            hasSpace = true;
+          // fallthrough
+          case "newline":
+            length += token.source.length;
+            break;
+          case "comment":
+            if (strict && !hasSpace) {
+              const message = "Comments must be separated from other tokens by white space characters";
+              onError(token, "MISSING_CHAR", message);
+            }
+            length += token.source.length;
+            comment = token.source.substring(1);
+            break;
+          case "error":
+            onError(token, "UNEXPECTED_TOKEN", token.message);
+            length += token.source.length;
+            break;
+          /* istanbul ignore next should not happen */
+          default: {
+            const message = `Unexpected token in block scalar header: ${token.type}`;
+            onError(token, "UNEXPECTED_TOKEN", message);
+            const ts2 = token.source;
+            if (ts2 && typeof ts2 === "string")
+              length += ts2.length;
+          }
+        }
+      }
+      return { mode, indent, chomp, comment, length };
+    }
+    function splitLines(source) {
+      const split = source.split(/\n( *)/);
+      const first = split[0];
+      const m2 = first.match(/^( *)/);
+      const line0 = m2?.[1] ? [m2[1], first.slice(m2[1].length)] : ["", first];
+      const lines = [line0];
+      for (let i = 1; i < split.length; i += 2)
+        lines.push([split[i], split[i + 1]]);
+      return lines;
+    }
+    exports.resolveBlockScalar = resolveBlockScalar;
+  }
+});
+
+// node_modules/yaml/dist/compose/resolve-flow-scalar.js
+var require_resolve_flow_scalar = __commonJS({
+  "node_modules/yaml/dist/compose/resolve-flow-scalar.js"(exports) {
+    "use strict";
+    var Scalar = require_Scalar();
+    var resolveEnd = require_resolve_end();
+    function resolveFlowScalar(scalar, strict, onError) {
+      const { offset, type, source, end } = scalar;
+      let _type;
+      let value;
+      const _onError = (rel, code, msg) => onError(offset + rel, code, msg);
+      switch (type) {
+        case "scalar":
+          _type = Scalar.Scalar.PLAIN;
+          value = plainValue(source, _onError);
+          break;
+        case "single-quoted-scalar":
+          _type = Scalar.Scalar.QUOTE_SINGLE;
+          value = singleQuotedValue(source, _onError);
+          break;
+        case "double-quoted-scalar":
+          _type = Scalar.Scalar.QUOTE_DOUBLE;
+          value = doubleQuotedValue(source, _onError);
+          break;
+        /* istanbul ignore next should not happen */
+        default:
+          onError(scalar, "UNEXPECTED_TOKEN", `Expected a flow scalar value, but found: ${type}`);
+          return {
+            value: "",
+            type: null,
+            comment: "",
+            range: [offset, offset + source.length, offset + source.length]
+          };
+      }
+      const valueEnd = offset + source.length;
+      const re2 = resolveEnd.resolveEnd(end, valueEnd, strict, onError);
+      return {
+        value,
+        type: _type,
+        comment: re2.comment,
+        range: [offset, valueEnd, re2.offset]
+      };
+    }
+    function plainValue(source, onError) {
+      let badChar = "";
+      switch (source[0]) {
+        /* istanbul ignore next should not happen */
+        case "	":
+          badChar = "a tab character";
+          break;
+        case ",":
+          badChar = "flow indicator character ,";
+          break;
+        case "%":
+          badChar = "directive indicator character %";
+          break;
+        case "|":
+        case ">": {
+          badChar = `block scalar indicator ${source[0]}`;
+          break;
+        }
+        case "@":
+        case "`": {
+          badChar = `reserved character ${source[0]}`;
+          break;
+        }
+      }
+      if (badChar)
+        onError(0, "BAD_SCALAR_START", `Plain value cannot start with ${badChar}`);
+      return unfoldLines(source);
+    }
+    function singleQuotedValue(source, onError) {
+      if (source[source.length - 1] !== "'" || source.length === 1)
+        onError(source.length, "MISSING_CHAR", "Missing closing 'quote");
+      return unfoldLines(source.slice(1, -1)).replace(/''/g, "'");
+    }
+    function unfoldLines(source) {
+      const line = /(.*?)\r?\n/sy;
+      let match = line.exec(source);
+      if (!match)
+        return source;
+      let trimEnd, trimBoth;
+      try {
+        trimEnd = new RegExp("(?<![ 	])[ 	]+$");
+        trimBoth = new RegExp("^[ 	]+|(?<![ 	])[ 	]+$", "g");
+      } catch {
+        trimEnd = /[ \t]+$/;
+        trimBoth = /^[ \t]+|[ \t]+$/g;
+      }
+      let res = match[1].replace(trimEnd, "");
+      let sep = " ";
+      let pos = line.lastIndex;
+      while (match = line.exec(source)) {
+        const lm = match[1].replace(trimBoth, "");
+        if (lm === "") {
+          if (sep === "\n")
+            res += sep;
+          else
+            sep = "\n";
+        } else {
+          res += sep + lm;
+          sep = " ";
+        }
+        pos = line.lastIndex;
+      }
+      const last = /[ \t]*(.*)/sy;
+      last.lastIndex = pos;
+      match = last.exec(source);
+      return res + sep + (match?.[1] ?? "");
+    }
+    function doubleQuotedValue(source, onError) {
+      let res = "";
+      for (let i = 1; i < source.length - 1; ++i) {
+        const ch = source[i];
+        if (ch === "\r" && source[i + 1] === "\n")
+          continue;
+        if (ch === "\n") {
+          const { fold, offset } = foldNewline(source, i);
+          res += fold;
+          i = offset;
+        } else if (ch === "\\") {
+          let next2 = source[++i];
+          const cc = escapeCodes[next2];
+          if (cc)
+            res += cc;
+          else if (next2 === "\n") {
+            next2 = source[i + 1];
+            while (next2 === " " || next2 === "	")
+              next2 = source[++i + 1];
+          } else if (next2 === "\r" && source[i + 1] === "\n") {
+            next2 = source[++i + 1];
+            while (next2 === " " || next2 === "	")
+              next2 = source[++i + 1];
+          } else if (next2 === "x" || next2 === "u" || next2 === "U") {
+            const length = next2 === "x" ? 2 : next2 === "u" ? 4 : 8;
+            res += parseCharCode(source, i + 1, length, onError);
+            i += length;
+          } else {
+            const raw = source.substr(i - 1, 2);
+            onError(i - 1, "BAD_DQ_ESCAPE", `Invalid escape sequence ${raw}`);
+            res += raw;
+          }
+        } else if (ch === " " || ch === "	") {
+          const wsStart = i;
+          let next2 = source[i + 1];
+          while (next2 === " " || next2 === "	")
+            next2 = source[++i + 1];
+          if (next2 !== "\n" && !(next2 === "\r" && source[i + 2] === "\n"))
+            res += i > wsStart ? source.slice(wsStart, i + 1) : ch;
+        } else {
+          res += ch;
+        }
+      }
+      if (source[source.length - 1] !== '"' || source.length === 1)
+        onError(source.length, "MISSING_CHAR", 'Missing closing "quote');
+      return res;
+    }
+    function foldNewline(source, offset) {
+      let fold = "";
+      let ch = source[offset + 1];
+      while (ch === " " || ch === "	" || ch === "\n" || ch === "\r") {
+        if (ch === "\r" && source[offset + 2] !== "\n")
+          break;
+        if (ch === "\n")
+          fold += "\n";
+        offset += 1;
+        ch = source[offset + 1];
+      }
+      if (!fold)
+        fold = " ";
+      return { fold, offset };
+    }
+    var escapeCodes = {
+      "0": "\0",
+      // null character
+      a: "\x07",
+      // bell character
+      b: "\b",
+      // backspace
+      e: "\x1B",
+      // escape character
+      f: "\f",
+      // form feed
+      n: "\n",
+      // line feed
+      r: "\r",
+      // carriage return
+      t: "	",
+      // horizontal tab
+      v: "\v",
+      // vertical tab
+      N: "",
+      // Unicode next line
+      _: " ",
+      // Unicode non-breaking space
+      L: "\u2028",
+      // Unicode line separator
+      P: "\u2029",
+      // Unicode paragraph separator
+      " ": " ",
+      '"': '"',
+      "/": "/",
+      "\\": "\\",
+      "	": "	"
+    };
+    function parseCharCode(source, offset, length, onError) {
+      const cc = source.substr(offset, length);
+      const ok = cc.length === length && /^[0-9a-fA-F]+$/.test(cc);
+      const code = ok ? parseInt(cc, 16) : NaN;
+      try {
+        return String.fromCodePoint(code);
+      } catch {
+        const raw = source.substr(offset - 2, length + 2);
+        onError(offset - 2, "BAD_DQ_ESCAPE", `Invalid escape sequence ${raw}`);
+        return raw;
+      }
+    }
+    exports.resolveFlowScalar = resolveFlowScalar;
+  }
+});
+
+// node_modules/yaml/dist/compose/compose-scalar.js
+var require_compose_scalar = __commonJS({
+  "node_modules/yaml/dist/compose/compose-scalar.js"(exports) {
+    "use strict";
+    var identity = require_identity();
+    var Scalar = require_Scalar();
+    var resolveBlockScalar = require_resolve_block_scalar();
+    var resolveFlowScalar = require_resolve_flow_scalar();
+    function composeScalar(ctx, token, tagToken, onError) {
+      const { value, type, comment, range } = token.type === "block-scalar" ? resolveBlockScalar.resolveBlockScalar(ctx, token, onError) : resolveFlowScalar.resolveFlowScalar(token, ctx.options.strict, onError);
+      const tagName = tagToken ? ctx.directives.tagName(tagToken.source, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg)) : null;
+      let tag;
+      if (ctx.options.stringKeys && ctx.atKey) {
+        tag = ctx.schema[identity.SCALAR];
+      } else if (tagName)
+        tag = findScalarTagByName(ctx.schema, value, tagName, tagToken, onError);
+      else if (token.type === "scalar")
+        tag = findScalarTagByTest(ctx, value, token, onError);
+      else
+        tag = ctx.schema[identity.SCALAR];
+      let scalar;
+      try {
+        const res = tag.resolve(value, (msg) => onError(tagToken ?? token, "TAG_RESOLVE_FAILED", msg), ctx.options);
+        scalar = identity.isScalar(res) ? res : new Scalar.Scalar(res);
+      } catch (error) {
+        const msg = error instanceof Error ? error.message : String(error);
+        onError(tagToken ?? token, "TAG_RESOLVE_FAILED", msg);
+        scalar = new Scalar.Scalar(value);
+      }
+      scalar.range = range;
+      scalar.source = value;
+      if (type)
+        scalar.type = type;
+      if (tagName)
+        scalar.tag = tagName;
+      if (tag.format)
+        scalar.format = tag.format;
+      if (comment)
+        scalar.comment = comment;
+      return scalar;
+    }
+    function findScalarTagByName(schema, value, tagName, tagToken, onError) {
+      if (tagName === "!")
+        return schema[identity.SCALAR];
+      const matchWithTest = [];
+      for (const tag of schema.tags) {
+        if (!tag.collection && tag.tag === tagName) {
+          if (tag.default && tag.test)
+            matchWithTest.push(tag);
+          else
+            return tag;
+        }
+      }
+      for (const tag of matchWithTest)
+        if (tag.test?.test(value))
+          return tag;
+      const kt2 = schema.knownTags[tagName];
+      if (kt2 && !kt2.collection) {
+        schema.tags.push(Object.assign({}, kt2, { default: false, test: void 0 }));
+        return kt2;
+      }
+      onError(tagToken, "TAG_RESOLVE_FAILED", `Unresolved tag: ${tagName}`, tagName !== "tag:yaml.org,2002:str");
+      return schema[identity.SCALAR];
+    }
+    function findScalarTagByTest({ atKey, directives, schema }, value, token, onError) {
+      const tag = schema.tags.find((tag2) => (tag2.default === true || atKey && tag2.default === "key") && tag2.test?.test(value)) || schema[identity.SCALAR];
+      if (schema.compat) {
+        const compat = schema.compat.find((tag2) => tag2.default && tag2.test?.test(value)) ?? schema[identity.SCALAR];
+        if (tag.tag !== compat.tag) {
+          const ts2 = directives.tagString(tag.tag);
+          const cs2 = directives.tagString(compat.tag);
+          const msg = `Value may be parsed as either ${ts2} or ${cs2}`;
+          onError(token, "TAG_RESOLVE_FAILED", msg, true);
+        }
+      }
+      return tag;
+    }
+    exports.composeScalar = composeScalar;
+  }
+});
+
+// node_modules/yaml/dist/compose/util-empty-scalar-position.js
+var require_util_empty_scalar_position = __commonJS({
+  "node_modules/yaml/dist/compose/util-empty-scalar-position.js"(exports) {
+    "use strict";
+    function emptyScalarPosition(offset, before, pos) {
+      if (before) {
+        pos ?? (pos = before.length);
+        for (let i = pos - 1; i >= 0; --i) {
+          let st2 = before[i];
+          switch (st2.type) {
+            case "space":
+            case "comment":
+            case "newline":
+              offset -= st2.source.length;
+              continue;
+          }
+          st2 = before[++i];
+          while (st2?.type === "space") {
+            offset += st2.source.length;
+            st2 = before[++i];
+          }
+          break;
+        }
+      }
+      return offset;
+    }
+    exports.emptyScalarPosition = emptyScalarPosition;
+  }
+});
+
+// node_modules/yaml/dist/compose/compose-node.js
+var require_compose_node = __commonJS({
+  "node_modules/yaml/dist/compose/compose-node.js"(exports) {
+    "use strict";
+    var Alias = require_Alias();
+    var identity = require_identity();
+    var composeCollection = require_compose_collection();
+    var composeScalar = require_compose_scalar();
+    var resolveEnd = require_resolve_end();
+    var utilEmptyScalarPosition = require_util_empty_scalar_position();
+    var CN = { composeNode, composeEmptyNode };
+    function composeNode(ctx, token, props, onError) {
+      const atKey = ctx.atKey;
+      const { spaceBefore, comment, anchor, tag } = props;
+      let node;
+      let isSrcToken = true;
+      switch (token.type) {
+        case "alias":
+          node = composeAlias(ctx, token, onError);
+          if (anchor || tag)
+            onError(token, "ALIAS_PROPS", "An alias node must not specify any properties");
+          break;
+        case "scalar":
+        case "single-quoted-scalar":
+        case "double-quoted-scalar":
+        case "block-scalar":
+          node = composeScalar.composeScalar(ctx, token, tag, onError);
+          if (anchor)
+            node.anchor = anchor.source.substring(1);
+          break;
+        case "block-map":
+        case "block-seq":
+        case "flow-collection":
+          try {
+            node = composeCollection.composeCollection(CN, ctx, token, props, onError);
+            if (anchor)
+              node.anchor = anchor.source.substring(1);
+          } catch (error) {
+            const message = error instanceof Error ? error.message : String(error);
+            onError(token, "RESOURCE_EXHAUSTION", message);
+          }
+          break;
+        default: {
+          const message = token.type === "error" ? token.message : `Unsupported token (type: ${token.type})`;
+          onError(token, "UNEXPECTED_TOKEN", message);
+          isSrcToken = false;
+        }
+      }
+      node ?? (node = composeEmptyNode(ctx, token.offset, void 0, null, props, onError));
+      if (anchor && node.anchor === "")
+        onError(anchor, "BAD_ALIAS", "Anchor cannot be an empty string");
+      if (atKey && ctx.options.stringKeys && (!identity.isScalar(node) || typeof node.value !== "string" || node.tag && node.tag !== "tag:yaml.org,2002:str")) {
+        const msg = "With stringKeys, all keys must be strings";
+        onError(tag ?? token, "NON_STRING_KEY", msg);
+      }
+      if (spaceBefore)
+        node.spaceBefore = true;
+      if (comment) {
+        if (token.type === "scalar" && token.source === "")
+          node.comment = comment;
+        else
+          node.commentBefore = comment;
+      }
+      if (ctx.options.keepSourceTokens && isSrcToken)
+        node.srcToken = token;
+      return node;
+    }
+    function composeEmptyNode(ctx, offset, before, pos, { spaceBefore, comment, anchor, tag, end }, onError) {
+      const token = {
+        type: "scalar",
+        offset: utilEmptyScalarPosition.emptyScalarPosition(offset, before, pos),
+        indent: -1,
+        source: ""
+      };
+      const node = composeScalar.composeScalar(ctx, token, tag, onError);
+      if (anchor) {
+        node.anchor = anchor.source.substring(1);
+        if (node.anchor === "")
+          onError(anchor, "BAD_ALIAS", "Anchor cannot be an empty string");
+      }
+      if (spaceBefore)
+        node.spaceBefore = true;
+      if (comment) {
+        node.comment = comment;
+        node.range[2] = end;
+      }
+      return node;
+    }
+    function composeAlias({ options }, { offset, source, end }, onError) {
+      const alias = new Alias.Alias(source.substring(1));
+      if (alias.source === "")
+        onError(offset, "BAD_ALIAS", "Alias cannot be an empty string");
+      if (alias.source.endsWith(":"))
+        onError(offset + source.length - 1, "BAD_ALIAS", "Alias ending in : is ambiguous", true);
+      const valueEnd = offset + source.length;
+      const re2 = resolveEnd.resolveEnd(end, valueEnd, options.strict, onError);
+      alias.range = [offset, valueEnd, re2.offset];
+      if (re2.comment)
+        alias.comment = re2.comment;
+      return alias;
+    }
+    exports.composeEmptyNode = composeEmptyNode;
+    exports.composeNode = composeNode;
+  }
+});
+
+// node_modules/yaml/dist/compose/compose-doc.js
+var require_compose_doc = __commonJS({
+  "node_modules/yaml/dist/compose/compose-doc.js"(exports) {
+    "use strict";
+    var Document = require_Document();
+    var composeNode = require_compose_node();
+    var resolveEnd = require_resolve_end();
+    var resolveProps = require_resolve_props();
+    function composeDoc(options, directives, { offset, start: start2, value, end }, onError) {
+      const opts = Object.assign({ _directives: directives }, options);
+      const doc = new Document.Document(void 0, opts);
+      const ctx = {
+        atKey: false,
+        atRoot: true,
+        directives: doc.directives,
+        options: doc.options,
+        schema: doc.schema
+      };
+      const props = resolveProps.resolveProps(start2, {
+        indicator: "doc-start",
+        next: value ?? end?.[0],
+        offset,
+        onError,
+        parentIndent: 0,
+        startOnNewline: true
+      });
+      if (props.found) {
+        doc.directives.docStart = true;
+        if (value && (value.type === "block-map" || value.type === "block-seq") && !props.hasNewline)
+          onError(props.end, "MISSING_CHAR", "Block collection cannot start on same line with directives-end marker");
+      }
+      doc.contents = value ? composeNode.composeNode(ctx, value, props, onError) : composeNode.composeEmptyNode(ctx, props.end, start2, null, props, onError);
+      const contentEnd = doc.contents.range[2];
+      const re2 = resolveEnd.resolveEnd(end, contentEnd, false, onError);
+      if (re2.comment)
+        doc.comment = re2.comment;
+      doc.range = [offset, contentEnd, re2.offset];
+      return doc;
+    }
+    exports.composeDoc = composeDoc;
+  }
+});
+
+// node_modules/yaml/dist/compose/composer.js
+var require_composer = __commonJS({
+  "node_modules/yaml/dist/compose/composer.js"(exports) {
+    "use strict";
+    var node_process = __require("process");
+    var directives = require_directives();
+    var Document = require_Document();
+    var errors = require_errors();
+    var identity = require_identity();
+    var composeDoc = require_compose_doc();
+    var resolveEnd = require_resolve_end();
+    function getErrorPos(src) {
+      if (typeof src === "number")
+        return [src, src + 1];
+      if (Array.isArray(src))
+        return src.length === 2 ? src : [src[0], src[1]];
+      const { offset, source } = src;
+      return [offset, offset + (typeof source === "string" ? source.length : 1)];
+    }
+    function parsePrelude(prelude) {
+      let comment = "";
+      let atComment = false;
+      let afterEmptyLine = false;
+      for (let i = 0; i < prelude.length; ++i) {
+        const source = prelude[i];
+        switch (source[0]) {
+          case "#":
+            comment += (comment === "" ? "" : afterEmptyLine ? "\n\n" : "\n") + (source.substring(1) || " ");
+            atComment = true;
+            afterEmptyLine = false;
+            break;
+          case "%":
+            if (prelude[i + 1]?.[0] !== "#")
+              i += 1;
+            atComment = false;
+            break;
+          default:
+            if (!atComment)
+              afterEmptyLine = true;
+            atComment = false;
+        }
+      }
+      return { comment, afterEmptyLine };
+    }
+    var Composer = class {
+      constructor(options = {}) {
+        this.doc = null;
+        this.atDirectives = false;
+        this.prelude = [];
+        this.errors = [];
+        this.warnings = [];
+        this.onError = (source, code, message, warning) => {
+          const pos = getErrorPos(source);
+          if (warning)
+            this.warnings.push(new errors.YAMLWarning(pos, code, message));
+          else
+            this.errors.push(new errors.YAMLParseError(pos, code, message));
+        };
+        this.directives = new directives.Directives({ version: options.version || "1.2" });
+        this.options = options;
+      }
+      decorate(doc, afterDoc) {
+        const { comment, afterEmptyLine } = parsePrelude(this.prelude);
+        if (comment) {
+          const dc = doc.contents;
+          if (afterDoc) {
+            doc.comment = doc.comment ? `${doc.comment}
+${comment}` : comment;
+          } else if (afterEmptyLine || doc.directives.docStart || !dc) {
+            doc.commentBefore = comment;
+          } else if (identity.isCollection(dc) && !dc.flow && dc.items.length > 0) {
+            let it2 = dc.items[0];
+            if (identity.isPair(it2))
+              it2 = it2.key;
+            const cb = it2.commentBefore;
+            it2.commentBefore = cb ? `${comment}
+${cb}` : comment;
+          } else {
+            const cb = dc.commentBefore;
+            dc.commentBefore = cb ? `${comment}
+${cb}` : comment;
+          }
+        }
+        if (afterDoc) {
+          for (let i = 0; i < this.errors.length; ++i)
+            doc.errors.push(this.errors[i]);
+          for (let i = 0; i < this.warnings.length; ++i)
+            doc.warnings.push(this.warnings[i]);
+        } else {
+          doc.errors = this.errors;
+          doc.warnings = this.warnings;
+        }
+        this.prelude = [];
+        this.errors = [];
+        this.warnings = [];
+      }
+      /**
+       * Current stream status information.
+       *
+       * Mostly useful at the end of input for an empty stream.
+       */
+      streamInfo() {
+        return {
+          comment: parsePrelude(this.prelude).comment,
+          directives: this.directives,
+          errors: this.errors,
+          warnings: this.warnings
+        };
+      }
+      /**
+       * Compose tokens into documents.
+       *
+       * @param forceDoc - If the stream contains no document, still emit a final document including any comments and directives that would be applied to a subsequent document.
+       * @param endOffset - Should be set if `forceDoc` is also set, to set the document range end and to indicate errors correctly.
+       */
+      *compose(tokens, forceDoc = false, endOffset = -1) {
+        for (const token of tokens)
+          yield* this.next(token);
+        yield* this.end(forceDoc, endOffset);
+      }
+      /** Advance the composer by one CST token. */
+      *next(token) {
+        if (node_process.env.LOG_STREAM)
+          console.dir(token, { depth: null });
+        switch (token.type) {
+          case "directive":
+            this.directives.add(token.source, (offset, message, warning) => {
+              const pos = getErrorPos(token);
+              pos[0] += offset;
+              this.onError(pos, "BAD_DIRECTIVE", message, warning);
+            });
+            this.prelude.push(token.source);
+            this.atDirectives = true;
+            break;
+          case "document": {
+            const doc = composeDoc.composeDoc(this.options, this.directives, token, this.onError);
+            if (this.atDirectives && !doc.directives.docStart)
+              this.onError(token, "MISSING_CHAR", "Missing directives-end/doc-start indicator line");
+            this.decorate(doc, false);
+            if (this.doc)
+              yield this.doc;
+            this.doc = doc;
+            this.atDirectives = false;
+            break;
+          }
+          case "byte-order-mark":
+          case "space":
+            break;
+          case "comment":
+          case "newline":
+            this.prelude.push(token.source);
+            break;
+          case "error": {
+            const msg = token.source ? `${token.message}: ${JSON.stringify(token.source)}` : token.message;
+            const error = new errors.YAMLParseError(getErrorPos(token), "UNEXPECTED_TOKEN", msg);
+            if (this.atDirectives || !this.doc)
+              this.errors.push(error);
+            else
+              this.doc.errors.push(error);
+            break;
+          }
+          case "doc-end": {
+            if (!this.doc) {
+              const msg = "Unexpected doc-end without preceding document";
+              this.errors.push(new errors.YAMLParseError(getErrorPos(token), "UNEXPECTED_TOKEN", msg));
+              break;
+            }
+            this.doc.directives.docEnd = true;
+            const end = resolveEnd.resolveEnd(token.end, token.offset + token.source.length, this.doc.options.strict, this.onError);
+            this.decorate(this.doc, true);
+            if (end.comment) {
+              const dc = this.doc.comment;
+              this.doc.comment = dc ? `${dc}
+${end.comment}` : end.comment;
+            }
+            this.doc.range[2] = end.offset;
+            break;
+          }
+          default:
+            this.errors.push(new errors.YAMLParseError(getErrorPos(token), "UNEXPECTED_TOKEN", `Unsupported token ${token.type}`));
+        }
+      }
+      /**
+       * Call at end of input to yield any remaining document.
+       *
+       * @param forceDoc - If the stream contains no document, still emit a final document including any comments and directives that would be applied to a subsequent document.
+       * @param endOffset - Should be set if `forceDoc` is also set, to set the document range end and to indicate errors correctly.
+       */
+      *end(forceDoc = false, endOffset = -1) {
+        if (this.doc) {
+          this.decorate(this.doc, true);
+          yield this.doc;
+          this.doc = null;
+        } else if (forceDoc) {
+          const opts = Object.assign({ _directives: this.directives }, this.options);
+          const doc = new Document.Document(void 0, opts);
+          if (this.atDirectives)
+            this.onError(endOffset, "MISSING_CHAR", "Missing directives-end indicator line");
+          doc.range = [0, endOffset, endOffset];
+          this.decorate(doc, false);
+          yield doc;
+        }
+      }
+    };
+    exports.Composer = Composer;
+  }
+});
+
+// node_modules/yaml/dist/parse/cst-scalar.js
+var require_cst_scalar = __commonJS({
+  "node_modules/yaml/dist/parse/cst-scalar.js"(exports) {
+    "use strict";
+    var resolveBlockScalar = require_resolve_block_scalar();
+    var resolveFlowScalar = require_resolve_flow_scalar();
+    var errors = require_errors();
+    var stringifyString = require_stringifyString();
+    function resolveAsScalar(token, strict = true, onError) {
+      if (token) {
+        const _onError = (pos, code, message) => {
+          const offset = typeof pos === "number" ? pos : Array.isArray(pos) ? pos[0] : pos.offset;
+          if (onError)
+            onError(offset, code, message);
+          else
+            throw new errors.YAMLParseError([offset, offset + 1], code, message);
+        };
+        switch (token.type) {
+          case "scalar":
+          case "single-quoted-scalar":
+          case "double-quoted-scalar":
+            return resolveFlowScalar.resolveFlowScalar(token, strict, _onError);
+          case "block-scalar":
+            return resolveBlockScalar.resolveBlockScalar({ options: { strict } }, token, _onError);
+        }
+      }
+      return null;
+    }
+    function createScalarToken(value, context) {
+      const { implicitKey = false, indent, inFlow = false, offset = -1, type = "PLAIN" } = context;
+      const source = stringifyString.stringifyString({ type, value }, {
+        implicitKey,
+        indent: indent > 0 ? " ".repeat(indent) : "",
+        inFlow,
+        options: { blockQuote: true, lineWidth: -1 }
+      });
+      const end = context.end ?? [
+        { type: "newline", offset: -1, indent, source: "\n" }
+      ];
+      switch (source[0]) {
+        case "|":
+        case ">": {
+          const he2 = source.indexOf("\n");
+          const head = source.substring(0, he2);
+          const body = source.substring(he2 + 1) + "\n";
+          const props = [
+            { type: "block-scalar-header", offset, indent, source: head }
+          ];
+          if (!addEndtoBlockProps(props, end))
+            props.push({ type: "newline", offset: -1, indent, source: "\n" });
+          return { type: "block-scalar", offset, indent, props, source: body };
+        }
+        case '"':
+          return { type: "double-quoted-scalar", offset, indent, source, end };
+        case "'":
+          return { type: "single-quoted-scalar", offset, indent, source, end };
+        default:
+          return { type: "scalar", offset, indent, source, end };
+      }
+    }
+    function setScalarValue(token, value, context = {}) {
+      let { afterKey = false, implicitKey = false, inFlow = false, type } = context;
+      let indent = "indent" in token ? token.indent : null;
+      if (afterKey && typeof indent === "number")
+        indent += 2;
+      if (!type)
+        switch (token.type) {
+          case "single-quoted-scalar":
+            type = "QUOTE_SINGLE";
+            break;
+          case "double-quoted-scalar":
+            type = "QUOTE_DOUBLE";
+            break;
+          case "block-scalar": {
+            const header = token.props[0];
+            if (header.type !== "block-scalar-header")
+              throw new Error("Invalid block scalar header");
+            type = header.source[0] === ">" ? "BLOCK_FOLDED" : "BLOCK_LITERAL";
+            break;
+          }
+          default:
+            type = "PLAIN";
+        }
+      const source = stringifyString.stringifyString({ type, value }, {
+        implicitKey: implicitKey || indent === null,
+        indent: indent !== null && indent > 0 ? " ".repeat(indent) : "",
+        inFlow,
+        options: { blockQuote: true, lineWidth: -1 }
+      });
+      switch (source[0]) {
+        case "|":
+        case ">":
+          setBlockScalarValue(token, source);
+          break;
+        case '"':
+          setFlowScalarValue(token, source, "double-quoted-scalar");
+          break;
+        case "'":
+          setFlowScalarValue(token, source, "single-quoted-scalar");
+          break;
+        default:
+          setFlowScalarValue(token, source, "scalar");
+      }
+    }
+    function setBlockScalarValue(token, source) {
+      const he2 = source.indexOf("\n");
+      const head = source.substring(0, he2);
+      const body = source.substring(he2 + 1) + "\n";
+      if (token.type === "block-scalar") {
+        const header = token.props[0];
+        if (header.type !== "block-scalar-header")
+          throw new Error("Invalid block scalar header");
+        header.source = head;
+        token.source = body;
+      } else {
+        const { offset } = token;
+        const indent = "indent" in token ? token.indent : -1;
+        const props = [
+          { type: "block-scalar-header", offset, indent, source: head }
+        ];
+        if (!addEndtoBlockProps(props, "end" in token ? token.end : void 0))
+          props.push({ type: "newline", offset: -1, indent, source: "\n" });
+        for (const key of Object.keys(token))
+          if (key !== "type" && key !== "offset")
+            delete token[key];
+        Object.assign(token, { type: "block-scalar", indent, props, source: body });
+      }
+    }
+    function addEndtoBlockProps(props, end) {
+      if (end)
+        for (const st2 of end)
+          switch (st2.type) {
+            case "space":
+            case "comment":
+              props.push(st2);
+              break;
+            case "newline":
+              props.push(st2);
+              return true;
+          }
+      return false;
+    }
+    function setFlowScalarValue(token, source, type) {
+      switch (token.type) {
+        case "scalar":
+        case "double-quoted-scalar":
+        case "single-quoted-scalar":
+          token.type = type;
+          token.source = source;
+          break;
+        case "block-scalar": {
+          const end = token.props.slice(1);
+          let oa = source.length;
+          if (token.props[0].type === "block-scalar-header")
+            oa -= token.props[0].source.length;
+          for (const tok of end)
+            tok.offset += oa;
+          delete token.props;
+          Object.assign(token, { type, source, end });
+          break;
+        }
+        case "block-map":
+        case "block-seq": {
+          const offset = token.offset + source.length;
+          const nl = { type: "newline", offset, indent: token.indent, source: "\n" };
+          delete token.items;
+          Object.assign(token, { type, source, end: [nl] });
+          break;
+        }
+        default: {
+          const indent = "indent" in token ? token.indent : -1;
+          const end = "end" in token && Array.isArray(token.end) ? token.end.filter((st2) => st2.type === "space" || st2.type === "comment" || st2.type === "newline") : [];
+          for (const key of Object.keys(token))
+            if (key !== "type" && key !== "offset")
+              delete token[key];
+          Object.assign(token, { type, indent, source, end });
+        }
+      }
+    }
+    exports.createScalarToken = createScalarToken;
+    exports.resolveAsScalar = resolveAsScalar;
+    exports.setScalarValue = setScalarValue;
+  }
+});
+
+// node_modules/yaml/dist/parse/cst-stringify.js
+var require_cst_stringify = __commonJS({
+  "node_modules/yaml/dist/parse/cst-stringify.js"(exports) {
+    "use strict";
+    var stringify = (cst) => "type" in cst ? stringifyToken(cst) : stringifyItem(cst);
+    function stringifyToken(token) {
+      switch (token.type) {
+        case "block-scalar": {
+          let res = "";
+          for (const tok of token.props)
+            res += stringifyToken(tok);
+          return res + token.source;
+        }
+        case "block-map":
+        case "block-seq": {
+          let res = "";
+          for (const item of token.items)
+            res += stringifyItem(item);
+          return res;
+        }
+        case "flow-collection": {
+          let res = token.start.source;
+          for (const item of token.items)
+            res += stringifyItem(item);
+          for (const st2 of token.end)
+            res += st2.source;
+          return res;
+        }
+        case "document": {
+          let res = stringifyItem(token);
+          if (token.end)
+            for (const st2 of token.end)
+              res += st2.source;
+          return res;
+        }
+        default: {
+          let res = token.source;
+          if ("end" in token && token.end)
+            for (const st2 of token.end)
+              res += st2.source;
+          return res;
+        }
+      }
+    }
+    function stringifyItem({ start: start2, key, sep, value }) {
+      let res = "";
+      for (const st2 of start2)
+        res += st2.source;
+      if (key)
+        res += stringifyToken(key);
+      if (sep)
+        for (const st2 of sep)
+          res += st2.source;
+      if (value)
+        res += stringifyToken(value);
+      return res;
+    }
+    exports.stringify = stringify;
+  }
+});
+
+// node_modules/yaml/dist/parse/cst-visit.js
+var require_cst_visit = __commonJS({
+  "node_modules/yaml/dist/parse/cst-visit.js"(exports) {
+    "use strict";
+    var BREAK = /* @__PURE__ */ Symbol("break visit");
+    var SKIP = /* @__PURE__ */ Symbol("skip children");
+    var REMOVE = /* @__PURE__ */ Symbol("remove item");
+    function visit(cst, visitor) {
+      if ("type" in cst && cst.type === "document")
+        cst = { start: cst.start, value: cst.value };
+      _visit(Object.freeze([]), cst, visitor);
+    }
+    visit.BREAK = BREAK;
+    visit.SKIP = SKIP;
+    visit.REMOVE = REMOVE;
+    visit.itemAtPath = (cst, path) => {
+      let item = cst;
+      for (const [field, index] of path) {
+        const tok = item?.[field];
+        if (tok && "items" in tok) {
+          item = tok.items[index];
+        } else
+          return void 0;
+      }
+      return item;
+    };
+    visit.parentCollection = (cst, path) => {
+      const parent = visit.itemAtPath(cst, path.slice(0, -1));
+      const field = path[path.length - 1][0];
+      const coll = parent?.[field];
+      if (coll && "items" in coll)
+        return coll;
+      throw new Error("Parent collection not found");
+    };
+    function _visit(path, item, visitor) {
+      let ctrl = visitor(item, path);
+      if (typeof ctrl === "symbol")
+        return ctrl;
+      for (const field of ["key", "value"]) {
+        const token = item[field];
+        if (token && "items" in token) {
+          for (let i = 0; i < token.items.length; ++i) {
+            const ci2 = _visit(Object.freeze(path.concat([[field, i]])), token.items[i], visitor);
+            if (typeof ci2 === "number")
+              i = ci2 - 1;
+            else if (ci2 === BREAK)
+              return BREAK;
+            else if (ci2 === REMOVE) {
+              token.items.splice(i, 1);
+              i -= 1;
+            }
+          }
+          if (typeof ctrl === "function" && field === "key")
+            ctrl = ctrl(item, path);
+        }
+      }
+      return typeof ctrl === "function" ? ctrl(item, path) : ctrl;
+    }
+    exports.visit = visit;
+  }
+});
+
+// node_modules/yaml/dist/parse/cst.js
+var require_cst = __commonJS({
+  "node_modules/yaml/dist/parse/cst.js"(exports) {
+    "use strict";
+    var cstScalar = require_cst_scalar();
+    var cstStringify = require_cst_stringify();
+    var cstVisit = require_cst_visit();
+    var BOM = "\uFEFF";
+    var DOCUMENT = "";
+    var FLOW_END = "";
+    var SCALAR = "";
+    var isCollection = (token) => !!token && "items" in token;
+    var isScalar = (token) => !!token && (token.type === "scalar" || token.type === "single-quoted-scalar" || token.type === "double-quoted-scalar" || token.type === "block-scalar");
+    function prettyToken(token) {
+      switch (token) {
+        case BOM:
+          return "<BOM>";
+        case DOCUMENT:
+          return "<DOC>";
+        case FLOW_END:
+          return "<FLOW_END>";
+        case SCALAR:
+          return "<SCALAR>";
+        default:
+          return JSON.stringify(token);
+      }
+    }
+    function tokenType(source) {
+      switch (source) {
+        case BOM:
+          return "byte-order-mark";
+        case DOCUMENT:
+          return "doc-mode";
+        case FLOW_END:
+          return "flow-error-end";
+        case SCALAR:
+          return "scalar";
+        case "---":
+          return "doc-start";
+        case "...":
+          return "doc-end";
+        case "":
+        case "\n":
+        case "\r\n":
+          return "newline";
+        case "-":
+          return "seq-item-ind";
+        case "?":
+          return "explicit-key-ind";
+        case ":":
+          return "map-value-ind";
+        case "{":
+          return "flow-map-start";
+        case "}":
+          return "flow-map-end";
+        case "[":
+          return "flow-seq-start";
+        case "]":
+          return "flow-seq-end";
+        case ",":
+          return "comma";
+      }
+      switch (source[0]) {
+        case " ":
+        case "	":
+          return "space";
+        case "#":
+          return "comment";
+        case "%":
+          return "directive-line";
+        case "*":
+          return "alias";
+        case "&":
+          return "anchor";
+        case "!":
+          return "tag";
+        case "'":
+          return "single-quoted-scalar";
+        case '"':
+          return "double-quoted-scalar";
+        case "|":
+        case ">":
+          return "block-scalar-header";
+      }
+      return null;
+    }
+    exports.createScalarToken = cstScalar.createScalarToken;
+    exports.resolveAsScalar = cstScalar.resolveAsScalar;
+    exports.setScalarValue = cstScalar.setScalarValue;
+    exports.stringify = cstStringify.stringify;
+    exports.visit = cstVisit.visit;
+    exports.BOM = BOM;
+    exports.DOCUMENT = DOCUMENT;
+    exports.FLOW_END = FLOW_END;
+    exports.SCALAR = SCALAR;
+    exports.isCollection = isCollection;
+    exports.isScalar = isScalar;
+    exports.prettyToken = prettyToken;
+    exports.tokenType = tokenType;
+  }
+});
+
+// node_modules/yaml/dist/parse/lexer.js
+var require_lexer = __commonJS({
+  "node_modules/yaml/dist/parse/lexer.js"(exports) {
+    "use strict";
+    var cst = require_cst();
+    function isEmpty(ch) {
+      switch (ch) {
+        case void 0:
+        case " ":
+        case "\n":
+        case "\r":
+        case "	":
+          return true;
+        default:
+          return false;
+      }
+    }
+    var hexDigits = new Set("0123456789ABCDEFabcdef");
+    var tagChars = new Set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-#;/?:@&=+$_.!~*'()");
+    var flowIndicatorChars = new Set(",[]{}");
+    var invalidAnchorChars = new Set(" ,[]{}\n\r	");
+    var isNotAnchorChar = (ch) => !ch || invalidAnchorChars.has(ch);
+    var Lexer = class {
+      constructor() {
+        this.atEnd = false;
+        this.blockScalarIndent = -1;
+        this.blockScalarKeep = false;
+        this.buffer = "";
+        this.flowKey = false;
+        this.flowLevel = 0;
+        this.indentNext = 0;
+        this.indentValue = 0;
+        this.lineEndPos = null;
+        this.next = null;
+        this.pos = 0;
+      }
+      /**
+       * Generate YAML tokens from the `source` string. If `incomplete`,
+       * a part of the last line may be left as a buffer for the next call.
+       *
+       * @returns A generator of lexical tokens
+       */
+      *lex(source, incomplete = false) {
+        if (source) {
+          if (typeof source !== "string")
+            throw TypeError("source is not a string");
+          this.buffer = this.buffer ? this.buffer + source : source;
+          this.lineEndPos = null;
+        }
+        this.atEnd = !incomplete;
+        let next2 = this.next ?? "stream";
+        while (next2 && (incomplete || this.hasChars(1)))
+          next2 = yield* this.parseNext(next2);
+      }
+      atLineEnd() {
+        let i = this.pos;
+        let ch = this.buffer[i];
+        while (ch === " " || ch === "	")
+          ch = this.buffer[++i];
+        if (!ch || ch === "#" || ch === "\n")
+          return true;
+        if (ch === "\r")
+          return this.buffer[i + 1] === "\n";
+        return false;
+      }
+      charAt(n) {
+        return this.buffer[this.pos + n];
+      }
+      continueScalar(offset) {
+        let ch = this.buffer[offset];
+        if (this.indentNext > 0) {
+          let indent = 0;
+          while (ch === " ")
+            ch = this.buffer[++indent + offset];
+          if (ch === "\r") {
+            const next2 = this.buffer[indent + offset + 1];
+            if (next2 === "\n" || !next2 && !this.atEnd)
+              return offset + indent + 1;
+          }
+          return ch === "\n" || indent >= this.indentNext || !ch && !this.atEnd ? offset + indent : -1;
+        }
+        if (ch === "-" || ch === ".") {
+          const dt2 = this.buffer.substr(offset, 3);
+          if ((dt2 === "---" || dt2 === "...") && isEmpty(this.buffer[offset + 3]))
+            return -1;
+        }
+        return offset;
+      }
+      getLine() {
+        let end = this.lineEndPos;
+        if (typeof end !== "number" || end !== -1 && end < this.pos) {
+          end = this.buffer.indexOf("\n", this.pos);
+          this.lineEndPos = end;
+        }
+        if (end === -1)
+          return this.atEnd ? this.buffer.substring(this.pos) : null;
+        if (this.buffer[end - 1] === "\r")
+          end -= 1;
+        return this.buffer.substring(this.pos, end);
+      }
+      hasChars(n) {
+        return this.pos + n <= this.buffer.length;
+      }
+      setNext(state) {
+        this.buffer = this.buffer.substring(this.pos);
+        this.pos = 0;
+        this.lineEndPos = null;
+        this.next = state;
+        return null;
+      }
+      peek(n) {
+        return this.buffer.substr(this.pos, n);
+      }
+      *parseNext(next2) {
+        switch (next2) {
+          case "stream":
+            return yield* this.parseStream();
+          case "line-start":
+            return yield* this.parseLineStart();
+          case "block-start":
+            return yield* this.parseBlockStart();
+          case "doc":
+            return yield* this.parseDocument();
+          case "flow":
+            return yield* this.parseFlowCollection();
+          case "quoted-scalar":
+            return yield* this.parseQuotedScalar();
+          case "block-scalar":
+            return yield* this.parseBlockScalar();
+          case "plain-scalar":
+            return yield* this.parsePlainScalar();
+        }
+      }
+      *parseStream() {
+        let line = this.getLine();
+        if (line === null)
+          return this.setNext("stream");
+        if (line[0] === cst.BOM) {
+          yield* this.pushCount(1);
+          line = line.substring(1);
+        }
+        if (line[0] === "%") {
+          let dirEnd = line.length;
+          let cs2 = line.indexOf("#");
+          while (cs2 !== -1) {
+            const ch = line[cs2 - 1];
+            if (ch === " " || ch === "	") {
+              dirEnd = cs2 - 1;
+              break;
+            } else {
+              cs2 = line.indexOf("#", cs2 + 1);
+            }
+          }
+          while (true) {
+            const ch = line[dirEnd - 1];
+            if (ch === " " || ch === "	")
+              dirEnd -= 1;
+            else
+              break;
+          }
+          const n = (yield* this.pushCount(dirEnd)) + (yield* this.pushSpaces(true));
+          yield* this.pushCount(line.length - n);
+          this.pushNewline();
+          return "stream";
+        }
+        if (this.atLineEnd()) {
+          const sp = yield* this.pushSpaces(true);
+          yield* this.pushCount(line.length - sp);
+          yield* this.pushNewline();
+          return "stream";
+        }
+        yield cst.DOCUMENT;
+        return yield* this.parseLineStart();
+      }
+      *parseLineStart() {
+        const ch = this.charAt(0);
+        if (!ch && !this.atEnd)
+          return this.setNext("line-start");
+        if (ch === "-" || ch === ".") {
+          if (!this.atEnd && !this.hasChars(4))
+            return this.setNext("line-start");
+          const s3 = this.peek(3);
+          if ((s3 === "---" || s3 === "...") && isEmpty(this.charAt(3))) {
+            yield* this.pushCount(3);
+            this.indentValue = 0;
+            this.indentNext = 0;
+            return s3 === "---" ? "doc" : "stream";
+          }
+        }
+        this.indentValue = yield* this.pushSpaces(false);
+        if (this.indentNext > this.indentValue && !isEmpty(this.charAt(1)))
+          this.indentNext = this.indentValue;
+        return yield* this.parseBlockStart();
+      }
+      *parseBlockStart() {
+        const [ch0, ch1] = this.peek(2);
+        if (!ch1 && !this.atEnd)
+          return this.setNext("block-start");
+        if ((ch0 === "-" || ch0 === "?" || ch0 === ":") && isEmpty(ch1)) {
+          const n = (yield* this.pushCount(1)) + (yield* this.pushSpaces(true));
+          this.indentNext = this.indentValue + 1;
+          this.indentValue += n;
+          return "block-start";
+        }
+        return "doc";
+      }
+      *parseDocument() {
+        yield* this.pushSpaces(true);
+        const line = this.getLine();
+        if (line === null)
+          return this.setNext("doc");
+        let n = yield* this.pushIndicators();
+        switch (line[n]) {
+          case "#":
+            yield* this.pushCount(line.length - n);
+          // fallthrough
+          case void 0:
+            yield* this.pushNewline();
+            return yield* this.parseLineStart();
+          case "{":
+          case "[":
+            yield* this.pushCount(1);
+            this.flowKey = false;
+            this.flowLevel = 1;
+            return "flow";
+          case "}":
+          case "]":
+            yield* this.pushCount(1);
+            return "doc";
+          case "*":
+            yield* this.pushUntil(isNotAnchorChar);
+            return "doc";
+          case '"':
+          case "'":
+            return yield* this.parseQuotedScalar();
+          case "|":
+          case ">":
+            n += yield* this.parseBlockScalarHeader();
+            n += yield* this.pushSpaces(true);
+            yield* this.pushCount(line.length - n);
+            yield* this.pushNewline();
+            return yield* this.parseBlockScalar();
+          default:
+            return yield* this.parsePlainScalar();
+        }
+      }
+      *parseFlowCollection() {
+        let nl, sp;
+        let indent = -1;
+        do {
+          nl = yield* this.pushNewline();
+          if (nl > 0) {
+            sp = yield* this.pushSpaces(false);
+            this.indentValue = indent = sp;
+          } else {
+            sp = 0;
+          }
+          sp += yield* this.pushSpaces(true);
+        } while (nl + sp > 0);
+        const line = this.getLine();
+        if (line === null)
+          return this.setNext("flow");
+        if (indent !== -1 && indent < this.indentNext && line[0] !== "#" || indent === 0 && (line.startsWith("---") || line.startsWith("...")) && isEmpty(line[3])) {
+          const atFlowEndMarker = indent === this.indentNext - 1 && this.flowLevel === 1 && (line[0] === "]" || line[0] === "}");
+          if (!atFlowEndMarker) {
+            this.flowLevel = 0;
+            yield cst.FLOW_END;
+            return yield* this.parseLineStart();
+          }
+        }
+        let n = 0;
+        while (line[n] === ",") {
+          n += yield* this.pushCount(1);
+          n += yield* this.pushSpaces(true);
+          this.flowKey = false;
+        }
+        n += yield* this.pushIndicators();
+        switch (line[n]) {
+          case void 0:
+            return "flow";
+          case "#":
+            yield* this.pushCount(line.length - n);
+            return "flow";
+          case "{":
+          case "[":
+            yield* this.pushCount(1);
+            this.flowKey = false;
+            this.flowLevel += 1;
+            return "flow";
+          case "}":
+          case "]":
+            yield* this.pushCount(1);
+            this.flowKey = true;
+            this.flowLevel -= 1;
+            return this.flowLevel ? "flow" : "doc";
+          case "*":
+            yield* this.pushUntil(isNotAnchorChar);
+            return "flow";
+          case '"':
+          case "'":
+            this.flowKey = true;
+            return yield* this.parseQuotedScalar();
+          case ":": {
+            const next2 = this.charAt(1);
+            if (this.flowKey || isEmpty(next2) || next2 === ",") {
+              this.flowKey = false;
+              yield* this.pushCount(1);
+              yield* this.pushSpaces(true);
+              return "flow";
+            }
+          }
+          // fallthrough
+          default:
+            this.flowKey = false;
+            return yield* this.parsePlainScalar();
+        }
+      }
+      *parseQuotedScalar() {
+        const quote = this.charAt(0);
+        let end = this.buffer.indexOf(quote, this.pos + 1);
+        if (quote === "'") {
+          while (end !== -1 && this.buffer[end + 1] === "'")
+            end = this.buffer.indexOf("'", end + 2);
+        } else {
+          while (end !== -1) {
+            let n = 0;
+            while (this.buffer[end - 1 - n] === "\\")
+              n += 1;
+            if (n % 2 === 0)
+              break;
+            end = this.buffer.indexOf('"', end + 1);
+          }
+        }
+        const qb = this.buffer.substring(0, end);
+        let nl = qb.indexOf("\n", this.pos);
+        if (nl !== -1) {
+          while (nl !== -1) {
+            const cs2 = this.continueScalar(nl + 1);
+            if (cs2 === -1)
+              break;
+            nl = qb.indexOf("\n", cs2);
+          }
+          if (nl !== -1) {
+            end = nl - (qb[nl - 1] === "\r" ? 2 : 1);
+          }
+        }
+        if (end === -1) {
+          if (!this.atEnd)
+            return this.setNext("quoted-scalar");
+          end = this.buffer.length;
+        }
+        yield* this.pushToIndex(end + 1, false);
+        return this.flowLevel ? "flow" : "doc";
+      }
+      *parseBlockScalarHeader() {
+        this.blockScalarIndent = -1;
+        this.blockScalarKeep = false;
+        let i = this.pos;
+        while (true) {
+          const ch = this.buffer[++i];
+          if (ch === "+")
+            this.blockScalarKeep = true;
+          else if (ch > "0" && ch <= "9")
+            this.blockScalarIndent = Number(ch) - 1;
+          else if (ch !== "-")
+            break;
+        }
+        return yield* this.pushUntil((ch) => isEmpty(ch) || ch === "#");
+      }
+      *parseBlockScalar() {
+        let nl = this.pos - 1;
+        let indent = 0;
+        let ch;
+        loop: for (let i2 = this.pos; ch = this.buffer[i2]; ++i2) {
+          switch (ch) {
+            case " ":
+              indent += 1;
+              break;
+            case "\n":
+              nl = i2;
+              indent = 0;
+              break;
+            case "\r": {
+              const next2 = this.buffer[i2 + 1];
+              if (!next2 && !this.atEnd)
+                return this.setNext("block-scalar");
+              if (next2 === "\n")
+                break;
+            }
+            // fallthrough
+            default:
+              break loop;
+          }
+        }
+        if (!ch && !this.atEnd)
+          return this.setNext("block-scalar");
+        if (indent >= this.indentNext) {
+          if (this.blockScalarIndent === -1)
+            this.indentNext = indent;
+          else {
+            this.indentNext = this.blockScalarIndent + (this.indentNext === 0 ? 1 : this.indentNext);
+          }
+          do {
+            const cs2 = this.continueScalar(nl + 1);
+            if (cs2 === -1)
+              break;
+            nl = this.buffer.indexOf("\n", cs2);
+          } while (nl !== -1);
+          if (nl === -1) {
+            if (!this.atEnd)
+              return this.setNext("block-scalar");
+            nl = this.buffer.length;
+          }
+        }
+        let i = nl + 1;
+        ch = this.buffer[i];
+        while (ch === " ")
+          ch = this.buffer[++i];
+        if (ch === "	") {
+          while (ch === "	" || ch === " " || ch === "\r" || ch === "\n")
+            ch = this.buffer[++i];
+          nl = i - 1;
+        } else if (!this.blockScalarKeep) {
+          do {
+            let i2 = nl - 1;
+            let ch2 = this.buffer[i2];
+            if (ch2 === "\r")
+              ch2 = this.buffer[--i2];
+            const lastChar = i2;
+            while (ch2 === " ")
+              ch2 = this.buffer[--i2];
+            if (ch2 === "\n" && i2 >= this.pos && i2 + 1 + indent > lastChar)
+              nl = i2;
+            else
+              break;
+          } while (true);
+        }
+        yield cst.SCALAR;
+        yield* this.pushToIndex(nl + 1, true);
+        return yield* this.parseLineStart();
+      }
+      *parsePlainScalar() {
+        const inFlow = this.flowLevel > 0;
+        let end = this.pos - 1;
+        let i = this.pos - 1;
+        let ch;
+        while (ch = this.buffer[++i]) {
+          if (ch === ":") {
+            const next2 = this.buffer[i + 1];
+            if (isEmpty(next2) || inFlow && flowIndicatorChars.has(next2))
+              break;
+            end = i;
+          } else if (isEmpty(ch)) {
+            let next2 = this.buffer[i + 1];
+            if (ch === "\r") {
+              if (next2 === "\n") {
+                i += 1;
+                ch = "\n";
+                next2 = this.buffer[i + 1];
+              } else
+                end = i;
+            }
+            if (next2 === "#" || inFlow && flowIndicatorChars.has(next2))
+              break;
+            if (ch === "\n") {
+              const cs2 = this.continueScalar(i + 1);
+              if (cs2 === -1)
+                break;
+              i = Math.max(i, cs2 - 2);
+            }
+          } else {
+            if (inFlow && flowIndicatorChars.has(ch))
+              break;
+            end = i;
+          }
+        }
+        if (!ch && !this.atEnd)
+          return this.setNext("plain-scalar");
+        yield cst.SCALAR;
+        yield* this.pushToIndex(end + 1, true);
+        return inFlow ? "flow" : "doc";
+      }
+      *pushCount(n) {
+        if (n > 0) {
+          yield this.buffer.substr(this.pos, n);
+          this.pos += n;
+          return n;
+        }
+        return 0;
+      }
+      *pushToIndex(i, allowEmpty) {
+        const s3 = this.buffer.slice(this.pos, i);
+        if (s3) {
+          yield s3;
+          this.pos += s3.length;
+          return s3.length;
+        } else if (allowEmpty)
+          yield "";
+        return 0;
+      }
+      *pushIndicators() {
+        let n = 0;
+        loop: while (true) {
+          switch (this.charAt(0)) {
+            case "!":
+              n += yield* this.pushTag();
+              n += yield* this.pushSpaces(true);
+              continue loop;
+            case "&":
+              n += yield* this.pushUntil(isNotAnchorChar);
+              n += yield* this.pushSpaces(true);
+              continue loop;
+            case "-":
+            // this is an error
+            case "?":
+            // this is an error outside flow collections
+            case ":": {
+              const inFlow = this.flowLevel > 0;
+              const ch1 = this.charAt(1);
+              if (isEmpty(ch1) || inFlow && flowIndicatorChars.has(ch1)) {
+                if (!inFlow)
+                  this.indentNext = this.indentValue + 1;
+                else if (this.flowKey)
+                  this.flowKey = false;
+                n += yield* this.pushCount(1);
+                n += yield* this.pushSpaces(true);
+                continue loop;
+              }
+            }
+          }
+          break loop;
+        }
+        return n;
+      }
+      *pushTag() {
+        if (this.charAt(1) === "<") {
+          let i = this.pos + 2;
+          let ch = this.buffer[i];
+          while (!isEmpty(ch) && ch !== ">")
+            ch = this.buffer[++i];
+          return yield* this.pushToIndex(ch === ">" ? i + 1 : i, false);
+        } else {
+          let i = this.pos + 1;
+          let ch = this.buffer[i];
+          while (ch) {
+            if (tagChars.has(ch))
+              ch = this.buffer[++i];
+            else if (ch === "%" && hexDigits.has(this.buffer[i + 1]) && hexDigits.has(this.buffer[i + 2])) {
+              ch = this.buffer[i += 3];
+            } else
+              break;
+          }
+          return yield* this.pushToIndex(i, false);
+        }
+      }
+      *pushNewline() {
+        const ch = this.buffer[this.pos];
+        if (ch === "\n")
+          return yield* this.pushCount(1);
+        else if (ch === "\r" && this.charAt(1) === "\n")
+          return yield* this.pushCount(2);
+        else
+          return 0;
+      }
+      *pushSpaces(allowTabs) {
+        let i = this.pos - 1;
+        let ch;
+        do {
+          ch = this.buffer[++i];
+        } while (ch === " " || allowTabs && ch === "	");
+        const n = i - this.pos;
+        if (n > 0) {
+          yield this.buffer.substr(this.pos, n);
+          this.pos = i;
+        }
+        return n;
+      }
+      *pushUntil(test) {
+        let i = this.pos;
+        let ch = this.buffer[i];
+        while (!test(ch))
+          ch = this.buffer[++i];
+        return yield* this.pushToIndex(i, false);
+      }
+    };
+    exports.Lexer = Lexer;
+  }
+});
+
+// node_modules/yaml/dist/parse/line-counter.js
+var require_line_counter = __commonJS({
+  "node_modules/yaml/dist/parse/line-counter.js"(exports) {
+    "use strict";
+    var LineCounter = class {
+      constructor() {
+        this.lineStarts = [];
+        this.addNewLine = (offset) => this.lineStarts.push(offset);
+        this.linePos = (offset) => {
+          let low = 0;
+          let high = this.lineStarts.length;
+          while (low < high) {
+            const mid = low + high >> 1;
+            if (this.lineStarts[mid] < offset)
+              low = mid + 1;
+            else
+              high = mid;
+          }
+          if (this.lineStarts[low] === offset)
+            return { line: low + 1, col: 1 };
+          if (low === 0)
+            return { line: 0, col: offset };
+          const start2 = this.lineStarts[low - 1];
+          return { line: low, col: offset - start2 + 1 };
+        };
+      }
+    };
+    exports.LineCounter = LineCounter;
+  }
+});
+
+// node_modules/yaml/dist/parse/parser.js
+var require_parser = __commonJS({
+  "node_modules/yaml/dist/parse/parser.js"(exports) {
+    "use strict";
+    var node_process = __require("process");
+    var cst = require_cst();
+    var lexer = require_lexer();
+    function includesToken(list2, type) {
+      for (let i = 0; i < list2.length; ++i)
+        if (list2[i].type === type)
+          return true;
+      return false;
+    }
+    function findNonEmptyIndex(list2) {
+      for (let i = 0; i < list2.length; ++i) {
+        switch (list2[i].type) {
+          case "space":
+          case "comment":
+          case "newline":
+            break;
+          default:
+            return i;
+        }
+      }
+      return -1;
+    }
+    function isFlowToken(token) {
+      switch (token?.type) {
+        case "alias":
+        case "scalar":
+        case "single-quoted-scalar":
+        case "double-quoted-scalar":
+        case "flow-collection":
+          return true;
+        default:
+          return false;
+      }
+    }
+    function getPrevProps(parent) {
+      switch (parent.type) {
+        case "document":
+          return parent.start;
+        case "block-map": {
+          const it2 = parent.items[parent.items.length - 1];
+          return it2.sep ?? it2.start;
+        }
+        case "block-seq":
+          return parent.items[parent.items.length - 1].start;
+        /* istanbul ignore next should not happen */
+        default:
+          return [];
+      }
+    }
+    function getFirstKeyStartProps(prev) {
+      if (prev.length === 0)
+        return [];
+      let i = prev.length;
+      loop: while (--i >= 0) {
+        switch (prev[i].type) {
+          case "doc-start":
+          case "explicit-key-ind":
+          case "map-value-ind":
+          case "seq-item-ind":
+          case "newline":
+            break loop;
+        }
+      }
+      while (prev[++i]?.type === "space") {
+      }
+      return prev.splice(i, prev.length);
+    }
+    function arrayPushArray(target, source) {
+      if (source.length < 1e5)
+        Array.prototype.push.apply(target, source);
+      else
+        for (let i = 0; i < source.length; ++i)
+          target.push(source[i]);
+    }
+    function fixFlowSeqItems(fc) {
+      if (fc.start.type === "flow-seq-start") {
+        for (const it2 of fc.items) {
+          if (it2.sep && !it2.value && !includesToken(it2.start, "explicit-key-ind") && !includesToken(it2.sep, "map-value-ind")) {
+            if (it2.key)
+              it2.value = it2.key;
+            delete it2.key;
+            if (isFlowToken(it2.value)) {
+              if (it2.value.end)
+                arrayPushArray(it2.value.end, it2.sep);
+              else
+                it2.value.end = it2.sep;
+            } else
+              arrayPushArray(it2.start, it2.sep);
+            delete it2.sep;
+          }
+        }
+      }
+    }
+    var Parser = class {
+      /**
+       * @param onNewLine - If defined, called separately with the start position of
+       *   each new line (in `parse()`, including the start of input).
+       */
+      constructor(onNewLine) {
+        this.atNewLine = true;
+        this.atScalar = false;
+        this.indent = 0;
+        this.offset = 0;
+        this.onKeyLine = false;
+        this.stack = [];
+        this.source = "";
+        this.type = "";
+        this.lexer = new lexer.Lexer();
+        this.onNewLine = onNewLine;
+      }
+      /**
+       * Parse `source` as a YAML stream.
+       * If `incomplete`, a part of the last line may be left as a buffer for the next call.
+       *
+       * Errors are not thrown, but yielded as `{ type: 'error', message }` tokens.
+       *
+       * @returns A generator of tokens representing each directive, document, and other structure.
+       */
+      *parse(source, incomplete = false) {
+        if (this.onNewLine && this.offset === 0)
+          this.onNewLine(0);
+        for (const lexeme of this.lexer.lex(source, incomplete))
+          yield* this.next(lexeme);
+        if (!incomplete)
+          yield* this.end();
+      }
+      /**
+       * Advance the parser by the `source` of one lexical token.
+       */
+      *next(source) {
+        this.source = source;
+        if (node_process.env.LOG_TOKENS)
+          console.log("|", cst.prettyToken(source));
+        if (this.atScalar) {
+          this.atScalar = false;
+          yield* this.step();
+          this.offset += source.length;
+          return;
+        }
+        const type = cst.tokenType(source);
+        if (!type) {
+          const message = `Not a YAML token: ${source}`;
+          yield* this.pop({ type: "error", offset: this.offset, message, source });
+          this.offset += source.length;
+        } else if (type === "scalar") {
+          this.atNewLine = false;
+          this.atScalar = true;
+          this.type = "scalar";
+        } else {
+          this.type = type;
+          yield* this.step();
+          switch (type) {
+            case "newline":
+              this.atNewLine = true;
+              this.indent = 0;
+              if (this.onNewLine)
+                this.onNewLine(this.offset + source.length);
+              break;
+            case "space":
+              if (this.atNewLine && source[0] === " ")
+                this.indent += source.length;
+              break;
+            case "explicit-key-ind":
+            case "map-value-ind":
+            case "seq-item-ind":
+              if (this.atNewLine)
+                this.indent += source.length;
+              break;
+            case "doc-mode":
+            case "flow-error-end":
+              return;
+            default:
+              this.atNewLine = false;
+          }
+          this.offset += source.length;
+        }
+      }
+      /** Call at end of input to push out any remaining constructions */
+      *end() {
+        while (this.stack.length > 0)
+          yield* this.pop();
+      }
+      get sourceToken() {
+        const st2 = {
+          type: this.type,
+          offset: this.offset,
+          indent: this.indent,
+          source: this.source
+        };
+        return st2;
+      }
+      *step() {
+        const top = this.peek(1);
+        if (this.type === "doc-end" && top?.type !== "doc-end") {
+          while (this.stack.length > 0)
+            yield* this.pop();
+          this.stack.push({
+            type: "doc-end",
+            offset: this.offset,
+            source: this.source
+          });
+          return;
+        }
+        if (!top)
+          return yield* this.stream();
+        switch (top.type) {
+          case "document":
+            return yield* this.document(top);
+          case "alias":
+          case "scalar":
+          case "single-quoted-scalar":
+          case "double-quoted-scalar":
+            return yield* this.scalar(top);
+          case "block-scalar":
+            return yield* this.blockScalar(top);
+          case "block-map":
+            return yield* this.blockMap(top);
+          case "block-seq":
+            return yield* this.blockSequence(top);
+          case "flow-collection":
+            return yield* this.flowCollection(top);
+          case "doc-end":
+            return yield* this.documentEnd(top);
+        }
+        yield* this.pop();
+      }
+      peek(n) {
+        return this.stack[this.stack.length - n];
+      }
+      *pop(error) {
+        const token = error ?? this.stack.pop();
+        if (!token) {
+          const message = "Tried to pop an empty stack";
+          yield { type: "error", offset: this.offset, source: "", message };
+        } else if (this.stack.length === 0) {
+          yield token;
+        } else {
+          const top = this.peek(1);
+          if (token.type === "block-scalar") {
+            token.indent = "indent" in top ? top.indent : 0;
+          } else if (token.type === "flow-collection" && top.type === "document") {
+            token.indent = 0;
+          }
+          if (token.type === "flow-collection")
+            fixFlowSeqItems(token);
+          switch (top.type) {
+            case "document":
+              top.value = token;
+              break;
+            case "block-scalar":
+              top.props.push(token);
+              break;
+            case "block-map": {
+              const it2 = top.items[top.items.length - 1];
+              if (it2.value) {
+                top.items.push({ start: [], key: token, sep: [] });
+                this.onKeyLine = true;
+                return;
+              } else if (it2.sep) {
+                it2.value = token;
+              } else {
+                Object.assign(it2, { key: token, sep: [] });
+                this.onKeyLine = !it2.explicitKey;
+                return;
+              }
+              break;
+            }
+            case "block-seq": {
+              const it2 = top.items[top.items.length - 1];
+              if (it2.value)
+                top.items.push({ start: [], value: token });
+              else
+                it2.value = token;
+              break;
+            }
+            case "flow-collection": {
+              const it2 = top.items[top.items.length - 1];
+              if (!it2 || it2.value)
+                top.items.push({ start: [], key: token, sep: [] });
+              else if (it2.sep)
+                it2.value = token;
+              else
+                Object.assign(it2, { key: token, sep: [] });
+              return;
+            }
+            /* istanbul ignore next should not happen */
+            default:
+              yield* this.pop();
+              yield* this.pop(token);
+          }
+          if ((top.type === "document" || top.type === "block-map" || top.type === "block-seq") && (token.type === "block-map" || token.type === "block-seq")) {
+            const last = token.items[token.items.length - 1];
+            if (last && !last.sep && !last.value && last.start.length > 0 && findNonEmptyIndex(last.start) === -1 && (token.indent === 0 || last.start.every((st2) => st2.type !== "comment" || st2.indent < token.indent))) {
+              if (top.type === "document")
+                top.end = last.start;
+              else
+                top.items.push({ start: last.start });
+              token.items.splice(-1, 1);
+            }
+          }
+        }
+      }
+      *stream() {
+        switch (this.type) {
+          case "directive-line":
+            yield { type: "directive", offset: this.offset, source: this.source };
+            return;
+          case "byte-order-mark":
+          case "space":
+          case "comment":
+          case "newline":
+            yield this.sourceToken;
+            return;
+          case "doc-mode":
+          case "doc-start": {
+            const doc = {
+              type: "document",
+              offset: this.offset,
+              start: []
+            };
+            if (this.type === "doc-start")
+              doc.start.push(this.sourceToken);
+            this.stack.push(doc);
+            return;
+          }
+        }
+        yield {
+          type: "error",
+          offset: this.offset,
+          message: `Unexpected ${this.type} token in YAML stream`,
+          source: this.source
+        };
+      }
+      *document(doc) {
+        if (doc.value)
+          return yield* this.lineEnd(doc);
+        switch (this.type) {
+          case "doc-start": {
+            if (findNonEmptyIndex(doc.start) !== -1) {
+              yield* this.pop();
+              yield* this.step();
+            } else
+              doc.start.push(this.sourceToken);
+            return;
+          }
+          case "anchor":
+          case "tag":
+          case "space":
+          case "comment":
+          case "newline":
+            doc.start.push(this.sourceToken);
+            return;
+        }
+        const bv = this.startBlockValue(doc);
+        if (bv)
+          this.stack.push(bv);
+        else {
+          yield {
+            type: "error",
+            offset: this.offset,
+            message: `Unexpected ${this.type} token in YAML document`,
+            source: this.source
+          };
+        }
+      }
+      *scalar(scalar) {
+        if (this.type === "map-value-ind") {
+          const prev = getPrevProps(this.peek(2));
+          const start2 = getFirstKeyStartProps(prev);
+          let sep;
+          if (scalar.end) {
+            sep = scalar.end;
+            sep.push(this.sourceToken);
+            delete scalar.end;
+          } else
+            sep = [this.sourceToken];
+          const map = {
+            type: "block-map",
+            offset: scalar.offset,
+            indent: scalar.indent,
+            items: [{ start: start2, key: scalar, sep }]
+          };
+          this.onKeyLine = true;
+          this.stack[this.stack.length - 1] = map;
+        } else
+          yield* this.lineEnd(scalar);
+      }
+      *blockScalar(scalar) {
+        switch (this.type) {
+          case "space":
+          case "comment":
+          case "newline":
+            scalar.props.push(this.sourceToken);
+            return;
+          case "scalar":
+            scalar.source = this.source;
+            this.atNewLine = true;
+            this.indent = 0;
+            if (this.onNewLine) {
+              let nl = this.source.indexOf("\n") + 1;
+              while (nl !== 0) {
+                this.onNewLine(this.offset + nl);
+                nl = this.source.indexOf("\n", nl) + 1;
+              }
+            }
+            yield* this.pop();
+            break;
+          /* istanbul ignore next should not happen */
+          default:
+            yield* this.pop();
+            yield* this.step();
+        }
+      }
+      *blockMap(map) {
+        const it2 = map.items[map.items.length - 1];
+        switch (this.type) {
+          case "newline":
+            this.onKeyLine = false;
+            if (it2.value) {
+              const end = "end" in it2.value ? it2.value.end : void 0;
+              const last = Array.isArray(end) ? end[end.length - 1] : void 0;
+              if (last?.type === "comment")
+                end?.push(this.sourceToken);
+              else
+                map.items.push({ start: [this.sourceToken] });
+            } else if (it2.sep) {
+              it2.sep.push(this.sourceToken);
+            } else {
+              it2.start.push(this.sourceToken);
+            }
+            return;
+          case "space":
+          case "comment":
+            if (it2.value) {
+              map.items.push({ start: [this.sourceToken] });
+            } else if (it2.sep) {
+              it2.sep.push(this.sourceToken);
+            } else {
+              if (this.atIndentedComment(it2.start, map.indent)) {
+                const prev = map.items[map.items.length - 2];
+                const end = prev?.value?.end;
+                if (Array.isArray(end)) {
+                  arrayPushArray(end, it2.start);
+                  end.push(this.sourceToken);
+                  map.items.pop();
+                  return;
+                }
+              }
+              it2.start.push(this.sourceToken);
+            }
+            return;
+        }
+        if (this.indent >= map.indent) {
+          const atMapIndent = !this.onKeyLine && this.indent === map.indent;
+          const atNextItem = atMapIndent && (it2.sep || it2.explicitKey) && this.type !== "seq-item-ind";
+          let start2 = [];
+          if (atNextItem && it2.sep && !it2.value) {
+            const nl = [];
+            for (let i = 0; i < it2.sep.length; ++i) {
+              const st2 = it2.sep[i];
+              switch (st2.type) {
+                case "newline":
+                  nl.push(i);
+                  break;
+                case "space":
+                  break;
+                case "comment":
+                  if (st2.indent > map.indent)
+                    nl.length = 0;
+                  break;
+                default:
+                  nl.length = 0;
+              }
+            }
+            if (nl.length >= 2)
+              start2 = it2.sep.splice(nl[1]);
+          }
+          switch (this.type) {
+            case "anchor":
+            case "tag":
+              if (atNextItem || it2.value) {
+                start2.push(this.sourceToken);
+                map.items.push({ start: start2 });
+                this.onKeyLine = true;
+              } else if (it2.sep) {
+                it2.sep.push(this.sourceToken);
+              } else {
+                it2.start.push(this.sourceToken);
+              }
+              return;
+            case "explicit-key-ind":
+              if (!it2.sep && !it2.explicitKey) {
+                it2.start.push(this.sourceToken);
+                it2.explicitKey = true;
+              } else if (atNextItem || it2.value) {
+                start2.push(this.sourceToken);
+                map.items.push({ start: start2, explicitKey: true });
+              } else {
+                this.stack.push({
+                  type: "block-map",
+                  offset: this.offset,
+                  indent: this.indent,
+                  items: [{ start: [this.sourceToken], explicitKey: true }]
+                });
+              }
+              this.onKeyLine = true;
+              return;
+            case "map-value-ind":
+              if (it2.explicitKey) {
+                if (!it2.sep) {
+                  if (includesToken(it2.start, "newline")) {
+                    Object.assign(it2, { key: null, sep: [this.sourceToken] });
+                  } else {
+                    const start3 = getFirstKeyStartProps(it2.start);
+                    this.stack.push({
+                      type: "block-map",
+                      offset: this.offset,
+                      indent: this.indent,
+                      items: [{ start: start3, key: null, sep: [this.sourceToken] }]
+                    });
+                  }
+                } else if (it2.value) {
+                  map.items.push({ start: [], key: null, sep: [this.sourceToken] });
+                } else if (includesToken(it2.sep, "map-value-ind")) {
+                  this.stack.push({
+                    type: "block-map",
+                    offset: this.offset,
+                    indent: this.indent,
+                    items: [{ start: start2, key: null, sep: [this.sourceToken] }]
+                  });
+                } else if (isFlowToken(it2.key) && !includesToken(it2.sep, "newline")) {
+                  const start3 = getFirstKeyStartProps(it2.start);
+                  const key = it2.key;
+                  const sep = it2.sep;
+                  sep.push(this.sourceToken);
+                  delete it2.key;
+                  delete it2.sep;
+                  this.stack.push({
+                    type: "block-map",
+                    offset: this.offset,
+                    indent: this.indent,
+                    items: [{ start: start3, key, sep }]
+                  });
+                } else if (start2.length > 0) {
+                  it2.sep = it2.sep.concat(start2, this.sourceToken);
+                } else {
+                  it2.sep.push(this.sourceToken);
+                }
+              } else {
+                if (!it2.sep) {
+                  Object.assign(it2, { key: null, sep: [this.sourceToken] });
+                } else if (it2.value || atNextItem) {
+                  map.items.push({ start: start2, key: null, sep: [this.sourceToken] });
+                } else if (includesToken(it2.sep, "map-value-ind")) {
+                  this.stack.push({
+                    type: "block-map",
+                    offset: this.offset,
+                    indent: this.indent,
+                    items: [{ start: [], key: null, sep: [this.sourceToken] }]
+                  });
+                } else {
+                  it2.sep.push(this.sourceToken);
+                }
+              }
+              this.onKeyLine = true;
+              return;
+            case "alias":
+            case "scalar":
+            case "single-quoted-scalar":
+            case "double-quoted-scalar": {
+              const fs4 = this.flowScalar(this.type);
+              if (atNextItem || it2.value) {
+                map.items.push({ start: start2, key: fs4, sep: [] });
+                this.onKeyLine = true;
+              } else if (it2.sep) {
+                this.stack.push(fs4);
+              } else {
+                Object.assign(it2, { key: fs4, sep: [] });
+                this.onKeyLine = true;
+              }
+              return;
+            }
+            default: {
+              const bv = this.startBlockValue(map);
+              if (bv) {
+                if (bv.type === "block-seq") {
+                  if (!it2.explicitKey && it2.sep && !includesToken(it2.sep, "newline")) {
+                    yield* this.pop({
+                      type: "error",
+                      offset: this.offset,
+                      message: "Unexpected block-seq-ind on same line with key",
+                      source: this.source
+                    });
+                    return;
+                  }
+                } else if (atMapIndent) {
+                  map.items.push({ start: start2 });
+                }
+                this.stack.push(bv);
+                return;
+              }
+            }
+          }
+        }
+        yield* this.pop();
+        yield* this.step();
+      }
+      *blockSequence(seq) {
+        const it2 = seq.items[seq.items.length - 1];
+        switch (this.type) {
+          case "newline":
+            if (it2.value) {
+              const end = "end" in it2.value ? it2.value.end : void 0;
+              const last = Array.isArray(end) ? end[end.length - 1] : void 0;
+              if (last?.type === "comment")
+                end?.push(this.sourceToken);
+              else
+                seq.items.push({ start: [this.sourceToken] });
+            } else
+              it2.start.push(this.sourceToken);
+            return;
+          case "space":
+          case "comment":
+            if (it2.value)
+              seq.items.push({ start: [this.sourceToken] });
+            else {
+              if (this.atIndentedComment(it2.start, seq.indent)) {
+                const prev = seq.items[seq.items.length - 2];
+                const end = prev?.value?.end;
+                if (Array.isArray(end)) {
+                  arrayPushArray(end, it2.start);
+                  end.push(this.sourceToken);
+                  seq.items.pop();
+                  return;
+                }
+              }
+              it2.start.push(this.sourceToken);
+            }
+            return;
+          case "anchor":
+          case "tag":
+            if (it2.value || this.indent <= seq.indent)
+              break;
+            it2.start.push(this.sourceToken);
+            return;
+          case "seq-item-ind":
+            if (this.indent !== seq.indent)
+              break;
+            if (it2.value || includesToken(it2.start, "seq-item-ind"))
+              seq.items.push({ start: [this.sourceToken] });
+            else
+              it2.start.push(this.sourceToken);
+            return;
+        }
+        if (this.indent > seq.indent) {
+          const bv = this.startBlockValue(seq);
+          if (bv) {
+            this.stack.push(bv);
+            return;
+          }
+        }
+        yield* this.pop();
+        yield* this.step();
+      }
+      *flowCollection(fc) {
+        const it2 = fc.items[fc.items.length - 1];
+        if (this.type === "flow-error-end") {
+          let top;
+          do {
+            yield* this.pop();
+            top = this.peek(1);
+          } while (top?.type === "flow-collection");
+        } else if (fc.end.length === 0) {
+          switch (this.type) {
+            case "comma":
+            case "explicit-key-ind":
+              if (!it2 || it2.sep)
+                fc.items.push({ start: [this.sourceToken] });
+              else
+                it2.start.push(this.sourceToken);
+              return;
+            case "map-value-ind":
+              if (!it2 || it2.value)
+                fc.items.push({ start: [], key: null, sep: [this.sourceToken] });
+              else if (it2.sep)
+                it2.sep.push(this.sourceToken);
+              else
+                Object.assign(it2, { key: null, sep: [this.sourceToken] });
+              return;
+            case "space":
+            case "comment":
+            case "newline":
+            case "anchor":
+            case "tag":
+              if (!it2 || it2.value)
+                fc.items.push({ start: [this.sourceToken] });
+              else if (it2.sep)
+                it2.sep.push(this.sourceToken);
+              else
+                it2.start.push(this.sourceToken);
+              return;
+            case "alias":
+            case "scalar":
+            case "single-quoted-scalar":
+            case "double-quoted-scalar": {
+              const fs4 = this.flowScalar(this.type);
+              if (!it2 || it2.value)
+                fc.items.push({ start: [], key: fs4, sep: [] });
+              else if (it2.sep)
+                this.stack.push(fs4);
+              else
+                Object.assign(it2, { key: fs4, sep: [] });
+              return;
+            }
+            case "flow-map-end":
+            case "flow-seq-end":
+              fc.end.push(this.sourceToken);
+              return;
+          }
+          const bv = this.startBlockValue(fc);
+          if (bv)
+            this.stack.push(bv);
+          else {
+            yield* this.pop();
+            yield* this.step();
+          }
+        } else {
+          const parent = this.peek(2);
+          if (parent.type === "block-map" && (this.type === "map-value-ind" && parent.indent === fc.indent || this.type === "newline" && !parent.items[parent.items.length - 1].sep)) {
+            yield* this.pop();
+            yield* this.step();
+          } else if (this.type === "map-value-ind" && parent.type !== "flow-collection") {
+            const prev = getPrevProps(parent);
+            const start2 = getFirstKeyStartProps(prev);
+            fixFlowSeqItems(fc);
+            const sep = fc.end.splice(1, fc.end.length);
+            sep.push(this.sourceToken);
+            const map = {
+              type: "block-map",
+              offset: fc.offset,
+              indent: fc.indent,
+              items: [{ start: start2, key: fc, sep }]
+            };
+            this.onKeyLine = true;
+            this.stack[this.stack.length - 1] = map;
+          } else {
+            yield* this.lineEnd(fc);
+          }
+        }
+      }
+      flowScalar(type) {
+        if (this.onNewLine) {
+          let nl = this.source.indexOf("\n") + 1;
+          while (nl !== 0) {
+            this.onNewLine(this.offset + nl);
+            nl = this.source.indexOf("\n", nl) + 1;
+          }
+        }
+        return {
+          type,
+          offset: this.offset,
+          indent: this.indent,
+          source: this.source
+        };
+      }
+      startBlockValue(parent) {
+        switch (this.type) {
+          case "alias":
+          case "scalar":
+          case "single-quoted-scalar":
+          case "double-quoted-scalar":
+            return this.flowScalar(this.type);
+          case "block-scalar-header":
+            return {
+              type: "block-scalar",
+              offset: this.offset,
+              indent: this.indent,
+              props: [this.sourceToken],
+              source: ""
+            };
+          case "flow-map-start":
+          case "flow-seq-start":
+            return {
+              type: "flow-collection",
+              offset: this.offset,
+              indent: this.indent,
+              start: this.sourceToken,
+              items: [],
+              end: []
+            };
+          case "seq-item-ind":
+            return {
+              type: "block-seq",
+              offset: this.offset,
+              indent: this.indent,
+              items: [{ start: [this.sourceToken] }]
+            };
+          case "explicit-key-ind": {
+            this.onKeyLine = true;
+            const prev = getPrevProps(parent);
+            const start2 = getFirstKeyStartProps(prev);
+            start2.push(this.sourceToken);
+            return {
+              type: "block-map",
+              offset: this.offset,
+              indent: this.indent,
+              items: [{ start: start2, explicitKey: true }]
+            };
+          }
+          case "map-value-ind": {
+            this.onKeyLine = true;
+            const prev = getPrevProps(parent);
+            const start2 = getFirstKeyStartProps(prev);
+            return {
+              type: "block-map",
+              offset: this.offset,
+              indent: this.indent,
+              items: [{ start: start2, key: null, sep: [this.sourceToken] }]
+            };
+          }
+        }
+        return null;
+      }
+      atIndentedComment(start2, indent) {
+        if (this.type !== "comment")
+          return false;
+        if (this.indent <= indent)
+          return false;
+        return start2.every((st2) => st2.type === "newline" || st2.type === "space");
+      }
+      *documentEnd(docEnd) {
+        if (this.type !== "doc-mode") {
+          if (docEnd.end)
+            docEnd.end.push(this.sourceToken);
+          else
+            docEnd.end = [this.sourceToken];
+          if (this.type === "newline")
+            yield* this.pop();
+        }
+      }
+      *lineEnd(token) {
+        switch (this.type) {
+          case "comma":
+          case "doc-start":
+          case "doc-end":
+          case "flow-seq-end":
+          case "flow-map-end":
+          case "map-value-ind":
+            yield* this.pop();
+            yield* this.step();
+            break;
+          case "newline":
+            this.onKeyLine = false;
+          // fallthrough
+          case "space":
+          case "comment":
+          default:
+            if (token.end)
+              token.end.push(this.sourceToken);
+            else
+              token.end = [this.sourceToken];
+            if (this.type === "newline")
+              yield* this.pop();
+        }
+      }
+    };
+    exports.Parser = Parser;
+  }
+});
+
+// node_modules/yaml/dist/public-api.js
+var require_public_api = __commonJS({
+  "node_modules/yaml/dist/public-api.js"(exports) {
+    "use strict";
+    var composer = require_composer();
+    var Document = require_Document();
+    var errors = require_errors();
+    var log = require_log();
+    var identity = require_identity();
+    var lineCounter = require_line_counter();
+    var parser = require_parser();
+    function parseOptions(options) {
+      const prettyErrors = options.prettyErrors !== false;
+      const lineCounter$1 = options.lineCounter || prettyErrors && new lineCounter.LineCounter() || null;
+      return { lineCounter: lineCounter$1, prettyErrors };
+    }
+    function parseAllDocuments(source, options = {}) {
+      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options);
+      const parser$1 = new parser.Parser(lineCounter2?.addNewLine);
+      const composer$1 = new composer.Composer(options);
+      const docs = Array.from(composer$1.compose(parser$1.parse(source)));
+      if (prettyErrors && lineCounter2)
+        for (const doc of docs) {
+          doc.errors.forEach(errors.prettifyError(source, lineCounter2));
+          doc.warnings.forEach(errors.prettifyError(source, lineCounter2));
+        }
+      if (docs.length > 0)
+        return docs;
+      return Object.assign([], { empty: true }, composer$1.streamInfo());
+    }
+    function parseDocument(source, options = {}) {
+      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options);
+      const parser$1 = new parser.Parser(lineCounter2?.addNewLine);
+      const composer$1 = new composer.Composer(options);
+      let doc = null;
+      for (const _doc of composer$1.compose(parser$1.parse(source), true, source.length)) {
+        if (!doc)
+          doc = _doc;
+        else if (doc.options.logLevel !== "silent") {
+          doc.errors.push(new errors.YAMLParseError(_doc.range.slice(0, 2), "MULTIPLE_DOCS", "Source contains multiple documents; please use YAML.parseAllDocuments()"));
+          break;
+        }
+      }
+      if (prettyErrors && lineCounter2) {
+        doc.errors.forEach(errors.prettifyError(source, lineCounter2));
+        doc.warnings.forEach(errors.prettifyError(source, lineCounter2));
+      }
+      return doc;
+    }
+    function parse3(src, reviver, options) {
+      let _reviver = void 0;
+      if (typeof reviver === "function") {
+        _reviver = reviver;
+      } else if (options === void 0 && reviver && typeof reviver === "object") {
+        options = reviver;
+      }
+      const doc = parseDocument(src, options);
+      if (!doc)
+        return null;
+      doc.warnings.forEach((warning) => log.warn(doc.options.logLevel, warning));
+      if (doc.errors.length > 0) {
+        if (doc.options.logLevel !== "silent")
+          throw doc.errors[0];
+        else
+          doc.errors = [];
+      }
+      return doc.toJS(Object.assign({ reviver: _reviver }, options));
+    }
+    function stringify(value, replacer, options) {
+      let _replacer = null;
+      if (typeof replacer === "function" || Array.isArray(replacer)) {
+        _replacer = replacer;
+      } else if (options === void 0 && replacer) {
+        options = replacer;
+      }
+      if (typeof options === "string")
+        options = options.length;
+      if (typeof options === "number") {
+        const indent = Math.round(options);
+        options = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
+      }
+      if (value === void 0) {
+        const { keepUndefined } = options ?? replacer ?? {};
+        if (!keepUndefined)
+          return void 0;
+      }
+      if (identity.isDocument(value) && !_replacer)
+        return value.toString(options);
+      return new Document.Document(value, _replacer, options).toString(options);
+    }
+    exports.parse = parse3;
+    exports.parseAllDocuments = parseAllDocuments;
+    exports.parseDocument = parseDocument;
+    exports.stringify = stringify;
+  }
+});
+
+// node_modules/yaml/dist/index.js
+var require_dist = __commonJS({
+  "node_modules/yaml/dist/index.js"(exports) {
+    "use strict";
+    var composer = require_composer();
+    var Document = require_Document();
+    var Schema = require_Schema();
+    var errors = require_errors();
+    var Alias = require_Alias();
+    var identity = require_identity();
+    var Pair = require_Pair();
+    var Scalar = require_Scalar();
+    var YAMLMap = require_YAMLMap();
+    var YAMLSeq = require_YAMLSeq();
+    var cst = require_cst();
+    var lexer = require_lexer();
+    var lineCounter = require_line_counter();
+    var parser = require_parser();
+    var publicApi = require_public_api();
+    var visit = require_visit();
+    exports.Composer = composer.Composer;
+    exports.Document = Document.Document;
+    exports.Schema = Schema.Schema;
+    exports.YAMLError = errors.YAMLError;
+    exports.YAMLParseError = errors.YAMLParseError;
+    exports.YAMLWarning = errors.YAMLWarning;
+    exports.Alias = Alias.Alias;
+    exports.isAlias = identity.isAlias;
+    exports.isCollection = identity.isCollection;
+    exports.isDocument = identity.isDocument;
+    exports.isMap = identity.isMap;
+    exports.isNode = identity.isNode;
+    exports.isPair = identity.isPair;
+    exports.isScalar = identity.isScalar;
+    exports.isSeq = identity.isSeq;
+    exports.Pair = Pair.Pair;
+    exports.Scalar = Scalar.Scalar;
+    exports.YAMLMap = YAMLMap.YAMLMap;
+    exports.YAMLSeq = YAMLSeq.YAMLSeq;
+    exports.CST = cst;
+    exports.Lexer = lexer.Lexer;
+    exports.LineCounter = lineCounter.LineCounter;
+    exports.Parser = parser.Parser;
+    exports.parse = publicApi.parse;
+    exports.parseAllDocuments = publicApi.parseAllDocuments;
+    exports.parseDocument = publicApi.parseDocument;
+    exports.stringify = publicApi.stringify;
+    exports.visit = visit.visit;
+    exports.visitAsync = visit.visitAsync;
   }
 });
 
@@ -3787,7 +14801,7 @@ var require_symbols = __commonJS({
 });
 
 // node_modules/@actions/http-client/node_modules/undici/lib/core/errors.js
-var require_errors = __commonJS({
+var require_errors2 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/core/errors.js"(exports, module) {
     "use strict";
     var kUndiciError = /* @__PURE__ */ Symbol.for("undici.error.UND_ERR");
@@ -4145,7 +15159,7 @@ var require_errors = __commonJS({
 });
 
 // node_modules/@actions/http-client/node_modules/undici/lib/core/constants.js
-var require_constants = __commonJS({
+var require_constants2 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/core/constants.js"(exports, module) {
     "use strict";
     var headerNameLowerCasedRecord = {};
@@ -4266,7 +15280,7 @@ var require_tree = __commonJS({
     var {
       wellknownHeaderNames,
       headerNameLowerCasedRecord
-    } = require_constants();
+    } = require_constants2();
     var TstNode = class _TstNode {
       /** @type {any} */
       value = null;
@@ -4412,8 +15426,8 @@ var require_util = __commonJS({
     var nodeUtil = __require("node:util");
     var { stringify } = __require("node:querystring");
     var { EventEmitter: EE } = __require("node:events");
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
-    var { headerNameLowerCasedRecord } = require_constants();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { headerNameLowerCasedRecord } = require_constants2();
     var { tree } = require_tree();
     var [nodeMajor, nodeMinor] = process.versions.node.split(".").map((v2) => Number(v2));
     var BodyAsyncIterable = class {
@@ -4454,27 +15468,27 @@ var require_util = __commonJS({
     function isStream(obj) {
       return obj && typeof obj === "object" && typeof obj.pipe === "function" && typeof obj.on === "function";
     }
-    function isBlobLike(object) {
-      if (object === null) {
+    function isBlobLike(object2) {
+      if (object2 === null) {
         return false;
-      } else if (object instanceof Blob2) {
+      } else if (object2 instanceof Blob2) {
         return true;
-      } else if (typeof object !== "object") {
+      } else if (typeof object2 !== "object") {
         return false;
       } else {
-        const sTag = object[Symbol.toStringTag];
-        return (sTag === "Blob" || sTag === "File") && ("stream" in object && typeof object.stream === "function" || "arrayBuffer" in object && typeof object.arrayBuffer === "function");
+        const sTag = object2[Symbol.toStringTag];
+        return (sTag === "Blob" || sTag === "File") && ("stream" in object2 && typeof object2.stream === "function" || "arrayBuffer" in object2 && typeof object2.arrayBuffer === "function");
       }
     }
-    function buildURL(url, queryParams) {
-      if (url.includes("?") || url.includes("#")) {
+    function buildURL(url2, queryParams) {
+      if (url2.includes("?") || url2.includes("#")) {
         throw new Error('Query params cannot be passed when url already contains "?" or "#".');
       }
       const stringified = stringify(queryParams);
       if (stringified) {
-        url += "?" + stringified;
+        url2 += "?" + stringified;
       }
-      return url;
+      return url2;
     }
     function isValidPort(port) {
       const value = parseInt(port, 10);
@@ -4483,39 +15497,39 @@ var require_util = __commonJS({
     function isHttpOrHttpsPrefixed(value) {
       return value != null && value[0] === "h" && value[1] === "t" && value[2] === "t" && value[3] === "p" && (value[4] === ":" || value[4] === "s" && value[5] === ":");
     }
-    function parseURL(url) {
-      if (typeof url === "string") {
-        url = new URL(url);
-        if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+    function parseURL(url2) {
+      if (typeof url2 === "string") {
+        url2 = new URL(url2);
+        if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
           throw new InvalidArgumentError2("Invalid URL protocol: the URL must start with `http:` or `https:`.");
         }
-        return url;
+        return url2;
       }
-      if (!url || typeof url !== "object") {
+      if (!url2 || typeof url2 !== "object") {
         throw new InvalidArgumentError2("Invalid URL: The URL argument must be a non-null object.");
       }
-      if (!(url instanceof URL)) {
-        if (url.port != null && url.port !== "" && isValidPort(url.port) === false) {
+      if (!(url2 instanceof URL)) {
+        if (url2.port != null && url2.port !== "" && isValidPort(url2.port) === false) {
           throw new InvalidArgumentError2("Invalid URL: port must be a valid integer or a string representation of an integer.");
         }
-        if (url.path != null && typeof url.path !== "string") {
+        if (url2.path != null && typeof url2.path !== "string") {
           throw new InvalidArgumentError2("Invalid URL path: the path must be a string or null/undefined.");
         }
-        if (url.pathname != null && typeof url.pathname !== "string") {
+        if (url2.pathname != null && typeof url2.pathname !== "string") {
           throw new InvalidArgumentError2("Invalid URL pathname: the pathname must be a string or null/undefined.");
         }
-        if (url.hostname != null && typeof url.hostname !== "string") {
+        if (url2.hostname != null && typeof url2.hostname !== "string") {
           throw new InvalidArgumentError2("Invalid URL hostname: the hostname must be a string or null/undefined.");
         }
-        if (url.origin != null && typeof url.origin !== "string") {
+        if (url2.origin != null && typeof url2.origin !== "string") {
           throw new InvalidArgumentError2("Invalid URL origin: the origin must be a string or null/undefined.");
         }
-        if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+        if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
           throw new InvalidArgumentError2("Invalid URL protocol: the URL must start with `http:` or `https:`.");
         }
-        const port = url.port != null ? url.port : url.protocol === "https:" ? 443 : 80;
-        let origin = url.origin != null ? url.origin : `${url.protocol || ""}//${url.hostname || ""}:${port}`;
-        let path = url.path != null ? url.path : `${url.pathname || ""}${url.search || ""}`;
+        const port = url2.port != null ? url2.port : url2.protocol === "https:" ? 443 : 80;
+        let origin = url2.origin != null ? url2.origin : `${url2.protocol || ""}//${url2.hostname || ""}:${port}`;
+        let path = url2.path != null ? url2.path : `${url2.pathname || ""}${url2.search || ""}`;
         if (origin[origin.length - 1] === "/") {
           origin = origin.slice(0, origin.length - 1);
         }
@@ -4524,17 +15538,17 @@ var require_util = __commonJS({
         }
         return new URL(`${origin}${path}`);
       }
-      if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+      if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
         throw new InvalidArgumentError2("Invalid URL protocol: the URL must start with `http:` or `https:`.");
       }
-      return url;
+      return url2;
     }
-    function parseOrigin(url) {
-      url = parseURL(url);
-      if (url.pathname !== "/" || url.search || url.hash) {
+    function parseOrigin(url2) {
+      url2 = parseURL(url2);
+      if (url2.pathname !== "/" || url2.search || url2.hash) {
         throw new InvalidArgumentError2("invalid url");
       }
-      return url;
+      return url2;
     }
     function getHostname(host2) {
       if (host2[0] === "[") {
@@ -4745,8 +15759,8 @@ var require_util = __commonJS({
         }
       );
     }
-    function isFormDataLike(object) {
-      return object && typeof object === "object" && typeof object.append === "function" && typeof object.delete === "function" && typeof object.get === "function" && typeof object.getAll === "function" && typeof object.has === "function" && typeof object.set === "function" && object[Symbol.toStringTag] === "FormData";
+    function isFormDataLike(object2) {
+      return object2 && typeof object2 === "object" && typeof object2.append === "function" && typeof object2.delete === "function" && typeof object2.get === "function" && typeof object2.getAll === "function" && typeof object2.has === "function" && typeof object2.set === "function" && object2[Symbol.toStringTag] === "FormData";
     }
     function addAbortListener(signal, listener) {
       if ("addEventListener" in signal) {
@@ -5097,7 +16111,7 @@ var require_request = __commonJS({
     var {
       InvalidArgumentError: InvalidArgumentError2,
       NotSupportedError
-    } = require_errors();
+    } = require_errors2();
     var assert = __require("node:assert");
     var {
       isValidHTTPToken,
@@ -5114,7 +16128,7 @@ var require_request = __commonJS({
       normalizedMethodRecords
     } = require_util();
     var { channels } = require_diagnostics();
-    var { headerNameLowerCasedRecord } = require_constants();
+    var { headerNameLowerCasedRecord } = require_constants2();
     var invalidPathRegex = /[^\u0021-\u00ff]/;
     var kHandler = /* @__PURE__ */ Symbol("handler");
     var Request = class {
@@ -5551,7 +16565,7 @@ var require_dispatcher_base = __commonJS({
       ClientDestroyedError,
       ClientClosedError,
       InvalidArgumentError: InvalidArgumentError2
-    } = require_errors();
+    } = require_errors2();
     var { kDestroy, kClose, kClosed, kDestroyed, kDispatch, kInterceptors } = require_symbols();
     var kOnDestroyed = /* @__PURE__ */ Symbol("onDestroyed");
     var kOnClosed = /* @__PURE__ */ Symbol("onClosed");
@@ -5601,9 +16615,9 @@ var require_dispatcher_base = __commonJS({
       }
       close(callback) {
         if (callback === void 0) {
-          return new Promise((resolve2, reject) => {
+          return new Promise((resolve3, reject) => {
             this.close((err, data) => {
-              return err ? reject(err) : resolve2(data);
+              return err ? reject(err) : resolve3(data);
             });
           });
         }
@@ -5641,12 +16655,12 @@ var require_dispatcher_base = __commonJS({
           err = null;
         }
         if (callback === void 0) {
-          return new Promise((resolve2, reject) => {
+          return new Promise((resolve3, reject) => {
             this.destroy(err, (err2, data) => {
               return err2 ? (
                 /* istanbul ignore next: should never error */
                 reject(err2)
-              ) : resolve2(data);
+              ) : resolve3(data);
             });
           });
         }
@@ -5956,7 +16970,7 @@ var require_connect = __commonJS({
     var net = __require("node:net");
     var assert = __require("node:assert");
     var util = require_util();
-    var { InvalidArgumentError: InvalidArgumentError2, ConnectTimeoutError } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2, ConnectTimeoutError } = require_errors2();
     var timers = require_timers();
     function noop() {
     }
@@ -6130,7 +17144,7 @@ var require_connect = __commonJS({
 });
 
 // node_modules/@actions/http-client/node_modules/undici/lib/llhttp/utils.js
-var require_utils = __commonJS({
+var require_utils2 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/llhttp/utils.js"(exports) {
     "use strict";
     Object.defineProperty(exports, "__esModule", { value: true });
@@ -6150,12 +17164,12 @@ var require_utils = __commonJS({
 });
 
 // node_modules/@actions/http-client/node_modules/undici/lib/llhttp/constants.js
-var require_constants2 = __commonJS({
+var require_constants3 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/llhttp/constants.js"(exports) {
     "use strict";
     Object.defineProperty(exports, "__esModule", { value: true });
     exports.SPECIAL_HEADERS = exports.HEADER_STATE = exports.MINOR = exports.MAJOR = exports.CONNECTION_TOKEN_CHARS = exports.HEADER_CHARS = exports.TOKEN = exports.STRICT_TOKEN = exports.HEX = exports.URL_CHAR = exports.STRICT_URL_CHAR = exports.USERINFO_CHARS = exports.MARK = exports.ALPHANUM = exports.NUM = exports.HEX_MAP = exports.NUM_MAP = exports.ALPHA = exports.FINISH = exports.H_METHOD_MAP = exports.METHOD_MAP = exports.METHODS_RTSP = exports.METHODS_ICE = exports.METHODS_HTTP = exports.METHODS = exports.LENIENT_FLAGS = exports.FLAGS = exports.TYPE = exports.ERROR = void 0;
-    var utils_1 = require_utils();
+    var utils_1 = require_utils2();
     var ERROR;
     (function(ERROR2) {
       ERROR2[ERROR2["OK"] = 0] = "OK";
@@ -6184,12 +17198,12 @@ var require_constants2 = __commonJS({
       ERROR2[ERROR2["PAUSED_H2_UPGRADE"] = 23] = "PAUSED_H2_UPGRADE";
       ERROR2[ERROR2["USER"] = 24] = "USER";
     })(ERROR = exports.ERROR || (exports.ERROR = {}));
-    var TYPE;
-    (function(TYPE2) {
-      TYPE2[TYPE2["BOTH"] = 0] = "BOTH";
-      TYPE2[TYPE2["REQUEST"] = 1] = "REQUEST";
-      TYPE2[TYPE2["RESPONSE"] = 2] = "RESPONSE";
-    })(TYPE = exports.TYPE || (exports.TYPE = {}));
+    var TYPE2;
+    (function(TYPE3) {
+      TYPE3[TYPE3["BOTH"] = 0] = "BOTH";
+      TYPE3[TYPE3["REQUEST"] = 1] = "REQUEST";
+      TYPE3[TYPE3["RESPONSE"] = 2] = "RESPONSE";
+    })(TYPE2 = exports.TYPE || (exports.TYPE = {}));
     var FLAGS;
     (function(FLAGS2) {
       FLAGS2[FLAGS2["CONNECTION_KEEP_ALIVE"] = 1] = "CONNECTION_KEEP_ALIVE";
@@ -6489,7 +17503,7 @@ var require_llhttp_simd_wasm = __commonJS({
 });
 
 // node_modules/@actions/http-client/node_modules/undici/lib/web/fetch/constants.js
-var require_constants3 = __commonJS({
+var require_constants4 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/fetch/constants.js"(exports, module) {
     "use strict";
     var corsSafeListedMethods = (
@@ -6789,12 +17803,12 @@ var require_data_url = __commonJS({
       }
       return { mimeType: mimeTypeRecord, body };
     }
-    function URLSerializer(url, excludeFragment = false) {
+    function URLSerializer(url2, excludeFragment = false) {
       if (!excludeFragment) {
-        return url.href;
+        return url2.href;
       }
-      const href = url.href;
-      const hashLength = url.hash.length;
+      const href = url2.href;
+      const hashLength = url2.hash.length;
       const serialized = hashLength === 0 ? href : href.substring(0, href.length - hashLength);
       if (!hashLength && href.endsWith("#")) {
         return serialized.slice(0, -1);
@@ -6811,13 +17825,13 @@ var require_data_url = __commonJS({
     }
     function collectASequenceOfCodePointsFast(char, input, position) {
       const idx = input.indexOf(char, position.position);
-      const start = position.position;
+      const start2 = position.position;
       if (idx === -1) {
         position.position = input.length;
-        return input.slice(start);
+        return input.slice(start2);
       }
       position.position = idx;
-      return input.slice(start, position.position);
+      return input.slice(start2, position.position);
     }
     function stringPercentDecode(input) {
       const bytes2 = encoder.encode(input);
@@ -7518,8 +18532,8 @@ var require_util2 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/fetch/util.js"(exports, module) {
     "use strict";
     var { Transform } = __require("node:stream");
-    var zlib = __require("node:zlib");
-    var { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = require_constants3();
+    var zlib3 = __require("node:zlib");
+    var { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = require_constants4();
     var { getGlobalOrigin } = require_global();
     var { collectASequenceOfCodePoints, collectAnHTTPQuotedString, removeChars, parseMIMEType } = require_data_url();
     var { performance: performance2 } = __require("node:perf_hooks");
@@ -7556,9 +18570,9 @@ var require_util2 = __commonJS({
       }
       return location;
     }
-    function isValidEncodedURL(url) {
-      for (let i = 0; i < url.length; ++i) {
-        const code = url.charCodeAt(i);
+    function isValidEncodedURL(url2) {
+      for (let i = 0; i < url2.length; ++i) {
+        const code = url2.charCodeAt(i);
         if (code > 126 || // Non-US-ASCII + DEL
         code < 32) {
           return false;
@@ -7573,14 +18587,14 @@ var require_util2 = __commonJS({
       return request2.urlList[request2.urlList.length - 1];
     }
     function requestBadPort(request2) {
-      const url = requestCurrentURL(request2);
-      if (urlIsHttpHttpsScheme(url) && badPortsSet.has(url.port)) {
+      const url2 = requestCurrentURL(request2);
+      if (urlIsHttpHttpsScheme(url2) && badPortsSet.has(url2.port)) {
         return "blocked";
       }
       return "allowed";
     }
-    function isErrorLike(object) {
-      return object instanceof Error || (object?.constructor?.name === "Error" || object?.constructor?.name === "DOMException");
+    function isErrorLike(object2) {
+      return object2 instanceof Error || (object2?.constructor?.name === "Error" || object2?.constructor?.name === "DOMException");
     }
     function isValidReasonPhrase(statusText) {
       for (let i = 0; i < statusText.length; ++i) {
@@ -7767,31 +18781,31 @@ var require_util2 = __commonJS({
           return isNonPotentiallyTrustWorthy ? "no-referrer" : referrerOrigin;
       }
     }
-    function stripURLForReferrer(url, originOnly) {
-      assert(url instanceof URL);
-      url = new URL(url);
-      if (url.protocol === "file:" || url.protocol === "about:" || url.protocol === "blank:") {
+    function stripURLForReferrer(url2, originOnly) {
+      assert(url2 instanceof URL);
+      url2 = new URL(url2);
+      if (url2.protocol === "file:" || url2.protocol === "about:" || url2.protocol === "blank:") {
         return "no-referrer";
       }
-      url.username = "";
-      url.password = "";
-      url.hash = "";
+      url2.username = "";
+      url2.password = "";
+      url2.hash = "";
       if (originOnly) {
-        url.pathname = "";
-        url.search = "";
+        url2.pathname = "";
+        url2.search = "";
       }
-      return url;
+      return url2;
     }
-    function isURLPotentiallyTrustworthy(url) {
-      if (!(url instanceof URL)) {
+    function isURLPotentiallyTrustworthy(url2) {
+      if (!(url2 instanceof URL)) {
         return false;
       }
-      if (url.href === "about:blank" || url.href === "about:srcdoc") {
+      if (url2.href === "about:blank" || url2.href === "about:srcdoc") {
         return true;
       }
-      if (url.protocol === "data:") return true;
-      if (url.protocol === "file:") return true;
-      return isOriginPotentiallyTrustworthy(url.origin);
+      if (url2.protocol === "data:") return true;
+      if (url2.protocol === "file:") return true;
+      return isOriginPotentiallyTrustworthy(url2.origin);
       function isOriginPotentiallyTrustworthy(origin) {
         if (origin == null || origin === "null") return false;
         const originAsURL = new URL(origin);
@@ -7913,8 +18927,8 @@ var require_util2 = __commonJS({
     function createDeferredPromise() {
       let res;
       let rej;
-      const promise = new Promise((resolve2, reject) => {
-        res = resolve2;
+      const promise = new Promise((resolve3, reject) => {
+        res = resolve3;
         rej = reject;
       });
       return { promise, resolve: res, reject: rej };
@@ -8005,7 +19019,7 @@ var require_util2 = __commonJS({
         return new FastIterableIterator(target, kind);
       };
     }
-    function iteratorMixin(name, object, kInternalIterator, keyIndex = 0, valueIndex = 1) {
+    function iteratorMixin(name, object2, kInternalIterator, keyIndex = 0, valueIndex = 1) {
       const makeIterator = createIterator(name, kInternalIterator, keyIndex, valueIndex);
       const properties = {
         keys: {
@@ -8013,7 +19027,7 @@ var require_util2 = __commonJS({
           enumerable: true,
           configurable: true,
           value: function keys() {
-            webidl.brandCheck(this, object);
+            webidl.brandCheck(this, object2);
             return makeIterator(this, "key");
           }
         },
@@ -8022,7 +19036,7 @@ var require_util2 = __commonJS({
           enumerable: true,
           configurable: true,
           value: function values() {
-            webidl.brandCheck(this, object);
+            webidl.brandCheck(this, object2);
             return makeIterator(this, "value");
           }
         },
@@ -8031,7 +19045,7 @@ var require_util2 = __commonJS({
           enumerable: true,
           configurable: true,
           value: function entries() {
-            webidl.brandCheck(this, object);
+            webidl.brandCheck(this, object2);
             return makeIterator(this, "key+value");
           }
         },
@@ -8040,7 +19054,7 @@ var require_util2 = __commonJS({
           enumerable: true,
           configurable: true,
           value: function forEach(callbackfn, thisArg = globalThis) {
-            webidl.brandCheck(this, object);
+            webidl.brandCheck(this, object2);
             webidl.argumentLengthCheck(arguments, 1, `${name}.forEach`);
             if (typeof callbackfn !== "function") {
               throw new TypeError(
@@ -8053,7 +19067,7 @@ var require_util2 = __commonJS({
           }
         }
       };
-      return Object.defineProperties(object.prototype, {
+      return Object.defineProperties(object2.prototype, {
         ...properties,
         [Symbol.iterator]: {
           writable: true,
@@ -8112,17 +19126,17 @@ var require_util2 = __commonJS({
         byteLength += chunk.length;
       }
     }
-    function urlIsLocal(url) {
-      assert("protocol" in url);
-      const protocol = url.protocol;
+    function urlIsLocal(url2) {
+      assert("protocol" in url2);
+      const protocol = url2.protocol;
       return protocol === "about:" || protocol === "blob:" || protocol === "data:";
     }
-    function urlHasHttpsScheme(url) {
-      return typeof url === "string" && url[5] === ":" && url[0] === "h" && url[1] === "t" && url[2] === "t" && url[3] === "p" && url[4] === "s" || url.protocol === "https:";
+    function urlHasHttpsScheme(url2) {
+      return typeof url2 === "string" && url2[5] === ":" && url2[0] === "h" && url2[1] === "t" && url2[2] === "t" && url2[3] === "p" && url2[4] === "s" || url2.protocol === "https:";
     }
-    function urlIsHttpHttpsScheme(url) {
-      assert("protocol" in url);
-      const protocol = url.protocol;
+    function urlIsHttpHttpsScheme(url2) {
+      assert("protocol" in url2);
+      const protocol = url2.protocol;
       return protocol === "http:" || protocol === "https:";
     }
     function simpleRangeHeaderValue(value, allowWhitespace) {
@@ -8218,7 +19232,7 @@ var require_util2 = __commonJS({
             callback();
             return;
           }
-          this._inflateStream = (chunk[0] & 15) === 8 ? zlib.createInflate(this.#zlibOptions) : zlib.createInflateRaw(this.#zlibOptions);
+          this._inflateStream = (chunk[0] & 15) === 8 ? zlib3.createInflate(this.#zlibOptions) : zlib3.createInflateRaw(this.#zlibOptions);
           this._inflateStream.on("data", this.push.bind(this));
           this._inflateStream.on("end", () => this.push(null));
           this._inflateStream.on("error", (err) => this.destroy(err));
@@ -8453,8 +19467,8 @@ var require_file = __commonJS({
       }
     };
     webidl.converters.Blob = webidl.interfaceConverter(Blob2);
-    function isFileLike(object) {
-      return object instanceof File2 || object && (typeof object.stream === "function" || typeof object.arrayBuffer === "function") && object[Symbol.toStringTag] === "File";
+    function isFileLike(object2) {
+      return object2 instanceof File2 || object2 && (typeof object2.stream === "function" || typeof object2.arrayBuffer === "function") && object2[Symbol.toStringTag] === "File";
     }
     module.exports = { FileLike, isFileLike };
   }
@@ -8756,12 +19770,12 @@ var require_formdata_parser = __commonJS({
               return "failure";
             }
             if (bufferStartsWith(input, filenameBuffer, position)) {
-              let check = position.position + filenameBuffer.length;
-              if (input[check] === 42) {
+              let check2 = position.position + filenameBuffer.length;
+              if (input[check2] === 42) {
                 position.position += 1;
-                check += 1;
+                check2 += 1;
               }
-              if (input[check] !== 61 || input[check + 1] !== 34) {
+              if (input[check2] !== 61 || input[check2 + 1] !== 34) {
                 return "failure";
               }
               position.position += 12;
@@ -8823,11 +19837,11 @@ var require_formdata_parser = __commonJS({
       return name;
     }
     function collectASequenceOfBytes(condition, input, position) {
-      let start = position.position;
-      while (start < input.length && condition(input[start])) {
-        ++start;
+      let start2 = position.position;
+      while (start2 < input.length && condition(input[start2])) {
+        ++start2;
       }
-      return input.subarray(position.position, position.position = start);
+      return input.subarray(position.position, position.position = start2);
     }
     function removeChars(buf, leading, trailing, predicate) {
       let lead = 0;
@@ -8840,12 +19854,12 @@ var require_formdata_parser = __commonJS({
       }
       return lead === 0 && trail === buf.length - 1 ? buf : buf.subarray(lead, trail + 1);
     }
-    function bufferStartsWith(buffer, start, position) {
-      if (buffer.length < start.length) {
+    function bufferStartsWith(buffer, start2, position) {
+      if (buffer.length < start2.length) {
         return false;
       }
-      for (let i = 0; i < start.length; i++) {
-        if (start[i] !== buffer[position.position + i]) {
+      for (let i = 0; i < start2.length; i++) {
+        if (start2[i] !== buffer[position.position + i]) {
           return false;
         }
       }
@@ -8902,12 +19916,12 @@ var require_body = __commonJS({
         }
       });
     }
-    function extractBody(object, keepalive = false) {
+    function extractBody(object2, keepalive = false) {
       let stream = null;
-      if (object instanceof ReadableStream) {
-        stream = object;
-      } else if (isBlobLike(object)) {
-        stream = object.stream();
+      if (object2 instanceof ReadableStream) {
+        stream = object2;
+      } else if (isBlobLike(object2)) {
+        stream = object2.stream();
       } else {
         stream = new ReadableStream({
           async pull(controller) {
@@ -8927,17 +19941,17 @@ var require_body = __commonJS({
       let source = null;
       let length = null;
       let type = null;
-      if (typeof object === "string") {
-        source = object;
+      if (typeof object2 === "string") {
+        source = object2;
         type = "text/plain;charset=UTF-8";
-      } else if (object instanceof URLSearchParams) {
-        source = object.toString();
+      } else if (object2 instanceof URLSearchParams) {
+        source = object2.toString();
         type = "application/x-www-form-urlencoded;charset=UTF-8";
-      } else if (isArrayBuffer(object)) {
-        source = new Uint8Array(object.slice());
-      } else if (ArrayBuffer.isView(object)) {
-        source = new Uint8Array(object.buffer.slice(object.byteOffset, object.byteOffset + object.byteLength));
-      } else if (util.isFormDataLike(object)) {
+      } else if (isArrayBuffer(object2)) {
+        source = new Uint8Array(object2.slice());
+      } else if (ArrayBuffer.isView(object2)) {
+        source = new Uint8Array(object2.buffer.slice(object2.byteOffset, object2.byteOffset + object2.byteLength));
+      } else if (util.isFormDataLike(object2)) {
         const boundary = `----formdata-undici-0${`${random(1e11)}`.padStart(11, "0")}`;
         const prefix = `--${boundary}\r
 Content-Disposition: form-data`;
@@ -8947,7 +19961,7 @@ Content-Disposition: form-data`;
         const rn2 = new Uint8Array([13, 10]);
         length = 0;
         let hasUnknownSizeValue = false;
-        for (const [name, value] of object) {
+        for (const [name, value] of object2) {
           if (typeof value === "string") {
             const chunk2 = textEncoder.encode(prefix + `; name="${escape(normalizeLinefeeds(name))}"\r
 \r
@@ -8975,7 +19989,7 @@ Content-Type: ${value.type || "application/octet-stream"}\r
         if (hasUnknownSizeValue) {
           length = null;
         }
-        source = object;
+        source = object2;
         action = async function* () {
           for (const part of blobParts) {
             if (part.stream) {
@@ -8986,22 +20000,22 @@ Content-Type: ${value.type || "application/octet-stream"}\r
           }
         };
         type = `multipart/form-data; boundary=${boundary}`;
-      } else if (isBlobLike(object)) {
-        source = object;
-        length = object.size;
-        if (object.type) {
-          type = object.type;
+      } else if (isBlobLike(object2)) {
+        source = object2;
+        length = object2.size;
+        if (object2.type) {
+          type = object2.type;
         }
-      } else if (typeof object[Symbol.asyncIterator] === "function") {
+      } else if (typeof object2[Symbol.asyncIterator] === "function") {
         if (keepalive) {
           throw new TypeError("keepalive");
         }
-        if (util.isDisturbed(object) || object.locked) {
+        if (util.isDisturbed(object2) || object2.locked) {
           throw new TypeError(
             "Response body object should not be disturbed or locked"
           );
         }
-        stream = object instanceof ReadableStream ? object : ReadableStreamFrom(object);
+        stream = object2 instanceof ReadableStream ? object2 : ReadableStreamFrom(object2);
       }
       if (typeof source === "string" || util.isBuffer(source)) {
         length = Buffer.byteLength(source);
@@ -9010,7 +20024,7 @@ Content-Type: ${value.type || "application/octet-stream"}\r
         let iterator;
         stream = new ReadableStream({
           async start() {
-            iterator = action(object)[Symbol.asyncIterator]();
+            iterator = action(object2)[Symbol.asyncIterator]();
           },
           async pull(controller) {
             const { value, done } = await iterator.next();
@@ -9038,12 +20052,12 @@ Content-Type: ${value.type || "application/octet-stream"}\r
       const body = { stream, source, length };
       return [body, type];
     }
-    function safelyExtractBody(object, keepalive = false) {
-      if (object instanceof ReadableStream) {
-        assert(!util.isDisturbed(object), "The body has already been consumed.");
-        assert(!object.locked, "The stream is locked.");
+    function safelyExtractBody(object2, keepalive = false) {
+      if (object2 instanceof ReadableStream) {
+        assert(!util.isDisturbed(object2), "The body has already been consumed.");
+        assert(!object2.locked, "The stream is locked.");
       }
-      return extractBody(object, keepalive);
+      return extractBody(object2, keepalive);
     }
     function cloneBody(instance, body) {
       const [out1, out2] = body.stream.tee();
@@ -9123,12 +20137,12 @@ Content-Type: ${value.type || "application/octet-stream"}\r
     function mixinBody(prototype) {
       Object.assign(prototype.prototype, bodyMixinMethods(prototype));
     }
-    async function consumeBody(object, convertBytesToJSValue, instance) {
-      webidl.brandCheck(object, instance);
-      if (bodyUnusable(object)) {
+    async function consumeBody(object2, convertBytesToJSValue, instance) {
+      webidl.brandCheck(object2, instance);
+      if (bodyUnusable(object2)) {
         throw new TypeError("Body is unusable: Body has already been read");
       }
-      throwIfAborted(object[kState]);
+      throwIfAborted(object2[kState]);
       const promise = createDeferredPromise();
       const errorSteps = (error) => promise.reject(error);
       const successSteps = (data) => {
@@ -9138,15 +20152,15 @@ Content-Type: ${value.type || "application/octet-stream"}\r
           errorSteps(e);
         }
       };
-      if (object[kState].body == null) {
+      if (object2[kState].body == null) {
         successSteps(Buffer.allocUnsafe(0));
         return promise.promise;
       }
-      await fullyReadBody(object[kState].body, successSteps, errorSteps);
+      await fullyReadBody(object2[kState].body, successSteps, errorSteps);
       return promise.promise;
     }
-    function bodyUnusable(object) {
-      const body = object[kState].body;
+    function bodyUnusable(object2) {
+      const body = object2[kState].body;
       return body != null && (body.stream.locked || util.isDisturbed(body.stream));
     }
     function parseJSONFromBytes(bytes2) {
@@ -9192,7 +20206,7 @@ var require_client_h1 = __commonJS({
       BodyTimeoutError,
       HTTPParserError,
       ResponseExceededMaxSizeError
-    } = require_errors();
+    } = require_errors2();
     var {
       kUrl,
       kReset,
@@ -9226,7 +20240,7 @@ var require_client_h1 = __commonJS({
       kResume,
       kHTTPContext
     } = require_symbols();
-    var constants5 = require_constants2();
+    var constants5 = require_constants3();
     var EMPTY_BUF = Buffer.alloc(0);
     var FastBuffer = Buffer[Symbol.species];
     var addListener = util.addListener;
@@ -9251,8 +20265,8 @@ var require_client_h1 = __commonJS({
           },
           wasm_on_status: (p2, at2, len) => {
             assert(currentParser.ptr === p2);
-            const start = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onStatus(new FastBuffer(currentBufferRef.buffer, start, len)) || 0;
+            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onStatus(new FastBuffer(currentBufferRef.buffer, start2, len)) || 0;
           },
           wasm_on_message_begin: (p2) => {
             assert(currentParser.ptr === p2);
@@ -9260,13 +20274,13 @@ var require_client_h1 = __commonJS({
           },
           wasm_on_header_field: (p2, at2, len) => {
             assert(currentParser.ptr === p2);
-            const start = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onHeaderField(new FastBuffer(currentBufferRef.buffer, start, len)) || 0;
+            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onHeaderField(new FastBuffer(currentBufferRef.buffer, start2, len)) || 0;
           },
           wasm_on_header_value: (p2, at2, len) => {
             assert(currentParser.ptr === p2);
-            const start = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onHeaderValue(new FastBuffer(currentBufferRef.buffer, start, len)) || 0;
+            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onHeaderValue(new FastBuffer(currentBufferRef.buffer, start2, len)) || 0;
           },
           wasm_on_headers_complete: (p2, statusCode, upgrade, shouldKeepAlive) => {
             assert(currentParser.ptr === p2);
@@ -9274,8 +20288,8 @@ var require_client_h1 = __commonJS({
           },
           wasm_on_body: (p2, at2, len) => {
             assert(currentParser.ptr === p2);
-            const start = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onBody(new FastBuffer(currentBufferRef.buffer, start, len)) || 0;
+            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onBody(new FastBuffer(currentBufferRef.buffer, start2, len)) || 0;
           },
           wasm_on_message_complete: (p2) => {
             assert(currentParser.ptr === p2);
@@ -10165,12 +21179,12 @@ upgrade: ${upgrade}\r
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve2, reject) => {
+      const waitForDrain = () => new Promise((resolve3, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve2;
+          callback = resolve3;
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
@@ -10308,14 +21322,14 @@ var require_client_h2 = __commonJS({
     "use strict";
     var assert = __require("node:assert");
     var { errorMonitor } = __require("node:events");
-    var { pipeline: pipeline2 } = __require("node:stream");
+    var { pipeline: pipeline4 } = __require("node:stream");
     var util = require_util();
     var {
       RequestContentLengthMismatchError,
       RequestAbortedError,
       SocketError,
       InformationalError
-    } = require_errors();
+    } = require_errors2();
     var {
       kUrl,
       kReset,
@@ -10787,15 +21801,15 @@ var require_client_h2 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request2, contentLength) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe = pipeline2(
+      const pipe2 = pipeline4(
         body,
         h2stream,
         (err) => {
           if (err) {
-            util.destroy(pipe, err);
+            util.destroy(pipe2, err);
             abort(err);
           } else {
-            util.removeAllListeners(pipe);
+            util.removeAllListeners(pipe2);
             request2.onRequestSent();
             if (!expectsPayload) {
               socket[kReset] = true;
@@ -10804,7 +21818,7 @@ var require_client_h2 = __commonJS({
           }
         }
       );
-      util.addListener(pipe, "data", onPipeData);
+      util.addListener(pipe2, "data", onPipeData);
       function onPipeData(chunk) {
         request2.onBodySent(chunk);
       }
@@ -10840,12 +21854,12 @@ var require_client_h2 = __commonJS({
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve2, reject) => {
+      const waitForDrain = () => new Promise((resolve3, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve2;
+          callback = resolve3;
         }
       });
       h2stream.on("close", onDrain).on("drain", onDrain);
@@ -10883,7 +21897,7 @@ var require_redirect_handler = __commonJS({
     var util = require_util();
     var { kBodyUsed } = require_symbols();
     var assert = __require("node:assert");
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var EE = __require("node:events");
     var redirectableStatusCodes = [300, 301, 302, 303, 307, 308];
     var kBody = /* @__PURE__ */ Symbol("body");
@@ -11072,7 +22086,7 @@ var require_client = __commonJS({
       InvalidArgumentError: InvalidArgumentError2,
       InformationalError,
       ClientDestroyedError
-    } = require_errors();
+    } = require_errors2();
     var buildConnector = require_connect();
     var {
       kUrl,
@@ -11131,7 +22145,7 @@ var require_client = __commonJS({
        * @param {string|URL} url
        * @param {import('../../types/client.js').Client.Options} options
        */
-      constructor(url, {
+      constructor(url2, {
         interceptors: interceptors2,
         maxHeaderSize,
         headersTimeout,
@@ -11249,7 +22263,7 @@ var require_client = __commonJS({
         } else {
           this[kInterceptors] = [createRedirectInterceptor({ maxRedirections })];
         }
-        this[kUrl] = util.parseOrigin(url);
+        this[kUrl] = util.parseOrigin(url2);
         this[kConnector] = connect2;
         this[kPipelining] = pipelining != null ? pipelining : 1;
         this[kMaxHeadersSize] = maxHeaderSize || http.maxHeaderSize;
@@ -11324,16 +22338,16 @@ var require_client = __commonJS({
         return this[kNeedDrain] < 2;
       }
       async [kClose]() {
-        return new Promise((resolve2) => {
+        return new Promise((resolve3) => {
           if (this[kSize]) {
-            this[kClosedResolve] = resolve2;
+            this[kClosedResolve] = resolve3;
           } else {
-            resolve2(null);
+            resolve3(null);
           }
         });
       }
       async [kDestroy](err) {
-        return new Promise((resolve2) => {
+        return new Promise((resolve3) => {
           const requests = this[kQueue].splice(this[kPendingIdx]);
           for (let i = 0; i < requests.length; i++) {
             const request2 = requests[i];
@@ -11344,7 +22358,7 @@ var require_client = __commonJS({
               this[kClosedResolve]();
               this[kClosedResolve] = null;
             }
-            resolve2(null);
+            resolve3(null);
           };
           if (this[kHTTPContext]) {
             this[kHTTPContext].destroy(err, callback);
@@ -11395,7 +22409,7 @@ var require_client = __commonJS({
         });
       }
       try {
-        const socket = await new Promise((resolve2, reject) => {
+        const socket = await new Promise((resolve3, reject) => {
           client[kConnector]({
             host: host2,
             hostname,
@@ -11407,7 +22421,7 @@ var require_client = __commonJS({
             if (err) {
               reject(err);
             } else {
-              resolve2(socket2);
+              resolve3(socket2);
             }
           });
         });
@@ -11606,11 +22620,11 @@ var require_fixed_queue = __commonJS({
       }
       shift() {
         const tail = this.tail;
-        const next = tail.shift();
+        const next2 = tail.shift();
         if (tail.isEmpty() && tail.next !== null) {
           this.tail = tail.next;
         }
-        return next;
+        return next2;
       }
     };
   }
@@ -11743,8 +22757,8 @@ var require_pool_base = __commonJS({
         if (this[kQueue].isEmpty()) {
           await Promise.all(this[kClients].map((c) => c.close()));
         } else {
-          await new Promise((resolve2) => {
-            this[kClosedResolve] = resolve2;
+          await new Promise((resolve3) => {
+            this[kClosedResolve] = resolve3;
           });
         }
       }
@@ -11817,7 +22831,7 @@ var require_pool = __commonJS({
     var Client = require_client();
     var {
       InvalidArgumentError: InvalidArgumentError2
-    } = require_errors();
+    } = require_errors2();
     var util = require_util();
     var { kUrl, kInterceptors } = require_symbols();
     var buildConnector = require_connect();
@@ -11901,7 +22915,7 @@ var require_balanced_pool = __commonJS({
     var {
       BalancedPoolMissingUpstreamError,
       InvalidArgumentError: InvalidArgumentError2
-    } = require_errors();
+    } = require_errors2();
     var {
       PoolBase,
       kClients,
@@ -12042,7 +23056,7 @@ var require_balanced_pool = __commonJS({
 var require_agent = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/dispatcher/agent.js"(exports, module) {
     "use strict";
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var { kClients, kRunning, kClose, kDestroy, kDispatch, kInterceptors } = require_symbols();
     var DispatcherBase = require_dispatcher_base();
     var Pool2 = require_pool();
@@ -12147,7 +23161,7 @@ var require_proxy_agent = __commonJS({
     var Agent = require_agent();
     var Pool2 = require_pool();
     var DispatcherBase = require_dispatcher_base();
-    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError, SecureProxyConnectionError } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError, SecureProxyConnectionError } = require_errors2();
     var buildConnector = require_connect();
     var Client = require_client();
     var kAgent = /* @__PURE__ */ Symbol("proxy agent");
@@ -12227,8 +23241,8 @@ var require_proxy_agent = __commonJS({
           throw new InvalidArgumentError2("Proxy opts.clientFactory must be a function.");
         }
         const { proxyTunnel = true } = opts;
-        const url = this.#getUrl(opts);
-        const { href, origin, port, protocol, username, password, hostname: proxyHostname } = url;
+        const url2 = this.#getUrl(opts);
+        const { href, origin, port, protocol, username, password, hostname: proxyHostname } = url2;
         this[kProxy] = { uri: href, protocol };
         this[kInterceptors] = opts.interceptors?.ProxyAgent && Array.isArray(opts.interceptors.ProxyAgent) ? opts.interceptors.ProxyAgent : [];
         this[kRequestTls] = opts.requestTls;
@@ -12258,7 +23272,7 @@ var require_proxy_agent = __commonJS({
           }
           return agentFactory(origin2, options);
         };
-        this[kClient] = clientFactory(url, { connect });
+        this[kClient] = clientFactory(url2, { connect });
         this[kAgent] = new Agent({
           ...opts,
           factory,
@@ -12404,8 +23418,8 @@ var require_env_http_proxy_agent = __commonJS({
         this.#parseNoProxy();
       }
       [kDispatch](opts, handler) {
-        const url = new URL(opts.origin);
-        const agent = this.#getProxyAgentForUrl(url);
+        const url2 = new URL(opts.origin);
+        const agent = this.#getProxyAgentForUrl(url2);
         return agent.dispatch(opts, handler);
       }
       async [kClose]() {
@@ -12426,8 +23440,8 @@ var require_env_http_proxy_agent = __commonJS({
           await this[kHttpsProxyAgent].destroy(err);
         }
       }
-      #getProxyAgentForUrl(url) {
-        let { protocol, host: hostname, port } = url;
+      #getProxyAgentForUrl(url2) {
+        let { protocol, host: hostname, port } = url2;
         hostname = hostname.replace(/:\d*$/, "").toLowerCase();
         port = Number.parseInt(port, 10) || DEFAULT_PORTS[protocol] || 0;
         if (!this.#shouldProxy(hostname, port)) {
@@ -12503,16 +23517,16 @@ var require_retry_handler = __commonJS({
     "use strict";
     var assert = __require("node:assert");
     var { kRetryHandlerDefaultRetry } = require_symbols();
-    var { RequestRetryError } = require_errors();
+    var { RequestRetryError } = require_errors2();
     var {
       isDisturbed,
       parseHeaders,
       parseRangeHeader,
       wrapRequestBody
     } = require_util();
-    function calculateRetryAfterHeader(retryAfter) {
+    function calculateRetryAfterHeader(retryAfter2) {
       const current = Date.now();
-      return new Date(retryAfter).getTime() - current;
+      return new Date(retryAfter2).getTime() - current;
     }
     function validatePartialResponseContentLength(headers, range, statusCode, retryCount) {
       const contentLength = headers["content-length"];
@@ -12545,7 +23559,7 @@ var require_retry_handler = __commonJS({
           // Response scoped
           methods,
           errorCodes,
-          retryAfter,
+          retryAfter: retryAfter2,
           statusCodes
         } = retryOptions ?? {};
         this.dispatch = handlers.dispatch;
@@ -12555,7 +23569,7 @@ var require_retry_handler = __commonJS({
         this.aborted = false;
         this.retryOpts = {
           retry: retryFn ?? _RetryHandler[kRetryHandlerDefaultRetry],
-          retryAfter: retryAfter ?? true,
+          retryAfter: retryAfter2 ?? true,
           maxTimeout: maxTimeout ?? 30 * 1e3,
           // 30s,
           minTimeout: minTimeout ?? 500,
@@ -12723,8 +23737,8 @@ var require_retry_handler = __commonJS({
             this.abort(contentLengthError);
             return false;
           }
-          const { start, size, end = size - 1 } = contentRange;
-          if (this.start !== start || this.end != null && this.end !== end) {
+          const { start: start2, size, end = size - 1 } = contentRange;
+          if (this.start !== start2 || this.end != null && this.end !== end) {
             this.abort(
               new RequestRetryError("Content-Range mismatch", statusCode, {
                 headers,
@@ -12753,13 +23767,13 @@ var require_retry_handler = __commonJS({
               this.abort(contentLengthError);
               return false;
             }
-            const { start, size, end = size - 1 } = range;
+            const { start: start2, size, end = size - 1 } = range;
             assert(
-              start != null && Number.isFinite(start),
+              start2 != null && Number.isFinite(start2),
               "content-range mismatch"
             );
             assert(end != null && Number.isFinite(end), "invalid content-length");
-            this.start = start;
+            this.start = start2;
             this.end = end;
           }
           if (this.end == null) {
@@ -12886,8 +23900,8 @@ var require_readable = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/api/readable.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { Readable } = __require("node:stream");
-    var { RequestAbortedError, NotSupportedError, InvalidArgumentError: InvalidArgumentError2, AbortError } = require_errors();
+    var { Readable: Readable2 } = __require("node:stream");
+    var { RequestAbortedError, NotSupportedError, InvalidArgumentError: InvalidArgumentError2, AbortError } = require_errors2();
     var util = require_util();
     var { ReadableStreamFrom } = require_util();
     var kConsume = /* @__PURE__ */ Symbol("kConsume");
@@ -12898,7 +23912,7 @@ var require_readable = __commonJS({
     var kContentLength = /* @__PURE__ */ Symbol("kContentLength");
     var noop = () => {
     };
-    var BodyReadable = class extends Readable {
+    var BodyReadable = class extends Readable2 {
       constructor({
         resume,
         abort,
@@ -13013,7 +24027,7 @@ var require_readable = __commonJS({
         if (this._readableState.closeEmitted) {
           return null;
         }
-        return await new Promise((resolve2, reject) => {
+        return await new Promise((resolve3, reject) => {
           if (this[kContentLength] > limit) {
             this.destroy(new AbortError());
           }
@@ -13026,7 +24040,7 @@ var require_readable = __commonJS({
             if (signal?.aborted) {
               reject(signal.reason ?? new AbortError());
             } else {
-              resolve2(null);
+              resolve3(null);
             }
           }).on("error", noop).on("data", function(chunk) {
             limit -= chunk.length;
@@ -13045,7 +24059,7 @@ var require_readable = __commonJS({
     }
     async function consume(stream, type) {
       assert(!stream[kConsume]);
-      return new Promise((resolve2, reject) => {
+      return new Promise((resolve3, reject) => {
         if (isUnusable(stream)) {
           const rState = stream._readableState;
           if (rState.destroyed && rState.closeEmitted === false) {
@@ -13062,7 +24076,7 @@ var require_readable = __commonJS({
             stream[kConsume] = {
               type,
               stream,
-              resolve: resolve2,
+              resolve: resolve3,
               reject,
               length: 0,
               body: []
@@ -13085,9 +24099,9 @@ var require_readable = __commonJS({
       }
       const { _readableState: state } = consume2.stream;
       if (state.bufferIndex) {
-        const start = state.bufferIndex;
+        const start2 = state.bufferIndex;
         const end = state.buffer.length;
-        for (let n = start; n < end; n++) {
+        for (let n = start2; n < end; n++) {
           consumePush(consume2, state.buffer[n]);
         }
       } else {
@@ -13112,8 +24126,8 @@ var require_readable = __commonJS({
       }
       const buffer = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length);
       const bufferLength = buffer.length;
-      const start = bufferLength > 2 && buffer[0] === 239 && buffer[1] === 187 && buffer[2] === 191 ? 3 : 0;
-      return buffer.utf8Slice(start, bufferLength);
+      const start2 = bufferLength > 2 && buffer[0] === 239 && buffer[1] === 187 && buffer[2] === 191 ? 3 : 0;
+      return buffer.utf8Slice(start2, bufferLength);
     }
     function chunksConcat(chunks, length) {
       if (chunks.length === 0 || length === 0) {
@@ -13132,18 +24146,18 @@ var require_readable = __commonJS({
       return buffer;
     }
     function consumeEnd(consume2) {
-      const { type, body, resolve: resolve2, stream, length } = consume2;
+      const { type, body, resolve: resolve3, stream, length } = consume2;
       try {
         if (type === "text") {
-          resolve2(chunksDecode(body, length));
+          resolve3(chunksDecode(body, length));
         } else if (type === "json") {
-          resolve2(JSON.parse(chunksDecode(body, length)));
+          resolve3(JSON.parse(chunksDecode(body, length)));
         } else if (type === "arrayBuffer") {
-          resolve2(chunksConcat(body, length).buffer);
+          resolve3(chunksConcat(body, length).buffer);
         } else if (type === "blob") {
-          resolve2(new Blob(body, { type: stream[kContentType] }));
+          resolve3(new Blob(body, { type: stream[kContentType] }));
         } else if (type === "bytes") {
-          resolve2(chunksConcat(body, length));
+          resolve3(chunksConcat(body, length));
         }
         consumeFinish(consume2);
       } catch (err) {
@@ -13180,7 +24194,7 @@ var require_util3 = __commonJS({
     var assert = __require("node:assert");
     var {
       ResponseStatusCodeError
-    } = require_errors();
+    } = require_errors2();
     var { chunksDecode } = require_readable();
     var CHUNK_LIMIT = 128 * 1024;
     async function getResolveErrorBodyCallback({ callback, body, contentType, statusCode, statusMessage, headers }) {
@@ -13240,8 +24254,8 @@ var require_api_request = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/api/api-request.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { Readable } = require_readable();
-    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors();
+    var { Readable: Readable2 } = require_readable();
+    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors2();
     var util = require_util();
     var { getResolveErrorBodyCallback } = require_util3();
     var { AsyncResource } = __require("node:async_hooks");
@@ -13335,7 +24349,7 @@ var require_api_request = __commonJS({
         const parsedHeaders = responseHeaders === "raw" ? util.parseHeaders(rawHeaders) : headers;
         const contentType = parsedHeaders["content-type"];
         const contentLength = parsedHeaders["content-length"];
-        const res = new Readable({
+        const res = new Readable2({
           resume,
           abort,
           contentType,
@@ -13400,9 +24414,9 @@ var require_api_request = __commonJS({
     };
     function request2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           request2.call(this, opts, (err, data) => {
-            return err ? reject(err) : resolve2(data);
+            return err ? reject(err) : resolve3(data);
           });
         });
       }
@@ -13425,7 +24439,7 @@ var require_api_request = __commonJS({
 var require_abort_signal = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/api/abort-signal.js"(exports, module) {
     var { addAbortListener } = require_util();
-    var { RequestAbortedError } = require_errors();
+    var { RequestAbortedError } = require_errors2();
     var kListener = /* @__PURE__ */ Symbol("kListener");
     var kSignal = /* @__PURE__ */ Symbol("kSignal");
     function abort(self) {
@@ -13478,7 +24492,7 @@ var require_api_stream = __commonJS({
     "use strict";
     var assert = __require("node:assert");
     var { finished, PassThrough } = __require("node:stream");
-    var { InvalidArgumentError: InvalidArgumentError2, InvalidReturnValueError } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2, InvalidReturnValueError } = require_errors2();
     var util = require_util();
     var { getResolveErrorBodyCallback } = require_util3();
     var { AsyncResource } = __require("node:async_hooks");
@@ -13625,9 +24639,9 @@ var require_api_stream = __commonJS({
     };
     function stream(opts, factory, callback) {
       if (callback === void 0) {
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           stream.call(this, opts, factory, (err, data) => {
-            return err ? reject(err) : resolve2(data);
+            return err ? reject(err) : resolve3(data);
           });
         });
       }
@@ -13650,7 +24664,7 @@ var require_api_pipeline = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/api/api-pipeline.js"(exports, module) {
     "use strict";
     var {
-      Readable,
+      Readable: Readable2,
       Duplex,
       PassThrough
     } = __require("node:stream");
@@ -13658,13 +24672,13 @@ var require_api_pipeline = __commonJS({
       InvalidArgumentError: InvalidArgumentError2,
       InvalidReturnValueError,
       RequestAbortedError
-    } = require_errors();
+    } = require_errors2();
     var util = require_util();
     var { AsyncResource } = __require("node:async_hooks");
     var { addSignal, removeSignal } = require_abort_signal();
     var assert = __require("node:assert");
     var kResume = /* @__PURE__ */ Symbol("resume");
-    var PipelineRequest = class extends Readable {
+    var PipelineRequest = class extends Readable2 {
       constructor() {
         super({ autoDestroy: true });
         this[kResume] = null;
@@ -13681,7 +24695,7 @@ var require_api_pipeline = __commonJS({
         callback(err);
       }
     };
-    var PipelineResponse = class extends Readable {
+    var PipelineResponse = class extends Readable2 {
       constructor(resume) {
         super({ autoDestroy: true });
         this[kResume] = resume;
@@ -13832,7 +24846,7 @@ var require_api_pipeline = __commonJS({
         util.destroy(ret, err);
       }
     };
-    function pipeline2(opts, handler) {
+    function pipeline4(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -13841,7 +24855,7 @@ var require_api_pipeline = __commonJS({
         return new PassThrough().destroy(err);
       }
     }
-    module.exports = pipeline2;
+    module.exports = pipeline4;
   }
 });
 
@@ -13849,7 +24863,7 @@ var require_api_pipeline = __commonJS({
 var require_api_upgrade = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/api/api-upgrade.js"(exports, module) {
     "use strict";
-    var { InvalidArgumentError: InvalidArgumentError2, SocketError } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2, SocketError } = require_errors2();
     var { AsyncResource } = __require("node:async_hooks");
     var util = require_util();
     var { addSignal, removeSignal } = require_abort_signal();
@@ -13912,9 +24926,9 @@ var require_api_upgrade = __commonJS({
     };
     function upgrade(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           upgrade.call(this, opts, (err, data) => {
-            return err ? reject(err) : resolve2(data);
+            return err ? reject(err) : resolve3(data);
           });
         });
       }
@@ -13943,7 +24957,7 @@ var require_api_connect = __commonJS({
     "use strict";
     var assert = __require("node:assert");
     var { AsyncResource } = __require("node:async_hooks");
-    var { InvalidArgumentError: InvalidArgumentError2, SocketError } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2, SocketError } = require_errors2();
     var util = require_util();
     var { addSignal, removeSignal } = require_abort_signal();
     var ConnectHandler = class extends AsyncResource {
@@ -14006,9 +25020,9 @@ var require_api_connect = __commonJS({
     };
     function connect(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           connect.call(this, opts, (err, data) => {
-            return err ? reject(err) : resolve2(data);
+            return err ? reject(err) : resolve3(data);
           });
         });
       }
@@ -14043,7 +25057,7 @@ var require_api = __commonJS({
 var require_mock_errors = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/mock/mock-errors.js"(exports, module) {
     "use strict";
-    var { UndiciError } = require_errors();
+    var { UndiciError } = require_errors2();
     var kMockNotMatchedError = /* @__PURE__ */ Symbol.for("undici.error.UND_MOCK_ERR_MOCK_NOT_MATCHED");
     var MockNotMatchedError = class _MockNotMatchedError extends UndiciError {
       constructor(message) {
@@ -14354,10 +25368,10 @@ var require_mock_utils = __commonJS({
       };
     }
     function checkNetConnect(netConnect, origin) {
-      const url = new URL(origin);
+      const url2 = new URL(origin);
       if (netConnect === true) {
         return true;
-      } else if (Array.isArray(netConnect) && netConnect.some((matcher) => matchValue(matcher, url.host))) {
+      } else if (Array.isArray(netConnect) && netConnect.some((matcher) => matchValue(matcher, url2.host))) {
         return true;
       }
       return false;
@@ -14401,7 +25415,7 @@ var require_mock_interceptor = __commonJS({
       kContentLength,
       kMockDispatch
     } = require_mock_symbols();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var { buildURL } = require_util();
     var MockScope = class {
       constructor(mockDispatch) {
@@ -14568,7 +25582,7 @@ var require_mock_client = __commonJS({
     } = require_mock_symbols();
     var { MockInterceptor } = require_mock_interceptor();
     var Symbols = require_symbols();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockClient = class extends Client {
       constructor(origin, opts) {
         super(origin, opts);
@@ -14621,7 +25635,7 @@ var require_mock_pool = __commonJS({
     } = require_mock_symbols();
     var { MockInterceptor } = require_mock_interceptor();
     var Symbols = require_symbols();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockPool = class extends Pool2 {
       constructor(origin, opts) {
         super(origin, opts);
@@ -14748,7 +25762,7 @@ var require_mock_agent = __commonJS({
     var MockClient = require_mock_client();
     var MockPool = require_mock_pool();
     var { matchValue, buildMockOptions } = require_mock_utils();
-    var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var Dispatcher = require_dispatcher();
     var Pluralizer = require_pluralizer();
     var PendingInterceptorsFormatter = require_pending_interceptors_formatter();
@@ -14863,7 +25877,7 @@ var require_global2 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/global.js"(exports, module) {
     "use strict";
     var globalDispatcher = /* @__PURE__ */ Symbol.for("undici.globalDispatcher.1");
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var Agent = require_agent();
     if (getGlobalDispatcher() === void 0) {
       setGlobalDispatcher(new Agent());
@@ -14984,7 +25998,7 @@ var require_dump = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/interceptor/dump.js"(exports, module) {
     "use strict";
     var util = require_util();
-    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors2();
     var DecoratorHandler = require_decorator_handler();
     var DumpHandler = class extends DecoratorHandler {
       #maxSize = 1024 * 1024;
@@ -15084,7 +26098,7 @@ var require_dns = __commonJS({
     var { isIP } = __require("node:net");
     var { lookup } = __require("node:dns");
     var DecoratorHandler = require_decorator_handler();
-    var { InvalidArgumentError: InvalidArgumentError2, InformationalError } = require_errors();
+    var { InvalidArgumentError: InvalidArgumentError2, InformationalError } = require_errors2();
     var maxInt = Math.pow(2, 31) - 1;
     var DNSInstance = class {
       #maxTTL = 0;
@@ -15235,16 +26249,16 @@ var require_dns = __commonJS({
       setRecords(origin, addresses) {
         const timestamp = Date.now();
         const records = { records: { 4: null, 6: null } };
-        for (const record of addresses) {
-          record.timestamp = timestamp;
-          if (typeof record.ttl === "number") {
-            record.ttl = Math.min(record.ttl, this.#maxTTL);
+        for (const record2 of addresses) {
+          record2.timestamp = timestamp;
+          if (typeof record2.ttl === "number") {
+            record2.ttl = Math.min(record2.ttl, this.#maxTTL);
           } else {
-            record.ttl = this.#maxTTL;
+            record2.ttl = this.#maxTTL;
           }
-          const familyRecords = records.records[record.family] ?? { ips: [] };
-          familyRecords.ips.push(record);
-          records.records[record.family] = familyRecords;
+          const familyRecords = records.records[record2.family] ?? { ips: [] };
+          familyRecords.ips.push(record2);
+          records.records[record2.family] = familyRecords;
         }
         this.#records.set(origin.hostname, records);
       }
@@ -15392,10 +26406,10 @@ var require_headers = __commonJS({
       while (j2 > i && isHTTPWhiteSpaceCharCode(potentialValue.charCodeAt(i))) ++i;
       return i === 0 && j2 === potentialValue.length ? potentialValue : potentialValue.substring(i, j2);
     }
-    function fill(headers, object) {
-      if (Array.isArray(object)) {
-        for (let i = 0; i < object.length; ++i) {
-          const header = object[i];
+    function fill(headers, object2) {
+      if (Array.isArray(object2)) {
+        for (let i = 0; i < object2.length; ++i) {
+          const header = object2[i];
           if (header.length !== 2) {
             throw webidl.errors.exception({
               header: "Headers constructor",
@@ -15404,10 +26418,10 @@ var require_headers = __commonJS({
           }
           appendHeader(headers, header[0], header[1]);
         }
-      } else if (typeof object === "object" && object !== null) {
-        const keys = Object.keys(object);
+      } else if (typeof object2 === "object" && object2 !== null) {
+        const keys = Object.keys(object2);
         for (let i = 0; i < keys.length; ++i) {
-          appendHeader(headers, keys[i], object[keys[i]]);
+          appendHeader(headers, keys[i], object2[keys[i]]);
         }
       } else {
         throw webidl.errors.conversionFailed({
@@ -15560,24 +26574,24 @@ var require_headers = __commonJS({
       // https://fetch.spec.whatwg.org/#convert-header-names-to-a-sorted-lowercase-set
       toSortedArray() {
         const size = this[kHeadersMap].size;
-        const array = new Array(size);
+        const array2 = new Array(size);
         if (size <= 32) {
           if (size === 0) {
-            return array;
+            return array2;
           }
           const iterator = this[kHeadersMap][Symbol.iterator]();
           const firstValue = iterator.next().value;
-          array[0] = [firstValue[0], firstValue[1].value];
+          array2[0] = [firstValue[0], firstValue[1].value];
           assert(firstValue[1].value !== null);
           for (let i = 1, j2 = 0, right = 0, left = 0, pivot = 0, x, value; i < size; ++i) {
             value = iterator.next().value;
-            x = array[i] = [value[0], value[1].value];
+            x = array2[i] = [value[0], value[1].value];
             assert(x[1] !== null);
             left = 0;
             right = i;
             while (left < right) {
               pivot = left + (right - left >> 1);
-              if (array[pivot][0] <= x[0]) {
+              if (array2[pivot][0] <= x[0]) {
                 left = pivot + 1;
               } else {
                 right = pivot;
@@ -15586,22 +26600,22 @@ var require_headers = __commonJS({
             if (i !== pivot) {
               j2 = i;
               while (j2 > left) {
-                array[j2] = array[--j2];
+                array2[j2] = array2[--j2];
               }
-              array[left] = x;
+              array2[left] = x;
             }
           }
           if (!iterator.next().done) {
             throw new TypeError("Unreachable");
           }
-          return array;
+          return array2;
         } else {
           let i = 0;
           for (const { 0: name, 1: { value } } of this[kHeadersMap]) {
-            array[i++] = [name, value];
+            array2[i++] = [name, value];
             assert(value !== null);
           }
-          return array.sort(compareHeaderName);
+          return array2.sort(compareHeaderName);
         }
       }
     };
@@ -15832,7 +26846,7 @@ var require_response = __commonJS({
     var {
       redirectStatusSet,
       nullBodyStatus
-    } = require_constants3();
+    } = require_constants4();
     var { kState, kHeaders } = require_symbols2();
     var { webidl } = require_webidl();
     var { FormData } = require_formdata();
@@ -15862,15 +26876,15 @@ var require_response = __commonJS({
         return responseObject;
       }
       // Creates a redirect Response that redirects to url with status status.
-      static redirect(url, status = 302) {
+      static redirect(url2, status = 302) {
         webidl.argumentLengthCheck(arguments, 1, "Response.redirect");
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         status = webidl.converters["unsigned short"](status);
         let parsedURL;
         try {
-          parsedURL = new URL(url, relevantRealm.settingsObject.baseUrl);
+          parsedURL = new URL(url2, relevantRealm.settingsObject.baseUrl);
         } catch (err) {
-          throw new TypeError(`Failed to parse URL from ${url}`, { cause: err });
+          throw new TypeError(`Failed to parse URL from ${url2}`, { cause: err });
         }
         if (!redirectStatusSet.has(status)) {
           throw new RangeError(`Invalid status code ${status}`);
@@ -15911,11 +26925,11 @@ var require_response = __commonJS({
       get url() {
         webidl.brandCheck(this, _Response);
         const urlList = this[kState].urlList;
-        const url = urlList[urlList.length - 1] ?? null;
-        if (url === null) {
+        const url2 = urlList[urlList.length - 1] ?? null;
+        if (url2 === null) {
           return "";
         }
-        return URLSerializer(url, true);
+        return URLSerializer(url2, true);
       }
       // Returns whether response was obtained through a redirect.
       get redirected() {
@@ -16274,7 +27288,7 @@ var require_request2 = __commonJS({
       requestCredentials,
       requestCache,
       requestDuplex
-    } = require_constants3();
+    } = require_constants4();
     var { kEnumerableProperty, normalizedMethodRecordsBase, normalizedMethodRecords } = util;
     var { kHeaders, kSignal, kState, kDispatcher } = require_symbols2();
     var { webidl } = require_webidl();
@@ -16959,7 +27973,7 @@ var require_fetch = __commonJS({
     } = require_response();
     var { HeadersList } = require_headers();
     var { Request, cloneRequest } = require_request2();
-    var zlib = __require("node:zlib");
+    var zlib3 = __require("node:zlib");
     var {
       bytesMatch,
       makePolicyContainer,
@@ -17004,9 +28018,9 @@ var require_fetch = __commonJS({
       safeMethodsSet,
       requestBodyHeader,
       subresourceSet
-    } = require_constants3();
+    } = require_constants4();
     var EE = __require("node:events");
-    var { Readable, pipeline: pipeline2, finished } = __require("node:stream");
+    var { Readable: Readable2, pipeline: pipeline4, finished } = __require("node:stream");
     var { addAbortListener, isErrored, isReadable, bufferToLowerCasedHeaderName } = require_util();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url();
     var { getGlobalDispatcher } = require_global2();
@@ -17869,12 +28883,12 @@ var require_fetch = __commonJS({
       }
       return response;
       function dispatch({ body }) {
-        const url = requestCurrentURL(request2);
+        const url2 = requestCurrentURL(request2);
         const agent = fetchParams.controller.dispatcher;
-        return new Promise((resolve2, reject) => agent.dispatch(
+        return new Promise((resolve3, reject) => agent.dispatch(
           {
-            path: url.pathname + url.search,
-            origin: url.origin,
+            path: url2.pathname + url2.search,
+            origin: url2.origin,
             method: request2.method,
             body: agent.isMockActive ? request2.body && (request2.body.source || request2.body.stream) : body,
             headers: request2.headersList.entries,
@@ -17921,23 +28935,23 @@ var require_fetch = __commonJS({
                 for (let i = codings.length - 1; i >= 0; --i) {
                   const coding = codings[i].trim();
                   if (coding === "x-gzip" || coding === "gzip") {
-                    decoders.push(zlib.createGunzip({
+                    decoders.push(zlib3.createGunzip({
                       // Be less strict when decoding compressed responses, since sometimes
                       // servers send slightly invalid responses that are still accepted
                       // by common browsers.
                       // Always using Z_SYNC_FLUSH is what cURL does.
-                      flush: zlib.constants.Z_SYNC_FLUSH,
-                      finishFlush: zlib.constants.Z_SYNC_FLUSH
+                      flush: zlib3.constants.Z_SYNC_FLUSH,
+                      finishFlush: zlib3.constants.Z_SYNC_FLUSH
                     }));
                   } else if (coding === "deflate") {
                     decoders.push(createInflate({
-                      flush: zlib.constants.Z_SYNC_FLUSH,
-                      finishFlush: zlib.constants.Z_SYNC_FLUSH
+                      flush: zlib3.constants.Z_SYNC_FLUSH,
+                      finishFlush: zlib3.constants.Z_SYNC_FLUSH
                     }));
                   } else if (coding === "br") {
-                    decoders.push(zlib.createBrotliDecompress({
-                      flush: zlib.constants.BROTLI_OPERATION_FLUSH,
-                      finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH
+                    decoders.push(zlib3.createBrotliDecompress({
+                      flush: zlib3.constants.BROTLI_OPERATION_FLUSH,
+                      finishFlush: zlib3.constants.BROTLI_OPERATION_FLUSH
                     }));
                   } else {
                     decoders.length = 0;
@@ -17945,13 +28959,13 @@ var require_fetch = __commonJS({
                   }
                 }
               }
-              this.body = new Readable({ read: resume });
+              this.body = new Readable2({ read: resume });
               const onError = this.onError.bind(this);
-              resolve2({
+              resolve3({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline2(this.body, ...decoders, (err) => {
+                body: decoders.length ? pipeline4(this.body, ...decoders, (err) => {
                   if (err) {
                     this.onError(err);
                   }
@@ -17990,7 +29004,7 @@ var require_fetch = __commonJS({
               for (let i = 0; i < rawHeaders.length; i += 2) {
                 headersList.append(bufferToLowerCasedHeaderName(rawHeaders[i]), rawHeaders[i + 1].toString("latin1"), true);
               }
-              resolve2({
+              resolve3({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -18395,8 +29409,8 @@ var require_util4 = __commonJS({
     var { getEncoding } = require_encoding();
     var { serializeAMimeType, parseMIMEType } = require_data_url();
     var { types } = __require("node:util");
-    var { StringDecoder } = __require("string_decoder");
-    var { btoa } = __require("node:buffer");
+    var { StringDecoder: StringDecoder2 } = __require("string_decoder");
+    var { btoa: btoa2 } = __require("node:buffer");
     var staticPropertyDescriptors = {
       enumerable: true,
       writable: false,
@@ -18486,11 +29500,11 @@ var require_util4 = __commonJS({
             dataURL += serializeAMimeType(parsed);
           }
           dataURL += ";base64,";
-          const decoder = new StringDecoder("latin1");
+          const decoder = new StringDecoder2("latin1");
           for (const chunk of bytes2) {
-            dataURL += btoa(decoder.write(chunk));
+            dataURL += btoa2(decoder.write(chunk));
           }
-          dataURL += btoa(decoder.end());
+          dataURL += btoa2(decoder.end());
           return dataURL;
         }
         case "Text": {
@@ -18515,7 +29529,7 @@ var require_util4 = __commonJS({
         }
         case "BinaryString": {
           let binaryString = "";
-          const decoder = new StringDecoder("latin1");
+          const decoder = new StringDecoder2("latin1");
           for (const chunk of bytes2) {
             binaryString += decoder.write(chunk);
           }
@@ -19520,7 +30534,7 @@ var require_cachestorage = __commonJS({
 });
 
 // node_modules/@actions/http-client/node_modules/undici/lib/web/cookies/constants.js
-var require_constants4 = __commonJS({
+var require_constants5 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/cookies/constants.js"(exports, module) {
     "use strict";
     var maxAttributeValueSize = 1024;
@@ -19665,7 +30679,7 @@ var require_util6 = __commonJS({
       "Nov",
       "Dec"
     ];
-    var IMFPaddedNumbers = Array(61).fill(0).map((_2, i) => i.toString().padStart(2, "0"));
+    var IMFPaddedNumbers = Array(61).fill(0).map((_3, i) => i.toString().padStart(2, "0"));
     function toIMFDate(date) {
       if (typeof date === "number") {
         date = new Date(date);
@@ -19741,10 +30755,10 @@ var require_util6 = __commonJS({
 });
 
 // node_modules/@actions/http-client/node_modules/undici/lib/web/cookies/parse.js
-var require_parse = __commonJS({
+var require_parse2 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/cookies/parse.js"(exports, module) {
     "use strict";
-    var { maxNameValuePairSize, maxAttributeValueSize } = require_constants4();
+    var { maxNameValuePairSize, maxAttributeValueSize } = require_constants5();
     var { isCTLExcludingHtab } = require_util6();
     var { collectASequenceOfCodePointsFast } = require_data_url();
     var assert = __require("node:assert");
@@ -19880,7 +30894,7 @@ var require_parse = __commonJS({
 var require_cookies = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/cookies/index.js"(exports, module) {
     "use strict";
-    var { parseSetCookie } = require_parse();
+    var { parseSetCookie } = require_parse2();
     var { stringify } = require_util6();
     var { webidl } = require_webidl();
     var { Headers: Headers2 } = require_headers();
@@ -20272,7 +31286,7 @@ var require_events = __commonJS({
 });
 
 // node_modules/@actions/http-client/node_modules/undici/lib/web/websocket/constants.js
-var require_constants5 = __commonJS({
+var require_constants6 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/websocket/constants.js"(exports, module) {
     "use strict";
     var uid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -20350,9 +31364,9 @@ var require_util7 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/websocket/util.js"(exports, module) {
     "use strict";
     var { kReadyState, kController, kResponse, kBinaryType, kWebSocketURL } = require_symbols5();
-    var { states, opcodes } = require_constants5();
+    var { states, opcodes } = require_constants6();
     var { ErrorEvent, createFastMessageEvent } = require_events();
-    var { isUtf8 } = __require("node:buffer");
+    var { isUtf8: isUtf82 } = __require("node:buffer");
     var { collectASequenceOfCodePointsFast, removeHTTPWhitespace } = require_data_url();
     function isConnecting(ws2) {
       return ws2[kReadyState] === states.CONNECTING;
@@ -20492,7 +31506,7 @@ var require_util7 = __commonJS({
     var hasIntl = typeof process.versions.icu === "string";
     var fatalDecoder = hasIntl ? new TextDecoder("utf-8", { fatal: true }) : void 0;
     var utf8Decode = hasIntl ? fatalDecoder.decode.bind(fatalDecoder) : function(buffer) {
-      if (isUtf8(buffer)) {
+      if (isUtf82(buffer)) {
         return buffer.toString("utf-8");
       }
       throw new TypeError("Invalid utf-8 received.");
@@ -20522,7 +31536,7 @@ var require_util7 = __commonJS({
 var require_frame = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/websocket/frame.js"(exports, module) {
     "use strict";
-    var { maxUnsigned16Bit } = require_constants5();
+    var { maxUnsigned16Bit } = require_constants6();
     var BUFFER_SIZE = 16386;
     var crypto2;
     var buffer = null;
@@ -20599,7 +31613,7 @@ var require_frame = __commonJS({
 var require_connection = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/websocket/connection.js"(exports, module) {
     "use strict";
-    var { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = require_constants5();
+    var { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = require_constants6();
     var {
       kReadyState,
       kSentClose,
@@ -20620,9 +31634,9 @@ var require_connection = __commonJS({
       crypto2 = __require("node:crypto");
     } catch {
     }
-    function establishWebSocketConnection(url, protocols, client, ws2, onEstablish, options) {
-      const requestURL = url;
-      requestURL.protocol = url.protocol === "ws:" ? "http:" : "https:";
+    function establishWebSocketConnection(url2, protocols, client, ws2, onEstablish, options) {
+      const requestURL = url2;
+      requestURL.protocol = url2.protocol === "ws:" ? "http:" : "https:";
       const request2 = makeRequest({
         urlList: [requestURL],
         client,
@@ -20786,7 +31800,7 @@ var require_permessage_deflate = __commonJS({
     "use strict";
     var { createInflateRaw, Z_DEFAULT_WINDOWBITS } = __require("node:zlib");
     var { isValidClientWindowBits } = require_util7();
-    var { MessageSizeExceededError } = require_errors();
+    var { MessageSizeExceededError } = require_errors2();
     var tail = Buffer.from([0, 0, 255, 255]);
     var kBuffer = /* @__PURE__ */ Symbol("kBuffer");
     var kLength = /* @__PURE__ */ Symbol("kLength");
@@ -20868,7 +31882,7 @@ var require_receiver = __commonJS({
     "use strict";
     var { Writable } = __require("node:stream");
     var assert = __require("node:assert");
-    var { parserStates, opcodes, states, emptyBuffer, sentCloseFrameState } = require_constants5();
+    var { parserStates, opcodes, states, emptyBuffer, sentCloseFrameState } = require_constants6();
     var { kReadyState, kSentClose, kResponse, kReceivedClose } = require_symbols5();
     var { channels } = require_diagnostics();
     var {
@@ -20884,7 +31898,7 @@ var require_receiver = __commonJS({
     var { WebsocketFrameSend } = require_frame();
     var { closeWebSocketConnection } = require_connection();
     var { PerMessageDeflate } = require_permessage_deflate();
-    var { MessageSizeExceededError } = require_errors();
+    var { MessageSizeExceededError } = require_errors2();
     function failWebsocketConnectionWithCode(ws2, code, reason) {
       closeWebSocketConnection(ws2, code, reason, Buffer.byteLength(reason));
       failWebsocketConnection(ws2, reason);
@@ -20922,7 +31936,7 @@ var require_receiver = __commonJS({
        * @param {Buffer} chunk
        * @param {() => void} callback
        */
-      _write(chunk, _2, callback) {
+      _write(chunk, _3, callback) {
         this.#buffers.push(chunk);
         this.#byteOffset += chunk.length;
         this.#loop = true;
@@ -21121,18 +32135,18 @@ var require_receiver = __commonJS({
         const buffer = Buffer.allocUnsafe(n);
         let offset = 0;
         while (offset !== n) {
-          const next = this.#buffers[0];
-          const { length } = next;
+          const next2 = this.#buffers[0];
+          const { length } = next2;
           if (length + offset === n) {
             buffer.set(this.#buffers.shift(), offset);
             break;
           } else if (length + offset > n) {
-            buffer.set(next.subarray(0, n - offset), offset);
-            this.#buffers[0] = next.subarray(n - offset);
+            buffer.set(next2.subarray(0, n - offset), offset);
+            this.#buffers[0] = next2.subarray(n - offset);
             break;
           } else {
             buffer.set(this.#buffers.shift(), offset);
-            offset += next.length;
+            offset += next2.length;
           }
         }
         this.#byteOffset -= n;
@@ -21249,7 +32263,7 @@ var require_sender = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/websocket/sender.js"(exports, module) {
     "use strict";
     var { WebsocketFrameSend } = require_frame();
-    var { opcodes, sendHints } = require_constants5();
+    var { opcodes, sendHints } = require_constants6();
     var FixedQueue = require_fixed_queue();
     var FastBuffer = Buffer[Symbol.species];
     var SendQueue = class {
@@ -21333,7 +32347,7 @@ var require_websocket = __commonJS({
     var { webidl } = require_webidl();
     var { URLSerializer } = require_data_url();
     var { environmentSettingsObject } = require_util2();
-    var { staticPropertyDescriptors, states, sentCloseFrameState, sendHints } = require_constants5();
+    var { staticPropertyDescriptors, states, sentCloseFrameState, sendHints } = require_constants6();
     var {
       kWebSocketURL,
       kReadyState,
@@ -21373,18 +32387,18 @@ var require_websocket = __commonJS({
        * @param {string} url
        * @param {string|string[]} protocols
        */
-      constructor(url, protocols = []) {
+      constructor(url2, protocols = []) {
         super();
         webidl.util.markAsUncloneable(this);
         const prefix = "WebSocket constructor";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         const options = webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"](protocols, prefix, "options");
-        url = webidl.converters.USVString(url, prefix, "url");
+        url2 = webidl.converters.USVString(url2, prefix, "url");
         protocols = options.protocols;
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
         let urlRecord;
         try {
-          urlRecord = new URL(url, baseURL);
+          urlRecord = new URL(url2, baseURL);
         } catch (e) {
           throw new DOMException(e, "SyntaxError");
         }
@@ -21731,8 +32745,8 @@ var require_util8 = __commonJS({
       return true;
     }
     function delay(ms2) {
-      return new Promise((resolve2) => {
-        setTimeout(resolve2, ms2).unref();
+      return new Promise((resolve3) => {
+        setTimeout(resolve3, ms2).unref();
       });
     }
     module.exports = {
@@ -21763,19 +32777,19 @@ var require_eventsource_stream = __commonJS({
     var minParserItems = 1024;
     var maxParserItems = 131072;
     var bytesPerParserItem = 128;
-    function isASCIINumberBytes(buffer2, start) {
-      if (start >= buffer2.length) {
+    function isASCIINumberBytes(buffer2, start2) {
+      if (start2 >= buffer2.length) {
         return false;
       }
-      for (let i = start; i < buffer2.length; i++) {
+      for (let i = start2; i < buffer2.length; i++) {
         if (buffer2[i] < 48 || buffer2[i] > 57) {
           return false;
         }
       }
       return true;
     }
-    function isValidLastEventIdBytes(buffer2, start) {
-      for (let i = start; i < buffer2.length; i++) {
+    function isValidLastEventIdBytes(buffer2, start2) {
+      for (let i = start2; i < buffer2.length; i++) {
         if (buffer2[i] === 0) {
           return false;
         }
@@ -22078,9 +33092,9 @@ ${value}`;
         let length = 0;
         for (let i = this.lineChunkIndex; i <= this.chunkIndex; i++) {
           const chunk = this.chunks[i];
-          const start = i === this.lineChunkIndex ? this.linePos : 0;
+          const start2 = i === this.lineChunkIndex ? this.linePos : 0;
           const end = i === this.chunkIndex ? this.pos : chunk.length;
-          const slice = chunk.subarray(start, end);
+          const slice = chunk.subarray(start2, end);
           length += slice.length;
           chunks.push(slice);
         }
@@ -22152,7 +33166,7 @@ ${value}`;
 var require_eventsource = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/eventsource/eventsource.js"(exports, module) {
     "use strict";
-    var { pipeline: pipeline2 } = __require("node:stream");
+    var { pipeline: pipeline4 } = __require("node:stream");
     var { fetching } = require_fetch();
     var { makeRequest } = require_request2();
     var { webidl } = require_webidl();
@@ -22193,7 +33207,7 @@ var require_eventsource = __commonJS({
        * @param {EventSourceInit} [eventSourceInitDict]
        * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface
        */
-      constructor(url, eventSourceInitDict = {}) {
+      constructor(url2, eventSourceInitDict = {}) {
         super();
         webidl.util.markAsUncloneable(this);
         const prefix = "EventSource constructor";
@@ -22204,7 +33218,7 @@ var require_eventsource = __commonJS({
             code: "UNDICI-ES"
           });
         }
-        url = webidl.converters.USVString(url, prefix, "url");
+        url2 = webidl.converters.USVString(url2, prefix, "url");
         eventSourceInitDict = webidl.converters.EventSourceInitDict(eventSourceInitDict, prefix, "eventSourceInitDict");
         this.#dispatcher = eventSourceInitDict.dispatcher;
         this.#state = {
@@ -22214,7 +33228,7 @@ var require_eventsource = __commonJS({
         const settings = environmentSettingsObject;
         let urlRecord;
         try {
-          urlRecord = new URL(url, settings.settingsObject.baseUrl);
+          urlRecord = new URL(url2, settings.settingsObject.baseUrl);
           this.#state.origin = urlRecord.origin;
         } catch (e) {
           throw new DOMException(e, "SyntaxError");
@@ -22312,7 +33326,7 @@ var require_eventsource = __commonJS({
               ));
             }
           });
-          pipeline2(
+          pipeline4(
             response.body.stream,
             eventSourceStream,
             (error) => {
@@ -22460,7 +33474,7 @@ var require_undici = __commonJS({
     var ProxyAgent2 = require_proxy_agent();
     var EnvHttpProxyAgent2 = require_env_http_proxy_agent();
     var RetryAgent = require_retry_agent();
-    var errors = require_errors();
+    var errors = require_errors2();
     var util = require_util();
     var { InvalidArgumentError: InvalidArgumentError2 } = errors;
     var api = require_api();
@@ -22500,12 +33514,12 @@ var require_undici = __commonJS({
       headerNameToString: util.headerNameToString
     };
     function makeDispatcher(fn) {
-      return (url, opts, handler) => {
+      return (url2, opts, handler) => {
         if (typeof opts === "function") {
           handler = opts;
           opts = null;
         }
-        if (!url || typeof url !== "string" && typeof url !== "object" && !(url instanceof URL)) {
+        if (!url2 || typeof url2 !== "string" && typeof url2 !== "object" && !(url2 instanceof URL)) {
           throw new InvalidArgumentError2("invalid url");
         }
         if (opts != null && typeof opts !== "object") {
@@ -22519,12 +33533,12 @@ var require_undici = __commonJS({
           if (!opts.path.startsWith("/")) {
             path = `/${path}`;
           }
-          url = new URL(util.parseOrigin(url).origin + path);
+          url2 = new URL(util.parseOrigin(url2).origin + path);
         } else {
           if (!opts) {
-            opts = typeof url === "object" ? url : {};
+            opts = typeof url2 === "object" ? url2 : {};
           }
-          url = util.parseURL(url);
+          url2 = util.parseURL(url2);
         }
         const { agent, dispatcher = getGlobalDispatcher() } = opts;
         if (agent) {
@@ -22532,8 +33546,8 @@ var require_undici = __commonJS({
         }
         return fn.call(dispatcher, {
           ...opts,
-          origin: url.origin,
-          path: url.search ? `${url.pathname}${url.search}` : url.pathname,
+          origin: url2.origin,
+          path: url2.search ? `${url2.pathname}${url2.search}` : url2.pathname,
           method: opts.method || (opts.body ? "PUT" : "GET")
         }, handler);
       };
@@ -22900,7 +33914,7 @@ var require_timers2 = __commonJS({
 });
 
 // node_modules/undici/lib/core/errors.js
-var require_errors2 = __commonJS({
+var require_errors3 = __commonJS({
   "node_modules/undici/lib/core/errors.js"(exports, module) {
     "use strict";
     var kUndiciError = /* @__PURE__ */ Symbol.for("undici.error.UND_ERR");
@@ -23309,7 +34323,7 @@ var require_errors2 = __commonJS({
 });
 
 // node_modules/undici/lib/core/constants.js
-var require_constants6 = __commonJS({
+var require_constants7 = __commonJS({
   "node_modules/undici/lib/core/constants.js"(exports, module) {
     "use strict";
     var wellknownHeaderNames = (
@@ -23443,7 +34457,7 @@ var require_tree2 = __commonJS({
     var {
       wellknownHeaderNames,
       headerNameLowerCasedRecord
-    } = require_constants6();
+    } = require_constants7();
     var TstNode = class _TstNode {
       /** @type {any} */
       value = null;
@@ -23590,8 +34604,8 @@ var require_util9 = __commonJS({
     var { stringify } = __require("node:querystring");
     var { EventEmitter: EE } = __require("node:events");
     var timers = require_timers2();
-    var { InvalidArgumentError: InvalidArgumentError2, ConnectTimeoutError } = require_errors2();
-    var { headerNameLowerCasedRecord } = require_constants6();
+    var { InvalidArgumentError: InvalidArgumentError2, ConnectTimeoutError } = require_errors3();
+    var { headerNameLowerCasedRecord } = require_constants7();
     var { tree } = require_tree2();
     var [nodeMajor, nodeMinor] = process.versions.node.split(".", 2).map((v2) => Number(v2));
     var BodyAsyncIterable = class {
@@ -23634,30 +34648,30 @@ var require_util9 = __commonJS({
     function isStream(obj) {
       return obj && typeof obj === "object" && typeof obj.pipe === "function" && typeof obj.on === "function";
     }
-    function isBlobLike(object) {
-      if (object === null) {
+    function isBlobLike(object2) {
+      if (object2 === null) {
         return false;
-      } else if (object instanceof Blob) {
+      } else if (object2 instanceof Blob) {
         return true;
-      } else if (typeof object !== "object") {
+      } else if (typeof object2 !== "object") {
         return false;
       } else {
-        const sTag = object[Symbol.toStringTag];
-        return (sTag === "Blob" || sTag === "File") && ("stream" in object && typeof object.stream === "function" || "arrayBuffer" in object && typeof object.arrayBuffer === "function");
+        const sTag = object2[Symbol.toStringTag];
+        return (sTag === "Blob" || sTag === "File") && ("stream" in object2 && typeof object2.stream === "function" || "arrayBuffer" in object2 && typeof object2.arrayBuffer === "function");
       }
     }
-    function pathHasQueryOrFragment(url) {
-      return url.includes("?") || url.includes("#");
+    function pathHasQueryOrFragment(url2) {
+      return url2.includes("?") || url2.includes("#");
     }
-    function serializePathWithQuery(url, queryParams) {
-      if (pathHasQueryOrFragment(url)) {
+    function serializePathWithQuery(url2, queryParams) {
+      if (pathHasQueryOrFragment(url2)) {
         throw new Error('Query params cannot be passed when url already contains "?" or "#".');
       }
       const stringified = stringify(queryParams);
       if (stringified) {
-        url += "?" + stringified;
+        url2 += "?" + stringified;
       }
-      return url;
+      return url2;
     }
     function isValidPort(port) {
       const value = parseInt(port, 10);
@@ -23666,39 +34680,39 @@ var require_util9 = __commonJS({
     function isHttpOrHttpsPrefixed(value) {
       return value != null && value[0] === "h" && value[1] === "t" && value[2] === "t" && value[3] === "p" && (value[4] === ":" || value[4] === "s" && value[5] === ":");
     }
-    function parseURL(url) {
-      if (typeof url === "string") {
-        url = new URL(url);
-        if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+    function parseURL(url2) {
+      if (typeof url2 === "string") {
+        url2 = new URL(url2);
+        if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
           throw new InvalidArgumentError2("Invalid URL protocol: the URL must start with `http:` or `https:`.");
         }
-        return url;
+        return url2;
       }
-      if (!url || typeof url !== "object") {
+      if (!url2 || typeof url2 !== "object") {
         throw new InvalidArgumentError2("Invalid URL: The URL argument must be a non-null object.");
       }
-      if (!(url instanceof URL)) {
-        if (url.port != null && url.port !== "" && isValidPort(url.port) === false) {
+      if (!(url2 instanceof URL)) {
+        if (url2.port != null && url2.port !== "" && isValidPort(url2.port) === false) {
           throw new InvalidArgumentError2("Invalid URL: port must be a valid integer or a string representation of an integer.");
         }
-        if (url.path != null && typeof url.path !== "string") {
+        if (url2.path != null && typeof url2.path !== "string") {
           throw new InvalidArgumentError2("Invalid URL path: the path must be a string or null/undefined.");
         }
-        if (url.pathname != null && typeof url.pathname !== "string") {
+        if (url2.pathname != null && typeof url2.pathname !== "string") {
           throw new InvalidArgumentError2("Invalid URL pathname: the pathname must be a string or null/undefined.");
         }
-        if (url.hostname != null && typeof url.hostname !== "string") {
+        if (url2.hostname != null && typeof url2.hostname !== "string") {
           throw new InvalidArgumentError2("Invalid URL hostname: the hostname must be a string or null/undefined.");
         }
-        if (url.origin != null && typeof url.origin !== "string") {
+        if (url2.origin != null && typeof url2.origin !== "string") {
           throw new InvalidArgumentError2("Invalid URL origin: the origin must be a string or null/undefined.");
         }
-        if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+        if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
           throw new InvalidArgumentError2("Invalid URL protocol: the URL must start with `http:` or `https:`.");
         }
-        const port = url.port != null ? url.port : url.protocol === "https:" ? 443 : 80;
-        let origin = url.origin != null ? url.origin : `${url.protocol || ""}//${url.hostname || ""}:${port}`;
-        let path = url.path != null ? url.path : `${url.pathname || ""}${url.search || ""}`;
+        const port = url2.port != null ? url2.port : url2.protocol === "https:" ? 443 : 80;
+        let origin = url2.origin != null ? url2.origin : `${url2.protocol || ""}//${url2.hostname || ""}:${port}`;
+        let path = url2.path != null ? url2.path : `${url2.pathname || ""}${url2.search || ""}`;
         if (origin[origin.length - 1] === "/") {
           origin = origin.slice(0, origin.length - 1);
         }
@@ -23707,17 +34721,17 @@ var require_util9 = __commonJS({
         }
         return new URL(`${origin}${path}`);
       }
-      if (!isHttpOrHttpsPrefixed(url.origin || url.protocol)) {
+      if (!isHttpOrHttpsPrefixed(url2.origin || url2.protocol)) {
         throw new InvalidArgumentError2("Invalid URL protocol: the URL must start with `http:` or `https:`.");
       }
-      return url;
+      return url2;
     }
-    function parseOrigin(url) {
-      url = parseURL(url);
-      if (url.pathname !== "/" || url.search || url.hash) {
+    function parseOrigin(url2) {
+      url2 = parseURL(url2);
+      if (url2.pathname !== "/" || url2.search || url2.hash) {
         throw new InvalidArgumentError2("invalid url");
       }
-      return url;
+      return url2;
     }
     function getHostname(host2) {
       if (host2[0] === "[") {
@@ -23933,8 +34947,8 @@ var require_util9 = __commonJS({
         }
       );
     }
-    function isFormDataLike(object) {
-      return object && typeof object === "object" && typeof object.append === "function" && typeof object.delete === "function" && typeof object.get === "function" && typeof object.getAll === "function" && typeof object.has === "function" && typeof object.set === "function" && object[Symbol.toStringTag] === "FormData";
+    function isFormDataLike(object2) {
+      return object2 && typeof object2 === "object" && typeof object2.append === "function" && typeof object2.delete === "function" && typeof object2.get === "function" && typeof object2.getAll === "function" && typeof object2.has === "function" && typeof object2.set === "function" && object2[Symbol.toStringTag] === "FormData";
     }
     function addAbortListener(signal, listener) {
       if ("addEventListener" in signal) {
@@ -24657,7 +35671,7 @@ var require_request3 = __commonJS({
     var {
       InvalidArgumentError: InvalidArgumentError2,
       NotSupportedError
-    } = require_errors2();
+    } = require_errors3();
     var assert = __require("node:assert");
     var {
       isValidHTTPToken,
@@ -24676,7 +35690,7 @@ var require_request3 = __commonJS({
       getProtocolFromUrlString
     } = require_util9();
     var { channels } = require_diagnostics2();
-    var { headerNameLowerCasedRecord } = require_constants6();
+    var { headerNameLowerCasedRecord } = require_constants7();
     var invalidPathRegex = /[^\u0021-\u00ff]/;
     function isValidContentLengthHeaderValue(val) {
       if (typeof val !== "string" || val.length === 0) {
@@ -25050,7 +36064,7 @@ var require_request3 = __commonJS({
 var require_wrap_handler = __commonJS({
   "node_modules/undici/lib/handler/wrap-handler.js"(exports, module) {
     "use strict";
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     module.exports = class WrapHandler {
       #handler;
       constructor(handler) {
@@ -25176,7 +36190,7 @@ var require_unwrap_handler = __commonJS({
   "node_modules/undici/lib/handler/unwrap-handler.js"(exports, module) {
     "use strict";
     var { parseHeaders } = require_util9();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var kResume = /* @__PURE__ */ Symbol("resume");
     var UnwrapController = class {
       #paused = false;
@@ -25269,7 +36283,7 @@ var require_dispatcher_base2 = __commonJS({
       ClientDestroyedError,
       ClientClosedError,
       InvalidArgumentError: InvalidArgumentError2
-    } = require_errors2();
+    } = require_errors3();
     var { kDestroy, kClose, kClosed, kDestroyed, kDispatch } = require_symbols6();
     var kOnDestroyed = /* @__PURE__ */ Symbol("onDestroyed");
     var kOnClosed = /* @__PURE__ */ Symbol("onClosed");
@@ -25310,9 +36324,9 @@ var require_dispatcher_base2 = __commonJS({
       }
       close(callback) {
         if (callback === void 0) {
-          return new Promise((resolve2, reject) => {
+          return new Promise((resolve3, reject) => {
             this.close((err, data) => {
-              return err ? reject(err) : resolve2(data);
+              return err ? reject(err) : resolve3(data);
             });
           });
         }
@@ -25350,9 +36364,9 @@ var require_dispatcher_base2 = __commonJS({
           err = null;
         }
         if (callback === void 0) {
-          return new Promise((resolve2, reject) => {
+          return new Promise((resolve3, reject) => {
             this.destroy(err, (err2, data) => {
-              return err2 ? reject(err2) : resolve2(data);
+              return err2 ? reject(err2) : resolve3(data);
             });
           });
         }
@@ -25418,7 +36432,7 @@ var require_connect2 = __commonJS({
     var net = __require("node:net");
     var assert = __require("node:assert");
     var util = require_util9();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var tls;
     var SessionCache = class WeakSessionCache {
       constructor(maxCachedSessions) {
@@ -25538,7 +36552,7 @@ var require_connect2 = __commonJS({
 });
 
 // node_modules/undici/lib/llhttp/utils.js
-var require_utils2 = __commonJS({
+var require_utils3 = __commonJS({
   "node_modules/undici/lib/llhttp/utils.js"(exports) {
     "use strict";
     Object.defineProperty(exports, "__esModule", { value: true });
@@ -25554,12 +36568,12 @@ var require_utils2 = __commonJS({
 });
 
 // node_modules/undici/lib/llhttp/constants.js
-var require_constants7 = __commonJS({
+var require_constants8 = __commonJS({
   "node_modules/undici/lib/llhttp/constants.js"(exports) {
     "use strict";
     Object.defineProperty(exports, "__esModule", { value: true });
     exports.SPECIAL_HEADERS = exports.MINOR = exports.MAJOR = exports.HTAB_SP_VCHAR_OBS_TEXT = exports.QUOTED_STRING = exports.CONNECTION_TOKEN_CHARS = exports.HEADER_CHARS = exports.TOKEN = exports.HEX = exports.URL_CHAR = exports.USERINFO_CHARS = exports.MARK = exports.ALPHANUM = exports.NUM = exports.HEX_MAP = exports.NUM_MAP = exports.ALPHA = exports.STATUSES_HTTP = exports.H_METHOD_MAP = exports.METHOD_MAP = exports.METHODS_RTSP = exports.METHODS_ICE = exports.METHODS_HTTP = exports.HEADER_STATE = exports.FINISH = exports.STATUSES = exports.METHODS = exports.LENIENT_FLAGS = exports.FLAGS = exports.TYPE = exports.ERROR = void 0;
-    var utils_1 = require_utils2();
+    var utils_1 = require_utils3();
     exports.ERROR = {
       OK: 0,
       INTERNAL: 1,
@@ -26207,7 +37221,7 @@ var require_llhttp_simd_wasm2 = __commonJS({
 });
 
 // node_modules/undici/lib/web/fetch/constants.js
-var require_constants8 = __commonJS({
+var require_constants9 = __commonJS({
   "node_modules/undici/lib/web/fetch/constants.js"(exports, module) {
     "use strict";
     var corsSafeListedMethods = (
@@ -26503,13 +37517,13 @@ var require_infra = __commonJS({
     }
     function collectASequenceOfCodePointsFast(char, input, position) {
       const idx = input.indexOf(char, position.position);
-      const start = position.position;
+      const start2 = position.position;
       if (idx === -1) {
         position.position = input.length;
-        return input.slice(start);
+        return input.slice(start2);
       }
       position.position = idx;
-      return input.slice(start, position.position);
+      return input.slice(start2, position.position);
     }
     var ASCII_WHITESPACE_REPLACE_REGEX = /[\u0009\u000A\u000C\u000D\u0020]/g;
     function forgivingBase64(data) {
@@ -26647,12 +37661,12 @@ var require_data_url2 = __commonJS({
       }
       return { mimeType: mimeTypeRecord, body };
     }
-    function URLSerializer(url, excludeFragment = false) {
+    function URLSerializer(url2, excludeFragment = false) {
       if (!excludeFragment) {
-        return url.href;
+        return url2.href;
       }
-      const href = url.href;
-      const hashLength = url.hash.length;
+      const href = url2.href;
+      const hashLength = url2.hash.length;
       const serialized = hashLength === 0 ? href : href.substring(0, href.length - hashLength);
       if (!hashLength && href.endsWith("#")) {
         return serialized.slice(0, -1);
@@ -27588,8 +38602,8 @@ var require_util10 = __commonJS({
   "node_modules/undici/lib/web/fetch/util.js"(exports, module) {
     "use strict";
     var { Transform } = __require("node:stream");
-    var zlib = __require("node:zlib");
-    var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants8();
+    var zlib3 = __require("node:zlib");
+    var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants9();
     var { getGlobalOrigin } = require_global3();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url2();
     var { performance: performance2 } = __require("node:perf_hooks");
@@ -27619,9 +38633,9 @@ var require_util10 = __commonJS({
       }
       return location;
     }
-    function isValidEncodedURL(url) {
-      for (let i = 0; i < url.length; ++i) {
-        const code = url.charCodeAt(i);
+    function isValidEncodedURL(url2) {
+      for (let i = 0; i < url2.length; ++i) {
+        const code = url2.charCodeAt(i);
         if (code > 126 || // Non-US-ASCII + DEL
         code < 32) {
           return false;
@@ -27636,14 +38650,14 @@ var require_util10 = __commonJS({
       return request2.urlList[request2.urlList.length - 1];
     }
     function requestBadPort(request2) {
-      const url = requestCurrentURL(request2);
-      if (urlIsHttpHttpsScheme(url) && badPortsSet.has(url.port)) {
+      const url2 = requestCurrentURL(request2);
+      if (urlIsHttpHttpsScheme(url2) && badPortsSet.has(url2.port)) {
         return "blocked";
       }
       return "allowed";
     }
-    function isErrorLike(object) {
-      return object instanceof Error || (object?.constructor?.name === "Error" || object?.constructor?.name === "DOMException");
+    function isErrorLike(object2) {
+      return object2 instanceof Error || (object2?.constructor?.name === "Error" || object2?.constructor?.name === "DOMException");
     }
     function isValidReasonPhrase(statusText) {
       for (let i = 0; i < statusText.length; ++i) {
@@ -27838,20 +38852,20 @@ var require_util10 = __commonJS({
         }
       }
     }
-    function stripURLForReferrer(url, originOnly = false) {
-      assert(webidl.is.URL(url));
-      url = new URL(url);
-      if (urlIsLocal(url)) {
+    function stripURLForReferrer(url2, originOnly = false) {
+      assert(webidl.is.URL(url2));
+      url2 = new URL(url2);
+      if (urlIsLocal(url2)) {
         return "no-referrer";
       }
-      url.username = "";
-      url.password = "";
-      url.hash = "";
+      url2.username = "";
+      url2.password = "";
+      url2.hash = "";
       if (originOnly === true) {
-        url.pathname = "";
-        url.search = "";
+        url2.pathname = "";
+        url2.search = "";
       }
-      return url;
+      return url2;
     }
     var isPotentialleTrustworthyIPv4 = RegExp.prototype.test.bind(/^127\.(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]\d|\d)\.){2}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]\d|\d)$/);
     var isPotentiallyTrustworthyIPv6 = RegExp.prototype.test.bind(/^(?:(?:0{1,4}:){7}|(?:0{1,4}:){1,6}:|::)0{0,3}1$/);
@@ -27886,16 +38900,16 @@ var require_util10 = __commonJS({
       }
       return false;
     }
-    function isURLPotentiallyTrustworthy(url) {
-      if (!webidl.is.URL(url)) {
+    function isURLPotentiallyTrustworthy(url2) {
+      if (!webidl.is.URL(url2)) {
         return false;
       }
-      if (url.href === "about:blank" || url.href === "about:srcdoc") {
+      if (url2.href === "about:blank" || url2.href === "about:srcdoc") {
         return true;
       }
-      if (url.protocol === "data:") return true;
-      if (url.protocol === "blob:") return true;
-      return isOriginPotentiallyTrustworthy(url.origin);
+      if (url2.protocol === "data:") return true;
+      if (url2.protocol === "blob:") return true;
+      return isOriginPotentiallyTrustworthy(url2.origin);
     }
     function tryUpgradeRequestToAPotentiallyTrustworthyURL(request2) {
     }
@@ -27986,7 +39000,7 @@ var require_util10 = __commonJS({
         return new FastIterableIterator(target, kind);
       };
     }
-    function iteratorMixin(name, object, kInternalIterator, keyIndex = 0, valueIndex = 1) {
+    function iteratorMixin(name, object2, kInternalIterator, keyIndex = 0, valueIndex = 1) {
       const makeIterator = createIterator(name, kInternalIterator, keyIndex, valueIndex);
       const properties = {
         keys: {
@@ -27994,7 +39008,7 @@ var require_util10 = __commonJS({
           enumerable: true,
           configurable: true,
           value: function keys() {
-            webidl.brandCheck(this, object);
+            webidl.brandCheck(this, object2);
             return makeIterator(this, "key");
           }
         },
@@ -28003,7 +39017,7 @@ var require_util10 = __commonJS({
           enumerable: true,
           configurable: true,
           value: function values() {
-            webidl.brandCheck(this, object);
+            webidl.brandCheck(this, object2);
             return makeIterator(this, "value");
           }
         },
@@ -28012,7 +39026,7 @@ var require_util10 = __commonJS({
           enumerable: true,
           configurable: true,
           value: function entries() {
-            webidl.brandCheck(this, object);
+            webidl.brandCheck(this, object2);
             return makeIterator(this, "key+value");
           }
         },
@@ -28021,7 +39035,7 @@ var require_util10 = __commonJS({
           enumerable: true,
           configurable: true,
           value: function forEach(callbackfn, thisArg = globalThis) {
-            webidl.brandCheck(this, object);
+            webidl.brandCheck(this, object2);
             webidl.argumentLengthCheck(arguments, 1, `${name}.forEach`);
             if (typeof callbackfn !== "function") {
               throw new TypeError(
@@ -28034,7 +39048,7 @@ var require_util10 = __commonJS({
           }
         }
       };
-      return Object.defineProperties(object.prototype, {
+      return Object.defineProperties(object2.prototype, {
         ...properties,
         [Symbol.iterator]: {
           writable: true,
@@ -28085,17 +39099,17 @@ var require_util10 = __commonJS({
         failureSteps(e);
       }
     }
-    function urlIsLocal(url) {
-      assert("protocol" in url);
-      const protocol = url.protocol;
+    function urlIsLocal(url2) {
+      assert("protocol" in url2);
+      const protocol = url2.protocol;
       return protocol === "about:" || protocol === "blob:" || protocol === "data:";
     }
-    function urlHasHttpsScheme(url) {
-      return typeof url === "string" && url[5] === ":" && url[0] === "h" && url[1] === "t" && url[2] === "t" && url[3] === "p" && url[4] === "s" || url.protocol === "https:";
+    function urlHasHttpsScheme(url2) {
+      return typeof url2 === "string" && url2[5] === ":" && url2[0] === "h" && url2[1] === "t" && url2[2] === "t" && url2[3] === "p" && url2[4] === "s" || url2.protocol === "https:";
     }
-    function urlIsHttpHttpsScheme(url) {
-      assert("protocol" in url);
-      const protocol = url.protocol;
+    function urlIsHttpHttpsScheme(url2) {
+      assert("protocol" in url2);
+      const protocol = url2.protocol;
       return protocol === "http:" || protocol === "https:";
     }
     function simpleRangeHeaderValue(value, allowWhitespace) {
@@ -28191,7 +39205,7 @@ var require_util10 = __commonJS({
             callback();
             return;
           }
-          this._inflateStream = (chunk[0] & 15) === 8 ? zlib.createInflate(this.#zlibOptions) : zlib.createInflateRaw(this.#zlibOptions);
+          this._inflateStream = (chunk[0] & 15) === 8 ? zlib3.createInflate(this.#zlibOptions) : zlib3.createInflateRaw(this.#zlibOptions);
           this._inflateStream.on("data", this.push.bind(this));
           this._inflateStream.on("end", () => this.push(null));
           this._inflateStream.on("error", (err) => this.destroy(err));
@@ -28279,8 +39293,8 @@ var require_util10 = __commonJS({
     function hasAuthenticationEntry(request2) {
       return false;
     }
-    function includesCredentials(url) {
-      return !!(url.username || url.password);
+    function includesCredentials(url2) {
+      return !!(url2.username || url2.password);
     }
     function isTraversableNavigable(navigable) {
       return navigable != null && navigable !== "client" && navigable !== "no-traversable";
@@ -28779,11 +39793,11 @@ var require_formdata_parser2 = __commonJS({
       }
     }
     function collectASequenceOfBytes(condition, input, position) {
-      let start = position.position;
-      while (start < input.length && condition(input[start])) {
-        ++start;
+      let start2 = position.position;
+      while (start2 < input.length && condition(input[start2])) {
+        ++start2;
       }
-      return input.subarray(position.position, position.position = start);
+      return input.subarray(position.position, position.position = start2);
     }
     function removeChars(buf, leading, trailing, predicate) {
       let lead = 0;
@@ -28796,12 +39810,12 @@ var require_formdata_parser2 = __commonJS({
       }
       return lead === 0 && trail === buf.length - 1 ? buf : buf.subarray(lead, trail + 1);
     }
-    function bufferStartsWith(buffer, start, position) {
-      if (buffer.length < start.length) {
+    function bufferStartsWith(buffer, start2, position) {
+      if (buffer.length < start2.length) {
         return false;
       }
-      for (let i = 0; i < start.length; i++) {
-        if (start[i] !== buffer[position.position + i]) {
+      for (let i = 0; i < start2.length; i++) {
+        if (start2[i] !== buffer[position.position + i]) {
           return false;
         }
       }
@@ -28849,8 +39863,8 @@ var require_promise = __commonJS({
     function createDeferredPromise() {
       let res;
       let rej;
-      const promise = new Promise((resolve2, reject) => {
-        res = resolve2;
+      const promise = new Promise((resolve3, reject) => {
+        res = resolve3;
         rej = reject;
       });
       return { promise, resolve: res, reject: rej };
@@ -28893,13 +39907,13 @@ var require_body2 = __commonJS({
         stream.cancel("Response object has been garbage collected").catch(noop);
       }
     });
-    function extractBody(object, keepalive = false) {
+    function extractBody(object2, keepalive = false) {
       let stream = null;
       let controller = null;
-      if (webidl.is.ReadableStream(object)) {
-        stream = object;
-      } else if (webidl.is.Blob(object)) {
-        stream = object.stream();
+      if (webidl.is.ReadableStream(object2)) {
+        stream = object2;
+      } else if (webidl.is.Blob(object2)) {
+        stream = object2.stream();
       } else {
         stream = new ReadableStream({
           pull() {
@@ -28917,15 +39931,15 @@ var require_body2 = __commonJS({
       let source = null;
       let length = null;
       let type = null;
-      if (typeof object === "string") {
-        source = object;
+      if (typeof object2 === "string") {
+        source = object2;
         type = "text/plain;charset=UTF-8";
-      } else if (webidl.is.URLSearchParams(object)) {
-        source = object.toString();
+      } else if (webidl.is.URLSearchParams(object2)) {
+        source = object2.toString();
         type = "application/x-www-form-urlencoded;charset=UTF-8";
-      } else if (webidl.is.BufferSource(object)) {
-        source = webidl.util.getCopyOfBytesHeldByBufferSource(object);
-      } else if (webidl.is.FormData(object)) {
+      } else if (webidl.is.BufferSource(object2)) {
+        source = webidl.util.getCopyOfBytesHeldByBufferSource(object2);
+      } else if (webidl.is.FormData(object2)) {
         const boundary = `----formdata-undici-0${`${random(1e11)}`.padStart(11, "0")}`;
         const prefix = `--${boundary}\r
 Content-Disposition: form-data`;
@@ -28935,7 +39949,7 @@ Content-Disposition: form-data`;
         const rn2 = new Uint8Array([13, 10]);
         length = 0;
         let hasUnknownSizeValue = false;
-        for (const [name, value] of object) {
+        for (const [name, value] of object2) {
           if (typeof value === "string") {
             const chunk2 = textEncoder.encode(prefix + `; name="${formdataEscape(normalizeLinefeeds(name))}"\r
 \r
@@ -28963,7 +39977,7 @@ Content-Type: ${value.type || "application/octet-stream"}\r
         if (hasUnknownSizeValue) {
           length = null;
         }
-        source = object;
+        source = object2;
         action = async function* () {
           for (const part of blobParts) {
             if (part.stream) {
@@ -28974,22 +39988,22 @@ Content-Type: ${value.type || "application/octet-stream"}\r
           }
         };
         type = `multipart/form-data; boundary=${boundary}`;
-      } else if (webidl.is.Blob(object)) {
-        source = object;
-        length = object.size;
-        if (object.type) {
-          type = object.type;
+      } else if (webidl.is.Blob(object2)) {
+        source = object2;
+        length = object2.size;
+        if (object2.type) {
+          type = object2.type;
         }
-      } else if (typeof object[Symbol.asyncIterator] === "function") {
+      } else if (typeof object2[Symbol.asyncIterator] === "function") {
         if (keepalive) {
           throw new TypeError("keepalive");
         }
-        if (util.isDisturbed(object) || object.locked) {
+        if (util.isDisturbed(object2) || object2.locked) {
           throw new TypeError(
             "Response body object should not be disturbed or locked"
           );
         }
-        stream = webidl.is.ReadableStream(object) ? object : ReadableStreamFrom(object);
+        stream = webidl.is.ReadableStream(object2) ? object2 : ReadableStreamFrom(object2);
       }
       if (typeof source === "string" || isUint8Array(source)) {
         action = () => {
@@ -29018,12 +40032,12 @@ Content-Type: ${value.type || "application/octet-stream"}\r
       const body = { stream, source, length };
       return [body, type];
     }
-    function safelyExtractBody(object, keepalive = false) {
-      if (webidl.is.ReadableStream(object)) {
-        assert(!util.isDisturbed(object), "The body has already been consumed.");
-        assert(!object.locked, "The stream is locked.");
+    function safelyExtractBody(object2, keepalive = false) {
+      if (webidl.is.ReadableStream(object2)) {
+        assert(!util.isDisturbed(object2), "The body has already been consumed.");
+        assert(!object2.locked, "The stream is locked.");
       }
-      return extractBody(object, keepalive);
+      return extractBody(object2, keepalive);
     }
     function cloneBody(body) {
       const { 0: out1, 1: out2 } = body.stream.tee();
@@ -29095,14 +40109,14 @@ Content-Type: ${value.type || "application/octet-stream"}\r
     function mixinBody(prototype, getInternalState) {
       Object.assign(prototype.prototype, bodyMixinMethods(prototype, getInternalState));
     }
-    function consumeBody(object, convertBytesToJSValue, instance, getInternalState) {
+    function consumeBody(object2, convertBytesToJSValue, instance, getInternalState) {
       try {
-        webidl.brandCheck(object, instance);
+        webidl.brandCheck(object2, instance);
       } catch (e) {
         return Promise.reject(e);
       }
-      object = getInternalState(object);
-      if (bodyUnusable(object)) {
+      object2 = getInternalState(object2);
+      if (bodyUnusable(object2)) {
         return Promise.reject(new TypeError("Body is unusable: Body has already been read"));
       }
       const promise = createDeferredPromise();
@@ -29114,15 +40128,15 @@ Content-Type: ${value.type || "application/octet-stream"}\r
           errorSteps(e);
         }
       };
-      if (object.body == null) {
+      if (object2.body == null) {
         successSteps(Buffer.allocUnsafe(0));
         return promise.promise;
       }
-      fullyReadBody(object.body, successSteps, errorSteps);
+      fullyReadBody(object2.body, successSteps, errorSteps);
       return promise.promise;
     }
-    function bodyUnusable(object) {
-      const body = object.body;
+    function bodyUnusable(object2) {
+      const body = object2.body;
       return body != null && (body.stream.locked || util.isDisturbed(body.stream));
     }
     function bodyMimeType(requestOrResponse) {
@@ -29164,7 +40178,7 @@ var require_client_h12 = __commonJS({
       BodyTimeoutError,
       HTTPParserError,
       ResponseExceededMaxSizeError
-    } = require_errors2();
+    } = require_errors3();
     var {
       kUrl,
       kReset,
@@ -29199,7 +40213,7 @@ var require_client_h12 = __commonJS({
       kHTTPContext,
       kClosed
     } = require_symbols6();
-    var constants5 = require_constants7();
+    var constants5 = require_constants8();
     var EMPTY_BUF = Buffer.alloc(0);
     var FastBuffer = Buffer[Symbol.species];
     var removeAllListeners = util.removeAllListeners;
@@ -29250,8 +40264,8 @@ var require_client_h12 = __commonJS({
            */
           wasm_on_status: (p2, at2, len) => {
             assert(currentParser.ptr === p2);
-            const start = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onStatus(new FastBuffer(currentBufferRef.buffer, start, len));
+            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onStatus(new FastBuffer(currentBufferRef.buffer, start2, len));
           },
           /**
            * @param {number} p
@@ -29269,8 +40283,8 @@ var require_client_h12 = __commonJS({
            */
           wasm_on_header_field: (p2, at2, len) => {
             assert(currentParser.ptr === p2);
-            const start = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onHeaderField(new FastBuffer(currentBufferRef.buffer, start, len));
+            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onHeaderField(new FastBuffer(currentBufferRef.buffer, start2, len));
           },
           /**
            * @param {number} p
@@ -29280,8 +40294,8 @@ var require_client_h12 = __commonJS({
            */
           wasm_on_header_value: (p2, at2, len) => {
             assert(currentParser.ptr === p2);
-            const start = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onHeaderValue(new FastBuffer(currentBufferRef.buffer, start, len));
+            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onHeaderValue(new FastBuffer(currentBufferRef.buffer, start2, len));
           },
           /**
            * @param {number} p
@@ -29302,8 +40316,8 @@ var require_client_h12 = __commonJS({
            */
           wasm_on_body: (p2, at2, len) => {
             assert(currentParser.ptr === p2);
-            const start = at2 - currentBufferPtr + currentBufferRef.byteOffset;
-            return currentParser.onBody(new FastBuffer(currentBufferRef.buffer, start, len));
+            const start2 = at2 - currentBufferPtr + currentBufferRef.byteOffset;
+            return currentParser.onBody(new FastBuffer(currentBufferRef.buffer, start2, len));
           },
           /**
            * @param {number} p
@@ -30260,12 +41274,12 @@ upgrade: ${upgrade}\r
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve2, reject) => {
+      const waitForDrain = () => new Promise((resolve3, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve2;
+          callback = resolve3;
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
@@ -30424,7 +41438,7 @@ var require_client_h22 = __commonJS({
   "node_modules/undici/lib/dispatcher/client-h2.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { pipeline: pipeline2 } = __require("node:stream");
+    var { pipeline: pipeline4 } = __require("node:stream");
     var util = require_util9();
     var {
       RequestContentLengthMismatchError,
@@ -30434,7 +41448,7 @@ var require_client_h22 = __commonJS({
       InvalidArgumentError: InvalidArgumentError2,
       HeadersTimeoutError,
       BodyTimeoutError
-    } = require_errors2();
+    } = require_errors3();
     var {
       kUrl,
       kReset,
@@ -31098,15 +42112,15 @@ var require_client_h22 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request2, contentLength) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe = pipeline2(
+      const pipe2 = pipeline4(
         body,
         h2stream,
         (err) => {
           if (err) {
-            util.destroy(pipe, err);
+            util.destroy(pipe2, err);
             abort(err);
           } else {
-            util.removeAllListeners(pipe);
+            util.removeAllListeners(pipe2);
             request2.onRequestSent();
             if (!expectsPayload) {
               socket[kReset] = true;
@@ -31115,7 +42129,7 @@ var require_client_h22 = __commonJS({
           }
         }
       );
-      util.addListener(pipe, "data", onPipeData);
+      util.addListener(pipe2, "data", onPipeData);
       function onPipeData(chunk) {
         request2.onBodySent(chunk);
       }
@@ -31151,12 +42165,12 @@ var require_client_h22 = __commonJS({
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve2, reject) => {
+      const waitForDrain = () => new Promise((resolve3, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve2;
+          callback = resolve3;
         }
       });
       h2stream.on("close", onDrain).on("drain", onDrain);
@@ -31203,7 +42217,7 @@ var require_client2 = __commonJS({
       InvalidArgumentError: InvalidArgumentError2,
       InformationalError,
       ClientDestroyedError
-    } = require_errors2();
+    } = require_errors3();
     var buildConnector = require_connect2();
     var {
       kUrl,
@@ -31265,7 +42279,7 @@ var require_client2 = __commonJS({
        * @param {string|URL} url
        * @param {import('../../types/client.js').Client.Options} options
        */
-      constructor(url, {
+      constructor(url2, {
         maxHeaderSize,
         headersTimeout,
         socketTimeout,
@@ -31394,7 +42408,7 @@ var require_client2 = __commonJS({
             ...allowH2 != null ? { allowH2 } : null
           }, callback);
         }
-        this[kUrl] = util.parseOrigin(url);
+        this[kUrl] = util.parseOrigin(url2);
         this[kConnector] = connect2;
         this[kPipelining] = pipelining != null ? pipelining : 1;
         this[kMaxHeadersSize] = maxHeaderSize;
@@ -31472,16 +42486,16 @@ var require_client2 = __commonJS({
         return this[kNeedDrain] < 2;
       }
       [kClose]() {
-        return new Promise((resolve2) => {
+        return new Promise((resolve3) => {
           if (this[kSize]) {
-            this[kClosedResolve] = resolve2;
+            this[kClosedResolve] = resolve3;
           } else {
-            resolve2(null);
+            resolve3(null);
           }
         });
       }
       [kDestroy](err) {
-        return new Promise((resolve2) => {
+        return new Promise((resolve3) => {
           const requests = this[kQueue].splice(this[kPendingIdx]);
           for (let i = 0; i < requests.length; i++) {
             const request2 = requests[i];
@@ -31494,7 +42508,7 @@ var require_client2 = __commonJS({
               this[kClosedResolve]();
               this[kClosedResolve] = null;
             }
-            resolve2(null);
+            resolve3(null);
           };
           if (this[kHTTPContext]) {
             this[kHTTPContext].destroy(err, callback);
@@ -31778,12 +42792,12 @@ var require_fixed_queue2 = __commonJS({
       /** @returns {T|null} */
       shift() {
         const tail = this.tail;
-        const next = tail.shift();
+        const next2 = tail.shift();
         if (tail.isEmpty() && tail.next !== null) {
           this.tail = tail.next;
           tail.next = null;
         }
-        return next;
+        return next2;
       }
     };
   }
@@ -31901,8 +42915,8 @@ var require_pool_base2 = __commonJS({
           }
           return Promise.all(closeAll);
         } else {
-          return new Promise((resolve2) => {
-            this[kClosedResolve] = resolve2;
+          return new Promise((resolve3) => {
+            this[kClosedResolve] = resolve3;
           });
         }
       }
@@ -31980,7 +42994,7 @@ var require_pool2 = __commonJS({
     var Client = require_client2();
     var {
       InvalidArgumentError: InvalidArgumentError2
-    } = require_errors2();
+    } = require_errors3();
     var util = require_util9();
     var { kUrl } = require_symbols6();
     var buildConnector = require_connect2();
@@ -32074,7 +43088,7 @@ var require_balanced_pool2 = __commonJS({
     var {
       BalancedPoolMissingUpstreamError,
       InvalidArgumentError: InvalidArgumentError2
-    } = require_errors2();
+    } = require_errors3();
     var {
       PoolBase,
       kClients,
@@ -32232,7 +43246,7 @@ var require_round_robin_pool = __commonJS({
     var Client = require_client2();
     var {
       InvalidArgumentError: InvalidArgumentError2
-    } = require_errors2();
+    } = require_errors3();
     var util = require_util9();
     var { kUrl } = require_symbols6();
     var buildConnector = require_connect2();
@@ -32338,7 +43352,7 @@ var require_round_robin_pool = __commonJS({
 var require_agent2 = __commonJS({
   "node_modules/undici/lib/dispatcher/agent.js"(exports, module) {
     "use strict";
-    var { InvalidArgumentError: InvalidArgumentError2, MaxOriginsReachedError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, MaxOriginsReachedError } = require_errors3();
     var { kClients, kRunning, kClose, kDestroy, kDispatch, kUrl } = require_symbols6();
     var DispatcherBase = require_dispatcher_base2();
     var Pool2 = require_pool2();
@@ -32473,7 +43487,7 @@ var require_socks5_utils = __commonJS({
     "use strict";
     var { Buffer: Buffer2 } = __require("node:buffer");
     var net = __require("node:net");
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     function parseAddress(address) {
       if (net.isIPv4(address)) {
         const parts = address.split(".").map(Number);
@@ -32634,7 +43648,7 @@ var require_socks5_client = __commonJS({
     "use strict";
     var { EventEmitter } = __require("node:events");
     var { Buffer: Buffer2 } = __require("node:buffer");
-    var { InvalidArgumentError: InvalidArgumentError2, Socks5ProxyError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, Socks5ProxyError } = require_errors3();
     var { debuglog } = __require("node:util");
     var { parseAddress } = require_socks5_utils();
     var debug2 = debuglog("undici:socks5");
@@ -32646,7 +43660,7 @@ var require_socks5_client = __commonJS({
       USERNAME_PASSWORD: 2,
       NO_ACCEPTABLE: 255
     };
-    var COMMANDS2 = {
+    var COMMANDS3 = {
       CONNECT: 1,
       BIND: 2,
       UDP_ASSOCIATE: 3
@@ -32848,7 +43862,7 @@ var require_socks5_client = __commonJS({
         }
         debug2("connecting to", address, port);
         this.state = STATES.CONNECTING;
-        const request2 = this.buildConnectRequest(COMMANDS2.CONNECT, address, port);
+        const request2 = this.buildConnectRequest(COMMANDS3.CONNECT, address, port);
         this.socket.write(request2);
       }
       /**
@@ -32953,7 +43967,7 @@ var require_socks5_client = __commonJS({
     module.exports = {
       Socks5Client,
       AUTH_METHODS,
-      COMMANDS: COMMANDS2,
+      COMMANDS: COMMANDS3,
       ADDRESS_TYPES,
       REPLY_CODES,
       STATES
@@ -32968,7 +43982,7 @@ var require_socks5_proxy_agent = __commonJS({
     var { URL: URL2 } = __require("node:url");
     var tls;
     var DispatcherBase = require_dispatcher_base2();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var { Socks5Client, STATES } = require_socks5_client();
     var { kDispatch, kClose, kDestroy } = require_symbols6();
     var Pool2 = require_pool2();
@@ -32996,21 +44010,21 @@ var require_socks5_proxy_agent = __commonJS({
         if (!proxyUrl) {
           throw new InvalidArgumentError2("Proxy URL is mandatory");
         }
-        const url = typeof proxyUrl === "string" ? new URL2(proxyUrl) : proxyUrl;
-        if (url.protocol !== "socks5:" && url.protocol !== "socks:") {
+        const url2 = typeof proxyUrl === "string" ? new URL2(proxyUrl) : proxyUrl;
+        if (url2.protocol !== "socks5:" && url2.protocol !== "socks:") {
           throw new InvalidArgumentError2("Proxy URL must use socks5:// or socks:// protocol");
         }
-        this[kProxyUrl] = url;
+        this[kProxyUrl] = url2;
         this[kProxyHeaders] = options.headers || {};
         this[kProxyProtocol] = options.proxyTls ? "https:" : "http:";
         this[kRequestTls] = options.requestTls;
         this[kProxyAuth] = {
-          username: options.username || (url.username ? decodeURIComponent(url.username) : null),
-          password: options.password || (url.password ? decodeURIComponent(url.password) : null)
+          username: options.username || (url2.username ? decodeURIComponent(url2.username) : null),
+          password: options.password || (url2.password ? decodeURIComponent(url2.password) : null)
         };
         this[kConnector] = options.connect || buildConnector({
           ...options.proxyTls,
-          servername: options.proxyTls?.servername || url.hostname
+          servername: options.proxyTls?.servername || url2.hostname
         });
         this[kPools] = /* @__PURE__ */ new Map();
       }
@@ -33021,7 +44035,7 @@ var require_socks5_proxy_agent = __commonJS({
         const proxyHost = this[kProxyUrl].hostname;
         const proxyPort = parseInt(this[kProxyUrl].port) || 1080;
         debug2("creating SOCKS5 connection to", proxyHost, proxyPort);
-        const socket = await new Promise((resolve2, reject) => {
+        const socket = await new Promise((resolve3, reject) => {
           this[kConnector]({
             hostname: proxyHost,
             host: proxyHost,
@@ -33031,7 +44045,7 @@ var require_socks5_proxy_agent = __commonJS({
             if (err) {
               reject(err);
             } else {
-              resolve2(socket2);
+              resolve3(socket2);
             }
           });
         });
@@ -33041,14 +44055,14 @@ var require_socks5_proxy_agent = __commonJS({
           socket.destroy();
         });
         await socks5Client.handshake();
-        await new Promise((resolve2, reject) => {
+        await new Promise((resolve3, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 authentication timeout"));
           }, 5e3);
           const onAuthenticated = () => {
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve2();
+            resolve3();
           };
           const onError = (err) => {
             clearTimeout(timeout);
@@ -33057,14 +44071,14 @@ var require_socks5_proxy_agent = __commonJS({
           };
           if (socks5Client.state === STATES.AUTHENTICATED) {
             clearTimeout(timeout);
-            resolve2();
+            resolve3();
           } else {
             socks5Client.once("authenticated", onAuthenticated);
             socks5Client.once("error", onError);
           }
         });
         await socks5Client.connect(targetHost, targetPort);
-        await new Promise((resolve2, reject) => {
+        await new Promise((resolve3, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 connection timeout"));
           }, 5e3);
@@ -33072,7 +44086,7 @@ var require_socks5_proxy_agent = __commonJS({
             debug2("SOCKS5 tunnel established to", targetHost, targetPort, "via", info);
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve2();
+            resolve3();
           };
           const onError = (err) => {
             clearTimeout(timeout);
@@ -33099,13 +44113,13 @@ var require_socks5_proxy_agent = __commonJS({
               connections: opts.connections,
               connect: async (connectOpts, callback) => {
                 try {
-                  const url = new URL2(origin);
-                  const targetHost = url.hostname;
-                  const targetPort = parseInt(url.port) || (url.protocol === "https:" ? 443 : 80);
+                  const url2 = new URL2(origin);
+                  const targetHost = url2.hostname;
+                  const targetPort = parseInt(url2.port) || (url2.protocol === "https:" ? 443 : 80);
                   debug2("establishing SOCKS5 connection to", targetHost, targetPort);
                   const socket = await this.createSocks5Connection(targetHost, targetPort);
                   let finalSocket = socket;
-                  if (url.protocol === "https:") {
+                  if (url2.protocol === "https:") {
                     if (!tls) {
                       tls = __require("node:tls");
                     }
@@ -33115,8 +44129,8 @@ var require_socks5_proxy_agent = __commonJS({
                       socket,
                       servername: this[kRequestTls]?.servername || targetHost
                     });
-                    await new Promise((resolve2, reject) => {
-                      finalSocket.once("secureConnect", resolve2);
+                    await new Promise((resolve3, reject) => {
+                      finalSocket.once("secureConnect", resolve3);
                       finalSocket.once("error", reject);
                     });
                   }
@@ -33172,7 +44186,7 @@ var require_proxy_agent2 = __commonJS({
     var Agent = require_agent2();
     var Pool2 = require_pool2();
     var DispatcherBase = require_dispatcher_base2();
-    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError, SecureProxyConnectionError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError, SecureProxyConnectionError } = require_errors3();
     var buildConnector = require_connect2();
     var Client = require_client2();
     var { channels } = require_diagnostics2();
@@ -33254,8 +44268,8 @@ var require_proxy_agent2 = __commonJS({
         }
         const { proxyTunnel = true } = opts;
         super();
-        const url = this.#getUrl(opts);
-        const { href, origin, port, protocol, username, password, hostname: proxyHostname } = url;
+        const url2 = this.#getUrl(opts);
+        const { href, origin, port, protocol, username, password, hostname: proxyHostname } = url2;
         this[kProxy] = { uri: href, protocol };
         this[kRequestTls] = opts.requestTls;
         this[kProxyTls] = opts.proxyTls;
@@ -33298,7 +44312,7 @@ var require_proxy_agent2 = __commonJS({
         if (protocol === "socks5:" || protocol === "socks:") {
           this[kClient] = null;
         } else {
-          this[kClient] = clientFactory(url, { connect });
+          this[kClient] = clientFactory(url2, { connect });
         }
         this[kAgent] = new Agent({
           ...opts,
@@ -33457,8 +44471,8 @@ var require_env_http_proxy_agent2 = __commonJS({
         this.#parseNoProxy();
       }
       [kDispatch](opts, handler) {
-        const url = new URL(opts.origin);
-        const agent = this.#getProxyAgentForUrl(url);
+        const url2 = new URL(opts.origin);
+        const agent = this.#getProxyAgentForUrl(url2);
         return agent.dispatch(opts, handler);
       }
       [kClose]() {
@@ -33475,8 +44489,8 @@ var require_env_http_proxy_agent2 = __commonJS({
           !this[kHttpsProxyAgent][kDestroyed] && this[kHttpsProxyAgent].destroy(err)
         ]);
       }
-      #getProxyAgentForUrl(url) {
-        let { protocol, host: hostname, port } = url;
+      #getProxyAgentForUrl(url2) {
+        let { protocol, host: hostname, port } = url2;
         hostname = hostname.replace(/:\d*$/, "").toLowerCase();
         port = Number.parseInt(port, 10) || DEFAULT_PORTS[protocol] || 0;
         if (!this.#shouldProxy(hostname, port)) {
@@ -33550,15 +44564,15 @@ var require_retry_handler2 = __commonJS({
     "use strict";
     var assert = __require("node:assert");
     var { kRetryHandlerDefaultRetry } = require_symbols6();
-    var { RequestRetryError } = require_errors2();
+    var { RequestRetryError } = require_errors3();
     var WrapHandler = require_wrap_handler();
     var {
       isDisturbed,
       parseRangeHeader,
       wrapRequestBody
     } = require_util9();
-    function calculateRetryAfterHeader(retryAfter) {
-      const retryTime = new Date(retryAfter).getTime();
+    function calculateRetryAfterHeader(retryAfter2) {
+      const retryTime = new Date(retryAfter2).getTime();
       return isNaN(retryTime) ? 0 : retryTime - Date.now();
     }
     function validatePartialResponseContentLength(headers, range, statusCode, retryCount) {
@@ -33640,7 +44654,7 @@ var require_retry_handler2 = __commonJS({
           // Response scoped
           methods,
           errorCodes,
-          retryAfter,
+          retryAfter: retryAfter2,
           statusCodes,
           throwOnError
         } = retryOptions ?? {};
@@ -33651,7 +44665,7 @@ var require_retry_handler2 = __commonJS({
         this.retryOpts = {
           throwOnError: throwOnError ?? true,
           retry: retryFn ?? _RetryHandler[kRetryHandlerDefaultRetry],
-          retryAfter: retryAfter ?? true,
+          retryAfter: retryAfter2 ?? true,
           maxTimeout: maxTimeout ?? 30 * 1e3,
           // 30s,
           minTimeout: minTimeout ?? 500,
@@ -33820,8 +44834,8 @@ var require_retry_handler2 = __commonJS({
             });
           }
           validatePartialResponseContentLength(headers, contentRange, statusCode, this.retryCount);
-          const { start, size, end = size ? size - 1 : null } = contentRange;
-          if (this.start !== start || this.end != null && this.end !== end) {
+          const { start: start2, size, end = size ? size - 1 : null } = contentRange;
+          if (this.start !== start2 || this.end != null && this.end !== end) {
             throw new RequestRetryError("Content-Range mismatch", statusCode, {
               headers,
               data: { count: this.retryCount }
@@ -33843,13 +44857,13 @@ var require_retry_handler2 = __commonJS({
               return;
             }
             validatePartialResponseContentLength(headers, range, statusCode, this.retryCount);
-            const { start, size, end = size ? size - 1 : null } = range;
+            const { start: start2, size, end = size ? size - 1 : null } = range;
             assert(
-              start != null && Number.isFinite(start),
+              start2 != null && Number.isFinite(start2),
               "content-range mismatch"
             );
             assert(end != null && Number.isFinite(end), "invalid content-length");
-            this.start = start;
+            this.start = start2;
             this.end = end;
           }
           if (this.end == null) {
@@ -33988,7 +45002,7 @@ var require_retry_agent2 = __commonJS({
 var require_h2c_client = __commonJS({
   "node_modules/undici/lib/dispatcher/h2c-client.js"(exports, module) {
     "use strict";
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var Client = require_client2();
     var H2CClient = class extends Client {
       constructor(origin, clientOpts) {
@@ -34032,8 +45046,8 @@ var require_readable2 = __commonJS({
   "node_modules/undici/lib/api/readable.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { Readable } = __require("node:stream");
-    var { RequestAbortedError, NotSupportedError, InvalidArgumentError: InvalidArgumentError2, AbortError } = require_errors2();
+    var { Readable: Readable2 } = __require("node:stream");
+    var { RequestAbortedError, NotSupportedError, InvalidArgumentError: InvalidArgumentError2, AbortError } = require_errors3();
     var util = require_util9();
     var { ReadableStreamFrom } = require_util9();
     var kConsume = /* @__PURE__ */ Symbol("kConsume");
@@ -34046,7 +45060,7 @@ var require_readable2 = __commonJS({
     var kBytesRead = /* @__PURE__ */ Symbol("kBytesRead");
     var noop = () => {
     };
-    var BodyReadable = class extends Readable {
+    var BodyReadable = class extends Readable2 {
       /**
        * @param {object} opts
        * @param {(this: Readable, size: number) => void} opts.resume
@@ -34249,7 +45263,7 @@ var require_readable2 = __commonJS({
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
         }
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           if (this[kContentLength] && this[kContentLength] > limit || this[kBytesRead] > limit) {
             this.destroy(new AbortError());
           }
@@ -34263,11 +45277,11 @@ var require_readable2 = __commonJS({
               if (signal.aborted) {
                 reject(signal.reason ?? new AbortError());
               } else {
-                resolve2(null);
+                resolve3(null);
               }
             });
           } else {
-            this.on("close", resolve2);
+            this.on("close", resolve3);
           }
           this.on("error", noop).on("data", () => {
             if (this[kBytesRead] > limit) {
@@ -34295,7 +45309,7 @@ var require_readable2 = __commonJS({
     }
     function consume(stream, type) {
       assert(!stream[kConsume]);
-      return new Promise((resolve2, reject) => {
+      return new Promise((resolve3, reject) => {
         if (isUnusable(stream)) {
           const rState = stream._readableState;
           if (rState.destroyed && rState.closeEmitted === false) {
@@ -34310,7 +45324,7 @@ var require_readable2 = __commonJS({
             stream[kConsume] = {
               type,
               stream,
-              resolve: resolve2,
+              resolve: resolve3,
               reject,
               length: 0,
               body: []
@@ -34333,9 +45347,9 @@ var require_readable2 = __commonJS({
       }
       const { _readableState: state } = consume2.stream;
       if (state.bufferIndex) {
-        const start = state.bufferIndex;
+        const start2 = state.bufferIndex;
         const end = state.buffer.length;
-        for (let n = start; n < end; n++) {
+        for (let n = start2; n < end; n++) {
           consumePush(consume2, state.buffer[n]);
         }
       } else {
@@ -34360,11 +45374,11 @@ var require_readable2 = __commonJS({
       }
       const buffer = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length);
       const bufferLength = buffer.length;
-      const start = bufferLength > 2 && buffer[0] === 239 && buffer[1] === 187 && buffer[2] === 191 ? 3 : 0;
+      const start2 = bufferLength > 2 && buffer[0] === 239 && buffer[1] === 187 && buffer[2] === 191 ? 3 : 0;
       if (!encoding || encoding === "utf8" || encoding === "utf-8") {
-        return buffer.utf8Slice(start, bufferLength);
+        return buffer.utf8Slice(start2, bufferLength);
       } else {
-        return buffer.subarray(start, bufferLength).toString(encoding);
+        return buffer.subarray(start2, bufferLength).toString(encoding);
       }
     }
     function chunksConcat(chunks, length) {
@@ -34384,18 +45398,18 @@ var require_readable2 = __commonJS({
       return buffer;
     }
     function consumeEnd(consume2, encoding) {
-      const { type, body, resolve: resolve2, stream, length } = consume2;
+      const { type, body, resolve: resolve3, stream, length } = consume2;
       try {
         if (type === "text") {
-          resolve2(chunksDecode(body, length, encoding));
+          resolve3(chunksDecode(body, length, encoding));
         } else if (type === "json") {
-          resolve2(JSON.parse(chunksDecode(body, length, encoding)));
+          resolve3(JSON.parse(chunksDecode(body, length, encoding)));
         } else if (type === "arrayBuffer") {
-          resolve2(chunksConcat(body, length).buffer);
+          resolve3(chunksConcat(body, length).buffer);
         } else if (type === "blob") {
-          resolve2(new Blob(body, { type: stream[kContentType] }));
+          resolve3(new Blob(body, { type: stream[kContentType] }));
         } else if (type === "bytes") {
-          resolve2(chunksConcat(body, length));
+          resolve3(chunksConcat(body, length));
         }
         consumeFinish(consume2);
       } catch (err) {
@@ -34435,8 +45449,8 @@ var require_api_request2 = __commonJS({
     "use strict";
     var assert = __require("node:assert");
     var { AsyncResource } = __require("node:async_hooks");
-    var { Readable } = require_readable2();
-    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors2();
+    var { Readable: Readable2 } = require_readable2();
+    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors3();
     var util = require_util9();
     function noop() {
     }
@@ -34516,7 +45530,7 @@ var require_api_request2 = __commonJS({
         const parsedHeaders = responseHeaders === "raw" ? util.parseHeaders(rawHeaders) : headers;
         const contentType = parsedHeaders["content-type"];
         const contentLength = parsedHeaders["content-length"];
-        const res = new Readable({
+        const res = new Readable2({
           resume,
           abort,
           contentType,
@@ -34585,9 +45599,9 @@ var require_api_request2 = __commonJS({
     };
     function request2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           request2.call(this, opts, (err, data) => {
-            return err ? reject(err) : resolve2(data);
+            return err ? reject(err) : resolve3(data);
           });
         });
       }
@@ -34612,7 +45626,7 @@ var require_abort_signal2 = __commonJS({
   "node_modules/undici/lib/api/abort-signal.js"(exports, module) {
     "use strict";
     var { addAbortListener } = require_util9();
-    var { RequestAbortedError } = require_errors2();
+    var { RequestAbortedError } = require_errors3();
     var kListener = /* @__PURE__ */ Symbol("kListener");
     var kSignal = /* @__PURE__ */ Symbol("kSignal");
     function abort(self) {
@@ -34666,7 +45680,7 @@ var require_api_stream2 = __commonJS({
     var assert = __require("node:assert");
     var { finished } = __require("node:stream");
     var { AsyncResource } = __require("node:async_hooks");
-    var { InvalidArgumentError: InvalidArgumentError2, InvalidReturnValueError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, InvalidReturnValueError } = require_errors3();
     var util = require_util9();
     var { addSignal, removeSignal } = require_abort_signal2();
     function noop() {
@@ -34799,9 +45813,9 @@ var require_api_stream2 = __commonJS({
     };
     function stream(opts, factory, callback) {
       if (callback === void 0) {
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           stream.call(this, opts, factory, (err, data) => {
-            return err ? reject(err) : resolve2(data);
+            return err ? reject(err) : resolve3(data);
           });
         });
       }
@@ -34825,7 +45839,7 @@ var require_api_pipeline2 = __commonJS({
   "node_modules/undici/lib/api/api-pipeline.js"(exports, module) {
     "use strict";
     var {
-      Readable,
+      Readable: Readable2,
       Duplex,
       PassThrough
     } = __require("node:stream");
@@ -34835,13 +45849,13 @@ var require_api_pipeline2 = __commonJS({
       InvalidArgumentError: InvalidArgumentError2,
       InvalidReturnValueError,
       RequestAbortedError
-    } = require_errors2();
+    } = require_errors3();
     var util = require_util9();
     var { addSignal, removeSignal } = require_abort_signal2();
     function noop() {
     }
     var kResume = /* @__PURE__ */ Symbol("resume");
-    var PipelineRequest = class extends Readable {
+    var PipelineRequest = class extends Readable2 {
       constructor() {
         super({ autoDestroy: true });
         this[kResume] = null;
@@ -34858,7 +45872,7 @@ var require_api_pipeline2 = __commonJS({
         callback(err);
       }
     };
-    var PipelineResponse = class extends Readable {
+    var PipelineResponse = class extends Readable2 {
       constructor(resume) {
         super({ autoDestroy: true });
         this[kResume] = resume;
@@ -35008,7 +46022,7 @@ var require_api_pipeline2 = __commonJS({
         util.destroy(ret, err);
       }
     };
-    function pipeline2(opts, handler) {
+    function pipeline4(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -35017,7 +46031,7 @@ var require_api_pipeline2 = __commonJS({
         return new PassThrough().destroy(err);
       }
     }
-    module.exports = pipeline2;
+    module.exports = pipeline4;
   }
 });
 
@@ -35025,7 +46039,7 @@ var require_api_pipeline2 = __commonJS({
 var require_api_upgrade2 = __commonJS({
   "node_modules/undici/lib/api/api-upgrade.js"(exports, module) {
     "use strict";
-    var { InvalidArgumentError: InvalidArgumentError2, SocketError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, SocketError } = require_errors3();
     var { AsyncResource } = __require("node:async_hooks");
     var assert = __require("node:assert");
     var util = require_util9();
@@ -35089,9 +46103,9 @@ var require_api_upgrade2 = __commonJS({
     };
     function upgrade(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           upgrade.call(this, opts, (err, data) => {
-            return err ? reject(err) : resolve2(data);
+            return err ? reject(err) : resolve3(data);
           });
         });
       }
@@ -35121,7 +46135,7 @@ var require_api_connect2 = __commonJS({
     "use strict";
     var assert = __require("node:assert");
     var { AsyncResource } = __require("node:async_hooks");
-    var { InvalidArgumentError: InvalidArgumentError2, SocketError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, SocketError } = require_errors3();
     var util = require_util9();
     var { addSignal, removeSignal } = require_abort_signal2();
     var ConnectHandler = class extends AsyncResource {
@@ -35184,9 +46198,9 @@ var require_api_connect2 = __commonJS({
     };
     function connect(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve2, reject) => {
+        return new Promise((resolve3, reject) => {
           connect.call(this, opts, (err, data) => {
-            return err ? reject(err) : resolve2(data);
+            return err ? reject(err) : resolve3(data);
           });
         });
       }
@@ -35222,7 +46236,7 @@ var require_api2 = __commonJS({
 var require_mock_errors2 = __commonJS({
   "node_modules/undici/lib/mock/mock-errors.js"(exports, module) {
     "use strict";
-    var { UndiciError } = require_errors2();
+    var { UndiciError } = require_errors3();
     var kMockNotMatchedError = /* @__PURE__ */ Symbol.for("undici.error.UND_MOCK_ERR_MOCK_NOT_MATCHED");
     var MockNotMatchedError = class extends UndiciError {
       constructor(message) {
@@ -35301,7 +46315,7 @@ var require_mock_utils2 = __commonJS({
         isPromise
       }
     } = __require("node:util");
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     function matchValue(match, value) {
       if (typeof match === "string") {
         return match === value;
@@ -35606,10 +46620,10 @@ var require_mock_utils2 = __commonJS({
       };
     }
     function checkNetConnect(netConnect, origin) {
-      const url = new URL(origin);
+      const url2 = new URL(origin);
       if (netConnect === true) {
         return true;
-      } else if (Array.isArray(netConnect) && netConnect.some((matcher) => matchValue(matcher, url.host))) {
+      } else if (Array.isArray(netConnect) && netConnect.some((matcher) => matchValue(matcher, url2.host))) {
         return true;
       }
       return false;
@@ -35672,7 +46686,7 @@ var require_mock_interceptor2 = __commonJS({
       kMockDispatch,
       kIgnoreTrailingSlash
     } = require_mock_symbols2();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var { serializePathWithQuery } = require_util9();
     var MockScope = class {
       constructor(mockDispatch) {
@@ -35841,7 +46855,7 @@ var require_mock_client2 = __commonJS({
     } = require_mock_symbols2();
     var { MockInterceptor } = require_mock_interceptor2();
     var Symbols = require_symbols6();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var MockClient = class extends Client {
       constructor(origin, opts) {
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
@@ -35888,7 +46902,7 @@ var require_mock_call_history = __commonJS({
   "node_modules/undici/lib/mock/mock-call-history.js"(exports, module) {
     "use strict";
     var { kMockCallHistoryAddLog } = require_mock_symbols2();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     function handleFilterCallsWithOptions(criteria, options, handler, store, allLogs) {
       switch (options.operator) {
         case "OR":
@@ -35930,12 +46944,12 @@ var require_mock_call_history = __commonJS({
     }
     function computeUrlWithMaybeSearchParameters(requestInit) {
       try {
-        const url = new URL(requestInit.path, requestInit.origin);
-        if (url.search.length !== 0) {
-          return url;
+        const url2 = new URL(requestInit.path, requestInit.origin);
+        if (url2.search.length !== 0) {
+          return url2;
         }
-        url.search = new URLSearchParams(requestInit.query).toString();
-        return url;
+        url2.search = new URLSearchParams(requestInit.query).toString();
+        return url2;
       } catch (error) {
         throw new InvalidArgumentError2("An error occurred when computing MockCallHistoryLog.url", { cause: error });
       }
@@ -35945,15 +46959,15 @@ var require_mock_call_history = __commonJS({
         this.body = requestInit.body;
         this.headers = requestInit.headers;
         this.method = requestInit.method;
-        const url = computeUrlWithMaybeSearchParameters(requestInit);
-        this.fullUrl = url.toString();
-        this.origin = url.origin;
-        this.path = url.pathname;
-        this.searchParams = Object.fromEntries(url.searchParams);
-        this.protocol = url.protocol;
-        this.host = url.host;
-        this.port = url.port;
-        this.hash = url.hash;
+        const url2 = computeUrlWithMaybeSearchParameters(requestInit);
+        this.fullUrl = url2.toString();
+        this.origin = url2.origin;
+        this.path = url2.pathname;
+        this.searchParams = Object.fromEntries(url2.searchParams);
+        this.protocol = url2.protocol;
+        this.host = url2.host;
+        this.port = url2.port;
+        this.hash = url2.hash;
       }
       toMap() {
         return /* @__PURE__ */ new Map(
@@ -35997,17 +47011,17 @@ var require_mock_call_history = __commonJS({
       lastCall() {
         return this.logs.at(-1);
       }
-      nthCall(number2) {
-        if (typeof number2 !== "number") {
+      nthCall(number3) {
+        if (typeof number3 !== "number") {
           throw new InvalidArgumentError2("nthCall must be called with a number");
         }
-        if (!Number.isInteger(number2)) {
+        if (!Number.isInteger(number3)) {
           throw new InvalidArgumentError2("nthCall must be called with an integer");
         }
-        if (Math.sign(number2) !== 1) {
+        if (Math.sign(number3) !== 1) {
           throw new InvalidArgumentError2("nthCall must be called with a positive value. use firstCall or lastCall instead");
         }
-        return this.logs.at(number2 - 1);
+        return this.logs.at(number3 - 1);
       }
       filterCalls(criteria, options) {
         if (this.logs.length === 0) {
@@ -36102,7 +47116,7 @@ var require_mock_pool2 = __commonJS({
     } = require_mock_symbols2();
     var { MockInterceptor } = require_mock_interceptor2();
     var Symbols = require_symbols6();
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var MockPool = class extends Pool2 {
       constructor(origin, opts) {
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
@@ -36212,7 +47226,7 @@ var require_mock_agent2 = __commonJS({
     var MockClient = require_mock_client2();
     var MockPool = require_mock_pool2();
     var { matchValue, normalizeSearchParams, buildAndValidateMockOptions, normalizeOrigin } = require_mock_utils2();
-    var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors3();
     var Dispatcher = require_dispatcher2();
     var PendingInterceptorsFormatter = require_pending_interceptors_formatter2();
     var { MockCallHistory } = require_mock_call_history();
@@ -36373,7 +47387,7 @@ ${pendingInterceptorsFormatter.format(pending)}`.trim()
 var require_snapshot_utils = __commonJS({
   "node_modules/undici/lib/mock/snapshot-utils.js"(exports, module) {
     "use strict";
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var { runtimeFeatures } = require_runtime_features();
     function createHeaderFilters(matchOptions = {}) {
       const { ignoreHeaders = [], excludeHeaders = [], matchHeaders = [], caseSensitive = false } = matchOptions;
@@ -36392,18 +47406,18 @@ var require_snapshot_utils = __commonJS({
       if (excludePatterns.length === 0) {
         return () => false;
       }
-      return function isUrlExcluded(url) {
+      return function isUrlExcluded(url2) {
         let urlLowerCased;
-        for (const pattern of excludePatterns) {
-          if (typeof pattern === "string") {
+        for (const pattern2 of excludePatterns) {
+          if (typeof pattern2 === "string") {
             if (!urlLowerCased) {
-              urlLowerCased = url.toLowerCase();
+              urlLowerCased = url2.toLowerCase();
             }
-            if (urlLowerCased.includes(pattern.toLowerCase())) {
+            if (urlLowerCased.includes(pattern2.toLowerCase())) {
               return true;
             }
-          } else if (pattern instanceof RegExp) {
-            if (pattern.test(url)) {
+          } else if (pattern2 instanceof RegExp) {
+            if (pattern2.test(url2)) {
               return true;
             }
           }
@@ -36459,20 +47473,20 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile4, readFile: readFile4, mkdir: mkdir6 } = __require("node:fs/promises");
-    var { dirname: dirname4, resolve: resolve2 } = __require("node:path");
+    var { writeFile: writeFile6, readFile: readFile8, mkdir: mkdir8 } = __require("node:fs/promises");
+    var { dirname: dirname5, resolve: resolve3 } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
-    var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors3();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
     function formatRequestKey(opts, headerFilters, matchOptions = {}) {
-      const url = new URL(opts.path, opts.origin);
+      const url2 = new URL(opts.path, opts.origin);
       const normalized = opts._normalizedHeaders || normalizeHeaders(opts.headers);
       if (!opts._normalizedHeaders) {
         opts._normalizedHeaders = normalized;
       }
       return {
         method: opts.method || "GET",
-        url: matchOptions.matchQuery !== false ? url.toString() : `${url.origin}${url.pathname}`,
+        url: matchOptions.matchQuery !== false ? url2.toString() : `${url2.origin}${url2.pathname}`,
         headers: filterHeadersForMatching(normalized, headerFilters, matchOptions),
         body: matchOptions.matchBody !== false && opts.body ? String(opts.body) : ""
       };
@@ -36621,8 +47635,8 @@ var require_snapshot_recorder = __commonJS({
        * @returns {boolean} - True if URL is excluded
        */
       isUrlExcluded(requestOpts) {
-        const url = new URL(requestOpts.path, requestOpts.origin).toString();
-        return this.#isUrlExcluded(url);
+        const url2 = new URL(requestOpts.path, requestOpts.origin).toString();
+        return this.#isUrlExcluded(url2);
       }
       /**
        * Finds a matching snapshot for the given request
@@ -36661,7 +47675,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile4(resolve2(path), "utf8");
+          const data = await readFile8(resolve3(path), "utf8");
           const parsed = JSON.parse(data);
           if (Array.isArray(parsed)) {
             this.#snapshots.clear();
@@ -36690,13 +47704,13 @@ var require_snapshot_recorder = __commonJS({
         if (!path) {
           throw new InvalidArgumentError2("Snapshot path is required");
         }
-        const resolvedPath = resolve2(path);
-        await mkdir6(dirname4(resolvedPath), { recursive: true });
+        const resolvedPath = resolve3(path);
+        await mkdir8(dirname5(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
         }));
-        await writeFile4(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile6(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -36839,7 +47853,7 @@ var require_snapshot_agent = __commonJS({
     var MockAgent = require_mock_agent2();
     var { SnapshotRecorder } = require_snapshot_recorder();
     var WrapHandler = require_wrap_handler();
-    var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors3();
     var { validateSnapshotMode } = require_snapshot_utils();
     var kSnapshotRecorder = /* @__PURE__ */ Symbol("kSnapshotRecorder");
     var kSnapshotMode = /* @__PURE__ */ Symbol("kSnapshotMode");
@@ -37037,12 +48051,12 @@ var require_snapshot_agent = __commonJS({
       #setupMockInterceptors() {
         for (const snapshot of this[kSnapshotRecorder].getSnapshots()) {
           const { request: request2, responses, response } = snapshot;
-          const url = new URL(request2.url);
-          const mockPool = this.get(url.origin);
+          const url2 = new URL(request2.url);
+          const mockPool = this.get(url2.origin);
           const responseData = responses ? responses[0] : response;
           if (!responseData) continue;
           mockPool.intercept({
-            path: url.pathname + url.search,
+            path: url2.pathname + url2.search,
             method: request2.method,
             headers: request2.headers,
             body: request2.body
@@ -37124,7 +48138,7 @@ var require_global4 = __commonJS({
     "use strict";
     var globalDispatcher = /* @__PURE__ */ Symbol.for("undici.globalDispatcher.2");
     var legacyGlobalDispatcher = /* @__PURE__ */ Symbol.for("undici.globalDispatcher.1");
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var Agent = require_agent2();
     if (getGlobalDispatcher() === void 0) {
       setGlobalDispatcher(new Agent());
@@ -37235,7 +48249,7 @@ var require_redirect_handler2 = __commonJS({
     var util = require_util9();
     var { kBodyUsed } = require_symbols6();
     var assert = __require("node:assert");
-    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2 } = require_errors3();
     var EE = __require("node:events");
     var redirectableStatusCodes = [300, 301, 302, 303, 307, 308];
     var kBody = /* @__PURE__ */ Symbol("body");
@@ -37266,7 +48280,7 @@ var require_redirect_handler2 = __commonJS({
         }
         this.dispatch = dispatch;
         this.location = null;
-        const { maxRedirections: _2, ...cleanOpts } = opts;
+        const { maxRedirections: _3, ...cleanOpts } = opts;
         this.opts = cleanOpts;
         this.maxRedirections = maxRedirections;
         this.handler = handler;
@@ -37415,7 +48429,7 @@ var require_response_error = __commonJS({
   "node_modules/undici/lib/interceptor/response-error.js"(exports, module) {
     "use strict";
     var DecoratorHandler = require_decorator_handler2();
-    var { ResponseError } = require_errors2();
+    var { ResponseError } = require_errors3();
     var ResponseErrorHandler = class extends DecoratorHandler {
       #statusCode;
       #contentType;
@@ -37520,7 +48534,7 @@ var require_retry2 = __commonJS({
 var require_dump2 = __commonJS({
   "node_modules/undici/lib/interceptor/dump.js"(exports, module) {
     "use strict";
-    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors3();
     var DecoratorHandler = require_decorator_handler2();
     var DumpHandler = class extends DecoratorHandler {
       #maxSize = 1024 * 1024;
@@ -37600,7 +48614,7 @@ var require_dns2 = __commonJS({
     var { isIP } = __require("node:net");
     var { lookup } = __require("node:dns");
     var DecoratorHandler = require_decorator_handler2();
-    var { InvalidArgumentError: InvalidArgumentError2, InformationalError } = require_errors2();
+    var { InvalidArgumentError: InvalidArgumentError2, InformationalError } = require_errors3();
     var maxInt = Math.pow(2, 31) - 1;
     function hasSafeIterator(headers) {
       const prototype = Object.getPrototypeOf(headers);
@@ -37876,17 +48890,17 @@ var require_dns2 = __commonJS({
         const timestamp = Date.now();
         const records = { records: { 4: null, 6: null } };
         let minTTL = this.#maxTTL;
-        for (const record of addresses) {
-          record.timestamp = timestamp;
-          if (typeof record.ttl === "number") {
-            record.ttl = Math.min(record.ttl, this.#maxTTL);
-            minTTL = Math.min(minTTL, record.ttl);
+        for (const record2 of addresses) {
+          record2.timestamp = timestamp;
+          if (typeof record2.ttl === "number") {
+            record2.ttl = Math.min(record2.ttl, this.#maxTTL);
+            minTTL = Math.min(minTTL, record2.ttl);
           } else {
-            record.ttl = this.#maxTTL;
+            record2.ttl = this.#maxTTL;
           }
-          const familyRecords = records.records[record.family] ?? { ips: [] };
-          familyRecords.ips.push(record);
-          records.records[record.family] = familyRecords;
+          const familyRecords = records.records[record2.family] ?? { ips: [] };
+          familyRecords.ips.push(record2);
+          records.records[record2.family] = familyRecords;
         }
         this.storage.set(origin.hostname, records, { ttl: minTTL });
       }
@@ -38049,9 +49063,9 @@ var require_cache2 = __commonJS({
     function trimOWS(value) {
       return value.replace(/^[\t ]+|[\t ]+$/g, "");
     }
-    function arrayIncludes(array, value) {
-      for (let i = 0; i < array.length; i++) {
-        if (array[i] === value) {
+    function arrayIncludes(array2, value) {
+      for (let i = 0; i < array2.length; i++) {
+        if (array2[i] === value) {
           return true;
         }
       }
@@ -38063,9 +49077,9 @@ var require_cache2 = __commonJS({
     function trimOWSEnd(value) {
       return value.replace(/[\t ]+$/, "");
     }
-    function findUnescapedQuote(value, start) {
+    function findUnescapedQuote(value, start2) {
       let escaped = false;
-      for (let i = start; i < value.length; i++) {
+      for (let i = start2; i < value.length; i++) {
         if (escaped) {
           escaped = false;
         } else if (value[i] === "\\") {
@@ -38078,7 +49092,7 @@ var require_cache2 = __commonJS({
     }
     function splitCacheControlHeaderValue(value) {
       const directives = [];
-      let start = 0;
+      let start2 = 0;
       let quoteStart = -1;
       let inQuote = false;
       let escaped = false;
@@ -38096,16 +49110,16 @@ var require_cache2 = __commonJS({
           inQuote = true;
           quoteStart = i;
         } else if (value[i] === ",") {
-          directives.push({ value: value.substring(start, i), fromMalformedQuote: false });
-          start = i + 1;
+          directives.push({ value: value.substring(start2, i), fromMalformedQuote: false });
+          start2 = i + 1;
         }
       }
       if (!inQuote) {
-        directives.push({ value: value.substring(start), fromMalformedQuote: false });
+        directives.push({ value: value.substring(start2), fromMalformedQuote: false });
         return directives;
       }
-      const tail = value.substring(start);
-      const quoteOffset = quoteStart - start;
+      const tail = value.substring(start2);
+      const quoteOffset = quoteStart - start2;
       let tailStart = 0;
       for (let i = 0; i < tail.length; i++) {
         if (tail[i] === ",") {
@@ -39054,9 +50068,9 @@ var require_cache_handler = __commonJS({
     function trimOWS(value) {
       return value.replace(/^[\t ]+|[\t ]+$/g, "");
     }
-    function arrayIncludes(array, value) {
-      for (let i = 0; i < array.length; i++) {
-        if (array[i] === value) {
+    function arrayIncludes(array2, value) {
+      for (let i = 0; i < array2.length; i++) {
+        if (array2[i] === value) {
           return true;
         }
       }
@@ -39781,7 +50795,7 @@ var require_cache_revalidation_handler = __commonJS({
         this.#handler = handler;
         this.#allowErrorStatusCodes = allowErrorStatusCodes;
       }
-      onRequestStart(_2, context) {
+      onRequestStart(_3, context) {
         this.#successful = false;
         this.#context = context;
       }
@@ -39840,13 +50854,13 @@ var require_cache3 = __commonJS({
   "node_modules/undici/lib/interceptor/cache.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { Readable } = __require("node:stream");
+    var { Readable: Readable2 } = __require("node:stream");
     var util = require_util9();
     var CacheHandler = require_cache_handler();
     var MemoryCacheStore = require_memory_cache_store();
     var CacheRevalidationHandler = require_cache_revalidation_handler();
     var { assertCacheStore, assertCacheMethods, makeCacheKey, normalizeHeaders, parseCacheControlHeader, isInvalidOrWildcardVaryHeader } = require_cache2();
-    var { AbortError } = require_errors2();
+    var { AbortError } = require_errors3();
     var { parseHttpDate } = require_date();
     function assertCacheOrigins(origins, name) {
       if (origins === void 0) return;
@@ -39865,9 +50879,9 @@ var require_cache3 = __commonJS({
     function trimOWS(value) {
       return value.replace(/^[\t ]+|[\t ]+$/g, "");
     }
-    function arrayIncludes(array, value) {
-      for (let i = 0; i < array.length; i++) {
-        if (array[i] === value) {
+    function arrayIncludes(array2, value) {
+      for (let i = 0; i < array2.length; i++) {
+        if (array2[i] === value) {
           return true;
         }
       }
@@ -40009,7 +51023,7 @@ var require_cache3 = __commonJS({
       return dispatch(opts, new CacheHandler(globalOpts, cacheKey, handler));
     }
     function sendCachedValue(handler, opts, result, age, context, isStale2) {
-      const stream = util.isStream(result.body) ? result.body : Readable.from(result.body ?? []);
+      const stream = util.isStream(result.body) ? result.body : Readable2.from(result.body ?? []);
       assert(!stream.destroyed, "stream should not be destroyed");
       assert(!stream.readableDidRead, "stream should not be readableDidRead");
       const controller = {
@@ -40258,8 +51272,8 @@ var require_decompress = __commonJS({
   "node_modules/undici/lib/interceptor/decompress.js"(exports, module) {
     "use strict";
     var { createInflate, createGunzip, createBrotliDecompress, createZstdDecompress } = __require("node:zlib");
-    var { pipeline: pipeline2, Transform: TransformStream2 } = __require("node:stream");
-    var { InvalidArgumentError: InvalidArgumentError2, ResponseExceededMaxSizeError } = require_errors2();
+    var { pipeline: pipeline4, Transform: TransformStream2 } = __require("node:stream");
+    var { InvalidArgumentError: InvalidArgumentError2, ResponseExceededMaxSizeError } = require_errors3();
     var DecoratorHandler = require_decorator_handler2();
     var { runtimeFeatures } = require_runtime_features();
     var DecompressController = class {
@@ -40565,7 +51579,7 @@ var require_decompress = __commonJS({
       #setupMultipleDecompressors() {
         const lastDecompressor = this.#decompressors[this.#decompressors.length - 1];
         this.#setupDecompressorEvents(lastDecompressor);
-        pipeline2(this.#decompressors, (err) => {
+        pipeline4(this.#decompressors, (err) => {
           if (this.#terminated) {
             return;
           }
@@ -40622,7 +51636,7 @@ var require_decompress = __commonJS({
           return super.onResponseStart(this.#controller, statusCode, headers, statusMessage);
         }
         this.#decompressors = decompressors;
-        const { "content-encoding": _2, "content-length": __, ...newHeaders } = headers;
+        const { "content-encoding": _3, "content-length": __, ...newHeaders } = headers;
         if (this.#controller.rawHeaders) {
           const rawHeaders = this.#controller.rawHeaders;
           if (Array.isArray(rawHeaders)) {
@@ -40723,7 +51737,7 @@ var require_decompress = __commonJS({
 var require_deduplication_handler = __commonJS({
   "node_modules/undici/lib/handler/deduplication-handler.js"(exports, module) {
     "use strict";
-    var { RequestAbortedError } = require_errors2();
+    var { RequestAbortedError } = require_errors3();
     var DEFAULT_MAX_BUFFER_SIZE = 5 * 1024 * 1024;
     var DeduplicationHandler = class {
       /**
@@ -41362,7 +52376,7 @@ var require_sqlite_cache_store = __commonJS({
        */
       set(key, value) {
         assertCacheKey(key);
-        const url = this.#makeValueUrl(key);
+        const url2 = this.#makeValueUrl(key);
         const body = Array.isArray(value.body) ? Buffer.concat(value.body) : value.body;
         const size = body?.byteLength;
         if (size && size > this.#maxEntrySize) {
@@ -41384,7 +52398,7 @@ var require_sqlite_cache_store = __commonJS({
           );
         } else {
           this.#insertValueQuery.run(
-            url,
+            url2,
             key.method,
             body,
             value.deleteAt,
@@ -41476,9 +52490,9 @@ var require_sqlite_cache_store = __commonJS({
        * @returns {SqliteStoreValue | undefined}
        */
       #findValue(key, canBeExpired = false) {
-        const url = this.#makeValueUrl(key);
+        const url2 = this.#makeValueUrl(key);
         const { headers, method } = key;
-        const values = this.#getValuesQuery.all(url, method);
+        const values = this.#getValuesQuery.all(url2, method);
         if (values.length === 0) {
           return void 0;
         }
@@ -41551,10 +52565,10 @@ var require_headers2 = __commonJS({
       while (j2 > i && isHTTPWhiteSpaceCharCode(potentialValue.charCodeAt(i))) ++i;
       return i === 0 && j2 === potentialValue.length ? potentialValue : potentialValue.substring(i, j2);
     }
-    function fill(headers, object) {
-      if (Array.isArray(object)) {
-        for (let i = 0; i < object.length; ++i) {
-          const header = object[i];
+    function fill(headers, object2) {
+      if (Array.isArray(object2)) {
+        for (let i = 0; i < object2.length; ++i) {
+          const header = object2[i];
           if (header.length !== 2) {
             throw webidl.errors.exception({
               header: "Headers constructor",
@@ -41563,10 +52577,10 @@ var require_headers2 = __commonJS({
           }
           appendHeader(headers, header[0], header[1]);
         }
-      } else if (typeof object === "object" && object !== null) {
-        const keys = Object.keys(object);
+      } else if (typeof object2 === "object" && object2 !== null) {
+        const keys = Object.keys(object2);
         for (let i = 0; i < keys.length; ++i) {
-          appendHeader(headers, keys[i], object[keys[i]]);
+          appendHeader(headers, keys[i], object2[keys[i]]);
         }
       } else {
         throw webidl.errors.conversionFailed({
@@ -41747,24 +52761,24 @@ var require_headers2 = __commonJS({
       // https://fetch.spec.whatwg.org/#convert-header-names-to-a-sorted-lowercase-set
       toSortedArray() {
         const size = this.headersMap.size;
-        const array = new Array(size);
+        const array2 = new Array(size);
         if (size <= 32) {
           if (size === 0) {
-            return array;
+            return array2;
           }
           const iterator = this.headersMap[Symbol.iterator]();
           const firstValue = iterator.next().value;
-          array[0] = [firstValue[0], firstValue[1].value];
+          array2[0] = [firstValue[0], firstValue[1].value];
           assert(firstValue[1].value !== null);
           for (let i = 1, j2 = 0, right = 0, left = 0, pivot = 0, x, value; i < size; ++i) {
             value = iterator.next().value;
-            x = array[i] = [value[0], value[1].value];
+            x = array2[i] = [value[0], value[1].value];
             assert(x[1] !== null);
             left = 0;
             right = i;
             while (left < right) {
               pivot = left + (right - left >> 1);
-              if (array[pivot][0] <= x[0]) {
+              if (array2[pivot][0] <= x[0]) {
                 left = pivot + 1;
               } else {
                 right = pivot;
@@ -41773,22 +52787,22 @@ var require_headers2 = __commonJS({
             if (i !== pivot) {
               j2 = i;
               while (j2 > left) {
-                array[j2] = array[--j2];
+                array2[j2] = array2[--j2];
               }
-              array[left] = x;
+              array2[left] = x;
             }
           }
           if (!iterator.next().done) {
             throw new TypeError("Unreachable");
           }
-          return array;
+          return array2;
         } else {
           let i = 0;
           for (const { 0: name, 1: { value } } of this.headersMap) {
-            array[i++] = [name, value];
+            array2[i++] = [name, value];
             assert(value !== null);
           }
-          return array.sort(compareHeaderName);
+          return array2.sort(compareHeaderName);
         }
       }
     };
@@ -42007,7 +53021,7 @@ var require_response2 = __commonJS({
     var {
       redirectStatusSet,
       nullBodyStatus
-    } = require_constants8();
+    } = require_constants9();
     var { webidl } = require_webidl2();
     var { URLSerializer } = require_data_url2();
     var { kConstruct } = require_symbols6();
@@ -42038,15 +53052,15 @@ var require_response2 = __commonJS({
         return responseObject;
       }
       // Creates a redirect Response that redirects to url with status status.
-      static redirect(url, status = 302) {
+      static redirect(url2, status = 302) {
         webidl.argumentLengthCheck(arguments, 1, "Response.redirect");
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         status = webidl.converters["unsigned short"](status);
         let parsedURL;
         try {
-          parsedURL = new URL(url, relevantRealm.settingsObject.baseUrl);
+          parsedURL = new URL(url2, relevantRealm.settingsObject.baseUrl);
         } catch (err) {
-          throw new TypeError(`Failed to parse URL from ${url}`, { cause: err });
+          throw new TypeError(`Failed to parse URL from ${url2}`, { cause: err });
         }
         if (!redirectStatusSet.has(status)) {
           throw new RangeError(`Invalid status code ${status}`);
@@ -42087,11 +53101,11 @@ var require_response2 = __commonJS({
       get url() {
         webidl.brandCheck(this, _Response);
         const urlList = this.#state.urlList;
-        const url = urlList[urlList.length - 1] ?? null;
-        if (url === null) {
+        const url2 = urlList[urlList.length - 1] ?? null;
+        if (url2 === null) {
           return "";
         }
-        return URLSerializer(url, true);
+        return URLSerializer(url2, true);
       }
       // Returns whether response was obtained through a redirect.
       get redirected() {
@@ -42432,7 +53446,7 @@ var require_request4 = __commonJS({
       requestCredentials,
       requestCache,
       requestDuplex
-    } = require_constants8();
+    } = require_constants9();
     var { kEnumerableProperty, normalizedMethodRecordsBase, normalizedMethodRecords } = util;
     var { webidl } = require_webidl2();
     var { URLSerializer } = require_data_url2();
@@ -43319,7 +54333,7 @@ var require_fetch2 = __commonJS({
     } = require_response2();
     var { HeadersList } = require_headers2();
     var { Request, cloneRequest, getRequestDispatcher, getRequestState } = require_request4();
-    var zlib = __require("node:zlib");
+    var zlib3 = __require("node:zlib");
     var {
       makePolicyContainer,
       clonePolicyContainer,
@@ -43362,9 +54376,9 @@ var require_fetch2 = __commonJS({
       safeMethodsSet,
       requestBodyHeader,
       subresourceSet
-    } = require_constants8();
+    } = require_constants9();
     var EE = __require("node:events");
-    var { Readable, pipeline: pipeline2, finished, isErrored, isReadable } = __require("node:stream");
+    var { Readable: Readable2, pipeline: pipeline4, finished, isErrored, isReadable } = __require("node:stream");
     var { addAbortListener, bufferToLowerCasedHeaderName } = require_util9();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url2();
     var { getGlobalDispatcher } = require_global4();
@@ -44259,14 +55273,14 @@ var require_fetch2 = __commonJS({
       }
       return response;
       function dispatch({ body }) {
-        const url = requestCurrentURL(request2);
+        const url2 = requestCurrentURL(request2);
         const agent = fetchParams.controller.dispatcher;
-        const path = url.pathname + url.search;
-        const hasTrailingQuestionMark = url.search.length === 0 && url.href[url.href.length - url.hash.length - 1] === "?";
-        return new Promise((resolve2, reject) => agent.dispatch(
+        const path = url2.pathname + url2.search;
+        const hasTrailingQuestionMark = url2.search.length === 0 && url2.href[url2.href.length - url2.hash.length - 1] === "?";
+        return new Promise((resolve3, reject) => agent.dispatch(
           {
             path: hasTrailingQuestionMark ? `${path}?` : path,
-            origin: url.origin,
+            origin: url2.origin,
             method: request2.method,
             body: agent.isMockActive ? request2.body && (request2.body.source || request2.body.stream) : body,
             headers: request2.headersList.entries,
@@ -44307,7 +55321,7 @@ var require_fetch2 = __commonJS({
                 }
               }
               const location = headersList.get("location", true);
-              this.body = new Readable({ read: resume });
+              this.body = new Readable2({ read: resume });
               const willFollow = location && request2.redirect === "follow" && redirectStatusSet.has(status);
               const decoders = [];
               if (request2.method !== "HEAD" && request2.method !== "CONNECT" && !nullBodyStatus.includes(status) && !willFollow) {
@@ -44321,28 +55335,28 @@ var require_fetch2 = __commonJS({
                 for (let i = codings.length - 1; i >= 0; --i) {
                   const coding = codings[i].trim();
                   if (coding === "x-gzip" || coding === "gzip") {
-                    decoders.push(zlib.createGunzip({
+                    decoders.push(zlib3.createGunzip({
                       // Be less strict when decoding compressed responses, since sometimes
                       // servers send slightly invalid responses that are still accepted
                       // by common browsers.
                       // Always using Z_SYNC_FLUSH is what cURL does.
-                      flush: zlib.constants.Z_SYNC_FLUSH,
-                      finishFlush: zlib.constants.Z_SYNC_FLUSH
+                      flush: zlib3.constants.Z_SYNC_FLUSH,
+                      finishFlush: zlib3.constants.Z_SYNC_FLUSH
                     }));
                   } else if (coding === "deflate") {
                     decoders.push(createInflate({
-                      flush: zlib.constants.Z_SYNC_FLUSH,
-                      finishFlush: zlib.constants.Z_SYNC_FLUSH
+                      flush: zlib3.constants.Z_SYNC_FLUSH,
+                      finishFlush: zlib3.constants.Z_SYNC_FLUSH
                     }));
                   } else if (coding === "br") {
-                    decoders.push(zlib.createBrotliDecompress({
-                      flush: zlib.constants.BROTLI_OPERATION_FLUSH,
-                      finishFlush: zlib.constants.BROTLI_OPERATION_FLUSH
+                    decoders.push(zlib3.createBrotliDecompress({
+                      flush: zlib3.constants.BROTLI_OPERATION_FLUSH,
+                      finishFlush: zlib3.constants.BROTLI_OPERATION_FLUSH
                     }));
                   } else if (coding === "zstd" && hasZstd) {
-                    decoders.push(zlib.createZstdDecompress({
-                      flush: zlib.constants.ZSTD_e_continue,
-                      finishFlush: zlib.constants.ZSTD_e_end
+                    decoders.push(zlib3.createZstdDecompress({
+                      flush: zlib3.constants.ZSTD_e_continue,
+                      finishFlush: zlib3.constants.ZSTD_e_end
                     }));
                   } else {
                     decoders.length = 0;
@@ -44351,11 +55365,11 @@ var require_fetch2 = __commonJS({
                 }
               }
               const onError = this.onError.bind(this);
-              resolve2({
+              resolve3({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline2(this.body, ...decoders, (err) => {
+                body: decoders.length ? pipeline4(this.body, ...decoders, (err) => {
                   if (err) {
                     this.onError(err);
                   }
@@ -44404,7 +55418,7 @@ var require_fetch2 = __commonJS({
                   headersList.append(headerName, String(value), true);
                 }
               }
-              resolve2({
+              resolve3({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -44428,7 +55442,7 @@ var require_fetch2 = __commonJS({
                   headersList.append(nameStr, value.toString("latin1"), true);
                 }
               }
-              resolve2({
+              resolve3({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -45139,7 +56153,7 @@ var require_cachestorage2 = __commonJS({
 });
 
 // node_modules/undici/lib/web/cookies/constants.js
-var require_constants9 = __commonJS({
+var require_constants10 = __commonJS({
   "node_modules/undici/lib/web/cookies/constants.js"(exports, module) {
     "use strict";
     var maxAttributeValueSize = 1024;
@@ -45284,7 +56298,7 @@ var require_util12 = __commonJS({
       "Nov",
       "Dec"
     ];
-    var IMFPaddedNumbers = Array(61).fill(0).map((_2, i) => i.toString().padStart(2, "0"));
+    var IMFPaddedNumbers = Array(61).fill(0).map((_3, i) => i.toString().padStart(2, "0"));
     function toIMFDate(date) {
       if (typeof date === "number") {
         date = new Date(date);
@@ -45360,11 +56374,11 @@ var require_util12 = __commonJS({
 });
 
 // node_modules/undici/lib/web/cookies/parse.js
-var require_parse2 = __commonJS({
+var require_parse3 = __commonJS({
   "node_modules/undici/lib/web/cookies/parse.js"(exports, module) {
     "use strict";
     var { collectASequenceOfCodePointsFast } = require_infra();
-    var { maxNameValuePairSize, maxAttributeValueSize } = require_constants9();
+    var { maxNameValuePairSize, maxAttributeValueSize } = require_constants10();
     var { isCTLExcludingHtab } = require_util12();
     var assert = __require("node:assert");
     function parseSetCookie(header) {
@@ -45499,7 +56513,7 @@ var require_parse2 = __commonJS({
 var require_cookies2 = __commonJS({
   "node_modules/undici/lib/web/cookies/index.js"(exports, module) {
     "use strict";
-    var { parseSetCookie } = require_parse2();
+    var { parseSetCookie } = require_parse3();
     var { stringify } = require_util12();
     var { webidl } = require_webidl2();
     var { Headers: Headers2 } = require_headers2();
@@ -45899,7 +56913,7 @@ var require_events2 = __commonJS({
 });
 
 // node_modules/undici/lib/web/websocket/constants.js
-var require_constants10 = __commonJS({
+var require_constants11 = __commonJS({
   "node_modules/undici/lib/web/websocket/constants.js"(exports, module) {
     "use strict";
     var uid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -45958,8 +56972,8 @@ var require_constants10 = __commonJS({
 var require_util13 = __commonJS({
   "node_modules/undici/lib/web/websocket/util.js"(exports, module) {
     "use strict";
-    var { states, opcodes } = require_constants10();
-    var { isUtf8 } = __require("node:buffer");
+    var { states, opcodes } = require_constants11();
+    var { isUtf8: isUtf82 } = __require("node:buffer");
     var { removeHTTPWhitespace } = require_data_url2();
     var { collectASequenceOfCodePointsFast } = require_infra();
     function isConnecting(readyState) {
@@ -46063,10 +57077,10 @@ var require_util13 = __commonJS({
       const num = Number.parseInt(value, 10);
       return num >= 8 && num <= 15;
     }
-    function getURLRecord(url, baseURL) {
+    function getURLRecord(url2, baseURL) {
       let urlRecord;
       try {
-        urlRecord = new URL(url, baseURL);
+        urlRecord = new URL(url2, baseURL);
       } catch (e) {
         throw new DOMException(e, "SyntaxError");
       }
@@ -46102,7 +57116,7 @@ var require_util13 = __commonJS({
         return fatalDecoder.decode.bind(fatalDecoder);
       }
       return function(buffer) {
-        if (isUtf8(buffer)) {
+        if (isUtf82(buffer)) {
           return buffer.toString("utf-8");
         }
         throw new TypeError("Invalid utf-8 received.");
@@ -46136,7 +57150,7 @@ var require_frame2 = __commonJS({
   "node_modules/undici/lib/web/websocket/frame.js"(exports, module) {
     "use strict";
     var { runtimeFeatures } = require_runtime_features();
-    var { maxUnsigned16Bit, opcodes } = require_constants10();
+    var { maxUnsigned16Bit, opcodes } = require_constants11();
     var BUFFER_SIZE = 8 * 1024;
     var buffer = null;
     var bufIdx = BUFFER_SIZE;
@@ -46240,7 +57254,7 @@ var require_frame2 = __commonJS({
 var require_connection2 = __commonJS({
   "node_modules/undici/lib/web/websocket/connection.js"(exports, module) {
     "use strict";
-    var { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = require_constants10();
+    var { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = require_constants11();
     var { parseExtensions, isClosed, isClosing, isEstablished, isConnecting, validateCloseCodeAndReason } = require_util13();
     var { makeRequest } = require_request4();
     var { fetching } = require_fetch2();
@@ -46251,9 +57265,9 @@ var require_connection2 = __commonJS({
     var { runtimeFeatures } = require_runtime_features();
     var crypto2 = runtimeFeatures.has("crypto") ? __require("node:crypto") : null;
     var warningEmitted = false;
-    function establishWebSocketConnection(url, protocols, client, handler, options) {
-      const requestURL = url;
-      requestURL.protocol = url.protocol === "ws:" ? "http:" : "https:";
+    function establishWebSocketConnection(url2, protocols, client, handler, options) {
+      const requestURL = url2;
+      requestURL.protocol = url2.protocol === "ws:" ? "http:" : "https:";
       const request2 = makeRequest({
         urlList: [requestURL],
         client,
@@ -46340,15 +57354,15 @@ var require_connection2 = __commonJS({
       });
       return controller;
     }
-    function closeWebSocketConnection(object, code, reason, validate = false) {
+    function closeWebSocketConnection(object2, code, reason, validate = false) {
       code ??= null;
       reason ??= "";
       if (validate) validateCloseCodeAndReason(code, reason);
-      if (isClosed(object.readyState) || isClosing(object.readyState)) {
-      } else if (!isEstablished(object.readyState)) {
-        failWebsocketConnection(object);
-        object.readyState = states.CLOSING;
-      } else if (!object.closeState.has(sentCloseFrameState.SENT) && !object.closeState.has(sentCloseFrameState.RECEIVED)) {
+      if (isClosed(object2.readyState) || isClosing(object2.readyState)) {
+      } else if (!isEstablished(object2.readyState)) {
+        failWebsocketConnection(object2);
+        object2.readyState = states.CLOSING;
+      } else if (!object2.closeState.has(sentCloseFrameState.SENT) && !object2.closeState.has(sentCloseFrameState.RECEIVED)) {
         const frame = new WebsocketFrameSend();
         if (reason.length !== 0 && code === null) {
           code = 1e3;
@@ -46366,11 +57380,11 @@ var require_connection2 = __commonJS({
         } else {
           frame.frameData = emptyBuffer;
         }
-        object.socket.write(frame.createFrame(opcodes.CLOSE));
-        object.closeState.add(sentCloseFrameState.SENT);
-        object.readyState = states.CLOSING;
+        object2.socket.write(frame.createFrame(opcodes.CLOSE));
+        object2.closeState.add(sentCloseFrameState.SENT);
+        object2.readyState = states.CLOSING;
       } else {
-        object.readyState = states.CLOSING;
+        object2.readyState = states.CLOSING;
       }
     }
     function failHandshake(handler, response, code, reason, cause) {
@@ -46404,7 +57418,7 @@ var require_permessage_deflate2 = __commonJS({
     "use strict";
     var { createInflateRaw, Z_DEFAULT_WINDOWBITS } = __require("node:zlib");
     var { isValidClientWindowBits } = require_util13();
-    var { MessageSizeExceededError } = require_errors2();
+    var { MessageSizeExceededError } = require_errors3();
     var tail = Buffer.from([0, 0, 255, 255]);
     var kBuffer = /* @__PURE__ */ Symbol("kBuffer");
     var kLength = /* @__PURE__ */ Symbol("kLength");
@@ -46486,7 +57500,7 @@ var require_receiver2 = __commonJS({
     "use strict";
     var { Writable } = __require("node:stream");
     var assert = __require("node:assert");
-    var { parserStates, opcodes, states, emptyBuffer, sentCloseFrameState } = require_constants10();
+    var { parserStates, opcodes, states, emptyBuffer, sentCloseFrameState } = require_constants11();
     var {
       isValidStatusCode,
       isValidOpcode,
@@ -46499,7 +57513,7 @@ var require_receiver2 = __commonJS({
     var { failWebsocketConnection } = require_connection2();
     var { WebsocketFrameSend } = require_frame2();
     var { PerMessageDeflate } = require_permessage_deflate2();
-    var { MessageSizeExceededError } = require_errors2();
+    var { MessageSizeExceededError } = require_errors3();
     var ByteParser = class extends Writable {
       #buffers = [];
       #fragmentsBytes = 0;
@@ -46535,7 +57549,7 @@ var require_receiver2 = __commonJS({
        * @param {Buffer} chunk
        * @param {() => void} callback
        */
-      _write(chunk, _2, callback) {
+      _write(chunk, _3, callback) {
         this.#buffers.push(chunk);
         this.#byteOffset += chunk.length;
         this.#loop = true;
@@ -46725,14 +57739,14 @@ var require_receiver2 = __commonJS({
           let offset = 0;
           const buffer = Buffer.allocUnsafeSlow(n);
           while (offset !== n) {
-            const next = this.#buffers[0];
-            const length = next.length;
+            const next2 = this.#buffers[0];
+            const length = next2.length;
             if (length + offset === n) {
               buffer.set(this.#buffers.shift(), offset);
               break;
             } else if (length + offset > n) {
-              buffer.set(next.subarray(0, n - offset), offset);
-              this.#buffers[0] = next.subarray(n - offset);
+              buffer.set(next2.subarray(0, n - offset), offset);
+              this.#buffers[0] = next2.subarray(n - offset);
               break;
             } else {
               buffer.set(this.#buffers.shift(), offset);
@@ -46844,7 +57858,7 @@ var require_sender2 = __commonJS({
   "node_modules/undici/lib/web/websocket/sender.js"(exports, module) {
     "use strict";
     var { WebsocketFrameSend } = require_frame2();
-    var { opcodes, sendHints } = require_constants10();
+    var { opcodes, sendHints } = require_constants11();
     var FixedQueue = require_fixed_queue2();
     var SendQueue = class {
       /**
@@ -46934,7 +57948,7 @@ var require_websocket2 = __commonJS({
     var { webidl } = require_webidl2();
     var { URLSerializer } = require_data_url2();
     var { environmentSettingsObject } = require_util10();
-    var { staticPropertyDescriptors, states, sentCloseFrameState, sendHints, opcodes } = require_constants10();
+    var { staticPropertyDescriptors, states, sentCloseFrameState, sendHints, opcodes } = require_constants11();
     var {
       isConnecting,
       isEstablished,
@@ -47024,16 +58038,16 @@ var require_websocket2 = __commonJS({
        * @param {string} url
        * @param {string|string[]} protocols
        */
-      constructor(url, protocols = []) {
+      constructor(url2, protocols = []) {
         super();
         webidl.util.markAsUncloneable(this);
         const prefix = "WebSocket constructor";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         const options = webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"](protocols, prefix, "options");
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         protocols = options.protocols;
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
-        const urlRecord = getURLRecord(url, baseURL);
+        const urlRecord = getURLRecord(url2, baseURL);
         if (typeof protocols === "string") {
           protocols = [protocols];
         }
@@ -47502,7 +58516,7 @@ var require_websocketstream = __commonJS({
     "use strict";
     var { createDeferredPromise } = require_promise();
     var { environmentSettingsObject } = require_util10();
-    var { states, opcodes, sentCloseFrameState } = require_constants10();
+    var { states, opcodes, sentCloseFrameState } = require_constants11();
     var { webidl } = require_webidl2();
     var { getURLRecord, isValidSubprotocol, isEstablished, utf8Decode } = require_util13();
     var { establishWebSocketConnection, failWebsocketConnection, closeWebSocketConnection } = require_connection2();
@@ -47565,7 +58579,7 @@ var require_websocketstream = __commonJS({
       };
       /** @type {import('../receiver').ByteParser} */
       #parser;
-      constructor(url, options = void 0) {
+      constructor(url2, options = void 0) {
         if (!emittedExperimentalWarning) {
           process.emitWarning("WebSocketStream is experimental! Expect it to change at any time.", {
             code: "UNDICI-WSS"
@@ -47573,12 +58587,12 @@ var require_websocketstream = __commonJS({
           emittedExperimentalWarning = true;
         }
         webidl.argumentLengthCheck(arguments, 1, "WebSocket");
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         if (options !== null) {
           options = webidl.converters.WebSocketStreamOptions(options);
         }
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
-        const urlRecord = getURLRecord(url, baseURL);
+        const urlRecord = getURLRecord(url2, baseURL);
         const protocols = options.protocols;
         if (protocols.length !== new Set(protocols.map((p2) => p2.toLowerCase())).size) {
           throw new DOMException("Invalid Sec-WebSocket-Protocol value", "SyntaxError");
@@ -47645,14 +58659,14 @@ var require_websocketstream = __commonJS({
           data = new Uint8Array(ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : chunk.slice());
           opcode = opcodes.BINARY;
         } else {
-          let string;
+          let string2;
           try {
-            string = webidl.converters.DOMString(chunk);
+            string2 = webidl.converters.DOMString(chunk);
           } catch (e) {
             promise.reject(e);
             return promise.promise;
           }
-          data = new TextEncoder().encode(string);
+          data = new TextEncoder().encode(string2);
           opcode = opcodes.TEXT;
         }
         if (!this.#handler.closeState.has(sentCloseFrameState.SENT) && !this.#handler.closeState.has(sentCloseFrameState.RECEIVED)) {
@@ -47843,19 +58857,19 @@ var require_eventsource_stream2 = __commonJS({
     var EVENT = Buffer.from("event");
     var ID = Buffer.from("id");
     var RETRY = Buffer.from("retry");
-    function isASCIINumberBytes(buffer, start) {
-      if (start >= buffer.length) {
+    function isASCIINumberBytes(buffer, start2) {
+      if (start2 >= buffer.length) {
         return false;
       }
-      for (let i = start; i < buffer.length; i++) {
+      for (let i = start2; i < buffer.length; i++) {
         if (buffer[i] < 48 || buffer[i] > 57) {
           return false;
         }
       }
       return true;
     }
-    function isValidLastEventIdBytes(buffer, start) {
-      for (let i = start; i < buffer.length; i++) {
+    function isValidLastEventIdBytes(buffer, start2) {
+      for (let i = start2; i < buffer.length; i++) {
         if (buffer[i] === 0) {
           return false;
         }
@@ -48099,9 +59113,9 @@ ${value}`;
         let length = 0;
         for (let i = this.lineChunkIndex; i <= this.chunkIndex; i++) {
           const chunk = this.chunks[i];
-          const start = i === this.lineChunkIndex ? this.linePos : 0;
+          const start2 = i === this.lineChunkIndex ? this.linePos : 0;
           const end = i === this.chunkIndex ? this.pos : chunk.length;
-          const slice = chunk.subarray(start, end);
+          const slice = chunk.subarray(start2, end);
           length += slice.length;
           chunks.push(slice);
         }
@@ -48173,7 +59187,7 @@ ${value}`;
 var require_eventsource2 = __commonJS({
   "node_modules/undici/lib/web/eventsource/eventsource.js"(exports, module) {
     "use strict";
-    var { pipeline: pipeline2 } = __require("node:stream");
+    var { pipeline: pipeline4 } = __require("node:stream");
     var { fetching } = require_fetch2();
     var { makeRequest } = require_request4();
     var { webidl } = require_webidl2();
@@ -48215,7 +59229,7 @@ var require_eventsource2 = __commonJS({
        * @param {EventSourceInit} [eventSourceInitDict={}]
        * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface
        */
-      constructor(url, eventSourceInitDict = {}) {
+      constructor(url2, eventSourceInitDict = {}) {
         super();
         webidl.util.markAsUncloneable(this);
         const prefix = "EventSource constructor";
@@ -48226,7 +59240,7 @@ var require_eventsource2 = __commonJS({
             code: "UNDICI-ES"
           });
         }
-        url = webidl.converters.USVString(url);
+        url2 = webidl.converters.USVString(url2);
         eventSourceInitDict = webidl.converters.EventSourceInitDict(eventSourceInitDict, prefix, "eventSourceInitDict");
         this.#dispatcher = eventSourceInitDict.node.dispatcher || eventSourceInitDict.dispatcher;
         this.#state = {
@@ -48236,7 +59250,7 @@ var require_eventsource2 = __commonJS({
         const settings = environmentSettingsObject;
         let urlRecord;
         try {
-          urlRecord = new URL(url, settings.settingsObject.baseUrl);
+          urlRecord = new URL(url2, settings.settingsObject.baseUrl);
           this.#state.origin = urlRecord.origin;
         } catch (e) {
           throw new DOMException(e, "SyntaxError");
@@ -48331,7 +59345,7 @@ var require_eventsource2 = __commonJS({
               ));
             }
           });
-          pipeline2(
+          pipeline4(
             response.body.stream,
             eventSourceStream,
             (error) => {
@@ -48501,7 +59515,7 @@ var require_undici2 = __commonJS({
     var EnvHttpProxyAgent2 = require_env_http_proxy_agent2();
     var RetryAgent = require_retry_agent2();
     var H2CClient = require_h2c_client();
-    var errors = require_errors2();
+    var errors = require_errors3();
     var util = require_util9();
     var { InvalidArgumentError: InvalidArgumentError2 } = errors;
     var api = require_api2();
@@ -48553,12 +59567,12 @@ var require_undici2 = __commonJS({
       headerNameToString: util.headerNameToString
     };
     function makeDispatcher(fn) {
-      return (url, opts, handler) => {
+      return (url2, opts, handler) => {
         if (typeof opts === "function") {
           handler = opts;
           opts = null;
         }
-        if (!url || typeof url !== "string" && typeof url !== "object" && !(url instanceof URL)) {
+        if (!url2 || typeof url2 !== "string" && typeof url2 !== "object" && !(url2 instanceof URL)) {
           throw new InvalidArgumentError2("invalid url");
         }
         if (opts != null && typeof opts !== "object") {
@@ -48572,12 +59586,12 @@ var require_undici2 = __commonJS({
           if (!opts.path.startsWith("/")) {
             path = `/${path}`;
           }
-          url = new URL(util.parseOrigin(url).origin + path);
+          url2 = new URL(util.parseOrigin(url2).origin + path);
         } else {
           if (!opts) {
-            opts = typeof url === "object" ? url : {};
+            opts = typeof url2 === "object" ? url2 : {};
           }
-          url = util.parseURL(url);
+          url2 = util.parseURL(url2);
         }
         const { agent, dispatcher = getGlobalDispatcher() } = opts;
         if (agent) {
@@ -48585,8 +59599,8 @@ var require_undici2 = __commonJS({
         }
         return fn.call(dispatcher, {
           ...opts,
-          origin: url.origin,
-          path: url.search ? `${url.pathname}${url.search}` : url.pathname,
+          origin: url2.origin,
+          path: url2.search ? `${url2.pathname}${url2.search}` : url2.pathname,
           method: opts.method || (opts.body ? "PUT" : "GET")
         }, handler);
       };
@@ -48698,735 +59712,8 @@ var {
   Help
 } = import_index.default;
 
-// src/report/host.ts
-import { appendFileSync as appendFileSync2 } from "node:fs";
-
-// node_modules/@actions/core/lib/command.js
-import * as os from "os";
-
-// node_modules/@actions/core/lib/utils.js
-function toCommandValue(input) {
-  if (input === null || input === void 0) {
-    return "";
-  } else if (typeof input === "string" || input instanceof String) {
-    return input;
-  }
-  return JSON.stringify(input);
-}
-
-// node_modules/@actions/core/lib/command.js
-function issueCommand(command, properties, message) {
-  const cmd = new Command2(command, properties, message);
-  process.stdout.write(cmd.toString() + os.EOL);
-}
-var CMD_STRING = "::";
-var Command2 = class {
-  constructor(command, properties, message) {
-    if (!command) {
-      command = "missing.command";
-    }
-    this.command = command;
-    this.properties = properties;
-    this.message = message;
-  }
-  toString() {
-    let cmdStr = CMD_STRING + this.command;
-    if (this.properties && Object.keys(this.properties).length > 0) {
-      cmdStr += " ";
-      let first = true;
-      for (const key in this.properties) {
-        if (this.properties.hasOwnProperty(key)) {
-          const val = this.properties[key];
-          if (val) {
-            if (first) {
-              first = false;
-            } else {
-              cmdStr += ",";
-            }
-            cmdStr += `${key}=${escapeProperty(val)}`;
-          }
-        }
-      }
-    }
-    cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
-    return cmdStr;
-  }
-};
-function escapeData(s3) {
-  return toCommandValue(s3).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
-}
-function escapeProperty(s3) {
-  return toCommandValue(s3).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
-}
-
-// node_modules/@actions/core/lib/file-command.js
-import * as crypto from "crypto";
-import * as fs from "fs";
-import * as os2 from "os";
-function issueFileCommand(command, message) {
-  const filePath = process.env[`GITHUB_${command}`];
-  if (!filePath) {
-    throw new Error(`Unable to find environment variable for file command ${command}`);
-  }
-  if (!fs.existsSync(filePath)) {
-    throw new Error(`Missing file at path: ${filePath}`);
-  }
-  fs.appendFileSync(filePath, `${toCommandValue(message)}${os2.EOL}`, {
-    encoding: "utf8"
-  });
-}
-function prepareKeyValueMessage(key, value) {
-  const delimiter2 = `ghadelimiter_${crypto.randomUUID()}`;
-  const convertedValue = toCommandValue(value);
-  if (key.includes(delimiter2)) {
-    throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter2}"`);
-  }
-  if (convertedValue.includes(delimiter2)) {
-    throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter2}"`);
-  }
-  return `${key}<<${delimiter2}${os2.EOL}${convertedValue}${os2.EOL}${delimiter2}`;
-}
-
-// node_modules/@actions/core/lib/core.js
-import * as os4 from "os";
-
-// node_modules/@actions/http-client/lib/index.js
-var tunnel = __toESM(require_tunnel2(), 1);
-var import_undici = __toESM(require_undici(), 1);
-var HttpCodes;
-(function(HttpCodes2) {
-  HttpCodes2[HttpCodes2["OK"] = 200] = "OK";
-  HttpCodes2[HttpCodes2["MultipleChoices"] = 300] = "MultipleChoices";
-  HttpCodes2[HttpCodes2["MovedPermanently"] = 301] = "MovedPermanently";
-  HttpCodes2[HttpCodes2["ResourceMoved"] = 302] = "ResourceMoved";
-  HttpCodes2[HttpCodes2["SeeOther"] = 303] = "SeeOther";
-  HttpCodes2[HttpCodes2["NotModified"] = 304] = "NotModified";
-  HttpCodes2[HttpCodes2["UseProxy"] = 305] = "UseProxy";
-  HttpCodes2[HttpCodes2["SwitchProxy"] = 306] = "SwitchProxy";
-  HttpCodes2[HttpCodes2["TemporaryRedirect"] = 307] = "TemporaryRedirect";
-  HttpCodes2[HttpCodes2["PermanentRedirect"] = 308] = "PermanentRedirect";
-  HttpCodes2[HttpCodes2["BadRequest"] = 400] = "BadRequest";
-  HttpCodes2[HttpCodes2["Unauthorized"] = 401] = "Unauthorized";
-  HttpCodes2[HttpCodes2["PaymentRequired"] = 402] = "PaymentRequired";
-  HttpCodes2[HttpCodes2["Forbidden"] = 403] = "Forbidden";
-  HttpCodes2[HttpCodes2["NotFound"] = 404] = "NotFound";
-  HttpCodes2[HttpCodes2["MethodNotAllowed"] = 405] = "MethodNotAllowed";
-  HttpCodes2[HttpCodes2["NotAcceptable"] = 406] = "NotAcceptable";
-  HttpCodes2[HttpCodes2["ProxyAuthenticationRequired"] = 407] = "ProxyAuthenticationRequired";
-  HttpCodes2[HttpCodes2["RequestTimeout"] = 408] = "RequestTimeout";
-  HttpCodes2[HttpCodes2["Conflict"] = 409] = "Conflict";
-  HttpCodes2[HttpCodes2["Gone"] = 410] = "Gone";
-  HttpCodes2[HttpCodes2["TooManyRequests"] = 429] = "TooManyRequests";
-  HttpCodes2[HttpCodes2["InternalServerError"] = 500] = "InternalServerError";
-  HttpCodes2[HttpCodes2["NotImplemented"] = 501] = "NotImplemented";
-  HttpCodes2[HttpCodes2["BadGateway"] = 502] = "BadGateway";
-  HttpCodes2[HttpCodes2["ServiceUnavailable"] = 503] = "ServiceUnavailable";
-  HttpCodes2[HttpCodes2["GatewayTimeout"] = 504] = "GatewayTimeout";
-})(HttpCodes || (HttpCodes = {}));
-var Headers;
-(function(Headers2) {
-  Headers2["Accept"] = "accept";
-  Headers2["ContentType"] = "content-type";
-})(Headers || (Headers = {}));
-var MediaTypes;
-(function(MediaTypes2) {
-  MediaTypes2["ApplicationJson"] = "application/json";
-})(MediaTypes || (MediaTypes = {}));
-var HttpRedirectCodes = [
-  HttpCodes.MovedPermanently,
-  HttpCodes.ResourceMoved,
-  HttpCodes.SeeOther,
-  HttpCodes.TemporaryRedirect,
-  HttpCodes.PermanentRedirect
-];
-var HttpResponseRetryCodes = [
-  HttpCodes.BadGateway,
-  HttpCodes.ServiceUnavailable,
-  HttpCodes.GatewayTimeout
-];
-
-// node_modules/@actions/core/lib/summary.js
-import { EOL as EOL3 } from "os";
-import { constants, promises } from "fs";
-var __awaiter = function(thisArg, _arguments, P2, generator) {
-  function adopt(value) {
-    return value instanceof P2 ? value : new P2(function(resolve2) {
-      resolve2(value);
-    });
-  }
-  return new (P2 || (P2 = Promise))(function(resolve2, reject) {
-    function fulfilled(value) {
-      try {
-        step(generator.next(value));
-      } catch (e) {
-        reject(e);
-      }
-    }
-    function rejected(value) {
-      try {
-        step(generator["throw"](value));
-      } catch (e) {
-        reject(e);
-      }
-    }
-    function step(result) {
-      result.done ? resolve2(result.value) : adopt(result.value).then(fulfilled, rejected);
-    }
-    step((generator = generator.apply(thisArg, _arguments || [])).next());
-  });
-};
-var { access, appendFile, writeFile } = promises;
-var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
-var Summary = class {
-  constructor() {
-    this._buffer = "";
-  }
-  /**
-   * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
-   * Also checks r/w permissions.
-   *
-   * @returns step summary file path
-   */
-  filePath() {
-    return __awaiter(this, void 0, void 0, function* () {
-      if (this._filePath) {
-        return this._filePath;
-      }
-      const pathFromEnv = process.env[SUMMARY_ENV_VAR];
-      if (!pathFromEnv) {
-        throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
-      }
-      try {
-        yield access(pathFromEnv, constants.R_OK | constants.W_OK);
-      } catch (_a) {
-        throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
-      }
-      this._filePath = pathFromEnv;
-      return this._filePath;
-    });
-  }
-  /**
-   * Wraps content in an HTML tag, adding any HTML attributes
-   *
-   * @param {string} tag HTML tag to wrap
-   * @param {string | null} content content within the tag
-   * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
-   *
-   * @returns {string} content wrapped in HTML element
-   */
-  wrap(tag, content, attrs = {}) {
-    const htmlAttrs = Object.entries(attrs).map(([key, value]) => ` ${key}="${value}"`).join("");
-    if (!content) {
-      return `<${tag}${htmlAttrs}>`;
-    }
-    return `<${tag}${htmlAttrs}>${content}</${tag}>`;
-  }
-  /**
-   * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
-   *
-   * @param {SummaryWriteOptions} [options] (optional) options for write operation
-   *
-   * @returns {Promise<Summary>} summary instance
-   */
-  write(options) {
-    return __awaiter(this, void 0, void 0, function* () {
-      const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
-      const filePath = yield this.filePath();
-      const writeFunc = overwrite ? writeFile : appendFile;
-      yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
-      return this.emptyBuffer();
-    });
-  }
-  /**
-   * Clears the summary buffer and wipes the summary file
-   *
-   * @returns {Summary} summary instance
-   */
-  clear() {
-    return __awaiter(this, void 0, void 0, function* () {
-      return this.emptyBuffer().write({ overwrite: true });
-    });
-  }
-  /**
-   * Returns the current summary buffer as a string
-   *
-   * @returns {string} string of summary buffer
-   */
-  stringify() {
-    return this._buffer;
-  }
-  /**
-   * If the summary buffer is empty
-   *
-   * @returns {boolen} true if the buffer is empty
-   */
-  isEmptyBuffer() {
-    return this._buffer.length === 0;
-  }
-  /**
-   * Resets the summary buffer without writing to summary file
-   *
-   * @returns {Summary} summary instance
-   */
-  emptyBuffer() {
-    this._buffer = "";
-    return this;
-  }
-  /**
-   * Adds raw text to the summary buffer
-   *
-   * @param {string} text content to add
-   * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
-   *
-   * @returns {Summary} summary instance
-   */
-  addRaw(text2, addEOL = false) {
-    this._buffer += text2;
-    return addEOL ? this.addEOL() : this;
-  }
-  /**
-   * Adds the operating system-specific end-of-line marker to the buffer
-   *
-   * @returns {Summary} summary instance
-   */
-  addEOL() {
-    return this.addRaw(EOL3);
-  }
-  /**
-   * Adds an HTML codeblock to the summary buffer
-   *
-   * @param {string} code content to render within fenced code block
-   * @param {string} lang (optional) language to syntax highlight code
-   *
-   * @returns {Summary} summary instance
-   */
-  addCodeBlock(code, lang) {
-    const attrs = Object.assign({}, lang && { lang });
-    const element = this.wrap("pre", this.wrap("code", code), attrs);
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds an HTML list to the summary buffer
-   *
-   * @param {string[]} items list of items to render
-   * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
-   *
-   * @returns {Summary} summary instance
-   */
-  addList(items, ordered = false) {
-    const tag = ordered ? "ol" : "ul";
-    const listItems = items.map((item) => this.wrap("li", item)).join("");
-    const element = this.wrap(tag, listItems);
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds an HTML table to the summary buffer
-   *
-   * @param {SummaryTableCell[]} rows table rows
-   *
-   * @returns {Summary} summary instance
-   */
-  addTable(rows) {
-    const tableBody = rows.map((row2) => {
-      const cells = row2.map((cell) => {
-        if (typeof cell === "string") {
-          return this.wrap("td", cell);
-        }
-        const { header, data, colspan, rowspan } = cell;
-        const tag = header ? "th" : "td";
-        const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
-        return this.wrap(tag, data, attrs);
-      }).join("");
-      return this.wrap("tr", cells);
-    }).join("");
-    const element = this.wrap("table", tableBody);
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds a collapsable HTML details element to the summary buffer
-   *
-   * @param {string} label text for the closed state
-   * @param {string} content collapsable content
-   *
-   * @returns {Summary} summary instance
-   */
-  addDetails(label, content) {
-    const element = this.wrap("details", this.wrap("summary", label) + content);
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds an HTML image tag to the summary buffer
-   *
-   * @param {string} src path to the image you to embed
-   * @param {string} alt text description of the image
-   * @param {SummaryImageOptions} options (optional) addition image attributes
-   *
-   * @returns {Summary} summary instance
-   */
-  addImage(src, alt, options) {
-    const { width, height } = options || {};
-    const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
-    const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds an HTML section heading element
-   *
-   * @param {string} text heading text
-   * @param {number | string} [level=1] (optional) the heading level, default: 1
-   *
-   * @returns {Summary} summary instance
-   */
-  addHeading(text2, level) {
-    const tag = `h${level}`;
-    const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
-    const element = this.wrap(allowedTag, text2);
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds an HTML thematic break (<hr>) to the summary buffer
-   *
-   * @returns {Summary} summary instance
-   */
-  addSeparator() {
-    const element = this.wrap("hr", null);
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds an HTML line break (<br>) to the summary buffer
-   *
-   * @returns {Summary} summary instance
-   */
-  addBreak() {
-    const element = this.wrap("br", null);
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds an HTML blockquote to the summary buffer
-   *
-   * @param {string} text quote text
-   * @param {string} cite (optional) citation url
-   *
-   * @returns {Summary} summary instance
-   */
-  addQuote(text2, cite) {
-    const attrs = Object.assign({}, cite && { cite });
-    const element = this.wrap("blockquote", text2, attrs);
-    return this.addRaw(element).addEOL();
-  }
-  /**
-   * Adds an HTML anchor tag to the summary buffer
-   *
-   * @param {string} text link text/content
-   * @param {string} href hyperlink
-   *
-   * @returns {Summary} summary instance
-   */
-  addLink(text2, href) {
-    const element = this.wrap("a", text2, { href });
-    return this.addRaw(element).addEOL();
-  }
-};
-var _summary = new Summary();
-
-// node_modules/@actions/core/lib/platform.js
-import os3 from "os";
-
-// node_modules/@actions/io/lib/io-util.js
-import * as fs2 from "fs";
-var { chmod, copyFile, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, symlink, unlink } = fs2.promises;
-var IS_WINDOWS = process.platform === "win32";
-var READONLY = fs2.constants.O_RDONLY;
-
-// node_modules/@actions/exec/lib/toolrunner.js
-var IS_WINDOWS2 = process.platform === "win32";
-
-// node_modules/@actions/core/lib/platform.js
-var platform = os3.platform();
-var arch = os3.arch();
-
-// node_modules/@actions/core/lib/core.js
-var ExitCode;
-(function(ExitCode2) {
-  ExitCode2[ExitCode2["Success"] = 0] = "Success";
-  ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
-})(ExitCode || (ExitCode = {}));
-function setOutput(name, value) {
-  const filePath = process.env["GITHUB_OUTPUT"] || "";
-  if (filePath) {
-    return issueFileCommand("OUTPUT", prepareKeyValueMessage(name, value));
-  }
-  process.stdout.write(os4.EOL);
-  issueCommand("set-output", { name }, toCommandValue(value));
-}
-
-// src/report/host.ts
-function adoptAtomGit(env) {
-  if (env.ATOMGIT_ACTIONS !== "true") return;
-  for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith("ATOMGIT_") || name === "ATOMGIT_TOKEN") continue;
-    env[name.replace("ATOMGIT_", "GITHUB_")] ??= value;
-  }
-}
-function findHost(env) {
-  const url = (run) => env.GITHUB_SERVER_URL && env.GITHUB_REPOSITORY && run ? `${env.GITHUB_SERVER_URL}/${env.GITHUB_REPOSITORY}/actions/runs/${run}` : void 0;
-  if (env.ATOMGIT_ACTIONS === "true") {
-    return { name: "atomgit", isActions: true, runUrl: void 0 };
-  }
-  if (env.GITEA_ACTIONS === "true") {
-    return { name: "gitea", isActions: true, runUrl: url(env.GITHUB_RUN_NUMBER) };
-  }
-  if (env.GITHUB_ACTIONS === "true") {
-    return { name: "github", isActions: true, runUrl: url(env.GITHUB_RUN_ID) };
-  }
-  if (env.JENKINS_URL) {
-    return { name: "jenkins", isActions: false, runUrl: env.BUILD_URL || void 0 };
-  }
-  if (env.GITEE_PIPELINE_NAME) {
-    return { name: "gitee-go", isActions: false, runUrl: void 0 };
-  }
-  return { name: "none", isActions: false, runUrl: void 0 };
-}
-function writeOutputs(host2, env, outputs) {
-  if (host2.isActions && env.GITHUB_OUTPUT) {
-    for (const [name, value] of Object.entries(outputs)) setOutput(name, value);
-  }
-  const file = env.BTFHUB_OUTPUTS || (host2.name === "gitee-go" ? "GITEE_PARAMS" : void 0);
-  if (!file) return;
-  const lines = Object.entries(outputs).map(
-    ([name, value]) => `${name}=${value.replace(/[\r\n]+/g, " ")}
-`
-  );
-  appendFileSync2(file, lines.join(""));
-}
-function writeSummary(host2, env, markdown) {
-  if (host2.isActions && env.GITHUB_STEP_SUMMARY) {
-    appendFileSync2(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
-`);
-  }
-  if (env.BTFHUB_SUMMARY) appendFileSync2(env.BTFHUB_SUMMARY, `${markdown}
-`);
-}
-function annotate(host2, output, failures) {
-  if (!host2.isActions) return;
-  for (const { title, message } of failures) {
-    output.write(`::error title=${escapeProperty2(title)}::${escapeData2(message)}
-`);
-  }
-}
-var LARGEST_SUMMARY = 1024 * 1024;
-function fitting(markdown) {
-  const bytes2 = Buffer.from(markdown);
-  if (bytes2.length < LARGEST_SUMMARY) return markdown;
-  const notice = "\n\nThe rest does not fit here: the log and the report have all of it.\n";
-  const kept = bytes2.subarray(0, LARGEST_SUMMARY - notice.length - 1).toString("utf8");
-  return `${kept.slice(0, kept.lastIndexOf("\n"))}${notice}`;
-}
-function escapeData2(text2) {
-  return text2.replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
-}
-function escapeProperty2(text2) {
-  return escapeData2(text2).replace(/:/g, "%3A").replace(/,/g, "%2C");
-}
-
-// src/report/units.ts
-var UNITS = ["B", "kB", "MB", "GB", "TB"];
-function bytes(count) {
-  let value = count;
-  let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1e3;
-    unit += 1;
-  }
-  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  return `${value.toFixed(digits)} ${UNITS[unit]}`;
-}
-function seconds(count) {
-  if (count < 9.95) return `${count.toFixed(1)} s`;
-  const whole = Math.round(count);
-  if (whole < 60) return `${whole} s`;
-  const two = (value) => `${value}`.padStart(2, "0");
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  const minutes = Math.round(whole / 60);
-  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
-}
-
-// src/report/stage.ts
-function describeStage(stage, now) {
-  const elapsed = (now - stage.since) / 1e3;
-  if (stage.done === 0) return `${stage.name}  ${seconds(elapsed)}`;
-  const facts = [];
-  const rate = elapsed > 0.5 ? stage.done / elapsed : 0;
-  if (stage.total) facts.push(`${Math.floor(100 * stage.done / stage.total)}%`);
-  if (rate > 0) facts.push(`${bytes(rate)}/s`);
-  if (stage.total && rate > 0) facts.push(`${seconds((stage.total - stage.done) / rate)} left`);
-  const amount = stage.total ? `${bytes(stage.done)} of ${bytes(stage.total)}` : `${bytes(stage.done)}`;
-  return `${stage.name}  ${amount}${facts.length > 0 ? `  (${facts.join(", ")})` : ""}`;
-}
-function summariseStage(stage, now) {
-  const time = seconds((now - stage.since) / 1e3);
-  return stage.done > 0 ? `${stage.name} ${bytes(stage.done)} in ${time}` : `${stage.name} ${time}`;
-}
-
-// src/report/log.ts
-var TELL_EVERY = 3e4;
-function logProgress(output, clock) {
-  const say = (line) => void output.write(`${line}
-`);
-  return {
-    begin: (name) => {
-      const task = new LoggedTask(clock, (line) => say(`${name}: ${line}`));
-      say(`${name}: begins`);
-      return {
-        stage: (stage, total) => task.enter(stage, total),
-        advance: (count) => task.advance(count),
-        end: (result, detail) => say(`${name}: ${result}${task.summary(detail)}`)
-      };
-    },
-    note: say,
-    warn: (message) => say(`warning: ${message}`)
-  };
-}
-function actionsProgress(output, clock) {
-  const say = (line) => void output.write(`${line}
-`);
-  return {
-    begin: (name) => {
-      const task = new LoggedTask(clock, (line) => say(`${name}: ${line}`));
-      return {
-        stage: (stage, total) => task.enter(stage, total),
-        advance: (count) => task.advance(count),
-        end: (result, detail) => {
-          task.leave();
-          say(`::group::${name}: ${result}${task.time()}`);
-          for (const stage of task.over) say(stage);
-          if (detail) say(detail);
-          say("::endgroup::");
-        }
-      };
-    },
-    note: say,
-    warn: (message) => say(`::warning::${escapeData3(message)}`)
-  };
-}
-function escapeData3(text2) {
-  return text2.replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
-}
-var LoggedTask = class {
-  over = [];
-  begun;
-  stage;
-  toldAt;
-  clock;
-  tell;
-  constructor(clock, tell) {
-    this.clock = clock;
-    this.tell = tell;
-    this.begun = clock.now();
-    this.toldAt = this.begun;
-  }
-  enter(name, total) {
-    this.leave();
-    this.stage = { name, total, since: this.clock.now(), done: 0 };
-  }
-  advance(count) {
-    if (!this.stage) return;
-    this.stage.done += count;
-    const now = this.clock.now();
-    if (now - this.toldAt < TELL_EVERY) return;
-    this.toldAt = now;
-    this.tell(describeStage(this.stage, now));
-  }
-  leave() {
-    if (this.stage) this.over.push(summariseStage(this.stage, this.clock.now()));
-    this.stage = void 0;
-  }
-  time() {
-    return ` after ${((this.clock.now() - this.begun) / 1e3).toFixed(1)} s`;
-  }
-  summary(detail) {
-    this.leave();
-    const stages = this.over.length > 0 ? ` (${this.over.join(", ")})` : "";
-    return `${this.time()}${stages}${detail ? `: ${detail}` : ""}`;
-  }
-};
-
-// src/report/terminal.ts
-var REDRAW_EVERY = 100;
-var UP_AND_CLEAR = "\x1B[1A\x1B[2K";
-function terminalProgress(output, clock) {
-  const live = /* @__PURE__ */ new Map();
-  let drawn = 0;
-  let drawnAt = Number.NEGATIVE_INFINITY;
-  const draw = (above = "") => {
-    const now = clock.now();
-    if (above === "" && now - drawnAt < REDRAW_EVERY) return;
-    const width = (output.columns ?? 80) - 1;
-    const lines = [...live.values()].map(
-      ({ name, stage }) => `${name}  ${stage ? describeStage(stage, now) : ""}`.slice(0, width)
-    );
-    const text2 = lines.map((line) => `${line}
-`).join("");
-    output.write(`${UP_AND_CLEAR.repeat(drawn)}${above}${text2}`);
-    drawn = lines.length;
-    drawnAt = now;
-  };
-  return {
-    begin: (name) => {
-      const key = Symbol(name);
-      const task = { name, stage: void 0 };
-      live.set(key, task);
-      const begun = clock.now();
-      return {
-        stage: (stage, total) => {
-          task.stage = { name: stage, total, since: clock.now(), done: 0 };
-          draw();
-        },
-        advance: (count) => {
-          if (task.stage) task.stage.done += count;
-          draw();
-        },
-        end: (result, detail = "") => {
-          live.delete(key);
-          const time = ((clock.now() - begun) / 1e3).toFixed(1);
-          draw(`${name}  ${result}  ${time} s${detail === "" ? "" : `  ${detail}`}
-`);
-        }
-      };
-    },
-    note: (message) => draw(`${message}
-`),
-    warn: (message) => draw(`warning: ${message}
-`)
-  };
-}
-
-// src/report/open.ts
-function openProgress({ env, stderr, clock }) {
-  if (env.GITHUB_ACTIONS === "true") return actionsProgress(stderr, clock);
-  const terminal = stderr.isTTY === true && env.TERM !== "dumb" && env.CI === void 0;
-  return terminal ? terminalProgress(stderr, clock) : logProgress(stderr, clock);
-}
-
-// src/report/table.ts
-function textTable(columns, rows) {
-  const all = [columns.map((column) => column.title), ...rows];
-  const widths = columns.map((_2, index) => Math.max(...all.map((row2) => row2[index]?.length ?? 0)));
-  const line = (row2) => columns.map(({ align }, index) => {
-    const width = widths[index] ?? 0;
-    const cell = row2[index] ?? "";
-    return align === "right" ? cell.padStart(width) : cell.padEnd(width);
-  }).join("  ").trimEnd();
-  return all.map((row2) => `${line(row2)}
-`).join("");
-}
-
-// src/toolchain/cache.ts
-import { randomUUID as randomUUID2 } from "node:crypto";
-import { existsSync as existsSync2 } from "node:fs";
-import { cp, mkdir as mkdir2, rename as rename2, rm as rm2, writeFile as writeFile2 } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+// src/commands/build.ts
+import { resolve as resolve2 } from "node:path";
 
 // src/failure.ts
 var Failure = class extends Error {
@@ -49461,763 +59748,6 @@ function isSystemError(thrown, code) {
   return typeof thrown === "object" && thrown !== null && "code" in thrown && thrown.code === code;
 }
 
-// src/toolchain/recipes.ts
-import { createHash } from "node:crypto";
-var REPOSITORIES = ["dwarves", "libbpf", "xz"];
-var STATIC = ["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF"];
-var PAHOLE_CMAKE = [
-  ...STATIC,
-  ...["-DLIBBPF_EMBEDDED=ON", "-DGIT_SUBMODULE=OFF", "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON"],
-  ...["-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib", "-DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags"]
-];
-function pahole(version, dwarves, libbpf) {
-  return {
-    tool: "pahole",
-    version,
-    parts: [
-      { repository: "dwarves", commit: dwarves, path: "." },
-      { repository: "libbpf", commit: libbpf, path: "lib/bpf" }
-    ],
-    cmake: PAHOLE_CMAKE,
-    target: "pahole"
-  };
-}
-var RECIPES = [
-  pahole(
-    "1.31",
-    "1f2805b6eef104df3125143c949b391f6122e5b9",
-    "374f7807e197ff35b5c234478e89fddd03e6d0ef"
-  ),
-  pahole(
-    "1.30",
-    "52e071dbb1b6886471bf2c90eab95de89c5b3e0d",
-    "42a6ef63161a8dc4288172b27f3870e50b3606f7"
-  ),
-  {
-    tool: "xz",
-    version: "5.8.3",
-    parts: [{ repository: "xz", commit: "4b73f2ec19a99ef465282fbce633e8deb33691b3", path: "." }],
-    // Whoever reads xz through a pipe pays for every piece of it: 64 KiB instead of 8.
-    edit: {
-      file: "src/xz/file_io.h",
-      from: "#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)",
-      to: "#	define IO_BUFFER_SIZE 65536"
-    },
-    cmake: [...STATIC, "-DXZ_NLS=OFF", "-DXZ_DOC=OFF", "-DBUILD_TESTING=OFF"],
-    target: "xz"
-  }
-];
-var FORMAT = 1;
-function fingerprint(recipe) {
-  const text2 = JSON.stringify([FORMAT, recipe.parts, recipe.edit ?? null, recipe.cmake]);
-  return createHash("sha256").update(text2).digest("hex").slice(0, 12);
-}
-
-// src/toolchain/cache.ts
-function defaultCacheFolder(env) {
-  if (env.RUNNER_TOOL_CACHE) return env.RUNNER_TOOL_CACHE;
-  const home = env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache");
-  return join(home, "btfhub", "tools");
-}
-function toolFolder(cacheFolder, recipe) {
-  const version = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
-  const variant = `${process.arch}-${fingerprint(recipe)}`;
-  return join(cacheFolder, `btfhub-${recipe.tool}`, version, variant);
-}
-function findTool(cacheFolder, recipe) {
-  const folder = toolFolder(cacheFolder, recipe);
-  return existsSync2(folder) && existsSync2(`${folder}.complete`) ? folder : void 0;
-}
-async function keepTool(cacheFolder, recipe, finished) {
-  const folder = toolFolder(cacheFolder, recipe);
-  const staging = join(dirname(folder), `.${randomUUID2()}`);
-  try {
-    await mkdir2(dirname(folder), { recursive: true });
-    await cp(finished, staging, { recursive: true });
-    await rename2(staging, folder).catch((error) => {
-      if (!isSystemError(error, "ENOTEMPTY") && !isSystemError(error, "EEXIST")) throw error;
-    });
-    await writeFile2(`${folder}.complete`, "");
-    return folder;
-  } finally {
-    await rm2(staging, { recursive: true, force: true });
-  }
-}
-async function discardTool(cacheFolder, recipe) {
-  const folder = toolFolder(cacheFolder, recipe);
-  const discarded = join(dirname(folder), `.${randomUUID2()}`);
-  await rm2(`${folder}.complete`, { force: true });
-  await rename2(folder, discarded).catch((error) => {
-    if (!isSystemError(error, "ENOENT")) throw error;
-  });
-  await rm2(discarded, { recursive: true, force: true });
-}
-
-// src/toolchain/cache-plan.ts
-import { readFile } from "node:fs/promises";
-import { dirname as dirname2 } from "node:path";
-async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
-  const tools = ["pahole", "xz"];
-  const recipes = tools.flatMap((tool) => {
-    const fitting2 = RECIPES.filter((recipe) => recipe.tool === tool);
-    const wish = wishes[tool].replace(/^v/, "");
-    const found = wish === "auto" ? fitting2[0] : fitting2.find(({ version }) => version === wish);
-    return found ? [found] : [];
-  });
-  const words = recipes.map((one) => `${one.tool}-${one.version}-${fingerprint(one)}`);
-  return {
-    key: ["btfhub-tools", await system(osRelease), process.arch, ...words].join("-"),
-    folders: recipes.map((recipe) => dirname2(toolFolder(cacheFolder, recipe)))
-  };
-}
-async function system(osRelease) {
-  const text2 = await readFile(osRelease, "utf8").catch(() => "");
-  const value = (name) => new RegExp(`^${name}="?([^"
-]*)"?$`, "m").exec(text2)?.[1] ?? "";
-  return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
-}
-
-// src/toolchain/prepare.ts
-import { mkdtemp, rm as rm5 } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join as join5 } from "node:path";
-
-// src/toolchain/build.ts
-import { copyFile as copyFile3, mkdir as mkdir5, readFile as readFile2, writeFile as writeFile3 } from "node:fs/promises";
-import { availableParallelism } from "node:os";
-import { basename, join as join4 } from "node:path";
-
-// src/toolchain/fetch.ts
-import { existsSync as existsSync4 } from "node:fs";
-import { mkdir as mkdir4, rm as rm4 } from "node:fs/promises";
-import { join as join3 } from "node:path";
-
-// src/toolchain/sources.ts
-import { createHash as createHash2 } from "node:crypto";
-import { createReadStream, existsSync as existsSync3 } from "node:fs";
-import { copyFile as copyFile2, mkdir as mkdir3, rm as rm3 } from "node:fs/promises";
-import { join as join2, resolve } from "node:path";
-import { pipeline } from "node:stream/promises";
-var PUBLIC = {
-  dwarves: [
-    "https://git.kernel.org/pub/scm/devel/pahole/pahole.git",
-    "https://github.com/acmel/dwarves"
-  ],
-  libbpf: ["https://github.com/libbpf/libbpf"],
-  xz: ["https://github.com/tukaani-project/xz"]
-};
-function sourcesOf(repository, given) {
-  const homes = PUBLIC[repository].map((url) => ({ kind: "git", repository, url }));
-  return [...given.filter((source) => source.repository === repository), ...homes];
-}
-function parseSource(text2) {
-  const [, name, place] = /^([a-z]+)=(.+)$/.exec(text2) ?? [];
-  const repository = REPOSITORIES.find((one) => one === name);
-  if (!repository || !place) {
-    throw bad(text2, `it begins with one of ${REPOSITORIES.map((one) => `${one}=`).join(", ")}`);
-  }
-  const tarball = /^(.+)@sha256:([0-9a-f]{64})$/.exec(place);
-  if (tarball?.[1] && tarball[2]) {
-    return { kind: "tarball", repository, path: resolve(tarball[1]), sha256: tarball[2] };
-  }
-  if (/\.(tar\.\w+|tgz)(@.*)?$/.test(place)) {
-    throw bad(text2, "a tarball ends in '@sha256:' and its sum, 64 lower-case hex digits");
-  }
-  if (!/^(https?|git|ssh|file):\/\//.test(place)) {
-    throw bad(text2, "a git remote is a URL that begins with 'https://', 'ssh://' or 'file://'");
-  }
-  return { kind: "git", repository, url: place };
-}
-function bad(text2, rule) {
-  return new Failure("usage", `'${text2}' is not a source: ${rule}.`);
-}
-async function sha256Of(path) {
-  const hash = createHash2("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
-}
-async function checkedCopy(source, folder) {
-  if (!existsSync3(source.path)) {
-    throw new Failure("not-found", `There is no tarball at '${source.path}'.`);
-  }
-  await mkdir3(folder, { recursive: true });
-  const copy = join2(folder, `${source.repository}.tar`);
-  await copyFile2(source.path, copy);
-  const sum = await sha256Of(copy);
-  if (sum === source.sha256) return copy;
-  await rm3(copy, { force: true });
-  throw new Failure(
-    "checksum-mismatch",
-    `'${source.path}' has the SHA-256 ${sum}, and ${source.sha256} was promised.`,
-    "Get the tarball again, from the place where the sum comes from."
-  );
-}
-
-// src/toolchain/fetch.ts
-var PATIENCE = { silence: 15, attempt: 180 };
-async function fetchSources(world2, recipe, given, folder, options) {
-  for (const part of recipe.parts) {
-    const place = join3(folder, part.path);
-    if (existsSync4(join3(place, "src"))) continue;
-    await fetchPart(world2, part, sourcesOf(part.repository, given), place, options);
-  }
-}
-async function fetchPart(world2, part, sources, place, options) {
-  const answers = [];
-  for (const source of sources) {
-    if (source.kind === "tarball") return unpack(world2, source, place);
-    try {
-      return await checkOut(world2, source.url, part.commit, place, options.patience);
-    } catch (error) {
-      world2.interrupted.throwIfAborted();
-      await rm4(place, { recursive: true, force: true });
-      answers.push(`${source.url}: ${describe(error)}`);
-      options.note(`${source.url} did not deliver ${part.repository}: ${describe(error)}`);
-    }
-  }
-  throw new Failure(
-    "network",
-    `No remote delivers commit ${part.commit} of ${part.repository}. ${answers.join("; ")}.`,
-    `Name a mirror or a tarball: --tool-source ${part.repository}=<URL or tarball@sha256:sum>.`
-  );
-}
-async function unpack(world2, source, place) {
-  const copy = await checkedCopy(source, `${place}.tarball`);
-  await mkdir4(place, { recursive: true });
-  const answer = await world2.programs.run({
-    program: "tar",
-    args: ["--extract", "--file", copy, "--strip-components=1", "--no-same-owner"],
-    cwd: place,
-    signal: world2.interrupted
-  });
-  await rm4(`${place}.tarball`, { recursive: true, force: true });
-  if (answer.status === 0) return;
-  throw new Failure("not-found", `tar cannot unpack '${source.path}': ${lastLine(answer.stderr)}.`);
-}
-async function checkOut(world2, url, commit, place, patience) {
-  await mkdir4(place, { recursive: true });
-  const git = (...args) => runGit(world2, place, patience, args);
-  await git("init", "--quiet");
-  try {
-    await git("fetch", "--quiet", "--depth=1", "--no-tags", url, commit);
-  } catch (error) {
-    if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
-    await git("fetch", "--quiet", "--tags", url, "+refs/heads/*:refs/remotes/origin/*");
-  }
-  await git("checkout", "--quiet", "--detach", commit);
-  const head = (await git("rev-parse", "HEAD")).trim();
-  if (head !== commit) throw new Error(`its ${commit} is ${head}`);
-}
-async function runGit(world2, place, patience, args) {
-  const impatience = new AbortController();
-  const late = new Error(`no answer within ${patience.attempt} seconds`);
-  const signal = AbortSignal.any([world2.interrupted, impatience.signal]);
-  const deadline = world2.clock.sleep(patience.attempt * 1e3, signal).then(() => impatience.abort(late)).catch(() => {
-  });
-  try {
-    const answer = await world2.programs.run({
-      program: "git",
-      args: [
-        ...["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"],
-        ...["-c", "http.lowSpeedLimit=1000", "-c", `http.lowSpeedTime=${patience.silence}`],
-        ...args
-      ],
-      cwd: place,
-      env: { GIT_TERMINAL_PROMPT: "0", GIT_DIR: void 0, GIT_WORK_TREE: void 0 },
-      signal,
-      group: true
-    });
-    if (answer.status !== 0) throw new Error(lastLine(answer.stderr));
-    return answer.stdout.toString("utf8");
-  } finally {
-    impatience.abort();
-    await deadline;
-  }
-}
-function lastLine(text2) {
-  return text2.trim().split("\n").at(-1) ?? "";
-}
-
-// src/toolchain/version.ts
-function versionIn(text2) {
-  return /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text2)?.[1];
-}
-function compareVersions(left, right) {
-  const [a, b2] = [left, right].map((version) => version.split(".").map(Number));
-  for (let index = 0; index < Math.max(a?.length ?? 0, b2?.length ?? 0); index++) {
-    const difference = (a?.[index] ?? 0) - (b2?.[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-function atLeast(version, least) {
-  return compareVersions(version, least) >= 0;
-}
-
-// src/toolchain/build.ts
-async function buildTool(world2, recipe, work, options) {
-  const [source, build, finished] = [join4(work, "source"), join4(work, "build"), join4(work, "tool")];
-  options.stage("sources");
-  await fetchSources(world2, recipe, options.sources, source, options);
-  await edit(source, recipe);
-  options.stage("configure");
-  await cmake(world2, recipe, ["-S", source, "-B", build, ...recipe.cmake]);
-  options.stage("compile");
-  const jobs = String(availableParallelism());
-  await cmake(world2, recipe, ["--build", build, "--parallel", jobs, "--target", recipe.target]);
-  options.stage("check");
-  await collect(world2, join4(build, recipe.target), finished);
-  await checkVersion(world2, recipe, join4(finished, "bin", recipe.target));
-  return finished;
-}
-async function edit(source, { edit: edit2, tool, version }) {
-  if (!edit2) return;
-  const path = join4(source, edit2.file);
-  const pieces = (await readFile2(path, "utf8")).split(edit2.from);
-  if (pieces.length !== 2) {
-    throw failed(`The source of ${tool} ${version} is not the expected one: see ${edit2.file}.`);
-  }
-  await writeFile3(path, pieces.join(edit2.to));
-}
-async function cmake(world2, recipe, args) {
-  const answer = await world2.programs.run({
-    ...{ program: "cmake", args, signal: world2.interrupted, group: true },
-    env: { DESTDIR: void 0, CMAKE_GENERATOR: "Unix Makefiles" }
-  });
-  if (answer.status === 0) return;
-  const output = `${answer.stderr}
-${answer.stdout.toString("utf8")}`.trim().split("\n");
-  const telling = output.find((line) => /error/i.test(line)) ?? output.at(-1);
-  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${telling?.trim()}.`);
-}
-var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
-async function collect(world2, program3, finished) {
-  await mkdir5(join4(finished, "bin"), { recursive: true });
-  await mkdir5(join4(finished, "lib"));
-  await copyFile3(program3, join4(finished, "bin", basename(program3)));
-  const { stdout } = await world2.programs.run({ program: "ldd", args: [program3] });
-  for (const [, name = "", path = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
-    if (!GLIBC.test(name)) await copyFile3(path, join4(finished, "lib", name));
-  }
-}
-async function checkVersion(world2, recipe, program3) {
-  const answer = await world2.programs.run({ program: program3, args: ["--version"] });
-  const version = versionIn(answer.stdout.toString("utf8"));
-  if (answer.status === 0 && version === recipe.version) return;
-  throw failed(
-    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version ?? "nothing"}.`
-  );
-}
-function failed(message) {
-  return new Failure("missing-program", message, "Or use the machine's own, with 'system'.");
-}
-
-// src/toolchain/dependencies.ts
-import { existsSync as existsSync5 } from "node:fs";
-var need = (thing, apt, dnf = apt) => ({ thing, apt, dnf });
-var TO_BUILD = [
-  need("git", "git"),
-  need("cmake", "cmake"),
-  need("make", "make"),
-  need("cc", "gcc"),
-  // The compiler alone comes without the C library's headers on Debian.
-  need("/usr/include/stdlib.h", "libc6-dev", "glibc-devel")
-];
-var NEEDS = {
-  pahole: [
-    ...TO_BUILD,
-    need("/usr/include/elfutils/libdw.h", "libdw-dev", "elfutils-devel"),
-    need("/usr/include/zlib.h", "zlib1g-dev", "zlib-devel")
-  ],
-  xz: TO_BUILD
-};
-var DISTRIBUTION = {
-  pahole: need("pahole", "pahole", "dwarves"),
-  xz: need("xz", "xz-utils", "xz")
-};
-async function provide(world2, needs, options) {
-  const missing2 = needs.filter(
-    ({ thing }) => !(thing.startsWith("/") ? existsSync5(thing) : world2.programs.find(thing))
-  );
-  if (missing2.length === 0) return;
-  const things = missing2.map(({ thing }) => thing).join(", ");
-  const manager = managerOf(world2);
-  if (!manager) {
-    throw new Failure(
-      "missing-program",
-      `This machine lacks ${things}, and has neither apt-get nor dnf to install them with.`,
-      "Install them by hand."
-    );
-  }
-  const packages = [...new Set(missing2.map((one) => one[manager.kind]))];
-  const command = `${manager.program} install -y ${packages.join(" ")}`;
-  if (!options.allowed) {
-    throw new Failure(
-      "missing-program",
-      `This machine lacks ${things}.`,
-      `Allow it with --install-dependencies, or run: sudo ${command}`
-    );
-  }
-  options.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
-  const root = await rights(world2);
-  for (const args of manager.steps(packages)) {
-    const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
-    const answer = await world2.programs.run({
-      ...{ program: program3, args: rest, signal: world2.interrupted, group: true }
-    });
-    if (answer.status !== 0 && args !== manager.update) {
-      throw new Failure(
-        "missing-program",
-        `'${command}' failed: ${answer.stderr.trim().split("\n").at(-1) || answer.status}.`,
-        "Install the packages by hand, as root."
-      );
-    }
-  }
-}
-var WAIT_FOR_LOCK = ["-o", "DPkg::Lock::Timeout=300"];
-var APT_UPDATE = ["apt-get", "-qq", ...WAIT_FOR_LOCK, "update"];
-var MANAGERS = [
-  {
-    ...{ kind: "apt", program: "apt-get", update: APT_UPDATE },
-    steps: (packages) => [
-      APT_UPDATE,
-      ["apt-get", "-qq", ...WAIT_FOR_LOCK, "-y", "--no-install-recommends", "install", ...packages]
-    ]
-  },
-  {
-    ...{ kind: "dnf", program: "dnf" },
-    steps: (packages) => [["dnf", "-q", "-y", "install", ...packages]]
-  }
-];
-function managerOf(world2) {
-  return MANAGERS.find(({ program: program3 }) => world2.programs.find(program3) !== void 0);
-}
-async function rights(world2) {
-  const { stdout } = await world2.programs.run({ program: "id", args: ["-u"] });
-  if (stdout.toString("utf8").trim() === "0") return [];
-  return world2.programs.find("sudo") ? ["sudo", "-n"] : [];
-}
-
-// src/toolchain/pahole.ts
-var OLDEST_PAHOLE = "1.22";
-async function inspectPahole(world2, path, origin) {
-  const found = world2.programs.find(path);
-  if (found === void 0) throw notThere(path);
-  const answer = await world2.programs.run({ program: found, args: ["--version"] });
-  const version = versionIn(answer.stdout.toString("utf8"));
-  if (answer.status !== 0 || version === void 0) {
-    throw new Failure(
-      "missing-program",
-      `'${found} --version' does not answer as pahole does: ${answer.stderr.trim() || answer.status}.`,
-      "Reinstall it, or let 'btfhub setup --pahole 1.31' bring one."
-    );
-  }
-  if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
-  const help = await world2.programs.run({ program: found, args: ["--help"] });
-  const options = new Set(
-    [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => match[1] ?? "")
-  );
-  return { path: found, version, origin, options, features: await featuresOf(world2, found) };
-}
-async function featuresOf(world2, path) {
-  const answer = await world2.programs.run({ program: path, args: ["--supported_btf_features"] });
-  if (answer.status !== 0) return /* @__PURE__ */ new Set();
-  return new Set(answer.stdout.toString("utf8").trim().split(","));
-}
-function notThere(path) {
-  return new Failure(
-    "missing-program",
-    path === "pahole" ? "This machine has no pahole." : `There is no program at '${path}'.`,
-    "Let 'btfhub setup --pahole 1.31' build one, or install the package 'pahole' (apt) or 'dwarves' (dnf)."
-  );
-}
-function tooOld(path, version) {
-  return new Failure(
-    "missing-program",
-    `'${path}' is pahole ${version}: older than ${OLDEST_PAHOLE}, which is the first that writes BTF into a file of its own.`,
-    "Let 'btfhub setup --pahole 1.31' bring a newer one."
-  );
-}
-
-// src/toolchain/xz.ts
-var FAST_XZ = "5.8";
-async function inspectXz(world2, path, origin) {
-  const found = world2.programs.find(path);
-  const answer = found && await world2.programs.run({ program: found, args: ["--version"] });
-  const version = answer && answer.status === 0 && versionIn(answer.stdout.toString("utf8"));
-  if (!found || !version) {
-    throw new Failure(
-      "missing-program",
-      found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path}'.`,
-      "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
-    );
-  }
-  return { path: found, version, origin };
-}
-var PLAIN_ENVIRONMENT = { XZ_DEFAULTS: void 0, XZ_OPT: void 0 };
-
-// src/toolchain/prepare.ts
-var PAHOLE = {
-  name: "pahole",
-  inspect: inspectPahole,
-  contentWith: (version, preferred) => version === preferred,
-  drawback: "Its BTF differs in the functions that are described; the record names the version."
-};
-var XZ = {
-  name: "xz",
-  inspect: inspectXz,
-  contentWith: (version) => atLeast(version, FAST_XZ),
-  drawback: `Before ${FAST_XZ} decoding takes half as long again; the output is the same.`
-};
-async function prepareToolchain(world2, wishes, progress, workshop = { recipes: RECIPES, patience: PATIENCE }) {
-  const shop = new Shop(world2, wishes, progress, workshop);
-  return { pahole: await shop.get(PAHOLE, wishes.pahole), xz: await shop.get(XZ, wishes.xz) };
-}
-var Shop = class {
-  #world;
-  #progress;
-  #workshop;
-  #cacheFolder;
-  #sources;
-  #installing;
-  constructor(world2, wishes, progress, workshop) {
-    this.#world = world2;
-    this.#progress = progress;
-    this.#workshop = workshop;
-    this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(world2.env);
-    this.#sources = wishes.sources;
-    this.#installing = { allowed: wishes.allowInstall, note: (text2) => progress.note(text2) };
-  }
-  async get(tool, wish) {
-    if (wish.includes("/")) return tool.inspect(this.#world, wish, "system");
-    if (wish === "system") return this.#system(tool);
-    const recipe = this.#recipe(tool.name, wish);
-    const version = recipe?.version ?? wish.replace(/^v/, "");
-    const kept = recipe && await this.#kept(tool, recipe);
-    if (kept) return kept;
-    const own = this.#world.programs.find(tool.name) ? await this.#tryOwn(tool) : void 0;
-    if (own?.version === version) return own;
-    if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
-    if (!recipe) throw this.#cannotBuild(tool.name, version);
-    if (wish !== "auto") return this.#build(tool, recipe);
-    return this.#build(tool, recipe).catch((error) => this.#fallBack(tool, recipe, error));
-  }
-  #recipe(tool, wish) {
-    const recipes = this.#workshop.recipes.filter((recipe) => recipe.tool === tool);
-    return wish === "auto" ? recipes[0] : recipes.find(({ version }) => version === wish.replace(/^v/, ""));
-  }
-  /** One that was kept but does not run here any more is thrown away. */
-  async #kept(tool, recipe) {
-    const folder = findTool(this.#cacheFolder, recipe);
-    if (!folder) return void 0;
-    try {
-      return await tool.inspect(this.#world, join5(folder, "bin", recipe.target), "cached");
-    } catch (error) {
-      this.#progress.note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
-      await discardTool(this.#cacheFolder, recipe);
-      return void 0;
-    }
-  }
-  async #tryOwn(tool) {
-    return tool.inspect(this.#world, tool.name, "system").catch(() => void 0);
-  }
-  async #system(tool) {
-    await provide(this.#world, [DISTRIBUTION[tool.name]], this.#installing);
-    return tool.inspect(this.#world, tool.name, "system");
-  }
-  async #build(tool, recipe) {
-    await provide(this.#world, NEEDS[tool.name], this.#installing);
-    const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
-    const temporary = this.#world.env.RUNNER_TEMP || tmpdir();
-    const work = await mkdtemp(join5(temporary, "btfhub-build-"));
-    try {
-      const finished = await buildTool(this.#world, recipe, work, {
-        sources: this.#sources,
-        patience: this.#workshop.patience,
-        note: (message) => this.#progress.note(message),
-        stage: (name) => task.stage(name)
-      });
-      const folder = await keepTool(this.#cacheFolder, recipe, finished);
-      const built = await tool.inspect(this.#world, join5(folder, "bin", recipe.target), "built");
-      task.end("built", folder);
-      return built;
-    } catch (error) {
-      task.end("failed");
-      throw error;
-    } finally {
-      await rm5(work, { recursive: true, force: true, maxRetries: 3 });
-    }
-  }
-  /** `auto`: the machine's own rather than none, but never past a tarball that was tampered with. */
-  async #fallBack(tool, recipe, error) {
-    this.#world.interrupted.throwIfAborted();
-    if (error instanceof Failure && error.reason === "checksum-mismatch") throw error;
-    const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
-    const own = await this.#system(tool).catch((second) => {
-      const advice = error instanceof Failure ? error.advice : void 0;
-      throw new Failure(
-        "missing-program",
-        `${why} And there is no other: ${describe(second)}`,
-        advice
-      );
-    });
-    this.#progress.warn(`${why} Using the machine's ${own.version} instead. ${tool.drawback}`);
-    return own;
-  }
-  #cannotBuild(tool, version) {
-    const known = this.#workshop.recipes.filter((recipe) => recipe.tool === tool);
-    return new Failure(
-      "usage",
-      `The machine's ${tool} is not version ${version}, and that is none that can be built.`,
-      `Choose ${known.map((recipe) => recipe.version).join(", ")}, auto, system or a path.`
-    );
-  }
-};
-
-// src/commands/command.ts
-function defineCommand(command) {
-  return command;
-}
-function flag(description) {
-  return {
-    ...{ placeholder: void 0, description, required: false, repeatable: false },
-    ...{ shownDefault: void 0, choices: void 0 },
-    parse: (given) => given.length > 0
-  };
-}
-function text(placeholder, description, options = {}) {
-  return {
-    ...{ placeholder, description, required: options.required ?? false, repeatable: false },
-    ...{ shownDefault: options.default, choices: void 0 },
-    parse: (given) => given.at(-1) ?? options.default
-  };
-}
-function list(placeholder, description, options = {}) {
-  const fallback = options.default ?? [];
-  return {
-    ...{ placeholder, description, required: options.required ?? false, repeatable: true },
-    ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
-    parse: (given) => {
-      const words = given.flatMap((word) => word.split(/[\s,]+/)).filter((word) => word !== "");
-      return words.length > 0 ? words : fallback;
-    }
-  };
-}
-function number(placeholder, description, options) {
-  const { least, most } = options;
-  return {
-    ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: options.default?.toString(), choices: void 0 },
-    parse: (given) => {
-      const word = given.at(-1);
-      if (word === void 0 || word === "") return options.default;
-      const value = Number(word);
-      if (!/^\d+$/.test(word) || value < least || value > most) {
-        throw new Error(`'${word}' is not a whole number from ${least} to ${most}.`);
-      }
-      return value;
-    }
-  };
-}
-
-// src/commands/toolchain-options.ts
-var TOOLCHAIN_OPTIONS = {
-  pahole: text(
-    "<auto|system|version|path>",
-    "which pahole: 1.31 where it can be had else the machine's (auto), the machine's, that version or none, or a file",
-    { default: "auto" }
-  ),
-  xz: text(
-    "<auto|system|version|path>",
-    "which xz decodes: 5.8 or newer where it can be had else the machine's (auto), the machine's, that version or none, or a file",
-    { default: "auto" }
-  ),
-  toolCache: text(
-    "<folder>",
-    "where built tools are kept; default: RUNNER_TOOL_CACHE, else btfhub/tools in the user's cache folder"
-  ),
-  toolSource: list(
-    "<name=source>",
-    "where the source of dwarves, libbpf or xz is had before the public homes: a git URL, or <tarball>@sha256:<sum>"
-  ),
-  installDependencies: flag(
-    "install by apt or dnf what is missing to build a tool, or the tool itself"
-  )
-};
-function wishesOf(options) {
-  return {
-    pahole: options.pahole,
-    xz: options.xz,
-    cacheFolder: options.toolCache,
-    sources: options.toolSource.map(parseSource),
-    allowInstall: options.installDependencies
-  };
-}
-
-// src/commands/setup.ts
-var setup = defineCommand({
-  name: "setup",
-  summary: "bring the pahole and the xz that the work is done with",
-  description: "Looks in the tool cache, then at the machine itself, then builds from source at a pinned commit and keeps the result. `build` does the same by itself; this does it beforehand.",
-  options: {
-    ...TOOLCHAIN_OPTIONS,
-    showCache: flag("only say which folders a workflow should keep, and under which key")
-  },
-  examples: [
-    "btfhub setup",
-    "btfhub setup --pahole 1.31 --install-dependencies",
-    "btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git",
-    "btfhub setup --show-cache --json"
-  ],
-  run: async (world2, options) => {
-    const wishes = wishesOf(options);
-    const cache = await planCache(wishes.cacheFolder ?? defaultCacheFolder(world2.env), wishes);
-    const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
-    if (options.showCache) {
-      writeOutputs(findHost(world2.env), world2.env, outputs);
-      return { status: 0, document: cache, text: `${[cache.key, ...cache.folders].join("\n")}
-` };
-    }
-    const tools = await prepareToolchain(world2, wishes, openProgress(world2));
-    writeOutputs(findHost(world2.env), world2.env, {
-      ...outputs,
-      "pahole-version": tools.pahole.version,
-      "xz-version": tools.xz.version
-    });
-    return { status: 0, document: document(tools, cache), text: table(tools) };
-  }
-});
-function document({ pahole: pahole2, xz }, cache) {
-  return {
-    pahole: {
-      ...{ version: pahole2.version, origin: pahole2.origin, path: pahole2.path },
-      ...{ options: [...pahole2.options].sort(), features: [...pahole2.features].sort() }
-    },
-    xz,
-    cache
-  };
-}
-function table(tools) {
-  const rows = Object.entries(tools).map(([name, tool]) => [
-    ...[name, tool.version, tool.origin, tool.path]
-  ]);
-  return textTable(
-    ["tool", "version", "origin", "path"].map((title) => ({ title })),
-    rows
-  );
-}
-
-// src/commands/verify.ts
-import { basename as basename3 } from "node:path";
-
-// src/jobs/verify.ts
-import { createHash as createHash3 } from "node:crypto";
-import { readdir as readdir2, readFile as readFile3, stat as stat2 } from "node:fs/promises";
-import { basename as basename2, dirname as dirname3, join as join6 } from "node:path";
-
-// src/archive/layout.ts
-var TARBALL_SUFFIX = ".btf.tar.xz";
-
 // src/btf/references.ts
 function badType(type, what) {
   const name = type.name === "" ? "" : ` '${type.name}'`;
@@ -50236,8 +59766,8 @@ function checkReferences(btf, type) {
   const data = (id) => {
     if (NOT_DATA.has(kindOf(id))) throw refuse(id);
   };
-  const oneOf = (id, ...kinds) => {
-    if (!kinds.includes(kindOf(id))) throw refuse(id);
+  const oneOf = (id, ...kinds2) => {
+    if (!kinds2.includes(kindOf(id))) throw refuse(id);
   };
   switch (type.kind) {
     case "PTR":
@@ -50373,10 +59903,10 @@ function sizeOf(type, sizes, pointerSize) {
       return NONE;
   }
 }
-function checkMembers(type, sizeOf2) {
+function checkMembers(type, sizeOf3) {
   for (const [index, member] of type.members.entries()) {
     const name = member.name === "" ? `member ${index}` : `member '${member.name}'`;
-    const size = sizeOf2(member.type);
+    const size = sizeOf3(member.type);
     if (Number.isNaN(size)) throw badType(type, `has the ${name}, whose type has no size`);
     if (member.bitSize > size * 8) {
       throw badType(type, `has the ${name} with ${member.bitSize} bits of ${size} bytes`);
@@ -50417,8 +59947,8 @@ function checkNames(type) {
   const rule = NAMES[kind];
   if (rule === "required" && name === "") throw badType(type, "has no name");
   if (rule === "none" && name !== "") throw badType(type, "has a name");
-  const pattern = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
-  if (name !== "" && !pattern.test(name)) throw badType(type, "has a name that is not one");
+  const pattern2 = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
+  if (name !== "" && !pattern2.test(name)) throw badType(type, "has a name that is not one");
   switch (kind) {
     case "STRUCT":
     case "UNION":
@@ -50492,7 +60022,7 @@ var Btf = class {
     this.byteLength = Math.max(header.types + header.typeBytes, header.strings + this.stringBytes);
     const end = this.#strings + this.stringBytes;
     if (bytes2[this.#strings] !== 0 || bytes2[end - 1] !== 0) {
-      throw bad2("its table of strings does not begin and end with a zero byte");
+      throw bad("its table of strings does not begin and end with a zero byte");
     }
     const index = indexTypes(this.#view, this.byteOrder, header.types, header.typeBytes);
     this.#offsets = index.offsets;
@@ -50516,10 +60046,10 @@ var Btf = class {
   string(offset) {
     if (offset === 0) return "";
     if (offset >= this.stringBytes) {
-      throw bad2(`string offset ${offset} is beyond the ${this.stringBytes} bytes of its strings`);
+      throw bad(`string offset ${offset} is beyond the ${this.stringBytes} bytes of its strings`);
     }
-    const start = this.#strings + offset;
-    return this.#bytes.toString("utf8", start, this.#bytes.indexOf(0, start));
+    const start2 = this.#strings + offset;
+    return this.#bytes.toString("utf8", start2, this.#bytes.indexOf(0, start2));
   }
   /** Decodes one type. Its own ids are not looked at: they may lead nowhere until it is checked. */
   type(id) {
@@ -50616,73 +60146,73 @@ var Btf = class {
         return { kind, id, name, type, component: this.#u32(body) | 0 };
     }
   }
-  #parts(info, start, size, read) {
+  #parts(info, start2, size, read) {
     const parts = [];
-    const end = start + (info & 65535) * size;
-    for (let at2 = start; at2 < end; at2 += size) parts.push(read(at2));
+    const end = start2 + (info & 65535) * size;
+    for (let at2 = start2; at2 < end; at2 += size) parts.push(read(at2));
     return parts;
   }
   #u32(offset) {
     return this.#view.getUint32(offset, this.byteOrder === "little");
   }
   #demand(id) {
-    if (!this.has(id)) throw bad2(`there is no type ${id}: the last one is ${this.count}`);
+    if (!this.has(id)) throw bad(`there is no type ${id}: the last one is ${this.count}`);
   }
 };
 function readByteOrder(view) {
   if (view.byteLength < HEADER_SIZE) {
-    throw bad2(`its ${view.byteLength} bytes are fewer than the header's ${HEADER_SIZE}`);
+    throw bad(`its ${view.byteLength} bytes are fewer than the header's ${HEADER_SIZE}`);
   }
   if (view.getUint16(0, true) === MAGIC) return "little";
   if (view.getUint16(0, false) === MAGIC) return "big";
-  throw bad2("it does not begin with the magic number of BTF");
+  throw bad("it does not begin with the magic number of BTF");
 }
 function readHeader(view, byteOrder) {
   const u32 = (at2) => view.getUint32(at2, byteOrder === "little");
   const version = view.getUint8(2);
-  if (version !== VERSION) throw bad2(`it is of version ${version}, and only ${VERSION} is known`);
+  if (version !== VERSION) throw bad(`it is of version ${version}, and only ${VERSION} is known`);
   const length = u32(4);
-  if (length < HEADER_SIZE) throw bad2(`its header says it is only ${length} bytes long`);
+  if (length < HEADER_SIZE) throw bad(`its header says it is only ${length} bytes long`);
   const header = {
     ...{ types: length + u32(8), typeBytes: u32(12) },
     ...{ strings: length + u32(16), stringBytes: u32(20) }
   };
   const { types, typeBytes, strings, stringBytes } = header;
-  if (types % 4 !== 0) throw bad2("its types do not begin at a multiple of four");
-  if (types + typeBytes > strings) throw bad2("its types reach into its strings");
-  if (stringBytes === 0) throw bad2("it has no table of strings");
+  if (types % 4 !== 0) throw bad("its types do not begin at a multiple of four");
+  if (types + typeBytes > strings) throw bad("its types reach into its strings");
+  if (stringBytes === 0) throw bad("it has no table of strings");
   if (strings + stringBytes > view.byteLength) {
-    throw bad2(`its header speaks of ${strings + stringBytes} bytes, and it has ${view.byteLength}`);
+    throw bad(`its header speaks of ${strings + stringBytes} bytes, and it has ${view.byteLength}`);
   }
   return header;
 }
-function indexTypes(view, byteOrder, start, length) {
+function indexTypes(view, byteOrder, start2, length) {
   const little = byteOrder === "little";
-  const end = start + length;
+  const end = start2 + length;
   const most = Math.floor(length / TYPE_SIZE) + 1;
   const offsets = new Uint32Array(most);
-  const kinds = new Uint8Array(most);
+  const kinds2 = new Uint8Array(most);
   let id = 0;
-  for (let at2 = start; at2 < end; ) {
+  for (let at2 = start2; at2 < end; ) {
     id++;
-    if (at2 + TYPE_SIZE > end) throw bad2(`type ${id} is cut off`);
+    if (at2 + TYPE_SIZE > end) throw bad(`type ${id} is cut off`);
     const info = view.getUint32(at2 + 4, little);
     const kind = info >>> 24 & 31;
     if (kind === 0 || kind >= KINDS.length) {
       const known = `only 1 (INT) to ${KINDS.length - 1} (${KINDS.at(-1)}) are known`;
-      throw bad2(`type ${id} is of the unknown kind ${kind}: ${known}`);
+      throw bad(`type ${id} is of the unknown kind ${kind}: ${known}`);
     }
     const parts = info & 65535;
     const partSize = PART_SIZES[kind];
     if ((info & RESERVED) !== 0 || parts !== 0 && partSize === 0 && kind !== FUNC) {
-      throw bad2(`type ${id} (${KINDS[kind]}) has bits set that its kind has no use for`);
+      throw bad(`type ${id} (${KINDS[kind]}) has bits set that its kind has no use for`);
     }
     offsets[id] = at2;
-    kinds[id] = kind;
+    kinds2[id] = kind;
     at2 += TYPE_SIZE + EXTRA_SIZES[kind] + parts * partSize;
-    if (at2 > end) throw bad2(`type ${id} (${KINDS[kind]}) is cut off`);
+    if (at2 > end) throw bad(`type ${id} (${KINDS[kind]}) is cut off`);
   }
-  return { offsets: offsets.slice(0, id + 1), kinds: kinds.slice(0, id + 1) };
+  return { offsets: offsets.slice(0, id + 1), kinds: kinds2.slice(0, id + 1) };
 }
 var ENCODINGS = {
   ...{ 0: "none", 1: "SIGNED", 2: "CHAR", 4: "BOOL" }
@@ -50691,7 +60221,7 @@ function intEncoding(word) {
   const encoding = ENCODINGS[word >>> 24 & 15] ?? "unknown";
   return { bits: word & 255, bitOffset: word >>> 16 & 255, encoding };
 }
-function bad2(what) {
+function bad(what) {
   return new Failure("bad-btf", `This is not sound BTF: ${what}.`);
 }
 function ofType(failure, id) {
@@ -50699,6 +60229,7 @@ function ofType(failure, id) {
 }
 
 // src/btf/check.ts
+var KERNEL = { of: "kernel", minimumTypes: 1e4 };
 function checkBtf(bytes2, expectation) {
   return checkParsed(new Btf(bytes2), bytes2.length, expectation);
 }
@@ -50716,9 +60247,9 @@ function checkParsed(btf, size, expectation) {
   }
   checkLayout(btf);
   const taskStruct = agreedTaskStruct(tasks);
-  const kinds = Object.fromEntries(counts);
+  const kinds2 = Object.fromEntries(counts);
   const { byteOrder, count, stringBytes } = btf;
-  const summary2 = { size, byteOrder, types: count, kinds, stringBytes };
+  const summary2 = { size, byteOrder, types: count, kinds: kinds2, stringBytes };
   if (expectation.of === "kernel") checkKernel(summary2, tasks, expectation.minimumTypes);
   return taskStruct === void 0 ? summary2 : { ...summary2, taskStruct };
 }
@@ -50750,22 +60281,716 @@ function checkKernel(summary2, tasks, minimum) {
   );
 }
 
+// src/jobs/build/run.ts
+import { availableParallelism as availableParallelism2 } from "node:os";
+
+// src/toolchain/prepare.ts
+import { mkdtemp, rm as rm4 } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join as join5 } from "node:path";
+
+// src/toolchain/build.ts
+import { copyFile as copyFile2, mkdir as mkdir3, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { basename, join as join3 } from "node:path";
+
+// src/toolchain/fetch.ts
+import { existsSync as existsSync2 } from "node:fs";
+import { mkdir as mkdir2, rm as rm2 } from "node:fs/promises";
+import { join as join2 } from "node:path";
+
+// src/toolchain/sources.ts
+import { createHash as createHash2 } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { copyFile, mkdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+
+// src/toolchain/recipes.ts
+import { createHash } from "node:crypto";
+var REPOSITORIES = ["dwarves", "libbpf", "xz"];
+var STATIC = ["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF"];
+var PAHOLE_CMAKE = [
+  ...STATIC,
+  ...["-DLIBBPF_EMBEDDED=ON", "-DGIT_SUBMODULE=OFF", "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON"],
+  ...["-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib", "-DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags"]
+];
+function pahole(version, dwarves, libbpf) {
+  return {
+    tool: "pahole",
+    version,
+    parts: [
+      { repository: "dwarves", commit: dwarves, path: "." },
+      { repository: "libbpf", commit: libbpf, path: "lib/bpf" }
+    ],
+    cmake: PAHOLE_CMAKE,
+    target: "pahole"
+  };
+}
+var RECIPES = [
+  pahole(
+    "1.31",
+    "1f2805b6eef104df3125143c949b391f6122e5b9",
+    "374f7807e197ff35b5c234478e89fddd03e6d0ef"
+  ),
+  pahole(
+    "1.30",
+    "52e071dbb1b6886471bf2c90eab95de89c5b3e0d",
+    "42a6ef63161a8dc4288172b27f3870e50b3606f7"
+  ),
+  {
+    tool: "xz",
+    version: "5.8.3",
+    parts: [{ repository: "xz", commit: "4b73f2ec19a99ef465282fbce633e8deb33691b3", path: "." }],
+    // Whoever reads xz through a pipe pays for every piece of it: 64 KiB instead of 8.
+    edit: {
+      file: "src/xz/file_io.h",
+      from: "#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)",
+      to: "#	define IO_BUFFER_SIZE 65536"
+    },
+    cmake: [...STATIC, "-DXZ_NLS=OFF", "-DXZ_DOC=OFF", "-DBUILD_TESTING=OFF"],
+    target: "xz"
+  }
+];
+var FORMAT = 1;
+function fingerprint(recipe) {
+  const text3 = JSON.stringify([FORMAT, recipe.parts, recipe.edit ?? null, recipe.cmake]);
+  return createHash("sha256").update(text3).digest("hex").slice(0, 12);
+}
+
+// src/toolchain/sources.ts
+var PUBLIC = {
+  dwarves: [
+    "https://git.kernel.org/pub/scm/devel/pahole/pahole.git",
+    "https://github.com/acmel/dwarves"
+  ],
+  libbpf: ["https://github.com/libbpf/libbpf"],
+  xz: ["https://github.com/tukaani-project/xz"]
+};
+function sourcesOf(repository, given) {
+  const homes = PUBLIC[repository].map((url2) => ({ kind: "git", repository, url: url2 }));
+  return [...given.filter((source) => source.repository === repository), ...homes];
+}
+function parseSource(text3) {
+  const [, name, place] = /^([a-z]+)=(.+)$/.exec(text3) ?? [];
+  const repository = REPOSITORIES.find((one) => one === name);
+  if (!repository || !place) {
+    throw bad2(text3, `it begins with one of ${REPOSITORIES.map((one) => `${one}=`).join(", ")}`);
+  }
+  const tarball = /^(.+)@sha256:([0-9a-f]{64})$/.exec(place);
+  if (tarball?.[1] && tarball[2]) {
+    return { kind: "tarball", repository, path: resolve(tarball[1]), sha256: tarball[2] };
+  }
+  if (/\.(tar\.\w+|tgz)(@.*)?$/.test(place)) {
+    throw bad2(text3, "a tarball ends in '@sha256:' and its sum, 64 lower-case hex digits");
+  }
+  if (!/^(https?|git|ssh|file):\/\//.test(place)) {
+    throw bad2(text3, "a git remote is a URL that begins with 'https://', 'ssh://' or 'file://'");
+  }
+  return { kind: "git", repository, url: place };
+}
+function bad2(text3, rule) {
+  return new Failure("usage", `'${text3}' is not a source: ${rule}.`);
+}
+async function sha256Of(path) {
+  const hash = createHash2("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}
+async function checkedCopy(source, folder2) {
+  if (!existsSync(source.path)) {
+    throw new Failure("not-found", `There is no tarball at '${source.path}'.`);
+  }
+  await mkdir(folder2, { recursive: true });
+  const copy = join(folder2, `${source.repository}.tar`);
+  await copyFile(source.path, copy);
+  const sum = await sha256Of(copy);
+  if (sum === source.sha256) return copy;
+  await rm(copy, { force: true });
+  throw new Failure(
+    "checksum-mismatch",
+    `'${source.path}' has the SHA-256 ${sum}, and ${source.sha256} was promised.`,
+    "Get the tarball again, from the place where the sum comes from."
+  );
+}
+
+// src/toolchain/fetch.ts
+var PATIENCE = { silence: 15, attempt: 180 };
+async function fetchSources(world2, recipe, given, folder2, options) {
+  for (const part of recipe.parts) {
+    const place = join2(folder2, part.path);
+    if (existsSync2(join2(place, "src"))) continue;
+    await fetchPart(world2, part, sourcesOf(part.repository, given), place, options);
+  }
+}
+async function fetchPart(world2, part, sources, place, options) {
+  const answers = [];
+  for (const source of sources) {
+    if (source.kind === "tarball") return unpack(world2, source, place);
+    try {
+      return await checkOut(world2, source.url, part.commit, place, options.patience);
+    } catch (error) {
+      world2.interrupted.throwIfAborted();
+      await rm2(place, { recursive: true, force: true });
+      answers.push(`${source.url}: ${describe(error)}`);
+      options.note(`${source.url} did not deliver ${part.repository}: ${describe(error)}`);
+    }
+  }
+  throw new Failure(
+    "network",
+    `No remote delivers commit ${part.commit} of ${part.repository}. ${answers.join("; ")}.`,
+    `Name a mirror or a tarball: --tool-source ${part.repository}=<URL or tarball@sha256:sum>.`
+  );
+}
+async function unpack(world2, source, place) {
+  const copy = await checkedCopy(source, `${place}.tarball`);
+  await mkdir2(place, { recursive: true });
+  const answer2 = await world2.programs.run({
+    program: "tar",
+    args: ["--extract", "--file", copy, "--strip-components=1", "--no-same-owner"],
+    cwd: place,
+    signal: world2.interrupted
+  });
+  await rm2(`${place}.tarball`, { recursive: true, force: true });
+  if (answer2.status === 0) return;
+  throw new Failure("not-found", `tar cannot unpack '${source.path}': ${lastLine(answer2.stderr)}.`);
+}
+async function checkOut(world2, url2, commit, place, patience) {
+  await mkdir2(place, { recursive: true });
+  const git = (...args) => runGit(world2, place, patience, args);
+  await git("init", "--quiet");
+  try {
+    await git("fetch", "--quiet", "--depth=1", "--no-tags", url2, commit);
+  } catch (error) {
+    if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
+    await git("fetch", "--quiet", "--tags", url2, "+refs/heads/*:refs/remotes/origin/*");
+  }
+  await git("checkout", "--quiet", "--detach", commit);
+  const head = (await git("rev-parse", "HEAD")).trim();
+  if (head !== commit) throw new Error(`its ${commit} is ${head}`);
+}
+async function runGit(world2, place, patience, args) {
+  const impatience = new AbortController();
+  const late = new Error(`no answer within ${patience.attempt} seconds`);
+  const signal = AbortSignal.any([world2.interrupted, impatience.signal]);
+  const deadline = world2.clock.sleep(patience.attempt * 1e3, signal).then(() => impatience.abort(late)).catch(() => {
+  });
+  try {
+    const answer2 = await world2.programs.run({
+      program: "git",
+      args: [
+        ...["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"],
+        ...["-c", "http.lowSpeedLimit=1000", "-c", `http.lowSpeedTime=${patience.silence}`],
+        ...args
+      ],
+      cwd: place,
+      env: { GIT_TERMINAL_PROMPT: "0", GIT_DIR: void 0, GIT_WORK_TREE: void 0 },
+      signal,
+      group: true
+    });
+    if (answer2.status !== 0) throw new Error(lastLine(answer2.stderr));
+    return answer2.stdout.toString("utf8");
+  } finally {
+    impatience.abort();
+    await deadline;
+  }
+}
+function lastLine(text3) {
+  return text3.trim().split("\n").at(-1) ?? "";
+}
+
+// src/toolchain/version.ts
+function versionIn(text3) {
+  return /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)?.[1];
+}
+function compareVersions(left, right) {
+  const [a, b2] = [left, right].map((version) => version.split(".").map(Number));
+  for (let index = 0; index < Math.max(a?.length ?? 0, b2?.length ?? 0); index++) {
+    const difference2 = (a?.[index] ?? 0) - (b2?.[index] ?? 0);
+    if (difference2 !== 0) return difference2;
+  }
+  return 0;
+}
+function atLeast(version, least) {
+  return compareVersions(version, least) >= 0;
+}
+
+// src/toolchain/build.ts
+async function buildTool(world2, recipe, work, options) {
+  const [source, build2, finished] = [join3(work, "source"), join3(work, "build"), join3(work, "tool")];
+  options.stage("sources");
+  await fetchSources(world2, recipe, options.sources, source, options);
+  await edit(source, recipe);
+  options.stage("configure");
+  await cmake(world2, recipe, ["-S", source, "-B", build2, ...recipe.cmake]);
+  options.stage("compile");
+  const jobs = String(availableParallelism());
+  await cmake(world2, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
+  options.stage("check");
+  await collect(world2, join3(build2, recipe.target), finished);
+  await checkVersion(world2, recipe, join3(finished, "bin", recipe.target));
+  return finished;
+}
+async function edit(source, { edit: edit2, tool, version }) {
+  if (!edit2) return;
+  const path = join3(source, edit2.file);
+  const pieces = (await readFile(path, "utf8")).split(edit2.from);
+  if (pieces.length !== 2) {
+    throw failed(`The source of ${tool} ${version} is not the expected one: see ${edit2.file}.`);
+  }
+  await writeFile(path, pieces.join(edit2.to));
+}
+async function cmake(world2, recipe, args) {
+  const answer2 = await world2.programs.run({
+    ...{ program: "cmake", args, signal: world2.interrupted, group: true },
+    env: { DESTDIR: void 0, CMAKE_GENERATOR: "Unix Makefiles" }
+  });
+  if (answer2.status === 0) return;
+  const output = `${answer2.stderr}
+${answer2.stdout.toString("utf8")}`.trim().split("\n");
+  const telling = output.find((line) => /error/i.test(line)) ?? output.at(-1);
+  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${telling?.trim()}.`);
+}
+var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
+async function collect(world2, program3, finished) {
+  await mkdir3(join3(finished, "bin"), { recursive: true });
+  await mkdir3(join3(finished, "lib"));
+  await copyFile2(program3, join3(finished, "bin", basename(program3)));
+  const { stdout } = await world2.programs.run({ program: "ldd", args: [program3] });
+  for (const [, name = "", path = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
+    if (!GLIBC.test(name)) await copyFile2(path, join3(finished, "lib", name));
+  }
+}
+async function checkVersion(world2, recipe, program3) {
+  const answer2 = await world2.programs.run({ program: program3, args: ["--version"] });
+  const version = versionIn(answer2.stdout.toString("utf8"));
+  if (answer2.status === 0 && version === recipe.version) return;
+  throw failed(
+    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version ?? "nothing"}.`
+  );
+}
+function failed(message) {
+  return new Failure("missing-program", message, "Or use the machine's own, with 'system'.");
+}
+
+// src/toolchain/cache.ts
+import { randomUUID } from "node:crypto";
+import { existsSync as existsSync3 } from "node:fs";
+import { cp, mkdir as mkdir4, rename, rm as rm3, writeFile as writeFile2 } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join as join4 } from "node:path";
+function defaultCacheFolder(env) {
+  if (env.RUNNER_TOOL_CACHE) return env.RUNNER_TOOL_CACHE;
+  const home = env.XDG_CACHE_HOME || join4(env.HOME || homedir(), ".cache");
+  return join4(home, "btfhub", "tools");
+}
+function toolFolder(cacheFolder, recipe) {
+  const version = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
+  const variant = `${process.arch}-${fingerprint(recipe)}`;
+  return join4(cacheFolder, `btfhub-${recipe.tool}`, version, variant);
+}
+function findTool(cacheFolder, recipe) {
+  const folder2 = toolFolder(cacheFolder, recipe);
+  return existsSync3(folder2) && existsSync3(`${folder2}.complete`) ? folder2 : void 0;
+}
+async function keepTool(cacheFolder, recipe, finished) {
+  const folder2 = toolFolder(cacheFolder, recipe);
+  const staging = join4(dirname(folder2), `.${randomUUID()}`);
+  try {
+    await mkdir4(dirname(folder2), { recursive: true });
+    await cp(finished, staging, { recursive: true });
+    await rename(staging, folder2).catch((error) => {
+      if (!isSystemError(error, "ENOTEMPTY") && !isSystemError(error, "EEXIST")) throw error;
+    });
+    await writeFile2(`${folder2}.complete`, "");
+    return folder2;
+  } finally {
+    await rm3(staging, { recursive: true, force: true });
+  }
+}
+async function discardTool(cacheFolder, recipe) {
+  const folder2 = toolFolder(cacheFolder, recipe);
+  const discarded = join4(dirname(folder2), `.${randomUUID()}`);
+  await rm3(`${folder2}.complete`, { force: true });
+  await rename(folder2, discarded).catch((error) => {
+    if (!isSystemError(error, "ENOENT")) throw error;
+  });
+  await rm3(discarded, { recursive: true, force: true });
+}
+
+// src/toolchain/dependencies.ts
+import { existsSync as existsSync4 } from "node:fs";
+var need = (thing, apt, dnf = apt) => ({ thing, apt, dnf });
+var TO_BUILD = [
+  need("git", "git"),
+  need("cmake", "cmake"),
+  need("make", "make"),
+  need("cc", "gcc"),
+  // The compiler alone comes without the C library's headers on Debian.
+  need("/usr/include/stdlib.h", "libc6-dev", "glibc-devel")
+];
+var NEEDS = {
+  pahole: [
+    ...TO_BUILD,
+    need("/usr/include/elfutils/libdw.h", "libdw-dev", "elfutils-devel"),
+    need("/usr/include/zlib.h", "zlib1g-dev", "zlib-devel")
+  ],
+  xz: TO_BUILD
+};
+var DISTRIBUTION = {
+  pahole: need("pahole", "pahole", "dwarves"),
+  xz: need("xz", "xz-utils", "xz")
+};
+async function provide(world2, needs, options) {
+  const missing2 = needs.filter(
+    ({ thing }) => !(thing.startsWith("/") ? existsSync4(thing) : world2.programs.find(thing))
+  );
+  if (missing2.length === 0) return;
+  const things = missing2.map(({ thing }) => thing).join(", ");
+  const manager = managerOf(world2);
+  if (!manager) {
+    throw new Failure(
+      "missing-program",
+      `This machine lacks ${things}, and has neither apt-get nor dnf to install them with.`,
+      "Install them by hand."
+    );
+  }
+  const packages = [...new Set(missing2.map((one) => one[manager.kind]))];
+  const command = `${manager.program} install -y ${packages.join(" ")}`;
+  if (!options.allowed) {
+    throw new Failure(
+      "missing-program",
+      `This machine lacks ${things}.`,
+      `Allow it with --install-dependencies, or run: sudo ${command}`
+    );
+  }
+  options.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
+  const root = await rights(world2);
+  for (const args of manager.steps(packages)) {
+    const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
+    const answer2 = await world2.programs.run({
+      ...{ program: program3, args: rest, signal: world2.interrupted, group: true }
+    });
+    if (answer2.status !== 0 && args !== manager.update) {
+      throw new Failure(
+        "missing-program",
+        `'${command}' failed: ${answer2.stderr.trim().split("\n").at(-1) || answer2.status}.`,
+        "Install the packages by hand, as root."
+      );
+    }
+  }
+}
+var WAIT_FOR_LOCK = ["-o", "DPkg::Lock::Timeout=300"];
+var APT_UPDATE = ["apt-get", "-qq", ...WAIT_FOR_LOCK, "update"];
+var MANAGERS = [
+  {
+    ...{ kind: "apt", program: "apt-get", update: APT_UPDATE },
+    steps: (packages) => [
+      APT_UPDATE,
+      ["apt-get", "-qq", ...WAIT_FOR_LOCK, "-y", "--no-install-recommends", "install", ...packages]
+    ]
+  },
+  {
+    ...{ kind: "dnf", program: "dnf" },
+    steps: (packages) => [["dnf", "-q", "-y", "install", ...packages]]
+  }
+];
+function managerOf(world2) {
+  return MANAGERS.find(({ program: program3 }) => world2.programs.find(program3) !== void 0);
+}
+async function rights(world2) {
+  const { stdout } = await world2.programs.run({ program: "id", args: ["-u"] });
+  if (stdout.toString("utf8").trim() === "0") return [];
+  return world2.programs.find("sudo") ? ["sudo", "-n"] : [];
+}
+
+// src/toolchain/pahole.ts
+var OLDEST_PAHOLE = "1.22";
+async function inspectPahole(world2, path, origin) {
+  const found = world2.programs.find(path);
+  if (found === void 0) throw notThere(path);
+  const answer2 = await world2.programs.run({ program: found, args: ["--version"] });
+  const version = versionIn(answer2.stdout.toString("utf8"));
+  if (answer2.status !== 0 || version === void 0) {
+    throw new Failure(
+      "missing-program",
+      `'${found} --version' does not answer as pahole does: ${answer2.stderr.trim() || answer2.status}.`,
+      "Reinstall it, or let 'btfhub setup --pahole 1.31' bring one."
+    );
+  }
+  if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
+  const help = await world2.programs.run({ program: found, args: ["--help"] });
+  const options = new Set(
+    [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => match[1] ?? "")
+  );
+  return { path: found, version, origin, options, features: await featuresOf(world2, found) };
+}
+async function featuresOf(world2, path) {
+  const answer2 = await world2.programs.run({ program: path, args: ["--supported_btf_features"] });
+  if (answer2.status !== 0) return /* @__PURE__ */ new Set();
+  return new Set(answer2.stdout.toString("utf8").trim().split(","));
+}
+function notThere(path) {
+  return new Failure(
+    "missing-program",
+    path === "pahole" ? "This machine has no pahole." : `There is no program at '${path}'.`,
+    "Let 'btfhub setup --pahole 1.31' build one, or install the package 'pahole' (apt) or 'dwarves' (dnf)."
+  );
+}
+function tooOld(path, version) {
+  return new Failure(
+    "missing-program",
+    `'${path}' is pahole ${version}: older than ${OLDEST_PAHOLE}, which is the first that writes BTF into a file of its own.`,
+    "Let 'btfhub setup --pahole 1.31' bring a newer one."
+  );
+}
+
+// src/toolchain/xz.ts
+var FAST_XZ = "5.8";
+async function inspectXz(world2, path, origin) {
+  const found = world2.programs.find(path);
+  const answer2 = found && await world2.programs.run({ program: found, args: ["--version"] });
+  const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
+  if (!found || !version) {
+    throw new Failure(
+      "missing-program",
+      found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path}'.`,
+      "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
+    );
+  }
+  return { path: found, version, origin };
+}
+function decodeCommand(xz) {
+  return {
+    program: xz.path,
+    args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
+    env: PLAIN_ENVIRONMENT
+  };
+}
+var PLAIN_ENVIRONMENT = { XZ_DEFAULTS: void 0, XZ_OPT: void 0 };
+
+// src/toolchain/prepare.ts
+var PAHOLE = {
+  name: "pahole",
+  inspect: inspectPahole,
+  contentWith: (version, preferred) => version === preferred,
+  drawback: "Its BTF differs in the functions that are described; the record names the version."
+};
+var XZ = {
+  name: "xz",
+  inspect: inspectXz,
+  contentWith: (version) => atLeast(version, FAST_XZ),
+  drawback: `Before ${FAST_XZ} decoding takes half as long again; the output is the same.`
+};
+async function prepareToolchain(world2, wishes, progress, workshop = { recipes: RECIPES, patience: PATIENCE }) {
+  const shop = new Shop(world2, wishes, progress, workshop);
+  return { pahole: await shop.get(PAHOLE, wishes.pahole), xz: await shop.get(XZ, wishes.xz) };
+}
+var Shop = class {
+  #world;
+  #progress;
+  #workshop;
+  #cacheFolder;
+  #sources;
+  #installing;
+  constructor(world2, wishes, progress, workshop) {
+    this.#world = world2;
+    this.#progress = progress;
+    this.#workshop = workshop;
+    this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(world2.env);
+    this.#sources = wishes.sources;
+    this.#installing = { allowed: wishes.allowInstall, note: (text3) => progress.note(text3) };
+  }
+  async get(tool, wish) {
+    if (wish.includes("/")) return tool.inspect(this.#world, wish, "system");
+    if (wish === "system") return this.#system(tool);
+    const recipe = this.#recipe(tool.name, wish);
+    const version = recipe?.version ?? wish.replace(/^v/, "");
+    const kept = recipe && await this.#kept(tool, recipe);
+    if (kept) return kept;
+    const own = this.#world.programs.find(tool.name) ? await this.#tryOwn(tool) : void 0;
+    if (own?.version === version) return own;
+    if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
+    if (!recipe) throw this.#cannotBuild(tool.name, version);
+    if (wish !== "auto") return this.#build(tool, recipe);
+    return this.#build(tool, recipe).catch((error) => this.#fallBack(tool, recipe, error));
+  }
+  #recipe(tool, wish) {
+    const recipes = this.#workshop.recipes.filter((recipe) => recipe.tool === tool);
+    return wish === "auto" ? recipes[0] : recipes.find(({ version }) => version === wish.replace(/^v/, ""));
+  }
+  /** One that was kept but does not run here any more is thrown away. */
+  async #kept(tool, recipe) {
+    const folder2 = findTool(this.#cacheFolder, recipe);
+    if (!folder2) return void 0;
+    try {
+      return await tool.inspect(this.#world, join5(folder2, "bin", recipe.target), "cached");
+    } catch (error) {
+      this.#progress.note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
+      await discardTool(this.#cacheFolder, recipe);
+      return void 0;
+    }
+  }
+  async #tryOwn(tool) {
+    return tool.inspect(this.#world, tool.name, "system").catch(() => void 0);
+  }
+  async #system(tool) {
+    await provide(this.#world, [DISTRIBUTION[tool.name]], this.#installing);
+    return tool.inspect(this.#world, tool.name, "system");
+  }
+  async #build(tool, recipe) {
+    await provide(this.#world, NEEDS[tool.name], this.#installing);
+    const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
+    const temporary = this.#world.env.RUNNER_TEMP || tmpdir();
+    const work = await mkdtemp(join5(temporary, "btfhub-build-"));
+    try {
+      const finished = await buildTool(this.#world, recipe, work, {
+        sources: this.#sources,
+        patience: this.#workshop.patience,
+        note: (message) => this.#progress.note(message),
+        stage: (name) => task.stage(name)
+      });
+      const folder2 = await keepTool(this.#cacheFolder, recipe, finished);
+      const built = await tool.inspect(this.#world, join5(folder2, "bin", recipe.target), "built");
+      task.end("built", folder2);
+      return built;
+    } catch (error) {
+      task.end("failed");
+      throw error;
+    } finally {
+      await rm4(work, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+  /** `auto`: the machine's own rather than none, but never past a tarball that was tampered with. */
+  async #fallBack(tool, recipe, error) {
+    this.#world.interrupted.throwIfAborted();
+    if (error instanceof Failure && error.reason === "checksum-mismatch") throw error;
+    const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
+    const own = await this.#system(tool).catch((second) => {
+      const advice = error instanceof Failure ? error.advice : void 0;
+      throw new Failure(
+        "missing-program",
+        `${why} And there is no other: ${describe(second)}`,
+        advice
+      );
+    });
+    this.#progress.warn(`${why} Using the machine's ${own.version} instead. ${tool.drawback}`);
+    return own;
+  }
+  #cannotBuild(tool, version) {
+    const known = this.#workshop.recipes.filter((recipe) => recipe.tool === tool);
+    return new Failure(
+      "usage",
+      `The machine's ${tool} is not version ${version}, and that is none that can be built.`,
+      `Choose ${known.map((recipe) => recipe.version).join(", ")}, auto, system or a path.`
+    );
+  }
+};
+
+// src/archive/record.ts
+var RECORD_SCHEMA = 1;
+var STAGES = ["download", "decode", "pahole", "check", "compress"];
+function isFailureRecord(record2) {
+  return "state" in record2;
+}
+function recordPath(uname) {
+  return `records/${uname}.json`;
+}
+
+// src/report/units.ts
+var UNITS = ["B", "kB", "MB", "GB", "TB"];
+function bytes(count) {
+  let value = count;
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1e3;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+function seconds(count) {
+  if (count < 9.95) return `${count.toFixed(1)} s`;
+  const whole = Math.round(count);
+  if (whole < 60) return `${whole} s`;
+  const two = (value) => `${value}`.padStart(2, "0");
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  const minutes = Math.round(whole / 60);
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}
+
+// src/toolchain/encode.ts
+var PROFILES = ["default", "compat"];
+var FEATURES = [
+  "encode_force",
+  "var",
+  "float",
+  "enum64",
+  "decl_tag",
+  "type_tag",
+  "optimized_func",
+  "consistent_func"
+];
+var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
+var OLD_OPTIONS = [
+  { option: "btf_encode_force", profiles: ["default", "compat"] },
+  { option: "btf_gen_floats", profiles: ["default"] },
+  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
+  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
+  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
+  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
+  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
+];
+function encodeArgs(pahole2, wanted) {
+  const flags = [...kinds(pahole2, wanted.profile), ...languages(pahole2)];
+  const jobs = parallelIsReproducible(pahole2) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
+  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
+}
+function kinds({ features, options }, profile) {
+  if (features.size > 0) {
+    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
+    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
+  }
+  return OLD_OPTIONS.filter((one) => one.profiles.includes(profile) && options.has(one.option)).map(
+    (one) => `--${one.option}`
+  );
+}
+function languages({ options }) {
+  return options.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
+}
+function parallelIsReproducible({ version }) {
+  return atLeast(version, "1.29");
+}
+
+// src/jobs/build/kernel.ts
+import { createHash as createHash6 } from "node:crypto";
+import { readFile as readFile2, rm as rm7 } from "node:fs/promises";
+import { join as join6 } from "node:path";
+
+// src/archive/layout.ts
+var FOLDER_OF_ARCH = { aarch64: "arm64" };
+var TARBALL_SUFFIX = ".btf.tar.xz";
+function tarballPath(shelf, uname) {
+  const folder2 = FOLDER_OF_ARCH[shelf.arch] ?? shelf.arch;
+  return `${shelf.distribution}/${shelf.versionId}/${folder2}/${uname}${TARBALL_SUFFIX}`;
+}
+
 // src/btf/elf.ts
-import { constants as constants3 } from "node:fs";
-import { open as open2 } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 
 // src/names.ts
 var WORD = /^[0-9A-Za-z](?:[0-9A-Za-z._+~^-]*[0-9A-Za-z+])?$/;
-function checker(kind, pattern, longest) {
-  return (text2) => {
-    if (text2.length > longest || !pattern.test(text2) || text2.includes("..")) {
+function checker(kind, pattern2, longest) {
+  return (text3) => {
+    if (text3.length > longest || !pattern2.test(text3) || text3.includes("..")) {
       throw new Failure(
         "usage",
-        `'${printable(text2)}' is not the name of a ${kind}.`,
+        `'${printable(text3)}' is not the name of a ${kind}.`,
         "Letters, digits and . _ + ~ ^ - are allowed, and the first is a letter or a digit."
       );
     }
-    return text2;
+    return text3;
   };
 }
 var asUname = checker("uname -r", /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z]$/, 80);
@@ -50778,8 +61003,8 @@ var asBranch = checker(
   120
 );
 var asDistributionId = checker("distribution", WORD, 32);
-function printable(text2) {
-  const clean = text2.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, "?");
+function printable(text3) {
+  const clean = text3.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, "?");
   return clean.length > 120 ? `${clean.slice(0, 117)}...` : clean;
 }
 
@@ -50798,7 +61023,7 @@ function bytesSource(name, bytes2) {
 async function withFile(path, use) {
   let file;
   try {
-    file = await open2(path, constants3.O_RDONLY | constants3.O_NONBLOCK);
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw new Failure("not-found", `Cannot read ${path}.`, "Is the path right?", error);
   }
@@ -50853,7 +61078,7 @@ async function readElf(source) {
   const entries = await source.read(table2, count * SECTION_SIZE);
   const unnamed = Array.from(
     { length: count },
-    (_2, index) => readSection(fieldsOf(entries.subarray(index * SECTION_SIZE), byteOrder), index)
+    (_3, index) => readSection(fieldsOf(entries.subarray(index * SECTION_SIZE), byteOrder), index)
   );
   for (const section of unnamed) {
     const empty = section.type === SHT_NOBITS || section.type === SHT_NULL;
@@ -50885,6 +61110,9 @@ async function readSectionBytes(source, section, limit) {
   }
   return source.read(section.offset, section.size);
 }
+function hasDwarf(elf) {
+  return [".debug_info", ".zdebug_info"].some((name) => findSection(elf, name) !== void 0);
+}
 function readSection(fields, index) {
   return {
     ...{ index, nameOffset: fields.u32(0), type: fields.u32(4), flags: fields.u64(8) },
@@ -50903,26 +61131,6 @@ function fieldsOf(bytes2, byteOrder) {
     // Beyond 2^53 it loses digits, but is then beyond any file as well.
     u64: (offset) => Number(view.getBigUint64(offset, little))
   };
-}
-
-// src/btf/load.ts
-var MOST_BTF_BYTES = 64 * 1024 * 1024;
-function loadBtf(path) {
-  return withFile(path, readBtf);
-}
-async function readBtf(source) {
-  if (await isElf(source)) {
-    const section = findSection(await readElf(source), ".BTF");
-    if (section === void 0) {
-      throw new Failure("bad-btf", `${source.name} is an ELF file without a .BTF section.`);
-    }
-    return readSectionBytes(source, section, MOST_BTF_BYTES);
-  }
-  if (source.size > MOST_BTF_BYTES) {
-    const sizes = `${source.size} bytes, and ${MOST_BTF_BYTES} is the most that is read`;
-    throw new Failure("bad-btf", `${source.name} has ${sizes}.`);
-  }
-  return source.read(0, source.size);
 }
 
 // node_modules/tar/dist/esm/index.min.js
@@ -52395,7 +62603,7 @@ var ss = /* @__PURE__ */ Symbol("lstat");
 var si = /* @__PURE__ */ Symbol("onlstat");
 var rs = /* @__PURE__ */ Symbol("onread");
 var ns = /* @__PURE__ */ Symbol("onreadlink");
-var os5 = /* @__PURE__ */ Symbol("openfile");
+var os = /* @__PURE__ */ Symbol("openfile");
 var hs = /* @__PURE__ */ Symbol("onopenfile");
 var pt = /* @__PURE__ */ Symbol("close");
 var ri = /* @__PURE__ */ Symbol("mode");
@@ -52510,9 +62718,9 @@ var de = class extends A {
       this.linkCache.set(t, this.absolute);
     }
     if (this[fe](), this.stat.size === 0) return this.end();
-    this[os5]();
+    this[os]();
   }
-  [os5]() {
+  [os]() {
     X.open(this.absolute, "r", (t, e) => {
       if (t) return this.emit("error", t);
       this[hs](e);
@@ -52575,7 +62783,7 @@ var ni = class extends de {
   [is]() {
     this[ns](X.readlinkSync(this.absolute));
   }
-  [os5]() {
+  [os]() {
     this[hs](X.openSync(this.absolute, "r"));
   }
   [ii]() {
@@ -52862,7 +63070,7 @@ var hr = /* @__PURE__ */ Symbol("entry");
 var cs = /* @__PURE__ */ Symbol("entryOpt");
 var ui = /* @__PURE__ */ Symbol("writeEntryClass");
 var lr = /* @__PURE__ */ Symbol("write");
-var fs3 = /* @__PURE__ */ Symbol("ondrain");
+var fs = /* @__PURE__ */ Symbol("ondrain");
 var wt = class extends A {
   sync = false;
   opt;
@@ -52896,8 +63104,8 @@ var wt = class extends A {
       if ((t.gzip ? 1 : 0) + (t.brotli ? 1 : 0) + (t.zstd ? 1 : 0) > 1) throw new TypeError("gzip, brotli, zstd are mutually exclusive");
       if (t.gzip && (typeof t.gzip != "object" && (t.gzip = {}), this.portable && (t.gzip.portable = true), this.zip = new ze(t.gzip)), t.brotli && (typeof t.brotli != "object" && (t.brotli = {}), this.zip = new We(t.brotli)), t.zstd && (typeof t.zstd != "object" && (t.zstd = {}), this.zip = new Ye(t.zstd)), !this.zip) throw new Error("impossible");
       let e = this.zip;
-      e.on("data", (i) => super.write(i)), e.on("end", () => super.end()), e.on("drain", () => this[fs3]()), this.on("resume", () => e.resume());
-    } else this.on("drain", this[fs3]);
+      e.on("data", (i) => super.write(i)), e.on("end", () => super.end()), e.on("drain", () => this[fs]()), this.on("resume", () => e.resume());
+    } else this.on("drain", this[fs]);
     this.noDirRecurse = !!t.noDirRecurse, this.follow = !!t.follow, this.noMtime = !!t.noMtime, t.mtime && (this.mtime = t.mtime), this.filter = typeof t.filter == "function" ? t.filter : () => true, this[W] = new hi(), this[G] = 0, this.jobs = Number(t.jobs) || 4, this[Ee] = false, this[me] = false;
   }
   [lr](t) {
@@ -53010,7 +63218,7 @@ var wt = class extends A {
       this.emit("error", e);
     }
   }
-  [fs3]() {
+  [fs]() {
     this[Et] && this[Et].entry && this[Et].entry.resume();
   }
   [di](t) {
@@ -53894,14 +64102,59 @@ var To = (s3) => {
   s3.mtimeCache || (s3.mtimeCache = /* @__PURE__ */ new Map()), s3.filter = t ? (e, i) => t(e, i) && !((s3.mtimeCache?.get(e) ?? i.mtime ?? 0) > (i.mtime ?? 0)) : (e, i) => !((s3.mtimeCache?.get(e) ?? i.mtime ?? 0) > (i.mtime ?? 0));
 };
 
+// src/btf/load.ts
+var MOST_BTF_BYTES = 64 * 1024 * 1024;
+function loadBtf(path) {
+  return withFile(path, readBtf);
+}
+async function readBtf(source) {
+  if (await isElf(source)) {
+    const section = findSection(await readElf(source), ".BTF");
+    if (section === void 0) {
+      throw new Failure("bad-btf", `${source.name} is an ELF file without a .BTF section.`);
+    }
+    return readSectionBytes(source, section, MOST_BTF_BYTES);
+  }
+  if (source.size > MOST_BTF_BYTES) {
+    const sizes = `${source.size} bytes, and ${MOST_BTF_BYTES} is the most that is read`;
+    throw new Failure("bad-btf", `${source.name} has ${sizes}.`);
+  }
+  return source.read(0, source.size);
+}
+
 // src/btf/tarball.ts
 var BLOCK = 512;
 var END = Buffer.alloc(2 * BLOCK);
 var SUFFIX = ".btf";
 var MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
+var COMPRESS = ["--compress", "--stdout", "--format=xz", "--check=crc64", "--threads=1", "-6"];
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
+async function packBtf(programs, uname, btf, use = {}) {
+  const input = Buffer.concat([memberHeader(uname, btf.length), btf, padding(btf.length), END]);
+  const ending = await programs.run({
+    ...invocation(use, COMPRESS),
+    input
+  });
+  if (ending.status !== 0) {
+    const how = ending.status ?? ending.signal;
+    throw new Failure("internal", `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
+  }
+  return ending.stdout;
+}
 function invocation({ xz = "xz", signal }, args) {
   return { program: xz, args, env: PLAIN_ENVIRONMENT, ...signal === void 0 ? {} : { signal } };
+}
+function memberHeader(uname, size) {
+  const block = Buffer.alloc(BLOCK);
+  const header = new F({
+    ...{ path: `${uname}${SUFFIX}`, type: "File", mode: 292, uid: 0, gid: 0 },
+    ...{ size, mtime: /* @__PURE__ */ new Date(0) }
+  });
+  if (header.encode(block)) throw new Failure("internal", `${uname} does not fit a tar header.`);
+  return block;
+}
+function padding(size) {
+  return Buffer.alloc((BLOCK - size % BLOCK) % BLOCK);
 }
 async function unpackBtf(programs, tarball, use = {}) {
   const tar = await decompress(programs, tarball, use);
@@ -53959,7 +64212,5108 @@ function bad3(what, cause) {
   return new Failure("bad-archive", `This is not a tarball of BTF: ${what}.`, void 0, cause);
 }
 
+// src/jobs/build/encode.ts
+import { rm as rm5 } from "node:fs/promises";
+
+// src/btf/encode.ts
+import { stat } from "node:fs/promises";
+async function encodeBtf(programs, encoder, request2) {
+  const { vmlinux, output, signal } = request2;
+  const elf = await withFile(vmlinux, readElf);
+  if (!hasDwarf(elf)) throw noDwarf(vmlinux);
+  if (await sizeOf2(output) !== void 0) {
+    throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
+  }
+  const { status, ...ending } = await programs.run({
+    program: encoder.path,
+    args: [...encoder.args, "--btf_encode_detached", output, vmlinux],
+    ...encoder.env === void 0 ? {} : { env: encoder.env },
+    ...signal === void 0 ? {} : { signal }
+  });
+  const said = lastLines(`${ending.stderr}
+${ending.stdout.toString("utf8")}`);
+  if (ending.signal === "SIGKILL") throw killed();
+  if (status !== 0) throw refused(vmlinux, status ?? ending.signal, said);
+  const size = await sizeOf2(output);
+  if (size === void 0 || size === 0) {
+    throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
+  }
+  return { size };
+}
+function noDwarf(vmlinux) {
+  return new Failure(
+    "no-dwarf",
+    `${vmlinux} has no debug information, so that no BTF can be made of it.`,
+    "The package is not the one with the debug information, or its vmlinux was stripped."
+  );
+}
+function killed() {
+  return new Failure(
+    "out-of-memory",
+    "pahole was killed, as the kernel does when memory runs out.",
+    "Run fewer kernels at once, give pahole fewer jobs, or use pahole 1.28 or newer, which needs a quarter of the memory."
+  );
+}
+function refused(vmlinux, status, said) {
+  if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
+    return noDwarf(vmlinux);
+  }
+  if (/No space left on device/.test(said)) {
+    return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
+  }
+  if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
+    return new Failure("out-of-memory", `pahole ran out of memory.${said}`);
+  }
+  return new Failure("pahole-failed", `pahole ended with ${status} on ${vmlinux}.${said}`);
+}
+function lastLines(text3) {
+  const lines = text3.split("\n").map((line) => printable(line.trim()));
+  const last = lines.filter((line) => line !== "").slice(-3);
+  return last.length === 0 ? "" : ` It said: ${last.join(" / ")}`;
+}
+async function sizeOf2(path) {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return void 0;
+    throw error;
+  }
+}
+
+// src/toolchain/memory.ts
+var MIB = 1024 * 1024;
+function paholeMemory(version, vmlinuxBytes, jobs) {
+  const parallel = atLeast(version, "1.29") ? 1 + 0.1 * (jobs - 1) : 1;
+  return Math.round(128 * MIB + 0.75 * vmlinuxBytes * parallel);
+}
+
+// src/jobs/build/encode.ts
+async function encode(encoding, vmlinux, size, cores) {
+  const { pahole: pahole2, memory } = encoding;
+  const need2 = (jobs) => paholeMemory(pahole2.version, size, jobs);
+  const release = await memory.take(need2(1), encoding.world.interrupted);
+  try {
+    let jobs = cores();
+    while (jobs > 1 && need2(jobs) - need2(1) > memory.free) jobs -= 1;
+    return await start(encoding, vmlinux, jobs);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.reason !== "out-of-memory") throw error;
+  } finally {
+    release();
+  }
+  const everything = await memory.take(memory.capacity, encoding.world.interrupted);
+  try {
+    return await start(encoding, vmlinux, 1);
+  } finally {
+    everything();
+  }
+}
+async function start({ world: world2, pahole: pahole2, profile }, vmlinux, jobs) {
+  const { args, flags } = encodeArgs(pahole2, { profile, jobs });
+  const file = `${vmlinux}.btf`;
+  await rm5(file, { force: true });
+  const encoder = { path: pahole2.path, args };
+  await encodeBtf(world2.programs, encoder, {
+    ...{ vmlinux, output: file, signal: world2.interrupted }
+  });
+  return { file, flags };
+}
+
+// src/jobs/build/fetch.ts
+import { rm as rm6 } from "node:fs/promises";
+
+// src/rpm/corrupt.ts
+function corrupt(message) {
+  return new Failure(
+    "corrupt-package",
+    message,
+    "Download the package again; if it fails in the same way, the published copy is damaged: report it to its repository."
+  );
+}
+
+// src/rpm/header.ts
+import { isUtf8 } from "node:buffer";
+var MAGIC2 = 2393761793;
+var INTRO_SIZE = 16;
+var ENTRY_SIZE = 16;
+var REGION_SIZE = 16;
+var FIRST_TAG = 100;
+var TYPE = {
+  char: 1,
+  int8: 2,
+  int16: 3,
+  int32: 4,
+  int64: 5,
+  string: 6,
+  binary: 7,
+  strings: 8,
+  i18n: 9
+};
+var BYTES_OF_NUMBER = /* @__PURE__ */ new Map([
+  [TYPE.char, 1],
+  [TYPE.int8, 1],
+  [TYPE.int16, 2],
+  [TYPE.int32, 4],
+  [TYPE.int64, 8]
+]);
+var HEADER = {
+  title: "header",
+  regionTag: 63,
+  maxEntries: 65535,
+  maxData: 64 * 1024 * 1024,
+  regionIsAll: true
+};
+var SIGNATURE_HEADER = {
+  title: "signature header",
+  regionTag: 62,
+  maxEntries: 32,
+  maxData: 64 * 1024 * 1024,
+  regionIsAll: false
+};
+function headerSize(intro, kind) {
+  if (intro.readUInt32BE(0) !== MAGIC2) {
+    throw corrupt(
+      `The ${kind.title} begins with ${intro.toString("hex", 0, 4)} instead of 8eade801.`
+    );
+  }
+  const entries = intro.readUInt32BE(8);
+  const data = intro.readUInt32BE(12);
+  if (entries === 0 || entries > kind.maxEntries) {
+    throw corrupt(
+      `The ${kind.title} says it has ${entries} entries; 1 to ${kind.maxEntries} are sane.`
+    );
+  }
+  if (data > kind.maxData) {
+    throw corrupt(
+      `The ${kind.title} says it has ${data} bytes of data; at most ${kind.maxData} are sane.`
+    );
+  }
+  return INTRO_SIZE + entries * ENTRY_SIZE + data;
+}
+var Header = class {
+  /** The header as it stands in the package, magic included: what digests and signatures are made of. */
+  bytes;
+  /** Whether a region spans it; packages of format 3 may have none. */
+  hasRegion;
+  #kind;
+  #data;
+  #entries = /* @__PURE__ */ new Map();
+  constructor(bytes2, kind) {
+    if (bytes2.length < INTRO_SIZE || headerSize(bytes2, kind) !== bytes2.length) {
+      throw corrupt(`The ${kind.title} is not as long as it says.`);
+    }
+    this.bytes = bytes2;
+    this.#kind = kind;
+    const entries = bytes2.readUInt32BE(8);
+    this.#data = bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE);
+    this.hasRegion = bytes2.readUInt32BE(INTRO_SIZE) === kind.regionTag;
+    if (this.hasRegion) this.#checkRegion(entries);
+    for (let index = this.hasRegion ? 1 : 0; index < entries; index++) {
+      this.#addEntry(INTRO_SIZE + index * ENTRY_SIZE);
+    }
+  }
+  has(tag) {
+    return this.#entries.has(tag);
+  }
+  /** The one string of a tag; of a translated one, that of the C locale. */
+  string(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry === void 0) return void 0;
+    if (entry.type !== TYPE.string && entry.type !== TYPE.i18n)
+      throw this.#wrongType(tag, entry, "a string");
+    return text(this.#data.subarray(entry.offset, this.#endOfString(tag, entry.offset)));
+  }
+  /** All strings of a tag; none where the tag is missing. */
+  strings(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry === void 0) return [];
+    if (entry.type !== TYPE.strings && entry.type !== TYPE.string) {
+      throw this.#wrongType(tag, entry, "strings");
+    }
+    const strings = [];
+    let start2 = entry.offset;
+    for (let index = 0; index < entry.count; index++) {
+      const end = this.#endOfString(tag, start2);
+      strings.push(text(this.#data.subarray(start2, end)));
+      start2 = end + 1;
+    }
+    return strings;
+  }
+  /** All numbers of a tag, unsigned as every one we read is; none where the tag is missing. */
+  numbers(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry === void 0) return [];
+    const width = BYTES_OF_NUMBER.get(entry.type);
+    if (width === void 0) throw this.#wrongType(tag, entry, "numbers");
+    return Array.from({ length: entry.count }, (_3, index) => {
+      const at2 = entry.offset + index * width;
+      return width === 8 ? this.#long(tag, at2) : this.#data.readUIntBE(at2, width);
+    });
+  }
+  /** The first number of a tag. */
+  number(tag) {
+    return this.numbers(tag)[0];
+  }
+  binary(tag) {
+    const entry = this.#entries.get(tag);
+    if (entry === void 0) return void 0;
+    if (entry.type !== TYPE.binary) throw this.#wrongType(tag, entry, "bytes");
+    return this.#data.subarray(entry.offset, entry.offset + entry.count);
+  }
+  /** How many values a tag has, so that a caller can refuse before it asks for all of them. */
+  count(tag) {
+    return this.#entries.get(tag)?.count ?? 0;
+  }
+  #addEntry(at2) {
+    const tag = this.bytes.readUInt32BE(at2);
+    const type = this.bytes.readUInt32BE(at2 + 4);
+    const offset = this.bytes.readUInt32BE(at2 + 8);
+    const count = this.bytes.readUInt32BE(at2 + 12);
+    const { title } = this.#kind;
+    if (tag < FIRST_TAG)
+      throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
+    if (type < TYPE.char || type > TYPE.i18n)
+      throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
+    const width = BYTES_OF_NUMBER.get(type) ?? 1;
+    const fits = offset < this.#data.length && count <= (this.#data.length - offset) / width;
+    if (count === 0 || !fits || type === TYPE.string && count !== 1) {
+      throw corrupt(
+        `The ${title}'s tag ${tag} says it has ${count} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
+      );
+    }
+    if (this.#entries.has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
+    this.#entries.set(tag, { type, offset, count });
+  }
+  /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
+  #checkRegion(entries) {
+    const { title, regionTag, regionIsAll } = this.#kind;
+    const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
+    const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
+    const isRegion = (type, count) => type === TYPE.binary && count === REGION_SIZE;
+    if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
+      throw wrong("is not 16 bytes");
+    }
+    if (offset + REGION_SIZE > this.#data.length)
+      throw wrong(`has its trailer at ${offset}, beyond the data`);
+    const trailer = this.#data.subarray(offset, offset + REGION_SIZE);
+    const tag = trailer.readUInt32BE(0);
+    const knownTag = tag === regionTag || tag === 61 && !regionIsAll;
+    if (!knownTag || !isRegion(trailer.readUInt32BE(4), trailer.readUInt32BE(12))) {
+      throw wrong("has a broken trailer");
+    }
+    const spanned = -trailer.readInt32BE(8);
+    if (spanned <= 0 || spanned % ENTRY_SIZE !== 0 || spanned / ENTRY_SIZE > entries) {
+      throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE}`);
+    }
+    const spansAll = spanned / ENTRY_SIZE === entries && offset + REGION_SIZE === this.#data.length;
+    if (regionIsAll && !spansAll) throw wrong("leaves out a part of it");
+  }
+  #endOfString(tag, start2) {
+    const end = this.#data.indexOf(0, start2);
+    if (end < 0 || start2 >= this.#data.length) {
+      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has a string that does not end.`);
+    }
+    return end;
+  }
+  #long(tag, at2) {
+    const value = this.#data.readBigUInt64BE(at2);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw corrupt(`The ${this.#kind.title}'s tag ${tag} has the absurd number ${value}.`);
+    }
+    return Number(value);
+  }
+  #wrongType(tag, entry, expected) {
+    return corrupt(
+      `The ${this.#kind.title}'s tag ${tag} has type ${entry.type} where ${expected} should be.`
+    );
+  }
+};
+function text(bytes2) {
+  return bytes2.toString(isUtf8(bytes2) ? "utf8" : "latin1");
+}
+function quoted(name) {
+  return `'${printable(name)}'`;
+}
+
+// src/rpm/tags.ts
+var TAG = {
+  name: 1e3,
+  version: 1001,
+  release: 1002,
+  epoch: 1003,
+  arch: 1022,
+  oldFileNames: 1027,
+  fileSizes: 1028,
+  fileModes: 1030,
+  fileDigests: 1035,
+  fileLinkTos: 1036,
+  fileFlags: 1037,
+  archiveSize: 1046,
+  fileDevices: 1095,
+  fileInodes: 1096,
+  dirIndexes: 1116,
+  baseNames: 1117,
+  dirNames: 1118,
+  payloadFormat: 1124,
+  payloadCompressor: 1125,
+  payloadFlags: 1126,
+  longFileSizes: 5008,
+  fileDigestAlgorithm: 5011,
+  payloadDigest: 5092,
+  payloadDigestAlgorithm: 5093,
+  payloadDigestUnpacked: 5097,
+  payloadSize: 5112,
+  payloadSizeUnpacked: 5113,
+  rpmFormat: 5114
+};
+var SIGNATURE_TAG = {
+  dsa: 267,
+  rsa: 268,
+  sha1: 269,
+  longSize: 270,
+  longArchiveSize: 271,
+  sha256: 273,
+  openpgp: 278,
+  sha3: 279,
+  size: 1e3,
+  pgp: 1002,
+  gpg: 1005,
+  archiveSize: 1007
+};
+var DIGEST_ALGORITHMS = /* @__PURE__ */ new Map([
+  [1, "md5"],
+  [2, "sha1"],
+  [8, "sha256"],
+  [9, "sha384"],
+  [10, "sha512"],
+  [11, "sha224"],
+  [12, "sha3-256"],
+  [14, "sha3-512"]
+]);
+
+// src/rpm/files.ts
+var MAX_FILES = 1 << 18;
+var MAX_PATH = 4096;
+var MAX_ALL_PATHS = 64 * 1024 * 1024;
+var FILE_FLAG_GHOST = 1 << 6;
+var KINDS2 = /* @__PURE__ */ new Map([
+  [32768, "file"],
+  [16384, "directory"],
+  [40960, "symlink"]
+]);
+function pathOfMember(name) {
+  return name.replace(/^\.?\/*/, "/");
+}
+function packageFiles(header, source) {
+  const paths = filePaths(header, source);
+  const list2 = (tag, values) => {
+    if (values.length !== paths.length) {
+      throw corrupt(
+        `The header lists ${paths.length} files, but its tag ${tag} has ${values.length} values.`
+      );
+    }
+    return values;
+  };
+  const numbers = (tag) => list2(tag, header.numbers(tag));
+  const sizesTag = header.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
+  const sizes = numbers(sizesTag);
+  const modes = numbers(TAG.fileModes);
+  const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
+  const digests = header.has(TAG.fileDigests) ? list2(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
+  const linkTos = header.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
+  const algorithm = DIGEST_ALGORITHMS.get(header.number(TAG.fileDigestAlgorithm) ?? 1);
+  const files = paths.map((path, index) => {
+    const mode = modes[index] ?? 0;
+    const kind = KINDS2.get(mode & 61440) ?? "other";
+    return {
+      index,
+      path,
+      kind,
+      mode,
+      size: sizes[index] ?? 0,
+      digest: kind === "file" ? asDigest(digests[index], algorithm, path) : void 0,
+      linkTo: kind === "symlink" ? linkTos[index] : void 0,
+      ghost: ((flags[index] ?? 0) & FILE_FLAG_GHOST) !== 0,
+      links: [index]
+    };
+  });
+  return withHardLinks(files, header);
+}
+function filePaths(header, source) {
+  const namesTag = header.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
+  if (header.count(namesTag) > MAX_FILES || header.count(TAG.dirNames) > MAX_FILES) {
+    throw corrupt(
+      `The header lists ${header.count(namesTag)} files; at most ${MAX_FILES} are sane.`
+    );
+  }
+  const names = header.strings(namesTag);
+  const paths = namesTag === TAG.oldFileNames ? names : joined(header, names);
+  const seen = /* @__PURE__ */ new Set();
+  let total = 0;
+  for (const path of paths) {
+    total += path.length;
+    if (path.length > MAX_PATH || total > MAX_ALL_PATHS)
+      throw corrupt("The header has file names of absurd length.");
+    checkPath(path, source);
+    if (seen.has(path)) throw corrupt(`The header lists the file ${quoted(path)} twice.`);
+    seen.add(path);
+  }
+  return paths;
+}
+function joined(header, names) {
+  const folders = header.strings(TAG.dirNames);
+  const indexes = header.numbers(TAG.dirIndexes);
+  if (indexes.length !== names.length) {
+    throw corrupt(`The header lists ${names.length} files, but the folders of ${indexes.length}.`);
+  }
+  let total = 0;
+  return names.map((name, index) => {
+    const folder2 = folders[indexes[index] ?? -1];
+    if (folder2 === void 0) {
+      throw corrupt(
+        `The header puts the file ${quoted(name)} into folder ${indexes[index]} of ${folders.length}.`
+      );
+    }
+    total += folder2.length + name.length;
+    if (total > MAX_ALL_PATHS) throw corrupt("The header has file names of absurd length.");
+    return folder2 + name;
+  });
+}
+function checkPath(path, source) {
+  const shaped = path.startsWith("/") || source && path !== "" && !path.includes("/");
+  if (!shaped || path.split("/").includes("..")) {
+    throw corrupt(
+      `The header lists the file ${quoted(path)}, which is not a path that a package may have.`
+    );
+  }
+}
+function asDigest(hex, algorithm, path) {
+  if (!hex || algorithm === void 0) return void 0;
+  if (!/^(?:[0-9a-f]{2}){16,64}$/i.test(hex)) {
+    throw corrupt(`The header's digest of the file ${quoted(path)} is no hexadecimal number.`);
+  }
+  return { algorithm, hex: hex.toLowerCase() };
+}
+function withHardLinks(files, header) {
+  const inodes = header.numbers(TAG.fileInodes);
+  const devices = header.numbers(TAG.fileDevices);
+  const names = /* @__PURE__ */ new Map();
+  for (const file of files) {
+    const inode = inodes[file.index];
+    if (file.kind !== "file" || file.ghost || !inode) continue;
+    const key = `${devices[file.index]}:${inode}`;
+    const known = names.get(key);
+    if (known === void 0) names.set(key, [file.index]);
+    else known.push(file.index);
+  }
+  const result = [...files];
+  for (const links of names.values()) {
+    if (links.length > 1) {
+      for (const index of links) result[index] = { ...files[index], links };
+    }
+  }
+  return result;
+}
+
+// src/rpm/cpio.ts
+var MAGIC_SIZE = 6;
+var NEWC_SIZE = 110;
+var NEWC_FILE_SIZE = 54;
+var NEWC_NAME_SIZE = 94;
+var NEWC_SUM = 102;
+var STRIPPED_SIZE = 16;
+var MAX_NAME = 4096;
+var TRAILER = "TRAILER!!!";
+var MAX_AFTER_TRAILER = 512;
+var CpioParser = class {
+  #files;
+  #choose;
+  #indexes;
+  /** By index: whether the member came; and, at the first of its links, whether the data came. */
+  #came;
+  #content;
+  /** What comes next: the head of a member, its data, or zeros that nobody needs. */
+  #state = "head";
+  #offset = 0;
+  /** The head is gathered until it is as long as `#readHead` needs, which may then want more of it. */
+  #head = Buffer.alloc(NEWC_SIZE + MAX_NAME + 3);
+  #filled = 0;
+  #needed = MAGIC_SIZE;
+  #readHead = this.#readMagic;
+  /** Bytes left of the data, or of the zeros. */
+  #remaining = 0;
+  #member;
+  #sink;
+  /** Of a crc member: the sum of its bytes as it should be, and so far. */
+  #expectedSum;
+  #sum = 0;
+  #finished = false;
+  /** @param choose is asked for each member in turn, and gives a sink for one whose data is wanted. */
+  constructor(files, choose) {
+    this.#files = files;
+    this.#choose = choose;
+    this.#indexes = new Map(files.map((file) => [pathOfMember(file.path), file.index]));
+    this.#came = new Uint8Array(files.length);
+    this.#content = new Uint8Array(files.length);
+  }
+  /** Bytes of the archive that were read. */
+  get offset() {
+    return this.#offset;
+  }
+  /** The next bytes of the archive, of any length. Throws `corrupt-package`; what a sink throws passes. */
+  push(chunk) {
+    let at2 = 0;
+    while (at2 < chunk.length) {
+      const wanted = this.#state === "head" ? this.#needed - this.#filled : this.#remaining;
+      if (wanted === 0) throw this.#wrong(`more than ${MAX_AFTER_TRAILER} bytes after the trailer`);
+      const end = Math.min(chunk.length, at2 + wanted);
+      if (this.#state === "head") this.#takeHead(chunk.subarray(at2, end));
+      else if (this.#state === "data") this.#takeData(chunk, at2, end);
+      else this.#takeZeros(chunk, at2, end);
+      at2 = end;
+    }
+  }
+  /** To be called when the archive is over. Throws `corrupt-package` when it should have gone on. */
+  finish() {
+    if (this.#finished) return;
+    const where = this.#member === void 0 ? "between two files" : `in ${quoted(this.#member.path)}`;
+    throw corrupt(
+      `The unpacked payload ends at byte ${this.#offset}, ${where}, without a trailer.`
+    );
+  }
+  #takeHead(bytes2) {
+    this.#head.set(bytes2, this.#filled);
+    this.#filled += bytes2.length;
+    this.#offset += bytes2.length;
+    if (this.#filled === this.#needed) this.#readHead();
+  }
+  #takeData(chunk, at2, end) {
+    this.#remaining -= end - at2;
+    this.#offset += end - at2;
+    if (this.#expectedSum !== void 0) {
+      for (let index = at2; index < end; index++) this.#sum += chunk[index] ?? 0;
+    }
+    this.#sink?.data(chunk.subarray(at2, end));
+    if (this.#remaining === 0) this.#endMember();
+  }
+  #takeZeros(chunk, at2, end) {
+    for (let index = at2; index < end; index++) {
+      if (chunk[index] !== 0) throw this.#wrong("something else than zeros between two files");
+    }
+    this.#remaining -= end - at2;
+    this.#offset += end - at2;
+    if (this.#remaining === 0 && !this.#finished) this.#startHead();
+  }
+  #startHead() {
+    this.#state = "head";
+    this.#filled = 0;
+    this.#gather(MAGIC_SIZE, this.#readMagic);
+  }
+  #gather(needed, read) {
+    this.#needed = needed;
+    this.#readHead = read;
+  }
+  #readMagic() {
+    const magic = this.#head.toString("latin1", 0, MAGIC_SIZE);
+    if (magic === "07070X") this.#gather(STRIPPED_SIZE, this.#readStripped);
+    else if (magic === "070701" || magic === "070702") this.#gather(NEWC_SIZE, this.#readNewc);
+    else throw this.#wrong(`${quoted(magic)} where the next file should begin`);
+  }
+  #readStripped() {
+    const index = this.#hex(MAGIC_SIZE);
+    if (index === 4294967295) this.#endArchive();
+    else this.#beginMember(index, void 0);
+  }
+  #readNewc() {
+    const size = NEWC_SIZE + this.#hex(NEWC_NAME_SIZE);
+    if (size === NEWC_SIZE || size > NEWC_SIZE + MAX_NAME) {
+      throw this.#wrong(`a name of ${size - NEWC_SIZE} bytes`);
+    }
+    this.#gather(size + padding2(size), this.#readNamed);
+  }
+  #readNamed() {
+    const end = this.#head.indexOf(0, NEWC_SIZE);
+    if (end !== NEWC_SIZE + this.#hex(NEWC_NAME_SIZE) - 1) {
+      throw this.#wrong("a name that is not as long as it says");
+    }
+    const name = text(this.#head.subarray(NEWC_SIZE, end));
+    if (name === TRAILER) {
+      this.#endArchive();
+      return;
+    }
+    const index = this.#indexes.get(pathOfMember(name));
+    if (index === void 0) throw this.#wrong(`${quoted(name)}, which the header does not list`);
+    const summed = this.#head[MAGIC_SIZE - 1] === "2".charCodeAt(0);
+    this.#expectedSum = summed ? this.#hex(NEWC_SUM) : void 0;
+    this.#beginMember(index, this.#hex(NEWC_FILE_SIZE));
+  }
+  /** @param stated the size that stands in the archive; a stripped member leaves it to the header. */
+  #beginMember(index, stated) {
+    const file = this.#files[index];
+    if (file === void 0) throw this.#wrong(`the file ${index} of ${this.#files.length}`);
+    if (this.#came[index]) throw this.#wrong(`${quoted(file.path)} for the second time`);
+    const size = stated ?? strippedSize(file);
+    this.#checkSize(file, size);
+    this.#came[index] = 1;
+    this.#member = file;
+    this.#sum = 0;
+    const paths = size > 0 || file.size === 0 ? file.links.map((link) => this.#files[link]?.path) : [];
+    this.#sink = this.#choose({ file, size, holds: (path) => paths.includes(path) });
+    this.#state = "data";
+    this.#remaining = size;
+    if (size === 0) this.#endMember();
+  }
+  #checkSize(file, size) {
+    const content = file.links[0] ?? file.index;
+    const elsewhere = size === 0 && (file.links.length > 1 || file.ghost);
+    if (!elsewhere && size !== sizeInPayload(file)) {
+      throw this.#wrong(
+        `${quoted(file.path)} with ${size} bytes, of which the header says ${sizeInPayload(file)}`
+      );
+    }
+    if (size > 0 && this.#content[content])
+      throw this.#wrong(`the data of ${quoted(file.path)} for the second time`);
+    if (size > 0) this.#content[content] = 1;
+  }
+  #endMember() {
+    const sum = this.#sum % 2 ** 32;
+    if (this.#expectedSum !== void 0 && this.#expectedSum !== sum) {
+      throw this.#wrong(`data with the sum ${sum}, which should be ${this.#expectedSum}`);
+    }
+    const sink = this.#sink;
+    this.#expectedSum = void 0;
+    this.#sink = void 0;
+    this.#member = void 0;
+    this.#remaining = padding2(this.#offset);
+    if (this.#remaining > 0) this.#state = "zeros";
+    else this.#startHead();
+    sink?.end();
+  }
+  #endArchive() {
+    const missing2 = this.#files.find((file) => {
+      const complete2 = sizeInPayload(file) === 0 || this.#content[file.links[0] ?? file.index];
+      return !file.ghost && !(this.#came[file.index] && complete2);
+    });
+    if (missing2 !== void 0)
+      throw this.#wrong(`the trailer, but ${quoted(missing2.path)} has not come`);
+    this.#state = "zeros";
+    this.#remaining = MAX_AFTER_TRAILER;
+    this.#finished = true;
+  }
+  /** Eight hexadecimal digits of the head. */
+  #hex(at2) {
+    const digits = this.#head.toString("latin1", at2, at2 + 8);
+    if (!/^[0-9a-fA-F]{8}$/.test(digits))
+      throw this.#wrong(`${quoted(digits)} where a number should be`);
+    return Number.parseInt(digits, 16);
+  }
+  #wrong(what) {
+    return corrupt(`In the unpacked payload, up to byte ${this.#offset}, there is ${what}.`);
+  }
+};
+function padding2(offset) {
+  return (4 - offset % 4) % 4;
+}
+function sizeInPayload(file) {
+  return file.kind === "file" || file.kind === "symlink" ? file.size : 0;
+}
+function strippedSize(file) {
+  return file.links.at(-1) === file.index ? sizeInPayload(file) : 0;
+}
+
+// src/rpm/package.ts
+import { createHash as createHash3 } from "node:crypto";
+
+// src/rpm/bytes.ts
+var ByteQueue = class {
+  #source;
+  #chunks = [];
+  #held = 0;
+  #taken = 0;
+  constructor(source) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+  /** How many bytes were taken. */
+  get taken() {
+    return this.#taken;
+  }
+  /** The next `length` bytes. Throws `corrupt-package` when the stream ends before; `what` says in what. */
+  async take(length, what) {
+    const bytes2 = await this.peek(length, what);
+    this.#chunks = [this.#join().subarray(length)];
+    this.#held -= length;
+    this.#taken += length;
+    return bytes2;
+  }
+  /** The same, and they stay. */
+  async peek(length, what) {
+    while (this.#held < length) {
+      const next2 = await this.#source.next();
+      if (next2.done) {
+        throw corrupt(
+          `The package ends at byte ${this.#taken + this.#held}, in ${what}, which goes on to byte ${this.#taken + length}.`
+        );
+      }
+      this.#chunks.push(next2.value);
+      this.#held += next2.value.length;
+    }
+    return this.#join().subarray(0, length);
+  }
+  /** What is left, without copying. */
+  async *rest() {
+    try {
+      for (const chunk of this.#chunks.splice(0)) if (chunk.length > 0) yield chunk;
+      for (; ; ) {
+        const next2 = await this.#source.next();
+        if (next2.done) return;
+        yield next2.value;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+  async close() {
+    await this.#source.return?.();
+  }
+  #join() {
+    const [first] = this.#chunks;
+    const joined2 = this.#chunks.length === 1 && first !== void 0 ? Buffer.from(first.buffer, first.byteOffset, first.byteLength) : Buffer.concat(this.#chunks);
+    this.#chunks = [joined2];
+    return joined2;
+  }
+};
+
+// src/rpm/lead.ts
+var LEAD_SIZE = 96;
+function parseLead(bytes2) {
+  if (bytes2.length !== LEAD_SIZE || bytes2.readUInt32BE(0) !== 3987467995) {
+    throw corrupt(
+      `This is not an RPM: it begins with ${bytes2.toString("hex", 0, 4)} instead of edabeedb.`
+    );
+  }
+  const major = bytes2.readUInt8(4);
+  if (major !== 3 && major !== 4) {
+    throw corrupt(`The RPM's lead says version ${major}; 3 and 4 are known.`);
+  }
+  const type = bytes2.readUInt16BE(6);
+  if (type > 1)
+    throw corrupt(`The RPM's lead says type ${type}; 0 (binary) and 1 (source) are known.`);
+  const signature = bytes2.readUInt16BE(78);
+  if (signature !== 5) {
+    throw corrupt(`The RPM's lead says signature type ${signature}; only 5, a header, is known.`);
+  }
+  return { source: type === 1 };
+}
+
+// src/rpm/payload.ts
+var COMPRESSORS = ["none", "gzip", "bzip2", "lzma", "xz", "zstd"];
+var PAYLOAD_START = 6;
+var MAGIC3 = {
+  none: Buffer.from("0707").toString("hex"),
+  gzip: "1f8b",
+  bzip2: Buffer.from("BZh").toString("hex"),
+  xz: "fd377a585a00",
+  zstd: "28b52ffd"
+};
+function payloadOf(header, signatures, offset, start2) {
+  const format = header.string(TAG.payloadFormat) ?? "cpio";
+  if (format !== "cpio")
+    throw corrupt(`The payload's format is ${quoted(format)}; only cpio holds files.`);
+  return {
+    compressor: compressorOf(header.string(TAG.payloadCompressor), start2.toString("hex")),
+    flags: header.string(TAG.payloadFlags),
+    offset,
+    size: payloadSize(header, signatures),
+    unpackedSize: header.number(TAG.payloadSizeUnpacked) ?? signatures.number(SIGNATURE_TAG.longArchiveSize) ?? signatures.number(SIGNATURE_TAG.archiveSize) ?? header.number(TAG.archiveSize),
+    digest: digestOf(header, TAG.payloadDigest),
+    unpackedDigest: digestOf(header, TAG.payloadDigestUnpacked)
+  };
+}
+function compressorOf(stated, start2) {
+  const named = COMPRESSORS.find((name) => name === (stated ?? "gzip"));
+  if (named === void 0)
+    throw corrupt(`The payload's compressor is ${quoted(stated ?? "")}, which rpm does not have.`);
+  const compressor = named === "gzip" && start2.startsWith(MAGIC3.none) ? "none" : named;
+  if (compressor !== "lzma" && !start2.startsWith(MAGIC3[compressor])) {
+    throw corrupt(
+      `The payload should be ${compressor}, but begins with ${start2} instead of ${MAGIC3[compressor]}.`
+    );
+  }
+  return compressor;
+}
+function payloadSize(header, signatures) {
+  const own = header.number(TAG.payloadSize);
+  if (own !== void 0) return own;
+  const both = signatures.number(SIGNATURE_TAG.longSize) ?? signatures.number(SIGNATURE_TAG.size);
+  if (both === void 0) return void 0;
+  if (both < header.bytes.length) {
+    throw corrupt(
+      `Header and payload should have ${both} bytes, but the header alone has ${header.bytes.length}.`
+    );
+  }
+  return both - header.bytes.length;
+}
+function digestOf(header, tag) {
+  const hex = header.strings(tag)[0];
+  const algorithm = DIGEST_ALGORITHMS.get(header.number(TAG.payloadDigestAlgorithm) ?? 8);
+  return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
+}
+
+// src/rpm/package.ts
+function nvraText({ name, version, release, arch: arch2 }) {
+  return `${name}-${version}-${release}.${arch2}`;
+}
+async function readPackageHead(source) {
+  const queue = new ByteQueue(source);
+  try {
+    return await readHead(queue);
+  } catch (error) {
+    await queue.close();
+    throw error;
+  }
+}
+async function readHead(queue) {
+  const lead = parseLead(await queue.take(LEAD_SIZE, "its lead"));
+  const signatures = await readHeader3(queue, SIGNATURE_HEADER);
+  await queue.take(-signatures.bytes.length & 7, "the padding of the signature header");
+  const header = await readHeader3(queue, HEADER);
+  const headerDigests = checkDigests(header, signatures);
+  const offset = queue.taken;
+  const start2 = await queue.peek(PAYLOAD_START, "its payload");
+  const payload = payloadOf(header, signatures, offset, start2);
+  return {
+    format: header.number(TAG.rpmFormat) === 6 ? 6 : header.hasRegion ? 4 : 3,
+    nvra: nvraOf(header, lead.source),
+    signatures,
+    header,
+    headerDigests,
+    files: packageFiles(header, lead.source),
+    payload,
+    body: checkedBody(queue, payload)
+  };
+}
+async function readHeader3(queue, kind) {
+  const size = headerSize(await queue.peek(16, `the ${kind.title}`), kind);
+  return new Header(await queue.take(size, `the ${kind.title}`), kind);
+}
+function checkDigests(header, signatures) {
+  const stated = [
+    ["sha1", signatures.string(SIGNATURE_TAG.sha1)],
+    ["sha256", signatures.string(SIGNATURE_TAG.sha256)],
+    ["sha3-256", signatures.string(SIGNATURE_TAG.sha3)]
+  ];
+  return stated.flatMap(([algorithm, expected]) => {
+    if (expected === void 0) return [];
+    const actual = createHash3(algorithm).update(header.bytes).digest("hex");
+    if (actual !== expected.toLowerCase()) {
+      throw corrupt(
+        `The header's ${algorithm} is ${actual}, but the package says ${expected.slice(0, 64)}.`
+      );
+    }
+    return [algorithm];
+  });
+}
+function nvraOf(header, source) {
+  const required = (tag, what) => {
+    const value = header.string(tag);
+    if (!value) throw corrupt(`The header has no ${what}.`);
+    return value;
+  };
+  return {
+    name: required(TAG.name, "name"),
+    epoch: header.number(TAG.epoch),
+    version: required(TAG.version, "version"),
+    release: required(TAG.release, "release"),
+    arch: source ? "src" : required(TAG.arch, "architecture")
+  };
+}
+async function* checkedBody(queue, payload) {
+  const { digest, size: expected } = payload;
+  const hash = digest && createHash3(digest.algorithm);
+  let size = 0;
+  for await (const chunk of queue.rest()) {
+    size += chunk.length;
+    if (expected !== void 0 && size > expected) {
+      throw corrupt(`The payload goes on after the ${expected} bytes that the package says.`);
+    }
+    hash?.update(chunk);
+    yield chunk;
+  }
+  if (expected !== void 0 && size !== expected) {
+    throw corrupt(`The payload ends after ${size} of ${expected} bytes.`);
+  }
+  const actual = hash?.digest("hex");
+  if (digest && actual !== digest.hex) {
+    throw corrupt(
+      `The payload's ${digest.algorithm} is ${actual}, but the header says ${digest.hex}.`
+    );
+  }
+}
+
+// src/toolchain/decompress.ts
+import { pipeline as pipeline2 } from "node:stream";
+import zlib from "node:zlib";
+async function* decompress2(compression, body, { programs, xz }, damaged2) {
+  switch (compression) {
+    case "none":
+      return yield* body;
+    case "gzip":
+      return yield* byZlib(zlib.createGunzip(), body, damaged2);
+    case "bzip2":
+      return yield* byProgram({ program: "bzip2", args: ["-dc"] }, body, programs, damaged2);
+    case "xz":
+    case "lzma":
+      return yield* byProgram(decodeCommand(xz), body, programs, damaged2);
+    case "zstd": {
+      const engine = zstdInNode();
+      if (engine) return yield* byZlib(engine, body, damaged2);
+      const zstd = { program: "zstd", args: ["-dc", "--long=31"] };
+      return yield* byProgram(zstd, body, programs, damaged2);
+    }
+  }
+}
+function zstdInNode() {
+  const create = Reflect.get(zlib, "createZstdDecompress");
+  if (typeof create !== "function") return void 0;
+  const windowLogMax = Reflect.get(zlib.constants, "ZSTD_d_windowLogMax");
+  return create({ params: { [windowLogMax]: 31 } });
+}
+async function* byZlib(engine, body, damaged2) {
+  pipeline2(body, engine, () => {
+  });
+  try {
+    yield* engine;
+  } catch (error) {
+    throw error instanceof Failure ? error : damaged2(describe(error));
+  }
+}
+async function* byProgram(invocation2, body, programs, damaged2) {
+  const running = await programs.start(invocation2);
+  let broken;
+  pipeline2(body, running.stdin, (error) => {
+    if (!error || isBrokenPipe(error)) return;
+    broken = error;
+    running.kill();
+  });
+  try {
+    yield* running.stdout;
+    const { status, signal, stderr } = await running.ended;
+    if (broken !== void 0) throw broken;
+    if (status !== 0) {
+      const said = printable(stderr.trim().split("\n").at(-1) ?? "");
+      throw damaged2(said || `${invocation2.program} ended with ${status ?? signal}`);
+    }
+  } finally {
+    running.kill();
+  }
+}
+function isBrokenPipe(error) {
+  return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
+}
+
+// src/jobs/build/vmlinux-file.ts
+import { createHash as createHash4 } from "node:crypto";
+import { closeSync, openSync, writeSync } from "node:fs";
+var BATCH = 1024 * 1024;
+var VmlinuxFile = class {
+  #file;
+  #batch = Buffer.allocUnsafe(BATCH);
+  #sha256 = createHash4("sha256");
+  #other;
+  #filled = 0;
+  #size = 0;
+  #open = true;
+  /** @param algorithm of the header's digest of the file */
+  constructor(path, algorithm = "sha256") {
+    this.#file = openSync(path, "wx", 384);
+    this.#other = algorithm === "sha256" ? void 0 : createHash4(algorithm);
+  }
+  get size() {
+    return this.#size;
+  }
+  data(bytes2) {
+    for (let at2 = 0; at2 < bytes2.length; ) {
+      const taken = Math.min(bytes2.length - at2, BATCH - this.#filled);
+      this.#batch.set(bytes2.subarray(at2, at2 + taken), this.#filled);
+      this.#filled += taken;
+      at2 += taken;
+      if (this.#filled === BATCH) this.#flush();
+    }
+  }
+  end() {
+    this.#flush();
+    this.close();
+  }
+  /** Safe to call again. */
+  close() {
+    if (this.#open) closeSync(this.#file);
+    this.#open = false;
+  }
+  /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
+  digests() {
+    const sha2563 = this.#sha256.digest("hex");
+    return { sha256: sha2563, digest: this.#other?.digest("hex") ?? sha2563 };
+  }
+  #flush() {
+    const batch = this.#batch.subarray(0, this.#filled);
+    this.#sha256.update(batch);
+    this.#other?.update(batch);
+    for (let at2 = 0; at2 < batch.length; ) at2 += writeSync(this.#file, batch, at2);
+    this.#size += this.#filled;
+    this.#filled = 0;
+  }
+};
+
+// src/jobs/build/extract.ts
+async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
+  const head = await readPackageHead(bytes2);
+  if (nvraText(head.nvra) !== wanted.nvra) {
+    const is2 = printable(nvraText(head.nvra));
+    throw new Failure("corrupt-package", `The package is ${is2} and not ${wanted.nvra}.`);
+  }
+  const path = pathOfMember(wanted.vmlinuxPath);
+  const entry = head.files.find((file2) => file2.path === path && file2.kind === "file");
+  if (!entry || entry.ghost) throw noVmlinux(wanted);
+  await admit(head, entry);
+  const file = new VmlinuxFile(target, entry.digest?.algorithm);
+  try {
+    const cpio = new CpioParser(head.files, (member) => member.holds(path) ? file : void 0);
+    const damaged2 = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
+    for await (const chunk of decompress2(head.payload.compressor, head.body, decoders, damaged2)) {
+      cpio.push(chunk);
+    }
+    cpio.finish();
+  } finally {
+    file.close();
+  }
+  const { sha256: sha2563, digest } = file.digests();
+  if (entry.digest && entry.digest.hex !== digest) {
+    throw new Failure(
+      "corrupt-package",
+      `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`
+    );
+  }
+  return { head, size: file.size, sha256: sha2563, digested: entry.digest !== void 0 };
+}
+function noVmlinux({ nvra, vmlinuxPath }) {
+  return new Failure(
+    "no-vmlinux",
+    `${nvra} has no ${vmlinuxPath}.`,
+    "This kernel was built without debug information: there is no BTF to be made of it."
+  );
+}
+
+// src/jobs/build/source.ts
+import { createHash as createHash5 } from "node:crypto";
+var PackageBytes = class {
+  #source;
+  #hashes;
+  #promised;
+  #passed;
+  #size = 0;
+  #over = false;
+  /** @param algorithm of the sum that is wanted besides SHA-256; often it is the same */
+  constructor(source, algorithm, promised, passed = () => {
+  }) {
+    this.#source = source[Symbol.asyncIterator]();
+    this.#hashes = new Map([algorithm, "sha256"].map((name) => [name, createHash5(name)]));
+    this.#promised = promised;
+    this.#passed = passed;
+  }
+  /** How many came. */
+  get size() {
+    return this.#size;
+  }
+  /** Lower-case hex, of all that came so far. */
+  digest(algorithm) {
+    return this.#hashes.get(algorithm)?.copy().digest("hex") ?? "";
+  }
+  [Symbol.asyncIterator]() {
+    return { next: () => this.#next() };
+  }
+  /** Reads on to the end. */
+  async drain() {
+    while (!(await this.#next()).done) ;
+  }
+  /** Ends the source, however much of it was read. */
+  async close() {
+    if (!this.#over) await this.#source.return?.();
+    this.#over = true;
+  }
+  async #next() {
+    if (this.#over || this.#size > this.#promised) return { done: true, value: void 0 };
+    const next2 = await this.#source.next();
+    if (next2.done) {
+      this.#over = true;
+      return next2;
+    }
+    this.#size += next2.value.length;
+    for (const hash of this.#hashes.values()) hash.update(next2.value);
+    this.#passed(next2.value.length, this.#size);
+    return next2;
+  }
+};
+
+// src/jobs/build/fetch.ts
+async function fetchVmlinux(fetching, kernel, target, stopwatch) {
+  const courier = fetching.courier(kernel);
+  const attempt = () => new Attempt(fetching, kernel, courier, target, stopwatch).run();
+  return attempt().catch(async (error) => {
+    if (!(error instanceof Failure) || error.reason !== "checksum-mismatch") throw error;
+    await rm6(target, { force: true });
+    return attempt();
+  });
+}
+var Attempt = class {
+  #fetching;
+  #kernel;
+  #target;
+  #stopwatch;
+  #courier;
+  #bytes;
+  #release = () => {
+  };
+  #signature = { status: "off" };
+  constructor(fetching, kernel, courier, target, stopwatch) {
+    this.#fetching = fetching;
+    this.#kernel = kernel;
+    this.#target = target;
+    this.#stopwatch = stopwatch;
+    this.#courier = courier;
+    const { size, checksum } = kernel;
+    const passed = (count, soFar) => {
+      stopwatch.advance(count);
+      if (soFar === size) stopwatch.end("download", size);
+    };
+    this.#bytes = new PackageBytes(courier.fetch(), checksum.algorithm, size, passed);
+  }
+  async run() {
+    this.#stopwatch.begin("download", this.#kernel.size);
+    try {
+      const vmlinux = await this.#extract();
+      this.#stopwatch.end("decode", vmlinux.size);
+      return {
+        vmlinux,
+        package: {
+          url: this.#courier.url,
+          size: this.#bytes.size,
+          sha256: this.#bytes.digest("sha256")
+        },
+        verified: {
+          repodata: true,
+          header: vmlinux.head.headerDigests.includes("sha256"),
+          file: vmlinux.digested,
+          signature: this.#signature
+        },
+        release: this.#release
+      };
+    } catch (error) {
+      this.#release();
+      throw error;
+    } finally {
+      await this.#bytes.close();
+    }
+  }
+  /** Damaged bytes break the decoder before the end: the sum of the whole says whose fault it is. */
+  async #extract() {
+    const { decoders, space, interrupted } = this.#fetching;
+    const admit = async (head, file) => {
+      this.#signature = await this.#fetching.vouch(head, this.#kernel);
+      this.#release = await space.take(file.size, interrupted);
+    };
+    try {
+      const { nvra, vmlinuxPath } = this.#kernel;
+      const wanted = { nvra, vmlinuxPath };
+      const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, decoders, admit);
+      await this.#verify();
+      return vmlinux;
+    } catch (error) {
+      interrupted.throwIfAborted();
+      if (error instanceof Failure && isAboutContent(error)) await this.#verify();
+      throw error;
+    }
+  }
+  /** Throws `checksum-mismatch` unless the whole package has the size and the sum of primary. */
+  async #verify() {
+    await this.#bytes.drain();
+    const { nvra, size, checksum } = this.#kernel;
+    const actual = this.#bytes.digest(checksum.algorithm);
+    if (this.#bytes.size === size && actual === checksum.value) {
+      this.#courier.confirm();
+      return;
+    }
+    const difference2 = this.#bytes.size === size ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}` : `${this.#bytes.size > size ? "more than" : `${this.#bytes.size} of`} ${size} bytes`;
+    throw new Failure(
+      "checksum-mismatch",
+      `${nvra} came from ${this.#courier.servedBy} with ${difference2}.`,
+      "Try again later or from another mirror: this one may be in the middle of an update."
+    );
+  }
+};
+function isAboutContent({ reason }) {
+  return ["corrupt-package", "bad-signature", "unsigned", "no-vmlinux"].includes(reason);
+}
+
+// src/jobs/build/stopwatch.ts
+var Stopwatch = class {
+  #clock;
+  #task;
+  #measured = {};
+  #since = 0;
+  constructor(clock, task) {
+    this.#clock = clock;
+    this.#task = task;
+  }
+  /** Enters a stage; `total` is the number of bytes that it goes through, where that is known. */
+  begin(stage, total) {
+    this.#since = this.#clock.now();
+    this.#task.stage(stage, total);
+  }
+  advance(bytes2) {
+    this.#task.advance(bytes2);
+  }
+  /** The stage is over and put out so many bytes. One that is entered again counts as its last time. */
+  end(stage, bytes2) {
+    const seconds2 = Math.round(this.#clock.now() - this.#since) / 1e3;
+    this.#measured[stage] = { seconds: seconds2, bytes: bytes2 };
+  }
+  get stages() {
+    const none = { seconds: 0, bytes: 0 };
+    const entries = STAGES.map((stage) => [stage, this.#measured[stage] ?? none]);
+    return Object.fromEntries(entries);
+  }
+};
+
+// src/jobs/build/kernel.ts
+async function buildKernel(shop, kernel, cores, task) {
+  const { world: world2, pahole: pahole2, interrupted } = shop;
+  const stopwatch = new Stopwatch(world2.clock, task);
+  const room = await shop.workspace.room();
+  const path = join6(room.folder, "vmlinux");
+  let release = () => {
+  };
+  try {
+    const fetched = await fetchVmlinux(shop, kernel, path, stopwatch);
+    release = fetched.release;
+    const { vmlinux } = fetched;
+    const elf = await withFile(path, readElf);
+    stopwatch.begin("pahole");
+    const { file, flags } = await encode(shop, path, vmlinux.size, cores);
+    const btf = await readFile2(file);
+    stopwatch.end("pahole", btf.length);
+    await rm7(path);
+    release();
+    stopwatch.begin("check");
+    const { size, kinds: kinds2 } = checkBtf(btf, shop.expectation);
+    stopwatch.end("check", size);
+    stopwatch.begin("compress");
+    const tarball = await packBtf(world2.programs, kernel.uname, btf, { signal: interrupted });
+    stopwatch.end("compress", tarball.length);
+    const { uname, nvra, distribution, versionId, arch: arch2, releases } = kernel;
+    const shelf = { distribution, versionId, arch: arch2 };
+    const record2 = {
+      schema: RECORD_SCHEMA,
+      ...{ uname, nvra, ...shelf, releases },
+      ...{ package: fetched.package, verified: fetched.verified },
+      vmlinux: {
+        size: vmlinux.size,
+        sha256: vmlinux.sha256,
+        embeddedBtf: findSection(elf, ".BTF") !== void 0
+      },
+      pahole: { version: pahole2.version, flags, origin: pahole2.origin },
+      btf: { size, sha256: sha256(btf), kinds: kinds2 },
+      tarball: {
+        path: tarballPath(shelf, uname),
+        size: tarball.length,
+        sha256: sha256(tarball)
+      },
+      stages: stopwatch.stages,
+      finishedAt: world2.clock.date().toISOString()
+    };
+    return { record: record2, tarball };
+  } finally {
+    await room.remove();
+    release();
+  }
+}
+function sha256(bytes2) {
+  return createHash6("sha256").update(bytes2).digest("hex");
+}
+
+// src/jobs/build/lanes.ts
+async function inLanes(items, lanes, work, signal) {
+  const results = items.map(() => void 0);
+  let next2 = 0;
+  let working = 0;
+  const traffic = () => ({ working, waiting: items.length - next2 });
+  const lane = async () => {
+    while (next2 < items.length && !signal.aborted) {
+      const index = next2;
+      next2 += 1;
+      working += 1;
+      results[index] = await work(items[index], traffic);
+      working -= 1;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
+  return results;
+}
+
+// src/jobs/build/output.ts
+import { createHash as createHash7 } from "node:crypto";
+import { mkdir as mkdir5, readFile as readFile3, rename as rename2, rm as rm8, writeFile as writeFile3 } from "node:fs/promises";
+import { dirname as dirname2, join as join7 } from "node:path";
+async function finishedBefore(output, kernel, recipe) {
+  const record2 = await readRecord(join7(output, recordPath(kernel.uname)));
+  if (!record2 || isFailureRecord(record2)) return void 0;
+  const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || record2.package.sha256 === kernel.checksum.value);
+  const sameRecipe = record2.pahole.version === recipe.version && record2.pahole.flags.join(" ") === recipe.flags.join(" ");
+  if (!samePackage || !sameRecipe) return void 0;
+  const tarball = await readFile3(join7(output, tarballPath(kernel, kernel.uname))).catch(ifThere);
+  if (!tarball) return void 0;
+  const sum = createHash7("sha256").update(tarball).digest("hex");
+  return sum === record2.tarball.sha256 ? record2 : void 0;
+}
+async function writeBuilt(output, { record: record2, tarball }) {
+  await writeWhole(join7(output, record2.tarball.path), tarball);
+  await writeRecord(output, record2);
+}
+async function writeFailed(output, record2) {
+  await rm8(join7(output, tarballPath(record2, record2.uname)), { force: true });
+  await writeRecord(output, record2);
+}
+async function writeRecord(output, record2) {
+  await writeWhole(join7(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+`);
+}
+async function writeWhole(path, content) {
+  await mkdir5(dirname2(path), { recursive: true });
+  const partial = `${path}.partial`;
+  try {
+    await writeFile3(partial, content, { mode: 420 });
+    await rename2(partial, path);
+  } catch (error) {
+    await rm8(partial, { force: true });
+    throw error;
+  }
+}
+async function readRecord(path) {
+  const text3 = await readFile3(path, "utf8").catch(ifThere);
+  if (text3 === void 0) return void 0;
+  try {
+    return JSON.parse(text3);
+  } catch {
+    return void 0;
+  }
+}
+function ifThere(error) {
+  if (!isSystemError(error, "ENOENT")) throw error;
+}
+
+// src/jobs/build/build.ts
+async function buildKernels(shop, kernels, { output, lanes, cores }, progress) {
+  const { clock, interrupted } = shop.world;
+  const recipe = {
+    version: shop.pahole.version,
+    flags: encodeArgs(shop.pahole, { profile: shop.profile, jobs: 1 }).flags
+  };
+  const work = async (kernel, traffic) => {
+    const begun = clock.now();
+    const seconds2 = () => Math.round(clock.now() - begun) / 1e3;
+    const done = await finishedBefore(output, kernel, recipe);
+    if (done) return { state: "skipped", record: done, seconds: seconds2() };
+    const task = progress.begin(kernel.uname);
+    const spare = () => Math.max(1, Math.floor(cores / Math.max(1, traffic().working)));
+    try {
+      const built = await buildKernel(shop, kernel, spare, task);
+      await writeBuilt(output, built);
+      const { btf, tarball } = built.record;
+      task.end("built", `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
+      return { state: "built", record: built.record, seconds: seconds2() };
+    } catch (error) {
+      if (interrupted.aborted) {
+        task.end("interrupted");
+        throw interrupted.reason;
+      }
+      const record2 = failureRecord(shop, kernel, error);
+      await writeFailed(output, record2);
+      task.end(`failed (${record2.reason})`, record2.message);
+      return { state: "failed", record: record2, seconds: seconds2() };
+    }
+  };
+  const results = await inLanes(kernels, lanes, work, interrupted);
+  interrupted.throwIfAborted();
+  return results.filter((result) => result !== void 0);
+}
+function failureRecord(shop, kernel, error) {
+  const { reason, message, advice } = asFailure(error);
+  const { uname, nvra, distribution, versionId, releases, arch: arch2, size, checksum } = kernel;
+  return {
+    schema: RECORD_SCHEMA,
+    state: "failed",
+    ...{ uname, nvra, distribution, versionId, releases, arch: arch2 },
+    package: { url: shop.courier(kernel).url, size, sha256: checksum.value },
+    reason,
+    message: advice === void 0 ? message : `${message} ${advice}`,
+    finishedAt: shop.world.clock.date().toISOString()
+  };
+}
+
+// src/download/mirrors.ts
+var MiB = 1024 * 1024;
+var DEFAULTS = { connections: 4, window: 32 * MiB, deadline: 3e4, note: () => {
+} };
+var LEAST_WINDOW = 4 * MiB;
+var FIRST_BACKOFF = 500;
+var LONGEST_BACKOFF = 6e4;
+var RATE_LASTS = 6e4;
+var LEAST_MEASURE = { bytes: 256 * 1024, milliseconds: 1e3 };
+var Mirror = class {
+  /** An http or https URL that ends in `/`. */
+  base;
+  standing = { kind: "serving" };
+  /** Requests to it that run now. */
+  busy = 0;
+  /** Bytes a second of one connection, smoothed, and when that was known. */
+  measured;
+  constructor(base) {
+    this.base = asBase(base);
+  }
+  /** The URL of a file below the base. Throws `bad-repository` for a path that leads anywhere else. */
+  url(path) {
+    const url2 = URL.canParse(path, this.base) ? new URL(path, this.base) : void 0;
+    if (!url2?.href.startsWith(this.base) || url2.search !== "" || url2.hash !== "") {
+      throw new Failure(
+        "bad-repository",
+        `The repository names a file outside of itself: '${path.slice(0, 200)}'.`,
+        "Use another mirror, and tell whoever runs this one."
+      );
+    }
+    return url2.href;
+  }
+};
+var MirrorPool = class {
+  /** In the order they were given: the first is the one whose "not found" is believed. */
+  mirrors;
+  ports;
+  deadline;
+  #settings;
+  #listeners = /* @__PURE__ */ new Set();
+  #downloads = 0;
+  /** Throws `usage` for a base that is no http or https URL, or when there is none. */
+  constructor(bases, ports, settings = {}) {
+    this.mirrors = [...new Set(bases.map(asBase))].map((base) => new Mirror(base));
+    if (this.mirrors.length === 0) {
+      throw new Failure("usage", "There is no mirror to fetch from.", "Name one with --mirror.");
+    }
+    this.ports = ports;
+    this.#settings = { ...DEFAULTS, ...settings };
+    this.deadline = this.#settings.deadline;
+  }
+  /** Called whenever a connection is free again or a mirror's standing changed. Returns how to end it. */
+  onChange(listener) {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+  /** A download begins: from now on it has its share of the window and of the connections. Returns how to end it. */
+  join() {
+    this.#downloads += 1;
+    return () => {
+      this.#downloads -= 1;
+      this.#changed();
+    };
+  }
+  /** What one download may use now: bytes of window, and connections to each mirror. */
+  get share() {
+    const downloads = Math.max(1, this.#downloads);
+    const { window } = this.#settings;
+    return {
+      window: Math.max(Math.min(LEAST_WINDOW, window), Math.floor(window / downloads)),
+      connections: Math.ceil(this.#settings.connections / downloads)
+    };
+  }
+  /** Whether a mirror may be asked now: it is not aside, and has a connection free. */
+  isFree(mirror) {
+    return mirror.busy < this.#settings.connections && this.freeAt(mirror) <= this.ports.clock.now();
+  }
+  /** When a mirror may be asked again (`Clock.now`); Infinity for never. */
+  freeAt({ standing }) {
+    if (standing.kind === "convicted") return Number.POSITIVE_INFINITY;
+    return standing.kind === "aside" ? standing.until : 0;
+  }
+  /** Takes a connection to a mirror. Returns how to give it back. */
+  connect(mirror) {
+    mirror.busy += 1;
+    return () => {
+      mirror.busy -= 1;
+      this.#changed();
+    };
+  }
+  /** Bytes a second that one connection to the mirror brings, if that was measured lately. */
+  rate({ measured }) {
+    return measured && this.ports.clock.now() - measured.at < RATE_LASTS ? measured.rate : void 0;
+  }
+  /** A request brought so many bytes in so many milliseconds. */
+  measure(mirror, bytes2, milliseconds) {
+    if (bytes2 < LEAST_MEASURE.bytes && milliseconds < LEAST_MEASURE.milliseconds) return;
+    const now = bytes2 * 1e3 / Math.max(1, milliseconds);
+    const before = this.rate(mirror);
+    const rate = before === void 0 ? now : 0.6 * before + 0.4 * now;
+    mirror.measured = { rate, at: this.ports.clock.now() };
+  }
+  /** A request came to its end: the mirror is well. */
+  succeeded(mirror) {
+    if (mirror.standing.kind === "aside") this.#set(mirror, { kind: "serving" });
+  }
+  /**
+   * A request that began then (`Clock.now`) failed: the mirror is set aside, each time in a row for twice as
+   * long, with jitter, or for as long as it asked. Several requests lost to one event count once.
+   */
+  failed(mirror, began, error, retryAfter2) {
+    const { standing } = mirror;
+    if (standing.kind === "convicted") return;
+    const now = this.ports.clock.now();
+    const before = standing.kind === "aside" ? standing : void 0;
+    const sameEvent = before !== void 0 && began < before.since;
+    const failures = (before?.failures ?? 0) + (sameEvent ? 0 : 1);
+    const wait2 = retryAfter2 ?? this.backoff(failures);
+    const until = Math.max(now + wait2, before?.until ?? 0);
+    if (before === void 0 || wait2 > this.deadline) {
+      this.#settings.note(
+        `${mirror.base}: ${error}; set aside for ${((until - now) / 1e3).toFixed(1)} s`
+      );
+    }
+    this.#set(mirror, { kind: "aside", until, failures, since: now, error });
+  }
+  /** The mirror delivered bytes that are not what the repository promises: nothing more is taken from it. */
+  convict(mirror, error) {
+    this.#settings.note(`${mirror.base}: ${error}; not used any more`);
+    this.#set(mirror, { kind: "convicted", error });
+  }
+  /** Milliseconds to wait after so many failures in a row: doubled each time, the half of it by chance. */
+  backoff(failures) {
+    const most = Math.min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** Math.max(0, failures - 1));
+    return most * (0.5 + this.ports.random() / 2);
+  }
+  /** Resolves when something changed, at that time (`Clock.now`) at the latest. */
+  async change(until, signal) {
+    signal?.throwIfAborted();
+    const over = new AbortController();
+    const abort = () => over.abort();
+    const end = this.onChange(abort);
+    signal?.addEventListener("abort", abort);
+    const { clock } = this.ports;
+    await clock.sleep(Math.max(0, until - clock.now()), over.signal).catch(() => {
+    });
+    signal?.removeEventListener("abort", abort);
+    end();
+    signal?.throwIfAborted();
+  }
+  #set(mirror, standing) {
+    mirror.standing = standing;
+    this.#changed();
+  }
+  #changed() {
+    for (const listener of [...this.#listeners]) listener();
+  }
+};
+function asBase(text3) {
+  const url2 = URL.canParse(text3) ? new URL(text3) : void 0;
+  const secret = url2 !== void 0 && (url2.username !== "" || url2.password !== "");
+  if (!url2 || secret || !/^https?:$/.test(url2.protocol) || url2.search !== "" || url2.hash !== "") {
+    throw new Failure(
+      "usage",
+      // A password that was given must not come back in a message.
+      secret ? "A mirror cannot have a user or a password." : `'${text3}' is not a mirror.`,
+      "A mirror is an http or https URL, such as https://repo.openeuler.org/."
+    );
+  }
+  return url2.href.endsWith("/") ? url2.href : `${url2.href}/`;
+}
+
+// src/jobs/build/budget.ts
+var Budget = class {
+  capacity;
+  #free;
+  #queue = [];
+  constructor(capacity) {
+    this.capacity = Math.max(0, capacity);
+    this.#free = this.capacity;
+  }
+  get free() {
+    return this.#free;
+  }
+  /** Waits for `amount`; the function that comes back returns it, once. */
+  async take(amount, signal) {
+    signal?.throwIfAborted();
+    const wanted = Math.min(amount, this.capacity);
+    await new Promise((resolve3, reject) => {
+      const leave = () => {
+        this.#queue.splice(this.#queue.indexOf(entry), 1);
+        reject(signal?.reason);
+        this.#serve();
+      };
+      const entry = {
+        amount: wanted,
+        grant: () => {
+          signal?.removeEventListener("abort", leave);
+          resolve3();
+        }
+      };
+      signal?.addEventListener("abort", leave, { once: true });
+      this.#queue.push(entry);
+      this.#serve();
+    });
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#free += wanted;
+      this.#serve();
+    };
+  }
+  #serve() {
+    for (let first = this.#queue[0]; first && first.amount <= this.#free; first = this.#queue[0]) {
+      this.#queue.shift();
+      this.#free -= first.amount;
+      first.grant();
+    }
+  }
+};
+
+// src/download/history.ts
+import { createHash as createHash8 } from "node:crypto";
+var GRID = 1024 * 1024;
+var History = class {
+  runs = [];
+  blocks = [];
+  #cuts;
+  #at = 0;
+  #open;
+  /** `cuts`: bytes at which a block ends before its time, because an earlier fetch of the file ended there. */
+  constructor(cuts = []) {
+    this.#cuts = cuts;
+    this.#open = this.#block();
+  }
+  /** Bytes delivered so far. */
+  get bytes() {
+    return this.#at;
+  }
+  get mirrors() {
+    return new Set(this.runs.map(({ mirror }) => mirror));
+  }
+  add(mirror, bytes2) {
+    this.#extend(mirror, bytes2.length);
+    for (let from = 0; from < bytes2.length; ) {
+      const part = bytes2.subarray(from, from + this.#open.end - this.#at);
+      this.#open.hash.update(part);
+      this.#open.mirrors.add(mirror);
+      this.#at += part.length;
+      from += part.length;
+      if (this.#at === this.#open.end) this.end();
+    }
+  }
+  /** The delivery is over, here or before its time. */
+  end() {
+    const { start: start2, hash, mirrors } = this.#open;
+    if (this.#at === start2) return;
+    this.blocks.push({ start: start2, end: this.#at, sha256: hash.digest("hex"), mirrors });
+    this.#open = this.#block();
+  }
+  #extend(mirror, length) {
+    const last = this.runs.at(-1);
+    const end = this.#at + length;
+    if (last?.mirror === mirror) this.runs[this.runs.length - 1] = { ...last, end };
+    else this.runs.push({ mirror, start: this.#at, end });
+  }
+  #block() {
+    const start2 = this.#at;
+    const onGrid = (Math.floor(start2 / GRID) + 1) * GRID;
+    const end = Math.min(onGrid, ...this.#cuts.filter((cut) => cut > start2));
+    return { start: start2, end, hash: createHash8("sha256"), mirrors: /* @__PURE__ */ new Set() };
+  }
+};
+function disagreements(one, other) {
+  const others = new Map(other.blocks.map((block) => [`${block.start}-${block.end}`, block]));
+  return one.blocks.flatMap((block) => {
+    const same = others.get(`${block.start}-${block.end}`);
+    if (same === void 0 || same.sha256 === block.sha256) return [];
+    const { start: start2, end } = block;
+    return [{ start: start2, end, mirrors: [block.mirrors, same.mirrors] }];
+  });
+}
+function guilty(wrong, right) {
+  const suspects = disagreements(wrong, right).map(({ mirrors: [served] }) => [...served]);
+  return new Set(suspects.filter((served) => served.length === 1).flat());
+}
+
+// src/download/fault.ts
+var Fault = class extends Error {
+  treatment;
+  /** Milliseconds that the server asked us to wait (Retry-After). */
+  retryAfter;
+  constructor(treatment, message, retryAfter2) {
+    super(message);
+    this.treatment = treatment;
+    this.retryAfter = retryAfter2;
+  }
+};
+function asFault(thrown) {
+  return thrown instanceof Fault ? thrown : new Fault("again", networkError(thrown));
+}
+function networkError(thrown) {
+  const known = ["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"];
+  return describe(thrown) || (known.find((code) => isSystemError(thrown, code)) ?? "no connection");
+}
+var PASSING = [408, 421, 425, 429];
+function statusFault({ status, headers }, fine, date) {
+  if (fine.includes(status)) return void 0;
+  const passing = status >= 500 || PASSING.includes(status);
+  const wait2 = passing ? retryAfter(headers["retry-after"], date) : void 0;
+  const asked = wait2 === void 0 ? "" : `, to be asked again in ${Math.ceil(wait2 / 1e3)} s`;
+  return new Fault(passing ? "again" : "never", `status ${status}${asked}`, wait2);
+}
+function retryAfter(header, date) {
+  if (header === void 0) return void 0;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1e3;
+  const until = Date.parse(header);
+  return Number.isNaN(until) ? void 0 : Math.max(0, until - date.getTime());
+}
+function unreachable(path, mirrors) {
+  const each = mirrors.map(([{ base, standing }, error]) => {
+    const known = standing.kind === "serving" ? "not tried" : standing.error;
+    return `${base}: ${error ?? known}`;
+  });
+  return new Failure(
+    "network",
+    `No mirror could deliver '${path}' (${each.join("; ")}).`,
+    "Check the network and the proxy variables, try again later, or name other mirrors with --mirror."
+  );
+}
+
+// src/download/ask.ts
+async function ask(ports, url2, options) {
+  const { headers, deadline, signal } = options;
+  signal.throwIfAborted();
+  const watch = new Watch(ports.clock, deadline, signal);
+  try {
+    const response = await ports.http.request({ url: url2, headers, signal: watch.signal });
+    response.body.on("error", () => {
+    });
+    const discard = () => {
+      watch.end();
+      response.body.destroy();
+    };
+    return { ...response, bytes: watched(response.body, watch), discard };
+  } catch (error) {
+    watch.end();
+    throw watch.why(error);
+  }
+}
+async function* watched(body, watch) {
+  try {
+    for await (const chunk of body) {
+      watch.rest();
+      yield chunk;
+      watch.expect();
+    }
+  } catch (error) {
+    throw watch.why(error);
+  } finally {
+    watch.end();
+    body.destroy();
+  }
+}
+var Watch = class {
+  #abort = new AbortController();
+  #over = new AbortController();
+  #clock;
+  #deadline;
+  #owner;
+  #expectedSince;
+  constructor(clock, deadline, owner) {
+    this.#clock = clock;
+    this.#deadline = deadline;
+    this.#owner = owner;
+    this.#owner.addEventListener("abort", this.#passOn);
+    this.expect();
+    void this.#run();
+  }
+  get signal() {
+    return this.#abort.signal;
+  }
+  expect() {
+    this.#expectedSince = this.#clock.now();
+  }
+  rest() {
+    this.#expectedSince = void 0;
+  }
+  end() {
+    this.#owner.removeEventListener("abort", this.#passOn);
+    this.#over.abort();
+  }
+  /** What to throw for an error that came out of the request. */
+  why(error) {
+    if (this.#owner.aborted) return this.#owner.reason;
+    return asFault(this.#abort.signal.aborted ? this.#abort.signal.reason : error);
+  }
+  #passOn = () => this.#abort.abort(this.#owner.reason);
+  async #run() {
+    while (!this.#over.signal.aborted) {
+      const since = this.#expectedSince ?? this.#clock.now();
+      const left = since + this.#deadline - this.#clock.now();
+      if (left <= 0) {
+        const silence = `no byte for ${this.#deadline / 1e3} s`;
+        return this.#abort.abort(new Fault("again", silence));
+      }
+      await this.#clock.sleep(left, this.#over.signal).catch(() => {
+      });
+    }
+  }
+};
+
+// src/download/range.ts
+function granted(head, wanted, date) {
+  const { status, headers } = head;
+  if (status === 416) throw new Fault("again", "it has a shorter file (status 416)");
+  const fault = statusFault(head, [200, 206], date);
+  if (fault) throw fault;
+  const range = status === 200 ? wholeFile(headers, wanted) : partOf(headers, wanted);
+  const length = headers["content-length"];
+  if (length !== void 0 && Number(length) !== range.to - range.from) {
+    throw otherSize(`${length} bytes`, range.to - range.from);
+  }
+  return range;
+}
+function wholeFile(headers, { from, to: to2, size }) {
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity" && headers["content-length"] === void 0) {
+    throw new Fault("never", `it changes the bytes on the way (Content-Encoding: ${encoding})`);
+  }
+  if (from > 0 || to2 < size) throw new Fault("whole", "it does not serve ranges");
+  return { from: 0, to: size, size };
+}
+function partOf(headers, { from, to: to2, size }) {
+  const header = headers["content-range"] ?? "";
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header.trim());
+  if (!match) throw new Fault("again", `it answered with the range '${header.slice(0, 80)}'`);
+  const [first, last] = [Number(match[1]), Number(match[2])];
+  if (match[3] !== "*" && Number(match[3]) !== size) throw otherSize(`${match[3]} bytes`, size);
+  if (first !== from || last < first || last >= to2) {
+    throw new Fault("again", `it answered with bytes ${first}-${last} for ${from}-${to2 - 1}`);
+  }
+  return { from, to: last + 1, size };
+}
+function otherSize(has, expected) {
+  return new Fault("again", `it has another version of the file: ${has} instead of ${expected}`);
+}
+function versionOf({ headers }) {
+  return { etag: headers.etag, lastModified: headers["last-modified"] };
+}
+function difference(before, now) {
+  const differ = (one, other) => one !== void 0 && other !== void 0 && one !== other;
+  if (differ(before.etag, now.etag)) return `ETag ${now.etag} after ${before.etag}`;
+  if (differ(before.lastModified, now.lastModified)) {
+    return `Last-Modified ${now.lastModified} after ${before.lastModified}`;
+  }
+  return void 0;
+}
+
+// src/download/attempt.ts
+var Attempt2 = class {
+  segment;
+  source;
+  began;
+  /** Bytes that came, and when the last ones did (`Clock.now`). */
+  bytes = 0;
+  lastByte;
+  /** Of those, the ones that were new. */
+  fresh = 0;
+  /** One stream from the beginning of the file, because the server has no ranges. */
+  whole;
+  #owner;
+  #abort = new AbortController();
+  #overtaken = false;
+  constructor(owner, segment, source) {
+    this.#owner = owner;
+    this.segment = segment;
+    this.source = source;
+    this.began = owner.pool.ports.clock.now();
+    this.lastByte = this.began;
+    this.whole = source.use.kind === "whole";
+  }
+  /** Bytes a millisecond so far; none when nothing came for three seconds. */
+  pace(now) {
+    return now - this.lastByte > 3e3 ? 0 : this.bytes / Math.max(1, now - this.began);
+  }
+  abort(reason) {
+    this.#abort.abort(reason);
+  }
+  /** Another request completed the segment: this one is of no use any more. */
+  overtake() {
+    this.#overtaken = true;
+    this.#abort.abort(new Fault("again", "overtaken"));
+  }
+  /** Never rejects. */
+  async run() {
+    try {
+      await this.#fetch();
+      return { kind: "complete" };
+    } catch (error) {
+      if (this.#overtaken) return { kind: "overtaken" };
+      return error instanceof Fault ? { kind: "fault", fault: error } : { kind: "thrown", error };
+    }
+  }
+  async #fetch() {
+    const { pool, path, size } = this.#owner;
+    const wanted = this.whole ? { from: 0, to: size, size } : { from: this.segment.received, to: this.segment.end, size };
+    const asked = await ask(pool.ports, this.source.mirror.url(path), {
+      headers: this.whole ? {} : { range: `bytes=${wanted.from}-${wanted.to - 1}` },
+      deadline: pool.deadline,
+      signal: this.#abort.signal
+    });
+    try {
+      const { from, to: to2 } = granted(asked, wanted, pool.ports.clock.date());
+      this.source.recognise(versionOf(asked));
+      await this.#read(asked, from, to2);
+      if (to2 < wanted.to) throw new Fault("again", `it sent ${to2 - from} bytes and no more`);
+    } finally {
+      asked.discard();
+    }
+  }
+  async #read(asked, from, to2) {
+    const { pool } = this.#owner;
+    let at2 = from;
+    for await (const chunk of asked.bytes) {
+      if (at2 + chunk.length > to2) throw new Fault("again", `it sent more than ${to2 - from} bytes`);
+      this.bytes += chunk.length;
+      this.lastByte = pool.ports.clock.now();
+      const fresh = this.segment.accept(at2, chunk, this.source.mirror);
+      this.fresh += fresh;
+      at2 += chunk.length;
+      if (fresh > 0) this.#owner.received(this, fresh);
+      await this.#owner.room(at2);
+    }
+    if (at2 < to2) throw new Fault("again", `it sent ${at2 - from} of ${to2 - from} bytes`);
+  }
+};
+
+// src/download/segment.ts
+var Segment = class {
+  /** One past its last byte. */
+  end;
+  /** One past the last byte that is here. */
+  received;
+  attempts = /* @__PURE__ */ new Set();
+  /** Mirrors that failed on it. */
+  failed = /* @__PURE__ */ new Set();
+  /** What is here and was not taken yet. */
+  #pieces = [];
+  #taken;
+  constructor(start2, end) {
+    this.received = start2;
+    this.#taken = start2;
+    this.end = end;
+  }
+  get complete() {
+    return this.received === this.end;
+  }
+  /** Whether all of it was taken. */
+  get over() {
+    return this.#taken === this.end;
+  }
+  /** Bytes that are here and were not taken. */
+  get held() {
+    return this.received - this.#taken;
+  }
+  /** Keeps what is new of bytes that begin at `at`. Returns how many that are. */
+  accept(at2, bytes2, mirror) {
+    const known = this.received - at2;
+    if (known >= bytes2.length) return 0;
+    const fresh = known > 0 ? bytes2.subarray(known) : bytes2;
+    this.#pieces.push({ mirror, bytes: fresh });
+    this.received += fresh.length;
+    return fresh.length;
+  }
+  take() {
+    const piece = this.#pieces.shift();
+    this.#taken += piece?.bytes.length ?? 0;
+    return piece;
+  }
+};
+
+// src/download/source.ts
+var STRIKES = 8;
+var Source = class {
+  mirror;
+  use = { kind: "ranges" };
+  /** Requests of this download that run now. */
+  busy = 0;
+  lastError;
+  #first;
+  #strikes = 0;
+  #struckAt = 0;
+  constructor(mirror) {
+    this.mirror = mirror;
+  }
+  /** Holds a version against the first one that this mirror showed. Throws a `Fault` when it is another. */
+  recognise(version) {
+    this.#first ??= version;
+    const other = difference(this.#first, version);
+    if (other !== void 0)
+      throw new Fault("again", `the file changed while it was read: ${other}`);
+  }
+  succeeded() {
+    this.#strikes = 0;
+  }
+  /** A request that began then failed now; several lost to one event count once. */
+  failed(fault, began, now) {
+    this.lastError = fault.message;
+    if (fault.treatment === "whole") this.use = { kind: "whole" };
+    if (fault.treatment === "never") this.use = { kind: "none" };
+    if (fault.treatment !== "again" || began < this.#struckAt) return;
+    this.#struckAt = now;
+    this.#strikes += 1;
+    if (this.#strikes >= STRIKES) this.use = { kind: "none" };
+  }
+};
+
+// src/download/scheduler.ts
+var TICK = 500;
+var PROGRESS = 64 * 1024;
+var PATIENCE2 = 10 * 6e4;
+var HEAD_START = 2e3;
+var WORTH_A_RACE = { times: 2, plus: 1e3 };
+var Scheduler = class {
+  pool;
+  path;
+  size;
+  #sources;
+  /** What is planned and was not delivered, in order and without gaps. */
+  #segments = [];
+  #attempts = /* @__PURE__ */ new Set();
+  #waiting = /* @__PURE__ */ new Set();
+  #over = new AbortController();
+  #leave = () => {
+  };
+  #state = { kind: "running" };
+  #delivered = 0;
+  #planned = 0;
+  #buffered = 0;
+  #mostBuffered = 0;
+  constructor(pool, file, mirrors) {
+    this.pool = pool;
+    this.path = file.path;
+    this.size = file.size;
+    this.#sources = mirrors.map((mirror) => new Source(mirror));
+  }
+  get buffered() {
+    return { now: this.#buffered, most: this.#mostBuffered };
+  }
+  begin() {
+    const leavePool = this.pool.join();
+    const stopListening = this.pool.onChange(() => this.#step());
+    this.#leave = () => {
+      stopListening();
+      leavePool();
+    };
+    void this.#tick();
+    this.#step();
+  }
+  /** The next bytes in order; undefined after the last. Throws what made the download fail. */
+  async next() {
+    while (this.#delivered < this.size) {
+      if (this.#state.kind === "failed") throw this.#state.error;
+      const piece = this.#segments[0]?.take();
+      if (piece) {
+        this.#deliver(piece);
+        return piece;
+      }
+      await this.#woken();
+    }
+    return void 0;
+  }
+  fail(error) {
+    if (this.#state.kind !== "running") return;
+    this.#state = { kind: "failed", error };
+    this.#stop(error);
+  }
+  end() {
+    if (this.#state.kind === "running") this.#state = { kind: "ended" };
+    this.#stop(new Error("The download was left."));
+    this.#leave();
+  }
+  received(attempt, fresh) {
+    this.#buffered += fresh;
+    this.#mostBuffered = Math.max(this.#mostBuffered, this.#buffered);
+    const { segment } = attempt;
+    if (segment.complete) {
+      for (const other of segment.attempts) if (other !== attempt) other.overtake();
+    }
+    if (segment === this.#segments[0]) this.#wake();
+  }
+  room(position) {
+    return position < this.#windowEnd ? void 0 : this.#roomFor(position);
+  }
+  async #roomFor(position) {
+    while (position >= this.#windowEnd && this.#state.kind === "running") await this.#woken();
+  }
+  get #windowEnd() {
+    return this.#delivered + this.pool.share.window;
+  }
+  #deliver({ bytes: bytes2 }) {
+    this.#delivered += bytes2.length;
+    this.#buffered -= bytes2.length;
+    if (this.#segments[0]?.over) this.#segments.shift();
+    this.#wake();
+    this.#step();
+  }
+  #step() {
+    if (this.#state.kind !== "running") return;
+    this.#fill();
+    this.#race();
+    this.#giveUp();
+  }
+  #fill() {
+    for (; ; ) {
+      const waiting = this.#segments.find((one) => !one.complete && one.attempts.size === 0);
+      const source = this.#choose(waiting);
+      if (source === void 0) return;
+      const segment = source.use.kind === "whole" ? this.#rest() : waiting ?? this.#cut(source);
+      if (segment === void 0) return;
+      this.#start(segment, source);
+    }
+  }
+  /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
+  #race() {
+    const now = this.pool.ports.clock.now();
+    for (const segment of this.#segments) {
+      const [slow] = segment.attempts;
+      if (segment.attempts.size !== 1 || slow === void 0 || segment.complete) continue;
+      if (now - slow.began < HEAD_START) continue;
+      const rival = this.#choose(segment);
+      if (rival === void 0 || rival.use.kind === "whole") return;
+      const left = segment.end - segment.received;
+      const rate = (this.pool.rate(rival.mirror) ?? 0) / 1e3;
+      const { times: times2, plus } = WORTH_A_RACE;
+      if (left / slow.pace(now) > times2 * left / rate + plus) this.#start(segment, rival);
+    }
+  }
+  /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
+  #giveUp() {
+    if (this.#attempts.size > 0 || this.#delivered + this.#buffered === this.size) return;
+    const usable = this.#sources.filter(({ use }) => use.kind !== "none");
+    const soonest = Math.min(...usable.map(({ mirror }) => this.pool.freeAt(mirror)));
+    if (soonest <= this.pool.ports.clock.now() + PATIENCE2) return;
+    const errors = this.#sources.map(({ mirror, lastError }) => [mirror, lastError]);
+    this.fail(unreachable(this.path, errors));
+  }
+  /** The best mirror with a free connection; for a segment that some failed on, another one if there is. */
+  #choose(segment) {
+    const { connections } = this.pool.share;
+    const free2 = this.#sources.filter(
+      ({ mirror, use, busy }) => use.kind !== "none" && busy < connections && this.pool.isFree(mirror)
+    );
+    const ranged = free2.filter(
+      (source) => source.use.kind === "ranges" && this.#isWorthwhile(source)
+    );
+    if (ranged.length === 0) return this.#attempts.size === 0 ? free2[0] : void 0;
+    const order = ({ mirror, busy }) => [
+      segment?.failed.has(mirror) ? 1 : 0,
+      -(this.pool.rate(mirror) ?? Number.MAX_VALUE),
+      busy
+    ];
+    return ranged.reduce((best, one) => isBefore(order(one), order(best)) ? one : best);
+  }
+  /** A mirror is left out when its smallest segment would take longer than the whole window does at the present pace. */
+  #isWorthwhile({ mirror }) {
+    const rate = this.pool.rate(mirror);
+    const { least, window } = this.#sizes;
+    return rate === void 0 || rate * window >= this.#pace * least;
+  }
+  /** Bytes a second of all requests that run, as far as their mirrors were measured. */
+  get #pace() {
+    return [...this.#attempts].reduce(
+      (sum, { source }) => sum + (this.pool.rate(source.mirror) ?? 0),
+      0
+    );
+  }
+  get #sizes() {
+    const { window } = this.pool.share;
+    return {
+      window,
+      least: Math.ceil(window / 64),
+      usual: Math.ceil(window / 32),
+      most: Math.ceil(window / 8)
+    };
+  }
+  /** A new segment for a mirror: its share, by rate, of half of the window. None while the window is full. */
+  #cut({ mirror }) {
+    const { window, least, usual, most } = this.#sizes;
+    const rate = this.pool.rate(mirror);
+    const share = rate === void 0 ? usual : window / 2 * (rate / (this.#pace + rate));
+    const left = this.size - this.#planned;
+    const length = Math.min(left, Math.round(Math.min(most, Math.max(least, share))));
+    const room = this.#windowEnd - this.#planned;
+    if (length === 0 || length > room && room < least) return void 0;
+    const segment = new Segment(this.#planned, this.#planned + Math.min(length, room));
+    this.#segments.push(segment);
+    this.#planned = segment.end;
+    return segment;
+  }
+  /** The rest of the file as one segment, for a server without ranges. What came beyond a gap comes again. */
+  #rest() {
+    const gap = this.#segments.findIndex((one) => !one.complete);
+    const keep = gap === -1 ? this.#segments.length : gap + 1;
+    for (const dropped of this.#segments.splice(keep)) this.#buffered -= dropped.held;
+    const last = this.#segments[gap];
+    if (last === void 0 && this.#planned === this.size) return void 0;
+    const segment = last ?? new Segment(this.#planned, this.size);
+    if (last === void 0) this.#segments.push(segment);
+    segment.end = this.size;
+    this.#planned = this.size;
+    return segment;
+  }
+  #start(segment, source) {
+    const attempt = new Attempt2(this, segment, source);
+    const giveBack = this.pool.connect(source.mirror);
+    this.#attempts.add(attempt);
+    segment.attempts.add(attempt);
+    source.busy += 1;
+    void attempt.run().then((ending) => {
+      this.#attempts.delete(attempt);
+      segment.attempts.delete(attempt);
+      source.busy -= 1;
+      this.#settle(attempt, ending);
+      giveBack();
+    });
+  }
+  #settle(attempt, ending) {
+    const { source, segment, began, bytes: bytes2, fresh } = attempt;
+    const { mirror } = source;
+    const now = this.pool.ports.clock.now();
+    this.pool.measure(mirror, bytes2, now - began);
+    if (ending.kind === "complete" || fresh >= PROGRESS) {
+      source.succeeded();
+      this.pool.succeeded(mirror);
+    }
+    if (ending.kind === "thrown") this.fail(ending.error);
+    if (ending.kind !== "fault") return;
+    const { fault } = ending;
+    segment.failed.add(mirror);
+    source.failed(fault, began, now);
+    if (attempt.whole && segment.attempts.size === 0) this.#shorten(segment);
+    if (fault.treatment === "again")
+      this.pool.failed(mirror, began, fault.message, fault.retryAfter);
+  }
+  /** One stream broke: what it did not bring may come in several segments again. It is the last segment. */
+  #shorten(segment) {
+    segment.end = segment.received;
+    this.#planned = segment.end;
+    if (segment.over && this.#segments.at(-1) === segment) this.#segments.pop();
+  }
+  async #tick() {
+    while (this.#state.kind === "running") {
+      await this.pool.ports.clock.sleep(TICK, this.#over.signal).catch(() => {
+      });
+      this.#step();
+    }
+  }
+  #stop(reason) {
+    this.#over.abort();
+    for (const attempt of this.#attempts) attempt.abort(reason);
+    this.#wake();
+  }
+  #woken() {
+    return new Promise((resolve3) => this.#waiting.add(resolve3));
+  }
+  #wake() {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve3 of waiting) resolve3();
+  }
+};
+function isBefore(one, other) {
+  const at2 = one.findIndex((value, index) => value !== other[index]);
+  return at2 !== -1 && one[at2] < other[at2];
+}
+
+// src/download/package.ts
+var Download = class {
+  resource;
+  /** Which mirror served what was delivered so far. */
+  history;
+  #scheduler;
+  #signal;
+  #begun = false;
+  constructor(pool, resource, options = {}) {
+    this.resource = resource;
+    this.history = new History(options.after?.map(({ bytes: bytes2 }) => bytes2));
+    this.#signal = options.signal;
+    const mirrors = pool.mirrors.filter((mirror) => !options.avoid?.has(mirror));
+    this.#scheduler = new Scheduler(pool, resource, mirrors);
+  }
+  /** Bytes that came and were not taken yet: now, and at most. */
+  get buffered() {
+    return this.#scheduler.buffered;
+  }
+  async *[Symbol.asyncIterator]() {
+    if (this.#begun) throw new Failure("internal", "A download can be read only once.");
+    this.#begun = true;
+    this.#signal?.throwIfAborted();
+    const scheduler = this.#scheduler;
+    const abort = () => scheduler.fail(this.#signal?.reason);
+    this.#signal?.addEventListener("abort", abort);
+    scheduler.begin();
+    try {
+      for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
+        this.history.add(piece.mirror, piece.bytes);
+        yield piece.bytes;
+      }
+    } finally {
+      this.#signal?.removeEventListener("abort", abort);
+      this.history.end();
+      scheduler.end();
+    }
+  }
+};
+function download(pool, resource, options = {}) {
+  return new Download(pool, resource, options);
+}
+
+// src/jobs/build/courier.ts
+var Courier = class {
+  #pool;
+  #kernel;
+  #signal;
+  #downloads = [];
+  constructor(pool, kernel, signal) {
+    this.#pool = pool;
+    this.#kernel = kernel;
+    this.#signal = signal;
+  }
+  /** Where the package is at the first mirror: for the record, whoever served it. */
+  get url() {
+    const [first] = this.#pool.mirrors;
+    return first.url(this.#kernel.locations[0]);
+  }
+  /** Sets out; after the first time without the mirrors that served before, if there are others. */
+  fetch() {
+    const { locations, size } = this.#kernel;
+    const served = new Set(this.#downloads.flatMap(({ history }) => [...history.mirrors]));
+    const others = this.#pool.mirrors.some(
+      (mirror) => !served.has(mirror) && mirror.standing.kind !== "convicted"
+    );
+    const resource = { path: locations[0], size };
+    const next2 = download(this.#pool, resource, {
+      signal: this.#signal,
+      avoid: others ? served : void 0,
+      after: this.#downloads.map(({ history }) => history)
+    });
+    this.#downloads.push(next2);
+    return next2;
+  }
+  /** Who served what was fetched last, for a message. */
+  get servedBy() {
+    const mirrors = [...this.#downloads.at(-1)?.history.mirrors ?? []];
+    return mirrors.map(({ base }) => base).join(" and ") || "no mirror";
+  }
+  /** What was fetched last is right: mirrors that served something else before are not asked again. */
+  confirm() {
+    const right = this.#downloads.at(-1);
+    if (!right) return;
+    for (const wrong of this.#downloads.slice(0, -1)) {
+      for (const mirror of guilty(wrong.history, right.history)) {
+        this.#pool.convict(mirror, `served wrong bytes of ${this.#kernel.nvra}`);
+      }
+    }
+  }
+};
+
+// src/jobs/build/workspace.ts
+import { rmSync } from "node:fs";
+import { mkdtemp as mkdtemp2, rm as rm9, statfs } from "node:fs/promises";
+import { tmpdir as tmpdir2 } from "node:os";
+import { join as join8 } from "node:path";
+var MEMORY = "/dev/shm";
+var SHARE_OF_MEMORY = 0.5;
+var WORTHWHILE = 2e9;
+async function openWorkspace(world2, chosen, availableMemory) {
+  const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
+  const parent = chosen ?? (inMemory >= WORTHWHILE ? MEMORY : world2.env.TMPDIR ?? tmpdir2());
+  const capacity = parent === MEMORY ? inMemory : await free(parent);
+  const folder2 = await mkdtemp2(join8(parent, "btfhub-")).catch((error) => {
+    const advice = "Name a folder that can be written with --temp.";
+    throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice, error);
+  });
+  const removeNow = () => rmSync(folder2, { recursive: true, force: true });
+  process.once("exit", removeNow);
+  return {
+    folder: folder2,
+    capacity,
+    inMemory: parent === MEMORY,
+    room: async () => {
+      const room = await mkdtemp2(join8(folder2, "kernel-"));
+      return { folder: room, remove: () => rm9(room, { recursive: true, force: true }) };
+    },
+    remove: async () => {
+      await rm9(folder2, { recursive: true, force: true });
+      process.off("exit", removeNow);
+    }
+  };
+}
+async function free(folder2) {
+  try {
+    const { bavail, bsize } = await statfs(folder2);
+    return bavail * bsize;
+  } catch {
+    return 0;
+  }
+}
+
+// src/jobs/build/workshop.ts
+var SHARE_FOR_PAHOLE = 0.8;
+async function openWorkshop(world2, tools2, settings, progress) {
+  const { connections, profile, expectation, vouch } = settings;
+  const pool = new MirrorPool(
+    settings.mirrors,
+    { http: world2.http, clock: world2.clock, random: Math.random },
+    { note: progress.note, ...connections === void 0 ? {} : { connections } }
+  );
+  const available = process.availableMemory();
+  const workspace = await openWorkspace(world2, settings.temp, available);
+  const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
+  const shop = {
+    ...{ world: world2, workspace, profile, expectation, vouch },
+    interrupted: world2.interrupted,
+    pahole: tools2.pahole,
+    decoders: { programs: world2.programs, xz: tools2.xz },
+    space: new Budget(workspace.capacity),
+    memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
+    courier: (kernel) => new Courier(pool, kernel, world2.interrupted)
+  };
+  return { shop, close: workspace.remove };
+}
+
+// src/jobs/build/run.ts
+async function runBuild(world2, request2, progress) {
+  if (request2.kernels.length === 0) return [];
+  const tools2 = await prepareToolchain(world2, request2.tools, progress);
+  const workshop = await openWorkshop(world2, tools2, request2, progress);
+  const cores = availableParallelism2();
+  const settings = { output: request2.output, lanes: request2.jobs ?? Math.max(2, cores), cores };
+  try {
+    return await buildKernels(workshop.shop, request2.kernels, settings, progress);
+  } finally {
+    await workshop.close();
+  }
+}
+
+// src/report/stage.ts
+function describeStage(stage, now) {
+  const elapsed = (now - stage.since) / 1e3;
+  if (stage.done === 0) return `${stage.name}  ${seconds(elapsed)}`;
+  const facts = [];
+  const rate = elapsed > 0.5 ? stage.done / elapsed : 0;
+  if (stage.total) facts.push(`${Math.floor(100 * stage.done / stage.total)}%`);
+  if (rate > 0) facts.push(`${bytes(rate)}/s`);
+  if (stage.total && rate > 0) facts.push(`${seconds((stage.total - stage.done) / rate)} left`);
+  const amount = stage.total ? `${bytes(stage.done)} of ${bytes(stage.total)}` : `${bytes(stage.done)}`;
+  return `${stage.name}  ${amount}${facts.length > 0 ? `  (${facts.join(", ")})` : ""}`;
+}
+function summariseStage(stage, now) {
+  const time = seconds((now - stage.since) / 1e3);
+  return stage.done > 0 ? `${stage.name} ${bytes(stage.done)} in ${time}` : `${stage.name} ${time}`;
+}
+
+// src/report/log.ts
+var TELL_EVERY = 3e4;
+function logProgress(output, clock) {
+  const say = (line) => void output.write(`${line}
+`);
+  return {
+    begin: (name) => {
+      const task = new LoggedTask(clock, (line) => say(`${name}: ${line}`));
+      say(`${name}: begins`);
+      return {
+        stage: (stage, total) => task.enter(stage, total),
+        advance: (count) => task.advance(count),
+        end: (result, detail) => say(`${name}: ${result}${task.summary(detail)}`)
+      };
+    },
+    note: say,
+    warn: (message) => say(`warning: ${message}`)
+  };
+}
+function actionsProgress(output, clock) {
+  const say = (line) => void output.write(`${line}
+`);
+  return {
+    begin: (name) => {
+      const task = new LoggedTask(clock, (line) => say(`${name}: ${line}`));
+      return {
+        stage: (stage, total) => task.enter(stage, total),
+        advance: (count) => task.advance(count),
+        end: (result, detail) => {
+          task.leave();
+          say(`::group::${name}: ${result}${task.time()}`);
+          for (const stage of task.over) say(stage);
+          if (detail) say(detail);
+          say("::endgroup::");
+        }
+      };
+    },
+    note: say,
+    warn: (message) => say(`::warning::${escapeData(message)}`)
+  };
+}
+function escapeData(text3) {
+  return text3.replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+var LoggedTask = class {
+  over = [];
+  begun;
+  stage;
+  toldAt;
+  clock;
+  tell;
+  constructor(clock, tell) {
+    this.clock = clock;
+    this.tell = tell;
+    this.begun = clock.now();
+    this.toldAt = this.begun;
+  }
+  enter(name, total) {
+    this.leave();
+    this.stage = { name, total, since: this.clock.now(), done: 0 };
+  }
+  advance(count) {
+    if (!this.stage) return;
+    this.stage.done += count;
+    const now = this.clock.now();
+    if (now - this.toldAt < TELL_EVERY) return;
+    this.toldAt = now;
+    this.tell(describeStage(this.stage, now));
+  }
+  leave() {
+    if (this.stage) this.over.push(summariseStage(this.stage, this.clock.now()));
+    this.stage = void 0;
+  }
+  time() {
+    return ` after ${((this.clock.now() - this.begun) / 1e3).toFixed(1)} s`;
+  }
+  summary(detail) {
+    this.leave();
+    const stages = this.over.length > 0 ? ` (${this.over.join(", ")})` : "";
+    return `${this.time()}${stages}${detail ? `: ${detail}` : ""}`;
+  }
+};
+
+// src/report/terminal.ts
+var REDRAW_EVERY = 100;
+var UP_AND_CLEAR = "\x1B[1A\x1B[2K";
+function terminalProgress(output, clock) {
+  const live = /* @__PURE__ */ new Map();
+  let drawn = 0;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  const draw = (above = "") => {
+    const now = clock.now();
+    if (above === "" && now - drawnAt < REDRAW_EVERY) return;
+    const width = (output.columns ?? 80) - 1;
+    const lines = [...live.values()].map(
+      ({ name, stage }) => `${name}  ${stage ? describeStage(stage, now) : ""}`.slice(0, width)
+    );
+    const text3 = lines.map((line) => `${line}
+`).join("");
+    output.write(`${UP_AND_CLEAR.repeat(drawn)}${above}${text3}`);
+    drawn = lines.length;
+    drawnAt = now;
+  };
+  return {
+    begin: (name) => {
+      const key = Symbol(name);
+      const task = { name, stage: void 0 };
+      live.set(key, task);
+      const begun = clock.now();
+      return {
+        stage: (stage, total) => {
+          task.stage = { name: stage, total, since: clock.now(), done: 0 };
+          draw();
+        },
+        advance: (count) => {
+          if (task.stage) task.stage.done += count;
+          draw();
+        },
+        end: (result, detail = "") => {
+          live.delete(key);
+          const time = ((clock.now() - begun) / 1e3).toFixed(1);
+          draw(`${name}  ${result}  ${time} s${detail === "" ? "" : `  ${detail}`}
+`);
+        }
+      };
+    },
+    note: (message) => draw(`${message}
+`),
+    warn: (message) => draw(`warning: ${message}
+`)
+  };
+}
+
+// src/report/open.ts
+function openProgress({ env, stderr, clock }) {
+  if (env.GITHUB_ACTIONS === "true") return actionsProgress(stderr, clock);
+  const terminal = stderr.isTTY === true && env.TERM !== "dumb" && env.CI === void 0;
+  return terminal ? terminalProgress(stderr, clock) : logProgress(stderr, clock);
+}
+
+// node_modules/p-map/index.js
+function pMap(iterable, mapper, options) {
+  return mapConcurrently(iterable, mapper, options, false);
+}
+async function mapConcurrently(iterable, mapper, {
+  concurrency = Number.POSITIVE_INFINITY,
+  stopOnError = true,
+  signal
+} = {}, isSettled) {
+  return new Promise((resolve_, reject_) => {
+    validateOptions(iterable, mapper, concurrency);
+    const result = [];
+    const errors = [];
+    let skippedCount = 0;
+    let isResolved = false;
+    let isIterableDone = false;
+    const pendingIndexes = /* @__PURE__ */ new Set();
+    let doneIndex = Number.POSITIVE_INFINITY;
+    let currentIndex = 0;
+    const iterator = getIterator(iterable);
+    const signalListener = () => {
+      reject(signal.reason);
+    };
+    const cleanup = () => {
+      signal?.removeEventListener("abort", signalListener);
+    };
+    const resolve3 = (value) => {
+      resolve_(value);
+      cleanup();
+    };
+    const reject = (reason) => {
+      if (isResolved) {
+        return;
+      }
+      isResolved = true;
+      reject_(reason);
+      cleanup();
+      if (!isIterableDone) {
+        closeIterator(iterator);
+      }
+    };
+    if (signal) {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      signal.addEventListener("abort", signalListener, { once: true });
+    }
+    const pull = createPuller(iterator);
+    const settleIfFinished = () => {
+      if (isResolved || doneIndex === Number.POSITIVE_INFINITY) {
+        return;
+      }
+      for (const index of pendingIndexes) {
+        if (index < doneIndex) {
+          return;
+        }
+      }
+      if (!stopOnError) {
+        const collectedErrors = [];
+        for (let index = 0; index < Math.min(doneIndex, errors.length); index++) {
+          if (index in errors) {
+            collectedErrors.push(errors[index]);
+          }
+        }
+        if (collectedErrors.length > 0) {
+          reject(new AggregateError(collectedErrors));
+          return;
+        }
+      }
+      isResolved = true;
+      if (!isIterableDone) {
+        closeIterator(iterator);
+      }
+      const lastIndex = Math.min(doneIndex, result.length);
+      if (lastIndex === result.length && skippedCount === 0) {
+        resolve3(result);
+        return;
+      }
+      resolve3(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
+    };
+    const next2 = async () => {
+      if (isResolved || currentIndex >= doneIndex) {
+        return;
+      }
+      const index = currentIndex++;
+      pendingIndexes.add(index);
+      let nextItem;
+      try {
+        nextItem = await pull();
+      } catch (error) {
+        pendingIndexes.delete(index);
+        if (index < doneIndex) {
+          throw error;
+        }
+        settleIfFinished();
+        return;
+      }
+      if (nextItem.done) {
+        pendingIndexes.delete(index);
+        doneIndex = Math.min(doneIndex, index);
+        isIterableDone = true;
+        settleIfFinished();
+        return;
+      }
+      const runner = (async () => {
+        try {
+          const element = await nextItem.value;
+          if (isResolved || index >= doneIndex) {
+            return;
+          }
+          const value = await mapper(element, index);
+          if (index >= doneIndex) {
+            return;
+          }
+          if (value === pMapStop) {
+            doneIndex = index;
+            return;
+          }
+          if (value === pMapSkip) {
+            skippedCount++;
+          }
+          result[index] = isSettled && value !== pMapSkip ? { status: "fulfilled", value } : value;
+        } catch (error) {
+          if (index >= doneIndex) {
+            return;
+          }
+          if (isSettled) {
+            result[index] = { status: "rejected", reason: error };
+          } else if (stopOnError) {
+            reject(error);
+            return;
+          } else {
+            errors[index] = error;
+          }
+        } finally {
+          pendingIndexes.delete(index);
+          settleIfFinished();
+        }
+        try {
+          await next2();
+        } catch (error) {
+          reject(error);
+        }
+      })();
+      runner.then(() => new Promise(() => {
+      })).then(resolve_);
+    };
+    (async () => {
+      for (let index = 0; index < concurrency; index++) {
+        try {
+          await next2();
+        } catch (error) {
+          reject(error);
+          break;
+        }
+        if (isResolved || currentIndex >= doneIndex) {
+          break;
+        }
+      }
+    })();
+  });
+}
+var pMapSkip = /* @__PURE__ */ Symbol("skip");
+var pMapStop = /* @__PURE__ */ Symbol("stop");
+function validateOptions(iterable, mapper, concurrency) {
+  if (iterable?.[Symbol.iterator] === void 0 && iterable?.[Symbol.asyncIterator] === void 0) {
+    throw new TypeError(`Expected \`input\` to be either an \`Iterable\` or \`AsyncIterable\`, got (${typeof iterable})`);
+  }
+  if (typeof mapper !== "function") {
+    throw new TypeError("Mapper function is required");
+  }
+  if (!isLimit(concurrency, 1)) {
+    throw new TypeError(`Expected \`concurrency\` to be an integer from 1 and up or \`Infinity\`, got \`${concurrency}\` (${typeof concurrency})`);
+  }
+}
+function isLimit(value, minimum) {
+  return Number.isSafeInteger(value) && value >= minimum || value === Number.POSITIVE_INFINITY;
+}
+function getIterator(iterable) {
+  return iterable[Symbol.asyncIterator] === void 0 ? iterable[Symbol.iterator]() : iterable[Symbol.asyncIterator]();
+}
+async function closeIterator(iterator) {
+  try {
+    await iterator.return?.();
+  } catch {
+  }
+}
+function createPuller(iterator) {
+  let isSourceDone = false;
+  const markDone = (item) => {
+    if (item?.done) {
+      isSourceDone = true;
+    }
+  };
+  return () => {
+    if (isSourceDone) {
+      return { done: true };
+    }
+    const result = iterator.next();
+    markDone(result);
+    if (typeof result?.then !== "function") {
+      return result;
+    }
+    const promise = Promise.resolve(result);
+    promise.then(markDone, () => {
+    });
+    return promise;
+  };
+}
+
+// node_modules/valibot/dist/index.mjs
+var store$4;
+var DEFAULT_CONFIG = {
+  lang: void 0,
+  message: void 0,
+  abortEarly: void 0,
+  abortPipeEarly: void 0
+};
+// @__NO_SIDE_EFFECTS__
+function getGlobalConfig(config$1) {
+  if (!config$1 && !store$4) return DEFAULT_CONFIG;
+  return {
+    lang: config$1?.lang ?? store$4?.lang,
+    message: config$1?.message,
+    abortEarly: config$1?.abortEarly ?? store$4?.abortEarly,
+    abortPipeEarly: config$1?.abortPipeEarly ?? store$4?.abortPipeEarly
+  };
+}
+var store$3;
+// @__NO_SIDE_EFFECTS__
+function getGlobalMessage(lang) {
+  return store$3?.get(lang);
+}
+var store$2;
+// @__NO_SIDE_EFFECTS__
+function getSchemaMessage(lang) {
+  return store$2?.get(lang);
+}
+var store$1;
+// @__NO_SIDE_EFFECTS__
+function getSpecificMessage(reference, lang) {
+  return store$1?.get(reference)?.get(lang);
+}
+// @__NO_SIDE_EFFECTS__
+function _stringify(input) {
+  const type = typeof input;
+  if (type === "string") return `"${input}"`;
+  if (type === "number" || type === "bigint" || type === "boolean") return `${input}`;
+  if (type === "object" || type === "function") return (input && Object.getPrototypeOf(input)?.constructor?.name) ?? "null";
+  return type;
+}
+function _addIssue(context, label, dataset, config$1, other) {
+  const input = other && "input" in other ? other.input : dataset.value;
+  const expected = other?.expected ?? context.expects ?? null;
+  const received = other?.received ?? /* @__PURE__ */ _stringify(input);
+  const issue2 = {
+    kind: context.kind,
+    type: context.type,
+    input,
+    expected,
+    received,
+    message: `Invalid ${label}: ${expected ? `Expected ${expected} but r` : "R"}eceived ${received}`,
+    requirement: context.requirement,
+    path: other?.path,
+    issues: other?.issues,
+    lang: config$1.lang,
+    abortEarly: config$1.abortEarly,
+    abortPipeEarly: config$1.abortPipeEarly
+  };
+  const isSchema = context.kind === "schema";
+  const message$1 = other?.message ?? context.message ?? /* @__PURE__ */ getSpecificMessage(context.reference, issue2.lang) ?? (isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) ?? config$1.message ?? /* @__PURE__ */ getGlobalMessage(issue2.lang);
+  if (message$1 !== void 0) issue2.message = typeof message$1 === "function" ? message$1(issue2) : message$1;
+  if (isSchema) dataset.typed = false;
+  if (dataset.issues) dataset.issues.push(issue2);
+  else dataset.issues = [issue2];
+}
+// @__NO_SIDE_EFFECTS__
+function _isSameValueZero(value1, value2) {
+  return value1 === value2 || Number.isNaN(value1) && Number.isNaN(value2);
+}
+// @__NO_SIDE_EFFECTS__
+function _isValidObjectKey(object$1, key) {
+  return Object.prototype.hasOwnProperty.call(object$1, key) && key !== "__proto__" && key !== "prototype" && key !== "constructor";
+}
+// @__NO_SIDE_EFFECTS__
+function _joinExpects(values$1, separator) {
+  const list2 = [...new Set(values$1)];
+  if (list2.length > 1) return `(${list2.join(` ${separator} `)})`;
+  return list2[0] ?? "never";
+}
+function _standardSchema(schema) {
+  schema["~standard"] = {
+    version: 1,
+    vendor: "valibot",
+    validate: (value$1) => schema["~run"]({ value: value$1 }, /* @__PURE__ */ getGlobalConfig())
+  };
+  return schema;
+}
+// @__NO_SIDE_EFFECTS__
+function getDotPath(issue2) {
+  if (issue2.path) {
+    let key = "";
+    for (const item of issue2.path) if (typeof item.key === "string" || typeof item.key === "number") if (key) key += `.${item.key}`;
+    else key += item.key;
+    else return null;
+    return key;
+  }
+  return null;
+}
+var EMOJI_REGEX = new RegExp("^(?:[\\u{1F1E6}-\\u{1F1FF}]{2}|\\u{1F3F4}[\\u{E0061}-\\u{E007A}]{2}[\\u{E0030}-\\u{E0039}\\u{E0061}-\\u{E007A}]{1,3}\\u{E007F}|(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation})(?:\\u200D(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation}))*)+$", "u");
+// @__NO_SIDE_EFFECTS__
+function check(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "check",
+    reference: check,
+    async: false,
+    expects: null,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "input", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function includes(requirement, message$1) {
+  const expects = /* @__PURE__ */ _stringify(requirement);
+  return {
+    kind: "validation",
+    type: "includes",
+    reference: includes,
+    async: false,
+    expects,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !dataset.value.includes(this.requirement)) _addIssue(this, "content", dataset, config$1, { received: `!${expects}` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function minLength(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "min_length",
+    reference: minLength,
+    async: false,
+    expects: `>=${requirement}`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && dataset.value.length < this.requirement) _addIssue(this, "length", dataset, config$1, { received: `${dataset.value.length}` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function rawTransform(action) {
+  return {
+    kind: "transformation",
+    type: "raw_transform",
+    reference: rawTransform,
+    async: false,
+    "~run"(dataset, config$1) {
+      const output = action({
+        dataset,
+        config: config$1,
+        addIssue: (info) => _addIssue(this, info?.label ?? "input", dataset, config$1, info),
+        NEVER: null
+      });
+      if (dataset.issues) dataset.typed = false;
+      else dataset.value = output;
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function regex(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "regex",
+    reference: regex,
+    async: false,
+    expects: `${requirement}`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement.test(dataset.value)) _addIssue(this, "format", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function startsWith(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "starts_with",
+    reference: startsWith,
+    async: false,
+    expects: `"${requirement}"`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !dataset.value.startsWith(this.requirement)) _addIssue(this, "start", dataset, config$1, { received: `"${dataset.value.slice(0, this.requirement.length)}"` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function url(message$1) {
+  return {
+    kind: "validation",
+    type: "url",
+    reference: url,
+    async: false,
+    expects: null,
+    requirement(input) {
+      try {
+        if (URL.canParse) return URL.canParse(input);
+        new URL(input);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "URL", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function getFallback(schema, dataset, config$1) {
+  return typeof schema.fallback === "function" ? schema.fallback(dataset, config$1) : schema.fallback;
+}
+// @__NO_SIDE_EFFECTS__
+function getDefault(schema, dataset, config$1) {
+  return typeof schema.default === "function" ? schema.default(dataset, config$1) : schema.default;
+}
+// @__NO_SIDE_EFFECTS__
+function array(item, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "array",
+    reference: array,
+    expects: "Array",
+    async: false,
+    item,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      const input = dataset.value;
+      if (Array.isArray(input)) {
+        dataset.typed = true;
+        dataset.value = [];
+        for (let key = 0; key < input.length; key++) {
+          const value$1 = input[key];
+          const itemDataset = this.item["~run"]({ value: value$1 }, config$1);
+          if (itemDataset.issues) {
+            const pathItem = {
+              type: "array",
+              origin: "value",
+              input,
+              key,
+              value: value$1
+            };
+            for (const issue2 of itemDataset.issues) {
+              if (issue2.path) issue2.path.unshift(pathItem);
+              else issue2.path = [pathItem];
+              dataset.issues?.push(issue2);
+            }
+            if (!dataset.issues) dataset.issues = itemDataset.issues;
+            if (config$1.abortEarly) {
+              dataset.typed = false;
+              break;
+            }
+          }
+          if (!itemDataset.typed) dataset.typed = false;
+          dataset.value.push(itemDataset.value);
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function literal(literal_, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "literal",
+    reference: literal,
+    expects: /* @__PURE__ */ _stringify(literal_),
+    async: false,
+    literal: literal_,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (/* @__PURE__ */ _isSameValueZero(dataset.value, this.literal)) dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function number(message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "number",
+    reference: number,
+    expects: "number",
+    async: false,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (typeof dataset.value === "number" && !isNaN(dataset.value)) dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function object(entries$1, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "object",
+    reference: object,
+    expects: "Object",
+    async: false,
+    entries: entries$1,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      const input = dataset.value;
+      if (input && typeof input === "object") {
+        dataset.typed = true;
+        dataset.value = {};
+        for (const key in this.entries) {
+          const valueSchema = this.entries[key];
+          if (key in input || (valueSchema.type === "exact_optional" || valueSchema.type === "optional" || valueSchema.type === "nullish") && valueSchema.default !== void 0) {
+            const value$1 = key in input ? input[key] : /* @__PURE__ */ getDefault(valueSchema);
+            const valueDataset = valueSchema["~run"]({ value: value$1 }, config$1);
+            if (valueDataset.issues) {
+              const pathItem = {
+                type: "object",
+                origin: "value",
+                input,
+                key,
+                value: value$1
+              };
+              for (const issue2 of valueDataset.issues) {
+                if (issue2.path) issue2.path.unshift(pathItem);
+                else issue2.path = [pathItem];
+                dataset.issues?.push(issue2);
+              }
+              if (!dataset.issues) dataset.issues = valueDataset.issues;
+              if (config$1.abortEarly) {
+                dataset.typed = false;
+                break;
+              }
+            }
+            if (!valueDataset.typed) dataset.typed = false;
+            dataset.value[key] = valueDataset.value;
+          } else if (valueSchema.fallback !== void 0) dataset.value[key] = /* @__PURE__ */ getFallback(valueSchema);
+          else if (valueSchema.type !== "exact_optional" && valueSchema.type !== "optional" && valueSchema.type !== "nullish") {
+            _addIssue(this, "key", dataset, config$1, {
+              input: void 0,
+              expected: `"${key}"`,
+              path: [{
+                type: "object",
+                origin: "key",
+                input,
+                key,
+                value: input[key]
+              }]
+            });
+            if (config$1.abortEarly) break;
+          }
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function optional(wrapped, default_) {
+  return _standardSchema({
+    kind: "schema",
+    type: "optional",
+    reference: optional,
+    expects: `(${wrapped.expects} | undefined)`,
+    async: false,
+    wrapped,
+    default: default_,
+    "~run"(dataset, config$1) {
+      if (dataset.value === void 0) {
+        if (this.default !== void 0) dataset.value = /* @__PURE__ */ getDefault(this, dataset, config$1);
+        if (dataset.value === void 0) {
+          dataset.typed = true;
+          return dataset;
+        }
+      }
+      return this.wrapped["~run"](dataset, config$1);
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function picklist(options, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "picklist",
+    reference: picklist,
+    expects: /* @__PURE__ */ _joinExpects(options.map(_stringify), "|"),
+    async: false,
+    options,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (this.options.includes(dataset.value)) dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function record(key, value$1, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "record",
+    reference: record,
+    expects: "Object",
+    async: false,
+    key,
+    value: value$1,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      const input = dataset.value;
+      if (input && typeof input === "object") {
+        dataset.typed = true;
+        dataset.value = {};
+        for (const entryKey in input) if (/* @__PURE__ */ _isValidObjectKey(input, entryKey)) {
+          const entryValue = input[entryKey];
+          const keyDataset = this.key["~run"]({ value: entryKey }, config$1);
+          if (keyDataset.issues) {
+            const pathItem = {
+              type: "object",
+              origin: "key",
+              input,
+              key: entryKey,
+              value: entryValue
+            };
+            for (const issue2 of keyDataset.issues) {
+              issue2.path = [pathItem];
+              dataset.issues?.push(issue2);
+            }
+            if (!dataset.issues) dataset.issues = keyDataset.issues;
+            if (config$1.abortEarly) {
+              dataset.typed = false;
+              break;
+            }
+          }
+          const valueDataset = this.value["~run"]({ value: entryValue }, config$1);
+          if (valueDataset.issues) {
+            const pathItem = {
+              type: "object",
+              origin: "value",
+              input,
+              key: entryKey,
+              value: entryValue
+            };
+            for (const issue2 of valueDataset.issues) {
+              if (issue2.path) issue2.path.unshift(pathItem);
+              else issue2.path = [pathItem];
+              dataset.issues?.push(issue2);
+            }
+            if (!dataset.issues) dataset.issues = valueDataset.issues;
+            if (config$1.abortEarly) {
+              dataset.typed = false;
+              break;
+            }
+          }
+          if (!keyDataset.typed || !valueDataset.typed) dataset.typed = false;
+          if (keyDataset.typed) dataset.value[keyDataset.value] = valueDataset.value;
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function strictObject(entries$1, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "strict_object",
+    reference: strictObject,
+    expects: "Object",
+    async: false,
+    entries: entries$1,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      const input = dataset.value;
+      if (input && typeof input === "object") {
+        dataset.typed = true;
+        dataset.value = {};
+        for (const key in this.entries) {
+          const valueSchema = this.entries[key];
+          if (key in input || (valueSchema.type === "exact_optional" || valueSchema.type === "optional" || valueSchema.type === "nullish") && valueSchema.default !== void 0) {
+            const value$1 = key in input ? input[key] : /* @__PURE__ */ getDefault(valueSchema);
+            const valueDataset = valueSchema["~run"]({ value: value$1 }, config$1);
+            if (valueDataset.issues) {
+              const pathItem = {
+                type: "object",
+                origin: "value",
+                input,
+                key,
+                value: value$1
+              };
+              for (const issue2 of valueDataset.issues) {
+                if (issue2.path) issue2.path.unshift(pathItem);
+                else issue2.path = [pathItem];
+                dataset.issues?.push(issue2);
+              }
+              if (!dataset.issues) dataset.issues = valueDataset.issues;
+              if (config$1.abortEarly) {
+                dataset.typed = false;
+                break;
+              }
+            }
+            if (!valueDataset.typed) dataset.typed = false;
+            dataset.value[key] = valueDataset.value;
+          } else if (valueSchema.fallback !== void 0) dataset.value[key] = /* @__PURE__ */ getFallback(valueSchema);
+          else if (valueSchema.type !== "exact_optional" && valueSchema.type !== "optional" && valueSchema.type !== "nullish") {
+            _addIssue(this, "key", dataset, config$1, {
+              input: void 0,
+              expected: `"${key}"`,
+              path: [{
+                type: "object",
+                origin: "key",
+                input,
+                key,
+                value: input[key]
+              }]
+            });
+            if (config$1.abortEarly) break;
+          }
+        }
+        if (!dataset.issues || !config$1.abortEarly) {
+          for (const key in input) if (!Object.prototype.hasOwnProperty.call(this.entries, key)) {
+            _addIssue(this, "key", dataset, config$1, {
+              input: key,
+              expected: "never",
+              path: [{
+                type: "object",
+                origin: "key",
+                input,
+                key,
+                value: input[key]
+              }]
+            });
+            break;
+          }
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function string(message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "string",
+    reference: string,
+    expects: "string",
+    async: false,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (typeof dataset.value === "string") dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function pipe(...pipe$1) {
+  return _standardSchema({
+    ...pipe$1[0],
+    pipe: pipe$1,
+    "~run"(dataset, config$1) {
+      for (const item of pipe$1) if (item.kind !== "metadata") {
+        if (dataset.issues && (item.kind === "schema" || item.kind === "transformation")) {
+          dataset.typed = false;
+          break;
+        }
+        if (!dataset.issues || !config$1.abortEarly && !config$1.abortPipeEarly) dataset = item["~run"](dataset, config$1);
+      }
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function safeParse(schema, input, config$1) {
+  const dataset = schema["~run"]({ value: input }, /* @__PURE__ */ getGlobalConfig(config$1));
+  return {
+    typed: dataset.typed,
+    success: !dataset.issues,
+    output: dataset.value,
+    issues: dataset.issues
+  };
+}
+
+// src/download/small.ts
+import { Readable } from "node:stream";
+var TRIES = 4;
+var PATIENCE3 = 10 * 6e4;
+var UNFIT = [
+  "bad-repository",
+  "checksum-mismatch",
+  "corrupt-package",
+  "bad-signature",
+  "unsigned"
+];
+async function fetchSmall(pool, path, options, read) {
+  return new Small(pool, path, options, read).run();
+}
+var Small = class {
+  #pool;
+  #path;
+  #options;
+  #read;
+  #tried = /* @__PURE__ */ new Map();
+  constructor(pool, path, options, read) {
+    this.#pool = pool;
+    this.#path = path;
+    this.#options = options;
+    this.#read = read;
+  }
+  async run() {
+    for (let mirror = await this.#next(); mirror !== void 0; mirror = await this.#next()) {
+      const result = await this.#from(mirror);
+      if (result !== void 0) return result.value;
+    }
+    const outcomes = [...this.#tried.values()];
+    const unfit = outcomes.findLast((one) => one.kind === "unfit");
+    if (unfit) throw unfit.failure;
+    const missing2 = [...this.#tried].find(([, one]) => one.kind === "missing");
+    if (missing2) return this.#read(nothing(404, missing2[0], missing2[0].url(this.#path)));
+    throw this.#unreachable();
+  }
+  /** The mirror to ask now, when one may be asked; undefined when there is no use in going on. */
+  async #next() {
+    for (; ; ) {
+      const left = this.#pool.mirrors.filter((mirror) => this.#mayTry(mirror));
+      const soonest = Math.min(...left.map((mirror) => this.#pool.freeAt(mirror)));
+      if (soonest > this.#pool.ports.clock.now() + PATIENCE3) return void 0;
+      const free2 = left.filter((mirror) => this.#pool.isFree(mirror));
+      free2.sort((one, other) => this.#times(one) - this.#times(other));
+      if (free2[0]) return free2[0];
+      const now = this.#pool.ports.clock.now();
+      await this.#pool.change(soonest > now ? soonest : now + PATIENCE3, this.#options.signal);
+    }
+  }
+  #mayTry(mirror) {
+    const tried = this.#tried.get(mirror);
+    return tried === void 0 || tried.kind === "failed" && tried.times < TRIES;
+  }
+  #times(mirror) {
+    const tried = this.#tried.get(mirror);
+    return tried?.kind === "failed" ? tried.times : 0;
+  }
+  async #from(mirror) {
+    const began = this.#pool.ports.clock.now();
+    const release = this.#pool.connect(mirror);
+    try {
+      return await this.#ask(mirror);
+    } catch (thrown) {
+      if (this.#options.signal?.aborted) throw this.#options.signal.reason;
+      if (!(thrown instanceof Fault)) throw thrown;
+      this.#pool.failed(mirror, began, thrown.message, thrown.retryAfter);
+      const times2 = thrown.treatment === "again" ? this.#times(mirror) + 1 : TRIES;
+      this.#tried.set(mirror, { kind: "failed", times: times2, fault: thrown });
+      return void 0;
+    } finally {
+      release();
+    }
+  }
+  async #ask(mirror) {
+    const { etag, lastModified, signal } = this.#options;
+    const asked = await ask(this.#pool.ports, mirror.url(this.#path), {
+      headers: {
+        ...etag === void 0 ? {} : { "if-none-match": etag },
+        ...lastModified === void 0 ? {} : { "if-modified-since": lastModified }
+      },
+      deadline: this.#pool.deadline,
+      signal: signal ?? new AbortController().signal
+    });
+    try {
+      return await this.#judge(mirror, asked);
+    } finally {
+      asked.discard();
+    }
+  }
+  async #judge(mirror, asked) {
+    const { status, headers, url: url2 } = asked;
+    if (status === 404 || status === 410) {
+      this.#pool.succeeded(mirror);
+      if (mirror === this.#pool.mirrors[0]) {
+        return { value: await this.#read(nothing(404, mirror, url2)) };
+      }
+      this.#tried.set(mirror, { kind: "missing" });
+      return void 0;
+    }
+    const fault = statusFault(asked, [200, 304], this.#pool.ports.clock.date());
+    if (fault) throw fault;
+    this.#pool.succeeded(mirror);
+    const known = { etag: headers.etag, lastModified: headers["last-modified"] };
+    if (status === 304) {
+      return { value: await this.#read({ ...nothing(304, mirror, url2), ...known }) };
+    }
+    return this.#readBody({ status: 200, mirror, url: url2, ...known }, asked);
+  }
+  async #readBody(answer2, asked) {
+    const body = Readable.from(asked.bytes, { objectMode: false });
+    let broken;
+    body.on("error", (error) => {
+      broken = error;
+    });
+    try {
+      return { value: await this.#read({ ...answer2, body }) };
+    } catch (thrown) {
+      if (broken !== void 0) throw asFault(broken);
+      if (!(thrown instanceof Failure) || !UNFIT.includes(thrown.reason)) throw thrown;
+      this.#tried.set(answer2.mirror, { kind: "unfit", failure: thrown });
+      return void 0;
+    } finally {
+      body.destroy();
+    }
+  }
+  #unreachable() {
+    const errors = this.#pool.mirrors.map((mirror) => {
+      const tried = this.#tried.get(mirror);
+      return [mirror, tried?.kind === "failed" ? tried.fault.message : void 0];
+    });
+    return unreachable(this.#path, errors);
+  }
+};
+function nothing(status, mirror, url2) {
+  const body = Readable.from([]);
+  return { status, mirror, url: url2, etag: void 0, lastModified: void 0, body };
+}
+
+// src/rpmmd/page.ts
+var LARGEST_PAGE = 16 * 1024 * 1024;
+var KeptPage = object({
+  text: string(),
+  url: string(),
+  mirror: string(),
+  etag: optional(string()),
+  lastModified: optional(string())
+});
+async function readPage({ pool, cache, signal }, path, use) {
+  const key = `page ${pool.mirrors.map(({ base }) => base).join(" ")} ${path}`;
+  const kept = await cache.read(key, KeptPage);
+  const { etag, lastModified } = kept ?? {};
+  return fetchSmall(pool, path, { etag, lastModified, signal }, async (answer2) => {
+    if (answer2.status === 404) return void 0;
+    if (answer2.status === 304 && kept) return use(kept);
+    const page = { text: await textOf(answer2), url: answer2.url, mirror: answer2.mirror.base };
+    const result = await use(page);
+    if (answer2.etag ?? answer2.lastModified) {
+      await cache.write(key, { ...page, etag: answer2.etag, lastModified: answer2.lastModified });
+    }
+    return result;
+  });
+}
+async function textOf({ body, url: url2 }) {
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > LARGEST_PAGE) {
+      throw new Failure("bad-repository", `${url2} is longer than ${LARGEST_PAGE} bytes.`);
+    }
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+// src/rpmmd/repository.ts
+import { createHash as createHash9 } from "node:crypto";
+
+// src/rpmmd/decompress.ts
+import { pipeline as pipeline3 } from "node:stream";
+import zlib2 from "node:zlib";
+var MAGICS = [
+  { kind: "gz", bytes: [31, 139] },
+  { kind: "zst", bytes: [40, 181, 47, 253] },
+  { kind: "xz", bytes: [253, 55, 122, 88, 90, 0] },
+  { kind: "bz2", bytes: [66, 90, 104] }
+];
+function compressionOf(start2) {
+  const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index) => start2[index] === byte));
+  return match?.kind ?? "plain";
+}
+var COMMANDS = {
+  zst: ["zstd", "-dc", "--memory=512MB"],
+  xz: ["xz", "-dc", "--memlimit-decompress=512MiB"],
+  bz2: ["bzip2", "-dc"]
+};
+async function* decompress3(body, programs, origin, most) {
+  const { start: start2, all } = await peek(body);
+  let total = 0;
+  for await (const chunk of unpack2(compressionOf(start2), all, programs, origin)) {
+    total += chunk.byteLength;
+    if (total > most) {
+      throw new Failure(
+        "bad-repository",
+        `${origin} unpacks to more than the ${most} bytes it may have.`
+      );
+    }
+    yield chunk;
+  }
+}
+async function* unpack2(kind, body, programs, origin) {
+  if (kind === "plain") yield* body;
+  else if (kind === "gz") yield* byZlib2(zlib2.createGunzip(), body, origin);
+  else {
+    const inNode = kind === "zst" ? zstdInNode2() : void 0;
+    if (inNode) yield* byZlib2(inNode, body, origin);
+    else yield* byProgram2(COMMANDS[kind], body, programs, origin);
+  }
+}
+function zstdInNode2() {
+  const create = Reflect.get(zlib2, "createZstdDecompress");
+  return typeof create === "function" ? create() : void 0;
+}
+async function* byZlib2(engine, body, origin) {
+  pipeline3(body, engine, () => {
+  });
+  try {
+    yield* engine;
+  } catch (error) {
+    throw error instanceof Failure ? error : damaged(origin, describe(error));
+  }
+}
+async function* byProgram2([program3, ...args], body, programs, origin) {
+  const running = await programs.start({ program: program3, args });
+  let broken;
+  pipeline3(body, running.stdin, (error) => {
+    if (error && !isBrokenPipe2(error)) broken = error;
+  });
+  try {
+    yield* running.stdout;
+    const { status, stderr } = await running.ended;
+    if (broken !== void 0) throw broken;
+    if (status !== 0) throw damaged(origin, stderr.trim() || `${program3} ended with ${status}`);
+  } finally {
+    running.kill();
+  }
+}
+function isBrokenPipe2(error) {
+  return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
+}
+function damaged(origin, why) {
+  return new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
+}
+async function peek(body) {
+  const iterator = body[Symbol.asyncIterator]();
+  const first = [];
+  let length = 0;
+  while (length < 6) {
+    const next2 = await iterator.next();
+    if (next2.done) break;
+    first.push(next2.value);
+    length += next2.value.byteLength;
+  }
+  async function* all() {
+    try {
+      yield* first;
+      yield* { [Symbol.asyncIterator]: () => iterator };
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return { start: Buffer.concat(first), all: all() };
+}
+
+// src/rpmmd/path.ts
+function asRepositoryPath(href, origin) {
+  const segments = href.replace(/^(?:\.\/)+/, "").split("/");
+  const fine = segments.every(
+    (segment) => /^[0-9A-Za-z._+~^@=,:%-]+$/.test(segment) && segment !== "." && segment !== ".."
+  );
+  if (!fine || /^[a-z]+:/i.test(href)) {
+    throw new Failure(
+      "bad-repository",
+      `${origin} names a file at '${printable(href)}', which is not below the repository.`
+    );
+  }
+  return segments.join("/");
+}
+
+// src/rpmmd/xml.ts
+var import_saxes = __toESM(require_saxes(), 1);
+import { StringDecoder } from "node:string_decoder";
+async function readXml(chunks, handler, origin) {
+  const parser = new import_saxes.SaxesParser({ position: false, xmlns: false });
+  const decoder = new StringDecoder("utf8");
+  let text3 = "";
+  parser.on("error", (error) => {
+    throw notXml(origin, describe(error));
+  });
+  parser.on("doctype", () => {
+    throw notXml(origin, "it is a web page or declares a document type");
+  });
+  parser.on("opentag", (tag) => {
+    text3 = "";
+    handler.open(localName(tag.name), tag.attributes);
+  });
+  parser.on("text", (piece) => {
+    text3 += piece;
+  });
+  parser.on("cdata", (piece) => {
+    text3 += piece;
+  });
+  parser.on("closetag", (tag) => {
+    handler.close(localName(tag.name), text3);
+    text3 = "";
+  });
+  for await (const chunk of chunks)
+    parser.write(decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
+  parser.write(decoder.end());
+  parser.close();
+}
+function localName(name) {
+  return name.slice(name.indexOf(":") + 1);
+}
+function notXml(origin, why) {
+  return new Failure(
+    "bad-repository",
+    `${origin} is not the metadata it should be: ${why}.`,
+    "A mirror in the middle of an update, or a network that answers with pages of its own: try again later, or another --mirror."
+  );
+}
+
+// src/rpmmd/repomd.ts
+var ALGORITHMS = {
+  sha: "sha1",
+  sha1: "sha1",
+  sha224: "sha224",
+  sha256: "sha256",
+  sha384: "sha384",
+  sha512: "sha512"
+};
+var CHECKSUM_ALGORITHMS = ["sha1", "sha224", "sha256", "sha384", "sha512"];
+var HEX_DIGITS = {
+  sha1: 40,
+  sha224: 56,
+  sha256: 64,
+  sha384: 96,
+  sha512: 128
+};
+function checksumOf(type, text3) {
+  if (type === void 0 || !Object.hasOwn(ALGORITHMS, type)) return void 0;
+  const algorithm = ALGORITHMS[type];
+  const value = text3.trim().toLowerCase();
+  return /^[0-9a-f]+$/.test(value) && value.length === HEX_DIGITS[algorithm] ? { algorithm, value } : void 0;
+}
+async function readRepomd(chunks, origin) {
+  const path = [];
+  let inPrimary = false;
+  let checksumType;
+  const entry = {};
+  let root;
+  await readXml(
+    chunks,
+    {
+      open: (name, attributes) => {
+        root ??= name;
+        path.push(name);
+        if (name === "data") inPrimary = attributes.type === "primary";
+        if (name === "checksum") checksumType = attributes.type;
+        if (inPrimary && name === "location" && attributes.href !== void 0) {
+          entry.location = asRepositoryPath(attributes.href, origin);
+        }
+      },
+      close: (name, text3) => {
+        path.pop();
+        if (!inPrimary || path.at(-1) !== "data") return;
+        const checksum2 = name === "checksum" ? checksumOf(checksumType, text3) : void 0;
+        if (checksum2) entry.checksum = checksum2;
+        if (name === "size") entry.size = Number(text3);
+        if (name === "open-size") entry.openSize = Number(text3);
+      }
+    },
+    origin
+  );
+  if (root !== "repomd") {
+    throw new Failure("bad-repository", `${origin} is no repomd: its root is <${root}>.`);
+  }
+  const { location, checksum, size, openSize } = entry;
+  if (location === void 0 || checksum === void 0) {
+    throw new Failure(
+      "bad-repository",
+      `${origin} does not say where the primary metadata is and which checksum it has.`
+    );
+  }
+  return {
+    ...{ location, checksum },
+    ...isCount(size) ? { size } : {},
+    ...isCount(openSize) ? { openSize } : {}
+  };
+}
+function isCount(value) {
+  return value !== void 0 && Number.isSafeInteger(value) && value > 0;
+}
+
+// src/rpmmd/primary.ts
+async function readPrimary(chunks, wanted, origin) {
+  const packages = [];
+  let total = 0;
+  let promised;
+  let root;
+  let depth = 0;
+  let draft;
+  let checksumType;
+  await readXml(
+    chunks,
+    {
+      open: (name, attributes) => {
+        depth += 1;
+        if (depth === 1) {
+          root = name;
+          promised = Number(attributes.packages);
+        } else if (depth === 2 && name === "package") {
+          total += 1;
+          draft = {};
+        } else if (depth === 3 && draft) {
+          checksumType = attributes.type;
+          readAttributes(draft, name, attributes, origin);
+        }
+      },
+      close: (name, text3) => {
+        if (depth === 3 && draft) {
+          readText(draft, name, text3, checksumType);
+          if (name === "name" && !wanted(text3)) draft = void 0;
+        } else if (depth === 2 && draft) {
+          packages.push(complete(draft, origin));
+          draft = void 0;
+        }
+        depth -= 1;
+      }
+    },
+    origin
+  );
+  if (root !== "metadata") {
+    throw new Failure("bad-repository", `${origin} is no primary metadata: its root is <${root}>.`);
+  }
+  if (promised !== void 0 && !Number.isNaN(promised) && promised !== total) {
+    throw new Failure(
+      "bad-repository",
+      `${origin} promises ${promised} packages and lists ${total}.`,
+      "The mirror may be in the middle of an update: try again later, or another --mirror."
+    );
+  }
+  return { packages, total };
+}
+function readAttributes(draft, name, attributes, origin) {
+  if (name === "version") {
+    draft.epoch = Number(attributes.epoch ?? 0);
+    draft.version = attributes.ver ?? "";
+    draft.release = attributes.rel ?? "";
+  } else if (name === "time") {
+    draft.builtAt = Number(attributes.build);
+  } else if (name === "size") {
+    draft.size = Number(attributes.package);
+  } else if (name === "location") {
+    const elsewhere = attributes["xml:base"];
+    draft.location = asRepositoryPath(
+      elsewhere === void 0 ? attributes.href ?? "" : `${elsewhere}/${attributes.href}`,
+      origin
+    );
+  }
+}
+function readText(draft, name, text3, type) {
+  if (name === "name") draft.name = text3;
+  else if (name === "arch") draft.arch = text3;
+  else if (name === "checksum") {
+    const checksum = checksumOf(type, text3);
+    if (checksum) draft.checksum = checksum;
+  }
+}
+function complete(draft, origin) {
+  const { name, arch: arch2, epoch, version, release, checksum, size, builtAt, location } = draft;
+  if (!name || !arch2 || !version || !release || !checksum || !location || !isCount2(size)) {
+    throw new Failure(
+      "bad-repository",
+      `${origin} lists ${name ?? "a package"} without what is needed to fetch it.`
+    );
+  }
+  return {
+    ...{ name, arch: arch2, version, release, checksum, location, size },
+    epoch: isCount2(epoch) ? epoch : 0,
+    builtAt: isCount2(builtAt) ? builtAt : 0
+  };
+}
+function isCount2(value) {
+  return value !== void 0 && Number.isSafeInteger(value) && value > 0;
+}
+
+// src/rpmmd/repository.ts
+var LARGEST_PRIMARY = 2 ** 30;
+var MID_UPDATE = "The mirror may be in the middle of an update: try again later, or another --mirror.";
+var KeptPrimary = object({
+  total: number(),
+  packages: array(
+    object({
+      name: string(),
+      arch: string(),
+      epoch: number(),
+      version: string(),
+      release: string(),
+      checksum: object({ algorithm: picklist(CHECKSUM_ALGORITHMS), value: string() }),
+      size: number(),
+      builtAt: number(),
+      location: string()
+    })
+  )
+});
+async function readRepository(reading, folder2, names) {
+  return readPage(reading, `${folder2}/repodata/repomd.xml`, async (page) => {
+    const entry = await readRepomd([Buffer.from(page.text)], page.url);
+    const { algorithm, value } = entry.checksum;
+    const key = `primary ${algorithm}:${value} ${[...names].sort().join(" ")}`;
+    const kept = await reading.cache.read(key, KeptPrimary);
+    if (kept) return kept;
+    const result = await fetchPrimary(reading, page.mirror, folder2, entry, names);
+    await reading.cache.write(key, result);
+    return result;
+  });
+}
+async function fetchPrimary(reading, mirror, folder2, entry, names) {
+  const pool = new MirrorPool([mirror], reading.pool.ports);
+  const path = `${folder2}/${entry.location}`;
+  try {
+    return await fetchSmall(pool, path, { signal: reading.signal }, (answer2) => {
+      if (answer2.status === 200) return usePrimary(reading, answer2, entry, names);
+      throw new Failure(
+        "bad-repository",
+        `${mirror}${folder2} has a repomd.xml, but not the ${entry.location} that it names.`,
+        MID_UPDATE
+      );
+    });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.reason !== "network") throw error;
+    throw new Failure("bad-repository", error.message, error.advice, error);
+  }
+}
+async function usePrimary({ programs, onBytes }, { body, url: url2 }, entry, names) {
+  const hash = createHash9(entry.checksum.algorithm);
+  let size = 0;
+  let ended = false;
+  async function* counted(body2) {
+    for await (const chunk of body2) {
+      hash.update(chunk);
+      size += chunk.byteLength;
+      onBytes(chunk.byteLength);
+      if (entry.size !== void 0 && size > entry.size) break;
+      yield chunk;
+    }
+    ended = true;
+  }
+  const most = entry.openSize ?? LARGEST_PRIMARY;
+  const xml = decompress3(counted(body), programs, url2, most);
+  let outcome;
+  try {
+    outcome = await readPrimary(xml, (name) => names.has(name), url2);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    outcome = error;
+  }
+  if (outcome instanceof Failure && outcome.reason !== "bad-repository") throw outcome;
+  if (ended) checkBytes(entry, { size, value: hash.digest("hex") }, url2, outcome);
+  if (outcome instanceof Failure) throw outcome;
+  return outcome;
+}
+function checkBytes({ size, checksum }, got, url2, cause) {
+  if (size !== void 0 && got.size !== size) {
+    throw new Failure(
+      "checksum-mismatch",
+      `${url2} has ${got.size > size ? "more than " : ""}${Math.min(got.size, size)} bytes instead of ${size}.`,
+      MID_UPDATE,
+      cause instanceof Failure ? cause : void 0
+    );
+  }
+  if (got.value !== checksum.value) {
+    throw new Failure(
+      "checksum-mismatch",
+      `${url2} has the ${checksum.algorithm} ${got.value} instead of ${checksum.value}.`,
+      MID_UPDATE,
+      cause instanceof Failure ? cause : void 0
+    );
+  }
+}
+
+// src/sources/glob.ts
+var import_picomatch = __toESM(require_picomatch2(), 1);
+function selector(globs) {
+  if (globs.length === 0 || globs.includes("all")) return () => true;
+  const literal2 = new Set(globs);
+  const options = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
+  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options));
+  return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
+}
+function isGlob(word) {
+  return word === "all" || /[*?[]/.test(word);
+}
+
+// src/sources/version.ts
+function compareEvr(one, two) {
+  return one.epoch - two.epoch || rpmvercmp(one.version, two.version) || rpmvercmp(one.release, two.release);
+}
+var SEPARATORS = /^[^0-9A-Za-z~^]+/;
+var DIGITS = /^[0-9]+/;
+var LETTERS = /^[A-Za-z]*/;
+function rpmvercmp(a, b2) {
+  if (a === b2) return 0;
+  let one = a;
+  let two = b2;
+  while (one !== "" || two !== "") {
+    one = one.replace(SEPARATORS, "");
+    two = two.replace(SEPARATORS, "");
+    const marked = compareMarks(one, two);
+    if (marked === "both") {
+      one = one.slice(1);
+      two = two.slice(1);
+      continue;
+    }
+    if (marked !== void 0) return marked;
+    if (one === "" || two === "") break;
+    const digits = DIGITS.exec(one);
+    const run = digits ? DIGITS : LETTERS;
+    const left = run.exec(one)?.[0] ?? "";
+    const right = run.exec(two)?.[0] ?? "";
+    if (right === "") return digits ? 1 : -1;
+    const order = digits ? compareNumbers(left, right) : compareText(left, right);
+    if (order !== 0) return order;
+    one = one.slice(left.length);
+    two = two.slice(right.length);
+  }
+  if (one === two) return 0;
+  return one !== "" ? 1 : -1;
+}
+function compareMarks(one, two) {
+  if (one[0] === "~" || two[0] === "~") {
+    if (one[0] !== "~") return 1;
+    return two[0] === "~" ? "both" : -1;
+  }
+  if (one[0] === "^" || two[0] === "^") {
+    if (one === "") return -1;
+    if (two === "") return 1;
+    if (one[0] !== "^") return 1;
+    return two[0] === "^" ? "both" : -1;
+  }
+  return void 0;
+}
+function compareNumbers(left, right) {
+  const one = left.replace(/^0+/, "");
+  const two = right.replace(/^0+/, "");
+  if (one.length !== two.length) return one.length > two.length ? 1 : -1;
+  return compareText(one, two);
+}
+function compareText(one, two) {
+  if (one === two) return 0;
+  return one > two ? 1 : -1;
+}
+
+// src/sources/kernels.ts
+function packageNames(source, flavours) {
+  const known = Object.entries(source.flavours);
+  const globs = flavours.length > 0 ? flavours : known.slice(0, 1).map(([flavour]) => flavour);
+  const unknown = globs.find((glob) => !known.some(([flavour]) => selector([glob])(flavour)));
+  if (unknown !== void 0) {
+    throw new Failure(
+      "not-found",
+      `${source.id} has no flavour '${unknown}'.`,
+      `There are: ${known.map(([flavour]) => flavour).join(", ")}.`
+    );
+  }
+  const wanted = known.filter(([flavour]) => selector(globs)(flavour));
+  return new Map(wanted.map(([flavour, shape]) => [shape.package, flavour]));
+}
+function mergeKernels(source, flavourOf, repositories) {
+  const kernels = /* @__PURE__ */ new Map();
+  const troubles = [];
+  const sorted = [...repositories].sort((one, two) => compareText2(one.folder, two.folder));
+  for (const { place, folder: folder2, packages } of sorted) {
+    for (const item of packages) {
+      const flavour = flavourOf.get(item.name);
+      if (flavour === void 0 || item.arch !== place.arch) continue;
+      const kernel = toKernel(source, flavour, place, folder2, item);
+      if (kernel instanceof Failure) {
+        troubles.push({ where: folder2, failure: kernel });
+        continue;
+      }
+      const key = `${kernel.versionId} ${kernel.nvra}`;
+      const known = kernels.get(key);
+      kernels.set(key, known ? merge(known, kernel) : kernel);
+    }
+  }
+  return { kernels: [...kernels.values()].sort(byVersion), troubles };
+}
+function byVersion(one, two) {
+  return compareEvr(one.evr, two.evr) || compareText2(one.nvra, two.nvra);
+}
+function toKernel(source, flavour, place, folder2, item) {
+  const shape = source.flavours[flavour];
+  if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
+  const { version, release, arch: arch2, epoch } = item;
+  const parts = { ver: version, rel: release, arch: arch2 };
+  let uname;
+  try {
+    uname = asUname(shape.uname.replace(/<(ver|rel|arch)>/g, (_3, part) => parts[part] ?? ""));
+  } catch (error) {
+    return new Failure("bad-repository", `${item.name} is skipped: ${describe(error)}`);
+  }
+  return {
+    distribution: source.id,
+    versionId: place.versionId,
+    releases: [place.release],
+    arch: place.arch,
+    flavour,
+    nvra: `${item.name}-${version}-${release}.${arch2}`,
+    evr: { epoch, version, release },
+    uname,
+    vmlinuxPath: shape.vmlinux.replaceAll("<uname>", uname),
+    size: item.size,
+    checksum: item.checksum,
+    builtAt: item.builtAt,
+    locations: [`${folder2}/${item.location}`],
+    keyPaths: source.keys ? [`${folder2}/${source.keys.file}`] : [],
+    trustedKeys: source.keys?.fingerprints ?? []
+  };
+}
+function merge(known, again) {
+  const [first, ...others] = known.releases;
+  const releases = [first, .../* @__PURE__ */ new Set([...others, ...again.releases])];
+  const merged = { ...known, releases: withoutTwins(releases) };
+  const same = known.checksum.value === again.checksum.value && known.checksum.algorithm === again.checksum.algorithm;
+  if (!same) return merged;
+  return {
+    ...merged,
+    locations: withoutTwins([...known.locations, ...again.locations]),
+    keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again.keyPaths])]
+  };
+}
+function withoutTwins([first, ...rest]) {
+  return [first, ...new Set(rest.filter((value) => value !== first))];
+}
+function compareText2(one, two) {
+  if (one === two) return 0;
+  return one < two ? -1 : 1;
+}
+
+// src/sources/listing.ts
+function folderNames(html, pageUrl) {
+  const page = new URL(pageUrl);
+  if (!page.pathname.endsWith("/")) page.pathname += "/";
+  const names = /* @__PURE__ */ new Set();
+  let plausible = false;
+  for (const href of hrefs(html)) {
+    if (!URL.canParse(href, page.href)) continue;
+    const target = new URL(href, page);
+    if (target.origin !== page.origin) continue;
+    if (target.pathname === parentOf(page.pathname)) plausible = true;
+    const name = childOf(page.pathname, target.pathname);
+    if (name === void 0) continue;
+    plausible = true;
+    if (name.endsWith("/")) names.add(name.slice(0, -1));
+  }
+  if (!plausible && !/<title>Index of /i.test(html)) {
+    throw new Failure("bad-repository", `${pageUrl} answers with a page that lists no folder.`);
+  }
+  return [...names];
+}
+var ANCHOR = /<a\s[^>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))/gi;
+var ENTITIES = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  "#39": "'"
+};
+function hrefs(html) {
+  return [...html.matchAll(ANCHOR)].map(
+    ([, double, single, bare]) => (double ?? single ?? bare ?? "").replace(
+      /&(amp|lt|gt|quot|#39);/g,
+      (entity, name) => ENTITIES[name] ?? entity
+    )
+  );
+}
+function childOf(folder2, path) {
+  if (!path.startsWith(folder2)) return void 0;
+  const rest = path.slice(folder2.length);
+  if (!/^[^/]+\/?$/.test(rest)) return void 0;
+  try {
+    const name = decodeURIComponent(rest);
+    return /^[^/]+\/?$/.test(name) ? name : void 0;
+  } catch {
+    return void 0;
+  }
+}
+function parentOf(folder2) {
+  return folder2.replace(/[^/]+\/$/, "");
+}
+
+// src/sources/repositories.ts
+var AT_ONCE = 6;
+async function expandTemplate(template, bindings, list2, wanted, guesses = {}) {
+  let found = [{ folder: "", bindings }];
+  for (const segment of template.split("/")) {
+    const ask2 = (parent) => descend(parent, segment, list2, wanted, guesses);
+    const next2 = await pMap(found, ask2, { concurrency: AT_ONCE });
+    found = next2.flat();
+  }
+  return found;
+}
+async function descend({ folder: folder2, bindings }, segment, list2, wanted, guesses) {
+  const bound = substitute(segment, bindings);
+  const [, before, placeholder, after] = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound) ?? [];
+  const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
+  if (placeholder === void 0) return [{ folder: below(bound), bindings }];
+  const kind = placeholder;
+  const valueIn = (name) => between(name, before ?? "", after ?? "");
+  const looksRight = (names2) => kind !== "release" || names2.some((name) => valueIn(name) !== void 0);
+  const names = await list2(folder2, looksRight) ?? (guesses[kind] ?? []).map((guess) => `${before}${guess}${after}`);
+  return names.flatMap((name) => {
+    const value = valueIn(name);
+    if (value === void 0 || !wanted(kind, value)) return [];
+    return [{ folder: below(name), bindings: { ...bindings, [kind]: value } }];
+  });
+}
+function substitute(template, bindings) {
+  return template.replace(/<([a-z]+)>/g, (whole, name) => bindings[name] ?? whole);
+}
+function between(name, before, after) {
+  const fits = name.startsWith(before) && name.endsWith(after);
+  const value = fits ? name.slice(before.length, name.length - after.length) : "";
+  return value === "" ? void 0 : value;
+}
+function versionIdOf(source, name) {
+  const found = new RegExp(source.versionId, "u").exec(name)?.[1];
+  return found === void 0 ? void 0 : safely(() => asVersionId(found));
+}
+async function findPlaces(source, wanted, list2) {
+  const releases = /* @__PURE__ */ new Set();
+  const arches = /* @__PURE__ */ new Set();
+  const wantsRelease = selector(wanted.releases);
+  const wantsArch = selector(wanted.arches);
+  const wants = (placeholder, name) => {
+    if (placeholder === "release") {
+      if (versionIdOf(source, name) === void 0 || !safely(() => asRelease(name))) return false;
+      releases.add(name);
+      return wantsRelease(name);
+    }
+    if (placeholder === "variant") return false;
+    if (!safely(() => asArch(name))) return false;
+    arches.add(name);
+    return wantsArch(name);
+  };
+  const guesses = { release: literals(wanted.releases), arch: literals(wanted.arches) };
+  const places = /* @__PURE__ */ new Map();
+  for (const { name, folders } of source.repositories) {
+    for (const template of folders) {
+      const head = template.split("/<variant>")[0] ?? template;
+      for (const { bindings } of await expandTemplate(head, {}, list2, wants, guesses)) {
+        const place = toPlace(source, name, bindings, template, places);
+        if (place) places.set(place.key, place.value);
+      }
+    }
+  }
+  complainOfUnknown("release", wanted.releases, releases);
+  complainOfUnknown("architecture", wanted.arches, arches);
+  return [...places.values()];
+}
+function toPlace(source, name, bindings, template, places) {
+  const release = asRelease(bindings.release ?? "");
+  const arch2 = asArch(bindings.arch ?? "");
+  const versionId = versionIdOf(source, release);
+  if (versionId === void 0) return void 0;
+  const key = `${name} ${release} ${arch2}`;
+  const forms = [...places.get(key)?.forms ?? [], substitute(template, bindings)];
+  return { key, value: { name, release, versionId, arch: arch2, forms } };
+}
+function literals(words) {
+  return words.filter((word) => !isGlob(word));
+}
+function complainOfUnknown(what, words, existing) {
+  const unknown = words.find((word) => ![...existing].some(selector([word])));
+  if (unknown === void 0) return;
+  const names = [...existing].sort();
+  throw new Failure(
+    "not-found",
+    `No ${what} is named '${unknown}'.`,
+    names.length > 0 ? `There are: ${names.join(", ")}.` : "The mirror lists none at all."
+  );
+}
+function safely(make) {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof Failure) return void 0;
+    throw error;
+  }
+}
+
+// src/sources/discover.ts
+async function findKernels(world2, query, progress) {
+  const { source } = query;
+  const flavourOf = packageNames(source, query.flavours);
+  const roots = query.mirrors.length > 0 ? query.mirrors : source.mirrors;
+  const task = progress.begin(`${source.id} repositories`);
+  task.stage("metadata");
+  try {
+    const tree = treeOf(world2, query, roots, new Set(flavourOf.keys()), task);
+    const places = await findPlaces(source, query, tree.list);
+    const outcomes = await pMap(places, (place) => readPlace(place, tree), {
+      concurrency: AT_ONCE,
+      signal: world2.interrupted
+    });
+    const discovery = summarise(query, flavourOf, outcomes, roots);
+    const { kernels, repositories, packages } = discovery;
+    task.end(
+      "read",
+      `${kernels.length} kernels among ${packages} packages in ${repositories} repositories`
+    );
+    for (const { where, failure } of discovery.troubles)
+      progress.warn(`${where}: ${failure.message}`);
+    return discovery;
+  } catch (error) {
+    task.end("failed");
+    throw error;
+  }
+}
+function treeOf(world2, { cache, source }, roots, names, { advance }) {
+  const { http, clock, programs, interrupted: signal } = world2;
+  const ports = { http, clock, random: Math.random };
+  const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });
+  const reading = { pool, cache, signal, programs, onBytes: advance };
+  const listed = /* @__PURE__ */ new Map();
+  return {
+    list: (folder2, looksRight) => {
+      const known = listed.get(folder2);
+      if (known) return known;
+      const names2 = readPage(reading, folder2 === "" ? "" : `${folder2}/`, async ({ text: text3, url: url2 }) => {
+        const found = folderNames(text3, url2);
+        if (!looksRight(found)) throw noTree(source, url2);
+        return found;
+      });
+      listed.set(folder2, names2);
+      return names2;
+    },
+    read: async (folder2) => {
+      const result = await readRepository(reading, folder2, names);
+      return result && { folder: folder2, ...result };
+    }
+  };
+}
+function noTree(source, url2) {
+  const template = source.repositories[0]?.folders[0] ?? "";
+  return new Failure(
+    "bad-repository",
+    `${url2} is no ${source.id} tree: it has no folder for '${template}'.`,
+    "Give the root of a mirror, the folder in which the releases are, with --mirror."
+  );
+}
+async function readPlace(place, tree) {
+  let where = `${place.release} ${place.arch} ${place.name}`;
+  try {
+    for (const form of place.forms) {
+      const read = [];
+      for (const { folder: folder2 } of await expandTemplate(form, {}, tree.list, () => true)) {
+        where = folder2;
+        const repository = await tree.read(folder2);
+        if (repository) read.push({ place, ...repository });
+      }
+      if (read.length > 0) return { read };
+    }
+    return { read: [] };
+  } catch (error) {
+    const failure = asFailure(error);
+    if (!["network", "bad-repository", "checksum-mismatch"].includes(failure.reason)) throw error;
+    return { trouble: { where, failure } };
+  }
+}
+function summarise({ source, kernels: globs }, flavourOf, outcomes, roots) {
+  const read = outcomes.flatMap((outcome) => "read" in outcome ? outcome.read : []);
+  const troubles = outcomes.flatMap((outcome) => "trouble" in outcome ? [outcome.trouble] : []);
+  if (read.length === 0) {
+    if (troubles[0]) throw troubles[0].failure;
+    throw new Failure(
+      "not-found",
+      `No repository of ${source.id} is where it should be below ${roots.join(", ")}.`,
+      "Give the root of a mirror, the folder in which the releases are, with --mirror."
+    );
+  }
+  const { kernels: all, troubles: odd } = mergeKernels(source, flavourOf, read);
+  const named = (kernel, wants2) => wants2(kernel.uname) || wants2(kernel.nvra);
+  const wants = selector(globs);
+  const unmatched = globs.filter((glob) => !all.some((kernel) => named(kernel, selector([glob]))));
+  return {
+    kernels: all.filter((kernel) => named(kernel, wants)),
+    troubles: [...troubles, ...odd, ...unmatched.map(unknownKernel)],
+    repositories: read.length,
+    packages: read.reduce((sum, { total }) => sum + total, 0)
+  };
+}
+function unknownKernel(glob) {
+  return {
+    where: `--kernel ${glob}`,
+    failure: new Failure("not-found", `No kernel is named '${glob}'.`, "'btfhub plan' lists all.")
+  };
+}
+
+// src/report/table.ts
+function textTable(columns, rows) {
+  const all = [columns.map((column) => column.title), ...rows];
+  const widths = columns.map((_3, index) => Math.max(...all.map((row3) => row3[index]?.length ?? 0)));
+  const line = (row3) => columns.map(({ align }, index) => {
+    const width = widths[index] ?? 0;
+    const cell = row3[index] ?? "";
+    return align === "right" ? cell.padStart(width) : cell.padEnd(width);
+  }).join("  ").trimEnd();
+  return all.map((row3) => `${line(row3)}
+`).join("");
+}
+function markdownTable(columns, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |
+`;
+  return [
+    line(columns.map(({ title }) => title)),
+    line(columns.map(({ align }) => align === "right" ? "---:" : "---")),
+    ...rows.map((row3) => line(columns.map((_3, index) => markdownCell(row3[index] ?? ""))))
+  ].join("");
+}
+function markdownCell(text3) {
+  return text3.replace(/\s+/g, " ").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/[\\|`*[\]]/g, (sign) => `\\${sign}`);
+}
+
+// src/commands/build-report.ts
+var COLUMNS = [
+  { title: "kernel" },
+  { title: "result" },
+  { title: "time", align: "right" },
+  { title: "vmlinux", align: "right" },
+  { title: "BTF", align: "right" },
+  { title: "packed", align: "right" }
+];
+function buildOutcome(results, troubles, output) {
+  const count = (state) => results.filter((result) => result.state === state).length;
+  const counts = { built: count("built"), failed: count("failed"), skipped: count("skipped") };
+  const document2 = {
+    ...counts,
+    output,
+    kernels: results.map(({ state, seconds: time, record: record2 }) => ({ state, seconds: time, record: record2 })),
+    troubles: troubles.map(({ where, failure }) => ({ where, ...failure.toJSON() }))
+  };
+  const rows = results.map(row);
+  const sentence = describe2(counts, troubles.length, output);
+  const failed2 = results.flatMap((result) => result.state === "failed" ? [result.record] : []);
+  const why = failed2.map(({ uname, message }) => `${uname}: ${message}
+`).join("");
+  return {
+    status: counts.failed > 0 || troubles.length > 0 ? 1 : 0,
+    document: document2,
+    text: `${rows.length > 0 ? `${textTable(COLUMNS, rows)}
+` : ""}${why}${sentence}
+`,
+    outputs: {
+      built: `${counts.built}`,
+      failed: `${counts.failed}`,
+      skipped: `${counts.skipped}`,
+      output,
+      report: JSON.stringify(document2)
+    },
+    summary: `### BTF
+
+${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}
+` : ""}${sentence}
+`,
+    failures: [
+      ...failed2.map(({ uname, message }) => ({ title: uname, message })),
+      ...troubles.map(({ where, failure }) => ({ title: where, message: failure.message }))
+    ]
+  };
+}
+function row(result) {
+  const { record: record2 } = result;
+  const time = result.state === "skipped" ? "" : seconds(result.seconds);
+  if (result.state === "failed") return [record2.uname, `failed: ${result.record.reason}`, time];
+  const { vmlinux, btf, tarball } = result.record;
+  const state = result.state === "skipped" ? "there already" : "built";
+  return [record2.uname, state, time, bytes(vmlinux.size), bytes(btf.size), bytes(tarball.size)];
+}
+function describe2({ built, failed: failed2, skipped }, troubles, output) {
+  if (built + failed2 + skipped + troubles === 0) return "There is nothing to build.";
+  const parts = [
+    `${built} built`,
+    ...skipped > 0 ? [`${skipped} there already`] : [],
+    ...failed2 > 0 ? [`${failed2} failed`] : [],
+    ...troubles > 0 ? [`${troubles} repositories in trouble`] : []
+  ];
+  return `${parts.join(", ")}; in ${output}.`;
+}
+
+// src/commands/command.ts
+function defineCommand(command) {
+  return command;
+}
+function flag(description) {
+  return {
+    ...{ placeholder: void 0, description, required: false, repeatable: false },
+    ...{ shownDefault: void 0, choices: void 0 },
+    parse: (given) => given.length > 0
+  };
+}
+function text2(placeholder, description, options = {}) {
+  return {
+    ...{ placeholder, description, required: options.required ?? false, repeatable: false },
+    ...{ shownDefault: options.default, choices: void 0 },
+    parse: (given) => given.at(-1) ?? options.default
+  };
+}
+function list(placeholder, description, options = {}) {
+  const fallback = options.default ?? [];
+  return {
+    ...{ placeholder, description, required: options.required ?? false, repeatable: true },
+    ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
+    parse: (given) => {
+      const words = given.flatMap((word) => word.split(/[\s,]+/)).filter((word) => word !== "");
+      return words.length > 0 ? words : fallback;
+    }
+  };
+}
+function number2(placeholder, description, options) {
+  const { least, most } = options;
+  return {
+    ...{ placeholder, description, required: false, repeatable: false },
+    ...{ shownDefault: options.default?.toString(), choices: void 0 },
+    parse: (given) => {
+      const word = given.at(-1);
+      if (word === void 0 || word === "") return options.default;
+      const value = Number(word);
+      if (!/^\d+$/.test(word) || value < least || value > most) {
+        throw new Error(`'${word}' is not a whole number from ${least} to ${most}.`);
+      }
+      return value;
+    }
+  };
+}
+function choice(choices, description, options) {
+  return {
+    ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
+    ...{ shownDefault: options.default, choices },
+    parse: (given) => {
+      const word = given.at(-1) ?? options.default;
+      const found = choices.find((one) => one === word);
+      if (found === void 0) throw new Error(`'${word}' is none of ${choices.join(", ")}.`);
+      return found;
+    }
+  };
+}
+
+// src/commands/selection.ts
+import { join as join10 } from "node:path";
+
+// src/rpmmd/cache.ts
+import { createHash as createHash10, randomBytes } from "node:crypto";
+import { mkdir as mkdir6, readFile as readFile4, rename as rename3, rm as rm10, writeFile as writeFile4 } from "node:fs/promises";
+import { join as join9 } from "node:path";
+var SCHEMA = 1;
+var noCache = { read: async () => void 0, write: async () => {
+} };
+function folderCache(folder2, complain2) {
+  let writable = true;
+  const fileOf = (key) => join9(folder2, `${createHash10("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  return {
+    read: async (key, shape) => {
+      const text3 = await readFile4(fileOf(key), "utf8").catch(() => void 0);
+      if (text3 === void 0) return void 0;
+      const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
+      return result.success ? result.output.value : void 0;
+    },
+    write: async (key, value) => {
+      if (!writable) return;
+      const file = fileOf(key);
+      const draft = `${file}.${randomBytes(6).toString("hex")}`;
+      try {
+        await mkdir6(folder2, { recursive: true });
+        await writeFile4(draft, JSON.stringify({ key, value }), { flag: "wx" });
+        await rename3(draft, file);
+      } catch (error) {
+        writable = false;
+        await rm10(draft, { force: true }).catch(() => {
+        });
+        complain2(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
+      }
+    }
+  };
+}
+function parseJson(text3) {
+  try {
+    return JSON.parse(text3);
+  } catch {
+    return void 0;
+  }
+}
+
+// src/sources/known.ts
+var import_yaml = __toESM(require_dist(), 1);
+import { readFile as readFile5 } from "node:fs/promises";
+
+// src/sources/source.ts
+var PLACEHOLDER = /<(release|arch|variant)>/g;
+var branded = (check2) => pipe(
+  string(),
+  rawTransform(({ dataset, addIssue, NEVER }) => {
+    try {
+      return check2(dataset.value);
+    } catch (error) {
+      addIssue({ message: describe(error) });
+      return NEVER;
+    }
+  })
+);
+var pattern = pipe(
+  string(),
+  check((text3) => {
+    try {
+      new RegExp(text3, "u");
+      return /\((?!\?)/.test(text3);
+    } catch {
+      return false;
+    }
+  }, "is no regular expression with a group")
+);
+var folder = pipe(
+  string(),
+  regex(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
+  check((text3) => {
+    const names = [...text3.matchAll(PLACEHOLDER)].map((match) => match[1]);
+    return names.includes("release") && names.includes("arch") && !text3.includes("..");
+  }, "needs <release> and <arch>, and no ..")
+);
+var FlavourShape = strictObject({
+  /** The package that holds vmlinux: `kernel-debuginfo`. */
+  package: pipe(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/)),
+  /** `uname -r` out of the package's `<ver>`, `<rel>` and `<arch>`. */
+  uname: pipe(string(), includes("<ver>"), includes("<rel>")),
+  /** The member of the payload that is vmlinux, with `<uname>` in it. */
+  vmlinux: pipe(string(), startsWith("./"), includes("<uname>")),
+  /** From which `version-release` on, and on which architectures, the kernel carries BTF of its own. */
+  embeddedBtf: optional(
+    strictObject({
+      from: pipe(string(), regex(/^[^-]+-[^-]+$/)),
+      arches: array(branded(asArch))
+    })
+  )
+});
+var SourceShape = strictObject({
+  /** ID of /etc/os-release, which is the archive's first folder. */
+  id: branded(asDistributionId),
+  /** Roots of mirrors, the one to ask first in front. */
+  mirrors: array(pipe(string(), url())),
+  /** VERSION_ID of /etc/os-release: the first group of this expression on the release's name. What does not match is no release. */
+  versionId: pattern,
+  /**
+   * The repositories that hold kernels, each as the forms its folder may have below the root:
+   * the first form that has repodata counts.
+   */
+  repositories: pipe(
+    array(strictObject({ name: string(), folders: pipe(array(folder), minLength(1)) })),
+    minLength(1)
+  ),
+  /** By the word that --flavour takes; the first one is the default. */
+  flavours: pipe(
+    record(pipe(string(), regex(/^[0-9a-z]+$/)), FlavourShape),
+    check((flavours) => Object.keys(flavours).length > 0, "needs at least one flavour")
+  ),
+  /** The keys its packages are signed with; absent where a distribution signs nothing. */
+  keys: optional(
+    strictObject({
+      /** The key file's name in the repository's folder. */
+      file: pipe(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._-]*$/)),
+      /** Upper-case hex of the primary keys; a key from the network counts only with one of these. */
+      fingerprints: array(pipe(string(), regex(/^[0-9A-F]{40,64}$/)))
+    })
+  )
+});
+function parseSource2(data, origin) {
+  const result = safeParse(SourceShape, data);
+  if (result.success) return result.output;
+  const mistakes = result.issues.map(
+    (issue2) => `${getDotPath(issue2) ?? "source"}: ${issue2.message}`
+  );
+  throw new Failure(
+    "usage",
+    `${origin} does not describe a source: ${mistakes.join("; ")}.`,
+    "See the description of source files in the README."
+  );
+}
+
+// src/sources/openeuler.ts
+var VMLINUX = "./usr/lib/debug/lib/modules/<uname>/vmlinux";
+var OPENEULER = parseSource2(
+  {
+    id: "openEuler",
+    mirrors: [
+      "https://repo.openeuler.org/",
+      "https://mirrors.aliyun.com/openeuler/",
+      "https://mirrors.huaweicloud.com/openeuler/",
+      "https://repo.openeuler.openatom.cn/",
+      "https://de-repo.openeuler.org/"
+    ],
+    versionId: "^(\\d{2}\\.\\d{2})(?:-|$)",
+    repositories: [
+      {
+        // The kernel of the release day.
+        name: "debuginfo",
+        folders: [
+          "openEuler-<release>/debuginfo/<arch>",
+          "openEuler-<release>/debuginfo/<arch>/<variant>/<arch>"
+        ]
+      },
+      {
+        // Every later one, among all other packages.
+        name: "update",
+        folders: [
+          "openEuler-<release>/update/<arch>",
+          "openEuler-<release>/update/<arch>/<variant>/<arch>"
+        ]
+      }
+    ],
+    flavours: {
+      stock: {
+        package: "kernel-debuginfo",
+        uname: "<ver>-<rel>.<arch>",
+        vmlinux: VMLINUX,
+        // CONFIG_DEBUG_INFO_BTF=y since then; 4.19 never had it.
+        embeddedBtf: { from: "5.10.0-52", arches: ["x86_64", "aarch64"] }
+      },
+      rt: { package: "kernel-rt-debuginfo", uname: "<ver>-<rel>.<arch>", vmlinux: VMLINUX },
+      "64kb": {
+        package: "kernel-64kb-debuginfo",
+        uname: "<ver>-<rel>.<arch>+64kb",
+        vmlinux: VMLINUX
+      }
+    },
+    keys: {
+      file: "RPM-GPG-KEY-openEuler",
+      fingerprints: [
+        "12EA74AC9DF48D46C69CA0BED557065EB25E7F66",
+        "8AA16BF9F2CA5244010DCA963B477C60B675600B"
+      ]
+    }
+  },
+  "openEuler's source"
+);
+
+// src/sources/known.ts
+async function chooseSource(id, files) {
+  const sources = /* @__PURE__ */ new Map([[OPENEULER.id, OPENEULER]]);
+  for (const file of files) {
+    for (const source of await readSources(file)) sources.set(source.id, source);
+  }
+  const chosen = sources.get(id);
+  if (chosen) return chosen;
+  throw new Failure(
+    "not-found",
+    `No source is named '${id}'.`,
+    `There are: ${[...sources.keys()].join(", ")}; --sources adds more.`
+  );
+}
+async function readSources(file) {
+  let data;
+  try {
+    data = (0, import_yaml.parse)(await readFile5(file, "utf8"));
+  } catch (error) {
+    throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error)}.`);
+  }
+  return (Array.isArray(data) ? data : [data]).map((one) => parseSource2(one, file));
+}
+
+// src/commands/selection.ts
+var selectionOptions = {
+  release: list("<release>", "release as the mirror names it, '22.03-LTS-SP1'; a glob, or 'all'", {
+    default: ["all"]
+  }),
+  arch: list("<arch>", "architecture, 'x86_64' or 'aarch64' for example; a glob, or 'all'", {
+    default: ["all"]
+  }),
+  kernel: list("<uname>", "kernel by its 'uname -r' or its package's name; a glob, or 'all'", {
+    default: ["all"]
+  }),
+  flavour: list("<flavour>", "flavour of kernel: 'stock', 'rt', '64kb'; a glob, or 'all'", {
+    default: ["stock"]
+  }),
+  mirror: list(
+    "<URL>",
+    "root of a mirror, asked before those that follow; the source's by default"
+  ),
+  distribution: text2(
+    "<ID>",
+    "distribution whose kernels to find, as ID in /etc/os-release has it",
+    {
+      default: "openEuler"
+    }
+  ),
+  sources: list("<file>", "file that describes another distribution (JSON or YAML)"),
+  cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
+};
+async function toQuery(world2, options, progress) {
+  const source = await chooseSource(options.distribution, options.sources);
+  const folder2 = options.cache ?? defaultCache(world2.env);
+  return {
+    source,
+    mirrors: options.mirror,
+    releases: options.release,
+    arches: options.arch,
+    kernels: options.kernel,
+    flavours: options.flavour,
+    cache: folder2 === "none" ? noCache : folderCache(folder2, (message) => progress.warn(message))
+  };
+}
+function defaultCache(env) {
+  const base = env.XDG_CACHE_HOME || env.HOME && join10(env.HOME, ".cache");
+  return base ? join10(base, "btfhub", "metadata") : "none";
+}
+
+// src/commands/toolchain-options.ts
+var toolchainOptions = {
+  pahole: text2(
+    "<auto|system|version|path>",
+    "which pahole: 1.31 where it can be had else the machine's (auto), the machine's, that version or none, or a file",
+    { default: "auto" }
+  ),
+  xz: text2(
+    "<auto|system|version|path>",
+    "which xz decodes: 5.8 or newer where it can be had else the machine's (auto), the machine's, that version or none, or a file",
+    { default: "auto" }
+  ),
+  toolCache: text2(
+    "<folder>",
+    "where built tools are kept; default: RUNNER_TOOL_CACHE, else btfhub/tools in the user's cache folder"
+  ),
+  toolSource: list(
+    "<name=source>",
+    "where the source of dwarves, libbpf or xz is had before the public homes: a git URL, or <tarball>@sha256:<sum>"
+  ),
+  installDependencies: flag(
+    "install by apt or dnf what is missing to build a tool, or the tool itself"
+  )
+};
+function wishesOf(options) {
+  return {
+    pahole: options.pahole,
+    xz: options.xz,
+    cacheFolder: options.toolCache,
+    sources: options.toolSource.map(parseSource),
+    allowInstall: options.installDependencies
+  };
+}
+
+// src/commands/build.ts
+var makingOptions = {
+  ...toolchainOptions,
+  profile: choice(PROFILES, "kinds of BTF: all, or only those that libbpf older than 0.8 knows", {
+    default: "default"
+  }),
+  minimumTypes: number2("<number>", "least number of types that a kernel must have", {
+    ...{ default: 1e4, least: 1, most: 1e7 }
+  }),
+  jobs: number2("<number>", "kernels at work at the same time; by default as many as cores", {
+    ...{ least: 1, most: 256 }
+  }),
+  connections: number2("<number>", "connections to each mirror at the same time", {
+    ...{ default: 4, least: 1, most: 64 }
+  }),
+  temp: text2("<folder>", "where vmlinux goes; by default memory when there is enough, else TMPDIR")
+};
+function toMaking(options) {
+  const { profile, jobs, connections, temp } = options;
+  return {
+    ...{ profile, jobs, connections, temp },
+    tools: wishesOf(options),
+    expectation: { of: "kernel", minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
+    vouch: async () => ({ status: "off" })
+  };
+}
+var build = defineCommand({
+  name: "build",
+  summary: "make the BTF of kernels, from their packages to tarballs",
+  description: "Streams each kernel-debuginfo package, takes its vmlinux, makes BTF with pahole, checks it and writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. Kernels that are there from an earlier run are left as they are; one that fails does not stop the others.",
+  options: {
+    ...selectionOptions,
+    output: text2("<folder>", "folder for tarballs and records", { default: "btf" }),
+    ...makingOptions
+  },
+  examples: [
+    "btfhub build --release 22.03-LTS-SP1 --arch x86_64 --output btf",
+    "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/"
+  ],
+  run: async (world2, options) => {
+    const progress = openProgress(world2);
+    const query = await toQuery(world2, options, progress);
+    const { kernels, troubles } = await findKernels(world2, query, progress);
+    const output = resolve2(options.output);
+    const mirrors = query.mirrors.length > 0 ? query.mirrors : query.source.mirrors;
+    const request2 = { kernels, output, mirrors, ...toMaking(options) };
+    return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
+  }
+});
+
+// src/commands/demo.ts
+import { existsSync as existsSync5 } from "node:fs";
+
+// src/download/serve.ts
+import { createReadStream as createReadStream2 } from "node:fs";
+import { readdir, stat as stat2 } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join as join11, normalize } from "node:path";
+async function serveFolder(root) {
+  const server = createServer((request2, response) => {
+    const path = normalize(decodeURIComponent(new URL(request2.url ?? "/", "http://h").pathname));
+    answer(join11(root, path), path, request2.headers, response).catch(() => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(404).end("404 Not Found\n");
+    });
+  });
+  await new Promise((resolve3, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve3);
+  });
+  const { port } = server.address();
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    close: () => new Promise((resolve3) => {
+      server.close(() => resolve3());
+      server.closeAllConnections();
+    })
+  };
+}
+async function answer(file, path, asked, response) {
+  const found = await stat2(file);
+  if (!found.isDirectory()) return answerFile(file, found, asked, response);
+  if (!path.endsWith("/")) {
+    response.writeHead(301, { location: `${path}/` }).end();
+    return;
+  }
+  const entries = await readdir(file, { withFileTypes: true });
+  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path, entries));
+}
+function answerFile(file, found, asked, response) {
+  const { size, mtime, mtimeMs } = found;
+  const headers = {
+    "accept-ranges": "bytes",
+    "content-type": "application/octet-stream",
+    etag: `"${Math.floor(mtimeMs / 1e3).toString(16)}-${size.toString(16)}"`,
+    "last-modified": mtime.toUTCString()
+  };
+  if (asked["if-none-match"] === headers.etag) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  const range = /^bytes=(\d+)-(\d*)$/.exec(String(asked.range ?? ""));
+  const start2 = range ? Number(range[1]) : 0;
+  const end = range?.[2] ? Math.min(Number(range[2]), size - 1) : size - 1;
+  if (range && start2 > end) {
+    response.writeHead(416, { "content-range": `bytes */${size}` }).end();
+    return;
+  }
+  response.writeHead(range ? 206 : 200, {
+    ...headers,
+    "content-length": end - start2 + 1,
+    ...range ? { "content-range": `bytes ${start2}-${end}/${size}` } : {}
+  });
+  if (size === 0) response.end();
+  else
+    createReadStream2(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
+}
+function indexPage(path, entries) {
+  const links = entries.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
+`);
+  const title = `Index of ${path}`;
+  const body = `<h1>${title}</h1><hr><pre><a href="../">../</a>
+${links.join("")}</pre><hr>`;
+  return `<html>
+<head><title>${title}</title></head>
+<body>
+${body}</body>
+</html>
+`;
+}
+
+// src/commands/values.ts
+function kebab(name) {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+function variableOf(name) {
+  return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
+}
+function readOptions(options, given, env) {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, spec]) => {
+      const variable = variableOf(name);
+      const typed = given[name];
+      const words = typed === void 0 ? fromVariable(variable, spec, env[variable] ?? "") : typed === true ? [""] : typed;
+      if (words.length === 0 && spec.required) {
+        throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
+      }
+      const source = typed === void 0 && words.length > 0 ? variable : `--${kebab(name)}`;
+      return [name, parse2(source, spec, words)];
+    })
+  );
+}
+function fromVariable(variable, spec, value) {
+  const trimmed = value.trim();
+  const isFlag = spec.placeholder === void 0;
+  if (trimmed === "" || isFlag && trimmed === "false") return [];
+  if (isFlag && trimmed !== "true") {
+    throw new Failure("usage", `${variable}: '${trimmed}' is neither 'true' nor 'false'.`);
+  }
+  return [trimmed];
+}
+function parse2(source, spec, words) {
+  try {
+    return spec.parse(words);
+  } catch (error) {
+    throw new Failure("usage", `${source}: ${error.message}`);
+  }
+}
+
+// src/commands/verify.ts
+import { basename as basename3 } from "node:path";
+
 // src/jobs/verify.ts
+import { createHash as createHash11 } from "node:crypto";
+import { readdir as readdir2, readFile as readFile6, stat as stat3 } from "node:fs/promises";
+import { basename as basename2, dirname as dirname3, join as join12 } from "node:path";
 function isSound(finding) {
   return "btf" in finding;
 }
@@ -53980,23 +69334,23 @@ async function verifyFiles(world2, progress, request2) {
 }
 async function filesAt(path) {
   try {
-    const facts = await stat2(path);
+    const facts = await stat3(path);
     if (!facts.isDirectory()) return [{ path, size: facts.size }];
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
     throw new Failure("not-found", `There is no ${path}.`, "Is the path right?");
   }
   const entries = await readdir2(path, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join6(entry.parentPath, entry.name)).sort();
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join12(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path}.`);
   }
-  return Promise.all(paths.map(async (one) => ({ path: one, size: (await stat2(one)).size })));
+  return Promise.all(paths.map(async (one) => ({ path: one, size: (await stat3(one)).size })));
 }
 async function verifyFile(world2, file, expectation) {
   const { path } = file;
   try {
-    return path.endsWith(TARBALL_SUFFIX) ? await verifyTarball(world2, file, expectation) : { ...file, btf: summarise(await loadBtf(path), expectation), record: "none" };
+    return path.endsWith(TARBALL_SUFFIX) ? await verifyTarball(world2, file, expectation) : { ...file, btf: summarise2(await loadBtf(path), expectation), record: "none" };
   } catch (thrown) {
     world2.interrupted.throwIfAborted();
     return { path, error: asFailure(thrown) };
@@ -54005,48 +69359,48 @@ async function verifyFile(world2, file, expectation) {
 async function verifyTarball(world2, { path, size }, expectation) {
   if (size > MOST_BTF_BYTES)
     throw new Failure("bad-archive", `${path} is too large: ${size} bytes.`);
-  const tarball = await readFile3(path);
+  const tarball = await readFile6(path);
   const signal = world2.interrupted;
   const { uname, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
   if (basename2(path) !== `${uname}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path} holds the BTF of another kernel: ${uname}.`);
   }
-  const btf = summarise(await readBtf(bytesSource(path, raw)), expectation);
-  const record = await compareWithRecord(path, uname, {
-    tarball: sha256(tarball),
+  const btf = summarise2(await readBtf(bytesSource(path, raw)), expectation);
+  const record2 = await compareWithRecord(path, uname, {
+    tarball: sha2562(tarball),
     btf: btf.sha256
   });
-  return { path, size, uname, btf, record };
+  return { path, size, uname, btf, record: record2 };
 }
-function summarise(btf, expectation) {
-  return { ...checkBtf(btf, expectation), sha256: sha256(btf) };
+function summarise2(btf, expectation) {
+  return { ...checkBtf(btf, expectation), sha256: sha2562(btf) };
 }
-function sha256(bytes2) {
-  return createHash3("sha256").update(bytes2).digest("hex");
+function sha2562(bytes2) {
+  return createHash11("sha256").update(bytes2).digest("hex");
 }
 async function compareWithRecord(path, uname, sums) {
-  const record = join6(dirname3(path), "..", "..", "..", "records", `${uname}.json`);
-  let text2;
+  const record2 = join12(dirname3(path), "..", "..", "..", "records", `${uname}.json`);
+  let text3;
   try {
-    text2 = await readFile3(record, "utf8");
+    text3 = await readFile6(record2, "utf8");
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
     throw error;
   }
-  const promised = parseSums(text2, record);
+  const promised = parseSums(text3, record2);
   for (const part of ["tarball", "btf"]) {
     if (promised[part]?.sha256 !== sums[part]) {
       const what = `The ${part === "btf" ? "BTF in" : "tarball"} ${path}`;
-      throw new Failure("checksum-mismatch", `${what} is not the one that ${record} describes.`);
+      throw new Failure("checksum-mismatch", `${what} is not the one that ${record2} describes.`);
     }
   }
   return "agrees";
 }
-function parseSums(text2, record) {
+function parseSums(text3, record2) {
   try {
-    return JSON.parse(text2) ?? {};
+    return JSON.parse(text3) ?? {};
   } catch (error) {
-    throw new Failure("bad-archive", `The record ${record} is not JSON.`, void 0, error);
+    throw new Failure("bad-archive", `The record ${record2} is not JSON.`, void 0, error);
   }
 }
 
@@ -54060,7 +69414,7 @@ var verify = defineCommand({
     description: "files, and folders that are searched for *.btf and *.btf.tar.xz"
   },
   options: {
-    minimumTypes: number(
+    minimumTypes: number2(
       "<number>",
       "how many types the BTF of a whole kernel has at least; 0 takes any BTF, also of modules and eBPF objects",
       { default: 1e4, least: 0, most: 1e7 }
@@ -54082,17 +69436,17 @@ var verify = defineCommand({
         unsound: unsound.length,
         files: findings
       },
-      text: describe2(findings),
+      text: describe3(findings),
       failures: unsound.map(({ path, error }) => ({ title: path, message: error.message }))
     };
   }
 });
-function describe2(findings) {
+function describe3(findings) {
   const [only] = findings;
   if (findings.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
-  return textTable(COLUMNS, findings.map(row));
+  return textTable(COLUMNS2, findings.map(row2));
 }
-var COLUMNS = [
+var COLUMNS2 = [
   { title: "FILE" },
   { title: "SIZE", align: "right" },
   { title: "BTF", align: "right" },
@@ -54102,28 +69456,28 @@ var COLUMNS = [
   { title: "RECORD" },
   { title: "RESULT" }
 ];
-function row(finding) {
+function row2(finding) {
   const name = basename3(finding.path);
   if (!isSound(finding)) {
     const { reason, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason}: ${message}`];
   }
-  const { size, types, kinds } = finding.btf;
-  const counts = [types, kinds.STRUCT ?? 0, kinds.FUNC ?? 0].map((count) => `${count}`);
+  const { size, types, kinds: kinds2 } = finding.btf;
+  const counts = [types, kinds2.STRUCT ?? 0, kinds2.FUNC ?? 0].map((count) => `${count}`);
   return [name, bytes(finding.size), bytes(size), ...counts, finding.record, "sound"];
 }
-function describeOne({ path, size, uname, btf, record }) {
-  const kinds = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
+function describeOne({ path, size, uname, btf, record: record2 }) {
+  const kinds2 = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
   const task = btf.taskStruct;
   const lines = [
     ["file", `${path}, ${size} bytes`],
     ["kernel", uname],
     ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
     ["types", `${btf.types}`],
-    ["", kinds.map(([kind, count]) => `${kind} ${count}`).join(", ")],
+    ["", kinds2.map(([kind, count]) => `${kind} ${count}`).join(", ")],
     ["strings", `${btf.stringBytes} bytes`],
     ["task_struct", task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
-    ["record", record],
+    ["record", record2],
     ["result", "sound"]
   ];
   return lines.filter(([, value]) => value !== void 0).map(([title = "", value]) => `${title.padEnd(12)} ${value}
@@ -54133,46 +69487,683 @@ function times(count) {
   return count === 1 ? "once" : `${count} times`;
 }
 
-// src/commands/all.ts
-var COMMANDS = [setup, verify];
+// src/commands/demo.ts
+var REPOSITORY = new URL("../demo/repository", import.meta.url).pathname;
+var TYPES_OF_A_SMALL_KERNEL = "100";
+var { installDependencies: _2, ...tools } = toolchainOptions;
+var demoOptions = {
+  output: text2("<folder>", "folder for tarballs and records", { default: "btfhub-demo" }),
+  ...tools
+};
+var demo = defineCommand({
+  name: "demo",
+  summary: "build small kernels out of a repository that comes along, to see all of it work",
+  description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
+  options: demoOptions,
+  examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
+  run: async (world2, options) => {
+    if (!existsSync5(REPOSITORY)) {
+      throw new Failure(
+        "not-found",
+        `The demonstration's repository is not in ${REPOSITORY}.`,
+        "Run demo from a clone of the project, which has it."
+      );
+    }
+    const served = await serveFolder(REPOSITORY);
+    try {
+      return await demonstrate(world2, options, served.url);
+    } finally {
+      await served.close();
+    }
+  }
+});
+async function demonstrate(world2, options, mirror) {
+  const { output, pahole: pahole2, xz, toolCache, toolSource } = options;
+  const built = await runAs(world2, build, [], {
+    ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
+    ...{ pahole: [pahole2], xz: [xz], toolSource, installDependencies: true },
+    ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
+    cache: ["none"]
+  });
+  if (built.status === 2) return built;
+  const verified = await runAs(world2, verify, [output], {
+    minimumTypes: [TYPES_OF_A_SMALL_KERNEL]
+  });
+  return {
+    status: built.status || verified.status,
+    document: { build: built.document, verify: verified.document },
+    text: `${built.text}
+${verified.text}
+${next(output)}`
+  };
+}
+async function runAs(world2, command, operands, given) {
+  const words = Object.entries(given).flatMap(
+    ([name, values2]) => values2 === true ? [`--${kebab(name)}`] : (values2 ?? []).map((value) => `--${kebab(name)} ${value}`)
+  );
+  world2.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(" ")}
+`);
+  const values = readOptions(command.options, given, {});
+  return command.run(world2, values, operands);
+}
+function next(output) {
+  return `Each tarball holds one file, <uname -r>.btf, that libbpf takes as btf_custom_path:
+  tar xOf ${output}/openEuler/22.03/x86_64/<uname -r>.btf.tar.xz > kernel.btf
+The same from openEuler's own site, for one kernel:
+  btfhub build --release 22.03-LTS-SP1 --arch x86_64 --kernel '5.10.0-136.12.*' --output btf
+`;
+}
 
-// src/commands/values.ts
-function kebab(name) {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+// src/report/host.ts
+import { appendFileSync as appendFileSync2 } from "node:fs";
+
+// node_modules/@actions/core/lib/command.js
+import * as os2 from "os";
+
+// node_modules/@actions/core/lib/utils.js
+function toCommandValue(input) {
+  if (input === null || input === void 0) {
+    return "";
+  } else if (typeof input === "string" || input instanceof String) {
+    return input;
+  }
+  return JSON.stringify(input);
 }
-function variableOf(name) {
-  return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
+
+// node_modules/@actions/core/lib/command.js
+function issueCommand(command, properties, message) {
+  const cmd = new Command2(command, properties, message);
+  process.stdout.write(cmd.toString() + os2.EOL);
 }
-function readOptions(options, given, env) {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, spec]) => {
-      const variable = variableOf(name);
-      const typed = given[name];
-      const words = typed === void 0 ? fromVariable(variable, spec, env[variable] ?? "") : typed === true ? [""] : typed;
-      if (words.length === 0 && spec.required) {
-        throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
+var CMD_STRING = "::";
+var Command2 = class {
+  constructor(command, properties, message) {
+    if (!command) {
+      command = "missing.command";
+    }
+    this.command = command;
+    this.properties = properties;
+    this.message = message;
+  }
+  toString() {
+    let cmdStr = CMD_STRING + this.command;
+    if (this.properties && Object.keys(this.properties).length > 0) {
+      cmdStr += " ";
+      let first = true;
+      for (const key in this.properties) {
+        if (this.properties.hasOwnProperty(key)) {
+          const val = this.properties[key];
+          if (val) {
+            if (first) {
+              first = false;
+            } else {
+              cmdStr += ",";
+            }
+            cmdStr += `${key}=${escapeProperty(val)}`;
+          }
+        }
       }
-      const source = typed === void 0 && words.length > 0 ? variable : `--${kebab(name)}`;
-      return [name, parse(source, spec, words)];
-    })
+    }
+    cmdStr += `${CMD_STRING}${escapeData2(this.message)}`;
+    return cmdStr;
+  }
+};
+function escapeData2(s3) {
+  return toCommandValue(s3).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+function escapeProperty(s3) {
+  return toCommandValue(s3).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
+}
+
+// node_modules/@actions/core/lib/file-command.js
+import * as crypto from "crypto";
+import * as fs2 from "fs";
+import * as os3 from "os";
+function issueFileCommand(command, message) {
+  const filePath = process.env[`GITHUB_${command}`];
+  if (!filePath) {
+    throw new Error(`Unable to find environment variable for file command ${command}`);
+  }
+  if (!fs2.existsSync(filePath)) {
+    throw new Error(`Missing file at path: ${filePath}`);
+  }
+  fs2.appendFileSync(filePath, `${toCommandValue(message)}${os3.EOL}`, {
+    encoding: "utf8"
+  });
+}
+function prepareKeyValueMessage(key, value) {
+  const delimiter2 = `ghadelimiter_${crypto.randomUUID()}`;
+  const convertedValue = toCommandValue(value);
+  if (key.includes(delimiter2)) {
+    throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter2}"`);
+  }
+  if (convertedValue.includes(delimiter2)) {
+    throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter2}"`);
+  }
+  return `${key}<<${delimiter2}${os3.EOL}${convertedValue}${os3.EOL}${delimiter2}`;
+}
+
+// node_modules/@actions/core/lib/core.js
+import * as os5 from "os";
+
+// node_modules/@actions/http-client/lib/index.js
+var tunnel = __toESM(require_tunnel2(), 1);
+var import_undici = __toESM(require_undici(), 1);
+var HttpCodes;
+(function(HttpCodes2) {
+  HttpCodes2[HttpCodes2["OK"] = 200] = "OK";
+  HttpCodes2[HttpCodes2["MultipleChoices"] = 300] = "MultipleChoices";
+  HttpCodes2[HttpCodes2["MovedPermanently"] = 301] = "MovedPermanently";
+  HttpCodes2[HttpCodes2["ResourceMoved"] = 302] = "ResourceMoved";
+  HttpCodes2[HttpCodes2["SeeOther"] = 303] = "SeeOther";
+  HttpCodes2[HttpCodes2["NotModified"] = 304] = "NotModified";
+  HttpCodes2[HttpCodes2["UseProxy"] = 305] = "UseProxy";
+  HttpCodes2[HttpCodes2["SwitchProxy"] = 306] = "SwitchProxy";
+  HttpCodes2[HttpCodes2["TemporaryRedirect"] = 307] = "TemporaryRedirect";
+  HttpCodes2[HttpCodes2["PermanentRedirect"] = 308] = "PermanentRedirect";
+  HttpCodes2[HttpCodes2["BadRequest"] = 400] = "BadRequest";
+  HttpCodes2[HttpCodes2["Unauthorized"] = 401] = "Unauthorized";
+  HttpCodes2[HttpCodes2["PaymentRequired"] = 402] = "PaymentRequired";
+  HttpCodes2[HttpCodes2["Forbidden"] = 403] = "Forbidden";
+  HttpCodes2[HttpCodes2["NotFound"] = 404] = "NotFound";
+  HttpCodes2[HttpCodes2["MethodNotAllowed"] = 405] = "MethodNotAllowed";
+  HttpCodes2[HttpCodes2["NotAcceptable"] = 406] = "NotAcceptable";
+  HttpCodes2[HttpCodes2["ProxyAuthenticationRequired"] = 407] = "ProxyAuthenticationRequired";
+  HttpCodes2[HttpCodes2["RequestTimeout"] = 408] = "RequestTimeout";
+  HttpCodes2[HttpCodes2["Conflict"] = 409] = "Conflict";
+  HttpCodes2[HttpCodes2["Gone"] = 410] = "Gone";
+  HttpCodes2[HttpCodes2["TooManyRequests"] = 429] = "TooManyRequests";
+  HttpCodes2[HttpCodes2["InternalServerError"] = 500] = "InternalServerError";
+  HttpCodes2[HttpCodes2["NotImplemented"] = 501] = "NotImplemented";
+  HttpCodes2[HttpCodes2["BadGateway"] = 502] = "BadGateway";
+  HttpCodes2[HttpCodes2["ServiceUnavailable"] = 503] = "ServiceUnavailable";
+  HttpCodes2[HttpCodes2["GatewayTimeout"] = 504] = "GatewayTimeout";
+})(HttpCodes || (HttpCodes = {}));
+var Headers;
+(function(Headers2) {
+  Headers2["Accept"] = "accept";
+  Headers2["ContentType"] = "content-type";
+})(Headers || (Headers = {}));
+var MediaTypes;
+(function(MediaTypes2) {
+  MediaTypes2["ApplicationJson"] = "application/json";
+})(MediaTypes || (MediaTypes = {}));
+var HttpRedirectCodes = [
+  HttpCodes.MovedPermanently,
+  HttpCodes.ResourceMoved,
+  HttpCodes.SeeOther,
+  HttpCodes.TemporaryRedirect,
+  HttpCodes.PermanentRedirect
+];
+var HttpResponseRetryCodes = [
+  HttpCodes.BadGateway,
+  HttpCodes.ServiceUnavailable,
+  HttpCodes.GatewayTimeout
+];
+
+// node_modules/@actions/core/lib/summary.js
+import { EOL as EOL3 } from "os";
+import { constants as constants2, promises } from "fs";
+var __awaiter = function(thisArg, _arguments, P2, generator) {
+  function adopt(value) {
+    return value instanceof P2 ? value : new P2(function(resolve3) {
+      resolve3(value);
+    });
+  }
+  return new (P2 || (P2 = Promise))(function(resolve3, reject) {
+    function fulfilled(value) {
+      try {
+        step(generator.next(value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function rejected(value) {
+      try {
+        step(generator["throw"](value));
+      } catch (e) {
+        reject(e);
+      }
+    }
+    function step(result) {
+      result.done ? resolve3(result.value) : adopt(result.value).then(fulfilled, rejected);
+    }
+    step((generator = generator.apply(thisArg, _arguments || [])).next());
+  });
+};
+var { access, appendFile, writeFile: writeFile5 } = promises;
+var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
+var Summary = class {
+  constructor() {
+    this._buffer = "";
+  }
+  /**
+   * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+   * Also checks r/w permissions.
+   *
+   * @returns step summary file path
+   */
+  filePath() {
+    return __awaiter(this, void 0, void 0, function* () {
+      if (this._filePath) {
+        return this._filePath;
+      }
+      const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+      if (!pathFromEnv) {
+        throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+      }
+      try {
+        yield access(pathFromEnv, constants2.R_OK | constants2.W_OK);
+      } catch (_a) {
+        throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+      }
+      this._filePath = pathFromEnv;
+      return this._filePath;
+    });
+  }
+  /**
+   * Wraps content in an HTML tag, adding any HTML attributes
+   *
+   * @param {string} tag HTML tag to wrap
+   * @param {string | null} content content within the tag
+   * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+   *
+   * @returns {string} content wrapped in HTML element
+   */
+  wrap(tag, content, attrs = {}) {
+    const htmlAttrs = Object.entries(attrs).map(([key, value]) => ` ${key}="${value}"`).join("");
+    if (!content) {
+      return `<${tag}${htmlAttrs}>`;
+    }
+    return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+  }
+  /**
+   * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+   *
+   * @param {SummaryWriteOptions} [options] (optional) options for write operation
+   *
+   * @returns {Promise<Summary>} summary instance
+   */
+  write(options) {
+    return __awaiter(this, void 0, void 0, function* () {
+      const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+      const filePath = yield this.filePath();
+      const writeFunc = overwrite ? writeFile5 : appendFile;
+      yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
+      return this.emptyBuffer();
+    });
+  }
+  /**
+   * Clears the summary buffer and wipes the summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  clear() {
+    return __awaiter(this, void 0, void 0, function* () {
+      return this.emptyBuffer().write({ overwrite: true });
+    });
+  }
+  /**
+   * Returns the current summary buffer as a string
+   *
+   * @returns {string} string of summary buffer
+   */
+  stringify() {
+    return this._buffer;
+  }
+  /**
+   * If the summary buffer is empty
+   *
+   * @returns {boolen} true if the buffer is empty
+   */
+  isEmptyBuffer() {
+    return this._buffer.length === 0;
+  }
+  /**
+   * Resets the summary buffer without writing to summary file
+   *
+   * @returns {Summary} summary instance
+   */
+  emptyBuffer() {
+    this._buffer = "";
+    return this;
+  }
+  /**
+   * Adds raw text to the summary buffer
+   *
+   * @param {string} text content to add
+   * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addRaw(text3, addEOL = false) {
+    this._buffer += text3;
+    return addEOL ? this.addEOL() : this;
+  }
+  /**
+   * Adds the operating system-specific end-of-line marker to the buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addEOL() {
+    return this.addRaw(EOL3);
+  }
+  /**
+   * Adds an HTML codeblock to the summary buffer
+   *
+   * @param {string} code content to render within fenced code block
+   * @param {string} lang (optional) language to syntax highlight code
+   *
+   * @returns {Summary} summary instance
+   */
+  addCodeBlock(code, lang) {
+    const attrs = Object.assign({}, lang && { lang });
+    const element = this.wrap("pre", this.wrap("code", code), attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML list to the summary buffer
+   *
+   * @param {string[]} items list of items to render
+   * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+   *
+   * @returns {Summary} summary instance
+   */
+  addList(items, ordered = false) {
+    const tag = ordered ? "ol" : "ul";
+    const listItems = items.map((item) => this.wrap("li", item)).join("");
+    const element = this.wrap(tag, listItems);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML table to the summary buffer
+   *
+   * @param {SummaryTableCell[]} rows table rows
+   *
+   * @returns {Summary} summary instance
+   */
+  addTable(rows) {
+    const tableBody = rows.map((row3) => {
+      const cells = row3.map((cell) => {
+        if (typeof cell === "string") {
+          return this.wrap("td", cell);
+        }
+        const { header, data, colspan, rowspan } = cell;
+        const tag = header ? "th" : "td";
+        const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
+        return this.wrap(tag, data, attrs);
+      }).join("");
+      return this.wrap("tr", cells);
+    }).join("");
+    const element = this.wrap("table", tableBody);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds a collapsable HTML details element to the summary buffer
+   *
+   * @param {string} label text for the closed state
+   * @param {string} content collapsable content
+   *
+   * @returns {Summary} summary instance
+   */
+  addDetails(label, content) {
+    const element = this.wrap("details", this.wrap("summary", label) + content);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML image tag to the summary buffer
+   *
+   * @param {string} src path to the image you to embed
+   * @param {string} alt text description of the image
+   * @param {SummaryImageOptions} options (optional) addition image attributes
+   *
+   * @returns {Summary} summary instance
+   */
+  addImage(src, alt, options) {
+    const { width, height } = options || {};
+    const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
+    const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML section heading element
+   *
+   * @param {string} text heading text
+   * @param {number | string} [level=1] (optional) the heading level, default: 1
+   *
+   * @returns {Summary} summary instance
+   */
+  addHeading(text3, level) {
+    const tag = `h${level}`;
+    const allowedTag = ["h1", "h2", "h3", "h4", "h5", "h6"].includes(tag) ? tag : "h1";
+    const element = this.wrap(allowedTag, text3);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML thematic break (<hr>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addSeparator() {
+    const element = this.wrap("hr", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML line break (<br>) to the summary buffer
+   *
+   * @returns {Summary} summary instance
+   */
+  addBreak() {
+    const element = this.wrap("br", null);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML blockquote to the summary buffer
+   *
+   * @param {string} text quote text
+   * @param {string} cite (optional) citation url
+   *
+   * @returns {Summary} summary instance
+   */
+  addQuote(text3, cite) {
+    const attrs = Object.assign({}, cite && { cite });
+    const element = this.wrap("blockquote", text3, attrs);
+    return this.addRaw(element).addEOL();
+  }
+  /**
+   * Adds an HTML anchor tag to the summary buffer
+   *
+   * @param {string} text link text/content
+   * @param {string} href hyperlink
+   *
+   * @returns {Summary} summary instance
+   */
+  addLink(text3, href) {
+    const element = this.wrap("a", text3, { href });
+    return this.addRaw(element).addEOL();
+  }
+};
+var _summary = new Summary();
+
+// node_modules/@actions/core/lib/platform.js
+import os4 from "os";
+
+// node_modules/@actions/io/lib/io-util.js
+import * as fs3 from "fs";
+var { chmod, copyFile: copyFile3, lstat, mkdir: mkdir7, open: open2, readdir: readdir3, rename: rename4, rm: rm11, rmdir, stat: stat4, symlink, unlink } = fs3.promises;
+var IS_WINDOWS = process.platform === "win32";
+var READONLY = fs3.constants.O_RDONLY;
+
+// node_modules/@actions/exec/lib/toolrunner.js
+var IS_WINDOWS2 = process.platform === "win32";
+
+// node_modules/@actions/core/lib/platform.js
+var platform = os4.platform();
+var arch = os4.arch();
+
+// node_modules/@actions/core/lib/core.js
+var ExitCode;
+(function(ExitCode2) {
+  ExitCode2[ExitCode2["Success"] = 0] = "Success";
+  ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+function setOutput(name, value) {
+  const filePath = process.env["GITHUB_OUTPUT"] || "";
+  if (filePath) {
+    return issueFileCommand("OUTPUT", prepareKeyValueMessage(name, value));
+  }
+  process.stdout.write(os5.EOL);
+  issueCommand("set-output", { name }, toCommandValue(value));
+}
+
+// src/report/host.ts
+function adoptAtomGit(env) {
+  if (env.ATOMGIT_ACTIONS !== "true") return;
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith("ATOMGIT_") || name === "ATOMGIT_TOKEN") continue;
+    env[name.replace("ATOMGIT_", "GITHUB_")] ??= value;
+  }
+}
+function findHost(env) {
+  const url2 = (run) => env.GITHUB_SERVER_URL && env.GITHUB_REPOSITORY && run ? `${env.GITHUB_SERVER_URL}/${env.GITHUB_REPOSITORY}/actions/runs/${run}` : void 0;
+  if (env.ATOMGIT_ACTIONS === "true") {
+    return { name: "atomgit", isActions: true, runUrl: void 0 };
+  }
+  if (env.GITEA_ACTIONS === "true") {
+    return { name: "gitea", isActions: true, runUrl: url2(env.GITHUB_RUN_NUMBER) };
+  }
+  if (env.GITHUB_ACTIONS === "true") {
+    return { name: "github", isActions: true, runUrl: url2(env.GITHUB_RUN_ID) };
+  }
+  if (env.JENKINS_URL) {
+    return { name: "jenkins", isActions: false, runUrl: env.BUILD_URL || void 0 };
+  }
+  if (env.GITEE_PIPELINE_NAME) {
+    return { name: "gitee-go", isActions: false, runUrl: void 0 };
+  }
+  return { name: "none", isActions: false, runUrl: void 0 };
+}
+function writeOutputs(host2, env, outputs) {
+  if (host2.isActions && env.GITHUB_OUTPUT) {
+    for (const [name, value] of Object.entries(outputs)) setOutput(name, value);
+  }
+  const file = env.BTFHUB_OUTPUTS || (host2.name === "gitee-go" ? "GITEE_PARAMS" : void 0);
+  if (!file) return;
+  const lines = Object.entries(outputs).map(
+    ([name, value]) => `${name}=${value.replace(/[\r\n]+/g, " ")}
+`
+  );
+  appendFileSync2(file, lines.join(""));
+}
+function writeSummary(host2, env, markdown) {
+  if (host2.isActions && env.GITHUB_STEP_SUMMARY) {
+    appendFileSync2(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
+`);
+  }
+  if (env.BTFHUB_SUMMARY) appendFileSync2(env.BTFHUB_SUMMARY, `${markdown}
+`);
+}
+function annotate(host2, output, failures) {
+  if (!host2.isActions) return;
+  for (const { title, message } of failures) {
+    output.write(`::error title=${escapeProperty2(title)}::${escapeData3(message)}
+`);
+  }
+}
+var LARGEST_SUMMARY = 1024 * 1024;
+function fitting(markdown) {
+  const bytes2 = Buffer.from(markdown);
+  if (bytes2.length < LARGEST_SUMMARY) return markdown;
+  const notice = "\n\nThe rest does not fit here: the log and the report have all of it.\n";
+  const kept = bytes2.subarray(0, LARGEST_SUMMARY - notice.length - 1).toString("utf8");
+  return `${kept.slice(0, kept.lastIndexOf("\n"))}${notice}`;
+}
+function escapeData3(text3) {
+  return text3.replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+}
+function escapeProperty2(text3) {
+  return escapeData3(text3).replace(/:/g, "%3A").replace(/,/g, "%2C");
+}
+
+// src/toolchain/cache-plan.ts
+import { readFile as readFile7 } from "node:fs/promises";
+import { dirname as dirname4 } from "node:path";
+async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
+  const tools2 = ["pahole", "xz"];
+  const recipes = tools2.flatMap((tool) => {
+    const fitting2 = RECIPES.filter((recipe) => recipe.tool === tool);
+    const wish = wishes[tool].replace(/^v/, "");
+    const found = wish === "auto" ? fitting2[0] : fitting2.find(({ version }) => version === wish);
+    return found ? [found] : [];
+  });
+  const words = recipes.map((one) => `${one.tool}-${one.version}-${fingerprint(one)}`);
+  return {
+    key: ["btfhub-tools", await system(osRelease), process.arch, ...words].join("-"),
+    folders: recipes.map((recipe) => dirname4(toolFolder(cacheFolder, recipe)))
+  };
+}
+async function system(osRelease) {
+  const text3 = await readFile7(osRelease, "utf8").catch(() => "");
+  const value = (name) => new RegExp(`^${name}="?([^"
+]*)"?$`, "m").exec(text3)?.[1] ?? "";
+  return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
+}
+
+// src/commands/setup.ts
+var setup = defineCommand({
+  name: "setup",
+  summary: "bring the pahole and the xz that the work is done with",
+  description: "Looks in the tool cache, then at the machine itself, then builds from source at a pinned commit and keeps the result. `build` does the same by itself; this does it beforehand.",
+  options: {
+    ...toolchainOptions,
+    showCache: flag("only say which folders a workflow should keep, and under which key")
+  },
+  examples: [
+    "btfhub setup",
+    "btfhub setup --pahole 1.31 --install-dependencies",
+    "btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git",
+    "btfhub setup --show-cache --json"
+  ],
+  run: async (world2, options) => {
+    const wishes = wishesOf(options);
+    const cache = await planCache(wishes.cacheFolder ?? defaultCacheFolder(world2.env), wishes);
+    const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
+    if (options.showCache) {
+      writeOutputs(findHost(world2.env), world2.env, outputs);
+      return { status: 0, document: cache, text: `${[cache.key, ...cache.folders].join("\n")}
+` };
+    }
+    const tools2 = await prepareToolchain(world2, wishes, openProgress(world2));
+    writeOutputs(findHost(world2.env), world2.env, {
+      ...outputs,
+      "pahole-version": tools2.pahole.version,
+      "xz-version": tools2.xz.version
+    });
+    return { status: 0, document: document(tools2, cache), text: table(tools2) };
+  }
+});
+function document({ pahole: pahole2, xz }, cache) {
+  return {
+    pahole: {
+      ...{ version: pahole2.version, origin: pahole2.origin, path: pahole2.path },
+      ...{ options: [...pahole2.options].sort(), features: [...pahole2.features].sort() }
+    },
+    xz,
+    cache
+  };
+}
+function table(tools2) {
+  const rows = Object.entries(tools2).map(([name, tool]) => [
+    ...[name, tool.version, tool.origin, tool.path]
+  ]);
+  return textTable(
+    ["tool", "version", "origin", "path"].map((title) => ({ title })),
+    rows
   );
 }
-function fromVariable(variable, spec, value) {
-  const trimmed = value.trim();
-  const isFlag = spec.placeholder === void 0;
-  if (trimmed === "" || isFlag && trimmed === "false") return [];
-  if (isFlag && trimmed !== "true") {
-    throw new Failure("usage", `${variable}: '${trimmed}' is neither 'true' nor 'false'.`);
-  }
-  return [trimmed];
-}
-function parse(source, spec, words) {
-  try {
-    return spec.parse(words);
-  } catch (error) {
-    throw new Failure("usage", `${source}: ${error.message}`);
-  }
-}
+
+// src/commands/all.ts
+var COMMANDS2 = [demo, setup, build, verify];
 
 // src/download/http.ts
 var import_undici2 = __toESM(require_undici2(), 1);
@@ -54204,23 +70195,23 @@ function undiciHttp(env, tls = {}) {
     noProxy: setting("no_proxy") ?? ""
   }).compose(import_undici2.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
   return {
-    request: async ({ url, method = "GET", headers = {}, body, signal }) => {
-      const answer = await (0, import_undici2.request)(url, {
+    request: async ({ url: url2, method = "GET", headers = {}, body, signal }) => {
+      const answer2 = await (0, import_undici2.request)(url2, {
         dispatcher,
         method,
         headers: { "accept-encoding": "identity", ...headers },
         ...body === void 0 ? {} : { body },
         ...signal ? { signal } : {}
       });
-      const plain = Object.entries(answer.headers).map(([name, value]) => [
+      const plain = Object.entries(answer2.headers).map(([name, value]) => [
         name,
         Array.isArray(value) ? value.join(", ") : value ?? ""
       ]);
       return {
-        status: answer.statusCode,
+        status: answer2.statusCode,
         headers: Object.fromEntries(plain),
-        body: answer.body,
-        url: lastOf(answer.context) ?? url
+        body: answer2.body,
+        url: lastOf(answer2.context) ?? url2
       };
     }
   };
@@ -54247,10 +70238,10 @@ var systemClock = {
 // src/world/programs.ts
 import { spawn } from "node:child_process";
 import { accessSync, constants as constants4, statSync } from "node:fs";
-import { delimiter, isAbsolute, join as join7 } from "node:path";
+import { delimiter, isAbsolute, join as join13 } from "node:path";
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
-  const start = (invocation2) => new Promise((resolve2, reject) => {
+  const start2 = (invocation2) => new Promise((resolve3, reject) => {
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal?.aborted) return reject(signal.reason);
     const child = spawn(program3, [...args], {
@@ -54282,13 +70273,13 @@ function systemPrograms(env, packages = PACKAGES) {
     });
     child.once("spawn", () => {
       const { stdin, stdout, pid } = child;
-      resolve2({ stdin, stdout, pid, ended, kill });
+      resolve3({ stdin, stdout, pid, ended, kill });
     });
   });
   return {
-    start,
+    start: start2,
     run: async (invocation2) => {
-      const running = await start(invocation2);
+      const running = await start2(invocation2);
       running.stdin.end(invocation2.input ?? "");
       const chunks = [];
       for await (const chunk of running.stdout) chunks.push(chunk);
@@ -54298,7 +70289,7 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       const folders = isAbsolute(program3) ? [""] : (env.PATH ?? "").split(delimiter);
-      return folders.map((folder) => join7(folder, program3)).find(isExecutable);
+      return folders.map((folder2) => join13(folder2, program3)).find(isExecutable);
     }
   };
 }
@@ -54426,7 +70417,7 @@ var program2 = new Command("btfhub").description(
   "after",
   "\nAny option may stand in the environment instead, --trust-key as BTFHUB_TRUST_KEY; the command line wins."
 ).exitOverride();
-for (const command of COMMANDS) program2.addCommand(toCommander(command).exitOverride());
+for (const command of COMMANDS2) program2.addCommand(toCommander(command).exitOverride());
 try {
   await program2.parseAsync(process.argv);
 } catch (error) {

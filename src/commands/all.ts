@@ -1,6 +1,8 @@
+import { build } from './build.ts';
 import type { Command } from './command.ts';
+import { demo } from './demo.ts';
 import { setup } from './setup.ts';
 import { verify } from './verify.ts';
 
-/** Every command, in the order of the help: the order in which the data flows. */
-export const COMMANDS: readonly Command[] = [setup, verify];
+/** Every command: what a newcomer tries first, then the order in which the data flows. */
+export const COMMANDS: readonly Command[] = [demo, setup, build, verify];

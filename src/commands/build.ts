@@ -34,7 +34,7 @@ export function toMaking(options: Values<typeof makingOptions>) {
     ...{ profile, jobs, connections, temp },
     tools: wishesOf(options),
     expectation: { of: 'kernel', minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
-    vouch: async () => ({ status: 'off' }),
+    vouch: async () => ({ status: 'off' }) as const,
   } as const;
 }
 

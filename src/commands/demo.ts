@@ -22,16 +22,18 @@ const TYPES_OF_A_SMALL_KERNEL = '100';
 
 const { installDependencies: _, ...tools } = toolchainOptions;
 
+const demoOptions = {
+  output: text('<folder>', 'folder for tarballs and records', { default: 'btfhub-demo' }),
+  ...tools,
+} as const;
+
 export const demo = defineCommand({
   name: 'demo',
   summary: 'build small kernels out of a repository that comes along, to see all of it work',
   description:
     'Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. ' +
     'What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.',
-  options: {
-    output: text('<folder>', 'folder for tarballs and records', { default: 'btfhub-demo' }),
-    ...tools,
-  },
+  options: demoOptions,
   examples: ['btfhub demo', 'btfhub demo --pahole system --output /tmp/demo'],
   run: async (world, options) => {
     if (!existsSync(REPOSITORY)) {
@@ -52,7 +54,7 @@ export const demo = defineCommand({
 
 async function demonstrate(
   world: World,
-  options: Values<typeof demo.options>,
+  options: Values<typeof demoOptions>,
   mirror: string,
 ): Promise<Outcome> {
   const { output, pahole, xz, toolCache, toolSource } = options;

@@ -60,7 +60,7 @@ export async function buildKernel(
     stopwatch.end('check', size);
 
     stopwatch.begin('compress');
-    const tarball = await packBtf(world.programs, kernel.uname, btf, interrupted);
+    const tarball = await packBtf(world.programs, kernel.uname, btf, { signal: interrupted });
     stopwatch.end('compress', tarball.length);
 
     const { uname, nvra, distribution, versionId, arch, releases } = kernel;

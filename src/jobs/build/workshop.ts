@@ -5,7 +5,6 @@ import type { Progress } from '../../report/progress.ts';
 import type { PackageHead } from '../../rpm/package.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import type { Profile } from '../../toolchain/encode.ts';
-import { availableMemory } from '../../toolchain/memory.ts';
 import type { Toolchain } from '../../toolchain/prepare.ts';
 import type { World } from '../../world/world.ts';
 import { Budget } from './budget.ts';
@@ -40,7 +39,7 @@ export async function openWorkshop(
     { http: world.http, clock: world.clock, random: Math.random },
     { note: progress.note, ...(connections === undefined ? {} : { connections }) },
   );
-  const available = await availableMemory();
+  const available = process.availableMemory();
   const workspace = await openWorkspace(world, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
   const shop: Workshop = {
