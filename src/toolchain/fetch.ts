@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, Failure } from '../failure.ts';
 import type { World } from '../world/world.ts';
 import type { Part, Recipe } from './recipes.ts';
-import { checkedCopy, type Source, sourcesOf } from './sources.ts';
+import { checkedCopy, type Source } from './sources.ts';
 
 /** How long a remote may stay silent, and how long one attempt may take in all, in seconds. */
 export interface Patience {
@@ -18,14 +18,15 @@ export const PATIENCE: Patience = { silence: 15, attempt: 180 };
 type Ports = Pick<World, 'programs' | 'clock' | 'interrupted'>;
 
 /**
- * Puts all parts of a recipe's source into `folder`, each from the first source that delivers it.
+ * Puts all parts of a recipe's source into `folder`, each from the first of its sources, in their
+ * order, that delivers it.
  * Throws `network` when none does (what each one answered is in the message), `checksum-mismatch`
  * for a tarball, and what `interrupted` carries.
  */
 export async function fetchSources(
   world: Ports,
   recipe: Recipe,
-  given: readonly Source[],
+  sources: readonly Source[],
   folder: string,
   options: { readonly patience: Patience; readonly note: (message: string) => void },
 ): Promise<void> {
@@ -33,7 +34,8 @@ export async function fetchSources(
     const place = join(folder, part.path);
     // A release tarball brings its submodules along.
     if (existsSync(join(place, 'src'))) continue;
-    await fetchPart(world, part, sourcesOf(part.repository, given), place, options);
+    const fitting = sources.filter(({ repository }) => repository === part.repository);
+    await fetchPart(world, part, fitting, place, options);
   }
 }
 

@@ -10,7 +10,7 @@ import { DISTRIBUTION, NEEDS, provide } from './dependencies.ts';
 import { PATIENCE, type Patience } from './fetch.ts';
 import { inspectPahole, type Origin, type Pahole } from './pahole.ts';
 import { RECIPES, type Recipe, type ToolName } from './recipes.ts';
-import type { Source } from './sources.ts';
+import { HOMES, type Source } from './sources.ts';
 import { atLeast } from './version.ts';
 import { FAST_XZ, inspectXz, type Xz } from './xz.ts';
 
@@ -40,7 +40,11 @@ export interface Toolchain {
 export interface Workshop {
   readonly recipes: readonly Recipe[];
   readonly patience: Patience;
+  /** Asked after the wished sources. */
+  readonly homes: readonly Source[];
 }
+
+const PUBLIC: Workshop = { recipes: RECIPES, patience: PATIENCE, homes: HOMES };
 
 interface Tool<Inspected> {
   readonly name: ToolName;
@@ -74,7 +78,7 @@ export async function prepareToolchain(
   world: Ports,
   wishes: Wishes,
   progress: Progress,
-  workshop: Workshop = { recipes: RECIPES, patience: PATIENCE },
+  workshop: Workshop = PUBLIC,
 ): Promise<Toolchain> {
   const shop = new Shop(world, wishes, progress, workshop);
   return { pahole: await shop.get(PAHOLE, wishes.pahole), xz: await shop.get(XZ, wishes.xz) };
@@ -93,7 +97,7 @@ class Shop {
     this.#progress = progress;
     this.#workshop = workshop;
     this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(world.env);
-    this.#sources = wishes.sources;
+    this.#sources = [...wishes.sources, ...workshop.homes];
     this.#installing = { allowed: wishes.allowInstall, note: (text) => progress.note(text) };
   }
 

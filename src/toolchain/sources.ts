@@ -16,21 +16,17 @@ export type Source =
       readonly sha256: string;
     };
 
-/** The public homes, asked one after the other. What they deliver is checked against the commit. */
-const PUBLIC: Readonly<Record<RepositoryName, readonly string[]>> = {
-  dwarves: [
-    'https://git.kernel.org/pub/scm/devel/pahole/pahole.git',
-    'https://github.com/acmel/dwarves',
-  ],
-  libbpf: ['https://github.com/libbpf/libbpf'],
-  xz: ['https://github.com/tukaani-project/xz'],
-};
+const home = (repository: RepositoryName, url: string): Source => ({
+  ...{ kind: 'git', repository, url },
+});
 
-/** All sources of a repository: the given ones in their order, then the public homes. */
-export function sourcesOf(repository: RepositoryName, given: readonly Source[]): Source[] {
-  const homes = PUBLIC[repository].map((url): Source => ({ kind: 'git', repository, url }));
-  return [...given.filter((source) => source.repository === repository), ...homes];
-}
+/** The public homes, asked after the given sources. What they deliver is checked by its commit. */
+export const HOMES: readonly Source[] = [
+  home('dwarves', 'https://git.kernel.org/pub/scm/devel/pahole/pahole.git'),
+  home('dwarves', 'https://github.com/acmel/dwarves'),
+  home('libbpf', 'https://github.com/libbpf/libbpf'),
+  home('xz', 'https://github.com/tukaani-project/xz'),
+];
 
 /**
  * `dwarves=https://mirror/pahole.git` or `xz=./xz-5.8.3.tar.xz@sha256:<64 hex digits>`.
