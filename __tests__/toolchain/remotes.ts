@@ -41,7 +41,7 @@ export function miniature(version: string): Record<string, string> {
       'add_executable(pahole pahole.c)',
       'target_include_directories(pahole PRIVATE lib/bpf)',
       'if(DEFINED ENV{BTFHUB_TEST_GATE})',
-      '  add_custom_command(TARGET pahole PRE_LINK COMMAND sh -c "echo here > $ENV{BTFHUB_TEST_GATE}/reached && cat $ENV{BTFHUB_TEST_GATE}/gate")',
+      '  add_custom_command(TARGET pahole PRE_LINK COMMAND sh -c "echo here > $ENV{BTFHUB_TEST_GATE}/reached && cat $ENV{BTFHUB_TEST_GATE}/gate" VERBATIM)',
       'endif()',
     ].join('\n'),
     'pahole.c': [

@@ -60,9 +60,16 @@ async function cmake(world: Ports, recipe: Recipe, args: readonly string[]): Pro
     env: { DESTDIR: undefined, CMAKE_GENERATOR: 'Unix Makefiles' },
   });
   if (answer.status === 0) return;
-  const output = `${answer.stderr}\n${answer.stdout.toString('utf8')}`.trim().split('\n');
-  const telling = output.find((line) => /error/i.test(line)) ?? output.at(-1);
-  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${telling?.trim()}.`);
+  const said = telling(`${answer.stderr}\n${answer.stdout.toString('utf8')}`);
+  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${said}.`);
+}
+
+/** The first error of a build and the lines that explain it, or the end where none is called one. */
+function telling(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim());
+  const said = lines.filter((line) => line !== '');
+  const first = said.findIndex((line) => /error/i.test(line));
+  return said.slice(first < 0 ? -3 : first, first < 0 ? undefined : first + 3).join(' / ');
 }
 
 /** Libraries of glibc itself must be the machine's, and are on every machine. */
