@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setup } from '../../src/commands/setup.ts';
+import { readOptions } from '../../src/commands/values.ts';
+import { planCache } from '../../src/toolchain/cache-plan.ts';
+import { systemClock } from '../../src/world/clock.ts';
+import { systemPrograms } from '../../src/world/programs.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'btfhub-setup-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** `btfhub setup` with these options, as an Action gives them: by the environment. */
+function run(env: Readonly<Record<string, string>>) {
+  const world = {
+    env: { PATH: process.env.PATH, ...env },
+    clock: systemClock,
+    http: { request: () => Promise.reject(new Error('setup speaks no HTTP')) },
+    programs: systemPrograms(process.env),
+    stdout: { write: () => true },
+    stderr: { write: () => true },
+    interrupted: new AbortController().signal,
+  };
+  const options = readOptions(setup.options, {}, env) as Parameters<typeof setup.run>[1];
+  return setup.run(world, options, []);
+}
+
+test("tells what it found on the machine, and hands the versions to a workflow's next steps", async () => {
+  const file = join(folder, 'outputs');
+  writeFileSync(file, '');
+  const { status, document, text } = await run({
+    ...{ BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system', BTFHUB_OUTPUTS: file },
+  });
+  expect(status).toBe(0);
+  expect(document).toMatchObject({
+    pahole: {
+      origin: 'system',
+      version: expect.stringMatching(/^1\.\d+$/),
+      path: expect.any(String),
+    },
+    xz: { origin: 'system', version: expect.stringMatching(/^5\./) },
+    cache: { folders: [] },
+  });
+  expect(text).toMatch(/^tool +version +origin +path\npahole +1\.\d+ +system +\/.*\nxz +5\..*\n$/);
+  expect(readFileSync(file, 'utf8')).toMatch(/^pahole-version=1\.\d+\nxz-version=5\./m);
+});
+
+test('--show-cache says what a workflow keeps, and touches nothing', async () => {
+  const cache = join(folder, 'cache');
+  const { document } = await run({
+    ...{ BTFHUB_SHOW_CACHE: 'true', BTFHUB_PAHOLE: '1.31', RUNNER_TOOL_CACHE: cache },
+  });
+  expect(document).toEqual({
+    key: expect.stringMatching(
+      new RegExp(
+        `^btfhub-tools-[\\w.]+-${process.arch}-pahole-1\\.31-[0-9a-f]{12}-xz-5\\.8\\.3-[0-9a-f]{12}$`,
+      ),
+    ),
+    folders: [join(cache, 'btfhub-pahole/1.31.0'), join(cache, 'btfhub-xz/5.8.3')],
+  });
+});
+
+test('a key differs by version and by operating system', async () => {
+  const release = (text: string) => {
+    const path = join(folder, 'os-release');
+    writeFileSync(path, text);
+    return path;
+  };
+  const key = async (pahole: string, text: string) =>
+    (await planCache('/cache', { pahole, xz: 'system' }, release(text))).key;
+  const openEuler = 'NAME="openEuler"\nID="openEuler"\nVERSION_ID="24.03"\n';
+  expect(await key('1.31', openEuler)).toMatch(
+    /^btfhub-tools-openEuler24\.03-\w+-pahole-1\.31-\w+$/,
+  );
+  expect(await key('v1.31', openEuler)).toBe(await key('auto', openEuler));
+  expect(await key('1.30', openEuler)).not.toBe(await key('1.31', openEuler));
+  expect(await key('1.31', 'ID=debian\nVERSION_ID="13"\n')).not.toBe(await key('1.31', openEuler));
+});
+
+test('a source that is none is refused before anything is done', async () => {
+  await expect(run({ BTFHUB_TOOL_SOURCE: 'pahole=somewhere' })).rejects.toMatchObject({
+    reason: 'usage',
+    message: "'pahole=somewhere' is not a source: it begins with one of dwarves=, libbpf=, xz=.",
+  });
+});
