@@ -18136,15 +18136,15 @@ var require_webidl = __commonJS({
         message: `"${context.value}" is an invalid ${context.type}.`
       });
     };
-    webidl.brandCheck = function(V2, I2, opts) {
+    webidl.brandCheck = function(V3, I2, opts) {
       if (opts?.strict !== false) {
-        if (!(V2 instanceof I2)) {
+        if (!(V3 instanceof I2)) {
           const err = new TypeError("Illegal invocation");
           err.code = "ERR_INVALID_THIS";
           throw err;
         }
       } else {
-        if (V2?.[Symbol.toStringTag] !== I2.prototype[Symbol.toStringTag]) {
+        if (V3?.[Symbol.toStringTag] !== I2.prototype[Symbol.toStringTag]) {
           const err = new TypeError("Illegal invocation");
           err.code = "ERR_INVALID_THIS";
           throw err;
@@ -18165,8 +18165,8 @@ var require_webidl = __commonJS({
         message: "Illegal constructor"
       });
     };
-    webidl.util.Type = function(V2) {
-      switch (typeof V2) {
+    webidl.util.Type = function(V3) {
+      switch (typeof V3) {
         case "undefined":
           return "Undefined";
         case "boolean":
@@ -18181,7 +18181,7 @@ var require_webidl = __commonJS({
           return "BigInt";
         case "function":
         case "object": {
-          if (V2 === null) {
+          if (V3 === null) {
             return "Null";
           }
           return "Object";
@@ -18190,7 +18190,7 @@ var require_webidl = __commonJS({
     };
     webidl.util.markAsUncloneable = markAsUncloneable || (() => {
     });
-    webidl.util.ConvertToInt = function(V2, bitLength, signedness, opts) {
+    webidl.util.ConvertToInt = function(V3, bitLength, signedness, opts) {
       let upperBound;
       let lowerBound;
       if (bitLength === 64) {
@@ -18207,7 +18207,7 @@ var require_webidl = __commonJS({
         lowerBound = Math.pow(-2, bitLength) - 1;
         upperBound = Math.pow(2, bitLength - 1) - 1;
       }
-      let x = Number(V2);
+      let x = Number(V3);
       if (x === 0) {
         x = 0;
       }
@@ -18215,7 +18215,7 @@ var require_webidl = __commonJS({
         if (Number.isNaN(x) || x === Number.POSITIVE_INFINITY || x === Number.NEGATIVE_INFINITY) {
           throw webidl.errors.exception({
             header: "Integer conversion",
-            message: `Could not convert ${webidl.util.Stringify(V2)} to an integer.`
+            message: `Could not convert ${webidl.util.Stringify(V3)} to an integer.`
           });
         }
         x = webidl.util.IntegerPart(x);
@@ -18253,28 +18253,28 @@ var require_webidl = __commonJS({
       }
       return r;
     };
-    webidl.util.Stringify = function(V2) {
-      const type = webidl.util.Type(V2);
+    webidl.util.Stringify = function(V3) {
+      const type = webidl.util.Type(V3);
       switch (type) {
         case "Symbol":
-          return `Symbol(${V2.description})`;
+          return `Symbol(${V3.description})`;
         case "Object":
-          return inspect(V2);
+          return inspect(V3);
         case "String":
-          return `"${V2}"`;
+          return `"${V3}"`;
         default:
-          return `${V2}`;
+          return `${V3}`;
       }
     };
     webidl.sequenceConverter = function(converter) {
-      return (V2, prefix, argument, Iterable) => {
-        if (webidl.util.Type(V2) !== "Object") {
+      return (V3, prefix, argument, Iterable) => {
+        if (webidl.util.Type(V3) !== "Object") {
           throw webidl.errors.exception({
             header: prefix,
-            message: `${argument} (${webidl.util.Stringify(V2)}) is not iterable.`
+            message: `${argument} (${webidl.util.Stringify(V3)}) is not iterable.`
           });
         }
-        const method = typeof Iterable === "function" ? Iterable() : V2?.[Symbol.iterator]?.();
+        const method = typeof Iterable === "function" ? Iterable() : V3?.[Symbol.iterator]?.();
         const seq = [];
         let index = 0;
         if (method === void 0 || typeof method.next !== "function") {
@@ -18324,14 +18324,14 @@ var require_webidl = __commonJS({
       };
     };
     webidl.interfaceConverter = function(i) {
-      return (V2, prefix, argument, opts) => {
-        if (opts?.strict !== false && !(V2 instanceof i)) {
+      return (V3, prefix, argument, opts) => {
+        if (opts?.strict !== false && !(V3 instanceof i)) {
           throw webidl.errors.exception({
             header: prefix,
-            message: `Expected ${argument} ("${webidl.util.Stringify(V2)}") to be an instance of ${i.name}.`
+            message: `Expected ${argument} ("${webidl.util.Stringify(V3)}") to be an instance of ${i.name}.`
           });
         }
-        return V2;
+        return V3;
       };
     };
     webidl.dictionaryConverter = function(converters) {
@@ -18376,27 +18376,27 @@ var require_webidl = __commonJS({
       };
     };
     webidl.nullableConverter = function(converter) {
-      return (V2, prefix, argument) => {
-        if (V2 === null) {
-          return V2;
+      return (V3, prefix, argument) => {
+        if (V3 === null) {
+          return V3;
         }
-        return converter(V2, prefix, argument);
+        return converter(V3, prefix, argument);
       };
     };
-    webidl.converters.DOMString = function(V2, prefix, argument, opts) {
-      if (V2 === null && opts?.legacyNullToEmptyString) {
+    webidl.converters.DOMString = function(V3, prefix, argument, opts) {
+      if (V3 === null && opts?.legacyNullToEmptyString) {
         return "";
       }
-      if (typeof V2 === "symbol") {
+      if (typeof V3 === "symbol") {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} is a symbol, which cannot be converted to a DOMString.`
         });
       }
-      return String(V2);
+      return String(V3);
     };
-    webidl.converters.ByteString = function(V2, prefix, argument) {
-      const x = webidl.converters.DOMString(V2, prefix, argument);
+    webidl.converters.ByteString = function(V3, prefix, argument) {
+      const x = webidl.converters.DOMString(V3, prefix, argument);
       for (let index = 0; index < x.length; index++) {
         if (x.charCodeAt(index) > 255) {
           throw new TypeError(
@@ -18407,107 +18407,107 @@ var require_webidl = __commonJS({
       return x;
     };
     webidl.converters.USVString = toUSVString;
-    webidl.converters.boolean = function(V2) {
-      const x = Boolean(V2);
+    webidl.converters.boolean = function(V3) {
+      const x = Boolean(V3);
       return x;
     };
-    webidl.converters.any = function(V2) {
-      return V2;
+    webidl.converters.any = function(V3) {
+      return V3;
     };
-    webidl.converters["long long"] = function(V2, prefix, argument) {
-      const x = webidl.util.ConvertToInt(V2, 64, "signed", void 0, prefix, argument);
+    webidl.converters["long long"] = function(V3, prefix, argument) {
+      const x = webidl.util.ConvertToInt(V3, 64, "signed", void 0, prefix, argument);
       return x;
     };
-    webidl.converters["unsigned long long"] = function(V2, prefix, argument) {
-      const x = webidl.util.ConvertToInt(V2, 64, "unsigned", void 0, prefix, argument);
+    webidl.converters["unsigned long long"] = function(V3, prefix, argument) {
+      const x = webidl.util.ConvertToInt(V3, 64, "unsigned", void 0, prefix, argument);
       return x;
     };
-    webidl.converters["unsigned long"] = function(V2, prefix, argument) {
-      const x = webidl.util.ConvertToInt(V2, 32, "unsigned", void 0, prefix, argument);
+    webidl.converters["unsigned long"] = function(V3, prefix, argument) {
+      const x = webidl.util.ConvertToInt(V3, 32, "unsigned", void 0, prefix, argument);
       return x;
     };
-    webidl.converters["unsigned short"] = function(V2, prefix, argument, opts) {
-      const x = webidl.util.ConvertToInt(V2, 16, "unsigned", opts, prefix, argument);
+    webidl.converters["unsigned short"] = function(V3, prefix, argument, opts) {
+      const x = webidl.util.ConvertToInt(V3, 16, "unsigned", opts, prefix, argument);
       return x;
     };
-    webidl.converters.ArrayBuffer = function(V2, prefix, argument, opts) {
-      if (webidl.util.Type(V2) !== "Object" || !types.isAnyArrayBuffer(V2)) {
+    webidl.converters.ArrayBuffer = function(V3, prefix, argument, opts) {
+      if (webidl.util.Type(V3) !== "Object" || !types.isAnyArrayBuffer(V3)) {
         throw webidl.errors.conversionFailed({
           prefix,
-          argument: `${argument} ("${webidl.util.Stringify(V2)}")`,
+          argument: `${argument} ("${webidl.util.Stringify(V3)}")`,
           types: ["ArrayBuffer"]
         });
       }
-      if (opts?.allowShared === false && types.isSharedArrayBuffer(V2)) {
+      if (opts?.allowShared === false && types.isSharedArrayBuffer(V3)) {
         throw webidl.errors.exception({
           header: "ArrayBuffer",
           message: "SharedArrayBuffer is not allowed."
         });
       }
-      if (V2.resizable || V2.growable) {
+      if (V3.resizable || V3.growable) {
         throw webidl.errors.exception({
           header: "ArrayBuffer",
           message: "Received a resizable ArrayBuffer."
         });
       }
-      return V2;
+      return V3;
     };
-    webidl.converters.TypedArray = function(V2, T, prefix, name, opts) {
-      if (webidl.util.Type(V2) !== "Object" || !types.isTypedArray(V2) || V2.constructor.name !== T.name) {
+    webidl.converters.TypedArray = function(V3, T, prefix, name, opts) {
+      if (webidl.util.Type(V3) !== "Object" || !types.isTypedArray(V3) || V3.constructor.name !== T.name) {
         throw webidl.errors.conversionFailed({
           prefix,
-          argument: `${name} ("${webidl.util.Stringify(V2)}")`,
+          argument: `${name} ("${webidl.util.Stringify(V3)}")`,
           types: [T.name]
         });
       }
-      if (opts?.allowShared === false && types.isSharedArrayBuffer(V2.buffer)) {
+      if (opts?.allowShared === false && types.isSharedArrayBuffer(V3.buffer)) {
         throw webidl.errors.exception({
           header: "ArrayBuffer",
           message: "SharedArrayBuffer is not allowed."
         });
       }
-      if (V2.buffer.resizable || V2.buffer.growable) {
+      if (V3.buffer.resizable || V3.buffer.growable) {
         throw webidl.errors.exception({
           header: "ArrayBuffer",
           message: "Received a resizable ArrayBuffer."
         });
       }
-      return V2;
+      return V3;
     };
-    webidl.converters.DataView = function(V2, prefix, name, opts) {
-      if (webidl.util.Type(V2) !== "Object" || !types.isDataView(V2)) {
+    webidl.converters.DataView = function(V3, prefix, name, opts) {
+      if (webidl.util.Type(V3) !== "Object" || !types.isDataView(V3)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${name} is not a DataView.`
         });
       }
-      if (opts?.allowShared === false && types.isSharedArrayBuffer(V2.buffer)) {
+      if (opts?.allowShared === false && types.isSharedArrayBuffer(V3.buffer)) {
         throw webidl.errors.exception({
           header: "ArrayBuffer",
           message: "SharedArrayBuffer is not allowed."
         });
       }
-      if (V2.buffer.resizable || V2.buffer.growable) {
+      if (V3.buffer.resizable || V3.buffer.growable) {
         throw webidl.errors.exception({
           header: "ArrayBuffer",
           message: "Received a resizable ArrayBuffer."
         });
       }
-      return V2;
+      return V3;
     };
-    webidl.converters.BufferSource = function(V2, prefix, name, opts) {
-      if (types.isAnyArrayBuffer(V2)) {
-        return webidl.converters.ArrayBuffer(V2, prefix, name, { ...opts, allowShared: false });
+    webidl.converters.BufferSource = function(V3, prefix, name, opts) {
+      if (types.isAnyArrayBuffer(V3)) {
+        return webidl.converters.ArrayBuffer(V3, prefix, name, { ...opts, allowShared: false });
       }
-      if (types.isTypedArray(V2)) {
-        return webidl.converters.TypedArray(V2, V2.constructor, prefix, name, { ...opts, allowShared: false });
+      if (types.isTypedArray(V3)) {
+        return webidl.converters.TypedArray(V3, V3.constructor, prefix, name, { ...opts, allowShared: false });
       }
-      if (types.isDataView(V2)) {
-        return webidl.converters.DataView(V2, prefix, name, { ...opts, allowShared: false });
+      if (types.isDataView(V3)) {
+        return webidl.converters.DataView(V3, prefix, name, { ...opts, allowShared: false });
       }
       throw webidl.errors.conversionFailed({
         prefix,
-        argument: `${name} ("${webidl.util.Stringify(V2)}")`,
+        argument: `${name} ("${webidl.util.Stringify(V3)}")`,
         types: ["BufferSource"]
       });
     };
@@ -26790,19 +26790,19 @@ var require_headers = __commonJS({
         enumerable: false
       }
     });
-    webidl.converters.HeadersInit = function(V2, prefix, argument) {
-      if (webidl.util.Type(V2) === "Object") {
-        const iterator = Reflect.get(V2, Symbol.iterator);
-        if (!util.types.isProxy(V2) && iterator === Headers2.prototype.entries) {
+    webidl.converters.HeadersInit = function(V3, prefix, argument) {
+      if (webidl.util.Type(V3) === "Object") {
+        const iterator = Reflect.get(V3, Symbol.iterator);
+        if (!util.types.isProxy(V3) && iterator === Headers2.prototype.entries) {
           try {
-            return getHeadersList(V2).entriesList;
+            return getHeadersList(V3).entriesList;
           } catch {
           }
         }
         if (typeof iterator === "function") {
-          return webidl.converters["sequence<sequence<ByteString>>"](V2, prefix, argument, iterator.bind(V2));
+          return webidl.converters["sequence<sequence<ByteString>>"](V3, prefix, argument, iterator.bind(V3));
         }
-        return webidl.converters["record<ByteString, ByteString>"](V2, prefix, argument);
+        return webidl.converters["record<ByteString, ByteString>"](V3, prefix, argument);
       }
       throw webidl.errors.conversionFailed({
         prefix: "Headers constructor",
@@ -27167,32 +27167,32 @@ var require_response = __commonJS({
     webidl.converters.URLSearchParams = webidl.interfaceConverter(
       URLSearchParams
     );
-    webidl.converters.XMLHttpRequestBodyInit = function(V2, prefix, name) {
-      if (typeof V2 === "string") {
-        return webidl.converters.USVString(V2, prefix, name);
+    webidl.converters.XMLHttpRequestBodyInit = function(V3, prefix, name) {
+      if (typeof V3 === "string") {
+        return webidl.converters.USVString(V3, prefix, name);
       }
-      if (isBlobLike(V2)) {
-        return webidl.converters.Blob(V2, prefix, name, { strict: false });
+      if (isBlobLike(V3)) {
+        return webidl.converters.Blob(V3, prefix, name, { strict: false });
       }
-      if (ArrayBuffer.isView(V2) || types.isArrayBuffer(V2)) {
-        return webidl.converters.BufferSource(V2, prefix, name);
+      if (ArrayBuffer.isView(V3) || types.isArrayBuffer(V3)) {
+        return webidl.converters.BufferSource(V3, prefix, name);
       }
-      if (util.isFormDataLike(V2)) {
-        return webidl.converters.FormData(V2, prefix, name, { strict: false });
+      if (util.isFormDataLike(V3)) {
+        return webidl.converters.FormData(V3, prefix, name, { strict: false });
       }
-      if (V2 instanceof URLSearchParams) {
-        return webidl.converters.URLSearchParams(V2, prefix, name);
+      if (V3 instanceof URLSearchParams) {
+        return webidl.converters.URLSearchParams(V3, prefix, name);
       }
-      return webidl.converters.DOMString(V2, prefix, name);
+      return webidl.converters.DOMString(V3, prefix, name);
     };
-    webidl.converters.BodyInit = function(V2, prefix, argument) {
-      if (V2 instanceof ReadableStream) {
-        return webidl.converters.ReadableStream(V2, prefix, argument);
+    webidl.converters.BodyInit = function(V3, prefix, argument) {
+      if (V3 instanceof ReadableStream) {
+        return webidl.converters.ReadableStream(V3, prefix, argument);
       }
-      if (V2?.[Symbol.asyncIterator]) {
-        return V2;
+      if (V3?.[Symbol.asyncIterator]) {
+        return V3;
       }
-      return webidl.converters.XMLHttpRequestBodyInit(V2, prefix, argument);
+      return webidl.converters.XMLHttpRequestBodyInit(V3, prefix, argument);
     };
     webidl.converters.ResponseInit = webidl.dictionaryConverter([
       {
@@ -27861,14 +27861,14 @@ var require_request2 = __commonJS({
     webidl.converters.Request = webidl.interfaceConverter(
       Request
     );
-    webidl.converters.RequestInfo = function(V2, prefix, argument) {
-      if (typeof V2 === "string") {
-        return webidl.converters.USVString(V2, prefix, argument);
+    webidl.converters.RequestInfo = function(V3, prefix, argument) {
+      if (typeof V3 === "string") {
+        return webidl.converters.USVString(V3, prefix, argument);
       }
-      if (V2 instanceof Request) {
-        return webidl.converters.Request(V2, prefix, argument);
+      if (V3 instanceof Request) {
+        return webidl.converters.Request(V3, prefix, argument);
       }
-      return webidl.converters.USVString(V2, prefix, argument);
+      return webidl.converters.USVString(V3, prefix, argument);
     };
     webidl.converters.AbortSignal = webidl.interfaceConverter(
       AbortSignal
@@ -32670,11 +32670,11 @@ var require_websocket = __commonJS({
     webidl.converters["sequence<DOMString>"] = webidl.sequenceConverter(
       webidl.converters.DOMString
     );
-    webidl.converters["DOMString or sequence<DOMString>"] = function(V2, prefix, argument) {
-      if (webidl.util.Type(V2) === "Object" && Symbol.iterator in V2) {
-        return webidl.converters["sequence<DOMString>"](V2);
+    webidl.converters["DOMString or sequence<DOMString>"] = function(V3, prefix, argument) {
+      if (webidl.util.Type(V3) === "Object" && Symbol.iterator in V3) {
+        return webidl.converters["sequence<DOMString>"](V3);
       }
-      return webidl.converters.DOMString(V2, prefix, argument);
+      return webidl.converters.DOMString(V3, prefix, argument);
     };
     webidl.converters.WebSocketInit = webidl.dictionaryConverter([
       {
@@ -32692,22 +32692,22 @@ var require_websocket = __commonJS({
         converter: webidl.nullableConverter(webidl.converters.HeadersInit)
       }
     ]);
-    webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"] = function(V2) {
-      if (webidl.util.Type(V2) === "Object" && !(Symbol.iterator in V2)) {
-        return webidl.converters.WebSocketInit(V2);
+    webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"] = function(V3) {
+      if (webidl.util.Type(V3) === "Object" && !(Symbol.iterator in V3)) {
+        return webidl.converters.WebSocketInit(V3);
       }
-      return { protocols: webidl.converters["DOMString or sequence<DOMString>"](V2) };
+      return { protocols: webidl.converters["DOMString or sequence<DOMString>"](V3) };
     };
-    webidl.converters.WebSocketSendData = function(V2) {
-      if (webidl.util.Type(V2) === "Object") {
-        if (isBlobLike(V2)) {
-          return webidl.converters.Blob(V2, { strict: false });
+    webidl.converters.WebSocketSendData = function(V3) {
+      if (webidl.util.Type(V3) === "Object") {
+        if (isBlobLike(V3)) {
+          return webidl.converters.Blob(V3, { strict: false });
         }
-        if (ArrayBuffer.isView(V2) || types.isArrayBuffer(V2)) {
-          return webidl.converters.BufferSource(V2);
+        if (ArrayBuffer.isView(V3) || types.isArrayBuffer(V3)) {
+          return webidl.converters.BufferSource(V3);
         }
       }
-      return webidl.converters.USVString(V2);
+      return webidl.converters.USVString(V3);
     };
     function onParserDrain() {
       this.ws[kResponse].socket.resume();
@@ -38034,8 +38034,8 @@ var require_webidl2 = __commonJS({
         message: `"${context.value}" is an invalid ${context.type}.`
       });
     };
-    webidl.brandCheck = function(V2, I2) {
-      if (!FunctionPrototypeSymbolHasInstance(I2, V2)) {
+    webidl.brandCheck = function(V3, I2) {
+      if (!FunctionPrototypeSymbolHasInstance(I2, V3)) {
         const err = new TypeError("Illegal invocation");
         err.code = "ERR_INVALID_THIS";
         throw err;
@@ -38043,8 +38043,8 @@ var require_webidl2 = __commonJS({
     };
     webidl.brandCheckMultiple = function(List) {
       const prototypes = List.map((c) => webidl.util.MakeTypeAssertion(c));
-      return (V2) => {
-        if (prototypes.every((typeCheck) => !typeCheck(V2))) {
+      return (V3) => {
+        if (prototypes.every((typeCheck) => !typeCheck(V3))) {
           const err = new TypeError("Illegal invocation");
           err.code = "ERR_INVALID_THIS";
           throw err;
@@ -38068,8 +38068,8 @@ var require_webidl2 = __commonJS({
     webidl.util.MakeTypeAssertion = function(I2) {
       return (O2) => FunctionPrototypeSymbolHasInstance(I2, O2);
     };
-    webidl.util.Type = function(V2) {
-      switch (typeof V2) {
+    webidl.util.Type = function(V3) {
+      switch (typeof V3) {
         case "undefined":
           return UNDEFINED;
         case "boolean":
@@ -38084,7 +38084,7 @@ var require_webidl2 = __commonJS({
           return BIGINT;
         case "function":
         case "object": {
-          if (V2 === null) {
+          if (V3 === null) {
             return NULL;
           }
           return OBJECT;
@@ -38123,7 +38123,7 @@ var require_webidl2 = __commonJS({
     };
     webidl.util.markAsUncloneable = runtimeFeatures.has("markAsUncloneable") ? __require("node:worker_threads").markAsUncloneable : () => {
     };
-    webidl.util.ConvertToInt = function(V2, bitLength, signedness, flags) {
+    webidl.util.ConvertToInt = function(V3, bitLength, signedness, flags) {
       let upperBound;
       let lowerBound;
       if (bitLength === 64) {
@@ -38140,7 +38140,7 @@ var require_webidl2 = __commonJS({
         lowerBound = -Math.pow(2, bitLength - 1);
         upperBound = Math.pow(2, bitLength - 1) - 1;
       }
-      let x = Number(V2);
+      let x = Number(V3);
       if (x === 0) {
         x = 0;
       }
@@ -38148,7 +38148,7 @@ var require_webidl2 = __commonJS({
         if (Number.isNaN(x) || x === Number.POSITIVE_INFINITY || x === Number.NEGATIVE_INFINITY) {
           throw webidl.errors.exception({
             header: "Integer conversion",
-            message: `Could not convert ${webidl.util.Stringify(V2)} to an integer.`
+            message: `Could not convert ${webidl.util.Stringify(V3)} to an integer.`
           });
         }
         x = webidl.util.IntegerPart(x);
@@ -38186,45 +38186,45 @@ var require_webidl2 = __commonJS({
       }
       return r;
     };
-    webidl.util.Stringify = function(V2) {
-      const type = webidl.util.Type(V2);
+    webidl.util.Stringify = function(V3) {
+      const type = webidl.util.Type(V3);
       switch (type) {
         case SYMBOL:
-          return `Symbol(${V2.description})`;
+          return `Symbol(${V3.description})`;
         case OBJECT:
-          return inspect(V2);
+          return inspect(V3);
         case STRING:
-          return `"${V2}"`;
+          return `"${V3}"`;
         case BIGINT:
-          return `${V2}n`;
+          return `${V3}n`;
         default:
-          return `${V2}`;
+          return `${V3}`;
       }
     };
-    webidl.util.IsResizableArrayBuffer = function(V2) {
-      if (types.isArrayBuffer(V2)) {
-        return V2.resizable;
+    webidl.util.IsResizableArrayBuffer = function(V3) {
+      if (types.isArrayBuffer(V3)) {
+        return V3.resizable;
       }
-      if (types.isSharedArrayBuffer(V2)) {
-        return V2.growable;
+      if (types.isSharedArrayBuffer(V3)) {
+        return V3.growable;
       }
       throw webidl.errors.exception({
         header: "IsResizableArrayBuffer",
-        message: `"${webidl.util.Stringify(V2)}" is not an array buffer.`
+        message: `"${webidl.util.Stringify(V3)}" is not an array buffer.`
       });
     };
     webidl.util.HasFlag = function(flags, attributes) {
       return typeof flags === "number" && (flags & attributes) === attributes;
     };
     webidl.sequenceConverter = function(converter) {
-      return (V2, prefix, argument, Iterable) => {
-        if (webidl.util.Type(V2) !== OBJECT) {
+      return (V3, prefix, argument, Iterable) => {
+        if (webidl.util.Type(V3) !== OBJECT) {
           throw webidl.errors.exception({
             header: prefix,
-            message: `${argument} (${webidl.util.Stringify(V2)}) is not iterable.`
+            message: `${argument} (${webidl.util.Stringify(V3)}) is not iterable.`
           });
         }
-        const method = typeof Iterable === "function" ? Iterable() : V2?.[Symbol.iterator]?.();
+        const method = typeof Iterable === "function" ? Iterable() : V3?.[Symbol.iterator]?.();
         const seq = [];
         let index = 0;
         if (method === void 0 || typeof method.next !== "function") {
@@ -38275,14 +38275,14 @@ var require_webidl2 = __commonJS({
       };
     };
     webidl.interfaceConverter = function(TypeCheck, name) {
-      return (V2, prefix, argument) => {
-        if (!TypeCheck(V2)) {
+      return (V3, prefix, argument) => {
+        if (!TypeCheck(V3)) {
           throw webidl.errors.exception({
             header: prefix,
-            message: `Expected ${argument} ("${webidl.util.Stringify(V2)}") to be an instance of ${name}.`
+            message: `Expected ${argument} ("${webidl.util.Stringify(V3)}") to be an instance of ${name}.`
           });
         }
-        return V2;
+        return V3;
       };
     };
     webidl.dictionaryConverter = function(converters) {
@@ -38325,11 +38325,11 @@ var require_webidl2 = __commonJS({
       };
     };
     webidl.nullableConverter = function(converter) {
-      return (V2, prefix, argument) => {
-        if (V2 === null) {
-          return V2;
+      return (V3, prefix, argument) => {
+        if (V3 === null) {
+          return V3;
         }
-        return converter(V2, prefix, argument);
+        return converter(V3, prefix, argument);
       };
     };
     webidl.is.USVString = function(value) {
@@ -38342,8 +38342,8 @@ var require_webidl2 = __commonJS({
     webidl.is.URL = webidl.util.MakeTypeAssertion(URL);
     webidl.is.AbortSignal = webidl.util.MakeTypeAssertion(AbortSignal);
     webidl.is.MessagePort = webidl.util.MakeTypeAssertion(MessagePort);
-    webidl.is.BufferSource = function(V2) {
-      return types.isArrayBuffer(V2) || ArrayBuffer.isView(V2) && types.isArrayBuffer(V2.buffer);
+    webidl.is.BufferSource = function(V3) {
+      return types.isArrayBuffer(V3) || ArrayBuffer.isView(V3) && types.isArrayBuffer(V3.buffer);
     };
     webidl.util.getCopyOfBytesHeldByBufferSource = function(bufferSource) {
       const jsBufferSource = bufferSource;
@@ -38366,26 +38366,26 @@ var require_webidl2 = __commonJS({
       bytes2.set(view);
       return bytes2;
     };
-    webidl.converters.DOMString = function(V2, prefix, argument, flags) {
-      if (V2 === null && webidl.util.HasFlag(flags, webidl.attributes.LegacyNullToEmptyString)) {
+    webidl.converters.DOMString = function(V3, prefix, argument, flags) {
+      if (V3 === null && webidl.util.HasFlag(flags, webidl.attributes.LegacyNullToEmptyString)) {
         return "";
       }
-      if (typeof V2 === "symbol") {
+      if (typeof V3 === "symbol") {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} is a symbol, which cannot be converted to a DOMString.`
         });
       }
-      return String(V2);
+      return String(V3);
     };
-    webidl.converters.ByteString = function(V2, prefix, argument) {
-      if (typeof V2 === "symbol") {
+    webidl.converters.ByteString = function(V3, prefix, argument) {
+      if (typeof V3 === "symbol") {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} is a symbol, which cannot be converted to a ByteString.`
         });
       }
-      const x = String(V2);
+      const x = String(V3);
       for (let index = 0; index < x.length; index++) {
         if (x.charCodeAt(index) > 255) {
           throw new TypeError(
@@ -38401,136 +38401,136 @@ var require_webidl2 = __commonJS({
       }
       return `${value}`.toWellFormed();
     };
-    webidl.converters.boolean = function(V2) {
-      const x = Boolean(V2);
+    webidl.converters.boolean = function(V3) {
+      const x = Boolean(V3);
       return x;
     };
-    webidl.converters.any = function(V2) {
-      return V2;
+    webidl.converters.any = function(V3) {
+      return V3;
     };
-    webidl.converters["long long"] = function(V2, prefix, argument) {
-      const x = webidl.util.ConvertToInt(V2, 64, "signed", 0, prefix, argument);
+    webidl.converters["long long"] = function(V3, prefix, argument) {
+      const x = webidl.util.ConvertToInt(V3, 64, "signed", 0, prefix, argument);
       return x;
     };
-    webidl.converters["unsigned long long"] = function(V2, prefix, argument) {
-      const x = webidl.util.ConvertToInt(V2, 64, "unsigned", 0, prefix, argument);
+    webidl.converters["unsigned long long"] = function(V3, prefix, argument) {
+      const x = webidl.util.ConvertToInt(V3, 64, "unsigned", 0, prefix, argument);
       return x;
     };
-    webidl.converters["unsigned long"] = function(V2, prefix, argument) {
-      const x = webidl.util.ConvertToInt(V2, 32, "unsigned", 0, prefix, argument);
+    webidl.converters["unsigned long"] = function(V3, prefix, argument) {
+      const x = webidl.util.ConvertToInt(V3, 32, "unsigned", 0, prefix, argument);
       return x;
     };
-    webidl.converters["unsigned short"] = function(V2, prefix, argument, flags) {
-      const x = webidl.util.ConvertToInt(V2, 16, "unsigned", flags, prefix, argument);
+    webidl.converters["unsigned short"] = function(V3, prefix, argument, flags) {
+      const x = webidl.util.ConvertToInt(V3, 16, "unsigned", flags, prefix, argument);
       return x;
     };
-    webidl.converters.ArrayBuffer = function(V2, prefix, argument, flags) {
-      if (webidl.util.Type(V2) !== OBJECT || !types.isArrayBuffer(V2)) {
+    webidl.converters.ArrayBuffer = function(V3, prefix, argument, flags) {
+      if (webidl.util.Type(V3) !== OBJECT || !types.isArrayBuffer(V3)) {
         throw webidl.errors.conversionFailed({
           prefix,
-          argument: `${argument} ("${webidl.util.Stringify(V2)}")`,
+          argument: `${argument} ("${webidl.util.Stringify(V3)}")`,
           types: ["ArrayBuffer"]
         });
       }
-      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V2)) {
+      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V3)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a resizable ArrayBuffer.`
         });
       }
-      return V2;
+      return V3;
     };
-    webidl.converters.SharedArrayBuffer = function(V2, prefix, argument, flags) {
-      if (webidl.util.Type(V2) !== OBJECT || !types.isSharedArrayBuffer(V2)) {
+    webidl.converters.SharedArrayBuffer = function(V3, prefix, argument, flags) {
+      if (webidl.util.Type(V3) !== OBJECT || !types.isSharedArrayBuffer(V3)) {
         throw webidl.errors.conversionFailed({
           prefix,
-          argument: `${argument} ("${webidl.util.Stringify(V2)}")`,
+          argument: `${argument} ("${webidl.util.Stringify(V3)}")`,
           types: ["SharedArrayBuffer"]
         });
       }
-      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V2)) {
+      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V3)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a resizable SharedArrayBuffer.`
         });
       }
-      return V2;
+      return V3;
     };
-    webidl.converters.TypedArray = function(V2, T, prefix, argument, flags) {
-      if (webidl.util.Type(V2) !== OBJECT || !types.isTypedArray(V2) || V2.constructor.name !== T.name) {
+    webidl.converters.TypedArray = function(V3, T, prefix, argument, flags) {
+      if (webidl.util.Type(V3) !== OBJECT || !types.isTypedArray(V3) || V3.constructor.name !== T.name) {
         throw webidl.errors.conversionFailed({
           prefix,
-          argument: `${argument} ("${webidl.util.Stringify(V2)}")`,
+          argument: `${argument} ("${webidl.util.Stringify(V3)}")`,
           types: [T.name]
         });
       }
-      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowShared) && types.isSharedArrayBuffer(V2.buffer)) {
+      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowShared) && types.isSharedArrayBuffer(V3.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
         });
       }
-      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V2.buffer)) {
+      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V3.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a resizable array buffer.`
         });
       }
-      return V2;
+      return V3;
     };
-    webidl.converters.DataView = function(V2, prefix, argument, flags) {
-      if (webidl.util.Type(V2) !== OBJECT || !types.isDataView(V2)) {
+    webidl.converters.DataView = function(V3, prefix, argument, flags) {
+      if (webidl.util.Type(V3) !== OBJECT || !types.isDataView(V3)) {
         throw webidl.errors.conversionFailed({
           prefix,
-          argument: `${argument} ("${webidl.util.Stringify(V2)}")`,
+          argument: `${argument} ("${webidl.util.Stringify(V3)}")`,
           types: ["DataView"]
         });
       }
-      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowShared) && types.isSharedArrayBuffer(V2.buffer)) {
+      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowShared) && types.isSharedArrayBuffer(V3.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
         });
       }
-      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V2.buffer)) {
+      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V3.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a resizable array buffer.`
         });
       }
-      return V2;
+      return V3;
     };
-    webidl.converters.ArrayBufferView = function(V2, prefix, argument, flags) {
-      if (webidl.util.Type(V2) !== OBJECT || !types.isArrayBufferView(V2)) {
+    webidl.converters.ArrayBufferView = function(V3, prefix, argument, flags) {
+      if (webidl.util.Type(V3) !== OBJECT || !types.isArrayBufferView(V3)) {
         throw webidl.errors.conversionFailed({
           prefix,
-          argument: `${argument} ("${webidl.util.Stringify(V2)}")`,
+          argument: `${argument} ("${webidl.util.Stringify(V3)}")`,
           types: ["ArrayBufferView"]
         });
       }
-      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowShared) && types.isSharedArrayBuffer(V2.buffer)) {
+      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowShared) && types.isSharedArrayBuffer(V3.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a shared array buffer.`
         });
       }
-      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V2.buffer)) {
+      if (!webidl.util.HasFlag(flags, webidl.attributes.AllowResizable) && webidl.util.IsResizableArrayBuffer(V3.buffer)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a view on a resizable array buffer.`
         });
       }
-      return V2;
+      return V3;
     };
-    webidl.converters.BufferSource = function(V2, prefix, argument, flags) {
-      if (types.isArrayBuffer(V2)) {
-        return webidl.converters.ArrayBuffer(V2, prefix, argument, flags);
+    webidl.converters.BufferSource = function(V3, prefix, argument, flags) {
+      if (types.isArrayBuffer(V3)) {
+        return webidl.converters.ArrayBuffer(V3, prefix, argument, flags);
       }
-      if (types.isArrayBufferView(V2)) {
+      if (types.isArrayBufferView(V3)) {
         flags &= ~webidl.attributes.AllowShared;
-        return webidl.converters.ArrayBufferView(V2, prefix, argument, flags);
+        return webidl.converters.ArrayBufferView(V3, prefix, argument, flags);
       }
-      if (types.isSharedArrayBuffer(V2)) {
+      if (types.isSharedArrayBuffer(V3)) {
         throw webidl.errors.exception({
           header: prefix,
           message: `${argument} cannot be a SharedArrayBuffer.`
@@ -38538,24 +38538,24 @@ var require_webidl2 = __commonJS({
       }
       throw webidl.errors.conversionFailed({
         prefix,
-        argument: `${argument} ("${webidl.util.Stringify(V2)}")`,
+        argument: `${argument} ("${webidl.util.Stringify(V3)}")`,
         types: ["ArrayBuffer", "ArrayBufferView"]
       });
     };
-    webidl.converters.AllowSharedBufferSource = function(V2, prefix, argument, flags) {
-      if (types.isArrayBuffer(V2)) {
-        return webidl.converters.ArrayBuffer(V2, prefix, argument, flags);
+    webidl.converters.AllowSharedBufferSource = function(V3, prefix, argument, flags) {
+      if (types.isArrayBuffer(V3)) {
+        return webidl.converters.ArrayBuffer(V3, prefix, argument, flags);
       }
-      if (types.isSharedArrayBuffer(V2)) {
-        return webidl.converters.SharedArrayBuffer(V2, prefix, argument, flags);
+      if (types.isSharedArrayBuffer(V3)) {
+        return webidl.converters.SharedArrayBuffer(V3, prefix, argument, flags);
       }
-      if (types.isArrayBufferView(V2)) {
+      if (types.isArrayBufferView(V3)) {
         flags |= webidl.attributes.AllowShared;
-        return webidl.converters.ArrayBufferView(V2, prefix, argument, flags);
+        return webidl.converters.ArrayBufferView(V3, prefix, argument, flags);
       }
       throw webidl.errors.conversionFailed({
         prefix,
-        argument: `${argument} ("${webidl.util.Stringify(V2)}")`,
+        argument: `${argument} ("${webidl.util.Stringify(V3)}")`,
         types: ["ArrayBuffer", "SharedArrayBuffer", "ArrayBufferView"]
       });
     };
@@ -38574,12 +38574,12 @@ var require_webidl2 = __commonJS({
       webidl.is.AbortSignal,
       "AbortSignal"
     );
-    webidl.converters.EventHandlerNonNull = function(V2) {
-      if (webidl.util.Type(V2) !== OBJECT) {
+    webidl.converters.EventHandlerNonNull = function(V3) {
+      if (webidl.util.Type(V3) !== OBJECT) {
         return null;
       }
-      if (typeof V2 === "function") {
-        return V2;
+      if (typeof V3 === "function") {
+        return V3;
       }
       return () => {
       };
@@ -52968,19 +52968,19 @@ var require_headers2 = __commonJS({
         enumerable: false
       }
     });
-    webidl.converters.HeadersInit = function(V2, prefix, argument) {
-      if (webidl.util.Type(V2) === webidl.util.Types.OBJECT) {
-        const iterator = Reflect.get(V2, Symbol.iterator);
-        if (!util.types.isProxy(V2) && iterator === Headers2.prototype.entries) {
+    webidl.converters.HeadersInit = function(V3, prefix, argument) {
+      if (webidl.util.Type(V3) === webidl.util.Types.OBJECT) {
+        const iterator = Reflect.get(V3, Symbol.iterator);
+        if (!util.types.isProxy(V3) && iterator === Headers2.prototype.entries) {
           try {
-            return getHeadersList(V2).entriesList;
+            return getHeadersList(V3).entriesList;
           } catch {
           }
         }
         if (typeof iterator === "function") {
-          return webidl.converters["sequence<sequence<ByteString>>"](V2, prefix, argument, iterator.bind(V2));
+          return webidl.converters["sequence<sequence<ByteString>>"](V3, prefix, argument, iterator.bind(V3));
         }
-        return webidl.converters["record<ByteString, ByteString>"](V2, prefix, argument);
+        return webidl.converters["record<ByteString, ByteString>"](V3, prefix, argument);
       }
       throw webidl.errors.conversionFailed({
         prefix: "Headers constructor",
@@ -53366,32 +53366,32 @@ var require_response2 = __commonJS({
       }
       return response;
     }
-    webidl.converters.XMLHttpRequestBodyInit = function(V2, prefix, name) {
-      if (typeof V2 === "string") {
-        return webidl.converters.USVString(V2, prefix, name);
+    webidl.converters.XMLHttpRequestBodyInit = function(V3, prefix, name) {
+      if (typeof V3 === "string") {
+        return webidl.converters.USVString(V3, prefix, name);
       }
-      if (webidl.is.Blob(V2)) {
-        return V2;
+      if (webidl.is.Blob(V3)) {
+        return V3;
       }
-      if (webidl.is.BufferSource(V2)) {
-        return V2;
+      if (webidl.is.BufferSource(V3)) {
+        return V3;
       }
-      if (webidl.is.FormData(V2)) {
-        return V2;
+      if (webidl.is.FormData(V3)) {
+        return V3;
       }
-      if (webidl.is.URLSearchParams(V2)) {
-        return V2;
+      if (webidl.is.URLSearchParams(V3)) {
+        return V3;
       }
-      return webidl.converters.DOMString(V2, prefix, name);
+      return webidl.converters.DOMString(V3, prefix, name);
     };
-    webidl.converters.BodyInit = function(V2, prefix, argument) {
-      if (webidl.is.ReadableStream(V2)) {
-        return V2;
+    webidl.converters.BodyInit = function(V3, prefix, argument) {
+      if (webidl.is.ReadableStream(V3)) {
+        return V3;
       }
-      if (V2?.[Symbol.asyncIterator]) {
-        return V2;
+      if (V3?.[Symbol.asyncIterator]) {
+        return V3;
       }
-      return webidl.converters.XMLHttpRequestBodyInit(V2, prefix, argument);
+      return webidl.converters.XMLHttpRequestBodyInit(V3, prefix, argument);
     };
     webidl.converters.ResponseInit = webidl.dictionaryConverter([
       {
@@ -54072,14 +54072,14 @@ var require_request4 = __commonJS({
       }
     });
     webidl.is.Request = webidl.util.MakeTypeAssertion(Request);
-    webidl.converters.RequestInfo = function(V2) {
-      if (typeof V2 === "string") {
-        return webidl.converters.USVString(V2);
+    webidl.converters.RequestInfo = function(V3) {
+      if (typeof V3 === "string") {
+        return webidl.converters.USVString(V3);
       }
-      if (webidl.is.Request(V2)) {
-        return V2;
+      if (webidl.is.Request(V3)) {
+        return V3;
       }
-      return webidl.converters.USVString(V2);
+      return webidl.converters.USVString(V3);
     };
     webidl.converters.RequestInit = webidl.dictionaryConverter([
       {
@@ -58384,11 +58384,11 @@ var require_websocket2 = __commonJS({
     webidl.converters["sequence<DOMString>"] = webidl.sequenceConverter(
       webidl.converters.DOMString
     );
-    webidl.converters["DOMString or sequence<DOMString>"] = function(V2, prefix, argument) {
-      if (webidl.util.Type(V2) === webidl.util.Types.OBJECT && Symbol.iterator in V2) {
-        return webidl.converters["sequence<DOMString>"](V2);
+    webidl.converters["DOMString or sequence<DOMString>"] = function(V3, prefix, argument) {
+      if (webidl.util.Type(V3) === webidl.util.Types.OBJECT && Symbol.iterator in V3) {
+        return webidl.converters["sequence<DOMString>"](V3);
       }
-      return webidl.converters.DOMString(V2, prefix, argument);
+      return webidl.converters.DOMString(V3, prefix, argument);
     };
     webidl.converters.WebSocketInit = webidl.dictionaryConverter([
       {
@@ -58406,22 +58406,22 @@ var require_websocket2 = __commonJS({
         converter: webidl.nullableConverter(webidl.converters.HeadersInit)
       }
     ]);
-    webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"] = function(V2) {
-      if (webidl.util.Type(V2) === webidl.util.Types.OBJECT && !(Symbol.iterator in V2)) {
-        return webidl.converters.WebSocketInit(V2);
+    webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"] = function(V3) {
+      if (webidl.util.Type(V3) === webidl.util.Types.OBJECT && !(Symbol.iterator in V3)) {
+        return webidl.converters.WebSocketInit(V3);
       }
-      return { protocols: webidl.converters["DOMString or sequence<DOMString>"](V2) };
+      return { protocols: webidl.converters["DOMString or sequence<DOMString>"](V3) };
     };
-    webidl.converters.WebSocketSendData = function(V2) {
-      if (webidl.util.Type(V2) === webidl.util.Types.OBJECT) {
-        if (webidl.is.Blob(V2)) {
-          return V2;
+    webidl.converters.WebSocketSendData = function(V3) {
+      if (webidl.util.Type(V3) === webidl.util.Types.OBJECT) {
+        if (webidl.is.Blob(V3)) {
+          return V3;
         }
-        if (webidl.is.BufferSource(V2)) {
-          return V2;
+        if (webidl.is.BufferSource(V3)) {
+          return V3;
         }
       }
-      return webidl.converters.USVString(V2);
+      return webidl.converters.USVString(V3);
     };
     module.exports = {
       WebSocket,
@@ -58803,7 +58803,7 @@ var require_websocketstream = __commonJS({
     webidl.converters.WebSocketCloseInfo = webidl.dictionaryConverter([
       {
         key: "closeCode",
-        converter: (V2) => webidl.converters["unsigned short"](V2, webidl.attributes.EnforceRange)
+        converter: (V3) => webidl.converters["unsigned short"](V3, webidl.attributes.EnforceRange)
       },
       {
         key: "reason",
@@ -58811,11 +58811,11 @@ var require_websocketstream = __commonJS({
         defaultValue: () => ""
       }
     ]);
-    webidl.converters.WebSocketStreamWrite = function(V2) {
-      if (typeof V2 === "string") {
-        return webidl.converters.USVString(V2);
+    webidl.converters.WebSocketStreamWrite = function(V3) {
+      if (typeof V3 === "string") {
+        return webidl.converters.USVString(V3);
       }
-      return webidl.converters.BufferSource(V2);
+      return webidl.converters.BufferSource(V3);
     };
     module.exports = { WebSocketStream };
   }
@@ -60359,18 +60359,15 @@ function fingerprint(recipe) {
 }
 
 // src/toolchain/sources.ts
-var PUBLIC = {
-  dwarves: [
-    "https://git.kernel.org/pub/scm/devel/pahole/pahole.git",
-    "https://github.com/acmel/dwarves"
-  ],
-  libbpf: ["https://github.com/libbpf/libbpf"],
-  xz: ["https://github.com/tukaani-project/xz"]
-};
-function sourcesOf(repository, given) {
-  const homes = PUBLIC[repository].map((url2) => ({ kind: "git", repository, url: url2 }));
-  return [...given.filter((source) => source.repository === repository), ...homes];
-}
+var home = (repository, url2) => ({
+  ...{ kind: "git", repository, url: url2 }
+});
+var HOMES = [
+  home("dwarves", "https://git.kernel.org/pub/scm/devel/pahole/pahole.git"),
+  home("dwarves", "https://github.com/acmel/dwarves"),
+  home("libbpf", "https://github.com/libbpf/libbpf"),
+  home("xz", "https://github.com/tukaani-project/xz")
+];
 function parseSource(text3) {
   const [, name, place] = /^([a-z]+)=(.+)$/.exec(text3) ?? [];
   const repository = REPOSITORIES.find((one) => one === name);
@@ -60416,11 +60413,12 @@ async function checkedCopy(source, folder2) {
 
 // src/toolchain/fetch.ts
 var PATIENCE = { silence: 15, attempt: 180 };
-async function fetchSources(world2, recipe, given, folder2, options) {
+async function fetchSources(world2, recipe, sources, folder2, options) {
   for (const part of recipe.parts) {
     const place = join2(folder2, part.path);
     if (existsSync2(join2(place, "src"))) continue;
-    await fetchPart(world2, part, sourcesOf(part.repository, given), place, options);
+    const fitting2 = sources.filter(({ repository }) => repository === part.repository);
+    await fetchPart(world2, part, fitting2, place, options);
   }
 }
 async function fetchPart(world2, part, sources, place, options) {
@@ -60546,10 +60544,15 @@ async function cmake(world2, recipe, args) {
     env: { DESTDIR: void 0, CMAKE_GENERATOR: "Unix Makefiles" }
   });
   if (answer2.status === 0) return;
-  const output = `${answer2.stderr}
-${answer2.stdout.toString("utf8")}`.trim().split("\n");
-  const telling = output.find((line) => /error/i.test(line)) ?? output.at(-1);
-  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${telling?.trim()}.`);
+  const said = telling(`${answer2.stderr}
+${answer2.stdout.toString("utf8")}`);
+  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${said}.`);
+}
+function telling(output) {
+  const lines = output.split("\n").map((line) => line.trim());
+  const said = lines.filter((line) => line !== "");
+  const first = said.findIndex((line) => /error/i.test(line));
+  return said.slice(first < 0 ? -3 : first, first < 0 ? void 0 : first + 3).join(" / ");
 }
 var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
 async function collect(world2, program3, finished) {
@@ -60581,8 +60584,8 @@ import { homedir } from "node:os";
 import { dirname, join as join4 } from "node:path";
 function defaultCacheFolder(env) {
   if (env.RUNNER_TOOL_CACHE) return env.RUNNER_TOOL_CACHE;
-  const home = env.XDG_CACHE_HOME || join4(env.HOME || homedir(), ".cache");
-  return join4(home, "btfhub", "tools");
+  const home2 = env.XDG_CACHE_HOME || join4(env.HOME || homedir(), ".cache");
+  return join4(home2, "btfhub", "tools");
 }
 function toolFolder(cacheFolder, recipe) {
   const version = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
@@ -60770,6 +60773,7 @@ function decodeCommand(xz) {
 var PLAIN_ENVIRONMENT = { XZ_DEFAULTS: void 0, XZ_OPT: void 0 };
 
 // src/toolchain/prepare.ts
+var PUBLIC = { recipes: RECIPES, patience: PATIENCE, homes: HOMES };
 var PAHOLE = {
   name: "pahole",
   inspect: inspectPahole,
@@ -60782,7 +60786,7 @@ var XZ = {
   contentWith: (version) => atLeast(version, FAST_XZ),
   drawback: `Before ${FAST_XZ} decoding takes half as long again; the output is the same.`
 };
-async function prepareToolchain(world2, wishes, progress, workshop = { recipes: RECIPES, patience: PATIENCE }) {
+async function prepareToolchain(world2, wishes, progress, workshop = PUBLIC) {
   const shop = new Shop(world2, wishes, progress, workshop);
   return { pahole: await shop.get(PAHOLE, wishes.pahole), xz: await shop.get(XZ, wishes.xz) };
 }
@@ -60798,7 +60802,7 @@ var Shop = class {
     this.#progress = progress;
     this.#workshop = workshop;
     this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(world2.env);
-    this.#sources = wishes.sources;
+    this.#sources = [...wishes.sources, ...workshop.homes];
     this.#installing = { allowed: wishes.allowInstall, note: (text3) => progress.note(text3) };
   }
   async get(tool, wish) {
@@ -64283,9 +64287,13 @@ async function sizeOf2(path) {
 // src/toolchain/memory.ts
 var MIB = 1024 * 1024;
 function paholeMemory(version, vmlinuxBytes, jobs) {
-  const parallel = atLeast(version, "1.29") ? 1 + 0.1 * (jobs - 1) : 1;
-  return Math.round(128 * MIB + 0.75 * vmlinuxBytes * parallel);
+  const keepsAll = atLeast(version, "1.25") && !atLeast(version, "1.28");
+  const perByte = keepsAll ? 10 : 0.75;
+  return Math.round((128 * MIB + perByte * vmlinuxBytes) * (1 + 0.1 * (jobs - 1)));
 }
+var V2 = {
+  ...{ limit: "memory.max", usage: "memory.current", cache: /^(?:in)?active_file (\d+)/gm }
+};
 
 // src/jobs/build/encode.ts
 async function encode(encoding, vmlinux, size, cores) {
