@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { KERNEL } from '../btf/check.ts';
+import { SIGNATURE_POLICIES } from '../jobs/build/notary.ts';
 import { runBuild } from '../jobs/build/run.ts';
 import { openProgress } from '../report/open.ts';
+import { parseTrustOption } from '../rpm/keys.ts';
 import { findKernels } from '../sources/discover.ts';
 import { PROFILES } from '../toolchain/encode.ts';
 import { buildOutcome } from './build-report.ts';
-import { choice, defineCommand, number, text, type Values } from './command.ts';
+import { choice, defineCommand, list, number, text, type Values } from './command.ts';
 import { selectionOptions, toQuery } from './selection.ts';
 import { toolchainOptions, wishesOf } from './toolchain-options.ts';
 
@@ -18,6 +20,12 @@ export const makingOptions = {
   minimumTypes: number('<number>', 'least number of types that a kernel must have', {
     ...{ default: 10_000, least: 1, most: 10_000_000 },
   }),
+  signature: choice(
+    SIGNATURE_POLICIES,
+    'whether packages must be signed: all of them, those of repositories that publish a key, or none',
+    { default: 'prefer' },
+  ),
+  trustKey: list('<fingerprint|file>', "key to trust besides the distribution's own"),
   jobs: number('<number>', 'kernels at work at the same time; by default as many as cores', {
     ...{ least: 1, most: 256 },
   }),
@@ -29,12 +37,12 @@ export const makingOptions = {
 
 /** What the options of making ask of a build. */
 export function toMaking(options: Values<typeof makingOptions>) {
-  const { profile, jobs, connections, temp } = options;
+  const { profile, jobs, connections, temp, signature } = options;
   return {
-    ...{ profile, jobs, connections, temp },
+    ...{ profile, jobs, connections, temp, signature },
     tools: wishesOf(options),
     expectation: { of: 'kernel', minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
-    vouch: async () => ({ status: 'off' }) as const,
+    trust: options.trustKey.map(parseTrustOption),
   } as const;
 }
 

@@ -1,15 +1,14 @@
-import type { Verification } from '../../archive/record.ts';
 import type { Expectation } from '../../btf/check.ts';
 import { MirrorPool } from '../../download/mirrors.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { PackageHead } from '../../rpm/package.ts';
-import type { KernelPackage } from '../../sources/kernels.ts';
+import type { TrustOption } from '../../rpm/keys.ts';
 import type { Profile } from '../../toolchain/encode.ts';
 import type { Toolchain } from '../../toolchain/prepare.ts';
 import type { World } from '../../world/world.ts';
 import { Budget } from './budget.ts';
 import { Courier } from './courier.ts';
 import type { Workshop } from './kernel.ts';
+import { Notary, type SignaturePolicy } from './notary.ts';
 import { openWorkspace } from './workspace.ts';
 
 export interface WorkshopSettings {
@@ -20,7 +19,8 @@ export interface WorkshopSettings {
   readonly expectation: Expectation;
   /** Where vmlinux goes; undefined for memory when there is enough, else the temporary folder. */
   readonly temp: string | undefined;
-  vouch(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']>;
+  readonly signature: SignaturePolicy;
+  readonly trust: readonly TrustOption[];
 }
 
 /** Of what is available; xz, the downloads and everybody else on the machine need some as well. */
@@ -33,7 +33,7 @@ export async function openWorkshop(
   settings: WorkshopSettings,
   progress: Progress,
 ): Promise<{ readonly shop: Workshop; close(): Promise<void> }> {
-  const { connections, profile, expectation, vouch } = settings;
+  const { connections, profile, expectation, signature, trust } = settings;
   const pool = new MirrorPool(
     settings.mirrors,
     { http: world.http, clock: world.clock, random: Math.random },
@@ -42,13 +42,15 @@ export async function openWorkshop(
   const available = process.availableMemory();
   const workspace = await openWorkspace(world, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
+  const notary = new Notary(world, pool, signature, trust);
   const shop: Workshop = {
-    ...{ world, workspace, profile, expectation, vouch },
+    ...{ world, workspace, profile, expectation },
     interrupted: world.interrupted,
     pahole: tools.pahole,
     decoders: { programs: world.programs, xz: tools.xz },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
+    vouch: (head, kernel) => notary.vouch(head, kernel),
     courier: (kernel) => new Courier(pool, kernel, world.interrupted),
   };
   return { shop, close: workspace.remove };
