@@ -186,12 +186,7 @@ async function send(
     }
     life.sent += chunk.length;
     if (response.destroyed) return;
-    if (!response.write(chunk)) {
-      await new Promise((resolve) => {
-        response.once('drain', resolve);
-        response.once('close', resolve);
-      });
-    }
+    if (!response.write(chunk)) await drained(response);
     if (rate !== undefined) {
       const due = began + ((at + chunk.length) * 1000) / rate;
       if (due > performance.now()) await wait(due - performance.now());
@@ -200,4 +195,14 @@ async function send(
   if (misdeed.kind === 'stall') return;
   if (misdeed.kind === 'reset') response.destroy();
   else response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }

@@ -23,9 +23,10 @@ type State =
  * Who fetches what. The file is cut into segments as connections come free, inside of a window that begins
  * at the consumer; segments are delivered in order.
  *
- * Each step: (1) every free connection gets the first segment that waits for one, or a new one; quick mirrors
- * choose first, and their segments are larger, so that all segments take about as long. (2) Connections
- * that are still free race the requests that hold up the window. (3) If nothing runs and nothing can, it fails.
+ * Whenever something changes, (1) every free connection gets the first segment that waits for one, or a new one;
+ * quick mirrors choose first, and their segments are larger, so that all segments take about as long;
+ * (2) if nothing runs and nothing can, the download fails. Now and then, (3) connections that found no work race
+ * the requests that hold up the window.
  */
 export class Scheduler implements Owner {
   readonly pool: MirrorPool;
@@ -118,20 +119,20 @@ export class Scheduler implements Owner {
     this.#delivered += bytes.length;
     this.#buffered -= bytes.length;
     if (this.#segments[0]?.over) this.#segments.shift();
-    this.#wake();
-    this.#step();
+    if (this.#waiting.size > 0) this.#wake();
+    this.#fill();
   }
 
   #step(): void {
     if (this.#state.kind !== 'running') return;
     this.#fill();
-    this.#race();
     this.#giveUp();
   }
 
   #fill(): void {
-    for (;;) {
+    while (this.#state.kind === 'running') {
       const waiting = this.#segments.find((one) => !one.complete && one.attempts.size === 0);
+      if (waiting === undefined && !this.#mayCut) return;
       const source = this.#choose(waiting);
       if (source === undefined) return;
       const segment = source.use.kind === 'whole' ? this.#rest() : (waiting ?? this.#cut(source));
@@ -216,16 +217,25 @@ export class Scheduler implements Owner {
     };
   }
 
-  /** A new segment for a mirror: its share, by rate, of half of the window. None while the window is full. */
-  #cut({ mirror }: Source): Segment | undefined {
+  /** Whether the window has room for another segment. */
+  get #mayCut(): boolean {
+    const left = this.size - this.#planned;
+    return left > 0 && this.#windowEnd - this.#planned >= Math.min(left, this.#sizes.least);
+  }
+
+  /**
+   * A new segment for a mirror: its share, by rate, of half of the window; less towards the end of the file, so
+   * that all connections end together.
+   */
+  #cut({ mirror }: Source): Segment {
     const { window, least, usual, most } = this.#sizes;
     const rate = this.pool.rate(mirror);
     const share = rate === undefined ? usual : (window / 2) * (rate / (this.#pace + rate));
     const left = this.size - this.#planned;
-    const length = Math.min(left, Math.round(Math.min(most, Math.max(least, share))));
+    const fair = Math.min(share, most, left / (this.#attempts.size + 1));
     const room = this.#windowEnd - this.#planned;
-    if (length === 0 || (length > room && room < least)) return undefined;
-    const segment = new Segment(this.#planned, this.#planned + Math.min(length, room));
+    const length = Math.min(left, room, Math.ceil(Math.max(least, fair)));
+    const segment = new Segment(this.#planned, this.#planned + length);
     this.#segments.push(segment);
     this.#planned = segment.end;
     return segment;
@@ -290,6 +300,7 @@ export class Scheduler implements Owner {
     while (this.#state.kind === 'running') {
       await this.pool.ports.clock.sleep(TICK, this.#over.signal).catch(() => {});
       this.#step();
+      this.#race();
     }
   }
 
