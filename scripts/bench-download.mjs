@@ -120,10 +120,11 @@ async function main(unlimited) {
   const bundle = join(folder, 'download.mjs');
   await build({
     stdin: {
-      contents:
-        ['mirrors', 'package', 'http']
-          .map((name) => `export * from './src/download/${name}.ts';`)
-          .join('\n') + `export { systemClock } from './src/world/clock.ts';`,
+      contents: `
+        export * from './src/download/mirrors.ts';
+        export * from './src/download/package.ts';
+        export * from './src/download/http.ts';
+        export { systemClock } from './src/world/clock.ts';`,
       resolveDir: join(import.meta.dirname, '..'),
     },
     bundle: true,

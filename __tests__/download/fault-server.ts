@@ -184,13 +184,12 @@ async function send(
       server.closeAllConnections();
       return;
     }
+    // Before the chunk, not behind it: the client must not see the end before this side does.
+    const due = rate === undefined ? 0 : began + ((at + chunk.length) * 1000) / rate;
+    if (due > performance.now()) await wait(due - performance.now());
     life.sent += chunk.length;
     if (response.destroyed) return;
     if (!response.write(chunk)) await drained(response);
-    if (rate !== undefined) {
-      const due = began + ((at + chunk.length) * 1000) / rate;
-      if (due > performance.now()) await wait(due - performance.now());
-    }
   }
   if (misdeed.kind === 'stall') return;
   if (misdeed.kind === 'reset') response.destroy();

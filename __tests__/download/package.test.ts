@@ -1,45 +1,24 @@
-import { createHash } from 'node:crypto';
-import { MirrorPool, type PoolSettings } from '../../src/download/mirrors.ts';
+import type { MirrorPool } from '../../src/download/mirrors.ts';
 import { type DownloadOptions, download } from '../../src/download/package.ts';
-import { type Behaviour, type FaultServer, faultServer, type Misdeed } from './fault-server.ts';
-import { bytes, ports } from './world.ts';
+import { Failure } from '../../src/failure.ts';
+import type { Misdeed } from './fault-server.ts';
+import { bytes, fastClock, mirrorField, readAll } from './world.ts';
 
-const SIZE = 1_000_003;
-const file = bytes(SIZE);
-const resource = { path: 'kernel.rpm', size: SIZE };
-const window = 256 * 1024; // segments of 4 to 32 KiB
-const servers: FaultServer[] = [];
+const FILE = bytes(500_003);
+const WINDOW = 256 * 1024; // segments of 4 to 32 KiB
+const CHUNK = 128 * 1024; // the largest that a stream hands out at once
+const field = mirrorField({ '/kernel.rpm': FILE }, { window: WINDOW });
+const resource = { path: 'kernel.rpm', size: FILE.length };
 
-async function mirrors(
-  behaviours: readonly Partial<Behaviour>[],
-  settings: PoolSettings = {},
-): Promise<MirrorPool> {
-  const made = await Promise.all(
-    behaviours.map((one) => faultServer({ files: { '/kernel.rpm': file }, ...one })),
-  );
-  servers.push(...made);
-  const bases = made.map(({ base }) => base);
-  return new MirrorPool(bases, ports(), { window, ...settings });
-}
-
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.close()));
-});
-
-const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
+afterEach(() => field.close());
 
 async function fetched(pool: MirrorPool, options: DownloadOptions = {}) {
   const one = download(pool, resource, options);
-  const hash = createHash('sha256');
-  let length = 0;
-  for await (const chunk of one) {
-    hash.update(chunk);
-    length += chunk.length;
-  }
+  const exact = (await readAll(one)).equals(FILE);
   // Every connection may bring one chunk more than the window has room for.
-  expect(one.buffered.most).toBeLessThanOrEqual(window + 8 * 64 * 1024);
+  expect(one.buffered.most).toBeLessThanOrEqual(WINDOW + 8 * CHUNK);
   expect(one.buffered.now).toBe(0);
-  return { exact: length === SIZE && hash.digest('hex') === sha256(file), history: one.history };
+  return { exact, history: one.history, most: one.buffered.most };
 }
 
 const nth = (which: number, misdeed: Misdeed) => (_: unknown, at: number) =>
@@ -72,29 +51,29 @@ const titled = FAULTS.map((misdeed) => [JSON.stringify(misdeed), misdeed] as con
 
 describe('one mirror', () => {
   test('delivers the exact bytes in segments', async () => {
-    const pool = await mirrors([{ bytesPerSecond: 1_000_000 }]);
+    const pool = await field.mirrors([{ bytesPerSecond: 1_000_000 }]);
     const { exact, history } = await fetched(pool);
     expect(exact).toBe(true);
-    expect(history.bytes).toBe(SIZE);
-    expect(servers[0]?.asked.length).toBeGreaterThan(10);
-    expect(servers[0]?.mostAtOnce()).toBe(4);
+    expect(history.bytes).toBe(FILE.length);
+    expect(field.servers[0]?.asked.length).toBeGreaterThan(10);
+    expect(field.servers[0]?.mostAtOnce()).toBe(4);
   });
 
   test.each(titled)('delivers the exact bytes in spite of %s', async (_, misdeed) => {
-    const pool = await mirrors([{ misdeed: nth(5, misdeed) }]);
+    const pool = await field.mirrors([{ misdeed: nth(5, misdeed) }]);
     expect((await fetched(pool)).exact).toBe(true);
   });
 
   const harmless = titled.filter(([, { kind }]) => !['other-etag', 'other-date'].includes(kind));
   test.each(harmless)('delivers the exact bytes when it begins with %s', async (_, misdeed) => {
-    const pool = await mirrors([{ misdeed: nth(0, misdeed) }]);
+    const pool = await field.mirrors([{ misdeed: nth(0, misdeed) }]);
     expect((await fetched(pool)).exact).toBe(true);
   });
 
   test.each(['other-etag', 'other-date'] as const)(
     'that changes the file after its first bytes were delivered is a failure by name: %s',
     async (kind) => {
-      const pool = await mirrors([{ misdeed: nth(0, { kind }) }]);
+      const pool = await field.mirrors([{ misdeed: nth(0, { kind }) }]);
       await expect(fetched(pool)).rejects.toMatchObject({
         reason: 'network',
         message: expect.stringContaining('the file changed while it was read'),
@@ -103,18 +82,18 @@ describe('one mirror', () => {
   );
 
   test('without ranges is read in one stream', async () => {
-    const pool = await mirrors([{ ranges: false }]);
+    const pool = await field.mirrors([{ ranges: false }]);
     expect((await fetched(pool)).exact).toBe(true);
-    expect(servers[0]?.asked.filter(({ range }) => range === undefined).length).toBe(1);
+    expect(field.servers[0]?.asked.filter(({ range }) => range === undefined).length).toBe(1);
   });
 
   test.each<Misdeed>([
-    { kind: 'reset', after: 600_000 },
-    { kind: 'stall', after: 600_000 },
+    { kind: 'reset', after: 300_000 },
+    { kind: 'stall', after: 300_000 },
     { kind: 'short', by: 1000 },
   ])('without ranges that breaks is read on by skipping: $kind', async (misdeed) => {
     let streams = 0;
-    const pool = await mirrors([
+    const pool = await field.mirrors([
       {
         ranges: false,
         misdeed: ({ range }) => {
@@ -126,4 +105,161 @@ describe('one mirror', () => {
     expect((await fetched(pool)).exact).toBe(true);
     expect(streams).toBe(2);
   });
+});
+
+const always = (misdeed: Misdeed) => () => misdeed;
+
+describe('several mirrors', () => {
+  test('all serve, and each has no more connections than is polite', async () => {
+    const slow = { bytesPerSecond: 300_000 };
+    const pool = await field.mirrors([slow, slow, slow], { connections: 2 });
+    const { exact, history } = await fetched(pool);
+    expect(exact).toBe(true);
+    expect(history.mirrors.size).toBe(3);
+    expect(field.servers.map(({ mostAtOnce }) => mostAtOnce())).toEqual([2, 2, 2]);
+  });
+
+  test('share the work by how quick they are', async () => {
+    const pool = await field.mirrors([{ bytesPerSecond: 50_000 }, { bytesPerSecond: 2_000_000 }]);
+    const { exact, history } = await fetched(pool);
+    expect(exact).toBe(true);
+    const served = (nth: number) =>
+      history.blocks
+        .filter(({ mirror }) => mirror === pool.mirrors[nth])
+        .reduce((sum, { start, end }) => sum + end - start, 0);
+    expect(served(1)).toBeGreaterThan(3 * served(0));
+  });
+
+  test('lose nothing when one of them dies half-way', async () => {
+    const rate = { bytesPerSecond: 500_000 };
+    const pool = await field.mirrors([{ diesAfter: 100_000, ...rate }, rate]);
+    const { exact, history } = await fetched(pool);
+    expect(exact).toBe(true);
+    expect(history.mirrors.size).toBe(2);
+    expect(pool.mirrors[0]?.standing).toMatchObject({ kind: 'aside' });
+  });
+
+  test('lose nothing when one does not answer, one has no such file and one has another version', async () => {
+    const other = { '/kernel.rpm': bytes(500_004) };
+    const mute = { misdeed: always({ kind: 'mute' }) };
+    const pool = await field.mirrors([mute, { files: {} }, { files: other }, {}]);
+    const { exact, history } = await fetched(pool);
+    expect(exact).toBe(true);
+    expect([...history.mirrors]).toEqual([pool.mirrors[3]]);
+  });
+
+  test('prefer those with ranges to one without', async () => {
+    const pool = await field.mirrors([{ ranges: false }, {}]);
+    const { exact, history } = await fetched(pool);
+    expect(exact).toBe(true);
+    expect([...history.mirrors]).toEqual([pool.mirrors[1]]);
+  });
+
+  test('race a connection that crawls and holds up the window', async () => {
+    let crawled = 0;
+    const pool = await field.mirrors([
+      {
+        misdeed: (_, at) => {
+          crawled += at === 6 ? 1 : 0;
+          return at === 6 ? { kind: 'slow', bytesPerSecond: 500 } : { kind: 'none' };
+        },
+      },
+      {},
+    ]);
+    const began = performance.now();
+    expect((await fetched(pool)).exact).toBe(true);
+    expect(crawled).toBe(1);
+    // 8 s if nobody took over: this is a matter of kind, not of speed.
+    expect(performance.now() - began).toBeLessThan(6000);
+  });
+
+  test('that were convicted or are to be avoided are not asked', async () => {
+    const pool = await field.mirrors([{}, {}, {}]);
+    const [first, second] = pool.mirrors;
+    if (first && second) {
+      pool.convict(first, 'wrong bytes');
+      const { history } = await fetched(pool, { avoid: new Set([second]) });
+      expect([...history.mirrors]).toEqual([pool.mirrors[2]]);
+    }
+    expect(field.servers.map(({ asked }) => asked.length > 0)).toEqual([false, false, true]);
+  });
+
+  test('that all fail are each named with what they did', async () => {
+    const pool = await field.mirrors([
+      { files: {} },
+      { misdeed: always({ kind: 'status', status: 503 }) },
+      { misdeed: always({ kind: 'reset', after: 0 }) },
+    ]);
+    const failure = await fetched(pool).catch((error) => error);
+    expect(failure).toBeInstanceOf(Failure);
+    expect(failure).toMatchObject({ reason: 'network' });
+    expect(failure.message).toContain(`${field.servers[0]?.base}: status 404`);
+    expect(failure.message).toContain(`${field.servers[1]?.base}: status 503`);
+    expect(failure.message).toContain(`${field.servers[2]?.base}: other side closed`);
+  });
+});
+
+test('a consumer that takes its time keeps the window from filling further', async () => {
+  const pool = await field.mirrors([{}]);
+  const one = download(pool, resource);
+  let taken = 0;
+  for await (const chunk of one) {
+    taken += chunk.length;
+    if (taken < 100_000) await fastClock(1).sleep(5);
+    expect(one.buffered.now).toBeLessThanOrEqual(WINDOW);
+  }
+  expect(taken).toBe(FILE.length);
+});
+
+test('one stream without ranges waits for a consumer that takes its time', async () => {
+  const pool = await field.mirrors([{ ranges: false }], { window: 64 * 1024 });
+  const one = download(pool, resource);
+  let taken = 0;
+  for await (const chunk of one) {
+    taken += chunk.length;
+    if (taken < 300_000) await fastClock(1).sleep(5);
+  }
+  expect(taken).toBe(FILE.length);
+  expect(one.buffered.most).toBeLessThanOrEqual(64 * 1024 + CHUNK);
+});
+
+test('a consumer that leaves early closes every connection', async () => {
+  const pool = await field.mirrors([{ bytesPerSecond: 300_000 }]);
+  for await (const chunk of download(pool, resource)) {
+    expect(chunk.length).toBeGreaterThan(0);
+    break;
+  }
+  while (pool.mirrors.some(({ busy }) => busy > 0)) await fastClock(1).sleep(1);
+  expect(field.servers[0]?.asked.length).toBeLessThanOrEqual(4);
+});
+
+test('an interruption ends it with its own reason', async () => {
+  const pool = await field.mirrors([{ misdeed: always({ kind: 'stall', after: 0 }) }]);
+  const stop = new AbortController();
+  const read = readAll(download(pool, resource, { signal: stop.signal }));
+  stop.abort(new Failure('interrupted', 'Stopped.'));
+  await expect(read).rejects.toMatchObject({ reason: 'interrupted' });
+  const late = readAll(download(pool, resource, { signal: stop.signal }));
+  await expect(late).rejects.toMatchObject({ reason: 'interrupted' });
+});
+
+test('several downloads share the connections to a mirror', async () => {
+  const pool = await field.mirrors([{ bytesPerSecond: 500_000 }], { connections: 4 });
+  const both = await Promise.all([1, 2, 3].map(() => readAll(download(pool, resource))));
+  expect(both.every((one) => one.equals(FILE))).toBe(true);
+  expect(field.servers[0]?.mostAtOnce()).toBeLessThanOrEqual(4);
+});
+
+test('an empty file needs no request', async () => {
+  const pool = await field.mirrors([{}]);
+  expect(await readAll(download(pool, { path: 'kernel.rpm', size: 0 }))).toHaveLength(0);
+  expect(field.servers[0]?.asked).toHaveLength(0);
+});
+
+test('a mirror that asks for patience gets it, and is waited for', async () => {
+  const busy = { kind: 'status', status: 429, retryAfter: '30' } as const;
+  const pool = await field.mirrors([{ misdeed: (_, at) => (at < 4 ? busy : { kind: 'none' }) }]);
+  expect((await fetched(pool)).exact).toBe(true);
+  const at = field.servers[0]?.asked.map((one) => one.at) ?? [];
+  expect((at[4] ?? 0) - (at[3] ?? 0)).toBeGreaterThanOrEqual(299); // 30 s of a clock 100 times as fast
 });

@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { undiciHttp } from '../../src/download/http.ts';
-import type { Ports } from '../../src/download/mirrors.ts';
+import { MirrorPool, type PoolSettings, type Ports } from '../../src/download/mirrors.ts';
 import type { Clock } from '../../src/world/clock.ts';
+import { type Behaviour, type FaultServer, faultServer } from './fault-server.ts';
 
 /** A clock that runs so many times as fast as the real one: a deadline of 30 s passes in 0.3 s. */
 export function fastClock(times: number): Clock {
@@ -12,6 +13,40 @@ export function fastClock(times: number): Clock {
     sleep: (milliseconds, signal) =>
       wait(milliseconds / times, undefined, signal ? { signal } : {}),
   };
+}
+
+/** A clock that stands still until it is told to go on. */
+export class StillClock implements Clock {
+  #now = 1000;
+  readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
+
+  date(): Date {
+    return new Date(Date.UTC(2026, 0, 1) + this.#now);
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const sleeper = { until: this.#now + milliseconds, wake: resolve };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', () => {
+        this.#sleepers.delete(sleeper);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  pass(milliseconds: number): void {
+    this.#now += milliseconds;
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.until > this.#now) continue;
+      this.#sleepers.delete(sleeper);
+      sleeper.wake();
+    }
+  }
 }
 
 /** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
@@ -35,4 +70,31 @@ export function bytes(length: number, seed = 1): Buffer {
 
 export function ports(changes: Partial<Ports> = {}): Ports {
   return { http: undiciHttp({}), clock: fastClock(100), random: seeded(7), ...changes };
+}
+
+/** Servers of the same files, and the pool of them; `close` ends all that were made. */
+export function mirrorField(files: Behaviour['files'], common: PoolSettings = {}) {
+  const servers: FaultServer[] = [];
+  return {
+    servers,
+    mirrors: async (
+      behaviours: readonly Partial<Behaviour>[],
+      settings: PoolSettings = {},
+      changes: Partial<Ports> = {},
+    ): Promise<MirrorPool> => {
+      const made = await Promise.all(behaviours.map((one) => faultServer({ files, ...one })));
+      servers.push(...made);
+      const bases = made.map(({ base }) => base);
+      return new MirrorPool(bases, ports(changes), { ...common, ...settings });
+    },
+    close: async () => {
+      await Promise.all(servers.splice(0).map((server) => server.close()));
+    },
+  };
+}
+
+export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }

@@ -1,104 +1,121 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Mirror } from './mirrors.ts';
 
-/** Bytes `start` up to but not including `end`, all of one mirror. */
-export interface Run {
+/** Bytes `start` up to but not including `end`, all of one mirror, a MiB at most. */
+export interface Block {
   readonly mirror: Mirror;
   readonly start: number;
   readonly end: number;
-}
-
-/** A piece of the file on a grid that does not depend on who served it, so that two fetches can be compared. */
-export interface Block {
-  readonly start: number;
-  readonly end: number;
   readonly sha256: string;
-  readonly mirrors: ReadonlySet<Mirror>;
 }
 
-/** Two fetches of one file had different bytes here. */
-export interface Disagreement {
-  readonly start: number;
-  readonly end: number;
-  readonly mirrors: readonly [ReadonlySet<Mirror>, ReadonlySet<Mirror>];
+/** A block of an earlier fetch whose bytes are others now. */
+export interface Difference {
+  readonly block: Block;
+  /** Who served these bytes now. */
+  readonly now: ReadonlySet<Mirror>;
 }
 
-const GRID = 1024 * 1024;
+const LARGEST_BLOCK = 1024 * 1024;
 
-/** Which mirror served which bytes, with a digest of every block, in the order of delivery. */
+/** Which mirror served which bytes, in the order of delivery, and where they differ from earlier fetches. */
 export class History {
-  readonly runs: Run[] = [];
   readonly blocks: Block[] = [];
-  readonly #cuts: readonly number[];
-  #at = 0;
-  #open: { readonly start: number; readonly end: number; hash: Hash; mirrors: Set<Mirror> };
+  readonly #comparisons: ReadonlyMap<History, Comparison>;
+  #open: OpenBlock | undefined;
+  #bytes = 0;
 
-  /** `cuts`: bytes at which a block ends before its time, because an earlier fetch of the file ended there. */
-  constructor(cuts: readonly number[] = []) {
-    this.#cuts = cuts;
-    this.#open = this.#block();
+  /** `earlier`: fetches of the same file to compare with, however early they ended. */
+  constructor(earlier: readonly History[] = []) {
+    this.#comparisons = new Map(earlier.map((one) => [one, new Comparison(one.blocks)]));
   }
 
   /** Bytes delivered so far. */
   get bytes(): number {
-    return this.#at;
+    return this.#bytes;
   }
 
   get mirrors(): ReadonlySet<Mirror> {
-    return new Set(this.runs.map(({ mirror }) => mirror));
+    const mirrors = new Set(this.blocks.map(({ mirror }) => mirror));
+    return this.#open ? mirrors.add(this.#open.mirror) : mirrors;
   }
 
   add(mirror: Mirror, bytes: Uint8Array): void {
-    this.#extend(mirror, bytes.length);
+    for (const comparison of this.#comparisons.values()) comparison.add(mirror, bytes);
+    if (this.#open?.mirror !== mirror) this.end();
     for (let from = 0; from < bytes.length; ) {
-      const part = bytes.subarray(from, from + this.#open.end - this.#at);
+      this.#open ??= { mirror, start: this.#bytes, hash: createHash('sha256') };
+      const end = this.#open.start + LARGEST_BLOCK;
+      const part = bytes.subarray(from, from + end - this.#bytes);
       this.#open.hash.update(part);
-      this.#open.mirrors.add(mirror);
-      this.#at += part.length;
+      this.#bytes += part.length;
       from += part.length;
-      if (this.#at === this.#open.end) this.end();
+      if (this.#bytes === end) this.end();
     }
   }
 
   /** The delivery is over, here or before its time. */
   end(): void {
-    const { start, hash, mirrors } = this.#open;
-    if (this.#at === start) return;
-    this.blocks.push({ start, end: this.#at, sha256: hash.digest('hex'), mirrors });
-    this.#open = this.#block();
+    if (this.#open === undefined) return;
+    const { mirror, start, hash } = this.#open;
+    this.blocks.push({ mirror, start, end: this.#bytes, sha256: hash.digest('hex') });
+    this.#open = undefined;
   }
 
-  #extend(mirror: Mirror, length: number): void {
-    const last = this.runs.at(-1);
-    const end = this.#at + length;
-    if (last?.mirror === mirror) this.runs[this.runs.length - 1] = { ...last, end };
-    else this.runs.push({ mirror, start: this.#at, end });
-  }
-
-  #block(): { start: number; end: number; hash: Hash; mirrors: Set<Mirror> } {
-    const start = this.#at;
-    const onGrid = (Math.floor(start / GRID) + 1) * GRID;
-    const end = Math.min(onGrid, ...this.#cuts.filter((cut) => cut > start));
-    return { start, end, hash: createHash('sha256'), mirrors: new Set() };
+  /** Where an earlier fetch, one of those it was made with, had other bytes. */
+  differences(earlier: History): readonly Difference[] {
+    return this.#comparisons.get(earlier)?.differences ?? [];
   }
 }
 
-/** Where two fetches of one file differ, as far as both came. */
-export function disagreements(one: History, other: History): Disagreement[] {
-  const others = new Map(other.blocks.map((block) => [`${block.start}-${block.end}`, block]));
-  return one.blocks.flatMap((block): Disagreement[] => {
-    const same = others.get(`${block.start}-${block.end}`);
-    if (same === undefined || same.sha256 === block.sha256) return [];
-    const { start, end } = block;
-    return [{ start, end, mirrors: [block.mirrors, same.mirrors] }];
-  });
+interface OpenBlock {
+  readonly mirror: Mirror;
+  readonly start: number;
+  readonly hash: ReturnType<typeof createHash>;
+}
+
+/** Holds what comes now against the blocks of an earlier fetch. */
+class Comparison {
+  readonly differences: Difference[] = [];
+  readonly #blocks: readonly Block[];
+  #nth = 0;
+  #at = 0;
+  #hash = createHash('sha256');
+  #mirrors = new Set<Mirror>();
+
+  constructor(blocks: readonly Block[]) {
+    this.#blocks = blocks;
+  }
+
+  add(mirror: Mirror, bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length; ) {
+      const block = this.#blocks[this.#nth];
+      if (block === undefined) return;
+      const part = bytes.subarray(from, from + block.end - this.#at);
+      this.#hash.update(part);
+      this.#mirrors.add(mirror);
+      this.#at += part.length;
+      from += part.length;
+      if (this.#at === block.end) this.#compare(block);
+    }
+  }
+
+  #compare(block: Block): void {
+    if (this.#hash.digest('hex') !== block.sha256) {
+      this.differences.push({ block, now: this.#mirrors });
+    }
+    this.#nth += 1;
+    this.#hash = createHash('sha256');
+    this.#mirrors = new Set();
+  }
 }
 
 /**
- * The mirrors that served wrong bytes, by a fetch that was wrong and one that was right: those that
- * served a differing block alone. A block that several served accuses none of them.
+ * The mirrors that served wrong bytes in an earlier fetch, by one that was right and was made with it in
+ * `after`. One that has the same bytes right this time is not accused: they changed on the way.
  */
 export function guilty(wrong: History, right: History): Set<Mirror> {
-  const suspects = disagreements(wrong, right).map(({ mirrors: [served] }) => [...served]);
-  return new Set(suspects.filter((served) => served.length === 1).flat());
+  const differences = right.differences(wrong);
+  const accused = differences.filter(({ block, now }) => !now.has(block.mirror));
+  return new Set(accused.map(({ block }) => block.mirror));
 }

@@ -13,7 +13,7 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Mirrors to leave out. */
   readonly avoid?: ReadonlySet<Mirror> | undefined;
-  /** Earlier fetches of the same file, so that the histories can be compared however early those ended. */
+  /** Earlier fetches of the same file, to find out where they differ and who was wrong. */
   readonly after?: readonly History[] | undefined;
 }
 
@@ -34,7 +34,7 @@ export class Download implements AsyncIterable<Uint8Array> {
 
   constructor(pool: MirrorPool, resource: Resource, options: DownloadOptions = {}) {
     this.resource = resource;
-    this.history = new History(options.after?.map(({ bytes }) => bytes));
+    this.history = new History(options.after);
     this.#signal = options.signal;
     const mirrors = pool.mirrors.filter((mirror) => !options.avoid?.has(mirror));
     this.#scheduler = new Scheduler(pool, resource, mirrors);
@@ -61,7 +61,7 @@ export class Download implements AsyncIterable<Uint8Array> {
     } finally {
       this.#signal?.removeEventListener('abort', abort);
       this.history.end();
-      scheduler.end();
+      scheduler.leave();
     }
   }
 }

@@ -28,21 +28,20 @@ export function granted(head: Head, wanted: Range, date: Date): Range {
   if (status === 416) throw new Fault('again', 'it has a shorter file (status 416)');
   const fault = statusFault(head, [200, 206], date);
   if (fault) throw fault;
-  const range = status === 200 ? wholeFile(headers, wanted) : partOf(headers, wanted);
   const length = headers['content-length'];
+  const encoding = headers['content-encoding'] ?? 'identity';
+  // A label on bytes that have the right length is only a label, and never decoded.
+  if (encoding !== 'identity' && length === undefined) {
+    throw new Fault('again', `it changes the bytes on the way (Content-Encoding: ${encoding})`);
+  }
+  if (status === 200 && (wanted.from > 0 || wanted.to < wanted.size)) {
+    throw new Fault('whole', 'it does not serve ranges');
+  }
+  const range = status === 200 ? wanted : partOf(headers, wanted);
   if (length !== undefined && Number(length) !== range.to - range.from) {
     throw otherSize(`${length} bytes`, range.to - range.from);
   }
   return range;
-}
-
-function wholeFile(headers: Head['headers'], { from, to, size }: Range): Range {
-  const encoding = headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity' && headers['content-length'] === undefined) {
-    throw new Fault('never', `it changes the bytes on the way (Content-Encoding: ${encoding})`);
-  }
-  if (from > 0 || to < size) throw new Fault('whole', 'it does not serve ranges');
-  return { from: 0, to: size, size };
 }
 
 function partOf(headers: Head['headers'], { from, to, size }: Range): Range {

@@ -1,8 +1,9 @@
 import { Attempt, type Ending, type Owner } from './attempt.ts';
 import { unreachable } from './fault.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
-import { type Piece, Segment } from './segment.ts';
+import type { Piece, Segment } from './segment.ts';
 import { Source } from './source.ts';
+import { Window } from './window.ts';
 
 /** How often it looks whether a mirror is back, or a request is too slow. */
 const TICK = 500;
@@ -10,18 +11,17 @@ const TICK = 500;
 const PROGRESS = 64 * 1024;
 /** Nobody waits longer than this for a mirror that asked to be left alone. */
 const PATIENCE = 10 * 60_000;
-/** A request has so long before another may race it, and must then be this much slower. */
+/** A request has so many milliseconds before another may race it, and must then be this much slower. */
 const HEAD_START = 2000;
 const WORTH_A_RACE = { times: 2, plus: 1000 };
 
 type State =
   | { readonly kind: 'running' }
   | { readonly kind: 'failed'; readonly error: unknown }
-  | { readonly kind: 'ended' };
+  | { readonly kind: 'left' };
 
 /**
- * Who fetches what. The file is cut into segments as connections come free, inside of a window that begins
- * at the consumer; segments are delivered in order.
+ * Who fetches what.
  *
  * Whenever something changes, (1) every free connection gets the first segment that waits for one, or a new one;
  * quick mirrors choose first, and their segments are larger, so that all segments take about as long;
@@ -32,28 +32,25 @@ export class Scheduler implements Owner {
   readonly pool: MirrorPool;
   readonly path: string;
   readonly size: number;
+  readonly #window: Window;
   readonly #sources: readonly Source[];
-  /** What is planned and was not delivered, in order and without gaps. */
-  readonly #segments: Segment[] = [];
   readonly #attempts = new Set<Attempt>();
+  /** Whoever waits for bytes or for room. */
   readonly #waiting = new Set<() => void>();
   readonly #over = new AbortController();
   #leave: () => void = () => {};
   #state: State = { kind: 'running' };
-  #delivered = 0;
-  #planned = 0;
-  #buffered = 0;
-  #mostBuffered = 0;
 
   constructor(pool: MirrorPool, file: { path: string; size: number }, mirrors: readonly Mirror[]) {
     this.pool = pool;
     this.path = file.path;
     this.size = file.size;
+    this.#window = new Window(file.size, () => pool.share.window);
     this.#sources = mirrors.map((mirror) => new Source(mirror));
   }
 
   get buffered(): { readonly now: number; readonly most: number } {
-    return { now: this.#buffered, most: this.#mostBuffered };
+    return this.#window.held;
   }
 
   begin(): void {
@@ -69,11 +66,12 @@ export class Scheduler implements Owner {
 
   /** The next bytes in order; undefined after the last. Throws what made the download fail. */
   async next(): Promise<Piece | undefined> {
-    while (this.#delivered < this.size) {
+    while (!this.#window.over) {
       if (this.#state.kind === 'failed') throw this.#state.error;
-      const piece = this.#segments[0]?.take();
-      if (piece) {
-        this.#deliver(piece);
+      const piece = this.#window.take();
+      if (piece !== undefined) {
+        this.#wake();
+        this.#fill();
         return piece;
       }
       await this.#woken();
@@ -82,89 +80,53 @@ export class Scheduler implements Owner {
   }
 
   fail(error: unknown): void {
-    if (this.#state.kind !== 'running') return;
-    this.#state = { kind: 'failed', error };
-    this.#stop(error);
+    if (this.#state.kind === 'running') this.#stop({ kind: 'failed', error }, error);
   }
 
-  end(): void {
-    if (this.#state.kind === 'running') this.#state = { kind: 'ended' };
-    this.#stop(new Error('The download was left.'));
+  leave(): void {
+    if (this.#state.kind === 'running') this.#stop({ kind: 'left' }, new Error('left'));
     this.#leave();
   }
 
   received(attempt: Attempt, fresh: number): void {
-    this.#buffered += fresh;
-    this.#mostBuffered = Math.max(this.#mostBuffered, this.#buffered);
+    this.#window.keep(fresh);
     const { segment } = attempt;
     if (segment.complete) {
       for (const other of segment.attempts) if (other !== attempt) other.overtake();
     }
-    if (segment === this.#segments[0]) this.#wake();
+    if (segment === this.#window.segments[0]) this.#wake();
   }
 
   room(position: number): Promise<void> | undefined {
-    return position < this.#windowEnd ? undefined : this.#roomFor(position);
+    return position < this.#window.end ? undefined : this.#roomFor(position);
   }
 
   async #roomFor(position: number): Promise<void> {
-    while (position >= this.#windowEnd && this.#state.kind === 'running') await this.#woken();
-  }
-
-  get #windowEnd(): number {
-    return this.#delivered + this.pool.share.window;
-  }
-
-  #deliver({ bytes }: Piece): void {
-    this.#delivered += bytes.length;
-    this.#buffered -= bytes.length;
-    if (this.#segments[0]?.over) this.#segments.shift();
-    if (this.#waiting.size > 0) this.#wake();
-    this.#fill();
+    while (position >= this.#window.end && this.#state.kind === 'running') await this.#woken();
   }
 
   #step(): void {
-    if (this.#state.kind !== 'running') return;
     this.#fill();
     this.#giveUp();
   }
 
   #fill(): void {
     while (this.#state.kind === 'running') {
-      const waiting = this.#segments.find((one) => !one.complete && one.attempts.size === 0);
-      if (waiting === undefined && !this.#mayCut) return;
+      const waiting = this.#window.waiting;
+      if (waiting === undefined && !this.#window.hasRoom) return;
       const source = this.#choose(waiting);
       if (source === undefined) return;
-      const segment = source.use.kind === 'whole' ? this.#rest() : (waiting ?? this.#cut(source));
+      const segment = this.#segmentFor(source, waiting);
       if (segment === undefined) return;
       this.#start(segment, source);
     }
   }
 
-  /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
-  #race(): void {
-    const now = this.pool.ports.clock.now();
-    for (const segment of this.#segments) {
-      const [slow] = segment.attempts;
-      if (segment.attempts.size !== 1 || slow === undefined || segment.complete) continue;
-      if (now - slow.began < HEAD_START) continue;
-      const rival = this.#choose(segment);
-      if (rival === undefined || rival.use.kind === 'whole') return;
-      const left = segment.end - segment.received;
-      const rate = (this.pool.rate(rival.mirror) ?? 0) / 1000;
-      const { times, plus } = WORTH_A_RACE;
-      if (left / slow.pace(now) > (times * left) / rate + plus) this.#start(segment, rival);
-    }
-  }
-
-  /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
-  #giveUp(): void {
-    if (this.#attempts.size > 0 || this.#delivered + this.#buffered === this.size) return;
-    const usable = this.#sources.filter(({ use }) => use.kind !== 'none');
-    const soonest = Math.min(...usable.map(({ mirror }) => this.pool.freeAt(mirror)));
-    if (soonest <= this.pool.ports.clock.now() + PATIENCE) return;
-    const errors = this.#sources.map(({ mirror, lastError }) => [mirror, lastError] as const);
-    this.fail(unreachable(this.path, errors));
+  #segmentFor({ mirror, use }: Source, waiting: Segment | undefined): Segment | undefined {
+    if (use.kind === 'whole') return this.#window.rest();
+    const rate = this.pool.rate(mirror);
+    const share = rate === undefined ? undefined : rate / (this.#pace + rate);
+    return waiting ?? this.#window.cut(share, this.#attempts.size);
   }
 
   /** The best mirror with a free connection; for a segment that some failed on, another one if there is. */
@@ -174,85 +136,54 @@ export class Scheduler implements Owner {
       ({ mirror, use, busy }) =>
         use.kind !== 'none' && busy < connections && this.pool.isFree(mirror),
     );
-    const ranged = free.filter(
-      (source) => source.use.kind === 'ranges' && this.#isWorthwhile(source),
-    );
+    const ranged = free.filter((one) => one.use.kind === 'ranges' && this.#isWorthwhile(one));
     // One stream from the beginning is for when nothing else is left.
     if (ranged.length === 0) return this.#attempts.size === 0 ? free[0] : undefined;
     const order = ({ mirror, busy }: Source) => [
       segment?.failed.has(mirror) ? 1 : 0,
-      -(this.pool.rate(mirror) ?? Number.MAX_VALUE),
+      -(this.pool.rate(mirror) ?? Number.MAX_VALUE), // one that nobody knows is worth a try
       busy,
     ];
     return ranged.reduce((best, one) => (isBefore(order(one), order(best)) ? one : best));
   }
 
-  /** A mirror is left out when its smallest segment would take longer than the whole window does at the present pace. */
+  /** A mirror is left out when its smallest segment would take longer than the whole window does at this pace. */
   #isWorthwhile({ mirror }: Source): boolean {
     const rate = this.pool.rate(mirror);
-    const { least, window } = this.#sizes;
-    return rate === undefined || rate * window >= this.#pace * least;
+    return rate === undefined || rate * this.pool.share.window >= this.#pace * this.#window.least;
   }
 
   /** Bytes a second of all requests that run, as far as their mirrors were measured. */
   get #pace(): number {
-    return [...this.#attempts].reduce(
-      (sum, { source }) => sum + (this.pool.rate(source.mirror) ?? 0),
-      0,
-    );
+    let sum = 0;
+    for (const { source } of this.#attempts) sum += this.pool.rate(source.mirror) ?? 0;
+    return sum;
   }
 
-  get #sizes(): {
-    readonly window: number;
-    readonly least: number;
-    readonly usual: number;
-    readonly most: number;
-  } {
-    const { window } = this.pool.share;
-    return {
-      window,
-      least: Math.ceil(window / 64),
-      usual: Math.ceil(window / 32),
-      most: Math.ceil(window / 8),
-    };
+  /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
+  #giveUp(): void {
+    if (this.#state.kind !== 'running' || this.#attempts.size > 0 || this.#window.complete) return;
+    const usable = this.#sources.filter(({ use }) => use.kind !== 'none');
+    const soonest = Math.min(...usable.map(({ mirror }) => this.pool.freeAt(mirror)));
+    if (soonest <= this.pool.ports.clock.now() + PATIENCE) return;
+    const errors = this.#sources.map(({ mirror, lastError }) => [mirror, lastError] as const);
+    this.fail(unreachable(this.path, errors));
   }
 
-  /** Whether the window has room for another segment. */
-  get #mayCut(): boolean {
-    const left = this.size - this.#planned;
-    return left > 0 && this.#windowEnd - this.#planned >= Math.min(left, this.#sizes.least);
-  }
-
-  /**
-   * A new segment for a mirror: its share, by rate, of half of the window; less towards the end of the file, so
-   * that all connections end together.
-   */
-  #cut({ mirror }: Source): Segment {
-    const { window, least, usual, most } = this.#sizes;
-    const rate = this.pool.rate(mirror);
-    const share = rate === undefined ? usual : (window / 2) * (rate / (this.#pace + rate));
-    const left = this.size - this.#planned;
-    const fair = Math.min(share, most, left / (this.#attempts.size + 1));
-    const room = this.#windowEnd - this.#planned;
-    const length = Math.min(left, room, Math.ceil(Math.max(least, fair)));
-    const segment = new Segment(this.#planned, this.#planned + length);
-    this.#segments.push(segment);
-    this.#planned = segment.end;
-    return segment;
-  }
-
-  /** The rest of the file as one segment, for a server without ranges. What came beyond a gap comes again. */
-  #rest(): Segment | undefined {
-    const gap = this.#segments.findIndex((one) => !one.complete);
-    const keep = gap === -1 ? this.#segments.length : gap + 1;
-    for (const dropped of this.#segments.splice(keep)) this.#buffered -= dropped.held;
-    const last = this.#segments[gap];
-    if (last === undefined && this.#planned === this.size) return undefined;
-    const segment = last ?? new Segment(this.#planned, this.size);
-    if (last === undefined) this.#segments.push(segment);
-    segment.end = this.size;
-    this.#planned = this.size;
-    return segment;
+  /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
+  #race(): void {
+    const now = this.pool.ports.clock.now();
+    for (const segment of this.#window.segments) {
+      const [slow, second] = segment.attempts;
+      if (slow === undefined || second !== undefined || segment.complete) continue;
+      if (now - slow.began < HEAD_START) continue;
+      const rival = this.#choose(segment);
+      if (rival?.use.kind !== 'ranges') return;
+      const left = segment.end - segment.received;
+      const rate = (this.pool.rate(rival.mirror) ?? 0) / 1000;
+      const { times, plus } = WORTH_A_RACE;
+      if (left / slow.pace(now) > (times * left) / rate + plus) this.#start(segment, rival);
+    }
   }
 
   #start(segment: Segment, source: Source): void {
@@ -284,27 +215,22 @@ export class Scheduler implements Owner {
     const { fault } = ending;
     segment.failed.add(mirror);
     source.failed(fault, began, now);
-    if (attempt.whole && segment.attempts.size === 0) this.#shorten(segment);
-    if (fault.treatment === 'again')
+    if (attempt.whole && segment.attempts.size === 0) this.#window.shorten(segment);
+    if (fault.treatment === 'again') {
       this.pool.failed(mirror, began, fault.message, fault.retryAfter);
-  }
-
-  /** One stream broke: what it did not bring may come in several segments again. It is the last segment. */
-  #shorten(segment: Segment): void {
-    segment.end = segment.received;
-    this.#planned = segment.end;
-    if (segment.over && this.#segments.at(-1) === segment) this.#segments.pop();
+    }
   }
 
   async #tick(): Promise<void> {
     while (this.#state.kind === 'running') {
       await this.pool.ports.clock.sleep(TICK, this.#over.signal).catch(() => {});
       this.#step();
-      this.#race();
+      if (this.#state.kind === 'running') this.#race();
     }
   }
 
-  #stop(reason: unknown): void {
+  #stop(state: State, reason: unknown): void {
+    this.#state = state;
     this.#over.abort();
     for (const attempt of this.#attempts) attempt.abort(reason);
     this.#wake();
@@ -315,6 +241,7 @@ export class Scheduler implements Owner {
   }
 
   #wake(): void {
+    if (this.#waiting.size === 0) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const resolve of waiting) resolve();

@@ -1,0 +1,181 @@
+import { asBase, type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
+import { ports, StillClock } from './world.ts';
+
+const MB = 1_000_000;
+let clock: StillClock;
+let chance: number;
+let notes: string[];
+
+beforeEach(() => {
+  clock = new StillClock();
+  chance = 1;
+  notes = [];
+});
+
+function pool(bases = ['https://one.example/tree'], settings = {}): [MirrorPool, Mirror] {
+  const made = new MirrorPool(bases, ports({ clock, random: () => chance }), {
+    note: (line) => notes.push(line),
+    ...settings,
+  });
+  return [made, made.mirrors[0] as Mirror];
+}
+
+describe('a base', () => {
+  test('gets its slash, and is named once', () => {
+    const [{ mirrors }] = pool(['https://a.example/x', 'https://a.example/x/', 'http://B.example']);
+    expect(mirrors.map(({ base }) => base)).toEqual(['https://a.example/x/', 'http://b.example/']);
+  });
+
+  test.each(['', 'a.example', 'ftp://a.example/', 'file:///x', 'https://a/?q', 'https://a/#x'])(
+    "'%s' is refused",
+    (text) => {
+      expect(() => asBase(text)).toThrow(expect.objectContaining({ reason: 'usage' }));
+    },
+  );
+
+  test('with a password is refused, and the password is not repeated', () => {
+    const base = () => asBase('https://user:secret@a.example/');
+    expect(base).toThrow('cannot have a user');
+    expect(base).not.toThrow('secret');
+  });
+
+  test('there has to be one', () => {
+    expect(() => pool([])).toThrow('There is no mirror');
+  });
+});
+
+describe('a path', () => {
+  const [, mirror] = [0, new MirrorPool(['https://a.example/t'], ports()).mirrors[0] as Mirror];
+
+  test('is taken below the base, escaped where need be', () => {
+    expect(mirror.url('a/b+c~1^2.rpm')).toBe('https://a.example/t/a/b+c~1^2.rpm');
+    expect(mirror.url('a b')).toBe('https://a.example/t/a%20b');
+  });
+
+  test.each([
+    '../x',
+    'a/../../x',
+    '%2e%2e/x',
+    '/x',
+    '//b.example/t/x',
+    'https://b.example/',
+    'a?b',
+    'a#b',
+  ])('that leads elsewhere is refused: %s', (path) => {
+    expect(() => mirror.url(path)).toThrow(expect.objectContaining({ reason: 'bad-repository' }));
+  });
+});
+
+describe('a mirror that fails', () => {
+  test('is set aside for twice as long each time in a row, a minute at most, and then asked again', () => {
+    const [mirrors, mirror] = pool();
+    const waits = Array.from({ length: 9 }, () => {
+      mirrors.failed(mirror, clock.now(), 'reset');
+      const wait = mirrors.freeAt(mirror) - clock.now();
+      expect(mirrors.isFree(mirror)).toBe(false);
+      clock.pass(wait);
+      expect(mirrors.isFree(mirror)).toBe(true);
+      return wait;
+    });
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+  });
+
+  test('is set aside for half as long by chance', () => {
+    const [mirrors, mirror] = pool();
+    chance = 0;
+    mirrors.failed(mirror, clock.now(), 'reset');
+    expect(mirrors.freeAt(mirror) - clock.now()).toBe(250);
+  });
+
+  test('with several requests at once has failed once', () => {
+    const [mirrors, mirror] = pool();
+    const began = clock.now();
+    clock.pass(10);
+    for (let request = 0; request < 8; request++) mirrors.failed(mirror, began, 'reset');
+    expect(mirror.standing).toMatchObject({ failures: 1 });
+    expect(notes).toEqual(['https://one.example/tree/: reset; set aside for 0.5 s']);
+  });
+
+  test('is forgiven when it serves', () => {
+    const [mirrors, mirror] = pool();
+    mirrors.failed(mirror, clock.now(), 'reset');
+    mirrors.succeeded(mirror);
+    expect(mirror.standing).toEqual({ kind: 'serving' });
+  });
+
+  test('is left alone for as long as it asks, whatever else fails', () => {
+    const [mirrors, mirror] = pool();
+    const began = clock.now();
+    mirrors.failed(mirror, began, 'status 429', 120_000);
+    mirrors.failed(mirror, began, 'reset');
+    clock.pass(119_999);
+    expect(mirrors.isFree(mirror)).toBe(false);
+    clock.pass(1);
+    expect(mirrors.isFree(mirror)).toBe(true);
+  });
+
+  test('that is convicted never comes back', () => {
+    const [mirrors, mirror] = pool();
+    mirrors.convict(mirror, 'wrong bytes');
+    mirrors.succeeded(mirror);
+    mirrors.failed(mirror, clock.now(), 'reset');
+    expect(mirror.standing.kind).toBe('convicted');
+    expect(mirrors.freeAt(mirror)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('the rate of a mirror', () => {
+  test('is what one connection brings, smoothed', () => {
+    const [mirrors, mirror] = pool();
+    expect(mirrors.rate(mirror)).toBeUndefined();
+    mirrors.measure(mirror, 2 * MB, 1000);
+    expect(mirrors.rate(mirror)).toBe(2 * MB);
+    mirrors.measure(mirror, MB, 1000);
+    expect(mirrors.rate(mirror)).toBe(1.6 * MB);
+  });
+
+  test('is not taken from a few bytes in a moment, but from few in a long time', () => {
+    const [mirrors, mirror] = pool();
+    mirrors.measure(mirror, 1000, 50);
+    expect(mirrors.rate(mirror)).toBeUndefined();
+    mirrors.measure(mirror, 1000, 2000);
+    expect(mirrors.rate(mirror)).toBe(500);
+  });
+
+  test('is forgotten after a minute, so that it is tried anew', () => {
+    const [mirrors, mirror] = pool();
+    mirrors.measure(mirror, MB, 1000);
+    clock.pass(60_000);
+    expect(mirrors.rate(mirror)).toBeUndefined();
+  });
+});
+
+test('downloads share connections and window, and each has one connection and 4 MiB at least', () => {
+  const [mirrors] = pool(undefined, { connections: 4, window: 32 * 1024 * 1024 });
+  const shares = Array.from({ length: 16 }, () => {
+    mirrors.join();
+    return mirrors.share;
+  });
+  expect(shares.map(({ connections }) => connections).slice(0, 5)).toEqual([4, 2, 2, 1, 1]);
+  expect(
+    shares
+      .map(({ window }) => window / 2 ** 20)
+      .slice(0, 4)
+      .map(Math.floor),
+  ).toEqual([32, 16, 10, 8]);
+  expect(shares.at(-1)).toEqual({ connections: 1, window: 4 * 2 ** 20 });
+});
+
+test('waiting for a change ends with the change, the time, or the signal', async () => {
+  const [mirrors, mirror] = pool();
+  const changed = mirrors.change(Number.MAX_SAFE_INTEGER);
+  mirrors.connect(mirror)();
+  await changed;
+  const timed = mirrors.change(clock.now() + 100);
+  clock.pass(100);
+  await timed;
+  const stop = new AbortController();
+  const stopped = mirrors.change(clock.now() + 100, stop.signal);
+  stop.abort(new Error('stop'));
+  await expect(stopped).rejects.toThrow('stop');
+});

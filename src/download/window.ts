@@ -1,0 +1,122 @@
+import { type Piece, Segment } from './segment.ts';
+
+/**
+ * The part of a file that is on its way: it begins where the consumer is, is no wider than memory allows, and
+ * is cut into segments without gaps.
+ */
+export class Window {
+  readonly size: number;
+  readonly #width: () => number;
+  /** What is planned and was not taken, in order. */
+  readonly #segments: Segment[] = [];
+  #taken = 0;
+  #planned = 0;
+  #held = 0;
+  #mostHeld = 0;
+
+  /** `width` in bytes; it may change, because several downloads share the memory. */
+  constructor(size: number, width: () => number) {
+    this.size = size;
+    this.#width = width;
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  /** One past the last byte that may be kept now. */
+  get end(): number {
+    return this.#taken + this.#width();
+  }
+
+  /** Bytes that came and were not taken: now, and at most. */
+  get held(): { readonly now: number; readonly most: number } {
+    return { now: this.#held, most: this.#mostHeld };
+  }
+
+  /** Whether all of the file was taken. */
+  get over(): boolean {
+    return this.#taken === this.size;
+  }
+
+  /** Whether all of the file is here or was taken. */
+  get complete(): boolean {
+    return this.#taken + this.#held === this.size;
+  }
+
+  /** The first segment that nobody fetches. */
+  get waiting(): Segment | undefined {
+    return this.#segments.find((one) => !one.complete && one.attempts.size === 0);
+  }
+
+  /** The smallest segment worth a request of its own. */
+  get least(): number {
+    return Math.ceil(this.#width() / 64);
+  }
+
+  /** Whether there is room for another segment. */
+  get hasRoom(): boolean {
+    const left = this.size - this.#planned;
+    return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
+  }
+
+  /**
+   * A new segment, for which there must be room. `share` is the part that its mirror's connection has in the pace
+   * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
+   * all take about as long. Towards the end of the file they get smaller, for `running` requests and this one
+   * to end together.
+   */
+  cut(share: number | undefined, running: number): Segment {
+    const width = this.#width();
+    const left = this.size - this.#planned;
+    const fair = share === undefined ? width / 32 : Math.min(width / 8, (width / 2) * share);
+    const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
+    const length = Math.min(Math.ceil(wanted), left, this.end - this.#planned);
+    const segment = new Segment(this.#planned, this.#planned + length);
+    this.#segments.push(segment);
+    this.#planned = segment.end;
+    return segment;
+  }
+
+  /**
+   * All that is missing as one segment, for one stream from a server without ranges. Nothing may be under
+   * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
+   */
+  rest(): Segment | undefined {
+    const gap = this.#segments.findIndex((one) => !one.complete);
+    if (gap !== -1) {
+      for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
+    } else if (this.#planned < this.size) {
+      this.#segments.push(new Segment(this.#planned, this.size));
+    }
+    const last = this.#segments.at(-1);
+    if (last === undefined || last.complete) return undefined;
+    last.end = this.size;
+    this.#planned = this.size;
+    return last;
+  }
+
+  /** One stream broke: what it did not bring may come in several segments again. */
+  shorten(last: Segment): void {
+    last.end = last.received;
+    this.#planned = last.end;
+    if (last.over && this.#segments.at(-1) === last) this.#segments.pop();
+  }
+
+  /** So many bytes more are here. */
+  keep(bytes: number): void {
+    this.#held += bytes;
+    this.#mostHeld = Math.max(this.#mostHeld, this.#held);
+  }
+
+  /** The next bytes in order, if they are here. */
+  take(): Piece | undefined {
+    const [first] = this.#segments;
+    const piece = first?.take();
+    if (first === undefined || piece === undefined) return undefined;
+    this.#taken += piece.bytes.length;
+    this.#held -= piece.bytes.length;
+    if (first.over) this.#segments.shift();
+    return piece;
+  }
+}
