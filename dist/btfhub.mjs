@@ -60316,7 +60316,7 @@ function statusFault({ status, headers }, fine, date) {
 function retryAfter(header, date) {
   if (header === void 0) return void 0;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1e3;
-  const until = Date.parse(header);
+  const until = /^[A-Za-z]{3}/.test(header.trim()) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(until) ? void 0 : Math.max(0, until - date.getTime());
 }
 function unreachable(path, mirrors) {
@@ -92005,68 +92005,84 @@ var Budget = class {
 
 // src/download/history.ts
 import { createHash as createHash9 } from "node:crypto";
-var GRID = 1024 * 1024;
+var LARGEST_BLOCK = 1024 * 1024;
 var History = class {
-  runs = [];
   blocks = [];
-  #cuts;
-  #at = 0;
+  #comparisons;
   #open;
-  /** `cuts`: bytes at which a block ends before its time, because an earlier fetch of the file ended there. */
-  constructor(cuts = []) {
-    this.#cuts = cuts;
-    this.#open = this.#block();
+  #bytes = 0;
+  /** `earlier`: fetches of the same file to compare with, however early they ended. */
+  constructor(earlier = []) {
+    this.#comparisons = new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)]));
   }
   /** Bytes delivered so far. */
   get bytes() {
-    return this.#at;
+    return this.#bytes;
   }
   get mirrors() {
-    return new Set(this.runs.map(({ mirror }) => mirror));
+    const mirrors = new Set(this.blocks.map(({ mirror }) => mirror));
+    return this.#open ? mirrors.add(this.#open.mirror) : mirrors;
   }
   add(mirror, bytes2) {
-    this.#extend(mirror, bytes2.length);
+    for (const comparison of this.#comparisons.values()) comparison.add(mirror, bytes2);
+    if (this.#open?.mirror !== mirror) this.end();
     for (let from = 0; from < bytes2.length; ) {
-      const part = bytes2.subarray(from, from + this.#open.end - this.#at);
+      this.#open ??= { mirror, start: this.#bytes, hash: createHash9("sha256") };
+      const end = this.#open.start + LARGEST_BLOCK;
+      const part = bytes2.subarray(from, from + end - this.#bytes);
       this.#open.hash.update(part);
-      this.#open.mirrors.add(mirror);
-      this.#at += part.length;
+      this.#bytes += part.length;
       from += part.length;
-      if (this.#at === this.#open.end) this.end();
+      if (this.#bytes === end) this.end();
     }
   }
   /** The delivery is over, here or before its time. */
   end() {
-    const { start: start2, hash, mirrors } = this.#open;
-    if (this.#at === start2) return;
-    this.blocks.push({ start: start2, end: this.#at, sha256: hash.digest("hex"), mirrors });
-    this.#open = this.#block();
+    if (this.#open === void 0) return;
+    const { mirror, start: start2, hash } = this.#open;
+    this.blocks.push({ mirror, start: start2, end: this.#bytes, sha256: hash.digest("hex") });
+    this.#open = void 0;
   }
-  #extend(mirror, length) {
-    const last = this.runs.at(-1);
-    const end = this.#at + length;
-    if (last?.mirror === mirror) this.runs[this.runs.length - 1] = { ...last, end };
-    else this.runs.push({ mirror, start: this.#at, end });
-  }
-  #block() {
-    const start2 = this.#at;
-    const onGrid = (Math.floor(start2 / GRID) + 1) * GRID;
-    const end = Math.min(onGrid, ...this.#cuts.filter((cut) => cut > start2));
-    return { start: start2, end, hash: createHash9("sha256"), mirrors: /* @__PURE__ */ new Set() };
+  /** Where an earlier fetch, one of those it was made with, had other bytes. */
+  differences(earlier) {
+    return this.#comparisons.get(earlier)?.differences ?? [];
   }
 };
-function disagreements(one2, other) {
-  const others = new Map(other.blocks.map((block) => [`${block.start}-${block.end}`, block]));
-  return one2.blocks.flatMap((block) => {
-    const same = others.get(`${block.start}-${block.end}`);
-    if (same === void 0 || same.sha256 === block.sha256) return [];
-    const { start: start2, end } = block;
-    return [{ start: start2, end, mirrors: [block.mirrors, same.mirrors] }];
-  });
-}
+var Comparison = class {
+  differences = [];
+  #blocks;
+  #nth = 0;
+  #at = 0;
+  #hash = createHash9("sha256");
+  #mirrors = /* @__PURE__ */ new Set();
+  constructor(blocks) {
+    this.#blocks = blocks;
+  }
+  add(mirror, bytes2) {
+    for (let from = 0; from < bytes2.length; ) {
+      const block = this.#blocks[this.#nth];
+      if (block === void 0) return;
+      const part = bytes2.subarray(from, from + block.end - this.#at);
+      this.#hash.update(part);
+      this.#mirrors.add(mirror);
+      this.#at += part.length;
+      from += part.length;
+      if (this.#at === block.end) this.#compare(block);
+    }
+  }
+  #compare(block) {
+    if (this.#hash.digest("hex") !== block.sha256) {
+      this.differences.push({ block, now: this.#mirrors });
+    }
+    this.#nth += 1;
+    this.#hash = createHash9("sha256");
+    this.#mirrors = /* @__PURE__ */ new Set();
+  }
+};
 function guilty(wrong, right) {
-  const suspects = disagreements(wrong, right).map(({ mirrors: [served] }) => [...served]);
-  return new Set(suspects.filter((served) => served.length === 1).flat());
+  const differences = right.differences(wrong);
+  const accused = differences.filter(({ block, now }) => !now.has(block.mirror));
+  return new Set(accused.map(({ block }) => block.mirror));
 }
 
 // src/download/range.ts
@@ -92075,20 +92091,19 @@ function granted(head, wanted, date) {
   if (status === 416) throw new Fault("again", "it has a shorter file (status 416)");
   const fault = statusFault(head, [200, 206], date);
   if (fault) throw fault;
-  const range = status === 200 ? wholeFile(headers, wanted) : partOf(headers, wanted);
   const length = headers["content-length"];
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity" && length === void 0) {
+    throw new Fault("again", `it changes the bytes on the way (Content-Encoding: ${encoding})`);
+  }
+  if (status === 200 && (wanted.from > 0 || wanted.to < wanted.size)) {
+    throw new Fault("whole", "it does not serve ranges");
+  }
+  const range = status === 200 ? wanted : partOf(headers, wanted);
   if (length !== void 0 && Number(length) !== range.to - range.from) {
     throw otherSize(`${length} bytes`, range.to - range.from);
   }
   return range;
-}
-function wholeFile(headers, { from, to: to2, size }) {
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity" && headers["content-length"] === void 0) {
-    throw new Fault("never", `it changes the bytes on the way (Content-Encoding: ${encoding})`);
-  }
-  if (from > 0 || to2 < size) throw new Fault("whole", "it does not serve ranges");
-  return { from: 0, to: size, size };
 }
 function partOf(headers, { from, to: to2, size }) {
   const header = headers["content-range"] ?? "";
@@ -92195,6 +92210,42 @@ var Attempt2 = class {
   }
 };
 
+// src/download/source.ts
+var STRIKES = 8;
+var Source = class {
+  mirror;
+  use = { kind: "ranges" };
+  /** Requests of this download that run now. */
+  busy = 0;
+  lastError;
+  #first;
+  #strikes = 0;
+  #struckAt = 0;
+  constructor(mirror) {
+    this.mirror = mirror;
+  }
+  /** Holds a version against the first one that this mirror showed. Throws a `Fault` when it is another. */
+  recognise(version) {
+    this.#first ??= version;
+    const other = difference(this.#first, version);
+    if (other !== void 0)
+      throw new Fault("again", `the file changed while it was read: ${other}`);
+  }
+  succeeded() {
+    this.#strikes = 0;
+  }
+  /** A request that began then failed now; several lost to one event count once. */
+  failed(fault, began, now) {
+    this.lastError = fault.message;
+    if (fault.treatment === "whole") this.use = { kind: "whole" };
+    if (fault.treatment === "never") this.use = { kind: "none" };
+    if (fault.treatment !== "again" || began < this.#struckAt) return;
+    this.#struckAt = now;
+    this.#strikes += 1;
+    if (this.#strikes >= STRIKES) this.use = { kind: "none" };
+  }
+};
+
 // src/download/segment.ts
 var Segment = class {
   /** One past its last byte. */
@@ -92239,39 +92290,107 @@ var Segment = class {
   }
 };
 
-// src/download/source.ts
-var STRIKES = 8;
-var Source = class {
-  mirror;
-  use = { kind: "ranges" };
-  /** Requests of this download that run now. */
-  busy = 0;
-  lastError;
-  #first;
-  #strikes = 0;
-  #struckAt = 0;
-  constructor(mirror) {
-    this.mirror = mirror;
+// src/download/window.ts
+var Window = class {
+  size;
+  #width;
+  /** What is planned and was not taken, in order. */
+  #segments = [];
+  #taken = 0;
+  #planned = 0;
+  #held = 0;
+  #mostHeld = 0;
+  /** `width` in bytes; it may change, because several downloads share the memory. */
+  constructor(size, width) {
+    this.size = size;
+    this.#width = width;
   }
-  /** Holds a version against the first one that this mirror showed. Throws a `Fault` when it is another. */
-  recognise(version) {
-    this.#first ??= version;
-    const other = difference(this.#first, version);
-    if (other !== void 0)
-      throw new Fault("again", `the file changed while it was read: ${other}`);
+  get segments() {
+    return this.#segments;
   }
-  succeeded() {
-    this.#strikes = 0;
+  /** One past the last byte that may be kept now. */
+  get end() {
+    return this.#taken + this.#width();
   }
-  /** A request that began then failed now; several lost to one event count once. */
-  failed(fault, began, now) {
-    this.lastError = fault.message;
-    if (fault.treatment === "whole") this.use = { kind: "whole" };
-    if (fault.treatment === "never") this.use = { kind: "none" };
-    if (fault.treatment !== "again" || began < this.#struckAt) return;
-    this.#struckAt = now;
-    this.#strikes += 1;
-    if (this.#strikes >= STRIKES) this.use = { kind: "none" };
+  /** Bytes that came and were not taken: now, and at most. */
+  get held() {
+    return { now: this.#held, most: this.#mostHeld };
+  }
+  /** Whether all of the file was taken. */
+  get over() {
+    return this.#taken === this.size;
+  }
+  /** Whether all of the file is here or was taken. */
+  get complete() {
+    return this.#taken + this.#held === this.size;
+  }
+  /** The first segment that nobody fetches. */
+  get waiting() {
+    return this.#segments.find((one2) => !one2.complete && one2.attempts.size === 0);
+  }
+  /** The smallest segment worth a request of its own. */
+  get least() {
+    return Math.ceil(this.#width() / 64);
+  }
+  /** Whether there is room for another segment. */
+  get hasRoom() {
+    const left = this.size - this.#planned;
+    return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
+  }
+  /**
+   * A new segment, for which there must be room. `share` is the part that its mirror's connection has in the pace
+   * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
+   * all take about as long. Towards the end of the file they get smaller, for `running` requests and this one
+   * to end together.
+   */
+  cut(share, running) {
+    const width = this.#width();
+    const left = this.size - this.#planned;
+    const fair = share === void 0 ? width / 32 : Math.min(width / 8, width / 2 * share);
+    const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
+    const length = Math.min(Math.ceil(wanted), left, this.end - this.#planned);
+    const segment = new Segment(this.#planned, this.#planned + length);
+    this.#segments.push(segment);
+    this.#planned = segment.end;
+    return segment;
+  }
+  /**
+   * All that is missing as one segment, for one stream from a server without ranges. Nothing may be under
+   * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
+   */
+  rest() {
+    const gap = this.#segments.findIndex((one2) => !one2.complete);
+    if (gap !== -1) {
+      for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
+    } else if (this.#planned < this.size) {
+      this.#segments.push(new Segment(this.#planned, this.size));
+    }
+    const last = this.#segments.at(-1);
+    if (last === void 0 || last.complete) return void 0;
+    last.end = this.size;
+    this.#planned = this.size;
+    return last;
+  }
+  /** One stream broke: what it did not bring may come in several segments again. */
+  shorten(last) {
+    last.end = last.received;
+    this.#planned = last.end;
+    if (last.over && this.#segments.at(-1) === last) this.#segments.pop();
+  }
+  /** So many bytes more are here. */
+  keep(bytes2) {
+    this.#held += bytes2;
+    this.#mostHeld = Math.max(this.#mostHeld, this.#held);
+  }
+  /** The next bytes in order, if they are here. */
+  take() {
+    const [first] = this.#segments;
+    const piece = first?.take();
+    if (first === void 0 || piece === void 0) return void 0;
+    this.#taken += piece.bytes.length;
+    this.#held -= piece.bytes.length;
+    if (first.over) this.#segments.shift();
+    return piece;
   }
 };
 
@@ -92285,27 +92404,24 @@ var Scheduler = class {
   pool;
   path;
   size;
+  #window;
   #sources;
-  /** What is planned and was not delivered, in order and without gaps. */
-  #segments = [];
   #attempts = /* @__PURE__ */ new Set();
+  /** Whoever waits for bytes or for room. */
   #waiting = /* @__PURE__ */ new Set();
   #over = new AbortController();
   #leave = () => {
   };
   #state = { kind: "running" };
-  #delivered = 0;
-  #planned = 0;
-  #buffered = 0;
-  #mostBuffered = 0;
   constructor(pool, file, mirrors) {
     this.pool = pool;
     this.path = file.path;
     this.size = file.size;
+    this.#window = new Window(file.size, () => pool.share.window);
     this.#sources = mirrors.map((mirror) => new Source(mirror));
   }
   get buffered() {
-    return { now: this.#buffered, most: this.#mostBuffered };
+    return this.#window.held;
   }
   begin() {
     const leavePool = this.pool.join();
@@ -92319,11 +92435,12 @@ var Scheduler = class {
   }
   /** The next bytes in order; undefined after the last. Throws what made the download fail. */
   async next() {
-    while (this.#delivered < this.size) {
+    while (!this.#window.over) {
       if (this.#state.kind === "failed") throw this.#state.error;
-      const piece = this.#segments[0]?.take();
-      if (piece) {
-        this.#deliver(piece);
+      const piece = this.#window.take();
+      if (piece !== void 0) {
+        this.#wake();
+        this.#fill();
         return piece;
       }
       await this.#woken();
@@ -92331,79 +92448,46 @@ var Scheduler = class {
     return void 0;
   }
   fail(error) {
-    if (this.#state.kind !== "running") return;
-    this.#state = { kind: "failed", error };
-    this.#stop(error);
+    if (this.#state.kind === "running") this.#stop({ kind: "failed", error }, error);
   }
-  end() {
-    if (this.#state.kind === "running") this.#state = { kind: "ended" };
-    this.#stop(new Error("The download was left."));
+  leave() {
+    if (this.#state.kind === "running") this.#stop({ kind: "left" }, new Error("left"));
     this.#leave();
   }
   received(attempt, fresh) {
-    this.#buffered += fresh;
-    this.#mostBuffered = Math.max(this.#mostBuffered, this.#buffered);
+    this.#window.keep(fresh);
     const { segment } = attempt;
     if (segment.complete) {
       for (const other of segment.attempts) if (other !== attempt) other.overtake();
     }
-    if (segment === this.#segments[0]) this.#wake();
+    if (segment === this.#window.segments[0]) this.#wake();
   }
   room(position) {
-    return position < this.#windowEnd ? void 0 : this.#roomFor(position);
+    return position < this.#window.end ? void 0 : this.#roomFor(position);
   }
   async #roomFor(position) {
-    while (position >= this.#windowEnd && this.#state.kind === "running") await this.#woken();
-  }
-  get #windowEnd() {
-    return this.#delivered + this.pool.share.window;
-  }
-  #deliver({ bytes: bytes2 }) {
-    this.#delivered += bytes2.length;
-    this.#buffered -= bytes2.length;
-    if (this.#segments[0]?.over) this.#segments.shift();
-    this.#wake();
-    this.#step();
+    while (position >= this.#window.end && this.#state.kind === "running") await this.#woken();
   }
   #step() {
-    if (this.#state.kind !== "running") return;
     this.#fill();
-    this.#race();
     this.#giveUp();
   }
   #fill() {
-    for (; ; ) {
-      const waiting = this.#segments.find((one2) => !one2.complete && one2.attempts.size === 0);
+    while (this.#state.kind === "running") {
+      const waiting = this.#window.waiting;
+      if (waiting === void 0 && !this.#window.hasRoom) return;
       const source = this.#choose(waiting);
       if (source === void 0) return;
-      const segment = source.use.kind === "whole" ? this.#rest() : waiting ?? this.#cut(source);
+      const segment = this.#segmentFor(source, waiting);
       if (segment === void 0) return;
       this.#start(segment, source);
     }
   }
-  /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
-  #race() {
-    const now = this.pool.ports.clock.now();
-    for (const segment of this.#segments) {
-      const [slow] = segment.attempts;
-      if (segment.attempts.size !== 1 || slow === void 0 || segment.complete) continue;
-      if (now - slow.began < HEAD_START) continue;
-      const rival = this.#choose(segment);
-      if (rival === void 0 || rival.use.kind === "whole") return;
-      const left = segment.end - segment.received;
-      const rate = (this.pool.rate(rival.mirror) ?? 0) / 1e3;
-      const { times: times2, plus } = WORTH_A_RACE;
-      if (left / slow.pace(now) > times2 * left / rate + plus) this.#start(segment, rival);
-    }
-  }
-  /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
-  #giveUp() {
-    if (this.#attempts.size > 0 || this.#delivered + this.#buffered === this.size) return;
-    const usable = this.#sources.filter(({ use }) => use.kind !== "none");
-    const soonest = Math.min(...usable.map(({ mirror }) => this.pool.freeAt(mirror)));
-    if (soonest <= this.pool.ports.clock.now() + PATIENCE3) return;
-    const errors = this.#sources.map(({ mirror, lastError }) => [mirror, lastError]);
-    this.fail(unreachable(this.path, errors));
+  #segmentFor({ mirror, use }, waiting) {
+    if (use.kind === "whole") return this.#window.rest();
+    const rate = this.pool.rate(mirror);
+    const share = rate === void 0 ? void 0 : rate / (this.#pace + rate);
+    return waiting ?? this.#window.cut(share, this.#attempts.size);
   }
   /** The best mirror with a free connection; for a segment that some failed on, another one if there is. */
   #choose(segment) {
@@ -92411,65 +92495,50 @@ var Scheduler = class {
     const free2 = this.#sources.filter(
       ({ mirror, use, busy }) => use.kind !== "none" && busy < connections && this.pool.isFree(mirror)
     );
-    const ranged = free2.filter(
-      (source) => source.use.kind === "ranges" && this.#isWorthwhile(source)
-    );
+    const ranged = free2.filter((one2) => one2.use.kind === "ranges" && this.#isWorthwhile(one2));
     if (ranged.length === 0) return this.#attempts.size === 0 ? free2[0] : void 0;
     const order = ({ mirror, busy }) => [
       segment?.failed.has(mirror) ? 1 : 0,
       -(this.pool.rate(mirror) ?? Number.MAX_VALUE),
+      // one that nobody knows is worth a try
       busy
     ];
     return ranged.reduce((best, one2) => isBefore(order(one2), order(best)) ? one2 : best);
   }
-  /** A mirror is left out when its smallest segment would take longer than the whole window does at the present pace. */
+  /** A mirror is left out when its smallest segment would take longer than the whole window does at this pace. */
   #isWorthwhile({ mirror }) {
     const rate = this.pool.rate(mirror);
-    const { least, window: window2 } = this.#sizes;
-    return rate === void 0 || rate * window2 >= this.#pace * least;
+    return rate === void 0 || rate * this.pool.share.window >= this.#pace * this.#window.least;
   }
   /** Bytes a second of all requests that run, as far as their mirrors were measured. */
   get #pace() {
-    return [...this.#attempts].reduce(
-      (sum, { source }) => sum + (this.pool.rate(source.mirror) ?? 0),
-      0
-    );
+    let sum = 0;
+    for (const { source } of this.#attempts) sum += this.pool.rate(source.mirror) ?? 0;
+    return sum;
   }
-  get #sizes() {
-    const { window: window2 } = this.pool.share;
-    return {
-      window: window2,
-      least: Math.ceil(window2 / 64),
-      usual: Math.ceil(window2 / 32),
-      most: Math.ceil(window2 / 8)
-    };
+  /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
+  #giveUp() {
+    if (this.#state.kind !== "running" || this.#attempts.size > 0 || this.#window.complete) return;
+    const usable = this.#sources.filter(({ use }) => use.kind !== "none");
+    const soonest = Math.min(...usable.map(({ mirror }) => this.pool.freeAt(mirror)));
+    if (soonest <= this.pool.ports.clock.now() + PATIENCE3) return;
+    const errors = this.#sources.map(({ mirror, lastError }) => [mirror, lastError]);
+    this.fail(unreachable(this.path, errors));
   }
-  /** A new segment for a mirror: its share, by rate, of half of the window. None while the window is full. */
-  #cut({ mirror }) {
-    const { window: window2, least, usual, most } = this.#sizes;
-    const rate = this.pool.rate(mirror);
-    const share = rate === void 0 ? usual : window2 / 2 * (rate / (this.#pace + rate));
-    const left = this.size - this.#planned;
-    const length = Math.min(left, Math.round(Math.min(most, Math.max(least, share))));
-    const room = this.#windowEnd - this.#planned;
-    if (length === 0 || length > room && room < least) return void 0;
-    const segment = new Segment(this.#planned, this.#planned + Math.min(length, room));
-    this.#segments.push(segment);
-    this.#planned = segment.end;
-    return segment;
-  }
-  /** The rest of the file as one segment, for a server without ranges. What came beyond a gap comes again. */
-  #rest() {
-    const gap = this.#segments.findIndex((one2) => !one2.complete);
-    const keep = gap === -1 ? this.#segments.length : gap + 1;
-    for (const dropped of this.#segments.splice(keep)) this.#buffered -= dropped.held;
-    const last = this.#segments[gap];
-    if (last === void 0 && this.#planned === this.size) return void 0;
-    const segment = last ?? new Segment(this.#planned, this.size);
-    if (last === void 0) this.#segments.push(segment);
-    segment.end = this.size;
-    this.#planned = this.size;
-    return segment;
+  /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
+  #race() {
+    const now = this.pool.ports.clock.now();
+    for (const segment of this.#window.segments) {
+      const [slow, second] = segment.attempts;
+      if (slow === void 0 || second !== void 0 || segment.complete) continue;
+      if (now - slow.began < HEAD_START) continue;
+      const rival = this.#choose(segment);
+      if (rival?.use.kind !== "ranges") return;
+      const left = segment.end - segment.received;
+      const rate = (this.pool.rate(rival.mirror) ?? 0) / 1e3;
+      const { times: times2, plus } = WORTH_A_RACE;
+      if (left / slow.pace(now) > times2 * left / rate + plus) this.#start(segment, rival);
+    }
   }
   #start(segment, source) {
     const attempt = new Attempt2(this, segment, source);
@@ -92499,24 +92568,21 @@ var Scheduler = class {
     const { fault } = ending;
     segment.failed.add(mirror);
     source.failed(fault, began, now);
-    if (attempt.whole && segment.attempts.size === 0) this.#shorten(segment);
-    if (fault.treatment === "again")
+    if (attempt.whole && segment.attempts.size === 0) this.#window.shorten(segment);
+    if (fault.treatment === "again") {
       this.pool.failed(mirror, began, fault.message, fault.retryAfter);
-  }
-  /** One stream broke: what it did not bring may come in several segments again. It is the last segment. */
-  #shorten(segment) {
-    segment.end = segment.received;
-    this.#planned = segment.end;
-    if (segment.over && this.#segments.at(-1) === segment) this.#segments.pop();
+    }
   }
   async #tick() {
     while (this.#state.kind === "running") {
       await this.pool.ports.clock.sleep(TICK, this.#over.signal).catch(() => {
       });
       this.#step();
+      if (this.#state.kind === "running") this.#race();
     }
   }
-  #stop(reason) {
+  #stop(state, reason) {
+    this.#state = state;
     this.#over.abort();
     for (const attempt of this.#attempts) attempt.abort(reason);
     this.#wake();
@@ -92525,6 +92591,7 @@ var Scheduler = class {
     return new Promise((resolve3) => this.#waiting.add(resolve3));
   }
   #wake() {
+    if (this.#waiting.size === 0) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const resolve3 of waiting) resolve3();
@@ -92545,7 +92612,7 @@ var Download = class {
   #begun = false;
   constructor(pool, resource, options = {}) {
     this.resource = resource;
-    this.history = new History(options.after?.map(({ bytes: bytes2 }) => bytes2));
+    this.history = new History(options.after);
     this.#signal = options.signal;
     const mirrors = pool.mirrors.filter((mirror) => !options.avoid?.has(mirror));
     this.#scheduler = new Scheduler(pool, resource, mirrors);
@@ -92570,7 +92637,7 @@ var Download = class {
     } finally {
       this.#signal?.removeEventListener("abort", abort);
       this.history.end();
-      scheduler.end();
+      scheduler.leave();
     }
   }
 };
