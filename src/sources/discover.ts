@@ -107,13 +107,22 @@ function treeOf(
   const reading: RepositoryReading = { pool, cache, signal, programs, onBytes: advance };
   const listed = new Map<string, ReturnType<Lister>>();
   return {
-    list: (folder, looksRight) => {
+    list: (folder, looksRight, dispensable) => {
       const known = listed.get(folder);
       if (known) return known;
-      const names = readPage(reading, folder === '' ? '' : `${folder}/`, async ({ text, url }) => {
-        const found = folderNames(text, url);
-        if (!looksRight(found)) throw noTree(source, url);
-        return found;
+      const names = readPage(reading, folder === '' ? '' : `${folder}/`, async (page) => {
+        const found = folderNames(page.text, page.url);
+        if (found && looksRight(found)) return found;
+        const failure = found ? noTree(source, page.url) : noListing(page.url);
+        // Where the releases should be, that says all of this mirror: its 404s mean nothing either.
+        const { mirrors } = looksRight([]) ? { mirrors: [] } : pool;
+        for (const mirror of mirrors) {
+          if (mirror.base === page.mirror) pool.convict(mirror, failure.message);
+        }
+        throw failure;
+      }).catch((error: unknown) => {
+        if (dispensable && error instanceof Failure && error.reason === 'network') return undefined;
+        throw error;
       });
       listed.set(folder, names);
       return names;
@@ -123,6 +132,14 @@ function treeOf(
       return result && { folder, ...result };
     },
   };
+}
+
+function noListing(url: string): Failure {
+  return new Failure(
+    'bad-repository',
+    `${url} answers with a page that lists no folder.`,
+    'A network that asks for a login does that, or a server that shows no folders: then name --release and --arch.',
+  );
 }
 
 function noTree(source: Source, url: string): Failure {
@@ -144,7 +161,7 @@ async function readPlace(place: RepositoryPlace, tree: Tree): Promise<Outcome> {
   try {
     for (const form of place.forms) {
       const read = [];
-      for (const { folder } of await expandTemplate(form, {}, tree.list, () => true)) {
+      for (const { folder } of await expandTemplate(form, tree.list)) {
         where = folder;
         const repository = await tree.read(folder);
         if (repository) read.push({ place, ...repository });

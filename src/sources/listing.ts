@@ -1,12 +1,10 @@
-import { Failure } from '../failure.ts';
-
 /**
  * The names of the folders on a server's page of a folder (nginx's autoindex, Apache, Caddy,
  * Python's): every link to a direct child that ends in a slash, decoded, each once, in the page's
- * order. The link's text is not read: servers cut it. Rejects with `bad-repository` when the page
- * is no such page: no link to a child nor to the parent.
+ * order. The link's text is not read: servers cut it. Undefined for a page that is none of these,
+ * with a link neither to a child nor to the parent.
  */
-export function folderNames(html: string, pageUrl: string): readonly string[] {
+export function folderNames(html: string, pageUrl: string): readonly string[] | undefined {
   const page = new URL(pageUrl);
   if (!page.pathname.endsWith('/')) page.pathname += '/';
   const names = new Set<string>();
@@ -21,10 +19,7 @@ export function folderNames(html: string, pageUrl: string): readonly string[] {
     plausible = true;
     if (name.endsWith('/')) names.add(name.slice(0, -1));
   }
-  if (!plausible && !/<title>Index of /i.test(html)) {
-    throw new Failure('bad-repository', `${pageUrl} answers with a page that lists no folder.`);
-  }
-  return [...names];
+  return plausible || /<title>Index of /i.test(html) ? [...names] : undefined;
 }
 
 const ANCHOR = /<a\s[^>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))/gi;

@@ -12,12 +12,14 @@ import { isGlob, selector } from './glob.ts';
 import type { Source } from './source.ts';
 
 /**
- * The names of the folders in a folder of the tree, undefined where no mirror shows them. A mirror
- * whose names do not look right is not believed.
+ * The names of the folders in a folder of the tree, undefined where there is no such folder. A
+ * mirror whose names do not look right is not believed. One that refuses to show folders is a
+ * failure, or, if the listing is dispensable, undefined as well.
  */
 export type Lister = (
   folder: string,
   looksRight: (names: readonly string[]) => boolean,
+  dispensable: boolean,
 ) => Promise<readonly string[] | undefined>;
 
 /** Where one repository of a release and architecture may be. */
@@ -43,20 +45,23 @@ interface Expansion {
   readonly bindings: Bindings;
 }
 
-/**
- * All folders of the tree that fit a template, by listing only where a placeholder is not bound
- * yet. Where a server does not list a folder, names from `guesses` are taken as they are.
- */
+/** What an expansion makes of the names it meets. */
+interface Choice {
+  /** Whether to follow a name that a folder's page has for a placeholder. */
+  wants(placeholder: Placeholder, name: string): boolean;
+  /** The names to follow where no mirror shows the folder. */
+  guesses(placeholder: Placeholder): readonly string[];
+}
+
+/** All folders of the tree that fit a template, by listing only where a placeholder is not bound yet. */
 export async function expandTemplate(
   template: string,
-  bindings: Bindings,
   list: Lister,
-  wanted: (placeholder: Placeholder, name: string) => boolean,
-  guesses: Readonly<Partial<Record<Placeholder, readonly string[]>>> = {},
+  choice: Choice = { wants: () => true, guesses: () => [] },
 ): Promise<readonly Expansion[]> {
-  let found: Expansion[] = [{ folder: '', bindings }];
+  let found: Expansion[] = [{ folder: '', bindings: {} }];
   for (const segment of template.split('/')) {
-    const ask = (parent: Expansion) => descend(parent, segment, list, wanted, guesses);
+    const ask = (parent: Expansion) => descend(parent, segment, list, choice);
     const next = await pMap(found, ask, { concurrency: AT_ONCE });
     found = next.flat();
   }
@@ -67,8 +72,7 @@ async function descend(
   { folder, bindings }: Expansion,
   segment: string,
   list: Lister,
-  wanted: (placeholder: Placeholder, name: string) => boolean,
-  guesses: Readonly<Partial<Record<Placeholder, readonly string[]>>>,
+  choice: Choice,
 ): Promise<Expansion[]> {
   const bound = substitute(segment, bindings);
   const [, before, placeholder, after] = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound) ?? [];
@@ -79,13 +83,13 @@ async function descend(
   // A tree of another kind, or a page of somebody else's, shows by having no release.
   const looksRight = (names: readonly string[]) =>
     kind !== 'release' || names.some((name) => valueIn(name) !== undefined);
-  const names =
-    (await list(folder, looksRight)) ??
-    (guesses[kind] ?? []).map((guess) => `${before}${guess}${after}`);
-  return names.flatMap((name) => {
-    const value = valueIn(name);
-    if (value === undefined || !wanted(kind, value)) return [];
-    return [{ folder: below(name), bindings: { ...bindings, [kind]: value } }];
+  const listed = await list(folder, looksRight, choice.guesses(kind).length > 0);
+  const values = listed
+    ? listed.flatMap((name) => valueIn(name) ?? []).filter((value) => choice.wants(kind, value))
+    : choice.guesses(kind);
+  return values.map((value) => {
+    const found = { ...bindings, [kind]: value };
+    return { folder: below(substitute(segment, found)), bindings: found };
   });
 }
 
@@ -115,35 +119,35 @@ export async function findPlaces(
   wanted: { readonly releases: readonly string[]; readonly arches: readonly string[] },
   list: Lister,
 ): Promise<readonly RepositoryPlace[]> {
-  const releases = new Set<string>();
-  const arches = new Set<string>();
+  const existing = { release: new Set<string>(), arch: new Set<string>() };
   const wantsRelease = selector(wanted.releases);
   const wantsArch = selector(wanted.arches);
-  const wants = (placeholder: Placeholder, name: string): boolean => {
-    if (placeholder === 'release') {
-      if (versionIdOf(source, name) === undefined || !safely(() => asRelease(name))) return false;
-      releases.add(name);
-      return wantsRelease(name);
-    }
-    if (placeholder === 'variant') return false;
-    if (!safely(() => asArch(name))) return false;
-    arches.add(name);
-    return wantsArch(name);
+  const choice: Choice = {
+    wants: (placeholder, name) => {
+      if (placeholder === 'variant' || !isName(source, placeholder, name)) return false;
+      existing[placeholder].add(name);
+      return placeholder === 'release' ? wantsRelease(name) : wantsArch(name);
+    },
+    guesses: (placeholder) => {
+      if (placeholder === 'variant') return [];
+      const words = placeholder === 'release' ? wanted.releases : wanted.arches;
+      const literal = words.length > 0 && !words.some(isGlob);
+      return literal ? words.filter((word) => isName(source, placeholder, word)) : [];
+    },
   };
-  const guesses = { release: literals(wanted.releases), arch: literals(wanted.arches) };
   const places = new Map<string, RepositoryPlace>();
   for (const { name, folders } of source.repositories) {
     for (const template of folders) {
       // The level behind <variant> is looked at only where the form before it has no repodata.
       const head = template.split('/<variant>')[0] ?? template;
-      for (const { bindings } of await expandTemplate(head, {}, list, wants, guesses)) {
+      for (const { bindings } of await expandTemplate(head, list, choice)) {
         const place = toPlace(source, name, bindings, template, places);
         if (place) places.set(place.key, place.value);
       }
     }
   }
-  complainOfUnknown('release', wanted.releases, releases);
-  complainOfUnknown('architecture', wanted.arches, arches);
+  complainOfUnknown('release', wanted.releases, existing.release);
+  complainOfUnknown('architecture', wanted.arches, existing.arch);
   return [...places.values()];
 }
 
@@ -163,8 +167,9 @@ function toPlace(
   return { key, value: { name, release, versionId, arch, forms } };
 }
 
-function literals(words: readonly string[]): readonly string[] {
-  return words.filter((word) => !isGlob(word));
+function isName(source: Source, placeholder: 'release' | 'arch', name: string): boolean {
+  if (placeholder === 'arch') return safely(() => asArch(name)) !== undefined;
+  return versionIdOf(source, name) !== undefined && safely(() => asRelease(name)) !== undefined;
 }
 
 function complainOfUnknown(
@@ -172,13 +177,14 @@ function complainOfUnknown(
   words: readonly string[],
   existing: ReadonlySet<string>,
 ): void {
+  // Where no page was shown, whether a name exists comes out when its repositories are read.
+  if (existing.size === 0) return;
   const unknown = words.find((word) => ![...existing].some(selector([word])));
   if (unknown === undefined) return;
-  const names = [...existing].sort();
   throw new Failure(
     'not-found',
     `No ${what} is named '${unknown}'.`,
-    names.length > 0 ? `There are: ${names.join(', ')}.` : 'The mirror lists none at all.',
+    `There are: ${[...existing].sort().join(', ')}.`,
   );
 }
 
