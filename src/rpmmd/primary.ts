@@ -35,7 +35,7 @@ type Draft = { -readonly [Key in keyof PrimaryPackage]?: PrimaryPackage[Key] };
  * what is needed to fetch it. `origin` is its URL.
  */
 export async function readPrimary(
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   wanted: (name: string) => boolean,
   origin: string,
 ): Promise<PrimaryResult> {

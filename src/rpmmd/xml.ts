@@ -26,7 +26,7 @@ export async function readXml(
     throw notXml(origin, describe(error));
   });
   parser.on('doctype', () => {
-    throw notXml(origin, 'it is a web page or declares a document type');
+    throw notXml(origin, 'it declares a document type');
   });
   parser.on('opentag', (tag) => {
     text = '';
@@ -42,11 +42,18 @@ export async function readXml(
     handler.close(localName(tag.name), text);
     text = '';
   });
-  for await (const chunk of chunks)
-    parser.write(decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
+  let begun = false;
+  for await (const { buffer, byteOffset, byteLength } of chunks) {
+    const piece = decoder.write(Buffer.from(buffer, byteOffset, byteLength));
+    if (!begun && WEB_PAGE.test(piece)) throw notXml(origin, 'it is a web page');
+    begun ||= piece !== '';
+    parser.write(piece);
+  }
   parser.write(decoder.end());
   parser.close();
 }
+
+const WEB_PAGE = /^\s*<(?:!doctype\s+)?html\b/i;
 
 function localName(name: string): string {
   return name.slice(name.indexOf(':') + 1);
@@ -55,7 +62,7 @@ function localName(name: string): string {
 function notXml(origin: string, why: string): Failure {
   return new Failure(
     'bad-repository',
-    `${origin} is not the metadata it should be: ${why}.`,
+    `${origin} is not the metadata it should be: ${why.replace(/\.+$/, '')}.`,
     'A mirror in the middle of an update, or a network that answers with pages of its own: try again later, or another --mirror.',
   );
 }

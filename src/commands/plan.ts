@@ -1,0 +1,103 @@
+import { type Matrix, MOST_JOBS, makeMatrix } from '../jobs/plan/matrix.ts';
+import type { Counts, Plan, PlanRow } from '../jobs/plan/plan.ts';
+import { openProgress } from '../report/open.ts';
+import { type Column, markdownTable, textTable } from '../report/table.ts';
+import { bytes } from '../report/units.ts';
+import { defineCommand, flag, number, type Outcome } from './command.ts';
+import { planningOptions, toPlan } from './planning.ts';
+
+export const plan = defineCommand({
+  name: 'plan',
+  summary: 'compare what is published with what the archive has',
+  description:
+    'Reads the repositories of every release, looks at the archive, and says what is to be built. ' +
+    'Kernels on the base branch or under review are not built again; those that failed are tried again ' +
+    'after a growing while, and those without vmlinux only when their package changes. ' +
+    "With --json it prints the plan, which 'btfhub build --plan' takes; with --matrix the jobs that share the work.",
+  options: {
+    ...planningOptions,
+    matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
+    maxJobs: number('<number>', 'jobs in the matrix at the most', {
+      ...{ default: 20, least: 1, most: MOST_JOBS },
+    }),
+  },
+  examples: [
+    'btfhub plan',
+    'btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://gitee.com/openeuler/btfhub-archive.git',
+    'btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10',
+  ],
+  run: async (world, options): Promise<Outcome> => {
+    const made = await toPlan(world, options, openProgress(world));
+    const matrix = makeMatrix(made.kernels, options.maxJobs ?? MOST_JOBS);
+    const { include, count } = matrix;
+    return {
+      status: made.troubles.length > 0 ? 1 : 0,
+      document: options.matrix ? matrix : made,
+      text: options.matrix ? `${JSON.stringify(matrix)}\n` : asText(made),
+      outputs: { matrix: JSON.stringify({ include }), count: `${count}` },
+      summary: asMarkdown(made, matrix),
+      failures: made.troubles.map(({ where, message }) => ({ title: where, message })),
+    };
+  },
+});
+
+type Cell = readonly [title: string, value: (counts: Counts) => string | number];
+
+const CELLS: readonly Cell[] = [
+  ['published', ({ published }) => published],
+  ['archived', ({ archived }) => archived],
+  ['pending', ({ pending }) => pending],
+  ['failed', ({ failed }) => failed],
+  ['embedded', ({ embedded }) => embedded],
+  ['later', ({ later }) => later],
+  ['to build', ({ build }) => build],
+  ['download', (counts) => bytes(counts.bytes)],
+];
+
+/** Columns that say nothing but where their option is used. */
+const OCCASIONAL: Readonly<Record<string, keyof Counts>> = { embedded: 'embedded', later: 'later' };
+
+function tableOf({ rows, total }: Plan): { columns: Column[]; lines: string[][] } {
+  const cells = CELLS.filter(([title]) => {
+    const occasional = OCCASIONAL[title];
+    return occasional === undefined || total[occasional] > 0;
+  });
+  const line = (name: string, arch: string, counts: Counts) => [
+    ...[name, arch],
+    ...cells.map(([, value]) => `${value(counts)}`),
+  ];
+  return {
+    columns: [
+      ...[{ title: 'release' }, { title: 'arch' }],
+      ...cells.map(([title]) => ({ title, align: 'right' as const })),
+    ],
+    lines: [
+      ...rows.map((row: PlanRow) => line(row.release, row.arch, row)),
+      line('all', '', total),
+    ],
+  };
+}
+
+function asText(made: Plan): string {
+  const { columns, lines } = tableOf(made);
+  const troubles = made.troubles.map(({ where, message }) => `${where}: ${message}\n`);
+  const heading = troubles.length > 0 ? '\nCould not be read or found:\n' : '';
+  return [textTable(columns, lines), heading, ...troubles, `\n${conclusion(made)}\n`].join('');
+}
+
+function asMarkdown(made: Plan, { include }: Matrix): string {
+  const { columns, lines } = tableOf(made);
+  const jobs = include.length > 0 ? ` in ${include.length} jobs` : '';
+  const troubles = made.troubles.map(({ where, message }) => [where, message]);
+  const broken =
+    troubles.length > 0
+      ? `\n${markdownTable([{ title: 'could not be read or found' }, { title: 'why' }], troubles)}`
+      : '';
+  return `### Plan: ${conclusion(made)}${jobs}\n\n${markdownTable(columns, lines)}${broken}`;
+}
+
+function conclusion({ total, kernels }: Plan): string {
+  if (kernels.length === 0) return 'Nothing is to be built.';
+  const rest = total.later > 0 ? `, and ${total.later} more are left for later` : '';
+  return `${kernels.length} kernels are to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+}

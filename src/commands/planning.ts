@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { describe, Failure } from '../failure.ts';
+import { parseLimit, tightest } from '../jobs/plan/limit.ts';
+import { makePlan, type PlanRequest } from '../jobs/plan/make.ts';
+import { type Plan, parsePlan, type WorkOrder } from '../jobs/plan/plan.ts';
+import { asBranch } from '../names.ts';
+import type { Progress } from '../report/progress.ts';
+import type { World } from '../world/world.ts';
+import { flag, list, type OptionSpec, text, type Values } from './command.ts';
+import { selectionOptions, toQuery } from './selection.ts';
+
+/** What is to be built: the options that `plan` and `build` share. */
+export const planningOptions = {
+  ...selectionOptions,
+  archive: text('<URL|folder>', 'git archive to look at: kernels that it has are not built again'),
+  base: text('<branch>', "branch with what was reviewed; the archive's default one by default"),
+  branch: text('<branch>', 'branch with what waits for review', { default: 'next' }),
+  since: parsed(
+    text('<date|days>', "only packages built since '2026-01-31', or in the last '90d'"),
+    (word) => word && parseSince(word),
+  ),
+  limit: parsed(
+    list('<limit>', "at most so many kernels ('20'), bytes ('20GB') or time ('6h'), newest first"),
+    (words) => tightest(words.map(parseLimit)),
+  ),
+  skipEmbedded: flag('leave out kernels that are known to carry BTF of their own'),
+  retryFailed: flag('try again what failed before, whatever the reason and however lately'),
+} as const;
+
+/** The same option with a value made of what it was. */
+function parsed<From, To>(spec: OptionSpec<From>, make: (value: From) => To): OptionSpec<To> {
+  return { ...spec, parse: (given) => make(spec.parse(given)) };
+}
+
+/** Since when: a day, UTC, or so many days before today. */
+export type Since = { readonly day: Date } | { readonly days: number };
+
+function parseSince(word: string): Since {
+  const days = /^([1-9]\d{0,4})d$/.exec(word)?.[1];
+  if (days !== undefined) return { days: Number(days) };
+  const day = /^\d{4}-\d\d-\d\d$/.test(word) ? new Date(`${word}T00:00:00Z`) : undefined;
+  if (day && day.getTime() > 0 && day.toISOString().startsWith(word)) return { day };
+  throw new Error(`'${word}' is neither a day (2026-01-31) nor a number of days (90d).`);
+}
+
+function toDate(since: Since, now: Date): Date {
+  return 'day' in since ? since.day : new Date(now.getTime() - since.days * 86_400_000);
+}
+
+/** The plan that the options ask for. */
+export async function toPlan(
+  world: World,
+  options: Values<typeof planningOptions>,
+  progress: Progress,
+): Promise<Plan> {
+  const { archive: where, base, branch, since, limit, skipEmbedded, retryFailed } = options;
+  const request: PlanRequest = {
+    query: await toQuery(world, options, progress),
+    ...(where === undefined
+      ? {}
+      : {
+          archive: {
+            where,
+            branch: asBranch(branch),
+            ...(base === undefined ? {} : { base: asBranch(base) }),
+          },
+        }),
+    ...(since ? { since: toDate(since, world.clock.date()) } : {}),
+    ...{ limits: limit, skipEmbedded, retryFailed },
+  };
+  return makePlan(world, request, progress);
+}
+
+/** A plan out of a file; `usage` when it is none. */
+export async function readPlan(file: string): Promise<WorkOrder> {
+  let content: string;
+  try {
+    content = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new Failure('usage', `The plan ${file} cannot be read: ${describe(error)}.`);
+  }
+  return parsePlan(content, file);
+}

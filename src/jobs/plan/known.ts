@@ -1,0 +1,72 @@
+import {
+  CATALOG_BRANCH,
+  CATALOG_FILE,
+  EMPTY_CATALOG,
+  parseCatalog,
+} from '../../archive/catalog.ts';
+import { type Archive, openArchive } from '../../archive/git.ts';
+import { Failure } from '../../failure.ts';
+import type { Branch } from '../../names.ts';
+import type { Progress } from '../../report/progress.ts';
+import type { World } from '../../world/world.ts';
+import type { Known, PastFailure } from './standing.ts';
+
+export interface ArchiveQuery {
+  /** Git URL or folder. */
+  readonly where: string;
+  /** The branch that holds what was reviewed; the archive's default branch without one. */
+  readonly base?: Branch;
+  /** The branch that holds what waits for review. */
+  readonly branch: Branch;
+}
+
+/**
+ * What the archive has and what its catalog says, without fetching any tarball. Rejects with
+ * `not-found` when the archive or the base branch is not there, with `network` or `bad-archive`.
+ */
+export async function readKnown(
+  world: World,
+  query: ArchiveQuery,
+  progress: Progress,
+): Promise<Known> {
+  const archive = await openArchive(world, query.where);
+  const task = progress.begin(`archive ${archive.name}`);
+  task.stage('listing');
+  try {
+    await expectBase(archive, query.base);
+    const base = await archive.listPaths(query.base);
+    const next = await archive.listPaths(query.branch);
+    const failed = await readFailures(archive);
+    const archived = new Set(base.keys());
+    const pending = new Set([...next.keys()].filter((path) => !archived.has(path)));
+    task.end(
+      'read',
+      `${archived.size} files on the base branch, ${pending.size} more under review`,
+    );
+    return { archived, pending, failed };
+  } catch (error) {
+    task.end('failed');
+    throw error;
+  } finally {
+    await archive.close();
+  }
+}
+
+/** A base branch that is misspelt would have everything built again. */
+async function expectBase(archive: Archive, base: Branch | undefined): Promise<void> {
+  if (base === undefined || (await archive.head(base)) !== undefined) return;
+  if ((await archive.head()) === undefined) return; // a plain folder, or an archive without a commit
+  throw new Failure(
+    'not-found',
+    `The archive ${archive.name} has no branch '${base}'.`,
+    'Check --base.',
+  );
+}
+
+async function readFailures(archive: Archive): Promise<ReadonlyMap<string, PastFailure>> {
+  const bytes = await archive.readFile(CATALOG_BRANCH, CATALOG_FILE);
+  const catalog = bytes ? parseCatalog(bytes.toString('utf8'), archive.name) : EMPTY_CATALOG;
+  const failed = new Map<string, PastFailure>();
+  for (const [path, entry] of catalog) if (entry.state === 'failed') failed.set(path, entry);
+  return failed;
+}

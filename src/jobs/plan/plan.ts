@@ -1,0 +1,138 @@
+import * as v from 'valibot';
+import { describe, Failure } from '../../failure.ts';
+import {
+  type Arch,
+  asArch,
+  asDistributionId,
+  asRelease,
+  asUname,
+  asVersionId,
+  type DistributionId,
+  printable,
+  type Release,
+} from '../../names.ts';
+import { asRepositoryPath } from '../../rpmmd/path.ts';
+import { CHECKSUM_ALGORITHMS } from '../../rpmmd/repomd.ts';
+import type { KernelPackage } from '../../sources/kernels.ts';
+
+/** Version of the plan's shape; raised when a reader of the old shape would be misled. */
+export const PLAN_SCHEMA = 1;
+
+/** How many kernels stand how; of each kernel one of these is true, and `published` counts all. */
+export interface Counts {
+  readonly published: number;
+  /** On the archive's base branch. */
+  readonly archived: number;
+  /** On the branch that waits for review, and not on the base. */
+  readonly pending: number;
+  /** Failed before, and not to be tried again in this run. */
+  readonly failed: number;
+  /** Carries BTF of its own, where such kernels are not wanted. */
+  readonly embedded: number;
+  /** Would be built, but for the limit. */
+  readonly later: number;
+  /** To be built now. */
+  readonly build: number;
+  /** To download for that. */
+  readonly bytes: number;
+}
+
+export interface PlanRow extends Counts {
+  readonly release: Release;
+  readonly arch: Arch;
+}
+
+/** What is published, what is there, and what is to be built: plain data, which `build` takes again. */
+export interface Plan {
+  readonly schema: typeof PLAN_SCHEMA;
+  readonly distribution: DistributionId;
+  /** ISO 8601, UTC. */
+  readonly madeAt: string;
+  /** Roots of mirrors, the one to ask first in front. */
+  readonly mirrors: readonly string[];
+  /** What was looked at to know what is there; absent when nothing was. */
+  readonly archive?: string;
+  /** By release and architecture; a kernel of several releases counts in the first. */
+  readonly rows: readonly PlanRow[];
+  readonly total: Counts;
+  /** To be built, oldest version first. */
+  readonly kernels: readonly KernelPackage[];
+  /** What could not be read or found, while the rest could. */
+  readonly troubles: readonly PlanTrouble[];
+}
+
+export interface PlanTrouble {
+  readonly where: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly advice?: string;
+}
+
+const named = <Name extends string>(check: (text: string) => Name) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): Name => {
+      try {
+        return check(dataset.value);
+      } catch (error) {
+        addIssue({ message: describe(error) });
+        return NEVER;
+      }
+    }),
+  );
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const path = named((text) => asRepositoryPath(text, 'the plan'));
+
+const KernelShape = v.object({
+  distribution: named(asDistributionId),
+  versionId: named(asVersionId),
+  releases: v.tupleWithRest([named(asRelease)], named(asRelease)),
+  arch: named(asArch),
+  flavour: v.string(),
+  nvra: v.pipe(v.string(), v.regex(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/)),
+  evr: v.object({ epoch: count, version: v.string(), release: v.string() }),
+  uname: named(asUname),
+  vmlinuxPath: v.pipe(v.string(), v.startsWith('./')),
+  size: v.pipe(count, v.minValue(1)),
+  checksum: v.object({
+    algorithm: v.picklist(CHECKSUM_ALGORITHMS),
+    value: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,128}$/)),
+  }),
+  builtAt: count,
+  locations: v.tupleWithRest([path], path),
+  keyPaths: v.array(path),
+  trustedKeys: v.array(v.pipe(v.string(), v.regex(/^[0-9A-F]{40,64}$/))),
+});
+
+const PlanShape = v.object({
+  schema: v.literal(PLAN_SCHEMA),
+  distribution: named(asDistributionId),
+  mirrors: v.pipe(v.array(v.string()), v.minLength(1)),
+  kernels: v.array(KernelShape),
+});
+
+/** The part of a plan that a build needs. */
+export type WorkOrder = Pick<Plan, 'distribution' | 'mirrors' | 'kernels'>;
+
+/** Reads a plan as `btfhub plan --json` wrote it; `usage` with the place of the first mistake. */
+export function parsePlan(text: string, origin: string): WorkOrder {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (error) {
+    throw noPlan(origin, describe(error));
+  }
+  const result = v.safeParse(PlanShape, data, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw noPlan(origin, `${v.getDotPath(issue) ?? 'it'}: ${issue.message}`);
+}
+
+function noPlan(origin: string, why: string): Failure {
+  return new Failure(
+    'usage',
+    `${printable(origin)} is no plan: ${printable(why)}.`,
+    "Give what 'btfhub plan --json' printed.",
+  );
+}
