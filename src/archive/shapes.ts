@@ -5,7 +5,7 @@ import { asArch, asDistributionId, asRelease, asUname, asVersionId, printable } 
 /** The shapes that records and the catalog share, for reading what others wrote. */
 
 /** A string that passes one of the checkers of names.ts. */
-function named<Name extends string>(check: (text: string) => Name) {
+export function named<Name extends string>(check: (text: string) => Name) {
   return v.pipe(
     v.string(),
     v.rawTransform(({ dataset, addIssue, NEVER }): Name => {

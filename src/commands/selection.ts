@@ -17,9 +17,10 @@ export const selectionOptions = {
   kernel: list('<uname>', "kernel by its 'uname -r' or its package's name; a glob, or 'all'", {
     default: ['all'],
   }),
-  flavour: list('<flavour>', "flavour of kernel: 'stock', 'rt', '64kb'; a glob, or 'all'", {
-    default: ['stock'],
-  }),
+  flavour: list(
+    '<flavour>',
+    "flavour of kernel: 'stock' (the default), 'rt', '64kb'; a glob, or 'all'",
+  ),
   mirror: list(
     '<URL>',
     "root of a mirror, asked before those that follow; the source's by default",

@@ -196,7 +196,9 @@ function summarise(
   const named = (kernel: KernelPackage, wants: (name: string) => boolean) =>
     wants(kernel.uname) || wants(kernel.nvra);
   const wants = selector(globs);
-  const unmatched = globs.filter((glob) => !all.some((kernel) => named(kernel, selector([glob]))));
+  const unmatched = globs.filter(
+    (glob) => glob !== 'all' && !all.some((kernel) => named(kernel, selector([glob]))),
+  );
   return {
     kernels: all.filter((kernel) => named(kernel, wants)),
     troubles: [...troubles, ...odd, ...unmatched.map(unknownKernel)],

@@ -1,22 +1,9 @@
 import * as v from 'valibot';
-import { describe, Failure } from '../failure.ts';
-import { asArch, asDistributionId } from '../names.ts';
+import * as shape from '../archive/shapes.ts';
+import { Failure } from '../failure.ts';
 
 /** A placeholder of a folder template: the release, the architecture, or one more level such as an ISA profile. */
 const PLACEHOLDER = /<(release|arch|variant)>/g;
-
-const branded = <Name extends string>(check: (text: string) => Name) =>
-  v.pipe(
-    v.string(),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      try {
-        return check(dataset.value);
-      } catch (error) {
-        addIssue({ message: describe(error) });
-        return NEVER;
-      }
-    }),
-  );
 
 const pattern = v.pipe(
   v.string(),
@@ -50,14 +37,14 @@ const FlavourShape = v.strictObject({
   embeddedBtf: v.optional(
     v.strictObject({
       from: v.pipe(v.string(), v.regex(/^[^-]+-[^-]+$/)),
-      arches: v.array(branded(asArch)),
+      arches: v.array(shape.arch),
     }),
   ),
 });
 
 const SourceShape = v.strictObject({
   /** ID of /etc/os-release, which is the archive's first folder. */
-  id: branded(asDistributionId),
+  id: shape.distribution,
   /** Roots of mirrors, the one to ask first in front. */
   mirrors: v.array(v.pipe(v.string(), v.url())),
   /** VERSION_ID of /etc/os-release: the first group of this expression on the release's name. What does not match is no release. */

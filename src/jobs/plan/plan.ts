@@ -1,16 +1,7 @@
 import * as v from 'valibot';
+import * as shape from '../../archive/shapes.ts';
 import { describe, Failure } from '../../failure.ts';
-import {
-  type Arch,
-  asArch,
-  asDistributionId,
-  asRelease,
-  asUname,
-  asVersionId,
-  type DistributionId,
-  printable,
-  type Release,
-} from '../../names.ts';
+import { type Arch, type DistributionId, printable, type Release } from '../../names.ts';
 import { asRepositoryPath } from '../../rpmmd/path.ts';
 import { CHECKSUM_ALGORITHMS } from '../../rpmmd/repomd.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
@@ -68,38 +59,24 @@ export interface PlanTrouble {
   readonly advice?: string;
 }
 
-const named = <Name extends string>(check: (text: string) => Name) =>
-  v.pipe(
-    v.string(),
-    v.rawTransform(({ dataset, addIssue, NEVER }): Name => {
-      try {
-        return check(dataset.value);
-      } catch (error) {
-        addIssue({ message: describe(error) });
-        return NEVER;
-      }
-    }),
-  );
-
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const path = named((text) => asRepositoryPath(text, 'the plan'));
+const path = shape.named((text) => asRepositoryPath(text, 'the plan'));
 
 const KernelShape = v.object({
-  distribution: named(asDistributionId),
-  versionId: named(asVersionId),
-  releases: v.tupleWithRest([named(asRelease)], named(asRelease)),
-  arch: named(asArch),
+  distribution: shape.distribution,
+  versionId: shape.versionId,
+  releases: v.tupleWithRest([shape.release], shape.release),
+  arch: shape.arch,
   flavour: v.string(),
-  nvra: v.pipe(v.string(), v.regex(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/)),
-  evr: v.object({ epoch: count, version: v.string(), release: v.string() }),
-  uname: named(asUname),
+  nvra: shape.word,
+  evr: v.object({ epoch: shape.count, version: v.string(), release: v.string() }),
+  uname: shape.uname,
   vmlinuxPath: v.pipe(v.string(), v.startsWith('./')),
-  size: v.pipe(count, v.minValue(1)),
+  size: shape.size,
   checksum: v.object({
     algorithm: v.picklist(CHECKSUM_ALGORITHMS),
     value: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,128}$/)),
   }),
-  builtAt: count,
+  builtAt: shape.count,
   locations: v.tupleWithRest([path], path),
   keyPaths: v.array(path),
   trustedKeys: v.array(v.pipe(v.string(), v.regex(/^[0-9A-F]{40,64}$/))),
@@ -107,7 +84,7 @@ const KernelShape = v.object({
 
 const PlanShape = v.object({
   schema: v.literal(PLAN_SCHEMA),
-  distribution: named(asDistributionId),
+  distribution: shape.distribution,
   mirrors: v.pipe(v.array(v.string()), v.minLength(1)),
   kernels: v.array(KernelShape),
 });
@@ -125,8 +102,7 @@ export function parsePlan(text: string, origin: string): WorkOrder {
   }
   const result = v.safeParse(PlanShape, data, { abortEarly: true });
   if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw noPlan(origin, `${v.getDotPath(issue) ?? 'it'}: ${issue.message}`);
+  throw noPlan(origin, shape.complaint(result.issues));
 }
 
 function noPlan(origin: string, why: string): Failure {
