@@ -1,7 +1,7 @@
 import type { KernelResult } from '../jobs/build/build.ts';
+import type { PlanTrouble } from '../jobs/plan/plan.ts';
 import { markdownTable, textTable } from '../report/table.ts';
 import { bytes, seconds } from '../report/units.ts';
-import type { Trouble } from '../sources/kernels.ts';
 import type { Outcome } from './command.ts';
 
 const COLUMNS = [
@@ -16,7 +16,7 @@ const COLUMNS = [
 /** What a build has to say: a line a kernel for people, the records for programs. */
 export function buildOutcome(
   results: readonly KernelResult[],
-  troubles: readonly Trouble[],
+  troubles: readonly PlanTrouble[],
   output: string,
 ): Outcome {
   const count = (state: KernelResult['state']) =>
@@ -26,7 +26,7 @@ export function buildOutcome(
     ...counts,
     output,
     kernels: results.map(({ state, seconds: time, record }) => ({ state, seconds: time, record })),
-    troubles: troubles.map(({ where, failure }) => ({ where, ...failure.toJSON() })),
+    troubles,
   };
   const rows = results.map(row);
   const sentence = describe(counts, troubles.length, output);
@@ -46,7 +46,7 @@ export function buildOutcome(
     summary: `### BTF\n\n${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}\n` : ''}${sentence}\n`,
     failures: [
       ...failed.map(({ uname, message }) => ({ title: uname, message })),
-      ...troubles.map(({ where, failure }) => ({ title: where, message: failure.message })),
+      ...troubles.map(({ where, message }) => ({ title: where, message })),
     ],
   };
 }

@@ -4,11 +4,10 @@ import { SIGNATURE_POLICIES } from '../jobs/build/notary.ts';
 import { runBuild } from '../jobs/build/run.ts';
 import { openProgress } from '../report/open.ts';
 import { parseTrustOption } from '../rpm/keys.ts';
-import { findKernels } from '../sources/discover.ts';
 import { PROFILES } from '../toolchain/encode.ts';
 import { buildOutcome } from './build-report.ts';
 import { choice, defineCommand, list, number, text, type Values } from './command.ts';
-import { selectionOptions, toQuery } from './selection.ts';
+import { orderOptions, toOrder } from './planning.ts';
 import { toolchainOptions, wishesOf } from './toolchain-options.ts';
 
 /** How BTF is made: the options that `build` and `demo` share. */
@@ -54,20 +53,20 @@ export const build = defineCommand({
     'writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. ' +
     'Kernels that are there from an earlier run are left as they are; one that fails does not stop the others.',
   options: {
-    ...selectionOptions,
+    ...orderOptions,
     output: text('<folder>', 'folder for tarballs and records', { default: 'btf' }),
     ...makingOptions,
   },
   examples: [
     'btfhub build --release 22.03-LTS-SP1 --arch x86_64 --output btf',
     "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/",
+    'btfhub build --plan plan.json --output btf',
   ],
   run: async (world, options) => {
     const progress = openProgress(world);
-    const query = await toQuery(world, options, progress);
-    const { kernels, troubles } = await findKernels(world, query, progress);
+    const { order, troubles } = await toOrder(world, options, progress);
     const output = resolve(options.output);
-    const mirrors = query.mirrors.length > 0 ? query.mirrors : query.source.mirrors;
+    const { kernels, mirrors } = order;
     const request = { kernels, output, mirrors, ...toMaking(options) };
     return buildOutcome(await runBuild(world, request, progress), troubles, output);
   },

@@ -1,8 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { describe, Failure } from '../failure.ts';
-import { parseLimit, tightest } from '../jobs/plan/limit.ts';
-import { makePlan, type PlanRequest } from '../jobs/plan/make.ts';
-import { type Plan, parsePlan, type WorkOrder } from '../jobs/plan/plan.ts';
+import { parseLimit, tightest, withinLimits } from '../jobs/plan/limit.ts';
+import { makePlan, type PlanRequest, toPlanTrouble } from '../jobs/plan/make.ts';
+import {
+  narrow,
+  type Plan,
+  type PlanTrouble,
+  parsePlan,
+  type WorkOrder,
+} from '../jobs/plan/plan.ts';
 import { asBranch } from '../names.ts';
 import type { Progress } from '../report/progress.ts';
 import type { World } from '../world/world.ts';
@@ -71,8 +77,56 @@ export async function toPlan(
   return makePlan(world, request, progress);
 }
 
-/** A plan out of a file; `usage` when it is none. */
-export async function readPlan(file: string): Promise<WorkOrder> {
+/** What `build` works on: a plan that was made before, or the options of one. */
+export const orderOptions = {
+  plan: text(
+    '<file>',
+    "what 'btfhub plan --json' printed; release, arch, kernel and flavour narrow it",
+  ),
+  ...planningOptions,
+} as const;
+
+/** The work that the options name, by a plan of their own or out of a file. */
+export async function toOrder(
+  world: World,
+  options: Values<typeof orderOptions>,
+  progress: Progress,
+): Promise<{ readonly order: WorkOrder; readonly troubles: readonly PlanTrouble[] }> {
+  if (options.plan === undefined) {
+    const order = await toPlan(world, options, progress);
+    return { order, troubles: order.troubles };
+  }
+  const { release, arch, flavour, kernel, mirror, limit } = options;
+  refuseBeside(options);
+  const wanted = { releases: release, arches: arch, flavours: flavour, kernels: kernel };
+  const { order, troubles } = narrow(await readPlan(options.plan), wanted);
+  return {
+    order: {
+      ...order,
+      kernels: withinLimits(order.kernels, limit),
+      mirrors: mirror.length > 0 ? mirror : order.mirrors,
+    },
+    troubles: troubles.map(toPlanTrouble),
+  };
+}
+
+/** A plan has been compared with the archive already: what would do so again does nothing. */
+function refuseBeside(options: Values<typeof orderOptions>): void {
+  const { archive, base, since, sources, skipEmbedded, retryFailed } = options;
+  const pointless = Object.entries({
+    ...{ archive, base, since, 'skip-embedded': skipEmbedded, 'retry-failed': retryFailed },
+    sources: sources.length > 0,
+  }).filter(([, value]) => value !== undefined && value !== false);
+  if (pointless.length === 0) return;
+  const names = pointless.map(([name]) => `--${name}`).join(', ');
+  throw new Failure(
+    'usage',
+    `Beside --plan, ${names} would do nothing.`,
+    "Give it to 'btfhub plan' instead.",
+  );
+}
+
+async function readPlan(file: string): Promise<WorkOrder> {
   let content: string;
   try {
     content = await readFile(file, 'utf8');

@@ -6,12 +6,12 @@ import type { MetadataCache } from '../rpmmd/cache.ts';
 import { readPage } from '../rpmmd/page.ts';
 import { type RepositoryReading, readRepository } from '../rpmmd/repository.ts';
 import type { World } from '../world/world.ts';
-import { selector } from './glob.ts';
 import {
   type KernelPackage,
   mergeKernels,
   packageNames,
   type RepositoryPackages,
+  selectKernels,
   type Trouble,
 } from './kernels.ts';
 import { folderNames } from './listing.ts';
@@ -193,23 +193,11 @@ function summarise(
     );
   }
   const { kernels: all, troubles: odd } = mergeKernels(source, flavourOf, read);
-  const named = (kernel: KernelPackage, wants: (name: string) => boolean) =>
-    wants(kernel.uname) || wants(kernel.nvra);
-  const wants = selector(globs);
-  const unmatched = globs.filter(
-    (glob) => glob !== 'all' && !all.some((kernel) => named(kernel, selector([glob]))),
-  );
+  const { kernels, troubles: unmatched } = selectKernels(all, globs);
   return {
-    kernels: all.filter((kernel) => named(kernel, wants)),
-    troubles: [...troubles, ...odd, ...unmatched.map(unknownKernel)],
+    kernels,
+    troubles: [...troubles, ...odd, ...unmatched],
     repositories: read.length,
     packages: read.reduce((sum, { total }) => sum + total, 0),
-  };
-}
-
-function unknownKernel(glob: string): Trouble {
-  return {
-    where: `--kernel ${glob}`,
-    failure: new Failure('not-found', `No kernel is named '${glob}'.`, "'btfhub plan' lists all."),
   };
 }

@@ -119,6 +119,27 @@ export function carriesBtf(source: Source, kernel: KernelPackage): boolean {
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release }) >= 0;
 }
 
+/** The kernels whose `uname -r` or NVRA a glob selects; a glob that selects none is a trouble. */
+export function selectKernels(
+  kernels: readonly KernelPackage[],
+  globs: readonly string[],
+): { readonly kernels: readonly KernelPackage[]; readonly troubles: readonly Trouble[] } {
+  const selected = (words: readonly string[]) => {
+    const wants = selector(words);
+    return kernels.filter(({ uname, nvra }) => wants(uname) || wants(nvra));
+  };
+  const unmatched = globs.filter((glob) => glob !== 'all' && selected([glob]).length === 0);
+  const troubles = unmatched.map((glob) => ({
+    where: `--kernel ${glob}`,
+    failure: new Failure(
+      'not-found',
+      `No kernel is named '${glob}'.`,
+      "'btfhub plan --json' lists what is to be built.",
+    ),
+  }));
+  return { kernels: selected(globs), troubles };
+}
+
 function toKernel(
   source: Source,
   flavour: string,

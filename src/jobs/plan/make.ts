@@ -92,6 +92,7 @@ function counted(
   };
 }
 
-function toPlanTrouble({ where, failure }: Trouble): PlanTrouble {
+/** A trouble as plain data. */
+export function toPlanTrouble({ where, failure }: Trouble): PlanTrouble {
   return { where, ...failure.toJSON() };
 }

@@ -4,7 +4,8 @@ import { describe, Failure } from '../../failure.ts';
 import { type Arch, type DistributionId, printable, type Release } from '../../names.ts';
 import { asRepositoryPath } from '../../rpmmd/path.ts';
 import { CHECKSUM_ALGORITHMS } from '../../rpmmd/repomd.ts';
-import type { KernelPackage } from '../../sources/kernels.ts';
+import { selector } from '../../sources/glob.ts';
+import { type KernelPackage, selectKernels, type Trouble } from '../../sources/kernels.ts';
 
 /** Version of the plan's shape; raised when a reader of the old shape would be misled. */
 export const PLAN_SCHEMA = 1;
@@ -91,6 +92,32 @@ const PlanShape = v.object({
 
 /** The part of a plan that a build needs. */
 export type WorkOrder = Pick<Plan, 'distribution' | 'mirrors' | 'kernels'>;
+
+/** Words that narrow a plan: globs, none for all. */
+export interface Narrowing {
+  readonly releases: readonly string[];
+  readonly arches: readonly string[];
+  readonly flavours: readonly string[];
+  readonly kernels: readonly string[];
+}
+
+/** The part of an order that the globs select; one on kernels that selects none is a trouble. */
+export function narrow(
+  order: WorkOrder,
+  wanted: Narrowing,
+): { readonly order: WorkOrder; readonly troubles: readonly Trouble[] } {
+  const [wantsRelease, wantsArch, wantsFlavour] = [
+    selector(wanted.releases),
+    selector(wanted.arches),
+    selector(wanted.flavours),
+  ];
+  const some = order.kernels.filter(
+    ({ releases, arch, flavour }) =>
+      releases.some(wantsRelease) && wantsArch(arch) && wantsFlavour(flavour),
+  );
+  const { kernels, troubles } = selectKernels(some, wanted.kernels);
+  return { order: { ...order, kernels }, troubles };
+}
 
 /** Reads a plan as `btfhub plan --json` wrote it; `usage` with the place of the first mistake. */
 export function parsePlan(text: string, origin: string): WorkOrder {
