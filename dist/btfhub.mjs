@@ -7160,6 +7160,867 @@ var require_picomatch2 = __commonJS({
   }
 });
 
+// node_modules/ms/index.js
+var require_ms = __commonJS({
+  "node_modules/ms/index.js"(exports, module) {
+    var s3 = 1e3;
+    var m3 = s3 * 60;
+    var h3 = m3 * 60;
+    var d2 = h3 * 24;
+    var w3 = d2 * 7;
+    var y2 = d2 * 365.25;
+    module.exports = function(val, options) {
+      options = options || {};
+      var type = typeof val;
+      if (type === "string" && val.length > 0) {
+        return parse4(val);
+      } else if (type === "number" && isFinite(val)) {
+        return options.long ? fmtLong(val) : fmtShort(val);
+      }
+      throw new Error(
+        "val is not a non-empty string or a valid number. val=" + JSON.stringify(val)
+      );
+    };
+    function parse4(str) {
+      str = String(str);
+      if (str.length > 100) {
+        return;
+      }
+      var match = /^(-?(?:\d+)?\.?\d+) *(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w|years?|yrs?|y)?$/i.exec(
+        str
+      );
+      if (!match) {
+        return;
+      }
+      var n = parseFloat(match[1]);
+      var type = (match[2] || "ms").toLowerCase();
+      switch (type) {
+        case "years":
+        case "year":
+        case "yrs":
+        case "yr":
+        case "y":
+          return n * y2;
+        case "weeks":
+        case "week":
+        case "w":
+          return n * w3;
+        case "days":
+        case "day":
+        case "d":
+          return n * d2;
+        case "hours":
+        case "hour":
+        case "hrs":
+        case "hr":
+        case "h":
+          return n * h3;
+        case "minutes":
+        case "minute":
+        case "mins":
+        case "min":
+        case "m":
+          return n * m3;
+        case "seconds":
+        case "second":
+        case "secs":
+        case "sec":
+        case "s":
+          return n * s3;
+        case "milliseconds":
+        case "millisecond":
+        case "msecs":
+        case "msec":
+        case "ms":
+          return n;
+        default:
+          return void 0;
+      }
+    }
+    function fmtShort(ms3) {
+      var msAbs = Math.abs(ms3);
+      if (msAbs >= d2) {
+        return Math.round(ms3 / d2) + "d";
+      }
+      if (msAbs >= h3) {
+        return Math.round(ms3 / h3) + "h";
+      }
+      if (msAbs >= m3) {
+        return Math.round(ms3 / m3) + "m";
+      }
+      if (msAbs >= s3) {
+        return Math.round(ms3 / s3) + "s";
+      }
+      return ms3 + "ms";
+    }
+    function fmtLong(ms3) {
+      var msAbs = Math.abs(ms3);
+      if (msAbs >= d2) {
+        return plural(ms3, msAbs, d2, "day");
+      }
+      if (msAbs >= h3) {
+        return plural(ms3, msAbs, h3, "hour");
+      }
+      if (msAbs >= m3) {
+        return plural(ms3, msAbs, m3, "minute");
+      }
+      if (msAbs >= s3) {
+        return plural(ms3, msAbs, s3, "second");
+      }
+      return ms3 + " ms";
+    }
+    function plural(ms3, msAbs, n, name) {
+      var isPlural = msAbs >= n * 1.5;
+      return Math.round(ms3 / n) + " " + name + (isPlural ? "s" : "");
+    }
+  }
+});
+
+// node_modules/debug/src/common.js
+var require_common = __commonJS({
+  "node_modules/debug/src/common.js"(exports, module) {
+    function setup2(env) {
+      createDebug.debug = createDebug;
+      createDebug.default = createDebug;
+      createDebug.coerce = coerce;
+      createDebug.disable = disable;
+      createDebug.enable = enable;
+      createDebug.enabled = enabled;
+      createDebug.humanize = require_ms();
+      createDebug.destroy = destroy;
+      Object.keys(env).forEach((key) => {
+        createDebug[key] = env[key];
+      });
+      createDebug.names = [];
+      createDebug.skips = [];
+      createDebug.formatters = {};
+      function selectColor(namespace) {
+        let hash = 0;
+        for (let i2 = 0; i2 < namespace.length; i2++) {
+          hash = (hash << 5) - hash + namespace.charCodeAt(i2);
+          hash |= 0;
+        }
+        return createDebug.colors[Math.abs(hash) % createDebug.colors.length];
+      }
+      createDebug.selectColor = selectColor;
+      function createDebug(namespace) {
+        let prevTime;
+        let enableOverride = null;
+        let namespacesCache;
+        let enabledCache;
+        function debug2(...args) {
+          if (!debug2.enabled) {
+            return;
+          }
+          const self2 = debug2;
+          const curr = Number(/* @__PURE__ */ new Date());
+          const ms3 = curr - (prevTime || curr);
+          self2.diff = ms3;
+          self2.prev = prevTime;
+          self2.curr = curr;
+          prevTime = curr;
+          args[0] = createDebug.coerce(args[0]);
+          if (typeof args[0] !== "string") {
+            args.unshift("%O");
+          }
+          let index2 = 0;
+          args[0] = args[0].replace(/%([a-zA-Z%])/g, (match, format) => {
+            if (match === "%%") {
+              return "%";
+            }
+            index2++;
+            const formatter = createDebug.formatters[format];
+            if (typeof formatter === "function") {
+              const val = args[index2];
+              match = formatter.call(self2, val);
+              args.splice(index2, 1);
+              index2--;
+            }
+            return match;
+          });
+          createDebug.formatArgs.call(self2, args);
+          const logFn = self2.log || createDebug.log;
+          logFn.apply(self2, args);
+        }
+        debug2.namespace = namespace;
+        debug2.useColors = createDebug.useColors();
+        debug2.color = createDebug.selectColor(namespace);
+        debug2.extend = extend;
+        debug2.destroy = createDebug.destroy;
+        Object.defineProperty(debug2, "enabled", {
+          enumerable: true,
+          configurable: false,
+          get: () => {
+            if (enableOverride !== null) {
+              return enableOverride;
+            }
+            if (namespacesCache !== createDebug.namespaces) {
+              namespacesCache = createDebug.namespaces;
+              enabledCache = createDebug.enabled(namespace);
+            }
+            return enabledCache;
+          },
+          set: (v3) => {
+            enableOverride = v3;
+          }
+        });
+        if (typeof createDebug.init === "function") {
+          createDebug.init(debug2);
+        }
+        return debug2;
+      }
+      function extend(namespace, delimiter2) {
+        const newDebug = createDebug(this.namespace + (typeof delimiter2 === "undefined" ? ":" : delimiter2) + namespace);
+        newDebug.log = this.log;
+        return newDebug;
+      }
+      function enable(namespaces) {
+        createDebug.save(namespaces);
+        createDebug.namespaces = namespaces;
+        createDebug.names = [];
+        createDebug.skips = [];
+        const split2 = (typeof namespaces === "string" ? namespaces : "").trim().replace(/\s+/g, ",").split(",").filter(Boolean);
+        for (const ns3 of split2) {
+          if (ns3[0] === "-") {
+            createDebug.skips.push(ns3.slice(1));
+          } else {
+            createDebug.names.push(ns3);
+          }
+        }
+      }
+      function matchesTemplate(search, template) {
+        let searchIndex = 0;
+        let templateIndex = 0;
+        let starIndex = -1;
+        let matchIndex = 0;
+        while (searchIndex < search.length) {
+          if (templateIndex < template.length && (template[templateIndex] === search[searchIndex] || template[templateIndex] === "*")) {
+            if (template[templateIndex] === "*") {
+              starIndex = templateIndex;
+              matchIndex = searchIndex;
+              templateIndex++;
+            } else {
+              searchIndex++;
+              templateIndex++;
+            }
+          } else if (starIndex !== -1) {
+            templateIndex = starIndex + 1;
+            matchIndex++;
+            searchIndex = matchIndex;
+          } else {
+            return false;
+          }
+        }
+        while (templateIndex < template.length && template[templateIndex] === "*") {
+          templateIndex++;
+        }
+        return templateIndex === template.length;
+      }
+      function disable() {
+        const namespaces = [
+          ...createDebug.names,
+          ...createDebug.skips.map((namespace) => "-" + namespace)
+        ].join(",");
+        createDebug.enable("");
+        return namespaces;
+      }
+      function enabled(name) {
+        for (const skip of createDebug.skips) {
+          if (matchesTemplate(name, skip)) {
+            return false;
+          }
+        }
+        for (const ns3 of createDebug.names) {
+          if (matchesTemplate(name, ns3)) {
+            return true;
+          }
+        }
+        return false;
+      }
+      function coerce(val) {
+        if (val instanceof Error) {
+          return val.stack || val.message;
+        }
+        return val;
+      }
+      function destroy() {
+        console.warn("Instance method `debug.destroy()` is deprecated and no longer does anything. It will be removed in the next major version of `debug`.");
+      }
+      createDebug.enable(createDebug.load());
+      return createDebug;
+    }
+    module.exports = setup2;
+  }
+});
+
+// node_modules/debug/src/browser.js
+var require_browser = __commonJS({
+  "node_modules/debug/src/browser.js"(exports, module) {
+    exports.formatArgs = formatArgs;
+    exports.save = save;
+    exports.load = load;
+    exports.useColors = useColors;
+    exports.storage = localstorage();
+    exports.destroy = /* @__PURE__ */ (() => {
+      let warned = false;
+      return () => {
+        if (!warned) {
+          warned = true;
+          console.warn("Instance method `debug.destroy()` is deprecated and no longer does anything. It will be removed in the next major version of `debug`.");
+        }
+      };
+    })();
+    exports.colors = [
+      "#0000CC",
+      "#0000FF",
+      "#0033CC",
+      "#0033FF",
+      "#0066CC",
+      "#0066FF",
+      "#0099CC",
+      "#0099FF",
+      "#00CC00",
+      "#00CC33",
+      "#00CC66",
+      "#00CC99",
+      "#00CCCC",
+      "#00CCFF",
+      "#3300CC",
+      "#3300FF",
+      "#3333CC",
+      "#3333FF",
+      "#3366CC",
+      "#3366FF",
+      "#3399CC",
+      "#3399FF",
+      "#33CC00",
+      "#33CC33",
+      "#33CC66",
+      "#33CC99",
+      "#33CCCC",
+      "#33CCFF",
+      "#6600CC",
+      "#6600FF",
+      "#6633CC",
+      "#6633FF",
+      "#66CC00",
+      "#66CC33",
+      "#9900CC",
+      "#9900FF",
+      "#9933CC",
+      "#9933FF",
+      "#99CC00",
+      "#99CC33",
+      "#CC0000",
+      "#CC0033",
+      "#CC0066",
+      "#CC0099",
+      "#CC00CC",
+      "#CC00FF",
+      "#CC3300",
+      "#CC3333",
+      "#CC3366",
+      "#CC3399",
+      "#CC33CC",
+      "#CC33FF",
+      "#CC6600",
+      "#CC6633",
+      "#CC9900",
+      "#CC9933",
+      "#CCCC00",
+      "#CCCC33",
+      "#FF0000",
+      "#FF0033",
+      "#FF0066",
+      "#FF0099",
+      "#FF00CC",
+      "#FF00FF",
+      "#FF3300",
+      "#FF3333",
+      "#FF3366",
+      "#FF3399",
+      "#FF33CC",
+      "#FF33FF",
+      "#FF6600",
+      "#FF6633",
+      "#FF9900",
+      "#FF9933",
+      "#FFCC00",
+      "#FFCC33"
+    ];
+    function useColors() {
+      if (typeof window !== "undefined" && window.process && (window.process.type === "renderer" || window.process.__nwjs)) {
+        return true;
+      }
+      if (typeof navigator !== "undefined" && navigator.userAgent && navigator.userAgent.toLowerCase().match(/(edge|trident)\/(\d+)/)) {
+        return false;
+      }
+      let m3;
+      return typeof document !== "undefined" && document.documentElement && document.documentElement.style && document.documentElement.style.WebkitAppearance || // Is firebug? http://stackoverflow.com/a/398120/376773
+      typeof window !== "undefined" && window.console && (window.console.firebug || window.console.exception && window.console.table) || // Is firefox >= v31?
+      // https://developer.mozilla.org/en-US/docs/Tools/Web_Console#Styling_messages
+      typeof navigator !== "undefined" && navigator.userAgent && (m3 = navigator.userAgent.toLowerCase().match(/firefox\/(\d+)/)) && parseInt(m3[1], 10) >= 31 || // Double check webkit in userAgent just in case we are in a worker
+      typeof navigator !== "undefined" && navigator.userAgent && navigator.userAgent.toLowerCase().match(/applewebkit\/(\d+)/);
+    }
+    function formatArgs(args) {
+      args[0] = (this.useColors ? "%c" : "") + this.namespace + (this.useColors ? " %c" : " ") + args[0] + (this.useColors ? "%c " : " ") + "+" + module.exports.humanize(this.diff);
+      if (!this.useColors) {
+        return;
+      }
+      const c3 = "color: " + this.color;
+      args.splice(1, 0, c3, "color: inherit");
+      let index2 = 0;
+      let lastC = 0;
+      args[0].replace(/%[a-zA-Z%]/g, (match) => {
+        if (match === "%%") {
+          return;
+        }
+        index2++;
+        if (match === "%c") {
+          lastC = index2;
+        }
+      });
+      args.splice(lastC, 0, c3);
+    }
+    exports.log = console.debug || console.log || (() => {
+    });
+    function save(namespaces) {
+      try {
+        if (namespaces) {
+          exports.storage.setItem("debug", namespaces);
+        } else {
+          exports.storage.removeItem("debug");
+        }
+      } catch (error) {
+      }
+    }
+    function load() {
+      let r2;
+      try {
+        r2 = exports.storage.getItem("debug") || exports.storage.getItem("DEBUG");
+      } catch (error) {
+      }
+      if (!r2 && typeof process !== "undefined" && "env" in process) {
+        r2 = process.env.DEBUG;
+      }
+      return r2;
+    }
+    function localstorage() {
+      try {
+        return localStorage;
+      } catch (error) {
+      }
+    }
+    module.exports = require_common()(exports);
+    var { formatters } = module.exports;
+    formatters.j = function(v3) {
+      try {
+        return JSON.stringify(v3);
+      } catch (error) {
+        return "[UnexpectedJSONParseError]: " + error.message;
+      }
+    };
+  }
+});
+
+// node_modules/has-flag/index.js
+var require_has_flag = __commonJS({
+  "node_modules/has-flag/index.js"(exports, module) {
+    "use strict";
+    module.exports = (flag2, argv = process.argv) => {
+      const prefix = flag2.startsWith("-") ? "" : flag2.length === 1 ? "-" : "--";
+      const position = argv.indexOf(prefix + flag2);
+      const terminatorPosition = argv.indexOf("--");
+      return position !== -1 && (terminatorPosition === -1 || position < terminatorPosition);
+    };
+  }
+});
+
+// node_modules/supports-color/index.js
+var require_supports_color = __commonJS({
+  "node_modules/supports-color/index.js"(exports, module) {
+    "use strict";
+    var os7 = __require("os");
+    var tty = __require("tty");
+    var hasFlag = require_has_flag();
+    var { env } = process;
+    var forceColor;
+    if (hasFlag("no-color") || hasFlag("no-colors") || hasFlag("color=false") || hasFlag("color=never")) {
+      forceColor = 0;
+    } else if (hasFlag("color") || hasFlag("colors") || hasFlag("color=true") || hasFlag("color=always")) {
+      forceColor = 1;
+    }
+    if ("FORCE_COLOR" in env) {
+      if (env.FORCE_COLOR === "true") {
+        forceColor = 1;
+      } else if (env.FORCE_COLOR === "false") {
+        forceColor = 0;
+      } else {
+        forceColor = env.FORCE_COLOR.length === 0 ? 1 : Math.min(parseInt(env.FORCE_COLOR, 10), 3);
+      }
+    }
+    function translateLevel(level) {
+      if (level === 0) {
+        return false;
+      }
+      return {
+        level,
+        hasBasic: true,
+        has256: level >= 2,
+        has16m: level >= 3
+      };
+    }
+    function supportsColor(haveStream, streamIsTTY) {
+      if (forceColor === 0) {
+        return 0;
+      }
+      if (hasFlag("color=16m") || hasFlag("color=full") || hasFlag("color=truecolor")) {
+        return 3;
+      }
+      if (hasFlag("color=256")) {
+        return 2;
+      }
+      if (haveStream && !streamIsTTY && forceColor === void 0) {
+        return 0;
+      }
+      const min = forceColor || 0;
+      if (env.TERM === "dumb") {
+        return min;
+      }
+      if (process.platform === "win32") {
+        const osRelease = os7.release().split(".");
+        if (Number(osRelease[0]) >= 10 && Number(osRelease[2]) >= 10586) {
+          return Number(osRelease[2]) >= 14931 ? 3 : 2;
+        }
+        return 1;
+      }
+      if ("CI" in env) {
+        if (["TRAVIS", "CIRCLECI", "APPVEYOR", "GITLAB_CI", "GITHUB_ACTIONS", "BUILDKITE"].some((sign) => sign in env) || env.CI_NAME === "codeship") {
+          return 1;
+        }
+        return min;
+      }
+      if ("TEAMCITY_VERSION" in env) {
+        return /^(9\.(0*[1-9]\d*)\.|\d{2,}\.)/.test(env.TEAMCITY_VERSION) ? 1 : 0;
+      }
+      if (env.COLORTERM === "truecolor") {
+        return 3;
+      }
+      if ("TERM_PROGRAM" in env) {
+        const version = parseInt((env.TERM_PROGRAM_VERSION || "").split(".")[0], 10);
+        switch (env.TERM_PROGRAM) {
+          case "iTerm.app":
+            return version >= 3 ? 3 : 2;
+          case "Apple_Terminal":
+            return 2;
+        }
+      }
+      if (/-256(color)?$/i.test(env.TERM)) {
+        return 2;
+      }
+      if (/^screen|^xterm|^vt100|^vt220|^rxvt|color|ansi|cygwin|linux/i.test(env.TERM)) {
+        return 1;
+      }
+      if ("COLORTERM" in env) {
+        return 1;
+      }
+      return min;
+    }
+    function getSupportLevel(stream) {
+      const level = supportsColor(stream, stream && stream.isTTY);
+      return translateLevel(level);
+    }
+    module.exports = {
+      supportsColor: getSupportLevel,
+      stdout: translateLevel(supportsColor(true, tty.isatty(1))),
+      stderr: translateLevel(supportsColor(true, tty.isatty(2)))
+    };
+  }
+});
+
+// node_modules/debug/src/node.js
+var require_node = __commonJS({
+  "node_modules/debug/src/node.js"(exports, module) {
+    var tty = __require("tty");
+    var util2 = __require("util");
+    exports.init = init;
+    exports.log = log;
+    exports.formatArgs = formatArgs;
+    exports.save = save;
+    exports.load = load;
+    exports.useColors = useColors;
+    exports.destroy = util2.deprecate(
+      () => {
+      },
+      "Instance method `debug.destroy()` is deprecated and no longer does anything. It will be removed in the next major version of `debug`."
+    );
+    exports.colors = [6, 2, 3, 4, 5, 1];
+    try {
+      const supportsColor = require_supports_color();
+      if (supportsColor && (supportsColor.stderr || supportsColor).level >= 2) {
+        exports.colors = [
+          20,
+          21,
+          26,
+          27,
+          32,
+          33,
+          38,
+          39,
+          40,
+          41,
+          42,
+          43,
+          44,
+          45,
+          56,
+          57,
+          62,
+          63,
+          68,
+          69,
+          74,
+          75,
+          76,
+          77,
+          78,
+          79,
+          80,
+          81,
+          92,
+          93,
+          98,
+          99,
+          112,
+          113,
+          128,
+          129,
+          134,
+          135,
+          148,
+          149,
+          160,
+          161,
+          162,
+          163,
+          164,
+          165,
+          166,
+          167,
+          168,
+          169,
+          170,
+          171,
+          172,
+          173,
+          178,
+          179,
+          184,
+          185,
+          196,
+          197,
+          198,
+          199,
+          200,
+          201,
+          202,
+          203,
+          204,
+          205,
+          206,
+          207,
+          208,
+          209,
+          214,
+          215,
+          220,
+          221
+        ];
+      }
+    } catch (error) {
+    }
+    exports.inspectOpts = Object.keys(process.env).filter((key) => {
+      return /^debug_/i.test(key);
+    }).reduce((obj, key) => {
+      const prop = key.substring(6).toLowerCase().replace(/_([a-z])/g, (_5, k3) => {
+        return k3.toUpperCase();
+      });
+      let val = process.env[key];
+      if (/^(yes|on|true|enabled)$/i.test(val)) {
+        val = true;
+      } else if (/^(no|off|false|disabled)$/i.test(val)) {
+        val = false;
+      } else if (val === "null") {
+        val = null;
+      } else {
+        val = Number(val);
+      }
+      obj[prop] = val;
+      return obj;
+    }, {});
+    function useColors() {
+      return "colors" in exports.inspectOpts ? Boolean(exports.inspectOpts.colors) : tty.isatty(process.stderr.fd);
+    }
+    function formatArgs(args) {
+      const { namespace: name, useColors: useColors2 } = this;
+      if (useColors2) {
+        const c3 = this.color;
+        const colorCode = "\x1B[3" + (c3 < 8 ? c3 : "8;5;" + c3);
+        const prefix = `  ${colorCode};1m${name} \x1B[0m`;
+        args[0] = prefix + args[0].split("\n").join("\n" + prefix);
+        args.push(colorCode + "m+" + module.exports.humanize(this.diff) + "\x1B[0m");
+      } else {
+        args[0] = getDate() + name + " " + args[0];
+      }
+    }
+    function getDate() {
+      if (exports.inspectOpts.hideDate) {
+        return "";
+      }
+      return (/* @__PURE__ */ new Date()).toISOString() + " ";
+    }
+    function log(...args) {
+      return process.stderr.write(util2.formatWithOptions(exports.inspectOpts, ...args) + "\n");
+    }
+    function save(namespaces) {
+      if (namespaces) {
+        process.env.DEBUG = namespaces;
+      } else {
+        delete process.env.DEBUG;
+      }
+    }
+    function load() {
+      return process.env.DEBUG;
+    }
+    function init(debug2) {
+      debug2.inspectOpts = {};
+      const keys = Object.keys(exports.inspectOpts);
+      for (let i2 = 0; i2 < keys.length; i2++) {
+        debug2.inspectOpts[keys[i2]] = exports.inspectOpts[keys[i2]];
+      }
+    }
+    module.exports = require_common()(exports);
+    var { formatters } = module.exports;
+    formatters.o = function(v3) {
+      this.inspectOpts.colors = this.useColors;
+      return util2.inspect(v3, this.inspectOpts).split("\n").map((str) => str.trim()).join(" ");
+    };
+    formatters.O = function(v3) {
+      this.inspectOpts.colors = this.useColors;
+      return util2.inspect(v3, this.inspectOpts);
+    };
+  }
+});
+
+// node_modules/debug/src/index.js
+var require_src = __commonJS({
+  "node_modules/debug/src/index.js"(exports, module) {
+    if (typeof process === "undefined" || process.type === "renderer" || process.browser === true || process.__nwjs) {
+      module.exports = require_browser();
+    } else {
+      module.exports = require_node();
+    }
+  }
+});
+
+// node_modules/@kwsites/file-exists/dist/src/index.js
+var require_src2 = __commonJS({
+  "node_modules/@kwsites/file-exists/dist/src/index.js"(exports) {
+    "use strict";
+    var __importDefault = exports && exports.__importDefault || function(mod2) {
+      return mod2 && mod2.__esModule ? mod2 : { "default": mod2 };
+    };
+    Object.defineProperty(exports, "__esModule", { value: true });
+    var fs_1 = __require("fs");
+    var debug_1 = __importDefault(require_src());
+    var log = debug_1.default("@kwsites/file-exists");
+    function check2(path2, isFile, isDirectory2) {
+      log(`checking %s`, path2);
+      try {
+        const stat5 = fs_1.statSync(path2);
+        if (stat5.isFile() && isFile) {
+          log(`[OK] path represents a file`);
+          return true;
+        }
+        if (stat5.isDirectory() && isDirectory2) {
+          log(`[OK] path represents a directory`);
+          return true;
+        }
+        log(`[FAIL] path represents something other than a file or directory`);
+        return false;
+      } catch (e) {
+        if (e.code === "ENOENT") {
+          log(`[FAIL] path is not accessible: %o`, e);
+          return false;
+        }
+        log(`[FATAL] %o`, e);
+        throw e;
+      }
+    }
+    function exists2(path2, type = exports.READABLE) {
+      return check2(path2, (type & exports.FILE) > 0, (type & exports.FOLDER) > 0);
+    }
+    exports.exists = exists2;
+    exports.FILE = 1;
+    exports.FOLDER = 2;
+    exports.READABLE = exports.FILE + exports.FOLDER;
+  }
+});
+
+// node_modules/@kwsites/file-exists/dist/index.js
+var require_dist = __commonJS({
+  "node_modules/@kwsites/file-exists/dist/index.js"(exports) {
+    "use strict";
+    function __export(m3) {
+      for (var p3 in m3) if (!exports.hasOwnProperty(p3)) exports[p3] = m3[p3];
+    }
+    Object.defineProperty(exports, "__esModule", { value: true });
+    __export(require_src2());
+  }
+});
+
+// node_modules/@kwsites/promise-deferred/dist/index.js
+var require_dist2 = __commonJS({
+  "node_modules/@kwsites/promise-deferred/dist/index.js"(exports) {
+    "use strict";
+    Object.defineProperty(exports, "__esModule", { value: true });
+    exports.createDeferred = exports.deferred = void 0;
+    function deferred() {
+      let done;
+      let fail;
+      let status = "pending";
+      const promise = new Promise((_done, _fail) => {
+        done = _done;
+        fail = _fail;
+      });
+      return {
+        promise,
+        done(result) {
+          if (status === "pending") {
+            status = "resolved";
+            done(result);
+          }
+        },
+        fail(error) {
+          if (status === "pending") {
+            status = "rejected";
+            fail(error);
+          }
+        },
+        get fulfilled() {
+          return status !== "pending";
+        },
+        get status() {
+          return status;
+        }
+      };
+    }
+    exports.deferred = deferred;
+    exports.createDeferred = deferred;
+    exports.default = deferred;
+  }
+});
+
 // node_modules/yaml/dist/nodes/identity.js
 var require_identity = __commonJS({
   "node_modules/yaml/dist/nodes/identity.js"(exports) {
@@ -14439,7 +15300,7 @@ var require_public_api = __commonJS({
 });
 
 // node_modules/yaml/dist/index.js
-var require_dist = __commonJS({
+var require_dist3 = __commonJS({
   "node_modules/yaml/dist/index.js"(exports) {
     "use strict";
     var composer = require_composer();
@@ -14487,867 +15348,6 @@ var require_dist = __commonJS({
     exports.stringify = publicApi.stringify;
     exports.visit = visit.visit;
     exports.visitAsync = visit.visitAsync;
-  }
-});
-
-// node_modules/ms/index.js
-var require_ms = __commonJS({
-  "node_modules/ms/index.js"(exports, module) {
-    var s3 = 1e3;
-    var m3 = s3 * 60;
-    var h3 = m3 * 60;
-    var d2 = h3 * 24;
-    var w3 = d2 * 7;
-    var y2 = d2 * 365.25;
-    module.exports = function(val, options) {
-      options = options || {};
-      var type = typeof val;
-      if (type === "string" && val.length > 0) {
-        return parse4(val);
-      } else if (type === "number" && isFinite(val)) {
-        return options.long ? fmtLong(val) : fmtShort(val);
-      }
-      throw new Error(
-        "val is not a non-empty string or a valid number. val=" + JSON.stringify(val)
-      );
-    };
-    function parse4(str) {
-      str = String(str);
-      if (str.length > 100) {
-        return;
-      }
-      var match = /^(-?(?:\d+)?\.?\d+) *(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w|years?|yrs?|y)?$/i.exec(
-        str
-      );
-      if (!match) {
-        return;
-      }
-      var n = parseFloat(match[1]);
-      var type = (match[2] || "ms").toLowerCase();
-      switch (type) {
-        case "years":
-        case "year":
-        case "yrs":
-        case "yr":
-        case "y":
-          return n * y2;
-        case "weeks":
-        case "week":
-        case "w":
-          return n * w3;
-        case "days":
-        case "day":
-        case "d":
-          return n * d2;
-        case "hours":
-        case "hour":
-        case "hrs":
-        case "hr":
-        case "h":
-          return n * h3;
-        case "minutes":
-        case "minute":
-        case "mins":
-        case "min":
-        case "m":
-          return n * m3;
-        case "seconds":
-        case "second":
-        case "secs":
-        case "sec":
-        case "s":
-          return n * s3;
-        case "milliseconds":
-        case "millisecond":
-        case "msecs":
-        case "msec":
-        case "ms":
-          return n;
-        default:
-          return void 0;
-      }
-    }
-    function fmtShort(ms3) {
-      var msAbs = Math.abs(ms3);
-      if (msAbs >= d2) {
-        return Math.round(ms3 / d2) + "d";
-      }
-      if (msAbs >= h3) {
-        return Math.round(ms3 / h3) + "h";
-      }
-      if (msAbs >= m3) {
-        return Math.round(ms3 / m3) + "m";
-      }
-      if (msAbs >= s3) {
-        return Math.round(ms3 / s3) + "s";
-      }
-      return ms3 + "ms";
-    }
-    function fmtLong(ms3) {
-      var msAbs = Math.abs(ms3);
-      if (msAbs >= d2) {
-        return plural(ms3, msAbs, d2, "day");
-      }
-      if (msAbs >= h3) {
-        return plural(ms3, msAbs, h3, "hour");
-      }
-      if (msAbs >= m3) {
-        return plural(ms3, msAbs, m3, "minute");
-      }
-      if (msAbs >= s3) {
-        return plural(ms3, msAbs, s3, "second");
-      }
-      return ms3 + " ms";
-    }
-    function plural(ms3, msAbs, n, name) {
-      var isPlural = msAbs >= n * 1.5;
-      return Math.round(ms3 / n) + " " + name + (isPlural ? "s" : "");
-    }
-  }
-});
-
-// node_modules/debug/src/common.js
-var require_common = __commonJS({
-  "node_modules/debug/src/common.js"(exports, module) {
-    function setup2(env) {
-      createDebug.debug = createDebug;
-      createDebug.default = createDebug;
-      createDebug.coerce = coerce;
-      createDebug.disable = disable;
-      createDebug.enable = enable;
-      createDebug.enabled = enabled;
-      createDebug.humanize = require_ms();
-      createDebug.destroy = destroy;
-      Object.keys(env).forEach((key) => {
-        createDebug[key] = env[key];
-      });
-      createDebug.names = [];
-      createDebug.skips = [];
-      createDebug.formatters = {};
-      function selectColor(namespace) {
-        let hash = 0;
-        for (let i2 = 0; i2 < namespace.length; i2++) {
-          hash = (hash << 5) - hash + namespace.charCodeAt(i2);
-          hash |= 0;
-        }
-        return createDebug.colors[Math.abs(hash) % createDebug.colors.length];
-      }
-      createDebug.selectColor = selectColor;
-      function createDebug(namespace) {
-        let prevTime;
-        let enableOverride = null;
-        let namespacesCache;
-        let enabledCache;
-        function debug2(...args) {
-          if (!debug2.enabled) {
-            return;
-          }
-          const self2 = debug2;
-          const curr = Number(/* @__PURE__ */ new Date());
-          const ms3 = curr - (prevTime || curr);
-          self2.diff = ms3;
-          self2.prev = prevTime;
-          self2.curr = curr;
-          prevTime = curr;
-          args[0] = createDebug.coerce(args[0]);
-          if (typeof args[0] !== "string") {
-            args.unshift("%O");
-          }
-          let index2 = 0;
-          args[0] = args[0].replace(/%([a-zA-Z%])/g, (match, format) => {
-            if (match === "%%") {
-              return "%";
-            }
-            index2++;
-            const formatter = createDebug.formatters[format];
-            if (typeof formatter === "function") {
-              const val = args[index2];
-              match = formatter.call(self2, val);
-              args.splice(index2, 1);
-              index2--;
-            }
-            return match;
-          });
-          createDebug.formatArgs.call(self2, args);
-          const logFn = self2.log || createDebug.log;
-          logFn.apply(self2, args);
-        }
-        debug2.namespace = namespace;
-        debug2.useColors = createDebug.useColors();
-        debug2.color = createDebug.selectColor(namespace);
-        debug2.extend = extend;
-        debug2.destroy = createDebug.destroy;
-        Object.defineProperty(debug2, "enabled", {
-          enumerable: true,
-          configurable: false,
-          get: () => {
-            if (enableOverride !== null) {
-              return enableOverride;
-            }
-            if (namespacesCache !== createDebug.namespaces) {
-              namespacesCache = createDebug.namespaces;
-              enabledCache = createDebug.enabled(namespace);
-            }
-            return enabledCache;
-          },
-          set: (v3) => {
-            enableOverride = v3;
-          }
-        });
-        if (typeof createDebug.init === "function") {
-          createDebug.init(debug2);
-        }
-        return debug2;
-      }
-      function extend(namespace, delimiter2) {
-        const newDebug = createDebug(this.namespace + (typeof delimiter2 === "undefined" ? ":" : delimiter2) + namespace);
-        newDebug.log = this.log;
-        return newDebug;
-      }
-      function enable(namespaces) {
-        createDebug.save(namespaces);
-        createDebug.namespaces = namespaces;
-        createDebug.names = [];
-        createDebug.skips = [];
-        const split2 = (typeof namespaces === "string" ? namespaces : "").trim().replace(/\s+/g, ",").split(",").filter(Boolean);
-        for (const ns3 of split2) {
-          if (ns3[0] === "-") {
-            createDebug.skips.push(ns3.slice(1));
-          } else {
-            createDebug.names.push(ns3);
-          }
-        }
-      }
-      function matchesTemplate(search, template) {
-        let searchIndex = 0;
-        let templateIndex = 0;
-        let starIndex = -1;
-        let matchIndex = 0;
-        while (searchIndex < search.length) {
-          if (templateIndex < template.length && (template[templateIndex] === search[searchIndex] || template[templateIndex] === "*")) {
-            if (template[templateIndex] === "*") {
-              starIndex = templateIndex;
-              matchIndex = searchIndex;
-              templateIndex++;
-            } else {
-              searchIndex++;
-              templateIndex++;
-            }
-          } else if (starIndex !== -1) {
-            templateIndex = starIndex + 1;
-            matchIndex++;
-            searchIndex = matchIndex;
-          } else {
-            return false;
-          }
-        }
-        while (templateIndex < template.length && template[templateIndex] === "*") {
-          templateIndex++;
-        }
-        return templateIndex === template.length;
-      }
-      function disable() {
-        const namespaces = [
-          ...createDebug.names,
-          ...createDebug.skips.map((namespace) => "-" + namespace)
-        ].join(",");
-        createDebug.enable("");
-        return namespaces;
-      }
-      function enabled(name) {
-        for (const skip of createDebug.skips) {
-          if (matchesTemplate(name, skip)) {
-            return false;
-          }
-        }
-        for (const ns3 of createDebug.names) {
-          if (matchesTemplate(name, ns3)) {
-            return true;
-          }
-        }
-        return false;
-      }
-      function coerce(val) {
-        if (val instanceof Error) {
-          return val.stack || val.message;
-        }
-        return val;
-      }
-      function destroy() {
-        console.warn("Instance method `debug.destroy()` is deprecated and no longer does anything. It will be removed in the next major version of `debug`.");
-      }
-      createDebug.enable(createDebug.load());
-      return createDebug;
-    }
-    module.exports = setup2;
-  }
-});
-
-// node_modules/debug/src/browser.js
-var require_browser = __commonJS({
-  "node_modules/debug/src/browser.js"(exports, module) {
-    exports.formatArgs = formatArgs;
-    exports.save = save;
-    exports.load = load;
-    exports.useColors = useColors;
-    exports.storage = localstorage();
-    exports.destroy = /* @__PURE__ */ (() => {
-      let warned = false;
-      return () => {
-        if (!warned) {
-          warned = true;
-          console.warn("Instance method `debug.destroy()` is deprecated and no longer does anything. It will be removed in the next major version of `debug`.");
-        }
-      };
-    })();
-    exports.colors = [
-      "#0000CC",
-      "#0000FF",
-      "#0033CC",
-      "#0033FF",
-      "#0066CC",
-      "#0066FF",
-      "#0099CC",
-      "#0099FF",
-      "#00CC00",
-      "#00CC33",
-      "#00CC66",
-      "#00CC99",
-      "#00CCCC",
-      "#00CCFF",
-      "#3300CC",
-      "#3300FF",
-      "#3333CC",
-      "#3333FF",
-      "#3366CC",
-      "#3366FF",
-      "#3399CC",
-      "#3399FF",
-      "#33CC00",
-      "#33CC33",
-      "#33CC66",
-      "#33CC99",
-      "#33CCCC",
-      "#33CCFF",
-      "#6600CC",
-      "#6600FF",
-      "#6633CC",
-      "#6633FF",
-      "#66CC00",
-      "#66CC33",
-      "#9900CC",
-      "#9900FF",
-      "#9933CC",
-      "#9933FF",
-      "#99CC00",
-      "#99CC33",
-      "#CC0000",
-      "#CC0033",
-      "#CC0066",
-      "#CC0099",
-      "#CC00CC",
-      "#CC00FF",
-      "#CC3300",
-      "#CC3333",
-      "#CC3366",
-      "#CC3399",
-      "#CC33CC",
-      "#CC33FF",
-      "#CC6600",
-      "#CC6633",
-      "#CC9900",
-      "#CC9933",
-      "#CCCC00",
-      "#CCCC33",
-      "#FF0000",
-      "#FF0033",
-      "#FF0066",
-      "#FF0099",
-      "#FF00CC",
-      "#FF00FF",
-      "#FF3300",
-      "#FF3333",
-      "#FF3366",
-      "#FF3399",
-      "#FF33CC",
-      "#FF33FF",
-      "#FF6600",
-      "#FF6633",
-      "#FF9900",
-      "#FF9933",
-      "#FFCC00",
-      "#FFCC33"
-    ];
-    function useColors() {
-      if (typeof window !== "undefined" && window.process && (window.process.type === "renderer" || window.process.__nwjs)) {
-        return true;
-      }
-      if (typeof navigator !== "undefined" && navigator.userAgent && navigator.userAgent.toLowerCase().match(/(edge|trident)\/(\d+)/)) {
-        return false;
-      }
-      let m3;
-      return typeof document !== "undefined" && document.documentElement && document.documentElement.style && document.documentElement.style.WebkitAppearance || // Is firebug? http://stackoverflow.com/a/398120/376773
-      typeof window !== "undefined" && window.console && (window.console.firebug || window.console.exception && window.console.table) || // Is firefox >= v31?
-      // https://developer.mozilla.org/en-US/docs/Tools/Web_Console#Styling_messages
-      typeof navigator !== "undefined" && navigator.userAgent && (m3 = navigator.userAgent.toLowerCase().match(/firefox\/(\d+)/)) && parseInt(m3[1], 10) >= 31 || // Double check webkit in userAgent just in case we are in a worker
-      typeof navigator !== "undefined" && navigator.userAgent && navigator.userAgent.toLowerCase().match(/applewebkit\/(\d+)/);
-    }
-    function formatArgs(args) {
-      args[0] = (this.useColors ? "%c" : "") + this.namespace + (this.useColors ? " %c" : " ") + args[0] + (this.useColors ? "%c " : " ") + "+" + module.exports.humanize(this.diff);
-      if (!this.useColors) {
-        return;
-      }
-      const c3 = "color: " + this.color;
-      args.splice(1, 0, c3, "color: inherit");
-      let index2 = 0;
-      let lastC = 0;
-      args[0].replace(/%[a-zA-Z%]/g, (match) => {
-        if (match === "%%") {
-          return;
-        }
-        index2++;
-        if (match === "%c") {
-          lastC = index2;
-        }
-      });
-      args.splice(lastC, 0, c3);
-    }
-    exports.log = console.debug || console.log || (() => {
-    });
-    function save(namespaces) {
-      try {
-        if (namespaces) {
-          exports.storage.setItem("debug", namespaces);
-        } else {
-          exports.storage.removeItem("debug");
-        }
-      } catch (error) {
-      }
-    }
-    function load() {
-      let r2;
-      try {
-        r2 = exports.storage.getItem("debug") || exports.storage.getItem("DEBUG");
-      } catch (error) {
-      }
-      if (!r2 && typeof process !== "undefined" && "env" in process) {
-        r2 = process.env.DEBUG;
-      }
-      return r2;
-    }
-    function localstorage() {
-      try {
-        return localStorage;
-      } catch (error) {
-      }
-    }
-    module.exports = require_common()(exports);
-    var { formatters } = module.exports;
-    formatters.j = function(v3) {
-      try {
-        return JSON.stringify(v3);
-      } catch (error) {
-        return "[UnexpectedJSONParseError]: " + error.message;
-      }
-    };
-  }
-});
-
-// node_modules/has-flag/index.js
-var require_has_flag = __commonJS({
-  "node_modules/has-flag/index.js"(exports, module) {
-    "use strict";
-    module.exports = (flag2, argv = process.argv) => {
-      const prefix = flag2.startsWith("-") ? "" : flag2.length === 1 ? "-" : "--";
-      const position = argv.indexOf(prefix + flag2);
-      const terminatorPosition = argv.indexOf("--");
-      return position !== -1 && (terminatorPosition === -1 || position < terminatorPosition);
-    };
-  }
-});
-
-// node_modules/supports-color/index.js
-var require_supports_color = __commonJS({
-  "node_modules/supports-color/index.js"(exports, module) {
-    "use strict";
-    var os7 = __require("os");
-    var tty = __require("tty");
-    var hasFlag = require_has_flag();
-    var { env } = process;
-    var forceColor;
-    if (hasFlag("no-color") || hasFlag("no-colors") || hasFlag("color=false") || hasFlag("color=never")) {
-      forceColor = 0;
-    } else if (hasFlag("color") || hasFlag("colors") || hasFlag("color=true") || hasFlag("color=always")) {
-      forceColor = 1;
-    }
-    if ("FORCE_COLOR" in env) {
-      if (env.FORCE_COLOR === "true") {
-        forceColor = 1;
-      } else if (env.FORCE_COLOR === "false") {
-        forceColor = 0;
-      } else {
-        forceColor = env.FORCE_COLOR.length === 0 ? 1 : Math.min(parseInt(env.FORCE_COLOR, 10), 3);
-      }
-    }
-    function translateLevel(level) {
-      if (level === 0) {
-        return false;
-      }
-      return {
-        level,
-        hasBasic: true,
-        has256: level >= 2,
-        has16m: level >= 3
-      };
-    }
-    function supportsColor(haveStream, streamIsTTY) {
-      if (forceColor === 0) {
-        return 0;
-      }
-      if (hasFlag("color=16m") || hasFlag("color=full") || hasFlag("color=truecolor")) {
-        return 3;
-      }
-      if (hasFlag("color=256")) {
-        return 2;
-      }
-      if (haveStream && !streamIsTTY && forceColor === void 0) {
-        return 0;
-      }
-      const min = forceColor || 0;
-      if (env.TERM === "dumb") {
-        return min;
-      }
-      if (process.platform === "win32") {
-        const osRelease = os7.release().split(".");
-        if (Number(osRelease[0]) >= 10 && Number(osRelease[2]) >= 10586) {
-          return Number(osRelease[2]) >= 14931 ? 3 : 2;
-        }
-        return 1;
-      }
-      if ("CI" in env) {
-        if (["TRAVIS", "CIRCLECI", "APPVEYOR", "GITLAB_CI", "GITHUB_ACTIONS", "BUILDKITE"].some((sign) => sign in env) || env.CI_NAME === "codeship") {
-          return 1;
-        }
-        return min;
-      }
-      if ("TEAMCITY_VERSION" in env) {
-        return /^(9\.(0*[1-9]\d*)\.|\d{2,}\.)/.test(env.TEAMCITY_VERSION) ? 1 : 0;
-      }
-      if (env.COLORTERM === "truecolor") {
-        return 3;
-      }
-      if ("TERM_PROGRAM" in env) {
-        const version = parseInt((env.TERM_PROGRAM_VERSION || "").split(".")[0], 10);
-        switch (env.TERM_PROGRAM) {
-          case "iTerm.app":
-            return version >= 3 ? 3 : 2;
-          case "Apple_Terminal":
-            return 2;
-        }
-      }
-      if (/-256(color)?$/i.test(env.TERM)) {
-        return 2;
-      }
-      if (/^screen|^xterm|^vt100|^vt220|^rxvt|color|ansi|cygwin|linux/i.test(env.TERM)) {
-        return 1;
-      }
-      if ("COLORTERM" in env) {
-        return 1;
-      }
-      return min;
-    }
-    function getSupportLevel(stream) {
-      const level = supportsColor(stream, stream && stream.isTTY);
-      return translateLevel(level);
-    }
-    module.exports = {
-      supportsColor: getSupportLevel,
-      stdout: translateLevel(supportsColor(true, tty.isatty(1))),
-      stderr: translateLevel(supportsColor(true, tty.isatty(2)))
-    };
-  }
-});
-
-// node_modules/debug/src/node.js
-var require_node = __commonJS({
-  "node_modules/debug/src/node.js"(exports, module) {
-    var tty = __require("tty");
-    var util2 = __require("util");
-    exports.init = init;
-    exports.log = log;
-    exports.formatArgs = formatArgs;
-    exports.save = save;
-    exports.load = load;
-    exports.useColors = useColors;
-    exports.destroy = util2.deprecate(
-      () => {
-      },
-      "Instance method `debug.destroy()` is deprecated and no longer does anything. It will be removed in the next major version of `debug`."
-    );
-    exports.colors = [6, 2, 3, 4, 5, 1];
-    try {
-      const supportsColor = require_supports_color();
-      if (supportsColor && (supportsColor.stderr || supportsColor).level >= 2) {
-        exports.colors = [
-          20,
-          21,
-          26,
-          27,
-          32,
-          33,
-          38,
-          39,
-          40,
-          41,
-          42,
-          43,
-          44,
-          45,
-          56,
-          57,
-          62,
-          63,
-          68,
-          69,
-          74,
-          75,
-          76,
-          77,
-          78,
-          79,
-          80,
-          81,
-          92,
-          93,
-          98,
-          99,
-          112,
-          113,
-          128,
-          129,
-          134,
-          135,
-          148,
-          149,
-          160,
-          161,
-          162,
-          163,
-          164,
-          165,
-          166,
-          167,
-          168,
-          169,
-          170,
-          171,
-          172,
-          173,
-          178,
-          179,
-          184,
-          185,
-          196,
-          197,
-          198,
-          199,
-          200,
-          201,
-          202,
-          203,
-          204,
-          205,
-          206,
-          207,
-          208,
-          209,
-          214,
-          215,
-          220,
-          221
-        ];
-      }
-    } catch (error) {
-    }
-    exports.inspectOpts = Object.keys(process.env).filter((key) => {
-      return /^debug_/i.test(key);
-    }).reduce((obj, key) => {
-      const prop = key.substring(6).toLowerCase().replace(/_([a-z])/g, (_5, k3) => {
-        return k3.toUpperCase();
-      });
-      let val = process.env[key];
-      if (/^(yes|on|true|enabled)$/i.test(val)) {
-        val = true;
-      } else if (/^(no|off|false|disabled)$/i.test(val)) {
-        val = false;
-      } else if (val === "null") {
-        val = null;
-      } else {
-        val = Number(val);
-      }
-      obj[prop] = val;
-      return obj;
-    }, {});
-    function useColors() {
-      return "colors" in exports.inspectOpts ? Boolean(exports.inspectOpts.colors) : tty.isatty(process.stderr.fd);
-    }
-    function formatArgs(args) {
-      const { namespace: name, useColors: useColors2 } = this;
-      if (useColors2) {
-        const c3 = this.color;
-        const colorCode = "\x1B[3" + (c3 < 8 ? c3 : "8;5;" + c3);
-        const prefix = `  ${colorCode};1m${name} \x1B[0m`;
-        args[0] = prefix + args[0].split("\n").join("\n" + prefix);
-        args.push(colorCode + "m+" + module.exports.humanize(this.diff) + "\x1B[0m");
-      } else {
-        args[0] = getDate() + name + " " + args[0];
-      }
-    }
-    function getDate() {
-      if (exports.inspectOpts.hideDate) {
-        return "";
-      }
-      return (/* @__PURE__ */ new Date()).toISOString() + " ";
-    }
-    function log(...args) {
-      return process.stderr.write(util2.formatWithOptions(exports.inspectOpts, ...args) + "\n");
-    }
-    function save(namespaces) {
-      if (namespaces) {
-        process.env.DEBUG = namespaces;
-      } else {
-        delete process.env.DEBUG;
-      }
-    }
-    function load() {
-      return process.env.DEBUG;
-    }
-    function init(debug2) {
-      debug2.inspectOpts = {};
-      const keys = Object.keys(exports.inspectOpts);
-      for (let i2 = 0; i2 < keys.length; i2++) {
-        debug2.inspectOpts[keys[i2]] = exports.inspectOpts[keys[i2]];
-      }
-    }
-    module.exports = require_common()(exports);
-    var { formatters } = module.exports;
-    formatters.o = function(v3) {
-      this.inspectOpts.colors = this.useColors;
-      return util2.inspect(v3, this.inspectOpts).split("\n").map((str) => str.trim()).join(" ");
-    };
-    formatters.O = function(v3) {
-      this.inspectOpts.colors = this.useColors;
-      return util2.inspect(v3, this.inspectOpts);
-    };
-  }
-});
-
-// node_modules/debug/src/index.js
-var require_src = __commonJS({
-  "node_modules/debug/src/index.js"(exports, module) {
-    if (typeof process === "undefined" || process.type === "renderer" || process.browser === true || process.__nwjs) {
-      module.exports = require_browser();
-    } else {
-      module.exports = require_node();
-    }
-  }
-});
-
-// node_modules/@kwsites/file-exists/dist/src/index.js
-var require_src2 = __commonJS({
-  "node_modules/@kwsites/file-exists/dist/src/index.js"(exports) {
-    "use strict";
-    var __importDefault = exports && exports.__importDefault || function(mod2) {
-      return mod2 && mod2.__esModule ? mod2 : { "default": mod2 };
-    };
-    Object.defineProperty(exports, "__esModule", { value: true });
-    var fs_1 = __require("fs");
-    var debug_1 = __importDefault(require_src());
-    var log = debug_1.default("@kwsites/file-exists");
-    function check2(path2, isFile, isDirectory2) {
-      log(`checking %s`, path2);
-      try {
-        const stat5 = fs_1.statSync(path2);
-        if (stat5.isFile() && isFile) {
-          log(`[OK] path represents a file`);
-          return true;
-        }
-        if (stat5.isDirectory() && isDirectory2) {
-          log(`[OK] path represents a directory`);
-          return true;
-        }
-        log(`[FAIL] path represents something other than a file or directory`);
-        return false;
-      } catch (e) {
-        if (e.code === "ENOENT") {
-          log(`[FAIL] path is not accessible: %o`, e);
-          return false;
-        }
-        log(`[FATAL] %o`, e);
-        throw e;
-      }
-    }
-    function exists2(path2, type = exports.READABLE) {
-      return check2(path2, (type & exports.FILE) > 0, (type & exports.FOLDER) > 0);
-    }
-    exports.exists = exists2;
-    exports.FILE = 1;
-    exports.FOLDER = 2;
-    exports.READABLE = exports.FILE + exports.FOLDER;
-  }
-});
-
-// node_modules/@kwsites/file-exists/dist/index.js
-var require_dist2 = __commonJS({
-  "node_modules/@kwsites/file-exists/dist/index.js"(exports) {
-    "use strict";
-    function __export(m3) {
-      for (var p3 in m3) if (!exports.hasOwnProperty(p3)) exports[p3] = m3[p3];
-    }
-    Object.defineProperty(exports, "__esModule", { value: true });
-    __export(require_src2());
-  }
-});
-
-// node_modules/@kwsites/promise-deferred/dist/index.js
-var require_dist3 = __commonJS({
-  "node_modules/@kwsites/promise-deferred/dist/index.js"(exports) {
-    "use strict";
-    Object.defineProperty(exports, "__esModule", { value: true });
-    exports.createDeferred = exports.deferred = void 0;
-    function deferred() {
-      let done;
-      let fail;
-      let status = "pending";
-      const promise = new Promise((_done, _fail) => {
-        done = _done;
-        fail = _fail;
-      });
-      return {
-        promise,
-        done(result) {
-          if (status === "pending") {
-            status = "resolved";
-            done(result);
-          }
-        },
-        fail(error) {
-          if (status === "pending") {
-            status = "rejected";
-            fail(error);
-          }
-        },
-        get fulfilled() {
-          return status !== "pending";
-        },
-        get status() {
-          return status;
-        }
-      };
-    }
-    exports.deferred = deferred;
-    exports.createDeferred = deferred;
-    exports.default = deferred;
   }
 });
 
@@ -48334,7 +48334,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile7, readFile: readFile10, mkdir: mkdir9 } = __require("node:fs/promises");
+    var { writeFile: writeFile7, readFile: readFile11, mkdir: mkdir9 } = __require("node:fs/promises");
     var { dirname: dirname5, resolve: resolve5 } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors3();
@@ -48536,7 +48536,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile10(resolve5(path2), "utf8");
+          const data = await readFile11(resolve5(path2), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             this.#snapshots.clear();
@@ -60574,7 +60574,7 @@ var {
 } = import_index.default;
 
 // src/commands/build.ts
-import { resolve as resolve2 } from "node:path";
+import { resolve as resolve4 } from "node:path";
 
 // src/failure.ts
 var REASONS = [
@@ -93834,6 +93834,204 @@ function openProgress({ env, stderr, clock }) {
   return terminal ? terminalProgress(stderr, clock) : logProgress(stderr, clock);
 }
 
+// src/report/table.ts
+function textTable(columns, rows) {
+  const all = [columns.map((column) => column.title), ...rows];
+  const widths = columns.map((_5, index2) => Math.max(...all.map((row3) => row3[index2]?.length ?? 0)));
+  const line2 = (row3) => columns.map(({ align }, index2) => {
+    const width = widths[index2] ?? 0;
+    const cell = row3[index2] ?? "";
+    return align === "right" ? cell.padStart(width) : cell.padEnd(width);
+  }).join("  ").trimEnd();
+  return all.map((row3) => `${line2(row3)}
+`).join("");
+}
+function markdownTable(columns, rows) {
+  const line2 = (cells) => `| ${cells.join(" | ")} |
+`;
+  return [
+    line2(columns.map(({ title }) => title)),
+    line2(columns.map(({ align }) => align === "right" ? "---:" : "---")),
+    ...rows.map((row3) => line2(columns.map((_5, index2) => markdownCell(row3[index2] ?? ""))))
+  ].join("");
+}
+function markdownCell(text3) {
+  return text3.replace(/\s+/g, " ").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/[\\|`*[\]]/g, (sign) => `\\${sign}`);
+}
+
+// src/commands/build-report.ts
+var COLUMNS = [
+  { title: "kernel" },
+  { title: "result" },
+  { title: "time", align: "right" },
+  { title: "vmlinux", align: "right" },
+  { title: "BTF", align: "right" },
+  { title: "packed", align: "right" }
+];
+function buildOutcome(results, troubles, output) {
+  const count2 = (state) => results.filter((result) => result.state === state).length;
+  const counts = { built: count2("built"), failed: count2("failed"), skipped: count2("skipped") };
+  const document4 = {
+    ...counts,
+    output,
+    kernels: results.map(({ state, seconds: time2, record: record2 }) => ({ state, seconds: time2, record: record2 })),
+    troubles
+  };
+  const rows = results.map(row);
+  const sentence = describe2(counts, troubles.length, output);
+  const failed3 = results.flatMap((result) => result.state === "failed" ? [result.record] : []);
+  const why = failed3.map(({ uname: uname2, message }) => `${uname2}: ${message}
+`).join("");
+  return {
+    status: counts.failed > 0 || troubles.length > 0 ? 1 : 0,
+    document: document4,
+    text: `${rows.length > 0 ? `${textTable(COLUMNS, rows)}
+` : ""}${why}${sentence}
+`,
+    outputs: {
+      built: `${counts.built}`,
+      failed: `${counts.failed}`,
+      skipped: `${counts.skipped}`,
+      output,
+      report: JSON.stringify(document4)
+    },
+    summary: `### BTF
+
+${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}
+` : ""}${sentence}
+`,
+    failures: [
+      ...failed3.map(({ uname: uname2, message }) => ({ title: uname2, message })),
+      ...troubles.map(({ where, message }) => ({ title: where, message }))
+    ]
+  };
+}
+function row(result) {
+  const { record: record2 } = result;
+  const time2 = result.state === "skipped" ? "" : seconds(result.seconds);
+  if (result.state === "failed") return [record2.uname, `failed: ${result.record.reason}`, time2];
+  const { vmlinux, btf, tarball } = result.record;
+  const state = result.state === "skipped" ? "there already" : "built";
+  return [record2.uname, state, time2, bytes(vmlinux.size), bytes(btf.size), bytes(tarball.size)];
+}
+function describe2({ built: built2, failed: failed3, skipped }, troubles, output) {
+  if (built2 + failed3 + skipped + troubles === 0) return "There is nothing to build.";
+  const parts = [
+    `${built2} built`,
+    ...skipped > 0 ? [`${skipped} there already`] : [],
+    ...failed3 > 0 ? [`${failed3} failed`] : [],
+    ...troubles > 0 ? [`${troubles} repositories in trouble`] : []
+  ];
+  return `${parts.join(", ")}; in ${output}.`;
+}
+
+// src/commands/command.ts
+function defineCommand(command) {
+  return command;
+}
+function flag(description) {
+  return {
+    ...{ placeholder: void 0, description, required: false, repeatable: false },
+    ...{ shownDefault: void 0, choices: void 0 },
+    parse: (given) => given.length > 0
+  };
+}
+function text2(placeholder, description, options = {}) {
+  return {
+    ...{ placeholder, description, required: options.required ?? false, repeatable: false },
+    ...{ shownDefault: options.default, choices: void 0 },
+    parse: (given) => given.at(-1) ?? options.default
+  };
+}
+function list(placeholder, description, options = {}) {
+  const fallback = options.default ?? [];
+  return {
+    ...{ placeholder, description, required: options.required ?? false, repeatable: true },
+    ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
+    parse: (given) => {
+      const words = given.flatMap((word2) => word2.split(/[\s,]+/)).filter((word2) => word2 !== "");
+      return words.length > 0 ? words : fallback;
+    }
+  };
+}
+function number(placeholder, description, options) {
+  const { least, most } = options;
+  return {
+    ...{ placeholder, description, required: false, repeatable: false },
+    ...{ shownDefault: options.default?.toString(), choices: void 0 },
+    parse: (given) => {
+      const word2 = given.at(-1);
+      if (word2 === void 0 || word2 === "") return options.default;
+      const value = Number(word2);
+      if (!/^\d+$/.test(word2) || value < least || value > most) {
+        throw new Error(`'${word2}' is not a whole number from ${least} to ${most}.`);
+      }
+      return value;
+    }
+  };
+}
+function choice(choices, description, options) {
+  return {
+    ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
+    ...{ shownDefault: options.default, choices },
+    parse: (given) => {
+      const word2 = given.at(-1) ?? options.default;
+      const found = choices.find((one2) => one2 === word2);
+      if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
+      return found;
+    }
+  };
+}
+
+// src/commands/planning.ts
+import { readFile as readFile8 } from "node:fs/promises";
+
+// src/jobs/plan/limit.ts
+var UNITS2 = {
+  kB: ["bytes", 1e3],
+  MB: ["bytes", 1e6],
+  GB: ["bytes", 1e9],
+  TB: ["bytes", 1e12],
+  min: ["minutes", 1],
+  h: ["minutes", 60]
+};
+function parseLimit(word2) {
+  const [, digits, unit] = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2) ?? [];
+  if (digits === void 0 || unit === void 0 && digits.includes(".")) {
+    throw new Error(`'${word2}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
+  }
+  if (unit === void 0) return { kernels: Number(digits) };
+  const [kind, factor] = UNITS2[unit];
+  return { [kind]: Number(digits) * factor };
+}
+function tightest(limits) {
+  const of = (kind) => {
+    const values = limits.flatMap((limit) => limit[kind] ?? []);
+    return values.length > 0 ? { [kind]: Math.min(...values) } : {};
+  };
+  return { ...of("kernels"), ...of("bytes"), ...of("minutes") };
+}
+var FIXED_SECONDS = 10;
+var BYTES_A_SECOND = 12e6;
+function estimatedSeconds(size2) {
+  return FIXED_SECONDS + size2 / BYTES_A_SECOND;
+}
+function withinLimits(kernels, limits) {
+  const { kernels: most = Infinity, bytes: bytes2 = Infinity, minutes = Infinity } = limits;
+  const newestFirst = [...kernels].sort((one2, two2) => two2.builtAt - one2.builtAt);
+  const taken = /* @__PURE__ */ new Set();
+  let size2 = 0;
+  let seconds2 = 0;
+  for (const kernel of newestFirst) {
+    size2 += kernel.size;
+    seconds2 += estimatedSeconds(kernel.size);
+    const fits = taken.size < most && size2 <= bytes2 && seconds2 <= minutes * 60;
+    if (!fits && taken.size > 0) break;
+    taken.add(kernel);
+  }
+  return kernels.filter((kernel) => taken.has(kernel));
+}
+
 // node_modules/p-map/index.js
 function pMap(iterable, mapper, options) {
   return mapConcurrently(iterable, mapper, options, false);
@@ -94468,11 +94666,11 @@ function literal(literal_, message$1) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function number(message$1) {
+function number2(message$1) {
   return _standardSchema({
     kind: "schema",
     type: "number",
-    reference: number,
+    reference: number2,
     expects: "number",
     async: false,
     message: message$1,
@@ -95321,17 +95519,17 @@ function isCount2(value) {
 var LARGEST_PRIMARY = 2 ** 30;
 var MID_UPDATE = "The mirror may be in the middle of an update: try again later, or another --mirror.";
 var KeptPrimary = object({
-  total: number(),
+  total: number2(),
   packages: array(
     object({
       name: string(),
       arch: string(),
-      epoch: number(),
+      epoch: number2(),
       version: string(),
       release: string(),
       checksum: object({ algorithm: picklist(CHECKSUM_ALGORITHMS), value: string() }),
-      size: number(),
-      builtAt: number(),
+      size: number2(),
+      builtAt: number2(),
       location: string()
     })
   )
@@ -95527,6 +95725,22 @@ function carriesBtf(source2, kernel) {
   if (!embedded?.arches.includes(kernel.arch)) return false;
   const [version = "", release2 = ""] = embedded.from.split("-");
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
+}
+function selectKernels(kernels, globs) {
+  const selected = (words) => {
+    const wants = selector(words);
+    return kernels.filter(({ uname: uname2, nvra }) => wants(uname2) || wants(nvra));
+  };
+  const unmatched = globs.filter((glob) => glob !== "all" && selected([glob]).length === 0);
+  const troubles = unmatched.map((glob) => ({
+    where: `--kernel ${glob}`,
+    failure: new Failure(
+      "not-found",
+      `No kernel is named '${glob}'.`,
+      "'btfhub plan --json' lists what is to be built."
+    )
+  }));
+  return { kernels: selected(globs), troubles };
 }
 function toKernel(source2, flavour, place, folder2, item) {
   const shape = source2.flavours[flavour];
@@ -95833,222 +96047,14 @@ function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roo
     );
   }
   const { kernels: all, troubles: odd } = mergeKernels(source2, flavourOf, read);
-  const named2 = (kernel, wants2) => wants2(kernel.uname) || wants2(kernel.nvra);
-  const wants = selector(globs);
-  const unmatched = globs.filter(
-    (glob) => glob !== "all" && !all.some((kernel) => named2(kernel, selector([glob])))
-  );
+  const { kernels, troubles: unmatched } = selectKernels(all, globs);
   return {
-    kernels: all.filter((kernel) => named2(kernel, wants)),
-    troubles: [...troubles, ...odd, ...unmatched.map(unknownKernel)],
+    kernels,
+    troubles: [...troubles, ...odd, ...unmatched],
     repositories: read.length,
     packages: read.reduce((sum, { total }) => sum + total, 0)
   };
 }
-function unknownKernel(glob) {
-  return {
-    where: `--kernel ${glob}`,
-    failure: new Failure("not-found", `No kernel is named '${glob}'.`, "'btfhub plan' lists all.")
-  };
-}
-
-// src/report/table.ts
-function textTable(columns, rows) {
-  const all = [columns.map((column) => column.title), ...rows];
-  const widths = columns.map((_5, index2) => Math.max(...all.map((row3) => row3[index2]?.length ?? 0)));
-  const line2 = (row3) => columns.map(({ align }, index2) => {
-    const width = widths[index2] ?? 0;
-    const cell = row3[index2] ?? "";
-    return align === "right" ? cell.padStart(width) : cell.padEnd(width);
-  }).join("  ").trimEnd();
-  return all.map((row3) => `${line2(row3)}
-`).join("");
-}
-function markdownTable(columns, rows) {
-  const line2 = (cells) => `| ${cells.join(" | ")} |
-`;
-  return [
-    line2(columns.map(({ title }) => title)),
-    line2(columns.map(({ align }) => align === "right" ? "---:" : "---")),
-    ...rows.map((row3) => line2(columns.map((_5, index2) => markdownCell(row3[index2] ?? ""))))
-  ].join("");
-}
-function markdownCell(text3) {
-  return text3.replace(/\s+/g, " ").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/[\\|`*[\]]/g, (sign) => `\\${sign}`);
-}
-
-// src/commands/build-report.ts
-var COLUMNS = [
-  { title: "kernel" },
-  { title: "result" },
-  { title: "time", align: "right" },
-  { title: "vmlinux", align: "right" },
-  { title: "BTF", align: "right" },
-  { title: "packed", align: "right" }
-];
-function buildOutcome(results, troubles, output) {
-  const count2 = (state) => results.filter((result) => result.state === state).length;
-  const counts = { built: count2("built"), failed: count2("failed"), skipped: count2("skipped") };
-  const document4 = {
-    ...counts,
-    output,
-    kernels: results.map(({ state, seconds: time2, record: record2 }) => ({ state, seconds: time2, record: record2 })),
-    troubles: troubles.map(({ where, failure }) => ({ where, ...failure.toJSON() }))
-  };
-  const rows = results.map(row);
-  const sentence = describe2(counts, troubles.length, output);
-  const failed3 = results.flatMap((result) => result.state === "failed" ? [result.record] : []);
-  const why = failed3.map(({ uname: uname2, message }) => `${uname2}: ${message}
-`).join("");
-  return {
-    status: counts.failed > 0 || troubles.length > 0 ? 1 : 0,
-    document: document4,
-    text: `${rows.length > 0 ? `${textTable(COLUMNS, rows)}
-` : ""}${why}${sentence}
-`,
-    outputs: {
-      built: `${counts.built}`,
-      failed: `${counts.failed}`,
-      skipped: `${counts.skipped}`,
-      output,
-      report: JSON.stringify(document4)
-    },
-    summary: `### BTF
-
-${rows.length > 0 ? `${markdownTable(COLUMNS, rows)}
-` : ""}${sentence}
-`,
-    failures: [
-      ...failed3.map(({ uname: uname2, message }) => ({ title: uname2, message })),
-      ...troubles.map(({ where, failure }) => ({ title: where, message: failure.message }))
-    ]
-  };
-}
-function row(result) {
-  const { record: record2 } = result;
-  const time2 = result.state === "skipped" ? "" : seconds(result.seconds);
-  if (result.state === "failed") return [record2.uname, `failed: ${result.record.reason}`, time2];
-  const { vmlinux, btf, tarball } = result.record;
-  const state = result.state === "skipped" ? "there already" : "built";
-  return [record2.uname, state, time2, bytes(vmlinux.size), bytes(btf.size), bytes(tarball.size)];
-}
-function describe2({ built: built2, failed: failed3, skipped }, troubles, output) {
-  if (built2 + failed3 + skipped + troubles === 0) return "There is nothing to build.";
-  const parts = [
-    `${built2} built`,
-    ...skipped > 0 ? [`${skipped} there already`] : [],
-    ...failed3 > 0 ? [`${failed3} failed`] : [],
-    ...troubles > 0 ? [`${troubles} repositories in trouble`] : []
-  ];
-  return `${parts.join(", ")}; in ${output}.`;
-}
-
-// src/commands/command.ts
-function defineCommand(command) {
-  return command;
-}
-function flag(description) {
-  return {
-    ...{ placeholder: void 0, description, required: false, repeatable: false },
-    ...{ shownDefault: void 0, choices: void 0 },
-    parse: (given) => given.length > 0
-  };
-}
-function text2(placeholder, description, options = {}) {
-  return {
-    ...{ placeholder, description, required: options.required ?? false, repeatable: false },
-    ...{ shownDefault: options.default, choices: void 0 },
-    parse: (given) => given.at(-1) ?? options.default
-  };
-}
-function list(placeholder, description, options = {}) {
-  const fallback = options.default ?? [];
-  return {
-    ...{ placeholder, description, required: options.required ?? false, repeatable: true },
-    ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
-    parse: (given) => {
-      const words = given.flatMap((word2) => word2.split(/[\s,]+/)).filter((word2) => word2 !== "");
-      return words.length > 0 ? words : fallback;
-    }
-  };
-}
-function number2(placeholder, description, options) {
-  const { least, most } = options;
-  return {
-    ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: options.default?.toString(), choices: void 0 },
-    parse: (given) => {
-      const word2 = given.at(-1);
-      if (word2 === void 0 || word2 === "") return options.default;
-      const value = Number(word2);
-      if (!/^\d+$/.test(word2) || value < least || value > most) {
-        throw new Error(`'${word2}' is not a whole number from ${least} to ${most}.`);
-      }
-      return value;
-    }
-  };
-}
-function choice(choices, description, options) {
-  return {
-    ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
-    ...{ shownDefault: options.default, choices },
-    parse: (given) => {
-      const word2 = given.at(-1) ?? options.default;
-      const found = choices.find((one2) => one2 === word2);
-      if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
-      return found;
-    }
-  };
-}
-
-// src/commands/selection.ts
-import { join as join10 } from "node:path";
-
-// src/rpmmd/cache.ts
-import { createHash as createHash11, randomBytes as randomBytes2 } from "node:crypto";
-import { mkdir as mkdir6, readFile as readFile5, rename as rename3, rm as rm10, writeFile as writeFile4 } from "node:fs/promises";
-import { join as join9 } from "node:path";
-var SCHEMA = 1;
-var noCache = { read: async () => void 0, write: async () => {
-} };
-function folderCache(folder2, complain2) {
-  let writable = true;
-  const fileOf = (key) => join9(folder2, `${createHash11("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
-  return {
-    read: async (key, shape) => {
-      const text3 = await readFile5(fileOf(key), "utf8").catch(() => void 0);
-      if (text3 === void 0) return void 0;
-      const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
-      return result.success ? result.output.value : void 0;
-    },
-    write: async (key, value) => {
-      if (!writable) return;
-      const file = fileOf(key);
-      const draft = `${file}.${randomBytes2(6).toString("hex")}`;
-      try {
-        await mkdir6(folder2, { recursive: true });
-        await writeFile4(draft, JSON.stringify({ key, value }), { flag: "wx" });
-        await rename3(draft, file);
-      } catch (error) {
-        writable = false;
-        await rm10(draft, { force: true }).catch(() => {
-        });
-        complain2(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
-      }
-    }
-  };
-}
-function parseJson(text3) {
-  try {
-    return JSON.parse(text3);
-  } catch {
-    return void 0;
-  }
-}
-
-// src/sources/known.ts
-var import_yaml = __toESM(require_dist(), 1);
-import { readFile as readFile6 } from "node:fs/promises";
 
 // src/archive/shapes.ts
 function named(check2) {
@@ -96083,8 +96089,8 @@ var word = pipe2(
   maxLength(200)
 );
 var sha2563 = pipe2(string(), regex(/^[0-9a-f]{64}$/, "is no SHA-256"));
-var count = pipe2(number(), safeInteger(), minValue(0));
-var size = pipe2(number(), safeInteger(), minValue(1));
+var count = pipe2(number2(), safeInteger(), minValue(0));
+var size = pipe2(number2(), safeInteger(), minValue(1));
 var time = pipe2(string(), isoTimestamp(), endsWith("Z"));
 var reason = picklist(REASONS);
 var url2 = pipe2(
@@ -96127,780 +96133,6 @@ var identity = {
 function complaint(issues) {
   const path2 = getDotPath(issues[0]);
   return printable(`${path2 ?? "it"}: ${issues[0].message}`);
-}
-
-// src/sources/source.ts
-var PLACEHOLDER = /<(release|arch|variant)>/g;
-var pattern = pipe2(
-  string(),
-  check((text3) => {
-    try {
-      new RegExp(text3, "u");
-      return /\((?!\?)/.test(text3);
-    } catch {
-      return false;
-    }
-  }, "is no regular expression with a group")
-);
-var folder = pipe2(
-  string(),
-  regex(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
-  check((text3) => {
-    const names = [...text3.matchAll(PLACEHOLDER)].map((match) => match[1]);
-    return names.includes("release") && names.includes("arch") && !text3.includes("..");
-  }, "needs <release> and <arch>, and no ..")
-);
-var FlavourShape = strictObject({
-  /** The package that holds vmlinux: `kernel-debuginfo`. */
-  package: pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/)),
-  /** `uname -r` out of the package's `<ver>`, `<rel>` and `<arch>`. */
-  uname: pipe2(string(), includes("<ver>"), includes("<rel>")),
-  /** The member of the payload that is vmlinux, with `<uname>` in it. */
-  vmlinux: pipe2(string(), startsWith("./"), includes("<uname>")),
-  /** From which `version-release` on, and on which architectures, the kernel carries BTF of its own. */
-  embeddedBtf: optional(
-    strictObject({
-      from: pipe2(string(), regex(/^[^-]+-[^-]+$/)),
-      arches: array(arch)
-    })
-  )
-});
-var SourceShape = strictObject({
-  /** ID of /etc/os-release, which is the archive's first folder. */
-  id: distribution,
-  /** Roots of mirrors, the one to ask first in front. */
-  mirrors: array(pipe2(string(), url())),
-  /** VERSION_ID of /etc/os-release: the first group of this expression on the release's name. What does not match is no release. */
-  versionId: pattern,
-  /**
-   * The repositories that hold kernels, each as the forms its folder may have below the root:
-   * the first form that has repodata counts.
-   */
-  repositories: pipe2(
-    array(strictObject({ name: string(), folders: pipe2(array(folder), minLength(1)) })),
-    minLength(1)
-  ),
-  /** By the word that --flavour takes; the first one is the default. */
-  flavours: pipe2(
-    record(pipe2(string(), regex(/^[0-9a-z]+$/)), FlavourShape),
-    check((flavours) => Object.keys(flavours).length > 0, "needs at least one flavour")
-  ),
-  /** The keys its packages are signed with; absent where a distribution signs nothing. */
-  keys: optional(
-    strictObject({
-      /** The key file's name in the repository's folder. */
-      file: pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._-]*$/)),
-      /** Upper-case hex of the primary keys; a key from the network counts only with one of these. */
-      fingerprints: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/)))
-    })
-  )
-});
-function parseSource2(data, origin) {
-  const result = safeParse(SourceShape, data);
-  if (result.success) return result.output;
-  const mistakes = result.issues.map(
-    (issue2) => `${getDotPath(issue2) ?? "source"}: ${issue2.message}`
-  );
-  throw new Failure(
-    "usage",
-    `${origin} does not describe a source: ${mistakes.join("; ")}.`,
-    "See the description of source files in the README."
-  );
-}
-
-// src/sources/openeuler.ts
-var VMLINUX = "./usr/lib/debug/lib/modules/<uname>/vmlinux";
-var OPENEULER = parseSource2(
-  {
-    id: "openEuler",
-    mirrors: [
-      "https://repo.openeuler.org/",
-      "https://mirrors.aliyun.com/openeuler/",
-      "https://mirrors.huaweicloud.com/openeuler/",
-      "https://repo.openeuler.openatom.cn/",
-      "https://de-repo.openeuler.org/"
-    ],
-    versionId: "^(\\d{2}\\.\\d{2})(?:-|$)",
-    repositories: [
-      {
-        // The kernel of the release day.
-        name: "debuginfo",
-        folders: [
-          "openEuler-<release>/debuginfo/<arch>",
-          "openEuler-<release>/debuginfo/<arch>/<variant>/<arch>"
-        ]
-      },
-      {
-        // Every later one, among all other packages.
-        name: "update",
-        folders: [
-          "openEuler-<release>/update/<arch>",
-          "openEuler-<release>/update/<arch>/<variant>/<arch>"
-        ]
-      }
-    ],
-    flavours: {
-      stock: {
-        package: "kernel-debuginfo",
-        uname: "<ver>-<rel>.<arch>",
-        vmlinux: VMLINUX,
-        // CONFIG_DEBUG_INFO_BTF=y since then; 4.19 never had it.
-        embeddedBtf: { from: "5.10.0-52", arches: ["x86_64", "aarch64"] }
-      },
-      rt: { package: "kernel-rt-debuginfo", uname: "<ver>-<rel>.<arch>", vmlinux: VMLINUX },
-      "64kb": {
-        package: "kernel-64kb-debuginfo",
-        uname: "<ver>-<rel>.<arch>+64kb",
-        vmlinux: VMLINUX
-      }
-    },
-    keys: {
-      file: "RPM-GPG-KEY-openEuler",
-      fingerprints: [
-        "12EA74AC9DF48D46C69CA0BED557065EB25E7F66",
-        "8AA16BF9F2CA5244010DCA963B477C60B675600B"
-      ]
-    }
-  },
-  "openEuler's source"
-);
-
-// src/sources/known.ts
-async function chooseSource(id, files) {
-  const sources = /* @__PURE__ */ new Map([[OPENEULER.id, OPENEULER]]);
-  for (const file of files) {
-    for (const source2 of await readSources(file)) sources.set(source2.id, source2);
-  }
-  const chosen = sources.get(id);
-  if (chosen) return chosen;
-  throw new Failure(
-    "not-found",
-    `No source is named '${id}'.`,
-    `There are: ${[...sources.keys()].join(", ")}; --sources adds more.`
-  );
-}
-async function readSources(file) {
-  let data;
-  try {
-    data = (0, import_yaml.parse)(await readFile6(file, "utf8"));
-  } catch (error) {
-    throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error)}.`);
-  }
-  return (Array.isArray(data) ? data : [data]).map((one2) => parseSource2(one2, file));
-}
-
-// src/commands/selection.ts
-var selectionOptions = {
-  release: list("<release>", "release as the mirror names it, '22.03-LTS-SP1'; a glob, or 'all'", {
-    default: ["all"]
-  }),
-  arch: list("<arch>", "architecture, 'x86_64' or 'aarch64' for example; a glob, or 'all'", {
-    default: ["all"]
-  }),
-  kernel: list("<uname>", "kernel by its 'uname -r' or its package's name; a glob, or 'all'", {
-    default: ["all"]
-  }),
-  flavour: list(
-    "<flavour>",
-    "flavour of kernel: 'stock' (the default), 'rt', '64kb'; a glob, or 'all'"
-  ),
-  mirror: list(
-    "<URL>",
-    "root of a mirror, asked before those that follow; the source's by default"
-  ),
-  distribution: text2(
-    "<ID>",
-    "distribution whose kernels to find, as ID in /etc/os-release has it",
-    {
-      default: "openEuler"
-    }
-  ),
-  sources: list("<file>", "file that describes another distribution (JSON or YAML)"),
-  cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
-};
-async function toQuery(world2, options, progress) {
-  const source2 = await chooseSource(options.distribution, options.sources);
-  const folder2 = options.cache ?? defaultCache(world2.env);
-  return {
-    source: source2,
-    mirrors: options.mirror,
-    releases: options.release,
-    arches: options.arch,
-    kernels: options.kernel,
-    flavours: options.flavour,
-    cache: folder2 === "none" ? noCache : folderCache(folder2, (message) => progress.warn(message))
-  };
-}
-function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && join10(env.HOME, ".cache");
-  return base ? join10(base, "btfhub", "metadata") : "none";
-}
-
-// src/commands/toolchain-options.ts
-var toolchainOptions = {
-  pahole: text2(
-    "<auto|system|version|path>",
-    "which pahole: 1.31 where it can be had else the machine's (auto), the machine's, that version or none, or a file",
-    { default: "auto" }
-  ),
-  xz: text2(
-    "<auto|system|version|path>",
-    "which xz decodes: 5.8 or newer where it can be had else the machine's (auto), the machine's, that version or none, or a file",
-    { default: "auto" }
-  ),
-  toolCache: text2(
-    "<folder>",
-    "where built tools are kept; default: RUNNER_TOOL_CACHE, else btfhub/tools in the user's cache folder"
-  ),
-  toolSource: list(
-    "<name=source>",
-    "where the source of dwarves, libbpf or xz is had before the public homes: a git URL, or <tarball>@sha256:<sum>"
-  ),
-  installDependencies: flag(
-    "install by apt or dnf what is missing to build a tool, or the tool itself"
-  )
-};
-function wishesOf(options) {
-  return {
-    pahole: options.pahole,
-    xz: options.xz,
-    cacheFolder: options.toolCache,
-    sources: options.toolSource.map(parseSource),
-    allowInstall: options.installDependencies
-  };
-}
-
-// src/commands/build.ts
-var makingOptions = {
-  ...toolchainOptions,
-  profile: choice(PROFILES, "kinds of BTF: all, or only those that libbpf older than 0.8 knows", {
-    default: "default"
-  }),
-  minimumTypes: number2("<number>", "least number of types that a kernel must have", {
-    ...{ default: 1e4, least: 1, most: 1e7 }
-  }),
-  signature: choice(
-    SIGNATURE_POLICIES,
-    "whether packages must be signed: all of them, those of repositories that publish a key, or none",
-    { default: "prefer" }
-  ),
-  trustKey: list("<fingerprint|file>", "key to trust besides the distribution's own"),
-  jobs: number2("<number>", "kernels at work at the same time; by default as many as cores", {
-    ...{ least: 1, most: 256 }
-  }),
-  connections: number2("<number>", "connections to each mirror at the same time", {
-    ...{ default: 4, least: 1, most: 64 }
-  }),
-  temp: text2("<folder>", "where vmlinux goes; by default memory when there is enough, else TMPDIR")
-};
-function toMaking(options) {
-  const { profile, jobs, connections, temp, signature } = options;
-  return {
-    ...{ profile, jobs, connections, temp, signature },
-    tools: wishesOf(options),
-    expectation: { of: "kernel", minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
-    trust: options.trustKey.map(parseTrustOption)
-  };
-}
-var build = defineCommand({
-  name: "build",
-  summary: "make the BTF of kernels, from their packages to tarballs",
-  description: "Streams each kernel-debuginfo package, takes its vmlinux, makes BTF with pahole, checks it and writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. Kernels that are there from an earlier run are left as they are; one that fails does not stop the others.",
-  options: {
-    ...selectionOptions,
-    output: text2("<folder>", "folder for tarballs and records", { default: "btf" }),
-    ...makingOptions
-  },
-  examples: [
-    "btfhub build --release 22.03-LTS-SP1 --arch x86_64 --output btf",
-    "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/"
-  ],
-  run: async (world2, options) => {
-    const progress = openProgress(world2);
-    const query = await toQuery(world2, options, progress);
-    const { kernels, troubles } = await findKernels(world2, query, progress);
-    const output = resolve2(options.output);
-    const mirrors = query.mirrors.length > 0 ? query.mirrors : query.source.mirrors;
-    const request2 = { kernels, output, mirrors, ...toMaking(options) };
-    return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
-  }
-});
-
-// src/commands/demo.ts
-import { existsSync as existsSync5 } from "node:fs";
-
-// src/download/serve.ts
-import { createReadStream as createReadStream2 } from "node:fs";
-import { readdir, stat as stat2 } from "node:fs/promises";
-import { createServer } from "node:http";
-import { join as join11, normalize } from "node:path";
-async function serveFolder(root) {
-  const server = createServer((request2, response) => {
-    const path2 = normalize(decodeURIComponent(new URL(request2.url ?? "/", "http://h").pathname));
-    answer(join11(root, path2), path2, request2.headers, response).catch(() => {
-      if (response.headersSent) response.destroy();
-      else response.writeHead(404).end("404 Not Found\n");
-    });
-  });
-  await new Promise((resolve5, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve5);
-  });
-  const { port } = server.address();
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    close: () => new Promise((resolve5) => {
-      server.close(() => resolve5());
-      server.closeAllConnections();
-    })
-  };
-}
-async function answer(file, path2, asked, response) {
-  const found = await stat2(file);
-  if (!found.isDirectory()) return answerFile(file, found, asked, response);
-  if (!path2.endsWith("/")) {
-    response.writeHead(301, { location: `${path2}/` }).end();
-    return;
-  }
-  const entries = await readdir(file, { withFileTypes: true });
-  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path2, entries));
-}
-function answerFile(file, found, asked, response) {
-  const { size: size2, mtime, mtimeMs } = found;
-  const headers = {
-    "accept-ranges": "bytes",
-    "content-type": "application/octet-stream",
-    etag: `"${Math.floor(mtimeMs / 1e3).toString(16)}-${size2.toString(16)}"`,
-    "last-modified": mtime.toUTCString()
-  };
-  if (asked["if-none-match"] === headers.etag) {
-    response.writeHead(304, headers).end();
-    return;
-  }
-  const range = /^bytes=(\d+)-(\d*)$/.exec(String(asked.range ?? ""));
-  const start2 = range ? Number(range[1]) : 0;
-  const end = range?.[2] ? Math.min(Number(range[2]), size2 - 1) : size2 - 1;
-  if (range && start2 > end) {
-    response.writeHead(416, { "content-range": `bytes */${size2}` }).end();
-    return;
-  }
-  response.writeHead(range ? 206 : 200, {
-    ...headers,
-    "content-length": end - start2 + 1,
-    ...range ? { "content-range": `bytes ${start2}-${end}/${size2}` } : {}
-  });
-  if (size2 === 0) response.end();
-  else
-    createReadStream2(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
-}
-function indexPage(path2, entries) {
-  const links = entries.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
-`);
-  const title = `Index of ${path2}`;
-  const body = `<h1>${title}</h1><hr><pre><a href="../">../</a>
-${links.join("")}</pre><hr>`;
-  return `<html>
-<head><title>${title}</title></head>
-<body>
-${body}</body>
-</html>
-`;
-}
-
-// src/commands/values.ts
-function kebab(name) {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-function variableOf(name) {
-  return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
-}
-function readOptions(options, given, env) {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, spec]) => {
-      const variable = variableOf(name);
-      const typed = given[name];
-      const words = typed === void 0 ? fromVariable(variable, spec, env[variable] ?? "") : typed === true ? [""] : typed;
-      if (words.length === 0 && spec.required) {
-        throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
-      }
-      const source2 = typed === void 0 && words.length > 0 ? variable : `--${kebab(name)}`;
-      return [name, parse3(source2, spec, words)];
-    })
-  );
-}
-function fromVariable(variable, spec, value) {
-  const trimmed = value.trim();
-  const isFlag = spec.placeholder === void 0;
-  if (trimmed === "" || isFlag && trimmed === "false") return [];
-  if (isFlag && trimmed !== "true") {
-    throw new Failure("usage", `${variable}: '${trimmed}' is neither 'true' nor 'false'.`);
-  }
-  return [trimmed];
-}
-function parse3(source2, spec, words) {
-  try {
-    return spec.parse(words);
-  } catch (error) {
-    throw new Failure("usage", `${source2}: ${error.message}`);
-  }
-}
-
-// src/commands/verify.ts
-import { basename as basename3 } from "node:path";
-
-// src/jobs/verify.ts
-import { createHash as createHash12 } from "node:crypto";
-import { readdir as readdir2, readFile as readFile7, stat as stat3 } from "node:fs/promises";
-import { basename as basename2, dirname as dirname3, join as join12 } from "node:path";
-function isSound(finding) {
-  return "btf" in finding;
-}
-async function verifyFiles(world2, progress, request2) {
-  const files = (await Promise.all(request2.paths.map(filesAt))).flat();
-  const total = files.reduce((sum, { size: size2 }) => sum + size2, 0);
-  const task = progress.begin("verify");
-  task.stage("check", total);
-  const findings = [];
-  for (const file of files) {
-    world2.interrupted.throwIfAborted();
-    findings.push(await verifyFile(world2, file, request2.expectation));
-    task.advance(file.size);
-  }
-  const bad5 = findings.filter((finding) => !isSound(finding)).length;
-  task.end(bad5 === 0 ? "sound" : "unsound", `${findings.length} files, ${bad5} of them unsound`);
-  return findings;
-}
-async function filesAt(path2) {
-  try {
-    const facts = await stat3(path2);
-    if (!facts.isDirectory()) return [{ path: path2, size: facts.size }];
-  } catch (error) {
-    if (!isSystemError(error, "ENOENT")) throw error;
-    throw new Failure("not-found", `There is no ${path2}.`, "Is the path right?");
-  }
-  const entries = await readdir2(path2, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join12(entry.parentPath, entry.name)).sort();
-  if (paths.length === 0) {
-    throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path2}.`);
-  }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await stat3(one2)).size })));
-}
-async function verifyFile(world2, file, expectation) {
-  const { path: path2 } = file;
-  try {
-    return path2.endsWith(TARBALL_SUFFIX) ? await verifyTarball(world2, file, expectation) : { ...file, btf: summarise2(await loadBtf(path2), expectation), record: "none" };
-  } catch (thrown) {
-    world2.interrupted.throwIfAborted();
-    return { path: path2, error: asFailure(thrown) };
-  }
-}
-async function verifyTarball(world2, { path: path2, size: size2 }, expectation) {
-  if (size2 > MOST_BTF_BYTES)
-    throw new Failure("bad-archive", `${path2} is too large: ${size2} bytes.`);
-  const tarball = await readFile7(path2);
-  const signal = world2.interrupted;
-  const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
-  if (basename2(path2) !== `${uname2}${TARBALL_SUFFIX}`) {
-    throw new Failure("bad-archive", `${path2} holds the BTF of another kernel: ${uname2}.`);
-  }
-  const btf = summarise2(await readBtf(bytesSource(path2, raw)), expectation);
-  const record2 = await compareWithRecord(path2, uname2, {
-    tarball: sha2564(tarball),
-    btf: btf.sha256
-  });
-  return { path: path2, size: size2, uname: uname2, btf, record: record2 };
-}
-function summarise2(btf, expectation) {
-  return { ...checkBtf(btf, expectation), sha256: sha2564(btf) };
-}
-function sha2564(bytes2) {
-  return createHash12("sha256").update(bytes2).digest("hex");
-}
-async function compareWithRecord(path2, uname2, sums) {
-  const record2 = join12(dirname3(path2), "..", "..", "..", "records", `${uname2}.json`);
-  let text3;
-  try {
-    text3 = await readFile7(record2, "utf8");
-  } catch (error) {
-    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
-    throw error;
-  }
-  const promised = parseSums(text3, record2);
-  for (const part of ["tarball", "btf"]) {
-    if (promised[part]?.sha256 !== sums[part]) {
-      const what = `The ${part === "btf" ? "BTF in" : "tarball"} ${path2}`;
-      throw new Failure("checksum-mismatch", `${what} is not the one that ${record2} describes.`);
-    }
-  }
-  return "agrees";
-}
-function parseSums(text3, record2) {
-  try {
-    return JSON.parse(text3) ?? {};
-  } catch (error) {
-    throw new Failure("bad-archive", `The record ${record2} is not JSON.`, void 0, error);
-  }
-}
-
-// src/commands/verify.ts
-var verify2 = defineCommand({
-  name: "verify",
-  summary: "check BTF and tarballs of BTF, and show what is in them",
-  description: "Checks raw BTF, ELF files with a .BTF section and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. Where build left the record of a tarball, the sums are compared with it.",
-  operands: {
-    shape: "<path...>",
-    description: "files, and folders that are searched for *.btf and *.btf.tar.xz"
-  },
-  options: {
-    minimumTypes: number2(
-      "<number>",
-      "how many types the BTF of a whole kernel has at least; 0 takes any BTF, also of modules and eBPF objects",
-      { default: 1e4, least: 0, most: 1e7 }
-    )
-  },
-  examples: [
-    "btfhub verify btf-output",
-    "btfhub verify /sys/kernel/btf/vmlinux",
-    "btfhub verify --minimum-types 0 probe.bpf.o"
-  ],
-  run: async (world2, { minimumTypes = 1e4 }, paths) => {
-    const expectation = minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes };
-    const findings = await verifyFiles(world2, openProgress(world2), { paths, expectation });
-    const unsound = findings.filter((finding) => "error" in finding);
-    return {
-      status: unsound.length === 0 ? 0 : 1,
-      document: {
-        sound: findings.length - unsound.length,
-        unsound: unsound.length,
-        files: findings
-      },
-      text: describe3(findings),
-      failures: unsound.map(({ path: path2, error }) => ({ title: path2, message: error.message }))
-    };
-  }
-});
-function describe3(findings) {
-  const [only] = findings;
-  if (findings.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
-  return textTable(COLUMNS2, findings.map(row2));
-}
-var COLUMNS2 = [
-  { title: "FILE" },
-  { title: "SIZE", align: "right" },
-  { title: "BTF", align: "right" },
-  { title: "TYPES", align: "right" },
-  { title: "STRUCTS", align: "right" },
-  { title: "FUNCTIONS", align: "right" },
-  { title: "RECORD" },
-  { title: "RESULT" }
-];
-function row2(finding) {
-  const name = basename3(finding.path);
-  if (!isSound(finding)) {
-    const { reason: reason2, message } = finding.error;
-    return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
-  }
-  const { size: size2, types, kinds: kinds3 } = finding.btf;
-  const counts = [types, kinds3.STRUCT ?? 0, kinds3.FUNC ?? 0].map((count2) => `${count2}`);
-  return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
-}
-function describeOne({ path: path2, size: size2, uname: uname2, btf, record: record2 }) {
-  const kinds3 = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
-  const task = btf.taskStruct;
-  const lines = [
-    ["file", `${path2}, ${size2} bytes`],
-    ["kernel", uname2],
-    ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
-    ["types", `${btf.types}`],
-    ["", kinds3.map(([kind, count2]) => `${kind} ${count2}`).join(", ")],
-    ["strings", `${btf.stringBytes} bytes`],
-    ["task_struct", task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
-    ["record", record2],
-    ["result", "sound"]
-  ];
-  return lines.filter(([, value]) => value !== void 0).map(([title = "", value]) => `${title.padEnd(12)} ${value}
-`).join("");
-}
-function times(count2) {
-  return count2 === 1 ? "once" : `${count2} times`;
-}
-
-// src/commands/demo.ts
-var REPOSITORY = new URL("../demo/repository", import.meta.url).pathname;
-var TYPES_OF_A_SMALL_KERNEL = "100";
-var { installDependencies: _2, ...tools } = toolchainOptions;
-var demoOptions = {
-  output: text2("<folder>", "folder for tarballs and records", { default: "btfhub-demo" }),
-  ...tools
-};
-var demo = defineCommand({
-  name: "demo",
-  summary: "build small kernels out of a repository that comes along, to see all of it work",
-  description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
-  options: demoOptions,
-  examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
-  run: async (world2, options) => {
-    if (!existsSync5(REPOSITORY)) {
-      throw new Failure(
-        "not-found",
-        `The demonstration's repository is not in ${REPOSITORY}.`,
-        "Run demo from a clone of the project, which has it."
-      );
-    }
-    const served = await serveFolder(REPOSITORY);
-    try {
-      return await demonstrate(world2, options, served.url);
-    } finally {
-      await served.close();
-    }
-  }
-});
-async function demonstrate(world2, options, mirror) {
-  const { output, pahole: pahole3, xz, toolCache, toolSource } = options;
-  const built2 = await runAs(world2, build, [], {
-    ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
-    ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
-    ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
-    cache: ["none"]
-  });
-  if (built2.status === 2) return built2;
-  const verified2 = await runAs(world2, verify2, [output], {
-    minimumTypes: [TYPES_OF_A_SMALL_KERNEL]
-  });
-  return {
-    status: built2.status || verified2.status,
-    document: { build: built2.document, verify: verified2.document },
-    text: `${built2.text}
-${verified2.text}
-${next(output)}`
-  };
-}
-async function runAs(world2, command, operands, given) {
-  const words = Object.entries(given).flatMap(
-    ([name, values2]) => values2 === true ? [`--${kebab(name)}`] : (values2 ?? []).map((value) => `--${kebab(name)} ${value}`)
-  );
-  world2.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(" ")}
-`);
-  const values = readOptions(command.options, given, {});
-  return command.run(world2, values, operands);
-}
-function next(output) {
-  return `Each tarball holds one file, <uname -r>.btf, that libbpf takes as btf_custom_path:
-  tar xOf ${output}/openEuler/22.03/x86_64/<uname -r>.btf.tar.xz > kernel.btf
-The same from openEuler's own site, for one kernel:
-  btfhub build --release 22.03-LTS-SP1 --arch x86_64 --kernel '5.10.0-136.12.*' --output btf
-`;
-}
-
-// src/jobs/plan/matrix.ts
-var MOST_JOBS = 256;
-var LARGEST_MATRIX = 9e5;
-function makeMatrix(kernels, jobs) {
-  const total = sumOf(kernels);
-  const share = total / Math.max(1, Math.min(jobs, kernels.length));
-  const bundles = [...grouped(kernels).values()].flatMap(
-    (group) => distribute(
-      group.map((kernel) => [kernel]),
-      Math.min(group.length, Math.ceil(sumOf(group) / share))
-    )
-  );
-  const shares = distribute(bundles, Math.min(jobs, bundles.length));
-  const include = inOrderOf(kernels, shares).map(toLeg);
-  const matrix = { include, count: kernels.length };
-  if (JSON.stringify(matrix).length > LARGEST_MATRIX) {
-    throw new Failure(
-      "usage",
-      `A matrix of ${kernels.length} kernels is larger than a workflow can pass from job to job.`,
-      "Take fewer at a time, with --limit for example."
-    );
-  }
-  return matrix;
-}
-function grouped(kernels) {
-  const groups = /* @__PURE__ */ new Map();
-  for (const kernel of kernels) {
-    const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    groups.set(key, [...groups.get(key) ?? [], kernel]);
-  }
-  return groups;
-}
-function distribute(bundles, shares) {
-  const boxes = Array.from({ length: shares }, () => ({
-    bytes: 0,
-    kernels: []
-  }));
-  const largestFirst = [...bundles].sort((one2, two2) => sumOf(two2) - sumOf(one2));
-  for (const bundle of largestFirst) {
-    const box = boxes.reduce((least, one2) => one2.bytes < least.bytes ? one2 : least);
-    box.bytes += sumOf(bundle);
-    box.kernels.push(...bundle);
-  }
-  return boxes.map(({ kernels }) => kernels);
-}
-function inOrderOf(kernels, shares) {
-  const place = new Map(kernels.map((kernel, index2) => [kernel, index2]));
-  const placeOf = (kernel) => (kernel && place.get(kernel)) ?? 0;
-  return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
-}
-function toLeg(kernels, index2) {
-  const words = (values) => [...new Set(values)].join(" ");
-  return {
-    shard: index2 + 1,
-    release: words(kernels.map(({ releases }) => releases[0])),
-    arch: words(kernels.map(({ arch: arch3 }) => arch3)),
-    flavour: words(kernels.map(({ flavour }) => flavour)),
-    kernels: words(kernels.map(({ uname: uname2 }) => uname2)),
-    bytes: sumOf(kernels)
-  };
-}
-function sumOf(kernels) {
-  return kernels.reduce((sum, { size: size2 }) => sum + size2, 0);
-}
-
-// src/jobs/plan/limit.ts
-var UNITS2 = {
-  kB: ["bytes", 1e3],
-  MB: ["bytes", 1e6],
-  GB: ["bytes", 1e9],
-  TB: ["bytes", 1e12],
-  min: ["minutes", 1],
-  h: ["minutes", 60]
-};
-function parseLimit(word2) {
-  const [, digits, unit] = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2) ?? [];
-  if (digits === void 0 || unit === void 0 && digits.includes(".")) {
-    throw new Error(`'${word2}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
-  }
-  if (unit === void 0) return { kernels: Number(digits) };
-  const [kind, factor] = UNITS2[unit];
-  return { [kind]: Number(digits) * factor };
-}
-function tightest(limits) {
-  const of = (kind) => {
-    const values = limits.flatMap((limit) => limit[kind] ?? []);
-    return values.length > 0 ? { [kind]: Math.min(...values) } : {};
-  };
-  return { ...of("kernels"), ...of("bytes"), ...of("minutes") };
-}
-var FIXED_SECONDS = 10;
-var BYTES_A_SECOND = 12e6;
-function estimatedSeconds(size2) {
-  return FIXED_SECONDS + size2 / BYTES_A_SECOND;
-}
-function withinLimits(kernels, limits) {
-  const { kernels: most = Infinity, bytes: bytes2 = Infinity, minutes = Infinity } = limits;
-  const newestFirst = [...kernels].sort((one2, two2) => two2.builtAt - one2.builtAt);
-  const taken = /* @__PURE__ */ new Set();
-  let size2 = 0;
-  let seconds2 = 0;
-  for (const kernel of newestFirst) {
-    size2 += kernel.size;
-    seconds2 += estimatedSeconds(kernel.size);
-    const fits = taken.size < most && size2 <= bytes2 && seconds2 <= minutes * 60;
-    if (!fits && taken.size > 0) break;
-    taken.add(kernel);
-  }
-  return kernels.filter((kernel) => taken.has(kernel));
 }
 
 // src/archive/catalog.ts
@@ -96949,7 +96181,7 @@ function parseCatalog(text3, from) {
   } catch (error) {
     throw fail(describe(error), mend);
   }
-  const version = safeParse(object({ schema: number() }), json);
+  const version = safeParse(object({ schema: number2() }), json);
   if (version.success && version.output.schema > CATALOG_SCHEMA) {
     throw fail(`its schema is ${version.output.schema}`, "Use a newer btfhub.");
   }
@@ -96965,8 +96197,8 @@ function entryPath(entry) {
 }
 
 // src/archive/git.ts
-import { mkdir as mkdir7, readdir as readdir3, readFile as readFile8, writeFile as writeFile5 } from "node:fs/promises";
-import { join as join15, resolve as resolve4 } from "node:path";
+import { mkdir as mkdir6, readdir, readFile as readFile5, writeFile as writeFile4 } from "node:fs/promises";
+import { join as join11, resolve as resolve3 } from "node:path";
 
 // src/archive/credential.ts
 var HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$BTFHUB_GIT_USER" "$BTFHUB_GIT_PASSWORD"; }; f';
@@ -96998,8 +96230,8 @@ function credentialFor(origin, token, user = "oauth2") {
 }
 
 // src/archive/location.ts
-import { existsSync as existsSync6 } from "node:fs";
-import { join as join13, resolve as resolve3 } from "node:path";
+import { existsSync as existsSync5 } from "node:fs";
+import { join as join9, resolve as resolve2 } from "node:path";
 import { fileURLToPath } from "node:url";
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function locate(where) {
@@ -97009,7 +96241,7 @@ function locate(where) {
   if (/^file:\/\//i.test(where)) return local(fileURLToPath(where));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(where)) return remote(where);
   const scp = SCP.exec(where);
-  if (scp && !existsSync6(where)) {
+  if (scp && !existsSync5(where)) {
     const [, user, host2, path2] = scp;
     return {
       ...{ kind: "remote", url: where, origin: void 0, host: host2, path: repositoryPath(path2) },
@@ -97038,12 +96270,12 @@ function remote(where) {
   };
 }
 function local(where) {
-  const folder2 = resolve3(where);
-  if (!existsSync6(folder2)) {
+  const folder2 = resolve2(where);
+  if (!existsSync5(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = existsSync6(join13(folder2, "HEAD")) && existsSync6(join13(folder2, "objects"));
-  if (bare || existsSync6(join13(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = existsSync5(join9(folder2, "HEAD")) && existsSync5(join9(folder2, "objects"));
+  if (bare || existsSync5(join9(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path2) {
@@ -97051,9 +96283,9 @@ function repositoryPath(path2) {
 }
 
 // src/archive/plumbing.ts
-import { mkdtemp as mkdtemp3, rm as rm11 } from "node:fs/promises";
+import { mkdtemp as mkdtemp3, rm as rm10 } from "node:fs/promises";
 import { tmpdir as tmpdir3 } from "node:os";
-import { join as join14 } from "node:path";
+import { join as join10 } from "node:path";
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -97069,9 +96301,9 @@ function o(n) {
 }
 
 // node_modules/simple-git/dist/index.mjs
-var import_file_exists = __toESM(require_dist2(), 1);
+var import_file_exists = __toESM(require_dist(), 1);
 var import_debug = __toESM(require_src(), 1);
-var import_promise_deferred = __toESM(require_dist3(), 1);
+var import_promise_deferred = __toESM(require_dist2(), 1);
 import { spawn as ve2 } from "node:child_process";
 import { normalize as Se2 } from "node:path";
 
@@ -97549,7 +96781,7 @@ function* Q2(e) {
 }
 function* Z3(e) {
   for (const n of Object.keys(e))
-    if (_3(n)) {
+    if (_2(n)) {
       const t2 = y[n];
       yield {
         category: t2,
@@ -97557,14 +96789,14 @@ function* Z3(e) {
       };
     }
 }
-function _3(e) {
+function _2(e) {
   return Object.hasOwn(y, e);
 }
 function ee2(e) {
   const n = {};
   for (const [t2, o2] of Object.entries(e)) {
     const a = t2.toLowerCase().trim();
-    (_3(a) || a.startsWith("git")) && (n[a] = String(o2));
+    (_2(a) || a.startsWith("git")) && (n[a] = String(o2));
   }
   return n;
 }
@@ -99196,54 +98428,54 @@ function xt2(t2) {
     to: e
   };
 }
-function _4(t2, e, n) {
+function _3(t2, e, n) {
   return [`${t2}${e}`, n];
 }
 function et3(t2, ...e) {
-  return e.map((n) => _4(t2, n, (r2, s3) => r2.conflicted.push(s3)));
+  return e.map((n) => _3(t2, n, (r2, s3) => r2.conflicted.push(s3)));
 }
 var Ir2 = new Map([
-  _4(
+  _3(
     " ",
     "A",
     (t2, e) => t2.created.push(e)
   ),
-  _4(
+  _3(
     " ",
     "D",
     (t2, e) => t2.deleted.push(e)
   ),
-  _4(
+  _3(
     " ",
     "M",
     (t2, e) => t2.modified.push(e)
   ),
-  _4("A", " ", (t2, e) => {
+  _3("A", " ", (t2, e) => {
     t2.created.push(e), t2.staged.push(e);
   }),
-  _4("A", "M", (t2, e) => {
+  _3("A", "M", (t2, e) => {
     t2.created.push(e), t2.staged.push(e), t2.modified.push(e);
   }),
-  _4("D", " ", (t2, e) => {
+  _3("D", " ", (t2, e) => {
     t2.deleted.push(e), t2.staged.push(e);
   }),
-  _4("M", " ", (t2, e) => {
+  _3("M", " ", (t2, e) => {
     t2.modified.push(e), t2.staged.push(e);
   }),
-  _4("M", "M", (t2, e) => {
+  _3("M", "M", (t2, e) => {
     t2.modified.push(e), t2.staged.push(e);
   }),
-  _4("R", " ", (t2, e) => {
+  _3("R", " ", (t2, e) => {
     t2.renamed.push(xt2(e));
   }),
-  _4("R", "M", (t2, e) => {
+  _3("R", "M", (t2, e) => {
     const n = xt2(e);
     t2.renamed.push(n), t2.modified.push(n.to);
   }),
-  _4("!", "!", (t2, e) => {
+  _3("!", "!", (t2, e) => {
     (t2.ignored = t2.ignored || []).push(e);
   }),
-  _4(
+  _3(
     "?",
     "?",
     (t2, e) => t2.not_added.push(e)
@@ -100194,7 +99426,7 @@ function Fs2(t2, e = false) {
 }
 function Gs2(t2) {
   const e = t2.toLowerCase().trim();
-  return e.startsWith("git_") || _3(e);
+  return e.startsWith("git_") || _2(e);
 }
 function zs2(t2 = {}) {
   return {
@@ -100521,7 +99753,7 @@ var UNGUARDED = {
 };
 async function openPlumbing(world2, credential) {
   await world2.programs.run({ program: "git", args: ["--version"] });
-  const folder2 = await mkdtemp3(join14(world2.env.TMPDIR ?? tmpdir3(), "btfhub-git-"));
+  const folder2 = await mkdtemp3(join10(world2.env.TMPDIR ?? tmpdir3(), "btfhub-git-"));
   const env = gitEnvironment(world2.env, credential);
   const git = ({ input, env: more }) => {
     const whole = { ...env, ...more };
@@ -100545,7 +99777,7 @@ async function openPlumbing(world2, credential) {
     folder: folder2,
     run: (args, call = {}) => settled(world2, git(call).raw([...args])),
     catFile: (args, call = {}) => settled(world2, git(call).binaryCatFile([...args])),
-    close: () => rm11(folder2, { recursive: true, force: true, maxRetries: 3 })
+    close: () => rm10(folder2, { recursive: true, force: true, maxRetries: 3 })
   };
   try {
     await plumbing.run(["init", "--quiet", "--bare", "--template=", "."]);
@@ -100661,9 +99893,9 @@ async function borrow(world2, folder2, plumbing) {
     env: { GIT_DIR: void 0, GIT_OBJECT_DIRECTORY: void 0 }
   });
   if (asked.status !== 0) throw refusal("read", folder2, asked.stderr);
-  const objects = resolve4(folder2, asked.stdout.toString("utf8").trim());
-  await mkdir7(join15(plumbing.folder, "objects/info"), { recursive: true });
-  await writeFile5(join15(plumbing.folder, "objects/info/alternates"), `${objects}
+  const objects = resolve3(folder2, asked.stdout.toString("utf8").trim());
+  await mkdir6(join11(plumbing.folder, "objects/info"), { recursive: true });
+  await writeFile4(join11(plumbing.folder, "objects/info/alternates"), `${objects}
 `);
 }
 function remoteOf(plumbing, location) {
@@ -100819,18 +100051,18 @@ async function readBlobs(plumbing, oids) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries = await readdir3(folder2, { recursive: true, withFileTypes: true });
+    const entries = await readdir(folder2, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        join15(entry.parentPath, entry.name).slice(folder2.length + 1),
+        join11(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read = async (path2) => {
     try {
-      return await readFile8(join15(folder2, path2));
+      return await readFile5(join11(folder2, path2));
     } catch (error) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error, code)))
         return void 0;
@@ -100923,6 +100155,36 @@ var PlanShape = object({
   mirrors: pipe2(array(string()), minLength(1)),
   kernels: array(KernelShape)
 });
+function narrow(order, wanted) {
+  const [wantsRelease, wantsArch, wantsFlavour] = [
+    selector(wanted.releases),
+    selector(wanted.arches),
+    selector(wanted.flavours)
+  ];
+  const some = order.kernels.filter(
+    ({ releases, arch: arch3, flavour }) => releases.some(wantsRelease) && wantsArch(arch3) && wantsFlavour(flavour)
+  );
+  const { kernels, troubles } = selectKernels(some, wanted.kernels);
+  return { order: { ...order, kernels }, troubles };
+}
+function parsePlan(text3, origin) {
+  let data;
+  try {
+    data = JSON.parse(text3);
+  } catch (error) {
+    throw noPlan(origin, describe(error));
+  }
+  const result = safeParse(PlanShape, data, { abortEarly: true });
+  if (result.success) return result.output;
+  throw noPlan(origin, complaint(result.issues));
+}
+function noPlan(origin, why) {
+  return new Failure(
+    "usage",
+    `${printable(origin)} is no plan: ${printable(why)}.`,
+    "Give what 'btfhub plan --json' printed."
+  );
+}
 
 // src/jobs/plan/standing.ts
 var NOTHING_KNOWN = { archived: /* @__PURE__ */ new Set(), pending: /* @__PURE__ */ new Set(), failed: /* @__PURE__ */ new Map() };
@@ -101017,6 +100279,262 @@ function toPlanTrouble({ where, failure }) {
   return { where, ...failure.toJSON() };
 }
 
+// src/commands/selection.ts
+import { join as join13 } from "node:path";
+
+// src/rpmmd/cache.ts
+import { createHash as createHash11, randomBytes as randomBytes2 } from "node:crypto";
+import { mkdir as mkdir7, readFile as readFile6, rename as rename3, rm as rm11, writeFile as writeFile5 } from "node:fs/promises";
+import { join as join12 } from "node:path";
+var SCHEMA = 1;
+var noCache = { read: async () => void 0, write: async () => {
+} };
+function folderCache(folder2, complain2) {
+  let writable = true;
+  const fileOf = (key) => join12(folder2, `${createHash11("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  return {
+    read: async (key, shape) => {
+      const text3 = await readFile6(fileOf(key), "utf8").catch(() => void 0);
+      if (text3 === void 0) return void 0;
+      const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
+      return result.success ? result.output.value : void 0;
+    },
+    write: async (key, value) => {
+      if (!writable) return;
+      const file = fileOf(key);
+      const draft = `${file}.${randomBytes2(6).toString("hex")}`;
+      try {
+        await mkdir7(folder2, { recursive: true });
+        await writeFile5(draft, JSON.stringify({ key, value }), { flag: "wx" });
+        await rename3(draft, file);
+      } catch (error) {
+        writable = false;
+        await rm11(draft, { force: true }).catch(() => {
+        });
+        complain2(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
+      }
+    }
+  };
+}
+function parseJson(text3) {
+  try {
+    return JSON.parse(text3);
+  } catch {
+    return void 0;
+  }
+}
+
+// src/sources/known.ts
+var import_yaml = __toESM(require_dist3(), 1);
+import { readFile as readFile7 } from "node:fs/promises";
+
+// src/sources/source.ts
+var PLACEHOLDER = /<(release|arch|variant)>/g;
+var pattern = pipe2(
+  string(),
+  check((text3) => {
+    try {
+      new RegExp(text3, "u");
+      return /\((?!\?)/.test(text3);
+    } catch {
+      return false;
+    }
+  }, "is no regular expression with a group")
+);
+var folder = pipe2(
+  string(),
+  regex(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
+  check((text3) => {
+    const names = [...text3.matchAll(PLACEHOLDER)].map((match) => match[1]);
+    return names.includes("release") && names.includes("arch") && !text3.includes("..");
+  }, "needs <release> and <arch>, and no ..")
+);
+var FlavourShape = strictObject({
+  /** The package that holds vmlinux: `kernel-debuginfo`. */
+  package: pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/)),
+  /** `uname -r` out of the package's `<ver>`, `<rel>` and `<arch>`. */
+  uname: pipe2(string(), includes("<ver>"), includes("<rel>")),
+  /** The member of the payload that is vmlinux, with `<uname>` in it. */
+  vmlinux: pipe2(string(), startsWith("./"), includes("<uname>")),
+  /** From which `version-release` on, and on which architectures, the kernel carries BTF of its own. */
+  embeddedBtf: optional(
+    strictObject({
+      from: pipe2(string(), regex(/^[^-]+-[^-]+$/)),
+      arches: array(arch)
+    })
+  )
+});
+var SourceShape = strictObject({
+  /** ID of /etc/os-release, which is the archive's first folder. */
+  id: distribution,
+  /** Roots of mirrors, the one to ask first in front. */
+  mirrors: array(pipe2(string(), url())),
+  /** VERSION_ID of /etc/os-release: the first group of this expression on the release's name. What does not match is no release. */
+  versionId: pattern,
+  /**
+   * The repositories that hold kernels, each as the forms its folder may have below the root:
+   * the first form that has repodata counts.
+   */
+  repositories: pipe2(
+    array(strictObject({ name: string(), folders: pipe2(array(folder), minLength(1)) })),
+    minLength(1)
+  ),
+  /** By the word that --flavour takes; the first one is the default. */
+  flavours: pipe2(
+    record(pipe2(string(), regex(/^[0-9a-z]+$/)), FlavourShape),
+    check((flavours) => Object.keys(flavours).length > 0, "needs at least one flavour")
+  ),
+  /** The keys its packages are signed with; absent where a distribution signs nothing. */
+  keys: optional(
+    strictObject({
+      /** The key file's name in the repository's folder. */
+      file: pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._-]*$/)),
+      /** Upper-case hex of the primary keys; a key from the network counts only with one of these. */
+      fingerprints: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/)))
+    })
+  )
+});
+function parseSource2(data, origin) {
+  const result = safeParse(SourceShape, data);
+  if (result.success) return result.output;
+  const mistakes = result.issues.map(
+    (issue2) => `${getDotPath(issue2) ?? "source"}: ${issue2.message}`
+  );
+  throw new Failure(
+    "usage",
+    `${origin} does not describe a source: ${mistakes.join("; ")}.`,
+    "See the description of source files in the README."
+  );
+}
+
+// src/sources/openeuler.ts
+var VMLINUX = "./usr/lib/debug/lib/modules/<uname>/vmlinux";
+var OPENEULER = parseSource2(
+  {
+    id: "openEuler",
+    mirrors: [
+      "https://repo.openeuler.org/",
+      "https://mirrors.aliyun.com/openeuler/",
+      "https://mirrors.huaweicloud.com/openeuler/",
+      "https://repo.openeuler.openatom.cn/",
+      "https://de-repo.openeuler.org/"
+    ],
+    versionId: "^(\\d{2}\\.\\d{2})(?:-|$)",
+    repositories: [
+      {
+        // The kernel of the release day.
+        name: "debuginfo",
+        folders: [
+          "openEuler-<release>/debuginfo/<arch>",
+          "openEuler-<release>/debuginfo/<arch>/<variant>/<arch>"
+        ]
+      },
+      {
+        // Every later one, among all other packages.
+        name: "update",
+        folders: [
+          "openEuler-<release>/update/<arch>",
+          "openEuler-<release>/update/<arch>/<variant>/<arch>"
+        ]
+      }
+    ],
+    flavours: {
+      stock: {
+        package: "kernel-debuginfo",
+        uname: "<ver>-<rel>.<arch>",
+        vmlinux: VMLINUX,
+        // CONFIG_DEBUG_INFO_BTF=y since then; 4.19 never had it.
+        embeddedBtf: { from: "5.10.0-52", arches: ["x86_64", "aarch64"] }
+      },
+      rt: { package: "kernel-rt-debuginfo", uname: "<ver>-<rel>.<arch>", vmlinux: VMLINUX },
+      "64kb": {
+        package: "kernel-64kb-debuginfo",
+        uname: "<ver>-<rel>.<arch>+64kb",
+        vmlinux: VMLINUX
+      }
+    },
+    keys: {
+      file: "RPM-GPG-KEY-openEuler",
+      fingerprints: [
+        "12EA74AC9DF48D46C69CA0BED557065EB25E7F66",
+        "8AA16BF9F2CA5244010DCA963B477C60B675600B"
+      ]
+    }
+  },
+  "openEuler's source"
+);
+
+// src/sources/known.ts
+async function chooseSource(id, files) {
+  const sources = /* @__PURE__ */ new Map([[OPENEULER.id, OPENEULER]]);
+  for (const file of files) {
+    for (const source2 of await readSources(file)) sources.set(source2.id, source2);
+  }
+  const chosen = sources.get(id);
+  if (chosen) return chosen;
+  throw new Failure(
+    "not-found",
+    `No source is named '${id}'.`,
+    `There are: ${[...sources.keys()].join(", ")}; --sources adds more.`
+  );
+}
+async function readSources(file) {
+  let data;
+  try {
+    data = (0, import_yaml.parse)(await readFile7(file, "utf8"));
+  } catch (error) {
+    throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error)}.`);
+  }
+  return (Array.isArray(data) ? data : [data]).map((one2) => parseSource2(one2, file));
+}
+
+// src/commands/selection.ts
+var selectionOptions = {
+  release: list("<release>", "release as the mirror names it, '22.03-LTS-SP1'; a glob, or 'all'", {
+    default: ["all"]
+  }),
+  arch: list("<arch>", "architecture, 'x86_64' or 'aarch64' for example; a glob, or 'all'", {
+    default: ["all"]
+  }),
+  kernel: list("<uname>", "kernel by its 'uname -r' or its package's name; a glob, or 'all'", {
+    default: ["all"]
+  }),
+  flavour: list(
+    "<flavour>",
+    "flavour of kernel: 'stock' (the default), 'rt', '64kb'; a glob, or 'all'"
+  ),
+  mirror: list(
+    "<URL>",
+    "root of a mirror, asked before those that follow; the source's by default"
+  ),
+  distribution: text2(
+    "<ID>",
+    "distribution whose kernels to find, as ID in /etc/os-release has it",
+    {
+      default: "openEuler"
+    }
+  ),
+  sources: list("<file>", "file that describes another distribution (JSON or YAML)"),
+  cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
+};
+async function toQuery(world2, options, progress) {
+  const source2 = await chooseSource(options.distribution, options.sources);
+  const folder2 = options.cache ?? defaultCache(world2.env);
+  return {
+    source: source2,
+    mirrors: options.mirror,
+    releases: options.release,
+    arches: options.arch,
+    kernels: options.kernel,
+    flavours: options.flavour,
+    cache: folder2 === "none" ? noCache : folderCache(folder2, (message) => progress.warn(message))
+  };
+}
+function defaultCache(env) {
+  const base = env.XDG_CACHE_HOME || env.HOME && join13(env.HOME, ".cache");
+  return base ? join13(base, "btfhub", "metadata") : "none";
+}
+
 // src/commands/planning.ts
 var planningOptions = {
   ...selectionOptions,
@@ -101063,6 +100581,575 @@ async function toPlan(world2, options, progress) {
   };
   return makePlan(world2, request2, progress);
 }
+var orderOptions = {
+  plan: text2(
+    "<file>",
+    "what 'btfhub plan --json' printed; release, arch, kernel and flavour narrow it"
+  ),
+  ...planningOptions
+};
+async function toOrder(world2, options, progress) {
+  if (options.plan === void 0) {
+    const order2 = await toPlan(world2, options, progress);
+    return { order: order2, troubles: order2.troubles };
+  }
+  const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options;
+  refuseBeside(options);
+  const wanted = { releases: release2, arches: arch3, flavours: flavour, kernels: kernel };
+  const { order, troubles } = narrow(await readPlan(options.plan), wanted);
+  return {
+    order: {
+      ...order,
+      kernels: withinLimits(order.kernels, limit),
+      mirrors: mirror.length > 0 ? mirror : order.mirrors
+    },
+    troubles: troubles.map(toPlanTrouble)
+  };
+}
+function refuseBeside(options) {
+  const { archive, base, since, sources, skipEmbedded, retryFailed } = options;
+  const pointless = Object.entries({
+    ...{ archive, base, since, "skip-embedded": skipEmbedded, "retry-failed": retryFailed },
+    sources: sources.length > 0
+  }).filter(([, value]) => value !== void 0 && value !== false);
+  if (pointless.length === 0) return;
+  const names = pointless.map(([name]) => `--${name}`).join(", ");
+  throw new Failure(
+    "usage",
+    `Beside --plan, ${names} would do nothing.`,
+    "Give it to 'btfhub plan' instead."
+  );
+}
+async function readPlan(file) {
+  let content;
+  try {
+    content = await readFile8(file, "utf8");
+  } catch (error) {
+    throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error)}.`);
+  }
+  return parsePlan(content, file);
+}
+
+// src/commands/toolchain-options.ts
+var toolchainOptions = {
+  pahole: text2(
+    "<auto|system|version|path>",
+    "which pahole: 1.31 where it can be had else the machine's (auto), the machine's, that version or none, or a file",
+    { default: "auto" }
+  ),
+  xz: text2(
+    "<auto|system|version|path>",
+    "which xz decodes: 5.8 or newer where it can be had else the machine's (auto), the machine's, that version or none, or a file",
+    { default: "auto" }
+  ),
+  toolCache: text2(
+    "<folder>",
+    "where built tools are kept; default: RUNNER_TOOL_CACHE, else btfhub/tools in the user's cache folder"
+  ),
+  toolSource: list(
+    "<name=source>",
+    "where the source of dwarves, libbpf or xz is had before the public homes: a git URL, or <tarball>@sha256:<sum>"
+  ),
+  installDependencies: flag(
+    "install by apt or dnf what is missing to build a tool, or the tool itself"
+  )
+};
+function wishesOf(options) {
+  return {
+    pahole: options.pahole,
+    xz: options.xz,
+    cacheFolder: options.toolCache,
+    sources: options.toolSource.map(parseSource),
+    allowInstall: options.installDependencies
+  };
+}
+
+// src/commands/build.ts
+var makingOptions = {
+  ...toolchainOptions,
+  profile: choice(PROFILES, "kinds of BTF: all, or only those that libbpf older than 0.8 knows", {
+    default: "default"
+  }),
+  minimumTypes: number("<number>", "least number of types that a kernel must have", {
+    ...{ default: 1e4, least: 1, most: 1e7 }
+  }),
+  signature: choice(
+    SIGNATURE_POLICIES,
+    "whether packages must be signed: all of them, those of repositories that publish a key, or none",
+    { default: "prefer" }
+  ),
+  trustKey: list("<fingerprint|file>", "key to trust besides the distribution's own"),
+  jobs: number("<number>", "kernels at work at the same time; by default as many as cores", {
+    ...{ least: 1, most: 256 }
+  }),
+  connections: number("<number>", "connections to each mirror at the same time", {
+    ...{ default: 4, least: 1, most: 64 }
+  }),
+  temp: text2("<folder>", "where vmlinux goes; by default memory when there is enough, else TMPDIR")
+};
+function toMaking(options) {
+  const { profile, jobs, connections, temp, signature } = options;
+  return {
+    ...{ profile, jobs, connections, temp, signature },
+    tools: wishesOf(options),
+    expectation: { of: "kernel", minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
+    trust: options.trustKey.map(parseTrustOption)
+  };
+}
+var build = defineCommand({
+  name: "build",
+  summary: "make the BTF of kernels, from their packages to tarballs",
+  description: "Streams each kernel-debuginfo package, takes its vmlinux, makes BTF with pahole, checks it and writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. Kernels that are there from an earlier run are left as they are; one that fails does not stop the others.",
+  options: {
+    ...orderOptions,
+    output: text2("<folder>", "folder for tarballs and records", { default: "btf" }),
+    ...makingOptions
+  },
+  examples: [
+    "btfhub build --release 22.03-LTS-SP1 --arch x86_64 --output btf",
+    "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/",
+    "btfhub build --plan plan.json --output btf"
+  ],
+  run: async (world2, options) => {
+    const progress = openProgress(world2);
+    const { order, troubles } = await toOrder(world2, options, progress);
+    const output = resolve4(options.output);
+    const { kernels, mirrors } = order;
+    const request2 = { kernels, output, mirrors, ...toMaking(options) };
+    return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
+  }
+});
+
+// src/commands/demo.ts
+import { existsSync as existsSync6 } from "node:fs";
+
+// src/download/serve.ts
+import { createReadStream as createReadStream2 } from "node:fs";
+import { readdir as readdir2, stat as stat2 } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join as join14, normalize } from "node:path";
+async function serveFolder(root) {
+  const server = createServer((request2, response) => {
+    const path2 = normalize(decodeURIComponent(new URL(request2.url ?? "/", "http://h").pathname));
+    answer(join14(root, path2), path2, request2.headers, response).catch(() => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(404).end("404 Not Found\n");
+    });
+  });
+  await new Promise((resolve5, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve5);
+  });
+  const { port } = server.address();
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    close: () => new Promise((resolve5) => {
+      server.close(() => resolve5());
+      server.closeAllConnections();
+    })
+  };
+}
+async function answer(file, path2, asked, response) {
+  const found = await stat2(file);
+  if (!found.isDirectory()) return answerFile(file, found, asked, response);
+  if (!path2.endsWith("/")) {
+    response.writeHead(301, { location: `${path2}/` }).end();
+    return;
+  }
+  const entries = await readdir2(file, { withFileTypes: true });
+  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path2, entries));
+}
+function answerFile(file, found, asked, response) {
+  const { size: size2, mtime, mtimeMs } = found;
+  const headers = {
+    "accept-ranges": "bytes",
+    "content-type": "application/octet-stream",
+    etag: `"${Math.floor(mtimeMs / 1e3).toString(16)}-${size2.toString(16)}"`,
+    "last-modified": mtime.toUTCString()
+  };
+  if (asked["if-none-match"] === headers.etag) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  const range = /^bytes=(\d+)-(\d*)$/.exec(String(asked.range ?? ""));
+  const start2 = range ? Number(range[1]) : 0;
+  const end = range?.[2] ? Math.min(Number(range[2]), size2 - 1) : size2 - 1;
+  if (range && start2 > end) {
+    response.writeHead(416, { "content-range": `bytes */${size2}` }).end();
+    return;
+  }
+  response.writeHead(range ? 206 : 200, {
+    ...headers,
+    "content-length": end - start2 + 1,
+    ...range ? { "content-range": `bytes ${start2}-${end}/${size2}` } : {}
+  });
+  if (size2 === 0) response.end();
+  else
+    createReadStream2(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
+}
+function indexPage(path2, entries) {
+  const links = entries.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
+`);
+  const title = `Index of ${path2}`;
+  const body = `<h1>${title}</h1><hr><pre><a href="../">../</a>
+${links.join("")}</pre><hr>`;
+  return `<html>
+<head><title>${title}</title></head>
+<body>
+${body}</body>
+</html>
+`;
+}
+
+// src/commands/values.ts
+function kebab(name) {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+function variableOf(name) {
+  return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
+}
+function readOptions(options, given, env) {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, spec]) => {
+      const variable = variableOf(name);
+      const typed = given[name];
+      const words = typed === void 0 ? fromVariable(variable, spec, env[variable] ?? "") : typed === true ? [""] : typed;
+      if (words.length === 0 && spec.required) {
+        throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
+      }
+      const source2 = typed === void 0 && words.length > 0 ? variable : `--${kebab(name)}`;
+      return [name, parse3(source2, spec, words)];
+    })
+  );
+}
+function fromVariable(variable, spec, value) {
+  const trimmed = value.trim();
+  const isFlag = spec.placeholder === void 0;
+  if (trimmed === "" || isFlag && trimmed === "false") return [];
+  if (isFlag && trimmed !== "true") {
+    throw new Failure("usage", `${variable}: '${trimmed}' is neither 'true' nor 'false'.`);
+  }
+  return [trimmed];
+}
+function parse3(source2, spec, words) {
+  try {
+    return spec.parse(words);
+  } catch (error) {
+    throw new Failure("usage", `${source2}: ${error.message}`);
+  }
+}
+
+// src/commands/verify.ts
+import { basename as basename3 } from "node:path";
+
+// src/jobs/verify.ts
+import { createHash as createHash12 } from "node:crypto";
+import { readdir as readdir3, readFile as readFile9, stat as stat3 } from "node:fs/promises";
+import { basename as basename2, dirname as dirname3, join as join15 } from "node:path";
+function isSound(finding) {
+  return "btf" in finding;
+}
+async function verifyFiles(world2, progress, request2) {
+  const files = (await Promise.all(request2.paths.map(filesAt))).flat();
+  const total = files.reduce((sum, { size: size2 }) => sum + size2, 0);
+  const task = progress.begin("verify");
+  task.stage("check", total);
+  const findings = [];
+  for (const file of files) {
+    world2.interrupted.throwIfAborted();
+    findings.push(await verifyFile(world2, file, request2.expectation));
+    task.advance(file.size);
+  }
+  const bad5 = findings.filter((finding) => !isSound(finding)).length;
+  task.end(bad5 === 0 ? "sound" : "unsound", `${findings.length} files, ${bad5} of them unsound`);
+  return findings;
+}
+async function filesAt(path2) {
+  try {
+    const facts = await stat3(path2);
+    if (!facts.isDirectory()) return [{ path: path2, size: facts.size }];
+  } catch (error) {
+    if (!isSystemError(error, "ENOENT")) throw error;
+    throw new Failure("not-found", `There is no ${path2}.`, "Is the path right?");
+  }
+  const entries = await readdir3(path2, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join15(entry.parentPath, entry.name)).sort();
+  if (paths.length === 0) {
+    throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path2}.`);
+  }
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await stat3(one2)).size })));
+}
+async function verifyFile(world2, file, expectation) {
+  const { path: path2 } = file;
+  try {
+    return path2.endsWith(TARBALL_SUFFIX) ? await verifyTarball(world2, file, expectation) : { ...file, btf: summarise2(await loadBtf(path2), expectation), record: "none" };
+  } catch (thrown) {
+    world2.interrupted.throwIfAborted();
+    return { path: path2, error: asFailure(thrown) };
+  }
+}
+async function verifyTarball(world2, { path: path2, size: size2 }, expectation) {
+  if (size2 > MOST_BTF_BYTES)
+    throw new Failure("bad-archive", `${path2} is too large: ${size2} bytes.`);
+  const tarball = await readFile9(path2);
+  const signal = world2.interrupted;
+  const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
+  if (basename2(path2) !== `${uname2}${TARBALL_SUFFIX}`) {
+    throw new Failure("bad-archive", `${path2} holds the BTF of another kernel: ${uname2}.`);
+  }
+  const btf = summarise2(await readBtf(bytesSource(path2, raw)), expectation);
+  const record2 = await compareWithRecord(path2, uname2, {
+    tarball: sha2564(tarball),
+    btf: btf.sha256
+  });
+  return { path: path2, size: size2, uname: uname2, btf, record: record2 };
+}
+function summarise2(btf, expectation) {
+  return { ...checkBtf(btf, expectation), sha256: sha2564(btf) };
+}
+function sha2564(bytes2) {
+  return createHash12("sha256").update(bytes2).digest("hex");
+}
+async function compareWithRecord(path2, uname2, sums) {
+  const record2 = join15(dirname3(path2), "..", "..", "..", "records", `${uname2}.json`);
+  let text3;
+  try {
+    text3 = await readFile9(record2, "utf8");
+  } catch (error) {
+    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
+    throw error;
+  }
+  const promised = parseSums(text3, record2);
+  for (const part of ["tarball", "btf"]) {
+    if (promised[part]?.sha256 !== sums[part]) {
+      const what = `The ${part === "btf" ? "BTF in" : "tarball"} ${path2}`;
+      throw new Failure("checksum-mismatch", `${what} is not the one that ${record2} describes.`);
+    }
+  }
+  return "agrees";
+}
+function parseSums(text3, record2) {
+  try {
+    return JSON.parse(text3) ?? {};
+  } catch (error) {
+    throw new Failure("bad-archive", `The record ${record2} is not JSON.`, void 0, error);
+  }
+}
+
+// src/commands/verify.ts
+var verify2 = defineCommand({
+  name: "verify",
+  summary: "check BTF and tarballs of BTF, and show what is in them",
+  description: "Checks raw BTF, ELF files with a .BTF section and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. Where build left the record of a tarball, the sums are compared with it.",
+  operands: {
+    shape: "<path...>",
+    description: "files, and folders that are searched for *.btf and *.btf.tar.xz"
+  },
+  options: {
+    minimumTypes: number(
+      "<number>",
+      "how many types the BTF of a whole kernel has at least; 0 takes any BTF, also of modules and eBPF objects",
+      { default: 1e4, least: 0, most: 1e7 }
+    )
+  },
+  examples: [
+    "btfhub verify btf-output",
+    "btfhub verify /sys/kernel/btf/vmlinux",
+    "btfhub verify --minimum-types 0 probe.bpf.o"
+  ],
+  run: async (world2, { minimumTypes = 1e4 }, paths) => {
+    const expectation = minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes };
+    const findings = await verifyFiles(world2, openProgress(world2), { paths, expectation });
+    const unsound = findings.filter((finding) => "error" in finding);
+    return {
+      status: unsound.length === 0 ? 0 : 1,
+      document: {
+        sound: findings.length - unsound.length,
+        unsound: unsound.length,
+        files: findings
+      },
+      text: describe3(findings),
+      failures: unsound.map(({ path: path2, error }) => ({ title: path2, message: error.message }))
+    };
+  }
+});
+function describe3(findings) {
+  const [only] = findings;
+  if (findings.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
+  return textTable(COLUMNS2, findings.map(row2));
+}
+var COLUMNS2 = [
+  { title: "FILE" },
+  { title: "SIZE", align: "right" },
+  { title: "BTF", align: "right" },
+  { title: "TYPES", align: "right" },
+  { title: "STRUCTS", align: "right" },
+  { title: "FUNCTIONS", align: "right" },
+  { title: "RECORD" },
+  { title: "RESULT" }
+];
+function row2(finding) {
+  const name = basename3(finding.path);
+  if (!isSound(finding)) {
+    const { reason: reason2, message } = finding.error;
+    return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
+  }
+  const { size: size2, types, kinds: kinds3 } = finding.btf;
+  const counts = [types, kinds3.STRUCT ?? 0, kinds3.FUNC ?? 0].map((count2) => `${count2}`);
+  return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
+}
+function describeOne({ path: path2, size: size2, uname: uname2, btf, record: record2 }) {
+  const kinds3 = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
+  const task = btf.taskStruct;
+  const lines = [
+    ["file", `${path2}, ${size2} bytes`],
+    ["kernel", uname2],
+    ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
+    ["types", `${btf.types}`],
+    ["", kinds3.map(([kind, count2]) => `${kind} ${count2}`).join(", ")],
+    ["strings", `${btf.stringBytes} bytes`],
+    ["task_struct", task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
+    ["record", record2],
+    ["result", "sound"]
+  ];
+  return lines.filter(([, value]) => value !== void 0).map(([title = "", value]) => `${title.padEnd(12)} ${value}
+`).join("");
+}
+function times(count2) {
+  return count2 === 1 ? "once" : `${count2} times`;
+}
+
+// src/commands/demo.ts
+var REPOSITORY = new URL("../demo/repository", import.meta.url).pathname;
+var TYPES_OF_A_SMALL_KERNEL = "100";
+var { installDependencies: _4, ...tools } = toolchainOptions;
+var demoOptions = {
+  output: text2("<folder>", "folder for tarballs and records", { default: "btfhub-demo" }),
+  ...tools
+};
+var demo = defineCommand({
+  name: "demo",
+  summary: "build small kernels out of a repository that comes along, to see all of it work",
+  description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
+  options: demoOptions,
+  examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
+  run: async (world2, options) => {
+    if (!existsSync6(REPOSITORY)) {
+      throw new Failure(
+        "not-found",
+        `The demonstration's repository is not in ${REPOSITORY}.`,
+        "Run demo from a clone of the project, which has it."
+      );
+    }
+    const served = await serveFolder(REPOSITORY);
+    try {
+      return await demonstrate(world2, options, served.url);
+    } finally {
+      await served.close();
+    }
+  }
+});
+async function demonstrate(world2, options, mirror) {
+  const { output, pahole: pahole3, xz, toolCache, toolSource } = options;
+  const built2 = await runAs(world2, build, [], {
+    ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
+    ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
+    ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
+    cache: ["none"]
+  });
+  if (built2.status === 2) return built2;
+  const verified2 = await runAs(world2, verify2, [output], {
+    minimumTypes: [TYPES_OF_A_SMALL_KERNEL]
+  });
+  return {
+    status: built2.status || verified2.status,
+    document: { build: built2.document, verify: verified2.document },
+    text: `${built2.text}
+${verified2.text}
+${next(output)}`
+  };
+}
+async function runAs(world2, command, operands, given) {
+  const words = Object.entries(given).flatMap(
+    ([name, values2]) => values2 === true ? [`--${kebab(name)}`] : (values2 ?? []).map((value) => `--${kebab(name)} ${value}`)
+  );
+  world2.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(" ")}
+`);
+  const values = readOptions(command.options, given, {});
+  return command.run(world2, values, operands);
+}
+function next(output) {
+  return `Each tarball holds one file, <uname -r>.btf, that libbpf takes as btf_custom_path:
+  tar xOf ${output}/openEuler/22.03/x86_64/<uname -r>.btf.tar.xz > kernel.btf
+The same from openEuler's own site, for one kernel:
+  btfhub build --release 22.03-LTS-SP1 --arch x86_64 --kernel '5.10.0-136.12.*' --output btf
+`;
+}
+
+// src/jobs/plan/matrix.ts
+var MOST_JOBS = 256;
+var LARGEST_MATRIX = 9e5;
+function makeMatrix(kernels, jobs) {
+  const total = sumOf(kernels);
+  const share = total / Math.max(1, Math.min(jobs, kernels.length));
+  const bundles = [...grouped(kernels).values()].flatMap(
+    (group) => distribute(
+      group.map((kernel) => [kernel]),
+      Math.min(group.length, Math.ceil(sumOf(group) / share))
+    )
+  );
+  const shares = distribute(bundles, Math.min(jobs, bundles.length));
+  const include = inOrderOf(kernels, shares).map(toLeg);
+  const matrix = { include, count: kernels.length };
+  if (JSON.stringify(matrix).length > LARGEST_MATRIX) {
+    throw new Failure(
+      "usage",
+      `A matrix of ${kernels.length} kernels is larger than a workflow can pass from job to job.`,
+      "Take fewer at a time, with --limit for example."
+    );
+  }
+  return matrix;
+}
+function grouped(kernels) {
+  const groups = /* @__PURE__ */ new Map();
+  for (const kernel of kernels) {
+    const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
+    groups.set(key, [...groups.get(key) ?? [], kernel]);
+  }
+  return groups;
+}
+function distribute(bundles, shares) {
+  const boxes = Array.from({ length: shares }, () => ({
+    bytes: 0,
+    kernels: []
+  }));
+  const largestFirst = [...bundles].sort((one2, two2) => sumOf(two2) - sumOf(one2));
+  for (const bundle of largestFirst) {
+    const box = boxes.reduce((least, one2) => one2.bytes < least.bytes ? one2 : least);
+    box.bytes += sumOf(bundle);
+    box.kernels.push(...bundle);
+  }
+  return boxes.map(({ kernels }) => kernels);
+}
+function inOrderOf(kernels, shares) {
+  const place = new Map(kernels.map((kernel, index2) => [kernel, index2]));
+  const placeOf = (kernel) => (kernel && place.get(kernel)) ?? 0;
+  return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
+}
+function toLeg(kernels, index2) {
+  const words = (values) => [...new Set(values)].join(" ");
+  return {
+    shard: index2 + 1,
+    release: words(kernels.map(({ releases }) => releases[0])),
+    arch: words(kernels.map(({ arch: arch3 }) => arch3)),
+    flavour: words(kernels.map(({ flavour }) => flavour)),
+    kernels: words(kernels.map(({ uname: uname2 }) => uname2)),
+    bytes: sumOf(kernels)
+  };
+}
+function sumOf(kernels) {
+  return kernels.reduce((sum, { size: size2 }) => sum + size2, 0);
+}
 
 // src/commands/plan.ts
 var plan = defineCommand({
@@ -101072,7 +101159,7 @@ var plan = defineCommand({
   options: {
     ...planningOptions,
     matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
-    maxJobs: number2("<number>", "jobs in the matrix at the most", {
+    maxJobs: number("<number>", "jobs in the matrix at the most", {
       ...{ default: 20, least: 1, most: MOST_JOBS }
     })
   },
@@ -101684,7 +101771,7 @@ function escapeProperty2(text3) {
 }
 
 // src/toolchain/cache-plan.ts
-import { readFile as readFile9 } from "node:fs/promises";
+import { readFile as readFile10 } from "node:fs/promises";
 import { dirname as dirname4 } from "node:path";
 async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
@@ -101701,7 +101788,7 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   };
 }
 async function system(osRelease) {
-  const text3 = await readFile9(osRelease, "utf8").catch(() => "");
+  const text3 = await readFile10(osRelease, "utf8").catch(() => "");
   const value = (name) => new RegExp(`^${name}="?([^"
 ]*)"?$`, "m").exec(text3)?.[1] ?? "";
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
