@@ -71,7 +71,8 @@ function refused(vmlinux: string, status: number | string | null, said: string):
   if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
     return noDwarf(vmlinux);
   }
-  if (/No space left on device/.test(said)) {
+  // pahole does not ask why a write came short.
+  if (/No space left on device|Could only write \d+ bytes/.test(said)) {
     return new Failure('no-space', `pahole could not write its output.${said}`, 'Free some space.');
   }
   if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {

@@ -1,0 +1,143 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { undiciHttp } from '../../../src/download/http.ts';
+import type { KernelResult } from '../../../src/jobs/build/build.ts';
+import { type BuildRequest, runBuild } from '../../../src/jobs/build/run.ts';
+import type { Progress } from '../../../src/report/progress.ts';
+import { noCache } from '../../../src/rpmmd/cache.ts';
+import { findKernels } from '../../../src/sources/discover.ts';
+import type { KernelPackage } from '../../../src/sources/kernels.ts';
+import { OPENEULER } from '../../../src/sources/openeuler.ts';
+import { systemClock } from '../../../src/world/clock.ts';
+import { systemPrograms } from '../../../src/world/programs.ts';
+import type { World } from '../../../src/world/world.ts';
+
+const root = join(import.meta.dirname, '..', '..', '..');
+export const DEMO = join(root, 'demo', 'repository');
+
+/** A folder for a test file, with places for mirrors, output, and what is to be gone afterwards. */
+export function makeStage() {
+  const folder = mkdtempSync(join(tmpdir(), 'btfhub-build-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  let count = 0;
+  return {
+    fresh: (name: string) => {
+      count += 1;
+      const path = join(folder, `${count}-${name}`);
+      mkdirSync(path);
+      return path;
+    },
+  };
+}
+
+/** The real world, but for what is given. */
+export function realWorld(changes: Partial<World> = {}): World {
+  return {
+    env: process.env,
+    clock: systemClock,
+    http: undiciHttp({}),
+    programs: systemPrograms(process.env),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    interrupted: new AbortController().signal,
+    ...changes,
+  };
+}
+
+/** Keeps what was told. */
+export function listening(): Progress & { readonly lines: string[] } {
+  const lines: string[] = [];
+  const note = (line: string) => void lines.push(line);
+  return {
+    lines,
+    note,
+    warn: note,
+    begin: (name) => ({
+      stage: () => {},
+      advance: () => {},
+      end: (result) => note(`${name} ${result}`),
+    }),
+  };
+}
+
+export async function kernelsOn(world: World, mirror: string): Promise<readonly KernelPackage[]> {
+  const all = { releases: ['all'], arches: ['all'], kernels: ['all'], flavours: [] };
+  const query = { source: OPENEULER, mirrors: [mirror], ...all, cache: noCache };
+  return (await findKernels(world, query, listening())).kernels;
+}
+
+export interface Run {
+  readonly output: string;
+  readonly temp: string;
+  readonly mirrors: readonly string[];
+}
+
+/** Builds by the machine's own tools, with the size check of a kernel relaxed. */
+export function build(
+  world: World,
+  kernels: readonly KernelPackage[],
+  run: Run,
+  changes: Partial<BuildRequest> = {},
+  progress: Progress = listening(),
+): Promise<readonly KernelResult[]> {
+  const tools = { pahole: 'system', xz: 'system', sources: [], allowInstall: false };
+  return runBuild(
+    world,
+    {
+      ...run,
+      kernels,
+      tools,
+      connections: undefined,
+      jobs: 2,
+      profile: 'default',
+      signature: 'prefer',
+      trust: [],
+      expectation: { of: 'kernel', minimumTypes: 100 },
+      ...changes,
+    },
+    progress,
+  );
+}
+
+/** What a package of `makeMirror` has where vmlinux should be. */
+export type Content = { readonly uname: string; readonly vmlinux: Uint8Array | undefined };
+
+/** A mirror with one repository of packages made by real rpmbuild, described by real createrepo_c. */
+export function makeMirror(
+  folder: string,
+  packages: readonly Content[],
+  spoilBefore: (packages: string) => void = () => {},
+): string {
+  const repository = join(folder, 'openEuler-22.03-LTS-SP1', 'debuginfo', 'x86_64');
+  const to = join(repository, 'Packages');
+  for (const { uname, vmlinux } of packages) {
+    const tree = join(folder, 'tree', uname);
+    const modules = join(tree, 'usr/lib/debug/lib/modules', uname);
+    mkdirSync(join(modules, 'kernel'), { recursive: true });
+    writeFileSync(join(modules, 'kernel', 'a.ko.debug'), 'not a module');
+    if (vmlinux) writeFileSync(join(modules, 'vmlinux'), vmlinux);
+    const args = ['--root', tree, '--uname', uname, '--to', to];
+    execFileSync(join(root, 'scripts', 'pack-kernel.sh'), args, { stdio: 'pipe' });
+  }
+  rmSync(join(folder, 'tree'), { recursive: true });
+  spoilBefore(to);
+  execFileSync('createrepo_c', ['--quiet', '--no-database', repository], { stdio: 'pipe' });
+  return folder;
+}
+
+/** A copy of the demonstration's repository that may be spoilt. */
+export function copyOfDemo(folder: string): string {
+  cpSync(DEMO, folder, { recursive: true });
+  return folder;
+}
+
+/** The vmlinux of one of the demonstration's packages, taken out by rpm's own tools. */
+export function vmlinuxOf(rpm: string): Buffer {
+  const cpio = execFileSync('rpm2cpio', [rpm], { maxBuffer: 1 << 28 });
+  const pattern = '*/vmlinux';
+  return execFileSync('cpio', ['-i', '--to-stdout', '--quiet', pattern], {
+    ...{ input: cpio, maxBuffer: 1 << 28 },
+  });
+}
