@@ -19393,7 +19393,7 @@ var require_util2 = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/fetch/util.js"(exports, module) {
     "use strict";
     var { Transform } = __require("node:stream");
-    var zlib4 = __require("node:zlib");
+    var zlib3 = __require("node:zlib");
     var { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = require_constants4();
     var { getGlobalOrigin } = require_global();
     var { collectASequenceOfCodePoints, collectAnHTTPQuotedString, removeChars, parseMIMEType } = require_data_url();
@@ -20093,7 +20093,7 @@ var require_util2 = __commonJS({
             callback();
             return;
           }
-          this._inflateStream = (chunk[0] & 15) === 8 ? zlib4.createInflate(this.#zlibOptions) : zlib4.createInflateRaw(this.#zlibOptions);
+          this._inflateStream = (chunk[0] & 15) === 8 ? zlib3.createInflate(this.#zlibOptions) : zlib3.createInflateRaw(this.#zlibOptions);
           this._inflateStream.on("data", this.push.bind(this));
           this._inflateStream.on("end", () => this.push(null));
           this._inflateStream.on("error", (err2) => this.destroy(err2));
@@ -22183,7 +22183,7 @@ var require_client_h2 = __commonJS({
     "use strict";
     var assert = __require("node:assert");
     var { errorMonitor } = __require("node:events");
-    var { pipeline: pipeline4 } = __require("node:stream");
+    var { pipeline: pipeline3 } = __require("node:stream");
     var util2 = require_util();
     var {
       RequestContentLengthMismatchError,
@@ -22662,7 +22662,7 @@ var require_client_h2 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request2, contentLength) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe3 = pipeline4(
+      const pipe3 = pipeline3(
         body,
         h2stream,
         (err2) => {
@@ -25707,7 +25707,7 @@ var require_api_pipeline = __commonJS({
         util2.destroy(ret, err2);
       }
     };
-    function pipeline4(opts, handler) {
+    function pipeline3(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -25716,7 +25716,7 @@ var require_api_pipeline = __commonJS({
         return new PassThrough().destroy(err2);
       }
     }
-    module.exports = pipeline4;
+    module.exports = pipeline3;
   }
 });
 
@@ -28834,7 +28834,7 @@ var require_fetch = __commonJS({
     } = require_response();
     var { HeadersList } = require_headers();
     var { Request, cloneRequest } = require_request2();
-    var zlib4 = __require("node:zlib");
+    var zlib3 = __require("node:zlib");
     var {
       bytesMatch,
       makePolicyContainer,
@@ -28881,7 +28881,7 @@ var require_fetch = __commonJS({
       subresourceSet
     } = require_constants4();
     var EE = __require("node:events");
-    var { Readable: Readable2, pipeline: pipeline4, finished } = __require("node:stream");
+    var { Readable: Readable2, pipeline: pipeline3, finished } = __require("node:stream");
     var { addAbortListener, isErrored, isReadable, bufferToLowerCasedHeaderName } = require_util();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url();
     var { getGlobalDispatcher } = require_global2();
@@ -29796,23 +29796,23 @@ var require_fetch = __commonJS({
                 for (let i2 = codings.length - 1; i2 >= 0; --i2) {
                   const coding = codings[i2].trim();
                   if (coding === "x-gzip" || coding === "gzip") {
-                    decoders.push(zlib4.createGunzip({
+                    decoders.push(zlib3.createGunzip({
                       // Be less strict when decoding compressed responses, since sometimes
                       // servers send slightly invalid responses that are still accepted
                       // by common browsers.
                       // Always using Z_SYNC_FLUSH is what cURL does.
-                      flush: zlib4.constants.Z_SYNC_FLUSH,
-                      finishFlush: zlib4.constants.Z_SYNC_FLUSH
+                      flush: zlib3.constants.Z_SYNC_FLUSH,
+                      finishFlush: zlib3.constants.Z_SYNC_FLUSH
                     }));
                   } else if (coding === "deflate") {
                     decoders.push(createInflate({
-                      flush: zlib4.constants.Z_SYNC_FLUSH,
-                      finishFlush: zlib4.constants.Z_SYNC_FLUSH
+                      flush: zlib3.constants.Z_SYNC_FLUSH,
+                      finishFlush: zlib3.constants.Z_SYNC_FLUSH
                     }));
                   } else if (coding === "br") {
-                    decoders.push(zlib4.createBrotliDecompress({
-                      flush: zlib4.constants.BROTLI_OPERATION_FLUSH,
-                      finishFlush: zlib4.constants.BROTLI_OPERATION_FLUSH
+                    decoders.push(zlib3.createBrotliDecompress({
+                      flush: zlib3.constants.BROTLI_OPERATION_FLUSH,
+                      finishFlush: zlib3.constants.BROTLI_OPERATION_FLUSH
                     }));
                   } else {
                     decoders.length = 0;
@@ -29826,7 +29826,7 @@ var require_fetch = __commonJS({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline4(this.body, ...decoders, (err2) => {
+                body: decoders.length ? pipeline3(this.body, ...decoders, (err2) => {
                   if (err2) {
                     this.onError(err2);
                   }
@@ -34027,7 +34027,7 @@ ${value}`;
 var require_eventsource = __commonJS({
   "node_modules/@actions/http-client/node_modules/undici/lib/web/eventsource/eventsource.js"(exports, module) {
     "use strict";
-    var { pipeline: pipeline4 } = __require("node:stream");
+    var { pipeline: pipeline3 } = __require("node:stream");
     var { fetching } = require_fetch();
     var { makeRequest } = require_request2();
     var { webidl } = require_webidl();
@@ -34187,7 +34187,7 @@ var require_eventsource = __commonJS({
               ));
             }
           });
-          pipeline4(
+          pipeline3(
             response.body.stream,
             eventSourceStream,
             (error) => {
@@ -39463,7 +39463,7 @@ var require_util10 = __commonJS({
   "node_modules/undici/lib/web/fetch/util.js"(exports, module) {
     "use strict";
     var { Transform } = __require("node:stream");
-    var zlib4 = __require("node:zlib");
+    var zlib3 = __require("node:zlib");
     var { redirectStatusSet, referrerPolicyTokens, badPortsSet } = require_constants9();
     var { getGlobalOrigin } = require_global3();
     var { collectAnHTTPQuotedString, parseMIMEType } = require_data_url2();
@@ -40066,7 +40066,7 @@ var require_util10 = __commonJS({
             callback();
             return;
           }
-          this._inflateStream = (chunk[0] & 15) === 8 ? zlib4.createInflate(this.#zlibOptions) : zlib4.createInflateRaw(this.#zlibOptions);
+          this._inflateStream = (chunk[0] & 15) === 8 ? zlib3.createInflate(this.#zlibOptions) : zlib3.createInflateRaw(this.#zlibOptions);
           this._inflateStream.on("data", this.push.bind(this));
           this._inflateStream.on("end", () => this.push(null));
           this._inflateStream.on("error", (err2) => this.destroy(err2));
@@ -42299,7 +42299,7 @@ var require_client_h22 = __commonJS({
   "node_modules/undici/lib/dispatcher/client-h2.js"(exports, module) {
     "use strict";
     var assert = __require("node:assert");
-    var { pipeline: pipeline4 } = __require("node:stream");
+    var { pipeline: pipeline3 } = __require("node:stream");
     var util2 = require_util9();
     var {
       RequestContentLengthMismatchError,
@@ -42973,7 +42973,7 @@ var require_client_h22 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request2, contentLength) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe3 = pipeline4(
+      const pipe3 = pipeline3(
         body,
         h2stream,
         (err2) => {
@@ -44521,7 +44521,7 @@ var require_socks5_client = __commonJS({
       USERNAME_PASSWORD: 2,
       NO_ACCEPTABLE: 255
     };
-    var COMMANDS3 = {
+    var COMMANDS2 = {
       CONNECT: 1,
       BIND: 2,
       UDP_ASSOCIATE: 3
@@ -44723,7 +44723,7 @@ var require_socks5_client = __commonJS({
         }
         debug2("connecting to", address, port);
         this.state = STATES.CONNECTING;
-        const request2 = this.buildConnectRequest(COMMANDS3.CONNECT, address, port);
+        const request2 = this.buildConnectRequest(COMMANDS2.CONNECT, address, port);
         this.socket.write(request2);
       }
       /**
@@ -44828,7 +44828,7 @@ var require_socks5_client = __commonJS({
     module.exports = {
       Socks5Client,
       AUTH_METHODS,
-      COMMANDS: COMMANDS3,
+      COMMANDS: COMMANDS2,
       ADDRESS_TYPES,
       REPLY_CODES,
       STATES
@@ -46883,7 +46883,7 @@ var require_api_pipeline2 = __commonJS({
         util2.destroy(ret, err2);
       }
     };
-    function pipeline4(opts, handler) {
+    function pipeline3(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -46892,7 +46892,7 @@ var require_api_pipeline2 = __commonJS({
         return new PassThrough().destroy(err2);
       }
     }
-    module.exports = pipeline4;
+    module.exports = pipeline3;
   }
 });
 
@@ -52133,7 +52133,7 @@ var require_decompress = __commonJS({
   "node_modules/undici/lib/interceptor/decompress.js"(exports, module) {
     "use strict";
     var { createInflate, createGunzip, createBrotliDecompress, createZstdDecompress } = __require("node:zlib");
-    var { pipeline: pipeline4, Transform: TransformStream2 } = __require("node:stream");
+    var { pipeline: pipeline3, Transform: TransformStream2 } = __require("node:stream");
     var { InvalidArgumentError: InvalidArgumentError2, ResponseExceededMaxSizeError } = require_errors3();
     var DecoratorHandler = require_decorator_handler2();
     var { runtimeFeatures } = require_runtime_features();
@@ -52440,7 +52440,7 @@ var require_decompress = __commonJS({
       #setupMultipleDecompressors() {
         const lastDecompressor = this.#decompressors[this.#decompressors.length - 1];
         this.#setupDecompressorEvents(lastDecompressor);
-        pipeline4(this.#decompressors, (err2) => {
+        pipeline3(this.#decompressors, (err2) => {
           if (this.#terminated) {
             return;
           }
@@ -55194,7 +55194,7 @@ var require_fetch2 = __commonJS({
     } = require_response2();
     var { HeadersList } = require_headers2();
     var { Request, cloneRequest, getRequestDispatcher, getRequestState } = require_request4();
-    var zlib4 = __require("node:zlib");
+    var zlib3 = __require("node:zlib");
     var {
       makePolicyContainer,
       clonePolicyContainer,
@@ -55239,7 +55239,7 @@ var require_fetch2 = __commonJS({
       subresourceSet
     } = require_constants9();
     var EE = __require("node:events");
-    var { Readable: Readable2, pipeline: pipeline4, finished, isErrored, isReadable } = __require("node:stream");
+    var { Readable: Readable2, pipeline: pipeline3, finished, isErrored, isReadable } = __require("node:stream");
     var { addAbortListener, bufferToLowerCasedHeaderName } = require_util9();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url2();
     var { getGlobalDispatcher } = require_global4();
@@ -56196,28 +56196,28 @@ var require_fetch2 = __commonJS({
                 for (let i2 = codings.length - 1; i2 >= 0; --i2) {
                   const coding = codings[i2].trim();
                   if (coding === "x-gzip" || coding === "gzip") {
-                    decoders.push(zlib4.createGunzip({
+                    decoders.push(zlib3.createGunzip({
                       // Be less strict when decoding compressed responses, since sometimes
                       // servers send slightly invalid responses that are still accepted
                       // by common browsers.
                       // Always using Z_SYNC_FLUSH is what cURL does.
-                      flush: zlib4.constants.Z_SYNC_FLUSH,
-                      finishFlush: zlib4.constants.Z_SYNC_FLUSH
+                      flush: zlib3.constants.Z_SYNC_FLUSH,
+                      finishFlush: zlib3.constants.Z_SYNC_FLUSH
                     }));
                   } else if (coding === "deflate") {
                     decoders.push(createInflate({
-                      flush: zlib4.constants.Z_SYNC_FLUSH,
-                      finishFlush: zlib4.constants.Z_SYNC_FLUSH
+                      flush: zlib3.constants.Z_SYNC_FLUSH,
+                      finishFlush: zlib3.constants.Z_SYNC_FLUSH
                     }));
                   } else if (coding === "br") {
-                    decoders.push(zlib4.createBrotliDecompress({
-                      flush: zlib4.constants.BROTLI_OPERATION_FLUSH,
-                      finishFlush: zlib4.constants.BROTLI_OPERATION_FLUSH
+                    decoders.push(zlib3.createBrotliDecompress({
+                      flush: zlib3.constants.BROTLI_OPERATION_FLUSH,
+                      finishFlush: zlib3.constants.BROTLI_OPERATION_FLUSH
                     }));
                   } else if (coding === "zstd" && hasZstd) {
-                    decoders.push(zlib4.createZstdDecompress({
-                      flush: zlib4.constants.ZSTD_e_continue,
-                      finishFlush: zlib4.constants.ZSTD_e_end
+                    decoders.push(zlib3.createZstdDecompress({
+                      flush: zlib3.constants.ZSTD_e_continue,
+                      finishFlush: zlib3.constants.ZSTD_e_end
                     }));
                   } else {
                     decoders.length = 0;
@@ -56230,7 +56230,7 @@ var require_fetch2 = __commonJS({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline4(this.body, ...decoders, (err2) => {
+                body: decoders.length ? pipeline3(this.body, ...decoders, (err2) => {
                   if (err2) {
                     this.onError(err2);
                   }
@@ -60048,7 +60048,7 @@ ${value}`;
 var require_eventsource2 = __commonJS({
   "node_modules/undici/lib/web/eventsource/eventsource.js"(exports, module) {
     "use strict";
-    var { pipeline: pipeline4 } = __require("node:stream");
+    var { pipeline: pipeline3 } = __require("node:stream");
     var { fetching } = require_fetch2();
     var { makeRequest } = require_request4();
     var { webidl } = require_webidl2();
@@ -60206,7 +60206,7 @@ var require_eventsource2 = __commonJS({
               ));
             }
           });
-          pipeline4(
+          pipeline3(
             response.body.stream,
             eventSourceStream,
             (error) => {
@@ -91343,7 +91343,7 @@ function refused(vmlinux, status, said) {
   if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
     return noDwarf(vmlinux);
   }
-  if (/No space left on device/.test(said)) {
+  if (/No space left on device|Could only write \d+ bytes/.test(said)) {
     return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
   }
   if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
@@ -92177,22 +92177,22 @@ async function* checkedBody(queue, payload) {
 // src/toolchain/decompress.ts
 import { pipeline as pipeline2 } from "node:stream";
 import zlib2 from "node:zlib";
-async function* decompress2(compression, body, { programs, xz }, damaged2) {
+async function* decompress2(compression, body, { programs, xz }, damaged) {
   switch (compression) {
     case "none":
       return yield* body;
     case "gzip":
-      return yield* byZlib(zlib2.createGunzip(), body, damaged2);
+      return yield* byZlib(zlib2.createGunzip(), body, damaged);
     case "bzip2":
-      return yield* byProgram({ program: "bzip2", args: ["-dc"] }, body, programs, damaged2);
+      return yield* byProgram({ program: "bzip2", args: ["-dc"] }, body, programs, damaged);
     case "xz":
     case "lzma":
-      return yield* byProgram(decodeCommand(xz), body, programs, damaged2);
+      return yield* byProgram(decodeCommand(xz), body, programs, damaged);
     case "zstd": {
       const engine = zstdInNode();
-      if (engine) return yield* byZlib(engine, body, damaged2);
+      if (engine) return yield* byZlib(engine, body, damaged);
       const zstd = { program: "zstd", args: ["-dc", "--long=31"] };
-      return yield* byProgram(zstd, body, programs, damaged2);
+      return yield* byProgram(zstd, body, programs, damaged);
     }
   }
 }
@@ -92202,16 +92202,16 @@ function zstdInNode() {
   const windowLogMax = Reflect.get(zlib2.constants, "ZSTD_d_windowLogMax");
   return create({ params: { [windowLogMax]: 31 } });
 }
-async function* byZlib(engine, body, damaged2) {
+async function* byZlib(engine, body, damaged) {
   pipeline2(body, engine, () => {
   });
   try {
     yield* engine;
   } catch (error) {
-    throw error instanceof Failure ? error : damaged2(describe(error));
+    throw error instanceof Failure ? error : damaged(describe(error));
   }
 }
-async function* byProgram(invocation2, body, programs, damaged2) {
+async function* byProgram(invocation2, body, programs, damaged) {
   const running = await programs.start(invocation2);
   let broken;
   pipeline2(body, running.stdin, (error) => {
@@ -92225,7 +92225,7 @@ async function* byProgram(invocation2, body, programs, damaged2) {
     if (broken !== void 0) throw broken;
     if (status !== 0) {
       const said = printable(stderr.trim().split("\n").at(-1) ?? "");
-      throw damaged2(said || `${invocation2.program} ended with ${status ?? signal}`);
+      throw damaged(said || `${invocation2.program} ended with ${status ?? signal}`);
     }
   } finally {
     running.kill();
@@ -92302,8 +92302,8 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const file = new VmlinuxFile(target, entry.digest?.algorithm);
   try {
     const cpio = new CpioParser(head.files, (member) => member.holds(path2) ? file : void 0);
-    const damaged2 = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
-    for await (const chunk of decompress2(head.payload.compressor, head.body, decoders, damaged2)) {
+    const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
+    for await (const chunk of decompress2(head.payload.compressor, head.body, decoders, damaged)) {
       cpio.push(chunk);
     }
     cpio.finish();
@@ -95191,27 +95191,22 @@ async function textOf({ body, url: url3 }) {
 import { createHash as createHash10 } from "node:crypto";
 
 // src/rpmmd/decompress.ts
-import { pipeline as pipeline3 } from "node:stream";
-import zlib3 from "node:zlib";
 var MAGICS = [
-  { kind: "gz", bytes: [31, 139] },
-  { kind: "zst", bytes: [40, 181, 47, 253] },
+  { kind: "gzip", bytes: [31, 139] },
+  { kind: "zstd", bytes: [40, 181, 47, 253] },
   { kind: "xz", bytes: [253, 55, 122, 88, 90, 0] },
-  { kind: "bz2", bytes: [66, 90, 104] }
+  { kind: "bzip2", bytes: [66, 90, 104] }
 ];
 function compressionOf(start2) {
   const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index2) => start2[index2] === byte));
-  return match?.kind ?? "plain";
+  return match?.kind ?? "none";
 }
-var COMMANDS = {
-  zst: ["zstd", "-dc", "--memory=512MB"],
-  xz: ["xz", "-dc", "--memlimit-decompress=512MiB"],
-  bz2: ["bzip2", "-dc"]
-};
 async function* decompress3(body, programs, origin, most) {
   const { start: start2, all } = await peek(body);
+  const decoders = { programs, xz: { path: "xz" } };
+  const damaged = (why) => new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
   let total = 0;
-  for await (const chunk of unpack2(compressionOf(start2), all, programs, origin)) {
+  for await (const chunk of decompress2(compressionOf(start2), all, decoders, damaged)) {
     total += chunk.byteLength;
     if (total > most) {
       throw new Failure(
@@ -95221,49 +95216,6 @@ async function* decompress3(body, programs, origin, most) {
     }
     yield chunk;
   }
-}
-async function* unpack2(kind, body, programs, origin) {
-  if (kind === "plain") yield* body;
-  else if (kind === "gz") yield* byZlib2(zlib3.createGunzip(), body, origin);
-  else {
-    const inNode = kind === "zst" ? zstdInNode2() : void 0;
-    if (inNode) yield* byZlib2(inNode, body, origin);
-    else yield* byProgram2(COMMANDS[kind], body, programs, origin);
-  }
-}
-function zstdInNode2() {
-  const create = Reflect.get(zlib3, "createZstdDecompress");
-  return typeof create === "function" ? create() : void 0;
-}
-async function* byZlib2(engine, body, origin) {
-  pipeline3(body, engine, () => {
-  });
-  try {
-    yield* engine;
-  } catch (error) {
-    throw error instanceof Failure ? error : damaged(origin, describe(error));
-  }
-}
-async function* byProgram2([program3, ...args], body, programs, origin) {
-  const running = await programs.start({ program: program3, args });
-  let broken;
-  pipeline3(body, running.stdin, (error) => {
-    if (error && !isBrokenPipe2(error)) broken = error;
-  });
-  try {
-    yield* running.stdout;
-    const { status, stderr } = await running.ended;
-    if (broken !== void 0) throw broken;
-    if (status !== 0) throw damaged(origin, stderr.trim() || `${program3} ended with ${status}`);
-  } finally {
-    running.kill();
-  }
-}
-function isBrokenPipe2(error) {
-  return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
-}
-function damaged(origin, why) {
-  return new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
 }
 async function peek(body) {
   const iterator = body[Symbol.asyncIterator]();
@@ -101848,7 +101800,7 @@ function table(tools2) {
 }
 
 // src/commands/all.ts
-var COMMANDS2 = [demo, setup, plan, build, verify2];
+var COMMANDS = [demo, setup, plan, build, verify2];
 
 // src/download/http.ts
 var import_undici2 = __toESM(require_undici2(), 1);
@@ -102102,7 +102054,7 @@ var program2 = new Command("btfhub").description(
   "after",
   "\nAny option may stand in the environment instead, --trust-key as BTFHUB_TRUST_KEY; the command line wins."
 ).exitOverride();
-for (const command of COMMANDS2) program2.addCommand(toCommander(command).exitOverride());
+for (const command of COMMANDS) program2.addCommand(toCommander(command).exitOverride());
 try {
   await program2.parseAsync(process.argv);
 } catch (error) {
