@@ -199,6 +199,11 @@ test.each<[string, () => Buffer, RegExp]>([
     /absurd length/,
   ],
   [
+    'a list without end',
+    () => withTags([TAG.baseNames, { strings: Array<string>(300_000).fill('') }]),
+    /tag 1117 has 300000 values; at most 262144 are sane/,
+  ],
+  [
     'a digest that is none',
     () => withTags([TAG.fileDigests, { strings: ['xyz', 'xyz'] }]),
     /'\/lib\/a' is no hexadecimal/,

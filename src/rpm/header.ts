@@ -7,6 +7,8 @@ const INTRO_SIZE = 16;
 const ENTRY_SIZE = 16;
 const REGION_SIZE = 16;
 const FIRST_TAG = 100;
+/** Of one tag: more than any package has files, and few enough to be held as strings. */
+const MAX_VALUES = 1 << 18;
 
 /** Types of an entry's data, by rpm's numbers; the two that rpm never writes (NULL, CHAR) included. */
 const TYPE = {
@@ -131,7 +133,7 @@ export class Header {
 
   /** All strings of a tag; none where the tag is missing. */
   strings(tag: number): string[] {
-    const entry = this.#entries.get(tag);
+    const entry = this.#list(tag);
     if (entry === undefined) return [];
     if (entry.type !== TYPE.strings && entry.type !== TYPE.string) {
       throw this.#wrongType(tag, entry, 'strings');
@@ -148,7 +150,7 @@ export class Header {
 
   /** All numbers of a tag, unsigned as every one we read is; none where the tag is missing. */
   numbers(tag: number): number[] {
-    const entry = this.#entries.get(tag);
+    const entry = this.#list(tag);
     if (entry === undefined) return [];
     const width = BYTES_OF_NUMBER.get(entry.type);
     if (width === undefined) throw this.#wrongType(tag, entry, 'numbers');
@@ -168,11 +170,6 @@ export class Header {
     if (entry === undefined) return undefined;
     if (entry.type !== TYPE.binary) throw this.#wrongType(tag, entry, 'bytes');
     return this.#data.subarray(entry.offset, entry.offset + entry.count);
-  }
-
-  /** How many values a tag has, so that a caller can refuse before it asks for all of them. */
-  count(tag: number): number {
-    return this.#entries.get(tag)?.count ?? 0;
   }
 
   #addEntry(at: number): void {
@@ -223,6 +220,16 @@ export class Header {
     }
     const spansAll = spanned / ENTRY_SIZE === entries && offset + REGION_SIZE === this.#data.length;
     if (regionIsAll && !spansAll) throw wrong('leaves out a part of it');
+  }
+
+  #list(tag: number): Entry | undefined {
+    const entry = this.#entries.get(tag);
+    if (entry !== undefined && entry.count > MAX_VALUES) {
+      throw corrupt(
+        `The ${this.#kind.title}'s tag ${tag} has ${entry.count} values; at most ${MAX_VALUES} are sane.`,
+      );
+    }
+    return entry;
   }
 
   #endOfString(tag: number, start: number): number {

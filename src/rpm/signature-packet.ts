@@ -1,4 +1,4 @@
-import { constants, createPublicKey, createVerify, type KeyObject } from 'node:crypto';
+import { constants, createHash, createPublicKey, createVerify, type KeyObject } from 'node:crypto';
 import {
   config,
   createMessage,
@@ -9,6 +9,7 @@ import {
   type Subkey,
   verify,
 } from 'openpgp';
+import { describe } from '../failure.ts';
 import { corrupt } from './corrupt.ts';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from './tags.ts';
 
@@ -62,7 +63,7 @@ function newLength(packet: Buffer): [start: number, length: number] {
 
 async function current(packet: Uint8Array): Promise<HeaderSignature> {
   const signature = await readSignature({ binarySignature: packet }).catch((error) => {
-    throw corrupt(`The signature of the header cannot be read: ${error.message}`);
+    throw corrupt(`The signature of the header cannot be read: ${describe(error)}`);
   });
   const [only] = signature.packets;
   if (
@@ -124,7 +125,12 @@ function version3(body: Buffer): HeaderSignature {
       if (created < key.getCreationTime()) throw new Error('Key is newer than the signature');
       const { rsa, size } = rsaKey(key);
       const padded = Buffer.concat([Buffer.alloc(Math.max(0, size - number.length)), number]);
-      const verifier = createVerify(hash).update(bytes).update(body.subarray(2, 7));
+      const made = body.subarray(2, 7);
+      const digest = createHash(hash).update(bytes).update(made).digest();
+      if (!digest.subarray(0, 2).equals(body.subarray(17, 19))) {
+        throw new Error('Signed digest did not match');
+      }
+      const verifier = createVerify(hash).update(bytes).update(made);
       const good = verifier.verify({ key: rsa, padding: constants.RSA_PKCS1_PADDING }, padded);
       if (!good) throw new Error('Signature verification failed');
     },

@@ -1,5 +1,6 @@
 import type { Key, Subkey } from 'openpgp';
 import { describe, Failure } from '../failure.ts';
+import { corrupt } from './corrupt.ts';
 import { type Fingerprint, type FoundKey, fingerprintOf, type Keyring } from './keys.ts';
 import type { PackageHead } from './package.ts';
 import { type HeaderSignature, parseSignature } from './signature-packet.ts';
@@ -22,6 +23,9 @@ export type SignatureVerdict =
       readonly message: string;
     };
 
+/** Far more than any packager makes; each one costs time. */
+const MAX_SIGNATURES = 16;
+
 type Signed = Pick<PackageHead, 'header' | 'signatures'>;
 
 /**
@@ -38,6 +42,8 @@ export async function checkSignature(
 ): Promise<SignatureVerdict> {
   const packets = signaturePackets(signatures);
   if (packets.length === 0) return { status: 'unsigned', message: whyUnsigned(signatures) };
+  if (packets.length > MAX_SIGNATURES)
+    throw corrupt(`The header has ${packets.length} signatures.`);
   const verdicts: SignatureVerdict[] = [];
   const strangers: Failure[] = [];
   for (const signature of await Promise.all(packets.map(parseSignature))) {
