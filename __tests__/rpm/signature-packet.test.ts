@@ -44,7 +44,7 @@ const signed = async (key: PrivateKey, bytes: Buffer): Promise<Buffer> => {
 
 /** A signature as build services made them before 2022: version 3, which neither gpg nor openpgp makes any more. */
 function signedVersion3(key: PrivateKey, bytes: Buffer, hash: 'sha1' | 'sha256'): Buffer {
-  const made = Buffer.concat([Buffer.from([0]), words(Math.floor(Date.now() / 1000))]);
+  const made = Buffer.concat([Buffer.from([0]), words(key.getCreationTime().getTime() / 1000)]);
   const signer = createSign(hash).update(bytes).update(made);
   const number = signer.sign({ key: nodeKey(key), padding: constants.RSA_PKCS1_PADDING });
   const start = number.findIndex((byte) => byte !== 0);
