@@ -13,7 +13,7 @@ const NONE = Number.NaN;
 export function checkLayout(btf: Btf): void {
   const sizes = new Float64Array(btf.count + 1).fill(NONE);
   const state = new Uint8Array(btf.count + 1);
-  const pointerSize = findPointerSize(btf);
+  const pointerSize = pointerSizeOf(btf);
   const stack: { type: BtfType; parts: readonly TypeId[]; next: number }[] = [];
   const enter = (id: TypeId) => {
     const type = btf.type(id);
@@ -121,7 +121,7 @@ function checkMembers(type: Composite, sizeOf: (id: TypeId) => number): void {
 }
 
 /** Bytes of a pointer: those of `long`, as libbpf's determine_ptr_size has it; 8 where there is none. */
-function findPointerSize(btf: Btf): number {
+export function pointerSizeOf(btf: Btf): number {
   const names = ['long int', 'long', 'unsigned long', 'long unsigned int'];
   for (let id = 1; id <= btf.count; id++) {
     if (btf.kindOf(id) !== 'INT') continue;

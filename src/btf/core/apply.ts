@@ -1,0 +1,43 @@
+import type { Relocation } from '../ext.ts';
+import { INSTRUCTION_SIZE } from './instruction.ts';
+import type { BpfObject, Code } from './object.ts';
+import { patch } from './patch.ts';
+import type { Place } from './reach.ts';
+import { type Kernel, type Resolution, resolver } from './relocate.ts';
+
+/** What became of one relocation. */
+export interface Applied {
+  readonly relocation: Relocation;
+  readonly place: Place;
+  readonly resolution: Resolution;
+}
+
+export interface Relocated {
+  /** The object's instructions with the kernel's numbers in them, by section number. */
+  readonly code: ReadonlyMap<number, Code>;
+  readonly applied: readonly Applied[];
+}
+
+/** Relocates an object against a kernel, in the order in which libbpf does it. */
+export function relocate(object: BpfObject, kernel: Kernel): Relocated {
+  const resolve = resolver(object.types, kernel);
+  const sections = new Map(
+    object.code.map((code) => [code.name, { ...code, instructions: [...code.instructions] }]),
+  );
+  const applied: Applied[] = [];
+  for (const relocation of object.relocations) {
+    const code = sections.get(relocation.section);
+    if (code === undefined) continue;
+    const index = relocation.offset / INSTRUCTION_SIZE;
+    // What the linker left of a function that another one replaced belongs to none.
+    if (!code.functions.some(({ start, end }) => start <= index && index < end)) continue;
+    const resolved = resolve(relocation);
+    const resolution =
+      resolved.status === 'value'
+        ? patch(code.instructions, index, resolved, kernel.types)
+        : resolved;
+    applied.push({ relocation, place: { section: code.section, index }, resolution });
+  }
+  const code = new Map([...sections.values()].map((one) => [one.section, one]));
+  return { code, applied };
+}

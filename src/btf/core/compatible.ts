@@ -1,0 +1,197 @@
+import type { BtfType, TypeId } from '../format.ts';
+import { essentialName, isComposite, isEnum, Refusal, sameKind, type Types } from './types.ts';
+
+/** How deep types may lie in each other before libbpf gives up. */
+const MOST_LEVELS = 32;
+
+/**
+ * Whether a field of the local type can stand for one of the target's (bpf_core_fields_are_compat):
+ * sizes, signs and what pointers point to do not matter; kinds do, and the names of enums.
+ */
+export function fieldsAreCompatible(
+  local: Types,
+  localId: TypeId,
+  target: Types,
+  targetId: TypeId,
+): boolean {
+  let ours = local.strip(localId);
+  let theirs = target.strip(targetId);
+  for (let level = 0; level < MOST_LEVELS; level++) {
+    if (isComposite(ours) && isComposite(theirs)) return true;
+    if (!sameKind(ours, theirs)) return false;
+    if (ours.kind !== 'ARRAY' || theirs.kind !== 'ARRAY') return leavesAreCompatible(ours, theirs);
+    ours = local.strip(ours.type);
+    theirs = target.strip(theirs.type);
+  }
+  throw new Refusal('arrays lie too deep in each other');
+}
+
+function leavesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
+  switch (ours.kind) {
+    case 'PTR':
+    case 'FLOAT':
+      return true;
+    case 'FWD':
+    case 'ENUM':
+    case 'ENUM64': {
+      const names = [essentialName(ours.name), essentialName(theirs.name)];
+      return names.includes('') || names[0] === names[1];
+    }
+    case 'INT':
+      return ours.bitOffset === 0 && theirs.kind === 'INT' && theirs.bitOffset === 0;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Whether two types whose names agree are of one shape (bpf_core_types_are_compat): what structs
+ * consist of does not matter, the number of a function's arguments does.
+ */
+export function typesAreCompatible(
+  local: Types,
+  localId: TypeId,
+  target: Types,
+  targetId: TypeId,
+  levels = MOST_LEVELS,
+): boolean {
+  if (!sameKind(local.type(localId), target.type(targetId))) return false;
+  let ours = local.strip(localId);
+  let theirs = target.strip(targetId);
+  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+    if (!sameKind(ours, theirs)) return false;
+    if (ours.kind === 'FUNC_PROTO' && theirs.kind === 'FUNC_PROTO') {
+      if (ours.parameters.length !== theirs.parameters.length) return false;
+      for (const [index, parameter] of ours.parameters.entries()) {
+        if (levels <= 0) throw new Refusal('functions lie too deep in each other');
+        const ourId = local.strip(parameter.type).id;
+        const theirId = target.strip(theirs.parameters[index]?.type ?? 0).id;
+        if (!typesAreCompatible(local, ourId, target, theirId, levels - 1)) return false;
+      }
+    } else if (ours.kind !== 'PTR' && ours.kind !== 'ARRAY') {
+      return shapesAreCompatible(ours, theirs);
+    }
+    if (!('type' in ours && 'type' in theirs)) return false;
+    ours = local.strip(ours.type);
+    theirs = target.strip(theirs.type);
+  }
+  throw new Refusal('types lie too deep in each other');
+}
+
+function shapesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
+  switch (ours.kind) {
+    case 'VOID':
+    case 'STRUCT':
+    case 'UNION':
+    case 'ENUM':
+    case 'ENUM64':
+    case 'FWD':
+      return true;
+    case 'INT':
+      return ours.bitOffset === 0 && theirs.kind === 'INT' && theirs.bitOffset === 0;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Whether the target's type has all that the local one has (bpf_core_types_match): members by name
+ * and type, enumerators by name, integers in size and sign; behind a pointer only names and kinds.
+ */
+export function typesMatch(
+  local: Types,
+  localId: TypeId,
+  target: Types,
+  targetId: TypeId,
+  behindPointer = false,
+  levels = MOST_LEVELS,
+): boolean {
+  if (levels <= 0) throw new Refusal('types lie too deep in each other');
+  let behind = behindPointer;
+  let ours = local.strip(localId);
+  let theirs = target.strip(targetId);
+  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+    if (!namesMatch(ours.name, theirs.name)) return false;
+    if (ours.kind === 'PTR' && theirs.kind === 'PTR') {
+      behind = true;
+    } else if (ours.kind === 'ARRAY' && theirs.kind === 'ARRAY') {
+      if (ours.length !== theirs.length) return false;
+    } else if (ours.kind === 'FUNC_PROTO' && theirs.kind === 'FUNC_PROTO') {
+      if (ours.parameters.length !== theirs.parameters.length) return false;
+      for (const [index, { type }] of ours.parameters.entries()) {
+        const theirType = theirs.parameters[index]?.type ?? 0;
+        if (!typesMatch(local, type, target, theirType, behind, levels - 1)) return false;
+      }
+    } else {
+      return leavesMatch(local, ours, target, theirs, behind, levels);
+    }
+    ours = local.strip(ours.type);
+    theirs = target.strip(theirs.type);
+  }
+  throw new Refusal('types lie too deep in each other');
+}
+
+function leavesMatch(
+  local: Types,
+  ours: BtfType,
+  target: Types,
+  theirs: BtfType,
+  behind: boolean,
+  levels: number,
+): boolean {
+  switch (ours.kind) {
+    case 'VOID':
+      return theirs.kind === 'VOID';
+    case 'INT': {
+      const signs = [
+        ours.encoding === 'SIGNED',
+        theirs.kind === 'INT' && theirs.encoding === 'SIGNED',
+      ];
+      return theirs.kind === 'INT' && ours.size === theirs.size && signs[0] === signs[1];
+    }
+    case 'ENUM':
+    case 'ENUM64': {
+      if (!isEnum(theirs) || ours.size !== theirs.size) return false;
+      if (ours.values.length > theirs.values.length) return false;
+      const names = new Set([...theirs.values].map(({ name }) => essentialName(name)));
+      return [...ours.values].every(({ name }) => names.has(essentialName(name)));
+    }
+    case 'FWD':
+      if (theirs.kind === 'FWD') return ours.of === theirs.of;
+      return behind && theirs.kind === ours.of.toUpperCase();
+    case 'STRUCT':
+    case 'UNION':
+      if (behind) {
+        return (
+          theirs.kind === ours.kind ||
+          (theirs.kind === 'FWD' && theirs.of.toUpperCase() === ours.kind)
+        );
+      }
+      return theirs.kind === ours.kind && membersMatch(local, ours, target, theirs, levels);
+    default:
+      return false;
+  }
+}
+
+type Composite = BtfType & { kind: 'STRUCT' | 'UNION' };
+
+function membersMatch(
+  local: Types,
+  ours: Composite,
+  target: Types,
+  theirs: Composite,
+  levels: number,
+): boolean {
+  if (ours.members.length > theirs.members.length) return false;
+  return ours.members.every((member) =>
+    theirs.members.some(
+      (other) =>
+        namesMatch(member.name, other.name) &&
+        typesMatch(local, member.type, target, other.type, false, levels - 1),
+    ),
+  );
+}
+
+function namesMatch(ours: string, theirs: string): boolean {
+  return theirs === '' ? ours === '' : essentialName(ours) === essentialName(theirs);
+}

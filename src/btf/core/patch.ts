@@ -1,0 +1,120 @@
+import type { BtfType } from '../format.ts';
+import {
+  accessSize,
+  CLASS,
+  classOf,
+  type Instruction,
+  LOAD_IMMEDIATE_64,
+  REGISTER_OPERAND,
+  withAccessSize,
+} from './instruction.ts';
+import type { Resolution } from './relocate.ts';
+import { describeSpec } from './spec.ts';
+import { Refusal, type Types } from './types.ts';
+
+type Resolved = Extract<Resolution, { status: 'value' }>;
+
+/**
+ * Puts the value of a relocation into its instruction (bpf_core_patch_insn): the one at `index`, and
+ * the next one for a constant of 64 bits. Returns what cannot be done, in which case nothing changed.
+ */
+export function patch(
+  instructions: Instruction[],
+  index: number,
+  resolved: Resolved,
+  kernel: Types,
+): Resolution {
+  const what = describeSpec(resolved.spec);
+  try {
+    const instruction = instructions[index];
+    if (instruction === undefined) throw new Refusal('it is at no instruction');
+    switch (classOf(instruction)) {
+      case CLASS.ALU:
+      case CLASS.ALU64:
+        if ((instruction.code & REGISTER_OPERAND) !== 0) throw new Refusal('it has no constant');
+        demand(resolved, BigInt(instruction.immediate));
+        instructions[index] = { ...instruction, immediate: low32(resolved.value.value) };
+        return resolved;
+      case CLASS.LDX:
+      case CLASS.ST:
+      case CLASS.STX: {
+        const moved = move(instruction, resolved, kernel);
+        if (moved !== undefined) {
+          instructions[index] = moved;
+          return resolved;
+        }
+        const detail = `it has ${resolved.value.access?.size} bytes here, and ${resolved.original.access?.size} there`;
+        return { status: 'poisoned', problem: { why: 'other-size', what, detail } };
+      }
+      default:
+        patchWide(instructions, index, instruction, resolved);
+        return resolved;
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { status: 'refused', problem: { why: 'refused', what, detail: error.message } };
+  }
+}
+
+/** What the compiler wrote must be what the object's own types give, or something else is broken. */
+function demand({ original }: Resolved, found: bigint): void {
+  const expected = original.value;
+  if (original.validate && BigInt.asUintN(64, found) !== expected) {
+    throw new Refusal(`its instruction holds ${found} where its types give ${expected}`);
+  }
+}
+
+/** A load or store with the new offset and width; undefined where that would read a wrong value. */
+function move(
+  instruction: Instruction,
+  resolved: Resolved,
+  kernel: Types,
+): Instruction | undefined {
+  const { original, value, spec } = resolved;
+  demand(resolved, BigInt(instruction.offset));
+  if (value.value > 0x7fffn) throw new Refusal(`its offset ${value.value} is too large`);
+  const before = original.access;
+  const after = value.access;
+  const sizes = [before?.size ?? 0, after?.size ?? 0] as const;
+  const moved = { ...instruction, offset: Number(value.value) };
+  if (sizes[0] === sizes[1]) return moved;
+  const types = [spec.types.type(before?.type ?? 0), kernel.type(after?.type ?? 0)] as const;
+  if (!canWiden(...types)) return undefined;
+  if (accessSize(instruction) !== sizes[0]) {
+    throw new Refusal(`its instruction moves ${accessSize(instruction)} bytes of ${sizes[0]}`);
+  }
+  const resized = withAccessSize(moved, sizes[1]);
+  if (resized === undefined) throw new Refusal(`no instruction moves ${sizes[1]} bytes`);
+  return resized;
+}
+
+/** Pointers and integers without sign keep their value when they are read in another width. */
+function canWiden(before: BtfType, after: BtfType): boolean {
+  if (before.kind === 'PTR' && after.kind === 'PTR') return true;
+  const unsigned = (type: BtfType) => type.kind === 'INT' && type.encoding !== 'SIGNED';
+  return unsigned(before) && unsigned(after);
+}
+
+function patchWide(
+  instructions: Instruction[],
+  index: number,
+  instruction: Instruction,
+  resolved: Resolved,
+): void {
+  const next = instructions[index + 1];
+  const plain = instruction.source === 0 && instruction.offset === 0;
+  if (instruction.code !== LOAD_IMMEDIATE_64 || !plain || next === undefined || next.code !== 0) {
+    throw new Refusal(
+      `it is at an instruction that cannot be relocated (code ${instruction.code})`,
+    );
+  }
+  const { value } = resolved.value;
+  const found = BigInt.asUintN(32, BigInt(instruction.immediate)) | (BigInt(next.immediate) << 32n);
+  demand(resolved, found);
+  instructions[index] = { ...instruction, immediate: low32(value) };
+  instructions[index + 1] = { ...next, immediate: low32(value >> 32n) };
+}
+
+function low32(value: bigint): number {
+  return Number(BigInt.asIntN(32, value));
+}

@@ -1,0 +1,76 @@
+import { type ByteSource, type Elf, readSectionBytes, type Section } from '../elf.ts';
+import { INSTRUCTION_SIZE } from './instruction.ts';
+
+/** An entry of the ELF symbol table. */
+export interface Symbol {
+  readonly name: string;
+  readonly isFunction: boolean;
+  /** 0 where it is defined elsewhere. */
+  readonly section: number;
+  /** Where it begins in its section, in bytes. */
+  readonly value: number;
+  readonly size: number;
+}
+
+/** What an instruction refers to besides its own constants. */
+export type Reference =
+  | { readonly to: 'section'; readonly section: number; readonly offset: number }
+  /** Something that the loader provides: `LINUX_KERNEL_VERSION`, a kernel symbol. */
+  | { readonly to: 'extern'; readonly name: string };
+
+const SHT_SYMTAB = 2;
+const SHT_REL = 9;
+const SYMBOL_SIZE = 24;
+const REL_SIZE = 16;
+const STT_FUNC = 2;
+const MOST_BYTES = 64 * 1024 * 1024;
+
+export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonly Symbol[]> {
+  const table = elf.sections.find((section) => section.type === SHT_SYMTAB);
+  const strings = table && elf.sections[table.link];
+  if (table === undefined || strings === undefined) return [];
+  const bytes = await readSectionBytes(source, table, MOST_BYTES);
+  const names = await readSectionBytes(source, strings, MOST_BYTES);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const little = elf.byteOrder === 'little';
+  return Array.from({ length: Math.floor(bytes.length / SYMBOL_SIZE) }, (_, index) => {
+    const at = index * SYMBOL_SIZE;
+    const start = Math.min(view.getUint32(at, little), names.length);
+    const end = names.indexOf(0, start);
+    return {
+      name: names.toString('utf8', start, end < 0 ? names.length : end),
+      isFunction: (view.getUint8(at + 4) & 15) === STT_FUNC,
+      section: view.getUint16(at + 6, little),
+      value: Number(view.getBigUint64(at + 8, little)),
+      size: Number(view.getBigUint64(at + 16, little)),
+    };
+  });
+}
+
+/** What the instructions of a section refer to, by the number of the instruction. */
+export async function readReferences(
+  source: ByteSource,
+  elf: Elf,
+  code: Section,
+  symbols: readonly Symbol[],
+): Promise<ReadonlyMap<number, Reference>> {
+  const references = new Map<number, Reference>();
+  const little = elf.byteOrder === 'little';
+  for (const section of elf.sections) {
+    if (section.type !== SHT_REL || section.info !== code.index) continue;
+    const bytes = await readSectionBytes(source, section, MOST_BYTES);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at + REL_SIZE <= bytes.length; at += REL_SIZE) {
+      const offset = Number(view.getBigUint64(at, little));
+      const symbol = symbols[Number(view.getBigUint64(at + 8, little) >> 32n)];
+      if (symbol === undefined) continue;
+      references.set(
+        offset / INSTRUCTION_SIZE,
+        symbol.section === 0
+          ? { to: 'extern', name: symbol.name }
+          : { to: 'section', section: symbol.section, offset: symbol.value },
+      );
+    }
+  }
+  return references;
+}

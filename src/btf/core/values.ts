@@ -1,0 +1,111 @@
+import type { RelocationKind } from '../ext.ts';
+import type { BtfType, Member, TypeId } from '../format.ts';
+import { familyOf, type Spec } from './spec.ts';
+import { isComposite, isEnum, Refusal } from './types.ts';
+
+/** What a relocation comes to, for one type. */
+export interface Value {
+  /** As 64 bits without sign. */
+  readonly value: bigint;
+  /** Whether the instruction must hold the value of the object's own type before it is relocated. */
+  readonly validate: boolean;
+  /** What a load or store at that offset moves; absent where the width of an access does not change. */
+  readonly access?: { readonly size: number; readonly type: TypeId };
+}
+
+/** The number that a relocation stands for, or undefined where it has none (bpf_core_calc_relo). */
+export function valueOf(kind: RelocationKind, spec: Spec | undefined): Value | undefined {
+  switch (familyOf(kind)) {
+    case 'field':
+      if (kind === 'field_exists') return plain(spec === undefined ? 0 : 1);
+      return spec === undefined ? undefined : fieldValue(kind, spec);
+    case 'type':
+      return typeValue(kind, spec);
+    case 'enumerator':
+      if (kind === 'enumval_exists') return plain(spec === undefined ? 0 : 1);
+      return spec === undefined ? undefined : enumeratorValue(spec);
+  }
+}
+
+function plain(value: number, validate = true): Value {
+  return { value: BigInt(value), validate };
+}
+
+/** Where a type is not found, its size and its id are 0: the program is to ask for that. */
+function typeValue(kind: RelocationKind, spec: Spec | undefined): Value {
+  if (spec === undefined) return plain(0);
+  if (kind === 'type_size') return plain(spec.types.sizeOf(spec.root));
+  // Linkers renumber types and leave the instruction as it was.
+  if (kind === 'target_type_id') return plain(spec.root, false);
+  return plain(1);
+}
+
+function enumeratorValue(spec: Spec): Value {
+  const [step] = spec.steps;
+  const type = spec.types.type(step?.type ?? 0);
+  const value = isEnum(type) ? type.values[step?.index ?? 0]?.value : undefined;
+  if (value === undefined) throw new Refusal('an enumerator is not there');
+  // Values of 32 bits count with their sign, whatever the enum says of itself.
+  const wide = typeof value === 'bigint' ? value : BigInt(value | 0);
+  return { value: BigInt.asUintN(64, wide), validate: true };
+}
+
+function fieldValue(kind: RelocationKind, spec: Spec): Value {
+  const { types, bitOffset } = spec;
+  const step = spec.steps.at(-1);
+  const owner = types.type(step?.type ?? 0);
+  if (step?.name === undefined) {
+    if (kind === 'byte_sz') return plain(types.sizeOf(owner.id));
+    if (kind !== 'byte_off') throw new Refusal(`an element of an array has no ${kind}`);
+    return { ...plain(Math.floor(bitOffset / 8)), access: accessOf(spec, owner.id) };
+  }
+  const member = isComposite(owner) ? owner.members[step.index] : undefined;
+  if (member === undefined) throw new Refusal('a member is not there');
+  const type = types.strip(member.type);
+  const place = member.bitSize > 0 ? bitFieldPlace(type, member, bitOffset) : undefined;
+  const size = place?.size ?? types.sizeOf(type.id);
+  const offset = place?.offset ?? Math.floor(bitOffset / 8);
+  const bits = place === undefined ? size * 8 : member.bitSize;
+  // A compiler may load a bit-field in another way than we would.
+  const validate = place === undefined;
+  switch (kind) {
+    case 'byte_off':
+      return validate
+        ? { ...plain(offset), access: accessOf(spec, type.id) }
+        : plain(offset, validate);
+    case 'byte_sz':
+      return plain(size, validate);
+    case 'signed':
+      return plain(isSigned(type) ? 1 : 0);
+    case 'lshift_u64': {
+      const little = types.btf.byteOrder === 'little';
+      const before = bitOffset - offset * 8;
+      const shift = little ? 64 - (before + bits) : (8 - size) * 8 + before;
+      return { value: BigInt.asUintN(64, BigInt(shift)), validate };
+    }
+    case 'rshift_u64':
+      return { value: BigInt.asUintN(64, BigInt(64 - bits)), validate: true };
+    default:
+      throw new Refusal(`a field has no ${kind}`);
+  }
+}
+
+function accessOf({ types }: Spec, type: TypeId): { size: number; type: TypeId } {
+  return { size: types.sizeOf(types.element(type)), type };
+}
+
+/** The smallest aligned integer that holds the whole bit-field. */
+function bitFieldPlace(type: BtfType, member: Member, bitOffset: number) {
+  let size = 'size' in type ? type.size : 0;
+  if (size === 0) throw new Refusal(`the bit-field '${member.name}' is of a type without a size`);
+  const begin = () => Math.floor(Math.floor(bitOffset / 8) / size) * size;
+  while (bitOffset + member.bitSize - begin() * 8 > size * 8) {
+    if (size >= 8) throw new Refusal(`the bit-field '${member.name}' does not fit into 64 bits`);
+    size *= 2;
+  }
+  return { size, offset: begin() };
+}
+
+function isSigned(type: BtfType): boolean {
+  return isEnum(type) ? type.signed : type.kind === 'INT' && type.encoding === 'SIGNED';
+}
