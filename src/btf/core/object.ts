@@ -22,6 +22,8 @@ export interface CodeFunction {
   readonly name: string;
   readonly start: number;
   readonly end: number;
+  /** Verified for itself, whatever it is called with. */
+  readonly isGlobal: boolean;
 }
 
 /** An eBPF object as clang and bpftool write them, as far as CO-RE is concerned. */
@@ -91,8 +93,13 @@ async function readCode(
   const bytes = await readSectionBytes(source, section, MOST_BYTES);
   const functions = symbols
     .filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0)
-    .map(({ name, value, size }) => ({
-      ...{ name, start: value / INSTRUCTION_SIZE, end: (value + size) / INSTRUCTION_SIZE },
+    .map(({ name, value, size, isGlobal }) => ({
+      ...{
+        name,
+        start: value / INSTRUCTION_SIZE,
+        end: (value + size) / INSTRUCTION_SIZE,
+        isGlobal,
+      },
     }))
     .sort((left, right) => left.start - right.start);
   return {

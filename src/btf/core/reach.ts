@@ -89,14 +89,20 @@ export function reachable(
     const caller = states.get(keyOf({ ...place, index: place.index - 1 }));
     if (caller !== undefined) flow(place, after, caller.owner);
   };
-  const call = (from: Place, to: Place, before: State) => {
+  const call = (from: Place, to: Place, before: State): void => {
     const args = [1, 2, 3, 4, 5].map((register) => before.get(register));
     const after = before.copy();
     if (args.some((known) => known.is === 'stack')) after.forgetAll();
     for (const known of args) after.forgetAt(known);
     for (const register of [0, 1, 2, 3, 4, 5]) after.set(register, ANYTHING);
-    const callee = functionAt(to);
     const place = { ...from, index: from.index + 1 };
+    if (isGlobal(code, to)) {
+      enter(to, []);
+      const caller = states.get(keyOf(from));
+      if (caller !== undefined) flow(place, after, caller.owner);
+      return;
+    }
+    const callee = functionAt(to);
     const known = callee.returns.get(keyOf(place));
     if (known === undefined) callee.returns.set(keyOf(place), { place, state: after });
     else known.state.merge(after);
@@ -178,6 +184,12 @@ export function reachable(
   return (place) => states.has(keyOf(place));
 }
 
+/** The verifier looks at a global function for itself: with any arguments, and any result. */
+export function isGlobal(code: ReadonlyMap<number, Code>, { section, index }: Place): boolean {
+  const functions = code.get(section)?.functions ?? [];
+  return functions.some((one) => one.start === index && one.isGlobal);
+}
+
 const [ALWAYS, CALL, EXIT, MAY_GOTO] = [0x00, 0x80, 0x90, 0xe0];
 const PSEUDO_CALL = 1;
 
@@ -213,6 +225,33 @@ function loadWide(
   const offset = reference.offset + low.immediate;
   enter({ section: reference.section, index: offset / 8 }, []);
   return { is: 'data', of: reference.section, offset };
+}
+
+/**
+ * The functions that a program has in its code, reached or not: libbpf appends what it calls, and
+ * takes the address of, and what these call.
+ */
+export function calledFrom(code: ReadonlyMap<number, Code>, entry: Place): readonly Place[] {
+  const found = new Map<string, Place>();
+  const waiting = [entry];
+  for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
+    const section = code.get(place.section);
+    const own = section?.functions.find(({ start }) => start === place.index);
+    if (section === undefined || own === undefined || found.has(keyOf(place))) continue;
+    found.set(keyOf(place), place);
+    for (let index = own.start; index < own.end; index++) {
+      const instruction = section.instructions[index];
+      if (instruction === undefined) break;
+      const isCall = instruction.code === (CLASS.JMP | CALL) && instruction.source === PSEUDO_CALL;
+      if (isCall) waiting.push(callee(section, { ...place, index }, instruction));
+      const reference = section.references.get(index);
+      if (instruction.code === LOAD_IMMEDIATE_64 && reference?.to === 'section') {
+        const offset = reference.offset + instruction.immediate;
+        waiting.push({ section: reference.section, index: offset / 8 });
+      }
+    }
+  }
+  return [...found.values()];
 }
 
 function callee(section: Code, place: Place, { immediate }: Instruction): Place {

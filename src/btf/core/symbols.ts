@@ -5,6 +5,8 @@ import { INSTRUCTION_SIZE } from './instruction.ts';
 export interface Symbol {
   readonly name: string;
   readonly isFunction: boolean;
+  /** Seen from other objects: not static, and not hidden. */
+  readonly isGlobal: boolean;
   /** 0 where it is defined elsewhere. */
   readonly section: number;
   /** Where it begins in its section, in bytes. */
@@ -23,6 +25,8 @@ const SHT_REL = 9;
 const SYMBOL_SIZE = 24;
 const REL_SIZE = 16;
 const STT_FUNC = 2;
+const STB_LOCAL = 0;
+const STV_DEFAULT = 0;
 const MOST_BYTES = 64 * 1024 * 1024;
 
 export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonly Symbol[]> {
@@ -40,6 +44,8 @@ export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonl
     return {
       name: names.toString('utf8', start, end < 0 ? names.length : end),
       isFunction: (view.getUint8(at + 4) & 15) === STT_FUNC,
+      isGlobal:
+        view.getUint8(at + 4) >> 4 !== STB_LOCAL && (view.getUint8(at + 5) & 3) === STV_DEFAULT,
       section: view.getUint16(at + 6, little),
       value: Number(view.getBigUint64(at + 8, little)),
       size: Number(view.getBigUint64(at + 16, little)),

@@ -1,7 +1,7 @@
 import type { ByteOrder } from '../format.ts';
 import { type Applied, type Relocated, relocate } from './apply.ts';
 import type { BpfObject, Code } from './object.ts';
-import { type Place, type ReadConstant, reachable } from './reach.ts';
+import { calledFrom, isGlobal, type Place, type ReadConstant, reachable } from './reach.ts';
 import type { Kernel, Problem } from './relocate.ts';
 
 /** What an object asks for and a kernel has not. */
@@ -77,8 +77,22 @@ function reachedIn(
   const unknown = (place: Place) => offsets.has(keyOf(place)) || failed.has(keyOf(place));
   const programs = entries(relocated.code)
     .filter(({ optional }) => constants === 'any' || !optional)
-    .map(({ place }) => reachable(relocated.code, place, read, unknown));
+    .flatMap(({ place }) => [place, ...verifiedBesides(relocated.code, place, uname)])
+    .map((place) => reachable(relocated.code, place, read, unknown));
   return (place) => programs.some((reached) => reached(place));
+}
+
+/** Kernels before 6.8 verify a program's global functions also where nothing that is reached calls them. */
+const LAZY_SINCE = 0x60800n;
+
+function verifiedBesides(
+  code: ReadonlyMap<number, Code>,
+  entry: Place,
+  uname: string | undefined,
+): readonly Place[] {
+  const version = versionCode(uname);
+  if (version !== undefined && version >= LAZY_SINCE) return [];
+  return calledFrom(code, entry).filter((place) => place !== entry && isGlobal(code, place));
 }
 
 function isOffset({ relocation }: Applied): boolean {
