@@ -1,8 +1,8 @@
 import type { Relocation } from '../ext.ts';
+import type { Place } from './calls.ts';
 import { INSTRUCTION_SIZE } from './instruction.ts';
 import type { BpfObject, Code } from './object.ts';
 import { patch } from './patch.ts';
-import type { Place } from './reach.ts';
 import { type Kernel, type Resolution, resolver } from './relocate.ts';
 
 /** What became of one relocation. */

@@ -1,7 +1,9 @@
 import type { ByteOrder } from '../format.ts';
 import { type Applied, type Relocated, relocate } from './apply.ts';
+import { calledFrom, isGlobal, keyOf, type Place } from './calls.ts';
+import type { ReadConstant } from './effects.ts';
 import type { BpfObject, Code } from './object.ts';
-import { calledFrom, isGlobal, type Place, type ReadConstant, reachable } from './reach.ts';
+import { reachable } from './reach.ts';
 import type { Kernel, Problem } from './relocate.ts';
 
 /** What an object asks for and a kernel has not. */
@@ -78,7 +80,7 @@ function reachedIn(
   const programs = entries(relocated.code)
     .filter(({ optional }) => constants === 'any' || !optional)
     .flatMap(({ place }) => [place, ...verifiedBesides(relocated.code, place, uname)])
-    .map((place) => reachable(relocated.code, place, read, unknown));
+    .map((place) => reachable({ code: relocated.code, read, unknown }, place));
   return (place) => programs.some((reached) => reached(place));
 }
 
@@ -97,10 +99,6 @@ function verifiedBesides(
 
 function isOffset({ relocation }: Applied): boolean {
   return relocation.kind === 'byte_off';
-}
-
-function keyOf({ section, index }: Place): string {
-  return `${section}:${index}`;
 }
 
 const SUBPROGRAMS = '.text';

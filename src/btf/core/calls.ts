@@ -1,0 +1,62 @@
+import { CLASS, type Instruction, LOAD_IMMEDIATE_64 } from './instruction.ts';
+import type { Code } from './object.ts';
+
+/** An instruction: the number of its section, and its own in the section. */
+export interface Place {
+  readonly section: number;
+  readonly index: number;
+}
+
+/** One word for a place, for sets and maps. */
+export function keyOf({ section, index }: Place): string {
+  return `${section}:${index}`;
+}
+
+const CALL = 0x80;
+const PSEUDO_CALL = 1;
+
+/** Whether an instruction calls a function of the object's own, rather than one of the kernel's. */
+export function isLocalCall({ code, source }: Instruction): boolean {
+  return code === (CLASS.JMP | CALL) && source === PSEUDO_CALL;
+}
+
+/** The verifier looks at a global function for itself: with any arguments, and any result. */
+export function isGlobal(code: ReadonlyMap<number, Code>, { section, index }: Place): boolean {
+  const functions = code.get(section)?.functions ?? [];
+  return functions.some((one) => one.start === index && one.isGlobal);
+}
+
+/**
+ * The functions that a program has in its code, reached or not: libbpf appends what it calls, and
+ * takes the address of, and what these call.
+ */
+export function calledFrom(code: ReadonlyMap<number, Code>, entry: Place): readonly Place[] {
+  const found = new Map<string, Place>();
+  const waiting = [entry];
+  for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
+    const section = code.get(place.section);
+    const own = section?.functions.find(({ start }) => start === place.index);
+    if (section === undefined || own === undefined || found.has(keyOf(place))) continue;
+    found.set(keyOf(place), place);
+    for (let index = own.start; index < own.end; index++) {
+      const instruction = section.instructions[index];
+      if (instruction === undefined) break;
+      if (isLocalCall(instruction)) waiting.push(callee(section, { ...place, index }, instruction));
+      const reference = section.references.get(index);
+      if (instruction.code === LOAD_IMMEDIATE_64 && reference?.to === 'section') {
+        const offset = reference.offset + instruction.immediate;
+        waiting.push({ section: reference.section, index: offset / 8 });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/** The function that a local call goes to. */
+export function callee(section: Code, place: Place, { immediate }: Instruction): Place {
+  const reference = section.references.get(place.index);
+  if (reference?.to === 'section') {
+    return { section: reference.section, index: reference.offset / 8 + immediate + 1 };
+  }
+  return { ...place, index: place.index + immediate + 1 };
+}
