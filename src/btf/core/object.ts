@@ -3,7 +3,7 @@ import { type ByteSource, type Elf, readElf, readSectionBytes, type Section } fr
 import { type Relocation, readRelocations } from '../ext.ts';
 import { Btf } from '../reader.ts';
 import { decodeInstructions, INSTRUCTION_SIZE, type Instruction } from './instruction.ts';
-import { type Reference, readReferences, readSymbols, type Symbol } from './symbols.ts';
+import { type ElfSymbol, type Reference, readReferences, readSymbols } from './symbols.ts';
 import { Types } from './types.ts';
 
 /** A section of instructions. */
@@ -88,7 +88,7 @@ async function readCode(
   source: ByteSource,
   elf: Elf,
   section: Section,
-  symbols: readonly Symbol[],
+  symbols: readonly ElfSymbol[],
 ): Promise<Code> {
   const bytes = await readSectionBytes(source, section, MOST_BYTES);
   const functions = symbols

@@ -3,7 +3,7 @@ import type { BtfType, Kind, TypeId } from '../format.ts';
 import type { Btf } from '../reader.ts';
 import { describeSpec, localSpec, type Mismatch, matchSpec, type Spec, type Step } from './spec.ts';
 import { essentialName, Refusal, sameKind, Types } from './types.ts';
-import { type Value, valueOf } from './values.ts';
+import { evaluate, type Value } from './values.ts';
 
 /** Why a relocation has no value on a kernel. */
 export interface Problem {
@@ -104,9 +104,9 @@ function resolve(
       const ids = matches.map((match) => match.root);
       remaining.set(root.id, ids);
     }
-    const original = valueOf(relocation.kind, spec);
+    const original = evaluate(relocation.kind, spec);
     const [first] = matches;
-    const value = valueOf(relocation.kind, first);
+    const value = evaluate(relocation.kind, first);
     const disagreement = first && disagree(relocation, first, matches);
     if (disagreement !== undefined) {
       return { status: 'refused', problem: { why: 'ambiguous', what, detail: disagreement } };
@@ -140,7 +140,7 @@ function disagree({ kind }: Relocation, first: Spec, matches: readonly Spec[]): 
       const offsets = [first, other].map(({ bitOffset }) => bitOffset / 8).join(' and ');
       return `types ${first.root} and ${other.root} have it at ${offsets}`;
     }
-    const values = [first, other].map((spec) => valueOf(kind, spec)?.value);
+    const values = [first, other].map((spec) => evaluate(kind, spec)?.value);
     if (values[0] !== values[1]) {
       return `types ${first.root} and ${other.root} make it ${values.join(' and ')}`;
     }

@@ -2,7 +2,7 @@ import { type ByteSource, type Elf, readSectionBytes, type Section } from '../el
 import { INSTRUCTION_SIZE } from './instruction.ts';
 
 /** An entry of the ELF symbol table. */
-export interface Symbol {
+export interface ElfSymbol {
   readonly name: string;
   readonly isFunction: boolean;
   /** Seen from other objects: not static, and not hidden. */
@@ -29,7 +29,7 @@ const STB_LOCAL = 0;
 const STV_DEFAULT = 0;
 const MOST_BYTES = 64 * 1024 * 1024;
 
-export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonly Symbol[]> {
+export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonly ElfSymbol[]> {
   const table = elf.sections.find((section) => section.type === SHT_SYMTAB);
   const strings = table && elf.sections[table.link];
   if (table === undefined || strings === undefined) return [];
@@ -58,7 +58,7 @@ export async function readReferences(
   source: ByteSource,
   elf: Elf,
   code: Section,
-  symbols: readonly Symbol[],
+  symbols: readonly ElfSymbol[],
 ): Promise<ReadonlyMap<number, Reference>> {
   const references = new Map<number, Reference>();
   const little = elf.byteOrder === 'little';

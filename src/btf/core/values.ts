@@ -14,7 +14,7 @@ export interface Value {
 }
 
 /** The number that a relocation stands for, or undefined where it has none (bpf_core_calc_relo). */
-export function valueOf(kind: RelocationKind, spec: Spec | undefined): Value | undefined {
+export function evaluate(kind: RelocationKind, spec: Spec | undefined): Value | undefined {
   switch (familyOf(kind)) {
     case 'field':
       if (kind === 'field_exists') return plain(spec === undefined ? 0 : 1);
