@@ -60725,7 +60725,7 @@ var NONE = Number.NaN;
 function checkLayout(btf) {
   const sizes = new Float64Array(btf.count + 1).fill(NONE);
   const state = new Uint8Array(btf.count + 1);
-  const pointerSize = findPointerSize(btf);
+  const pointerSize = pointerSizeOf(btf);
   const stack = [];
   const enter = (id) => {
     const type = btf.type(id);
@@ -60823,7 +60823,7 @@ function checkMembers(type, sizeOf3) {
     }
   }
 }
-function findPointerSize(btf) {
+function pointerSizeOf(btf) {
   const names = ["long int", "long", "unsigned long", "long unsigned int"];
   for (let id = 1; id <= btf.count; id++) {
     if (btf.kindOf(id) !== "INT") continue;
