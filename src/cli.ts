@@ -87,7 +87,9 @@ async function execute(command: Command, given: Given, operands: string[]): Prom
 }
 
 function tellHost({ outputs, summary, failures }: Outcome): void {
-  if (outputs) writeOutputs(host, world.env, outputs);
+  for (const name of outputs ? writeOutputs(host, world.env, outputs) : []) {
+    world.stderr.write(`The output '${name}' is too large for the host and is left out.\n`);
+  }
   if (summary) writeSummary(host, world.env, summary);
   if (failures) annotate(host, world.stderr, failures);
 }

@@ -52,9 +52,13 @@ test('a complaint names the option as it was given', () => {
   const complaint = (env: Record<string, string>, line = {}) => {
     return () => readOptions(options, { ...given, ...line }, env);
   };
-  expect(complaint({ BTFHUB_LIMIT: 'many' })).toThrow(/^BTFHUB_LIMIT: 'many' is not a whole/);
+  expect(complaint({ BTFHUB_LIMIT: 'many' })).toThrow(
+    /^limit \(BTFHUB_LIMIT\): 'many' is not a whole/,
+  );
   expect(complaint({}, { limit: ['100'] })).toThrow(/^--limit: '100' is not a whole/);
-  expect(complaint({ BTFHUB_DRY_RUN: 'yes' })).toThrow(/^BTFHUB_DRY_RUN: 'yes' is neither/);
+  expect(complaint({ BTFHUB_DRY_RUN: 'yes' })).toThrow(
+    /^dry-run \(BTFHUB_DRY_RUN\): 'yes' is neither/,
+  );
   expect(() => readOptions(options, {}, { BTFHUB_OUTPUT: '' })).toThrow(
     '--output <folder> is required.',
   );

@@ -97,6 +97,13 @@ test("outputs and summary go to GitHub's files, whatever is in them", () => {
   expect(readFileSync(env.GITHUB_STEP_SUMMARY, 'utf8')).toBe('| a | b |\n');
 });
 
+test('an output that the host would not take is left out by name', () => {
+  const env = { ...github, GITHUB_OUTPUT: emptyFile('output') };
+  const outputs = { report: 'x'.repeat(1_000_001), built: '1' };
+  within(env, () => expect(writeOutputs(findHost(env), env, outputs)).toEqual(['report']));
+  expect(readFileSync(env.GITHUB_OUTPUT, 'utf8')).toMatch(/^built<<\S+\n1\n\S+\n$/);
+});
+
 test('a summary that is too large for the host is cut at a line and says so', () => {
   const env = { ...github, GITHUB_STEP_SUMMARY: emptyFile('summary') };
   const line = `${'kernel '.repeat(20)}\n`;

@@ -26,29 +26,26 @@ export function readOptions(
 ): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(options).map(([name, spec]) => {
-      const variable = variableOf(name);
       const typed = given[name];
-      const words =
-        typed === undefined
-          ? fromVariable(variable, spec, env[variable] ?? '')
-          : typed === true
-            ? ['']
-            : typed;
+      if (typed !== undefined) {
+        return [name, parse(`--${kebab(name)}`, spec, typed === true ? [''] : typed)];
+      }
+      const source = `${kebab(name)} (${variableOf(name)})`;
+      const words = fromVariable(source, spec, env[variableOf(name)] ?? '');
       if (words.length === 0 && spec.required) {
         throw new Failure('usage', `--${kebab(name)} ${spec.placeholder} is required.`);
       }
-      const source = typed === undefined && words.length > 0 ? variable : `--${kebab(name)}`;
       return [name, parse(source, spec, words)];
     }),
   );
 }
 
-function fromVariable(variable: string, spec: OptionSpec<unknown>, value: string): string[] {
+function fromVariable(source: string, spec: OptionSpec<unknown>, value: string): string[] {
   const trimmed = value.trim();
   const isFlag = spec.placeholder === undefined;
   if (trimmed === '' || (isFlag && trimmed === 'false')) return [];
   if (isFlag && trimmed !== 'true') {
-    throw new Failure('usage', `${variable}: '${trimmed}' is neither 'true' nor 'false'.`);
+    throw new Failure('usage', `${source}: '${trimmed}' is neither 'true' nor 'false'.`);
   }
   return [trimmed];
 }

@@ -63,22 +63,27 @@ export function findHost(env: Env): Host {
 /**
  * Hands named values to the steps that follow: GitHub's output file or what stands for it; Gitee
  * Go's `GITEE_PARAMS`; and, on any host, the file that BTFHUB_OUTPUTS names. Files other than
- * GitHub's get `name=value` lines.
+ * GitHub's get `name=value` lines. Returns the names of those that the host would not take.
  */
 export function writeOutputs(
   host: Host,
   env: Env,
   outputs: Readonly<Record<string, string>>,
-): void {
+): readonly string[] {
+  const refused: string[] = [];
+  const all = Object.entries(outputs);
   if (host.isActions && env.GITHUB_OUTPUT) {
-    for (const [name, value] of Object.entries(outputs)) setOutput(name, value);
+    for (const [name, value] of all) {
+      if (Buffer.byteLength(value) <= LARGEST_OUTPUT) setOutput(name, value);
+      else refused.push(name);
+    }
   }
   const file = env.BTFHUB_OUTPUTS || (host.name === 'gitee-go' ? 'GITEE_PARAMS' : undefined);
-  if (!file) return;
-  const lines = Object.entries(outputs).map(
-    ([name, value]) => `${name}=${value.replace(/[\r\n]+/g, ' ')}\n`,
-  );
-  appendFileSync(file, lines.join(''));
+  if (file) {
+    const lines = all.map(([name, value]) => `${name}=${value.replace(/[\r\n]+/g, ' ')}\n`);
+    appendFileSync(file, lines.join(''));
+  }
+  return refused;
 }
 
 /** Adds Markdown to the page of the run; on any host, to the file that BTFHUB_SUMMARY names. */
@@ -108,6 +113,7 @@ export function maskSecret(host: Host, output: Output, secret: string): void {
   }
 }
 
+const LARGEST_OUTPUT = 1_000_000; // bytes: a job whose outputs are larger than 1 MiB fails
 const LARGEST_SUMMARY = 1024 * 1024; // bytes a step: a larger one is refused as a whole
 
 function fitting(markdown: string): string {
