@@ -1,0 +1,181 @@
+#!/usr/bin/env node
+// Writes what the commands' own declarations say into the places that repeat it: the inputs and
+// variables of the actions, and the tables of the pages. With --check nothing is written: it fails
+// when a place says something else.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { parse, stringify } from 'yaml';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+// What an action leaves out of its command's options, and where its defaults are its own.
+const ACTIONS = {
+  'action.yml': {
+    command: 'build',
+    without: ['temp', 'cache', 'toolCache'],
+    defaults: { pahole: '1.31', installDependencies: 'true' },
+  },
+  'plan/action.yml': { command: 'plan', without: ['cache', 'matrix'], defaults: {} },
+};
+
+const { COMMANDS, kebab, variableOf } = await commandsOf();
+
+/** @param {string} name */
+function optionsOf(name) {
+  const command = COMMANDS.find((one) => one.name === name);
+  if (!command) throw new Error(`There is no command '${name}'.`);
+  return Object.entries(command.options).map(([option, spec]) => ({ option, spec }));
+}
+
+// ---- actions
+
+function writeAction(file, text) {
+  const { command, without, defaults } = ACTIONS[file];
+  const options = optionsOf(command).filter(({ option }) => !without.includes(option));
+  const inputs = options.map(({ option, spec }) => {
+    const value = defaults[option] ?? spec.shownDefault ?? (spec.placeholder ? undefined : 'false');
+    const input = {
+      description: describe(spec),
+      ...(spec.required ? { required: true } : {}),
+      ...(value === undefined ? {} : { default: value }),
+    };
+    return stringify({ [kebab(option)]: input }, { lineWidth: 0, singleQuote: true });
+  });
+  const filled = between(text, '# <inputs>', '# </inputs>', inputs.join(''));
+  return filled.replace(/^( *)# <env(?:: ([^>]+))?>\n[\s\S]*?# <\/env>\n/gm, (_, indent, names) => {
+    const wanted = names?.split(' ');
+    const lines = options
+      .filter(({ option }) => !wanted || wanted.includes(kebab(option)))
+      .map(({ option }) => `${variableOf(option)}: \${{ inputs.${kebab(option)} }}\n`);
+    const open = `# <env${names ? `: ${names}` : ''}>\n`;
+    return [open, ...lines, '# </env>\n'].map((line) => `${indent}${line}`).join('');
+  });
+}
+
+function describe({ description, choices, repeatable }) {
+  const sentence = description[0].toUpperCase() + description.slice(1);
+  if (choices) return `${sentence}; one of ${choices.join(', ')}`;
+  return repeatable ? `${sentence}; several parted by commas or white space` : sentence;
+}
+
+function between(text, open, close, content) {
+  const start = text.indexOf(`${open}\n`);
+  const end = text.indexOf(close);
+  if (start < 0 || end < 0) throw new Error(`The markers ${open} and ${close} are missing.`);
+  const indent = text.slice(text.lastIndexOf('\n', end) + 1, end);
+  const lines = content.replace(/^(?=.)/gm, indent);
+  return `${text.slice(0, start + open.length + 1)}${lines}${indent}${text.slice(end)}`;
+}
+
+// ---- tables
+
+const TABLES = {
+  options: (command) =>
+    table(
+      ['Option', 'Meaning', 'Default'],
+      optionsOf(command).map(({ option, spec }) => [
+        `\`--${kebab(option)}${spec.placeholder ? ` ${spec.placeholder}` : ''}\``,
+        [
+          cell(spec.description),
+          ...(spec.required ? ['**required**'] : []),
+          ...(spec.repeatable ? ['repeatable'] : []),
+        ].join('; '),
+        spec.shownDefault === undefined ? '' : `\`${spec.shownDefault}\``,
+      ]),
+    ),
+  inputs: (file) =>
+    table(
+      ['Input', 'Meaning', 'Default'],
+      Object.entries(action(file).inputs).map(([name, input]) => [
+        `\`${name}\``,
+        `${cell(input.description)}${input.required ? '; **required**' : ''}`,
+        input.default === undefined || input.default === '' ? '' : `\`${input.default}\``,
+      ]),
+    ),
+  outputs: (file) =>
+    table(
+      ['Output', 'Meaning'],
+      Object.entries(action(file).outputs).map(([name, { description }]) => [
+        `\`${name}\``,
+        cell(description),
+      ]),
+    ),
+};
+
+function table(titles, rows) {
+  const line = (cells) => `| ${cells.map((one) => one.replace(/\|/g, '\\|')).join(' | ')} |\n`;
+  return [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('');
+}
+
+function cell(text) {
+  return text.replace(/</g, '&lt;').replace(/\*/g, '\\*').replace(/\s+/g, ' ');
+}
+
+function action(file) {
+  return parse(written.get(file) ?? readFileSync(join(root, file), 'utf8'));
+}
+
+function writePage(text) {
+  return text.replace(
+    /(<!-- (options|inputs|outputs): (\S+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_, open, kind, name, close) => `${open}\n${TABLES[kind](name)}\n${close}`,
+  );
+}
+
+// ---- the commands, out of the sources
+
+async function commandsOf() {
+  const folder = join(root, 'node_modules', '.cache', 'btfhub');
+  mkdirSync(folder, { recursive: true });
+  const outfile = join(folder, 'commands.mjs');
+  await build({
+    stdin: {
+      contents: `export { COMMANDS } from './src/commands/all.ts';
+        export { kebab, variableOf } from './src/commands/values.ts';`,
+      resolveDir: root,
+    },
+    ...{ outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' },
+    banner: {
+      js: `import { createRequire as __createRequire } from 'node:module';
+        const require = __createRequire(import.meta.url);`,
+    },
+  });
+  return import(outfile);
+}
+
+// ---- all of it
+
+const written = new Map();
+const changed = [];
+function write(file, text, after) {
+  written.set(file, after);
+  if (after === text) return;
+  changed.push(file);
+  if (!process.argv.includes('--check')) writeFileSync(join(root, file), after);
+}
+
+for (const file of Object.keys(ACTIONS).filter((f) =>
+  COMMANDS.some((c) => c.name === ACTIONS[f].command),
+)) {
+  const text = readFileSync(join(root, file), 'utf8');
+  write(file, text, writeAction(file, text));
+}
+const pages = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.md') && !file.includes('node_modules'),
+);
+for (const file of pages) {
+  const text = readFileSync(join(root, file), 'utf8');
+  write(file, text, writePage(text));
+}
+
+if (changed.length > 0 && process.argv.includes('--check')) {
+  process.stderr.write(
+    `Not what the commands declare: ${changed.join(', ')}. Run 'npm run docs'.\n`,
+  );
+  process.exit(1);
+}
+process.stdout.write(
+  changed.length > 0 ? `written: ${changed.join(', ')}\n` : 'nothing to change\n',
+);
