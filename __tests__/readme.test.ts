@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { serveFolder } from '../src/download/serve.ts';
+import { REASONS } from '../src/failure.ts';
+
+const root = join(import.meta.dirname, '..');
+const pages = ['README.md', 'README.zh-CN.md'];
+const read = (name: string) => readFileSync(join(root, name), 'utf8');
+/** What a `sh` block tells a person to run. */
+const commandsIn = (page: string) =>
+  [...read(page).matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+    (block ?? '').trim().split('\n'),
+  );
+const words = (line: string) =>
+  [...line.matchAll(/'([^']*)'|(\S+)/g)].map((m) => m[1] ?? m[2] ?? '');
+
+const folder = mkdtempSync(join(tmpdir(), 'btfhub-readme-'));
+const server = await serveFolder(join(root, 'demo', 'repository'));
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The environment stands in for what a test has not: openEuler's site, and whole kernels. */
+const env = {
+  ...process.env,
+  BTFHUB_MIRROR: server.url,
+  BTFHUB_MINIMUM_TYPES: '100',
+  BTFHUB_PAHOLE: 'system',
+  BTFHUB_XZ: 'system',
+  BTFHUB_CACHE: 'none',
+};
+
+async function runs(line: string) {
+  const [program = '', ...args] = words(line.replace('dist/', `${root}/dist/`));
+  return promisify(execFile)(program, args, { cwd: folder, env });
+}
+
+test.each(pages)('%s names the two commands, and CI runs the second', (page) => {
+  expect(commandsIn(page)).toContain('node dist/btfhub.mjs demo');
+  expect(commandsIn(page)).toContain('npm cit');
+  expect(read('.ci/run')).toMatch(/npm cit$/m);
+});
+
+test.each([...new Set(pages.flatMap(commandsIn))].filter((line) => line !== 'npm cit'))(
+  'as the README says: %s',
+  async (line) => {
+    const { stdout } = await runs(line);
+    expect(stdout).toContain('5.10.0-136.12.0.86.oe2203sp1.x86_64');
+  },
+);
+
+test('a build writes what the README says, and a record has the fields of its table', () => {
+  const build = commandsIn('README.md').find((line) => line.includes(' build '));
+  expect(build).toBeDefined();
+  const output = join(folder, 'btf');
+  const record = JSON.parse(
+    readFileSync(join(output, 'records', readdirSync(join(output, 'records'))[0] ?? ''), 'utf8'),
+  );
+  for (const page of pages) {
+    const section = read(page).split('records/<uname -r>.json')[1] ?? '';
+    const rows = [...section.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell]) => cell ?? '');
+    const named = rows.flatMap((cell) =>
+      [...cell.matchAll(/`(\w[\w-]*)`/g)].map((m) => m[1] ?? ''),
+    );
+    const fields = named.filter((name) => !(REASONS as readonly string[]).includes(name));
+    expect(fields.sort()).toEqual(Object.keys(record).sort());
+  }
+});
+
+test('every reason in the READMEs is one, and those that a build may give are there', () => {
+  for (const page of pages) {
+    for (const reason of REASONS.filter((one) => !NOT_OF_A_KERNEL.includes(one))) {
+      expect(read(page)).toContain(`\`${reason}\``);
+    }
+  }
+});
+const NOT_OF_A_KERNEL: readonly string[] = [
+  ...['bad-repository', 'bad-archive', 'forge', 'not-found', 'interrupted', 'usage', 'internal'],
+];
+
+test.each(pages)('the files that %s links to are there', (page) => {
+  const targets = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target]) => target);
+  const missing = targets.filter((target) => !existsSync(join(root, target ?? '')));
+  expect(missing).toEqual([]);
+});
