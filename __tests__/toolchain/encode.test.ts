@@ -1,4 +1,4 @@
-import { encodeArgs, type Profile } from '../../src/toolchain/encode.ts';
+import { caveats, encodeArgs, type Profile } from '../../src/toolchain/encode.ts';
 
 /** The options and features of upstream's releases, as far as they bear on encoding. */
 const O22 = ['jobs', 'btf_encode_force', 'btf_gen_floats', 'skip_encoding_btf_vars'];
@@ -80,4 +80,15 @@ test('one thread is the plain pahole, without -j', () => {
 test('an option that this pahole does not list is not given, whatever its version', () => {
   const patched = { version: '1.25', options: new Set(['btf_gen_floats']), features: new Set('') };
   expect(encodeArgs(patched, { profile: 'default', jobs: 1 }).flags).toEqual(['--btf_gen_floats']);
+});
+
+test('what an old version does otherwise is told, and nothing of a recent one', () => {
+  expect(caveats('1.22').join(' ')).toMatch(/fails on kernels since 6\.0/);
+  expect(caveats('1.24')).toEqual([
+    expect.stringContaining('parameters differ between objects'),
+    expect.stringContaining('one thread'),
+  ]);
+  expect(caveats('1.25').join(' ')).toMatch(/3 GB.*one thread/);
+  expect(caveats('1.28')).toEqual([expect.stringContaining('one thread')]);
+  expect(caveats('1.29')).toEqual([]);
 });

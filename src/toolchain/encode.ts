@@ -79,3 +79,17 @@ function languages({ options }: Abilities): string[] {
 function parallelIsReproducible({ version }: Abilities): boolean {
   return atLeast(version, '1.29');
 }
+
+/**
+ * What a person should know who uses that version rather than a newer one: a sentence for each
+ * difference that was measured (docs/pahole.md); none from 1.29 on.
+ */
+export function caveats(version: string): readonly string[] {
+  const before = (newer: string) => !atLeast(version, newer);
+  return [
+    before('1.24') && 'It cannot read what newer assemblers write, and fails on kernels since 6.0.',
+    before('1.25') && 'It also describes functions whose parameters differ between objects.',
+    !before('1.25') && before('1.28') && 'It takes 3 GB of memory for a kernel.',
+    before('1.29') && 'It works with one thread: with more, every run would give other bytes.',
+  ].filter((sentence) => sentence !== false);
+}

@@ -7,6 +7,7 @@ import type { World } from '../world/world.ts';
 import { buildTool } from './build.ts';
 import { defaultCacheFolder, discardTool, findTool, keepTool } from './cache.ts';
 import { DISTRIBUTION, NEEDS, provide } from './dependencies.ts';
+import { caveats } from './encode.ts';
 import { PATIENCE, type Patience } from './fetch.ts';
 import { inspectPahole, type Origin, type Pahole } from './pahole.ts';
 import { RECIPES, type Recipe, type ToolName } from './recipes.ts';
@@ -51,22 +52,23 @@ interface Tool<Inspected> {
   inspect(world: Ports, path: string, origin: Origin): Promise<Inspected>;
   /** Whether `auto` is content with the machine's own of that version. */
   contentWith(version: string, preferred: string): boolean;
-  /** What using an older one than the preferred means, for the warning. */
-  readonly drawback: string;
+  /** What using that version means, where it is none that we would choose: whole sentences. */
+  drawbacks(version: string): readonly string[];
 }
 
 const PAHOLE: Tool<Pahole> = {
   name: 'pahole',
   inspect: inspectPahole,
   contentWith: (version, preferred) => version === preferred,
-  drawback: 'Its BTF differs in the functions that are described; the record names the version.',
+  drawbacks: caveats,
 };
 
 const XZ: Tool<Xz> = {
   name: 'xz',
   inspect: inspectXz,
   contentWith: (version) => atLeast(version, FAST_XZ),
-  drawback: `Before ${FAST_XZ} decoding takes half as long again; the output is the same.`,
+  drawbacks: (version) =>
+    atLeast(version, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`],
 };
 
 /**
@@ -102,7 +104,7 @@ class Shop {
   }
 
   async get<T extends { readonly version: string }>(tool: Tool<T>, wish: string): Promise<T> {
-    if (wish.includes('/')) return tool.inspect(this.#world, wish, 'system');
+    if (wish.includes('/')) return this.#asItIs(tool, wish);
     if (wish === 'system') return this.#system(tool);
     const recipe = this.#recipe(tool.name, wish);
     const version = recipe?.version ?? wish.replace(/^v/, '');
@@ -140,9 +142,19 @@ class Shop {
     return tool.inspect(this.#world, tool.name, 'system').catch(() => undefined);
   }
 
-  async #system<T>(tool: Tool<T>): Promise<T> {
+  async #system<T extends { readonly version: string }>(tool: Tool<T>): Promise<T> {
     await provide(this.#world, [DISTRIBUTION[tool.name]], this.#installing);
-    return tool.inspect(this.#world, tool.name, 'system');
+    return this.#asItIs(tool, tool.name);
+  }
+
+  /** Nobody chose this version for its merits, so what it does otherwise is said. */
+  async #asItIs<T extends { readonly version: string }>(tool: Tool<T>, path: string): Promise<T> {
+    const found = await tool.inspect(this.#world, path, 'system');
+    const drawbacks = tool.drawbacks(found.version);
+    if (drawbacks.length > 0) {
+      this.#progress.warn(`${tool.name} ${found.version}: ${drawbacks.join(' ')}`);
+    }
+    return found;
   }
 
   async #build<T>(tool: Tool<T>, recipe: Recipe): Promise<T> {
@@ -186,7 +198,7 @@ class Shop {
         advice,
       );
     });
-    this.#progress.warn(`${why} Using the machine's ${own.version} instead. ${tool.drawback}`);
+    this.#progress.warn(`${why} Using the machine's ${own.version} instead.`);
     return own;
   }
 

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { silent } from '../../src/report/progress.ts';
+import { encodeArgs } from '../../src/toolchain/encode.ts';
+import { prepareToolchain } from '../../src/toolchain/prepare.ts';
+import { parseSource } from '../../src/toolchain/sources.ts';
+import { decodeCommand } from '../../src/toolchain/xz.ts';
+import { systemClock } from '../../src/world/clock.ts';
+import { systemPrograms } from '../../src/world/programs.ts';
+import { temporaryFolder } from './programs.ts';
+import { run } from './remotes.ts';
+
+/**
+ * Builds the real tools: minutes of CPU, and sources from where `BTFHUB_TOOL_SOURCE` says (what
+ * `--tool-source` takes, parted by white space; `public` for the public homes alone).
+ */
+const given = process.env.BTFHUB_TOOL_SOURCE ?? '';
+const realTest = given === '' ? test.skip : test;
+if (given === '') {
+  process.stderr.write('skipping real builds: BTFHUB_TOOL_SOURCE names no sources\n');
+}
+
+const folder = temporaryFolder();
+const sources = given.split(/\s+/).filter((word) => word.includes('='));
+const world = {
+  env: process.env,
+  programs: systemPrograms(process.env),
+  clock: systemClock,
+  interrupted: new AbortController().signal,
+};
+
+function prepare(pahole: string, offline = false) {
+  const wishes = { pahole, xz: '5.8.3', cacheFolder: join(folder, 'cache'), allowInstall: false };
+  return prepareToolchain(
+    { ...world, env: { ...world.env, ...(offline ? { PATH: '/nowhere' } : {}) } },
+    { ...wishes, sources: sources.map(parseSource) },
+    silent,
+  );
+}
+
+realTest.each(['1.31', '1.30'])(
+  'pahole %s is built from its pinned commits, encodes the same with any number of jobs, and is kept',
+  async (version) => {
+    const { pahole, xz } = await prepare(version);
+    expect(pahole).toMatchObject({ version, origin: 'built' });
+    expect([...pahole.features]).toEqual(expect.arrayContaining(['enum64', 'consistent_func']));
+    const source = join(folder, 'small.c');
+    run('sh', ['-c', `echo 'struct s { enum { A = 1ULL << 40 } e; double d; } v;' > ${source}`]);
+    run('cc', ['-g', '-c', '-o', join(folder, 'small.o'), source]);
+    const outputs = [1, 2, 4].map((jobs) => {
+      const output = join(folder, `${version}-${jobs}.btf`);
+      const { args } = encodeArgs(pahole, { profile: 'default', jobs });
+      run(pahole.path, [...args, '--btf_encode_detached', output, join(folder, 'small.o')]);
+      return readFileSync(output);
+    });
+    expect(outputs.map((bytes) => bytes.equals(outputs[0] ?? Buffer.alloc(0)))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    const again = await prepare(version, true);
+    expect(again.pahole).toEqual({ ...pahole, origin: 'cached' });
+    expect(again.xz).toEqual({ ...xz, origin: 'cached' });
+  },
+  600_000,
+);
+
+realTest(
+  'xz 5.8.3 hands on 64 KiB at a time, and the bytes that any xz does',
+  async () => {
+    const { xz } = await prepare('1.31');
+    const text = Buffer.alloc(1 << 20, 'all the same ');
+    const packed = await world.programs.run({ program: 'xz', args: ['-c', '-T1'], input: text });
+    const unpacked = await world.programs.run({ ...decodeCommand(xz), input: packed.stdout });
+    expect(unpacked.stdout.equals(text)).toBe(true);
+    const mine = await world.programs.run({ program: xz.path, args: ['-c', '-T1'], input: text });
+    expect(mine.stdout.equals(packed.stdout)).toBe(true);
+    const running = await world.programs.start(decodeCommand(xz));
+    running.stdin.end(packed.stdout);
+    const first = await new Promise<Buffer>((got) => running.stdout.once('data', got));
+    expect(first.length).toBe(64 * 1024);
+    running.kill();
+  },
+  600_000,
+);
