@@ -68713,6 +68713,58 @@ async function rights(world2) {
   return world2.programs.find("sudo") ? ["sudo", "-n"] : [];
 }
 
+// src/toolchain/encode.ts
+var PROFILES = ["default", "compat"];
+var FEATURES = [
+  "encode_force",
+  "var",
+  "float",
+  "enum64",
+  "decl_tag",
+  "type_tag",
+  "optimized_func",
+  "consistent_func"
+];
+var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
+var OLD_OPTIONS = [
+  { option: "btf_encode_force", profiles: ["default", "compat"] },
+  { option: "btf_gen_floats", profiles: ["default"] },
+  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
+  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
+  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
+  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
+  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
+];
+function encodeArgs(pahole3, wanted) {
+  const flags = [...kinds(pahole3, wanted.profile), ...languages(pahole3)];
+  const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
+  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
+}
+function kinds({ features, options }, profile) {
+  if (features.size > 0) {
+    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
+    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
+  }
+  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options.has(one2.option)).map(
+    (one2) => `--${one2.option}`
+  );
+}
+function languages({ options }) {
+  return options.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
+}
+function parallelIsReproducible({ version }) {
+  return atLeast(version, "1.29");
+}
+function caveats(version) {
+  const before = (newer) => !atLeast(version, newer);
+  return [
+    before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
+    before("1.25") && "It also describes functions whose parameters differ between objects.",
+    !before("1.25") && before("1.28") && "It takes 3 GB of memory for a kernel.",
+    before("1.29") && "It works with one thread: with more, every run would give other bytes."
+  ].filter((sentence) => sentence !== false);
+}
+
 // src/toolchain/pahole.ts
 var OLDEST_PAHOLE = "1.22";
 async function inspectPahole(world2, path2, origin) {
@@ -68784,13 +68836,13 @@ var PAHOLE = {
   name: "pahole",
   inspect: inspectPahole,
   contentWith: (version, preferred) => version === preferred,
-  drawback: "Its BTF differs in the functions that are described; the record names the version."
+  drawbacks: caveats
 };
 var XZ = {
   name: "xz",
   inspect: inspectXz,
   contentWith: (version) => atLeast(version, FAST_XZ),
-  drawback: `Before ${FAST_XZ} decoding takes half as long again; the output is the same.`
+  drawbacks: (version) => atLeast(version, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
 };
 async function prepareToolchain(world2, wishes, progress, workshop = PUBLIC) {
   const shop = new Shop(world2, wishes, progress, workshop);
@@ -68812,7 +68864,7 @@ var Shop = class {
     this.#installing = { allowed: wishes.allowInstall, note: (text3) => progress.note(text3) };
   }
   async get(tool, wish) {
-    if (wish.includes("/")) return tool.inspect(this.#world, wish, "system");
+    if (wish.includes("/")) return this.#asItIs(tool, wish);
     if (wish === "system") return this.#system(tool);
     const recipe = this.#recipe(tool.name, wish);
     const version = recipe?.version ?? wish.replace(/^v/, "");
@@ -68846,7 +68898,16 @@ var Shop = class {
   }
   async #system(tool) {
     await provide(this.#world, [DISTRIBUTION[tool.name]], this.#installing);
-    return tool.inspect(this.#world, tool.name, "system");
+    return this.#asItIs(tool, tool.name);
+  }
+  /** Nobody chose this version for its merits, so what it does otherwise is said. */
+  async #asItIs(tool, path2) {
+    const found = await tool.inspect(this.#world, path2, "system");
+    const drawbacks = tool.drawbacks(found.version);
+    if (drawbacks.length > 0) {
+      this.#progress.warn(`${tool.name} ${found.version}: ${drawbacks.join(" ")}`);
+    }
+    return found;
   }
   async #build(tool, recipe) {
     await provide(this.#world, NEEDS[tool.name], this.#installing);
@@ -68884,7 +68945,7 @@ var Shop = class {
         advice
       );
     });
-    this.#progress.warn(`${why} Using the machine's ${own.version} instead. ${tool.drawback}`);
+    this.#progress.warn(`${why} Using the machine's ${own.version} instead.`);
     return own;
   }
   #cannotBuild(tool, version) {
@@ -68927,49 +68988,6 @@ function seconds(count2) {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two2(whole % 60)} s`;
   const minutes = Math.round(whole / 60);
   return `${Math.floor(minutes / 60)} h ${two2(minutes % 60)} min`;
-}
-
-// src/toolchain/encode.ts
-var PROFILES = ["default", "compat"];
-var FEATURES = [
-  "encode_force",
-  "var",
-  "float",
-  "enum64",
-  "decl_tag",
-  "type_tag",
-  "optimized_func",
-  "consistent_func"
-];
-var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
-var OLD_OPTIONS = [
-  { option: "btf_encode_force", profiles: ["default", "compat"] },
-  { option: "btf_gen_floats", profiles: ["default"] },
-  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
-  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
-  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
-  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
-  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
-];
-function encodeArgs(pahole3, wanted) {
-  const flags = [...kinds(pahole3, wanted.profile), ...languages(pahole3)];
-  const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
-  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
-}
-function kinds({ features, options }, profile) {
-  if (features.size > 0) {
-    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
-    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
-  }
-  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options.has(one2.option)).map(
-    (one2) => `--${one2.option}`
-  );
-}
-function languages({ options }) {
-  return options.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
-}
-function parallelIsReproducible({ version }) {
-  return atLeast(version, "1.29");
 }
 
 // src/jobs/build/kernel.ts

@@ -18,7 +18,7 @@ test('builds once, keeps it, and finds it again without asking anybody', async (
   const { pahole } = await prepare();
   expect(pahole).toMatchObject({ version: '1.31', origin: 'built' });
   expect([...pahole.features]).toEqual(['float', 'enum64']);
-  expect(told).toEqual(
+  expect(told.filter((line) => line.startsWith('pahole 1.31: '))).toEqual(
     ['sources', 'configure', 'compile', 'check', 'built'].map((name) => `pahole 1.31: ${name}`),
   );
   expect(everything(temporary)).toEqual([]);
