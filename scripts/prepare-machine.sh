@@ -5,7 +5,7 @@ set -euo pipefail
 
 # program -> Debian package
 needs=(
-  xz:xz-utils zstd:zstd bzip2:bzip2 cpio:cpio git:git curl:curl
+  openssl:openssl xz:xz-utils zstd:zstd bzip2:bzip2 cpio:cpio git:git curl:curl
   pahole:pahole bpftool:bpftool clang:clang
   rpmbuild:rpm rpm2cpio:rpm2cpio createrepo_c:createrepo-c gpg:gnupg
   cmake:cmake make:make gcc:gcc

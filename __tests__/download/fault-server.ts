@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { type Clock, systemClock } from '../../src/world/clock.ts';
 
 /** What a server may do wrong with one request. Positions are bytes of the answer's body. */
 export type Misdeed =
@@ -56,6 +56,10 @@ export interface Behaviour {
   readonly lastModified?: string;
   /** The server dies, with all its connections, once it has sent so many bytes. */
   readonly diesAfter?: number;
+  /** By which it is slow. */
+  readonly clock?: Clock;
+  /** Told of every request and every piece that is sent. */
+  readonly touch?: () => void;
 }
 
 /** A real HTTP server on loopback that serves files, and misbehaves as it is told. */
@@ -66,6 +70,7 @@ export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
   const life = { sent: 0 };
   const server = createServer((request, response) => {
     open += 1;
+    behaviour.touch?.();
     most = Math.max(most, open);
     response.on('close', () => {
       open -= 1;
@@ -176,7 +181,8 @@ async function send(
   const cut = misdeed.kind === 'stall' || misdeed.kind === 'reset' ? misdeed.after : body.length;
   const rate = misdeed.kind === 'slow' ? misdeed.bytesPerSecond : behaviour.bytesPerSecond;
   const piece = rate === undefined ? 64 * 1024 : Math.max(1, Math.ceil(rate / 50));
-  const began = performance.now();
+  const clock = behaviour.clock ?? systemClock;
+  const began = clock.now();
   for (let at = 0; at < Math.min(cut, body.length); at += piece) {
     const chunk = body.subarray(at, Math.min(at + piece, cut));
     if (behaviour.diesAfter !== undefined && life.sent + chunk.length > behaviour.diesAfter) {
@@ -186,7 +192,8 @@ async function send(
     }
     // Before the chunk, not behind it: the client must not see the end before this side does.
     const due = rate === undefined ? 0 : began + ((at + chunk.length) * 1000) / rate;
-    if (due > performance.now()) await wait(due - performance.now());
+    if (due > clock.now()) await clock.sleep(due - clock.now());
+    behaviour.touch?.();
     life.sent += chunk.length;
     if (response.destroyed) return;
     if (!response.write(chunk)) await drained(response);

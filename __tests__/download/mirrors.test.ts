@@ -142,6 +142,12 @@ describe('the rate of a mirror', () => {
     expect(mirrors.rate(mirror)).toBe(500);
   });
 
+  test('that brings nothing is next to nothing, but not zero', () => {
+    const [mirrors, mirror] = pool();
+    mirrors.measure(mirror, 0, 30_000);
+    expect(mirrors.rate(mirror)).toBe(1);
+  });
+
   test('is forgotten after a minute, so that it is tried anew', () => {
     const [mirrors, mirror] = pool();
     mirrors.measure(mirror, MB, 1000);

@@ -49,6 +49,58 @@ export class StillClock implements Clock {
   }
 }
 
+/**
+ * A clock that stands still while anything happens, and jumps to the next sleeper when nothing does: waiting
+ * costs no time, and a slow machine is not taken for a slow server. Whatever happens has to be told to it.
+ */
+export class IdleClock implements Clock {
+  #now = 0;
+  #quiet = 0;
+  #runs = false;
+  readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
+
+  readonly date = () => new Date(Date.UTC(2026, 0, 1) + this.#now);
+  readonly now = () => this.#now;
+
+  /** Something happened. */
+  readonly touch = () => {
+    this.#quiet = 0;
+  };
+
+  readonly sleep = (milliseconds: number, signal?: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      const abort = () => {
+        this.#sleepers.delete(sleeper);
+        reject(signal?.reason);
+      };
+      const wake = () => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      };
+      const sleeper = { until: this.#now + milliseconds, wake };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', abort);
+      if (!this.#runs) void this.#run();
+    });
+
+  async #run(): Promise<void> {
+    this.#runs = true;
+    while (this.#sleepers.size > 0) {
+      await wait(1);
+      this.#quiet += 1;
+      if (this.#quiet < 4) continue;
+      this.#now = Math.min(...[...this.#sleepers].map(({ until }) => until));
+      for (const sleeper of this.#sleepers) {
+        if (sleeper.until > this.#now) continue;
+        this.#sleepers.delete(sleeper);
+        sleeper.wake();
+      }
+      this.touch();
+    }
+    this.#runs = false;
+  }
+}
+
 /** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed;

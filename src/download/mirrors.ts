@@ -152,7 +152,8 @@ export class MirrorPool {
   /** A request brought so many bytes in so many milliseconds. */
   measure(mirror: Mirror, bytes: number, milliseconds: number): void {
     if (bytes < LEAST_MEASURE.bytes && milliseconds < LEAST_MEASURE.milliseconds) return;
-    const now = (bytes * 1000) / Math.max(1, milliseconds);
+    // Never nothing: shares are made of rates, and none can be made of zeros.
+    const now = Math.max(1, (bytes * 1000) / Math.max(1, milliseconds));
     const before = this.rate(mirror);
     const rate = before === undefined ? now : 0.6 * before + 0.4 * now;
     mirror.measured = { rate, at: this.ports.clock.now() };

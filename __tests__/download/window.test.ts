@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
+import { Window } from '../../src/download/window.ts';
+import { bytes, ports } from './world.ts';
+
+const MiB = 1024 * 1024;
+const [mirror] = new MirrorPool(['http://a.example/'], ports()).mirrors as readonly [Mirror];
+
+test('segments are larger for quicker connections, within bounds', () => {
+  const window = new Window(1000 * MiB, () => 32 * MiB);
+  const lengths = [undefined, 0, 0.01, 0.1, 0.125, 1].map((share) => {
+    const segment = window.cut(share, 1);
+    return (segment.end - segment.received) / MiB;
+  });
+  expect(lengths.map((one) => Math.round(one * 10) / 10)).toEqual([1, 0.5, 0.5, 1.6, 2, 4]);
+});
+
+test('segments follow each other without gaps, fill the window and no more, and end with the file', () => {
+  const shares = fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined });
+  const sizes = fc.integer({ min: 1, max: 20_000 });
+  const plans = fc.array(fc.record({ share: shares, running: fc.nat(20) }), {
+    minLength: 300,
+    maxLength: 300,
+  });
+  fc.assert(
+    fc.property(sizes, fc.integer({ min: 64, max: 9000 }), plans, (size, width, plan) => {
+      const file = bytes(size);
+      const window = new Window(size, () => width);
+      const taken: Uint8Array[] = [];
+      let planned = 0;
+      for (const { share, running } of plan) {
+        if (!window.hasRoom) {
+          for (const segment of window.segments) {
+            const part = file.subarray(segment.received, segment.end);
+            window.keep(segment.accept(segment.received, part, mirror));
+          }
+          for (let piece = window.take(); piece; piece = window.take()) taken.push(piece.bytes);
+          continue;
+        }
+        const { received, end } = window.cut(share, running);
+        expect(received).toBe(planned);
+        expect(end).toBeGreaterThan(received);
+        expect(end).toBeLessThanOrEqual(Math.min(size, window.end));
+        planned = end;
+      }
+      expect(file.subarray(0, Buffer.concat(taken).length).equals(Buffer.concat(taken))).toBe(true);
+      expect(window.held.most).toBeLessThanOrEqual(width);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('bytes that come twice count once', () => {
+  const window = new Window(100, () => 6400);
+  const segment = window.cut(1, 0);
+  const file = bytes(100);
+  expect(segment.accept(0, file.subarray(0, 60), mirror)).toBe(60);
+  expect(segment.accept(0, file.subarray(0, 40), mirror)).toBe(0);
+  expect(segment.accept(40, file.subarray(40), mirror)).toBe(40);
+  const pieces = [window.take(), window.take(), window.take()];
+  expect(Buffer.concat(pieces.flatMap((one) => (one ? [one.bytes] : []))).equals(file)).toBe(true);
+});
+
+test('the rest is one segment from the first gap, and shrinks to what came when its stream breaks', () => {
+  const window = new Window(1000, () => 640);
+  const file = bytes(1000);
+  const [first, second, third] = [window.cut(1, 0), window.cut(1, 0), window.cut(1, 0)];
+  for (const one of [first, third]) {
+    window.keep(one.accept(one.received, file.subarray(one.received, one.end), mirror));
+  }
+  const rest = window.rest();
+  expect(rest).toBe(second);
+  expect([rest?.received, rest?.end]).toEqual([80, 1000]);
+  expect(window.held.now).toBe(80);
+  second.accept(80, file.subarray(80, 90), mirror);
+  window.shorten(second);
+  expect(second.complete).toBe(true);
+  expect(window.cut(1, 0).received).toBe(90);
+});
