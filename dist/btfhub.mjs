@@ -73692,7 +73692,7 @@ var MirrorPool = class {
   /** A request brought so many bytes in so many milliseconds. */
   measure(mirror, bytes2, milliseconds) {
     if (bytes2 < LEAST_MEASURE.bytes && milliseconds < LEAST_MEASURE.milliseconds) return;
-    const now = bytes2 * 1e3 / Math.max(1, milliseconds);
+    const now = Math.max(1, bytes2 * 1e3 / Math.max(1, milliseconds));
     const before = this.rate(mirror);
     const rate = before === void 0 ? now : 0.6 * before + 0.4 * now;
     mirror.measured = { rate, at: this.ports.clock.now() };
