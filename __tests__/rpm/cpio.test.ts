@@ -97,6 +97,7 @@ const absurd = (at: number, digits: string) => {
   member.write(digits, at, 'latin1');
   return member;
 };
+const EMPTY = listOf([file('/e', '')]);
 const linked = listOf([file('/x', 'same', 7), file('/y', 'same', 7)]);
 
 test.each<[string, PackageFile[], Uint8Array[], RegExp]>([
@@ -107,6 +108,7 @@ test.each<[string, PackageFile[], Uint8Array[], RegExp]>([
   ['no trailer', LIST, [MEMBER_A, MEMBER_B], /without a trailer/],
   ['a trailer too early', LIST, [MEMBER_A, TRAILER], /trailer, but '\/lib\/b' has not come/],
   ['a member twice', LIST, [MEMBER_A, MEMBER_A], /'\/lib\/a' for the second time/],
+  ['an empty member twice', EMPTY, [newc('e', none), newc('e', none)], /'\/e' for the second time/],
   ['a name with ..', LIST, [newc('./lib/../lib/a', A.data)], /does not list/],
   ['a name that leaves', LIST, [newc('../../etc/passwd', A.data)], /does not list/],
   [

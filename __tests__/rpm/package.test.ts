@@ -41,6 +41,12 @@ const withTags = (...tags: Tags): Buffer => {
   return writePackage(writeHeader([...kept, ...tags], 63), ARCHIVE);
 };
 
+/** A header whose last string lacks its NUL. */
+const endless = (tag: Tags[number]): Buffer => {
+  const header = writeHeader([...NVRA_TAGS, tag]);
+  return header.fill('x', header.length - 1);
+};
+
 /** Reads the whole package; what is wrong with it is thrown. */
 async function read(bytes: Uint8Array, chunkSize = 512) {
   const head = await readPackageHead(stream(bytes, chunkSize));
@@ -197,6 +203,16 @@ test.each<[string, () => Buffer, RegExp]>([
     'a name of 5000 bytes',
     () => withTags([TAG.baseNames, { strings: ['a', 'b'.repeat(5000)] }]),
     /absurd length/,
+  ],
+  [
+    'a string without end',
+    () => writePackage(endless([TAG.payloadCompressor, { string: 'gzip' }]), ARCHIVE),
+    /tag 1125 has a string that does not end/,
+  ],
+  [
+    'a list with fewer strings than it says',
+    () => writePackage(endless([TAG.payloadDigest, { strings: ['ab', 'cd'] }]), ARCHIVE),
+    /tag 5092 has a string that does not end/,
   ],
   [
     'a list without end',

@@ -43,8 +43,14 @@ const signed = async (key: PrivateKey, bytes: Buffer): Promise<Buffer> => {
 };
 
 /** A signature as build services made them before 2022: version 3, which neither gpg nor openpgp makes any more. */
-function signedVersion3(key: PrivateKey, bytes: Buffer, hash: 'sha1' | 'sha256'): Buffer {
-  const made = Buffer.concat([Buffer.from([0]), words(key.getCreationTime().getTime() / 1000)]);
+function signedVersion3(
+  key: PrivateKey,
+  bytes: Buffer,
+  hash: 'sha1' | 'sha256',
+  secondsAfterKey = 0,
+): Buffer {
+  const time = key.getCreationTime().getTime() / 1000 + secondsAfterKey;
+  const made = Buffer.concat([Buffer.from([0]), words(time)]);
   const signer = createSign(hash).update(bytes).update(made);
   const number = signer.sign({ key: nodeKey(key), padding: constants.RSA_PKCS1_PADDING });
   const start = number.findIndex((byte) => byte !== 0);
@@ -156,6 +162,16 @@ describe.each(['sha1', 'sha256'] as const)('a signature of version 3 over %s', (
     changed.set(signedVersion3(key(0), HEADER, hash).subarray(20, 22), 20);
     await refused(changed, 'Signature verification failed');
   });
+});
+
+test('a signature of version 3 that is older than its key, or from the future, is refused', async () => {
+  const refused = async (seconds: number, message: string) => {
+    const binary = signedVersion3(key(0), HEADER, 'sha256', seconds);
+    const checking = check(packageWith([SIGNATURE_TAG.rsa, { binary }]), [key(0)]);
+    await expect(checking).rejects.toThrow(message);
+  };
+  await refused(-1, 'Key is newer than the signature');
+  await refused(3600, 'Signature creation time is in the future');
 });
 
 describe('of several signatures', () => {

@@ -121,8 +121,9 @@ function version3(body: Buffer): HeaderSignature {
     keyId: body.toString('hex', 7, 15).toUpperCase(),
     hash,
     created,
-    verify: async (bytes, _primary, key) => {
+    verify: async (bytes, _primary, key, now) => {
       if (created < key.getCreationTime()) throw new Error('Key is newer than the signature');
+      if (created > now) throw new Error('Signature creation time is in the future');
       const { rsa, size } = rsaKey(key);
       const padded = Buffer.concat([Buffer.alloc(Math.max(0, size - number.length)), number]);
       const made = body.subarray(2, 7);

@@ -104,7 +104,7 @@ async function checkKey(primary: Key, key: Key | Subkey, now: Date): Promise<voi
       'If its owner has made it valid again, give a new copy of it with --trust-key <file>.',
     );
   };
-  await primary.verifyPrimaryKey(now).catch(unfit);
+  // getSigningKey says it all of a primary key, but of a subkey only that it found none.
   if ('mainKey' in key) await key.verify(now).catch(unfit);
   await primary.getSigningKey(key.getKeyID(), now).catch(unfit);
 }
