@@ -68108,8 +68108,9 @@ function version3(body) {
     keyId: body.toString("hex", 7, 15).toUpperCase(),
     hash,
     created,
-    verify: async (bytes2, _primary, key) => {
+    verify: async (bytes2, _primary, key, now) => {
       if (created < key.getCreationTime()) throw new Error("Key is newer than the signature");
+      if (created > now) throw new Error("Signature creation time is in the future");
       const { rsa, size: size2 } = rsaKey(key);
       const padded = Buffer.concat([Buffer.alloc(Math.max(0, size2 - number3.length)), number3]);
       const made = body.subarray(2, 7);
@@ -68194,7 +68195,6 @@ async function checkKey(primary, key, now) {
       "If its owner has made it valid again, give a new copy of it with --trust-key <file>."
     );
   };
-  await primary.verifyPrimaryKey(now).catch(unfit);
   if ("mainKey" in key) await key.verify(now).catch(unfit);
   await primary.getSigningKey(key.getKeyID(), now).catch(unfit);
 }
