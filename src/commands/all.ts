@@ -1,4 +1,5 @@
 import { build } from './build.ts';
+import { check } from './check.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
 import { plan } from './plan.ts';
@@ -6,4 +7,4 @@ import { setup } from './setup.ts';
 import { verify } from './verify.ts';
 
 /** Every command: what a newcomer tries first, then the order in which the data flows. */
-export const COMMANDS: readonly Command[] = [demo, setup, plan, build, verify];
+export const COMMANDS: readonly Command[] = [demo, setup, plan, build, verify, check];

@@ -1,0 +1,104 @@
+import { basename } from 'node:path';
+import { openArchive } from '../archive/git.ts';
+import { Failure } from '../failure.ts';
+import { type CheckReport, checkObjects, type ObjectOnLine, readObjects } from '../jobs/check.ts';
+import { archiveKernels, fileKernels } from '../jobs/check-kernels.ts';
+import { openProgress } from '../report/open.ts';
+import { type Column, textTable } from '../report/table.ts';
+import { defineCommand, list, text } from './command.ts';
+
+export const check = defineCommand({
+  name: 'check',
+  summary: 'tell on which kernels eBPF objects find their types and fields',
+  description:
+    'Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. ' +
+    'What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. ' +
+    "'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
+  options: {
+    object: list('<file>', 'eBPF object, as clang or bpftool gen object writes it', {
+      required: true,
+    }),
+    archive: text(
+      '<URL or folder>',
+      'archive whose kernels to look at: a git repository or a folder',
+    ),
+    btf: list('<file>', 'BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz'),
+    kernel: list('<uname>', "kernels of the archive, by 'uname -r'; a glob, or 'all'", {
+      default: ['all'],
+    }),
+    arch: list('<arch>', "architectures of the archive, 'x86_64' or 'aarch64'; a glob, or 'all'", {
+      default: ['all'],
+    }),
+    versionId: list('<VERSION_ID>', "versions of the archive, '22.03'; a glob, or 'all'", {
+      default: ['all'],
+    }),
+  },
+  examples: [
+    'btfhub check --object probe.bpf.o --archive btfhub-archive',
+    'btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --version-id 22.03 --arch aarch64',
+    'btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux',
+  ],
+  run: async (world, { object, archive: where, btf, kernel, arch, versionId }) => {
+    if ((where === undefined) === (btf.length === 0)) {
+      throw new Failure('usage', 'Either --archive or --btf says which kernels to look at.');
+    }
+    const objects = await readObjects(object);
+    const progress = openProgress(world);
+    const archive = where === undefined ? undefined : await openArchive(world, where);
+    try {
+      const selection = { kernels: kernel, arches: arch, versionIds: versionId };
+      const kernels =
+        archive === undefined
+          ? fileKernels(world, btf)
+          : await archiveKernels(world, archive, selection);
+      const report = await checkObjects(world, progress, objects, kernels);
+      const isGood = report.results.every(({ good, kernels }) => good === kernels);
+      return {
+        status: isGood && report.unread.length === 0 ? 0 : 1,
+        document: report,
+        text: describe(report),
+      };
+    } finally {
+      await archive?.close();
+    }
+  },
+});
+
+const COLUMNS: readonly Column[] = [
+  { title: 'OBJECT' },
+  { title: 'KERNELS' },
+  { title: 'GOOD', align: 'right' },
+  { title: 'ON', align: 'right' },
+  { title: 'MISSING' },
+  { title: 'WHY' },
+  { title: 'IN' },
+];
+
+function describe({ results, unread }: CheckReport): string {
+  const objects = new Set(results.map(({ object }) => object));
+  const rows = [...objects].flatMap((object) =>
+    describeObject(results.filter((result) => result.object === object)),
+  );
+  const failures = unread.map(({ kernel, error }) => `${kernel}: ${error.message}\n`);
+  return textTable(COLUMNS, rows) + failures.join('');
+}
+
+/** One row for all lines where nothing is missing, and one for every thing that is missing elsewhere. */
+function describeObject(lines: readonly ObjectOnLine[]): string[][] {
+  const name = basename(lines[0]?.object ?? '');
+  const sound = lines.filter(({ missing }) => missing.length === 0);
+  const count = sound.reduce((sum, { kernels }) => sum + kernels, 0);
+  const title = sound.length === 1 ? (sound[0]?.line ?? '') : `${sound.length} lines`;
+  const first = sound.length > 0 ? [[name, title, `${count} of ${count}`]] : [];
+  const others = lines
+    .filter(({ missing }) => missing.length > 0)
+    .flatMap(({ line, kernels, good, missing }) =>
+      missing.map((one, index) => {
+        const start = index === 0 ? [name, line, `${good} of ${kernels}`] : ['', '', ''];
+        const optional = one.when === 'optional' ? ' (optional)' : '';
+        const why = `${one.detail}${optional}`;
+        return [...start, `${one.kernels.length}`, one.what, why, one.functions.join(', ')];
+      }),
+    );
+  return [...first, ...others];
+}
