@@ -1,7 +1,8 @@
 import { ANYTHING, type Known, meet, sameKnown } from './known.ts';
 
 export const FRAME_POINTER = 10;
-const REGISTERS = 11;
+/** Eleven, and those that four bits can name besides. */
+const REGISTERS = 16;
 
 interface Slot {
   readonly size: number;
