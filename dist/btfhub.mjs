@@ -3680,7 +3680,7 @@ var require_saxes = __commonJS({
     var FORWARD_SLASH = 47;
     var SEMICOLON = 59;
     var LESS = 60;
-    var EQUAL = 61;
+    var EQUAL2 = 61;
     var GREATER = 62;
     var QUESTION = 63;
     var OPEN_BRACKET = 91;
@@ -3691,7 +3691,7 @@ var require_saxes = __commonJS({
     var QUOTES = [DQUOTE, SQUOTE];
     var DOCTYPE_TERMINATOR = [...QUOTES, OPEN_BRACKET, GREATER];
     var DTD_TERMINATOR = [...QUOTES, LESS, CLOSE_BRACKET];
-    var XML_DECL_NAME_TERMINATOR = [EQUAL, QUESTION, ...S_LIST];
+    var XML_DECL_NAME_TERMINATOR = [EQUAL2, QUESTION, ...S_LIST];
     var ATTRIB_VALUE_UNQUOTED_TERMINATOR = [...S_LIST, GREATER, AMP, LESS];
     function nsPairCheck(parser, prefix, uri) {
       switch (prefix) {
@@ -4669,7 +4669,7 @@ var require_saxes = __commonJS({
           this.fail("XML declaration is incomplete.");
           return;
         }
-        if (!(isS(c3) || c3 === EQUAL)) {
+        if (!(isS(c3) || c3 === EQUAL2)) {
           return;
         }
         this.name += this.text;
@@ -4686,7 +4686,7 @@ var require_saxes = __commonJS({
               this.fail(`expected one of ${this.xmlDeclExpects.join(", ")}`);
           }
         }
-        this.state = c3 === EQUAL ? S_XML_DECL_VALUE_START : S_XML_DECL_EQ;
+        this.state = c3 === EQUAL2 ? S_XML_DECL_VALUE_START : S_XML_DECL_EQ;
       }
       sXMLDeclEq() {
         const c3 = this.getCodeNorm();
@@ -4698,7 +4698,7 @@ var require_saxes = __commonJS({
         if (isS(c3)) {
           return;
         }
-        if (c3 !== EQUAL) {
+        if (c3 !== EQUAL2) {
           this.fail("value required.");
         }
         this.state = S_XML_DECL_VALUE_START;
@@ -4854,7 +4854,7 @@ var require_saxes = __commonJS({
       }
       sAttribName() {
         const c3 = this.captureNameChars();
-        if (c3 === EQUAL) {
+        if (c3 === EQUAL2) {
           this.state = S_ATTRIB_VALUE;
         } else if (isS(c3)) {
           this.state = S_ATTRIB_NAME_SAW_WHITE;
@@ -4872,7 +4872,7 @@ var require_saxes = __commonJS({
         switch (c3) {
           case EOC:
             return;
-          case EQUAL:
+          case EQUAL2:
             this.state = S_ATTRIB_VALUE;
             break;
           default:
@@ -6813,8 +6813,8 @@ var require_parse = __commonJS({
             continue;
           }
           while (rest.slice(0, 3) === "/**") {
-            const after = input[state.index + 4];
-            if (after && after !== "/") {
+            const after2 = input[state.index + 4];
+            if (after2 && after2 !== "/") {
               break;
             }
             rest = rest.slice(3);
@@ -7934,7 +7934,7 @@ var require_src2 = __commonJS({
     var fs_1 = __require("fs");
     var debug_1 = __importDefault(require_src());
     var log = debug_1.default("@kwsites/file-exists");
-    function check2(path2, isFile, isDirectory2) {
+    function check3(path2, isFile, isDirectory2) {
       log(`checking %s`, path2);
       try {
         const stat5 = fs_1.statSync(path2);
@@ -7958,7 +7958,7 @@ var require_src2 = __commonJS({
       }
     }
     function exists2(path2, type = exports.READABLE) {
-      return check2(path2, (type & exports.FILE) > 0, (type & exports.FOLDER) > 0);
+      return check3(path2, (type & exports.FILE) > 0, (type & exports.FOLDER) > 0);
     }
     exports.exists = exists2;
     exports.FILE = 1;
@@ -14306,21 +14306,21 @@ var require_line_counter = __commonJS({
         this.lineStarts = [];
         this.addNewLine = (offset) => this.lineStarts.push(offset);
         this.linePos = (offset) => {
-          let low = 0;
+          let low2 = 0;
           let high = this.lineStarts.length;
-          while (low < high) {
-            const mid = low + high >> 1;
+          while (low2 < high) {
+            const mid = low2 + high >> 1;
             if (this.lineStarts[mid] < offset)
-              low = mid + 1;
+              low2 = mid + 1;
             else
               high = mid;
           }
-          if (this.lineStarts[low] === offset)
-            return { line: low + 1, col: 1 };
-          if (low === 0)
+          if (this.lineStarts[low2] === offset)
+            return { line: low2 + 1, col: 1 };
+          if (low2 === 0)
             return { line: 0, col: offset };
-          const start2 = this.lineStarts[low - 1];
-          return { line: low, col: offset - start2 + 1 };
+          const start2 = this.lineStarts[low2 - 1];
+          return { line: low2, col: offset - start2 + 1 };
         };
       }
     };
@@ -18071,9 +18071,9 @@ var require_dispatcher_base = __commonJS({
       }
       close(callback) {
         if (callback === void 0) {
-          return new Promise((resolve5, reject) => {
+          return new Promise((resolve6, reject) => {
             this.close((err2, data) => {
-              return err2 ? reject(err2) : resolve5(data);
+              return err2 ? reject(err2) : resolve6(data);
             });
           });
         }
@@ -18111,9 +18111,9 @@ var require_dispatcher_base = __commonJS({
           err2 = null;
         }
         if (callback === void 0) {
-          return new Promise((resolve5, reject) => {
+          return new Promise((resolve6, reject) => {
             this.destroy(err2, (err3, data) => {
-              return err3 ? reject(err3) : resolve5(data);
+              return err3 ? reject(err3) : resolve6(data);
             });
           });
         }
@@ -20772,7 +20772,7 @@ var require_util2 = __commonJS({
           writable: true,
           enumerable: true,
           configurable: true,
-          value: function entries() {
+          value: function entries2() {
             webidl.brandCheck(this, object2);
             return makeIterator(this, "key+value");
           }
@@ -20809,8 +20809,8 @@ var require_util2 = __commonJS({
       const successSteps = processBody;
       const errorSteps = processBodyError;
       try {
-        const reader = body.stream.getReader();
-        readAllBytes(reader, successSteps, errorSteps);
+        const reader2 = body.stream.getReader();
+        readAllBytes(reader2, successSteps, errorSteps);
       } catch (e) {
         errorSteps(e);
       }
@@ -20825,12 +20825,12 @@ var require_util2 = __commonJS({
         }
       }
     }
-    async function readAllBytes(reader, successSteps, failureSteps) {
+    async function readAllBytes(reader2, successSteps, failureSteps) {
       try {
         const bytes2 = [];
         let byteLength2 = 0;
         do {
-          const { done, value: chunk } = await reader.read();
+          const { done, value: chunk } = await reader2.read();
           if (done) {
             successSteps(Buffer.concat(bytes2, byteLength2));
             return;
@@ -21610,8 +21610,8 @@ var require_promise = __commonJS({
     function createDeferredPromise() {
       let res;
       let rej;
-      const promise = new Promise((resolve5, reject) => {
-        res = resolve5;
+      const promise = new Promise((resolve6, reject) => {
+        res = resolve6;
         rej = reject;
       });
       return { promise, resolve: res, reject: rej };
@@ -21831,9 +21831,9 @@ Content-Type: ${value.type || "application/octet-stream"}\r
                   return fd2;
                 }
                 case "application/x-www-form-urlencoded": {
-                  const entries = new URLSearchParams(value.toString());
+                  const entries2 = new URLSearchParams(value.toString());
                   const fd2 = new FormData();
-                  for (const [name, value2] of entries) {
+                  for (const [name, value2] of entries2) {
                     fd2.append(name, value2);
                   }
                   return fd2;
@@ -23021,12 +23021,12 @@ upgrade: ${upgrade}\r
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve5, reject) => {
+      const waitForDrain = () => new Promise((resolve6, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve5;
+          callback = resolve6;
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
@@ -23912,12 +23912,12 @@ var require_client_h2 = __commonJS({
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve5, reject) => {
+      const waitForDrain = () => new Promise((resolve6, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve5;
+          callback = resolve6;
         }
       });
       h2stream.on("close", onDrain).on("drain", onDrain);
@@ -24233,16 +24233,16 @@ var require_client = __commonJS({
         return this[kNeedDrain] < 2;
       }
       [kClose]() {
-        return new Promise((resolve5) => {
+        return new Promise((resolve6) => {
           if (this[kSize]) {
-            this[kClosedResolve] = resolve5;
+            this[kClosedResolve] = resolve6;
           } else {
-            resolve5(null);
+            resolve6(null);
           }
         });
       }
       [kDestroy](err2) {
-        return new Promise((resolve5) => {
+        return new Promise((resolve6) => {
           const requests = this[kQueue].splice(this[kPendingIdx]);
           for (let i2 = 0; i2 < requests.length; i2++) {
             const request2 = requests[i2];
@@ -24255,7 +24255,7 @@ var require_client = __commonJS({
               this[kClosedResolve]();
               this[kClosedResolve] = null;
             }
-            resolve5(null);
+            resolve6(null);
           };
           if (this[kHTTPContext]) {
             this[kHTTPContext].destroy(err2, callback);
@@ -24662,8 +24662,8 @@ var require_pool_base = __commonJS({
           }
           return Promise.all(closeAll);
         } else {
-          return new Promise((resolve5) => {
-            this[kClosedResolve] = resolve5;
+          return new Promise((resolve6) => {
+            this[kClosedResolve] = resolve6;
           });
         }
       }
@@ -25270,16 +25270,16 @@ var require_socks5_utils = __commonJS({
         if (net.isIPv4(ipv4Part)) {
           const octets = ipv4Part.split(".").map(Number);
           const high = (octets[0] << 8 | octets[1]).toString(16);
-          const low = (octets[2] << 8 | octets[3]).toString(16);
-          normalizedAddress = `${address.slice(0, lastColonIndex)}:${high}:${low}`;
+          const low2 = (octets[2] << 8 | octets[3]).toString(16);
+          normalizedAddress = `${address.slice(0, lastColonIndex)}:${high}:${low2}`;
         }
       }
       const doubleColonIndex = normalizedAddress.indexOf("::");
       if (doubleColonIndex !== -1) {
         const before = normalizedAddress.slice(0, doubleColonIndex);
-        const after = normalizedAddress.slice(doubleColonIndex + 2);
+        const after2 = normalizedAddress.slice(doubleColonIndex + 2);
         const beforeParts = before === "" ? [] : before.split(":");
-        const afterParts = after === "" ? [] : after.split(":");
+        const afterParts = after2 === "" ? [] : after2.split(":");
         let bufferIndex = 0;
         for (const part of beforeParts) {
           buffer.writeUInt16BE(parseInt(part, 16), bufferIndex);
@@ -25782,7 +25782,7 @@ var require_socks5_proxy_agent = __commonJS({
         const proxyHost = this[kProxyUrl].hostname;
         const proxyPort = parseInt(this[kProxyUrl].port) || 1080;
         debug("creating SOCKS5 connection to", proxyHost, proxyPort);
-        const socket = await new Promise((resolve5, reject) => {
+        const socket = await new Promise((resolve6, reject) => {
           this[kConnector]({
             hostname: proxyHost,
             host: proxyHost,
@@ -25792,7 +25792,7 @@ var require_socks5_proxy_agent = __commonJS({
             if (err2) {
               reject(err2);
             } else {
-              resolve5(socket2);
+              resolve6(socket2);
             }
           });
         });
@@ -25802,14 +25802,14 @@ var require_socks5_proxy_agent = __commonJS({
           socket.destroy();
         });
         await socks5Client.handshake();
-        await new Promise((resolve5, reject) => {
+        await new Promise((resolve6, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 authentication timeout"));
           }, 5e3);
           const onAuthenticated = () => {
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve5();
+            resolve6();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -25818,14 +25818,14 @@ var require_socks5_proxy_agent = __commonJS({
           };
           if (socks5Client.state === STATES.AUTHENTICATED) {
             clearTimeout(timeout);
-            resolve5();
+            resolve6();
           } else {
             socks5Client.once("authenticated", onAuthenticated);
             socks5Client.once("error", onError);
           }
         });
         await socks5Client.connect(targetHost, targetPort);
-        await new Promise((resolve5, reject) => {
+        await new Promise((resolve6, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 connection timeout"));
           }, 5e3);
@@ -25833,7 +25833,7 @@ var require_socks5_proxy_agent = __commonJS({
             debug("SOCKS5 tunnel established to", targetHost, targetPort, "via", info);
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve5();
+            resolve6();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -25876,8 +25876,8 @@ var require_socks5_proxy_agent = __commonJS({
                       socket,
                       servername: this[kRequestTls]?.servername || targetHost
                     });
-                    await new Promise((resolve5, reject) => {
-                      finalSocket.once("secureConnect", resolve5);
+                    await new Promise((resolve6, reject) => {
+                      finalSocket.once("secureConnect", resolve6);
                       finalSocket.once("error", reject);
                     });
                   }
@@ -27010,7 +27010,7 @@ var require_readable = __commonJS({
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
         }
-        return new Promise((resolve5, reject) => {
+        return new Promise((resolve6, reject) => {
           if (this[kContentLength] && this[kContentLength] > limit || this[kBytesRead] > limit) {
             this.destroy(new AbortError());
           }
@@ -27024,11 +27024,11 @@ var require_readable = __commonJS({
               if (signal.aborted) {
                 reject(signal.reason ?? new AbortError());
               } else {
-                resolve5(null);
+                resolve6(null);
               }
             });
           } else {
-            this.on("close", resolve5);
+            this.on("close", resolve6);
           }
           this.on("error", noop).on("data", () => {
             if (this[kBytesRead] > limit) {
@@ -27056,7 +27056,7 @@ var require_readable = __commonJS({
     }
     function consume(stream, type) {
       assert(!stream[kConsume]);
-      return new Promise((resolve5, reject) => {
+      return new Promise((resolve6, reject) => {
         if (isUnusable(stream)) {
           const rState = stream._readableState;
           if (rState.destroyed && rState.closeEmitted === false) {
@@ -27071,7 +27071,7 @@ var require_readable = __commonJS({
             stream[kConsume] = {
               type,
               stream,
-              resolve: resolve5,
+              resolve: resolve6,
               reject,
               length: 0,
               body: []
@@ -27145,18 +27145,18 @@ var require_readable = __commonJS({
       return buffer;
     }
     function consumeEnd(consume2, encoding) {
-      const { type, body, resolve: resolve5, stream, length } = consume2;
+      const { type, body, resolve: resolve6, stream, length } = consume2;
       try {
         if (type === "text") {
-          resolve5(chunksDecode(body, length, encoding));
+          resolve6(chunksDecode(body, length, encoding));
         } else if (type === "json") {
-          resolve5(JSON.parse(chunksDecode(body, length, encoding)));
+          resolve6(JSON.parse(chunksDecode(body, length, encoding)));
         } else if (type === "arrayBuffer") {
-          resolve5(chunksConcat(body, length).buffer);
+          resolve6(chunksConcat(body, length).buffer);
         } else if (type === "blob") {
-          resolve5(new Blob(body, { type: stream[kContentType] }));
+          resolve6(new Blob(body, { type: stream[kContentType] }));
         } else if (type === "bytes") {
-          resolve5(chunksConcat(body, length));
+          resolve6(chunksConcat(body, length));
         }
         consumeFinish(consume2);
       } catch (err2) {
@@ -27346,9 +27346,9 @@ var require_api_request = __commonJS({
     };
     function request2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve5, reject) => {
+        return new Promise((resolve6, reject) => {
           request2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve5(data);
+            return err2 ? reject(err2) : resolve6(data);
           });
         });
       }
@@ -27560,9 +27560,9 @@ var require_api_stream = __commonJS({
     };
     function stream(opts, factory, callback) {
       if (callback === void 0) {
-        return new Promise((resolve5, reject) => {
+        return new Promise((resolve6, reject) => {
           stream.call(this, opts, factory, (err2, data) => {
-            return err2 ? reject(err2) : resolve5(data);
+            return err2 ? reject(err2) : resolve6(data);
           });
         });
       }
@@ -27850,9 +27850,9 @@ var require_api_upgrade = __commonJS({
     };
     function upgrade(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve5, reject) => {
+        return new Promise((resolve6, reject) => {
           upgrade.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve5(data);
+            return err2 ? reject(err2) : resolve6(data);
           });
         });
       }
@@ -27945,9 +27945,9 @@ var require_api_connect = __commonJS({
     };
     function connect(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve5, reject) => {
+        return new Promise((resolve6, reject) => {
           connect.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve5(data);
+            return err2 ? reject(err2) : resolve6(data);
           });
         });
       }
@@ -28098,11 +28098,11 @@ var require_mock_utils = __commonJS({
     }
     function buildHeadersFromArray(headers) {
       const clone2 = headers.slice();
-      const entries = [];
+      const entries2 = [];
       for (let index2 = 0; index2 < clone2.length; index2 += 2) {
-        entries.push([clone2[index2], clone2[index2 + 1]]);
+        entries2.push([clone2[index2], clone2[index2 + 1]]);
       }
-      return Object.fromEntries(entries);
+      return Object.fromEntries(entries2);
     }
     function matchHeaders(mockDispatch2, headers) {
       if (typeof mockDispatch2.headers === "function") {
@@ -28650,13 +28650,13 @@ var require_mock_call_history = __commonJS({
     "use strict";
     var { kMockCallHistoryAddLog } = require_mock_symbols();
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
-    function handleFilterCallsWithOptions(criteria, options, handler, store, allLogs) {
+    function handleFilterCallsWithOptions(criteria, options, handler, store2, allLogs) {
       switch (options.operator) {
         case "OR":
-          store.push(...handler(criteria, allLogs));
-          return store;
+          store2.push(...handler(criteria, allLogs));
+          return store2;
         case "AND":
-          return handler(criteria, store);
+          return handler(criteria, store2);
         default:
           throw new InvalidArgumentError2("options.operator must to be a case insensitive string equal to 'OR' or 'AND'");
       }
@@ -29220,8 +29220,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile7, readFile: readFile11, mkdir: mkdir9 } = __require("node:fs/promises");
-    var { dirname: dirname5, resolve: resolve5 } = __require("node:path");
+    var { writeFile: writeFile7, readFile: readFile12, mkdir: mkdir9 } = __require("node:fs/promises");
+    var { dirname: dirname5, resolve: resolve6 } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -29422,7 +29422,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile11(resolve5(path2), "utf8");
+          const data = await readFile12(resolve6(path2), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             this.#snapshots.clear();
@@ -29451,7 +29451,7 @@ var require_snapshot_recorder = __commonJS({
         if (!path2) {
           throw new InvalidArgumentError2("Snapshot path is required");
         }
-        const resolvedPath = resolve5(path2);
+        const resolvedPath = resolve6(path2);
         await mkdir9(dirname5(resolvedPath), { recursive: true });
         const data = Array.from(this.#snapshots.entries()).map(([hash, snapshot]) => ({
           hash,
@@ -30134,8 +30134,8 @@ var require_redirect_handler = __commonJS({
           }
         }
       } else if (headers && typeof headers === "object") {
-        const entries = util2.hasSafeIterator(headers) ? headers : Object.entries(headers);
-        for (const [key, value] of entries) {
+        const entries2 = util2.hasSafeIterator(headers) ? headers : Object.entries(headers);
+        for (const [key, value] of entries2) {
           if (!shouldRemoveHeader(key, removeContent, unknownOrigin)) {
             ret.push(key, value);
           }
@@ -31224,12 +31224,12 @@ var require_cache = __commonJS({
       }
       return false;
     }
-    function assertCacheStore(store, name = "CacheStore") {
-      if (typeof store !== "object" || store === null) {
-        throw new TypeError(`expected type of ${name} to be a CacheStore, got ${store === null ? "null" : typeof store}`);
+    function assertCacheStore(store2, name = "CacheStore") {
+      if (typeof store2 !== "object" || store2 === null) {
+        throw new TypeError(`expected type of ${name} to be a CacheStore, got ${store2 === null ? "null" : typeof store2}`);
       }
       for (const fn2 of ["get", "createWriteStream", "delete"]) {
-        if (typeof store[fn2] !== "function") {
+        if (typeof store2[fn2] !== "function") {
           throw new TypeError(`${name} needs to have a \`${fn2}()\` function`);
         }
       }
@@ -31851,15 +31851,15 @@ var require_cache_handler = __commonJS({
       }
       return locationUrl.pathname + locationUrl.search;
     }
-    function deleteCachedUri(store, cacheKey, path2) {
-      deleteCachedValue(store, {
+    function deleteCachedUri(store2, cacheKey, path2) {
+      deleteCachedValue(store2, {
         ...cacheKey,
         path: path2
       });
       for (let i2 = 0; i2 < util2.safeHTTPMethods.length; i2++) {
         const method = util2.safeHTTPMethods[i2];
         if (method !== cacheKey.method) {
-          deleteCachedValue(store, {
+          deleteCachedValue(store2, {
             ...cacheKey,
             method,
             path: path2
@@ -31867,7 +31867,7 @@ var require_cache_handler = __commonJS({
         }
       }
     }
-    function deleteLocationTargets(store, cacheKey, headerValue) {
+    function deleteLocationTargets(store2, cacheKey, headerValue) {
       if (headerValue === void 0) {
         return;
       }
@@ -31875,14 +31875,14 @@ var require_cache_handler = __commonJS({
       for (let i2 = 0; i2 < values.length; i2++) {
         const path2 = getSameOriginPath(cacheKey, values[i2]);
         if (path2 !== void 0) {
-          deleteCachedUri(store, cacheKey, path2);
+          deleteCachedUri(store2, cacheKey, path2);
         }
       }
     }
-    function invalidateUnsafeRequest(store, cacheKey, resHeaders) {
-      deleteCachedUri(store, cacheKey, cacheKey.path);
-      deleteLocationTargets(store, cacheKey, resHeaders.location);
-      deleteLocationTargets(store, cacheKey, resHeaders["content-location"]);
+    function invalidateUnsafeRequest(store2, cacheKey, resHeaders) {
+      deleteCachedUri(store2, cacheKey, cacheKey.path);
+      deleteLocationTargets(store2, cacheKey, resHeaders.location);
+      deleteLocationTargets(store2, cacheKey, resHeaders["content-location"]);
     }
     var CacheHandler = class {
       /**
@@ -31914,8 +31914,8 @@ var require_cache_handler = __commonJS({
        * @param {import('../../types/cache-interceptor.d.ts').default.CacheKey} cacheKey
        * @param {import('../../types/dispatcher.d.ts').default.DispatchHandler} handler
        */
-      constructor({ store, type, cacheByDefault }, cacheKey, handler) {
-        this.#store = store;
+      constructor({ store: store2, type, cacheByDefault }, cacheKey, handler) {
+        this.#store = store2;
         this.#cacheType = type;
         this.#cacheByDefault = cacheByDefault;
         this.#cacheKey = cacheKey;
@@ -32111,15 +32111,15 @@ var require_cache_handler = __commonJS({
         this.#handler.onResponseError?.(controller, err2);
       }
     };
-    function deleteCachedValue(store, cacheKey) {
+    function deleteCachedValue(store2, cacheKey) {
       try {
-        store.delete(cacheKey)?.catch?.(noop);
+        store2.delete(cacheKey)?.catch?.(noop);
       } catch {
       }
     }
-    function deleteCachedValueIfNotModified(statusCode, store, cacheKey) {
+    function deleteCachedValueIfNotModified(statusCode, store2, cacheKey) {
       if (statusCode === 304) {
-        deleteCachedValue(store, cacheKey);
+        deleteCachedValue(store2, cacheKey);
       }
     }
     function revalidationResponseDisallowsCachedReuse(cacheType, resHeaders, cacheControlDirectives) {
@@ -32369,8 +32369,8 @@ var require_memory_cache_store = __commonJS({
         assertCacheKey(key);
         const topLevelKey = `${key.origin}:${key.path}`;
         const now = Date.now();
-        const entries = this.#entries.get(topLevelKey);
-        const entry = entries ? findEntry(key, entries, now) : null;
+        const entries2 = this.#entries.get(topLevelKey);
+        const entry = entries2 ? findEntry(key, entries2, now) : null;
         return entry == null ? void 0 : {
           statusMessage: entry.statusMessage,
           statusCode: entry.statusCode,
@@ -32393,7 +32393,7 @@ var require_memory_cache_store = __commonJS({
         assertCacheKey(key);
         assertCacheValue(val);
         const topLevelKey = `${key.origin}:${key.path}`;
-        const store = this;
+        const store2 = this;
         const entry = { ...key, ...val, body: [], size: 0 };
         return new Writable({
           write(chunk, encoding, callback) {
@@ -32401,7 +32401,7 @@ var require_memory_cache_store = __commonJS({
               chunk = Buffer.from(chunk, encoding);
             }
             entry.size += chunk.byteLength;
-            if (entry.size >= store.#maxEntrySize) {
+            if (entry.size >= store2.#maxEntrySize) {
               this.destroy();
             } else {
               entry.body.push(chunk);
@@ -32409,42 +32409,42 @@ var require_memory_cache_store = __commonJS({
             callback(null);
           },
           final(callback) {
-            let entries = store.#entries.get(topLevelKey);
-            if (!entries) {
-              entries = [];
-              store.#entries.set(topLevelKey, entries);
+            let entries2 = store2.#entries.get(topLevelKey);
+            if (!entries2) {
+              entries2 = [];
+              store2.#entries.set(topLevelKey, entries2);
             }
-            const previousEntry = findEntry(key, entries, Date.now());
+            const previousEntry = findEntry(key, entries2, Date.now());
             if (previousEntry) {
-              const index2 = entries.indexOf(previousEntry);
-              entries.splice(index2, 1, entry);
-              store.#size -= previousEntry.size;
+              const index2 = entries2.indexOf(previousEntry);
+              entries2.splice(index2, 1, entry);
+              store2.#size -= previousEntry.size;
             } else {
-              entries.push(entry);
-              store.#count += 1;
+              entries2.push(entry);
+              store2.#count += 1;
             }
-            store.#size += entry.size;
-            if (store.#size > store.#maxSize || store.#count > store.#maxCount) {
-              if (!store.#hasEmittedMaxSizeEvent) {
-                store.emit("maxSizeExceeded", {
-                  size: store.#size,
-                  maxSize: store.#maxSize,
-                  count: store.#count,
-                  maxCount: store.#maxCount
+            store2.#size += entry.size;
+            if (store2.#size > store2.#maxSize || store2.#count > store2.#maxCount) {
+              if (!store2.#hasEmittedMaxSizeEvent) {
+                store2.emit("maxSizeExceeded", {
+                  size: store2.#size,
+                  maxSize: store2.#maxSize,
+                  count: store2.#count,
+                  maxCount: store2.#maxCount
                 });
-                store.#hasEmittedMaxSizeEvent = true;
+                store2.#hasEmittedMaxSizeEvent = true;
               }
-              for (const [key2, entries2] of store.#entries) {
-                for (const entry2 of entries2.splice(0, entries2.length / 2)) {
-                  store.#size -= entry2.size;
-                  store.#count -= 1;
+              for (const [key2, entries3] of store2.#entries) {
+                for (const entry2 of entries3.splice(0, entries3.length / 2)) {
+                  store2.#size -= entry2.size;
+                  store2.#count -= 1;
                 }
-                if (entries2.length === 0) {
-                  store.#entries.delete(key2);
+                if (entries3.length === 0) {
+                  store2.#entries.delete(key2);
                 }
               }
-              if (store.#size < store.#maxSize && store.#count < store.#maxCount) {
-                store.#hasEmittedMaxSizeEvent = false;
+              if (store2.#size < store2.#maxSize && store2.#count < store2.#maxCount) {
+                store2.#hasEmittedMaxSizeEvent = false;
               }
             }
             callback(null);
@@ -32466,9 +32466,9 @@ var require_memory_cache_store = __commonJS({
         this.#entries.delete(topLevelKey);
       }
     };
-    function findEntry(key, entries, now) {
-      for (let i2 = 0; i2 < entries.length; i2++) {
-        const entry = entries[i2];
+    function findEntry(key, entries2, now) {
+      for (let i2 = 0; i2 < entries2.length; i2++) {
+        const entry = entries2[i2];
         if (entry.deleteAt > now && entry.method === key.method && varyMatches(key, entry)) {
           return entry;
         }
@@ -32685,9 +32685,9 @@ var require_cache2 = __commonJS({
     function revalidationResponseUpdatesCacheControl(headers) {
       return headers["cache-control"] !== void 0;
     }
-    function deleteCachedValue(store, cacheKey) {
+    function deleteCachedValue(store2, cacheKey) {
       try {
-        store.delete(cacheKey)?.catch?.(nop);
+        store2.delete(cacheKey)?.catch?.(nop);
       } catch {
       }
     }
@@ -32919,7 +32919,7 @@ var require_cache2 = __commonJS({
     }
     module.exports = (opts = {}) => {
       const {
-        store = new MemoryCacheStore(),
+        store: store2 = new MemoryCacheStore(),
         methods = ["GET"],
         cacheByDefault = void 0,
         type = "shared",
@@ -32928,7 +32928,7 @@ var require_cache2 = __commonJS({
       if (typeof opts !== "object" || opts === null) {
         throw new TypeError(`expected type of opts to be an Object, got ${opts === null ? "null" : typeof opts}`);
       }
-      assertCacheStore(store, "opts.store");
+      assertCacheStore(store2, "opts.store");
       assertCacheMethods(methods, "opts.methods");
       assertCacheOrigins(origins, "opts.origins");
       if (typeof cacheByDefault !== "undefined" && typeof cacheByDefault !== "number") {
@@ -32938,7 +32938,7 @@ var require_cache2 = __commonJS({
         throw new TypeError(`expected opts.type to be shared, private, or undefined, got ${typeof type}`);
       }
       const globalOpts = {
-        store,
+        store: store2,
         methods,
         cacheByDefault,
         type
@@ -32986,7 +32986,7 @@ var require_cache2 = __commonJS({
           if (!arrayIncludes(util2.safeHTTPMethods, opts2.method)) {
             return dispatch(opts2, new CacheHandler(globalOpts, cacheKey, handler));
           }
-          const result = store.get(cacheKey);
+          const result = store2.get(cacheKey);
           if (result && typeof result.then === "function") {
             return result.then((result2) => handleResult(
               dispatch,
@@ -34171,12 +34171,12 @@ var require_sqlite_cache_store = __commonJS({
         assertCacheValue(value);
         let size2 = 0;
         const body = [];
-        const store = this;
+        const store2 = this;
         return new Writable({
           decodeStrings: true,
           write(chunk, encoding, callback) {
             size2 += chunk.byteLength;
-            if (size2 < store.#maxEntrySize) {
+            if (size2 < store2.#maxEntrySize) {
               body.push(chunk);
             } else {
               this.destroy();
@@ -34184,7 +34184,7 @@ var require_sqlite_cache_store = __commonJS({
             callback();
           },
           final(callback) {
-            store.set(key, { ...value, body });
+            store2.set(key, { ...value, body });
             callback();
           }
         });
@@ -37024,7 +37024,7 @@ var require_fetch = __commonJS({
         const agent = fetchParams.controller.dispatcher;
         const path2 = url3.pathname + url3.search;
         const hasTrailingQuestionMark = url3.search.length === 0 && url3.href[url3.href.length - url3.hash.length - 1] === "?";
-        return new Promise((resolve5, reject) => agent.dispatch(
+        return new Promise((resolve6, reject) => agent.dispatch(
           {
             path: hasTrailingQuestionMark ? `${path2}?` : path2,
             origin: url3.origin,
@@ -37112,7 +37112,7 @@ var require_fetch = __commonJS({
                 }
               }
               const onError = this.onError.bind(this);
-              resolve5({
+              resolve6({
                 status,
                 statusText,
                 headersList,
@@ -37165,7 +37165,7 @@ var require_fetch = __commonJS({
                   headersList.append(headerName, String(value), true);
                 }
               }
-              resolve5({
+              resolve6({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -37189,7 +37189,7 @@ var require_fetch = __commonJS({
                   headersList.append(nameStr, value.toString("latin1"), true);
                 }
               }
-              resolve5({
+              resolve6({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -37344,8 +37344,8 @@ var require_cache3 = __commonJS({
                 }));
               } else if (response.headersList.contains("vary")) {
                 const fieldValues = getFieldValues(response.headersList.get("vary"));
-                for (const fieldValue of fieldValues) {
-                  if (fieldValue === "*") {
+                for (const fieldValue2 of fieldValues) {
+                  if (fieldValue2 === "*") {
                     responsePromise.reject(webidl.errors.exception({
                       header: "Cache.addAll",
                       message: "invalid vary field value"
@@ -37427,8 +37427,8 @@ var require_cache3 = __commonJS({
         }
         if (innerResponse.headersList.contains("vary")) {
           const fieldValues = getFieldValues(innerResponse.headersList.get("vary"));
-          for (const fieldValue of fieldValues) {
-            if (fieldValue === "*") {
+          for (const fieldValue2 of fieldValues) {
+            if (fieldValue2 === "*") {
               throw webidl.errors.exception({
                 header: prefix,
                 message: "Got * vary field value"
@@ -37446,8 +37446,8 @@ var require_cache3 = __commonJS({
         const bodyReadPromise = createDeferredPromise();
         if (innerResponse.body != null) {
           const stream = innerResponse.body.stream;
-          const reader = stream.getReader();
-          readAllBytes(reader, bodyReadPromise.resolve, bodyReadPromise.reject);
+          const reader2 = stream.getReader();
+          readAllBytes(reader2, bodyReadPromise.resolve, bodyReadPromise.reject);
         } else {
           bodyReadPromise.resolve(void 0);
         }
@@ -37692,12 +37692,12 @@ var require_cache3 = __commonJS({
           return true;
         }
         const fieldValues = getFieldValues(response.headersList.get("vary"));
-        for (const fieldValue of fieldValues) {
-          if (fieldValue === "*") {
+        for (const fieldValue2 of fieldValues) {
+          if (fieldValue2 === "*") {
             return false;
           }
-          const requestValue = request2.headersList.get(fieldValue);
-          const queryValue = requestQuery.headersList.get(fieldValue);
+          const requestValue = request2.headersList.get(fieldValue2);
+          const queryValue = requestQuery.headersList.get(fieldValue2);
           if (requestValue !== queryValue) {
             return false;
           }
@@ -41702,8 +41702,8 @@ function checkMembers(type, sizeOf3) {
     if (type.kind === "UNION" && member.bitOffset !== 0) {
       throw badType(type, `has the ${name}, which does not begin where the union does`);
     }
-    const plain = member.bitSize === 0 && member.bitOffset % 8 === 0;
-    const bits2 = plain ? size2 * 8 : Math.max(member.bitSize, 1);
+    const plain2 = member.bitSize === 0 && member.bitOffset % 8 === 0;
+    const bits2 = plain2 ? size2 * 8 : Math.max(member.bitSize, 1);
     if (member.bitOffset + bits2 > type.size * 8 && bits2 > 0) {
       throw badType(type, `has the ${name}, which ends beyond its ${type.size} bytes`);
     }
@@ -42233,8 +42233,8 @@ var Small = class {
     const outcomes = [...this.#tried.values()];
     const unfit = outcomes.findLast((one2) => one2.kind === "unfit");
     if (unfit) throw unfit.failure;
-    const missing2 = [...this.#tried].find(([, one2]) => one2.kind === "missing");
-    if (missing2) return this.#read(nothing(404, missing2[0], missing2[0].url(this.#path)));
+    const missing3 = [...this.#tried].find(([, one2]) => one2.kind === "missing");
+    if (missing3) return this.#read(nothing(404, missing3[0], missing3[0].url(this.#path)));
     throw this.#unreachable();
   }
   /** The mirror to ask now, when one may be asked; undefined when there is no use in going on. */
@@ -42367,8 +42367,8 @@ var ArrayStream = class _ArrayStream extends Array {
   constructor() {
     super();
     Object.setPrototypeOf(this, _ArrayStream.prototype);
-    this[doneWritingPromise] = new Promise((resolve5, reject) => {
-      this[doneWritingResolve] = resolve5;
+    this[doneWritingPromise] = new Promise((resolve6, reject) => {
+      this[doneWritingResolve] = resolve6;
       this[doneWritingReject] = reject;
     });
     this[doneWritingPromise].catch(() => {
@@ -42474,8 +42474,8 @@ function Reader(input) {
     this[externalBuffer] = input[externalBuffer].slice();
   }
   if (isArrayStream(input)) {
-    const reader = input.getReader();
-    this._read = reader.read.bind(reader);
+    const reader2 = input.getReader();
+    this._read = reader2.read.bind(reader2);
     this._releaseLock = () => {
     };
     this._cancel = () => {
@@ -42484,14 +42484,14 @@ function Reader(input) {
   }
   let streamType = isStream(input);
   if (streamType) {
-    const reader = input.getReader();
-    this._read = reader.read.bind(reader);
+    const reader2 = input.getReader();
+    this._read = reader2.read.bind(reader2);
     this._releaseLock = () => {
-      reader.closed.catch(function() {
+      reader2.closed.catch(function() {
       });
-      reader.releaseLock();
+      reader2.releaseLock();
     };
-    this._cancel = reader.cancel.bind(reader);
+    this._cancel = reader2.cancel.bind(reader2);
     return;
   }
   let doneReading = false;
@@ -42694,12 +42694,12 @@ async function pipe(input, target, {
   if (!isStream(input)) {
     input = toArrayStream(input);
   }
-  const reader = getReader(input);
+  const reader2 = getReader(input);
   const writer = getWriter(target);
   try {
     while (true) {
       await writer.ready;
-      const { done, value } = await reader.read();
+      const { done, value } = await reader2.read();
       if (done) {
         if (!preventClose) await writer.close();
         break;
@@ -42709,7 +42709,7 @@ async function pipe(input, target, {
   } catch (e) {
     if (!preventAbort) await writer.abort(e);
   } finally {
-    reader.releaseLock();
+    reader2.releaseLock();
     writer.releaseLock();
   }
 }
@@ -42747,8 +42747,8 @@ function transformWithCancel(customCancel) {
         }
         outputController.enqueue(chunk);
         if (!pulled) {
-          await new Promise((resolve5, reject) => {
-            backpressureChangePromiseResolve = resolve5;
+          await new Promise((resolve6, reject) => {
+            backpressureChangePromiseResolve = resolve6;
             backpressureChangePromiseReject = reject;
           });
           backpressureChangePromiseResolve = null;
@@ -42801,11 +42801,11 @@ function _transformStream(input, process2, finish, queuingStrategy) {
     return output;
   }
   if (isStream(input)) {
-    let reader;
+    let reader2;
     let allDone = false;
     return new ReadableStream({
       start() {
-        reader = input.getReader();
+        reader2 = input.getReader();
       },
       async pull(controller) {
         if (allDone) {
@@ -42815,7 +42815,7 @@ function _transformStream(input, process2, finish, queuingStrategy) {
         }
         try {
           while (true) {
-            const { value, done } = await reader.read();
+            const { value, done } = await reader2.read();
             allDone = done;
             const result = await (done ? finish : process2)(value);
             if (result !== void 0) {
@@ -42833,7 +42833,7 @@ function _transformStream(input, process2, finish, queuingStrategy) {
         }
       },
       async cancel(reason2) {
-        await reader.cancel(reason2);
+        await reader2.cancel(reason2);
       }
     }, queuingStrategy);
   }
@@ -42851,7 +42851,7 @@ function transformPair(input, fn2) {
     const outgoing = transformWithCancel(async function(reason2) {
       incomingTransformController.error(reason2);
       await pipeDonePromise;
-      await new Promise((resolve5) => setTimeout(resolve5));
+      await new Promise((resolve6) => setTimeout(resolve6));
     });
     fn2(incoming.readable, outgoing.writable);
     return outgoing.readable;
@@ -42864,13 +42864,13 @@ function transformPair(input, fn2) {
 function parse(input, fn2) {
   let returnValue;
   const transformed = transformPair(input, (readable, writable) => {
-    const reader = getReader(readable);
-    reader.remainder = () => {
-      reader.releaseLock();
+    const reader2 = getReader(readable);
+    reader2.remainder = () => {
+      reader2.releaseLock();
       pipe(readable, writable);
       return transformed;
     };
-    returnValue = fn2(reader);
+    returnValue = fn2(reader2);
   });
   return returnValue;
 }
@@ -42904,12 +42904,12 @@ function passiveClone(input) {
     return new ReadableStream({
       start(controller) {
         const transformed = transformPair(input, async (readable, writable) => {
-          const reader = getReader(readable);
+          const reader2 = getReader(readable);
           const writer = getWriter(writable);
           try {
             while (true) {
               await writer.ready;
-              const { done, value } = await reader.read();
+              const { done, value } = await reader2.read();
               if (done) {
                 try {
                   controller.close();
@@ -42954,17 +42954,17 @@ function slice(input, begin = 0, end = Infinity) {
   }
   if (isStream(input)) {
     if (begin >= 0 && end >= 0) {
-      let reader;
+      let reader2;
       let bytesRead = 0;
       return new ReadableStream({
         start() {
-          reader = input.getReader();
+          reader2 = input.getReader();
         },
         async pull(controller) {
           try {
             while (true) {
               if (bytesRead < end) {
-                const { value, done } = await reader.read();
+                const { value, done } = await reader2.read();
                 if (done) {
                   controller.close();
                   input.releaseLock();
@@ -42990,7 +42990,7 @@ function slice(input, begin = 0, end = Infinity) {
           }
         },
         async cancel(reason2) {
-          await reader.cancel(reason2);
+          await reader2.cancel(reason2);
         }
       }, { highWaterMark: 0 });
     }
@@ -43036,12 +43036,12 @@ async function cancel(input, reason2) {
   if (isStream(input)) {
     if (input.cancel) {
       const cancelled = await input.cancel(reason2);
-      await new Promise((resolve5) => setTimeout(resolve5));
+      await new Promise((resolve6) => setTimeout(resolve6));
       return cancelled;
     }
     if (input.destroy) {
       input.destroy(reason2);
-      await new Promise((resolve5) => setTimeout(resolve5));
+      await new Promise((resolve6) => setTimeout(resolve6));
       return reason2;
     }
   }
@@ -44385,11 +44385,11 @@ var util = {
    *                          or rejected with the Error of the last resolved Promise (if all promises are rejected)
    */
   anyPromise: function(promises3) {
-    return new Promise((resolve5, reject) => {
+    return new Promise((resolve6, reject) => {
       let exception;
       void Promise.all(promises3.map(async (promise) => {
         try {
-          resolve5(await promise);
+          resolve6(await promise);
         } catch (e) {
           exception = e;
         }
@@ -44606,7 +44606,7 @@ function removeChecksum(text3) {
   return body;
 }
 function unarmor(input) {
-  return new Promise((resolve5, reject) => {
+  return new Promise((resolve6, reject) => {
     try {
       const reSplit = /^-----[^-]+-----$/m;
       const reEmptyLine = /^[ \f\r\t\u00a0\u2000-\u200a\u202f\u205f\u3000]*$/;
@@ -44617,10 +44617,10 @@ function unarmor(input) {
       let text3 = [];
       let textDone;
       const data = decode$1(transformPair(input, async (readable, writable) => {
-        const reader = getReader(readable);
+        const reader2 = getReader(readable);
         try {
           while (true) {
-            let line2 = await reader.readLine();
+            let line2 = await reader2.readLine();
             if (line2 === void 0) {
               throw new Error("Misformed armored text");
             }
@@ -44639,7 +44639,7 @@ function unarmor(input) {
                 verifyHeaders$1(lastHeaders);
                 headersDone = true;
                 if (textDone || type !== enums.armor.signed) {
-                  resolve5({ text: text3, data, headers, type });
+                  resolve6({ text: text3, data, headers, type });
                   break;
                 }
               }
@@ -44663,7 +44663,7 @@ function unarmor(input) {
         try {
           while (true) {
             await writer.ready;
-            const { done, value } = await reader.read();
+            const { done, value } = await reader2.read();
             if (done) {
               throw new Error("Misformed armored text");
             }
@@ -44671,7 +44671,7 @@ function unarmor(input) {
             if (line2.indexOf("=") === -1 && line2.indexOf("-") === -1) {
               await writer.write(line2);
             } else {
-              let remainder = await reader.readToEnd();
+              let remainder = await reader2.readToEnd();
               if (!remainder.length)
                 remainder = "";
               remainder = line2 + remainder;
@@ -46047,12 +46047,12 @@ async function generate$4(bits2, e) {
       publicKeyEncoding: { type: "pkcs1", format: "jwk" },
       privateKeyEncoding: { type: "pkcs1", format: "jwk" }
     };
-    const jwk = await new Promise((resolve5, reject) => {
+    const jwk = await new Promise((resolve6, reject) => {
       nodeCrypto$6.generateKeyPair("rsa", opts, (err2, _5, jwkPrivateKey) => {
         if (err2) {
           reject(err2);
         } else {
-          resolve5(jwkPrivateKey);
+          resolve6(jwkPrivateKey);
         }
       });
     });
@@ -46419,15 +46419,15 @@ function supportsStreaming(tag) {
     enums.packet.aeadEncryptedData
   ].includes(tag);
 }
-async function readPacket(reader, useStreamType, callback) {
+async function readPacket(reader2, useStreamType, callback) {
   let writer;
   let callbackReturned;
   try {
-    const peekedBytes = await reader.peekBytes(2);
+    const peekedBytes = await reader2.peekBytes(2);
     if (!peekedBytes || peekedBytes.length < 2 || (peekedBytes[0] & 128) === 0) {
       throw new Error("Error during parsing. This message / key probably does not conform to a valid OpenPGP format.");
     }
-    const headerByte = await reader.readByte();
+    const headerByte = await reader2.readByte();
     let tag = -1;
     let format = -1;
     let packetLength;
@@ -46463,25 +46463,25 @@ async function readPacket(reader, useStreamType, callback) {
       if (!format) {
         switch (packetLengthType) {
           case 0:
-            packetLength = await reader.readByte();
+            packetLength = await reader2.readByte();
             break;
           case 1:
-            packetLength = await reader.readByte() << 8 | await reader.readByte();
+            packetLength = await reader2.readByte() << 8 | await reader2.readByte();
             break;
           case 2:
-            packetLength = (await reader.readByte() << 24 | await reader.readByte() << 16 | await reader.readByte() << 8 | await reader.readByte()) >>> 0;
+            packetLength = (await reader2.readByte() << 24 | await reader2.readByte() << 16 | await reader2.readByte() << 8 | await reader2.readByte()) >>> 0;
             break;
           default:
             packetLength = Infinity;
             break;
         }
       } else {
-        const lengthByte = await reader.readByte();
+        const lengthByte = await reader2.readByte();
         wasPartialLength = false;
         if (lengthByte < 192) {
           packetLength = lengthByte;
         } else if (lengthByte >= 192 && lengthByte < 224) {
-          packetLength = (lengthByte - 192 << 8) + await reader.readByte() + 192;
+          packetLength = (lengthByte - 192 << 8) + await reader2.readByte() + 192;
         } else if (lengthByte > 223 && lengthByte < 255) {
           packetLength = 1 << (lengthByte & 31);
           wasPartialLength = true;
@@ -46489,7 +46489,7 @@ async function readPacket(reader, useStreamType, callback) {
             throw new TypeError("This packet type does not support partial lengths.");
           }
         } else {
-          packetLength = (await reader.readByte() << 24 | await reader.readByte() << 16 | await reader.readByte() << 8 | await reader.readByte()) >>> 0;
+          packetLength = (await reader2.readByte() << 24 | await reader2.readByte() << 16 | await reader2.readByte() << 8 | await reader2.readByte()) >>> 0;
         }
       }
       if (packetLength > 0) {
@@ -46497,7 +46497,7 @@ async function readPacket(reader, useStreamType, callback) {
         while (true) {
           if (writer)
             await writer.ready;
-          const { done, value } = await reader.read();
+          const { done, value } = await reader2.read();
           if (done) {
             if (packetLength === Infinity)
               break;
@@ -46510,7 +46510,7 @@ async function readPacket(reader, useStreamType, callback) {
             packet.push(chunk);
           bytesRead += value.length;
           if (bytesRead >= packetLength) {
-            reader.unshift(value.subarray(packetLength - bytesRead + value.length));
+            reader2.unshift(value.subarray(packetLength - bytesRead + value.length));
             break;
           }
         }
@@ -49422,14 +49422,14 @@ var WebCryptoEncryptor = class {
     return new Uint8Array(ciphertext).subarray(0, plaintext.length);
   }
   async encryptChunk(value) {
-    const missing2 = this.nextBlock.length - this.i;
-    const added = value.subarray(0, missing2);
+    const missing3 = this.nextBlock.length - this.i;
+    const added = value.subarray(0, missing3);
     this.nextBlock.set(added, this.i);
     if (this.i + value.length >= 2 * this.blockSize) {
-      const leftover = (value.length - missing2) % this.blockSize;
+      const leftover = (value.length - missing3) % this.blockSize;
       const plaintext = util.concatUint8Array([
         this.nextBlock,
-        value.subarray(missing2, value.length - leftover)
+        value.subarray(missing3, value.length - leftover)
       ]);
       const toEncrypt = util.concatUint8Array([
         this.prevBlock,
@@ -49516,14 +49516,14 @@ var NobleStreamProcessor = class {
   }
   // eslint-disable-next-line @typescript-eslint/require-await
   async processChunk(value) {
-    const missing2 = this.nextBlock.length - this.i;
-    const added = value.subarray(0, missing2);
+    const missing3 = this.nextBlock.length - this.i;
+    const added = value.subarray(0, missing3);
     this.nextBlock.set(added, this.i);
     if (this.i + value.length >= 2 * this.blockSize) {
-      const leftover = (value.length - missing2) % this.blockSize;
+      const leftover = (value.length - missing3) % this.blockSize;
       const toProcess = util.concatUint8Array([
         this.nextBlock,
-        value.subarray(missing2, value.length - leftover)
+        value.subarray(missing3, value.length - leftover)
       ]);
       const processedBlocks = this._runCFB(toProcess);
       if (leftover > 0)
@@ -50739,11 +50739,11 @@ var inflt = function(dat, st3, buf, dict) {
           cbuf(bt3 + 131072);
         var end = bt3 + add2;
         if (bt3 < dt3) {
-          var shift = dl - dt3, dend = Math.min(dt3, end);
-          if (shift + bt3 < 0)
+          var shift2 = dl - dt3, dend = Math.min(dt3, end);
+          if (shift2 + bt3 < 0)
             err(3);
           for (; bt3 < dend; ++bt3)
-            buf[bt3] = dict[shift + bt3];
+            buf[bt3] = dict[shift2 + bt3];
         }
         for (; bt3 < end; ++bt3)
           buf[bt3] = buf[bt3 - dt3];
@@ -51350,12 +51350,12 @@ var LiteralDataPacket = class {
    * @async
    */
   async read(bytes2) {
-    await parse(bytes2, async (reader) => {
-      const format = await reader.readByte();
-      const filename_len = await reader.readByte();
-      this.filename = util.decodeUTF8(await reader.readBytes(filename_len));
-      this.date = util.readDate(await reader.readBytes(4));
-      let data = reader.remainder();
+    await parse(bytes2, async (reader2) => {
+      const format = await reader2.readByte();
+      const filename_len = await reader2.readByte();
+      this.filename = util.decodeUTF8(await reader2.readBytes(filename_len));
+      this.date = util.readDate(await reader2.readBytes(4));
+      let data = reader2.remainder();
       if (isArrayStream(data))
         data = await readToEnd(data);
       this.setBytes(data, format);
@@ -52243,7 +52243,7 @@ var PacketList = class _PacketList extends Array {
       allowedPackets = { ...allowedPackets, ...additionalAllowedPackets };
     }
     this.stream = transformPair(bytes2, async (readable, writable) => {
-      const reader2 = getReader(readable);
+      const reader3 = getReader(readable);
       const writer = getWriter(writable);
       try {
         let useStreamType = util.isStream(readable);
@@ -52251,7 +52251,7 @@ var PacketList = class _PacketList extends Array {
           await writer.ready;
           let unauthenticatedError;
           let wasStream;
-          await readPacket(reader2, useStreamType, async (parsed2) => {
+          await readPacket(reader3, useStreamType, async (parsed2) => {
             try {
               if (parsed2.tag === enums.packet.marker || parsed2.tag === enums.packet.trust || parsed2.tag === enums.packet.padding) {
                 return;
@@ -52301,10 +52301,10 @@ var PacketList = class _PacketList extends Array {
             useStreamType = null;
           }
           if (unauthenticatedError) {
-            await reader2.readToEnd();
+            await reader3.readToEnd();
             throw unauthenticatedError;
           }
-          const nextPacket = await reader2.peekBytes(2);
+          const nextPacket = await reader3.peekBytes(2);
           const done = !nextPacket || !nextPacket.length;
           if (done) {
             try {
@@ -52325,9 +52325,9 @@ var PacketList = class _PacketList extends Array {
         await writer.abort(e);
       }
     });
-    const reader = getReader(this.stream);
+    const reader2 = getReader(this.stream);
     while (true) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader2.read();
       if (!done) {
         this.push(value);
       } else {
@@ -52337,7 +52337,7 @@ var PacketList = class _PacketList extends Array {
         break;
       }
     }
-    reader.releaseLock();
+    reader2.releaseLock();
   }
   /**
    * Creates a binary representation of openpgp objects contained within the
@@ -52565,9 +52565,9 @@ var CompressedDataPacket = class {
    * @param {Object} [config] - Full configuration, defaults to openpgp.config
    */
   async read(bytes2, config$1 = config) {
-    await parse(bytes2, async (reader) => {
-      this.algorithm = await reader.readByte();
-      this.compressed = reader.remainder();
+    await parse(bytes2, async (reader2) => {
+      this.algorithm = await reader2.readByte();
+      this.compressed = reader2.remainder();
       await this.decompress(config$1);
     });
   }
@@ -52627,11 +52627,11 @@ var CompressedDataPacket = class {
 };
 function splitStream(data) {
   const chunkSize = 65536;
-  const reader = getReader(data);
+  const reader2 = getReader(data);
   return new ReadableStream({
     async pull(controller) {
       try {
-        const { value, done } = await reader.read();
+        const { value, done } = await reader2.read();
         if (done) {
           controller.close();
           return;
@@ -52774,18 +52774,18 @@ var SymEncryptedIntegrityProtectedDataPacket = class _SymEncryptedIntegrityProte
     this.packets = null;
   }
   async read(bytes2) {
-    await parse(bytes2, async (reader) => {
-      this.version = await reader.readByte();
+    await parse(bytes2, async (reader2) => {
+      this.version = await reader2.readByte();
       if (this.version !== 1 && this.version !== 2) {
         throw new UnsupportedError(`Version ${this.version} of the SEIP packet is unsupported.`);
       }
       if (this.version === 2) {
-        this.cipherAlgorithm = await reader.readByte();
-        this.aeadAlgorithm = await reader.readByte();
-        this.chunkSizeByte = await reader.readByte();
-        this.salt = await reader.readBytes(32);
+        this.cipherAlgorithm = await reader2.readByte();
+        this.aeadAlgorithm = await reader2.readByte();
+        this.chunkSizeByte = await reader2.readByte();
+        this.salt = await reader2.readBytes(32);
       }
-      this.encrypted = reader.remainder();
+      this.encrypted = reader2.remainder();
     });
   }
   write() {
@@ -52920,11 +52920,11 @@ async function runAEAD(packet, fn2, key, data) {
       pipe(buffer.readable, writable);
       writable = buffer.writable;
     }
-    const reader = getReader(readable);
+    const reader2 = getReader(readable);
     const writer = getWriter(writable);
     try {
       while (true) {
-        let chunk = await reader.readBytes(chunkSize + tagLengthIfDecrypting) || new Uint8Array();
+        let chunk = await reader2.readBytes(chunkSize + tagLengthIfDecrypting) || new Uint8Array();
         const finalChunk = chunk.subarray(chunk.length - tagLengthIfDecrypting);
         chunk = chunk.subarray(0, chunk.length - tagLengthIfDecrypting);
         let cryptedPromise;
@@ -52939,7 +52939,7 @@ async function runAEAD(packet, fn2, key, data) {
           }
         }
         if (!chunkIndex || chunk.length) {
-          reader.unshift(finalChunk);
+          reader2.unshift(finalChunk);
           cryptedPromise = modeInstance[fn2](chunk, nonce, adataArray);
           cryptedPromise.catch(() => {
           });
@@ -56180,8 +56180,8 @@ var Message = class _Message {
     const signatureList = packets.filterByTag(enums.packet.signature);
     if (onePassSigList.length && !signatureList.length && util.isStream(packets.stream) && !isArrayStream(packets.stream)) {
       await Promise.all(onePassSigList.map(async (onePassSig) => {
-        onePassSig.correspondingSig = new Promise((resolve5, reject) => {
-          onePassSig.correspondingSigResolve = resolve5;
+        onePassSig.correspondingSig = new Promise((resolve6, reject) => {
+          onePassSig.correspondingSigResolve = resolve6;
           onePassSig.correspondingSigReject = reject;
         });
         onePassSig.signatureData = fromAsync(async () => (await onePassSig.correspondingSig).signatureData);
@@ -56190,14 +56190,14 @@ var Message = class _Message {
         });
       }));
       packets.stream = transformPair(packets.stream, async (readable, writable) => {
-        const reader = getReader(readable);
+        const reader2 = getReader(readable);
         const writer = getWriter(writable);
         try {
           for (let i2 = 0; i2 < onePassSigList.length; i2++) {
-            const { value: signature } = await reader.read();
+            const { value: signature } = await reader2.read();
             onePassSigList[i2].correspondingSigResolve(signature);
           }
-          await reader.readToEnd();
+          await reader2.readToEnd();
           await writer.ready;
           await writer.close();
         } catch (e) {
@@ -56587,11 +56587,11 @@ function clean(...arrays) {
 function createView(arr) {
   return new DataView(arr.buffer, arr.byteOffset, arr.byteLength);
 }
-function rotr(word2, shift) {
-  return word2 << 32 - shift | word2 >>> shift;
+function rotr(word2, shift2) {
+  return word2 << 32 - shift2 | word2 >>> shift2;
 }
-function rotl(word2, shift) {
-  return word2 << shift | word2 >>> 32 - shift >>> 0;
+function rotl(word2, shift2) {
+  return word2 << shift2 | word2 >>> 32 - shift2 >>> 0;
 }
 var isLE = /* @__PURE__ */ (() => new Uint8Array(new Uint32Array([287454020]).buffer)[0] === 68)();
 function byteSwap(word2) {
@@ -57405,11 +57405,11 @@ function add$1(Ah, Al, Bh, Bl) {
   return { h: Ah + Bh + (l3 / 2 ** 32 | 0) | 0, l: l3 | 0 };
 }
 var add3L = (Al, Bl, Cl) => (Al >>> 0) + (Bl >>> 0) + (Cl >>> 0);
-var add3H = (low, Ah, Bh, Ch) => Ah + Bh + Ch + (low / 2 ** 32 | 0) | 0;
+var add3H = (low2, Ah, Bh, Ch) => Ah + Bh + Ch + (low2 / 2 ** 32 | 0) | 0;
 var add4L = (Al, Bl, Cl, Dl) => (Al >>> 0) + (Bl >>> 0) + (Cl >>> 0) + (Dl >>> 0);
-var add4H = (low, Ah, Bh, Ch, Dh) => Ah + Bh + Ch + Dh + (low / 2 ** 32 | 0) | 0;
+var add4H = (low2, Ah, Bh, Ch, Dh) => Ah + Bh + Ch + Dh + (low2 / 2 ** 32 | 0) | 0;
 var add5L = (Al, Bl, Cl, Dl, El) => (Al >>> 0) + (Bl >>> 0) + (Cl >>> 0) + (Dl >>> 0) + (El >>> 0);
-var add5H = (low, Ah, Bh, Ch, Dh, Eh) => Ah + Bh + Ch + Dh + Eh + (low / 2 ** 32 | 0) | 0;
+var add5H = (low2, Ah, Bh, Ch, Dh, Eh) => Ah + Bh + Ch + Dh + Eh + (low2 / 2 ** 32 | 0) | 0;
 var SHA256_K = /* @__PURE__ */ Uint32Array.from([
   1116352408,
   1899447441,
@@ -59222,9 +59222,9 @@ function keccakP(s3, rounds = 24) {
     let curH = s3[2];
     let curL = s3[3];
     for (let t2 = 0; t2 < 24; t2++) {
-      const shift = SHA3_ROTL[t2];
-      const Th = rotlH(curH, curL, shift);
-      const Tl = rotlL(curH, curL, shift);
+      const shift2 = SHA3_ROTL[t2];
+      const Th = rotlH(curH, curL, shift2);
+      const Tl = rotlL(curH, curL, shift2);
       const PI = SHA3_PI[t2];
       curH = s3[PI];
       curL = s3[PI + 1];
@@ -67003,8 +67003,8 @@ function argon2id(params, { memory, instance: wasmInstance }) {
   const m_ = 4 * ctx.lanes * Math.floor(ctx.memorySize / (4 * ctx.lanes));
   const requiredMemory = m_ * ARGON2_BLOCK_SIZE + 10 * KB;
   if (memory.buffer.byteLength < requiredMemory) {
-    const missing2 = Math.ceil((requiredMemory - memory.buffer.byteLength) / WASM_PAGE_SIZE);
-    memory.grow(missing2);
+    const missing3 = Math.ceil((requiredMemory - memory.buffer.byteLength) / WASM_PAGE_SIZE);
+    memory.grow(missing3);
   }
   let offset = 0;
   wasmRefs.gZ = new Uint8Array(memory.buffer, offset, ARGON2_BLOCK_SIZE);
@@ -67130,9 +67130,9 @@ async function wasmLoader(memory, getSIMD, getNonSIMD) {
   const importObject = { env: { memory } };
   if (isSIMDSupported === void 0) {
     try {
-      const loaded = await getSIMD(importObject);
+      const loaded2 = await getSIMD(importObject);
       isSIMDSupported = true;
-      return loaded;
+      return loaded2;
     } catch (e) {
       isSIMDSupported = false;
     }
@@ -68651,11 +68651,11 @@ var DISTRIBUTION = {
   xz: need("xz", "xz-utils", "xz")
 };
 async function provide(world2, needs, options) {
-  const missing2 = needs.filter(
+  const missing3 = needs.filter(
     ({ thing }) => !(thing.startsWith("/") ? existsSync4(thing) : world2.programs.find(thing))
   );
-  if (missing2.length === 0) return;
-  const things = missing2.map(({ thing }) => thing).join(", ");
+  if (missing3.length === 0) return;
+  const things = missing3.map(({ thing }) => thing).join(", ");
   const manager = managerOf(world2);
   if (!manager) {
     throw new Failure(
@@ -68664,7 +68664,7 @@ async function provide(world2, needs, options) {
       "Install them by hand."
     );
   }
-  const packages = [...new Set(missing2.map((one2) => one2[manager.kind]))];
+  const packages = [...new Set(missing3.map((one2) => one2[manager.kind]))];
   const command = `${manager.program} install -y ${packages.join(" ")}`;
   if (!options.allowed) {
     throw new Failure(
@@ -69051,45 +69051,45 @@ async function isElf(source2) {
   return source2.size >= 4 && (await source2.read(0, 4)).toString("latin1") === "ELF";
 }
 async function readElf(source2) {
-  const bad5 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
-  if (!await isElf(source2)) throw bad5("is not an ELF file");
-  if (source2.size < HEADER_SIZE2) throw bad5("ends within its ELF header");
+  const bad6 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
+  if (!await isElf(source2)) throw bad6("is not an ELF file");
+  if (source2.size < HEADER_SIZE2) throw bad6("ends within its ELF header");
   const header = await source2.read(0, HEADER_SIZE2);
-  if (header[4] === 1) throw bad5("is a 32-bit ELF file, and only 64-bit ones are read");
+  if (header[4] === 1) throw bad6("is a 32-bit ELF file, and only 64-bit ones are read");
   const order = header[5];
-  if (header[4] !== 2 || order !== 1 && order !== 2) throw bad5("has a broken ELF header");
+  if (header[4] !== 2 || order !== 1 && order !== 2) throw bad6("has a broken ELF header");
   const byteOrder = order === 1 ? "little" : "big";
   const fields = fieldsOf(header, byteOrder);
   const machine = fields.u16(18);
   const table2 = fields.u64(40);
   if (table2 === 0) return { byteOrder, machine, sections: [] };
-  if (fields.u16(58) !== SECTION_SIZE) throw bad5("has section headers of an unknown size");
-  if (!within(source2, table2, SECTION_SIZE)) throw bad5("has its section table outside of itself");
+  if (fields.u16(58) !== SECTION_SIZE) throw bad6("has section headers of an unknown size");
+  if (!within(source2, table2, SECTION_SIZE)) throw bad6("has its section table outside of itself");
   const first = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
   const count2 = fields.u16(60) === 0 ? first.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first.u32(40) : fields.u16(62);
-  if (count2 > MOST_SECTIONS) throw bad5(`says it has ${count2} sections, which is absurd`);
+  if (count2 > MOST_SECTIONS) throw bad6(`says it has ${count2} sections, which is absurd`);
   if (!within(source2, table2, count2 * SECTION_SIZE)) {
-    throw bad5("has its section table outside of itself");
+    throw bad6("has its section table outside of itself");
   }
-  const entries = await source2.read(table2, count2 * SECTION_SIZE);
+  const entries2 = await source2.read(table2, count2 * SECTION_SIZE);
   const unnamed = Array.from(
     { length: count2 },
-    (_5, index2) => readSection(fieldsOf(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
+    (_5, index2) => readSection(fieldsOf(entries2.subarray(index2 * SECTION_SIZE), byteOrder), index2)
   );
   for (const section of unnamed) {
     const empty = section.type === SHT_NOBITS || section.type === SHT_NULL;
     if (!empty && !within(source2, section.offset, section.size)) {
-      throw bad5(`has its section ${section.index} outside of itself`);
+      throw bad6(`has its section ${section.index} outside of itself`);
     }
   }
   const strings = unnamed[nameSection];
-  if (strings === void 0) throw bad5("has no names for its sections");
+  if (strings === void 0) throw bad6("has no names for its sections");
   const names = await readSectionBytes(source2, strings, 16 * 1024 * 1024);
   const sections = unnamed.map(({ nameOffset, ...section }) => {
     const end = names.indexOf(0, nameOffset);
     if (nameOffset >= names.length || end < 0)
-      throw bad5(`has no name for section ${section.index}`);
+      throw bad6(`has no name for section ${section.index}`);
     return { ...section, name: names.toString("latin1", nameOffset, end) };
   });
   return { byteOrder, machine, sections };
@@ -72369,11 +72369,11 @@ function headerSize(intro, kind) {
       `The ${kind.title} begins with ${intro.toString("hex", 0, 4)} instead of 8eade801.`
     );
   }
-  const entries = intro.readUInt32BE(8);
+  const entries2 = intro.readUInt32BE(8);
   const data = intro.readUInt32BE(12);
-  if (entries === 0 || entries > kind.maxEntries) {
+  if (entries2 === 0 || entries2 > kind.maxEntries) {
     throw corrupt(
-      `The ${kind.title} says it has ${entries} entries; 1 to ${kind.maxEntries} are sane.`
+      `The ${kind.title} says it has ${entries2} entries; 1 to ${kind.maxEntries} are sane.`
     );
   }
   if (data > kind.maxData) {
@@ -72381,7 +72381,7 @@ function headerSize(intro, kind) {
       `The ${kind.title} says it has ${data} bytes of data; at most ${kind.maxData} are sane.`
     );
   }
-  return INTRO_SIZE + entries * ENTRY_SIZE + data;
+  return INTRO_SIZE + entries2 * ENTRY_SIZE + data;
 }
 var Header = class {
   /** The header as it stands in the package, magic included: what digests and signatures are made of. */
@@ -72397,11 +72397,11 @@ var Header = class {
     }
     this.bytes = bytes2;
     this.#kind = kind;
-    const entries = bytes2.readUInt32BE(8);
-    this.#data = bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE);
+    const entries2 = bytes2.readUInt32BE(8);
+    this.#data = bytes2.subarray(INTRO_SIZE + entries2 * ENTRY_SIZE);
     this.hasRegion = bytes2.readUInt32BE(INTRO_SIZE) === kind.regionTag;
-    if (this.hasRegion) this.#checkRegion(entries);
-    for (let index2 = this.hasRegion ? 1 : 0; index2 < entries; index2++) {
+    if (this.hasRegion) this.#checkRegion(entries2);
+    for (let index2 = this.hasRegion ? 1 : 0; index2 < entries2; index2++) {
       this.#addEntry(INTRO_SIZE + index2 * ENTRY_SIZE);
     }
   }
@@ -72474,7 +72474,7 @@ var Header = class {
     this.#entries.set(tag, { type, offset, count: count2 });
   }
   /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
-  #checkRegion(entries) {
+  #checkRegion(entries2) {
     const { title, regionTag, regionIsAll } = this.#kind;
     const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
     const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
@@ -72491,10 +72491,10 @@ var Header = class {
       throw wrong("has a broken trailer");
     }
     const spanned = -trailer.readInt32BE(8);
-    if (spanned <= 0 || spanned % ENTRY_SIZE !== 0 || spanned / ENTRY_SIZE > entries) {
-      throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE}`);
+    if (spanned <= 0 || spanned % ENTRY_SIZE !== 0 || spanned / ENTRY_SIZE > entries2) {
+      throw wrong(`spans ${spanned} bytes of ${entries2 * ENTRY_SIZE}`);
     }
-    const spansAll = spanned / ENTRY_SIZE === entries && offset + REGION_SIZE === this.#data.length;
+    const spansAll = spanned / ENTRY_SIZE === entries2 && offset + REGION_SIZE === this.#data.length;
     if (regionIsAll && !spansAll) throw wrong("leaves out a part of it");
   }
   #list(tag) {
@@ -72826,12 +72826,12 @@ var CpioParser = class {
     sink?.end();
   }
   #endArchive() {
-    const missing2 = this.#files.find((file) => {
+    const missing3 = this.#files.find((file) => {
       const complete2 = sizeInPayload(file) === 0 || this.#content[file.links[0] ?? file.index];
       return !file.ghost && !(this.#came[file.index] && complete2);
     });
-    if (missing2 !== void 0)
-      throw this.#wrong(`the trailer, but ${quoted(missing2.path)} has not come`);
+    if (missing3 !== void 0)
+      throw this.#wrong(`the trailer, but ${quoted(missing3.path)} has not come`);
     this.#state = "zeros";
     this.#remaining = MAX_AFTER_TRAILER;
     this.#finished = true;
@@ -73415,8 +73415,8 @@ var Stopwatch = class {
   }
   get stages() {
     const none = { seconds: 0, bytes: 0 };
-    const entries = STAGES.map((stage) => [stage, this.#measured[stage] ?? none]);
-    return Object.fromEntries(entries);
+    const entries2 = STAGES.map((stage) => [stage, this.#measured[stage] ?? none]);
+    return Object.fromEntries(entries2);
   }
 };
 
@@ -73783,7 +73783,7 @@ var Budget = class {
   async take(amount, signal) {
     signal?.throwIfAborted();
     const wanted = Math.min(amount, this.capacity);
-    await new Promise((resolve5, reject) => {
+    await new Promise((resolve6, reject) => {
       const leave = () => {
         this.#queue.splice(this.#queue.indexOf(entry), 1);
         reject(signal?.reason);
@@ -73793,7 +73793,7 @@ var Budget = class {
         amount: wanted,
         grant: () => {
           signal?.removeEventListener("abort", leave);
-          resolve5();
+          resolve6();
         }
       };
       signal?.addEventListener("abort", leave, { once: true });
@@ -74402,13 +74402,13 @@ var Scheduler = class {
     this.#wake();
   }
   #woken() {
-    return new Promise((resolve5) => this.#waiting.add(resolve5));
+    return new Promise((resolve6) => this.#waiting.add(resolve6));
   }
   #wake() {
     if (this.#waiting.size === 0) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const resolve5 of waiting) resolve5();
+    for (const resolve6 of waiting) resolve6();
   }
 };
 function isBefore(one2, other) {
@@ -74970,7 +74970,7 @@ async function mapConcurrently(iterable, mapper, {
     const cleanup2 = () => {
       signal?.removeEventListener("abort", signalListener);
     };
-    const resolve5 = (value) => {
+    const resolve6 = (value) => {
       resolve_(value);
       cleanup2();
     };
@@ -75020,10 +75020,10 @@ async function mapConcurrently(iterable, mapper, {
       }
       const lastIndex = Math.min(doneIndex, result.length);
       if (lastIndex === result.length && skippedCount === 0) {
-        resolve5(result);
+        resolve6(result);
         return;
       }
-      resolve5(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
+      resolve6(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
     };
     const next2 = async () => {
       if (isResolved || currentIndex >= doneIndex) {
@@ -76717,11 +76717,11 @@ async function expandTemplate(template, list2, choice2 = { wants: () => true, gu
 }
 async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
   const bound = substitute(segment, bindings);
-  const [, before, placeholder, after] = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound) ?? [];
+  const [, before, placeholder, after2] = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound) ?? [];
   const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
   if (placeholder === void 0) return [{ folder: below(bound), bindings }];
   const kind = placeholder;
-  const valueIn = (name) => between(name, before ?? "", after ?? "");
+  const valueIn = (name) => between(name, before ?? "", after2 ?? "");
   const looksRight = (names) => kind !== "release" || names.some((name) => valueIn(name) !== void 0);
   const listed = await list2(folder2, looksRight, choice2.guesses(kind).length > 0);
   const values = listed ? listed.flatMap((name) => valueIn(name) ?? []).filter((value) => choice2.wants(kind, value)) : choice2.guesses(kind);
@@ -76733,9 +76733,9 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
 function substitute(template, bindings) {
   return template.replace(/<([a-z]+)>/g, (whole, name) => bindings[name] ?? whole);
 }
-function between(name, before, after) {
-  const fits = name.startsWith(before) && name.endsWith(after);
-  const value = fits ? name.slice(before.length, name.length - after.length) : "";
+function between(name, before, after2) {
+  const fits = name.startsWith(before) && name.endsWith(after2);
+  const value = fits ? name.slice(before.length, name.length - after2.length) : "";
   return value === "" ? void 0 : value;
 }
 function versionIdOf(source2, name) {
@@ -76921,12 +76921,12 @@ function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roo
 }
 
 // src/archive/shapes.ts
-function named(check2) {
+function named(check3) {
   return pipe2(
     string(),
     rawTransform(({ dataset, addIssue, NEVER }) => {
       try {
-        return check2(dataset.value);
+        return check3(dataset.value);
       } catch (error) {
         addIssue({ message: describe(error) });
         return NEVER;
@@ -80802,8 +80802,8 @@ function remoteOf(plumbing, location) {
     },
     obtainBlobs: async (branch, oids) => {
       if (here || oids.length === 0) return;
-      const missing2 = await missingOf(branch);
-      const wanted = [...new Set(oids)].filter((oid) => missing2.has(oid));
+      const missing3 = await missingOf(branch);
+      const wanted = [...new Set(oids)].filter((oid) => missing3.has(oid));
       try {
         for (let start2 = 0; start2 < wanted.length; start2 += 400) {
           const noop = ["-c", "fetch.negotiationAlgorithm=noop"];
@@ -80915,8 +80915,8 @@ async function readBlobs(plumbing, oids) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries = await readdir(folder2, { recursive: true, withFileTypes: true });
-    const files = entries.filter((entry) => entry.isFile());
+    const entries2 = await readdir(folder2, { recursive: true, withFileTypes: true });
+    const files = entries2.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
         join11(entry.parentPath, entry.name).slice(folder2.length + 1),
@@ -81584,6 +81584,1669 @@ var build = defineCommand({
   }
 });
 
+// src/commands/check.ts
+import { basename as basename3 } from "node:path";
+
+// src/btf/ext.ts
+var RELOCATION_KINDS = [
+  ...["byte_off", "byte_sz", "field_exists", "signed", "lshift_u64", "rshift_u64"],
+  ...["local_type_id", "target_type_id", "type_exists", "type_size"],
+  ...["enumval_exists", "enumval_value", "type_matches"]
+];
+var HEADER_SIZE3 = 32;
+var RECORD_SIZE = 16;
+var SECTION_HEADER_SIZE = 8;
+function readRelocations(bytes2, btf) {
+  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  const little = readOrder(view, btf.byteOrder);
+  const u322 = (at3) => view.getUint32(at3, little);
+  const headerSize2 = u322(4);
+  if (headerSize2 < HEADER_SIZE3 || view.byteLength < HEADER_SIZE3) return [];
+  const length = u322(28);
+  const start2 = headerSize2 + u322(24);
+  const end = start2 + length;
+  if (length === 0) return [];
+  if (end > view.byteLength || length < 4) throw bad5("its CO-RE relocations leave it");
+  const recordSize = u322(start2);
+  if (recordSize < RECORD_SIZE) throw bad5(`its records have ${recordSize} bytes`);
+  const relocations = [];
+  for (let at3 = start2 + 4; at3 < end; ) {
+    if (at3 + SECTION_HEADER_SIZE > end) throw bad5("it is cut off");
+    const section = btf.string(u322(at3));
+    const count2 = u322(at3 + 4);
+    at3 += SECTION_HEADER_SIZE;
+    if (at3 + count2 * recordSize > end) throw bad5(`the relocations of ${section} are cut off`);
+    for (let index2 = 0; index2 < count2; index2++, at3 += recordSize) {
+      const kind = RELOCATION_KINDS[u322(at3 + 12)];
+      if (kind === void 0)
+        throw bad5(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
+      const type = u322(at3 + 4);
+      if (!btf.has(type)) throw bad5(`a relocation is of type ${type}, which is not there`);
+      const access2 = btf.string(u322(at3 + 8));
+      relocations.push({ section, index: index2, offset: u322(at3), type, access: access2, kind });
+    }
+  }
+  return relocations;
+}
+function readOrder(view, expected) {
+  const little = expected === "little";
+  if (view.byteLength < 24) throw bad5("it is too short");
+  if (view.getUint16(0, little) !== MAGIC) throw bad5("it does not begin with the magic number");
+  if (view.getUint8(2) !== 1) throw bad5(`it is of version ${view.getUint8(2)}`);
+  return little;
+}
+function bad5(what) {
+  return new Failure("bad-btf", `This is not a sound .BTF.ext section: ${what}.`);
+}
+
+// src/btf/core/instruction.ts
+var INSTRUCTION_SIZE = 8;
+var CLASS = {
+  ...{ LD: 0, LDX: 1, ST: 2, STX: 3, ALU: 4, JMP: 5, JMP32: 6, ALU64: 7 }
+};
+var LOAD_IMMEDIATE_64 = 24;
+var REGISTER_OPERAND = 8;
+function classOf(instruction) {
+  return instruction.code & 7;
+}
+function decodeInstructions(bytes2, byteOrder) {
+  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  const little = byteOrder === "little";
+  const count2 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
+  return Array.from({ length: count2 }, (_5, index2) => {
+    const at3 = index2 * INSTRUCTION_SIZE;
+    const registers = view.getUint8(at3 + 1);
+    const [low2, high] = [registers & 15, registers >> 4];
+    return {
+      code: view.getUint8(at3),
+      ...little ? { destination: low2, source: high } : { destination: high, source: low2 },
+      offset: view.getInt16(at3 + 2, little),
+      immediate: view.getInt32(at3 + 4, little)
+    };
+  });
+}
+var SIZES = { 0: 4, 8: 2, 16: 1, 24: 8 };
+var SIZE_BITS = 24;
+function accessSize({ code }) {
+  return SIZES[code & SIZE_BITS] ?? 0;
+}
+function withAccessSize(instruction, size2) {
+  const bits2 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)?.[0];
+  if (bits2 === void 0) return void 0;
+  return { ...instruction, code: instruction.code & ~SIZE_BITS | Number(bits2) };
+}
+
+// src/btf/core/symbols.ts
+var SHT_SYMTAB = 2;
+var SHT_REL = 9;
+var SYMBOL_SIZE = 24;
+var REL_SIZE = 16;
+var STT_FUNC = 2;
+var STB_LOCAL = 0;
+var STV_DEFAULT = 0;
+var MOST_BYTES2 = 64 * 1024 * 1024;
+async function readSymbols(source2, elf) {
+  const table2 = elf.sections.find((section) => section.type === SHT_SYMTAB);
+  const strings = table2 && elf.sections[table2.link];
+  if (table2 === void 0 || strings === void 0) return [];
+  const bytes2 = await readSectionBytes(source2, table2, MOST_BYTES2);
+  const names = await readSectionBytes(source2, strings, MOST_BYTES2);
+  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  const little = elf.byteOrder === "little";
+  return Array.from({ length: Math.floor(bytes2.length / SYMBOL_SIZE) }, (_5, index2) => {
+    const at3 = index2 * SYMBOL_SIZE;
+    const start2 = Math.min(view.getUint32(at3, little), names.length);
+    const end = names.indexOf(0, start2);
+    return {
+      name: names.toString("utf8", start2, end < 0 ? names.length : end),
+      isFunction: (view.getUint8(at3 + 4) & 15) === STT_FUNC,
+      isGlobal: view.getUint8(at3 + 4) >> 4 !== STB_LOCAL && (view.getUint8(at3 + 5) & 3) === STV_DEFAULT,
+      section: view.getUint16(at3 + 6, little),
+      value: Number(view.getBigUint64(at3 + 8, little)),
+      size: Number(view.getBigUint64(at3 + 16, little))
+    };
+  });
+}
+async function readReferences(source2, elf, code, symbols) {
+  const references = /* @__PURE__ */ new Map();
+  const little = elf.byteOrder === "little";
+  for (const section of elf.sections) {
+    if (section.type !== SHT_REL || section.info !== code.index) continue;
+    const bytes2 = await readSectionBytes(source2, section, MOST_BYTES2);
+    const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+    for (let at3 = 0; at3 + REL_SIZE <= bytes2.length; at3 += REL_SIZE) {
+      const offset = Number(view.getBigUint64(at3, little));
+      const symbol = symbols[Number(view.getBigUint64(at3 + 8, little) >> 32n)];
+      if (symbol === void 0) continue;
+      references.set(
+        offset / INSTRUCTION_SIZE,
+        symbol.section === 0 ? { to: "extern", name: symbol.name } : { to: "section", section: symbol.section, offset: symbol.value }
+      );
+    }
+  }
+  return references;
+}
+
+// src/btf/core/types.ts
+var Refusal = class extends Error {
+  name = "Refusal";
+};
+var MOST_STEPS = 32;
+var Types = class {
+  btf;
+  #pointerSize;
+  #decoded = /* @__PURE__ */ new Map();
+  /** eBPF's own pointers have 8 bytes; a kernel's as many as its `long`. */
+  constructor(btf, pointerSize = pointerSizeOf(btf)) {
+    this.btf = btf;
+    this.#pointerSize = pointerSize;
+  }
+  type(id) {
+    const known = this.#decoded.get(id);
+    if (known !== void 0) return known;
+    const type = this.btf.type(id);
+    this.#decoded.set(id, type);
+    return type;
+  }
+  /** The type behind typedefs, `const`, `volatile`, `restrict` and tags. */
+  strip(id) {
+    let type = this.type(id);
+    for (let step = 0; step < MOST_STEPS * 4; step++) {
+      switch (type.kind) {
+        case "TYPEDEF":
+        case "CONST":
+        case "VOLATILE":
+        case "RESTRICT":
+        case "TYPE_TAG":
+          type = this.type(type.type);
+          break;
+        default:
+          return type;
+      }
+    }
+    throw new Refusal(`type ${id} is behind too many others`);
+  }
+  /** Bytes of a value of the type (btf__resolve_size). */
+  sizeOf(id) {
+    let count2 = 1;
+    let type = this.strip(id);
+    for (let step = 0; step < MOST_STEPS && type.kind === "ARRAY"; step++) {
+      count2 *= type.length;
+      type = this.strip(type.type);
+    }
+    switch (type.kind) {
+      case "INT":
+      case "STRUCT":
+      case "UNION":
+      case "ENUM":
+      case "ENUM64":
+      case "FLOAT":
+      case "DATASEC":
+        return count2 * type.size;
+      case "PTR":
+        return count2 * this.#pointerSize;
+      default:
+        throw new Refusal(`type ${id} (${type.kind} '${type.name}') has no size`);
+    }
+  }
+  /** The innermost element of an array of arrays; any other type itself. */
+  element(id) {
+    let type = this.strip(id);
+    for (let step = 0; step < MOST_STEPS && type.kind === "ARRAY"; step++) {
+      type = this.strip(type.type);
+    }
+    return type.id;
+  }
+};
+function essentialName(name) {
+  for (let at3 = name.length - 5; at3 >= 0; at3--) {
+    if (name[at3] !== "_" && name.startsWith("___", at3 + 1) && name[at3 + 4] !== "_") {
+      return name.slice(0, at3 + 1);
+    }
+  }
+  return name;
+}
+function sameKind(left, right) {
+  return left.kind === right.kind || isEnum(left) && isEnum(right);
+}
+function isEnum(type) {
+  return type.kind === "ENUM" || type.kind === "ENUM64";
+}
+function isComposite(type) {
+  return type.kind === "STRUCT" || type.kind === "UNION";
+}
+
+// src/btf/core/object.ts
+var MACHINE = 247;
+var SHT_PROGBITS = 1;
+var SHF_WRITE = 1;
+var SHF_EXECINSTR = 4;
+var MOST_BYTES3 = 64 * 1024 * 1024;
+async function readObject(source2) {
+  const { name } = source2;
+  const elf = await readElf(source2);
+  if (elf.machine !== MACHINE) {
+    throw new Failure(
+      "bad-elf",
+      `${name} is not an eBPF object: its machine is ${elf.machine}.`,
+      "Give it the output of 'clang -target bpf -g -O2 -c'."
+    );
+  }
+  const bytesOf = (section) => readSectionBytes(source2, section, MOST_BYTES3);
+  const named2 = (wanted) => elf.sections.find((section) => section.name === wanted);
+  const [btfSection, extSection] = [named2(".BTF"), named2(".BTF.ext")];
+  if (btfSection === void 0 || extSection === void 0) {
+    throw new Failure(
+      "bad-btf",
+      `${name} has no ${btfSection === void 0 ? ".BTF" : ".BTF.ext"} section, so that nothing can be said of it.`,
+      "Compile it with 'clang -g', and strip only DWARF ('llvm-strip -g')."
+    );
+  }
+  const btf = new Btf(await bytesOf(btfSection));
+  const relocations = readRelocations(await bytesOf(extSection), btf);
+  const symbols = await readSymbols(source2, elf);
+  const code = [];
+  const constants6 = /* @__PURE__ */ new Map();
+  for (const section of elf.sections) {
+    if (section.type !== SHT_PROGBITS || section.size === 0) continue;
+    if ((section.flags & SHF_EXECINSTR) !== 0) {
+      code.push(await readCode(source2, elf, section, symbols));
+    } else if ((section.flags & SHF_WRITE) === 0 && section.name.startsWith(".rodata")) {
+      constants6.set(section.index, await bytesOf(section));
+    }
+  }
+  return { name, types: new Types(btf, 8), relocations, code, constants: constants6 };
+}
+async function readCode(source2, elf, section, symbols) {
+  const bytes2 = await readSectionBytes(source2, section, MOST_BYTES3);
+  const functions = symbols.filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0).map(({ name, value, size: size2, isGlobal: isGlobal2 }) => ({
+    ...{
+      name,
+      start: value / INSTRUCTION_SIZE,
+      end: (value + size2) / INSTRUCTION_SIZE,
+      isGlobal: isGlobal2
+    }
+  })).sort((left, right) => left.start - right.start);
+  return {
+    ...{ section: section.index, name: section.name, functions },
+    instructions: decodeInstructions(bytes2, elf.byteOrder),
+    references: await readReferences(source2, elf, section, symbols)
+  };
+}
+
+// src/btf/core/compatible.ts
+var MOST_LEVELS = 32;
+function fieldsAreCompatible(local2, localId, target, targetId) {
+  let ours = local2.strip(localId);
+  let theirs2 = target.strip(targetId);
+  for (let level = 0; level < MOST_LEVELS; level++) {
+    if (isComposite(ours) && isComposite(theirs2)) return true;
+    if (!sameKind(ours, theirs2)) return false;
+    if (ours.kind !== "ARRAY" || theirs2.kind !== "ARRAY") return leavesAreCompatible(ours, theirs2);
+    ours = local2.strip(ours.type);
+    theirs2 = target.strip(theirs2.type);
+  }
+  throw new Refusal("arrays lie too deep in each other");
+}
+function leavesAreCompatible(ours, theirs2) {
+  switch (ours.kind) {
+    case "PTR":
+    case "FLOAT":
+      return true;
+    case "FWD":
+    case "ENUM":
+    case "ENUM64": {
+      const names = [essentialName(ours.name), essentialName(theirs2.name)];
+      return names.includes("") || names[0] === names[1];
+    }
+    case "INT":
+      return ours.bitOffset === 0 && theirs2.kind === "INT" && theirs2.bitOffset === 0;
+    default:
+      return false;
+  }
+}
+function typesAreCompatible(local2, localId, target, targetId, levels = MOST_LEVELS) {
+  if (!sameKind(local2.type(localId), target.type(targetId))) return false;
+  let ours = local2.strip(localId);
+  let theirs2 = target.strip(targetId);
+  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+    if (!sameKind(ours, theirs2)) return false;
+    if (ours.kind === "FUNC_PROTO" && theirs2.kind === "FUNC_PROTO") {
+      if (ours.parameters.length !== theirs2.parameters.length) return false;
+      for (const [index2, parameter] of ours.parameters.entries()) {
+        if (levels <= 0) throw new Refusal("functions lie too deep in each other");
+        const ourId = local2.strip(parameter.type).id;
+        const theirId = target.strip(theirs2.parameters[index2]?.type ?? 0).id;
+        if (!typesAreCompatible(local2, ourId, target, theirId, levels - 1)) return false;
+      }
+    } else if (ours.kind !== "PTR" && ours.kind !== "ARRAY") {
+      return shapesAreCompatible(ours, theirs2);
+    }
+    if (!("type" in ours && "type" in theirs2)) return false;
+    ours = local2.strip(ours.type);
+    theirs2 = target.strip(theirs2.type);
+  }
+  throw new Refusal("types lie too deep in each other");
+}
+function shapesAreCompatible(ours, theirs2) {
+  switch (ours.kind) {
+    case "VOID":
+    case "STRUCT":
+    case "UNION":
+    case "ENUM":
+    case "ENUM64":
+    case "FWD":
+      return true;
+    case "INT":
+      return ours.bitOffset === 0 && theirs2.kind === "INT" && theirs2.bitOffset === 0;
+    default:
+      return false;
+  }
+}
+function typesMatch(local2, localId, target, targetId, behindPointer = false, levels = MOST_LEVELS) {
+  if (levels <= 0) throw new Refusal("types lie too deep in each other");
+  let behind = behindPointer;
+  let ours = local2.strip(localId);
+  let theirs2 = target.strip(targetId);
+  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+    if (!namesMatch(ours.name, theirs2.name)) return false;
+    if (ours.kind === "PTR" && theirs2.kind === "PTR") {
+      behind = true;
+    } else if (ours.kind === "ARRAY" && theirs2.kind === "ARRAY") {
+      if (ours.length !== theirs2.length) return false;
+    } else if (ours.kind === "FUNC_PROTO" && theirs2.kind === "FUNC_PROTO") {
+      if (ours.parameters.length !== theirs2.parameters.length) return false;
+      for (const [index2, { type }] of ours.parameters.entries()) {
+        const theirType = theirs2.parameters[index2]?.type ?? 0;
+        if (!typesMatch(local2, type, target, theirType, behind, levels - 1)) return false;
+      }
+    } else {
+      return leavesMatch(local2, ours, target, theirs2, behind, levels);
+    }
+    ours = local2.strip(ours.type);
+    theirs2 = target.strip(theirs2.type);
+  }
+  throw new Refusal("types lie too deep in each other");
+}
+function leavesMatch(local2, ours, target, theirs2, behind, levels) {
+  switch (ours.kind) {
+    case "VOID":
+      return theirs2.kind === "VOID";
+    case "INT": {
+      const signs = [
+        ours.encoding === "SIGNED",
+        theirs2.kind === "INT" && theirs2.encoding === "SIGNED"
+      ];
+      return theirs2.kind === "INT" && ours.size === theirs2.size && signs[0] === signs[1];
+    }
+    case "ENUM":
+    case "ENUM64": {
+      if (!isEnum(theirs2) || ours.size !== theirs2.size) return false;
+      if (ours.values.length > theirs2.values.length) return false;
+      const names = new Set([...theirs2.values].map(({ name }) => essentialName(name)));
+      return [...ours.values].every(({ name }) => names.has(essentialName(name)));
+    }
+    case "FWD":
+      if (theirs2.kind === "FWD") return ours.of === theirs2.of;
+      return behind && theirs2.kind === ours.of.toUpperCase();
+    case "STRUCT":
+    case "UNION":
+      if (behind) {
+        return theirs2.kind === ours.kind || theirs2.kind === "FWD" && theirs2.of.toUpperCase() === ours.kind;
+      }
+      return theirs2.kind === ours.kind && membersMatch(local2, ours, target, theirs2, levels);
+    default:
+      return false;
+  }
+}
+function membersMatch(local2, ours, target, theirs2, levels) {
+  if (ours.members.length > theirs2.members.length) return false;
+  return ours.members.every(
+    (member) => theirs2.members.some(
+      (other) => namesMatch(member.name, other.name) && typesMatch(local2, member.type, target, other.type, false, levels - 1)
+    )
+  );
+}
+function namesMatch(ours, theirs2) {
+  return theirs2 === "" ? ours === "" : essentialName(ours) === essentialName(theirs2);
+}
+
+// src/btf/core/spec.ts
+function familyOf(kind) {
+  if (kind.startsWith("enumval")) return "enumerator";
+  return kind.includes("type") ? "type" : "field";
+}
+var MOST_STEPS2 = 64;
+function localSpec(types, relocation) {
+  const { type: root, access: access2, kind } = relocation;
+  const family = familyOf(kind);
+  const positions = access2.split(":").map(Number);
+  if (!/^\d+(:\d+)*$/.test(access2) || positions.length > MOST_STEPS2) {
+    throw new Refusal(`'${access2}' is not a way to a field`);
+  }
+  if (family === "type") {
+    if (access2 !== "0") throw new Refusal(`'${access2}' is not a way to a type`);
+    return { types, root, steps: [], bitOffset: 0 };
+  }
+  const type = types.strip(root);
+  const [first = 0, ...rest] = positions;
+  if (family === "enumerator") {
+    const value = isEnum(type) && rest.length === 0 ? type.values[first] : void 0;
+    if (value === void 0) throw new Refusal(`'${access2}' is not a way to an enumerator`);
+    return {
+      types,
+      root,
+      steps: [{ type: type.id, index: first, name: value.name }],
+      bitOffset: 0
+    };
+  }
+  return fieldSpec(types, root, type, first, rest);
+}
+function fieldSpec(types, root, start2, first, rest) {
+  const steps = [{ type: start2.id, index: first }];
+  let bitOffset = first * types.sizeOf(start2.id) * 8;
+  let type = start2;
+  for (const index2 of rest) {
+    if (isComposite(type)) {
+      const member = type.members[index2];
+      if (member === void 0) throw new Refusal(`type ${type.id} has no member ${index2}`);
+      bitOffset += member.bitOffset;
+      if (member.name !== "") steps.push({ type: type.id, index: index2, name: member.name });
+      type = types.strip(member.type);
+    } else if (type.kind === "ARRAY") {
+      if (index2 >= type.length && !isFlexible(types, steps.at(-1), type)) {
+        throw new Refusal(`type ${type.id} has no element ${index2}`);
+      }
+      type = types.strip(type.type);
+      steps.push({ type: type.id, index: index2 });
+      bitOffset += index2 * types.sizeOf(type.id) * 8;
+    } else {
+      throw new Refusal(`type ${type.id} (${type.kind}) has no parts`);
+    }
+  }
+  return { types, root, steps, bitOffset };
+}
+function isFlexible(types, step, array2) {
+  if (step?.name === void 0 || array2.length > 0) return false;
+  const owner = types.type(step.type);
+  return isComposite(owner) && step.index === owner.members.length - 1;
+}
+function matchSpec(local2, kind, target, root) {
+  const family = familyOf(kind);
+  if (family === "type") {
+    const test = kind === "type_matches" ? typesMatch : typesAreCompatible;
+    const found = test(local2.types, local2.root, target, root);
+    return found ? { types: target, root, steps: [], bitOffset: 0 } : { reached: 0, why: "other-type" };
+  }
+  return family === "enumerator" ? matchEnumerator(local2, target, root) : matchField(local2, target, root);
+}
+function matchEnumerator(local2, target, root) {
+  const type = target.strip(root);
+  const wanted = essentialName(local2.steps[0]?.name ?? "");
+  const names = isEnum(type) ? type.values.map(({ name }) => name) : [];
+  const index2 = names.findIndex((name) => essentialName(name) === wanted);
+  if (index2 < 0) return { reached: 0, why: "absent" };
+  const step = { type: type.id, index: index2, name: names[index2] ?? "" };
+  return { types: target, root, steps: [step], bitOffset: 0 };
+}
+function matchField(local2, target, root) {
+  const steps = [];
+  let bitOffset = 0;
+  let type = target.strip(root);
+  for (const [reached, step] of local2.steps.entries()) {
+    if (step.name !== void 0) {
+      const found = findMember(local2.types, step, target, type, 0);
+      if (typeof found === "string") return { reached, why: found };
+      steps.push(found.step);
+      bitOffset += found.bitOffset;
+      type = target.strip(found.type);
+      continue;
+    }
+    if (reached > 0) {
+      if (type.kind !== "ARRAY") return { reached, why: "other-type" };
+      if (step.index >= type.length && !isFlexible(target, steps.at(-1), type)) {
+        return { reached, why: "too-short" };
+      }
+      type = target.strip(type.type);
+    }
+    steps.push({ type: type.id, index: step.index });
+    bitOffset += step.index * target.sizeOf(type.id) * 8;
+  }
+  return { types: target, root, steps, bitOffset };
+}
+function findMember(local2, wanted, target, owner, depth) {
+  if (!isComposite(owner)) return "absent";
+  if (depth > MOST_STEPS2) throw new Refusal("structs lie too deep in each other");
+  for (const [index2, member] of owner.members.entries()) {
+    if (member.name === wanted.name) {
+      const ours = local2.type(wanted.type).members[wanted.index]?.type ?? 0;
+      if (!fieldsAreCompatible(local2, ours, target, member.type)) return "other-type";
+      const step = { type: owner.id, index: index2, name: member.name };
+      return { step, bitOffset: member.bitOffset, type: member.type };
+    }
+    if (member.name !== "") continue;
+    const inner = findMember(local2, wanted, target, target.strip(member.type), depth + 1);
+    if (inner === "other-type") return inner;
+    if (inner !== "absent") return { ...inner, bitOffset: inner.bitOffset + member.bitOffset };
+  }
+  return "absent";
+}
+function describeSpec(spec, steps = spec.steps) {
+  const { kind, name } = spec.types.type(spec.root);
+  const words = {
+    ...{ STRUCT: "struct ", UNION: "union ", ENUM: "enum ", ENUM64: "enum ", FWD: "struct " }
+  };
+  const root = `${words[kind] ?? ""}${name}`;
+  if (isEnum(spec.types.strip(spec.root)) && steps.length > 0) return `${root}::${steps[0]?.name}`;
+  const ways = steps.map((step, position) => {
+    if (step.name !== void 0) return `.${step.name}`;
+    return position > 0 || step.index > 0 ? `[${step.index}]` : "";
+  });
+  return `${root}${ways.join("")}`;
+}
+
+// src/btf/core/values.ts
+function evaluate(kind, spec) {
+  switch (familyOf(kind)) {
+    case "field":
+      if (kind === "field_exists") return plain(spec === void 0 ? 0 : 1);
+      return spec === void 0 ? void 0 : fieldValue(kind, spec);
+    case "type":
+      return typeValue(kind, spec);
+    case "enumerator":
+      if (kind === "enumval_exists") return plain(spec === void 0 ? 0 : 1);
+      return spec === void 0 ? void 0 : enumeratorValue(spec);
+  }
+}
+function plain(value, validate = true) {
+  return { value: BigInt(value), validate };
+}
+function typeValue(kind, spec) {
+  if (spec === void 0) return plain(0);
+  if (kind === "type_size") return plain(spec.types.sizeOf(spec.root));
+  if (kind === "target_type_id") return plain(spec.root, false);
+  return plain(1);
+}
+function enumeratorValue(spec) {
+  const [step] = spec.steps;
+  const type = spec.types.type(step?.type ?? 0);
+  const value = isEnum(type) ? type.values[step?.index ?? 0]?.value : void 0;
+  if (value === void 0) throw new Refusal("an enumerator is not there");
+  const wide = typeof value === "bigint" ? value : BigInt(value | 0);
+  return { value: BigInt.asUintN(64, wide), validate: true };
+}
+function fieldValue(kind, spec) {
+  const { types, bitOffset } = spec;
+  const step = spec.steps.at(-1);
+  const owner = types.type(step?.type ?? 0);
+  if (step?.name === void 0) {
+    if (kind === "byte_sz") return plain(types.sizeOf(owner.id));
+    if (kind !== "byte_off") throw new Refusal(`an element of an array has no ${kind}`);
+    return { ...plain(Math.floor(bitOffset / 8)), access: accessOf(spec, owner.id) };
+  }
+  const member = isComposite(owner) ? owner.members[step.index] : void 0;
+  if (member === void 0) throw new Refusal("a member is not there");
+  const type = types.strip(member.type);
+  const place = member.bitSize > 0 ? bitFieldPlace(type, member, bitOffset) : void 0;
+  const size2 = place?.size ?? types.sizeOf(type.id);
+  const offset = place?.offset ?? Math.floor(bitOffset / 8);
+  const bits2 = place === void 0 ? size2 * 8 : member.bitSize;
+  const validate = place === void 0;
+  switch (kind) {
+    case "byte_off":
+      return validate ? { ...plain(offset), access: accessOf(spec, type.id) } : plain(offset, validate);
+    case "byte_sz":
+      return plain(size2, validate);
+    case "signed":
+      return plain(isSigned(type) ? 1 : 0);
+    case "lshift_u64": {
+      const little = types.btf.byteOrder === "little";
+      const before = bitOffset - offset * 8;
+      const shift2 = little ? 64 - (before + bits2) : (8 - size2) * 8 + before;
+      return { value: BigInt.asUintN(64, BigInt(shift2)), validate };
+    }
+    case "rshift_u64":
+      return { value: BigInt.asUintN(64, BigInt(64 - bits2)), validate: true };
+    default:
+      throw new Refusal(`a field has no ${kind}`);
+  }
+}
+function accessOf({ types }, type) {
+  return { size: types.sizeOf(types.element(type)), type };
+}
+function bitFieldPlace(type, member, bitOffset) {
+  let size2 = "size" in type ? type.size : 0;
+  if (size2 === 0) throw new Refusal(`the bit-field '${member.name}' is of a type without a size`);
+  const begin = () => Math.floor(Math.floor(bitOffset / 8) / size2) * size2;
+  while (bitOffset + member.bitSize - begin() * 8 > size2 * 8) {
+    if (size2 >= 8) throw new Refusal(`the bit-field '${member.name}' does not fit into 64 bits`);
+    size2 *= 2;
+  }
+  return { size: size2, offset: begin() };
+}
+function isSigned(type) {
+  return isEnum(type) ? type.signed : type.kind === "INT" && type.encoding === "SIGNED";
+}
+
+// src/btf/core/relocate.ts
+var CANDIDATE_KINDS = /* @__PURE__ */ new Set([
+  ...["INT", "STRUCT", "UNION", "ENUM", "ENUM64", "FWD", "TYPEDEF", "FLOAT"]
+]);
+var Kernel = class {
+  types;
+  #byName = /* @__PURE__ */ new Map();
+  constructor(btf) {
+    this.types = new Types(btf);
+    for (let id = 1; id <= btf.count; id++) {
+      if (!CANDIDATE_KINDS.has(btf.kindOf(id))) continue;
+      const name = essentialName(btf.nameOf(id));
+      const ids = this.#byName.get(name);
+      if (ids) ids.push(id);
+      else this.#byName.set(name, [id]);
+    }
+  }
+  /** All types that may be what the object means by its type: of its name, without flavours, and kind. */
+  candidates(local2) {
+    const ids = this.#byName.get(essentialName(local2.name)) ?? [];
+    return ids.filter((id) => sameKind(local2, this.types.type(id)));
+  }
+};
+function resolver(local2, kernel) {
+  const remaining = /* @__PURE__ */ new Map();
+  const resolved = /* @__PURE__ */ new Map();
+  return (relocation) => {
+    const key = `${relocation.kind} ${relocation.type} ${relocation.access}`;
+    const known = resolved.get(key);
+    if (known !== void 0) return known;
+    const resolution = resolve5(local2, kernel, remaining, relocation);
+    resolved.set(key, resolution);
+    return resolution;
+  };
+}
+function resolve5(local2, kernel, remaining, relocation) {
+  const root = local2.type(relocation.type);
+  let what = root.name;
+  try {
+    const spec = localSpec(local2, relocation);
+    what = describeSpec(spec);
+    if (relocation.kind === "local_type_id") {
+      const value2 = { value: BigInt(relocation.type), validate: false };
+      return { status: "value", original: value2, value: value2, spec };
+    }
+    if (root.name === "") throw new Refusal("a type without a name cannot be looked for");
+    const candidates = remaining.get(root.id) ?? kernel.candidates(root);
+    remaining.set(root.id, candidates);
+    const { matches, best } = matchAll(spec, relocation, kernel.types, candidates);
+    if (matches.length > 0) {
+      const ids = matches.map((match) => match.root);
+      remaining.set(root.id, ids);
+    }
+    const original = evaluate(relocation.kind, spec);
+    const [first] = matches;
+    const value = evaluate(relocation.kind, first);
+    const disagreement = first && disagree(relocation, first, matches);
+    if (disagreement !== void 0) {
+      return { status: "refused", problem: { why: "ambiguous", what, detail: disagreement } };
+    }
+    if (original === void 0 || value === void 0) {
+      return { status: "poisoned", problem: missing(spec, relocation, best) };
+    }
+    return { status: "value", original, value, spec };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { status: "refused", problem: { why: "refused", what, detail: error.message } };
+  }
+}
+function matchAll(spec, { kind }, target, candidates) {
+  const matches = [];
+  let best;
+  for (const id of candidates) {
+    const result = matchSpec(spec, kind, target, id);
+    if ("root" in result) matches.push(result);
+    else if (best === void 0 || result.reached > best.reached) best = result;
+  }
+  return { matches, best };
+}
+function disagree({ kind }, first, matches) {
+  for (const other of matches) {
+    if (other.bitOffset !== first.bitOffset) {
+      const offsets = [first, other].map(({ bitOffset }) => bitOffset / 8).join(" and ");
+      return `types ${first.root} and ${other.root} have it at ${offsets}`;
+    }
+    const values = [first, other].map((spec) => evaluate(kind, spec)?.value);
+    if (values[0] !== values[1]) {
+      return `types ${first.root} and ${other.root} make it ${values.join(" and ")}`;
+    }
+  }
+  return void 0;
+}
+var WHY = { absent: "no-field", "other-type": "other-type", "too-short": "no-element" };
+var DETAIL = {
+  ...{ "no-field": "no such member", "other-type": "of a kind that does not fit" },
+  ...{ "no-element": "the array is shorter" }
+};
+function missing(spec, { kind }, best) {
+  const what = describeSpec(spec);
+  if (best === void 0) {
+    return { why: "no-type", what, detail: `there is no ${describeSpec(spec, [])}` };
+  }
+  if (kind === "enumval_value") return { why: "no-enumerator", what, detail: "no such enumerator" };
+  const why = WHY[best.why];
+  const part = spec.steps.slice(0, best.reached + 1);
+  return { why, what, detail: `${describeSpec(spec, part)}: ${DETAIL[why]}` };
+}
+
+// src/btf/core/patch.ts
+function patch(instructions, index2, resolved, kernel) {
+  const what = describeSpec(resolved.spec);
+  try {
+    const instruction = instructions[index2];
+    if (instruction === void 0) throw new Refusal("it is at no instruction");
+    switch (classOf(instruction)) {
+      case CLASS.ALU:
+      case CLASS.ALU64:
+        if ((instruction.code & REGISTER_OPERAND) !== 0) throw new Refusal("it has no constant");
+        demand(resolved, BigInt(instruction.immediate));
+        instructions[index2] = { ...instruction, immediate: low32(resolved.value.value) };
+        return resolved;
+      case CLASS.LDX:
+      case CLASS.ST:
+      case CLASS.STX: {
+        const moved2 = move(instruction, resolved, kernel);
+        if (moved2 !== void 0) {
+          instructions[index2] = moved2;
+          return resolved;
+        }
+        const detail = `it has ${resolved.value.access?.size} bytes here, and ${resolved.original.access?.size} there`;
+        return { status: "poisoned", problem: { why: "other-size", what, detail } };
+      }
+      default:
+        patchWide(instructions, index2, instruction, resolved);
+        return resolved;
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { status: "refused", problem: { why: "refused", what, detail: error.message } };
+  }
+}
+function demand({ original }, found) {
+  const expected = original.value;
+  if (original.validate && BigInt.asUintN(64, found) !== expected) {
+    throw new Refusal(`its instruction holds ${found} where its types give ${expected}`);
+  }
+}
+function move(instruction, resolved, kernel) {
+  const { original, value, spec } = resolved;
+  demand(resolved, BigInt(instruction.offset));
+  if (value.value > 0x7fffn) throw new Refusal(`its offset ${value.value} is too large`);
+  const before = original.access;
+  const after2 = value.access;
+  const sizes = [before?.size ?? 0, after2?.size ?? 0];
+  const moved2 = { ...instruction, offset: Number(value.value) };
+  if (sizes[0] === sizes[1]) return moved2;
+  const types = [spec.types.type(before?.type ?? 0), kernel.type(after2?.type ?? 0)];
+  if (!canWiden(...types)) return void 0;
+  if (accessSize(instruction) !== sizes[0]) {
+    throw new Refusal(`its instruction moves ${accessSize(instruction)} bytes of ${sizes[0]}`);
+  }
+  const resized = withAccessSize(moved2, sizes[1]);
+  if (resized === void 0) throw new Refusal(`no instruction moves ${sizes[1]} bytes`);
+  return resized;
+}
+function canWiden(before, after2) {
+  if (before.kind === "PTR" && after2.kind === "PTR") return true;
+  const unsigned = (type) => type.kind === "INT" && type.encoding !== "SIGNED";
+  return unsigned(before) && unsigned(after2);
+}
+function patchWide(instructions, index2, instruction, resolved) {
+  const next2 = instructions[index2 + 1];
+  const plain2 = instruction.source === 0 && instruction.offset === 0;
+  if (instruction.code !== LOAD_IMMEDIATE_64 || !plain2 || next2 === void 0 || next2.code !== 0) {
+    throw new Refusal(
+      `it is at an instruction that cannot be relocated (code ${instruction.code})`
+    );
+  }
+  const { value } = resolved.value;
+  const found = BigInt.asUintN(32, BigInt(instruction.immediate)) | BigInt(next2.immediate) << 32n;
+  demand(resolved, found);
+  instructions[index2] = { ...instruction, immediate: low32(value) };
+  instructions[index2 + 1] = { ...next2, immediate: low32(value >> 32n) };
+}
+function low32(value) {
+  return Number(BigInt.asIntN(32, value));
+}
+
+// src/btf/core/apply.ts
+function relocate(object2, kernel) {
+  const resolve6 = resolver(object2.types, kernel);
+  const sections = new Map(
+    object2.code.map((code2) => [code2.name, { ...code2, instructions: [...code2.instructions] }])
+  );
+  const applied = [];
+  for (const relocation of object2.relocations) {
+    const code2 = sections.get(relocation.section);
+    if (code2 === void 0) continue;
+    const index2 = relocation.offset / INSTRUCTION_SIZE;
+    if (!code2.functions.some(({ start: start2, end }) => start2 <= index2 && index2 < end)) continue;
+    const resolved = resolve6(relocation);
+    const resolution = resolved.status === "value" ? patch(code2.instructions, index2, resolved, kernel.types) : resolved;
+    applied.push({ relocation, place: { section: code2.section, index: index2 }, resolution });
+  }
+  const code = new Map([...sections.values()].map((one2) => [one2.section, one2]));
+  return { code, applied };
+}
+
+// src/btf/core/calls.ts
+function keyOf({ section, index: index2 }) {
+  return `${section}:${index2}`;
+}
+var CALL = 128;
+var PSEUDO_CALL = 1;
+function isLocalCall({ code, source: source2 }) {
+  return code === (CLASS.JMP | CALL) && source2 === PSEUDO_CALL;
+}
+function isGlobal(code, { section, index: index2 }) {
+  const functions = code.get(section)?.functions ?? [];
+  return functions.some((one2) => one2.start === index2 && one2.isGlobal);
+}
+function calledFrom(code, entry) {
+  const found = /* @__PURE__ */ new Map();
+  const waiting = [entry];
+  for (let place = waiting.pop(); place !== void 0; place = waiting.pop()) {
+    const section = code.get(place.section);
+    const own = section?.functions.find(({ start: start2 }) => start2 === place.index);
+    if (section === void 0 || own === void 0 || found.has(keyOf(place))) continue;
+    found.set(keyOf(place), place);
+    for (let index2 = own.start; index2 < own.end; index2++) {
+      const instruction = section.instructions[index2];
+      if (instruction === void 0) break;
+      if (isLocalCall(instruction)) waiting.push(callee(section, { ...place, index: index2 }, instruction));
+      const reference = section.references.get(index2);
+      if (instruction.code === LOAD_IMMEDIATE_64 && reference?.to === "section") {
+        const offset = reference.offset + instruction.immediate;
+        waiting.push({ section: reference.section, index: offset / 8 });
+      }
+    }
+  }
+  return [...found.values()];
+}
+function callee(section, place, { immediate }) {
+  const reference = section.references.get(place.index);
+  if (reference?.to === "section") {
+    return { section: reference.section, index: reference.offset / 8 + immediate + 1 };
+  }
+  return { ...place, index: place.index + immediate + 1 };
+}
+
+// src/btf/core/known.ts
+var ANYTHING = { is: "anything" };
+function constant(value) {
+  return { is: "constant", value: BigInt.asUintN(64, value) };
+}
+function sameKnown(left, right) {
+  if (left === right) return true;
+  switch (left.is) {
+    case "anything":
+      return right.is === "anything";
+    case "constant":
+      return right.is === "constant" && left.value === right.value;
+    case "stack":
+      return right.is === "stack" && left.offset === right.offset;
+    case "data":
+      return right.is === "data" && left.of === right.of && left.offset === right.offset;
+  }
+}
+function meet(left, right) {
+  if (sameKnown(left, right)) return left;
+  const onStack = left.is === "stack" && right.is === "stack";
+  return onStack ? { is: "stack", offset: void 0 } : ANYTHING;
+}
+var [ADD, SUB, MUL, DIV, OR, AND] = [0, 16, 32, 48, 64, 80];
+var [LSH, RSH, NEG, MOD, XOR2, MOV, ARSH, END2] = [96, 112, 128, 144, 160, 176, 192, 208];
+function calculate(instruction, destination, source2) {
+  const operation = instruction.code & 240;
+  const bits2 = classOf(instruction) === CLASS.ALU64 ? 64 : 32;
+  const operand = (instruction.code & REGISTER_OPERAND) === 0 ? constant(BigInt(instruction.immediate)) : source2;
+  if (operation === END2) return ANYTHING;
+  if (operation === MOV) return moved(instruction, operand, bits2);
+  if (bits2 === 64 && (operation === ADD || operation === SUB)) {
+    const shifted = shift(destination, operand, operation === ADD ? 1 : -1);
+    if (shifted !== void 0) return shifted;
+  }
+  const isZero = [destination, operand].some(
+    (one2) => one2.is === "constant" && low(one2.value, bits2) === 0n
+  );
+  if (isZero && (operation === AND || operation === MUL)) return constant(0n);
+  if (destination.is === "constant" && operation === NEG) {
+    return constant(low(-destination.value, bits2));
+  }
+  if (destination.is !== "constant" || operand.is !== "constant") return ANYTHING;
+  const result = arithmetic(
+    operation,
+    low(destination.value, bits2),
+    low(operand.value, bits2),
+    bits2,
+    instruction.offset !== 0
+  );
+  return result === void 0 ? ANYTHING : constant(low(result, bits2));
+}
+function moved({ offset }, operand, bits2) {
+  if (bits2 === 64 && offset === 0) return operand;
+  if (operand.is !== "constant" || ![0, 8, 16, 32].includes(offset)) return ANYTHING;
+  const value = offset === 0 ? operand.value : BigInt.asIntN(offset, operand.value);
+  return constant(low(value, bits2));
+}
+function shift(left, right, sign) {
+  const [base, by] = left.is === "constant" && sign === 1 ? [right, left] : [left, right];
+  if (base.is === "stack") {
+    const known = by.is === "constant" && base.offset !== void 0;
+    return {
+      is: "stack",
+      offset: known ? (base.offset ?? 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
+    };
+  }
+  if (base.is !== "data") return void 0;
+  if (by.is !== "constant") return ANYTHING;
+  return { ...base, offset: base.offset + sign * Number(BigInt.asIntN(64, by.value)) };
+}
+function arithmetic(operation, left, right, bits2, signed) {
+  const by = right & BigInt(bits2 - 1);
+  switch (operation) {
+    case ADD:
+      return left + right;
+    case SUB:
+      return left - right;
+    case MUL:
+      return left * right;
+    case OR:
+      return left | right;
+    case AND:
+      return left & right;
+    case XOR2:
+      return left ^ right;
+    case LSH:
+      return left << by;
+    case RSH:
+      return left >> by;
+    case ARSH:
+      return BigInt.asIntN(bits2, left) >> by;
+    case DIV:
+      if (signed) return void 0;
+      return right === 0n ? 0n : left / right;
+    case MOD:
+      if (signed) return void 0;
+      return right === 0n ? left : left % right;
+    default:
+      return void 0;
+  }
+}
+var COMPARISONS = {
+  16: (left, right) => left === right,
+  32: (left, right) => left > right,
+  48: (left, right) => left >= right,
+  64: (left, right) => (left & right) !== 0n,
+  80: (left, right) => left !== right,
+  96: (left, right, bits2) => BigInt.asIntN(bits2, left) > BigInt.asIntN(bits2, right),
+  112: (left, right, bits2) => BigInt.asIntN(bits2, left) >= BigInt.asIntN(bits2, right),
+  160: (left, right) => left < right,
+  176: (left, right) => left <= right,
+  192: (left, right, bits2) => BigInt.asIntN(bits2, left) < BigInt.asIntN(bits2, right),
+  208: (left, right, bits2) => BigInt.asIntN(bits2, left) <= BigInt.asIntN(bits2, right)
+};
+var EQUAL = 16;
+var NOT_EQUAL = 80;
+function isTaken(instruction, left, right) {
+  const operation = instruction.code & 240;
+  const bits2 = classOf(instruction) === CLASS.JMP ? 64 : 32;
+  if (left.is === "constant" && right.is === "constant") {
+    return COMPARISONS[operation]?.(low(left.value, bits2), low(right.value, bits2), bits2);
+  }
+  const isAddress = left.is === "stack" || left.is === "data";
+  if (isAddress && bits2 === 64 && right.is === "constant" && right.value === 0n) {
+    if (operation === EQUAL) return false;
+    if (operation === NOT_EQUAL) return true;
+  }
+  return void 0;
+}
+function equalWhen({ code }) {
+  if ((code & 7) !== CLASS.JMP) return void 0;
+  if ((code & 240) === EQUAL) return "taken";
+  return (code & 240) === NOT_EQUAL ? "not-taken" : void 0;
+}
+function low(value, bits2) {
+  return BigInt.asUintN(bits2, value);
+}
+
+// src/btf/core/effects.ts
+var MODE_BITS = 224;
+var MODE_MEMORY = 96;
+var MODE_ATOMIC = 192;
+function loaded(instruction, state, address, read) {
+  if ((instruction.code & MODE_BITS) !== MODE_MEMORY) return ANYTHING;
+  const size2 = accessSize(instruction);
+  if (address.is === "stack" && address.offset !== void 0) {
+    return state.load({ ...address, offset: address.offset + instruction.offset }, size2);
+  }
+  if (address.is !== "data") return ANYTHING;
+  const value = read(address.of, address.offset + instruction.offset, size2);
+  return value === void 0 ? ANYTHING : constant(value);
+}
+function store(instruction, state, address, source2) {
+  const size2 = accessSize(instruction);
+  const known = address.is === "stack" && address.offset !== void 0;
+  const at3 = known ? { is: "stack", offset: (address.offset ?? 0) + instruction.offset } : address;
+  if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
+    state.forgetAt(at3, size2);
+    state.set(instruction.source, ANYTHING);
+    state.set(0, ANYTHING);
+    return;
+  }
+  const immediate = constant(BigInt.asUintN(size2 * 8, BigInt(instruction.immediate)));
+  const value = classOf(instruction) === CLASS.ST ? immediate : narrowed(source2, size2);
+  state.store(at3, size2, value);
+}
+function narrowed(known, size2) {
+  return known.is === "constant" ? constant(BigInt.asUintN(size2 * 8, known.value)) : known;
+}
+var FILLS_R1 = /* @__PURE__ */ new Set([4, 16, 45, 112, 113, 114, 115]);
+var WRITES_NOTHING = /* @__PURE__ */ new Set([
+  1,
+  2,
+  3,
+  5,
+  6,
+  7,
+  8,
+  14,
+  15,
+  25,
+  27,
+  35,
+  130,
+  132,
+  133
+]);
+function callHelper({ immediate, source: source2 }, state) {
+  const isHelper = source2 === 0;
+  if (isHelper && FILLS_R1.has(immediate)) {
+    const length = state.get(2);
+    const size2 = length.is === "constant" ? Number(length.value) : void 0;
+    state.forgetAt(state.get(1), size2);
+  } else if (!isHelper || !WRITES_NOTHING.has(immediate)) {
+    for (const register of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register));
+  }
+  for (const register of [0, 1, 2, 3, 4, 5]) state.set(register, ANYTHING);
+}
+
+// src/btf/core/state.ts
+var FRAME_POINTER = 10;
+var REGISTERS = 16;
+var State = class _State {
+  registers;
+  /** By the offset from the frame pointer. Slots never overlap. */
+  #stack;
+  /** Whether an address of the stack may lie in memory or in what is not known. */
+  #escaped;
+  constructor(registers, stack, escaped) {
+    this.registers = registers;
+    this.#stack = stack;
+    this.#escaped = escaped;
+  }
+  /** At the beginning of a function. */
+  static atEntry(args = []) {
+    const registers = Array.from({ length: REGISTERS }, () => ANYTHING);
+    for (const [index2, known] of args.entries()) registers[index2 + 1] = known;
+    registers[FRAME_POINTER] = { is: "stack", offset: 0 };
+    return new _State(registers, /* @__PURE__ */ new Map(), false);
+  }
+  copy() {
+    return new _State([...this.registers], new Map(this.#stack), this.#escaped);
+  }
+  get(register) {
+    return this.registers[register] ?? ANYTHING;
+  }
+  set(register, known) {
+    this.registers[register] = known;
+  }
+  load(address, size2) {
+    if (address.is !== "stack" || address.offset === void 0) return ANYTHING;
+    const slot = this.#stack.get(address.offset);
+    return slot?.size === size2 ? slot.known : ANYTHING;
+  }
+  store(address, size2, known) {
+    if (known.is === "stack") this.#escaped = true;
+    if (address.is === "stack" && address.offset !== void 0) {
+      this.#forget(address.offset, address.offset + size2);
+      this.#stack.set(address.offset, { size: size2, known });
+    } else {
+      this.forgetAt(address);
+    }
+  }
+  /** Something may have been written from that address on (stacks grow down, buffers up). */
+  forgetAt(address, length = Number.POSITIVE_INFINITY) {
+    if (address.is === "stack") {
+      const known = address.offset !== void 0;
+      const start2 = address.offset ?? Number.NEGATIVE_INFINITY;
+      this.#forget(start2, known ? start2 + length : Number.POSITIVE_INFINITY);
+    } else if (address.is === "anything" && this.#escaped) {
+      this.#stack.clear();
+    }
+  }
+  /** Somebody has had the address, and may have kept it. */
+  forgetAll() {
+    this.#stack.clear();
+    this.#escaped = true;
+  }
+  /** Takes in what is known on another way to the same place; whether that changed anything. */
+  merge(other) {
+    let changed = other.#escaped && !this.#escaped;
+    this.#escaped ||= other.#escaped;
+    for (const [register, known] of this.registers.entries()) {
+      const met = meet(known, other.get(register));
+      if (sameKnown(met, known)) continue;
+      if (met.is === "anything" && [known, other.get(register)].some((one2) => one2.is === "stack")) {
+        this.#escaped = true;
+      }
+      this.registers[register] = met;
+      changed = true;
+    }
+    for (const [offset, slot] of this.#stack) {
+      const theirs2 = other.#stack.get(offset);
+      const met = theirs2?.size === slot.size ? meet(slot.known, theirs2.known) : ANYTHING;
+      if (sameKnown(met, slot.known)) continue;
+      if (met.is === "anything") this.#stack.delete(offset);
+      else this.#stack.set(offset, { ...slot, known: met });
+      changed = true;
+    }
+    return changed;
+  }
+  #forget(start2, end) {
+    for (const [offset, { size: size2 }] of this.#stack) {
+      if (offset < end && offset + size2 > start2) this.#stack.delete(offset);
+    }
+  }
+};
+
+// src/btf/core/reach.ts
+function reachable(surroundings, entry) {
+  const walk = new Walk(surroundings);
+  walk.enter(entry, []);
+  walk.finish();
+  return (place) => walk.hasReached(place);
+}
+var CALLER_SAVED = [0, 1, 2, 3, 4, 5];
+var ARGUMENTS = [1, 2, 3, 4, 5];
+var [ALWAYS, CALL2, EXIT, MAY_GOTO] = [0, 128, 144, 224];
+var Walk = class {
+  #surroundings;
+  #reached = /* @__PURE__ */ new Map();
+  #callees = /* @__PURE__ */ new Map();
+  #waiting = [];
+  constructor(surroundings) {
+    this.#surroundings = surroundings;
+  }
+  hasReached(place) {
+    return this.#reached.has(keyOf(place));
+  }
+  /** Begins at the first instruction of a function. */
+  enter(place, args) {
+    if (!this.#surroundings.code.has(place.section)) return;
+    const foreign = args.map((known) => known.is === "stack" ? ANYTHING : known);
+    this.#flow(place, State.atEntry(foreign), this.#calleeAt(place));
+  }
+  finish() {
+    for (let place = this.#waiting.pop(); place !== void 0; place = this.#waiting.pop()) {
+      const section = this.#surroundings.code.get(place.section);
+      const instruction = section?.instructions[place.index];
+      const reached = this.#reached.get(keyOf(place));
+      if (section === void 0 || instruction === void 0 || reached === void 0) continue;
+      const { owner } = reached;
+      this.#step({ place, section, instruction, state: reached.state.copy(), owner });
+    }
+  }
+  #calleeAt(place) {
+    const known = this.#callees.get(keyOf(place));
+    if (known !== void 0) return known;
+    const made = { result: void 0, returns: /* @__PURE__ */ new Map() };
+    this.#callees.set(keyOf(place), made);
+    return made;
+  }
+  #flow(place, state, owner) {
+    const known = this.#reached.get(keyOf(place));
+    if (known === void 0) this.#reached.set(keyOf(place), { state: state.copy(), owner });
+    else if (!known.state.merge(state)) return;
+    this.#waiting.push(place);
+  }
+  #next({ place, state, owner }, distance = 0) {
+    this.#flow(after(place, distance), state, owner);
+  }
+  #step(visit) {
+    const { place, section, instruction, state } = visit;
+    const { read, unknown } = this.#surroundings;
+    const { destination, source: source2, code } = instruction;
+    const target = state.get(destination);
+    switch (classOf(instruction)) {
+      case CLASS.ALU:
+      case CLASS.ALU64: {
+        const result = calculate(instruction, target, state.get(source2));
+        state.set(destination, unknown(place) ? addressOnly(result, target) : result);
+        this.#next(visit);
+        break;
+      }
+      case CLASS.LD:
+        if (code === LOAD_IMMEDIATE_64) {
+          const known = this.#loadWide(section, place.index);
+          state.set(destination, unknown(place) ? ANYTHING : known);
+          this.#next(visit, 1);
+        } else {
+          for (const register of CALLER_SAVED) state.set(register, ANYTHING);
+          this.#next(visit);
+        }
+        break;
+      case CLASS.LDX:
+        state.set(destination, loaded(instruction, state, state.get(source2), read));
+        this.#next(visit);
+        break;
+      case CLASS.ST:
+      case CLASS.STX:
+        store(instruction, state, target, state.get(source2));
+        this.#next(visit);
+        break;
+      default:
+        this.#jump(visit);
+    }
+  }
+  #jump(visit) {
+    const { place, section, instruction, state, owner } = visit;
+    switch (instruction.code & 240) {
+      case EXIT:
+        this.#leave(owner, state.get(0));
+        break;
+      case ALWAYS: {
+        const isLong = classOf(instruction) === CLASS.JMP32;
+        this.#next(visit, isLong ? instruction.immediate : instruction.offset);
+        break;
+      }
+      case CALL2:
+        if (isLocalCall(instruction)) {
+          this.#call(visit, callee(section, place, instruction));
+        } else {
+          callHelper(instruction, state);
+          this.#next(visit);
+        }
+        break;
+      default:
+        this.#branch(visit);
+    }
+  }
+  #branch(visit) {
+    const { instruction, state } = visit;
+    const { destination, source: source2, code, immediate, offset } = instruction;
+    const isConstant = (code & REGISTER_OPERAND) === 0;
+    const left = state.get(destination);
+    const right = isConstant ? constant(BigInt(immediate)) : state.get(source2);
+    const taken = (code & 240) === MAY_GOTO ? void 0 : isTaken(instruction, left, right);
+    const equal = right.is === "constant" ? equalWhen(instruction) : void 0;
+    for (const side of ["taken", "not-taken"]) {
+      if (taken === (side === "not-taken")) continue;
+      const known = state.copy();
+      if (side === equal && left.is === "anything") known.set(destination, right);
+      this.#next({ ...visit, state: known }, side === "taken" ? offset : 0);
+    }
+  }
+  #call({ place, state, owner }, to3) {
+    const args = ARGUMENTS.map((register) => state.get(register));
+    if (args.some((known2) => known2.is === "stack")) state.forgetAll();
+    for (const known2 of args) state.forgetAt(known2);
+    for (const register of CALLER_SAVED) state.set(register, ANYTHING);
+    const back = after(place);
+    if (isGlobal(this.#surroundings.code, to3)) {
+      this.enter(to3, []);
+      this.#flow(back, state, owner);
+      return;
+    }
+    const callee2 = this.#calleeAt(to3);
+    const known = callee2.returns.get(keyOf(back)) ?? { place: back, state, caller: owner };
+    known.state.merge(state);
+    callee2.returns.set(keyOf(back), known);
+    this.enter(to3, args);
+    if (callee2.result !== void 0) this.#resume(known, callee2.result);
+  }
+  #leave(owner, result) {
+    const outside = result.is === "stack" ? ANYTHING : result;
+    const met = owner.result === void 0 ? outside : meet(owner.result, outside);
+    if (owner.result !== void 0 && sameKnown(met, owner.result)) return;
+    owner.result = met;
+    for (const back of owner.returns.values()) this.#resume(back, met);
+  }
+  #resume({ place, state, caller }, result) {
+    const known = state.copy();
+    known.set(0, result);
+    this.#flow(place, known, caller);
+  }
+  /** What `r = <64 bits>` gives; a function whose address is taken will be called. */
+  #loadWide(section, index2) {
+    const low2 = section.instructions[index2];
+    const high = section.instructions[index2 + 1];
+    if (low2 === void 0 || high === void 0) return ANYTHING;
+    const reference = section.references.get(index2);
+    if (reference === void 0) {
+      const number3 = BigInt.asUintN(32, BigInt(low2.immediate)) | BigInt(high.immediate) << 32n;
+      return low2.source === 0 ? constant(number3) : ANYTHING;
+    }
+    if (reference.to === "extern") {
+      const isConfiguration = /^(CONFIG|LINUX)_/.test(reference.name);
+      return isConfiguration ? { is: "data", of: reference.name, offset: 0 } : ANYTHING;
+    }
+    const offset = reference.offset + low2.immediate;
+    this.enter({ section: reference.section, index: offset / 8 }, []);
+    return { is: "data", of: reference.section, offset };
+  }
+};
+function after(place, distance = 0) {
+  return { ...place, index: place.index + 1 + distance };
+}
+function addressOnly(result, before) {
+  const onStack = result.is === "stack" || before.is === "stack";
+  return onStack ? { is: "stack", offset: void 0 } : ANYTHING;
+}
+
+// src/btf/core/verdict.ts
+function judge(object2, kernel, uname2) {
+  const relocated = relocate(object2, kernel);
+  const failed3 = relocated.applied.filter(({ resolution }) => resolution.status !== "value");
+  const relocations = relocated.applied.length;
+  if (failed3.length === 0) return { relocations, guarded: 0, missing: [] };
+  const asBuilt = reachedIn(object2, relocated, uname2, "as-built");
+  const asConfigured = reachedIn(object2, relocated, uname2, "any");
+  const missing3 = /* @__PURE__ */ new Map();
+  let guarded = 0;
+  for (const { place, resolution } of failed3) {
+    if (resolution.status === "value") continue;
+    const { name, isOptional } = describePlace(relocated, place);
+    const refused2 = resolution.status === "refused";
+    const when = (refused2 || asBuilt(place)) && !isOptional ? "always" : refused2 || asConfigured(place) ? "optional" : void 0;
+    if (when === void 0) {
+      guarded++;
+      continue;
+    }
+    const found = { ...resolution.problem, function: name, when };
+    missing3.set(`${name} ${found.what} ${found.why} ${when}`, found);
+  }
+  return { relocations, guarded, missing: [...missing3.values()] };
+}
+function reachedIn(object2, relocated, uname2, constants6) {
+  const read = reader(object2, versionCode(uname2), constants6);
+  const offsets = new Set(relocated.applied.filter(isOffset).map(({ place }) => keyOf(place)));
+  const failed3 = new Set(
+    relocated.applied.filter(({ resolution }) => resolution.status !== "value").map(({ place }) => keyOf(place))
+  );
+  const unknown = (place) => offsets.has(keyOf(place)) || failed3.has(keyOf(place));
+  const programs = entries(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...verifiedBesides(relocated.code, place, uname2)]).map((place) => reachable({ code: relocated.code, read, unknown }, place));
+  return (place) => programs.some((reached) => reached(place));
+}
+var LAZY_SINCE = 0x60800n;
+function verifiedBesides(code, entry, uname2) {
+  const version = versionCode(uname2);
+  if (version !== void 0 && version >= LAZY_SINCE) return [];
+  return calledFrom(code, entry).filter((place) => place !== entry && isGlobal(code, place));
+}
+function isOffset({ relocation }) {
+  return relocation.kind === "byte_off";
+}
+var SUBPROGRAMS = ".text";
+function entries(code) {
+  const all = [...code.values()].flatMap(
+    ({ name, section, functions }) => functions.map(({ start: start2 }) => ({
+      ...{ isSubprogram: name === SUBPROGRAMS, optional: name.startsWith("?") },
+      place: { section, index: start2 }
+    }))
+  );
+  const programs = all.filter(({ isSubprogram }) => !isSubprogram);
+  return programs.length > 0 ? programs : all;
+}
+function describePlace({ code }, { section, index: index2 }) {
+  const found = code.get(section);
+  const owner = found?.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
+  return { name: owner?.name ?? "", isOptional: found?.name.startsWith("?") ?? false };
+}
+function versionCode(uname2) {
+  const found = uname2 === void 0 ? null : /^(\d+)\.(\d+)\.(\d+)/.exec(uname2);
+  if (found === null) return void 0;
+  const [major = 0, minor = 0, patch2 = 0] = found.slice(1).map(Number);
+  return BigInt(major * 65536 + minor * 256 + Math.min(patch2, 255));
+}
+function reader(object2, version, constants6) {
+  const { byteOrder } = object2.types.btf;
+  return (of, offset, size2) => {
+    if (of === "LINUX_KERNEL_VERSION") return offset === 0 && size2 === 4 ? version : void 0;
+    if (typeof of === "string" || constants6 === "any") return void 0;
+    const bytes2 = object2.constants.get(of)?.subarray(offset, offset + size2);
+    return bytes2?.length === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
+  };
+}
+function toBigInt(bytes2, byteOrder) {
+  const ordered = byteOrder === "little" ? [...bytes2].reverse() : [...bytes2];
+  return ordered.reduce((value, byte) => value << 8n | BigInt(byte), 0n);
+}
+
+// src/jobs/check.ts
+function readObjects(paths) {
+  return Promise.all(paths.map((path2) => withFile(path2, readObject)));
+}
+async function checkObjects(world2, progress, objects, kernels) {
+  const tallies = /* @__PURE__ */ new Map();
+  const unread = [];
+  const task = progress.begin("check");
+  task.stage("judge");
+  let done = 0;
+  for await (const { name, line: line2, load } of kernels.each) {
+    world2.interrupted.throwIfAborted();
+    try {
+      const btf = await load();
+      const kernel = new Kernel(new Btf(btf));
+      for (const object2 of objects) {
+        const { missing: missing3 } = judge(object2, kernel, name);
+        tallyOf(tallies, object2, line2).add(name, missing3);
+      }
+      task.advance(btf.length);
+    } catch (thrown) {
+      world2.interrupted.throwIfAborted();
+      unread.push({ kernel: name, error: asFailure(thrown) });
+    }
+    done++;
+    if (done % NOTED === 0) progress.note(`${done} of ${kernels.count} kernels`);
+  }
+  const results = [...tallies.values()].map((tally) => tally.result());
+  const bad6 = results.reduce((sum, { kernels: kernels2, good }) => sum + kernels2 - good, 0);
+  task.end(bad6 === 0 ? "all good" : "missing", `${objects.length} objects on ${done} kernels`);
+  return { results, unread };
+}
+var NOTED = 50;
+function tallyOf(tallies, object2, line2) {
+  const key = `${object2.name}
+${line2}`;
+  const tally = tallies.get(key) ?? new Tally(object2.name, line2);
+  tallies.set(key, tally);
+  return tally;
+}
+var Tally = class {
+  #object;
+  #line;
+  #kernels = 0;
+  #good = 0;
+  #missing = /* @__PURE__ */ new Map();
+  constructor(object2, line2) {
+    this.#object = object2;
+    this.#line = line2;
+  }
+  add(kernel, missing3) {
+    this.#kernels++;
+    if (missing3.every(({ when }) => when === "optional")) this.#good++;
+    for (const one2 of missing3) {
+      const key = `${one2.what} ${one2.why} ${one2.when}`;
+      const entry = this.#missing.get(key) ?? { one: one2, functions: /* @__PURE__ */ new Set(), kernels: /* @__PURE__ */ new Set() };
+      entry.functions.add(one2.function);
+      entry.kernels.add(kernel);
+      this.#missing.set(key, entry);
+    }
+  }
+  result() {
+    const missing3 = [...this.#missing.values()].map(({ one: one2, functions, kernels }) => {
+      const { why, what, detail, when } = one2;
+      return { why, what, detail, when, functions: [...functions], kernels: [...kernels] };
+    });
+    return {
+      ...{ object: this.#object, line: this.#line, kernels: this.#kernels, good: this.#good },
+      missing: missing3
+    };
+  }
+};
+
+// src/jobs/check-kernels.ts
+import { readFile as readFile9 } from "node:fs/promises";
+import { basename as basename2 } from "node:path";
+async function archiveKernels(world2, archive, selection) {
+  const places = selectPlaces([...(await archive.listPaths()).keys()], selection);
+  if (places.size === 0) {
+    throw new Failure(
+      "not-found",
+      `No kernel in ${archive.name} is selected.`,
+      "Do --kernel, --arch and --version-id name what is there?"
+    );
+  }
+  async function* each() {
+    for await (const { path: path2, bytes: bytes2 } of archive.readFiles(void 0, [...places.keys()])) {
+      const place = places.get(path2);
+      if (place !== void 0) yield { ...place, load: () => unpack2(world2, path2, bytes2) };
+    }
+  }
+  return { count: places.size, each: each() };
+}
+function fileKernels(world2, paths) {
+  async function* each() {
+    for (const path2 of paths) {
+      const isTarball = path2.endsWith(TARBALL_SUFFIX);
+      const name = basename2(path2).replace(/\.btf(\.tar\.xz)?$/, "");
+      const load = async () => isTarball ? unpack2(world2, path2, await readFile9(path2)) : loadBtf(path2);
+      yield { name, line: name, load };
+    }
+  }
+  return { count: paths.length, each: each() };
+}
+async function unpack2(world2, path2, bytes2) {
+  const { uname: uname2, btf } = await unpackBtf(world2.programs, bytes2, { signal: world2.interrupted });
+  if (basename2(path2) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  throw new Failure("bad-archive", `${path2} holds the BTF of another kernel: ${uname2}.`);
+}
+var PATH = /^[^/]+\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/;
+function selectPlaces(paths, selection) {
+  const kernels = selector(selection.kernels);
+  const arches = selector(selection.arches);
+  const versions = selector(selection.versionIds);
+  const places = /* @__PURE__ */ new Map();
+  const seen = /* @__PURE__ */ new Set();
+  for (const path2 of [...paths].sort()) {
+    const [, version = "", folder2 = "", name = ""] = PATH.exec(path2) ?? [];
+    const arch3 = folder2 === "arm64" ? "aarch64" : folder2;
+    const key = `${version} ${arch3} ${name}`;
+    if (name === "" || seen.has(key)) continue;
+    if (!kernels(name) || !(arches(arch3) || arches(folder2)) || !versions(version)) continue;
+    seen.add(key);
+    places.set(path2, { name, line: `${version} ${arch3} ${baseOf(name)}` });
+  }
+  return places;
+}
+function baseOf(uname2) {
+  return /^\d+\.\d+\.\d+-\d+/.exec(uname2)?.[0] ?? uname2;
+}
+
+// src/commands/check.ts
+var check2 = defineCommand({
+  name: "check",
+  summary: "tell on which kernels eBPF objects find their types and fields",
+  description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
+  options: {
+    object: list("<file>", "eBPF object, as clang or bpftool gen object writes it", {
+      required: true
+    }),
+    archive: text2(
+      "<URL or folder>",
+      "archive whose kernels to look at: a git repository or a folder"
+    ),
+    btf: list("<file>", "BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz"),
+    kernel: list("<uname>", "kernels of the archive, by 'uname -r'; a glob, or 'all'", {
+      default: ["all"]
+    }),
+    arch: list("<arch>", "architectures of the archive, 'x86_64' or 'aarch64'; a glob, or 'all'", {
+      default: ["all"]
+    }),
+    versionId: list("<VERSION_ID>", "versions of the archive, '22.03'; a glob, or 'all'", {
+      default: ["all"]
+    })
+  },
+  examples: [
+    "btfhub check --object probe.bpf.o --archive btfhub-archive",
+    "btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --version-id 22.03 --arch aarch64",
+    "btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux"
+  ],
+  run: async (world2, { object: object2, archive: where, btf, kernel, arch: arch3, versionId: versionId2 }) => {
+    if (where === void 0 === (btf.length === 0)) {
+      throw new Failure("usage", "Either --archive or --btf says which kernels to look at.");
+    }
+    const objects = await readObjects(object2);
+    const progress = openProgress(world2);
+    const archive = where === void 0 ? void 0 : await openArchive(world2, where);
+    try {
+      const selection = { kernels: kernel, arches: arch3, versionIds: versionId2 };
+      const kernels = archive === void 0 ? fileKernels(world2, btf) : await archiveKernels(world2, archive, selection);
+      const report = await checkObjects(world2, progress, objects, kernels);
+      const isGood = report.results.every(({ good, kernels: kernels2 }) => good === kernels2);
+      return {
+        status: isGood && report.unread.length === 0 ? 0 : 1,
+        document: report,
+        text: describe3(report)
+      };
+    } finally {
+      await archive?.close();
+    }
+  }
+});
+var COLUMNS2 = [
+  { title: "OBJECT" },
+  { title: "KERNELS" },
+  { title: "GOOD", align: "right" },
+  { title: "ON", align: "right" },
+  { title: "MISSING" },
+  { title: "WHY" },
+  { title: "IN" }
+];
+function describe3({ results, unread }) {
+  const objects = new Set(results.map(({ object: object2 }) => object2));
+  const rows = [...objects].flatMap(
+    (object2) => describeObject(results.filter((result) => result.object === object2))
+  );
+  const failures = unread.map(({ kernel, error }) => `${kernel}: ${error.message}
+`);
+  return textTable(COLUMNS2, rows) + failures.join("");
+}
+function describeObject(lines) {
+  const name = basename3(lines[0]?.object ?? "");
+  const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
+  const count2 = sound.reduce((sum, { kernels }) => sum + kernels, 0);
+  const title = sound.length === 1 ? sound[0]?.line ?? "" : `${sound.length} lines`;
+  const first = sound.length > 0 ? [[name, title, `${count2} of ${count2}`]] : [];
+  const others = lines.filter(({ missing: missing3 }) => missing3.length > 0).flatMap(
+    ({ line: line2, kernels, good, missing: missing3 }) => missing3.map((one2, index2) => {
+      const start2 = index2 === 0 ? [name, line2, `${good} of ${kernels}`] : ["", "", ""];
+      const optional2 = one2.when === "optional" ? " (optional)" : "";
+      const why = `${one2.detail}${optional2}`;
+      return [...start2, `${one2.kernels.length}`, one2.what, why, one2.functions.join(", ")];
+    })
+  );
+  return [...first, ...others];
+}
+
 // src/commands/demo.ts
 import { existsSync as existsSync6 } from "node:fs";
 
@@ -81600,15 +83263,15 @@ async function serveFolder(root) {
       else response.writeHead(404).end("404 Not Found\n");
     });
   });
-  await new Promise((resolve5, reject) => {
+  await new Promise((resolve6, reject) => {
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve5);
+    server.listen(0, "127.0.0.1", resolve6);
   });
   const { port } = server.address();
   return {
     url: `http://127.0.0.1:${port}/`,
-    close: () => new Promise((resolve5) => {
-      server.close(() => resolve5());
+    close: () => new Promise((resolve6) => {
+      server.close(() => resolve6());
       server.closeAllConnections();
     })
   };
@@ -81620,8 +83283,8 @@ async function answer(file, path2, asked, response) {
     response.writeHead(301, { location: `${path2}/` }).end();
     return;
   }
-  const entries = await readdir2(file, { withFileTypes: true });
-  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path2, entries));
+  const entries2 = await readdir2(file, { withFileTypes: true });
+  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path2, entries2));
 }
 function answerFile(file, found, asked, response) {
   const { size: size2, mtime, mtimeMs } = found;
@@ -81651,8 +83314,8 @@ function answerFile(file, found, asked, response) {
   else
     createReadStream2(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
 }
-function indexPage(path2, entries) {
-  const links = entries.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
+function indexPage(path2, entries2) {
+  const links = entries2.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
 `);
   const title = `Index of ${path2}`;
   const body = `<h1>${title}</h1><hr><pre><a href="../">../</a>
@@ -81706,12 +83369,12 @@ function parse3(source2, spec, words) {
 }
 
 // src/commands/verify.ts
-import { basename as basename3 } from "node:path";
+import { basename as basename5 } from "node:path";
 
 // src/jobs/verify.ts
 import { createHash as createHash13 } from "node:crypto";
-import { readdir as readdir3, readFile as readFile9, stat as stat3 } from "node:fs/promises";
-import { basename as basename2, dirname as dirname3, join as join15 } from "node:path";
+import { readdir as readdir3, readFile as readFile10, stat as stat3 } from "node:fs/promises";
+import { basename as basename4, dirname as dirname3, join as join15 } from "node:path";
 function isSound(finding) {
   return "btf" in finding;
 }
@@ -81726,8 +83389,8 @@ async function verifyFiles(world2, progress, request2) {
     findings.push(await verifyFile(world2, file, request2.expectation));
     task.advance(file.size);
   }
-  const bad5 = findings.filter((finding) => !isSound(finding)).length;
-  task.end(bad5 === 0 ? "sound" : "unsound", `${findings.length} files, ${bad5} of them unsound`);
+  const bad6 = findings.filter((finding) => !isSound(finding)).length;
+  task.end(bad6 === 0 ? "sound" : "unsound", `${findings.length} files, ${bad6} of them unsound`);
   return findings;
 }
 async function filesAt(path2) {
@@ -81738,8 +83401,8 @@ async function filesAt(path2) {
     if (!isSystemError(error, "ENOENT")) throw error;
     throw new Failure("not-found", `There is no ${path2}.`, "Is the path right?");
   }
-  const entries = await readdir3(path2, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join15(entry.parentPath, entry.name)).sort();
+  const entries2 = await readdir3(path2, { recursive: true, withFileTypes: true });
+  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => join15(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path2}.`);
   }
@@ -81757,10 +83420,10 @@ async function verifyFile(world2, file, expectation) {
 async function verifyTarball(world2, { path: path2, size: size2 }, expectation) {
   if (size2 > MOST_BTF_BYTES)
     throw new Failure("bad-archive", `${path2} is too large: ${size2} bytes.`);
-  const tarball = await readFile9(path2);
+  const tarball = await readFile10(path2);
   const signal = world2.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
-  if (basename2(path2) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if (basename4(path2) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path2} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path2, raw)), expectation);
@@ -81780,7 +83443,7 @@ async function compareWithRecord(path2, uname2, sums) {
   const record2 = join15(dirname3(path2), "..", "..", "..", "records", `${uname2}.json`);
   let text3;
   try {
-    text3 = await readFile9(record2, "utf8");
+    text3 = await readFile10(record2, "utf8");
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
     throw error;
@@ -81834,17 +83497,17 @@ var verify2 = defineCommand({
         unsound: unsound.length,
         files: findings
       },
-      text: describe3(findings),
+      text: describe4(findings),
       failures: unsound.map(({ path: path2, error }) => ({ title: path2, message: error.message }))
     };
   }
 });
-function describe3(findings) {
+function describe4(findings) {
   const [only] = findings;
   if (findings.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
-  return textTable(COLUMNS2, findings.map(row2));
+  return textTable(COLUMNS3, findings.map(row2));
 }
-var COLUMNS2 = [
+var COLUMNS3 = [
   { title: "FILE" },
   { title: "SIZE", align: "right" },
   { title: "BTF", align: "right" },
@@ -81855,7 +83518,7 @@ var COLUMNS2 = [
   { title: "RESULT" }
 ];
 function row2(finding) {
-  const name = basename3(finding.path);
+  const name = basename5(finding.path);
   if (!isSound(finding)) {
     const { reason: reason2, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -82202,11 +83865,11 @@ import { EOL as EOL3 } from "os";
 import { constants as constants3, promises } from "fs";
 var __awaiter = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve5) {
-      resolve5(value);
+    return value instanceof P4 ? value : new P4(function(resolve6) {
+      resolve6(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve5, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve6, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -82222,7 +83885,7 @@ var __awaiter = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve5(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve6(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -82588,7 +84251,7 @@ function escapeProperty2(text3) {
 }
 
 // src/toolchain/cache-plan.ts
-import { readFile as readFile10 } from "node:fs/promises";
+import { readFile as readFile11 } from "node:fs/promises";
 import { dirname as dirname4 } from "node:path";
 async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
@@ -82605,7 +84268,7 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   };
 }
 async function system(osRelease) {
-  const text3 = await readFile10(osRelease, "utf8").catch(() => "");
+  const text3 = await readFile11(osRelease, "utf8").catch(() => "");
   const value = (name) => new RegExp(`^${name}="?([^"
 ]*)"?$`, "m").exec(text3)?.[1] ?? "";
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
@@ -82665,7 +84328,7 @@ function table(tools2) {
 }
 
 // src/commands/all.ts
-var COMMANDS = [demo, setup, plan, build, verify2];
+var COMMANDS = [demo, setup, plan, build, verify2, check2];
 
 // src/download/http.ts
 var import_undici = __toESM(require_undici(), 1);
@@ -82705,13 +84368,13 @@ function undiciHttp(env, tls = {}) {
         ...body === void 0 ? {} : { body },
         ...signal ? { signal } : {}
       });
-      const plain = Object.entries(answer2.headers).map(([name, value]) => [
+      const plain2 = Object.entries(answer2.headers).map(([name, value]) => [
         name,
         Array.isArray(value) ? value.join(", ") : value ?? ""
       ]);
       return {
         status: answer2.statusCode,
-        headers: Object.fromEntries(plain),
+        headers: Object.fromEntries(plain2),
         body: answer2.body,
         url: lastOf(answer2.context) ?? url3
       };
@@ -82743,7 +84406,7 @@ import { accessSync, constants as constants5, statSync } from "node:fs";
 import { delimiter, isAbsolute, join as join16 } from "node:path";
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
-  const start2 = (invocation2) => new Promise((resolve5, reject) => {
+  const start2 = (invocation2) => new Promise((resolve6, reject) => {
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal?.aborted) return reject(signal.reason);
     const child = spawn(program3, [...args], {
@@ -82771,11 +84434,11 @@ function systemPrograms(env, packages = PACKAGES) {
     });
     child.once("error", (error) => {
       signal?.removeEventListener("abort", kill);
-      reject(isSystemError(error, "ENOENT") ? missing(program3, packages) : error);
+      reject(isSystemError(error, "ENOENT") ? missing2(program3, packages) : error);
     });
     child.once("spawn", () => {
       const { stdin, stdout, pid } = child;
-      resolve5({ stdin, stdout, pid, ended, kill });
+      resolve6({ stdin, stdout, pid, ended, kill });
     });
   });
   return {
@@ -82819,7 +84482,7 @@ var PACKAGES = {
   git: "'git'",
   cmake: "'cmake'"
 };
-function missing(program3, packages) {
+function missing2(program3, packages) {
   const name = packages[program3];
   return new Failure(
     "missing-program",
