@@ -54,26 +54,25 @@ export function makeMatrix(kernels: readonly KernelPackage[], jobs: number): Mat
 
 type Bundle = readonly KernelPackage[];
 
-function grouped(kernels: readonly KernelPackage[]): Map<string, KernelPackage[]> {
+function grouped(kernels: Bundle): ReadonlyMap<string, Bundle> {
   const groups = new Map<string, KernelPackage[]>();
   for (const kernel of kernels) {
     const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    groups.set(key, [...(groups.get(key) ?? []), kernel]);
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    group.push(kernel);
   }
   return groups;
 }
 
 /** Longest processing time first (Graham 1969): the largest bundle goes to whoever has least so far. */
-function distribute(bundles: readonly Bundle[], shares: number): KernelPackage[][] {
-  const boxes = Array.from({ length: shares }, () => ({
-    bytes: 0,
-    kernels: [] as KernelPackage[],
-  }));
-  const largestFirst = [...bundles].sort((one, two) => sumOf(two) - sumOf(one));
-  for (const bundle of largestFirst) {
-    const box = boxes.reduce((least, one) => (one.bytes < least.bytes ? one : least));
-    box.bytes += sumOf(bundle);
-    box.kernels.push(...bundle);
+function distribute(bundles: readonly Bundle[], shares: number): readonly Bundle[] {
+  const boxes = Array.from({ length: shares }, () => ({ size: 0, kernels: [] as KernelPackage[] }));
+  const weighed = bundles.map((bundle) => ({ bundle, size: sumOf(bundle) }));
+  for (const { bundle, size } of weighed.sort((one, two) => two.size - one.size)) {
+    const box = boxes.reduce((least, one) => (one.size < least.size ? one : least));
+    box.size += size;
+    for (const kernel of bundle) box.kernels.push(kernel);
   }
   return boxes.map(({ kernels }) => kernels);
 }

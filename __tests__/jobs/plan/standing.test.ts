@@ -1,0 +1,73 @@
+import { tarballPath } from '../../../src/archive/layout.ts';
+import type { Reason } from '../../../src/failure.ts';
+import {
+  hoursAfter,
+  type Known,
+  mayRetry,
+  NOTHING_KNOWN,
+  standingOf,
+} from '../../../src/jobs/plan/standing.ts';
+import { asArch } from '../../../src/names.ts';
+import { OPENEULER } from '../../../src/sources/openeuler.ts';
+import { kernelOf } from './kernel.ts';
+
+const kernel = kernelOf(60);
+const path = tarballPath(kernel, kernel.uname);
+const now = new Date('2026-11-22T02:00:00Z');
+const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000).toISOString();
+const failure = (reason: Reason, ...attempts: string[]) => ({
+  ...{ reason, attempts, package: { size: kernel.size, sha256: kernel.checksum.value } },
+});
+
+function standing(known: Partial<Known>, rules = {}) {
+  const all = { ...NOTHING_KNOWN, ...known };
+  const base = { source: OPENEULER, skipEmbedded: false, retryFailed: false, now };
+  return standingOf(kernel, { ...base, known: all, ...rules });
+}
+
+test('what is in the archive or under review is not wanted, even if it failed before', () => {
+  const failed = new Map([[path, failure('no-vmlinux', hoursAgo(1))]]);
+  expect(standing({ archived: new Set([path]), failed })).toBe('archived');
+  expect(standing({ pending: new Set([path]), failed })).toBe('pending');
+  expect(standing({})).toBe('wanted');
+});
+
+test('a kernel with BTF of its own is left out only when that is asked for', () => {
+  expect(standing({}, { skipEmbedded: true })).toBe('embedded');
+  const old = kernelOf(51);
+  const foreign = kernelOf(60, { arch: asArch('riscv64') });
+  const rules = { source: OPENEULER, known: NOTHING_KNOWN, retryFailed: false, now };
+  for (const without of [old, foreign, { ...kernel, flavour: 'rt' }]) {
+    expect(standingOf(without, { ...rules, skipEmbedded: true })).toBe('wanted');
+  }
+});
+
+test.each<Reason>(['no-vmlinux', 'no-dwarf'])(
+  '%s is not tried again, however long ago',
+  (reason) => {
+    expect(mayRetry(kernel, failure(reason, '2020-01-01T00:00:00Z'), now)).toBe(false);
+  },
+);
+
+test('another package of the same name is tried at once', () => {
+  const past = failure('no-vmlinux', hoursAgo(0));
+  expect(
+    mayRetry({ ...kernel, checksum: { algorithm: 'sha256', value: 'b'.repeat(64) } }, past, now),
+  ).toBe(true);
+  const sha512 = { ...kernel, checksum: { algorithm: 'sha512' as const, value: 'c'.repeat(128) } };
+  expect(mayRetry(sha512, past, now)).toBe(false);
+  expect(mayRetry({ ...sha512, size: 1 }, past, now)).toBe(true);
+});
+
+test('the wait doubles with each failure, from half a day to 30 days', () => {
+  expect([1, 2, 3, 4, 7, 50].map(hoursAfter)).toEqual([12, 24, 48, 96, 720, 720]);
+  const twice = (last: number) => failure('network', hoursAgo(200), hoursAgo(last));
+  expect(mayRetry(kernel, twice(23), now)).toBe(false);
+  expect(mayRetry(kernel, twice(24), now)).toBe(true);
+});
+
+test('--retry-failed tries everything that failed', () => {
+  const failed = new Map([[path, failure('no-vmlinux', hoursAgo(1))]]);
+  expect(standing({ failed })).toBe('failed');
+  expect(standing({ failed }, { retryFailed: true })).toBe('wanted');
+});
