@@ -83643,20 +83643,19 @@ function grouped(kernels) {
   const groups = /* @__PURE__ */ new Map();
   for (const kernel of kernels) {
     const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    groups.set(key, [...groups.get(key) ?? [], kernel]);
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    group.push(kernel);
   }
   return groups;
 }
 function distribute(bundles, shares) {
-  const boxes = Array.from({ length: shares }, () => ({
-    bytes: 0,
-    kernels: []
-  }));
-  const largestFirst = [...bundles].sort((one2, two2) => sumOf(two2) - sumOf(one2));
-  for (const bundle of largestFirst) {
-    const box = boxes.reduce((least, one2) => one2.bytes < least.bytes ? one2 : least);
-    box.bytes += sumOf(bundle);
-    box.kernels.push(...bundle);
+  const boxes = Array.from({ length: shares }, () => ({ size: 0, kernels: [] }));
+  const weighed = bundles.map((bundle) => ({ bundle, size: sumOf(bundle) }));
+  for (const { bundle, size: size2 } of weighed.sort((one2, two2) => two2.size - one2.size)) {
+    const box = boxes.reduce((least, one2) => one2.size < least.size ? one2 : least);
+    box.size += size2;
+    for (const kernel of bundle) box.kernels.push(kernel);
   }
   return boxes.map(({ kernels }) => kernels);
 }
