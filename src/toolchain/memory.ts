@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 export function paholeMemory(version: string, vmlinuxBytes: number, jobs: number): number {
   // These keep every compile unit until the last one is read, to compare functions among all.
   const keepsAll = atLeast(version, '1.25') && !atLeast(version, '1.28');
-  const perByte = keepsAll ? 10 : 0.75;
+  const perByte = keepsAll ? 12 : 0.75;
   return Math.round((128 * MIB + perByte * vmlinuxBytes) * (1 + 0.1 * (jobs - 1)));
 }
 

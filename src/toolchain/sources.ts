@@ -25,7 +25,9 @@ export const HOMES: readonly Source[] = [
   home('dwarves', 'https://git.kernel.org/pub/scm/devel/pahole/pahole.git'),
   home('dwarves', 'https://github.com/acmel/dwarves'),
   home('libbpf', 'https://github.com/libbpf/libbpf'),
+  home('libbpf', 'https://gitee.com/mirrors/libbpf.git'),
   home('xz', 'https://github.com/tukaani-project/xz'),
+  home('xz', 'https://git.tukaani.org/xz.git'),
 ];
 
 /**
