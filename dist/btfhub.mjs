@@ -68372,7 +68372,9 @@ var HOMES = [
   home("dwarves", "https://git.kernel.org/pub/scm/devel/pahole/pahole.git"),
   home("dwarves", "https://github.com/acmel/dwarves"),
   home("libbpf", "https://github.com/libbpf/libbpf"),
-  home("xz", "https://github.com/tukaani-project/xz")
+  home("libbpf", "https://gitee.com/mirrors/libbpf.git"),
+  home("xz", "https://github.com/tukaani-project/xz"),
+  home("xz", "https://git.tukaani.org/xz.git")
 ];
 function parseSource(text3) {
   const [, name, place] = /^([a-z]+)=(.+)$/.exec(text3) ?? [];
@@ -72281,7 +72283,7 @@ async function sizeOf2(path2) {
 var MIB = 1024 * 1024;
 function paholeMemory(version, vmlinuxBytes, jobs) {
   const keepsAll = atLeast(version, "1.25") && !atLeast(version, "1.28");
-  const perByte = keepsAll ? 10 : 0.75;
+  const perByte = keepsAll ? 12 : 0.75;
   return Math.round((128 * MIB + perByte * vmlinuxBytes) * (1 + 0.1 * (jobs - 1)));
 }
 var V2 = {
