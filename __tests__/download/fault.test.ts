@@ -1,5 +1,6 @@
-import { asFault, retryAfter, statusFault } from '../../src/download/fault.ts';
+import { asFault, statusFault } from '../../src/download/fault.ts';
 import { difference, granted } from '../../src/download/range.ts';
+import { retryAfter } from '../../src/world/retry-after.ts';
 
 const today = new Date('2026-11-22T10:00:00Z');
 

@@ -1,5 +1,6 @@
 import { describe, Failure, isSystemError } from '../failure.ts';
 import type { HttpResponse } from '../world/http.ts';
+import { retryAfter } from '../world/retry-after.ts';
 import type { Mirror } from './mirrors.ts';
 
 /**
@@ -46,14 +47,6 @@ export function statusFault(
   const wait = passing ? retryAfter(headers['retry-after'], date) : undefined;
   const asked = wait === undefined ? '' : `, to be asked again in ${Math.ceil(wait / 1000)} s`;
   return new Fault(passing ? 'again' : 'never', `status ${status}${asked}`, wait);
-}
-
-/** Milliseconds to wait by a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3). */
-export function retryAfter(header: string | undefined, date: Date): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const until = /^[A-Za-z]{3}/.test(header.trim()) ? Date.parse(header) : Number.NaN;
-  return Number.isNaN(until) ? undefined : Math.max(0, until - date.getTime());
 }
 
 /** The failure of a file that no mirror delivered, with what each of them did. */

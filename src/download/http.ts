@@ -28,7 +28,7 @@ export function undiciHttp(
     headersTimeout: HEADERS_TIMEOUT,
     bodyTimeout: SILENCE_TIMEOUT,
   };
-  const dispatcher = new EnvHttpProxyAgent({
+  const direct = new EnvHttpProxyAgent({
     ...common,
     connect: { ...strict, timeout: CONNECT_TIMEOUT },
     requestTls: strict,
@@ -40,12 +40,13 @@ export function undiciHttp(
     httpProxy: setting('http_proxy') ?? setting('all_proxy') ?? '',
     httpsProxy: setting('https_proxy') ?? setting('all_proxy') ?? '',
     noProxy: setting('no_proxy') ?? '',
-  }).compose(interceptors.redirect({ maxRedirections: REDIRECTIONS }));
+  });
+  const following = direct.compose(interceptors.redirect({ maxRedirections: REDIRECTIONS }));
 
   return {
-    request: async ({ url, method = 'GET', headers = {}, body, signal }) => {
+    request: async ({ url, method = 'GET', headers = {}, body, signal, redirect }) => {
       const answer = await request(url, {
-        dispatcher,
+        dispatcher: redirect === 'manual' ? direct : following,
         method,
         headers: { 'accept-encoding': 'identity', ...headers },
         ...(body === undefined ? {} : { body }),

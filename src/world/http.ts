@@ -6,6 +6,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal?: AbortSignal;
+  /** Redirects are followed, or with `manual` handed back like any other answer. */
+  readonly redirect?: 'follow' | 'manual';
 }
 
 export interface HttpResponse {
