@@ -98,17 +98,14 @@ async function serve(
   if (pushes) {
     wire.pushes += 1;
     await weather.beforePush?.();
+    if (weather.cutPushes > 0) {
+      weather.cutPushes -= 1;
+      return cut(request, weather.cutAfter);
+    }
   }
   const git = backend(root, url, options, request, may ?? 'nobody');
-  let came = 0;
   request.on('data', (chunk: Buffer) => {
     wire.received += chunk.length;
-    came += chunk.length;
-    if (pushes && weather.cutPushes > 0 && came > weather.cutAfter) {
-      weather.cutPushes -= 1;
-      request.destroy();
-      git.kill('SIGKILL');
-    }
   });
   request.pipe(git.stdin);
   git.stdin.on('error', () => {});
@@ -116,10 +113,20 @@ async function serve(
   for await (const chunk of git.stdout) output.push(chunk as Buffer);
   if (pushes && weather.loseAnswers > 0) {
     weather.loseAnswers -= 1;
-    request.destroy();
+    request.socket.destroy();
     return;
   }
   answer(Buffer.concat(output), response, wire);
+}
+
+/** Breaks the connection in the middle of what comes, or at its end where there is less. */
+function cut(request: IncomingMessage, after: number): void {
+  let came = 0;
+  request.on('data', (chunk: Buffer) => {
+    came += chunk.length;
+    if (came > after) request.socket.destroy();
+  });
+  request.on('end', () => request.socket.destroy());
 }
 
 function access(options: GitServerOptions, header: string | undefined): Access | undefined {

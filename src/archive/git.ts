@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, Failure, isSystemError } from '../failure.ts';
@@ -57,7 +58,7 @@ export async function openArchive(
   const location = locate(where);
   if (location.kind === 'folder') return folderArchive(location.folder);
   const credential = credentialOf(location, options.token, options.user);
-  const remote = await openRemote(world, location, credential);
+  const remote = await openRemote(world, location, credential, { tracking: true });
   return gitArchive(remote);
 }
 
@@ -80,10 +81,10 @@ export interface Remote {
   /** All branches as the remote has them now, and `HEAD`, the default one. */
   branches(): Promise<ReadonlyMap<string, Oid>>;
   /**
-   * Makes commits and trees of these branches present, without blobs where the server can leave them
-   * out. `depth` 1 leaves out history too.
+   * Makes commits and trees of these branches, which exist, present, without blobs where the server
+   * can leave them out. `depth` 1 leaves out history too. Returns their commits, in the same order.
    */
-  obtain(branches: readonly string[], depth: 1 | 'all'): Promise<void>;
+  obtain(branches: readonly string[], depth: 1 | 'all'): Promise<Oid[]>;
   /** Makes these blobs of a branch that was obtained present, in one go. */
   obtainBlobs(branch: string, oids: readonly Oid[]): Promise<void>;
   /** Runs git towards the remote, with its refusals told in our words. */
@@ -91,7 +92,7 @@ export interface Remote {
 }
 
 /** The name that the remote has in the scratch repository. */
-const REMOTE = 'archive';
+export const REMOTE = 'archive';
 const FETCH = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--recurse-submodules=no'];
 const WITHOUT_BLOBS = '--filter=blob:none';
 /** Servers of protocol 0 give what a branch points to, and no blob by its name. */
@@ -106,16 +107,22 @@ function kept(branch: string): string {
   return `refs/archive/${branch}`;
 }
 
+/**
+ * Opens a remote. Close its plumbing.
+ * @param options `tracking`: of a clone on this machine, also the branches that it knows of its origin,
+ *   for reading: a checkout of one branch still knows the others
+ */
 export async function openRemote(
   world: Git,
   location: Exclude<Location, { kind: 'folder' }>,
   credential: Credential | undefined,
+  options: { readonly tracking: boolean } = { tracking: false },
 ): Promise<Remote> {
   const plumbing = await openPlumbing(world, credential);
   try {
     if (location.kind === 'repository') await borrow(world, location.url, plumbing);
     await plumbing.run(['remote', 'add', REMOTE, location.url]);
-    return remoteOf(plumbing, location);
+    return remoteOf(plumbing, location, options.tracking);
   } catch (error) {
     await plumbing.close();
     throw error;
@@ -136,7 +143,11 @@ async function borrow(world: Git, folder: string, plumbing: Plumbing): Promise<v
   await writeFile(join(plumbing.folder, 'objects/info/alternates'), `${objects}\n`);
 }
 
-function remoteOf(plumbing: Plumbing, location: Exclude<Location, { kind: 'folder' }>): Remote {
+function remoteOf(
+  plumbing: Plumbing,
+  location: Exclude<Location, { kind: 'folder' }>,
+  tracking: boolean,
+): Remote {
   const name = location.url;
   const here = location.kind === 'repository';
   const speak = async (attempt: string, args: readonly string[]) => {
@@ -147,6 +158,16 @@ function remoteOf(plumbing: Plumbing, location: Exclude<Location, { kind: 'folde
       throw refusal(attempt, name, error.message, error);
     }
   };
+  const listBranches = async () => {
+    const lines = (await speak('list the branches of', ['ls-remote', '--quiet', REMOTE])).split(
+      '\n',
+    );
+    const refs = lines.filter(Boolean).map((line) => {
+      const [oid = '', ref = ''] = line.split('\t');
+      return [ref, oid] as const;
+    });
+    return branchesOf(new Map(refs), tracking);
+  };
   const missingOf = async (branch: string): Promise<ReadonlySet<Oid>> => {
     const walk = ['rev-list', '--objects', '--no-walk', '--missing=print', kept(branch)];
     const lines = (await plumbing.run(walk)).split('\n');
@@ -156,23 +177,19 @@ function remoteOf(plumbing: Plumbing, location: Exclude<Location, { kind: 'folde
     name,
     plumbing,
     speak,
-    branches: async () => {
-      const lines = (await speak('list the branches of', ['ls-remote', '--quiet', REMOTE])).split(
-        '\n',
-      );
-      const refs = new Map(
-        lines.filter(Boolean).map((line) => {
-          const [oid = '', ref = ''] = line.split('\t');
-          return [ref, oid] as const;
-        }),
-      );
-      return branchesOf(refs);
-    },
+    branches: listBranches,
     obtain: async (branches, depth) => {
-      if (here || branches.length === 0) return;
+      if (branches.length === 0) return [];
+      if (here) {
+        const known = await listBranches();
+        return branches.map((branch) => known.get(branch) as Oid);
+      }
       const specs = branches.map((branch) => `+${theirs(branch)}:${kept(branch)}`);
-      const shallow = depth === 1 ? ['--depth=1'] : [];
+      const isShallow = existsSync(join(plumbing.folder, 'shallow'));
+      const shallow = depth === 1 ? ['--depth=1'] : isShallow ? ['--unshallow'] : [];
       await speak('read', [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
+      const heads = await plumbing.run(['rev-parse', ...branches.map(kept)]);
+      return heads.trim().split('\n');
     },
     obtainBlobs: async (branch, oids) => {
       if (here || oids.length === 0) return;
@@ -195,10 +212,10 @@ function remoteOf(plumbing: Plumbing, location: Exclude<Location, { kind: 'folde
   };
 }
 
-/** Local branches before remote-tracking ones: a checkout of one branch still knows the others. */
-function branchesOf(refs: ReadonlyMap<string, Oid>): ReadonlyMap<string, Oid> {
+/** Branches, and `HEAD`. */
+function branchesOf(refs: ReadonlyMap<string, Oid>, tracking: boolean): ReadonlyMap<string, Oid> {
   const branches = new Map<string, Oid>();
-  for (const prefix of ['refs/remotes/origin/', 'refs/heads/']) {
+  for (const prefix of [...(tracking ? ['refs/remotes/origin/'] : []), 'refs/heads/']) {
     for (const [ref, oid] of refs) {
       if (ref.startsWith(prefix)) branches.set(ref.slice(prefix.length), oid);
     }
@@ -236,10 +253,9 @@ function gitArchive(remote: Remote): Archive {
     return (await known).get(branch);
   };
   const list = async (branch: string) => {
-    const commit = await head(branch);
-    if (commit === undefined) return new Map<string, GitEntry>();
-    await remote.obtain([branch], 1);
-    return listTree(plumbing, commit);
+    if ((await head(branch)) === undefined) return new Map<string, GitEntry>();
+    const [commit] = await remote.obtain([branch], 1);
+    return listTree(plumbing, commit as Oid);
   };
   const listPaths = (branch: string = 'HEAD') => {
     const listing = listings.get(branch) ?? list(branch);

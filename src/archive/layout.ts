@@ -31,3 +31,11 @@ export function archivePaths(shelf: Shelf, uname: Uname): readonly string[] {
   const twin = `${shelf.distribution}/${shelf.versionId}/${shelf.arch}/${uname}${TARBALL_SUFFIX}`;
   return [path, twin];
 }
+
+/** `openEuler/22.03/aarch64/...` for `openEuler/22.03/arm64/...`; undefined for a path that needs no twin. */
+export function twinPath(path: string): string | undefined {
+  const parts = path.split('/');
+  const arch = Object.keys(FOLDER_OF_ARCH).find((one) => FOLDER_OF_ARCH[one] === parts[2]);
+  if (parts.length !== 4 || arch === undefined) return undefined;
+  return [parts[0], parts[1], arch, parts[3]].join('/');
+}

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GitError, type SimpleGitOptions, simpleGit } from 'simple-git';
+import { GitError, GitPluginError, type SimpleGitOptions, simpleGit } from 'simple-git';
 import { Failure } from '../failure.ts';
 import type { World } from '../world/world.ts';
 import type { Credential } from './credential.ts';
@@ -83,8 +83,7 @@ export async function openPlumbing(
       abort: world.interrupted,
       ...(input === undefined ? {} : { input: () => Buffer.from(input) }),
       errors: (error, { exitCode, stdOut, stdErr }) => {
-        // simple-git's own refusals have no output; whatever git itself says becomes a GitExit.
-        if (exitCode === 0 || stdErr.length + stdOut.length === 0) return error;
+        if (exitCode === 0 || error instanceof GitPluginError) return error;
         const text = (chunks: Buffer[]) => hide(Buffer.concat(chunks).toString('utf8'));
         return new GitExit(exitCode, text(stdOut), text(stdErr));
       },
