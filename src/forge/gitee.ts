@@ -1,0 +1,63 @@
+import * as v from 'valibot';
+import { readAnswer } from './answer.ts';
+import { openApi } from './api.ts';
+import type { Forge, PullRequest } from './forge.ts';
+import type { Place } from './place.ts';
+
+const pull = v.object({
+  number: v.number(),
+  html_url: v.string(),
+  title: v.string(),
+  body: v.nullish(v.string(), ''),
+  head: v.object({ ref: v.string() }),
+  base: v.object({ ref: v.string() }),
+});
+
+/**
+ * Gitee, API v5: https://gitee.com/api/v5/swagger. The token goes into the header, and, as its
+ * description wants it, into the body where there is one; never into a URL, which proxies log.
+ */
+export function gitee(place: Place): Forge {
+  const { owner, repository, token } = place;
+  const api = openApi({
+    ...place,
+    title: 'Gitee',
+    headers: { authorization: `Bearer ${token}` },
+    permission: "the right 'pull_requests', and membership as a developer of the repository",
+  });
+  const pulls = `/repos/${owner}/${repository}/pulls`;
+  return {
+    name: 'gitee',
+    longestBody: 60_000,
+    find: async (head, base) => {
+      const query = new URLSearchParams({
+        ...{ state: 'open', head, base, sort: 'created', direction: 'asc' },
+        per_page: '100',
+      });
+      const found = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
+      // From a fork's branch of the same name comes another's pull request.
+      return readAnswer('Gitee', v.array(pull), found)
+        .filter((one) => one.head.ref === head && one.base.ref === base)
+        .map(toPullRequest);
+    },
+    create: async (head, base, text) => {
+      const body = { access_token: token, ...text, head, base };
+      const made = await api.call('open a pull request', 'POST', pulls, body);
+      return toPullRequest(readAnswer('Gitee', pull, made));
+    },
+    update: async ({ number }, text) => {
+      const body = { access_token: token, ...text };
+      const changed = await api.call(
+        'update the pull request',
+        'PATCH',
+        `${pulls}/${number}`,
+        body,
+      );
+      return toPullRequest(readAnswer('Gitee', pull, changed));
+    },
+  };
+}
+
+function toPullRequest({ number, html_url, title, body }: v.InferOutput<typeof pull>): PullRequest {
+  return { number, url: html_url, title, body: body ?? '' };
+}

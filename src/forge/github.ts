@@ -1,0 +1,56 @@
+import * as v from 'valibot';
+import { readAnswer } from './answer.ts';
+import { openApi } from './api.ts';
+import type { Forge, PullRequest } from './forge.ts';
+import type { Place } from './place.ts';
+
+const pull = v.object({
+  number: v.number(),
+  html_url: v.string(),
+  title: v.string(),
+  body: v.nullish(v.string(), ''),
+});
+
+/**
+ * GitHub and GitHub Enterprise Server, REST API of 2022-11-28.
+ * https://docs.github.com/rest/pulls/pulls
+ */
+export function github(place: Place): Forge {
+  const { owner, repository } = place;
+  const api = openApi({
+    ...place,
+    title: 'GitHub',
+    headers: {
+      accept: 'application/vnd.github+json',
+      authorization: `Bearer ${place.token}`,
+      'x-github-api-version': '2022-11-28',
+    },
+    permission: "the right 'pull requests: write' on the repository",
+  });
+  const pulls = `/repos/${owner}/${repository}/pulls`;
+  return {
+    name: 'github',
+    longestBody: 65_536,
+    find: async (head, base) => {
+      const query = new URLSearchParams({
+        ...{ state: 'open', head: `${owner}:${head}`, base },
+        ...{ sort: 'created', direction: 'asc' },
+      });
+      const found = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
+      return readAnswer('GitHub', v.array(pull), found).map(toPullRequest);
+    },
+    create: async (head, base, text) => {
+      const made = await api.call('open a pull request', 'POST', pulls, { ...text, head, base });
+      return toPullRequest(readAnswer('GitHub', pull, made));
+    },
+    update: async ({ number }, text) => {
+      const path = `${pulls}/${number}`;
+      const changed = await api.call('update the pull request', 'PATCH', path, text);
+      return toPullRequest(readAnswer('GitHub', pull, changed));
+    },
+  };
+}
+
+function toPullRequest({ number, html_url, title, body }: v.InferOutput<typeof pull>): PullRequest {
+  return { number, url: html_url, title, body: body ?? '' };
+}
