@@ -53,6 +53,7 @@ function toCommander(command: Command): Commander {
     ].filter(Boolean);
     const help = notes.length > 0 ? `${spec.description} (${notes.join('; ')})` : spec.description;
     const option = new Option(`--${kebab(name)}${placeholder}`, help);
+    option.negate = false; // `--no-pull-request` is an option of its own, not the contrary of one.
     option.argParser((word: string, before: string[] | undefined) => [...(before ?? []), word]);
     commander.addOption(option);
   }

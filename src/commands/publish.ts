@@ -1,0 +1,147 @@
+import { readFile } from 'node:fs/promises';
+import { parseIdentity } from '../archive/commits.ts';
+import { type Credential, credentialFor } from '../archive/credential.ts';
+import { type Location, locate } from '../archive/location.ts';
+import { describe, Failure } from '../failure.ts';
+import { findForge, openForge } from '../forge/find.ts';
+import { FORGES, type Forge } from '../forge/forge.ts';
+import { type PublishRequest, publish as runPublish } from '../jobs/publish/publish.ts';
+import { asBranch } from '../names.ts';
+import { findHost, maskSecret } from '../report/host.ts';
+import { openProgress } from '../report/open.ts';
+import type { World } from '../world/world.ts';
+import { choice, defineCommand, flag, list, number, text, type Values } from './command.ts';
+import { publishOutcome } from './publish-report.ts';
+
+const options = {
+  input: list('<folder>', 'folder that build filled: tarballs and records, and nothing else', {
+    required: true,
+  }),
+  archive: text('<git URL>', 'git repository of the archive; a folder with one will do', {
+    required: true,
+  }),
+  branch: text('<branch>', 'branch that is pushed, and that a person reviews', { default: 'next' }),
+  base: text('<branch>', 'branch that it is to be merged into; never written', {
+    default: 'master',
+  }),
+  forge: choice(['auto', ...FORGES], "kind of the archive's host; 'auto' tells it from the name", {
+    default: 'auto',
+  }),
+  apiUrl: text('<URL>', "address of the forge's API, where it is not the usual one"),
+  noPullRequest: flag('push alone, without a pull request'),
+  tokenFile: text('<file>', 'file that holds the token; BTFHUB_TOKEN holds the token itself'),
+  user: text('<name>', 'user name for git, where the host wants one beside the token'),
+  author: text('<Name <mail>>', "author of the commits; by default as git's configuration says"),
+  committer: text('<Name <mail>>', 'committer of the commits; by default likewise'),
+  runUrl: text('<URL>', 'page of the run that publishes; in a workflow it is known'),
+  replace: flag('put new bytes in the place of other bytes that the archive has under a name'),
+  minimumTypes: number('<number>', 'least number of types that a kernel must have', {
+    ...{ default: 10_000, least: 1, most: 10_000_000 },
+  }),
+  dryRun: flag('do everything but push and ask the forge, and say what would be done'),
+} as const;
+
+export const publish = defineCommand({
+  name: 'publish',
+  summary: 'push new tarballs to the archive, for a person to review',
+  description:
+    'Checks every tarball and record again, puts the new ones on the branch on top of what waits there, brings the catalog up to date, ' +
+    'and sees to one open pull request. The base branch is never written, nothing that waits is lost, and only what is new is moved. ' +
+    'The token is read from BTFHUB_TOKEN or --token-file.',
+  options,
+  examples: [
+    'btfhub publish --input btf --archive https://gitee.com/openeuler/btfhub-archive.git',
+    'btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea',
+    'btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run',
+  ],
+  run: async (world, given) => {
+    const location = locate(given.archive);
+    if (location.kind === 'folder') {
+      throw new Failure(
+        'usage',
+        `${location.folder} is no git repository, so nothing can be pushed to it.`,
+        'Give --archive the URL of the archive, or a folder with a clone of it.',
+      );
+    }
+    const credential = await readCredential(world, location, given);
+    const request = { ...toRequest(world, given), location, credential };
+    const forge = chooseForge(world, location, credential, given);
+    const result = await runPublish(world, openProgress(world), { ...request, forge });
+    return publishOutcome(request, forge?.name, result);
+  },
+});
+
+type Given = Values<typeof options>;
+
+/** The token, blotted out of logs before anything else is said; none for what needs none. */
+async function readCredential(
+  world: World,
+  location: Exclude<Location, { kind: 'folder' }>,
+  given: Given,
+): Promise<Credential | undefined> {
+  const inUrl = location.kind === 'remote' ? location.password : undefined;
+  const token = (await tokenOf(world, given.tokenFile)) ?? inUrl;
+  if (token === undefined) return undefined;
+  maskSecret(findHost(world.env), world.stderr, token);
+  if (location.kind !== 'remote') return undefined;
+  // By ssh git has keys of its own, and the token is for the forge's API.
+  const origin = location.origin ?? `https://${location.host}`;
+  return credentialFor(origin, token, given.user ?? location.user);
+}
+
+async function tokenOf(world: World, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return world.env.BTFHUB_TOKEN?.trim() || undefined;
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    throw new Failure(
+      'usage',
+      `The file of --token-file cannot be read: ${describe(error)}.`,
+      'It is to hold the token, and nothing else.',
+    );
+  }
+}
+
+function toRequest(
+  world: World,
+  given: Given,
+): Omit<PublishRequest, 'location' | 'credential' | 'forge'> {
+  const [base, branch] = [asBranch(given.base), asBranch(given.branch)];
+  if (base === branch || branch === 'catalog' || base === 'catalog') {
+    throw new Failure(
+      'usage',
+      `--branch ${branch} and --base ${base} must differ, and 'catalog' is the catalog's own.`,
+    );
+  }
+  const { author, committer } = given;
+  return {
+    ...{ folders: given.input, base, branch, replace: given.replace, dryRun: given.dryRun },
+    expectation: { of: 'kernel', minimumTypes: given.minimumTypes ?? 10_000 },
+    ...(author === undefined ? {} : { author: parseIdentity(author, '--author') }),
+    ...(committer === undefined ? {} : { committer: parseIdentity(committer, '--committer') }),
+    runUrl: given.runUrl ?? findHost(world.env).runUrl,
+  };
+}
+
+function chooseForge(
+  world: World,
+  location: Location,
+  credential: Credential | undefined,
+  given: Given,
+): Forge | undefined {
+  // A folder on this machine has no forge; nor has anybody asked when all is only tried.
+  if (given.noPullRequest || location.kind !== 'remote') return undefined;
+  const forge = given.forge === 'auto' ? undefined : given.forge;
+  const address = findForge(location, { forge, apiUrl: given.apiUrl });
+  if (credential === undefined) {
+    if (given.dryRun) return undefined;
+    throw new Failure(
+      'usage',
+      'A pull request needs a token, and there is none.',
+      'Set BTFHUB_TOKEN or --token-file; or give --no-pull-request to push alone.',
+    );
+  }
+  const { http, clock, interrupted } = world;
+  const { token, hide } = credential;
+  return openForge(address, { http, clock, signal: interrupted, token, hide });
+}

@@ -1,0 +1,101 @@
+import {
+  builtEntry,
+  CATALOG_BRANCH,
+  CATALOG_FILE,
+  type Catalog,
+  EMPTY_CATALOG,
+  failedEntry,
+  mergeCatalog,
+  parseCatalog,
+  serialiseCatalog,
+  settleCatalog,
+} from '../../archive/catalog.ts';
+import { DATADOG_FILE, datadogCatalog } from '../../archive/datadog.ts';
+import { listTree, type Oid, type Remote, readBlobs } from '../../archive/git.ts';
+import { pushBranch } from '../../archive/push.ts';
+import type { FailureRecord } from '../../archive/record.ts';
+import type { Standing } from '../../archive/waiting.ts';
+import type { Candidate } from './intake.ts';
+import { again, type Desk } from './shelve.ts';
+
+/** The catalog as the archive has it now. */
+export interface CatalogState {
+  readonly catalog: Catalog;
+  readonly commit: Oid | undefined;
+}
+
+/** Reads the catalog's branch; empty when there is none. Throws `bad-archive` for one that is broken. */
+export async function readCatalog(remote: Remote): Promise<CatalogState> {
+  if (!(await remote.branches()).has(CATALOG_BRANCH)) {
+    return { catalog: EMPTY_CATALOG, commit: undefined };
+  }
+  const [commit] = await remote.obtain([CATALOG_BRANCH], 1);
+  const files = await listTree(remote.plumbing, commit as Oid);
+  const file = files.get(CATALOG_FILE);
+  if (file === undefined) return { catalog: EMPTY_CATALOG, commit };
+  await remote.obtainBlobs(CATALOG_BRANCH, [file.oid]);
+  const [text] = await readBlobs(remote.plumbing, [file.oid]);
+  return { catalog: parseCatalog(String(text), remote.name), commit };
+}
+
+export interface Registered {
+  readonly catalog: Catalog;
+  /** The branch's new commit; undefined when the catalog says all of it already. */
+  readonly commit: Oid | undefined;
+}
+
+/**
+ * Writes what is new into the catalog: the kernels that are on a branch, those that failed, and the
+ * states of all others as the branches have them now. When another run was faster, both are merged.
+ *
+ * @param seen the catalog as it was read before; looked at again only when it is so no longer
+ */
+export async function register(
+  desk: Desk,
+  listings: Pick<Standing, 'base' | 'next'>,
+  news: { readonly built: readonly Candidate[]; readonly failed: readonly FailureRecord[] },
+  seen: CatalogState,
+): Promise<Registered> {
+  const { remote, committer, runUrl, dryRun } = desk;
+  const entries = [
+    ...news.built.map(({ record, blob }) => builtEntry(record, blob, runUrl)),
+    ...news.failed.map((record) => failedEntry(record, runUrl)),
+  ];
+  let latest: CatalogState | undefined = seen;
+  return again(desk, CATALOG_BRANCH, async () => {
+    const known = latest ?? (await readCatalog(remote));
+    latest = undefined;
+    const merged = mergeCatalog(known.catalog, entries);
+    const catalog = settleCatalog(merged, listings.base, listings.next);
+    const text = serialiseCatalog(catalog);
+    const nothing = catalog.size === 0 && known.commit === undefined;
+    if (nothing || text === serialiseCatalog(known.catalog)) return { catalog, commit: undefined };
+    const datadog = `${JSON.stringify(datadogCatalog(catalog), null, 2)}\n`;
+    const file = async (content: string) => {
+      return { mode: '100644', oid: await committer.writeBlob(Buffer.from(content)) };
+    };
+    const files = new Map([
+      [CATALOG_FILE, await file(text)],
+      [DATADOG_FILE, await file(datadog)],
+    ]);
+    const tree = await committer.writeTree(known.commit, files);
+    const message = describeNews(known.catalog, catalog, runUrl);
+    const commit = await committer.commit(tree, known.commit, message);
+    if (dryRun) return { catalog, commit };
+    const pushed = await pushBranch(remote, CATALOG_BRANCH, commit, known.commit);
+    return pushed === 'done' ? { catalog, commit } : pushed;
+  });
+}
+
+function describeNews(before: Catalog, after: Catalog, runUrl: string | undefined): string {
+  const changed = [...after].filter(
+    ([path, entry]) => JSON.stringify(entry) !== JSON.stringify(before.get(path)),
+  );
+  const states = (['pending', 'archived', 'failed'] as const).flatMap((state) => {
+    const count = changed.filter(([, entry]) => entry.state === state).length;
+    return count === 0 ? [] : [`${count} ${state}`];
+  });
+  const gone = [...before.keys()].filter((path) => !after.has(path)).length;
+  const news = [...states, ...(gone === 0 ? [] : [`${gone} gone`])].join(', ');
+  return `Catalog: ${news}\n${runUrl === undefined ? '' : `\nRun: ${runUrl}\n`}`;
+}

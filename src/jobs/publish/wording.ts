@@ -1,0 +1,210 @@
+import type { BuiltEntry, Catalog } from '../../archive/catalog.ts';
+import { TARBALL_SUFFIX, twinPath } from '../../archive/layout.ts';
+import type { Listing } from '../../archive/waiting.ts';
+import type { Text } from '../../forge/forge.ts';
+import { printable } from '../../names.ts';
+import { markdownTable } from '../../report/table.ts';
+import { bytes } from '../../report/units.ts';
+import type { Additions } from './additions.ts';
+
+/** The message of a run's one commit: what it adds, by folder, and where it comes from. */
+export function commitMessage(additions: Additions, runUrl: string | undefined): string {
+  const { added, twins } = additions;
+  const folders = new Map<string, string[]>();
+  for (const { record } of added) {
+    const folder = record.tarball.path.split('/').slice(0, -1).join('/');
+    folders.set(folder, [...(folders.get(folder) ?? []), record.uname]);
+  }
+  const paragraphs = [
+    added.length > 0
+      ? `Add BTF of ${kernels(added.map(({ record }) => record.uname))}`
+      : `Give ${counted(twins.length, 'tarball')} of arm64 a second name`,
+    ...[...folders].map(([folder, unames]) =>
+      [folder, ...unames.map((one) => `  ${one}`)].join('\n'),
+    ),
+    ...(twins.length > 0
+      ? [
+          `aarch64 holds ${counted(twins.length, 'tarball')} of arm64 now, where 'uname -m' says so.`,
+        ]
+      : []),
+    ...(runUrl === undefined ? [] : [`Run: ${runUrl}`]),
+  ];
+  return `${paragraphs.join('\n\n')}\n`;
+}
+
+function kernels(unames: readonly string[]): string {
+  return unames.length === 1 ? `${unames[0]}` : counted(unames.length, 'kernel');
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+/** What a pull request brings, beyond the base branch. */
+export interface Waiting {
+  /** Kernels that the catalog knows. */
+  readonly known: readonly BuiltEntry[];
+  /** Tarballs and other files that it does not know: a person's, or of an earlier time. */
+  readonly others: readonly string[];
+  /** Files that are taken away. */
+  readonly removed: readonly string[];
+  /** Second names of tarballs. */
+  readonly twins: number;
+}
+
+/** What waits for review: the difference between both listings, with what the catalog says of it. */
+export function findWaiting(base: Listing, next: Listing, catalog: Catalog): Waiting {
+  const changed = [...next].filter(([path, entry]) => {
+    const before = base.get(path);
+    return before?.oid !== entry.oid || before.mode !== entry.mode;
+  });
+  const twins = new Set([...next.keys()].map(twinPath));
+  const known: BuiltEntry[] = [];
+  const others: string[] = [];
+  let second = 0;
+  for (const [path, { oid }] of changed) {
+    const entry = catalog.get(path);
+    if (entry !== undefined && entry.state !== 'failed' && entry.tarball.blob === oid) {
+      known.push(entry);
+    } else if (twins.has(path) && path.endsWith(TARBALL_SUFFIX)) second += 1;
+    else others.push(path);
+  }
+  const removed = [...base.keys()].filter((path) => !next.has(path));
+  return { known, others, removed, twins: second };
+}
+
+/** Whether there is anything to review. */
+export function isWaiting({ known, others, removed, twins }: Waiting): boolean {
+  return known.length + others.length + removed.length + twins > 0;
+}
+
+/**
+ * Title and body of the pull request for what waits, the body no longer than the forge takes: what
+ * does not fit is counted. All names in it are made harmless, whoever gave them.
+ */
+export function pullRequestText(waiting: Waiting, longestBody: number): Text {
+  const { known, others, removed, twins } = waiting;
+  const versions = [...new Set(known.map(({ versionId }) => versionId))].sort();
+  const title =
+    known.length > 0
+      ? `Add BTF of ${kernels(known.map(({ uname }) => uname))} (${known[0]?.distribution} ${versions.join(', ')})`
+      : `Change ${counted(others.length + removed.length + twins, 'file')} of the archive`;
+  const parts = [
+    ...(known.length > 0 ? [summaryTable(known)] : []),
+    ...(twins > 0
+      ? [
+          `${counted(twins, 'tarball')} of arm64 ${twins === 1 ? 'stands' : 'stand'} in aarch64 too, where \`uname -m\` says so: the same bytes, stored once.`,
+        ]
+      : []),
+    ...fileList('Files that did not come from btfhub:', others),
+    ...fileList('Files that go:', removed),
+    ...runsOf(known),
+  ];
+  const details = [...groups(known)].map(([, entries]) => kernelTable(entries));
+  return { title: shorten(title, 200), body: assemble(parts, details, longestBody) };
+}
+
+/** The runs that published these, not the present one: what waits decides what is said. */
+function runsOf(entries: readonly BuiltEntry[]): string[] {
+  const runs = [...new Set(entries.flatMap(({ run }) => run ?? []))].sort();
+  if (runs.length === 0) return [];
+  const more = runs.length > 10 ? `, and ${runs.length - 10} more` : '';
+  return [`Published by ${runs.slice(0, 10).join(', ')}${more}`];
+}
+
+/** The parts, and of the details those that fit whole. */
+function assemble(parts: readonly string[], details: readonly string[], longest: number): string {
+  const body = [...parts];
+  const length = () => body.join('\n\n').length;
+  for (const [index, detail] of details.entries()) {
+    const rest = `The details of ${counted(details.length - index, 'more group')} do not fit here: see the commits.`;
+    if (length() + detail.length + rest.length + 4 > longest) {
+      body.push(rest);
+      break;
+    }
+    body.push(detail);
+  }
+  return shorten(`${body.join('\n\n')}\n`, longest);
+}
+
+function shorten(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest - 3)}...`;
+}
+
+/** By releases and architecture, sorted. */
+function groups(entries: readonly BuiltEntry[]): Map<string, BuiltEntry[]> {
+  const key = ({ releases, arch }: BuiltEntry) => `${releases.join(', ')}|${arch}`;
+  const sorted = [...entries].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+  const found = new Map<string, BuiltEntry[]>();
+  for (const entry of sorted) found.set(key(entry), [...(found.get(key(entry)) ?? []), entry]);
+  return found;
+}
+
+function summaryTable(entries: readonly BuiltEntry[]): string {
+  const columns = [
+    ...[{ title: 'Release' }, { title: 'Architecture' }],
+    ...['Kernels', 'BTF', 'Tarballs'].map((title) => ({ title, align: 'right' as const })),
+    ...[{ title: 'pahole' }, { title: 'Verified' }],
+  ];
+  const rows = [...groups(entries).values()].map((group) => [
+    (group[0] as BuiltEntry).releases.join(', '),
+    (group[0] as BuiltEntry).arch,
+    `${group.length}`,
+    bytes(sum(group.map(({ btf }) => btf.size))),
+    bytes(sum(group.map(({ tarball }) => tarball.size))),
+    distinct(group.map(({ pahole }) => pahole.version)),
+    tally(group.map(verification)),
+  ]);
+  return markdownTable(columns, rows).trimEnd();
+}
+
+function kernelTable(group: readonly BuiltEntry[]): string {
+  const { releases, arch } = group[0] as BuiltEntry;
+  const columns = [
+    { title: 'Kernel' },
+    ...['BTF', 'Types', 'Tarball'].map((title) => ({ title, align: 'right' as const })),
+    { title: 'Verified' },
+  ];
+  const rows = group.map((entry) => [
+    entry.uname,
+    bytes(entry.btf.size),
+    `${sum(Object.values(entry.btf.kinds))}`,
+    bytes(entry.tarball.size),
+    verification(entry),
+  ]);
+  const title = `${releases.join(', ')}, ${arch}: ${counted(group.length, 'kernel')}`;
+  const table = markdownTable(columns, rows).trimEnd();
+  return `<details><summary>${title}</summary>\n\n${table}\n\n</details>`;
+}
+
+/** What stood between the mirror and the archive: sums, a signature. */
+function verification({ verified }: BuiltEntry): string {
+  const { repodata, header, file, signature } = verified;
+  const sums = [repodata && 'repodata', header && 'header', file && 'vmlinux'].filter(Boolean);
+  const signed =
+    signature.status === 'good' ? `signed by ${signature.key}` : `signature: ${signature.status}`;
+  return [sums.length > 0 ? `sums of ${sums.join(', ')}` : 'no sums', signed].join('; ');
+}
+
+function distinct(words: readonly string[]): string {
+  return [...new Set(words)].sort().join(', ');
+}
+
+/** `a` when all are, else `18 x a, 2 x b`. */
+function tally(words: readonly string[]): string {
+  const kinds = [...new Set(words)].sort();
+  if (kinds.length === 1) return `${kinds[0]}`;
+  const count = (kind: string) => words.filter((word) => word === kind).length;
+  return kinds.map((kind) => `${count(kind)} × ${kind}`).join(', ');
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+function fileList(title: string, paths: readonly string[]): string[] {
+  if (paths.length === 0) return [];
+  const shown = paths.slice(0, 20).map((path) => `- \`${printable(path).replaceAll('`', '?')}\``);
+  const more = paths.length > 20 ? [`- and ${paths.length - 20} more`] : [];
+  return [`${title}\n\n${[...shown, ...more].join('\n')}`];
+}
