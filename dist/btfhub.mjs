@@ -604,8 +604,8 @@ var require_help = __commonJS({
           helper.visibleOptions(cmd),
           (option) => option.helpGroupHeading ?? "Options:"
         );
-        optionGroups.forEach((options, group) => {
-          const optionList = options.map((option) => {
+        optionGroups.forEach((options2, group) => {
+          const optionList = options2.map((option) => {
             return callFormatItem(
               helper.styleOptionTerm(helper.optionTerm(option)),
               helper.styleOptionDescription(helper.optionDescription(option))
@@ -1047,11 +1047,11 @@ var require_option = __commonJS({
       /**
        * @param {Option[]} options
        */
-      constructor(options) {
+      constructor(options2) {
         this.positiveOptions = /* @__PURE__ */ new Map();
         this.negativeOptions = /* @__PURE__ */ new Map();
         this.dualOptions = /* @__PURE__ */ new Set();
-        options.forEach((option) => {
+        options2.forEach((option) => {
           if (option.negate) {
             this.negativeOptions.set(option.attributeName(), option);
           } else {
@@ -2678,7 +2678,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         const negativeNumberArg = (arg) => {
           if (!/^-(\d+|\d*\.\d+)(e[+-]?\d+)?$/.test(arg)) return false;
           return !this._getCommandAndAncestors().some(
-            (cmd) => cmd.options.map((opt) => opt.short).some((short) => /^-\d$/.test(short))
+            (cmd) => cmd.options.map((opt) => opt.short).some((short2) => /^-\d$/.test(short2))
           );
         };
         let activeVariadicOption = null;
@@ -5630,9 +5630,9 @@ var require_utils = __commonJS({
       }
       return output;
     };
-    exports.wrapOutput = (input, state = {}, options = {}) => {
-      const prepend = options.contains ? "" : "^";
-      const append = options.contains ? "" : "$";
+    exports.wrapOutput = (input, state = {}, options2 = {}) => {
+      const prepend = options2.contains ? "" : "^";
+      const append = options2.contains ? "" : "$";
       let output = `${prepend}(?:${input})${append}`;
       if (state.negated === true) {
         output = `(?:^(?!${output}).*$)`;
@@ -5695,8 +5695,8 @@ var require_scan = __commonJS({
         token.depth = token.isGlobstar ? Infinity : 1;
       }
     };
-    var scan = (input, options) => {
-      const opts = options || {};
+    var scan = (input, options2) => {
+      const opts = options2 || {};
       const length = input.length - 1;
       const scanToEnd = opts.parts === true || opts.tokens === true || opts.scanToEnd === true;
       const slashes = [];
@@ -6001,9 +6001,9 @@ var require_parse = __commonJS({
       REGEX_SPECIAL_CHARS_BACKREF,
       REPLACEMENTS
     } = constants6;
-    var expandRange = (args, options) => {
-      if (typeof options.expandRange === "function") {
-        return options.expandRange(...args, options);
+    var expandRange = (args, options2) => {
+      if (typeof options2.expandRange === "function") {
+        return options2.expandRange(...args, options2);
       }
       args.sort();
       const value = `[${args.join("-")}]`;
@@ -6062,9 +6062,9 @@ var require_parse = __commonJS({
       parts.push(value);
       return parts;
     };
-    var isPlainBranch = (branch) => {
+    var isPlainBranch = (branch2) => {
       let escaped = false;
-      for (const ch of branch) {
+      for (const ch of branch2) {
         if (escaped === true) {
           escaped = false;
           continue;
@@ -6079,8 +6079,8 @@ var require_parse = __commonJS({
       }
       return true;
     };
-    var normalizeSimpleBranch = (branch) => {
-      let value = branch.trim();
+    var normalizeSimpleBranch = (branch2) => {
+      let value = branch2.trim();
       let changed = true;
       while (changed === true) {
         changed = false;
@@ -6178,15 +6178,15 @@ var require_parse = __commonJS({
         if (!match || match.type !== "*") {
           return;
         }
-        const branches = splitTopLevel(match.body).map((branch2) => branch2.trim());
+        const branches = splitTopLevel(match.body).map((branch3) => branch3.trim());
         if (branches.length !== 1) {
           return;
         }
-        const branch = normalizeSimpleBranch(branches[0]);
-        if (!branch || branch.length !== 1) {
+        const branch2 = normalizeSimpleBranch(branches[0]);
+        if (!branch2 || branch2.length !== 1) {
           return;
         }
-        chars.push(branch);
+        chars.push(branch2);
         index2 += match.end + 1;
       }
       if (chars.length < 1) {
@@ -6205,34 +6205,34 @@ var require_parse = __commonJS({
       }
       return depth;
     };
-    var analyzeRepeatedExtglob = (body, options) => {
-      if (options.maxExtglobRecursion === false) {
+    var analyzeRepeatedExtglob = (body, options2) => {
+      if (options2.maxExtglobRecursion === false) {
         return { risky: false };
       }
-      const max2 = typeof options.maxExtglobRecursion === "number" ? options.maxExtglobRecursion : constants6.DEFAULT_MAX_EXTGLOB_RECURSION;
-      const branches = splitTopLevel(body).map((branch) => branch.trim());
+      const max2 = typeof options2.maxExtglobRecursion === "number" ? options2.maxExtglobRecursion : constants6.DEFAULT_MAX_EXTGLOB_RECURSION;
+      const branches = splitTopLevel(body).map((branch2) => branch2.trim());
       if (branches.length > 1) {
-        if (branches.some((branch) => branch === "") || branches.some((branch) => /^[*?]+$/.test(branch)) || hasRepeatedCharPrefixOverlap(branches)) {
+        if (branches.some((branch2) => branch2 === "") || branches.some((branch2) => /^[*?]+$/.test(branch2)) || hasRepeatedCharPrefixOverlap(branches)) {
           return { risky: true };
         }
       }
       const safeChars = [];
       let sawStarSequence = false;
       let combinable = true;
-      for (const branch of branches) {
-        const chars = getStarExtglobSequenceChars(branch);
+      for (const branch2 of branches) {
+        const chars = getStarExtglobSequenceChars(branch2);
         if (chars) {
           sawStarSequence = true;
           safeChars.push(...chars);
           continue;
         }
-        const literal2 = normalizeSimpleBranch(branch);
+        const literal2 = normalizeSimpleBranch(branch2);
         if (literal2 && literal2.length === 1) {
           safeChars.push(literal2);
           continue;
         }
         combinable = false;
-        if (repeatedExtglobRecursion(branch) > max2) {
+        if (repeatedExtglobRecursion(branch2) > max2) {
           return { risky: true };
         }
       }
@@ -6241,12 +6241,12 @@ var require_parse = __commonJS({
       }
       return { risky: false };
     };
-    var parse4 = (input, options) => {
+    var parse4 = (input, options2) => {
       if (typeof input !== "string") {
         throw new TypeError("Expected a string");
       }
       input = REPLACEMENTS[input] || input;
-      const opts = { ...options };
+      const opts = { ...options2 };
       const max2 = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
       let len = input.length;
       if (len > max2) {
@@ -6320,13 +6320,13 @@ var require_parse = __commonJS({
         consume(token.value);
       };
       const negate = () => {
-        let count2 = 1;
+        let count3 = 1;
         while (peek2() === "!" && (peek2(2) !== "(" || peek2(3) === "?")) {
           advance();
           state.start++;
-          count2++;
+          count3++;
         }
-        if (count2 % 2 === 0) {
+        if (count3 % 2 === 0) {
           return false;
         }
         state.negated = true;
@@ -6411,7 +6411,7 @@ var require_parse = __commonJS({
             output = token.close = `)$))${extglobStar}`;
           }
           if (token.inner.includes("*") && (rest = remaining()) && /^\.[^\\/.]+$/.test(rest)) {
-            const expression = parse4(rest, { ...options, fastpaths: false }).output;
+            const expression = parse4(rest, { ...options2, fastpaths: false }).output;
             output = token.close = `)${expression})${extglobStar})`;
           }
           if (token.prev.type === "bos") {
@@ -6461,7 +6461,7 @@ var require_parse = __commonJS({
           state.output = input;
           return state;
         }
-        state.output = utils.wrapOutput(output, state, options);
+        state.output = utils.wrapOutput(output, state, options2);
         return state;
       }
       while (!eos()) {
@@ -6934,8 +6934,8 @@ var require_parse = __commonJS({
       }
       return state;
     };
-    parse4.fastpaths = (input, options) => {
-      const opts = { ...options };
+    parse4.fastpaths = (input, options2) => {
+      const opts = { ...options2 };
       const max2 = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
       const len = input.length;
       if (len > max2) {
@@ -7012,9 +7012,9 @@ var require_picomatch = __commonJS({
     var utils = require_utils();
     var constants6 = require_constants();
     var isObject = (val) => val && typeof val === "object" && !Array.isArray(val);
-    var picomatch2 = (glob, options, returnState = false) => {
+    var picomatch2 = (glob, options2, returnState = false) => {
       if (Array.isArray(glob)) {
-        const fns = glob.map((input) => picomatch2(input, options, returnState));
+        const fns = glob.map((input) => picomatch2(input, options2, returnState));
         const arrayMatcher = (str) => {
           for (const isMatch of fns) {
             const state2 = isMatch(str);
@@ -7028,18 +7028,18 @@ var require_picomatch = __commonJS({
       if (glob === "" || typeof glob !== "string" && !isState) {
         throw new TypeError("Expected pattern to be a non-empty string");
       }
-      const opts = options || {};
+      const opts = options2 || {};
       const posix = opts.windows;
-      const regex2 = isState ? picomatch2.compileRe(glob, options) : picomatch2.makeRe(glob, options, false, true);
+      const regex2 = isState ? picomatch2.compileRe(glob, options2) : picomatch2.makeRe(glob, options2, false, true);
       const state = regex2.state;
       delete regex2.state;
       let isIgnored = () => false;
       if (opts.ignore) {
-        const ignoreOpts = { ...options, ignore: null, onMatch: null, onResult: null };
+        const ignoreOpts = { ...options2, ignore: null, onMatch: null, onResult: null };
         isIgnored = picomatch2(opts.ignore, ignoreOpts, returnState);
       }
       const matcher = (input, returnObject = false) => {
-        const { isMatch, match, output } = picomatch2.test(input, regex2, options, { glob, posix });
+        const { isMatch, match, output } = picomatch2.test(input, regex2, options2, { glob, posix });
         const result = { glob, state, regex: regex2, posix, input, output, match, isMatch };
         if (typeof opts.onResult === "function") {
           opts.onResult(result);
@@ -7065,14 +7065,14 @@ var require_picomatch = __commonJS({
       }
       return matcher;
     };
-    picomatch2.test = (input, regex2, options, { glob, posix } = {}) => {
+    picomatch2.test = (input, regex2, options2, { glob, posix } = {}) => {
       if (typeof input !== "string") {
         throw new TypeError("Expected input to be a string");
       }
       if (input === "") {
         return { isMatch: false, output: "" };
       }
-      const opts = options || {};
+      const opts = options2 || {};
       const format = opts.format || (posix ? utils.toPosixSlashes : null);
       let match = input === glob;
       let output = match && format ? format(input) : input;
@@ -7082,59 +7082,59 @@ var require_picomatch = __commonJS({
       }
       if (match === false || opts.capture === true) {
         if (opts.matchBase === true || opts.basename === true) {
-          match = picomatch2.matchBase(input, regex2, options, posix);
+          match = picomatch2.matchBase(input, regex2, options2, posix);
         } else {
           match = regex2.exec(output);
         }
       }
       return { isMatch: Boolean(match), match, output };
     };
-    picomatch2.matchBase = (input, glob, options, posix = options && options.windows) => {
-      const regex2 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options);
+    picomatch2.matchBase = (input, glob, options2, posix = options2 && options2.windows) => {
+      const regex2 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options2);
       return regex2.test(utils.basename(input, { windows: posix }));
     };
-    picomatch2.isMatch = (str, patterns, options) => picomatch2(patterns, options)(str);
-    picomatch2.parse = (pattern2, options) => {
-      if (Array.isArray(pattern2)) return pattern2.map((p3) => picomatch2.parse(p3, options));
-      return parse4(pattern2, { ...options, fastpaths: false });
+    picomatch2.isMatch = (str, patterns, options2) => picomatch2(patterns, options2)(str);
+    picomatch2.parse = (pattern2, options2) => {
+      if (Array.isArray(pattern2)) return pattern2.map((p3) => picomatch2.parse(p3, options2));
+      return parse4(pattern2, { ...options2, fastpaths: false });
     };
-    picomatch2.scan = (input, options) => scan(input, options);
-    picomatch2.compileRe = (state, options, returnOutput = false, returnState = false) => {
+    picomatch2.scan = (input, options2) => scan(input, options2);
+    picomatch2.compileRe = (state, options2, returnOutput = false, returnState = false) => {
       if (returnOutput === true) {
         return state.output;
       }
-      const opts = options || {};
+      const opts = options2 || {};
       const prepend = opts.contains ? "" : "^";
       const append = opts.contains ? "" : "$";
       let source2 = `${prepend}(?:${state.output})${append}`;
       if (state && state.negated === true) {
         source2 = `^(?!${source2}).*$`;
       }
-      const regex2 = picomatch2.toRegex(source2, options);
+      const regex2 = picomatch2.toRegex(source2, options2);
       if (returnState === true) {
         regex2.state = state;
       }
       return regex2;
     };
-    picomatch2.makeRe = (input, options = {}, returnOutput = false, returnState = false) => {
+    picomatch2.makeRe = (input, options2 = {}, returnOutput = false, returnState = false) => {
       if (!input || typeof input !== "string") {
         throw new TypeError("Expected a non-empty string");
       }
       let parsed2 = { negated: false, fastpaths: true };
-      if (options.fastpaths !== false && (input[0] === "." || input[0] === "*")) {
-        parsed2.output = parse4.fastpaths(input, options);
+      if (options2.fastpaths !== false && (input[0] === "." || input[0] === "*")) {
+        parsed2.output = parse4.fastpaths(input, options2);
       }
       if (!parsed2.output) {
-        parsed2 = parse4(input, options);
+        parsed2 = parse4(input, options2);
       }
-      return picomatch2.compileRe(parsed2, options, returnOutput, returnState);
+      return picomatch2.compileRe(parsed2, options2, returnOutput, returnState);
     };
-    picomatch2.toRegex = (source2, options) => {
+    picomatch2.toRegex = (source2, options2) => {
       try {
-        const opts = options || {};
+        const opts = options2 || {};
         return new RegExp(source2, opts.flags || (opts.nocase ? "i" : ""));
       } catch (err2) {
-        if (options && options.debug === true) throw err2;
+        if (options2 && options2.debug === true) throw err2;
         return /$^/;
       }
     };
@@ -7149,11 +7149,11 @@ var require_picomatch2 = __commonJS({
     "use strict";
     var pico = require_picomatch();
     var utils = require_utils();
-    function picomatch2(glob, options, returnState = false) {
-      if (options && (options.windows === null || options.windows === void 0)) {
-        options = { ...options, windows: utils.isWindows() };
+    function picomatch2(glob, options2, returnState = false) {
+      if (options2 && (options2.windows === null || options2.windows === void 0)) {
+        options2 = { ...options2, windows: utils.isWindows() };
       }
-      return pico(glob, options, returnState);
+      return pico(glob, options2, returnState);
     }
     Object.assign(picomatch2, pico);
     module.exports = picomatch2;
@@ -7169,13 +7169,13 @@ var require_ms = __commonJS({
     var d2 = h3 * 24;
     var w3 = d2 * 7;
     var y2 = d2 * 365.25;
-    module.exports = function(val, options) {
-      options = options || {};
+    module.exports = function(val, options2) {
+      options2 = options2 || {};
       var type = typeof val;
       if (type === "string" && val.length > 0) {
         return parse4(val);
       } else if (type === "number" && isFinite(val)) {
-        return options.long ? fmtLong(val) : fmtShort(val);
+        return options2.long ? fmtLong(val) : fmtShort(val);
       }
       throw new Error(
         "val is not a non-empty string or a valid number. val=" + JSON.stringify(val)
@@ -7937,12 +7937,12 @@ var require_src2 = __commonJS({
     function check3(path2, isFile, isDirectory2) {
       log(`checking %s`, path2);
       try {
-        const stat5 = fs_1.statSync(path2);
-        if (stat5.isFile() && isFile) {
+        const stat6 = fs_1.statSync(path2);
+        if (stat6.isFile() && isFile) {
           log(`[OK] path represents a file`);
           return true;
         }
-        if (stat5.isDirectory() && isDirectory2) {
+        if (stat6.isDirectory() && isDirectory2) {
           log(`[OK] path represents a directory`);
           return true;
         }
@@ -8589,8 +8589,8 @@ var require_Node = __commonJS({
         };
         const res = toJS.toJS(this, "", ctx);
         if (typeof onAnchor === "function")
-          for (const { count: count2, res: res2 } of ctx.anchors.values())
-            onAnchor(res2, count2);
+          for (const { count: count3, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count3);
         return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
       }
     };
@@ -8698,13 +8698,13 @@ var require_Alias = __commonJS({
         const anchor = anchors2 && source2 && anchors2.get(source2);
         return anchor ? anchor.count * anchor.aliasCount : 0;
       } else if (identity2.isCollection(node)) {
-        let count2 = 0;
+        let count3 = 0;
         for (const item of node.items) {
           const c3 = getAliasCount(doc, item, anchors2);
-          if (c3 > count2)
-            count2 = c3;
+          if (c3 > count3)
+            count3 = c3;
         }
-        return count2;
+        return count3;
       } else if (identity2.isPair(node)) {
         const kc = getAliasCount(doc, node.key, anchors2);
         const vc = getAliasCount(doc, node.value, anchors2);
@@ -9408,7 +9408,7 @@ var require_stringify = __commonJS({
     var identity2 = require_identity();
     var stringifyComment = require_stringifyComment();
     var stringifyString = require_stringifyString();
-    function createStringifyContext(doc, options) {
+    function createStringifyContext(doc, options2) {
       const opt = Object.assign({
         blockQuote: true,
         commentString: stringifyComment.stringifyComment,
@@ -9428,7 +9428,7 @@ var require_stringify = __commonJS({
         trailingComma: false,
         trueStr: "true",
         verifyAliasOrder: true
-      }, doc.schema.toStringOptions, options);
+      }, doc.schema.toStringOptions, options2);
       let inFlow;
       switch (opt.collectionStyle) {
         case "block":
@@ -9850,10 +9850,10 @@ var require_stringifyCollection = __commonJS({
     var identity2 = require_identity();
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
-    function stringifyCollection(collection, ctx, options) {
+    function stringifyCollection(collection, ctx, options2) {
       const flow = ctx.inFlow ?? collection.flow;
       const stringify2 = flow ? stringifyFlowCollection : stringifyBlockCollection;
-      return stringify2(collection, ctx, options);
+      return stringify2(collection, ctx, options2);
     }
     function stringifyBlockCollection({ comment, items }, ctx, { blockItemPrefix, flowChars, itemIndent, onChompKeep, onComment }) {
       const { indent, options: { commentString } } = ctx;
@@ -9951,7 +9951,7 @@ ${indent}${line2}` : "\n";
           str += ",";
         } else if (ctx.options.trailingComma) {
           if (ctx.options.lineWidth > 0) {
-            reqNewline || (reqNewline = lines.reduce((sum, line2) => sum + line2.length + 2, 2) + (str.length + 2) > ctx.options.lineWidth);
+            reqNewline || (reqNewline = lines.reduce((sum2, line2) => sum2 + line2.length + 2, 2) + (str.length + 2) > ctx.options.lineWidth);
           }
           if (reqNewline) {
             str += ",";
@@ -9967,7 +9967,7 @@ ${indent}${line2}` : "\n";
         return start2 + end;
       } else {
         if (!reqNewline) {
-          const len = lines.reduce((sum, line2) => sum + line2.length + 2, 2);
+          const len = lines.reduce((sum2, line2) => sum2 + line2.length + 2, 2);
           reqNewline = ctx.options.lineWidth > 0 && len > ctx.options.lineWidth;
         }
         if (reqNewline) {
@@ -11308,10 +11308,10 @@ var require_stringifyDocument = __commonJS({
     var identity2 = require_identity();
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
-    function stringifyDocument(doc, options) {
+    function stringifyDocument(doc, options2) {
       const lines = [];
-      let hasDirectives = options.directives === true;
-      if (options.directives !== false && doc.directives) {
+      let hasDirectives = options2.directives === true;
+      if (options2.directives !== false && doc.directives) {
         const dir = doc.directives.toString(doc);
         if (dir) {
           lines.push(dir);
@@ -11321,7 +11321,7 @@ var require_stringifyDocument = __commonJS({
       }
       if (hasDirectives)
         lines.push("---");
-      const ctx = stringify.createStringifyContext(doc, options);
+      const ctx = stringify.createStringifyContext(doc, options2);
       const { commentString } = ctx.options;
       if (doc.commentBefore) {
         if (lines.length !== 1)
@@ -11397,7 +11397,7 @@ var require_Document = __commonJS({
     var createNode = require_createNode();
     var directives = require_directives();
     var Document = class _Document {
-      constructor(value, replacer, options) {
+      constructor(value, replacer, options2) {
         this.commentBefore = null;
         this.comment = null;
         this.errors = [];
@@ -11406,8 +11406,8 @@ var require_Document = __commonJS({
         let _replacer = null;
         if (typeof replacer === "function" || Array.isArray(replacer)) {
           _replacer = replacer;
-        } else if (options === void 0 && replacer) {
-          options = replacer;
+        } else if (options2 === void 0 && replacer) {
+          options2 = replacer;
           replacer = void 0;
         }
         const opt = Object.assign({
@@ -11419,17 +11419,17 @@ var require_Document = __commonJS({
           stringKeys: false,
           uniqueKeys: true,
           version: "1.2"
-        }, options);
+        }, options2);
         this.options = opt;
         let { version } = opt;
-        if (options?._directives) {
-          this.directives = options._directives.atDocument();
+        if (options2?._directives) {
+          this.directives = options2._directives.atDocument();
           if (this.directives.yaml.explicit)
             version = this.directives.yaml.version;
         } else
           this.directives = new directives.Directives({ version });
-        this.setSchema(version, options);
-        this.contents = value === void 0 ? null : this.createNode(value, _replacer, options);
+        this.setSchema(version, options2);
+        this.contents = value === void 0 ? null : this.createNode(value, _replacer, options2);
       }
       /**
        * Create a deep copy of this Document and its contents.
@@ -11480,7 +11480,7 @@ var require_Document = __commonJS({
         }
         return new Alias.Alias(node.anchor);
       }
-      createNode(value, replacer, options) {
+      createNode(value, replacer, options2) {
         let _replacer = void 0;
         if (typeof replacer === "function") {
           value = replacer.call({ "": value }, "", value);
@@ -11491,11 +11491,11 @@ var require_Document = __commonJS({
           if (asStr.length > 0)
             replacer = replacer.concat(asStr);
           _replacer = replacer;
-        } else if (options === void 0 && replacer) {
-          options = replacer;
+        } else if (options2 === void 0 && replacer) {
+          options2 = replacer;
           replacer = void 0;
         }
-        const { aliasDuplicateObjects, anchorPrefix, flow, keepUndefined, onTagObj, tag } = options ?? {};
+        const { aliasDuplicateObjects, anchorPrefix, flow, keepUndefined, onTagObj, tag } = options2 ?? {};
         const { onAnchor, setAnchors, sourceObjects } = anchors.createNodeAnchors(
           this,
           // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing
@@ -11520,9 +11520,9 @@ var require_Document = __commonJS({
        * Convert a key and a value into a `Pair` using the current schema,
        * recursively wrapping all values as `Scalar` or `Collection` nodes.
        */
-      createPair(key, value, options = {}) {
-        const k3 = this.createNode(key, null, options);
-        const v3 = this.createNode(value, null, options);
+      createPair(key, value, options2 = {}) {
+        const k3 = this.createNode(key, null, options2);
+        const v3 = this.createNode(value, null, options2);
         return new Pair.Pair(k3, v3);
       }
       /**
@@ -11608,7 +11608,7 @@ var require_Document = __commonJS({
        *
        * Overrides all previously set schema options.
        */
-      setSchema(version, options = {}) {
+      setSchema(version, options2 = {}) {
         if (typeof version === "number")
           version = String(version);
         let opt;
@@ -11638,10 +11638,10 @@ var require_Document = __commonJS({
             throw new Error(`Expected '1.1', '1.2' or null as first argument, but found: ${sv}`);
           }
         }
-        if (options.schema instanceof Object)
-          this.schema = options.schema;
+        if (options2.schema instanceof Object)
+          this.schema = options2.schema;
         else if (opt)
-          this.schema = new Schema.Schema(Object.assign(opt, options));
+          this.schema = new Schema.Schema(Object.assign(opt, options2));
         else
           throw new Error(`With a null YAML version, the { schema: Schema } option is required`);
       }
@@ -11657,8 +11657,8 @@ var require_Document = __commonJS({
         };
         const res = toJS.toJS(this.contents, jsonArg ?? "", ctx);
         if (typeof onAnchor === "function")
-          for (const { count: count2, res: res2 } of ctx.anchors.values())
-            onAnchor(res2, count2);
+          for (const { count: count3, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count3);
         return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
       }
       /**
@@ -11671,14 +11671,14 @@ var require_Document = __commonJS({
         return this.toJS({ json: true, jsonArg, mapAsMap: false, onAnchor });
       }
       /** A YAML representation of the document. */
-      toString(options = {}) {
+      toString(options2 = {}) {
         if (this.errors.length > 0)
           throw new Error("Document with errors cannot be stringified");
-        if ("indent" in options && (!Number.isInteger(options.indent) || Number(options.indent) <= 0)) {
-          const s3 = JSON.stringify(options.indent);
+        if ("indent" in options2 && (!Number.isInteger(options2.indent) || Number(options2.indent) <= 0)) {
+          const s3 = JSON.stringify(options2.indent);
           throw new Error(`"indent" option must be a positive integer, not ${s3}`);
         }
-        return stringifyDocument.stringifyDocument(this, options);
+        return stringifyDocument.stringifyDocument(this, options2);
       }
     };
     function assertCollection(contents) {
@@ -11735,12 +11735,12 @@ var require_errors = __commonJS({
         lineStr = prev + lineStr;
       }
       if (/[^ ]/.test(lineStr)) {
-        let count2 = 1;
+        let count3 = 1;
         const end = error.linePos[1];
         if (end?.line === line2 && end.col > col) {
-          count2 = Math.max(1, Math.min(end.col - col, 80 - ci2));
+          count3 = Math.max(1, Math.min(end.col - col, 80 - ci2));
         }
-        const pointer = " ".repeat(ci2) + "^".repeat(count2);
+        const pointer = " ".repeat(ci2) + "^".repeat(count3);
         error.message += `:
 
 ${lineStr}
@@ -13029,14 +13029,14 @@ var require_compose_node = __commonJS({
       }
       return node;
     }
-    function composeAlias({ options }, { offset, source: source2, end }, onError) {
+    function composeAlias({ options: options2 }, { offset, source: source2, end }, onError) {
       const alias = new Alias.Alias(source2.substring(1));
       if (alias.source === "")
         onError(offset, "BAD_ALIAS", "Alias cannot be an empty string");
       if (alias.source.endsWith(":"))
         onError(offset + source2.length - 1, "BAD_ALIAS", "Alias ending in : is ambiguous", true);
       const valueEnd = offset + source2.length;
-      const re3 = resolveEnd.resolveEnd(end, valueEnd, options.strict, onError);
+      const re3 = resolveEnd.resolveEnd(end, valueEnd, options2.strict, onError);
       alias.range = [offset, valueEnd, re3.offset];
       if (re3.comment)
         alias.comment = re3.comment;
@@ -13055,8 +13055,8 @@ var require_compose_doc = __commonJS({
     var composeNode = require_compose_node();
     var resolveEnd = require_resolve_end();
     var resolveProps = require_resolve_props();
-    function composeDoc(options, directives, { offset, start: start2, value, end }, onError) {
-      const opts = Object.assign({ _directives: directives }, options);
+    function composeDoc(options2, directives, { offset, start: start2, value, end }, onError) {
+      const opts = Object.assign({ _directives: directives }, options2);
       const doc = new Document.Document(void 0, opts);
       const ctx = {
         atKey: false,
@@ -13135,7 +13135,7 @@ var require_composer = __commonJS({
       return { comment, afterEmptyLine };
     }
     var Composer = class {
-      constructor(options = {}) {
+      constructor(options2 = {}) {
         this.doc = null;
         this.atDirectives = false;
         this.prelude = [];
@@ -13148,8 +13148,8 @@ var require_composer = __commonJS({
           else
             this.errors.push(new errors.YAMLParseError(pos, code, message));
         };
-        this.directives = new directives.Directives({ version: options.version || "1.2" });
-        this.options = options;
+        this.directives = new directives.Directives({ version: options2.version || "1.2" });
+        this.options = options2;
       }
       decorate(doc, afterDoc) {
         const { comment, afterEmptyLine } = parsePrelude(this.prelude);
@@ -15213,15 +15213,15 @@ var require_public_api = __commonJS({
     var identity2 = require_identity();
     var lineCounter = require_line_counter();
     var parser = require_parser();
-    function parseOptions(options) {
-      const prettyErrors = options.prettyErrors !== false;
-      const lineCounter$1 = options.lineCounter || prettyErrors && new lineCounter.LineCounter() || null;
+    function parseOptions(options2) {
+      const prettyErrors = options2.prettyErrors !== false;
+      const lineCounter$1 = options2.lineCounter || prettyErrors && new lineCounter.LineCounter() || null;
       return { lineCounter: lineCounter$1, prettyErrors };
     }
-    function parseAllDocuments(source2, options = {}) {
-      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options);
+    function parseAllDocuments(source2, options2 = {}) {
+      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options2);
       const parser$1 = new parser.Parser(lineCounter2?.addNewLine);
-      const composer$1 = new composer.Composer(options);
+      const composer$1 = new composer.Composer(options2);
       const docs = Array.from(composer$1.compose(parser$1.parse(source2)));
       if (prettyErrors && lineCounter2)
         for (const doc of docs) {
@@ -15232,10 +15232,10 @@ var require_public_api = __commonJS({
         return docs;
       return Object.assign([], { empty: true }, composer$1.streamInfo());
     }
-    function parseDocument(source2, options = {}) {
-      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options);
+    function parseDocument(source2, options2 = {}) {
+      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options2);
       const parser$1 = new parser.Parser(lineCounter2?.addNewLine);
-      const composer$1 = new composer.Composer(options);
+      const composer$1 = new composer.Composer(options2);
       let doc = null;
       for (const _doc of composer$1.compose(parser$1.parse(source2), true, source2.length)) {
         if (!doc)
@@ -15251,14 +15251,14 @@ var require_public_api = __commonJS({
       }
       return doc;
     }
-    function parse4(src, reviver, options) {
+    function parse4(src, reviver, options2) {
       let _reviver = void 0;
       if (typeof reviver === "function") {
         _reviver = reviver;
-      } else if (options === void 0 && reviver && typeof reviver === "object") {
-        options = reviver;
+      } else if (options2 === void 0 && reviver && typeof reviver === "object") {
+        options2 = reviver;
       }
-      const doc = parseDocument(src, options);
+      const doc = parseDocument(src, options2);
       if (!doc)
         return null;
       doc.warnings.forEach((warning) => log.warn(doc.options.logLevel, warning));
@@ -15268,29 +15268,29 @@ var require_public_api = __commonJS({
         else
           doc.errors = [];
       }
-      return doc.toJS(Object.assign({ reviver: _reviver }, options));
+      return doc.toJS(Object.assign({ reviver: _reviver }, options2));
     }
-    function stringify(value, replacer, options) {
+    function stringify(value, replacer, options2) {
       let _replacer = null;
       if (typeof replacer === "function" || Array.isArray(replacer)) {
         _replacer = replacer;
-      } else if (options === void 0 && replacer) {
-        options = replacer;
+      } else if (options2 === void 0 && replacer) {
+        options2 = replacer;
       }
-      if (typeof options === "string")
-        options = options.length;
-      if (typeof options === "number") {
-        const indent = Math.round(options);
-        options = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
+      if (typeof options2 === "string")
+        options2 = options2.length;
+      if (typeof options2 === "number") {
+        const indent = Math.round(options2);
+        options2 = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
       }
       if (value === void 0) {
-        const { keepUndefined } = options ?? replacer ?? {};
+        const { keepUndefined } = options2 ?? replacer ?? {};
         if (!keepUndefined)
           return void 0;
       }
       if (identity2.isDocument(value) && !_replacer)
-        return value.toString(options);
-      return new Document.Document(value, _replacer, options).toString(options);
+        return value.toString(options2);
+      return new Document.Document(value, _replacer, options2).toString(options2);
     }
     exports.parse = parse4;
     exports.parseAllDocuments = parseAllDocuments;
@@ -15666,8 +15666,8 @@ var require_errors2 = __commonJS({
     "use strict";
     var kUndiciError = /* @__PURE__ */ Symbol.for("undici.error.UND_ERR");
     var UndiciError = class extends Error {
-      constructor(message, options) {
-        super(message, options);
+      constructor(message, options2) {
+        super(message, options2);
         this.name = "UndiciError";
         this.code = "UND_ERR";
       }
@@ -15987,8 +15987,8 @@ var require_errors2 = __commonJS({
     };
     var kSecureProxyConnectionError = /* @__PURE__ */ Symbol.for("undici.error.UND_ERR_PRX_TLS");
     var SecureProxyConnectionError = class extends UndiciError {
-      constructor(cause, message, options = {}) {
-        super(message, { cause, ...options });
+      constructor(cause, message, options2 = {}) {
+        super(message, { cause, ...options2 });
         this.name = "SecureProxyConnectionError";
         this.message = message || "Secure Proxy Connection failed";
         this.code = "UND_ERR_PRX_TLS";
@@ -18225,7 +18225,7 @@ var require_connect = __commonJS({
       if (maxCachedSessions != null && (!Number.isInteger(maxCachedSessions) || maxCachedSessions < 0)) {
         throw new InvalidArgumentError2("maxCachedSessions must be a positive integer or zero");
       }
-      const options = { path: socketPath, ...opts };
+      const options2 = { path: socketPath, ...opts };
       const sessionCache = new SessionCache(maxCachedSessions == null ? 100 : maxCachedSessions);
       timeout = timeout == null ? 1e4 : timeout;
       allowH2 = allowH2 != null ? allowH2 : false;
@@ -18235,7 +18235,7 @@ var require_connect = __commonJS({
           if (!tls) {
             tls = __require("node:tls");
           }
-          servername = servername || options.servername || util2.getServerName(host2) || null;
+          servername = servername || options2.servername || util2.getServerName(host2) || null;
           const sessionKey = servername || hostname;
           assert(sessionKey);
           const session = customSession || sessionCache.get(sessionKey) || null;
@@ -18243,7 +18243,7 @@ var require_connect = __commonJS({
           socket = tls.connect({
             highWaterMark: 16384,
             // TLS in node can't have bigger HWM anyway...
-            ...options,
+            ...options2,
             servername,
             session,
             localAddress,
@@ -18262,7 +18262,7 @@ var require_connect = __commonJS({
           socket = net.connect({
             highWaterMark: 64 * 1024,
             // Same as nodejs fs streams.
-            ...options,
+            ...options2,
             localAddress,
             port,
             host: hostname
@@ -18271,8 +18271,8 @@ var require_connect = __commonJS({
             socket.alpnProtocol = "h2";
           }
         }
-        if (options.keepAlive == null || options.keepAlive) {
-          const keepAliveInitialDelay = options.keepAliveInitialDelay === void 0 ? 6e4 : options.keepAliveInitialDelay;
+        if (options2.keepAlive == null || options2.keepAlive) {
+          const keepAliveInitialDelay = options2.keepAliveInitialDelay === void 0 ? 6e4 : options2.keepAliveInitialDelay;
           socket.setKeepAlive(true, keepAliveInitialDelay);
         }
         const clearConnectTimeout = util2.setupConnectTimeout(new WeakRef(socket), { timeout, hostname, port });
@@ -20042,8 +20042,8 @@ var require_webidl = __commonJS({
             message: `Expected ${dictionary} to be one of: Null, Undefined, Object.`
           });
         }
-        for (const options of converters) {
-          const { key, defaultValue, required, converter } = options;
+        for (const options2 of converters) {
+          const { key, defaultValue, required, converter } = options2;
           if (required === true) {
             if (dictionary == null || !Object.hasOwn(dictionary, key)) {
               throw webidl.errors.exception({
@@ -20059,10 +20059,10 @@ var require_webidl = __commonJS({
           }
           if (required || hasDefault || value !== void 0) {
             value = converter(value, prefix, `${argument}.${key}`);
-            if (options.allowedValues && !options.allowedValues.includes(value)) {
+            if (options2.allowedValues && !options2.allowedValues.includes(value)) {
               throw webidl.errors.exception({
                 header: prefix,
-                message: `${value} is not an accepted type. Expected one of ${options.allowedValues.join(", ")}.`
+                message: `${value} is not an accepted type. Expected one of ${options2.allowedValues.join(", ")}.`
               });
             }
             dict[key] = value;
@@ -21204,7 +21204,7 @@ var require_formdata = __commonJS({
           this.#state.push(entry);
         }
       }
-      [nodeUtil.inspect.custom](depth, options) {
+      [nodeUtil.inspect.custom](depth, options2) {
         const state = this.#state.reduce((a, b4) => {
           if (a[b4.name]) {
             if (Array.isArray(a[b4.name])) {
@@ -21217,9 +21217,9 @@ var require_formdata = __commonJS({
           }
           return a;
         }, { __proto__: null });
-        options.depth ??= depth;
-        options.colors ??= true;
-        const output = nodeUtil.formatWithOptions(options, state);
+        options2.depth ??= depth;
+        options2.colors ??= true;
+        const output = nodeUtil.formatWithOptions(options2, state);
         return `FormData ${output.slice(output.indexOf("]") + 2)}`;
       }
       /**
@@ -21259,11 +21259,11 @@ var require_formdata = __commonJS({
           value = new File([value], "blob", { type: value.type });
         }
         if (filename !== void 0) {
-          const options = {
+          const options2 = {
             type: value.type,
             lastModified: value.lastModified
           };
-          value = new File([value], filename, options);
+          value = new File([value], filename, options2);
         }
       }
       return { name, value };
@@ -22435,7 +22435,7 @@ var require_client_h1 = __commonJS({
         } else {
           socket[kReset] = true;
         }
-        const pause = request2.onHeaders(statusCode, headers, this.resume, statusText) === false;
+        const pause2 = request2.onHeaders(statusCode, headers, this.resume, statusText) === false;
         if (request2.aborted) {
           return -1;
         }
@@ -22449,7 +22449,7 @@ var require_client_h1 = __commonJS({
           socket[kBlocking] = false;
           client[kResume]();
         }
-        return pause ? constants6.ERROR.PAUSED : 0;
+        return pause2 ? constants6.ERROR.PAUSED : 0;
       }
       /**
        * @param {Buffer} buf
@@ -24764,7 +24764,7 @@ var require_pool = __commonJS({
         autoSelectFamilyAttemptTimeout,
         allowH2,
         clientTtl,
-        ...options
+        ...options2
       } = {}) {
         if (connections != null && (!Number.isFinite(connections) || connections < 0)) {
           throw new InvalidArgumentError2("invalid connections");
@@ -24786,11 +24786,11 @@ var require_pool = __commonJS({
             ...connect
           });
         }
-        super(options);
+        super(options2);
         this[kConnections] = connections || null;
         this[kUrl] = util2.parseOrigin(origin);
-        this[kOptions] = { ...util2.deepClone(options), connect, allowH2, clientTtl, socketPath };
-        this[kOptions].interceptors = options.interceptors ? { ...options.interceptors } : void 0;
+        this[kOptions] = { ...util2.deepClone(options2), connect, allowH2, clientTtl, socketPath };
+        this[kOptions].interceptors = options2.interceptors ? { ...options2.interceptors } : void 0;
         this[kFactory] = factory;
         this.on("connect", (origin2, targets) => {
           if (clientTtl != null && clientTtl > 0) {
@@ -25017,7 +25017,7 @@ var require_round_robin_pool = __commonJS({
         autoSelectFamilyAttemptTimeout,
         allowH2,
         clientTtl,
-        ...options
+        ...options2
       } = {}) {
         if (connections != null && (!Number.isFinite(connections) || connections < 0)) {
           throw new InvalidArgumentError2("invalid connections");
@@ -25042,8 +25042,8 @@ var require_round_robin_pool = __commonJS({
         super();
         this[kConnections] = connections || null;
         this[kUrl] = util2.parseOrigin(origin);
-        this[kOptions] = { ...util2.deepClone(options), connect, allowH2, clientTtl, socketPath };
-        this[kOptions].interceptors = options.interceptors ? { ...options.interceptors } : void 0;
+        this[kOptions] = { ...util2.deepClone(options2), connect, allowH2, clientTtl, socketPath };
+        this[kOptions].interceptors = options2.interceptors ? { ...options2.interceptors } : void 0;
         this[kFactory] = factory;
         this[kIndex] = -1;
         this.on("connect", (origin2, targets) => {
@@ -25116,7 +25116,7 @@ var require_agent = __commonJS({
       return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool2(origin, opts);
     }
     var Agent = class extends DispatcherBase {
-      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect, ...options } = {}) {
+      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect, ...options2 } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError2("factory must be a function.");
         }
@@ -25126,11 +25126,11 @@ var require_agent = __commonJS({
         if (typeof maxOrigins !== "number" || Number.isNaN(maxOrigins) || maxOrigins <= 0) {
           throw new InvalidArgumentError2("maxOrigins must be a number greater than 0");
         }
-        super(options);
+        super(options2);
         if (connect && typeof connect !== "function") {
           connect = { ...connect };
         }
-        this[kOptions] = { ...util2.deepClone(options), maxOrigins, connect };
+        this[kOptions] = { ...util2.deepClone(options2), maxOrigins, connect };
         this[kFactory] = factory;
         this[kClients] = /* @__PURE__ */ new Map();
         this[kOrigins] = /* @__PURE__ */ new Set();
@@ -25439,20 +25439,20 @@ var require_socks5_client = __commonJS({
       CLOSED: "closed"
     };
     var Socks5Client = class extends EventEmitter {
-      constructor(socket, options = {}) {
+      constructor(socket, options2 = {}) {
         super();
         if (!socket) {
           throw new InvalidArgumentError2("socket is required");
         }
         this.socket = socket;
-        this.options = options;
+        this.options = options2;
         this.state = STATES.INITIAL;
         this.buffer = EMPTY_BUFFER;
         this.onSocketData = this.onData.bind(this);
         this.onSocketError = this.onError.bind(this);
         this.onSocketClose = this.onClose.bind(this);
         this.authMethods = [];
-        if (options.username && options.password) {
+        if (options2.username && options2.password) {
           this.authMethods.push(AUTH_METHODS.USERNAME_PASSWORD);
         }
         this.authMethods.push(AUTH_METHODS.NO_AUTH);
@@ -25745,7 +25745,7 @@ var require_socks5_proxy_agent = __commonJS({
     var kRequestTls = /* @__PURE__ */ Symbol("request tls settings");
     var experimentalWarningEmitted = false;
     var Socks5ProxyAgent = class extends DispatcherBase {
-      constructor(proxyUrl, options = {}) {
+      constructor(proxyUrl, options2 = {}) {
         super();
         if (!experimentalWarningEmitted) {
           process.emitWarning(
@@ -25762,16 +25762,16 @@ var require_socks5_proxy_agent = __commonJS({
           throw new InvalidArgumentError2("Proxy URL must use socks5:// or socks:// protocol");
         }
         this[kProxyUrl] = url3;
-        this[kProxyHeaders] = options.headers || {};
-        this[kProxyProtocol] = options.proxyTls ? "https:" : "http:";
-        this[kRequestTls] = options.requestTls;
+        this[kProxyHeaders] = options2.headers || {};
+        this[kProxyProtocol] = options2.proxyTls ? "https:" : "http:";
+        this[kRequestTls] = options2.requestTls;
         this[kProxyAuth] = {
-          username: options.username || (url3.username ? decodeURIComponent(url3.username) : null),
-          password: options.password || (url3.password ? decodeURIComponent(url3.password) : null)
+          username: options2.username || (url3.username ? decodeURIComponent(url3.username) : null),
+          password: options2.password || (url3.password ? decodeURIComponent(url3.password) : null)
         };
-        this[kConnector] = options.connect || buildConnector({
-          ...options.proxyTls,
-          servername: options.proxyTls?.servername || url3.hostname
+        this[kConnector] = options2.connect || buildConnector({
+          ...options2.proxyTls,
+          servername: options2.proxyTls?.servername || url3.hostname
         });
         this[kPools] = /* @__PURE__ */ new Map();
       }
@@ -26034,7 +26034,7 @@ var require_proxy_agent = __commonJS({
         const connect = buildConnector({ ...opts.proxyTls });
         this[kConnectEndpoint] = buildConnector({ ...opts.requestTls });
         const agentFactory = opts.factory || defaultAgentFactory;
-        const factory = (origin2, options) => {
+        const factory = (origin2, options2) => {
           const { protocol: protocol2 } = new URL(origin2);
           if (this[kProxy].protocol === "socks5:" || this[kProxy].protocol === "socks:") {
             return new Socks5ProxyAgent(this[kProxy].uri, {
@@ -26054,7 +26054,7 @@ var require_proxy_agent = __commonJS({
               factory: agentFactory
             });
           }
-          return agentFactory(origin2, options);
+          return agentFactory(origin2, options2);
         };
         if (protocol === "socks5:" || protocol === "socks:") {
           this[kClient] = null;
@@ -26719,10 +26719,10 @@ var require_retry_agent = __commonJS({
     var RetryAgent = class extends Dispatcher {
       #agent = null;
       #options = null;
-      constructor(agent, options = {}) {
-        super(options);
+      constructor(agent, options2 = {}) {
+        super(options2);
         this.#agent = agent;
-        this.#options = options;
+        this.#options = options2;
       }
       dispatch(opts, handler) {
         const retry = new RetryHandler({
@@ -28650,8 +28650,8 @@ var require_mock_call_history = __commonJS({
     "use strict";
     var { kMockCallHistoryAddLog } = require_mock_symbols();
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
-    function handleFilterCallsWithOptions(criteria, options, handler, store2, allLogs) {
-      switch (options.operator) {
+    function handleFilterCallsWithOptions(criteria, options2, handler, store2, allLogs) {
+      switch (options2.operator) {
         case "OR":
           store2.push(...handler(criteria, allLogs));
           return store2;
@@ -28661,15 +28661,15 @@ var require_mock_call_history = __commonJS({
           throw new InvalidArgumentError2("options.operator must to be a case insensitive string equal to 'OR' or 'AND'");
       }
     }
-    function buildAndValidateFilterCallsOptions(options = {}) {
+    function buildAndValidateFilterCallsOptions(options2 = {}) {
       const finalOptions = {};
-      if ("operator" in options) {
-        if (typeof options.operator !== "string" || options.operator.toUpperCase() !== "OR" && options.operator.toUpperCase() !== "AND") {
+      if ("operator" in options2) {
+        if (typeof options2.operator !== "string" || options2.operator.toUpperCase() !== "OR" && options2.operator.toUpperCase() !== "AND") {
           throw new InvalidArgumentError2("options.operator must to be a case insensitive string equal to 'OR' or 'AND'");
         }
         return {
           ...finalOptions,
-          operator: options.operator.toUpperCase()
+          operator: options2.operator.toUpperCase()
         };
       }
       return finalOptions;
@@ -28734,14 +28734,14 @@ var require_mock_call_history = __commonJS({
         );
       }
       toString() {
-        const options = { betweenKeyValueSeparator: "->", betweenPairSeparator: "|" };
+        const options2 = { betweenKeyValueSeparator: "->", betweenPairSeparator: "|" };
         let result = "";
         this.toMap().forEach((value, key) => {
           if (typeof value === "string" || value === void 0 || value === null) {
-            result = `${result}${key}${options.betweenKeyValueSeparator}${value}${options.betweenPairSeparator}`;
+            result = `${result}${key}${options2.betweenKeyValueSeparator}${value}${options2.betweenPairSeparator}`;
           }
           if (typeof value === "object" && value !== null || Array.isArray(value)) {
-            result = `${result}${key}${options.betweenKeyValueSeparator}${JSON.stringify(value)}${options.betweenPairSeparator}`;
+            result = `${result}${key}${options2.betweenKeyValueSeparator}${JSON.stringify(value)}${options2.betweenPairSeparator}`;
           }
         });
         return result.slice(0, -1);
@@ -28770,7 +28770,7 @@ var require_mock_call_history = __commonJS({
         }
         return this.logs.at(number3 - 1);
       }
-      filterCalls(criteria, options) {
+      filterCalls(criteria, options2) {
         if (this.logs.length === 0) {
           return this.logs;
         }
@@ -28786,7 +28786,7 @@ var require_mock_call_history = __commonJS({
           if (Object.keys(criteria).length === 0) {
             return this.logs;
           }
-          const finalOptions = { operator: "OR", ...buildAndValidateFilterCallsOptions(options) };
+          const finalOptions = { operator: "OR", ...buildAndValidateFilterCallsOptions(options2) };
           let maybeDuplicatedLogsFiltered = finalOptions.operator === "AND" ? this.logs : [];
           if ("protocol" in criteria) {
             maybeDuplicatedLogsFiltered = handleFilterCallsWithOptions(criteria.protocol, finalOptions, this.filterCallsByProtocol, maybeDuplicatedLogsFiltered, this.logs);
@@ -29220,7 +29220,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports, module) {
     "use strict";
-    var { writeFile: writeFile7, readFile: readFile12, mkdir: mkdir9 } = __require("node:fs/promises");
+    var { writeFile: writeFile7, readFile: readFile14, mkdir: mkdir9 } = __require("node:fs/promises");
     var { dirname: dirname5, resolve: resolve6 } = __require("node:path");
     var { setTimeout: setTimeout2, clearTimeout: clearTimeout2 } = __require("node:timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
@@ -29308,27 +29308,27 @@ var require_snapshot_recorder = __commonJS({
        * Creates a new SnapshotRecorder instance
        * @param {SnapshotRecorderOptions&SnapshotRecorderMatchOptions} [options={}] - Configuration options for the recorder
        */
-      constructor(options = {}) {
-        this.#snapshotPath = options.snapshotPath;
-        this.#maxSnapshots = options.maxSnapshots || Infinity;
-        this.#autoFlush = options.autoFlush || false;
-        this.flushInterval = options.flushInterval || 3e4;
+      constructor(options2 = {}) {
+        this.#snapshotPath = options2.snapshotPath;
+        this.#maxSnapshots = options2.maxSnapshots || Infinity;
+        this.#autoFlush = options2.autoFlush || false;
+        this.flushInterval = options2.flushInterval || 3e4;
         this._flushTimer = null;
         this.matchOptions = {
-          matchHeaders: options.matchHeaders || [],
+          matchHeaders: options2.matchHeaders || [],
           // empty means match all headers
-          ignoreHeaders: options.ignoreHeaders || [],
-          excludeHeaders: options.excludeHeaders || [],
-          matchBody: options.matchBody !== false,
+          ignoreHeaders: options2.ignoreHeaders || [],
+          excludeHeaders: options2.excludeHeaders || [],
+          matchBody: options2.matchBody !== false,
           // default: true
-          matchQuery: options.matchQuery !== false,
+          matchQuery: options2.matchQuery !== false,
           // default: true
-          caseSensitive: options.caseSensitive || false
+          caseSensitive: options2.caseSensitive || false
         };
         this.#headerFilters = createHeaderFilters(this.matchOptions);
-        this.shouldRecord = options.shouldRecord || (() => true);
-        this.shouldPlayback = options.shouldPlayback || (() => true);
-        this.#isUrlExcluded = isUrlExcludedFactory(options.excludeUrls);
+        this.shouldRecord = options2.shouldRecord || (() => true);
+        this.shouldPlayback = options2.shouldPlayback || (() => true);
+        this.#isUrlExcluded = isUrlExcludedFactory(options2.excludeUrls);
         if (this.#autoFlush && this.#snapshotPath) {
           this.#startAutoFlush();
         }
@@ -29422,7 +29422,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile12(resolve6(path2), "utf8");
+          const data = await readFile14(resolve6(path2), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             this.#snapshots.clear();
@@ -33461,7 +33461,7 @@ var require_decompress = __commonJS({
         super.onResponseError(this.#controller, err2);
       }
     };
-    function createDecompressInterceptor(options = {}) {
+    function createDecompressInterceptor(options2 = {}) {
       if (!warningEmitted) {
         process.emitWarning(
           "DecompressInterceptor is experimental and subject to change",
@@ -33471,7 +33471,7 @@ var require_decompress = __commonJS({
       }
       return (dispatch) => {
         return (opts, handler) => {
-          const decompressHandler = new DecompressHandler(handler, options);
+          const decompressHandler = new DecompressHandler(handler, options2);
           return dispatch(opts, decompressHandler);
         };
       };
@@ -34670,9 +34670,9 @@ var require_headers = __commonJS({
         }
         return [];
       }
-      [util2.inspect.custom](depth, options) {
-        options.depth ??= depth;
-        return `Headers ${util2.formatWithOptions(options, this.#headersList.entries)}`;
+      [util2.inspect.custom](depth, options2) {
+        options2.depth ??= depth;
+        return `Headers ${util2.formatWithOptions(options2, this.#headersList.entries)}`;
       }
       static getHeadersGuard(o2) {
         return o2.#guard;
@@ -34902,11 +34902,11 @@ var require_response = __commonJS({
         }
         return fromInnerResponse(clonedResponse, getHeadersGuard(this.#headers));
       }
-      [nodeUtil.inspect.custom](depth, options) {
-        if (options.depth === null) {
-          options.depth = 2;
+      [nodeUtil.inspect.custom](depth, options2) {
+        if (options2.depth === null) {
+          options2.depth = 2;
         }
-        options.colors ??= true;
+        options2.colors ??= true;
         const properties = {
           status: this.status,
           statusText: this.statusText,
@@ -34918,7 +34918,7 @@ var require_response = __commonJS({
           type: this.type,
           url: this.url
         };
-        return `Response ${nodeUtil.formatWithOptions(options, properties)}`;
+        return `Response ${nodeUtil.formatWithOptions(options2, properties)}`;
       }
       /**
        * @param {Response} response
@@ -35656,11 +35656,11 @@ var require_request2 = __commonJS({
         }
         return fromInnerRequest(clonedRequest, this.#dispatcher, ac.signal, getHeadersGuard(this.#headers));
       }
-      [nodeUtil.inspect.custom](depth, options) {
-        if (options.depth === null) {
-          options.depth = 2;
+      [nodeUtil.inspect.custom](depth, options2) {
+        if (options2.depth === null) {
+          options2.depth = 2;
         }
-        options.colors ??= true;
+        options2.colors ??= true;
         const properties = {
           method: this.method,
           url: this.url,
@@ -35678,7 +35678,7 @@ var require_request2 = __commonJS({
           isHistoryNavigation: this.isHistoryNavigation,
           signal: this.signal
         };
-        return `Request ${nodeUtil.formatWithOptions(options, properties)}`;
+        return `Request ${nodeUtil.formatWithOptions(options2, properties)}`;
       }
       /**
        * @param {Request} request
@@ -37267,24 +37267,24 @@ var require_cache3 = __commonJS({
         webidl.util.markAsUncloneable(this);
         this.#relevantRequestResponseList = arguments[1];
       }
-      async match(request2, options = {}) {
+      async match(request2, options2 = {}) {
         webidl.brandCheck(this, _Cache);
         const prefix = "Cache.match";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         request2 = webidl.converters.RequestInfo(request2);
-        options = webidl.converters.CacheQueryOptions(options, prefix, "options");
-        const p3 = this.#internalMatchAll(request2, options, 1);
+        options2 = webidl.converters.CacheQueryOptions(options2, prefix, "options");
+        const p3 = this.#internalMatchAll(request2, options2, 1);
         if (p3.length === 0) {
           return;
         }
         return p3[0];
       }
-      async matchAll(request2 = void 0, options = {}) {
+      async matchAll(request2 = void 0, options2 = {}) {
         webidl.brandCheck(this, _Cache);
         const prefix = "Cache.matchAll";
         if (request2 !== void 0) request2 = webidl.converters.RequestInfo(request2);
-        options = webidl.converters.CacheQueryOptions(options, prefix, "options");
-        return this.#internalMatchAll(request2, options);
+        options2 = webidl.converters.CacheQueryOptions(options2, prefix, "options");
+        return this.#internalMatchAll(request2, options2);
       }
       async add(request2) {
         webidl.brandCheck(this, _Cache);
@@ -37481,16 +37481,16 @@ var require_cache3 = __commonJS({
         });
         return cacheJobPromise.promise;
       }
-      async delete(request2, options = {}) {
+      async delete(request2, options2 = {}) {
         webidl.brandCheck(this, _Cache);
         const prefix = "Cache.delete";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         request2 = webidl.converters.RequestInfo(request2);
-        options = webidl.converters.CacheQueryOptions(options, prefix, "options");
+        options2 = webidl.converters.CacheQueryOptions(options2, prefix, "options");
         let r2 = null;
         if (webidl.is.Request(request2)) {
           r2 = getRequestState(request2);
-          if (r2.method !== "GET" && !options.ignoreMethod) {
+          if (r2.method !== "GET" && !options2.ignoreMethod) {
             return false;
           }
         } else {
@@ -37501,7 +37501,7 @@ var require_cache3 = __commonJS({
         const operation = {
           type: "delete",
           request: r2,
-          options
+          options: options2
         };
         operations.push(operation);
         const cacheJobPromise = createDeferredPromise();
@@ -37527,16 +37527,16 @@ var require_cache3 = __commonJS({
        * @param {import('../../../types/cache').CacheQueryOptions} options
        * @returns {Promise<readonly Request[]>}
        */
-      async keys(request2 = void 0, options = {}) {
+      async keys(request2 = void 0, options2 = {}) {
         webidl.brandCheck(this, _Cache);
         const prefix = "Cache.keys";
         if (request2 !== void 0) request2 = webidl.converters.RequestInfo(request2);
-        options = webidl.converters.CacheQueryOptions(options, prefix, "options");
+        options2 = webidl.converters.CacheQueryOptions(options2, prefix, "options");
         let r2 = null;
         if (request2 !== void 0) {
           if (webidl.is.Request(request2)) {
             r2 = getRequestState(request2);
-            if (r2.method !== "GET" && !options.ignoreMethod) {
+            if (r2.method !== "GET" && !options2.ignoreMethod) {
               return [];
             }
           } else if (typeof request2 === "string") {
@@ -37550,7 +37550,7 @@ var require_cache3 = __commonJS({
             requests.push(requestResponse[0]);
           }
         } else {
-          const requestResponses = this.#queryCache(r2, options);
+          const requestResponses = this.#queryCache(r2, options2);
           for (const requestResponse of requestResponses) {
             requests.push(requestResponse[0]);
           }
@@ -37659,12 +37659,12 @@ var require_cache3 = __commonJS({
        * @param {requestResponseList} targetStorage
        * @returns {requestResponseList}
        */
-      #queryCache(requestQuery, options, targetStorage) {
+      #queryCache(requestQuery, options2, targetStorage) {
         const resultList = [];
         const storage = targetStorage ?? this.#relevantRequestResponseList;
         for (const requestResponse of storage) {
           const [cachedRequest, cachedResponse] = requestResponse;
-          if (this.#requestMatchesCachedItem(requestQuery, cachedRequest, cachedResponse, options)) {
+          if (this.#requestMatchesCachedItem(requestQuery, cachedRequest, cachedResponse, options2)) {
             resultList.push(requestResponse);
           }
         }
@@ -37678,17 +37678,17 @@ var require_cache3 = __commonJS({
        * @param {import('../../../types/cache').CacheQueryOptions | undefined} options
        * @returns {boolean}
        */
-      #requestMatchesCachedItem(requestQuery, request2, response = null, options) {
+      #requestMatchesCachedItem(requestQuery, request2, response = null, options2) {
         const queryURL = new URL(requestQuery.url);
         const cachedURL = new URL(request2.url);
-        if (options?.ignoreSearch) {
+        if (options2?.ignoreSearch) {
           cachedURL.search = "";
           queryURL.search = "";
         }
         if (!urlEquals(queryURL, cachedURL, true)) {
           return false;
         }
-        if (response == null || options?.ignoreVary || !response.headersList.contains("vary")) {
+        if (response == null || options2?.ignoreVary || !response.headersList.contains("vary")) {
           return true;
         }
         const fieldValues = getFieldValues(response.headersList.get("vary"));
@@ -37704,12 +37704,12 @@ var require_cache3 = __commonJS({
         }
         return true;
       }
-      #internalMatchAll(request2, options, maxResponses = Infinity) {
+      #internalMatchAll(request2, options2, maxResponses = Infinity) {
         let r2 = null;
         if (request2 !== void 0) {
           if (webidl.is.Request(request2)) {
             r2 = getRequestState(request2);
-            if (r2.method !== "GET" && !options.ignoreMethod) {
+            if (r2.method !== "GET" && !options2.ignoreMethod) {
               return [];
             }
           } else if (typeof request2 === "string") {
@@ -37722,7 +37722,7 @@ var require_cache3 = __commonJS({
             responses.push(requestResponse[1]);
           }
         } else {
-          const requestResponses = this.#queryCache(r2, options);
+          const requestResponses = this.#queryCache(r2, options2);
           for (const requestResponse of requestResponses) {
             responses.push(requestResponse[1]);
           }
@@ -37809,21 +37809,21 @@ var require_cachestorage = __commonJS({
         }
         webidl.util.markAsUncloneable(this);
       }
-      async match(request2, options = {}) {
+      async match(request2, options2 = {}) {
         webidl.brandCheck(this, _CacheStorage);
         webidl.argumentLengthCheck(arguments, 1, "CacheStorage.match");
         request2 = webidl.converters.RequestInfo(request2);
-        options = webidl.converters.MultiCacheQueryOptions(options);
-        if (options.cacheName != null) {
-          if (this.#caches.has(options.cacheName)) {
-            const cacheList = this.#caches.get(options.cacheName);
+        options2 = webidl.converters.MultiCacheQueryOptions(options2);
+        if (options2.cacheName != null) {
+          if (this.#caches.has(options2.cacheName)) {
+            const cacheList = this.#caches.get(options2.cacheName);
             const cache = new Cache(kConstruct, cacheList);
-            return await cache.match(request2, options);
+            return await cache.match(request2, options2);
           }
         } else {
           for (const cacheList of this.#caches.values()) {
             const cache = new Cache(kConstruct, cacheList);
-            const response = await cache.match(request2, options);
+            const response = await cache.match(request2, options2);
             if (response !== void 0) {
               return response;
             }
@@ -39012,7 +39012,7 @@ var require_connection = __commonJS({
     var { runtimeFeatures } = require_runtime_features();
     var crypto3 = runtimeFeatures.has("crypto") ? __require("node:crypto") : null;
     var warningEmitted = false;
-    function establishWebSocketConnection(url3, protocols, client, handler, options) {
+    function establishWebSocketConnection(url3, protocols, client, handler, options2) {
       const requestURL = url3;
       requestURL.protocol = url3.protocol === "ws:" ? "http:" : "https:";
       const request2 = makeRequest({
@@ -39026,8 +39026,8 @@ var require_connection = __commonJS({
         redirect: "error",
         useURLCredentials: true
       });
-      if (options.headers) {
-        const headersList = getHeadersList(new Headers(options.headers));
+      if (options2.headers) {
+        const headersList = getHeadersList(new Headers(options2.headers));
         request2.headersList = headersList;
       }
       const keyValue = crypto3.randomBytes(16).toString("base64");
@@ -39041,7 +39041,7 @@ var require_connection = __commonJS({
       const controller = fetching({
         request: request2,
         useParallelQueue: true,
-        dispatcher: options.dispatcher,
+        dispatcher: options2.dispatcher,
         processResponse(response) {
           if (response.type === "error" || response.status !== 101) {
             if (response.socket?.session == null) {
@@ -39177,10 +39177,10 @@ var require_permessage_deflate = __commonJS({
       /**
        * @param {Map<string, string>} extensions
        */
-      constructor(extensions, options) {
+      constructor(extensions, options2) {
         this.#options.serverNoContextTakeover = extensions.has("server_no_context_takeover");
         this.#options.serverMaxWindowBits = extensions.get("server_max_window_bits");
-        this.#maxPayloadSize = options.maxPayloadSize;
+        this.#maxPayloadSize = options2.maxPayloadSize;
       }
       /**
        * Decompress a compressed payload.
@@ -39282,14 +39282,14 @@ var require_receiver = __commonJS({
        * @param {Map<string, string>|null} extensions
        * @param {{ maxFragments?: number, maxPayloadSize?: number }} [options]
        */
-      constructor(handler, extensions, options = {}) {
+      constructor(handler, extensions, options2 = {}) {
         super();
         this.#handler = handler;
         this.#extensions = extensions == null ? /* @__PURE__ */ new Map() : extensions;
-        this.#maxFragments = options.maxFragments ?? 0;
-        this.#maxPayloadSize = options.maxPayloadSize ?? 0;
+        this.#maxFragments = options2.maxFragments ?? 0;
+        this.#maxPayloadSize = options2.maxPayloadSize ?? 0;
         if (this.#extensions.has("permessage-deflate")) {
-          this.#extensions.set("permessage-deflate", new PerMessageDeflate(extensions, options));
+          this.#extensions.set("permessage-deflate", new PerMessageDeflate(extensions, options2));
         }
       }
       /**
@@ -39790,9 +39790,9 @@ var require_websocket = __commonJS({
         webidl.util.markAsUncloneable(this);
         const prefix = "WebSocket constructor";
         webidl.argumentLengthCheck(arguments, 1, prefix);
-        const options = webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"](protocols, prefix, "options");
+        const options2 = webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"](protocols, prefix, "options");
         url3 = webidl.converters.USVString(url3);
-        protocols = options.protocols;
+        protocols = options2.protocols;
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
         const urlRecord = getURLRecord(url3, baseURL);
         if (typeof protocols === "string") {
@@ -39811,7 +39811,7 @@ var require_websocket = __commonJS({
           protocols,
           client,
           this.#handler,
-          options
+          options2
         );
         this.#handler.readyState = _WebSocket.CONNECTING;
         this.#binaryType = "blob";
@@ -40326,7 +40326,7 @@ var require_websocketstream = __commonJS({
       };
       /** @type {import('../receiver').ByteParser} */
       #parser;
-      constructor(url3, options = void 0) {
+      constructor(url3, options2 = void 0) {
         if (!emittedExperimentalWarning) {
           process.emitWarning("WebSocketStream is experimental! Expect it to change at any time.", {
             code: "UNDICI-WSS"
@@ -40335,12 +40335,12 @@ var require_websocketstream = __commonJS({
         }
         webidl.argumentLengthCheck(arguments, 1, "WebSocket");
         url3 = webidl.converters.USVString(url3);
-        if (options !== null) {
-          options = webidl.converters.WebSocketStreamOptions(options);
+        if (options2 !== null) {
+          options2 = webidl.converters.WebSocketStreamOptions(options2);
         }
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
         const urlRecord = getURLRecord(url3, baseURL);
-        const protocols = options.protocols;
+        const protocols = options2.protocols;
         if (protocols.length !== new Set(protocols.map((p3) => p3.toLowerCase())).size) {
           throw new DOMException("Invalid Sec-WebSocket-Protocol value", "SyntaxError");
         }
@@ -40350,8 +40350,8 @@ var require_websocketstream = __commonJS({
         this.#url = urlRecord.toString();
         this.#openedPromise = createDeferredPromise();
         this.#closedPromise = createDeferredPromise();
-        if (options.signal != null) {
-          const signal = options.signal;
+        if (options2.signal != null) {
+          const signal = options2.signal;
           if (signal.aborted) {
             this.#openedPromise.reject(signal.reason);
             this.#closedPromise.reject(signal.reason);
@@ -40373,7 +40373,7 @@ var require_websocketstream = __commonJS({
           protocols,
           client,
           this.#handler,
-          options
+          options2
         );
       }
       // The url getter steps are to return this 's url , serialized .
@@ -40672,12 +40672,12 @@ var require_eventsource_stream = __commonJS({
        * @param {eventSourceSettings} [options.eventSourceSettings]
        * @param {(chunk: any, encoding?: BufferEncoding | undefined) => boolean} [options.push]
        */
-      constructor(options = {}) {
-        options.readableObjectMode = true;
-        super(options);
-        this.state = options.eventSourceSettings || {};
-        if (options.push) {
-          this.push = options.push;
+      constructor(options2 = {}) {
+        options2.readableObjectMode = true;
+        super(options2);
+        this.state = options2.eventSourceSettings || {};
+        if (options2.push) {
+          this.push = options2.push;
         }
       }
       /**
@@ -40882,15 +40882,15 @@ ${value}`;
           pos = 0;
         }
       }
-      discardLeadingBytes(count2) {
-        while (count2 > 0 && this.lineChunkIndex < this.chunks.length) {
+      discardLeadingBytes(count3) {
+        while (count3 > 0 && this.lineChunkIndex < this.chunks.length) {
           const chunk = this.chunks[this.lineChunkIndex];
           const remaining = chunk.length - this.linePos;
-          if (count2 < remaining) {
-            this.linePos += count2;
-            count2 = 0;
+          if (count3 < remaining) {
+            this.linePos += count3;
+            count3 = 0;
           } else {
-            count2 -= remaining;
+            count3 -= remaining;
             this.lineChunkIndex++;
             this.linePos = 0;
           }
@@ -41374,8 +41374,8 @@ var require_undici = __commonJS({
       err2.stack = stack ? `${stack}
 ${captureLines}` : capture.stack;
     }
-    module.exports.fetch = function fetch(init, options = void 0) {
-      return fetchImpl(init, options).catch((err2) => {
+    module.exports.fetch = function fetch(init, options2 = void 0) {
+      return fetchImpl(init, options2).catch((err2) => {
         if (currentFilename) {
           appendFetchStackTrace(err2, currentFilename);
         } else if (err2 && typeof err2 === "object") {
@@ -41508,14 +41508,14 @@ var Failure = class extends Error {
   name = "Failure";
   reason;
   advice;
-  constructor(reason2, message, advice, cause) {
+  constructor(reason2, message, advice2, cause) {
     super(message, cause === void 0 ? void 0 : { cause });
     this.reason = reason2;
-    this.advice = advice;
+    this.advice = advice2;
   }
   toJSON() {
-    const { reason: reason2, message, advice } = this;
-    return advice === void 0 ? { reason: reason2, message } : { reason: reason2, message, advice };
+    const { reason: reason2, message, advice: advice2 } = this;
+    return advice2 === void 0 ? { reason: reason2, message } : { reason: reason2, message, advice: advice2 };
   }
 };
 function asFailure(thrown) {
@@ -41550,12 +41550,12 @@ function checkReferences(btf, type) {
     if (!btf.has(id)) throw badType(type, `refers to type ${id}, and the last one is ${btf.count}`);
     return btf.kindOf(id);
   };
-  const refuse = (id) => badType(type, `refers to type ${id}, which is a ${kindOf(id)}`);
+  const refuse2 = (id) => badType(type, `refers to type ${id}, which is a ${kindOf(id)}`);
   const data = (id) => {
-    if (NOT_DATA.has(kindOf(id))) throw refuse(id);
+    if (NOT_DATA.has(kindOf(id))) throw refuse2(id);
   };
   const oneOf = (id, ...kinds3) => {
-    if (!kinds3.includes(kindOf(id))) throw refuse(id);
+    if (!kinds3.includes(kindOf(id))) throw refuse2(id);
   };
   switch (type.kind) {
     case "PTR":
@@ -42036,10 +42036,10 @@ function checkParsed(btf, size2, expectation) {
   checkLayout(btf);
   const taskStruct = agreedTaskStruct(tasks);
   const kinds3 = Object.fromEntries(counts);
-  const { byteOrder, count: count2, stringBytes } = btf;
-  const summary2 = { size: size2, byteOrder, types: count2, kinds: kinds3, stringBytes };
-  if (expectation.of === "kernel") checkKernel(summary2, tasks, expectation.minimumTypes);
-  return taskStruct === void 0 ? summary2 : { ...summary2, taskStruct };
+  const { byteOrder, count: count3, stringBytes } = btf;
+  const summary3 = { size: size2, byteOrder, types: count3, kinds: kinds3, stringBytes };
+  if (expectation.of === "kernel") checkKernel(summary3, tasks, expectation.minimumTypes);
+  return taskStruct === void 0 ? summary3 : { ...summary3, taskStruct };
 }
 function isTaskStruct(type) {
   return type.kind === "STRUCT" && type.name === "task_struct";
@@ -42059,8 +42059,8 @@ function agreedTaskStruct(tasks) {
   }
   return { copies: tasks.length, ...facts };
 }
-function checkKernel(summary2, tasks, minimum) {
-  const problem = summary2.types < minimum ? `it has ${summary2.types} types, and a kernel has at least ${minimum}` : summary2.kinds.FUNC === void 0 ? "it has no functions" : tasks.length === 0 ? "it has no task_struct" : void 0;
+function checkKernel(summary3, tasks, minimum) {
+  const problem = summary3.types < minimum ? `it has ${summary3.types} types, and a kernel has at least ${minimum}` : summary3.kinds.FUNC === void 0 ? "it has no functions" : tasks.length === 0 ? "it has no task_struct" : void 0;
   if (problem === void 0) return;
   throw new Failure(
     "bad-btf",
@@ -42074,6 +42074,14 @@ import { readFile } from "node:fs/promises";
 
 // src/download/small.ts
 import { Readable } from "node:stream";
+
+// src/world/retry-after.ts
+function retryAfter(header, date) {
+  if (header === void 0) return void 0;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1e3;
+  const until = /^[A-Za-z]{3}/.test(header.trim()) ? Date.parse(header) : Number.NaN;
+  return Number.isNaN(until) ? void 0 : Math.max(0, until - date.getTime());
+}
 
 // src/download/fault.ts
 var Fault = class extends Error {
@@ -42101,12 +42109,6 @@ function statusFault({ status, headers }, fine, date) {
   const asked = wait2 === void 0 ? "" : `, to be asked again in ${Math.ceil(wait2 / 1e3)} s`;
   return new Fault(passing ? "again" : "never", `status ${status}${asked}`, wait2);
 }
-function retryAfter(header, date) {
-  if (header === void 0) return void 0;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1e3;
-  const until = /^[A-Za-z]{3}/.test(header.trim()) ? Date.parse(header) : Number.NaN;
-  return Number.isNaN(until) ? void 0 : Math.max(0, until - date.getTime());
-}
 function unreachable(path2, mirrors) {
   const each = mirrors.map(([{ base, standing }, error]) => {
     const known = standing.kind === "serving" ? "not tried" : standing.error;
@@ -42120,8 +42122,8 @@ function unreachable(path2, mirrors) {
 }
 
 // src/download/ask.ts
-async function ask(ports, url3, options) {
-  const { headers, deadline, signal } = options;
+async function ask(ports, url3, options2) {
+  const { headers, deadline, signal } = options2;
   signal.throwIfAborted();
   const watch = new Watch(ports.clock, deadline, signal);
   try {
@@ -42210,8 +42212,8 @@ var UNFIT = [
   "bad-signature",
   "unsigned"
 ];
-async function fetchSmall(pool, path2, options, read) {
-  return new Small(pool, path2, options, read).run();
+async function fetchSmall(pool, path2, options2, read) {
+  return new Small(pool, path2, options2, read).run();
 }
 var Small = class {
   #pool;
@@ -42219,10 +42221,10 @@ var Small = class {
   #options;
   #read;
   #tried = /* @__PURE__ */ new Map();
-  constructor(pool, path2, options, read) {
+  constructor(pool, path2, options2, read) {
     this.#pool = pool;
     this.#path = path2;
-    this.#options = options;
+    this.#options = options2;
     this.#read = read;
   }
   async run() {
@@ -42389,9 +42391,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join17) {
+ArrayStream.prototype.readToEnd = async function(join19) {
   await this[doneWritingPromise];
-  const result = join17(this.slice(this[readingIndex]));
+  const result = join19(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -42593,14 +42595,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join17 = concat) {
+Reader.prototype.readToEnd = async function(join19 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join17(result);
+  return join19(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43023,12 +43025,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join17 = concat) {
+async function readToEnd(input, join19 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join17);
+    return input.readToEnd(join19);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join17);
+    return getReader(input).readToEnd(join19);
   }
   return input;
 }
@@ -45911,12 +45913,12 @@ hash_headers[14] = [
 ];
 function getPKCS1Padding(length) {
   const result = new Uint8Array(length);
-  let count2 = 0;
-  while (count2 < length) {
-    const randomBytes3 = getRandomBytes(length - count2);
+  let count3 = 0;
+  while (count3 < length) {
+    const randomBytes3 = getRandomBytes(length - count3);
     for (let i2 = 0; i2 < randomBytes3.length; i2++) {
       if (randomBytes3[i2] !== 0) {
-        result[count2++] = randomBytes3[i2];
+        result[count3++] = randomBytes3[i2];
       }
     }
   }
@@ -46820,13 +46822,13 @@ function complexOverlapBytes(input, output) {
     throw new Error("complex overlap of input and output is not supported");
 }
 function concatBytes$1(...arrays) {
-  let sum = 0;
+  let sum2 = 0;
   for (let i2 = 0; i2 < arrays.length; i2++) {
     const a = arrays[i2];
     abytes$1(a);
-    sum += a.length;
+    sum2 += a.length;
   }
-  const res = new Uint8Array(sum);
+  const res = new Uint8Array(sum2);
   for (let i2 = 0, pad2 = 0; i2 < arrays.length; i2++) {
     const a = arrays[i2];
     res.set(a, pad2);
@@ -49812,10 +49814,10 @@ async function OCB(cipher, key) {
     }
     const m3 = adata.length / blockLength$1 | 0;
     const offset = new Uint8Array(blockLength$1);
-    const sum = new Uint8Array(blockLength$1);
+    const sum2 = new Uint8Array(blockLength$1);
     for (let i2 = 0; i2 < m3; i2++) {
       xorMut(offset, mask[ntz(i2 + 1)]);
-      xorMut(sum, encipher(xor(offset, adata)));
+      xorMut(sum2, encipher(xor(offset, adata)));
       adata = adata.subarray(blockLength$1);
     }
     if (adata.length) {
@@ -49824,9 +49826,9 @@ async function OCB(cipher, key) {
       cipherInput.set(adata, 0);
       cipherInput[adata.length] = 128;
       xorMut(cipherInput, offset);
-      xorMut(sum, encipher(cipherInput));
+      xorMut(sum2, encipher(cipherInput));
     }
-    return sum;
+    return sum2;
   }
   function crypt(fn2, text3, nonce, adata) {
     const m3 = text3.length / blockLength$1 | 0;
@@ -50350,10 +50352,10 @@ var GenericS2K = class {
         case "iterated": {
           const data = util.concatUint8Array([this.salt, passphrase]);
           let datalen = data.length;
-          const count2 = Math.max(this.getCount(), datalen);
-          toHash = new Uint8Array(prefixlen + count2);
+          const count3 = Math.max(this.getCount(), datalen);
+          toHash = new Uint8Array(prefixlen + count3);
           toHash.set(data, prefixlen);
-          for (let pos = prefixlen + datalen; pos < count2; pos += datalen, datalen *= 2) {
+          for (let pos = prefixlen + datalen; pos < count3; pos += datalen, datalen *= 2) {
             toHash.copyWithin(pos, prefixlen, pos);
           }
           break;
@@ -54077,11 +54079,11 @@ async function readSignature({ armoredSignature, binarySignature, config: config
   const packetlist = await PacketList.fromBinary(input, allowedPackets$1, config$1);
   return new Signature(packetlist);
 }
-async function generateSecretSubkey(options, config2) {
-  const secretSubkeyPacket = new SecretSubkeyPacket(options.date, config2);
+async function generateSecretSubkey(options2, config2) {
+  const secretSubkeyPacket = new SecretSubkeyPacket(options2.date, config2);
   secretSubkeyPacket.packets = null;
-  secretSubkeyPacket.algorithm = enums.write(enums.publicKey, options.algorithm);
-  await secretSubkeyPacket.generate(options.rsaBits, options.curve);
+  secretSubkeyPacket.algorithm = enums.write(enums.publicKey, options2.algorithm);
+  await secretSubkeyPacket.generate(options2.rsaBits, options2.curve);
   await secretSubkeyPacket.computeFingerprintAndKeyID();
   return secretSubkeyPacket;
 }
@@ -54111,24 +54113,24 @@ function isDataExpired(keyPacket, signature, date = /* @__PURE__ */ new Date()) 
   }
   return false;
 }
-async function createBindingSignature(subkey, primaryKey, options, config2) {
+async function createBindingSignature(subkey, primaryKey, options2, config2) {
   const dataToSign = {};
   dataToSign.key = primaryKey;
   dataToSign.bind = subkey;
   const signatureProperties = { signatureType: enums.signature.subkeyBinding };
-  if (options.sign) {
+  if (options2.sign) {
     signatureProperties.keyFlags = [enums.keyFlags.signData];
     signatureProperties.embeddedSignature = await createSignaturePacket(dataToSign, [], subkey, {
       signatureType: enums.signature.keyBinding
-    }, options.date, void 0, void 0, void 0, config2);
+    }, options2.date, void 0, void 0, void 0, config2);
   } else {
     signatureProperties.keyFlags = [enums.keyFlags.encryptCommunication | enums.keyFlags.encryptStorage];
   }
-  if (options.keyExpirationTime > 0) {
-    signatureProperties.keyExpirationTime = options.keyExpirationTime;
+  if (options2.keyExpirationTime > 0) {
+    signatureProperties.keyExpirationTime = options2.keyExpirationTime;
     signatureProperties.keyNeverExpires = false;
   }
-  const subkeySignaturePacket = await createSignaturePacket(dataToSign, [], primaryKey, signatureProperties, options.date, void 0, void 0, void 0, config2);
+  const subkeySignaturePacket = await createSignaturePacket(dataToSign, [], primaryKey, signatureProperties, options2.date, void 0, void 0, void 0, config2);
   return subkeySignaturePacket;
 }
 async function getPreferredHashAlgo(targetKeys, signingKeyPacket, date = /* @__PURE__ */ new Date(), targetUserIDs = [], config2) {
@@ -54272,43 +54274,43 @@ function getKeyExpirationTime(keyPacket, signature) {
   }
   return expirationTime ? new Date(expirationTime) : Infinity;
 }
-function sanitizeKeyOptions(options, subkeyDefaults = {}) {
-  options.type = options.type || subkeyDefaults.type;
-  options.curve = options.curve || subkeyDefaults.curve;
-  options.rsaBits = options.rsaBits || subkeyDefaults.rsaBits;
-  options.keyExpirationTime = options.keyExpirationTime !== void 0 ? options.keyExpirationTime : subkeyDefaults.keyExpirationTime;
-  options.passphrase = util.isString(options.passphrase) ? options.passphrase : subkeyDefaults.passphrase;
-  options.date = options.date || subkeyDefaults.date;
-  options.sign = options.sign || false;
-  switch (options.type) {
+function sanitizeKeyOptions(options2, subkeyDefaults = {}) {
+  options2.type = options2.type || subkeyDefaults.type;
+  options2.curve = options2.curve || subkeyDefaults.curve;
+  options2.rsaBits = options2.rsaBits || subkeyDefaults.rsaBits;
+  options2.keyExpirationTime = options2.keyExpirationTime !== void 0 ? options2.keyExpirationTime : subkeyDefaults.keyExpirationTime;
+  options2.passphrase = util.isString(options2.passphrase) ? options2.passphrase : subkeyDefaults.passphrase;
+  options2.date = options2.date || subkeyDefaults.date;
+  options2.sign = options2.sign || false;
+  switch (options2.type) {
     case "ecc":
       try {
-        options.curve = enums.write(enums.curve, options.curve);
+        options2.curve = enums.write(enums.curve, options2.curve);
       } catch {
         throw new Error("Unknown curve");
       }
-      if (options.curve === enums.curve.ed25519Legacy || options.curve === enums.curve.curve25519Legacy || options.curve === "ed25519" || options.curve === "curve25519") {
-        options.curve = options.sign ? enums.curve.ed25519Legacy : enums.curve.curve25519Legacy;
+      if (options2.curve === enums.curve.ed25519Legacy || options2.curve === enums.curve.curve25519Legacy || options2.curve === "ed25519" || options2.curve === "curve25519") {
+        options2.curve = options2.sign ? enums.curve.ed25519Legacy : enums.curve.curve25519Legacy;
       }
-      if (options.sign) {
-        options.algorithm = options.curve === enums.curve.ed25519Legacy ? enums.publicKey.eddsaLegacy : enums.publicKey.ecdsa;
+      if (options2.sign) {
+        options2.algorithm = options2.curve === enums.curve.ed25519Legacy ? enums.publicKey.eddsaLegacy : enums.publicKey.ecdsa;
       } else {
-        options.algorithm = enums.publicKey.ecdh;
+        options2.algorithm = enums.publicKey.ecdh;
       }
       break;
     case "curve25519":
-      options.algorithm = options.sign ? enums.publicKey.ed25519 : enums.publicKey.x25519;
+      options2.algorithm = options2.sign ? enums.publicKey.ed25519 : enums.publicKey.x25519;
       break;
     case "curve448":
-      options.algorithm = options.sign ? enums.publicKey.ed448 : enums.publicKey.x448;
+      options2.algorithm = options2.sign ? enums.publicKey.ed448 : enums.publicKey.x448;
       break;
     case "rsa":
-      options.algorithm = enums.publicKey.rsaEncryptSign;
+      options2.algorithm = enums.publicKey.rsaEncryptSign;
       break;
     default:
-      throw new Error(`Unsupported key type ${options.type}`);
+      throw new Error(`Unsupported key type ${options2.type}`);
   }
-  return options;
+  return options2;
 }
 function validateSigningKeyPacket(keyPacket, signature, config2) {
   switch (keyPacket.algorithm) {
@@ -55623,13 +55625,13 @@ var PrivateKey = class _PrivateKey extends PublicKey {
    * @returns {Promise<PrivateKey>}
    * @async
    */
-  async addSubkey(options = {}) {
-    const config$1 = { ...config, ...options.config };
-    if (options.passphrase) {
+  async addSubkey(options2 = {}) {
+    const config$1 = { ...config, ...options2.config };
+    if (options2.passphrase) {
       throw new Error("Subkey could not be encrypted here, please encrypt whole key");
     }
-    if (options.rsaBits < config$1.minRSABits) {
-      throw new Error(`rsaBits should be at least ${config$1.minRSABits}, got: ${options.rsaBits}`);
+    if (options2.rsaBits < config$1.minRSABits) {
+      throw new Error(`rsaBits should be at least ${config$1.minRSABits}, got: ${options2.rsaBits}`);
     }
     const secretKeyPacket = this.keyPacket;
     if (secretKeyPacket.isDummy()) {
@@ -55642,10 +55644,10 @@ var PrivateKey = class _PrivateKey extends PublicKey {
     defaultOptions.type = getDefaultSubkeyType(defaultOptions.algorithm);
     defaultOptions.rsaBits = defaultOptions.bits || 4096;
     defaultOptions.curve = defaultOptions.curve || "curve25519Legacy";
-    options = sanitizeKeyOptions(options, defaultOptions);
-    const keyPacket = await generateSecretSubkey(options, { ...config$1, v6Keys: this.keyPacket.version === 6 });
+    options2 = sanitizeKeyOptions(options2, defaultOptions);
+    const keyPacket = await generateSecretSubkey(options2, { ...config$1, v6Keys: this.keyPacket.version === 6 });
     checkKeyRequirements(keyPacket, config$1);
-    const bindingSignature = await createBindingSignature(keyPacket, secretKeyPacket, options, config$1);
+    const bindingSignature = await createBindingSignature(keyPacket, secretKeyPacket, options2, config$1);
     const packetList = this.toPacketList();
     packetList.push(keyPacket, bindingSignature);
     return new _PrivateKey(packetList);
@@ -56066,7 +56068,7 @@ var Message = class _Message {
           return 0;
         }
       };
-      const sum = (accumulator, currentValue) => accumulator + currentValue;
+      const sum2 = (accumulator, currentValue) => accumulator + currentValue;
       const encryptPassword = async function(sessionKey2, algorithm, aeadAlgorithm2, password) {
         const symEncryptedSessionKeyPacket = new SymEncryptedSessionKeyPacket(config$1);
         symEncryptedSessionKeyPacket.sessionKey = sessionKey2;
@@ -56077,7 +56079,7 @@ var Message = class _Message {
         await symEncryptedSessionKeyPacket.encrypt(password, config$1);
         if (config$1.passwordCollisionCheck) {
           const results2 = await Promise.all(passwords.map((pwd) => testDecrypt(symEncryptedSessionKeyPacket, pwd)));
-          if (results2.reduce(sum) !== 1) {
+          if (results2.reduce(sum2) !== 1) {
             return encryptPassword(sessionKey2, algorithm, password);
           }
         }
@@ -56662,13 +56664,13 @@ function toBytes(data) {
   return data;
 }
 function concatBytes(...arrays) {
-  let sum = 0;
+  let sum2 = 0;
   for (let i2 = 0; i2 < arrays.length; i2++) {
     const a = arrays[i2];
     abytes(a);
-    sum += a.length;
+    sum2 += a.length;
   }
-  const res = new Uint8Array(sum);
+  const res = new Uint8Array(sum2);
   for (let i2 = 0, pad2 = 0; i2 < arrays.length; i2++) {
     const a = arrays[i2];
     res.set(a, pad2);
@@ -58073,7 +58075,7 @@ function pippenger(c3, fieldN, points, scalars) {
   const MASK = bitMask(windowSize);
   const buckets = new Array(Number(MASK) + 1).fill(zero2);
   const lastBits = Math.floor((fieldN.BITS - 1) / windowSize) * windowSize;
-  let sum = zero2;
+  let sum2 = zero2;
   for (let i2 = lastBits; i2 >= 0; i2 -= windowSize) {
     buckets.fill(zero2);
     for (let j4 = 0; j4 < slength; j4++) {
@@ -58086,12 +58088,12 @@ function pippenger(c3, fieldN, points, scalars) {
       sumI = sumI.add(buckets[j4]);
       resI = resI.add(sumI);
     }
-    sum = sum.add(resI);
+    sum2 = sum2.add(resI);
     if (i2 !== 0)
       for (let j4 = 0; j4 < windowSize; j4++)
-        sum = sum.double();
+        sum2 = sum2.double();
   }
-  return sum;
+  return sum2;
 }
 function createField(order, field, isLE2) {
   if (field) {
@@ -58653,8 +58655,8 @@ function weierstrassN(params, extraOpts = {}) {
       }
     }
     multiplyAndAddUnsafe(Q4, a, b4) {
-      const sum = this.multiplyUnsafe(a).add(Q4.multiplyUnsafe(b4));
-      return sum.is0() ? void 0 : sum;
+      const sum2 = this.multiplyUnsafe(a).add(Q4.multiplyUnsafe(b4));
+      return sum2.is0() ? void 0 : sum2;
     }
     /**
      * Converts Projective point to affine (x, y) coordinates.
@@ -59690,14 +59692,14 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     const msg = concatBytes(...msgs);
     return modN_LE(cHash(domain(msg, ensureBytes("context", context), !!prehash)));
   }
-  function sign(msg, secretKey, options = {}) {
+  function sign(msg, secretKey, options2 = {}) {
     msg = ensureBytes("message", msg);
     if (prehash)
       msg = prehash(msg);
     const { prefix, scalar, pointBytes } = getExtendedPublicKey(secretKey);
-    const r2 = hashDomainToScalar(options.context, prefix, msg);
+    const r2 = hashDomainToScalar(options2.context, prefix, msg);
     const R4 = BASE.multiply(r2).toBytes();
-    const k3 = hashDomainToScalar(options.context, R4, pointBytes, msg);
+    const k3 = hashDomainToScalar(options2.context, R4, pointBytes, msg);
     const s3 = Fn4.create(r2 + k3 * scalar);
     if (!Fn4.isValid(s3))
       throw new Error("sign failed: invalid s");
@@ -59705,8 +59707,8 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     return _abytes2(rs3, lengths.signature, "result");
   }
   const verifyOpts = { zip215: true };
-  function verify3(sig, msg, publicKey, options = verifyOpts) {
-    const { context, zip215 } = options;
+  function verify3(sig, msg, publicKey, options2 = verifyOpts) {
+    const { context, zip215 } = options2;
     const len = lengths.signature;
     sig = ensureBytes("signature", sig, len);
     msg = ensureBytes("message", msg);
@@ -67550,7 +67552,7 @@ function requireBzip2() {
       this.selectors[i2] = uc;
     }
     var symCount = symTotal + 2;
-    var groups = [];
+    var groups2 = [];
     var length = new Uint8Array(MAX_SYMBOLS), temp = new Uint16Array(MAX_HUFCODE_BITS + 1);
     var hufGroup;
     for (var j4 = 0; j4 < groupCount; j4++) {
@@ -67570,7 +67572,7 @@ function requireBzip2() {
         if (length[i2] > maxLen) maxLen = length[i2];
         else if (length[i2] < minLen) minLen = length[i2];
       }
-      hufGroup = groups[j4] = {};
+      hufGroup = groups2[j4] = {};
       hufGroup.permute = new Int32Array(MAX_SYMBOLS);
       hufGroup.limit = new Int32Array(MAX_HUFCODE_BITS + 1);
       hufGroup.base = new Int32Array(MAX_HUFCODE_BITS + 1);
@@ -67598,13 +67600,13 @@ function requireBzip2() {
       this.mtfSymbol[i2] = i2;
       this.byteCount[i2] = 0;
     }
-    var runPos, count2, symCount, selector2;
-    runPos = count2 = symCount = selector2 = 0;
+    var runPos, count3, symCount, selector2;
+    runPos = count3 = symCount = selector2 = 0;
     while (true) {
       if (!symCount--) {
         symCount = GROUP_SIZE - 1;
         if (selector2 >= nSelectors) message.Error("Invalid bzip data");
-        hufGroup = groups[this.selectors[selector2++]];
+        hufGroup = groups2[this.selectors[selector2++]];
         base = hufGroup.base;
         limit = hufGroup.limit;
       }
@@ -67631,13 +67633,13 @@ function requireBzip2() {
       }
       if (runPos) {
         runPos = 0;
-        if (count2 + t2 > bufsize) message.Error("Invalid bzip data");
+        if (count3 + t2 > bufsize) message.Error("Invalid bzip data");
         uc = this.symToByte[this.mtfSymbol[0]];
         this.byteCount[uc] += t2;
-        while (t2--) buf[count2++] = uc;
+        while (t2--) buf[count3++] = uc;
       }
       if (nextSym > symTotal) break;
-      if (count2 >= bufsize) message.Error("Invalid bzip data");
+      if (count3 >= bufsize) message.Error("Invalid bzip data");
       i2 = nextSym - 1;
       uc = this.mtfSymbol[i2];
       for (var k3 = i2 - 1; k3 >= 0; k3--) {
@@ -67646,31 +67648,31 @@ function requireBzip2() {
       this.mtfSymbol[0] = uc;
       uc = this.symToByte[uc];
       this.byteCount[uc]++;
-      buf[count2++] = uc;
+      buf[count3++] = uc;
     }
-    if (origPtr < 0 || origPtr >= count2) message.Error("Invalid bzip data");
+    if (origPtr < 0 || origPtr >= count3) message.Error("Invalid bzip data");
     var j4 = 0;
     for (var i2 = 0; i2 < 256; i2++) {
       k3 = j4 + this.byteCount[i2];
       this.byteCount[i2] = j4;
       j4 = k3;
     }
-    for (var i2 = 0; i2 < count2; i2++) {
+    for (var i2 = 0; i2 < count3; i2++) {
       uc = buf[i2] & 255;
       buf[this.byteCount[uc]] |= i2 << 8;
       this.byteCount[uc]++;
     }
     var pos = 0, current2 = 0, run2 = 0;
-    if (count2) {
+    if (count3) {
       pos = buf[origPtr];
       current2 = pos & 255;
       pos >>= 8;
       run2 = -1;
     }
-    count2 = count2;
+    count3 = count3;
     var copies, previous, outbyte;
-    while (count2) {
-      count2--;
+    while (count3) {
+      count3--;
       previous = current2;
       pos = buf[pos];
       current2 = pos & 255;
@@ -68082,9 +68084,9 @@ async function current(packet) {
         date: now,
         config: CONFIG
       });
-      const [verification2] = result.signatures;
-      if (verification2 === void 0) throw new Error("Signature was not checked");
-      await verification2.verified;
+      const [verification3] = result.signatures;
+      if (verification3 === void 0) throw new Error("Signature was not checked");
+      await verification3.verified;
     }
   };
 }
@@ -68214,8 +68216,8 @@ function nameOf(primary, key) {
   const name = fingerprintOf(primary);
   return key === primary ? name : `${fingerprintOf(key)}, a subkey of ${name}`;
 }
-function bad2(message, advice) {
-  return new Failure("bad-signature", message, advice);
+function bad2(message, advice2) {
+  return new Failure("bad-signature", message, advice2);
 }
 
 // src/jobs/build/notary.ts
@@ -68409,37 +68411,37 @@ async function checkedCopy(source2, folder2) {
   await mkdir(folder2, { recursive: true });
   const copy = join(folder2, `${source2.repository}.tar`);
   await copyFile(source2.path, copy);
-  const sum = await sha256Of(copy);
-  if (sum === source2.sha256) return copy;
+  const sum2 = await sha256Of(copy);
+  if (sum2 === source2.sha256) return copy;
   await rm(copy, { force: true });
   throw new Failure(
     "checksum-mismatch",
-    `'${source2.path}' has the SHA-256 ${sum}, and ${source2.sha256} was promised.`,
+    `'${source2.path}' has the SHA-256 ${sum2}, and ${source2.sha256} was promised.`,
     "Get the tarball again, from the place where the sum comes from."
   );
 }
 
 // src/toolchain/fetch.ts
 var PATIENCE2 = { silence: 15, attempt: 180 };
-async function fetchSources(world2, recipe, sources, folder2, options) {
+async function fetchSources(world2, recipe, sources, folder2, options2) {
   for (const part of recipe.parts) {
     const place = join2(folder2, part.path);
     if (existsSync2(join2(place, "src"))) continue;
     const fitting2 = sources.filter(({ repository }) => repository === part.repository);
-    await fetchPart(world2, part, fitting2, place, options);
+    await fetchPart(world2, part, fitting2, place, options2);
   }
 }
-async function fetchPart(world2, part, sources, place, options) {
+async function fetchPart(world2, part, sources, place, options2) {
   const answers = [];
   for (const source2 of sources) {
     if (source2.kind === "tarball") return unpack(world2, source2, place);
     try {
-      return await checkOut(world2, source2.url, part.commit, place, options.patience);
+      return await checkOut(world2, source2.url, part.commit, place, options2.patience);
     } catch (error) {
       world2.interrupted.throwIfAborted();
       await rm2(place, { recursive: true, force: true });
       answers.push(`${source2.url}: ${describe(error)}`);
-      options.note(`${source2.url} did not deliver ${part.repository}: ${describe(error)}`);
+      options2.note(`${source2.url} did not deliver ${part.repository}: ${describe(error)}`);
     }
   }
   throw new Failure(
@@ -68522,17 +68524,17 @@ function atLeast(version, least) {
 }
 
 // src/toolchain/build.ts
-async function buildTool(world2, recipe, work, options) {
+async function buildTool(world2, recipe, work, options2) {
   const [source2, build2, finished] = [join3(work, "source"), join3(work, "build"), join3(work, "tool")];
-  options.stage("sources");
-  await fetchSources(world2, recipe, options.sources, source2, options);
+  options2.stage("sources");
+  await fetchSources(world2, recipe, options2.sources, source2, options2);
   await edit(source2, recipe);
-  options.stage("configure");
+  options2.stage("configure");
   await cmake(world2, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
-  options.stage("compile");
+  options2.stage("compile");
   const jobs = String(availableParallelism());
   await cmake(world2, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
-  options.stage("check");
+  options2.stage("check");
   await collect(world2, join3(build2, recipe.target), finished);
   await checkVersion(world2, recipe, join3(finished, "bin", recipe.target));
   return finished;
@@ -68652,7 +68654,7 @@ var DISTRIBUTION = {
   pahole: need("pahole", "pahole", "dwarves"),
   xz: need("xz", "xz-utils", "xz")
 };
-async function provide(world2, needs, options) {
+async function provide(world2, needs, options2) {
   const missing3 = needs.filter(
     ({ thing }) => !(thing.startsWith("/") ? existsSync4(thing) : world2.programs.find(thing))
   );
@@ -68668,14 +68670,14 @@ async function provide(world2, needs, options) {
   }
   const packages = [...new Set(missing3.map((one2) => one2[manager.kind]))];
   const command = `${manager.program} install -y ${packages.join(" ")}`;
-  if (!options.allowed) {
+  if (!options2.allowed) {
     throw new Failure(
       "missing-program",
       `This machine lacks ${things}.`,
       `Allow it with --install-dependencies, or run: sudo ${command}`
     );
   }
-  options.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
+  options2.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
   const root = await rights(world2);
   for (const args of manager.steps(packages)) {
     const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
@@ -68742,17 +68744,17 @@ function encodeArgs(pahole3, wanted) {
   const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
   return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
 }
-function kinds({ features, options }, profile) {
+function kinds({ features, options: options2 }, profile) {
   if (features.size > 0) {
     const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
     return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
   }
-  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options.has(one2.option)).map(
+  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options2.has(one2.option)).map(
     (one2) => `--${one2.option}`
   );
 }
-function languages({ options }) {
-  return options.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
+function languages({ options: options2 }) {
+  return options2.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
 }
 function parallelIsReproducible({ version }) {
   return atLeast(version, "1.29");
@@ -68783,10 +68785,10 @@ async function inspectPahole(world2, path2, origin) {
   }
   if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
   const help = await world2.programs.run({ program: found, args: ["--help"] });
-  const options = new Set(
+  const options2 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => match[1] ?? "")
   );
-  return { path: found, version, origin, options, features: await featuresOf(world2, found) };
+  return { path: found, version, origin, options: options2, features: await featuresOf(world2, found) };
 }
 async function featuresOf(world2, path2) {
   const answer2 = await world2.programs.run({ program: path2, args: ["--supported_btf_features"] });
@@ -68940,11 +68942,11 @@ var Shop = class {
     if (error instanceof Failure && error.reason === "checksum-mismatch") throw error;
     const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
     const own = await this.#system(tool).catch((second) => {
-      const advice = error instanceof Failure ? error.advice : void 0;
+      const advice2 = error instanceof Failure ? error.advice : void 0;
       throw new Failure(
         "missing-program",
         `${why} And there is no other: ${describe(second)}`,
-        advice
+        advice2
       );
     });
     this.#progress.warn(`${why} Using the machine's ${own.version} instead.`);
@@ -68972,8 +68974,8 @@ function recordPath(uname2) {
 
 // src/report/units.ts
 var UNITS = ["B", "kB", "MB", "GB", "TB"];
-function bytes(count2) {
-  let value = count2;
+function bytes(count3) {
+  let value = count3;
   let unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) {
     value /= 1e3;
@@ -68982,9 +68984,9 @@ function bytes(count2) {
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
-function seconds(count2) {
-  if (count2 < 9.95) return `${count2.toFixed(1)} s`;
-  const whole = Math.round(count2);
+function seconds(count3) {
+  if (count3 < 9.95) return `${count3.toFixed(1)} s`;
+  const whole = Math.round(count3);
   if (whole < 60) return `${whole} s`;
   const two2 = (value) => `${value}`.padStart(2, "0");
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two2(whole % 60)} s`;
@@ -69003,6 +69005,18 @@ var TARBALL_SUFFIX = ".btf.tar.xz";
 function tarballPath(shelf, uname2) {
   const folder2 = FOLDER_OF_ARCH[shelf.arch] ?? shelf.arch;
   return `${shelf.distribution}/${shelf.versionId}/${folder2}/${uname2}${TARBALL_SUFFIX}`;
+}
+function archivePaths(shelf, uname2) {
+  const path2 = tarballPath(shelf, uname2);
+  if (FOLDER_OF_ARCH[shelf.arch] === void 0) return [path2];
+  const twin = `${shelf.distribution}/${shelf.versionId}/${shelf.arch}/${uname2}${TARBALL_SUFFIX}`;
+  return [path2, twin];
+}
+function twinPath(path2) {
+  const parts = path2.split("/");
+  const arch3 = Object.keys(FOLDER_OF_ARCH).find((one2) => FOLDER_OF_ARCH[one2] === parts[2]);
+  if (parts.length !== 4 || arch3 === void 0) return void 0;
+  return [parts[0], parts[1], arch3, parts[3]].join("/");
 }
 
 // src/btf/elf.ts
@@ -69068,15 +69082,15 @@ async function readElf(source2) {
   if (fields.u16(58) !== SECTION_SIZE) throw bad6("has section headers of an unknown size");
   if (!within(source2, table2, SECTION_SIZE)) throw bad6("has its section table outside of itself");
   const first = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
-  const count2 = fields.u16(60) === 0 ? first.u64(32) : fields.u16(60);
+  const count3 = fields.u16(60) === 0 ? first.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first.u32(40) : fields.u16(62);
-  if (count2 > MOST_SECTIONS) throw bad6(`says it has ${count2} sections, which is absurd`);
-  if (!within(source2, table2, count2 * SECTION_SIZE)) {
+  if (count3 > MOST_SECTIONS) throw bad6(`says it has ${count3} sections, which is absurd`);
+  if (!within(source2, table2, count3 * SECTION_SIZE)) {
     throw bad6("has its section table outside of itself");
   }
-  const entries2 = await source2.read(table2, count2 * SECTION_SIZE);
+  const entries2 = await source2.read(table2, count3 * SECTION_SIZE);
   const unnamed = Array.from(
-    { length: count2 },
+    { length: count3 },
     (_5, index2) => readSection(fieldsOf(entries2.subarray(index2 * SECTION_SIZE), byteOrder), index2)
   );
   for (const section of unnamed) {
@@ -72459,28 +72473,28 @@ var Header = class {
     const tag = this.bytes.readUInt32BE(at3);
     const type = this.bytes.readUInt32BE(at3 + 4);
     const offset = this.bytes.readUInt32BE(at3 + 8);
-    const count2 = this.bytes.readUInt32BE(at3 + 12);
+    const count3 = this.bytes.readUInt32BE(at3 + 12);
     const { title } = this.#kind;
     if (tag < FIRST_TAG)
       throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
     if (type < TYPE2.char || type > TYPE2.i18n)
       throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
     const width = BYTES_OF_NUMBER.get(type) ?? 1;
-    const fits = offset < this.#data.length && count2 <= (this.#data.length - offset) / width;
-    if (count2 === 0 || !fits || type === TYPE2.string && count2 !== 1) {
+    const fits = offset < this.#data.length && count3 <= (this.#data.length - offset) / width;
+    if (count3 === 0 || !fits || type === TYPE2.string && count3 !== 1) {
       throw corrupt(
-        `The ${title}'s tag ${tag} says it has ${count2} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
+        `The ${title}'s tag ${tag} says it has ${count3} values of type ${type} at offset ${offset} of ${this.#data.length} bytes.`
       );
     }
     if (this.#entries.has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
-    this.#entries.set(tag, { type, offset, count: count2 });
+    this.#entries.set(tag, { type, offset, count: count3 });
   }
   /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
   #checkRegion(entries2) {
     const { title, regionTag, regionIsAll } = this.#kind;
     const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
     const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
-    const isRegion = (type, count2) => type === TYPE2.binary && count2 === REGION_SIZE;
+    const isRegion = (type, count3) => type === TYPE2.binary && count3 === REGION_SIZE;
     if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
       throw wrong("is not 16 bytes");
     }
@@ -72814,9 +72828,9 @@ var CpioParser = class {
     if (size2 > 0) this.#content[content] = 1;
   }
   #endMember() {
-    const sum = this.#sum % 2 ** 32;
-    if (this.#expectedSum !== void 0 && this.#expectedSum !== sum) {
-      throw this.#wrong(`data with the sum ${sum}, which should be ${this.#expectedSum}`);
+    const sum2 = this.#sum % 2 ** 32;
+    if (this.#expectedSum !== void 0 && this.#expectedSum !== sum2) {
+      throw this.#wrong(`data with the sum ${sum2}, which should be ${this.#expectedSum}`);
     }
     const sink = this.#sink;
     this.#expectedSum = void 0;
@@ -73189,8 +73203,8 @@ var VmlinuxFile = class {
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
-    const sha2565 = this.#sha256.digest("hex");
-    return { sha256: sha2565, digest: this.#other?.digest("hex") ?? sha2565 };
+    const sha2566 = this.#sha256.digest("hex");
+    return { sha256: sha2566, digest: this.#other?.digest("hex") ?? sha2566 };
   }
   #flush() {
     const batch = this.#batch.subarray(0, this.#filled);
@@ -73224,14 +73238,14 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   } finally {
     file.close();
   }
-  const { sha256: sha2565, digest } = file.digests();
+  const { sha256: sha2566, digest } = file.digests();
   if (entry.digest && entry.digest.hex !== digest) {
     throw new Failure(
       "corrupt-package",
       `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`
     );
   }
-  return { head, size: file.size, sha256: sha2565, digested: entry.digest !== void 0 };
+  return { head, size: file.size, sha256: sha2566, digested: entry.digest !== void 0 };
 }
 function noVmlinux({ nvra, vmlinuxPath }) {
   return new Failure(
@@ -73319,8 +73333,8 @@ var Attempt = class {
     this.#stopwatch = stopwatch;
     this.#courier = courier;
     const { size: size2, checksum } = kernel;
-    const passed = (count2, soFar) => {
-      stopwatch.advance(count2);
+    const passed = (count3, soFar) => {
+      stopwatch.advance(count3);
       if (soFar === size2) stopwatch.end("download", size2);
     };
     this.#bytes = new PackageBytes(courier.fetch(), checksum.algorithm, size2, passed);
@@ -73509,8 +73523,8 @@ async function finishedBefore(output, kernel, recipe) {
   if (!samePackage || !sameRecipe) return void 0;
   const tarball = await readFile4(join7(output, tarballPath(kernel, kernel.uname))).catch(ifThere);
   if (!tarball) return void 0;
-  const sum = createHash9("sha256").update(tarball).digest("hex");
-  return sum === record2.tarball.sha256 ? record2 : void 0;
+  const sum2 = createHash9("sha256").update(tarball).digest("hex");
+  return sum2 === record2.tarball.sha256 ? record2 : void 0;
 }
 async function writeBuilt(output, { record: record2, tarball }) {
   await writeWhole(join7(output, record2.tarball.path), tarball);
@@ -73549,7 +73563,7 @@ function ifThere(error) {
 }
 
 // src/jobs/build/build.ts
-async function buildKernels(shop, kernels, { output, lanes, cores }, progress) {
+async function buildKernels(shop, kernels3, { output, lanes, cores }, progress) {
   const { clock, interrupted } = shop.world;
   const recipe = {
     version: shop.pahole.version,
@@ -73579,12 +73593,12 @@ async function buildKernels(shop, kernels, { output, lanes, cores }, progress) {
       return { state: "failed", record: record2, seconds: seconds2() };
     }
   };
-  const results = await inLanes(kernels, lanes, work, interrupted);
+  const results = await inLanes(kernels3, lanes, work, interrupted);
   interrupted.throwIfAborted();
   return results.filter((result) => result !== void 0);
 }
 function failureRecord(shop, kernel, error) {
-  const { reason: reason2, message, advice } = asFailure(error);
+  const { reason: reason2, message, advice: advice2 } = asFailure(error);
   const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3, size: size2, checksum } = kernel;
   return {
     schema: RECORD_SCHEMA,
@@ -73592,7 +73606,7 @@ function failureRecord(shop, kernel, error) {
     ...{ uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3 },
     package: { url: shop.courier(kernel).url, size: size2, sha256: checksum.value },
     reason: reason2,
-    message: advice === void 0 ? message : `${message} ${advice}`,
+    message: advice2 === void 0 ? message : `${message} ${advice2}`,
     finishedAt: shop.world.clock.date().toISOString()
   };
 }
@@ -73688,8 +73702,8 @@ var MirrorPool = class {
     };
   }
   /** Bytes a second that one connection to the mirror brings, if that was measured lately. */
-  rate({ measured }) {
-    return measured && this.ports.clock.now() - measured.at < RATE_LASTS ? measured.rate : void 0;
+  rate({ measured: measured2 }) {
+    return measured2 && this.ports.clock.now() - measured2.at < RATE_LASTS ? measured2.rate : void 0;
   }
   /** A request brought so many bytes in so many milliseconds. */
   measure(mirror, bytes2, milliseconds) {
@@ -74328,9 +74342,9 @@ var Scheduler = class {
   }
   /** Bytes a second of all requests that run, as far as their mirrors were measured. */
   get #pace() {
-    let sum = 0;
-    for (const { source: source2 } of this.#attempts) sum += this.pool.rate(source2.mirror) ?? 0;
-    return sum;
+    let sum2 = 0;
+    for (const { source: source2 } of this.#attempts) sum2 += this.pool.rate(source2.mirror) ?? 0;
+    return sum2;
   }
   /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
   #giveUp() {
@@ -74426,11 +74440,11 @@ var Download = class {
   #scheduler;
   #signal;
   #begun = false;
-  constructor(pool, resource, options = {}) {
+  constructor(pool, resource, options2 = {}) {
     this.resource = resource;
-    this.history = new History(options.after);
-    this.#signal = options.signal;
-    const mirrors = pool.mirrors.filter((mirror) => !options.avoid?.has(mirror));
+    this.history = new History(options2.after);
+    this.#signal = options2.signal;
+    const mirrors = pool.mirrors.filter((mirror) => !options2.avoid?.has(mirror));
     this.#scheduler = new Scheduler(pool, resource, mirrors);
   }
   /** Bytes that came and were not taken yet: now, and at most. */
@@ -74457,8 +74471,8 @@ var Download = class {
     }
   }
 };
-function download(pool, resource, options = {}) {
-  return new Download(pool, resource, options);
+function download(pool, resource, options2 = {}) {
+  return new Download(pool, resource, options2);
 }
 
 // src/jobs/build/courier.ts
@@ -74523,8 +74537,8 @@ async function openWorkspace(world2, chosen, availableMemory) {
   const parent = chosen ?? (inMemory >= WORTHWHILE ? MEMORY : world2.env.TMPDIR ?? tmpdir2());
   const capacity = parent === MEMORY ? inMemory : await free(parent);
   const folder2 = await mkdtemp2(join8(parent, "btfhub-")).catch((error) => {
-    const advice = "Name a folder that can be written with --temp.";
-    throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice, error);
+    const advice2 = "Name a folder that can be written with --temp.";
+    throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice2, error);
   });
   const removeNow = () => rmSync(folder2, { recursive: true, force: true });
   process.once("exit", removeNow);
@@ -74619,7 +74633,7 @@ function logProgress(output, clock) {
       say(`${name}: begins`);
       return {
         stage: (stage, total) => task.enter(stage, total),
-        advance: (count2) => task.advance(count2),
+        advance: (count3) => task.advance(count3),
         end: (result, detail) => say(`${name}: ${result}${task.summary(detail)}`)
       };
     },
@@ -74635,7 +74649,7 @@ function actionsProgress(output, clock) {
       const task = new LoggedTask(clock, (line2) => say(`${name}: ${line2}`));
       return {
         stage: (stage, total) => task.enter(stage, total),
-        advance: (count2) => task.advance(count2),
+        advance: (count3) => task.advance(count3),
         end: (result, detail) => {
           task.leave();
           say(`::group::${name}: ${result}${task.time()}`);
@@ -74669,9 +74683,9 @@ var LoggedTask = class {
     this.leave();
     this.stage = { name, total, since: this.clock.now(), done: 0 };
   }
-  advance(count2) {
+  advance(count3) {
     if (!this.stage) return;
-    this.stage.done += count2;
+    this.stage.done += count3;
     const now = this.clock.now();
     if (now - this.toldAt < TELL_EVERY) return;
     this.toldAt = now;
@@ -74722,8 +74736,8 @@ function terminalProgress(output, clock) {
           task.stage = { name: stage, total, since: clock.now(), done: 0 };
           draw();
         },
-        advance: (count2) => {
-          if (task.stage) task.stage.done += count2;
+        advance: (count3) => {
+          if (task.stage) task.stage.done += count3;
           draw();
         },
         end: (result, detail = "") => {
@@ -74783,8 +74797,8 @@ var COLUMNS = [
   { title: "packed", align: "right" }
 ];
 function buildOutcome(results, troubles, output) {
-  const count2 = (state) => results.filter((result) => result.state === state).length;
-  const counts = { built: count2("built"), failed: count2("failed"), skipped: count2("skipped") };
+  const count3 = (state) => results.filter((result) => result.state === state).length;
+  const counts = { built: count3("built"), failed: count3("failed"), skipped: count3("skipped") };
   const document4 = {
     ...counts,
     output,
@@ -74850,17 +74864,17 @@ function flag(description) {
     parse: (given) => given.length > 0
   };
 }
-function text2(placeholder, description, options = {}) {
+function text2(placeholder, description, options2 = {}) {
   return {
-    ...{ placeholder, description, required: options.required ?? false, repeatable: false },
-    ...{ shownDefault: options.default, choices: void 0 },
-    parse: (given) => given.at(-1) ?? options.default
+    ...{ placeholder, description, required: options2.required ?? false, repeatable: false },
+    ...{ shownDefault: options2.default, choices: void 0 },
+    parse: (given) => given.at(-1) ?? options2.default
   };
 }
-function list(placeholder, description, options = {}) {
-  const fallback = options.default ?? [];
+function list(placeholder, description, options2 = {}) {
+  const fallback = options2.default ?? [];
   return {
-    ...{ placeholder, description, required: options.required ?? false, repeatable: true },
+    ...{ placeholder, description, required: options2.required ?? false, repeatable: true },
     ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
     parse: (given) => {
       const words = given.flatMap((word2) => word2.split(/[\s,]+/)).filter((word2) => word2 !== "");
@@ -74868,14 +74882,14 @@ function list(placeholder, description, options = {}) {
     }
   };
 }
-function number(placeholder, description, options) {
-  const { least, most } = options;
+function number(placeholder, description, options2) {
+  const { least, most } = options2;
   return {
     ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: options.default?.toString(), choices: void 0 },
+    ...{ shownDefault: options2.default?.toString(), choices: void 0 },
     parse: (given) => {
       const word2 = given.at(-1);
-      if (word2 === void 0 || word2 === "") return options.default;
+      if (word2 === void 0 || word2 === "") return options2.default;
       const value = Number(word2);
       if (!/^\d+$/.test(word2) || value < least || value > most) {
         throw new Error(`'${word2}' is not a whole number from ${least} to ${most}.`);
@@ -74884,12 +74898,12 @@ function number(placeholder, description, options) {
     }
   };
 }
-function choice(choices, description, options) {
+function choice(choices, description, options2) {
   return {
     ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
-    ...{ shownDefault: options.default, choices },
+    ...{ shownDefault: options2.default, choices },
     parse: (given) => {
-      const word2 = given.at(-1) ?? options.default;
+      const word2 = given.at(-1) ?? options2.default;
       const found = choices.find((one2) => one2 === word2);
       if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
       return found;
@@ -74930,9 +74944,9 @@ var BYTES_A_SECOND = 12e6;
 function estimatedSeconds(size2) {
   return FIXED_SECONDS + size2 / BYTES_A_SECOND;
 }
-function withinLimits(kernels, limits) {
+function withinLimits(kernels3, limits) {
   const { kernels: most = Infinity, bytes: bytes2 = Infinity, minutes = Infinity } = limits;
-  const newestFirst = [...kernels].sort((one2, two2) => two2.builtAt - one2.builtAt);
+  const newestFirst = [...kernels3].sort((one2, two2) => two2.builtAt - one2.builtAt);
   const taken = /* @__PURE__ */ new Set();
   let size2 = 0;
   let seconds2 = 0;
@@ -74943,12 +74957,12 @@ function withinLimits(kernels, limits) {
     if (!fits && taken.size > 0) break;
     taken.add(kernel);
   }
-  return kernels.filter((kernel) => taken.has(kernel));
+  return kernels3.filter((kernel) => taken.has(kernel));
 }
 
 // node_modules/p-map/index.js
-function pMap(iterable, mapper, options) {
-  return mapConcurrently(iterable, mapper, options, false);
+function pMap(iterable, mapper, options2) {
+  return mapConcurrently(iterable, mapper, options2, false);
 }
 async function mapConcurrently(iterable, mapper, {
   concurrency = Number.POSITIVE_INFINITY,
@@ -74994,7 +75008,7 @@ async function mapConcurrently(iterable, mapper, {
       }
       signal.addEventListener("abort", signalListener, { once: true });
     }
-    const pull = createPuller(iterator);
+    const pull5 = createPuller(iterator);
     const settleIfFinished = () => {
       if (isResolved || doneIndex === Number.POSITIVE_INFINITY) {
         return;
@@ -75035,7 +75049,7 @@ async function mapConcurrently(iterable, mapper, {
       pendingIndexes.add(index2);
       let nextItem;
       try {
-        nextItem = await pull();
+        nextItem = await pull5();
       } catch (error) {
         pendingIndexes.delete(index2);
         if (index2 < doneIndex) {
@@ -75246,6 +75260,12 @@ function _standardSchema(schema) {
   return schema;
 }
 // @__NO_SIDE_EFFECTS__
+function entriesFromList(list2, schema) {
+  const entries$1 = {};
+  for (const key of list2) entries$1[key] = schema;
+  return entries$1;
+}
+// @__NO_SIDE_EFFECTS__
 function getDotPath(issue2) {
   if (issue2.path) {
     let key = "";
@@ -75286,6 +75306,22 @@ function endsWith(requirement, message$1) {
     message: message$1,
     "~run"(dataset, config$1) {
       if (dataset.typed && !dataset.value.endsWith(this.requirement)) _addIssue(this, "end", dataset, config$1, { received: `"${dataset.value.slice(-this.requirement.length)}"` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function finite(message$1) {
+  return {
+    kind: "validation",
+    type: "finite",
+    reference: finite,
+    async: false,
+    expects: null,
+    requirement: Number.isFinite,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "finite", dataset, config$1);
       return dataset;
     }
   };
@@ -75580,6 +75616,28 @@ function literal(literal_, message$1) {
   });
 }
 // @__NO_SIDE_EFFECTS__
+function nullish(wrapped, default_) {
+  return _standardSchema({
+    kind: "schema",
+    type: "nullish",
+    reference: nullish,
+    expects: `(${wrapped.expects} | null | undefined)`,
+    async: false,
+    wrapped,
+    default: default_,
+    "~run"(dataset, config$1) {
+      if (dataset.value === null || dataset.value === void 0) {
+        if (this.default !== void 0) dataset.value = /* @__PURE__ */ getDefault(this, dataset, config$1);
+        if (dataset.value === null || dataset.value === void 0) {
+          dataset.typed = true;
+          return dataset;
+        }
+      }
+      return this.wrapped["~run"](dataset, config$1);
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
 function number2(message$1) {
   return _standardSchema({
     kind: "schema",
@@ -75680,14 +75738,14 @@ function optional(wrapped, default_) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function picklist(options, message$1) {
+function picklist(options2, message$1) {
   return _standardSchema({
     kind: "schema",
     type: "picklist",
     reference: picklist,
-    expects: /* @__PURE__ */ _joinExpects(options.map(_stringify), "|"),
+    expects: /* @__PURE__ */ _joinExpects(options2.map(_stringify), "|"),
     async: false,
-    options,
+    options: options2,
     message: message$1,
     "~run"(dataset, config$1) {
       if (this.options.includes(dataset.value)) dataset.typed = true;
@@ -75934,14 +75992,14 @@ function _subIssues(datasets) {
   return issues;
 }
 // @__NO_SIDE_EFFECTS__
-function union(options, message$1) {
+function union(options2, message$1) {
   return _standardSchema({
     kind: "schema",
     type: "union",
     reference: union,
-    expects: /* @__PURE__ */ _joinExpects(options.map((option) => option.expects), "|"),
+    expects: /* @__PURE__ */ _joinExpects(options2.map((option) => option.expects), "|"),
     async: false,
-    options,
+    options: options2,
     message: message$1,
     "~run"(dataset, config$1) {
       let validDataset;
@@ -75970,7 +76028,7 @@ function union(options, message$1) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function variant(key, options, message$1) {
+function variant(key, options2, message$1) {
   return _standardSchema({
     kind: "schema",
     type: "variant",
@@ -75978,7 +76036,7 @@ function variant(key, options, message$1) {
     expects: "Object",
     async: false,
     key,
-    options,
+    options: options2,
     message: message$1,
     "~run"(dataset, config$1) {
       const input = dataset.value;
@@ -76433,7 +76491,7 @@ async function usePrimary({ programs, onBytes }, { body, url: url3 }, entry, nam
   const hash = createHash11(entry.checksum.algorithm);
   let size2 = 0;
   let ended = false;
-  async function* counted2(body2) {
+  async function* counted3(body2) {
     for await (const chunk of body2) {
       hash.update(chunk);
       size2 += chunk.byteLength;
@@ -76444,7 +76502,7 @@ async function usePrimary({ programs, onBytes }, { body, url: url3 }, entry, nam
     ended = true;
   }
   const most = entry.openSize ?? LARGEST_PRIMARY;
-  const xml = decompress3(counted2(body), programs, url3, most);
+  const xml = decompress3(counted3(body), programs, url3, most);
   let outcome;
   try {
     outcome = await readPrimary(xml, (name) => names.has(name), url3);
@@ -76481,8 +76539,8 @@ var import_picomatch = __toESM(require_picomatch2(), 1);
 function selector(globs) {
   if (globs.length === 0 || globs.includes("all")) return () => true;
   const literal2 = new Set(globs);
-  const options = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
-  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options));
+  const options2 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
+  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options2));
   return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
 }
 function isGlob(word2) {
@@ -76564,10 +76622,10 @@ function packageNames(source2, flavours) {
   return new Map(wanted.map(([flavour, shape]) => [shape.package, flavour]));
 }
 function mergeKernels(source2, flavourOf, repositories) {
-  const kernels = /* @__PURE__ */ new Map();
+  const kernels3 = /* @__PURE__ */ new Map();
   const troubles = [];
-  const sorted = [...repositories].sort((one2, two2) => compareText2(one2.folder, two2.folder));
-  for (const { place, folder: folder2, packages } of sorted) {
+  const sorted2 = [...repositories].sort((one2, two2) => compareText2(one2.folder, two2.folder));
+  for (const { place, folder: folder2, packages } of sorted2) {
     for (const item of packages) {
       const flavour = flavourOf.get(item.name);
       if (flavour === void 0 || item.arch !== place.arch) continue;
@@ -76577,11 +76635,11 @@ function mergeKernels(source2, flavourOf, repositories) {
         continue;
       }
       const key = `${kernel.versionId} ${kernel.nvra}`;
-      const known = kernels.get(key);
-      kernels.set(key, known ? merge(known, kernel) : kernel);
+      const known = kernels3.get(key);
+      kernels3.set(key, known ? merge(known, kernel) : kernel);
     }
   }
-  return { kernels: [...kernels.values()].sort(byVersion), troubles };
+  return { kernels: [...kernels3.values()].sort(byVersion), troubles };
 }
 function byVersion(one2, two2) {
   return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
@@ -76592,10 +76650,10 @@ function carriesBtf(source2, kernel) {
   const [version = "", release2 = ""] = embedded.from.split("-");
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
 }
-function selectKernels(kernels, globs) {
+function selectKernels(kernels3, globs) {
   const selected = (words) => {
     const wants = selector(words);
-    return kernels.filter(({ uname: uname2, nvra }) => wants(uname2) || wants(nvra));
+    return kernels3.filter(({ uname: uname2, nvra }) => wants(uname2) || wants(nvra));
   };
   const unmatched = globs.filter((glob) => glob !== "all" && selected([glob]).length === 0);
   const troubles = unmatched.map((glob) => ({
@@ -76637,16 +76695,16 @@ function toKernel(source2, flavour, place, folder2, item) {
     trustedKeys: source2.keys?.fingerprints ?? []
   };
 }
-function merge(known, again) {
+function merge(known, again2) {
   const [first, ...others] = known.releases;
-  const releases = [first, .../* @__PURE__ */ new Set([...others, ...again.releases])];
+  const releases = [first, .../* @__PURE__ */ new Set([...others, ...again2.releases])];
   const merged = { ...known, releases: withoutTwins(releases) };
-  const same = known.checksum.value === again.checksum.value && known.checksum.algorithm === again.checksum.algorithm;
-  if (!same) return merged;
+  const same3 = known.checksum.value === again2.checksum.value && known.checksum.algorithm === again2.checksum.algorithm;
+  if (!same3) return merged;
   return {
     ...merged,
-    locations: withoutTwins([...known.locations, ...again.locations]),
-    keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again.keyPaths])]
+    locations: withoutTwins([...known.locations, ...again2.locations]),
+    keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again2.keyPaths])]
   };
 }
 function withoutTwins([first, ...rest]) {
@@ -76711,8 +76769,8 @@ var AT_ONCE = 6;
 async function expandTemplate(template, list2, choice2 = { wants: () => true, guesses: () => [] }) {
   let found = [{ folder: "", bindings: {} }];
   for (const segment of template.split("/")) {
-    const ask2 = (parent) => descend(parent, segment, list2, choice2);
-    const next2 = await pMap(found, ask2, { concurrency: AT_ONCE });
+    const ask3 = (parent) => descend(parent, segment, list2, choice2);
+    const next2 = await pMap(found, ask3, { concurrency: AT_ONCE });
     found = next2.flat();
   }
   return found;
@@ -76822,10 +76880,10 @@ async function findKernels(world2, query, progress) {
       signal: world2.interrupted
     });
     const discovery = summarise(query, flavourOf, outcomes, roots);
-    const { kernels, repositories, packages } = discovery;
+    const { kernels: kernels3, repositories, packages } = discovery;
     task.end(
       "read",
-      `${kernels.length} kernels among ${packages} packages in ${repositories} repositories`
+      `${kernels3.length} kernels among ${packages} packages in ${repositories} repositories`
     );
     for (const { where, failure } of discovery.troubles)
       progress.warn(`${where}: ${failure.message}`);
@@ -76913,12 +76971,12 @@ function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roo
     );
   }
   const { kernels: all, troubles: odd } = mergeKernels(source2, flavourOf, read);
-  const { kernels, troubles: unmatched } = selectKernels(all, globs);
+  const { kernels: kernels3, troubles: unmatched } = selectKernels(all, globs);
   return {
-    kernels,
+    kernels: kernels3,
     troubles: [...troubles, ...odd, ...unmatched],
     repositories: read.length,
-    packages: read.reduce((sum, { total }) => sum + total, 0)
+    packages: read.reduce((sum2, { total }) => sum2 + total, 0)
   };
 }
 
@@ -77039,7 +77097,7 @@ var document2 = strictObject({
   kernels: record(string(), variant("state", [built, failed2]))
 });
 function parseCatalog(text3, from) {
-  const fail = (why, advice) => new Failure("bad-archive", `${CATALOG_FILE} of ${from} cannot be used: ${why}.`, advice);
+  const fail = (why, advice2) => new Failure("bad-archive", `${CATALOG_FILE} of ${from} cannot be used: ${why}.`, advice2);
   const mend = `Mend the file on the branch '${CATALOG_BRANCH}', or delete that branch: it is made anew.`;
   let json;
   try {
@@ -77053,16 +77111,85 @@ function parseCatalog(text3, from) {
   }
   const result = safeParse(document2, json, { abortEarly: true });
   if (!result.success) throw fail(complaint(result.issues), mend);
-  const kernels = Object.entries(result.output.kernels);
-  const stray = kernels.find(([path2, entry]) => path2 !== entryPath(entry));
+  const kernels3 = Object.entries(result.output.kernels);
+  const stray = kernels3.find(([path2, entry]) => path2 !== entryPath(entry));
   if (stray) throw fail(`${stray[0]} should be ${entryPath(stray[1])}`, mend);
-  return new Map(kernels);
+  return new Map(kernels3);
 }
 function entryPath(entry) {
   return tarballPath(entry, entry.uname);
 }
+function serialiseCatalog(catalog) {
+  const kernels3 = Object.fromEntries(sorted(catalog));
+  return `${JSON.stringify({ schema: CATALOG_SCHEMA, kernels: kernels3 }, null, 2)}
+`;
+}
+function sorted(catalog) {
+  return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
+}
+function builtEntry(record2, blob, runUrl) {
+  const { sha256: sha2566, size: size2 } = record2.tarball;
+  const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
+  return {
+    ...identityOf(record2),
+    state: "pending",
+    tarball: { size: size2, sha256: sha2566, blob },
+    ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
+    ...runUrl === void 0 ? {} : { run: runUrl }
+  };
+}
+function failedEntry(record2, runUrl) {
+  const { reason: reason2, message, finishedAt } = record2;
+  return {
+    ...identityOf(record2),
+    ...{ state: "failed", reason: reason2, message, attempts: [finishedAt] },
+    ...runUrl === void 0 ? {} : { run: runUrl }
+  };
+}
+function identityOf(record2) {
+  const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3 } = record2;
+  return { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3, package: record2.package };
+}
+function mergeCatalog(catalog, news) {
+  const merged = new Map(catalog);
+  for (const entry of news) {
+    const path2 = entryPath(entry);
+    const known = merged.get(path2);
+    merged.set(path2, known === void 0 ? entry : mergeEntries(known, entry));
+  }
+  return merged;
+}
+function mergeEntries(known, news) {
+  if (known.state === "failed") {
+    return news.state === "failed" ? mergeFailures(known, news) : news;
+  }
+  if (news.state === "failed") return known;
+  const [earlier, later] = known.builtAt <= news.builtAt ? [known, news] : [news, known];
+  return earlier.tarball.sha256 === later.tarball.sha256 ? earlier : later;
+}
+function mergeFailures(known, news) {
+  const last = (entry) => entry.attempts.at(-1);
+  const later = last(news) > last(known) ? news : known;
+  if (news.package.sha256 !== known.package.sha256) return later;
+  const [first, ...rest] = [.../* @__PURE__ */ new Set([...known.attempts, ...news.attempts])].sort();
+  return { ...later, attempts: [first, ...rest] };
+}
+function settleCatalog(catalog, base, next2) {
+  const settled2 = /* @__PURE__ */ new Map();
+  for (const [path2, entry] of catalog) {
+    if (entry.state === "failed") {
+      if (!base.has(path2) && !next2.has(path2)) settled2.set(path2, entry);
+    } else if (base.get(path2)?.oid === entry.tarball.blob) {
+      settled2.set(path2, { ...entry, state: "archived" });
+    } else if (next2.get(path2)?.oid === entry.tarball.blob) {
+      settled2.set(path2, { ...entry, state: "pending" });
+    }
+  }
+  return settled2;
+}
 
 // src/archive/git.ts
+import { existsSync as existsSync6 } from "node:fs";
 import { mkdir as mkdir6, readdir, readFile as readFile5, writeFile as writeFile4 } from "node:fs/promises";
 import { join as join11, resolve as resolve3 } from "node:path";
 
@@ -80632,7 +80759,7 @@ async function openPlumbing(world2, credential) {
       abort: world2.interrupted,
       ...input === void 0 ? {} : { input: () => Buffer.from(input) },
       errors: (error, { exitCode, stdOut, stdErr }) => {
-        if (exitCode === 0 || stdErr.length + stdOut.length === 0) return error;
+        if (exitCode === 0 || error instanceof A4) return error;
         const text3 = (chunks) => hide(Buffer.concat(chunks).toString("utf8"));
         return new GitExit(exitCode, text3(stdOut), text3(stdErr));
       }
@@ -80717,11 +80844,11 @@ function refusal(attempt, where, said, cause) {
 }
 
 // src/archive/git.ts
-async function openArchive(world2, where, options = {}) {
+async function openArchive(world2, where, options2 = {}) {
   const location = locate(where);
   if (location.kind === "folder") return folderArchive(location.folder);
-  const credential = credentialOf(location, options.token, options.user);
-  const remote2 = await openRemote(world2, location, credential);
+  const credential = credentialOf(location, options2.token, options2.user);
+  const remote2 = await openRemote(world2, location, credential, { tracking: true });
   return gitArchive(remote2);
 }
 function credentialOf(location, token, user) {
@@ -80734,18 +80861,18 @@ var REMOTE = "archive";
 var FETCH = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"];
 var WITHOUT_BLOBS = "--filter=blob:none";
 var UNADVERTISED = /unadvertised object|not our ref/;
-function theirs(branch) {
-  return branch === "HEAD" ? "HEAD" : `refs/heads/${branch}`;
+function theirs(branch2) {
+  return branch2 === "HEAD" ? "HEAD" : `refs/heads/${branch2}`;
 }
-function kept(branch) {
-  return `refs/archive/${branch}`;
+function kept(branch2) {
+  return `refs/archive/${branch2}`;
 }
-async function openRemote(world2, location, credential) {
+async function openRemote(world2, location, credential, options2 = { tracking: false }) {
   const plumbing = await openPlumbing(world2, credential);
   try {
     if (location.kind === "repository") await borrow(world2, location.url, plumbing);
     await plumbing.run(["remote", "add", REMOTE, location.url]);
-    return remoteOf(plumbing, location);
+    return remoteOf(plumbing, location, options2.tracking);
   } catch (error) {
     await plumbing.close();
     throw error;
@@ -80764,7 +80891,7 @@ async function borrow(world2, folder2, plumbing) {
   await writeFile4(join11(plumbing.folder, "objects/info/alternates"), `${objects}
 `);
 }
-function remoteOf(plumbing, location) {
+function remoteOf(plumbing, location, tracking) {
   const name = location.url;
   const here = location.kind === "repository";
   const speak = async (attempt, args) => {
@@ -80775,8 +80902,18 @@ function remoteOf(plumbing, location) {
       throw refusal(attempt, name, error.message, error);
     }
   };
-  const missingOf = async (branch) => {
-    const walk = ["rev-list", "--objects", "--no-walk", "--missing=print", kept(branch)];
+  const listBranches = async () => {
+    const lines = (await speak("list the branches of", ["ls-remote", "--quiet", REMOTE])).split(
+      "\n"
+    );
+    const refs = lines.filter(Boolean).map((line2) => {
+      const [oid = "", ref = ""] = line2.split("	");
+      return [ref, oid];
+    });
+    return branchesOf(new Map(refs), tracking);
+  };
+  const missingOf = async (branch2) => {
+    const walk = ["rev-list", "--objects", "--no-walk", "--missing=print", kept(branch2)];
     const lines = (await plumbing.run(walk)).split("\n");
     return new Set(lines.filter((line2) => line2.startsWith("?")).map((line2) => line2.slice(1)));
   };
@@ -80784,27 +80921,23 @@ function remoteOf(plumbing, location) {
     name,
     plumbing,
     speak,
-    branches: async () => {
-      const lines = (await speak("list the branches of", ["ls-remote", "--quiet", REMOTE])).split(
-        "\n"
-      );
-      const refs = new Map(
-        lines.filter(Boolean).map((line2) => {
-          const [oid = "", ref = ""] = line2.split("	");
-          return [ref, oid];
-        })
-      );
-      return branchesOf(refs);
-    },
+    branches: listBranches,
     obtain: async (branches, depth) => {
-      if (here || branches.length === 0) return;
-      const specs = branches.map((branch) => `+${theirs(branch)}:${kept(branch)}`);
-      const shallow = depth === 1 ? ["--depth=1"] : [];
+      if (branches.length === 0) return [];
+      if (here) {
+        const known = await listBranches();
+        return branches.map((branch2) => known.get(branch2));
+      }
+      const specs = branches.map((branch2) => `+${theirs(branch2)}:${kept(branch2)}`);
+      const isShallow = existsSync6(join11(plumbing.folder, "shallow"));
+      const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
       await speak("read", [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
+      const heads = await plumbing.run(["rev-parse", ...branches.map(kept)]);
+      return heads.trim().split("\n");
     },
-    obtainBlobs: async (branch, oids) => {
+    obtainBlobs: async (branch2, oids) => {
       if (here || oids.length === 0) return;
-      const missing3 = await missingOf(branch);
+      const missing3 = await missingOf(branch2);
       const wanted = [...new Set(oids)].filter((oid) => missing3.has(oid));
       try {
         for (let start2 = 0; start2 < wanted.length; start2 += 400) {
@@ -80814,16 +80947,16 @@ function remoteOf(plumbing, location) {
         }
       } catch (error) {
         if (!UNADVERTISED.test(describe(error))) throw error;
-        const spec = `+${theirs(branch)}:${kept(branch)}`;
+        const spec = `+${theirs(branch2)}:${kept(branch2)}`;
         const whole = [...FETCH, "--refetch", "--no-filter", "--depth=1", REMOTE, spec];
         await speak("read files of", whole);
       }
     }
   };
 }
-function branchesOf(refs) {
+function branchesOf(refs, tracking) {
   const branches = /* @__PURE__ */ new Map();
-  for (const prefix of ["refs/remotes/origin/", "refs/heads/"]) {
+  for (const prefix of [...tracking ? ["refs/remotes/origin/"] : [], "refs/heads/"]) {
     for (const [ref, oid] of refs) {
       if (ref.startsWith(prefix)) branches.set(ref.slice(prefix.length), oid);
     }
@@ -80846,31 +80979,30 @@ function gitArchive(remote2) {
   const { plumbing } = remote2;
   let known;
   const listings = /* @__PURE__ */ new Map();
-  const head = async (branch = "HEAD") => {
+  const head = async (branch2 = "HEAD") => {
     known ??= remote2.branches();
-    return (await known).get(branch);
+    return (await known).get(branch2);
   };
-  const list2 = async (branch) => {
-    const commit = await head(branch);
-    if (commit === void 0) return /* @__PURE__ */ new Map();
-    await remote2.obtain([branch], 1);
+  const list2 = async (branch2) => {
+    if (await head(branch2) === void 0) return /* @__PURE__ */ new Map();
+    const [commit] = await remote2.obtain([branch2], 1);
     return listTree(plumbing, commit);
   };
-  const listPaths = (branch = "HEAD") => {
-    const listing = listings.get(branch) ?? list2(branch);
-    listings.set(branch, listing);
+  const listPaths = (branch2 = "HEAD") => {
+    const listing = listings.get(branch2) ?? list2(branch2);
+    listings.set(branch2, listing);
     return listing;
   };
-  async function* readFiles(branch, paths) {
-    const listing = await listPaths(branch);
+  async function* readFiles(branch2, paths) {
+    const listing = await listPaths(branch2);
     const found = paths.flatMap((path2) => {
       const entry = listing.get(path2);
       return entry ? [{ path: path2, oid: entry.oid }] : [];
     });
-    const commit = await head(branch);
+    const commit = await head(branch2);
     if (commit === void 0 || found.length === 0) return;
     await remote2.obtainBlobs(
-      branch ?? "HEAD",
+      branch2 ?? "HEAD",
       found.map(({ oid }) => oid)
     );
     for (let start2 = 0; start2 < found.length; start2 += 32) {
@@ -80889,8 +81021,8 @@ function gitArchive(remote2) {
     head,
     listPaths,
     readFiles,
-    readFile: async (branch, path2) => {
-      for await (const { bytes: bytes2 } of readFiles(branch, [path2])) return bytes2;
+    readFile: async (branch2, path2) => {
+      for await (const { bytes: bytes2 } of readFiles(branch2, [path2])) return bytes2;
       return void 0;
     },
     close: () => plumbing.close()
@@ -81030,8 +81162,8 @@ function narrow(order, wanted) {
   const some = order.kernels.filter(
     ({ releases, arch: arch3, flavour }) => releases.some(wantsRelease) && wantsArch(arch3) && wantsFlavour(flavour)
   );
-  const { kernels, troubles } = selectKernels(some, wanted.kernels);
-  return { order: { ...order, kernels }, troubles };
+  const { kernels: kernels3, troubles } = selectKernels(some, wanted.kernels);
+  return { order: { ...order, kernels: kernels3 }, troubles };
 }
 function parsePlan(text3, origin) {
   let data;
@@ -81093,7 +81225,7 @@ async function makePlan(world2, request2, progress) {
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
   const standings = new Map(published.map((kernel) => [kernel, standingOf(kernel, rules)]));
   const wanted = published.filter((kernel) => standings.get(kernel) === "wanted");
-  const kernels = withinLimits(wanted, limits);
+  const kernels3 = withinLimits(wanted, limits);
   const { mirrors, source: source2 } = query;
   return {
     schema: PLAN_SCHEMA,
@@ -81101,8 +81233,8 @@ async function makePlan(world2, request2, progress) {
     madeAt: now.toISOString(),
     mirrors: mirrors.length > 0 ? mirrors : source2.mirrors,
     ...archive ? { archive: archive.where } : {},
-    ...countAll(standings, new Set(kernels)),
-    kernels,
+    ...countAll(standings, new Set(kernels3)),
+    kernels: kernels3,
     troubles: discovery.troubles.map(toPlanTrouble)
   };
 }
@@ -81130,8 +81262,8 @@ function countAll(standings, chosen) {
     rows.set(key, { ...row3, ...counted(row3, column, kernel.size) });
     total = counted(total, column, kernel.size);
   }
-  const sorted = [...rows].sort(([one2], [two2]) => one2 < two2 ? -1 : 1);
-  return { rows: sorted.map(([, row3]) => row3), total };
+  const sorted2 = [...rows].sort(([one2], [two2]) => one2 < two2 ? -1 : 1);
+  return { rows: sorted2.map(([, row3]) => row3), total };
 }
 function counted(counts, column, size2) {
   return {
@@ -81383,16 +81515,16 @@ var selectionOptions = {
   sources: list("<file>", "file that describes another distribution (JSON or YAML)"),
   cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
 };
-async function toQuery(world2, options, progress) {
-  const source2 = await chooseSource(options.distribution, options.sources);
-  const folder2 = options.cache ?? defaultCache(world2.env);
+async function toQuery(world2, options2, progress) {
+  const source2 = await chooseSource(options2.distribution, options2.sources);
+  const folder2 = options2.cache ?? defaultCache(world2.env);
   return {
     source: source2,
-    mirrors: options.mirror,
-    releases: options.release,
-    arches: options.arch,
-    kernels: options.kernel,
-    flavours: options.flavour,
+    mirrors: options2.mirror,
+    releases: options2.release,
+    arches: options2.arch,
+    kernels: options2.kernel,
+    flavours: options2.flavour,
     cache: folder2 === "none" ? noCache : folderCache(folder2, (message) => progress.warn(message))
   };
 }
@@ -81431,14 +81563,14 @@ function parseSince(word2) {
 function toDate(since, now) {
   return "day" in since ? since.day : new Date(now.getTime() - since.days * 864e5);
 }
-async function toPlan(world2, options, progress) {
-  const { archive: where, base, branch, since, limit, skipEmbedded, retryFailed } = options;
+async function toPlan(world2, options2, progress) {
+  const { archive: where, base, branch: branch2, since, limit, skipEmbedded, retryFailed } = options2;
   const request2 = {
-    query: await toQuery(world2, options, progress),
+    query: await toQuery(world2, options2, progress),
     ...where === void 0 ? {} : {
       archive: {
         where,
-        branch: asBranch(branch),
+        branch: asBranch(branch2),
         ...base === void 0 ? {} : { base: asBranch(base) }
       }
     },
@@ -81454,15 +81586,15 @@ var orderOptions = {
   ),
   ...planningOptions
 };
-async function toOrder(world2, options, progress) {
-  if (options.plan === void 0) {
-    const order2 = await toPlan(world2, options, progress);
+async function toOrder(world2, options2, progress) {
+  if (options2.plan === void 0) {
+    const order2 = await toPlan(world2, options2, progress);
     return { order: order2, troubles: order2.troubles };
   }
-  const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options;
-  refuseBeside(options);
+  const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options2;
+  refuseBeside(options2);
   const wanted = { releases: release2, arches: arch3, flavours: flavour, kernels: kernel };
-  const { order, troubles } = narrow(await readPlan(options.plan), wanted);
+  const { order, troubles } = narrow(await readPlan(options2.plan), wanted);
   return {
     order: {
       ...order,
@@ -81472,8 +81604,8 @@ async function toOrder(world2, options, progress) {
     troubles: troubles.map(toPlanTrouble)
   };
 }
-function refuseBeside(options) {
-  const { archive, base, since, sources, skipEmbedded, retryFailed } = options;
+function refuseBeside(options2) {
+  const { archive, base, since, sources, skipEmbedded, retryFailed } = options2;
   const pointless = Object.entries({
     ...{ archive, base, since, "skip-embedded": skipEmbedded, "retry-failed": retryFailed },
     sources: sources.length > 0
@@ -81520,13 +81652,13 @@ var toolchainOptions = {
     "install by apt or dnf what is missing to build a tool, or the tool itself"
   )
 };
-function wishesOf(options) {
+function wishesOf(options2) {
   return {
-    pahole: options.pahole,
-    xz: options.xz,
-    cacheFolder: options.toolCache,
-    sources: options.toolSource.map(parseSource),
-    allowInstall: options.installDependencies
+    pahole: options2.pahole,
+    xz: options2.xz,
+    cacheFolder: options2.toolCache,
+    sources: options2.toolSource.map(parseSource),
+    allowInstall: options2.installDependencies
   };
 }
 
@@ -81553,13 +81685,13 @@ var makingOptions = {
   }),
   temp: text2("<folder>", "where vmlinux goes; by default memory when there is enough, else TMPDIR")
 };
-function toMaking(options) {
-  const { profile, jobs, connections, temp, signature } = options;
+function toMaking(options2) {
+  const { profile, jobs, connections, temp, signature } = options2;
   return {
     ...{ profile, jobs, connections, temp, signature },
-    tools: wishesOf(options),
-    expectation: { of: "kernel", minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
-    trust: options.trustKey.map(parseTrustOption)
+    tools: wishesOf(options2),
+    expectation: { of: "kernel", minimumTypes: options2.minimumTypes ?? KERNEL.minimumTypes },
+    trust: options2.trustKey.map(parseTrustOption)
   };
 }
 var build = defineCommand({
@@ -81576,12 +81708,12 @@ var build = defineCommand({
     "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/",
     "btfhub build --plan plan.json --output btf"
   ],
-  run: async (world2, options) => {
+  run: async (world2, options2) => {
     const progress = openProgress(world2);
-    const { order, troubles } = await toOrder(world2, options, progress);
-    const output = resolve4(options.output);
-    const { kernels, mirrors } = order;
-    const request2 = { kernels, output, mirrors, ...toMaking(options) };
+    const { order, troubles } = await toOrder(world2, options2, progress);
+    const output = resolve4(options2.output);
+    const { kernels: kernels3, mirrors } = order;
+    const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options2) };
     return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
   }
 });
@@ -81615,10 +81747,10 @@ function readRelocations(bytes2, btf) {
   for (let at3 = start2 + 4; at3 < end; ) {
     if (at3 + SECTION_HEADER_SIZE > end) throw bad5("it is cut off");
     const section = btf.string(u322(at3));
-    const count2 = u322(at3 + 4);
+    const count3 = u322(at3 + 4);
     at3 += SECTION_HEADER_SIZE;
-    if (at3 + count2 * recordSize > end) throw bad5(`the relocations of ${section} are cut off`);
-    for (let index2 = 0; index2 < count2; index2++, at3 += recordSize) {
+    if (at3 + count3 * recordSize > end) throw bad5(`the relocations of ${section} are cut off`);
+    for (let index2 = 0; index2 < count3; index2++, at3 += recordSize) {
       const kind = RELOCATION_KINDS[u322(at3 + 12)];
       if (kind === void 0)
         throw bad5(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
@@ -81654,8 +81786,8 @@ function classOf(instruction) {
 function decodeInstructions(bytes2, byteOrder) {
   const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   const little = byteOrder === "little";
-  const count2 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
-  return Array.from({ length: count2 }, (_5, index2) => {
+  const count3 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
+  return Array.from({ length: count3 }, (_5, index2) => {
     const at3 = index2 * INSTRUCTION_SIZE;
     const registers = view.getUint8(at3 + 1);
     const [low2, high] = [registers & 15, registers >> 4];
@@ -81770,10 +81902,10 @@ var Types = class {
   }
   /** Bytes of a value of the type (btf__resolve_size). */
   sizeOf(id) {
-    let count2 = 1;
+    let count3 = 1;
     let type = this.strip(id);
     for (let step = 0; step < MOST_STEPS && type.kind === "ARRAY"; step++) {
-      count2 *= type.length;
+      count3 *= type.length;
       type = this.strip(type.type);
     }
     switch (type.kind) {
@@ -81784,9 +81916,9 @@ var Types = class {
       case "ENUM64":
       case "FLOAT":
       case "DATASEC":
-        return count2 * type.size;
+        return count3 * type.size;
       case "PTR":
-        return count2 * this.#pointerSize;
+        return count3 * this.#pointerSize;
       default:
         throw new Refusal(`type ${id} (${type.kind} '${type.name}') has no size`);
     }
@@ -82675,9 +82807,9 @@ function callHelper({ immediate, source: source2 }, state) {
     const size2 = length.is === "constant" ? Number(length.value) : void 0;
     state.forgetAt(state.get(1), size2);
   } else if (!isHelper || !WRITES_NOTHING.has(immediate)) {
-    for (const register of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register));
+    for (const register2 of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register2));
   }
-  for (const register of [0, 1, 2, 3, 4, 5]) state.set(register, ANYTHING);
+  for (const register2 of [0, 1, 2, 3, 4, 5]) state.set(register2, ANYTHING);
 }
 
 // src/btf/core/state.ts
@@ -82704,11 +82836,11 @@ var State = class _State {
   copy() {
     return new _State([...this.registers], new Map(this.#stack), this.#escaped);
   }
-  get(register) {
-    return this.registers[register] ?? ANYTHING;
+  get(register2) {
+    return this.registers[register2] ?? ANYTHING;
   }
-  set(register, known) {
-    this.registers[register] = known;
+  set(register2, known) {
+    this.registers[register2] = known;
   }
   load(address, size2) {
     if (address.is !== "stack" || address.offset === void 0) return ANYTHING;
@@ -82743,13 +82875,13 @@ var State = class _State {
   merge(other) {
     let changed = other.#escaped && !this.#escaped;
     this.#escaped ||= other.#escaped;
-    for (const [register, known] of this.registers.entries()) {
-      const met = meet(known, other.get(register));
+    for (const [register2, known] of this.registers.entries()) {
+      const met = meet(known, other.get(register2));
       if (sameKnown(met, known)) continue;
-      if (met.is === "anything" && [known, other.get(register)].some((one2) => one2.is === "stack")) {
+      if (met.is === "anything" && [known, other.get(register2)].some((one2) => one2.is === "stack")) {
         this.#escaped = true;
       }
-      this.registers[register] = met;
+      this.registers[register2] = met;
       changed = true;
     }
     for (const [offset, slot] of this.#stack) {
@@ -82841,7 +82973,7 @@ var Walk = class {
           state.set(destination, unknown(place) ? ANYTHING : known);
           this.#next(visit, 1);
         } else {
-          for (const register of CALLER_SAVED) state.set(register, ANYTHING);
+          for (const register2 of CALLER_SAVED) state.set(register2, ANYTHING);
           this.#next(visit);
         }
         break;
@@ -82897,10 +83029,10 @@ var Walk = class {
     }
   }
   #call({ place, state, owner }, to3) {
-    const args = ARGUMENTS.map((register) => state.get(register));
+    const args = ARGUMENTS.map((register2) => state.get(register2));
     if (args.some((known2) => known2.is === "stack")) state.forgetAll();
     for (const known2 of args) state.forgetAt(known2);
-    for (const register of CALLER_SAVED) state.set(register, ANYTHING);
+    for (const register2 of CALLER_SAVED) state.set(register2, ANYTHING);
     const back = after(place);
     if (isGlobal(this.#surroundings.code, to3)) {
       this.enter(to3, []);
@@ -83036,13 +83168,13 @@ function toBigInt(bytes2, byteOrder) {
 function readObjects(paths) {
   return Promise.all(paths.map((path2) => withFile(path2, readObject)));
 }
-async function checkObjects(world2, progress, objects, kernels) {
+async function checkObjects(world2, progress, objects, kernels3) {
   const tallies = /* @__PURE__ */ new Map();
   const unread = [];
   const task = progress.begin("check");
   task.stage("judge");
   let done = 0;
-  for await (const { name, line: line2, load } of kernels.each) {
+  for await (const { name, line: line2, load } of kernels3.each) {
     world2.interrupted.throwIfAborted();
     try {
       const btf = await load();
@@ -83057,10 +83189,10 @@ async function checkObjects(world2, progress, objects, kernels) {
       unread.push({ kernel: name, error: asFailure(thrown) });
     }
     done++;
-    if (done % NOTED === 0) progress.note(`${done} of ${kernels.count} kernels`);
+    if (done % NOTED === 0) progress.note(`${done} of ${kernels3.count} kernels`);
   }
-  const results = [...tallies.values()].map((tally) => tally.result());
-  const bad6 = results.reduce((sum, { kernels: kernels2, good }) => sum + kernels2 - good, 0);
+  const results = [...tallies.values()].map((tally2) => tally2.result());
+  const bad6 = results.reduce((sum2, { kernels: kernels4, good }) => sum2 + kernels4 - good, 0);
   task.end(bad6 === 0 ? "all good" : "missing", `${objects.length} objects on ${done} kernels`);
   return { results, unread };
 }
@@ -83068,9 +83200,9 @@ var NOTED = 50;
 function tallyOf(tallies, object2, line2) {
   const key = `${object2.name}
 ${line2}`;
-  const tally = tallies.get(key) ?? new Tally(object2.name, line2);
-  tallies.set(key, tally);
-  return tally;
+  const tally2 = tallies.get(key) ?? new Tally(object2.name, line2);
+  tallies.set(key, tally2);
+  return tally2;
 }
 var Tally = class {
   #object;
@@ -83094,9 +83226,9 @@ var Tally = class {
     }
   }
   result() {
-    const missing3 = [...this.#missing.values()].map(({ one: one2, functions, kernels }) => {
+    const missing3 = [...this.#missing.values()].map(({ one: one2, functions, kernels: kernels3 }) => {
       const { why, what, detail, when } = one2;
-      return { why, what, detail, when, functions: [...functions], kernels: [...kernels] };
+      return { why, what, detail, when, functions: [...functions], kernels: [...kernels3] };
     });
     return {
       ...{ object: this.#object, line: this.#line, kernels: this.#kernels, good: this.#good },
@@ -83143,7 +83275,7 @@ async function unpack2(world2, path2, bytes2) {
 }
 var PATH = /^[^/]+\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/;
 function selectPlaces(paths, selection) {
-  const kernels = selector(selection.kernels);
+  const kernels3 = selector(selection.kernels);
   const arches = selector(selection.arches);
   const versions = selector(selection.versionIds);
   const places = /* @__PURE__ */ new Map();
@@ -83153,7 +83285,7 @@ function selectPlaces(paths, selection) {
     const arch3 = folder2 === "arm64" ? "aarch64" : folder2;
     const key = `${version} ${arch3} ${name}`;
     if (name === "" || seen.has(key)) continue;
-    if (!kernels(name) || !(arches(arch3) || arches(folder2)) || !versions(version)) continue;
+    if (!kernels3(name) || !(arches(arch3) || arches(folder2)) || !versions(version)) continue;
     seen.add(key);
     places.set(path2, { name, line: `${version} ${arch3} ${baseOf(name)}` });
   }
@@ -83201,13 +83333,13 @@ var check2 = defineCommand({
     const archive = where === void 0 ? void 0 : await openArchive(world2, where);
     try {
       const selection = { kernels: kernel, arches: arch3, versionIds: versionId2 };
-      const kernels = archive === void 0 ? fileKernels(world2, btf) : await archiveKernels(world2, archive, selection);
-      const report = await checkObjects(world2, progress, objects, kernels);
-      const isGood = report.results.every(({ good, kernels: kernels2 }) => good === kernels2);
+      const kernels3 = archive === void 0 ? fileKernels(world2, btf) : await archiveKernels(world2, archive, selection);
+      const report2 = await checkObjects(world2, progress, objects, kernels3);
+      const isGood = report2.results.every(({ good, kernels: kernels4 }) => good === kernels4);
       return {
-        status: isGood && report.unread.length === 0 ? 0 : 1,
-        document: report,
-        text: describe3(report)
+        status: isGood && report2.unread.length === 0 ? 0 : 1,
+        document: report2,
+        text: describe3(report2)
       };
     } finally {
       await archive?.close();
@@ -83235,12 +83367,12 @@ function describe3({ results, unread }) {
 function describeObject(lines) {
   const name = basename3(lines[0]?.object ?? "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
-  const count2 = sound.reduce((sum, { kernels }) => sum + kernels, 0);
+  const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? sound[0]?.line ?? "" : `${sound.length} lines`;
-  const first = sound.length > 0 ? [[name, title, `${count2} of ${count2}`]] : [];
+  const first = sound.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
   const others = lines.filter(({ missing: missing3 }) => missing3.length > 0).flatMap(
-    ({ line: line2, kernels, good, missing: missing3 }) => missing3.map((one2, index2) => {
-      const start2 = index2 === 0 ? [name, line2, `${good} of ${kernels}`] : ["", "", ""];
+    ({ line: line2, kernels: kernels3, good, missing: missing3 }) => missing3.map((one2, index2) => {
+      const start2 = index2 === 0 ? [name, line2, `${good} of ${kernels3}`] : ["", "", ""];
       const optional2 = one2.when === "optional" ? " (optional)" : "";
       const why = `${one2.detail}${optional2}`;
       return [...start2, `${one2.kernels.length}`, one2.what, why, one2.functions.join(", ")];
@@ -83250,7 +83382,7 @@ function describeObject(lines) {
 }
 
 // src/commands/demo.ts
-import { existsSync as existsSync6 } from "node:fs";
+import { existsSync as existsSync7 } from "node:fs";
 
 // src/download/serve.ts
 import { createReadStream as createReadStream2 } from "node:fs";
@@ -83337,9 +83469,9 @@ function kebab(name) {
 function variableOf(name) {
   return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
 }
-function readOptions(options, given, env) {
+function readOptions(options2, given, env) {
   return Object.fromEntries(
-    Object.entries(options).map(([name, spec]) => {
+    Object.entries(options2).map(([name, spec]) => {
       const typed = given[name];
       if (typed !== void 0) {
         return [name, parse3(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
@@ -83382,7 +83514,7 @@ function isSound(finding) {
 }
 async function verifyFiles(world2, progress, request2) {
   const files = (await Promise.all(request2.paths.map(filesAt))).flat();
-  const total = files.reduce((sum, { size: size2 }) => sum + size2, 0);
+  const total = files.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
   const task = progress.begin("verify");
   task.stage("check", total);
   const findings = [];
@@ -83526,7 +83658,7 @@ function row2(finding) {
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
   }
   const { size: size2, types, kinds: kinds3 } = finding.btf;
-  const counts = [types, kinds3.STRUCT ?? 0, kinds3.FUNC ?? 0].map((count2) => `${count2}`);
+  const counts = [types, kinds3.STRUCT ?? 0, kinds3.FUNC ?? 0].map((count3) => `${count3}`);
   return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
 }
 function describeOne({ path: path2, size: size2, uname: uname2, btf, record: record2 }) {
@@ -83537,7 +83669,7 @@ function describeOne({ path: path2, size: size2, uname: uname2, btf, record: rec
     ["kernel", uname2],
     ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
     ["types", `${btf.types}`],
-    ["", kinds3.map(([kind, count2]) => `${kind} ${count2}`).join(", ")],
+    ["", kinds3.map(([kind, count3]) => `${kind} ${count3}`).join(", ")],
     ["strings", `${btf.stringBytes} bytes`],
     ["task_struct", task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
     ["record", record2],
@@ -83546,8 +83678,8 @@ function describeOne({ path: path2, size: size2, uname: uname2, btf, record: rec
   return lines.filter(([, value]) => value !== void 0).map(([title = "", value]) => `${title.padEnd(12)} ${value}
 `).join("");
 }
-function times(count2) {
-  return count2 === 1 ? "once" : `${count2} times`;
+function times(count3) {
+  return count3 === 1 ? "once" : `${count3} times`;
 }
 
 // src/commands/demo.ts
@@ -83564,8 +83696,8 @@ var demo = defineCommand({
   description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
-  run: async (world2, options) => {
-    if (!existsSync6(REPOSITORY)) {
+  run: async (world2, options2) => {
+    if (!existsSync7(REPOSITORY)) {
       throw new Failure(
         "not-found",
         `The demonstration's repository is not in ${REPOSITORY}.`,
@@ -83574,14 +83706,14 @@ var demo = defineCommand({
     }
     const served = await serveFolder(REPOSITORY);
     try {
-      return await demonstrate(world2, options, served.url);
+      return await demonstrate(world2, options2, served.url);
     } finally {
       await served.close();
     }
   }
 });
-async function demonstrate(world2, options, mirror) {
-  const { output, pahole: pahole3, xz, toolCache, toolSource } = options;
+async function demonstrate(world2, options2, mirror) {
+  const { output, pahole: pahole3, xz, toolCache, toolSource } = options2;
   const built2 = await runAs(world2, build, [], {
     ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
     ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
@@ -83620,36 +83752,36 @@ The same from openEuler's own site, for one kernel:
 // src/jobs/plan/matrix.ts
 var MOST_JOBS = 256;
 var LARGEST_MATRIX = 9e5;
-function makeMatrix(kernels, jobs) {
-  const total = sumOf(kernels);
-  const share = total / Math.max(1, Math.min(jobs, kernels.length));
-  const bundles = [...grouped(kernels).values()].flatMap(
+function makeMatrix(kernels3, jobs) {
+  const total = sumOf(kernels3);
+  const share = total / Math.max(1, Math.min(jobs, kernels3.length));
+  const bundles = [...grouped(kernels3).values()].flatMap(
     (group) => distribute(
       group.map((kernel) => [kernel]),
       Math.min(group.length, Math.ceil(sumOf(group) / share))
     )
   );
   const shares = distribute(bundles, Math.min(jobs, bundles.length));
-  const include = inOrderOf(kernels, shares).map(toLeg);
-  const matrix = { include, count: kernels.length };
+  const include = inOrderOf(kernels3, shares).map(toLeg);
+  const matrix = { include, count: kernels3.length };
   if (JSON.stringify(matrix).length > LARGEST_MATRIX) {
     throw new Failure(
       "usage",
-      `A matrix of ${kernels.length} kernels is larger than a workflow can pass from job to job.`,
+      `A matrix of ${kernels3.length} kernels is larger than a workflow can pass from job to job.`,
       "Take fewer at a time, with --limit for example."
     );
   }
   return matrix;
 }
-function grouped(kernels) {
-  const groups = /* @__PURE__ */ new Map();
-  for (const kernel of kernels) {
+function grouped(kernels3) {
+  const groups2 = /* @__PURE__ */ new Map();
+  for (const kernel of kernels3) {
     const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    const group = groups.get(key) ?? [];
-    groups.set(key, group);
+    const group = groups2.get(key) ?? [];
+    groups2.set(key, group);
     group.push(kernel);
   }
-  return groups;
+  return groups2;
 }
 function distribute(bundles, shares) {
   const boxes = Array.from({ length: shares }, () => ({ size: 0, kernels: [] }));
@@ -83659,26 +83791,26 @@ function distribute(bundles, shares) {
     box.size += size2;
     for (const kernel of bundle) box.kernels.push(kernel);
   }
-  return boxes.map(({ kernels }) => kernels);
+  return boxes.map(({ kernels: kernels3 }) => kernels3);
 }
-function inOrderOf(kernels, shares) {
-  const place = new Map(kernels.map((kernel, index2) => [kernel, index2]));
+function inOrderOf(kernels3, shares) {
+  const place = new Map(kernels3.map((kernel, index2) => [kernel, index2]));
   const placeOf = (kernel) => (kernel && place.get(kernel)) ?? 0;
   return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
 }
-function toLeg(kernels, index2) {
+function toLeg(kernels3, index2) {
   const words = (values) => [...new Set(values)].join(" ");
   return {
     shard: index2 + 1,
-    release: words(kernels.map(({ releases }) => releases[0])),
-    arch: words(kernels.map(({ arch: arch3 }) => arch3)),
-    flavour: words(kernels.map(({ flavour }) => flavour)),
-    kernels: words(kernels.map(({ uname: uname2 }) => uname2)),
-    bytes: sumOf(kernels)
+    release: words(kernels3.map(({ releases }) => releases[0])),
+    arch: words(kernels3.map(({ arch: arch3 }) => arch3)),
+    flavour: words(kernels3.map(({ flavour }) => flavour)),
+    kernels: words(kernels3.map(({ uname: uname2 }) => uname2)),
+    bytes: sumOf(kernels3)
   };
 }
-function sumOf(kernels) {
-  return kernels.reduce((sum, { size: size2 }) => sum + size2, 0);
+function sumOf(kernels3) {
+  return kernels3.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
 }
 
 // src/commands/plan.ts
@@ -83698,16 +83830,16 @@ var plan = defineCommand({
     "btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://gitee.com/openeuler/btfhub-archive.git",
     "btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10"
   ],
-  run: async (world2, options) => {
-    const made = await toPlan(world2, options, openProgress(world2));
-    const matrix = makeMatrix(made.kernels, options.maxJobs ?? MOST_JOBS);
-    const { include, count: count2 } = matrix;
+  run: async (world2, options2) => {
+    const made = await toPlan(world2, options2, openProgress(world2));
+    const matrix = makeMatrix(made.kernels, options2.maxJobs ?? MOST_JOBS);
+    const { include, count: count3 } = matrix;
     return {
       status: made.troubles.length > 0 ? 1 : 0,
-      document: options.matrix ? matrix : made,
-      text: options.matrix ? `${JSON.stringify(matrix)}
+      document: options2.matrix ? matrix : made,
+      text: options2.matrix ? `${JSON.stringify(matrix)}
 ` : asText(made),
-      outputs: { matrix: JSON.stringify({ include }), count: `${count2}` },
+      outputs: { matrix: JSON.stringify({ include }), count: `${count3}` },
       summary: asMarkdown(made, matrix),
       failures: made.troubles.map(({ where, message }) => ({ title: where, message }))
     };
@@ -83763,10 +83895,1257 @@ ${markdownTable([{ title: "could not be read or found" }, { title: "why" }], tro
 
 ${markdownTable(columns, lines)}${broken}`;
 }
-function conclusion({ total, kernels }) {
-  if (kernels.length === 0) return "Nothing is to be built.";
+function conclusion({ total, kernels: kernels3 }) {
+  if (kernels3.length === 0) return "Nothing is to be built.";
   const rest = total.later > 0 ? `, and ${total.later} more are left for later` : "";
-  return `${kernels.length} kernels are to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+  return `${kernels3.length} kernels are to be built, from ${bytes(total.bytes)} of packages${rest}.`;
+}
+
+// src/commands/publish.ts
+import { readFile as readFile12 } from "node:fs/promises";
+
+// src/archive/commits.ts
+import { join as join16 } from "node:path";
+function parseIdentity(text3, option) {
+  const [, name, email] = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3) ?? [];
+  if (name === void 0 || email === void 0) {
+    throw new Failure("usage", `${option}: '${text3}' is not of the shape 'Name <mail@host>'.`);
+  }
+  return { name: name.trim(), email };
+}
+var NOBODY = { name: "openEuler BTFHub", email: "btfhub@noreply.invalid" };
+async function openCommitter(world2, plumbing, signature) {
+  const author = await identityOf2(world2, plumbing, "AUTHOR", signature.author);
+  const committer = await identityOf2(world2, plumbing, "COMMITTER", signature.committer);
+  const sign = await setting(plumbing, "commit.gpgsign") ? ["-S"] : [];
+  let indexes = 0;
+  const commitTree = async (tree, parent, call) => {
+    const parents = parent === void 0 ? [] : ["-p", parent];
+    return (await plumbing.run(["commit-tree", ...sign, ...parents, "-F", "-", tree], call)).trim();
+  };
+  return {
+    writeBlob: async (bytes2) => {
+      const written = await plumbing.run(["hash-object", "-w", "--stdin"], { input: bytes2 });
+      return written.trim();
+    },
+    writeTree: async (base, changes) => {
+      indexes += 1;
+      const env = { GIT_INDEX_FILE: join16(plumbing.folder, `index-${indexes}`) };
+      await plumbing.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], { env });
+      const zero2 = "0".repeat(40);
+      const lines = [...changes].map(
+        ([path2, entry]) => entry === null ? `0 ${zero2}	${path2}\0` : `${entry.mode} ${entry.oid}	${path2}\0`
+      );
+      if (lines.length > 0) {
+        await plumbing.run(["update-index", "-z", "--index-info"], { env, input: lines.join("") });
+      }
+      return (await plumbing.run(["write-tree", "--missing-ok"], { env })).trim();
+    },
+    commit: (tree, parent, message) => commitTree(tree, parent, { input: message, env: { ...author, ...committer } }),
+    recommit: async (original, tree, parent) => {
+      const format = [
+        "-c",
+        "log.showSignature=false",
+        "show",
+        "--no-patch",
+        "--format=%an%x00%ae%x00%ad%x00%B",
+        "--date=raw"
+      ];
+      const shown = await plumbing.run([...format, original]);
+      const [name = "", email = "", date = "", ...message] = shown.split("\0");
+      return commitTree(tree, parent, {
+        input: `${message.join("").trimEnd()}
+`,
+        env: {
+          GIT_AUTHOR_NAME: name || "unknown",
+          GIT_AUTHOR_EMAIL: email,
+          GIT_AUTHOR_DATE: date,
+          ...committer
+        }
+      });
+    }
+  };
+}
+async function setting(plumbing, name) {
+  const asked = plumbing.run(["config", "--type=bool", "--get", name]);
+  return (await asked.catch(() => "false")).trim() === "true";
+}
+async function identityOf2(world2, plumbing, role, given) {
+  const variables = ({ name, email }) => ({
+    [`GIT_${role}_NAME`]: name,
+    [`GIT_${role}_EMAIL`]: email
+  });
+  if (given !== void 0) return variables(given);
+  if (world2.env[`GIT_${role}_EMAIL`]) return {};
+  const known = plumbing.run(["-c", "user.useConfigOnly=true", "var", `GIT_${role}_IDENT`]);
+  return known.then(
+    () => ({}),
+    () => variables(NOBODY)
+  );
+}
+
+// src/forge/answer.ts
+function readAnswer(title, schema, answer2) {
+  const result = safeParse(schema, answer2, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue2] = result.issues;
+  throw new Failure(
+    "forge",
+    `${title} answered in another shape than its API describes: ${getDotPath(issue2) ?? "all of it"}.`,
+    "Is --forge right, and --api-url the address of its API?"
+  );
+}
+
+// src/forge/api.ts
+import { text as readText2 } from "node:stream/consumers";
+var LONGEST_WAIT = 6e5;
+var ATTEMPTS = 5;
+var REDIRECTS = 3;
+function openApi(settings) {
+  return {
+    call: async (attempt, method, path2, body) => {
+      for (let tried = 1; ; tried += 1) {
+        const answer2 = await ask2(settings, attempt, method, path2, body);
+        const wait2 = pause(settings, method, answer2, tried);
+        if (wait2 === void 0) return judge2(settings, attempt, answer2);
+        await settings.clock.sleep(wait2, settings.signal);
+      }
+    }
+  };
+}
+async function ask2(settings, attempt, method, path2, body) {
+  const { title } = settings;
+  let url3 = new URL(`${settings.root}${path2}`);
+  for (let redirects = 0; ; redirects += 1) {
+    const answer2 = await send(settings, attempt, method, url3, body);
+    if (answer2 instanceof Failure) return answer2;
+    const to3 = answer2.headers.location;
+    const followed = method === "GET" ? [301, 302, 307, 308] : [307, 308];
+    if (to3 === void 0 || !followed.includes(answer2.status) || redirects === REDIRECTS) {
+      return answer2;
+    }
+    const next2 = new URL(to3, url3);
+    if (next2.origin !== url3.origin) {
+      throw new Failure(
+        "forge",
+        `${title} could not ${attempt}: it sends us on to ${next2.origin}, where the token is not sent.`,
+        "Has the repository moved? Give its new URL as --archive, or the new API as --api-url."
+      );
+    }
+    url3 = next2;
+  }
+}
+async function send(settings, attempt, method, url3, body) {
+  const json = body === void 0 ? {} : { "content-type": "application/json" };
+  try {
+    const response = await settings.http.request({
+      url: url3.href,
+      method,
+      headers: { accept: "application/json", "user-agent": "btfhub", ...settings.headers, ...json },
+      ...body === void 0 ? {} : { body: JSON.stringify(body) },
+      signal: settings.signal,
+      redirect: "manual"
+    });
+    const { status, headers } = response;
+    return { status, headers, url: response.url, text: await readText2(response.body) };
+  } catch (error) {
+    settings.signal.throwIfAborted();
+    const why = settings.hide(describe(error)) || "no connection";
+    return new Failure(
+      "network",
+      `${settings.title} could not be asked to ${attempt} at ${url3.origin}: ${why}.`,
+      "Try again; if it stays so, check the network, the proxy and --api-url."
+    );
+  }
+}
+function pause({ clock }, method, answer2, tried) {
+  if (tried === ATTEMPTS) return void 0;
+  const backoff = 1e3 * 2 ** (tried - 1);
+  if (answer2 instanceof Failure) return method === "POST" ? void 0 : backoff;
+  const { status, headers } = answer2;
+  const asked = retryAfter(headers["retry-after"], clock.date());
+  const spent = headers["x-ratelimit-remaining"] === "0";
+  const limited = status === 429 || status === 403 && (asked !== void 0 || spent);
+  if (limited || status === 503 && asked !== void 0) {
+    const reset = spent ? Number(headers["x-ratelimit-reset"]) * 1e3 - clock.date().getTime() : 0;
+    const wait2 = asked ?? Math.max(backoff, Number.isFinite(reset) ? reset : 0);
+    return wait2 > LONGEST_WAIT ? void 0 : wait2;
+  }
+  return status >= 500 && method !== "POST" ? backoff : void 0;
+}
+function judge2(settings, attempt, answer2) {
+  if (answer2 instanceof Failure) throw answer2;
+  const { title, hide } = settings;
+  const { status, text: text3 } = answer2;
+  if (status >= 200 && status < 300) {
+    try {
+      return JSON.parse(text3);
+    } catch {
+      throw new Failure(
+        "forge",
+        `${title} answered with something else than JSON when asked to ${attempt}.`,
+        "Is --api-url the address of its API?"
+      );
+    }
+  }
+  const said = hide(complaint2(text3));
+  throw new Failure(
+    "forge",
+    `${title} could not ${attempt}: status ${status}${said === "" ? "" : `, '${printable(said)}'`}.`,
+    advice(settings, answer2)
+  );
+}
+function complaint2(text3) {
+  let json;
+  try {
+    json = JSON.parse(text3);
+  } catch {
+    return "";
+  }
+  if (typeof json !== "object" || json === null) return "";
+  const fields = json;
+  const details = Array.isArray(fields.errors) ? fields.errors.map((one2) => typeof one2 === "string" ? one2 : one2?.message) : [];
+  return [fields.message, fields.error_message, fields.error, ...details].filter((one2) => typeof one2 === "string").join(": ");
+}
+function advice({ title, permission }, { status, headers, text: text3 }) {
+  const limited = headers["retry-after"] !== void 0 || headers["x-ratelimit-remaining"] === "0";
+  if (status === 429 || status === 403 && limited) {
+    return "Its limit on requests is reached for longer than a run can wait: try again later.";
+  }
+  if (status === 401) {
+    return `The token is not accepted: is it expired, or not one of ${title}? Set BTFHUB_TOKEN or --token-file.`;
+  }
+  if (status === 403) return `The token lacks a right: it needs ${permission}.`;
+  if (status === 404) {
+    return `The repository or a branch is not there, or the token does not see it: it needs ${permission}.`;
+  }
+  if (status === 409 || /already exists|existe?d/i.test(text3)) {
+    return "There is one already: close it, or let it be updated.";
+  }
+  if (status === 400 || status === 422) {
+    return "Do both branches exist, and do they differ? Check --branch and --base.";
+  }
+  if (status >= 500) return "The forge has a trouble of its own: try again later.";
+  return "Check --archive, --forge and --api-url.";
+}
+
+// src/forge/atomgit.ts
+var branch = optional(object({ ref: optional(string()) }));
+var pull = object({
+  number: optional(number2()),
+  iid: optional(number2()),
+  html_url: optional(string()),
+  web_url: optional(string()),
+  title: string(),
+  body: nullish(string()),
+  description: nullish(string()),
+  source_branch: nullish(string()),
+  target_branch: nullish(string()),
+  head: branch,
+  base: branch
+});
+var PAGE = 100;
+var MOST_PAGES = 100;
+function atomgit(place) {
+  const { owner, repository, token } = place;
+  const api = openApi({
+    ...place,
+    title: "AtomGit",
+    headers: { authorization: `Bearer ${token}` },
+    permission: "the right to pull requests, and membership as a developer of the repository"
+  });
+  const pulls = `/repos/${owner}/${repository}/pulls`;
+  return {
+    name: "atomgit",
+    longestBody: 6e4,
+    // There is no filter for the branch it comes from: all that are open to the base are looked at.
+    find: async (head, base) => {
+      const found = [];
+      for (let page = 1; page <= MOST_PAGES; page += 1) {
+        const query = new URLSearchParams({
+          ...{ state: "open", base, page: `${page}`, per_page: `${PAGE}` }
+        });
+        const answer2 = await api.call("list pull requests", "GET", `${pulls}?${query}`);
+        const some = readAnswer("AtomGit", array(pull), answer2);
+        const ours = some.filter(
+          (one2) => (one2.source_branch ?? one2.head?.ref) === head && (one2.target_branch ?? one2.base?.ref) === base
+        );
+        found.push(...ours.map((one2) => toPullRequest(one2)));
+        if (some.length < PAGE) break;
+      }
+      return found.sort((a, b4) => a.number - b4.number);
+    },
+    create: async (head, base, text3) => {
+      const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
+      return toPullRequest(readAnswer("AtomGit", pull, made));
+    },
+    update: async (pullRequest, text3) => {
+      await api.call("update the pull request", "PATCH", `${pulls}/${pullRequest.number}`, text3);
+      return { ...pullRequest, ...text3 };
+    }
+  };
+}
+function toPullRequest(one2) {
+  const number3 = readAnswer("AtomGit", number2(), one2.number ?? one2.iid);
+  const url3 = readAnswer("AtomGit", string(), one2.html_url ?? one2.web_url);
+  return { number: number3, url: url3, title: one2.title, body: one2.body ?? one2.description ?? "" };
+}
+
+// src/forge/gitea.ts
+var pull2 = object({
+  number: number2(),
+  html_url: string(),
+  title: string(),
+  body: nullish(string(), ""),
+  head: object({ ref: string() }),
+  base: object({ ref: string() })
+});
+function gitea(place) {
+  const api = openApi({
+    ...place,
+    title: "Gitea",
+    headers: { authorization: `token ${place.token}` },
+    permission: "the scope 'write:repository', and the right to write to the repository"
+  });
+  const pulls = `/repos/${place.owner}/${place.repository}/pulls`;
+  return {
+    name: "gitea",
+    longestBody: 6e4,
+    find: async (head, base) => {
+      const found = [];
+      for (let page = 1; page <= MOST_PAGES2; page += 1) {
+        const query = new URLSearchParams({ state: "open", page: `${page}`, limit: `${PAGE2}` });
+        const answer2 = await api.call("list pull requests", "GET", `${pulls}?${query}`);
+        const some = readAnswer("Gitea", array(pull2), answer2);
+        const ours = some.filter((one2) => one2.head.ref === head && one2.base.ref === base);
+        found.push(...ours.map(toPullRequest2));
+        if (some.length === 0) break;
+      }
+      return found.sort((a, b4) => a.number - b4.number);
+    },
+    create: async (head, base, text3) => {
+      const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
+      return toPullRequest2(readAnswer("Gitea", pull2, made));
+    },
+    update: async ({ number: number3 }, text3) => {
+      const path2 = `${pulls}/${number3}`;
+      const changed = await api.call("update the pull request", "PATCH", path2, text3);
+      return toPullRequest2(readAnswer("Gitea", pull2, changed));
+    }
+  };
+}
+var PAGE2 = 50;
+var MOST_PAGES2 = 100;
+function toPullRequest2({ number: number3, html_url, title, body }) {
+  return { number: number3, url: html_url, title, body: body ?? "" };
+}
+
+// src/forge/gitee.ts
+var pull3 = object({
+  number: number2(),
+  html_url: string(),
+  title: string(),
+  body: nullish(string(), ""),
+  head: object({ ref: string() }),
+  base: object({ ref: string() })
+});
+function gitee(place) {
+  const { owner, repository, token } = place;
+  const api = openApi({
+    ...place,
+    title: "Gitee",
+    headers: { authorization: `Bearer ${token}` },
+    permission: "the right 'pull_requests', and membership as a developer of the repository"
+  });
+  const pulls = `/repos/${owner}/${repository}/pulls`;
+  return {
+    name: "gitee",
+    longestBody: 6e4,
+    find: async (head, base) => {
+      const query = new URLSearchParams({
+        ...{ state: "open", head, base, sort: "created", direction: "asc" },
+        per_page: "100"
+      });
+      const found = await api.call("list pull requests", "GET", `${pulls}?${query}`);
+      return readAnswer("Gitee", array(pull3), found).filter((one2) => one2.head.ref === head && one2.base.ref === base).map(toPullRequest3);
+    },
+    create: async (head, base, text3) => {
+      const body = { access_token: token, ...text3, head, base };
+      const made = await api.call("open a pull request", "POST", pulls, body);
+      return toPullRequest3(readAnswer("Gitee", pull3, made));
+    },
+    update: async ({ number: number3 }, text3) => {
+      const body = { access_token: token, ...text3 };
+      const changed = await api.call(
+        "update the pull request",
+        "PATCH",
+        `${pulls}/${number3}`,
+        body
+      );
+      return toPullRequest3(readAnswer("Gitee", pull3, changed));
+    }
+  };
+}
+function toPullRequest3({ number: number3, html_url, title, body }) {
+  return { number: number3, url: html_url, title, body: body ?? "" };
+}
+
+// src/forge/github.ts
+var pull4 = object({
+  number: number2(),
+  html_url: string(),
+  title: string(),
+  body: nullish(string(), "")
+});
+function github(place) {
+  const { owner, repository } = place;
+  const api = openApi({
+    ...place,
+    title: "GitHub",
+    headers: {
+      accept: "application/vnd.github+json",
+      authorization: `Bearer ${place.token}`,
+      "x-github-api-version": "2022-11-28"
+    },
+    permission: "the right 'pull requests: write' on the repository"
+  });
+  const pulls = `/repos/${owner}/${repository}/pulls`;
+  return {
+    name: "github",
+    longestBody: 65536,
+    find: async (head, base) => {
+      const query = new URLSearchParams({
+        ...{ state: "open", head: `${owner}:${head}`, base },
+        ...{ sort: "created", direction: "asc" }
+      });
+      const found = await api.call("list pull requests", "GET", `${pulls}?${query}`);
+      return readAnswer("GitHub", array(pull4), found).map(toPullRequest4);
+    },
+    create: async (head, base, text3) => {
+      const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
+      return toPullRequest4(readAnswer("GitHub", pull4, made));
+    },
+    update: async ({ number: number3 }, text3) => {
+      const path2 = `${pulls}/${number3}`;
+      const changed = await api.call("update the pull request", "PATCH", path2, text3);
+      return toPullRequest4(readAnswer("GitHub", pull4, changed));
+    }
+  };
+}
+function toPullRequest4({ number: number3, html_url, title, body }) {
+  return { number: number3, url: html_url, title, body: body ?? "" };
+}
+
+// src/forge/find.ts
+var MAKERS = {
+  gitee,
+  atomgit,
+  github,
+  gitea
+};
+var HOSTS = {
+  "gitee.com": { forge: "gitee", root: "https://gitee.com/api/v5" },
+  "atomgit.com": { forge: "atomgit", root: "https://api.atomgit.com/api/v5" },
+  "gitcode.com": { forge: "atomgit", root: "https://api.gitcode.com/api/v5" },
+  "github.com": { forge: "github", root: "https://api.github.com" },
+  "codeberg.org": { forge: "gitea", root: "https://codeberg.org/api/v1" },
+  "gitea.com": { forge: "gitea", root: "https://gitea.com/api/v1" }
+};
+var OWN_ROOTS = {
+  gitee: "/api/v5",
+  atomgit: "/api/v5",
+  github: "/api/v3",
+  gitea: "/api/v1"
+};
+function findForge(remote2, wish) {
+  const known = HOSTS[remote2.host.replace(/^(www|ssh|git)\./, "").toLowerCase()];
+  const forge = wish.forge ?? known?.forge;
+  if (forge === void 0) {
+    throw new Failure(
+      "usage",
+      `Which forge ${remote2.host} is cannot be told from its name.`,
+      "Say --forge gitee, atomgit, github or gitea; or --no-pull-request to push alone."
+    );
+  }
+  const parts = remote2.path.split("/");
+  const repository = parts.pop() ?? "";
+  if (parts.length === 0 || repository === "") {
+    throw new Failure(
+      "usage",
+      `'${remote2.path}' is not <owner>/<repository>.`,
+      "Check --archive; or give --no-pull-request to push alone."
+    );
+  }
+  const usual = known?.forge === forge ? known.root : void 0;
+  const own = `${remote2.origin ?? `https://${remote2.host}`}${OWN_ROOTS[forge]}`;
+  return {
+    forge,
+    root: checkRoot(wish.apiUrl ?? usual ?? own),
+    owner: parts.map(encode3).join("/"),
+    repository: encode3(repository)
+  };
+}
+function openForge(address, ports) {
+  return MAKERS[address.forge]({ ...ports, ...address });
+}
+function encode3(part) {
+  return encodeURIComponent(decodeURIComponent(part));
+}
+function checkRoot(text3) {
+  const url3 = URL.canParse(text3) ? new URL(text3) : void 0;
+  if (!url3 || !/^https?:$/.test(url3.protocol) || url3.username !== "" || url3.search !== "") {
+    throw new Failure(
+      "usage",
+      "The address of the API is no http or https URL, or holds a name, a password or a query.",
+      "Check --api-url: https://<host>/api/v5 for example."
+    );
+  }
+  return url3.href.replace(/\/+$/, "");
+}
+
+// src/forge/forge.ts
+var FORGES = ["gitee", "atomgit", "github", "gitea"];
+var ROUNDS = 3;
+async function ensurePullRequest(forge, head, base, text3) {
+  const adopt = async (found) => {
+    const plain2 = (body) => body.replace(/\r\n/g, "\n").trim();
+    const same3 = found.title === text3.title && plain2(found.body) === plain2(text3.body);
+    if (same3) return { pullRequest: found, action: "unchanged" };
+    return { pullRequest: await forge.update(found, text3), action: "updated" };
+  };
+  for (let round = 1; ; round += 1) {
+    const [known] = await forge.find(head, base);
+    if (known !== void 0) return adopt(known);
+    try {
+      return { pullRequest: await forge.create(head, base, text3), action: "created" };
+    } catch (error) {
+      const [other] = await forge.find(head, base).catch(() => []);
+      if (other !== void 0) return adopt(other);
+      const broken = error instanceof Failure && error.reason === "network";
+      if (!broken || round === ROUNDS) throw error;
+    }
+  }
+}
+
+// src/jobs/publish/intake.ts
+import { createHash as createHash14 } from "node:crypto";
+import { readdir as readdir4, readFile as readFile11, stat as stat4 } from "node:fs/promises";
+import { availableParallelism as availableParallelism3 } from "node:os";
+import { join as join17, relative } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+
+// src/archive/parse-record.ts
+var MOST_BYTES4 = 1024 * 1024;
+var measured = strictObject({
+  seconds: pipe2(number2(), finite(), minValue(0)),
+  bytes: count
+});
+var kernelRecord = strictObject({
+  schema: literal(RECORD_SCHEMA),
+  ...identity,
+  verified: verification,
+  vmlinux: strictObject({
+    size,
+    sha256: sha2563,
+    embeddedBtf: boolean()
+  }),
+  pahole: pahole2,
+  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
+  tarball: strictObject({ path: string(), size, sha256: sha2563 }),
+  stages: strictObject(entriesFromList(STAGES, measured)),
+  finishedAt: time
+});
+var failureRecord2 = strictObject({
+  schema: literal(RECORD_SCHEMA),
+  state: literal("failed"),
+  ...identity,
+  reason,
+  message: line,
+  finishedAt: time
+});
+function parseRecord(text3, file) {
+  const fail = (why, cause) => new Failure(
+    "usage",
+    `${printable(file)} is not a record: ${why}.`,
+    "Only what `btfhub build` leaves can be published.",
+    cause
+  );
+  if (text3.length > MOST_BYTES4) throw fail("it is too long");
+  let json;
+  try {
+    json = JSON.parse(text3);
+  } catch (error) {
+    throw fail(printable(describe(error)), error);
+  }
+  const failed3 = typeof json === "object" && json !== null && "state" in json;
+  const result = safeParse(failed3 ? failureRecord2 : kernelRecord, json, { abortEarly: true });
+  if (!result.success) throw fail(complaint(result.issues));
+  const record2 = result.output;
+  if (file !== recordPath(record2.uname)) {
+    throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
+  }
+  if (!("state" in record2) && record2.tarball.path !== tarballPath(record2, record2.uname)) {
+    throw fail(`its tarball should be ${tarballPath(record2, record2.uname)}`);
+  }
+  return record2;
+}
+
+// src/jobs/publish/intake.ts
+var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
+async function takeIn(world2, progress, request2) {
+  const problems = [];
+  const found = [];
+  for (const folder2 of request2.folders) found.push(...await survey(folder2, problems));
+  const records = unique(found, problems);
+  refuse(problems);
+  const failed3 = records.map(({ record: record2 }) => record2).filter(isFailureRecord);
+  const built2 = records.flatMap(
+    ({ folder: folder2, record: record2 }) => isFailureRecord(record2) ? [] : [{ folder: folder2, record: record2 }]
+  );
+  const candidates = await pMap(
+    built2,
+    async ({ folder: folder2, record: record2 }) => {
+      const task = progress.begin(record2.uname);
+      task.stage("check", record2.btf.size);
+      try {
+        const tarball = await readFile11(join17(folder2, record2.tarball.path));
+        await checkTarball(world2, tarball, record2, request2.expectation);
+        const blob = await request2.keep(tarball);
+        task.end("checked");
+        return { record: record2, blob };
+      } catch (error) {
+        world2.interrupted.throwIfAborted();
+        task.end("refused", describe(error));
+        problems.push(`${join17(folder2, record2.tarball.path)}: ${describe(error)}`);
+        return void 0;
+      }
+    },
+    { concurrency: availableParallelism3() }
+  );
+  refuse(problems);
+  return { candidates: candidates.filter((one2) => one2 !== void 0), failed: failed3 };
+}
+function refuse(problems) {
+  if (problems.length === 0) return;
+  const shown = problems.slice(0, 20).map((problem) => `
+  ${problem}`);
+  const more = problems.length > 20 ? `
+  and ${problems.length - 20} more` : "";
+  throw new Failure(
+    "usage",
+    `Nothing is published, because not all is as \`btfhub build\` leaves it:${shown.join("")}${more}
+`,
+    "Build these kernels again, or take away what does not belong there."
+  );
+}
+async function survey(folder2, problems) {
+  const files = await regularFiles(folder2, problems);
+  const found = [];
+  const expected = /* @__PURE__ */ new Set();
+  for (const file of files) {
+    if (!/^records\/[^/]+\.json$/.test(file)) continue;
+    expected.add(file);
+    try {
+      await checkSize(folder2, file, LARGEST.record);
+      const record2 = parseRecord(await readFile11(join17(folder2, file), "utf8"), file);
+      found.push({ folder: folder2, record: record2 });
+    } catch (error) {
+      problems.push(`${join17(folder2, printable(file))}: ${describe(error)}`);
+    }
+  }
+  for (const { record: record2 } of found) {
+    if (isFailureRecord(record2)) continue;
+    const { path: path2 } = record2.tarball;
+    expected.add(path2);
+    if (!files.has(path2))
+      problems.push(`${join17(folder2, path2)}: it has a record, and is not there.`);
+    else await checkSize(folder2, path2, LARGEST.tarball).catch((e) => problems.push(describe(e)));
+  }
+  for (const file of files) {
+    if (expected.has(file)) continue;
+    const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
+    problems.push(`${join17(folder2, printable(file))}: ${why}`);
+  }
+  return found;
+}
+async function regularFiles(folder2, problems) {
+  const entries2 = await readdir4(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
+    if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
+    throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
+  });
+  const files = /* @__PURE__ */ new Set();
+  for (const entry of entries2) {
+    const path2 = relative(folder2, join17(entry.parentPath, entry.name));
+    if (entry.isFile()) files.add(path2);
+    else if (!entry.isDirectory()) {
+      const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
+      problems.push(`${join17(folder2, printable(path2))}: it is ${kind}.`);
+    }
+  }
+  return files;
+}
+async function checkSize(folder2, file, most) {
+  const { size: size2 } = await stat4(join17(folder2, file));
+  if (size2 > most) throw new Error(`${join17(folder2, file)}: ${size2} bytes are too many.`);
+}
+function unique(found, problems) {
+  const byUname = /* @__PURE__ */ new Map();
+  for (const one2 of found) {
+    const { uname: uname2 } = one2.record;
+    const other = byUname.get(uname2);
+    if (other === void 0 || isFailureRecord(other.record)) byUname.set(uname2, one2);
+    else if (!isFailureRecord(one2.record) && !sameTarball(one2.record, other.record)) {
+      problems.push(`${uname2} stands in ${other.folder} and in ${one2.folder} with other bytes.`);
+    }
+  }
+  return [...byUname.values()].sort((a, b4) => a.record.uname < b4.record.uname ? -1 : 1);
+}
+function sameTarball(a, b4) {
+  return !isFailureRecord(a) && !isFailureRecord(b4) && a.tarball.sha256 === b4.tarball.sha256;
+}
+async function checkTarball(world2, tarball, record2, expectation) {
+  expectSame("bytes", tarball.length, record2.tarball.size);
+  expectSame("SHA-256", sha2565(tarball), record2.tarball.sha256);
+  const { uname: uname2, btf } = await unpackBtf(world2.programs, tarball, { signal: world2.interrupted });
+  expectSame("name of the member", uname2, record2.uname);
+  expectSame("bytes of BTF", btf.length, record2.btf.size);
+  expectSame("SHA-256 of the BTF", sha2565(btf), record2.btf.sha256);
+  const { kinds: kinds3 } = checkBtf(btf, expectation);
+  if (!isDeepStrictEqual({ ...kinds3 }, { ...record2.btf.kinds })) {
+    throw new Error("the types are not as many as its record says.");
+  }
+}
+function sha2565(bytes2) {
+  return createHash14("sha256").update(bytes2).digest("hex");
+}
+function expectSame(what, actual, recorded) {
+  if (actual === recorded) return;
+  throw new Error(`${what}: ${actual}, but its record says ${recorded}.`);
+}
+
+// src/archive/datadog.ts
+var DATADOG_FILE = "datadog.json";
+function datadogCatalog(catalog) {
+  const tree = {};
+  const entries2 = [...catalog.values()].flatMap((entry) => {
+    if (entry.state === "failed") return [];
+    const [distribution2 = "", version = "", arch3 = ""] = entryPath(entry).split("/");
+    const { uname: uname2, tarball } = entry;
+    return [{ keys: [arch3, distribution2, version, uname2], sha256: tarball.sha256 }];
+  });
+  const key = ({ keys }) => keys.join("/");
+  entries2.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
+  for (const { keys, sha256: sha2566 } of entries2) {
+    const [arch3, distribution2, version, uname2] = keys;
+    tree[arch3] ??= {};
+    const distributions = tree[arch3];
+    distributions[distribution2] ??= {};
+    const versions = distributions[distribution2];
+    versions[version] ??= {};
+    versions[version][uname2] = { sha256: sha2566 };
+  }
+  return tree;
+}
+
+// src/archive/push.ts
+var LOST = /stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|reference already exists|remote ref updated since checkout|failed to lock/i;
+var BROKEN = /RPC failed|hung up|unexpected disconnect|early EOF|Connection (reset|closed|timed out)|Empty reply|send-pack: unexpected|error: 5\d\d|transfer closed|recv failure|send failure/i;
+async function pushBranch(remote2, branch2, commit, lease) {
+  const ref = `refs/heads/${branch2}`;
+  const args = [
+    ...["push", "--porcelain", "--no-thin", "--no-verify", "--recurse-submodules=no"],
+    ...[`--force-with-lease=${ref}:${lease ?? ""}`, REMOTE, `${commit}:${ref}`]
+  ];
+  try {
+    await remote2.plumbing.run(["-c", "pack.window=0", "-c", "pack.compression=0", ...args]);
+    return "done";
+  } catch (error) {
+    if (!(error instanceof GitExit)) throw error;
+    const said = `${error.stdout}
+${error.stderr}`;
+    if (LOST.test(said)) return "lost";
+    if (BROKEN.test(said)) return "unknown";
+    throw refusal(`push to the branch '${branch2}' of`, remote2.name, said, error);
+  }
+}
+
+// src/archive/waiting.ts
+async function takeStanding(remote2, committer, baseBranch, branch2) {
+  const { plumbing } = remote2;
+  const heads = await remote2.branches();
+  const wanted = [baseBranch, branch2].filter((name) => heads.has(name));
+  const oids = await remote2.obtain(wanted, wanted.length > 1 ? "all" : 1);
+  const at3 = (name) => oids[wanted.indexOf(name)];
+  const base = at3(baseBranch);
+  const lease = at3(branch2);
+  const listing = async (oid) => oid === void 0 ? /* @__PURE__ */ new Map() : listTree(plumbing, oid);
+  const baseListing = await listing(base);
+  const standing = { base: baseListing, lease, hasBase: base !== void 0 };
+  if (base === void 0 || lease === void 0 || base === lease) {
+    const next2 = lease === void 0 || lease === base ? baseListing : await listing(lease);
+    return { ...standing, tip: lease ?? base, next: next2, moved: "no" };
+  }
+  const ahead = await count2(plumbing, [`${base}..${lease}`]);
+  if (ahead === 0) return { ...standing, tip: base, next: baseListing, moved: "afresh" };
+  const behind = await count2(plumbing, [`${lease}..${base}`]);
+  const merges = await count2(plumbing, ["--merges", `${base}..${lease}`]);
+  if (behind === 0 && merges === 0) {
+    return { ...standing, tip: lease, next: await listing(lease), moved: "no" };
+  }
+  const waiting = await findWaiting(plumbing, base, lease, { baseBranch, branch: branch2 });
+  if (waiting.size === 0) return { ...standing, tip: base, next: baseListing, moved: "afresh" };
+  const tip = await replay(plumbing, committer, base, lease, waiting);
+  return { ...standing, tip, next: await listing(tip), moved: "rebased" };
+}
+async function count2(plumbing, args) {
+  return Number(await plumbing.run(["rev-list", "--count", ...args]));
+}
+var same = (a, b4) => a?.oid === b4?.oid && a?.mode === b4?.mode;
+async function findWaiting(plumbing, base, lease, names) {
+  const fork = await forkPoint(plumbing, base, lease);
+  const [before, there, here] = [
+    fork === void 0 ? /* @__PURE__ */ new Map() : await listTree(plumbing, fork),
+    await listTree(plumbing, base),
+    await listTree(plumbing, lease)
+  ];
+  const waiting = /* @__PURE__ */ new Map();
+  const disputed = [];
+  for (const path2 of /* @__PURE__ */ new Set([...before.keys(), ...here.keys()])) {
+    const mine = here.get(path2);
+    if (same(mine, before.get(path2)) || same(mine, there.get(path2))) continue;
+    if (same(there.get(path2), before.get(path2))) waiting.set(path2, mine ?? null);
+    else if (!await wasThere(plumbing, fork, base, path2, mine)) disputed.push(path2);
+  }
+  if (disputed.length > 0) {
+    const { baseBranch, branch: branch2 } = names;
+    throw new Failure(
+      "bad-archive",
+      `'${baseBranch}' and '${branch2}' both changed ${disputed.slice(0, 10).join(", ")}${disputed.length > 10 ? ` and ${disputed.length - 10} more` : ""}, each in its own way.`,
+      `A person has to decide: make '${branch2}' hold what is right, or delete it to go on from '${baseBranch}'.`
+    );
+  }
+  return waiting;
+}
+async function forkPoint(plumbing, a, b4) {
+  const found = await plumbing.run(["merge-base", a, b4]).catch(() => "");
+  return found.trim() || void 0;
+}
+async function wasThere(plumbing, fork, base, path2, entry) {
+  if (entry === void 0) return false;
+  const range = fork === void 0 ? base : `${fork}..${base}`;
+  const log = ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", range];
+  const changes = await plumbing.run([...log, "--", `:(literal)${path2}`]);
+  return changes.split("\n").some((line2) => line2.split(" ")[3] === entry.oid);
+}
+async function replay(plumbing, committer, base, lease, waiting) {
+  const range = ["rev-list", "--reverse", "--topo-order", "--no-merges", `${base}..${lease}`];
+  const originals = (await plumbing.run(range)).split("\n").filter(Boolean);
+  let tip = base;
+  let now = await listTree(plumbing, base);
+  const apply = async (changes, commit) => {
+    const news = new Map(
+      [...changes].filter(([path2, entry]) => !same(now.get(path2), entry ?? void 0))
+    );
+    if (news.size === 0) return;
+    tip = await commit(await committer.writeTree(tip, news));
+    now = await listTree(plumbing, tip);
+  };
+  for (const original of originals) {
+    const changes = await changesOf(plumbing, original);
+    const left = new Map([...changes].filter(([path2]) => waiting.has(path2)));
+    await apply(left, (tree) => committer.recommit(original, tree, tip));
+  }
+  await apply(waiting, (tree) => committer.recommit(lease, tree, tip));
+  return tip;
+}
+async function changesOf(plumbing, commit) {
+  const raw = ["diff-tree", "-r", "-z", "--root", "--no-commit-id", "--no-renames", commit];
+  const fields = (await plumbing.run(raw)).split("\0");
+  const changes = /* @__PURE__ */ new Map();
+  for (let at3 = 0; at3 + 1 < fields.length; at3 += 2) {
+    const [, mode = "", , oid = "", status] = fields[at3].split(" ");
+    changes.set(fields[at3 + 1], status === "D" ? null : { mode, oid });
+  }
+  return changes;
+}
+
+// src/jobs/publish/additions.ts
+var REGULAR = "100644";
+function planAdditions(candidates, listing, replace) {
+  const changes = /* @__PURE__ */ new Map();
+  const added = [];
+  const left = [];
+  const refused2 = [];
+  for (const candidate of candidates) {
+    const { record: record2, blob } = candidate;
+    const entry = { mode: REGULAR, oid: blob };
+    const news = archivePaths(record2, record2.uname).filter((path3) => {
+      checkFolders(path3, listing);
+      return !same2(listing.get(path3), entry);
+    });
+    const differs = news.some((path3) => listing.has(path3));
+    const [path2 = ""] = archivePaths(record2, record2.uname);
+    if (!differs && listing.has(path2)) left.push(candidate);
+    else if (differs && !replace) refused2.push(candidate);
+    else {
+      added.push(candidate);
+      for (const path3 of news) changes.set(path3, entry);
+    }
+  }
+  const twins = missingTwins(listing).filter(({ twin }) => !changes.has(twin));
+  for (const { twin, entry } of twins) changes.set(twin, entry);
+  return { added, left, refused: refused2, twins: twins.map(({ twin }) => twin), changes };
+}
+function same2(a, b4) {
+  return a?.oid === b4.oid && a.mode === b4.mode;
+}
+function missingTwins(listing) {
+  return [...listing].flatMap(([path2, entry]) => {
+    const twin = path2.endsWith(TARBALL_SUFFIX) ? twinPath(path2) : void 0;
+    if (twin === void 0 || entry.mode !== REGULAR || listing.has(twin)) return [];
+    checkFolders(twin, listing);
+    return [{ twin, entry }];
+  });
+}
+function checkFolders(path2, listing) {
+  const parts = path2.split("/");
+  for (let depth = 1; depth < parts.length; depth += 1) {
+    const folder2 = parts.slice(0, depth).join("/");
+    const entry = listing.get(folder2);
+    if (entry === void 0) continue;
+    const kind = entry.mode === "120000" ? "a link" : "a file";
+    throw new Failure(
+      "bad-archive",
+      `${folder2} is ${kind} in the archive, and should be a folder.`,
+      "Those who read the archive see nothing behind it: replace it by a folder."
+    );
+  }
+}
+
+// src/jobs/publish/wording.ts
+function commitMessage(additions, runUrl) {
+  const { added, twins } = additions;
+  const folders = /* @__PURE__ */ new Map();
+  for (const { record: record2 } of added) {
+    const folder2 = record2.tarball.path.split("/").slice(0, -1).join("/");
+    folders.set(folder2, [...folders.get(folder2) ?? [], record2.uname]);
+  }
+  const paragraphs = [
+    added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted2(twins.length, "tarball")} of arm64 a second name`,
+    ...[...folders].map(
+      ([folder2, unames]) => [folder2, ...unames.map((one2) => `  ${one2}`)].join("\n")
+    ),
+    ...twins.length > 0 ? [
+      `aarch64 holds ${counted2(twins.length, "tarball")} of arm64 now, where 'uname -m' says so.`
+    ] : [],
+    ...runUrl === void 0 ? [] : [`Run: ${runUrl}`]
+  ];
+  return `${paragraphs.join("\n\n")}
+`;
+}
+function kernels(unames) {
+  return unames.length === 1 ? `${unames[0]}` : counted2(unames.length, "kernel");
+}
+function counted2(count3, what) {
+  return `${count3} ${what}${count3 === 1 ? "" : "s"}`;
+}
+function findWaiting2(base, next2, catalog) {
+  const changed = [...next2].filter(([path2, entry]) => {
+    const before = base.get(path2);
+    return before?.oid !== entry.oid || before.mode !== entry.mode;
+  });
+  const twins = new Set([...next2.keys()].map(twinPath));
+  const known = [];
+  const others = [];
+  let second = 0;
+  for (const [path2, { oid }] of changed) {
+    const entry = catalog.get(path2);
+    if (entry !== void 0 && entry.state !== "failed" && entry.tarball.blob === oid) {
+      known.push(entry);
+    } else if (twins.has(path2) && path2.endsWith(TARBALL_SUFFIX)) second += 1;
+    else others.push(path2);
+  }
+  const removed = [...base.keys()].filter((path2) => !next2.has(path2));
+  return { known, others, removed, twins: second };
+}
+function isWaiting({ known, others, removed, twins }) {
+  return known.length + others.length + removed.length + twins > 0;
+}
+function pullRequestText(waiting, longestBody) {
+  const { known, others, removed, twins } = waiting;
+  const versions = [...new Set(known.map(({ versionId: versionId2 }) => versionId2))].sort();
+  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${known[0]?.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + twins, "file")} of the archive`;
+  const parts = [
+    ...known.length > 0 ? [summaryTable(known)] : [],
+    ...twins > 0 ? [
+      `${counted2(twins, "tarball")} of arm64 ${twins === 1 ? "stands" : "stand"} in aarch64 too, where \`uname -m\` says so: the same bytes, stored once.`
+    ] : [],
+    ...fileList("Files that did not come from btfhub:", others),
+    ...fileList("Files that go:", removed),
+    ...runsOf(known)
+  ];
+  const details = [...groups(known)].map(([, entries2]) => kernelTable(entries2));
+  return { title: shorten(title, 200), body: assemble(parts, details, longestBody) };
+}
+function runsOf(entries2) {
+  const runs = [...new Set(entries2.flatMap(({ run: run2 }) => run2 ?? []))].sort();
+  if (runs.length === 0) return [];
+  const more = runs.length > 10 ? `, and ${runs.length - 10} more` : "";
+  return [`Published by ${runs.slice(0, 10).join(", ")}${more}`];
+}
+function assemble(parts, details, longest) {
+  const body = [...parts];
+  const length = () => body.join("\n\n").length;
+  for (const [index2, detail] of details.entries()) {
+    const rest = `The details of ${counted2(details.length - index2, "more group")} do not fit here: see the commits.`;
+    if (length() + detail.length + rest.length + 4 > longest) {
+      body.push(rest);
+      break;
+    }
+    body.push(detail);
+  }
+  return shorten(`${body.join("\n\n")}
+`, longest);
+}
+function shorten(text3, longest) {
+  return text3.length <= longest ? text3 : `${text3.slice(0, longest - 3)}...`;
+}
+function groups(entries2) {
+  const key = ({ releases, arch: arch3 }) => `${releases.join(", ")}|${arch3}`;
+  const sorted2 = [...entries2].sort((a, b4) => key(a) < key(b4) ? -1 : key(a) > key(b4) ? 1 : 0);
+  const found = /* @__PURE__ */ new Map();
+  for (const entry of sorted2) found.set(key(entry), [...found.get(key(entry)) ?? [], entry]);
+  return found;
+}
+function summaryTable(entries2) {
+  const columns = [
+    ...[{ title: "Release" }, { title: "Architecture" }],
+    ...["Kernels", "BTF", "Tarballs"].map((title) => ({ title, align: "right" })),
+    ...[{ title: "pahole" }, { title: "Verified" }]
+  ];
+  const rows = [...groups(entries2).values()].map((group) => [
+    group[0].releases.join(", "),
+    group[0].arch,
+    `${group.length}`,
+    bytes(sum(group.map(({ btf }) => btf.size))),
+    bytes(sum(group.map(({ tarball }) => tarball.size))),
+    distinct(group.map(({ pahole: pahole3 }) => pahole3.version)),
+    tally(group.map(verification2))
+  ]);
+  return markdownTable(columns, rows).trimEnd();
+}
+function kernelTable(group) {
+  const { releases, arch: arch3 } = group[0];
+  const columns = [
+    { title: "Kernel" },
+    ...["BTF", "Types", "Tarball"].map((title2) => ({ title: title2, align: "right" })),
+    { title: "Verified" }
+  ];
+  const rows = group.map((entry) => [
+    entry.uname,
+    bytes(entry.btf.size),
+    `${sum(Object.values(entry.btf.kinds))}`,
+    bytes(entry.tarball.size),
+    verification2(entry)
+  ]);
+  const title = `${releases.join(", ")}, ${arch3}: ${counted2(group.length, "kernel")}`;
+  const table2 = markdownTable(columns, rows).trimEnd();
+  return `<details><summary>${title}</summary>
+
+${table2}
+
+</details>`;
+}
+function verification2({ verified: verified2 }) {
+  const { repodata, header, file, signature } = verified2;
+  const sums = [repodata && "repodata", header && "header", file && "vmlinux"].filter(Boolean);
+  const signed = signature.status === "good" ? `signed by ${signature.key}` : `signature: ${signature.status}`;
+  return [sums.length > 0 ? `sums of ${sums.join(", ")}` : "no sums", signed].join("; ");
+}
+function distinct(words) {
+  return [...new Set(words)].sort().join(", ");
+}
+function tally(words) {
+  const kinds3 = [...new Set(words)].sort();
+  if (kinds3.length === 1) return `${kinds3[0]}`;
+  const count3 = (kind) => words.filter((word2) => word2 === kind).length;
+  return kinds3.map((kind) => `${count3(kind)} × ${kind}`).join(", ");
+}
+function sum(numbers) {
+  return numbers.reduce((total, one2) => total + one2, 0);
+}
+function fileList(title, paths) {
+  if (paths.length === 0) return [];
+  const shown = paths.slice(0, 20).map((path2) => `- \`${printable(path2).replaceAll("`", "?")}\``);
+  const more = paths.length > 20 ? [`- and ${paths.length - 20} more`] : [];
+  return [`${title}
+
+${[...shown, ...more].join("\n")}`];
+}
+
+// src/jobs/publish/shelve.ts
+var ATTEMPTS2 = 8;
+async function shelve(desk, names, candidates, replace) {
+  const { remote: remote2, committer } = desk;
+  let ours;
+  let before;
+  return again(desk, names.branch, async () => {
+    const standing = await takeStanding(remote2, committer, names.base, names.branch);
+    const additions = planAdditions(candidates, standing.next, replace);
+    if (ours !== void 0 && before !== void 0 && standing.lease === ours) {
+      return { standing, additions: before, commit: ours, next: standing.next };
+    }
+    if (additions.changes.size === 0) {
+      return { standing, additions, commit: void 0, next: standing.next };
+    }
+    const tree = await committer.writeTree(standing.tip, additions.changes);
+    const message = commitMessage(additions, desk.runUrl);
+    const commit = await committer.commit(tree, standing.tip, message);
+    const next2 = await listTree(remote2.plumbing, commit);
+    if (desk.dryRun) return { standing, additions, commit, next: next2 };
+    [ours, before] = [commit, additions];
+    const pushed = await pushBranch(remote2, names.branch, commit, standing.lease);
+    return pushed === "done" ? { standing, additions, commit, next: next2 } : pushed;
+  });
+}
+async function again(desk, branch2, attempt) {
+  for (let tried = 1; ; tried += 1) {
+    const result = await attempt();
+    if (result !== "lost" && result !== "unknown") return result;
+    const why = result === "lost" ? "another push was faster" : "the connection broke during the push";
+    if (tried === ATTEMPTS2) {
+      throw new Failure(
+        result === "lost" ? "bad-archive" : "network",
+        `The branch '${branch2}' of ${desk.remote.name} could not be pushed in ${ATTEMPTS2} attempts: ${why}.`,
+        "Run it again: what was checked is checked again, and nothing is pushed twice."
+      );
+    }
+    desk.progress.note(`${branch2}: ${why}; looking again`);
+    const { clock, interrupted } = desk.world;
+    await clock.sleep(250 * 2 ** tried * (0.5 + Math.random()), interrupted);
+  }
+}
+
+// src/jobs/publish/register.ts
+async function readCatalog(remote2) {
+  if (!(await remote2.branches()).has(CATALOG_BRANCH)) {
+    return { catalog: EMPTY_CATALOG, commit: void 0 };
+  }
+  const [commit] = await remote2.obtain([CATALOG_BRANCH], 1);
+  const files = await listTree(remote2.plumbing, commit);
+  const file = files.get(CATALOG_FILE);
+  if (file === void 0) return { catalog: EMPTY_CATALOG, commit };
+  await remote2.obtainBlobs(CATALOG_BRANCH, [file.oid]);
+  const [text3] = await readBlobs(remote2.plumbing, [file.oid]);
+  return { catalog: parseCatalog(String(text3), remote2.name), commit };
+}
+async function register(desk, listings, news, seen) {
+  const { remote: remote2, committer, runUrl, dryRun } = desk;
+  const entries2 = [
+    ...news.built.map(({ record: record2, blob }) => builtEntry(record2, blob, runUrl)),
+    ...news.failed.map((record2) => failedEntry(record2, runUrl))
+  ];
+  let latest = seen;
+  return again(desk, CATALOG_BRANCH, async () => {
+    const known = latest ?? await readCatalog(remote2);
+    latest = void 0;
+    const merged = mergeCatalog(known.catalog, entries2);
+    const catalog = settleCatalog(merged, listings.base, listings.next);
+    const text3 = serialiseCatalog(catalog);
+    const nothing2 = catalog.size === 0 && known.commit === void 0;
+    if (nothing2 || text3 === serialiseCatalog(known.catalog)) return { catalog, commit: void 0 };
+    const datadog = `${JSON.stringify(datadogCatalog(catalog), null, 2)}
+`;
+    const file = async (content) => {
+      return { mode: "100644", oid: await committer.writeBlob(Buffer.from(content)) };
+    };
+    const files = /* @__PURE__ */ new Map([
+      [CATALOG_FILE, await file(text3)],
+      [DATADOG_FILE, await file(datadog)]
+    ]);
+    const tree = await committer.writeTree(known.commit, files);
+    const message = describeNews(known.catalog, catalog, runUrl);
+    const commit = await committer.commit(tree, known.commit, message);
+    if (dryRun) return { catalog, commit };
+    const pushed = await pushBranch(remote2, CATALOG_BRANCH, commit, known.commit);
+    return pushed === "done" ? { catalog, commit } : pushed;
+  });
+}
+function describeNews(before, after2, runUrl) {
+  const changed = [...after2].filter(
+    ([path2, entry]) => JSON.stringify(entry) !== JSON.stringify(before.get(path2))
+  );
+  const states = ["pending", "archived", "failed"].flatMap((state) => {
+    const count3 = changed.filter(([, entry]) => entry.state === state).length;
+    return count3 === 0 ? [] : [`${count3} ${state}`];
+  });
+  const gone = [...before.keys()].filter((path2) => !after2.has(path2)).length;
+  const news = [...states, ...gone === 0 ? [] : [`${gone} gone`]].join(", ");
+  return `Catalog: ${news}
+${runUrl === void 0 ? "" : `
+Run: ${runUrl}
+`}`;
+}
+
+// src/jobs/publish/publish.ts
+async function publish(world2, progress, request2) {
+  const remote2 = await openRemote(world2, request2.location, request2.credential);
+  try {
+    return await publishTo(world2, progress, request2, remote2);
+  } finally {
+    await remote2.plumbing.close();
+  }
+}
+async function publishTo(world2, progress, request2, remote2) {
+  const { base, branch: branch2, dryRun, runUrl, expectation, author, committer: person } = request2;
+  const committer = await openCommitter(world2, remote2.plumbing, {
+    ...author === void 0 ? {} : { author },
+    ...person === void 0 ? {} : { committer: person }
+  });
+  const seen = await readCatalog(remote2);
+  const intake = await takeIn(world2, progress, {
+    folders: request2.folders,
+    expectation,
+    keep: (tarball) => committer.writeBlob(tarball)
+  });
+  const desk = { world: world2, progress, remote: remote2, committer, runUrl, dryRun };
+  const shelved = await shelve(desk, { base, branch: branch2 }, intake.candidates, request2.replace);
+  const { standing, additions } = shelved;
+  if (shelved.commit !== void 0 && !dryRun) {
+    progress.note(`${branch2}: pushed ${shelved.commit.slice(0, 12)}`);
+  }
+  const registered = await register(
+    desk,
+    { base: standing.base, next: shelved.next },
+    { built: [...additions.added, ...additions.left], failed: intake.failed },
+    seen
+  );
+  const waiting = findWaiting2(standing.base, shelved.next, registered.catalog);
+  const pullRequest = await review(request2, standing.hasBase, waiting);
+  return {
+    ...{ additions, intake, waiting, pullRequest, commit: shelved.commit },
+    ...{ moved: standing.moved, catalogCommit: registered.commit }
+  };
+}
+async function review(request2, hasBase, waiting) {
+  const { forge, base, branch: branch2, dryRun } = request2;
+  const none = (why) => ({ action: "none", why });
+  if (!isWaiting(waiting)) return none("nothing-waits");
+  if (forge === void 0) return none("not-asked-for");
+  if (!hasBase) return none("no-base");
+  if (dryRun) return none("dry-run");
+  const text3 = pullRequestText(waiting, forge.longestBody);
+  try {
+    return await ensurePullRequest(forge, branch2, base, text3);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure(
+      error.reason,
+      `'${branch2}' is pushed, but it has no up-to-date pull request: ${error.message}`,
+      `${error.advice ?? ""} Then run it again.`.trim(),
+      error
+    );
+  }
 }
 
 // src/report/host.ts
@@ -83944,9 +85323,9 @@ var Summary = class {
    *
    * @returns {Promise<Summary>} summary instance
    */
-  write(options) {
+  write(options2) {
     return __awaiter(this, void 0, void 0, function* () {
-      const overwrite2 = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+      const overwrite2 = !!(options2 === null || options2 === void 0 ? void 0 : options2.overwrite);
       const filePath = yield this.filePath();
       const writeFunc = overwrite2 ? writeFile6 : appendFile;
       yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
@@ -84079,8 +85458,8 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addImage(src, alt, options) {
-    const { width, height } = options || {};
+  addImage(src, alt, options2) {
+    const { width, height } = options2 || {};
     const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
     const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
     return this.addRaw(element).addEOL();
@@ -84150,7 +85529,7 @@ import os5 from "os";
 
 // node_modules/@actions/io/lib/io-util.js
 import * as fs4 from "fs";
-var { chmod, copyFile: copyFile3, lstat, mkdir: mkdir8, open: open2, readdir: readdir4, rename: rename4, rm: rm12, rmdir, stat: stat4, symlink, unlink } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat, mkdir: mkdir8, open: open2, readdir: readdir5, rename: rename4, rm: rm12, rmdir, stat: stat5, symlink, unlink } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 
@@ -84235,6 +85614,13 @@ function annotate(host2, output, failures) {
 `);
   }
 }
+function maskSecret(host2, output, secret) {
+  if (!host2.isActions) return;
+  for (const line2 of secret.split(/[\r\n]+/).filter((one2) => one2.trim() !== "")) {
+    output.write(`::add-mask::${escapeData3(line2)}
+`);
+  }
+}
 var LARGEST_OUTPUT = 1e6;
 var LARGEST_SUMMARY = 1024 * 1024;
 function fitting(markdown) {
@@ -84251,8 +85637,210 @@ function escapeProperty2(text3) {
   return escapeData3(text3).replace(/:/g, "%3A").replace(/,/g, "%2C");
 }
 
+// src/commands/publish-report.ts
+function publishOutcome(request2, forge, published) {
+  const { additions, intake, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published;
+  const { added, left, refused: refused2, twins } = additions;
+  const ensured = pullRequest.action === "none" ? void 0 : pullRequest;
+  const lines = report(request2, published);
+  const unfinished = refused2.length > 0 || reasonOf(pullRequest) === "no-base";
+  return {
+    status: unfinished ? 1 : 0,
+    document: {
+      operation: request2.dryRun ? "dry-run" : commit !== void 0 ? "pushed" : "nothing-new",
+      archive: request2.location.url,
+      ...{ branch: request2.branch, base: request2.base, moved: moved2 },
+      commit: commit ?? null,
+      catalogCommit: catalogCommit ?? null,
+      pullRequest: {
+        action: pullRequest.action,
+        ...forge === void 0 ? {} : { forge },
+        ...ensured === void 0 ? { why: reasonOf(pullRequest) } : { number: ensured.pullRequest.number, url: ensured.pullRequest.url }
+      },
+      added: added.map(summary2),
+      left: left.map(summary2),
+      refused: refused2.map(summary2),
+      failed: intake.failed.map(({ uname: uname2, reason: reason2, message }) => ({ uname: uname2, reason: reason2, message })),
+      twins,
+      waiting: {
+        kernels: waiting.known.map(({ uname: uname2 }) => uname2),
+        others: waiting.others,
+        removed: waiting.removed
+      }
+    },
+    text: `${lines.join("\n")}
+`,
+    outputs: {
+      added: `${added.length}`,
+      left: `${left.length}`,
+      refused: `${refused2.length}`,
+      commit: commit ?? "",
+      "pull-request-number": `${ensured?.pullRequest.number ?? ""}`,
+      "pull-request-url": ensured?.pullRequest.url ?? ""
+    },
+    summary: `### BTF archive
+
+${lines.map((line2) => `- ${line2.trim()}`).join("\n")}
+`,
+    failures: refused2.map(({ record: record2 }) => ({ title: record2.uname, message: REFUSED }))
+  };
+}
+var REFUSED = "The archive has it with other bytes, which stay. Give --replace to put these in their place.";
+function summary2({ record: record2 }) {
+  const { uname: uname2, tarball } = record2;
+  return { uname: uname2, path: tarball.path, size: tarball.size, sha256: tarball.sha256 };
+}
+function reasonOf(pullRequest) {
+  return pullRequest.action === "none" ? pullRequest.why : void 0;
+}
+function report(request2, published) {
+  const { additions, intake, commit, catalogCommit, moved: moved2, waiting } = published;
+  const { added, left, refused: refused2, twins } = additions;
+  const { branch: branch2, base, dryRun } = request2;
+  const size2 = added.reduce((total, { record: record2 }) => total + record2.tarball.size, 0);
+  const would = dryRun ? "would be " : "";
+  return [
+    added.length > 0 ? `${kernels2(added.length)} (${bytes(size2)}) ${would}pushed to '${branch2}'${short(commit, dryRun)}` : commit === void 0 ? `Nothing new: nothing ${dryRun ? "would be" : "is"} pushed to '${branch2}'` : `'${branch2}' ${would}pushed${short(commit, dryRun)}`,
+    ...moved2 === "rebased" && commit ? [`What waited ${would}rebased on '${base}'`] : [],
+    ...moved2 === "afresh" && commit ? [`'${branch2}' was merged, and ${would}started afresh on '${base}'`] : [],
+    ...twins.length > 0 ? [`${twins.length} tarballs of arm64 ${would}named aarch64 too`] : [],
+    ...left.length > 0 ? [`${kernels2(left.length)} there already, with the same bytes`] : [],
+    ...refused2.map(({ record: record2 }) => `Refused: ${record2.uname}. ${REFUSED}`),
+    ...intake.failed.length > 0 ? [
+      `${kernels2(intake.failed.length)} failed to build; the catalog ${dryRun ? "would say" : "says"} why`
+    ] : [],
+    ...catalogCommit === void 0 ? [] : [`Catalog ${would}brought up to date`],
+    ...isWaiting(waiting) ? [`${kernels2(waiting.known.length)} ${dryRun ? "would wait" : "wait"} for review`] : [],
+    ...pullRequestLines(request2, published.pullRequest)
+  ];
+}
+function kernels2(count3) {
+  return count3 === 1 ? "1 kernel" : `${count3} kernels`;
+}
+function short(commit, dryRun) {
+  return commit === void 0 || dryRun ? "" : ` (commit ${commit.slice(0, 12)})`;
+}
+function pullRequestLines({ base, branch: branch2 }, pullRequest) {
+  if (pullRequest.action !== "none") {
+    return [`Pull request ${pullRequest.action}: ${pullRequest.pullRequest.url}`];
+  }
+  if (pullRequest.why !== "no-base") return [];
+  return [
+    `No pull request: the archive has no branch '${base}' yet. Make it once, from '${branch2}' or empty, and run this again`
+  ];
+}
+
+// src/commands/publish.ts
+var options = {
+  input: list("<folder>", "folder that build filled: tarballs and records, and nothing else", {
+    required: true
+  }),
+  archive: text2("<git URL>", "git repository of the archive; a folder with one will do", {
+    required: true
+  }),
+  branch: text2("<branch>", "branch that is pushed, and that a person reviews", { default: "next" }),
+  base: text2("<branch>", "branch that it is to be merged into; never written", {
+    default: "master"
+  }),
+  forge: choice(["auto", ...FORGES], "kind of the archive's host; 'auto' tells it from the name", {
+    default: "auto"
+  }),
+  apiUrl: text2("<URL>", "address of the forge's API, where it is not the usual one"),
+  noPullRequest: flag("push alone, without a pull request"),
+  tokenFile: text2("<file>", "file that holds the token; BTFHUB_TOKEN holds the token itself"),
+  user: text2("<name>", "user name for git, where the host wants one beside the token"),
+  author: text2("<Name <mail>>", "author of the commits; by default as git's configuration says"),
+  committer: text2("<Name <mail>>", "committer of the commits; by default likewise"),
+  runUrl: text2("<URL>", "page of the run that publishes; in a workflow it is known"),
+  replace: flag("put new bytes in the place of other bytes that the archive has under a name"),
+  minimumTypes: number("<number>", "least number of types that a kernel must have", {
+    ...{ default: 1e4, least: 1, most: 1e7 }
+  }),
+  dryRun: flag("do everything but push and ask the forge, and say what would be done")
+};
+var publish2 = defineCommand({
+  name: "publish",
+  summary: "push new tarballs to the archive, for a person to review",
+  description: "Checks every tarball and record again, puts the new ones on the branch on top of what waits there, brings the catalog up to date, and sees to one open pull request. The base branch is never written, nothing that waits is lost, and only what is new is moved. The token is read from BTFHUB_TOKEN or --token-file.",
+  options,
+  examples: [
+    "btfhub publish --input btf --archive https://gitee.com/openeuler/btfhub-archive.git",
+    "btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea",
+    "btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run"
+  ],
+  run: async (world2, given) => {
+    const location = locate(given.archive);
+    if (location.kind === "folder") {
+      throw new Failure(
+        "usage",
+        `${location.folder} is no git repository, so nothing can be pushed to it.`,
+        "Give --archive the URL of the archive, or a folder with a clone of it."
+      );
+    }
+    const credential = await readCredential(world2, location, given);
+    const request2 = { ...toRequest(world2, given), location, credential };
+    const forge = chooseForge(world2, location, credential, given);
+    const result = await publish(world2, openProgress(world2), { ...request2, forge });
+    return publishOutcome(request2, forge?.name, result);
+  }
+});
+async function readCredential(world2, location, given) {
+  const inUrl = location.kind === "remote" ? location.password : void 0;
+  const token = await tokenOf(world2, given.tokenFile) ?? inUrl;
+  if (token === void 0) return void 0;
+  maskSecret(findHost(world2.env), world2.stderr, token);
+  if (location.kind !== "remote") return void 0;
+  const origin = location.origin ?? `https://${location.host}`;
+  return credentialFor(origin, token, given.user ?? location.user);
+}
+async function tokenOf(world2, file) {
+  if (file === void 0) return world2.env.BTFHUB_TOKEN?.trim() || void 0;
+  try {
+    return (await readFile12(file, "utf8")).trim();
+  } catch (error) {
+    throw new Failure(
+      "usage",
+      `The file of --token-file cannot be read: ${describe(error)}.`,
+      "It is to hold the token, and nothing else."
+    );
+  }
+}
+function toRequest(world2, given) {
+  const [base, branch2] = [asBranch(given.base), asBranch(given.branch)];
+  if (base === branch2 || branch2 === "catalog" || base === "catalog") {
+    throw new Failure(
+      "usage",
+      `--branch ${branch2} and --base ${base} must differ, and 'catalog' is the catalog's own.`
+    );
+  }
+  const { author, committer } = given;
+  return {
+    ...{ folders: given.input, base, branch: branch2, replace: given.replace, dryRun: given.dryRun },
+    expectation: { of: "kernel", minimumTypes: given.minimumTypes ?? 1e4 },
+    ...author === void 0 ? {} : { author: parseIdentity(author, "--author") },
+    ...committer === void 0 ? {} : { committer: parseIdentity(committer, "--committer") },
+    runUrl: given.runUrl ?? findHost(world2.env).runUrl
+  };
+}
+function chooseForge(world2, location, credential, given) {
+  if (given.noPullRequest || location.kind !== "remote") return void 0;
+  const forge = given.forge === "auto" ? void 0 : given.forge;
+  const address = findForge(location, { forge, apiUrl: given.apiUrl });
+  if (credential === void 0) {
+    if (given.dryRun) return void 0;
+    throw new Failure(
+      "usage",
+      "A pull request needs a token, and there is none.",
+      "Set BTFHUB_TOKEN or --token-file; or give --no-pull-request to push alone."
+    );
+  }
+  const { http, clock, interrupted } = world2;
+  const { token, hide } = credential;
+  return openForge(address, { http, clock, signal: interrupted, token, hide });
+}
+
 // src/toolchain/cache-plan.ts
-import { readFile as readFile11 } from "node:fs/promises";
+import { readFile as readFile13 } from "node:fs/promises";
 import { dirname as dirname4 } from "node:path";
 async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
@@ -84269,7 +85857,7 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   };
 }
 async function system(osRelease) {
-  const text3 = await readFile11(osRelease, "utf8").catch(() => "");
+  const text3 = await readFile13(osRelease, "utf8").catch(() => "");
   const value = (name) => new RegExp(`^${name}="?([^"
 ]*)"?$`, "m").exec(text3)?.[1] ?? "";
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
@@ -84290,11 +85878,11 @@ var setup = defineCommand({
     "btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git",
     "btfhub setup --show-cache --json"
   ],
-  run: async (world2, options) => {
-    const wishes = wishesOf(options);
+  run: async (world2, options2) => {
+    const wishes = wishesOf(options2);
     const cache = await planCache(wishes.cacheFolder ?? defaultCacheFolder(world2.env), wishes);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
-    if (options.showCache) {
+    if (options2.showCache) {
       writeOutputs(findHost(world2.env), world2.env, outputs);
       return { status: 0, document: cache, text: `${[cache.key, ...cache.folders].join("\n")}
 ` };
@@ -84329,7 +85917,7 @@ function table(tools2) {
 }
 
 // src/commands/all.ts
-var COMMANDS = [demo, setup, plan, build, verify2, check2];
+var COMMANDS = [demo, setup, plan, build, verify2, publish2, check2];
 
 // src/download/http.ts
 var import_undici = __toESM(require_undici(), 1);
@@ -84339,7 +85927,7 @@ var HEADERS_TIMEOUT = 6e4;
 var SILENCE_TIMEOUT = 3e5;
 var REDIRECTIONS = 5;
 function undiciHttp(env, tls = {}) {
-  const setting = (name) => env[name] ?? env[name.toUpperCase()];
+  const setting2 = (name) => env[name] ?? env[name.toUpperCase()];
   const strict = { ...tls, rejectUnauthorized: true };
   const common = {
     allowH2: false,
@@ -84347,23 +85935,24 @@ function undiciHttp(env, tls = {}) {
     headersTimeout: HEADERS_TIMEOUT,
     bodyTimeout: SILENCE_TIMEOUT
   };
-  const dispatcher = new import_undici.EnvHttpProxyAgent({
+  const direct = new import_undici.EnvHttpProxyAgent({
     ...common,
     connect: { ...strict, timeout: CONNECT_TIMEOUT },
     requestTls: strict,
     proxyTls: strict,
     proxyTunnel: false,
     // The proxy's own pool would forget the limits above.
-    factory: (origin, options) => new import_undici.Pool(origin, { ...common, ...options }),
+    factory: (origin, options2) => new import_undici.Pool(origin, { ...common, ...options2 }),
     // An empty string keeps undici from looking into the environment of the process by itself.
-    httpProxy: setting("http_proxy") ?? setting("all_proxy") ?? "",
-    httpsProxy: setting("https_proxy") ?? setting("all_proxy") ?? "",
-    noProxy: setting("no_proxy") ?? ""
-  }).compose(import_undici.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
+    httpProxy: setting2("http_proxy") ?? setting2("all_proxy") ?? "",
+    httpsProxy: setting2("https_proxy") ?? setting2("all_proxy") ?? "",
+    noProxy: setting2("no_proxy") ?? ""
+  });
+  const following = direct.compose(import_undici.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
   return {
-    request: async ({ url: url3, method = "GET", headers = {}, body, signal }) => {
+    request: async ({ url: url3, method = "GET", headers = {}, body, signal, redirect }) => {
       const answer2 = await (0, import_undici.request)(url3, {
-        dispatcher,
+        dispatcher: redirect === "manual" ? direct : following,
         method,
         headers: { "accept-encoding": "identity", ...headers },
         ...body === void 0 ? {} : { body },
@@ -84404,7 +85993,7 @@ var systemClock = {
 // src/world/programs.ts
 import { spawn } from "node:child_process";
 import { accessSync, constants as constants5, statSync } from "node:fs";
-import { delimiter, isAbsolute, join as join16 } from "node:path";
+import { delimiter, isAbsolute, join as join18 } from "node:path";
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
   const start2 = (invocation2) => new Promise((resolve6, reject) => {
@@ -84455,7 +86044,7 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       const folders = isAbsolute(program3) ? [""] : (env.PATH ?? "").split(delimiter);
-      return folders.map((folder2) => join16(folder2, program3)).find(isExecutable);
+      return folders.map((folder2) => join18(folder2, program3)).find(isExecutable);
     }
   };
 }
@@ -84529,6 +86118,7 @@ function toCommander(command) {
     ].filter(Boolean);
     const help = notes.length > 0 ? `${spec.description} (${notes.join("; ")})` : spec.description;
     const option = new Option(`--${kebab(name)}${placeholder}`, help);
+    option.negate = false;
     option.argParser((word2, before) => [...before ?? [], word2]);
     commander2.addOption(option);
   }
@@ -84559,20 +86149,20 @@ async function execute(command, given, operands) {
     process.exitCode ??= 2;
   }
 }
-function tellHost({ outputs, summary: summary2, failures }) {
+function tellHost({ outputs, summary: summary3, failures }) {
   for (const name of outputs ? writeOutputs(host, world.env, outputs) : []) {
     world.stderr.write(`The output '${name}' is too large for the host and is left out.
 `);
   }
-  if (summary2) writeSummary(host, world.env, summary2);
+  if (summary3) writeSummary(host, world.env, summary3);
   if (failures) annotate(host, world.stderr, failures);
 }
 function complain(failure) {
-  const advice = failure.advice ? ` ${failure.advice}` : "";
+  const advice2 = failure.advice ? ` ${failure.advice}` : "";
   if (host.isActions) {
-    annotate(host, world.stderr, [{ title: "btfhub", message: `${failure.message}${advice}` }]);
+    annotate(host, world.stderr, [{ title: "btfhub", message: `${failure.message}${advice2}` }]);
   } else {
-    world.stderr.write(`btfhub: ${failure.message}${advice}
+    world.stderr.write(`btfhub: ${failure.message}${advice2}
 `);
   }
   if (failure.reason === "internal" && failure.cause instanceof Error) {
