@@ -33,6 +33,7 @@ export interface Asked {
   readonly path: string;
   readonly range: string | undefined;
   readonly headers: IncomingMessage['headers'];
+  /** By the server's clock. */
   readonly at: number;
 }
 
@@ -79,7 +80,7 @@ export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
       path: decodeURIComponent(request.url ?? '/'),
       range: request.headers.range,
       headers: request.headers,
-      at: performance.now(),
+      at: (behaviour.clock ?? systemClock).now(),
     };
     const misdeed = behaviour.misdeed?.(record, asked.length) ?? { kind: 'none' };
     asked.push(record);

@@ -1,7 +1,7 @@
 import { download } from '../../src/download/package.ts';
 import { Failure } from '../../src/failure.ts';
 import type { Behaviour, Misdeed } from './fault-server.ts';
-import { bytes, IdleClock, mirrorField, seeded } from './world.ts';
+import { bytes, mirrorField, seeded } from './world.ts';
 
 const RUNS = 200;
 const AT_ONCE = 24;
@@ -58,13 +58,13 @@ interface Result {
 
 async function run(seed: number): Promise<Result> {
   const random = seeded(seed);
-  const clock = new IdleClock();
   const field = mirrorField({ '/k': FILE }, { window: WINDOW });
+  const { clock } = field;
   const count = 1 + upTo(random, 3);
   const pool = await field.mirrors(
-    Array.from({ length: count }, () => ({ ...character(random), clock, touch: clock.touch })),
+    Array.from({ length: count }, () => character(random)),
     { connections: 1 + upTo(random, 4), deadline: 5000 },
-    { clock, random },
+    { random },
   );
   const one = download(pool, { path: 'k', size: FILE.length });
   const slow = random() < 0.2;

@@ -1,19 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { undiciHttp } from '../../src/download/http.ts';
 import { MirrorPool, type PoolSettings, type Ports } from '../../src/download/mirrors.ts';
-import type { Clock } from '../../src/world/clock.ts';
+import { type Clock, systemClock } from '../../src/world/clock.ts';
 import { type Behaviour, type FaultServer, faultServer } from './fault-server.ts';
-
-/** A clock that runs so many times as fast as the real one: a deadline of 30 s passes in 0.3 s. */
-export function fastClock(times: number): Clock {
-  const began = performance.now();
-  return {
-    date: () => new Date(Date.UTC(2026, 0, 1) + (performance.now() - began) * times),
-    now: () => (performance.now() - began) * times,
-    sleep: (milliseconds, signal) =>
-      wait(milliseconds / times, undefined, signal ? { signal } : {}),
-  };
-}
 
 /** A clock that stands still until it is told to go on. */
 export class StillClock implements Clock {
@@ -47,6 +36,17 @@ export class StillClock implements Clock {
       sleeper.wake();
     }
   }
+}
+
+/** A clock that runs so many times as fast as the real one: a deadline of 30 s passes in 0.3 s. */
+export function fastClock(times: number): Clock {
+  const began = performance.now();
+  return {
+    date: () => new Date(Date.UTC(2026, 0, 1) + (performance.now() - began) * times),
+    now: () => (performance.now() - began) * times,
+    sleep: (milliseconds, signal) =>
+      wait(milliseconds / times, undefined, signal ? { signal } : {}),
+  };
 }
 
 /**
@@ -88,8 +88,10 @@ export class IdleClock implements Clock {
     while (this.#sleepers.size > 0) {
       await wait(1);
       this.#quiet += 1;
-      if (this.#quiet < 4) continue;
-      this.#now = Math.min(...[...this.#sleepers].map(({ until }) => until));
+      const next = Math.min(...[...this.#sleepers].map(({ until }) => until));
+      // A long jump is a deadline: be sure that nothing is on its way.
+      if (this.#quiet < (next - this.#now > 1000 ? 40 : 4)) continue;
+      this.#now = next;
       for (const sleeper of this.#sleepers) {
         if (sleeper.until > this.#now) continue;
         this.#sleepers.delete(sleeper);
@@ -121,23 +123,28 @@ export function bytes(length: number, seed = 1): Buffer {
 }
 
 export function ports(changes: Partial<Ports> = {}): Ports {
-  return { http: undiciHttp({}), clock: fastClock(100), random: seeded(7), ...changes };
+  return { http: undiciHttp({}), clock: systemClock, random: seeded(7), ...changes };
 }
 
-/** Servers of the same files, and the pool of them; `close` ends all that were made. */
+/** Servers of the same files and the pool of them, all by one idle clock; `close` ends all that were made. */
 export function mirrorField(files: Behaviour['files'], common: PoolSettings = {}) {
   const servers: FaultServer[] = [];
+  const clock = new IdleClock();
   return {
     servers,
+    clock,
     mirrors: async (
       behaviours: readonly Partial<Behaviour>[],
       settings: PoolSettings = {},
       changes: Partial<Ports> = {},
     ): Promise<MirrorPool> => {
-      const made = await Promise.all(behaviours.map((one) => faultServer({ files, ...one })));
+      const { touch } = clock;
+      const made = await Promise.all(
+        behaviours.map((one) => faultServer({ files, clock, touch, ...one })),
+      );
       servers.push(...made);
       const bases = made.map(({ base }) => base);
-      return new MirrorPool(bases, ports(changes), { ...common, ...settings });
+      return new MirrorPool(bases, ports({ clock, ...changes }), { ...common, ...settings });
     },
     close: async () => {
       await Promise.all(servers.splice(0).map((server) => server.close()));
