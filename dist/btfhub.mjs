@@ -73613,7 +73613,7 @@ function failureRecord(shop, kernel, error) {
 
 // src/download/mirrors.ts
 var MiB = 1024 * 1024;
-var DEFAULTS = { connections: 4, window: 32 * MiB, deadline: 3e4, note: () => {
+var DEFAULTS = { connections: 4, window: 16 * MiB, deadline: 3e4, note: () => {
 } };
 var LEAST_WINDOW = 4 * MiB;
 var FIRST_BACKOFF = 500;
