@@ -19,8 +19,8 @@ export interface Vmlinux {
   readonly head: PackageHead;
   readonly size: number;
   readonly sha256: string;
-  /** Whether the header has a digest of the file, which then was right. */
-  readonly digested: boolean;
+  /** The algorithm of the header's digest of the file, which then was right; undefined where there is none. */
+  readonly digestedBy: string | undefined;
 }
 
 /**
@@ -65,7 +65,7 @@ export async function extractVmlinux(
       `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`,
     );
   }
-  return { head, size: file.size, sha256, digested: entry.digest !== undefined };
+  return { head, size: file.size, sha256, digestedBy: entry.digest?.algorithm };
 }
 
 function noVmlinux({ nvra, vmlinuxPath }: Wanted): Failure {
