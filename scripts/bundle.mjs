@@ -10,11 +10,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const target = join(root, 'dist', 'btfhub.mjs');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-// Imports are hoisted above the banner, and every name they bind exists on Node 14 too: so an old
-// Node gets as far as this one line. `require` is there for the CommonJS packages in the bundle.
+// The bundle is CommonJS inside of an ES module, in the language of Node 12: openEuler's own package
+// of Node is that old, and so it gets as far as this one line instead of a syntax error.
 const banner = `#!/usr/bin/env node
 // btfhub ${version}, Apache-2.0. Made by 'npm run build' out of src/; do not edit.
-import { createRequire as __createRequire } from 'node:module';
+import { createRequire } from 'module';
 {
   const [major, minor, patch] = process.versions.node.split('.').map(Number);
   const old = major < 20 || (major === 20 && (minor < 18 || (minor === 18 && patch < 1)));
@@ -27,7 +27,8 @@ import { createRequire as __createRequire } from 'node:module';
     process.exit(2);
   }
 }
-const require = __createRequire(import.meta.url);`;
+const __url = import.meta.url;
+const require = createRequire(__url);`;
 
 // The toolkit's identity tokens bring an HTTP client of their own, 800 kB of it; nobody here asks
 // for them, and the package does not say that it may be left out.
@@ -46,11 +47,11 @@ const result = await build({
   outfile: target,
   bundle: true,
   platform: 'node',
-  format: 'esm',
-  target: 'node18',
+  format: 'cjs',
+  target: 'node12.22',
   charset: 'utf8',
   legalComments: 'none',
-  define: { __VERSION__: JSON.stringify(version) },
+  define: { __VERSION__: JSON.stringify(version), 'import.meta.url': '__url' },
   banner: { js: banner },
   plugins: [withoutIdentityTokens],
   write: false,

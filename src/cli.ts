@@ -119,9 +119,11 @@ const program = new Commander('btfhub')
   .exitOverride();
 for (const command of COMMANDS) program.addCommand(toCommander(command).exitOverride());
 
-try {
-  await program.parseAsync(process.argv);
-} catch (error) {
+program.parseAsync(process.argv).catch((error: unknown) => {
   if (!(error instanceof CommanderError)) throw error;
+  if (error.exitCode !== 0 && process.argv.includes('--json')) {
+    const failure = new Failure('usage', error.message.replace(/^error: /, ''));
+    world.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
+  }
   process.exitCode = error.exitCode === 0 ? 0 : 2;
-}
+});
