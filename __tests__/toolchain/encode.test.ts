@@ -88,7 +88,7 @@ test('what an old version does otherwise is told, and nothing of a recent one', 
     expect.stringContaining('parameters differ between objects'),
     expect.stringContaining('one thread'),
   ]);
-  expect(caveats('1.25').join(' ')).toMatch(/3 GB.*one thread/);
+  expect(caveats('1.25').join(' ')).toMatch(/4 GB.*one thread/);
   expect(caveats('1.28')).toEqual([expect.stringContaining('one thread')]);
   expect(caveats('1.29')).toEqual([]);
 });
