@@ -69360,7 +69360,7 @@ function caveats(version) {
   return [
     before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
     before("1.25") && "It also describes functions whose parameters differ between objects.",
-    !before("1.25") && before("1.28") && "It takes 3 GB of memory for a kernel.",
+    !before("1.25") && before("1.28") && "It takes 3 to 4 GB of memory for a kernel.",
     before("1.29") && "It works with one thread: with more, every run would give other bytes."
   ].filter((sentence) => sentence !== false);
 }
