@@ -138,7 +138,7 @@ async function main(unlimited) {
   const cases = [
     {
       name: '1 MB/s a connection',
-      size: 24 * MB,
+      size: 40 * MB,
       servers: [{ rate: MB }],
       connections: [4, 8],
       rounds: 1,
