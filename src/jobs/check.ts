@@ -1,6 +1,6 @@
 import { type BpfObject, readObject } from '../btf/core/object.ts';
 import { Kernel } from '../btf/core/relocate.ts';
-import { judge, type Missing } from '../btf/core/verdict.ts';
+import { judge, type KnownVerdicts, type Missing } from '../btf/core/verdict.ts';
 import { withFile } from '../btf/elf.ts';
 import { Btf } from '../btf/reader.ts';
 import { asFailure, type Failure } from '../failure.ts';
@@ -46,6 +46,7 @@ export async function checkObjects(
   objects: readonly BpfObject[],
   kernels: Kernels,
 ): Promise<CheckReport> {
+  const known = new Map<BpfObject, KnownVerdicts>(objects.map((object) => [object, new Map()]));
   const tallies = new Map<string, Tally>();
   const unread: { kernel: string; error: Failure }[] = [];
   const task = progress.begin('check');
@@ -57,7 +58,7 @@ export async function checkObjects(
       const btf = await load();
       const kernel = new Kernel(new Btf(btf));
       for (const object of objects) {
-        const { missing } = judge(object, kernel, name);
+        const { missing } = judge(object, kernel, name, known.get(object));
         tallyOf(tallies, object, line).add(name, missing);
       }
       task.advance(btf.length);

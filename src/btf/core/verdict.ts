@@ -31,34 +31,68 @@ export interface Verdict {
  * its questions (`bpf_core_field_exists`, enumerators, sizes, LINUX_KERNEL_VERSION) have their
  * answers. Types on which libbpf refuses the whole object are missing wherever they are used.
  */
-export function judge(object: BpfObject, kernel: Kernel, uname?: string): Verdict {
+export function judge(
+  object: BpfObject,
+  kernel: Kernel,
+  uname?: string,
+  known: KnownVerdicts = new Map(),
+): Verdict {
   const relocated = relocate(object, kernel);
-  const failed = relocated.applied.filter(({ resolution }) => resolution.status !== 'value');
   const relocations = relocated.applied.length;
-  if (failed.length === 0) return { relocations, guarded: 0, missing: [] };
+  if (!relocated.applied.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
+  const key = signature(object, relocated, uname);
+  const verdict = known.get(key) ?? follow(object, relocated, uname);
+  known.set(key, verdict);
+  return verdict;
+}
 
-  const asBuilt = reachedIn(object, relocated, uname, 'as-built');
+/** Verdicts on one object that stand for every kernel which answers it alike; made by `judge`. */
+export type KnownVerdicts = Map<string, Verdict>;
+
+type Failed = Applied & { readonly resolution: { readonly problem: Problem } };
+
+function hasFailed(applied: Applied): applied is Failed {
+  return applied.resolution.status !== 'value';
+}
+
+/** All that a program's way can depend on. Where fields lie is not in it: that is not counted on. */
+function signature(object: BpfObject, { applied }: Relocated, uname: string | undefined): string {
+  const answers = applied.map((one) => {
+    if (hasFailed(one)) return `${one.resolution.problem.why} ${one.resolution.problem.detail}`;
+    const isKnown = one.resolution.status === 'value' && !isOffset(one);
+    return isKnown ? `${one.resolution.value.value}` : '';
+  });
+  const version = usesVersion(object) ? `${versionCode(uname)}` : '';
+  return [version, `${isLazy(uname)}`, ...answers].join('\n');
+}
+
+function usesVersion({ code }: BpfObject): boolean {
+  return code.some(({ references }) =>
+    [...references.values()].some((one) => one.to === 'extern' && one.name === VERSION_VARIABLE),
+  );
+}
+
+function follow(object: BpfObject, relocated: Relocated, uname: string | undefined): Verdict {
+  const failed = relocated.applied.filter(hasFailed);
   const asConfigured = reachedIn(object, relocated, uname, 'any');
+  const isSuspect = ({ place, resolution }: Failed) =>
+    resolution.status === 'refused' || asConfigured(place);
+  const suspects = failed.filter(isSuspect);
+  const asBuilt =
+    suspects.length > 0 ? reachedIn(object, relocated, uname, 'as-built') : () => false;
   const missing = new Map<string, Missing>();
-  let guarded = 0;
-  for (const { place, resolution } of failed) {
-    if (resolution.status === 'value') continue;
+  for (const { place, resolution } of suspects) {
     const { name, isOptional } = describePlace(relocated, place);
-    const refused = resolution.status === 'refused';
-    const when =
-      (refused || asBuilt(place)) && !isOptional
-        ? 'always'
-        : refused || asConfigured(place)
-          ? 'optional'
-          : undefined;
-    if (when === undefined) {
-      guarded++;
-      continue;
-    }
+    const isReached = resolution.status === 'refused' || asBuilt(place);
+    const when = isReached && !isOptional ? 'always' : 'optional';
     const found: Missing = { ...resolution.problem, function: name, when };
     missing.set(`${name} ${found.what} ${found.why} ${when}`, found);
   }
-  return { relocations, guarded, missing: [...missing.values()] };
+  return {
+    relocations: relocated.applied.length,
+    guarded: failed.length - suspects.length,
+    missing: [...missing.values()],
+  };
 }
 
 /** Which instructions any of the object's programs reaches. */
@@ -70,11 +104,7 @@ function reachedIn(
 ): (place: Place) => boolean {
   const read = reader(object, versionCode(uname), constants);
   const offsets = new Set(relocated.applied.filter(isOffset).map(({ place }) => keyOf(place)));
-  const failed = new Set(
-    relocated.applied
-      .filter(({ resolution }) => resolution.status !== 'value')
-      .map(({ place }) => keyOf(place)),
-  );
+  const failed = new Set(relocated.applied.filter(hasFailed).map(({ place }) => keyOf(place)));
   // Where a field lies says nothing about which way a program goes.
   const unknown = (place: Place) => offsets.has(keyOf(place)) || failed.has(keyOf(place));
   const programs = entries(relocated.code)
@@ -87,13 +117,17 @@ function reachedIn(
 /** Kernels before 6.8 verify a program's global functions also where nothing that is reached calls them. */
 const LAZY_SINCE = 0x60800n;
 
+function isLazy(uname: string | undefined): boolean {
+  const version = versionCode(uname);
+  return version !== undefined && version >= LAZY_SINCE;
+}
+
 function verifiedBesides(
   code: ReadonlyMap<number, Code>,
   entry: Place,
   uname: string | undefined,
 ): readonly Place[] {
-  const version = versionCode(uname);
-  if (version !== undefined && version >= LAZY_SINCE) return [];
+  if (isLazy(uname)) return [];
   return calledFrom(code, entry).filter((place) => place !== entry && isGlobal(code, place));
 }
 
@@ -121,6 +155,9 @@ function describePlace({ code }: Relocated, { section, index }: Place) {
   return { name: owner?.name ?? '', isOptional: found?.name.startsWith('?') ?? false };
 }
 
+/** What libbpf gives a program that asks which kernel it is on. */
+const VERSION_VARIABLE = 'LINUX_KERNEL_VERSION';
+
 /** LINUX_VERSION_CODE of a `uname -r`, as libbpf puts it into LINUX_KERNEL_VERSION. */
 function versionCode(uname: string | undefined): bigint | undefined {
   const found = uname === undefined ? null : /^(\d+)\.(\d+)\.(\d+)/.exec(uname);
@@ -136,7 +173,7 @@ function reader(
 ): ReadConstant {
   const { byteOrder } = object.types.btf;
   return (of, offset, size) => {
-    if (of === 'LINUX_KERNEL_VERSION') return offset === 0 && size === 4 ? version : undefined;
+    if (of === VERSION_VARIABLE) return offset === 0 && size === 4 ? version : undefined;
     if (typeof of === 'string' || constants === 'any') return undefined;
     const bytes = object.constants.get(of)?.subarray(offset, offset + size);
     return bytes?.length === size && offset >= 0 ? toBigInt(bytes, byteOrder) : undefined;
