@@ -6,6 +6,7 @@ import { verify } from '../../src/commands/verify.ts';
 import { asUname } from '../../src/names.ts';
 import { systemClock } from '../../src/world/clock.ts';
 import type { World } from '../../src/world/world.ts';
+import { failureRecord, kernelRecord } from '../archive/records.ts';
 import { compileBpf, EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
 import { shared, testWithShared } from '../shared.ts';
 
@@ -31,8 +32,12 @@ beforeAll(async () => {
   for (const path of [tarball, record]) mkdirSync(dirname(path), { recursive: true });
   const packed = await packBtf(programs, uname, btf);
   writeFileSync(tarball, packed);
-  const sums = { tarball: { sha256: sha256(packed) }, btf: { sha256: sha256(btf) } };
-  writeFileSync(record, JSON.stringify(sums));
+  const known = kernelRecord(uname);
+  const sums = {
+    tarball: { ...known.tarball, sha256: sha256(packed) },
+    btf: { ...known.btf, sha256: sha256(btf) },
+  };
+  writeFileSync(record, JSON.stringify({ ...known, ...sums }));
 });
 
 test('a folder that build wrote is checked, and agrees with its records', async () => {
@@ -61,6 +66,15 @@ test('a tarball that is not the one of its record is unsound', async () => {
   const { status, document } = await run(0, other);
   expect(status).toBe(1);
   expect(document).toMatchObject({ files: [{ error: { reason: 'checksum-mismatch' } }] });
+});
+
+test('a tarball whose record says that it could not be made is unsound', async () => {
+  const other = join(folder, 'failed');
+  cpSync(join(folder, 'output'), other, { recursive: true });
+  const text = JSON.stringify(failureRecord(uname));
+  writeFileSync(join(other, 'records', `${uname}.json`), text);
+  const { document } = await run(0, other);
+  expect(document).toMatchObject({ files: [{ error: { reason: 'bad-archive' } }] });
 });
 
 test('a tarball under the name of another kernel is unsound', async () => {

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TARBALL_SUFFIX } from '../archive/layout.ts';
+import { parseRecord } from '../archive/parse-record.ts';
+import { isFailureRecord, recordPath } from '../archive/record.ts';
 import { checkBtf, type Expectation, type Summary } from '../btf/check.ts';
 import { bytesSource } from '../btf/elf.ts';
 import { loadBtf, MOST_BTF_BYTES, readBtf } from '../btf/load.ts';
@@ -133,30 +135,27 @@ async function compareWithRecord(
   uname: Uname,
   sums: { readonly tarball: string; readonly btf: string },
 ): Promise<Sound['record']> {
-  const record = join(dirname(path), '..', '..', '..', 'records', `${uname}.json`);
+  const name = recordPath(uname);
+  const file = join(dirname(path), '..', '..', '..', name);
   let text: string;
   try {
-    text = await readFile(record, 'utf8');
+    text = await readFile(file, 'utf8');
   } catch (error) {
     if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return 'none';
     throw error;
   }
-  const promised = parseSums(text, record);
+  const record = parseRecord(text, name);
+  if (isFailureRecord(record)) {
+    throw new Failure(
+      'bad-archive',
+      `${path} is there, and ${file} says that it could not be made.`,
+    );
+  }
   for (const part of ['tarball', 'btf'] as const) {
-    if (promised[part]?.sha256 !== sums[part]) {
+    if (record[part].sha256 !== sums[part]) {
       const what = `The ${part === 'btf' ? 'BTF in' : 'tarball'} ${path}`;
-      throw new Failure('checksum-mismatch', `${what} is not the one that ${record} describes.`);
+      throw new Failure('checksum-mismatch', `${what} is not the one that ${file} describes.`);
     }
   }
   return 'agrees';
-}
-
-type Sums = Partial<Record<'tarball' | 'btf', { readonly sha256?: string }>>;
-
-function parseSums(text: string, record: string): Sums {
-  try {
-    return JSON.parse(text) ?? {};
-  } catch (error) {
-    throw new Failure('bad-archive', `The record ${record} is not JSON.`, undefined, error);
-  }
 }
