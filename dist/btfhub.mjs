@@ -47196,8 +47196,8 @@ async function sign$5(algo, hashAlgo, message, publicKey, privateKey, hashed) {
         const webCrypto2 = util.getWebCrypto();
         const jwk = privateKeyToJWK$1(algo, publicKey, privateKey);
         const key = await webCrypto2.importKey("jwk", jwk, "Ed25519", false, ["sign"]);
-        const signature = new Uint8Array(await webCrypto2.sign("Ed25519", key, hashed));
-        return { RS: signature };
+        const signature2 = new Uint8Array(await webCrypto2.sign("Ed25519", key, hashed));
+        return { RS: signature2 };
       } catch (err2) {
         if (err2.name !== "NotSupportedError") {
           throw err2;
@@ -47206,13 +47206,13 @@ async function sign$5(algo, hashAlgo, message, publicKey, privateKey, hashed) {
           return naclFast;
         });
         const secretKey = util.concatUint8Array([privateKey, publicKey]);
-        const signature = ed25519.sign.detached(hashed, secretKey);
-        return { RS: signature };
+        const signature2 = ed25519.sign.detached(hashed, secretKey);
+        return { RS: signature2 };
       }
     case enums.publicKey.ed448: {
       const ed4482 = await util.getNobleCurve(enums.publicKey.ed448);
-      const signature = ed4482.sign(hashed, privateKey);
-      return { RS: signature };
+      const signature2 = ed4482.sign(hashed, privateKey);
+      return { RS: signature2 };
     }
     default:
       throw new Error("Unsupported EdDSA algorithm");
@@ -47257,8 +47257,8 @@ async function validateParams$7(algo, A5, seed) {
         const privateCryptoKey = await webCrypto2.importKey("jwk", jwkPrivate, "Ed25519", false, ["sign"]);
         const publicCryptoKey = await webCrypto2.importKey("jwk", jwkPublic, "Ed25519", false, ["verify"]);
         const randomData = getRandomBytes(8);
-        const signature = new Uint8Array(await webCrypto2.sign("Ed25519", privateCryptoKey, randomData));
-        const verified2 = await webCrypto2.verify("Ed25519", publicCryptoKey, signature, randomData);
+        const signature2 = new Uint8Array(await webCrypto2.sign("Ed25519", privateCryptoKey, randomData));
+        const verified2 = await webCrypto2.verify("Ed25519", publicCryptoKey, signature2, randomData);
         return verified2;
       } catch (err2) {
         if (err2.name !== "NotSupportedError") {
@@ -48915,21 +48915,21 @@ async function sign$4(oid, hashAlgo, message, publicKey, privateKey, hashed) {
     }
   }
   const nobleCurve = await util.getNobleCurve(enums.publicKey.ecdsa, curve.name);
-  const signature = nobleCurve.sign(hashed, privateKey, { lowS: false });
+  const signature2 = nobleCurve.sign(hashed, privateKey, { lowS: false });
   return {
-    r: bigIntToUint8Array(signature.r, "be", curve.payloadSize),
-    s: bigIntToUint8Array(signature.s, "be", curve.payloadSize)
+    r: bigIntToUint8Array(signature2.r, "be", curve.payloadSize),
+    s: bigIntToUint8Array(signature2.s, "be", curve.payloadSize)
   };
 }
-async function verify$4(oid, hashAlgo, signature, message, publicKey, hashed) {
+async function verify$4(oid, hashAlgo, signature2, message, publicKey, hashed) {
   const curve = new CurveWithOID(oid);
   checkPublicPointEnconding(curve, publicKey);
-  const tryFallbackVerificationForOldBug = async () => hashed[0] === 0 ? jsVerify(curve, signature, hashed.subarray(1), publicKey) : false;
+  const tryFallbackVerificationForOldBug = async () => hashed[0] === 0 ? jsVerify(curve, signature2, hashed.subarray(1), publicKey) : false;
   if (message && !util.isStream(message)) {
     switch (curve.type) {
       case "web":
         try {
-          const verified3 = await webVerify(curve, hashAlgo, signature, message, publicKey);
+          const verified3 = await webVerify(curve, hashAlgo, signature2, message, publicKey);
           return verified3 || tryFallbackVerificationForOldBug();
         } catch (err2) {
           if (curve.name !== "nistP521" && (err2.name === "DataError" || err2.name === "OperationError")) {
@@ -48939,12 +48939,12 @@ async function verify$4(oid, hashAlgo, signature, message, publicKey, hashed) {
         }
         break;
       case "node": {
-        const verified3 = nodeVerify(curve, hashAlgo, signature, message, publicKey);
+        const verified3 = nodeVerify(curve, hashAlgo, signature2, message, publicKey);
         return verified3 || tryFallbackVerificationForOldBug();
       }
     }
   }
-  const verified2 = await jsVerify(curve, signature, hashed, publicKey);
+  const verified2 = await jsVerify(curve, signature2, hashed, publicKey);
   return verified2 || tryFallbackVerificationForOldBug();
 }
 async function validateParams$5(oid, Q4, d2) {
@@ -48959,8 +48959,8 @@ async function validateParams$5(oid, Q4, d2) {
       const hashAlgo = enums.hash.sha256;
       const hashed = await computeDigest(hashAlgo, message);
       try {
-        const signature = await sign$4(oid, hashAlgo, message, Q4, d2, hashed);
-        return await verify$4(oid, hashAlgo, signature, message, Q4, hashed);
+        const signature2 = await sign$4(oid, hashAlgo, message, Q4, d2, hashed);
+        return await verify$4(oid, hashAlgo, signature2, message, Q4, hashed);
       } catch {
         return false;
       }
@@ -48969,9 +48969,9 @@ async function validateParams$5(oid, Q4, d2) {
       return validateStandardParams(enums.publicKey.ecdsa, oid, Q4, d2);
   }
 }
-async function jsVerify(curve, signature, hashed, publicKey) {
+async function jsVerify(curve, signature2, hashed, publicKey) {
   const nobleCurve = await util.getNobleCurve(enums.publicKey.ecdsa, curve.name);
-  return nobleCurve.verify(util.concatUint8Array([signature.r, signature.s]), hashed, publicKey, { lowS: false });
+  return nobleCurve.verify(util.concatUint8Array([signature2.r, signature2.s]), hashed, publicKey, { lowS: false });
 }
 async function webSign(curve, hashAlgo, message, keyPair) {
   const len = curve.payloadSize;
@@ -48981,14 +48981,14 @@ async function webSign(curve, hashAlgo, message, keyPair) {
     "namedCurve": webCurves[curve.name],
     "hash": { name: enums.read(enums.webHash, curve.hash) }
   }, false, ["sign"]);
-  const signature = new Uint8Array(await webCrypto$4.sign({
+  const signature2 = new Uint8Array(await webCrypto$4.sign({
     "name": "ECDSA",
     "namedCurve": webCurves[curve.name],
     "hash": { name: enums.read(enums.webHash, hashAlgo) }
   }, key, message));
   return {
-    r: signature.slice(0, len),
-    s: signature.slice(len, len << 1)
+    r: signature2.slice(0, len),
+    s: signature2.slice(len, len << 1)
   };
 }
 async function webVerify(curve, hashAlgo, { r: r2, s: s3 }, message, publicKey) {
@@ -48998,12 +48998,12 @@ async function webVerify(curve, hashAlgo, { r: r2, s: s3 }, message, publicKey) 
     "namedCurve": webCurves[curve.name],
     "hash": { name: enums.read(enums.webHash, curve.hash) }
   }, false, ["verify"]);
-  const signature = util.concatUint8Array([r2, s3]).buffer;
+  const signature2 = util.concatUint8Array([r2, s3]).buffer;
   return webCrypto$4.verify({
     "name": "ECDSA",
     "namedCurve": webCurves[curve.name],
     "hash": { name: enums.read(enums.webHash, hashAlgo) }
-  }, key, signature, message);
+  }, key, signature2, message);
 }
 function nodeSign(curve, hashAlgo, message, privateKey) {
   const ecKeyUtils = util.nodeRequire("eckey-utils");
@@ -49015,11 +49015,11 @@ function nodeSign(curve, hashAlgo, message, privateKey) {
   const sign = nodeCrypto$4.createSign(enums.read(enums.hash, hashAlgo));
   sign.write(message);
   sign.end();
-  const signature = new Uint8Array(sign.sign({ key: derPrivateKey, format: "der", type: "sec1", dsaEncoding: "ieee-p1363" }));
+  const signature2 = new Uint8Array(sign.sign({ key: derPrivateKey, format: "der", type: "sec1", dsaEncoding: "ieee-p1363" }));
   const len = curve.payloadSize;
   return {
-    r: signature.subarray(0, len),
-    s: signature.subarray(len, len << 1)
+    r: signature2.subarray(0, len),
+    s: signature2.subarray(len, len << 1)
   };
 }
 function nodeVerify(curve, hashAlgo, { r: r2, s: s3 }, message, publicKey) {
@@ -49032,9 +49032,9 @@ function nodeVerify(curve, hashAlgo, { r: r2, s: s3 }, message, publicKey) {
   const verify3 = nodeCrypto$4.createVerify(enums.read(enums.hash, hashAlgo));
   verify3.write(message);
   verify3.end();
-  const signature = util.concatUint8Array([r2, s3]);
+  const signature2 = util.concatUint8Array([r2, s3]);
   try {
-    return verify3.verify({ key: derPublicKey, format: "der", type: "spki", dsaEncoding: "ieee-p1363" }, signature);
+    return verify3.verify({ key: derPublicKey, format: "der", type: "spki", dsaEncoding: "ieee-p1363" }, signature2);
   } catch {
     return false;
   }
@@ -49051,10 +49051,10 @@ async function sign$3(oid, hashAlgo, message, publicKey, privateKey, hashed) {
   if (getHashByteLength(hashAlgo) < getHashByteLength(enums.hash.sha256)) {
     throw new Error("Hash algorithm too weak for EdDSA.");
   }
-  const { RS: signature } = await sign$5(enums.publicKey.ed25519, hashAlgo, message, publicKey.subarray(1), privateKey, hashed);
+  const { RS: signature2 } = await sign$5(enums.publicKey.ed25519, hashAlgo, message, publicKey.subarray(1), privateKey, hashed);
   return {
-    r: signature.subarray(0, 32),
-    s: signature.subarray(32)
+    r: signature2.subarray(0, 32),
+    s: signature2.subarray(32)
   };
 }
 async function verify$3(oid, hashAlgo, { r: r2, s: s3 }, m3, publicKey, hashed) {
@@ -50580,7 +50580,7 @@ function getAEADMode(algo, acceptExperimentalGCM = false) {
       throw new Error("Unsupported AEAD mode");
   }
 }
-function parseSignatureParams(algo, signature) {
+function parseSignatureParams(algo, signature2) {
   let read = 0;
   switch (algo) {
     // Algorithm-Specific Fields for RSA signatures:
@@ -50588,7 +50588,7 @@ function parseSignatureParams(algo, signature) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaSign: {
-      const s3 = util.readMPI(signature.subarray(read));
+      const s3 = util.readMPI(signature2.subarray(read));
       read += s3.length + 2;
       return { read, signatureParams: { s: s3 } };
     }
@@ -50597,9 +50597,9 @@ function parseSignatureParams(algo, signature) {
     // -  MPI of DSA or ECDSA value s.
     case enums.publicKey.dsa:
     case enums.publicKey.ecdsa: {
-      const r2 = util.readMPI(signature.subarray(read));
+      const r2 = util.readMPI(signature2.subarray(read));
       read += r2.length + 2;
-      const s3 = util.readMPI(signature.subarray(read));
+      const s3 = util.readMPI(signature2.subarray(read));
       read += s3.length + 2;
       return { read, signatureParams: { r: r2, s: s3 } };
     }
@@ -50607,9 +50607,9 @@ function parseSignatureParams(algo, signature) {
     // -  MPI of an EC point r.
     // -  EdDSA value s, in MPI, in the little endian representation
     case enums.publicKey.eddsaLegacy: {
-      const r2 = util.readMPI(signature.subarray(read));
+      const r2 = util.readMPI(signature2.subarray(read));
       read += r2.length + 2;
-      const s3 = util.readMPI(signature.subarray(read));
+      const s3 = util.readMPI(signature2.subarray(read));
       read += s3.length + 2;
       return { read, signatureParams: { r: r2, s: s3 } };
     }
@@ -50620,7 +50620,7 @@ function parseSignatureParams(algo, signature) {
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448: {
       const rsSize = 2 * getPayloadSize$1(algo);
-      const RS = util.readExactSubarray(signature, read, read + rsSize);
+      const RS = util.readExactSubarray(signature2, read, read + rsSize);
       read += RS.length;
       return { read, signatureParams: { RS } };
     }
@@ -50628,38 +50628,38 @@ function parseSignatureParams(algo, signature) {
       throw new UnsupportedError("Unknown signature algorithm.");
   }
 }
-async function verify$1(algo, hashAlgo, signature, publicParams, data, hashed) {
+async function verify$1(algo, hashAlgo, signature2, publicParams, data, hashed) {
   switch (algo) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaSign: {
       const { n, e } = publicParams;
-      const s3 = util.leftPad(signature.s, n.length);
+      const s3 = util.leftPad(signature2.s, n.length);
       return verify$6(hashAlgo, data, s3, n, e, hashed);
     }
     case enums.publicKey.dsa: {
       const { g: g3, p: p3, q: q4, y: y2 } = publicParams;
-      const { r: r2, s: s3 } = signature;
+      const { r: r2, s: s3 } = signature2;
       return verify$2(hashAlgo, r2, s3, hashed, g3, p3, q4, y2);
     }
     case enums.publicKey.ecdsa: {
       const { oid, Q: Q4 } = publicParams;
       const curveSize = new CurveWithOID(oid).payloadSize;
-      const r2 = util.leftPad(signature.r, curveSize);
-      const s3 = util.leftPad(signature.s, curveSize);
+      const r2 = util.leftPad(signature2.r, curveSize);
+      const s3 = util.leftPad(signature2.s, curveSize);
       return verify$4(oid, hashAlgo, { r: r2, s: s3 }, data, Q4, hashed);
     }
     case enums.publicKey.eddsaLegacy: {
       const { oid, Q: Q4 } = publicParams;
       const curveSize = new CurveWithOID(oid).payloadSize;
-      const r2 = util.leftPad(signature.r, curveSize);
-      const s3 = util.leftPad(signature.s, curveSize);
+      const r2 = util.leftPad(signature2.r, curveSize);
+      const s3 = util.leftPad(signature2.s, curveSize);
       return verify$3(oid, hashAlgo, { r: r2, s: s3 }, data, Q4, hashed);
     }
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448: {
       const { A: A5 } = publicParams;
-      return verify$5(algo, hashAlgo, signature, data, A5, hashed);
+      return verify$5(algo, hashAlgo, signature2, data, A5, hashed);
     }
     default:
       throw new Error("Unknown signature algorithm.");
@@ -54678,10 +54678,10 @@ async function getLatestValidSignature(signatures, publicKey, signatureType, dat
   }
   return latestValid;
 }
-function isDataExpired(keyPacket, signature, date = /* @__PURE__ */ new Date()) {
+function isDataExpired(keyPacket, signature2, date = /* @__PURE__ */ new Date()) {
   const normDate = util.normalizeDate(date);
   if (normDate !== null) {
-    const expirationTime = getKeyExpirationTime(keyPacket, signature);
+    const expirationTime = getKeyExpirationTime(keyPacket, signature2);
     return !(keyPacket.created <= normDate && normDate < expirationTime);
   }
   return false;
@@ -54807,7 +54807,7 @@ async function mergeSignatures(source2, dest, attr, date = /* @__PURE__ */ new D
     }
   }
 }
-async function isDataRevoked(primaryKey, signatureType, dataToVerify, revocations, signature, key, date = /* @__PURE__ */ new Date(), config2) {
+async function isDataRevoked(primaryKey, signatureType, dataToVerify, revocations, signature2, key, date = /* @__PURE__ */ new Date(), config2) {
   key = key || primaryKey;
   const revocationKeyIDs = [];
   await Promise.all(revocations.map(async function(revocationSignature) {
@@ -54821,7 +54821,7 @@ async function isDataRevoked(primaryKey, signatureType, dataToVerify, revocation
         // third-party revocation signatures here. (It could also be revoking a
         // third-party key certification, which should only affect
         // `verifyAllCertifications`.)
-        !signature || revocationSignature.issuerKeyID.equals(signature.issuerKeyID)
+        !signature2 || revocationSignature.issuerKeyID.equals(signature2.issuerKeyID)
       ) {
         const isHardRevocation = ![
           enums.reasonForRevocation.keyRetired,
@@ -54834,16 +54834,16 @@ async function isDataRevoked(primaryKey, signatureType, dataToVerify, revocation
     } catch {
     }
   }));
-  if (signature) {
-    signature.revoked = revocationKeyIDs.some((keyID) => keyID.equals(signature.issuerKeyID)) ? true : signature.revoked || false;
-    return signature.revoked;
+  if (signature2) {
+    signature2.revoked = revocationKeyIDs.some((keyID) => keyID.equals(signature2.issuerKeyID)) ? true : signature2.revoked || false;
+    return signature2.revoked;
   }
   return revocationKeyIDs.length > 0;
 }
-function getKeyExpirationTime(keyPacket, signature) {
+function getKeyExpirationTime(keyPacket, signature2) {
   let expirationTime;
-  if (signature.keyNeverExpires === false) {
-    expirationTime = keyPacket.created.getTime() + signature.keyExpirationTime * 1e3;
+  if (signature2.keyNeverExpires === false) {
+    expirationTime = keyPacket.created.getTime() + signature2.keyExpirationTime * 1e3;
   }
   return expirationTime ? new Date(expirationTime) : Infinity;
 }
@@ -54885,7 +54885,7 @@ function sanitizeKeyOptions(options2, subkeyDefaults = {}) {
   }
   return options2;
 }
-function validateSigningKeyPacket(keyPacket, signature, config2) {
+function validateSigningKeyPacket(keyPacket, signature2, config2) {
   switch (keyPacket.algorithm) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaSign:
@@ -54894,15 +54894,15 @@ function validateSigningKeyPacket(keyPacket, signature, config2) {
     case enums.publicKey.eddsaLegacy:
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448:
-      if (!signature.keyFlags && !config2.allowMissingKeyFlags) {
+      if (!signature2.keyFlags && !config2.allowMissingKeyFlags) {
         throw new Error("None of the key flags is set: consider passing `config.allowMissingKeyFlags`");
       }
-      return !signature.keyFlags || (signature.keyFlags[0] & enums.keyFlags.signData) !== 0;
+      return !signature2.keyFlags || (signature2.keyFlags[0] & enums.keyFlags.signData) !== 0;
     default:
       return false;
   }
 }
-function validateEncryptionKeyPacket(keyPacket, signature, config2) {
+function validateEncryptionKeyPacket(keyPacket, signature2, config2) {
   switch (keyPacket.algorithm) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaEncrypt:
@@ -54910,16 +54910,16 @@ function validateEncryptionKeyPacket(keyPacket, signature, config2) {
     case enums.publicKey.ecdh:
     case enums.publicKey.x25519:
     case enums.publicKey.x448:
-      if (!signature.keyFlags && !config2.allowMissingKeyFlags) {
+      if (!signature2.keyFlags && !config2.allowMissingKeyFlags) {
         throw new Error("None of the key flags is set: consider passing `config.allowMissingKeyFlags`");
       }
-      return !signature.keyFlags || (signature.keyFlags[0] & enums.keyFlags.encryptCommunication) !== 0 || (signature.keyFlags[0] & enums.keyFlags.encryptStorage) !== 0;
+      return !signature2.keyFlags || (signature2.keyFlags[0] & enums.keyFlags.encryptCommunication) !== 0 || (signature2.keyFlags[0] & enums.keyFlags.encryptStorage) !== 0;
     default:
       return false;
   }
 }
-function validateDecryptionKeyPacket(keyPacket, signature, config2) {
-  if (!signature.keyFlags && !config2.allowMissingKeyFlags) {
+function validateDecryptionKeyPacket(keyPacket, signature2, config2) {
+  if (!signature2.keyFlags && !config2.allowMissingKeyFlags) {
     throw new Error("None of the key flags is set: consider passing `config.allowMissingKeyFlags`");
   }
   switch (keyPacket.algorithm) {
@@ -54929,11 +54929,11 @@ function validateDecryptionKeyPacket(keyPacket, signature, config2) {
     case enums.publicKey.ecdh:
     case enums.publicKey.x25519:
     case enums.publicKey.x448: {
-      const isValidSigningKeyPacket = !signature.keyFlags || (signature.keyFlags[0] & enums.keyFlags.signData) !== 0;
+      const isValidSigningKeyPacket = !signature2.keyFlags || (signature2.keyFlags[0] & enums.keyFlags.signData) !== 0;
       if (isValidSigningKeyPacket && config2.allowInsecureDecryptionWithSigningKeys) {
         return true;
       }
-      return !signature.keyFlags || (signature.keyFlags[0] & enums.keyFlags.encryptCommunication) !== 0 || (signature.keyFlags[0] & enums.keyFlags.encryptStorage) !== 0;
+      return !signature2.keyFlags || (signature2.keyFlags[0] & enums.keyFlags.encryptCommunication) !== 0 || (signature2.keyFlags[0] & enums.keyFlags.encryptStorage) !== 0;
     }
     default:
       return false;
@@ -55241,12 +55241,12 @@ var Subkey = class _Subkey {
    * @returns {Promise<Boolean>} True if the binding signature is revoked.
    * @async
    */
-  async isRevoked(signature, key, date = /* @__PURE__ */ new Date(), config$1 = config) {
+  async isRevoked(signature2, key, date = /* @__PURE__ */ new Date(), config$1 = config) {
     const primaryKey = this.mainKey.keyPacket;
     return isDataRevoked(primaryKey, enums.signature.subkeyRevocation, {
       key: primaryKey,
       bind: this.keyPacket
-    }, this.revocationSignatures, signature, key, date, config$1);
+    }, this.revocationSignatures, signature2, key, date, config$1);
   }
   /**
    * Verify subkey. Checks for revocation signatures, expiration time
@@ -55659,8 +55659,8 @@ var Key = class {
    * @returns {Promise<Boolean>} True if the certificate is revoked.
    * @async
    */
-  async isRevoked(signature, key, date = /* @__PURE__ */ new Date(), config$1 = config) {
-    return isDataRevoked(this.keyPacket, enums.signature.keyRevocation, { key: this.keyPacket }, this.revocationSignatures, signature, key, date, config$1);
+  async isRevoked(signature2, key, date = /* @__PURE__ */ new Date(), config$1 = config) {
+    return isDataRevoked(this.keyPacket, enums.signature.keyRevocation, { key: this.keyPacket }, this.revocationSignatures, signature2, key, date, config$1);
   }
   /**
    * Verify primary key. Checks for revocation signatures, expiration time
@@ -55957,11 +55957,11 @@ var Key = class {
     const results = [];
     await Promise.all(this.users.map(async (user) => {
       const signatures = verificationKeys ? await user.verifyAllCertifications(verificationKeys, date, config$1) : [{ keyID: primaryKey.getKeyID(), valid: await user.verify(date, config$1).catch(() => false) }];
-      results.push(...signatures.map((signature) => ({
+      results.push(...signatures.map((signature2) => ({
         userID: user.userID ? user.userID.userID : null,
         userAttribute: user.userAttribute,
-        keyID: signature.keyID,
-        valid: signature.valid
+        keyID: signature2.keyID,
+        valid: signature2.valid
       })));
     }));
     return results;
@@ -56678,13 +56678,13 @@ var Message = class _Message {
    * @returns {Promise<Message>} New message with signed content.
    * @async
    */
-  async sign(signingKeys = [], recipientKeys = [], signature = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
+  async sign(signingKeys = [], recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
     const packetlist = new PacketList();
     const literalDataPacket = this.packets.findPacket(enums.packet.literalData);
     if (!literalDataPacket) {
       throw new Error("No literal data packet to sign.");
     }
-    const signaturePackets2 = await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, false, config$1);
+    const signaturePackets2 = await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature2, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, false, config$1);
     const onePassSignaturePackets = signaturePackets2.map((signaturePacket, i2) => OnePassSignaturePacket.fromSignaturePacket(signaturePacket, i2 === 0)).reverse();
     packetlist.push(...onePassSignaturePackets);
     packetlist.push(literalDataPacket);
@@ -56722,12 +56722,12 @@ var Message = class _Message {
    * @returns {Promise<Signature>} New detached signature of message content.
    * @async
    */
-  async signDetached(signingKeys = [], recipientKeys = [], signature = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
+  async signDetached(signingKeys = [], recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
     const literalDataPacket = this.packets.findPacket(enums.packet.literalData);
     if (!literalDataPacket) {
       throw new Error("No literal data packet to sign.");
     }
-    return new Signature(await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, true, config$1));
+    return new Signature(await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature2, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, true, config$1));
   }
   /**
    * Verify message signatures
@@ -56769,8 +56769,8 @@ var Message = class _Message {
         const writer = getWriter(writable);
         try {
           for (let i2 = 0; i2 < onePassSigList.length; i2++) {
-            const { value: signature } = await reader2.read();
-            onePassSigList[i2].correspondingSigResolve(signature);
+            const { value: signature2 } = await reader2.read();
+            onePassSigList[i2].correspondingSigResolve(signature2);
           }
           await reader2.readToEnd();
           await writer.ready;
@@ -56800,13 +56800,13 @@ var Message = class _Message {
    * @async needed to avoid breaking change until next major release
    */
   // eslint-disable-next-line @typescript-eslint/require-await
-  async verifyDetached(signature, verificationKeys, date = /* @__PURE__ */ new Date(), config$1 = config) {
+  async verifyDetached(signature2, verificationKeys, date = /* @__PURE__ */ new Date(), config$1 = config) {
     const msg = this.unwrapCompressed();
     const literalDataList = msg.packets.filterByTag(enums.packet.literalData);
     if (literalDataList.length !== 1) {
       throw new Error("Can only verify message with one literal data packet.");
     }
-    const signatureList = signature.packets.filterByTag(enums.packet.signature);
+    const signatureList = signature2.packets.filterByTag(enums.packet.signature);
     return createVerificationObjects(signatureList, literalDataList, verificationKeys, date, true, config$1);
   }
   /**
@@ -56846,7 +56846,7 @@ var Message = class _Message {
     return armor(enums.armor.message, this.write(), null, null, null, emitChecksum, config$1);
   }
 };
-async function createSignaturePackets(literalDataPacket, signingKeys, recipientKeys = [], signature = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], detached = false, config$1 = config) {
+async function createSignaturePackets(literalDataPacket, signingKeys, recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], detached = false, config$1 = config) {
   const packetlist = new PacketList();
   const signatureType = literalDataPacket.text === null ? enums.signature.binary : enums.signature.text;
   await Promise.all(signingKeys.map(async (primaryKey, i2) => {
@@ -56859,32 +56859,32 @@ async function createSignaturePackets(literalDataPacket, signingKeys, recipientK
   })).then((signatureList) => {
     packetlist.push(...signatureList);
   });
-  if (signature) {
-    const existingSigPacketlist = signature.packets.filterByTag(enums.packet.signature);
+  if (signature2) {
+    const existingSigPacketlist = signature2.packets.filterByTag(enums.packet.signature);
     packetlist.push(...existingSigPacketlist);
   }
   return packetlist;
 }
-function createVerificationObject(signature, literalDataList, verificationKeys, date = /* @__PURE__ */ new Date(), detached = false, config$1 = config) {
+function createVerificationObject(signature2, literalDataList, verificationKeys, date = /* @__PURE__ */ new Date(), detached = false, config$1 = config) {
   let primaryKey;
   let unverifiedSigningKey;
   for (const key of verificationKeys) {
-    const issuerKeys = key.getKeys(signature.issuerKeyID);
+    const issuerKeys = key.getKeys(signature2.issuerKeyID);
     if (issuerKeys.length > 0) {
       primaryKey = key;
       unverifiedSigningKey = issuerKeys[0];
       break;
     }
   }
-  const isOnePassSignature = signature instanceof OnePassSignaturePacket;
-  const signaturePacketPromise = isOnePassSignature ? signature.correspondingSig : signature;
+  const isOnePassSignature = signature2 instanceof OnePassSignaturePacket;
+  const signaturePacketPromise = isOnePassSignature ? signature2.correspondingSig : signature2;
   const verifiedSig = {
-    keyID: signature.issuerKeyID,
+    keyID: signature2.issuerKeyID,
     verified: (async () => {
       if (!unverifiedSigningKey) {
-        throw new Error(`Could not find signing key with key ID ${signature.issuerKeyID.toHex()}`);
+        throw new Error(`Could not find signing key with key ID ${signature2.issuerKeyID.toHex()}`);
       }
-      await signature.verify(unverifiedSigningKey.keyPacket, signature.signatureType, literalDataList[0], date, detached, config$1);
+      await signature2.verify(unverifiedSigningKey.keyPacket, signature2.signatureType, literalDataList[0], date, detached, config$1);
       const signaturePacket = await signaturePacketPromise;
       if (unverifiedSigningKey.getCreationTime() > signaturePacket.created) {
         throw new Error("Key is newer than the signature");
@@ -56914,7 +56914,7 @@ function createVerificationObject(signature, literalDataList, verificationKeys, 
   return verifiedSig;
 }
 function createVerificationObjects(signatureList, literalDataList, verificationKeys, date = /* @__PURE__ */ new Date(), detached = false, config$1 = config) {
-  return signatureList.filter((signature) => ["text", "binary"].includes(enums.read(enums.signature, signature.signatureType))).map((signature) => createVerificationObject(signature, literalDataList, verificationKeys, date, detached, config$1));
+  return signatureList.filter((signature2) => ["text", "binary"].includes(enums.read(enums.signature, signature2.signatureType))).map((signature2) => createVerificationObject(signature2, literalDataList, verificationKeys, date, detached, config$1));
 }
 async function createMessage({ text: text3, binary, filename, date = /* @__PURE__ */ new Date(), format = text3 !== void 0 ? "utf8" : "binary", ...rest }) {
   const input = text3 !== void 0 ? text3 : binary;
@@ -56951,12 +56951,12 @@ var CleartextMessage = class _CleartextMessage {
    * @param {String} text - The cleartext of the signed message
    * @param {Signature} signature - The detached signature or an empty signature for unsigned messages
    */
-  constructor(text3, signature) {
+  constructor(text3, signature2) {
     this.text = util.removeTrailingSpaces(text3).replace(/\r?\n/g, "\r\n");
-    if (signature && !(signature instanceof Signature)) {
+    if (signature2 && !(signature2 instanceof Signature)) {
       throw new Error("Invalid signature input");
     }
-    this.signature = signature || new Signature(new PacketList());
+    this.signature = signature2 || new Signature(new PacketList());
   }
   /**
    * Returns the key IDs of the keys that signed the cleartext message
@@ -56984,10 +56984,10 @@ var CleartextMessage = class _CleartextMessage {
    * @returns {Promise<CleartextMessage>} New cleartext message with signed content.
    * @async
    */
-  async sign(signingKeys, recipientKeys = [], signature = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
+  async sign(signingKeys, recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
     const literalDataPacket = new LiteralDataPacket();
     literalDataPacket.setText(this.text);
-    const newSignature = new Signature(await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, true, config$1));
+    const newSignature = new Signature(await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature2, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, true, config$1));
     return new _CleartextMessage(this.text, newSignature);
   }
   /**
@@ -57031,7 +57031,7 @@ var CleartextMessage = class _CleartextMessage {
     return armor(enums.armor.signed, body, void 0, void 0, void 0, emitHeaderAndChecksum, config$1);
   }
 };
-async function verify({ message, verificationKeys, expectSigned = false, format = "utf8", signature = null, date = /* @__PURE__ */ new Date(), config: config$1, ...rest }) {
+async function verify({ message, verificationKeys, expectSigned = false, format = "utf8", signature: signature2 = null, date = /* @__PURE__ */ new Date(), config: config$1, ...rest }) {
   config$1 = { ...config, ...config$1 };
   checkConfig(config$1);
   checkCleartextOrMessage(message);
@@ -57043,17 +57043,17 @@ async function verify({ message, verificationKeys, expectSigned = false, format 
     throw new Error(`Unknown option: ${unknownOptions.join(", ")}`);
   if (message instanceof CleartextMessage && format === "binary")
     throw new Error("Can't return cleartext message data as binary");
-  if (message instanceof CleartextMessage && signature)
+  if (message instanceof CleartextMessage && signature2)
     throw new Error("Can't verify detached cleartext signature");
   try {
     const result = {};
-    if (signature) {
-      result.signatures = await message.verifyDetached(signature, verificationKeys, date, config$1);
+    if (signature2) {
+      result.signatures = await message.verifyDetached(signature2, verificationKeys, date, config$1);
     } else {
       result.signatures = await message.verify(verificationKeys, date, config$1);
     }
     result.data = format === "binary" ? message.getLiteralData() : message.getText();
-    if (message.fromStream && !signature) {
+    if (message.fromStream && !signature2) {
       linkStreams(result, .../* @__PURE__ */ new Set([message, message.unwrapCompressed()]));
     }
     if (expectSigned) {
@@ -59044,9 +59044,9 @@ function weierstrassN(params, extraOpts = {}) {
      * @param isLazy true will defer table computation until the first multiplication
      * @returns
      */
-    precompute(windowSize = 8, isLazy = true) {
+    precompute(windowSize = 8, isLazy2 = true) {
       wnaf.createCache(this, windowSize);
-      if (!isLazy)
+      if (!isLazy2)
         this.multiply(_3n$1);
       return this;
     }
@@ -59612,13 +59612,13 @@ function ecdsa(Point, hash, ecdsaOpts = {}) {
       return false;
     return sig;
   }
-  function verify3(signature, message, publicKey, opts = {}) {
+  function verify3(signature2, message, publicKey, opts = {}) {
     const { lowS, prehash, format } = validateSigOpts(opts, defaultSigOpts);
     publicKey = ensureBytes("publicKey", publicKey);
     message = validateMsgAndHash(ensureBytes("message", message), prehash);
     if ("strict" in opts)
       throw new Error("options.strict was renamed to lowS");
-    const sig = format === void 0 ? tryParsingSig(signature) : Signature2.fromBytes(ensureBytes("sig", signature), format);
+    const sig = format === void 0 ? tryParsingSig(signature2) : Signature2.fromBytes(ensureBytes("sig", signature2), format);
     if (sig === false)
       return false;
     try {
@@ -59639,10 +59639,10 @@ function ecdsa(Point, hash, ecdsaOpts = {}) {
       return false;
     }
   }
-  function recoverPublicKey(signature, message, opts = {}) {
+  function recoverPublicKey(signature2, message, opts = {}) {
     const { prehash } = validateSigOpts(opts, defaultSigOpts);
     message = validateMsgAndHash(message, prehash);
-    return Signature2.fromBytes(signature, "recovered").recoverPublicKey(message).toBytes();
+    return Signature2.fromBytes(signature2, "recovered").recoverPublicKey(message).toBytes();
   }
   return Object.freeze({
     keygen,
@@ -60058,9 +60058,9 @@ function edwards(params, extraOpts = {}) {
     get y() {
       return this.toAffine().y;
     }
-    precompute(windowSize = 8, isLazy = true) {
+    precompute(windowSize = 8, isLazy2 = true) {
       wnaf.createCache(this, windowSize);
-      if (!isLazy)
+      if (!isLazy2)
         this.multiply(_2n$3);
       return this;
     }
@@ -68643,10 +68643,10 @@ function newLength(packet) {
 }
 async function current(packet) {
   var _a9;
-  const signature = await readSignature({ binarySignature: packet }).catch((error) => {
+  const signature2 = await readSignature({ binarySignature: packet }).catch((error) => {
     throw corrupt(`The signature of the header cannot be read: ${describe(error)}`);
   });
-  const [only] = signature.packets;
+  const [only] = signature2.packets;
   if (!(only instanceof SignaturePacket) || only.signatureType !== BINARY_DOCUMENT || !only.created) {
     throw corrupt("The signature of the header is not one over bytes.");
   }
@@ -68659,7 +68659,7 @@ async function current(packet) {
       const verificationKeys = [primary];
       const result = await verify({
         message,
-        signature,
+        signature: signature2,
         verificationKeys,
         date: now,
         config: CONFIG
@@ -68734,10 +68734,10 @@ async function checkSignature({ header, signatures }, keyring, now) {
     throw corrupt(`The header has ${packets.length} signatures.`);
   const verdicts = [];
   const strangers = [];
-  for (const signature of await Promise.all(packets.map(parseSignature))) {
-    const found = keyring.find(signature.keyId);
-    if (found == null ? void 0 : found.trusted) verdicts.push(await verdictOf(signature, found, header.bytes, now));
-    else strangers.push(stranger(signature, found));
+  for (const signature2 of await Promise.all(packets.map(parseSignature))) {
+    const found = keyring.find(signature2.keyId);
+    if (found == null ? void 0 : found.trusted) verdicts.push(await verdictOf(signature2, found, header.bytes, now));
+    else strangers.push(stranger(signature2, found));
   }
   const [best] = verdicts;
   if (best === void 0) throw strangers[0];
@@ -68753,17 +68753,17 @@ function whyUnsigned(signatures) {
   const legacy = signatures.has(SIGNATURE_TAG.pgp) || signatures.has(SIGNATURE_TAG.gpg);
   return legacy ? "The package has only a signature over header and payload together, as before rpm 4; its header is not signed." : "The package is not signed.";
 }
-async function verdictOf(signature, { primary, key }, bytes2, now) {
+async function verdictOf(signature2, { primary, key }, bytes2, now) {
   await checkKey(primary, key, now);
   try {
-    await signature.verify(bytes2, primary, key, now);
+    await signature2.verify(bytes2, primary, key, now);
   } catch (error) {
     throw bad2(
       `The signature by the key ${nameOf(primary, key)} does not fit the package's header: ${describe(error)}.`,
       "The package was changed after it was signed, or its signature was. Do not use it; try another mirror."
     );
   }
-  const { hash, created } = signature;
+  const { hash, created } = signature2;
   return {
     status: "good",
     key: fingerprintOf(key),
@@ -73645,9 +73645,9 @@ function parseLead(bytes2) {
   const type = bytes2.readUInt16BE(6);
   if (type > 1)
     throw corrupt(`The RPM's lead says type ${type}; 0 (binary) and 1 (source) are known.`);
-  const signature = bytes2.readUInt16BE(78);
-  if (signature !== 5) {
-    throw corrupt(`The RPM's lead says signature type ${signature}; only 5, a header, is known.`);
+  const signature2 = bytes2.readUInt16BE(78);
+  if (signature2 !== 5) {
+    throw corrupt(`The RPM's lead says signature type ${signature2}; only 5, a header, is known.`);
   }
   return { source: type === 1 };
 }
@@ -75391,7 +75391,7 @@ async function free(folder2) {
 // src/jobs/build/workshop.ts
 var SHARE_FOR_PAHOLE = 0.8;
 async function openWorkshop(world2, tools2, settings, progress) {
-  const { connections, profile, expectation, signature, trust } = settings;
+  const { connections, profile, expectation, signature: signature2, trust } = settings;
   const pool = new MirrorPool(
     settings.mirrors,
     { http: world2.http, clock: world2.clock, random: Math.random },
@@ -75400,7 +75400,7 @@ async function openWorkshop(world2, tools2, settings, progress) {
   const available = process.availableMemory();
   const workspace = await openWorkspace(world2, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
-  const notary = new Notary(world2, pool, signature, trust);
+  const notary = new Notary(world2, pool, signature2, trust);
   const shop = {
     ...{ world: world2, workspace, profile, expectation },
     interrupted: world2.interrupted,
@@ -82601,9 +82601,9 @@ var makingOptions = {
 };
 function toMaking(options2) {
   var _a9;
-  const { profile, jobs, connections, temp, signature } = options2;
+  const { profile, jobs, connections, temp, signature: signature2 } = options2;
   return {
-    ...{ profile, jobs, connections, temp, signature },
+    ...{ profile, jobs, connections, temp, signature: signature2 },
     tools: wishesOf(options2),
     expectation: { of: "kernel", minimumTypes: (_a9 = options2.minimumTypes) != null ? _a9 : KERNEL.minimumTypes },
     trust: options2.trustKey.map(parseTrustOption)
@@ -84042,43 +84042,68 @@ function addressOnly(result, before) {
 }
 
 // src/btf/core/verdict.ts
-function judge(object2, kernel, uname2) {
+function judge(object2, kernel, uname2, known = /* @__PURE__ */ new Map()) {
+  var _a9;
   const relocated = relocate(object2, kernel);
-  const failed3 = relocated.applied.filter(({ resolution }) => resolution.status !== "value");
   const relocations = relocated.applied.length;
-  if (failed3.length === 0) return { relocations, guarded: 0, missing: [] };
-  const asBuilt = reachedIn(object2, relocated, uname2, "as-built");
+  if (!relocated.applied.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
+  const key = signature(object2, relocated, uname2);
+  const verdict = (_a9 = known.get(key)) != null ? _a9 : follow(object2, relocated, uname2);
+  known.set(key, verdict);
+  return verdict;
+}
+function hasFailed(applied) {
+  return applied.resolution.status !== "value";
+}
+function signature(object2, { applied }, uname2) {
+  const answers = applied.map((one2) => {
+    if (hasFailed(one2)) return `${one2.resolution.problem.why} ${one2.resolution.problem.detail}`;
+    const isKnown = one2.resolution.status === "value" && !isOffset(one2);
+    return isKnown ? `${one2.resolution.value.value}` : "";
+  });
+  const version = usesVersion(object2) ? `${versionCode(uname2)}` : "";
+  return [version, `${isLazy(uname2)}`, ...answers].join("\n");
+}
+function usesVersion({ code }) {
+  return code.some(
+    ({ references }) => [...references.values()].some((one2) => one2.to === "extern" && one2.name === VERSION_VARIABLE)
+  );
+}
+function follow(object2, relocated, uname2) {
+  const failed3 = relocated.applied.filter(hasFailed);
   const asConfigured = reachedIn(object2, relocated, uname2, "any");
+  const isSuspect = ({ place, resolution }) => resolution.status === "refused" || asConfigured(place);
+  const suspects = failed3.filter(isSuspect);
+  const asBuilt = suspects.length > 0 ? reachedIn(object2, relocated, uname2, "as-built") : () => false;
   const missing3 = /* @__PURE__ */ new Map();
-  let guarded = 0;
-  for (const { place, resolution } of failed3) {
-    if (resolution.status === "value") continue;
+  for (const { place, resolution } of suspects) {
     const { name, isOptional } = describePlace(relocated, place);
-    const refused2 = resolution.status === "refused";
-    const when = (refused2 || asBuilt(place)) && !isOptional ? "always" : refused2 || asConfigured(place) ? "optional" : void 0;
-    if (when === void 0) {
-      guarded++;
-      continue;
-    }
+    const isReached = resolution.status === "refused" || asBuilt(place);
+    const when = isReached && !isOptional ? "always" : "optional";
     const found = { ...resolution.problem, function: name, when };
     missing3.set(`${name} ${found.what} ${found.why} ${when}`, found);
   }
-  return { relocations, guarded, missing: [...missing3.values()] };
+  return {
+    relocations: relocated.applied.length,
+    guarded: failed3.length - suspects.length,
+    missing: [...missing3.values()]
+  };
 }
 function reachedIn(object2, relocated, uname2, constants6) {
   const read = reader(object2, versionCode(uname2), constants6);
   const offsets = new Set(relocated.applied.filter(isOffset).map(({ place }) => keyOf(place)));
-  const failed3 = new Set(
-    relocated.applied.filter(({ resolution }) => resolution.status !== "value").map(({ place }) => keyOf(place))
-  );
+  const failed3 = new Set(relocated.applied.filter(hasFailed).map(({ place }) => keyOf(place)));
   const unknown = (place) => offsets.has(keyOf(place)) || failed3.has(keyOf(place));
   const programs = entries(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...verifiedBesides(relocated.code, place, uname2)]).map((place) => reachable({ code: relocated.code, read, unknown }, place));
   return (place) => programs.some((reached) => reached(place));
 }
 var LAZY_SINCE = 0x60800n;
-function verifiedBesides(code, entry, uname2) {
+function isLazy(uname2) {
   const version = versionCode(uname2);
-  if (version !== void 0 && version >= LAZY_SINCE) return [];
+  return version !== void 0 && version >= LAZY_SINCE;
+}
+function verifiedBesides(code, entry, uname2) {
+  if (isLazy(uname2)) return [];
   return calledFrom(code, entry).filter((place) => place !== entry && isGlobal(code, place));
 }
 function isOffset({ relocation }) {
@@ -84101,6 +84126,7 @@ function describePlace({ code }, { section, index: index2 }) {
   const owner = found == null ? void 0 : found.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
   return { name: (_a9 = owner == null ? void 0 : owner.name) != null ? _a9 : "", isOptional: (_b2 = found == null ? void 0 : found.name.startsWith("?")) != null ? _b2 : false };
 }
+var VERSION_VARIABLE = "LINUX_KERNEL_VERSION";
 function versionCode(uname2) {
   const found = uname2 === void 0 ? null : /^(\d+)\.(\d+)\.(\d+)/.exec(uname2);
   if (found === null) return void 0;
@@ -84111,7 +84137,7 @@ function reader(object2, version, constants6) {
   const { byteOrder } = object2.types.btf;
   return (of, offset, size2) => {
     var _a9;
-    if (of === "LINUX_KERNEL_VERSION") return offset === 0 && size2 === 4 ? version : void 0;
+    if (of === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version : void 0;
     if (typeof of === "string" || constants6 === "any") return void 0;
     const bytes2 = (_a9 = object2.constants.get(of)) == null ? void 0 : _a9.subarray(offset, offset + size2);
     return (bytes2 == null ? void 0 : bytes2.length) === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
@@ -84127,6 +84153,7 @@ function readObjects(paths) {
   return Promise.all(paths.map((path5) => withFile(path5, readObject)));
 }
 async function checkObjects(world2, progress, objects, kernels3) {
+  const known = new Map(objects.map((object2) => [object2, /* @__PURE__ */ new Map()]));
   const tallies = /* @__PURE__ */ new Map();
   const unread = [];
   const task = progress.begin("check");
@@ -84138,7 +84165,7 @@ async function checkObjects(world2, progress, objects, kernels3) {
       const btf = await load();
       const kernel = new Kernel(new Btf(btf));
       for (const object2 of objects) {
-        const { missing: missing3 } = judge(object2, kernel, name);
+        const { missing: missing3 } = judge(object2, kernel, name, known.get(object2));
         tallyOf(tallies, object2, line2).add(name, missing3);
       }
       task.advance(btf.length);
@@ -84481,6 +84508,64 @@ var import_node_path29 = require("path");
 var import_node_crypto14 = require("crypto");
 var import_promises23 = require("fs/promises");
 var import_node_path28 = require("path");
+
+// src/archive/parse-record.ts
+var MOST_BYTES4 = 1024 * 1024;
+var measured = strictObject({
+  seconds: pipe2(number2(), finite(), minValue(0)),
+  bytes: count
+});
+var kernelRecord = strictObject({
+  schema: literal(RECORD_SCHEMA),
+  ...identity,
+  verified: verification,
+  vmlinux: strictObject({
+    size,
+    sha256: sha2563,
+    embeddedBtf: boolean()
+  }),
+  pahole: pahole2,
+  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
+  tarball: strictObject({ path: string(), size, sha256: sha2563 }),
+  stages: strictObject(entriesFromList(STAGES, measured)),
+  finishedAt: time
+});
+var failureRecord2 = strictObject({
+  schema: literal(RECORD_SCHEMA),
+  state: literal("failed"),
+  ...identity,
+  reason,
+  message: line,
+  finishedAt: time
+});
+function parseRecord(text3, file) {
+  const fail = (why, cause) => new Failure(
+    "usage",
+    `${printable(file)} is not a record: ${why}.`,
+    "Only what `btfhub build` leaves can be published.",
+    cause
+  );
+  if (text3.length > MOST_BYTES4) throw fail("it is too long");
+  let json;
+  try {
+    json = JSON.parse(text3);
+  } catch (error) {
+    throw fail(printable(describe(error)), error);
+  }
+  const failed3 = typeof json === "object" && json !== null && "state" in json;
+  const result = safeParse(failed3 ? failureRecord2 : kernelRecord, json, { abortEarly: true });
+  if (!result.success) throw fail(complaint(result.issues));
+  const record2 = result.output;
+  if (file !== recordPath(record2.uname)) {
+    throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
+  }
+  if (!("state" in record2) && record2.tarball.path !== tarballPath(record2, record2.uname)) {
+    throw fail(`its tarball should be ${tarballPath(record2, record2.uname)}`);
+  }
+  return record2;
+}
+
+// src/jobs/verify.ts
 function isSound(finding) {
   return "btf" in finding;
 }
@@ -84546,31 +84631,29 @@ function sha2564(bytes2) {
   return (0, import_node_crypto14.createHash)("sha256").update(bytes2).digest("hex");
 }
 async function compareWithRecord(path5, uname2, sums) {
-  var _a9;
-  const record2 = (0, import_node_path28.join)((0, import_node_path28.dirname)(path5), "..", "..", "..", "records", `${uname2}.json`);
+  const name = recordPath(uname2);
+  const file = (0, import_node_path28.join)((0, import_node_path28.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises23.readFile)(record2, "utf8");
+    text3 = await (0, import_promises23.readFile)(file, "utf8");
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
     throw error;
   }
-  const promised = parseSums(text3, record2);
+  const record2 = parseRecord(text3, name);
+  if (isFailureRecord(record2)) {
+    throw new Failure(
+      "bad-archive",
+      `${path5} is there, and ${file} says that it could not be made.`
+    );
+  }
   for (const part of ["tarball", "btf"]) {
-    if (((_a9 = promised[part]) == null ? void 0 : _a9.sha256) !== sums[part]) {
+    if (record2[part].sha256 !== sums[part]) {
       const what = `The ${part === "btf" ? "BTF in" : "tarball"} ${path5}`;
-      throw new Failure("checksum-mismatch", `${what} is not the one that ${record2} describes.`);
+      throw new Failure("checksum-mismatch", `${what} is not the one that ${file} describes.`);
     }
   }
   return "agrees";
-}
-function parseSums(text3, record2) {
-  var _a9;
-  try {
-    return (_a9 = JSON.parse(text3)) != null ? _a9 : {};
-  } catch (error) {
-    throw new Failure("bad-archive", `The record ${record2} is not JSON.`, void 0, error);
-  }
 }
 
 // src/commands/verify.ts
@@ -84895,9 +84978,9 @@ function parseIdentity(text3, option) {
   return { name: name.trim(), email };
 }
 var NOBODY = { name: "openEuler BTFHub", email: "btfhub@noreply.invalid" };
-async function openCommitter(world2, plumbing, signature) {
-  const author = await identityOf2(world2, plumbing, "AUTHOR", signature.author);
-  const committer = await identityOf2(world2, plumbing, "COMMITTER", signature.committer);
+async function openCommitter(world2, plumbing, signature2) {
+  const author = await identityOf2(world2, plumbing, "AUTHOR", signature2.author);
+  const committer = await identityOf2(world2, plumbing, "COMMITTER", signature2.committer);
   const sign = await setting(plumbing, "commit.gpgsign") ? ["-S"] : [];
   let indexes = 0;
   const commitTree = async (tree, parent, call) => {
@@ -85420,64 +85503,6 @@ var import_promises24 = require("fs/promises");
 var import_node_os7 = require("os");
 var import_node_path31 = require("path");
 var import_node_util = require("util");
-
-// src/archive/parse-record.ts
-var MOST_BYTES4 = 1024 * 1024;
-var measured = strictObject({
-  seconds: pipe2(number2(), finite(), minValue(0)),
-  bytes: count
-});
-var kernelRecord = strictObject({
-  schema: literal(RECORD_SCHEMA),
-  ...identity,
-  verified: verification,
-  vmlinux: strictObject({
-    size,
-    sha256: sha2563,
-    embeddedBtf: boolean()
-  }),
-  pahole: pahole2,
-  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
-  tarball: strictObject({ path: string(), size, sha256: sha2563 }),
-  stages: strictObject(entriesFromList(STAGES, measured)),
-  finishedAt: time
-});
-var failureRecord2 = strictObject({
-  schema: literal(RECORD_SCHEMA),
-  state: literal("failed"),
-  ...identity,
-  reason,
-  message: line,
-  finishedAt: time
-});
-function parseRecord(text3, file) {
-  const fail = (why, cause) => new Failure(
-    "usage",
-    `${printable(file)} is not a record: ${why}.`,
-    "Only what `btfhub build` leaves can be published.",
-    cause
-  );
-  if (text3.length > MOST_BYTES4) throw fail("it is too long");
-  let json;
-  try {
-    json = JSON.parse(text3);
-  } catch (error) {
-    throw fail(printable(describe(error)), error);
-  }
-  const failed3 = typeof json === "object" && json !== null && "state" in json;
-  const result = safeParse(failed3 ? failureRecord2 : kernelRecord, json, { abortEarly: true });
-  if (!result.success) throw fail(complaint(result.issues));
-  const record2 = result.output;
-  if (file !== recordPath(record2.uname)) {
-    throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
-  }
-  if (!("state" in record2) && record2.tarball.path !== tarballPath(record2, record2.uname)) {
-    throw fail(`its tarball should be ${tarballPath(record2, record2.uname)}`);
-  }
-  return record2;
-}
-
-// src/jobs/publish/intake.ts
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function takeIn(world2, progress, request2) {
   const problems = [];
@@ -85948,9 +85973,9 @@ ${table2}
 </details>`;
 }
 function verification2({ verified: verified2 }) {
-  const { repodata, header, file, signature } = verified2;
+  const { repodata, header, file, signature: signature2 } = verified2;
   const sums = [repodata && "repodata", header && "header", file && "vmlinux"].filter(Boolean);
-  const signed = signature.status === "good" ? `signed by ${signature.key}` : `signature: ${signature.status}`;
+  const signed = signature2.status === "good" ? `signed by ${signature2.key}` : `signature: ${signature2.status}`;
   return [sums.length > 0 ? `sums of ${sums.join(", ")}` : "no sums", signed].join("; ");
 }
 function distinct(words) {
