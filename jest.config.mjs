@@ -3,6 +3,8 @@ export default {
   rootDir: '.',
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
+  // All real kernels but one: `npm run test:real` (jest.real.config.mjs).
+  testPathIgnorePatterns: ['/node_modules/', '/__tests__/real/(?!one-kernel)'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

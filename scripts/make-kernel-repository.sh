@@ -37,11 +37,6 @@ done
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/btfhub/test-kernels
 mkdir -p "$cache/debs" "$cache/rpms" "$cache/mirrors"
-exec 9>"$cache/lock"
-flock 9
-work=$(mktemp -d "$cache/.work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-
 # The Debian mirror that this machine uses, or Debian's own.
 debian_mirror() {
   local targets uri
@@ -86,7 +81,7 @@ END
 unpack() { # deb root folder-of-openEuler
   local wanted=('./usr/lib/debug/boot/vmlinux-*') ko folder
   case $modules in
-    two) wanted+=('*/kernel/fs/fuse/fuse.ko' '*/kernel/fs/isofs/isofs.ko') ;;
+    two) wanted+=('*/kernel/fs/fuse/cuse.ko' '*/kernel/fs/isofs/isofs.ko') ;;
     all) wanted+=('*.ko') ;;
   esac
   dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards "${wanted[@]}"
@@ -137,11 +132,12 @@ pack() { # kernel: sets $rpms to the folder its RPM is in
 mapfile -t kernels < <(printf "%s\n" "${kernels[@]}" | sort -u)
 set_of=$(IFS=+; echo "${kernels[*]}")
 mirror=$cache/mirrors/$set_of.$modules.$payload.$btf-btf
-if [ ! -d "$mirror" ]; then
+
+make_mirror() {
+  local repository=debuginfo rpm arch folder
   for program in rpmbuild createrepo_c; do
     command -v "$program" >/dev/null || fail "'$program' is missing: install 'rpm' and 'createrepo-c' (apt)"
   done
-  repository=debuginfo
   for kernel in "${kernels[@]}"; do
     pack "$kernel"
     for rpm in "$rpms"/*.rpm; do
@@ -157,5 +153,13 @@ if [ ! -d "$mirror" ]; then
     createrepo_c --quiet --no-database "$folder" >&2
   done
   mv "$work/mirror" "$mirror"
+}
+
+if [ ! -d "$mirror" ]; then
+  exec 9>"$cache/lock"
+  flock 9
+  work=$(mktemp -d "$cache/.work.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  [ -d "$mirror" ] || make_mirror # unless another made it while this one waited
 fi
 echo "$mirror"

@@ -1,0 +1,102 @@
+#!/usr/bin/env node
+// npm run bench: btfhub, the shell pipeline, and the floor, side by side on real kernels.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { BUNDLE } from './bench/contenders.mjs';
+import { openRepository, run } from './bench/kernels.mjs';
+import { section } from './bench/report.mjs';
+import { playRounds } from './bench/rounds.mjs';
+import { bytes, machine, writeBetween } from './bench/table.mjs';
+
+const HELP = `Usage: npm run bench -- [options]
+
+Measures btfhub against the shell pipeline (curl, rpm2cpio | cpio, pahole, tar cJf) and against the
+floor (xz -dc alone, pahole alone, xz alone), interleaved, on real kernels in openEuler's form, and
+writes the table to the README. The first time takes long: it downloads and packs the kernels.
+
+  --rounds <number>       how often each contender runs (default 3)
+  --kernel <name>...      kernels for one at a time (default 6.1-amd64 5.10-amd64)
+  --modules <which>       modules beside vmlinux in those: none, two, all (default all)
+  --four-modules <which>  the same for four kernels in one go (default two)
+  --only <one|four>       only one kernel at a time, or only four in one go
+  --no-readme             print the table, leave the README alone
+  --help                  this
+`;
+const FOUR = ['5.10-amd64', '6.1-amd64', '6.12-amd64', '6.12-backports-amd64'];
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    kernel: { type: 'string', multiple: true, default: ['6.1-amd64', '5.10-amd64'] },
+    modules: { type: 'string', default: 'all' },
+    'four-modules': { type: 'string', default: 'two' },
+    only: { type: 'string' },
+    'no-readme': { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
+});
+if (options.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const rounds = Number(options.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a number, 1 or more');
+
+const cores = availableParallelism();
+const work = mkdtempSync(join(tmpdir(), 'btfhub-bench-'));
+process.once('exit', () => rmSync(work, { recursive: true, force: true }));
+const say = (text) => process.stderr.write(`${text}\n`);
+
+/** One set of tools: what `btfhub setup` brings, or the distribution's. */
+function toolset(choice) {
+  const { pahole, xz } = JSON.parse(run(process.execPath, [BUNDLE, 'setup', ...choice, '--json']));
+  const name = `xz ${xz.version} and pahole ${pahole.version}`;
+  return { name, pahole: pahole.path, xz: xz.path, choice };
+}
+
+async function play(names, modules, title) {
+  const { mirror, kernels, stop } = await openRepository(names, modules);
+  try {
+    const heading = title(kernels);
+    say(heading);
+    return section(
+      heading,
+      tools,
+      await playRounds({ tools, mirror, kernels, work, cores }, rounds),
+    );
+  } finally {
+    stop();
+  }
+}
+
+const series = ({ uname }) => uname.replace(/-.*/, '');
+const tools = {
+  setup: toolset(['--pahole', 'auto', '--xz', 'auto']),
+  system: toolset(['--pahole', 'system', '--xz', 'system']),
+};
+const sections = [
+  `\`npm run bench\` on ${machine()}: medians of ${rounds} interleaved rounds, least and most in ` +
+    'brackets; memory is the peak of all processes together, Node the peak of its own.',
+];
+if (options.only !== 'four') {
+  const title = ([kernel]) =>
+    `**One kernel**, ${series(kernel)} (Debian's, cloud flavour; modules: ${options.modules}), ` +
+    `a package of ${bytes(kernel.size)}. The floor is \`xz -dc --ignore-check\`, \`pahole -j${cores}\` ` +
+    'and `xz -6`, each alone, one after the other.';
+  for (const name of options.kernel) sections.push(await play([name], options.modules, title));
+}
+if (options.only !== 'one') {
+  const which = options['four-modules'];
+  const title = (kernels) =>
+    `**Four kernels in one go** on ${cores} cores: ${kernels.map(series).sort().join(', ')} ` +
+    `(modules: ${which}). The shell takes one after the other; the floor is the CPU seconds of xz, ` +
+    `pahole and compression over ${cores} cores.`;
+  sections.push(await play(FOUR, which, title));
+}
+const text = sections.join('\n\n');
+if (!options['no-readme'])
+  writeBetween(fileURLToPath(new URL('../README.md', import.meta.url)), text);
+process.stdout.write(`${text}\n`);

@@ -1,0 +1,52 @@
+// What is compared: each contender turns kernels on a mirror into packed BTF, or is a part of that.
+import { fileURLToPath } from 'node:url';
+
+export const BUNDLE = fileURLToPath(new URL('../../dist/btfhub.mjs', import.meta.url));
+const SHELL = fileURLToPath(new URL('shell-pipeline.sh', import.meta.url));
+
+/**
+ * @typedef {object} Tools
+ * @property {string} name
+ * @property {string} pahole its path
+ * @property {string} xz its path
+ * @property {string[]} choice options of `btfhub build` that choose these tools
+ */
+
+/**
+ * btfhub itself. Its temporary folder is the one that it chooses.
+ * @param {Tools} tools
+ */
+export function ours(tools, mirror, kernels, folder) {
+  const { release, arch } = kernels[0];
+  const args = ['build', '--release', release, '--arch', arch, '--mirror', mirror];
+  for (const { uname } of kernels) args.push('--kernel', uname);
+  args.push(...tools.choice, '--cache', 'none', '--output', `${folder}/output`);
+  return { program: process.execPath, args: [BUNDLE, ...args] };
+}
+
+/** The pipeline that everybody writes first, one kernel after the other. */
+export function shell(tools, mirror, kernels, folder, flags) {
+  const urls = kernels.map(({ path }) => `${mirror}${path}`);
+  return { program: 'bash', args: [SHELL, folder, tools.pahole, flags.join(' '), ...urls] };
+}
+
+/** `xz -dc` to nowhere, without its own check: nothing that decodes with this xz is faster. */
+export function decode(tools, payload) {
+  const args = [
+    '-c',
+    '"$1" --decompress --stdout --ignore-check --threads=1 "$2" >/dev/null',
+    'bash',
+  ];
+  return { program: 'bash', args: [...args, tools.xz, payload] };
+}
+
+export function encode(tools, vmlinux, folder, flags, jobs) {
+  const output = `--btf_encode_detached=${folder}/floor.btf`;
+  const parallel = jobs > 1 ? [`-j${jobs}`] : [];
+  return { program: tools.pahole, args: [...flags, ...parallel, output, vmlinux] };
+}
+
+export function compress(tools, btf) {
+  const args = ['-c', '"$1" --stdout --threads=1 -6 "$2" >/dev/null', 'bash'];
+  return { program: 'bash', args: [...args, tools.xz, btf] };
+}

@@ -1,0 +1,76 @@
+// The real kernels that the benchmark works on: behind a server, and taken apart for the floor.
+import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const SCRIPTS = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * @typedef {object} Kernel
+ * @property {string} release
+ * @property {string} arch
+ * @property {string} uname
+ * @property {string} path of its package, below the mirror's root
+ * @property {string} rpm the same as a local file
+ * @property {number} size of its package, bytes
+ */
+
+/** Runs a program that must end well, and gives what it printed. */
+export function run(program, args) {
+  const result = spawnSync(program, args, {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (result.status !== 0) throw new Error(`${program} ${args[0]} ended with ${result.status}`);
+  return result.stdout;
+}
+
+/**
+ * A repository of real kernels behind a server of its own.
+ * @param {string[]} names as make-kernel-repository.sh knows them
+ * @param {string} modules none, two or all
+ * @returns {Promise<{mirror: string, kernels: Kernel[], stop(): void}>}
+ */
+export async function openRepository(names, modules) {
+  const args = names.flatMap((name) => ['--kernel', name]);
+  const script = join(SCRIPTS, 'make-kernel-repository.sh');
+  const folder = run('bash', [script, ...args, '--modules', modules]).trim();
+  const server = spawn(process.execPath, [join(SCRIPTS, 'bench', 'serve.mjs'), folder], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface(server.stdout);
+  const mirror = await new Promise((resolve, reject) => {
+    lines.once('line', resolve);
+    server.once('close', () => reject(new Error('the server did not start')));
+  });
+  const kernels = readdirSync(folder, { recursive: true })
+    .filter((path) => path.endsWith('.rpm'))
+    .map((path) => kernelOf(folder, path));
+  return { mirror, kernels, stop: () => server.stdin.end() };
+}
+
+function kernelOf(folder, path) {
+  const [root, , arch] = path.split('/');
+  const uname = basename(path, '.rpm').replace('kernel-debuginfo-', '');
+  const rpm = join(folder, path);
+  const release = root.replace('openEuler-', '');
+  return { release, arch, uname, path, rpm, size: statSync(rpm).size };
+}
+
+/**
+ * The bare xz payload and vmlinux of a package, into a folder.
+ * @param {Kernel} kernel
+ */
+export function takeApart({ rpm, uname }, folder) {
+  const [payload, vmlinux] = [join(folder, `${uname}.xz`), join(folder, `${uname}.vmlinux`)];
+  const member = `./usr/lib/debug/lib/modules/${uname}/vmlinux`;
+  const script = `
+    rpm2cpio "$1" | cpio --extract --to-stdout --quiet "$2" >"$3"
+    at=$(LC_ALL=C grep -obUaP -m1 '\\xfd7zXZ\\x00' "$1" | head -n1 | cut -d: -f1)
+    tail -c "+$((at + 1))" "$1" >"$4"`;
+  run('bash', ['-euc', script, 'bash', rpm, member, vmlinux, payload]);
+  return { payload, vmlinux };
+}

@@ -1,0 +1,125 @@
+// Runs one command and measures the whole tree of its processes: wall and CPU seconds, peak memory,
+// peak of temporary files, CPU seconds by program.
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const EVERY = 100; // milliseconds between two looks
+const MEMORY = '/dev/shm';
+const TIMED = fileURLToPath(new URL('timed.sh', import.meta.url));
+const TICKS = 100; // per second in /proc/<pid>/stat: USER_HZ, which is 100 on every architecture
+
+/**
+ * @typedef {object} Measured
+ * @property {number} wall seconds
+ * @property {number} cpu seconds, user and system, of all processes
+ * @property {number} memory bytes, the peak of the sum of all processes (shared pages counted once)
+ * @property {number} node bytes, the peak of one Node process; 0 without one
+ * @property {number} disk bytes, the peak of its files on a disk
+ * @property {number} tmpfs bytes, the peak of its files in memory
+ * @property {Record<string, number>} programs CPU seconds by program
+ */
+
+/**
+ * @param {{program: string, args: string[], folder: string}} command where its files go is `folder`, besides /dev/shm
+ * @returns {Promise<Measured>}
+ */
+export async function measure({ program, args, folder }) {
+  const stamp = join(folder, 'times');
+  const child = spawn('bash', [TIMED, stamp, program, ...args], { stdio: 'ignore' });
+  const inMemory = memoryFolders();
+  const peaks = { memory: 0, node: 0, disk: 0, tmpfs: 0 };
+  const seen = new Map();
+  const timer = setInterval(() => look(child.pid, folder, inMemory, peaks, seen), EVERY);
+  const status = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  clearInterval(timer);
+  if (status !== 0) {
+    const log = readFileSync(`${stamp}.log`, 'utf8').slice(-2000);
+    throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${log}`);
+  }
+  const [wall, user, system] = readFileSync(stamp, 'utf8').trim().split(' ').map(Number);
+  const programs = {};
+  for (const { name, cpu } of seen.values()) programs[name] = (programs[name] ?? 0) + cpu;
+  return { wall, cpu: user + system, ...peaks, programs };
+}
+
+function look(root, folder, before, peaks, seen) {
+  const processes = tree(root);
+  let memory = 0;
+  for (const { pid, name, cpu } of processes) {
+    seen.set(pid, { name, cpu });
+    const { pss, peak } = memoryOf(pid);
+    memory += pss;
+    if (name === 'node') peaks.node = Math.max(peaks.node, peak);
+  }
+  peaks.memory = Math.max(peaks.memory, memory);
+  const held = { disk: 0, tmpfs: 0 };
+  held[folder.startsWith(MEMORY) ? 'tmpfs' : 'disk'] += bytesIn(folder);
+  for (const name of memoryFolders()) {
+    if (!before.includes(name)) held.tmpfs += bytesIn(join(MEMORY, name));
+  }
+  peaks.disk = Math.max(peaks.disk, held.disk);
+  peaks.tmpfs = Math.max(peaks.tmpfs, held.tmpfs);
+}
+
+/** The process and all below it. */
+function tree(root) {
+  const all = [];
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
+      const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const cpu = (Number(fields[11]) + Number(fields[12])) / TICKS;
+      all.push({ pid: Number(entry), parent: Number(fields[1]), name: plain(name), cpu });
+    } catch {} // it has ended
+  }
+  const wanted = new Set([root]);
+  for (let before = 0; before < wanted.size; ) {
+    before = wanted.size;
+    for (const { pid, parent } of all) if (wanted.has(parent)) wanted.add(pid);
+  }
+  return all.filter(({ pid }) => wanted.has(pid));
+}
+
+/** Node names its main thread on some versions. */
+function plain(name) {
+  return name === 'MainThread' ? 'node' : name;
+}
+
+function memoryOf(pid) {
+  try {
+    const pss = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'));
+    const peak = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    return { pss: Number(pss?.[1] ?? 0) * 1024, peak: Number(peak?.[1] ?? 0) * 1024 };
+  } catch {
+    return { pss: 0, peak: 0 };
+  }
+}
+
+/** The folders that btfhub makes where memory serves as a disk. */
+function memoryFolders() {
+  try {
+    return readdirSync(MEMORY).filter((name) => name.startsWith('btfhub-'));
+  } catch {
+    return [];
+  }
+}
+
+function bytesIn(folder) {
+  let sum = 0;
+  try {
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      try {
+        sum += statSync(join(entry.parentPath ?? entry.path, entry.name)).size;
+      } catch {} // it is gone
+    }
+  } catch {} // the folder is gone, or not there yet
+  return sum;
+}

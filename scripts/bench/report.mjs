@@ -1,0 +1,54 @@
+// What the rounds gave, in Markdown.
+import { bytes, markdown, median, medians, ratio, seconds } from './table.mjs';
+
+const COLUMNS = ['', 'wall', 'shell / it', 'it / floor', 'CPU', 'memory', 'Node', 'files'];
+
+/**
+ * @param {string} title above the table
+ * @param {{setup: {name: string}, system: {name: string}}} tools
+ * @param {Awaited<ReturnType<import('./rounds.mjs').playRounds>>} results
+ */
+export function section(title, tools, results) {
+  const wall = (name) => median(results[name].map((one) => one.wall));
+  const row = (name, who, floor) => rowOf(who, results[name], wall('shell'), wall(floor));
+  const { setup, system } = tools;
+  const table = markdown(COLUMNS, [
+    row('setup', `**btfhub**, ${setup.name}`, 'floorSetup'),
+    row('system', `**btfhub**, ${system.name}`, 'floorSystem'),
+    row('shell', `shell, ${system.name}`, 'floorSystem'),
+    row('floorSetup', `floor, ${setup.name}`, 'floorSetup'),
+    row('floorSystem', `floor, ${system.name}`, 'floorSystem'),
+  ]);
+  const shares = [setup, system].map(
+    (tool, index) => `with ${tool.name}: ${breakdown(results[['setup', 'system'][index]])}`,
+  );
+  return `${title}\n\n${table}\n\nbtfhub's CPU ${shares.join('; ')}.`;
+}
+
+function rowOf(who, all, shell, floor) {
+  const middle = medians(all);
+  const walls = all.map(({ wall }) => wall);
+  const range = [Math.min(...walls), Math.max(...walls)].map((value) => value.toFixed(0)).join('–');
+  return [
+    ...[who, `${seconds(middle.wall)} (${range})`, ratio(shell / middle.wall)],
+    ...[ratio(middle.wall / floor), seconds(middle.cpu), bytes(middle.memory ?? 0)],
+    ...[bytes(middle.node ?? 0), files(middle)],
+  ];
+}
+
+/** What it held in files at its peak, on a disk or where memory serves as one. */
+function files({ disk = 0, tmpfs = 0 }) {
+  return tmpfs > 0 ? `${bytes(tmpfs)} in memory, ${bytes(disk)} on disk` : bytes(disk);
+}
+
+/** CPU seconds and shares by program. */
+function breakdown(all) {
+  const names = [...new Set(all.flatMap(({ programs }) => Object.keys(programs)))];
+  const cpu = median(all.map((one) => one.cpu));
+  return names
+    .map((name) => ({ name, cpu: median(all.map(({ programs }) => programs[name] ?? 0)) }))
+    .filter((program) => program.cpu >= cpu / 200)
+    .sort((a, b) => b.cpu - a.cpu)
+    .map((one) => `${one.name} ${seconds(one.cpu)} (${Math.round((one.cpu / cpu) * 100)} %)`)
+    .join(', ');
+}

@@ -1,0 +1,90 @@
+// The rounds of the benchmark: in each one every contender runs once, so that what else the machine
+// does meets them all.
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { compress, decode, encode, ours, shell } from './contenders.mjs';
+import { run, takeApart } from './kernels.mjs';
+import { measure } from './measure.mjs';
+import { seconds } from './table.mjs';
+
+/**
+ * @param {object} ground
+ * @param {{setup: object, system: object}} ground.tools
+ * @param {string} ground.mirror
+ * @param {import('./kernels.mjs').Kernel[]} ground.kernels built in one go
+ * @param {string} ground.work a folder for what is passing
+ * @param {number} ground.cores
+ * @param {number} rounds
+ * @returns {Promise<Record<'setup'|'system'|'shell'|'floorSetup'|'floorSystem', object[]>>}
+ */
+export async function playRounds({ tools, mirror, kernels, work, cores }, rounds) {
+  const flags = {};
+  for (const name of ['setup', 'system'])
+    flags[name] = flagsOf(tools[name], mirror, kernels[0], work);
+  const parts = kernels.map((kernel) => takeApart(kernel, work));
+  const once = (title, make) => runOnce(title, make, join(work, 'run'));
+  const floor = (name) =>
+    kernels.length === 1
+      ? floorOfOne(tools[name], parts[0], flags[name], join(work, 'floor'), cores)
+      : floorOfMany(tools[name], parts, flags[name], join(work, 'floor'), cores);
+  const results = { setup: [], system: [], shell: [], floorSetup: [], floorSystem: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const name of ['setup', 'system']) {
+      const make = (folder) => ours(tools[name], mirror, kernels, folder);
+      results[name].push(await once(`btfhub, ${tools[name].name}`, make));
+    }
+    const script = (folder) => shell(tools.system, mirror, kernels, folder, flags.system);
+    results.shell.push(await once(`shell, ${tools.system.name}`, script));
+    results.floorSetup.push(await floor('setup'));
+    results.floorSystem.push(await floor('system'));
+  }
+  for (const file of parts.flatMap(Object.values)) rmSync(file);
+  return results;
+}
+
+/** The flags that btfhub gives to this pahole, out of a record of its own. */
+function flagsOf(tools, mirror, kernel, work) {
+  const folder = join(work, 'flags');
+  const { program, args } = ours(tools, mirror, [kernel], folder);
+  const { kernels } = JSON.parse(run(program, [...args, '--json']));
+  rmSync(folder, { recursive: true, force: true });
+  return kernels[0].record.pahole.flags;
+}
+
+async function runOnce(title, make, folder) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  const result = await measure({ ...make(folder), folder });
+  say(title, result);
+  return result;
+}
+
+function say(title, { wall, cpu }) {
+  process.stderr.write(`  ${title}: ${seconds(wall)}, CPU ${seconds(cpu)}\n`);
+}
+
+/** The three parts alone, one after the other. */
+async function floorOfOne(tools, { payload, vmlinux }, flags, folder, jobs) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  const steps = [
+    decode(tools, payload),
+    encode(tools, vmlinux, folder, flags, jobs),
+    compress(tools, join(folder, 'floor.btf')),
+  ];
+  const floor = { wall: 0, cpu: 0 };
+  for (const step of steps) {
+    const { wall, cpu } = await measure({ ...step, folder });
+    floor.wall += wall;
+    floor.cpu += cpu;
+  }
+  say(`floor, ${tools.name}`, floor);
+  return floor;
+}
+
+/** The CPU seconds of the same parts of all kernels, spread over all cores. */
+async function floorOfMany(tools, parts, flags, folder, cores) {
+  let cpu = 0;
+  for (const one of parts) cpu += (await floorOfOne(tools, one, flags, folder, 1)).cpu;
+  return { wall: cpu / cores, cpu };
+}

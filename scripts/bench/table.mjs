@@ -1,0 +1,49 @@
+// Numbers as people read them, and the table in the README.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { arch, cpus, totalmem } from 'node:os';
+
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The median of every number in a list of equal records. */
+export function medians(records) {
+  const names = Object.keys(records[0]).filter((name) => typeof records[0][name] === 'number');
+  return Object.fromEntries(names.map((name) => [name, median(records.map((one) => one[name]))]));
+}
+
+export const seconds = (value) => `${value.toFixed(1)} s`;
+export const ratio = (value) => `${value.toFixed(2)}×`;
+
+export function bytes(value) {
+  if (value === 0) return '–';
+  return value >= 1e9 ? `${(value / 1e9).toFixed(2)} GB` : `${Math.round(value / 1e6)} MB`;
+}
+
+/** What it ran on, without any name of it. */
+export function machine() {
+  const os = /^PRETTY_NAME="(.*)"$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'Linux';
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
+  const model = cpus()[0]?.model.trim() || arch();
+  return `${cpus().length} cores (${model}), ${memory}, ${os}, Node ${process.versions.node}`;
+}
+
+export function markdown(columns, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const rule = columns.map((_, index) => (index === 0 ? '---' : '---:'));
+  return [line(columns), line(rule), ...rows.map(line)].join('\n');
+}
+
+const BEGIN = '<!-- bench -->';
+const END = '<!-- /bench -->';
+
+/** Puts the text between the markers of a Markdown file. */
+export function writeBetween(file, text) {
+  const old = readFileSync(file, 'utf8');
+  const from = old.indexOf(BEGIN);
+  const to = old.indexOf(END);
+  if (from < 0 || to < from) throw new Error(`${file} has no ${BEGIN} ... ${END}`);
+  writeFileSync(file, `${old.slice(0, from + BEGIN.length)}\n${text}\n${old.slice(to)}`);
+}
