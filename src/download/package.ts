@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts';
+import { collectAfter } from './dead-buffers.ts';
 import { History } from './history.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
 import { Scheduler } from './scheduler.ts';
@@ -56,7 +57,9 @@ export class Download implements AsyncIterable<Uint8Array> {
     try {
       for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
         this.history.add(piece.mirror, piece.bytes);
+        const { length } = piece.bytes;
         yield piece.bytes;
+        collectAfter(length);
       }
     } finally {
       this.#signal?.removeEventListener('abort', abort);

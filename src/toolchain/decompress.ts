@@ -2,7 +2,7 @@ import { pipeline, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { describe, Failure } from '../failure.ts';
 import { printable } from '../names.ts';
-import type { Invocation, Programs } from '../world/programs.ts';
+import type { Ending, Invocation, Pouring, Programs } from '../world/programs.ts';
 import { decodeCommand, type Xz } from './xz.ts';
 
 /** As RPM names the compressors of its payloads. */
@@ -26,23 +26,46 @@ export async function* decompress(
   { programs, xz }: Decoders,
   damaged: (why: string) => Failure,
 ): AsyncGenerator<Uint8Array> {
+  const program = programFor(compression, xz);
+  if (program !== undefined) return yield* byProgram(program, body, programs, damaged);
+  const engine = compression === 'none' ? undefined : engineFor(compression);
+  yield* engine === undefined ? body : byZlib(engine, body, damaged);
+}
+
+/**
+ * The same for much output, as a package's payload is: pushed as it comes, in views (whoever keeps
+ * bytes copies them). What `push` throws ends it and passes.
+ */
+export async function decompressInto(
+  push: (bytes: Uint8Array) => void,
+  compression: Compression,
+  body: AsyncIterable<Uint8Array>,
+  decoders: Decoders,
+  damaged: (why: string) => Failure,
+): Promise<void> {
+  const program = programFor(compression, decoders.xz);
+  if (program !== undefined) return pourInto(push, program, body, decoders.programs, damaged);
+  for await (const chunk of decompress(compression, body, decoders, damaged)) push(chunk);
+}
+
+/** The program that decodes it; undefined where Node does it by itself. */
+function programFor(compression: Compression, xz: Decoders['xz']): Invocation | undefined {
   switch (compression) {
-    case 'none':
-      return yield* body;
-    case 'gzip':
-      return yield* byZlib(zlib.createGunzip(), body, damaged);
     case 'bzip2':
-      return yield* byProgram({ program: 'bzip2', args: ['-dc'] }, body, programs, damaged);
+      return { program: 'bzip2', args: ['-dc'] };
     case 'xz':
     case 'lzma':
-      return yield* byProgram(decodeCommand(xz), body, programs, damaged);
-    case 'zstd': {
-      const engine = zstdInNode();
-      if (engine) return yield* byZlib(engine, body, damaged);
-      const zstd = { program: 'zstd', args: ['-dc', '--long=31'] };
-      return yield* byProgram(zstd, body, programs, damaged);
-    }
+      return decodeCommand(xz);
+    case 'zstd':
+      return zstdInNode() ? undefined : { program: 'zstd', args: ['-dc', '--long=31'] };
+    case 'none':
+    case 'gzip':
+      return undefined;
   }
+}
+
+function engineFor(compression: Compression): Transform | undefined {
+  return compression === 'zstd' ? zstdInNode() : zlib.createGunzip();
 }
 
 /** Node has zstd from 22.15 on. The window is as large as rpm's own reader allows. */
@@ -82,15 +105,52 @@ async function* byProgram(
   });
   try {
     yield* running.stdout as AsyncIterable<Uint8Array>;
-    const { status, signal, stderr } = await running.ended;
+    const ending = await running.ended;
     if (broken !== undefined) throw broken;
-    if (status !== 0) {
-      const said = printable(stderr.trim().split('\n').at(-1) ?? '');
-      throw damaged(said || `${invocation.program} ended with ${status ?? signal}`);
-    }
+    judge(invocation, ending, damaged);
   } finally {
     running.kill();
   }
+}
+
+async function pourInto(
+  push: (bytes: Uint8Array) => void,
+  invocation: Invocation,
+  body: AsyncIterable<Uint8Array>,
+  programs: Programs,
+  damaged: (why: string) => Failure,
+): Promise<void> {
+  /** What went wrong on our side, first of all: it, and not the end of the program, is the reason. */
+  let broken: { readonly by: unknown } | undefined;
+  let running: Pouring | undefined;
+  const breakOff = (by: unknown) => {
+    broken ??= { by };
+    running?.kill();
+  };
+  running = await programs.pour(invocation, (bytes) => {
+    if (broken !== undefined) return;
+    try {
+      push(bytes);
+    } catch (error) {
+      breakOff(error);
+    }
+  });
+  pipeline(body, running.stdin, (error) => {
+    if (error && !isBrokenPipe(error)) breakOff(error);
+  });
+  const ending = await running.ended;
+  if (broken !== undefined) throw broken.by;
+  judge(invocation, ending, damaged);
+}
+
+function judge(
+  { program }: Invocation,
+  { status, signal, stderr }: Ending,
+  damaged: (why: string) => Failure,
+): void {
+  if (status === 0) return;
+  const said = printable(stderr.trim().split('\n').at(-1) ?? '');
+  throw damaged(said || `${program} ended with ${status ?? signal}`);
 }
 
 /** The program stopped reading: its exit status says why. */

@@ -1,8 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { Failure, isSystemError } from '../failure.ts';
+import { openOutlet } from './outlet.ts';
 
 export interface Invocation {
   /** A name looked up on PATH, or an absolute path. */
@@ -26,24 +28,38 @@ export interface Ending {
   readonly stderr: string;
 }
 
-export interface Running {
+export interface Pouring {
   readonly stdin: Writable;
-  readonly stdout: Readable;
   readonly pid: number;
   /** Resolves when the program has ended and its output is closed; never rejects. */
   readonly ended: Promise<Ending>;
   kill(): void;
 }
 
+export interface Running extends Pouring {
+  readonly stdout: Readable;
+}
+
 export interface Programs {
   /** Starts a program whose input and output are streams. Rejects with `missing-program`. */
   start(invocation: Invocation): Promise<Running>;
+  /**
+   * The same for much output: it is pushed as it comes, in views into a buffer that is used again. `push`
+   * must not throw. `ended` resolves after the last of it. Rejects with `missing-program`.
+   */
+  pour(invocation: Invocation, push: (bytes: Uint8Array) => void): Promise<Pouring>;
   /** Runs a program to its end with its whole standard output as bytes. Rejects with `missing-program`. */
   run(
     invocation: Invocation & { readonly input?: Uint8Array | string },
   ): Promise<Ending & { readonly stdout: Buffer }>;
   /** The absolute path of a program, or undefined where PATH has none. */
   find(program: string): string | undefined;
+}
+
+interface Begun {
+  readonly child: ChildProcessByStdio<Writable, Readable | null, Readable>;
+  readonly ended: Promise<Ending>;
+  kill(): void;
 }
 
 const KEPT_OF_STDERR = 64 * 1024;
@@ -53,16 +69,17 @@ export function systemPrograms(
   env: Readonly<Record<string, string | undefined>>,
   packages: Readonly<Record<string, string>> = PACKAGES,
 ): Programs {
-  const start = (invocation: Invocation): Promise<Running> =>
+  /** @param outlet where standard output goes; then there is no `stdout` */
+  const begin = (invocation: Invocation, outlet?: Socket): Promise<Begun> =>
     new Promise((resolve, reject) => {
       const { program, args, cwd, signal } = invocation;
       if (signal?.aborted) return reject(signal.reason);
       const child = spawn(program, [...args], {
         cwd,
         env: { ...env, LC_ALL: 'C.UTF-8', ...invocation.env },
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: ['pipe', outlet ?? 'pipe', 'pipe'],
         detached: invocation.group ?? false,
-      });
+      }) as Begun['child'];
       let stderr = Buffer.alloc(0);
       child.stderr.on('data', (chunk: Buffer) => {
         stderr = Buffer.concat([stderr, chunk]).subarray(-KEPT_OF_STDERR);
@@ -84,14 +101,31 @@ export function systemPrograms(
         signal?.removeEventListener('abort', kill);
         reject(isSystemError(error, 'ENOENT') ? missing(program, packages) : error);
       });
-      child.once('spawn', () => {
-        const { stdin, stdout, pid } = child;
-        resolve({ stdin, stdout, pid: pid as number, ended, kill });
-      });
+      child.once('spawn', () => resolve({ child, ended, kill }));
     });
+
+  const start = async (invocation: Invocation): Promise<Running> => {
+    const { child, ended, kill } = await begin(invocation);
+    const stdout = child.stdout as Readable;
+    return { stdin: child.stdin, stdout, pid: child.pid as number, ended, kill };
+  };
 
   return {
     start,
+    pour: async (invocation, push) => {
+      const outlet = await openOutlet(push);
+      try {
+        const { child, ended, kill } = await begin(invocation, outlet.inlet);
+        const all = Promise.all([ended, outlet.ended]).then(([ending]) => ending);
+        return { stdin: child.stdin, pid: child.pid as number, ended: all, kill };
+      } catch (error) {
+        outlet.close();
+        throw error;
+      } finally {
+        // The program has its own by now; the output ends when nobody holds this end any more.
+        outlet.inlet.destroy();
+      }
+    },
     run: async (invocation) => {
       const running = await start(invocation);
       running.stdin.end(invocation.input ?? '');

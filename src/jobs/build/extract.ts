@@ -3,7 +3,7 @@ import { printable } from '../../names.ts';
 import { CpioParser } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
-import { type Decoders, decompress } from '../../toolchain/decompress.ts';
+import { type Decoders, decompressInto } from '../../toolchain/decompress.ts';
 import type { PackageBytes } from './source.ts';
 import { VmlinuxFile } from './vmlinux-file.ts';
 
@@ -51,9 +51,8 @@ export async function extractVmlinux(
     const cpio = new CpioParser(head.files, (member) => (member.holds(path) ? file : undefined));
     const damaged = (why: string) =>
       new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
-    for await (const chunk of decompress(head.payload.compressor, head.body, decoders, damaged)) {
-      cpio.push(chunk);
-    }
+    const { compressor } = head.payload;
+    await decompressInto((bytes) => cpio.push(bytes), compressor, head.body, decoders, damaged);
     cpio.finish();
   } finally {
     file.close();

@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A program writes 8 KiB at a time, but what has gathered meanwhile is read in one go. */
+const BUFFER = 256 * 1024;
+
+/** unix(7): a socket's path has at most 107 bytes. */
+const LONGEST_PARENT = 80;
+
+/** Where a program's output goes in, and where it comes out. */
+export interface Outlet {
+  /** For the program: its standard output. To be destroyed here once the program has it. */
+  readonly inlet: Socket;
+  /** Resolves when all of it came out; never rejects. */
+  readonly ended: Promise<void>;
+  /** Gives up what is still to come. */
+  close(): void;
+}
+
+/**
+ * A way for a program's output that makes no garbage. Node reads a child's pipe into a new buffer of
+ * 64 KiB each time, of which tens of megabytes lie around until they are collected; a socket that it
+ * connects can read into one buffer again and again (`onread`), and so one of our own takes the pipe's place.
+ * @param push gets views into that buffer: whoever keeps bytes copies them. It must not throw.
+ */
+export async function openOutlet(push: (bytes: Uint8Array) => void): Promise<Outlet> {
+  const parent = tmpdir().length <= LONGEST_PARENT ? tmpdir() : '/tmp';
+  const folder = await mkdtemp(join(parent, 'btfhub-'));
+  const server = createServer({ pauseOnConnect: true });
+  try {
+    const path = join(folder, 'out');
+    server.listen(path);
+    await once(server, 'listening');
+    const buffer = Buffer.allocUnsafe(BUFFER);
+    const callback = (count: number) => {
+      push(buffer.subarray(0, count));
+      return true;
+    };
+    const incoming = once(server, 'connection');
+    const socket = connect({ path, onread: { buffer, callback } });
+    socket.on('error', () => socket.destroy());
+    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    const [inlet] = (await incoming) as [Socket];
+    return { inlet, ended, close: () => socket.destroy() };
+  } finally {
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
