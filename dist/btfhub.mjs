@@ -18357,7 +18357,7 @@ var require_connect = __commonJS({
       const sessionCache = new SessionCache(maxCachedSessions == null ? 100 : maxCachedSessions);
       timeout = timeout == null ? 1e4 : timeout;
       allowH2 = allowH2 != null ? allowH2 : false;
-      return function connect({ hostname, host: host2, protocol, port, servername, localAddress, httpSocket }, callback) {
+      return function connect2({ hostname, host: host2, protocol, port, servername, localAddress, httpSocket }, callback) {
         let socket;
         if (protocol === "https:") {
           if (!tls) {
@@ -24204,7 +24204,7 @@ var require_client = __commonJS({
         tls,
         strictContentLength,
         maxCachedSessions,
-        connect: connect2,
+        connect: connect3,
         maxRequestsPerClient,
         localAddress,
         maxResponseSize,
@@ -24262,7 +24262,7 @@ var require_client = __commonJS({
         if (bodyTimeout != null && (!Number.isInteger(bodyTimeout) || bodyTimeout < 0)) {
           throw new InvalidArgumentError2("bodyTimeout must be a positive integer or zero");
         }
-        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
+        if (connect3 != null && typeof connect3 !== "function" && typeof connect3 !== "object") {
           throw new InvalidArgumentError2("connect must be a function or an object");
         }
         if (maxRequestsPerClient != null && (!Number.isInteger(maxRequestsPerClient) || maxRequestsPerClient < 0)) {
@@ -24296,8 +24296,8 @@ var require_client = __commonJS({
           throw new InvalidArgumentError2("pingInterval must be a positive integer, greater or equal to 0");
         }
         super({ webSocket });
-        if (typeof connect2 !== "function") {
-          connect2 = buildConnector({
+        if (typeof connect3 !== "function") {
+          connect3 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
@@ -24305,18 +24305,18 @@ var require_client = __commonJS({
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect2
+            ...connect3
           });
         } else {
-          const customConnect = connect2;
-          connect2 = (opts, callback) => customConnect({
+          const customConnect = connect3;
+          connect3 = (opts, callback) => customConnect({
             ...opts,
             ...socketPath != null ? { socketPath } : null,
             ...allowH2 != null ? { allowH2 } : null
           }, callback);
         }
         this[kUrl] = util2.parseOrigin(url3);
-        this[kConnector] = connect2;
+        this[kConnector] = connect3;
         this[kPipelining] = pipelining != null ? pipelining : 1;
         this[kMaxHeadersSize] = maxHeaderSize;
         this[kKeepAliveDefaultTimeout] = keepAliveTimeout == null ? 4e3 : keepAliveTimeout;
@@ -24375,7 +24375,7 @@ var require_client = __commonJS({
         );
       }
       [kConnect](cb) {
-        connect(this);
+        connect2(this);
         this.once("connect", cb);
       }
       [kDispatch](opts, handler) {
@@ -24441,7 +24441,7 @@ var require_client = __commonJS({
         assert(client[kSize] === 0);
       }
     }
-    function connect(client) {
+    function connect2(client) {
       var _a9;
       assert(!client[kConnecting]);
       assert(!client[kHTTPContext]);
@@ -24624,7 +24624,7 @@ var require_client = __commonJS({
           return;
         }
         if (!client[kHTTPContext]) {
-          connect(client);
+          connect2(client);
           return;
         }
         if (client[kHTTPContext].destroyed) {
@@ -24920,7 +24920,7 @@ var require_pool = __commonJS({
       constructor(origin, {
         connections,
         factory = defaultFactory,
-        connect,
+        connect: connect2,
         connectTimeout,
         tls,
         maxCachedSessions,
@@ -24937,24 +24937,24 @@ var require_pool = __commonJS({
         if (typeof factory !== "function") {
           throw new InvalidArgumentError2("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError2("connect must be a function or an object");
         }
-        if (typeof connect !== "function") {
-          connect = buildConnector({
+        if (typeof connect2 !== "function") {
+          connect2 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect
+            ...connect2
           });
         }
         super(options2);
         this[kConnections] = connections || null;
         this[kUrl] = util2.parseOrigin(origin);
-        this[kOptions] = { ...util2.deepClone(options2), connect, allowH2, clientTtl, socketPath };
+        this[kOptions] = { ...util2.deepClone(options2), connect: connect2, allowH2, clientTtl, socketPath };
         this[kOptions].interceptors = options2.interceptors ? { ...options2.interceptors } : void 0;
         this[kFactory] = factory;
         this.on("connect", (origin2, targets) => {
@@ -25033,14 +25033,14 @@ var require_balanced_pool = __commonJS({
       return new Pool2(origin, opts);
     }
     var BalancedPool = class extends PoolBase {
-      constructor(upstreams = [], { factory = defaultFactory, connect, tls, ...opts } = {}) {
+      constructor(upstreams = [], { factory = defaultFactory, connect: connect2, tls, ...opts } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError2("factory must be a function.");
         }
         super(opts);
-        if (connect && typeof connect !== "function") connect = { ...connect };
+        if (connect2 && typeof connect2 !== "function") connect2 = { ...connect2 };
         if (tls && typeof tls !== "function") tls = { ...tls };
-        this[kOptions] = { ...util2.deepClone(opts), connect, tls };
+        this[kOptions] = { ...util2.deepClone(opts), connect: connect2, tls };
         this[kOptions].interceptors = opts.interceptors ? { ...opts.interceptors } : void 0;
         this[kIndex] = -1;
         this[kCurrentWeight] = 0;
@@ -25173,7 +25173,7 @@ var require_round_robin_pool = __commonJS({
       constructor(origin, {
         connections,
         factory = defaultFactory,
-        connect,
+        connect: connect2,
         connectTimeout,
         tls,
         maxCachedSessions,
@@ -25190,24 +25190,24 @@ var require_round_robin_pool = __commonJS({
         if (typeof factory !== "function") {
           throw new InvalidArgumentError2("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError2("connect must be a function or an object");
         }
-        if (typeof connect !== "function") {
-          connect = buildConnector({
+        if (typeof connect2 !== "function") {
+          connect2 = buildConnector({
             ...tls,
             maxCachedSessions,
             allowH2,
             socketPath,
             timeout: connectTimeout,
             ...typeof autoSelectFamily === "boolean" ? { autoSelectFamily, autoSelectFamilyAttemptTimeout } : void 0,
-            ...connect
+            ...connect2
           });
         }
         super();
         this[kConnections] = connections || null;
         this[kUrl] = util2.parseOrigin(origin);
-        this[kOptions] = { ...util2.deepClone(options2), connect, allowH2, clientTtl, socketPath };
+        this[kOptions] = { ...util2.deepClone(options2), connect: connect2, allowH2, clientTtl, socketPath };
         this[kOptions].interceptors = options2.interceptors ? { ...options2.interceptors } : void 0;
         this[kFactory] = factory;
         this[kIndex] = -1;
@@ -25281,21 +25281,21 @@ var require_agent = __commonJS({
       return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool2(origin, opts);
     }
     var Agent = class extends DispatcherBase {
-      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect, ...options2 } = {}) {
+      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect: connect2, ...options2 } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError2("factory must be a function.");
         }
-        if (connect != null && typeof connect !== "function" && typeof connect !== "object") {
+        if (connect2 != null && typeof connect2 !== "function" && typeof connect2 !== "object") {
           throw new InvalidArgumentError2("connect must be a function or an object");
         }
         if (typeof maxOrigins !== "number" || Number.isNaN(maxOrigins) || maxOrigins <= 0) {
           throw new InvalidArgumentError2("maxOrigins must be a number greater than 0");
         }
         super(options2);
-        if (connect && typeof connect !== "function") {
-          connect = { ...connect };
+        if (connect2 && typeof connect2 !== "function") {
+          connect2 = { ...connect2 };
         }
-        this[kOptions] = { ...util2.deepClone(options2), maxOrigins, connect };
+        this[kOptions] = { ...util2.deepClone(options2), maxOrigins, connect: connect2 };
         this[kFactory] = factory;
         this[kClients] = /* @__PURE__ */ new Map();
         this[kOrigins] = /* @__PURE__ */ new Set();
@@ -26128,7 +26128,7 @@ var require_proxy_agent = __commonJS({
     }
     var _client;
     var Http1ProxyWrapper = class extends DispatcherBase {
-      constructor(proxyUrl, { headers = {}, connect, factory }) {
+      constructor(proxyUrl, { headers = {}, connect: connect2, factory }) {
         if (!proxyUrl) {
           throw new InvalidArgumentError2("Proxy URL is mandatory");
         }
@@ -26136,9 +26136,9 @@ var require_proxy_agent = __commonJS({
         __privateAdd(this, _client);
         this[kProxyHeaders] = headers;
         if (factory) {
-          __privateSet(this, _client, factory(proxyUrl, { connect }));
+          __privateSet(this, _client, factory(proxyUrl, { connect: connect2 }));
         } else {
-          __privateSet(this, _client, new Client(proxyUrl, { connect }));
+          __privateSet(this, _client, new Client(proxyUrl, { connect: connect2 }));
         }
       }
       [kDispatch](opts, handler) {
@@ -26202,7 +26202,7 @@ var require_proxy_agent = __commonJS({
         } else if (username && password) {
           this[kProxyHeaders]["proxy-authorization"] = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
         }
-        const connect = buildConnector({ ...opts.proxyTls });
+        const connect2 = buildConnector({ ...opts.proxyTls });
         this[kConnectEndpoint] = buildConnector({ ...opts.requestTls });
         const agentFactory = opts.factory || defaultAgentFactory;
         const factory = (origin2, options2) => {
@@ -26210,7 +26210,7 @@ var require_proxy_agent = __commonJS({
           if (this[kProxy].protocol === "socks5:" || this[kProxy].protocol === "socks:") {
             return new Socks5ProxyAgent(this[kProxy].uri, {
               headers: this[kProxyHeaders],
-              connect,
+              connect: connect2,
               factory: agentFactory,
               username: opts.username || username,
               password: opts.password || password,
@@ -26221,7 +26221,7 @@ var require_proxy_agent = __commonJS({
           if (!this[kTunnelProxy] && protocol2 === "http:" && this[kProxy].protocol === "http:") {
             return new Http1ProxyWrapper(this[kProxy].uri, {
               headers: this[kProxyHeaders],
-              connect,
+              connect: connect2,
               factory: agentFactory
             });
           }
@@ -26230,7 +26230,7 @@ var require_proxy_agent = __commonJS({
         if (protocol === "socks5:" || protocol === "socks:") {
           this[kClient] = null;
         } else {
-          this[kClient] = clientFactory(url3, { connect });
+          this[kClient] = clientFactory(url3, { connect: connect2 });
         }
         this[kAgent] = new Agent({
           ...opts,
@@ -28162,10 +28162,10 @@ var require_api_connect = __commonJS({
         }
       }
     };
-    function connect(opts, callback) {
+    function connect2(opts, callback) {
       if (callback === void 0) {
         return new Promise((resolve7, reject) => {
-          connect.call(this, opts, (err2, data) => {
+          connect2.call(this, opts, (err2, data) => {
             return err2 ? reject(err2) : resolve7(data);
           });
         });
@@ -28182,7 +28182,7 @@ var require_api_connect = __commonJS({
         queueMicrotask(() => callback(err2, { opaque }));
       }
     }
-    module2.exports = connect;
+    module2.exports = connect2;
   }
 });
 
@@ -42963,9 +42963,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join21) {
+ArrayStream.prototype.readToEnd = async function(join22) {
   await this[doneWritingPromise];
-  const result = join21(this.slice(this[readingIndex]));
+  const result = join22(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -43167,14 +43167,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join21 = concat) {
+Reader.prototype.readToEnd = async function(join22 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join21(result);
+  return join22(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43597,12 +43597,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join21 = concat) {
+async function readToEnd(input, join22 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join21);
+    return input.readToEnd(join22);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join21);
+    return getReader(input).readToEnd(join22);
   }
   return input;
 }
@@ -73804,23 +73804,32 @@ async function* checkedBody(queue, payload) {
 var import_node_stream3 = require("stream");
 var import_node_zlib = __toESM(require("zlib"), 1);
 async function* decompress2(compression, body, { programs, xz }, damaged) {
+  const program3 = programFor(compression, xz);
+  if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
+  const engine = compression === "none" ? void 0 : engineFor(compression);
+  yield* engine === void 0 ? body : byZlib(engine, body, damaged);
+}
+async function decompressInto(push, compression, body, decoders, damaged) {
+  const program3 = programFor(compression, decoders.xz);
+  if (program3 !== void 0) return pourInto(push, program3, body, decoders.programs, damaged);
+  for await (const chunk of decompress2(compression, body, decoders, damaged)) push(chunk);
+}
+function programFor(compression, xz) {
   switch (compression) {
-    case "none":
-      return yield* body;
-    case "gzip":
-      return yield* byZlib(import_node_zlib.default.createGunzip(), body, damaged);
     case "bzip2":
-      return yield* byProgram({ program: "bzip2", args: ["-dc"] }, body, programs, damaged);
+      return { program: "bzip2", args: ["-dc"] };
     case "xz":
     case "lzma":
-      return yield* byProgram(decodeCommand(xz), body, programs, damaged);
-    case "zstd": {
-      const engine = zstdInNode();
-      if (engine) return yield* byZlib(engine, body, damaged);
-      const zstd = { program: "zstd", args: ["-dc", "--long=31"] };
-      return yield* byProgram(zstd, body, programs, damaged);
-    }
+      return decodeCommand(xz);
+    case "zstd":
+      return zstdInNode() ? void 0 : { program: "zstd", args: ["-dc", "--long=31"] };
+    case "none":
+    case "gzip":
+      return void 0;
   }
+}
+function engineFor(compression) {
+  return compression === "zstd" ? zstdInNode() : import_node_zlib.default.createGunzip();
 }
 function zstdInNode() {
   const create = Reflect.get(import_node_zlib.default, "createZstdDecompress");
@@ -73838,7 +73847,6 @@ async function* byZlib(engine, body, damaged) {
   }
 }
 async function* byProgram(invocation2, body, programs, damaged) {
-  var _a9;
   const running = await programs.start(invocation2);
   let broken;
   (0, import_node_stream3.pipeline)(body, running.stdin, (error) => {
@@ -73848,15 +73856,40 @@ async function* byProgram(invocation2, body, programs, damaged) {
   });
   try {
     yield* running.stdout;
-    const { status, signal, stderr } = await running.ended;
+    const ending = await running.ended;
     if (broken !== void 0) throw broken;
-    if (status !== 0) {
-      const said = printable((_a9 = stderr.trim().split("\n").at(-1)) != null ? _a9 : "");
-      throw damaged(said || `${invocation2.program} ended with ${status != null ? status : signal}`);
-    }
+    judge(invocation2, ending, damaged);
   } finally {
     running.kill();
   }
+}
+async function pourInto(push, invocation2, body, programs, damaged) {
+  let broken;
+  let running;
+  const breakOff = (by) => {
+    broken != null ? broken : broken = { by };
+    running == null ? void 0 : running.kill();
+  };
+  running = await programs.pour(invocation2, (bytes2) => {
+    if (broken !== void 0) return;
+    try {
+      push(bytes2);
+    } catch (error) {
+      breakOff(error);
+    }
+  });
+  (0, import_node_stream3.pipeline)(body, running.stdin, (error) => {
+    if (error && !isBrokenPipe(error)) breakOff(error);
+  });
+  const ending = await running.ended;
+  if (broken !== void 0) throw broken.by;
+  judge(invocation2, ending, damaged);
+}
+function judge({ program: program3 }, { status, signal, stderr }, damaged) {
+  var _a9;
+  if (status === 0) return;
+  const said = printable((_a9 = stderr.trim().split("\n").at(-1)) != null ? _a9 : "");
+  throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
 }
 function isBrokenPipe(error) {
   return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
@@ -73943,9 +73976,8 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   try {
     const cpio = new CpioParser(head.files, (member) => member.holds(path5) ? file : void 0);
     const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
-    for await (const chunk of decompress2(head.payload.compressor, head.body, decoders, damaged)) {
-      cpio.push(chunk);
-    }
+    const { compressor } = head.payload;
+    await decompressInto((bytes3) => cpio.push(bytes3), compressor, head.body, decoders, damaged);
     cpio.finish();
   } finally {
     file.close();
@@ -74682,6 +74714,24 @@ function guilty(wrong, right) {
   return new Set(accused.map(({ block }) => block.mirror));
 }
 
+// src/download/dead-buffers.ts
+var import_node_v8 = require("v8");
+var import_node_vm = require("vm");
+var EVERY = 16 * 1024 * 1024;
+var delivered = 0;
+var collect2;
+function collectAfter(bytes2) {
+  delivered += bytes2;
+  if (delivered < EVERY) return;
+  delivered = 0;
+  collect2 != null ? collect2 : collect2 = exposeCollector();
+  collect2();
+}
+function exposeCollector() {
+  (0, import_node_v8.setFlagsFromString)("--expose-gc");
+  return (0, import_node_vm.runInNewContext)("gc");
+}
+
 // src/download/range.ts
 function granted(head, wanted, date) {
   var _a9;
@@ -75275,7 +75325,9 @@ var Download = class {
     try {
       for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
         this.history.add(piece.mirror, piece.bytes);
+        const { length } = piece.bytes;
         yield piece.bytes;
+        collectAfter(length);
       }
     } finally {
       (_c = __privateGet(this, _signal)) == null ? void 0 : _c.removeEventListener("abort", abort);
@@ -84042,7 +84094,7 @@ function addressOnly(result, before) {
 }
 
 // src/btf/core/verdict.ts
-function judge(object2, kernel, uname2, known = /* @__PURE__ */ new Map()) {
+function judge2(object2, kernel, uname2, known = /* @__PURE__ */ new Map()) {
   var _a9;
   const relocated = relocate(object2, kernel);
   const relocations = relocated.applied.length;
@@ -84165,7 +84217,7 @@ async function checkObjects(world2, progress, objects, kernels3) {
       const btf = await load();
       const kernel = new Kernel(new Btf(btf));
       for (const object2 of objects) {
-        const { missing: missing3 } = judge(object2, kernel, name, known.get(object2));
+        const { missing: missing3 } = judge2(object2, kernel, name, known.get(object2));
         tallyOf(tallies, object2, line2).add(name, missing3);
       }
       task.advance(btf.length);
@@ -85072,7 +85124,7 @@ function openApi(settings) {
       for (let tried = 1; ; tried += 1) {
         const answer2 = await ask2(settings, attempt, method, path5, body);
         const wait2 = pause(settings, method, answer2, tried);
-        if (wait2 === void 0) return judge2(settings, attempt, answer2);
+        if (wait2 === void 0) return judge3(settings, attempt, answer2);
         await settings.clock.sleep(wait2, settings.signal);
       }
     }
@@ -85138,7 +85190,7 @@ function pause({ clock }, method, answer2, tried) {
   }
   return status >= 500 && method !== "POST" ? backoff : void 0;
 }
-function judge2(settings, attempt, answer2) {
+function judge3(settings, attempt, answer2) {
   if (answer2 instanceof Failure) throw answer2;
   const { title, hide } = settings;
   const { status, text: text3 } = answer2;
@@ -87849,17 +87901,52 @@ var systemClock = {
 // src/world/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs19 = require("fs");
+var import_node_path34 = require("path");
+
+// src/world/outlet.ts
+var import_node_events3 = require("events");
+var import_promises28 = require("fs/promises");
+var import_node_net = require("net");
+var import_node_os8 = require("os");
 var import_node_path33 = require("path");
+var BUFFER = 256 * 1024;
+var LONGEST_PARENT = 80;
+async function openOutlet(push) {
+  const parent = (0, import_node_os8.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os8.tmpdir)() : "/tmp";
+  const folder2 = await (0, import_promises28.mkdtemp)((0, import_node_path33.join)(parent, "btfhub-"));
+  const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
+  try {
+    const path5 = (0, import_node_path33.join)(folder2, "out");
+    server.listen(path5);
+    await (0, import_node_events3.once)(server, "listening");
+    const buffer = Buffer.allocUnsafe(BUFFER);
+    const callback = (count3) => {
+      push(buffer.subarray(0, count3));
+      return true;
+    };
+    const incoming = (0, import_node_events3.once)(server, "connection");
+    const socket = (0, import_node_net.connect)({ path: path5, onread: { buffer, callback } });
+    socket.on("error", () => socket.destroy());
+    const ended = new Promise((resolve7) => socket.once("close", () => resolve7()));
+    const [inlet] = await incoming;
+    return { inlet, ended, close: () => socket.destroy() };
+  } finally {
+    server.close();
+    await (0, import_promises28.rm)(folder2, { recursive: true, force: true });
+  }
+}
+
+// src/world/programs.ts
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
-  const start2 = (invocation2) => new Promise((resolve7, reject) => {
+  const begin = (invocation2, outlet) => new Promise((resolve7, reject) => {
     var _a9;
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
     const child2 = (0, import_node_child_process2.spawn)(program3, [...args], {
       cwd,
       env: { ...env, LC_ALL: "C.UTF-8", ...invocation2.env },
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: ["pipe", outlet != null ? outlet : "pipe", "pipe"],
       detached: (_a9 = invocation2.group) != null ? _a9 : false
     });
     let stderr = Buffer.alloc(0);
@@ -87883,13 +87970,28 @@ function systemPrograms(env, packages = PACKAGES) {
       signal == null ? void 0 : signal.removeEventListener("abort", kill);
       reject(isSystemError(error, "ENOENT") ? missing2(program3, packages) : error);
     });
-    child2.once("spawn", () => {
-      const { stdin, stdout, pid } = child2;
-      resolve7({ stdin, stdout, pid, ended, kill });
-    });
+    child2.once("spawn", () => resolve7({ child: child2, ended, kill }));
   });
+  const start2 = async (invocation2) => {
+    const { child: child2, ended, kill } = await begin(invocation2);
+    const stdout = child2.stdout;
+    return { stdin: child2.stdin, stdout, pid: child2.pid, ended, kill };
+  };
   return {
     start: start2,
+    pour: async (invocation2, push) => {
+      const outlet = await openOutlet(push);
+      try {
+        const { child: child2, ended, kill } = await begin(invocation2, outlet.inlet);
+        const all = Promise.all([ended, outlet.ended]).then(([ending]) => ending);
+        return { stdin: child2.stdin, pid: child2.pid, ended: all, kill };
+      } catch (error) {
+        outlet.close();
+        throw error;
+      } finally {
+        outlet.inlet.destroy();
+      }
+    },
     run: async (invocation2) => {
       var _a9, _b2;
       const running = await start2(invocation2);
@@ -87902,8 +88004,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a9;
-      const folders = (0, import_node_path33.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path33.delimiter);
-      return folders.map((folder2) => (0, import_node_path33.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path34.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path34.delimiter);
+      return folders.map((folder2) => (0, import_node_path34.join)(folder2, program3)).find(isExecutable);
     }
   };
 }
