@@ -67,8 +67,8 @@ export function undiciHttp(
 }
 
 /** The last URL that undici's redirect interceptor asked, which is the one that answered. */
-function lastOf(context: object): string | undefined {
-  const history = 'history' in context ? context.history : undefined;
+function lastOf(context: object | undefined): string | undefined {
+  const history = context && 'history' in context ? context.history : undefined;
   const last: unknown = Array.isArray(history) ? history.at(-1) : undefined;
   return last instanceof URL ? last.href : undefined;
 }

@@ -12,7 +12,7 @@ const pull = v.object({
   iid: v.optional(v.number()),
   html_url: v.optional(v.string()),
   web_url: v.optional(v.string()),
-  title: v.string(),
+  title: v.nullish(v.string()),
   body: v.nullish(v.string()),
   description: v.nullish(v.string()),
   source_branch: v.nullish(v.string()),
@@ -59,7 +59,8 @@ export function atomgit(place: Place): Forge {
     },
     create: async (head, base, text) => {
       const made = await api.call('open a pull request', 'POST', pulls, { ...text, head, base });
-      return toPullRequest(readAnswer('AtomGit', pull, made));
+      // The answer may leave out what we know.
+      return { ...toPullRequest(readAnswer('AtomGit', pull, made)), ...text };
     },
     update: async (pullRequest: PullRequest, text: Text) => {
       // The answer tells neither number nor page.
@@ -72,5 +73,5 @@ export function atomgit(place: Place): Forge {
 function toPullRequest(one: Pull): PullRequest {
   const number = readAnswer('AtomGit', v.number(), one.number ?? one.iid);
   const url = readAnswer('AtomGit', v.string(), one.html_url ?? one.web_url);
-  return { number, url, title: one.title, body: one.body ?? one.description ?? '' };
+  return { number, url, title: one.title ?? '', body: one.body ?? one.description ?? '' };
 }
