@@ -85253,7 +85253,7 @@ var pull = object({
   iid: optional(number2()),
   html_url: optional(string()),
   web_url: optional(string()),
-  title: string(),
+  title: nullish(string()),
   body: nullish(string()),
   description: nullish(string()),
   source_branch: nullish(string()),
@@ -85297,7 +85297,7 @@ function atomgit(place) {
     },
     create: async (head, base, text3) => {
       const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
-      return toPullRequest(readAnswer("AtomGit", pull, made));
+      return { ...toPullRequest(readAnswer("AtomGit", pull, made)), ...text3 };
     },
     update: async (pullRequest, text3) => {
       await api.call("update the pull request", "PATCH", `${pulls}/${pullRequest.number}`, text3);
@@ -85306,10 +85306,10 @@ function atomgit(place) {
   };
 }
 function toPullRequest(one2) {
-  var _a9, _b2, _c, _d;
+  var _a9, _b2, _c, _d, _e4;
   const number3 = readAnswer("AtomGit", number2(), (_a9 = one2.number) != null ? _a9 : one2.iid);
   const url3 = readAnswer("AtomGit", string(), (_b2 = one2.html_url) != null ? _b2 : one2.web_url);
-  return { number: number3, url: url3, title: one2.title, body: (_d = (_c = one2.body) != null ? _c : one2.description) != null ? _d : "" };
+  return { number: number3, url: url3, title: (_c = one2.title) != null ? _c : "", body: (_e4 = (_d = one2.body) != null ? _d : one2.description) != null ? _e4 : "" };
 }
 
 // src/forge/gitea.ts
@@ -87880,7 +87880,7 @@ function undiciHttp(env, tls = {}) {
   };
 }
 function lastOf(context) {
-  const history = "history" in context ? context.history : void 0;
+  const history = context && "history" in context ? context.history : void 0;
   const last = Array.isArray(history) ? history.at(-1) : void 0;
   return last instanceof URL ? last.href : void 0;
 }
