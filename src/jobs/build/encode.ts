@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { encodeBtf } from '../../btf/encode.ts';
 import { Failure } from '../../failure.ts';
 import { encodeArgs, type Profile } from '../../toolchain/encode.ts';
-import { paholeMemory } from '../../toolchain/memory.ts';
+import { jobsThatFit, paholeMemory } from '../../toolchain/memory.ts';
 import type { Pahole } from '../../toolchain/pahole.ts';
 import type { World } from '../../world/world.ts';
 import type { Budget } from './budget.ts';
@@ -35,11 +35,10 @@ export async function encode(
   cores: () => number,
 ): Promise<Encoded> {
   const { pahole, memory } = encoding;
-  const need = (jobs: number) => paholeMemory(pahole.version, size, jobs);
-  const release = await memory.take(need(1), encoding.world.interrupted);
+  const need = paholeMemory(pahole.version, size, 1);
+  const release = await memory.take(need, encoding.world.interrupted);
   try {
-    let jobs = cores();
-    while (jobs > 1 && need(jobs) - need(1) > memory.free) jobs -= 1;
+    const jobs = Math.max(1, jobsThatFit(pahole.version, size, cores(), need + memory.free));
     return await start(encoding, vmlinux, jobs);
   } catch (error) {
     if (!(error instanceof Failure) || error.reason !== 'out-of-memory') throw error;

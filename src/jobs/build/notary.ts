@@ -3,7 +3,13 @@ import type { Verification } from '../../archive/record.ts';
 import type { MirrorPool } from '../../download/mirrors.ts';
 import { fetchSmall } from '../../download/small.ts';
 import { describe, Failure } from '../../failure.ts';
-import { asFingerprint, type KeyFile, Keyring, type TrustOption } from '../../rpm/keys.ts';
+import {
+  asFingerprint,
+  type Fingerprint,
+  type KeyFile,
+  Keyring,
+  type TrustOption,
+} from '../../rpm/keys.ts';
 import type { PackageHead } from '../../rpm/package.ts';
 import { checkSignature } from '../../rpm/signature.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
@@ -24,30 +30,42 @@ export class Notary {
   readonly #world: World;
   readonly #pool: MirrorPool;
   readonly #policy: SignaturePolicy;
-  readonly #trust: readonly TrustOption[];
-  readonly #files = new Map<string, Promise<KeyFile | undefined>>();
+  readonly #given: readonly KeyFile[];
+  readonly #fingerprints: readonly Fingerprint[];
+  readonly #published = new Map<string, Promise<KeyFile | undefined>>();
 
-  constructor(
+  private constructor(
     world: World,
     pool: MirrorPool,
     policy: SignaturePolicy,
-    trust: readonly TrustOption[],
+    fingerprints: readonly Fingerprint[],
+    given: readonly KeyFile[],
   ) {
     this.#world = world;
     this.#pool = pool;
     this.#policy = policy;
-    this.#trust = trust;
+    this.#fingerprints = fingerprints;
+    this.#given = given;
+  }
+
+  /** Reads the key files that the user named; `usage` for one that cannot be read. */
+  static async open(
+    world: World,
+    pool: MirrorPool,
+    policy: SignaturePolicy,
+    trust: readonly TrustOption[],
+  ): Promise<Notary> {
+    const fingerprints = trust.flatMap((one) => ('fingerprint' in one ? one.fingerprint : []));
+    const paths = trust.flatMap((one) => ('file' in one ? one.file : []));
+    return new Notary(world, pool, policy, fingerprints, await Promise.all(paths.map(readKeys)));
   }
 
   /** Throws `unsigned` and `bad-signature` as the policy has it, and what keeps keys from being read. */
   async vouch(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']> {
     if (this.#policy === 'off') return { status: 'off' };
-    const published = await Promise.all(kernel.keyPaths.map((path) => this.#published(path)));
-    const files = [...published, ...(await this.#given())].filter((file) => file !== undefined);
-    const fingerprints = this.#trust.flatMap((one) =>
-      'fingerprint' in one ? one.fingerprint : [],
-    );
-    const pinned = [...kernel.trustedKeys.map(asFingerprint), ...fingerprints];
+    const published = await Promise.all(kernel.keyPaths.map((path) => this.#keysAt(path)));
+    const files = [...published, ...this.#given].filter((file) => file !== undefined);
+    const pinned = [...kernel.trustedKeys.map(asFingerprint), ...this.#fingerprints];
     const now = this.#world.clock.date();
     const keyring = await Keyring.read(files, pinned, now);
     const verdict = await checkSignature(head, keyring, now);
@@ -60,9 +78,9 @@ export class Notary {
     );
   }
 
-  #published(path: string): Promise<KeyFile | undefined> {
-    const known = this.#files.get(path) ?? this.#fetch(path);
-    this.#files.set(path, known);
+  #keysAt(path: string): Promise<KeyFile | undefined> {
+    const known = this.#published.get(path) ?? this.#fetch(path);
+    this.#published.set(path, known);
     return known;
   }
 
@@ -82,16 +100,12 @@ export class Notary {
       return { name: url, bytes: Buffer.concat(chunks) };
     });
   }
+}
 
-  #given(): Promise<readonly KeyFile[]> {
-    const paths = this.#trust.flatMap((one) => ('file' in one ? one.file : []));
-    return Promise.all(
-      paths.map(async (path) => {
-        const bytes = await readFile(path).catch((error: unknown) => {
-          throw new Failure('usage', `--trust-key: cannot read ${path}: ${describe(error)}.`);
-        });
-        return { name: path, bytes, trusted: true };
-      }),
-    );
+async function readKeys(path: string): Promise<KeyFile> {
+  try {
+    return { name: path, bytes: await readFile(path), trusted: true };
+  } catch (error) {
+    throw new Failure('usage', `--trust-key: ${path} cannot be read: ${describe(error)}.`);
   }
 }

@@ -3,6 +3,7 @@ import { MirrorPool } from '../../download/mirrors.ts';
 import type { Progress } from '../../report/progress.ts';
 import type { TrustOption } from '../../rpm/keys.ts';
 import type { Profile } from '../../toolchain/encode.ts';
+import { machineMemory } from '../../toolchain/memory.ts';
 import type { Toolchain } from '../../toolchain/prepare.ts';
 import type { World } from '../../world/world.ts';
 import { Budget } from './budget.ts';
@@ -39,10 +40,10 @@ export async function openWorkshop(
     { http: world.http, clock: world.clock, random: Math.random },
     { note: progress.note, ...(connections === undefined ? {} : { connections }) },
   );
-  const available = process.availableMemory();
+  const { available } = machineMemory();
   const workspace = await openWorkspace(world, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
-  const notary = new Notary(world, pool, signature, trust);
+  const notary = await Notary.open(world, pool, signature, trust);
   const shop: Workshop = {
     ...{ world, workspace, profile, expectation },
     interrupted: world.interrupted,
