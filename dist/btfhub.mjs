@@ -29446,7 +29446,7 @@ var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports2, module2) {
     "use strict";
     var { writeFile: writeFile7, readFile: readFile14, mkdir: mkdir9 } = require("fs/promises");
-    var { dirname: dirname7, resolve: resolve7 } = require("path");
+    var { dirname: dirname8, resolve: resolve7 } = require("path");
     var { setTimeout: setTimeout3, clearTimeout: clearTimeout2 } = require("timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -29679,7 +29679,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         const resolvedPath = resolve7(path5);
-        await mkdir9(dirname7(resolvedPath), { recursive: true });
+        await mkdir9(dirname8(resolvedPath), { recursive: true });
         const data = Array.from(__privateGet(this, _snapshots).entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
@@ -41996,7 +41996,7 @@ var {
 } = import_index.default;
 
 // src/commands/build.ts
-var import_node_path24 = require("path");
+var import_node_path25 = require("path");
 
 // src/failure.ts
 var REASONS = [
@@ -42485,10 +42485,10 @@ decode_fn = function(id) {
       return { kind, id, name, type, component: __privateMethod(this, _Btf_instances, u32_fn).call(this, body) | 0 };
   }
 };
-parts_fn = function(info, start2, size2, read) {
+parts_fn = function(info, start2, size2, read2) {
   const parts = [];
   const end = start2 + (info & 65535) * size2;
-  for (let at3 = start2; at3 < end; at3 += size2) parts.push(read(at3));
+  for (let at3 = start2; at3 < end; at3 += size2) parts.push(read2(at3));
   return parts;
 };
 u32_fn = function(offset) {
@@ -42776,12 +42776,12 @@ var UNFIT = [
   "bad-signature",
   "unsigned"
 ];
-async function fetchSmall(pool, path5, options2, read) {
-  return new Small(pool, path5, options2, read).run();
+async function fetchSmall(pool, path5, options2, read2) {
+  return new Small(pool, path5, options2, read2).run();
 }
 var _pool, _path, _options, _read, _tried, _Small_instances, next_fn, mayTry_fn, times_fn, from_fn, ask_fn, judge_fn, readBody_fn, unreachable_fn;
 var Small = class {
-  constructor(pool, path5, options2, read) {
+  constructor(pool, path5, options2, read2) {
     __privateAdd(this, _Small_instances);
     __privateAdd(this, _pool);
     __privateAdd(this, _path);
@@ -42791,7 +42791,7 @@ var Small = class {
     __privateSet(this, _pool, pool);
     __privateSet(this, _path, path5);
     __privateSet(this, _options, options2);
-    __privateSet(this, _read, read);
+    __privateSet(this, _read, read2);
   }
   async run() {
     for (let mirror = await __privateMethod(this, _Small_instances, next_fn).call(this); mirror !== void 0; mirror = await __privateMethod(this, _Small_instances, next_fn).call(this)) {
@@ -42963,9 +42963,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join22) {
+ArrayStream.prototype.readToEnd = async function(join23) {
   await this[doneWritingPromise];
-  const result = join22(this.slice(this[readingIndex]));
+  const result = join23(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -43167,14 +43167,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join22 = concat) {
+Reader.prototype.readToEnd = async function(join23 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join22(result);
+  return join23(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43597,12 +43597,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join22 = concat) {
+async function readToEnd(input, join23 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join22);
+    return input.readToEnd(join23);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join22);
+    return getReader(input).readToEnd(join23);
   }
   return input;
 }
@@ -49474,12 +49474,12 @@ var ECDHXSymmetricKey = class _ECDHXSymmetricKey {
    * @returns {Number} Number of read bytes.
    */
   read(bytes2) {
-    let read = 0;
-    let followLength = bytes2[read++];
-    this.algorithm = followLength % 2 ? bytes2[read++] : null;
+    let read2 = 0;
+    let followLength = bytes2[read2++];
+    this.algorithm = followLength % 2 ? bytes2[read2++] : null;
     followLength -= followLength % 2;
-    this.wrappedKey = util.readExactSubarray(bytes2, read, read + followLength);
-    read += followLength;
+    this.wrappedKey = util.readExactSubarray(bytes2, read2, read2 + followLength);
+    read2 += followLength;
   }
   /**
    * Write an MontgomerySymmetricKey as an Uint8Array
@@ -49559,164 +49559,164 @@ async function publicKeyDecrypt(algo, publicKeyParams, privateKeyParams, session
   }
 }
 function parsePublicKeyParams(algo, bytes2) {
-  let read = 0;
+  let read2 = 0;
   switch (algo) {
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaSign: {
-      const n = util.readMPI(bytes2.subarray(read));
-      read += n.length + 2;
-      const e = util.readMPI(bytes2.subarray(read));
-      read += e.length + 2;
-      return { read, publicParams: { n, e } };
+      const n = util.readMPI(bytes2.subarray(read2));
+      read2 += n.length + 2;
+      const e = util.readMPI(bytes2.subarray(read2));
+      read2 += e.length + 2;
+      return { read: read2, publicParams: { n, e } };
     }
     case enums.publicKey.dsa: {
-      const p3 = util.readMPI(bytes2.subarray(read));
-      read += p3.length + 2;
-      const q4 = util.readMPI(bytes2.subarray(read));
-      read += q4.length + 2;
-      const g3 = util.readMPI(bytes2.subarray(read));
-      read += g3.length + 2;
-      const y2 = util.readMPI(bytes2.subarray(read));
-      read += y2.length + 2;
-      return { read, publicParams: { p: p3, q: q4, g: g3, y: y2 } };
+      const p3 = util.readMPI(bytes2.subarray(read2));
+      read2 += p3.length + 2;
+      const q4 = util.readMPI(bytes2.subarray(read2));
+      read2 += q4.length + 2;
+      const g3 = util.readMPI(bytes2.subarray(read2));
+      read2 += g3.length + 2;
+      const y2 = util.readMPI(bytes2.subarray(read2));
+      read2 += y2.length + 2;
+      return { read: read2, publicParams: { p: p3, q: q4, g: g3, y: y2 } };
     }
     case enums.publicKey.elgamal: {
-      const p3 = util.readMPI(bytes2.subarray(read));
-      read += p3.length + 2;
-      const g3 = util.readMPI(bytes2.subarray(read));
-      read += g3.length + 2;
-      const y2 = util.readMPI(bytes2.subarray(read));
-      read += y2.length + 2;
-      return { read, publicParams: { p: p3, g: g3, y: y2 } };
+      const p3 = util.readMPI(bytes2.subarray(read2));
+      read2 += p3.length + 2;
+      const g3 = util.readMPI(bytes2.subarray(read2));
+      read2 += g3.length + 2;
+      const y2 = util.readMPI(bytes2.subarray(read2));
+      read2 += y2.length + 2;
+      return { read: read2, publicParams: { p: p3, g: g3, y: y2 } };
     }
     case enums.publicKey.ecdsa: {
       const oid = new OID();
-      read += oid.read(bytes2);
+      read2 += oid.read(bytes2);
       checkSupportedCurve(oid);
-      const Q4 = util.readMPI(bytes2.subarray(read));
-      read += Q4.length + 2;
-      return { read, publicParams: { oid, Q: Q4 } };
+      const Q4 = util.readMPI(bytes2.subarray(read2));
+      read2 += Q4.length + 2;
+      return { read: read2, publicParams: { oid, Q: Q4 } };
     }
     case enums.publicKey.eddsaLegacy: {
       const oid = new OID();
-      read += oid.read(bytes2);
+      read2 += oid.read(bytes2);
       checkSupportedCurve(oid);
       if (oid.getName() !== enums.curve.ed25519Legacy) {
         throw new Error("Unexpected OID for eddsaLegacy");
       }
-      let Q4 = util.readMPI(bytes2.subarray(read));
-      read += Q4.length + 2;
+      let Q4 = util.readMPI(bytes2.subarray(read2));
+      read2 += Q4.length + 2;
       Q4 = util.leftPad(Q4, 33);
-      return { read, publicParams: { oid, Q: Q4 } };
+      return { read: read2, publicParams: { oid, Q: Q4 } };
     }
     case enums.publicKey.ecdh: {
       const oid = new OID();
-      read += oid.read(bytes2);
+      read2 += oid.read(bytes2);
       checkSupportedCurve(oid);
-      const Q4 = util.readMPI(bytes2.subarray(read));
-      read += Q4.length + 2;
+      const Q4 = util.readMPI(bytes2.subarray(read2));
+      read2 += Q4.length + 2;
       const kdfParams = new KDFParams();
-      read += kdfParams.read(bytes2.subarray(read));
-      return { read, publicParams: { oid, Q: Q4, kdfParams } };
+      read2 += kdfParams.read(bytes2.subarray(read2));
+      return { read: read2, publicParams: { oid, Q: Q4, kdfParams } };
     }
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448:
     case enums.publicKey.x25519:
     case enums.publicKey.x448: {
-      const A5 = util.readExactSubarray(bytes2, read, read + getCurvePayloadSize(algo));
-      read += A5.length;
-      return { read, publicParams: { A: A5 } };
+      const A5 = util.readExactSubarray(bytes2, read2, read2 + getCurvePayloadSize(algo));
+      read2 += A5.length;
+      return { read: read2, publicParams: { A: A5 } };
     }
     default:
       throw new UnsupportedError("Unknown public key encryption algorithm.");
   }
 }
 function parsePrivateKeyParams(algo, bytes2, publicParams) {
-  let read = 0;
+  let read2 = 0;
   switch (algo) {
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaSign: {
-      const d2 = util.readMPI(bytes2.subarray(read));
-      read += d2.length + 2;
-      const p3 = util.readMPI(bytes2.subarray(read));
-      read += p3.length + 2;
-      const q4 = util.readMPI(bytes2.subarray(read));
-      read += q4.length + 2;
-      const u3 = util.readMPI(bytes2.subarray(read));
-      read += u3.length + 2;
-      return { read, privateParams: { d: d2, p: p3, q: q4, u: u3 } };
+      const d2 = util.readMPI(bytes2.subarray(read2));
+      read2 += d2.length + 2;
+      const p3 = util.readMPI(bytes2.subarray(read2));
+      read2 += p3.length + 2;
+      const q4 = util.readMPI(bytes2.subarray(read2));
+      read2 += q4.length + 2;
+      const u3 = util.readMPI(bytes2.subarray(read2));
+      read2 += u3.length + 2;
+      return { read: read2, privateParams: { d: d2, p: p3, q: q4, u: u3 } };
     }
     case enums.publicKey.dsa:
     case enums.publicKey.elgamal: {
-      const x4 = util.readMPI(bytes2.subarray(read));
-      read += x4.length + 2;
-      return { read, privateParams: { x: x4 } };
+      const x4 = util.readMPI(bytes2.subarray(read2));
+      read2 += x4.length + 2;
+      return { read: read2, privateParams: { x: x4 } };
     }
     case enums.publicKey.ecdsa:
     case enums.publicKey.ecdh: {
       const payloadSize2 = getCurvePayloadSize(algo, publicParams.oid);
-      let d2 = util.readMPI(bytes2.subarray(read));
-      read += d2.length + 2;
+      let d2 = util.readMPI(bytes2.subarray(read2));
+      read2 += d2.length + 2;
       d2 = util.leftPad(d2, payloadSize2);
-      return { read, privateParams: { d: d2 } };
+      return { read: read2, privateParams: { d: d2 } };
     }
     case enums.publicKey.eddsaLegacy: {
       const payloadSize2 = getCurvePayloadSize(algo, publicParams.oid);
       if (publicParams.oid.getName() !== enums.curve.ed25519Legacy) {
         throw new Error("Unexpected OID for eddsaLegacy");
       }
-      let seed = util.readMPI(bytes2.subarray(read));
-      read += seed.length + 2;
+      let seed = util.readMPI(bytes2.subarray(read2));
+      read2 += seed.length + 2;
       seed = util.leftPad(seed, payloadSize2);
-      return { read, privateParams: { seed } };
+      return { read: read2, privateParams: { seed } };
     }
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448: {
       const payloadSize2 = getCurvePayloadSize(algo);
-      const seed = util.readExactSubarray(bytes2, read, read + payloadSize2);
-      read += seed.length;
-      return { read, privateParams: { seed } };
+      const seed = util.readExactSubarray(bytes2, read2, read2 + payloadSize2);
+      read2 += seed.length;
+      return { read: read2, privateParams: { seed } };
     }
     case enums.publicKey.x25519:
     case enums.publicKey.x448: {
       const payloadSize2 = getCurvePayloadSize(algo);
-      const k3 = util.readExactSubarray(bytes2, read, read + payloadSize2);
-      read += k3.length;
-      return { read, privateParams: { k: k3 } };
+      const k3 = util.readExactSubarray(bytes2, read2, read2 + payloadSize2);
+      read2 += k3.length;
+      return { read: read2, privateParams: { k: k3 } };
     }
     default:
       throw new UnsupportedError("Unknown public key encryption algorithm.");
   }
 }
 function parseEncSessionKeyParams(algo, bytes2) {
-  let read = 0;
+  let read2 = 0;
   switch (algo) {
     //   Algorithm-Specific Fields for RSA encrypted session keys:
     //       - MPI of RSA encrypted value m**e mod n.
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaEncryptSign: {
-      const c3 = util.readMPI(bytes2.subarray(read));
+      const c3 = util.readMPI(bytes2.subarray(read2));
       return { c: c3 };
     }
     //   Algorithm-Specific Fields for Elgamal encrypted session keys:
     //       - MPI of Elgamal value g**k mod p
     //       - MPI of Elgamal value m * y**k mod p
     case enums.publicKey.elgamal: {
-      const c1 = util.readMPI(bytes2.subarray(read));
-      read += c1.length + 2;
-      const c22 = util.readMPI(bytes2.subarray(read));
+      const c1 = util.readMPI(bytes2.subarray(read2));
+      read2 += c1.length + 2;
+      const c22 = util.readMPI(bytes2.subarray(read2));
       return { c1, c2: c22 };
     }
     //   Algorithm-Specific Fields for ECDH encrypted session keys:
     //       - MPI containing the ephemeral key used to establish the shared secret
     //       - ECDH Symmetric Key
     case enums.publicKey.ecdh: {
-      const V5 = util.readMPI(bytes2.subarray(read));
-      read += V5.length + 2;
+      const V5 = util.readMPI(bytes2.subarray(read2));
+      read2 += V5.length + 2;
       const C3 = new ECDHSymmetricKey();
-      C3.read(bytes2.subarray(read));
+      C3.read(bytes2.subarray(read2));
       return { V: V5, C: C3 };
     }
     //   Algorithm-Specific Fields for X25519 or X448 encrypted session keys:
@@ -49727,10 +49727,10 @@ function parseEncSessionKeyParams(algo, bytes2) {
     case enums.publicKey.x25519:
     case enums.publicKey.x448: {
       const pointSize = getCurvePayloadSize(algo);
-      const ephemeralPublicKey = util.readExactSubarray(bytes2, read, read + pointSize);
-      read += ephemeralPublicKey.length;
+      const ephemeralPublicKey = util.readExactSubarray(bytes2, read2, read2 + pointSize);
+      read2 += ephemeralPublicKey.length;
       const C3 = new ECDHXSymmetricKey();
-      C3.read(bytes2.subarray(read));
+      C3.read(bytes2.subarray(read2));
       return { ephemeralPublicKey, C: C3 };
     }
     default:
@@ -50581,37 +50581,37 @@ function getAEADMode(algo, acceptExperimentalGCM = false) {
   }
 }
 function parseSignatureParams(algo, signature2) {
-  let read = 0;
+  let read2 = 0;
   switch (algo) {
     // Algorithm-Specific Fields for RSA signatures:
     // -  MPI of RSA signature value m**d mod n.
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaSign: {
-      const s3 = util.readMPI(signature2.subarray(read));
-      read += s3.length + 2;
-      return { read, signatureParams: { s: s3 } };
+      const s3 = util.readMPI(signature2.subarray(read2));
+      read2 += s3.length + 2;
+      return { read: read2, signatureParams: { s: s3 } };
     }
     // Algorithm-Specific Fields for DSA or ECDSA signatures:
     // -  MPI of DSA or ECDSA value r.
     // -  MPI of DSA or ECDSA value s.
     case enums.publicKey.dsa:
     case enums.publicKey.ecdsa: {
-      const r2 = util.readMPI(signature2.subarray(read));
-      read += r2.length + 2;
-      const s3 = util.readMPI(signature2.subarray(read));
-      read += s3.length + 2;
-      return { read, signatureParams: { r: r2, s: s3 } };
+      const r2 = util.readMPI(signature2.subarray(read2));
+      read2 += r2.length + 2;
+      const s3 = util.readMPI(signature2.subarray(read2));
+      read2 += s3.length + 2;
+      return { read: read2, signatureParams: { r: r2, s: s3 } };
     }
     // Algorithm-Specific Fields for legacy EdDSA signatures:
     // -  MPI of an EC point r.
     // -  EdDSA value s, in MPI, in the little endian representation
     case enums.publicKey.eddsaLegacy: {
-      const r2 = util.readMPI(signature2.subarray(read));
-      read += r2.length + 2;
-      const s3 = util.readMPI(signature2.subarray(read));
-      read += s3.length + 2;
-      return { read, signatureParams: { r: r2, s: s3 } };
+      const r2 = util.readMPI(signature2.subarray(read2));
+      read2 += r2.length + 2;
+      const s3 = util.readMPI(signature2.subarray(read2));
+      read2 += s3.length + 2;
+      return { read: read2, signatureParams: { r: r2, s: s3 } };
     }
     // Algorithm-Specific Fields for Ed25519 signatures:
     // - 64 octets of the native signature
@@ -50620,9 +50620,9 @@ function parseSignatureParams(algo, signature2) {
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448: {
       const rsSize = 2 * getPayloadSize$1(algo);
-      const RS = util.readExactSubarray(signature2, read, read + rsSize);
-      read += RS.length;
-      return { read, signatureParams: { RS } };
+      const RS = util.readExactSubarray(signature2, read2, read2 + rsSize);
+      read2 += RS.length;
+      return { read: read2, signatureParams: { RS } };
     }
     default:
       throw new UnsupportedError("Unknown signature algorithm.");
@@ -52112,8 +52112,8 @@ var SignaturePacket = class _SignaturePacket {
       i2 += saltLength;
     }
     const signatureMaterial = bytes2.subarray(i2, bytes2.length);
-    const { read, signatureParams } = parseSignatureParams(this.publicKeyAlgorithm, signatureMaterial);
-    if (read < signatureMaterial.length) {
+    const { read: read2, signatureParams } = parseSignatureParams(this.publicKeyAlgorithm, signatureMaterial);
+    if (read2 < signatureMaterial.length) {
       throw new Error("Error reading MPIs");
     }
     this.params = signatureParams;
@@ -53930,12 +53930,12 @@ var PublicKeyPacket = class _PublicKeyPacket {
       if (this.version >= 5) {
         pos += 4;
       }
-      const { read, publicParams } = parsePublicKeyParams(this.algorithm, bytes2.subarray(pos));
+      const { read: read2, publicParams } = parsePublicKeyParams(this.algorithm, bytes2.subarray(pos));
       if (this.version === 6 && publicParams.oid && (publicParams.oid.getName() === enums.curve.curve25519Legacy || publicParams.oid.getName() === enums.curve.ed25519Legacy)) {
         throw new Error("Legacy curve25519 cannot be used with v6 keys");
       }
       this.publicParams = publicParams;
-      pos += read;
+      pos += read2;
       await this.computeFingerprintAndKeyID();
       return pos;
     }
@@ -54218,8 +54218,8 @@ var SecretKeyPacket = class extends PublicKeyPacket {
         }
       }
       try {
-        const { read, privateParams } = parsePrivateKeyParams(this.algorithm, cleartext, this.publicParams);
-        if (read < cleartext.length) {
+        const { read: read2, privateParams } = parsePrivateKeyParams(this.algorithm, cleartext, this.publicParams);
+        if (read2 < cleartext.length) {
           throw new Error("Error reading MPIs");
         }
         this.privateParams = privateParams;
@@ -68125,7 +68125,7 @@ function requireBzip2() {
       this.selectors[i2] = uc;
     }
     var symCount = symTotal + 2;
-    var groups2 = [];
+    var groups3 = [];
     var length = new Uint8Array(MAX_SYMBOLS), temp = new Uint16Array(MAX_HUFCODE_BITS + 1);
     var hufGroup;
     for (var j4 = 0; j4 < groupCount; j4++) {
@@ -68145,7 +68145,7 @@ function requireBzip2() {
         if (length[i2] > maxLen) maxLen = length[i2];
         else if (length[i2] < minLen) minLen = length[i2];
       }
-      hufGroup = groups2[j4] = {};
+      hufGroup = groups3[j4] = {};
       hufGroup.permute = new Int32Array(MAX_SYMBOLS);
       hufGroup.limit = new Int32Array(MAX_HUFCODE_BITS + 1);
       hufGroup.base = new Int32Array(MAX_HUFCODE_BITS + 1);
@@ -68179,7 +68179,7 @@ function requireBzip2() {
       if (!symCount--) {
         symCount = GROUP_SIZE - 1;
         if (selector2 >= nSelectors) message.Error("Invalid bzip data");
-        hufGroup = groups2[this.selectors[selector2++]];
+        hufGroup = groups3[this.selectors[selector2++]];
         base = hufGroup.base;
         limit = hufGroup.limit;
       }
@@ -68805,29 +68805,34 @@ function bad2(message, advice2) {
 // src/jobs/build/notary.ts
 var SIGNATURE_POLICIES = ["require", "prefer", "off"];
 var MOST_KEY_BYTES = 1024 * 1024;
-var _world, _pool2, _policy, _trust, _files, _Notary_instances, published_fn, fetch_fn, given_fn;
-var Notary = class {
-  constructor(world2, pool, policy, trust) {
+var _world, _pool2, _policy, _given, _fingerprints, _published, _Notary_instances, keysAt_fn, fetch_fn;
+var _Notary = class _Notary {
+  constructor(world2, pool, policy, fingerprints, given) {
     __privateAdd(this, _Notary_instances);
     __privateAdd(this, _world);
     __privateAdd(this, _pool2);
     __privateAdd(this, _policy);
-    __privateAdd(this, _trust);
-    __privateAdd(this, _files, /* @__PURE__ */ new Map());
+    __privateAdd(this, _given);
+    __privateAdd(this, _fingerprints);
+    __privateAdd(this, _published, /* @__PURE__ */ new Map());
     __privateSet(this, _world, world2);
     __privateSet(this, _pool2, pool);
     __privateSet(this, _policy, policy);
-    __privateSet(this, _trust, trust);
+    __privateSet(this, _fingerprints, fingerprints);
+    __privateSet(this, _given, given);
+  }
+  /** Reads the key files that the user named; `usage` for one that cannot be read. */
+  static async open(world2, pool, policy, trust) {
+    const fingerprints = trust.flatMap((one2) => "fingerprint" in one2 ? one2.fingerprint : []);
+    const paths = trust.flatMap((one2) => "file" in one2 ? one2.file : []);
+    return new _Notary(world2, pool, policy, fingerprints, await Promise.all(paths.map(readKeys2)));
   }
   /** Throws `unsigned` and `bad-signature` as the policy has it, and what keeps keys from being read. */
   async vouch(head, kernel) {
     if (__privateGet(this, _policy) === "off") return { status: "off" };
-    const published = await Promise.all(kernel.keyPaths.map((path5) => __privateMethod(this, _Notary_instances, published_fn).call(this, path5)));
-    const files = [...published, ...await __privateMethod(this, _Notary_instances, given_fn).call(this)].filter((file) => file !== void 0);
-    const fingerprints = __privateGet(this, _trust).flatMap(
-      (one2) => "fingerprint" in one2 ? one2.fingerprint : []
-    );
-    const pinned = [...kernel.trustedKeys.map(asFingerprint), ...fingerprints];
+    const published = await Promise.all(kernel.keyPaths.map((path5) => __privateMethod(this, _Notary_instances, keysAt_fn).call(this, path5)));
+    const files = [...published, ...__privateGet(this, _given)].filter((file) => file !== void 0);
+    const pinned = [...kernel.trustedKeys.map(asFingerprint), ...__privateGet(this, _fingerprints)];
     const now = __privateGet(this, _world).clock.date();
     const keyring = await Keyring.read(files, pinned, now);
     const verdict = await checkSignature(head, keyring, now);
@@ -68843,13 +68848,14 @@ var Notary = class {
 _world = new WeakMap();
 _pool2 = new WeakMap();
 _policy = new WeakMap();
-_trust = new WeakMap();
-_files = new WeakMap();
+_given = new WeakMap();
+_fingerprints = new WeakMap();
+_published = new WeakMap();
 _Notary_instances = new WeakSet();
-published_fn = function(path5) {
+keysAt_fn = function(path5) {
   var _a9;
-  const known = (_a9 = __privateGet(this, _files).get(path5)) != null ? _a9 : __privateMethod(this, _Notary_instances, fetch_fn).call(this, path5);
-  __privateGet(this, _files).set(path5, known);
+  const known = (_a9 = __privateGet(this, _published).get(path5)) != null ? _a9 : __privateMethod(this, _Notary_instances, fetch_fn).call(this, path5);
+  __privateGet(this, _published).set(path5, known);
   return known;
 };
 fetch_fn = function(path5) {
@@ -68868,17 +68874,14 @@ fetch_fn = function(path5) {
     return { name: url3, bytes: Buffer.concat(chunks) };
   });
 };
-given_fn = function() {
-  const paths = __privateGet(this, _trust).flatMap((one2) => "file" in one2 ? one2.file : []);
-  return Promise.all(
-    paths.map(async (path5) => {
-      const bytes2 = await (0, import_promises.readFile)(path5).catch((error) => {
-        throw new Failure("usage", `--trust-key: cannot read ${path5}: ${describe(error)}.`);
-      });
-      return { name: path5, bytes: bytes2, trusted: true };
-    })
-  );
-};
+var Notary = _Notary;
+async function readKeys2(path5) {
+  try {
+    return { name: path5, bytes: await (0, import_promises.readFile)(path5), trusted: true };
+  } catch (error) {
+    throw new Failure("usage", `--trust-key: ${path5} cannot be read: ${describe(error)}.`);
+  }
+}
 
 // src/jobs/build/run.ts
 var import_node_os5 = require("os");
@@ -69604,7 +69607,7 @@ function seconds(count3) {
 // src/jobs/build/kernel.ts
 var import_node_crypto9 = require("crypto");
 var import_promises13 = require("fs/promises");
-var import_node_path15 = require("path");
+var import_node_path16 = require("path");
 
 // src/archive/layout.ts
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
@@ -69638,8 +69641,8 @@ var SECTION_SIZE = 64;
 var MOST_SECTIONS = 1e5;
 function bytesSource(name, bytes2) {
   const buffer = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-  const read = async (offset, length) => buffer.subarray(offset, offset + length);
-  return { name, size: buffer.length, read };
+  const read2 = async (offset, length) => buffer.subarray(offset, offset + length);
+  return { name, size: buffer.length, read: read2 };
 }
 async function withFile(path5, use) {
   let file;
@@ -72947,24 +72950,94 @@ async function sizeOf2(path5) {
 }
 
 // src/toolchain/memory.ts
+var import_node_fs12 = require("fs");
+var import_node_path15 = require("path");
 var MIB = 1024 * 1024;
 function paholeMemory(version, vmlinuxBytes, jobs) {
   const keepsAll = atLeast(version, "1.25") && !atLeast(version, "1.28");
   const perByte = keepsAll ? 12 : 0.75;
   return Math.round((128 * MIB + perByte * vmlinuxBytes) * (1 + 0.1 * (jobs - 1)));
 }
+function jobsThatFit(version, vmlinuxBytes, wished, available) {
+  let jobs = wished;
+  while (jobs > 0 && paholeMemory(version, vmlinuxBytes, jobs) > available) jobs--;
+  return jobs;
+}
+var LINUX = {
+  meminfo: "/proc/meminfo",
+  cgroup: "/proc/self/cgroup",
+  mount: "/sys/fs/cgroup"
+};
+function machineMemory(files = LINUX) {
+  var _a9;
+  const meminfo = (_a9 = read(files.meminfo)) != null ? _a9 : "";
+  const field = (name) => {
+    var _a10, _b2;
+    return Number((_b2 = (_a10 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a10[1]) != null ? _b2 : Number.NaN) * 1024;
+  };
+  const [total, free2] = [field("MemTotal"), field("MemAvailable")];
+  const all = [
+    { total: bounded(total), available: bounded(free2) },
+    ...groups(files).map(readGroup)
+  ];
+  return {
+    total: Math.min(...all.map((one2) => one2.total)),
+    available: Math.max(0, Math.min(...all.map((one2) => one2.available)))
+  };
+}
+function bounded(value) {
+  return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
+}
 var V2 = {
   ...{ limit: "memory.max", usage: "memory.current", cache: /^(?:in)?active_file (\d+)/gm }
 };
+var V1 = {
+  limit: "memory.limit_in_bytes",
+  usage: "memory.usage_in_bytes",
+  cache: /^total_(?:in)?active_file (\d+)/gm
+};
+function groups({ cgroup, mount }) {
+  var _a9;
+  return ((_a9 = read(cgroup)) != null ? _a9 : "").split("\n").flatMap((line2) => {
+    var _a10;
+    const [, controllers, path5] = (_a10 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a10 : [];
+    if (controllers === void 0 || path5 === void 0) return [];
+    if (controllers === "") return upwards(mount, path5).map((folder2) => ({ ...V2, folder: folder2 }));
+    if (!controllers.split(",").includes("memory")) return [];
+    return upwards((0, import_node_path15.join)(mount, "memory"), path5).map((folder2) => ({ ...V1, folder: folder2 }));
+  });
+}
+function upwards(root, path5) {
+  const folders = [root];
+  for (let at3 = path5; at3 !== "/" && at3 !== "."; at3 = (0, import_node_path15.dirname)(at3)) folders.push((0, import_node_path15.join)(root, at3));
+  return folders.filter((folder2) => (0, import_node_fs12.existsSync)(folder2));
+}
+function readGroup({ folder: folder2, limit, usage, cache }) {
+  var _a9, _b2, _c;
+  const most = Number((_a9 = read((0, import_node_path15.join)(folder2, limit))) != null ? _a9 : Number.NaN);
+  const used = Number((_b2 = read((0, import_node_path15.join)(folder2, usage))) != null ? _b2 : Number.NaN);
+  if (!Number.isFinite(most) || !Number.isFinite(used)) {
+    return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
+  }
+  const stat6 = (_c = read((0, import_node_path15.join)(folder2, "memory.stat"))) != null ? _c : "";
+  const given = [...stat6.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
+  return { total: most, available: most - used + Math.min(given, used) };
+}
+function read(path5) {
+  try {
+    return (0, import_node_fs12.readFileSync)(path5, "utf8").trim();
+  } catch {
+    return void 0;
+  }
+}
 
 // src/jobs/build/encode.ts
 async function encode2(encoding, vmlinux, size2, cores) {
   const { pahole: pahole3, memory } = encoding;
-  const need2 = (jobs) => paholeMemory(pahole3.version, size2, jobs);
-  const release2 = await memory.take(need2(1), encoding.world.interrupted);
+  const need2 = paholeMemory(pahole3.version, size2, 1);
+  const release2 = await memory.take(need2, encoding.world.interrupted);
   try {
-    let jobs = cores();
-    while (jobs > 1 && need2(jobs) - need2(1) > memory.free) jobs -= 1;
+    const jobs = Math.max(1, jobsThatFit(pahole3.version, size2, cores(), need2 + memory.free));
     return await start(encoding, vmlinux, jobs);
   } catch (error) {
     if (!(error instanceof Failure) || error.reason !== "out-of-memory") throw error;
@@ -73340,12 +73413,12 @@ var STRIPPED_SIZE = 16;
 var MAX_NAME = 4096;
 var TRAILER = "TRAILER!!!";
 var MAX_AFTER_TRAILER = 512;
-var _files2, _choose, _indexes, _came, _content, _state, _offset, _head, _filled, _needed, _readHead, _remaining, _member, _sink, _expectedSum, _sum, _finished, _CpioParser_instances, takeHead_fn, takeData_fn, takeZeros_fn, startHead_fn, gather_fn, readMagic_fn, readStripped_fn, readNewc_fn, readNamed_fn, beginMember_fn, checkSize_fn, endMember_fn, endArchive_fn, hex_fn, wrong_fn;
+var _files, _choose, _indexes, _came, _content, _state, _offset, _head, _filled, _needed, _readHead, _remaining, _member, _sink, _expectedSum, _sum, _finished, _CpioParser_instances, takeHead_fn, takeData_fn, takeZeros_fn, startHead_fn, gather_fn, readMagic_fn, readStripped_fn, readNewc_fn, readNamed_fn, beginMember_fn, checkSize_fn, endMember_fn, endArchive_fn, hex_fn, wrong_fn;
 var CpioParser = class {
   /** @param choose is asked for each member in turn, and gives a sink for one whose data is wanted. */
   constructor(files, choose) {
     __privateAdd(this, _CpioParser_instances);
-    __privateAdd(this, _files2);
+    __privateAdd(this, _files);
     __privateAdd(this, _choose);
     __privateAdd(this, _indexes);
     /** By index: whether the member came; and, at the first of its links, whether the data came. */
@@ -73367,7 +73440,7 @@ var CpioParser = class {
     __privateAdd(this, _expectedSum);
     __privateAdd(this, _sum, 0);
     __privateAdd(this, _finished, false);
-    __privateSet(this, _files2, files);
+    __privateSet(this, _files, files);
     __privateSet(this, _choose, choose);
     __privateSet(this, _indexes, new Map(files.map((file) => [pathOfMember(file.path), file.index])));
     __privateSet(this, _came, new Uint8Array(files.length));
@@ -73399,7 +73472,7 @@ var CpioParser = class {
     );
   }
 };
-_files2 = new WeakMap();
+_files = new WeakMap();
 _choose = new WeakMap();
 _indexes = new WeakMap();
 _came = new WeakMap();
@@ -73446,9 +73519,9 @@ startHead_fn = function() {
   __privateSet(this, _filled, 0);
   __privateMethod(this, _CpioParser_instances, gather_fn).call(this, MAGIC_SIZE, __privateMethod(this, _CpioParser_instances, readMagic_fn));
 };
-gather_fn = function(needed, read) {
+gather_fn = function(needed, read2) {
   __privateSet(this, _needed, needed);
-  __privateSet(this, _readHead, read);
+  __privateSet(this, _readHead, read2);
 };
 readMagic_fn = function() {
   const magic = __privateGet(this, _head).toString("latin1", 0, MAGIC_SIZE);
@@ -73486,8 +73559,8 @@ readNamed_fn = function() {
 };
 /** @param stated the size that stands in the archive; a stripped member leaves it to the header. */
 beginMember_fn = function(index2, stated) {
-  const file = __privateGet(this, _files2)[index2];
-  if (file === void 0) throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `the file ${index2} of ${__privateGet(this, _files2).length}`);
+  const file = __privateGet(this, _files)[index2];
+  if (file === void 0) throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `the file ${index2} of ${__privateGet(this, _files).length}`);
   if (__privateGet(this, _came)[index2]) throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `${quoted(file.path)} for the second time`);
   const size2 = stated != null ? stated : strippedSize(file);
   __privateMethod(this, _CpioParser_instances, checkSize_fn).call(this, file, size2);
@@ -73496,7 +73569,7 @@ beginMember_fn = function(index2, stated) {
   __privateSet(this, _sum, 0);
   const paths = size2 > 0 || file.size === 0 ? file.links.map((link) => {
     var _a9;
-    return (_a9 = __privateGet(this, _files2)[link]) == null ? void 0 : _a9.path;
+    return (_a9 = __privateGet(this, _files)[link]) == null ? void 0 : _a9.path;
   }) : [];
   __privateSet(this, _sink, __privateGet(this, _choose).call(this, { file, size: size2, holds: (path5) => paths.includes(path5) }));
   __privateSet(this, _state, "data");
@@ -73529,7 +73602,7 @@ endMember_fn = function() {
   sink == null ? void 0 : sink.end();
 };
 endArchive_fn = function() {
-  const missing3 = __privateGet(this, _files2).find((file) => {
+  const missing3 = __privateGet(this, _files).find((file) => {
     var _a9;
     const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a9 = file.links[0]) != null ? _a9 : file.index];
     return !file.ghost && !(__privateGet(this, _came)[file.index] && complete2);
@@ -73897,7 +73970,7 @@ function isBrokenPipe(error) {
 
 // src/jobs/build/vmlinux-file.ts
 var import_node_crypto7 = require("crypto");
-var import_node_fs12 = require("fs");
+var import_node_fs13 = require("fs");
 var BATCH = 1024 * 1024;
 var _file, _batch, _sha256, _other, _filled2, _size, _open, _VmlinuxFile_instances, flush_fn;
 var VmlinuxFile = class {
@@ -73911,7 +73984,7 @@ var VmlinuxFile = class {
     __privateAdd(this, _filled2, 0);
     __privateAdd(this, _size, 0);
     __privateAdd(this, _open, true);
-    __privateSet(this, _file, (0, import_node_fs12.openSync)(path5, "wx", 384));
+    __privateSet(this, _file, (0, import_node_fs13.openSync)(path5, "wx", 384));
     __privateSet(this, _other, algorithm === "sha256" ? void 0 : (0, import_node_crypto7.createHash)(algorithm));
   }
   get size() {
@@ -73932,7 +74005,7 @@ var VmlinuxFile = class {
   }
   /** Safe to call again. */
   close() {
-    if (__privateGet(this, _open)) (0, import_node_fs12.closeSync)(__privateGet(this, _file));
+    if (__privateGet(this, _open)) (0, import_node_fs13.closeSync)(__privateGet(this, _file));
     __privateSet(this, _open, false);
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
@@ -73955,7 +74028,7 @@ flush_fn = function() {
   const batch = __privateGet(this, _batch).subarray(0, __privateGet(this, _filled2));
   __privateGet(this, _sha256).update(batch);
   (_a9 = __privateGet(this, _other)) == null ? void 0 : _a9.update(batch);
-  for (let at3 = 0; at3 < batch.length; ) at3 += (0, import_node_fs12.writeSync)(__privateGet(this, _file), batch, at3);
+  for (let at3 = 0; at3 < batch.length; ) at3 += (0, import_node_fs13.writeSync)(__privateGet(this, _file), batch, at3);
   __privateSet(this, _size, __privateGet(this, _size) + __privateGet(this, _filled2));
   __privateSet(this, _filled2, 0);
 };
@@ -74214,7 +74287,7 @@ async function buildKernel(shop, kernel, cores, task) {
   const { world: world2, pahole: pahole3, interrupted } = shop;
   const stopwatch = new Stopwatch(world2.clock, task);
   const room = await shop.workspace.room();
-  const path5 = (0, import_node_path15.join)(room.folder, "vmlinux");
+  const path5 = (0, import_node_path16.join)(room.folder, "vmlinux");
   let release2 = () => {
   };
   try {
@@ -74287,32 +74360,32 @@ async function inLanes(items, lanes, work, signal) {
 // src/jobs/build/output.ts
 var import_node_crypto10 = require("crypto");
 var import_promises14 = require("fs/promises");
-var import_node_path16 = require("path");
+var import_node_path17 = require("path");
 async function finishedBefore(output, kernel, recipe) {
-  const record2 = await readRecord((0, import_node_path16.join)(output, recordPath(kernel.uname)));
+  const record2 = await readRecord((0, import_node_path17.join)(output, recordPath(kernel.uname)));
   if (!record2 || isFailureRecord(record2)) return void 0;
   const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || record2.package.sha256 === kernel.checksum.value);
   const sameRecipe = record2.pahole.version === recipe.version && record2.pahole.flags.join(" ") === recipe.flags.join(" ");
   if (!samePackage || !sameRecipe) return void 0;
-  const tarball = await (0, import_promises14.readFile)((0, import_node_path16.join)(output, tarballPath(kernel, kernel.uname))).catch(ifThere);
+  const tarball = await (0, import_promises14.readFile)((0, import_node_path17.join)(output, tarballPath(kernel, kernel.uname))).catch(ifThere);
   if (!tarball) return void 0;
   const sum2 = (0, import_node_crypto10.createHash)("sha256").update(tarball).digest("hex");
   return sum2 === record2.tarball.sha256 ? record2 : void 0;
 }
 async function writeBuilt(output, { record: record2, tarball }) {
-  await writeWhole((0, import_node_path16.join)(output, record2.tarball.path), tarball);
+  await writeWhole((0, import_node_path17.join)(output, record2.tarball.path), tarball);
   await writeRecord(output, record2);
 }
 async function writeFailed(output, record2) {
-  await (0, import_promises14.rm)((0, import_node_path16.join)(output, tarballPath(record2, record2.uname)), { force: true });
+  await (0, import_promises14.rm)((0, import_node_path17.join)(output, tarballPath(record2, record2.uname)), { force: true });
   await writeRecord(output, record2);
 }
 async function writeRecord(output, record2) {
-  await writeWhole((0, import_node_path16.join)(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+  await writeWhole((0, import_node_path17.join)(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
 `);
 }
 async function writeWhole(path5, content) {
-  await (0, import_promises14.mkdir)((0, import_node_path16.dirname)(path5), { recursive: true });
+  await (0, import_promises14.mkdir)((0, import_node_path17.dirname)(path5), { recursive: true });
   const partial = `${path5}.partial`;
   try {
     await (0, import_promises14.writeFile)(partial, content, { mode: 420 });
@@ -75399,10 +75472,10 @@ _signal2 = new WeakMap();
 _downloads2 = new WeakMap();
 
 // src/jobs/build/workspace.ts
-var import_node_fs13 = require("fs");
+var import_node_fs14 = require("fs");
 var import_promises15 = require("fs/promises");
 var import_node_os4 = require("os");
-var import_node_path17 = require("path");
+var import_node_path18 = require("path");
 var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
@@ -75411,18 +75484,18 @@ async function openWorkspace(world2, chosen, availableMemory) {
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
   const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a9 = world2.env.TMPDIR) != null ? _a9 : (0, import_node_os4.tmpdir)();
   const capacity = parent === MEMORY ? inMemory : await free(parent);
-  const folder2 = await (0, import_promises15.mkdtemp)((0, import_node_path17.join)(parent, "btfhub-")).catch((error) => {
+  const folder2 = await (0, import_promises15.mkdtemp)((0, import_node_path18.join)(parent, "btfhub-")).catch((error) => {
     const advice2 = "Name a folder that can be written with --temp.";
     throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice2, error);
   });
-  const removeNow = () => (0, import_node_fs13.rmSync)(folder2, { recursive: true, force: true });
+  const removeNow = () => (0, import_node_fs14.rmSync)(folder2, { recursive: true, force: true });
   process.once("exit", removeNow);
   return {
     folder: folder2,
     capacity,
     inMemory: parent === MEMORY,
     room: async () => {
-      const room = await (0, import_promises15.mkdtemp)((0, import_node_path17.join)(folder2, "kernel-"));
+      const room = await (0, import_promises15.mkdtemp)((0, import_node_path18.join)(folder2, "kernel-"));
       return { folder: room, remove: () => (0, import_promises15.rm)(room, { recursive: true, force: true }) };
     },
     remove: async () => {
@@ -75449,10 +75522,10 @@ async function openWorkshop(world2, tools2, settings, progress) {
     { http: world2.http, clock: world2.clock, random: Math.random },
     { note: progress.note, ...connections === void 0 ? {} : { connections } }
   );
-  const available = process.availableMemory();
+  const { available } = machineMemory();
   const workspace = await openWorkspace(world2, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
-  const notary = new Notary(world2, pool, signature2, trust);
+  const notary = await Notary.open(world2, pool, signature2, trust);
   const shop = {
     ...{ world: world2, workspace, profile, expectation },
     interrupted: world2.interrupted,
@@ -77881,13 +77954,13 @@ async function readPlace(place, tree) {
   let where = `${place.release} ${place.arch} ${place.name}`;
   try {
     for (const form of place.forms) {
-      const read = [];
+      const read2 = [];
       for (const { folder: folder2 } of await expandTemplate(form, tree.list)) {
         where = folder2;
         const repository = await tree.read(folder2);
-        if (repository) read.push({ place, ...repository });
+        if (repository) read2.push({ place, ...repository });
       }
-      if (read.length > 0) return { read };
+      if (read2.length > 0) return { read: read2 };
     }
     return { read: [] };
   } catch (error) {
@@ -77897,9 +77970,9 @@ async function readPlace(place, tree) {
   }
 }
 function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roots) {
-  const read = outcomes.flatMap((outcome) => "read" in outcome ? outcome.read : []);
+  const read2 = outcomes.flatMap((outcome) => "read" in outcome ? outcome.read : []);
   const troubles = outcomes.flatMap((outcome) => "trouble" in outcome ? [outcome.trouble] : []);
-  if (read.length === 0) {
+  if (read2.length === 0) {
     if (troubles[0]) throw troubles[0].failure;
     throw new Failure(
       "not-found",
@@ -77907,13 +77980,13 @@ function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roo
       "Give the root of a mirror, the folder in which the releases are, with --mirror."
     );
   }
-  const { kernels: all, troubles: odd } = mergeKernels(source2, flavourOf, read);
+  const { kernels: all, troubles: odd } = mergeKernels(source2, flavourOf, read2);
   const { kernels: kernels3, troubles: unmatched } = selectKernels(all, globs);
   return {
     kernels: kernels3,
     troubles: [...troubles, ...odd, ...unmatched],
-    repositories: read.length,
-    packages: read.reduce((sum2, { total }) => sum2 + total, 0)
+    repositories: read2.length,
+    packages: read2.reduce((sum2, { total }) => sum2 + total, 0)
   };
 }
 
@@ -78128,9 +78201,9 @@ function settleCatalog(catalog, base, next2) {
 }
 
 // src/archive/git.ts
-var import_node_fs15 = require("fs");
+var import_node_fs16 = require("fs");
 var import_promises17 = require("fs/promises");
-var import_node_path21 = require("path");
+var import_node_path22 = require("path");
 
 // src/archive/credential.ts
 var HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$BTFHUB_GIT_USER" "$BTFHUB_GIT_PASSWORD"; }; f';
@@ -78162,8 +78235,8 @@ function credentialFor(origin, token, user = "oauth2") {
 }
 
 // src/archive/location.ts
-var import_node_fs14 = require("fs");
-var import_node_path18 = require("path");
+var import_node_fs15 = require("fs");
+var import_node_path19 = require("path");
 var import_node_url = require("url");
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function locate(where) {
@@ -78173,7 +78246,7 @@ function locate(where) {
   if (/^file:\/\//i.test(where)) return local((0, import_node_url.fileURLToPath)(where));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(where)) return remote(where);
   const scp = SCP.exec(where);
-  if (scp && !(0, import_node_fs14.existsSync)(where)) {
+  if (scp && !(0, import_node_fs15.existsSync)(where)) {
     const [, user, host2, path5] = scp;
     return {
       ...{ kind: "remote", url: where, origin: void 0, host: host2, path: repositoryPath(path5) },
@@ -78202,12 +78275,12 @@ function remote(where) {
   };
 }
 function local(where) {
-  const folder2 = (0, import_node_path18.resolve)(where);
-  if (!(0, import_node_fs14.existsSync)(folder2)) {
+  const folder2 = (0, import_node_path19.resolve)(where);
+  if (!(0, import_node_fs15.existsSync)(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = (0, import_node_fs14.existsSync)((0, import_node_path18.join)(folder2, "HEAD")) && (0, import_node_fs14.existsSync)((0, import_node_path18.join)(folder2, "objects"));
-  if (bare || (0, import_node_fs14.existsSync)((0, import_node_path18.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = (0, import_node_fs15.existsSync)((0, import_node_path19.join)(folder2, "HEAD")) && (0, import_node_fs15.existsSync)((0, import_node_path19.join)(folder2, "objects"));
+  if (bare || (0, import_node_fs15.existsSync)((0, import_node_path19.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path5) {
@@ -78217,7 +78290,7 @@ function repositoryPath(path5) {
 // src/archive/plumbing.ts
 var import_promises16 = require("fs/promises");
 var import_node_os6 = require("os");
-var import_node_path20 = require("path");
+var import_node_path21 = require("path");
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -78238,7 +78311,7 @@ var import_file_exists = __toESM(require_dist(), 1);
 var import_node_child_process = require("child_process");
 var import_debug = __toESM(require_src(), 1);
 var import_promise_deferred = __toESM(require_dist2(), 1);
-var import_node_path19 = require("path");
+var import_node_path20 = require("path");
 
 // node_modules/@simple-git/argv-parser/dist/index.mjs
 function* x2(e, n) {
@@ -80829,7 +80902,7 @@ function ls2(t2) {
 }
 function hs2(t2) {
   const e = t2.trim().replace(/^["']|["']$/g, "");
-  return e && (0, import_node_path19.normalize)(e);
+  return e && (0, import_node_path20.normalize)(e);
 }
 var ms2 = [
   new l2(/From (.+)$/, (t2, [e]) => {
@@ -81699,7 +81772,7 @@ var UNGUARDED = {
 async function openPlumbing(world2, credential) {
   var _a9;
   await world2.programs.run({ program: "git", args: ["--version"] });
-  const folder2 = await (0, import_promises16.mkdtemp)((0, import_node_path20.join)((_a9 = world2.env.TMPDIR) != null ? _a9 : (0, import_node_os6.tmpdir)(), "btfhub-git-"));
+  const folder2 = await (0, import_promises16.mkdtemp)((0, import_node_path21.join)((_a9 = world2.env.TMPDIR) != null ? _a9 : (0, import_node_os6.tmpdir)(), "btfhub-git-"));
   const env = gitEnvironment(world2.env, credential);
   const git = ({ input, env: more }) => {
     var _a10;
@@ -81844,9 +81917,9 @@ async function borrow(world2, folder2, plumbing) {
     env: { GIT_DIR: void 0, GIT_OBJECT_DIRECTORY: void 0 }
   });
   if (asked.status !== 0) throw refusal("read", folder2, asked.stderr);
-  const objects = (0, import_node_path21.resolve)(folder2, asked.stdout.toString("utf8").trim());
-  await (0, import_promises17.mkdir)((0, import_node_path21.join)(plumbing.folder, "objects/info"), { recursive: true });
-  await (0, import_promises17.writeFile)((0, import_node_path21.join)(plumbing.folder, "objects/info/alternates"), `${objects}
+  const objects = (0, import_node_path22.resolve)(folder2, asked.stdout.toString("utf8").trim());
+  await (0, import_promises17.mkdir)((0, import_node_path22.join)(plumbing.folder, "objects/info"), { recursive: true });
+  await (0, import_promises17.writeFile)((0, import_node_path22.join)(plumbing.folder, "objects/info/alternates"), `${objects}
 `);
 }
 function remoteOf(plumbing, location, tracking) {
@@ -81887,7 +81960,7 @@ function remoteOf(plumbing, location, tracking) {
         return branches.map((branch2) => known.get(branch2));
       }
       const specs = branches.map((branch2) => `+${theirs(branch2)}:${kept(branch2)}`);
-      const isShallow = (0, import_node_fs15.existsSync)((0, import_node_path21.join)(plumbing.folder, "shallow"));
+      const isShallow = (0, import_node_fs16.existsSync)((0, import_node_path22.join)(plumbing.folder, "shallow"));
       const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
       await speak("read", [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
       const heads = await plumbing.run(["rev-parse", ...branches.map(kept)]);
@@ -82012,14 +82085,14 @@ function folderArchive(folder2) {
     const files = entries2.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        (0, import_node_path21.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
+        (0, import_node_path22.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
-  const read = async (path5) => {
+  const read2 = async (path5) => {
     try {
-      return await (0, import_promises17.readFile)((0, import_node_path21.join)(folder2, path5));
+      return await (0, import_promises17.readFile)((0, import_node_path22.join)(folder2, path5));
     } catch (error) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error, code)))
         return void 0;
@@ -82030,10 +82103,10 @@ function folderArchive(folder2) {
     name: folder2,
     head: async () => void 0,
     listPaths,
-    readFile: (_branch, path5) => read(path5),
+    readFile: (_branch, path5) => read2(path5),
     readFiles: async function* (_branch, paths) {
       for (const path5 of paths) {
-        const bytes2 = await read(path5);
+        const bytes2 = await read2(path5);
         if (bytes2 !== void 0) yield { path: path5, bytes: bytes2 };
       }
     },
@@ -82239,18 +82312,18 @@ function toPlanTrouble({ where, failure }) {
 }
 
 // src/commands/selection.ts
-var import_node_path23 = require("path");
+var import_node_path24 = require("path");
 
 // src/rpmmd/cache.ts
 var import_node_crypto13 = require("crypto");
 var import_promises18 = require("fs/promises");
-var import_node_path22 = require("path");
+var import_node_path23 = require("path");
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain2) {
   let writable = true;
-  const fileOf = (key) => (0, import_node_path22.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  const fileOf = (key) => (0, import_node_path23.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
   return {
     read: async (key, shape) => {
       const text3 = await (0, import_promises18.readFile)(fileOf(key), "utf8").catch(() => void 0);
@@ -82494,8 +82567,8 @@ async function toQuery(world2, options2, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path23.join)(env.HOME, ".cache");
-  return base ? (0, import_node_path23.join)(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path24.join)(env.HOME, ".cache");
+  return base ? (0, import_node_path24.join)(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/planning.ts
@@ -82678,7 +82751,7 @@ var build = defineCommand({
   run: async (world2, options2) => {
     const progress = openProgress(world2);
     const { order, troubles } = await toOrder(world2, options2, progress);
-    const output = (0, import_node_path24.resolve)(options2.output);
+    const output = (0, import_node_path25.resolve)(options2.output);
     const { kernels: kernels3, mirrors } = order;
     const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options2) };
     return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
@@ -82686,7 +82759,7 @@ var build = defineCommand({
 });
 
 // src/commands/check.ts
-var import_node_path26 = require("path");
+var import_node_path27 = require("path");
 
 // src/btf/ext.ts
 var RELOCATION_KINDS = [
@@ -83746,14 +83819,14 @@ function low(value, bits2) {
 var MODE_BITS = 224;
 var MODE_MEMORY = 96;
 var MODE_ATOMIC = 192;
-function loaded(instruction, state, address, read) {
+function loaded(instruction, state, address, read2) {
   if ((instruction.code & MODE_BITS) !== MODE_MEMORY) return ANYTHING;
   const size2 = accessSize(instruction);
   if (address.is === "stack" && address.offset !== void 0) {
     return state.load({ ...address, offset: address.offset + instruction.offset }, size2);
   }
   if (address.is !== "data") return ANYTHING;
-  const value = read(address.of, address.offset + instruction.offset, size2);
+  const value = read2(address.of, address.offset + instruction.offset, size2);
   return value === void 0 ? ANYTHING : constant(value);
 }
 function store(instruction, state, address, source2) {
@@ -83964,7 +84037,7 @@ next_fn3 = function({ place, state, owner }, distance = 0) {
 };
 step_fn2 = function(visit) {
   const { place, section, instruction, state } = visit;
-  const { read, unknown } = __privateGet(this, _surroundings);
+  const { read: read2, unknown } = __privateGet(this, _surroundings);
   const { destination, source: source2, code } = instruction;
   const target = state.get(destination);
   switch (classOf(instruction)) {
@@ -83986,7 +84059,7 @@ step_fn2 = function(visit) {
       }
       break;
     case CLASS.LDX:
-      state.set(destination, loaded(instruction, state, state.get(source2), read));
+      state.set(destination, loaded(instruction, state, state.get(source2), read2));
       __privateMethod(this, _Walk_instances, next_fn3).call(this, visit);
       break;
     case CLASS.ST:
@@ -84142,11 +84215,11 @@ function follow(object2, relocated, uname2) {
   };
 }
 function reachedIn(object2, relocated, uname2, constants6) {
-  const read = reader(object2, versionCode(uname2), constants6);
+  const read2 = reader(object2, versionCode(uname2), constants6);
   const offsets = new Set(relocated.applied.filter(isOffset).map(({ place }) => keyOf(place)));
   const failed3 = new Set(relocated.applied.filter(hasFailed).map(({ place }) => keyOf(place)));
   const unknown = (place) => offsets.has(keyOf(place)) || failed3.has(keyOf(place));
-  const programs = entries(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...verifiedBesides(relocated.code, place, uname2)]).map((place) => reachable({ code: relocated.code, read, unknown }, place));
+  const programs = entries(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...verifiedBesides(relocated.code, place, uname2)]).map((place) => reachable({ code: relocated.code, read: read2, unknown }, place));
   return (place) => programs.some((reached) => reached(place));
 }
 var LAZY_SINCE = 0x60800n;
@@ -84284,7 +84357,7 @@ _missing = new WeakMap();
 
 // src/jobs/check-kernels.ts
 var import_promises21 = require("fs/promises");
-var import_node_path25 = require("path");
+var import_node_path26 = require("path");
 async function archiveKernels(world2, archive, selection) {
   const places = selectPlaces([...(await archive.listPaths()).keys()], selection);
   if (places.size === 0) {
@@ -84306,7 +84379,7 @@ function fileKernels(world2, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball = path5.endsWith(TARBALL_SUFFIX);
-      const name = (0, import_node_path25.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
+      const name = (0, import_node_path26.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
       const load = async () => isTarball ? unpack2(world2, path5, await (0, import_promises21.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load };
     }
@@ -84315,7 +84388,7 @@ function fileKernels(world2, paths) {
 }
 async function unpack2(world2, path5, bytes2) {
   const { uname: uname2, btf } = await unpackBtf(world2.programs, bytes2, { signal: world2.interrupted });
-  if ((0, import_node_path25.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  if ((0, import_node_path26.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 var PATH = /^[^/]+\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/;
@@ -84413,7 +84486,7 @@ function describe3({ results, unread }) {
 }
 function describeObject(lines) {
   var _a9, _b2, _c, _d;
-  const name = (0, import_node_path26.basename)((_b2 = (_a9 = lines[0]) == null ? void 0 : _a9.object) != null ? _b2 : "");
+  const name = (0, import_node_path27.basename)((_b2 = (_a9 = lines[0]) == null ? void 0 : _a9.object) != null ? _b2 : "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
   const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
@@ -84430,18 +84503,18 @@ function describeObject(lines) {
 }
 
 // src/commands/demo.ts
-var import_node_fs17 = require("fs");
+var import_node_fs18 = require("fs");
 
 // src/download/serve.ts
-var import_node_fs16 = require("fs");
+var import_node_fs17 = require("fs");
 var import_promises22 = require("fs/promises");
 var import_node_http = require("http");
-var import_node_path27 = require("path");
+var import_node_path28 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
     var _a9;
-    const path5 = (0, import_node_path27.normalize)(decodeURIComponent(new URL((_a9 = request2.url) != null ? _a9 : "/", "http://h").pathname));
-    answer((0, import_node_path27.join)(root, path5), path5, request2.headers, response).catch(() => {
+    const path5 = (0, import_node_path28.normalize)(decodeURIComponent(new URL((_a9 = request2.url) != null ? _a9 : "/", "http://h").pathname));
+    answer((0, import_node_path28.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -84496,7 +84569,7 @@ function answerFile(file, found, asked, response) {
   });
   if (size2 === 0) response.end();
   else
-    (0, import_node_fs16.createReadStream)(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs17.createReadStream)(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
 }
 function indexPage(path5, entries2) {
   const links = entries2.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
@@ -84554,12 +84627,12 @@ function parse3(source2, spec, words) {
 }
 
 // src/commands/verify.ts
-var import_node_path29 = require("path");
+var import_node_path30 = require("path");
 
 // src/jobs/verify.ts
 var import_node_crypto14 = require("crypto");
 var import_promises23 = require("fs/promises");
-var import_node_path28 = require("path");
+var import_node_path29 = require("path");
 
 // src/archive/parse-record.ts
 var MOST_BYTES4 = 1024 * 1024;
@@ -84645,7 +84718,7 @@ async function filesAt(path5) {
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
   const entries2 = await (0, import_promises23.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path28.join)(entry.parentPath, entry.name)).sort();
+  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path29.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
@@ -84666,7 +84739,7 @@ async function verifyTarball(world2, { path: path5, size: size2 }, expectation) 
   const tarball = await (0, import_promises23.readFile)(path5);
   const signal = world2.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
-  if ((0, import_node_path28.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if ((0, import_node_path29.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
@@ -84684,7 +84757,7 @@ function sha2564(bytes2) {
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
-  const file = (0, import_node_path28.join)((0, import_node_path28.dirname)(path5), "..", "..", "..", name);
+  const file = (0, import_node_path29.join)((0, import_node_path29.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
     text3 = await (0, import_promises23.readFile)(file, "utf8");
@@ -84762,7 +84835,7 @@ var COLUMNS3 = [
 ];
 function row2(finding) {
   var _a9, _b2;
-  const name = (0, import_node_path29.basename)(finding.path);
+  const name = (0, import_node_path30.basename)(finding.path);
   if (!isSound(finding)) {
     const { reason: reason2, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -84807,7 +84880,7 @@ var demo = defineCommand({
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
   run: async (world2, options2) => {
-    if (!(0, import_node_fs17.existsSync)(REPOSITORY)) {
+    if (!(0, import_node_fs18.existsSync)(REPOSITORY)) {
       throw new Failure(
         "not-found",
         `The demonstration's repository is not in ${REPOSITORY}.`,
@@ -84885,14 +84958,14 @@ function makeMatrix(kernels3, jobs) {
 }
 function grouped(kernels3) {
   var _a9;
-  const groups2 = /* @__PURE__ */ new Map();
+  const groups3 = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    const group = (_a9 = groups2.get(key)) != null ? _a9 : [];
-    groups2.set(key, group);
+    const group = (_a9 = groups3.get(key)) != null ? _a9 : [];
+    groups3.set(key, group);
     group.push(kernel);
   }
-  return groups2;
+  return groups3;
 }
 function distribute(bundles, shares) {
   const boxes = Array.from({ length: shares }, () => ({ size: 0, kernels: [] }));
@@ -85020,7 +85093,7 @@ function conclusion({ total, kernels: kernels3 }) {
 var import_promises25 = require("fs/promises");
 
 // src/archive/commits.ts
-var import_node_path30 = require("path");
+var import_node_path31 = require("path");
 function parseIdentity(text3, option) {
   var _a9;
   const [, name, email] = (_a9 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a9 : [];
@@ -85046,7 +85119,7 @@ async function openCommitter(world2, plumbing, signature2) {
     },
     writeTree: async (base, changes) => {
       indexes += 1;
-      const env = { GIT_INDEX_FILE: (0, import_node_path30.join)(plumbing.folder, `index-${indexes}`) };
+      const env = { GIT_INDEX_FILE: (0, import_node_path31.join)(plumbing.folder, `index-${indexes}`) };
       await plumbing.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], { env });
       const zero2 = "0".repeat(40);
       const lines = [...changes].map(
@@ -85553,7 +85626,7 @@ async function ensurePullRequest(forge, head, base, text3) {
 var import_node_crypto15 = require("crypto");
 var import_promises24 = require("fs/promises");
 var import_node_os7 = require("os");
-var import_node_path31 = require("path");
+var import_node_path32 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function takeIn(world2, progress, request2) {
@@ -85572,7 +85645,7 @@ async function takeIn(world2, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises24.readFile)((0, import_node_path31.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises24.readFile)((0, import_node_path32.join)(folder2, record2.tarball.path));
         await checkTarball(world2, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -85580,7 +85653,7 @@ async function takeIn(world2, progress, request2) {
       } catch (error) {
         world2.interrupted.throwIfAborted();
         task.end("refused", describe(error));
-        problems.push(`${(0, import_node_path31.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
+        problems.push(`${(0, import_node_path32.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
         return void 0;
       }
     },
@@ -85611,10 +85684,10 @@ async function survey(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises24.readFile)((0, import_node_path31.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises24.readFile)((0, import_node_path32.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error) {
-      problems.push(`${(0, import_node_path31.join)(folder2, printable(file))}: ${describe(error)}`);
+      problems.push(`${(0, import_node_path32.join)(folder2, printable(file))}: ${describe(error)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -85622,13 +85695,13 @@ async function survey(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path31.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path32.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path31.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path32.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
@@ -85639,18 +85712,18 @@ async function regularFiles(folder2, problems) {
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries2) {
-    const path5 = (0, import_node_path31.relative)(folder2, (0, import_node_path31.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path32.relative)(folder2, (0, import_node_path32.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path31.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path32.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises24.stat)((0, import_node_path31.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path31.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises24.stat)((0, import_node_path32.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path32.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function unique(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -85951,7 +86024,7 @@ function pullRequestText(waiting, longestBody) {
     ...fileList("Files that go:", removed),
     ...runsOf(known)
   ];
-  const details = [...groups(known)].map(([, entries2]) => kernelTable(entries2));
+  const details = [...groups2(known)].map(([, entries2]) => kernelTable(entries2));
   return { title: shorten(title, 200), body: assemble(parts, details, longestBody) };
 }
 function runsOf(entries2) {
@@ -85977,7 +86050,7 @@ function assemble(parts, details, longest) {
 function shorten(text3, longest) {
   return text3.length <= longest ? text3 : `${text3.slice(0, longest - 3)}...`;
 }
-function groups(entries2) {
+function groups2(entries2) {
   var _a9;
   const key = ({ releases, arch: arch3 }) => `${releases.join(", ")}|${arch3}`;
   const sorted2 = [...entries2].sort((a, b4) => key(a) < key(b4) ? -1 : key(a) > key(b4) ? 1 : 0);
@@ -85991,7 +86064,7 @@ function summaryTable(entries2) {
     ...["Kernels", "BTF", "Tarballs"].map((title) => ({ title, align: "right" })),
     ...[{ title: "pahole" }, { title: "Verified" }]
   ];
-  const rows = [...groups(entries2).values()].map((group) => [
+  const rows = [...groups2(entries2).values()].map((group) => [
     group[0].releases.join(", "),
     group[0].arch,
     `${group.length}`,
@@ -86218,7 +86291,7 @@ async function review(request2, hasBase, waiting) {
 }
 
 // src/report/host.ts
-var import_node_fs18 = require("fs");
+var import_node_fs19 = require("fs");
 
 // node_modules/@actions/core/lib/command.js
 var os3 = __toESM(require("os"), 1);
@@ -87490,16 +87563,16 @@ function writeOutputs(host2, env, outputs) {
   if (file) {
     const lines = all.map(([name, value]) => `${name}=${value.replace(/[\r\n]+/g, " ")}
 `);
-    (0, import_node_fs18.appendFileSync)(file, lines.join(""));
+    (0, import_node_fs19.appendFileSync)(file, lines.join(""));
   }
   return refused2;
 }
 function writeSummary(host2, env, markdown) {
   if (host2.isActions && env.GITHUB_STEP_SUMMARY) {
-    (0, import_node_fs18.appendFileSync)(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
+    (0, import_node_fs19.appendFileSync)(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
 `);
   }
-  if (env.BTFHUB_SUMMARY) (0, import_node_fs18.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
+  if (env.BTFHUB_SUMMARY) (0, import_node_fs19.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
 `);
 }
 function annotate(host2, output, failures) {
@@ -87740,7 +87813,7 @@ function chooseForge(world2, location, credential, given) {
 
 // src/toolchain/cache-plan.ts
 var import_promises26 = require("fs/promises");
-var import_node_path32 = require("path");
+var import_node_path33 = require("path");
 async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -87752,7 +87825,7 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const words = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path32.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path33.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
@@ -87900,23 +87973,23 @@ var systemClock = {
 
 // src/world/programs.ts
 var import_node_child_process2 = require("child_process");
-var import_node_fs19 = require("fs");
-var import_node_path34 = require("path");
+var import_node_fs20 = require("fs");
+var import_node_path35 = require("path");
 
 // src/world/outlet.ts
 var import_node_events3 = require("events");
 var import_promises28 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os8 = require("os");
-var import_node_path33 = require("path");
+var import_node_path34 = require("path");
 var BUFFER = 256 * 1024;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os8.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os8.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises28.mkdtemp)((0, import_node_path33.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises28.mkdtemp)((0, import_node_path34.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path33.join)(folder2, "out");
+    const path5 = (0, import_node_path34.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER);
@@ -88004,8 +88077,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a9;
-      const folders = (0, import_node_path34.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path34.delimiter);
-      return folders.map((folder2) => (0, import_node_path34.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path35.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path35.delimiter);
+      return folders.map((folder2) => (0, import_node_path35.join)(folder2, program3)).find(isExecutable);
     }
   };
 }
@@ -88018,8 +88091,8 @@ function killGroup(leader) {
 }
 function isExecutable(path5) {
   try {
-    (0, import_node_fs19.accessSync)(path5, import_node_fs19.constants.X_OK);
-    return (0, import_node_fs19.statSync)(path5).isFile();
+    (0, import_node_fs20.accessSync)(path5, import_node_fs20.constants.X_OK);
+    return (0, import_node_fs20.statSync)(path5).isFile();
   } catch {
     return false;
   }
