@@ -18,6 +18,11 @@ const ACTIONS = {
     defaults: { pahole: '1.31', installDependencies: 'true' },
   },
   'plan/action.yml': { command: 'plan', without: ['cache', 'matrix'], defaults: {} },
+  'publish/action.yml': {
+    command: 'publish',
+    without: ['tokenFile'],
+    defaults: { input: 'btf' },
+  },
 };
 
 const { COMMANDS, kebab, variableOf } = await commandsOf();
@@ -38,7 +43,7 @@ function writeAction(file, text) {
     const value = defaults[option] ?? spec.shownDefault ?? (spec.placeholder ? undefined : 'false');
     const input = {
       description: describe(spec),
-      ...(spec.required ? { required: true } : {}),
+      ...(spec.required && value === undefined ? { required: true } : {}),
       ...(value === undefined ? {} : { default: value }),
     };
     return stringify({ [kebab(option)]: input }, { lineWidth: 0, singleQuote: true });

@@ -87,7 +87,7 @@ function asText(made: Plan): string {
 
 function asMarkdown(made: Plan, { include }: Matrix): string {
   const { columns, lines } = tableOf(made);
-  const jobs = include.length > 0 ? ` in ${include.length} jobs` : '';
+  const jobs = include.length > 0 ? ` They are shared out to ${include.length} jobs.` : '';
   const troubles = made.troubles.map(({ where, message }) => [where, message]);
   const broken =
     troubles.length > 0

@@ -50,6 +50,7 @@ export function publishOutcome(
       commit: commit ?? '',
       'pull-request-number': `${ensured?.pullRequest.number ?? ''}`,
       'pull-request-url': ensured?.pullRequest.url ?? '',
+      'pull-request-operation': pullRequest.action,
     },
     summary: `### BTF archive\n\n${lines.map((line) => `- ${line.trim()}`).join('\n')}\n`,
     failures: refused.map(({ record }) => ({ title: record.uname, message: REFUSED })),
