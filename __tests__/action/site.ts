@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -6,7 +6,8 @@ import { serveFolder } from '../../src/download/serve.ts';
 import { type GitServer, startGitServer } from '../archive/git-server.ts';
 import { commit, createRepository } from '../archive/repositories.ts';
 import { root } from './files.ts';
-import { HostServices } from './runner/host.ts';
+import { type GiteaStandIn, startGitea } from './gitea.ts';
+import { HostServices, walk } from './runner/host.ts';
 
 export const TOKEN = 't0ken-of-the-archive';
 
@@ -20,6 +21,7 @@ export interface Site {
   /** The archive's bare repository. */
   readonly archive: string;
   readonly archiveUrl: string;
+  readonly forge: GiteaStandIn;
   readonly services: HostServices;
   close(): Promise<void>;
 }
@@ -31,15 +33,18 @@ export async function openSite(): Promise<Site> {
   const mirror = await serveFolder(packages);
   const repositories = join(folder, 'git');
   mkdirSync(repositories);
-  const archive = createRepository(repositories, 'archive.git');
+  const archive = createRepository(repositories, 'openeuler/archive.git');
   commit(archive, 'master', { 'README.md': '# BTF\n' });
   const git = await startGitServer(repositories, { users: { [TOKEN]: 'write' } });
+  const forge = await startGitea(TOKEN);
   return {
-    ...{ folder, packages, mirror: mirror.url, git, archive, archiveUrl: git.url('archive.git') },
+    ...{ folder, packages, mirror: mirror.url, git, archive, forge },
+    archiveUrl: git.url('openeuler/archive.git'),
     services: new HostServices(root, join(folder, 'host')),
     close: async () => {
       await mirror.close();
       await git.close();
+      await forge.close();
       rmSync(folder, { recursive: true });
     },
   };
@@ -50,6 +55,7 @@ export function demoSettings(site: Site): Record<string, string> {
   return {
     ...{ BTFHUB_MIRROR: site.mirror, BTFHUB_ARCHIVE: site.archiveUrl, BTFHUB_MINIMUM_TYPES: '100' },
     ...{ BTFHUB_SIGNATURE: 'off', BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system' },
+    ...{ BTFHUB_FORGE: 'gitea', BTFHUB_API_URL: site.forge.root },
   };
 }
 
@@ -58,8 +64,19 @@ export function ownersWorkflow(site: Site, extra: Readonly<Record<string, unknow
   const workflow = parse(readFileSync(join(root, 'examples/github/update-archive.yml'), 'utf8'));
   Object.assign(workflow.jobs.archive.with, {
     ...{ archive: site.archiveUrl, mirror: site.mirror, signature: 'off' },
-    ...{ pahole: 'system', xz: 'system', 'minimum-types': '100' },
+    ...{ pahole: 'system', xz: 'system', 'minimum-types': '100', 'max-jobs': '4' },
+    ...{ forge: 'gitea', 'api-url': site.forge.root },
     ...extra,
   });
   return stringify(workflow);
+}
+
+/** Turns over one bit of a package on the mirror, near its end: its checksum is not as promised then. */
+export function spoilPackage(site: Site, name: string): void {
+  const found = walk(site.packages).find((path) => path.endsWith(`/${name}`));
+  if (found === undefined) throw new Error(`The mirror has no ${name}.`);
+  const bytes = readFileSync(found);
+  const place = bytes.length - 20;
+  bytes.writeUInt8(bytes.readUInt8(place) ^ 1, place);
+  writeFileSync(found, bytes);
 }

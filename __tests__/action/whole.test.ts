@@ -1,16 +1,25 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { head, read, tree } from '../archive/repositories.ts';
 import { root } from './files.ts';
+import { sha256 } from './runner/host.ts';
 import { type Run, runWorkflow, type Trigger } from './runner/workflow.ts';
-import { openSite, ownersWorkflow, type Site, TOKEN } from './site.ts';
+import { openSite, ownersWorkflow, type Site, spoilPackage, TOKEN } from './site.ts';
 
 let site: Site;
 beforeEach(async () => {
   site = await openSite();
+  nights = 0;
 });
 afterEach(() => site.close());
 
-let nights = 0;
+/** Milliseconds: real programs, many of them; each of these takes half a minute on an idle machine. */
+const A_NIGHT = 300_000;
+
+/** The kernels of the releases' days: one of each release and architecture. */
+const FOUR = { kernel: '5.10.0-136.12.* 6.6.0-28.*' };
+
+let nights: number;
 
 /** One run of the workflow that the archive's owners have. */
 async function night(
@@ -23,11 +32,108 @@ async function night(
   nights += 1;
   return runWorkflow(path, {
     ...{ project: root, services: site.services, home: join(site.folder, `night${nights}`) },
-    ...{ event: 'schedule', secrets: { BTFHUB_TOKEN: TOKEN }, ...trigger },
+    ...{ event: 'schedule', number: nights, secrets: { BTFHUB_TOKEN: TOKEN }, ...trigger },
   });
 }
 
 const results = ({ jobs }: Run) => jobs.map(({ name, result }) => `${name}: ${result}`);
+
+test(
+  'a night from the plan to the pull request; the next one finds nothing to do',
+  async () => {
+    const run = await night(FOUR);
+    expect(results(run)).toEqual([
+      'Plan: success',
+      'Build 22.03-LTS-SP1 aarch64 1: success',
+      'Build 22.03-LTS-SP1 x86_64 2: success',
+      'Build 24.03-LTS aarch64 3: success',
+      'Build 24.03-LTS x86_64 4: success',
+      'Attest: success',
+      'Publish: success',
+    ]);
+    const published = tree(site.archive, 'next');
+    const tarballs = Object.keys(published).filter((path) => path.endsWith('.btf.tar.xz'));
+    // Those of Arm stand under both names.
+    expect(tarballs).toHaveLength(6);
+    expect(tarballs).toContain(
+      'openEuler/22.03/aarch64/5.10.0-136.12.0.86.oe2203sp1.aarch64.btf.tar.xz',
+    );
+    expect(Object.keys(site.services.attested)).toHaveLength(4);
+    for (const [path, sum] of Object.entries(site.services.attested)) {
+      const artifact = site.services
+        .artifactNames()
+        .map((name) => join(site.services.artifact(name), path.replace(/^btf\//, '')))
+        .find(existsSync);
+      expect(sha256(artifact ?? '')).toBe(sum);
+    }
+    expect(site.forge.pulls).toHaveLength(1);
+    const publish = run.jobs.at(-1);
+    expect(publish?.summary).toContain('https://forge.test/openeuler/archive/pulls/1');
+    expect(publish?.outputs['pull-request-url']).toBe(
+      'https://forge.test/openeuler/archive/pulls/1',
+    );
+    expect(run.jobs.map(({ log }) => log.replace(`::add-mask::${TOKEN}`, '')).join()).not.toContain(
+      TOKEN,
+    );
+
+    const next = await night(FOUR);
+    const group = `btfhub-${site.archiveUrl}`;
+    expect(results(next)).toEqual([
+      'Plan: success',
+      'build: skipped',
+      'attest: skipped',
+      'publish: skipped',
+    ]);
+    expect(next.result).toBe('success');
+    // The second plan had the first one's metadata, and left its own.
+    expect(site.services.cacheKeys()).toHaveLength(2);
+    // The two would have waited for each other, had they met.
+    expect([run.concurrency, next.concurrency]).toEqual([[group], [group]]);
+    expect(site.forge.pulls).toHaveLength(1);
+  },
+  A_NIGHT,
+);
+
+test(
+  'one leg fails: the others are published, the catalog says why, and the run is red',
+  async () => {
+    spoilPackage(site, 'kernel-debuginfo-6.6.0-28.0.0.34.oe2403.x86_64.rpm');
+    const run = await night({ release: '24.03-LTS', arch: 'x86_64' });
+    expect(results(run)).toEqual([
+      'Plan: success',
+      'Build 24.03-LTS x86_64 1: failure',
+      'Build 24.03-LTS x86_64 2: success',
+      'Attest: success',
+      'Publish: success',
+    ]);
+    expect(run.result).toBe('failure');
+    const leg = run.jobs.find(({ result }) => result === 'failure');
+    expect(leg?.log).toMatch(/^::error title=6\.6\.0-28\.0\.0\.34\.oe2403\.x86_64::/m);
+    const tarballs = Object.keys(tree(site.archive, 'next')).filter((path) => path.endsWith('.xz'));
+    expect(tarballs).toEqual(['openEuler/24.03/x86_64/6.6.0-41.0.0.49.oe2403.x86_64.btf.tar.xz']);
+    expect(read(site.archive, 'catalog', 'catalog.json')).toContain('checksum-mismatch');
+    expect(site.forge.pulls).toHaveLength(1);
+  },
+  A_NIGHT,
+);
+
+test(
+  'a dry run builds, needs no token, and leaves the archive as it was',
+  async () => {
+    const kernel = '5.10.0-136.12.0.86.oe2203sp1.x86_64';
+    const run = await night({ kernel, 'dry-run': true }, { secrets: {} });
+    expect(results(run)).toEqual([
+      'Plan: success',
+      'Build 22.03-LTS-SP1 x86_64 1: success',
+      'attest: skipped',
+      'Publish: success',
+    ]);
+    expect(head(site.archive, 'next')).toBeUndefined();
+    expect(site.forge.pulls).toEqual([]);
+    expect(run.jobs.at(-1)?.summary).toContain('would be pushed');
+  },
+  A_NIGHT,
+);
 
 const nothingDone = ['Plan: failure', 'build: skipped', 'attest: skipped', 'publish: skipped'];
 

@@ -26,8 +26,8 @@ export interface JobRun {
 export interface Run {
   readonly result: Conclusion;
   readonly jobs: readonly JobRun[];
-  /** Group of `concurrency`, where the workflow has it. */
-  readonly concurrency: string | undefined;
+  /** Groups of `concurrency`, of this workflow and of those it called: what waits for each other. */
+  readonly concurrency: readonly string[];
   readonly outputs: Readonly<Record<string, string>>;
 }
 
@@ -42,6 +42,8 @@ export interface Trigger {
   readonly inputs?: Readonly<Record<string, string>>;
   readonly secrets?: Readonly<Record<string, string>>;
   readonly vars?: Readonly<Record<string, string>>;
+  /** Counts the runs of the workflow; 1 where nobody says. */
+  readonly number?: number;
   /** Variables of the machine besides PATH and HOME. */
   readonly machine?: Readonly<Record<string, string>>;
 }
@@ -56,6 +58,7 @@ interface Workflow {
   /** What the caller grants; undefined where nobody called. */
   readonly granted: Permissions | undefined;
   readonly prefix: string;
+  readonly groups: string[];
 }
 
 const REPOSITORY = 'openEuler/archive';
@@ -69,7 +72,7 @@ export async function runWorkflow(path: string, trigger: Trigger): Promise<Run> 
       ? checkDispatchInputs(document, trigger.inputs ?? {})
       : {};
   const secrets = { ...trigger.secrets };
-  return run({ document, trigger, inputs, secrets, granted: undefined, prefix: '' });
+  return run({ document, trigger, inputs, secrets, granted: undefined, prefix: '', groups: [] });
 }
 
 async function run(workflow: Workflow): Promise<Run> {
@@ -77,6 +80,7 @@ async function run(workflow: Workflow): Promise<Run> {
   const scope = { contexts: contextsOf(workflow), status: 'success' as const };
   const concurrency = document.find('concurrency');
   const group = concurrency && (isMapping(concurrency) ? concurrency.find('group') : concurrency);
+  if (group) workflow.groups.push(asText(resolve(group, scope)));
   const finished = new Map<string, { result: Conclusion; outputs: Record<string, string> }>();
   const runs: JobRun[] = [];
   for (const { id, job } of inOrder(document)) {
@@ -99,7 +103,7 @@ async function run(workflow: Workflow): Promise<Run> {
   return {
     result: worst([...finished.values()]),
     jobs: runs,
-    concurrency: group ? asText(resolve(group, scope)) : undefined,
+    concurrency: workflow.groups,
     outputs: trigger.event === 'workflow_dispatch' && !call ? {} : Object.fromEntries(outputs),
   };
 }
@@ -224,17 +228,24 @@ async function runCalled({ workflow, id, job, contexts }: Leg): Promise<JobRun[]
   const called = await run({
     ...{ document, trigger, inputs, secrets, granted },
     prefix: `${workflow.prefix}${id} / `,
+    groups: workflow.groups,
   });
   return [...called.jobs];
 }
 
 function contextsOf({ trigger, inputs, secrets, granted }: Workflow): Table {
-  const { event } = trigger;
+  const { event, number = 1 } = trigger;
   return {
     github: {
       ...{ event_name: event, repository: REPOSITORY, repository_owner: 'openEuler' },
       event: { inputs: granted ? {} : inputs },
-      ...{ sha: SHA, ref: 'refs/heads/master', run_id: '4711', run_number: '12', run_attempt: '1' },
+      ...{
+        sha: SHA,
+        ref: 'refs/heads/master',
+        run_id: `${4710 + number}`,
+        run_number: `${number}`,
+        run_attempt: '1',
+      },
       ...{ server_url: 'https://github.com', api_url: 'https://api.github.com' },
       ...{ workflow: 'nightly', token: 'ghs_not_for_any_archive', actor: 'somebody' },
     },
