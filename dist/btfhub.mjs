@@ -85075,7 +85075,7 @@ ${conclusion(made)}
 }
 function asMarkdown(made, { include }) {
   const { columns, lines } = tableOf(made);
-  const jobs = include.length > 0 ? ` in ${include.length} jobs` : "";
+  const jobs = include.length > 0 ? ` They are shared out to ${include.length} jobs.` : "";
   const troubles = made.troubles.map(({ where, message }) => [where, message]);
   const broken = troubles.length > 0 ? `
 ${markdownTable([{ title: "could not be read or found" }, { title: "why" }], troubles)}` : "";
@@ -87645,7 +87645,8 @@ function publishOutcome(request2, forge, published) {
       refused: `${refused2.length}`,
       commit: commit != null ? commit : "",
       "pull-request-number": `${(_a9 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a9 : ""}`,
-      "pull-request-url": (_b2 = ensured == null ? void 0 : ensured.pullRequest.url) != null ? _b2 : ""
+      "pull-request-url": (_b2 = ensured == null ? void 0 : ensured.pullRequest.url) != null ? _b2 : "",
+      "pull-request-operation": pullRequest.action
     },
     summary: `### BTF archive
 
