@@ -1,10 +1,24 @@
-import type { Arch, DistributionId, Uname, VersionId } from '../names.ts';
+import {
+  type Arch,
+  asArch,
+  asDistributionId,
+  asUname,
+  asVersionId,
+  type DistributionId,
+  type Uname,
+  type VersionId,
+} from '../names.ts';
 
 /** Where the archive keeps the kernels of one architecture of one VERSION_ID. */
 export interface Shelf {
   readonly distribution: DistributionId;
   readonly versionId: VersionId;
   readonly arch: Arch;
+}
+
+/** One kernel of an archive. */
+export interface KernelName extends Shelf {
+  readonly uname: Uname;
 }
 
 /** The archive's folder is called `arm64` where `uname -m` and RPM say `aarch64`; all others agree. */
@@ -39,3 +53,24 @@ export function twinPath(path: string): string | undefined {
   if (parts.length !== 4 || arch === undefined) return undefined;
   return [parts[0], parts[1], arch, parts[3]].join('/');
 }
+
+/** The kernel whose tarball a path is, by either of its names; undefined for any other file. */
+export function parseTarballPath(path: string): KernelName | undefined {
+  const parts = /^([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/.exec(path);
+  if (!parts) return undefined;
+  const [, distribution = '', versionId = '', folder = '', uname = ''] = parts;
+  try {
+    return {
+      distribution: asDistributionId(distribution),
+      versionId: asVersionId(versionId),
+      arch: asArch(ARCH_OF_FOLDER[folder] ?? folder),
+      uname: asUname(uname),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+const ARCH_OF_FOLDER = Object.fromEntries(
+  Object.entries(FOLDER_OF_ARCH).map(([arch, folder]) => [folder, arch]),
+);

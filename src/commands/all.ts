@@ -2,10 +2,15 @@ import { build } from './build.ts';
 import { check } from './check.ts';
 import type { Command } from './command.ts';
 import { demo } from './demo.ts';
+import { fetch } from './fetch.ts';
+import { install } from './install.ts';
 import { plan } from './plan.ts';
 import { publish } from './publish.ts';
 import { setup } from './setup.ts';
 import { verify } from './verify.ts';
 
 /** Every command: what a newcomer tries first, then the order in which the data flows. */
-export const COMMANDS: readonly Command[] = [demo, setup, plan, build, verify, publish, check];
+export const COMMANDS: readonly Command[] = [
+  ...[demo, setup, plan, build, verify, publish],
+  ...[fetch, install, check],
+];

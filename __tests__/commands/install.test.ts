@@ -1,0 +1,163 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { loadBtf } from '../../src/btf/load.ts';
+import { packBtf } from '../../src/btf/tarball.ts';
+import { install } from '../../src/commands/install.ts';
+import { asUname } from '../../src/names.ts';
+import { shelve, writeFiles } from '../archive/shelves.ts';
+import { EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import { hostWith, makeImage, run } from './hosts.ts';
+
+const folder = temporaryFolder();
+const btf = paholeBtf(folder, EVERY_KIND);
+const other = paholeBtf(folder, 'struct task_struct { int a; long b; } t;');
+const X86 = '5.10.0-60.1.0.30.oe2203.x86_64';
+const ARM = '5.10.0-60.1.0.30.oe2203.aarch64';
+const archive = join(folder, 'archive');
+const newer = join(folder, 'newer');
+const world = hostWith(X86, 'x86_64');
+const any = { minimumTypes: '0' };
+
+beforeAll(async () => {
+  const pack = (uname: string, content: Buffer) => packBtf(programs, asUname(uname), content);
+  writeFiles(archive, shelve({ [X86]: await pack(X86, btf), [ARM]: await pack(ARM, btf) }));
+  writeFiles(newer, shelve({ [X86]: await pack(X86, other) }));
+});
+
+let images = 0;
+function image(uname = X86): string {
+  images += 1;
+  return makeImage(join(folder, `image-${images}`), '22.03', uname);
+}
+
+/** Every file and folder of an image. */
+function everything(root: string): string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' }).sort();
+}
+
+test('without gala-gopher it goes where libbpf looks, as an ELF file for all', async () => {
+  for (const uname of [X86, ARM]) {
+    const root = image(uname);
+    const { document, text } = await run(world, install, { archive, root, ...any });
+    const path = `/lib/modules/${uname}/vmlinux-${uname}`;
+    expect(document).toMatchObject({ uname, path, audience: 'libbpf', what: 'installed' });
+    const file = join(root, path);
+    expect(readFileSync(file).toString('latin1', 0, 4)).toBe('\x7fELF');
+    expect(await loadBtf(file)).toEqual(btf);
+    expect(statSync(file).mode & 0o777).toBe(0o444);
+    expect(text).toContain(`TRACEE_BTF_FILE=${path}`);
+  }
+});
+
+test('with gala-gopher it goes into its folder, raw', async () => {
+  const root = image(ARM);
+  mkdirSync(join(root, 'opt/gala-gopher'), { recursive: true });
+  const { document, text } = await run(world, install, { archive, root, ...any });
+  const path = `/opt/gala-gopher/btf/${ARM}.btf`;
+  expect(document).toMatchObject({ path, audience: 'gala-gopher' });
+  expect(readFileSync(join(root, path))).toEqual(btf);
+  expect(text).toMatch(/gala-gopher +finds it by itself/);
+});
+
+test('--to is a file or a folder', async () => {
+  const root = image();
+  const put = async (to: string) =>
+    (await run(world, install, { archive, root, to, ...any })).document;
+  expect(await put('/btf/mine.btf')).toMatchObject({ path: '/btf/mine.btf', form: 'raw' });
+  expect(await put('/new/')).toMatchObject({ path: `/new/${X86}.btf` });
+  expect(await put('/btf')).toMatchObject({ path: `/btf/${X86}.btf` });
+  const boot = `/boot/vmlinux-${X86}`;
+  expect(await put(boot)).toMatchObject({ path: boot, form: 'elf', audience: 'libbpf' });
+});
+
+test('--remove leaves the machine as it was', async () => {
+  const root = image();
+  mkdirSync(join(root, 'opt/gala-gopher'), { recursive: true });
+  mkdirSync(join(root, 'var/lib'), { recursive: true });
+  const before = everything(root);
+  await run(world, install, { archive, root, ...any });
+  await run(world, install, { archive, root, to: '/a/b/c.btf', ...any });
+  expect(everything(root)).not.toEqual(before);
+  const { status, text } = await run(world, install, { root, remove: true });
+  expect(status).toBe(0);
+  expect(text).toContain('/a/b/c.btf: removed');
+  expect(everything(root)).toEqual(
+    [...before, 'var/lib/btfhub', 'var/lib/btfhub/installed'].sort(),
+  );
+  await expect(run(world, install, { root, remove: true })).rejects.toMatchObject({
+    reason: 'not-found',
+  });
+});
+
+test('installing twice changes nothing, and newer BTF takes the place of older', async () => {
+  const root = image();
+  const put = async (where: string) =>
+    (await run(world, install, { archive: where, root, ...any })).document;
+  expect(await put(archive)).toMatchObject({ what: 'installed' });
+  expect(await put(archive)).toMatchObject({ what: 'present' });
+  expect(await put(newer)).toMatchObject({ what: 'replaced' });
+  const { status } = await run(world, install, { root, remove: true, uname: X86 });
+  expect(status).toBe(0);
+  expect(existsSync(join(root, `lib/modules/${X86}/vmlinux-${X86}`))).toBe(false);
+});
+
+test('what somebody else put there is neither replaced nor removed', async () => {
+  const root = image();
+  const path = `lib/modules/${X86}/vmlinux-${X86}`;
+  writeFiles(root, { [path]: 'theirs' });
+  await expect(run(world, install, { archive, root, ...any })).rejects.toMatchObject({
+    reason: 'usage',
+    message: expect.stringMatching(/did not put it there/),
+  });
+  expect(readFileSync(join(root, path), 'utf8')).toBe('theirs');
+});
+
+test('what somebody changed since stays, and that is no success', async () => {
+  const root = image();
+  await run(world, install, { archive, root, to: '/one.btf', ...any });
+  await run(world, install, { archive, root, to: '/two.btf', ...any });
+  // As an editor does it: the file itself is read-only.
+  writeFiles(root, { draft: 'changed' });
+  renameSync(join(root, 'draft'), join(root, 'two.btf'));
+  const { status, document } = await run(world, install, { root, remove: true });
+  expect(status).toBe(1);
+  expect(document).toMatchObject({
+    removed: expect.arrayContaining([
+      expect.objectContaining({ path: '/two.btf', what: 'changed' }),
+    ]),
+  });
+  expect(existsSync(join(root, 'two.btf'))).toBe(true);
+  expect(existsSync(join(root, 'one.btf'))).toBe(false);
+  await expect(run(world, install, { root, remove: true })).rejects.toMatchObject({
+    message: expect.stringMatching(/changed \/two\.btf/),
+  });
+});
+
+test('a link in an image does not lead out of it', async () => {
+  const root = image();
+  const outside = join(folder, 'outside');
+  mkdirSync(outside);
+  symlinkSync(outside, join(root, 'opt'));
+  const given = { archive, root, to: '/opt/file.btf', ...any };
+  await expect(run(world, install, given)).rejects.toMatchObject({ reason: 'usage' });
+  expect(readdirSync(outside)).toEqual([]);
+});
+
+test('BTF that was fetched before is installed without an archive', async () => {
+  const root = image();
+  const file = join(folder, 'fetched.btf');
+  writeFileSync(file, btf);
+  const given = { archive: '/nowhere', root, btf: file, ...any };
+  expect((await run(world, install, given)).document).toMatchObject({ what: 'installed' });
+  const whole = { archive: '/nowhere', root, btf: file };
+  await expect(run(world, install, whole)).rejects.toMatchObject({ reason: 'bad-btf' });
+});

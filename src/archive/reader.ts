@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { pMapIterable } from 'p-map';
+import { Failure } from '../failure.ts';
+import { CATALOG_BRANCH, CATALOG_FILE, type Catalog, entryPath, parseCatalog } from './catalog.ts';
+import type { Archive } from './git.ts';
+import { archivePaths, type KernelName, parseTarballPath, tarballPath } from './layout.ts';
+
+/** A tarball as it came out of an archive. */
+export interface Delivery {
+  readonly kernel: KernelName;
+  readonly tarball: Buffer;
+  /** Whether the catalog promises these very bytes; false where it says nothing about the kernel. */
+  readonly promised: boolean;
+}
+
+/** What those who use an archive need of it, wherever it is: nothing is moved but what is read. */
+export interface ArchiveReader {
+  /** For messages: the URL or folder. */
+  readonly name: string;
+  /**
+   * Every kernel, in the order of paths, each once although Arm's have two paths.
+   * Throws `not-found` where files cannot be listed, as over HTTP without a catalog.
+   */
+  list(): Promise<readonly KernelName[]>;
+  /**
+   * The tarballs of these kernels, in their order; of those that the archive lacks, none comes.
+   * Throws `checksum-mismatch` for one that the catalog knows with other bytes.
+   */
+  read(kernels: readonly KernelName[]): AsyncGenerator<Delivery>;
+  /** The catalog, or undefined where there is none. */
+  catalog(): Promise<Catalog | undefined>;
+  close(): Promise<void>;
+}
+
+/** How the files of one archive are had. */
+interface Files {
+  readonly name: string;
+  list(catalog: Catalog | undefined): Promise<readonly KernelName[]>;
+  read(
+    kernels: readonly KernelName[],
+  ): AsyncIterable<{ readonly kernel: KernelName; readonly tarball: Buffer }>;
+  catalogFile(): Promise<Buffer | undefined>;
+  close(): Promise<void>;
+}
+
+/** Reads an archive in git, or a folder with its layout. What is to be read is fetched in one go. */
+export function archiveReader(archive: Archive): ArchiveReader {
+  const regularFiles = async () => {
+    const entries = [...(await archive.listPaths())];
+    return entries.filter(([, { mode }]) => mode.startsWith('100')).map(([path]) => path);
+  };
+  return readerOf({
+    name: archive.name,
+    list: async () => kernelsAt(await regularFiles()),
+    read: async function* (kernels) {
+      const present = new Set(await regularFiles());
+      const wanted = new Map<string, KernelName>();
+      for (const kernel of kernels) {
+        const path = archivePaths(kernel, kernel.uname).find((one) => present.has(one));
+        if (path !== undefined) wanted.set(path, kernel);
+      }
+      for await (const { path, bytes } of archive.readFiles(undefined, [...wanted.keys()])) {
+        const kernel = wanted.get(path);
+        if (kernel !== undefined) yield { kernel, tarball: bytes };
+      }
+    },
+    catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
+    close: () => archive.close(),
+  });
+}
+
+/** Requests at the same time; the door to HTTP has limits of its own. */
+const REQUESTS = 4;
+
+/**
+ * Reads an archive whose files lie below an HTTP root, as a forge's raw files do. Only its catalog,
+ * `<root>/catalog.json`, tells what is there.
+ *
+ * @param get the bytes of a file below the root, or undefined when there is none
+ */
+export function httpReader(
+  name: string,
+  get: (path: string) => Promise<Buffer | undefined>,
+): ArchiveReader {
+  const tarballOf = async (kernel: KernelName) => {
+    for (const path of archivePaths(kernel, kernel.uname)) {
+      const tarball = await get(path);
+      if (tarball !== undefined) return { kernel, tarball };
+    }
+    return undefined;
+  };
+  return readerOf({
+    name,
+    list: async (catalog) => {
+      if (catalog === undefined) {
+        throw new Failure(
+          'not-found',
+          `What ${name} has cannot be listed: it has no ${CATALOG_FILE}.`,
+          'Give the git URL of the archive, or a folder with it.',
+        );
+      }
+      const present = [...catalog.values()].filter(({ state }) => state === 'archived');
+      return kernelsAt(present.map(entryPath));
+    },
+    read: async function* (kernels) {
+      const some = { concurrency: REQUESTS };
+      for await (const one of pMapIterable(kernels, tarballOf, some)) if (one) yield one;
+    },
+    catalogFile: () => get(CATALOG_FILE),
+    close: async () => {},
+  });
+}
+
+function readerOf(files: Files): ArchiveReader {
+  let known: Promise<Catalog | undefined> | undefined;
+  const catalog = () => {
+    known ??= files
+      .catalogFile()
+      .then((bytes) => bytes && parseCatalog(bytes.toString('utf8'), files.name));
+    return known;
+  };
+  return {
+    name: files.name,
+    catalog,
+    list: async () => files.list(await catalog()),
+    read: async function* (kernels) {
+      for await (const { kernel, tarball } of files.read(kernels)) {
+        const promised = isPromised(await catalog(), kernel, tarball, files.name);
+        yield { kernel, tarball, promised };
+      }
+    },
+    close: files.close,
+  };
+}
+
+function kernelsAt(paths: readonly string[]): readonly KernelName[] {
+  const kernels = new Map<string, KernelName>();
+  for (const path of paths) {
+    const kernel = parseTarballPath(path);
+    if (kernel) kernels.set(tarballPath(kernel, kernel.uname), kernel);
+  }
+  return [...kernels].sort(([one], [two]) => (one < two ? -1 : 1)).map(([, kernel]) => kernel);
+}
+
+function isPromised(
+  catalog: Catalog | undefined,
+  kernel: KernelName,
+  tarball: Buffer,
+  archive: string,
+): boolean {
+  const path = entryPath(kernel);
+  const entry = catalog?.get(path);
+  if (entry === undefined || entry.state === 'failed') return false;
+  const sum = createHash('sha256').update(tarball).digest('hex');
+  if (sum === entry.tarball.sha256) return true;
+  // What waits for review is on another branch: here may be the bytes that it is to replace.
+  if (entry.state === 'pending') return false;
+  throw new Failure(
+    'checksum-mismatch',
+    `${path} of ${archive} has the SHA-256 ${sum}, and its catalog promises ${entry.tarball.sha256}.`,
+    'Do not use it; try again, and if it stays so tell those who keep the archive.',
+  );
+}

@@ -1,0 +1,52 @@
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSystemError } from '../failure.ts';
+import { writeWhole } from '../jobs/install/write.ts';
+import { openProgress } from '../report/open.ts';
+import { bytes } from '../report/units.ts';
+import { defineCommand, text } from './command.ts';
+import { fetchFor, fetchingOptions, ownBtfNote, toMachine } from './fetching.ts';
+
+export const fetch = defineCommand({
+  name: 'fetch',
+  summary: 'bring the BTF of one kernel out of the archive',
+  description:
+    "Looks for the kernel by os-release and 'uname -r', brings its one tarball, compares it with the archive's catalog, unpacks and checks it. " +
+    'When the archive lacks the kernel, those next to it are named, and whether the kernel has BTF of its own.',
+  options: {
+    ...fetchingOptions,
+    output: text('<file|folder>', 'where to write it; by default <uname>.btf'),
+  },
+  examples: [
+    'btfhub fetch',
+    'btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf',
+    'btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64',
+  ],
+  run: async (world, options) => {
+    const machine = await toMachine(world, options);
+    const fetched = await fetchFor(world, openProgress(world), options, machine);
+    const { kernel, btf, summary, promised } = fetched;
+    const name = `${kernel.uname}.btf`;
+    const output = await write(options.output ?? name, name, btf);
+    const size = `${bytes(summary.size)}, ${summary.types} types`;
+    return {
+      status: 0,
+      document: { ...kernel, output, promised, ownBtf: machine.hasBtf, btf: summary },
+      text: `${output}: the BTF of ${kernel.uname}, ${size}.\n${ownBtfNote(machine)}`,
+      outputs: { output },
+    };
+  },
+});
+
+/** Puts it into a file, whole or not at all, or into a folder under its own name; returns where. */
+async function write(given: string, name: string, btf: Uint8Array): Promise<string> {
+  const there = await stat(given).catch((error) => {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  const path = there?.isDirectory() ? join(given, name) : given;
+  // A pipe or /dev/stdout is written to, not replaced.
+  if (there?.isDirectory() || there?.isFile() !== false) await writeWhole(path, btf, 0o644);
+  else await writeFile(path, btf);
+  return path;
+}

@@ -1,0 +1,135 @@
+import type { KernelName } from '../../archive/layout.ts';
+import type { ArchiveReader, Delivery } from '../../archive/reader.ts';
+import { checkBtf, type Expectation, type Summary } from '../../btf/check.ts';
+import { unpackBtf } from '../../btf/tarball.ts';
+import { Failure } from '../../failure.ts';
+import type { Progress } from '../../report/progress.ts';
+import type { World } from '../../world/world.ts';
+import { type Machine, OWN_BTF } from './machine.ts';
+import { nearestKernels } from './nearest.ts';
+
+/** The BTF of one kernel, sound, and where it comes from. */
+export interface Fetched {
+  readonly kernel: KernelName;
+  /** Raw. */
+  readonly btf: Buffer;
+  readonly summary: Summary;
+  /** Whether the archive's catalog promises the tarball's bytes. */
+  readonly promised: boolean;
+}
+
+/** The archive lacks a kernel: with those next to it, and whether it needs any. */
+export class NotArchived extends Failure {
+  /** Undefined where the archive cannot be listed. */
+  readonly nearest: readonly KernelName[] | undefined;
+  readonly hasBtf: boolean;
+
+  constructor(archive: string, machine: Machine, nearest: readonly KernelName[] | undefined) {
+    const { kernel, hasBtf } = machine;
+    const neighbours = describeNearest(kernel, nearest);
+    const own = hasBtf
+      ? `This kernel has BTF of its own in /${OWN_BTF}, so nothing is missing.`
+      : "Another kernel's BTF may put fields in the wrong place; `btfhub build` makes this one's.";
+    super('not-found', `${archive} has no BTF of ${kernel.uname}. ${neighbours}`, own);
+    this.nearest = nearest;
+    this.hasBtf = hasBtf;
+  }
+
+  override toJSON() {
+    const { nearest, hasBtf } = this;
+    return { ...super.toJSON(), nearest, hasBtf };
+  }
+}
+
+function describeNearest(
+  { uname, arch }: Machine['kernel'],
+  nearest: readonly KernelName[] | undefined,
+): string {
+  if (nearest === undefined) return 'What else it has is not known: it has no catalog.';
+  if (nearest.length === 0) return `It has no kernel ${uname.split('-', 1)[0]} for ${arch}.`;
+  return `The nearest that it has: ${nearest.map((one) => one.uname).join(', ')}.`;
+}
+
+/**
+ * Brings the BTF of a machine's kernel: one tarball, compared with the catalog where there is one,
+ * unpacked and checked. Throws NotArchived, `checksum-mismatch`, `bad-archive` or `bad-btf`.
+ */
+export async function fetchBtf(
+  world: Pick<World, 'programs' | 'interrupted'>,
+  progress: Progress,
+  reader: ArchiveReader,
+  request: { readonly machine: Machine; readonly expectation: Expectation },
+): Promise<Fetched> {
+  const task = progress.begin(request.machine.kernel.uname);
+  task.stage('download');
+  try {
+    const { kernel, tarball, promised } = await deliver(reader, request.machine);
+    task.advance(tarball.length);
+    task.stage('check');
+    const btf = await unpackOf(world, kernel, tarball, reader.name);
+    const summary = checkBtf(btf, request.expectation);
+    task.end('fetched', promised ? 'as the catalog promises' : 'no catalog promises its bytes');
+    return { kernel, btf, summary, promised };
+  } catch (error) {
+    task.end('failed');
+    throw error;
+  }
+}
+
+/** The BTF in a kernel's tarball. Throws `bad-archive`, also when it is that of another kernel. */
+export async function unpackOf(
+  world: Pick<World, 'programs' | 'interrupted'>,
+  kernel: KernelName,
+  tarball: Uint8Array,
+  archive: string,
+): Promise<Buffer> {
+  const { uname, btf } = await unpackBtf(world.programs, tarball, { signal: world.interrupted });
+  if (uname === kernel.uname) return btf;
+  const what = `The tarball of ${kernel.uname} in ${archive}`;
+  throw new Failure('bad-archive', `${what} holds the BTF of another kernel: ${uname}.`);
+}
+
+/**
+ * A machine's os-release says where to look first. That need not be right: in a container it is
+ * another distribution's than the kernel, so a kernel of that name anywhere will do.
+ */
+async function deliver(reader: ArchiveReader, machine: Machine): Promise<Delivery> {
+  const { distribution, versionId, kernel } = machine;
+  if (distribution !== undefined && versionId !== undefined) {
+    const own = await first(reader.read([{ distribution, versionId, ...kernel }]));
+    if (own) return own;
+  }
+  const all = await reader.list().catch((error) => {
+    if (error instanceof Failure && error.reason === 'not-found') return undefined;
+    throw error;
+  });
+  if (all === undefined) {
+    if (versionId !== undefined) throw new NotArchived(reader.name, machine, undefined);
+    throw new Failure(
+      'usage',
+      `${reader.name} has no catalog, and this machine does not say which VERSION_ID ${kernel.uname} is of.`,
+      "Give --version-id, '22.03' for example, and --distribution.",
+    );
+  }
+  const named = all.filter(({ uname, arch }) => uname === kernel.uname && arch === kernel.arch);
+  const places = named.map((one) => `${one.distribution} ${one.versionId}`);
+  if (named.length > 1) {
+    throw new Failure(
+      'usage',
+      `${reader.name} has ${kernel.uname} several times: for ${places.join(', ')}.`,
+      'Say which with --version-id.',
+    );
+  }
+  const elsewhere = await first(reader.read(named));
+  if (elsewhere) return elsewhere;
+  throw new NotArchived(
+    reader.name,
+    machine,
+    nearestKernels(all, { ...kernel, ...(versionId ? { versionId } : {}) }),
+  );
+}
+
+async function first<Value>(values: AsyncIterable<Value>): Promise<Value | undefined> {
+  for await (const value of values) return value;
+  return undefined;
+}

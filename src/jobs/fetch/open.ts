@@ -1,0 +1,65 @@
+import { openArchive } from '../../archive/git.ts';
+import { type ArchiveReader, archiveReader, httpReader } from '../../archive/reader.ts';
+import { MirrorPool } from '../../download/mirrors.ts';
+import { fetchSmall } from '../../download/small.ts';
+import { describe, Failure } from '../../failure.ts';
+import type { World } from '../../world/world.ts';
+
+type Ports = Pick<World, 'env' | 'programs' | 'http' | 'clock' | 'interrupted'>;
+
+/** A catalog of ten thousand kernels, and twenty times the largest tarball. */
+const MOST_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Opens an archive to read from: a git URL, a folder with a repository or with the files themselves,
+ * or the HTTP root of the files. An http(s) URL that does not end in `.git` is asked which it is.
+ *
+ * @throws Failure `usage`, `not-found`, `network`
+ */
+export async function openReader(world: Ports, where: string): Promise<ArchiveReader> {
+  if (/^https?:\/\//i.test(where) && !(await speaksGit(world, where))) {
+    return httpReader(where, rawFiles(world, where));
+  }
+  return archiveReader(await openArchive(world, where));
+}
+
+/** Whether a URL is a repository: by its name, or by what git's smart protocol answers there (gitprotocol-http(5)). */
+async function speaksGit({ http, interrupted }: Ports, where: string): Promise<boolean> {
+  const url = URL.canParse(where) ? new URL(where) : undefined;
+  // What is wrong with it, or secret in it, is for git's side to say and to keep.
+  if (url?.username !== '' || url.password !== '') return true;
+  const path = url.pathname.replace(/\/+$/, '');
+  if (path.endsWith('.git')) return true;
+  url.pathname = `${path}/info/refs`;
+  url.search = '?service=git-upload-pack';
+  try {
+    const answer = await http.request({ url: url.href, signal: interrupted });
+    answer.body.on('error', () => {}).destroy();
+    return (answer.headers['content-type'] ?? '').startsWith('application/x-git-');
+  } catch (error) {
+    interrupted.throwIfAborted();
+    const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
+    throw new Failure('network', why, 'Is the URL right, and the network up?', error);
+  }
+}
+
+function rawFiles(
+  { http, clock, interrupted }: Ports,
+  root: string,
+): (path: string) => Promise<Buffer | undefined> {
+  const pool = new MirrorPool([root], { http, clock, random: Math.random });
+  return (path) =>
+    fetchSmall(pool, path, { signal: interrupted }, async ({ status, body }) => {
+      if (status !== 200) return undefined;
+      const chunks: Buffer[] = [];
+      let length = 0;
+      for await (const chunk of body) {
+        chunks.push(chunk as Buffer);
+        length += (chunk as Buffer).length;
+        if (length > MOST_BYTES) {
+          throw new Failure('bad-archive', `${path} of ${root} has more than ${MOST_BYTES} bytes.`);
+        }
+      }
+      return Buffer.concat(chunks);
+    });
+}
