@@ -630,8 +630,8 @@ var require_help = __commonJS({
             return (_a10 = option.helpGroupHeading) != null ? _a10 : "Options:";
           }
         );
-        optionGroups.forEach((options2, group) => {
-          const optionList = options2.map((option) => {
+        optionGroups.forEach((options3, group) => {
+          const optionList = options3.map((option) => {
             return callFormatItem(
               helper.styleOptionTerm(helper.optionTerm(option)),
               helper.styleOptionDescription(helper.optionDescription(option))
@@ -1074,11 +1074,11 @@ var require_option = __commonJS({
       /**
        * @param {Option[]} options
        */
-      constructor(options2) {
+      constructor(options3) {
         this.positiveOptions = /* @__PURE__ */ new Map();
         this.negativeOptions = /* @__PURE__ */ new Map();
         this.dualOptions = /* @__PURE__ */ new Set();
-        options2.forEach((option) => {
+        options3.forEach((option) => {
           if (option.negate) {
             this.negativeOptions.set(option.attributeName(), option);
           } else {
@@ -1291,7 +1291,7 @@ var require_command = __commonJS({
         this._outputConfiguration = {
           writeOut: (str) => process2.stdout.write(str),
           writeErr: (str) => process2.stderr.write(str),
-          outputError: (str, write) => write(str),
+          outputError: (str, write2) => write2(str),
           getOutHelpWidth: () => process2.stdout.isTTY ? process2.stdout.columns : void 0,
           getErrHelpWidth: () => process2.stderr.isTTY ? process2.stderr.columns : void 0,
           getOutHasColors: () => {
@@ -3286,11 +3286,11 @@ Expecting one of '${allowedValues.join("', '")}'`);
           hasColors = this._outputConfiguration.getOutHasColors();
           helpWidth = this._outputConfiguration.getOutHelpWidth();
         }
-        const write = (str) => {
+        const write2 = (str) => {
           if (!hasColors) str = this._outputConfiguration.stripColor(str);
           return baseWrite(str);
         };
-        return { error, write, hasColors, helpWidth };
+        return { error, write: write2, hasColors, helpWidth };
       }
       /**
        * Output help information for this command.
@@ -5673,9 +5673,9 @@ var require_utils = __commonJS({
       }
       return output;
     };
-    exports2.wrapOutput = (input, state = {}, options2 = {}) => {
-      const prepend = options2.contains ? "" : "^";
-      const append = options2.contains ? "" : "$";
+    exports2.wrapOutput = (input, state = {}, options3 = {}) => {
+      const prepend = options3.contains ? "" : "^";
+      const append = options3.contains ? "" : "$";
       let output = `${prepend}(?:${input})${append}`;
       if (state.negated === true) {
         output = `(?:^(?!${output}).*$)`;
@@ -5738,8 +5738,8 @@ var require_scan = __commonJS({
         token.depth = token.isGlobstar ? Infinity : 1;
       }
     };
-    var scan = (input, options2) => {
-      const opts = options2 || {};
+    var scan = (input, options3) => {
+      const opts = options3 || {};
       const length = input.length - 1;
       const scanToEnd = opts.parts === true || opts.tokens === true || opts.scanToEnd === true;
       const slashes = [];
@@ -6044,9 +6044,9 @@ var require_parse = __commonJS({
       REGEX_SPECIAL_CHARS_BACKREF,
       REPLACEMENTS
     } = constants6;
-    var expandRange = (args, options2) => {
-      if (typeof options2.expandRange === "function") {
-        return options2.expandRange(...args, options2);
+    var expandRange = (args, options3) => {
+      if (typeof options3.expandRange === "function") {
+        return options3.expandRange(...args, options3);
       }
       args.sort();
       const value = `[${args.join("-")}]`;
@@ -6248,11 +6248,11 @@ var require_parse = __commonJS({
       }
       return depth;
     };
-    var analyzeRepeatedExtglob = (body, options2) => {
-      if (options2.maxExtglobRecursion === false) {
+    var analyzeRepeatedExtglob = (body, options3) => {
+      if (options3.maxExtglobRecursion === false) {
         return { risky: false };
       }
-      const max2 = typeof options2.maxExtglobRecursion === "number" ? options2.maxExtglobRecursion : constants6.DEFAULT_MAX_EXTGLOB_RECURSION;
+      const max2 = typeof options3.maxExtglobRecursion === "number" ? options3.maxExtglobRecursion : constants6.DEFAULT_MAX_EXTGLOB_RECURSION;
       const branches = splitTopLevel(body).map((branch2) => branch2.trim());
       if (branches.length > 1) {
         if (branches.some((branch2) => branch2 === "") || branches.some((branch2) => /^[*?]+$/.test(branch2)) || hasRepeatedCharPrefixOverlap(branches)) {
@@ -6284,12 +6284,12 @@ var require_parse = __commonJS({
       }
       return { risky: false };
     };
-    var parse4 = (input, options2) => {
+    var parse6 = (input, options3) => {
       if (typeof input !== "string") {
         throw new TypeError("Expected a string");
       }
       input = REPLACEMENTS[input] || input;
-      const opts = { ...options2 };
+      const opts = { ...options3 };
       const max2 = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
       let len = input.length;
       if (len > max2) {
@@ -6428,16 +6428,16 @@ var require_parse = __commonJS({
         const analysis = analyzeRepeatedExtglob(body, opts);
         if ((token.type === "plus" || token.type === "star") && analysis.risky) {
           const safeOutput = analysis.safeOutput ? (token.output ? "" : ONE_CHAR) + (opts.capture ? `(${analysis.safeOutput})` : analysis.safeOutput) : void 0;
-          const open3 = tokens[token.tokensIndex];
-          open3.type = "text";
-          open3.value = literal2;
-          open3.output = safeOutput || utils.escapeRegex(literal2);
+          const open4 = tokens[token.tokensIndex];
+          open4.type = "text";
+          open4.value = literal2;
+          open4.output = safeOutput || utils.escapeRegex(literal2);
           for (let i2 = token.tokensIndex + 1; i2 < tokens.length; i2++) {
             tokens[i2].value = "";
             tokens[i2].output = "";
             delete tokens[i2].suffix;
           }
-          state.output = token.output + open3.output;
+          state.output = token.output + open4.output;
           state.backtrack = true;
           push({ type: "paren", extglob: true, value, output: "" });
           decrement("parens");
@@ -6454,7 +6454,7 @@ var require_parse = __commonJS({
             output = token.close = `)$))${extglobStar}`;
           }
           if (token.inner.includes("*") && (rest = remaining()) && /^\.[^\\/.]+$/.test(rest)) {
-            const expression = parse4(rest, { ...options2, fastpaths: false }).output;
+            const expression = parse6(rest, { ...options3, fastpaths: false }).output;
             output = token.close = `)${expression})${extglobStar})`;
           }
           if (token.prev.type === "bos") {
@@ -6466,26 +6466,26 @@ var require_parse = __commonJS({
       };
       if (opts.fastpaths !== false && !/(^[*!]|[/()[\]{}"])/.test(input)) {
         let backslashes = false;
-        let output = input.replace(REGEX_SPECIAL_CHARS_BACKREF, (m3, esc, chars, first, rest, index2) => {
-          if (first === "\\") {
+        let output = input.replace(REGEX_SPECIAL_CHARS_BACKREF, (m3, esc, chars, first2, rest, index2) => {
+          if (first2 === "\\") {
             backslashes = true;
             return m3;
           }
-          if (first === "?") {
+          if (first2 === "?") {
             if (esc) {
-              return esc + first + (rest ? QMARK.repeat(rest.length) : "");
+              return esc + first2 + (rest ? QMARK.repeat(rest.length) : "");
             }
             if (index2 === 0) {
               return qmarkNoDot + (rest ? QMARK.repeat(rest.length) : "");
             }
             return QMARK.repeat(chars.length);
           }
-          if (first === ".") {
+          if (first2 === ".") {
             return DOT_LITERAL.repeat(chars.length);
           }
-          if (first === "*") {
+          if (first2 === "*") {
             if (esc) {
-              return esc + first + (rest ? star : "");
+              return esc + first2 + (rest ? star : "");
             }
             return star;
           }
@@ -6504,7 +6504,7 @@ var require_parse = __commonJS({
           state.output = input;
           return state;
         }
-        state.output = utils.wrapOutput(output, state, options2);
+        state.output = utils.wrapOutput(output, state, options3);
         return state;
       }
       while (!eos()) {
@@ -6657,15 +6657,15 @@ var require_parse = __commonJS({
         }
         if (value === "{" && opts.nobrace !== true) {
           increment("braces");
-          const open3 = {
+          const open4 = {
             type: "brace",
             value,
             output: "(",
             outputIndex: state.output.length,
             tokensIndex: state.tokens.length
           };
-          braces.push(open3);
-          push(open3);
+          braces.push(open4);
+          push(open4);
           continue;
         }
         if (value === "}") {
@@ -6977,8 +6977,8 @@ var require_parse = __commonJS({
       }
       return state;
     };
-    parse4.fastpaths = (input, options2) => {
-      const opts = { ...options2 };
+    parse6.fastpaths = (input, options3) => {
+      const opts = { ...options3 };
       const max2 = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
       const len = input.length;
       if (len > max2) {
@@ -7042,7 +7042,7 @@ var require_parse = __commonJS({
       }
       return source2;
     };
-    module2.exports = parse4;
+    module2.exports = parse6;
   }
 });
 
@@ -7051,13 +7051,13 @@ var require_picomatch = __commonJS({
   "node_modules/picomatch/lib/picomatch.js"(exports2, module2) {
     "use strict";
     var scan = require_scan();
-    var parse4 = require_parse();
+    var parse6 = require_parse();
     var utils = require_utils();
     var constants6 = require_constants();
     var isObject = (val) => val && typeof val === "object" && !Array.isArray(val);
-    var picomatch2 = (glob, options2, returnState = false) => {
+    var picomatch2 = (glob, options3, returnState = false) => {
       if (Array.isArray(glob)) {
-        const fns = glob.map((input) => picomatch2(input, options2, returnState));
+        const fns = glob.map((input) => picomatch2(input, options3, returnState));
         const arrayMatcher = (str) => {
           for (const isMatch of fns) {
             const state2 = isMatch(str);
@@ -7071,18 +7071,18 @@ var require_picomatch = __commonJS({
       if (glob === "" || typeof glob !== "string" && !isState) {
         throw new TypeError("Expected pattern to be a non-empty string");
       }
-      const opts = options2 || {};
+      const opts = options3 || {};
       const posix = opts.windows;
-      const regex2 = isState ? picomatch2.compileRe(glob, options2) : picomatch2.makeRe(glob, options2, false, true);
+      const regex2 = isState ? picomatch2.compileRe(glob, options3) : picomatch2.makeRe(glob, options3, false, true);
       const state = regex2.state;
       delete regex2.state;
       let isIgnored = () => false;
       if (opts.ignore) {
-        const ignoreOpts = { ...options2, ignore: null, onMatch: null, onResult: null };
+        const ignoreOpts = { ...options3, ignore: null, onMatch: null, onResult: null };
         isIgnored = picomatch2(opts.ignore, ignoreOpts, returnState);
       }
       const matcher = (input, returnObject = false) => {
-        const { isMatch, match, output } = picomatch2.test(input, regex2, options2, { glob, posix });
+        const { isMatch, match, output } = picomatch2.test(input, regex2, options3, { glob, posix });
         const result = { glob, state, regex: regex2, posix, input, output, match, isMatch };
         if (typeof opts.onResult === "function") {
           opts.onResult(result);
@@ -7108,14 +7108,14 @@ var require_picomatch = __commonJS({
       }
       return matcher;
     };
-    picomatch2.test = (input, regex2, options2, { glob, posix } = {}) => {
+    picomatch2.test = (input, regex2, options3, { glob, posix } = {}) => {
       if (typeof input !== "string") {
         throw new TypeError("Expected input to be a string");
       }
       if (input === "") {
         return { isMatch: false, output: "" };
       }
-      const opts = options2 || {};
+      const opts = options3 || {};
       const format = opts.format || (posix ? utils.toPosixSlashes : null);
       let match = input === glob;
       let output = match && format ? format(input) : input;
@@ -7125,59 +7125,59 @@ var require_picomatch = __commonJS({
       }
       if (match === false || opts.capture === true) {
         if (opts.matchBase === true || opts.basename === true) {
-          match = picomatch2.matchBase(input, regex2, options2, posix);
+          match = picomatch2.matchBase(input, regex2, options3, posix);
         } else {
           match = regex2.exec(output);
         }
       }
       return { isMatch: Boolean(match), match, output };
     };
-    picomatch2.matchBase = (input, glob, options2, posix = options2 && options2.windows) => {
-      const regex2 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options2);
+    picomatch2.matchBase = (input, glob, options3, posix = options3 && options3.windows) => {
+      const regex2 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options3);
       return regex2.test(utils.basename(input, { windows: posix }));
     };
-    picomatch2.isMatch = (str, patterns, options2) => picomatch2(patterns, options2)(str);
-    picomatch2.parse = (pattern2, options2) => {
-      if (Array.isArray(pattern2)) return pattern2.map((p3) => picomatch2.parse(p3, options2));
-      return parse4(pattern2, { ...options2, fastpaths: false });
+    picomatch2.isMatch = (str, patterns, options3) => picomatch2(patterns, options3)(str);
+    picomatch2.parse = (pattern2, options3) => {
+      if (Array.isArray(pattern2)) return pattern2.map((p3) => picomatch2.parse(p3, options3));
+      return parse6(pattern2, { ...options3, fastpaths: false });
     };
-    picomatch2.scan = (input, options2) => scan(input, options2);
-    picomatch2.compileRe = (state, options2, returnOutput = false, returnState = false) => {
+    picomatch2.scan = (input, options3) => scan(input, options3);
+    picomatch2.compileRe = (state, options3, returnOutput = false, returnState = false) => {
       if (returnOutput === true) {
         return state.output;
       }
-      const opts = options2 || {};
+      const opts = options3 || {};
       const prepend = opts.contains ? "" : "^";
       const append = opts.contains ? "" : "$";
       let source2 = `${prepend}(?:${state.output})${append}`;
       if (state && state.negated === true) {
         source2 = `^(?!${source2}).*$`;
       }
-      const regex2 = picomatch2.toRegex(source2, options2);
+      const regex2 = picomatch2.toRegex(source2, options3);
       if (returnState === true) {
         regex2.state = state;
       }
       return regex2;
     };
-    picomatch2.makeRe = (input, options2 = {}, returnOutput = false, returnState = false) => {
+    picomatch2.makeRe = (input, options3 = {}, returnOutput = false, returnState = false) => {
       if (!input || typeof input !== "string") {
         throw new TypeError("Expected a non-empty string");
       }
       let parsed2 = { negated: false, fastpaths: true };
-      if (options2.fastpaths !== false && (input[0] === "." || input[0] === "*")) {
-        parsed2.output = parse4.fastpaths(input, options2);
+      if (options3.fastpaths !== false && (input[0] === "." || input[0] === "*")) {
+        parsed2.output = parse6.fastpaths(input, options3);
       }
       if (!parsed2.output) {
-        parsed2 = parse4(input, options2);
+        parsed2 = parse6(input, options3);
       }
-      return picomatch2.compileRe(parsed2, options2, returnOutput, returnState);
+      return picomatch2.compileRe(parsed2, options3, returnOutput, returnState);
     };
-    picomatch2.toRegex = (source2, options2) => {
+    picomatch2.toRegex = (source2, options3) => {
       try {
-        const opts = options2 || {};
+        const opts = options3 || {};
         return new RegExp(source2, opts.flags || (opts.nocase ? "i" : ""));
       } catch (err2) {
-        if (options2 && options2.debug === true) throw err2;
+        if (options3 && options3.debug === true) throw err2;
         return /$^/;
       }
     };
@@ -7192,11 +7192,11 @@ var require_picomatch2 = __commonJS({
     "use strict";
     var pico = require_picomatch();
     var utils = require_utils();
-    function picomatch2(glob, options2, returnState = false) {
-      if (options2 && (options2.windows === null || options2.windows === void 0)) {
-        options2 = { ...options2, windows: utils.isWindows() };
+    function picomatch2(glob, options3, returnState = false) {
+      if (options3 && (options3.windows === null || options3.windows === void 0)) {
+        options3 = { ...options3, windows: utils.isWindows() };
       }
-      return pico(glob, options2, returnState);
+      return pico(glob, options3, returnState);
     }
     Object.assign(picomatch2, pico);
     module2.exports = picomatch2;
@@ -7212,19 +7212,19 @@ var require_ms = __commonJS({
     var d2 = h3 * 24;
     var w3 = d2 * 7;
     var y2 = d2 * 365.25;
-    module2.exports = function(val, options2) {
-      options2 = options2 || {};
+    module2.exports = function(val, options3) {
+      options3 = options3 || {};
       var type = typeof val;
       if (type === "string" && val.length > 0) {
-        return parse4(val);
+        return parse6(val);
       } else if (type === "number" && isFinite(val)) {
-        return options2.long ? fmtLong(val) : fmtShort(val);
+        return options3.long ? fmtLong(val) : fmtShort(val);
       }
       throw new Error(
         "val is not a non-empty string or a valid number. val=" + JSON.stringify(val)
       );
     };
-    function parse4(str) {
+    function parse6(str) {
       str = String(str);
       if (str.length > 100) {
         return;
@@ -7980,12 +7980,12 @@ var require_src2 = __commonJS({
     function check3(path5, isFile, isDirectory2) {
       log(`checking %s`, path5);
       try {
-        const stat6 = fs_1.statSync(path5);
-        if (stat6.isFile() && isFile) {
+        const stat8 = fs_1.statSync(path5);
+        if (stat8.isFile() && isFile) {
           log(`[OK] path represents a file`);
           return true;
         }
-        if (stat6.isDirectory() && isDirectory2) {
+        if (stat8.isDirectory() && isDirectory2) {
           log(`[OK] path represents a directory`);
           return true;
         }
@@ -9460,7 +9460,7 @@ var require_stringify = __commonJS({
     var identity2 = require_identity();
     var stringifyComment = require_stringifyComment();
     var stringifyString = require_stringifyString();
-    function createStringifyContext(doc, options2) {
+    function createStringifyContext(doc, options3) {
       const opt = Object.assign({
         blockQuote: true,
         commentString: stringifyComment.stringifyComment,
@@ -9480,7 +9480,7 @@ var require_stringify = __commonJS({
         trailingComma: false,
         trueStr: "true",
         verifyAliasOrder: true
-      }, doc.schema.toStringOptions, options2);
+      }, doc.schema.toStringOptions, options3);
       let inFlow;
       switch (opt.collectionStyle) {
         case "block":
@@ -9909,11 +9909,11 @@ var require_stringifyCollection = __commonJS({
     var identity2 = require_identity();
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
-    function stringifyCollection(collection, ctx, options2) {
+    function stringifyCollection(collection, ctx, options3) {
       var _a9;
       const flow = (_a9 = ctx.inFlow) != null ? _a9 : collection.flow;
       const stringify2 = flow ? stringifyFlowCollection : stringifyBlockCollection;
-      return stringify2(collection, ctx, options2);
+      return stringify2(collection, ctx, options3);
     }
     function stringifyBlockCollection({ comment, items }, ctx, { blockItemPrefix, flowChars, itemIndent, onChompKeep, onComment }) {
       const { indent, options: { commentString } } = ctx;
@@ -11374,11 +11374,11 @@ var require_stringifyDocument = __commonJS({
     var identity2 = require_identity();
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
-    function stringifyDocument(doc, options2) {
+    function stringifyDocument(doc, options3) {
       var _a9;
       const lines = [];
-      let hasDirectives = options2.directives === true;
-      if (options2.directives !== false && doc.directives) {
+      let hasDirectives = options3.directives === true;
+      if (options3.directives !== false && doc.directives) {
         const dir = doc.directives.toString(doc);
         if (dir) {
           lines.push(dir);
@@ -11388,7 +11388,7 @@ var require_stringifyDocument = __commonJS({
       }
       if (hasDirectives)
         lines.push("---");
-      const ctx = stringify.createStringifyContext(doc, options2);
+      const ctx = stringify.createStringifyContext(doc, options3);
       const { commentString } = ctx.options;
       if (doc.commentBefore) {
         if (lines.length !== 1)
@@ -11464,7 +11464,7 @@ var require_Document = __commonJS({
     var createNode = require_createNode();
     var directives = require_directives();
     var Document = class _Document {
-      constructor(value, replacer, options2) {
+      constructor(value, replacer, options3) {
         this.commentBefore = null;
         this.comment = null;
         this.errors = [];
@@ -11473,8 +11473,8 @@ var require_Document = __commonJS({
         let _replacer = null;
         if (typeof replacer === "function" || Array.isArray(replacer)) {
           _replacer = replacer;
-        } else if (options2 === void 0 && replacer) {
-          options2 = replacer;
+        } else if (options3 === void 0 && replacer) {
+          options3 = replacer;
           replacer = void 0;
         }
         const opt = Object.assign({
@@ -11486,17 +11486,17 @@ var require_Document = __commonJS({
           stringKeys: false,
           uniqueKeys: true,
           version: "1.2"
-        }, options2);
+        }, options3);
         this.options = opt;
         let { version } = opt;
-        if (options2 == null ? void 0 : options2._directives) {
-          this.directives = options2._directives.atDocument();
+        if (options3 == null ? void 0 : options3._directives) {
+          this.directives = options3._directives.atDocument();
           if (this.directives.yaml.explicit)
             version = this.directives.yaml.version;
         } else
           this.directives = new directives.Directives({ version });
-        this.setSchema(version, options2);
-        this.contents = value === void 0 ? null : this.createNode(value, _replacer, options2);
+        this.setSchema(version, options3);
+        this.contents = value === void 0 ? null : this.createNode(value, _replacer, options3);
       }
       /**
        * Create a deep copy of this Document and its contents.
@@ -11547,7 +11547,7 @@ var require_Document = __commonJS({
         }
         return new Alias.Alias(node.anchor);
       }
-      createNode(value, replacer, options2) {
+      createNode(value, replacer, options3) {
         let _replacer = void 0;
         if (typeof replacer === "function") {
           value = replacer.call({ "": value }, "", value);
@@ -11558,11 +11558,11 @@ var require_Document = __commonJS({
           if (asStr.length > 0)
             replacer = replacer.concat(asStr);
           _replacer = replacer;
-        } else if (options2 === void 0 && replacer) {
-          options2 = replacer;
+        } else if (options3 === void 0 && replacer) {
+          options3 = replacer;
           replacer = void 0;
         }
-        const { aliasDuplicateObjects, anchorPrefix, flow, keepUndefined, onTagObj, tag } = options2 != null ? options2 : {};
+        const { aliasDuplicateObjects, anchorPrefix, flow, keepUndefined, onTagObj, tag } = options3 != null ? options3 : {};
         const { onAnchor, setAnchors, sourceObjects } = anchors.createNodeAnchors(
           this,
           // eslint-disable-next-line @typescript-eslint/prefer-nullish-coalescing
@@ -11587,9 +11587,9 @@ var require_Document = __commonJS({
        * Convert a key and a value into a `Pair` using the current schema,
        * recursively wrapping all values as `Scalar` or `Collection` nodes.
        */
-      createPair(key, value, options2 = {}) {
-        const k3 = this.createNode(key, null, options2);
-        const v3 = this.createNode(value, null, options2);
+      createPair(key, value, options3 = {}) {
+        const k3 = this.createNode(key, null, options3);
+        const v3 = this.createNode(value, null, options3);
         return new Pair.Pair(k3, v3);
       }
       /**
@@ -11675,7 +11675,7 @@ var require_Document = __commonJS({
        *
        * Overrides all previously set schema options.
        */
-      setSchema(version, options2 = {}) {
+      setSchema(version, options3 = {}) {
         if (typeof version === "number")
           version = String(version);
         let opt;
@@ -11705,10 +11705,10 @@ var require_Document = __commonJS({
             throw new Error(`Expected '1.1', '1.2' or null as first argument, but found: ${sv}`);
           }
         }
-        if (options2.schema instanceof Object)
-          this.schema = options2.schema;
+        if (options3.schema instanceof Object)
+          this.schema = options3.schema;
         else if (opt)
-          this.schema = new Schema.Schema(Object.assign(opt, options2));
+          this.schema = new Schema.Schema(Object.assign(opt, options3));
         else
           throw new Error(`With a null YAML version, the { schema: Schema } option is required`);
       }
@@ -11738,14 +11738,14 @@ var require_Document = __commonJS({
         return this.toJS({ json: true, jsonArg, mapAsMap: false, onAnchor });
       }
       /** A YAML representation of the document. */
-      toString(options2 = {}) {
+      toString(options3 = {}) {
         if (this.errors.length > 0)
           throw new Error("Document with errors cannot be stringified");
-        if ("indent" in options2 && (!Number.isInteger(options2.indent) || Number(options2.indent) <= 0)) {
-          const s3 = JSON.stringify(options2.indent);
+        if ("indent" in options3 && (!Number.isInteger(options3.indent) || Number(options3.indent) <= 0)) {
+          const s3 = JSON.stringify(options3.indent);
           throw new Error(`"indent" option must be a positive integer, not ${s3}`);
         }
-        return stringifyDocument.stringifyDocument(this, options2);
+        return stringifyDocument.stringifyDocument(this, options3);
       }
     };
     function assertCollection(contents) {
@@ -12052,10 +12052,10 @@ var require_resolve_block_map = __commonJS({
       let offset = bm.offset;
       let commentEnd = null;
       for (const collItem of bm.items) {
-        const { start: start2, key, sep: sep2, value } = collItem;
+        const { start: start2, key, sep: sep3, value } = collItem;
         const keyProps = resolveProps.resolveProps(start2, {
           indicator: "explicit-key-ind",
-          next: key != null ? key : sep2 == null ? void 0 : sep2[0],
+          next: key != null ? key : sep3 == null ? void 0 : sep3[0],
           offset,
           onError,
           parentIndent: bm.indent,
@@ -12069,7 +12069,7 @@ var require_resolve_block_map = __commonJS({
             else if ("indent" in key && key.indent !== bm.indent)
               onError(offset, "BAD_INDENT", startColMsg);
           }
-          if (!keyProps.anchor && !keyProps.tag && !sep2) {
+          if (!keyProps.anchor && !keyProps.tag && !sep3) {
             commentEnd = keyProps.end;
             if (keyProps.comment) {
               if (map.comment)
@@ -12093,7 +12093,7 @@ var require_resolve_block_map = __commonJS({
         ctx.atKey = false;
         if (utilMapIncludes.mapIncludes(ctx, map.items, keyNode))
           onError(keyStart, "DUPLICATE_KEY", "Map keys must be unique");
-        const valueProps = resolveProps.resolveProps(sep2 != null ? sep2 : [], {
+        const valueProps = resolveProps.resolveProps(sep3 != null ? sep3 : [], {
           indicator: "map-value-ind",
           next: value,
           offset: keyNode.range[2],
@@ -12109,7 +12109,7 @@ var require_resolve_block_map = __commonJS({
             if (ctx.options.strict && keyProps.start < valueProps.found.offset - 1024)
               onError(keyNode.range, "KEY_OVER_1024_CHARS", "The : indicator must be at most 1024 chars after the start of an implicit block mapping key");
           }
-          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : composeEmptyNode(ctx, offset, sep2, null, valueProps, onError);
+          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : composeEmptyNode(ctx, offset, sep3, null, valueProps, onError);
           if (ctx.schema.compat)
             utilFlowIndentCheck.flowIndentCheck(bm.indent, value, onError);
           offset = valueNode.range[2];
@@ -12201,7 +12201,7 @@ var require_resolve_end = __commonJS({
       let comment = "";
       if (end) {
         let hasSpace = false;
-        let sep2 = "";
+        let sep3 = "";
         for (const token of end) {
           const { source: source2, type } = token;
           switch (type) {
@@ -12215,13 +12215,13 @@ var require_resolve_end = __commonJS({
               if (!comment)
                 comment = cb;
               else
-                comment += sep2 + cb;
-              sep2 = "";
+                comment += sep3 + cb;
+              sep3 = "";
               break;
             }
             case "newline":
               if (comment)
-                sep2 += source2;
+                sep3 += source2;
               hasSpace = true;
               break;
             default:
@@ -12265,18 +12265,18 @@ var require_resolve_flow_collection = __commonJS({
       let offset = fc.offset + fc.start.source.length;
       for (let i2 = 0; i2 < fc.items.length; ++i2) {
         const collItem = fc.items[i2];
-        const { start: start2, key, sep: sep2, value } = collItem;
+        const { start: start2, key, sep: sep3, value } = collItem;
         const props = resolveProps.resolveProps(start2, {
           flow: fcName,
           indicator: "explicit-key-ind",
-          next: key != null ? key : sep2 == null ? void 0 : sep2[0],
+          next: key != null ? key : sep3 == null ? void 0 : sep3[0],
           offset,
           onError,
           parentIndent: fc.indent,
           startOnNewline: false
         });
         if (!props.found) {
-          if (!props.anchor && !props.tag && !sep2 && !value) {
+          if (!props.anchor && !props.tag && !sep3 && !value) {
             if (i2 === 0 && props.comma)
               onError(props.comma, "UNEXPECTED_TOKEN", `Unexpected , in ${fcName}`);
             else if (i2 < fc.items.length - 1)
@@ -12330,8 +12330,8 @@ var require_resolve_flow_collection = __commonJS({
             }
           }
         }
-        if (!isMap && !sep2 && !props.found) {
-          const valueNode = value ? composeNode(ctx, value, props, onError) : composeEmptyNode(ctx, props.end, sep2, null, props, onError);
+        if (!isMap && !sep3 && !props.found) {
+          const valueNode = value ? composeNode(ctx, value, props, onError) : composeEmptyNode(ctx, props.end, sep3, null, props, onError);
           coll.items.push(valueNode);
           offset = valueNode.range[2];
           if (isBlock(value))
@@ -12343,7 +12343,7 @@ var require_resolve_flow_collection = __commonJS({
           if (isBlock(key))
             onError(keyNode.range, "BLOCK_IN_FLOW", blockMsg);
           ctx.atKey = false;
-          const valueProps = resolveProps.resolveProps(sep2 != null ? sep2 : [], {
+          const valueProps = resolveProps.resolveProps(sep3 != null ? sep3 : [], {
             flow: fcName,
             indicator: "map-value-ind",
             next: value,
@@ -12354,8 +12354,8 @@ var require_resolve_flow_collection = __commonJS({
           });
           if (valueProps.found) {
             if (!isMap && !props.found && ctx.options.strict) {
-              if (sep2)
-                for (const st3 of sep2) {
+              if (sep3)
+                for (const st3 of sep3) {
                   if (st3 === valueProps.found)
                     break;
                   if (st3.type === "newline") {
@@ -12372,7 +12372,7 @@ var require_resolve_flow_collection = __commonJS({
             else
               onError(valueProps.start, "MISSING_CHAR", `Missing , or : between ${fcName} items`);
           }
-          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : valueProps.found ? composeEmptyNode(ctx, valueProps.end, sep2, null, valueProps, onError) : null;
+          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : valueProps.found ? composeEmptyNode(ctx, valueProps.end, sep3, null, valueProps, onError) : null;
           if (valueNode) {
             if (isBlock(value))
               onError(valueNode.range, "BLOCK_IN_FLOW", blockMsg);
@@ -12553,7 +12553,7 @@ var require_resolve_block_scalar = __commonJS({
           chompStart = i2 + 1;
       }
       let value = "";
-      let sep2 = "";
+      let sep3 = "";
       let prevMoreIndented = false;
       for (let i2 = 0; i2 < contentStart; ++i2)
         value += lines[i2][0].slice(trimIndent) + "\n";
@@ -12570,24 +12570,24 @@ var require_resolve_block_scalar = __commonJS({
           indent = "";
         }
         if (type === Scalar.Scalar.BLOCK_LITERAL) {
-          value += sep2 + indent.slice(trimIndent) + content;
-          sep2 = "\n";
+          value += sep3 + indent.slice(trimIndent) + content;
+          sep3 = "\n";
         } else if (indent.length > trimIndent || content[0] === "	") {
-          if (sep2 === " ")
-            sep2 = "\n";
-          else if (!prevMoreIndented && sep2 === "\n")
-            sep2 = "\n\n";
-          value += sep2 + indent.slice(trimIndent) + content;
-          sep2 = "\n";
+          if (sep3 === " ")
+            sep3 = "\n";
+          else if (!prevMoreIndented && sep3 === "\n")
+            sep3 = "\n\n";
+          value += sep3 + indent.slice(trimIndent) + content;
+          sep3 = "\n";
           prevMoreIndented = true;
         } else if (content === "") {
-          if (sep2 === "\n")
+          if (sep3 === "\n")
             value += "\n";
           else
-            sep2 = "\n";
+            sep3 = "\n";
         } else {
-          value += sep2 + content;
-          sep2 = " ";
+          value += sep3 + content;
+          sep3 = " ";
           prevMoreIndented = false;
         }
       }
@@ -12668,9 +12668,9 @@ var require_resolve_block_scalar = __commonJS({
     }
     function splitLines(source2) {
       const split2 = source2.split(/\n( *)/);
-      const first = split2[0];
-      const m3 = first.match(/^( *)/);
-      const line0 = (m3 == null ? void 0 : m3[1]) ? [m3[1], first.slice(m3[1].length)] : ["", first];
+      const first2 = split2[0];
+      const m3 = first2.match(/^( *)/);
+      const line0 = (m3 == null ? void 0 : m3[1]) ? [m3[1], first2.slice(m3[1].length)] : ["", first2];
       const lines = [line0];
       for (let i2 = 1; i2 < split2.length; i2 += 2)
         lines.push([split2[i2], split2[i2 + 1]]);
@@ -12771,25 +12771,25 @@ var require_resolve_flow_scalar = __commonJS({
         trimBoth = /^[ \t]+|[ \t]+$/g;
       }
       let res = match[1].replace(trimEnd, "");
-      let sep2 = " ";
+      let sep3 = " ";
       let pos = line2.lastIndex;
       while (match = line2.exec(source2)) {
         const lm = match[1].replace(trimBoth, "");
         if (lm === "") {
-          if (sep2 === "\n")
-            res += sep2;
+          if (sep3 === "\n")
+            res += sep3;
           else
-            sep2 = "\n";
+            sep3 = "\n";
         } else {
-          res += sep2 + lm;
-          sep2 = " ";
+          res += sep3 + lm;
+          sep3 = " ";
         }
         pos = line2.lastIndex;
       }
       const last = /[ \t]*(.*)/sy;
       last.lastIndex = pos;
       match = last.exec(source2);
-      return res + sep2 + ((_a9 = match == null ? void 0 : match[1]) != null ? _a9 : "");
+      return res + sep3 + ((_a9 = match == null ? void 0 : match[1]) != null ? _a9 : "");
     }
     function doubleQuotedValue(source2, onError) {
       let res = "";
@@ -13109,14 +13109,14 @@ var require_compose_node = __commonJS({
       }
       return node;
     }
-    function composeAlias({ options: options2 }, { offset, source: source2, end }, onError) {
+    function composeAlias({ options: options3 }, { offset, source: source2, end }, onError) {
       const alias = new Alias.Alias(source2.substring(1));
       if (alias.source === "")
         onError(offset, "BAD_ALIAS", "Alias cannot be an empty string");
       if (alias.source.endsWith(":"))
         onError(offset + source2.length - 1, "BAD_ALIAS", "Alias ending in : is ambiguous", true);
       const valueEnd = offset + source2.length;
-      const re3 = resolveEnd.resolveEnd(end, valueEnd, options2.strict, onError);
+      const re3 = resolveEnd.resolveEnd(end, valueEnd, options3.strict, onError);
       alias.range = [offset, valueEnd, re3.offset];
       if (re3.comment)
         alias.comment = re3.comment;
@@ -13135,8 +13135,8 @@ var require_compose_doc = __commonJS({
     var composeNode = require_compose_node();
     var resolveEnd = require_resolve_end();
     var resolveProps = require_resolve_props();
-    function composeDoc(options2, directives, { offset, start: start2, value, end }, onError) {
-      const opts = Object.assign({ _directives: directives }, options2);
+    function composeDoc(options3, directives, { offset, start: start2, value, end }, onError) {
+      const opts = Object.assign({ _directives: directives }, options3);
       const doc = new Document.Document(void 0, opts);
       const ctx = {
         atKey: false,
@@ -13216,7 +13216,7 @@ var require_composer = __commonJS({
       return { comment, afterEmptyLine };
     }
     var Composer = class {
-      constructor(options2 = {}) {
+      constructor(options3 = {}) {
         this.doc = null;
         this.atDirectives = false;
         this.prelude = [];
@@ -13229,8 +13229,8 @@ var require_composer = __commonJS({
           else
             this.errors.push(new errors.YAMLParseError(pos, code, message));
         };
-        this.directives = new directives.Directives({ version: options2.version || "1.2" });
-        this.options = options2;
+        this.directives = new directives.Directives({ version: options3.version || "1.2" });
+        this.options = options3;
       }
       decorate(doc, afterDoc) {
         const { comment, afterEmptyLine } = parsePrelude(this.prelude);
@@ -13609,14 +13609,14 @@ var require_cst_stringify = __commonJS({
         }
       }
     }
-    function stringifyItem({ start: start2, key, sep: sep2, value }) {
+    function stringifyItem({ start: start2, key, sep: sep3, value }) {
       let res = "";
       for (const st3 of start2)
         res += st3.source;
       if (key)
         res += stringifyToken(key);
-      if (sep2)
-        for (const st3 of sep2)
+      if (sep3)
+        for (const st3 of sep3)
           res += st3.source;
       if (value)
         res += stringifyToken(value);
@@ -14786,18 +14786,18 @@ var require_parser = __commonJS({
         if (this.type === "map-value-ind") {
           const prev = getPrevProps(this.peek(2));
           const start2 = getFirstKeyStartProps(prev);
-          let sep2;
+          let sep3;
           if (scalar.end) {
-            sep2 = scalar.end;
-            sep2.push(this.sourceToken);
+            sep3 = scalar.end;
+            sep3.push(this.sourceToken);
             delete scalar.end;
           } else
-            sep2 = [this.sourceToken];
+            sep3 = [this.sourceToken];
           const map = {
             type: "block-map",
             offset: scalar.offset,
             indent: scalar.indent,
-            items: [{ start: start2, key: scalar, sep: sep2 }]
+            items: [{ start: start2, key: scalar, sep: sep3 }]
           };
           this.onKeyLine = true;
           this.stack[this.stack.length - 1] = map;
@@ -14951,15 +14951,15 @@ var require_parser = __commonJS({
                 } else if (isFlowToken(it3.key) && !includesToken(it3.sep, "newline")) {
                   const start3 = getFirstKeyStartProps(it3.start);
                   const key = it3.key;
-                  const sep2 = it3.sep;
-                  sep2.push(this.sourceToken);
+                  const sep3 = it3.sep;
+                  sep3.push(this.sourceToken);
                   delete it3.key;
                   delete it3.sep;
                   this.stack.push({
                     type: "block-map",
                     offset: this.offset,
                     indent: this.indent,
-                    items: [{ start: start3, key, sep: sep2 }]
+                    items: [{ start: start3, key, sep: sep3 }]
                   });
                 } else if (start2.length > 0) {
                   it3.sep = it3.sep.concat(start2, this.sourceToken);
@@ -15154,13 +15154,13 @@ var require_parser = __commonJS({
             const prev = getPrevProps(parent);
             const start2 = getFirstKeyStartProps(prev);
             fixFlowSeqItems(fc);
-            const sep2 = fc.end.splice(1, fc.end.length);
-            sep2.push(this.sourceToken);
+            const sep3 = fc.end.splice(1, fc.end.length);
+            sep3.push(this.sourceToken);
             const map = {
               type: "block-map",
               offset: fc.offset,
               indent: fc.indent,
-              items: [{ start: start2, key: fc, sep: sep2 }]
+              items: [{ start: start2, key: fc, sep: sep3 }]
             };
             this.onKeyLine = true;
             this.stack[this.stack.length - 1] = map;
@@ -15300,15 +15300,15 @@ var require_public_api = __commonJS({
     var identity2 = require_identity();
     var lineCounter = require_line_counter();
     var parser = require_parser();
-    function parseOptions(options2) {
-      const prettyErrors = options2.prettyErrors !== false;
-      const lineCounter$1 = options2.lineCounter || prettyErrors && new lineCounter.LineCounter() || null;
+    function parseOptions(options3) {
+      const prettyErrors = options3.prettyErrors !== false;
+      const lineCounter$1 = options3.lineCounter || prettyErrors && new lineCounter.LineCounter() || null;
       return { lineCounter: lineCounter$1, prettyErrors };
     }
-    function parseAllDocuments(source2, options2 = {}) {
-      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options2);
+    function parseAllDocuments(source2, options3 = {}) {
+      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options3);
       const parser$1 = new parser.Parser(lineCounter2 == null ? void 0 : lineCounter2.addNewLine);
-      const composer$1 = new composer.Composer(options2);
+      const composer$1 = new composer.Composer(options3);
       const docs = Array.from(composer$1.compose(parser$1.parse(source2)));
       if (prettyErrors && lineCounter2)
         for (const doc of docs) {
@@ -15319,10 +15319,10 @@ var require_public_api = __commonJS({
         return docs;
       return Object.assign([], { empty: true }, composer$1.streamInfo());
     }
-    function parseDocument(source2, options2 = {}) {
-      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options2);
+    function parseDocument(source2, options3 = {}) {
+      const { lineCounter: lineCounter2, prettyErrors } = parseOptions(options3);
       const parser$1 = new parser.Parser(lineCounter2 == null ? void 0 : lineCounter2.addNewLine);
-      const composer$1 = new composer.Composer(options2);
+      const composer$1 = new composer.Composer(options3);
       let doc = null;
       for (const _doc of composer$1.compose(parser$1.parse(source2), true, source2.length)) {
         if (!doc)
@@ -15338,14 +15338,14 @@ var require_public_api = __commonJS({
       }
       return doc;
     }
-    function parse4(src, reviver, options2) {
+    function parse6(src, reviver, options3) {
       let _reviver = void 0;
       if (typeof reviver === "function") {
         _reviver = reviver;
-      } else if (options2 === void 0 && reviver && typeof reviver === "object") {
-        options2 = reviver;
+      } else if (options3 === void 0 && reviver && typeof reviver === "object") {
+        options3 = reviver;
       }
-      const doc = parseDocument(src, options2);
+      const doc = parseDocument(src, options3);
       if (!doc)
         return null;
       doc.warnings.forEach((warning) => log.warn(doc.options.logLevel, warning));
@@ -15355,32 +15355,32 @@ var require_public_api = __commonJS({
         else
           doc.errors = [];
       }
-      return doc.toJS(Object.assign({ reviver: _reviver }, options2));
+      return doc.toJS(Object.assign({ reviver: _reviver }, options3));
     }
-    function stringify(value, replacer, options2) {
+    function stringify(value, replacer, options3) {
       var _a9;
       let _replacer = null;
       if (typeof replacer === "function" || Array.isArray(replacer)) {
         _replacer = replacer;
-      } else if (options2 === void 0 && replacer) {
-        options2 = replacer;
+      } else if (options3 === void 0 && replacer) {
+        options3 = replacer;
       }
-      if (typeof options2 === "string")
-        options2 = options2.length;
-      if (typeof options2 === "number") {
-        const indent = Math.round(options2);
-        options2 = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
+      if (typeof options3 === "string")
+        options3 = options3.length;
+      if (typeof options3 === "number") {
+        const indent = Math.round(options3);
+        options3 = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
       }
       if (value === void 0) {
-        const { keepUndefined } = (_a9 = options2 != null ? options2 : replacer) != null ? _a9 : {};
+        const { keepUndefined } = (_a9 = options3 != null ? options3 : replacer) != null ? _a9 : {};
         if (!keepUndefined)
           return void 0;
       }
       if (identity2.isDocument(value) && !_replacer)
-        return value.toString(options2);
-      return new Document.Document(value, _replacer, options2).toString(options2);
+        return value.toString(options3);
+      return new Document.Document(value, _replacer, options3).toString(options3);
     }
-    exports2.parse = parse4;
+    exports2.parse = parse6;
     exports2.parseAllDocuments = parseAllDocuments;
     exports2.parseDocument = parseDocument;
     exports2.stringify = stringify;
@@ -15754,8 +15754,8 @@ var require_errors2 = __commonJS({
     "use strict";
     var kUndiciError = /* @__PURE__ */ Symbol.for("undici.error.UND_ERR");
     var UndiciError = class extends Error {
-      constructor(message, options2) {
-        super(message, options2);
+      constructor(message, options3) {
+        super(message, options3);
         this.name = "UndiciError";
         this.code = "UND_ERR";
       }
@@ -16075,8 +16075,8 @@ var require_errors2 = __commonJS({
     };
     var kSecureProxyConnectionError = /* @__PURE__ */ Symbol.for("undici.error.UND_ERR_PRX_TLS");
     var SecureProxyConnectionError = class extends UndiciError {
-      constructor(cause, message, options2 = {}) {
-        super(message, { cause, ...options2 });
+      constructor(cause, message, options3 = {}) {
+        super(message, { cause, ...options3 });
         this.name = "SecureProxyConnectionError";
         this.message = message || "Secure Proxy Connection failed";
         this.code = "UND_ERR_PRX_TLS";
@@ -18198,9 +18198,9 @@ var require_dispatcher_base = __commonJS({
       close(callback) {
         var _a9;
         if (callback === void 0) {
-          return new Promise((resolve7, reject) => {
+          return new Promise((resolve10, reject) => {
             this.close((err2, data) => {
-              return err2 ? reject(err2) : resolve7(data);
+              return err2 ? reject(err2) : resolve10(data);
             });
           });
         }
@@ -18239,9 +18239,9 @@ var require_dispatcher_base = __commonJS({
           err2 = null;
         }
         if (callback === void 0) {
-          return new Promise((resolve7, reject) => {
+          return new Promise((resolve10, reject) => {
             this.destroy(err2, (err3, data) => {
-              return err3 ? reject(err3) : resolve7(data);
+              return err3 ? reject(err3) : resolve10(data);
             });
           });
         }
@@ -18353,7 +18353,7 @@ var require_connect = __commonJS({
       if (maxCachedSessions != null && (!Number.isInteger(maxCachedSessions) || maxCachedSessions < 0)) {
         throw new InvalidArgumentError2("maxCachedSessions must be a positive integer or zero");
       }
-      const options2 = { path: socketPath, ...opts };
+      const options3 = { path: socketPath, ...opts };
       const sessionCache = new SessionCache(maxCachedSessions == null ? 100 : maxCachedSessions);
       timeout = timeout == null ? 1e4 : timeout;
       allowH2 = allowH2 != null ? allowH2 : false;
@@ -18363,7 +18363,7 @@ var require_connect = __commonJS({
           if (!tls) {
             tls = require("tls");
           }
-          servername = servername || options2.servername || util2.getServerName(host2) || null;
+          servername = servername || options3.servername || util2.getServerName(host2) || null;
           const sessionKey = servername || hostname;
           assert(sessionKey);
           const session = customSession || sessionCache.get(sessionKey) || null;
@@ -18371,7 +18371,7 @@ var require_connect = __commonJS({
           socket = tls.connect({
             highWaterMark: 16384,
             // TLS in node can't have bigger HWM anyway...
-            ...options2,
+            ...options3,
             servername,
             session,
             localAddress,
@@ -18390,7 +18390,7 @@ var require_connect = __commonJS({
           socket = net.connect({
             highWaterMark: 64 * 1024,
             // Same as nodejs fs streams.
-            ...options2,
+            ...options3,
             localAddress,
             port,
             host: hostname
@@ -18399,8 +18399,8 @@ var require_connect = __commonJS({
             socket.alpnProtocol = "h2";
           }
         }
-        if (options2.keepAlive == null || options2.keepAlive) {
-          const keepAliveInitialDelay = options2.keepAliveInitialDelay === void 0 ? 6e4 : options2.keepAliveInitialDelay;
+        if (options3.keepAlive == null || options3.keepAlive) {
+          const keepAliveInitialDelay = options3.keepAliveInitialDelay === void 0 ? 6e4 : options3.keepAliveInitialDelay;
           socket.setKeepAlive(true, keepAliveInitialDelay);
         }
         const clearConnectTimeout = util2.setupConnectTimeout(new WeakRef(socket), { timeout, hostname, port });
@@ -20179,8 +20179,8 @@ var require_webidl = __commonJS({
             message: `Expected ${dictionary} to be one of: Null, Undefined, Object.`
           });
         }
-        for (const options2 of converters) {
-          const { key, defaultValue, required, converter } = options2;
+        for (const options3 of converters) {
+          const { key, defaultValue, required, converter } = options3;
           if (required === true) {
             if (dictionary == null || !Object.hasOwn(dictionary, key)) {
               throw webidl.errors.exception({
@@ -20196,10 +20196,10 @@ var require_webidl = __commonJS({
           }
           if (required || hasDefault || value !== void 0) {
             value = converter(value, prefix, `${argument}.${key}`);
-            if (options2.allowedValues && !options2.allowedValues.includes(value)) {
+            if (options3.allowedValues && !options3.allowedValues.includes(value)) {
               throw webidl.errors.exception({
                 header: prefix,
-                message: `${value} is not an accepted type. Expected one of ${options2.allowedValues.join(", ")}.`
+                message: `${value} is not an accepted type. Expected one of ${options3.allowedValues.join(", ")}.`
               });
             }
             dict[key] = value;
@@ -21354,7 +21354,7 @@ var require_formdata = __commonJS({
           __privateGet(this, _state3).push(entry);
         }
       }
-      [nodeUtil.inspect.custom](depth, options2) {
+      [nodeUtil.inspect.custom](depth, options3) {
         var _a9, _b2;
         const state = __privateGet(this, _state3).reduce((a, b4) => {
           if (a[b4.name]) {
@@ -21368,9 +21368,9 @@ var require_formdata = __commonJS({
           }
           return a;
         }, { __proto__: null });
-        (_a9 = options2.depth) != null ? _a9 : options2.depth = depth;
-        (_b2 = options2.colors) != null ? _b2 : options2.colors = true;
-        const output = nodeUtil.formatWithOptions(options2, state);
+        (_a9 = options3.depth) != null ? _a9 : options3.depth = depth;
+        (_b2 = options3.colors) != null ? _b2 : options3.colors = true;
+        const output = nodeUtil.formatWithOptions(options3, state);
         return `FormData ${output.slice(output.indexOf("]") + 2)}`;
       }
       /**
@@ -21412,11 +21412,11 @@ var require_formdata = __commonJS({
           value = new File([value], "blob", { type: value.type });
         }
         if (filename !== void 0) {
-          const options2 = {
+          const options3 = {
             type: value.type,
             lastModified: value.lastModified
           };
-          value = new File([value], filename, options2);
+          value = new File([value], filename, options3);
         }
       }
       return { name, value };
@@ -21763,8 +21763,8 @@ var require_promise = __commonJS({
     function createDeferredPromise() {
       let res;
       let rej;
-      const promise = new Promise((resolve7, reject) => {
-        res = resolve7;
+      const promise = new Promise((resolve10, reject) => {
+        res = resolve10;
         rej = reject;
       });
       return { promise, resolve: res, reject: rej };
@@ -23178,12 +23178,12 @@ upgrade: ${upgrade}\r
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve7, reject) => {
+      const waitForDrain = () => new Promise((resolve10, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve7;
+          callback = resolve10;
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
@@ -24071,12 +24071,12 @@ var require_client_h2 = __commonJS({
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve7, reject) => {
+      const waitForDrain = () => new Promise((resolve10, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve7;
+          callback = resolve10;
         }
       });
       h2stream.on("close", onDrain).on("drain", onDrain);
@@ -24394,16 +24394,16 @@ var require_client = __commonJS({
         return this[kNeedDrain] < 2;
       }
       [kClose]() {
-        return new Promise((resolve7) => {
+        return new Promise((resolve10) => {
           if (this[kSize]) {
-            this[kClosedResolve] = resolve7;
+            this[kClosedResolve] = resolve10;
           } else {
-            resolve7(null);
+            resolve10(null);
           }
         });
       }
       [kDestroy](err2) {
-        return new Promise((resolve7) => {
+        return new Promise((resolve10) => {
           const requests = this[kQueue].splice(this[kPendingIdx]);
           for (let i2 = 0; i2 < requests.length; i2++) {
             const request2 = requests[i2];
@@ -24416,7 +24416,7 @@ var require_client = __commonJS({
               this[kClosedResolve]();
               this[kClosedResolve] = null;
             }
-            resolve7(null);
+            resolve10(null);
           };
           if (this[kHTTPContext]) {
             this[kHTTPContext].destroy(err2, callback);
@@ -24827,8 +24827,8 @@ var require_pool_base = __commonJS({
           }
           return Promise.all(closeAll);
         } else {
-          return new Promise((resolve7) => {
-            this[kClosedResolve] = resolve7;
+          return new Promise((resolve10) => {
+            this[kClosedResolve] = resolve10;
           });
         }
       }
@@ -24929,7 +24929,7 @@ var require_pool = __commonJS({
         autoSelectFamilyAttemptTimeout,
         allowH2,
         clientTtl,
-        ...options2
+        ...options3
       } = {}) {
         if (connections != null && (!Number.isFinite(connections) || connections < 0)) {
           throw new InvalidArgumentError2("invalid connections");
@@ -24951,11 +24951,11 @@ var require_pool = __commonJS({
             ...connect2
           });
         }
-        super(options2);
+        super(options3);
         this[kConnections] = connections || null;
         this[kUrl] = util2.parseOrigin(origin);
-        this[kOptions] = { ...util2.deepClone(options2), connect: connect2, allowH2, clientTtl, socketPath };
-        this[kOptions].interceptors = options2.interceptors ? { ...options2.interceptors } : void 0;
+        this[kOptions] = { ...util2.deepClone(options3), connect: connect2, allowH2, clientTtl, socketPath };
+        this[kOptions].interceptors = options3.interceptors ? { ...options3.interceptors } : void 0;
         this[kFactory] = factory;
         this.on("connect", (origin2, targets) => {
           if (clientTtl != null && clientTtl > 0) {
@@ -25182,7 +25182,7 @@ var require_round_robin_pool = __commonJS({
         autoSelectFamilyAttemptTimeout,
         allowH2,
         clientTtl,
-        ...options2
+        ...options3
       } = {}) {
         if (connections != null && (!Number.isFinite(connections) || connections < 0)) {
           throw new InvalidArgumentError2("invalid connections");
@@ -25207,8 +25207,8 @@ var require_round_robin_pool = __commonJS({
         super();
         this[kConnections] = connections || null;
         this[kUrl] = util2.parseOrigin(origin);
-        this[kOptions] = { ...util2.deepClone(options2), connect: connect2, allowH2, clientTtl, socketPath };
-        this[kOptions].interceptors = options2.interceptors ? { ...options2.interceptors } : void 0;
+        this[kOptions] = { ...util2.deepClone(options3), connect: connect2, allowH2, clientTtl, socketPath };
+        this[kOptions].interceptors = options3.interceptors ? { ...options3.interceptors } : void 0;
         this[kFactory] = factory;
         this[kIndex] = -1;
         this.on("connect", (origin2, targets) => {
@@ -25281,7 +25281,7 @@ var require_agent = __commonJS({
       return opts && opts.connections === 1 ? new Client(origin, opts) : new Pool2(origin, opts);
     }
     var Agent = class extends DispatcherBase {
-      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect: connect2, ...options2 } = {}) {
+      constructor({ factory = defaultFactory, maxOrigins = Infinity, connect: connect2, ...options3 } = {}) {
         if (typeof factory !== "function") {
           throw new InvalidArgumentError2("factory must be a function.");
         }
@@ -25291,11 +25291,11 @@ var require_agent = __commonJS({
         if (typeof maxOrigins !== "number" || Number.isNaN(maxOrigins) || maxOrigins <= 0) {
           throw new InvalidArgumentError2("maxOrigins must be a number greater than 0");
         }
-        super(options2);
+        super(options3);
         if (connect2 && typeof connect2 !== "function") {
           connect2 = { ...connect2 };
         }
-        this[kOptions] = { ...util2.deepClone(options2), maxOrigins, connect: connect2 };
+        this[kOptions] = { ...util2.deepClone(options3), maxOrigins, connect: connect2 };
         this[kFactory] = factory;
         this[kClients] = /* @__PURE__ */ new Map();
         this[kOrigins] = /* @__PURE__ */ new Set();
@@ -25604,20 +25604,20 @@ var require_socks5_client = __commonJS({
       CLOSED: "closed"
     };
     var Socks5Client = class extends EventEmitter2 {
-      constructor(socket, options2 = {}) {
+      constructor(socket, options3 = {}) {
         super();
         if (!socket) {
           throw new InvalidArgumentError2("socket is required");
         }
         this.socket = socket;
-        this.options = options2;
+        this.options = options3;
         this.state = STATES.INITIAL;
         this.buffer = EMPTY_BUFFER;
         this.onSocketData = this.onData.bind(this);
         this.onSocketError = this.onError.bind(this);
         this.onSocketClose = this.onClose.bind(this);
         this.authMethods = [];
-        if (options2.username && options2.password) {
+        if (options3.username && options3.password) {
           this.authMethods.push(AUTH_METHODS.USERNAME_PASSWORD);
         }
         this.authMethods.push(AUTH_METHODS.NO_AUTH);
@@ -25910,7 +25910,7 @@ var require_socks5_proxy_agent = __commonJS({
     var kRequestTls = /* @__PURE__ */ Symbol("request tls settings");
     var experimentalWarningEmitted = false;
     var Socks5ProxyAgent = class extends DispatcherBase {
-      constructor(proxyUrl, options2 = {}) {
+      constructor(proxyUrl, options3 = {}) {
         var _a9;
         super();
         if (!experimentalWarningEmitted) {
@@ -25928,16 +25928,16 @@ var require_socks5_proxy_agent = __commonJS({
           throw new InvalidArgumentError2("Proxy URL must use socks5:// or socks:// protocol");
         }
         this[kProxyUrl] = url3;
-        this[kProxyHeaders] = options2.headers || {};
-        this[kProxyProtocol] = options2.proxyTls ? "https:" : "http:";
-        this[kRequestTls] = options2.requestTls;
+        this[kProxyHeaders] = options3.headers || {};
+        this[kProxyProtocol] = options3.proxyTls ? "https:" : "http:";
+        this[kRequestTls] = options3.requestTls;
         this[kProxyAuth] = {
-          username: options2.username || (url3.username ? decodeURIComponent(url3.username) : null),
-          password: options2.password || (url3.password ? decodeURIComponent(url3.password) : null)
+          username: options3.username || (url3.username ? decodeURIComponent(url3.username) : null),
+          password: options3.password || (url3.password ? decodeURIComponent(url3.password) : null)
         };
-        this[kConnector] = options2.connect || buildConnector({
-          ...options2.proxyTls,
-          servername: ((_a9 = options2.proxyTls) == null ? void 0 : _a9.servername) || url3.hostname
+        this[kConnector] = options3.connect || buildConnector({
+          ...options3.proxyTls,
+          servername: ((_a9 = options3.proxyTls) == null ? void 0 : _a9.servername) || url3.hostname
         });
         this[kPools] = /* @__PURE__ */ new Map();
       }
@@ -25948,7 +25948,7 @@ var require_socks5_proxy_agent = __commonJS({
         const proxyHost = this[kProxyUrl].hostname;
         const proxyPort = parseInt(this[kProxyUrl].port) || 1080;
         debug("creating SOCKS5 connection to", proxyHost, proxyPort);
-        const socket = await new Promise((resolve7, reject) => {
+        const socket = await new Promise((resolve10, reject) => {
           this[kConnector]({
             hostname: proxyHost,
             host: proxyHost,
@@ -25958,7 +25958,7 @@ var require_socks5_proxy_agent = __commonJS({
             if (err2) {
               reject(err2);
             } else {
-              resolve7(socket2);
+              resolve10(socket2);
             }
           });
         });
@@ -25968,14 +25968,14 @@ var require_socks5_proxy_agent = __commonJS({
           socket.destroy();
         });
         await socks5Client.handshake();
-        await new Promise((resolve7, reject) => {
+        await new Promise((resolve10, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 authentication timeout"));
           }, 5e3);
           const onAuthenticated = () => {
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve7();
+            resolve10();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -25984,14 +25984,14 @@ var require_socks5_proxy_agent = __commonJS({
           };
           if (socks5Client.state === STATES.AUTHENTICATED) {
             clearTimeout(timeout);
-            resolve7();
+            resolve10();
           } else {
             socks5Client.once("authenticated", onAuthenticated);
             socks5Client.once("error", onError);
           }
         });
         await socks5Client.connect(targetHost, targetPort);
-        await new Promise((resolve7, reject) => {
+        await new Promise((resolve10, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 connection timeout"));
           }, 5e3);
@@ -25999,7 +25999,7 @@ var require_socks5_proxy_agent = __commonJS({
             debug("SOCKS5 tunnel established to", targetHost, targetPort, "via", info);
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve7();
+            resolve10();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -26043,8 +26043,8 @@ var require_socks5_proxy_agent = __commonJS({
                       socket,
                       servername: ((_a9 = this[kRequestTls]) == null ? void 0 : _a9.servername) || targetHost
                     });
-                    await new Promise((resolve7, reject) => {
-                      finalSocket.once("secureConnect", resolve7);
+                    await new Promise((resolve10, reject) => {
+                      finalSocket.once("secureConnect", resolve10);
                       finalSocket.once("error", reject);
                     });
                   }
@@ -26205,7 +26205,7 @@ var require_proxy_agent = __commonJS({
         const connect2 = buildConnector({ ...opts.proxyTls });
         this[kConnectEndpoint] = buildConnector({ ...opts.requestTls });
         const agentFactory = opts.factory || defaultAgentFactory;
-        const factory = (origin2, options2) => {
+        const factory = (origin2, options3) => {
           const { protocol: protocol2 } = new URL(origin2);
           if (this[kProxy].protocol === "socks5:" || this[kProxy].protocol === "socks:") {
             return new Socks5ProxyAgent(this[kProxy].uri, {
@@ -26225,7 +26225,7 @@ var require_proxy_agent = __commonJS({
               factory: agentFactory
             });
           }
-          return agentFactory(origin2, options2);
+          return agentFactory(origin2, options3);
         };
         if (protocol === "socks5:" || protocol === "socks:") {
           this[kClient] = null;
@@ -26925,12 +26925,12 @@ var require_retry_agent = __commonJS({
     var RetryHandler = require_retry_handler();
     var _agent, _options2;
     var RetryAgent = class extends Dispatcher {
-      constructor(agent, options2 = {}) {
-        super(options2);
+      constructor(agent, options3 = {}) {
+        super(options3);
         __privateAdd(this, _agent, null);
         __privateAdd(this, _options2, null);
         __privateSet(this, _agent, agent);
-        __privateSet(this, _options2, options2);
+        __privateSet(this, _options2, options3);
       }
       dispatch(opts, handler) {
         const retry = new RetryHandler({
@@ -27221,7 +27221,7 @@ var require_readable = __commonJS({
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
         }
-        return new Promise((resolve7, reject) => {
+        return new Promise((resolve10, reject) => {
           if (this[kContentLength] && this[kContentLength] > limit || this[kBytesRead] > limit) {
             this.destroy(new AbortError());
           }
@@ -27237,11 +27237,11 @@ var require_readable = __commonJS({
               if (signal.aborted) {
                 reject((_a10 = signal.reason) != null ? _a10 : new AbortError());
               } else {
-                resolve7(null);
+                resolve10(null);
               }
             });
           } else {
-            this.on("close", resolve7);
+            this.on("close", resolve10);
           }
           this.on("error", noop).on("data", () => {
             if (this[kBytesRead] > limit) {
@@ -27270,7 +27270,7 @@ var require_readable = __commonJS({
     }
     function consume(stream, type) {
       assert(!stream[kConsume]);
-      return new Promise((resolve7, reject) => {
+      return new Promise((resolve10, reject) => {
         var _a9;
         if (isUnusable(stream)) {
           const rState = stream._readableState;
@@ -27286,7 +27286,7 @@ var require_readable = __commonJS({
             stream[kConsume] = {
               type,
               stream,
-              resolve: resolve7,
+              resolve: resolve10,
               reject,
               length: 0,
               body: []
@@ -27360,18 +27360,18 @@ var require_readable = __commonJS({
       return buffer;
     }
     function consumeEnd(consume2, encoding) {
-      const { type, body, resolve: resolve7, stream, length } = consume2;
+      const { type, body, resolve: resolve10, stream, length } = consume2;
       try {
         if (type === "text") {
-          resolve7(chunksDecode(body, length, encoding));
+          resolve10(chunksDecode(body, length, encoding));
         } else if (type === "json") {
-          resolve7(JSON.parse(chunksDecode(body, length, encoding)));
+          resolve10(JSON.parse(chunksDecode(body, length, encoding)));
         } else if (type === "arrayBuffer") {
-          resolve7(chunksConcat(body, length).buffer);
+          resolve10(chunksConcat(body, length).buffer);
         } else if (type === "blob") {
-          resolve7(new Blob(body, { type: stream[kContentType] }));
+          resolve10(new Blob(body, { type: stream[kContentType] }));
         } else if (type === "bytes") {
-          resolve7(chunksConcat(body, length));
+          resolve10(chunksConcat(body, length));
         }
         consumeFinish(consume2);
       } catch (err2) {
@@ -27563,9 +27563,9 @@ var require_api_request = __commonJS({
     };
     function request2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve7, reject) => {
+        return new Promise((resolve10, reject) => {
           request2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve7(data);
+            return err2 ? reject(err2) : resolve10(data);
           });
         });
       }
@@ -27779,9 +27779,9 @@ var require_api_stream = __commonJS({
     };
     function stream(opts, factory, callback) {
       if (callback === void 0) {
-        return new Promise((resolve7, reject) => {
+        return new Promise((resolve10, reject) => {
           stream.call(this, opts, factory, (err2, data) => {
-            return err2 ? reject(err2) : resolve7(data);
+            return err2 ? reject(err2) : resolve10(data);
           });
         });
       }
@@ -28069,9 +28069,9 @@ var require_api_upgrade = __commonJS({
     };
     function upgrade(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve7, reject) => {
+        return new Promise((resolve10, reject) => {
           upgrade.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve7(data);
+            return err2 ? reject(err2) : resolve10(data);
           });
         });
       }
@@ -28164,9 +28164,9 @@ var require_api_connect = __commonJS({
     };
     function connect2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve7, reject) => {
+        return new Promise((resolve10, reject) => {
           connect2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve7(data);
+            return err2 ? reject(err2) : resolve10(data);
           });
         });
       }
@@ -28873,8 +28873,8 @@ var require_mock_call_history = __commonJS({
     "use strict";
     var { kMockCallHistoryAddLog } = require_mock_symbols();
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
-    function handleFilterCallsWithOptions(criteria, options2, handler, store2, allLogs) {
-      switch (options2.operator) {
+    function handleFilterCallsWithOptions(criteria, options3, handler, store2, allLogs) {
+      switch (options3.operator) {
         case "OR":
           store2.push(...handler(criteria, allLogs));
           return store2;
@@ -28884,15 +28884,15 @@ var require_mock_call_history = __commonJS({
           throw new InvalidArgumentError2("options.operator must to be a case insensitive string equal to 'OR' or 'AND'");
       }
     }
-    function buildAndValidateFilterCallsOptions(options2 = {}) {
+    function buildAndValidateFilterCallsOptions(options3 = {}) {
       const finalOptions = {};
-      if ("operator" in options2) {
-        if (typeof options2.operator !== "string" || options2.operator.toUpperCase() !== "OR" && options2.operator.toUpperCase() !== "AND") {
+      if ("operator" in options3) {
+        if (typeof options3.operator !== "string" || options3.operator.toUpperCase() !== "OR" && options3.operator.toUpperCase() !== "AND") {
           throw new InvalidArgumentError2("options.operator must to be a case insensitive string equal to 'OR' or 'AND'");
         }
         return {
           ...finalOptions,
-          operator: options2.operator.toUpperCase()
+          operator: options3.operator.toUpperCase()
         };
       }
       return finalOptions;
@@ -28957,14 +28957,14 @@ var require_mock_call_history = __commonJS({
         );
       }
       toString() {
-        const options2 = { betweenKeyValueSeparator: "->", betweenPairSeparator: "|" };
+        const options3 = { betweenKeyValueSeparator: "->", betweenPairSeparator: "|" };
         let result = "";
         this.toMap().forEach((value, key) => {
           if (typeof value === "string" || value === void 0 || value === null) {
-            result = `${result}${key}${options2.betweenKeyValueSeparator}${value}${options2.betweenPairSeparator}`;
+            result = `${result}${key}${options3.betweenKeyValueSeparator}${value}${options3.betweenPairSeparator}`;
           }
           if (typeof value === "object" && value !== null || Array.isArray(value)) {
-            result = `${result}${key}${options2.betweenKeyValueSeparator}${JSON.stringify(value)}${options2.betweenPairSeparator}`;
+            result = `${result}${key}${options3.betweenKeyValueSeparator}${JSON.stringify(value)}${options3.betweenPairSeparator}`;
           }
         });
         return result.slice(0, -1);
@@ -28993,7 +28993,7 @@ var require_mock_call_history = __commonJS({
         }
         return this.logs.at(number3 - 1);
       }
-      filterCalls(criteria, options2) {
+      filterCalls(criteria, options3) {
         if (this.logs.length === 0) {
           return this.logs;
         }
@@ -29009,7 +29009,7 @@ var require_mock_call_history = __commonJS({
           if (Object.keys(criteria).length === 0) {
             return this.logs;
           }
-          const finalOptions = { operator: "OR", ...buildAndValidateFilterCallsOptions(options2) };
+          const finalOptions = { operator: "OR", ...buildAndValidateFilterCallsOptions(options3) };
           let maybeDuplicatedLogsFiltered = finalOptions.operator === "AND" ? this.logs : [];
           if ("protocol" in criteria) {
             maybeDuplicatedLogsFiltered = handleFilterCallsWithOptions(criteria.protocol, finalOptions, this.filterCallsByProtocol, maybeDuplicatedLogsFiltered, this.logs);
@@ -29445,8 +29445,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports2, module2) {
     "use strict";
-    var { writeFile: writeFile7, readFile: readFile14, mkdir: mkdir9 } = require("fs/promises");
-    var { dirname: dirname8, resolve: resolve7 } = require("path");
+    var { writeFile: writeFile8, readFile: readFile17, mkdir: mkdir11 } = require("fs/promises");
+    var { dirname: dirname11, resolve: resolve10 } = require("path");
     var { setTimeout: setTimeout3, clearTimeout: clearTimeout2 } = require("timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -29520,7 +29520,7 @@ var require_snapshot_recorder = __commonJS({
        * Creates a new SnapshotRecorder instance
        * @param {SnapshotRecorderOptions&SnapshotRecorderMatchOptions} [options={}] - Configuration options for the recorder
        */
-      constructor(options2 = {}) {
+      constructor(options3 = {}) {
         __privateAdd(this, _SnapshotRecorder_instances);
         /** @type {NodeJS.Timeout | null} */
         __privateAdd(this, _flushTimeout);
@@ -29536,26 +29536,26 @@ var require_snapshot_recorder = __commonJS({
         __privateAdd(this, _autoFlush, false);
         /** @type {import('./snapshot-utils').HeaderFilters} */
         __privateAdd(this, _headerFilters);
-        __privateSet(this, _snapshotPath, options2.snapshotPath);
-        __privateSet(this, _maxSnapshots, options2.maxSnapshots || Infinity);
-        __privateSet(this, _autoFlush, options2.autoFlush || false);
-        this.flushInterval = options2.flushInterval || 3e4;
+        __privateSet(this, _snapshotPath, options3.snapshotPath);
+        __privateSet(this, _maxSnapshots, options3.maxSnapshots || Infinity);
+        __privateSet(this, _autoFlush, options3.autoFlush || false);
+        this.flushInterval = options3.flushInterval || 3e4;
         this._flushTimer = null;
         this.matchOptions = {
-          matchHeaders: options2.matchHeaders || [],
+          matchHeaders: options3.matchHeaders || [],
           // empty means match all headers
-          ignoreHeaders: options2.ignoreHeaders || [],
-          excludeHeaders: options2.excludeHeaders || [],
-          matchBody: options2.matchBody !== false,
+          ignoreHeaders: options3.ignoreHeaders || [],
+          excludeHeaders: options3.excludeHeaders || [],
+          matchBody: options3.matchBody !== false,
           // default: true
-          matchQuery: options2.matchQuery !== false,
+          matchQuery: options3.matchQuery !== false,
           // default: true
-          caseSensitive: options2.caseSensitive || false
+          caseSensitive: options3.caseSensitive || false
         };
         __privateSet(this, _headerFilters, createHeaderFilters(this.matchOptions));
-        this.shouldRecord = options2.shouldRecord || (() => true);
-        this.shouldPlayback = options2.shouldPlayback || (() => true);
-        __privateSet(this, _isUrlExcluded, isUrlExcludedFactory(options2.excludeUrls));
+        this.shouldRecord = options3.shouldRecord || (() => true);
+        this.shouldPlayback = options3.shouldPlayback || (() => true);
+        __privateSet(this, _isUrlExcluded, isUrlExcludedFactory(options3.excludeUrls));
         if (__privateGet(this, _autoFlush) && __privateGet(this, _snapshotPath)) {
           __privateMethod(this, _SnapshotRecorder_instances, startAutoFlush_fn).call(this);
         }
@@ -29649,7 +29649,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile14(resolve7(path5), "utf8");
+          const data = await readFile17(resolve10(path5), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             __privateGet(this, _snapshots).clear();
@@ -29678,13 +29678,13 @@ var require_snapshot_recorder = __commonJS({
         if (!path5) {
           throw new InvalidArgumentError2("Snapshot path is required");
         }
-        const resolvedPath = resolve7(path5);
-        await mkdir9(dirname8(resolvedPath), { recursive: true });
+        const resolvedPath = resolve10(path5);
+        await mkdir11(dirname11(resolvedPath), { recursive: true });
         const data = Array.from(__privateGet(this, _snapshots).entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
         }));
-        await writeFile7(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile8(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -33833,7 +33833,7 @@ var require_decompress = __commonJS({
       __privateSet(this, _finalDecompressor, void 0);
     };
     var DecompressHandler = _DecompressHandler;
-    function createDecompressInterceptor(options2 = {}) {
+    function createDecompressInterceptor(options3 = {}) {
       if (!warningEmitted) {
         process.emitWarning(
           "DecompressInterceptor is experimental and subject to change",
@@ -33843,7 +33843,7 @@ var require_decompress = __commonJS({
       }
       return (dispatch) => {
         return (opts, handler) => {
-          const decompressHandler = new DecompressHandler(handler, options2);
+          const decompressHandler = new DecompressHandler(handler, options3);
           return dispatch(opts, decompressHandler);
         };
       };
@@ -35073,10 +35073,10 @@ var require_headers = __commonJS({
         }
         return [];
       }
-      [util2.inspect.custom](depth, options2) {
+      [util2.inspect.custom](depth, options3) {
         var _a9;
-        (_a9 = options2.depth) != null ? _a9 : options2.depth = depth;
-        return `Headers ${util2.formatWithOptions(options2, __privateGet(this, _headersList).entries)}`;
+        (_a9 = options3.depth) != null ? _a9 : options3.depth = depth;
+        return `Headers ${util2.formatWithOptions(options3, __privateGet(this, _headersList).entries)}`;
       }
       static getHeadersGuard(o2) {
         return __privateGet(o2, _guard);
@@ -35312,12 +35312,12 @@ var require_response = __commonJS({
         }
         return fromInnerResponse(clonedResponse, getHeadersGuard(__privateGet(this, _headers)));
       }
-      [nodeUtil.inspect.custom](depth, options2) {
+      [nodeUtil.inspect.custom](depth, options3) {
         var _a9;
-        if (options2.depth === null) {
-          options2.depth = 2;
+        if (options3.depth === null) {
+          options3.depth = 2;
         }
-        (_a9 = options2.colors) != null ? _a9 : options2.colors = true;
+        (_a9 = options3.colors) != null ? _a9 : options3.colors = true;
         const properties = {
           status: this.status,
           statusText: this.statusText,
@@ -35329,7 +35329,7 @@ var require_response = __commonJS({
           type: this.type,
           url: this.url
         };
-        return `Response ${nodeUtil.formatWithOptions(options2, properties)}`;
+        return `Response ${nodeUtil.formatWithOptions(options3, properties)}`;
       }
       /**
        * @param {Response} response
@@ -36073,12 +36073,12 @@ var require_request2 = __commonJS({
         }
         return fromInnerRequest(clonedRequest, __privateGet(this, _dispatcher), ac.signal, getHeadersGuard(__privateGet(this, _headers)));
       }
-      [nodeUtil.inspect.custom](depth, options2) {
+      [nodeUtil.inspect.custom](depth, options3) {
         var _a9;
-        if (options2.depth === null) {
-          options2.depth = 2;
+        if (options3.depth === null) {
+          options3.depth = 2;
         }
-        (_a9 = options2.colors) != null ? _a9 : options2.colors = true;
+        (_a9 = options3.colors) != null ? _a9 : options3.colors = true;
         const properties = {
           method: this.method,
           url: this.url,
@@ -36096,7 +36096,7 @@ var require_request2 = __commonJS({
           isHistoryNavigation: this.isHistoryNavigation,
           signal: this.signal
         };
-        return `Request ${nodeUtil.formatWithOptions(options2, properties)}`;
+        return `Request ${nodeUtil.formatWithOptions(options3, properties)}`;
       }
       /**
        * @param {Request} request
@@ -36598,7 +36598,7 @@ var require_fetch = __commonJS({
     function handleFetchDone(response) {
       finalizeAndReportTiming(response, "fetch");
     }
-    function fetch(input, init = void 0) {
+    function fetch2(input, init = void 0) {
       var _a9;
       webidl.argumentLengthCheck(arguments, 1, "globalThis.fetch");
       let p3 = createDeferredPromise();
@@ -37458,7 +37458,7 @@ var require_fetch = __commonJS({
         const agent = fetchParams.controller.dispatcher;
         const path5 = url3.pathname + url3.search;
         const hasTrailingQuestionMark = url3.search.length === 0 && url3.href[url3.href.length - url3.hash.length - 1] === "?";
-        return new Promise((resolve7, reject) => agent.dispatch(
+        return new Promise((resolve10, reject) => agent.dispatch(
           {
             path: hasTrailingQuestionMark ? `${path5}?` : path5,
             origin: url3.origin,
@@ -37546,7 +37546,7 @@ var require_fetch = __commonJS({
                 }
               }
               const onError = this.onError.bind(this);
-              resolve7({
+              resolve10({
                 status,
                 statusText,
                 headersList,
@@ -37600,7 +37600,7 @@ var require_fetch = __commonJS({
                   headersList.append(headerName, String(value), true);
                 }
               }
-              resolve7({
+              resolve10({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -37624,7 +37624,7 @@ var require_fetch = __commonJS({
                   headersList.append(nameStr, value.toString("latin1"), true);
                 }
               }
-              resolve7({
+              resolve10({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -37637,7 +37637,7 @@ var require_fetch = __commonJS({
       }
     }
     module2.exports = {
-      fetch,
+      fetch: fetch2,
       Fetch,
       fetching,
       finalizeAndReportTiming
@@ -37704,24 +37704,24 @@ var require_cache3 = __commonJS({
         webidl.util.markAsUncloneable(this);
         __privateSet(this, _relevantRequestResponseList, arguments[1]);
       }
-      async match(request2, options2 = {}) {
+      async match(request2, options3 = {}) {
         webidl.brandCheck(this, _Cache);
         const prefix = "Cache.match";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         request2 = webidl.converters.RequestInfo(request2);
-        options2 = webidl.converters.CacheQueryOptions(options2, prefix, "options");
-        const p3 = __privateMethod(this, _Cache_instances, internalMatchAll_fn).call(this, request2, options2, 1);
+        options3 = webidl.converters.CacheQueryOptions(options3, prefix, "options");
+        const p3 = __privateMethod(this, _Cache_instances, internalMatchAll_fn).call(this, request2, options3, 1);
         if (p3.length === 0) {
           return;
         }
         return p3[0];
       }
-      async matchAll(request2 = void 0, options2 = {}) {
+      async matchAll(request2 = void 0, options3 = {}) {
         webidl.brandCheck(this, _Cache);
         const prefix = "Cache.matchAll";
         if (request2 !== void 0) request2 = webidl.converters.RequestInfo(request2);
-        options2 = webidl.converters.CacheQueryOptions(options2, prefix, "options");
-        return __privateMethod(this, _Cache_instances, internalMatchAll_fn).call(this, request2, options2);
+        options3 = webidl.converters.CacheQueryOptions(options3, prefix, "options");
+        return __privateMethod(this, _Cache_instances, internalMatchAll_fn).call(this, request2, options3);
       }
       async add(request2) {
         webidl.brandCheck(this, _Cache);
@@ -37918,16 +37918,16 @@ var require_cache3 = __commonJS({
         });
         return cacheJobPromise.promise;
       }
-      async delete(request2, options2 = {}) {
+      async delete(request2, options3 = {}) {
         webidl.brandCheck(this, _Cache);
         const prefix = "Cache.delete";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         request2 = webidl.converters.RequestInfo(request2);
-        options2 = webidl.converters.CacheQueryOptions(options2, prefix, "options");
+        options3 = webidl.converters.CacheQueryOptions(options3, prefix, "options");
         let r2 = null;
         if (webidl.is.Request(request2)) {
           r2 = getRequestState(request2);
-          if (r2.method !== "GET" && !options2.ignoreMethod) {
+          if (r2.method !== "GET" && !options3.ignoreMethod) {
             return false;
           }
         } else {
@@ -37938,7 +37938,7 @@ var require_cache3 = __commonJS({
         const operation = {
           type: "delete",
           request: r2,
-          options: options2
+          options: options3
         };
         operations.push(operation);
         const cacheJobPromise = createDeferredPromise();
@@ -37964,16 +37964,16 @@ var require_cache3 = __commonJS({
        * @param {import('../../../types/cache').CacheQueryOptions} options
        * @returns {Promise<readonly Request[]>}
        */
-      async keys(request2 = void 0, options2 = {}) {
+      async keys(request2 = void 0, options3 = {}) {
         webidl.brandCheck(this, _Cache);
         const prefix = "Cache.keys";
         if (request2 !== void 0) request2 = webidl.converters.RequestInfo(request2);
-        options2 = webidl.converters.CacheQueryOptions(options2, prefix, "options");
+        options3 = webidl.converters.CacheQueryOptions(options3, prefix, "options");
         let r2 = null;
         if (request2 !== void 0) {
           if (webidl.is.Request(request2)) {
             r2 = getRequestState(request2);
-            if (r2.method !== "GET" && !options2.ignoreMethod) {
+            if (r2.method !== "GET" && !options3.ignoreMethod) {
               return [];
             }
           } else if (typeof request2 === "string") {
@@ -37987,7 +37987,7 @@ var require_cache3 = __commonJS({
             requests.push(requestResponse[0]);
           }
         } else {
-          const requestResponses = __privateMethod(this, _Cache_instances, queryCache_fn).call(this, r2, options2);
+          const requestResponses = __privateMethod(this, _Cache_instances, queryCache_fn).call(this, r2, options3);
           for (const requestResponse of requestResponses) {
             requests.push(requestResponse[0]);
           }
@@ -38099,12 +38099,12 @@ var require_cache3 = __commonJS({
      * @param {requestResponseList} targetStorage
      * @returns {requestResponseList}
      */
-    queryCache_fn = function(requestQuery, options2, targetStorage) {
+    queryCache_fn = function(requestQuery, options3, targetStorage) {
       const resultList = [];
       const storage = targetStorage != null ? targetStorage : __privateGet(this, _relevantRequestResponseList);
       for (const requestResponse of storage) {
         const [cachedRequest, cachedResponse] = requestResponse;
-        if (__privateMethod(this, _Cache_instances, requestMatchesCachedItem_fn).call(this, requestQuery, cachedRequest, cachedResponse, options2)) {
+        if (__privateMethod(this, _Cache_instances, requestMatchesCachedItem_fn).call(this, requestQuery, cachedRequest, cachedResponse, options3)) {
           resultList.push(requestResponse);
         }
       }
@@ -38118,17 +38118,17 @@ var require_cache3 = __commonJS({
      * @param {import('../../../types/cache').CacheQueryOptions | undefined} options
      * @returns {boolean}
      */
-    requestMatchesCachedItem_fn = function(requestQuery, request2, response = null, options2) {
+    requestMatchesCachedItem_fn = function(requestQuery, request2, response = null, options3) {
       const queryURL = new URL(requestQuery.url);
       const cachedURL = new URL(request2.url);
-      if (options2 == null ? void 0 : options2.ignoreSearch) {
+      if (options3 == null ? void 0 : options3.ignoreSearch) {
         cachedURL.search = "";
         queryURL.search = "";
       }
       if (!urlEquals(queryURL, cachedURL, true)) {
         return false;
       }
-      if (response == null || (options2 == null ? void 0 : options2.ignoreVary) || !response.headersList.contains("vary")) {
+      if (response == null || (options3 == null ? void 0 : options3.ignoreVary) || !response.headersList.contains("vary")) {
         return true;
       }
       const fieldValues = getFieldValues(response.headersList.get("vary"));
@@ -38144,12 +38144,12 @@ var require_cache3 = __commonJS({
       }
       return true;
     };
-    internalMatchAll_fn = function(request2, options2, maxResponses = Infinity) {
+    internalMatchAll_fn = function(request2, options3, maxResponses = Infinity) {
       let r2 = null;
       if (request2 !== void 0) {
         if (webidl.is.Request(request2)) {
           r2 = getRequestState(request2);
-          if (r2.method !== "GET" && !options2.ignoreMethod) {
+          if (r2.method !== "GET" && !options3.ignoreMethod) {
             return [];
           }
         } else if (typeof request2 === "string") {
@@ -38162,7 +38162,7 @@ var require_cache3 = __commonJS({
           responses.push(requestResponse[1]);
         }
       } else {
-        const requestResponses = __privateMethod(this, _Cache_instances, queryCache_fn).call(this, r2, options2);
+        const requestResponses = __privateMethod(this, _Cache_instances, queryCache_fn).call(this, r2, options3);
         for (const requestResponse of requestResponses) {
           responses.push(requestResponse[1]);
         }
@@ -38250,21 +38250,21 @@ var require_cachestorage = __commonJS({
         }
         webidl.util.markAsUncloneable(this);
       }
-      async match(request2, options2 = {}) {
+      async match(request2, options3 = {}) {
         webidl.brandCheck(this, _CacheStorage);
         webidl.argumentLengthCheck(arguments, 1, "CacheStorage.match");
         request2 = webidl.converters.RequestInfo(request2);
-        options2 = webidl.converters.MultiCacheQueryOptions(options2);
-        if (options2.cacheName != null) {
-          if (__privateGet(this, _caches).has(options2.cacheName)) {
-            const cacheList = __privateGet(this, _caches).get(options2.cacheName);
+        options3 = webidl.converters.MultiCacheQueryOptions(options3);
+        if (options3.cacheName != null) {
+          if (__privateGet(this, _caches).has(options3.cacheName)) {
+            const cacheList = __privateGet(this, _caches).get(options3.cacheName);
             const cache = new Cache(kConstruct, cacheList);
-            return await cache.match(request2, options2);
+            return await cache.match(request2, options3);
           }
         } else {
           for (const cacheList of __privateGet(this, _caches).values()) {
             const cache = new Cache(kConstruct, cacheList);
-            const response = await cache.match(request2, options2);
+            const response = await cache.match(request2, options3);
             if (response !== void 0) {
               return response;
             }
@@ -39471,7 +39471,7 @@ var require_connection = __commonJS({
     var { runtimeFeatures } = require_runtime_features();
     var crypto3 = runtimeFeatures.has("crypto") ? require("crypto") : null;
     var warningEmitted = false;
-    function establishWebSocketConnection(url3, protocols, client, handler, options2) {
+    function establishWebSocketConnection(url3, protocols, client, handler, options3) {
       const requestURL = url3;
       requestURL.protocol = url3.protocol === "ws:" ? "http:" : "https:";
       const request2 = makeRequest({
@@ -39485,8 +39485,8 @@ var require_connection = __commonJS({
         redirect: "error",
         useURLCredentials: true
       });
-      if (options2.headers) {
-        const headersList = getHeadersList(new Headers(options2.headers));
+      if (options3.headers) {
+        const headersList = getHeadersList(new Headers(options3.headers));
         request2.headersList = headersList;
       }
       const keyValue = crypto3.randomBytes(16).toString("base64");
@@ -39500,7 +39500,7 @@ var require_connection = __commonJS({
       const controller = fetching({
         request: request2,
         useParallelQueue: true,
-        dispatcher: options2.dispatcher,
+        dispatcher: options3.dispatcher,
         processResponse(response) {
           var _a9, _b2, _c, _d;
           if (response.type === "error" || response.status !== 101) {
@@ -39636,14 +39636,14 @@ var require_permessage_deflate = __commonJS({
       /**
        * @param {Map<string, string>} extensions
        */
-      constructor(extensions, options2) {
+      constructor(extensions, options3) {
         /** @type {import('node:zlib').InflateRaw} */
         __privateAdd(this, _inflate);
         __privateAdd(this, _options2, {});
         __privateAdd(this, _maxPayloadSize, 0);
         __privateGet(this, _options2).serverNoContextTakeover = extensions.has("server_no_context_takeover");
         __privateGet(this, _options2).serverMaxWindowBits = extensions.get("server_max_window_bits");
-        __privateSet(this, _maxPayloadSize, options2.maxPayloadSize);
+        __privateSet(this, _maxPayloadSize, options3.maxPayloadSize);
       }
       /**
        * Decompress a compressed payload.
@@ -39734,7 +39734,7 @@ var require_receiver = __commonJS({
        * @param {Map<string, string>|null} extensions
        * @param {{ maxFragments?: number, maxPayloadSize?: number }} [options]
        */
-      constructor(handler, extensions, options2 = {}) {
+      constructor(handler, extensions, options3 = {}) {
         var _a9, _b2;
         super();
         __privateAdd(this, _ByteParser_instances);
@@ -39755,10 +39755,10 @@ var require_receiver = __commonJS({
         __privateAdd(this, _maxPayloadSize);
         __privateSet(this, _handler, handler);
         __privateSet(this, _extensions, extensions == null ? /* @__PURE__ */ new Map() : extensions);
-        __privateSet(this, _maxFragments, (_a9 = options2.maxFragments) != null ? _a9 : 0);
-        __privateSet(this, _maxPayloadSize, (_b2 = options2.maxPayloadSize) != null ? _b2 : 0);
+        __privateSet(this, _maxFragments, (_a9 = options3.maxFragments) != null ? _a9 : 0);
+        __privateSet(this, _maxPayloadSize, (_b2 = options3.maxPayloadSize) != null ? _b2 : 0);
         if (__privateGet(this, _extensions).has("permessage-deflate")) {
-          __privateGet(this, _extensions).set("permessage-deflate", new PerMessageDeflate(extensions, options2));
+          __privateGet(this, _extensions).set("permessage-deflate", new PerMessageDeflate(extensions, options3));
         }
       }
       /**
@@ -39938,11 +39938,11 @@ var require_receiver = __commonJS({
           return emptyBuffer;
         }
         __privateSet(this, _byteOffset, __privateGet(this, _byteOffset) - n);
-        const first = __privateGet(this, _buffers)[0];
-        if (first.length > n) {
-          __privateGet(this, _buffers)[0] = first.subarray(n, first.length);
-          return first.subarray(0, n);
-        } else if (first.length === n) {
+        const first2 = __privateGet(this, _buffers)[0];
+        if (first2.length > n) {
+          __privateGet(this, _buffers)[0] = first2.subarray(n, first2.length);
+          return first2.subarray(0, n);
+        } else if (first2.length === n) {
           return __privateGet(this, _buffers).shift();
         } else {
           let offset = 0;
@@ -40280,9 +40280,9 @@ var require_websocket = __commonJS({
         webidl.util.markAsUncloneable(this);
         const prefix = "WebSocket constructor";
         webidl.argumentLengthCheck(arguments, 1, prefix);
-        const options2 = webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"](protocols, prefix, "options");
+        const options3 = webidl.converters["DOMString or sequence<DOMString> or WebSocketInit"](protocols, prefix, "options");
         url3 = webidl.converters.USVString(url3);
-        protocols = options2.protocols;
+        protocols = options3.protocols;
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
         const urlRecord = getURLRecord(url3, baseURL);
         if (typeof protocols === "string") {
@@ -40301,7 +40301,7 @@ var require_websocket = __commonJS({
           protocols,
           client,
           __privateGet(this, _handler),
-          options2
+          options3
         );
         __privateGet(this, _handler).readyState = _WebSocket.CONNECTING;
         __privateSet(this, _binaryType, "blob");
@@ -40784,7 +40784,7 @@ var require_websocketstream = __commonJS({
     var emittedExperimentalWarning = false;
     var _url, _openedPromise, _closedPromise, _readableStream, _readableStreamController, _writableStreamController, _handshakeAborted, _handler, _parser, _WebSocketStream_instances, write_fn, onConnectionEstablished_fn, onMessage_fn, onSocketClose_fn, closeUsingReason_fn, cancel_fn;
     var WebSocketStream = class {
-      constructor(url3, options2 = void 0) {
+      constructor(url3, options3 = void 0) {
         __privateAdd(this, _WebSocketStream_instances);
         // Each WebSocketStream object has an associated url , which is a URL record .
         /** @type {URL} */
@@ -40845,12 +40845,12 @@ var require_websocketstream = __commonJS({
         }
         webidl.argumentLengthCheck(arguments, 1, "WebSocket");
         url3 = webidl.converters.USVString(url3);
-        if (options2 !== null) {
-          options2 = webidl.converters.WebSocketStreamOptions(options2);
+        if (options3 !== null) {
+          options3 = webidl.converters.WebSocketStreamOptions(options3);
         }
         const baseURL = environmentSettingsObject.settingsObject.baseUrl;
         const urlRecord = getURLRecord(url3, baseURL);
-        const protocols = options2.protocols;
+        const protocols = options3.protocols;
         if (protocols.length !== new Set(protocols.map((p3) => p3.toLowerCase())).size) {
           throw new DOMException("Invalid Sec-WebSocket-Protocol value", "SyntaxError");
         }
@@ -40860,8 +40860,8 @@ var require_websocketstream = __commonJS({
         __privateSet(this, _url, urlRecord.toString());
         __privateSet(this, _openedPromise, createDeferredPromise());
         __privateSet(this, _closedPromise, createDeferredPromise());
-        if (options2.signal != null) {
-          const signal = options2.signal;
+        if (options3.signal != null) {
+          const signal = options3.signal;
           if (signal.aborted) {
             __privateGet(this, _openedPromise).reject(signal.reason);
             __privateGet(this, _closedPromise).reject(signal.reason);
@@ -40883,7 +40883,7 @@ var require_websocketstream = __commonJS({
           protocols,
           client,
           __privateGet(this, _handler),
-          options2
+          options3
         );
       }
       // The url getter steps are to return this 's url , serialized .
@@ -41195,12 +41195,12 @@ var require_eventsource_stream = __commonJS({
        * @param {eventSourceSettings} [options.eventSourceSettings]
        * @param {(chunk: any, encoding?: BufferEncoding | undefined) => boolean} [options.push]
        */
-      constructor(options2 = {}) {
-        options2.readableObjectMode = true;
-        super(options2);
-        this.state = options2.eventSourceSettings || {};
-        if (options2.push) {
-          this.push = options2.push;
+      constructor(options3 = {}) {
+        options3.readableObjectMode = true;
+        super(options3);
+        this.state = options3.eventSourceSettings || {};
+        if (options3.push) {
+          this.push = options3.push;
         }
       }
       /**
@@ -41423,24 +41423,24 @@ ${value}`;
         this.dropConsumedChunks();
       }
       handleBOM() {
-        const first = this.peekBufferedByte(0);
+        const first2 = this.peekBufferedByte(0);
         const second = this.peekBufferedByte(1);
         const third = this.peekBufferedByte(2);
         if (second === void 0) {
-          if (first === BOM[0]) {
+          if (first2 === BOM[0]) {
             return true;
           }
           this.checkBOM = false;
           return true;
         }
         if (third === void 0) {
-          if (first === BOM[0] && second === BOM[1]) {
+          if (first2 === BOM[0] && second === BOM[1]) {
             return true;
           }
           this.checkBOM = false;
           return false;
         }
-        if (first === BOM[0] && second === BOM[1] && third === BOM[2]) {
+        if (first2 === BOM[0] && second === BOM[1] && third === BOM[2]) {
           this.discardLeadingBytes(3);
         }
         this.checkBOM = false;
@@ -41910,8 +41910,8 @@ var require_undici = __commonJS({
       err2.stack = stack ? `${stack}
 ${captureLines}` : capture.stack;
     }
-    module2.exports.fetch = function fetch(init, options2 = void 0) {
-      return fetchImpl(init, options2).catch((err2) => {
+    module2.exports.fetch = function fetch2(init, options3 = void 0) {
+      return fetchImpl(init, options3).catch((err2) => {
         if (currentFilename) {
           appendFetchStackTrace(err2, currentFilename);
         } else if (err2 && typeof err2 === "object") {
@@ -41962,7 +41962,7 @@ ${captureLines}` : capture.stack;
     module2.exports.mockErrors = mockErrors;
     var { EventSource } = require_eventsource();
     module2.exports.EventSource = EventSource;
-    function install() {
+    function install2() {
       globalThis.fetch = module2.exports.fetch;
       globalThis.Headers = module2.exports.Headers;
       globalThis.Response = module2.exports.Response;
@@ -41974,7 +41974,7 @@ ${captureLines}` : capture.stack;
       globalThis.MessageEvent = module2.exports.MessageEvent;
       globalThis.EventSource = module2.exports.EventSource;
     }
-    module2.exports.install = install;
+    module2.exports.install = install2;
   }
 });
 
@@ -42597,12 +42597,12 @@ function isTaskStruct(type) {
   return type.kind === "STRUCT" && type.name === "task_struct";
 }
 function agreedTaskStruct(tasks) {
-  const [first, ...others] = tasks;
-  if (first === void 0) return void 0;
-  const facts = { size: first.size, members: first.members.length };
+  const [first2, ...others] = tasks;
+  if (first2 === void 0) return void 0;
+  const facts = { size: first2.size, members: first2.members.length };
   for (const other of others) {
     if (other.size !== facts.size || other.members.length !== facts.members) {
-      const ids = `${first.id} and ${other.id}`;
+      const ids = `${first2.id} and ${other.id}`;
       throw new Failure(
         "bad-btf",
         `The two task_struct of types ${ids} differ in size or members.`
@@ -42675,8 +42675,8 @@ function unreachable(path5, mirrors) {
 }
 
 // src/download/ask.ts
-async function ask(ports, url3, options2) {
-  const { headers, deadline, signal } = options2;
+async function ask(ports, url3, options3) {
+  const { headers, deadline, signal } = options3;
   signal.throwIfAborted();
   const watch = new Watch(ports.clock, deadline, signal);
   try {
@@ -42776,12 +42776,12 @@ var UNFIT = [
   "bad-signature",
   "unsigned"
 ];
-async function fetchSmall(pool, path5, options2, read2) {
-  return new Small(pool, path5, options2, read2).run();
+async function fetchSmall(pool, path5, options3, read2) {
+  return new Small(pool, path5, options3, read2).run();
 }
 var _pool, _path, _options, _read, _tried, _Small_instances, next_fn, mayTry_fn, times_fn, from_fn, ask_fn, judge_fn, readBody_fn, unreachable_fn;
 var Small = class {
-  constructor(pool, path5, options2, read2) {
+  constructor(pool, path5, options3, read2) {
     __privateAdd(this, _Small_instances);
     __privateAdd(this, _pool);
     __privateAdd(this, _path);
@@ -42790,7 +42790,7 @@ var Small = class {
     __privateAdd(this, _tried, /* @__PURE__ */ new Map());
     __privateSet(this, _pool, pool);
     __privateSet(this, _path, path5);
-    __privateSet(this, _options, options2);
+    __privateSet(this, _options, options3);
     __privateSet(this, _read, read2);
   }
   async run() {
@@ -42941,8 +42941,8 @@ var ArrayStream = class _ArrayStream extends Array {
   constructor() {
     super();
     Object.setPrototypeOf(this, _ArrayStream.prototype);
-    this[doneWritingPromise] = new Promise((resolve7, reject) => {
-      this[doneWritingResolve] = resolve7;
+    this[doneWritingPromise] = new Promise((resolve10, reject) => {
+      this[doneWritingResolve] = resolve10;
       this[doneWritingReject] = reject;
     });
     this[doneWritingPromise].catch(() => {
@@ -42963,9 +42963,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join23) {
+ArrayStream.prototype.readToEnd = async function(join28) {
   await this[doneWritingPromise];
-  const result = join23(this.slice(this[readingIndex]));
+  const result = join28(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -43167,14 +43167,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join23 = concat) {
+Reader.prototype.readToEnd = async function(join28 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join23(result);
+  return join28(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43321,8 +43321,8 @@ function transformWithCancel(customCancel) {
         }
         outputController.enqueue(chunk);
         if (!pulled) {
-          await new Promise((resolve7, reject) => {
-            backpressureChangePromiseResolve = resolve7;
+          await new Promise((resolve10, reject) => {
+            backpressureChangePromiseResolve = resolve10;
             backpressureChangePromiseReject = reject;
           });
           backpressureChangePromiseResolve = null;
@@ -43425,7 +43425,7 @@ function transformPair(input, fn2) {
     const outgoing = transformWithCancel(async function(reason2) {
       incomingTransformController.error(reason2);
       await pipeDonePromise;
-      await new Promise((resolve7) => setTimeout(resolve7));
+      await new Promise((resolve10) => setTimeout(resolve10));
     });
     fn2(incoming.readable, outgoing.writable);
     return outgoing.readable;
@@ -43597,12 +43597,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join23 = concat) {
+async function readToEnd(input, join28 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join23);
+    return input.readToEnd(join28);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join23);
+    return getReader(input).readToEnd(join28);
   }
   return input;
 }
@@ -43610,12 +43610,12 @@ async function cancel(input, reason2) {
   if (isStream(input)) {
     if (input.cancel) {
       const cancelled = await input.cancel(reason2);
-      await new Promise((resolve7) => setTimeout(resolve7));
+      await new Promise((resolve10) => setTimeout(resolve10));
       return cancelled;
     }
     if (input.destroy) {
       input.destroy(reason2);
-      await new Promise((resolve7) => setTimeout(resolve7));
+      await new Promise((resolve10) => setTimeout(resolve10));
       return reason2;
     }
   }
@@ -44960,11 +44960,11 @@ var util = {
    *                          or rejected with the Error of the last resolved Promise (if all promises are rejected)
    */
   anyPromise: function(promises3) {
-    return new Promise((resolve7, reject) => {
+    return new Promise((resolve10, reject) => {
       let exception;
       void Promise.all(promises3.map(async (promise) => {
         try {
-          resolve7(await promise);
+          resolve10(await promise);
         } catch (e) {
           exception = e;
         }
@@ -45181,7 +45181,7 @@ function removeChecksum(text3) {
   return body;
 }
 function unarmor(input) {
-  return new Promise((resolve7, reject) => {
+  return new Promise((resolve10, reject) => {
     try {
       const reSplit = /^-----[^-]+-----$/m;
       const reEmptyLine = /^[ \f\r\t\u00a0\u2000-\u200a\u202f\u205f\u3000]*$/;
@@ -45214,7 +45214,7 @@ function unarmor(input) {
                 verifyHeaders$1(lastHeaders);
                 headersDone = true;
                 if (textDone || type !== enums.armor.signed) {
-                  resolve7({ text: text3, data, headers, type });
+                  resolve10({ text: text3, data, headers, type });
                   break;
                 }
               }
@@ -46488,10 +46488,10 @@ function getPKCS1Padding(length) {
   const result = new Uint8Array(length);
   let count3 = 0;
   while (count3 < length) {
-    const randomBytes3 = getRandomBytes(length - count3);
-    for (let i2 = 0; i2 < randomBytes3.length; i2++) {
-      if (randomBytes3[i2] !== 0) {
-        result[count3++] = randomBytes3[i2];
+    const randomBytes4 = getRandomBytes(length - count3);
+    for (let i2 = 0; i2 < randomBytes4.length; i2++) {
+      if (randomBytes4[i2] !== 0) {
+        result[count3++] = randomBytes4[i2];
       }
     }
   }
@@ -46622,12 +46622,12 @@ async function generate$4(bits2, e) {
       publicKeyEncoding: { type: "pkcs1", format: "jwk" },
       privateKeyEncoding: { type: "pkcs1", format: "jwk" }
     };
-    const jwk = await new Promise((resolve7, reject) => {
+    const jwk = await new Promise((resolve10, reject) => {
       nodeCrypto$6.generateKeyPair("rsa", opts, (err2, _5, jwkPrivateKey) => {
         if (err2) {
           reject(err2);
         } else {
-          resolve7(jwkPrivateKey);
+          resolve10(jwkPrivateKey);
         }
       });
     });
@@ -54652,11 +54652,11 @@ async function readSignature({ armoredSignature, binarySignature, config: config
   const packetlist = await PacketList.fromBinary(input, allowedPackets$1, config$1);
   return new Signature(packetlist);
 }
-async function generateSecretSubkey(options2, config2) {
-  const secretSubkeyPacket = new SecretSubkeyPacket(options2.date, config2);
+async function generateSecretSubkey(options3, config2) {
+  const secretSubkeyPacket = new SecretSubkeyPacket(options3.date, config2);
   secretSubkeyPacket.packets = null;
-  secretSubkeyPacket.algorithm = enums.write(enums.publicKey, options2.algorithm);
-  await secretSubkeyPacket.generate(options2.rsaBits, options2.curve);
+  secretSubkeyPacket.algorithm = enums.write(enums.publicKey, options3.algorithm);
+  await secretSubkeyPacket.generate(options3.rsaBits, options3.curve);
   await secretSubkeyPacket.computeFingerprintAndKeyID();
   return secretSubkeyPacket;
 }
@@ -54686,24 +54686,24 @@ function isDataExpired(keyPacket, signature2, date = /* @__PURE__ */ new Date())
   }
   return false;
 }
-async function createBindingSignature(subkey, primaryKey, options2, config2) {
+async function createBindingSignature(subkey, primaryKey, options3, config2) {
   const dataToSign = {};
   dataToSign.key = primaryKey;
   dataToSign.bind = subkey;
   const signatureProperties = { signatureType: enums.signature.subkeyBinding };
-  if (options2.sign) {
+  if (options3.sign) {
     signatureProperties.keyFlags = [enums.keyFlags.signData];
     signatureProperties.embeddedSignature = await createSignaturePacket(dataToSign, [], subkey, {
       signatureType: enums.signature.keyBinding
-    }, options2.date, void 0, void 0, void 0, config2);
+    }, options3.date, void 0, void 0, void 0, config2);
   } else {
     signatureProperties.keyFlags = [enums.keyFlags.encryptCommunication | enums.keyFlags.encryptStorage];
   }
-  if (options2.keyExpirationTime > 0) {
-    signatureProperties.keyExpirationTime = options2.keyExpirationTime;
+  if (options3.keyExpirationTime > 0) {
+    signatureProperties.keyExpirationTime = options3.keyExpirationTime;
     signatureProperties.keyNeverExpires = false;
   }
-  const subkeySignaturePacket = await createSignaturePacket(dataToSign, [], primaryKey, signatureProperties, options2.date, void 0, void 0, void 0, config2);
+  const subkeySignaturePacket = await createSignaturePacket(dataToSign, [], primaryKey, signatureProperties, options3.date, void 0, void 0, void 0, config2);
   return subkeySignaturePacket;
 }
 async function getPreferredHashAlgo(targetKeys, signingKeyPacket, date = /* @__PURE__ */ new Date(), targetUserIDs = [], config2) {
@@ -54847,43 +54847,43 @@ function getKeyExpirationTime(keyPacket, signature2) {
   }
   return expirationTime ? new Date(expirationTime) : Infinity;
 }
-function sanitizeKeyOptions(options2, subkeyDefaults = {}) {
-  options2.type = options2.type || subkeyDefaults.type;
-  options2.curve = options2.curve || subkeyDefaults.curve;
-  options2.rsaBits = options2.rsaBits || subkeyDefaults.rsaBits;
-  options2.keyExpirationTime = options2.keyExpirationTime !== void 0 ? options2.keyExpirationTime : subkeyDefaults.keyExpirationTime;
-  options2.passphrase = util.isString(options2.passphrase) ? options2.passphrase : subkeyDefaults.passphrase;
-  options2.date = options2.date || subkeyDefaults.date;
-  options2.sign = options2.sign || false;
-  switch (options2.type) {
+function sanitizeKeyOptions(options3, subkeyDefaults = {}) {
+  options3.type = options3.type || subkeyDefaults.type;
+  options3.curve = options3.curve || subkeyDefaults.curve;
+  options3.rsaBits = options3.rsaBits || subkeyDefaults.rsaBits;
+  options3.keyExpirationTime = options3.keyExpirationTime !== void 0 ? options3.keyExpirationTime : subkeyDefaults.keyExpirationTime;
+  options3.passphrase = util.isString(options3.passphrase) ? options3.passphrase : subkeyDefaults.passphrase;
+  options3.date = options3.date || subkeyDefaults.date;
+  options3.sign = options3.sign || false;
+  switch (options3.type) {
     case "ecc":
       try {
-        options2.curve = enums.write(enums.curve, options2.curve);
+        options3.curve = enums.write(enums.curve, options3.curve);
       } catch {
         throw new Error("Unknown curve");
       }
-      if (options2.curve === enums.curve.ed25519Legacy || options2.curve === enums.curve.curve25519Legacy || options2.curve === "ed25519" || options2.curve === "curve25519") {
-        options2.curve = options2.sign ? enums.curve.ed25519Legacy : enums.curve.curve25519Legacy;
+      if (options3.curve === enums.curve.ed25519Legacy || options3.curve === enums.curve.curve25519Legacy || options3.curve === "ed25519" || options3.curve === "curve25519") {
+        options3.curve = options3.sign ? enums.curve.ed25519Legacy : enums.curve.curve25519Legacy;
       }
-      if (options2.sign) {
-        options2.algorithm = options2.curve === enums.curve.ed25519Legacy ? enums.publicKey.eddsaLegacy : enums.publicKey.ecdsa;
+      if (options3.sign) {
+        options3.algorithm = options3.curve === enums.curve.ed25519Legacy ? enums.publicKey.eddsaLegacy : enums.publicKey.ecdsa;
       } else {
-        options2.algorithm = enums.publicKey.ecdh;
+        options3.algorithm = enums.publicKey.ecdh;
       }
       break;
     case "curve25519":
-      options2.algorithm = options2.sign ? enums.publicKey.ed25519 : enums.publicKey.x25519;
+      options3.algorithm = options3.sign ? enums.publicKey.ed25519 : enums.publicKey.x25519;
       break;
     case "curve448":
-      options2.algorithm = options2.sign ? enums.publicKey.ed448 : enums.publicKey.x448;
+      options3.algorithm = options3.sign ? enums.publicKey.ed448 : enums.publicKey.x448;
       break;
     case "rsa":
-      options2.algorithm = enums.publicKey.rsaEncryptSign;
+      options3.algorithm = enums.publicKey.rsaEncryptSign;
       break;
     default:
-      throw new Error(`Unsupported key type ${options2.type}`);
+      throw new Error(`Unsupported key type ${options3.type}`);
   }
-  return options2;
+  return options3;
 }
 function validateSigningKeyPacket(keyPacket, signature2, config2) {
   switch (keyPacket.algorithm) {
@@ -56198,13 +56198,13 @@ var PrivateKey = class _PrivateKey extends PublicKey {
    * @returns {Promise<PrivateKey>}
    * @async
    */
-  async addSubkey(options2 = {}) {
-    const config$1 = { ...config, ...options2.config };
-    if (options2.passphrase) {
+  async addSubkey(options3 = {}) {
+    const config$1 = { ...config, ...options3.config };
+    if (options3.passphrase) {
       throw new Error("Subkey could not be encrypted here, please encrypt whole key");
     }
-    if (options2.rsaBits < config$1.minRSABits) {
-      throw new Error(`rsaBits should be at least ${config$1.minRSABits}, got: ${options2.rsaBits}`);
+    if (options3.rsaBits < config$1.minRSABits) {
+      throw new Error(`rsaBits should be at least ${config$1.minRSABits}, got: ${options3.rsaBits}`);
     }
     const secretKeyPacket = this.keyPacket;
     if (secretKeyPacket.isDummy()) {
@@ -56217,10 +56217,10 @@ var PrivateKey = class _PrivateKey extends PublicKey {
     defaultOptions.type = getDefaultSubkeyType(defaultOptions.algorithm);
     defaultOptions.rsaBits = defaultOptions.bits || 4096;
     defaultOptions.curve = defaultOptions.curve || "curve25519Legacy";
-    options2 = sanitizeKeyOptions(options2, defaultOptions);
-    const keyPacket = await generateSecretSubkey(options2, { ...config$1, v6Keys: this.keyPacket.version === 6 });
+    options3 = sanitizeKeyOptions(options3, defaultOptions);
+    const keyPacket = await generateSecretSubkey(options3, { ...config$1, v6Keys: this.keyPacket.version === 6 });
     checkKeyRequirements(keyPacket, config$1);
-    const bindingSignature = await createBindingSignature(keyPacket, secretKeyPacket, options2, config$1);
+    const bindingSignature = await createBindingSignature(keyPacket, secretKeyPacket, options3, config$1);
     const packetList = this.toPacketList();
     packetList.push(keyPacket, bindingSignature);
     return new _PrivateKey(packetList);
@@ -56755,8 +56755,8 @@ var Message = class _Message {
     const signatureList = packets.filterByTag(enums.packet.signature);
     if (onePassSigList.length && !signatureList.length && util.isStream(packets.stream) && !isArrayStream(packets.stream)) {
       await Promise.all(onePassSigList.map(async (onePassSig) => {
-        onePassSig.correspondingSig = new Promise((resolve7, reject) => {
-          onePassSig.correspondingSigResolve = resolve7;
+        onePassSig.correspondingSig = new Promise((resolve10, reject) => {
+          onePassSig.correspondingSigResolve = resolve10;
           onePassSig.correspondingSigReject = reject;
         });
         onePassSig.signatureData = fromAsync(async () => (await onePassSig.correspondingSig).signatureData);
@@ -58766,13 +58766,13 @@ var DER = {
         throw new E3("tlv.encode: wrong tag");
       if (data.length < 2 || data[pos++] !== tag)
         throw new E3("tlv.decode: wrong tlv");
-      const first = data[pos++];
-      const isLong = !!(first & 128);
+      const first2 = data[pos++];
+      const isLong = !!(first2 & 128);
       let length = 0;
       if (!isLong)
-        length = first;
+        length = first2;
       else {
-        const lenLen = first & 127;
+        const lenLen = first2 & 127;
         if (!lenLen)
           throw new E3("tlv.decode(long): indefinite length not supported");
         if (lenLen > 4)
@@ -60265,14 +60265,14 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     const msg = concatBytes(...msgs);
     return modN_LE(cHash(domain(msg, ensureBytes("context", context), !!prehash)));
   }
-  function sign(msg, secretKey, options2 = {}) {
+  function sign(msg, secretKey, options3 = {}) {
     msg = ensureBytes("message", msg);
     if (prehash)
       msg = prehash(msg);
     const { prefix, scalar, pointBytes } = getExtendedPublicKey(secretKey);
-    const r2 = hashDomainToScalar(options2.context, prefix, msg);
+    const r2 = hashDomainToScalar(options3.context, prefix, msg);
     const R4 = BASE.multiply(r2).toBytes();
-    const k3 = hashDomainToScalar(options2.context, R4, pointBytes, msg);
+    const k3 = hashDomainToScalar(options3.context, R4, pointBytes, msg);
     const s3 = Fn4.create(r2 + k3 * scalar);
     if (!Fn4.isValid(s3))
       throw new Error("sign failed: invalid s");
@@ -60280,8 +60280,8 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     return _abytes2(rs3, lengths.signature, "result");
   }
   const verifyOpts = { zip215: true };
-  function verify3(sig, msg, publicKey, options2 = verifyOpts) {
-    const { context, zip215 } = options2;
+  function verify3(sig, msg, publicKey, options3 = verifyOpts) {
+    const { context, zip215 } = options3;
     const len = lengths.signature;
     sig = ensureBytes("signature", sig, len);
     msg = ensureBytes("message", msg);
@@ -68621,11 +68621,11 @@ async function parseSignature(packet) {
 }
 function bodyOf(packet) {
   var _a9;
-  const first = (_a9 = packet[0]) != null ? _a9 : 0;
-  const old = (first & 192) === 128;
-  const tag = old ? first >> 2 & 15 : first & 63;
-  const [start2, length] = old ? oldLength(packet, first & 3) : newLength(packet);
-  if (first < 128 || tag !== SIGNATURE_TAG2 || length === 0 || start2 + length !== packet.length) {
+  const first2 = (_a9 = packet[0]) != null ? _a9 : 0;
+  const old = (first2 & 192) === 128;
+  const tag = old ? first2 >> 2 & 15 : first2 & 63;
+  const [start2, length] = old ? oldLength(packet, first2 & 3) : newLength(packet);
+  if (first2 < 128 || tag !== SIGNATURE_TAG2 || length === 0 || start2 + length !== packet.length) {
     throw corrupt("The signature of the header is not one OpenPGP signature packet.");
   }
   return packet.subarray(start2);
@@ -68636,10 +68636,10 @@ function oldLength(packet, type) {
   return [1 + size2, packet.readUIntBE(1, size2)];
 }
 function newLength(packet) {
-  const [, first = 0, second = 0] = packet;
-  if (first < 192) return [2, first];
-  if (first < 224) return [3, (first - 192 << 8) + second + 192];
-  return first === 255 && packet.length >= 6 ? [6, packet.readUInt32BE(2)] : [0, 0];
+  const [, first2 = 0, second = 0] = packet;
+  if (first2 < 192) return [2, first2];
+  if (first2 < 224) return [3, (first2 - 192 << 8) + second + 192];
+  return first2 === 255 && packet.length >= 6 ? [6, packet.readUInt32BE(2)] : [0, 0];
 }
 async function current(packet) {
   var _a9;
@@ -69019,25 +69019,25 @@ async function checkedCopy(source2, folder2) {
 
 // src/toolchain/fetch.ts
 var PATIENCE2 = { silence: 15, attempt: 180 };
-async function fetchSources(world2, recipe, sources, folder2, options2) {
+async function fetchSources(world2, recipe, sources, folder2, options3) {
   for (const part of recipe.parts) {
     const place = (0, import_node_path2.join)(folder2, part.path);
     if ((0, import_node_fs2.existsSync)((0, import_node_path2.join)(place, "src"))) continue;
     const fitting2 = sources.filter(({ repository }) => repository === part.repository);
-    await fetchPart(world2, part, fitting2, place, options2);
+    await fetchPart(world2, part, fitting2, place, options3);
   }
 }
-async function fetchPart(world2, part, sources, place, options2) {
+async function fetchPart(world2, part, sources, place, options3) {
   const answers = [];
   for (const source2 of sources) {
     if (source2.kind === "tarball") return unpack(world2, source2, place);
     try {
-      return await checkOut(world2, source2.url, part.commit, place, options2.patience);
+      return await checkOut(world2, source2.url, part.commit, place, options3.patience);
     } catch (error) {
       world2.interrupted.throwIfAborted();
       await (0, import_promises4.rm)(place, { recursive: true, force: true });
       answers.push(`${source2.url}: ${describe(error)}`);
-      options2.note(`${source2.url} did not deliver ${part.repository}: ${describe(error)}`);
+      options3.note(`${source2.url} did not deliver ${part.repository}: ${describe(error)}`);
     }
   }
   throw new Failure(
@@ -69123,17 +69123,17 @@ function atLeast(version, least) {
 }
 
 // src/toolchain/build.ts
-async function buildTool(world2, recipe, work, options2) {
+async function buildTool(world2, recipe, work, options3) {
   const [source2, build2, finished] = [(0, import_node_path3.join)(work, "source"), (0, import_node_path3.join)(work, "build"), (0, import_node_path3.join)(work, "tool")];
-  options2.stage("sources");
-  await fetchSources(world2, recipe, options2.sources, source2, options2);
+  options3.stage("sources");
+  await fetchSources(world2, recipe, options3.sources, source2, options3);
   await edit(source2, recipe);
-  options2.stage("configure");
+  options3.stage("configure");
   await cmake(world2, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
-  options2.stage("compile");
+  options3.stage("compile");
   const jobs = String((0, import_node_os.availableParallelism)());
   await cmake(world2, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
-  options2.stage("check");
+  options3.stage("check");
   await collect(world2, (0, import_node_path3.join)(build2, recipe.target), finished);
   await checkVersion(world2, recipe, (0, import_node_path3.join)(finished, "bin", recipe.target));
   return finished;
@@ -69160,8 +69160,8 @@ ${answer2.stdout.toString("utf8")}`);
 function telling(output) {
   const lines = output.split("\n").map((line2) => line2.trim());
   const said = lines.filter((line2) => line2 !== "");
-  const first = said.findIndex((line2) => /error/i.test(line2));
-  return said.slice(first < 0 ? -3 : first, first < 0 ? void 0 : first + 3).join(" / ");
+  const first2 = said.findIndex((line2) => /error/i.test(line2));
+  return said.slice(first2 < 0 ? -3 : first2, first2 < 0 ? void 0 : first2 + 3).join(" / ");
 }
 var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
 async function collect(world2, program3, finished) {
@@ -69253,7 +69253,7 @@ var DISTRIBUTION = {
   pahole: need("pahole", "pahole", "dwarves"),
   xz: need("xz", "xz-utils", "xz")
 };
-async function provide(world2, needs, options2) {
+async function provide(world2, needs, options3) {
   const missing3 = needs.filter(
     ({ thing }) => !(thing.startsWith("/") ? (0, import_node_fs4.existsSync)(thing) : world2.programs.find(thing))
   );
@@ -69269,14 +69269,14 @@ async function provide(world2, needs, options2) {
   }
   const packages = [...new Set(missing3.map((one2) => one2[manager.kind]))];
   const command = `${manager.program} install -y ${packages.join(" ")}`;
-  if (!options2.allowed) {
+  if (!options3.allowed) {
     throw new Failure(
       "missing-program",
       `This machine lacks ${things}.`,
       `Allow it with --install-dependencies, or run: sudo ${command}`
     );
   }
-  options2.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
+  options3.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
   const root = await rights(world2);
   for (const args of manager.steps(packages)) {
     const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
@@ -69343,17 +69343,17 @@ function encodeArgs(pahole3, wanted) {
   const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
   return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
 }
-function kinds({ features, options: options2 }, profile) {
+function kinds({ features, options: options3 }, profile) {
   if (features.size > 0) {
     const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
     return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
   }
-  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options2.has(one2.option)).map(
+  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options3.has(one2.option)).map(
     (one2) => `--${one2.option}`
   );
 }
-function languages({ options: options2 }) {
-  return options2.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
+function languages({ options: options3 }) {
+  return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
 }
 function parallelIsReproducible({ version }) {
   return atLeast(version, "1.29");
@@ -69384,13 +69384,13 @@ async function inspectPahole(world2, path5, origin) {
   }
   if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
   const help = await world2.programs.run({ program: found, args: ["--help"] });
-  const options2 = new Set(
+  const options3 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
       var _a9;
       return (_a9 = match[1]) != null ? _a9 : "";
     })
   );
-  return { path: found, version, origin, options: options2, features: await featuresOf(world2, found) };
+  return { path: found, version, origin, options: options3, features: await featuresOf(world2, found) };
 }
 async function featuresOf(world2, path5) {
   const answer2 = await world2.programs.run({ program: path5, args: ["--supported_btf_features"] });
@@ -69629,6 +69629,25 @@ function twinPath(path5) {
   if (parts.length !== 4 || arch3 === void 0) return void 0;
   return [parts[0], parts[1], arch3, parts[3]].join("/");
 }
+function parseTarballPath(path5) {
+  var _a9;
+  const parts = /^([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/.exec(path5);
+  if (!parts) return void 0;
+  const [, distribution2 = "", versionId2 = "", folder2 = "", uname2 = ""] = parts;
+  try {
+    return {
+      distribution: asDistributionId(distribution2),
+      versionId: asVersionId(versionId2),
+      arch: asArch((_a9 = ARCH_OF_FOLDER[folder2]) != null ? _a9 : folder2),
+      uname: asUname(uname2)
+    };
+  } catch {
+    return void 0;
+  }
+}
+var ARCH_OF_FOLDER = Object.fromEntries(
+  Object.entries(FOLDER_OF_ARCH).map(([arch3, folder2]) => [folder2, arch3])
+);
 
 // src/btf/elf.ts
 var import_node_fs5 = require("fs");
@@ -69692,9 +69711,9 @@ async function readElf(source2) {
   if (table2 === 0) return { byteOrder, machine, sections: [] };
   if (fields.u16(58) !== SECTION_SIZE) throw bad6("has section headers of an unknown size");
   if (!within(source2, table2, SECTION_SIZE)) throw bad6("has its section table outside of itself");
-  const first = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
-  const count3 = fields.u16(60) === 0 ? first.u64(32) : fields.u16(60);
-  const nameSection = fields.u16(62) === SHN_XINDEX ? first.u32(40) : fields.u16(62);
+  const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
+  const count3 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
+  const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
   if (count3 > MOST_SECTIONS) throw bad6(`says it has ${count3} sections, which is absurd`);
   if (!within(source2, table2, count3 * SECTION_SIZE)) {
     throw bad6("has its section table outside of itself");
@@ -73019,8 +73038,8 @@ function readGroup({ folder: folder2, limit, usage, cache }) {
   if (!Number.isFinite(most) || !Number.isFinite(used)) {
     return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
   }
-  const stat6 = (_c = read((0, import_node_path15.join)(folder2, "memory.stat"))) != null ? _c : "";
-  const given = [...stat6.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
+  const stat8 = (_c = read((0, import_node_path15.join)(folder2, "memory.stat"))) != null ? _c : "";
+  const given = [...stat8.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
   return { total: most, available: most - used + Math.min(given, used) };
 }
 function read(path5) {
@@ -73697,8 +73716,8 @@ _held = new WeakMap();
 _taken = new WeakMap();
 _ByteQueue_instances = new WeakSet();
 join_fn = function() {
-  const [first] = __privateGet(this, _chunks);
-  const joined2 = __privateGet(this, _chunks).length === 1 && first !== void 0 ? Buffer.from(first.buffer, first.byteOffset, first.byteLength) : Buffer.concat(__privateGet(this, _chunks));
+  const [first2] = __privateGet(this, _chunks);
+  const joined2 = __privateGet(this, _chunks).length === 1 && first2 !== void 0 ? Buffer.from(first2.buffer, first2.byteOffset, first2.byteLength) : Buffer.concat(__privateGet(this, _chunks));
   __privateSet(this, _chunks, [joined2]);
   return joined2;
 };
@@ -73751,10 +73770,10 @@ function payloadOf(header, signatures, offset, start2) {
   };
 }
 function compressorOf(stated, start2) {
-  const named2 = COMPRESSORS.find((name) => name === (stated != null ? stated : "gzip"));
-  if (named2 === void 0)
+  const named3 = COMPRESSORS.find((name) => name === (stated != null ? stated : "gzip"));
+  if (named3 === void 0)
     throw corrupt(`The payload's compressor is ${quoted(stated != null ? stated : "")}, which rpm does not have.`);
-  const compressor = named2 === "gzip" && start2.startsWith(MAGIC3.none) ? "none" : named2;
+  const compressor = named3 === "gzip" && start2.startsWith(MAGIC3.none) ? "none" : named3;
   if (compressor !== "lzma" && !start2.startsWith(MAGIC3[compressor])) {
     throw corrupt(
       `The payload should be ${compressor}, but begins with ${start2} instead of ${MAGIC3[compressor]}.`
@@ -73992,10 +74011,10 @@ var VmlinuxFile = class {
   }
   data(bytes2) {
     for (let at3 = 0; at3 < bytes2.length; ) {
-      const taken = Math.min(bytes2.length - at3, BATCH - __privateGet(this, _filled2));
-      __privateGet(this, _batch).set(bytes2.subarray(at3, at3 + taken), __privateGet(this, _filled2));
-      __privateSet(this, _filled2, __privateGet(this, _filled2) + taken);
-      at3 += taken;
+      const taken2 = Math.min(bytes2.length - at3, BATCH - __privateGet(this, _filled2));
+      __privateGet(this, _batch).set(bytes2.subarray(at3, at3 + taken2), __privateGet(this, _filled2));
+      __privateSet(this, _filled2, __privateGet(this, _filled2) + taken2);
+      at3 += taken2;
       if (__privateGet(this, _filled2) === BATCH) __privateMethod(this, _VmlinuxFile_instances, flush_fn).call(this);
     }
   }
@@ -74011,8 +74030,8 @@ var VmlinuxFile = class {
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
     var _a9, _b2;
-    const sha2566 = __privateGet(this, _sha256).digest("hex");
-    return { sha256: sha2566, digest: (_b2 = (_a9 = __privateGet(this, _other)) == null ? void 0 : _a9.digest("hex")) != null ? _b2 : sha2566 };
+    const sha2567 = __privateGet(this, _sha256).digest("hex");
+    return { sha256: sha2567, digest: (_b2 = (_a9 = __privateGet(this, _other)) == null ? void 0 : _a9.digest("hex")) != null ? _b2 : sha2567 };
   }
 };
 _file = new WeakMap();
@@ -74055,14 +74074,14 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   } finally {
     file.close();
   }
-  const { sha256: sha2566, digest } = file.digests();
+  const { sha256: sha2567, digest } = file.digests();
   if (entry.digest && entry.digest.hex !== digest) {
     throw new Failure(
       "corrupt-package",
       `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`
     );
   }
-  return { head, size: file.size, sha256: sha2566, digestedBy: (_b2 = entry.digest) == null ? void 0 : _b2.algorithm };
+  return { head, size: file.size, sha256: sha2567, digestedBy: (_b2 = entry.digest) == null ? void 0 : _b2.algorithm };
 }
 function noVmlinux({ nvra, vmlinuxPath }) {
   return new Failure(
@@ -74654,7 +74673,7 @@ var Budget = class {
   async take(amount, signal) {
     signal == null ? void 0 : signal.throwIfAborted();
     const wanted = Math.min(amount, this.capacity);
-    await new Promise((resolve7, reject) => {
+    await new Promise((resolve10, reject) => {
       const leave = () => {
         __privateGet(this, _queue).splice(__privateGet(this, _queue).indexOf(entry), 1);
         reject(signal == null ? void 0 : signal.reason);
@@ -74664,7 +74683,7 @@ var Budget = class {
         amount: wanted,
         grant: () => {
           signal == null ? void 0 : signal.removeEventListener("abort", leave);
-          resolve7();
+          resolve10();
         }
       };
       signal == null ? void 0 : signal.addEventListener("abort", leave, { once: true });
@@ -74684,10 +74703,10 @@ _free = new WeakMap();
 _queue = new WeakMap();
 _Budget_instances = new WeakSet();
 serve_fn = function() {
-  for (let first = __privateGet(this, _queue)[0]; first && first.amount <= __privateGet(this, _free); first = __privateGet(this, _queue)[0]) {
+  for (let first2 = __privateGet(this, _queue)[0]; first2 && first2.amount <= __privateGet(this, _free); first2 = __privateGet(this, _queue)[0]) {
     __privateGet(this, _queue).shift();
-    __privateSet(this, _free, __privateGet(this, _free) - first.amount);
-    first.grant();
+    __privateSet(this, _free, __privateGet(this, _free) - first2.amount);
+    first2.grant();
   }
 };
 
@@ -74831,10 +74850,10 @@ function partOf(headers, { from, to: to3, size: size2 }) {
   const header = (_a9 = headers["content-range"]) != null ? _a9 : "";
   const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header.trim());
   if (!match) throw new Fault("again", `it answered with the range '${header.slice(0, 80)}'`);
-  const [first, last] = [Number(match[1]), Number(match[2])];
+  const [first2, last] = [Number(match[1]), Number(match[2])];
   if (match[3] !== "*" && Number(match[3]) !== size2) throw otherSize(`${match[3]} bytes`, size2);
-  if (first !== from || last < first || last >= to3) {
-    throw new Fault("again", `it answered with bytes ${first}-${last} for ${from}-${to3 - 1}`);
+  if (first2 !== from || last < first2 || last >= to3) {
+    throw new Fault("again", `it answered with bytes ${first2}-${last} for ${from}-${to3 - 1}`);
   }
   return { from, to: last + 1, size: size2 };
 }
@@ -75122,12 +75141,12 @@ var Window = class {
   }
   /** The next bytes in order, if they are here. */
   take() {
-    const [first] = __privateGet(this, _segments);
-    const piece = first == null ? void 0 : first.take();
-    if (first === void 0 || piece === void 0) return void 0;
+    const [first2] = __privateGet(this, _segments);
+    const piece = first2 == null ? void 0 : first2.take();
+    if (first2 === void 0 || piece === void 0) return void 0;
     __privateSet(this, _taken3, __privateGet(this, _taken3) + piece.bytes.length);
     __privateSet(this, _held2, __privateGet(this, _held2) - piece.bytes.length);
-    if (first.over) __privateGet(this, _segments).shift();
+    if (first2.over) __privateGet(this, _segments).shift();
     return piece;
   }
 };
@@ -75347,13 +75366,13 @@ stop_fn = function(state, reason2) {
   __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
 };
 woken_fn = function() {
-  return new Promise((resolve7) => __privateGet(this, _waiting).add(resolve7));
+  return new Promise((resolve10) => __privateGet(this, _waiting).add(resolve10));
 };
 wake_fn = function() {
   if (__privateGet(this, _waiting).size === 0) return;
   const waiting = [...__privateGet(this, _waiting)];
   __privateGet(this, _waiting).clear();
-  for (const resolve7 of waiting) resolve7();
+  for (const resolve10 of waiting) resolve10();
 };
 function isBefore(one2, other) {
   const at3 = one2.findIndex((value, index2) => value !== other[index2]);
@@ -75363,7 +75382,7 @@ function isBefore(one2, other) {
 // src/download/package.ts
 var _scheduler, _signal, _begun;
 var Download = class {
-  constructor(pool, resource, options2 = {}) {
+  constructor(pool, resource, options3 = {}) {
     __publicField(this, "resource");
     /** Which mirror served what was delivered so far. */
     __publicField(this, "history");
@@ -75371,11 +75390,11 @@ var Download = class {
     __privateAdd(this, _signal);
     __privateAdd(this, _begun, false);
     this.resource = resource;
-    this.history = new History(options2.after);
-    __privateSet(this, _signal, options2.signal);
+    this.history = new History(options3.after);
+    __privateSet(this, _signal, options3.signal);
     const mirrors = pool.mirrors.filter((mirror) => {
       var _a9;
-      return !((_a9 = options2.avoid) == null ? void 0 : _a9.has(mirror));
+      return !((_a9 = options3.avoid) == null ? void 0 : _a9.has(mirror));
     });
     __privateSet(this, _scheduler, new Scheduler(pool, resource, mirrors));
   }
@@ -75412,8 +75431,8 @@ var Download = class {
 _scheduler = new WeakMap();
 _signal = new WeakMap();
 _begun = new WeakMap();
-function download(pool, resource, options2 = {}) {
-  return new Download(pool, resource, options2);
+function download(pool, resource, options3 = {}) {
+  return new Download(pool, resource, options3);
 }
 
 // src/jobs/build/courier.ts
@@ -75430,8 +75449,8 @@ var Courier = class {
   }
   /** Where the package is at the first mirror: for the record, whoever served it. */
   get url() {
-    const [first] = __privateGet(this, _pool3).mirrors;
-    return first.url(__privateGet(this, _kernel2).locations[0]);
+    const [first2] = __privateGet(this, _pool3).mirrors;
+    return first2.url(__privateGet(this, _kernel2).locations[0]);
   }
   /** Sets out; after the first time without the mirrors that served before, if there are others. */
   fetch() {
@@ -75719,11 +75738,11 @@ function textTable(columns, rows) {
     var _a9, _b2;
     return (_b2 = (_a9 = row3[index2]) == null ? void 0 : _a9.length) != null ? _b2 : 0;
   })));
-  const line2 = (row3) => columns.map(({ align }, index2) => {
+  const line2 = (row3) => columns.map(({ align: align2 }, index2) => {
     var _a9, _b2;
     const width = (_a9 = widths[index2]) != null ? _a9 : 0;
     const cell = (_b2 = row3[index2]) != null ? _b2 : "";
-    return align === "right" ? cell.padStart(width) : cell.padEnd(width);
+    return align2 === "right" ? cell.padStart(width) : cell.padEnd(width);
   }).join("  ").trimEnd();
   return all.map((row3) => `${line2(row3)}
 `).join("");
@@ -75733,7 +75752,7 @@ function markdownTable(columns, rows) {
 `;
   return [
     line2(columns.map(({ title }) => title)),
-    line2(columns.map(({ align }) => align === "right" ? "---:" : "---")),
+    line2(columns.map(({ align: align2 }) => align2 === "right" ? "---:" : "---")),
     ...rows.map((row3) => line2(columns.map((_5, index2) => {
       var _a9;
       return markdownCell((_a9 = row3[index2]) != null ? _a9 : "");
@@ -75821,22 +75840,22 @@ function flag(description) {
     parse: (given) => given.length > 0
   };
 }
-function text2(placeholder, description, options2 = {}) {
+function text2(placeholder, description, options3 = {}) {
   var _a9;
   return {
-    ...{ placeholder, description, required: (_a9 = options2.required) != null ? _a9 : false, repeatable: false },
-    ...{ shownDefault: options2.default, choices: void 0 },
+    ...{ placeholder, description, required: (_a9 = options3.required) != null ? _a9 : false, repeatable: false },
+    ...{ shownDefault: options3.default, choices: void 0 },
     parse: (given) => {
       var _a10;
-      return (_a10 = given.at(-1)) != null ? _a10 : options2.default;
+      return (_a10 = given.at(-1)) != null ? _a10 : options3.default;
     }
   };
 }
-function list(placeholder, description, options2 = {}) {
+function list(placeholder, description, options3 = {}) {
   var _a9, _b2;
-  const fallback = (_a9 = options2.default) != null ? _a9 : [];
+  const fallback = (_a9 = options3.default) != null ? _a9 : [];
   return {
-    ...{ placeholder, description, required: (_b2 = options2.required) != null ? _b2 : false, repeatable: true },
+    ...{ placeholder, description, required: (_b2 = options3.required) != null ? _b2 : false, repeatable: true },
     ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
     parse: (given) => {
       const words = given.flatMap((word2) => word2.split(/[\s,]+/)).filter((word2) => word2 !== "");
@@ -75844,15 +75863,15 @@ function list(placeholder, description, options2 = {}) {
     }
   };
 }
-function number(placeholder, description, options2) {
+function number(placeholder, description, options3) {
   var _a9;
-  const { least, most } = options2;
+  const { least, most } = options3;
   return {
     ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: (_a9 = options2.default) == null ? void 0 : _a9.toString(), choices: void 0 },
+    ...{ shownDefault: (_a9 = options3.default) == null ? void 0 : _a9.toString(), choices: void 0 },
     parse: (given) => {
       const word2 = given.at(-1);
-      if (word2 === void 0 || word2 === "") return options2.default;
+      if (word2 === void 0 || word2 === "") return options3.default;
       const value = Number(word2);
       if (!/^\d+$/.test(word2) || value < least || value > most) {
         throw new Error(`'${word2}' is not a whole number from ${least} to ${most}.`);
@@ -75861,13 +75880,13 @@ function number(placeholder, description, options2) {
     }
   };
 }
-function choice(choices, description, options2) {
+function choice(choices, description, options3) {
   return {
     ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
-    ...{ shownDefault: options2.default, choices },
+    ...{ shownDefault: options3.default, choices },
     parse: (given) => {
       var _a9;
-      const word2 = (_a9 = given.at(-1)) != null ? _a9 : options2.default;
+      const word2 = (_a9 = given.at(-1)) != null ? _a9 : options3.default;
       const found = choices.find((one2) => one2 === word2);
       if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
       return found;
@@ -75915,22 +75934,22 @@ function estimatedSeconds(size2) {
 function withinLimits(kernels3, limits) {
   const { kernels: most = Infinity, bytes: bytes2 = Infinity, minutes = Infinity } = limits;
   const newestFirst = [...kernels3].sort((one2, two2) => two2.builtAt - one2.builtAt);
-  const taken = /* @__PURE__ */ new Set();
+  const taken2 = /* @__PURE__ */ new Set();
   let size2 = 0;
   let seconds2 = 0;
   for (const kernel of newestFirst) {
     size2 += kernel.size;
     seconds2 += estimatedSeconds(kernel.size);
-    const fits = taken.size < most && size2 <= bytes2 && seconds2 <= minutes * 60;
-    if (!fits && taken.size > 0) break;
-    taken.add(kernel);
+    const fits = taken2.size < most && size2 <= bytes2 && seconds2 <= minutes * 60;
+    if (!fits && taken2.size > 0) break;
+    taken2.add(kernel);
   }
-  return kernels3.filter((kernel) => taken.has(kernel));
+  return kernels3.filter((kernel) => taken2.has(kernel));
 }
 
 // node_modules/p-map/index.js
-function pMap(iterable, mapper, options2) {
-  return mapConcurrently(iterable, mapper, options2, false);
+function pMap(iterable, mapper, options3) {
+  return mapConcurrently(iterable, mapper, options3, false);
 }
 async function mapConcurrently(iterable, mapper, {
   concurrency = Number.POSITIVE_INFINITY,
@@ -75954,7 +75973,7 @@ async function mapConcurrently(iterable, mapper, {
     const cleanup2 = () => {
       signal == null ? void 0 : signal.removeEventListener("abort", signalListener);
     };
-    const resolve7 = (value) => {
+    const resolve10 = (value) => {
       resolve_(value);
       cleanup2();
     };
@@ -76004,10 +76023,10 @@ async function mapConcurrently(iterable, mapper, {
       }
       const lastIndex = Math.min(doneIndex, result.length);
       if (lastIndex === result.length && skippedCount === 0) {
-        resolve7(result);
+        resolve10(result);
         return;
       }
-      resolve7(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
+      resolve10(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
     };
     const next2 = async () => {
       if (isResolved || currentIndex >= doneIndex) {
@@ -76090,6 +76109,173 @@ async function mapConcurrently(iterable, mapper, {
       }
     })();
   });
+}
+function pMapIterable(iterable, mapper, {
+  concurrency = Number.POSITIVE_INFINITY,
+  backpressure = concurrency,
+  preserveOrder = true
+} = {}) {
+  validateOptions(iterable, mapper, concurrency);
+  if (!isLimit(backpressure, concurrency)) {
+    throw new TypeError(`Expected \`backpressure\` to be an integer from \`concurrency\` (${concurrency}) and up or \`Infinity\`, got \`${backpressure}\` (${typeof backpressure})`);
+  }
+  return {
+    [Symbol.asyncIterator]() {
+      let isDone = false;
+      const generator = (async function* () {
+        var _a9;
+        const iterator = getIterator(iterable);
+        let promises3 = [];
+        let headIndex = 0;
+        let isIterableDone = false;
+        let doneIndex = Number.POSITIVE_INFINITY;
+        let readingCount = 0;
+        let runningMappersCount = 0;
+        const mapperWaiters = /* @__PURE__ */ new Map();
+        let mapperWaiterCount = 0;
+        let wokenMapperWaiterCount = 0;
+        const releaseMapperSlot = () => {
+          if (wokenMapperWaiterCount === mapperWaiterCount) {
+            runningMappersCount--;
+            return;
+          }
+          mapperWaiters.get(wokenMapperWaiterCount)();
+          mapperWaiters.delete(wokenMapperWaiterCount++);
+        };
+        let index2 = 0;
+        let stopIndex = Number.POSITIVE_INFINITY;
+        let fillIndex = 0;
+        let wake;
+        const unfilledIndexes = /* @__PURE__ */ new Set();
+        const fillSlot = (result) => {
+          promises3[fillIndex++] = result;
+          wake == null ? void 0 : wake(result);
+          wake = void 0;
+        };
+        const pull5 = createPuller(iterator);
+        function trySpawn() {
+          if (isDone || isIterableDone || index2 > stopIndex || readingCount >= concurrency || promises3.length - headIndex >= backpressure) {
+            return;
+          }
+          readingCount++;
+          const currentIndex = index2++;
+          const promise = (async () => {
+            try {
+              let element;
+              try {
+                const { done, value } = await pull5();
+                if (done) {
+                  isIterableDone = true;
+                  doneIndex = Math.min(doneIndex, currentIndex);
+                  return { done: true };
+                }
+                trySpawn();
+                element = await value;
+                if (runningMappersCount < concurrency) {
+                  runningMappersCount++;
+                } else {
+                  await new Promise((resolve10) => {
+                    mapperWaiters.set(mapperWaiterCount++, resolve10);
+                  });
+                }
+              } finally {
+                readingCount--;
+              }
+              trySpawn();
+              let returnValue;
+              try {
+                if (isDone || currentIndex > stopIndex) {
+                  return { done: false, value: pMapSkip };
+                }
+                returnValue = await mapper(element, currentIndex);
+              } finally {
+                releaseMapperSlot();
+              }
+              if (returnValue === pMapStop) {
+                stopIndex = Math.min(stopIndex, currentIndex);
+              }
+              return { done: false, value: returnValue };
+            } catch (error) {
+              if (preserveOrder) {
+                stopIndex = Math.min(stopIndex, currentIndex);
+              } else if (currentIndex < doneIndex) {
+                isDone = true;
+              }
+              return { error };
+            }
+          })();
+          if (preserveOrder) {
+            promises3.push(promise);
+            return;
+          }
+          promises3.push(void 0);
+          unfilledIndexes.add(currentIndex);
+          promise.then((result) => {
+            if (!unfilledIndexes.delete(currentIndex)) {
+              return;
+            }
+            if (result.done) {
+              for (const unfilledIndex of unfilledIndexes) {
+                if (unfilledIndex > currentIndex) {
+                  unfilledIndexes.delete(unfilledIndex);
+                  fillSlot({ done: true });
+                }
+              }
+            }
+            fillSlot(result);
+          });
+        }
+        trySpawn();
+        try {
+          while (headIndex < promises3.length) {
+            const result = await ((_a9 = promises3[headIndex]) != null ? _a9 : new Promise((resolve10) => {
+              wake = resolve10;
+            }));
+            const { done, value } = result;
+            promises3[headIndex] = void 0;
+            headIndex++;
+            if (headIndex * 2 >= promises3.length) {
+              promises3 = promises3.slice(headIndex);
+              fillIndex -= headIndex;
+              headIndex = 0;
+            }
+            if (Object.hasOwn(result, "error")) {
+              throw result.error;
+            }
+            if (done) {
+              if (preserveOrder) {
+                return;
+              }
+              continue;
+            }
+            if (value === pMapStop) {
+              return;
+            }
+            trySpawn();
+            if (value === pMapSkip) {
+              continue;
+            }
+            yield value;
+          }
+        } finally {
+          isDone = true;
+          if (!isIterableDone) {
+            closeIterator(iterator);
+          }
+        }
+      })();
+      const { return: generatorReturn, throw: generatorThrow } = generator;
+      generator.return = (value) => {
+        isDone = true;
+        return generatorReturn.call(generator, value);
+      };
+      generator.throw = (error) => {
+        isDone = true;
+        return generatorThrow.call(generator, error);
+      };
+      return generator;
+    }
+  };
 }
 var pMapSkip = /* @__PURE__ */ Symbol("skip");
 var pMapStop = /* @__PURE__ */ Symbol("stop");
@@ -76250,6 +76436,18 @@ function getDotPath(issue2) {
   }
   return null;
 }
+var ValiError = class extends Error {
+  /**
+  * Creates a Valibot error with useful information.
+  *
+  * @param issues The error issues.
+  */
+  constructor(issues) {
+    super(issues[0].message);
+    this.name = "ValiError";
+    this.issues = issues;
+  }
+};
 var EMOJI_REGEX = new RegExp("^(?:[\\u{1F1E6}-\\u{1F1FF}]{2}|\\u{1F3F4}[\\u{E0061}-\\u{E007A}]{2}[\\u{E0030}-\\u{E0039}\\u{E0061}-\\u{E007A}]{1,3}\\u{E007F}|(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation})(?:\\u200D(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation}))*)+$", "u");
 var ISO_TIMESTAMP_REGEX = /^\d{4}-(?:0[1-9]|1[0-2])-(?:[12]\d|0[1-9]|3[01])[T ](?:0\d|1\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,9})?(?:Z| ?[+-](?:0\d|1\d|2[0-3])(?::?[0-5]\d)?)$/u;
 // @__NO_SIDE_EFFECTS__
@@ -76717,14 +76915,14 @@ function optional(wrapped, default_) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function picklist(options2, message$1) {
+function picklist(options3, message$1) {
   return _standardSchema({
     kind: "schema",
     type: "picklist",
     reference: picklist,
-    expects: /* @__PURE__ */ _joinExpects(options2.map(_stringify), "|"),
+    expects: /* @__PURE__ */ _joinExpects(options3.map(_stringify), "|"),
     async: false,
-    options: options2,
+    options: options3,
     message: message$1,
     "~run"(dataset, config$1) {
       if (this.options.includes(dataset.value)) dataset.typed = true;
@@ -76974,14 +77172,14 @@ function _subIssues(datasets) {
   return issues;
 }
 // @__NO_SIDE_EFFECTS__
-function union(options2, message$1) {
+function union(options3, message$1) {
   return _standardSchema({
     kind: "schema",
     type: "union",
     reference: union,
-    expects: /* @__PURE__ */ _joinExpects(options2.map((option) => option.expects), "|"),
+    expects: /* @__PURE__ */ _joinExpects(options3.map((option) => option.expects), "|"),
     async: false,
-    options: options2,
+    options: options3,
     message: message$1,
     "~run"(dataset, config$1) {
       let validDataset;
@@ -77010,7 +77208,7 @@ function union(options2, message$1) {
   });
 }
 // @__NO_SIDE_EFFECTS__
-function variant(key, options2, message$1) {
+function variant(key, options3, message$1) {
   return _standardSchema({
     kind: "schema",
     type: "variant",
@@ -77018,7 +77216,7 @@ function variant(key, options2, message$1) {
     expects: "Object",
     async: false,
     key,
-    options: options2,
+    options: options3,
     message: message$1,
     "~run"(dataset, config$1) {
       const input = dataset.value;
@@ -77075,6 +77273,11 @@ function variant(key, options2, message$1) {
       return dataset;
     }
   });
+}
+function parse2(schema, input, config$1) {
+  const dataset = schema["~run"]({ value: input }, /* @__PURE__ */ getGlobalConfig(config$1));
+  if (dataset.issues) throw new ValiError(dataset.issues);
+  return dataset.value;
 }
 // @__NO_SIDE_EFFECTS__
 function pipe2(...pipe$1) {
@@ -77175,24 +77378,24 @@ async function* decompress3(body, programs, origin, most) {
 }
 async function peek(body) {
   const iterator = body[Symbol.asyncIterator]();
-  const first = [];
+  const first2 = [];
   let length = 0;
   while (length < 6) {
     const next2 = await iterator.next();
     if (next2.done) break;
-    first.push(next2.value);
+    first2.push(next2.value);
     length += next2.value.byteLength;
   }
   async function* all() {
     var _a9;
     try {
-      yield* first;
+      yield* first2;
       yield* { [Symbol.asyncIterator]: () => iterator };
     } finally {
       await ((_a9 = iterator.return) == null ? void 0 : _a9.call(iterator));
     }
   }
-  return { start: Buffer.concat(first), all: all() };
+  return { start: Buffer.concat(first2), all: all() };
 }
 
 // src/rpmmd/path.ts
@@ -77526,8 +77729,8 @@ var import_picomatch = __toESM(require_picomatch2(), 1);
 function selector(globs) {
   if (globs.length === 0 || globs.includes("all")) return () => true;
   const literal2 = new Set(globs);
-  const options2 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
-  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options2));
+  const options3 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
+  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options3));
   return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
 }
 function isGlob(word2) {
@@ -77689,8 +77892,8 @@ function toKernel(source2, flavour, place, folder2, item) {
   };
 }
 function merge(known, again2) {
-  const [first, ...others] = known.releases;
-  const releases = [first, .../* @__PURE__ */ new Set([...others, ...again2.releases])];
+  const [first2, ...others] = known.releases;
+  const releases = [first2, .../* @__PURE__ */ new Set([...others, ...again2.releases])];
   const merged = { ...known, releases: withoutTwins(releases) };
   const same3 = known.checksum.value === again2.checksum.value && known.checksum.algorithm === again2.checksum.algorithm;
   if (!same3) return merged;
@@ -77700,8 +77903,8 @@ function merge(known, again2) {
     keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again2.keyPaths])]
   };
 }
-function withoutTwins([first, ...rest]) {
-  return [first, ...new Set(rest.filter((value) => value !== first))];
+function withoutTwins([first2, ...rest]) {
+  return [first2, ...new Set(rest.filter((value) => value !== first2))];
 }
 function compareText2(one2, two2) {
   if (one2 === two2) return 0;
@@ -78139,12 +78342,12 @@ function sorted(catalog) {
   return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
 }
 function builtEntry(record2, blob, runUrl) {
-  const { sha256: sha2566, size: size2 } = record2.tarball;
+  const { sha256: sha2567, size: size2 } = record2.tarball;
   const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
   return {
     ...identityOf(record2),
     state: "pending",
-    tarball: { size: size2, sha256: sha2566, blob },
+    tarball: { size: size2, sha256: sha2567, blob },
     ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
@@ -78182,8 +78385,8 @@ function mergeFailures(known, news) {
   const last = (entry) => entry.attempts.at(-1);
   const later = last(news) > last(known) ? news : known;
   if (news.package.sha256 !== known.package.sha256) return later;
-  const [first, ...rest] = [.../* @__PURE__ */ new Set([...known.attempts, ...news.attempts])].sort();
-  return { ...later, attempts: [first, ...rest] };
+  const [first2, ...rest] = [.../* @__PURE__ */ new Set([...known.attempts, ...news.attempts])].sort();
+  return { ...later, attempts: [first2, ...rest] };
 }
 function settleCatalog(catalog, base, next2) {
   var _a9, _b2;
@@ -81875,10 +82078,10 @@ function refusal(attempt, where, said, cause) {
 }
 
 // src/archive/git.ts
-async function openArchive(world2, where, options2 = {}) {
+async function openArchive(world2, where, options3 = {}) {
   const location = locate(where);
   if (location.kind === "folder") return folderArchive(location.folder);
-  const credential = credentialOf(location, options2.token, options2.user);
+  const credential = credentialOf(location, options3.token, options3.user);
   const remote2 = await openRemote(world2, location, credential, { tracking: true });
   return gitArchive(remote2);
 }
@@ -81898,12 +82101,12 @@ function theirs(branch2) {
 function kept(branch2) {
   return `refs/archive/${branch2}`;
 }
-async function openRemote(world2, location, credential, options2 = { tracking: false }) {
+async function openRemote(world2, location, credential, options3 = { tracking: false }) {
   const plumbing = await openPlumbing(world2, credential);
   try {
     if (location.kind === "repository") await borrow(world2, location.url, plumbing);
     await plumbing.run(["remote", "add", REMOTE, location.url]);
-    return remoteOf(plumbing, location, options2.tracking);
+    return remoteOf(plumbing, location, options3.tracking);
   } catch (error) {
     await plumbing.close();
     throw error;
@@ -82323,17 +82526,17 @@ var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain2) {
   let writable = true;
-  const fileOf = (key) => (0, import_node_path23.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  const fileOf2 = (key) => (0, import_node_path23.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
   return {
     read: async (key, shape) => {
-      const text3 = await (0, import_promises18.readFile)(fileOf(key), "utf8").catch(() => void 0);
+      const text3 = await (0, import_promises18.readFile)(fileOf2(key), "utf8").catch(() => void 0);
       if (text3 === void 0) return void 0;
       const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
       return result.success ? result.output.value : void 0;
     },
     write: async (key, value) => {
       if (!writable) return;
-      const file = fileOf(key);
+      const file = fileOf2(key);
       const draft = `${file}.${(0, import_node_crypto13.randomBytes)(6).toString("hex")}`;
       try {
         await (0, import_promises18.mkdir)(folder2, { recursive: true });
@@ -82552,17 +82755,17 @@ var selectionOptions = {
   sources: list("<file>", "file that describes another distribution (JSON or YAML)"),
   cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
 };
-async function toQuery(world2, options2, progress) {
+async function toQuery(world2, options3, progress) {
   var _a9;
-  const source2 = await chooseSource(options2.distribution, options2.sources);
-  const folder2 = (_a9 = options2.cache) != null ? _a9 : defaultCache(world2.env);
+  const source2 = await chooseSource(options3.distribution, options3.sources);
+  const folder2 = (_a9 = options3.cache) != null ? _a9 : defaultCache(world2.env);
   return {
     source: source2,
-    mirrors: options2.mirror,
-    releases: options2.release,
-    arches: options2.arch,
-    kernels: options2.kernel,
-    flavours: options2.flavour,
+    mirrors: options3.mirror,
+    releases: options3.release,
+    arches: options3.arch,
+    kernels: options3.kernel,
+    flavours: options3.flavour,
     cache: folder2 === "none" ? noCache : folderCache(folder2, (message) => progress.warn(message))
   };
 }
@@ -82602,10 +82805,10 @@ function parseSince(word2) {
 function toDate(since, now) {
   return "day" in since ? since.day : new Date(now.getTime() - since.days * 864e5);
 }
-async function toPlan(world2, options2, progress) {
-  const { archive: where, base, branch: branch2, since, limit, skipEmbedded, retryFailed } = options2;
+async function toPlan(world2, options3, progress) {
+  const { archive: where, base, branch: branch2, since, limit, skipEmbedded, retryFailed } = options3;
   const request2 = {
-    query: await toQuery(world2, options2, progress),
+    query: await toQuery(world2, options3, progress),
     ...where === void 0 ? {} : {
       archive: {
         where,
@@ -82625,15 +82828,15 @@ var orderOptions = {
   ),
   ...planningOptions
 };
-async function toOrder(world2, options2, progress) {
-  if (options2.plan === void 0) {
-    const order2 = await toPlan(world2, options2, progress);
+async function toOrder(world2, options3, progress) {
+  if (options3.plan === void 0) {
+    const order2 = await toPlan(world2, options3, progress);
     return { order: order2, troubles: order2.troubles };
   }
-  const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options2;
-  refuseBeside(options2);
+  const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options3;
+  refuseBeside(options3);
   const wanted = { releases: release2, arches: arch3, flavours: flavour, kernels: kernel };
-  const { order, troubles } = narrow(await readPlan(options2.plan), wanted);
+  const { order, troubles } = narrow(await readPlan(options3.plan), wanted);
   return {
     order: {
       ...order,
@@ -82643,8 +82846,8 @@ async function toOrder(world2, options2, progress) {
     troubles: troubles.map(toPlanTrouble)
   };
 }
-function refuseBeside(options2) {
-  const { archive, base, since, sources, skipEmbedded, retryFailed } = options2;
+function refuseBeside(options3) {
+  const { archive, base, since, sources, skipEmbedded, retryFailed } = options3;
   const pointless = Object.entries({
     ...{ archive, base, since, "skip-embedded": skipEmbedded, "retry-failed": retryFailed },
     sources: sources.length > 0
@@ -82691,13 +82894,13 @@ var toolchainOptions = {
     "install by apt or dnf what is missing to build a tool, or the tool itself"
   )
 };
-function wishesOf(options2) {
+function wishesOf(options3) {
   return {
-    pahole: options2.pahole,
-    xz: options2.xz,
-    cacheFolder: options2.toolCache,
-    sources: options2.toolSource.map(parseSource),
-    allowInstall: options2.installDependencies
+    pahole: options3.pahole,
+    xz: options3.xz,
+    cacheFolder: options3.toolCache,
+    sources: options3.toolSource.map(parseSource),
+    allowInstall: options3.installDependencies
   };
 }
 
@@ -82724,14 +82927,14 @@ var makingOptions = {
   }),
   temp: text2("<folder>", "where vmlinux goes; by default memory when there is enough, else TMPDIR")
 };
-function toMaking(options2) {
+function toMaking(options3) {
   var _a9;
-  const { profile, jobs, connections, temp, signature: signature2 } = options2;
+  const { profile, jobs, connections, temp, signature: signature2 } = options3;
   return {
     ...{ profile, jobs, connections, temp, signature: signature2 },
-    tools: wishesOf(options2),
-    expectation: { of: "kernel", minimumTypes: (_a9 = options2.minimumTypes) != null ? _a9 : KERNEL.minimumTypes },
-    trust: options2.trustKey.map(parseTrustOption)
+    tools: wishesOf(options3),
+    expectation: { of: "kernel", minimumTypes: (_a9 = options3.minimumTypes) != null ? _a9 : KERNEL.minimumTypes },
+    trust: options3.trustKey.map(parseTrustOption)
   };
 }
 var build = defineCommand({
@@ -82748,12 +82951,12 @@ var build = defineCommand({
     "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/",
     "btfhub build --plan plan.json --output btf"
   ],
-  run: async (world2, options2) => {
+  run: async (world2, options3) => {
     const progress = openProgress(world2);
-    const { order, troubles } = await toOrder(world2, options2, progress);
-    const output = (0, import_node_path25.resolve)(options2.output);
+    const { order, troubles } = await toOrder(world2, options3, progress);
+    const output = (0, import_node_path25.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = order;
-    const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options2) };
+    const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options3) };
     return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
   }
 });
@@ -83012,8 +83215,8 @@ async function readObject(source2) {
     );
   }
   const bytesOf = (section) => readSectionBytes(source2, section, MOST_BYTES3);
-  const named2 = (wanted) => elf.sections.find((section) => section.name === wanted);
-  const [btfSection, extSection] = [named2(".BTF"), named2(".BTF.ext")];
+  const named3 = (wanted) => elf.sections.find((section) => section.name === wanted);
+  const [btfSection, extSection] = [named3(".BTF"), named3(".BTF.ext")];
   if (btfSection === void 0 || extSection === void 0) {
     throw new Failure(
       "bad-btf",
@@ -83210,22 +83413,22 @@ function localSpec(types, relocation) {
     return { types, root, steps: [], bitOffset: 0 };
   }
   const type = types.strip(root);
-  const [first = 0, ...rest] = positions;
+  const [first2 = 0, ...rest] = positions;
   if (family === "enumerator") {
-    const value = isEnum(type) && rest.length === 0 ? type.values[first] : void 0;
+    const value = isEnum(type) && rest.length === 0 ? type.values[first2] : void 0;
     if (value === void 0) throw new Refusal(`'${access2}' is not a way to an enumerator`);
     return {
       types,
       root,
-      steps: [{ type: type.id, index: first, name: value.name }],
+      steps: [{ type: type.id, index: first2, name: value.name }],
       bitOffset: 0
     };
   }
-  return fieldSpec(types, root, type, first, rest);
+  return fieldSpec(types, root, type, first2, rest);
 }
-function fieldSpec(types, root, start2, first, rest) {
-  const steps = [{ type: start2.id, index: first }];
-  let bitOffset = first * types.sizeOf(start2.id) * 8;
+function fieldSpec(types, root, start2, first2, rest) {
+  const steps = [{ type: start2.id, index: first2 }];
+  let bitOffset = first2 * types.sizeOf(start2.id) * 8;
   let type = start2;
   for (const index2 of rest) {
     if (isComposite(type)) {
@@ -83472,9 +83675,9 @@ function resolve5(local2, kernel, remaining, relocation) {
       remaining.set(root.id, ids);
     }
     const original = evaluate(relocation.kind, spec);
-    const [first] = matches;
-    const value = evaluate(relocation.kind, first);
-    const disagreement = first && disagree(relocation, first, matches);
+    const [first2] = matches;
+    const value = evaluate(relocation.kind, first2);
+    const disagreement = first2 && disagree(relocation, first2, matches);
     if (disagreement !== void 0) {
       return { status: "refused", problem: { why: "ambiguous", what, detail: disagreement } };
     }
@@ -83497,18 +83700,18 @@ function matchAll(spec, { kind }, target, candidates) {
   }
   return { matches, best };
 }
-function disagree({ kind }, first, matches) {
+function disagree({ kind }, first2, matches) {
   for (const other of matches) {
-    if (other.bitOffset !== first.bitOffset) {
-      const offsets = [first, other].map(({ bitOffset }) => bitOffset / 8).join(" and ");
-      return `types ${first.root} and ${other.root} have it at ${offsets}`;
+    if (other.bitOffset !== first2.bitOffset) {
+      const offsets = [first2, other].map(({ bitOffset }) => bitOffset / 8).join(" and ");
+      return `types ${first2.root} and ${other.root} have it at ${offsets}`;
     }
-    const values = [first, other].map((spec) => {
+    const values = [first2, other].map((spec) => {
       var _a9;
       return (_a9 = evaluate(kind, spec)) == null ? void 0 : _a9.value;
     });
     if (values[0] !== values[1]) {
-      return `types ${first.root} and ${other.root} make it ${values.join(" and ")}`;
+      return `types ${first2.root} and ${other.root} make it ${values.join(" and ")}`;
     }
   }
   return void 0;
@@ -83613,7 +83816,7 @@ function low32(value) {
 
 // src/btf/core/apply.ts
 function relocate(object2, kernel) {
-  const resolve7 = resolver(object2.types, kernel);
+  const resolve10 = resolver(object2.types, kernel);
   const sections = new Map(
     object2.code.map((code2) => [code2.name, { ...code2, instructions: [...code2.instructions] }])
   );
@@ -83623,7 +83826,7 @@ function relocate(object2, kernel) {
     if (code2 === void 0) continue;
     const index2 = relocation.offset / INSTRUCTION_SIZE;
     if (!code2.functions.some(({ start: start2, end }) => start2 <= index2 && index2 < end)) continue;
-    const resolved = resolve7(relocation);
+    const resolved = resolve10(relocation);
     const resolution = resolved.status === "value" ? patch(code2.instructions, index2, resolved, kernel.types) : resolved;
     applied.push({ relocation, place: { section: code2.section, index: index2 }, resolution });
   }
@@ -84100,10 +84303,10 @@ branch_fn = function(visit) {
   const isConstant = (code & REGISTER_OPERAND) === 0;
   const left = state.get(destination);
   const right = isConstant ? constant(BigInt(immediate)) : state.get(source2);
-  const taken = (code & 240) === MAY_GOTO ? void 0 : isTaken(instruction, left, right);
+  const taken2 = (code & 240) === MAY_GOTO ? void 0 : isTaken(instruction, left, right);
   const equal = right.is === "constant" ? equalWhen(instruction) : void 0;
   for (const side of ["taken", "not-taken"]) {
-    if (taken === (side === "not-taken")) continue;
+    if (taken2 === (side === "not-taken")) continue;
     const known = state.copy();
     if (side === equal && left.is === "anything") known.set(destination, right);
     __privateMethod(this, _Walk_instances, next_fn3).call(this, { ...visit, state: known }, side === "taken" ? offset : 0);
@@ -84490,7 +84693,7 @@ function describeObject(lines) {
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
   const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
-  const first = sound.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
+  const first2 = sound.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
   const others = lines.filter(({ missing: missing3 }) => missing3.length > 0).flatMap(
     ({ line: line2, kernels: kernels3, good, missing: missing3 }) => missing3.map((one2, index2) => {
       const start2 = index2 === 0 ? [name, line2, `${good} of ${kernels3}`] : ["", "", ""];
@@ -84499,7 +84702,7 @@ function describeObject(lines) {
       return [...start2, `${one2.kernels.length}`, one2.what, why, one2.functions.join(", ")];
     })
   );
-  return [...first, ...others];
+  return [...first2, ...others];
 }
 
 // src/commands/demo.ts
@@ -84519,15 +84722,15 @@ async function serveFolder(root) {
       else response.writeHead(404).end("404 Not Found\n");
     });
   });
-  await new Promise((resolve7, reject) => {
+  await new Promise((resolve10, reject) => {
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve7);
+    server.listen(0, "127.0.0.1", resolve10);
   });
   const { port } = server.address();
   return {
     url: `http://127.0.0.1:${port}/`,
-    close: () => new Promise((resolve7) => {
-      server.close(() => resolve7());
+    close: () => new Promise((resolve10) => {
+      server.close(() => resolve10());
       server.closeAllConnections();
     })
   };
@@ -84592,20 +84795,20 @@ function kebab(name) {
 function variableOf(name) {
   return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
 }
-function readOptions(options2, given, env) {
+function readOptions(options3, given, env) {
   return Object.fromEntries(
-    Object.entries(options2).map(([name, spec]) => {
+    Object.entries(options3).map(([name, spec]) => {
       var _a9;
       const typed = given[name];
       if (typed !== void 0) {
-        return [name, parse3(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
+        return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
       }
       const source2 = `${kebab(name)} (${variableOf(name)})`;
       const words = fromVariable(source2, spec, (_a9 = env[variableOf(name)]) != null ? _a9 : "");
       if (words.length === 0 && spec.required) {
         throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
       }
-      return [name, parse3(source2, spec, words)];
+      return [name, parse4(source2, spec, words)];
     })
   );
 }
@@ -84618,7 +84821,7 @@ function fromVariable(source2, spec, value) {
   }
   return [trimmed];
 }
-function parse3(source2, spec, words) {
+function parse4(source2, spec, words) {
   try {
     return spec.parse(words);
   } catch (error) {
@@ -84879,7 +85082,7 @@ var demo = defineCommand({
   description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
-  run: async (world2, options2) => {
+  run: async (world2, options3) => {
     if (!(0, import_node_fs18.existsSync)(REPOSITORY)) {
       throw new Failure(
         "not-found",
@@ -84889,14 +85092,14 @@ var demo = defineCommand({
     }
     const served = await serveFolder(REPOSITORY);
     try {
-      return await demonstrate(world2, options2, served.url);
+      return await demonstrate(world2, options3, served.url);
     } finally {
       await served.close();
     }
   }
 });
-async function demonstrate(world2, options2, mirror) {
-  const { output, pahole: pahole3, xz, toolCache, toolSource } = options2;
+async function demonstrate(world2, options3, mirror) {
+  const { output, pahole: pahole3, xz, toolCache, toolSource } = options3;
   const built2 = await runAs(world2, build, [], {
     ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
     ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
@@ -84932,16 +85135,822 @@ The same from openEuler's own site, for one kernel:
 `;
 }
 
+// src/commands/fetch.ts
+var import_promises26 = require("fs/promises");
+var import_node_path33 = require("path");
+
+// src/jobs/install/write.ts
+var import_node_crypto15 = require("crypto");
+var import_promises24 = require("fs/promises");
+async function writeWhole2(path5, content, mode) {
+  const draft = `${path5}.${(0, import_node_crypto15.randomBytes)(6).toString("hex")}.new`;
+  try {
+    const file = await (0, import_promises24.open)(draft, "wx", mode);
+    try {
+      await file.writeFile(content);
+      await file.chmod(mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await (0, import_promises24.rename)(draft, path5);
+  } catch (error) {
+    await (0, import_promises24.rm)(draft, { force: true });
+    throw error;
+  }
+}
+
+// src/commands/fetching.ts
+var import_node_path32 = require("path");
+
+// src/jobs/fetch/machine.ts
+var import_node_fs19 = require("fs");
+var import_promises25 = require("fs/promises");
+var import_node_path31 = require("path");
+var OWN_BTF = "sys/kernel/btf/vmlinux";
+async function readMachine(world2, root, wanted) {
+  var _a9;
+  const running = root === "/" ? await runningKernel(world2) : void 0;
+  const kernel = wanted ? { uname: wanted, arch: archOf(wanted) } : void 0;
+  const release2 = await readOsRelease(root);
+  return {
+    distribution: named2(asDistributionId, release2.get("ID")),
+    versionId: named2(asVersionId, release2.get("VERSION_ID")),
+    kernel: (_a9 = kernel != null ? kernel : running) != null ? _a9 : await onlyKernel(root),
+    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs19.existsSync)((0, import_node_path31.join)(root, OWN_BTF))
+  };
+}
+async function runningKernel({
+  programs
+}) {
+  const { stdout } = await programs.run({ program: "uname", args: ["-r", "-m"] });
+  const [release2 = "", machine = ""] = stdout.toString("utf8").trim().split(" ");
+  return { uname: asUname(release2), arch: asArch(machine) };
+}
+async function onlyKernel(root) {
+  const folder2 = (0, import_node_path31.join)(root, "lib", "modules");
+  const names = await (0, import_promises25.readdir)(folder2).catch((error) => {
+    if (isSystemError(error, "ENOENT")) return [];
+    throw error;
+  });
+  const [only, ...others] = names.sort();
+  if (only === void 0 || others.length > 0) {
+    const found = only === void 0 ? "none" : names.join(", ");
+    throw new Failure(
+      "usage",
+      `Which kernel below ${root} is meant is not certain: ${folder2} has ${found}.`,
+      "Name it with --uname."
+    );
+  }
+  const uname2 = asUname(only);
+  return { uname: uname2, arch: archOf(uname2) };
+}
+function archOf(uname2) {
+  var _a9, _b2;
+  const last = uname2.slice(uname2.lastIndexOf(".") + 1);
+  return asArch((_b2 = (_a9 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a9[0]) != null ? _b2 : "");
+}
+function named2(check3, text3) {
+  try {
+    return text3 === void 0 ? void 0 : check3(text3);
+  } catch {
+    return void 0;
+  }
+}
+async function readOsRelease(root) {
+  for (const path5 of ["etc/os-release", "usr/lib/os-release"]) {
+    try {
+      return parseOsRelease(await (0, import_promises25.readFile)((0, import_node_path31.join)(root, path5), "utf8"));
+    } catch (error) {
+      if (!isSystemError(error, "ENOENT")) throw error;
+    }
+  }
+  return /* @__PURE__ */ new Map();
+}
+function parseOsRelease(text3) {
+  const lines = text3.matchAll(/^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/gm);
+  return new Map(
+    [...lines].map(([, name = "", value = ""]) => {
+      var _a9, _b2;
+      const quoted2 = (_b2 = (_a9 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a9[2]) != null ? _b2 : value;
+      return [name, quoted2.replace(/\\(.)/g, "$1")];
+    })
+  );
+}
+
+// src/jobs/fetch/nearest.ts
+var NEIGHBOURS = 2;
+function nearestKernels(kernels3, wanted) {
+  const line2 = kernels3.filter(
+    ({ arch: arch3, uname: uname2 }) => arch3 === wanted.arch && baseOf2(uname2) === baseOf2(wanted.uname)
+  );
+  const own = line2.filter(({ versionId: versionId2 }) => versionId2 === wanted.versionId);
+  const sorted2 = (own.length > 0 ? own : line2).toSorted(
+    (one2, two2) => compareUnames(one2.uname, two2.uname)
+  );
+  const at3 = sorted2.findIndex(({ uname: uname2 }) => compareUnames(uname2, wanted.uname) > 0);
+  const middle = at3 < 0 ? sorted2.length : at3;
+  return sorted2.slice(Math.max(0, middle - NEIGHBOURS), middle + NEIGHBOURS);
+}
+function compareUnames(one2, two2) {
+  return compareEvr(toEvr(one2), toEvr(two2));
+}
+function toEvr(uname2) {
+  const [version = "", ...release2] = uname2.split("-");
+  return { epoch: 0, version, release: release2.join("-") };
+}
+function baseOf2(uname2) {
+  var _a9;
+  return (_a9 = uname2.split("-", 1)[0]) != null ? _a9 : uname2;
+}
+
+// src/jobs/fetch/fetch.ts
+var NotArchived = class extends Failure {
+  /** Undefined where the archive cannot be listed. */
+  nearest;
+  hasBtf;
+  constructor(archive, machine, nearest) {
+    const { kernel, hasBtf } = machine;
+    const neighbours = describeNearest(kernel, nearest);
+    const own = hasBtf ? `This kernel has BTF of its own in /${OWN_BTF}, so nothing is missing.` : "Another kernel's BTF may put fields in the wrong place; `btfhub build` makes this one's.";
+    super("not-found", `${archive} has no BTF of ${kernel.uname}. ${neighbours}`, own);
+    this.nearest = nearest;
+    this.hasBtf = hasBtf;
+  }
+  toJSON() {
+    const { nearest, hasBtf } = this;
+    return { ...super.toJSON(), nearest, hasBtf };
+  }
+};
+function describeNearest({ uname: uname2, arch: arch3 }, nearest) {
+  if (nearest === void 0) return "What else it has is not known: it has no catalog.";
+  if (nearest.length === 0) return `It has no kernel ${uname2.split("-", 1)[0]} for ${arch3}.`;
+  return `The nearest that it has: ${nearest.map((one2) => one2.uname).join(", ")}.`;
+}
+async function fetchBtf(world2, progress, reader2, request2) {
+  const task = progress.begin(request2.machine.kernel.uname);
+  task.stage("download");
+  try {
+    const { kernel, tarball, promised } = await deliver(reader2, request2.machine);
+    task.advance(tarball.length);
+    task.stage("check");
+    const btf = await unpackOf(world2, kernel, tarball, reader2.name);
+    const summary3 = checkBtf(btf, request2.expectation);
+    task.end("fetched", promised ? "as the catalog promises" : "no catalog promises its bytes");
+    return { kernel, btf, summary: summary3, promised };
+  } catch (error) {
+    task.end("failed");
+    throw error;
+  }
+}
+async function unpackOf(world2, kernel, tarball, archive) {
+  const { uname: uname2, btf } = await unpackBtf(world2.programs, tarball, { signal: world2.interrupted });
+  if (uname2 === kernel.uname) return btf;
+  const what = `The tarball of ${kernel.uname} in ${archive}`;
+  throw new Failure("bad-archive", `${what} holds the BTF of another kernel: ${uname2}.`);
+}
+async function deliver(reader2, machine) {
+  const { distribution: distribution2, versionId: versionId2, kernel } = machine;
+  if (distribution2 !== void 0 && versionId2 !== void 0) {
+    const own = await first(reader2.read([{ distribution: distribution2, versionId: versionId2, ...kernel }]));
+    if (own) return own;
+  }
+  const all = await reader2.list().catch((error) => {
+    if (error instanceof Failure && error.reason === "not-found") return void 0;
+    throw error;
+  });
+  if (all === void 0) {
+    if (versionId2 !== void 0) throw new NotArchived(reader2.name, machine, void 0);
+    throw new Failure(
+      "usage",
+      `${reader2.name} has no catalog, and this machine does not say which VERSION_ID ${kernel.uname} is of.`,
+      "Give --version-id, '22.03' for example, and --distribution."
+    );
+  }
+  const named3 = all.filter(({ uname: uname2, arch: arch3 }) => uname2 === kernel.uname && arch3 === kernel.arch);
+  const places = named3.map((one2) => `${one2.distribution} ${one2.versionId}`);
+  if (named3.length > 1) {
+    throw new Failure(
+      "usage",
+      `${reader2.name} has ${kernel.uname} several times: for ${places.join(", ")}.`,
+      "Say which with --version-id."
+    );
+  }
+  const elsewhere = await first(reader2.read(named3));
+  if (elsewhere) return elsewhere;
+  throw new NotArchived(
+    reader2.name,
+    machine,
+    nearestKernels(all, { ...kernel, ...versionId2 ? { versionId: versionId2 } : {} })
+  );
+}
+async function first(values) {
+  for await (const value of values) return value;
+  return void 0;
+}
+
+// src/archive/reader.ts
+var import_node_crypto16 = require("crypto");
+function archiveReader(archive) {
+  const regularFiles2 = async () => {
+    const entries2 = [...await archive.listPaths()];
+    return entries2.filter(([, { mode }]) => mode.startsWith("100")).map(([path5]) => path5);
+  };
+  return readerOf({
+    name: archive.name,
+    list: async () => kernelsAt(await regularFiles2()),
+    read: async function* (kernels3) {
+      const present = new Set(await regularFiles2());
+      const wanted = /* @__PURE__ */ new Map();
+      for (const kernel of kernels3) {
+        const path5 = archivePaths(kernel, kernel.uname).find((one2) => present.has(one2));
+        if (path5 !== void 0) wanted.set(path5, kernel);
+      }
+      for await (const { path: path5, bytes: bytes2 } of archive.readFiles(void 0, [...wanted.keys()])) {
+        const kernel = wanted.get(path5);
+        if (kernel !== void 0) yield { kernel, tarball: bytes2 };
+      }
+    },
+    catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
+    close: () => archive.close()
+  });
+}
+var REQUESTS = 4;
+function httpReader(name, get) {
+  const tarballOf = async (kernel) => {
+    for (const path5 of archivePaths(kernel, kernel.uname)) {
+      const tarball = await get(path5);
+      if (tarball !== void 0) return { kernel, tarball };
+    }
+    return void 0;
+  };
+  return readerOf({
+    name,
+    list: async (catalog) => {
+      if (catalog === void 0) {
+        throw new Failure(
+          "not-found",
+          `What ${name} has cannot be listed: it has no ${CATALOG_FILE}.`,
+          "Give the git URL of the archive, or a folder with it."
+        );
+      }
+      const present = [...catalog.values()].filter(({ state }) => state === "archived");
+      return kernelsAt(present.map(entryPath));
+    },
+    read: async function* (kernels3) {
+      const some = { concurrency: REQUESTS };
+      for await (const one2 of pMapIterable(kernels3, tarballOf, some)) if (one2) yield one2;
+    },
+    catalogFile: () => get(CATALOG_FILE),
+    close: async () => {
+    }
+  });
+}
+function readerOf(files) {
+  let known;
+  const catalog = () => {
+    known != null ? known : known = files.catalogFile().then((bytes2) => bytes2 && parseCatalog(bytes2.toString("utf8"), files.name));
+    return known;
+  };
+  return {
+    name: files.name,
+    catalog,
+    list: async () => files.list(await catalog()),
+    read: async function* (kernels3) {
+      for await (const { kernel, tarball } of files.read(kernels3)) {
+        const promised = isPromised(await catalog(), kernel, tarball, files.name);
+        yield { kernel, tarball, promised };
+      }
+    },
+    close: files.close
+  };
+}
+function kernelsAt(paths) {
+  const kernels3 = /* @__PURE__ */ new Map();
+  for (const path5 of paths) {
+    const kernel = parseTarballPath(path5);
+    if (kernel) kernels3.set(tarballPath(kernel, kernel.uname), kernel);
+  }
+  return [...kernels3].sort(([one2], [two2]) => one2 < two2 ? -1 : 1).map(([, kernel]) => kernel);
+}
+function isPromised(catalog, kernel, tarball, archive) {
+  const path5 = entryPath(kernel);
+  const entry = catalog == null ? void 0 : catalog.get(path5);
+  if (entry === void 0 || entry.state === "failed") return false;
+  const sum2 = (0, import_node_crypto16.createHash)("sha256").update(tarball).digest("hex");
+  if (sum2 === entry.tarball.sha256) return true;
+  if (entry.state === "pending") return false;
+  throw new Failure(
+    "checksum-mismatch",
+    `${path5} of ${archive} has the SHA-256 ${sum2}, and its catalog promises ${entry.tarball.sha256}.`,
+    "Do not use it; try again, and if it stays so tell those who keep the archive."
+  );
+}
+
+// src/jobs/fetch/open.ts
+var MOST_BYTES5 = 32 * 1024 * 1024;
+async function openReader(world2, where) {
+  if (/^https?:\/\//i.test(where) && !await speaksGit(world2, where)) {
+    return httpReader(where, rawFiles(world2, where));
+  }
+  return archiveReader(await openArchive(world2, where));
+}
+async function speaksGit({ http, interrupted }, where) {
+  var _a9;
+  const url3 = URL.canParse(where) ? new URL(where) : void 0;
+  if ((url3 == null ? void 0 : url3.username) !== "" || url3.password !== "") return true;
+  const path5 = url3.pathname.replace(/\/+$/, "");
+  if (path5.endsWith(".git")) return true;
+  url3.pathname = `${path5}/info/refs`;
+  url3.search = "?service=git-upload-pack";
+  try {
+    const answer2 = await http.request({ url: url3.href, signal: interrupted });
+    answer2.body.on("error", () => {
+    }).destroy();
+    return ((_a9 = answer2.headers["content-type"]) != null ? _a9 : "").startsWith("application/x-git-");
+  } catch (error) {
+    interrupted.throwIfAborted();
+    const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
+    throw new Failure("network", why, "Is the URL right, and the network up?", error);
+  }
+}
+function rawFiles({ http, clock, interrupted }, root) {
+  const pool = new MirrorPool([root], { http, clock, random: Math.random });
+  return (path5) => fetchSmall(pool, path5, { signal: interrupted }, async ({ status, body }) => {
+    if (status !== 200) return void 0;
+    const chunks = [];
+    let length = 0;
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MOST_BYTES5) {
+        throw new Failure("bad-archive", `${path5} of ${root} has more than ${MOST_BYTES5} bytes.`);
+      }
+    }
+    return Buffer.concat(chunks);
+  });
+}
+
+// src/commands/archive-options.ts
+var OPENEULER2 = "https://atomgit.com/openeuler/btfhub-archive.git";
+var archiveOption = text2(
+  "<URL|folder>",
+  "archive to read from: a git URL, the HTTP root of its files, or a folder",
+  { default: OPENEULER2 }
+);
+var minimumTypesOption = number(
+  "<number>",
+  "how many types the BTF of a whole kernel has at least; 0 takes any BTF",
+  { default: 1e4, least: 0, most: 1e7 }
+);
+function expectationOf(minimumTypes) {
+  return minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes: minimumTypes != null ? minimumTypes : 1e4 };
+}
+
+// src/commands/fetching.ts
+var fetchingOptions = {
+  uname: text2("<uname>", "kernel, as 'uname -r' says it; by default the one that runs"),
+  archive: archiveOption,
+  distribution: text2("<ID>", "ID of the os-release of the kernel; by default this machine’s"),
+  versionId: text2(
+    "<VERSION_ID>",
+    "VERSION_ID of the os-release of the kernel; by default this machine’s"
+  ),
+  root: text2("<folder>", "folder of an image or a chroot that stands for this machine", {
+    default: "/"
+  }),
+  minimumTypes: minimumTypesOption
+};
+async function toMachine(world2, options3) {
+  const { uname: uname2, distribution: distribution2, versionId: versionId2 } = options3;
+  const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
+  const machine = await readMachine(world2, (0, import_node_path32.resolve)(options3.root), wanted);
+  return {
+    ...machine,
+    distribution: distribution2 === void 0 ? machine.distribution : asDistributionId(distribution2),
+    versionId: versionId2 === void 0 ? machine.versionId : asVersionId(versionId2)
+  };
+}
+async function fetchFor(world2, progress, options3, machine) {
+  const reader2 = await openReader(world2, options3.archive);
+  try {
+    const expectation = expectationOf(options3.minimumTypes);
+    return await fetchBtf(world2, progress, reader2, { machine, expectation });
+  } finally {
+    await reader2.close();
+  }
+}
+function ownBtfNote({ hasBtf }) {
+  return hasBtf ? "This kernel has BTF of its own in /sys/kernel/btf/vmlinux, which loaders take first.\n" : "";
+}
+
+// src/commands/fetch.ts
+var fetch = defineCommand({
+  name: "fetch",
+  summary: "bring the BTF of one kernel out of the archive",
+  description: "Looks for the kernel by os-release and 'uname -r', brings its one tarball, compares it with the archive's catalog, unpacks and checks it. When the archive lacks the kernel, those next to it are named, and whether the kernel has BTF of its own.",
+  options: {
+    ...fetchingOptions,
+    output: text2("<file|folder>", "where to write it; by default <uname>.btf")
+  },
+  examples: [
+    "btfhub fetch",
+    "btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf",
+    "btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64"
+  ],
+  run: async (world2, options3) => {
+    var _a9;
+    const machine = await toMachine(world2, options3);
+    const fetched = await fetchFor(world2, openProgress(world2), options3, machine);
+    const { kernel, btf, summary: summary3, promised } = fetched;
+    const name = `${kernel.uname}.btf`;
+    const output = await write((_a9 = options3.output) != null ? _a9 : name, name, btf);
+    const size2 = `${bytes(summary3.size)}, ${summary3.types} types`;
+    return {
+      status: 0,
+      document: { ...kernel, output, promised, ownBtf: machine.hasBtf, btf: summary3 },
+      text: `${output}: the BTF of ${kernel.uname}, ${size2}.
+${ownBtfNote(machine)}`,
+      outputs: { output }
+    };
+  }
+});
+async function write(given, name, btf) {
+  const there = await (0, import_promises26.stat)(given).catch((error) => {
+    if (isSystemError(error, "ENOENT")) return void 0;
+    throw error;
+  });
+  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path33.join)(given, name) : given;
+  if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
+  else await (0, import_promises26.writeFile)(path5, btf);
+  return path5;
+}
+
+// src/commands/install.ts
+var import_node_os7 = require("os");
+var import_node_path37 = require("path");
+
+// src/jobs/install/install.ts
+var import_node_crypto18 = require("crypto");
+var import_node_fs21 = require("fs");
+var import_promises29 = require("fs/promises");
+var import_node_path36 = require("path");
+
+// src/btf/wrap.ts
+var MACHINES = {
+  ...{ x86_64: 62, aarch64: 183, riscv64: 243, loongarch64: 258, ppc64le: 21, s390x: 22 }
+};
+var EM_NONE = 0;
+var ET_EXEC = 2;
+var SHT_PROGBITS2 = 1;
+var SHT_STRTAB = 3;
+var HEADER_SIZE4 = 64;
+var SECTION_SIZE2 = 64;
+var NAMES2 = "\0.BTF\0.shstrtab\0";
+function wrapBtf(btf, arch3) {
+  var _a9;
+  const isLittle = btf[0] === 159;
+  const data = { name: ".BTF", type: SHT_PROGBITS2, offset: HEADER_SIZE4, size: btf.length };
+  const end = HEADER_SIZE4 + btf.length;
+  const names = { name: ".shstrtab", type: SHT_STRTAB, offset: end, size: NAMES2.length };
+  const table2 = align(end + names.size);
+  const file = Buffer.alloc(table2 + 3 * SECTION_SIZE2);
+  file.set(btf, data.offset);
+  file.write(NAMES2, names.offset, "latin1");
+  writeHeader2(file, isLittle, (_a9 = MACHINES[arch3]) != null ? _a9 : EM_NONE, table2);
+  for (const [index2, section] of [data, names].entries()) {
+    writeSection(file, isLittle, table2 + (index2 + 1) * SECTION_SIZE2, section);
+  }
+  return file;
+}
+function align(offset) {
+  return Math.ceil(offset / 8) * 8;
+}
+function writeHeader2(file, isLittle, machine, table2) {
+  const { half, word: word2, long } = writers(file, isLittle);
+  file.write("ELF", 0, "latin1");
+  file.set([2, isLittle ? 1 : 2, 1], 4);
+  half(ET_EXEC, 16);
+  half(machine, 18);
+  word2(1, 20);
+  long(table2, 40);
+  half(HEADER_SIZE4, 52);
+  half(SECTION_SIZE2, 58);
+  half(3, 60);
+  half(2, 62);
+}
+function writeSection(file, isLittle, at3, section) {
+  const { word: word2, long } = writers(file, isLittle);
+  word2(NAMES2.indexOf(section.name), at3);
+  word2(section.type, at3 + 4);
+  long(section.offset, at3 + 24);
+  long(section.size, at3 + 32);
+  long(section.type === SHT_PROGBITS2 ? 4 : 1, at3 + 48);
+}
+function writers(file, isLittle) {
+  return {
+    half: (value, at3) => isLittle ? file.writeUInt16LE(value, at3) : file.writeUInt16BE(value, at3),
+    word: (value, at3) => isLittle ? file.writeUInt32LE(value, at3) : file.writeUInt32BE(value, at3),
+    long: (value, at3) => isLittle ? file.writeBigUInt64LE(BigInt(value), at3) : file.writeBigUInt64BE(BigInt(value), at3)
+  };
+}
+
+// src/jobs/install/place.ts
+var import_node_fs20 = require("fs");
+var import_promises27 = require("fs/promises");
+var import_node_path34 = require("path");
+var GOPHER = "/opt/gala-gopher";
+async function choosePlace(root, uname2, to3) {
+  if (to3 !== void 0) {
+    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path34.join)(root, (0, import_node_path34.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path34.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path34.resolve)("/", to3);
+    const known = libbpfPaths(uname2).includes(path5);
+    const form = (0, import_node_path34.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    return { path: path5, form, audience: known ? "libbpf" : "nobody" };
+  }
+  if ((0, import_node_fs20.existsSync)((0, import_node_path34.join)(root, GOPHER))) {
+    return { path: `${GOPHER}/btf/${uname2}.btf`, audience: "gala-gopher", form: "raw" };
+  }
+  return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, audience: "libbpf", form: "elf" };
+}
+function libbpfPaths(uname2) {
+  return [
+    `/boot/vmlinux-${uname2}`,
+    `/lib/modules/${uname2}/vmlinux-${uname2}`,
+    `/lib/modules/${uname2}/build/vmlinux`,
+    `/usr/lib/modules/${uname2}/kernel/vmlinux`,
+    `/usr/lib/debug/boot/vmlinux-${uname2}`,
+    `/usr/lib/debug/boot/vmlinux-${uname2}.debug`,
+    `/usr/lib/debug/lib/modules/${uname2}/vmlinux`
+  ];
+}
+async function folderAt(path5) {
+  try {
+    return (await (0, import_promises27.stat)(path5)).isDirectory();
+  } catch (error) {
+    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return false;
+    throw error;
+  }
+}
+async function insideOf(root, path5) {
+  const full = (0, import_node_path34.join)(root, path5);
+  let there = (0, import_node_path34.dirname)(full);
+  while (!(0, import_node_fs20.existsSync)(there)) there = (0, import_node_path34.dirname)(there);
+  const [top, real] = [await (0, import_promises27.realpath)(root), await (0, import_promises27.realpath)(there)];
+  const way = (0, import_node_path34.relative)(top, real);
+  if (way === ".." || way.startsWith(`..${import_node_path34.sep}`)) {
+    throw new Failure(
+      "usage",
+      `${path5} below ${root} is not in there: a link leads to ${real}.`,
+      "Give another place with --to."
+    );
+  }
+  return full;
+}
+
+// src/jobs/install/receipts.ts
+var import_node_crypto17 = require("crypto");
+var import_promises28 = require("fs/promises");
+var import_node_path35 = require("path");
+var ReceiptShape = strictObject({
+  uname,
+  /** As the machine sees it. */
+  path: pipe2(string(), check(isPlain, "is no absolute path")),
+  /** SHA-256 of what was put there, the last first: an interruption leaves the one before. */
+  sums: pipe2(array(sha2563), minLength(1)),
+  /** Folders that were made for it, the deepest first; as the machine sees them. */
+  folders: array(pipe2(string(), check(isPlain, "is no absolute path")))
+});
+var MACHINE_STATE = "/var/lib/btfhub/installed";
+function isPlain(path5) {
+  return path5.startsWith("/") && !path5.split("/").includes("..");
+}
+async function readReceipts({ root, state }, wanted) {
+  const folder2 = await insideOf(root, state);
+  const names = await (0, import_promises28.readdir)(folder2).catch((error) => {
+    if (isSystemError(error, "ENOENT")) return [];
+    throw error;
+  });
+  const files = names.filter((name) => name.endsWith(".json")).sort();
+  const receipts = await Promise.all(
+    files.map(
+      async (name) => parse5(await (0, import_promises28.readFile)((0, import_node_path35.join)(folder2, name), "utf8"), (0, import_node_path35.join)(folder2, name))
+    )
+  );
+  return receipts.filter((one2) => wanted === void 0 || one2.uname === wanted);
+}
+function parse5(text3, file) {
+  try {
+    return parse2(ReceiptShape, JSON.parse(text3));
+  } catch (error) {
+    const advice2 = "Look at it, and delete it if the file that it names is gone.";
+    throw new Failure("usage", `${file} does not say what was installed.`, advice2, error);
+  }
+}
+async function writeReceipt({ root, state }, receipt) {
+  const file = await insideOf(root, fileOf(state, receipt));
+  await (0, import_promises28.mkdir)((0, import_node_path35.dirname)(file), { recursive: true });
+  await writeWhole2(file, `${JSON.stringify(receipt, null, 2)}
+`, 420);
+}
+async function removeReceipt({ root, state }, receipt) {
+  await (0, import_promises28.rm)(await insideOf(root, fileOf(state, receipt)), { force: true });
+}
+function fileOf(state, { uname: kernel, path: path5 }) {
+  const digest = (0, import_node_crypto17.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
+  return `${state}/${kernel}.${digest}.json`;
+}
+
+// src/jobs/install/install.ts
+var MODE = 292;
+async function installBtf(ledger, kernel, btf, to3) {
+  var _a9;
+  const { root } = ledger;
+  const place = await choosePlace(root, kernel.uname, to3);
+  const content = place.form === "elf" ? wrapBtf(btf, kernel.arch) : btf;
+  const sum2 = sha2565(content);
+  const file = await insideOf(root, place.path);
+  const result = { ...place, uname: kernel.uname, sha256: sum2 };
+  const before = await sumOf(file);
+  if (before === sum2) return { ...result, what: "present" };
+  const receipts = await readReceipts(ledger);
+  const receipt = receipts.find(({ path: path5 }) => path5 === place.path);
+  if (before !== void 0 && !(receipt == null ? void 0 : receipt.sums.includes(before))) throw taken(place.path);
+  try {
+    const made = await makeFolders(root, file);
+    const folders = [...made, ...(_a9 = receipt == null ? void 0 : receipt.folders) != null ? _a9 : []];
+    const sums = [sum2, ...before === void 0 ? [] : [before]];
+    await writeReceipt(ledger, { uname: kernel.uname, path: place.path, sums, folders });
+    await writeWhole2(file, content, MODE);
+  } catch (error) {
+    throw denied(error, place.path);
+  }
+  return { ...result, what: before === void 0 ? "installed" : "replaced" };
+}
+async function removeInstalled(ledger, wanted) {
+  const receipts = await readReceipts(ledger, wanted);
+  if (receipts.length === 0) {
+    const whose = wanted === void 0 ? "" : ` for ${wanted}`;
+    throw new Failure("not-found", `btfhub has installed nothing${whose}.`);
+  }
+  const removed = [];
+  for (const receipt of receipts) removed.push(await remove(ledger, receipt));
+  return removed;
+}
+async function remove(ledger, receipt) {
+  const { root } = ledger;
+  const file = await insideOf(root, receipt.path);
+  const sum2 = await sumOf(file);
+  if (sum2 !== void 0 && !receipt.sums.includes(sum2)) return { ...receipt, what: "changed" };
+  try {
+    if (sum2 !== void 0) await (0, import_promises29.unlink)(file);
+    for (const folder2 of receipt.folders) await removeEmpty(await insideOf(root, folder2));
+    await removeReceipt(ledger, receipt);
+  } catch (error) {
+    throw denied(error, receipt.path);
+  }
+  return { ...receipt, what: sum2 === void 0 ? "gone" : "removed" };
+}
+async function removeEmpty(folder2) {
+  try {
+    await (0, import_promises29.rmdir)(folder2);
+  } catch (error) {
+    if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error, code))) throw error;
+  }
+}
+async function makeFolders(root, file) {
+  const folder2 = (0, import_node_path36.dirname)(file);
+  const missing3 = [];
+  for (let one2 = folder2; !(0, import_node_fs21.existsSync)(one2); one2 = (0, import_node_path36.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path36.relative)(root, one2)}`);
+  }
+  await (0, import_promises29.mkdir)(folder2, { recursive: true, mode: 493 });
+  return missing3;
+}
+async function sumOf(file) {
+  try {
+    return sha2565(await (0, import_promises29.readFile)(file));
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return void 0;
+    throw denied(error, file);
+  }
+}
+function sha2565(bytes2) {
+  return (0, import_node_crypto18.createHash)("sha256").update(bytes2).digest("hex");
+}
+function taken(path5) {
+  return new Failure(
+    "usage",
+    `${path5} is there already, and btfhub did not put it there.`,
+    "Move it away if it is of no use, or give another place with --to."
+  );
+}
+function denied(error, path5) {
+  const codes = ["EACCES", "EPERM", "EROFS", "EISDIR", "ENOTDIR"];
+  const code = codes.find((one2) => isSystemError(error, one2));
+  if (code === void 0) return error;
+  const advice2 = code === "EACCES" || code === "EPERM" ? "Run it as root, or give a place of your own with --to." : "Give another place with --to.";
+  return new Failure("usage", `${path5} cannot be written (${code}).`, advice2, error);
+}
+
+// src/commands/install.ts
+var options = {
+  ...fetchingOptions,
+  btf: text2("<file>", "BTF that was fetched before, in the place of what the archive has"),
+  to: text2("<file|folder>", "where to put it; by default where loaders look"),
+  remove: flag("take away what was installed, for --uname or for all kernels")
+};
+var install = defineCommand({
+  name: "install",
+  summary: "put a kernel's BTF where eBPF loaders look for it",
+  description: "Fetches the BTF as 'fetch' does and puts it into gala-gopher's folder when gala-gopher is there, else where libbpf looks by itself, as an ELF file that old versions of libbpf read too. The file appears whole or not at all, and nothing that somebody else put there is touched; --remove takes away what install put, and nothing else.",
+  options,
+  examples: [
+    "btfhub install",
+    "btfhub install --to /usr/share/btf/",
+    "btfhub install --root /mnt/image --archive /media/btfhub-archive",
+    "btfhub install --remove"
+  ],
+  run: async (world2, given) => {
+    const ledger = ledgerOf(world2, given.root);
+    if (given.remove) return remove2(ledger, given.uname);
+    const machine = await toMachine(world2, given);
+    const btf = await btfFor(world2, given, machine);
+    const installed = await installBtf(ledger, machine.kernel, btf, given.to);
+    return {
+      status: 0,
+      document: { ...installed, ownBtf: machine.hasBtf },
+      text: describe5(installed) + ownBtfNote(machine),
+      outputs: { path: installed.path }
+    };
+  }
+});
+function ledgerOf({ env }, given) {
+  var _a9;
+  const root = (0, import_node_path37.resolve)(given);
+  if (root !== "/" || ((_a9 = process.getuid) == null ? void 0 : _a9.call(process)) === 0) return { root, state: MACHINE_STATE };
+  const base = env.XDG_STATE_HOME || (0, import_node_path37.join)(env.HOME || (0, import_node_os7.homedir)(), ".local", "state");
+  return { root, state: (0, import_node_path37.join)(base, "btfhub", "installed") };
+}
+async function btfFor(world2, given, machine) {
+  if (given.btf === void 0) {
+    return (await fetchFor(world2, openProgress(world2), given, machine)).btf;
+  }
+  const btf = await loadBtf(given.btf);
+  checkBtf(btf, expectationOf(given.minimumTypes));
+  return btf;
+}
+async function remove2(ledger, uname2) {
+  const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
+  const removed = await removeInstalled(ledger, wanted);
+  const changed = removed.filter(({ what }) => what === "changed");
+  if (changed.length === removed.length) {
+    const paths = changed.map(({ path: path5 }) => path5).join(", ");
+    throw new Failure(
+      "usage",
+      `Somebody changed ${paths} since it was installed, so it stays.`,
+      "Take it away by hand."
+    );
+  }
+  const lines = removed.map(({ path: path5, what }) => `${path5}: ${REMOVED[what]}.
+`);
+  return { status: changed.length > 0 ? 1 : 0, document: { removed }, text: lines.join("") };
+}
+var REMOVED = {
+  removed: "removed",
+  gone: "was gone already",
+  changed: "stays, because somebody changed it since"
+};
+var INSTALLED = {
+  installed: "is installed",
+  replaced: "is installed, in the place of an older one",
+  present: "was there already"
+};
+function describe5({ uname: uname2, path: path5, audience, what }) {
+  const advice2 = [
+    audience === "gala-gopher" ? ["gala-gopher", "finds it by itself"] : void 0,
+    audience === "libbpf" ? ["libbpf, bpftool, bcc", "find it by themselves"] : ["libbpf", `btf_custom_path = "${path5}"`],
+    ["tracee", `TRACEE_BTF_FILE=${path5}`]
+  ];
+  const lines = advice2.flatMap((line2) => {
+    var _a9;
+    return line2 ? [`  ${(_a9 = line2[0]) == null ? void 0 : _a9.padEnd(22)}${line2[1]}
+`] : [];
+  });
+  return `The BTF of ${uname2} ${INSTALLED[what]}: ${path5}
+${lines.join("")}`;
+}
+
 // src/jobs/plan/matrix.ts
 var MOST_JOBS = 256;
 var LARGEST_MATRIX = 9e5;
 function makeMatrix(kernels3, jobs) {
-  const total = sumOf(kernels3);
+  const total = sumOf2(kernels3);
   const share = total / Math.max(1, Math.min(jobs, kernels3.length));
   const bundles = [...grouped(kernels3).values()].flatMap(
     (group) => distribute(
       group.map((kernel) => [kernel]),
-      Math.min(group.length, Math.ceil(sumOf(group) / share))
+      Math.min(group.length, Math.ceil(sumOf2(group) / share))
     )
   );
   const shares = distribute(bundles, Math.min(jobs, bundles.length));
@@ -84969,7 +85978,7 @@ function grouped(kernels3) {
 }
 function distribute(bundles, shares) {
   const boxes = Array.from({ length: shares }, () => ({ size: 0, kernels: [] }));
-  const weighed = bundles.map((bundle) => ({ bundle, size: sumOf(bundle) }));
+  const weighed = bundles.map((bundle) => ({ bundle, size: sumOf2(bundle) }));
   for (const { bundle, size: size2 } of weighed.sort((one2, two2) => two2.size - one2.size)) {
     const box = boxes.reduce((least, one2) => one2.size < least.size ? one2 : least);
     box.size += size2;
@@ -84993,10 +86002,10 @@ function toLeg(kernels3, index2) {
     arch: words(kernels3.map(({ arch: arch3 }) => arch3)),
     flavour: words(kernels3.map(({ flavour }) => flavour)),
     kernels: words(kernels3.map(({ uname: uname2 }) => uname2)),
-    bytes: sumOf(kernels3)
+    bytes: sumOf2(kernels3)
   };
 }
-function sumOf(kernels3) {
+function sumOf2(kernels3) {
   return kernels3.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
 }
 
@@ -85017,15 +86026,15 @@ var plan = defineCommand({
     "btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://gitee.com/openeuler/btfhub-archive.git",
     "btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10"
   ],
-  run: async (world2, options2) => {
+  run: async (world2, options3) => {
     var _a9;
-    const made = await toPlan(world2, options2, openProgress(world2));
-    const matrix = makeMatrix(made.kernels, (_a9 = options2.maxJobs) != null ? _a9 : MOST_JOBS);
+    const made = await toPlan(world2, options3, openProgress(world2));
+    const matrix = makeMatrix(made.kernels, (_a9 = options3.maxJobs) != null ? _a9 : MOST_JOBS);
     const { include, count: count3 } = matrix;
     return {
       status: made.troubles.length > 0 ? 1 : 0,
-      document: options2.matrix ? matrix : made,
-      text: options2.matrix ? `${JSON.stringify(matrix)}
+      document: options3.matrix ? matrix : made,
+      text: options3.matrix ? `${JSON.stringify(matrix)}
 ` : asText(made),
       outputs: { matrix: JSON.stringify({ include }), count: `${count3}` },
       summary: asMarkdown(made, matrix),
@@ -85090,10 +86099,10 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-var import_promises25 = require("fs/promises");
+var import_promises31 = require("fs/promises");
 
 // src/archive/commits.ts
-var import_node_path31 = require("path");
+var import_node_path38 = require("path");
 function parseIdentity(text3, option) {
   var _a9;
   const [, name, email] = (_a9 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a9 : [];
@@ -85119,7 +86128,7 @@ async function openCommitter(world2, plumbing, signature2) {
     },
     writeTree: async (base, changes) => {
       indexes += 1;
-      const env = { GIT_INDEX_FILE: (0, import_node_path31.join)(plumbing.folder, `index-${indexes}`) };
+      const env = { GIT_INDEX_FILE: (0, import_node_path38.join)(plumbing.folder, `index-${indexes}`) };
       await plumbing.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], { env });
       const zero2 = "0".repeat(40);
       const lines = [...changes].map(
@@ -85623,10 +86632,10 @@ async function ensurePullRequest(forge, head, base, text3) {
 }
 
 // src/jobs/publish/intake.ts
-var import_node_crypto15 = require("crypto");
-var import_promises24 = require("fs/promises");
-var import_node_os7 = require("os");
-var import_node_path32 = require("path");
+var import_node_crypto19 = require("crypto");
+var import_promises30 = require("fs/promises");
+var import_node_os8 = require("os");
+var import_node_path39 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function takeIn(world2, progress, request2) {
@@ -85645,7 +86654,7 @@ async function takeIn(world2, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises24.readFile)((0, import_node_path32.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises30.readFile)((0, import_node_path39.join)(folder2, record2.tarball.path));
         await checkTarball(world2, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -85653,11 +86662,11 @@ async function takeIn(world2, progress, request2) {
       } catch (error) {
         world2.interrupted.throwIfAborted();
         task.end("refused", describe(error));
-        problems.push(`${(0, import_node_path32.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
+        problems.push(`${(0, import_node_path39.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
         return void 0;
       }
     },
-    { concurrency: (0, import_node_os7.availableParallelism)() }
+    { concurrency: (0, import_node_os8.availableParallelism)() }
   );
   refuse(problems);
   return { candidates: candidates.filter((one2) => one2 !== void 0), failed: failed3 };
@@ -85684,10 +86693,10 @@ async function survey(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises24.readFile)((0, import_node_path32.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises30.readFile)((0, import_node_path39.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error) {
-      problems.push(`${(0, import_node_path32.join)(folder2, printable(file))}: ${describe(error)}`);
+      problems.push(`${(0, import_node_path39.join)(folder2, printable(file))}: ${describe(error)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -85695,35 +86704,35 @@ async function survey(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path32.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path39.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path32.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path39.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries2 = await (0, import_promises24.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
+  const entries2 = await (0, import_promises30.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
     if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries2) {
-    const path5 = (0, import_node_path32.relative)(folder2, (0, import_node_path32.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path39.relative)(folder2, (0, import_node_path39.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path32.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path39.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises24.stat)((0, import_node_path32.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path32.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises30.stat)((0, import_node_path39.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path39.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function unique(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -85742,18 +86751,18 @@ function sameTarball(a, b4) {
 }
 async function checkTarball(world2, tarball, record2, expectation) {
   expectSame("bytes", tarball.length, record2.tarball.size);
-  expectSame("SHA-256", sha2565(tarball), record2.tarball.sha256);
+  expectSame("SHA-256", sha2566(tarball), record2.tarball.sha256);
   const { uname: uname2, btf } = await unpackBtf(world2.programs, tarball, { signal: world2.interrupted });
   expectSame("name of the member", uname2, record2.uname);
   expectSame("bytes of BTF", btf.length, record2.btf.size);
-  expectSame("SHA-256 of the BTF", sha2565(btf), record2.btf.sha256);
+  expectSame("SHA-256 of the BTF", sha2566(btf), record2.btf.sha256);
   const { kinds: kinds3 } = checkBtf(btf, expectation);
   if (!(0, import_node_util.isDeepStrictEqual)({ ...kinds3 }, { ...record2.btf.kinds })) {
     throw new Error("the types are not as many as its record says.");
   }
 }
-function sha2565(bytes2) {
-  return (0, import_node_crypto15.createHash)("sha256").update(bytes2).digest("hex");
+function sha2566(bytes2) {
+  return (0, import_node_crypto19.createHash)("sha256").update(bytes2).digest("hex");
 }
 function expectSame(what, actual, recorded) {
   if (actual === recorded) return;
@@ -85773,14 +86782,14 @@ function datadogCatalog(catalog) {
   });
   const key = ({ keys }) => keys.join("/");
   entries2.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
-  for (const { keys, sha256: sha2566 } of entries2) {
+  for (const { keys, sha256: sha2567 } of entries2) {
     const [arch3, distribution2, version, uname2] = keys;
     (_a9 = tree[arch3]) != null ? _a9 : tree[arch3] = {};
     const distributions = tree[arch3];
     (_b2 = distributions[distribution2]) != null ? _b2 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
     (_c = versions[version]) != null ? _c : versions[version] = {};
-    versions[version][uname2] = { sha256: sha2566 };
+    versions[version][uname2] = { sha256: sha2567 };
   }
   return tree;
 }
@@ -86291,7 +87300,7 @@ async function review(request2, hasBase, waiting) {
 }
 
 // src/report/host.ts
-var import_node_fs19 = require("fs");
+var import_node_fs22 = require("fs");
 
 // node_modules/@actions/core/lib/command.js
 var os3 = __toESM(require("os"), 1);
@@ -86325,13 +87334,13 @@ var Command2 = class {
     let cmdStr = CMD_STRING + this.command;
     if (this.properties && Object.keys(this.properties).length > 0) {
       cmdStr += " ";
-      let first = true;
+      let first2 = true;
       for (const key in this.properties) {
         if (this.properties.hasOwnProperty(key)) {
           const val = this.properties[key];
           if (val) {
-            if (first) {
-              first = false;
+            if (first2) {
+              first2 = false;
             } else {
               cmdStr += ",";
             }
@@ -86387,11 +87396,11 @@ var import_os = require("os");
 var import_fs5 = require("fs");
 var __awaiter = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve7) {
-      resolve7(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve7, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -86407,12 +87416,12 @@ var __awaiter = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve7(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { access, appendFile, writeFile: writeFile6 } = import_fs5.promises;
+var { access, appendFile, writeFile: writeFile7 } = import_fs5.promises;
 var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
 var Summary = class {
   constructor() {
@@ -86465,11 +87474,11 @@ var Summary = class {
    *
    * @returns {Promise<Summary>} summary instance
    */
-  write(options2) {
+  write(options3) {
     return __awaiter(this, void 0, void 0, function* () {
-      const overwrite2 = !!(options2 === null || options2 === void 0 ? void 0 : options2.overwrite);
+      const overwrite2 = !!(options3 === null || options3 === void 0 ? void 0 : options3.overwrite);
       const filePath = yield this.filePath();
-      const writeFunc = overwrite2 ? writeFile6 : appendFile;
+      const writeFunc = overwrite2 ? writeFile7 : appendFile;
       yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
       return this.emptyBuffer();
     });
@@ -86600,8 +87609,8 @@ var Summary = class {
    *
    * @returns {Summary} summary instance
    */
-  addImage(src, alt, options2) {
-    const { width, height } = options2 || {};
+  addImage(src, alt, options3) {
+    const { width, height } = options3 || {};
     const attrs = Object.assign(Object.assign({}, width && { width }), height && { height });
     const element = this.wrap("img", null, Object.assign({ src, alt }, attrs));
     return this.addRaw(element).addEOL();
@@ -86695,11 +87704,11 @@ var fs4 = __toESM(require("fs"), 1);
 var path2 = __toESM(require("path"), 1);
 var __awaiter2 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve7) {
-      resolve7(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve7, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -86715,18 +87724,18 @@ var __awaiter2 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve7(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { chmod, copyFile: copyFile3, lstat, mkdir: mkdir8, open: open2, readdir: readdir5, rename: rename4, rm: rm12, rmdir, stat: stat5, symlink, unlink } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat, mkdir: mkdir10, open: open3, readdir: readdir7, rename: rename5, rm: rm14, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 function exists(fsPath) {
   return __awaiter2(this, void 0, void 0, function* () {
     try {
-      yield stat5(fsPath);
+      yield stat7(fsPath);
     } catch (err2) {
       if (err2.code === "ENOENT") {
         return false;
@@ -86750,7 +87759,7 @@ function tryGetExecutablePath(filePath, extensions) {
   return __awaiter2(this, void 0, void 0, function* () {
     let stats = void 0;
     try {
-      stats = yield stat5(filePath);
+      stats = yield stat7(filePath);
     } catch (err2) {
       if (err2.code !== "ENOENT") {
         console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err2}`);
@@ -86773,7 +87782,7 @@ function tryGetExecutablePath(filePath, extensions) {
       filePath = originalFilePath + extension;
       stats = void 0;
       try {
-        stats = yield stat5(filePath);
+        stats = yield stat7(filePath);
       } catch (err2) {
         if (err2.code !== "ENOENT") {
           console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err2}`);
@@ -86784,7 +87793,7 @@ function tryGetExecutablePath(filePath, extensions) {
           try {
             const directory = path2.dirname(filePath);
             const upperName = path2.basename(filePath).toUpperCase();
-            for (const actualName of yield readdir5(directory)) {
+            for (const actualName of yield readdir7(directory)) {
               if (upperName === actualName.toUpperCase()) {
                 filePath = path2.join(directory, actualName);
                 break;
@@ -86819,11 +87828,11 @@ function isUnixExecutable(stats) {
 // node_modules/@actions/io/lib/io.js
 var __awaiter3 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve7) {
-      resolve7(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve7, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -86839,7 +87848,7 @@ var __awaiter3 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve7(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -86913,11 +87922,11 @@ function findInPath(tool) {
 var import_timers = require("timers");
 var __awaiter4 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve7) {
-      resolve7(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve7, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -86933,30 +87942,30 @@ var __awaiter4 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve7(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
 var IS_WINDOWS2 = process.platform === "win32";
 var ToolRunner = class extends events.EventEmitter {
-  constructor(toolPath, args, options2) {
+  constructor(toolPath, args, options3) {
     super();
     if (!toolPath) {
       throw new Error("Parameter 'toolPath' cannot be null or empty.");
     }
     this.toolPath = toolPath;
     this.args = args || [];
-    this.options = options2 || {};
+    this.options = options3 || {};
   }
   _debug(message) {
     if (this.options.listeners && this.options.listeners.debug) {
       this.options.listeners.debug(message);
     }
   }
-  _getCommandString(options2, noPrefix) {
+  _getCommandString(options3, noPrefix) {
     const toolPath = this._getSpawnFileName();
-    const args = this._getSpawnArgs(options2);
+    const args = this._getSpawnArgs(options3);
     let cmd = noPrefix ? "" : "[command]";
     if (IS_WINDOWS2) {
       if (this._isCmdFile()) {
@@ -86964,7 +87973,7 @@ var ToolRunner = class extends events.EventEmitter {
         for (const a of args) {
           cmd += ` ${a}`;
         }
-      } else if (options2.windowsVerbatimArguments) {
+      } else if (options3.windowsVerbatimArguments) {
         cmd += `"${toolPath}"`;
         for (const a of args) {
           cmd += ` ${a}`;
@@ -87007,13 +88016,13 @@ var ToolRunner = class extends events.EventEmitter {
     }
     return this.toolPath;
   }
-  _getSpawnArgs(options2) {
+  _getSpawnArgs(options3) {
     if (IS_WINDOWS2) {
       if (this._isCmdFile()) {
         let argline = `/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;
         for (const a of this.args) {
           argline += " ";
-          argline += options2.windowsVerbatimArguments ? a : this._windowsQuoteCmdArg(a);
+          argline += options3.windowsVerbatimArguments ? a : this._windowsQuoteCmdArg(a);
         }
         argline += '"';
         return [argline];
@@ -87111,28 +88120,28 @@ var ToolRunner = class extends events.EventEmitter {
     reverse += '"';
     return reverse.split("").reverse().join("");
   }
-  _cloneExecOptions(options2) {
-    options2 = options2 || {};
+  _cloneExecOptions(options3) {
+    options3 = options3 || {};
     const result = {
-      cwd: options2.cwd || process.cwd(),
-      env: options2.env || process.env,
-      silent: options2.silent || false,
-      windowsVerbatimArguments: options2.windowsVerbatimArguments || false,
-      failOnStdErr: options2.failOnStdErr || false,
-      ignoreReturnCode: options2.ignoreReturnCode || false,
-      delay: options2.delay || 1e4
+      cwd: options3.cwd || process.cwd(),
+      env: options3.env || process.env,
+      silent: options3.silent || false,
+      windowsVerbatimArguments: options3.windowsVerbatimArguments || false,
+      failOnStdErr: options3.failOnStdErr || false,
+      ignoreReturnCode: options3.ignoreReturnCode || false,
+      delay: options3.delay || 1e4
     };
-    result.outStream = options2.outStream || process.stdout;
-    result.errStream = options2.errStream || process.stderr;
+    result.outStream = options3.outStream || process.stdout;
+    result.errStream = options3.errStream || process.stderr;
     return result;
   }
-  _getSpawnOptions(options2, toolPath) {
-    options2 = options2 || {};
+  _getSpawnOptions(options3, toolPath) {
+    options3 = options3 || {};
     const result = {};
-    result.cwd = options2.cwd;
-    result.env = options2.env;
-    result["windowsVerbatimArguments"] = options2.windowsVerbatimArguments || this._isCmdFile();
-    if (options2.windowsVerbatimArguments) {
+    result.cwd = options3.cwd;
+    result.env = options3.env;
+    result["windowsVerbatimArguments"] = options3.windowsVerbatimArguments || this._isCmdFile();
+    if (options3.windowsVerbatimArguments) {
       result.argv0 = `"${toolPath}"`;
     }
     return result;
@@ -87152,7 +88161,7 @@ var ToolRunner = class extends events.EventEmitter {
         this.toolPath = path4.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
       }
       this.toolPath = yield which(this.toolPath, true);
-      return new Promise((resolve7, reject) => __awaiter4(this, void 0, void 0, function* () {
+      return new Promise((resolve10, reject) => __awaiter4(this, void 0, void 0, function* () {
         this._debug(`exec tool: ${this.toolPath}`);
         this._debug("arguments:");
         for (const arg of this.args) {
@@ -87235,7 +88244,7 @@ var ToolRunner = class extends events.EventEmitter {
           if (error) {
             reject(error);
           } else {
-            resolve7(exitCode);
+            resolve10(exitCode);
           }
         });
         if (this.options.input) {
@@ -87293,7 +88302,7 @@ function argStringToArray(argString) {
   return args;
 }
 var ExecState = class _ExecState extends events.EventEmitter {
-  constructor(options2, toolPath) {
+  constructor(options3, toolPath) {
     super();
     this.processClosed = false;
     this.processError = "";
@@ -87306,10 +88315,10 @@ var ExecState = class _ExecState extends events.EventEmitter {
     if (!toolPath) {
       throw new Error("toolPath must not be empty");
     }
-    this.options = options2;
+    this.options = options3;
     this.toolPath = toolPath;
-    if (options2.delay) {
-      this.delay = options2.delay;
+    if (options3.delay) {
+      this.delay = options3.delay;
     }
   }
   CheckComplete() {
@@ -87358,11 +88367,11 @@ var ExecState = class _ExecState extends events.EventEmitter {
 // node_modules/@actions/exec/lib/exec.js
 var __awaiter5 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve7) {
-      resolve7(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve7, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -87378,12 +88387,12 @@ var __awaiter5 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve7(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-function exec(commandLine, args, options2) {
+function exec(commandLine, args, options3) {
   return __awaiter5(this, void 0, void 0, function* () {
     const commandArgs = argStringToArray(commandLine);
     if (commandArgs.length === 0) {
@@ -87391,19 +88400,19 @@ function exec(commandLine, args, options2) {
     }
     const toolPath = commandArgs[0];
     args = commandArgs.slice(1).concat(args || []);
-    const runner = new ToolRunner(toolPath, args, options2);
+    const runner = new ToolRunner(toolPath, args, options3);
     return runner.exec();
   });
 }
-function getExecOutput(commandLine, args, options2) {
+function getExecOutput(commandLine, args, options3) {
   return __awaiter5(this, void 0, void 0, function* () {
     var _a9, _b2;
     let stdout = "";
     let stderr = "";
     const stdoutDecoder = new import_string_decoder.StringDecoder("utf8");
     const stderrDecoder = new import_string_decoder.StringDecoder("utf8");
-    const originalStdoutListener = (_a9 = options2 === null || options2 === void 0 ? void 0 : options2.listeners) === null || _a9 === void 0 ? void 0 : _a9.stdout;
-    const originalStdErrListener = (_b2 = options2 === null || options2 === void 0 ? void 0 : options2.listeners) === null || _b2 === void 0 ? void 0 : _b2.stderr;
+    const originalStdoutListener = (_a9 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a9 === void 0 ? void 0 : _a9.stdout;
+    const originalStdErrListener = (_b2 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _b2 === void 0 ? void 0 : _b2.stderr;
     const stdErrListener = (data) => {
       stderr += stderrDecoder.write(data);
       if (originalStdErrListener) {
@@ -87416,8 +88425,8 @@ function getExecOutput(commandLine, args, options2) {
         originalStdoutListener(data);
       }
     };
-    const listeners = Object.assign(Object.assign({}, options2 === null || options2 === void 0 ? void 0 : options2.listeners), { stdout: stdOutListener, stderr: stdErrListener });
-    const exitCode = yield exec(commandLine, args, Object.assign(Object.assign({}, options2), { listeners }));
+    const listeners = Object.assign(Object.assign({}, options3 === null || options3 === void 0 ? void 0 : options3.listeners), { stdout: stdOutListener, stderr: stdErrListener });
+    const exitCode = yield exec(commandLine, args, Object.assign(Object.assign({}, options3), { listeners }));
     stdout += stdoutDecoder.end();
     stderr += stderrDecoder.end();
     return {
@@ -87431,11 +88440,11 @@ function getExecOutput(commandLine, args, options2) {
 // node_modules/@actions/core/lib/platform.js
 var __awaiter6 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve7) {
-      resolve7(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve7, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -87451,7 +88460,7 @@ var __awaiter6 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve7(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -87563,16 +88572,16 @@ function writeOutputs(host2, env, outputs) {
   if (file) {
     const lines = all.map(([name, value]) => `${name}=${value.replace(/[\r\n]+/g, " ")}
 `);
-    (0, import_node_fs19.appendFileSync)(file, lines.join(""));
+    (0, import_node_fs22.appendFileSync)(file, lines.join(""));
   }
   return refused2;
 }
 function writeSummary(host2, env, markdown) {
   if (host2.isActions && env.GITHUB_STEP_SUMMARY) {
-    (0, import_node_fs19.appendFileSync)(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
+    (0, import_node_fs22.appendFileSync)(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
 `);
   }
-  if (env.BTFHUB_SUMMARY) (0, import_node_fs19.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
+  if (env.BTFHUB_SUMMARY) (0, import_node_fs22.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
 `);
 }
 function annotate(host2, output, failures) {
@@ -87701,7 +88710,7 @@ function pullRequestLines({ base, branch: branch2 }, pullRequest) {
 }
 
 // src/commands/publish.ts
-var options = {
+var options2 = {
   input: list("<folder>", "folder that build filled: tarballs and records, and nothing else", {
     required: true
   }),
@@ -87732,7 +88741,7 @@ var publish2 = defineCommand({
   name: "publish",
   summary: "push new tarballs to the archive, for a person to review",
   description: "Checks every tarball and record again, puts the new ones on the branch on top of what waits there, brings the catalog up to date, and sees to one open pull request. The base branch is never written, nothing that waits is lost, and only what is new is moved. The token is read from BTFHUB_TOKEN or --token-file.",
-  options,
+  options: options2,
   examples: [
     "btfhub publish --input btf --archive https://gitee.com/openeuler/btfhub-archive.git",
     "btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea",
@@ -87768,7 +88777,7 @@ async function tokenOf(world2, file) {
   var _a9;
   if (file === void 0) return ((_a9 = world2.env.BTFHUB_TOKEN) == null ? void 0 : _a9.trim()) || void 0;
   try {
-    return (await (0, import_promises25.readFile)(file, "utf8")).trim();
+    return (await (0, import_promises31.readFile)(file, "utf8")).trim();
   } catch (error) {
     throw new Failure(
       "usage",
@@ -87813,8 +88822,8 @@ function chooseForge(world2, location, credential, given) {
 }
 
 // src/toolchain/cache-plan.ts
-var import_promises26 = require("fs/promises");
-var import_node_path33 = require("path");
+var import_promises32 = require("fs/promises");
+var import_node_path40 = require("path");
 async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -87826,11 +88835,11 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const words = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path33.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path40.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
-  const text3 = await (0, import_promises26.readFile)(osRelease, "utf8").catch(() => "");
+  const text3 = await (0, import_promises32.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
     var _a9, _b2;
     return (_b2 = (_a9 = new RegExp(`^${name}="?([^"
@@ -87854,12 +88863,12 @@ var setup = defineCommand({
     "btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git",
     "btfhub setup --show-cache --json"
   ],
-  run: async (world2, options2) => {
+  run: async (world2, options3) => {
     var _a9;
-    const wishes = wishesOf(options2);
+    const wishes = wishesOf(options3);
     const cache = await planCache((_a9 = wishes.cacheFolder) != null ? _a9 : defaultCacheFolder(world2.env), wishes);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
-    if (options2.showCache) {
+    if (options3.showCache) {
       writeOutputs(findHost(world2.env), world2.env, outputs);
       return { status: 0, document: cache, text: `${[cache.key, ...cache.folders].join("\n")}
 ` };
@@ -87894,7 +88903,10 @@ function table(tools2) {
 }
 
 // src/commands/all.ts
-var COMMANDS = [demo, setup, plan, build, verify2, publish2, check2];
+var COMMANDS = [
+  ...[demo, setup, plan, build, verify2, publish2],
+  ...[fetch, install, check2]
+];
 
 // src/download/http.ts
 var import_undici = __toESM(require_undici(), 1);
@@ -87923,7 +88935,7 @@ function undiciHttp(env, tls = {}) {
     proxyTls: strict,
     proxyTunnel: false,
     // The proxy's own pool would forget the limits above.
-    factory: (origin, options2) => new import_undici.Pool(origin, { ...common, ...options2 }),
+    factory: (origin, options3) => new import_undici.Pool(origin, { ...common, ...options3 }),
     // An empty string keeps undici from looking into the environment of the process by itself.
     httpProxy: (_b2 = (_a9 = setting2("http_proxy")) != null ? _a9 : setting2("all_proxy")) != null ? _b2 : "",
     httpsProxy: (_d = (_c = setting2("https_proxy")) != null ? _c : setting2("all_proxy")) != null ? _d : "",
@@ -87960,13 +88972,13 @@ function lastOf(context) {
 }
 
 // src/world/clock.ts
-var import_promises27 = require("timers/promises");
+var import_promises33 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises27.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
+    await (0, import_promises33.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error;
     });
   }
@@ -87974,23 +88986,23 @@ var systemClock = {
 
 // src/world/programs.ts
 var import_node_child_process2 = require("child_process");
-var import_node_fs20 = require("fs");
-var import_node_path35 = require("path");
+var import_node_fs23 = require("fs");
+var import_node_path42 = require("path");
 
 // src/world/outlet.ts
 var import_node_events3 = require("events");
-var import_promises28 = require("fs/promises");
+var import_promises34 = require("fs/promises");
 var import_node_net = require("net");
-var import_node_os8 = require("os");
-var import_node_path34 = require("path");
+var import_node_os9 = require("os");
+var import_node_path41 = require("path");
 var BUFFER = 256 * 1024;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
-  const parent = (0, import_node_os8.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os8.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises28.mkdtemp)((0, import_node_path34.join)(parent, "btfhub-"));
+  const parent = (0, import_node_os9.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os9.tmpdir)() : "/tmp";
+  const folder2 = await (0, import_promises34.mkdtemp)((0, import_node_path41.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path34.join)(folder2, "out");
+    const path5 = (0, import_node_path41.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER);
@@ -88001,19 +89013,19 @@ async function openOutlet(push) {
     const incoming = (0, import_node_events3.once)(server, "connection");
     const socket = (0, import_node_net.connect)({ path: path5, onread: { buffer, callback } });
     socket.on("error", () => socket.destroy());
-    const ended = new Promise((resolve7) => socket.once("close", () => resolve7()));
+    const ended = new Promise((resolve10) => socket.once("close", () => resolve10()));
     const [inlet] = await incoming;
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises28.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises34.rm)(folder2, { recursive: true, force: true });
   }
 }
 
 // src/world/programs.ts
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
-  const begin = (invocation2, outlet) => new Promise((resolve7, reject) => {
+  const begin = (invocation2, outlet) => new Promise((resolve10, reject) => {
     var _a9;
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
@@ -88044,7 +89056,7 @@ function systemPrograms(env, packages = PACKAGES) {
       signal == null ? void 0 : signal.removeEventListener("abort", kill);
       reject(isSystemError(error, "ENOENT") ? missing2(program3, packages) : error);
     });
-    child2.once("spawn", () => resolve7({ child: child2, ended, kill }));
+    child2.once("spawn", () => resolve10({ child: child2, ended, kill }));
   });
   const start2 = async (invocation2) => {
     const { child: child2, ended, kill } = await begin(invocation2);
@@ -88078,8 +89090,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a9;
-      const folders = (0, import_node_path35.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path35.delimiter);
-      return folders.map((folder2) => (0, import_node_path35.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path42.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path42.delimiter);
+      return folders.map((folder2) => (0, import_node_path42.join)(folder2, program3)).find(isExecutable);
     }
   };
 }
@@ -88092,8 +89104,8 @@ function killGroup(leader) {
 }
 function isExecutable(path5) {
   try {
-    (0, import_node_fs20.accessSync)(path5, import_node_fs20.constants.X_OK);
-    return (0, import_node_fs20.statSync)(path5).isFile();
+    (0, import_node_fs23.accessSync)(path5, import_node_fs23.constants.X_OK);
+    return (0, import_node_fs23.statSync)(path5).isFile();
   } catch {
     return false;
   }
