@@ -130,11 +130,12 @@ function complete(draft: Draft, origin: string): PrimaryPackage {
       `${origin} lists ${name ?? 'a package'} without what is needed to fetch it.`,
     );
   }
-  return {
+  // Strings cut out of a piece of XML keep that whole piece in memory; copies do not.
+  return structuredClone({
     ...{ name, arch, version, release, checksum, location, size },
     epoch: isCount(epoch) ? epoch : 0,
     builtAt: isCount(builtAt) ? builtAt : 0,
-  };
+  });
 }
 
 function isCount(value: number | undefined): value is number {

@@ -1,4 +1,9 @@
 import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import * as v from 'valibot';
 import { MirrorPool } from '../download/mirrors.ts';
 import { type Answer, fetchSmall } from '../download/small.ts';
@@ -17,6 +22,8 @@ const MID_UPDATE =
 
 export interface RepositoryReading extends Reading {
   readonly programs: Programs;
+  /** Lets as many primaries be read at the same time as memory allows. */
+  readonly gate: <Result>(work: () => Promise<Result>) => Promise<Result>;
   /** Hears of every piece of primary metadata that arrives, in bytes. */
   readonly onBytes: (count: number) => void;
 }
@@ -62,7 +69,10 @@ export async function readRepository(
   });
 }
 
-/** Primary from that very mirror: another one's would belong to another repomd. */
+/**
+ * Primary from that very mirror: another one's would belong to another repomd. It goes through a
+ * temporary file, so that a slow mirror keeps nobody from reading, and a slow reader no mirror waiting.
+ */
 async function fetchPrimary(
   reading: RepositoryReading,
   mirror: string,
@@ -72,77 +82,67 @@ async function fetchPrimary(
 ): Promise<PrimaryResult> {
   const pool = new MirrorPool([mirror], reading.pool.ports);
   const path = `${folder}/${entry.location}`;
+  const temporary = await mkdtemp(join(tmpdir(), 'btfhub-metadata-'));
+  const file = join(temporary, 'primary');
   try {
-    return await fetchSmall(pool, path, { signal: reading.signal }, (answer) => {
-      if (answer.status === 200) return usePrimary(reading, answer, entry, names);
-      throw new Failure(
-        'bad-repository',
-        `${mirror}${folder} has a repomd.xml, but not the ${entry.location} that it names.`,
-        MID_UPDATE,
-      );
+    const url = await fetchSmall(pool, path, { signal: reading.signal }, async (answer) => {
+      if (answer.status === 200) await keep(answer, entry, file, reading.onBytes);
+      else throw gone(mirror, folder, entry);
+      return answer.url;
+    });
+    const most = entry.openSize ?? LARGEST_PRIMARY;
+    return await reading.gate(() => {
+      const xml = decompress(createReadStream(file), reading.programs, url, most);
+      return readPrimary(xml, (name) => names.has(name), url);
     });
   } catch (error) {
     if (!(error instanceof Failure) || error.reason !== 'network') throw error;
     // The mirror cannot deliver what it announces, and another may: that is for the caller to try.
     throw new Failure('bad-repository', error.message, error.advice, error);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
   }
 }
 
-async function usePrimary(
-  { programs, onBytes }: RepositoryReading,
+function gone(mirror: string, folder: string, { location }: PrimaryEntry): Failure {
+  return new Failure(
+    'bad-repository',
+    `${mirror}${folder} has a repomd.xml, but not the ${location} that it names.`,
+    MID_UPDATE,
+  );
+}
+
+/** Writes the body to a file; rejects with `checksum-mismatch` when it is not what repomd promises. */
+async function keep(
   { body, url }: Answer,
-  entry: PrimaryEntry,
-  names: ReadonlySet<string>,
-): Promise<PrimaryResult> {
-  const hash = createHash(entry.checksum.algorithm);
+  { size: promised = LARGEST_PRIMARY, checksum }: PrimaryEntry,
+  file: string,
+  onBytes: (count: number) => void,
+): Promise<void> {
+  const hash = createHash(checksum.algorithm);
   let size = 0;
-  let ended = false;
-  async function* counted(body: AsyncIterable<Uint8Array>) {
-    for await (const chunk of body) {
-      hash.update(chunk);
-      size += chunk.byteLength;
-      onBytes(chunk.byteLength);
-      if (entry.size !== undefined && size > entry.size) break; // too long: told below
-      yield chunk;
-    }
-    ended = true;
+  await pipeline(
+    body,
+    async function* counted(chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        size += chunk.length;
+        onBytes(chunk.length);
+        if (size > promised) throw mismatch(`${url} has more than ${promised} bytes.`);
+        yield chunk;
+      }
+    },
+    createWriteStream(file),
+  );
+  if (promised !== LARGEST_PRIMARY && size !== promised) {
+    throw mismatch(`${url} has ${size} bytes instead of ${promised}.`);
   }
-  const most = entry.openSize ?? LARGEST_PRIMARY;
-  const xml = decompress(counted(body), programs, url, most);
-  let outcome: PrimaryResult | Failure;
-  try {
-    outcome = await readPrimary(xml, (name) => names.has(name), url);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    outcome = error;
+  const value = hash.digest('hex');
+  if (value !== checksum.value) {
+    throw mismatch(`${url} has the ${checksum.algorithm} ${value} instead of ${checksum.value}.`);
   }
-  if (outcome instanceof Failure && outcome.reason !== 'bad-repository') throw outcome;
-  // Where the bytes were seen to their end, their being others explains whatever else was wrong.
-  if (ended) checkBytes(entry, { size, value: hash.digest('hex') }, url, outcome);
-  if (outcome instanceof Failure) throw outcome;
-  return outcome;
 }
 
-function checkBytes(
-  { size, checksum }: PrimaryEntry,
-  got: { readonly size: number; readonly value: string },
-  url: string,
-  cause: unknown,
-): void {
-  if (size !== undefined && got.size !== size) {
-    throw new Failure(
-      'checksum-mismatch',
-      `${url} has ${got.size > size ? 'more than ' : ''}${Math.min(got.size, size)} bytes instead of ${size}.`,
-      MID_UPDATE,
-      cause instanceof Failure ? cause : undefined,
-    );
-  }
-  if (got.value !== checksum.value) {
-    throw new Failure(
-      'checksum-mismatch',
-      `${url} has the ${checksum.algorithm} ${got.value} instead of ${checksum.value}.`,
-      MID_UPDATE,
-      cause instanceof Failure ? cause : undefined,
-    );
-  }
+function mismatch(message: string): Failure {
+  return new Failure('checksum-mismatch', message, MID_UPDATE);
 }

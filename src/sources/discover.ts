@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import pMap from 'p-map';
 import { MirrorPool } from '../download/mirrors.ts';
 import { asFailure, Failure } from '../failure.ts';
@@ -23,6 +24,9 @@ import {
   type RepositoryPlace,
 } from './repositories.ts';
 import type { Source } from './source.ts';
+
+/** XML makes garbage faster than it is collected: large primaries one by one stay below 150 MB, six at once do not. */
+const PRIMARIES_AT_ONCE = 1;
 
 export interface KernelQuery {
   readonly source: Source;
@@ -104,7 +108,8 @@ function treeOf(
   const ports = { http, clock, random: Math.random };
   // With a connection for each that waits, nobody turns to a later mirror because the first is busy.
   const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });
-  const reading: RepositoryReading = { pool, cache, signal, programs, onBytes: advance };
+  const gate = pLimit(PRIMARIES_AT_ONCE);
+  const reading: RepositoryReading = { pool, cache, signal, programs, gate, onBytes: advance };
   const listed = new Map<string, ReturnType<Lister>>();
   return {
     list: (folder, looksRight, dispensable) => {
