@@ -8649,9 +8649,9 @@ var require_Alias = __commonJS({
     var anchors = require_anchors();
     var visit = require_visit();
     var identity2 = require_identity();
-    var Node = require_Node();
+    var Node2 = require_Node();
     var toJS = require_toJS();
-    var Alias = class extends Node.NodeBase {
+    var Alias = class extends Node2.NodeBase {
       constructor(source2) {
         super(identity2.ALIAS);
         this.source = source2;
@@ -8765,10 +8765,10 @@ var require_Scalar = __commonJS({
   "node_modules/yaml/dist/nodes/Scalar.js"(exports2) {
     "use strict";
     var identity2 = require_identity();
-    var Node = require_Node();
+    var Node2 = require_Node();
     var toJS = require_toJS();
     var isScalarValue = (value) => !value || typeof value !== "function" && typeof value !== "object";
-    var Scalar = class extends Node.NodeBase {
+    var Scalar = class extends Node2.NodeBase {
       constructor(value) {
         super(identity2.SCALAR);
         this.value = value;
@@ -8876,7 +8876,7 @@ var require_Collection = __commonJS({
     "use strict";
     var createNode = require_createNode();
     var identity2 = require_identity();
-    var Node = require_Node();
+    var Node2 = require_Node();
     function collectionFromPath(schema, path5, value) {
       let v3 = value;
       for (let i2 = path5.length - 1; i2 >= 0; --i2) {
@@ -8900,7 +8900,7 @@ var require_Collection = __commonJS({
       });
     }
     var isEmptyPath = (path5) => path5 == null || typeof path5 === "object" && !!path5[Symbol.iterator]().next().done;
-    var Collection = class extends Node.NodeBase {
+    var Collection = class extends Node2.NodeBase {
       constructor(type, schema) {
         super(type);
         Object.defineProperty(this, "schema", {
@@ -23342,7 +23342,7 @@ var require_client_h2 = __commonJS({
   "node_modules/undici/lib/dispatcher/client-h2.js"(exports2, module2) {
     "use strict";
     var assert = require("assert");
-    var { pipeline: pipeline3 } = require("stream");
+    var { pipeline: pipeline4 } = require("stream");
     var util2 = require_util();
     var {
       RequestContentLengthMismatchError,
@@ -24018,7 +24018,7 @@ var require_client_h2 = __commonJS({
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request2, contentLength) {
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
-      const pipe3 = pipeline3(
+      const pipe3 = pipeline4(
         body,
         h2stream,
         (err2) => {
@@ -27988,7 +27988,7 @@ var require_api_pipeline = __commonJS({
         util2.destroy(ret, err2);
       }
     };
-    function pipeline3(opts, handler) {
+    function pipeline4(opts, handler) {
       try {
         const pipelineHandler = new PipelineHandler(opts, handler);
         this.dispatch({ ...opts, body: pipelineHandler.req }, pipelineHandler);
@@ -27997,7 +27997,7 @@ var require_api_pipeline = __commonJS({
         return new PassThrough().destroy(err2);
       }
     }
-    module2.exports = pipeline3;
+    module2.exports = pipeline4;
   }
 });
 
@@ -30544,7 +30544,7 @@ var require_dump = __commonJS({
     "use strict";
     var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors2();
     var DecoratorHandler = require_decorator_handler();
-    var _maxSize, _dumped, _size3, _DumpHandler_instances, abort_fn;
+    var _maxSize, _dumped, _size4, _DumpHandler_instances, abort_fn;
     var DumpHandler = class extends DecoratorHandler {
       constructor({ maxSize, signal }, handler) {
         if (maxSize != null && (!Number.isFinite(maxSize) || maxSize < 1)) {
@@ -30554,7 +30554,7 @@ var require_dump = __commonJS({
         __privateAdd(this, _DumpHandler_instances);
         __privateAdd(this, _maxSize, 1024 * 1024);
         __privateAdd(this, _dumped, false);
-        __privateAdd(this, _size3, 0);
+        __privateAdd(this, _size4, 0);
         __publicField(this, "aborted", false);
         __publicField(this, "reason", false);
         __privateSet(this, _maxSize, maxSize != null ? maxSize : __privateGet(this, _maxSize));
@@ -30579,13 +30579,13 @@ var require_dump = __commonJS({
         super.onResponseError(controller, this.aborted === true ? this.reason : err2);
       }
       onResponseData(controller, chunk) {
-        __privateSet(this, _size3, __privateGet(this, _size3) + chunk.length);
-        if (__privateGet(this, _size3) > __privateGet(this, _maxSize)) {
+        __privateSet(this, _size4, __privateGet(this, _size4) + chunk.length);
+        if (__privateGet(this, _size4) > __privateGet(this, _maxSize)) {
           throw new RequestAbortedError(
-            `Response size (${__privateGet(this, _size3)}) larger than maxSize (${__privateGet(this, _maxSize)})`
+            `Response size (${__privateGet(this, _size4)}) larger than maxSize (${__privateGet(this, _maxSize)})`
           );
         }
-        if (__privateGet(this, _size3) === __privateGet(this, _maxSize)) {
+        if (__privateGet(this, _size4) === __privateGet(this, _maxSize)) {
           __privateSet(this, _dumped, true);
         }
         return true;
@@ -30600,7 +30600,7 @@ var require_dump = __commonJS({
     };
     _maxSize = new WeakMap();
     _dumped = new WeakMap();
-    _size3 = new WeakMap();
+    _size4 = new WeakMap();
     _DumpHandler_instances = new WeakSet();
     abort_fn = function(reason2) {
       this.aborted = true;
@@ -32618,7 +32618,7 @@ var require_memory_cache_store = __commonJS({
     var { Writable } = require("stream");
     var { EventEmitter: EventEmitter2 } = require("events");
     var { assertCacheKey, assertCacheValue } = require_cache();
-    var _maxCount, _maxSize, _maxEntrySize, _size3, _count, _entries2, _hasEmittedMaxSizeEvent;
+    var _maxCount, _maxSize, _maxEntrySize, _size4, _count, _entries2, _hasEmittedMaxSizeEvent;
     var MemoryCacheStore = class extends EventEmitter2 {
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.MemoryCacheStoreOpts | undefined} [opts]
@@ -32630,7 +32630,7 @@ var require_memory_cache_store = __commonJS({
         // 100MB
         __privateAdd(this, _maxEntrySize, 5242880);
         // 5MB
-        __privateAdd(this, _size3, 0);
+        __privateAdd(this, _size4, 0);
         __privateAdd(this, _count, 0);
         __privateAdd(this, _entries2, /* @__PURE__ */ new Map());
         __privateAdd(this, _hasEmittedMaxSizeEvent, false);
@@ -32663,14 +32663,14 @@ var require_memory_cache_store = __commonJS({
        * @returns {number} The current size of the cache in bytes
        */
       get size() {
-        return __privateGet(this, _size3);
+        return __privateGet(this, _size4);
       }
       /**
        * Check if the cache is full (either max size or max count reached)
        * @returns {boolean} True if the cache is full, false otherwise
        */
       isFull() {
-        return __privateGet(this, _size3) >= __privateGet(this, _maxSize) || __privateGet(this, _count) >= __privateGet(this, _maxCount);
+        return __privateGet(this, _size4) >= __privateGet(this, _maxSize) || __privateGet(this, _count) >= __privateGet(this, _maxCount);
       }
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.CacheKey} req
@@ -32729,16 +32729,16 @@ var require_memory_cache_store = __commonJS({
             if (previousEntry) {
               const index2 = entries2.indexOf(previousEntry);
               entries2.splice(index2, 1, entry);
-              __privateSet(store2, _size3, __privateGet(store2, _size3) - previousEntry.size);
+              __privateSet(store2, _size4, __privateGet(store2, _size4) - previousEntry.size);
             } else {
               entries2.push(entry);
               __privateSet(store2, _count, __privateGet(store2, _count) + 1);
             }
-            __privateSet(store2, _size3, __privateGet(store2, _size3) + entry.size);
-            if (__privateGet(store2, _size3) > __privateGet(store2, _maxSize) || __privateGet(store2, _count) > __privateGet(store2, _maxCount)) {
+            __privateSet(store2, _size4, __privateGet(store2, _size4) + entry.size);
+            if (__privateGet(store2, _size4) > __privateGet(store2, _maxSize) || __privateGet(store2, _count) > __privateGet(store2, _maxCount)) {
               if (!__privateGet(store2, _hasEmittedMaxSizeEvent)) {
                 store2.emit("maxSizeExceeded", {
-                  size: __privateGet(store2, _size3),
+                  size: __privateGet(store2, _size4),
                   maxSize: __privateGet(store2, _maxSize),
                   count: __privateGet(store2, _count),
                   maxCount: __privateGet(store2, _maxCount)
@@ -32747,14 +32747,14 @@ var require_memory_cache_store = __commonJS({
               }
               for (const [key2, entries3] of __privateGet(store2, _entries2)) {
                 for (const entry2 of entries3.splice(0, entries3.length / 2)) {
-                  __privateSet(store2, _size3, __privateGet(store2, _size3) - entry2.size);
+                  __privateSet(store2, _size4, __privateGet(store2, _size4) - entry2.size);
                   __privateSet(store2, _count, __privateGet(store2, _count) - 1);
                 }
                 if (entries3.length === 0) {
                   __privateGet(store2, _entries2).delete(key2);
                 }
               }
-              if (__privateGet(store2, _size3) < __privateGet(store2, _maxSize) && __privateGet(store2, _count) < __privateGet(store2, _maxCount)) {
+              if (__privateGet(store2, _size4) < __privateGet(store2, _maxSize) && __privateGet(store2, _count) < __privateGet(store2, _maxCount)) {
                 __privateSet(store2, _hasEmittedMaxSizeEvent, false);
               }
             }
@@ -32772,7 +32772,7 @@ var require_memory_cache_store = __commonJS({
         }
         const topLevelKey = `${key.origin}:${key.path}`;
         for (const entry of (_a9 = __privateGet(this, _entries2).get(topLevelKey)) != null ? _a9 : []) {
-          __privateSet(this, _size3, __privateGet(this, _size3) - entry.size);
+          __privateSet(this, _size4, __privateGet(this, _size4) - entry.size);
           __privateSet(this, _count, __privateGet(this, _count) - 1);
         }
         __privateGet(this, _entries2).delete(topLevelKey);
@@ -32781,7 +32781,7 @@ var require_memory_cache_store = __commonJS({
     _maxCount = new WeakMap();
     _maxSize = new WeakMap();
     _maxEntrySize = new WeakMap();
-    _size3 = new WeakMap();
+    _size4 = new WeakMap();
     _count = new WeakMap();
     _entries2 = new WeakMap();
     _hasEmittedMaxSizeEvent = new WeakMap();
@@ -33360,7 +33360,7 @@ var require_decompress = __commonJS({
   "node_modules/undici/lib/interceptor/decompress.js"(exports2, module2) {
     "use strict";
     var { createInflate, createGunzip, createBrotliDecompress, createZstdDecompress } = require("zlib");
-    var { pipeline: pipeline3, Transform: TransformStream2 } = require("stream");
+    var { pipeline: pipeline4, Transform: TransformStream2 } = require("stream");
     var { InvalidArgumentError: InvalidArgumentError2, ResponseExceededMaxSizeError } = require_errors2();
     var DecoratorHandler = require_decorator_handler();
     var { runtimeFeatures } = require_runtime_features();
@@ -33800,7 +33800,7 @@ var require_decompress = __commonJS({
     setupMultipleDecompressors_fn = function() {
       const lastDecompressor = __privateGet(this, _decompressors)[__privateGet(this, _decompressors).length - 1];
       __privateMethod(this, _DecompressHandler_instances, setupDecompressorEvents_fn).call(this, lastDecompressor);
-      pipeline3(__privateGet(this, _decompressors), (err2) => {
+      pipeline4(__privateGet(this, _decompressors), (err2) => {
         if (__privateGet(this, _terminated)) {
           return;
         }
@@ -36549,7 +36549,7 @@ var require_fetch = __commonJS({
       subresourceSet
     } = require_constants4();
     var EE = require("events");
-    var { Readable: Readable2, pipeline: pipeline3, finished, isErrored, isReadable } = require("stream");
+    var { Readable: Readable2, pipeline: pipeline4, finished, isErrored, isReadable } = require("stream");
     var { addAbortListener, bufferToLowerCasedHeaderName } = require_util();
     var { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = require_data_url();
     var { getGlobalDispatcher } = require_global2();
@@ -37550,7 +37550,7 @@ var require_fetch = __commonJS({
                 status,
                 statusText,
                 headersList,
-                body: decoders.length ? pipeline3(this.body, ...decoders, (err2) => {
+                body: decoders.length ? pipeline4(this.body, ...decoders, (err2) => {
                   if (err2) {
                     this.onError(err2);
                   }
@@ -39359,7 +39359,7 @@ var require_frame = __commonJS({
     var BUFFER_SIZE = 8 * 1024;
     var buffer = null;
     var bufIdx = BUFFER_SIZE;
-    var randomFillSync = runtimeFeatures.has("crypto") ? require("crypto").randomFillSync : function randomFillSync2(buffer2, _offset2, _size3) {
+    var randomFillSync = runtimeFeatures.has("crypto") ? require("crypto").randomFillSync : function randomFillSync2(buffer2, _offset2, _size4) {
       for (let i2 = 0; i2 < buffer2.length; ++i2) {
         buffer2[i2] = Math.random() * 255 | 0;
       }
@@ -41457,7 +41457,7 @@ ${value}`;
 var require_eventsource = __commonJS({
   "node_modules/undici/lib/web/eventsource/eventsource.js"(exports2, module2) {
     "use strict";
-    var { pipeline: pipeline3 } = require("stream");
+    var { pipeline: pipeline4 } = require("stream");
     var { fetching } = require_fetch();
     var { makeRequest } = require_request2();
     var { webidl } = require_webidl();
@@ -41683,7 +41683,7 @@ var require_eventsource = __commonJS({
             ));
           }
         });
-        pipeline3(
+        pipeline4(
           response.body.stream,
           eventSourceStream,
           (error) => {
@@ -41996,7 +41996,7 @@ var {
 } = import_index.default;
 
 // src/commands/build.ts
-var import_node_path25 = require("path");
+var import_node_path26 = require("path");
 
 // src/failure.ts
 var REASONS = [
@@ -42963,9 +42963,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join28) {
+ArrayStream.prototype.readToEnd = async function(join29) {
   await this[doneWritingPromise];
-  const result = join28(this.slice(this[readingIndex]));
+  const result = join29(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -43167,14 +43167,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join28 = concat) {
+Reader.prototype.readToEnd = async function(join29 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join28(result);
+  return join29(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43597,12 +43597,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join28 = concat) {
+async function readToEnd(input, join29 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join28);
+    return input.readToEnd(join29);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join28);
+    return getReader(input).readToEnd(join29);
   }
   return input;
 }
@@ -60307,12 +60307,12 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     const RkA = R4.add(A5.multiplyUnsafe(k3));
     return RkA.subtract(SB).clearCofactor().is0();
   }
-  const _size3 = Fp2.BYTES;
+  const _size4 = Fp2.BYTES;
   const lengths = {
-    secretKey: _size3,
-    publicKey: _size3,
-    signature: 2 * _size3,
-    seed: _size3
+    secretKey: _size4,
+    publicKey: _size4,
+    signature: 2 * _size4,
+    seed: _size4
   };
   function randomSecretKey(seed = randomBytes$1(lengths.seed)) {
     return _abytes2(seed, lengths.seed, "seed");
@@ -75895,7 +75895,7 @@ function choice(choices, description, options3) {
 }
 
 // src/commands/planning.ts
-var import_promises20 = require("fs/promises");
+var import_promises22 = require("fs/promises");
 
 // src/jobs/plan/limit.ts
 var UNITS2 = {
@@ -75945,6 +75945,179 @@ function withinLimits(kernels3, limits) {
     taken2.add(kernel);
   }
   return kernels3.filter((kernel) => taken2.has(kernel));
+}
+
+// node_modules/yocto-queue/index.js
+var Node = class {
+  value;
+  next;
+  constructor(value) {
+    this.value = value;
+  }
+};
+var _head2, _tail, _size3;
+var Queue = class {
+  constructor() {
+    __privateAdd(this, _head2);
+    __privateAdd(this, _tail);
+    __privateAdd(this, _size3);
+    this.clear();
+  }
+  enqueue(value) {
+    const node = new Node(value);
+    if (__privateGet(this, _head2)) {
+      __privateGet(this, _tail).next = node;
+      __privateSet(this, _tail, node);
+    } else {
+      __privateSet(this, _head2, node);
+      __privateSet(this, _tail, node);
+    }
+    __privateWrapper(this, _size3)._++;
+  }
+  dequeue() {
+    const current2 = __privateGet(this, _head2);
+    if (!current2) {
+      return;
+    }
+    __privateSet(this, _head2, __privateGet(this, _head2).next);
+    __privateWrapper(this, _size3)._--;
+    if (!__privateGet(this, _head2)) {
+      __privateSet(this, _tail, void 0);
+    }
+    return current2.value;
+  }
+  peek() {
+    if (!__privateGet(this, _head2)) {
+      return;
+    }
+    return __privateGet(this, _head2).value;
+  }
+  clear() {
+    __privateSet(this, _head2, void 0);
+    __privateSet(this, _tail, void 0);
+    __privateSet(this, _size3, 0);
+  }
+  get size() {
+    return __privateGet(this, _size3);
+  }
+  *[Symbol.iterator]() {
+    let current2 = __privateGet(this, _head2);
+    while (current2) {
+      yield current2.value;
+      current2 = current2.next;
+    }
+  }
+  *drain() {
+    while (__privateGet(this, _head2)) {
+      yield this.dequeue();
+    }
+  }
+};
+_head2 = new WeakMap();
+_tail = new WeakMap();
+_size3 = new WeakMap();
+
+// node_modules/p-limit/index.js
+function pLimit(concurrency) {
+  let rejectOnClear = false;
+  if (typeof concurrency === "object") {
+    ({ concurrency, rejectOnClear = false } = concurrency);
+  }
+  validateConcurrency(concurrency);
+  if (typeof rejectOnClear !== "boolean") {
+    throw new TypeError("Expected `rejectOnClear` to be a boolean");
+  }
+  const queue = new Queue();
+  let activeCount = 0;
+  const resumeNext = () => {
+    if (activeCount < concurrency && queue.size > 0) {
+      activeCount++;
+      queue.dequeue().run();
+    }
+  };
+  const next2 = () => {
+    activeCount--;
+    resumeNext();
+  };
+  const run2 = async (function_, resolve10, arguments_) => {
+    const result = (async () => function_(...arguments_))();
+    resolve10(result);
+    try {
+      await result;
+    } catch {
+    }
+    next2();
+  };
+  const enqueue = (function_, resolve10, reject, arguments_) => {
+    const queueItem = { reject };
+    new Promise((internalResolve) => {
+      queueItem.run = internalResolve;
+      queue.enqueue(queueItem);
+    }).then(run2.bind(void 0, function_, resolve10, arguments_));
+    if (activeCount < concurrency) {
+      resumeNext();
+    }
+  };
+  const generator = (function_, ...arguments_) => new Promise((resolve10, reject) => {
+    enqueue(function_, resolve10, reject, arguments_);
+  });
+  Object.defineProperties(generator, {
+    activeCount: {
+      get: () => activeCount
+    },
+    pendingCount: {
+      get: () => queue.size
+    },
+    clearQueue: {
+      value() {
+        if (!rejectOnClear) {
+          queue.clear();
+          return;
+        }
+        const abortError = AbortSignal.abort().reason;
+        while (queue.size > 0) {
+          queue.dequeue().reject(abortError);
+        }
+      }
+    },
+    concurrency: {
+      get: () => concurrency,
+      set(newConcurrency) {
+        validateConcurrency(newConcurrency);
+        concurrency = newConcurrency;
+        queueMicrotask(() => {
+          while (activeCount < concurrency && queue.size > 0) {
+            resumeNext();
+          }
+        });
+      }
+    },
+    map: {
+      async value(iterable, function_) {
+        const promises3 = [];
+        try {
+          Array.from(iterable, (value, index2) => {
+            const promise = generator(function_, value, index2);
+            promises3.push(promise);
+            return promise;
+          });
+        } catch (error) {
+          for (const promise of promises3) {
+            promise.catch(() => {
+            });
+          }
+          throw error;
+        }
+        return Promise.all(promises3);
+      }
+    }
+  });
+  return generator;
+}
+function validateConcurrency(concurrency) {
+  if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
+    throw new TypeError("Expected `concurrency` to be a number from 1 and up");
+  }
 }
 
 // node_modules/p-map/index.js
@@ -77347,6 +77520,11 @@ async function textOf({ body, url: url3 }) {
 
 // src/rpmmd/repository.ts
 var import_node_crypto12 = require("crypto");
+var import_node_fs15 = require("fs");
+var import_promises16 = require("fs/promises");
+var import_node_os6 = require("os");
+var import_node_path19 = require("path");
+var import_promises17 = require("stream/promises");
 
 // src/rpmmd/decompress.ts
 var MAGICS = [
@@ -77618,11 +77796,11 @@ function complete(draft, origin) {
       `${origin} lists ${name != null ? name : "a package"} without what is needed to fetch it.`
     );
   }
-  return {
+  return structuredClone({
     ...{ name, arch: arch3, version, release: release2, checksum, location, size: size2 },
     epoch: isCount2(epoch) ? epoch : 0,
     builtAt: isCount2(builtAt) ? builtAt : 0
-  };
+  });
 }
 function isCount2(value) {
   return value !== void 0 && Number.isSafeInteger(value) && value > 0;
@@ -77660,68 +77838,62 @@ async function readRepository(reading, folder2, names) {
   });
 }
 async function fetchPrimary(reading, mirror, folder2, entry, names) {
+  var _a9;
   const pool = new MirrorPool([mirror], reading.pool.ports);
   const path5 = `${folder2}/${entry.location}`;
+  const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os6.tmpdir)(), "btfhub-metadata-"));
+  const file = (0, import_node_path19.join)(temporary, "primary");
   try {
-    return await fetchSmall(pool, path5, { signal: reading.signal }, (answer2) => {
-      if (answer2.status === 200) return usePrimary(reading, answer2, entry, names);
-      throw new Failure(
-        "bad-repository",
-        `${mirror}${folder2} has a repomd.xml, but not the ${entry.location} that it names.`,
-        MID_UPDATE
-      );
+    const url3 = await fetchSmall(pool, path5, { signal: reading.signal }, async (answer2) => {
+      if (answer2.status === 200) await keep(answer2, entry, file, reading.onBytes);
+      else throw gone(mirror, folder2, entry);
+      return answer2.url;
+    });
+    const most = (_a9 = entry.openSize) != null ? _a9 : LARGEST_PRIMARY;
+    return await reading.gate(() => {
+      const xml = decompress3((0, import_node_fs15.createReadStream)(file), reading.programs, url3, most);
+      return readPrimary(xml, (name) => names.has(name), url3);
     });
   } catch (error) {
     if (!(error instanceof Failure) || error.reason !== "network") throw error;
     throw new Failure("bad-repository", error.message, error.advice, error);
+  } finally {
+    await (0, import_promises16.rm)(temporary, { recursive: true, force: true });
   }
 }
-async function usePrimary({ programs, onBytes }, { body, url: url3 }, entry, names) {
-  var _a9;
-  const hash = (0, import_node_crypto12.createHash)(entry.checksum.algorithm);
+function gone(mirror, folder2, { location }) {
+  return new Failure(
+    "bad-repository",
+    `${mirror}${folder2} has a repomd.xml, but not the ${location} that it names.`,
+    MID_UPDATE
+  );
+}
+async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, checksum }, file, onBytes) {
+  const hash = (0, import_node_crypto12.createHash)(checksum.algorithm);
   let size2 = 0;
-  let ended = false;
-  async function* counted3(body2) {
-    for await (const chunk of body2) {
-      hash.update(chunk);
-      size2 += chunk.byteLength;
-      onBytes(chunk.byteLength);
-      if (entry.size !== void 0 && size2 > entry.size) break;
-      yield chunk;
-    }
-    ended = true;
+  await (0, import_promises17.pipeline)(
+    body,
+    async function* counted3(chunks) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        size2 += chunk.length;
+        onBytes(chunk.length);
+        if (size2 > promised) throw mismatch(`${url3} has more than ${promised} bytes.`);
+        yield chunk;
+      }
+    },
+    (0, import_node_fs15.createWriteStream)(file)
+  );
+  if (promised !== LARGEST_PRIMARY && size2 !== promised) {
+    throw mismatch(`${url3} has ${size2} bytes instead of ${promised}.`);
   }
-  const most = (_a9 = entry.openSize) != null ? _a9 : LARGEST_PRIMARY;
-  const xml = decompress3(counted3(body), programs, url3, most);
-  let outcome;
-  try {
-    outcome = await readPrimary(xml, (name) => names.has(name), url3);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    outcome = error;
+  const value = hash.digest("hex");
+  if (value !== checksum.value) {
+    throw mismatch(`${url3} has the ${checksum.algorithm} ${value} instead of ${checksum.value}.`);
   }
-  if (outcome instanceof Failure && outcome.reason !== "bad-repository") throw outcome;
-  if (ended) checkBytes(entry, { size: size2, value: hash.digest("hex") }, url3, outcome);
-  if (outcome instanceof Failure) throw outcome;
-  return outcome;
 }
-function checkBytes({ size: size2, checksum }, got, url3, cause) {
-  if (size2 !== void 0 && got.size !== size2) {
-    throw new Failure(
-      "checksum-mismatch",
-      `${url3} has ${got.size > size2 ? "more than " : ""}${Math.min(got.size, size2)} bytes instead of ${size2}.`,
-      MID_UPDATE,
-      cause instanceof Failure ? cause : void 0
-    );
-  }
-  if (got.value !== checksum.value) {
-    throw new Failure(
-      "checksum-mismatch",
-      `${url3} has the ${checksum.algorithm} ${got.value} instead of ${checksum.value}.`,
-      MID_UPDATE,
-      cause instanceof Failure ? cause : void 0
-    );
-  }
+function mismatch(message) {
+  return new Failure("checksum-mismatch", message, MID_UPDATE);
 }
 
 // src/sources/glob.ts
@@ -78078,6 +78250,7 @@ function safely(make) {
 }
 
 // src/sources/discover.ts
+var PRIMARIES_AT_ONCE = 1;
 async function findKernels(world2, query, progress) {
   const { source: source2 } = query;
   const flavourOf = packageNames(source2, query.flavours);
@@ -78109,7 +78282,8 @@ function treeOf(world2, { cache, source: source2 }, roots, names, { advance }) {
   const { http, clock, programs, interrupted: signal } = world2;
   const ports = { http, clock, random: Math.random };
   const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });
-  const reading = { pool, cache, signal, programs, onBytes: advance };
+  const gate = pLimit(PRIMARIES_AT_ONCE);
+  const reading = { pool, cache, signal, programs, gate, onBytes: advance };
   const listed = /* @__PURE__ */ new Map();
   return {
     list: (folder2, looksRight, dispensable) => {
@@ -78404,9 +78578,9 @@ function settleCatalog(catalog, base, next2) {
 }
 
 // src/archive/git.ts
-var import_node_fs16 = require("fs");
-var import_promises17 = require("fs/promises");
-var import_node_path22 = require("path");
+var import_node_fs17 = require("fs");
+var import_promises19 = require("fs/promises");
+var import_node_path23 = require("path");
 
 // src/archive/credential.ts
 var HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$BTFHUB_GIT_USER" "$BTFHUB_GIT_PASSWORD"; }; f';
@@ -78438,8 +78612,8 @@ function credentialFor(origin, token, user = "oauth2") {
 }
 
 // src/archive/location.ts
-var import_node_fs15 = require("fs");
-var import_node_path19 = require("path");
+var import_node_fs16 = require("fs");
+var import_node_path20 = require("path");
 var import_node_url = require("url");
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function locate(where) {
@@ -78449,7 +78623,7 @@ function locate(where) {
   if (/^file:\/\//i.test(where)) return local((0, import_node_url.fileURLToPath)(where));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(where)) return remote(where);
   const scp = SCP.exec(where);
-  if (scp && !(0, import_node_fs15.existsSync)(where)) {
+  if (scp && !(0, import_node_fs16.existsSync)(where)) {
     const [, user, host2, path5] = scp;
     return {
       ...{ kind: "remote", url: where, origin: void 0, host: host2, path: repositoryPath(path5) },
@@ -78478,12 +78652,12 @@ function remote(where) {
   };
 }
 function local(where) {
-  const folder2 = (0, import_node_path19.resolve)(where);
-  if (!(0, import_node_fs15.existsSync)(folder2)) {
+  const folder2 = (0, import_node_path20.resolve)(where);
+  if (!(0, import_node_fs16.existsSync)(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = (0, import_node_fs15.existsSync)((0, import_node_path19.join)(folder2, "HEAD")) && (0, import_node_fs15.existsSync)((0, import_node_path19.join)(folder2, "objects"));
-  if (bare || (0, import_node_fs15.existsSync)((0, import_node_path19.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = (0, import_node_fs16.existsSync)((0, import_node_path20.join)(folder2, "HEAD")) && (0, import_node_fs16.existsSync)((0, import_node_path20.join)(folder2, "objects"));
+  if (bare || (0, import_node_fs16.existsSync)((0, import_node_path20.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path5) {
@@ -78491,9 +78665,9 @@ function repositoryPath(path5) {
 }
 
 // src/archive/plumbing.ts
-var import_promises16 = require("fs/promises");
-var import_node_os6 = require("os");
-var import_node_path21 = require("path");
+var import_promises18 = require("fs/promises");
+var import_node_os7 = require("os");
+var import_node_path22 = require("path");
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -78514,7 +78688,7 @@ var import_file_exists = __toESM(require_dist(), 1);
 var import_node_child_process = require("child_process");
 var import_debug = __toESM(require_src(), 1);
 var import_promise_deferred = __toESM(require_dist2(), 1);
-var import_node_path20 = require("path");
+var import_node_path21 = require("path");
 
 // node_modules/@simple-git/argv-parser/dist/index.mjs
 function* x2(e, n) {
@@ -81105,7 +81279,7 @@ function ls2(t2) {
 }
 function hs2(t2) {
   const e = t2.trim().replace(/^["']|["']$/g, "");
-  return e && (0, import_node_path20.normalize)(e);
+  return e && (0, import_node_path21.normalize)(e);
 }
 var ms2 = [
   new l2(/From (.+)$/, (t2, [e]) => {
@@ -81975,7 +82149,7 @@ var UNGUARDED = {
 async function openPlumbing(world2, credential) {
   var _a9;
   await world2.programs.run({ program: "git", args: ["--version"] });
-  const folder2 = await (0, import_promises16.mkdtemp)((0, import_node_path21.join)((_a9 = world2.env.TMPDIR) != null ? _a9 : (0, import_node_os6.tmpdir)(), "btfhub-git-"));
+  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a9 = world2.env.TMPDIR) != null ? _a9 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
   const env = gitEnvironment(world2.env, credential);
   const git = ({ input, env: more }) => {
     var _a10;
@@ -82003,7 +82177,7 @@ async function openPlumbing(world2, credential) {
     folder: folder2,
     run: (args, call = {}) => settled(world2, git(call).raw([...args])),
     catFile: (args, call = {}) => settled(world2, git(call).binaryCatFile([...args])),
-    close: () => (0, import_promises16.rm)(folder2, { recursive: true, force: true, maxRetries: 3 })
+    close: () => (0, import_promises18.rm)(folder2, { recursive: true, force: true, maxRetries: 3 })
   };
   try {
     await plumbing.run(["init", "--quiet", "--bare", "--template=", "."]);
@@ -82120,9 +82294,9 @@ async function borrow(world2, folder2, plumbing) {
     env: { GIT_DIR: void 0, GIT_OBJECT_DIRECTORY: void 0 }
   });
   if (asked.status !== 0) throw refusal("read", folder2, asked.stderr);
-  const objects = (0, import_node_path22.resolve)(folder2, asked.stdout.toString("utf8").trim());
-  await (0, import_promises17.mkdir)((0, import_node_path22.join)(plumbing.folder, "objects/info"), { recursive: true });
-  await (0, import_promises17.writeFile)((0, import_node_path22.join)(plumbing.folder, "objects/info/alternates"), `${objects}
+  const objects = (0, import_node_path23.resolve)(folder2, asked.stdout.toString("utf8").trim());
+  await (0, import_promises19.mkdir)((0, import_node_path23.join)(plumbing.folder, "objects/info"), { recursive: true });
+  await (0, import_promises19.writeFile)((0, import_node_path23.join)(plumbing.folder, "objects/info/alternates"), `${objects}
 `);
 }
 function remoteOf(plumbing, location, tracking) {
@@ -82163,7 +82337,7 @@ function remoteOf(plumbing, location, tracking) {
         return branches.map((branch2) => known.get(branch2));
       }
       const specs = branches.map((branch2) => `+${theirs(branch2)}:${kept(branch2)}`);
-      const isShallow = (0, import_node_fs16.existsSync)((0, import_node_path22.join)(plumbing.folder, "shallow"));
+      const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path23.join)(plumbing.folder, "shallow"));
       const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
       await speak("read", [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
       const heads = await plumbing.run(["rev-parse", ...branches.map(kept)]);
@@ -82284,18 +82458,18 @@ async function readBlobs(plumbing, oids) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries2 = await (0, import_promises17.readdir)(folder2, { recursive: true, withFileTypes: true });
+    const entries2 = await (0, import_promises19.readdir)(folder2, { recursive: true, withFileTypes: true });
     const files = entries2.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        (0, import_node_path22.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
+        (0, import_node_path23.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path5) => {
     try {
-      return await (0, import_promises17.readFile)((0, import_node_path22.join)(folder2, path5));
+      return await (0, import_promises19.readFile)((0, import_node_path23.join)(folder2, path5));
     } catch (error) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error, code)))
         return void 0;
@@ -82515,21 +82689,21 @@ function toPlanTrouble({ where, failure }) {
 }
 
 // src/commands/selection.ts
-var import_node_path24 = require("path");
+var import_node_path25 = require("path");
 
 // src/rpmmd/cache.ts
 var import_node_crypto13 = require("crypto");
-var import_promises18 = require("fs/promises");
-var import_node_path23 = require("path");
+var import_promises20 = require("fs/promises");
+var import_node_path24 = require("path");
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain2) {
   let writable = true;
-  const fileOf2 = (key) => (0, import_node_path23.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  const fileOf2 = (key) => (0, import_node_path24.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
   return {
     read: async (key, shape) => {
-      const text3 = await (0, import_promises18.readFile)(fileOf2(key), "utf8").catch(() => void 0);
+      const text3 = await (0, import_promises20.readFile)(fileOf2(key), "utf8").catch(() => void 0);
       if (text3 === void 0) return void 0;
       const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
       return result.success ? result.output.value : void 0;
@@ -82539,12 +82713,12 @@ function folderCache(folder2, complain2) {
       const file = fileOf2(key);
       const draft = `${file}.${(0, import_node_crypto13.randomBytes)(6).toString("hex")}`;
       try {
-        await (0, import_promises18.mkdir)(folder2, { recursive: true });
-        await (0, import_promises18.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
-        await (0, import_promises18.rename)(draft, file);
+        await (0, import_promises20.mkdir)(folder2, { recursive: true });
+        await (0, import_promises20.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
+        await (0, import_promises20.rename)(draft, file);
       } catch (error) {
         writable = false;
-        await (0, import_promises18.rm)(draft, { force: true }).catch(() => {
+        await (0, import_promises20.rm)(draft, { force: true }).catch(() => {
         });
         complain2(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
       }
@@ -82560,7 +82734,7 @@ function parseJson(text3) {
 }
 
 // src/sources/known.ts
-var import_promises19 = require("fs/promises");
+var import_promises21 = require("fs/promises");
 var import_yaml = __toESM(require_dist3(), 1);
 
 // src/sources/source.ts
@@ -82719,7 +82893,7 @@ async function chooseSource(id, files) {
 async function readSources(file) {
   let data;
   try {
-    data = (0, import_yaml.parse)(await (0, import_promises19.readFile)(file, "utf8"));
+    data = (0, import_yaml.parse)(await (0, import_promises21.readFile)(file, "utf8"));
   } catch (error) {
     throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error)}.`);
   }
@@ -82770,8 +82944,8 @@ async function toQuery(world2, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path24.join)(env.HOME, ".cache");
-  return base ? (0, import_node_path24.join)(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path25.join)(env.HOME, ".cache");
+  return base ? (0, import_node_path25.join)(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/planning.ts
@@ -82863,7 +83037,7 @@ function refuseBeside(options3) {
 async function readPlan(file) {
   let content;
   try {
-    content = await (0, import_promises20.readFile)(file, "utf8");
+    content = await (0, import_promises22.readFile)(file, "utf8");
   } catch (error) {
     throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error)}.`);
   }
@@ -82954,7 +83128,7 @@ var build = defineCommand({
   run: async (world2, options3) => {
     const progress = openProgress(world2);
     const { order, troubles } = await toOrder(world2, options3, progress);
-    const output = (0, import_node_path25.resolve)(options3.output);
+    const output = (0, import_node_path26.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = order;
     const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options3) };
     return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
@@ -82962,7 +83136,7 @@ var build = defineCommand({
 });
 
 // src/commands/check.ts
-var import_node_path27 = require("path");
+var import_node_path28 = require("path");
 
 // src/btf/ext.ts
 var RELOCATION_KINDS = [
@@ -84559,8 +84733,8 @@ _good = new WeakMap();
 _missing = new WeakMap();
 
 // src/jobs/check-kernels.ts
-var import_promises21 = require("fs/promises");
-var import_node_path26 = require("path");
+var import_promises23 = require("fs/promises");
+var import_node_path27 = require("path");
 async function archiveKernels(world2, archive, selection) {
   const places = selectPlaces([...(await archive.listPaths()).keys()], selection);
   if (places.size === 0) {
@@ -84582,8 +84756,8 @@ function fileKernels(world2, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball = path5.endsWith(TARBALL_SUFFIX);
-      const name = (0, import_node_path26.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load = async () => isTarball ? unpack2(world2, path5, await (0, import_promises21.readFile)(path5)) : loadBtf(path5);
+      const name = (0, import_node_path27.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
+      const load = async () => isTarball ? unpack2(world2, path5, await (0, import_promises23.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load };
     }
   }
@@ -84591,7 +84765,7 @@ function fileKernels(world2, paths) {
 }
 async function unpack2(world2, path5, bytes2) {
   const { uname: uname2, btf } = await unpackBtf(world2.programs, bytes2, { signal: world2.interrupted });
-  if ((0, import_node_path26.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  if ((0, import_node_path27.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 var PATH = /^[^/]+\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/;
@@ -84689,7 +84863,7 @@ function describe3({ results, unread }) {
 }
 function describeObject(lines) {
   var _a9, _b2, _c, _d;
-  const name = (0, import_node_path27.basename)((_b2 = (_a9 = lines[0]) == null ? void 0 : _a9.object) != null ? _b2 : "");
+  const name = (0, import_node_path28.basename)((_b2 = (_a9 = lines[0]) == null ? void 0 : _a9.object) != null ? _b2 : "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
   const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
@@ -84706,18 +84880,18 @@ function describeObject(lines) {
 }
 
 // src/commands/demo.ts
-var import_node_fs18 = require("fs");
+var import_node_fs19 = require("fs");
 
 // src/download/serve.ts
-var import_node_fs17 = require("fs");
-var import_promises22 = require("fs/promises");
+var import_node_fs18 = require("fs");
+var import_promises24 = require("fs/promises");
 var import_node_http = require("http");
-var import_node_path28 = require("path");
+var import_node_path29 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
     var _a9;
-    const path5 = (0, import_node_path28.normalize)(decodeURIComponent(new URL((_a9 = request2.url) != null ? _a9 : "/", "http://h").pathname));
-    answer((0, import_node_path28.join)(root, path5), path5, request2.headers, response).catch(() => {
+    const path5 = (0, import_node_path29.normalize)(decodeURIComponent(new URL((_a9 = request2.url) != null ? _a9 : "/", "http://h").pathname));
+    answer((0, import_node_path29.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -84736,13 +84910,13 @@ async function serveFolder(root) {
   };
 }
 async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises22.stat)(file);
+  const found = await (0, import_promises24.stat)(file);
   if (!found.isDirectory()) return answerFile(file, found, asked, response);
   if (!path5.endsWith("/")) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries2 = await (0, import_promises22.readdir)(file, { withFileTypes: true });
+  const entries2 = await (0, import_promises24.readdir)(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries2));
 }
 function answerFile(file, found, asked, response) {
@@ -84772,7 +84946,7 @@ function answerFile(file, found, asked, response) {
   });
   if (size2 === 0) response.end();
   else
-    (0, import_node_fs17.createReadStream)(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs18.createReadStream)(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
 }
 function indexPage(path5, entries2) {
   const links = entries2.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
@@ -84830,12 +85004,12 @@ function parse4(source2, spec, words) {
 }
 
 // src/commands/verify.ts
-var import_node_path30 = require("path");
+var import_node_path31 = require("path");
 
 // src/jobs/verify.ts
 var import_node_crypto14 = require("crypto");
-var import_promises23 = require("fs/promises");
-var import_node_path29 = require("path");
+var import_promises25 = require("fs/promises");
+var import_node_path30 = require("path");
 
 // src/archive/parse-record.ts
 var MOST_BYTES4 = 1024 * 1024;
@@ -84914,18 +85088,18 @@ async function verifyFiles(world2, progress, request2) {
 }
 async function filesAt(path5) {
   try {
-    const facts = await (0, import_promises23.stat)(path5);
+    const facts = await (0, import_promises25.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries2 = await (0, import_promises23.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path29.join)(entry.parentPath, entry.name)).sort();
+  const entries2 = await (0, import_promises25.readdir)(path5, { recursive: true, withFileTypes: true });
+  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path30.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises23.stat)(one2)).size })));
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises25.stat)(one2)).size })));
 }
 async function verifyFile(world2, file, expectation) {
   const { path: path5 } = file;
@@ -84939,10 +85113,10 @@ async function verifyFile(world2, file, expectation) {
 async function verifyTarball(world2, { path: path5, size: size2 }, expectation) {
   if (size2 > MOST_BTF_BYTES)
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
-  const tarball = await (0, import_promises23.readFile)(path5);
+  const tarball = await (0, import_promises25.readFile)(path5);
   const signal = world2.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
-  if ((0, import_node_path29.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if ((0, import_node_path30.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
@@ -84960,10 +85134,10 @@ function sha2564(bytes2) {
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
-  const file = (0, import_node_path29.join)((0, import_node_path29.dirname)(path5), "..", "..", "..", name);
+  const file = (0, import_node_path30.join)((0, import_node_path30.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises23.readFile)(file, "utf8");
+    text3 = await (0, import_promises25.readFile)(file, "utf8");
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
     throw error;
@@ -85038,7 +85212,7 @@ var COLUMNS3 = [
 ];
 function row2(finding) {
   var _a9, _b2;
-  const name = (0, import_node_path30.basename)(finding.path);
+  const name = (0, import_node_path31.basename)(finding.path);
   if (!isSound(finding)) {
     const { reason: reason2, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -85083,7 +85257,7 @@ var demo = defineCommand({
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
   run: async (world2, options3) => {
-    if (!(0, import_node_fs18.existsSync)(REPOSITORY)) {
+    if (!(0, import_node_fs19.existsSync)(REPOSITORY)) {
       throw new Failure(
         "not-found",
         `The demonstration's repository is not in ${REPOSITORY}.`,
@@ -85136,16 +85310,16 @@ The same from openEuler's own site, for one kernel:
 }
 
 // src/commands/fetch.ts
-var import_promises26 = require("fs/promises");
-var import_node_path33 = require("path");
+var import_promises28 = require("fs/promises");
+var import_node_path34 = require("path");
 
 // src/jobs/install/write.ts
 var import_node_crypto15 = require("crypto");
-var import_promises24 = require("fs/promises");
+var import_promises26 = require("fs/promises");
 async function writeWhole2(path5, content, mode) {
   const draft = `${path5}.${(0, import_node_crypto15.randomBytes)(6).toString("hex")}.new`;
   try {
-    const file = await (0, import_promises24.open)(draft, "wx", mode);
+    const file = await (0, import_promises26.open)(draft, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -85153,20 +85327,20 @@ async function writeWhole2(path5, content, mode) {
     } finally {
       await file.close();
     }
-    await (0, import_promises24.rename)(draft, path5);
+    await (0, import_promises26.rename)(draft, path5);
   } catch (error) {
-    await (0, import_promises24.rm)(draft, { force: true });
+    await (0, import_promises26.rm)(draft, { force: true });
     throw error;
   }
 }
 
 // src/commands/fetching.ts
-var import_node_path32 = require("path");
+var import_node_path33 = require("path");
 
 // src/jobs/fetch/machine.ts
-var import_node_fs19 = require("fs");
-var import_promises25 = require("fs/promises");
-var import_node_path31 = require("path");
+var import_node_fs20 = require("fs");
+var import_promises27 = require("fs/promises");
+var import_node_path32 = require("path");
 var OWN_BTF = "sys/kernel/btf/vmlinux";
 async function readMachine(world2, root, wanted) {
   var _a9;
@@ -85177,7 +85351,7 @@ async function readMachine(world2, root, wanted) {
     distribution: named2(asDistributionId, release2.get("ID")),
     versionId: named2(asVersionId, release2.get("VERSION_ID")),
     kernel: (_a9 = kernel != null ? kernel : running) != null ? _a9 : await onlyKernel(root),
-    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs19.existsSync)((0, import_node_path31.join)(root, OWN_BTF))
+    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs20.existsSync)((0, import_node_path32.join)(root, OWN_BTF))
   };
 }
 async function runningKernel({
@@ -85188,8 +85362,8 @@ async function runningKernel({
   return { uname: asUname(release2), arch: asArch(machine) };
 }
 async function onlyKernel(root) {
-  const folder2 = (0, import_node_path31.join)(root, "lib", "modules");
-  const names = await (0, import_promises25.readdir)(folder2).catch((error) => {
+  const folder2 = (0, import_node_path32.join)(root, "lib", "modules");
+  const names = await (0, import_promises27.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
@@ -85220,7 +85394,7 @@ function named2(check3, text3) {
 async function readOsRelease(root) {
   for (const path5 of ["etc/os-release", "usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await (0, import_promises25.readFile)((0, import_node_path31.join)(root, path5), "utf8"));
+      return parseOsRelease(await (0, import_promises27.readFile)((0, import_node_path32.join)(root, path5), "utf8"));
     } catch (error) {
       if (!isSystemError(error, "ENOENT")) throw error;
     }
@@ -85524,7 +85698,7 @@ var fetchingOptions = {
 async function toMachine(world2, options3) {
   const { uname: uname2, distribution: distribution2, versionId: versionId2 } = options3;
   const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
-  const machine = await readMachine(world2, (0, import_node_path32.resolve)(options3.root), wanted);
+  const machine = await readMachine(world2, (0, import_node_path33.resolve)(options3.root), wanted);
   return {
     ...machine,
     distribution: distribution2 === void 0 ? machine.distribution : asDistributionId(distribution2),
@@ -85576,25 +85750,25 @@ ${ownBtfNote(machine)}`,
   }
 });
 async function write(given, name, btf) {
-  const there = await (0, import_promises26.stat)(given).catch((error) => {
+  const there = await (0, import_promises28.stat)(given).catch((error) => {
     if (isSystemError(error, "ENOENT")) return void 0;
     throw error;
   });
-  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path33.join)(given, name) : given;
+  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path34.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
-  else await (0, import_promises26.writeFile)(path5, btf);
+  else await (0, import_promises28.writeFile)(path5, btf);
   return path5;
 }
 
 // src/commands/install.ts
-var import_node_os7 = require("os");
-var import_node_path37 = require("path");
+var import_node_os8 = require("os");
+var import_node_path38 = require("path");
 
 // src/jobs/install/install.ts
 var import_node_crypto18 = require("crypto");
-var import_node_fs21 = require("fs");
-var import_promises29 = require("fs/promises");
-var import_node_path36 = require("path");
+var import_node_fs22 = require("fs");
+var import_promises31 = require("fs/promises");
+var import_node_path37 = require("path");
 
 // src/btf/wrap.ts
 var MACHINES = {
@@ -85656,19 +85830,19 @@ function writers(file, isLittle) {
 }
 
 // src/jobs/install/place.ts
-var import_node_fs20 = require("fs");
-var import_promises27 = require("fs/promises");
-var import_node_path34 = require("path");
+var import_node_fs21 = require("fs");
+var import_promises29 = require("fs/promises");
+var import_node_path35 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
-    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path34.join)(root, (0, import_node_path34.resolve)("/", to3)));
-    const path5 = isFolder ? (0, import_node_path34.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path34.resolve)("/", to3);
+    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path35.join)(root, (0, import_node_path35.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path35.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path35.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
-    const form = (0, import_node_path34.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    const form = (0, import_node_path35.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, audience: known ? "libbpf" : "nobody" };
   }
-  if ((0, import_node_fs20.existsSync)((0, import_node_path34.join)(root, GOPHER))) {
+  if ((0, import_node_fs21.existsSync)((0, import_node_path35.join)(root, GOPHER))) {
     return { path: `${GOPHER}/btf/${uname2}.btf`, audience: "gala-gopher", form: "raw" };
   }
   return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, audience: "libbpf", form: "elf" };
@@ -85686,19 +85860,19 @@ function libbpfPaths(uname2) {
 }
 async function folderAt(path5) {
   try {
-    return (await (0, import_promises27.stat)(path5)).isDirectory();
+    return (await (0, import_promises29.stat)(path5)).isDirectory();
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return false;
     throw error;
   }
 }
 async function insideOf(root, path5) {
-  const full = (0, import_node_path34.join)(root, path5);
-  let there = (0, import_node_path34.dirname)(full);
-  while (!(0, import_node_fs20.existsSync)(there)) there = (0, import_node_path34.dirname)(there);
-  const [top, real] = [await (0, import_promises27.realpath)(root), await (0, import_promises27.realpath)(there)];
-  const way = (0, import_node_path34.relative)(top, real);
-  if (way === ".." || way.startsWith(`..${import_node_path34.sep}`)) {
+  const full = (0, import_node_path35.join)(root, path5);
+  let there = (0, import_node_path35.dirname)(full);
+  while (!(0, import_node_fs21.existsSync)(there)) there = (0, import_node_path35.dirname)(there);
+  const [top, real] = [await (0, import_promises29.realpath)(root), await (0, import_promises29.realpath)(there)];
+  const way = (0, import_node_path35.relative)(top, real);
+  if (way === ".." || way.startsWith(`..${import_node_path35.sep}`)) {
     throw new Failure(
       "usage",
       `${path5} below ${root} is not in there: a link leads to ${real}.`,
@@ -85710,8 +85884,8 @@ async function insideOf(root, path5) {
 
 // src/jobs/install/receipts.ts
 var import_node_crypto17 = require("crypto");
-var import_promises28 = require("fs/promises");
-var import_node_path35 = require("path");
+var import_promises30 = require("fs/promises");
+var import_node_path36 = require("path");
 var ReceiptShape = strictObject({
   uname,
   /** As the machine sees it. */
@@ -85727,14 +85901,14 @@ function isPlain(path5) {
 }
 async function readReceipts({ root, state }, wanted) {
   const folder2 = await insideOf(root, state);
-  const names = await (0, import_promises28.readdir)(folder2).catch((error) => {
+  const names = await (0, import_promises30.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const receipts = await Promise.all(
     files.map(
-      async (name) => parse5(await (0, import_promises28.readFile)((0, import_node_path35.join)(folder2, name), "utf8"), (0, import_node_path35.join)(folder2, name))
+      async (name) => parse5(await (0, import_promises30.readFile)((0, import_node_path36.join)(folder2, name), "utf8"), (0, import_node_path36.join)(folder2, name))
     )
   );
   return receipts.filter((one2) => wanted === void 0 || one2.uname === wanted);
@@ -85749,12 +85923,12 @@ function parse5(text3, file) {
 }
 async function writeReceipt({ root, state }, receipt) {
   const file = await insideOf(root, fileOf(state, receipt));
-  await (0, import_promises28.mkdir)((0, import_node_path35.dirname)(file), { recursive: true });
+  await (0, import_promises30.mkdir)((0, import_node_path36.dirname)(file), { recursive: true });
   await writeWhole2(file, `${JSON.stringify(receipt, null, 2)}
 `, 420);
 }
 async function removeReceipt({ root, state }, receipt) {
-  await (0, import_promises28.rm)(await insideOf(root, fileOf(state, receipt)), { force: true });
+  await (0, import_promises30.rm)(await insideOf(root, fileOf(state, receipt)), { force: true });
 }
 function fileOf(state, { uname: kernel, path: path5 }) {
   const digest = (0, import_node_crypto17.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
@@ -85803,7 +85977,7 @@ async function remove(ledger, receipt) {
   const sum2 = await sumOf(file);
   if (sum2 !== void 0 && !receipt.sums.includes(sum2)) return { ...receipt, what: "changed" };
   try {
-    if (sum2 !== void 0) await (0, import_promises29.unlink)(file);
+    if (sum2 !== void 0) await (0, import_promises31.unlink)(file);
     for (const folder2 of receipt.folders) await removeEmpty(await insideOf(root, folder2));
     await removeReceipt(ledger, receipt);
   } catch (error) {
@@ -85813,23 +85987,23 @@ async function remove(ledger, receipt) {
 }
 async function removeEmpty(folder2) {
   try {
-    await (0, import_promises29.rmdir)(folder2);
+    await (0, import_promises31.rmdir)(folder2);
   } catch (error) {
     if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error, code))) throw error;
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = (0, import_node_path36.dirname)(file);
+  const folder2 = (0, import_node_path37.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs21.existsSync)(one2); one2 = (0, import_node_path36.dirname)(one2)) {
-    missing3.push(`/${(0, import_node_path36.relative)(root, one2)}`);
+  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path37.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path37.relative)(root, one2)}`);
   }
-  await (0, import_promises29.mkdir)(folder2, { recursive: true, mode: 493 });
+  await (0, import_promises31.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha2565(await (0, import_promises29.readFile)(file));
+    return sha2565(await (0, import_promises31.readFile)(file));
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return void 0;
     throw denied(error, file);
@@ -85887,10 +86061,10 @@ var install = defineCommand({
 });
 function ledgerOf({ env }, given) {
   var _a9;
-  const root = (0, import_node_path37.resolve)(given);
+  const root = (0, import_node_path38.resolve)(given);
   if (root !== "/" || ((_a9 = process.getuid) == null ? void 0 : _a9.call(process)) === 0) return { root, state: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path37.join)(env.HOME || (0, import_node_os7.homedir)(), ".local", "state");
-  return { root, state: (0, import_node_path37.join)(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || (0, import_node_path38.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
+  return { root, state: (0, import_node_path38.join)(base, "btfhub", "installed") };
 }
 async function btfFor(world2, given, machine) {
   if (given.btf === void 0) {
@@ -86099,10 +86273,10 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-var import_promises31 = require("fs/promises");
+var import_promises33 = require("fs/promises");
 
 // src/archive/commits.ts
-var import_node_path38 = require("path");
+var import_node_path39 = require("path");
 function parseIdentity(text3, option) {
   var _a9;
   const [, name, email] = (_a9 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a9 : [];
@@ -86128,7 +86302,7 @@ async function openCommitter(world2, plumbing, signature2) {
     },
     writeTree: async (base, changes) => {
       indexes += 1;
-      const env = { GIT_INDEX_FILE: (0, import_node_path38.join)(plumbing.folder, `index-${indexes}`) };
+      const env = { GIT_INDEX_FILE: (0, import_node_path39.join)(plumbing.folder, `index-${indexes}`) };
       await plumbing.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], { env });
       const zero2 = "0".repeat(40);
       const lines = [...changes].map(
@@ -86633,9 +86807,9 @@ async function ensurePullRequest(forge, head, base, text3) {
 
 // src/jobs/publish/intake.ts
 var import_node_crypto19 = require("crypto");
-var import_promises30 = require("fs/promises");
-var import_node_os8 = require("os");
-var import_node_path39 = require("path");
+var import_promises32 = require("fs/promises");
+var import_node_os9 = require("os");
+var import_node_path40 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function takeIn(world2, progress, request2) {
@@ -86654,7 +86828,7 @@ async function takeIn(world2, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises30.readFile)((0, import_node_path39.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises32.readFile)((0, import_node_path40.join)(folder2, record2.tarball.path));
         await checkTarball(world2, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -86662,11 +86836,11 @@ async function takeIn(world2, progress, request2) {
       } catch (error) {
         world2.interrupted.throwIfAborted();
         task.end("refused", describe(error));
-        problems.push(`${(0, import_node_path39.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
+        problems.push(`${(0, import_node_path40.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
         return void 0;
       }
     },
-    { concurrency: (0, import_node_os8.availableParallelism)() }
+    { concurrency: (0, import_node_os9.availableParallelism)() }
   );
   refuse(problems);
   return { candidates: candidates.filter((one2) => one2 !== void 0), failed: failed3 };
@@ -86693,10 +86867,10 @@ async function survey(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises30.readFile)((0, import_node_path39.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises32.readFile)((0, import_node_path40.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error) {
-      problems.push(`${(0, import_node_path39.join)(folder2, printable(file))}: ${describe(error)}`);
+      problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${describe(error)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -86704,35 +86878,35 @@ async function survey(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path39.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path40.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path39.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries2 = await (0, import_promises30.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
+  const entries2 = await (0, import_promises32.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
     if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries2) {
-    const path5 = (0, import_node_path39.relative)(folder2, (0, import_node_path39.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path40.relative)(folder2, (0, import_node_path40.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path39.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path40.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises30.stat)((0, import_node_path39.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path39.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises32.stat)((0, import_node_path40.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path40.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function unique(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -87229,8 +87403,8 @@ function describeNews(before, after2, runUrl) {
     const count3 = changed.filter(([, entry]) => entry.state === state).length;
     return count3 === 0 ? [] : [`${count3} ${state}`];
   });
-  const gone = [...before.keys()].filter((path5) => !after2.has(path5)).length;
-  const news = [...states, ...gone === 0 ? [] : [`${gone} gone`]].join(", ");
+  const gone2 = [...before.keys()].filter((path5) => !after2.has(path5)).length;
+  const news = [...states, ...gone2 === 0 ? [] : [`${gone2} gone`]].join(", ");
   return `Catalog: ${news}
 ${runUrl === void 0 ? "" : `
 Run: ${runUrl}
@@ -87300,7 +87474,7 @@ async function review(request2, hasBase, waiting) {
 }
 
 // src/report/host.ts
-var import_node_fs22 = require("fs");
+var import_node_fs23 = require("fs");
 
 // node_modules/@actions/core/lib/command.js
 var os3 = __toESM(require("os"), 1);
@@ -87729,7 +87903,7 @@ var __awaiter2 = function(thisArg, _arguments, P4, generator) {
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { chmod, copyFile: copyFile3, lstat, mkdir: mkdir10, open: open3, readdir: readdir7, rename: rename5, rm: rm14, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat, mkdir: mkdir10, open: open3, readdir: readdir7, rename: rename5, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 function exists(fsPath) {
@@ -88572,16 +88746,16 @@ function writeOutputs(host2, env, outputs) {
   if (file) {
     const lines = all.map(([name, value]) => `${name}=${value.replace(/[\r\n]+/g, " ")}
 `);
-    (0, import_node_fs22.appendFileSync)(file, lines.join(""));
+    (0, import_node_fs23.appendFileSync)(file, lines.join(""));
   }
   return refused2;
 }
 function writeSummary(host2, env, markdown) {
   if (host2.isActions && env.GITHUB_STEP_SUMMARY) {
-    (0, import_node_fs22.appendFileSync)(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
+    (0, import_node_fs23.appendFileSync)(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
 `);
   }
-  if (env.BTFHUB_SUMMARY) (0, import_node_fs22.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
+  if (env.BTFHUB_SUMMARY) (0, import_node_fs23.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
 `);
 }
 function annotate(host2, output, failures) {
@@ -88777,7 +88951,7 @@ async function tokenOf(world2, file) {
   var _a9;
   if (file === void 0) return ((_a9 = world2.env.BTFHUB_TOKEN) == null ? void 0 : _a9.trim()) || void 0;
   try {
-    return (await (0, import_promises31.readFile)(file, "utf8")).trim();
+    return (await (0, import_promises33.readFile)(file, "utf8")).trim();
   } catch (error) {
     throw new Failure(
       "usage",
@@ -88822,8 +88996,8 @@ function chooseForge(world2, location, credential, given) {
 }
 
 // src/toolchain/cache-plan.ts
-var import_promises32 = require("fs/promises");
-var import_node_path40 = require("path");
+var import_promises34 = require("fs/promises");
+var import_node_path41 = require("path");
 async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -88835,11 +89009,11 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const words = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path40.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path41.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
-  const text3 = await (0, import_promises32.readFile)(osRelease, "utf8").catch(() => "");
+  const text3 = await (0, import_promises34.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
     var _a9, _b2;
     return (_b2 = (_a9 = new RegExp(`^${name}="?([^"
@@ -88972,13 +89146,13 @@ function lastOf(context) {
 }
 
 // src/world/clock.ts
-var import_promises33 = require("timers/promises");
+var import_promises35 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises33.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
+    await (0, import_promises35.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error;
     });
   }
@@ -88986,23 +89160,23 @@ var systemClock = {
 
 // src/world/programs.ts
 var import_node_child_process2 = require("child_process");
-var import_node_fs23 = require("fs");
-var import_node_path42 = require("path");
+var import_node_fs24 = require("fs");
+var import_node_path43 = require("path");
 
 // src/world/outlet.ts
 var import_node_events3 = require("events");
-var import_promises34 = require("fs/promises");
+var import_promises36 = require("fs/promises");
 var import_node_net = require("net");
-var import_node_os9 = require("os");
-var import_node_path41 = require("path");
+var import_node_os10 = require("os");
+var import_node_path42 = require("path");
 var BUFFER = 256 * 1024;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
-  const parent = (0, import_node_os9.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os9.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises34.mkdtemp)((0, import_node_path41.join)(parent, "btfhub-"));
+  const parent = (0, import_node_os10.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os10.tmpdir)() : "/tmp";
+  const folder2 = await (0, import_promises36.mkdtemp)((0, import_node_path42.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path41.join)(folder2, "out");
+    const path5 = (0, import_node_path42.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER);
@@ -89018,7 +89192,7 @@ async function openOutlet(push) {
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises34.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises36.rm)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -89090,8 +89264,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a9;
-      const folders = (0, import_node_path42.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path42.delimiter);
-      return folders.map((folder2) => (0, import_node_path42.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path43.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path43.delimiter);
+      return folders.map((folder2) => (0, import_node_path43.join)(folder2, program3)).find(isExecutable);
     }
   };
 }
@@ -89104,8 +89278,8 @@ function killGroup(leader) {
 }
 function isExecutable(path5) {
   try {
-    (0, import_node_fs23.accessSync)(path5, import_node_fs23.constants.X_OK);
-    return (0, import_node_fs23.statSync)(path5).isFile();
+    (0, import_node_fs24.accessSync)(path5, import_node_fs24.constants.X_OK);
+    return (0, import_node_fs24.statSync)(path5).isFile();
   } catch {
     return false;
   }
