@@ -1,4 +1,5 @@
-import { guilty } from '../../download/history.ts';
+import { describeDisagreement, nextToAvoid } from '../../download/elsewhere.ts';
+import { guilty, type History } from '../../download/history.ts';
 import type { Mirror, MirrorPool } from '../../download/mirrors.ts';
 import { type Download, download } from '../../download/package.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
@@ -22,35 +23,41 @@ export class Courier {
     return first.url(this.#kernel.locations[0]);
   }
 
-  /** Sets out; after the first time without the mirrors that served before, if there are others. */
+  /** Whether there is use in fetching again what came wrong every time so far. */
+  get canTryAgain(): boolean {
+    return nextToAvoid(this.#pool, this.#histories) !== undefined;
+  }
+
+  /** Sets out; after wrong bytes without the mirrors that may have served them. */
   fetch(): Download {
     const { locations, size } = this.#kernel;
-    const served = new Set(this.#downloads.flatMap(({ history }) => [...history.mirrors]));
-    const others = this.#pool.mirrors.some(
-      (mirror) => !served.has(mirror) && mirror.standing.kind !== 'convicted',
-    );
     const resource = { path: locations[0], size };
     const next = download(this.#pool, resource, {
       signal: this.#signal,
-      avoid: others ? served : undefined,
-      after: this.#downloads.map(({ history }) => history),
+      avoid: nextToAvoid(this.#pool, this.#histories),
+      after: this.#histories,
     });
     this.#downloads.push(next);
     return next;
   }
 
-  /** Who served what was fetched last, for a message. */
+  /** Who served what was fetched last, and where it differs from what came before, for a message. */
   get servedBy(): string {
-    const mirrors = [...(this.#downloads.at(-1)?.history.mirrors ?? [])];
-    return mirrors.map(({ base }) => base).join(' and ') || 'no mirror';
+    const mirrors = [...(this.#histories.at(-1)?.mirrors ?? [])].map(({ base }) => base);
+    const difference = describeDisagreement(this.#histories);
+    return `${mirrors.join(' and ') || 'no mirror'}${difference ? ` (${difference})` : ''}`;
+  }
+
+  get #histories(): readonly History[] {
+    return this.#downloads.map(({ history }) => history);
   }
 
   /** What was fetched last is right: mirrors that served something else before are not asked again. */
   confirm(): void {
-    const right = this.#downloads.at(-1);
+    const right = this.#histories.at(-1);
     if (!right) return;
-    for (const wrong of this.#downloads.slice(0, -1)) {
-      for (const mirror of guilty(wrong.history, right.history)) {
+    for (const wrong of this.#histories.slice(0, -1)) {
+      for (const mirror of guilty(wrong, right)) {
         this.#pool.convict(mirror, `served wrong bytes of ${this.#kernel.nvra}`);
       }
     }

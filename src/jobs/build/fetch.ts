@@ -31,8 +31,8 @@ export interface Fetched {
 
 /**
  * Fetches a package and takes its vmlinux into `target`. When what came is not what the repository
- * promises, the package is fetched once more from others before it is `checksum-mismatch`. What is
- * wrong with the right bytes is the package's own fault, and no second try would mend it.
+ * promises, the package is fetched again from others before it is `checksum-mismatch`. What is wrong
+ * with the right bytes is the package's own fault, and no second try would mend it.
  */
 export async function fetchVmlinux(
   fetching: Fetching,
@@ -41,12 +41,15 @@ export async function fetchVmlinux(
   stopwatch: Stopwatch,
 ): Promise<Fetched> {
   const courier = fetching.courier(kernel);
-  const attempt = () => new Attempt(fetching, kernel, courier, target, stopwatch).run();
-  return attempt().catch(async (error: unknown) => {
-    if (!(error instanceof Failure) || error.reason !== 'checksum-mismatch') throw error;
-    await rm(target, { force: true });
-    return attempt();
-  });
+  for (;;) {
+    try {
+      return await new Attempt(fetching, kernel, courier, target, stopwatch).run();
+    } catch (error) {
+      const wrong = error instanceof Failure && error.reason === 'checksum-mismatch';
+      if (!wrong || !courier.canTryAgain) throw error;
+      await rm(target, { force: true });
+    }
+  }
 }
 
 class Attempt {
