@@ -74156,12 +74156,15 @@ next_fn2 = async function() {
 // src/jobs/build/fetch.ts
 async function fetchVmlinux(fetching, kernel, target, stopwatch) {
   const courier = fetching.courier(kernel);
-  const attempt = () => new Attempt(fetching, kernel, courier, target, stopwatch).run();
-  return attempt().catch(async (error) => {
-    if (!(error instanceof Failure) || error.reason !== "checksum-mismatch") throw error;
-    await (0, import_promises12.rm)(target, { force: true });
-    return attempt();
-  });
+  for (; ; ) {
+    try {
+      return await new Attempt(fetching, kernel, courier, target, stopwatch).run();
+    } catch (error) {
+      const wrong = error instanceof Failure && error.reason === "checksum-mismatch";
+      if (!wrong || !courier.canTryAgain) throw error;
+      await (0, import_promises12.rm)(target, { force: true });
+    }
+  }
 }
 var _fetching, _kernel, _target, _stopwatch, _courier, _bytes2, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
 var Attempt = class {
@@ -74709,6 +74712,37 @@ serve_fn = function() {
     first2.grant();
   }
 };
+
+// src/download/elsewhere.ts
+var FETCHES = 3;
+function nextToAvoid(pool, wrong) {
+  if (wrong.length === 0) return /* @__PURE__ */ new Set();
+  if (wrong.length >= FETCHES) return void 0;
+  const honest = pool.mirrors.filter(({ standing }) => standing.kind !== "convicted");
+  const served = new Set(wrong.flatMap(({ mirrors }) => [...mirrors]));
+  if (honest.some((mirror) => !served.has(mirror))) return served;
+  const alone = new Set(wrong.flatMap(({ mirrors }) => mirrors.size === 1 ? [...mirrors] : []));
+  const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
+  const [best] = candidates.toSorted(
+    (one2, other) => {
+      var _a9, _b2;
+      return ((_a9 = pool.rate(other)) != null ? _a9 : 0) - ((_b2 = pool.rate(one2)) != null ? _b2 : 0);
+    }
+  );
+  if (best === void 0) return void 0;
+  return new Set(pool.mirrors.filter((mirror) => mirror !== best));
+}
+function describeDisagreement(fetches) {
+  const last = fetches.at(-1);
+  const [one2] = fetches.flatMap((earlier) => {
+    var _a9;
+    return (_a9 = last == null ? void 0 : last.differences(earlier)) != null ? _a9 : [];
+  });
+  if (one2 === void 0) return void 0;
+  const { mirror, start: start2, end } = one2.block;
+  const now = [...one2.now].map(({ base }) => base).join(" and ");
+  return `${mirror.base} and ${now} have different bytes from ${start2} to ${end - 1}`;
+}
 
 // src/download/history.ts
 var import_node_crypto11 = require("crypto");
@@ -75436,9 +75470,10 @@ function download(pool, resource, options3 = {}) {
 }
 
 // src/jobs/build/courier.ts
-var _pool3, _kernel2, _signal2, _downloads2;
+var _pool3, _kernel2, _signal2, _downloads2, _Courier_instances, histories_get;
 var Courier = class {
   constructor(pool, kernel, signal) {
+    __privateAdd(this, _Courier_instances);
     __privateAdd(this, _pool3);
     __privateAdd(this, _kernel2);
     __privateAdd(this, _signal2);
@@ -75452,34 +75487,35 @@ var Courier = class {
     const [first2] = __privateGet(this, _pool3).mirrors;
     return first2.url(__privateGet(this, _kernel2).locations[0]);
   }
-  /** Sets out; after the first time without the mirrors that served before, if there are others. */
+  /** Whether there is use in fetching again what came wrong every time so far. */
+  get canTryAgain() {
+    return nextToAvoid(__privateGet(this, _pool3), __privateGet(this, _Courier_instances, histories_get)) !== void 0;
+  }
+  /** Sets out; after wrong bytes without the mirrors that may have served them. */
   fetch() {
     const { locations, size: size2 } = __privateGet(this, _kernel2);
-    const served = new Set(__privateGet(this, _downloads2).flatMap(({ history }) => [...history.mirrors]));
-    const others = __privateGet(this, _pool3).mirrors.some(
-      (mirror) => !served.has(mirror) && mirror.standing.kind !== "convicted"
-    );
     const resource = { path: locations[0], size: size2 };
     const next2 = download(__privateGet(this, _pool3), resource, {
       signal: __privateGet(this, _signal2),
-      avoid: others ? served : void 0,
-      after: __privateGet(this, _downloads2).map(({ history }) => history)
+      avoid: nextToAvoid(__privateGet(this, _pool3), __privateGet(this, _Courier_instances, histories_get)),
+      after: __privateGet(this, _Courier_instances, histories_get)
     });
     __privateGet(this, _downloads2).push(next2);
     return next2;
   }
-  /** Who served what was fetched last, for a message. */
+  /** Who served what was fetched last, and where it differs from what came before, for a message. */
   get servedBy() {
     var _a9, _b2;
-    const mirrors = [...(_b2 = (_a9 = __privateGet(this, _downloads2).at(-1)) == null ? void 0 : _a9.history.mirrors) != null ? _b2 : []];
-    return mirrors.map(({ base }) => base).join(" and ") || "no mirror";
+    const mirrors = [...(_b2 = (_a9 = __privateGet(this, _Courier_instances, histories_get).at(-1)) == null ? void 0 : _a9.mirrors) != null ? _b2 : []].map(({ base }) => base);
+    const difference2 = describeDisagreement(__privateGet(this, _Courier_instances, histories_get));
+    return `${mirrors.join(" and ") || "no mirror"}${difference2 ? ` (${difference2})` : ""}`;
   }
   /** What was fetched last is right: mirrors that served something else before are not asked again. */
   confirm() {
-    const right = __privateGet(this, _downloads2).at(-1);
+    const right = __privateGet(this, _Courier_instances, histories_get).at(-1);
     if (!right) return;
-    for (const wrong of __privateGet(this, _downloads2).slice(0, -1)) {
-      for (const mirror of guilty(wrong.history, right.history)) {
+    for (const wrong of __privateGet(this, _Courier_instances, histories_get).slice(0, -1)) {
+      for (const mirror of guilty(wrong, right)) {
         __privateGet(this, _pool3).convict(mirror, `served wrong bytes of ${__privateGet(this, _kernel2).nvra}`);
       }
     }
@@ -75489,6 +75525,10 @@ _pool3 = new WeakMap();
 _kernel2 = new WeakMap();
 _signal2 = new WeakMap();
 _downloads2 = new WeakMap();
+_Courier_instances = new WeakSet();
+histories_get = function() {
+  return __privateGet(this, _downloads2).map(({ history }) => history);
+};
 
 // src/jobs/build/workspace.ts
 var import_node_fs14 = require("fs");
