@@ -54,14 +54,17 @@ test.each<[string, () => Buffer, RegExp]>([
   ['of a folder', () => tarOf('5.10.0-folder.btf'), /not a regular file/],
   ['whose member is a symbolic link', () => tarOf('5.10.0-link.btf'), /not a regular file/],
   ['whose member is in a folder', () => tarOf('./5.10.0.btf'), /named after a kernel/],
-  ['whose member leads out', () => tarOf('-P', '../5.btf', '--transform=s,^,../,'), /named after/],
+  [
+    'whose member leads out',
+    () => tarOf('-P', '--transform=s,^,../,', '5.10.0.btf'),
+    /named after/,
+  ],
   ['of something else', () => tarOf('other'), /is not named/],
   ['of no member', () => tarOf('-T', '/dev/null'), /has no member/],
   ['of nothing', () => execFileSync('xz', ['-c'], { input: '' }), /too short/],
   ['that is not xz', () => Buffer.from('plain'), /xz refused it/],
 ])('a tarball %s is refused', async (_, make, message) => {
   writeFileSync(join(folder, '5.10.0.btf'), btf);
-  writeFileSync(join(folder, '..', '5.btf'), btf, { flag: 'w' });
   writeFileSync(join(folder, 'other'), btf);
   mkdirSync(join(folder, '5.10.0-folder.btf'), { recursive: true });
   execFileSync('ln', ['-sfn', '5.10.0.btf', join(folder, '5.10.0-link.btf')]);
