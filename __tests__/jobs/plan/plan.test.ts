@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { narrow, PLAN_SCHEMA, parsePlan, type WorkOrder } from '../../../src/jobs/plan/plan.ts';
+import { asArch, asDistributionId } from '../../../src/names.ts';
+import { kernelOf } from './kernel.ts';
+
+const arm = kernelOf(61, { arch: asArch('aarch64'), release: '22.03-LTS-SP1' });
+const rt = kernelOf(62, { flavour: 'rt' });
+const order: WorkOrder = {
+  distribution: asDistributionId('openEuler'),
+  mirrors: ['https://mirror.example/'],
+  kernels: [kernelOf(60), arm, rt],
+};
+const text = (changes: object = {}) =>
+  JSON.stringify({ schema: PLAN_SCHEMA, ...order, rows: [], ...changes });
+const all = { releases: [], arches: [], flavours: [], kernels: [] };
+
+test('a plan comes back out of its JSON as it was', () => {
+  expect(parsePlan(text(), 'plan.json')).toMatchObject(order);
+});
+
+test.each<[string, object | string]>([
+  ['not JSON', '{"schema":1,'],
+  ['of another schema', { schema: 2 }],
+  ['without a mirror', { mirrors: [] }],
+  ['with a kernel whose name leads elsewhere', { kernels: [{ ...arm, uname: '5.10/../../x' }] }],
+  ['with a location outside of the mirror', { kernels: [{ ...arm, locations: ['../x.rpm'] }] }],
+  ['with a location on another host', { kernels: [{ ...arm, locations: ['http://x/y.rpm'] }] }],
+  ['without a location', { kernels: [{ ...arm, locations: [] }] }],
+  ['with a size of nothing', { kernels: [{ ...arm, size: 0 }] }],
+])('a file %s is no plan, and is named', (_title, bad) => {
+  const content = typeof bad === 'string' ? bad : text(bad);
+  expect(() => parsePlan(content, 'plan.json')).toThrow('plan.json is no plan');
+});
+
+test('a plan with any word changed is read or refused by name', () => {
+  const whole = text();
+  fc.assert(
+    fc.property(fc.nat(whole.length - 1), fc.string({ maxLength: 3 }), (at, word) => {
+      const changed = whole.slice(0, at) + word + whole.slice(at + 1);
+      try {
+        parsePlan(changed, 'plan.json');
+      } catch (error) {
+        expect(error).toMatchObject({ reason: 'usage' });
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('release, architecture, flavour and kernel narrow it', () => {
+  const names = (wanted: object) => narrow(order, { ...all, ...wanted }).order.kernels;
+  expect(names({})).toEqual(order.kernels);
+  expect(names({ releases: ['*-SP1'] })).toEqual([arm]);
+  expect(names({ arches: ['aarch64'] })).toEqual([arm]);
+  expect(names({ flavours: ['rt'] })).toEqual([rt]);
+  expect(names({ kernels: [rt.uname, arm.nvra] })).toEqual([arm, rt]);
+});
+
+test('a kernel that the plan has not is a trouble', () => {
+  const { order: rest, troubles } = narrow(order, { ...all, kernels: ['9.9.9', rt.uname] });
+  expect(rest.kernels).toEqual([rt]);
+  expect(troubles.map(({ where }) => where)).toEqual(['--kernel 9.9.9']);
+});
