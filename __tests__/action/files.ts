@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..', '..');
 
@@ -9,32 +10,24 @@ export interface WorkflowFile {
   readonly text: string;
 }
 
-function below(folder: string, fits: (name: string) => boolean): WorkflowFile[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => fits(name) && !name.includes('node_modules'))
-    .sort()
-    .map((name) => join(folder, name))
-    .map((path) => ({
-      path: relative(root, join(root, path)),
-      text: readFileSync(join(root, path), 'utf8'),
-    }));
+const known = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  ...{ cwd: root, encoding: 'utf8' },
+}).split('\n');
+
+/** The files of the project whose path, from its root, is like this. */
+function like(pattern: RegExp): WorkflowFile[] {
+  return known
+    .filter((path) => pattern.test(path) && existsSync(join(root, path)))
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 }
 
 /** Every workflow that GitHub or Gitea would run: ours, and those we show to others. */
-export const workflows: readonly WorkflowFile[] = [
-  ...below('.github/workflows', (name) => name.endsWith('.yml')),
-  ...below('examples/github', (name) => name.endsWith('.yml')),
-  ...below('examples/gitea', (name) => name.endsWith('.yml')),
-];
+export const workflows = like(/^(\.github\/workflows|examples\/git(hub|ea))\/[^/]+\.yml$/);
 
 /** Every action of this repository. */
-export const actions: readonly WorkflowFile[] = below('.', (name) =>
-  /^(\w+\/)?action\.yml$/.test(name),
-);
+export const actions = like(/^(\w+\/)?action\.yml$/);
 
 /** What people read and copy: pages, examples, issue forms. */
-export const pages: readonly WorkflowFile[] = [
-  ...below('.', (name) => /^[A-Z]+\.md$/.test(name)),
-  ...below('examples', (name) => /\.(yml|md)$|Jenkinsfile$/.test(name)),
-  ...below('.github', (name) => /\.(yml|md)$/.test(name)),
-];
+export const pages = like(
+  /^((docs\/)?[\w.-]+\.md|(examples|\.github)\/.*(\.yml|\.md|Jenkinsfile))$/,
+);
