@@ -17,6 +17,8 @@ export interface Weather {
   loseAnswers: number;
   /** Answers everything with this status. */
   status?: number;
+  /** Finds a repository elsewhere below the root than its URL says. */
+  rewrite?: (path: string) => string;
   /** Sends those who ask for this path prefix to another server. */
   redirect?: (url: string) => string | undefined;
 }
@@ -80,7 +82,8 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://host');
+  const path = weather.rewrite?.(request.url ?? '/') ?? request.url;
+  const url = new URL(path ?? '/', 'http://host');
   wire.requests.push(`${request.method} ${request.url}`);
   weather.onRequest?.();
   const elsewhere = weather.redirect?.(request.url ?? '/');

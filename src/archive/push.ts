@@ -33,8 +33,8 @@ export async function pushBranch(
     ...[`--force-with-lease=${ref}:${lease ?? ''}`, REMOTE, `${commit}:${ref}`],
   ];
   try {
-    // Tarballs are compressed as far as they go, and none is like another.
-    await remote.plumbing.run(['-c', 'pack.window=0', '-c', 'pack.compression=0', ...args]);
+    // Tarballs are compressed as far as they go, and none is like another: no search for likeness.
+    await remote.plumbing.run(['-c', 'core.bigFileThreshold=256k', ...args]);
     return 'done';
   } catch (error) {
     if (!(error instanceof GitExit)) throw error;
