@@ -87018,7 +87018,7 @@ async function pushBranch(remote2, branch2, commit, lease) {
     ...[`--force-with-lease=${ref}:${lease != null ? lease : ""}`, REMOTE, `${commit}:${ref}`]
   ];
   try {
-    await remote2.plumbing.run(["-c", "pack.window=0", "-c", "pack.compression=0", ...args]);
+    await remote2.plumbing.run(["-c", "core.bigFileThreshold=256k", ...args]);
     return "done";
   } catch (error) {
     if (!(error instanceof GitExit)) throw error;
