@@ -21,7 +21,7 @@ const world: World = {
   ...{ stdout: { write: () => true }, stderr: { write: () => true } },
 };
 
-const ALL = { kernel: ['all'], arch: ['all'], versionId: ['all'] };
+const ALL = { kernel: ['all'], arch: ['all'], release: ['all'] };
 const none = { archive: undefined, btf: [] };
 
 async function run(
@@ -86,7 +86,7 @@ test('what a program asks for first is no error', async () => {
 test('what the loader would have to turn on is told, and is no error', async () => {
   const { status, report } = await run(['guarded by a constant'], {
     archive,
-    versionId: ['22.03'],
+    release: ['22.03'],
   });
   const missing = report.results.flatMap((result) => result.missing);
   expect(new Set(missing.map(({ when }) => when))).toEqual(new Set(['optional']));
@@ -96,7 +96,7 @@ test('what the loader would have to turn on is told, and is no error', async () 
 test('only the kernels that are asked for are looked at', async () => {
   const names = async (changes: object) =>
     (await run(['fields'], { archive, ...changes })).report.results.map(({ line }) => line);
-  expect(await names({ versionId: ['24.03'] })).toEqual(['24.03 x86_64 6.6.0-28']);
+  expect(await names({ release: ['24.03'] })).toEqual(['24.03 x86_64 6.6.0-28']);
   expect(await names({ arch: ['aarch64'] })).toEqual(['22.03 aarch64 5.10.0-136']);
   expect(await names({ kernel: ['6.6.*'] })).toEqual(['24.03 x86_64 6.6.0-28']);
   await expect(names({ kernel: ['9.*'] })).rejects.toMatchObject({ reason: 'not-found' });

@@ -7,10 +7,11 @@ import { install } from './install.ts';
 import { plan } from './plan.ts';
 import { publish } from './publish.ts';
 import { setup } from './setup.ts';
+import { tailor } from './tailor.ts';
 import { verify } from './verify.ts';
 
 /** Every command: what a newcomer tries first, then the order in which the data flows. */
 export const COMMANDS: readonly Command[] = [
   ...[demo, setup, plan, build, verify, publish],
-  ...[fetch, install, check],
+  ...[fetch, install, tailor, check],
 ];

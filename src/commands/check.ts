@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
-import { openArchive } from '../archive/git.ts';
 import { Failure } from '../failure.ts';
 import { type CheckReport, checkObjects, type ObjectOnLine, readObjects } from '../jobs/check.ts';
 import { archiveKernels, fileKernels } from '../jobs/check-kernels.ts';
+import { openReader } from '../jobs/fetch/open.ts';
 import { openProgress } from '../report/open.ts';
 import { type Column, textTable } from '../report/table.ts';
+import { archiveSelection, toSelection } from './archive-options.ts';
 import { defineCommand, list, text } from './command.ts';
 
 export const check = defineCommand({
@@ -19,38 +20,30 @@ export const check = defineCommand({
       required: true,
     }),
     archive: text(
-      '<URL or folder>',
-      'archive whose kernels to look at: a git repository or a folder',
+      '<URL|folder>',
+      'archive whose kernels to look at: a git URL, the HTTP root of its files, or a folder',
     ),
     btf: list('<file>', 'BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz'),
-    kernel: list('<uname>', "kernels of the archive, by 'uname -r'; a glob, or 'all'", {
-      default: ['all'],
-    }),
-    arch: list('<arch>', "architectures of the archive, 'x86_64' or 'aarch64'; a glob, or 'all'", {
-      default: ['all'],
-    }),
-    versionId: list('<VERSION_ID>', "versions of the archive, '22.03'; a glob, or 'all'", {
-      default: ['all'],
-    }),
+    ...archiveSelection,
   },
   examples: [
     'btfhub check --object probe.bpf.o --archive btfhub-archive',
-    'btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --version-id 22.03 --arch aarch64',
+    'btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --release 22.03 --arch aarch64',
     'btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux',
   ],
-  run: async (world, { object, archive: where, btf, kernel, arch, versionId }) => {
+  run: async (world, options) => {
+    const { object, archive: where, btf } = options;
     if ((where === undefined) === (btf.length === 0)) {
       throw new Failure('usage', 'Either --archive or --btf says which kernels to look at.');
     }
     const objects = await readObjects(object);
     const progress = openProgress(world);
-    const archive = where === undefined ? undefined : await openArchive(world, where);
+    const reader = where === undefined ? undefined : await openReader(world, where);
     try {
-      const selection = { kernels: kernel, arches: arch, versionIds: versionId };
       const kernels =
-        archive === undefined
+        reader === undefined
           ? fileKernels(world, btf)
-          : await archiveKernels(world, archive, selection);
+          : await archiveKernels(world, reader, toSelection(options));
       const report = await checkObjects(world, progress, objects, kernels);
       const isGood = report.results.every(({ good, kernels }) => good === kernels);
       return {
@@ -59,7 +52,7 @@ export const check = defineCommand({
         text: describe(report),
       };
     } finally {
-      await archive?.close();
+      await reader?.close();
     }
   },
 });

@@ -1,0 +1,257 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packBtf, unpackBtf } from '../../src/btf/tarball.ts';
+import { tailor } from '../../src/commands/tailor.ts';
+import type { Tailored } from '../../src/jobs/tailor/tailor.ts';
+import { asUname } from '../../src/names.ts';
+import { startGitServer } from '../archive/git-server.ts';
+import { commit, createRepository } from '../archive/repositories.ts';
+import { catalogOf, shelve, writeFiles } from '../archive/shelves.ts';
+import { KERNELS, PROGRAMS } from '../btf/core/cases.ts';
+import { buildLibbpf } from '../btf/core/libbpf.ts';
+import { compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import { bytes } from '../download/world.ts';
+import { shared, testWithShared } from '../shared.ts';
+import { hastyWorld } from '../tree/world.ts';
+import { run } from './hosts.ts';
+import { entriesOf, lookUp } from './packed.ts';
+
+const folder = temporaryFolder();
+const world = hastyWorld({ env: {} });
+const archive = join(folder, 'archive');
+const X86 = '5.10.0-60.1.0.30.oe2203.x86_64';
+const TWIN = '5.10.0-60.2.0.31.oe2203.x86_64';
+const ARM = '5.10.0-60.1.0.30.oe2203.aarch64';
+const NEW = '6.6.0-28.0.0.34.oe2403.x86_64';
+const kernels: Record<string, Buffer> = {
+  [X86]: paholeBtf(folder, KERNELS.base ?? ''),
+  [ARM]: paholeBtf(folder, KERNELS.poor ?? ''),
+  [NEW]: paholeBtf(folder, KERNELS.moved ?? ''),
+};
+kernels[TWIN] = kernels[X86] as Buffer;
+const object = ['fields', 'enumerators', 'bitfields', 'existence', 'flavour', 'arrays'].map(
+  (name) => compileBpf(folder, PROGRAMS[name] ?? '', 'bpf'),
+);
+const closers: (() => Promise<void>)[] = [];
+let tarballs: Record<string, Buffer>;
+let runs = 0;
+
+beforeAll(async () => {
+  const packed = Object.entries(kernels).map(
+    async ([uname, btf]) => [uname, await packBtf(programs, asUname(uname), btf)] as const,
+  );
+  tarballs = Object.fromEntries(await Promise.all(packed));
+  writeFiles(archive, { ...shelve(tarballs), 'catalog.json': catalogOf(tarballs) });
+});
+afterAll(() => Promise.all(closers.map((close) => close())));
+
+async function make(given: Parameters<typeof run>[2] = {}) {
+  runs += 1;
+  mkdirSync(join(folder, `${runs}`));
+  const output = join(folder, `${runs}`, 'min_core_btfs.tar.gz');
+  const outcome = await run(world, tailor, { archive, object, output, ...given });
+  return { ...outcome, output, made: outcome.document as Tailored };
+}
+
+/** What a person gets out of bpftool. */
+function byHand(btf: Buffer, objects: readonly string[]): Buffer {
+  const [whole, least] = [join(folder, 'whole.btf'), join(folder, 'least.btf')];
+  writeFileSync(whole, btf);
+  execFileSync('bpftool', ['gen', 'min_core_btf', whole, least, ...objects]);
+  return readFileSync(least);
+}
+
+function namesOf(uname: string) {
+  const release = uname.replace(/\.btf$/, '');
+  const machine = release.slice(release.lastIndexOf('.') + 1);
+  const versionId = release.startsWith('6.6')
+    ? '24.03'
+    : release.startsWith('5')
+      ? '22.03'
+      : '20.03';
+  return { id: 'openEuler', versionId, machine, release };
+}
+
+test('bpf-compatible finds every kernel under its os-release and uname, and in it what bpftool makes by hand', async () => {
+  const { status, output, text } = await make();
+  expect(status).toBe(0);
+  const tarball = readFileSync(output);
+  for (const [uname, btf] of Object.entries(kernels)) {
+    expect(lookUp(tarball, namesOf(uname))).toEqual(byHand(btf, object));
+  }
+  expect(entriesOf(tarball)).toHaveLength(4);
+  expect(new Set(entriesOf(tarball).map(({ type }) => type))).toEqual(new Set(['0']));
+  expect(text).toMatch(/the BTF of 4 kernels for 6 objects, .* 3 of them different; packed/);
+});
+
+test('libbpf relocates every object against the minimal BTF as against the whole one', async () => {
+  const libbpf = buildLibbpf(folder);
+  const tarball = readFileSync((await make()).output);
+  for (const [uname, btf] of Object.entries(kernels)) {
+    const [whole, least] = [join(folder, 'a.btf'), join(folder, 'b.btf')];
+    writeFileSync(whole, btf);
+    writeFileSync(least, lookUp(tarball, namesOf(uname)) ?? '');
+    for (const one of object) {
+      const [with_, without] = [libbpf('stand-in', one, whole), libbpf('stand-in', one, least)];
+      expect(without.done).toEqual(with_.done);
+      expect(without.relocated).toBe(with_.relocated);
+    }
+  }
+});
+
+test('the same bytes, however many are at work', async () => {
+  const [one, four] = [await make({ jobs: '1' }), await make({ jobs: '4' })];
+  expect(readFileSync(one.output).equals(readFileSync(four.output))).toBe(true);
+});
+
+test('GNU tar sees files of root, of 1970, that nobody writes', async () => {
+  const { output } = await make();
+  const lines = execFileSync(
+    'tar',
+    ['--list', '--verbose', '--gzip', '--utc', '--numeric-owner', '-f', output],
+    {
+      encoding: 'utf8',
+    },
+  );
+  for (const line of lines.trim().split('\n')) {
+    expect(line).toMatch(/^-r--r--r-- 0\/0 +\d+ 1970-01-01 00:00 \.\/btfhub-archive\/openEuler\//);
+  }
+  // RFC 1952: no time and no name in the header.
+  expect(readFileSync(output).subarray(3, 8)).toEqual(Buffer.alloc(5));
+});
+
+test('the plain layout stores equal files once, and GNU tar unpacks all of them', async () => {
+  const { output } = await make({ layout: 'plain' });
+  const entries = entriesOf(readFileSync(output));
+  expect(entries.map(({ type }) => type).sort()).toEqual(['0', '0', '0', '1']);
+  const unpacked = join(folder, 'unpacked');
+  mkdirSync(unpacked);
+  execFileSync('tar', ['--extract', '--gzip', '-f', output, '-C', unpacked]);
+  for (const [uname, btf] of Object.entries(kernels)) {
+    const { versionId, machine } = namesOf(uname);
+    const file = join(unpacked, 'openEuler', versionId, machine, `${uname}.btf`);
+    expect(readFileSync(file)).toEqual(byHand(btf, object));
+  }
+});
+
+test('a folder holds the same files, equal ones as one', async () => {
+  const output = join(folder, 'output');
+  await make({ output });
+  const place = join(output, 'btfhub-archive/openEuler/22.03/x86_64');
+  expect(readdirSync(place)).toEqual([`${X86}.btf`, `${TWIN}.btf`]);
+  const [one, two] = [X86, TWIN].map((uname) => statSync(join(place, `${uname}.btf`)));
+  expect(one?.ino).toBe(two?.ino);
+  await expect(make({ output })).rejects.toMatchObject({ reason: 'usage' });
+});
+
+test('it can be linked into a program under the names that bpf-compatible’s header has', async () => {
+  const { output, text } = await make();
+  const command = /ld -r -b binary .*$/m.exec(text)?.[0].split(' ') ?? [];
+  execFileSync(command[0] ?? '', command.slice(1), { cwd: join(output, '..') });
+  const symbols = execFileSync('nm', [join(output, '..', 'min_core_btfs.o')], { encoding: 'utf8' });
+  expect(symbols).toContain('_binary_min_core_btfs_tar_gz_start');
+  expect(symbols).toContain('_binary_min_core_btfs_tar_gz_end');
+});
+
+test('kernels are selected by name, architecture, VERSION_ID and release', async () => {
+  const unames = async (given: Parameters<typeof run>[2]) =>
+    (await make(given)).made.kernels.map(({ uname }) => uname);
+  expect(await unames({ kernel: '*-60.1.*' })).toEqual([ARM, X86]);
+  expect(await unames({ arch: 'aarch64' })).toEqual([ARM]);
+  expect(await unames({ release: '24.03' })).toEqual([NEW]);
+  expect(await unames({ release: '22.03-LTS-SP1', arch: 'x86_64' })).toEqual([X86, TWIN]);
+  await expect(unames({ release: '20.03' })).rejects.toMatchObject({
+    reason: 'not-found',
+    message: expect.stringContaining('None of the 4 kernels'),
+  });
+});
+
+test('only the kernels that are selected are moved', async () => {
+  const root = join(folder, 'git');
+  const ballast = bytes(200_000);
+  commit(createRepository(root, 'archive.git'), 'master', {
+    ...shelve(tarballs),
+    'openEuler/20.03/x86_64/4.19.90-1.oe1.x86_64.btf.tar.xz': ballast,
+  });
+  const git = await startGitServer(root);
+  closers.push(git.close);
+  const { made } = await make({ archive: git.url('archive.git'), kernel: NEW });
+  expect(made.kernels).toHaveLength(1);
+  expect(git.wire.sent).toBeLessThan(20_000);
+});
+
+test('a kernel whose tarball is broken does not stop the others', async () => {
+  const broken = join(folder, 'broken');
+  writeFiles(broken, shelve({ ...tarballs, [ARM]: Buffer.from('nothing') }));
+  const { status, made, failures, output } = await make({ archive: broken });
+  expect(status).toBe(1);
+  expect(made.failed.map(({ kernel }) => kernel.uname)).toEqual([ARM]);
+  expect(failures).toMatchObject([{ title: ARM }]);
+  expect(entriesOf(readFileSync(output))).toHaveLength(3);
+  await expect(make({ archive: broken, arch: 'aarch64' })).rejects.toMatchObject({
+    reason: 'bad-archive',
+  });
+});
+
+test('what is no eBPF object is named before anything is fetched', async () => {
+  const path = join(folder, 'text.o');
+  writeFileSync(path, 'no object');
+  const given = { archive: 'http://127.0.0.1:9/x.git', object: path };
+  await expect(make(given)).rejects.toMatchObject({ message: expect.stringContaining('text.o') });
+});
+
+const REAL = `
+#include <linux/types.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#define CORE __attribute__((preserve_access_index))
+char LICENSE[] SEC("license") = "GPL";
+long out;
+struct mm_struct { unsigned long total_vm; } CORE;
+struct task_struct { int pid, tgid; char comm[16]; struct task_struct *real_parent; struct mm_struct *mm; unsigned in_execve : 1; } CORE;
+struct task_struct___old { long state; } CORE;
+struct task_struct___new { unsigned __state; } CORE;
+enum pid_type { PIDTYPE_PID, PIDTYPE_TGID };
+struct sock_common { unsigned short skc_family; unsigned char skc_state; } CORE;
+struct sock { struct sock_common __sk_common; unsigned sk_protocol : 8; } CORE;
+SEC("raw_tp/x") int tasks(struct task_struct *t) {
+  out += BPF_CORE_READ(t, real_parent, tgid) + BPF_CORE_READ(t, mm, total_vm) + BPF_CORE_READ(t, comm[3]);
+  out += BPF_CORE_READ_BITFIELD_PROBED(t, in_execve) + bpf_core_enum_value(enum pid_type, PIDTYPE_TGID);
+  struct task_struct___new *n = (void *)t;
+  struct task_struct___old *o = (void *)t;
+  out += bpf_core_field_exists(n->__state) ? BPF_CORE_READ(n, __state) : BPF_CORE_READ(o, state);
+  return 0; }
+SEC("raw_tp/y") int socks(struct sock *s) {
+  out += BPF_CORE_READ(s, __sk_common.skc_family) + BPF_CORE_READ_BITFIELD_PROBED(s, sk_protocol);
+  return 0; }
+`;
+
+testWithShared('samples')(
+  'on the real kernels it is what bpftool makes by hand, a few hundred bytes of megabytes',
+  async () => {
+    const unames = ['x86_64', 'aarch64'].map((arch) => `4.19.90-2112.8.0.0131.oe1.${arch}`);
+    const real = Object.fromEntries(
+      unames.map((uname) => [uname, readFileSync(join(shared, 'samples', `${uname}.btf.tar.xz`))]),
+    );
+    const place = join(folder, 'real');
+    writeFiles(place, shelve(real));
+    const objects = [compileBpf(folder, REAL, 'bpf'), object[0] ?? ''];
+    const { output, status } = await make({ archive: place, object: objects });
+    expect(status).toBe(0);
+    const libbpf = buildLibbpf(folder);
+    for (const [uname, tarball] of Object.entries(real)) {
+      const least = lookUp(readFileSync(output), namesOf(uname));
+      const { btf } = await unpackBtf(programs, tarball);
+      expect(least).toEqual(byHand(btf, objects));
+      expect(least?.length).toBeLessThan(5000);
+      const [whole, minimal] = [join(folder, 'real.btf'), join(folder, 'minimal.btf')];
+      writeFileSync(whole, btf);
+      writeFileSync(minimal, least ?? '');
+      const verdict = libbpf('stand-in', objects[0] ?? '', minimal);
+      expect(verdict.done.size).toBeGreaterThan(8);
+      expect(verdict.done).toEqual(libbpf('stand-in', objects[0] ?? '', whole).done);
+    }
+  },
+);

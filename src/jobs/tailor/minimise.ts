@@ -1,0 +1,42 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KernelName } from '../../archive/layout.ts';
+import { Failure } from '../../failure.ts';
+import { printable } from '../../names.ts';
+import type { World } from '../../world/world.ts';
+
+/**
+ * The least BTF with which the CO-RE relocations of all these objects come out as with the kernel's
+ * whole one: what `bpftool gen min_core_btf` writes (bpftool-gen(8)).
+ *
+ * @param folder for the files that bpftool reads and writes; they are gone afterwards
+ * @param objects absolute paths
+ * @throws Failure `bad-btf` with what bpftool said, `missing-program`
+ */
+export async function minimise(
+  { programs, interrupted }: Pick<World, 'programs' | 'interrupted'>,
+  folder: string,
+  { distribution, versionId, uname }: KernelName,
+  btf: Uint8Array,
+  objects: readonly string[],
+): Promise<Buffer> {
+  const name = `${distribution}-${versionId}-${uname}`;
+  const [whole, least] = [join(folder, `${name}.btf`), join(folder, `${name}.min.btf`)];
+  try {
+    await writeFile(whole, btf);
+    const { status, signal, stderr } = await programs.run({
+      program: 'bpftool',
+      args: ['gen', 'min_core_btf', whole, least, ...objects],
+      signal: interrupted,
+    });
+    if (status === 0) return await readFile(least);
+    const said = printable(stderr.trim().split('\n').at(-1) ?? '');
+    throw new Failure(
+      'bad-btf',
+      `bpftool ended with ${status ?? signal} on the BTF of ${uname}: ${said || 'it said nothing'}.`,
+      "It must know 'gen min_core_btf', which came with Linux 5.18.",
+    );
+  } finally {
+    await Promise.all([whole, least].map((path) => rm(path, { force: true })));
+  }
+}
