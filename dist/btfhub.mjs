@@ -255,8 +255,8 @@ var require_help = __commonJS({
        * @param {{ error?: boolean, helpWidth?: number, outputHasColors?: boolean }} contextOptions
        */
       prepareContext(contextOptions) {
-        var _a9, _b2;
-        this.helpWidth = (_b2 = (_a9 = this.helpWidth) != null ? _a9 : contextOptions.helpWidth) != null ? _b2 : 80;
+        var _a10, _b3;
+        this.helpWidth = (_b3 = (_a10 = this.helpWidth) != null ? _a10 : contextOptions.helpWidth) != null ? _b3 : 80;
       }
       /**
        * Get an array of the visible subcommands. Includes a placeholder for the implicit help command, if there is one.
@@ -593,9 +593,9 @@ var require_help = __commonJS({
        * @returns {string}
        */
       formatHelp(cmd, helper) {
-        var _a9;
+        var _a10;
         const termWidth = helper.padWidth(cmd, helper);
-        const helpWidth = (_a9 = helper.helpWidth) != null ? _a9 : 80;
+        const helpWidth = (_a10 = helper.helpWidth) != null ? _a10 : 80;
         function callFormatItem(term, description) {
           return helper.formatItem(term, termWidth, description, helper);
         }
@@ -626,8 +626,8 @@ var require_help = __commonJS({
           cmd.options,
           helper.visibleOptions(cmd),
           (option) => {
-            var _a10;
-            return (_a10 = option.helpGroupHeading) != null ? _a10 : "Options:";
+            var _a11;
+            return (_a11 = option.helpGroupHeading) != null ? _a11 : "Options:";
           }
         );
         optionGroups.forEach((options3, group) => {
@@ -772,7 +772,7 @@ var require_help = __commonJS({
        * @returns {string}
        */
       formatItem(term, termWidth, description, helper) {
-        var _a9;
+        var _a10;
         const itemIndent = 2;
         const itemIndentStr = " ".repeat(itemIndent);
         if (!description) return itemIndentStr + term;
@@ -780,7 +780,7 @@ var require_help = __commonJS({
           termWidth + term.length - helper.displayWidth(term)
         );
         const spacerWidth = 2;
-        const helpWidth = (_a9 = this.helpWidth) != null ? _a9 : 80;
+        const helpWidth = (_a10 = this.helpWidth) != null ? _a10 : 80;
         const remainingWidth = helpWidth - termWidth - spacerWidth - itemIndent;
         let formattedDescription;
         if (remainingWidth < this.minWidthToWrap || helper.preformatted(description)) {
@@ -1163,30 +1163,30 @@ var require_suggestSimilar = __commonJS({
       if (Math.abs(a.length - b4.length) > maxDistance)
         return Math.max(a.length, b4.length);
       const d2 = [];
-      for (let i2 = 0; i2 <= a.length; i2++) {
-        d2[i2] = [i2];
+      for (let i3 = 0; i3 <= a.length; i3++) {
+        d2[i3] = [i3];
       }
       for (let j4 = 0; j4 <= b4.length; j4++) {
         d2[0][j4] = j4;
       }
       for (let j4 = 1; j4 <= b4.length; j4++) {
-        for (let i2 = 1; i2 <= a.length; i2++) {
+        for (let i3 = 1; i3 <= a.length; i3++) {
           let cost = 1;
-          if (a[i2 - 1] === b4[j4 - 1]) {
+          if (a[i3 - 1] === b4[j4 - 1]) {
             cost = 0;
           } else {
             cost = 1;
           }
-          d2[i2][j4] = Math.min(
-            d2[i2 - 1][j4] + 1,
+          d2[i3][j4] = Math.min(
+            d2[i3 - 1][j4] + 1,
             // deletion
-            d2[i2][j4 - 1] + 1,
+            d2[i3][j4 - 1] + 1,
             // insertion
-            d2[i2 - 1][j4 - 1] + cost
+            d2[i3 - 1][j4 - 1] + cost
             // substitution
           );
-          if (i2 > 1 && j4 > 1 && a[i2 - 1] === b4[j4 - 2] && a[i2 - 2] === b4[j4 - 1]) {
-            d2[i2][j4] = Math.min(d2[i2][j4], d2[i2 - 2][j4 - 2] + 1);
+          if (i3 > 1 && j4 > 1 && a[i3 - 1] === b4[j4 - 2] && a[i3 - 2] === b4[j4 - 1]) {
+            d2[i3][j4] = Math.min(d2[i3][j4], d2[i3 - 2][j4 - 2] + 1);
           }
         }
       }
@@ -1291,16 +1291,16 @@ var require_command = __commonJS({
         this._outputConfiguration = {
           writeOut: (str) => process2.stdout.write(str),
           writeErr: (str) => process2.stderr.write(str),
-          outputError: (str, write2) => write2(str),
+          outputError: (str, write3) => write3(str),
           getOutHelpWidth: () => process2.stdout.isTTY ? process2.stdout.columns : void 0,
           getErrHelpWidth: () => process2.stderr.isTTY ? process2.stderr.columns : void 0,
           getOutHasColors: () => {
-            var _a9, _b2, _c;
-            return (_c = useColor()) != null ? _c : process2.stdout.isTTY && ((_b2 = (_a9 = process2.stdout).hasColors) == null ? void 0 : _b2.call(_a9));
+            var _a10, _b3, _c;
+            return (_c = useColor()) != null ? _c : process2.stdout.isTTY && ((_b3 = (_a10 = process2.stdout).hasColors) == null ? void 0 : _b3.call(_a10));
           },
           getErrHasColors: () => {
-            var _a9, _b2, _c;
-            return (_c = useColor()) != null ? _c : process2.stderr.isTTY && ((_b2 = (_a9 = process2.stderr).hasColors) == null ? void 0 : _b2.call(_a9));
+            var _a10, _b3, _c;
+            return (_c = useColor()) != null ? _c : process2.stderr.isTTY && ((_b3 = (_a10 = process2.stderr).hasColors) == null ? void 0 : _b3.call(_a10));
           },
           stripColor: (str) => stripColor(str)
         };
@@ -1634,8 +1634,8 @@ var require_command = __commonJS({
        * @package
        */
       _getHelpCommand() {
-        var _a9;
-        const hasImplicitHelpCommand = (_a9 = this._addImplicitHelpCommand) != null ? _a9 : this.commands.length && !this._actionHandler && !this._findCommand("help");
+        var _a10;
+        const hasImplicitHelpCommand = (_a10 = this._addImplicitHelpCommand) != null ? _a10 : this.commands.length && !this._actionHandler && !this._findCommand("help");
         if (hasImplicitHelpCommand) {
           if (this._helpCommand === void 0) {
             this.helpCommand(void 0, void 0);
@@ -2091,16 +2091,16 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _prepareUserArgs(argv, parseOptions) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (argv !== void 0 && !Array.isArray(argv)) {
           throw new Error("first parameter to parse must be array or undefined");
         }
         parseOptions = parseOptions || {};
         if (argv === void 0 && parseOptions.from === void 0) {
-          if ((_a9 = process2.versions) == null ? void 0 : _a9.electron) {
+          if ((_a10 = process2.versions) == null ? void 0 : _a10.electron) {
             parseOptions.from = "electron";
           }
-          const execArgv = (_b2 = process2.execArgv) != null ? _b2 : [];
+          const execArgv = (_b3 = process2.execArgv) != null ? _b3 : [];
           if (execArgv.includes("-e") || execArgv.includes("--eval") || execArgv.includes("-p") || execArgv.includes("--print")) {
             parseOptions.from = "eval";
           }
@@ -2400,7 +2400,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _dispatchHelpCommand(subcommandName) {
-        var _a9, _b2, _c, _d;
+        var _a10, _b3, _c, _d;
         if (!subcommandName) {
           this.help();
         }
@@ -2411,7 +2411,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         return this._dispatchSubcommand(
           subcommandName,
           [],
-          [(_d = (_c = (_a9 = this._getHelpOption()) == null ? void 0 : _a9.long) != null ? _c : (_b2 = this._getHelpOption()) == null ? void 0 : _b2.short) != null ? _d : "--help"]
+          [(_d = (_c = (_a10 = this._getHelpOption()) == null ? void 0 : _a10.long) != null ? _c : (_b3 = this._getHelpOption()) == null ? void 0 : _b3.short) != null ? _d : "--help"]
         );
       }
       /**
@@ -2420,8 +2420,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _checkNumberOfArguments() {
-        this.registeredArguments.forEach((arg, i2) => {
-          if (arg.required && this.args[i2] == null) {
+        this.registeredArguments.forEach((arg, i3) => {
+          if (arg.required && this.args[i3] == null) {
             this.missingArgument(arg.name());
           }
         });
@@ -2541,7 +2541,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _parseCommand(operands, unknown) {
-        var _a9;
+        var _a10;
         const parsed2 = this.parseOptions(unknown);
         this._parseOptionsEnv();
         this._parseOptionsImplied();
@@ -2591,7 +2591,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           promiseChain = this._chainOrCallHooks(promiseChain, "postAction");
           return promiseChain;
         }
-        if ((_a9 = this.parent) == null ? void 0 : _a9.listenerCount(commandEvent)) {
+        if ((_a10 = this.parent) == null ? void 0 : _a10.listenerCount(commandEvent)) {
           checkForUnknownOptions();
           this._processArguments();
           this.parent.emit(commandEvent, operands, unknown);
@@ -2720,13 +2720,13 @@ Expecting one of '${allowedValues.join("', '")}'`);
         };
         let activeVariadicOption = null;
         let activeGroup = null;
-        let i2 = 0;
-        while (i2 < args.length || activeGroup) {
-          const arg = activeGroup != null ? activeGroup : args[i2++];
+        let i3 = 0;
+        while (i3 < args.length || activeGroup) {
+          const arg = activeGroup != null ? activeGroup : args[i3++];
           activeGroup = null;
           if (arg === "--") {
             if (dest === unknown) dest.push(arg);
-            dest.push(...args.slice(i2));
+            dest.push(...args.slice(i3));
             break;
           }
           if (activeVariadicOption && (!maybeOption(arg) || negativeNumberArg(arg))) {
@@ -2738,13 +2738,13 @@ Expecting one of '${allowedValues.join("', '")}'`);
             const option = this._findOption(arg);
             if (option) {
               if (option.required) {
-                const value = args[i2++];
+                const value = args[i3++];
                 if (value === void 0) this.optionMissingArgument(option);
                 this.emit(`option:${option.name()}`, value);
               } else if (option.optional) {
                 let value = null;
-                if (i2 < args.length && (!maybeOption(args[i2]) || negativeNumberArg(args[i2]))) {
-                  value = args[i2++];
+                if (i3 < args.length && (!maybeOption(args[i3]) || negativeNumberArg(args[i3]))) {
+                  value = args[i3++];
                 }
                 this.emit(`option:${option.name()}`, value);
               } else {
@@ -2780,18 +2780,18 @@ Expecting one of '${allowedValues.join("', '")}'`);
           if ((this._enablePositionalOptions || this._passThroughOptions) && operands.length === 0 && unknown.length === 0) {
             if (this._findCommand(arg)) {
               operands.push(arg);
-              unknown.push(...args.slice(i2));
+              unknown.push(...args.slice(i3));
               break;
             } else if (this._getHelpCommand() && arg === this._getHelpCommand().name()) {
-              operands.push(arg, ...args.slice(i2));
+              operands.push(arg, ...args.slice(i3));
               break;
             } else if (this._defaultCommandName) {
-              unknown.push(arg, ...args.slice(i2));
+              unknown.push(arg, ...args.slice(i3));
               break;
             }
           }
           if (this._passThroughOptions) {
-            dest.push(arg, ...args.slice(i2));
+            dest.push(arg, ...args.slice(i3));
             break;
           }
           dest.push(arg);
@@ -2807,8 +2807,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
         if (this._storeOptionsAsProperties) {
           const result = {};
           const len = this.options.length;
-          for (let i2 = 0; i2 < len; i2++) {
-            const key = this.options[i2].attributeName();
+          for (let i3 = 0; i3 < len; i3++) {
+            const key = this.options[i3].attributeName();
             result[key] = key === this._versionOptionName ? this._version : this[key];
           }
           return result;
@@ -3081,7 +3081,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {(string|Command)}
        */
       alias(alias) {
-        var _a9;
+        var _a10;
         if (alias === void 0) return this._aliases[0];
         let command = this;
         if (this.commands.length !== 0 && this.commands[this.commands.length - 1]._executableHandler) {
@@ -3089,7 +3089,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         }
         if (alias === command._name)
           throw new Error("Command alias can't be the same as its name");
-        const matchingCommand = (_a9 = this.parent) == null ? void 0 : _a9._findCommand(alias);
+        const matchingCommand = (_a10 = this.parent) == null ? void 0 : _a10._findCommand(alias);
         if (matchingCommand) {
           const existingCmd = [matchingCommand.name()].concat(matchingCommand.aliases()).join("|");
           throw new Error(
@@ -3151,8 +3151,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {Command | string}
        */
       helpGroup(heading) {
-        var _a9;
-        if (heading === void 0) return (_a9 = this._helpGroupHeading) != null ? _a9 : "";
+        var _a10;
+        if (heading === void 0) return (_a10 = this._helpGroupHeading) != null ? _a10 : "";
         this._helpGroupHeading = heading;
         return this;
       }
@@ -3170,8 +3170,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @returns {Command | string}
        */
       commandsGroup(heading) {
-        var _a9;
-        if (heading === void 0) return (_a9 = this._defaultCommandGroup) != null ? _a9 : "";
+        var _a10;
+        if (heading === void 0) return (_a10 = this._defaultCommandGroup) != null ? _a10 : "";
         this._defaultCommandGroup = heading;
         return this;
       }
@@ -3189,8 +3189,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @returns {Command | string}
        */
       optionsGroup(heading) {
-        var _a9;
-        if (heading === void 0) return (_a9 = this._defaultOptionGroup) != null ? _a9 : "";
+        var _a10;
+        if (heading === void 0) return (_a10 = this._defaultOptionGroup) != null ? _a10 : "";
         this._defaultOptionGroup = heading;
         return this;
       }
@@ -3286,11 +3286,11 @@ Expecting one of '${allowedValues.join("', '")}'`);
           hasColors = this._outputConfiguration.getOutHasColors();
           helpWidth = this._outputConfiguration.getOutHelpWidth();
         }
-        const write2 = (str) => {
+        const write3 = (str) => {
           if (!hasColors) str = this._outputConfiguration.stripColor(str);
           return baseWrite(str);
         };
-        return { error, write: write2, hasColors, helpWidth };
+        return { error, write: write3, hasColors, helpWidth };
       }
       /**
        * Output help information for this command.
@@ -3300,7 +3300,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {{ error: boolean } | Function} [contextOptions] - pass {error:true} to write to stderr instead of stdout
        */
       outputHelp(contextOptions) {
-        var _a9;
+        var _a10;
         let deprecatedCallback;
         if (typeof contextOptions === "function") {
           deprecatedCallback = contextOptions;
@@ -3322,7 +3322,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           }
         }
         outputContext.write(helpInformation);
-        if ((_a9 = this._getHelpOption()) == null ? void 0 : _a9.long) {
+        if ((_a10 = this._getHelpOption()) == null ? void 0 : _a10.long) {
           this.emit(this._getHelpOption().long);
         }
         this.emit("afterHelp", eventContext);
@@ -3394,9 +3394,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {{ error: boolean }} [contextOptions] - pass {error:true} to write to stderr instead of stdout
        */
       help(contextOptions) {
-        var _a9;
+        var _a10;
         this.outputHelp(contextOptions);
-        let exitCode = Number((_a9 = process2.exitCode) != null ? _a9 : 0);
+        let exitCode = Number((_a10 = process2.exitCode) != null ? _a10 : 0);
         if (exitCode === 0 && contextOptions && typeof contextOptions !== "function" && contextOptions.error) {
           exitCode = 1;
         }
@@ -3896,7 +3896,7 @@ var require_saxes = __commonJS({
         return this._closed;
       }
       _init() {
-        var _a9;
+        var _a10;
         this.openWakaBang = "";
         this.text = "";
         this.name = "";
@@ -3938,7 +3938,7 @@ var require_saxes = __commonJS({
         this.line = 1;
         this.column = 0;
         this.ENTITIES = Object.create(XML_ENTITIES);
-        (_a9 = this.readyHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this);
+        (_a10 = this.readyHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this);
       }
       /**
        * The stream position the parser is currently looking at. This field is
@@ -3996,8 +3996,8 @@ var require_saxes = __commonJS({
        * @returns An error object with a properly formatted message.
        */
       makeError(message) {
-        var _a9;
-        let msg = (_a9 = this.fileName) !== null && _a9 !== void 0 ? _a9 : "";
+        var _a10;
+        let msg = (_a10 = this.fileName) !== null && _a10 !== void 0 ? _a10 : "";
         if (this.trackPosition) {
           if (msg.length > 0) {
             msg += ":";
@@ -4088,13 +4088,13 @@ var require_saxes = __commonJS({
        * @returns The character read.
        */
       getCode10() {
-        const { chunk, i: i2 } = this;
-        this.prevI = i2;
-        this.i = i2 + 1;
-        if (i2 >= chunk.length) {
+        const { chunk, i: i3 } = this;
+        this.prevI = i3;
+        this.i = i3 + 1;
+        if (i3 >= chunk.length) {
           return EOC;
         }
-        const code = chunk.charCodeAt(i2);
+        const code = chunk.charCodeAt(i3);
         this.column++;
         if (code < 55296) {
           if (code >= SPACE || code === TAB) {
@@ -4107,8 +4107,8 @@ var require_saxes = __commonJS({
               this.positionAtNewLine = this.position;
               return NL;
             case CR:
-              if (chunk.charCodeAt(i2 + 1) === NL) {
-                this.i = i2 + 2;
+              if (chunk.charCodeAt(i3 + 1) === NL) {
+                this.i = i3 + 2;
               }
               this.line++;
               this.column = 0;
@@ -4125,8 +4125,8 @@ var require_saxes = __commonJS({
           }
           return code;
         }
-        const final = 65536 + (code - 55296) * 1024 + (chunk.charCodeAt(i2 + 1) - 56320);
-        this.i = i2 + 2;
+        const final = 65536 + (code - 55296) * 1024 + (chunk.charCodeAt(i3 + 1) - 56320);
+        this.i = i3 + 2;
         if (final > 1114111) {
           this.fail("disallowed character.");
         }
@@ -4141,13 +4141,13 @@ var require_saxes = __commonJS({
        * @returns {number} The character read.
        */
       getCode11() {
-        const { chunk, i: i2 } = this;
-        this.prevI = i2;
-        this.i = i2 + 1;
-        if (i2 >= chunk.length) {
+        const { chunk, i: i3 } = this;
+        this.prevI = i3;
+        this.i = i3 + 1;
+        if (i3 >= chunk.length) {
           return EOC;
         }
-        const code = chunk.charCodeAt(i2);
+        const code = chunk.charCodeAt(i3);
         this.column++;
         if (code < 55296) {
           if (code > 31 && code < 127 || code > 159 && code !== LS || code === TAB) {
@@ -4160,9 +4160,9 @@ var require_saxes = __commonJS({
               this.positionAtNewLine = this.position;
               return NL;
             case CR: {
-              const next2 = chunk.charCodeAt(i2 + 1);
+              const next2 = chunk.charCodeAt(i3 + 1);
               if (next2 === NL || next2 === NEL) {
-                this.i = i2 + 2;
+                this.i = i3 + 2;
               }
             }
             /* yes, fall through */
@@ -4184,8 +4184,8 @@ var require_saxes = __commonJS({
           }
           return code;
         }
-        const final = 65536 + (code - 55296) * 1024 + (chunk.charCodeAt(i2 + 1) - 56320);
-        this.i = i2 + 2;
+        const final = 65536 + (code - 55296) * 1024 + (chunk.charCodeAt(i3 + 1) - 56320);
+        this.i = i3 + 2;
         if (final > 1114111) {
           this.fail("disallowed character.");
         }
@@ -4343,11 +4343,11 @@ var require_saxes = __commonJS({
         }
       }
       sDoctype() {
-        var _a9;
+        var _a10;
         const c3 = this.captureTo(DOCTYPE_TERMINATOR);
         switch (c3) {
           case GREATER: {
-            (_a9 = this.doctypeHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, this.text);
+            (_a10 = this.doctypeHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, this.text);
             this.text = "";
             this.state = S_TEXT;
             this.doctype = true;
@@ -4561,11 +4561,11 @@ var require_saxes = __commonJS({
         }
       }
       sCommentEnding() {
-        var _a9;
+        var _a10;
         const c3 = this.getCodeNorm();
         if (c3 === MINUS) {
           this.state = S_COMMENT_ENDED;
-          (_a9 = this.commentHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, this.text);
+          (_a10 = this.commentHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, this.text);
           this.text = "";
         } else {
           this.text += `-${String.fromCodePoint(c3)}`;
@@ -4597,11 +4597,11 @@ var require_saxes = __commonJS({
         }
       }
       sCDataEnding2() {
-        var _a9;
+        var _a10;
         const c3 = this.getCodeNorm();
         switch (c3) {
           case GREATER: {
-            (_a9 = this.cdataHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, this.text);
+            (_a10 = this.cdataHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, this.text);
             this.text = "";
             this.state = S_TEXT;
             break;
@@ -4671,14 +4671,14 @@ var require_saxes = __commonJS({
         }
       }
       sPIEnding() {
-        var _a9;
+        var _a10;
         const c3 = this.getCodeNorm();
         if (c3 === GREATER) {
           const { piTarget } = this;
           if (piTarget.toLowerCase() === "xml") {
             this.fail("the XML declaration must appear at the start of the document.");
           }
-          (_a9 = this.piHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, {
+          (_a10 = this.piHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, {
             target: piTarget,
             body: this.text
           });
@@ -4821,7 +4821,7 @@ var require_saxes = __commonJS({
         this.state = S_XML_DECL_NAME_START;
       }
       sXMLDeclEnding() {
-        var _a9;
+        var _a10;
         const c3 = this.getCodeNorm();
         if (c3 === GREATER) {
           if (this.piTarget !== "xml") {
@@ -4829,7 +4829,7 @@ var require_saxes = __commonJS({
           } else if (this.name !== "version" && this.xmlDeclExpects.includes("version")) {
             this.fail("XML declaration must contain a version.");
           }
-          (_a9 = this.xmldeclHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, this.xmlDecl);
+          (_a10 = this.xmldeclHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, this.xmlDecl);
           this.name = "";
           this.piTarget = this.text = "";
           this.state = S_TEXT;
@@ -4839,7 +4839,7 @@ var require_saxes = __commonJS({
         this.xmlDeclPossible = false;
       }
       sOpenTag() {
-        var _a9;
+        var _a10;
         const c3 = this.captureNameChars();
         if (c3 === EOC) {
           return;
@@ -4852,7 +4852,7 @@ var require_saxes = __commonJS({
         if (this.xmlnsOpt) {
           this.topNS = tag.ns = /* @__PURE__ */ Object.create(null);
         }
-        (_a9 = this.openTagStartHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, tag);
+        (_a10 = this.openTagStartHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, tag);
         this.sawRoot = true;
         if (!this.fragmentOpt && this.closedRoot) {
           this.fail("documents may contain only one root.");
@@ -5169,11 +5169,11 @@ var require_saxes = __commonJS({
         }
       }
       pushAttribNS(name, value) {
-        var _a9;
+        var _a10;
         const { prefix, local: local2 } = this.qname(name);
         const attr = { name, prefix, local: local2, value };
         this.attribList.push(attr);
-        (_a9 = this.attributeHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, attr);
+        (_a10 = this.attributeHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, attr);
         if (prefix === "xmlns") {
           const trimmed = value.trim();
           if (this.currentXMLVersion === "1.0" && trimmed === "") {
@@ -5188,10 +5188,10 @@ var require_saxes = __commonJS({
         }
       }
       pushAttribPlain(name, value) {
-        var _a9;
+        var _a10;
         const attr = { name, value };
         this.attribList.push(attr);
-        (_a9 = this.attributeHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, attr);
+        (_a10 = this.attributeHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, attr);
       }
       /**
        * End parsing. This performs final well-formedness checks and resets the
@@ -5200,7 +5200,7 @@ var require_saxes = __commonJS({
        * @returns this
        */
       end() {
-        var _a9, _b2;
+        var _a10, _b3;
         if (!this.sawRoot) {
           this.fail("document must contain a root element.");
         }
@@ -5214,11 +5214,11 @@ var require_saxes = __commonJS({
         }
         const { text: text3 } = this;
         if (text3.length !== 0) {
-          (_a9 = this.textHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, text3);
+          (_a10 = this.textHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, text3);
           this.text = "";
         }
         this._closed = true;
-        (_b2 = this.endHandler) === null || _b2 === void 0 ? void 0 : _b2.call(this);
+        (_b3 = this.endHandler) === null || _b3 === void 0 ? void 0 : _b3.call(this);
         this._init();
         return this;
       }
@@ -5230,7 +5230,7 @@ var require_saxes = __commonJS({
        * @returns The namespace URI or ``undefined`` if the prefix is not defined.
        */
       resolve(prefix) {
-        var _a9, _b2;
+        var _a10, _b3;
         let uri = this.topNS[prefix];
         if (uri !== void 0) {
           return uri;
@@ -5246,7 +5246,7 @@ var require_saxes = __commonJS({
         if (uri !== void 0) {
           return uri;
         }
-        return (_b2 = (_a9 = this.opt).resolvePrefix) === null || _b2 === void 0 ? void 0 : _b2.call(_a9, prefix);
+        return (_b3 = (_a10 = this.opt).resolvePrefix) === null || _b3 === void 0 ? void 0 : _b3.call(_a10, prefix);
       }
       /**
        * Parse a qname into its prefix and local name parts.
@@ -5268,14 +5268,14 @@ var require_saxes = __commonJS({
         return { prefix, local: local2 };
       }
       processAttribsNS() {
-        var _a9;
+        var _a10;
         const { attribList } = this;
         const tag = this.tag;
         {
           const { prefix, local: local2 } = this.qname(tag.name);
           tag.prefix = prefix;
           tag.local = local2;
-          const uri = tag.uri = (_a9 = this.resolve(prefix)) !== null && _a9 !== void 0 ? _a9 : "";
+          const uri = tag.uri = (_a10 = this.resolve(prefix)) !== null && _a10 !== void 0 ? _a10 : "";
           if (prefix !== "") {
             if (prefix === "xmlns") {
               this.fail('tags may not have "xmlns" as prefix.');
@@ -5332,12 +5332,12 @@ var require_saxes = __commonJS({
        * ``onopentag``.
        */
       openTag() {
-        var _a9;
+        var _a10;
         this.processAttribs();
         const { tags } = this;
         const tag = this.tag;
         tag.isSelfClosing = false;
-        (_a9 = this.openTagHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, tag);
+        (_a10 = this.openTagHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, tag);
         tags.push(tag);
         this.state = S_TEXT;
         this.name = "";
@@ -5348,13 +5348,13 @@ var require_saxes = __commonJS({
        * ``onopentag`` and ``onclosetag``.
        */
       openSelfClosingTag() {
-        var _a9, _b2, _c;
+        var _a10, _b3, _c;
         this.processAttribs();
         const { tags } = this;
         const tag = this.tag;
         tag.isSelfClosing = true;
-        (_a9 = this.openTagHandler) === null || _a9 === void 0 ? void 0 : _a9.call(this, tag);
-        (_b2 = this.closeTagHandler) === null || _b2 === void 0 ? void 0 : _b2.call(this, tag);
+        (_a10 = this.openTagHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, tag);
+        (_b3 = this.closeTagHandler) === null || _b3 === void 0 ? void 0 : _b3.call(this, tag);
         const top = this.tag = (_c = tags[tags.length - 1]) !== null && _c !== void 0 ? _c : null;
         if (top === null) {
           this.closedRoot = true;
@@ -5997,8 +5997,8 @@ var require_scan = __commonJS({
         let prevIndex;
         for (let idx = 0; idx < slashes.length; idx++) {
           const n2 = prevIndex !== void 0 ? prevIndex + 1 : start2;
-          const i2 = slashes[idx];
-          const value2 = input.slice(n2, i2);
+          const i3 = slashes[idx];
+          const value2 = input.slice(n2, i3);
           if (opts.tokens) {
             if (idx === 0 && start2 !== 0) {
               tokens[idx].isPrefix = true;
@@ -6009,9 +6009,9 @@ var require_scan = __commonJS({
             depth(tokens[idx]);
             state.maxDepth += tokens[idx].depth;
           }
-          if (i2 >= start2) {
+          if (i3 >= start2) {
             parts.push(value2);
-            prevIndex = i2;
+            prevIndex = i3;
           }
         }
         const n = prevIndex !== void 0 ? prevIndex + 1 : start2;
@@ -6139,9 +6139,9 @@ var require_parse = __commonJS({
     };
     var hasRepeatedCharPrefixOverlap = (branches) => {
       const values = branches.map(normalizeSimpleBranch).filter(Boolean);
-      for (let i2 = 0; i2 < values.length; i2++) {
-        for (let j4 = i2 + 1; j4 < values.length; j4++) {
-          const a = values[i2];
+      for (let i3 = 0; i3 < values.length; i3++) {
+        for (let j4 = i3 + 1; j4 < values.length; j4++) {
+          const a = values[i3];
           const b4 = values[j4];
           const char = a[0];
           if (!char || a !== char.repeat(a.length) || b4 !== char.repeat(b4.length)) {
@@ -6162,8 +6162,8 @@ var require_parse = __commonJS({
       let paren = 0;
       let quote = 0;
       let escaped = false;
-      for (let i2 = 1; i2 < pattern2.length; i2++) {
-        const ch = pattern2[i2];
+      for (let i3 = 1; i3 < pattern2.length; i3++) {
+        const ch = pattern2[i3];
         if (escaped === true) {
           escaped = false;
           continue;
@@ -6197,13 +6197,13 @@ var require_parse = __commonJS({
         if (ch === ")") {
           paren--;
           if (paren === 0) {
-            if (requireEnd === true && i2 !== pattern2.length - 1) {
+            if (requireEnd === true && i3 !== pattern2.length - 1) {
               return;
             }
             return {
               type: pattern2[0],
-              body: pattern2.slice(2, i2),
-              end: i2
+              body: pattern2.slice(2, i3),
+              end: i3
             };
           }
         }
@@ -6363,13 +6363,13 @@ var require_parse = __commonJS({
         consume(token.value);
       };
       const negate = () => {
-        let count3 = 1;
+        let count4 = 1;
         while (peek2() === "!" && (peek2(2) !== "(" || peek2(3) === "?")) {
           advance();
           state.start++;
-          count3++;
+          count4++;
         }
-        if (count3 % 2 === 0) {
+        if (count4 % 2 === 0) {
           return false;
         }
         state.negated = true;
@@ -6432,10 +6432,10 @@ var require_parse = __commonJS({
           open4.type = "text";
           open4.value = literal2;
           open4.output = safeOutput || utils.escapeRegex(literal2);
-          for (let i2 = token.tokensIndex + 1; i2 < tokens.length; i2++) {
-            tokens[i2].value = "";
-            tokens[i2].output = "";
-            delete tokens[i2].suffix;
+          for (let i3 = token.tokensIndex + 1; i3 < tokens.length; i3++) {
+            tokens[i3].value = "";
+            tokens[i3].output = "";
+            delete tokens[i3].suffix;
           }
           state.output = token.output + open4.output;
           state.backtrack = true;
@@ -6678,13 +6678,13 @@ var require_parse = __commonJS({
           if (brace.dots === true) {
             const arr = tokens.slice();
             const range = [];
-            for (let i2 = arr.length - 1; i2 >= 0; i2--) {
+            for (let i3 = arr.length - 1; i3 >= 0; i3--) {
               tokens.pop();
-              if (arr[i2].type === "brace") {
+              if (arr[i3].type === "brace") {
                 break;
               }
-              if (arr[i2].type !== "dots") {
-                range.unshift(arr[i2].value);
+              if (arr[i3].type !== "dots") {
+                range.unshift(arr[i3].value);
               }
             }
             output = expandRange(range, opts);
@@ -7339,8 +7339,8 @@ var require_common = __commonJS({
       createDebug.formatters = {};
       function selectColor(namespace) {
         let hash = 0;
-        for (let i2 = 0; i2 < namespace.length; i2++) {
-          hash = (hash << 5) - hash + namespace.charCodeAt(i2);
+        for (let i3 = 0; i3 < namespace.length; i3++) {
+          hash = (hash << 5) - hash + namespace.charCodeAt(i3);
           hash |= 0;
         }
         return createDebug.colors[Math.abs(hash) % createDebug.colors.length];
@@ -7938,8 +7938,8 @@ var require_node = __commonJS({
     function init(debug) {
       debug.inspectOpts = {};
       const keys = Object.keys(exports2.inspectOpts);
-      for (let i2 = 0; i2 < keys.length; i2++) {
-        debug.inspectOpts[keys[i2]] = exports2.inspectOpts[keys[i2]];
+      for (let i3 = 0; i3 < keys.length; i3++) {
+        debug.inspectOpts[keys[i3]] = exports2.inspectOpts[keys[i3]];
       }
     }
     module2.exports = require_common()(exports2);
@@ -8150,15 +8150,15 @@ var require_visit = __commonJS({
       if (typeof ctrl !== "symbol") {
         if (identity2.isCollection(node)) {
           path5 = Object.freeze(path5.concat(node));
-          for (let i2 = 0; i2 < node.items.length; ++i2) {
-            const ci2 = visit_(i2, node.items[i2], visitor, path5);
+          for (let i3 = 0; i3 < node.items.length; ++i3) {
+            const ci2 = visit_(i3, node.items[i3], visitor, path5);
             if (typeof ci2 === "number")
-              i2 = ci2 - 1;
+              i3 = ci2 - 1;
             else if (ci2 === BREAK)
               return BREAK;
             else if (ci2 === REMOVE) {
-              node.items.splice(i2, 1);
-              i2 -= 1;
+              node.items.splice(i3, 1);
+              i3 -= 1;
             }
           }
         } else if (identity2.isPair(node)) {
@@ -8198,15 +8198,15 @@ var require_visit = __commonJS({
       if (typeof ctrl !== "symbol") {
         if (identity2.isCollection(node)) {
           path5 = Object.freeze(path5.concat(node));
-          for (let i2 = 0; i2 < node.items.length; ++i2) {
-            const ci2 = await visitAsync_(i2, node.items[i2], visitor, path5);
+          for (let i3 = 0; i3 < node.items.length; ++i3) {
+            const ci2 = await visitAsync_(i3, node.items[i3], visitor, path5);
             if (typeof ci2 === "number")
-              i2 = ci2 - 1;
+              i3 = ci2 - 1;
             else if (ci2 === BREAK)
               return BREAK;
             else if (ci2 === REMOVE) {
-              node.items.splice(i2, 1);
-              i2 -= 1;
+              node.items.splice(i3, 1);
+              i3 -= 1;
             }
           }
         } else if (identity2.isPair(node)) {
@@ -8244,13 +8244,13 @@ var require_visit = __commonJS({
       return visitor;
     }
     function callVisitor(key, node, visitor, path5) {
-      var _a9, _b2, _c, _d, _e4;
+      var _a10, _b3, _c, _d, _e4;
       if (typeof visitor === "function")
         return visitor(key, node, path5);
       if (identity2.isMap(node))
-        return (_a9 = visitor.Map) == null ? void 0 : _a9.call(visitor, key, node, path5);
+        return (_a10 = visitor.Map) == null ? void 0 : _a10.call(visitor, key, node, path5);
       if (identity2.isSeq(node))
-        return (_b2 = visitor.Seq) == null ? void 0 : _b2.call(visitor, key, node, path5);
+        return (_b3 = visitor.Seq) == null ? void 0 : _b3.call(visitor, key, node, path5);
       if (identity2.isPair(node))
         return (_c = visitor.Pair) == null ? void 0 : _c.call(visitor, key, node, path5);
       if (identity2.isScalar(node))
@@ -8476,8 +8476,8 @@ var require_anchors = __commonJS({
       return anchors;
     }
     function findNewAnchor(prefix, exclude) {
-      for (let i2 = 1; true; ++i2) {
-        const name = `${prefix}${i2}`;
+      for (let i3 = 1; true; ++i3) {
+        const name = `${prefix}${i3}`;
         if (!exclude.has(name))
           return name;
       }
@@ -8528,13 +8528,13 @@ var require_applyReviver = __commonJS({
     function applyReviver(reviver, obj, key, val) {
       if (val && typeof val === "object") {
         if (Array.isArray(val)) {
-          for (let i2 = 0, len = val.length; i2 < len; ++i2) {
-            const v0 = val[i2];
-            const v1 = applyReviver(reviver, val, String(i2), v0);
+          for (let i3 = 0, len = val.length; i3 < len; ++i3) {
+            const v0 = val[i3];
+            const v1 = applyReviver(reviver, val, String(i3), v0);
             if (v1 === void 0)
-              delete val[i2];
+              delete val[i3];
             else if (v1 !== v0)
-              val[i2] = v1;
+              val[i3] = v1;
           }
         } else if (val instanceof Map) {
           for (const k3 of Array.from(val.keys())) {
@@ -8578,7 +8578,7 @@ var require_toJS = __commonJS({
     var identity2 = require_identity();
     function toJS(value, arg, ctx) {
       if (Array.isArray(value))
-        return value.map((v3, i2) => toJS(v3, String(i2), ctx));
+        return value.map((v3, i3) => toJS(v3, String(i3), ctx));
       if (value && typeof value.toJSON === "function") {
         if (!ctx || !identity2.hasAnchor(value))
           return value.toJSON(arg, ctx);
@@ -8633,8 +8633,8 @@ var require_Node = __commonJS({
         };
         const res = toJS.toJS(this, "", ctx);
         if (typeof onAnchor === "function")
-          for (const { count: count3, res: res2 } of ctx.anchors.values())
-            onAnchor(res2, count3);
+          for (const { count: count4, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count4);
         return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
       }
     };
@@ -8742,13 +8742,13 @@ var require_Alias = __commonJS({
         const anchor = anchors2 && source2 && anchors2.get(source2);
         return anchor ? anchor.count * anchor.aliasCount : 0;
       } else if (identity2.isCollection(node)) {
-        let count3 = 0;
+        let count4 = 0;
         for (const item of node.items) {
           const c3 = getAliasCount(doc, item, anchors2);
-          if (c3 > count3)
-            count3 = c3;
+          if (c3 > count4)
+            count4 = c3;
         }
-        return count3;
+        return count4;
       } else if (identity2.isPair(node)) {
         const kc = getAliasCount(doc, node.key, anchors2);
         const vc = getAliasCount(doc, node.value, anchors2);
@@ -8799,27 +8799,27 @@ var require_createNode = __commonJS({
     var Scalar = require_Scalar();
     var defaultTagPrefix = "tag:yaml.org,2002:";
     function findTagObject(value, tagName, tags) {
-      var _a9;
+      var _a10;
       if (tagName) {
         const match = tags.filter((t2) => t2.tag === tagName);
-        const tagObj = (_a9 = match.find((t2) => !t2.format)) != null ? _a9 : match[0];
+        const tagObj = (_a10 = match.find((t2) => !t2.format)) != null ? _a10 : match[0];
         if (!tagObj)
           throw new Error(`Tag ${tagName} not found`);
         return tagObj;
       }
       return tags.find((t2) => {
-        var _a10;
-        return ((_a10 = t2.identify) == null ? void 0 : _a10.call(t2, value)) && !t2.format;
+        var _a11;
+        return ((_a11 = t2.identify) == null ? void 0 : _a11.call(t2, value)) && !t2.format;
       });
     }
     function createNode(value, tagName, ctx) {
-      var _a9, _b2, _c, _d;
+      var _a10, _b3, _c, _d;
       if (identity2.isDocument(value))
         value = value.contents;
       if (identity2.isNode(value))
         return value;
       if (identity2.isPair(value)) {
-        const map = (_b2 = (_a9 = ctx.schema[identity2.MAP]).createNode) == null ? void 0 : _b2.call(_a9, ctx.schema, null, ctx);
+        const map = (_b3 = (_a10 = ctx.schema[identity2.MAP]).createNode) == null ? void 0 : _b3.call(_a10, ctx.schema, null, ctx);
         map.items.push(value);
         return map;
       }
@@ -8879,8 +8879,8 @@ var require_Collection = __commonJS({
     var Node2 = require_Node();
     function collectionFromPath(schema, path5, value) {
       let v3 = value;
-      for (let i2 = path5.length - 1; i2 >= 0; --i2) {
-        const k3 = path5[i2];
+      for (let i3 = path5.length - 1; i3 >= 0; --i3) {
+        const k3 = path5[i3];
         if (typeof k3 === "number" && Number.isInteger(k3) && k3 >= 0) {
           const a = [];
           a[k3] = v3;
@@ -9057,44 +9057,44 @@ var require_foldFlowLines = __commonJS({
       let split2 = void 0;
       let prev = void 0;
       let overflow = false;
-      let i2 = -1;
+      let i3 = -1;
       let escStart = -1;
       let escEnd = -1;
       if (mode === FOLD_BLOCK) {
-        i2 = consumeMoreIndentedLines(text3, i2, indent.length);
-        if (i2 !== -1)
-          end = i2 + endStep;
+        i3 = consumeMoreIndentedLines(text3, i3, indent.length);
+        if (i3 !== -1)
+          end = i3 + endStep;
       }
-      for (let ch; ch = text3[i2 += 1]; ) {
+      for (let ch; ch = text3[i3 += 1]; ) {
         if (mode === FOLD_QUOTED && ch === "\\") {
-          escStart = i2;
-          switch (text3[i2 + 1]) {
+          escStart = i3;
+          switch (text3[i3 + 1]) {
             case "x":
-              i2 += 3;
+              i3 += 3;
               break;
             case "u":
-              i2 += 5;
+              i3 += 5;
               break;
             case "U":
-              i2 += 9;
+              i3 += 9;
               break;
             default:
-              i2 += 1;
+              i3 += 1;
           }
-          escEnd = i2;
+          escEnd = i3;
         }
         if (ch === "\n") {
           if (mode === FOLD_BLOCK)
-            i2 = consumeMoreIndentedLines(text3, i2, indent.length);
-          end = i2 + indent.length + endStep;
+            i3 = consumeMoreIndentedLines(text3, i3, indent.length);
+          end = i3 + indent.length + endStep;
           split2 = void 0;
         } else {
           if (ch === " " && prev && prev !== " " && prev !== "\n" && prev !== "	") {
-            const next2 = text3[i2 + 1];
+            const next2 = text3[i3 + 1];
             if (next2 && next2 !== " " && next2 !== "\n" && next2 !== "	")
-              split2 = i2;
+              split2 = i3;
           }
-          if (i2 >= end) {
+          if (i3 >= end) {
             if (split2) {
               folds.push(split2);
               end = split2 + endStep;
@@ -9102,10 +9102,10 @@ var require_foldFlowLines = __commonJS({
             } else if (mode === FOLD_QUOTED) {
               while (prev === " " || prev === "	") {
                 prev = ch;
-                ch = text3[i2 += 1];
+                ch = text3[i3 += 1];
                 overflow = true;
               }
-              const j4 = i2 > escEnd + 1 ? i2 - 2 : escStart - 1;
+              const j4 = i3 > escEnd + 1 ? i3 - 2 : escStart - 1;
               if (escapedFolds[j4])
                 return text3;
               folds.push(j4);
@@ -9126,9 +9126,9 @@ var require_foldFlowLines = __commonJS({
       if (onFold)
         onFold();
       let res = text3.slice(0, folds[0]);
-      for (let i3 = 0; i3 < folds.length; ++i3) {
-        const fold = folds[i3];
-        const end2 = folds[i3 + 1] || text3.length;
+      for (let i4 = 0; i4 < folds.length; ++i4) {
+        const fold = folds[i4];
+        const end2 = folds[i4 + 1] || text3.length;
         if (fold === 0)
           res = `
 ${indent}${text3.slice(0, end2)}`;
@@ -9141,19 +9141,19 @@ ${indent}${text3.slice(fold + 1, end2)}`;
       }
       return res;
     }
-    function consumeMoreIndentedLines(text3, i2, indent) {
-      let end = i2;
-      let start2 = i2 + 1;
+    function consumeMoreIndentedLines(text3, i3, indent) {
+      let end = i3;
+      let start2 = i3 + 1;
       let ch = text3[start2];
       while (ch === " " || ch === "	") {
-        if (i2 < start2 + indent) {
-          ch = text3[++i2];
+        if (i3 < start2 + indent) {
+          ch = text3[++i3];
         } else {
           do {
-            ch = text3[++i2];
+            ch = text3[++i3];
           } while (ch && ch !== "\n");
-          end = i2;
-          start2 = i2 + 1;
+          end = i3;
+          start2 = i3 + 1;
           ch = text3[start2];
         }
       }
@@ -9185,11 +9185,11 @@ var require_stringifyString = __commonJS({
       const strLen = str.length;
       if (strLen <= limit)
         return false;
-      for (let i2 = 0, start2 = 0; i2 < strLen; ++i2) {
-        if (str[i2] === "\n") {
-          if (i2 - start2 > limit)
+      for (let i3 = 0, start2 = 0; i3 < strLen; ++i3) {
+        if (str[i3] === "\n") {
+          if (i3 - start2 > limit)
             return true;
-          start2 = i2 + 1;
+          start2 = i3 + 1;
           if (strLen - start2 <= limit)
             return false;
         }
@@ -9205,19 +9205,19 @@ var require_stringifyString = __commonJS({
       const indent = ctx.indent || (containsDocumentMarker(value) ? "  " : "");
       let str = "";
       let start2 = 0;
-      for (let i2 = 0, ch = json[i2]; ch; ch = json[++i2]) {
-        if (ch === " " && json[i2 + 1] === "\\" && json[i2 + 2] === "n") {
-          str += json.slice(start2, i2) + "\\ ";
-          i2 += 1;
-          start2 = i2;
+      for (let i3 = 0, ch = json[i3]; ch; ch = json[++i3]) {
+        if (ch === " " && json[i3 + 1] === "\\" && json[i3 + 2] === "n") {
+          str += json.slice(start2, i3) + "\\ ";
+          i3 += 1;
+          start2 = i3;
           ch = "\\";
         }
         if (ch === "\\")
-          switch (json[i2 + 1]) {
+          switch (json[i3 + 1]) {
             case "u":
               {
-                str += json.slice(start2, i2);
-                const code = json.substr(i2 + 2, 4);
+                str += json.slice(start2, i3);
+                const code = json.substr(i3 + 2, 4);
                 switch (code) {
                   case "0000":
                     str += "\\0";
@@ -9247,30 +9247,30 @@ var require_stringifyString = __commonJS({
                     if (code.substr(0, 2) === "00")
                       str += "\\x" + code.substr(2);
                     else
-                      str += json.substr(i2, 6);
+                      str += json.substr(i3, 6);
                 }
-                i2 += 5;
-                start2 = i2 + 1;
+                i3 += 5;
+                start2 = i3 + 1;
               }
               break;
             case "n":
-              if (implicitKey || json[i2 + 2] === '"' || json.length < minMultiLineLength) {
-                i2 += 1;
+              if (implicitKey || json[i3 + 2] === '"' || json.length < minMultiLineLength) {
+                i3 += 1;
               } else {
-                str += json.slice(start2, i2) + "\n\n";
-                while (json[i2 + 2] === "\\" && json[i2 + 3] === "n" && json[i2 + 4] !== '"') {
+                str += json.slice(start2, i3) + "\n\n";
+                while (json[i3 + 2] === "\\" && json[i3 + 3] === "n" && json[i3 + 4] !== '"') {
                   str += "\n";
-                  i2 += 2;
+                  i3 += 2;
                 }
                 str += indent;
-                if (json[i2 + 2] === " ")
+                if (json[i3 + 2] === " ")
                   str += "\\";
-                i2 += 1;
-                start2 = i2 + 1;
+                i3 += 1;
+                start2 = i3 + 1;
               }
               break;
             default:
-              i2 += 1;
+              i3 += 1;
           }
       }
       str = start2 ? str + json.slice(start2) : json;
@@ -9358,9 +9358,9 @@ ${indent}`) + "'";
         start2 = start2.replace(/\n+/g, `$&${indent}`);
       }
       const indentSize = indent ? "2" : "1";
-      let header = (startWithSpace ? indentSize : "") + chomp;
+      let header2 = (startWithSpace ? indentSize : "") + chomp;
       if (comment) {
-        header += " " + commentString(comment.replace(/ ?[\r\n]+/g, " "));
+        header2 += " " + commentString(comment.replace(/ ?[\r\n]+/g, " "));
         if (onComment)
           onComment();
       }
@@ -9375,11 +9375,11 @@ ${indent}`) + "'";
         }
         const body = foldFlowLines.foldFlowLines(`${start2}${foldedValue}${end}`, indent, foldFlowLines.FOLD_BLOCK, foldOptions);
         if (!literalFallback)
-          return `>${header}
+          return `>${header2}
 ${indent}${body}`;
       }
       value = value.replace(/\n+/g, `$&${indent}`);
-      return `|${header}
+      return `|${header2}
 ${indent}${start2}${value}${end}`;
     }
     function plainString(item, ctx, onComment, onChompKeep) {
@@ -9406,8 +9406,8 @@ ${indent}${start2}${value}${end}`;
 ${indent}`);
       if (actualString) {
         const test = (tag) => {
-          var _a9;
-          return tag.default && tag.tag !== "tag:yaml.org,2002:str" && ((_a9 = tag.test) == null ? void 0 : _a9.test(str));
+          var _a10;
+          return tag.default && tag.tag !== "tag:yaml.org,2002:str" && ((_a10 = tag.test) == null ? void 0 : _a10.test(str));
         };
         const { compat, tags } = ctx.doc.schema;
         if (tags.some(test) || (compat == null ? void 0 : compat.some(test)))
@@ -9503,26 +9503,26 @@ var require_stringify = __commonJS({
       };
     }
     function getTagObject(tags, item) {
-      var _a9, _b2, _c, _d;
+      var _a10, _b3, _c, _d;
       if (item.tag) {
         const match = tags.filter((t2) => t2.tag === item.tag);
         if (match.length > 0)
-          return (_a9 = match.find((t2) => t2.format === item.format)) != null ? _a9 : match[0];
+          return (_a10 = match.find((t2) => t2.format === item.format)) != null ? _a10 : match[0];
       }
       let tagObj = void 0;
       let obj;
       if (identity2.isScalar(item)) {
         obj = item.value;
         let match = tags.filter((t2) => {
-          var _a10;
-          return (_a10 = t2.identify) == null ? void 0 : _a10.call(t2, obj);
+          var _a11;
+          return (_a11 = t2.identify) == null ? void 0 : _a11.call(t2, obj);
         });
         if (match.length > 1) {
           const testMatch = match.filter((t2) => t2.test);
           if (testMatch.length > 0)
             match = testMatch;
         }
-        tagObj = (_b2 = match.find((t2) => t2.format === item.format)) != null ? _b2 : match.find((t2) => !t2.format);
+        tagObj = (_b3 = match.find((t2) => t2.format === item.format)) != null ? _b3 : match.find((t2) => !t2.format);
       } else {
         obj = item;
         tagObj = tags.find((t2) => t2.nodeClass && obj instanceof t2.nodeClass);
@@ -9534,7 +9534,7 @@ var require_stringify = __commonJS({
       return tagObj;
     }
     function stringifyProps(node, tagObj, { anchors: anchors$1, doc }) {
-      var _a9;
+      var _a10;
       if (!doc.directives)
         return "";
       const props = [];
@@ -9543,19 +9543,19 @@ var require_stringify = __commonJS({
         anchors$1.add(anchor);
         props.push(`&${anchor}`);
       }
-      const tag = (_a9 = node.tag) != null ? _a9 : tagObj.default ? null : tagObj.tag;
+      const tag = (_a10 = node.tag) != null ? _a10 : tagObj.default ? null : tagObj.tag;
       if (tag)
         props.push(doc.directives.tagString(tag));
       return props.join(" ");
     }
     function stringify(item, ctx, onComment, onChompKeep) {
-      var _a9, _b2;
+      var _a10, _b3;
       if (identity2.isPair(item))
         return item.toString(ctx, onComment, onChompKeep);
       if (identity2.isAlias(item)) {
         if (ctx.doc.directives)
           return item.toString(ctx);
-        if ((_a9 = ctx.resolvedAliases) == null ? void 0 : _a9.has(item)) {
+        if ((_a10 = ctx.resolvedAliases) == null ? void 0 : _a10.has(item)) {
           throw new TypeError(`Cannot stringify circular structure without alias nodes`);
         } else {
           if (ctx.resolvedAliases)
@@ -9570,7 +9570,7 @@ var require_stringify = __commonJS({
       tagObj != null ? tagObj : tagObj = getTagObject(ctx.doc.schema.tags, node);
       const props = stringifyProps(node, tagObj, ctx);
       if (props.length > 0)
-        ctx.indentAtStart = ((_b2 = ctx.indentAtStart) != null ? _b2 : 0) + props.length + 1;
+        ctx.indentAtStart = ((_b3 = ctx.indentAtStart) != null ? _b3 : 0) + props.length + 1;
       const str = typeof tagObj.stringify === "function" ? tagObj.stringify(node, ctx, onComment, onChompKeep) : identity2.isScalar(node) ? stringifyString.stringifyString(node, ctx, onComment, onChompKeep) : node.toString(ctx, onComment, onChompKeep);
       if (!props)
         return str;
@@ -9591,7 +9591,7 @@ var require_stringifyPair = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyPair({ key, value }, ctx, onComment, onChompKeep) {
-      var _a9, _b2;
+      var _a10, _b3;
       const { allNullValues, doc, indent, indentStep, options: { commentString, indentSeq, simpleKeys } } = ctx;
       let keyComment = identity2.isNode(key) && key.comment || null;
       if (simpleKeys) {
@@ -9683,7 +9683,7 @@ ${ctx.indent}`;
         const vs0 = valueStr[0];
         const nl0 = valueStr.indexOf("\n");
         const hasNewline = nl0 !== -1;
-        const flow = (_b2 = (_a9 = ctx.inFlow) != null ? _a9 : value.flow) != null ? _b2 : value.items.length === 0;
+        const flow = (_b3 = (_a10 = ctx.inFlow) != null ? _a10 : value.flow) != null ? _b3 : value.items.length === 0;
         if (hasNewline || !flow) {
           let hasPropsLine = false;
           if (hasNewline && (vs0 === "&" || vs0 === "!")) {
@@ -9910,8 +9910,8 @@ var require_stringifyCollection = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyCollection(collection, ctx, options3) {
-      var _a9;
-      const flow = (_a9 = ctx.inFlow) != null ? _a9 : collection.flow;
+      var _a10;
+      const flow = (_a10 = ctx.inFlow) != null ? _a10 : collection.flow;
       const stringify2 = flow ? stringifyFlowCollection : stringifyBlockCollection;
       return stringify2(collection, ctx, options3);
     }
@@ -9920,8 +9920,8 @@ var require_stringifyCollection = __commonJS({
       const itemCtx = Object.assign({}, ctx, { indent: itemIndent, type: null });
       let chompKeep = false;
       const lines = [];
-      for (let i2 = 0; i2 < items.length; ++i2) {
-        const item = items[i2];
+      for (let i3 = 0; i3 < items.length; ++i3) {
+        const item = items[i3];
         let comment2 = null;
         if (identity2.isNode(item)) {
           if (!chompKeep && item.spaceBefore)
@@ -9950,8 +9950,8 @@ var require_stringifyCollection = __commonJS({
         str = flowChars.start + flowChars.end;
       } else {
         str = lines[0];
-        for (let i2 = 1; i2 < lines.length; ++i2) {
-          const line2 = lines[i2];
+        for (let i3 = 1; i3 < lines.length; ++i3) {
+          const line2 = lines[i3];
           str += line2 ? `
 ${indent}${line2}` : "\n";
         }
@@ -9975,8 +9975,8 @@ ${indent}${line2}` : "\n";
       let reqNewline = false;
       let linesAtValue = 0;
       const lines = [];
-      for (let i2 = 0; i2 < items.length; ++i2) {
-        const item = items[i2];
+      for (let i3 = 0; i3 < items.length; ++i3) {
+        const item = items[i3];
         let comment = null;
         if (identity2.isNode(item)) {
           if (item.spaceBefore)
@@ -10007,7 +10007,7 @@ ${indent}${line2}` : "\n";
           reqNewline = true;
         let str = stringify.stringify(item, itemCtx, () => comment = null);
         reqNewline || (reqNewline = lines.length > linesAtValue || str.includes("\n"));
-        if (i2 < items.length - 1) {
+        if (i3 < items.length - 1) {
           str += ",";
         } else if (ctx.options.trailingComma) {
           if (ctx.options.lineWidth > 0) {
@@ -10118,7 +10118,7 @@ var require_YAMLMap = __commonJS({
        *   collection will throw. Otherwise, overwrites the previous value.
        */
       add(pair, overwrite2) {
-        var _a9;
+        var _a10;
         let _pair;
         if (identity2.isPair(pair))
           _pair = pair;
@@ -10127,7 +10127,7 @@ var require_YAMLMap = __commonJS({
         } else
           _pair = new Pair.Pair(pair.key, pair.value);
         const prev = findPair(this.items, _pair.key);
-        const sortEntries = (_a9 = this.schema) == null ? void 0 : _a9.sortMapEntries;
+        const sortEntries = (_a10 = this.schema) == null ? void 0 : _a10.sortMapEntries;
         if (prev) {
           if (!overwrite2)
             throw new Error(`Key ${_pair.key} already set`);
@@ -10136,11 +10136,11 @@ var require_YAMLMap = __commonJS({
           else
             prev.value = _pair.value;
         } else if (sortEntries) {
-          const i2 = this.items.findIndex((item) => sortEntries(_pair, item) < 0);
-          if (i2 === -1)
+          const i3 = this.items.findIndex((item) => sortEntries(_pair, item) < 0);
+          if (i3 === -1)
             this.items.push(_pair);
           else
-            this.items.splice(i2, 0, _pair);
+            this.items.splice(i3, 0, _pair);
         } else {
           this.items.push(_pair);
         }
@@ -10153,10 +10153,10 @@ var require_YAMLMap = __commonJS({
         return del.length > 0;
       }
       get(key, keepScalar) {
-        var _a9;
+        var _a10;
         const it3 = findPair(this.items, key);
         const node = it3 == null ? void 0 : it3.value;
-        return (_a9 = !keepScalar && identity2.isScalar(node) ? node.value : node) != null ? _a9 : void 0;
+        return (_a10 = !keepScalar && identity2.isScalar(node) ? node.value : node) != null ? _a10 : void 0;
       }
       has(key) {
         return !!findPair(this.items, key);
@@ -10296,9 +10296,9 @@ var require_YAMLSeq = __commonJS({
         const seq = [];
         if (ctx == null ? void 0 : ctx.onCreate)
           ctx.onCreate(seq);
-        let i2 = 0;
+        let i3 = 0;
         for (const item of this.items)
-          seq.push(toJS.toJS(item, String(i2++), ctx));
+          seq.push(toJS.toJS(item, String(i3++), ctx));
         return seq;
       }
       toString(ctx, onComment, onChompKeep) {
@@ -10316,10 +10316,10 @@ var require_YAMLSeq = __commonJS({
         const { replacer } = ctx;
         const seq = new this(schema);
         if (obj && Symbol.iterator in Object(obj)) {
-          let i2 = 0;
+          let i3 = 0;
           for (let it3 of obj) {
             if (typeof replacer === "function") {
-              const key = obj instanceof Set ? it3 : String(i2++);
+              const key = obj instanceof Set ? it3 : String(i3++);
               it3 = replacer.call(obj, key, it3);
             }
             seq.items.push(createNode.createNode(it3, void 0, ctx));
@@ -10433,12 +10433,12 @@ var require_stringifyNumber = __commonJS({
         return isNaN(num) ? ".nan" : num < 0 ? "-.inf" : ".inf";
       let n = Object.is(value, -0) ? "-0" : JSON.stringify(value);
       if (!format && minFractionDigits && (!tag || tag === "tag:yaml.org,2002:float") && /^-?\d/.test(n) && !n.includes("e")) {
-        let i2 = n.indexOf(".");
-        if (i2 < 0) {
-          i2 = n.length;
+        let i3 = n.indexOf(".");
+        if (i3 < 0) {
+          i3 = n.length;
           n += ".";
         }
-        let d2 = minFractionDigits - (n.length - i2 - 1);
+        let d2 = minFractionDigits - (n.length - i3 - 1);
         while (d2-- > 0)
           n += "0";
       }
@@ -10660,8 +10660,8 @@ var require_binary = __commonJS({
         } else if (typeof atob === "function") {
           const str = atob(src.replace(/[\n\r]/g, ""));
           const buffer = new Uint8Array(str.length);
-          for (let i2 = 0; i2 < str.length; ++i2)
-            buffer[i2] = str.charCodeAt(i2);
+          for (let i3 = 0; i3 < str.length; ++i3)
+            buffer[i3] = str.charCodeAt(i3);
           return buffer;
         } else {
           onError("This environment does not support reading binary tags; either Buffer or atob is required");
@@ -10677,8 +10677,8 @@ var require_binary = __commonJS({
           str = buf instanceof node_buffer.Buffer ? buf.toString("base64") : node_buffer.Buffer.from(buf.buffer).toString("base64");
         } else if (typeof btoa === "function") {
           let s3 = "";
-          for (let i2 = 0; i2 < buf.length; ++i2)
-            s3 += String.fromCharCode(buf[i2]);
+          for (let i3 = 0; i3 < buf.length; ++i3)
+            s3 += String.fromCharCode(buf[i3]);
           str = btoa(s3);
         } else {
           throw new Error("This environment does not support writing binary tags; either Buffer or btoa is required");
@@ -10688,8 +10688,8 @@ var require_binary = __commonJS({
           const lineWidth = Math.max(ctx.options.lineWidth - ctx.indent.length, ctx.options.minContentWidth);
           const n = Math.ceil(str.length / lineWidth);
           const lines = new Array(n);
-          for (let i2 = 0, o2 = 0; i2 < n; ++i2, o2 += lineWidth) {
-            lines[i2] = str.substr(o2, lineWidth);
+          for (let i3 = 0, o2 = 0; i3 < n; ++i3, o2 += lineWidth) {
+            lines[i3] = str.substr(o2, lineWidth);
           }
           str = lines.join(type === Scalar.Scalar.BLOCK_LITERAL ? "\n" : " ");
         }
@@ -10709,10 +10709,10 @@ var require_pairs = __commonJS({
     var Scalar = require_Scalar();
     var YAMLSeq = require_YAMLSeq();
     function resolvePairs(seq, onError) {
-      var _a9;
+      var _a10;
       if (identity2.isSeq(seq)) {
-        for (let i2 = 0; i2 < seq.items.length; ++i2) {
-          let item = seq.items[i2];
+        for (let i3 = 0; i3 < seq.items.length; ++i3) {
+          let item = seq.items[i3];
           if (identity2.isPair(item))
             continue;
           else if (identity2.isMap(item)) {
@@ -10723,13 +10723,13 @@ var require_pairs = __commonJS({
               pair.key.commentBefore = pair.key.commentBefore ? `${item.commentBefore}
 ${pair.key.commentBefore}` : item.commentBefore;
             if (item.comment) {
-              const cn3 = (_a9 = pair.value) != null ? _a9 : pair.key;
+              const cn3 = (_a10 = pair.value) != null ? _a10 : pair.key;
               cn3.comment = cn3.comment ? `${item.comment}
 ${cn3.comment}` : item.comment;
             }
             item = pair;
           }
-          seq.items[i2] = identity2.isPair(item) ? item : new Pair.Pair(item);
+          seq.items[i3] = identity2.isPair(item) ? item : new Pair.Pair(item);
         }
       } else
         onError("Expected a sequence for this tag");
@@ -10739,11 +10739,11 @@ ${cn3.comment}` : item.comment;
       const { replacer } = ctx;
       const pairs2 = new YAMLSeq.YAMLSeq(schema);
       pairs2.tag = "tag:yaml.org,2002:pairs";
-      let i2 = 0;
+      let i3 = 0;
       if (iterable && Symbol.iterator in Object(iterable))
         for (let it3 of iterable) {
           if (typeof replacer === "function")
-            it3 = replacer.call(iterable, String(i2++), it3);
+            it3 = replacer.call(iterable, String(i3++), it3);
           let key, value;
           if (Array.isArray(it3)) {
             if (it3.length === 2) {
@@ -11187,8 +11187,8 @@ var require_timestamp = __commonJS({
         return new Date(date);
       },
       stringify: ({ value }) => {
-        var _a9;
-        return (_a9 = value == null ? void 0 : value.toISOString().replace(/(T00:00:00)?\.000Z$/, "")) != null ? _a9 : "";
+        var _a10;
+        return (_a10 = value == null ? void 0 : value.toISOString().replace(/(T00:00:00)?\.000Z$/, "")) != null ? _a10 : "";
       }
     };
     exports2.floatTime = floatTime;
@@ -11375,7 +11375,7 @@ var require_stringifyDocument = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyDocument(doc, options3) {
-      var _a9;
+      var _a10;
       const lines = [];
       let hasDirectives = options3.directives === true;
       if (options3.directives !== false && doc.directives) {
@@ -11420,7 +11420,7 @@ var require_stringifyDocument = __commonJS({
       } else {
         lines.push(stringify.stringify(doc.contents, ctx));
       }
-      if ((_a9 = doc.directives) == null ? void 0 : _a9.docEnd) {
+      if ((_a10 = doc.directives) == null ? void 0 : _a10.docEnd) {
         if (doc.comment) {
           const cs3 = commentString(doc.comment);
           if (cs3.includes("\n")) {
@@ -11724,8 +11724,8 @@ var require_Document = __commonJS({
         };
         const res = toJS.toJS(this.contents, jsonArg != null ? jsonArg : "", ctx);
         if (typeof onAnchor === "function")
-          for (const { count: count3, res: res2 } of ctx.anchors.values())
-            onAnchor(res2, count3);
+          for (const { count: count4, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count4);
         return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
       }
       /**
@@ -11780,14 +11780,14 @@ var require_errors = __commonJS({
         super("YAMLWarning", pos, code, message);
       }
     };
-    var prettifyError = (src, lc2) => (error) => {
+    var prettifyError = (src, lc3) => (error) => {
       if (error.pos[0] === -1)
         return;
-      error.linePos = error.pos.map((pos) => lc2.linePos(pos));
+      error.linePos = error.pos.map((pos) => lc3.linePos(pos));
       const { line: line2, col } = error.linePos[0];
       error.message += ` at line ${line2}, column ${col}`;
       let ci2 = col - 1;
-      let lineStr = src.substring(lc2.lineStarts[line2 - 1], lc2.lineStarts[line2]).replace(/[\n\r]+$/, "");
+      let lineStr = src.substring(lc3.lineStarts[line2 - 1], lc3.lineStarts[line2]).replace(/[\n\r]+$/, "");
       if (ci2 >= 60 && lineStr.length > 80) {
         const trimStart = Math.min(ci2 - 39, lineStr.length - 79);
         lineStr = "…" + lineStr.substring(trimStart);
@@ -11796,18 +11796,18 @@ var require_errors = __commonJS({
       if (lineStr.length > 80)
         lineStr = lineStr.substring(0, 79) + "…";
       if (line2 > 1 && /^ *$/.test(lineStr.substring(0, ci2))) {
-        let prev = src.substring(lc2.lineStarts[line2 - 2], lc2.lineStarts[line2 - 1]);
+        let prev = src.substring(lc3.lineStarts[line2 - 2], lc3.lineStarts[line2 - 1]);
         if (prev.length > 80)
           prev = prev.substring(0, 79) + "…\n";
         lineStr = prev + lineStr;
       }
       if (/[^ ]/.test(lineStr)) {
-        let count3 = 1;
+        let count4 = 1;
         const end = error.linePos[1];
         if ((end == null ? void 0 : end.line) === line2 && end.col > col) {
-          count3 = Math.max(1, Math.min(end.col - col, 80 - ci2));
+          count4 = Math.max(1, Math.min(end.col - col, 80 - ci2));
         }
-        const pointer = " ".repeat(ci2) + "^".repeat(count3);
+        const pointer = " ".repeat(ci2) + "^".repeat(count4);
         error.message += `:
 
 ${lineStr}
@@ -12044,8 +12044,8 @@ var require_resolve_block_map = __commonJS({
     var utilMapIncludes = require_util_map_includes();
     var startColMsg = "All mapping items must start at the same column";
     function resolveBlockMap({ composeNode, composeEmptyNode }, ctx, bm, onError, tag) {
-      var _a9, _b2;
-      const NodeClass = (_a9 = tag == null ? void 0 : tag.nodeClass) != null ? _a9 : YAMLMap.YAMLMap;
+      var _a10, _b3;
+      const NodeClass = (_a10 = tag == null ? void 0 : tag.nodeClass) != null ? _a10 : YAMLMap.YAMLMap;
       const map = new NodeClass(ctx.schema);
       if (ctx.atRoot)
         ctx.atRoot = false;
@@ -12082,7 +12082,7 @@ var require_resolve_block_map = __commonJS({
           if (keyProps.newlineAfterProp || utilContainsNewline.containsNewline(key)) {
             onError(key != null ? key : start2[start2.length - 1], "MULTILINE_IMPLICIT_KEY", "Implicit keys need to be on a single line");
           }
-        } else if (((_b2 = keyProps.found) == null ? void 0 : _b2.indent) !== bm.indent) {
+        } else if (((_b3 = keyProps.found) == null ? void 0 : _b3.indent) !== bm.indent) {
           onError(offset, "BAD_INDENT", startColMsg);
         }
         ctx.atKey = true;
@@ -12149,8 +12149,8 @@ var require_resolve_block_seq = __commonJS({
     var resolveProps = require_resolve_props();
     var utilFlowIndentCheck = require_util_flow_indent_check();
     function resolveBlockSeq({ composeNode, composeEmptyNode }, ctx, bs3, onError, tag) {
-      var _a9;
-      const NodeClass = (_a9 = tag == null ? void 0 : tag.nodeClass) != null ? _a9 : YAMLSeq.YAMLSeq;
+      var _a10;
+      const NodeClass = (_a10 = tag == null ? void 0 : tag.nodeClass) != null ? _a10 : YAMLSeq.YAMLSeq;
       const seq = new NodeClass(ctx.schema);
       if (ctx.atRoot)
         ctx.atRoot = false;
@@ -12251,10 +12251,10 @@ var require_resolve_flow_collection = __commonJS({
     var blockMsg = "Block collections are not allowed within flow collections";
     var isBlock = (token) => token && (token.type === "block-map" || token.type === "block-seq");
     function resolveFlowCollection({ composeNode, composeEmptyNode }, ctx, fc, onError, tag) {
-      var _a9, _b2, _c;
+      var _a10, _b3, _c;
       const isMap = fc.start.source === "{";
       const fcName = isMap ? "flow map" : "flow sequence";
-      const NodeClass = (_a9 = tag == null ? void 0 : tag.nodeClass) != null ? _a9 : isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq;
+      const NodeClass = (_a10 = tag == null ? void 0 : tag.nodeClass) != null ? _a10 : isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq;
       const coll = new NodeClass(ctx.schema);
       coll.flow = true;
       const atRoot = ctx.atRoot;
@@ -12263,8 +12263,8 @@ var require_resolve_flow_collection = __commonJS({
       if (ctx.atKey)
         ctx.atKey = false;
       let offset = fc.offset + fc.start.source.length;
-      for (let i2 = 0; i2 < fc.items.length; ++i2) {
-        const collItem = fc.items[i2];
+      for (let i3 = 0; i3 < fc.items.length; ++i3) {
+        const collItem = fc.items[i3];
         const { start: start2, key, sep: sep3, value } = collItem;
         const props = resolveProps.resolveProps(start2, {
           flow: fcName,
@@ -12277,9 +12277,9 @@ var require_resolve_flow_collection = __commonJS({
         });
         if (!props.found) {
           if (!props.anchor && !props.tag && !sep3 && !value) {
-            if (i2 === 0 && props.comma)
+            if (i3 === 0 && props.comma)
               onError(props.comma, "UNEXPECTED_TOKEN", `Unexpected , in ${fcName}`);
-            else if (i2 < fc.items.length - 1)
+            else if (i3 < fc.items.length - 1)
               onError(props.start, "UNEXPECTED_TOKEN", `Unexpected empty item in ${fcName}`);
             if (props.comment) {
               if (coll.comment)
@@ -12298,7 +12298,7 @@ var require_resolve_flow_collection = __commonJS({
               "Implicit keys of flow sequence pairs need to be on a single line"
             );
         }
-        if (i2 === 0) {
+        if (i3 === 0) {
           if (props.comma)
             onError(props.comma, "UNEXPECTED_TOKEN", `Unexpected , in ${fcName}`);
         } else {
@@ -12321,7 +12321,7 @@ var require_resolve_flow_collection = __commonJS({
             if (prevItemComment) {
               let prev = coll.items[coll.items.length - 1];
               if (identity2.isPair(prev))
-                prev = (_b2 = prev.value) != null ? _b2 : prev.key;
+                prev = (_b3 = prev.value) != null ? _b3 : prev.key;
               if (prev.comment)
                 prev.comment += "\n" + prevItemComment;
               else
@@ -12454,7 +12454,7 @@ var require_compose_collection = __commonJS({
       return coll;
     }
     function composeCollection(CN, ctx, token, props, onError) {
-      var _a9, _b2, _c;
+      var _a10, _b3, _c;
       const tagToken = props.tag;
       const tagName = !tagToken ? null : ctx.directives.tagName(tagToken.source, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg));
       if (token.type === "block-seq") {
@@ -12477,7 +12477,7 @@ var require_compose_collection = __commonJS({
           tag = kt3;
         } else {
           if (kt3) {
-            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt3.tag} used for ${expType} collection, but expects ${(_a9 = kt3.collection) != null ? _a9 : "scalar"}`, true);
+            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt3.tag} used for ${expType} collection, but expects ${(_a10 = kt3.collection) != null ? _a10 : "scalar"}`, true);
           } else {
             onError(tagToken, "TAG_RESOLVE_FAILED", `Unresolved tag: ${tagName}`, true);
           }
@@ -12485,7 +12485,7 @@ var require_compose_collection = __commonJS({
         }
       }
       const coll = resolveCollection(CN, ctx, token, onError, tagName, tag);
-      const res = (_c = (_b2 = tag.resolve) == null ? void 0 : _b2.call(tag, coll, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg), ctx.options)) != null ? _c : coll;
+      const res = (_c = (_b3 = tag.resolve) == null ? void 0 : _b3.call(tag, coll, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg), ctx.options)) != null ? _c : coll;
       const node = identity2.isNode(res) ? res : new Scalar.Scalar(res);
       node.range = coll.range;
       node.tag = tagName;
@@ -12504,42 +12504,42 @@ var require_resolve_block_scalar = __commonJS({
     var Scalar = require_Scalar();
     function resolveBlockScalar(ctx, scalar, onError) {
       const start2 = scalar.offset;
-      const header = parseBlockScalarHeader(scalar, ctx.options.strict, onError);
-      if (!header)
+      const header2 = parseBlockScalarHeader(scalar, ctx.options.strict, onError);
+      if (!header2)
         return { value: "", type: null, comment: "", range: [start2, start2, start2] };
-      const type = header.mode === ">" ? Scalar.Scalar.BLOCK_FOLDED : Scalar.Scalar.BLOCK_LITERAL;
+      const type = header2.mode === ">" ? Scalar.Scalar.BLOCK_FOLDED : Scalar.Scalar.BLOCK_LITERAL;
       const lines = scalar.source ? splitLines(scalar.source) : [];
       let chompStart = lines.length;
-      for (let i2 = lines.length - 1; i2 >= 0; --i2) {
-        const content = lines[i2][1];
+      for (let i3 = lines.length - 1; i3 >= 0; --i3) {
+        const content = lines[i3][1];
         if (content === "" || content === "\r")
-          chompStart = i2;
+          chompStart = i3;
         else
           break;
       }
       if (chompStart === 0) {
-        const value2 = header.chomp === "+" && lines.length > 0 ? "\n".repeat(Math.max(1, lines.length - 1)) : "";
-        let end2 = start2 + header.length;
+        const value2 = header2.chomp === "+" && lines.length > 0 ? "\n".repeat(Math.max(1, lines.length - 1)) : "";
+        let end2 = start2 + header2.length;
         if (scalar.source)
           end2 += scalar.source.length;
-        return { value: value2, type, comment: header.comment, range: [start2, end2, end2] };
+        return { value: value2, type, comment: header2.comment, range: [start2, end2, end2] };
       }
-      let trimIndent = scalar.indent + header.indent;
-      let offset = scalar.offset + header.length;
+      let trimIndent = scalar.indent + header2.indent;
+      let offset = scalar.offset + header2.length;
       let contentStart = 0;
-      for (let i2 = 0; i2 < chompStart; ++i2) {
-        const [indent, content] = lines[i2];
+      for (let i3 = 0; i3 < chompStart; ++i3) {
+        const [indent, content] = lines[i3];
         if (content === "" || content === "\r") {
-          if (header.indent === 0 && indent.length > trimIndent)
+          if (header2.indent === 0 && indent.length > trimIndent)
             trimIndent = indent.length;
         } else {
           if (indent.length < trimIndent) {
             const message = "Block scalars with more-indented leading empty lines must use an explicit indentation indicator";
             onError(offset + indent.length, "MISSING_CHAR", message);
           }
-          if (header.indent === 0)
+          if (header2.indent === 0)
             trimIndent = indent.length;
-          contentStart = i2;
+          contentStart = i3;
           if (trimIndent === 0 && !ctx.atRoot) {
             const message = "Block scalar values in collections must be indented";
             onError(offset, "BAD_INDENT", message);
@@ -12548,23 +12548,23 @@ var require_resolve_block_scalar = __commonJS({
         }
         offset += indent.length + content.length + 1;
       }
-      for (let i2 = lines.length - 1; i2 >= chompStart; --i2) {
-        if (lines[i2][0].length > trimIndent)
-          chompStart = i2 + 1;
+      for (let i3 = lines.length - 1; i3 >= chompStart; --i3) {
+        if (lines[i3][0].length > trimIndent)
+          chompStart = i3 + 1;
       }
       let value = "";
       let sep3 = "";
       let prevMoreIndented = false;
-      for (let i2 = 0; i2 < contentStart; ++i2)
-        value += lines[i2][0].slice(trimIndent) + "\n";
-      for (let i2 = contentStart; i2 < chompStart; ++i2) {
-        let [indent, content] = lines[i2];
+      for (let i3 = 0; i3 < contentStart; ++i3)
+        value += lines[i3][0].slice(trimIndent) + "\n";
+      for (let i3 = contentStart; i3 < chompStart; ++i3) {
+        let [indent, content] = lines[i3];
         offset += indent.length + content.length + 1;
         const crlf = content[content.length - 1] === "\r";
         if (crlf)
           content = content.slice(0, -1);
         if (content && indent.length < trimIndent) {
-          const src = header.indent ? "explicit indentation indicator" : "first line";
+          const src = header2.indent ? "explicit indentation indicator" : "first line";
           const message = `Block scalar lines must not be less indented than their ${src}`;
           onError(offset - content.length - (crlf ? 2 : 1), "BAD_INDENT", message);
           indent = "";
@@ -12591,20 +12591,20 @@ var require_resolve_block_scalar = __commonJS({
           prevMoreIndented = false;
         }
       }
-      switch (header.chomp) {
+      switch (header2.chomp) {
         case "-":
           break;
         case "+":
-          for (let i2 = chompStart; i2 < lines.length; ++i2)
-            value += "\n" + lines[i2][0].slice(trimIndent);
+          for (let i3 = chompStart; i3 < lines.length; ++i3)
+            value += "\n" + lines[i3][0].slice(trimIndent);
           if (value[value.length - 1] !== "\n")
             value += "\n";
           break;
         default:
           value += "\n";
       }
-      const end = start2 + header.length + scalar.source.length;
-      return { value, type, comment: header.comment, range: [start2, end, end] };
+      const end = start2 + header2.length + scalar.source.length;
+      return { value, type, comment: header2.comment, range: [start2, end, end] };
     }
     function parseBlockScalarHeader({ offset, props }, strict, onError) {
       if (props[0].type !== "block-scalar-header") {
@@ -12616,8 +12616,8 @@ var require_resolve_block_scalar = __commonJS({
       let indent = 0;
       let chomp = "";
       let error = -1;
-      for (let i2 = 1; i2 < source2.length; ++i2) {
-        const ch = source2[i2];
+      for (let i3 = 1; i3 < source2.length; ++i3) {
+        const ch = source2[i3];
         if (!chomp && (ch === "-" || ch === "+"))
           chomp = ch;
         else {
@@ -12625,7 +12625,7 @@ var require_resolve_block_scalar = __commonJS({
           if (!indent && n)
             indent = n;
           else if (error === -1)
-            error = offset + i2;
+            error = offset + i3;
         }
       }
       if (error !== -1)
@@ -12633,8 +12633,8 @@ var require_resolve_block_scalar = __commonJS({
       let hasSpace = false;
       let comment = "";
       let length = source2.length;
-      for (let i2 = 1; i2 < props.length; ++i2) {
-        const token = props[i2];
+      for (let i3 = 1; i3 < props.length; ++i3) {
+        const token = props[i3];
         switch (token.type) {
           case "space":
             hasSpace = true;
@@ -12672,8 +12672,8 @@ var require_resolve_block_scalar = __commonJS({
       const m3 = first2.match(/^( *)/);
       const line0 = (m3 == null ? void 0 : m3[1]) ? [m3[1], first2.slice(m3[1].length)] : ["", first2];
       const lines = [line0];
-      for (let i2 = 1; i2 < split2.length; i2 += 2)
-        lines.push([split2[i2], split2[i2 + 1]]);
+      for (let i3 = 1; i3 < split2.length; i3 += 2)
+        lines.push([split2[i3], split2[i3 + 1]]);
       return lines;
     }
     exports2.resolveBlockScalar = resolveBlockScalar;
@@ -12757,7 +12757,7 @@ var require_resolve_flow_scalar = __commonJS({
       return unfoldLines(source2.slice(1, -1)).replace(/''/g, "'");
     }
     function unfoldLines(source2) {
-      var _a9;
+      var _a10;
       const line2 = /(.*?)\r?\n/sy;
       let match = line2.exec(source2);
       if (!match)
@@ -12789,47 +12789,47 @@ var require_resolve_flow_scalar = __commonJS({
       const last = /[ \t]*(.*)/sy;
       last.lastIndex = pos;
       match = last.exec(source2);
-      return res + sep3 + ((_a9 = match == null ? void 0 : match[1]) != null ? _a9 : "");
+      return res + sep3 + ((_a10 = match == null ? void 0 : match[1]) != null ? _a10 : "");
     }
     function doubleQuotedValue(source2, onError) {
       let res = "";
-      for (let i2 = 1; i2 < source2.length - 1; ++i2) {
-        const ch = source2[i2];
-        if (ch === "\r" && source2[i2 + 1] === "\n")
+      for (let i3 = 1; i3 < source2.length - 1; ++i3) {
+        const ch = source2[i3];
+        if (ch === "\r" && source2[i3 + 1] === "\n")
           continue;
         if (ch === "\n") {
-          const { fold, offset } = foldNewline(source2, i2);
+          const { fold, offset } = foldNewline(source2, i3);
           res += fold;
-          i2 = offset;
+          i3 = offset;
         } else if (ch === "\\") {
-          let next2 = source2[++i2];
+          let next2 = source2[++i3];
           const cc = escapeCodes[next2];
           if (cc)
             res += cc;
           else if (next2 === "\n") {
-            next2 = source2[i2 + 1];
+            next2 = source2[i3 + 1];
             while (next2 === " " || next2 === "	")
-              next2 = source2[++i2 + 1];
-          } else if (next2 === "\r" && source2[i2 + 1] === "\n") {
-            next2 = source2[++i2 + 1];
+              next2 = source2[++i3 + 1];
+          } else if (next2 === "\r" && source2[i3 + 1] === "\n") {
+            next2 = source2[++i3 + 1];
             while (next2 === " " || next2 === "	")
-              next2 = source2[++i2 + 1];
+              next2 = source2[++i3 + 1];
           } else if (next2 === "x" || next2 === "u" || next2 === "U") {
             const length = next2 === "x" ? 2 : next2 === "u" ? 4 : 8;
-            res += parseCharCode(source2, i2 + 1, length, onError);
-            i2 += length;
+            res += parseCharCode(source2, i3 + 1, length, onError);
+            i3 += length;
           } else {
-            const raw = source2.substr(i2 - 1, 2);
-            onError(i2 - 1, "BAD_DQ_ESCAPE", `Invalid escape sequence ${raw}`);
+            const raw = source2.substr(i3 - 1, 2);
+            onError(i3 - 1, "BAD_DQ_ESCAPE", `Invalid escape sequence ${raw}`);
             res += raw;
           }
         } else if (ch === " " || ch === "	") {
-          const wsStart = i2;
-          let next2 = source2[i2 + 1];
+          const wsStart = i3;
+          let next2 = source2[i3 + 1];
           while (next2 === " " || next2 === "	")
-            next2 = source2[++i2 + 1];
-          if (next2 !== "\n" && !(next2 === "\r" && source2[i2 + 2] === "\n"))
-            res += i2 > wsStart ? source2.slice(wsStart, i2 + 1) : ch;
+            next2 = source2[++i3 + 1];
+          if (next2 !== "\n" && !(next2 === "\r" && source2[i3 + 2] === "\n"))
+            res += i3 > wsStart ? source2.slice(wsStart, i3 + 1) : ch;
         } else {
           res += ch;
         }
@@ -12944,7 +12944,7 @@ var require_compose_scalar = __commonJS({
       return scalar;
     }
     function findScalarTagByName(schema, value, tagName, tagToken, onError) {
-      var _a9;
+      var _a10;
       if (tagName === "!")
         return schema[identity2.SCALAR];
       const matchWithTest = [];
@@ -12957,7 +12957,7 @@ var require_compose_scalar = __commonJS({
         }
       }
       for (const tag of matchWithTest)
-        if ((_a9 = tag.test) == null ? void 0 : _a9.test(value))
+        if ((_a10 = tag.test) == null ? void 0 : _a10.test(value))
           return tag;
       const kt3 = schema.knownTags[tagName];
       if (kt3 && !kt3.collection) {
@@ -12968,16 +12968,16 @@ var require_compose_scalar = __commonJS({
       return schema[identity2.SCALAR];
     }
     function findScalarTagByTest({ atKey, directives, schema }, value, token, onError) {
-      var _a9;
+      var _a10;
       const tag = schema.tags.find((tag2) => {
-        var _a10;
-        return (tag2.default === true || atKey && tag2.default === "key") && ((_a10 = tag2.test) == null ? void 0 : _a10.test(value));
+        var _a11;
+        return (tag2.default === true || atKey && tag2.default === "key") && ((_a11 = tag2.test) == null ? void 0 : _a11.test(value));
       }) || schema[identity2.SCALAR];
       if (schema.compat) {
-        const compat = (_a9 = schema.compat.find((tag2) => {
-          var _a10;
-          return tag2.default && ((_a10 = tag2.test) == null ? void 0 : _a10.test(value));
-        })) != null ? _a9 : schema[identity2.SCALAR];
+        const compat = (_a10 = schema.compat.find((tag2) => {
+          var _a11;
+          return tag2.default && ((_a11 = tag2.test) == null ? void 0 : _a11.test(value));
+        })) != null ? _a10 : schema[identity2.SCALAR];
         if (tag.tag !== compat.tag) {
           const ts3 = directives.tagString(tag.tag);
           const cs3 = directives.tagString(compat.tag);
@@ -12998,8 +12998,8 @@ var require_util_empty_scalar_position = __commonJS({
     function emptyScalarPosition(offset, before, pos) {
       if (before) {
         pos != null ? pos : pos = before.length;
-        for (let i2 = pos - 1; i2 >= 0; --i2) {
-          let st3 = before[i2];
+        for (let i3 = pos - 1; i3 >= 0; --i3) {
+          let st3 = before[i3];
           switch (st3.type) {
             case "space":
             case "comment":
@@ -13007,10 +13007,10 @@ var require_util_empty_scalar_position = __commonJS({
               offset -= st3.source.length;
               continue;
           }
-          st3 = before[++i2];
+          st3 = before[++i3];
           while ((st3 == null ? void 0 : st3.type) === "space") {
             offset += st3.source.length;
-            st3 = before[++i2];
+            st3 = before[++i3];
           }
           break;
         }
@@ -13190,12 +13190,12 @@ var require_composer = __commonJS({
       return [offset, offset + (typeof source2 === "string" ? source2.length : 1)];
     }
     function parsePrelude(prelude) {
-      var _a9;
+      var _a10;
       let comment = "";
       let atComment = false;
       let afterEmptyLine = false;
-      for (let i2 = 0; i2 < prelude.length; ++i2) {
-        const source2 = prelude[i2];
+      for (let i3 = 0; i3 < prelude.length; ++i3) {
+        const source2 = prelude[i3];
         switch (source2[0]) {
           case "#":
             comment += (comment === "" ? "" : afterEmptyLine ? "\n\n" : "\n") + (source2.substring(1) || " ");
@@ -13203,8 +13203,8 @@ var require_composer = __commonJS({
             afterEmptyLine = false;
             break;
           case "%":
-            if (((_a9 = prelude[i2 + 1]) == null ? void 0 : _a9[0]) !== "#")
-              i2 += 1;
+            if (((_a10 = prelude[i3 + 1]) == null ? void 0 : _a10[0]) !== "#")
+              i3 += 1;
             atComment = false;
             break;
           default:
@@ -13255,10 +13255,10 @@ ${cb}` : comment;
           }
         }
         if (afterDoc) {
-          for (let i2 = 0; i2 < this.errors.length; ++i2)
-            doc.errors.push(this.errors[i2]);
-          for (let i2 = 0; i2 < this.warnings.length; ++i2)
-            doc.warnings.push(this.warnings[i2]);
+          for (let i3 = 0; i3 < this.errors.length; ++i3)
+            doc.errors.push(this.errors[i3]);
+          for (let i3 = 0; i3 < this.warnings.length; ++i3)
+            doc.warnings.push(this.warnings[i3]);
         } else {
           doc.errors = this.errors;
           doc.warnings = this.warnings;
@@ -13408,7 +13408,7 @@ var require_cst_scalar = __commonJS({
       return null;
     }
     function createScalarToken(value, context) {
-      var _a9;
+      var _a10;
       const { implicitKey = false, indent, inFlow = false, offset = -1, type = "PLAIN" } = context;
       const source2 = stringifyString.stringifyString({ type, value }, {
         implicitKey,
@@ -13416,7 +13416,7 @@ var require_cst_scalar = __commonJS({
         inFlow,
         options: { blockQuote: true, lineWidth: -1 }
       });
-      const end = (_a9 = context.end) != null ? _a9 : [
+      const end = (_a10 = context.end) != null ? _a10 : [
         { type: "newline", offset: -1, indent, source: "\n" }
       ];
       switch (source2[0]) {
@@ -13454,10 +13454,10 @@ var require_cst_scalar = __commonJS({
             type = "QUOTE_DOUBLE";
             break;
           case "block-scalar": {
-            const header = token.props[0];
-            if (header.type !== "block-scalar-header")
+            const header2 = token.props[0];
+            if (header2.type !== "block-scalar-header")
               throw new Error("Invalid block scalar header");
-            type = header.source[0] === ">" ? "BLOCK_FOLDED" : "BLOCK_LITERAL";
+            type = header2.source[0] === ">" ? "BLOCK_FOLDED" : "BLOCK_LITERAL";
             break;
           }
           default:
@@ -13489,10 +13489,10 @@ var require_cst_scalar = __commonJS({
       const head = source2.substring(0, he3);
       const body = source2.substring(he3 + 1) + "\n";
       if (token.type === "block-scalar") {
-        const header = token.props[0];
-        if (header.type !== "block-scalar-header")
+        const header2 = token.props[0];
+        if (header2.type !== "block-scalar-header")
           throw new Error("Invalid block scalar header");
-        header.source = head;
+        header2.source = head;
         token.source = body;
       } else {
         const { offset } = token;
@@ -13667,15 +13667,15 @@ var require_cst_visit = __commonJS({
       for (const field of ["key", "value"]) {
         const token = item[field];
         if (token && "items" in token) {
-          for (let i2 = 0; i2 < token.items.length; ++i2) {
-            const ci2 = _visit(Object.freeze(path5.concat([[field, i2]])), token.items[i2], visitor);
+          for (let i3 = 0; i3 < token.items.length; ++i3) {
+            const ci2 = _visit(Object.freeze(path5.concat([[field, i3]])), token.items[i3], visitor);
             if (typeof ci2 === "number")
-              i2 = ci2 - 1;
+              i3 = ci2 - 1;
             else if (ci2 === BREAK)
               return BREAK;
             else if (ci2 === REMOVE) {
-              token.items.splice(i2, 1);
-              i2 -= 1;
+              token.items.splice(i3, 1);
+              i3 -= 1;
             }
           }
           if (typeof ctrl === "function" && field === "key")
@@ -13833,7 +13833,7 @@ var require_lexer = __commonJS({
        * @returns A generator of lexical tokens
        */
       *lex(source2, incomplete = false) {
-        var _a9;
+        var _a10;
         if (source2) {
           if (typeof source2 !== "string")
             throw TypeError("source is not a string");
@@ -13841,19 +13841,19 @@ var require_lexer = __commonJS({
           this.lineEndPos = null;
         }
         this.atEnd = !incomplete;
-        let next2 = (_a9 = this.next) != null ? _a9 : "stream";
+        let next2 = (_a10 = this.next) != null ? _a10 : "stream";
         while (next2 && (incomplete || this.hasChars(1)))
           next2 = yield* this.parseNext(next2);
       }
       atLineEnd() {
-        let i2 = this.pos;
-        let ch = this.buffer[i2];
+        let i3 = this.pos;
+        let ch = this.buffer[i3];
         while (ch === " " || ch === "	")
-          ch = this.buffer[++i2];
+          ch = this.buffer[++i3];
         if (!ch || ch === "#" || ch === "\n")
           return true;
         if (ch === "\r")
-          return this.buffer[i2 + 1] === "\n";
+          return this.buffer[i3 + 1] === "\n";
         return false;
       }
       charAt(n) {
@@ -14148,9 +14148,9 @@ var require_lexer = __commonJS({
       *parseBlockScalarHeader() {
         this.blockScalarIndent = -1;
         this.blockScalarKeep = false;
-        let i2 = this.pos;
+        let i3 = this.pos;
         while (true) {
-          const ch = this.buffer[++i2];
+          const ch = this.buffer[++i3];
           if (ch === "+")
             this.blockScalarKeep = true;
           else if (ch > "0" && ch <= "9")
@@ -14164,17 +14164,17 @@ var require_lexer = __commonJS({
         let nl = this.pos - 1;
         let indent = 0;
         let ch;
-        loop: for (let i3 = this.pos; ch = this.buffer[i3]; ++i3) {
+        loop: for (let i4 = this.pos; ch = this.buffer[i4]; ++i4) {
           switch (ch) {
             case " ":
               indent += 1;
               break;
             case "\n":
-              nl = i3;
+              nl = i4;
               indent = 0;
               break;
             case "\r": {
-              const next2 = this.buffer[i3 + 1];
+              const next2 = this.buffer[i4 + 1];
               if (!next2 && !this.atEnd)
                 return this.setNext("block-scalar");
               if (next2 === "\n")
@@ -14205,25 +14205,25 @@ var require_lexer = __commonJS({
             nl = this.buffer.length;
           }
         }
-        let i2 = nl + 1;
-        ch = this.buffer[i2];
+        let i3 = nl + 1;
+        ch = this.buffer[i3];
         while (ch === " ")
-          ch = this.buffer[++i2];
+          ch = this.buffer[++i3];
         if (ch === "	") {
           while (ch === "	" || ch === " " || ch === "\r" || ch === "\n")
-            ch = this.buffer[++i2];
-          nl = i2 - 1;
+            ch = this.buffer[++i3];
+          nl = i3 - 1;
         } else if (!this.blockScalarKeep) {
           do {
-            let i3 = nl - 1;
-            let ch2 = this.buffer[i3];
+            let i4 = nl - 1;
+            let ch2 = this.buffer[i4];
             if (ch2 === "\r")
-              ch2 = this.buffer[--i3];
-            const lastChar = i3;
+              ch2 = this.buffer[--i4];
+            const lastChar = i4;
             while (ch2 === " ")
-              ch2 = this.buffer[--i3];
-            if (ch2 === "\n" && i3 >= this.pos && i3 + 1 + indent > lastChar)
-              nl = i3;
+              ch2 = this.buffer[--i4];
+            if (ch2 === "\n" && i4 >= this.pos && i4 + 1 + indent > lastChar)
+              nl = i4;
             else
               break;
           } while (true);
@@ -14235,36 +14235,36 @@ var require_lexer = __commonJS({
       *parsePlainScalar() {
         const inFlow = this.flowLevel > 0;
         let end = this.pos - 1;
-        let i2 = this.pos - 1;
+        let i3 = this.pos - 1;
         let ch;
-        while (ch = this.buffer[++i2]) {
+        while (ch = this.buffer[++i3]) {
           if (ch === ":") {
-            const next2 = this.buffer[i2 + 1];
+            const next2 = this.buffer[i3 + 1];
             if (isEmpty(next2) || inFlow && flowIndicatorChars.has(next2))
               break;
-            end = i2;
+            end = i3;
           } else if (isEmpty(ch)) {
-            let next2 = this.buffer[i2 + 1];
+            let next2 = this.buffer[i3 + 1];
             if (ch === "\r") {
               if (next2 === "\n") {
-                i2 += 1;
+                i3 += 1;
                 ch = "\n";
-                next2 = this.buffer[i2 + 1];
+                next2 = this.buffer[i3 + 1];
               } else
-                end = i2;
+                end = i3;
             }
             if (next2 === "#" || inFlow && flowIndicatorChars.has(next2))
               break;
             if (ch === "\n") {
-              const cs3 = this.continueScalar(i2 + 1);
+              const cs3 = this.continueScalar(i3 + 1);
               if (cs3 === -1)
                 break;
-              i2 = Math.max(i2, cs3 - 2);
+              i3 = Math.max(i3, cs3 - 2);
             }
           } else {
             if (inFlow && flowIndicatorChars.has(ch))
               break;
-            end = i2;
+            end = i3;
           }
         }
         if (!ch && !this.atEnd)
@@ -14281,8 +14281,8 @@ var require_lexer = __commonJS({
         }
         return 0;
       }
-      *pushToIndex(i2, allowEmpty) {
-        const s3 = this.buffer.slice(this.pos, i2);
+      *pushToIndex(i3, allowEmpty) {
+        const s3 = this.buffer.slice(this.pos, i3);
         if (s3) {
           yield s3;
           this.pos += s3.length;
@@ -14327,23 +14327,23 @@ var require_lexer = __commonJS({
       }
       *pushTag() {
         if (this.charAt(1) === "<") {
-          let i2 = this.pos + 2;
-          let ch = this.buffer[i2];
+          let i3 = this.pos + 2;
+          let ch = this.buffer[i3];
           while (!isEmpty(ch) && ch !== ">")
-            ch = this.buffer[++i2];
-          return yield* this.pushToIndex(ch === ">" ? i2 + 1 : i2, false);
+            ch = this.buffer[++i3];
+          return yield* this.pushToIndex(ch === ">" ? i3 + 1 : i3, false);
         } else {
-          let i2 = this.pos + 1;
-          let ch = this.buffer[i2];
+          let i3 = this.pos + 1;
+          let ch = this.buffer[i3];
           while (ch) {
             if (tagChars.has(ch))
-              ch = this.buffer[++i2];
-            else if (ch === "%" && hexDigits.has(this.buffer[i2 + 1]) && hexDigits.has(this.buffer[i2 + 2])) {
-              ch = this.buffer[i2 += 3];
+              ch = this.buffer[++i3];
+            else if (ch === "%" && hexDigits.has(this.buffer[i3 + 1]) && hexDigits.has(this.buffer[i3 + 2])) {
+              ch = this.buffer[i3 += 3];
             } else
               break;
           }
-          return yield* this.pushToIndex(i2, false);
+          return yield* this.pushToIndex(i3, false);
         }
       }
       *pushNewline() {
@@ -14356,24 +14356,24 @@ var require_lexer = __commonJS({
           return 0;
       }
       *pushSpaces(allowTabs) {
-        let i2 = this.pos - 1;
+        let i3 = this.pos - 1;
         let ch;
         do {
-          ch = this.buffer[++i2];
+          ch = this.buffer[++i3];
         } while (ch === " " || allowTabs && ch === "	");
-        const n = i2 - this.pos;
+        const n = i3 - this.pos;
         if (n > 0) {
           yield this.buffer.substr(this.pos, n);
-          this.pos = i2;
+          this.pos = i3;
         }
         return n;
       }
       *pushUntil(test) {
-        let i2 = this.pos;
-        let ch = this.buffer[i2];
+        let i3 = this.pos;
+        let ch = this.buffer[i3];
         while (!test(ch))
-          ch = this.buffer[++i2];
-        return yield* this.pushToIndex(i2, false);
+          ch = this.buffer[++i3];
+        return yield* this.pushToIndex(i3, false);
       }
     };
     exports2.Lexer = Lexer;
@@ -14419,20 +14419,20 @@ var require_parser = __commonJS({
     var cst = require_cst();
     var lexer = require_lexer();
     function includesToken(list2, type) {
-      for (let i2 = 0; i2 < list2.length; ++i2)
-        if (list2[i2].type === type)
+      for (let i3 = 0; i3 < list2.length; ++i3)
+        if (list2[i3].type === type)
           return true;
       return false;
     }
     function findNonEmptyIndex(list2) {
-      for (let i2 = 0; i2 < list2.length; ++i2) {
-        switch (list2[i2].type) {
+      for (let i3 = 0; i3 < list2.length; ++i3) {
+        switch (list2[i3].type) {
           case "space":
           case "comment":
           case "newline":
             break;
           default:
-            return i2;
+            return i3;
         }
       }
       return -1;
@@ -14450,13 +14450,13 @@ var require_parser = __commonJS({
       }
     }
     function getPrevProps(parent) {
-      var _a9;
+      var _a10;
       switch (parent.type) {
         case "document":
           return parent.start;
         case "block-map": {
           const it3 = parent.items[parent.items.length - 1];
-          return (_a9 = it3.sep) != null ? _a9 : it3.start;
+          return (_a10 = it3.sep) != null ? _a10 : it3.start;
         }
         case "block-seq":
           return parent.items[parent.items.length - 1].start;
@@ -14466,12 +14466,12 @@ var require_parser = __commonJS({
       }
     }
     function getFirstKeyStartProps(prev) {
-      var _a9;
+      var _a10;
       if (prev.length === 0)
         return [];
-      let i2 = prev.length;
-      loop: while (--i2 >= 0) {
-        switch (prev[i2].type) {
+      let i3 = prev.length;
+      loop: while (--i3 >= 0) {
+        switch (prev[i3].type) {
           case "doc-start":
           case "explicit-key-ind":
           case "map-value-ind":
@@ -14480,16 +14480,16 @@ var require_parser = __commonJS({
             break loop;
         }
       }
-      while (((_a9 = prev[++i2]) == null ? void 0 : _a9.type) === "space") {
+      while (((_a10 = prev[++i3]) == null ? void 0 : _a10.type) === "space") {
       }
-      return prev.splice(i2, prev.length);
+      return prev.splice(i3, prev.length);
     }
     function arrayPushArray(target, source2) {
       if (source2.length < 1e5)
         Array.prototype.push.apply(target, source2);
       else
-        for (let i2 = 0; i2 < source2.length; ++i2)
-          target.push(source2[i2]);
+        for (let i3 = 0; i3 < source2.length; ++i3)
+          target.push(source2[i3]);
     }
     function fixFlowSeqItems(fc) {
       if (fc.start.type === "flow-seq-start") {
@@ -14831,7 +14831,7 @@ var require_parser = __commonJS({
         }
       }
       *blockMap(map) {
-        var _a9;
+        var _a10;
         const it3 = map.items[map.items.length - 1];
         switch (this.type) {
           case "newline":
@@ -14858,7 +14858,7 @@ var require_parser = __commonJS({
             } else {
               if (this.atIndentedComment(it3.start, map.indent)) {
                 const prev = map.items[map.items.length - 2];
-                const end = (_a9 = prev == null ? void 0 : prev.value) == null ? void 0 : _a9.end;
+                const end = (_a10 = prev == null ? void 0 : prev.value) == null ? void 0 : _a10.end;
                 if (Array.isArray(end)) {
                   arrayPushArray(end, it3.start);
                   end.push(this.sourceToken);
@@ -14876,11 +14876,11 @@ var require_parser = __commonJS({
           let start2 = [];
           if (atNextItem && it3.sep && !it3.value) {
             const nl = [];
-            for (let i2 = 0; i2 < it3.sep.length; ++i2) {
-              const st3 = it3.sep[i2];
+            for (let i3 = 0; i3 < it3.sep.length; ++i3) {
+              const st3 = it3.sep[i3];
               switch (st3.type) {
                 case "newline":
-                  nl.push(i2);
+                  nl.push(i3);
                   break;
                 case "space":
                   break;
@@ -15026,7 +15026,7 @@ var require_parser = __commonJS({
         yield* this.step();
       }
       *blockSequence(seq) {
-        var _a9;
+        var _a10;
         const it3 = seq.items[seq.items.length - 1];
         switch (this.type) {
           case "newline":
@@ -15047,7 +15047,7 @@ var require_parser = __commonJS({
             else {
               if (this.atIndentedComment(it3.start, seq.indent)) {
                 const prev = seq.items[seq.items.length - 2];
-                const end = (_a9 = prev == null ? void 0 : prev.value) == null ? void 0 : _a9.end;
+                const end = (_a10 = prev == null ? void 0 : prev.value) == null ? void 0 : _a10.end;
                 if (Array.isArray(end)) {
                   arrayPushArray(end, it3.start);
                   end.push(this.sourceToken);
@@ -15358,7 +15358,7 @@ var require_public_api = __commonJS({
       return doc.toJS(Object.assign({ reviver: _reviver }, options3));
     }
     function stringify(value, replacer, options3) {
-      var _a9;
+      var _a10;
       let _replacer = null;
       if (typeof replacer === "function" || Array.isArray(replacer)) {
         _replacer = replacer;
@@ -15372,7 +15372,7 @@ var require_public_api = __commonJS({
         options3 = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
       }
       if (value === void 0) {
-        const { keepUndefined } = (_a9 = options3 != null ? options3 : replacer) != null ? _a9 : {};
+        const { keepUndefined } = (_a10 = options3 != null ? options3 : replacer) != null ? _a10 : {};
         if (!keepUndefined)
           return void 0;
       }
@@ -16265,15 +16265,15 @@ var require_constants2 = __commonJS({
     Object.setPrototypeOf(headerNameLowerCasedRecord, null);
     var wellknownHeaderNameBuffers = {};
     Object.setPrototypeOf(wellknownHeaderNameBuffers, null);
-    function getHeaderNameAsBuffer(header) {
-      let buffer = wellknownHeaderNameBuffers[header];
+    function getHeaderNameAsBuffer(header2) {
+      let buffer = wellknownHeaderNameBuffers[header2];
       if (buffer === void 0) {
-        buffer = Buffer.from(header);
+        buffer = Buffer.from(header2);
       }
       return buffer;
     }
-    for (let i2 = 0; i2 < wellknownHeaderNames.length; ++i2) {
-      const key = wellknownHeaderNames[i2];
+    for (let i3 = 0; i3 < wellknownHeaderNames.length; ++i3) {
+      const key = wellknownHeaderNames[i3];
       const lowerCasedKey = key.toLowerCase();
       headerNameLowerCasedRecord[key] = headerNameLowerCasedRecord[lowerCasedKey] = lowerCasedKey;
     }
@@ -16412,13 +16412,13 @@ var require_tree = __commonJS({
        * @returns {any}
        */
       lookup(key) {
-        var _a9, _b2, _c;
-        return (_c = (_b2 = (_a9 = this.node) == null ? void 0 : _a9.search(key)) == null ? void 0 : _b2.value) != null ? _c : null;
+        var _a10, _b3, _c;
+        return (_c = (_b3 = (_a10 = this.node) == null ? void 0 : _a10.search(key)) == null ? void 0 : _b3.value) != null ? _c : null;
       }
     };
     var tree = new TernarySearchTree();
-    for (let i2 = 0; i2 < wellknownHeaderNames.length; ++i2) {
-      const key = headerNameLowerCasedRecord[wellknownHeaderNames[i2]];
+    for (let i3 = 0; i3 < wellknownHeaderNames.length; ++i3) {
+      const key = headerNameLowerCasedRecord[wellknownHeaderNames[i3]];
       tree.insert(key, key);
     }
     module2.exports = {
@@ -16618,8 +16618,8 @@ var require_util = __commonJS({
       return null;
     }
     function isDestroyed(body) {
-      var _a9;
-      return body && !!(body.destroyed || body[kDestroyed] || ((_a9 = stream.isDestroyed) == null ? void 0 : _a9.call(stream, body)));
+      var _a10;
+      return body && !!(body.destroyed || body[kDestroyed] || ((_a10 = stream.isDestroyed) == null ? void 0 : _a10.call(stream, body)));
     }
     function destroy(stream2, err2) {
       if (stream2 == null || !isStream2(stream2) || isDestroyed(stream2)) {
@@ -16645,21 +16645,21 @@ var require_util = __commonJS({
       return m3 ? parseInt(m3[1], 10) * 1e3 : null;
     }
     function headerNameToString(value) {
-      var _a9, _b2;
-      return typeof value === "string" ? (_a9 = headerNameLowerCasedRecord[value]) != null ? _a9 : value.toLowerCase() : (_b2 = tree.lookup(value)) != null ? _b2 : value.toString("latin1").toLowerCase();
+      var _a10, _b3;
+      return typeof value === "string" ? (_a10 = headerNameLowerCasedRecord[value]) != null ? _a10 : value.toLowerCase() : (_b3 = tree.lookup(value)) != null ? _b3 : value.toString("latin1").toLowerCase();
     }
     function bufferToLowerCasedHeaderName(value) {
-      var _a9;
-      return (_a9 = tree.lookup(value)) != null ? _a9 : value.toString("latin1").toLowerCase();
+      var _a10;
+      return (_a10 = tree.lookup(value)) != null ? _a10 : value.toString("latin1").toLowerCase();
     }
     function parseHeaders(headers, obj) {
       if (obj === void 0) obj = {};
-      for (let i2 = 0; i2 < headers.length; i2 += 2) {
-        const key = headerNameToString(headers[i2]);
+      for (let i3 = 0; i3 < headers.length; i3 += 2) {
+        const key = headerNameToString(headers[i3]);
         let val = obj[key];
         if (val !== void 0) {
           if (!Object.hasOwn(obj, key)) {
-            const headersValue = typeof headers[i2 + 1] === "string" ? headers[i2 + 1] : Array.isArray(headers[i2 + 1]) ? headers[i2 + 1].map((x4) => x4.toString("latin1")) : headers[i2 + 1].toString("latin1");
+            const headersValue = typeof headers[i3 + 1] === "string" ? headers[i3 + 1] : Array.isArray(headers[i3 + 1]) ? headers[i3 + 1].map((x5) => x5.toString("latin1")) : headers[i3 + 1].toString("latin1");
             if (key === "__proto__") {
               Object.defineProperty(obj, key, {
                 value: headersValue,
@@ -16675,10 +16675,10 @@ var require_util = __commonJS({
               val = [val];
               obj[key] = val;
             }
-            val.push(headers[i2 + 1].toString("latin1"));
+            val.push(headers[i3 + 1].toString("latin1"));
           }
         } else {
-          const headersValue = typeof headers[i2 + 1] === "string" ? headers[i2 + 1] : Array.isArray(headers[i2 + 1]) ? headers[i2 + 1].map((x4) => x4.toString("latin1")) : headers[i2 + 1].toString("latin1");
+          const headersValue = typeof headers[i3 + 1] === "string" ? headers[i3 + 1] : Array.isArray(headers[i3 + 1]) ? headers[i3 + 1].map((x5) => x5.toString("latin1")) : headers[i3 + 1].toString("latin1");
           obj[key] = headersValue;
         }
       }
@@ -16703,7 +16703,7 @@ var require_util = __commonJS({
       if (!Array.isArray(headers)) {
         throw new TypeError("expected headers to be an array");
       }
-      return headers.map((x4) => Buffer.from(x4));
+      return headers.map((x5) => Buffer.from(x5));
     }
     function isBuffer(buffer) {
       return buffer instanceof Uint8Array || Buffer.isBuffer(buffer);
@@ -16766,9 +16766,9 @@ var require_util = __commonJS({
             return iterator.next().then(({ done, value }) => {
               if (done) {
                 return queueMicrotask(() => {
-                  var _a9;
+                  var _a10;
                   controller.close();
-                  (_a9 = controller.byobRequest) == null ? void 0 : _a9.respond(0);
+                  (_a10 = controller.byobRequest) == null ? void 0 : _a10.respond(0);
                 });
               } else {
                 const buf = Buffer.isBuffer(value) ? value : Buffer.from(value);
@@ -17079,8 +17079,8 @@ var require_util = __commonJS({
     function isValidHTTPToken(characters) {
       if (characters.length >= 12) return tokenRegExp.test(characters);
       if (characters.length === 0) return false;
-      for (let i2 = 0; i2 < characters.length; i2++) {
-        if (validTokenChars[characters.charCodeAt(i2)] !== 1) {
+      for (let i3 = 0; i3 < characters.length; i3++) {
+        if (validTokenChars[characters.charCodeAt(i3)] !== 1) {
           return false;
         }
       }
@@ -17101,8 +17101,8 @@ var require_util = __commonJS({
       } : null;
     }
     function addListener(obj, name, listener) {
-      var _a9;
-      const listeners = (_a9 = obj[kListeners]) != null ? _a9 : obj[kListeners] = [];
+      var _a10;
+      const listeners = (_a10 = obj[kListeners]) != null ? _a10 : obj[kListeners] = [];
       listeners.push([name, listener]);
       obj.on(name, listener);
       return obj;
@@ -17537,8 +17537,8 @@ var require_request = __commonJS({
       if (typeof val !== "string" || val.length === 0) {
         return false;
       }
-      for (let i2 = 0; i2 < val.length; i2++) {
-        const charCode = val.charCodeAt(i2);
+      for (let i3 = 0; i3 < val.length; i3++) {
+        const charCode = val.charCodeAt(i3);
         if (charCode < 48 || charCode > 57) {
           return false;
         }
@@ -17659,21 +17659,21 @@ var require_request = __commonJS({
           if (headers.length % 2 !== 0) {
             throw new InvalidArgumentError2("headers array must be even");
           }
-          for (let i2 = 0; i2 < headers.length; i2 += 2) {
-            processHeader(this, headers[i2], headers[i2 + 1]);
+          for (let i3 = 0; i3 < headers.length; i3 += 2) {
+            processHeader(this, headers[i3], headers[i3 + 1]);
           }
         } else if (headers && typeof headers === "object") {
           if (hasSafeIterator(headers)) {
-            for (const header of headers) {
-              if (!Array.isArray(header) || header.length !== 2) {
+            for (const header2 of headers) {
+              if (!Array.isArray(header2) || header2.length !== 2) {
                 throw new InvalidArgumentError2("headers must be in key-value pair format");
               }
-              processHeader(this, header[0], header[1]);
+              processHeader(this, header2[0], header2[1]);
             }
           } else {
             const keys = Object.keys(headers);
-            for (let i2 = 0; i2 < keys.length; ++i2) {
-              processHeader(this, keys[i2], headers[keys[i2]]);
+            for (let i3 = 0; i3 < keys.length; ++i3) {
+              processHeader(this, keys[i3], headers[keys[i3]]);
             }
           }
         } else if (headers != null) {
@@ -17721,8 +17721,8 @@ var require_request = __commonJS({
         }
       }
       onResponseStarted() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = this[kHandler]).onResponseStarted) == null ? void 0 : _b2.call(_a9);
+        var _a10, _b3;
+        return (_b3 = (_a10 = this[kHandler]).onResponseStarted) == null ? void 0 : _b3.call(_a10);
       }
       onHeaders(statusCode, headers, resume, statusText) {
         assert(!this.aborted);
@@ -17826,18 +17826,18 @@ var require_request = __commonJS({
       }
       if (Array.isArray(val)) {
         const arr = [];
-        for (let i2 = 0; i2 < val.length; i2++) {
-          if (typeof val[i2] === "string") {
-            if (!isValidHeaderValue(val[i2])) {
+        for (let i3 = 0; i3 < val.length; i3++) {
+          if (typeof val[i3] === "string") {
+            if (!isValidHeaderValue(val[i3])) {
               throw new InvalidArgumentError2(`invalid ${key} header`);
             }
-            arr.push(val[i2]);
-          } else if (val[i2] === null) {
+            arr.push(val[i3]);
+          } else if (val[i3] === null) {
             arr.push("");
-          } else if (typeof val[i2] === "object") {
+          } else if (typeof val[i3] === "object") {
             throw new InvalidArgumentError2(`invalid ${key} header`);
           } else {
-            const str = `${val[i2]}`;
+            const str = `${val[i3]}`;
             if (!isValidHeaderValue(str)) {
               throw new InvalidArgumentError2(`invalid ${key} header`);
             }
@@ -17907,92 +17907,92 @@ var require_wrap_handler = __commonJS({
   "node_modules/undici/lib/handler/wrap-handler.js"(exports2, module2) {
     "use strict";
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
-    var _handler, _a9;
-    module2.exports = (_a9 = class {
+    var _handler, _a10;
+    module2.exports = (_a10 = class {
       constructor(handler) {
         __privateAdd(this, _handler);
         __privateSet(this, _handler, handler);
       }
       static wrap(handler) {
-        return handler.onRequestStart ? handler : new _a9(handler);
+        return handler.onRequestStart ? handler : new _a10(handler);
       }
       // Unwrap Interface
       onConnect(abort, context) {
-        var _a10, _b2;
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onConnect) == null ? void 0 : _b2.call(_a10, abort, context);
+        var _a11, _b3;
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onConnect) == null ? void 0 : _b3.call(_a11, abort, context);
       }
       onResponseStarted() {
-        var _a10, _b2;
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onResponseStarted) == null ? void 0 : _b2.call(_a10);
+        var _a11, _b3;
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseStarted) == null ? void 0 : _b3.call(_a11);
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a10, _b2;
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onHeaders) == null ? void 0 : _b2.call(_a10, statusCode, rawHeaders, resume, statusMessage);
+        var _a11, _b3;
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onHeaders) == null ? void 0 : _b3.call(_a11, statusCode, rawHeaders, resume, statusMessage);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        var _a10, _b2;
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onUpgrade) == null ? void 0 : _b2.call(_a10, statusCode, rawHeaders, socket);
+        var _a11, _b3;
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onUpgrade) == null ? void 0 : _b3.call(_a11, statusCode, rawHeaders, socket);
       }
       onData(data) {
-        var _a10, _b2;
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onData) == null ? void 0 : _b2.call(_a10, data);
+        var _a11, _b3;
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onData) == null ? void 0 : _b3.call(_a11, data);
       }
       onComplete(trailers) {
-        var _a10, _b2;
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onComplete) == null ? void 0 : _b2.call(_a10, trailers);
+        var _a11, _b3;
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onComplete) == null ? void 0 : _b3.call(_a11, trailers);
       }
       onError(err2) {
-        var _a10, _b2;
+        var _a11, _b3;
         if (!__privateGet(this, _handler).onError) {
           throw err2;
         }
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onError) == null ? void 0 : _b2.call(_a10, err2);
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onError) == null ? void 0 : _b3.call(_a11, err2);
       }
       // Wrap Interface
       onRequestStart(controller, context) {
-        var _a10, _b2;
-        (_b2 = (_a10 = __privateGet(this, _handler)).onConnect) == null ? void 0 : _b2.call(_a10, (reason2) => controller.abort(reason2), context);
+        var _a11, _b3;
+        (_b3 = (_a11 = __privateGet(this, _handler)).onConnect) == null ? void 0 : _b3.call(_a11, (reason2) => controller.abort(reason2), context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a10, _b2;
+        var _a11, _b3;
         const rawHeaders = [];
         for (const [key, val] of Object.entries(headers)) {
           rawHeaders.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        (_b2 = (_a10 = __privateGet(this, _handler)).onUpgrade) == null ? void 0 : _b2.call(_a10, statusCode, rawHeaders, socket);
+        (_b3 = (_a11 = __privateGet(this, _handler)).onUpgrade) == null ? void 0 : _b3.call(_a11, statusCode, rawHeaders, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a10, _b2;
+        var _a11, _b3;
         const rawHeaders = [];
         for (const [key, val] of Object.entries(headers)) {
           rawHeaders.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        if (((_b2 = (_a10 = __privateGet(this, _handler)).onHeaders) == null ? void 0 : _b2.call(_a10, statusCode, rawHeaders, () => controller.resume(), statusMessage)) === false) {
+        if (((_b3 = (_a11 = __privateGet(this, _handler)).onHeaders) == null ? void 0 : _b3.call(_a11, statusCode, rawHeaders, () => controller.resume(), statusMessage)) === false) {
           controller.pause();
         }
       }
       onResponseData(controller, data) {
-        var _a10, _b2;
-        if (((_b2 = (_a10 = __privateGet(this, _handler)).onData) == null ? void 0 : _b2.call(_a10, data)) === false) {
+        var _a11, _b3;
+        if (((_b3 = (_a11 = __privateGet(this, _handler)).onData) == null ? void 0 : _b3.call(_a11, data)) === false) {
           controller.pause();
         }
       }
       onResponseEnd(controller, trailers) {
-        var _a10, _b2;
+        var _a11, _b3;
         const rawTrailers = [];
         for (const [key, val] of Object.entries(trailers)) {
           rawTrailers.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        (_b2 = (_a10 = __privateGet(this, _handler)).onComplete) == null ? void 0 : _b2.call(_a10, rawTrailers);
+        (_b3 = (_a11 = __privateGet(this, _handler)).onComplete) == null ? void 0 : _b3.call(_a11, rawTrailers);
       }
       onResponseError(controller, err2) {
-        var _a10, _b2;
+        var _a11, _b3;
         if (!__privateGet(this, _handler).onError) {
           throw new InvalidArgumentError2("invalid onError method");
         }
-        (_b2 = (_a10 = __privateGet(this, _handler)).onError) == null ? void 0 : _b2.call(_a10, err2);
+        (_b3 = (_a11 = __privateGet(this, _handler)).onError) == null ? void 0 : _b3.call(_a11, err2);
       }
-    }, _handler = new WeakMap(), _a9);
+    }, _handler = new WeakMap(), _a10);
     function toRawHeaderValue(value) {
       return Array.isArray(value) ? value.map((item) => Buffer.from(item, "latin1")) : Buffer.from(value, "latin1");
     }
@@ -18048,15 +18048,15 @@ var require_unwrap_handler = __commonJS({
     var { parseHeaders } = require_util();
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var kResume = /* @__PURE__ */ Symbol("resume");
-    var _a9, _paused, _reason, _aborted, _abort3;
-    _a9 = kResume;
+    var _a10, _paused, _reason, _aborted, _abort3;
+    _a10 = kResume;
     var UnwrapController = class {
       constructor(abort) {
         __privateAdd(this, _paused, false);
         __privateAdd(this, _reason, null);
         __privateAdd(this, _aborted, false);
         __privateAdd(this, _abort3);
-        __publicField(this, _a9, null);
+        __publicField(this, _a10, null);
         __publicField(this, "rawHeaders", null);
         __publicField(this, "rawTrailers", null);
         __privateSet(this, _abort3, abort);
@@ -18065,10 +18065,10 @@ var require_unwrap_handler = __commonJS({
         __privateSet(this, _paused, true);
       }
       resume() {
-        var _a11;
+        var _a12;
         if (__privateGet(this, _paused)) {
           __privateSet(this, _paused, false);
-          (_a11 = this[kResume]) == null ? void 0 : _a11.call(this);
+          (_a12 = this[kResume]) == null ? void 0 : _a12.call(this);
         }
       }
       abort(reason2) {
@@ -18092,55 +18092,55 @@ var require_unwrap_handler = __commonJS({
     _reason = new WeakMap();
     _aborted = new WeakMap();
     _abort3 = new WeakMap();
-    var _handler, _controller, _a10;
-    module2.exports = (_a10 = class {
+    var _handler, _controller, _a11;
+    module2.exports = (_a11 = class {
       constructor(handler) {
         __privateAdd(this, _handler);
         __privateAdd(this, _controller);
         __privateSet(this, _handler, handler);
       }
       static unwrap(handler) {
-        return !handler.onRequestStart ? handler : new _a10(handler);
+        return !handler.onRequestStart ? handler : new _a11(handler);
       }
       onConnect(abort, context) {
-        var _a11, _b2;
+        var _a12, _b3;
         __privateSet(this, _controller, new UnwrapController(abort));
-        (_b2 = (_a11 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b2.call(_a11, __privateGet(this, _controller), context);
+        (_b3 = (_a12 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), context);
       }
       onResponseStarted() {
-        var _a11, _b2;
-        return (_b2 = (_a11 = __privateGet(this, _handler)).onResponseStarted) == null ? void 0 : _b2.call(_a11);
+        var _a12, _b3;
+        return (_b3 = (_a12 = __privateGet(this, _handler)).onResponseStarted) == null ? void 0 : _b3.call(_a12);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        var _a11, _b2;
+        var _a12, _b3;
         __privateGet(this, _controller).rawHeaders = rawHeaders;
-        (_b2 = (_a11 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b2.call(_a11, __privateGet(this, _controller), statusCode, parseHeaders(rawHeaders), socket);
+        (_b3 = (_a12 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), statusCode, parseHeaders(rawHeaders), socket);
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a11, _b2;
+        var _a12, _b3;
         __privateGet(this, _controller)[kResume] = resume;
         __privateGet(this, _controller).rawHeaders = rawHeaders;
-        (_b2 = (_a11 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b2.call(_a11, __privateGet(this, _controller), statusCode, parseHeaders(rawHeaders), statusMessage);
+        (_b3 = (_a12 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), statusCode, parseHeaders(rawHeaders), statusMessage);
         return !__privateGet(this, _controller).paused;
       }
       onData(data) {
-        var _a11, _b2;
-        (_b2 = (_a11 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b2.call(_a11, __privateGet(this, _controller), data);
+        var _a12, _b3;
+        (_b3 = (_a12 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), data);
         return !__privateGet(this, _controller).paused;
       }
       onComplete(rawTrailers) {
-        var _a11, _b2;
+        var _a12, _b3;
         __privateGet(this, _controller).rawTrailers = rawTrailers;
-        (_b2 = (_a11 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b2.call(_a11, __privateGet(this, _controller), parseHeaders(rawTrailers));
+        (_b3 = (_a12 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), parseHeaders(rawTrailers));
       }
       onError(err2) {
-        var _a11, _b2;
+        var _a12, _b3;
         if (!__privateGet(this, _handler).onResponseError) {
           throw new InvalidArgumentError2("invalid onError method");
         }
-        (_b2 = (_a11 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _b2.call(_a11, __privateGet(this, _controller), err2);
+        (_b3 = (_a12 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), err2);
       }
-    }, _handler = new WeakMap(), _controller = new WeakMap(), _a10);
+    }, _handler = new WeakMap(), _controller = new WeakMap(), _a11);
   }
 });
 
@@ -18172,18 +18172,18 @@ var require_dispatcher_base = __commonJS({
        * @param {import('../../types/dispatcher').DispatcherOptions} [opts]
        */
       constructor(opts) {
-        var _a9;
+        var _a10;
         super();
-        this[kWebSocketOptions] = (_a9 = opts == null ? void 0 : opts.webSocket) != null ? _a9 : {};
+        this[kWebSocketOptions] = (_a10 = opts == null ? void 0 : opts.webSocket) != null ? _a10 : {};
       }
       /**
        * @returns {import('../../types/dispatcher').WebSocketOptions}
        */
       get webSocketOptions() {
-        var _a9, _b2;
+        var _a10, _b3;
         return {
-          maxFragments: (_a9 = this[kWebSocketOptions].maxFragments) != null ? _a9 : 131072,
-          maxPayloadSize: (_b2 = this[kWebSocketOptions].maxPayloadSize) != null ? _b2 : 128 * 1024 * 1024
+          maxFragments: (_a10 = this[kWebSocketOptions].maxFragments) != null ? _a10 : 131072,
+          maxPayloadSize: (_b3 = this[kWebSocketOptions].maxPayloadSize) != null ? _b3 : 128 * 1024 * 1024
           // 128 MB default
         };
       }
@@ -18196,11 +18196,11 @@ var require_dispatcher_base = __commonJS({
         return this[kClosed];
       }
       close(callback) {
-        var _a9;
+        var _a10;
         if (callback === void 0) {
-          return new Promise((resolve10, reject) => {
+          return new Promise((resolve11, reject) => {
             this.close((err2, data) => {
-              return err2 ? reject(err2) : resolve10(data);
+              return err2 ? reject(err2) : resolve11(data);
             });
           });
         }
@@ -18221,27 +18221,27 @@ var require_dispatcher_base = __commonJS({
           return;
         }
         this[kClosed] = true;
-        (_a9 = this[kOnClosed]) != null ? _a9 : this[kOnClosed] = [];
+        (_a10 = this[kOnClosed]) != null ? _a10 : this[kOnClosed] = [];
         this[kOnClosed].push(callback);
         const onClosed = () => {
           const callbacks = this[kOnClosed];
           this[kOnClosed] = null;
-          for (let i2 = 0; i2 < callbacks.length; i2++) {
-            callbacks[i2](null, null);
+          for (let i3 = 0; i3 < callbacks.length; i3++) {
+            callbacks[i3](null, null);
           }
         };
         this[kClose]().then(() => this.destroy()).then(() => queueMicrotask(onClosed));
       }
       destroy(err2, callback) {
-        var _a9;
+        var _a10;
         if (typeof err2 === "function") {
           callback = err2;
           err2 = null;
         }
         if (callback === void 0) {
-          return new Promise((resolve10, reject) => {
+          return new Promise((resolve11, reject) => {
             this.destroy(err2, (err3, data) => {
-              return err3 ? reject(err3) : resolve10(data);
+              return err3 ? reject(err3) : resolve11(data);
             });
           });
         }
@@ -18260,13 +18260,13 @@ var require_dispatcher_base = __commonJS({
           err2 = new ClientDestroyedError();
         }
         this[kDestroyed] = true;
-        (_a9 = this[kOnDestroyed]) != null ? _a9 : this[kOnDestroyed] = [];
+        (_a10 = this[kOnDestroyed]) != null ? _a10 : this[kOnDestroyed] = [];
         this[kOnDestroyed].push(callback);
         const onDestroyed = () => {
           const callbacks = this[kOnDestroyed];
           this[kOnDestroyed] = null;
-          for (let i2 = 0; i2 < callbacks.length; i2++) {
-            callbacks[i2](null, null);
+          for (let i3 = 0; i3 < callbacks.length; i3++) {
+            callbacks[i3](null, null);
           }
         };
         this[kDestroy](err2).then(() => queueMicrotask(onDestroyed));
@@ -18433,9 +18433,9 @@ var require_utils2 = __commonJS({
     Object.defineProperty(exports2, "__esModule", { value: true });
     exports2.enumToMap = enumToMap;
     function enumToMap(obj, filter = [], exceptions = []) {
-      var _a9, _b2;
-      const emptyFilter = ((_a9 = filter == null ? void 0 : filter.length) != null ? _a9 : 0) === 0;
-      const emptyExceptions = ((_b2 = exceptions == null ? void 0 : exceptions.length) != null ? _b2 : 0) === 0;
+      var _a10, _b3;
+      const emptyFilter = ((_a10 = filter == null ? void 0 : filter.length) != null ? _a10 : 0) === 0;
+      const emptyExceptions = ((_b3 = exceptions == null ? void 0 : exceptions.length) != null ? _b3 : 0) === 0;
       return Object.fromEntries(Object.entries(obj).filter(([, value]) => {
         return typeof value === "number" && (emptyFilter || filter.includes(value)) && (emptyExceptions || !exceptions.includes(value));
       }));
@@ -18896,9 +18896,9 @@ var require_constants3 = __commonJS({
       exports2.STATUSES.NETWORK_CONNECT_TIMEOUT
     ];
     exports2.ALPHA = [];
-    for (let i2 = "A".charCodeAt(0); i2 <= "Z".charCodeAt(0); i2++) {
-      exports2.ALPHA.push(String.fromCharCode(i2));
-      exports2.ALPHA.push(String.fromCharCode(i2 + 32));
+    for (let i3 = "A".charCodeAt(0); i3 <= "Z".charCodeAt(0); i3++) {
+      exports2.ALPHA.push(String.fromCharCode(i3));
+      exports2.ALPHA.push(String.fromCharCode(i3 + 32));
     }
     exports2.NUM_MAP = {
       0: 0,
@@ -19002,24 +19002,24 @@ var require_constants3 = __commonJS({
       "~"
     ].concat(exports2.ALPHANUM);
     exports2.HEADER_CHARS = ["	"];
-    for (let i2 = 32; i2 <= 255; i2++) {
-      if (i2 !== 127) {
-        exports2.HEADER_CHARS.push(i2);
+    for (let i3 = 32; i3 <= 255; i3++) {
+      if (i3 !== 127) {
+        exports2.HEADER_CHARS.push(i3);
       }
     }
     exports2.CONNECTION_TOKEN_CHARS = exports2.HEADER_CHARS.filter((c3) => c3 !== 44);
     exports2.QUOTED_STRING = ["	", " "];
-    for (let i2 = 33; i2 <= 255; i2++) {
-      if (i2 !== 34 && i2 !== 92) {
-        exports2.QUOTED_STRING.push(i2);
+    for (let i3 = 33; i3 <= 255; i3++) {
+      if (i3 !== 34 && i3 !== 92) {
+        exports2.QUOTED_STRING.push(i3);
       }
     }
     exports2.HTAB_SP_VCHAR_OBS_TEXT = ["	", " "];
-    for (let i2 = 33; i2 <= 126; i2++) {
-      exports2.HTAB_SP_VCHAR_OBS_TEXT.push(i2);
+    for (let i3 = 33; i3 <= 126; i3++) {
+      exports2.HTAB_SP_VCHAR_OBS_TEXT.push(i3);
     }
-    for (let i2 = 128; i2 <= 255; i2++) {
-      exports2.HTAB_SP_VCHAR_OBS_TEXT.push(i2);
+    for (let i3 = 128; i3 <= 255; i3++) {
+      exports2.HTAB_SP_VCHAR_OBS_TEXT.push(i3);
     }
     exports2.MAJOR = exports2.NUM_MAP;
     exports2.MINOR = exports2.MAJOR;
@@ -19435,13 +19435,13 @@ var require_infra = __commonJS({
         return String.fromCharCode.apply(null, input);
       }
       let result = "";
-      let i2 = 0;
+      let i3 = 0;
       let addition = (2 << 15) - 1;
-      while (i2 < length) {
-        if (i2 + addition > length) {
-          addition = length - i2;
+      while (i3 < length) {
+        if (i3 + addition > length) {
+          addition = length - i3;
         }
-        result += String.fromCharCode.apply(null, input.subarray(i2, i2 += addition));
+        result += String.fromCharCode.apply(null, input.subarray(i3, i3 += addition));
       }
       return result;
     }
@@ -19566,18 +19566,18 @@ var require_data_url = __commonJS({
       const length = input.length;
       const output = new Uint8Array(length);
       let j4 = 0;
-      let i2 = 0;
-      while (i2 < length) {
-        const byte = input[i2];
+      let i3 = 0;
+      while (i3 < length) {
+        const byte = input[i3];
         if (byte !== 37) {
           output[j4++] = byte;
-        } else if (byte === 37 && !(isHexCharByte(input[i2 + 1]) && isHexCharByte(input[i2 + 2]))) {
+        } else if (byte === 37 && !(isHexCharByte(input[i3 + 1]) && isHexCharByte(input[i3 + 2]))) {
           output[j4++] = 37;
         } else {
-          output[j4++] = hexByteToNumber(input[i2 + 1]) << 4 | hexByteToNumber(input[i2 + 2]);
-          i2 += 2;
+          output[j4++] = hexByteToNumber(input[i3 + 1]) << 4 | hexByteToNumber(input[i3 + 2]);
+          i3 += 2;
         }
-        ++i2;
+        ++i3;
       }
       return length === j4 ? output : output.subarray(0, j4);
     }
@@ -19847,8 +19847,8 @@ var require_runtime_features = __commonJS({
        * @returns {boolean}
        */
       has(feature) {
-        var _a9;
-        return (_a9 = __privateGet(this, _map).get(feature)) != null ? _a9 : __privateMethod(this, _RuntimeFeatures_instances, detectRuntimeFeature_fn).call(this, feature);
+        var _a10;
+        return (_a10 = __privateGet(this, _map).get(feature)) != null ? _a10 : __privateMethod(this, _RuntimeFeatures_instances, detectRuntimeFeature_fn).call(this, feature);
       }
       /**
        * @param {Feature} feature
@@ -20023,44 +20023,44 @@ var require_webidl = __commonJS({
         lowerBound = -Math.pow(2, bitLength2 - 1);
         upperBound = Math.pow(2, bitLength2 - 1) - 1;
       }
-      let x4 = Number(V5);
-      if (x4 === 0) {
-        x4 = 0;
+      let x5 = Number(V5);
+      if (x5 === 0) {
+        x5 = 0;
       }
       if (webidl.util.HasFlag(flags, webidl.attributes.EnforceRange)) {
-        if (Number.isNaN(x4) || x4 === Number.POSITIVE_INFINITY || x4 === Number.NEGATIVE_INFINITY) {
+        if (Number.isNaN(x5) || x5 === Number.POSITIVE_INFINITY || x5 === Number.NEGATIVE_INFINITY) {
           throw webidl.errors.exception({
             header: "Integer conversion",
             message: `Could not convert ${webidl.util.Stringify(V5)} to an integer.`
           });
         }
-        x4 = webidl.util.IntegerPart(x4);
-        if (x4 < lowerBound || x4 > upperBound) {
+        x5 = webidl.util.IntegerPart(x5);
+        if (x5 < lowerBound || x5 > upperBound) {
           throw webidl.errors.exception({
             header: "Integer conversion",
-            message: `Value must be between ${lowerBound}-${upperBound}, got ${x4}.`
+            message: `Value must be between ${lowerBound}-${upperBound}, got ${x5}.`
           });
         }
-        return x4;
+        return x5;
       }
-      if (!Number.isNaN(x4) && webidl.util.HasFlag(flags, webidl.attributes.Clamp)) {
-        x4 = Math.min(Math.max(x4, lowerBound), upperBound);
-        if (Math.floor(x4) % 2 === 0) {
-          x4 = Math.floor(x4);
+      if (!Number.isNaN(x5) && webidl.util.HasFlag(flags, webidl.attributes.Clamp)) {
+        x5 = Math.min(Math.max(x5, lowerBound), upperBound);
+        if (Math.floor(x5) % 2 === 0) {
+          x5 = Math.floor(x5);
         } else {
-          x4 = Math.ceil(x4);
+          x5 = Math.ceil(x5);
         }
-        return x4;
+        return x5;
       }
-      if (Number.isNaN(x4) || x4 === 0 && Object.is(0, x4) || x4 === Number.POSITIVE_INFINITY || x4 === Number.NEGATIVE_INFINITY) {
+      if (Number.isNaN(x5) || x5 === 0 && Object.is(0, x5) || x5 === Number.POSITIVE_INFINITY || x5 === Number.NEGATIVE_INFINITY) {
         return 0;
       }
-      x4 = webidl.util.IntegerPart(x4);
-      x4 = x4 % Math.pow(2, bitLength2);
-      if (signedness === "signed" && x4 >= Math.pow(2, bitLength2 - 1)) {
-        return x4 - Math.pow(2, bitLength2);
+      x5 = webidl.util.IntegerPart(x5);
+      x5 = x5 % Math.pow(2, bitLength2);
+      if (signedness === "signed" && x5 >= Math.pow(2, bitLength2 - 1)) {
+        return x5 - Math.pow(2, bitLength2);
       }
-      return x4;
+      return x5;
     };
     webidl.util.IntegerPart = function(n) {
       const r2 = Math.floor(Math.abs(n));
@@ -20101,14 +20101,14 @@ var require_webidl = __commonJS({
     };
     webidl.sequenceConverter = function(converter) {
       return (V5, prefix, argument, Iterable) => {
-        var _a9;
+        var _a10;
         if (webidl.util.Type(V5) !== OBJECT) {
           throw webidl.errors.exception({
             header: prefix,
             message: `${argument} (${webidl.util.Stringify(V5)}) is not iterable.`
           });
         }
-        const method = typeof Iterable === "function" ? Iterable() : (_a9 = V5 == null ? void 0 : V5[Symbol.iterator]) == null ? void 0 : _a9.call(V5);
+        const method = typeof Iterable === "function" ? Iterable() : (_a10 = V5 == null ? void 0 : V5[Symbol.iterator]) == null ? void 0 : _a10.call(V5);
         const seq = [];
         let index2 = 0;
         if (method === void 0 || typeof method.next !== "function") {
@@ -20269,15 +20269,15 @@ var require_webidl = __commonJS({
           message: `${argument} is a symbol, which cannot be converted to a ByteString.`
         });
       }
-      const x4 = String(V5);
-      for (let index2 = 0; index2 < x4.length; index2++) {
-        if (x4.charCodeAt(index2) > 255) {
+      const x5 = String(V5);
+      for (let index2 = 0; index2 < x5.length; index2++) {
+        if (x5.charCodeAt(index2) > 255) {
           throw new TypeError(
-            `Cannot convert argument to a ByteString because the character at index ${index2} has a value of ${x4.charCodeAt(index2)} which is greater than 255.`
+            `Cannot convert argument to a ByteString because the character at index ${index2} has a value of ${x5.charCodeAt(index2)} which is greater than 255.`
           );
         }
       }
-      return x4;
+      return x5;
     };
     webidl.converters.USVString = function(value) {
       if (typeof value === "string") {
@@ -20286,27 +20286,27 @@ var require_webidl = __commonJS({
       return `${value}`.toWellFormed();
     };
     webidl.converters.boolean = function(V5) {
-      const x4 = Boolean(V5);
-      return x4;
+      const x5 = Boolean(V5);
+      return x5;
     };
     webidl.converters.any = function(V5) {
       return V5;
     };
     webidl.converters["long long"] = function(V5, prefix, argument) {
-      const x4 = webidl.util.ConvertToInt(V5, 64, "signed", 0, prefix, argument);
-      return x4;
+      const x5 = webidl.util.ConvertToInt(V5, 64, "signed", 0, prefix, argument);
+      return x5;
     };
     webidl.converters["unsigned long long"] = function(V5, prefix, argument) {
-      const x4 = webidl.util.ConvertToInt(V5, 64, "unsigned", 0, prefix, argument);
-      return x4;
+      const x5 = webidl.util.ConvertToInt(V5, 64, "unsigned", 0, prefix, argument);
+      return x5;
     };
     webidl.converters["unsigned long"] = function(V5, prefix, argument) {
-      const x4 = webidl.util.ConvertToInt(V5, 32, "unsigned", 0, prefix, argument);
-      return x4;
+      const x5 = webidl.util.ConvertToInt(V5, 32, "unsigned", 0, prefix, argument);
+      return x5;
     };
     webidl.converters["unsigned short"] = function(V5, prefix, argument, flags) {
-      const x4 = webidl.util.ConvertToInt(V5, 16, "unsigned", flags, prefix, argument);
-      return x4;
+      const x5 = webidl.util.ConvertToInt(V5, 16, "unsigned", flags, prefix, argument);
+      return x5;
     };
     webidl.converters.ArrayBuffer = function(V5, prefix, argument, flags) {
       if (webidl.util.Type(V5) !== OBJECT || !types.isArrayBuffer(V5)) {
@@ -20518,8 +20518,8 @@ var require_util2 = __commonJS({
       return location;
     }
     function isValidEncodedURL(url3) {
-      for (let i2 = 0; i2 < url3.length; ++i2) {
-        const code = url3.charCodeAt(i2);
+      for (let i3 = 0; i3 < url3.length; ++i3) {
+        const code = url3.charCodeAt(i3);
         if (code > 126 || // Non-US-ASCII + DEL
         code < 32) {
           return false;
@@ -20541,12 +20541,12 @@ var require_util2 = __commonJS({
       return "allowed";
     }
     function isErrorLike(object2) {
-      var _a9, _b2;
-      return object2 instanceof Error || (((_a9 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _a9.name) === "Error" || ((_b2 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _b2.name) === "DOMException");
+      var _a10, _b3;
+      return object2 instanceof Error || (((_a10 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _a10.name) === "Error" || ((_b3 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _b3.name) === "DOMException");
     }
     function isValidReasonPhrase(statusText) {
-      for (let i2 = 0; i2 < statusText.length; ++i2) {
-        const c3 = statusText.charCodeAt(i2);
+      for (let i3 = 0; i3 < statusText.length; ++i3) {
+        const c3 = statusText.charCodeAt(i3);
         if (!(c3 === 9 || // HTAB
         c3 >= 32 && c3 <= 126 || // SP / VCHAR
         c3 >= 128 && c3 <= 255)) {
@@ -20560,12 +20560,12 @@ var require_util2 = __commonJS({
       return (potentialValue[0] === "	" || potentialValue[0] === " " || potentialValue[potentialValue.length - 1] === "	" || potentialValue[potentialValue.length - 1] === " " || potentialValue.includes("\n") || potentialValue.includes("\r") || potentialValue.includes("\0")) === false;
     }
     function parseReferrerPolicy(actualResponse) {
-      var _a9;
-      const policyHeader = ((_a9 = actualResponse.headersList.get("referrer-policy", true)) != null ? _a9 : "").split(",");
+      var _a10;
+      const policyHeader = ((_a10 = actualResponse.headersList.get("referrer-policy", true)) != null ? _a10 : "").split(",");
       let policy = "";
       if (policyHeader.length) {
-        for (let i2 = policyHeader.length; i2 !== 0; i2--) {
-          const token = policyHeader[i2 - 1].trim();
+        for (let i3 = policyHeader.length; i3 !== 0; i3--) {
+          const token = policyHeader[i3 - 1].trim();
           if (referrerPolicyTokens.has(token)) {
             policy = token;
             break;
@@ -20590,9 +20590,9 @@ var require_util2 = __commonJS({
       return "success";
     }
     function appendFetchMetadata(httpRequest) {
-      let header = null;
-      header = httpRequest.mode;
-      httpRequest.headersList.set("sec-fetch-mode", header, true);
+      let header2 = null;
+      header2 = httpRequest.mode;
+      httpRequest.headersList.set("sec-fetch-mode", header2, true);
     }
     function appendRequestOriginHeader(request2) {
       let serializedOrigin = request2.origin;
@@ -20650,12 +20650,12 @@ var require_util2 = __commonJS({
       return coarsenTime(performance2.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
-      var _a9, _b2;
+      var _a10, _b3;
       return {
-        startTime: (_a9 = timingInfo.startTime) != null ? _a9 : 0,
+        startTime: (_a10 = timingInfo.startTime) != null ? _a10 : 0,
         redirectStartTime: 0,
         redirectEndTime: 0,
-        postRedirectStartTime: (_b2 = timingInfo.startTime) != null ? _b2 : 0,
+        postRedirectStartTime: (_b3 = timingInfo.startTime) != null ? _b3 : 0,
         finalServiceWorkerStartTime: 0,
         finalNetworkResponseStartTime: 0,
         finalNetworkRequestStartTime: 0,
@@ -20816,8 +20816,8 @@ var require_util2 = __commonJS({
       return fetchParams.controller.state === "aborted" || fetchParams.controller.state === "terminated";
     }
     function normalizeMethod(method) {
-      var _a9;
-      return (_a9 = normalizedMethodRecordsBase[method.toLowerCase()]) != null ? _a9 : method;
+      var _a10;
+      return (_a10 = normalizedMethodRecordsBase[method.toLowerCase()]) != null ? _a10 : method;
     }
     var esIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
     function createIterator(name, kInternalIterator, keyIndex = 0, valueIndex = 1) {
@@ -20961,10 +20961,10 @@ var require_util2 = __commonJS({
       }
     }
     function readableStreamClose(controller) {
-      var _a9;
+      var _a10;
       try {
         controller.close();
-        (_a9 = controller.byobRequest) == null ? void 0 : _a9.respond(0);
+        (_a10 = controller.byobRequest) == null ? void 0 : _a10.respond(0);
       } catch (err2) {
         if (!err2.message.includes("Controller is already closed") && !err2.message.includes("ReadableStream is already closed")) {
           throw err2;
@@ -21199,8 +21199,8 @@ var require_util2 = __commonJS({
         return getGlobalOrigin();
       }
       get origin() {
-        var _a9;
-        return (_a9 = this.baseUrl) == null ? void 0 : _a9.origin;
+        var _a10;
+        return (_a10 = this.baseUrl) == null ? void 0 : _a10.origin;
       }
       policyContainer = makePolicyContainer();
     };
@@ -21355,7 +21355,7 @@ var require_formdata = __commonJS({
         }
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a9, _b2;
+        var _a10, _b3;
         const state = __privateGet(this, _state3).reduce((a, b4) => {
           if (a[b4.name]) {
             if (Array.isArray(a[b4.name])) {
@@ -21368,8 +21368,8 @@ var require_formdata = __commonJS({
           }
           return a;
         }, { __proto__: null });
-        (_a9 = options3.depth) != null ? _a9 : options3.depth = depth;
-        (_b2 = options3.colors) != null ? _b2 : options3.colors = true;
+        (_a10 = options3.depth) != null ? _a10 : options3.depth = depth;
+        (_b3 = options3.colors) != null ? _b3 : options3.colors = true;
         const output = nodeUtil.formatWithOptions(options3, state);
         return `FormData ${output.slice(output.indexOf("]") + 2)}`;
       }
@@ -21440,8 +21440,8 @@ var require_formdata_parser = __commonJS({
     var decoder = new TextDecoder();
     var decoderIgnoreBOM = new TextDecoder("utf-8", { ignoreBOM: true });
     function isAsciiString(chars) {
-      for (let i2 = 0; i2 < chars.length; ++i2) {
-        if ((chars.charCodeAt(i2) & ~127) !== 0) {
+      for (let i3 = 0; i3 < chars.length; ++i3) {
+        if ((chars.charCodeAt(i3) & ~127) !== 0) {
           return false;
         }
       }
@@ -21452,8 +21452,8 @@ var require_formdata_parser = __commonJS({
       if (length < 27 || length > 70) {
         return false;
       }
-      for (let i2 = 0; i2 < length; ++i2) {
-        const cp2 = boundary.charCodeAt(i2);
+      for (let i3 = 0; i3 < length; ++i3) {
+        const cp2 = boundary.charCodeAt(i3);
         if (!(cp2 >= 48 && cp2 <= 57 || cp2 >= 65 && cp2 <= 90 || cp2 >= 97 && cp2 <= 122 || cp2 === 39 || cp2 === 45 || cp2 === 95)) {
           return false;
         }
@@ -21714,8 +21714,8 @@ var require_formdata_parser = __commonJS({
       if (buffer.length < start2.length) {
         return false;
       }
-      for (let i2 = 0; i2 < start2.length; i2++) {
-        if (start2[i2] !== buffer[position.position + i2]) {
+      for (let i3 = 0; i3 < start2.length; i3++) {
+        if (start2[i3] !== buffer[position.position + i3]) {
           return false;
         }
       }
@@ -21763,8 +21763,8 @@ var require_promise = __commonJS({
     function createDeferredPromise() {
       let res;
       let rej;
-      const promise = new Promise((resolve10, reject) => {
-        res = resolve10;
+      const promise = new Promise((resolve11, reject) => {
+        res = resolve11;
         rej = reject;
       });
       return { promise, resolve: res, reject: rej };
@@ -21914,9 +21914,9 @@ Content-Type: ${value.type || "application/octet-stream"}\r
       if (action != null) {
         ;
         (async () => {
-          var _a9;
+          var _a10;
           const result = action();
-          const iterator = (_a9 = result == null ? void 0 : result[Symbol.asyncIterator]) == null ? void 0 : _a9.call(result);
+          const iterator = (_a10 = result == null ? void 0 : result[Symbol.asyncIterator]) == null ? void 0 : _a10.call(result);
           if (iterator) {
             for await (const bytes2 of iterator) {
               if (isErrored(stream)) break;
@@ -21980,17 +21980,17 @@ Content-Type: ${value.type || "application/octet-stream"}\r
               switch (mimeType.essence) {
                 case "multipart/form-data": {
                   const parsed2 = multipartFormDataParser(value, mimeType);
-                  const fd2 = new FormData();
-                  setFormDataState(fd2, parsed2);
-                  return fd2;
+                  const fd3 = new FormData();
+                  setFormDataState(fd3, parsed2);
+                  return fd3;
                 }
                 case "application/x-www-form-urlencoded": {
                   const entries2 = new URLSearchParams(value.toString());
-                  const fd2 = new FormData();
+                  const fd3 = new FormData();
                   for (const [name, value2] of entries2) {
-                    fd2.append(name, value2);
+                    fd3.append(name, value2);
                   }
-                  return fd2;
+                  return fd3;
                 }
               }
             }
@@ -22272,7 +22272,7 @@ var require_client_h1 = __commonJS({
         this.maxResponseSize = client[kMaxResponseSize];
       }
       setTimeout(delay, type) {
-        var _a9;
+        var _a10;
         if (delay !== this.timeoutValue || type & USE_FAST_TIMER ^ this.timeoutType & USE_FAST_TIMER) {
           if (this.timeout) {
             timers.clearTimeout(this.timeout);
@@ -22283,7 +22283,7 @@ var require_client_h1 = __commonJS({
               this.timeout = timers.setFastTimeout(onParserTimeout, delay, this.timeoutWeakRef);
             } else {
               this.timeout = setTimeout(onParserTimeout, delay, this.timeoutWeakRef);
-              (_a9 = this.timeout) == null ? void 0 : _a9.unref();
+              (_a10 = this.timeout) == null ? void 0 : _a10.unref();
             }
           }
           this.timeoutValue = delay;
@@ -22795,8 +22795,8 @@ var require_client_h1 = __commonJS({
       this[kClient][kOnError](err2);
     }
     function onHttpSocketReadable() {
-      var _a9;
-      (_a9 = this[kParser]) == null ? void 0 : _a9.readMore();
+      var _a10;
+      (_a10 = this[kParser]) == null ? void 0 : _a10.readMore();
     }
     function onHttpSocketEnd() {
       const parser = this[kParser];
@@ -22826,8 +22826,8 @@ var require_client_h1 = __commonJS({
       if (client.destroyed) {
         assert(client[kPending] === 0);
         const requests = client[kQueue].splice(client[kRunningIdx]);
-        for (let i2 = 0; i2 < requests.length; i2++) {
-          const request2 = requests[i2];
+        for (let i3 = 0; i3 < requests.length; i3++) {
+          const request2 = requests[i3];
           util2.errorRequest(client, request2, err2);
         }
       } else if (client[kRunning] > 0 && err2.code !== "UND_ERR_INFO") {
@@ -22990,65 +22990,65 @@ var require_client_h1 = __commonJS({
       if (socket.setTypeOfService) {
         socket.setTypeOfService(request2.typeOfService);
       }
-      let header = `${method} ${path5} HTTP/1.1\r
+      let header2 = `${method} ${path5} HTTP/1.1\r
 `;
       if (typeof host2 === "string") {
-        header += `host: ${host2}\r
+        header2 += `host: ${host2}\r
 `;
       } else {
-        header += client[kHostHeader];
+        header2 += client[kHostHeader];
       }
       if (upgrade) {
-        header += `connection: upgrade\r
+        header2 += `connection: upgrade\r
 upgrade: ${upgrade}\r
 `;
       } else if (client[kPipelining] && !socket[kReset]) {
-        header += "connection: keep-alive\r\n";
+        header2 += "connection: keep-alive\r\n";
       } else {
-        header += "connection: close\r\n";
+        header2 += "connection: close\r\n";
       }
       if (Array.isArray(headers)) {
         for (let n = 0; n < headers.length; n += 2) {
           const key = headers[n + 0];
           const val = headers[n + 1];
           if (Array.isArray(val)) {
-            for (let i2 = 0; i2 < val.length; i2++) {
-              header += `${key}: ${val[i2]}\r
+            for (let i3 = 0; i3 < val.length; i3++) {
+              header2 += `${key}: ${val[i3]}\r
 `;
             }
           } else {
-            header += `${key}: ${val}\r
+            header2 += `${key}: ${val}\r
 `;
           }
         }
       }
       if (channels.sendHeaders.hasSubscribers) {
-        channels.sendHeaders.publish({ request: request2, headers: header, socket });
+        channels.sendHeaders.publish({ request: request2, headers: header2, socket });
       }
       if (!body || bodyLength === 0) {
-        writeBuffer(abort, null, client, request2, socket, contentLength, header, expectsPayload);
+        writeBuffer(abort, null, client, request2, socket, contentLength, header2, expectsPayload);
       } else if (util2.isBuffer(body)) {
-        writeBuffer(abort, body, client, request2, socket, contentLength, header, expectsPayload);
+        writeBuffer(abort, body, client, request2, socket, contentLength, header2, expectsPayload);
       } else if (util2.isBlobLike(body)) {
         if (typeof body.stream === "function") {
-          writeIterable(abort, body.stream(), client, request2, socket, contentLength, header, expectsPayload);
+          writeIterable(abort, body.stream(), client, request2, socket, contentLength, header2, expectsPayload);
         } else {
-          writeBlob(abort, body, client, request2, socket, contentLength, header, expectsPayload);
+          writeBlob(abort, body, client, request2, socket, contentLength, header2, expectsPayload);
         }
       } else if (util2.isStream(body)) {
-        writeStream(abort, body, client, request2, socket, contentLength, header, expectsPayload);
+        writeStream(abort, body, client, request2, socket, contentLength, header2, expectsPayload);
       } else if (util2.isIterable(body)) {
-        writeIterable(abort, body, client, request2, socket, contentLength, header, expectsPayload);
+        writeIterable(abort, body, client, request2, socket, contentLength, header2, expectsPayload);
       } else {
         assert(false);
       }
       return true;
     }
-    function writeStream(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
-      var _a9, _b2, _c;
+    function writeStream(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
+      var _a10, _b3, _c;
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
       let finished = false;
-      const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header });
+      const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header: header2 });
       const onData = function(chunk) {
         if (finished) {
           return;
@@ -23105,31 +23105,31 @@ upgrade: ${upgrade}\r
         body.resume();
       }
       socket.on("drain", onDrain).on("error", onFinished);
-      if ((_a9 = body.errorEmitted) != null ? _a9 : body.errored) {
+      if ((_a10 = body.errorEmitted) != null ? _a10 : body.errored) {
         setImmediate(onFinished, body.errored);
-      } else if ((_b2 = body.endEmitted) != null ? _b2 : body.readableEnded) {
+      } else if ((_b3 = body.endEmitted) != null ? _b3 : body.readableEnded) {
         setImmediate(onFinished, null);
       }
       if ((_c = body.closeEmitted) != null ? _c : body.closed) {
         setImmediate(onClose);
       }
     }
-    function writeBuffer(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
+    function writeBuffer(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
       try {
         if (!body) {
           if (contentLength === 0) {
-            socket.write(`${header}content-length: 0\r
+            socket.write(`${header2}content-length: 0\r
 \r
 `, "latin1");
           } else {
             assert(contentLength === null, "no body must not have content length");
-            socket.write(`${header}\r
+            socket.write(`${header2}\r
 `, "latin1");
           }
         } else if (util2.isBuffer(body)) {
           assert(contentLength === body.byteLength, "buffer body must have content length");
           socket.cork();
-          socket.write(`${header}content-length: ${contentLength}\r
+          socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
           socket.write(body);
@@ -23145,7 +23145,7 @@ upgrade: ${upgrade}\r
         abort(err2);
       }
     }
-    async function writeBlob(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
+    async function writeBlob(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
       assert(contentLength === body.size, "blob body must have content length");
       try {
         if (contentLength != null && contentLength !== body.size) {
@@ -23153,7 +23153,7 @@ upgrade: ${upgrade}\r
         }
         const buffer = Buffer.from(await body.arrayBuffer());
         socket.cork();
-        socket.write(`${header}content-length: ${contentLength}\r
+        socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
         socket.write(buffer);
@@ -23168,7 +23168,7 @@ upgrade: ${upgrade}\r
         abort(err2);
       }
     }
-    async function writeIterable(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
+    async function writeIterable(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
       assert(contentLength !== 0 || client[kRunning] === 0, "iterator body cannot be pipelined");
       let callback = null;
       function onDrain() {
@@ -23178,16 +23178,16 @@ upgrade: ${upgrade}\r
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve10, reject) => {
+      const waitForDrain = () => new Promise((resolve11, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve10;
+          callback = resolve11;
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
-      const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header });
+      const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header: header2 });
       try {
         for await (const chunk of body) {
           if (socket[kError]) {
@@ -23216,14 +23216,14 @@ upgrade: ${upgrade}\r
        * @param {boolean} arg.expectsPayload
        * @param {string} arg.header
        */
-      constructor({ abort, socket, request: request2, contentLength, client, expectsPayload, header }) {
+      constructor({ abort, socket, request: request2, contentLength, client, expectsPayload, header: header2 }) {
         this.socket = socket;
         this.request = request2;
         this.contentLength = contentLength;
         this.client = client;
         this.bytesWritten = 0;
         this.expectsPayload = expectsPayload;
-        this.header = header;
+        this.header = header2;
         this.abort = abort;
         socket[kWriting] = true;
       }
@@ -23232,7 +23232,7 @@ upgrade: ${upgrade}\r
        * @returns
        */
       write(chunk) {
-        const { socket, request: request2, contentLength, client, bytesWritten, expectsPayload, header } = this;
+        const { socket, request: request2, contentLength, client, bytesWritten, expectsPayload, header: header2 } = this;
         if (socket[kError]) {
           throw socket[kError];
         }
@@ -23255,10 +23255,10 @@ upgrade: ${upgrade}\r
             socket[kReset] = true;
           }
           if (contentLength === null) {
-            socket.write(`${header}transfer-encoding: chunked\r
+            socket.write(`${header2}transfer-encoding: chunked\r
 `, "latin1");
           } else {
-            socket.write(`${header}content-length: ${contentLength}\r
+            socket.write(`${header2}content-length: ${contentLength}\r
 \r
 `, "latin1");
           }
@@ -23285,7 +23285,7 @@ ${len.toString(16)}\r
        * @returns {void}
        */
       end() {
-        const { socket, contentLength, client, bytesWritten, expectsPayload, header, request: request2 } = this;
+        const { socket, contentLength, client, bytesWritten, expectsPayload, header: header2, request: request2 } = this;
         request2.onRequestSent();
         socket[kWriting] = false;
         if (socket[kError]) {
@@ -23296,11 +23296,11 @@ ${len.toString(16)}\r
         }
         if (bytesWritten === 0) {
           if (expectsPayload) {
-            socket.write(`${header}content-length: 0\r
+            socket.write(`${header2}content-length: 0\r
 \r
 `, "latin1");
           } else {
-            socket.write(`${header}\r
+            socket.write(`${header2}\r
 `, "latin1");
           }
         } else if (contentLength === null) {
@@ -23531,15 +23531,15 @@ var require_client_h2 = __commonJS({
       }
     }
     function onHttp2RemoteSettings(settings) {
-      var _a9, _b2;
-      this[kClient][kMaxConcurrentStreams] = (_a9 = settings.maxConcurrentStreams) != null ? _a9 : this[kClient][kMaxConcurrentStreams];
+      var _a10, _b3;
+      this[kClient][kMaxConcurrentStreams] = (_a10 = settings.maxConcurrentStreams) != null ? _a10 : this[kClient][kMaxConcurrentStreams];
       if (this[kRemoteSettings] === true && this[kEnableConnectProtocol] === true && settings.enableConnectProtocol === false) {
         const err2 = new InformationalError("HTTP/2: Server disabled extended CONNECT protocol against RFC-8441");
         this[kSocket][kError] = err2;
         this[kClient][kOnError](err2);
         return;
       }
-      this[kEnableConnectProtocol] = (_b2 = settings.enableConnectProtocol) != null ? _b2 : this[kEnableConnectProtocol];
+      this[kEnableConnectProtocol] = (_b3 = settings.enableConnectProtocol) != null ? _b3 : this[kEnableConnectProtocol];
       this[kRemoteSettings] = true;
       this[kClient][kResume]();
     }
@@ -23632,8 +23632,8 @@ var require_client_h2 = __commonJS({
       if (client.destroyed) {
         assert(client[kPending] === 0);
         const requests = client[kQueue].splice(client[kRunningIdx]);
-        for (let i2 = 0; i2 < requests.length; i2++) {
-          const request2 = requests[i2];
+        for (let i3 = 0; i3 < requests.length; i3++) {
+          const request2 = requests[i3];
           if (request2 != null) {
             util2.errorRequest(client, request2, err2);
           }
@@ -23668,9 +23668,9 @@ var require_client_h2 = __commonJS({
       return method !== "GET" && method !== "HEAD" && method !== "OPTIONS" && method !== "TRACE" && method !== "CONNECT";
     }
     function writeH2(client, request2) {
-      var _a9, _b2;
-      const headersTimeout = (_a9 = request2.headersTimeout) != null ? _a9 : client[kHeadersTimeout];
-      const bodyTimeout = (_b2 = request2.bodyTimeout) != null ? _b2 : client[kBodyTimeout];
+      var _a10, _b3;
+      const headersTimeout = (_a10 = request2.headersTimeout) != null ? _a10 : client[kHeadersTimeout];
+      const bodyTimeout = (_b3 = request2.bodyTimeout) != null ? _b3 : client[kBodyTimeout];
       const session = client[kHTTP2Session];
       const { method, path: path5, host: host2, upgrade, expectContinue, signal, protocol, headers: reqHeaders } = request2;
       let { body } = request2;
@@ -23691,11 +23691,11 @@ var require_client_h2 = __commonJS({
           continue;
         }
         if (Array.isArray(val)) {
-          for (let i2 = 0; i2 < val.length; i2++) {
+          for (let i3 = 0; i3 < val.length; i3++) {
             if (headers[key]) {
-              headers[key] += `, ${val[i2]}`;
+              headers[key] += `, ${val[i3]}`;
             } else {
-              headers[key] = val[i2];
+              headers[key] = val[i3];
             }
           }
         } else if (headers[key]) {
@@ -23826,12 +23826,12 @@ var require_client_h2 = __commonJS({
       }
       session.ref();
       if (channels.sendHeaders.hasSubscribers) {
-        let header = "";
+        let header2 = "";
         for (const key in headers) {
-          header += `${key}: ${headers[key]}\r
+          header2 += `${key}: ${headers[key]}\r
 `;
         }
-        channels.sendHeaders.publish({ request: request2, headers: header, socket: session[kSocket] });
+        channels.sendHeaders.publish({ request: request2, headers: header2, socket: session[kSocket] });
       }
       const shouldEndStream = method === "GET" || method === "HEAD" || body === null;
       if (expectContinue) {
@@ -24071,12 +24071,12 @@ var require_client_h2 = __commonJS({
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve10, reject) => {
+      const waitForDrain = () => new Promise((resolve11, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve10;
+          callback = resolve11;
         }
       });
       h2stream.on("close", onDrain).on("drain", onDrain);
@@ -24177,8 +24177,8 @@ var require_client = __commonJS({
     var noop = () => {
     };
     function getPipelining(client) {
-      var _a9, _b2, _c;
-      return (_c = (_b2 = client[kPipelining]) != null ? _b2 : (_a9 = client[kHTTPContext]) == null ? void 0 : _a9.defaultPipelining) != null ? _c : 1;
+      var _a10, _b3, _c;
+      return (_c = (_b3 = client[kPipelining]) != null ? _b3 : (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.defaultPipelining) != null ? _c : 1;
     }
     var Client = class extends DispatcherBase {
       /**
@@ -24369,9 +24369,9 @@ var require_client = __commonJS({
         return !!this[kHTTPContext] && !this[kConnecting] && !this[kHTTPContext].destroyed;
       }
       get [kBusy]() {
-        var _a9;
+        var _a10;
         return Boolean(
-          ((_a9 = this[kHTTPContext]) == null ? void 0 : _a9.busy(null)) || this[kSize] >= (getPipelining(this) || 1) || this[kPending] > 0
+          ((_a10 = this[kHTTPContext]) == null ? void 0 : _a10.busy(null)) || this[kSize] >= (getPipelining(this) || 1) || this[kPending] > 0
         );
       }
       [kConnect](cb) {
@@ -24394,19 +24394,19 @@ var require_client = __commonJS({
         return this[kNeedDrain] < 2;
       }
       [kClose]() {
-        return new Promise((resolve10) => {
+        return new Promise((resolve11) => {
           if (this[kSize]) {
-            this[kClosedResolve] = resolve10;
+            this[kClosedResolve] = resolve11;
           } else {
-            resolve10(null);
+            resolve11(null);
           }
         });
       }
       [kDestroy](err2) {
-        return new Promise((resolve10) => {
+        return new Promise((resolve11) => {
           const requests = this[kQueue].splice(this[kPendingIdx]);
-          for (let i2 = 0; i2 < requests.length; i2++) {
-            const request2 = requests[i2];
+          for (let i3 = 0; i3 < requests.length; i3++) {
+            const request2 = requests[i3];
             if (request2 != null) {
               util2.errorRequest(this, request2, err2);
             }
@@ -24416,7 +24416,7 @@ var require_client = __commonJS({
               this[kClosedResolve]();
               this[kClosedResolve] = null;
             }
-            resolve10(null);
+            resolve11(null);
           };
           if (this[kHTTPContext]) {
             this[kHTTPContext].destroy(err2, callback);
@@ -24432,8 +24432,8 @@ var require_client = __commonJS({
       if (client[kRunning] === 0 && err2.code !== "UND_ERR_INFO" && err2.code !== "UND_ERR_SOCKET") {
         assert(client[kPendingIdx] === client[kRunningIdx]);
         const requests = client[kQueue].splice(client[kRunningIdx]);
-        for (let i2 = 0; i2 < requests.length; i2++) {
-          const request2 = requests[i2];
+        for (let i3 = 0; i3 < requests.length; i3++) {
+          const request2 = requests[i3];
           if (request2 != null) {
             util2.errorRequest(client, request2, err2);
           }
@@ -24442,7 +24442,7 @@ var require_client = __commonJS({
       }
     }
     function connect2(client) {
-      var _a9;
+      var _a10;
       assert(!client[kConnecting]);
       assert(!client[kHTTPContext]);
       let { host: host2, hostname, protocol, port } = client[kUrl];
@@ -24461,7 +24461,7 @@ var require_client = __commonJS({
             hostname,
             protocol,
             port,
-            version: (_a9 = client[kHTTPContext]) == null ? void 0 : _a9.version,
+            version: (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.version,
             servername: client[kServerName],
             localAddress: client[kLocalAddress]
           },
@@ -24477,7 +24477,7 @@ var require_client = __commonJS({
           servername: client[kServerName],
           localAddress: client[kLocalAddress]
         }, (err2, socket) => {
-          var _a10;
+          var _a11;
           if (err2) {
             handleConnectError(client, err2, { host: host2, hostname, protocol, port });
             client[kResume]();
@@ -24509,7 +24509,7 @@ var require_client = __commonJS({
                 hostname,
                 protocol,
                 port,
-                version: (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.version,
+                version: (_a11 = client[kHTTPContext]) == null ? void 0 : _a11.version,
                 servername: client[kServerName],
                 localAddress: client[kLocalAddress]
               },
@@ -24526,7 +24526,7 @@ var require_client = __commonJS({
       }
     }
     function handleConnectError(client, err2, { host: host2, hostname, protocol, port }) {
-      var _a9;
+      var _a10;
       if (client.destroyed) {
         return;
       }
@@ -24538,7 +24538,7 @@ var require_client = __commonJS({
             hostname,
             protocol,
             port,
-            version: (_a9 = client[kHTTPContext]) == null ? void 0 : _a9.version,
+            version: (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.version,
             servername: client[kServerName],
             localAddress: client[kLocalAddress]
           },
@@ -24575,7 +24575,7 @@ var require_client = __commonJS({
       }
     }
     function _resume(client, sync) {
-      var _a9;
+      var _a10;
       while (true) {
         if (client.destroyed) {
           assert(client[kPending] === 0);
@@ -24615,7 +24615,7 @@ var require_client = __commonJS({
             return;
           }
           client[kServerName] = request2.servername;
-          (_a9 = client[kHTTPContext]) == null ? void 0 : _a9.destroy(new InformationalError("servername changed"), () => {
+          (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.destroy(new InformationalError("servername changed"), () => {
             client[kHTTPContext] = null;
             resume(client);
           });
@@ -24757,8 +24757,8 @@ var require_pool_base = __commonJS({
         }
         if (this[kClosedResolve] && queue.isEmpty()) {
           const closeAll = [];
-          for (let i2 = 0; i2 < this[kClients].length; i2++) {
-            const client2 = this[kClients][i2];
+          for (let i3 = 0; i3 < this[kClients].length; i3++) {
+            const client2 = this[kClients][i3];
             if (!client2.destroyed) {
               closeAll.push(client2.close());
             }
@@ -24819,16 +24819,16 @@ var require_pool_base = __commonJS({
       [kClose]() {
         if (this[kQueue].isEmpty()) {
           const closeAll = [];
-          for (let i2 = 0; i2 < this[kClients].length; i2++) {
-            const client = this[kClients][i2];
+          for (let i3 = 0; i3 < this[kClients].length; i3++) {
+            const client = this[kClients][i3];
             if (!client.destroyed) {
               closeAll.push(client.close());
             }
           }
           return Promise.all(closeAll);
         } else {
-          return new Promise((resolve10) => {
-            this[kClosedResolve] = resolve10;
+          return new Promise((resolve11) => {
+            this[kClosedResolve] = resolve11;
           });
         }
       }
@@ -24841,8 +24841,8 @@ var require_pool_base = __commonJS({
           item.handler.onError(err2);
         }
         const destroyAll = new Array(this[kClients].length);
-        for (let i2 = 0; i2 < this[kClients].length; i2++) {
-          destroyAll[i2] = this[kClients][i2].destroy(err2);
+        for (let i3 = 0; i3 < this[kClients].length; i3++) {
+          destroyAll[i3] = this[kClients][i3].destroy(err2);
         }
         return Promise.all(destroyAll);
       }
@@ -25084,8 +25084,8 @@ var require_balanced_pool = __commonJS({
       }
       _updateBalancedPoolStats() {
         let result = 0;
-        for (let i2 = 0; i2 < this[kClients].length; i2++) {
-          result = getGreatestCommonDivisor(this[kClients][i2][kWeight], result);
+        for (let i3 = 0; i3 < this[kClients].length; i3++) {
+          result = getGreatestCommonDivisor(this[kClients][i3][kWeight], result);
         }
         this[kGreatestCommonDivisor] = result;
       }
@@ -25457,8 +25457,8 @@ var require_socks5_utils = __commonJS({
         }
       } else {
         const parts = normalizedAddress.split(":");
-        for (let i2 = 0; i2 < parts.length; i2++) {
-          buffer.writeUInt16BE(parseInt(parts[i2], 16), i2 * 2);
+        for (let i3 = 0; i3 < parts.length; i3++) {
+          buffer.writeUInt16BE(parseInt(parts[i3], 16), i3 * 2);
         }
       }
       return buffer;
@@ -25506,8 +25506,8 @@ var require_socks5_utils = __commonJS({
             throw new InvalidArgumentError2("Buffer too small for IPv6 address");
           }
           const parts = [];
-          for (let i2 = 0; i2 < 8; i2++) {
-            const value = buffer.readUInt16BE(currentOffset + i2 * 2);
+          for (let i3 = 0; i3 < 8; i3++) {
+            const value = buffer.readUInt16BE(currentOffset + i3 * 2);
             parts.push(value.toString(16));
           }
           address = parts.join(":");
@@ -25688,8 +25688,8 @@ var require_socks5_client = __commonJS({
         const request2 = Buffer2.alloc(2 + this.authMethods.length);
         request2[0] = SOCKS_VERSION;
         request2[1] = this.authMethods.length;
-        this.authMethods.forEach((method, i2) => {
-          request2[2 + i2] = method;
+        this.authMethods.forEach((method, i3) => {
+          request2[2 + i3] = method;
         });
         this.socket.write(request2);
       }
@@ -25836,8 +25836,8 @@ var require_socks5_client = __commonJS({
           offset += domainLength;
         } else if (addressType === ADDRESS_TYPES.IPV6) {
           const parts = [];
-          for (let i2 = 0; i2 < 8; i2++) {
-            const value = this.buffer.readUInt16BE(offset + i2 * 2);
+          for (let i3 = 0; i3 < 8; i3++) {
+            const value = this.buffer.readUInt16BE(offset + i3 * 2);
             parts.push(value.toString(16));
           }
           boundAddress = parts.join(":");
@@ -25911,7 +25911,7 @@ var require_socks5_proxy_agent = __commonJS({
     var experimentalWarningEmitted = false;
     var Socks5ProxyAgent = class extends DispatcherBase {
       constructor(proxyUrl, options3 = {}) {
-        var _a9;
+        var _a10;
         super();
         if (!experimentalWarningEmitted) {
           process.emitWarning(
@@ -25937,7 +25937,7 @@ var require_socks5_proxy_agent = __commonJS({
         };
         this[kConnector] = options3.connect || buildConnector({
           ...options3.proxyTls,
-          servername: ((_a9 = options3.proxyTls) == null ? void 0 : _a9.servername) || url3.hostname
+          servername: ((_a10 = options3.proxyTls) == null ? void 0 : _a10.servername) || url3.hostname
         });
         this[kPools] = /* @__PURE__ */ new Map();
       }
@@ -25948,7 +25948,7 @@ var require_socks5_proxy_agent = __commonJS({
         const proxyHost = this[kProxyUrl].hostname;
         const proxyPort = parseInt(this[kProxyUrl].port) || 1080;
         debug("creating SOCKS5 connection to", proxyHost, proxyPort);
-        const socket = await new Promise((resolve10, reject) => {
+        const socket = await new Promise((resolve11, reject) => {
           this[kConnector]({
             hostname: proxyHost,
             host: proxyHost,
@@ -25958,7 +25958,7 @@ var require_socks5_proxy_agent = __commonJS({
             if (err2) {
               reject(err2);
             } else {
-              resolve10(socket2);
+              resolve11(socket2);
             }
           });
         });
@@ -25968,14 +25968,14 @@ var require_socks5_proxy_agent = __commonJS({
           socket.destroy();
         });
         await socks5Client.handshake();
-        await new Promise((resolve10, reject) => {
+        await new Promise((resolve11, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 authentication timeout"));
           }, 5e3);
           const onAuthenticated = () => {
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve10();
+            resolve11();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -25984,14 +25984,14 @@ var require_socks5_proxy_agent = __commonJS({
           };
           if (socks5Client.state === STATES.AUTHENTICATED) {
             clearTimeout(timeout);
-            resolve10();
+            resolve11();
           } else {
             socks5Client.once("authenticated", onAuthenticated);
             socks5Client.once("error", onError);
           }
         });
         await socks5Client.connect(targetHost, targetPort);
-        await new Promise((resolve10, reject) => {
+        await new Promise((resolve11, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 connection timeout"));
           }, 5e3);
@@ -25999,7 +25999,7 @@ var require_socks5_proxy_agent = __commonJS({
             debug("SOCKS5 tunnel established to", targetHost, targetPort, "via", info);
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve10();
+            resolve11();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -26025,7 +26025,7 @@ var require_socks5_proxy_agent = __commonJS({
               pipelining: opts.pipelining,
               connections: opts.connections,
               connect: async (connectOpts, callback) => {
-                var _a9;
+                var _a10;
                 try {
                   const url3 = new URL2(origin);
                   const targetHost = url3.hostname;
@@ -26041,10 +26041,10 @@ var require_socks5_proxy_agent = __commonJS({
                     finalSocket = tls.connect({
                       ...this[kRequestTls],
                       socket,
-                      servername: ((_a9 = this[kRequestTls]) == null ? void 0 : _a9.servername) || targetHost
+                      servername: ((_a10 = this[kRequestTls]) == null ? void 0 : _a10.servername) || targetHost
                     });
-                    await new Promise((resolve10, reject) => {
-                      finalSocket.once("secureConnect", resolve10);
+                    await new Promise((resolve11, reject) => {
+                      finalSocket.once("secureConnect", resolve11);
                       finalSocket.once("error", reject);
                     });
                   }
@@ -26236,7 +26236,7 @@ var require_proxy_agent = __commonJS({
           ...opts,
           factory,
           connect: async (opts2, callback) => {
-            var _a9;
+            var _a10;
             if (!this[kClient]) {
               callback(new InvalidArgumentError2("Cannot establish tunnel connection without a proxy client"));
               return;
@@ -26256,7 +26256,7 @@ var require_proxy_agent = __commonJS({
                   host: opts2.host,
                   ...opts2.connections == null || opts2.connections > 0 ? { "proxy-connection": "keep-alive" } : {}
                 },
-                servername: ((_a9 = this[kProxyTls]) == null ? void 0 : _a9.servername) || proxyHostname
+                servername: ((_a10 = this[kProxyTls]) == null ? void 0 : _a10.servername) || proxyHostname
               };
               const { socket, statusCode } = await this[kClient].connect(connectParams);
               if (statusCode !== 200) {
@@ -26338,8 +26338,8 @@ var require_proxy_agent = __commonJS({
     function buildHeaders(headers) {
       if (Array.isArray(headers)) {
         const headersPair = {};
-        for (let i2 = 0; i2 < headers.length; i2 += 2) {
-          headersPair[headers[i2]] = headers[i2 + 1];
+        for (let i3 = 0; i3 < headers.length; i3 += 2) {
+          headersPair[headers[i3]] = headers[i3 + 1];
         }
         return headersPair;
       }
@@ -26370,7 +26370,7 @@ var require_env_http_proxy_agent = __commonJS({
     var _noProxyValue, _noProxyEntries, _opts, _EnvHttpProxyAgent_instances, getProxyAgentForUrl_fn, shouldProxy_fn, parseNoProxy_fn, noProxyChanged_get, noProxyEnv_get;
     var EnvHttpProxyAgent2 = class extends DispatcherBase {
       constructor(opts = {}) {
-        var _a9, _b2;
+        var _a10, _b3;
         super();
         __privateAdd(this, _EnvHttpProxyAgent_instances);
         __privateAdd(this, _noProxyValue, null);
@@ -26379,13 +26379,13 @@ var require_env_http_proxy_agent = __commonJS({
         __privateSet(this, _opts, opts);
         const { httpProxy, httpsProxy, noProxy, ...agentOpts } = opts;
         this[kNoProxyAgent] = new Agent(agentOpts);
-        const HTTP_PROXY = (_a9 = httpProxy != null ? httpProxy : process.env.http_proxy) != null ? _a9 : process.env.HTTP_PROXY;
+        const HTTP_PROXY = (_a10 = httpProxy != null ? httpProxy : process.env.http_proxy) != null ? _a10 : process.env.HTTP_PROXY;
         if (HTTP_PROXY) {
           this[kHttpProxyAgent] = new ProxyAgent({ ...agentOpts, uri: HTTP_PROXY });
         } else {
           this[kHttpProxyAgent] = this[kNoProxyAgent];
         }
-        const HTTPS_PROXY = (_b2 = httpsProxy != null ? httpsProxy : process.env.https_proxy) != null ? _b2 : process.env.HTTPS_PROXY;
+        const HTTPS_PROXY = (_b3 = httpsProxy != null ? httpsProxy : process.env.https_proxy) != null ? _b3 : process.env.HTTPS_PROXY;
         if (HTTPS_PROXY) {
           this[kHttpsProxyAgent] = new ProxyAgent({ ...agentOpts, uri: HTTPS_PROXY });
         } else {
@@ -26439,8 +26439,8 @@ var require_env_http_proxy_agent = __commonJS({
       if (__privateGet(this, _noProxyValue) === "*") {
         return false;
       }
-      for (let i2 = 0; i2 < __privateGet(this, _noProxyEntries).length; i2++) {
-        const entry = __privateGet(this, _noProxyEntries)[i2];
+      for (let i3 = 0; i3 < __privateGet(this, _noProxyEntries).length; i3++) {
+        const entry = __privateGet(this, _noProxyEntries)[i3];
         if (entry.port && entry.port !== port) {
           continue;
         }
@@ -26454,12 +26454,12 @@ var require_env_http_proxy_agent = __commonJS({
       return true;
     };
     parseNoProxy_fn = function() {
-      var _a9;
-      const noProxyValue = (_a9 = __privateGet(this, _opts).noProxy) != null ? _a9 : __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
+      var _a10;
+      const noProxyValue = (_a10 = __privateGet(this, _opts).noProxy) != null ? _a10 : __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
       const noProxySplit = noProxyValue.split(/[,\s]/);
       const noProxyEntries = [];
-      for (let i2 = 0; i2 < noProxySplit.length; i2++) {
-        const entry = noProxySplit[i2];
+      for (let i3 = 0; i3 < noProxySplit.length; i3++) {
+        const entry = noProxySplit[i3];
         if (!entry) {
           continue;
         }
@@ -26480,8 +26480,8 @@ var require_env_http_proxy_agent = __commonJS({
       return __privateGet(this, _noProxyValue) !== __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
     };
     noProxyEnv_get = function() {
-      var _a9, _b2;
-      return (_b2 = (_a9 = process.env.no_proxy) != null ? _a9 : process.env.NO_PROXY) != null ? _b2 : "";
+      var _a10, _b3;
+      return (_b3 = (_a10 = process.env.no_proxy) != null ? _a10 : process.env.NO_PROXY) != null ? _b3 : "";
     };
     module2.exports = EnvHttpProxyAgent2;
   }
@@ -26537,34 +26537,34 @@ var require_retry_handler = __commonJS({
         return __privateGet(this, _target2);
       }
       pause() {
-        var _a9;
+        var _a10;
         __privateSet(this, _paused, true);
-        (_a9 = __privateGet(this, _target2)) == null ? void 0 : _a9.pause();
+        (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.pause();
       }
       resume() {
-        var _a9;
+        var _a10;
         __privateSet(this, _paused, false);
-        (_a9 = __privateGet(this, _target2)) == null ? void 0 : _a9.resume();
+        (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.resume();
       }
       abort(reason2) {
-        var _a9;
-        (_a9 = __privateGet(this, _target2)) == null ? void 0 : _a9.abort(reason2);
+        var _a10;
+        (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.abort(reason2);
       }
       get paused() {
-        var _a9, _b2;
-        return __privateGet(this, _paused) || ((_b2 = (_a9 = __privateGet(this, _target2)) == null ? void 0 : _a9.paused) != null ? _b2 : false);
+        var _a10, _b3;
+        return __privateGet(this, _paused) || ((_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.paused) != null ? _b3 : false);
       }
       get aborted() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = __privateGet(this, _target2)) == null ? void 0 : _a9.aborted) != null ? _b2 : false;
+        var _a10, _b3;
+        return (_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.aborted) != null ? _b3 : false;
       }
       get reason() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = __privateGet(this, _target2)) == null ? void 0 : _a9.reason) != null ? _b2 : null;
+        var _a10, _b3;
+        return (_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.reason) != null ? _b3 : null;
       }
       get rawHeaders() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = __privateGet(this, _target2)) == null ? void 0 : _a9.rawHeaders) != null ? _b2 : null;
+        var _a10, _b3;
+        return (_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.rawHeaders) != null ? _b3 : null;
       }
       set rawHeaders(value) {
         if (__privateGet(this, _target2)) {
@@ -26572,8 +26572,8 @@ var require_retry_handler = __commonJS({
         }
       }
       get rawTrailers() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = __privateGet(this, _target2)) == null ? void 0 : _a9.rawTrailers) != null ? _b2 : null;
+        var _a10, _b3;
+        return (_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.rawTrailers) != null ? _b3 : null;
       }
       set rawTrailers(value) {
         if (__privateGet(this, _target2)) {
@@ -26640,11 +26640,11 @@ var require_retry_handler = __commonJS({
         this.controllerProxy = new RetryController();
       }
       onResponseStartWithRetry(controller, statusCode, headers, statusMessage, err2) {
-        var _a9, _b2, _c, _d, _e4, _f;
+        var _a10, _b3, _c, _d, _e4, _f;
         if (this.retryOpts.throwOnError) {
           if (this.retryOpts.statusCodes.includes(statusCode) === false) {
             if (this.headersSent) {
-              (_b2 = (_a9 = this.handler).onResponseError) == null ? void 0 : _b2.call(_a9, this.controllerProxy, err2);
+              (_b3 = (_a10 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a10, this.controllerProxy, err2);
             } else {
               this.headersSent = true;
               this.checkpointResponseEnd(headers);
@@ -26662,10 +26662,10 @@ var require_retry_handler = __commonJS({
           return;
         }
         function shouldRetry(passedErr) {
-          var _a10, _b3, _c2, _d2;
+          var _a11, _b4, _c2, _d2;
           if (passedErr) {
             if (this.headersSent) {
-              (_b3 = (_a10 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a10, this.controllerProxy, passedErr);
+              (_b4 = (_a11 = this.handler).onResponseError) == null ? void 0 : _b4.call(_a11, this.controllerProxy, passedErr);
             } else {
               this.headersSent = true;
               this.checkpointResponseEnd(headers);
@@ -26699,15 +26699,15 @@ var require_retry_handler = __commonJS({
         }
       }
       onRequestStart(controller, context) {
-        var _a9, _b2;
+        var _a10, _b3;
         this.controllerProxy.target = controller;
         if (!this.headersSent) {
-          (_b2 = (_a9 = this.handler).onRequestStart) == null ? void 0 : _b2.call(_a9, this.controllerProxy, context);
+          (_b3 = (_a10 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a10, this.controllerProxy, context);
         }
       }
       onRequestUpgrade(_controller, statusCode, headers, socket) {
-        var _a9, _b2;
-        (_b2 = (_a9 = this.handler).onRequestUpgrade) == null ? void 0 : _b2.call(_a9, this.controllerProxy, statusCode, headers, socket);
+        var _a10, _b3;
+        (_b3 = (_a10 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, this.controllerProxy, statusCode, headers, socket);
       }
       static [kRetryHandlerDefaultRetry](err2, { state, opts }, cb) {
         const { statusCode, code, headers } = err2;
@@ -26747,7 +26747,7 @@ var require_retry_handler = __commonJS({
         setTimeout(() => cb(null), retryTimeout);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a9, _b2, _c, _d;
+        var _a10, _b3, _c, _d;
         this.error = null;
         this.retryCount += 1;
         if (statusCode >= 300) {
@@ -26795,8 +26795,8 @@ var require_retry_handler = __commonJS({
             const range = parseRangeHeader(headers["content-range"]);
             if (range == null) {
               this.headersSent = true;
-              (_b2 = (_a9 = this.handler).onResponseStart) == null ? void 0 : _b2.call(
-                _a9,
+              (_b3 = (_a10 = this.handler).onResponseStart) == null ? void 0 : _b3.call(
+                _a10,
                 this.controllerProxy,
                 statusCode,
                 headers,
@@ -26844,28 +26844,28 @@ var require_retry_handler = __commonJS({
         }
       }
       onResponseData(_controller, chunk) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (this.error) {
           return;
         }
         this.start += chunk.length;
-        (_b2 = (_a9 = this.handler).onResponseData) == null ? void 0 : _b2.call(_a9, this.controllerProxy, chunk);
+        (_b3 = (_a10 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a10, this.controllerProxy, chunk);
       }
       onResponseEnd(_controller, trailers) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (this.error && this.retryOpts.throwOnError) {
           throw this.error;
         }
         if (!this.error) {
           this.retryCount = 0;
-          return (_b2 = (_a9 = this.handler).onResponseEnd) == null ? void 0 : _b2.call(_a9, this.controllerProxy, trailers);
+          return (_b3 = (_a10 = this.handler).onResponseEnd) == null ? void 0 : _b3.call(_a10, this.controllerProxy, trailers);
         }
         this.retry();
       }
       retry() {
-        var _a9, _b2, _c;
+        var _a10, _b3, _c;
         if (this.start !== 0) {
-          const headers = { range: `bytes=${this.start}-${(_a9 = this.end) != null ? _a9 : ""}` };
+          const headers = { range: `bytes=${this.start}-${(_a10 = this.end) != null ? _a10 : ""}` };
           if (this.etag != null) {
             headers["if-match"] = this.etag;
           }
@@ -26881,22 +26881,22 @@ var require_retry_handler = __commonJS({
           this.retryCountCheckpoint = this.retryCount;
           this.dispatch(this.opts, this);
         } catch (err2) {
-          (_c = (_b2 = this.handler).onResponseError) == null ? void 0 : _c.call(_b2, this.controllerProxy, err2);
+          (_c = (_b3 = this.handler).onResponseError) == null ? void 0 : _c.call(_b3, this.controllerProxy, err2);
         }
       }
       onResponseError(controller, err2) {
-        var _a9, _b2;
+        var _a10, _b3;
         if ((controller == null ? void 0 : controller.aborted) || isDisturbed(this.opts.body) || this.headersSent && !this.resume) {
-          (_b2 = (_a9 = this.handler).onResponseError) == null ? void 0 : _b2.call(_a9, this.controllerProxy, err2);
+          (_b3 = (_a10 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a10, this.controllerProxy, err2);
           return;
         }
         function shouldRetry(returnedErr) {
-          var _a10, _b3;
+          var _a11, _b4;
           if (!returnedErr) {
             this.retry();
             return;
           }
-          (_b3 = (_a10 = this.handler) == null ? void 0 : _a10.onResponseError) == null ? void 0 : _b3.call(_a10, this.controllerProxy, returnedErr);
+          (_b4 = (_a11 = this.handler) == null ? void 0 : _a11.onResponseError) == null ? void 0 : _b4.call(_a11, this.controllerProxy, returnedErr);
         }
         if (this.retryCount - this.retryCountCheckpoint > 0) {
           this.retryCount = this.retryCountCheckpoint + (this.retryCount - this.retryCountCheckpoint);
@@ -27209,39 +27209,39 @@ var require_readable = __commonJS({
        * @returns {Promise<null>}
        */
       dump(opts) {
-        var _a9;
+        var _a10;
         const signal = opts == null ? void 0 : opts.signal;
         if (signal != null && (typeof signal !== "object" || !("aborted" in signal))) {
           return Promise.reject(new InvalidArgumentError2("signal must be an AbortSignal"));
         }
         const limit = (opts == null ? void 0 : opts.limit) && Number.isFinite(opts.limit) ? opts.limit : 128 * 1024;
         if (signal == null ? void 0 : signal.aborted) {
-          return Promise.reject((_a9 = signal.reason) != null ? _a9 : new AbortError());
+          return Promise.reject((_a10 = signal.reason) != null ? _a10 : new AbortError());
         }
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
         }
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           if (this[kContentLength] && this[kContentLength] > limit || this[kBytesRead] > limit) {
             this.destroy(new AbortError());
           }
           if (signal) {
             const onAbort = () => {
-              var _a10;
-              this.destroy((_a10 = signal.reason) != null ? _a10 : new AbortError());
+              var _a11;
+              this.destroy((_a11 = signal.reason) != null ? _a11 : new AbortError());
             };
             signal.addEventListener("abort", onAbort);
             this.on("close", function() {
-              var _a10;
+              var _a11;
               signal.removeEventListener("abort", onAbort);
               if (signal.aborted) {
-                reject((_a10 = signal.reason) != null ? _a10 : new AbortError());
+                reject((_a11 = signal.reason) != null ? _a11 : new AbortError());
               } else {
-                resolve10(null);
+                resolve11(null);
               }
             });
           } else {
-            this.on("close", resolve10);
+            this.on("close", resolve11);
           }
           this.on("error", noop).on("data", () => {
             if (this[kBytesRead] > limit) {
@@ -27262,16 +27262,16 @@ var require_readable = __commonJS({
       }
     };
     function isLocked(bodyReadable) {
-      var _a9;
-      return ((_a9 = bodyReadable[kBody]) == null ? void 0 : _a9.locked) === true || bodyReadable[kConsume] !== null;
+      var _a10;
+      return ((_a10 = bodyReadable[kBody]) == null ? void 0 : _a10.locked) === true || bodyReadable[kConsume] !== null;
     }
     function isUnusable(bodyReadable) {
       return util2.isDisturbed(bodyReadable) || isLocked(bodyReadable);
     }
     function consume(stream, type) {
       assert(!stream[kConsume]);
-      return new Promise((resolve10, reject) => {
-        var _a9;
+      return new Promise((resolve11, reject) => {
+        var _a10;
         if (isUnusable(stream)) {
           const rState = stream._readableState;
           if (rState.destroyed && rState.closeEmitted === false) {
@@ -27279,14 +27279,14 @@ var require_readable = __commonJS({
               reject(new TypeError("unusable"));
             });
           } else {
-            reject((_a9 = rState.errored) != null ? _a9 : new TypeError("unusable"));
+            reject((_a10 = rState.errored) != null ? _a10 : new TypeError("unusable"));
           }
         } else {
           queueMicrotask(() => {
             stream[kConsume] = {
               type,
               stream,
-              resolve: resolve10,
+              resolve: resolve11,
               reject,
               length: 0,
               body: []
@@ -27352,26 +27352,26 @@ var require_readable = __commonJS({
       }
       const buffer = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
       let offset = 0;
-      for (let i2 = 0; i2 < chunks.length; ++i2) {
-        const chunk = chunks[i2];
+      for (let i3 = 0; i3 < chunks.length; ++i3) {
+        const chunk = chunks[i3];
         buffer.set(chunk, offset);
         offset += chunk.length;
       }
       return buffer;
     }
     function consumeEnd(consume2, encoding) {
-      const { type, body, resolve: resolve10, stream, length } = consume2;
+      const { type, body, resolve: resolve11, stream, length } = consume2;
       try {
         if (type === "text") {
-          resolve10(chunksDecode(body, length, encoding));
+          resolve11(chunksDecode(body, length, encoding));
         } else if (type === "json") {
-          resolve10(JSON.parse(chunksDecode(body, length, encoding)));
+          resolve11(JSON.parse(chunksDecode(body, length, encoding)));
         } else if (type === "arrayBuffer") {
-          resolve10(chunksConcat(body, length).buffer);
+          resolve11(chunksConcat(body, length).buffer);
         } else if (type === "blob") {
-          resolve10(new Blob(body, { type: stream[kContentType] }));
+          resolve11(new Blob(body, { type: stream[kContentType] }));
         } else if (type === "bytes") {
-          resolve10(chunksConcat(body, length));
+          resolve11(chunksConcat(body, length));
         }
         consumeFinish(consume2);
       } catch (err2) {
@@ -27418,7 +27418,7 @@ var require_api_request = __commonJS({
     }
     var RequestHandler = class extends AsyncResource {
       constructor(opts, callback) {
-        var _a9;
+        var _a10;
         if (!opts || typeof opts !== "object") {
           throw new InvalidArgumentError2("invalid opts");
         }
@@ -27460,11 +27460,11 @@ var require_api_request = __commonJS({
         this.reason = null;
         this.removeAbortListener = null;
         if (signal == null ? void 0 : signal.aborted) {
-          this.reason = (_a9 = signal.reason) != null ? _a9 : new RequestAbortedError();
+          this.reason = (_a10 = signal.reason) != null ? _a10 : new RequestAbortedError();
         } else if (signal) {
           this.removeAbortListener = util2.addAbortListener(signal, () => {
-            var _a10;
-            this.reason = (_a10 = signal.reason) != null ? _a10 : new RequestAbortedError();
+            var _a11;
+            this.reason = (_a11 = signal.reason) != null ? _a11 : new RequestAbortedError();
             if (this.res) {
               util2.destroy(this.res.on("error", noop), this.reason);
             } else if (this.abort) {
@@ -27563,9 +27563,9 @@ var require_api_request = __commonJS({
     };
     function request2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           request2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve10(data);
+            return err2 ? reject(err2) : resolve11(data);
           });
         });
       }
@@ -27594,11 +27594,11 @@ var require_abort_signal = __commonJS({
     var kListener = /* @__PURE__ */ Symbol("kListener");
     var kSignal = /* @__PURE__ */ Symbol("kSignal");
     function abort(self2) {
-      var _a9, _b2, _c;
+      var _a10, _b3, _c;
       if (self2.abort) {
-        self2.abort((_a9 = self2[kSignal]) == null ? void 0 : _a9.reason);
+        self2.abort((_a10 = self2[kSignal]) == null ? void 0 : _a10.reason);
       } else {
-        self2.reason = (_c = (_b2 = self2[kSignal]) == null ? void 0 : _b2.reason) != null ? _c : new RequestAbortedError();
+        self2.reason = (_c = (_b3 = self2[kSignal]) == null ? void 0 : _b3.reason) != null ? _c : new RequestAbortedError();
       }
       removeSignal(self2);
     }
@@ -27706,7 +27706,7 @@ var require_api_stream = __commonJS({
         this.context = context;
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a9;
+        var _a10;
         const { factory, opaque, context, responseHeaders } = this;
         const headers = responseHeaders === "raw" ? util2.parseRawHeaders(rawHeaders) : util2.parseHeaders(rawHeaders);
         if (statusCode < 200) {
@@ -27742,7 +27742,7 @@ var require_api_stream = __commonJS({
         });
         res.on("drain", resume);
         this.res = res;
-        const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : (_a9 = res._writableState) == null ? void 0 : _a9.needDrain;
+        const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : (_a10 = res._writableState) == null ? void 0 : _a10.needDrain;
         return needDrain !== true;
       }
       onData(chunk) {
@@ -27779,9 +27779,9 @@ var require_api_stream = __commonJS({
     };
     function stream(opts, factory, callback) {
       if (callback === void 0) {
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           stream.call(this, opts, factory, (err2, data) => {
-            return err2 ? reject(err2) : resolve10(data);
+            return err2 ? reject(err2) : resolve11(data);
           });
         });
       }
@@ -28069,9 +28069,9 @@ var require_api_upgrade = __commonJS({
     };
     function upgrade(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           upgrade.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve10(data);
+            return err2 ? reject(err2) : resolve11(data);
           });
         });
       }
@@ -28164,9 +28164,9 @@ var require_api_connect = __commonJS({
     };
     function connect2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           connect2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve10(data);
+            return err2 ? reject(err2) : resolve11(data);
           });
         });
       }
@@ -28303,9 +28303,9 @@ var require_mock_utils = __commonJS({
     }
     function getHeaderByName(headers, key) {
       if (Array.isArray(headers)) {
-        for (let i2 = 0; i2 < headers.length; i2 += 2) {
-          if (headers[i2].toLocaleLowerCase() === key.toLocaleLowerCase()) {
-            return headers[i2 + 1];
+        for (let i3 = 0; i3 < headers.length; i3 += 2) {
+          if (headers[i3].toLocaleLowerCase() === key.toLocaleLowerCase()) {
+            return headers[i3 + 1];
           }
         }
         return void 0;
@@ -28468,8 +28468,8 @@ var require_mock_utils = __commonJS({
     function generateKeyValues(data) {
       const keys = Object.keys(data);
       const result = [];
-      for (let i2 = 0; i2 < keys.length; ++i2) {
-        const key = keys[i2];
+      for (let i3 = 0; i3 < keys.length; ++i3) {
+        const key = keys[i3];
         const value = data[key];
         const name = Buffer.from(`${key}`);
         if (Array.isArray(value)) {
@@ -28493,7 +28493,7 @@ var require_mock_utils = __commonJS({
       return Buffer.concat(buffers).toString("utf8");
     }
     function mockDispatch(opts, handler) {
-      var _a9;
+      var _a10;
       const key = buildKey(opts);
       const mockDispatch2 = getMockDispatch(this[kDispatches], key);
       mockDispatch2.timesInvoked++;
@@ -28522,7 +28522,7 @@ var require_mock_utils = __commonJS({
         }
         handler.onError(err2);
       }
-      (_a9 = handler.onConnect) == null ? void 0 : _a9.call(handler, abort, null);
+      (_a10 = handler.onConnect) == null ? void 0 : _a10.call(handler, abort, null);
       if (typeof delay === "number" && delay > 0) {
         timer = setTimeout(() => {
           timer = null;
@@ -28532,7 +28532,7 @@ var require_mock_utils = __commonJS({
         handleReply(this[kDispatches]);
       }
       function handleReply(mockDispatches, _data2 = data) {
-        var _a10, _b2, _c;
+        var _a11, _b3, _c;
         if (aborted) {
           return;
         }
@@ -28547,8 +28547,8 @@ var require_mock_utils = __commonJS({
         const responseData = getResponseData(body);
         const responseHeaders = generateKeyValues(headers);
         const responseTrailers = generateKeyValues(trailers);
-        (_a10 = handler.onHeaders) == null ? void 0 : _a10.call(handler, statusCode, responseHeaders, resume, getStatusText(statusCode));
-        (_b2 = handler.onData) == null ? void 0 : _b2.call(handler, Buffer.from(responseData));
+        (_a11 = handler.onHeaders) == null ? void 0 : _a11.call(handler, statusCode, responseHeaders, resume, getStatusText(statusCode));
+        (_b3 = handler.onData) == null ? void 0 : _b3.call(handler, Buffer.from(responseData));
         (_c = handler.onComplete) == null ? void 0 : _c.call(handler, responseTrailers);
         deleteMockDispatch(mockDispatches, key);
       }
@@ -28690,7 +28690,7 @@ var require_mock_interceptor = __commonJS({
     };
     var MockInterceptor = class {
       constructor(opts, mockDispatches) {
-        var _a9;
+        var _a10;
         if (typeof opts !== "object") {
           throw new InvalidArgumentError2("opts must be an object");
         }
@@ -28713,7 +28713,7 @@ var require_mock_interceptor = __commonJS({
         }
         this[kDispatchKey] = buildKey(opts);
         this[kDispatches] = mockDispatches;
-        this[kIgnoreTrailingSlash] = (_a9 = opts.ignoreTrailingSlash) != null ? _a9 : false;
+        this[kIgnoreTrailingSlash] = (_a10 = opts.ignoreTrailingSlash) != null ? _a10 : false;
         this[kDefaultHeaders] = {};
         this[kDefaultTrailers] = {};
         this[kContentLength] = false;
@@ -28827,14 +28827,14 @@ var require_mock_client = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockClient = class extends Client {
       constructor(origin, opts) {
-        var _a9;
+        var _a10;
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
         super(origin, opts);
         this[kMockAgent] = opts.agent;
         this[kOrigin] = origin;
-        this[kIgnoreTrailingSlash] = (_a9 = opts.ignoreTrailingSlash) != null ? _a9 : false;
+        this[kIgnoreTrailingSlash] = (_a10 = opts.ignoreTrailingSlash) != null ? _a10 : false;
         this[kDispatches] = [];
         this[kConnected] = 1;
         this[kOriginalDispatch] = this.dispatch;
@@ -29089,14 +29089,14 @@ var require_mock_pool = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockPool = class extends Pool2 {
       constructor(origin, opts) {
-        var _a9;
+        var _a10;
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
         super(origin, opts);
         this[kMockAgent] = opts.agent;
         this[kOrigin] = origin;
-        this[kIgnoreTrailingSlash] = (_a9 = opts.ignoreTrailingSlash) != null ? _a9 : false;
+        this[kIgnoreTrailingSlash] = (_a10 = opts.ignoreTrailingSlash) != null ? _a10 : false;
         this[kDispatches] = [];
         this[kConnected] = 1;
         this[kOriginalDispatch] = this.dispatch;
@@ -29203,13 +29203,13 @@ var require_mock_agent = __commonJS({
     var { MockCallHistory } = require_mock_call_history();
     var MockAgent = class extends Dispatcher {
       constructor(opts = {}) {
-        var _a9, _b2, _c;
+        var _a10, _b3, _c;
         super(opts);
         const mockOptions = buildAndValidateMockOptions(opts);
         this[kNetConnect] = true;
         this[kIsMockActive] = true;
-        this[kMockAgentIsCallHistoryEnabled] = (_a9 = mockOptions.enableCallHistory) != null ? _a9 : false;
-        this[kMockAgentAcceptsNonStandardSearchParameters] = (_b2 = mockOptions.acceptNonStandardSearchParameters) != null ? _b2 : false;
+        this[kMockAgentIsCallHistoryEnabled] = (_a10 = mockOptions.enableCallHistory) != null ? _a10 : false;
+        this[kMockAgentAcceptsNonStandardSearchParameters] = (_b3 = mockOptions.acceptNonStandardSearchParameters) != null ? _b3 : false;
         this[kIgnoreTrailingSlash] = (_c = mockOptions.ignoreTrailingSlash) != null ? _c : false;
         if ((opts == null ? void 0 : opts.agent) && typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
@@ -29364,9 +29364,9 @@ var require_snapshot_utils = __commonJS({
     function createHeaderFilters(matchOptions = {}) {
       const { ignoreHeaders = [], excludeHeaders = [], matchHeaders = [], caseSensitive = false } = matchOptions;
       return {
-        ignore: new Set(ignoreHeaders.map((header) => caseSensitive ? header : header.toLowerCase())),
-        exclude: new Set(excludeHeaders.map((header) => caseSensitive ? header : header.toLowerCase())),
-        match: new Set(matchHeaders.map((header) => caseSensitive ? header : header.toLowerCase()))
+        ignore: new Set(ignoreHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase())),
+        exclude: new Set(excludeHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase())),
+        match: new Set(matchHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase()))
       };
     }
     var crypto3 = runtimeFeatures.has("crypto") ? require("crypto") : null;
@@ -29401,9 +29401,9 @@ var require_snapshot_utils = __commonJS({
       const normalizedHeaders = {};
       if (!headers) return normalizedHeaders;
       if (isUndiciHeaders(headers)) {
-        for (let i2 = 0; i2 < headers.length; i2 += 2) {
-          const key = headers[i2];
-          const value = headers[i2 + 1];
+        for (let i3 = 0; i3 < headers.length; i3 += 2) {
+          const key = headers[i3];
+          const value = headers[i3 + 1];
           if (key && value !== void 0) {
             const keyStr = Buffer.isBuffer(key) ? key.toString() : key;
             const valueStr = Buffer.isBuffer(value) ? value.toString() : value;
@@ -29445,8 +29445,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports2, module2) {
     "use strict";
-    var { writeFile: writeFile8, readFile: readFile17, mkdir: mkdir11 } = require("fs/promises");
-    var { dirname: dirname11, resolve: resolve10 } = require("path");
+    var { writeFile: writeFile9, readFile: readFile18, mkdir: mkdir12 } = require("fs/promises");
+    var { dirname: dirname12, resolve: resolve11 } = require("path");
     var { setTimeout: setTimeout3, clearTimeout: clearTimeout2 } = require("timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -29649,7 +29649,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile17(resolve10(path5), "utf8");
+          const data = await readFile18(resolve11(path5), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             __privateGet(this, _snapshots).clear();
@@ -29678,13 +29678,13 @@ var require_snapshot_recorder = __commonJS({
         if (!path5) {
           throw new InvalidArgumentError2("Snapshot path is required");
         }
-        const resolvedPath = resolve10(path5);
-        await mkdir11(dirname11(resolvedPath), { recursive: true });
+        const resolvedPath = resolve11(path5);
+        await mkdir12(dirname12(resolvedPath), { recursive: true });
         const data = Array.from(__privateGet(this, _snapshots).entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
         }));
-        await writeFile8(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile9(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -29814,11 +29814,11 @@ var require_snapshot_recorder = __commonJS({
      */
     scheduleFlush_fn = function() {
       __privateSet(this, _flushTimeout, setTimeout3(() => {
-        var _a9;
+        var _a10;
         this.saveSnapshots().catch(() => {
         });
         if (__privateGet(this, _autoFlush)) {
-          (_a9 = __privateGet(this, _flushTimeout)) == null ? void 0 : _a9.refresh();
+          (_a10 = __privateGet(this, _flushTimeout)) == null ? void 0 : _a10.refresh();
         } else {
           __privateSet(this, _flushTimeout, null);
         }
@@ -29998,9 +29998,9 @@ var require_snapshot_agent = __commonJS({
        * @returns {Promise<void>}
        */
       async close() {
-        var _a9;
+        var _a10;
         await this[kSnapshotRecorder].close();
-        await ((_a9 = this[kRealAgent]) == null ? void 0 : _a9.close());
+        await ((_a10 = this[kRealAgent]) == null ? void 0 : _a10.close());
         await super.close();
       }
     };
@@ -30058,7 +30058,7 @@ var require_snapshot_agent = __commonJS({
      * @returns {void}
      */
     replaySnapshot_fn = function(snapshot, handler) {
-      var _a9;
+      var _a10;
       try {
         const { response } = snapshot;
         const controller = {
@@ -30079,7 +30079,7 @@ var require_snapshot_agent = __commonJS({
         handler.onResponseData(controller, body);
         handler.onResponseEnd(controller, response.trailers);
       } catch (error) {
-        (_a9 = handler.onError) == null ? void 0 : _a9.call(handler, error);
+        (_a10 = handler.onError) == null ? void 0 : _a10.call(handler, error);
       }
     };
     /**
@@ -30177,8 +30177,8 @@ var require_decorator_handler = __commonJS({
     "use strict";
     var assert = require("assert");
     var WrapHandler = require_wrap_handler();
-    var _handler, _onCompleteCalled, _onErrorCalled, _onResponseStartCalled, _a9;
-    module2.exports = (_a9 = class {
+    var _handler, _onCompleteCalled, _onErrorCalled, _onResponseStartCalled, _a10;
+    module2.exports = (_a10 = class {
       constructor(handler) {
         __privateAdd(this, _handler);
         __privateAdd(this, _onCompleteCalled, false);
@@ -30190,47 +30190,47 @@ var require_decorator_handler = __commonJS({
         __privateSet(this, _handler, WrapHandler.wrap(handler));
       }
       onRequestStart(...args) {
-        var _a10, _b2;
-        (_b2 = (_a10 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b2.call(_a10, ...args);
+        var _a11, _b3;
+        (_b3 = (_a11 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b3.call(_a11, ...args);
       }
       onRequestUpgrade(...args) {
-        var _a10, _b2;
+        var _a11, _b3;
         assert(!__privateGet(this, _onCompleteCalled));
         assert(!__privateGet(this, _onErrorCalled));
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b2.call(_a10, ...args);
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a11, ...args);
       }
       onResponseStart(...args) {
-        var _a10, _b2;
+        var _a11, _b3;
         assert(!__privateGet(this, _onCompleteCalled));
         assert(!__privateGet(this, _onErrorCalled));
         assert(!__privateGet(this, _onResponseStartCalled));
         __privateSet(this, _onResponseStartCalled, true);
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b2.call(_a10, ...args);
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b3.call(_a11, ...args);
       }
       onResponseData(...args) {
-        var _a10, _b2;
+        var _a11, _b3;
         assert(!__privateGet(this, _onCompleteCalled));
         assert(!__privateGet(this, _onErrorCalled));
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b2.call(_a10, ...args);
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a11, ...args);
       }
       onResponseEnd(...args) {
-        var _a10, _b2;
+        var _a11, _b3;
         assert(!__privateGet(this, _onCompleteCalled));
         assert(!__privateGet(this, _onErrorCalled));
         __privateSet(this, _onCompleteCalled, true);
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b2.call(_a10, ...args);
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b3.call(_a11, ...args);
       }
       onResponseError(...args) {
-        var _a10, _b2;
+        var _a11, _b3;
         __privateSet(this, _onErrorCalled, true);
-        return (_b2 = (_a10 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _b2.call(_a10, ...args);
+        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _b3.call(_a11, ...args);
       }
       /**
        * @deprecated
        */
       onBodySent() {
       }
-    }, _handler = new WeakMap(), _onCompleteCalled = new WeakMap(), _onErrorCalled = new WeakMap(), _onResponseStartCalled = new WeakMap(), _a9);
+    }, _handler = new WeakMap(), _onCompleteCalled = new WeakMap(), _onErrorCalled = new WeakMap(), _onResponseStartCalled = new WeakMap(), _a10);
   }
 });
 
@@ -30296,15 +30296,15 @@ var require_redirect_handler = __commonJS({
         }
       }
       onRequestStart(controller, context) {
-        var _a9, _b2;
-        (_b2 = (_a9 = this.handler).onRequestStart) == null ? void 0 : _b2.call(_a9, controller, { ...context, history: this.history });
+        var _a10, _b3;
+        (_b3 = (_a10 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a10, controller, { ...context, history: this.history });
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a9, _b2;
-        (_b2 = (_a9 = this.handler).onRequestUpgrade) == null ? void 0 : _b2.call(_a9, controller, statusCode, headers, socket);
+        var _a10, _b3;
+        (_b3 = (_a10 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (this.opts.throwOnMaxRedirect && this.history.length >= this.maxRedirections) {
           throw new Error("max redirects");
         }
@@ -30327,7 +30327,7 @@ var require_redirect_handler = __commonJS({
           this.history.push(new URL(this.opts.path, this.opts.origin));
         }
         if (!this.location) {
-          (_b2 = (_a9 = this.handler).onResponseStart) == null ? void 0 : _b2.call(_a9, controller, statusCode, headers, statusMessage);
+          (_b3 = (_a10 = this.handler).onResponseStart) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, statusMessage);
           return;
         }
         const { origin, pathname, search } = util2.parseURL(new URL(this.location, this.opts.origin && new URL(this.opts.path, this.opts.origin)));
@@ -30344,10 +30344,10 @@ var require_redirect_handler = __commonJS({
         this.opts.query = null;
       }
       onResponseData(controller, chunk) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (this.location) {
         } else {
-          (_b2 = (_a9 = this.handler).onResponseData) == null ? void 0 : _b2.call(_a9, controller, chunk);
+          (_b3 = (_a10 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a10, controller, chunk);
         }
       }
       onResponseEnd(controller, trailers) {
@@ -30358,19 +30358,19 @@ var require_redirect_handler = __commonJS({
         }
       }
       onResponseError(controller, error) {
-        var _a9, _b2;
-        (_b2 = (_a9 = this.handler).onResponseError) == null ? void 0 : _b2.call(_a9, controller, error);
+        var _a10, _b3;
+        (_b3 = (_a10 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a10, controller, error);
       }
     };
-    function shouldRemoveHeader(header, removeContent, unknownOrigin) {
-      if (header.length === 4) {
-        return util2.headerNameToString(header) === "host";
+    function shouldRemoveHeader(header2, removeContent, unknownOrigin) {
+      if (header2.length === 4) {
+        return util2.headerNameToString(header2) === "host";
       }
-      if (removeContent && util2.headerNameToString(header).startsWith("content-")) {
+      if (removeContent && util2.headerNameToString(header2).startsWith("content-")) {
         return true;
       }
-      if (unknownOrigin && (header.length === 13 || header.length === 6 || header.length === 19)) {
-        const name = util2.headerNameToString(header);
+      if (unknownOrigin && (header2.length === 13 || header2.length === 6 || header2.length === 19)) {
+        const name = util2.headerNameToString(header2);
         return name === "authorization" || name === "cookie" || name === "proxy-authorization";
       }
       return false;
@@ -30378,9 +30378,9 @@ var require_redirect_handler = __commonJS({
     function cleanRequestHeaders(headers, removeContent, unknownOrigin) {
       const ret = [];
       if (Array.isArray(headers)) {
-        for (let i2 = 0; i2 < headers.length; i2 += 2) {
-          if (!shouldRemoveHeader(headers[i2], removeContent, unknownOrigin)) {
-            ret.push(headers[i2], headers[i2 + 1]);
+        for (let i3 = 0; i3 < headers.length; i3 += 2) {
+          if (!shouldRemoveHeader(headers[i3], removeContent, unknownOrigin)) {
+            ret.push(headers[i3], headers[i3 + 1]);
           }
         }
       } else if (headers && typeof headers === "object") {
@@ -30458,16 +30458,16 @@ var require_response_error = __commonJS({
         }
       }
       onResponseData(controller, chunk) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (__privateGet(this, _statusCode) < 400) {
           return super.onResponseData(controller, chunk);
         }
-        __privateSet(this, _body, __privateGet(this, _body) + ((_b2 = (_a9 = __privateGet(this, _decoder)) == null ? void 0 : _a9.decode(chunk, { stream: true })) != null ? _b2 : ""));
+        __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a10 = __privateGet(this, _decoder)) == null ? void 0 : _a10.decode(chunk, { stream: true })) != null ? _b3 : ""));
       }
       onResponseEnd(controller, trailers) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (__privateGet(this, _statusCode) >= 400) {
-          __privateSet(this, _body, __privateGet(this, _body) + ((_b2 = (_a9 = __privateGet(this, _decoder)) == null ? void 0 : _a9.decode(void 0, { stream: false })) != null ? _b2 : ""));
+          __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a10 = __privateGet(this, _decoder)) == null ? void 0 : _a10.decode(void 0, { stream: false })) != null ? _b3 : ""));
           if (__privateMethod(this, _ResponseErrorHandler_instances, checkContentType_fn).call(this, "application/json")) {
             try {
               __privateSet(this, _body, JSON.parse(__privateGet(this, _body)));
@@ -30501,8 +30501,8 @@ var require_response_error = __commonJS({
     _body = new WeakMap();
     _ResponseErrorHandler_instances = new WeakSet();
     checkContentType_fn = function(contentType) {
-      var _a9;
-      return ((_a9 = __privateGet(this, _contentType)) != null ? _a9 : "").indexOf(contentType) === 0;
+      var _a10;
+      return ((_a10 = __privateGet(this, _contentType)) != null ? _a10 : "").indexOf(contentType) === 0;
     };
     module2.exports = () => {
       return (dispatch) => {
@@ -30647,22 +30647,22 @@ var require_dns = __commonJS({
           return headers;
         }
         const normalized = [];
-        for (const header of headers) {
-          if (Array.isArray(header) && header.length === 2) {
-            normalized.push(header[0], header[1]);
+        for (const header2 of headers) {
+          if (Array.isArray(header2) && header2.length === 2) {
+            normalized.push(header2[0], header2[1]);
           } else {
-            normalized.push(header);
+            normalized.push(header2);
           }
         }
         return normalized;
       }
       if (typeof headers === "object" && hasSafeIterator(headers)) {
         const normalized = [];
-        for (const header of headers) {
-          if (Array.isArray(header) && header.length === 2) {
-            normalized.push(header[0], header[1]);
+        for (const header2 of headers) {
+          if (Array.isArray(header2) && header2.length === 2) {
+            normalized.push(header2[0], header2[1]);
           } else {
-            normalized.push(header);
+            normalized.push(header2);
           }
         }
         return normalized;
@@ -30677,8 +30677,8 @@ var require_dns = __commonJS({
         if (headers.length === 0) {
           return false;
         }
-        for (let i2 = 0; i2 < headers.length; i2 += 2) {
-          if (isHostHeader(headers[i2])) {
+        for (let i3 = 0; i3 < headers.length; i3 += 2) {
+          if (isHostHeader(headers[i3])) {
             return true;
           }
         }
@@ -30720,8 +30720,8 @@ var require_dns = __commonJS({
         return __privateGet(this, _records).size;
       }
       get(hostname) {
-        var _a9;
-        return (_a9 = __privateGet(this, _records).get(hostname)) != null ? _a9 : null;
+        var _a10;
+        return (_a10 = __privateGet(this, _records).get(hostname)) != null ? _a10 : null;
       }
       set(hostname, records) {
         __privateGet(this, _records).set(hostname, records);
@@ -30747,13 +30747,13 @@ var require_dns = __commonJS({
         __publicField(this, "lookup", null);
         __publicField(this, "pick", null);
         __publicField(this, "storage", null);
-        var _a9, _b2, _c;
+        var _a10, _b3, _c;
         __privateSet(this, _maxTTL, opts.maxTTL);
         __privateSet(this, _maxItems2, opts.maxItems);
         this.dualStack = opts.dualStack;
         this.affinity = opts.affinity;
-        this.lookup = (_a9 = opts.lookup) != null ? _a9 : __privateMethod(this, _DNSInstance_instances, defaultLookup_fn);
-        this.pick = (_b2 = opts.pick) != null ? _b2 : __privateMethod(this, _DNSInstance_instances, defaultPick_fn);
+        this.lookup = (_a10 = opts.lookup) != null ? _a10 : __privateMethod(this, _DNSInstance_instances, defaultLookup_fn);
+        this.pick = (_b3 = opts.pick) != null ? _b3 : __privateMethod(this, _DNSInstance_instances, defaultPick_fn);
         this.storage = (_c = opts.storage) != null ? _c : new DNSStorage(opts);
       }
       runLookup(origin, opts, cb) {
@@ -30823,8 +30823,8 @@ var require_dns = __commonJS({
         }
       }
       pickFamily(origin, ipFamily) {
-        var _a9, _b2;
-        const records = (_a9 = this.storage.get(origin.hostname)) == null ? void 0 : _a9.records;
+        var _a10, _b3;
+        const records = (_a10 = this.storage.get(origin.hostname)) == null ? void 0 : _a10.records;
         if (!records) {
           return null;
         }
@@ -30838,7 +30838,7 @@ var require_dns = __commonJS({
           family.offset++;
         }
         const position = family.offset % family.ips.length;
-        const ip = (_b2 = family.ips[position]) != null ? _b2 : null;
+        const ip = (_b3 = family.ips[position]) != null ? _b3 : null;
         if (ip == null) {
           return ip;
         }
@@ -30848,7 +30848,7 @@ var require_dns = __commonJS({
         return ip;
       }
       setRecords(origin, addresses) {
-        var _a9;
+        var _a10;
         const timestamp = Date.now();
         const records = { records: { 4: null, 6: null } };
         let minTTL = __privateGet(this, _maxTTL);
@@ -30860,7 +30860,7 @@ var require_dns = __commonJS({
           } else {
             record2.ttl = __privateGet(this, _maxTTL);
           }
-          const familyRecords = (_a9 = records.records[record2.family]) != null ? _a9 : { ips: [] };
+          const familyRecords = (_a10 = records.records[record2.family]) != null ? _a10 : { ips: [] };
           familyRecords.ips.push(record2);
           records.records[record2.family] = familyRecords;
         }
@@ -30897,7 +30897,7 @@ var require_dns = __commonJS({
       );
     };
     defaultPick_fn = function(origin, hostnameRecords, affinity) {
-      var _a9;
+      var _a10;
       let ip = null;
       const { records, offset } = hostnameRecords;
       let family;
@@ -30928,7 +30928,7 @@ var require_dns = __commonJS({
         family.offset++;
       }
       const position = family.offset % family.ips.length;
-      ip = (_a9 = family.ips[position]) != null ? _a9 : null;
+      ip = (_a10 = family.ips[position]) != null ? _a10 : null;
       if (ip == null) {
         return ip;
       }
@@ -31008,7 +31008,7 @@ var require_dns = __commonJS({
     _newOrigin = new WeakMap();
     _firstTry = new WeakMap();
     module2.exports = (interceptorOpts) => {
-      var _a9, _b2, _c, _d, _e4, _f, _g, _h, _i5, _j, _k;
+      var _a10, _b3, _c, _d, _e4, _f, _g, _h, _i5, _j, _k;
       if ((interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) != null && (typeof (interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) !== "number" || (interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) < 0)) {
         throw new InvalidArgumentError2("Invalid maxTTL. Must be a positive number");
       }
@@ -31029,7 +31029,7 @@ var require_dns = __commonJS({
       if ((interceptorOpts == null ? void 0 : interceptorOpts.pick) != null && typeof (interceptorOpts == null ? void 0 : interceptorOpts.pick) !== "function") {
         throw new InvalidArgumentError2("Invalid pick. Must be a function");
       }
-      if ((interceptorOpts == null ? void 0 : interceptorOpts.storage) != null && (typeof ((_a9 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _a9.get) !== "function" || typeof ((_b2 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _b2.set) !== "function" || typeof ((_c = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _c.full) !== "function" || typeof ((_d = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _d.delete) !== "function")) {
+      if ((interceptorOpts == null ? void 0 : interceptorOpts.storage) != null && (typeof ((_a10 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _a10.get) !== "function" || typeof ((_b3 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _b3.set) !== "function" || typeof ((_c = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _c.full) !== "function" || typeof ((_d = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _d.delete) !== "function")) {
         throw new InvalidArgumentError2("Invalid storage. Must be a object with methods: { get, set, full, delete }");
       }
       const dualStack = (_e4 = interceptorOpts == null ? void 0 : interceptorOpts.dualStack) != null ? _e4 : true;
@@ -31100,8 +31100,8 @@ var require_cache = __commonJS({
       return value.replace(/^[\t ]+|[\t ]+$/g, "");
     }
     function arrayIncludes(array2, value) {
-      for (let i2 = 0; i2 < array2.length; i2++) {
-        if (array2[i2] === value) {
+      for (let i3 = 0; i3 < array2.length; i3++) {
+        if (array2[i3] === value) {
           return true;
         }
       }
@@ -31115,13 +31115,13 @@ var require_cache = __commonJS({
     }
     function findUnescapedQuote(value, start2) {
       let escaped = false;
-      for (let i2 = start2; i2 < value.length; i2++) {
+      for (let i3 = start2; i3 < value.length; i3++) {
         if (escaped) {
           escaped = false;
-        } else if (value[i2] === "\\") {
+        } else if (value[i3] === "\\") {
           escaped = true;
-        } else if (value[i2] === '"') {
-          return i2;
+        } else if (value[i3] === '"') {
+          return i3;
         }
       }
       return -1;
@@ -31132,22 +31132,22 @@ var require_cache = __commonJS({
       let quoteStart = -1;
       let inQuote = false;
       let escaped = false;
-      for (let i2 = 0; i2 < value.length; i2++) {
+      for (let i3 = 0; i3 < value.length; i3++) {
         if (inQuote) {
           if (escaped) {
             escaped = false;
-          } else if (value[i2] === "\\") {
+          } else if (value[i3] === "\\") {
             escaped = true;
-          } else if (value[i2] === '"') {
+          } else if (value[i3] === '"') {
             inQuote = false;
             quoteStart = -1;
           }
-        } else if (value[i2] === '"') {
+        } else if (value[i3] === '"') {
           inQuote = true;
-          quoteStart = i2;
-        } else if (value[i2] === ",") {
-          directives.push({ value: value.substring(start2, i2), fromMalformedQuote: false });
-          start2 = i2 + 1;
+          quoteStart = i3;
+        } else if (value[i3] === ",") {
+          directives.push({ value: value.substring(start2, i3), fromMalformedQuote: false });
+          start2 = i3 + 1;
         }
       }
       if (!inQuote) {
@@ -31157,13 +31157,13 @@ var require_cache = __commonJS({
       const tail = value.substring(start2);
       const quoteOffset = quoteStart - start2;
       let tailStart = 0;
-      for (let i2 = 0; i2 < tail.length; i2++) {
-        if (tail[i2] === ",") {
+      for (let i3 = 0; i3 < tail.length; i3++) {
+        if (tail[i3] === ",") {
           directives.push({
-            value: tail.substring(tailStart, i2),
+            value: tail.substring(tailStart, i3),
             fromMalformedQuote: tailStart > quoteOffset
           });
-          tailStart = i2 + 1;
+          tailStart = i3 + 1;
         }
       }
       directives.push({
@@ -31183,8 +31183,8 @@ var require_cache = __commonJS({
       invalidDirectives.add(key);
     }
     function hasInvalidCacheControlDirective(directives, key) {
-      var _a9;
-      return ((_a9 = directives[kInvalidCacheControlDirectives]) == null ? void 0 : _a9.has(key)) === true;
+      var _a10;
+      return ((_a10 = directives[kInvalidCacheControlDirectives]) == null ? void 0 : _a10.has(key)) === true;
     }
     function getMalformedRestrictiveDirectiveName(key) {
       for (const directiveName of RESTRICTIVE_DIRECTIVE_NAMES) {
@@ -31194,9 +31194,9 @@ var require_cache = __commonJS({
       }
       let tokenOnlyKey = "";
       let hasInvalidTokenChar = false;
-      for (let i2 = 0; i2 < key.length; i2++) {
-        if (isValidHTTPToken(key[i2])) {
-          tokenOnlyKey += key[i2];
+      for (let i3 = 0; i3 < key.length; i3++) {
+        if (isValidHTTPToken(key[i3])) {
+          tokenOnlyKey += key[i3];
         } else {
           hasInvalidTokenChar = true;
         }
@@ -31239,11 +31239,11 @@ var require_cache = __commonJS({
       } else if (typeof opts.headers === "object") {
         headers = {};
         if (hasSafeIterator(opts.headers)) {
-          for (const x4 of opts.headers) {
-            if (!Array.isArray(x4)) {
+          for (const x5 of opts.headers) {
+            if (!Array.isArray(x5)) {
               throw new Error("opts.headers is not a valid header map");
             }
-            const [key, val] = x4;
+            const [key, val] = x5;
             if (typeof key !== "string" || typeof val !== "string") {
               throw new Error("opts.headers is not a valid header map");
             }
@@ -31294,13 +31294,13 @@ var require_cache = __commonJS({
         throw new TypeError(`expected value.etag to be string, got ${typeof value.etag}`);
       }
     }
-    function parseCacheControlHeader(header) {
+    function parseCacheControlHeader(header2) {
       const output = {};
       const invalidNumericDirectives = /* @__PURE__ */ new Set();
       const invalidNoArgumentDirectives = /* @__PURE__ */ new Set();
-      const directives = splitCacheControlHeaderValue(Array.isArray(header) ? header.join(",") : header);
-      for (let i2 = 0; i2 < directives.length; i2++) {
-        const directiveRecord = directives[i2];
+      const directives = splitCacheControlHeaderValue(Array.isArray(header2) ? header2.join(",") : header2);
+      for (let i3 = 0; i3 < directives.length; i3++) {
+        const directiveRecord = directives[i3];
         const directive = directiveRecord.value.toLowerCase();
         const fromMalformedQuote = directiveRecord.fromMalformedQuote;
         const keyValueDelimiter = directive.indexOf("=");
@@ -31372,7 +31372,7 @@ var require_cache = __commonJS({
               if (value[0] === '"') {
                 value = trimOWSEnd(value);
                 let fieldList = "";
-                let lastQuotedPart = i2;
+                let lastQuotedPart = i3;
                 let foundEndingQuote = false;
                 const closingQuote = findUnescapedQuote(value, 1);
                 if (closingQuote !== -1) {
@@ -31380,7 +31380,7 @@ var require_cache = __commonJS({
                   foundEndingQuote = true;
                 } else {
                   const fieldListParts = [value.substring(1)];
-                  for (let j4 = i2 + 1; j4 < directives.length; j4++) {
+                  for (let j4 = i3 + 1; j4 < directives.length; j4++) {
                     const nextPart = trimOWS(directives[j4].value);
                     const closingQuote2 = findUnescapedQuote(nextPart, 0);
                     lastQuotedPart = j4;
@@ -31397,7 +31397,7 @@ var require_cache = __commonJS({
                   output[key] = true;
                   break;
                 }
-                i2 = lastQuotedPart;
+                i3 = lastQuotedPart;
                 const headers = fieldList.split(",");
                 let validFieldNames = true;
                 for (let j4 = 0; j4 < headers.length; j4++) {
@@ -31460,8 +31460,8 @@ var require_cache = __commonJS({
     function splitVaryHeader(varyHeader) {
       const values = Array.isArray(varyHeader) ? varyHeader : [varyHeader];
       const output = [];
-      for (let i2 = 0; i2 < values.length; i2++) {
-        const parts = values[i2].split(",");
+      for (let i3 = 0; i3 < values.length; i3++) {
+        const parts = values[i3].split(",");
         for (let j4 = 0; j4 < parts.length; j4++) {
           output.push(parts[j4]);
         }
@@ -31470,8 +31470,8 @@ var require_cache = __commonJS({
     }
     function hasVaryStar(varyHeader) {
       const values = splitVaryHeader(varyHeader);
-      for (let i2 = 0; i2 < values.length; i2++) {
-        if (trimOWS(values[i2]).indexOf("*") !== -1) {
+      for (let i3 = 0; i3 < values.length; i3++) {
+        if (trimOWS(values[i3]).indexOf("*") !== -1) {
           return true;
         }
       }
@@ -31486,8 +31486,8 @@ var require_cache = __commonJS({
         {}
       );
       const varyingHeaders = splitVaryHeader(varyHeader);
-      for (const header of varyingHeaders) {
-        const trimmedHeader = trimOWS(header).toLowerCase();
+      for (const header2 of varyingHeaders) {
+        const trimmedHeader = trimOWS(header2).toLowerCase();
         if (trimmedHeader.length === 0) {
           continue;
         }
@@ -31541,11 +31541,11 @@ var require_cache = __commonJS({
       const headers = {};
       if (cacheKey.headers) {
         const sortedHeaders = Object.keys(cacheKey.headers).sort();
-        for (const header of sortedHeaders) {
-          if (excludeHeaders == null ? void 0 : excludeHeaders.has(header.toLowerCase())) {
+        for (const header2 of sortedHeaders) {
+          if (excludeHeaders == null ? void 0 : excludeHeaders.has(header2.toLowerCase())) {
             continue;
           }
-          headers[header] = cacheKey.headers[header];
+          headers[header2] = cacheKey.headers[header2];
         }
       }
       return JSON.stringify([cacheKey.origin, cacheKey.method, cacheKey.path, headers]);
@@ -32106,8 +32106,8 @@ var require_cache_handler = __commonJS({
       return value.replace(/^[\t ]+|[\t ]+$/g, "");
     }
     function arrayIncludes(array2, value) {
-      for (let i2 = 0; i2 < array2.length; i2++) {
-        if (array2[i2] === value) {
+      for (let i3 = 0; i3 < array2.length; i3++) {
+        if (array2[i3] === value) {
           return true;
         }
       }
@@ -32115,8 +32115,8 @@ var require_cache_handler = __commonJS({
     }
     function appendConnectionHeaderTokens(headersToRemove, connectionHeader) {
       const values = Array.isArray(connectionHeader) ? connectionHeader : [connectionHeader];
-      for (let i2 = 0; i2 < values.length; i2++) {
-        const tokens = values[i2].split(",");
+      for (let i3 = 0; i3 < values.length; i3++) {
+        const tokens = values[i3].split(",");
         for (let j4 = 0; j4 < tokens.length; j4++) {
           headersToRemove.push(trimOWS(tokens[j4]).toLowerCase());
         }
@@ -32146,8 +32146,8 @@ var require_cache_handler = __commonJS({
         ...cacheKey,
         path: path5
       });
-      for (let i2 = 0; i2 < util2.safeHTTPMethods.length; i2++) {
-        const method = util2.safeHTTPMethods[i2];
+      for (let i3 = 0; i3 < util2.safeHTTPMethods.length; i3++) {
+        const method = util2.safeHTTPMethods[i3];
         if (method !== cacheKey.method) {
           deleteCachedValue(store2, {
             ...cacheKey,
@@ -32162,8 +32162,8 @@ var require_cache_handler = __commonJS({
         return;
       }
       const values = Array.isArray(headerValue) ? headerValue : [headerValue];
-      for (let i2 = 0; i2 < values.length; i2++) {
-        const path5 = getSameOriginPath(cacheKey, values[i2]);
+      for (let i3 = 0; i3 < values.length; i3++) {
+        const path5 = getSameOriginPath(cacheKey, values[i3]);
         if (path5 !== void 0) {
           deleteCachedUri(store2, cacheKey, path5);
         }
@@ -32213,14 +32213,14 @@ var require_cache_handler = __commonJS({
         __privateSet(this, _handler, handler);
       }
       onRequestStart(controller, context) {
-        var _a9, _b2, _c;
-        (_a9 = __privateGet(this, _writeStream)) == null ? void 0 : _a9.destroy();
+        var _a10, _b3, _c;
+        (_a10 = __privateGet(this, _writeStream)) == null ? void 0 : _a10.destroy();
         __privateSet(this, _writeStream, void 0);
-        (_c = (_b2 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _c.call(_b2, controller, context);
+        (_c = (_b3 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _c.call(_b3, controller, context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a9, _b2;
-        (_b2 = (_a9 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b2.call(_a9, controller, statusCode, headers, socket);
+        var _a10, _b3;
+        (_b3 = (_a10 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, socket);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -32229,11 +32229,11 @@ var require_cache_handler = __commonJS({
        * @param {string} statusMessage
        */
       onResponseStart(controller, statusCode, resHeaders, statusMessage) {
-        var _a9;
+        var _a10;
         const downstreamOnHeaders = () => {
-          var _a10, _b2;
-          return (_b2 = (_a10 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b2.call(
-            _a10,
+          var _a11, _b3;
+          return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b3.call(
+            _a11,
             controller,
             statusCode,
             resHeaders,
@@ -32277,7 +32277,7 @@ var require_cache_handler = __commonJS({
         }
         const apparentAge = resDate ? Math.max(0, now - resDate.getTime()) : 0;
         const currentAge = Math.max(apparentAge, resAge != null ? resAge : 0);
-        const staleAt = (_a9 = determineStaleAt(__privateGet(this, _cacheType), now, resAge, resHeaders, resDate, cacheControlDirectives)) != null ? _a9 : __privateGet(this, _cacheByDefault);
+        const staleAt = (_a10 = determineStaleAt(__privateGet(this, _cacheType), now, resAge, resHeaders, resDate, cacheControlDirectives)) != null ? _a10 : __privateGet(this, _cacheByDefault);
         if (staleAt === void 0 || currentAge >= staleAt) {
           if (cacheControlHeader || staleAt !== void 0) {
             deleteCachedValueIfNotModified(statusCode, __privateGet(this, _store), __privateGet(this, _cacheKey));
@@ -32328,10 +32328,10 @@ var require_cache_handler = __commonJS({
             if (typeof cachedValue.body.values === "function") {
               const bodyIterator = cachedValue.body.values();
               const streamCachedBody = () => {
-                var _a10, _b2;
+                var _a11, _b3;
                 for (const chunk of bodyIterator) {
                   const full = __privateGet(this, _writeStream).write(chunk) === false;
-                  (_b2 = (_a10 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b2.call(_a10, controller, chunk);
+                  (_b3 = (_a11 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a11, controller, chunk);
                   if (full) {
                     break;
                   }
@@ -32350,9 +32350,9 @@ var require_cache_handler = __commonJS({
               streamCachedBody();
             } else if (typeof cachedValue.body.on === "function") {
               cachedValue.body.on("data", (chunk) => {
-                var _a10, _b2;
+                var _a11, _b3;
                 __privateGet(this, _writeStream).write(chunk);
-                (_b2 = (_a10 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b2.call(_a10, controller, chunk);
+                (_b3 = (_a11 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a11, controller, chunk);
               }).on("end", () => {
                 __privateGet(this, _writeStream).end();
               }).on("error", () => {
@@ -32396,22 +32396,22 @@ var require_cache_handler = __commonJS({
         }
       }
       onResponseData(controller, chunk) {
-        var _a9, _b2, _c;
-        if (((_a9 = __privateGet(this, _writeStream)) == null ? void 0 : _a9.write(chunk)) === false) {
+        var _a10, _b3, _c;
+        if (((_a10 = __privateGet(this, _writeStream)) == null ? void 0 : _a10.write(chunk)) === false) {
           controller.pause();
         }
-        (_c = (_b2 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _c.call(_b2, controller, chunk);
+        (_c = (_b3 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _c.call(_b3, controller, chunk);
       }
       onResponseEnd(controller, trailers) {
-        var _a9, _b2, _c;
-        (_a9 = __privateGet(this, _writeStream)) == null ? void 0 : _a9.end();
-        (_c = (_b2 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _c.call(_b2, controller, trailers);
+        var _a10, _b3, _c;
+        (_a10 = __privateGet(this, _writeStream)) == null ? void 0 : _a10.end();
+        (_c = (_b3 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _c.call(_b3, controller, trailers);
       }
       onResponseError(controller, err2) {
-        var _a9, _b2, _c;
-        (_a9 = __privateGet(this, _writeStream)) == null ? void 0 : _a9.destroy(err2);
+        var _a10, _b3, _c;
+        (_a10 = __privateGet(this, _writeStream)) == null ? void 0 : _a10.destroy(err2);
         __privateSet(this, _writeStream, void 0);
-        (_c = (_b2 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _c.call(_b2, controller, err2);
+        (_c = (_b3 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _c.call(_b3, controller, err2);
       }
     };
     _cacheKey = new WeakMap();
@@ -32421,9 +32421,9 @@ var require_cache_handler = __commonJS({
     _handler = new WeakMap();
     _writeStream = new WeakMap();
     function deleteCachedValue(store2, cacheKey) {
-      var _a9, _b2;
+      var _a10, _b3;
       try {
-        (_b2 = (_a9 = store2.delete(cacheKey)) == null ? void 0 : _a9.catch) == null ? void 0 : _b2.call(_a9, noop);
+        (_b3 = (_a10 = store2.delete(cacheKey)) == null ? void 0 : _a10.catch) == null ? void 0 : _b3.call(_a10, noop);
       } catch {
       }
     }
@@ -32766,12 +32766,12 @@ var require_memory_cache_store = __commonJS({
        * @param {CacheKey} key
        */
       delete(key) {
-        var _a9;
+        var _a10;
         if (typeof key !== "object") {
           throw new TypeError(`expected key to be object, got ${typeof key}`);
         }
         const topLevelKey = `${key.origin}:${key.path}`;
-        for (const entry of (_a9 = __privateGet(this, _entries2).get(topLevelKey)) != null ? _a9 : []) {
+        for (const entry of (_a10 = __privateGet(this, _entries2).get(topLevelKey)) != null ? _a10 : []) {
           __privateSet(this, _size4, __privateGet(this, _size4) - entry.size);
           __privateSet(this, _count, __privateGet(this, _count) - 1);
         }
@@ -32786,20 +32786,20 @@ var require_memory_cache_store = __commonJS({
     _entries2 = new WeakMap();
     _hasEmittedMaxSizeEvent = new WeakMap();
     function findEntry(key, entries2, now) {
-      for (let i2 = 0; i2 < entries2.length; i2++) {
-        const entry = entries2[i2];
+      for (let i3 = 0; i3 < entries2.length; i3++) {
+        const entry = entries2[i3];
         if (entry.deleteAt > now && entry.method === key.method && varyMatches(key, entry)) {
           return entry;
         }
       }
     }
     function varyMatches(key, entry) {
-      var _a9;
+      var _a10;
       if (entry.vary == null) {
         return true;
       }
       for (const headerName in entry.vary) {
-        if (Object.hasOwn(entry.vary, headerName) && !headerValueEquals((_a9 = key.headers) == null ? void 0 : _a9[headerName], entry.vary[headerName])) {
+        if (Object.hasOwn(entry.vary, headerName) && !headerValueEquals((_a10 = key.headers) == null ? void 0 : _a10[headerName], entry.vary[headerName])) {
           return false;
         }
       }
@@ -32816,8 +32816,8 @@ var require_memory_cache_store = __commonJS({
         if (lhs.length !== rhs.length) {
           return false;
         }
-        for (let i2 = 0; i2 < lhs.length; i2++) {
-          if (lhs[i2] !== rhs[i2]) {
+        for (let i3 = 0; i3 < lhs.length; i3++) {
+          if (lhs[i3] !== rhs[i3]) {
             return false;
           }
         }
@@ -32868,11 +32868,11 @@ var require_cache_revalidation_handler = __commonJS({
         __privateSet(this, _context, context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a9, _b2;
-        (_b2 = (_a9 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b2.call(_a9, controller, statusCode, headers, socket);
+        var _a10, _b3;
+        (_b3 = (_a10 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a9, _b2, _c, _d;
+        var _a10, _b3, _c, _d;
         assert(__privateGet(this, _callback) != null);
         __privateSet(this, _successful, statusCode === 304 || __privateGet(this, _allowErrorStatusCodes) && statusCode >= 500 && statusCode <= 504);
         __privateGet(this, _callback).call(this, __privateGet(this, _successful), __privateGet(this, _context), statusCode, headers);
@@ -32880,7 +32880,7 @@ var require_cache_revalidation_handler = __commonJS({
         if (__privateGet(this, _successful)) {
           return true;
         }
-        (_b2 = (_a9 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b2.call(_a9, controller, __privateGet(this, _context));
+        (_b3 = (_a10 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b3.call(_a10, controller, __privateGet(this, _context));
         (_d = (_c = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _d.call(
           _c,
           controller,
@@ -32890,18 +32890,18 @@ var require_cache_revalidation_handler = __commonJS({
         );
       }
       onResponseData(controller, chunk) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (__privateGet(this, _successful)) {
           return;
         }
-        return (_b2 = (_a9 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b2.call(_a9, controller, chunk);
+        return (_b3 = (_a10 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a10, controller, chunk);
       }
       onResponseEnd(controller, trailers) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (__privateGet(this, _successful)) {
           return;
         }
-        (_b2 = (_a9 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b2.call(_a9, controller, trailers);
+        (_b3 = (_a10 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b3.call(_a10, controller, trailers);
       }
       onResponseError(controller, err2) {
         if (__privateGet(this, _successful)) {
@@ -32945,10 +32945,10 @@ var require_cache2 = __commonJS({
       if (!Array.isArray(origins)) {
         throw new TypeError(`expected ${name} to be an array or undefined, got ${typeof origins}`);
       }
-      for (let i2 = 0; i2 < origins.length; i2++) {
-        const origin = origins[i2];
+      for (let i3 = 0; i3 < origins.length; i3++) {
+        const origin = origins[i3];
         if (typeof origin !== "string" && !(origin instanceof RegExp)) {
-          throw new TypeError(`expected ${name}[${i2}] to be a string or RegExp, got ${typeof origin}`);
+          throw new TypeError(`expected ${name}[${i3}] to be a string or RegExp, got ${typeof origin}`);
         }
       }
     }
@@ -32958,8 +32958,8 @@ var require_cache2 = __commonJS({
       return value.replace(/^[\t ]+|[\t ]+$/g, "");
     }
     function arrayIncludes(array2, value) {
-      for (let i2 = 0; i2 < array2.length; i2++) {
-        if (array2[i2] === value) {
+      for (let i3 = 0; i3 < array2.length; i3++) {
+        if (array2[i3] === value) {
           return true;
         }
       }
@@ -32971,8 +32971,8 @@ var require_cache2 = __commonJS({
         return false;
       }
       const values = Array.isArray(pragma) ? pragma : [pragma];
-      for (let i2 = 0; i2 < values.length; i2++) {
-        const value = values[i2];
+      for (let i3 = 0; i3 < values.length; i3++) {
+        const value = values[i3];
         if (typeof value !== "string") {
           continue;
         }
@@ -32986,11 +32986,11 @@ var require_cache2 = __commonJS({
       return false;
     }
     function needsRevalidation(result, cacheControlDirectives, { headers = {} }) {
-      var _a9;
+      var _a10;
       if (cacheControlDirectives == null ? void 0 : cacheControlDirectives["no-cache"]) {
         return true;
       }
-      if (((_a9 = result.cacheControlDirectives) == null ? void 0 : _a9["no-cache"]) && !Array.isArray(result.cacheControlDirectives["no-cache"])) {
+      if (((_a10 = result.cacheControlDirectives) == null ? void 0 : _a10["no-cache"]) && !Array.isArray(result.cacheControlDirectives["no-cache"])) {
         return true;
       }
       if (headers["if-modified-since"] || headers["if-none-match"]) {
@@ -32999,8 +32999,8 @@ var require_cache2 = __commonJS({
       return false;
     }
     function staleResponseRequiresRevalidation(result, cacheType) {
-      var _a9, _b2, _c;
-      return ((_a9 = result.cacheControlDirectives) == null ? void 0 : _a9["must-revalidate"]) === true || cacheType === "shared" && (((_b2 = result.cacheControlDirectives) == null ? void 0 : _b2["proxy-revalidate"]) === true || // https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10
+      var _a10, _b3, _c;
+      return ((_a10 = result.cacheControlDirectives) == null ? void 0 : _a10["must-revalidate"]) === true || cacheType === "shared" && (((_b3 = result.cacheControlDirectives) == null ? void 0 : _b3["proxy-revalidate"]) === true || // https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10
       // s-maxage implies proxy-revalidate for shared caches.
       ((_c = result.cacheControlDirectives) == null ? void 0 : _c["s-maxage"]) !== void 0);
     }
@@ -33019,9 +33019,9 @@ var require_cache2 = __commonJS({
       return headers["cache-control"] !== void 0;
     }
     function deleteCachedValue(store2, cacheKey) {
-      var _a9, _b2;
+      var _a10, _b3;
       try {
-        (_b2 = (_a9 = store2.delete(cacheKey)) == null ? void 0 : _a9.catch) == null ? void 0 : _b2.call(_a9, nop);
+        (_b3 = (_a10 = store2.delete(cacheKey)) == null ? void 0 : _a10.catch) == null ? void 0 : _b3.call(_a10, nop);
       } catch {
       }
     }
@@ -33032,10 +33032,10 @@ var require_cache2 = __commonJS({
       }
     }
     function makeRevalidationHeaders(opts, result) {
-      var _a9;
+      var _a10;
       const headers = {
         ...opts.headers,
-        "if-modified-since": (_a9 = getUsableLastModified(result.headers)) != null ? _a9 : new Date(result.cachedAt).toUTCString()
+        "if-modified-since": (_a10 = getUsableLastModified(result.headers)) != null ? _a10 : new Date(result.cachedAt).toUTCString()
       };
       if (result.etag) {
         headers["if-none-match"] = result.etag;
@@ -33066,8 +33066,8 @@ var require_cache2 = __commonJS({
       return false;
     }
     function withinStaleWhileRevalidateWindow(result, cacheType) {
-      var _a9;
-      const staleWhileRevalidate = (_a9 = result.cacheControlDirectives) == null ? void 0 : _a9["stale-while-revalidate"];
+      var _a10;
+      const staleWhileRevalidate = (_a10 = result.cacheControlDirectives) == null ? void 0 : _a10["stale-while-revalidate"];
       if (!staleWhileRevalidate || staleResponseRequiresRevalidation(result, cacheType)) {
         return false;
       }
@@ -33106,8 +33106,8 @@ var require_cache2 = __commonJS({
       return dispatch(opts, new CacheHandler(globalOpts, cacheKey, handler));
     }
     function sendCachedValue(handler, opts, result, age, context, isStale2) {
-      var _a9, _b2, _c;
-      const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a9 = result.body) != null ? _a9 : []);
+      var _a10, _b3, _c;
+      const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a10 = result.body) != null ? _a10 : []);
       assert(!stream.destroyed, "stream should not be destroyed");
       assert(!stream.readableDidRead, "stream should not be readableDidRead");
       const controller = {
@@ -33139,12 +33139,12 @@ var require_cache2 = __commonJS({
           }
         }
       }).on("close", function() {
-        var _a10;
+        var _a11;
         if (!this.errored) {
-          (_a10 = handler.onResponseEnd) == null ? void 0 : _a10.call(handler, controller, {});
+          (_a11 = handler.onResponseEnd) == null ? void 0 : _a11.call(handler, controller, {});
         }
       });
-      (_b2 = handler.onRequestStart) == null ? void 0 : _b2.call(handler, controller, context);
+      (_b3 = handler.onRequestStart) == null ? void 0 : _b3.call(handler, controller, context);
       if (stream.destroyed) {
         return;
       }
@@ -33157,13 +33157,13 @@ var require_cache2 = __commonJS({
         stream.destroy();
       } else {
         stream.on("data", function(chunk) {
-          var _a10;
-          (_a10 = handler.onResponseData) == null ? void 0 : _a10.call(handler, controller, chunk);
+          var _a11;
+          (_a11 = handler.onResponseData) == null ? void 0 : _a11.call(handler, controller, chunk);
         });
       }
     }
     function handleResult(dispatch, globalOpts, cacheKey, handler, opts, reqCacheControl, result) {
-      var _a9;
+      var _a10;
       if (!result) {
         return handleUncachedResponse(dispatch, globalOpts, cacheKey, handler, opts, reqCacheControl);
       }
@@ -33216,7 +33216,7 @@ var require_cache2 = __commonJS({
         }
         let withinStaleIfErrorThreshold = false;
         if (!staleResponseRequiresRevalidation(result, globalOpts.type)) {
-          const staleIfErrorExpiry = (_a9 = result.cacheControlDirectives["stale-if-error"]) != null ? _a9 : reqCacheControl == null ? void 0 : reqCacheControl["stale-if-error"];
+          const staleIfErrorExpiry = (_a10 = result.cacheControlDirectives["stale-if-error"]) != null ? _a10 : reqCacheControl == null ? void 0 : reqCacheControl["stale-if-error"];
           if (staleIfErrorExpiry) {
             withinStaleIfErrorThreshold = now < result.staleAt + staleIfErrorExpiry * 1e3;
           }
@@ -33284,23 +33284,23 @@ var require_cache2 = __commonJS({
         type
       };
       const safeMethodsToNotCache = [];
-      for (let i2 = 0; i2 < util2.safeHTTPMethods.length; i2++) {
-        const method = util2.safeHTTPMethods[i2];
+      for (let i3 = 0; i3 < util2.safeHTTPMethods.length; i3++) {
+        const method = util2.safeHTTPMethods[i3];
         if (!arrayIncludes(methods, method)) {
           safeMethodsToNotCache.push(method);
         }
       }
       return (dispatch) => {
         return (opts2, handler) => {
-          var _a9;
+          var _a10;
           if (!opts2.origin || arrayIncludes(safeMethodsToNotCache, opts2.method)) {
             return dispatch(opts2, handler);
           }
           if (origins !== void 0) {
             const requestOrigin = opts2.origin.toString().toLowerCase();
             let isAllowed = false;
-            for (let i2 = 0; i2 < origins.length; i2++) {
-              const allowed = origins[i2];
+            for (let i3 = 0; i3 < origins.length; i3++) {
+              const allowed = origins[i3];
               if (typeof allowed === "string") {
                 if (allowed.toLowerCase() === requestOrigin) {
                   isAllowed = true;
@@ -33319,7 +33319,7 @@ var require_cache2 = __commonJS({
             ...opts2,
             headers: normalizeHeaders(opts2)
           };
-          const reqCacheControl = ((_a9 = opts2.headers) == null ? void 0 : _a9["cache-control"]) ? parseCacheControlHeader(opts2.headers["cache-control"]) : hasPragmaNoCache(opts2.headers) ? { "no-cache": true } : void 0;
+          const reqCacheControl = ((_a10 = opts2.headers) == null ? void 0 : _a10["cache-control"]) ? parseCacheControlHeader(opts2.headers["cache-control"]) : hasPragmaNoCache(opts2.headers) ? { "no-cache": true } : void 0;
           if (reqCacheControl == null ? void 0 : reqCacheControl["no-store"]) {
             return dispatch(opts2, handler);
           }
@@ -33391,24 +33391,24 @@ var require_decompress = __commonJS({
         __privateGet(this, _onResume).call(this);
       }
       abort(reason2) {
-        var _a9;
-        (_a9 = this.target) == null ? void 0 : _a9.abort(reason2);
+        var _a10;
+        (_a10 = this.target) == null ? void 0 : _a10.abort(reason2);
         __privateGet(this, _onAbort).call(this, reason2);
       }
       get paused() {
         return __privateGet(this, _paused);
       }
       get aborted() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = this.target) == null ? void 0 : _a9.aborted) != null ? _b2 : false;
+        var _a10, _b3;
+        return (_b3 = (_a10 = this.target) == null ? void 0 : _a10.aborted) != null ? _b3 : false;
       }
       get reason() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = this.target) == null ? void 0 : _a9.reason) != null ? _b2 : null;
+        var _a10, _b3;
+        return (_b3 = (_a10 = this.target) == null ? void 0 : _a10.reason) != null ? _b3 : null;
       }
       get rawHeaders() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = this.target) == null ? void 0 : _a9.rawHeaders) != null ? _b2 : null;
+        var _a10, _b3;
+        return (_b3 = (_a10 = this.target) == null ? void 0 : _a10.rawHeaders) != null ? _b3 : null;
       }
       set rawHeaders(value) {
         if (this.target) {
@@ -33416,8 +33416,8 @@ var require_decompress = __commonJS({
         }
       }
       get rawTrailers() {
-        var _a9, _b2;
-        return (_b2 = (_a9 = this.target) == null ? void 0 : _a9.rawTrailers) != null ? _b2 : null;
+        var _a10, _b3;
+        return (_b3 = (_a10 = this.target) == null ? void 0 : _a10.rawTrailers) != null ? _b3 : null;
       }
       set rawTrailers(value) {
         if (this.target) {
@@ -33544,14 +33544,14 @@ var require_decompress = __commonJS({
           const rawHeaders = __privateGet(this, _controller).rawHeaders;
           if (Array.isArray(rawHeaders)) {
             const filteredHeaders = [];
-            for (let i2 = 0; i2 < rawHeaders.length; i2 += 2) {
-              const headerName = rawHeaders[i2];
+            for (let i3 = 0; i3 < rawHeaders.length; i3 += 2) {
+              const headerName = rawHeaders[i3];
               const name = Buffer.isBuffer(headerName) ? headerName.toString("latin1") : `${headerName}`;
               const lowerName = name.toLowerCase();
               if (lowerName === "content-encoding" || lowerName === "content-length") {
                 continue;
               }
-              filteredHeaders.push(rawHeaders[i2], rawHeaders[i2 + 1]);
+              filteredHeaders.push(rawHeaders[i3], rawHeaders[i3 + 1]);
             }
             rawHeaders.splice(0, rawHeaders.length, ...filteredHeaders);
           } else if (typeof rawHeaders === "object") {
@@ -33645,18 +33645,18 @@ var require_decompress = __commonJS({
       }
     };
     pauseUpstream_fn = function() {
-      var _a9;
+      var _a10;
       if (!__privateGet(this, _upstreamPaused) && !__privateGet(this, _terminated)) {
         __privateSet(this, _upstreamPaused, true);
-        (_a9 = __privateGet(this, _controller).target) == null ? void 0 : _a9.pause();
+        (_a10 = __privateGet(this, _controller).target) == null ? void 0 : _a10.pause();
       }
     };
     resumeUpstreamIfNeeded_fn = function() {
-      var _a9;
+      var _a10;
       if (__privateGet(this, _upstreamPaused) && !__privateGet(this, _controller).paused && !__privateGet(this, _inputBackpressured)) {
         __privateSet(this, _upstreamPaused, false);
         if (!__privateGet(this, _inputEnded)) {
-          (_a9 = __privateGet(this, _controller).target) == null ? void 0 : _a9.resume();
+          (_a10 = __privateGet(this, _controller).target) == null ? void 0 : _a10.resume();
         }
       }
     };
@@ -33738,8 +33738,8 @@ var require_decompress = __commonJS({
         throw new Error(`too many content-encodings in response: ${parts.length}, maximum allowed is ${maxContentEncodings}`);
       }
       const decompressors = [];
-      for (let i2 = parts.length - 1; i2 >= 0; i2--) {
-        const encoding = parts[i2].trim();
+      for (let i3 = parts.length - 1; i3 >= 0; i3--) {
+        const encoding = parts[i3].trim();
         if (!encoding) continue;
         if (!supportedEncodings[encoding]) {
           decompressors.length = 0;
@@ -33751,9 +33751,9 @@ var require_decompress = __commonJS({
         return decompressors;
       }
       const streams = [];
-      for (let i2 = 0; i2 < decompressors.length; i2++) {
-        streams.push(decompressors[i2]);
-        if (i2 < decompressors.length - 1 && __privateGet(this, _maxSize) > 0) {
+      for (let i3 = 0; i3 < decompressors.length; i3++) {
+        streams.push(decompressors[i3]);
+        if (i3 < decompressors.length - 1 && __privateGet(this, _maxSize) > 0) {
           streams.push(createMaxSizeLimiter(__privateGet(this, _maxSize)));
         }
       }
@@ -33927,20 +33927,20 @@ var require_deduplication_handler = __commonJS({
        * @returns {boolean}
        */
       addWaitingHandler(handler) {
-        var _a9, _b2;
+        var _a10, _b3;
         if (__privateGet(this, _completed) || __privateGet(this, _responseDataStarted)) {
           return false;
         }
         const waitingHandler = __privateMethod(this, _DeduplicationHandler_instances, createWaitingHandler_fn).call(this, handler);
         const waitingController = waitingHandler.controller;
         try {
-          (_a9 = handler.onRequestStart) == null ? void 0 : _a9.call(handler, waitingController, null);
+          (_a10 = handler.onRequestStart) == null ? void 0 : _a10.call(handler, waitingController, null);
           if (waitingController.aborted) {
             waitingHandler.done = true;
             return true;
           }
           if (__privateGet(this, _responseStarted)) {
-            (_b2 = handler.onResponseStart) == null ? void 0 : _b2.call(
+            (_b3 = handler.onResponseStart) == null ? void 0 : _b3.call(
               handler,
               waitingController,
               __privateGet(this, _statusCode),
@@ -33962,9 +33962,9 @@ var require_deduplication_handler = __commonJS({
        * @param {any} context
        */
       onRequestStart(controller, context) {
-        var _a9, _b2;
+        var _a10, _b3;
         __privateSet(this, _controller, controller);
-        (_b2 = (_a9 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b2.call(_a9, controller, context);
+        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b3.call(_a10, controller, context);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -33973,8 +33973,8 @@ var require_deduplication_handler = __commonJS({
        * @param {Socket} socket
        */
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a9, _b2;
-        (_b2 = (_a9 = __privateGet(this, _primaryHandler)).onRequestUpgrade) == null ? void 0 : _b2.call(_a9, controller, statusCode, headers, socket);
+        var _a10, _b3;
+        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, socket);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -33983,12 +33983,12 @@ var require_deduplication_handler = __commonJS({
        * @param {string} statusMessage
        */
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a9, _b2, _c;
+        var _a10, _b3, _c;
         __privateSet(this, _responseStarted, true);
         __privateSet(this, _statusCode, statusCode);
         __privateSet(this, _headers, headers);
         __privateSet(this, _statusMessage, statusMessage);
-        (_b2 = (_a9 = __privateGet(this, _primaryHandler)).onResponseStart) == null ? void 0 : _b2.call(_a9, controller, statusCode, headers, statusMessage);
+        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onResponseStart) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, statusMessage);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           const { handler, controller: waitingController } = waitingHandler;
           if (waitingHandler.done || waitingController.aborted) {
@@ -34016,12 +34016,12 @@ var require_deduplication_handler = __commonJS({
        * @param {Buffer} chunk
        */
       onResponseData(controller, chunk) {
-        var _a9, _b2, _c;
+        var _a10, _b3, _c;
         if (__privateGet(this, _aborted) || __privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _responseDataStarted, true);
-        (_b2 = (_a9 = __privateGet(this, _primaryHandler)).onResponseData) == null ? void 0 : _b2.call(_a9, controller, chunk);
+        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onResponseData) == null ? void 0 : _b3.call(_a10, controller, chunk);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           const { handler, controller: waitingController } = waitingHandler;
           if (waitingHandler.done || waitingController.aborted) {
@@ -34049,12 +34049,12 @@ var require_deduplication_handler = __commonJS({
        * @param {object} trailers
        */
       onResponseEnd(controller, trailers) {
-        var _a9, _b2, _c, _d, _e4;
+        var _a10, _b3, _c, _d, _e4;
         if (__privateGet(this, _aborted) || __privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _completed, true);
-        (_b2 = (_a9 = __privateGet(this, _primaryHandler)).onResponseEnd) == null ? void 0 : _b2.call(_a9, controller, trailers);
+        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onResponseEnd) == null ? void 0 : _b3.call(_a10, controller, trailers);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           if (waitingHandler.done || waitingHandler.controller.aborted) {
             waitingHandler.done = true;
@@ -34083,13 +34083,13 @@ var require_deduplication_handler = __commonJS({
        * @param {Error} err
        */
       onResponseError(controller, err2) {
-        var _a9, _b2, _c;
+        var _a10, _b3, _c;
         if (__privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _aborted, true);
         __privateSet(this, _completed, true);
-        (_b2 = (_a9 = __privateGet(this, _primaryHandler)).onResponseError) == null ? void 0 : _b2.call(_a9, controller, err2);
+        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onResponseError) == null ? void 0 : _b3.call(_a10, controller, err2);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           __privateMethod(this, _DeduplicationHandler_instances, errorWaitingHandler_fn).call(this, waitingHandler, err2);
         }
@@ -34130,7 +34130,7 @@ var require_deduplication_handler = __commonJS({
       };
       waitingHandler.controller = {
         resume: () => {
-          var _a9, _b2;
+          var _a10, _b3;
           if (state.aborted) {
             return;
           }
@@ -34138,7 +34138,7 @@ var require_deduplication_handler = __commonJS({
           __privateMethod(this, _DeduplicationHandler_instances, flushWaitingHandler_fn).call(this, waitingHandler);
           if (__privateGet(this, _completed) && waitingHandler.pendingTrailers && waitingHandler.bufferedChunks.length === 0 && !state.paused && !state.aborted) {
             try {
-              (_b2 = (_a9 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _b2.call(_a9, waitingHandler.controller, waitingHandler.pendingTrailers);
+              (_b3 = (_a10 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _b3.call(_a10, waitingHandler.controller, waitingHandler.pendingTrailers);
             } catch {
             }
             waitingHandler.pendingTrailers = null;
@@ -34194,13 +34194,13 @@ var require_deduplication_handler = __commonJS({
      * @param {WaitingHandler} waitingHandler
      */
     flushWaitingHandler_fn = function(waitingHandler) {
-      var _a9;
+      var _a10;
       const { handler, controller } = waitingHandler;
       while (!waitingHandler.done && !controller.aborted && !controller.paused && waitingHandler.bufferedChunks.length > 0) {
         const bufferedChunk = waitingHandler.bufferedChunks.shift();
         waitingHandler.bufferedBytes -= bufferedChunk.length;
         try {
-          (_a9 = handler.onResponseData) == null ? void 0 : _a9.call(handler, controller, bufferedChunk);
+          (_a10 = handler.onResponseData) == null ? void 0 : _a10.call(handler, controller, bufferedChunk);
         } catch {
         }
         if (controller.aborted) {
@@ -34217,7 +34217,7 @@ var require_deduplication_handler = __commonJS({
      * @param {Error} err
      */
     errorWaitingHandler_fn = function(waitingHandler, err2) {
-      var _a9, _b2;
+      var _a10, _b3;
       if (waitingHandler.done) {
         return;
       }
@@ -34227,7 +34227,7 @@ var require_deduplication_handler = __commonJS({
       waitingHandler.bufferedBytes = 0;
       try {
         waitingHandler.controller.abort(err2);
-        (_b2 = (_a9 = waitingHandler.handler).onResponseError) == null ? void 0 : _b2.call(_a9, waitingHandler.controller, err2);
+        (_b3 = (_a10 = waitingHandler.handler).onResponseError) == null ? void 0 : _b3.call(_a10, waitingHandler.controller, err2);
       } catch {
       }
     };
@@ -34332,8 +34332,8 @@ var require_sqlite_cache_store = __commonJS({
     var DatabaseSync;
     var VERSION3 = 3;
     var MAX_ENTRY_SIZE = 2 * 1e3 * 1e3 * 1e3;
-    var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a9;
-    module2.exports = (_a9 = class {
+    var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a10;
+    module2.exports = (_a10 = class {
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.SqliteCacheStoreOpts | undefined} opts
        */
@@ -34373,7 +34373,7 @@ var require_sqlite_cache_store = __commonJS({
          * @type {import('node:sqlite').StatementSync | null}
          */
         __privateAdd(this, _deleteOldValuesQuery);
-        var _a10;
+        var _a11;
         if (opts) {
           if (typeof opts !== "object") {
             throw new TypeError("SqliteCacheStore options must be an object");
@@ -34397,7 +34397,7 @@ var require_sqlite_cache_store = __commonJS({
         if (!DatabaseSync) {
           DatabaseSync = require("sqlite").DatabaseSync;
         }
-        __privateSet(this, _db, new DatabaseSync((_a10 = opts == null ? void 0 : opts.location) != null ? _a10 : ":memory:"));
+        __privateSet(this, _db, new DatabaseSync((_a11 = opts == null ? void 0 : opts.location) != null ? _a11 : ":memory:"));
         __privateGet(this, _db).exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
@@ -34609,7 +34609,7 @@ var require_sqlite_cache_store = __commonJS({
         return total;
       }
     }, _maxEntrySize = new WeakMap(), _maxCount = new WeakMap(), _db = new WeakMap(), _getValuesQuery = new WeakMap(), _updateValueQuery = new WeakMap(), _insertValueQuery = new WeakMap(), _deleteExpiredValuesQuery = new WeakMap(), _deleteByUrlQuery = new WeakMap(), _countEntriesQuery = new WeakMap(), _deleteOldValuesQuery = new WeakMap(), _SqliteCacheStore_instances = new WeakSet(), prune_fn = function() {
-      var _a10;
+      var _a11;
       if (Number.isFinite(__privateGet(this, _maxCount)) && this.size <= __privateGet(this, _maxCount)) {
         return 0;
       }
@@ -34620,7 +34620,7 @@ var require_sqlite_cache_store = __commonJS({
         }
       }
       {
-        const removed = (_a10 = __privateGet(this, _deleteOldValuesQuery)) == null ? void 0 : _a10.run(Math.max(Math.floor(__privateGet(this, _maxCount) * 0.1), 1)).changes;
+        const removed = (_a11 = __privateGet(this, _deleteOldValuesQuery)) == null ? void 0 : _a11.run(Math.max(Math.floor(__privateGet(this, _maxCount) * 0.1), 1)).changes;
         if (removed) {
           return removed;
         }
@@ -34652,8 +34652,8 @@ var require_sqlite_cache_store = __commonJS({
         let matches = true;
         if (value.vary) {
           const vary = JSON.parse(value.vary);
-          for (const header in vary) {
-            if (!headerValueEquals(headers[header], vary[header])) {
+          for (const header2 in vary) {
+            if (!headerValueEquals(headers[header2], vary[header2])) {
               matches = false;
               break;
             }
@@ -34664,7 +34664,7 @@ var require_sqlite_cache_store = __commonJS({
         }
       }
       return void 0;
-    }, _a9);
+    }, _a10);
     function headerValueEquals(lhs, rhs) {
       if (lhs == null && rhs == null) {
         return true;
@@ -34676,8 +34676,8 @@ var require_sqlite_cache_store = __commonJS({
         if (lhs.length !== rhs.length) {
           return false;
         }
-        for (let i2 = 0; i2 < lhs.length; i2++) {
-          if (lhs[i2] !== rhs[i2]) {
+        for (let i3 = 0; i3 < lhs.length; i3++) {
+          if (lhs[i3] !== rhs[i3]) {
             return false;
           }
         }
@@ -34706,28 +34706,28 @@ var require_headers = __commonJS({
       return code === 10 || code === 13 || code === 9 || code === 32;
     }
     function headerValueNormalize(potentialValue) {
-      let i2 = 0;
+      let i3 = 0;
       let j4 = potentialValue.length;
-      while (j4 > i2 && isHTTPWhiteSpaceCharCode(potentialValue.charCodeAt(j4 - 1))) --j4;
-      while (j4 > i2 && isHTTPWhiteSpaceCharCode(potentialValue.charCodeAt(i2))) ++i2;
-      return i2 === 0 && j4 === potentialValue.length ? potentialValue : potentialValue.substring(i2, j4);
+      while (j4 > i3 && isHTTPWhiteSpaceCharCode(potentialValue.charCodeAt(j4 - 1))) --j4;
+      while (j4 > i3 && isHTTPWhiteSpaceCharCode(potentialValue.charCodeAt(i3))) ++i3;
+      return i3 === 0 && j4 === potentialValue.length ? potentialValue : potentialValue.substring(i3, j4);
     }
     function fill(headers, object2) {
       if (Array.isArray(object2)) {
-        for (let i2 = 0; i2 < object2.length; ++i2) {
-          const header = object2[i2];
-          if (header.length !== 2) {
+        for (let i3 = 0; i3 < object2.length; ++i3) {
+          const header2 = object2[i3];
+          if (header2.length !== 2) {
             throw webidl.errors.exception({
               header: "Headers constructor",
-              message: `expected name/value pair to be length 2, found ${header.length}.`
+              message: `expected name/value pair to be length 2, found ${header2.length}.`
             });
           }
-          appendHeader(headers, header[0], header[1]);
+          appendHeader(headers, header2[0], header2[1]);
         }
       } else if (typeof object2 === "object" && object2 !== null) {
         const keys = Object.keys(object2);
-        for (let i2 = 0; i2 < keys.length; ++i2) {
-          appendHeader(headers, keys[i2], object2[keys[i2]]);
+        for (let i3 = 0; i3 < keys.length; ++i3) {
+          appendHeader(headers, keys[i3], object2[keys[i3]]);
         }
       } else {
         throw webidl.errors.conversionFailed({
@@ -34771,8 +34771,8 @@ var require_headers = __commonJS({
       if (cookies === null || cookies.length === 1) {
         return headersList.sortedMap = names;
       }
-      for (let i2 = 0; i2 < names.length; ++i2) {
-        const { 0: name, 1: value } = names[i2];
+      for (let i3 = 0; i3 < names.length; ++i3) {
+        const { 0: name, 1: value } = names[i3];
         if (name === "set-cookie") {
           for (let j4 = 0; j4 < cookies.length; ++j4) {
             headers.push([name, cookies[j4]]);
@@ -34821,7 +34821,7 @@ var require_headers = __commonJS({
        * @param {boolean} isLowerCase
        */
       append(name, value, isLowerCase) {
-        var _a9;
+        var _a10;
         this.sortedMap = null;
         const lowercaseName = isLowerCase ? name : name.toLowerCase();
         const exists2 = this.headersMap.get(lowercaseName);
@@ -34835,7 +34835,7 @@ var require_headers = __commonJS({
           this.headersMap.set(lowercaseName, { name, value });
         }
         if (lowercaseName === "set-cookie") {
-          ((_a9 = this.cookies) != null ? _a9 : this.cookies = []).push(value);
+          ((_a10 = this.cookies) != null ? _a10 : this.cookies = []).push(value);
         }
       }
       /**
@@ -34872,8 +34872,8 @@ var require_headers = __commonJS({
        * @returns {string | null}
        */
       get(name, isLowerCase) {
-        var _a9, _b2;
-        return (_b2 = (_a9 = this.headersMap.get(isLowerCase ? name : name.toLowerCase())) == null ? void 0 : _a9.value) != null ? _b2 : null;
+        var _a10, _b3;
+        return (_b3 = (_a10 = this.headersMap.get(isLowerCase ? name : name.toLowerCase())) == null ? void 0 : _a10.value) != null ? _b3 : null;
       }
       *[Symbol.iterator]() {
         for (const { 0: name, 1: { value } } of this.headersMap) {
@@ -34919,26 +34919,26 @@ var require_headers = __commonJS({
           const firstValue = iterator.next().value;
           array2[0] = [firstValue[0], firstValue[1].value];
           assert(firstValue[1].value !== null);
-          for (let i2 = 1, j4 = 0, right = 0, left = 0, pivot = 0, x4, value; i2 < size2; ++i2) {
+          for (let i3 = 1, j4 = 0, right = 0, left = 0, pivot = 0, x5, value; i3 < size2; ++i3) {
             value = iterator.next().value;
-            x4 = array2[i2] = [value[0], value[1].value];
-            assert(x4[1] !== null);
+            x5 = array2[i3] = [value[0], value[1].value];
+            assert(x5[1] !== null);
             left = 0;
-            right = i2;
+            right = i3;
             while (left < right) {
               pivot = left + (right - left >> 1);
-              if (array2[pivot][0] <= x4[0]) {
+              if (array2[pivot][0] <= x5[0]) {
                 left = pivot + 1;
               } else {
                 right = pivot;
               }
             }
-            if (i2 !== pivot) {
-              j4 = i2;
+            if (i3 !== pivot) {
+              j4 = i3;
               while (j4 > left) {
                 array2[j4] = array2[--j4];
               }
-              array2[left] = x4;
+              array2[left] = x5;
             }
           }
           if (!iterator.next().done) {
@@ -34946,9 +34946,9 @@ var require_headers = __commonJS({
           }
           return array2;
         } else {
-          let i2 = 0;
+          let i3 = 0;
           for (const { 0: name, 1: { value } } of this.headersMap) {
-            array2[i2++] = [name, value];
+            array2[i3++] = [name, value];
             assert(value !== null);
           }
           return array2.sort(compareHeaderName);
@@ -35074,8 +35074,8 @@ var require_headers = __commonJS({
         return [];
       }
       [util2.inspect.custom](depth, options3) {
-        var _a9;
-        (_a9 = options3.depth) != null ? _a9 : options3.depth = depth;
+        var _a10;
+        (_a10 = options3.depth) != null ? _a10 : options3.depth = depth;
         return `Headers ${util2.formatWithOptions(options3, __privateGet(this, _headersList).entries)}`;
       }
       static getHeadersGuard(o2) {
@@ -35254,10 +35254,10 @@ var require_response = __commonJS({
       }
       // Returns response’s URL, if it has one; otherwise the empty string.
       get url() {
-        var _a9;
+        var _a10;
         webidl.brandCheck(this, _Response);
         const urlList = __privateGet(this, _state3).urlList;
-        const url3 = (_a9 = urlList[urlList.length - 1]) != null ? _a9 : null;
+        const url3 = (_a10 = urlList[urlList.length - 1]) != null ? _a10 : null;
         if (url3 === null) {
           return "";
         }
@@ -35298,7 +35298,7 @@ var require_response = __commonJS({
       }
       // Returns a clone of response.
       clone() {
-        var _a9;
+        var _a10;
         webidl.brandCheck(this, _Response);
         if (bodyUnusable(__privateGet(this, _state3))) {
           throw webidl.errors.exception({
@@ -35307,17 +35307,17 @@ var require_response = __commonJS({
           });
         }
         const clonedResponse = cloneResponse(__privateGet(this, _state3));
-        if (__privateGet(this, _state3).urlList.length !== 0 && ((_a9 = __privateGet(this, _state3).body) == null ? void 0 : _a9.stream)) {
+        if (__privateGet(this, _state3).urlList.length !== 0 && ((_a10 = __privateGet(this, _state3).body) == null ? void 0 : _a10.stream)) {
           streamRegistry.register(this, new WeakRef(__privateGet(this, _state3).body.stream));
         }
         return fromInnerResponse(clonedResponse, getHeadersGuard(__privateGet(this, _headers)));
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a9;
+        var _a10;
         if (options3.depth === null) {
           options3.depth = 2;
         }
-        (_a9 = options3.colors) != null ? _a9 : options3.colors = true;
+        (_a10 = options3.colors) != null ? _a10 : options3.colors = true;
         const properties = {
           status: this.status,
           statusText: this.statusText,
@@ -35516,14 +35516,14 @@ var require_response = __commonJS({
       }
     }
     function fromInnerResponse(innerResponse, guard) {
-      var _a9;
+      var _a10;
       const response = new Response(kConstruct);
       setResponseState(response, innerResponse);
       const headers = new Headers(kConstruct);
       setResponseHeaders(response, headers);
       setHeadersList(headers, innerResponse.headersList);
       setHeadersGuard(headers, guard);
-      if (innerResponse.urlList.length !== 0 && ((_a9 = innerResponse.body) == null ? void 0 : _a9.stream)) {
+      if (innerResponse.urlList.length !== 0 && ((_a10 = innerResponse.body) == null ? void 0 : _a10.stream)) {
         streamRegistry.register(response, new WeakRef(innerResponse.body.stream));
       }
       return response;
@@ -35662,7 +35662,7 @@ var require_request2 = __commonJS({
         /** @type {Headers} */
         __privateAdd(this, _headers);
         __privateAdd(this, _state3);
-        var _a9, _b2, _c;
+        var _a10, _b3, _c;
         webidl.util.markAsUncloneable(this);
         if (input === kConstruct) {
           return;
@@ -35698,7 +35698,7 @@ var require_request2 = __commonJS({
         }
         const origin = environmentSettingsObject.settingsObject.origin;
         let window2 = "client";
-        if (((_b2 = (_a9 = request2.window) == null ? void 0 : _a9.constructor) == null ? void 0 : _b2.name) === "EnvironmentSettingsObject" && sameOrigin(request2.window, origin)) {
+        if (((_b3 = (_a10 = request2.window) == null ? void 0 : _a10.constructor) == null ? void 0 : _b3.name) === "EnvironmentSettingsObject" && sameOrigin(request2.window, origin)) {
           window2 = request2.window;
         }
         if (init.window != null) {
@@ -36074,11 +36074,11 @@ var require_request2 = __commonJS({
         return fromInnerRequest(clonedRequest, __privateGet(this, _dispatcher), ac.signal, getHeadersGuard(__privateGet(this, _headers)));
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a9;
+        var _a10;
         if (options3.depth === null) {
           options3.depth = 2;
         }
-        (_a9 = options3.colors) != null ? _a9 : options3.colors = true;
+        (_a10 = options3.colors) != null ? _a10 : options3.colors = true;
         const properties = {
           method: this.method,
           url: this.url,
@@ -36154,10 +36154,10 @@ var require_request2 = __commonJS({
     Reflect.deleteProperty(Request, "setRequestState");
     mixinBody(Request, getRequestState);
     function makeRequest(init) {
-      var _a9, _b2, _c, _d, _e4, _f, _g, _h, _i5, _j, _k, _l, _m, _n4, _o3, _p, _q, _r4, _s5, _t9, _u, _v, _w, _x, _y, _z, _A, _B, _C, _D, _E, _F, _G, _H, _I, _J, _K;
+      var _a10, _b3, _c, _d, _e4, _f, _g, _h, _i5, _j, _k, _l, _m, _n4, _o3, _p, _q, _r4, _s5, _t9, _u, _v, _w, _x, _y, _z, _A, _B, _C, _D, _E, _F, _G, _H, _I, _J, _K;
       return {
-        method: (_a9 = init.method) != null ? _a9 : "GET",
-        localURLsOnly: (_b2 = init.localURLsOnly) != null ? _b2 : false,
+        method: (_a10 = init.method) != null ? _a10 : "GET",
+        localURLsOnly: (_b3 = init.localURLsOnly) != null ? _b3 : false,
         unsafeRequest: (_c = init.unsafeRequest) != null ? _c : false,
         body: (_d = init.body) != null ? _d : null,
         client: (_e4 = init.client) != null ? _e4 : null,
@@ -36471,8 +36471,8 @@ var require_subresource_integrity = __commonJS({
       if (actualValueLength !== expectedValueLength) {
         return false;
       }
-      for (let i2 = 0; i2 < actualValueLength; ++i2) {
-        if (actualValue[i2] === expectedValue[i2] || actualValue[i2] === "+" && expectedValue[i2] === "-" || actualValue[i2] === "/" && expectedValue[i2] === "_") {
+      for (let i3 = 0; i3 < actualValueLength; ++i3) {
+        if (actualValue[i3] === expectedValue[i3] || actualValue[i3] === "+" && expectedValue[i3] === "-" || actualValue[i3] === "/" && expectedValue[i3] === "_") {
           continue;
         }
         return false;
@@ -36572,17 +36572,17 @@ var require_fetch = __commonJS({
         this.state = "ongoing";
       }
       terminate(reason2) {
-        var _a9;
+        var _a10;
         if (this.state !== "ongoing") {
           return;
         }
         this.state = "terminated";
-        (_a9 = this.connection) == null ? void 0 : _a9.destroy(reason2);
+        (_a10 = this.connection) == null ? void 0 : _a10.destroy(reason2);
         this.emit("terminated", reason2);
       }
       // https://fetch.spec.whatwg.org/#fetch-controller-abort
       abort(error) {
-        var _a9;
+        var _a10;
         if (this.state !== "ongoing") {
           return;
         }
@@ -36591,7 +36591,7 @@ var require_fetch = __commonJS({
           error = new DOMException("The operation was aborted.", "AbortError");
         }
         this.serializedAbortReason = error;
-        (_a9 = this.connection) == null ? void 0 : _a9.destroy(error);
+        (_a10 = this.connection) == null ? void 0 : _a10.destroy(error);
         this.emit("terminated", error);
       }
     };
@@ -36599,7 +36599,7 @@ var require_fetch = __commonJS({
       finalizeAndReportTiming(response, "fetch");
     }
     function fetch2(input, init = void 0) {
-      var _a9;
+      var _a10;
       webidl.argumentLengthCheck(arguments, 1, "globalThis.fetch");
       let p3 = createDeferredPromise();
       let requestObject;
@@ -36615,7 +36615,7 @@ var require_fetch = __commonJS({
         return p3.promise;
       }
       const globalObject = request2.client.globalObject;
-      if (((_a9 = globalObject == null ? void 0 : globalObject.constructor) == null ? void 0 : _a9.name) === "ServiceWorkerGlobalScope") {
+      if (((_a10 = globalObject == null ? void 0 : globalObject.constructor) == null ? void 0 : _a10.name) === "ServiceWorkerGlobalScope") {
         request2.serviceWorkers = "none";
       }
       let responseObject = null;
@@ -36660,11 +36660,11 @@ var require_fetch = __commonJS({
       return p3.promise;
     }
     function finalizeAndReportTiming(response, initiatorType = "other") {
-      var _a9;
+      var _a10;
       if (response.type === "error" && response.aborted) {
         return;
       }
-      if (!((_a9 = response.urlList) == null ? void 0 : _a9.length)) {
+      if (!((_a10 = response.urlList) == null ? void 0 : _a10.length)) {
         return;
       }
       const originalURL = response.urlList[0];
@@ -36697,11 +36697,11 @@ var require_fetch = __commonJS({
     }
     var markResourceTiming = performance.markResourceTiming;
     function abortFetch(p3, request2, responseObject, error, controller) {
-      var _a9, _b2;
+      var _a10, _b3;
       if (p3) {
         p3.reject(error);
       }
-      if (((_a9 = request2.body) == null ? void 0 : _a9.stream) != null && isReadable(request2.body.stream)) {
+      if (((_a10 = request2.body) == null ? void 0 : _a10.stream) != null && isReadable(request2.body.stream)) {
         request2.body.stream.cancel(error).catch((err2) => {
           if (err2.code === "ERR_INVALID_STATE") {
             return;
@@ -36713,7 +36713,7 @@ var require_fetch = __commonJS({
         return;
       }
       const response = getResponseState(responseObject);
-      if (((_b2 = response.body) == null ? void 0 : _b2.stream) != null && isReadable(response.body.stream)) {
+      if (((_b3 = response.body) == null ? void 0 : _b3.stream) != null && isReadable(response.body.stream)) {
         controller.error(error);
       }
     }
@@ -36730,7 +36730,7 @@ var require_fetch = __commonJS({
       requestObject = null
       // Keep alive to prevent AbortController GC, see #4627
     }) {
-      var _a9, _b2, _c;
+      var _a10, _b3, _c;
       assert(dispatcher);
       let taskDestination = null;
       let crossOriginIsolatedCapability = false;
@@ -36758,7 +36758,7 @@ var require_fetch = __commonJS({
       };
       assert(!request2.body || request2.body.stream);
       if (request2.window === "client") {
-        request2.window = ((_c = (_b2 = (_a9 = request2.client) == null ? void 0 : _a9.globalObject) == null ? void 0 : _b2.constructor) == null ? void 0 : _c.name) === "Window" ? request2.client : "no-window";
+        request2.window = ((_c = (_b3 = (_a10 = request2.client) == null ? void 0 : _a10.globalObject) == null ? void 0 : _b3.constructor) == null ? void 0 : _c.name) === "Window" ? request2.client : "no-window";
       }
       if (request2.origin === "client") {
         request2.origin = request2.client.origin;
@@ -36982,7 +36982,7 @@ var require_fetch = __commonJS({
       }
     }
     function fetchFinale(fetchParams, response) {
-      var _a9;
+      var _a10;
       let timingInfo = fetchParams.timingInfo;
       const processResponseEndOfBody = () => {
         const unsafeEndTime = Date.now();
@@ -37029,7 +37029,7 @@ var require_fetch = __commonJS({
           fetchParams.processResponse = null;
         });
       }
-      const internalResponse = response.type === "error" ? response : (_a9 = response.internalResponse) != null ? _a9 : response;
+      const internalResponse = response.type === "error" ? response : (_a10 = response.internalResponse) != null ? _a10 : response;
       if (internalResponse.body == null) {
         processResponseEndOfBody();
       } else {
@@ -37294,11 +37294,11 @@ var require_fetch = __commonJS({
         abort: null,
         destroyed: false,
         destroy(err2, abort = true) {
-          var _a9;
+          var _a10;
           if (!this.destroyed) {
             this.destroyed = true;
             if (abort) {
-              (_a9 = this.abort) == null ? void 0 : _a9.call(this, err2 != null ? err2 : new DOMException("The operation was aborted.", "AbortError"));
+              (_a10 = this.abort) == null ? void 0 : _a10.call(this, err2 != null ? err2 : new DOMException("The operation was aborted.", "AbortError"));
             }
           }
         }
@@ -37319,12 +37319,12 @@ var require_fetch = __commonJS({
         queueMicrotask(() => fetchParams.processRequestEndOfBody());
       } else if (request2.body != null) {
         const processBodyChunk = async function* (bytes2) {
-          var _a9;
+          var _a10;
           if (isCancelled(fetchParams)) {
             return;
           }
           yield bytes2;
-          (_a9 = fetchParams.processRequestBodyChunkLength) == null ? void 0 : _a9.call(fetchParams, bytes2.byteLength);
+          (_a10 = fetchParams.processRequestBodyChunkLength) == null ? void 0 : _a10.call(fetchParams, bytes2.byteLength);
         };
         const processEndOfBody = () => {
           if (isCancelled(fetchParams)) {
@@ -37394,7 +37394,7 @@ var require_fetch = __commonJS({
         fetchParams.controller.on("terminated", onAborted);
       }
       fetchParams.controller.resume = async () => {
-        var _a9;
+        var _a10;
         while (true) {
           let bytes2;
           let isFailure;
@@ -37417,7 +37417,7 @@ var require_fetch = __commonJS({
             finalizeResponse(fetchParams, response);
             return;
           }
-          timingInfo.decodedBodySize += (_a9 = bytes2 == null ? void 0 : bytes2.byteLength) != null ? _a9 : 0;
+          timingInfo.decodedBodySize += (_a10 = bytes2 == null ? void 0 : bytes2.byteLength) != null ? _a10 : 0;
           if (isFailure) {
             fetchParams.controller.terminate(bytes2);
             return;
@@ -37458,7 +37458,7 @@ var require_fetch = __commonJS({
         const agent = fetchParams.controller.dispatcher;
         const path5 = url3.pathname + url3.search;
         const hasTrailingQuestionMark = url3.search.length === 0 && url3.href[url3.href.length - url3.hash.length - 1] === "?";
-        return new Promise((resolve10, reject) => agent.dispatch(
+        return new Promise((resolve11, reject) => agent.dispatch(
           {
             path: hasTrailingQuestionMark ? `${path5}?` : path5,
             origin: url3.origin,
@@ -37490,10 +37490,10 @@ var require_fetch = __commonJS({
                 return false;
               }
               const headersList = new HeadersList();
-              for (let i2 = 0; i2 < rawHeaders.length; i2 += 2) {
-                const nameStr = bufferToLowerCasedHeaderName(rawHeaders[i2]);
-                const value = rawHeaders[i2 + 1];
-                if (Array.isArray(value) && !Buffer.isBuffer(rawHeaders[i2 + 1])) {
+              for (let i3 = 0; i3 < rawHeaders.length; i3 += 2) {
+                const nameStr = bufferToLowerCasedHeaderName(rawHeaders[i3]);
+                const value = rawHeaders[i3 + 1];
+                if (Array.isArray(value) && !Buffer.isBuffer(rawHeaders[i3 + 1])) {
                   for (const val of value) {
                     headersList.append(nameStr, val.toString("latin1"), true);
                   }
@@ -37513,8 +37513,8 @@ var require_fetch = __commonJS({
                   reject(new Error(`too many content-encodings in response: ${codings.length}, maximum allowed is ${maxContentEncodings}`));
                   return true;
                 }
-                for (let i2 = codings.length - 1; i2 >= 0; --i2) {
-                  const coding = codings[i2].trim();
+                for (let i3 = codings.length - 1; i3 >= 0; --i3) {
+                  const coding = codings[i3].trim();
                   if (coding === "x-gzip" || coding === "gzip") {
                     decoders.push(zlib3.createGunzip({
                       // Be less strict when decoding compressed responses, since sometimes
@@ -37546,7 +37546,7 @@ var require_fetch = __commonJS({
                 }
               }
               const onError = this.onError.bind(this);
-              resolve10({
+              resolve11({
                 status,
                 statusText,
                 headersList,
@@ -37574,11 +37574,11 @@ var require_fetch = __commonJS({
               this.body.push(null);
             },
             onError(error) {
-              var _a9;
+              var _a10;
               if (this.abort) {
                 fetchParams.controller.off("terminated", this.abort);
               }
-              (_a9 = this.body) == null ? void 0 : _a9.destroy(error);
+              (_a10 = this.body) == null ? void 0 : _a10.destroy(error);
               fetchParams.controller.terminate(error);
               reject(error);
             },
@@ -37600,7 +37600,7 @@ var require_fetch = __commonJS({
                   headersList.append(headerName, String(value), true);
                 }
               }
-              resolve10({
+              resolve11({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -37613,10 +37613,10 @@ var require_fetch = __commonJS({
                 return false;
               }
               const headersList = new HeadersList();
-              for (let i2 = 0; i2 < rawHeaders.length; i2 += 2) {
-                const nameStr = bufferToLowerCasedHeaderName(rawHeaders[i2]);
-                const value = rawHeaders[i2 + 1];
-                if (Array.isArray(value) && !Buffer.isBuffer(rawHeaders[i2 + 1])) {
+              for (let i3 = 0; i3 < rawHeaders.length; i3 += 2) {
+                const nameStr = bufferToLowerCasedHeaderName(rawHeaders[i3]);
+                const value = rawHeaders[i3 + 1];
+                if (Array.isArray(value) && !Buffer.isBuffer(rawHeaders[i3 + 1])) {
                   for (const val of value) {
                     headersList.append(nameStr, val.toString("latin1"), true);
                   }
@@ -37624,7 +37624,7 @@ var require_fetch = __commonJS({
                   headersList.append(nameStr, value.toString("latin1"), true);
                 }
               }
-              resolve10({
+              resolve11({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -37657,10 +37657,10 @@ var require_util3 = __commonJS({
       const serializedB = URLSerializer(B4, excludeFragment);
       return serializedA === serializedB;
     }
-    function getFieldValues(header) {
-      assert(header !== null);
+    function getFieldValues(header2) {
+      assert(header2 !== null);
       const values = [];
-      for (let value of header.split(",")) {
+      for (let value of header2.split(",")) {
         value = value.trim();
         if (isValidHeaderName(value)) {
           values.push(value);
@@ -38360,8 +38360,8 @@ var require_util4 = __commonJS({
   "node_modules/undici/lib/web/cookies/util.js"(exports2, module2) {
     "use strict";
     function isCTLExcludingHtab(value) {
-      for (let i2 = 0; i2 < value.length; ++i2) {
-        const code = value.charCodeAt(i2);
+      for (let i3 = 0; i3 < value.length; ++i3) {
+        const code = value.charCodeAt(i3);
         if (code >= 0 && code <= 8 || code >= 10 && code <= 31 || code === 127) {
           return true;
         }
@@ -38369,8 +38369,8 @@ var require_util4 = __commonJS({
       return false;
     }
     function validateCookieName(name) {
-      for (let i2 = 0; i2 < name.length; ++i2) {
-        const code = name.charCodeAt(i2);
+      for (let i3 = 0; i3 < name.length; ++i3) {
+        const code = name.charCodeAt(i3);
         if (code < 33 || // exclude CTLs (0-31), SP and HT
         code > 126 || // exclude non-ascii and DEL
         code === 34 || // "
@@ -38396,16 +38396,16 @@ var require_util4 = __commonJS({
     }
     function validateCookieValue(value) {
       let len = value.length;
-      let i2 = 0;
+      let i3 = 0;
       if (value[0] === '"') {
         if (len === 1 || value[len - 1] !== '"') {
           throw new Error("Invalid cookie value");
         }
         --len;
-        ++i2;
+        ++i3;
       }
-      while (i2 < len) {
-        const code = value.charCodeAt(i2++);
+      while (i3 < len) {
+        const code = value.charCodeAt(i3++);
         if (code < 33 || // exclude CTLs (0-31)
         code > 126 || // non-ascii and DEL (127)
         code === 34 || // "
@@ -38417,8 +38417,8 @@ var require_util4 = __commonJS({
       }
     }
     function validateCookiePath(path5) {
-      for (let i2 = 0; i2 < path5.length; ++i2) {
-        const code = path5.charCodeAt(i2);
+      for (let i3 = 0; i3 < path5.length; ++i3) {
+        const code = path5.charCodeAt(i3);
         if (code < 32 || // exclude CTLs (0-31)
         code > 126 || // exclude DEL and non-ascii
         code === 59) {
@@ -38439,13 +38439,13 @@ var require_util4 = __commonJS({
         throw new Error("Invalid cookie domain");
       }
       let labelLength = 0;
-      for (let i2 = 0; i2 < domain.length; ++i2) {
-        const code = domain.charCodeAt(i2);
+      for (let i3 = 0; i3 < domain.length; ++i3) {
+        const code = domain.charCodeAt(i3);
         if (code === 46) {
           if (labelLength === 0) {
             throw new Error("Invalid cookie domain");
           }
-          if (domain.charCodeAt(i2 - 1) === 45) {
+          if (domain.charCodeAt(i3 - 1) === 45) {
             throw new Error("Invalid cookie domain");
           }
           labelLength = 0;
@@ -38488,7 +38488,7 @@ var require_util4 = __commonJS({
       "Nov",
       "Dec"
     ];
-    var IMFPaddedNumbers = Array(61).fill(0).map((_5, i2) => i2.toString().padStart(2, "0"));
+    var IMFPaddedNumbers = Array(61).fill(0).map((_5, i3) => i3.toString().padStart(2, "0"));
     function toIMFDate(date) {
       if (typeof date === "number") {
         date = new Date(date);
@@ -38571,20 +38571,20 @@ var require_parse2 = __commonJS({
     var { maxNameValuePairSize, maxAttributeValueSize } = require_constants5();
     var { isCTLExcludingHtab } = require_util4();
     var assert = require("assert");
-    function parseSetCookie(header) {
-      if (isCTLExcludingHtab(header)) {
+    function parseSetCookie(header2) {
+      if (isCTLExcludingHtab(header2)) {
         return null;
       }
       let nameValuePair = "";
       let unparsedAttributes = "";
       let name = "";
       let value = "";
-      if (header.includes(";")) {
+      if (header2.includes(";")) {
         const position = { position: 0 };
-        nameValuePair = collectASequenceOfCodePointsFast(";", header, position);
-        unparsedAttributes = header.slice(position.position);
+        nameValuePair = collectASequenceOfCodePointsFast(";", header2, position);
+        unparsedAttributes = header2.slice(position.position);
       } else {
-        nameValuePair = header;
+        nameValuePair = header2;
       }
       if (!nameValuePair.includes("=")) {
         value = nameValuePair;
@@ -38609,7 +38609,7 @@ var require_parse2 = __commonJS({
       };
     }
     function parseUnparsedAttributes(unparsedAttributes, cookieAttributeList = {}) {
-      var _a9;
+      var _a10;
       if (unparsedAttributes.length === 0) {
         return cookieAttributeList;
       }
@@ -38688,7 +38688,7 @@ var require_parse2 = __commonJS({
           cookieAttributeList.sameSite = "Lax";
         }
       } else {
-        (_a9 = cookieAttributeList.unparsed) != null ? _a9 : cookieAttributeList.unparsed = [];
+        (_a10 = cookieAttributeList.unparsed) != null ? _a10 : cookieAttributeList.unparsed = [];
         cookieAttributeList.unparsed.push(`${attributeName}=${attributeValue}`);
       }
       return parseUnparsedAttributes(unparsedAttributes, cookieAttributeList);
@@ -38900,10 +38900,10 @@ var require_events = __commonJS({
         });
       }
       static createFastMessageEvent(type, init) {
-        var _a9, _b2, _c, _d, _e4, _f, _g, _h, _i5, _j;
+        var _a10, _b3, _c, _d, _e4, _f, _g, _h, _i5, _j;
         const messageEvent = new _MessageEvent(kConstruct, type, init);
         __privateSet(messageEvent, _eventInit, init);
-        (_b2 = (_a9 = __privateGet(messageEvent, _eventInit)).data) != null ? _b2 : _a9.data = null;
+        (_b3 = (_a10 = __privateGet(messageEvent, _eventInit)).data) != null ? _b3 : _a10.data = null;
         (_d = (_c = __privateGet(messageEvent, _eventInit)).origin) != null ? _d : _c.origin = "";
         (_f = (_e4 = __privateGet(messageEvent, _eventInit)).lastEventId) != null ? _f : _e4.lastEventId = "";
         (_h = (_g = __privateGet(messageEvent, _eventInit)).source) != null ? _h : _g.source = null;
@@ -39210,8 +39210,8 @@ var require_util5 = __commonJS({
       if (protocol.length === 0) {
         return false;
       }
-      for (let i2 = 0; i2 < protocol.length; ++i2) {
-        const code = protocol.charCodeAt(i2);
+      for (let i3 = 0; i3 < protocol.length; ++i3) {
+        const code = protocol.charCodeAt(i3);
         if (code < 33 || // CTL, contains SP (0x20) and HT (0x09)
         code > 126 || code === 34 || // "
         code === 40 || // (
@@ -39273,8 +39273,8 @@ var require_util5 = __commonJS({
       if (value.length === 0) {
         return false;
       }
-      for (let i2 = 0; i2 < value.length; i2++) {
-        const byte = value.charCodeAt(i2);
+      for (let i3 = 0; i3 < value.length; i3++) {
+        const byte = value.charCodeAt(i3);
         if (byte < 48 || byte > 57) {
           return false;
         }
@@ -39360,8 +39360,8 @@ var require_frame = __commonJS({
     var buffer = null;
     var bufIdx = BUFFER_SIZE;
     var randomFillSync = runtimeFeatures.has("crypto") ? require("crypto").randomFillSync : function randomFillSync2(buffer2, _offset2, _size4) {
-      for (let i2 = 0; i2 < buffer2.length; ++i2) {
-        buffer2[i2] = Math.random() * 255 | 0;
+      for (let i3 = 0; i3 < buffer2.length; ++i3) {
+        buffer2[i3] = Math.random() * 255 | 0;
       }
       return buffer2;
     };
@@ -39380,10 +39380,10 @@ var require_frame = __commonJS({
         this.frameData = data;
       }
       createFrame(opcode) {
-        var _a9;
+        var _a10;
         const frameData = this.frameData;
         const maskKey = generateMask();
-        const bodyLength = (_a9 = frameData == null ? void 0 : frameData.byteLength) != null ? _a9 : 0;
+        const bodyLength = (_a10 = frameData == null ? void 0 : frameData.byteLength) != null ? _a10 : 0;
         let payloadLength = bodyLength;
         let offset = 6;
         if (bodyLength > maxUnsigned16Bit) {
@@ -39409,8 +39409,8 @@ var require_frame = __commonJS({
           buffer2.writeUIntBE(bodyLength, 4, 6);
         }
         buffer2[1] |= 128;
-        for (let i2 = 0; i2 < bodyLength; ++i2) {
-          buffer2[offset + i2] = frameData[i2] ^ maskKey[i2 & 3];
+        for (let i3 = 0; i3 < bodyLength; ++i3) {
+          buffer2[offset + i3] = frameData[i3] ^ maskKey[i3 & 3];
         }
         return buffer2;
       }
@@ -39420,8 +39420,8 @@ var require_frame = __commonJS({
       static createFastTextFrame(buffer2) {
         const maskKey = generateMask();
         const bodyLength = buffer2.length;
-        for (let i2 = 0; i2 < bodyLength; ++i2) {
-          buffer2[i2] ^= maskKey[i2 & 3];
+        for (let i3 = 0; i3 < bodyLength; ++i3) {
+          buffer2[i3] ^= maskKey[i3 & 3];
         }
         let payloadLength = bodyLength;
         let offset = 6;
@@ -39502,9 +39502,9 @@ var require_connection = __commonJS({
         useParallelQueue: true,
         dispatcher: options3.dispatcher,
         processResponse(response) {
-          var _a9, _b2, _c, _d;
+          var _a10, _b3, _c, _d;
           if (response.type === "error" || response.status !== 101) {
-            if (((_a9 = response.socket) == null ? void 0 : _a9.session) == null) {
+            if (((_a10 = response.socket) == null ? void 0 : _a10.session) == null) {
               failHandshake(handler, response, 1002, "Received network error or non-101 status code.", response.error);
               return;
             }
@@ -39513,7 +39513,7 @@ var require_connection = __commonJS({
               return;
             }
           }
-          if (warningEmitted === false && ((_b2 = response.socket) == null ? void 0 : _b2.session) != null) {
+          if (warningEmitted === false && ((_b3 = response.socket) == null ? void 0 : _b3.session) != null) {
             process.emitWarning("WebSocket over HTTP2 is experimental, and subject to change.", "ExperimentalWarning");
             warningEmitted = true;
           }
@@ -39595,21 +39595,21 @@ var require_connection = __commonJS({
       }
     }
     function failHandshake(handler, response, code, reason2, cause) {
-      var _a9;
-      if (((_a9 = response.socket) == null ? void 0 : _a9.session) != null && !response.socket.destroyed) {
+      var _a10;
+      if (((_a10 = response.socket) == null ? void 0 : _a10.session) != null && !response.socket.destroyed) {
         response.socket.destroy();
       }
       failWebsocketConnection(handler, code, reason2, cause);
     }
     function failWebsocketConnection(handler, code, reason2, cause) {
-      var _a9;
+      var _a10;
       if (isEstablished(handler.readyState)) {
         closeWebSocketConnection(handler, code, reason2, false);
       }
       handler.controller.abort();
       if (isConnecting(handler.readyState)) {
         handler.onSocketClose();
-      } else if (((_a9 = handler.socket) == null ? void 0 : _a9.destroyed) === false) {
+      } else if (((_a10 = handler.socket) == null ? void 0 : _a10.destroyed) === false) {
         handler.socket.destroy();
       }
     }
@@ -39735,7 +39735,7 @@ var require_receiver = __commonJS({
        * @param {{ maxFragments?: number, maxPayloadSize?: number }} [options]
        */
       constructor(handler, extensions, options3 = {}) {
-        var _a9, _b2;
+        var _a10, _b3;
         super();
         __privateAdd(this, _ByteParser_instances);
         __privateAdd(this, _buffers, []);
@@ -39755,8 +39755,8 @@ var require_receiver = __commonJS({
         __privateAdd(this, _maxPayloadSize);
         __privateSet(this, _handler, handler);
         __privateSet(this, _extensions, extensions == null ? /* @__PURE__ */ new Map() : extensions);
-        __privateSet(this, _maxFragments, (_a9 = options3.maxFragments) != null ? _a9 : 0);
-        __privateSet(this, _maxPayloadSize, (_b2 = options3.maxPayloadSize) != null ? _b2 : 0);
+        __privateSet(this, _maxFragments, (_a10 = options3.maxFragments) != null ? _a10 : 0);
+        __privateSet(this, _maxPayloadSize, (_b3 = options3.maxPayloadSize) != null ? _b3 : 0);
         if (__privateGet(this, _extensions).has("permessage-deflate")) {
           __privateGet(this, _extensions).set("permessage-deflate", new PerMessageDeflate(extensions, options3));
         }
@@ -39982,8 +39982,8 @@ var require_receiver = __commonJS({
         }
         let offset = 0;
         const output = Buffer.allocUnsafeSlow(__privateGet(this, _fragmentsBytes));
-        for (let i2 = 0; i2 < fragments.length; ++i2) {
-          const buffer = fragments[i2];
+        for (let i3 = 0; i3 < fragments.length; ++i3) {
+          const buffer = fragments[i3];
           output.set(buffer, offset);
           offset += buffer.length;
         }
@@ -40203,11 +40203,11 @@ var require_websocket = __commonJS({
     var { WebsocketFrameSend } = require_frame();
     var { channels } = require_diagnostics();
     function getSocketAddress(socket) {
-      var _a9, _b2;
+      var _a10, _b3;
       if (typeof (socket == null ? void 0 : socket.address) === "function") {
         return socket.address();
       }
-      if (typeof ((_b2 = (_a9 = socket == null ? void 0 : socket.session) == null ? void 0 : _a9.socket) == null ? void 0 : _b2.address) === "function") {
+      if (typeof ((_b3 = (_a10 = socket == null ? void 0 : socket.session) == null ? void 0 : _a10.socket) == null ? void 0 : _b3.address) === "function") {
         return socket.session.socket.address();
       }
       return null;
@@ -40495,9 +40495,9 @@ var require_websocket = __commonJS({
      * @see https://websockets.spec.whatwg.org/#feedback-from-the-protocol
      */
     onConnectionEstablished_fn = function(response, parsedExtensions) {
-      var _a9;
+      var _a10;
       __privateGet(this, _handler).socket = response.socket;
-      const webSocketOptions = (_a9 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a9.webSocketOptions;
+      const webSocketOptions = (_a10 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a10.webSocketOptions;
       const maxFragments = webSocketOptions == null ? void 0 : webSocketOptions.maxFragments;
       const maxPayloadSize = webSocketOptions == null ? void 0 : webSocketOptions.maxPayloadSize;
       const parser = new ByteParser(__privateGet(this, _handler), parsedExtensions, {
@@ -40565,13 +40565,13 @@ var require_websocket = __commonJS({
      * @see https://datatracker.ietf.org/doc/html/rfc6455#section-7.1.4
      */
     onSocketClose_fn = function() {
-      var _a9, _b2;
+      var _a10, _b3;
       const wasClean = __privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && __privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED);
       let code = 1005;
       let reason2 = "";
-      const result = (_a9 = __privateGet(this, _parser)) == null ? void 0 : _a9.closingInfo;
+      const result = (_a10 = __privateGet(this, _parser)) == null ? void 0 : _a10.closingInfo;
       if (result && !result.error) {
-        code = (_b2 = result.code) != null ? _b2 : 1005;
+        code = (_b3 = result.code) != null ? _b3 : 1005;
         reason2 = result.reason;
       }
       __privateGet(this, _handler).readyState = states.CLOSED;
@@ -40708,7 +40708,7 @@ var require_websocketerror = __commonJS({
     var _closeCode, _reason;
     var _WebSocketError = class _WebSocketError extends createInheritableDOMException() {
       constructor(message = "", init = void 0) {
-        var _a9, _b2;
+        var _a10, _b3;
         message = webidl.converters.DOMString(message, "WebSocketError", "message");
         super(message, "WebSocketError");
         __privateAdd(this, _closeCode);
@@ -40718,8 +40718,8 @@ var require_websocketerror = __commonJS({
         } else if (init !== null) {
           init = webidl.converters.WebSocketCloseInfo(init);
         }
-        let code = (_a9 = init.closeCode) != null ? _a9 : null;
-        const reason2 = (_b2 = init.reason) != null ? _b2 : "";
+        let code = (_a10 = init.closeCode) != null ? _a10 : null;
+        const reason2 = (_b3 = init.reason) != null ? _b3 : "";
         validateCloseCodeAndReason(code, reason2);
         if (reason2.length !== 0 && code === null) {
           code = 1e3;
@@ -40900,11 +40900,11 @@ var require_websocketstream = __commonJS({
       }
       // The close( closeInfo ) method steps are:
       close(closeInfo = void 0) {
-        var _a9;
+        var _a10;
         if (closeInfo !== null) {
           closeInfo = webidl.converters.WebSocketCloseInfo(closeInfo);
         }
-        const code = (_a9 = closeInfo.closeCode) != null ? _a9 : null;
+        const code = (_a10 = closeInfo.closeCode) != null ? _a10 : null;
         const reason2 = closeInfo.reason;
         closeWebSocketConnection(__privateGet(this, _handler), code, reason2, true);
       }
@@ -40948,9 +40948,9 @@ var require_websocketstream = __commonJS({
     };
     /** @type {import('../websocket').Handler['onConnectionEstablished']} */
     onConnectionEstablished_fn = function(response, parsedExtensions) {
-      var _a9, _b2, _c, _d, _e4;
+      var _a10, _b3, _c, _d, _e4;
       __privateGet(this, _handler).socket = response.socket;
-      const maxFragments = (_b2 = (_a9 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a9.webSocketOptions) == null ? void 0 : _b2.maxFragments;
+      const maxFragments = (_b3 = (_a10 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a10.webSocketOptions) == null ? void 0 : _b3.maxFragments;
       const maxPayloadSize = (_d = (_c = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _c.webSocketOptions) == null ? void 0 : _d.maxPayloadSize;
       const parser = new ByteParser(__privateGet(this, _handler), parsedExtensions, {
         maxFragments,
@@ -41004,7 +41004,7 @@ var require_websocketstream = __commonJS({
     };
     /** @type {import('../websocket').Handler['onSocketClose']} */
     onSocketClose_fn = function() {
-      var _a9, _b2, _c, _d;
+      var _a10, _b3, _c, _d;
       const wasClean = __privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && __privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED);
       __privateGet(this, _handler).readyState = states.CLOSED;
       if (__privateGet(this, _handshakeAborted)) {
@@ -41013,8 +41013,8 @@ var require_websocketstream = __commonJS({
       if (!__privateGet(this, _handler).wasEverConnected) {
         __privateGet(this, _openedPromise).reject(new WebSocketError("Socket never opened"));
       }
-      const result = (_a9 = __privateGet(this, _parser)) == null ? void 0 : _a9.closingInfo;
-      let code = (_b2 = result == null ? void 0 : result.code) != null ? _b2 : 1005;
+      const result = (_a10 = __privateGet(this, _parser)) == null ? void 0 : _a10.closingInfo;
+      let code = (_b3 = result == null ? void 0 : result.code) != null ? _b3 : 1005;
       if (!__privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && !__privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED)) {
         code = 1006;
       }
@@ -41100,8 +41100,8 @@ var require_util6 = __commonJS({
     }
     function isASCIINumber(value) {
       if (value.length === 0) return false;
-      for (let i2 = 0; i2 < value.length; i2++) {
-        if (value.charCodeAt(i2) < 48 || value.charCodeAt(i2) > 57) return false;
+      for (let i3 = 0; i3 < value.length; i3++) {
+        if (value.charCodeAt(i3) < 48 || value.charCodeAt(i3) > 57) return false;
       }
       return true;
     }
@@ -41131,16 +41131,16 @@ var require_eventsource_stream = __commonJS({
       if (start2 >= buffer.length) {
         return false;
       }
-      for (let i2 = start2; i2 < buffer.length; i2++) {
-        if (buffer[i2] < 48 || buffer[i2] > 57) {
+      for (let i3 = start2; i3 < buffer.length; i3++) {
+        if (buffer[i3] < 48 || buffer[i3] > 57) {
           return false;
         }
       }
       return true;
     }
     function isValidLastEventIdBytes(buffer, start2) {
-      for (let i2 = start2; i2 < buffer.length; i2++) {
-        if (buffer[i2] === 0) {
+      for (let i3 = start2; i3 < buffer.length; i3++) {
+        if (buffer[i3] === 0) {
           return false;
         }
       }
@@ -41150,8 +41150,8 @@ var require_eventsource_stream = __commonJS({
       if (length !== field.length) {
         return false;
       }
-      for (let i2 = 0; i2 < length; i2++) {
-        if (line2[i2] !== field[i2]) {
+      for (let i3 = 0; i3 < length; i3++) {
+        if (line2[i3] !== field[i3]) {
           return false;
         }
       }
@@ -41381,10 +41381,10 @@ ${value}`;
         }
         const chunks = [];
         let length = 0;
-        for (let i2 = this.lineChunkIndex; i2 <= this.chunkIndex; i2++) {
-          const chunk = this.chunks[i2];
-          const start2 = i2 === this.lineChunkIndex ? this.linePos : 0;
-          const end = i2 === this.chunkIndex ? this.pos : chunk.length;
+        for (let i3 = this.lineChunkIndex; i3 <= this.chunkIndex; i3++) {
+          const chunk = this.chunks[i3];
+          const start2 = i3 === this.lineChunkIndex ? this.linePos : 0;
+          const end = i3 === this.chunkIndex ? this.pos : chunk.length;
           const slice2 = chunk.subarray(start2, end);
           length += slice2.length;
           chunks.push(slice2);
@@ -41405,15 +41405,15 @@ ${value}`;
           pos = 0;
         }
       }
-      discardLeadingBytes(count3) {
-        while (count3 > 0 && this.lineChunkIndex < this.chunks.length) {
+      discardLeadingBytes(count4) {
+        while (count4 > 0 && this.lineChunkIndex < this.chunks.length) {
           const chunk = this.chunks[this.lineChunkIndex];
           const remaining = chunk.length - this.linePos;
-          if (count3 < remaining) {
-            this.linePos += count3;
-            count3 = 0;
+          if (count4 < remaining) {
+            this.linePos += count4;
+            count4 = 0;
           } else {
-            count3 -= remaining;
+            count4 -= remaining;
             this.lineChunkIndex++;
             this.linePos = 0;
           }
@@ -41701,17 +41701,17 @@ var require_eventsource = __commonJS({
      * @returns {void}
      */
     reconnect_fn = function() {
-      var _a9;
+      var _a10;
       if (__privateGet(this, _readyState) === CLOSED) return;
       __privateSet(this, _readyState, CONNECTING);
       this.dispatchEvent(new Event("error"));
-      (_a9 = setTimeout(() => {
+      (_a10 = setTimeout(() => {
         if (__privateGet(this, _readyState) !== CONNECTING) return;
         if (__privateGet(this, _state3).lastEventId.length) {
           __privateGet(this, _request).headersList.set("last-event-id", __privateGet(this, _state3).lastEventId, true);
         }
         __privateMethod(this, _EventSource_instances, connect_fn).call(this);
-      }, __privateGet(this, _state3).reconnectionTime)) == null ? void 0 : _a9.unref();
+      }, __privateGet(this, _state3).reconnectionTime)) == null ? void 0 : _a10.unref();
     };
     var EventSource = _EventSource;
     var constantsPropertyDescriptors = {
@@ -42316,12 +42316,12 @@ var EXTRA_SIZE = {
 
 // src/btf/reader.ts
 var PART_SIZES = KINDS.map((kind) => {
-  var _a9;
-  return (_a9 = PART_SIZE[kind]) != null ? _a9 : 0;
+  var _a10;
+  return (_a10 = PART_SIZE[kind]) != null ? _a10 : 0;
 });
 var EXTRA_SIZES = KINDS.map((kind) => {
-  var _a9;
-  return (_a9 = EXTRA_SIZE[kind]) != null ? _a9 : 0;
+  var _a10;
+  return (_a10 = EXTRA_SIZE[kind]) != null ? _a10 : 0;
 });
 var FUNC = KINDS.indexOf("FUNC");
 var RESERVED = 1627324416;
@@ -42348,15 +42348,15 @@ var Btf = class {
     __privateSet(this, _bytes, Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength));
     __privateSet(this, _view, new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength));
     this.byteOrder = readByteOrder(__privateGet(this, _view));
-    const header = readHeader(__privateGet(this, _view), this.byteOrder);
-    __privateSet(this, _strings, header.strings);
-    this.stringBytes = header.stringBytes;
-    this.byteLength = Math.max(header.types + header.typeBytes, header.strings + this.stringBytes);
+    const header2 = readHeader(__privateGet(this, _view), this.byteOrder);
+    __privateSet(this, _strings, header2.strings);
+    this.stringBytes = header2.stringBytes;
+    this.byteLength = Math.max(header2.types + header2.typeBytes, header2.strings + this.stringBytes);
     const end = __privateGet(this, _strings) + this.stringBytes;
     if (bytes2[__privateGet(this, _strings)] !== 0 || bytes2[end - 1] !== 0) {
       throw bad("its table of strings does not begin and end with a zero byte");
     }
-    const index2 = indexTypes(__privateGet(this, _view), this.byteOrder, header.types, header.typeBytes);
+    const index2 = indexTypes(__privateGet(this, _view), this.byteOrder, header2.types, header2.typeBytes);
     __privateSet(this, _offsets, index2.offsets);
     __privateSet(this, _kinds, index2.kinds);
     this.count = index2.offsets.length - 1;
@@ -42511,18 +42511,18 @@ function readHeader(view, byteOrder) {
   if (version !== VERSION) throw bad(`it is of version ${version}, and only ${VERSION} is known`);
   const length = u322(4);
   if (length < HEADER_SIZE) throw bad(`its header says it is only ${length} bytes long`);
-  const header = {
+  const header2 = {
     ...{ types: length + u322(8), typeBytes: u322(12) },
     ...{ strings: length + u322(16), stringBytes: u322(20) }
   };
-  const { types, typeBytes, strings, stringBytes } = header;
+  const { types, typeBytes, strings, stringBytes } = header2;
   if (types % 4 !== 0) throw bad("its types do not begin at a multiple of four");
   if (types + typeBytes > strings) throw bad("its types reach into its strings");
   if (stringBytes === 0) throw bad("it has no table of strings");
   if (strings + stringBytes > view.byteLength) {
     throw bad(`its header speaks of ${strings + stringBytes} bytes, and it has ${view.byteLength}`);
   }
-  return header;
+  return header2;
 }
 function indexTypes(view, byteOrder, start2, length) {
   const little = byteOrder === "little";
@@ -42556,8 +42556,8 @@ var ENCODINGS = {
   ...{ 0: "none", 1: "SIGNED", 2: "CHAR", 4: "BOOL" }
 };
 function intEncoding(word2) {
-  var _a9;
-  const encoding = (_a9 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a9 : "unknown";
+  var _a10;
+  const encoding = (_a10 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a10 : "unknown";
   return { bits: word2 & 255, bitOffset: word2 >>> 16 & 255, encoding };
 }
 function bad(what) {
@@ -42573,7 +42573,7 @@ function checkBtf(bytes2, expectation) {
   return checkParsed(new Btf(bytes2), bytes2.length, expectation);
 }
 function checkParsed(btf, size2, expectation) {
-  var _a9;
+  var _a10;
   if (size2 !== btf.byteLength) {
     throw new Failure("bad-btf", `${size2 - btf.byteLength} bytes follow the end of the BTF.`);
   }
@@ -42582,14 +42582,14 @@ function checkParsed(btf, size2, expectation) {
   for (const type of btf.types()) {
     checkNames(type);
     checkReferences(btf, type);
-    counts.set(type.kind, ((_a9 = counts.get(type.kind)) != null ? _a9 : 0) + 1);
+    counts.set(type.kind, ((_a10 = counts.get(type.kind)) != null ? _a10 : 0) + 1);
     if (isTaskStruct(type)) tasks.push(type);
   }
   checkLayout(btf);
   const taskStruct = agreedTaskStruct(tasks);
   const kinds3 = Object.fromEntries(counts);
-  const { byteOrder, count: count3, stringBytes } = btf;
-  const summary3 = { size: size2, byteOrder, types: count3, kinds: kinds3, stringBytes };
+  const { byteOrder, count: count4, stringBytes } = btf;
+  const summary3 = { size: size2, byteOrder, types: count4, kinds: kinds3, stringBytes };
   if (expectation.of === "kernel") checkKernel(summary3, tasks, expectation.minimumTypes);
   return taskStruct === void 0 ? summary3 : { ...summary3, taskStruct };
 }
@@ -42628,10 +42628,10 @@ var import_promises = require("fs/promises");
 var import_node_stream = require("stream");
 
 // src/world/retry-after.ts
-function retryAfter(header, date) {
-  if (header === void 0) return void 0;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1e3;
-  const until = /^[A-Za-z]{3}/.test(header.trim()) ? Date.parse(header) : Number.NaN;
+function retryAfter(header2, date) {
+  if (header2 === void 0) return void 0;
+  if (/^\d{1,9}$/.test(header2.trim())) return Number(header2) * 1e3;
+  const until = /^[A-Za-z]{3}/.test(header2.trim()) ? Date.parse(header2) : Number.NaN;
   return Number.isNaN(until) ? void 0 : Math.max(0, until - date.getTime());
 }
 
@@ -42650,9 +42650,9 @@ function asFault(thrown) {
   return thrown instanceof Fault ? thrown : new Fault("again", networkError(thrown));
 }
 function networkError(thrown) {
-  var _a9;
+  var _a10;
   const known = ["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"];
-  return describe(thrown) || ((_a9 = known.find((code) => isSystemError(thrown, code))) != null ? _a9 : "no connection");
+  return describe(thrown) || ((_a10 = known.find((code) => isSystemError(thrown, code))) != null ? _a10 : "no connection");
 }
 var PASSING = [408, 421, 425, 429];
 function statusFault({ status, headers }, fine, date) {
@@ -42753,9 +42753,9 @@ _expectedSince = new WeakMap();
 _passOn = new WeakMap();
 _Watch_instances = new WeakSet();
 run_fn = async function() {
-  var _a9;
+  var _a10;
   while (!__privateGet(this, _over).signal.aborted) {
-    const since = (_a9 = __privateGet(this, _expectedSince)) != null ? _a9 : __privateGet(this, _clock).now();
+    const since = (_a10 = __privateGet(this, _expectedSince)) != null ? _a10 : __privateGet(this, _clock).now();
     const left = since + __privateGet(this, _deadline) - __privateGet(this, _clock).now();
     if (left <= 0) {
       const silence = `no byte for ${__privateGet(this, _deadline) / 1e3} s`;
@@ -42833,13 +42833,13 @@ times_fn = function(mirror) {
   return (tried == null ? void 0 : tried.kind) === "failed" ? tried.times : 0;
 };
 from_fn = async function(mirror) {
-  var _a9;
+  var _a10;
   const began = __privateGet(this, _pool).ports.clock.now();
   const release2 = __privateGet(this, _pool).connect(mirror);
   try {
     return await __privateMethod(this, _Small_instances, ask_fn).call(this, mirror);
   } catch (thrown) {
-    if ((_a9 = __privateGet(this, _options).signal) == null ? void 0 : _a9.aborted) throw __privateGet(this, _options).signal.reason;
+    if ((_a10 = __privateGet(this, _options).signal) == null ? void 0 : _a10.aborted) throw __privateGet(this, _options).signal.reason;
     if (!(thrown instanceof Fault)) throw thrown;
     __privateGet(this, _pool).failed(mirror, began, thrown.message, thrown.retryAfter);
     const times2 = thrown.treatment === "again" ? __privateMethod(this, _Small_instances, times_fn).call(this, mirror) + 1 : TRIES;
@@ -42941,8 +42941,8 @@ var ArrayStream = class _ArrayStream extends Array {
   constructor() {
     super();
     Object.setPrototypeOf(this, _ArrayStream.prototype);
-    this[doneWritingPromise] = new Promise((resolve10, reject) => {
-      this[doneWritingResolve] = resolve10;
+    this[doneWritingPromise] = new Promise((resolve11, reject) => {
+      this[doneWritingResolve] = resolve11;
       this[doneWritingReject] = reject;
     });
     this[doneWritingPromise].catch(() => {
@@ -42963,9 +42963,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join29) {
+ArrayStream.prototype.readToEnd = async function(join32) {
   await this[doneWritingPromise];
-  const result = join29(this.slice(this[readingIndex]));
+  const result = join32(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -43026,11 +43026,11 @@ function isUint8Array(input) {
 function concatUint8Array(arrays) {
   if (arrays.length === 1) return arrays[0];
   let totalLength = 0;
-  for (let i2 = 0; i2 < arrays.length; i2++) {
-    if (!isUint8Array(arrays[i2])) {
+  for (let i3 = 0; i3 < arrays.length; i3++) {
+    if (!isUint8Array(arrays[i3])) {
       throw new Error("concatUint8Array: Data must be in the form of a Uint8Array");
     }
-    totalLength += arrays[i2].length;
+    totalLength += arrays[i3].length;
   }
   const result = new Uint8Array(totalLength);
   let pos = 0;
@@ -43167,14 +43167,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join29 = concat) {
+Reader.prototype.readToEnd = async function(join32 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join29(result);
+  return join32(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43221,9 +43221,9 @@ function concatStream(list2) {
     await Promise.all(transforms.map((stream) => cancel(stream, reason2)));
   });
   let prev = Promise.resolve();
-  const transforms = streamedList.map((stream, i2) => transformPair(stream, (readable, _writable) => {
+  const transforms = streamedList.map((stream, i3) => transformPair(stream, (readable, _writable) => {
     prev = prev.then(() => pipe(readable, transform3.writable, {
-      preventClose: i2 !== streamedList.length - 1
+      preventClose: i3 !== streamedList.length - 1
     }));
     return prev;
   }));
@@ -43232,9 +43232,9 @@ function concatStream(list2) {
 function concatArrayStream(list2) {
   const result = new ArrayStream();
   let prev = Promise.resolve();
-  list2.forEach((stream, i2) => {
+  list2.forEach((stream, i3) => {
     prev = prev.then(() => pipe(stream, result, {
-      preventClose: i2 !== list2.length - 1
+      preventClose: i3 !== list2.length - 1
     }));
     return prev;
   });
@@ -43250,9 +43250,9 @@ async function pipe(input, target, {
     try {
       if (input[externalBuffer]) {
         const writer2 = getWriter(target);
-        for (let i2 = 0; i2 < input[externalBuffer].length; i2++) {
+        for (let i3 = 0; i3 < input[externalBuffer].length; i3++) {
           await writer2.ready;
-          await writer2.write(input[externalBuffer][i2]);
+          await writer2.write(input[externalBuffer][i3]);
         }
         writer2.releaseLock();
       }
@@ -43321,8 +43321,8 @@ function transformWithCancel(customCancel) {
         }
         outputController.enqueue(chunk);
         if (!pulled) {
-          await new Promise((resolve10, reject) => {
-            backpressureChangePromiseResolve = resolve10;
+          await new Promise((resolve11, reject) => {
+            backpressureChangePromiseResolve = resolve11;
             backpressureChangePromiseReject = reject;
           });
           backpressureChangePromiseResolve = null;
@@ -43425,7 +43425,7 @@ function transformPair(input, fn2) {
     const outgoing = transformWithCancel(async function(reason2) {
       incomingTransformController.error(reason2);
       await pipeDonePromise;
-      await new Promise((resolve10) => setTimeout(resolve10));
+      await new Promise((resolve11) => setTimeout(resolve11));
     });
     fn2(incoming.readable, outgoing.writable);
     return outgoing.readable;
@@ -43597,12 +43597,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join29 = concat) {
+async function readToEnd(input, join32 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join29);
+    return input.readToEnd(join32);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join29);
+    return getReader(input).readToEnd(join32);
   }
   return input;
 }
@@ -43610,12 +43610,12 @@ async function cancel(input, reason2) {
   if (isStream(input)) {
     if (input.cancel) {
       const cancelled = await input.cancel(reason2);
-      await new Promise((resolve10) => setTimeout(resolve10));
+      await new Promise((resolve11) => setTimeout(resolve11));
       return cancelled;
     }
     if (input.destroy) {
       input.destroy(reason2);
-      await new Promise((resolve10) => setTimeout(resolve10));
+      await new Promise((resolve11) => setTimeout(resolve11));
       return reason2;
     }
   }
@@ -44435,15 +44435,15 @@ var util = {
   },
   readNumber: function(bytes2) {
     let n = 0;
-    for (let i2 = 0; i2 < bytes2.length; i2++) {
-      n += 256 ** i2 * bytes2[bytes2.length - 1 - i2];
+    for (let i3 = 0; i3 < bytes2.length; i3++) {
+      n += 256 ** i3 * bytes2[bytes2.length - 1 - i3];
     }
     return n;
   },
   writeNumber: function(n, bytes2) {
     const b4 = new Uint8Array(bytes2);
-    for (let i2 = 0; i2 < bytes2; i2++) {
-      b4[i2] = n >> 8 * (bytes2 - i2 - 1) & 255;
+    for (let i3 = 0; i3 < bytes2; i3++) {
+      b4[i3] = n >> 8 * (bytes2 - i3 - 1) & 255;
     }
     return b4;
   },
@@ -44517,14 +44517,14 @@ var util = {
    * @returns bit length
    */
   uint8ArrayBitLength: function(bin) {
-    let i2;
-    for (i2 = 0; i2 < bin.length; i2++)
-      if (bin[i2] !== 0)
+    let i3;
+    for (i3 = 0; i3 < bin.length; i3++)
+      if (bin[i3] !== 0)
         break;
-    if (i2 === bin.length) {
+    if (i3 === bin.length) {
       return 0;
     }
-    const stripped = bin.subarray(i2);
+    const stripped = bin.subarray(i3);
     return (stripped.length - 1) * 8 + util.nbits(stripped[0]);
   },
   /**
@@ -44563,8 +44563,8 @@ var util = {
         throw new Error("stringToUint8Array: Data must be in the form of a string");
       }
       const result = new Uint8Array(str2.length);
-      for (let i2 = 0; i2 < str2.length; i2++) {
-        result[i2] = str2.charCodeAt(i2);
+      for (let i3 = 0; i3 < str2.length; i3++) {
+        result[i3] = str2.charCodeAt(i3);
       }
       return result;
     });
@@ -44579,8 +44579,8 @@ var util = {
     const result = [];
     const bs3 = 1 << 14;
     const j4 = bytes2.length;
-    for (let i2 = 0; i2 < j4; i2 += bs3) {
-      result.push(String.fromCharCode.apply(String, bytes2.subarray(i2, i2 + bs3 < j4 ? i2 + bs3 : j4)));
+    for (let i3 = 0; i3 < j4; i3 += bs3) {
+      result.push(String.fromCharCode.apply(String, bytes2.subarray(i3, i3 + bs3 < j4 ? i3 + bs3 : j4)));
     }
     return result.join("");
   },
@@ -44634,8 +44634,8 @@ var util = {
     if (array1.length !== array2.length) {
       return false;
     }
-    for (let i2 = 0; i2 < array1.length; i2++) {
-      if (array1[i2] !== array2[i2]) {
+    for (let i3 = 0; i3 < array1.length; i3++) {
+      if (array1[i3] !== array2[i3]) {
         return false;
       }
     }
@@ -44648,9 +44648,9 @@ var util = {
    * @return index of last element matching `findFn`, -1 if not found
    */
   findLastIndex: function(arr, findFn) {
-    for (let i2 = arr.length; i2 >= 0; i2--) {
-      if (findFn(arr[i2], i2, arr)) {
-        return i2;
+    for (let i3 = arr.length; i3 >= 0; i3--) {
+      if (findFn(arr[i3], i3, arr)) {
+        return i3;
       }
     }
     return -1;
@@ -44667,8 +44667,8 @@ var util = {
       throw new Error("Equal input arrays expected");
     }
     let equal = 1;
-    for (let i2 = 0; i2 < array1.length; i2++) {
-      equal &= array1[i2] === array2[i2];
+    for (let i3 = 0; i3 < array1.length; i3++) {
+      equal &= array1[i3] === array2[i3];
     }
     return !!equal;
   },
@@ -44680,8 +44680,8 @@ var util = {
    */
   writeChecksum: function(text3) {
     let s3 = 0;
-    for (let i2 = 0; i2 < text3.length; i2++) {
-      s3 = s3 + text3[i2] & 65535;
+    for (let i3 = 0; i3 < text3.length; i3++) {
+      s3 = s3 + text3[i3] & 65535;
     }
     return util.writeNumber(s3, 2);
   },
@@ -44706,31 +44706,31 @@ var util = {
     }
   },
   // returns bit length of the integer x
-  nbits: function(x4) {
+  nbits: function(x5) {
     let r2 = 1;
-    let t2 = x4 >>> 16;
+    let t2 = x5 >>> 16;
     if (t2 !== 0) {
-      x4 = t2;
+      x5 = t2;
       r2 += 16;
     }
-    t2 = x4 >> 8;
+    t2 = x5 >> 8;
     if (t2 !== 0) {
-      x4 = t2;
+      x5 = t2;
       r2 += 8;
     }
-    t2 = x4 >> 4;
+    t2 = x5 >> 4;
     if (t2 !== 0) {
-      x4 = t2;
+      x5 = t2;
       r2 += 4;
     }
-    t2 = x4 >> 2;
+    t2 = x5 >> 2;
     if (t2 !== 0) {
-      x4 = t2;
+      x5 = t2;
       r2 += 2;
     }
-    t2 = x4 >> 1;
+    t2 = x5 >> 1;
     if (t2 !== 0) {
-      x4 = t2;
+      x5 = t2;
       r2 += 1;
     }
     return r2;
@@ -44747,8 +44747,8 @@ var util = {
   double: function(data) {
     const doubleVar = new Uint8Array(data.length);
     const last = data.length - 1;
-    for (let i2 = 0; i2 < last; i2++) {
-      doubleVar[i2] = data[i2] << 1 ^ data[i2 + 1] >> 7;
+    for (let i3 = 0; i3 < last; i3++) {
+      doubleVar[i3] = data[i3] << 1 ^ data[i3 + 1] >> 7;
     }
     doubleVar[last] = data[last] << 1 ^ (data[0] >> 7) * 135;
     return doubleVar;
@@ -44762,10 +44762,10 @@ var util = {
    */
   shiftRight: function(array2, bits2) {
     if (bits2) {
-      for (let i2 = array2.length - 1; i2 >= 0; i2--) {
-        array2[i2] >>= bits2;
-        if (i2 > 0) {
-          array2[i2] |= array2[i2 - 1] << 8 - bits2;
+      for (let i3 = array2.length - 1; i3 >= 0; i3--) {
+        array2[i3] >>= bits2;
+        if (i3 > 0) {
+          array2[i3] |= array2[i3 - 1] << 8 - bits2;
         }
       }
     }
@@ -44777,9 +44777,9 @@ var util = {
    * @throws if the API is not available
    */
   getWebCrypto: function() {
-    var _a9;
+    var _a10;
     const globalWebCrypto = typeof globalThis2 !== "undefined" && globalThis2.crypto && globalThis2.crypto.subtle;
-    const webCrypto2 = globalWebCrypto || ((_a9 = this.getNodeCrypto()) == null ? void 0 : _a9.webcrypto.subtle);
+    const webCrypto2 = globalWebCrypto || ((_a10 = this.getNodeCrypto()) == null ? void 0 : _a10.webcrypto.subtle);
     if (!webCrypto2) {
       throw new Error("The WebCrypto API is not available");
     }
@@ -44847,8 +44847,8 @@ var util = {
       }
       let index2;
       const indices = [];
-      for (let i2 = 0; ; i2 = index2) {
-        index2 = bytes2.indexOf(LF, i2) + 1;
+      for (let i3 = 0; ; i3 = index2) {
+        index2 = bytes2.indexOf(LF, i3) + 1;
         if (index2) {
           if (bytes2[index2 - 2] !== CR)
             indices.push(index2);
@@ -44861,8 +44861,8 @@ var util = {
       }
       const normalized = new Uint8Array(bytes2.length + indices.length);
       let j4 = 0;
-      for (let i2 = 0; i2 < indices.length; i2++) {
-        const sub = bytes2.subarray(indices[i2 - 1] || 0, indices[i2]);
+      for (let i3 = 0; i3 < indices.length; i3++) {
+        const sub = bytes2.subarray(indices[i3 - 1] || 0, indices[i3]);
         normalized.set(sub, j4);
         j4 += sub.length;
         normalized[j4 - 1] = CR;
@@ -44895,14 +44895,14 @@ var util = {
       }
       let index2;
       let j4 = 0;
-      for (let i2 = 0; i2 !== bytes2.length; i2 = index2) {
-        index2 = bytes2.indexOf(CR, i2) + 1;
+      for (let i3 = 0; i3 !== bytes2.length; i3 = index2) {
+        index2 = bytes2.indexOf(CR, i3) + 1;
         if (!index2)
           index2 = bytes2.length;
         const last = index2 - (bytes2[index2] === LF ? 1 : 0);
-        if (i2)
-          bytes2.copyWithin(j4, i2, last);
-        j4 += last - i2;
+        if (i3)
+          bytes2.copyWithin(j4, i3, last);
+        j4 += last - i3;
       }
       return bytes2.subarray(0, j4);
     }, () => carryOverCR ? new Uint8Array([CR]) : void 0);
@@ -44912,10 +44912,10 @@ var util = {
    */
   removeTrailingSpaces: function(text3) {
     return text3.split("\n").map((line2) => {
-      let i2 = line2.length - 1;
-      for (; i2 >= 0 && (line2[i2] === " " || line2[i2] === "	" || line2[i2] === "\r"); i2--)
+      let i3 = line2.length - 1;
+      for (; i3 >= 0 && (line2[i3] === " " || line2[i3] === "	" || line2[i3] === "\r"); i3--)
         ;
-      return line2.substr(0, i2 + 1);
+      return line2.substr(0, i3 + 1);
     }).join("\n");
   },
   wrapError: function(error, cause) {
@@ -44960,11 +44960,11 @@ var util = {
    *                          or rejected with the Error of the last resolved Promise (if all promises are rejected)
    */
   anyPromise: function(promises3) {
-    return new Promise((resolve10, reject) => {
+    return new Promise((resolve11, reject) => {
       let exception;
       void Promise.all(promises3.map(async (promise) => {
         try {
-          resolve10(await promise);
+          resolve11(await promise);
         } catch (e) {
           exception = e;
         }
@@ -44984,9 +44984,9 @@ var util = {
     const length = Math.max(a.length, b4.length);
     const result = new Uint8Array(length);
     let end = 0;
-    for (let i2 = 0; i2 < result.length; i2++) {
-      result[i2] = a[i2] & 256 - cond | b4[i2] & 255 + cond;
-      end += cond & i2 < a.length | 1 - cond & i2 < b4.length;
+    for (let i3 = 0; i3 < result.length; i3++) {
+      result[i3] = a[i3] & 256 - cond | b4[i3] & 255 + cond;
+      end += cond & i3 < a.length | 1 - cond & i3 < b4.length;
     }
     return result.subarray(0, end);
   },
@@ -45030,8 +45030,8 @@ function encode$1(data) {
     const lines = Math.floor(buf.length / bytesPerLine);
     const bytes2 = lines * bytesPerLine;
     const encoded = encodeChunk(buf.subarray(0, bytes2));
-    for (let i2 = 0; i2 < lines; i2++) {
-      r2.push(encoded.substr(i2 * 60, 60));
+    for (let i3 = 0; i3 < lines; i3++) {
+      r2.push(encoded.substr(i3 * 60, 60));
       r2.push("\n");
     }
     buf = buf.subarray(bytes2);
@@ -45044,8 +45044,8 @@ function decode$1(data) {
     buf += value;
     let spaces = 0;
     const spacechars = [" ", "	", "\r", "\n"];
-    for (let i2 = 0; i2 < spacechars.length; i2++) {
-      const spacechar = spacechars[i2];
+    for (let i3 = 0; i3 < spacechars.length; i3++) {
+      const spacechar = spacechars[i3];
       for (let pos = buf.indexOf(spacechar); pos !== -1; pos = buf.indexOf(spacechar, pos + 1)) {
         spaces++;
       }
@@ -45072,29 +45072,29 @@ function uint8ArrayToB64(bytes2, url3) {
 }
 function getType(text3) {
   const reHeader = /^-----BEGIN PGP (MESSAGE, PART \d+\/\d+|MESSAGE, PART \d+|SIGNED MESSAGE|MESSAGE|PUBLIC KEY BLOCK|PRIVATE KEY BLOCK|SIGNATURE)-----$/m;
-  const header = text3.match(reHeader);
-  if (!header) {
+  const header2 = text3.match(reHeader);
+  if (!header2) {
     throw new Error("Unknown ASCII armor type");
   }
-  if (/MESSAGE, PART \d+\/\d+/.test(header[1])) {
+  if (/MESSAGE, PART \d+\/\d+/.test(header2[1])) {
     return enums.armor.multipartSection;
   }
-  if (/MESSAGE, PART \d+/.test(header[1])) {
+  if (/MESSAGE, PART \d+/.test(header2[1])) {
     return enums.armor.multipartLast;
   }
-  if (/SIGNED MESSAGE/.test(header[1])) {
+  if (/SIGNED MESSAGE/.test(header2[1])) {
     return enums.armor.signed;
   }
-  if (/MESSAGE/.test(header[1])) {
+  if (/MESSAGE/.test(header2[1])) {
     return enums.armor.message;
   }
-  if (/PUBLIC KEY BLOCK/.test(header[1])) {
+  if (/PUBLIC KEY BLOCK/.test(header2[1])) {
     return enums.armor.publicKey;
   }
-  if (/PRIVATE KEY BLOCK/.test(header[1])) {
+  if (/PRIVATE KEY BLOCK/.test(header2[1])) {
     return enums.armor.privateKey;
   }
-  if (/SIGNATURE/.test(header[1])) {
+  if (/SIGNATURE/.test(header2[1])) {
     return enums.armor.signature;
   }
 }
@@ -45113,8 +45113,8 @@ function addheader(customComment, config2) {
   return result;
 }
 function getCheckSum(data) {
-  const crc = createcrc24(data);
-  return encode$1(crc);
+  const crc2 = createcrc24(data);
+  return encode$1(crc2);
 }
 var crc_table = [
   new Array(255),
@@ -45122,21 +45122,21 @@ var crc_table = [
   new Array(255),
   new Array(255)
 ];
-for (let i2 = 0; i2 <= 255; i2++) {
-  let crc = i2 << 16;
+for (let i3 = 0; i3 <= 255; i3++) {
+  let crc2 = i3 << 16;
   for (let j4 = 0; j4 < 8; j4++) {
-    crc = crc << 1 ^ ((crc & 8388608) !== 0 ? 8801531 : 0);
+    crc2 = crc2 << 1 ^ ((crc2 & 8388608) !== 0 ? 8801531 : 0);
   }
-  crc_table[0][i2] = (crc & 16711680) >> 16 | crc & 65280 | (crc & 255) << 16;
+  crc_table[0][i3] = (crc2 & 16711680) >> 16 | crc2 & 65280 | (crc2 & 255) << 16;
 }
-for (let i2 = 0; i2 <= 255; i2++) {
-  crc_table[1][i2] = crc_table[0][i2] >> 8 ^ crc_table[0][crc_table[0][i2] & 255];
+for (let i3 = 0; i3 <= 255; i3++) {
+  crc_table[1][i3] = crc_table[0][i3] >> 8 ^ crc_table[0][crc_table[0][i3] & 255];
 }
-for (let i2 = 0; i2 <= 255; i2++) {
-  crc_table[2][i2] = crc_table[1][i2] >> 8 ^ crc_table[0][crc_table[1][i2] & 255];
+for (let i3 = 0; i3 <= 255; i3++) {
+  crc_table[2][i3] = crc_table[1][i3] >> 8 ^ crc_table[0][crc_table[1][i3] & 255];
 }
-for (let i2 = 0; i2 <= 255; i2++) {
-  crc_table[3][i2] = crc_table[2][i2] >> 8 ^ crc_table[0][crc_table[2][i2] & 255];
+for (let i3 = 0; i3 <= 255; i3++) {
+  crc_table[3][i3] = crc_table[2][i3] >> 8 ^ crc_table[0][crc_table[2][i3] & 255];
 }
 var isLittleEndian$1 = (function() {
   const buffer = new ArrayBuffer(2);
@@ -45149,26 +45149,26 @@ var isLittleEndian$1 = (function() {
   return new Int16Array(buffer)[0] === 255;
 })();
 function createcrc24(input) {
-  let crc = 13501623;
+  let crc2 = 13501623;
   return transform(input, (value) => {
     const len32 = isLittleEndian$1 ? Math.floor(value.length / 4) : 0;
     const arr32 = new Uint32Array(value.buffer, value.byteOffset, len32);
-    for (let i2 = 0; i2 < len32; i2++) {
-      crc ^= arr32[i2];
-      crc = crc_table[0][crc >> 24 & 255] ^ crc_table[1][crc >> 16 & 255] ^ crc_table[2][crc >> 8 & 255] ^ crc_table[3][crc >> 0 & 255];
+    for (let i3 = 0; i3 < len32; i3++) {
+      crc2 ^= arr32[i3];
+      crc2 = crc_table[0][crc2 >> 24 & 255] ^ crc_table[1][crc2 >> 16 & 255] ^ crc_table[2][crc2 >> 8 & 255] ^ crc_table[3][crc2 >> 0 & 255];
     }
-    for (let i2 = len32 * 4; i2 < value.length; i2++) {
-      crc = crc >> 8 ^ crc_table[0][crc & 255 ^ value[i2]];
+    for (let i3 = len32 * 4; i3 < value.length; i3++) {
+      crc2 = crc2 >> 8 ^ crc_table[0][crc2 & 255 ^ value[i3]];
     }
-  }, () => new Uint8Array([crc, crc >> 8, crc >> 16]));
+  }, () => new Uint8Array([crc2, crc2 >> 8, crc2 >> 16]));
 }
 function verifyHeaders$1(headers) {
-  for (let i2 = 0; i2 < headers.length; i2++) {
-    if (!/^([^\s:]|[^\s:][^:]*[^\s:]): .+$/.test(headers[i2])) {
-      util.printDebugError(new Error("Improperly formatted armor header: " + headers[i2]));
+  for (let i3 = 0; i3 < headers.length; i3++) {
+    if (!/^([^\s:]|[^\s:][^:]*[^\s:]): .+$/.test(headers[i3])) {
+      util.printDebugError(new Error("Improperly formatted armor header: " + headers[i3]));
     }
-    if (!/^(Version|Comment|MessageID|Hash|Charset): .+$/.test(headers[i2])) {
-      util.printDebugError(new Error("Unknown header: " + headers[i2]));
+    if (!/^(Version|Comment|MessageID|Hash|Charset): .+$/.test(headers[i3])) {
+      util.printDebugError(new Error("Unknown header: " + headers[i3]));
     }
   }
 }
@@ -45181,7 +45181,7 @@ function removeChecksum(text3) {
   return body;
 }
 function unarmor(input) {
-  return new Promise((resolve10, reject) => {
+  return new Promise((resolve11, reject) => {
     try {
       const reSplit = /^-----[^-]+-----$/m;
       const reEmptyLine = /^[ \f\r\t\u00a0\u2000-\u200a\u202f\u205f\u3000]*$/;
@@ -45214,7 +45214,7 @@ function unarmor(input) {
                 verifyHeaders$1(lastHeaders);
                 headersDone = true;
                 if (textDone || type !== enums.armor.signed) {
-                  resolve10({ text: text3, data, headers, type });
+                  resolve11({ text: text3, data, headers, type });
                   break;
                 }
               }
@@ -45370,23 +45370,23 @@ function modExp(b4, e, n) {
   if (e < _0n$8)
     throw Error("Unsopported negative exponent");
   let exp = e;
-  let x4 = b4;
-  x4 %= n;
+  let x5 = b4;
+  x5 %= n;
   let r2 = BigInt(1);
   while (exp > _0n$8) {
     const lsb = exp & _1n$c;
     exp >>= _1n$c;
-    const rx = r2 * x4 % n;
+    const rx = r2 * x5 % n;
     r2 = selectBigInt(lsb, rx, r2);
-    x4 = x4 * x4 % n;
+    x5 = x5 * x5 % n;
   }
   return r2;
 }
-function abs(x4) {
-  return x4 >= _0n$8 ? x4 : -x4;
+function abs(x5) {
+  return x5 >= _0n$8 ? x5 : -x5;
 }
 function _egcd(aInput, bInput) {
-  let x4 = BigInt(0);
+  let x5 = BigInt(0);
   let y2 = BigInt(1);
   let xPrev = BigInt(1);
   let yPrev = BigInt(0);
@@ -45396,8 +45396,8 @@ function _egcd(aInput, bInput) {
   const bNegated = bInput < _0n$8;
   while (b4 !== _0n$8) {
     const q4 = a / b4;
-    let tmp = x4;
-    x4 = xPrev - q4 * x4;
+    let tmp = x5;
+    x5 = xPrev - q4 * x5;
     xPrev = tmp;
     tmp = y2;
     y2 = yPrev - q4 * y2;
@@ -45413,11 +45413,11 @@ function _egcd(aInput, bInput) {
   };
 }
 function modInv(a, n) {
-  const { gcd: gcd2, x: x4 } = _egcd(a, n);
+  const { gcd: gcd2, x: x5 } = _egcd(a, n);
   if (gcd2 !== _1n$c) {
     throw new Error("Inverse does not exist");
   }
-  return mod$1(x4 + n, n);
+  return mod$1(x5 + n, n);
 }
 function gcd(aInput, bInput) {
   let a = aInput;
@@ -45429,48 +45429,48 @@ function gcd(aInput, bInput) {
   }
   return a;
 }
-function bigIntToNumber(x4) {
-  const number3 = Number(x4);
+function bigIntToNumber(x5) {
+  const number3 = Number(x5);
   if (number3 > Number.MAX_SAFE_INTEGER) {
     throw new Error("Number can only safely store up to 53 bits");
   }
   return number3;
 }
-function getBit(x4, i2) {
-  const bit = x4 >> BigInt(i2) & _1n$c;
+function getBit(x5, i3) {
+  const bit = x5 >> BigInt(i3) & _1n$c;
   return bit === _0n$8 ? 0 : 1;
 }
-function bitLength(x4) {
-  const target = x4 < _0n$8 ? BigInt(-1) : _0n$8;
+function bitLength(x5) {
+  const target = x5 < _0n$8 ? BigInt(-1) : _0n$8;
   let bitlen = 1;
-  let tmp = x4;
+  let tmp = x5;
   while ((tmp >>= _1n$c) !== target) {
     bitlen++;
   }
   return bitlen;
 }
-function byteLength(x4) {
-  const target = x4 < _0n$8 ? BigInt(-1) : _0n$8;
+function byteLength(x5) {
+  const target = x5 < _0n$8 ? BigInt(-1) : _0n$8;
   const _8n2 = BigInt(8);
   let len = 1;
-  let tmp = x4;
+  let tmp = x5;
   while ((tmp >>= _8n2) !== target) {
     len++;
   }
   return len;
 }
-function bigIntToUint8Array(x4, endian = "be", length) {
-  let hex = x4.toString(16);
+function bigIntToUint8Array(x5, endian = "be", length) {
+  let hex = x5.toString(16);
   if (hex.length % 2 === 1) {
     hex = "0" + hex;
   }
   const rawLength = hex.length / 2;
   const bytes2 = new Uint8Array(length || rawLength);
   const offset = length ? length - rawLength : 0;
-  let i2 = 0;
-  while (i2 < rawLength) {
-    bytes2[i2 + offset] = parseInt(hex.slice(2 * i2, 2 * i2 + 2), 16);
-    i2++;
+  let i3 = 0;
+  while (i3 < rawLength) {
+    bytes2[i3 + offset] = parseInt(hex.slice(2 * i3, 2 * i3 + 2), 16);
+    i3++;
   }
   if (endian !== "be") {
     bytes2.reverse();
@@ -45502,14 +45502,14 @@ function randomProbablePrime(bits2, e, k3) {
   const min = _1n$b << BigInt(bits2 - 1);
   const adds = [1, 6, 5, 4, 3, 2, 1, 4, 3, 2, 1, 2, 1, 4, 3, 2, 1, 2, 1, 4, 3, 2, 1, 6, 5, 4, 3, 2, 1, 2];
   let n = getRandomBigInteger(min, min << _1n$b);
-  let i2 = bigIntToNumber(mod$1(n, _30n));
+  let i3 = bigIntToNumber(mod$1(n, _30n));
   do {
-    n += BigInt(adds[i2]);
-    i2 = (i2 + adds[i2]) % adds.length;
+    n += BigInt(adds[i3]);
+    i3 = (i3 + adds[i3]) % adds.length;
     if (bitLength(n) > bits2) {
       n = mod$1(n, min << _1n$b);
       n += min;
-      i2 = bigIntToNumber(mod$1(n, _30n));
+      i3 = bigIntToNumber(mod$1(n, _30n));
     }
   } while (!isProbablePrime(n, e, k3));
   return n;
@@ -46217,21 +46217,21 @@ function millerRabin(n, k3, rand) {
   const d2 = n >> BigInt(s3);
   for (; k3 > 0; k3--) {
     const a = getRandomBigInteger(BigInt(2), n1);
-    let x4 = modExp(a, d2, n);
-    if (x4 === _1n$b || x4 === n1) {
+    let x5 = modExp(a, d2, n);
+    if (x5 === _1n$b || x5 === n1) {
       continue;
     }
-    let i2;
-    for (i2 = 1; i2 < s3; i2++) {
-      x4 = mod$1(x4 * x4, n);
-      if (x4 === _1n$b) {
+    let i3;
+    for (i3 = 1; i3 < s3; i3++) {
+      x5 = mod$1(x5 * x5, n);
+      if (x5 === _1n$b) {
         return false;
       }
-      if (x4 === n1) {
+      if (x5 === n1) {
         break;
       }
     }
-    if (i2 === s3) {
+    if (i3 === s3) {
       return false;
     }
   }
@@ -46486,12 +46486,12 @@ hash_headers[14] = [
 ];
 function getPKCS1Padding(length) {
   const result = new Uint8Array(length);
-  let count3 = 0;
-  while (count3 < length) {
-    const randomBytes4 = getRandomBytes(length - count3);
-    for (let i2 = 0; i2 < randomBytes4.length; i2++) {
-      if (randomBytes4[i2] !== 0) {
-        result[count3++] = randomBytes4[i2];
+  let count4 = 0;
+  while (count4 < length) {
+    const randomBytes4 = getRandomBytes(length - count4);
+    for (let i3 = 0; i3 < randomBytes4.length; i3++) {
+      if (randomBytes4[i3] !== 0) {
+        result[count4++] = randomBytes4[i3];
       }
     }
   }
@@ -46528,13 +46528,13 @@ function emeDecode(encoded, randomPayload) {
   throw new Error("Decryption error");
 }
 function emsaEncode(algo, hashed, emLen) {
-  let i2;
+  let i3;
   if (hashed.length !== getHashByteLength(algo)) {
     throw new Error("Invalid hash length");
   }
   const hashPrefix = new Uint8Array(hash_headers[algo].length);
-  for (i2 = 0; i2 < hash_headers[algo].length; i2++) {
-    hashPrefix[i2] = hash_headers[algo][i2];
+  for (i3 = 0; i3 < hash_headers[algo].length; i3++) {
+    hashPrefix[i3] = hash_headers[algo][i3];
   }
   const tLen = hashPrefix.length + hashed.length;
   if (emLen < tLen + 11) {
@@ -46622,12 +46622,12 @@ async function generate$4(bits2, e) {
       publicKeyEncoding: { type: "pkcs1", format: "jwk" },
       privateKeyEncoding: { type: "pkcs1", format: "jwk" }
     };
-    const jwk = await new Promise((resolve10, reject) => {
+    const jwk = await new Promise((resolve11, reject) => {
       nodeCrypto$6.generateKeyPair("rsa", opts, (err2, _5, jwkPrivateKey) => {
         if (err2) {
           reject(err2);
         } else {
-          resolve10(jwkPrivateKey);
+          resolve11(jwkPrivateKey);
         }
       });
     });
@@ -46834,12 +46834,12 @@ async function encrypt$5(data, p3, g3, y2) {
     c2: bigIntToUint8Array(mod$1(modExp(y2, k3, p3) * m3, p3))
   };
 }
-async function decrypt$5(c1, c22, p3, x4, randomPayload) {
+async function decrypt$5(c1, c22, p3, x5, randomPayload) {
   c1 = uint8ArrayToBigInt(c1);
   c22 = uint8ArrayToBigInt(c22);
   p3 = uint8ArrayToBigInt(p3);
-  x4 = uint8ArrayToBigInt(x4);
-  const padded = mod$1(modInv(modExp(c1, x4, p3), p3) * c22, p3);
+  x5 = uint8ArrayToBigInt(x5);
+  const padded = mod$1(modInv(modExp(c1, x5, p3), p3) * c22, p3);
   return emeDecode(bigIntToUint8Array(padded, "be", byteLength(p3)), randomPayload);
 }
 async function validateParams$8(pBytes, gBytes, yBytes, xBytes) {
@@ -46858,19 +46858,19 @@ async function validateParams$8(pBytes, gBytes, yBytes, xBytes) {
     return false;
   }
   let res = g3;
-  let i2 = BigInt(1);
+  let i3 = BigInt(1);
   const _2n2 = BigInt(2);
   const threshold = _2n2 << BigInt(17);
-  while (i2 < threshold) {
+  while (i3 < threshold) {
     res = mod$1(res * g3, p3);
     if (res === _1n$9) {
       return false;
     }
-    i2++;
+    i3++;
   }
-  const x4 = uint8ArrayToBigInt(xBytes);
+  const x5 = uint8ArrayToBigInt(xBytes);
   const r2 = getRandomBigInteger(_2n2 << pSize - _1n$9, _2n2 << pSize);
-  const rqx = (p3 - _1n$9) * r2 + x4;
+  const rqx = (p3 - _1n$9) * r2 + x5;
   if (y2 !== modExp(g3, rqx, p3)) {
     return false;
   }
@@ -47363,8 +47363,8 @@ function u32$1(arr) {
   return new Uint32Array(arr.buffer, arr.byteOffset, Math.floor(arr.byteLength / 4));
 }
 function clean$1(...arrays) {
-  for (let i2 = 0; i2 < arrays.length; i2++) {
-    arrays[i2].fill(0);
+  for (let i3 = 0; i3 < arrays.length; i3++) {
+    arrays[i3].fill(0);
   }
 }
 function createView$1(arr) {
@@ -47396,14 +47396,14 @@ function complexOverlapBytes(input, output) {
 }
 function concatBytes$1(...arrays) {
   let sum2 = 0;
-  for (let i2 = 0; i2 < arrays.length; i2++) {
-    const a = arrays[i2];
+  for (let i3 = 0; i3 < arrays.length; i3++) {
+    const a = arrays[i3];
     abytes$1(a);
     sum2 += a.length;
   }
   const res = new Uint8Array(sum2);
-  for (let i2 = 0, pad2 = 0; i2 < arrays.length; i2++) {
-    const a = arrays[i2];
+  for (let i3 = 0, pad2 = 0; i3 < arrays.length; i3++) {
+    const a = arrays[i3];
     res.set(a, pad2);
     pad2 += a.length;
   }
@@ -47413,8 +47413,8 @@ function equalBytes(a, b4) {
   if (a.length !== b4.length)
     return false;
   let diff = 0;
-  for (let i2 = 0; i2 < a.length; i2++)
-    diff |= a[i2] ^ b4[i2];
+  for (let i3 = 0; i3 < a.length; i3++)
+    diff |= a[i3] ^ b4[i3];
   return diff === 0;
 }
 var wrapCipher = /* @__NO_SIDE_EFFECTS__ */ (params, constructor) => {
@@ -47519,9 +47519,9 @@ function _toGHASHKey(k3) {
   k3.reverse();
   const hiBit = k3[15] & 1;
   let carry = 0;
-  for (let i2 = 0; i2 < k3.length; i2++) {
-    const t2 = k3[i2];
-    k3[i2] = t2 >>> 1 | carry;
+  for (let i3 = 0; i3 < k3.length; i3++) {
+    const t2 = k3[i3];
+    k3[i3] = t2 >>> 1 | carry;
     carry = (t2 & 1) << 7;
   }
   k3[0] ^= -hiBit & 225;
@@ -47552,7 +47552,7 @@ var GHASH = class {
     let k22 = kView.getUint32(8, false);
     let k3 = kView.getUint32(12, false);
     const doubles = [];
-    for (let i2 = 0; i2 < 128; i2++) {
+    for (let i3 = 0; i3 < 128; i3++) {
       doubles.push({ s0: swapLE(k0), s1: swapLE(k1), s2: swapLE(k22), s3: swapLE(k3) });
       ({ s0: k0, s1: k1, s2: k22, s3: k3 } = mul2$1(k0, k1, k22, k3));
     }
@@ -47608,8 +47608,8 @@ var GHASH = class {
     const b32 = u32$1(data);
     const blocks = Math.floor(data.length / BLOCK_SIZE$1);
     const left = data.length % BLOCK_SIZE$1;
-    for (let i2 = 0; i2 < blocks; i2++) {
-      this._updateBlock(b32[i2 * 4 + 0], b32[i2 * 4 + 1], b32[i2 * 4 + 2], b32[i2 * 4 + 3]);
+    for (let i3 = 0; i3 < blocks; i3++) {
+      this._updateBlock(b32[i3 * 4 + 0], b32[i3 * 4 + 1], b32[i3 * 4 + 2], b32[i3 * 4 + 3]);
     }
     if (left) {
       ZEROS16.set(data.subarray(blocks * BLOCK_SIZE$1));
@@ -47657,8 +47657,8 @@ var Polyval = class extends GHASH {
     const b32 = u32$1(data);
     const left = data.length % BLOCK_SIZE$1;
     const blocks = Math.floor(data.length / BLOCK_SIZE$1);
-    for (let i2 = 0; i2 < blocks; i2++) {
-      this._updateBlock(swapLE(b32[i2 * 4 + 3]), swapLE(b32[i2 * 4 + 2]), swapLE(b32[i2 * 4 + 1]), swapLE(b32[i2 * 4 + 0]));
+    for (let i3 = 0; i3 < blocks; i3++) {
+      this._updateBlock(swapLE(b32[i3 * 4 + 3]), swapLE(b32[i3 * 4 + 2]), swapLE(b32[i3 * 4 + 1]), swapLE(b32[i3 * 4 + 0]));
     }
     if (left) {
       ZEROS16.set(data.subarray(blocks * BLOCK_SIZE$1));
@@ -47707,14 +47707,14 @@ function mul(a, b4) {
 }
 var sbox = /* @__PURE__ */ (() => {
   const t2 = new Uint8Array(256);
-  for (let i2 = 0, x4 = 1; i2 < 256; i2++, x4 ^= mul2(x4))
-    t2[i2] = x4;
+  for (let i3 = 0, x5 = 1; i3 < 256; i3++, x5 ^= mul2(x5))
+    t2[i3] = x5;
   const box = new Uint8Array(256);
   box[0] = 99;
-  for (let i2 = 0; i2 < 255; i2++) {
-    let x4 = t2[255 - i2];
-    x4 |= x4 << 8;
-    box[t2[i2]] = (x4 ^ x4 >> 4 ^ x4 >> 5 ^ x4 >> 6 ^ x4 >> 7 ^ 99) & 255;
+  for (let i3 = 0; i3 < 255; i3++) {
+    let x5 = t2[255 - i3];
+    x5 |= x5 << 8;
+    box[t2[i3]] = (x5 ^ x5 >> 4 ^ x5 >> 5 ^ x5 >> 6 ^ x5 >> 7 ^ 99) & 255;
   }
   clean$1(t2);
   return box;
@@ -47733,12 +47733,12 @@ function genTtable(sbox2, fn2) {
   const T01 = new Uint32Array(256 * 256);
   const T23 = new Uint32Array(256 * 256);
   const sbox22 = new Uint16Array(256 * 256);
-  for (let i2 = 0; i2 < 256; i2++) {
+  for (let i3 = 0; i3 < 256; i3++) {
     for (let j4 = 0; j4 < 256; j4++) {
-      const idx = i2 * 256 + j4;
-      T01[idx] = T0[i2] ^ T1[j4];
-      T23[idx] = T2[i2] ^ T3[j4];
-      sbox22[idx] = sbox2[i2] << 8 | sbox2[j4];
+      const idx = i3 * 256 + j4;
+      T01[idx] = T0[i3] ^ T1[j4];
+      T23[idx] = T2[i3] ^ T3[j4];
+      sbox22[idx] = sbox2[i3] << 8 | sbox2[j4];
     }
   }
   return { sbox: sbox2, sbox2: sbox22, T0, T1, T2, T3, T01, T23 };
@@ -47747,8 +47747,8 @@ var tableEncoding = /* @__PURE__ */ genTtable(sbox, (s3) => mul(s3, 3) << 24 | s
 var tableDecoding = /* @__PURE__ */ genTtable(invSbox, (s3) => mul(s3, 11) << 24 | mul(s3, 13) << 16 | mul(s3, 9) << 8 | mul(s3, 14));
 var xPowers = /* @__PURE__ */ (() => {
   const p3 = new Uint8Array(16);
-  for (let i2 = 0, x4 = 1; i2 < 16; i2++, x4 = mul2(x4))
-    p3[i2] = x4;
+  for (let i3 = 0, x5 = 1; i3 < 16; i3++, x5 = mul2(x5))
+    p3[i3] = x5;
   return p3;
 })();
 function expandKeyLE(key) {
@@ -47765,13 +47765,13 @@ function expandKeyLE(key) {
   const subByte = (n) => applySbox(sbox2, n, n, n, n);
   const xk = new Uint32Array(len + 28);
   xk.set(k32);
-  for (let i2 = Nk; i2 < xk.length; i2++) {
-    let t2 = xk[i2 - 1];
-    if (i2 % Nk === 0)
-      t2 = subByte(rotr32_8(t2)) ^ xPowers[i2 / Nk - 1];
-    else if (Nk > 6 && i2 % Nk === 4)
+  for (let i3 = Nk; i3 < xk.length; i3++) {
+    let t2 = xk[i3 - 1];
+    if (i3 % Nk === 0)
+      t2 = subByte(rotr32_8(t2)) ^ xPowers[i3 / Nk - 1];
+    else if (Nk > 6 && i3 % Nk === 4)
       t2 = subByte(t2);
-    xk[i2] = xk[i2 - Nk] ^ t2;
+    xk[i3] = xk[i3 - Nk] ^ t2;
   }
   clean$1(...toClean);
   return xk;
@@ -47782,15 +47782,15 @@ function expandKeyDecLE(key) {
   const Nk = encKey.length;
   const { sbox2 } = tableEncoding;
   const { T0, T1, T2, T3 } = tableDecoding;
-  for (let i2 = 0; i2 < Nk; i2 += 4) {
+  for (let i3 = 0; i3 < Nk; i3 += 4) {
     for (let j4 = 0; j4 < 4; j4++)
-      xk[i2 + j4] = encKey[Nk - i2 - 4 + j4];
+      xk[i3 + j4] = encKey[Nk - i3 - 4 + j4];
   }
   clean$1(encKey);
-  for (let i2 = 4; i2 < Nk - 4; i2++) {
-    const x4 = xk[i2];
-    const w3 = applySbox(sbox2, x4, x4, x4, x4);
-    xk[i2] = T0[w3 & 255] ^ T1[w3 >>> 8 & 255] ^ T2[w3 >>> 16 & 255] ^ T3[w3 >>> 24];
+  for (let i3 = 4; i3 < Nk - 4; i3++) {
+    const x5 = xk[i3];
+    const w3 = applySbox(sbox2, x5, x5, x5, x5);
+    xk[i3] = T0[w3 & 255] ^ T1[w3 >>> 8 & 255] ^ T2[w3 >>> 16 & 255] ^ T3[w3 >>> 24];
   }
   return xk;
 }
@@ -47805,7 +47805,7 @@ function encrypt$4(xk, s0, s1, s22, s3) {
   let k3 = 0;
   s0 ^= xk[k3++], s1 ^= xk[k3++], s22 ^= xk[k3++], s3 ^= xk[k3++];
   const rounds = xk.length / 4 - 2;
-  for (let i2 = 0; i2 < rounds; i2++) {
+  for (let i3 = 0; i3 < rounds; i3++) {
     const t02 = xk[k3++] ^ apply0123(T01, T23, s0, s1, s22, s3);
     const t12 = xk[k3++] ^ apply0123(T01, T23, s1, s22, s3, s0);
     const t22 = xk[k3++] ^ apply0123(T01, T23, s22, s3, s0, s1);
@@ -47823,7 +47823,7 @@ function decrypt$4(xk, s0, s1, s22, s3) {
   let k3 = 0;
   s0 ^= xk[k3++], s1 ^= xk[k3++], s22 ^= xk[k3++], s3 ^= xk[k3++];
   const rounds = xk.length / 4 - 2;
-  for (let i2 = 0; i2 < rounds; i2++) {
+  for (let i3 = 0; i3 < rounds; i3++) {
     const t02 = xk[k3++] ^ apply0123(T01, T23, s0, s3, s22, s1);
     const t12 = xk[k3++] ^ apply0123(T01, T23, s1, s0, s3, s22);
     const t22 = xk[k3++] ^ apply0123(T01, T23, s22, s1, s0, s3);
@@ -47847,15 +47847,15 @@ function ctrCounter(xk, nonce, src, dst) {
   let { s0, s1, s2: s22, s3 } = encrypt$4(xk, c32[0], c32[1], c32[2], c32[3]);
   const src32 = u32$1(src);
   const dst32 = u32$1(dst);
-  for (let i2 = 0; i2 + 4 <= src32.length; i2 += 4) {
-    dst32[i2 + 0] = src32[i2 + 0] ^ s0;
-    dst32[i2 + 1] = src32[i2 + 1] ^ s1;
-    dst32[i2 + 2] = src32[i2 + 2] ^ s22;
-    dst32[i2 + 3] = src32[i2 + 3] ^ s3;
+  for (let i3 = 0; i3 + 4 <= src32.length; i3 += 4) {
+    dst32[i3 + 0] = src32[i3 + 0] ^ s0;
+    dst32[i3 + 1] = src32[i3 + 1] ^ s1;
+    dst32[i3 + 2] = src32[i3 + 2] ^ s22;
+    dst32[i3 + 3] = src32[i3 + 3] ^ s3;
     let carry = 1;
-    for (let i3 = ctr2.length - 1; i3 >= 0; i3--) {
-      carry = carry + (ctr2[i3] & 255) | 0;
-      ctr2[i3] = carry & 255;
+    for (let i4 = ctr2.length - 1; i4 >= 0; i4--) {
+      carry = carry + (ctr2[i4] & 255) | 0;
+      ctr2[i4] = carry & 255;
       carry >>>= 8;
     }
     ({ s0, s1, s2: s22, s3 } = encrypt$4(xk, c32[0], c32[1], c32[2], c32[3]));
@@ -47864,8 +47864,8 @@ function ctrCounter(xk, nonce, src, dst) {
   if (start2 < srcLen) {
     const b32 = new Uint32Array([s0, s1, s22, s3]);
     const buf = u8$1(b32);
-    for (let i2 = start2, pos = 0; i2 < srcLen; i2++, pos++)
-      dst[i2] = src[i2] ^ buf[pos];
+    for (let i3 = start2, pos = 0; i3 < srcLen; i3++, pos++)
+      dst[i3] = src[i3] ^ buf[pos];
     clean$1(b32);
   }
   return dst;
@@ -47883,11 +47883,11 @@ function ctr32(xk, isLE2, nonce, src, dst) {
   const srcLen = src.length;
   let ctrNum = view.getUint32(ctrPos, isLE2);
   let { s0, s1, s2: s22, s3 } = encrypt$4(xk, c32[0], c32[1], c32[2], c32[3]);
-  for (let i2 = 0; i2 + 4 <= src32.length; i2 += 4) {
-    dst32[i2 + 0] = src32[i2 + 0] ^ s0;
-    dst32[i2 + 1] = src32[i2 + 1] ^ s1;
-    dst32[i2 + 2] = src32[i2 + 2] ^ s22;
-    dst32[i2 + 3] = src32[i2 + 3] ^ s3;
+  for (let i3 = 0; i3 + 4 <= src32.length; i3 += 4) {
+    dst32[i3 + 0] = src32[i3 + 0] ^ s0;
+    dst32[i3 + 1] = src32[i3 + 1] ^ s1;
+    dst32[i3 + 2] = src32[i3 + 2] ^ s22;
+    dst32[i3 + 3] = src32[i3 + 3] ^ s3;
     ctrNum = ctrNum + 1 >>> 0;
     view.setUint32(ctrPos, ctrNum, isLE2);
     ({ s0, s1, s2: s22, s3 } = encrypt$4(xk, c32[0], c32[1], c32[2], c32[3]));
@@ -47896,8 +47896,8 @@ function ctr32(xk, isLE2, nonce, src, dst) {
   if (start2 < srcLen) {
     const b32 = new Uint32Array([s0, s1, s22, s3]);
     const buf = u8$1(b32);
-    for (let i2 = start2, pos = 0; i2 < srcLen; i2++, pos++)
-      dst[i2] = src[i2] ^ buf[pos];
+    for (let i3 = start2, pos = 0; i3 < srcLen; i3++, pos++)
+      dst[i3] = src[i3] ^ buf[pos];
     clean$1(b32);
   }
   return dst;
@@ -47960,8 +47960,8 @@ function validatePCKS(data, pcks5) {
   if (lastByte <= 0 || lastByte > 16)
     throw new Error("aes/pcks5: wrong padding");
   const out = data.subarray(0, -lastByte);
-  for (let i2 = 0; i2 < lastByte; i2++)
-    if (data[len - i2 - 1] !== lastByte)
+  for (let i3 = 0; i3 < lastByte; i3++)
+    if (data[len - i3 - 1] !== lastByte)
       throw new Error("aes/pcks5: wrong padding");
   return out;
 }
@@ -47970,8 +47970,8 @@ function padPCKS(left) {
   const tmp32 = u32$1(tmp);
   tmp.set(left);
   const paddingByte = BLOCK_SIZE - left.length;
-  for (let i2 = BLOCK_SIZE - paddingByte; i2 < BLOCK_SIZE; i2++)
-    tmp[i2] = paddingByte;
+  for (let i3 = BLOCK_SIZE - paddingByte; i3 < BLOCK_SIZE; i3++)
+    tmp[i3] = paddingByte;
   return tmp32;
 }
 var cbc = /* @__PURE__ */ wrapCipher({ blockSize: 16, nonceLength: 16 }, function aescbc(key, iv, opts = {}) {
@@ -47986,17 +47986,17 @@ var cbc = /* @__PURE__ */ wrapCipher({ blockSize: 16, nonceLength: 16 }, functio
         toClean.push(_iv = copyBytes$1(_iv));
       const n32 = u32$1(_iv);
       let s0 = n32[0], s1 = n32[1], s22 = n32[2], s3 = n32[3];
-      let i2 = 0;
-      for (; i2 + 4 <= b4.length; ) {
-        s0 ^= b4[i2 + 0], s1 ^= b4[i2 + 1], s22 ^= b4[i2 + 2], s3 ^= b4[i2 + 3];
+      let i3 = 0;
+      for (; i3 + 4 <= b4.length; ) {
+        s0 ^= b4[i3 + 0], s1 ^= b4[i3 + 1], s22 ^= b4[i3 + 2], s3 ^= b4[i3 + 3];
         ({ s0, s1, s2: s22, s3 } = encrypt$4(xk, s0, s1, s22, s3));
-        o2[i2++] = s0, o2[i2++] = s1, o2[i2++] = s22, o2[i2++] = s3;
+        o2[i3++] = s0, o2[i3++] = s1, o2[i3++] = s22, o2[i3++] = s3;
       }
       if (pcks5) {
-        const tmp32 = padPCKS(plaintext.subarray(i2 * 4));
+        const tmp32 = padPCKS(plaintext.subarray(i3 * 4));
         s0 ^= tmp32[0], s1 ^= tmp32[1], s22 ^= tmp32[2], s3 ^= tmp32[3];
         ({ s0, s1, s2: s22, s3 } = encrypt$4(xk, s0, s1, s22, s3));
-        o2[i2++] = s0, o2[i2++] = s1, o2[i2++] = s22, o2[i2++] = s3;
+        o2[i3++] = s0, o2[i3++] = s1, o2[i3++] = s22, o2[i3++] = s3;
       }
       clean$1(...toClean);
       return _out;
@@ -48016,11 +48016,11 @@ var cbc = /* @__PURE__ */ wrapCipher({ blockSize: 16, nonceLength: 16 }, functio
       const b4 = u32$1(ciphertext);
       const o2 = u32$1(dst);
       let s0 = n32[0], s1 = n32[1], s22 = n32[2], s3 = n32[3];
-      for (let i2 = 0; i2 + 4 <= b4.length; ) {
+      for (let i3 = 0; i3 + 4 <= b4.length; ) {
         const ps0 = s0, ps1 = s1, ps22 = s22, ps3 = s3;
-        s0 = b4[i2 + 0], s1 = b4[i2 + 1], s22 = b4[i2 + 2], s3 = b4[i2 + 3];
+        s0 = b4[i3 + 0], s1 = b4[i3 + 1], s22 = b4[i3 + 2], s3 = b4[i3 + 3];
         const { s0: o0, s1: o1, s2: o22, s3: o3 } = decrypt$4(xk, s0, s1, s22, s3);
-        o2[i2++] = o0 ^ ps0, o2[i2++] = o1 ^ ps1, o2[i2++] = o22 ^ ps22, o2[i2++] = o3 ^ ps3;
+        o2[i3++] = o0 ^ ps0, o2[i3++] = o1 ^ ps1, o2[i3++] = o22 ^ ps22, o2[i3++] = o3 ^ ps3;
       }
       clean$1(...toClean);
       return validatePCKS(dst, pcks5);
@@ -48046,20 +48046,20 @@ var cfb = /* @__PURE__ */ wrapCipher({ blockSize: 16, nonceLength: 16 }, functio
     const next32 = isEncrypt ? dst32 : src32;
     const n32 = u32$1(_iv);
     let s0 = n32[0], s1 = n32[1], s22 = n32[2], s3 = n32[3];
-    for (let i2 = 0; i2 + 4 <= src32.length; ) {
+    for (let i3 = 0; i3 + 4 <= src32.length; ) {
       const { s0: e0, s1: e1, s2: e2, s3: e3 } = encrypt$4(xk, s0, s1, s22, s3);
-      dst32[i2 + 0] = src32[i2 + 0] ^ e0;
-      dst32[i2 + 1] = src32[i2 + 1] ^ e1;
-      dst32[i2 + 2] = src32[i2 + 2] ^ e2;
-      dst32[i2 + 3] = src32[i2 + 3] ^ e3;
-      s0 = next32[i2++], s1 = next32[i2++], s22 = next32[i2++], s3 = next32[i2++];
+      dst32[i3 + 0] = src32[i3 + 0] ^ e0;
+      dst32[i3 + 1] = src32[i3 + 1] ^ e1;
+      dst32[i3 + 2] = src32[i3 + 2] ^ e2;
+      dst32[i3 + 3] = src32[i3 + 3] ^ e3;
+      s0 = next32[i3++], s1 = next32[i3++], s22 = next32[i3++], s3 = next32[i3++];
     }
     const start2 = BLOCK_SIZE * Math.floor(src32.length / BLOCK_SIZE32);
     if (start2 < srcLen) {
       ({ s0, s1, s2: s22, s3 } = encrypt$4(xk, s0, s1, s22, s3));
       const buf = u8$1(new Uint32Array([s0, s1, s22, s3]));
-      for (let i2 = start2, pos = 0; i2 < srcLen; i2++, pos++)
-        dst[i2] = src[i2] ^ buf[pos];
+      for (let i3 = start2, pos = 0; i3 < srcLen; i3++, pos++)
+        dst[i3] = src[i3] ^ buf[pos];
       clean$1(buf);
     }
     clean$1(...toClean);
@@ -48088,8 +48088,8 @@ var gcm = /* @__PURE__ */ wrapCipher({ blockSize: 16, nonceLength: 12, tagLength
   const tagLength2 = 16;
   function _computeTag(authKey, tagMask, data) {
     const tag = computeTag(ghash, false, authKey, data, AAD);
-    for (let i2 = 0; i2 < tagMask.length; i2++)
-      tag[i2] ^= tagMask[i2];
+    for (let i3 = 0; i3 < tagMask.length; i3++)
+      tag[i3] ^= tagMask[i3];
     return tag;
   }
   function deriveKeys() {
@@ -48583,8 +48583,8 @@ async function recomputeSharedSecret(algo, ephemeralPublicKey, A5, k3) {
 }
 function assertNonZeroArray(sharedSecret) {
   let acc = 0;
-  for (let i2 = 0; i2 < sharedSecret.length; i2++) {
-    acc |= sharedSecret[i2];
+  for (let i3 = 0; i3 < sharedSecret.length; i3++) {
+    acc |= sharedSecret[i3];
   }
   if (acc === 0) {
     throw new Error("Unexpected low order point");
@@ -49114,16 +49114,16 @@ function buildEcdhParam(public_algo, oid, kdfParams, fingerprint2) {
   ]);
 }
 async function kdf(hashAlgo, X5, length, param, stripLeading = false, stripTrailing = false) {
-  let i2;
+  let i3;
   if (stripLeading) {
-    for (i2 = 0; i2 < X5.length && X5[i2] === 0; i2++)
+    for (i3 = 0; i3 < X5.length && X5[i3] === 0; i3++)
       ;
-    X5 = X5.subarray(i2);
+    X5 = X5.subarray(i3);
   }
   if (stripTrailing) {
-    for (i2 = X5.length - 1; i2 >= 0 && X5[i2] === 0; i2--)
+    for (i3 = X5.length - 1; i3 >= 0 && X5[i3] === 0; i3--)
       ;
-    X5 = X5.subarray(0, i2 + 1);
+    X5 = X5.subarray(0, i3 + 1);
   }
   const digest = await computeDigest(hashAlgo, util.concatUint8Array([
     new Uint8Array([0, 0, 0, 1]),
@@ -49202,9 +49202,9 @@ async function decrypt$2(oid, kdfParams, V5, C3, Q4, d2, fingerprint2) {
   const param = buildEcdhParam(enums.publicKey.ecdh, oid, kdfParams, fingerprint2);
   const { keySize } = getCipherParams(kdfParams.cipher);
   let err2;
-  for (let i2 = 0; i2 < 3; i2++) {
+  for (let i3 = 0; i3 < 3; i3++) {
     try {
-      const Z5 = await kdf(kdfParams.hash, sharedKey, keySize, param, i2 === 1, i2 === 2);
+      const Z5 = await kdf(kdfParams.hash, sharedKey, keySize, param, i3 === 1, i3 === 2);
       return decode(await unwrap(kdfParams.cipher, Z5, C3));
     } catch (e) {
       err2 = e;
@@ -49307,18 +49307,18 @@ var elliptic = /* @__PURE__ */ Object.freeze({
 });
 var _0n$7 = BigInt(0);
 var _1n$8 = BigInt(1);
-async function sign$2(hashAlgo, hashed, g3, p3, q4, x4) {
+async function sign$2(hashAlgo, hashed, g3, p3, q4, x5) {
   const _0n2 = BigInt(0);
   p3 = uint8ArrayToBigInt(p3);
   q4 = uint8ArrayToBigInt(q4);
   g3 = uint8ArrayToBigInt(g3);
-  x4 = uint8ArrayToBigInt(x4);
+  x5 = uint8ArrayToBigInt(x5);
   let k3;
   let r2;
   let s3;
   let t2;
   g3 = mod$1(g3, p3);
-  x4 = mod$1(x4, q4);
+  x5 = mod$1(x5, q4);
   const h3 = mod$1(uint8ArrayToBigInt(hashed.subarray(0, byteLength(q4))), q4);
   while (true) {
     k3 = getRandomBigInteger(_1n$8, q4);
@@ -49326,7 +49326,7 @@ async function sign$2(hashAlgo, hashed, g3, p3, q4, x4) {
     if (r2 === _0n2) {
       continue;
     }
-    const xr3 = mod$1(x4 * r2, q4);
+    const xr3 = mod$1(x5 * r2, q4);
     t2 = mod$1(h3 + xr3, q4);
     s3 = mod$1(modInv(k3, q4) * t2, q4);
     if (s3 === _0n2) {
@@ -49384,10 +49384,10 @@ async function validateParams$2(pBytes, qBytes, gBytes, yBytes, xBytes) {
   if (qSize < _150n || !isProbablePrime(q4, null, 32)) {
     return false;
   }
-  const x4 = uint8ArrayToBigInt(xBytes);
+  const x5 = uint8ArrayToBigInt(xBytes);
   const _2n2 = BigInt(2);
   const r2 = getRandomBigInteger(_2n2 << qSize - _1n$8, _2n2 << qSize);
-  const rqx = q4 * r2 + x4;
+  const rqx = q4 * r2 + x5;
   if (y2 !== modExp(g3, rqx, p3)) {
     return false;
   }
@@ -49535,8 +49535,8 @@ async function publicKeyDecrypt(algo, publicKeyParams, privateKeyParams, session
     case enums.publicKey.elgamal: {
       const { c1, c2: c22 } = sessionKeyParams;
       const p3 = publicKeyParams.p;
-      const x4 = privateKeyParams.x;
-      return decrypt$5(c1, c22, p3, x4, randomPayload);
+      const x5 = privateKeyParams.x;
+      return decrypt$5(c1, c22, p3, x5, randomPayload);
     }
     case enums.publicKey.ecdh: {
       const { oid, Q: Q4, kdfParams } = publicKeyParams;
@@ -49650,9 +49650,9 @@ function parsePrivateKeyParams(algo, bytes2, publicParams) {
     }
     case enums.publicKey.dsa:
     case enums.publicKey.elgamal: {
-      const x4 = util.readMPI(bytes2.subarray(read2));
-      read2 += x4.length + 2;
-      return { read: read2, privateParams: { x: x4 } };
+      const x5 = util.readMPI(bytes2.subarray(read2));
+      read2 += x5.length + 2;
+      return { read: read2, privateParams: { x: x5 } };
     }
     case enums.publicKey.ecdsa:
     case enums.publicKey.ecdh: {
@@ -49813,13 +49813,13 @@ async function validateParams$1(algo, publicParams, privateParams) {
     }
     case enums.publicKey.dsa: {
       const { p: p3, q: q4, g: g3, y: y2 } = publicParams;
-      const { x: x4 } = privateParams;
-      return validateParams$2(p3, q4, g3, y2, x4);
+      const { x: x5 } = privateParams;
+      return validateParams$2(p3, q4, g3, y2, x5);
     }
     case enums.publicKey.elgamal: {
       const { p: p3, g: g3, y: y2 } = publicParams;
-      const { x: x4 } = privateParams;
-      return validateParams$8(p3, g3, y2, x4);
+      const { x: x5 } = privateParams;
+      return validateParams$8(p3, g3, y2, x5);
     }
     case enums.publicKey.ecdsa:
     case enums.publicKey.ecdh: {
@@ -49926,13 +49926,13 @@ async function encrypt$1(algo, key, plaintext, iv, config2) {
       pt3 = util.concatUint8Array([pt3, chunk]);
     }
     const ciphertext = new Uint8Array(pt3.length);
-    let i2;
+    let i3;
     let j4 = 0;
     while (chunk ? pt3.length >= block_size : pt3.length) {
       const encblock = cipherfn.encrypt(blockc);
-      for (i2 = 0; i2 < block_size; i2++) {
-        blockc[i2] = pt3[i2] ^ encblock[i2];
-        ciphertext[j4++] = blockc[i2];
+      for (i3 = 0; i3 < block_size; i3++) {
+        blockc[i3] = pt3[i3] ^ encblock[i3];
+        ciphertext[j4++] = blockc[i3];
       }
       pt3 = pt3.subarray(block_size);
     }
@@ -49958,13 +49958,13 @@ async function decrypt$1(algo, key, ciphertext, iv) {
       ct3 = util.concatUint8Array([ct3, chunk]);
     }
     const plaintext = new Uint8Array(ct3.length);
-    let i2;
+    let i3;
     let j4 = 0;
     while (chunk ? ct3.length >= block_size : ct3.length) {
       const decblock = cipherfn.encrypt(blockp);
       blockp = ct3.subarray(0, block_size);
-      for (i2 = 0; i2 < block_size; i2++) {
-        plaintext[j4++] = blockp[i2] ^ decblock[i2];
+      for (i3 = 0; i3 < block_size; i3++) {
+        plaintext[j4++] = blockp[i3] ^ decblock[i3];
       }
       ct3 = ct3.subarray(block_size);
     }
@@ -50079,13 +50079,13 @@ var NobleStreamProcessor = class {
     const src32 = getUint32Array(src);
     const dst = new Uint8Array(src.length);
     const dst32 = getUint32Array(dst);
-    for (let i2 = 0; i2 + 4 <= dst32.length; i2 += 4) {
+    for (let i3 = 0; i3 + 4 <= dst32.length; i3 += 4) {
       const { s0: e0, s1: e1, s2: e2, s3: e3 } = unsafe.encrypt(this.key, this.prevBlock[0], this.prevBlock[1], this.prevBlock[2], this.prevBlock[3]);
-      dst32[i2 + 0] = src32[i2 + 0] ^ e0;
-      dst32[i2 + 1] = src32[i2 + 1] ^ e1;
-      dst32[i2 + 2] = src32[i2 + 2] ^ e2;
-      dst32[i2 + 3] = src32[i2 + 3] ^ e3;
-      this.prevBlock = (this.forEncryption ? dst32 : src32).slice(i2, i2 + 4);
+      dst32[i3 + 0] = src32[i3 + 0] ^ e0;
+      dst32[i3 + 1] = src32[i3 + 1] ^ e1;
+      dst32[i3 + 2] = src32[i3 + 2] ^ e2;
+      dst32[i3 + 3] = src32[i3 + 3] ^ e3;
+      this.prevBlock = (this.forEncryption ? dst32 : src32).slice(i3, i3 + 4);
     }
     return dst;
   }
@@ -50156,8 +50156,8 @@ function aesDecrypt(algo, key, ct3, iv) {
 }
 function xorMut$1(a, b4) {
   const aLength = Math.min(a.length, b4.length);
-  for (let i2 = 0; i2 < aLength; i2++) {
-    a[i2] = a[i2] ^ b4[i2];
+  for (let i3 = 0; i3 < aLength; i3++) {
+    a[i3] = a[i3] ^ b4[i3];
   }
 }
 var getUint32Array = (arr) => new Uint32Array(arr.buffer, arr.byteOffset, Math.floor(arr.byteLength / 4));
@@ -50174,16 +50174,16 @@ function nodeDecrypt(algo, key, ct3, iv) {
 var webCrypto$2 = util.getWebCrypto();
 var nodeCrypto$2 = util.getNodeCrypto();
 var blockLength$3 = 16;
-function rightXORMut(data, padding3) {
+function rightXORMut(data, padding4) {
   const offset = data.length - blockLength$3;
-  for (let i2 = 0; i2 < blockLength$3; i2++) {
-    data[i2 + offset] ^= padding3[i2];
+  for (let i3 = 0; i3 < blockLength$3; i3++) {
+    data[i3 + offset] ^= padding4[i3];
   }
   return data;
 }
-function pad(data, padding3, padding22) {
+function pad(data, padding4, padding22) {
   if (data.length && data.length % blockLength$3 === 0) {
-    return rightXORMut(data, padding3);
+    return rightXORMut(data, padding4);
   }
   const padded = new Uint8Array(data.length + (blockLength$3 - data.length % blockLength$3));
   padded.set(data);
@@ -50193,10 +50193,10 @@ function pad(data, padding3, padding22) {
 var zeroBlock$1 = new Uint8Array(blockLength$3);
 async function CMAC(key) {
   const cbc2 = await CBC(key);
-  const padding3 = util.double(await cbc2(zeroBlock$1));
-  const padding22 = util.double(padding3);
+  const padding4 = util.double(await cbc2(zeroBlock$1));
+  const padding22 = util.double(padding4);
   return async function(data) {
-    return (await cbc2(pad(data, padding3, padding22))).subarray(-blockLength$3);
+    return (await cbc2(pad(data, padding4, padding22))).subarray(-blockLength$3);
   };
 }
 async function CBC(key) {
@@ -50292,8 +50292,8 @@ async function EAX(cipher, key) {
       const ciphered = await ctr2(plaintext, omacNonce);
       const omacCiphered = await omac(two, ciphered);
       const tag = omacCiphered;
-      for (let i2 = 0; i2 < tagLength$2; i2++) {
-        tag[i2] ^= omacAdata[i2] ^ omacNonce[i2];
+      for (let i3 = 0; i3 < tagLength$2; i3++) {
+        tag[i3] ^= omacAdata[i3] ^ omacNonce[i3];
       }
       return util.concatUint8Array([ciphered, tag]);
     },
@@ -50315,8 +50315,8 @@ async function EAX(cipher, key) {
         omac(two, ciphered)
       ]);
       const tag = omacCiphered;
-      for (let i2 = 0; i2 < tagLength$2; i2++) {
-        tag[i2] ^= omacAdata[i2] ^ omacNonce[i2];
+      for (let i3 = 0; i3 < tagLength$2; i3++) {
+        tag[i3] ^= omacAdata[i3] ^ omacNonce[i3];
       }
       if (!util.timingSafeEqualsUint8Array(ctTag, tag))
         throw new Error("Authentication tag mismatch");
@@ -50327,8 +50327,8 @@ async function EAX(cipher, key) {
 }
 EAX.getNonce = function(iv, chunkIndex) {
   const nonce = iv.slice();
-  for (let i2 = 0; i2 < chunkIndex.length; i2++) {
-    nonce[8 + i2] ^= chunkIndex[i2];
+  for (let i3 = 0; i3 < chunkIndex.length; i3++) {
+    nonce[8 + i3] ^= chunkIndex[i3];
   }
   return nonce;
 };
@@ -50340,14 +50340,14 @@ var ivLength$1 = 15;
 var tagLength$1 = 16;
 function ntz(n) {
   let ntz2 = 0;
-  for (let i2 = 1; (n & i2) === 0; i2 <<= 1) {
+  for (let i3 = 1; (n & i3) === 0; i3 <<= 1) {
     ntz2++;
   }
   return ntz2;
 }
 function xorMut(S5, T2) {
-  for (let i2 = 0; i2 < S5.length; i2++) {
-    S5[i2] ^= T2[i2];
+  for (let i3 = 0; i3 < S5.length; i3++) {
+    S5[i3] ^= T2[i3];
   }
   return S5;
 }
@@ -50376,8 +50376,8 @@ async function OCB(cipher, key) {
   }
   function extendKeyVariables(text3, adata) {
     const newMaxNtz = util.nbits(Math.max(text3.length, adata.length) / blockLength$1 | 0) - 1;
-    for (let i2 = maxNtz + 1; i2 <= newMaxNtz; i2++) {
-      mask[i2] = util.double(mask[i2 - 1]);
+    for (let i3 = maxNtz + 1; i3 <= newMaxNtz; i3++) {
+      mask[i3] = util.double(mask[i3 - 1]);
     }
     maxNtz = newMaxNtz;
   }
@@ -50388,8 +50388,8 @@ async function OCB(cipher, key) {
     const m3 = adata.length / blockLength$1 | 0;
     const offset = new Uint8Array(blockLength$1);
     const sum2 = new Uint8Array(blockLength$1);
-    for (let i2 = 0; i2 < m3; i2++) {
-      xorMut(offset, mask[ntz(i2 + 1)]);
+    for (let i3 = 0; i3 < m3; i3++) {
+      xorMut(offset, mask[ntz(i3 + 1)]);
       xorMut(sum2, encipher(xor(offset, adata)));
       adata = adata.subarray(blockLength$1);
     }
@@ -50414,10 +50414,10 @@ async function OCB(cipher, key) {
     const offset = util.shiftRight(stretched.subarray(0 + (bottom >> 3), 17 + (bottom >> 3)), 8 - (bottom & 7)).subarray(1);
     const checksum = new Uint8Array(blockLength$1);
     const ct3 = new Uint8Array(text3.length + tagLength$1);
-    let i2;
+    let i3;
     let pos = 0;
-    for (i2 = 0; i2 < m3; i2++) {
-      xorMut(offset, mask[ntz(i2 + 1)]);
+    for (i3 = 0; i3 < m3; i3++) {
+      xorMut(offset, mask[ntz(i3 + 1)]);
       ct3.set(xorMut(fn2(xor(offset, text3)), offset), pos);
       xorMut(checksum, fn2 === encipher ? text3 : ct3.subarray(pos));
       text3 = text3.subarray(blockLength$1);
@@ -50425,8 +50425,8 @@ async function OCB(cipher, key) {
     }
     if (text3.length) {
       xorMut(offset, mask.x);
-      const padding3 = encipher(offset);
-      ct3.set(xor(text3, padding3), pos);
+      const padding4 = encipher(offset);
+      ct3.set(xor(text3, padding4), pos);
       const xorInput = new Uint8Array(blockLength$1);
       xorInput.set(fn2 === encipher ? text3 : ct3.subarray(pos, -tagLength$1), 0);
       xorInput[text3.length] = 128;
@@ -50471,8 +50471,8 @@ async function OCB(cipher, key) {
 }
 OCB.getNonce = function(iv, chunkIndex) {
   const nonce = iv.slice();
-  for (let i2 = 0; i2 < chunkIndex.length; i2++) {
-    nonce[7 + i2] ^= chunkIndex[i2];
+  for (let i3 = 0; i3 < chunkIndex.length; i3++) {
+    nonce[7 + i3] ^= chunkIndex[i3];
   }
   return nonce;
 };
@@ -50555,8 +50555,8 @@ async function GCM(cipher, key) {
 }
 GCM.getNonce = function(iv, chunkIndex) {
   const nonce = iv.slice();
-  for (let i2 = 0; i2 < chunkIndex.length; i2++) {
-    nonce[4 + i2] ^= chunkIndex[i2];
+  for (let i3 = 0; i3 < chunkIndex.length; i3++) {
+    nonce[4 + i3] ^= chunkIndex[i3];
   }
   return nonce;
 };
@@ -50680,8 +50680,8 @@ async function sign$1(algo, hashAlgo, publicKeyParams, privateKeyParams, data, h
     }
     case enums.publicKey.dsa: {
       const { g: g3, p: p3, q: q4 } = publicKeyParams;
-      const { x: x4 } = privateKeyParams;
-      return sign$2(hashAlgo, hashed, g3, p3, q4, x4);
+      const { x: x5 } = privateKeyParams;
+      return sign$2(hashAlgo, hashed, g3, p3, q4, x5);
     }
     case enums.publicKey.elgamal:
       throw new Error("Signing with Elgamal is not defined in the OpenPGP standard.");
@@ -50742,13 +50742,13 @@ var Argon2S2K = class {
   * @returns {Integer} Actual length of the object.
   */
   read(bytes2) {
-    let i2 = 0;
-    this.salt = bytes2.subarray(i2, i2 + 16);
-    i2 += 16;
-    this.t = bytes2[i2++];
-    this.p = bytes2[i2++];
-    this.encodedM = bytes2[i2++];
-    return i2;
+    let i3 = 0;
+    this.salt = bytes2.subarray(i3, i3 + 16);
+    i3 += 16;
+    this.t = bytes2[i3++];
+    this.p = bytes2[i3++];
+    this.encodedM = bytes2[i3++];
+    return i3;
   }
   /**
   * Serializes s2k information
@@ -50842,24 +50842,24 @@ var GenericS2K = class {
    * @returns {Integer} Actual length of the object.
    */
   read(bytes2) {
-    let i2 = 0;
-    this.algorithm = bytes2[i2++];
+    let i3 = 0;
+    this.algorithm = bytes2[i3++];
     switch (this.type) {
       case "simple":
         break;
       case "salted":
-        this.salt = bytes2.subarray(i2, i2 + 8);
-        i2 += 8;
+        this.salt = bytes2.subarray(i3, i3 + 8);
+        i3 += 8;
         break;
       case "iterated":
-        this.salt = bytes2.subarray(i2, i2 + 8);
-        i2 += 8;
-        this.c = bytes2[i2++];
+        this.salt = bytes2.subarray(i3, i3 + 8);
+        i3 += 8;
+        this.c = bytes2[i3++];
         break;
       case "gnu":
-        if (util.uint8ArrayToString(bytes2.subarray(i2, i2 + 3)) === "GNU") {
-          i2 += 3;
-          const gnuExtType = 1e3 + bytes2[i2++];
+        if (util.uint8ArrayToString(bytes2.subarray(i3, i3 + 3)) === "GNU") {
+          i3 += 3;
+          const gnuExtType = 1e3 + bytes2[i3++];
           if (gnuExtType === 1001) {
             this.type = "gnu-dummy";
           } else {
@@ -50872,7 +50872,7 @@ var GenericS2K = class {
       default:
         throw new UnsupportedError("Unknown s2k type.");
     }
-    return i2;
+    return i3;
   }
   /**
    * Serializes s2k information
@@ -50925,10 +50925,10 @@ var GenericS2K = class {
         case "iterated": {
           const data = util.concatUint8Array([this.salt, passphrase]);
           let datalen = data.length;
-          const count3 = Math.max(this.getCount(), datalen);
-          toHash = new Uint8Array(prefixlen + count3);
+          const count4 = Math.max(this.getCount(), datalen);
+          toHash = new Uint8Array(prefixlen + count4);
           toHash.set(data, prefixlen);
-          for (let pos = prefixlen + datalen; pos < count3; pos += datalen, datalen *= 2) {
+          for (let pos = prefixlen + datalen; pos < count4; pos += datalen, datalen *= 2) {
             toHash.copyWithin(pos, prefixlen, pos);
           }
           break;
@@ -51052,13 +51052,13 @@ var fdeb = new u8([
 var clim = new u8([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
 var freb = function(eb, start2) {
   var b4 = new u16(31);
-  for (var i2 = 0; i2 < 31; ++i2) {
-    b4[i2] = start2 += 1 << eb[i2 - 1];
+  for (var i3 = 0; i3 < 31; ++i3) {
+    b4[i3] = start2 += 1 << eb[i3 - 1];
   }
   var r2 = new i32(b4[30]);
-  for (var i2 = 1; i2 < 30; ++i2) {
-    for (var j4 = b4[i2]; j4 < b4[i2 + 1]; ++j4) {
-      r2[j4] = j4 - b4[i2] << 5 | i2;
+  for (var i3 = 1; i3 < 30; ++i3) {
+    for (var j4 = b4[i3]; j4 < b4[i3 + 1]; ++j4) {
+      r2[j4] = j4 - b4[i3] << 5 | i3;
     }
   }
   return { b: b4, r: r2 };
@@ -51081,25 +51081,25 @@ var x;
 var i;
 var hMap = (function(cd, mb, r2) {
   var s3 = cd.length;
-  var i2 = 0;
+  var i3 = 0;
   var l3 = new u16(mb);
-  for (; i2 < s3; ++i2) {
-    if (cd[i2])
-      ++l3[cd[i2] - 1];
+  for (; i3 < s3; ++i3) {
+    if (cd[i3])
+      ++l3[cd[i3] - 1];
   }
   var le3 = new u16(mb);
-  for (i2 = 1; i2 < mb; ++i2) {
-    le3[i2] = le3[i2 - 1] + l3[i2 - 1] << 1;
+  for (i3 = 1; i3 < mb; ++i3) {
+    le3[i3] = le3[i3 - 1] + l3[i3 - 1] << 1;
   }
   var co2;
   if (r2) {
     co2 = new u16(1 << mb);
     var rvb = 15 - mb;
-    for (i2 = 0; i2 < s3; ++i2) {
-      if (cd[i2]) {
-        var sv = i2 << 4 | cd[i2];
-        var r_1 = mb - cd[i2];
-        var v3 = le3[cd[i2] - 1]++ << r_1;
+    for (i3 = 0; i3 < s3; ++i3) {
+      if (cd[i3]) {
+        var sv = i3 << 4 | cd[i3];
+        var r_1 = mb - cd[i3];
+        var v3 = le3[cd[i3] - 1]++ << r_1;
         for (var m3 = v3 | (1 << r_1) - 1; v3 <= m3; ++v3) {
           co2[rev[v3] >> rvb] = sv;
         }
@@ -51107,9 +51107,9 @@ var hMap = (function(cd, mb, r2) {
     }
   } else {
     co2 = new u16(s3);
-    for (i2 = 0; i2 < s3; ++i2) {
-      if (cd[i2]) {
-        co2[i2] = rev[le3[cd[i2] - 1]++] >> 15 - cd[i2];
+    for (i3 = 0; i3 < s3; ++i3) {
+      if (cd[i3]) {
+        co2[i3] = rev[le3[cd[i3] - 1]++] >> 15 - cd[i3];
       }
     }
   }
@@ -51138,9 +51138,9 @@ var fdm = /* @__PURE__ */ hMap(fdt, 5, 0);
 var fdrm = /* @__PURE__ */ hMap(fdt, 5, 1);
 var max = function(a) {
   var m3 = a[0];
-  for (var i2 = 1; i2 < a.length; ++i2) {
-    if (a[i2] > m3)
-      m3 = a[i2];
+  for (var i3 = 1; i3 < a.length; ++i3) {
+    if (a[i3] > m3)
+      m3 = a[i3];
   }
   return m3;
 };
@@ -51233,28 +51233,28 @@ var inflt = function(dat, st3, buf, dict) {
         pos += 14;
         var ldt = new u8(tl);
         var clt = new u8(19);
-        for (var i2 = 0; i2 < hcLen; ++i2) {
-          clt[clim[i2]] = bits(dat, pos + i2 * 3, 7);
+        for (var i3 = 0; i3 < hcLen; ++i3) {
+          clt[clim[i3]] = bits(dat, pos + i3 * 3, 7);
         }
         pos += hcLen * 3;
         var clb = max(clt), clbmsk = (1 << clb) - 1;
         var clm = hMap(clt, clb, 1);
-        for (var i2 = 0; i2 < tl; ) {
+        for (var i3 = 0; i3 < tl; ) {
           var r2 = clm[bits(dat, pos, clbmsk)];
           pos += r2 & 15;
           var s3 = r2 >> 4;
           if (s3 < 16) {
-            ldt[i2++] = s3;
+            ldt[i3++] = s3;
           } else {
             var c3 = 0, n = 0;
             if (s3 == 16)
-              n = 3 + bits(dat, pos, 3), pos += 2, c3 = ldt[i2 - 1];
+              n = 3 + bits(dat, pos, 3), pos += 2, c3 = ldt[i3 - 1];
             else if (s3 == 17)
               n = 3 + bits(dat, pos, 7), pos += 3;
             else if (s3 == 18)
               n = 11 + bits(dat, pos, 127), pos += 7;
             while (n--)
-              ldt[i2++] = c3;
+              ldt[i3++] = c3;
           }
         }
         var lt3 = ldt.subarray(0, hLit), dt3 = ldt.subarray(hLit);
@@ -51292,8 +51292,8 @@ var inflt = function(dat, st3, buf, dict) {
       } else {
         var add2 = sym - 254;
         if (sym > 264) {
-          var i2 = sym - 257, b4 = fleb[i2];
-          add2 = bits(dat, pos, (1 << b4) - 1) + fl[i2];
+          var i3 = sym - 257, b4 = fleb[i3];
+          add2 = bits(dat, pos, (1 << b4) - 1) + fl[i3];
           pos += b4;
         }
         var d2 = dm[bits16(dat, pos) & dms], dsym = d2 >> 4;
@@ -51345,9 +51345,9 @@ var wbits16 = function(d2, p3, v3) {
 };
 var hTree = function(d2, mb) {
   var t2 = [];
-  for (var i2 = 0; i2 < d2.length; ++i2) {
-    if (d2[i2])
-      t2.push({ s: i2, f: d2[i2] });
+  for (var i3 = 0; i3 < d2.length; ++i3) {
+    if (d2[i3])
+      t2.push({ s: i3, f: d2[i3] });
   }
   var s3 = t2.length;
   var t22 = t2.slice();
@@ -51370,20 +51370,20 @@ var hTree = function(d2, mb) {
     t2[i1++] = { s: -1, f: l3.f + r2.f, l: l3, r: r2 };
   }
   var maxSym = t22[0].s;
-  for (var i2 = 1; i2 < s3; ++i2) {
-    if (t22[i2].s > maxSym)
-      maxSym = t22[i2].s;
+  for (var i3 = 1; i3 < s3; ++i3) {
+    if (t22[i3].s > maxSym)
+      maxSym = t22[i3].s;
   }
   var tr3 = new u16(maxSym + 1);
   var mbt = ln(t2[i1 - 1], tr3, 0);
   if (mbt > mb) {
-    var i2 = 0, dt3 = 0;
+    var i3 = 0, dt3 = 0;
     var lft = mbt - mb, cst = 1 << lft;
     t22.sort(function(a, b4) {
       return tr3[b4.s] - tr3[a.s] || a.f - b4.f;
     });
-    for (; i2 < s3; ++i2) {
-      var i2_1 = t22[i2].s;
+    for (; i3 < s3; ++i3) {
+      var i2_1 = t22[i3].s;
       if (tr3[i2_1] > mb) {
         dt3 += cst - (1 << mbt - tr3[i2_1]);
         tr3[i2_1] = mb;
@@ -51392,14 +51392,14 @@ var hTree = function(d2, mb) {
     }
     dt3 >>= lft;
     while (dt3 > 0) {
-      var i2_2 = t22[i2].s;
+      var i2_2 = t22[i3].s;
       if (tr3[i2_2] < mb)
         dt3 -= 1 << mb - tr3[i2_2]++ - 1;
       else
-        ++i2;
+        ++i3;
     }
-    for (; i2 >= 0 && dt3; --i2) {
-      var i2_3 = t22[i2].s;
+    for (; i3 >= 0 && dt3; --i3) {
+      var i2_3 = t22[i3].s;
       if (tr3[i2_3] == mb) {
         --tr3[i2_3];
         ++dt3;
@@ -51421,8 +51421,8 @@ var lc = function(c3) {
   var w3 = function(v3) {
     cl[cli++] = v3;
   };
-  for (var i2 = 1; i2 <= s3; ++i2) {
-    if (c3[i2] == cln && i2 != s3)
+  for (var i3 = 1; i3 <= s3; ++i3) {
+    if (c3[i3] == cln && i3 != s3)
       ++cls;
     else {
       if (!cln && cls > 2) {
@@ -51442,15 +51442,15 @@ var lc = function(c3) {
       while (cls--)
         w3(cln);
       cls = 1;
-      cln = c3[i2];
+      cln = c3[i3];
     }
   }
   return { c: cl.subarray(0, cli), n: s3 };
 };
 var clen = function(cf, cl) {
   var l3 = 0;
-  for (var i2 = 0; i2 < cl.length; ++i2)
-    l3 += cf[i2] * cl[i2];
+  for (var i3 = 0; i3 < cl.length; ++i3)
+    l3 += cf[i3] * cl[i3];
   return l3;
 };
 var wfblk = function(out, pos, dat) {
@@ -51460,22 +51460,22 @@ var wfblk = function(out, pos, dat) {
   out[o2 + 1] = s3 >> 8;
   out[o2 + 2] = out[o2] ^ 255;
   out[o2 + 3] = out[o2 + 1] ^ 255;
-  for (var i2 = 0; i2 < s3; ++i2)
-    out[o2 + i2 + 4] = dat[i2];
+  for (var i3 = 0; i3 < s3; ++i3)
+    out[o2 + i3 + 4] = dat[i3];
   return (o2 + 4 + s3) * 8;
 };
 var wblk = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
   wbits(out, p3++, final);
   ++lf[256];
-  var _a9 = hTree(lf, 15), dlt = _a9.t, mlb = _a9.l;
-  var _b2 = hTree(df, 15), ddt = _b2.t, mdb = _b2.l;
+  var _a10 = hTree(lf, 15), dlt = _a10.t, mlb = _a10.l;
+  var _b3 = hTree(df, 15), ddt = _b3.t, mdb = _b3.l;
   var _c = lc(dlt), lclt = _c.c, nlc = _c.n;
   var _d = lc(ddt), lcdt = _d.c, ndc = _d.n;
   var lcfreq = new u16(19);
-  for (var i2 = 0; i2 < lclt.length; ++i2)
-    ++lcfreq[lclt[i2] & 31];
-  for (var i2 = 0; i2 < lcdt.length; ++i2)
-    ++lcfreq[lcdt[i2] & 31];
+  for (var i3 = 0; i3 < lclt.length; ++i3)
+    ++lcfreq[lclt[i3] & 31];
+  for (var i3 = 0; i3 < lcdt.length; ++i3)
+    ++lcfreq[lcdt[i3] & 31];
   var _e4 = hTree(lcfreq, 7), lct = _e4.t, mlcb = _e4.l;
   var nlcc = 19;
   for (; nlcc > 4 && !lct[clim[nlcc - 1]]; --nlcc)
@@ -51494,24 +51494,24 @@ var wblk = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
     wbits(out, p3 + 5, ndc - 1);
     wbits(out, p3 + 10, nlcc - 4);
     p3 += 14;
-    for (var i2 = 0; i2 < nlcc; ++i2)
-      wbits(out, p3 + 3 * i2, lct[clim[i2]]);
+    for (var i3 = 0; i3 < nlcc; ++i3)
+      wbits(out, p3 + 3 * i3, lct[clim[i3]]);
     p3 += 3 * nlcc;
     var lcts = [lclt, lcdt];
     for (var it3 = 0; it3 < 2; ++it3) {
       var clct = lcts[it3];
-      for (var i2 = 0; i2 < clct.length; ++i2) {
-        var len = clct[i2] & 31;
+      for (var i3 = 0; i3 < clct.length; ++i3) {
+        var len = clct[i3] & 31;
         wbits(out, p3, llm[len]), p3 += lct[len];
         if (len > 15)
-          wbits(out, p3, clct[i2] >> 5 & 127), p3 += clct[i2] >> 12;
+          wbits(out, p3, clct[i3] >> 5 & 127), p3 += clct[i3] >> 12;
       }
     }
   } else {
     lm = flm, ll = flt, dm = fdm, dl = fdt;
   }
-  for (var i2 = 0; i2 < li2; ++i2) {
-    var sym = syms[i2];
+  for (var i3 = 0; i3 < li2; ++i3) {
+    var sym = syms[i3];
     if (sym > 255) {
       var len = sym >> 18 & 31;
       wbits16(out, p3, lm[len + 257]), p3 += ll[len + 257];
@@ -51544,36 +51544,36 @@ var dflt = function(dat, lvl, plvl, pre, post, st3) {
     var msk_1 = (1 << plvl) - 1;
     var prev = st3.p || new u16(32768), head = st3.h || new u16(msk_1 + 1);
     var bs1_1 = Math.ceil(plvl / 3), bs2_1 = 2 * bs1_1;
-    var hsh = function(i3) {
-      return (dat[i3] ^ dat[i3 + 1] << bs1_1 ^ dat[i3 + 2] << bs2_1) & msk_1;
+    var hsh = function(i4) {
+      return (dat[i4] ^ dat[i4 + 1] << bs1_1 ^ dat[i4 + 2] << bs2_1) & msk_1;
     };
     var syms = new i32(25e3);
     var lf = new u16(288), df = new u16(32);
-    var lc_1 = 0, eb = 0, i2 = st3.i || 0, li2 = 0, wi2 = st3.w || 0, bs3 = 0;
-    for (; i2 + 2 < s3; ++i2) {
-      var hv = hsh(i2);
-      var imod = i2 & 32767, pimod = head[hv];
+    var lc_1 = 0, eb = 0, i3 = st3.i || 0, li2 = 0, wi2 = st3.w || 0, bs3 = 0;
+    for (; i3 + 2 < s3; ++i3) {
+      var hv = hsh(i3);
+      var imod = i3 & 32767, pimod = head[hv];
       prev[imod] = pimod;
       head[hv] = imod;
-      if (wi2 <= i2) {
-        var rem = s3 - i2;
+      if (wi2 <= i3) {
+        var rem = s3 - i3;
         if ((lc_1 > 7e3 || li2 > 24576) && (rem > 423 || !lst)) {
-          pos = wblk(dat, w3, 0, syms, lf, df, eb, li2, bs3, i2 - bs3, pos);
-          li2 = lc_1 = eb = 0, bs3 = i2;
+          pos = wblk(dat, w3, 0, syms, lf, df, eb, li2, bs3, i3 - bs3, pos);
+          li2 = lc_1 = eb = 0, bs3 = i3;
           for (var j4 = 0; j4 < 286; ++j4)
             lf[j4] = 0;
           for (var j4 = 0; j4 < 30; ++j4)
             df[j4] = 0;
         }
         var l3 = 2, d2 = 0, ch_1 = c3, dif = imod - pimod & 32767;
-        if (rem > 2 && hv == hsh(i2 - dif)) {
+        if (rem > 2 && hv == hsh(i3 - dif)) {
           var maxn = Math.min(n, rem) - 1;
-          var maxd = Math.min(32767, i2);
+          var maxd = Math.min(32767, i3);
           var ml = Math.min(258, rem);
           while (dif <= maxd && --ch_1 && imod != pimod) {
-            if (dat[i2 + l3] == dat[i2 + l3 - dif]) {
+            if (dat[i3 + l3] == dat[i3 + l3 - dif]) {
               var nl = 0;
-              for (; nl < ml && dat[i2 + nl] == dat[i2 + nl - dif]; ++nl)
+              for (; nl < ml && dat[i3 + nl] == dat[i3 + nl - dif]; ++nl)
                 ;
               if (nl > l3) {
                 l3 = nl, d2 = dif;
@@ -51582,7 +51582,7 @@ var dflt = function(dat, lvl, plvl, pre, post, st3) {
                 var mmd = Math.min(dif, nl - 2);
                 var md = 0;
                 for (var j4 = 0; j4 < mmd; ++j4) {
-                  var ti2 = i2 - dif + j4 & 32767;
+                  var ti2 = i3 - dif + j4 & 32767;
                   var pti = prev[ti2];
                   var cd = ti2 - pti & 32767;
                   if (cd > md)
@@ -51600,32 +51600,32 @@ var dflt = function(dat, lvl, plvl, pre, post, st3) {
           eb += fleb[lin] + fdeb[din];
           ++lf[257 + lin];
           ++df[din];
-          wi2 = i2 + l3;
+          wi2 = i3 + l3;
           ++lc_1;
         } else {
-          syms[li2++] = dat[i2];
-          ++lf[dat[i2]];
+          syms[li2++] = dat[i3];
+          ++lf[dat[i3]];
         }
       }
     }
-    for (i2 = Math.max(i2, wi2); i2 < s3; ++i2) {
-      syms[li2++] = dat[i2];
-      ++lf[dat[i2]];
+    for (i3 = Math.max(i3, wi2); i3 < s3; ++i3) {
+      syms[li2++] = dat[i3];
+      ++lf[dat[i3]];
     }
-    pos = wblk(dat, w3, lst, syms, lf, df, eb, li2, bs3, i2 - bs3, pos);
+    pos = wblk(dat, w3, lst, syms, lf, df, eb, li2, bs3, i3 - bs3, pos);
     if (!lst) {
       st3.r = pos & 7 | w3[pos / 8 | 0] << 3;
       pos -= 7;
-      st3.h = head, st3.p = prev, st3.i = i2, st3.w = wi2;
+      st3.h = head, st3.p = prev, st3.i = i3, st3.w = wi2;
     }
   } else {
-    for (var i2 = st3.w || 0; i2 < s3 + lst; i2 += 65535) {
-      var e = i2 + 65535;
+    for (var i3 = st3.w || 0; i3 < s3 + lst; i3 += 65535) {
+      var e = i3 + 65535;
       if (e >= s3) {
         w3[pos / 8 | 0] = lst;
         e = s3;
       }
-      pos = wfblk(w3, pos + 1, dat.subarray(i2, e));
+      pos = wfblk(w3, pos + 1, dat.subarray(i3, e));
     }
     st3.i = s3;
   }
@@ -51637,10 +51637,10 @@ var adler = function() {
     p: function(d2) {
       var n = a, m3 = b4;
       var l3 = d2.length | 0;
-      for (var i2 = 0; i2 != l3; ) {
-        var e = Math.min(i2 + 2655, l3);
-        for (; i2 < e; ++i2)
-          m3 += n += d2[i2];
+      for (var i3 = 0; i3 != l3; ) {
+        var e = Math.min(i3 + 2655, l3);
+        for (; i3 < e; ++i3)
+          m3 += n += d2[i3];
         n = (n & 65535) + 15 * (n >> 16), m3 = (m3 & 65535) + 15 * (m3 >> 16);
       }
       a = n, b4 = m3;
@@ -51670,8 +51670,8 @@ var wbytes = function(d2, b4, v3) {
     d2[b4] = v3, v3 >>>= 8;
 };
 var zlh = function(c3, o2) {
-  var lv = o2.level, fl2 = lv == 0 ? 0 : lv < 6 ? 1 : lv == 9 ? 3 : 2;
-  c3[0] = 120, c3[1] = fl2 << 6 | (o2.dictionary && 32);
+  var lv = o2.level, fl3 = lv == 0 ? 0 : lv < 6 ? 1 : lv == 9 ? 3 : 2;
+  c3[0] = 120, c3[1] = fl3 << 6 | (o2.dictionary && 32);
   c3[1] |= 31 - (c3[0] << 8 | c3[1]) % 31;
   if (o2.dictionary) {
     var h3 = adler();
@@ -51954,9 +51954,9 @@ var LiteralDataPacket = class {
    * @returns {Uint8Array | ReadableStream<Uint8Array>} Uint8Array representation of the packet.
    */
   write() {
-    const header = this.writeHeader();
+    const header2 = this.writeHeader();
     const data = this.getBytes();
-    return util.concat([header, data]);
+    return util.concat([header2, data]);
   }
 };
 var KeyID = class _KeyID {
@@ -52087,31 +52087,31 @@ var SignaturePacket = class _SignaturePacket {
    * @returns {SignaturePacket} Object representation.
    */
   read(bytes2, config$1 = config) {
-    let i2 = 0;
-    this.version = bytes2[i2++];
+    let i3 = 0;
+    this.version = bytes2[i3++];
     if (this.version === 5 && !config$1.enableParsingV5Entities) {
       throw new UnsupportedError("Support for v5 entities is disabled; turn on `config.enableParsingV5Entities` if needed");
     }
     if (this.version !== 4 && this.version !== 5 && this.version !== 6) {
       throw new UnsupportedError(`Version ${this.version} of the signature packet is unsupported.`);
     }
-    this.signatureType = bytes2[i2++];
-    this.publicKeyAlgorithm = bytes2[i2++];
-    this.hashAlgorithm = bytes2[i2++];
-    i2 += this.readSubPackets(bytes2.subarray(i2, bytes2.length), true);
+    this.signatureType = bytes2[i3++];
+    this.publicKeyAlgorithm = bytes2[i3++];
+    this.hashAlgorithm = bytes2[i3++];
+    i3 += this.readSubPackets(bytes2.subarray(i3, bytes2.length), true);
     if (!this.created) {
       throw new Error("Missing signature creation time subpacket.");
     }
-    this.signatureData = bytes2.subarray(0, i2);
-    i2 += this.readSubPackets(bytes2.subarray(i2, bytes2.length), false);
-    this.signedHashValue = bytes2.subarray(i2, i2 + 2);
-    i2 += 2;
+    this.signatureData = bytes2.subarray(0, i3);
+    i3 += this.readSubPackets(bytes2.subarray(i3, bytes2.length), false);
+    this.signedHashValue = bytes2.subarray(i3, i3 + 2);
+    i3 += 2;
     if (this.version === 6) {
-      const saltLength = bytes2[i2++];
-      this.salt = bytes2.subarray(i2, i2 + saltLength);
-      i2 += saltLength;
+      const saltLength = bytes2[i3++];
+      this.salt = bytes2.subarray(i3, i3 + saltLength);
+      i3 += saltLength;
     }
-    const signatureMaterial = bytes2.subarray(i2, bytes2.length);
+    const signatureMaterial = bytes2.subarray(i3, bytes2.length);
     const { read: read2, signatureParams } = parseSignatureParams(this.publicKeyAlgorithm, signatureMaterial);
     if (read2 < signatureMaterial.length) {
       throw new Error("Error reading MPIs");
@@ -52448,8 +52448,8 @@ var SignaturePacket = class _SignaturePacket {
         break;
       case enums.signatureSubpacket.preferredCipherSuites:
         this.preferredCipherSuites = [];
-        for (let i2 = mypos; i2 < bytes2.length; i2 += 2) {
-          this.preferredCipherSuites.push([bytes2[i2], bytes2[i2 + 1]]);
+        for (let i3 = mypos; i3 < bytes2.length; i3 += 2) {
+          this.preferredCipherSuites.push([bytes2[i3], bytes2[i3 + 1]]);
         }
         break;
       default:
@@ -52464,14 +52464,14 @@ var SignaturePacket = class _SignaturePacket {
   readSubPackets(bytes2, trusted = true, config2) {
     const subpacketLengthBytes = this.version === 6 ? 4 : 2;
     const subpacketLength = util.readNumber(bytes2.subarray(0, subpacketLengthBytes));
-    let i2 = subpacketLengthBytes;
-    while (i2 < subpacketLengthBytes + subpacketLength) {
-      const len = readSimpleLength(bytes2.subarray(i2, bytes2.length));
-      i2 += len.offset;
-      this.readSubPacket(bytes2.subarray(i2, i2 + len.len), trusted, config2);
-      i2 += len.len;
+    let i3 = subpacketLengthBytes;
+    while (i3 < subpacketLengthBytes + subpacketLength) {
+      const len = readSimpleLength(bytes2.subarray(i3, bytes2.length));
+      i3 += len.offset;
+      this.readSubPacket(bytes2.subarray(i3, i3 + len.len), trusted, config2);
+      i3 += len.len;
     }
-    return i2;
+    return i3;
   }
   // Produces data to produce signature on
   toSign(type, data) {
@@ -52921,10 +52921,10 @@ var PacketList = class _PacketList extends Array {
    */
   write() {
     const arr = [];
-    for (let i2 = 0; i2 < this.length; i2++) {
-      const tag = this[i2] instanceof UnparseablePacket ? this[i2].tag : this[i2].constructor.tag;
-      const packetbytes = this[i2].write();
-      if (util.isStream(packetbytes) && supportsStreaming(this[i2].constructor.tag)) {
+    for (let i3 = 0; i3 < this.length; i3++) {
+      const tag = this[i3] instanceof UnparseablePacket ? this[i3].tag : this[i3].constructor.tag;
+      const packetbytes = this[i3].write();
+      if (util.isStream(packetbytes) && supportsStreaming(this[i3].constructor.tag)) {
         let buffer = [];
         let bufferLength = 0;
         const minLength2 = 512;
@@ -52963,9 +52963,9 @@ var PacketList = class _PacketList extends Array {
   filterByTag(...tags) {
     const filtered = new _PacketList();
     const handle = (tag) => (packetType) => tag === packetType;
-    for (let i2 = 0; i2 < this.length; i2++) {
-      if (tags.some(handle(this[i2].constructor.tag))) {
-        filtered.push(this[i2]);
+    for (let i3 = 0; i3 < this.length; i3++) {
+      if (tags.some(handle(this[i3].constructor.tag))) {
+        filtered.push(this[i3]);
       }
     }
     return filtered;
@@ -52987,9 +52987,9 @@ var PacketList = class _PacketList extends Array {
     const tagIndex = [];
     const that = this;
     const handle = (tag) => (packetType) => tag === packetType;
-    for (let i2 = 0; i2 < this.length; i2++) {
-      if (tags.some(handle(that[i2].constructor.tag))) {
-        tagIndex.push(i2);
+    for (let i3 = 0; i3 < this.length; i3++) {
+      if (tags.some(handle(that[i3].constructor.tag))) {
+        tagIndex.push(i3);
       }
     }
     return tagIndex;
@@ -53211,9 +53211,9 @@ function splitStream(data) {
           controller.close();
           return;
         }
-        for (let i2 = 0; i2 <= value.length; i2 += chunkSize) {
-          if (!i2 || i2 < value.length) {
-            controller.enqueue(value.subarray(i2, i2 + chunkSize));
+        for (let i3 = 0; i3 <= value.length; i3 += chunkSize) {
+          if (!i3 || i3 < value.length) {
+            controller.enqueue(value.subarray(i3, i3 + chunkSize));
           }
         }
       } catch (e) {
@@ -53509,8 +53509,8 @@ async function runAEAD(packet, fn2, key, data) {
           nonce = iv;
         } else {
           nonce = iv.slice();
-          for (let i2 = 0; i2 < 8; i2++) {
-            nonce[iv.length - 8 + i2] ^= chunkIndexArray[i2];
+          for (let i3 = 0; i3 < 8; i3++) {
+            nonce[iv.length - 8 + i3] ^= chunkIndexArray[i3];
           }
         }
         if (!chunkIndex || chunk.length) {
@@ -54096,12 +54096,12 @@ var UserAttributePacket = class _UserAttributePacket {
    * @param {Uint8Array} input - Payload of a tag 17 packet
    */
   read(bytes2) {
-    let i2 = 0;
-    while (i2 < bytes2.length) {
-      const len = readSimpleLength(bytes2.subarray(i2, bytes2.length));
-      i2 += len.offset;
-      this.attributes.push(util.uint8ArrayToString(bytes2.subarray(i2, i2 + len.len)));
-      i2 += len.len;
+    let i3 = 0;
+    while (i3 < bytes2.length) {
+      const len = readSimpleLength(bytes2.subarray(i3, bytes2.length));
+      i3 += len.offset;
+      this.attributes.push(util.uint8ArrayToString(bytes2.subarray(i3, i3 + len.len)));
+      i3 += len.len;
     }
   }
   /**
@@ -54110,9 +54110,9 @@ var UserAttributePacket = class _UserAttributePacket {
    */
   write() {
     const arr = [];
-    for (let i2 = 0; i2 < this.attributes.length; i2++) {
-      arr.push(writeSimpleLength(this.attributes[i2].length));
-      arr.push(util.stringToUint8Array(this.attributes[i2]));
+    for (let i3 = 0; i3 < this.attributes.length; i3++) {
+      arr.push(writeSimpleLength(this.attributes[i3].length));
+      arr.push(util.stringToUint8Array(this.attributes[i3]));
     }
     return util.concatUint8Array(arr);
   }
@@ -54158,27 +54158,27 @@ var SecretKeyPacket = class extends PublicKeyPacket {
    * @async
    */
   async read(bytes2, config$1 = config) {
-    let i2 = await this.readPublicKey(bytes2, config$1);
-    const startOfSecretKeyData = i2;
-    this.s2kUsage = bytes2[i2++];
+    let i3 = await this.readPublicKey(bytes2, config$1);
+    const startOfSecretKeyData = i3;
+    this.s2kUsage = bytes2[i3++];
     if (this.version === 5) {
-      i2++;
+      i3++;
     }
     if (this.version === 6 && this.s2kUsage) {
-      i2++;
+      i3++;
     }
     try {
       if (this.s2kUsage === 255 || this.s2kUsage === 254 || this.s2kUsage === 253) {
-        this.symmetric = bytes2[i2++];
+        this.symmetric = bytes2[i3++];
         if (this.s2kUsage === 253) {
-          this.aead = bytes2[i2++];
+          this.aead = bytes2[i3++];
         }
         if (this.version === 6) {
-          i2++;
+          i3++;
         }
-        const s2kType = bytes2[i2++];
+        const s2kType = bytes2[i3++];
         this.s2k = newS2KFromType(s2kType);
-        i2 += this.s2k.read(bytes2.subarray(i2, bytes2.length));
+        i3 += this.s2k.read(bytes2.subarray(i3, bytes2.length));
         if (this.s2k.type === "gnu-dummy") {
           return;
         }
@@ -54188,13 +54188,13 @@ var SecretKeyPacket = class extends PublicKeyPacket {
       if (this.s2kUsage) {
         this.isLegacyAEAD = this.s2kUsage === 253 && (this.version === 5 || this.version === 4 && config$1.parseAEADEncryptedV4KeysAsLegacy);
         if (this.s2kUsage !== 253 || this.isLegacyAEAD) {
-          this.iv = bytes2.subarray(i2, i2 + getCipherParams(this.symmetric).blockSize);
+          this.iv = bytes2.subarray(i3, i3 + getCipherParams(this.symmetric).blockSize);
           this.usedModernAEAD = false;
         } else {
-          this.iv = bytes2.subarray(i2, i2 + getAEADMode(this.aead).ivLength);
+          this.iv = bytes2.subarray(i3, i3 + getAEADMode(this.aead).ivLength);
           this.usedModernAEAD = true;
         }
-        i2 += this.iv.length;
+        i3 += this.iv.length;
       }
     } catch (e) {
       if (!this.s2kUsage)
@@ -54203,9 +54203,9 @@ var SecretKeyPacket = class extends PublicKeyPacket {
       this.isEncrypted = true;
     }
     if (this.version === 5) {
-      i2 += 4;
+      i3 += 4;
     }
-    this.keyMaterial = bytes2.subarray(i2);
+    this.keyMaterial = bytes2.subarray(i3);
     this.isEncrypted = !!this.s2kUsage;
     if (!this.isEncrypted) {
       let cleartext;
@@ -54663,11 +54663,11 @@ async function generateSecretSubkey(options3, config2) {
 async function getLatestValidSignature(signatures, publicKey, signatureType, dataToVerify, date = /* @__PURE__ */ new Date(), config2) {
   let latestValid;
   let exception;
-  for (let i2 = signatures.length - 1; i2 >= 0; i2--) {
+  for (let i3 = signatures.length - 1; i3 >= 0; i3--) {
     try {
-      if (!latestValid || signatures[i2].created >= latestValid.created) {
-        await signatures[i2].verify(publicKey, signatureType, dataToVerify, date, void 0, config2);
-        latestValid = signatures[i2];
+      if (!latestValid || signatures[i3].created >= latestValid.created) {
+        await signatures[i3].verify(publicKey, signatureType, dataToVerify, date, void 0, config2);
+        latestValid = signatures[i3];
       }
     } catch (e) {
       exception = e;
@@ -54709,8 +54709,8 @@ async function createBindingSignature(subkey, primaryKey, options3, config2) {
 async function getPreferredHashAlgo(targetKeys, signingKeyPacket, date = /* @__PURE__ */ new Date(), targetUserIDs = [], config2) {
   const defaultAlgo = enums.hash.sha256;
   const preferredSenderAlgo = config2.preferredHashAlgorithm;
-  const supportedAlgosPerTarget = await Promise.all(targetKeys.map(async (key, i2) => {
-    const selfCertification = await key.getPrimarySelfSignature(date, targetUserIDs[i2], config2);
+  const supportedAlgosPerTarget = await Promise.all(targetKeys.map(async (key, i3) => {
+    const selfCertification = await key.getPrimarySelfSignature(date, targetUserIDs[i3], config2);
     const targetPrefs = selfCertification.preferredHashAlgorithms;
     return targetPrefs || [];
   }));
@@ -54753,7 +54753,7 @@ async function getPreferredHashAlgo(targetKeys, signingKeyPacket, date = /* @__P
   return isSupportedHashAlgo(preferredSenderAlgo) ? preferredSenderAlgo : getStrongestSupportedHashAlgo();
 }
 async function getPreferredCipherSuite(keys = [], date = /* @__PURE__ */ new Date(), userIDs = [], config$1 = config) {
-  const selfSigs = await Promise.all(keys.map((key, i2) => key.getPrimarySelfSignature(date, userIDs[i2], config$1)));
+  const selfSigs = await Promise.all(keys.map((key, i3) => key.getPrimarySelfSignature(date, userIDs[i3], config$1)));
   const withAEAD = keys.length ? selfSigs.every((selfSig) => selfSig.features && selfSig.features[0] & enums.features.seipdv2) : config$1.aeadProtect;
   if (withAEAD) {
     const defaultCipherSuite = { symmetricAlgo: enums.symmetric.aes128, aeadAlgo: enums.aead.ocb };
@@ -55124,9 +55124,9 @@ var User = class _User {
       key: primaryKey
     };
     let exception;
-    for (let i2 = this.selfCertifications.length - 1; i2 >= 0; i2--) {
+    for (let i3 = this.selfCertifications.length - 1; i3 >= 0; i3--) {
       try {
-        const selfCertification = this.selfCertifications[i2];
+        const selfCertification = this.selfCertifications[i3];
         if (selfCertification.revoked || await that.isRevoked(selfCertification, void 0, date, config2)) {
           throw new Error("Self-certification is revoked");
         }
@@ -55309,10 +55309,10 @@ var Subkey = class _Subkey {
     const that = this;
     const dataToVerify = { key: primaryKey, bind: that.keyPacket };
     await mergeSignatures(subkey, this, "bindingSignatures", date, async function(srcBindSig) {
-      for (let i2 = 0; i2 < that.bindingSignatures.length; i2++) {
-        if (that.bindingSignatures[i2].issuerKeyID.equals(srcBindSig.issuerKeyID)) {
-          if (srcBindSig.created > that.bindingSignatures[i2].created) {
-            that.bindingSignatures[i2] = srcBindSig;
+      for (let i3 = 0; i3 < that.bindingSignatures.length; i3++) {
+        if (that.bindingSignatures[i3].issuerKeyID.equals(srcBindSig.issuerKeyID)) {
+          if (srcBindSig.created > that.bindingSignatures[i3].created) {
+            that.bindingSignatures[i3] = srcBindSig;
           }
           return false;
         }
@@ -55752,9 +55752,9 @@ var Key = class {
     const primaryKey = this.keyPacket;
     const users = [];
     let exception;
-    for (let i2 = 0; i2 < this.users.length; i2++) {
+    for (let i3 = 0; i3 < this.users.length; i3++) {
       try {
-        const user2 = this.users[i2];
+        const user2 = this.users[i3];
         if (!user2.userID) {
           continue;
         }
@@ -55763,7 +55763,7 @@ var Key = class {
         }
         const dataToVerify = { userID: user2.userID, key: primaryKey };
         const selfCertification = await getLatestValidSignature(user2.selfCertifications, primaryKey, enums.signature.certGeneric, dataToVerify, date, config$1);
-        users.push({ index: i2, user: user2, selfCertification });
+        users.push({ index: i3, user: user2, selfCertification });
       } catch (e) {
         exception = e;
       }
@@ -56079,17 +56079,17 @@ var PrivateKey = class _PrivateKey extends PublicKey {
     const primaryKey = this.keyPacket;
     const keys = [];
     let exception = null;
-    for (let i2 = 0; i2 < this.subkeys.length; i2++) {
-      if (!keyID || this.subkeys[i2].getKeyID().equals(keyID, true)) {
-        if (this.subkeys[i2].keyPacket.isDummy()) {
+    for (let i3 = 0; i3 < this.subkeys.length; i3++) {
+      if (!keyID || this.subkeys[i3].getKeyID().equals(keyID, true)) {
+        if (this.subkeys[i3].keyPacket.isDummy()) {
           exception = exception || new Error("Gnu-dummy key packets cannot be used for decryption");
           continue;
         }
         try {
-          const dataToVerify = { key: primaryKey, bind: this.subkeys[i2].keyPacket };
-          const bindingSignature = await getLatestValidSignature(this.subkeys[i2].bindingSignatures, primaryKey, enums.signature.subkeyBinding, dataToVerify, date, config$1);
-          if (validateDecryptionKeyPacket(this.subkeys[i2].keyPacket, bindingSignature, config$1)) {
-            keys.push(this.subkeys[i2]);
+          const dataToVerify = { key: primaryKey, bind: this.subkeys[i3].keyPacket };
+          const bindingSignature = await getLatestValidSignature(this.subkeys[i3].bindingSignatures, primaryKey, enums.signature.subkeyBinding, dataToVerify, date, config$1);
+          if (validateDecryptionKeyPacket(this.subkeys[i3].keyPacket, bindingSignature, config$1)) {
+            keys.push(this.subkeys[i3]);
           }
         } catch (e) {
           exception = e;
@@ -56293,8 +56293,8 @@ async function readKeys({ armoredKeys, binaryKeys, config: config$1, ...rest }) 
   if (keyIndex.length === 0) {
     throw new Error("No key packet found");
   }
-  for (let i2 = 0; i2 < keyIndex.length; i2++) {
-    const oneKeyList = packetlist.slice(keyIndex[i2], keyIndex[i2 + 1]);
+  for (let i3 = 0; i3 < keyIndex.length; i3++) {
+    const oneKeyList = packetlist.slice(keyIndex[i3], keyIndex[i3 + 1]);
     const newKey = createKey(oneKeyList);
     keys.push(newKey);
   }
@@ -56396,9 +56396,9 @@ var Message = class _Message {
       if (skeskPackets.length === 0) {
         throw new Error("No symmetrically encrypted session key packet found.");
       }
-      await Promise.all(passwords.map(async function(password, i2) {
+      await Promise.all(passwords.map(async function(password, i3) {
         let packets;
-        if (i2) {
+        if (i3) {
           packets = await PacketList.fromBinary(skeskPackets.write(), allowedSymSessionKeyPackets, config$1);
         } else {
           packets = skeskPackets;
@@ -56617,8 +56617,8 @@ var Message = class _Message {
     const symmetricAlgorithm = enums.write(enums.symmetric, algorithmName);
     const aeadAlgorithm = aeadAlgorithmName && enums.write(enums.aead, aeadAlgorithmName);
     if (encryptionKeys) {
-      const results = await Promise.all(encryptionKeys.map(async function(primaryKey, i2) {
-        const encryptionKey = await primaryKey.getEncryptionKey(encryptionKeyIDs[i2], date, userIDs, config$1);
+      const results = await Promise.all(encryptionKeys.map(async function(primaryKey, i3) {
+        const encryptionKey = await primaryKey.getEncryptionKey(encryptionKeyIDs[i3], date, userIDs, config$1);
         const pkESKeyPacket = PublicKeyEncryptedSessionKeyPacket.fromObject({
           version: aeadAlgorithm ? 6 : 3,
           encryptionKeyPacket: encryptionKey.keyPacket,
@@ -56685,7 +56685,7 @@ var Message = class _Message {
       throw new Error("No literal data packet to sign.");
     }
     const signaturePackets2 = await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature2, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, false, config$1);
-    const onePassSignaturePackets = signaturePackets2.map((signaturePacket, i2) => OnePassSignaturePacket.fromSignaturePacket(signaturePacket, i2 === 0)).reverse();
+    const onePassSignaturePackets = signaturePackets2.map((signaturePacket, i3) => OnePassSignaturePacket.fromSignaturePacket(signaturePacket, i3 === 0)).reverse();
     packetlist.push(...onePassSignaturePackets);
     packetlist.push(literalDataPacket);
     packetlist.push(...signaturePackets2);
@@ -56755,8 +56755,8 @@ var Message = class _Message {
     const signatureList = packets.filterByTag(enums.packet.signature);
     if (onePassSigList.length && !signatureList.length && util.isStream(packets.stream) && !isArrayStream(packets.stream)) {
       await Promise.all(onePassSigList.map(async (onePassSig) => {
-        onePassSig.correspondingSig = new Promise((resolve10, reject) => {
-          onePassSig.correspondingSigResolve = resolve10;
+        onePassSig.correspondingSig = new Promise((resolve11, reject) => {
+          onePassSig.correspondingSigResolve = resolve11;
           onePassSig.correspondingSigReject = reject;
         });
         onePassSig.signatureData = fromAsync(async () => (await onePassSig.correspondingSig).signatureData);
@@ -56768,9 +56768,9 @@ var Message = class _Message {
         const reader2 = getReader(readable);
         const writer = getWriter(writable);
         try {
-          for (let i2 = 0; i2 < onePassSigList.length; i2++) {
+          for (let i3 = 0; i3 < onePassSigList.length; i3++) {
             const { value: signature2 } = await reader2.read();
-            onePassSigList[i2].correspondingSigResolve(signature2);
+            onePassSigList[i3].correspondingSigResolve(signature2);
           }
           await reader2.readToEnd();
           await writer.ready;
@@ -56849,12 +56849,12 @@ var Message = class _Message {
 async function createSignaturePackets(literalDataPacket, signingKeys, recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], detached = false, config$1 = config) {
   const packetlist = new PacketList();
   const signatureType = literalDataPacket.text === null ? enums.signature.binary : enums.signature.text;
-  await Promise.all(signingKeys.map(async (primaryKey, i2) => {
-    const signingUserID = signingUserIDs[i2];
+  await Promise.all(signingKeys.map(async (primaryKey, i3) => {
+    const signingUserID = signingUserIDs[i3];
     if (!primaryKey.isPrivate()) {
       throw new Error("Need private key for signing");
     }
-    const signingKey = await primaryKey.getSigningKey(signingKeyIDs[i2], date, signingUserID, config$1);
+    const signingKey = await primaryKey.getSigningKey(signingKeyIDs[i3], date, signingUserID, config$1);
     return createSignaturePacket(literalDataPacket, recipientKeys.length ? recipientKeys : [primaryKey], signingKey.keyPacket, { signatureType }, date, recipientUserIDs, notations, detached, config$1);
   })).then((signatureList) => {
     packetlist.push(...signatureList);
@@ -57155,8 +57155,8 @@ function u32(arr) {
   return new Uint32Array(arr.buffer, arr.byteOffset, Math.floor(arr.byteLength / 4));
 }
 function clean(...arrays) {
-  for (let i2 = 0; i2 < arrays.length; i2++) {
-    arrays[i2].fill(0);
+  for (let i3 = 0; i3 < arrays.length; i3++) {
+    arrays[i3].fill(0);
   }
 }
 function createView(arr) {
@@ -57173,8 +57173,8 @@ function byteSwap(word2) {
   return word2 << 24 & 4278190080 | word2 << 8 & 16711680 | word2 >>> 8 & 65280 | word2 >>> 24 & 255;
 }
 function byteSwap32(arr) {
-  for (let i2 = 0; i2 < arr.length; i2++) {
-    arr[i2] = byteSwap(arr[i2]);
+  for (let i3 = 0; i3 < arr.length; i3++) {
+    arr[i3] = byteSwap(arr[i3]);
   }
   return arr;
 }
@@ -57183,14 +57183,14 @@ var hasHexBuiltin = /* @__PURE__ */ (() => (
   // @ts-ignore
   typeof Uint8Array.from([]).toHex === "function" && typeof Uint8Array.fromHex === "function"
 ))();
-var hexes = /* @__PURE__ */ Array.from({ length: 256 }, (_5, i2) => i2.toString(16).padStart(2, "0"));
+var hexes = /* @__PURE__ */ Array.from({ length: 256 }, (_5, i3) => i3.toString(16).padStart(2, "0"));
 function bytesToHex(bytes2) {
   abytes(bytes2);
   if (hasHexBuiltin)
     return bytes2.toHex();
   let hex = "";
-  for (let i2 = 0; i2 < bytes2.length; i2++) {
-    hex += hexes[bytes2[i2]];
+  for (let i3 = 0; i3 < bytes2.length; i3++) {
+    hex += hexes[bytes2[i3]];
   }
   return hex;
 }
@@ -57238,14 +57238,14 @@ function toBytes(data) {
 }
 function concatBytes(...arrays) {
   let sum2 = 0;
-  for (let i2 = 0; i2 < arrays.length; i2++) {
-    const a = arrays[i2];
+  for (let i3 = 0; i3 < arrays.length; i3++) {
+    const a = arrays[i3];
     abytes(a);
     sum2 += a.length;
   }
   const res = new Uint8Array(sum2);
-  for (let i2 = 0, pad2 = 0; i2 < arrays.length; i2++) {
-    const a = arrays[i2];
+  for (let i3 = 0, pad2 = 0; i3 < arrays.length; i3++) {
+    const a = arrays[i3];
     res.set(a, pad2);
     pad2 += a.length;
   }
@@ -57344,10 +57344,10 @@ function copyBytes(bytes2) {
   return Uint8Array.from(bytes2);
 }
 function asciiToBytes(ascii) {
-  return Uint8Array.from(ascii, (c3, i2) => {
+  return Uint8Array.from(ascii, (c3, i3) => {
     const charCode = c3.charCodeAt(0);
     if (c3.length !== 1 || charCode > 127) {
-      throw new Error(`string contains non-ASCII character "${ascii[i2]}" with code ${charCode} at position ${i2}`);
+      throw new Error(`string contains non-ASCII character "${ascii[i3]}" with code ${charCode} at position ${i3}`);
     }
     return charCode;
   });
@@ -57378,11 +57378,11 @@ function createHmacDrbg(hashLen, qByteLen, hmacFn) {
   const u8of = (byte) => Uint8Array.of(byte);
   let v3 = u8n(hashLen);
   let k3 = u8n(hashLen);
-  let i2 = 0;
+  let i3 = 0;
   const reset = () => {
     v3.fill(1);
     k3.fill(0);
-    i2 = 0;
+    i3 = 0;
   };
   const h3 = (...b4) => hmacFn(k3, v3, ...b4);
   const reseed = (seed = u8n(0)) => {
@@ -57394,7 +57394,7 @@ function createHmacDrbg(hashLen, qByteLen, hmacFn) {
     v3 = h3();
   };
   const gen2 = () => {
-    if (i2++ >= 1e3)
+    if (i3++ >= 1e3)
       throw new Error("drbg: tried 1000 values");
     let len = 0;
     const out = [];
@@ -57456,8 +57456,8 @@ function mod(a, b4) {
   const result = a % b4;
   return result >= _0n$5 ? result : b4 + result;
 }
-function pow2(x4, power, modulo) {
-  let res = x4;
+function pow2(x5, power, modulo) {
+  let res = x5;
   while (power-- > _0n$5) {
     res *= res;
     res %= modulo;
@@ -57471,17 +57471,17 @@ function invert(number3, modulo) {
     throw new Error("invert: expected positive modulus, got " + modulo);
   let a = mod(number3, modulo);
   let b4 = modulo;
-  let x4 = _0n$5, u3 = _1n$6;
+  let x5 = _0n$5, u3 = _1n$6;
   while (a !== _0n$5) {
     const q4 = b4 / a;
     const r2 = b4 % a;
-    const m3 = x4 - u3 * q4;
-    b4 = a, a = r2, x4 = u3, u3 = m3;
+    const m3 = x5 - u3 * q4;
+    b4 = a, a = r2, x5 = u3, u3 = m3;
   }
   const gcd2 = b4;
   if (gcd2 !== _1n$6)
     throw new Error("invert: does not exist");
-  return mod(x4, modulo);
+  return mod(x5, modulo);
 }
 function assertIsSquare(Fp2, root, n) {
   if (!Fp2.eql(Fp2.sqr(root), n))
@@ -57498,8 +57498,8 @@ function sqrt5mod8(Fp2, n) {
   const n2 = Fp2.mul(n, _2n$6);
   const v3 = Fp2.pow(n2, p5div8);
   const nv = Fp2.mul(n, v3);
-  const i2 = Fp2.mul(Fp2.mul(nv, _2n$6), v3);
-  const root = Fp2.mul(nv, Fp2.sub(i2, Fp2.ONE));
+  const i3 = Fp2.mul(Fp2.mul(nv, _2n$6), v3);
+  const root = Fp2.mul(nv, Fp2.sub(i3, Fp2.ONE));
   assertIsSquare(Fp2, root, n);
   return root;
 }
@@ -57556,17 +57556,17 @@ function tonelliShanks(P4) {
     while (!Fp2.eql(t2, Fp2.ONE)) {
       if (Fp2.is0(t2))
         return Fp2.ZERO;
-      let i2 = 1;
+      let i3 = 1;
       let t_tmp = Fp2.sqr(t2);
       while (!Fp2.eql(t_tmp, Fp2.ONE)) {
-        i2++;
+        i3++;
         t_tmp = Fp2.sqr(t_tmp);
-        if (i2 === M6)
+        if (i3 === M6)
           throw new Error("Cannot find square root");
       }
-      const exponent = _1n$6 << BigInt(M6 - i2 - 1);
+      const exponent = _1n$6 << BigInt(M6 - i3 - 1);
       const b4 = Fp2.pow(c3, exponent);
-      M6 = i2;
+      M6 = i3;
       c3 = Fp2.sqr(b4);
       t2 = Fp2.mul(t2, c3);
       R4 = Fp2.mul(R4, b4);
@@ -57635,17 +57635,17 @@ function FpPow(Fp2, num, power) {
 }
 function FpInvertBatch(Fp2, nums, passZero = false) {
   const inverted = new Array(nums.length).fill(passZero ? Fp2.ZERO : void 0);
-  const multipliedAcc = nums.reduce((acc, num, i2) => {
+  const multipliedAcc = nums.reduce((acc, num, i3) => {
     if (Fp2.is0(num))
       return acc;
-    inverted[i2] = acc;
+    inverted[i3] = acc;
     return Fp2.mul(acc, num);
   }, Fp2.ONE);
   const invertedAcc = Fp2.inv(multipliedAcc);
-  nums.reduceRight((acc, num, i2) => {
+  nums.reduceRight((acc, num, i3) => {
     if (Fp2.is0(num))
       return acc;
-    inverted[i2] = Fp2.mul(acc, inverted[i2]);
+    inverted[i3] = Fp2.mul(acc, inverted[i3]);
     return Fp2.mul(acc, num);
   }, invertedAcc);
   return inverted;
@@ -57854,8 +57854,8 @@ var HashMD = class extends Hash {
       this.process(view, 0);
       pos = 0;
     }
-    for (let i2 = pos; i2 < blockLen; i2++)
-      buffer[i2] = 0;
+    for (let i3 = pos; i3 < blockLen; i3++)
+      buffer[i3] = 0;
     setBigUint64(view, blockLen - 8, BigInt(this.length * 8), isLE2);
     this.process(view, 0);
     const oview = createView(out);
@@ -57866,8 +57866,8 @@ var HashMD = class extends Hash {
     const state = this.get();
     if (outLen > state.length)
       throw new Error("_sha2: outputLen bigger than state");
-    for (let i2 = 0; i2 < outLen; i2++)
-      oview.setUint32(4 * i2, state[i2], isLE2);
+    for (let i3 = 0; i3 < outLen; i3++)
+      oview.setUint32(4 * i3, state[i3], isLE2);
   }
   digest() {
     const { buffer, outputLen } = this;
@@ -57959,9 +57959,9 @@ function split(lst, le3 = false) {
   const len = lst.length;
   let Ah = new Uint32Array(len);
   let Al = new Uint32Array(len);
-  for (let i2 = 0; i2 < len; i2++) {
-    const { h: h3, l: l3 } = fromBig(lst[i2], le3);
-    [Ah[i2], Al[i2]] = [h3, l3];
+  for (let i3 = 0; i3 < len; i3++) {
+    const { h: h3, l: l3 } = fromBig(lst[i3], le3);
+    [Ah[i3], Al[i3]] = [h3, l3];
   }
   return [Ah, Al];
 }
@@ -58080,19 +58080,19 @@ var SHA256 = class extends HashMD {
     this.H = H4 | 0;
   }
   process(view, offset) {
-    for (let i2 = 0; i2 < 16; i2++, offset += 4)
-      SHA256_W[i2] = view.getUint32(offset, false);
-    for (let i2 = 16; i2 < 64; i2++) {
-      const W15 = SHA256_W[i2 - 15];
-      const W22 = SHA256_W[i2 - 2];
+    for (let i3 = 0; i3 < 16; i3++, offset += 4)
+      SHA256_W[i3] = view.getUint32(offset, false);
+    for (let i3 = 16; i3 < 64; i3++) {
+      const W15 = SHA256_W[i3 - 15];
+      const W22 = SHA256_W[i3 - 2];
       const s0 = rotr(W15, 7) ^ rotr(W15, 18) ^ W15 >>> 3;
       const s1 = rotr(W22, 17) ^ rotr(W22, 19) ^ W22 >>> 10;
-      SHA256_W[i2] = s1 + SHA256_W[i2 - 7] + s0 + SHA256_W[i2 - 16] | 0;
+      SHA256_W[i3] = s1 + SHA256_W[i3 - 7] + s0 + SHA256_W[i3 - 16] | 0;
     }
     let { A: A5, B: B4, C: C3, D: D4, E: E3, F: F4, G: G6, H: H4 } = this;
-    for (let i2 = 0; i2 < 64; i2++) {
+    for (let i3 = 0; i3 < 64; i3++) {
       const sigma1 = rotr(E3, 6) ^ rotr(E3, 11) ^ rotr(E3, 25);
-      const T1 = H4 + sigma1 + Chi$1(E3, F4, G6) + SHA256_K[i2] + SHA256_W[i2] | 0;
+      const T1 = H4 + sigma1 + Chi$1(E3, F4, G6) + SHA256_K[i3] + SHA256_W[i3] | 0;
       const sigma0 = rotr(A5, 2) ^ rotr(A5, 13) ^ rotr(A5, 22);
       const T2 = sigma0 + Maj(A5, B4, C3) | 0;
       H4 = G6;
@@ -58266,32 +58266,32 @@ var SHA512 = class extends HashMD {
     this.Hl = Hl | 0;
   }
   process(view, offset) {
-    for (let i2 = 0; i2 < 16; i2++, offset += 4) {
-      SHA512_W_H[i2] = view.getUint32(offset);
-      SHA512_W_L[i2] = view.getUint32(offset += 4);
+    for (let i3 = 0; i3 < 16; i3++, offset += 4) {
+      SHA512_W_H[i3] = view.getUint32(offset);
+      SHA512_W_L[i3] = view.getUint32(offset += 4);
     }
-    for (let i2 = 16; i2 < 80; i2++) {
-      const W15h = SHA512_W_H[i2 - 15] | 0;
-      const W15l = SHA512_W_L[i2 - 15] | 0;
+    for (let i3 = 16; i3 < 80; i3++) {
+      const W15h = SHA512_W_H[i3 - 15] | 0;
+      const W15l = SHA512_W_L[i3 - 15] | 0;
       const s0h = rotrSH(W15h, W15l, 1) ^ rotrSH(W15h, W15l, 8) ^ shrSH(W15h, W15l, 7);
       const s0l = rotrSL(W15h, W15l, 1) ^ rotrSL(W15h, W15l, 8) ^ shrSL(W15h, W15l, 7);
-      const W2h = SHA512_W_H[i2 - 2] | 0;
-      const W2l = SHA512_W_L[i2 - 2] | 0;
+      const W2h = SHA512_W_H[i3 - 2] | 0;
+      const W2l = SHA512_W_L[i3 - 2] | 0;
       const s1h = rotrSH(W2h, W2l, 19) ^ rotrBH(W2h, W2l, 61) ^ shrSH(W2h, W2l, 6);
       const s1l = rotrSL(W2h, W2l, 19) ^ rotrBL(W2h, W2l, 61) ^ shrSL(W2h, W2l, 6);
-      const SUMl = add4L(s0l, s1l, SHA512_W_L[i2 - 7], SHA512_W_L[i2 - 16]);
-      const SUMh = add4H(SUMl, s0h, s1h, SHA512_W_H[i2 - 7], SHA512_W_H[i2 - 16]);
-      SHA512_W_H[i2] = SUMh | 0;
-      SHA512_W_L[i2] = SUMl | 0;
+      const SUMl = add4L(s0l, s1l, SHA512_W_L[i3 - 7], SHA512_W_L[i3 - 16]);
+      const SUMh = add4H(SUMl, s0h, s1h, SHA512_W_H[i3 - 7], SHA512_W_H[i3 - 16]);
+      SHA512_W_H[i3] = SUMh | 0;
+      SHA512_W_L[i3] = SUMl | 0;
     }
     let { Ah, Al, Bh, Bl, Ch, Cl, Dh, Dl, Eh, El, Fh, Fl, Gh, Gl, Hh, Hl } = this;
-    for (let i2 = 0; i2 < 80; i2++) {
+    for (let i3 = 0; i3 < 80; i3++) {
       const sigma1h = rotrSH(Eh, El, 14) ^ rotrSH(Eh, El, 18) ^ rotrBH(Eh, El, 41);
       const sigma1l = rotrSL(Eh, El, 14) ^ rotrSL(Eh, El, 18) ^ rotrBL(Eh, El, 41);
       const CHIh = Eh & Fh ^ ~Eh & Gh;
       const CHIl = El & Fl ^ ~El & Gl;
-      const T1ll = add5L(Hl, sigma1l, CHIl, SHA512_Kl[i2], SHA512_W_L[i2]);
-      const T1h = add5H(T1ll, Hh, sigma1h, CHIh, SHA512_Kh[i2], SHA512_W_H[i2]);
+      const T1ll = add5L(Hl, sigma1l, CHIl, SHA512_Kl[i3], SHA512_W_L[i3]);
+      const T1h = add5H(T1ll, Hh, sigma1h, CHIh, SHA512_Kh[i3], SHA512_W_H[i3]);
       const T1l = T1ll | 0;
       const sigma0h = rotrSH(Ah, Al, 28) ^ rotrBH(Ah, Al, 34) ^ rotrBH(Ah, Al, 39);
       const sigma0l = rotrSL(Ah, Al, 28) ^ rotrBL(Ah, Al, 34) ^ rotrBL(Ah, Al, 39);
@@ -58372,12 +58372,12 @@ var HMAC = class extends Hash {
     const blockLen = this.blockLen;
     const pad2 = new Uint8Array(blockLen);
     pad2.set(key.length > blockLen ? hash.create().update(key).digest() : key);
-    for (let i2 = 0; i2 < pad2.length; i2++)
-      pad2[i2] ^= 54;
+    for (let i3 = 0; i3 < pad2.length; i3++)
+      pad2[i3] ^= 54;
     this.iHash.update(pad2);
     this.oHash = hash.create();
-    for (let i2 = 0; i2 < pad2.length; i2++)
-      pad2[i2] ^= 54 ^ 92;
+    for (let i3 = 0; i3 < pad2.length; i3++)
+      pad2[i3] ^= 54 ^ 92;
     this.oHash.update(pad2);
     clean(pad2);
   }
@@ -58431,7 +58431,7 @@ function negateCt(condition, item) {
 }
 function normalizeZ(c3, points) {
   const invertedZs = FpInvertBatch(c3.Fp, points.map((p3) => p3.Z));
-  return points.map((p3, i2) => c3.fromAffine(p3.toAffine(invertedZs[i2])));
+  return points.map((p3, i3) => c3.fromAffine(p3.toAffine(invertedZs[i3])));
 }
 function validateW(W4, bits2) {
   if (!Number.isSafeInteger(W4) || W4 <= 0 || W4 > bits2)
@@ -58448,16 +58448,16 @@ function calcWOpts(W4, scalarBits) {
 }
 function calcOffsets(n, window2, wOpts) {
   const { windowSize, mask, maxNumber, shiftBy } = wOpts;
-  let wbits2 = Number(n & mask);
+  let wbits3 = Number(n & mask);
   let nextN = n >> shiftBy;
-  if (wbits2 > windowSize) {
-    wbits2 -= maxNumber;
+  if (wbits3 > windowSize) {
+    wbits3 -= maxNumber;
     nextN += _1n$5;
   }
   const offsetStart = window2 * windowSize;
-  const offset = offsetStart + Math.abs(wbits2) - 1;
-  const isZero = wbits2 === 0;
-  const isNeg = wbits2 < 0;
+  const offset = offsetStart + Math.abs(wbits3) - 1;
+  const isZero = wbits3 === 0;
+  const isNeg = wbits3 < 0;
   const isNegF = window2 % 2 !== 0;
   const offsetF = offsetStart;
   return { nextN, offset, isZero, isNeg, isNegF, offsetF };
@@ -58465,17 +58465,17 @@ function calcOffsets(n, window2, wOpts) {
 function validateMSMPoints(points, c3) {
   if (!Array.isArray(points))
     throw new Error("array expected");
-  points.forEach((p3, i2) => {
+  points.forEach((p3, i3) => {
     if (!(p3 instanceof c3))
-      throw new Error("invalid point at index " + i2);
+      throw new Error("invalid point at index " + i3);
   });
 }
 function validateMSMScalars(scalars, field) {
   if (!Array.isArray(scalars))
     throw new Error("array of scalars expected");
-  scalars.forEach((s3, i2) => {
+  scalars.forEach((s3, i3) => {
     if (!field.isValid(s3))
-      throw new Error("invalid scalar at index " + i2);
+      throw new Error("invalid scalar at index " + i3);
   });
 }
 var pointPrecomputes = /* @__PURE__ */ new WeakMap();
@@ -58526,7 +58526,7 @@ var wNAF = class {
     for (let window2 = 0; window2 < windows; window2++) {
       base = p3;
       points.push(base);
-      for (let i2 = 1; i2 < windowSize; i2++) {
+      for (let i3 = 1; i3 < windowSize; i3++) {
         base = base.add(p3);
         points.push(base);
       }
@@ -58637,24 +58637,24 @@ function pippenger(c3, fieldN, points, scalars) {
   if (plength !== slength)
     throw new Error("arrays of points and scalars must have equal length");
   const zero2 = c3.ZERO;
-  const wbits2 = bitLen(BigInt(plength));
+  const wbits3 = bitLen(BigInt(plength));
   let windowSize = 1;
-  if (wbits2 > 12)
-    windowSize = wbits2 - 3;
-  else if (wbits2 > 4)
-    windowSize = wbits2 - 2;
-  else if (wbits2 > 0)
+  if (wbits3 > 12)
+    windowSize = wbits3 - 3;
+  else if (wbits3 > 4)
+    windowSize = wbits3 - 2;
+  else if (wbits3 > 0)
     windowSize = 2;
   const MASK = bitMask(windowSize);
   const buckets = new Array(Number(MASK) + 1).fill(zero2);
   const lastBits = Math.floor((fieldN.BITS - 1) / windowSize) * windowSize;
   let sum2 = zero2;
-  for (let i2 = lastBits; i2 >= 0; i2 -= windowSize) {
+  for (let i3 = lastBits; i3 >= 0; i3 -= windowSize) {
     buckets.fill(zero2);
     for (let j4 = 0; j4 < slength; j4++) {
       const scalar = scalars[j4];
-      const wbits3 = Number(scalar >> BigInt(i2) & MASK);
-      buckets[wbits3] = buckets[wbits3].add(points[j4]);
+      const wbits4 = Number(scalar >> BigInt(i3) & MASK);
+      buckets[wbits4] = buckets[wbits4].add(points[j4]);
     }
     let resI = zero2;
     for (let j4 = buckets.length - 1, sumI = zero2; j4 > 0; j4--) {
@@ -58662,7 +58662,7 @@ function pippenger(c3, fieldN, points, scalars) {
       resI = resI.add(sumI);
     }
     sum2 = sum2.add(resI);
-    if (i2 !== 0)
+    if (i3 !== 0)
       for (let j4 = 0; j4 < windowSize; j4++)
         sum2 = sum2.double();
   }
@@ -58690,8 +58690,8 @@ function _createCurveFields(type, CURVE, curveOpts = {}, FpFnLE) {
   }
   const Fp2 = createField(CURVE.p, curveOpts.Fp, FpFnLE);
   const Fn4 = createField(CURVE.n, curveOpts.Fn, FpFnLE);
-  const _b2 = type === "weierstrass" ? "b" : "d";
-  const params = ["Gx", "Gy", "a", _b2];
+  const _b3 = type === "weierstrass" ? "b" : "d";
+  const params = ["Gx", "Gy", "a", _b3];
   for (const p3 of params) {
     if (!Fp2.isValid(CURVE[p3]))
       throw new Error(`CURVE.${p3} must be valid field element of CURVE.Fp`);
@@ -58887,8 +58887,8 @@ function weierstrassN(params, extraOpts = {}) {
       throw new Error("compression is not supported: Field does not have .isOdd()");
   }
   function pointToBytes(_c, point, isCompressed) {
-    const { x: x4, y: y2 } = point.toAffine();
-    const bx = Fp2.toBytes(x4);
+    const { x: x5, y: y2 } = point.toAffine();
+    const bx = Fp2.toBytes(x5);
     _abool2(isCompressed, "isCompressed");
     if (isCompressed) {
       assertCompressionIsSupported();
@@ -58905,10 +58905,10 @@ function weierstrassN(params, extraOpts = {}) {
     const head = bytes2[0];
     const tail = bytes2.subarray(1);
     if (length === comp && (head === 2 || head === 3)) {
-      const x4 = Fp2.fromBytes(tail);
-      if (!Fp2.isValid(x4))
+      const x5 = Fp2.fromBytes(tail);
+      if (!Fp2.isValid(x5))
         throw new Error("bad point: is not on curve, wrong x");
-      const y2 = weierstrassEquation(x4);
+      const y2 = weierstrassEquation(x5);
       let y3;
       try {
         y3 = Fp2.sqrt(y2);
@@ -58921,28 +58921,28 @@ function weierstrassN(params, extraOpts = {}) {
       const isHeadOdd = (head & 1) === 1;
       if (isHeadOdd !== isYOdd)
         y3 = Fp2.neg(y3);
-      return { x: x4, y: y3 };
+      return { x: x5, y: y3 };
     } else if (length === uncomp && head === 4) {
       const L5 = Fp2.BYTES;
-      const x4 = Fp2.fromBytes(tail.subarray(0, L5));
+      const x5 = Fp2.fromBytes(tail.subarray(0, L5));
       const y2 = Fp2.fromBytes(tail.subarray(L5, L5 * 2));
-      if (!isValidXY(x4, y2))
+      if (!isValidXY(x5, y2))
         throw new Error("bad point: is not on curve");
-      return { x: x4, y: y2 };
+      return { x: x5, y: y2 };
     } else {
       throw new Error(`bad point: got length ${length}, expected compressed=${comp} or uncompressed=${uncomp}`);
     }
   }
   const encodePoint = extraOpts.toBytes || pointToBytes;
   const decodePoint = extraOpts.fromBytes || pointFromBytes;
-  function weierstrassEquation(x4) {
-    const x22 = Fp2.sqr(x4);
-    const x32 = Fp2.mul(x22, x4);
-    return Fp2.add(Fp2.add(x32, Fp2.mul(x4, CURVE.a)), CURVE.b);
+  function weierstrassEquation(x5) {
+    const x22 = Fp2.sqr(x5);
+    const x32 = Fp2.mul(x22, x5);
+    return Fp2.add(Fp2.add(x32, Fp2.mul(x5, CURVE.a)), CURVE.b);
   }
-  function isValidXY(x4, y2) {
+  function isValidXY(x5, y2) {
     const left = Fp2.sqr(y2);
-    const right = weierstrassEquation(x4);
+    const right = weierstrassEquation(x5);
     return Fp2.eql(left, right);
   }
   if (!isValidXY(CURVE.Gx, CURVE.Gy))
@@ -58972,14 +58972,14 @@ function weierstrassN(params, extraOpts = {}) {
     const is0 = p3.is0();
     if (iz == null)
       iz = is0 ? Fp2.ONE : Fp2.inv(Z5);
-    const x4 = Fp2.mul(X5, iz);
+    const x5 = Fp2.mul(X5, iz);
     const y2 = Fp2.mul(Y5, iz);
     const zz = Fp2.mul(Z5, iz);
     if (is0)
       return { x: Fp2.ZERO, y: Fp2.ZERO };
     if (!Fp2.eql(zz, Fp2.ONE))
       throw new Error("invZ was invalid");
-    return { x: x4, y: y2 };
+    return { x: x5, y: y2 };
   });
   const assertValidMemo = memoized((p3) => {
     if (p3.is0()) {
@@ -58987,10 +58987,10 @@ function weierstrassN(params, extraOpts = {}) {
         return;
       throw new Error("bad point: ZERO");
     }
-    const { x: x4, y: y2 } = p3.toAffine();
-    if (!Fp2.isValid(x4) || !Fp2.isValid(y2))
+    const { x: x5, y: y2 } = p3.toAffine();
+    if (!Fp2.isValid(x5) || !Fp2.isValid(y2))
       throw new Error("bad point: x or y not field elements");
-    if (!isValidXY(x4, y2))
+    if (!isValidXY(x5, y2))
       throw new Error("bad point: equation left != right");
     if (!p3.isTorsionFree())
       throw new Error("bad point: not in prime-order subgroup");
@@ -59015,14 +59015,14 @@ function weierstrassN(params, extraOpts = {}) {
     }
     /** Does NOT validate if the point is valid. Use `.assertValidity()`. */
     static fromAffine(p3) {
-      const { x: x4, y: y2 } = p3 || {};
-      if (!p3 || !Fp2.isValid(x4) || !Fp2.isValid(y2))
+      const { x: x5, y: y2 } = p3 || {};
+      if (!p3 || !Fp2.isValid(x5) || !Fp2.isValid(y2))
         throw new Error("invalid affine point");
       if (p3 instanceof Point)
         throw new Error("projective point not allowed");
-      if (Fp2.is0(x4) && Fp2.is0(y2))
+      if (Fp2.is0(x5) && Fp2.is0(y2))
         return Point.ZERO;
-      return new Point(x4, y2, Fp2.ONE);
+      return new Point(x5, y2, Fp2.ONE);
     }
     static fromBytes(bytes2) {
       const P4 = Point.fromAffine(decodePoint(_abytes2(bytes2, void 0, "point")));
@@ -59466,8 +59466,8 @@ function ecdsa(Point, hash, ecdsaOpts = {}) {
       const radj = rec === 2 || rec === 3 ? r2 + CURVE_ORDER : r2;
       if (!Fp2.isValid(radj))
         throw new Error("recovery id 2 or 3 invalid");
-      const x4 = Fp2.toBytes(radj);
-      const R4 = Point.fromBytes(concatBytes(pprefix((rec & 1) === 0), x4));
+      const x5 = Fp2.toBytes(radj);
+      const R4 = Point.fromBytes(concatBytes(pprefix((rec & 1) === 0), x5));
       const ir3 = Fn4.inv(radj);
       const h3 = bits2int_modN(ensureBytes("msgHash", messageHash));
       const u1 = Fn4.create(-h3 * ir3);
@@ -59760,9 +59760,9 @@ var _0x71n = BigInt(113);
 var SHA3_PI = [];
 var SHA3_ROTL = [];
 var _SHA3_IOTA = [];
-for (let round = 0, R4 = _1n$3, x4 = 1, y2 = 0; round < 24; round++) {
-  [x4, y2] = [y2, (2 * x4 + 3 * y2) % 5];
-  SHA3_PI.push(2 * (5 * y2 + x4));
+for (let round = 0, R4 = _1n$3, x5 = 1, y2 = 0; round < 24; round++) {
+  [x5, y2] = [y2, (2 * x5 + 3 * y2) % 5];
+  SHA3_PI.push(2 * (5 * y2 + x5));
   SHA3_ROTL.push((round + 1) * (round + 2) / 2 % 64);
   let t2 = _0n$2;
   for (let j4 = 0; j4 < 7; j4++) {
@@ -59780,18 +59780,18 @@ var rotlL = (h3, l3, s3) => s3 > 32 ? rotlBL(h3, l3, s3) : rotlSL(h3, l3, s3);
 function keccakP(s3, rounds = 24) {
   const B4 = new Uint32Array(5 * 2);
   for (let round = 24 - rounds; round < 24; round++) {
-    for (let x4 = 0; x4 < 10; x4++)
-      B4[x4] = s3[x4] ^ s3[x4 + 10] ^ s3[x4 + 20] ^ s3[x4 + 30] ^ s3[x4 + 40];
-    for (let x4 = 0; x4 < 10; x4 += 2) {
-      const idx1 = (x4 + 8) % 10;
-      const idx0 = (x4 + 2) % 10;
+    for (let x5 = 0; x5 < 10; x5++)
+      B4[x5] = s3[x5] ^ s3[x5 + 10] ^ s3[x5 + 20] ^ s3[x5 + 30] ^ s3[x5 + 40];
+    for (let x5 = 0; x5 < 10; x5 += 2) {
+      const idx1 = (x5 + 8) % 10;
+      const idx0 = (x5 + 2) % 10;
       const B0 = B4[idx0];
       const B1 = B4[idx0 + 1];
       const Th = rotlH(B0, B1, 1) ^ B4[idx1];
       const Tl = rotlL(B0, B1, 1) ^ B4[idx1 + 1];
       for (let y2 = 0; y2 < 50; y2 += 10) {
-        s3[x4 + y2] ^= Th;
-        s3[x4 + y2 + 1] ^= Tl;
+        s3[x5 + y2] ^= Th;
+        s3[x5 + y2 + 1] ^= Tl;
       }
     }
     let curH = s3[2];
@@ -59807,10 +59807,10 @@ function keccakP(s3, rounds = 24) {
       s3[PI + 1] = Tl;
     }
     for (let y2 = 0; y2 < 50; y2 += 10) {
-      for (let x4 = 0; x4 < 10; x4++)
-        B4[x4] = s3[y2 + x4];
-      for (let x4 = 0; x4 < 10; x4++)
-        s3[y2 + x4] ^= ~B4[(x4 + 2) % 10] & B4[(x4 + 4) % 10];
+      for (let x5 = 0; x5 < 10; x5++)
+        B4[x5] = s3[y2 + x5];
+      for (let x5 = 0; x5 < 10; x5++)
+        s3[y2 + x5] ^= ~B4[(x5 + 2) % 10] & B4[(x5 + 4) % 10];
     }
     s3[0] ^= SHA3_IOTA_H[round];
     s3[1] ^= SHA3_IOTA_L[round];
@@ -59855,7 +59855,7 @@ var Keccak = class _Keccak extends Hash {
     const len = data.length;
     for (let pos = 0; pos < len; ) {
       const take = Math.min(blockLen - this.pos, len - pos);
-      for (let i2 = 0; i2 < take; i2++)
+      for (let i3 = 0; i3 < take; i3++)
         state[this.pos++] ^= data[pos++];
       if (this.pos === blockLen)
         this.keccak();
@@ -59937,8 +59937,8 @@ var _0n$1 = BigInt(0);
 var _1n$2 = BigInt(1);
 var _2n$3 = BigInt(2);
 var _8n = BigInt(8);
-function isEdValidXY(Fp2, CURVE, x4, y2) {
-  const x22 = Fp2.sqr(x4);
+function isEdValidXY(Fp2, CURVE, x5, y2) {
+  const x22 = Fp2.sqr(x5);
   const y22 = Fp2.sqr(y2);
   const left = Fp2.add(Fp2.mul(CURVE.a, x22), y22);
   const right = Fp2.add(Fp2.ONE, Fp2.mul(CURVE.d, Fp2.mul(x22, y22)));
@@ -59975,14 +59975,14 @@ function edwards(params, extraOpts = {}) {
     const is0 = p3.is0();
     if (iz == null)
       iz = is0 ? _8n : Fp2.inv(Z5);
-    const x4 = modP(X5 * iz);
+    const x5 = modP(X5 * iz);
     const y2 = modP(Y5 * iz);
     const zz = Fp2.mul(Z5, iz);
     if (is0)
       return { x: _0n$1, y: _1n$2 };
     if (zz !== _1n$2)
       throw new Error("invZ was invalid");
-    return { x: x4, y: y2 };
+    return { x: x5, y: y2 };
   });
   const assertValidMemo = memoized((p3) => {
     const { a, d: d2 } = CURVE;
@@ -60018,10 +60018,10 @@ function edwards(params, extraOpts = {}) {
     static fromAffine(p3) {
       if (p3 instanceof Point)
         throw new Error("extended point not allowed");
-      const { x: x4, y: y2 } = p3 || {};
-      acoord("x", x4);
+      const { x: x5, y: y2 } = p3 || {};
+      acoord("x", x5);
       acoord("y", y2);
-      return new Point(x4, y2, _1n$2, modP(x4 * y2));
+      return new Point(x5, y2, _1n$2, modP(x5 * y2));
     }
     // Uses algo from RFC8032 5.1.3.
     static fromBytes(bytes2, zip215 = false) {
@@ -60038,16 +60038,16 @@ function edwards(params, extraOpts = {}) {
       const y22 = modP(y2 * y2);
       const u3 = modP(y22 - _1n$2);
       const v3 = modP(d2 * y22 - a);
-      let { isValid, value: x4 } = uvRatio2(u3, v3);
+      let { isValid, value: x5 } = uvRatio2(u3, v3);
       if (!isValid)
         throw new Error("bad point: invalid y coordinate");
-      const isXOdd = (x4 & _1n$2) === _1n$2;
+      const isXOdd = (x5 & _1n$2) === _1n$2;
       const isLastByteOdd = (lastByte & 128) !== 0;
-      if (!zip215 && x4 === _0n$1 && isLastByteOdd)
+      if (!zip215 && x5 === _0n$1 && isLastByteOdd)
         throw new Error("bad point: x=0 and x_0=1");
       if (isLastByteOdd !== isXOdd)
-        x4 = modP(-x4);
-      return Point.fromAffine({ x: x4, y: y2 });
+        x5 = modP(-x5);
+      return Point.fromAffine({ x: x5, y: y2 });
     }
     static fromHex(bytes2, zip215 = false) {
       return Point.fromBytes(ensureBytes("point", bytes2), zip215);
@@ -60175,9 +60175,9 @@ function edwards(params, extraOpts = {}) {
       return this.multiplyUnsafe(cofactor);
     }
     toBytes() {
-      const { x: x4, y: y2 } = this.toAffine();
+      const { x: x5, y: y2 } = this.toAffine();
       const bytes2 = Fp2.toBytes(y2);
-      bytes2[bytes2.length - 1] |= x4 & _1n$2 ? 128 : 0;
+      bytes2[bytes2.length - 1] |= x5 & _1n$2 ? 128 : 0;
       return bytes2;
     }
     toHex() {
@@ -60557,10 +60557,10 @@ var _22n = BigInt(22);
 var _44n = BigInt(44);
 var _88n = BigInt(88);
 var _223n = BigInt(223);
-function ed448_pow_Pminus3div4(x4) {
+function ed448_pow_Pminus3div4(x5) {
   const P4 = ed448_CURVE.p;
-  const b22 = x4 * x4 * x4 % P4;
-  const b32 = b22 * b22 * x4 % P4;
+  const b22 = x5 * x5 * x5 % P4;
+  const b32 = b22 * b22 * x5 % P4;
   const b6 = pow2(b32, _3n, P4) * b32 % P4;
   const b9 = pow2(b6, _3n, P4) * b32 % P4;
   const b11 = pow2(b9, _2n$1, P4) * b22 % P4;
@@ -60570,7 +60570,7 @@ function ed448_pow_Pminus3div4(x4) {
   const b176 = pow2(b88, _88n, P4) * b88 % P4;
   const b220 = pow2(b176, _44n, P4) * b44 % P4;
   const b2222 = pow2(b220, _2n$1, P4) * b22 % P4;
-  const b223 = pow2(b2222, _1n, P4) * x4 % P4;
+  const b223 = pow2(b2222, _1n, P4) * x5 % P4;
   return pow2(b223, _223n, P4) * b2222 % P4;
 }
 function adjustScalarBytes(bytes2) {
@@ -60585,9 +60585,9 @@ function uvRatio(u3, v3) {
   const u3v = mod(u2v * u3, P4);
   const u5v3 = mod(u3v * u2v * v3, P4);
   const root = ed448_pow_Pminus3div4(u5v3);
-  const x4 = mod(u3v * root, P4);
-  const x22 = mod(x4 * x4, P4);
-  return { isValid: mod(x22 * v3, P4) === u3, value: x4 };
+  const x5 = mod(u3v * root, P4);
+  const x22 = mod(x5 * x5, P4);
+  return { isValid: mod(x22 * v3, P4) === u3, value: x5 };
 }
 var Fp$3 = /* @__PURE__ */ (() => Field(ed448_CURVE.p, { BITS: 456, isLE: true }))();
 var Fn = /* @__PURE__ */ (() => Field(ed448_CURVE.n, { BITS: 456, isLE: true }))();
@@ -60613,10 +60613,10 @@ var x448 = /* @__PURE__ */ (() => {
   return montgomery({
     P: P4,
     type: "x448",
-    powPminus2: (x4) => {
-      const Pminus3div4 = ed448_pow_Pminus3div4(x4);
+    powPminus2: (x5) => {
+      const Pminus3div4 = ed448_pow_Pminus3div4(x5);
       const Pminus3 = pow2(Pminus3div4, _2n$1, P4);
-      return mod(Pminus3 * x4, P4);
+      return mod(Pminus3 * x5, P4);
     },
     adjustScalarBytes
   });
@@ -60758,27 +60758,27 @@ var SHA1 = class extends HashMD {
     this.E = E3 | 0;
   }
   process(view, offset) {
-    for (let i2 = 0; i2 < 16; i2++, offset += 4)
-      SHA1_W[i2] = view.getUint32(offset, false);
-    for (let i2 = 16; i2 < 80; i2++)
-      SHA1_W[i2] = rotl(SHA1_W[i2 - 3] ^ SHA1_W[i2 - 8] ^ SHA1_W[i2 - 14] ^ SHA1_W[i2 - 16], 1);
+    for (let i3 = 0; i3 < 16; i3++, offset += 4)
+      SHA1_W[i3] = view.getUint32(offset, false);
+    for (let i3 = 16; i3 < 80; i3++)
+      SHA1_W[i3] = rotl(SHA1_W[i3 - 3] ^ SHA1_W[i3 - 8] ^ SHA1_W[i3 - 14] ^ SHA1_W[i3 - 16], 1);
     let { A: A5, B: B4, C: C3, D: D4, E: E3 } = this;
-    for (let i2 = 0; i2 < 80; i2++) {
+    for (let i3 = 0; i3 < 80; i3++) {
       let F4, K5;
-      if (i2 < 20) {
+      if (i3 < 20) {
         F4 = Chi$1(B4, C3, D4);
         K5 = 1518500249;
-      } else if (i2 < 40) {
+      } else if (i3 < 40) {
         F4 = B4 ^ C3 ^ D4;
         K5 = 1859775393;
-      } else if (i2 < 60) {
+      } else if (i3 < 60) {
         F4 = Maj(B4, C3, D4);
         K5 = 2400959708;
       } else {
         F4 = B4 ^ C3 ^ D4;
         K5 = 3395469782;
       }
-      const T2 = rotl(A5, 5) + F4 + E3 + K5 + SHA1_W[i2] | 0;
+      const T2 = rotl(A5, 5) + F4 + E3 + K5 + SHA1_W[i3] | 0;
       E3 = D4;
       D4 = C3;
       C3 = rotl(B4, 30);
@@ -60819,15 +60819,15 @@ var Rho160 = /* @__PURE__ */ Uint8Array.from([
   11,
   8
 ]);
-var Id160 = /* @__PURE__ */ (() => Uint8Array.from(new Array(16).fill(0).map((_5, i2) => i2)))();
-var Pi160 = /* @__PURE__ */ (() => Id160.map((i2) => (9 * i2 + 5) % 16))();
+var Id160 = /* @__PURE__ */ (() => Uint8Array.from(new Array(16).fill(0).map((_5, i3) => i3)))();
+var Pi160 = /* @__PURE__ */ (() => Id160.map((i3) => (9 * i3 + 5) % 16))();
 var idxLR = /* @__PURE__ */ (() => {
   const L5 = [Id160];
   const R4 = [Pi160];
   const res = [L5, R4];
-  for (let i2 = 0; i2 < 4; i2++)
+  for (let i3 = 0; i3 < 4; i3++)
     for (let j4 of res)
-      j4.push(j4[i2].map((k3) => Rho160[k3]));
+      j4.push(j4[i3].map((k3) => Rho160[k3]));
   return res;
 })();
 var idxL = /* @__PURE__ */ (() => idxLR[0])();
@@ -60838,9 +60838,9 @@ var shifts160 = /* @__PURE__ */ [
   [13, 15, 14, 11, 7, 7, 6, 8, 13, 14, 13, 12, 5, 5, 6, 9],
   [14, 11, 12, 14, 8, 6, 5, 5, 15, 12, 15, 14, 9, 9, 8, 6],
   [15, 12, 13, 13, 9, 5, 8, 6, 14, 11, 12, 11, 8, 6, 5, 5]
-].map((i2) => Uint8Array.from(i2));
-var shiftsL160 = /* @__PURE__ */ idxL.map((idx, i2) => idx.map((j4) => shifts160[i2][j4]));
-var shiftsR160 = /* @__PURE__ */ idxR.map((idx, i2) => idx.map((j4) => shifts160[i2][j4]));
+].map((i3) => Uint8Array.from(i3));
+var shiftsL160 = /* @__PURE__ */ idxL.map((idx, i3) => idx.map((j4) => shifts160[i3][j4]));
+var shiftsR160 = /* @__PURE__ */ idxR.map((idx, i3) => idx.map((j4) => shifts160[i3][j4]));
 var Kl160 = /* @__PURE__ */ Uint32Array.from([
   0,
   1518500249,
@@ -60855,16 +60855,16 @@ var Kr160 = /* @__PURE__ */ Uint32Array.from([
   2053994217,
   0
 ]);
-function ripemd_f(group, x4, y2, z4) {
+function ripemd_f(group, x5, y2, z4) {
   if (group === 0)
-    return x4 ^ y2 ^ z4;
+    return x5 ^ y2 ^ z4;
   if (group === 1)
-    return x4 & y2 | ~x4 & z4;
+    return x5 & y2 | ~x5 & z4;
   if (group === 2)
-    return (x4 | ~y2) ^ z4;
+    return (x5 | ~y2) ^ z4;
   if (group === 3)
-    return x4 & z4 | y2 & ~z4;
-  return x4 ^ (y2 | ~z4);
+    return x5 & z4 | y2 & ~z4;
+  return x5 ^ (y2 | ~z4);
 }
 var BUF_160 = /* @__PURE__ */ new Uint32Array(16);
 var RIPEMD160 = class extends HashMD {
@@ -60888,20 +60888,20 @@ var RIPEMD160 = class extends HashMD {
     this.h4 = h4 | 0;
   }
   process(view, offset) {
-    for (let i2 = 0; i2 < 16; i2++, offset += 4)
-      BUF_160[i2] = view.getUint32(offset, true);
+    for (let i3 = 0; i3 < 16; i3++, offset += 4)
+      BUF_160[i3] = view.getUint32(offset, true);
     let al = this.h0 | 0, ar3 = al, bl = this.h1 | 0, br3 = bl, cl = this.h2 | 0, cr3 = cl, dl = this.h3 | 0, dr3 = dl, el = this.h4 | 0, er3 = el;
     for (let group = 0; group < 5; group++) {
       const rGroup = 4 - group;
       const hbl = Kl160[group], hbr = Kr160[group];
       const rl = idxL[group], rr3 = idxR[group];
       const sl = shiftsL160[group], sr3 = shiftsR160[group];
-      for (let i2 = 0; i2 < 16; i2++) {
-        const tl = rotl(al + ripemd_f(group, bl, cl, dl) + BUF_160[rl[i2]] + hbl, sl[i2]) + el | 0;
+      for (let i3 = 0; i3 < 16; i3++) {
+        const tl = rotl(al + ripemd_f(group, bl, cl, dl) + BUF_160[rl[i3]] + hbl, sl[i3]) + el | 0;
         al = el, el = dl, dl = rotl(cl, 10) | 0, cl = bl, bl = tl;
       }
-      for (let i2 = 0; i2 < 16; i2++) {
-        const tr3 = rotl(ar3 + ripemd_f(rGroup, br3, cr3, dr3) + BUF_160[rr3[i2]] + hbr, sr3[i2]) + er3 | 0;
+      for (let i3 = 0; i3 < 16; i3++) {
+        const tr3 = rotl(ar3 + ripemd_f(rGroup, br3, cr3, dr3) + BUF_160[rr3[i3]] + hbr, sr3[i3]) + er3 | 0;
         ar3 = er3, er3 = dr3, dr3 = rotl(cr3, 10) | 0, cr3 = br3, br3 = tr3;
       }
     }
@@ -60919,7 +60919,7 @@ var RIPEMD160 = class extends HashMD {
 var ripemd160$1 = /* @__PURE__ */ createHasher(() => new RIPEMD160());
 var sha1 = sha1$1;
 var ripemd160 = ripemd160$1;
-var K$1 = Array.from({ length: 64 }, (_5, i2) => Math.floor(2 ** 32 * Math.abs(Math.sin(i2 + 1))));
+var K$1 = Array.from({ length: 64 }, (_5, i3) => Math.floor(2 ** 32 * Math.abs(Math.sin(i3 + 1))));
 var Chi = (a, b4, c3) => a & b4 ^ ~a & c3;
 var IV = /* @__PURE__ */ new Uint32Array([1732584193, 4023233417, 2562383102, 271733878]);
 var MD5_W = /* @__PURE__ */ new Uint32Array(16);
@@ -60942,33 +60942,33 @@ var MD5 = class extends HashMD {
     this.D = D4 | 0;
   }
   process(view, offset) {
-    for (let i2 = 0; i2 < 16; i2++, offset += 4)
-      MD5_W[i2] = view.getUint32(offset, true);
+    for (let i3 = 0; i3 < 16; i3++, offset += 4)
+      MD5_W[i3] = view.getUint32(offset, true);
     let { A: A5, B: B4, C: C3, D: D4 } = this;
-    for (let i2 = 0; i2 < 64; i2++) {
+    for (let i3 = 0; i3 < 64; i3++) {
       let F4, g3, s3;
-      if (i2 < 16) {
+      if (i3 < 16) {
         F4 = Chi(B4, C3, D4);
-        g3 = i2;
+        g3 = i3;
         s3 = [7, 12, 17, 22];
-      } else if (i2 < 32) {
+      } else if (i3 < 32) {
         F4 = Chi(D4, B4, C3);
-        g3 = (5 * i2 + 1) % 16;
+        g3 = (5 * i3 + 1) % 16;
         s3 = [5, 9, 14, 20];
-      } else if (i2 < 48) {
+      } else if (i3 < 48) {
         F4 = B4 ^ C3 ^ D4;
-        g3 = (3 * i2 + 5) % 16;
+        g3 = (3 * i3 + 5) % 16;
         s3 = [4, 11, 16, 23];
       } else {
         F4 = C3 ^ (B4 | ~D4);
-        g3 = 7 * i2 % 16;
+        g3 = 7 * i3 % 16;
         s3 = [6, 10, 15, 21];
       }
-      F4 = F4 + A5 + K$1[i2] + MD5_W[g3];
+      F4 = F4 + A5 + K$1[i3] + MD5_W[g3];
       A5 = D4;
       D4 = C3;
       C3 = B4;
-      B4 = B4 + rotl(F4, s3[i2 % 4]);
+      B4 = B4 + rotl(F4, s3[i3 % 4]);
     }
     A5 = A5 + this.A | 0;
     B4 = B4 + this.B | 0;
@@ -61003,8 +61003,8 @@ var noble_hashes = /* @__PURE__ */ Object.freeze({
 var crypto$1 = nc && typeof nc === "object" && "webcrypto" in nc ? nc.webcrypto : void 0;
 var nacl = {};
 var gf = function(init) {
-  var i2, r2 = new Float64Array(16);
-  if (init) for (i2 = 0; i2 < init.length; i2++) r2[i2] = init[i2];
+  var i3, r2 = new Float64Array(16);
+  if (init) for (i3 = 0; i3 < init.length; i3++) r2[i3] = init[i3];
   return r2;
 };
 var randombytes = function() {
@@ -61020,66 +61020,66 @@ var D2 = gf([61785, 9906, 39828, 60374, 45398, 33411, 5274, 224, 53552, 61171, 3
 var X = gf([54554, 36645, 11616, 51542, 42930, 38181, 51040, 26924, 56412, 64982, 57905, 49316, 21502, 52590, 14035, 8553]);
 var Y = gf([26200, 26214, 26214, 26214, 26214, 26214, 26214, 26214, 26214, 26214, 26214, 26214, 26214, 26214, 26214, 26214]);
 var I = gf([41136, 18958, 6951, 50414, 58488, 44335, 6150, 12099, 55207, 15867, 153, 11085, 57099, 20417, 9344, 11139]);
-function ts64(x4, i2, h3, l3) {
-  x4[i2] = h3 >> 24 & 255;
-  x4[i2 + 1] = h3 >> 16 & 255;
-  x4[i2 + 2] = h3 >> 8 & 255;
-  x4[i2 + 3] = h3 & 255;
-  x4[i2 + 4] = l3 >> 24 & 255;
-  x4[i2 + 5] = l3 >> 16 & 255;
-  x4[i2 + 6] = l3 >> 8 & 255;
-  x4[i2 + 7] = l3 & 255;
+function ts64(x5, i3, h3, l3) {
+  x5[i3] = h3 >> 24 & 255;
+  x5[i3 + 1] = h3 >> 16 & 255;
+  x5[i3 + 2] = h3 >> 8 & 255;
+  x5[i3 + 3] = h3 & 255;
+  x5[i3 + 4] = l3 >> 24 & 255;
+  x5[i3 + 5] = l3 >> 16 & 255;
+  x5[i3 + 6] = l3 >> 8 & 255;
+  x5[i3 + 7] = l3 & 255;
 }
-function vn(x4, xi2, y2, yi2, n) {
-  var i2, d2 = 0;
-  for (i2 = 0; i2 < n; i2++) d2 |= x4[xi2 + i2] ^ y2[yi2 + i2];
+function vn(x5, xi2, y2, yi2, n) {
+  var i3, d2 = 0;
+  for (i3 = 0; i3 < n; i3++) d2 |= x5[xi2 + i3] ^ y2[yi2 + i3];
   return (1 & d2 - 1 >>> 8) - 1;
 }
-function crypto_verify_32(x4, xi2, y2, yi2) {
-  return vn(x4, xi2, y2, yi2, 32);
+function crypto_verify_32(x5, xi2, y2, yi2) {
+  return vn(x5, xi2, y2, yi2, 32);
 }
 function set25519(r2, a) {
-  var i2;
-  for (i2 = 0; i2 < 16; i2++) r2[i2] = a[i2] | 0;
+  var i3;
+  for (i3 = 0; i3 < 16; i3++) r2[i3] = a[i3] | 0;
 }
 function car25519(o2) {
-  var i2, v3, c3 = 1;
-  for (i2 = 0; i2 < 16; i2++) {
-    v3 = o2[i2] + c3 + 65535;
+  var i3, v3, c3 = 1;
+  for (i3 = 0; i3 < 16; i3++) {
+    v3 = o2[i3] + c3 + 65535;
     c3 = Math.floor(v3 / 65536);
-    o2[i2] = v3 - c3 * 65536;
+    o2[i3] = v3 - c3 * 65536;
   }
   o2[0] += c3 - 1 + 37 * (c3 - 1);
 }
 function sel25519(p3, q4, b4) {
   var t2, c3 = ~(b4 - 1);
-  for (var i2 = 0; i2 < 16; i2++) {
-    t2 = c3 & (p3[i2] ^ q4[i2]);
-    p3[i2] ^= t2;
-    q4[i2] ^= t2;
+  for (var i3 = 0; i3 < 16; i3++) {
+    t2 = c3 & (p3[i3] ^ q4[i3]);
+    p3[i3] ^= t2;
+    q4[i3] ^= t2;
   }
 }
 function pack25519(o2, n) {
-  var i2, j4, b4;
+  var i3, j4, b4;
   var m3 = gf(), t2 = gf();
-  for (i2 = 0; i2 < 16; i2++) t2[i2] = n[i2];
+  for (i3 = 0; i3 < 16; i3++) t2[i3] = n[i3];
   car25519(t2);
   car25519(t2);
   car25519(t2);
   for (j4 = 0; j4 < 2; j4++) {
     m3[0] = t2[0] - 65517;
-    for (i2 = 1; i2 < 15; i2++) {
-      m3[i2] = t2[i2] - 65535 - (m3[i2 - 1] >> 16 & 1);
-      m3[i2 - 1] &= 65535;
+    for (i3 = 1; i3 < 15; i3++) {
+      m3[i3] = t2[i3] - 65535 - (m3[i3 - 1] >> 16 & 1);
+      m3[i3 - 1] &= 65535;
     }
     m3[15] = t2[15] - 32767 - (m3[14] >> 16 & 1);
     b4 = m3[15] >> 16 & 1;
     m3[14] &= 65535;
     sel25519(t2, m3, 1 - b4);
   }
-  for (i2 = 0; i2 < 16; i2++) {
-    o2[2 * i2] = t2[i2] & 255;
-    o2[2 * i2 + 1] = t2[i2] >> 8;
+  for (i3 = 0; i3 < 16; i3++) {
+    o2[2 * i3] = t2[i3] & 255;
+    o2[2 * i3 + 1] = t2[i3] >> 8;
   }
 }
 function neq25519(a, b4) {
@@ -61094,15 +61094,15 @@ function par25519(a) {
   return d2[0] & 1;
 }
 function unpack25519(o2, n) {
-  var i2;
-  for (i2 = 0; i2 < 16; i2++) o2[i2] = n[2 * i2] + (n[2 * i2 + 1] << 8);
+  var i3;
+  for (i3 = 0; i3 < 16; i3++) o2[i3] = n[2 * i3] + (n[2 * i3 + 1] << 8);
   o2[15] &= 32767;
 }
 function A(o2, a, b4) {
-  for (var i2 = 0; i2 < 16; i2++) o2[i2] = a[i2] + b4[i2];
+  for (var i3 = 0; i3 < 16; i3++) o2[i3] = a[i3] + b4[i3];
 }
 function Z(o2, a, b4) {
-  for (var i2 = 0; i2 < 16; i2++) o2[i2] = a[i2] - b4[i2];
+  for (var i3 = 0; i3 < 16; i3++) o2[i3] = a[i3] - b4[i3];
 }
 function M(o2, a, b4) {
   var v3, c3, t0 = 0, t1 = 0, t2 = 0, t3 = 0, t4 = 0, t5 = 0, t6 = 0, t7 = 0, t8 = 0, t9 = 0, t10 = 0, t11 = 0, t12 = 0, t13 = 0, t14 = 0, t15 = 0, t16 = 0, t17 = 0, t18 = 0, t19 = 0, t20 = 0, t21 = 0, t22 = 0, t23 = 0, t24 = 0, t25 = 0, t26 = 0, t27 = 0, t28 = 0, t29 = 0, t30 = 0, b0 = b4[0], b1 = b4[1], b22 = b4[2], b32 = b4[3], b42 = b4[4], b5 = b4[5], b6 = b4[6], b7 = b4[7], b8 = b4[8], b9 = b4[9], b10 = b4[10], b11 = b4[11], b12 = b4[12], b13 = b4[13], b14 = b4[14], b15 = b4[15];
@@ -61513,41 +61513,41 @@ function M(o2, a, b4) {
 function S(o2, a) {
   M(o2, a, a);
 }
-function inv25519(o2, i2) {
+function inv25519(o2, i3) {
   var c3 = gf();
   var a;
-  for (a = 0; a < 16; a++) c3[a] = i2[a];
+  for (a = 0; a < 16; a++) c3[a] = i3[a];
   for (a = 253; a >= 0; a--) {
     S(c3, c3);
-    if (a !== 2 && a !== 4) M(c3, c3, i2);
+    if (a !== 2 && a !== 4) M(c3, c3, i3);
   }
   for (a = 0; a < 16; a++) o2[a] = c3[a];
 }
-function pow2523(o2, i2) {
+function pow2523(o2, i3) {
   var c3 = gf();
   var a;
-  for (a = 0; a < 16; a++) c3[a] = i2[a];
+  for (a = 0; a < 16; a++) c3[a] = i3[a];
   for (a = 250; a >= 0; a--) {
     S(c3, c3);
-    if (a !== 1) M(c3, c3, i2);
+    if (a !== 1) M(c3, c3, i3);
   }
   for (a = 0; a < 16; a++) o2[a] = c3[a];
 }
 function crypto_scalarmult(q4, n, p3) {
   var z4 = new Uint8Array(32);
-  var x4 = new Float64Array(80), r2, i2;
+  var x5 = new Float64Array(80), r2, i3;
   var a = gf(), b4 = gf(), c3 = gf(), d2 = gf(), e = gf(), f4 = gf();
-  for (i2 = 0; i2 < 31; i2++) z4[i2] = n[i2];
+  for (i3 = 0; i3 < 31; i3++) z4[i3] = n[i3];
   z4[31] = n[31] & 127 | 64;
   z4[0] &= 248;
-  unpack25519(x4, p3);
-  for (i2 = 0; i2 < 16; i2++) {
-    b4[i2] = x4[i2];
-    d2[i2] = a[i2] = c3[i2] = 0;
+  unpack25519(x5, p3);
+  for (i3 = 0; i3 < 16; i3++) {
+    b4[i3] = x5[i3];
+    d2[i3] = a[i3] = c3[i3] = 0;
   }
   a[0] = d2[0] = 1;
-  for (i2 = 254; i2 >= 0; --i2) {
-    r2 = z4[i2 >>> 3] >>> (i2 & 7) & 1;
+  for (i3 = 254; i3 >= 0; --i3) {
+    r2 = z4[i3 >>> 3] >>> (i3 & 7) & 1;
     sel25519(a, b4, r2);
     sel25519(c3, d2, r2);
     A(e, a, c3);
@@ -61566,19 +61566,19 @@ function crypto_scalarmult(q4, n, p3) {
     A(a, a, d2);
     M(c3, c3, a);
     M(a, d2, f4);
-    M(d2, b4, x4);
+    M(d2, b4, x5);
     S(b4, e);
     sel25519(a, b4, r2);
     sel25519(c3, d2, r2);
   }
-  for (i2 = 0; i2 < 16; i2++) {
-    x4[i2 + 16] = a[i2];
-    x4[i2 + 32] = c3[i2];
-    x4[i2 + 48] = b4[i2];
-    x4[i2 + 64] = d2[i2];
+  for (i3 = 0; i3 < 16; i3++) {
+    x5[i3 + 16] = a[i3];
+    x5[i3 + 32] = c3[i3];
+    x5[i3 + 48] = b4[i3];
+    x5[i3 + 64] = d2[i3];
   }
-  var x32 = x4.subarray(32);
-  var x16 = x4.subarray(16);
+  var x32 = x5.subarray(32);
+  var x16 = x5.subarray(16);
   inv25519(x32, x32);
   M(x16, x16, x32);
   pack25519(q4, x16);
@@ -61587,9 +61587,9 @@ function crypto_scalarmult(q4, n, p3) {
 function crypto_scalarmult_base(q4, n) {
   return crypto_scalarmult(q4, n, _9);
 }
-function crypto_box_keypair(y2, x4) {
-  randombytes(x4, 32);
-  return crypto_scalarmult_base(y2, x4);
+function crypto_box_keypair(y2, x5) {
+  randombytes(x5, 32);
+  return crypto_scalarmult_base(y2, x5);
 }
 var K = [
   1116352408,
@@ -61754,16 +61754,16 @@ var K = [
   1246189591
 ];
 function crypto_hashblocks_hl(hh, hl, m3, n) {
-  var wh = new Int32Array(16), wl = new Int32Array(16), bh0, bh1, bh2, bh3, bh4, bh5, bh6, bh7, bl0, bl1, bl2, bl3, bl4, bl5, bl6, bl7, th, tl, i2, j4, h3, l3, a, b4, c3, d2;
+  var wh = new Int32Array(16), wl = new Int32Array(16), bh0, bh1, bh2, bh3, bh4, bh5, bh6, bh7, bl0, bl1, bl2, bl3, bl4, bl5, bl6, bl7, th, tl, i3, j4, h3, l3, a, b4, c3, d2;
   var ah0 = hh[0], ah1 = hh[1], ah2 = hh[2], ah3 = hh[3], ah4 = hh[4], ah5 = hh[5], ah6 = hh[6], ah7 = hh[7], al0 = hl[0], al1 = hl[1], al2 = hl[2], al3 = hl[3], al4 = hl[4], al5 = hl[5], al6 = hl[6], al7 = hl[7];
   var pos = 0;
   while (n >= 128) {
-    for (i2 = 0; i2 < 16; i2++) {
-      j4 = 8 * i2 + pos;
-      wh[i2] = m3[j4 + 0] << 24 | m3[j4 + 1] << 16 | m3[j4 + 2] << 8 | m3[j4 + 3];
-      wl[i2] = m3[j4 + 4] << 24 | m3[j4 + 5] << 16 | m3[j4 + 6] << 8 | m3[j4 + 7];
+    for (i3 = 0; i3 < 16; i3++) {
+      j4 = 8 * i3 + pos;
+      wh[i3] = m3[j4 + 0] << 24 | m3[j4 + 1] << 16 | m3[j4 + 2] << 8 | m3[j4 + 3];
+      wl[i3] = m3[j4 + 4] << 24 | m3[j4 + 5] << 16 | m3[j4 + 6] << 8 | m3[j4 + 7];
     }
-    for (i2 = 0; i2 < 80; i2++) {
+    for (i3 = 0; i3 < 80; i3++) {
       bh0 = ah0;
       bh1 = ah1;
       bh2 = ah2;
@@ -61798,14 +61798,14 @@ function crypto_hashblocks_hl(hh, hl, m3, n) {
       b4 += l3 >>> 16;
       c3 += h3 & 65535;
       d2 += h3 >>> 16;
-      h3 = K[i2 * 2];
-      l3 = K[i2 * 2 + 1];
+      h3 = K[i3 * 2];
+      l3 = K[i3 * 2 + 1];
       a += l3 & 65535;
       b4 += l3 >>> 16;
       c3 += h3 & 65535;
       d2 += h3 >>> 16;
-      h3 = wh[i2 % 16];
-      l3 = wl[i2 % 16];
+      h3 = wh[i3 % 16];
+      l3 = wl[i3 % 16];
       a += l3 & 65535;
       b4 += l3 >>> 16;
       c3 += h3 & 65535;
@@ -61871,7 +61871,7 @@ function crypto_hashblocks_hl(hh, hl, m3, n) {
       al6 = bl5;
       al7 = bl6;
       al0 = bl7;
-      if (i2 % 16 === 15) {
+      if (i3 % 16 === 15) {
         for (j4 = 0; j4 < 16; j4++) {
           h3 = wh[j4];
           l3 = wl[j4];
@@ -62051,7 +62051,7 @@ function crypto_hashblocks_hl(hh, hl, m3, n) {
   return n;
 }
 function crypto_hash(out, m3, n) {
-  var hh = new Int32Array(8), hl = new Int32Array(8), x4 = new Uint8Array(256), i2, b4 = n;
+  var hh = new Int32Array(8), hl = new Int32Array(8), x5 = new Uint8Array(256), i3, b4 = n;
   hh[0] = 1779033703;
   hh[1] = 3144134277;
   hh[2] = 1013904242;
@@ -62070,13 +62070,13 @@ function crypto_hash(out, m3, n) {
   hl[7] = 327033209;
   crypto_hashblocks_hl(hh, hl, m3, n);
   n %= 128;
-  for (i2 = 0; i2 < n; i2++) x4[i2] = m3[b4 - n + i2];
-  x4[n] = 128;
+  for (i3 = 0; i3 < n; i3++) x5[i3] = m3[b4 - n + i3];
+  x5[n] = 128;
   n = 256 - 128 * (n < 112 ? 1 : 0);
-  x4[n - 9] = 0;
-  ts64(x4, n - 8, b4 / 536870912 | 0, b4 << 3);
-  crypto_hashblocks_hl(hh, hl, x4, n);
-  for (i2 = 0; i2 < 8; i2++) ts64(out, 8 * i2, hh[i2], hl[i2]);
+  x5[n - 9] = 0;
+  ts64(x5, n - 8, b4 / 536870912 | 0, b4 << 3);
+  crypto_hashblocks_hl(hh, hl, x5, n);
+  for (i3 = 0; i3 < 8; i3++) ts64(out, 8 * i3, hh[i3], hl[i3]);
   return 0;
 }
 function add(p3, q4) {
@@ -62101,9 +62101,9 @@ function add(p3, q4) {
   M(p3[3], e, h3);
 }
 function cswap(p3, q4, b4) {
-  var i2;
-  for (i2 = 0; i2 < 4; i2++) {
-    sel25519(p3[i2], q4[i2], b4);
+  var i3;
+  for (i3 = 0; i3 < 4; i3++) {
+    sel25519(p3[i3], q4[i3], b4);
   }
 }
 function pack(r2, p3) {
@@ -62115,13 +62115,13 @@ function pack(r2, p3) {
   r2[31] ^= par25519(tx) << 7;
 }
 function scalarmult(p3, q4, s3) {
-  var b4, i2;
+  var b4, i3;
   set25519(p3[0], gf0);
   set25519(p3[1], gf1);
   set25519(p3[2], gf1);
   set25519(p3[3], gf0);
-  for (i2 = 255; i2 >= 0; --i2) {
-    b4 = s3[i2 / 8 | 0] >> (i2 & 7) & 1;
+  for (i3 = 255; i3 >= 0; --i3) {
+    b4 = s3[i3 / 8 | 0] >> (i3 & 7) & 1;
     cswap(p3, q4, b4);
     add(q4, p3);
     add(p3, p3);
@@ -62139,7 +62139,7 @@ function scalarbase(p3, s3) {
 function crypto_sign_keypair(pk, sk, seeded) {
   var d2 = new Uint8Array(64);
   var p3 = [gf(), gf(), gf(), gf()];
-  var i2;
+  var i3;
   if (!seeded) randombytes(sk, 32);
   crypto_hash(d2, sk, 32);
   d2[0] &= 248;
@@ -62147,66 +62147,66 @@ function crypto_sign_keypair(pk, sk, seeded) {
   d2[31] |= 64;
   scalarbase(p3, d2);
   pack(pk, p3);
-  for (i2 = 0; i2 < 32; i2++) sk[i2 + 32] = pk[i2];
+  for (i3 = 0; i3 < 32; i3++) sk[i3 + 32] = pk[i3];
   return 0;
 }
 var L = new Float64Array([237, 211, 245, 92, 26, 99, 18, 88, 214, 156, 247, 162, 222, 249, 222, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16]);
-function modL(r2, x4) {
-  var carry, i2, j4, k3;
-  for (i2 = 63; i2 >= 32; --i2) {
+function modL(r2, x5) {
+  var carry, i3, j4, k3;
+  for (i3 = 63; i3 >= 32; --i3) {
     carry = 0;
-    for (j4 = i2 - 32, k3 = i2 - 12; j4 < k3; ++j4) {
-      x4[j4] += carry - 16 * x4[i2] * L[j4 - (i2 - 32)];
-      carry = Math.floor((x4[j4] + 128) / 256);
-      x4[j4] -= carry * 256;
+    for (j4 = i3 - 32, k3 = i3 - 12; j4 < k3; ++j4) {
+      x5[j4] += carry - 16 * x5[i3] * L[j4 - (i3 - 32)];
+      carry = Math.floor((x5[j4] + 128) / 256);
+      x5[j4] -= carry * 256;
     }
-    x4[j4] += carry;
-    x4[i2] = 0;
+    x5[j4] += carry;
+    x5[i3] = 0;
   }
   carry = 0;
   for (j4 = 0; j4 < 32; j4++) {
-    x4[j4] += carry - (x4[31] >> 4) * L[j4];
-    carry = x4[j4] >> 8;
-    x4[j4] &= 255;
+    x5[j4] += carry - (x5[31] >> 4) * L[j4];
+    carry = x5[j4] >> 8;
+    x5[j4] &= 255;
   }
-  for (j4 = 0; j4 < 32; j4++) x4[j4] -= carry * L[j4];
-  for (i2 = 0; i2 < 32; i2++) {
-    x4[i2 + 1] += x4[i2] >> 8;
-    r2[i2] = x4[i2] & 255;
+  for (j4 = 0; j4 < 32; j4++) x5[j4] -= carry * L[j4];
+  for (i3 = 0; i3 < 32; i3++) {
+    x5[i3 + 1] += x5[i3] >> 8;
+    r2[i3] = x5[i3] & 255;
   }
 }
 function reduce(r2) {
-  var x4 = new Float64Array(64), i2;
-  for (i2 = 0; i2 < 64; i2++) x4[i2] = r2[i2];
-  for (i2 = 0; i2 < 64; i2++) r2[i2] = 0;
-  modL(r2, x4);
+  var x5 = new Float64Array(64), i3;
+  for (i3 = 0; i3 < 64; i3++) x5[i3] = r2[i3];
+  for (i3 = 0; i3 < 64; i3++) r2[i3] = 0;
+  modL(r2, x5);
 }
 function crypto_sign(sm, m3, n, sk) {
   var d2 = new Uint8Array(64), h3 = new Uint8Array(64), r2 = new Uint8Array(64);
-  var i2, j4, x4 = new Float64Array(64);
+  var i3, j4, x5 = new Float64Array(64);
   var p3 = [gf(), gf(), gf(), gf()];
   crypto_hash(d2, sk, 32);
   d2[0] &= 248;
   d2[31] &= 127;
   d2[31] |= 64;
   var smlen = n + 64;
-  for (i2 = 0; i2 < n; i2++) sm[64 + i2] = m3[i2];
-  for (i2 = 0; i2 < 32; i2++) sm[32 + i2] = d2[32 + i2];
+  for (i3 = 0; i3 < n; i3++) sm[64 + i3] = m3[i3];
+  for (i3 = 0; i3 < 32; i3++) sm[32 + i3] = d2[32 + i3];
   crypto_hash(r2, sm.subarray(32), n + 32);
   reduce(r2);
   scalarbase(p3, r2);
   pack(sm, p3);
-  for (i2 = 32; i2 < 64; i2++) sm[i2] = sk[i2];
+  for (i3 = 32; i3 < 64; i3++) sm[i3] = sk[i3];
   crypto_hash(h3, sm, n + 64);
   reduce(h3);
-  for (i2 = 0; i2 < 64; i2++) x4[i2] = 0;
-  for (i2 = 0; i2 < 32; i2++) x4[i2] = r2[i2];
-  for (i2 = 0; i2 < 32; i2++) {
+  for (i3 = 0; i3 < 64; i3++) x5[i3] = 0;
+  for (i3 = 0; i3 < 32; i3++) x5[i3] = r2[i3];
+  for (i3 = 0; i3 < 32; i3++) {
     for (j4 = 0; j4 < 32; j4++) {
-      x4[i2 + j4] += h3[i2] * d2[j4];
+      x5[i3 + j4] += h3[i3] * d2[j4];
     }
   }
-  modL(sm.subarray(32), x4);
+  modL(sm.subarray(32), x5);
   return smlen;
 }
 function unpackneg(r2, p3) {
@@ -62238,13 +62238,13 @@ function unpackneg(r2, p3) {
   return 0;
 }
 function crypto_sign_open(m3, sm, n, pk) {
-  var i2;
+  var i3;
   var t2 = new Uint8Array(32), h3 = new Uint8Array(64);
   var p3 = [gf(), gf(), gf(), gf()], q4 = [gf(), gf(), gf(), gf()];
   if (n < 64) return -1;
   if (unpackneg(q4, pk)) return -1;
-  for (i2 = 0; i2 < n; i2++) m3[i2] = sm[i2];
-  for (i2 = 0; i2 < 32; i2++) m3[i2 + 32] = pk[i2];
+  for (i3 = 0; i3 < n; i3++) m3[i3] = sm[i3];
+  for (i3 = 0; i3 < 32; i3++) m3[i3 + 32] = pk[i3];
   crypto_hash(h3, m3, n);
   reduce(h3);
   scalarmult(p3, q4, h3);
@@ -62253,10 +62253,10 @@ function crypto_sign_open(m3, sm, n, pk) {
   pack(t2, p3);
   n -= 64;
   if (crypto_verify_32(sm, 0, t2, 0)) {
-    for (i2 = 0; i2 < n; i2++) m3[i2] = 0;
+    for (i3 = 0; i3 < n; i3++) m3[i3] = 0;
     return -1;
   }
-  for (i2 = 0; i2 < n; i2++) m3[i2] = sm[i2 + 64];
+  for (i3 = 0; i3 < n; i3++) m3[i3] = sm[i3 + 64];
   return n;
 }
 var crypto_scalarmult_BYTES = 32;
@@ -62268,13 +62268,13 @@ var crypto_sign_PUBLICKEYBYTES = 32;
 var crypto_sign_SECRETKEYBYTES = 64;
 var crypto_sign_SEEDBYTES = 32;
 function checkArrayTypes() {
-  for (var i2 = 0; i2 < arguments.length; i2++) {
-    if (!(arguments[i2] instanceof Uint8Array))
+  for (var i3 = 0; i3 < arguments.length; i3++) {
+    if (!(arguments[i3] instanceof Uint8Array))
       throw new TypeError("unexpected type, use Uint8Array");
   }
 }
 function cleanup(arr) {
-  for (var i2 = 0; i2 < arr.length; i2++) arr[i2] = 0;
+  for (var i3 = 0; i3 < arr.length; i3++) arr[i3] = 0;
 }
 nacl.scalarMult = function(n, p3) {
   checkArrayTypes(n, p3);
@@ -62310,7 +62310,7 @@ nacl.sign = function(msg, secretKey) {
 nacl.sign.detached = function(msg, secretKey) {
   var signedMsg = nacl.sign(msg, secretKey);
   var sig = new Uint8Array(crypto_sign_BYTES);
-  for (var i2 = 0; i2 < sig.length; i2++) sig[i2] = signedMsg[i2];
+  for (var i3 = 0; i3 < sig.length; i3++) sig[i3] = signedMsg[i3];
   return sig;
 };
 nacl.sign.detached.verify = function(msg, sig, publicKey) {
@@ -62321,9 +62321,9 @@ nacl.sign.detached.verify = function(msg, sig, publicKey) {
     throw new Error("bad public key size");
   var sm = new Uint8Array(crypto_sign_BYTES + msg.length);
   var m3 = new Uint8Array(crypto_sign_BYTES + msg.length);
-  var i2;
-  for (i2 = 0; i2 < crypto_sign_BYTES; i2++) sm[i2] = sig[i2];
-  for (i2 = 0; i2 < msg.length; i2++) sm[i2 + crypto_sign_BYTES] = msg[i2];
+  var i3;
+  for (i3 = 0; i3 < crypto_sign_BYTES; i3++) sm[i3] = sig[i3];
+  for (i3 = 0; i3 < msg.length; i3++) sm[i3 + crypto_sign_BYTES] = msg[i3];
   return crypto_sign_open(m3, sm, sm.length, publicKey) >= 0;
 };
 nacl.sign.keyPair = function() {
@@ -62337,7 +62337,7 @@ nacl.sign.keyPair.fromSecretKey = function(secretKey) {
   if (secretKey.length !== crypto_sign_SECRETKEYBYTES)
     throw new Error("bad secret key size");
   var pk = new Uint8Array(crypto_sign_PUBLICKEYBYTES);
-  for (var i2 = 0; i2 < pk.length; i2++) pk[i2] = secretKey[32 + i2];
+  for (var i3 = 0; i3 < pk.length; i3++) pk[i3] = secretKey[32 + i3];
   return { publicKey: pk, secretKey: new Uint8Array(secretKey) };
 };
 nacl.sign.keyPair.fromSeed = function(seed) {
@@ -62346,7 +62346,7 @@ nacl.sign.keyPair.fromSeed = function(seed) {
     throw new Error("bad seed size");
   var pk = new Uint8Array(crypto_sign_PUBLICKEYBYTES);
   var sk = new Uint8Array(crypto_sign_SECRETKEYBYTES);
-  for (var i2 = 0; i2 < 32; i2++) sk[i2] = seed[i2];
+  for (var i3 = 0; i3 < 32; i3++) sk[i3] = seed[i3];
   crypto_sign_keypair(pk, sk, true);
   return { publicKey: pk, secretKey: sk };
 };
@@ -62356,12 +62356,12 @@ nacl.setPRNG = function(fn2) {
 (function() {
   if (crypto$1 && crypto$1.getRandomValues) {
     var QUOTA = 65536;
-    nacl.setPRNG(function(x4, n) {
-      var i2, v3 = new Uint8Array(n);
-      for (i2 = 0; i2 < n; i2 += QUOTA) {
-        crypto$1.getRandomValues(v3.subarray(i2, i2 + Math.min(n - i2, QUOTA)));
+    nacl.setPRNG(function(x5, n) {
+      var i3, v3 = new Uint8Array(n);
+      for (i3 = 0; i3 < n; i3 += QUOTA) {
+        crypto$1.getRandomValues(v3.subarray(i3, i3 + Math.min(n - i3, QUOTA)));
       }
-      for (i2 = 0; i2 < n; i2++) x4[i2] = v3[i2];
+      for (i3 = 0; i3 < n; i3++) x5[i3] = v3[i3];
       cleanup(v3);
     });
   }
@@ -62370,7 +62370,7 @@ var naclFast = /* @__PURE__ */ Object.freeze({
   __proto__: null,
   default: nacl
 });
-function des(keys, message, encrypt, mode, iv, padding3) {
+function des(keys, message, encrypt, mode, iv, padding4) {
   const spfunction1 = [
     16843776,
     0,
@@ -62900,7 +62900,7 @@ function des(keys, message, encrypt, mode, iv, padding3) {
     268701696
   ];
   let m3 = 0;
-  let i2;
+  let i3;
   let j4;
   let temp;
   let right1;
@@ -62946,9 +62946,9 @@ function des(keys, message, encrypt, mode, iv, padding3) {
     for (j4 = 0; j4 < iterations; j4 += 3) {
       endloop = looping[j4 + 1];
       loopinc = looping[j4 + 2];
-      for (i2 = looping[j4]; i2 !== endloop; i2 += loopinc) {
-        right1 = right ^ keys[i2];
-        right2 = (right >>> 4 | right << 28) ^ keys[i2 + 1];
+      for (i3 = looping[j4]; i3 !== endloop; i3 += loopinc) {
+        right1 = right ^ keys[i3];
+        right2 = (right >>> 4 | right << 28) ^ keys[i3 + 1];
         temp = left;
         left = right;
         right = temp ^ (spfunction2[right1 >>> 24 & 63] | spfunction4[right1 >>> 16 & 63] | spfunction6[right1 >>> 8 & 63] | spfunction8[right1 & 63] | spfunction1[right2 >>> 24 & 63] | spfunction3[right2 >>> 16 & 63] | spfunction5[right2 >>> 8 & 63] | spfunction7[right2 & 63]);
@@ -63259,8 +63259,8 @@ function desCreateKeys(key) {
     temp = left << 8 | right >>> 20 & 240;
     left = right << 24 | right << 8 & 16711680 | right >>> 8 & 65280 | right >>> 24 & 240;
     right = temp;
-    for (let i2 = 0; i2 < shifts.length; i2++) {
-      if (shifts[i2]) {
+    for (let i3 = 0; i3 < shifts.length; i3++) {
+      if (shifts[i3]) {
         left = left << 2 | left >>> 26;
         right = right << 2 | right >>> 26;
       } else {
@@ -63278,7 +63278,7 @@ function desCreateKeys(key) {
   }
   return keys;
 }
-function desAddPadding(message, padding3) {
+function desAddPadding(message, padding4) {
   const padLength = 8 - message.length % 8;
   let pad2;
   if (padLength < 8) {
@@ -63289,15 +63289,15 @@ function desAddPadding(message, padding3) {
     throw new Error("des: invalid padding");
   }
   const paddedMessage = new Uint8Array(message.length + padLength);
-  for (let i2 = 0; i2 < message.length; i2++) {
-    paddedMessage[i2] = message[i2];
+  for (let i3 = 0; i3 < message.length; i3++) {
+    paddedMessage[i3] = message[i3];
   }
   for (let j4 = 0; j4 < padLength; j4++) {
     paddedMessage[message.length + j4] = pad2;
   }
   return paddedMessage;
 }
-function desRemovePadding(message, padding3) {
+function desRemovePadding(message, padding4) {
   let padLength = null;
   let pad2;
   {
@@ -63314,8 +63314,8 @@ function desRemovePadding(message, padding3) {
 }
 function TripleDES(key) {
   this.key = [];
-  for (let i2 = 0; i2 < 3; i2++) {
-    this.key.push(new Uint8Array(key.subarray(i2 * 8, i2 * 8 + 8)));
+  for (let i3 = 0; i3 < 3; i3++) {
+    this.key.push(new Uint8Array(key.subarray(i3 * 8, i3 * 8 + 8)));
   }
   this.encrypt = function(block) {
     return des(desCreateKeys(this.key[2]), des(desCreateKeys(this.key[1]), des(desCreateKeys(this.key[0]), block, true, 0, null, null), false, 0, null, null), true);
@@ -63338,9 +63338,9 @@ function OpenPGPSymEncCAST5() {
     return true;
   };
   this.reset = function() {
-    for (let i2 = 0; i2 < 16; i2++) {
-      this.masking[i2] = 0;
-      this.rotate[i2] = 0;
+    for (let i3 = 0; i3 < 16; i3++) {
+      this.masking[i3] = 0;
+      this.rotate[i3] = 0;
     }
   };
   this.getBlockSize = function() {
@@ -63348,9 +63348,9 @@ function OpenPGPSymEncCAST5() {
   };
   this.encrypt = function(src) {
     const dst = new Array(src.length);
-    for (let i2 = 0; i2 < src.length; i2 += 8) {
-      let l3 = src[i2] << 24 | src[i2 + 1] << 16 | src[i2 + 2] << 8 | src[i2 + 3];
-      let r2 = src[i2 + 4] << 24 | src[i2 + 5] << 16 | src[i2 + 6] << 8 | src[i2 + 7];
+    for (let i3 = 0; i3 < src.length; i3 += 8) {
+      let l3 = src[i3] << 24 | src[i3 + 1] << 16 | src[i3 + 2] << 8 | src[i3 + 3];
+      let r2 = src[i3 + 4] << 24 | src[i3 + 5] << 16 | src[i3 + 6] << 8 | src[i3 + 7];
       let t2;
       t2 = r2;
       r2 = l3 ^ f1(r2, this.masking[0], this.rotate[0]);
@@ -63400,22 +63400,22 @@ function OpenPGPSymEncCAST5() {
       t2 = r2;
       r2 = l3 ^ f1(r2, this.masking[15], this.rotate[15]);
       l3 = t2;
-      dst[i2] = r2 >>> 24 & 255;
-      dst[i2 + 1] = r2 >>> 16 & 255;
-      dst[i2 + 2] = r2 >>> 8 & 255;
-      dst[i2 + 3] = r2 & 255;
-      dst[i2 + 4] = l3 >>> 24 & 255;
-      dst[i2 + 5] = l3 >>> 16 & 255;
-      dst[i2 + 6] = l3 >>> 8 & 255;
-      dst[i2 + 7] = l3 & 255;
+      dst[i3] = r2 >>> 24 & 255;
+      dst[i3 + 1] = r2 >>> 16 & 255;
+      dst[i3 + 2] = r2 >>> 8 & 255;
+      dst[i3 + 3] = r2 & 255;
+      dst[i3 + 4] = l3 >>> 24 & 255;
+      dst[i3 + 5] = l3 >>> 16 & 255;
+      dst[i3 + 6] = l3 >>> 8 & 255;
+      dst[i3 + 7] = l3 & 255;
     }
     return dst;
   };
   this.decrypt = function(src) {
     const dst = new Array(src.length);
-    for (let i2 = 0; i2 < src.length; i2 += 8) {
-      let l3 = src[i2] << 24 | src[i2 + 1] << 16 | src[i2 + 2] << 8 | src[i2 + 3];
-      let r2 = src[i2 + 4] << 24 | src[i2 + 5] << 16 | src[i2 + 6] << 8 | src[i2 + 7];
+    for (let i3 = 0; i3 < src.length; i3 += 8) {
+      let l3 = src[i3] << 24 | src[i3 + 1] << 16 | src[i3 + 2] << 8 | src[i3 + 3];
+      let r2 = src[i3 + 4] << 24 | src[i3 + 5] << 16 | src[i3 + 6] << 8 | src[i3 + 7];
       let t2;
       t2 = r2;
       r2 = l3 ^ f1(r2, this.masking[15], this.rotate[15]);
@@ -63465,14 +63465,14 @@ function OpenPGPSymEncCAST5() {
       t2 = r2;
       r2 = l3 ^ f1(r2, this.masking[0], this.rotate[0]);
       l3 = t2;
-      dst[i2] = r2 >>> 24 & 255;
-      dst[i2 + 1] = r2 >>> 16 & 255;
-      dst[i2 + 2] = r2 >>> 8 & 255;
-      dst[i2 + 3] = r2 & 255;
-      dst[i2 + 4] = l3 >>> 24 & 255;
-      dst[i2 + 5] = l3 >> 16 & 255;
-      dst[i2 + 6] = l3 >> 8 & 255;
-      dst[i2 + 7] = l3 & 255;
+      dst[i3] = r2 >>> 24 & 255;
+      dst[i3 + 1] = r2 >>> 16 & 255;
+      dst[i3 + 2] = r2 >>> 8 & 255;
+      dst[i3 + 3] = r2 & 255;
+      dst[i3 + 4] = l3 >>> 24 & 255;
+      dst[i3 + 5] = l3 >> 16 & 255;
+      dst[i3 + 6] = l3 >> 8 & 255;
+      dst[i3 + 7] = l3 & 255;
     }
     return dst;
   };
@@ -63522,11 +63522,11 @@ function OpenPGPSymEncCAST5() {
     const t2 = new Array(8);
     const k3 = new Array(32);
     let j4;
-    for (let i2 = 0; i2 < 4; i2++) {
-      j4 = i2 * 4;
-      t2[i2] = inn[j4] << 24 | inn[j4 + 1] << 16 | inn[j4 + 2] << 8 | inn[j4 + 3];
+    for (let i3 = 0; i3 < 4; i3++) {
+      j4 = i3 * 4;
+      t2[i3] = inn[j4] << 24 | inn[j4 + 1] << 16 | inn[j4 + 2] << 8 | inn[j4 + 3];
     }
-    const x4 = [6, 7, 4, 5];
+    const x5 = [6, 7, 4, 5];
     let ki2 = 0;
     let w3;
     for (let half = 0; half < 2; half++) {
@@ -63538,7 +63538,7 @@ function OpenPGPSymEncCAST5() {
           w3 ^= sBox[5][t2[a[3] >>> 2] >>> 24 - 8 * (a[3] & 3) & 255];
           w3 ^= sBox[6][t2[a[4] >>> 2] >>> 24 - 8 * (a[4] & 3) & 255];
           w3 ^= sBox[7][t2[a[5] >>> 2] >>> 24 - 8 * (a[5] & 3) & 255];
-          w3 ^= sBox[x4[j4]][t2[a[6] >>> 2] >>> 24 - 8 * (a[6] & 3) & 255];
+          w3 ^= sBox[x5[j4]][t2[a[6] >>> 2] >>> 24 - 8 * (a[6] & 3) & 255];
           t2[a[0]] = w3;
         }
         for (j4 = 0; j4 < 4; j4++) {
@@ -63553,9 +63553,9 @@ function OpenPGPSymEncCAST5() {
         }
       }
     }
-    for (let i2 = 0; i2 < 16; i2++) {
-      this.masking[i2] = k3[i2];
-      this.rotate[i2] = k3[16 + i2] & 31;
+    for (let i3 = 0; i3 < 16; i3++) {
+      this.masking[i3] = k3[i3];
+      this.rotate[i3] = k3[16 + i3] & 31;
     }
   };
   function f1(d2, m3, r2) {
@@ -65652,14 +65652,14 @@ var MAXINT = 4294967295;
 function rotw(w3, n) {
   return (w3 << n | w3 >>> 32 - n) & MAXINT;
 }
-function getW(a, i2) {
-  return a[i2] | a[i2 + 1] << 8 | a[i2 + 2] << 16 | a[i2 + 3] << 24;
+function getW(a, i3) {
+  return a[i3] | a[i3 + 1] << 8 | a[i3 + 2] << 16 | a[i3 + 3] << 24;
 }
-function setW(a, i2, w3) {
-  a.splice(i2, 4, w3 & 255, w3 >>> 8 & 255, w3 >>> 16 & 255, w3 >>> 24 & 255);
+function setW(a, i3, w3) {
+  a.splice(i3, 4, w3 & 255, w3 >>> 8 & 255, w3 >>> 16 & 255, w3 >>> 24 & 255);
 }
-function getB(x4, n) {
-  return x4 >>> n * 8 & 255;
+function getB(x5, n) {
+  return x5 >>> n * 8 & 255;
 }
 function createTwofish() {
   let keyBytes = null;
@@ -65674,7 +65674,7 @@ function createTwofish() {
   ];
   function tfsInit(key) {
     keyBytes = key;
-    let i2;
+    let i3;
     let a;
     let b4;
     let c3;
@@ -65715,17 +65715,17 @@ function createTwofish() {
       [],
       []
     ];
-    function ffm5b(x4) {
-      return x4 ^ x4 >> 2 ^ [0, 90, 180, 238][x4 & 3];
+    function ffm5b(x5) {
+      return x5 ^ x5 >> 2 ^ [0, 90, 180, 238][x5 & 3];
     }
-    function ffmEf(x4) {
-      return x4 ^ x4 >> 1 ^ x4 >> 2 ^ [0, 238, 180, 90][x4 & 3];
+    function ffmEf(x5) {
+      return x5 ^ x5 >> 1 ^ x5 >> 2 ^ [0, 238, 180, 90][x5 & 3];
     }
     function mdsRem(p3, q5) {
-      let i3;
+      let i4;
       let t2;
       let u3;
-      for (i3 = 0; i3 < 8; i3++) {
+      for (i4 = 0; i4 < 8; i4++) {
         t2 = q5 >>> 24;
         q5 = q5 << 8 & MAXINT | p3 >>> 24;
         p3 = p3 << 8 & MAXINT;
@@ -65742,18 +65742,18 @@ function createTwofish() {
       }
       return q5;
     }
-    function qp(n, x4) {
-      const a2 = x4 >> 4;
-      const b5 = x4 & 15;
+    function qp(n, x5) {
+      const a2 = x5 >> 4;
+      const b5 = x5 & 15;
       const c4 = q0[n][a2 ^ b5];
       const d3 = q1[n][ror4[b5] ^ ashx[a2]];
       return q32[n][ror4[d3] ^ ashx[c4]] << 4 | q22[n][c4 ^ d3];
     }
-    function hFun(x4, key2) {
-      let a2 = getB(x4, 0);
-      let b5 = getB(x4, 1);
-      let c4 = getB(x4, 2);
-      let d3 = getB(x4, 3);
+    function hFun(x5, key2) {
+      let a2 = getB(x5, 0);
+      let b5 = getB(x5, 1);
+      let c4 = getB(x5, 2);
+      let d3 = getB(x5, 3);
       switch (kLen) {
         case 4:
           a2 = q4[1][a2] ^ getB(key2[3], 0);
@@ -65776,47 +65776,47 @@ function createTwofish() {
       return m3[0][a2] ^ m3[1][b5] ^ m3[2][c4] ^ m3[3][d3];
     }
     keyBytes = keyBytes.slice(0, 32);
-    i2 = keyBytes.length;
-    while (i2 !== 16 && i2 !== 24 && i2 !== 32) {
-      keyBytes[i2++] = 0;
+    i3 = keyBytes.length;
+    while (i3 !== 16 && i3 !== 24 && i3 !== 32) {
+      keyBytes[i3++] = 0;
     }
-    for (i2 = 0; i2 < keyBytes.length; i2 += 4) {
-      inKey[i2 >> 2] = getW(keyBytes, i2);
+    for (i3 = 0; i3 < keyBytes.length; i3 += 4) {
+      inKey[i3 >> 2] = getW(keyBytes, i3);
     }
-    for (i2 = 0; i2 < 256; i2++) {
-      q4[0][i2] = qp(0, i2);
-      q4[1][i2] = qp(1, i2);
+    for (i3 = 0; i3 < 256; i3++) {
+      q4[0][i3] = qp(0, i3);
+      q4[1][i3] = qp(1, i3);
     }
-    for (i2 = 0; i2 < 256; i2++) {
-      f01 = q4[1][i2];
+    for (i3 = 0; i3 < 256; i3++) {
+      f01 = q4[1][i3];
       f5b = ffm5b(f01);
       fef = ffmEf(f01);
-      m3[0][i2] = f01 + (f5b << 8) + (fef << 16) + (fef << 24);
-      m3[2][i2] = f5b + (fef << 8) + (f01 << 16) + (fef << 24);
-      f01 = q4[0][i2];
+      m3[0][i3] = f01 + (f5b << 8) + (fef << 16) + (fef << 24);
+      m3[2][i3] = f5b + (fef << 8) + (f01 << 16) + (fef << 24);
+      f01 = q4[0][i3];
       f5b = ffm5b(f01);
       fef = ffmEf(f01);
-      m3[1][i2] = fef + (fef << 8) + (f5b << 16) + (f01 << 24);
-      m3[3][i2] = f5b + (f01 << 8) + (fef << 16) + (f5b << 24);
+      m3[1][i3] = fef + (fef << 8) + (f5b << 16) + (f01 << 24);
+      m3[3][i3] = f5b + (f01 << 8) + (fef << 16) + (f5b << 24);
     }
     kLen = inKey.length / 2;
-    for (i2 = 0; i2 < kLen; i2++) {
-      a = inKey[i2 + i2];
-      meKey[i2] = a;
-      b4 = inKey[i2 + i2 + 1];
-      moKey[i2] = b4;
-      sKey[kLen - i2 - 1] = mdsRem(a, b4);
+    for (i3 = 0; i3 < kLen; i3++) {
+      a = inKey[i3 + i3];
+      meKey[i3] = a;
+      b4 = inKey[i3 + i3 + 1];
+      moKey[i3] = b4;
+      sKey[kLen - i3 - 1] = mdsRem(a, b4);
     }
-    for (i2 = 0; i2 < 40; i2 += 2) {
-      a = 16843009 * i2;
+    for (i3 = 0; i3 < 40; i3 += 2) {
+      a = 16843009 * i3;
       b4 = a + 16843009;
       a = hFun(a, meKey);
       b4 = rotw(hFun(b4, moKey), 8);
-      tfsKey[i2] = a + b4 & MAXINT;
-      tfsKey[i2 + 1] = rotw(a + 2 * b4, 9);
+      tfsKey[i3] = a + b4 & MAXINT;
+      tfsKey[i3 + 1] = rotw(a + 2 * b4, 9);
     }
-    for (i2 = 0; i2 < 256; i2++) {
-      a = b4 = c3 = d2 = i2;
+    for (i3 = 0; i3 < 256; i3++) {
+      a = b4 = c3 = d2 = i3;
       switch (kLen) {
         case 4:
           a = q4[1][a] ^ getB(sKey[3], 0);
@@ -65831,18 +65831,18 @@ function createTwofish() {
           d2 = q4[0][d2] ^ getB(sKey[2], 3);
         // eslint-disable-next-line no-fallthrough
         case 2:
-          tfsM[0][i2] = m3[0][q4[0][q4[0][a] ^ getB(sKey[1], 0)] ^ getB(sKey[0], 0)];
-          tfsM[1][i2] = m3[1][q4[0][q4[1][b4] ^ getB(sKey[1], 1)] ^ getB(sKey[0], 1)];
-          tfsM[2][i2] = m3[2][q4[1][q4[0][c3] ^ getB(sKey[1], 2)] ^ getB(sKey[0], 2)];
-          tfsM[3][i2] = m3[3][q4[1][q4[1][d2] ^ getB(sKey[1], 3)] ^ getB(sKey[0], 3)];
+          tfsM[0][i3] = m3[0][q4[0][q4[0][a] ^ getB(sKey[1], 0)] ^ getB(sKey[0], 0)];
+          tfsM[1][i3] = m3[1][q4[0][q4[1][b4] ^ getB(sKey[1], 1)] ^ getB(sKey[0], 1)];
+          tfsM[2][i3] = m3[2][q4[1][q4[0][c3] ^ getB(sKey[1], 2)] ^ getB(sKey[0], 2)];
+          tfsM[3][i3] = m3[3][q4[1][q4[1][d2] ^ getB(sKey[1], 3)] ^ getB(sKey[0], 3)];
       }
     }
   }
-  function tfsG0(x4) {
-    return tfsM[0][getB(x4, 0)] ^ tfsM[1][getB(x4, 1)] ^ tfsM[2][getB(x4, 2)] ^ tfsM[3][getB(x4, 3)];
+  function tfsG0(x5) {
+    return tfsM[0][getB(x5, 0)] ^ tfsM[1][getB(x5, 1)] ^ tfsM[2][getB(x5, 2)] ^ tfsM[3][getB(x5, 3)];
   }
-  function tfsG1(x4) {
-    return tfsM[0][getB(x4, 3)] ^ tfsM[1][getB(x4, 0)] ^ tfsM[2][getB(x4, 1)] ^ tfsM[3][getB(x4, 2)];
+  function tfsG1(x5) {
+    return tfsM[0][getB(x5, 3)] ^ tfsM[1][getB(x5, 0)] ^ tfsM[2][getB(x5, 1)] ^ tfsM[3][getB(x5, 2)];
   }
   function tfsFrnd(r2, blk) {
     let a = tfsG0(blk[0]);
@@ -65854,15 +65854,15 @@ function createTwofish() {
     blk[0] = rotw(blk[0] ^ a + b4 + tfsKey[4 * r2 + 10] & MAXINT, 31);
     blk[1] = rotw(blk[1], 1) ^ a + 2 * b4 + tfsKey[4 * r2 + 11] & MAXINT;
   }
-  function tfsIrnd(i2, blk) {
+  function tfsIrnd(i3, blk) {
     let a = tfsG0(blk[0]);
     let b4 = tfsG1(blk[1]);
-    blk[2] = rotw(blk[2], 1) ^ a + b4 + tfsKey[4 * i2 + 10] & MAXINT;
-    blk[3] = rotw(blk[3] ^ a + 2 * b4 + tfsKey[4 * i2 + 11] & MAXINT, 31);
+    blk[2] = rotw(blk[2], 1) ^ a + b4 + tfsKey[4 * i3 + 10] & MAXINT;
+    blk[3] = rotw(blk[3] ^ a + 2 * b4 + tfsKey[4 * i3 + 11] & MAXINT, 31);
     a = tfsG0(blk[2]);
     b4 = tfsG1(blk[3]);
-    blk[0] = rotw(blk[0], 1) ^ a + b4 + tfsKey[4 * i2 + 8] & MAXINT;
-    blk[1] = rotw(blk[1] ^ a + 2 * b4 + tfsKey[4 * i2 + 9] & MAXINT, 31);
+    blk[0] = rotw(blk[0], 1) ^ a + b4 + tfsKey[4 * i3 + 8] & MAXINT;
+    blk[1] = rotw(blk[1] ^ a + 2 * b4 + tfsKey[4 * i3 + 9] & MAXINT, 31);
   }
   function tfsClose() {
     tfsKey = [];
@@ -67114,9 +67114,9 @@ var legacy_ciphers = /* @__PURE__ */ Object.freeze({
   __proto__: null,
   legacyCiphers
 });
-function ADD64(a, i2, b4, j4) {
-  a[i2] += b4[j4];
-  a[i2 + 1] += b4[j4 + 1] + (a[i2] < b4[j4]);
+function ADD64(a, i3, b4, j4) {
+  a[i3] += b4[j4];
+  a[i3 + 1] += b4[j4 + 1] + (a[i3] < b4[j4]);
 }
 function INC64(a, c3) {
   a[0] += c3;
@@ -67357,21 +67357,21 @@ var SIGMA = new Uint8Array([
   7,
   5,
   3
-].map((x4) => x4 * 2));
+].map((x5) => x5 * 2));
 function compress(S5, last) {
   const v3 = new Uint32Array(32);
   const m3 = new Uint32Array(S5.b.buffer, S5.b.byteOffset, 32);
-  for (let i2 = 0; i2 < 16; i2++) {
-    v3[i2] = S5.h[i2];
-    v3[i2 + 16] = BLAKE2B_IV32[i2];
+  for (let i3 = 0; i3 < 16; i3++) {
+    v3[i3] = S5.h[i3];
+    v3[i3 + 16] = BLAKE2B_IV32[i3];
   }
   v3[24] ^= S5.t0[0];
   v3[25] ^= S5.t0[1];
   const f0 = last ? 4294967295 : 0;
   v3[28] ^= f0;
   v3[29] ^= f0;
-  for (let i2 = 0; i2 < 12; i2++) {
-    const i16 = i2 << 4;
+  for (let i3 = 0; i3 < 12; i3++) {
+    const i16 = i3 << 4;
     G$1(v3, m3, 0, 8, 16, 24, SIGMA[i16 + 0], SIGMA[i16 + 1]);
     G$1(v3, m3, 2, 10, 18, 26, SIGMA[i16 + 2], SIGMA[i16 + 3]);
     G$1(v3, m3, 4, 12, 20, 28, SIGMA[i16 + 4], SIGMA[i16 + 5]);
@@ -67381,8 +67381,8 @@ function compress(S5, last) {
     G$1(v3, m3, 4, 14, 16, 26, SIGMA[i16 + 12], SIGMA[i16 + 13]);
     G$1(v3, m3, 6, 8, 18, 28, SIGMA[i16 + 14], SIGMA[i16 + 15]);
   }
-  for (let i2 = 0; i2 < 16; i2++) {
-    S5.h[i2] ^= v3[i2] ^ v3[i2 + 16];
+  for (let i3 = 0; i3 < 16; i3++) {
+    S5.h[i3] ^= v3[i3] ^ v3[i3 + 16];
   }
 }
 var Blake2b = class {
@@ -67405,8 +67405,8 @@ var Blake2b = class {
     if (salt) params.set(salt, 32);
     if (personal) params.set(personal, 48);
     const params32 = new Uint32Array(params.buffer, params.byteOffset, params.length / Uint32Array.BYTES_PER_ELEMENT);
-    for (let i2 = 0; i2 < 16; i2++) {
-      this.S.h[i2] = BLAKE2B_IV32[i2] ^ params32[i2];
+    for (let i3 = 0; i3 < 16; i3++) {
+      this.S.h[i3] = BLAKE2B_IV32[i3] ^ params32[i3];
     }
     if (key) {
       const block = new Uint8Array(BLOCKBYTES);
@@ -67418,18 +67418,18 @@ var Blake2b = class {
   // Requires Uint8Array (byte array)
   update(input) {
     if (!(input instanceof Uint8Array)) throw new Error("Input must be Uint8Array or Buffer");
-    let i2 = 0;
-    while (i2 < input.length) {
+    let i3 = 0;
+    while (i3 < input.length) {
       if (this.S.c === BLOCKBYTES) {
         INC64(this.S.t0, this.S.c);
         compress(this.S, false);
         this.S.c = 0;
       }
       let left = BLOCKBYTES - this.S.c;
-      this.S.b.set(input.subarray(i2, i2 + left), this.S.c);
-      const fill = Math.min(left, input.length - i2);
+      this.S.b.set(input.subarray(i3, i3 + left), this.S.c);
+      const fill = Math.min(left, input.length - i3);
       this.S.c += fill;
-      i2 += fill;
+      i3 += fill;
     }
     return this;
   }
@@ -67444,8 +67444,8 @@ var Blake2b = class {
     this.S.c = BLOCKBYTES;
     compress(this.S, true);
     const out = prealloc || new Uint8Array(this.S.outlen);
-    for (let i2 = 0; i2 < this.S.outlen; i2++) {
-      out[i2] = this.S.h[i2 >> 2] >> 8 * (i2 & 3);
+    for (let i3 = 0; i3 < this.S.outlen; i3++) {
+      out[i3] = this.S.h[i3 >> 2] >> 8 * (i3 & 3);
     }
     this.S.h = null;
     return out.buffer;
@@ -67471,17 +67471,17 @@ var SECRETBYTES_MAX = 32;
 var ARGON2_BLOCK_SIZE = 1024;
 var ARGON2_PREHASH_DIGEST_LENGTH = 64;
 var isLittleEndian = new Uint8Array(new Uint16Array([43981]).buffer)[0] === 205;
-function LE32(buf, n, i2) {
-  buf[i2 + 0] = n;
-  buf[i2 + 1] = n >> 8;
-  buf[i2 + 2] = n >> 16;
-  buf[i2 + 3] = n >> 24;
+function LE32(buf, n, i3) {
+  buf[i3 + 0] = n;
+  buf[i3 + 1] = n >> 8;
+  buf[i3 + 2] = n >> 16;
+  buf[i3 + 3] = n >> 24;
   return buf;
 }
-function LE64(buf, n, i2) {
+function LE64(buf, n, i3) {
   if (n > Number.MAX_SAFE_INTEGER) throw new Error("LE64: large numbers unsupported");
   let remainder = n;
-  for (let offset = i2; offset < i2 + 7; offset++) {
+  for (let offset = i3; offset < i3 + 7; offset++) {
     buf[offset] = remainder;
     remainder = (remainder - buf[offset]) / 256;
   }
@@ -67497,9 +67497,9 @@ function H_(outlen, X5, res) {
     return res;
   }
   const r2 = Math.ceil(outlen / 32) - 2;
-  for (let i2 = 0; i2 < r2; i2++) {
-    createHash(64).update(i2 === 0 ? V1_in : V5).digest(V5);
-    res.set(V5.subarray(0, 32), i2 * 32);
+  for (let i3 = 0; i3 < r2; i3++) {
+    createHash(64).update(i3 === 0 ? V1_in : V5).digest(V5);
+    res.set(V5.subarray(0, 32), i3 * 32);
   }
   const V_r1 = new Uint8Array(createHash(outlen - 32 * r2).update(V5).digest());
   res.set(V_r1, r2 * 32);
@@ -67540,10 +67540,10 @@ function* makePRNG(wasmContext, pass, lane, slice2, m_, totalPasses, segmentLeng
   LE64(Z5, m_, 24);
   LE64(Z5, totalPasses, 32);
   LE64(Z5, TYPE, 40);
-  for (let i2 = 1; i2 <= segmentLength; i2++) {
-    LE64(wasmContext.refs.prngTmp, i2, Z5.length);
+  for (let i3 = 1; i3 <= segmentLength; i3++) {
+    LE64(wasmContext.refs.prngTmp, i3, Z5.length);
     const g22 = G2(wasmContext, wasmContext.refs.ZERO1024, wasmContext.refs.prngTmp, wasmContext.refs.prngR);
-    for (let k3 = i2 === 1 ? segmentOffset * 8 : 0; k3 < g22.length; k3 += 8) {
+    for (let k3 = i3 === 1 ? segmentOffset * 8 : 0; k3 < g22.length; k3 += 8) {
       yield g22.subarray(k3, k3 + 8);
     }
   }
@@ -67600,44 +67600,44 @@ function argon2id(params, { memory, instance: wasmInstance }) {
   const H0 = getH0(ctx);
   const q4 = m_ / ctx.lanes;
   const B4 = new Array(ctx.lanes).fill(null).map(() => new Array(q4));
-  const initBlock = (i2, j4) => {
-    B4[i2][j4] = blockMemory.subarray(i2 * q4 * 1024 + j4 * 1024, i2 * q4 * 1024 + j4 * 1024 + ARGON2_BLOCK_SIZE);
-    return B4[i2][j4];
+  const initBlock = (i3, j4) => {
+    B4[i3][j4] = blockMemory.subarray(i3 * q4 * 1024 + j4 * 1024, i3 * q4 * 1024 + j4 * 1024 + ARGON2_BLOCK_SIZE);
+    return B4[i3][j4];
   };
-  for (let i2 = 0; i2 < ctx.lanes; i2++) {
+  for (let i3 = 0; i3 < ctx.lanes; i3++) {
     const tmp = new Uint8Array(H0.length + 8);
     tmp.set(H0);
     LE32(tmp, 0, H0.length);
-    LE32(tmp, i2, H0.length + 4);
-    H_(ARGON2_BLOCK_SIZE, tmp, initBlock(i2, 0));
+    LE32(tmp, i3, H0.length + 4);
+    H_(ARGON2_BLOCK_SIZE, tmp, initBlock(i3, 0));
     LE32(tmp, 1, H0.length);
-    H_(ARGON2_BLOCK_SIZE, tmp, initBlock(i2, 1));
+    H_(ARGON2_BLOCK_SIZE, tmp, initBlock(i3, 1));
   }
   const SL = 4;
   const segmentLength = q4 / SL;
   for (let pass = 0; pass < ctx.passes; pass++) {
     for (let sl = 0; sl < SL; sl++) {
       const isDataIndependent = pass === 0 && sl <= 1;
-      for (let i2 = 0; i2 < ctx.lanes; i2++) {
+      for (let i3 = 0; i3 < ctx.lanes; i3++) {
         let segmentOffset = sl === 0 && pass === 0 ? 2 : 0;
-        const PRNG = isDataIndependent ? makePRNG(wasmContext, pass, i2, sl, m_, ctx.passes, segmentLength, segmentOffset) : null;
+        const PRNG = isDataIndependent ? makePRNG(wasmContext, pass, i3, sl, m_, ctx.passes, segmentLength, segmentOffset) : null;
         for (segmentOffset; segmentOffset < segmentLength; segmentOffset++) {
           const j4 = sl * segmentLength + segmentOffset;
-          const prevBlock = j4 > 0 ? B4[i2][j4 - 1] : B4[i2][q4 - 1];
+          const prevBlock = j4 > 0 ? B4[i3][j4 - 1] : B4[i3][q4 - 1];
           const J1J2 = isDataIndependent ? PRNG.next().value : prevBlock;
-          wasmLZ(lz.byteOffset, J1J2.byteOffset, i2, ctx.lanes, pass, sl, segmentOffset, SL, segmentLength);
+          wasmLZ(lz.byteOffset, J1J2.byteOffset, i3, ctx.lanes, pass, sl, segmentOffset, SL, segmentLength);
           const l3 = lz[0];
           const z4 = lz[1];
-          if (pass === 0) initBlock(i2, j4);
-          G(wasmContext, prevBlock, B4[l3][z4], pass > 0 ? newBlock : B4[i2][j4]);
-          if (pass > 0) XOR(wasmContext, B4[i2][j4], newBlock, B4[i2][j4]);
+          if (pass === 0) initBlock(i3, j4);
+          G(wasmContext, prevBlock, B4[l3][z4], pass > 0 ? newBlock : B4[i3][j4]);
+          if (pass > 0) XOR(wasmContext, B4[i3][j4], newBlock, B4[i3][j4]);
         }
       }
     }
   }
   const C3 = B4[0][q4 - 1];
-  for (let i2 = 1; i2 < ctx.lanes; i2++) {
-    XOR(wasmContext, C3, C3, B4[i2][q4 - 1]);
+  for (let i3 = 1; i3 < ctx.lanes; i3++) {
+    XOR(wasmContext, C3, C3, B4[i3][q4 - 1]);
   }
   const tag = H_(ctx.tagLength, C3, new Uint8Array(ctx.tagLength));
   allocatedMemory.fill(0);
@@ -67686,11 +67686,11 @@ function getH0(ctx) {
 function concatArrays(arrays) {
   if (arrays.length === 1) return arrays[0];
   let totalLength = 0;
-  for (let i2 = 0; i2 < arrays.length; i2++) {
-    if (!(arrays[i2] instanceof Uint8Array)) {
+  for (let i3 = 0; i3 < arrays.length; i3++) {
+    if (!(arrays[i3] instanceof Uint8Array)) {
       throw new Error("concatArrays: Data must be in the form of a Uint8Array");
     }
-    totalLength += arrays[i2].length;
+    totalLength += arrays[i3].length;
   }
   const result = new Uint8Array(totalLength);
   let pos = 0;
@@ -67758,8 +67758,8 @@ var index$2 = /* @__PURE__ */ Object.freeze({
   __proto__: null,
   default: loadWasm
 });
-function getDefaultExportFromCjs(x4) {
-  return x4 && x4.__esModule && Object.prototype.hasOwnProperty.call(x4, "default") ? x4["default"] : x4;
+function getDefaultExportFromCjs(x5) {
+  return x5 && x5.__esModule && Object.prototype.hasOwnProperty.call(x5, "default") ? x5["default"] : x5;
 }
 var bzip2_1;
 var hasRequiredBzip2;
@@ -68075,9 +68075,9 @@ function requireBzip2() {
     this.mtfSymbol = new Int32Array(256);
     this.selectors = new Uint8Array(32768);
     if (bits2(8 * 3) != 4348520) message.Error("No magic number found");
-    var i2 = bits2(8) - 48;
-    if (i2 < 1 || i2 > 9) message.Error("Not a BZIP archive");
-    return i2;
+    var i3 = bits2(8) - 48;
+    if (i3 < 1 || i3 > 9) message.Error("Not a BZIP archive");
+    return i3;
   };
   bzip2.decompress = function(bits2, stream, buf, bufsize, streamCRC) {
     var MAX_HUFCODE_BITS = 20;
@@ -68085,8 +68085,8 @@ function requireBzip2() {
     var SYMBOL_RUNA = 0;
     var SYMBOL_RUNB = 1;
     var GROUP_SIZE = 50;
-    var crc = 0 ^ -1;
-    for (var h3 = "", i2 = 0; i2 < 6; i2++) h3 += bits2(8).toString(16);
+    var crc2 = 0 ^ -1;
+    for (var h3 = "", i3 = 0; i3 < 6; i3++) h3 += bits2(8).toString(16);
     if (h3 == "177245385090") {
       var finalCRC = bits2(32) | 0;
       if (finalCRC !== streamCRC) message.Error("Error in bzip2: crc32 do not match");
@@ -68100,12 +68100,12 @@ function requireBzip2() {
     if (origPtr > bufsize) message.Error("Initial position larger than buffer size");
     var t2 = bits2(16);
     var symTotal = 0;
-    for (i2 = 0; i2 < 16; i2++) {
-      if (t2 & 1 << 15 - i2) {
+    for (i3 = 0; i3 < 16; i3++) {
+      if (t2 & 1 << 15 - i3) {
         var k3 = bits2(16);
         for (j4 = 0; j4 < 16; j4++) {
           if (k3 & 1 << 15 - j4) {
-            this.symToByte[symTotal++] = 16 * i2 + j4;
+            this.symToByte[symTotal++] = 16 * i3 + j4;
           }
         }
       }
@@ -68114,15 +68114,15 @@ function requireBzip2() {
     if (groupCount < 2 || groupCount > 6) message.Error("Invalid bzip data");
     var nSelectors = bits2(15);
     if (nSelectors == 0) message.Error("Invalid bzip data");
-    for (var i2 = 0; i2 < groupCount; i2++) this.mtfSymbol[i2] = i2;
-    for (var i2 = 0; i2 < nSelectors; i2++) {
+    for (var i3 = 0; i3 < groupCount; i3++) this.mtfSymbol[i3] = i3;
+    for (var i3 = 0; i3 < nSelectors; i3++) {
       for (var j4 = 0; bits2(1); j4++) if (j4 >= groupCount) message.Error("Invalid bzip data");
       var uc = this.mtfSymbol[j4];
       for (var k3 = j4 - 1; k3 >= 0; k3--) {
         this.mtfSymbol[k3 + 1] = this.mtfSymbol[k3];
       }
       this.mtfSymbol[0] = uc;
-      this.selectors[i2] = uc;
+      this.selectors[i3] = uc;
     }
     var symCount = symTotal + 2;
     var groups3 = [];
@@ -68130,20 +68130,20 @@ function requireBzip2() {
     var hufGroup;
     for (var j4 = 0; j4 < groupCount; j4++) {
       t2 = bits2(5);
-      for (var i2 = 0; i2 < symCount; i2++) {
+      for (var i3 = 0; i3 < symCount; i3++) {
         while (true) {
           if (t2 < 1 || t2 > MAX_HUFCODE_BITS) message.Error("Invalid bzip data");
           if (!bits2(1)) break;
           if (!bits2(1)) t2++;
           else t2--;
         }
-        length[i2] = t2;
+        length[i3] = t2;
       }
       var minLen, maxLen;
       minLen = maxLen = length[0];
-      for (var i2 = 1; i2 < symCount; i2++) {
-        if (length[i2] > maxLen) maxLen = length[i2];
-        else if (length[i2] < minLen) minLen = length[i2];
+      for (var i3 = 1; i3 < symCount; i3++) {
+        if (length[i3] > maxLen) maxLen = length[i3];
+        else if (length[i3] < minLen) minLen = length[i3];
       }
       hufGroup = groups3[j4] = {};
       hufGroup.permute = new Int32Array(MAX_SYMBOLS);
@@ -68154,27 +68154,27 @@ function requireBzip2() {
       var base = hufGroup.base;
       var limit = hufGroup.limit;
       var pp = 0;
-      for (var i2 = minLen; i2 <= maxLen; i2++)
+      for (var i3 = minLen; i3 <= maxLen; i3++)
         for (var t2 = 0; t2 < symCount; t2++)
-          if (length[t2] == i2) hufGroup.permute[pp++] = t2;
-      for (i2 = minLen; i2 <= maxLen; i2++) temp[i2] = limit[i2] = 0;
-      for (i2 = 0; i2 < symCount; i2++) temp[length[i2]]++;
+          if (length[t2] == i3) hufGroup.permute[pp++] = t2;
+      for (i3 = minLen; i3 <= maxLen; i3++) temp[i3] = limit[i3] = 0;
+      for (i3 = 0; i3 < symCount; i3++) temp[length[i3]]++;
       pp = t2 = 0;
-      for (i2 = minLen; i2 < maxLen; i2++) {
-        pp += temp[i2];
-        limit[i2] = pp - 1;
+      for (i3 = minLen; i3 < maxLen; i3++) {
+        pp += temp[i3];
+        limit[i3] = pp - 1;
         pp <<= 1;
-        base[i2 + 1] = pp - (t2 += temp[i2]);
+        base[i3 + 1] = pp - (t2 += temp[i3]);
       }
       limit[maxLen] = pp + temp[maxLen] - 1;
       base[minLen] = 0;
     }
-    for (var i2 = 0; i2 < 256; i2++) {
-      this.mtfSymbol[i2] = i2;
-      this.byteCount[i2] = 0;
+    for (var i3 = 0; i3 < 256; i3++) {
+      this.mtfSymbol[i3] = i3;
+      this.byteCount[i3] = 0;
     }
-    var runPos, count3, symCount, selector2;
-    runPos = count3 = symCount = selector2 = 0;
+    var runPos, count4, symCount, selector2;
+    runPos = count4 = symCount = selector2 = 0;
     while (true) {
       if (!symCount--) {
         symCount = GROUP_SIZE - 1;
@@ -68183,15 +68183,15 @@ function requireBzip2() {
         base = hufGroup.base;
         limit = hufGroup.limit;
       }
-      i2 = hufGroup.minLen;
-      j4 = bits2(i2);
+      i3 = hufGroup.minLen;
+      j4 = bits2(i3);
       while (true) {
-        if (i2 > hufGroup.maxLen) message.Error("Invalid bzip data");
-        if (j4 <= limit[i2]) break;
-        i2++;
+        if (i3 > hufGroup.maxLen) message.Error("Invalid bzip data");
+        if (j4 <= limit[i3]) break;
+        i3++;
         j4 = j4 << 1 | bits2(1);
       }
-      j4 -= base[i2];
+      j4 -= base[i3];
       if (j4 < 0 || j4 >= MAX_SYMBOLS) message.Error("Invalid bzip data");
       var nextSym = hufGroup.permute[j4];
       if (nextSym == SYMBOL_RUNA || nextSym == SYMBOL_RUNB) {
@@ -68206,46 +68206,46 @@ function requireBzip2() {
       }
       if (runPos) {
         runPos = 0;
-        if (count3 + t2 > bufsize) message.Error("Invalid bzip data");
+        if (count4 + t2 > bufsize) message.Error("Invalid bzip data");
         uc = this.symToByte[this.mtfSymbol[0]];
         this.byteCount[uc] += t2;
-        while (t2--) buf[count3++] = uc;
+        while (t2--) buf[count4++] = uc;
       }
       if (nextSym > symTotal) break;
-      if (count3 >= bufsize) message.Error("Invalid bzip data");
-      i2 = nextSym - 1;
-      uc = this.mtfSymbol[i2];
-      for (var k3 = i2 - 1; k3 >= 0; k3--) {
+      if (count4 >= bufsize) message.Error("Invalid bzip data");
+      i3 = nextSym - 1;
+      uc = this.mtfSymbol[i3];
+      for (var k3 = i3 - 1; k3 >= 0; k3--) {
         this.mtfSymbol[k3 + 1] = this.mtfSymbol[k3];
       }
       this.mtfSymbol[0] = uc;
       uc = this.symToByte[uc];
       this.byteCount[uc]++;
-      buf[count3++] = uc;
+      buf[count4++] = uc;
     }
-    if (origPtr < 0 || origPtr >= count3) message.Error("Invalid bzip data");
+    if (origPtr < 0 || origPtr >= count4) message.Error("Invalid bzip data");
     var j4 = 0;
-    for (var i2 = 0; i2 < 256; i2++) {
-      k3 = j4 + this.byteCount[i2];
-      this.byteCount[i2] = j4;
+    for (var i3 = 0; i3 < 256; i3++) {
+      k3 = j4 + this.byteCount[i3];
+      this.byteCount[i3] = j4;
       j4 = k3;
     }
-    for (var i2 = 0; i2 < count3; i2++) {
-      uc = buf[i2] & 255;
-      buf[this.byteCount[uc]] |= i2 << 8;
+    for (var i3 = 0; i3 < count4; i3++) {
+      uc = buf[i3] & 255;
+      buf[this.byteCount[uc]] |= i3 << 8;
       this.byteCount[uc]++;
     }
     var pos = 0, current2 = 0, run2 = 0;
-    if (count3) {
+    if (count4) {
       pos = buf[origPtr];
       current2 = pos & 255;
       pos >>= 8;
       run2 = -1;
     }
-    count3 = count3;
+    count4 = count4;
     var copies, previous, outbyte;
-    while (count3) {
-      count3--;
+    while (count4) {
+      count4--;
       previous = current2;
       pos = buf[pos];
       current2 = pos & 255;
@@ -68259,14 +68259,14 @@ function requireBzip2() {
         outbyte = current2;
       }
       while (copies--) {
-        crc = (crc << 8 ^ this.crcTable[(crc >> 24 ^ outbyte) & 255]) & 4294967295;
+        crc2 = (crc2 << 8 ^ this.crcTable[(crc2 >> 24 ^ outbyte) & 255]) & 4294967295;
         stream(outbyte);
       }
       if (current2 != previous) run2 = 0;
     }
-    crc = (crc ^ -1) >>> 0;
-    if ((crc | 0) != (crcblock | 0)) message.Error("Error in bzip2: crc32 do not match");
-    streamCRC = (crc ^ (streamCRC << 1 | streamCRC >>> 31)) & 4294967295;
+    crc2 = (crc2 ^ -1) >>> 0;
+    if ((crc2 | 0) != (crcblock | 0)) message.Error("Error in bzip2: crc32 do not match");
+    streamCRC = (crc2 ^ (streamCRC << 1 | streamCRC >>> 31)) & 4294967295;
     return streamCRC;
   };
   bzip2_1 = bzip2;
@@ -68508,14 +68508,14 @@ var _Keyring = class _Keyring {
   }
   /** @param keyId 16 hexadecimal digits; a trusted key comes before another that has the same. */
   find(keyId) {
-    var _a9;
+    var _a10;
     const found = [...__privateGet(this, _keys)].flatMap(([fingerprint2, primary]) => {
       const key = [primary, ...primary.subkeys].find(
         (each) => keyIdOf(each) === keyId.toUpperCase()
       );
       return key ? [{ primary, key, trusted: __privateGet(this, _trusted).has(fingerprint2) }] : [];
     });
-    return (_a9 = found.find((each) => each.trusted)) != null ? _a9 : found[0];
+    return (_a10 = found.find((each) => each.trusted)) != null ? _a10 : found[0];
   }
 };
 _keys = new WeakMap();
@@ -68620,8 +68620,8 @@ async function parseSignature(packet) {
   return body[0] === 3 ? version3(body) : current(packet);
 }
 function bodyOf(packet) {
-  var _a9;
-  const first2 = (_a9 = packet[0]) != null ? _a9 : 0;
+  var _a10;
+  const first2 = (_a10 = packet[0]) != null ? _a10 : 0;
   const old = (first2 & 192) === 128;
   const tag = old ? first2 >> 2 & 15 : first2 & 63;
   const [start2, length] = old ? oldLength(packet, first2 & 3) : newLength(packet);
@@ -68642,7 +68642,7 @@ function newLength(packet) {
   return first2 === 255 && packet.length >= 6 ? [6, packet.readUInt32BE(2)] : [0, 0];
 }
 async function current(packet) {
-  var _a9;
+  var _a10;
   const signature2 = await readSignature({ binarySignature: packet }).catch((error) => {
     throw corrupt(`The signature of the header cannot be read: ${describe(error)}`);
   });
@@ -68652,7 +68652,7 @@ async function current(packet) {
   }
   return {
     keyId: only.issuerKeyID.toHex().toUpperCase(),
-    hash: hashOf((_a9 = only.hashAlgorithm) != null ? _a9 : 0),
+    hash: hashOf((_a10 = only.hashAlgorithm) != null ? _a10 : 0),
     created: only.created,
     verify: async (bytes2, primary, _key, now) => {
       const message = await createMessage({ binary: bytes2 });
@@ -68677,7 +68677,7 @@ var CONFIG = {
   allowInsecureVerificationWithReformattedKeys: true
 };
 function version3(body) {
-  var _a9;
+  var _a10;
   if (body.length < 21 || body[1] !== 5 || body[2] !== BINARY_DOCUMENT || body[15] !== RSA) {
     throw corrupt("The signature of the header, of version 3, is not one by RSA over bytes.");
   }
@@ -68685,7 +68685,7 @@ function version3(body) {
   const number3 = body.subarray(21);
   if (number3.length !== bits2 + 7 >> 3)
     throw corrupt("The signature of the header has a number of another length.");
-  const hash = hashOf((_a9 = body[16]) != null ? _a9 : 0);
+  const hash = hashOf((_a10 = body[16]) != null ? _a10 : 0);
   const created = new Date(body.readUInt32BE(3) * 1e3);
   return {
     keyId: body.toString("hex", 7, 15).toUpperCase(),
@@ -68708,8 +68708,8 @@ function version3(body) {
   };
 }
 function rsaKey({ keyPacket }) {
-  var _a9;
-  const { n, e } = (_a9 = keyPacket.publicParams) != null ? _a9 : {};
+  var _a10;
+  const { n, e } = (_a10 = keyPacket.publicParams) != null ? _a10 : {};
   if (!(n && e)) throw new Error("The key is no RSA key");
   const number3 = (bytes2) => Buffer.from(bytes2).toString("base64url");
   const jwk = { kty: "RSA", n: number3(n), e: number3(e) };
@@ -68727,7 +68727,7 @@ function hashOf(number3) {
 
 // src/rpm/signature.ts
 var MAX_SIGNATURES = 16;
-async function checkSignature({ header, signatures }, keyring, now) {
+async function checkSignature({ header: header2, signatures }, keyring, now) {
   const packets = signaturePackets(signatures);
   if (packets.length === 0) return { status: "unsigned", message: whyUnsigned(signatures) };
   if (packets.length > MAX_SIGNATURES)
@@ -68736,7 +68736,7 @@ async function checkSignature({ header, signatures }, keyring, now) {
   const strangers = [];
   for (const signature2 of await Promise.all(packets.map(parseSignature))) {
     const found = keyring.find(signature2.keyId);
-    if (found == null ? void 0 : found.trusted) verdicts.push(await verdictOf(signature2, found, header.bytes, now));
+    if (found == null ? void 0 : found.trusted) verdicts.push(await verdictOf(signature2, found, header2.bytes, now));
     else strangers.push(stranger(signature2, found));
   }
   const [best] = verdicts;
@@ -68853,8 +68853,8 @@ _fingerprints = new WeakMap();
 _published = new WeakMap();
 _Notary_instances = new WeakSet();
 keysAt_fn = function(path5) {
-  var _a9;
-  const known = (_a9 = __privateGet(this, _published).get(path5)) != null ? _a9 : __privateMethod(this, _Notary_instances, fetch_fn).call(this, path5);
+  var _a10;
+  const known = (_a10 = __privateGet(this, _published).get(path5)) != null ? _a10 : __privateMethod(this, _Notary_instances, fetch_fn).call(this, path5);
   __privateGet(this, _published).set(path5, known);
   return known;
 };
@@ -68956,8 +68956,8 @@ var RECIPES = [
 ];
 var FORMAT = 1;
 function fingerprint(recipe) {
-  var _a9;
-  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a9 = recipe.edit) != null ? _a9 : null, recipe.cmake]);
+  var _a10;
+  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a10 = recipe.edit) != null ? _a10 : null, recipe.cmake]);
   return (0, import_node_crypto2.createHash)("sha256").update(text3).digest("hex").slice(0, 12);
 }
 
@@ -68974,8 +68974,8 @@ var HOMES = [
   home("xz", "https://git.tukaani.org/xz.git")
 ];
 function parseSource(text3) {
-  var _a9;
-  const [, name, place] = (_a9 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a9 : [];
+  var _a10;
+  const [, name, place] = (_a10 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a10 : [];
   const repository = REPOSITORIES.find((one2) => one2 === name);
   if (!repository || !place) {
     throw bad3(text3, `it begins with one of ${REPOSITORIES.map((one2) => `${one2}=`).join(", ")}`);
@@ -69100,19 +69100,19 @@ async function runGit(world2, place, patience, args) {
   }
 }
 function lastLine(text3) {
-  var _a9;
-  return (_a9 = text3.trim().split("\n").at(-1)) != null ? _a9 : "";
+  var _a10;
+  return (_a10 = text3.trim().split("\n").at(-1)) != null ? _a10 : "";
 }
 
 // src/toolchain/version.ts
 function versionIn(text3) {
-  var _a9;
-  return (_a9 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a9[1];
+  var _a10;
+  return (_a10 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a10[1];
 }
 function compareVersions(left, right) {
-  var _a9, _b2, _c, _d;
+  var _a10, _b3, _c, _d;
   const [a, b4] = [left, right].map((version) => version.split(".").map(Number));
-  for (let index2 = 0; index2 < Math.max((_a9 = a == null ? void 0 : a.length) != null ? _a9 : 0, (_b2 = b4 == null ? void 0 : b4.length) != null ? _b2 : 0); index2++) {
+  for (let index2 = 0; index2 < Math.max((_a10 = a == null ? void 0 : a.length) != null ? _a10 : 0, (_b3 = b4 == null ? void 0 : b4.length) != null ? _b3 : 0); index2++) {
     const difference2 = ((_c = a == null ? void 0 : a[index2]) != null ? _c : 0) - ((_d = b4 == null ? void 0 : b4[index2]) != null ? _d : 0);
     if (difference2 !== 0) return difference2;
   }
@@ -69386,8 +69386,8 @@ async function inspectPahole(world2, path5, origin) {
   const help = await world2.programs.run({ program: found, args: ["--help"] });
   const options3 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
-      var _a9;
-      return (_a9 = match[1]) != null ? _a9 : "";
+      var _a10;
+      return (_a10 = match[1]) != null ? _a10 : "";
     })
   );
   return { path: found, version, origin, options: options3, features: await featuresOf(world2, found) };
@@ -69464,20 +69464,20 @@ var Shop = class {
     __privateAdd(this, _cacheFolder);
     __privateAdd(this, _sources);
     __privateAdd(this, _installing);
-    var _a9;
+    var _a10;
     __privateSet(this, _world2, world2);
     __privateSet(this, _progress, progress);
     __privateSet(this, _workshop, workshop);
-    __privateSet(this, _cacheFolder, (_a9 = wishes.cacheFolder) != null ? _a9 : defaultCacheFolder(world2.env));
+    __privateSet(this, _cacheFolder, (_a10 = wishes.cacheFolder) != null ? _a10 : defaultCacheFolder(world2.env));
     __privateSet(this, _sources, [...wishes.sources, ...workshop.homes]);
     __privateSet(this, _installing, { allowed: wishes.allowInstall, note: (text3) => progress.note(text3) });
   }
   async get(tool, wish) {
-    var _a9;
+    var _a10;
     if (wish.includes("/")) return __privateMethod(this, _Shop_instances, asItIs_fn).call(this, tool, wish);
     if (wish === "system") return __privateMethod(this, _Shop_instances, system_fn).call(this, tool);
     const recipe = __privateMethod(this, _Shop_instances, recipe_fn).call(this, tool.name, wish);
-    const version = (_a9 = recipe == null ? void 0 : recipe.version) != null ? _a9 : wish.replace(/^v/, "");
+    const version = (_a10 = recipe == null ? void 0 : recipe.version) != null ? _a10 : wish.replace(/^v/, "");
     const kept2 = recipe && await __privateMethod(this, _Shop_instances, kept_fn).call(this, tool, recipe);
     if (kept2) return kept2;
     const own = __privateGet(this, _world2).programs.find(tool.name) ? await __privateMethod(this, _Shop_instances, tryOwn_fn).call(this, tool) : void 0;
@@ -69584,8 +69584,8 @@ function recordPath(uname2) {
 
 // src/report/units.ts
 var UNITS = ["B", "kB", "MB", "GB", "TB"];
-function bytes(count3) {
-  let value = count3;
+function bytes(count4) {
+  let value = count4;
   let unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) {
     value /= 1e3;
@@ -69594,9 +69594,9 @@ function bytes(count3) {
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
-function seconds(count3) {
-  if (count3 < 9.95) return `${count3.toFixed(1)} s`;
-  const whole = Math.round(count3);
+function seconds(count4) {
+  if (count4 < 9.95) return `${count4.toFixed(1)} s`;
+  const whole = Math.round(count4);
   if (whole < 60) return `${whole} s`;
   const two2 = (value) => `${value}`.padStart(2, "0");
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two2(whole % 60)} s`;
@@ -69613,8 +69613,8 @@ var import_node_path16 = require("path");
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
 var TARBALL_SUFFIX = ".btf.tar.xz";
 function tarballPath(shelf, uname2) {
-  var _a9;
-  const folder2 = (_a9 = FOLDER_OF_ARCH[shelf.arch]) != null ? _a9 : shelf.arch;
+  var _a10;
+  const folder2 = (_a10 = FOLDER_OF_ARCH[shelf.arch]) != null ? _a10 : shelf.arch;
   return `${shelf.distribution}/${shelf.versionId}/${folder2}/${uname2}${TARBALL_SUFFIX}`;
 }
 function archivePaths(shelf, uname2) {
@@ -69630,7 +69630,7 @@ function twinPath(path5) {
   return [parts[0], parts[1], arch3, parts[3]].join("/");
 }
 function parseTarballPath(path5) {
-  var _a9;
+  var _a10;
   const parts = /^([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/.exec(path5);
   if (!parts) return void 0;
   const [, distribution2 = "", versionId2 = "", folder2 = "", uname2 = ""] = parts;
@@ -69638,7 +69638,7 @@ function parseTarballPath(path5) {
     return {
       distribution: asDistributionId(distribution2),
       versionId: asVersionId(versionId2),
-      arch: asArch((_a9 = ARCH_OF_FOLDER[folder2]) != null ? _a9 : folder2),
+      arch: asArch((_a10 = ARCH_OF_FOLDER[folder2]) != null ? _a10 : folder2),
       uname: asUname(uname2)
     };
   } catch {
@@ -69700,27 +69700,27 @@ async function readElf(source2) {
   const bad6 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
   if (!await isElf(source2)) throw bad6("is not an ELF file");
   if (source2.size < HEADER_SIZE2) throw bad6("ends within its ELF header");
-  const header = await source2.read(0, HEADER_SIZE2);
-  if (header[4] === 1) throw bad6("is a 32-bit ELF file, and only 64-bit ones are read");
-  const order = header[5];
-  if (header[4] !== 2 || order !== 1 && order !== 2) throw bad6("has a broken ELF header");
+  const header2 = await source2.read(0, HEADER_SIZE2);
+  if (header2[4] === 1) throw bad6("is a 32-bit ELF file, and only 64-bit ones are read");
+  const order = header2[5];
+  if (header2[4] !== 2 || order !== 1 && order !== 2) throw bad6("has a broken ELF header");
   const byteOrder = order === 1 ? "little" : "big";
-  const fields = fieldsOf(header, byteOrder);
+  const fields = fieldsOf(header2, byteOrder);
   const machine = fields.u16(18);
   const table2 = fields.u64(40);
   if (table2 === 0) return { byteOrder, machine, sections: [] };
   if (fields.u16(58) !== SECTION_SIZE) throw bad6("has section headers of an unknown size");
   if (!within(source2, table2, SECTION_SIZE)) throw bad6("has its section table outside of itself");
   const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
-  const count3 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
+  const count4 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
-  if (count3 > MOST_SECTIONS) throw bad6(`says it has ${count3} sections, which is absurd`);
-  if (!within(source2, table2, count3 * SECTION_SIZE)) {
+  if (count4 > MOST_SECTIONS) throw bad6(`says it has ${count4} sections, which is absurd`);
+  if (!within(source2, table2, count4 * SECTION_SIZE)) {
     throw bad6("has its section table outside of itself");
   }
-  const entries2 = await source2.read(table2, count3 * SECTION_SIZE);
+  const entries2 = await source2.read(table2, count4 * SECTION_SIZE);
   const unnamed = Array.from(
-    { length: count3 },
+    { length: count4 },
     (_5, index2) => readSection(fieldsOf(entries2.subarray(index2 * SECTION_SIZE), byteOrder), index2)
   );
   for (const section of unnamed) {
@@ -69745,10 +69745,10 @@ function findSection(elf, name) {
   return elf.sections.find(stored);
 }
 async function readSectionBytes(source2, section, limit) {
-  var _a9;
+  var _a10;
   if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
   if (section.size > limit) {
-    const which2 = printable((_a9 = section.name) != null ? _a9 : `${section.index}`);
+    const which2 = printable((_a10 = section.name) != null ? _a10 : `${section.index}`);
     const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
     throw new Failure("bad-elf", `Section ${which2} of ${source2.name} has ${sizes}.`);
   }
@@ -69861,8 +69861,8 @@ var Fe = class {
   dest;
   opts;
   ondrain;
-  constructor(t2, e, i2) {
-    this.src = t2, this.dest = e, this.opts = i2, this.ondrain = () => t2[Bt](), this.dest.on("drain", this.ondrain);
+  constructor(t2, e, i3) {
+    this.src = t2, this.dest = e, this.opts = i3, this.ondrain = () => t2[Bt](), this.dest.on("drain", this.ondrain);
   }
   unpipe() {
     this.dest.removeListener("drain", this.ondrain);
@@ -69877,8 +69877,8 @@ var Li = class extends Fe {
   unpipe() {
     this.src.removeListener("error", this.proxyErrors), super.unpipe();
   }
-  constructor(t2, e, i2) {
-    super(t2, e, i2), this.proxyErrors = (r2) => this.dest.emit("error", r2), t2.on("error", this.proxyErrors);
+  constructor(t2, e, i3) {
+    super(t2, e, i3), this.proxyErrors = (r2) => this.dest.emit("error", r2), t2.on("error", this.proxyErrors);
   }
 };
 var Xr = (s3) => !!s3.objectMode;
@@ -69909,8 +69909,8 @@ var A2 = class extends import_node_events.EventEmitter {
     let e = t2[0] || {};
     if (super(), e.objectMode && typeof e.encoding == "string") throw new TypeError("Encoding and objectMode may not be used together");
     Xr(e) ? (this[L2] = true, this[z] = null) : qr(e) ? (this[z] = e.encoding, this[L2] = false) : (this[L2] = false, this[z] = null), this[Z2] = !!e.async, this[Mt] = this[z] ? new import_node_string_decoder.StringDecoder(this[z]) : null, e && e.debugExposeBuffer === true && Object.defineProperty(this, "buffer", { get: () => this[b] }), e && e.debugExposePipes === true && Object.defineProperty(this, "pipes", { get: () => this[N] });
-    let { signal: i2 } = e;
-    i2 && (this[Jt] = i2, i2.aborted ? this[xi]() : i2.addEventListener("abort", () => this[xi]()));
+    let { signal: i3 } = e;
+    i3 && (this[Jt] = i3, i3.aborted ? this[xi]() : i3.addEventListener("abort", () => this[xi]()));
   }
   get bufferLength() {
     return this[_];
@@ -69937,27 +69937,27 @@ var A2 = class extends import_node_events.EventEmitter {
     this[Z2] = this[Z2] || !!t2;
   }
   [xi]() {
-    var _a9, _b2;
-    this[Ce] = true, this.emit("abort", (_a9 = this[Jt]) == null ? void 0 : _a9.reason), this.destroy((_b2 = this[Jt]) == null ? void 0 : _b2.reason);
+    var _a10, _b3;
+    this[Ce] = true, this.emit("abort", (_a10 = this[Jt]) == null ? void 0 : _a10.reason), this.destroy((_b3 = this[Jt]) == null ? void 0 : _b3.reason);
   }
   get aborted() {
     return this[Ce];
   }
   set aborted(t2) {
   }
-  write(t2, e, i2) {
-    var _a9;
+  write(t2, e, i3) {
+    var _a10;
     if (this[Ce]) return false;
     if (this[Q]) throw new Error("write after end");
     if (this[S2]) return this.emit("error", Object.assign(new Error("Cannot call write after a stream was destroyed"), { code: "ERR_STREAM_DESTROYED" })), true;
-    typeof e == "function" && (i2 = e, e = "utf8"), e || (e = "utf8");
+    typeof e == "function" && (i3 = e, e = "utf8"), e || (e = "utf8");
     let r2 = this[Z2] ? jt : Yr;
     if (!this[L2] && !Buffer.isBuffer(t2)) {
       if ($r(t2)) t2 = Buffer.from(t2.buffer, t2.byteOffset, t2.byteLength);
       else if (Vr(t2)) t2 = Buffer.from(t2);
       else if (typeof t2 != "string") throw new Error("Non-contiguous data written to non-objectMode stream");
     }
-    return this[L2] ? (this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i2 && r2(i2), this[g]) : t2.length ? (typeof t2 == "string" && !(e === this[z] && !((_a9 = this[Mt]) == null ? void 0 : _a9.lastNeed)) && (t2 = Buffer.from(t2, e)), Buffer.isBuffer(t2) && this[z] && (t2 = this[Mt].write(t2)), this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i2 && r2(i2), this[g]) : (this[_] !== 0 && this.emit("readable"), i2 && r2(i2), this[g]);
+    return this[L2] ? (this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : t2.length ? (typeof t2 == "string" && !(e === this[z] && !((_a10 = this[Mt]) == null ? void 0 : _a10.lastNeed)) && (t2 = Buffer.from(t2, e)), Buffer.isBuffer(t2) && this[z] && (t2 = this[Mt].write(t2)), this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : (this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]);
   }
   read(t2) {
     if (this[S2]) return null;
@@ -69969,13 +69969,13 @@ var A2 = class extends import_node_events.EventEmitter {
   [Ns](t2, e) {
     if (this[L2]) this[Ie]();
     else {
-      let i2 = e;
-      t2 === i2.length || t2 === null ? this[Ie]() : typeof i2 == "string" ? (this[b][0] = i2.slice(t2), e = i2.slice(0, t2), this[_] -= t2) : (this[b][0] = i2.subarray(t2), e = i2.subarray(0, t2), this[_] -= t2);
+      let i3 = e;
+      t2 === i3.length || t2 === null ? this[Ie]() : typeof i3 == "string" ? (this[b][0] = i3.slice(t2), e = i3.slice(0, t2), this[_] -= t2) : (this[b][0] = i3.subarray(t2), e = i3.subarray(0, t2), this[_] -= t2);
     }
     return this.emit("data", e), !this[b].length && !this[Q] && this.emit("drain"), e;
   }
-  end(t2, e, i2) {
-    return typeof t2 == "function" && (i2 = t2, t2 = void 0), typeof e == "function" && (i2 = e, e = "utf8"), t2 !== void 0 && this.write(t2, e), i2 && this.once("end", i2), this[Q] = true, this.writable = false, (this[g] || !this[Qt]) && this[J](), this;
+  end(t2, e, i3) {
+    return typeof t2 == "function" && (i3 = t2, t2 = void 0), typeof e == "function" && (i3 = e, e = "utf8"), t2 !== void 0 && this.write(t2, e), i3 && this.once("end", i3), this[Q] = true, this.writable = false, (this[g] || !this[Qt]) && this[J](), this;
   }
   [Bt]() {
     this[S2] || (!this[Rt] && !this[N].length && (this[C] = true), this[Qt] = false, this[g] = true, this.emit("resume"), this[b].length ? this[Ae]() : this[Q] ? this[J]() : this.emit("drain"));
@@ -70013,18 +70013,18 @@ var A2 = class extends import_node_events.EventEmitter {
   pipe(t2, e) {
     if (this[S2]) return t2;
     this[C] = false;
-    let i2 = this[nt];
-    return e = e || {}, t2 === Ds.stdout || t2 === Ds.stderr ? e.end = false : e.end = e.end !== false, e.proxyErrors = !!e.proxyErrors, i2 ? e.end && t2.end() : (this[N].push(e.proxyErrors ? new Li(this, t2, e) : new Fe(this, t2, e)), this[Z2] ? jt(() => this[Bt]()) : this[Bt]()), t2;
+    let i3 = this[nt];
+    return e = e || {}, t2 === Ds.stdout || t2 === Ds.stderr ? e.end = false : e.end = e.end !== false, e.proxyErrors = !!e.proxyErrors, i3 ? e.end && t2.end() : (this[N].push(e.proxyErrors ? new Li(this, t2, e) : new Fe(this, t2, e)), this[Z2] ? jt(() => this[Bt]()) : this[Bt]()), t2;
   }
   unpipe(t2) {
-    let e = this[N].find((i2) => i2.dest === t2);
+    let e = this[N].find((i3) => i3.dest === t2);
     e && (this[N].length === 1 ? (this[g] && this[Rt] === 0 && (this[g] = false), this[N] = []) : this[N].splice(this[N].indexOf(e), 1), e.unpipe());
   }
   addListener(t2, e) {
     return this.on(t2, e);
   }
   on(t2, e) {
-    let i2 = super.on(t2, e);
+    let i3 = super.on(t2, e);
     if (t2 === "data") this[C] = false, this[Rt]++, !this[N].length && !this[g] && this[Bt]();
     else if (t2 === "readable" && this[_] !== 0) super.emit("readable");
     else if (Kr(t2) && this[nt]) super.emit(t2), this.removeAllListeners(t2);
@@ -70032,14 +70032,14 @@ var A2 = class extends import_node_events.EventEmitter {
       let r2 = e;
       this[Z2] ? jt(() => r2.call(this, this[qt])) : r2.call(this, this[qt]);
     }
-    return i2;
+    return i3;
   }
   removeListener(t2, e) {
     return this.off(t2, e);
   }
   off(t2, e) {
-    let i2 = super.off(t2, e);
-    return t2 === "data" && (this[Rt] = this.listeners("data").length, this[Rt] === 0 && !this[C] && !this[N].length && (this[g] = false)), i2;
+    let i3 = super.off(t2, e);
+    return t2 === "data" && (this[Rt] = this.listeners("data").length, this[Rt] === 0 && !this[C] && !this[N].length && (this[g] = false)), i3;
   }
   removeAllListeners(t2) {
     let e = super.removeAllListeners(t2);
@@ -70052,17 +70052,17 @@ var A2 = class extends import_node_events.EventEmitter {
     !this[De] && !this[nt] && !this[S2] && this[b].length === 0 && this[Q] && (this[De] = true, this.emit("end"), this.emit("prefinish"), this.emit("finish"), this[Ne] && this.emit("close"), this[De] = false);
   }
   emit(t2, ...e) {
-    let i2 = e[0];
+    let i3 = e[0];
     if (t2 !== "error" && t2 !== "close" && t2 !== S2 && this[S2]) return false;
-    if (t2 === "data") return !this[L2] && !i2 ? false : this[Z2] ? (jt(() => this[Oi](i2)), true) : this[Oi](i2);
+    if (t2 === "data") return !this[L2] && !i3 ? false : this[Z2] ? (jt(() => this[Oi](i3)), true) : this[Oi](i3);
     if (t2 === "end") return this[Is]();
     if (t2 === "close") {
       if (this[Ne] = true, !this[nt] && !this[S2]) return false;
       let n = super.emit("close");
       return this.removeAllListeners("close"), n;
     } else if (t2 === "error") {
-      this[qt] = i2, super.emit(_i, i2);
-      let n = !this[Jt] || this.listeners("error").length ? super.emit("error", i2) : false;
+      this[qt] = i3, super.emit(_i, i3);
+      let n = !this[Jt] || this.listeners("error").length ? super.emit("error", i3) : false;
       return this[J](), n;
     } else if (t2 === "resume") {
       let n = super.emit("resume");
@@ -70075,7 +70075,7 @@ var A2 = class extends import_node_events.EventEmitter {
     return this[J](), r2;
   }
   [Oi](t2) {
-    for (let i2 of this[N]) i2.dest.write(t2) === false && this.pause();
+    for (let i3 of this[N]) i3.dest.write(t2) === false && this.pause();
     let e = this[C] ? false : super.emit("data", t2);
     return this[J](), e;
   }
@@ -70086,7 +70086,7 @@ var A2 = class extends import_node_events.EventEmitter {
     if (this[Mt]) {
       let e = this[Mt].end();
       if (e) {
-        for (let i2 of this[N]) i2.dest.write(e);
+        for (let i3 of this[N]) i3.dest.write(e);
         this[C] || super.emit("data", e);
       }
     }
@@ -70098,8 +70098,8 @@ var A2 = class extends import_node_events.EventEmitter {
     let t2 = Object.assign([], { dataLength: 0 });
     this[L2] || (t2.dataLength = 0);
     let e = this.promise();
-    return this.on("data", (i2) => {
-      t2.push(i2), this[L2] || (t2.dataLength += i2.length);
+    return this.on("data", (i3) => {
+      t2.push(i3), this[L2] || (t2.dataLength += i3.length);
     }), await e, t2;
   }
   async concat() {
@@ -70109,7 +70109,7 @@ var A2 = class extends import_node_events.EventEmitter {
   }
   async promise() {
     return new Promise((t2, e) => {
-      this.on(S2, () => e(new Error("stream destroyed"))), this.on("error", (i2) => e(i2)), this.on("end", () => t2());
+      this.on(S2, () => e(new Error("stream destroyed"))), this.on("error", (i3) => e(i3)), this.on("end", () => t2());
     });
   }
   [Symbol.asyncIterator]() {
@@ -70137,12 +70137,12 @@ var A2 = class extends import_node_events.EventEmitter {
   }
   [Symbol.iterator]() {
     this[C] = false;
-    let t2 = false, e = () => (this.pause(), this.off(_i, e), this.off(S2, e), this.off("end", e), t2 = true, { done: true, value: void 0 }), i2 = () => {
+    let t2 = false, e = () => (this.pause(), this.off(_i, e), this.off(S2, e), this.off("end", e), t2 = true, { done: true, value: void 0 }), i3 = () => {
       if (t2) return e();
       let r2 = this.read();
       return r2 === null ? e() : { done: false, value: r2 };
     };
-    return this.once("end", e), this.once(_i, e), this.once(S2, e), { next: i2, throw: e, return: e, [Symbol.iterator]() {
+    return this.once("end", e), this.once(_i, e), this.once(S2, e), { next: i3, throw: e, return: e, [Symbol.iterator]() {
       return this;
     }, [Symbol.dispose]: () => {
     } };
@@ -70225,11 +70225,11 @@ var _t = class extends A2 {
       this[j] = true;
       let t2 = this[vi]();
       if (t2.length === 0) return process.nextTick(() => this[Ii](null, 0, t2));
-      import_fs.default.read(this[m], t2, 0, t2.length, null, (e, i2, r2) => this[Ii](e, i2, r2));
+      import_fs.default.read(this[m], t2, 0, t2.length, null, (e, i3, r2) => this[Ii](e, i3, r2));
     }
   }
-  [Ii](t2, e, i2) {
-    this[j] = false, t2 ? this[Ut](t2) : this[ki](e, i2) && this[zt]();
+  [Ii](t2, e, i3) {
+    this[j] = false, t2 ? this[Ut](t2) : this[ki](e, i3) && this[zt]();
   }
   [H]() {
     if (this[ht] && typeof this[m] == "number") {
@@ -70241,8 +70241,8 @@ var _t = class extends A2 {
     this[j] = true, this[H](), this.emit("error", t2);
   }
   [ki](t2, e) {
-    let i2 = false;
-    return this[ee] -= t2, t2 > 0 && (i2 = super.write(t2 < e.length ? e.subarray(0, t2) : e)), (t2 === 0 || this[ee] <= 0) && (i2 = false, this[H](), super.end()), i2;
+    let i3 = false;
+    return this[ee] -= t2, t2 > 0 && (i3 = super.write(t2 < e.length ? e.subarray(0, t2) : e)), (t2 === 0 || this[ee] <= 0) && (i3 = false, this[H](), super.end()), i3;
   }
   emit(t2, ...e) {
     switch (t2) {
@@ -70273,8 +70273,8 @@ var Be = class extends _t {
       if (!this[j]) {
         this[j] = true;
         do {
-          let e = this[vi](), i2 = e.length === 0 ? 0 : import_fs.default.readSync(this[m], e, 0, e.length, null);
-          if (!this[ki](i2, e)) break;
+          let e = this[vi](), i3 = e.length === 0 ? 0 : import_fs.default.readSync(this[m], e, 0, e.length, null);
+          if (!this[ki](i3, e)) break;
         } while (true);
         this[j] = false;
       }
@@ -70308,8 +70308,8 @@ var et2 = class extends import_events.default {
   [ot];
   constructor(t2, e) {
     e = e || {}, super(e), this[U] = t2, this[m] = typeof e.fd == "number" ? e.fd : void 0, this[ie] = e.mode === void 0 ? 438 : e.mode, this[ot] = typeof e.start == "number" ? e.start : void 0, this[ht] = typeof e.autoClose == "boolean" ? e.autoClose : true;
-    let i2 = this[ot] !== void 0 ? "r+" : "w";
-    this[Me] = e.flags === void 0, this[tt] = e.flags === void 0 ? i2 : e.flags, this[m] === void 0 && this[at]();
+    let i3 = this[ot] !== void 0 ? "r+" : "w";
+    this[Me] = e.flags === void 0, this[tt] = e.flags === void 0 ? i3 : e.flags, this[m] === void 0 && this[at]();
   }
   emit(t2, ...e) {
     if (t2 === "error") {
@@ -70340,7 +70340,7 @@ var et2 = class extends import_events.default {
     return typeof t2 == "string" && (t2 = Buffer.from(t2, e)), this[te] ? (this.emit("error", new Error("write() after end()")), false) : this[m] === void 0 || this[gt] || this[Y2].length ? (this[Y2].push(t2), this[ke] = true, false) : (this[gt] = true, this[ve](t2), true);
   }
   [ve](t2) {
-    import_fs.default.write(this[m], t2, 0, t2.length, this[ot], (e, i2) => this[Pt](e, i2));
+    import_fs.default.write(this[m], t2, 0, t2.length, this[ot], (e, i3) => this[Pt](e, i3));
   }
   [Pt](t2, e) {
     t2 ? this[Ut](t2) : (this[ot] !== void 0 && typeof e == "number" && (this[ot] += e), this[Y2].length ? this[Ai]() : (this[gt] = false, this[te] && !this[Ni] ? (this[Ni] = true, this[H](), this.emit("finish")) : this[ke] && (this[ke] = false, this.emit("drain"))));
@@ -70350,7 +70350,7 @@ var et2 = class extends import_events.default {
     else if (this[Y2].length === 1) this[ve](this[Y2].pop());
     else {
       let t2 = this[Y2];
-      this[Y2] = [], Jr(this[m], t2, this[ot], (e, i2) => this[Pt](e, i2));
+      this[Y2] = [], Jr(this[m], t2, this[ot], (e, i3) => this[Pt](e, i3));
     }
   }
   [H]() {
@@ -70403,13 +70403,13 @@ var tn = (s3) => {
 var se = (s3 = {}) => {
   if (!s3) return {};
   let t2 = {};
-  for (let [e, i2] of Object.entries(s3)) {
+  for (let [e, i3] of Object.entries(s3)) {
     let r2 = tn(e);
-    t2[r2] = i2;
+    t2[r2] = i3;
   }
   return t2.chmod === void 0 && t2.noChmod === false && (t2.chmod = true), delete t2.noChmod, t2;
 };
-var K2 = (s3, t2, e, i2, r2) => Object.assign((n = [], o2, h3) => {
+var K2 = (s3, t2, e, i3, r2) => Object.assign((n = [], o2, h3) => {
   Array.isArray(n) && (o2 = n, n = {}), typeof o2 == "function" && (h3 = o2, o2 = void 0), o2 = o2 ? Array.from(o2) : [];
   let a = se(n);
   if (r2 == null ? void 0 : r2(a, o2), Fs(a)) {
@@ -70423,10 +70423,10 @@ var K2 = (s3, t2, e, i2, r2) => Object.assign((n = [], o2, h3) => {
     return e(a, o2);
   } else if (Ms(a)) {
     if (typeof h3 == "function") throw new TypeError("callback only supported with file option");
-    return i2(a, o2);
+    return i3(a, o2);
   }
   throw new Error("impossible options??");
-}, { syncFile: s3, asyncFile: t2, syncNoFile: e, asyncNoFile: i2, validate: r2 });
+}, { syncFile: s3, asyncFile: t2, syncNoFile: e, asyncNoFile: i3, validate: r2 });
 var sn = import_zlib.default.constants || { ZLIB_VERNUM: 4736 };
 var M2 = Object.freeze(Object.assign(/* @__PURE__ */ Object.create(null), { Z_NO_FLUSH: 0, Z_PARTIAL_FLUSH: 1, Z_SYNC_FLUSH: 2, Z_FULL_FLUSH: 3, Z_FINISH: 4, Z_BLOCK: 5, Z_OK: 0, Z_STREAM_END: 1, Z_NEED_DICT: 2, Z_ERRNO: -1, Z_STREAM_ERROR: -2, Z_DATA_ERROR: -3, Z_MEM_ERROR: -4, Z_BUF_ERROR: -5, Z_VERSION_ERROR: -6, Z_NO_COMPRESSION: 0, Z_BEST_SPEED: 1, Z_BEST_COMPRESSION: 9, Z_DEFAULT_COMPRESSION: -1, Z_FILTERED: 1, Z_HUFFMAN_ONLY: 2, Z_RLE: 3, Z_FIXED: 4, Z_DEFAULT_STRATEGY: 0, DEFLATE: 1, INFLATE: 2, GZIP: 3, GUNZIP: 4, DEFLATERAW: 5, INFLATERAW: 6, UNZIP: 7, BROTLI_DECODE: 8, BROTLI_ENCODE: 9, Z_MIN_WINDOWBITS: 8, Z_MAX_WINDOWBITS: 15, Z_DEFAULT_WINDOWBITS: 15, Z_MIN_CHUNK: 64, Z_MAX_CHUNK: 1 / 0, Z_DEFAULT_CHUNK: 16384, Z_MIN_MEMLEVEL: 1, Z_MAX_MEMLEVEL: 9, Z_DEFAULT_MEMLEVEL: 8, Z_MIN_LEVEL: -1, Z_MAX_LEVEL: 9, Z_DEFAULT_LEVEL: -1, BROTLI_OPERATION_PROCESS: 0, BROTLI_OPERATION_FLUSH: 1, BROTLI_OPERATION_FINISH: 2, BROTLI_OPERATION_EMIT_METADATA: 3, BROTLI_MODE_GENERIC: 0, BROTLI_MODE_TEXT: 1, BROTLI_MODE_FONT: 2, BROTLI_DEFAULT_MODE: 0, BROTLI_MIN_QUALITY: 0, BROTLI_MAX_QUALITY: 11, BROTLI_DEFAULT_QUALITY: 11, BROTLI_MIN_WINDOW_BITS: 10, BROTLI_MAX_WINDOW_BITS: 24, BROTLI_LARGE_MAX_WINDOW_BITS: 30, BROTLI_DEFAULT_WINDOW: 22, BROTLI_MIN_INPUT_BLOCK_BITS: 16, BROTLI_MAX_INPUT_BLOCK_BITS: 24, BROTLI_PARAM_MODE: 0, BROTLI_PARAM_QUALITY: 1, BROTLI_PARAM_LGWIN: 2, BROTLI_PARAM_LGBLOCK: 3, BROTLI_PARAM_DISABLE_LITERAL_CONTEXT_MODELING: 4, BROTLI_PARAM_SIZE_HINT: 5, BROTLI_PARAM_LARGE_WINDOW: 6, BROTLI_PARAM_NPOSTFIX: 7, BROTLI_PARAM_NDIRECT: 8, BROTLI_DECODER_RESULT_ERROR: 0, BROTLI_DECODER_RESULT_SUCCESS: 1, BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT: 2, BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT: 3, BROTLI_DECODER_PARAM_DISABLE_RING_BUFFER_REALLOCATION: 0, BROTLI_DECODER_PARAM_LARGE_WINDOW: 1, BROTLI_DECODER_NO_ERROR: 0, BROTLI_DECODER_SUCCESS: 1, BROTLI_DECODER_NEEDS_MORE_INPUT: 2, BROTLI_DECODER_NEEDS_MORE_OUTPUT: 3, BROTLI_DECODER_ERROR_FORMAT_EXUBERANT_NIBBLE: -1, BROTLI_DECODER_ERROR_FORMAT_RESERVED: -2, BROTLI_DECODER_ERROR_FORMAT_EXUBERANT_META_NIBBLE: -3, BROTLI_DECODER_ERROR_FORMAT_SIMPLE_HUFFMAN_ALPHABET: -4, BROTLI_DECODER_ERROR_FORMAT_SIMPLE_HUFFMAN_SAME: -5, BROTLI_DECODER_ERROR_FORMAT_CL_SPACE: -6, BROTLI_DECODER_ERROR_FORMAT_HUFFMAN_SPACE: -7, BROTLI_DECODER_ERROR_FORMAT_CONTEXT_MAP_REPEAT: -8, BROTLI_DECODER_ERROR_FORMAT_BLOCK_LENGTH_1: -9, BROTLI_DECODER_ERROR_FORMAT_BLOCK_LENGTH_2: -10, BROTLI_DECODER_ERROR_FORMAT_TRANSFORM: -11, BROTLI_DECODER_ERROR_FORMAT_DICTIONARY: -12, BROTLI_DECODER_ERROR_FORMAT_WINDOW_BITS: -13, BROTLI_DECODER_ERROR_FORMAT_PADDING_1: -14, BROTLI_DECODER_ERROR_FORMAT_PADDING_2: -15, BROTLI_DECODER_ERROR_FORMAT_DISTANCE: -16, BROTLI_DECODER_ERROR_DICTIONARY_NOT_SET: -19, BROTLI_DECODER_ERROR_INVALID_ARGUMENTS: -20, BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES: -21, BROTLI_DECODER_ERROR_ALLOC_TREE_GROUPS: -22, BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MAP: -25, BROTLI_DECODER_ERROR_ALLOC_RING_BUFFER_1: -26, BROTLI_DECODER_ERROR_ALLOC_RING_BUFFER_2: -27, BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES: -30, BROTLI_DECODER_ERROR_UNREACHABLE: -31 }, sn));
 var rn = import_buffer.Buffer.concat;
@@ -70451,7 +70451,7 @@ var Pi = /* @__PURE__ */ Symbol("flushFlag");
 var _t2, _i2, _s, _n2, _r, _e, _o, _a2;
 var re = (_a2 = class extends A2 {
   constructor(t2, e) {
-    var _a9, _b2, _c, _d;
+    var _a10, _b3, _c, _d;
     if (!t2 || typeof t2 != "object") throw new TypeError("invalid options for ZlibBase constructor");
     super(t2);
     __privateAdd(this, _t2, false);
@@ -70461,15 +70461,15 @@ var re = (_a2 = class extends A2 {
     __privateAdd(this, _r);
     __privateAdd(this, _e);
     __privateAdd(this, _o);
-    if (__privateSet(this, _s, (_a9 = t2.flush) != null ? _a9 : 0), __privateSet(this, _n2, (_b2 = t2.finishFlush) != null ? _b2 : 0), __privateSet(this, _r, (_c = t2.fullFlushFlag) != null ? _c : 0), typeof Ps[e] != "function") throw new TypeError("Compression method not supported: " + e);
+    if (__privateSet(this, _s, (_a10 = t2.flush) != null ? _a10 : 0), __privateSet(this, _n2, (_b3 = t2.finishFlush) != null ? _b3 : 0), __privateSet(this, _r, (_c = t2.fullFlushFlag) != null ? _c : 0), typeof Ps[e] != "function") throw new TypeError("Compression method not supported: " + e);
     try {
       __privateSet(this, _e, new Ps[e](t2));
-    } catch (i2) {
-      throw new Gt(i2, this.constructor);
+    } catch (i3) {
+      throw new Gt(i3, this.constructor);
     }
-    __privateSet(this, _o, (i2) => {
-      __privateGet(this, _t2) || (__privateSet(this, _t2, true), this.close(), this.emit("error", i2));
-    }), (_d = __privateGet(this, _e)) == null ? void 0 : _d.on("error", (i2) => __privateGet(this, _o).call(this, new Gt(i2))), this.once("end", () => this.close);
+    __privateSet(this, _o, (i3) => {
+      __privateGet(this, _t2) || (__privateSet(this, _t2, true), this.close(), this.emit("error", i3));
+    }), (_d = __privateGet(this, _e)) == null ? void 0 : _d.on("error", (i3) => __privateGet(this, _o).call(this, new Gt(i3))), this.once("end", () => this.close);
   }
   get sawError() {
     return __privateGet(this, _t2);
@@ -70484,14 +70484,14 @@ var re = (_a2 = class extends A2 {
     __privateGet(this, _e) && (__privateGet(this, _e).close(), __privateSet(this, _e, void 0), this.emit("close"));
   }
   reset() {
-    var _a9, _b2;
-    if (!__privateGet(this, _t2)) return (0, import_assert.default)(__privateGet(this, _e), "zlib binding closed"), (_b2 = (_a9 = __privateGet(this, _e)).reset) == null ? void 0 : _b2.call(_a9);
+    var _a10, _b3;
+    if (!__privateGet(this, _t2)) return (0, import_assert.default)(__privateGet(this, _e), "zlib binding closed"), (_b3 = (_a10 = __privateGet(this, _e)).reset) == null ? void 0 : _b3.call(_a10);
   }
   flush(t2) {
     this.ended || (typeof t2 != "number" && (t2 = __privateGet(this, _r)), this.write(Object.assign(import_buffer.Buffer.alloc(0), { [Pi]: t2 })));
   }
-  end(t2, e, i2) {
-    return typeof t2 == "function" && (i2 = t2, e = void 0, t2 = void 0), typeof e == "function" && (i2 = e, e = void 0), t2 && (e ? this.write(t2, e) : this.write(t2)), this.flush(__privateGet(this, _n2)), __privateSet(this, _i2, true), super.end(i2);
+  end(t2, e, i3) {
+    return typeof t2 == "function" && (i3 = t2, e = void 0, t2 = void 0), typeof e == "function" && (i3 = e, e = void 0), t2 && (e ? this.write(t2, e) : this.write(t2)), this.flush(__privateGet(this, _n2)), __privateSet(this, _i2, true), super.end(i3);
   }
   get ended() {
     return __privateGet(this, _i2);
@@ -70499,8 +70499,8 @@ var re = (_a2 = class extends A2 {
   [Tt](t2) {
     return super.write(t2);
   }
-  write(t2, e, i2) {
-    if (typeof e == "function" && (i2 = e, e = "utf8"), typeof t2 == "string" && (t2 = import_buffer.Buffer.from(t2, e)), __privateGet(this, _t2)) return;
+  write(t2, e, i3) {
+    if (typeof e == "function" && (i3 = e, e = "utf8"), typeof t2 == "string" && (t2 = import_buffer.Buffer.from(t2, e)), __privateGet(this, _t2)) return;
     (0, import_assert.default)(__privateGet(this, _e), "zlib binding closed");
     let r2 = __privateGet(this, _e)._handle, n = r2.close;
     r2.close = () => {
@@ -70524,7 +70524,7 @@ var re = (_a2 = class extends A2 {
       a = this[Tt](import_buffer.Buffer.from(l3));
       for (let c3 = 1; c3 < h3.length; c3++) a = this[Tt](h3[c3]);
     } else a = this[Tt](import_buffer.Buffer.from(h3));
-    return i2 && i2(), a;
+    return i3 && i3(), a;
   }
 }, _t2 = new WeakMap(), _i2 = new WeakMap(), _s = new WeakMap(), _n2 = new WeakMap(), _r = new WeakMap(), _e = new WeakMap(), _o = new WeakMap(), _a2);
 var _t3, _i3, _a3;
@@ -70542,14 +70542,14 @@ var Pe = (_a3 = class extends re {
       if (!this.handle.params) throw new Error("not supported in this implementation");
       if (__privateGet(this, _t3) !== t2 || __privateGet(this, _i3) !== e) {
         this.flush(M2.Z_SYNC_FLUSH), (0, import_assert.default)(this.handle, "zlib binding closed");
-        let i2 = this.handle.flush;
+        let i3 = this.handle.flush;
         this.handle.flush = (r2, n) => {
           typeof r2 == "function" && (n = r2, r2 = this.flushFlag), this.flush(r2), n == null ? void 0 : n();
         };
         try {
           this.handle.params(t2, e);
         } finally {
-          this.handle.flush = i2;
+          this.handle.flush = i3;
         }
         this.handle && (__privateSet(this, _t3, t2), __privateSet(this, _i3, e));
       }
@@ -70615,9 +70615,9 @@ var an = (s3, t2) => {
   t2[0] = 255;
   var e = false;
   s3 = s3 * -1;
-  for (var i2 = t2.length; i2 > 1; i2--) {
+  for (var i3 = t2.length; i3 > 1; i3--) {
     var r2 = s3 & 255;
-    s3 = Math.floor(s3 / 256), e ? t2[i2 - 1] = Ws(r2) : r2 === 0 ? t2[i2 - 1] = 0 : (e = true, t2[i2 - 1] = Gs(r2));
+    s3 = Math.floor(s3 / 256), e ? t2[i3 - 1] = Ws(r2) : r2 === 0 ? t2[i3 - 1] = 0 : (e = true, t2[i3 - 1] = Gs(r2));
   }
 };
 var Hs = (s3) => {
@@ -70627,16 +70627,16 @@ var Hs = (s3) => {
   return e;
 };
 var ln2 = (s3) => {
-  for (var t2 = s3.length, e = 0, i2 = false, r2 = t2 - 1; r2 > -1; r2--) {
+  for (var t2 = s3.length, e = 0, i3 = false, r2 = t2 - 1; r2 > -1; r2--) {
     var n = Number(s3[r2]), o2;
-    i2 ? o2 = Ws(n) : n === 0 ? o2 = n : (i2 = true, o2 = Gs(n)), o2 !== 0 && (e -= o2 * Math.pow(256, t2 - r2 - 1));
+    i3 ? o2 = Ws(n) : n === 0 ? o2 = n : (i3 = true, o2 = Gs(n)), o2 !== 0 && (e -= o2 * Math.pow(256, t2 - r2 - 1));
   }
   return e;
 };
 var cn = (s3) => {
-  for (var t2 = s3.length, e = 0, i2 = t2 - 1; i2 > -1; i2--) {
-    var r2 = Number(s3[i2]);
-    r2 !== 0 && (e += r2 * Math.pow(256, t2 - i2 - 1));
+  for (var t2 = s3.length, e = 0, i3 = t2 - 1; i3 > -1; i3--) {
+    var r2 = Number(s3[i3]);
+    r2 !== 0 && (e += r2 * Math.pow(256, t2 - i3 - 1));
   }
   return e;
 };
@@ -70652,7 +70652,7 @@ var Ve = new Map(Array.from(oe).map((s3) => [s3[1], s3[0]]));
 var un = (s3) => s3 === void 0 || s3 < 0 ? void 0 : s3;
 var _t5, _F_instances, i_fn, _a5;
 var F = (_a5 = class {
-  constructor(t2, e = 0, i2, r2) {
+  constructor(t2, e = 0, i3, r2) {
     __privateAdd(this, _F_instances);
     __publicField(this, "cksumValid", false);
     __publicField(this, "needPax", false);
@@ -70675,18 +70675,18 @@ var F = (_a5 = class {
     __publicField(this, "mtime");
     __publicField(this, "charset");
     __publicField(this, "comment");
-    Buffer.isBuffer(t2) ? this.decode(t2, e || 0, i2, r2) : t2 && __privateMethod(this, _F_instances, i_fn).call(this, t2);
+    Buffer.isBuffer(t2) ? this.decode(t2, e || 0, i3, r2) : t2 && __privateMethod(this, _F_instances, i_fn).call(this, t2);
   }
-  decode(t2, e, i2, r2) {
-    var _a9, _b2, _c, _d, _e4, _f, _g, _h, _i5, _j, _k, _l, _m, _n4, _o3, _p, _q, _r4, _s5, _t9, _u, _v, _w, _x, _y;
+  decode(t2, e, i3, r2) {
+    var _a10, _b3, _c, _d, _e4, _f, _g, _h, _i5, _j, _k, _l, _m, _n4, _o3, _p, _q, _r4, _s5, _t9, _u, _v, _w, _x, _y;
     if (e || (e = 0), !t2 || !(t2.length >= e + 512)) throw new Error("need 512 bytes for header");
-    let n = xt(t2, e + 156, 1), o2 = Ui.has(n), h3 = o2 ? i2 : void 0, a = o2 ? r2 : void 0;
-    if (this.path = (_a9 = h3 == null ? void 0 : h3.path) != null ? _a9 : xt(t2, e, 100), this.mode = (_c = (_b2 = h3 == null ? void 0 : h3.mode) != null ? _b2 : a == null ? void 0 : a.mode) != null ? _c : lt(t2, e + 100, 8), this.uid = (_e4 = (_d = h3 == null ? void 0 : h3.uid) != null ? _d : a == null ? void 0 : a.uid) != null ? _e4 : lt(t2, e + 108, 8), this.gid = (_g = (_f = h3 == null ? void 0 : h3.gid) != null ? _f : a == null ? void 0 : a.gid) != null ? _g : lt(t2, e + 116, 8), this.size = un((_i5 = (_h = h3 == null ? void 0 : h3.size) != null ? _h : a == null ? void 0 : a.size) != null ? _i5 : lt(t2, e + 124, 12)), this.mtime = (_k = (_j = h3 == null ? void 0 : h3.mtime) != null ? _j : a == null ? void 0 : a.mtime) != null ? _k : Wi(t2, e + 136, 12), this.cksum = lt(t2, e + 148, 12), a && __privateMethod(this, _F_instances, i_fn).call(this, a, true), h3 && __privateMethod(this, _F_instances, i_fn).call(this, h3), ne(n) && __privateSet(this, _t5, n || "0"), __privateGet(this, _t5) === "0" && this.path.slice(-1) === "/" && __privateSet(this, _t5, "5"), __privateGet(this, _t5) === "5" && (this.size = 0), this.linkpath = xt(t2, e + 157, 100), t2.subarray(e + 257, e + 265).toString() === "ustar\x0000") if (this.uname = (_m = (_l = h3 == null ? void 0 : h3.uname) != null ? _l : a == null ? void 0 : a.uname) != null ? _m : xt(t2, e + 265, 32), this.gname = (_o3 = (_n4 = h3 == null ? void 0 : h3.gname) != null ? _n4 : a == null ? void 0 : a.gname) != null ? _o3 : xt(t2, e + 297, 32), this.devmaj = (_r4 = (_q = (_p = h3 == null ? void 0 : h3.devmaj) != null ? _p : a == null ? void 0 : a.devmaj) != null ? _q : lt(t2, e + 329, 8)) != null ? _r4 : 0, this.devmin = (_u = (_t9 = (_s5 = h3 == null ? void 0 : h3.devmin) != null ? _s5 : a == null ? void 0 : a.devmin) != null ? _t9 : lt(t2, e + 337, 8)) != null ? _u : 0, t2[e + 475] !== 0) {
+    let n = xt(t2, e + 156, 1), o2 = Ui.has(n), h3 = o2 ? i3 : void 0, a = o2 ? r2 : void 0;
+    if (this.path = (_a10 = h3 == null ? void 0 : h3.path) != null ? _a10 : xt(t2, e, 100), this.mode = (_c = (_b3 = h3 == null ? void 0 : h3.mode) != null ? _b3 : a == null ? void 0 : a.mode) != null ? _c : lt(t2, e + 100, 8), this.uid = (_e4 = (_d = h3 == null ? void 0 : h3.uid) != null ? _d : a == null ? void 0 : a.uid) != null ? _e4 : lt(t2, e + 108, 8), this.gid = (_g = (_f = h3 == null ? void 0 : h3.gid) != null ? _f : a == null ? void 0 : a.gid) != null ? _g : lt(t2, e + 116, 8), this.size = un((_i5 = (_h = h3 == null ? void 0 : h3.size) != null ? _h : a == null ? void 0 : a.size) != null ? _i5 : lt(t2, e + 124, 12)), this.mtime = (_k = (_j = h3 == null ? void 0 : h3.mtime) != null ? _j : a == null ? void 0 : a.mtime) != null ? _k : Wi(t2, e + 136, 12), this.cksum = lt(t2, e + 148, 12), a && __privateMethod(this, _F_instances, i_fn).call(this, a, true), h3 && __privateMethod(this, _F_instances, i_fn).call(this, h3), ne(n) && __privateSet(this, _t5, n || "0"), __privateGet(this, _t5) === "0" && this.path.slice(-1) === "/" && __privateSet(this, _t5, "5"), __privateGet(this, _t5) === "5" && (this.size = 0), this.linkpath = xt(t2, e + 157, 100), t2.subarray(e + 257, e + 265).toString() === "ustar\x0000") if (this.uname = (_m = (_l = h3 == null ? void 0 : h3.uname) != null ? _l : a == null ? void 0 : a.uname) != null ? _m : xt(t2, e + 265, 32), this.gname = (_o3 = (_n4 = h3 == null ? void 0 : h3.gname) != null ? _n4 : a == null ? void 0 : a.gname) != null ? _o3 : xt(t2, e + 297, 32), this.devmaj = (_r4 = (_q = (_p = h3 == null ? void 0 : h3.devmaj) != null ? _p : a == null ? void 0 : a.devmaj) != null ? _q : lt(t2, e + 329, 8)) != null ? _r4 : 0, this.devmin = (_u = (_t9 = (_s5 = h3 == null ? void 0 : h3.devmin) != null ? _s5 : a == null ? void 0 : a.devmin) != null ? _t9 : lt(t2, e + 337, 8)) != null ? _u : 0, t2[e + 475] !== 0) {
       let c3 = xt(t2, e + 345, 155);
       this.path = c3 + "/" + this.path;
     } else {
       let c3 = xt(t2, e + 345, 130);
-      c3 && (this.path = c3 + "/" + this.path), this.atime = (_w = (_v = i2 == null ? void 0 : i2.atime) != null ? _v : r2 == null ? void 0 : r2.atime) != null ? _w : Wi(t2, e + 476, 12), this.ctime = (_y = (_x = i2 == null ? void 0 : i2.ctime) != null ? _x : r2 == null ? void 0 : r2.ctime) != null ? _y : Wi(t2, e + 488, 12);
+      c3 && (this.path = c3 + "/" + this.path), this.atime = (_w = (_v = i3 == null ? void 0 : i3.atime) != null ? _v : r2 == null ? void 0 : r2.atime) != null ? _w : Wi(t2, e + 476, 12), this.ctime = (_y = (_x = i3 == null ? void 0 : i3.ctime) != null ? _x : r2 == null ? void 0 : r2.ctime) != null ? _y : Wi(t2, e + 488, 12);
     }
     let l3 = 256;
     for (let c3 = e; c3 < e + 148; c3++) l3 += t2[c3];
@@ -70695,8 +70695,8 @@ var F = (_a5 = class {
   }
   encode(t2, e = 0) {
     if (t2 || (t2 = this.block = Buffer.alloc(512)), __privateGet(this, _t5) === "Unsupported" && __privateSet(this, _t5, "0"), !(t2.length >= e + 512)) throw new Error("need 512 bytes for header");
-    let i2 = this.ctime || this.atime ? 130 : 155, r2 = mn(this.path || "", i2), n = r2[0], o2 = r2[1];
-    this.needPax = !!r2[2], this.needPax = Lt(t2, e, 100, n) || this.needPax, this.needPax = ct(t2, e + 100, 8, this.mode) || this.needPax, this.needPax = ct(t2, e + 108, 8, this.uid) || this.needPax, this.needPax = ct(t2, e + 116, 8, this.gid) || this.needPax, this.needPax = ct(t2, e + 124, 12, this.size) || this.needPax, this.needPax = Gi(t2, e + 136, 12, this.mtime) || this.needPax, t2[e + 156] = Number(__privateGet(this, _t5).codePointAt(0)), this.needPax = Lt(t2, e + 157, 100, this.linkpath) || this.needPax, t2.write("ustar\x0000", e + 257, 8), this.needPax = Lt(t2, e + 265, 32, this.uname) || this.needPax, this.needPax = Lt(t2, e + 297, 32, this.gname) || this.needPax, this.needPax = ct(t2, e + 329, 8, this.devmaj) || this.needPax, this.needPax = ct(t2, e + 337, 8, this.devmin) || this.needPax, this.needPax = Lt(t2, e + 345, i2, o2) || this.needPax, t2[e + 475] !== 0 ? this.needPax = Lt(t2, e + 345, 155, o2) || this.needPax : (this.needPax = Lt(t2, e + 345, 130, o2) || this.needPax, this.needPax = Gi(t2, e + 476, 12, this.atime) || this.needPax, this.needPax = Gi(t2, e + 488, 12, this.ctime) || this.needPax);
+    let i3 = this.ctime || this.atime ? 130 : 155, r2 = mn(this.path || "", i3), n = r2[0], o2 = r2[1];
+    this.needPax = !!r2[2], this.needPax = Lt(t2, e, 100, n) || this.needPax, this.needPax = ct(t2, e + 100, 8, this.mode) || this.needPax, this.needPax = ct(t2, e + 108, 8, this.uid) || this.needPax, this.needPax = ct(t2, e + 116, 8, this.gid) || this.needPax, this.needPax = ct(t2, e + 124, 12, this.size) || this.needPax, this.needPax = Gi(t2, e + 136, 12, this.mtime) || this.needPax, t2[e + 156] = Number(__privateGet(this, _t5).codePointAt(0)), this.needPax = Lt(t2, e + 157, 100, this.linkpath) || this.needPax, t2.write("ustar\x0000", e + 257, 8), this.needPax = Lt(t2, e + 265, 32, this.uname) || this.needPax, this.needPax = Lt(t2, e + 297, 32, this.gname) || this.needPax, this.needPax = ct(t2, e + 329, 8, this.devmaj) || this.needPax, this.needPax = ct(t2, e + 337, 8, this.devmin) || this.needPax, this.needPax = Lt(t2, e + 345, i3, o2) || this.needPax, t2[e + 475] !== 0 ? this.needPax = Lt(t2, e + 345, 155, o2) || this.needPax : (this.needPax = Lt(t2, e + 345, 130, o2) || this.needPax, this.needPax = Gi(t2, e + 476, 12, this.atime) || this.needPax, this.needPax = Gi(t2, e + 488, 12, this.ctime) || this.needPax);
     let h3 = 256;
     for (let a = e; a < e + 148; a++) h3 += t2[a];
     for (let a = e + 156; a < e + 512; a++) h3 += t2[a];
@@ -70715,15 +70715,15 @@ var F = (_a5 = class {
     else throw new TypeError("invalid entry type: " + t2);
   }
 }, _t5 = new WeakMap(), _F_instances = new WeakSet(), i_fn = function(t2, e = false) {
-  Object.assign(this, Object.fromEntries(Object.entries(t2).filter(([i2, r2]) => !(r2 == null || i2 === "size" && Number(r2) < 0 || i2 === "path" && e || i2 === "linkpath" && e || i2 === "global"))));
+  Object.assign(this, Object.fromEntries(Object.entries(t2).filter(([i3, r2]) => !(r2 == null || i3 === "size" && Number(r2) < 0 || i3 === "path" && e || i3 === "linkpath" && e || i3 === "global"))));
 }, _a5);
 var mn = (s3, t2) => {
-  let i2 = s3, r2 = "", n, o2 = import_node_path7.posix.parse(s3).root || ".";
-  if (Buffer.byteLength(i2) < 100) n = [i2, r2, false];
+  let i3 = s3, r2 = "", n, o2 = import_node_path7.posix.parse(s3).root || ".";
+  if (Buffer.byteLength(i3) < 100) n = [i3, r2, false];
   else {
-    r2 = import_node_path7.posix.dirname(i2), i2 = import_node_path7.posix.basename(i2);
+    r2 = import_node_path7.posix.dirname(i3), i3 = import_node_path7.posix.basename(i3);
     do
-      Buffer.byteLength(i2) <= 100 && Buffer.byteLength(r2) <= t2 ? n = [i2, r2, false] : Buffer.byteLength(i2) > 100 && Buffer.byteLength(r2) <= t2 ? n = [i2.slice(0, 99), r2, true] : (i2 = import_node_path7.posix.join(import_node_path7.posix.basename(r2), i2), r2 = import_node_path7.posix.dirname(r2));
+      Buffer.byteLength(i3) <= 100 && Buffer.byteLength(r2) <= t2 ? n = [i3, r2, false] : Buffer.byteLength(i3) > 100 && Buffer.byteLength(r2) <= t2 ? n = [i3.slice(0, 99), r2, true] : (i3 = import_node_path7.posix.join(import_node_path7.posix.basename(r2), i3), r2 = import_node_path7.posix.dirname(r2));
     while (r2 !== o2 && n === void 0);
     n || (n = [s3.slice(0, 99), "", true]);
   }
@@ -70736,13 +70736,13 @@ var lt = (s3, t2, e) => Number(s3[t2]) & 128 ? Hs(s3.subarray(t2, t2 + e)) : wn(
 var En = (s3) => isNaN(s3) ? void 0 : s3;
 var wn = (s3, t2, e) => En(parseInt(s3.subarray(t2, t2 + e).toString("utf8").replace(/\0.*$/, "").trim(), 8));
 var Sn = { 12: 8589934591, 8: 2097151 };
-var ct = (s3, t2, e, i2) => i2 === void 0 ? false : i2 > Sn[e] || i2 < 0 ? (Us(i2, s3.subarray(t2, t2 + e)), true) : (yn(s3, t2, e, i2), false);
-var yn = (s3, t2, e, i2) => s3.write(Rn(i2, e), t2, e, "ascii");
+var ct = (s3, t2, e, i3) => i3 === void 0 ? false : i3 > Sn[e] || i3 < 0 ? (Us(i3, s3.subarray(t2, t2 + e)), true) : (yn(s3, t2, e, i3), false);
+var yn = (s3, t2, e, i3) => s3.write(Rn(i3, e), t2, e, "ascii");
 var Rn = (s3, t2) => gn(Math.floor(s3).toString(8), t2);
 var gn = (s3, t2) => (s3.length === t2 - 1 ? s3 : new Array(t2 - s3.length - 1).join("0") + s3 + " ") + "\0";
-var Gi = (s3, t2, e, i2) => i2 === void 0 ? false : ct(s3, t2, e, i2.getTime() / 1e3);
+var Gi = (s3, t2, e, i3) => i3 === void 0 ? false : ct(s3, t2, e, i3.getTime() / 1e3);
 var bn = new Array(156).join("\0");
-var Lt = (s3, t2, e, i2) => i2 === void 0 ? false : (s3.write(i2 + bn, t2, e, "utf8"), i2.length !== Buffer.byteLength(i2) || i2.length > e);
+var Lt = (s3, t2, e, i3) => i3 === void 0 ? false : (s3.write(i3 + bn, t2, e, "utf8"), i3.length !== Buffer.byteLength(i3) || i3.length > e);
 var ft = class s {
   atime;
   mtime;
@@ -70765,12 +70765,12 @@ var ft = class s {
     this.atime = t2.atime, this.charset = t2.charset, this.comment = t2.comment, this.ctime = t2.ctime, this.dev = t2.dev, this.gid = t2.gid, this.global = e, this.gname = t2.gname, this.ino = t2.ino, this.linkpath = t2.linkpath, this.mtime = t2.mtime, this.nlink = t2.nlink, this.path = t2.path, this.size = t2.size, this.uid = t2.uid, this.uname = t2.uname;
   }
   encode() {
-    var _a9;
+    var _a10;
     let t2 = this.encodeBody();
     if (t2 === "") return Buffer.allocUnsafe(0);
-    let e = Buffer.byteLength(t2), i2 = 512 * Math.ceil(1 + e / 512), r2 = Buffer.allocUnsafe(i2);
+    let e = Buffer.byteLength(t2), i3 = 512 * Math.ceil(1 + e / 512), r2 = Buffer.allocUnsafe(i3);
     for (let n = 0; n < 512; n++) r2[n] = 0;
-    new F({ path: ("PaxHeader/" + (0, import_node_path8.basename)((_a9 = this.path) != null ? _a9 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
+    new F({ path: ("PaxHeader/" + (0, import_node_path8.basename)((_a10 = this.path) != null ? _a10 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
     for (let n = e + 512; n < r2.length; n++) r2[n] = 0;
     return r2;
   }
@@ -70779,12 +70779,12 @@ var ft = class s {
   }
   encodeField(t2) {
     if (this[t2] === void 0) return "";
-    let e = this[t2], i2 = e instanceof Date ? e.getTime() / 1e3 : e, r2 = " " + (t2 === "dev" || t2 === "ino" || t2 === "nlink" ? "SCHILY." : "") + t2 + "=" + i2 + `
+    let e = this[t2], i3 = e instanceof Date ? e.getTime() / 1e3 : e, r2 = " " + (t2 === "dev" || t2 === "ino" || t2 === "nlink" ? "SCHILY." : "") + t2 + "=" + i3 + `
 `, n = Buffer.byteLength(r2), o2 = Math.floor(Math.log(n) / Math.log(10)) + 1;
     return n + o2 >= Math.pow(10, o2) && (o2 += 1), o2 + n + r2;
   }
-  static parse(t2, e, i2 = false) {
-    return new s(On(Tn(t2), e), i2);
+  static parse(t2, e, i3 = false) {
+    return new s(On(Tn(t2), e), i3);
   }
 };
 var On = (s3, t2) => t2 ? Object.assign({}, t2, s3) : s3;
@@ -70794,9 +70794,9 @@ var xn = (s3, t2) => {
   let e = parseInt(t2, 10);
   if (e !== Buffer.byteLength(t2) + 1) return s3;
   t2 = t2.slice((e + " ").length);
-  let i2 = t2.split("="), r2 = i2.shift();
+  let i3 = t2.split("="), r2 = i3.shift();
   if (!r2) return s3;
-  let n = r2.replace(/^SCHILY\.(dev|ino|nlink)/, "$1"), o2 = i2.join("=").replace(/\0.*/, "");
+  let n = r2.replace(/^SCHILY\.(dev|ino|nlink)/, "$1"), o2 = i3.join("=").replace(/\0.*/, "");
   switch (n) {
     case "path":
     case "linkpath":
@@ -70831,8 +70831,8 @@ var Ln = process.env.TESTING_TAR_FAKE_PLATFORM || process.platform;
 var f = Ln !== "win32" ? (s3) => String(s3) : (s3) => String(s3).replaceAll(/\\/g, "/");
 var _$e_instances, t_fn, _a6;
 var $e = (_a6 = class extends A2 {
-  constructor(t2, e, i2) {
-    var _a9;
+  constructor(t2, e, i3) {
+    var _a10;
     super({});
     __privateAdd(this, _$e_instances);
     __publicField(this, "extended");
@@ -70861,7 +70861,7 @@ var $e = (_a6 = class extends A2 {
     __publicField(this, "invalid", false);
     __publicField(this, "absolute");
     __publicField(this, "unsupported", false);
-    switch (this.pause(), this.extended = e, this.globalExtended = i2, this.header = t2, this.remain = (_a9 = t2.size) != null ? _a9 : 0, this.startBlockSize = 512 * Math.ceil(this.remain / 512), this.blockRemain = this.startBlockSize, this.type = t2.type, this.type) {
+    switch (this.pause(), this.extended = e, this.globalExtended = i3, this.header = t2, this.remain = (_a10 = t2.size) != null ? _a10 : 0, this.startBlockSize = 512 * Math.ceil(this.remain / 512), this.blockRemain = this.startBlockSize, this.type = t2.type, this.type) {
       case "File":
       case "OldFile":
       case "Link":
@@ -70885,19 +70885,19 @@ var $e = (_a6 = class extends A2 {
         this.ignore = true;
     }
     if (!t2.path) throw new Error("no path provided for tar.ReadEntry");
-    this.path = f(t2.path), this.mode = t2.mode, this.mode && (this.mode = this.mode & 4095), this.uid = t2.uid, this.gid = t2.gid, this.uname = t2.uname, this.gname = t2.gname, this.size = this.remain, this.mtime = t2.mtime, this.atime = t2.atime, this.ctime = t2.ctime, this.linkpath = t2.linkpath ? f(t2.linkpath) : void 0, this.uname = t2.uname, this.gname = t2.gname, e && __privateMethod(this, _$e_instances, t_fn).call(this, e), i2 && __privateMethod(this, _$e_instances, t_fn).call(this, i2, true);
+    this.path = f(t2.path), this.mode = t2.mode, this.mode && (this.mode = this.mode & 4095), this.uid = t2.uid, this.gid = t2.gid, this.uname = t2.uname, this.gname = t2.gname, this.size = this.remain, this.mtime = t2.mtime, this.atime = t2.atime, this.ctime = t2.ctime, this.linkpath = t2.linkpath ? f(t2.linkpath) : void 0, this.uname = t2.uname, this.gname = t2.gname, e && __privateMethod(this, _$e_instances, t_fn).call(this, e), i3 && __privateMethod(this, _$e_instances, t_fn).call(this, i3, true);
   }
   write(t2) {
     let e = t2.length;
     if (e > this.blockRemain) throw new Error("writing more to entry than is appropriate");
-    let i2 = this.remain, r2 = this.blockRemain;
-    return this.remain = Math.max(0, i2 - e), this.blockRemain = Math.max(0, r2 - e), this.ignore ? true : i2 >= e ? super.write(t2) : super.write(t2.subarray(0, i2));
+    let i3 = this.remain, r2 = this.blockRemain;
+    return this.remain = Math.max(0, i3 - e), this.blockRemain = Math.max(0, r2 - e), this.ignore ? true : i3 >= e ? super.write(t2) : super.write(t2.subarray(0, i3));
   }
 }, _$e_instances = new WeakSet(), t_fn = function(t2, e = false) {
-  t2.path && (t2.path = f(t2.path)), t2.linkpath && (t2.linkpath = f(t2.linkpath)), Object.assign(this, Object.fromEntries(Object.entries(t2).filter(([i2, r2]) => !(r2 == null || i2 === "path" && e))));
+  t2.path && (t2.path = f(t2.path)), t2.linkpath && (t2.linkpath = f(t2.linkpath)), Object.assign(this, Object.fromEntries(Object.entries(t2).filter(([i3, r2]) => !(r2 == null || i3 === "path" && e))));
 }, _a6);
-var Dt = (s3, t2, e, i2 = {}) => {
-  s3.file && (i2.file = s3.file), s3.cwd && (i2.cwd = s3.cwd), i2.code = e instanceof Error && e.code || t2, i2.tarCode = t2, !s3.strict && i2.recoverable !== false ? (e instanceof Error && (i2 = Object.assign(e, i2), e = e.message), s3.emit("warn", t2, e, i2)) : e instanceof Error ? s3.emit("error", Object.assign(e, i2)) : s3.emit("error", Object.assign(new Error(`${t2}: ${e}`), i2));
+var Dt = (s3, t2, e, i3 = {}) => {
+  s3.file && (i3.file = s3.file), s3.cwd && (i3.cwd = s3.cwd), i3.code = e instanceof Error && e.code || t2, i3.tarCode = t2, !s3.strict && i3.recoverable !== false ? (e instanceof Error && (i3 = Object.assign(e, i3), e = e.message), s3.emit("warn", t2, e, i3)) : e instanceof Error ? s3.emit("error", Object.assign(e, i3)) : s3.emit("error", Object.assign(new Error(`${t2}: ${e}`), i3));
 };
 var Nn = 1024 * 1024;
 var Xi = Buffer.from([31, 139]);
@@ -70975,29 +70975,29 @@ var rt = class extends import_events2.EventEmitter {
     }), this.strict = !!t2.strict, this.maxDecompressionRatio = typeof t2.maxDecompressionRatio == "number" ? t2.maxDecompressionRatio : In, this.maxMetaEntrySize = t2.maxMetaEntrySize || Nn, this.filter = typeof t2.filter == "function" ? t2.filter : Cn;
     let e = t2.file && (t2.file.endsWith(".tar.br") || t2.file.endsWith(".tbr"));
     this.brotli = !(t2.gzip || t2.zstd) && t2.brotli !== void 0 ? t2.brotli : e ? void 0 : false;
-    let i2 = t2.file && (t2.file.endsWith(".tar.zst") || t2.file.endsWith(".tzst"));
-    this.zstd = !(t2.gzip || t2.brotli) && t2.zstd !== void 0 ? t2.zstd : i2 ? true : void 0, this.on("end", () => this[$s]()), typeof t2.onwarn == "function" && this.on("warn", t2.onwarn), typeof t2.onReadEntry == "function" && this.on("entry", t2.onReadEntry);
+    let i3 = t2.file && (t2.file.endsWith(".tar.zst") || t2.file.endsWith(".tzst"));
+    this.zstd = !(t2.gzip || t2.brotli) && t2.zstd !== void 0 ? t2.zstd : i3 ? true : void 0, this.on("end", () => this[$s]()), typeof t2.onwarn == "function" && this.on("warn", t2.onwarn), typeof t2.onReadEntry == "function" && this.on("entry", t2.onReadEntry);
   }
-  warn(t2, e, i2 = {}) {
-    Dt(this, t2, e, i2);
+  warn(t2, e, i3 = {}) {
+    Dt(this, t2, e, i3);
   }
   [Vs](t2, e) {
     this[It] === void 0 && (this[It] = false);
-    let i2;
+    let i3;
     try {
-      i2 = new F(t2, e, this[V], this[he]);
+      i3 = new F(t2, e, this[V], this[he]);
     } catch (r2) {
       return this.warn("TAR_ENTRY_INVALID", r2);
     }
-    if (i2.nullBlock) this[je] ? (this[ti] = true, this[B] === "begin" && (this[B] = "header"), this[At]("eof")) : (this[je] = true, this[At]("nullBlock"));
-    else if (this[je] = false, !i2.cksumValid) this.warn("TAR_ENTRY_INVALID", "checksum failure", { header: i2 });
-    else if (!i2.path) this.warn("TAR_ENTRY_INVALID", "path is required", { header: i2 });
+    if (i3.nullBlock) this[je] ? (this[ti] = true, this[B] === "begin" && (this[B] = "header"), this[At]("eof")) : (this[je] = true, this[At]("nullBlock"));
+    else if (this[je] = false, !i3.cksumValid) this.warn("TAR_ENTRY_INVALID", "checksum failure", { header: i3 });
+    else if (!i3.path) this.warn("TAR_ENTRY_INVALID", "path is required", { header: i3 });
     else {
-      let r2 = i2.type;
-      if (/^(Symbolic)?Link$/.test(r2) && !i2.linkpath) this.warn("TAR_ENTRY_INVALID", "linkpath required", { header: i2 });
-      else if (!/^(Symbolic)?Link$/.test(r2) && !/^(Global)?ExtendedHeader$/.test(r2) && i2.linkpath) this.warn("TAR_ENTRY_INVALID", "linkpath forbidden", { header: i2 });
+      let r2 = i3.type;
+      if (/^(Symbolic)?Link$/.test(r2) && !i3.linkpath) this.warn("TAR_ENTRY_INVALID", "linkpath required", { header: i3 });
+      else if (!/^(Symbolic)?Link$/.test(r2) && !/^(Global)?ExtendedHeader$/.test(r2) && i3.linkpath) this.warn("TAR_ENTRY_INVALID", "linkpath forbidden", { header: i3 });
       else {
-        let n = this[Nt] = new $e(i2, this[V], this[he]);
+        let n = this[Nt] = new $e(i3, this[V], this[he]);
         if (!this[It]) if (n.remain) {
           let o2 = () => {
             n.invalid || (this[It] = true);
@@ -71015,8 +71015,8 @@ var rt = class extends import_events2.EventEmitter {
     let e = true;
     if (!t2) this[it] = void 0, e = false;
     else if (Array.isArray(t2)) {
-      let [i2, ...r2] = t2;
-      this.emit(i2, ...r2);
+      let [i3, ...r2] = t2;
+      this.emit(i3, ...r2);
     } else this[it] = t2, this.emit("entry", t2), t2.emittedEnd || (t2.on("end", () => this[Zi]()), e = false);
     return e;
   }
@@ -71030,21 +71030,21 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   [Ki](t2, e) {
-    var _a9;
-    let i2 = this[Nt];
-    if (!i2) throw new Error("attempt to consume body without entry??");
-    let r2 = (_a9 = i2.blockRemain) != null ? _a9 : 0, n = r2 >= t2.length && e === 0 ? t2 : t2.subarray(e, e + r2);
-    return i2.write(n), i2.blockRemain || (this[B] = "header", this[Nt] = void 0, i2.end()), n.length;
+    var _a10;
+    let i3 = this[Nt];
+    if (!i3) throw new Error("attempt to consume body without entry??");
+    let r2 = (_a10 = i3.blockRemain) != null ? _a10 : 0, n = r2 >= t2.length && e === 0 ? t2 : t2.subarray(e, e + r2);
+    return i3.write(n), i3.blockRemain || (this[B] = "header", this[Nt] = void 0, i3.end()), n.length;
   }
   [Ks](t2, e) {
-    let i2 = this[Nt], r2 = this[Ki](t2, e);
-    return !this[Nt] && i2 && this[Ys](i2), r2;
+    let i3 = this[Nt], r2 = this[Ki](t2, e);
+    return !this[Nt] && i3 && this[Ys](i3), r2;
   }
-  [At](t2, e, i2) {
-    this[st].length === 0 && !this[it] ? this.emit(t2, e, i2) : this[st].push([t2, e, i2]);
+  [At](t2, e, i3) {
+    this[st].length === 0 && !this[it] ? this.emit(t2, e, i3) : this[st].push([t2, e, i3]);
   }
   [Ys](t2) {
-    var _a9;
+    var _a10;
     switch (this[At]("meta", this[dt]), t2.type) {
       case "ExtendedHeader":
       case "OldExtendedHeader":
@@ -71055,7 +71055,7 @@ var rt = class extends import_events2.EventEmitter {
         break;
       case "NextFileHasLongPath":
       case "OldGnuLongPath": {
-        let e = (_a9 = this[V]) != null ? _a9 : /* @__PURE__ */ Object.create(null);
+        let e = (_a10 = this[V]) != null ? _a10 : /* @__PURE__ */ Object.create(null);
         this[V] = e, e.path = this[dt].replace(/\0.*/, "");
         break;
       }
@@ -71069,11 +71069,11 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   abort(t2) {
-    var _a9;
+    var _a10;
     if (!this[$]) {
       if (this[w]) {
         let e = this[w];
-        e.write = () => true, e.end = () => e, e.emit = () => false, (_a9 = e.destroy) == null ? void 0 : _a9.call(e);
+        e.write = () => true, e.end = () => e, e.emit = () => false, (_a10 = e.destroy) == null ? void 0 : _a10.call(e);
       }
       this[$] = true, this.emit("abort", t2), this.warn("TAR_ABORT", t2, { recoverable: false });
     }
@@ -71083,11 +71083,11 @@ var rt = class extends import_events2.EventEmitter {
     let e = this[$i] / this[le];
     return e > this.maxDecompressionRatio ? (this.abort(new Error(`max decompression ratio exceeded: ${e.toFixed(2)} > ${this.maxDecompressionRatio}`)), false) : true;
   }
-  write(t2, e, i2) {
-    var _a9;
-    if (typeof e == "function" && (i2 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8")), this[$]) return i2 == null ? void 0 : i2(), false;
+  write(t2, e, i3) {
+    var _a10;
+    if (typeof e == "function" && (i3 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8")), this[$]) return i3 == null ? void 0 : i3(), false;
     if ((this[w] === void 0 || this.brotli === void 0 && this[w] === false) && t2) {
-      if (this[p] && (t2 = Buffer.concat([this[p], t2]), this[p] = void 0), t2.length < An) return this[p] = t2, i2 == null ? void 0 : i2(), true;
+      if (this[p] && (t2 = Buffer.concat([this[p], t2]), this[p] = void 0), t2.length < An) return this[p] = t2, i3 == null ? void 0 : i3(), true;
       for (let a = 0; this[w] === void 0 && a < Xi.length; a++) t2[a] !== Xi[a] && (this[w] = false);
       let o2 = false;
       if (this[w] === false && this.zstd !== false) {
@@ -71099,7 +71099,7 @@ var rt = class extends import_events2.EventEmitter {
       }
       let h3 = this.brotli === void 0 && !o2;
       if (this[w] === false && h3) if (t2.length < 512) if (this[ut]) this.brotli = true;
-      else return this[p] = t2, i2 == null ? void 0 : i2(), true;
+      else return this[p] = t2, i3 == null ? void 0 : i3(), true;
       else try {
         new F(t2.subarray(0, 512)), this.brotli = false;
       } catch {
@@ -71115,12 +71115,12 @@ var rt = class extends import_events2.EventEmitter {
           this[ut] = true, this[Xe]();
         }), this[Yt] = true, this[le] += t2.length;
         let l3 = !!this[w][a ? "end" : "write"](t2);
-        return this[Yt] = false, i2 == null ? void 0 : i2(), l3;
+        return this[Yt] = false, i3 == null ? void 0 : i3(), l3;
       }
     }
     this[Yt] = true, this[w] ? (this[le] += t2.length, this[w].write(t2)) : this[Xe](t2), this[Yt] = false;
     let n = this[st].length > 0 ? false : this[it] ? this[it].flowing : true;
-    return !n && this[st].length === 0 && ((_a9 = this[it]) == null ? void 0 : _a9.once("drain", () => this.emit("drain"))), i2 == null ? void 0 : i2(), n;
+    return !n && this[st].length === 0 && ((_a10 = this[it]) == null ? void 0 : _a10.once("drain", () => this.emit("drain"))), i3 == null ? void 0 : i3(), n;
   }
   [Vi](t2) {
     t2 && !this[$] && (this[p] = this[p] ? Buffer.concat([this[p], t2]) : t2);
@@ -71137,7 +71137,7 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   [Xe](t2) {
-    var _a9;
+    var _a10;
     if (this[ae] && t2) this[Vi](t2);
     else if (!t2 && !this[p]) this[Qe]();
     else if (t2) {
@@ -71146,7 +71146,7 @@ var rt = class extends import_events2.EventEmitter {
         let e = this[p];
         this[p] = void 0, this[qe](e);
       } else this[qe](t2);
-      for (; this[p] && ((_a9 = this[p]) == null ? void 0 : _a9.length) >= 512 && !this[$] && !this[ti]; ) {
+      for (; this[p] && ((_a10 = this[p]) == null ? void 0 : _a10.length) >= 512 && !this[$] && !this[ti]; ) {
         let e = this[p];
         this[p] = void 0, this[qe](e);
       }
@@ -71155,8 +71155,8 @@ var rt = class extends import_events2.EventEmitter {
     (!this[p] || this[ut]) && this[Qe]();
   }
   [qe](t2) {
-    let e = 0, i2 = t2.length;
-    for (; e + 512 <= i2 && !this[$] && !this[ti]; ) switch (this[B]) {
+    let e = 0, i3 = t2.length;
+    for (; e + 512 <= i3 && !this[$] && !this[ti]; ) switch (this[B]) {
       case "begin":
       case "header":
         this[Vs](t2, e), e += 512;
@@ -71171,10 +71171,10 @@ var rt = class extends import_events2.EventEmitter {
       default:
         throw new Error("invalid state: " + this[B]);
     }
-    e < i2 && (this[p] = this[p] ? Buffer.concat([t2.subarray(e), this[p]]) : t2.subarray(e));
+    e < i3 && (this[p] = this[p] ? Buffer.concat([t2.subarray(e), this[p]]) : t2.subarray(e));
   }
-  end(t2, e, i2) {
-    return typeof t2 == "function" && (i2 = t2, e = void 0, t2 = void 0), typeof e == "function" && (i2 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, e)), i2 && this.once("finish", i2), this[$] || (this[w] ? (t2 && (this[le] += t2.length, this[w].write(t2)), this[w].end()) : (this[ut] = true, (this.brotli === void 0 || this.zstd === void 0) && (t2 = t2 || Buffer.alloc(0)), t2 && this.write(t2), this[Qe]())), this;
+  end(t2, e, i3) {
+    return typeof t2 == "function" && (i3 = t2, e = void 0, t2 = void 0), typeof e == "function" && (i3 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, e)), i3 && this.once("finish", i3), this[$] || (this[w] ? (t2 && (this[le] += t2.length, this[w].write(t2)), this[w].end()) : (this[ut] = true, (this.brotli === void 0 || this.zstd === void 0) && (t2 = t2 || Buffer.alloc(0)), t2 && this.write(t2), this[Qe]())), this;
   }
 };
 var mt = (s3) => {
@@ -71189,7 +71189,7 @@ var vn2 = (s3) => {
   } : (e) => e.resume();
 };
 var Qi = (s3, t2) => {
-  let e = new Map(t2.map((o2) => [mt(o2), true])), i2 = s3.filter, r2 = 100, n = (o2, h3 = "", a = 0) => {
+  let e = new Map(t2.map((o2) => [mt(o2), true])), i3 = s3.filter, r2 = 100, n = (o2, h3 = "", a = 0) => {
     if (a >= r2) return e.set(o2, false), false;
     let l3 = h3 || (0, import_path.parse)(o2).root || ".", c3;
     if (o2 === l3) c3 = false;
@@ -71199,39 +71199,39 @@ var Qi = (s3, t2) => {
     }
     return e.set(o2, c3), c3;
   };
-  s3.filter = i2 ? (o2, h3) => i2(o2, h3) && n(mt(o2)) : (o2) => n(mt(o2));
+  s3.filter = i3 ? (o2, h3) => i3(o2, h3) && n(mt(o2)) : (o2) => n(mt(o2));
 };
 var Mn = (s3) => {
-  let t2 = new rt(s3), e = s3.file, i2;
+  let t2 = new rt(s3), e = s3.file, i3;
   try {
-    i2 = import_node_fs6.default.openSync(e, "r");
-    let r2 = import_node_fs6.default.fstatSync(i2), n = s3.maxReadSize || 16 * 1024 * 1024;
+    i3 = import_node_fs6.default.openSync(e, "r");
+    let r2 = import_node_fs6.default.fstatSync(i3), n = s3.maxReadSize || 16 * 1024 * 1024;
     if (r2.size < n) {
-      let o2 = Buffer.allocUnsafe(r2.size), h3 = import_node_fs6.default.readSync(i2, o2, 0, r2.size, 0);
+      let o2 = Buffer.allocUnsafe(r2.size), h3 = import_node_fs6.default.readSync(i3, o2, 0, r2.size, 0);
       t2.end(h3 === o2.byteLength ? o2 : o2.subarray(0, h3));
     } else {
       let o2 = 0, h3 = Buffer.allocUnsafe(n);
       for (; o2 < r2.size; ) {
-        let a = import_node_fs6.default.readSync(i2, h3, 0, n, o2);
+        let a = import_node_fs6.default.readSync(i3, h3, 0, n, o2);
         if (a === 0) break;
         o2 += a, t2.write(h3.subarray(0, a));
       }
       t2.end();
     }
   } finally {
-    if (typeof i2 == "number") try {
-      import_node_fs6.default.closeSync(i2);
+    if (typeof i3 == "number") try {
+      import_node_fs6.default.closeSync(i3);
     } catch {
     }
   }
 };
 var Bn = (s3, t2) => {
-  let e = new rt(s3), i2 = s3.maxReadSize || 16 * 1024 * 1024, r2 = s3.file;
+  let e = new rt(s3), i3 = s3.maxReadSize || 16 * 1024 * 1024, r2 = s3.file;
   return new Promise((o2, h3) => {
     e.on("error", h3), e.on("end", o2), import_node_fs6.default.stat(r2, (a, l3) => {
       if (a) h3(a);
       else {
-        let c3 = new _t(r2, { readSize: i2, size: l3.size });
+        let c3 = new _t(r2, { readSize: i3, size: l3.size });
         c3.on("error", h3), c3.pipe(e);
       }
     });
@@ -71245,8 +71245,8 @@ var { isAbsolute: zn, parse: qs } = import_node_path9.win32;
 var ce = (s3) => {
   let t2 = "", e = qs(s3);
   for (; zn(s3) || e.root; ) {
-    let i2 = s3.charAt(0) === "/" && s3.slice(0, 4) !== "//?/" ? "/" : e.root;
-    s3 = s3.slice(i2.length), t2 += i2, e = qs(s3);
+    let i3 = s3.charAt(0) === "/" && s3.slice(0, 4) !== "//?/" ? "/" : e.root;
+    s3 = s3.slice(i3.length), t2 += i3, e = qs(s3);
   }
   return [t2, s3];
 };
@@ -71279,7 +71279,7 @@ var q = /* @__PURE__ */ Symbol("prefix");
 var _t6, _a7;
 var de = (_a7 = class extends A2 {
   constructor(t2, e = {}) {
-    let i2 = se(e);
+    let i3 = se(e);
     super();
     __publicField(this, "path");
     __publicField(this, "portable");
@@ -71311,18 +71311,18 @@ var de = (_a7 = class extends A2 {
     __publicField(this, "stat");
     __publicField(this, "onWriteEntry");
     __privateAdd(this, _t6, false);
-    this.path = f(t2), this.portable = !!i2.portable, this.maxReadSize = i2.maxReadSize || Wn, this.linkCache = i2.linkCache || /* @__PURE__ */ new Map(), this.statCache = i2.statCache || /* @__PURE__ */ new Map(), this.preservePaths = !!i2.preservePaths, this.cwd = f(i2.cwd || process.cwd()), this.strict = !!i2.strict, this.noPax = !!i2.noPax, this.noMtime = !!i2.noMtime, this.mtime = i2.mtime, this.prefix = i2.prefix ? f(i2.prefix) : void 0, this.onWriteEntry = i2.onWriteEntry, typeof i2.onwarn == "function" && this.on("warn", i2.onwarn);
+    this.path = f(t2), this.portable = !!i3.portable, this.maxReadSize = i3.maxReadSize || Wn, this.linkCache = i3.linkCache || /* @__PURE__ */ new Map(), this.statCache = i3.statCache || /* @__PURE__ */ new Map(), this.preservePaths = !!i3.preservePaths, this.cwd = f(i3.cwd || process.cwd()), this.strict = !!i3.strict, this.noPax = !!i3.noPax, this.noMtime = !!i3.noMtime, this.mtime = i3.mtime, this.prefix = i3.prefix ? f(i3.prefix) : void 0, this.onWriteEntry = i3.onWriteEntry, typeof i3.onwarn == "function" && this.on("warn", i3.onwarn);
     let r2 = false;
     if (!this.preservePaths) {
       let [o2, h3] = ce(this.path);
       o2 && typeof h3 == "string" && (this.path = h3, r2 = o2);
     }
-    this.win32 = !!i2.win32 || process.platform === "win32", this.win32 && (this.path = Qs(this.path.replaceAll(/\\/g, "/")), t2 = t2.replaceAll(/\\/g, "/")), this.absolute = f(i2.absolute || import_path2.default.resolve(this.cwd, t2)), this.path === "" && (this.path = "./"), r2 && this.warn("TAR_ENTRY_INFO", `stripping ${r2} from absolute path`, { entry: this, path: r2 + this.path });
+    this.win32 = !!i3.win32 || process.platform === "win32", this.win32 && (this.path = Qs(this.path.replaceAll(/\\/g, "/")), t2 = t2.replaceAll(/\\/g, "/")), this.absolute = f(i3.absolute || import_path2.default.resolve(this.cwd, t2)), this.path === "" && (this.path = "./"), r2 && this.warn("TAR_ENTRY_INFO", `stripping ${r2} from absolute path`, { entry: this, path: r2 + this.path });
     let n = this.statCache.get(this.absolute);
     n ? this[si](n) : this[ss]();
   }
-  warn(t2, e, i2 = {}) {
-    return Dt(this, t2, e, i2);
+  warn(t2, e, i3 = {}) {
+    return Dt(this, t2, e, i3);
   }
   emit(t2, ...e) {
     return t2 === "error" && __privateSet(this, _t6, true), super.emit(t2, ...e);
@@ -71355,10 +71355,10 @@ var de = (_a7 = class extends A2 {
     return rr(t2, this.prefix);
   }
   [fe]() {
-    var _a9, _b2;
+    var _a10, _b3;
     if (!this.stat) throw new Error("cannot write header before stat");
-    this.type === "Directory" && this.portable && (this.noMtime = true), (_a9 = this.onWriteEntry) == null ? void 0 : _a9.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this[ri](this.stat.mode), uid: this.portable ? void 0 : this.stat.uid, gid: this.portable ? void 0 : this.stat.gid, size: this.stat.size, mtime: this.noMtime ? void 0 : this.mtime || this.stat.mtime, type: this.type === "Unsupported" ? void 0 : this.type, uname: this.portable ? void 0 : this.stat.uid === this.myuid ? this.myuser : "", atime: this.portable ? void 0 : this.stat.atime, ctime: this.portable ? void 0 : this.stat.ctime }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.header.atime, ctime: this.portable ? void 0 : this.header.ctime, gid: this.portable ? void 0 : this.header.gid, mtime: this.noMtime ? void 0 : this.mtime || this.header.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.header.size, uid: this.portable ? void 0 : this.header.uid, uname: this.portable ? void 0 : this.header.uname, dev: this.portable ? void 0 : this.stat.dev, ino: this.portable ? void 0 : this.stat.ino, nlink: this.portable ? void 0 : this.stat.nlink }).encode());
-    let t2 = (_b2 = this.header) == null ? void 0 : _b2.block;
+    this.type === "Directory" && this.portable && (this.noMtime = true), (_a10 = this.onWriteEntry) == null ? void 0 : _a10.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this[ri](this.stat.mode), uid: this.portable ? void 0 : this.stat.uid, gid: this.portable ? void 0 : this.stat.gid, size: this.stat.size, mtime: this.noMtime ? void 0 : this.mtime || this.stat.mtime, type: this.type === "Unsupported" ? void 0 : this.type, uname: this.portable ? void 0 : this.stat.uid === this.myuid ? this.myuser : "", atime: this.portable ? void 0 : this.stat.atime, ctime: this.portable ? void 0 : this.stat.ctime }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.header.atime, ctime: this.portable ? void 0 : this.header.ctime, gid: this.portable ? void 0 : this.header.gid, mtime: this.noMtime ? void 0 : this.mtime || this.header.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.header.size, uid: this.portable ? void 0 : this.header.uid, uname: this.portable ? void 0 : this.header.uname, dev: this.portable ? void 0 : this.stat.dev, ino: this.portable ? void 0 : this.stat.ino, nlink: this.portable ? void 0 : this.stat.nlink }).encode());
+    let t2 = (_b3 = this.header) == null ? void 0 : _b3.block;
     if (!t2) throw new Error("failed to encode header");
     super.write(t2);
   }
@@ -71403,9 +71403,9 @@ var de = (_a7 = class extends A2 {
     this.buf = Buffer.allocUnsafe(e), this.offset = 0, this.pos = 0, this.remain = this.stat.size, this.length = this.buf.length, this[ii]();
   }
   [ii]() {
-    let { fd: t2, buf: e, offset: i2, length: r2, pos: n } = this;
+    let { fd: t2, buf: e, offset: i3, length: r2, pos: n } = this;
     if (t2 === void 0 || e === void 0) throw new Error("cannot read file without first opening");
-    import_fs3.default.read(t2, e, i2, r2, n, (o2, h3) => {
+    import_fs3.default.read(t2, e, i3, r2, n, (o2, h3) => {
       if (o2) return this[pt](() => this.emit("error", o2));
       this[rs](h3);
     });
@@ -71431,12 +71431,12 @@ var de = (_a7 = class extends A2 {
   [as](t2) {
     this.once("drain", t2);
   }
-  write(t2, e, i2) {
-    if (typeof e == "function" && (i2 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8")), this.blockRemain < t2.length) {
+  write(t2, e, i3) {
+    if (typeof e == "function" && (i3 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8")), this.blockRemain < t2.length) {
       let r2 = Object.assign(new Error("writing more data than expected"), { path: this.absolute });
       return this.emit("error", r2);
     }
-    return this.remain -= t2.length, this.blockRemain -= t2.length, this.pos += t2.length, this.offset += t2.length, super.write(t2, null, i2);
+    return this.remain -= t2.length, this.blockRemain -= t2.length, this.pos += t2.length, this.offset += t2.length, super.write(t2, null, i3);
   }
   [es]() {
     if (!this.remain) return this.blockRemain && super.write(Buffer.alloc(this.blockRemain)), this[pt]((t2) => t2 ? this.emit("error", t2) : this.end());
@@ -71458,9 +71458,9 @@ var ni = class extends de {
   [ii]() {
     let t2 = true;
     try {
-      let { fd: e, buf: i2, offset: r2, length: n, pos: o2 } = this;
-      if (e === void 0 || i2 === void 0) throw new Error("fd and buf must be set in READ method");
-      let h3 = import_fs3.default.readSync(e, i2, r2, n, o2);
+      let { fd: e, buf: i3, offset: r2, length: n, pos: o2 } = this;
+      if (e === void 0 || i3 === void 0) throw new Error("fd and buf must be set in READ method");
+      let h3 = import_fs3.default.readSync(e, i3, r2, n, o2);
       this[rs](h3), t2 = false;
     } finally {
       if (t2) try {
@@ -71506,23 +71506,23 @@ var oi = class extends A2 {
   linkpath;
   size;
   onWriteEntry;
-  warn(t2, e, i2 = {}) {
-    return Dt(this, t2, e, i2);
+  warn(t2, e, i3 = {}) {
+    return Dt(this, t2, e, i3);
   }
   constructor(t2, e = {}) {
-    var _a9, _b2;
-    let i2 = se(e);
-    super(), this.preservePaths = !!i2.preservePaths, this.portable = !!i2.portable, this.strict = !!i2.strict, this.noPax = !!i2.noPax, this.noMtime = !!i2.noMtime, this.onWriteEntry = i2.onWriteEntry, this.readEntry = t2;
+    var _a10, _b3;
+    let i3 = se(e);
+    super(), this.preservePaths = !!i3.preservePaths, this.portable = !!i3.portable, this.strict = !!i3.strict, this.noPax = !!i3.noPax, this.noMtime = !!i3.noMtime, this.onWriteEntry = i3.onWriteEntry, this.readEntry = t2;
     let { type: r2 } = t2;
     if (r2 === "Unsupported") throw new Error("writing entry that should be ignored");
-    this.type = r2, this.type === "Directory" && this.portable && (this.noMtime = true), this.prefix = i2.prefix, this.path = f(t2.path), this.mode = t2.mode !== void 0 ? this[ri](t2.mode) : void 0, this.uid = this.portable ? void 0 : t2.uid, this.gid = this.portable ? void 0 : t2.gid, this.uname = this.portable ? void 0 : t2.uname, this.gname = this.portable ? void 0 : t2.gname, this.size = t2.size, this.mtime = this.noMtime ? void 0 : i2.mtime || t2.mtime, this.atime = this.portable ? void 0 : t2.atime, this.ctime = this.portable ? void 0 : t2.ctime, this.linkpath = t2.linkpath !== void 0 ? f(t2.linkpath) : void 0, typeof i2.onwarn == "function" && this.on("warn", i2.onwarn);
+    this.type = r2, this.type === "Directory" && this.portable && (this.noMtime = true), this.prefix = i3.prefix, this.path = f(t2.path), this.mode = t2.mode !== void 0 ? this[ri](t2.mode) : void 0, this.uid = this.portable ? void 0 : t2.uid, this.gid = this.portable ? void 0 : t2.gid, this.uname = this.portable ? void 0 : t2.uname, this.gname = this.portable ? void 0 : t2.gname, this.size = t2.size, this.mtime = this.noMtime ? void 0 : i3.mtime || t2.mtime, this.atime = this.portable ? void 0 : t2.atime, this.ctime = this.portable ? void 0 : t2.ctime, this.linkpath = t2.linkpath !== void 0 ? f(t2.linkpath) : void 0, typeof i3.onwarn == "function" && this.on("warn", i3.onwarn);
     let n = false;
     if (!this.preservePaths) {
       let [h3, a] = ce(this.path);
       h3 && typeof a == "string" && (this.path = a, n = h3);
     }
-    this.remain = t2.size, this.blockRemain = t2.startBlockSize, (_a9 = this.onWriteEntry) == null ? void 0 : _a9.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this.mode, uid: this.portable ? void 0 : this.uid, gid: this.portable ? void 0 : this.gid, size: this.size, mtime: this.noMtime ? void 0 : this.mtime, type: this.type, uname: this.portable ? void 0 : this.uname, atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime }), n && this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute path`, { entry: this, path: n + this.path }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime, gid: this.portable ? void 0 : this.gid, mtime: this.noMtime ? void 0 : this.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.size, uid: this.portable ? void 0 : this.uid, uname: this.portable ? void 0 : this.uname, dev: this.portable ? void 0 : this.readEntry.dev, ino: this.portable ? void 0 : this.readEntry.ino, nlink: this.portable ? void 0 : this.readEntry.nlink }).encode());
-    let o2 = (_b2 = this.header) == null ? void 0 : _b2.block;
+    this.remain = t2.size, this.blockRemain = t2.startBlockSize, (_a10 = this.onWriteEntry) == null ? void 0 : _a10.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this.mode, uid: this.portable ? void 0 : this.uid, gid: this.portable ? void 0 : this.gid, size: this.size, mtime: this.noMtime ? void 0 : this.mtime, type: this.type, uname: this.portable ? void 0 : this.uname, atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime }), n && this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute path`, { entry: this, path: n + this.path }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime, gid: this.portable ? void 0 : this.gid, mtime: this.noMtime ? void 0 : this.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.size, uid: this.portable ? void 0 : this.uid, uname: this.portable ? void 0 : this.uname, dev: this.portable ? void 0 : this.readEntry.dev, ino: this.portable ? void 0 : this.readEntry.ino, nlink: this.portable ? void 0 : this.readEntry.nlink }).encode());
+    let o2 = (_b3 = this.header) == null ? void 0 : _b3.block;
     if (!o2) throw new Error("failed to encode header");
     super.write(o2), t2.pipe(this);
   }
@@ -71532,14 +71532,14 @@ var oi = class extends A2 {
   [ri](t2) {
     return Ji(t2, this.type === "Directory", this.portable);
   }
-  write(t2, e, i2) {
-    typeof e == "function" && (i2 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8"));
+  write(t2, e, i3) {
+    typeof e == "function" && (i3 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8"));
     let r2 = t2.length;
     if (r2 > this.blockRemain) throw new Error("writing more to entry than is appropriate");
-    return this.blockRemain -= r2, super.write(t2, i2);
+    return this.blockRemain -= r2, super.write(t2, i3);
   }
-  end(t2, e, i2) {
-    return this.blockRemain && super.write(Buffer.alloc(this.blockRemain)), typeof t2 == "function" && (i2 = t2, e = void 0, t2 = void 0), typeof e == "function" && (i2 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, e != null ? e : "utf8")), i2 && this.once("finish", i2), t2 ? super.end(t2, i2) : super.end(i2), this;
+  end(t2, e, i3) {
+    return this.blockRemain && super.write(Buffer.alloc(this.blockRemain)), typeof t2 == "function" && (i3 = t2, e = void 0, t2 = void 0), typeof e == "function" && (i3 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, e != null ? e : "utf8")), i3 && this.once("finish", i3), t2 ? super.end(t2, i3) : super.end(i3), this;
   }
 };
 var Gn = (s3) => s3.isFile() ? "File" : s3.isDirectory() ? "Directory" : s3.isSymbolicLink() ? "SymbolicLink" : "Unsupported";
@@ -71558,8 +71558,8 @@ var hi = class s2 {
   }
   removeNode(t2) {
     if (t2.list !== this) throw new Error("removing node which does not belong to this list");
-    let e = t2.next, i2 = t2.prev;
-    return e && (e.prev = i2), i2 && (i2.next = e), t2 === this.head && (this.head = e), t2 === this.tail && (this.tail = i2), this.length--, t2.next = void 0, t2.prev = void 0, t2.list = void 0, e;
+    let e = t2.next, i3 = t2.prev;
+    return e && (e.prev = i3), i3 && (i3.next = e), t2 === this.head && (this.head = e), t2 === this.tail && (this.tail = i3), this.length--, t2.next = void 0, t2.prev = void 0, t2.list = void 0, e;
   }
   unshiftNode(t2) {
     if (t2 === this.head) return;
@@ -71574,11 +71574,11 @@ var hi = class s2 {
     t2.list = this, t2.prev = e, e && (e.next = t2), this.tail = t2, this.head || (this.head = t2), this.length++;
   }
   push(...t2) {
-    for (let e = 0, i2 = t2.length; e < i2; e++) Yn(this, t2[e]);
+    for (let e = 0, i3 = t2.length; e < i3; e++) Yn(this, t2[e]);
     return this.length;
   }
   unshift(...t2) {
-    for (var e = 0, i2 = t2.length; e < i2; e++) Kn(this, t2[e]);
+    for (var e = 0, i3 = t2.length; e < i3; e++) Kn(this, t2[e]);
     return this.length;
   }
   pop() {
@@ -71593,101 +71593,101 @@ var hi = class s2 {
   }
   forEach(t2, e) {
     e = e || this;
-    for (let i2 = this.head, r2 = 0; i2; r2++) t2.call(e, i2.value, r2, this), i2 = i2.next;
+    for (let i3 = this.head, r2 = 0; i3; r2++) t2.call(e, i3.value, r2, this), i3 = i3.next;
   }
   forEachReverse(t2, e) {
     e = e || this;
-    for (let i2 = this.tail, r2 = this.length - 1; i2; r2--) t2.call(e, i2.value, r2, this), i2 = i2.prev;
+    for (let i3 = this.tail, r2 = this.length - 1; i3; r2--) t2.call(e, i3.value, r2, this), i3 = i3.prev;
   }
   get(t2) {
-    let e = 0, i2 = this.head;
-    for (; i2 && e < t2; e++) i2 = i2.next;
-    if (e === t2 && i2) return i2.value;
+    let e = 0, i3 = this.head;
+    for (; i3 && e < t2; e++) i3 = i3.next;
+    if (e === t2 && i3) return i3.value;
   }
   getReverse(t2) {
-    let e = 0, i2 = this.tail;
-    for (; i2 && e < t2; e++) i2 = i2.prev;
-    if (e === t2 && i2) return i2.value;
+    let e = 0, i3 = this.tail;
+    for (; i3 && e < t2; e++) i3 = i3.prev;
+    if (e === t2 && i3) return i3.value;
   }
   map(t2, e) {
     e = e || this;
-    let i2 = new s2();
-    for (let r2 = this.head; r2; ) i2.push(t2.call(e, r2.value, this)), r2 = r2.next;
-    return i2;
+    let i3 = new s2();
+    for (let r2 = this.head; r2; ) i3.push(t2.call(e, r2.value, this)), r2 = r2.next;
+    return i3;
   }
   mapReverse(t2, e) {
     e = e || this;
-    var i2 = new s2();
-    for (let r2 = this.tail; r2; ) i2.push(t2.call(e, r2.value, this)), r2 = r2.prev;
-    return i2;
+    var i3 = new s2();
+    for (let r2 = this.tail; r2; ) i3.push(t2.call(e, r2.value, this)), r2 = r2.prev;
+    return i3;
   }
   reduce(t2, e) {
-    let i2, r2 = this.head;
-    if (arguments.length > 1) i2 = e;
-    else if (this.head) r2 = this.head.next, i2 = this.head.value;
+    let i3, r2 = this.head;
+    if (arguments.length > 1) i3 = e;
+    else if (this.head) r2 = this.head.next, i3 = this.head.value;
     else throw new TypeError("Reduce of empty list with no initial value");
-    for (var n = 0; r2; n++) i2 = t2(i2, r2.value, n), r2 = r2.next;
-    return i2;
+    for (var n = 0; r2; n++) i3 = t2(i3, r2.value, n), r2 = r2.next;
+    return i3;
   }
   reduceReverse(t2, e) {
-    let i2, r2 = this.tail;
-    if (arguments.length > 1) i2 = e;
-    else if (this.tail) r2 = this.tail.prev, i2 = this.tail.value;
+    let i3, r2 = this.tail;
+    if (arguments.length > 1) i3 = e;
+    else if (this.tail) r2 = this.tail.prev, i3 = this.tail.value;
     else throw new TypeError("Reduce of empty list with no initial value");
-    for (let n = this.length - 1; r2; n--) i2 = t2(i2, r2.value, n), r2 = r2.prev;
-    return i2;
+    for (let n = this.length - 1; r2; n--) i3 = t2(i3, r2.value, n), r2 = r2.prev;
+    return i3;
   }
   toArray() {
     let t2 = new Array(this.length);
-    for (let e = 0, i2 = this.head; i2; e++) t2[e] = i2.value, i2 = i2.next;
+    for (let e = 0, i3 = this.head; i3; e++) t2[e] = i3.value, i3 = i3.next;
     return t2;
   }
   toArrayReverse() {
     let t2 = new Array(this.length);
-    for (let e = 0, i2 = this.tail; i2; e++) t2[e] = i2.value, i2 = i2.prev;
+    for (let e = 0, i3 = this.tail; i3; e++) t2[e] = i3.value, i3 = i3.prev;
     return t2;
   }
   slice(t2 = 0, e = this.length) {
     e < 0 && (e += this.length), t2 < 0 && (t2 += this.length);
-    let i2 = new s2();
-    if (e < t2 || e < 0) return i2;
+    let i3 = new s2();
+    if (e < t2 || e < 0) return i3;
     t2 < 0 && (t2 = 0), e > this.length && (e = this.length);
     let r2 = this.head, n = 0;
     for (n = 0; r2 && n < t2; n++) r2 = r2.next;
-    for (; r2 && n < e; n++, r2 = r2.next) i2.push(r2.value);
-    return i2;
+    for (; r2 && n < e; n++, r2 = r2.next) i3.push(r2.value);
+    return i3;
   }
   sliceReverse(t2 = 0, e = this.length) {
     e < 0 && (e += this.length), t2 < 0 && (t2 += this.length);
-    let i2 = new s2();
-    if (e < t2 || e < 0) return i2;
+    let i3 = new s2();
+    if (e < t2 || e < 0) return i3;
     t2 < 0 && (t2 = 0), e > this.length && (e = this.length);
     let r2 = this.length, n = this.tail;
     for (; n && r2 > e; r2--) n = n.prev;
-    for (; n && r2 > t2; r2--, n = n.prev) i2.push(n.value);
-    return i2;
+    for (; n && r2 > t2; r2--, n = n.prev) i3.push(n.value);
+    return i3;
   }
-  splice(t2, e = 0, ...i2) {
+  splice(t2, e = 0, ...i3) {
     t2 > this.length && (t2 = this.length - 1), t2 < 0 && (t2 = this.length + t2);
     let r2 = this.head;
     for (let o2 = 0; r2 && o2 < t2; o2++) r2 = r2.next;
     let n = [];
     for (let o2 = 0; r2 && o2 < e; o2++) n.push(r2.value), r2 = this.removeNode(r2);
     r2 ? r2 !== this.tail && (r2 = r2.prev) : r2 = this.tail;
-    for (let o2 of i2) r2 = Zn(this, r2, o2);
+    for (let o2 of i3) r2 = Zn(this, r2, o2);
     return n;
   }
   reverse() {
     let t2 = this.head, e = this.tail;
-    for (let i2 = t2; i2; i2 = i2.prev) {
-      let r2 = i2.prev;
-      i2.prev = i2.next, i2.next = r2;
+    for (let i3 = t2; i3; i3 = i3.prev) {
+      let r2 = i3.prev;
+      i3.prev = i3.next, i3.next = r2;
     }
     return this.head = e, this.tail = t2, this;
   }
 };
 function Zn(s3, t2, e) {
-  let i2 = t2, r2 = t2 ? t2.next : s3.head, n = new ue(e, i2, r2, s3);
+  let i3 = t2, r2 = t2 ? t2.next : s3.head, n = new ue(e, i3, r2, s3);
   return n.next === void 0 && (s3.tail = n), n.prev === void 0 && (s3.head = n), s3.length++, n;
 }
 function Yn(s3, t2) {
@@ -71701,8 +71701,8 @@ var ue = class {
   next;
   prev;
   value;
-  constructor(t2, e, i2, r2) {
-    this.list = r2, this.value = t2, e ? (e.next = this, this.prev = e) : this.prev = void 0, i2 ? (i2.prev = this, this.next = i2) : this.next = void 0;
+  constructor(t2, e, i3, r2) {
+    this.list = r2, this.value = t2, e ? (e.next = this, this.prev = e) : this.prev = void 0, i3 ? (i3.prev = this, this.next = i3) : this.next = void 0;
   }
 };
 var pi = class {
@@ -71774,7 +71774,7 @@ var wt = class extends A2 {
       if ((t2.gzip ? 1 : 0) + (t2.brotli ? 1 : 0) + (t2.zstd ? 1 : 0) > 1) throw new TypeError("gzip, brotli, zstd are mutually exclusive");
       if (t2.gzip && (typeof t2.gzip != "object" && (t2.gzip = {}), this.portable && (t2.gzip.portable = true), this.zip = new ze(t2.gzip)), t2.brotli && (typeof t2.brotli != "object" && (t2.brotli = {}), this.zip = new We(t2.brotli)), t2.zstd && (typeof t2.zstd != "object" && (t2.zstd = {}), this.zip = new Ye(t2.zstd)), !this.zip) throw new Error("impossible");
       let e = this.zip;
-      e.on("data", (i2) => super.write(i2)), e.on("end", () => super.end()), e.on("drain", () => this[fs]()), this.on("resume", () => e.resume());
+      e.on("data", (i3) => super.write(i3)), e.on("end", () => super.end()), e.on("drain", () => this[fs]()), this.on("resume", () => e.resume());
     } else this.on("drain", this[fs]);
     this.noDirRecurse = !!t2.noDirRecurse, this.follow = !!t2.follow, this.noMtime = !!t2.noMtime, t2.mtime && (this.mtime = t2.mtime), this.filter = typeof t2.filter == "function" ? t2.filter : () => true, this[W] = new hi(), this[G3] = 0, this.jobs = Number(t2.jobs) || 4, this[Ee] = false, this[me] = false;
   }
@@ -71784,8 +71784,8 @@ var wt = class extends A2 {
   add(t2) {
     return this.write(t2), this;
   }
-  end(t2, e, i2) {
-    return typeof t2 == "function" && (i2 = t2, t2 = void 0), typeof e == "function" && (i2 = e, e = void 0), t2 && this.add(t2), this[me] = true, this[Ft](), i2 && i2(), this;
+  end(t2, e, i3) {
+    return typeof t2 == "function" && (i3 = t2, t2 = void 0), typeof e == "function" && (i3 = e, e = void 0), t2 && this.add(t2), this[me] = true, this[Ft](), i3 && i3(), this;
   }
   write(t2) {
     if (this[me]) throw new Error("write after end");
@@ -71795,8 +71795,8 @@ var wt = class extends A2 {
     let e = f(import_path3.default.resolve(this.cwd, t2.path));
     if (!this.filter(t2.path, t2)) t2.resume();
     else {
-      let i2 = new pi(t2.path, e);
-      i2.entry = new oi(t2, this[cs](i2)), i2.entry.on("end", () => this[ls](i2)), this[G3] += 1, this[W].push(i2);
+      let i3 = new pi(t2.path, e);
+      i3.entry = new oi(t2, this[cs](i3)), i3.entry.on("end", () => this[ls](i3)), this[G3] += 1, this[W].push(i3);
     }
     this[Ft]();
   }
@@ -71807,23 +71807,23 @@ var wt = class extends A2 {
   [ds](t2) {
     t2.pending = true, this[G3] += 1;
     let e = this.follow ? "stat" : "lstat";
-    import_fs2.default[e](t2.absolute, (i2, r2) => {
-      t2.pending = false, this[G3] -= 1, i2 ? this.emit("error", i2) : this[li](t2, r2);
+    import_fs2.default[e](t2.absolute, (i3, r2) => {
+      t2.pending = false, this[G3] -= 1, i3 ? this.emit("error", i3) : this[li](t2, r2);
     });
   }
   [li](t2, e) {
     if (this.statCache.set(t2.absolute, e), t2.stat = e, !this.filter(t2.path, e)) t2.ignore = true;
     else if (e.isFile() && e.nlink > 1 && !this.linkCache.get(`${e.dev}:${e.ino}`) && !this.sync) if (t2 === this[Et]) this[ai](t2);
     else {
-      let i2 = `${e.dev}:${e.ino}`, r2 = this[pe].get(i2);
-      r2 ? r2.push(t2) : this[pe].set(i2, [t2]), t2.pendingLink = true, t2.pending = true;
+      let i3 = `${e.dev}:${e.ino}`, r2 = this[pe].get(i3);
+      r2 ? r2.push(t2) : this[pe].set(i3, [t2]), t2.pendingLink = true, t2.pending = true;
     }
     this[Ft]();
   }
   [us](t2) {
-    t2.pending = true, this[G3] += 1, import_fs2.default.readdir(t2.absolute, (e, i2) => {
+    t2.pending = true, this[G3] += 1, import_fs2.default.readdir(t2.absolute, (e, i3) => {
       if (t2.pending = false, this[G3] -= 1, e) return this.emit("error", e);
-      this[fi](t2, i2);
+      this[fi](t2, i3);
     });
   }
   [fi](t2, e) {
@@ -71846,9 +71846,9 @@ var wt = class extends A2 {
     this[W].shift(), this[G3] -= 1;
     let { stat: e } = t2;
     if (e && e.isFile() && e.nlink > 1) {
-      let i2 = `${e.dev}:${e.ino}`, r2 = this[pe].get(i2);
+      let i3 = `${e.dev}:${e.ino}`, r2 = this[pe].get(i3);
       if (r2) {
-        this[pe].delete(i2);
+        this[pe].delete(i3);
         for (let n of r2) n.pending = false, this[ai](n);
       }
     }
@@ -71878,12 +71878,12 @@ var wt = class extends A2 {
     }
   }
   [cs](t2) {
-    return { onwarn: (e, i2, r2) => this.warn(e, i2, r2), noPax: this.noPax, cwd: this.cwd, absolute: t2.absolute, preservePaths: this.preservePaths, maxReadSize: this.maxReadSize, strict: this.strict, portable: this.portable, linkCache: this.linkCache, statCache: this.statCache, noMtime: this.noMtime, mtime: this.mtime, prefix: this.prefix, onWriteEntry: this.onWriteEntry };
+    return { onwarn: (e, i3, r2) => this.warn(e, i3, r2), noPax: this.noPax, cwd: this.cwd, absolute: t2.absolute, preservePaths: this.preservePaths, maxReadSize: this.maxReadSize, strict: this.strict, portable: this.portable, linkCache: this.linkCache, statCache: this.statCache, noMtime: this.noMtime, mtime: this.mtime, prefix: this.prefix, onWriteEntry: this.onWriteEntry };
   }
   [hr](t2) {
     this[G3] += 1;
     try {
-      return new this[ui](t2.path, this[cs](t2)).on("end", () => this[ls](t2)).on("error", (i2) => this.emit("error", i2));
+      return new this[ui](t2.path, this[cs](t2)).on("end", () => this[ls](t2)).on("error", (i3) => this.emit("error", i3));
     } catch (e) {
       this.emit("error", e);
     }
@@ -71896,10 +71896,10 @@ var wt = class extends A2 {
       let n = t2.path, o2 = n === "./" ? "" : n.replace(/\/*$/, "/");
       this[ci](o2 + r2);
     });
-    let e = t2.entry, i2 = this.zip;
+    let e = t2.entry, i3 = this.zip;
     if (!e) throw new Error("cannot pipe without source");
-    i2 ? e.on("data", (r2) => {
-      i2.write(r2) || e.pause();
+    i3 ? e.on("data", (r2) => {
+      i3.write(r2) || e.pause();
     }) : e.on("data", (r2) => {
       super.write(r2) || e.pause();
     });
@@ -71907,8 +71907,8 @@ var wt = class extends A2 {
   pause() {
     return this.zip && this.zip.pause(), super.pause();
   }
-  warn(t2, e, i2 = {}) {
-    Dt(this, t2, e, i2);
+  warn(t2, e, i3 = {}) {
+    Dt(this, t2, e, i3);
   }
 };
 var kt = class extends wt {
@@ -71928,38 +71928,38 @@ var kt = class extends wt {
     this[fi](t2, import_fs2.default.readdirSync(t2.absolute));
   }
   [di](t2) {
-    let e = t2.entry, i2 = this.zip;
+    let e = t2.entry, i3 = this.zip;
     if (t2.readdir && t2.readdir.forEach((r2) => {
       let n = t2.path, o2 = n === "./" ? "" : n.replace(/\/*$/, "/");
       this[ci](o2 + r2);
     }), !e) throw new Error("Cannot pipe without source");
-    i2 ? e.on("data", (r2) => {
-      i2.write(r2);
+    i3 ? e.on("data", (r2) => {
+      i3.write(r2);
     }) : e.on("data", (r2) => {
       super[lr](r2);
     });
   }
 };
 var Vn = (s3, t2) => {
-  let e = new kt(s3), i2 = new Wt(s3.file, { mode: s3.mode || 438 });
-  e.pipe(i2), fr(e, t2);
+  let e = new kt(s3), i3 = new Wt(s3.file, { mode: s3.mode || 438 });
+  e.pipe(i3), fr(e, t2);
 };
 var $n = (s3, t2) => {
-  let e = new wt(s3), i2 = new et2(s3.file, { mode: s3.mode || 438 });
-  e.pipe(i2);
+  let e = new wt(s3), i3 = new et2(s3.file, { mode: s3.mode || 438 });
+  e.pipe(i3);
   let r2 = new Promise((n, o2) => {
-    i2.on("error", o2), i2.on("close", n), e.on("error", o2);
+    i3.on("error", o2), i3.on("close", n), e.on("error", o2);
   });
   return dr(e, t2).catch((n) => e.emit("error", n)), r2;
 };
 var fr = (s3, t2) => {
   t2.forEach((e) => {
-    e.charAt(0) === "@" ? Ct({ file: import_node_path6.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i2) => s3.add(i2) }) : s3.add(e);
+    e.charAt(0) === "@" ? Ct({ file: import_node_path6.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
   }), s3.end();
 };
 var dr = async (s3, t2) => {
-  for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path6.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i2) => {
-    s3.add(i2);
+  for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path6.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i3) => {
+    s3.add(i3);
   } }) : s3.add(e);
   s3.end();
 };
@@ -71969,7 +71969,7 @@ var Xn = (s3, t2) => {
 };
 var qn = (s3, t2) => {
   let e = new wt(s3);
-  return dr(e, t2).catch((i2) => e.emit("error", i2)), e;
+  return dr(e, t2).catch((i3) => e.emit("error", i3)), e;
 };
 var Qn = K2(Vn, $n, Xn, qn, (s3, t2) => {
   if (!(t2 == null ? void 0 : t2.length)) throw new TypeError("no paths specified to add to archive");
@@ -71986,56 +71986,56 @@ var ms = mr !== null ? () => mr : jn ? (s3) => s3 < to ? eo : "w" : () => "w";
 var ps = (s3, t2, e) => {
   try {
     return import_node_fs9.default.lchownSync(s3, t2, e);
-  } catch (i2) {
-    if ((i2 == null ? void 0 : i2.code) !== "ENOENT") throw i2;
+  } catch (i3) {
+    if ((i3 == null ? void 0 : i3.code) !== "ENOENT") throw i3;
   }
 };
-var Ei = (s3, t2, e, i2) => {
+var Ei = (s3, t2, e, i3) => {
   import_node_fs9.default.lchown(s3, t2, e, (r2) => {
-    i2(r2 && (r2 == null ? void 0 : r2.code) !== "ENOENT" ? r2 : null);
+    i3(r2 && (r2 == null ? void 0 : r2.code) !== "ENOENT" ? r2 : null);
   });
 };
-var io = (s3, t2, e, i2, r2) => {
-  if (t2.isDirectory()) Es(import_node_path11.default.resolve(s3, t2.name), e, i2, (n) => {
+var io = (s3, t2, e, i3, r2) => {
+  if (t2.isDirectory()) Es(import_node_path11.default.resolve(s3, t2.name), e, i3, (n) => {
     if (n) return r2(n);
     let o2 = import_node_path11.default.resolve(s3, t2.name);
-    Ei(o2, e, i2, r2);
+    Ei(o2, e, i3, r2);
   });
   else {
     let n = import_node_path11.default.resolve(s3, t2.name);
-    Ei(n, e, i2, r2);
+    Ei(n, e, i3, r2);
   }
 };
-var Es = (s3, t2, e, i2) => {
+var Es = (s3, t2, e, i3) => {
   import_node_fs9.default.readdir(s3, { withFileTypes: true }, (r2, n) => {
     if (r2) {
-      if (r2.code === "ENOENT") return i2();
-      if (r2.code !== "ENOTDIR" && r2.code !== "ENOTSUP") return i2(r2);
+      if (r2.code === "ENOENT") return i3();
+      if (r2.code !== "ENOTDIR" && r2.code !== "ENOTSUP") return i3(r2);
     }
-    if (r2 || !n.length) return Ei(s3, t2, e, i2);
+    if (r2 || !n.length) return Ei(s3, t2, e, i3);
     let o2 = n.length, h3 = null, a = (l3) => {
       if (!h3) {
-        if (l3) return i2(h3 = l3);
-        if (--o2 === 0) return Ei(s3, t2, e, i2);
+        if (l3) return i3(h3 = l3);
+        if (--o2 === 0) return Ei(s3, t2, e, i3);
       }
     };
     for (let l3 of n) io(s3, l3, t2, e, a);
   });
 };
-var so = (s3, t2, e, i2) => {
-  t2.isDirectory() && ws(import_node_path11.default.resolve(s3, t2.name), e, i2), ps(import_node_path11.default.resolve(s3, t2.name), e, i2);
+var so = (s3, t2, e, i3) => {
+  t2.isDirectory() && ws(import_node_path11.default.resolve(s3, t2.name), e, i3), ps(import_node_path11.default.resolve(s3, t2.name), e, i3);
 };
 var ws = (s3, t2, e) => {
-  let i2;
+  let i3;
   try {
-    i2 = import_node_fs9.default.readdirSync(s3, { withFileTypes: true });
+    i3 = import_node_fs9.default.readdirSync(s3, { withFileTypes: true });
   } catch (r2) {
     let n = r2;
     if ((n == null ? void 0 : n.code) === "ENOENT") return;
     if ((n == null ? void 0 : n.code) === "ENOTDIR" || (n == null ? void 0 : n.code) === "ENOTSUP") return ps(s3, t2, e);
     throw n;
   }
-  for (let r2 of i2) so(s3, r2, t2, e);
+  for (let r2 of i3) so(s3, r2, t2, e);
   return ps(s3, t2, e);
 };
 var Se = class extends Error {
@@ -72062,70 +72062,70 @@ var St = class extends Error {
   }
 };
 var no = (s3, t2) => {
-  import_node_fs10.default.stat(s3, (e, i2) => {
-    (e || !i2.isDirectory()) && (e = new Se(s3, (e == null ? void 0 : e.code) || "ENOTDIR")), t2(e);
+  import_node_fs10.default.stat(s3, (e, i3) => {
+    (e || !i3.isDirectory()) && (e = new Se(s3, (e == null ? void 0 : e.code) || "ENOTDIR")), t2(e);
   });
 };
 var gr = (s3, t2, e) => {
-  var _a9;
+  var _a10;
   s3 = f(s3);
-  let i2 = (_a9 = t2.umask) != null ? _a9 : 18, r2 = t2.mode | 448, n = (r2 & i2) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x4) => {
-    E3 ? e(E3) : x4 && a ? Es(x4, o2, h3, (Le2) => y2(Le2)) : n ? import_node_fs10.default.chmod(s3, r2, e) : e();
+  let i3 = (_a10 = t2.umask) != null ? _a10 : 18, r2 = t2.mode | 448, n = (r2 & i3) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x5) => {
+    E3 ? e(E3) : x5 && a ? Es(x5, o2, h3, (Le2) => y2(Le2)) : n ? import_node_fs10.default.chmod(s3, r2, e) : e();
   };
   if (s3 === d2) return no(s3, y2);
   if (l3) return import_promises9.default.mkdir(s3, { mode: r2, recursive: true }).then((E3) => y2(null, E3 != null ? E3 : void 0), y2);
   let D4 = f(import_node_path12.default.relative(d2, s3)).split("/");
   Ss(d2, D4, r2, c3, d2, void 0, y2);
 };
-var Ss = (s3, t2, e, i2, r2, n, o2) => {
+var Ss = (s3, t2, e, i3, r2, n, o2) => {
   if (t2.length === 0) return o2(null, n);
   let h3 = t2.shift(), a = f(import_node_path12.default.resolve(s3 + "/" + h3));
-  import_node_fs10.default.mkdir(a, e, br(a, t2, e, i2, r2, n, o2));
+  import_node_fs10.default.mkdir(a, e, br(a, t2, e, i3, r2, n, o2));
 };
-var br = (s3, t2, e, i2, r2, n, o2) => (h3) => {
+var br = (s3, t2, e, i3, r2, n, o2) => (h3) => {
   h3 ? import_node_fs10.default.lstat(s3, (a, l3) => {
     if (a) a.path = a.path && f(a.path), o2(a);
-    else if (l3.isDirectory()) Ss(s3, t2, e, i2, r2, n, o2);
-    else if (i2) import_node_fs10.default.unlink(s3, (c3) => {
+    else if (l3.isDirectory()) Ss(s3, t2, e, i3, r2, n, o2);
+    else if (i3) import_node_fs10.default.unlink(s3, (c3) => {
       if (c3) return o2(c3);
-      import_node_fs10.default.mkdir(s3, e, br(s3, t2, e, i2, r2, n, o2));
+      import_node_fs10.default.mkdir(s3, e, br(s3, t2, e, i3, r2, n, o2));
     });
     else {
       if (l3.isSymbolicLink()) return o2(new St(s3, s3 + "/" + t2.join("/")));
       o2(h3);
     }
-  }) : (n = n || s3, Ss(s3, t2, e, i2, r2, n, o2));
+  }) : (n = n || s3, Ss(s3, t2, e, i3, r2, n, o2));
 };
 var oo = (s3) => {
   let t2 = false, e;
   try {
     t2 = import_node_fs10.default.statSync(s3).isDirectory();
-  } catch (i2) {
-    e = i2 == null ? void 0 : i2.code;
+  } catch (i3) {
+    e = i3 == null ? void 0 : i3.code;
   } finally {
     if (!t2) throw new Se(s3, e != null ? e : "ENOTDIR");
   }
 };
 var _r2 = (s3, t2) => {
-  var _a9, _b2;
+  var _a10, _b3;
   s3 = f(s3);
-  let e = (_a9 = t2.umask) != null ? _a9 : 18, i2 = t2.mode | 448, r2 = (i2 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
-    E3 && h3 && ws(E3, n, o2), r2 && import_node_fs10.default.chmodSync(s3, i2);
+  let e = (_a10 = t2.umask) != null ? _a10 : 18, i3 = t2.mode | 448, r2 = (i3 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
+    E3 && h3 && ws(E3, n, o2), r2 && import_node_fs10.default.chmodSync(s3, i3);
   };
   if (s3 === c3) return oo(c3), d2();
-  if (a) return d2((_b2 = import_node_fs10.default.mkdirSync(s3, { mode: i2, recursive: true })) != null ? _b2 : void 0);
+  if (a) return d2((_b3 = import_node_fs10.default.mkdirSync(s3, { mode: i3, recursive: true })) != null ? _b3 : void 0);
   let T2 = f(import_node_path12.default.relative(c3, s3)).split("/"), D4;
-  for (let E3 = T2.shift(), x4 = c3; E3 && (x4 += "/" + E3); E3 = T2.shift()) {
-    x4 = f(import_node_path12.default.resolve(x4));
+  for (let E3 = T2.shift(), x5 = c3; E3 && (x5 += "/" + E3); E3 = T2.shift()) {
+    x5 = f(import_node_path12.default.resolve(x5));
     try {
-      import_node_fs10.default.mkdirSync(x4, i2), D4 = D4 || x4;
+      import_node_fs10.default.mkdirSync(x5, i3), D4 = D4 || x5;
     } catch {
-      let Le2 = import_node_fs10.default.lstatSync(x4);
+      let Le2 = import_node_fs10.default.lstatSync(x5);
       if (Le2.isDirectory()) continue;
       if (l3) {
-        import_node_fs10.default.unlinkSync(x4), import_node_fs10.default.mkdirSync(x4, i2), D4 = D4 || x4;
+        import_node_fs10.default.unlinkSync(x5), import_node_fs10.default.mkdirSync(x5, i3), D4 = D4 || x5;
         continue;
-      } else if (Le2.isSymbolicLink()) return new St(x4, x4 + "/" + T2.join("/"));
+      } else if (Le2.isSymbolicLink()) return new St(x5, x5 + "/" + T2.join("/"));
     }
   }
   return d2(D4);
@@ -72137,15 +72137,15 @@ var Tr = (s3) => {
   Vt.has(s3) ? Vt.delete(s3) : ys[s3] = s3.normalize("NFD").toLocaleLowerCase("en").toLocaleUpperCase("en"), Vt.add(s3);
   let t2 = ys[s3], e = Vt.size - Or;
   if (e > Or / 10) {
-    for (let i2 of Vt) if (Vt.delete(i2), delete ys[i2], --e <= 0) break;
+    for (let i3 of Vt) if (Vt.delete(i3), delete ys[i3], --e <= 0) break;
   }
   return t2;
 };
 var ho = process.env.TESTING_TAR_FAKE_PLATFORM || process.platform;
 var ao = ho === "win32";
-var lo = (s3) => s3.split("/").slice(0, -1).reduce((e, i2) => {
+var lo = (s3) => s3.split("/").slice(0, -1).reduce((e, i3) => {
   let r2 = e.at(-1);
-  return r2 !== void 0 && (i2 = (0, import_node_path13.join)(r2, i2)), e.push(i2 || "/"), e;
+  return r2 !== void 0 && (i3 = (0, import_node_path13.join)(r2, i3)), e.push(i3 || "/"), e;
 }, []);
 var _t7, _i4, _s2, _yi_instances, n_fn, r_fn, e_fn, _a8;
 var yi = (_a8 = class {
@@ -72157,13 +72157,13 @@ var yi = (_a8 = class {
   }
   reserve(t2, e) {
     t2 = ao ? ["win32 parallelization disabled"] : t2.map((r2) => mt((0, import_node_path13.join)(Tr(r2))));
-    let i2 = new Set(t2.map((r2) => lo(r2)).reduce((r2, n) => r2.concat(n)));
-    __privateGet(this, _i4).set(e, { dirs: i2, paths: t2 });
+    let i3 = new Set(t2.map((r2) => lo(r2)).reduce((r2, n) => r2.concat(n)));
+    __privateGet(this, _i4).set(e, { dirs: i3, paths: t2 });
     for (let r2 of t2) {
       let n = __privateGet(this, _t7).get(r2);
       n ? n.push(e) : __privateGet(this, _t7).set(r2, [e]);
     }
-    for (let r2 of i2) {
+    for (let r2 of i3) {
       let n = __privateGet(this, _t7).get(r2);
       if (!n) __privateGet(this, _t7).set(r2, [/* @__PURE__ */ new Set([e])]);
       else {
@@ -72174,21 +72174,21 @@ var yi = (_a8 = class {
     return __privateMethod(this, _yi_instances, r_fn).call(this, e);
   }
   check(t2) {
-    let { paths: e, dirs: i2 } = __privateMethod(this, _yi_instances, n_fn).call(this, t2);
-    return e.every((r2) => r2 && r2[0] === t2) && i2.every((r2) => r2 && r2[0] instanceof Set && r2[0].has(t2));
+    let { paths: e, dirs: i3 } = __privateMethod(this, _yi_instances, n_fn).call(this, t2);
+    return e.every((r2) => r2 && r2[0] === t2) && i3.every((r2) => r2 && r2[0] instanceof Set && r2[0].has(t2));
   }
 }, _t7 = new WeakMap(), _i4 = new WeakMap(), _s2 = new WeakMap(), _yi_instances = new WeakSet(), n_fn = function(t2) {
   let e = __privateGet(this, _i4).get(t2);
   if (!e) throw new Error("function does not have any path reservations");
-  return { paths: e.paths.map((i2) => __privateGet(this, _t7).get(i2)), dirs: [...e.dirs].map((i2) => __privateGet(this, _t7).get(i2)) };
+  return { paths: e.paths.map((i3) => __privateGet(this, _t7).get(i3)), dirs: [...e.dirs].map((i3) => __privateGet(this, _t7).get(i3)) };
 }, r_fn = function(t2) {
   return __privateGet(this, _s2).has(t2) || !this.check(t2) ? false : (__privateGet(this, _s2).add(t2), t2(() => __privateMethod(this, _yi_instances, e_fn).call(this, t2)), true);
 }, e_fn = function(t2) {
   if (!__privateGet(this, _s2).has(t2)) return false;
   let e = __privateGet(this, _i4).get(t2);
   if (!e) throw new Error("invalid reservation");
-  let { paths: i2, dirs: r2 } = e, n = /* @__PURE__ */ new Set();
-  for (let o2 of i2) {
+  let { paths: i3, dirs: r2 } = e, n = /* @__PURE__ */ new Set();
+  for (let o2 of i3) {
     let h3 = __privateGet(this, _t7).get(o2);
     if (!h3 || (h3 == null ? void 0 : h3[0]) !== t2) continue;
     let a = h3[1];
@@ -72245,8 +72245,8 @@ var uo = 1024;
 var mo = (s3, t2) => {
   if (!Te) return import_node_fs8.default.unlink(s3, t2);
   let e = s3 + ".DELETE." + (0, import_node_crypto5.randomBytes)(16).toString("hex");
-  import_node_fs8.default.rename(s3, e, (i2) => {
-    if (i2) return t2(i2);
+  import_node_fs8.default.rename(s3, e, (i3) => {
+    if (i3) return t2(i3);
     import_node_fs8.default.unlink(e, t2);
   });
 };
@@ -72286,7 +72286,7 @@ var Xt = class extends rt {
   fmode;
   chmod;
   constructor(t2 = {}) {
-    var _a9;
+    var _a10;
     if (t2.ondone = () => {
       this[gs] = true, this[bs]();
     }, super(t2), this.transform = t2.transform, this.chmod = !!t2.chmod, typeof t2.uid == "number" || typeof t2.gid == "number") {
@@ -72294,38 +72294,38 @@ var Xt = class extends rt {
       if (t2.preserveOwner) throw new TypeError("cannot preserve owner in archive and also set owner explicitly");
       this.uid = t2.uid, this.gid = t2.gid, this.setOwner = true;
     } else this.uid = void 0, this.gid = void 0, this.setOwner = false;
-    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a9 = process.getuid) == null ? void 0 : _a9.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path10.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
+    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a10 = process.getuid) == null ? void 0 : _a10.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path10.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
   }
-  warn(t2, e, i2 = {}) {
-    return (t2 === "TAR_BAD_ARCHIVE" || t2 === "TAR_ABORT") && (i2.recoverable = false), super.warn(t2, e, i2);
+  warn(t2, e, i3 = {}) {
+    return (t2 === "TAR_BAD_ARCHIVE" || t2 === "TAR_ABORT") && (i3.recoverable = false), super.warn(t2, e, i3);
   }
   [bs]() {
     this[gs] && this[Ri] === 0 && (this.emit("prefinish"), this.emit("finish"), this.emit("end"));
   }
   [Rs](t2, e) {
-    var _a9;
-    let i2 = t2[e], { type: r2 } = t2;
-    if (!i2 || this.preservePaths) return true;
-    let [n, o2] = ce(i2), h3 = o2.replaceAll(/\\/g, "/").split("/");
-    if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a9 = h3[0]) != null ? _a9 : "")) {
-      if (e === "path" || r2 === "Link") return this.warn("TAR_ENTRY_ERROR", `${e} contains '..'`, { entry: t2, [e]: i2 }), false;
+    var _a10;
+    let i3 = t2[e], { type: r2 } = t2;
+    if (!i3 || this.preservePaths) return true;
+    let [n, o2] = ce(i3), h3 = o2.replaceAll(/\\/g, "/").split("/");
+    if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a10 = h3[0]) != null ? _a10 : "")) {
+      if (e === "path" || r2 === "Link") return this.warn("TAR_ENTRY_ERROR", `${e} contains '..'`, { entry: t2, [e]: i3 }), false;
       let a = import_node_path10.default.posix.dirname(t2.path), l3 = import_node_path10.default.posix.normalize(import_node_path10.default.posix.join(a, h3.join("/")));
-      if (l3.startsWith("../") || l3 === "..") return this.warn("TAR_ENTRY_ERROR", `${e} escapes extraction directory`, { entry: t2, [e]: i2 }), false;
+      if (l3.startsWith("../") || l3 === "..") return this.warn("TAR_ENTRY_ERROR", `${e} escapes extraction directory`, { entry: t2, [e]: i3 }), false;
     }
-    return n && (t2[e] = String(o2), this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute ${e}`, { entry: t2, [e]: i2 })), true;
+    return n && (t2[e] = String(o2), this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute ${e}`, { entry: t2, [e]: i3 })), true;
   }
   [Fr](t2) {
-    let e = f(t2.path), i2 = e.split("/");
+    let e = f(t2.path), i3 = e.split("/");
     if (this.strip) {
-      if (i2.length < this.strip) return false;
+      if (i3.length < this.strip) return false;
       if (t2.type === "Link") {
         let r2 = f(String(t2.linkpath)).split("/");
         if (r2.length >= this.strip) t2.linkpath = r2.slice(this.strip).join("/");
         else return false;
       }
-      i2.splice(0, this.strip), t2.path = i2.join("/");
+      i3.splice(0, this.strip), t2.path = i3.join("/");
     }
-    if (isFinite(this.maxDepth) && i2.length > this.maxDepth) return this.warn("TAR_ENTRY_ERROR", "path excessively deep", { entry: t2, path: e, depth: i2.length, maxDepth: this.maxDepth }), false;
+    if (isFinite(this.maxDepth) && i3.length > this.maxDepth) return this.warn("TAR_ENTRY_ERROR", "path excessively deep", { entry: t2, path: e, depth: i3.length, maxDepth: this.maxDepth }), false;
     if (!this[Rs](t2, "path") || !this[Rs](t2, "linkpath")) return false;
     if (t2.absolute = import_node_path10.default.isAbsolute(t2.path) ? f(import_node_path10.default.resolve(t2.path)) : f(import_node_path10.default.resolve(this.cwd, t2.path)), !this.preservePaths && typeof t2.absolute == "string" && t2.absolute.indexOf(this.cwd + "/") !== 0 && t2.absolute !== this.cwd) return this.warn("TAR_ENTRY_ERROR", "path escaped extraction target", { entry: t2, path: f(t2.path), resolvedPath: t2.absolute, cwd: this.cwd }), false;
     if (t2.absolute === this.cwd && t2.type !== "Directory" && t2.type !== "GNUDumpDir") return false;
@@ -72356,8 +72356,8 @@ var Xt = class extends rt {
   [O](t2, e) {
     t2.name === "CwdError" ? this.emit("error", t2) : (this.warn("TAR_ENTRY_ERROR", t2, { entry: e }), this[$t](), e.resume());
   }
-  [yt](t2, e, i2) {
-    gr(f(t2), { uid: this.uid, gid: this.gid, processUid: this.processUid, processGid: this.processGid, umask: this.processUmask, preserve: this.preservePaths, unlink: this.unlink, cwd: this.cwd, mode: e }, i2);
+  [yt](t2, e, i3) {
+    gr(f(t2), { uid: this.uid, gid: this.gid, processUid: this.processUid, processGid: this.processGid, umask: this.processUmask, preserve: this.preservePaths, unlink: this.unlink, cwd: this.cwd, mode: e }, i3);
   }
   [ge](t2) {
     return this.forceChown || this.preserveOwner && (typeof t2.uid == "number" && t2.uid !== this.processUid || typeof t2.gid == "number" && t2.gid !== this.processGid) || typeof this.uid == "number" && this.uid !== this.processUid || typeof this.gid == "number" && this.gid !== this.processGid;
@@ -72369,7 +72369,7 @@ var Xt = class extends rt {
     return vr(this.gid, t2.gid, this.processGid);
   }
   [Ts](t2, e) {
-    let i2 = typeof t2.mode == "number" ? t2.mode & 4095 : this.fmode, r2 = new et2(String(t2.absolute), { flags: ms(t2.size), mode: i2, autoClose: false });
+    let i3 = typeof t2.mode == "number" ? t2.mode & 4095 : this.fmode, r2 = new et2(String(t2.absolute), { flags: ms(t2.size), mode: i3, autoClose: false });
     r2.on("error", (a) => {
       r2.fd && import_node_fs8.default.close(r2.fd, () => {
       }), r2.write = () => true, this[O](a, t2), e();
@@ -72404,8 +72404,8 @@ var Xt = class extends rt {
     }), t2.pipe(h3)), h3.pipe(r2);
   }
   [xs](t2, e) {
-    let i2 = typeof t2.mode == "number" ? t2.mode & 4095 : this.dmode;
-    this[yt](String(t2.absolute), i2, (r2) => {
+    let i3 = typeof t2.mode == "number" ? t2.mode & 4095 : this.dmode;
+    this[yt](String(t2.absolute), i3, (r2) => {
       if (r2) {
         this[O](r2, t2), e();
         return;
@@ -72420,25 +72420,25 @@ var Xt = class extends rt {
     t2.unsupported = true, this.warn("TAR_ENTRY_UNSUPPORTED", `unsupported entry type: ${t2.type}`, { entry: t2 }), t2.resume();
   }
   [Ar](t2, e) {
-    let i2 = f(import_node_path10.default.relative(this.cwd, import_node_path10.default.resolve(import_node_path10.default.dirname(String(t2.absolute)), String(t2.linkpath)))).split("/");
-    this[Re](t2, this.cwd, i2, () => this[gi](t2, String(t2.linkpath), "symlink", e), (r2) => {
+    let i3 = f(import_node_path10.default.relative(this.cwd, import_node_path10.default.resolve(import_node_path10.default.dirname(String(t2.absolute)), String(t2.linkpath)))).split("/");
+    this[Re](t2, this.cwd, i3, () => this[gi](t2, String(t2.linkpath), "symlink", e), (r2) => {
       this[O](r2, t2), e();
     });
   }
   [Ir](t2, e) {
-    let i2 = f(import_node_path10.default.resolve(this.cwd, String(t2.linkpath))), r2 = f(String(t2.linkpath)).split("/");
-    this[Re](t2, this.cwd, r2, () => this[gi](t2, i2, "link", e), (n) => {
+    let i3 = f(import_node_path10.default.resolve(this.cwd, String(t2.linkpath))), r2 = f(String(t2.linkpath)).split("/");
+    this[Re](t2, this.cwd, r2, () => this[gi](t2, i3, "link", e), (n) => {
       this[O](n, t2), e();
     });
   }
-  [Re](t2, e, i2, r2, n) {
-    let o2 = i2.shift();
+  [Re](t2, e, i3, r2, n) {
+    let o2 = i3.shift();
     if (this.preservePaths || o2 === void 0) return r2();
     let h3 = import_node_path10.default.resolve(e, o2);
     import_node_fs8.default.lstat(h3, (a, l3) => {
       if (a) return r2();
-      if (l3 == null ? void 0 : l3.isSymbolicLink()) return n(new St(h3, import_node_path10.default.resolve(h3, i2.join("/"))));
-      this[Re](t2, h3, i2, r2, n);
+      if (l3 == null ? void 0 : l3.isSymbolicLink()) return n(new St(h3, import_node_path10.default.resolve(h3, i3.join("/"))));
+      this[Re](t2, h3, i3, r2, n);
     });
   }
   [kr]() {
@@ -72456,15 +72456,15 @@ var Xt = class extends rt {
   [_s3](t2) {
     this[kr]();
     let e = [t2.path];
-    t2.linkpath && e.push(t2.linkpath), this.reservations.reserve(e, (i2) => this[Nr](t2, i2));
+    t2.linkpath && e.push(t2.linkpath), this.reservations.reserve(e, (i3) => this[Nr](t2, i3));
   }
   [Nr](t2, e) {
-    let i2 = (h3) => {
+    let i3 = (h3) => {
       e(h3);
     }, r2 = () => {
       this[yt](this.cwd, this.dmode, (h3) => {
         if (h3) {
-          this[O](h3, t2), i2();
+          this[O](h3, t2), i3();
           return;
         }
         this[Oe] = true, n();
@@ -72474,7 +72474,7 @@ var Xt = class extends rt {
         let h3 = f(import_node_path10.default.dirname(String(t2.absolute)));
         if (h3 !== this.cwd) return this[yt](h3, this.dmode, (a) => {
           if (a) {
-            this[O](a, t2), i2();
+            this[O](a, t2), i3();
             return;
           }
           o2();
@@ -72483,46 +72483,46 @@ var Xt = class extends rt {
       o2();
     }, o2 = () => {
       import_node_fs8.default.lstat(String(t2.absolute), (h3, a) => {
-        var _a9;
-        if (a && (this.keep || this.newer && a.mtime > ((_a9 = t2.mtime) != null ? _a9 : a.mtime))) {
-          this[Ls](t2), i2();
+        var _a10;
+        if (a && (this.keep || this.newer && a.mtime > ((_a10 = t2.mtime) != null ? _a10 : a.mtime))) {
+          this[Ls](t2), i3();
           return;
         }
-        if (h3 || this[Os](t2, a)) return this[P](null, t2, i2);
+        if (h3 || this[Os](t2, a)) return this[P](null, t2, i3);
         if (a.isDirectory()) {
           if (t2.type === "Directory") {
-            let l3 = this.chmod && t2.mode && (a.mode & 4095) !== t2.mode, c3 = (d2) => this[P](d2 != null ? d2 : null, t2, i2);
+            let l3 = this.chmod && t2.mode && (a.mode & 4095) !== t2.mode, c3 = (d2) => this[P](d2 != null ? d2 : null, t2, i3);
             return l3 ? import_node_fs8.default.chmod(String(t2.absolute), Number(t2.mode), c3) : c3();
           }
-          if (t2.absolute !== this.cwd) return import_node_fs8.default.rmdir(String(t2.absolute), (l3) => this[P](l3 != null ? l3 : null, t2, i2));
+          if (t2.absolute !== this.cwd) return import_node_fs8.default.rmdir(String(t2.absolute), (l3) => this[P](l3 != null ? l3 : null, t2, i3));
         }
-        if (t2.absolute === this.cwd) return this[P](null, t2, i2);
-        mo(String(t2.absolute), (l3) => this[P](l3 != null ? l3 : null, t2, i2));
+        if (t2.absolute === this.cwd) return this[P](null, t2, i3);
+        mo(String(t2.absolute), (l3) => this[P](l3 != null ? l3 : null, t2, i3));
       });
     };
     this[Oe] ? n() : r2();
   }
-  [P](t2, e, i2) {
+  [P](t2, e, i3) {
     if (t2) {
-      this[O](t2, e), i2();
+      this[O](t2, e), i3();
       return;
     }
     switch (e.type) {
       case "File":
       case "OldFile":
       case "ContiguousFile":
-        return this[Ts](e, i2);
+        return this[Ts](e, i3);
       case "Link":
-        return this[Ir](e, i2);
+        return this[Ir](e, i3);
       case "SymbolicLink":
-        return this[Ar](e, i2);
+        return this[Ar](e, i3);
       case "Directory":
       case "GNUDumpDir":
-        return this[xs](e, i2);
+        return this[xs](e, i3);
     }
   }
-  [gi](t2, e, i2, r2) {
-    import_node_fs8.default[i2](e, String(t2.absolute), (n) => {
+  [gi](t2, e, i3, r2) {
+    import_node_fs8.default[i3](e, String(t2.absolute), (n) => {
       n ? this[O](n, t2) : (this[$t](), t2.resume()), r2();
     });
   }
@@ -72541,7 +72541,7 @@ var xe = class extends Xt {
     });
   }
   [_s3](t2) {
-    var _a9;
+    var _a10;
     if (!this[Oe]) {
       let n = this[yt](this.cwd, this.dmode);
       if (n) return this[O](n, t2);
@@ -72554,12 +72554,12 @@ var xe = class extends Xt {
         if (o2) return this[O](o2, t2);
       }
     }
-    let [e, i2] = ye(() => import_node_fs8.default.lstatSync(String(t2.absolute)));
-    if (i2 && (this.keep || this.newer && i2.mtime > ((_a9 = t2.mtime) != null ? _a9 : i2.mtime))) return this[Ls](t2);
-    if (e || this[Os](t2, i2)) return this[P](null, t2);
-    if (i2.isDirectory()) {
+    let [e, i3] = ye(() => import_node_fs8.default.lstatSync(String(t2.absolute)));
+    if (i3 && (this.keep || this.newer && i3.mtime > ((_a10 = t2.mtime) != null ? _a10 : i3.mtime))) return this[Ls](t2);
+    if (e || this[Os](t2, i3)) return this[P](null, t2);
+    if (i3.isDirectory()) {
       if (t2.type === "Directory") {
-        let o2 = this.chmod && t2.mode && (i2.mode & 4095) !== t2.mode, [h3] = o2 ? ye(() => {
+        let o2 = this.chmod && t2.mode && (i3.mode & 4095) !== t2.mode, [h3] = o2 ? ye(() => {
           import_node_fs8.default.chmodSync(String(t2.absolute), Number(t2.mode));
         }) : [];
         return this[P](h3, t2);
@@ -72571,7 +72571,7 @@ var xe = class extends Xt {
     this[P](r2, t2);
   }
   [Ts](t2, e) {
-    let i2 = typeof t2.mode == "number" ? t2.mode & 4095 : this.fmode, r2 = (h3) => {
+    let i3 = typeof t2.mode == "number" ? t2.mode & 4095 : this.fmode, r2 = (h3) => {
       let a;
       try {
         import_node_fs8.default.closeSync(n);
@@ -72581,7 +72581,7 @@ var xe = class extends Xt {
       (h3 || a) && this[O](h3 || a, t2), e();
     }, n;
     try {
-      n = import_node_fs8.default.openSync(String(t2.absolute), ms(t2.size), i2);
+      n = import_node_fs8.default.openSync(String(t2.absolute), ms(t2.size), i3);
     } catch (h3) {
       return r2(h3);
     }
@@ -72622,7 +72622,7 @@ var xe = class extends Xt {
     });
   }
   [xs](t2, e) {
-    let i2 = typeof t2.mode == "number" ? t2.mode & 4095 : this.dmode, r2 = this[yt](String(t2.absolute), i2);
+    let i3 = typeof t2.mode == "number" ? t2.mode & 4095 : this.dmode, r2 = this[yt](String(t2.absolute), i3);
     if (r2) {
       this[O](r2, t2), e();
       return;
@@ -72640,23 +72640,23 @@ var xe = class extends Xt {
   [yt](t2, e) {
     try {
       return _r2(f(t2), { uid: this.uid, gid: this.gid, processUid: this.processUid, processGid: this.processGid, umask: this.processUmask, preserve: this.preservePaths, unlink: this.unlink, cwd: this.cwd, mode: e });
-    } catch (i2) {
-      return i2;
+    } catch (i3) {
+      return i3;
     }
   }
-  [Re](t2, e, i2, r2, n) {
-    if (this.preservePaths || i2.length === 0) return r2();
+  [Re](t2, e, i3, r2, n) {
+    if (this.preservePaths || i3.length === 0) return r2();
     let o2 = e;
-    for (let h3 of i2) {
+    for (let h3 of i3) {
       o2 = import_node_path10.default.resolve(o2, h3);
       let [a, l3] = ye(() => import_node_fs8.default.lstatSync(o2));
       if (a) return r2();
-      if (l3.isSymbolicLink()) return n(new St(o2, import_node_path10.default.resolve(e, i2.join("/"))));
+      if (l3.isSymbolicLink()) return n(new St(o2, import_node_path10.default.resolve(e, i3.join("/"))));
     }
     r2();
   }
-  [gi](t2, e, i2, r2) {
-    let n = `${i2}Sync`;
+  [gi](t2, e, i3, r2) {
+    let n = `${i3}Sync`;
     try {
       import_node_fs8.default[n](e, String(t2.absolute)), r2(), t2.resume();
     } catch (o2) {
@@ -72665,16 +72665,16 @@ var xe = class extends Xt {
   }
 };
 var Eo = (s3) => {
-  let t2 = new xe(s3), e = s3.file, i2 = import_node_fs7.default.statSync(e), r2 = s3.maxReadSize || 16 * 1024 * 1024;
-  new Be(e, { readSize: r2, size: i2.size }).pipe(t2);
+  let t2 = new xe(s3), e = s3.file, i3 = import_node_fs7.default.statSync(e), r2 = s3.maxReadSize || 16 * 1024 * 1024;
+  new Be(e, { readSize: r2, size: i3.size }).pipe(t2);
 };
 var wo = (s3, t2) => {
-  let e = new Xt(s3), i2 = s3.maxReadSize || 16 * 1024 * 1024, r2 = s3.file;
+  let e = new Xt(s3), i3 = s3.maxReadSize || 16 * 1024 * 1024, r2 = s3.file;
   return new Promise((o2, h3) => {
     e.on("error", h3), e.on("close", o2), import_node_fs7.default.stat(r2, (a, l3) => {
       if (a) h3(a);
       else {
-        let c3 = new _t(r2, { readSize: i2, size: l3.size });
+        let c3 = new _t(r2, { readSize: i3, size: l3.size });
         c3.on("error", h3), c3.pipe(e);
       }
     });
@@ -72684,7 +72684,7 @@ var So = K2(Eo, wo, (s3) => new xe(s3), (s3) => new Xt(s3), (s3, t2) => {
   (t2 == null ? void 0 : t2.length) && Qi(s3, t2);
 });
 var yo = (s3, t2) => {
-  let e = new kt(s3), i2 = true, r2, n;
+  let e = new kt(s3), i3 = true, r2, n;
   try {
     try {
       r2 = import_node_fs11.default.openSync(s3.file, "r+");
@@ -72704,35 +72704,35 @@ var yo = (s3, t2) => {
       if (n + l3 + 512 > o2.size) break;
       n += l3, s3.mtimeCache && a.mtime && s3.mtimeCache.set(String(a.path), a.mtime);
     }
-    i2 = false, Ro(s3, e, n, r2, t2);
+    i3 = false, Ro(s3, e, n, r2, t2);
   } finally {
-    if (i2) try {
+    if (i3) try {
       import_node_fs11.default.closeSync(r2);
     } catch {
     }
   }
 };
-var Ro = (s3, t2, e, i2, r2) => {
-  let n = new Wt(s3.file, { fd: i2, start: e });
+var Ro = (s3, t2, e, i3, r2) => {
+  let n = new Wt(s3.file, { fd: i3, start: e });
   t2.pipe(n), bo(t2, r2);
 };
 var go = (s3, t2) => {
   t2 = Array.from(t2);
-  let e = new wt(s3), i2 = (n, o2, h3) => {
+  let e = new wt(s3), i3 = (n, o2, h3) => {
     let a = (T2, D4) => {
       T2 ? import_node_fs11.default.close(n, (E3) => h3(T2)) : h3(null, D4);
     }, l3 = 0;
     if (o2 === 0) return a(null, 0);
     let c3 = 0, d2 = Buffer.alloc(512), y2 = (T2, D4) => {
-      var _a9;
+      var _a10;
       if (T2 || D4 === void 0) return a(T2);
       if (c3 += D4, c3 < 512 && D4) return import_node_fs11.default.read(n, d2, c3, d2.length - c3, l3 + c3, y2);
       if (l3 === 0 && d2[0] === 31 && d2[1] === 139) return a(new Error("cannot append to compressed archives"));
       if (c3 < 512) return a(null, l3);
       let E3 = new F(d2);
       if (!E3.cksumValid) return a(null, l3);
-      let x4 = 512 * Math.ceil(((_a9 = E3.size) != null ? _a9 : 0) / 512);
-      if (l3 + x4 + 512 > o2 || (l3 += x4 + 512, l3 >= o2)) return a(null, l3);
+      let x5 = 512 * Math.ceil(((_a10 = E3.size) != null ? _a10 : 0) / 512);
+      if (l3 + x5 + 512 > o2 || (l3 += x5 + 512, l3 >= o2)) return a(null, l3);
       s3.mtimeCache && E3.mtime && s3.mtimeCache.set(String(E3.path), E3.mtime), c3 = 0, import_node_fs11.default.read(n, d2, 0, 512, l3, y2);
     };
     import_node_fs11.default.read(n, d2, 0, 512, l3, y2);
@@ -72744,7 +72744,7 @@ var go = (s3, t2) => {
       if (l3 || !c3) return o2(l3);
       import_node_fs11.default.fstat(c3, (d2, y2) => {
         if (d2) return import_node_fs11.default.close(c3, () => o2(d2));
-        i2(c3, y2.size, (T2, D4) => {
+        i3(c3, y2.size, (T2, D4) => {
           if (T2) return o2(T2);
           let E3 = new et2(s3.file, { fd: c3, start: D4 });
           e.pipe(E3), E3.on("error", o2), E3.on("close", n), _o2(e, t2);
@@ -72756,11 +72756,11 @@ var go = (s3, t2) => {
 };
 var bo = (s3, t2) => {
   t2.forEach((e) => {
-    e.charAt(0) === "@" ? Ct({ file: import_node_path14.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i2) => s3.add(i2) }) : s3.add(e);
+    e.charAt(0) === "@" ? Ct({ file: import_node_path14.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
   }), s3.end();
 };
 var _o2 = async (s3, t2) => {
-  for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path14.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i2) => s3.add(i2) }) : s3.add(e);
+  for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path14.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
   s3.end();
 };
 var vt = K2(yo, go, () => {
@@ -72773,17 +72773,17 @@ var vt = K2(yo, go, () => {
   if (!(t2 == null ? void 0 : t2.length)) throw new TypeError("no paths specified to add/replace");
 });
 var Oo = K2(vt.syncFile, vt.asyncFile, vt.syncNoFile, vt.asyncNoFile, (s3, t2 = []) => {
-  var _a9;
-  (_a9 = vt.validate) == null ? void 0 : _a9.call(vt, s3, t2), To(s3);
+  var _a10;
+  (_a10 = vt.validate) == null ? void 0 : _a10.call(vt, s3, t2), To(s3);
 });
 var To = (s3) => {
   let t2 = s3.filter;
-  s3.mtimeCache || (s3.mtimeCache = /* @__PURE__ */ new Map()), s3.filter = t2 ? (e, i2) => {
-    var _a9, _b2, _c, _d;
-    return t2(e, i2) && !(((_c = (_b2 = (_a9 = s3.mtimeCache) == null ? void 0 : _a9.get(e)) != null ? _b2 : i2.mtime) != null ? _c : 0) > ((_d = i2.mtime) != null ? _d : 0));
-  } : (e, i2) => {
-    var _a9, _b2, _c, _d;
-    return !(((_c = (_b2 = (_a9 = s3.mtimeCache) == null ? void 0 : _a9.get(e)) != null ? _b2 : i2.mtime) != null ? _c : 0) > ((_d = i2.mtime) != null ? _d : 0));
+  s3.mtimeCache || (s3.mtimeCache = /* @__PURE__ */ new Map()), s3.filter = t2 ? (e, i3) => {
+    var _a10, _b3, _c, _d;
+    return t2(e, i3) && !(((_c = (_b3 = (_a10 = s3.mtimeCache) == null ? void 0 : _a10.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
+  } : (e, i3) => {
+    var _a10, _b3, _c, _d;
+    return !(((_c = (_b3 = (_a10 = s3.mtimeCache) == null ? void 0 : _a10.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
   };
 };
 
@@ -72815,14 +72815,14 @@ var MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
 var COMPRESS = ["--compress", "--stdout", "--format=xz", "--check=crc64", "--threads=1", "-6"];
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
-  var _a9;
+  var _a10;
   const input = Buffer.concat([memberHeader(uname2, btf.length), btf, padding(btf.length), END]);
   const ending = await programs.run({
     ...invocation(use, COMPRESS),
     input
   });
   if (ending.status !== 0) {
-    const how = (_a9 = ending.status) != null ? _a9 : ending.signal;
+    const how = (_a10 = ending.status) != null ? _a10 : ending.signal;
     throw new Failure("internal", `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
   }
   return ending.stdout;
@@ -72832,40 +72832,40 @@ function invocation({ xz = "xz", signal }, args) {
 }
 function memberHeader(uname2, size2) {
   const block = Buffer.alloc(BLOCK);
-  const header = new F({
+  const header2 = new F({
     ...{ path: `${uname2}${SUFFIX}`, type: "File", mode: 292, uid: 0, gid: 0 },
     ...{ size: size2, mtime: /* @__PURE__ */ new Date(0) }
   });
-  if (header.encode(block)) throw new Failure("internal", `${uname2} does not fit a tar header.`);
+  if (header2.encode(block)) throw new Failure("internal", `${uname2} does not fit a tar header.`);
   return block;
 }
 function padding(size2) {
   return Buffer.alloc((BLOCK - size2 % BLOCK) % BLOCK);
 }
 async function unpackBtf(programs, tarball, use = {}) {
-  var _a9, _b2;
+  var _a10, _b3;
   const tar = await decompress(programs, tarball, use);
   if (tar.length < BLOCK) throw bad4("it is too short to have a member");
-  const header = readHeader2(tar);
-  if (header.type !== "File" && header.type !== "OldFile") {
-    throw bad4(`its member is not a regular file but a ${header.type}`);
+  const header2 = readHeader2(tar);
+  if (header2.type !== "File" && header2.type !== "OldFile") {
+    throw bad4(`its member is not a regular file but a ${header2.type}`);
   }
-  const size2 = (_a9 = header.size) != null ? _a9 : -1;
+  const size2 = (_a10 = header2.size) != null ? _a10 : -1;
   const end = BLOCK + size2;
   if (size2 < 0 || end > tar.length) throw bad4("it ends within its member");
   if (tar.subarray(end).some((byte) => byte !== 0)) throw bad4("something follows its one member");
-  return { uname: memberName((_b2 = header.path) != null ? _b2 : ""), btf: tar.subarray(BLOCK, end) };
+  return { uname: memberName((_b3 = header2.path) != null ? _b3 : ""), btf: tar.subarray(BLOCK, end) };
 }
 function readHeader2(tar) {
-  let header;
+  let header2;
   try {
-    header = new F(tar, 0);
+    header2 = new F(tar, 0);
   } catch (error) {
     throw bad4("its header cannot be read", error);
   }
-  if (header.nullBlock) throw bad4("it has no member");
-  if (!header.cksumValid) throw bad4("the sum of its header is wrong");
-  return header;
+  if (header2.nullBlock) throw bad4("it has no member");
+  if (!header2.cksumValid) throw bad4("the sum of its header is wrong");
+  return header2;
 }
 function memberName(path5) {
   if (!path5.endsWith(SUFFIX)) {
@@ -72878,7 +72878,7 @@ function memberName(path5) {
   }
 }
 async function decompress(programs, tarball, use) {
-  var _a9;
+  var _a10;
   const running = await programs.start(invocation(use, DECOMPRESS));
   running.stdin.end(tarball);
   const chunks = [];
@@ -72892,7 +72892,7 @@ async function decompress(programs, tarball, use) {
     }
   }
   const { status, stderr } = await running.ended;
-  (_a9 = use.signal) == null ? void 0 : _a9.throwIfAborted();
+  (_a10 = use.signal) == null ? void 0 : _a10.throwIfAborted();
   if (status !== 0) throw bad4(`xz refused it: ${printable(stderr.trim())}`);
   return Buffer.concat(chunks);
 }
@@ -72988,11 +72988,11 @@ var LINUX = {
   mount: "/sys/fs/cgroup"
 };
 function machineMemory(files = LINUX) {
-  var _a9;
-  const meminfo = (_a9 = read(files.meminfo)) != null ? _a9 : "";
+  var _a10;
+  const meminfo = (_a10 = read(files.meminfo)) != null ? _a10 : "";
   const field = (name) => {
-    var _a10, _b2;
-    return Number((_b2 = (_a10 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a10[1]) != null ? _b2 : Number.NaN) * 1024;
+    var _a11, _b3;
+    return Number((_b3 = (_a11 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a11[1]) != null ? _b3 : Number.NaN) * 1024;
   };
   const [total, free2] = [field("MemTotal"), field("MemAvailable")];
   const all = [
@@ -73016,10 +73016,10 @@ var V1 = {
   cache: /^total_(?:in)?active_file (\d+)/gm
 };
 function groups({ cgroup, mount }) {
-  var _a9;
-  return ((_a9 = read(cgroup)) != null ? _a9 : "").split("\n").flatMap((line2) => {
-    var _a10;
-    const [, controllers, path5] = (_a10 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a10 : [];
+  var _a10;
+  return ((_a10 = read(cgroup)) != null ? _a10 : "").split("\n").flatMap((line2) => {
+    var _a11;
+    const [, controllers, path5] = (_a11 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a11 : [];
     if (controllers === void 0 || path5 === void 0) return [];
     if (controllers === "") return upwards(mount, path5).map((folder2) => ({ ...V2, folder: folder2 }));
     if (!controllers.split(",").includes("memory")) return [];
@@ -73032,9 +73032,9 @@ function upwards(root, path5) {
   return folders.filter((folder2) => (0, import_node_fs12.existsSync)(folder2));
 }
 function readGroup({ folder: folder2, limit, usage, cache }) {
-  var _a9, _b2, _c;
-  const most = Number((_a9 = read((0, import_node_path15.join)(folder2, limit))) != null ? _a9 : Number.NaN);
-  const used = Number((_b2 = read((0, import_node_path15.join)(folder2, usage))) != null ? _b2 : Number.NaN);
+  var _a10, _b3, _c;
+  const most = Number((_a10 = read((0, import_node_path15.join)(folder2, limit))) != null ? _a10 : Number.NaN);
+  const used = Number((_b3 = read((0, import_node_path15.join)(folder2, usage))) != null ? _b3 : Number.NaN);
   if (!Number.isFinite(most) || !Number.isFinite(used)) {
     return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
   }
@@ -73222,32 +73222,32 @@ _data = new WeakMap();
 _entries = new WeakMap();
 _Header_instances = new WeakSet();
 addEntry_fn = function(at3) {
-  var _a9;
+  var _a10;
   const tag = this.bytes.readUInt32BE(at3);
   const type = this.bytes.readUInt32BE(at3 + 4);
   const offset = this.bytes.readUInt32BE(at3 + 8);
-  const count3 = this.bytes.readUInt32BE(at3 + 12);
+  const count4 = this.bytes.readUInt32BE(at3 + 12);
   const { title } = __privateGet(this, _kind);
   if (tag < FIRST_TAG)
     throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
   if (type < TYPE2.char || type > TYPE2.i18n)
     throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
-  const width = (_a9 = BYTES_OF_NUMBER.get(type)) != null ? _a9 : 1;
-  const fits = offset < __privateGet(this, _data).length && count3 <= (__privateGet(this, _data).length - offset) / width;
-  if (count3 === 0 || !fits || type === TYPE2.string && count3 !== 1) {
+  const width = (_a10 = BYTES_OF_NUMBER.get(type)) != null ? _a10 : 1;
+  const fits = offset < __privateGet(this, _data).length && count4 <= (__privateGet(this, _data).length - offset) / width;
+  if (count4 === 0 || !fits || type === TYPE2.string && count4 !== 1) {
     throw corrupt(
-      `The ${title}'s tag ${tag} says it has ${count3} values of type ${type} at offset ${offset} of ${__privateGet(this, _data).length} bytes.`
+      `The ${title}'s tag ${tag} says it has ${count4} values of type ${type} at offset ${offset} of ${__privateGet(this, _data).length} bytes.`
     );
   }
   if (__privateGet(this, _entries).has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
-  __privateGet(this, _entries).set(tag, { type, offset, count: count3 });
+  __privateGet(this, _entries).set(tag, { type, offset, count: count4 });
 };
 /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
 checkRegion_fn = function(entries2) {
   const { title, regionTag, regionIsAll } = __privateGet(this, _kind);
   const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
   const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
-  const isRegion = (type, count3) => type === TYPE2.binary && count3 === REGION_SIZE;
+  const isRegion = (type, count4) => type === TYPE2.binary && count4 === REGION_SIZE;
   if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
     throw wrong("is not 16 bytes");
   }
@@ -73313,9 +73313,9 @@ var KINDS2 = /* @__PURE__ */ new Map([
 function pathOfMember(name) {
   return name.replace(/^\.?\/*/, "/");
 }
-function packageFiles(header, source2) {
-  var _a9;
-  const paths = filePaths(header, source2);
+function packageFiles(header2, source2) {
+  var _a10;
+  const paths = filePaths(header2, source2);
   const list2 = (tag, values) => {
     if (values.length !== paths.length) {
       throw corrupt(
@@ -73324,18 +73324,18 @@ function packageFiles(header, source2) {
     }
     return values;
   };
-  const numbers = (tag) => list2(tag, header.numbers(tag));
-  const sizesTag = header.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
+  const numbers = (tag) => list2(tag, header2.numbers(tag));
+  const sizesTag = header2.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
   const sizes = numbers(sizesTag);
   const modes = numbers(TAG.fileModes);
-  const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
-  const digests = header.has(TAG.fileDigests) ? list2(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
-  const linkTos = header.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
-  const algorithm = DIGEST_ALGORITHMS.get((_a9 = header.number(TAG.fileDigestAlgorithm)) != null ? _a9 : 1);
+  const flags = header2.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
+  const digests = header2.has(TAG.fileDigests) ? list2(TAG.fileDigests, header2.strings(TAG.fileDigests)) : [];
+  const linkTos = header2.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header2.strings(TAG.fileLinkTos)) : [];
+  const algorithm = DIGEST_ALGORITHMS.get((_a10 = header2.number(TAG.fileDigestAlgorithm)) != null ? _a10 : 1);
   const files = paths.map((path5, index2) => {
-    var _a10, _b2, _c, _d;
-    const mode = (_a10 = modes[index2]) != null ? _a10 : 0;
-    const kind = (_b2 = KINDS2.get(mode & 61440)) != null ? _b2 : "other";
+    var _a11, _b3, _c, _d;
+    const mode = (_a11 = modes[index2]) != null ? _a11 : 0;
+    const kind = (_b3 = KINDS2.get(mode & 61440)) != null ? _b3 : "other";
     return {
       index: index2,
       path: path5,
@@ -73348,12 +73348,12 @@ function packageFiles(header, source2) {
       links: [index2]
     };
   });
-  return withHardLinks(files, header);
+  return withHardLinks(files, header2);
 }
-function filePaths(header, source2) {
-  const namesTag = header.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
-  const names = header.strings(namesTag);
-  const paths = namesTag === TAG.oldFileNames ? names : joined(header, names);
+function filePaths(header2, source2) {
+  const namesTag = header2.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
+  const names = header2.strings(namesTag);
+  const paths = namesTag === TAG.oldFileNames ? names : joined(header2, names);
   const seen = /* @__PURE__ */ new Set();
   let total = 0;
   for (const path5 of paths) {
@@ -73366,16 +73366,16 @@ function filePaths(header, source2) {
   }
   return paths;
 }
-function joined(header, names) {
-  const folders = header.strings(TAG.dirNames);
-  const indexes = header.numbers(TAG.dirIndexes);
+function joined(header2, names) {
+  const folders = header2.strings(TAG.dirNames);
+  const indexes = header2.numbers(TAG.dirIndexes);
   if (indexes.length !== names.length) {
     throw corrupt(`The header lists ${names.length} files, but the folders of ${indexes.length}.`);
   }
   let total = 0;
   return names.map((name, index2) => {
-    var _a9;
-    const folder2 = folders[(_a9 = indexes[index2]) != null ? _a9 : -1];
+    var _a10;
+    const folder2 = folders[(_a10 = indexes[index2]) != null ? _a10 : -1];
     if (folder2 === void 0) {
       throw corrupt(
         `The header puts the file ${quoted(name)} into folder ${indexes[index2]} of ${folders.length}.`
@@ -73401,9 +73401,9 @@ function asDigest(hex, algorithm, path5) {
   }
   return { algorithm, hex: hex.toLowerCase() };
 }
-function withHardLinks(files, header) {
-  const inodes = header.numbers(TAG.fileInodes);
-  const devices = header.numbers(TAG.fileDevices);
+function withHardLinks(files, header2) {
+  const inodes = header2.numbers(TAG.fileInodes);
+  const devices = header2.numbers(TAG.fileDevices);
   const names = /* @__PURE__ */ new Map();
   for (const file of files) {
     const inode = inodes[file.index];
@@ -73516,13 +73516,13 @@ takeHead_fn = function(bytes2) {
   if (__privateGet(this, _filled) === __privateGet(this, _needed)) __privateGet(this, _readHead).call(this);
 };
 takeData_fn = function(chunk, at3, end) {
-  var _a9, _b2;
+  var _a10, _b3;
   __privateSet(this, _remaining, __privateGet(this, _remaining) - (end - at3));
   __privateSet(this, _offset, __privateGet(this, _offset) + (end - at3));
   if (__privateGet(this, _expectedSum) !== void 0) {
-    for (let index2 = at3; index2 < end; index2++) __privateSet(this, _sum, __privateGet(this, _sum) + ((_a9 = chunk[index2]) != null ? _a9 : 0));
+    for (let index2 = at3; index2 < end; index2++) __privateSet(this, _sum, __privateGet(this, _sum) + ((_a10 = chunk[index2]) != null ? _a10 : 0));
   }
-  (_b2 = __privateGet(this, _sink)) == null ? void 0 : _b2.data(chunk.subarray(at3, end));
+  (_b3 = __privateGet(this, _sink)) == null ? void 0 : _b3.data(chunk.subarray(at3, end));
   if (__privateGet(this, _remaining) === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
 };
 takeZeros_fn = function(chunk, at3, end) {
@@ -73586,9 +73586,9 @@ beginMember_fn = function(index2, stated) {
   __privateGet(this, _came)[index2] = 1;
   __privateSet(this, _member, file);
   __privateSet(this, _sum, 0);
-  const paths = size2 > 0 || file.size === 0 ? file.links.map((link) => {
-    var _a9;
-    return (_a9 = __privateGet(this, _files)[link]) == null ? void 0 : _a9.path;
+  const paths = size2 > 0 || file.size === 0 ? file.links.map((link2) => {
+    var _a10;
+    return (_a10 = __privateGet(this, _files)[link2]) == null ? void 0 : _a10.path;
   }) : [];
   __privateSet(this, _sink, __privateGet(this, _choose).call(this, { file, size: size2, holds: (path5) => paths.includes(path5) }));
   __privateSet(this, _state, "data");
@@ -73596,8 +73596,8 @@ beginMember_fn = function(index2, stated) {
   if (size2 === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
 };
 checkSize_fn = function(file, size2) {
-  var _a9;
-  const content = (_a9 = file.links[0]) != null ? _a9 : file.index;
+  var _a10;
+  const content = (_a10 = file.links[0]) != null ? _a10 : file.index;
   const elsewhere = size2 === 0 && (file.links.length > 1 || file.ghost);
   if (!elsewhere && size2 !== sizeInPayload(file)) {
     throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `${quoted(file.path)} with ${size2} bytes, of which the header says ${sizeInPayload(file)}`);
@@ -73622,8 +73622,8 @@ endMember_fn = function() {
 };
 endArchive_fn = function() {
   const missing3 = __privateGet(this, _files).find((file) => {
-    var _a9;
-    const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a9 = file.links[0]) != null ? _a9 : file.index];
+    var _a10;
+    const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a10 = file.links[0]) != null ? _a10 : file.index];
     return !file.ghost && !(__privateGet(this, _came)[file.index] && complete2);
   });
   if (missing3 !== void 0)
@@ -73706,8 +73706,8 @@ var ByteQueue = class {
     }
   }
   async close() {
-    var _a9, _b2;
-    await ((_b2 = (_a9 = __privateGet(this, _source)).return) == null ? void 0 : _b2.call(_a9));
+    var _a10, _b3;
+    await ((_b3 = (_a10 = __privateGet(this, _source)).return) == null ? void 0 : _b3.call(_a10));
   }
 };
 _source = new WeakMap();
@@ -73754,19 +73754,19 @@ var MAGIC3 = {
   xz: "fd377a585a00",
   zstd: "28b52ffd"
 };
-function payloadOf(header, signatures, offset, start2) {
-  var _a9, _b2, _c, _d;
-  const format = (_a9 = header.string(TAG.payloadFormat)) != null ? _a9 : "cpio";
+function payloadOf(header2, signatures, offset, start2) {
+  var _a10, _b3, _c, _d;
+  const format = (_a10 = header2.string(TAG.payloadFormat)) != null ? _a10 : "cpio";
   if (format !== "cpio")
     throw corrupt(`The payload's format is ${quoted(format)}; only cpio holds files.`);
   return {
-    compressor: compressorOf(header.string(TAG.payloadCompressor), start2.toString("hex")),
-    flags: header.string(TAG.payloadFlags),
+    compressor: compressorOf(header2.string(TAG.payloadCompressor), start2.toString("hex")),
+    flags: header2.string(TAG.payloadFlags),
     offset,
-    size: payloadSize(header, signatures),
-    unpackedSize: (_d = (_c = (_b2 = header.number(TAG.payloadSizeUnpacked)) != null ? _b2 : signatures.number(SIGNATURE_TAG.longArchiveSize)) != null ? _c : signatures.number(SIGNATURE_TAG.archiveSize)) != null ? _d : header.number(TAG.archiveSize),
-    digest: digestOf(header, TAG.payloadDigest),
-    unpackedDigest: digestOf(header, TAG.payloadDigestUnpacked)
+    size: payloadSize(header2, signatures),
+    unpackedSize: (_d = (_c = (_b3 = header2.number(TAG.payloadSizeUnpacked)) != null ? _b3 : signatures.number(SIGNATURE_TAG.longArchiveSize)) != null ? _c : signatures.number(SIGNATURE_TAG.archiveSize)) != null ? _d : header2.number(TAG.archiveSize),
+    digest: digestOf(header2, TAG.payloadDigest),
+    unpackedDigest: digestOf(header2, TAG.payloadDigestUnpacked)
   };
 }
 function compressorOf(stated, start2) {
@@ -73781,23 +73781,23 @@ function compressorOf(stated, start2) {
   }
   return compressor;
 }
-function payloadSize(header, signatures) {
-  var _a9;
-  const own = header.number(TAG.payloadSize);
+function payloadSize(header2, signatures) {
+  var _a10;
+  const own = header2.number(TAG.payloadSize);
   if (own !== void 0) return own;
-  const both = (_a9 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a9 : signatures.number(SIGNATURE_TAG.size);
+  const both = (_a10 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a10 : signatures.number(SIGNATURE_TAG.size);
   if (both === void 0) return void 0;
-  if (both < header.bytes.length) {
+  if (both < header2.bytes.length) {
     throw corrupt(
-      `Header and payload should have ${both} bytes, but the header alone has ${header.bytes.length}.`
+      `Header and payload should have ${both} bytes, but the header alone has ${header2.bytes.length}.`
     );
   }
-  return both - header.bytes.length;
+  return both - header2.bytes.length;
 }
-function digestOf(header, tag) {
-  var _a9;
-  const hex = header.strings(tag)[0];
-  const algorithm = DIGEST_ALGORITHMS.get((_a9 = header.number(TAG.payloadDigestAlgorithm)) != null ? _a9 : 8);
+function digestOf(header2, tag) {
+  var _a10;
+  const hex = header2.strings(tag)[0];
+  const algorithm = DIGEST_ALGORITHMS.get((_a10 = header2.number(TAG.payloadDigestAlgorithm)) != null ? _a10 : 8);
   return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
 }
 
@@ -73818,18 +73818,18 @@ async function readHead(queue) {
   const lead = parseLead(await queue.take(LEAD_SIZE, "its lead"));
   const signatures = await readHeader3(queue, SIGNATURE_HEADER);
   await queue.take(-signatures.bytes.length & 7, "the padding of the signature header");
-  const header = await readHeader3(queue, HEADER);
-  const headerDigests = checkDigests(header, signatures);
+  const header2 = await readHeader3(queue, HEADER);
+  const headerDigests = checkDigests(header2, signatures);
   const offset = queue.taken;
   const start2 = await queue.peek(PAYLOAD_START, "its payload");
-  const payload = payloadOf(header, signatures, offset, start2);
+  const payload = payloadOf(header2, signatures, offset, start2);
   return {
-    format: header.number(TAG.rpmFormat) === 6 ? 6 : header.hasRegion ? 4 : 3,
-    nvra: nvraOf(header, lead.source),
+    format: header2.number(TAG.rpmFormat) === 6 ? 6 : header2.hasRegion ? 4 : 3,
+    nvra: nvraOf(header2, lead.source),
     signatures,
-    header,
+    header: header2,
     headerDigests,
-    files: packageFiles(header, lead.source),
+    files: packageFiles(header2, lead.source),
     payload,
     body: checkedBody(queue, payload)
   };
@@ -73838,7 +73838,7 @@ async function readHeader3(queue, kind) {
   const size2 = headerSize(await queue.peek(16, `the ${kind.title}`), kind);
   return new Header(await queue.take(size2, `the ${kind.title}`), kind);
 }
-function checkDigests(header, signatures) {
+function checkDigests(header2, signatures) {
   const stated = [
     ["sha1", signatures.string(SIGNATURE_TAG.sha1)],
     ["sha256", signatures.string(SIGNATURE_TAG.sha256)],
@@ -73846,7 +73846,7 @@ function checkDigests(header, signatures) {
   ];
   return stated.flatMap(([algorithm, expected]) => {
     if (expected === void 0) return [];
-    const actual = (0, import_node_crypto6.createHash)(algorithm).update(header.bytes).digest("hex");
+    const actual = (0, import_node_crypto6.createHash)(algorithm).update(header2.bytes).digest("hex");
     if (actual !== expected.toLowerCase()) {
       throw corrupt(
         `The header's ${algorithm} is ${actual}, but the package says ${expected.slice(0, 64)}.`
@@ -73855,15 +73855,15 @@ function checkDigests(header, signatures) {
     return [algorithm];
   });
 }
-function nvraOf(header, source2) {
+function nvraOf(header2, source2) {
   const required = (tag, what) => {
-    const value = header.string(tag);
+    const value = header2.string(tag);
     if (!value) throw corrupt(`The header has no ${what}.`);
     return value;
   };
   return {
     name: required(TAG.name, "name"),
-    epoch: header.number(TAG.epoch),
+    epoch: header2.number(TAG.epoch),
     version: required(TAG.version, "version"),
     release: required(TAG.release, "release"),
     arch: source2 ? "src" : required(TAG.arch, "architecture")
@@ -73978,9 +73978,9 @@ async function pourInto(push, invocation2, body, programs, damaged) {
   judge(invocation2, ending, damaged);
 }
 function judge({ program: program3 }, { status, signal, stderr }, damaged) {
-  var _a9;
+  var _a10;
   if (status === 0) return;
-  const said = printable((_a9 = stderr.trim().split("\n").at(-1)) != null ? _a9 : "");
+  const said = printable((_a10 = stderr.trim().split("\n").at(-1)) != null ? _a10 : "");
   throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
 }
 function isBrokenPipe(error) {
@@ -74029,9 +74029,9 @@ var VmlinuxFile = class {
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
-    var _a9, _b2;
-    const sha2567 = __privateGet(this, _sha256).digest("hex");
-    return { sha256: sha2567, digest: (_b2 = (_a9 = __privateGet(this, _other)) == null ? void 0 : _a9.digest("hex")) != null ? _b2 : sha2567 };
+    var _a10, _b3;
+    const sha2568 = __privateGet(this, _sha256).digest("hex");
+    return { sha256: sha2568, digest: (_b3 = (_a10 = __privateGet(this, _other)) == null ? void 0 : _a10.digest("hex")) != null ? _b3 : sha2568 };
   }
 };
 _file = new WeakMap();
@@ -74043,10 +74043,10 @@ _size = new WeakMap();
 _open = new WeakMap();
 _VmlinuxFile_instances = new WeakSet();
 flush_fn = function() {
-  var _a9;
+  var _a10;
   const batch = __privateGet(this, _batch).subarray(0, __privateGet(this, _filled2));
   __privateGet(this, _sha256).update(batch);
-  (_a9 = __privateGet(this, _other)) == null ? void 0 : _a9.update(batch);
+  (_a10 = __privateGet(this, _other)) == null ? void 0 : _a10.update(batch);
   for (let at3 = 0; at3 < batch.length; ) at3 += (0, import_node_fs13.writeSync)(__privateGet(this, _file), batch, at3);
   __privateSet(this, _size, __privateGet(this, _size) + __privateGet(this, _filled2));
   __privateSet(this, _filled2, 0);
@@ -74054,7 +74054,7 @@ flush_fn = function() {
 
 // src/jobs/build/extract.ts
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
-  var _a9, _b2;
+  var _a10, _b3;
   const head = await readPackageHead(bytes2);
   if (nvraText(head.nvra) !== wanted.nvra) {
     const is3 = printable(nvraText(head.nvra));
@@ -74064,7 +74064,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const entry = head.files.find((file2) => file2.path === path5 && file2.kind === "file");
   if (!entry || entry.ghost) throw noVmlinux(wanted);
   await admit(head, entry);
-  const file = new VmlinuxFile(target, (_a9 = entry.digest) == null ? void 0 : _a9.algorithm);
+  const file = new VmlinuxFile(target, (_a10 = entry.digest) == null ? void 0 : _a10.algorithm);
   try {
     const cpio = new CpioParser(head.files, (member) => member.holds(path5) ? file : void 0);
     const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
@@ -74074,14 +74074,14 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   } finally {
     file.close();
   }
-  const { sha256: sha2567, digest } = file.digests();
+  const { sha256: sha2568, digest } = file.digests();
   if (entry.digest && entry.digest.hex !== digest) {
     throw new Failure(
       "corrupt-package",
       `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`
     );
   }
-  return { head, size: file.size, sha256: sha2567, digestedBy: (_b2 = entry.digest) == null ? void 0 : _b2.algorithm };
+  return { head, size: file.size, sha256: sha2568, digestedBy: (_b3 = entry.digest) == null ? void 0 : _b3.algorithm };
 }
 function noVmlinux({ nvra, vmlinuxPath }) {
   return new Failure(
@@ -74116,8 +74116,8 @@ var PackageBytes = class {
   }
   /** Lower-case hex, of all that came so far. */
   digest(algorithm) {
-    var _a9, _b2;
-    return (_b2 = (_a9 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a9.copy().digest("hex")) != null ? _b2 : "";
+    var _a10, _b3;
+    return (_b3 = (_a10 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a10.copy().digest("hex")) != null ? _b3 : "";
   }
   [Symbol.asyncIterator]() {
     return { next: () => __privateMethod(this, _PackageBytes_instances, next_fn2).call(this) };
@@ -74128,8 +74128,8 @@ var PackageBytes = class {
   }
   /** Ends the source, however much of it was read. */
   async close() {
-    var _a9, _b2;
-    if (!__privateGet(this, _over2)) await ((_b2 = (_a9 = __privateGet(this, _source2)).return) == null ? void 0 : _b2.call(_a9));
+    var _a10, _b3;
+    if (!__privateGet(this, _over2)) await ((_b3 = (_a10 = __privateGet(this, _source2)).return) == null ? void 0 : _b3.call(_a10));
     __privateSet(this, _over2, true);
   }
 };
@@ -74185,8 +74185,8 @@ var Attempt = class {
     __privateSet(this, _stopwatch, stopwatch);
     __privateSet(this, _courier, courier);
     const { size: size2, checksum } = kernel;
-    const passed = (count3, soFar) => {
-      stopwatch.advance(count3);
+    const passed = (count4, soFar) => {
+      stopwatch.advance(count4);
       if (soFar === size2) stopwatch.end("download", size2);
     };
     __privateSet(this, _bytes2, new PackageBytes(courier.fetch(), checksum.algorithm, size2, passed));
@@ -74293,8 +74293,8 @@ var Stopwatch = class {
   get stages() {
     const none = { seconds: 0, bytes: 0 };
     const entries2 = STAGES.map((stage) => {
-      var _a9;
-      return [stage, (_a9 = __privateGet(this, _measured)[stage]) != null ? _a9 : none];
+      var _a10;
+      return [stage, (_a10 = __privateGet(this, _measured)[stage]) != null ? _a10 : none];
     });
     return Object.fromEntries(entries2);
   }
@@ -74592,15 +74592,15 @@ var MirrorPool = class {
    * long, with jitter, or for as long as it asked. Several requests lost to one event count once.
    */
   failed(mirror, began, error, retryAfter2) {
-    var _a9, _b2;
+    var _a10, _b3;
     const { standing } = mirror;
     if (standing.kind === "convicted") return;
     const now = this.ports.clock.now();
     const before = standing.kind === "aside" ? standing : void 0;
     const sameEvent = before !== void 0 && began < before.since;
-    const failures = ((_a9 = before == null ? void 0 : before.failures) != null ? _a9 : 0) + (sameEvent ? 0 : 1);
+    const failures = ((_a10 = before == null ? void 0 : before.failures) != null ? _a10 : 0) + (sameEvent ? 0 : 1);
     const wait2 = retryAfter2 != null ? retryAfter2 : this.backoff(failures);
-    const until = Math.max(now + wait2, (_b2 = before == null ? void 0 : before.until) != null ? _b2 : 0);
+    const until = Math.max(now + wait2, (_b3 = before == null ? void 0 : before.until) != null ? _b3 : 0);
     if (before === void 0 || wait2 > this.deadline) {
       __privateGet(this, _settings).note(
         `${mirror.base}: ${error}; set aside for ${((until - now) / 1e3).toFixed(1)} s`
@@ -74676,7 +74676,7 @@ var Budget = class {
   async take(amount, signal) {
     signal == null ? void 0 : signal.throwIfAborted();
     const wanted = Math.min(amount, this.capacity);
-    await new Promise((resolve10, reject) => {
+    await new Promise((resolve11, reject) => {
       const leave = () => {
         __privateGet(this, _queue).splice(__privateGet(this, _queue).indexOf(entry), 1);
         reject(signal == null ? void 0 : signal.reason);
@@ -74686,7 +74686,7 @@ var Budget = class {
         amount: wanted,
         grant: () => {
           signal == null ? void 0 : signal.removeEventListener("abort", leave);
-          resolve10();
+          resolve11();
         }
       };
       signal == null ? void 0 : signal.addEventListener("abort", leave, { once: true });
@@ -74725,8 +74725,8 @@ function nextToAvoid(pool, wrong) {
   const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
   const [best] = candidates.toSorted(
     (one2, other) => {
-      var _a9, _b2;
-      return ((_a9 = pool.rate(other)) != null ? _a9 : 0) - ((_b2 = pool.rate(one2)) != null ? _b2 : 0);
+      var _a10, _b3;
+      return ((_a10 = pool.rate(other)) != null ? _a10 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
     }
   );
   if (best === void 0) return void 0;
@@ -74735,8 +74735,8 @@ function nextToAvoid(pool, wrong) {
 function describeDisagreement(fetches) {
   const last = fetches.at(-1);
   const [one2] = fetches.flatMap((earlier) => {
-    var _a9;
-    return (_a9 = last == null ? void 0 : last.differences(earlier)) != null ? _a9 : [];
+    var _a10;
+    return (_a10 = last == null ? void 0 : last.differences(earlier)) != null ? _a10 : [];
   });
   if (one2 === void 0) return void 0;
   const { mirror, start: start2, end } = one2.block;
@@ -74766,11 +74766,11 @@ var History = class {
     return __privateGet(this, _open2) ? mirrors.add(__privateGet(this, _open2).mirror) : mirrors;
   }
   add(mirror, bytes2) {
-    var _a9, _b2;
+    var _a10, _b3;
     for (const comparison of __privateGet(this, _comparisons).values()) comparison.add(mirror, bytes2);
-    if (((_a9 = __privateGet(this, _open2)) == null ? void 0 : _a9.mirror) !== mirror) this.end();
+    if (((_a10 = __privateGet(this, _open2)) == null ? void 0 : _a10.mirror) !== mirror) this.end();
     for (let from = 0; from < bytes2.length; ) {
-      (_b2 = __privateGet(this, _open2)) != null ? _b2 : __privateSet(this, _open2, { mirror, start: __privateGet(this, _bytes3), hash: (0, import_node_crypto11.createHash)("sha256") });
+      (_b3 = __privateGet(this, _open2)) != null ? _b3 : __privateSet(this, _open2, { mirror, start: __privateGet(this, _bytes3), hash: (0, import_node_crypto11.createHash)("sha256") });
       const end = __privateGet(this, _open2).start + LARGEST_BLOCK;
       const part = bytes2.subarray(from, from + end - __privateGet(this, _bytes3));
       __privateGet(this, _open2).hash.update(part);
@@ -74788,8 +74788,8 @@ var History = class {
   }
   /** Where an earlier fetch, one of those it was made with, had other bytes. */
   differences(earlier) {
-    var _a9, _b2;
-    return (_b2 = (_a9 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a9.differences) != null ? _b2 : [];
+    var _a10, _b3;
+    return (_b3 = (_a10 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a10.differences) != null ? _b3 : [];
   }
 };
 _comparisons = new WeakMap();
@@ -74860,13 +74860,13 @@ function exposeCollector() {
 
 // src/download/range.ts
 function granted(head, wanted, date) {
-  var _a9;
+  var _a10;
   const { status, headers } = head;
   if (status === 416) throw new Fault("again", "it has a shorter file (status 416)");
   const fault = statusFault(head, [200, 206], date);
   if (fault) throw fault;
   const length = headers["content-length"];
-  const encoding = (_a9 = headers["content-encoding"]) != null ? _a9 : "identity";
+  const encoding = (_a10 = headers["content-encoding"]) != null ? _a10 : "identity";
   if (encoding !== "identity" && length === void 0) {
     throw new Fault("again", `it changes the bytes on the way (Content-Encoding: ${encoding})`);
   }
@@ -74880,10 +74880,10 @@ function granted(head, wanted, date) {
   return range;
 }
 function partOf(headers, { from, to: to3, size: size2 }) {
-  var _a9;
-  const header = (_a9 = headers["content-range"]) != null ? _a9 : "";
-  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header.trim());
-  if (!match) throw new Fault("again", `it answered with the range '${header.slice(0, 80)}'`);
+  var _a10;
+  const header2 = (_a10 = headers["content-range"]) != null ? _a10 : "";
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header2.trim());
+  if (!match) throw new Fault("again", `it answered with the range '${header2.slice(0, 80)}'`);
   const [first2, last] = [Number(match[1]), Number(match[2])];
   if (match[3] !== "*" && Number(match[3]) !== size2) throw otherSize(`${match[3]} bytes`, size2);
   if (first2 !== from || last < first2 || last >= to3) {
@@ -75008,8 +75008,8 @@ var Source = class {
   }
   /** Holds a version against the first one that this mirror showed. Throws a `Fault` when it is another. */
   recognise(version) {
-    var _a9;
-    (_a9 = __privateGet(this, _first)) != null ? _a9 : __privateSet(this, _first, version);
+    var _a10;
+    (_a10 = __privateGet(this, _first)) != null ? _a10 : __privateSet(this, _first, version);
     const other = difference(__privateGet(this, _first), version);
     if (other !== void 0)
       throw new Fault("again", `the file changed while it was read: ${other}`);
@@ -75071,9 +75071,9 @@ var Segment = class {
     return fresh.length;
   }
   take() {
-    var _a9;
+    var _a10;
     const piece = __privateGet(this, _pieces).shift();
-    __privateSet(this, _taken2, __privateGet(this, _taken2) + ((_a9 = piece == null ? void 0 : piece.bytes.length) != null ? _a9 : 0));
+    __privateSet(this, _taken2, __privateGet(this, _taken2) + ((_a10 = piece == null ? void 0 : piece.bytes.length) != null ? _a10 : 0));
     return piece;
   }
 };
@@ -75306,10 +75306,10 @@ choose_fn = function(segment) {
   const ranged = free2.filter((one2) => one2.use.kind === "ranges" && __privateMethod(this, _Scheduler_instances, isWorthwhile_fn).call(this, one2));
   if (ranged.length === 0) return __privateGet(this, _attempts).size === 0 ? free2[0] : void 0;
   const order = ({ mirror, busy }) => {
-    var _a9;
+    var _a10;
     return [
       (segment == null ? void 0 : segment.failed.has(mirror)) ? 1 : 0,
-      -((_a9 = this.pool.rate(mirror)) != null ? _a9 : Number.MAX_VALUE),
+      -((_a10 = this.pool.rate(mirror)) != null ? _a10 : Number.MAX_VALUE),
       // one that nobody knows is worth a try
       busy
     ];
@@ -75322,9 +75322,9 @@ isWorthwhile_fn = function({ mirror }) {
   return rate === void 0 || rate * this.pool.share.window >= __privateGet(this, _Scheduler_instances, pace_get) * __privateGet(this, _window).least;
 };
 pace_get = function() {
-  var _a9;
+  var _a10;
   let sum2 = 0;
-  for (const { source: source2 } of __privateGet(this, _attempts)) sum2 += (_a9 = this.pool.rate(source2.mirror)) != null ? _a9 : 0;
+  for (const { source: source2 } of __privateGet(this, _attempts)) sum2 += (_a10 = this.pool.rate(source2.mirror)) != null ? _a10 : 0;
   return sum2;
 };
 /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
@@ -75338,7 +75338,7 @@ giveUp_fn = function() {
 };
 /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
 race_fn = function() {
-  var _a9;
+  var _a10;
   const now = this.pool.ports.clock.now();
   for (const segment of __privateGet(this, _window).segments) {
     const [slow, second] = segment.attempts;
@@ -75347,7 +75347,7 @@ race_fn = function() {
     const rival = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, segment);
     if ((rival == null ? void 0 : rival.use.kind) !== "ranges") return;
     const left = segment.end - segment.received;
-    const rate = ((_a9 = this.pool.rate(rival.mirror)) != null ? _a9 : 0) / 1e3;
+    const rate = ((_a10 = this.pool.rate(rival.mirror)) != null ? _a10 : 0) / 1e3;
     const { times: times2, plus } = WORTH_A_RACE;
     if (left / slow.pace(now) > times2 * left / rate + plus) __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, rival);
   }
@@ -75400,13 +75400,13 @@ stop_fn = function(state, reason2) {
   __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
 };
 woken_fn = function() {
-  return new Promise((resolve10) => __privateGet(this, _waiting).add(resolve10));
+  return new Promise((resolve11) => __privateGet(this, _waiting).add(resolve11));
 };
 wake_fn = function() {
   if (__privateGet(this, _waiting).size === 0) return;
   const waiting = [...__privateGet(this, _waiting)];
   __privateGet(this, _waiting).clear();
-  for (const resolve10 of waiting) resolve10();
+  for (const resolve11 of waiting) resolve11();
 };
 function isBefore(one2, other) {
   const at3 = one2.findIndex((value, index2) => value !== other[index2]);
@@ -75427,8 +75427,8 @@ var Download = class {
     this.history = new History(options3.after);
     __privateSet(this, _signal, options3.signal);
     const mirrors = pool.mirrors.filter((mirror) => {
-      var _a9;
-      return !((_a9 = options3.avoid) == null ? void 0 : _a9.has(mirror));
+      var _a10;
+      return !((_a10 = options3.avoid) == null ? void 0 : _a10.has(mirror));
     });
     __privateSet(this, _scheduler, new Scheduler(pool, resource, mirrors));
   }
@@ -75437,16 +75437,16 @@ var Download = class {
     return __privateGet(this, _scheduler).buffered;
   }
   async *[Symbol.asyncIterator]() {
-    var _a9, _b2, _c;
+    var _a10, _b3, _c;
     if (__privateGet(this, _begun)) throw new Failure("internal", "A download can be read only once.");
     __privateSet(this, _begun, true);
-    (_a9 = __privateGet(this, _signal)) == null ? void 0 : _a9.throwIfAborted();
+    (_a10 = __privateGet(this, _signal)) == null ? void 0 : _a10.throwIfAborted();
     const scheduler = __privateGet(this, _scheduler);
     const abort = () => {
-      var _a10;
-      return scheduler.fail((_a10 = __privateGet(this, _signal)) == null ? void 0 : _a10.reason);
+      var _a11;
+      return scheduler.fail((_a11 = __privateGet(this, _signal)) == null ? void 0 : _a11.reason);
     };
-    (_b2 = __privateGet(this, _signal)) == null ? void 0 : _b2.addEventListener("abort", abort);
+    (_b3 = __privateGet(this, _signal)) == null ? void 0 : _b3.addEventListener("abort", abort);
     scheduler.begin();
     try {
       for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
@@ -75505,8 +75505,8 @@ var Courier = class {
   }
   /** Who served what was fetched last, and where it differs from what came before, for a message. */
   get servedBy() {
-    var _a9, _b2;
-    const mirrors = [...(_b2 = (_a9 = __privateGet(this, _Courier_instances, histories_get).at(-1)) == null ? void 0 : _a9.mirrors) != null ? _b2 : []].map(({ base }) => base);
+    var _a10, _b3;
+    const mirrors = [...(_b3 = (_a10 = __privateGet(this, _Courier_instances, histories_get).at(-1)) == null ? void 0 : _a10.mirrors) != null ? _b3 : []].map(({ base }) => base);
     const difference2 = describeDisagreement(__privateGet(this, _Courier_instances, histories_get));
     return `${mirrors.join(" and ") || "no mirror"}${difference2 ? ` (${difference2})` : ""}`;
   }
@@ -75539,9 +75539,9 @@ var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
 async function openWorkspace(world2, chosen, availableMemory) {
-  var _a9;
+  var _a10;
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
-  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a9 = world2.env.TMPDIR) != null ? _a9 : (0, import_node_os4.tmpdir)();
+  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a10 = world2.env.TMPDIR) != null ? _a10 : (0, import_node_os4.tmpdir)();
   const capacity = parent === MEMORY ? inMemory : await free(parent);
   const folder2 = await (0, import_promises15.mkdtemp)((0, import_node_path18.join)(parent, "btfhub-")).catch((error) => {
     const advice2 = "Name a folder that can be written with --temp.";
@@ -75600,12 +75600,12 @@ async function openWorkshop(world2, tools2, settings, progress) {
 
 // src/jobs/build/run.ts
 async function runBuild(world2, request2, progress) {
-  var _a9;
+  var _a10;
   if (request2.kernels.length === 0) return [];
   const tools2 = await prepareToolchain(world2, request2.tools, progress);
   const workshop = await openWorkshop(world2, tools2, request2, progress);
   const cores = (0, import_node_os5.availableParallelism)();
-  const settings = { output: request2.output, lanes: (_a9 = request2.jobs) != null ? _a9 : Math.max(2, cores), cores };
+  const settings = { output: request2.output, lanes: (_a10 = request2.jobs) != null ? _a10 : Math.max(2, cores), cores };
   try {
     return await buildKernels(workshop.shop, request2.kernels, settings, progress);
   } finally {
@@ -75641,7 +75641,7 @@ function logProgress(output, clock) {
       say(`${name}: begins`);
       return {
         stage: (stage, total) => task.enter(stage, total),
-        advance: (count3) => task.advance(count3),
+        advance: (count4) => task.advance(count4),
         end: (result, detail) => say(`${name}: ${result}${task.summary(detail)}`)
       };
     },
@@ -75657,7 +75657,7 @@ function actionsProgress(output, clock) {
       const task = new LoggedTask(clock, (line2) => say(`${name}: ${line2}`));
       return {
         stage: (stage, total) => task.enter(stage, total),
-        advance: (count3) => task.advance(count3),
+        advance: (count4) => task.advance(count4),
         end: (result, detail) => {
           task.leave();
           say(`::group::${name}: ${result}${task.time()}`);
@@ -75691,9 +75691,9 @@ var LoggedTask = class {
     this.leave();
     this.stage = { name, total, since: this.clock.now(), done: 0 };
   }
-  advance(count3) {
+  advance(count4) {
     if (!this.stage) return;
-    this.stage.done += count3;
+    this.stage.done += count4;
     const now = this.clock.now();
     if (now - this.toldAt < TELL_EVERY) return;
     this.toldAt = now;
@@ -75721,10 +75721,10 @@ function terminalProgress(output, clock) {
   let drawn = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   const draw = (above = "") => {
-    var _a9;
+    var _a10;
     const now = clock.now();
     if (above === "" && now - drawnAt < REDRAW_EVERY) return;
-    const width = ((_a9 = output.columns) != null ? _a9 : 80) - 1;
+    const width = ((_a10 = output.columns) != null ? _a10 : 80) - 1;
     const lines = [...live.values()].map(
       ({ name, stage }) => `${name}  ${stage ? describeStage(stage, now) : ""}`.slice(0, width)
     );
@@ -75745,8 +75745,8 @@ function terminalProgress(output, clock) {
           task.stage = { name: stage, total, since: clock.now(), done: 0 };
           draw();
         },
-        advance: (count3) => {
-          if (task.stage) task.stage.done += count3;
+        advance: (count4) => {
+          if (task.stage) task.stage.done += count4;
           draw();
         },
         end: (result, detail = "") => {
@@ -75775,13 +75775,13 @@ function openProgress({ env, stderr, clock }) {
 function textTable(columns, rows) {
   const all = [columns.map((column) => column.title), ...rows];
   const widths = columns.map((_5, index2) => Math.max(...all.map((row3) => {
-    var _a9, _b2;
-    return (_b2 = (_a9 = row3[index2]) == null ? void 0 : _a9.length) != null ? _b2 : 0;
+    var _a10, _b3;
+    return (_b3 = (_a10 = row3[index2]) == null ? void 0 : _a10.length) != null ? _b3 : 0;
   })));
   const line2 = (row3) => columns.map(({ align: align2 }, index2) => {
-    var _a9, _b2;
-    const width = (_a9 = widths[index2]) != null ? _a9 : 0;
-    const cell = (_b2 = row3[index2]) != null ? _b2 : "";
+    var _a10, _b3;
+    const width = (_a10 = widths[index2]) != null ? _a10 : 0;
+    const cell = (_b3 = row3[index2]) != null ? _b3 : "";
     return align2 === "right" ? cell.padStart(width) : cell.padEnd(width);
   }).join("  ").trimEnd();
   return all.map((row3) => `${line2(row3)}
@@ -75794,8 +75794,8 @@ function markdownTable(columns, rows) {
     line2(columns.map(({ title }) => title)),
     line2(columns.map(({ align: align2 }) => align2 === "right" ? "---:" : "---")),
     ...rows.map((row3) => line2(columns.map((_5, index2) => {
-      var _a9;
-      return markdownCell((_a9 = row3[index2]) != null ? _a9 : "");
+      var _a10;
+      return markdownCell((_a10 = row3[index2]) != null ? _a10 : "");
     })))
   ].join("");
 }
@@ -75813,8 +75813,8 @@ var COLUMNS = [
   { title: "packed", align: "right" }
 ];
 function buildOutcome(results, troubles, output) {
-  const count3 = (state) => results.filter((result) => result.state === state).length;
-  const counts = { built: count3("built"), failed: count3("failed"), skipped: count3("skipped") };
+  const count4 = (state) => results.filter((result) => result.state === state).length;
+  const counts = { built: count4("built"), failed: count4("failed"), skipped: count4("skipped") };
   const document4 = {
     ...counts,
     output,
@@ -75881,21 +75881,21 @@ function flag(description) {
   };
 }
 function text2(placeholder, description, options3 = {}) {
-  var _a9;
+  var _a10;
   return {
-    ...{ placeholder, description, required: (_a9 = options3.required) != null ? _a9 : false, repeatable: false },
+    ...{ placeholder, description, required: (_a10 = options3.required) != null ? _a10 : false, repeatable: false },
     ...{ shownDefault: options3.default, choices: void 0 },
     parse: (given) => {
-      var _a10;
-      return (_a10 = given.at(-1)) != null ? _a10 : options3.default;
+      var _a11;
+      return (_a11 = given.at(-1)) != null ? _a11 : options3.default;
     }
   };
 }
 function list(placeholder, description, options3 = {}) {
-  var _a9, _b2;
-  const fallback = (_a9 = options3.default) != null ? _a9 : [];
+  var _a10, _b3;
+  const fallback = (_a10 = options3.default) != null ? _a10 : [];
   return {
-    ...{ placeholder, description, required: (_b2 = options3.required) != null ? _b2 : false, repeatable: true },
+    ...{ placeholder, description, required: (_b3 = options3.required) != null ? _b3 : false, repeatable: true },
     ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
     parse: (given) => {
       const words = given.flatMap((word2) => word2.split(/[\s,]+/)).filter((word2) => word2 !== "");
@@ -75904,11 +75904,11 @@ function list(placeholder, description, options3 = {}) {
   };
 }
 function number(placeholder, description, options3) {
-  var _a9;
+  var _a10;
   const { least, most } = options3;
   return {
     ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: (_a9 = options3.default) == null ? void 0 : _a9.toString(), choices: void 0 },
+    ...{ shownDefault: (_a10 = options3.default) == null ? void 0 : _a10.toString(), choices: void 0 },
     parse: (given) => {
       const word2 = given.at(-1);
       if (word2 === void 0 || word2 === "") return options3.default;
@@ -75925,8 +75925,8 @@ function choice(choices, description, options3) {
     ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
     ...{ shownDefault: options3.default, choices },
     parse: (given) => {
-      var _a9;
-      const word2 = (_a9 = given.at(-1)) != null ? _a9 : options3.default;
+      var _a10;
+      const word2 = (_a10 = given.at(-1)) != null ? _a10 : options3.default;
       const found = choices.find((one2) => one2 === word2);
       if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
       return found;
@@ -75947,8 +75947,8 @@ var UNITS2 = {
   h: ["minutes", 60]
 };
 function parseLimit(word2) {
-  var _a9;
-  const [, digits, unit] = (_a9 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a9 : [];
+  var _a10;
+  const [, digits, unit] = (_a10 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a10 : [];
   if (digits === void 0 || unit === void 0 && digits.includes(".")) {
     throw new Error(`'${word2}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
   }
@@ -75959,8 +75959,8 @@ function parseLimit(word2) {
 function tightest(limits) {
   const of = (kind) => {
     const values = limits.flatMap((limit) => {
-      var _a9;
-      return (_a9 = limit[kind]) != null ? _a9 : [];
+      var _a10;
+      return (_a10 = limit[kind]) != null ? _a10 : [];
     });
     return values.length > 0 ? { [kind]: Math.min(...values) } : {};
   };
@@ -76079,27 +76079,27 @@ function pLimit(concurrency) {
     activeCount--;
     resumeNext();
   };
-  const run2 = async (function_, resolve10, arguments_) => {
+  const run2 = async (function_, resolve11, arguments_) => {
     const result = (async () => function_(...arguments_))();
-    resolve10(result);
+    resolve11(result);
     try {
       await result;
     } catch {
     }
     next2();
   };
-  const enqueue = (function_, resolve10, reject, arguments_) => {
+  const enqueue = (function_, resolve11, reject, arguments_) => {
     const queueItem = { reject };
     new Promise((internalResolve) => {
       queueItem.run = internalResolve;
       queue.enqueue(queueItem);
-    }).then(run2.bind(void 0, function_, resolve10, arguments_));
+    }).then(run2.bind(void 0, function_, resolve11, arguments_));
     if (activeCount < concurrency) {
       resumeNext();
     }
   };
-  const generator = (function_, ...arguments_) => new Promise((resolve10, reject) => {
-    enqueue(function_, resolve10, reject, arguments_);
+  const generator = (function_, ...arguments_) => new Promise((resolve11, reject) => {
+    enqueue(function_, resolve11, reject, arguments_);
   });
   Object.defineProperties(generator, {
     activeCount: {
@@ -76186,7 +76186,7 @@ async function mapConcurrently(iterable, mapper, {
     const cleanup2 = () => {
       signal == null ? void 0 : signal.removeEventListener("abort", signalListener);
     };
-    const resolve10 = (value) => {
+    const resolve11 = (value) => {
       resolve_(value);
       cleanup2();
     };
@@ -76236,10 +76236,10 @@ async function mapConcurrently(iterable, mapper, {
       }
       const lastIndex = Math.min(doneIndex, result.length);
       if (lastIndex === result.length && skippedCount === 0) {
-        resolve10(result);
+        resolve11(result);
         return;
       }
-      resolve10(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
+      resolve11(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
     };
     const next2 = async () => {
       if (isResolved || currentIndex >= doneIndex) {
@@ -76336,7 +76336,7 @@ function pMapIterable(iterable, mapper, {
     [Symbol.asyncIterator]() {
       let isDone = false;
       const generator = (async function* () {
-        var _a9;
+        var _a10;
         const iterator = getIterator(iterable);
         let promises3 = [];
         let headIndex = 0;
@@ -76387,8 +76387,8 @@ function pMapIterable(iterable, mapper, {
                 if (runningMappersCount < concurrency) {
                   runningMappersCount++;
                 } else {
-                  await new Promise((resolve10) => {
-                    mapperWaiters.set(mapperWaiterCount++, resolve10);
+                  await new Promise((resolve11) => {
+                    mapperWaiters.set(mapperWaiterCount++, resolve11);
                   });
                 }
               } finally {
@@ -76441,8 +76441,8 @@ function pMapIterable(iterable, mapper, {
         trySpawn();
         try {
           while (headIndex < promises3.length) {
-            const result = await ((_a9 = promises3[headIndex]) != null ? _a9 : new Promise((resolve10) => {
-              wake = resolve10;
+            const result = await ((_a10 = promises3[headIndex]) != null ? _a10 : new Promise((resolve11) => {
+              wake = resolve11;
             }));
             const { done, value } = result;
             promises3[headIndex] = void 0;
@@ -76510,9 +76510,9 @@ function getIterator(iterable) {
   return iterable[Symbol.asyncIterator] === void 0 ? iterable[Symbol.iterator]() : iterable[Symbol.asyncIterator]();
 }
 async function closeIterator(iterator) {
-  var _a9;
+  var _a10;
   try {
-    await ((_a9 = iterator.return) == null ? void 0 : _a9.call(iterator));
+    await ((_a10 = iterator.return) == null ? void 0 : _a10.call(iterator));
   } catch {
   }
 }
@@ -76549,12 +76549,12 @@ var DEFAULT_CONFIG = {
 };
 // @__NO_SIDE_EFFECTS__
 function getGlobalConfig(config$1) {
-  var _a9, _b2, _c;
+  var _a10, _b3, _c;
   if (!config$1 && !store$4) return DEFAULT_CONFIG;
   return {
-    lang: (_a9 = config$1 == null ? void 0 : config$1.lang) != null ? _a9 : store$4 == null ? void 0 : store$4.lang,
+    lang: (_a10 = config$1 == null ? void 0 : config$1.lang) != null ? _a10 : store$4 == null ? void 0 : store$4.lang,
     message: config$1 == null ? void 0 : config$1.message,
-    abortEarly: (_b2 = config$1 == null ? void 0 : config$1.abortEarly) != null ? _b2 : store$4 == null ? void 0 : store$4.abortEarly,
+    abortEarly: (_b3 = config$1 == null ? void 0 : config$1.abortEarly) != null ? _b3 : store$4 == null ? void 0 : store$4.abortEarly,
     abortPipeEarly: (_c = config$1 == null ? void 0 : config$1.abortPipeEarly) != null ? _c : store$4 == null ? void 0 : store$4.abortPipeEarly
   };
 }
@@ -76571,22 +76571,22 @@ function getSchemaMessage(lang) {
 var store$1;
 // @__NO_SIDE_EFFECTS__
 function getSpecificMessage(reference, lang) {
-  var _a9;
-  return (_a9 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a9.get(lang);
+  var _a10;
+  return (_a10 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a10.get(lang);
 }
 // @__NO_SIDE_EFFECTS__
 function _stringify(input) {
-  var _a9, _b2, _c;
+  var _a10, _b3, _c;
   const type = typeof input;
   if (type === "string") return `"${input}"`;
   if (type === "number" || type === "bigint" || type === "boolean") return `${input}`;
-  if (type === "object" || type === "function") return (_c = input && ((_b2 = (_a9 = Object.getPrototypeOf(input)) == null ? void 0 : _a9.constructor) == null ? void 0 : _b2.name)) != null ? _c : "null";
+  if (type === "object" || type === "function") return (_c = input && ((_b3 = (_a10 = Object.getPrototypeOf(input)) == null ? void 0 : _a10.constructor) == null ? void 0 : _b3.name)) != null ? _c : "null";
   return type;
 }
 function _addIssue(context, label, dataset, config$1, other) {
-  var _a9, _b2, _c, _d, _e4, _f, _g, _h;
+  var _a10, _b3, _c, _d, _e4, _f, _g, _h;
   const input = other && "input" in other ? other.input : dataset.value;
-  const expected = (_b2 = (_a9 = other == null ? void 0 : other.expected) != null ? _a9 : context.expects) != null ? _b2 : null;
+  const expected = (_b3 = (_a10 = other == null ? void 0 : other.expected) != null ? _a10 : context.expects) != null ? _b3 : null;
   const received = (_c = other == null ? void 0 : other.received) != null ? _c : /* @__PURE__ */ _stringify(input);
   const issue2 = {
     kind: context.kind,
@@ -76619,10 +76619,10 @@ function _isValidObjectKey(object$1, key) {
 }
 // @__NO_SIDE_EFFECTS__
 function _joinExpects(values$1, separator) {
-  var _a9;
+  var _a10;
   const list2 = [...new Set(values$1)];
   if (list2.length > 1) return `(${list2.join(` ${separator} `)})`;
-  return (_a9 = list2[0]) != null ? _a9 : "never";
+  return (_a10 = list2[0]) != null ? _a10 : "never";
 }
 function _standardSchema(schema) {
   schema["~standard"] = {
@@ -76804,8 +76804,8 @@ function rawTransform(action) {
         dataset,
         config: config$1,
         addIssue: (info) => {
-          var _a9;
-          return _addIssue(this, (_a9 = info == null ? void 0 : info.label) != null ? _a9 : "input", dataset, config$1, info);
+          var _a10;
+          return _addIssue(this, (_a10 = info == null ? void 0 : info.label) != null ? _a10 : "input", dataset, config$1, info);
         },
         NEVER: null
       });
@@ -76921,7 +76921,7 @@ function array(item, message$1) {
     item,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a9;
+      var _a10;
       const input = dataset.value;
       if (Array.isArray(input)) {
         dataset.typed = true;
@@ -76940,7 +76940,7 @@ function array(item, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_a9 = dataset.issues) == null ? void 0 : _a9.push(issue2);
+              (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -77053,7 +77053,7 @@ function object(entries$1, message$1) {
     entries: entries$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a9;
+      var _a10;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77074,7 +77074,7 @@ function object(entries$1, message$1) {
               for (const issue2 of valueDataset.issues) {
                 if (issue2.path) issue2.path.unshift(pathItem);
                 else issue2.path = [pathItem];
-                (_a9 = dataset.issues) == null ? void 0 : _a9.push(issue2);
+                (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
               }
               if (!dataset.issues) dataset.issues = valueDataset.issues;
               if (config$1.abortEarly) {
@@ -77156,7 +77156,7 @@ function record(key, value$1, message$1) {
     value: value$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a9, _b2;
+      var _a10, _b3;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77174,7 +77174,7 @@ function record(key, value$1, message$1) {
             };
             for (const issue2 of keyDataset.issues) {
               issue2.path = [pathItem];
-              (_a9 = dataset.issues) == null ? void 0 : _a9.push(issue2);
+              (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
             }
             if (!dataset.issues) dataset.issues = keyDataset.issues;
             if (config$1.abortEarly) {
@@ -77194,7 +77194,7 @@ function record(key, value$1, message$1) {
             for (const issue2 of valueDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_b2 = dataset.issues) == null ? void 0 : _b2.push(issue2);
+              (_b3 = dataset.issues) == null ? void 0 : _b3.push(issue2);
             }
             if (!dataset.issues) dataset.issues = valueDataset.issues;
             if (config$1.abortEarly) {
@@ -77221,7 +77221,7 @@ function strictObject(entries$1, message$1) {
     entries: entries$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a9;
+      var _a10;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77242,7 +77242,7 @@ function strictObject(entries$1, message$1) {
               for (const issue2 of valueDataset.issues) {
                 if (issue2.path) issue2.path.unshift(pathItem);
                 else issue2.path = [pathItem];
-                (_a9 = dataset.issues) == null ? void 0 : _a9.push(issue2);
+                (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
               }
               if (!dataset.issues) dataset.issues = valueDataset.issues;
               if (config$1.abortEarly) {
@@ -77317,7 +77317,7 @@ function tupleWithRest(items, rest, message$1) {
     rest,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a9, _b2;
+      var _a10, _b3;
       const input = dataset.value;
       if (Array.isArray(input)) {
         dataset.typed = true;
@@ -77336,7 +77336,7 @@ function tupleWithRest(items, rest, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_a9 = dataset.issues) == null ? void 0 : _a9.push(issue2);
+              (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -77361,7 +77361,7 @@ function tupleWithRest(items, rest, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_b2 = dataset.issues) == null ? void 0 : _b2.push(issue2);
+              (_b3 = dataset.issues) == null ? void 0 : _b3.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -77534,12 +77534,12 @@ async function readPage({ pool, cache, signal }, path5, use) {
   const kept2 = await cache.read(key, KeptPage);
   const { etag, lastModified } = kept2 != null ? kept2 : {};
   return fetchSmall(pool, path5, { etag, lastModified, signal }, async (answer2) => {
-    var _a9;
+    var _a10;
     if (answer2.status === 404) return void 0;
     if (answer2.status === 304 && kept2) return use(kept2);
     const page = { text: await textOf(answer2), url: answer2.url, mirror: answer2.mirror.base };
     const result = await use(page);
-    if ((_a9 = answer2.etag) != null ? _a9 : answer2.lastModified) {
+    if ((_a10 = answer2.etag) != null ? _a10 : answer2.lastModified) {
       await cache.write(key, { ...page, etag: answer2.etag, lastModified: answer2.lastModified });
     }
     return result;
@@ -77574,9 +77574,9 @@ var MAGICS = [
   { kind: "bzip2", bytes: [66, 90, 104] }
 ];
 function compressionOf(start2) {
-  var _a9;
+  var _a10;
   const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index2) => start2[index2] === byte));
-  return (_a9 = match == null ? void 0 : match.kind) != null ? _a9 : "none";
+  return (_a10 = match == null ? void 0 : match.kind) != null ? _a10 : "none";
 }
 async function* decompress3(body, programs, origin, most) {
   const { start: start2, all } = await peek(body);
@@ -77605,12 +77605,12 @@ async function peek(body) {
     length += next2.value.byteLength;
   }
   async function* all() {
-    var _a9;
+    var _a10;
     try {
       yield* first2;
       yield* { [Symbol.asyncIterator]: () => iterator };
     } finally {
-      await ((_a9 = iterator.return) == null ? void 0 : _a9.call(iterator));
+      await ((_a10 = iterator.return) == null ? void 0 : _a10.call(iterator));
     }
   }
   return { start: Buffer.concat(first2), all: all() };
@@ -77803,10 +77803,10 @@ async function readPrimary(chunks, wanted, origin) {
   return { packages, total };
 }
 function readAttributes(draft, name, attributes, origin) {
-  var _a9, _b2, _c, _d;
+  var _a10, _b3, _c, _d;
   if (name === "version") {
-    draft.epoch = Number((_a9 = attributes.epoch) != null ? _a9 : 0);
-    draft.version = (_b2 = attributes.ver) != null ? _b2 : "";
+    draft.epoch = Number((_a10 = attributes.epoch) != null ? _a10 : 0);
+    draft.version = (_b3 = attributes.ver) != null ? _b3 : "";
     draft.release = (_c = attributes.rel) != null ? _c : "";
   } else if (name === "time") {
     draft.builtAt = Number(attributes.build);
@@ -77878,7 +77878,7 @@ async function readRepository(reading, folder2, names) {
   });
 }
 async function fetchPrimary(reading, mirror, folder2, entry, names) {
-  var _a9;
+  var _a10;
   const pool = new MirrorPool([mirror], reading.pool.ports);
   const path5 = `${folder2}/${entry.location}`;
   const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os6.tmpdir)(), "btfhub-metadata-"));
@@ -77889,7 +77889,7 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
       else throw gone(mirror, folder2, entry);
       return answer2.url;
     });
-    const most = (_a9 = entry.openSize) != null ? _a9 : LARGEST_PRIMARY;
+    const most = (_a10 = entry.openSize) != null ? _a10 : LARGEST_PRIMARY;
     return await reading.gate(() => {
       const xml = decompress3((0, import_node_fs15.createReadStream)(file), reading.programs, url3, most);
       return readPrimary(xml, (name) => names.has(name), url3);
@@ -77957,7 +77957,7 @@ var SEPARATORS = /^[^0-9A-Za-z~^]+/;
 var DIGITS = /^[0-9]+/;
 var LETTERS = /^[A-Za-z]*/;
 function rpmvercmp(a, b4) {
-  var _a9, _b2, _c, _d;
+  var _a10, _b3, _c, _d;
   if (a === b4) return 0;
   let one2 = a;
   let two2 = b4;
@@ -77974,7 +77974,7 @@ function rpmvercmp(a, b4) {
     if (one2 === "" || two2 === "") break;
     const digits = DIGITS.exec(one2);
     const run2 = digits ? DIGITS : LETTERS;
-    const left = (_b2 = (_a9 = run2.exec(one2)) == null ? void 0 : _a9[0]) != null ? _b2 : "";
+    const left = (_b3 = (_a10 = run2.exec(one2)) == null ? void 0 : _a10[0]) != null ? _b3 : "";
     const right = (_d = (_c = run2.exec(two2)) == null ? void 0 : _c[0]) != null ? _d : "";
     if (right === "") return digits ? 1 : -1;
     const order = digits ? compareNumbers(left, right) : compareText(left, right);
@@ -78048,8 +78048,8 @@ function byVersion(one2, two2) {
   return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
 }
 function carriesBtf(source2, kernel) {
-  var _a9;
-  const embedded = (_a9 = source2.flavours[kernel.flavour]) == null ? void 0 : _a9.embeddedBtf;
+  var _a10;
+  const embedded = (_a10 = source2.flavours[kernel.flavour]) == null ? void 0 : _a10.embeddedBtf;
   if (!(embedded == null ? void 0 : embedded.arches.includes(kernel.arch))) return false;
   const [version = "", release2 = ""] = embedded.from.split("-");
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
@@ -78071,7 +78071,7 @@ function selectKernels(kernels3, globs) {
   return { kernels: selected(globs), troubles };
 }
 function toKernel(source2, flavour, place, folder2, item) {
-  var _a9, _b2;
+  var _a10, _b3;
   const shape = source2.flavours[flavour];
   if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
   const { version, release: release2, arch: arch3, epoch } = item;
@@ -78079,8 +78079,8 @@ function toKernel(source2, flavour, place, folder2, item) {
   let uname2;
   try {
     uname2 = asUname(shape.uname.replace(/<(ver|rel|arch)>/g, (_5, part) => {
-      var _a10;
-      return (_a10 = parts[part]) != null ? _a10 : "";
+      var _a11;
+      return (_a11 = parts[part]) != null ? _a11 : "";
     }));
   } catch (error) {
     return new Failure("bad-repository", `${item.name} is skipped: ${describe(error)}`);
@@ -78100,7 +78100,7 @@ function toKernel(source2, flavour, place, folder2, item) {
     builtAt: item.builtAt,
     locations: [`${folder2}/${item.location}`],
     keyPaths: source2.keys ? [`${folder2}/${source2.keys.file}`] : [],
-    trustedKeys: (_b2 = (_a9 = source2.keys) == null ? void 0 : _a9.fingerprints) != null ? _b2 : []
+    trustedKeys: (_b3 = (_a10 = source2.keys) == null ? void 0 : _a10.fingerprints) != null ? _b3 : []
   };
 }
 function merge(known, again2) {
@@ -78152,12 +78152,12 @@ var ENTITIES = {
 function hrefs(html) {
   return [...html.matchAll(ANCHOR)].map(
     ([, double, single, bare]) => {
-      var _a9, _b2;
-      return ((_b2 = (_a9 = double != null ? double : single) != null ? _a9 : bare) != null ? _b2 : "").replace(
+      var _a10, _b3;
+      return ((_b3 = (_a10 = double != null ? double : single) != null ? _a10 : bare) != null ? _b3 : "").replace(
         /&(amp|lt|gt|quot|#39);/g,
         (entity, name) => {
-          var _a10;
-          return (_a10 = ENTITIES[name]) != null ? _a10 : entity;
+          var _a11;
+          return (_a11 = ENTITIES[name]) != null ? _a11 : entity;
         }
       );
     }
@@ -78190,9 +78190,9 @@ async function expandTemplate(template, list2, choice2 = { wants: () => true, gu
   return found;
 }
 async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
-  var _a9;
+  var _a10;
   const bound = substitute(segment, bindings);
-  const [, before, placeholder, after2] = (_a9 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a9 : [];
+  const [, before, placeholder, after2] = (_a10 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a10 : [];
   const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
   if (placeholder === void 0) return [{ folder: below(bound), bindings }];
   const kind = placeholder;
@@ -78200,8 +78200,8 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
   const looksRight = (names) => kind !== "release" || names.some((name) => valueIn(name) !== void 0);
   const listed = await list2(folder2, looksRight, choice2.guesses(kind).length > 0);
   const values = listed ? listed.flatMap((name) => {
-    var _a10;
-    return (_a10 = valueIn(name)) != null ? _a10 : [];
+    var _a11;
+    return (_a11 = valueIn(name)) != null ? _a11 : [];
   }).filter((value) => choice2.wants(kind, value)) : choice2.guesses(kind);
   return values.map((value) => {
     const found = { ...bindings, [kind]: value };
@@ -78210,8 +78210,8 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
 }
 function substitute(template, bindings) {
   return template.replace(/<([a-z]+)>/g, (whole, name) => {
-    var _a9;
-    return (_a9 = bindings[name]) != null ? _a9 : whole;
+    var _a10;
+    return (_a10 = bindings[name]) != null ? _a10 : whole;
   });
 }
 function between(name, before, after2) {
@@ -78220,12 +78220,12 @@ function between(name, before, after2) {
   return value === "" ? void 0 : value;
 }
 function versionIdOf(source2, name) {
-  var _a9;
-  const found = (_a9 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a9[1];
+  var _a10;
+  const found = (_a10 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a10[1];
   return found === void 0 ? void 0 : safely(() => asVersionId(found));
 }
 async function findPlaces(source2, wanted, list2) {
-  var _a9;
+  var _a10;
   const existing = { release: /* @__PURE__ */ new Set(), arch: /* @__PURE__ */ new Set() };
   const wantsRelease = selector(wanted.releases);
   const wantsArch = selector(wanted.arches);
@@ -78245,7 +78245,7 @@ async function findPlaces(source2, wanted, list2) {
   const places = /* @__PURE__ */ new Map();
   for (const { name, folders } of source2.repositories) {
     for (const template of folders) {
-      const head = (_a9 = template.split("/<variant>")[0]) != null ? _a9 : template;
+      const head = (_a10 = template.split("/<variant>")[0]) != null ? _a10 : template;
       for (const { bindings } of await expandTemplate(head, list2, choice2)) {
         const place = toPlace(source2, name, bindings, template, places);
         if (place) places.set(place.key, place.value);
@@ -78257,9 +78257,9 @@ async function findPlaces(source2, wanted, list2) {
   return [...places.values()];
 }
 function toPlace(source2, name, bindings, template, places) {
-  var _a9, _b2, _c, _d;
-  const release2 = asRelease((_a9 = bindings.release) != null ? _a9 : "");
-  const arch3 = asArch((_b2 = bindings.arch) != null ? _b2 : "");
+  var _a10, _b3, _c, _d;
+  const release2 = asRelease((_a10 = bindings.release) != null ? _a10 : "");
+  const arch3 = asArch((_b3 = bindings.arch) != null ? _b3 : "");
   const versionId2 = versionIdOf(source2, release2);
   if (versionId2 === void 0) return void 0;
   const key = `${name} ${release2} ${arch3}`;
@@ -78359,8 +78359,8 @@ function noListing(url3) {
   );
 }
 function noTree(source2, url3) {
-  var _a9, _b2;
-  const template = (_b2 = (_a9 = source2.repositories[0]) == null ? void 0 : _a9.folders[0]) != null ? _b2 : "";
+  var _a10, _b3;
+  const template = (_b3 = (_a10 = source2.repositories[0]) == null ? void 0 : _a10.folders[0]) != null ? _b3 : "";
   return new Failure(
     "bad-repository",
     `${url3} is no ${source2.id} tree: it has no folder for '${template}'.`,
@@ -78432,8 +78432,8 @@ var line = pipe2(
   transform2((text3) => clean2(text3))
 );
 function clean2(text3) {
-  var _a9;
-  return ((_a9 = text3.match(/.{1,100}/gsu)) != null ? _a9 : []).map(printable).join("");
+  var _a10;
+  return ((_a10 = text3.match(/.{1,100}/gsu)) != null ? _a10 : []).map(printable).join("");
 }
 var word = pipe2(
   string(),
@@ -78556,12 +78556,12 @@ function sorted(catalog) {
   return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
 }
 function builtEntry(record2, blob, runUrl) {
-  const { sha256: sha2567, size: size2 } = record2.tarball;
+  const { sha256: sha2568, size: size2 } = record2.tarball;
   const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
   return {
     ...identityOf(record2),
     state: "pending",
-    tarball: { size: size2, sha256: sha2567, blob },
+    tarball: { size: size2, sha256: sha2568, blob },
     ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
@@ -78603,14 +78603,14 @@ function mergeFailures(known, news) {
   return { ...later, attempts: [first2, ...rest] };
 }
 function settleCatalog(catalog, base, next2) {
-  var _a9, _b2;
+  var _a10, _b3;
   const settled2 = /* @__PURE__ */ new Map();
   for (const [path5, entry] of catalog) {
     if (entry.state === "failed") {
       if (!base.has(path5) && !next2.has(path5)) settled2.set(path5, entry);
-    } else if (((_a9 = base.get(path5)) == null ? void 0 : _a9.oid) === entry.tarball.blob) {
+    } else if (((_a10 = base.get(path5)) == null ? void 0 : _a10.oid) === entry.tarball.blob) {
       settled2.set(path5, { ...entry, state: "archived" });
-    } else if (((_b2 = next2.get(path5)) == null ? void 0 : _b2.oid) === entry.tarball.blob) {
+    } else if (((_b3 = next2.get(path5)) == null ? void 0 : _b3.oid) === entry.tarball.blob) {
       settled2.set(path5, { ...entry, state: "pending" });
     }
   }
@@ -78719,8 +78719,8 @@ function r(n) {
   return n instanceof String && t.has(n);
 }
 function o(n) {
-  var _a9;
-  return (_a9 = t.get(n)) != null ? _a9 : [];
+  var _a10;
+  return (_a10 = t.get(n)) != null ? _a10 : [];
 }
 
 // node_modules/simple-git/dist/index.mjs
@@ -78765,19 +78765,19 @@ var E = /* @__PURE__ */ new Set([
 ]);
 var F2 = /* @__PURE__ */ new Set(["get", "get-color", "get-colorbool", "list"]);
 function A3(e, n) {
-  var _a9;
+  var _a10;
   for (const { name: o2 } of x2(e, "task")) {
     if (P2.has(o2))
       return w2(true, n);
     if (S3.has(o2))
       return w2(false, n);
   }
-  const t2 = (_a9 = n.at(0)) == null ? void 0 : _a9.toLowerCase();
+  const t2 = (_a10 = n.at(0)) == null ? void 0 : _a10.toLowerCase();
   return t2 === void 0 ? null : E.has(t2) ? w2(true, n.slice(1)) : F2.has(t2) ? w2(false, n.slice(1)) : n.length === 1 ? w2(false, n) : w2(true, n);
 }
 function w2(e = false, n = []) {
-  var _a9;
-  const t2 = (_a9 = n.at(0)) == null ? void 0 : _a9.toLowerCase();
+  var _a10;
+  const t2 = (_a10 = n.at(0)) == null ? void 0 : _a10.toLowerCase();
   return t2 === void 0 ? null : {
     isWrite: e,
     isRead: !e,
@@ -78969,8 +78969,8 @@ var R2 = {
 };
 var T = { short: /* @__PURE__ */ new Map(), long: /* @__PURE__ */ new Set() };
 function B2(e) {
-  var _a9;
-  const n = (_a9 = R2[e != null ? e : ""]) != null ? _a9 : T;
+  var _a10;
+  const n = (_a10 = R2[e != null ? e : ""]) != null ? _a10 : T;
   return {
     short: new Map([...C2.short.entries(), ...n.short.entries()]),
     long: n.long
@@ -78997,9 +78997,9 @@ function j2(e, n) {
     if (r2 === void 0)
       return [{ name: e, needsNext: false }];
     if (r2) {
-      const i2 = t2.slice(a + 1).join("");
-      if (i2 && ![...i2].every((m3) => n.has(m3)))
-        return o2.push({ name: `-${s3}`, value: i2, needsNext: false }), o2;
+      const i3 = t2.slice(a + 1).join("");
+      if (i3 && ![...i3].every((m3) => n.has(m3)))
+        return o2.push({ name: `-${s3}`, value: i3, needsNext: false }), o2;
     }
     o2.push({ name: `-${s3}`, needsNext: r2 });
   }
@@ -79013,13 +79013,13 @@ function W2(e, n = []) {
     const a = b2(o2);
     let s3 = t2 + 1;
     for (const r2 of a) {
-      const i2 = {
+      const i3 = {
         name: r2.name,
         value: r2.value,
         absorbedNext: false,
         isGlobal: true
       };
-      r2.needsNext && i2.value === void 0 && s3 < e.length && (i2.value = String(e[s3]), i2.absorbedNext = true, s3++), n.push(i2);
+      r2.needsNext && i3.value === void 0 && s3 < e.length && (i3.value = String(e[s3]), i3.absorbedNext = true, s3++), n.push(i3);
     }
     t2 = s3;
   }
@@ -79029,12 +79029,12 @@ function V3(e, n, t2 = []) {
   const o2 = B2(n), a = [], s3 = [];
   let r2 = 0;
   for (; r2 < e.length; ) {
-    const i2 = e[r2];
-    if (r(i2)) {
-      s3.push(...o(i2)), r2++;
+    const i3 = e[r2];
+    if (r(i3)) {
+      s3.push(...o(i3)), r2++;
       continue;
     }
-    const p3 = String(i2);
+    const p3 = String(i3);
     if (p3 === "--") {
       for (let d2 = r2 + 1; d2 < e.length; d2++) {
         const g3 = e[d2];
@@ -79128,12 +79128,12 @@ function* H2(e, n) {
     }
 }
 function c2(e, n, t2, { name: o2 = String(n), globalOnly: a = false, withValue: s3 = false } = {}) {
-  const r2 = typeof n == "string" ? new RegExp(`\\s*${n.toLowerCase()}`) : n, i2 = `Use of ${e ? `${e} with option ` : ""}${o2} is not permitted without enabling ${t2}`;
+  const r2 = typeof n == "string" ? new RegExp(`\\s*${n.toLowerCase()}`) : n, i3 = `Use of ${e ? `${e} with option ` : ""}${o2} is not permitted without enabling ${t2}`;
   return function(m3, u3) {
     if (!(e && m3 !== e) && !(a && !u3.isGlobal) && !(s3 && u3.value === void 0) && r2.test(u3.name))
       return {
         category: t2,
-        message: i2
+        message: i3
       };
   };
 }
@@ -79159,13 +79159,13 @@ function k2(e, n, t2) {
   return [...H2(e, n), ...q2(t2)];
 }
 function Y3(...e) {
-  const { flags: n, taskIndex: t2 } = W2(e), o2 = t2 < e.length ? String(e[t2]).toLowerCase() : null, a = o2 !== null ? e.slice(t2 + 1) : [], { positionals: s3, pathspecs: r2 } = V3(a, o2, n), i2 = D3(o2, n, s3);
+  const { flags: n, taskIndex: t2 } = W2(e), o2 = t2 < e.length ? String(e[t2]).toLowerCase() : null, a = o2 !== null ? e.slice(t2 + 1) : [], { positionals: s3, pathspecs: r2 } = V3(a, o2, n), i3 = D3(o2, n, s3);
   return {
     task: o2,
     flags: n.map(J2),
     paths: r2,
-    config: i2,
-    vulnerabilities: z2(k2(o2, n, i2))
+    config: i3,
+    vulnerabilities: z2(k2(o2, n, i3))
   };
 }
 function z2(e) {
@@ -79199,8 +79199,8 @@ var y = {
   visual: "allowUnsafeEditor"
 };
 function* Q2(e) {
-  var _a9;
-  const n = parseInt((_a9 = e.git_config_count) != null ? _a9 : "0", 10);
+  var _a10;
+  const n = parseInt((_a10 = e.git_config_count) != null ? _a10 : "0", 10);
   for (let t2 = 0; t2 < n; t2++) {
     const o2 = e[`git_config_key_${t2}`], a = e[`git_config_value_${t2}`];
     o2 !== void 0 && (yield { key: o2.toLowerCase().trim(), value: a, scope: "env" });
@@ -79394,7 +79394,7 @@ function Ue2() {
 }
 var l2 = class {
   constructor(e, n) {
-    this.matches = [], this.useMatches = Ue2, this.parse = (r2, s3) => (this.resetMatches(), this._regExp.every((o2, i2) => this.addMatch(o2, i2, r2(i2))) ? this.useMatches(s3, this.prepareMatches()) !== false : false), this._regExp = Array.isArray(e) ? e : [e], n && (this.useMatches = n);
+    this.matches = [], this.useMatches = Ue2, this.parse = (r2, s3) => (this.resetMatches(), this._regExp.every((o2, i3) => this.addMatch(o2, i3, r2(i3))) ? this.useMatches(s3, this.prepareMatches()) !== false : false), this._regExp = Array.isArray(e) ? e : [e], n && (this.useMatches = n);
   }
   resetMatches() {
     this.matches.length = 0;
@@ -79469,10 +79469,10 @@ function Tt2(t2, e) {
 }
 function E2(t2, e, n, r2 = true) {
   return v2(n).forEach((s3) => {
-    for (let o2 = H3(s3, r2), i2 = 0, a = o2.length; i2 < a; i2++) {
+    for (let o2 = H3(s3, r2), i3 = 0, a = o2.length; i3 < a; i3++) {
       const c3 = (y2 = 0) => {
-        if (!(i2 + y2 >= a))
-          return o2[i2 + y2];
+        if (!(i3 + y2 >= a))
+          return o2[i3 + y2];
       };
       e.some(({ parse: y2 }) => y2(c3, t2));
     }
@@ -79663,14 +79663,14 @@ function* Wt2(t2, e = null) {
   const n = t2.split("\0");
   for (let r2 = 0, s3 = n.length - 1; r2 < s3; ) {
     const o2 = gn2(n[r2++]);
-    let i2 = n[r2++], a = e;
-    if (i2.includes(`
+    let i3 = n[r2++], a = e;
+    if (i3.includes(`
 `)) {
-      const c3 = Pe2(i2, `
+      const c3 = Pe2(i3, `
 `);
-      a = c3[0], i2 = c3[1];
+      a = c3[0], i3 = c3[1];
     }
-    yield { file: o2, key: a, value: i2 };
+    yield { file: o2, key: a, value: i3 };
   }
 }
 var Ht2 = /* @__PURE__ */ ((t2) => (t2.system = "system", t2.global = "global", t2.local = "local", t2.worktree = "worktree", t2))(Ht2 || {});
@@ -79767,11 +79767,11 @@ function Sn2(...t2) {
 function Rn2(t2) {
   const e = /* @__PURE__ */ new Set(), n = {};
   return ut2(t2, (r2) => {
-    const [s3, o2, i2] = r2.split(I4);
+    const [s3, o2, i3] = r2.split(I4);
     e.add(s3), (n[s3] = n[s3] || []).push({
       line: p2(o2),
       path: s3,
-      preview: i2
+      preview: i3
     });
   }), {
     paths: e,
@@ -79840,7 +79840,7 @@ function $n2(t2, e, { namespace: n }) {
   return r2.startsWith(n) ? r2.substr(n.length + 1) : r2 || n;
 }
 function $3(t2, e, n, r2 = Nn2()) {
-  const s3 = t2 && `[${t2}]` || "", o2 = [], i2 = typeof e == "string" ? r2.extend(e) : e, a = $n2(d(e, m2), i2, r2);
+  const s3 = t2 && `[${t2}]` || "", o2 = [], i3 = typeof e == "string" ? r2.extend(e) : e, a = $n2(d(e, m2), i3, r2);
   return y2(n);
   function c3(w3, T2) {
     return S4(
@@ -79849,8 +79849,8 @@ function $3(t2, e, n, r2 = Nn2()) {
     );
   }
   function y2(w3) {
-    const T2 = w3 && `[${w3}]` || "", k3 = i2 && vt2(i2, T2) || W3, C3 = vt2(r2, `${s3} ${T2}`, k3);
-    return Object.assign(i2 ? k3 : C3, {
+    const T2 = w3 && `[${w3}]` || "", k3 = i3 && vt2(i3, T2) || W3, C3 = vt2(r2, `${s3} ${T2}`, k3);
+    return Object.assign(i3 ? k3 : C3, {
       label: t2,
       sibling: c3,
       info: C3,
@@ -79951,19 +79951,19 @@ var Pn2 = class {
       s3,
       this.outputHandler,
       n.step("SPAWN")
-    ), i2 = await this.handleTaskData(e, s3, o2, n.step("HANDLE"));
-    return n("passing response to task's parser as a %s", e.format), en2(e) ? Tt2(e.parser, i2) : Tt2(e.parser, i2.asStrings());
+    ), i3 = await this.handleTaskData(e, s3, o2, n.step("HANDLE"));
+    return n("passing response to task's parser as a %s", e.format), en2(e) ? Tt2(e.parser, i3) : Tt2(e.parser, i3.asStrings());
   }
   async attemptEmptyTask(e, n) {
     return n("empty task bypassing child process to call to task's parser"), e.parser(this);
   }
   handleTaskData(e, n, r2, s3) {
-    const { exitCode: o2, rejection: i2, stdOut: a, stdErr: c3 } = r2;
+    const { exitCode: o2, rejection: i3, stdOut: a, stdErr: c3 } = r2;
     return new Promise((y2, w3) => {
       s3("Preparing to handle process response exitCode=%d stdOut=", o2);
       const { error: T2 } = this._plugins.exec(
         "task.error",
-        { error: i2 },
+        { error: i3 },
         {
           ...this.taskContext(e, n),
           ...r2
@@ -79988,13 +79988,13 @@ var Pn2 = class {
           "handling as error: exitCode=%s stdErr=%s rejection=%o",
           o2,
           c3.length,
-          i2
+          i3
         ), w3(T2);
       s3.info("retrieving task output complete"), y2(new z3(Buffer.concat(a), Buffer.concat(c3)));
     });
   }
   async gitResponse(e, n, r2, s3, o2) {
-    const i2 = o2.sibling("output"), a = this._plugins.exec(
+    const i3 = o2.sibling("output"), a = this._plugins.exec(
       "spawn.options",
       {
         cwd: this.cwd,
@@ -80023,10 +80023,10 @@ var Pn2 = class {
       const k3 = (0, import_node_child_process.spawn)(n, r2, a);
       k3.stdout.on(
         "data",
-        Et2(y2, "stdOut", o2, i2.step("stdOut"))
+        Et2(y2, "stdOut", o2, i3.step("stdOut"))
       ), k3.stderr.on(
         "data",
-        Et2(w3, "stdErr", o2, i2.step("stdErr"))
+        Et2(w3, "stdErr", o2, i3.step("stdErr"))
       ), k3.on("error", Mn2(w3, o2)), s3 && (o2("Passing child process stdOut/stdErr to custom outputHandler"), s3(n, k3.stdout, k3.stderr, [...r2])), this._plugins.exec("spawn.after", void 0, {
         ...this.taskContext(e, r2),
         spawned: k3,
@@ -80282,10 +80282,10 @@ function Qn2(t2, e, n) {
   if (s3 = Yn2.exec(r2))
     return new J3(t2, e, true, s3[1]);
   let o2 = "";
-  const i2 = r2.split(" ");
-  for (; i2.length; )
-    if (i2.shift() === "in") {
-      o2 = i2.join(" ");
+  const i3 = r2.split(" ");
+  for (; i3.length; )
+    if (i3.shift() === "in") {
+      o2 = i3.join(" ");
       break;
     }
   return new J3(t2, e, /^re/i.test(r2), o2);
@@ -80469,8 +80469,8 @@ function re2(t2 = ne3, e = ur2, n = R3.NONE) {
       s3.trim(),
       false,
       te2
-    ).map(function(i2) {
-      const a = i2.split(ee3), c3 = cr2(a[0].split(t2), e);
+    ).map(function(i3) {
+      const a = i3.split(ee3), c3 = cr2(a[0].split(t2), e);
       return a.length > 1 && a[1].trim() && (c3.diff = r2(a[1])), c3;
     });
     return {
@@ -80519,18 +80519,18 @@ function oe3(t2 = {}, e = []) {
     body: t2.multiLine ? "%B" : "%b",
     author_name: t2.mailMap !== false ? "%aN" : "%an",
     author_email: t2.mailMap !== false ? "%aE" : "%ae"
-  }, [s3, o2] = lr2(r2, n), i2 = [], a = [
+  }, [s3, o2] = lr2(r2, n), i3 = [], a = [
     `--pretty=format:${te2}${o2}${ee3}`,
     ...e
   ], c3 = t2.n || t2["max-count"] || t2.maxCount;
   if (c3 && a.push(`--max-count=${c3}`), t2.from || t2.to) {
     const y2 = t2.symmetric !== false ? "..." : "..";
-    i2.push(`${t2.from || ""}${y2}${t2.to || ""}`);
+    i3.push(`${t2.from || ""}${y2}${t2.to || ""}`);
   }
   return m2(t2.file) && a.push("--follow", c(t2.file)), It2(hr2(t2), a), {
     fields: s3,
     splitter: n,
-    commands: [...a, ...i2]
+    commands: [...a, ...i3]
   };
 }
 function mr2(t2, e, n) {
@@ -80929,9 +80929,9 @@ var Ir2 = new Map([
   [
     "##",
     (t2, e) => {
-      const n = /ahead (\d+)/, r2 = /behind (\d+)/, s3 = /^(.+?(?=(?:\.{3}|\s|$)))/, o2 = /\.{3}(\S*)/, i2 = /\son\s(\S+?)(?=\.{3}|$)/;
+      const n = /ahead (\d+)/, r2 = /behind (\d+)/, s3 = /^(.+?(?=(?:\.{3}|\s|$)))/, o2 = /\.{3}(\S*)/, i3 = /\son\s(\S+?)(?=\.{3}|$)/;
       let a = n.exec(e);
-      t2.ahead = a && +a[1] || 0, a = r2.exec(e), t2.behind = a && +a[1] || 0, a = s3.exec(e), t2.current = d(a == null ? void 0 : a[1], m2, null), a = o2.exec(e), t2.tracking = d(a == null ? void 0 : a[1], m2, null), a = i2.exec(e), a && (t2.current = d(a == null ? void 0 : a[1], m2, t2.current)), t2.detached = /\(no branch\)/.test(e);
+      t2.ahead = a && +a[1] || 0, a = r2.exec(e), t2.behind = a && +a[1] || 0, a = s3.exec(e), t2.current = d(a == null ? void 0 : a[1], m2, null), a = o2.exec(e), t2.tracking = d(a == null ? void 0 : a[1], m2, null), a = i3.exec(e), a && (t2.current = d(a == null ? void 0 : a[1], m2, t2.current)), t2.detached = /\(no branch\)/.test(e);
     }
   ]
 ]);
@@ -80953,9 +80953,9 @@ function Fr2(t2, e) {
     default:
       return;
   }
-  function r2(s3, o2, i2) {
+  function r2(s3, o2, i3) {
     const a = `${s3}${o2}`, c3 = Ir2.get(a);
-    c3 && c3(t2, i2), a !== "##" && a !== "!!" && t2.files.push(new jr2(i2, s3, o2));
+    c3 && c3(t2, i3), a !== "##" && a !== "!!" && t2.files.push(new jr2(i3, s3, o2));
   }
 }
 var Gr2 = ["--null", "-z"];
@@ -81282,9 +81282,9 @@ function us2(t2, e = false) {
     parser(n, r2) {
       return gt2(n, r2);
     },
-    onError({ exitCode: n, stdOut: r2 }, s3, o2, i2) {
+    onError({ exitCode: n, stdOut: r2 }, s3, o2, i3) {
       if (!de2(String(s3), n))
-        return i2(s3);
+        return i3(s3);
       o2(r2);
     }
   };
@@ -81296,12 +81296,12 @@ function cs2(t2, e = false) {
     parser(r2, s3) {
       return gt2(r2, s3).branches[t2];
     },
-    onError({ exitCode: r2, stdErr: s3, stdOut: o2 }, i2, a, c3) {
-      if (!de2(String(i2), r2))
-        return c3(i2);
+    onError({ exitCode: r2, stdErr: s3, stdOut: o2 }, i3, a, c3) {
+      if (!de2(String(i3), r2))
+        return c3(i3);
       throw new at2(
         n.parser(F3(o2), F3(s3)),
-        String(i2)
+        String(i3)
       );
     }
   };
@@ -81398,7 +81398,7 @@ function Ts2(t2, e, n) {
     parser(s3, o2) {
       return ue2(s3, o2);
     },
-    onError(s3, o2, i2, a) {
+    onError(s3, o2, i3, a) {
       const c3 = Rr2(
         F3(s3.stdOut),
         F3(s3.stdErr)
@@ -81481,11 +81481,11 @@ var Ps2 = function(t2, e = false) {
   const n = t2.split(`
 `).map(Ds2).filter(Boolean);
   e || n.sort(function(s3, o2) {
-    const i2 = s3.split("."), a = o2.split(".");
-    if (i2.length === 1 || a.length === 1)
-      return Ms2(B3(i2[0]), B3(a[0]));
-    for (let c3 = 0, y2 = Math.max(i2.length, a.length); c3 < y2; c3++) {
-      const w3 = ye2(B3(i2[c3]), B3(a[c3]));
+    const i3 = s3.split("."), a = o2.split(".");
+    if (i3.length === 1 || a.length === 1)
+      return Ms2(B3(i3[0]), B3(a[0]));
+    for (let c3 = 0, y2 = Math.max(i3.length, a.length); c3 < y2; c3++) {
+      const w3 = ye2(B3(i3[c3]), B3(a[c3]));
       if (w3)
         return w3;
     }
@@ -81826,14 +81826,14 @@ function Fs2(t2, e = false) {
   return {
     type: "spawn.options",
     action(r2, s3) {
-      var _a9;
-      const o2 = { ...(_a9 = r2.env) != null ? _a9 : process.env }, i2 = new Set(
+      var _a10;
+      const o2 = { ...(_a10 = r2.env) != null ? _a10 : process.env }, i3 = new Set(
         Object.keys(s3.env).map((a) => a.toLowerCase().trim())
       );
       for (const a of Object.keys(o2)) {
         const c3 = a.toLowerCase().trim();
         if (!(!Gs2(c3) || n.has(c3))) {
-          if (i2.has(c3))
+          if (i3.has(c3))
             throw new A4(
               void 0,
               "allowEnvironment",
@@ -81888,7 +81888,7 @@ function Ws2({
       closeTimeout: (0, import_promise_deferred.deferred)(),
       exit: (0, import_promise_deferred.deferred)(),
       exitTimeout: (0, import_promise_deferred.deferred)()
-    }, i2 = Promise.race([
+    }, i3 = Promise.race([
       t2 === false ? $t2 : o2.closeTimeout.promise,
       e === false ? $t2 : o2.exitTimeout.promise
     ]);
@@ -81902,25 +81902,25 @@ function Ws2({
       get exitCode() {
         return s3;
       },
-      result: i2
+      result: i3
     };
   }
-  function r2(s3, o2, i2) {
-    s3 !== false && (s3 === true ? o2.promise : o2.promise.then(() => wt2(s3))).then(i2.done);
+  function r2(s3, o2, i3) {
+    s3 !== false && (s3 === true ? o2.promise : o2.promise.then(() => wt2(s3))).then(i3.done);
   }
   return {
     type: "spawn.after",
-    async action(s3, { spawned: o2, close: i2 }) {
-      var _a9, _b2;
+    async action(s3, { spawned: o2, close: i3 }) {
+      var _a10, _b3;
       const a = n();
       let c3 = true, y2 = () => {
         c3 = false;
       };
-      (_a9 = o2.stdout) == null ? void 0 : _a9.on("data", y2), (_b2 = o2.stderr) == null ? void 0 : _b2.on("data", y2), o2.on("error", y2), o2.on("close", (w3) => a.close(w3)), o2.on("exit", (w3) => a.exit(w3));
+      (_a10 = o2.stdout) == null ? void 0 : _a10.on("data", y2), (_b3 = o2.stderr) == null ? void 0 : _b3.on("data", y2), o2.on("error", y2), o2.on("close", (w3) => a.close(w3)), o2.on("exit", (w3) => a.exit(w3));
       try {
-        await a.result, c3 && await wt2(50), i2(a.exitCode);
+        await a.result, c3 && await wt2(50), i3(a.exitCode);
       } catch (w3) {
-        i2(a.exitCode, w3);
+        i3(a.exitCode, w3);
       }
     }
   };
@@ -81971,9 +81971,9 @@ function Ys2(t2) {
 }
 var Qs2 = class extends O3 {
   constructor(e = "") {
-    var _a9, _b2;
+    var _a10, _b3;
     const n = Ys2(e);
-    super(void 0, (_b2 = (_a9 = be2[n].solution) == null ? void 0 : _a9.replace("{message}", e)) != null ? _b2 : e), this.reason = n;
+    super(void 0, (_b3 = (_a10 = be2[n].solution) == null ? void 0 : _a10.replace("{message}", e)) != null ? _b3 : e), this.reason = n;
   }
 };
 function Js(t2) {
@@ -82010,14 +82010,14 @@ function no2(t2) {
   return {
     type: "spawn.after",
     action(e, { commands: n, input: r2, spawned: { stdin: s3 } }) {
-      var _a9;
+      var _a10;
       if (!s3)
         return;
-      const o2 = (_a9 = t2 == null ? void 0 : t2([...n])) != null ? _a9 : r2;
+      const o2 = (_a10 = t2 == null ? void 0 : t2([...n])) != null ? _a10 : r2;
       if (!o2)
         return nt2("generated zero length content, not writing to stdin");
-      nt2("writing %s bytes to stdin", Le(o2)), s3.on("error", (i2) => {
-        i2.code !== "EPIPE" && nt2("[ERROR] stdin error %o", i2);
+      nt2("writing %s bytes to stdin", Le(o2)), s3.on("error", (i3) => {
+        i3.code !== "EPIPE" && nt2("[ERROR] stdin error %o", i3);
       }), s3.end(o2);
     }
   };
@@ -82051,8 +82051,8 @@ var ro2 = class {
   exec(e, n, r2) {
     let s3 = n;
     const o2 = Object.freeze(Object.create(r2));
-    for (const i2 of this.plugins)
-      i2.type === e && (s3 = i2.action(s3, o2));
+    for (const i3 of this.plugins)
+      i3.type === e && (s3 = i3.action(s3, o2));
     return s3;
   }
 };
@@ -82060,17 +82060,17 @@ function so2(t2) {
   const e = "--progress", n = ["checkout", "clone", "fetch", "pull", "push"];
   return [{
     type: "spawn.args",
-    action(o2, i2) {
-      return n.includes(i2.method) ? De2(o2, e) : o2;
+    action(o2, i3) {
+      return n.includes(i3.method) ? De2(o2, e) : o2;
     }
   }, {
     type: "spawn.after",
-    action(o2, i2) {
-      var _a9;
-      i2.commands.includes(e) && ((_a9 = i2.spawned.stderr) == null ? void 0 : _a9.on("data", (a) => {
+    action(o2, i3) {
+      var _a10;
+      i3.commands.includes(e) && ((_a10 = i3.spawned.stderr) == null ? void 0 : _a10.on("data", (a) => {
         const c3 = /^([\s\S]+?):\s*(\d+)% \((\d+)\/(\d+)\)/.exec(a.toString("utf8"));
         c3 && t2({
-          method: i2.method,
+          method: i3.method,
           stage: oo2(c3[1]),
           progress: p2(c3[2]),
           processed: p2(c3[3]),
@@ -82109,7 +82109,7 @@ function ao2() {
         }
         if (o2 === "--") {
           r2(
-            t2.slice(s3 + 1).flatMap((i2) => r(i2) && o(i2) || i2)
+            t2.slice(s3 + 1).flatMap((i3) => r(i3) && o(i3) || i3)
           );
           break;
         }
@@ -82128,24 +82128,24 @@ function uo2({
     return {
       type: "spawn.after",
       action(r2, s3) {
-        var _a9, _b2;
+        var _a10, _b3;
         let o2;
-        function i2() {
+        function i3() {
           o2 && clearTimeout(o2), o2 = setTimeout(c3, t2);
         }
         function a() {
-          var _a10, _b3;
-          (_a10 = s3.spawned.stdout) == null ? void 0 : _a10.off("data", i2), (_b3 = s3.spawned.stderr) == null ? void 0 : _b3.off("data", i2), s3.spawned.off("exit", a), s3.spawned.off("close", a), o2 && clearTimeout(o2);
+          var _a11, _b4;
+          (_a11 = s3.spawned.stdout) == null ? void 0 : _a11.off("data", i3), (_b4 = s3.spawned.stderr) == null ? void 0 : _b4.off("data", i3), s3.spawned.off("exit", a), s3.spawned.off("close", a), o2 && clearTimeout(o2);
         }
         function c3() {
           a(), s3.kill(new A4(void 0, "timeout", "block timeout reached"));
         }
-        n && ((_a9 = s3.spawned.stdout) == null ? void 0 : _a9.on("data", i2)), e && ((_b2 = s3.spawned.stderr) == null ? void 0 : _b2.on("data", i2)), s3.spawned.on("exit", a), s3.spawned.on("close", a), i2();
+        n && ((_a10 = s3.spawned.stdout) == null ? void 0 : _a10.on("data", i3)), e && ((_b3 = s3.spawned.stderr) == null ? void 0 : _b3.on("data", i3)), s3.spawned.on("exit", a), s3.spawned.on("close", a), i3();
       }
     };
 }
 var wo2 = (t2, e) => {
-  var _a9, _b2, _c;
+  var _a10, _b3, _c;
   const n = new ro2(), r2 = Ge2(
     t2 && (typeof t2 == "string" ? { baseDir: t2 } : t2) || {},
     e
@@ -82155,8 +82155,8 @@ var wo2 = (t2, e) => {
       r2,
       "Cannot use simple-git on a directory that does not exist"
     );
-  return Array.isArray(r2.config) && n.add(qs2(r2.config)), n.add(zs2(r2.unsafe)), n.add(Ws2(r2.completion)), r2.abort && n.add(Is2(r2.abort)), r2.progress && n.add(so2(r2.progress)), r2.timeout && n.add(uo2(r2.timeout)), r2.spawnOptions && n.add(io2(r2.spawnOptions)), n.add(ao2()), n.add(no2(r2.input)), n.add(Mt2(to2(true))), r2.errors && n.add(Mt2(r2.errors)), Xs2(n, r2.binary, (_a9 = r2.unsafe) == null ? void 0 : _a9.allowUnsafeCustomBinary), n.add(
-    Fs2((_b2 = r2.allowEnvironment) != null ? _b2 : [], (_c = r2.unsafe) == null ? void 0 : _c.allowAbbreviatedOptions)
+  return Array.isArray(r2.config) && n.add(qs2(r2.config)), n.add(zs2(r2.unsafe)), n.add(Ws2(r2.completion)), r2.abort && n.add(Is2(r2.abort)), r2.progress && n.add(so2(r2.progress)), r2.timeout && n.add(uo2(r2.timeout)), r2.spawnOptions && n.add(io2(r2.spawnOptions)), n.add(ao2()), n.add(no2(r2.input)), n.add(Mt2(to2(true))), r2.errors && n.add(Mt2(r2.errors)), Xs2(n, r2.binary, (_a10 = r2.unsafe) == null ? void 0 : _a10.allowUnsafeCustomBinary), n.add(
+    Fs2((_b3 = r2.allowEnvironment) != null ? _b3 : [], (_c = r2.unsafe) == null ? void 0 : _c.allowAbbreviatedOptions)
   ), new f3(r2, n);
 };
 
@@ -82187,16 +82187,16 @@ var UNGUARDED = {
   allowUnsafeTemplateDir: true
 };
 async function openPlumbing(world2, credential) {
-  var _a9;
+  var _a10;
   await world2.programs.run({ program: "git", args: ["--version"] });
-  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a9 = world2.env.TMPDIR) != null ? _a9 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
+  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a10 = world2.env.TMPDIR) != null ? _a10 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
   const env = gitEnvironment(world2.env, credential);
   const git = ({ input, env: more }) => {
-    var _a10;
+    var _a11;
     const whole = { ...env, ...more };
     return wo2({
       baseDir: folder2,
-      config: ["gc.auto=0", "maintenance.auto=false", ...(_a10 = credential == null ? void 0 : credential.gitConfig) != null ? _a10 : []],
+      config: ["gc.auto=0", "maintenance.auto=false", ...(_a11 = credential == null ? void 0 : credential.gitConfig) != null ? _a11 : []],
       allowEnvironment: Object.keys(whole),
       unsafe: UNGUARDED,
       completion: { onClose: true, onExit: false },
@@ -82210,8 +82210,8 @@ async function openPlumbing(world2, credential) {
     }).env(whole);
   };
   const hide = (text3) => {
-    var _a10;
-    return (_a10 = credential == null ? void 0 : credential.hide(text3)) != null ? _a10 : text3;
+    var _a11;
+    return (_a11 = credential == null ? void 0 : credential.hide(text3)) != null ? _a11 : text3;
   };
   const plumbing = {
     folder: folder2,
@@ -82284,11 +82284,11 @@ var KNOWN = [
   }
 ];
 function refusal(attempt, where, said, cause) {
-  var _a9;
+  var _a10;
   const known = KNOWN.find(({ pattern: pattern2 }) => pattern2.test(said));
   const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^hint:/.test(line2));
   const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(" ") || "it said nothing."}`;
-  return new Failure((_a9 = known == null ? void 0 : known.reason) != null ? _a9 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
+  return new Failure((_a10 = known == null ? void 0 : known.reason) != null ? _a10 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
 }
 
 // src/archive/git.ts
@@ -82437,8 +82437,8 @@ function gitArchive(remote2) {
     return listTree(plumbing, commit);
   };
   const listPaths = (branch2 = "HEAD") => {
-    var _a9;
-    const listing = (_a9 = listings.get(branch2)) != null ? _a9 : list2(branch2);
+    var _a10;
+    const listing = (_a10 = listings.get(branch2)) != null ? _a10 : list2(branch2);
     listings.set(branch2, listing);
     return listing;
   };
@@ -82652,10 +82652,10 @@ function hoursAfter(attempts) {
   return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
 }
 function mayRetry(kernel, failure, now) {
-  var _a9;
+  var _a10;
   if (!isSamePackage(kernel, failure)) return true;
   if (PERMANENT.includes(failure.reason)) return false;
-  const last = Date.parse((_a9 = failure.attempts.at(-1)) != null ? _a9 : "");
+  const last = Date.parse((_a10 = failure.attempts.at(-1)) != null ? _a10 : "");
   if (Number.isNaN(last)) return true;
   return now.getTime() >= last + hoursAfter(failure.attempts.length) * 36e5;
 }
@@ -82701,7 +82701,7 @@ var NONE2 = {
   }
 };
 function countAll(standings, chosen) {
-  var _a9;
+  var _a10;
   const rows = /* @__PURE__ */ new Map();
   let total = NONE2;
   for (const [kernel, standing] of standings) {
@@ -82709,7 +82709,7 @@ function countAll(standings, chosen) {
     const { arch: arch3 } = kernel;
     const key = `${release2} ${arch3}`;
     const column = standing !== "wanted" ? standing : chosen.has(kernel) ? "build" : "later";
-    const row3 = (_a9 = rows.get(key)) != null ? _a9 : { release: release2, arch: arch3, ...NONE2 };
+    const row3 = (_a10 = rows.get(key)) != null ? _a10 : { release: release2, arch: arch3, ...NONE2 };
     rows.set(key, { ...row3, ...counted(row3, column, kernel.size) });
     total = counted(total, column, kernel.size);
   }
@@ -82848,8 +82848,8 @@ function parseSource2(data, origin) {
   if (result.success) return result.output;
   const mistakes = result.issues.map(
     (issue2) => {
-      var _a9;
-      return `${(_a9 = getDotPath(issue2)) != null ? _a9 : "source"}: ${issue2.message}`;
+      var _a10;
+      return `${(_a10 = getDotPath(issue2)) != null ? _a10 : "source"}: ${issue2.message}`;
     }
   );
   throw new Failure(
@@ -82970,9 +82970,9 @@ var selectionOptions = {
   cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
 };
 async function toQuery(world2, options3, progress) {
-  var _a9;
+  var _a10;
   const source2 = await chooseSource(options3.distribution, options3.sources);
-  const folder2 = (_a9 = options3.cache) != null ? _a9 : defaultCache(world2.env);
+  const folder2 = (_a10 = options3.cache) != null ? _a10 : defaultCache(world2.env);
   return {
     source: source2,
     mirrors: options3.mirror,
@@ -83009,8 +83009,8 @@ function parsed(spec, make) {
   return { ...spec, parse: (given) => make(spec.parse(given)) };
 }
 function parseSince(word2) {
-  var _a9;
-  const days = (_a9 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a9[1];
+  var _a10;
+  const days = (_a10 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a10[1];
   if (days !== void 0) return { days: Number(days) };
   const day = /^\d{4}-\d\d-\d\d$/.test(word2) ? /* @__PURE__ */ new Date(`${word2}T00:00:00Z`) : void 0;
   if (day && day.getTime() > 0 && day.toISOString().startsWith(word2)) return { day };
@@ -83142,12 +83142,12 @@ var makingOptions = {
   temp: text2("<folder>", "where vmlinux goes; by default memory when there is enough, else TMPDIR")
 };
 function toMaking(options3) {
-  var _a9;
+  var _a10;
   const { profile, jobs, connections, temp, signature: signature2 } = options3;
   return {
     ...{ profile, jobs, connections, temp, signature: signature2 },
     tools: wishesOf(options3),
-    expectation: { of: "kernel", minimumTypes: (_a9 = options3.minimumTypes) != null ? _a9 : KERNEL.minimumTypes },
+    expectation: { of: "kernel", minimumTypes: (_a10 = options3.minimumTypes) != null ? _a10 : KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
   };
 }
@@ -83176,7 +83176,7 @@ var build = defineCommand({
 });
 
 // src/commands/check.ts
-var import_node_path28 = require("path");
+var import_node_path29 = require("path");
 
 // src/btf/ext.ts
 var RELOCATION_KINDS = [
@@ -83204,10 +83204,10 @@ function readRelocations(bytes2, btf) {
   for (let at3 = start2 + 4; at3 < end; ) {
     if (at3 + SECTION_HEADER_SIZE > end) throw bad5("it is cut off");
     const section = btf.string(u322(at3));
-    const count3 = u322(at3 + 4);
+    const count4 = u322(at3 + 4);
     at3 += SECTION_HEADER_SIZE;
-    if (at3 + count3 * recordSize > end) throw bad5(`the relocations of ${section} are cut off`);
-    for (let index2 = 0; index2 < count3; index2++, at3 += recordSize) {
+    if (at3 + count4 * recordSize > end) throw bad5(`the relocations of ${section} are cut off`);
+    for (let index2 = 0; index2 < count4; index2++, at3 += recordSize) {
       const kind = RELOCATION_KINDS[u322(at3 + 12)];
       if (kind === void 0)
         throw bad5(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
@@ -83243,8 +83243,8 @@ function classOf(instruction) {
 function decodeInstructions(bytes2, byteOrder) {
   const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   const little = byteOrder === "little";
-  const count3 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
-  return Array.from({ length: count3 }, (_5, index2) => {
+  const count4 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
+  return Array.from({ length: count4 }, (_5, index2) => {
     const at3 = index2 * INSTRUCTION_SIZE;
     const registers = view.getUint8(at3 + 1);
     const [low2, high] = [registers & 15, registers >> 4];
@@ -83259,12 +83259,12 @@ function decodeInstructions(bytes2, byteOrder) {
 var SIZES = { 0: 4, 8: 2, 16: 1, 24: 8 };
 var SIZE_BITS = 24;
 function accessSize({ code }) {
-  var _a9;
-  return (_a9 = SIZES[code & SIZE_BITS]) != null ? _a9 : 0;
+  var _a10;
+  return (_a10 = SIZES[code & SIZE_BITS]) != null ? _a10 : 0;
 }
 function withAccessSize(instruction, size2) {
-  var _a9;
-  const bits2 = (_a9 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a9[0];
+  var _a10;
+  const bits2 = (_a10 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a10[0];
   if (bits2 === void 0) return void 0;
   return { ...instruction, code: instruction.code & ~SIZE_BITS | Number(bits2) };
 }
@@ -83362,10 +83362,10 @@ var Types = class {
   }
   /** Bytes of a value of the type (btf__resolve_size). */
   sizeOf(id) {
-    let count3 = 1;
+    let count4 = 1;
     let type = this.strip(id);
     for (let step = 0; step < MOST_STEPS && type.kind === "ARRAY"; step++) {
-      count3 *= type.length;
+      count4 *= type.length;
       type = this.strip(type.type);
     }
     switch (type.kind) {
@@ -83376,9 +83376,9 @@ var Types = class {
       case "ENUM64":
       case "FLOAT":
       case "DATASEC":
-        return count3 * type.size;
+        return count4 * type.size;
       case "PTR":
-        return count3 * __privateGet(this, _pointerSize);
+        return count4 * __privateGet(this, _pointerSize);
       default:
         throw new Refusal(`type ${id} (${type.kind} '${type.name}') has no size`);
     }
@@ -83502,7 +83502,7 @@ function leavesAreCompatible(ours, theirs2) {
   }
 }
 function typesAreCompatible(local2, localId, target, targetId, levels = MOST_LEVELS) {
-  var _a9, _b2;
+  var _a10, _b3;
   if (!sameKind(local2.type(localId), target.type(targetId))) return false;
   let ours = local2.strip(localId);
   let theirs2 = target.strip(targetId);
@@ -83513,7 +83513,7 @@ function typesAreCompatible(local2, localId, target, targetId, levels = MOST_LEV
       for (const [index2, parameter] of ours.parameters.entries()) {
         if (levels <= 0) throw new Refusal("functions lie too deep in each other");
         const ourId = local2.strip(parameter.type).id;
-        const theirId = target.strip((_b2 = (_a9 = theirs2.parameters[index2]) == null ? void 0 : _a9.type) != null ? _b2 : 0).id;
+        const theirId = target.strip((_b3 = (_a10 = theirs2.parameters[index2]) == null ? void 0 : _a10.type) != null ? _b3 : 0).id;
         if (!typesAreCompatible(local2, ourId, target, theirId, levels - 1)) return false;
       }
     } else if (ours.kind !== "PTR" && ours.kind !== "ARRAY") {
@@ -83541,7 +83541,7 @@ function shapesAreCompatible(ours, theirs2) {
   }
 }
 function typesMatch(local2, localId, target, targetId, behindPointer = false, levels = MOST_LEVELS) {
-  var _a9, _b2;
+  var _a10, _b3;
   if (levels <= 0) throw new Refusal("types lie too deep in each other");
   let behind = behindPointer;
   let ours = local2.strip(localId);
@@ -83555,7 +83555,7 @@ function typesMatch(local2, localId, target, targetId, behindPointer = false, le
     } else if (ours.kind === "FUNC_PROTO" && theirs2.kind === "FUNC_PROTO") {
       if (ours.parameters.length !== theirs2.parameters.length) return false;
       for (const [index2, { type }] of ours.parameters.entries()) {
-        const theirType = (_b2 = (_a9 = theirs2.parameters[index2]) == null ? void 0 : _a9.type) != null ? _b2 : 0;
+        const theirType = (_b3 = (_a10 = theirs2.parameters[index2]) == null ? void 0 : _a10.type) != null ? _b3 : 0;
         if (!typesMatch(local2, type, target, theirType, behind, levels - 1)) return false;
       }
     } else {
@@ -83679,9 +83679,9 @@ function matchSpec(local2, kind, target, root) {
   return family === "enumerator" ? matchEnumerator(local2, target, root) : matchField(local2, target, root);
 }
 function matchEnumerator(local2, target, root) {
-  var _a9, _b2, _c;
+  var _a10, _b3, _c;
   const type = target.strip(root);
-  const wanted = essentialName((_b2 = (_a9 = local2.steps[0]) == null ? void 0 : _a9.name) != null ? _b2 : "");
+  const wanted = essentialName((_b3 = (_a10 = local2.steps[0]) == null ? void 0 : _a10.name) != null ? _b3 : "");
   const names = isEnum(type) ? type.values.map(({ name }) => name) : [];
   const index2 = names.findIndex((name) => essentialName(name) === wanted);
   if (index2 < 0) return { reached: 0, why: "absent" };
@@ -83714,12 +83714,12 @@ function matchField(local2, target, root) {
   return { types: target, root, steps, bitOffset };
 }
 function findMember(local2, wanted, target, owner, depth) {
-  var _a9, _b2;
+  var _a10, _b3;
   if (!isComposite(owner)) return "absent";
   if (depth > MOST_STEPS2) throw new Refusal("structs lie too deep in each other");
   for (const [index2, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
-      const ours = (_b2 = (_a9 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a9.type) != null ? _b2 : 0;
+      const ours = (_b3 = (_a10 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a10.type) != null ? _b3 : 0;
       if (!fieldsAreCompatible(local2, ours, target, member.type)) return "other-type";
       const step = { type: owner.id, index: index2, name: member.name };
       return { step, bitOffset: member.bitOffset, type: member.type };
@@ -83732,13 +83732,13 @@ function findMember(local2, wanted, target, owner, depth) {
   return "absent";
 }
 function describeSpec(spec, steps = spec.steps) {
-  var _a9, _b2;
+  var _a10, _b3;
   const { kind, name } = spec.types.type(spec.root);
   const words = {
     ...{ STRUCT: "struct ", UNION: "union ", ENUM: "enum ", ENUM64: "enum ", FWD: "struct " }
   };
-  const root = `${(_a9 = words[kind]) != null ? _a9 : ""}${name}`;
-  if (isEnum(spec.types.strip(spec.root)) && steps.length > 0) return `${root}::${(_b2 = steps[0]) == null ? void 0 : _b2.name}`;
+  const root = `${(_a10 = words[kind]) != null ? _a10 : ""}${name}`;
+  if (isEnum(spec.types.strip(spec.root)) && steps.length > 0) return `${root}::${(_b3 = steps[0]) == null ? void 0 : _b3.name}`;
   const ways = steps.map((step, position) => {
     if (step.name !== void 0) return `.${step.name}`;
     return position > 0 || step.index > 0 ? `[${step.index}]` : "";
@@ -83769,19 +83769,19 @@ function typeValue(kind, spec) {
   return plain(1);
 }
 function enumeratorValue(spec) {
-  var _a9, _b2, _c;
+  var _a10, _b3, _c;
   const [step] = spec.steps;
-  const type = spec.types.type((_a9 = step == null ? void 0 : step.type) != null ? _a9 : 0);
-  const value = isEnum(type) ? (_c = type.values[(_b2 = step == null ? void 0 : step.index) != null ? _b2 : 0]) == null ? void 0 : _c.value : void 0;
+  const type = spec.types.type((_a10 = step == null ? void 0 : step.type) != null ? _a10 : 0);
+  const value = isEnum(type) ? (_c = type.values[(_b3 = step == null ? void 0 : step.index) != null ? _b3 : 0]) == null ? void 0 : _c.value : void 0;
   if (value === void 0) throw new Refusal("an enumerator is not there");
   const wide = typeof value === "bigint" ? value : BigInt(value | 0);
   return { value: BigInt.asUintN(64, wide), validate: true };
 }
 function fieldValue(kind, spec) {
-  var _a9, _b2, _c;
+  var _a10, _b3, _c;
   const { types, bitOffset } = spec;
   const step = spec.steps.at(-1);
-  const owner = types.type((_a9 = step == null ? void 0 : step.type) != null ? _a9 : 0);
+  const owner = types.type((_a10 = step == null ? void 0 : step.type) != null ? _a10 : 0);
   if ((step == null ? void 0 : step.name) === void 0) {
     if (kind === "byte_sz") return plain(types.sizeOf(owner.id));
     if (kind !== "byte_off") throw new Refusal(`an element of an array has no ${kind}`);
@@ -83791,7 +83791,7 @@ function fieldValue(kind, spec) {
   if (member === void 0) throw new Refusal("a member is not there");
   const type = types.strip(member.type);
   const place = member.bitSize > 0 ? bitFieldPlace(type, member, bitOffset) : void 0;
-  const size2 = (_b2 = place == null ? void 0 : place.size) != null ? _b2 : types.sizeOf(type.id);
+  const size2 = (_b3 = place == null ? void 0 : place.size) != null ? _b3 : types.sizeOf(type.id);
   const offset = (_c = place == null ? void 0 : place.offset) != null ? _c : Math.floor(bitOffset / 8);
   const bits2 = place === void 0 ? size2 * 8 : member.bitSize;
   const validate = place === void 0;
@@ -83851,8 +83851,8 @@ var Kernel = class {
   }
   /** All types that may be what the object means by its type: of its name, without flavours, and kind. */
   candidates(local2) {
-    var _a9;
-    const ids = (_a9 = __privateGet(this, _byName).get(essentialName(local2.name))) != null ? _a9 : [];
+    var _a10;
+    const ids = (_a10 = __privateGet(this, _byName).get(essentialName(local2.name))) != null ? _a10 : [];
     return ids.filter((id) => sameKind(local2, this.types.type(id)));
   }
 };
@@ -83870,7 +83870,7 @@ function resolver(local2, kernel) {
   };
 }
 function resolve5(local2, kernel, remaining, relocation) {
-  var _a9;
+  var _a10;
   const root = local2.type(relocation.type);
   let what = root.name;
   try {
@@ -83881,7 +83881,7 @@ function resolve5(local2, kernel, remaining, relocation) {
       return { status: "value", original: value2, value: value2, spec };
     }
     if (root.name === "") throw new Refusal("a type without a name cannot be looked for");
-    const candidates = (_a9 = remaining.get(root.id)) != null ? _a9 : kernel.candidates(root);
+    const candidates = (_a10 = remaining.get(root.id)) != null ? _a10 : kernel.candidates(root);
     remaining.set(root.id, candidates);
     const { matches, best } = matchAll(spec, relocation, kernel.types, candidates);
     if (matches.length > 0) {
@@ -83921,8 +83921,8 @@ function disagree({ kind }, first2, matches) {
       return `types ${first2.root} and ${other.root} have it at ${offsets}`;
     }
     const values = [first2, other].map((spec) => {
-      var _a9;
-      return (_a9 = evaluate(kind, spec)) == null ? void 0 : _a9.value;
+      var _a10;
+      return (_a10 = evaluate(kind, spec)) == null ? void 0 : _a10.value;
     });
     if (values[0] !== values[1]) {
       return `types ${first2.root} and ${other.root} make it ${values.join(" and ")}`;
@@ -83948,7 +83948,7 @@ function missing(spec, { kind }, best) {
 
 // src/btf/core/patch.ts
 function patch(instructions, index2, resolved, kernel) {
-  var _a9, _b2;
+  var _a10, _b3;
   const what = describeSpec(resolved.spec);
   try {
     const instruction = instructions[index2];
@@ -83968,7 +83968,7 @@ function patch(instructions, index2, resolved, kernel) {
           instructions[index2] = moved2;
           return resolved;
         }
-        const detail = `it has ${(_a9 = resolved.value.access) == null ? void 0 : _a9.size} bytes here, and ${(_b2 = resolved.original.access) == null ? void 0 : _b2.size} there`;
+        const detail = `it has ${(_a10 = resolved.value.access) == null ? void 0 : _a10.size} bytes here, and ${(_b3 = resolved.original.access) == null ? void 0 : _b3.size} there`;
         return { status: "poisoned", problem: { why: "other-size", what, detail } };
       }
       default:
@@ -83987,13 +83987,13 @@ function demand({ original }, found) {
   }
 }
 function move(instruction, resolved, kernel) {
-  var _a9, _b2, _c, _d;
+  var _a10, _b3, _c, _d;
   const { original, value, spec } = resolved;
   demand(resolved, BigInt(instruction.offset));
   if (value.value > 0x7fffn) throw new Refusal(`its offset ${value.value} is too large`);
   const before = original.access;
   const after2 = value.access;
-  const sizes = [(_a9 = before == null ? void 0 : before.size) != null ? _a9 : 0, (_b2 = after2 == null ? void 0 : after2.size) != null ? _b2 : 0];
+  const sizes = [(_a10 = before == null ? void 0 : before.size) != null ? _a10 : 0, (_b3 = after2 == null ? void 0 : after2.size) != null ? _b3 : 0];
   const moved2 = { ...instruction, offset: Number(value.value) };
   if (sizes[0] === sizes[1]) return moved2;
   const types = [spec.types.type((_c = before == null ? void 0 : before.type) != null ? _c : 0), kernel.type((_d = after2 == null ? void 0 : after2.type) != null ? _d : 0)];
@@ -84030,7 +84030,7 @@ function low32(value) {
 
 // src/btf/core/apply.ts
 function relocate(object2, kernel) {
-  const resolve10 = resolver(object2.types, kernel);
+  const resolve11 = resolver(object2.types, kernel);
   const sections = new Map(
     object2.code.map((code2) => [code2.name, { ...code2, instructions: [...code2.instructions] }])
   );
@@ -84040,7 +84040,7 @@ function relocate(object2, kernel) {
     if (code2 === void 0) continue;
     const index2 = relocation.offset / INSTRUCTION_SIZE;
     if (!code2.functions.some(({ start: start2, end }) => start2 <= index2 && index2 < end)) continue;
-    const resolved = resolve10(relocation);
+    const resolved = resolve11(relocation);
     const resolution = resolved.status === "value" ? patch(code2.instructions, index2, resolved, kernel.types) : resolved;
     applied.push({ relocation, place: { section: code2.section, index: index2 }, resolution });
   }
@@ -84058,8 +84058,8 @@ function isLocalCall({ code, source: source2 }) {
   return code === (CLASS.JMP | CALL) && source2 === PSEUDO_CALL;
 }
 function isGlobal(code, { section, index: index2 }) {
-  var _a9, _b2;
-  const functions = (_b2 = (_a9 = code.get(section)) == null ? void 0 : _a9.functions) != null ? _b2 : [];
+  var _a10, _b3;
+  const functions = (_b3 = (_a10 = code.get(section)) == null ? void 0 : _a10.functions) != null ? _b3 : [];
   return functions.some((one2) => one2.start === index2 && one2.isGlobal);
 }
 function calledFrom(code, entry) {
@@ -84150,13 +84150,13 @@ function moved({ offset }, operand, bits2) {
   return constant(low(value, bits2));
 }
 function shift(left, right, sign) {
-  var _a9;
+  var _a10;
   const [base, by] = left.is === "constant" && sign === 1 ? [right, left] : [left, right];
   if (base.is === "stack") {
     const known = by.is === "constant" && base.offset !== void 0;
     return {
       is: "stack",
-      offset: known ? ((_a9 = base.offset) != null ? _a9 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
+      offset: known ? ((_a10 = base.offset) != null ? _a10 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
     };
   }
   if (base.is !== "data") return void 0;
@@ -84210,11 +84210,11 @@ var COMPARISONS = {
 var EQUAL = 16;
 var NOT_EQUAL = 80;
 function isTaken(instruction, left, right) {
-  var _a9;
+  var _a10;
   const operation = instruction.code & 240;
   const bits2 = classOf(instruction) === CLASS.JMP ? 64 : 32;
   if (left.is === "constant" && right.is === "constant") {
-    return (_a9 = COMPARISONS[operation]) == null ? void 0 : _a9.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
+    return (_a10 = COMPARISONS[operation]) == null ? void 0 : _a10.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
   }
   const isAddress = left.is === "stack" || left.is === "data";
   if (isAddress && bits2 === 64 && right.is === "constant" && right.value === 0n) {
@@ -84247,10 +84247,10 @@ function loaded(instruction, state, address, read2) {
   return value === void 0 ? ANYTHING : constant(value);
 }
 function store(instruction, state, address, source2) {
-  var _a9;
+  var _a10;
   const size2 = accessSize(instruction);
   const known = address.is === "stack" && address.offset !== void 0;
-  const at3 = known ? { is: "stack", offset: ((_a9 = address.offset) != null ? _a9 : 0) + instruction.offset } : address;
+  const at3 = known ? { is: "stack", offset: ((_a10 = address.offset) != null ? _a10 : 0) + instruction.offset } : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
     state.forgetAt(at3, size2);
     state.set(instruction.source, ANYTHING);
@@ -84321,8 +84321,8 @@ var _State = class _State {
     return new _State([...this.registers], new Map(__privateGet(this, _stack)), __privateGet(this, _escaped));
   }
   get(register2) {
-    var _a9;
-    return (_a9 = this.registers[register2]) != null ? _a9 : ANYTHING;
+    var _a10;
+    return (_a10 = this.registers[register2]) != null ? _a10 : ANYTHING;
   }
   set(register2, known) {
     this.registers[register2] = known;
@@ -84343,10 +84343,10 @@ var _State = class _State {
   }
   /** Something may have been written from that address on (stacks grow down, buffers up). */
   forgetAt(address, length = Number.POSITIVE_INFINITY) {
-    var _a9;
+    var _a10;
     if (address.is === "stack") {
       const known = address.offset !== void 0;
-      const start2 = (_a9 = address.offset) != null ? _a9 : Number.NEGATIVE_INFINITY;
+      const start2 = (_a10 = address.offset) != null ? _a10 : Number.NEGATIVE_INFINITY;
       __privateMethod(this, _State_instances, forget_fn).call(this, start2, known ? start2 + length : Number.POSITIVE_INFINITY);
     } else if (address.is === "anything" && __privateGet(this, _escaped)) {
       __privateGet(this, _stack).clear();
@@ -84527,7 +84527,7 @@ branch_fn = function(visit) {
   }
 };
 call_fn = function({ place, state, owner }, to3) {
-  var _a9;
+  var _a10;
   const args = ARGUMENTS.map((register2) => state.get(register2));
   if (args.some((known2) => known2.is === "stack")) state.forgetAll();
   for (const known2 of args) state.forgetAt(known2);
@@ -84539,7 +84539,7 @@ call_fn = function({ place, state, owner }, to3) {
     return;
   }
   const callee2 = __privateMethod(this, _Walk_instances, calleeAt_fn).call(this, to3);
-  const known = (_a9 = callee2.returns.get(keyOf(back))) != null ? _a9 : { place: back, state, caller: owner };
+  const known = (_a10 = callee2.returns.get(keyOf(back))) != null ? _a10 : { place: back, state, caller: owner };
   known.state.merge(state);
   callee2.returns.set(keyOf(back), known);
   this.enter(to3, args);
@@ -84585,12 +84585,12 @@ function addressOnly(result, before) {
 
 // src/btf/core/verdict.ts
 function judge2(object2, kernel, uname2, known = /* @__PURE__ */ new Map()) {
-  var _a9;
+  var _a10;
   const relocated = relocate(object2, kernel);
   const relocations = relocated.applied.length;
   if (!relocated.applied.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
   const key = signature(object2, relocated, uname2);
-  const verdict = (_a9 = known.get(key)) != null ? _a9 : follow(object2, relocated, uname2);
+  const verdict = (_a10 = known.get(key)) != null ? _a10 : follow(object2, relocated, uname2);
   known.set(key, verdict);
   return verdict;
 }
@@ -84663,10 +84663,10 @@ function entries(code) {
   return programs.length > 0 ? programs : all;
 }
 function describePlace({ code }, { section, index: index2 }) {
-  var _a9, _b2;
+  var _a10, _b3;
   const found = code.get(section);
   const owner = found == null ? void 0 : found.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
-  return { name: (_a9 = owner == null ? void 0 : owner.name) != null ? _a9 : "", isOptional: (_b2 = found == null ? void 0 : found.name.startsWith("?")) != null ? _b2 : false };
+  return { name: (_a10 = owner == null ? void 0 : owner.name) != null ? _a10 : "", isOptional: (_b3 = found == null ? void 0 : found.name.startsWith("?")) != null ? _b3 : false };
 }
 var VERSION_VARIABLE = "LINUX_KERNEL_VERSION";
 function versionCode(uname2) {
@@ -84678,10 +84678,10 @@ function versionCode(uname2) {
 function reader(object2, version, constants6) {
   const { byteOrder } = object2.types.btf;
   return (of, offset, size2) => {
-    var _a9;
+    var _a10;
     if (of === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version : void 0;
     if (typeof of === "string" || constants6 === "any") return void 0;
-    const bytes2 = (_a9 = object2.constants.get(of)) == null ? void 0 : _a9.subarray(offset, offset + size2);
+    const bytes2 = (_a10 = object2.constants.get(of)) == null ? void 0 : _a10.subarray(offset, offset + size2);
     return (bytes2 == null ? void 0 : bytes2.length) === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
   };
 }
@@ -84725,10 +84725,10 @@ async function checkObjects(world2, progress, objects, kernels3) {
 }
 var NOTED = 50;
 function tallyOf(tallies, object2, line2) {
-  var _a9;
+  var _a10;
   const key = `${object2.name}
 ${line2}`;
-  const tally2 = (_a9 = tallies.get(key)) != null ? _a9 : new Tally(object2.name, line2);
+  const tally2 = (_a10 = tallies.get(key)) != null ? _a10 : new Tally(object2.name, line2);
   tallies.set(key, tally2);
   return tally2;
 }
@@ -84744,12 +84744,12 @@ var Tally = class {
     __privateSet(this, _line, line2);
   }
   add(kernel, missing3) {
-    var _a9;
+    var _a10;
     __privateWrapper(this, _kernels)._++;
     if (missing3.every(({ when }) => when === "optional")) __privateWrapper(this, _good)._++;
     for (const one2 of missing3) {
       const key = `${one2.what} ${one2.why} ${one2.when}`;
-      const entry = (_a9 = __privateGet(this, _missing).get(key)) != null ? _a9 : { one: one2, functions: /* @__PURE__ */ new Set(), kernels: /* @__PURE__ */ new Set() };
+      const entry = (_a10 = __privateGet(this, _missing).get(key)) != null ? _a10 : { one: one2, functions: /* @__PURE__ */ new Set(), kernels: /* @__PURE__ */ new Set() };
       entry.functions.add(one2.function);
       entry.kernels.add(kernel);
       __privateGet(this, _missing).set(key, entry);
@@ -84773,625 +84773,24 @@ _good = new WeakMap();
 _missing = new WeakMap();
 
 // src/jobs/check-kernels.ts
-var import_promises23 = require("fs/promises");
-var import_node_path27 = require("path");
-async function archiveKernels(world2, archive, selection) {
-  const places = selectPlaces([...(await archive.listPaths()).keys()], selection);
-  if (places.size === 0) {
-    throw new Failure(
-      "not-found",
-      `No kernel in ${archive.name} is selected.`,
-      "Do --kernel, --arch and --version-id name what is there?"
-    );
-  }
-  async function* each() {
-    for await (const { path: path5, bytes: bytes2 } of archive.readFiles(void 0, [...places.keys()])) {
-      const place = places.get(path5);
-      if (place !== void 0) yield { ...place, load: () => unpack2(world2, path5, bytes2) };
-    }
-  }
-  return { count: places.size, each: each() };
-}
-function fileKernels(world2, paths) {
-  async function* each() {
-    for (const path5 of paths) {
-      const isTarball = path5.endsWith(TARBALL_SUFFIX);
-      const name = (0, import_node_path27.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load = async () => isTarball ? unpack2(world2, path5, await (0, import_promises23.readFile)(path5)) : loadBtf(path5);
-      yield { name, line: name, load };
-    }
-  }
-  return { count: paths.length, each: each() };
-}
-async function unpack2(world2, path5, bytes2) {
-  const { uname: uname2, btf } = await unpackBtf(world2.programs, bytes2, { signal: world2.interrupted });
-  if ((0, import_node_path27.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
-  throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
-}
-var PATH = /^[^/]+\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/;
-function selectPlaces(paths, selection) {
-  var _a9;
-  const kernels3 = selector(selection.kernels);
-  const arches = selector(selection.arches);
-  const versions = selector(selection.versionIds);
-  const places = /* @__PURE__ */ new Map();
-  const seen = /* @__PURE__ */ new Set();
-  for (const path5 of [...paths].sort()) {
-    const [, version = "", folder2 = "", name = ""] = (_a9 = PATH.exec(path5)) != null ? _a9 : [];
-    const arch3 = folder2 === "arm64" ? "aarch64" : folder2;
-    const key = `${version} ${arch3} ${name}`;
-    if (name === "" || seen.has(key)) continue;
-    if (!kernels3(name) || !(arches(arch3) || arches(folder2)) || !versions(version)) continue;
-    seen.add(key);
-    places.set(path5, { name, line: `${version} ${arch3} ${baseOf(name)}` });
-  }
-  return places;
-}
-function baseOf(uname2) {
-  var _a9, _b2;
-  return (_b2 = (_a9 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a9[0]) != null ? _b2 : uname2;
-}
-
-// src/commands/check.ts
-var check2 = defineCommand({
-  name: "check",
-  summary: "tell on which kernels eBPF objects find their types and fields",
-  description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
-  options: {
-    object: list("<file>", "eBPF object, as clang or bpftool gen object writes it", {
-      required: true
-    }),
-    archive: text2(
-      "<URL or folder>",
-      "archive whose kernels to look at: a git repository or a folder"
-    ),
-    btf: list("<file>", "BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz"),
-    kernel: list("<uname>", "kernels of the archive, by 'uname -r'; a glob, or 'all'", {
-      default: ["all"]
-    }),
-    arch: list("<arch>", "architectures of the archive, 'x86_64' or 'aarch64'; a glob, or 'all'", {
-      default: ["all"]
-    }),
-    versionId: list("<VERSION_ID>", "versions of the archive, '22.03'; a glob, or 'all'", {
-      default: ["all"]
-    })
-  },
-  examples: [
-    "btfhub check --object probe.bpf.o --archive btfhub-archive",
-    "btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --version-id 22.03 --arch aarch64",
-    "btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux"
-  ],
-  run: async (world2, { object: object2, archive: where, btf, kernel, arch: arch3, versionId: versionId2 }) => {
-    if (where === void 0 === (btf.length === 0)) {
-      throw new Failure("usage", "Either --archive or --btf says which kernels to look at.");
-    }
-    const objects = await readObjects(object2);
-    const progress = openProgress(world2);
-    const archive = where === void 0 ? void 0 : await openArchive(world2, where);
-    try {
-      const selection = { kernels: kernel, arches: arch3, versionIds: versionId2 };
-      const kernels3 = archive === void 0 ? fileKernels(world2, btf) : await archiveKernels(world2, archive, selection);
-      const report2 = await checkObjects(world2, progress, objects, kernels3);
-      const isGood = report2.results.every(({ good, kernels: kernels4 }) => good === kernels4);
-      return {
-        status: isGood && report2.unread.length === 0 ? 0 : 1,
-        document: report2,
-        text: describe3(report2)
-      };
-    } finally {
-      await (archive == null ? void 0 : archive.close());
-    }
-  }
-});
-var COLUMNS2 = [
-  { title: "OBJECT" },
-  { title: "KERNELS" },
-  { title: "GOOD", align: "right" },
-  { title: "ON", align: "right" },
-  { title: "MISSING" },
-  { title: "WHY" },
-  { title: "IN" }
-];
-function describe3({ results, unread }) {
-  const objects = new Set(results.map(({ object: object2 }) => object2));
-  const rows = [...objects].flatMap(
-    (object2) => describeObject(results.filter((result) => result.object === object2))
-  );
-  const failures = unread.map(({ kernel, error }) => `${kernel}: ${error.message}
-`);
-  return textTable(COLUMNS2, rows) + failures.join("");
-}
-function describeObject(lines) {
-  var _a9, _b2, _c, _d;
-  const name = (0, import_node_path28.basename)((_b2 = (_a9 = lines[0]) == null ? void 0 : _a9.object) != null ? _b2 : "");
-  const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
-  const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
-  const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
-  const first2 = sound.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
-  const others = lines.filter(({ missing: missing3 }) => missing3.length > 0).flatMap(
-    ({ line: line2, kernels: kernels3, good, missing: missing3 }) => missing3.map((one2, index2) => {
-      const start2 = index2 === 0 ? [name, line2, `${good} of ${kernels3}`] : ["", "", ""];
-      const optional2 = one2.when === "optional" ? " (optional)" : "";
-      const why = `${one2.detail}${optional2}`;
-      return [...start2, `${one2.kernels.length}`, one2.what, why, one2.functions.join(", ")];
-    })
-  );
-  return [...first2, ...others];
-}
-
-// src/commands/demo.ts
-var import_node_fs19 = require("fs");
-
-// src/download/serve.ts
-var import_node_fs18 = require("fs");
 var import_promises24 = require("fs/promises");
-var import_node_http = require("http");
-var import_node_path29 = require("path");
-async function serveFolder(root) {
-  const server = (0, import_node_http.createServer)((request2, response) => {
-    var _a9;
-    const path5 = (0, import_node_path29.normalize)(decodeURIComponent(new URL((_a9 = request2.url) != null ? _a9 : "/", "http://h").pathname));
-    answer((0, import_node_path29.join)(root, path5), path5, request2.headers, response).catch(() => {
-      if (response.headersSent) response.destroy();
-      else response.writeHead(404).end("404 Not Found\n");
-    });
-  });
-  await new Promise((resolve10, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve10);
-  });
-  const { port } = server.address();
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    close: () => new Promise((resolve10) => {
-      server.close(() => resolve10());
-      server.closeAllConnections();
-    })
-  };
-}
-async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises24.stat)(file);
-  if (!found.isDirectory()) return answerFile(file, found, asked, response);
-  if (!path5.endsWith("/")) {
-    response.writeHead(301, { location: `${path5}/` }).end();
-    return;
-  }
-  const entries2 = await (0, import_promises24.readdir)(file, { withFileTypes: true });
-  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries2));
-}
-function answerFile(file, found, asked, response) {
-  var _a9;
-  const { size: size2, mtime, mtimeMs } = found;
-  const headers = {
-    "accept-ranges": "bytes",
-    "content-type": "application/octet-stream",
-    etag: `"${Math.floor(mtimeMs / 1e3).toString(16)}-${size2.toString(16)}"`,
-    "last-modified": mtime.toUTCString()
-  };
-  if (asked["if-none-match"] === headers.etag) {
-    response.writeHead(304, headers).end();
-    return;
-  }
-  const range = /^bytes=(\d+)-(\d*)$/.exec(String((_a9 = asked.range) != null ? _a9 : ""));
-  const start2 = range ? Number(range[1]) : 0;
-  const end = (range == null ? void 0 : range[2]) ? Math.min(Number(range[2]), size2 - 1) : size2 - 1;
-  if (range && start2 > end) {
-    response.writeHead(416, { "content-range": `bytes */${size2}` }).end();
-    return;
-  }
-  response.writeHead(range ? 206 : 200, {
-    ...headers,
-    "content-length": end - start2 + 1,
-    ...range ? { "content-range": `bytes ${start2}-${end}/${size2}` } : {}
-  });
-  if (size2 === 0) response.end();
-  else
-    (0, import_node_fs18.createReadStream)(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
-}
-function indexPage(path5, entries2) {
-  const links = entries2.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
-`);
-  const title = `Index of ${path5}`;
-  const body = `<h1>${title}</h1><hr><pre><a href="../">../</a>
-${links.join("")}</pre><hr>`;
-  return `<html>
-<head><title>${title}</title></head>
-<body>
-${body}</body>
-</html>
-`;
-}
-
-// src/commands/values.ts
-function kebab(name) {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-function variableOf(name) {
-  return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
-}
-function readOptions(options3, given, env) {
-  return Object.fromEntries(
-    Object.entries(options3).map(([name, spec]) => {
-      var _a9;
-      const typed = given[name];
-      if (typed !== void 0) {
-        return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
-      }
-      const source2 = `${kebab(name)} (${variableOf(name)})`;
-      const words = fromVariable(source2, spec, (_a9 = env[variableOf(name)]) != null ? _a9 : "");
-      if (words.length === 0 && spec.required) {
-        throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
-      }
-      return [name, parse4(source2, spec, words)];
-    })
-  );
-}
-function fromVariable(source2, spec, value) {
-  const trimmed = value.trim();
-  const isFlag = spec.placeholder === void 0;
-  if (trimmed === "" || isFlag && trimmed === "false") return [];
-  if (isFlag && trimmed !== "true") {
-    throw new Failure("usage", `${source2}: '${trimmed}' is neither 'true' nor 'false'.`);
-  }
-  return [trimmed];
-}
-function parse4(source2, spec, words) {
-  try {
-    return spec.parse(words);
-  } catch (error) {
-    throw new Failure("usage", `${source2}: ${error.message}`);
-  }
-}
-
-// src/commands/verify.ts
-var import_node_path31 = require("path");
-
-// src/jobs/verify.ts
-var import_node_crypto14 = require("crypto");
-var import_promises25 = require("fs/promises");
-var import_node_path30 = require("path");
-
-// src/archive/parse-record.ts
-var MOST_BYTES4 = 1024 * 1024;
-var measured = strictObject({
-  seconds: pipe2(number2(), finite(), minValue(0)),
-  bytes: count
-});
-var kernelRecord = strictObject({
-  schema: literal(RECORD_SCHEMA),
-  ...identity,
-  verified: verification,
-  vmlinux: strictObject({
-    size,
-    sha256: sha2563,
-    embeddedBtf: boolean()
-  }),
-  pahole: pahole2,
-  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
-  tarball: strictObject({ path: string(), size, sha256: sha2563 }),
-  stages: strictObject(entriesFromList(STAGES, measured)),
-  finishedAt: time
-});
-var failureRecord2 = strictObject({
-  schema: literal(RECORD_SCHEMA),
-  state: literal("failed"),
-  ...identity,
-  reason,
-  message: line,
-  finishedAt: time
-});
-function parseRecord(text3, file) {
-  const fail = (why, cause) => new Failure(
-    "usage",
-    `${printable(file)} is not a record: ${why}.`,
-    "Only what `btfhub build` leaves can be published.",
-    cause
-  );
-  if (text3.length > MOST_BYTES4) throw fail("it is too long");
-  let json;
-  try {
-    json = JSON.parse(text3);
-  } catch (error) {
-    throw fail(printable(describe(error)), error);
-  }
-  const failed3 = typeof json === "object" && json !== null && "state" in json;
-  const result = safeParse(failed3 ? failureRecord2 : kernelRecord, json, { abortEarly: true });
-  if (!result.success) throw fail(complaint(result.issues));
-  const record2 = result.output;
-  if (file !== recordPath(record2.uname)) {
-    throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
-  }
-  if (!("state" in record2) && record2.tarball.path !== tarballPath(record2, record2.uname)) {
-    throw fail(`its tarball should be ${tarballPath(record2, record2.uname)}`);
-  }
-  return record2;
-}
-
-// src/jobs/verify.ts
-function isSound(finding) {
-  return "btf" in finding;
-}
-async function verifyFiles(world2, progress, request2) {
-  const files = (await Promise.all(request2.paths.map(filesAt))).flat();
-  const total = files.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
-  const task = progress.begin("verify");
-  task.stage("check", total);
-  const findings = [];
-  for (const file of files) {
-    world2.interrupted.throwIfAborted();
-    findings.push(await verifyFile(world2, file, request2.expectation));
-    task.advance(file.size);
-  }
-  const bad6 = findings.filter((finding) => !isSound(finding)).length;
-  task.end(bad6 === 0 ? "sound" : "unsound", `${findings.length} files, ${bad6} of them unsound`);
-  return findings;
-}
-async function filesAt(path5) {
-  try {
-    const facts = await (0, import_promises25.stat)(path5);
-    if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
-  } catch (error) {
-    if (!isSystemError(error, "ENOENT")) throw error;
-    throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
-  }
-  const entries2 = await (0, import_promises25.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path30.join)(entry.parentPath, entry.name)).sort();
-  if (paths.length === 0) {
-    throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
-  }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises25.stat)(one2)).size })));
-}
-async function verifyFile(world2, file, expectation) {
-  const { path: path5 } = file;
-  try {
-    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(world2, file, expectation) : { ...file, btf: summarise2(await loadBtf(path5), expectation), record: "none" };
-  } catch (thrown) {
-    world2.interrupted.throwIfAborted();
-    return { path: path5, error: asFailure(thrown) };
-  }
-}
-async function verifyTarball(world2, { path: path5, size: size2 }, expectation) {
-  if (size2 > MOST_BTF_BYTES)
-    throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
-  const tarball = await (0, import_promises25.readFile)(path5);
-  const signal = world2.interrupted;
-  const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
-  if ((0, import_node_path30.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
-    throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
-  }
-  const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
-  const record2 = await compareWithRecord(path5, uname2, {
-    tarball: sha2564(tarball),
-    btf: btf.sha256
-  });
-  return { path: path5, size: size2, uname: uname2, btf, record: record2 };
-}
-function summarise2(btf, expectation) {
-  return { ...checkBtf(btf, expectation), sha256: sha2564(btf) };
-}
-function sha2564(bytes2) {
-  return (0, import_node_crypto14.createHash)("sha256").update(bytes2).digest("hex");
-}
-async function compareWithRecord(path5, uname2, sums) {
-  const name = recordPath(uname2);
-  const file = (0, import_node_path30.join)((0, import_node_path30.dirname)(path5), "..", "..", "..", name);
-  let text3;
-  try {
-    text3 = await (0, import_promises25.readFile)(file, "utf8");
-  } catch (error) {
-    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
-    throw error;
-  }
-  const record2 = parseRecord(text3, name);
-  if (isFailureRecord(record2)) {
-    throw new Failure(
-      "bad-archive",
-      `${path5} is there, and ${file} says that it could not be made.`
-    );
-  }
-  for (const part of ["tarball", "btf"]) {
-    if (record2[part].sha256 !== sums[part]) {
-      const what = `The ${part === "btf" ? "BTF in" : "tarball"} ${path5}`;
-      throw new Failure("checksum-mismatch", `${what} is not the one that ${file} describes.`);
-    }
-  }
-  return "agrees";
-}
-
-// src/commands/verify.ts
-var verify2 = defineCommand({
-  name: "verify",
-  summary: "check BTF and tarballs of BTF, and show what is in them",
-  description: "Checks raw BTF, ELF files with a .BTF section and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. Where build left the record of a tarball, the sums are compared with it.",
-  operands: {
-    shape: "<path...>",
-    description: "files, and folders that are searched for *.btf and *.btf.tar.xz"
-  },
-  options: {
-    minimumTypes: number(
-      "<number>",
-      "how many types the BTF of a whole kernel has at least; 0 takes any BTF, also of modules and eBPF objects",
-      { default: 1e4, least: 0, most: 1e7 }
-    )
-  },
-  examples: [
-    "btfhub verify btf-output",
-    "btfhub verify /sys/kernel/btf/vmlinux",
-    "btfhub verify --minimum-types 0 probe.bpf.o"
-  ],
-  run: async (world2, { minimumTypes = 1e4 }, paths) => {
-    const expectation = minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes };
-    const findings = await verifyFiles(world2, openProgress(world2), { paths, expectation });
-    const unsound = findings.filter((finding) => "error" in finding);
-    return {
-      status: unsound.length === 0 ? 0 : 1,
-      document: {
-        sound: findings.length - unsound.length,
-        unsound: unsound.length,
-        files: findings
-      },
-      text: describe4(findings),
-      failures: unsound.map(({ path: path5, error }) => ({ title: path5, message: error.message }))
-    };
-  }
-});
-function describe4(findings) {
-  const [only] = findings;
-  if (findings.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
-  return textTable(COLUMNS3, findings.map(row2));
-}
-var COLUMNS3 = [
-  { title: "FILE" },
-  { title: "SIZE", align: "right" },
-  { title: "BTF", align: "right" },
-  { title: "TYPES", align: "right" },
-  { title: "STRUCTS", align: "right" },
-  { title: "FUNCTIONS", align: "right" },
-  { title: "RECORD" },
-  { title: "RESULT" }
-];
-function row2(finding) {
-  var _a9, _b2;
-  const name = (0, import_node_path31.basename)(finding.path);
-  if (!isSound(finding)) {
-    const { reason: reason2, message } = finding.error;
-    return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
-  }
-  const { size: size2, types, kinds: kinds3 } = finding.btf;
-  const counts = [types, (_a9 = kinds3.STRUCT) != null ? _a9 : 0, (_b2 = kinds3.FUNC) != null ? _b2 : 0].map((count3) => `${count3}`);
-  return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
-}
-function describeOne({ path: path5, size: size2, uname: uname2, btf, record: record2 }) {
-  const kinds3 = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
-  const task = btf.taskStruct;
-  const lines = [
-    ["file", `${path5}, ${size2} bytes`],
-    ["kernel", uname2],
-    ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
-    ["types", `${btf.types}`],
-    ["", kinds3.map(([kind, count3]) => `${kind} ${count3}`).join(", ")],
-    ["strings", `${btf.stringBytes} bytes`],
-    ["task_struct", task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
-    ["record", record2],
-    ["result", "sound"]
-  ];
-  return lines.filter(([, value]) => value !== void 0).map(([title = "", value]) => `${title.padEnd(12)} ${value}
-`).join("");
-}
-function times(count3) {
-  return count3 === 1 ? "once" : `${count3} times`;
-}
-
-// src/commands/demo.ts
-var REPOSITORY = new URL("../demo/repository", __url).pathname;
-var TYPES_OF_A_SMALL_KERNEL = "100";
-var { installDependencies: _4, ...tools } = toolchainOptions;
-var demoOptions = {
-  output: text2("<folder>", "folder for tarballs and records", { default: "btfhub-demo" }),
-  ...tools
-};
-var demo = defineCommand({
-  name: "demo",
-  summary: "build small kernels out of a repository that comes along, to see all of it work",
-  description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
-  options: demoOptions,
-  examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
-  run: async (world2, options3) => {
-    if (!(0, import_node_fs19.existsSync)(REPOSITORY)) {
-      throw new Failure(
-        "not-found",
-        `The demonstration's repository is not in ${REPOSITORY}.`,
-        "Run demo from a clone of the project, which has it."
-      );
-    }
-    const served = await serveFolder(REPOSITORY);
-    try {
-      return await demonstrate(world2, options3, served.url);
-    } finally {
-      await served.close();
-    }
-  }
-});
-async function demonstrate(world2, options3, mirror) {
-  const { output, pahole: pahole3, xz, toolCache, toolSource } = options3;
-  const built2 = await runAs(world2, build, [], {
-    ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
-    ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
-    ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
-    cache: ["none"]
-  });
-  if (built2.status === 2) return built2;
-  const verified2 = await runAs(world2, verify2, [output], {
-    minimumTypes: [TYPES_OF_A_SMALL_KERNEL]
-  });
-  return {
-    status: built2.status || verified2.status,
-    document: { build: built2.document, verify: verified2.document },
-    text: `${built2.text}
-${verified2.text}
-${next(output)}`
-  };
-}
-async function runAs(world2, command, operands, given) {
-  const words = Object.entries(given).flatMap(
-    ([name, values2]) => values2 === true ? [`--${kebab(name)}`] : (values2 != null ? values2 : []).map((value) => `--${kebab(name)} ${value}`)
-  );
-  world2.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(" ")}
-`);
-  const values = readOptions(command.options, given, {});
-  return command.run(world2, values, operands);
-}
-function next(output) {
-  return `Each tarball holds one file, <uname -r>.btf, that libbpf takes as btf_custom_path:
-  tar xOf ${output}/openEuler/22.03/x86_64/<uname -r>.btf.tar.xz > kernel.btf
-The same from openEuler's own site, for one kernel:
-  btfhub build --release 22.03-LTS-SP1 --arch x86_64 --kernel '5.10.0-136.12.*' --output btf
-`;
-}
-
-// src/commands/fetch.ts
-var import_promises28 = require("fs/promises");
-var import_node_path34 = require("path");
-
-// src/jobs/install/write.ts
-var import_node_crypto15 = require("crypto");
-var import_promises26 = require("fs/promises");
-async function writeWhole2(path5, content, mode) {
-  const draft = `${path5}.${(0, import_node_crypto15.randomBytes)(6).toString("hex")}.new`;
-  try {
-    const file = await (0, import_promises26.open)(draft, "wx", mode);
-    try {
-      await file.writeFile(content);
-      await file.chmod(mode);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await (0, import_promises26.rename)(draft, path5);
-  } catch (error) {
-    await (0, import_promises26.rm)(draft, { force: true });
-    throw error;
-  }
-}
-
-// src/commands/fetching.ts
-var import_node_path33 = require("path");
+var import_node_path28 = require("path");
 
 // src/jobs/fetch/machine.ts
-var import_node_fs20 = require("fs");
-var import_promises27 = require("fs/promises");
-var import_node_path32 = require("path");
+var import_node_fs18 = require("fs");
+var import_promises23 = require("fs/promises");
+var import_node_path27 = require("path");
 var OWN_BTF = "sys/kernel/btf/vmlinux";
 async function readMachine(world2, root, wanted) {
-  var _a9;
+  var _a10;
   const running = root === "/" ? await runningKernel(world2) : void 0;
   const kernel = wanted ? { uname: wanted, arch: archOf(wanted) } : void 0;
   const release2 = await readOsRelease(root);
   return {
     distribution: named2(asDistributionId, release2.get("ID")),
     versionId: named2(asVersionId, release2.get("VERSION_ID")),
-    kernel: (_a9 = kernel != null ? kernel : running) != null ? _a9 : await onlyKernel(root),
-    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs20.existsSync)((0, import_node_path32.join)(root, OWN_BTF))
+    kernel: (_a10 = kernel != null ? kernel : running) != null ? _a10 : await onlyKernel(root),
+    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path27.join)(root, OWN_BTF))
   };
 }
 async function runningKernel({
@@ -85402,8 +84801,8 @@ async function runningKernel({
   return { uname: asUname(release2), arch: asArch(machine) };
 }
 async function onlyKernel(root) {
-  const folder2 = (0, import_node_path32.join)(root, "lib", "modules");
-  const names = await (0, import_promises27.readdir)(folder2).catch((error) => {
+  const folder2 = (0, import_node_path27.join)(root, "lib", "modules");
+  const names = await (0, import_promises23.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
@@ -85420,9 +84819,9 @@ async function onlyKernel(root) {
   return { uname: uname2, arch: archOf(uname2) };
 }
 function archOf(uname2) {
-  var _a9, _b2;
+  var _a10, _b3;
   const last = uname2.slice(uname2.lastIndexOf(".") + 1);
-  return asArch((_b2 = (_a9 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a9[0]) != null ? _b2 : "");
+  return asArch((_b3 = (_a10 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a10[0]) != null ? _b3 : "");
 }
 function named2(check3, text3) {
   try {
@@ -85434,7 +84833,7 @@ function named2(check3, text3) {
 async function readOsRelease(root) {
   for (const path5 of ["etc/os-release", "usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await (0, import_promises27.readFile)((0, import_node_path32.join)(root, path5), "utf8"));
+      return parseOsRelease(await (0, import_promises23.readFile)((0, import_node_path27.join)(root, path5), "utf8"));
     } catch (error) {
       if (!isSystemError(error, "ENOENT")) throw error;
     }
@@ -85445,8 +84844,8 @@ function parseOsRelease(text3) {
   const lines = text3.matchAll(/^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/gm);
   return new Map(
     [...lines].map(([, name = "", value = ""]) => {
-      var _a9, _b2;
-      const quoted2 = (_b2 = (_a9 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a9[2]) != null ? _b2 : value;
+      var _a10, _b3;
+      const quoted2 = (_b3 = (_a10 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a10[2]) != null ? _b3 : value;
       return [name, quoted2.replace(/\\(.)/g, "$1")];
     })
   );
@@ -85456,7 +84855,7 @@ function parseOsRelease(text3) {
 var NEIGHBOURS = 2;
 function nearestKernels(kernels3, wanted) {
   const line2 = kernels3.filter(
-    ({ arch: arch3, uname: uname2 }) => arch3 === wanted.arch && baseOf2(uname2) === baseOf2(wanted.uname)
+    ({ arch: arch3, uname: uname2 }) => arch3 === wanted.arch && baseOf(uname2) === baseOf(wanted.uname)
   );
   const own = line2.filter(({ versionId: versionId2 }) => versionId2 === wanted.versionId);
   const sorted2 = (own.length > 0 ? own : line2).toSorted(
@@ -85473,9 +84872,9 @@ function toEvr(uname2) {
   const [version = "", ...release2] = uname2.split("-");
   return { epoch: 0, version, release: release2.join("-") };
 }
-function baseOf2(uname2) {
-  var _a9;
-  return (_a9 = uname2.split("-", 1)[0]) != null ? _a9 : uname2;
+function baseOf(uname2) {
+  var _a10;
+  return (_a10 = uname2.split("-", 1)[0]) != null ? _a10 : uname2;
 }
 
 // src/jobs/fetch/fetch.ts
@@ -85563,8 +84962,64 @@ async function first(values) {
   return void 0;
 }
 
+// src/jobs/fetch/select.ts
+async function selectKernels2(reader2, selection) {
+  const all = await reader2.list();
+  const catalog = await reader2.catalog();
+  const [byKernel, byArch, byRelease] = [
+    selector(selection.kernels),
+    selector(selection.arches),
+    selector(selection.releases)
+  ];
+  const selected = all.filter((kernel) => {
+    var _a10, _b3;
+    const releases = (_b3 = (_a10 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a10.releases) != null ? _b3 : [];
+    return byKernel(kernel.uname) && byArch(kernel.arch) && [kernel.versionId, ...releases].some((name) => byRelease(name));
+  });
+  if (selected.length > 0) return selected;
+  const versions = [...new Set(all.map(({ versionId: versionId2 }) => versionId2))];
+  throw new Failure(
+    "not-found",
+    `None of the ${all.length} kernels of ${reader2.name} is selected.`,
+    `It has kernels of ${versions.join(", ") || "nothing"}${catalog ? "" : "; without a catalog --release is the VERSION_ID"}.`
+  );
+}
+
+// src/jobs/check-kernels.ts
+async function archiveKernels(world2, reader2, selection) {
+  const kernels3 = await selectKernels2(reader2, selection);
+  async function* each() {
+    for await (const { kernel, tarball } of reader2.read(kernels3)) {
+      const { versionId: versionId2, arch: arch3, uname: uname2 } = kernel;
+      const load = () => unpackOf(world2, kernel, tarball, reader2.name);
+      yield { name: uname2, line: `${versionId2} ${arch3} ${baseOf2(uname2)}`, load };
+    }
+  }
+  return { count: kernels3.length, each: each() };
+}
+function fileKernels(world2, paths) {
+  async function* each() {
+    for (const path5 of paths) {
+      const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
+      const name = (0, import_node_path28.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
+      const load = async () => isTarball2 ? unpack2(world2, path5, await (0, import_promises24.readFile)(path5)) : loadBtf(path5);
+      yield { name, line: name, load };
+    }
+  }
+  return { count: paths.length, each: each() };
+}
+async function unpack2(world2, path5, bytes2) {
+  const { uname: uname2, btf } = await unpackBtf(world2.programs, bytes2, { signal: world2.interrupted });
+  if ((0, import_node_path28.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
+}
+function baseOf2(uname2) {
+  var _a10, _b3;
+  return (_b3 = (_a10 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a10[0]) != null ? _b3 : uname2;
+}
+
 // src/archive/reader.ts
-var import_node_crypto16 = require("crypto");
+var import_node_crypto14 = require("crypto");
 function archiveReader(archive) {
   const regularFiles2 = async () => {
     const entries2 = [...await archive.listPaths()];
@@ -85651,7 +85106,7 @@ function isPromised(catalog, kernel, tarball, archive) {
   const path5 = entryPath(kernel);
   const entry = catalog == null ? void 0 : catalog.get(path5);
   if (entry === void 0 || entry.state === "failed") return false;
-  const sum2 = (0, import_node_crypto16.createHash)("sha256").update(tarball).digest("hex");
+  const sum2 = (0, import_node_crypto14.createHash)("sha256").update(tarball).digest("hex");
   if (sum2 === entry.tarball.sha256) return true;
   if (entry.state === "pending") return false;
   throw new Failure(
@@ -85662,7 +85117,7 @@ function isPromised(catalog, kernel, tarball, archive) {
 }
 
 // src/jobs/fetch/open.ts
-var MOST_BYTES5 = 32 * 1024 * 1024;
+var MOST_BYTES4 = 32 * 1024 * 1024;
 async function openReader(world2, where) {
   if (/^https?:\/\//i.test(where) && !await speaksGit(world2, where)) {
     return httpReader(where, rawFiles(world2, where));
@@ -85670,7 +85125,7 @@ async function openReader(world2, where) {
   return archiveReader(await openArchive(world2, where));
 }
 async function speaksGit({ http, interrupted }, where) {
-  var _a9;
+  var _a10;
   const url3 = URL.canParse(where) ? new URL(where) : void 0;
   if ((url3 == null ? void 0 : url3.username) !== "" || url3.password !== "") return true;
   const path5 = url3.pathname.replace(/\/+$/, "");
@@ -85681,7 +85136,7 @@ async function speaksGit({ http, interrupted }, where) {
     const answer2 = await http.request({ url: url3.href, signal: interrupted });
     answer2.body.on("error", () => {
     }).destroy();
-    return ((_a9 = answer2.headers["content-type"]) != null ? _a9 : "").startsWith("application/x-git-");
+    return ((_a10 = answer2.headers["content-type"]) != null ? _a10 : "").startsWith("application/x-git-");
   } catch (error) {
     interrupted.throwIfAborted();
     const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
@@ -85697,8 +85152,8 @@ function rawFiles({ http, clock, interrupted }, root) {
     for await (const chunk of body) {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > MOST_BYTES5) {
-        throw new Failure("bad-archive", `${path5} of ${root} has more than ${MOST_BYTES5} bytes.`);
+      if (length > MOST_BYTES4) {
+        throw new Failure("bad-archive", `${path5} of ${root} has more than ${MOST_BYTES4} bytes.`);
       }
     }
     return Buffer.concat(chunks);
@@ -85720,8 +85175,557 @@ var minimumTypesOption = number(
 function expectationOf(minimumTypes) {
   return minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes: minimumTypes != null ? minimumTypes : 1e4 };
 }
+var archiveSelection = {
+  kernel: list("<uname>", "kernel by its 'uname -r'; a glob, or 'all'", { default: ["all"] }),
+  arch: list("<arch>", "architecture, 'x86_64' or 'aarch64' for example; a glob, or 'all'", {
+    default: ["all"]
+  }),
+  release: list(
+    "<release>",
+    "VERSION_ID, '22.03', or release, '22.03-LTS-SP1' where the archive has a catalog; a glob, or 'all'",
+    { default: ["all"] }
+  )
+};
+function toSelection(options3) {
+  return { kernels: options3.kernel, arches: options3.arch, releases: options3.release };
+}
+
+// src/commands/check.ts
+var check2 = defineCommand({
+  name: "check",
+  summary: "tell on which kernels eBPF objects find their types and fields",
+  description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
+  options: {
+    object: list("<file>", "eBPF object, as clang or bpftool gen object writes it", {
+      required: true
+    }),
+    archive: text2(
+      "<URL|folder>",
+      "archive whose kernels to look at: a git URL, the HTTP root of its files, or a folder"
+    ),
+    btf: list("<file>", "BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz"),
+    ...archiveSelection
+  },
+  examples: [
+    "btfhub check --object probe.bpf.o --archive btfhub-archive",
+    "btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --release 22.03 --arch aarch64",
+    "btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux"
+  ],
+  run: async (world2, options3) => {
+    const { object: object2, archive: where, btf } = options3;
+    if (where === void 0 === (btf.length === 0)) {
+      throw new Failure("usage", "Either --archive or --btf says which kernels to look at.");
+    }
+    const objects = await readObjects(object2);
+    const progress = openProgress(world2);
+    const reader2 = where === void 0 ? void 0 : await openReader(world2, where);
+    try {
+      const kernels3 = reader2 === void 0 ? fileKernels(world2, btf) : await archiveKernels(world2, reader2, toSelection(options3));
+      const report2 = await checkObjects(world2, progress, objects, kernels3);
+      const isGood = report2.results.every(({ good, kernels: kernels4 }) => good === kernels4);
+      return {
+        status: isGood && report2.unread.length === 0 ? 0 : 1,
+        document: report2,
+        text: describe3(report2)
+      };
+    } finally {
+      await (reader2 == null ? void 0 : reader2.close());
+    }
+  }
+});
+var COLUMNS2 = [
+  { title: "OBJECT" },
+  { title: "KERNELS" },
+  { title: "GOOD", align: "right" },
+  { title: "ON", align: "right" },
+  { title: "MISSING" },
+  { title: "WHY" },
+  { title: "IN" }
+];
+function describe3({ results, unread }) {
+  const objects = new Set(results.map(({ object: object2 }) => object2));
+  const rows = [...objects].flatMap(
+    (object2) => describeObject(results.filter((result) => result.object === object2))
+  );
+  const failures = unread.map(({ kernel, error }) => `${kernel}: ${error.message}
+`);
+  return textTable(COLUMNS2, rows) + failures.join("");
+}
+function describeObject(lines) {
+  var _a10, _b3, _c, _d;
+  const name = (0, import_node_path29.basename)((_b3 = (_a10 = lines[0]) == null ? void 0 : _a10.object) != null ? _b3 : "");
+  const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
+  const count4 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
+  const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
+  const first2 = sound.length > 0 ? [[name, title, `${count4} of ${count4}`]] : [];
+  const others = lines.filter(({ missing: missing3 }) => missing3.length > 0).flatMap(
+    ({ line: line2, kernels: kernels3, good, missing: missing3 }) => missing3.map((one2, index2) => {
+      const start2 = index2 === 0 ? [name, line2, `${good} of ${kernels3}`] : ["", "", ""];
+      const optional2 = one2.when === "optional" ? " (optional)" : "";
+      const why = `${one2.detail}${optional2}`;
+      return [...start2, `${one2.kernels.length}`, one2.what, why, one2.functions.join(", ")];
+    })
+  );
+  return [...first2, ...others];
+}
+
+// src/commands/demo.ts
+var import_node_fs20 = require("fs");
+
+// src/download/serve.ts
+var import_node_fs19 = require("fs");
+var import_promises25 = require("fs/promises");
+var import_node_http = require("http");
+var import_node_path30 = require("path");
+async function serveFolder(root) {
+  const server = (0, import_node_http.createServer)((request2, response) => {
+    var _a10;
+    const path5 = (0, import_node_path30.normalize)(decodeURIComponent(new URL((_a10 = request2.url) != null ? _a10 : "/", "http://h").pathname));
+    answer((0, import_node_path30.join)(root, path5), path5, request2.headers, response).catch(() => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(404).end("404 Not Found\n");
+    });
+  });
+  await new Promise((resolve11, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve11);
+  });
+  const { port } = server.address();
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    close: () => new Promise((resolve11) => {
+      server.close(() => resolve11());
+      server.closeAllConnections();
+    })
+  };
+}
+async function answer(file, path5, asked, response) {
+  const found = await (0, import_promises25.stat)(file);
+  if (!found.isDirectory()) return answerFile(file, found, asked, response);
+  if (!path5.endsWith("/")) {
+    response.writeHead(301, { location: `${path5}/` }).end();
+    return;
+  }
+  const entries2 = await (0, import_promises25.readdir)(file, { withFileTypes: true });
+  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries2));
+}
+function answerFile(file, found, asked, response) {
+  var _a10;
+  const { size: size2, mtime, mtimeMs } = found;
+  const headers = {
+    "accept-ranges": "bytes",
+    "content-type": "application/octet-stream",
+    etag: `"${Math.floor(mtimeMs / 1e3).toString(16)}-${size2.toString(16)}"`,
+    "last-modified": mtime.toUTCString()
+  };
+  if (asked["if-none-match"] === headers.etag) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  const range = /^bytes=(\d+)-(\d*)$/.exec(String((_a10 = asked.range) != null ? _a10 : ""));
+  const start2 = range ? Number(range[1]) : 0;
+  const end = (range == null ? void 0 : range[2]) ? Math.min(Number(range[2]), size2 - 1) : size2 - 1;
+  if (range && start2 > end) {
+    response.writeHead(416, { "content-range": `bytes */${size2}` }).end();
+    return;
+  }
+  response.writeHead(range ? 206 : 200, {
+    ...headers,
+    "content-length": end - start2 + 1,
+    ...range ? { "content-range": `bytes ${start2}-${end}/${size2}` } : {}
+  });
+  if (size2 === 0) response.end();
+  else
+    (0, import_node_fs19.createReadStream)(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
+}
+function indexPage(path5, entries2) {
+  const links = entries2.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
+`);
+  const title = `Index of ${path5}`;
+  const body = `<h1>${title}</h1><hr><pre><a href="../">../</a>
+${links.join("")}</pre><hr>`;
+  return `<html>
+<head><title>${title}</title></head>
+<body>
+${body}</body>
+</html>
+`;
+}
+
+// src/commands/values.ts
+function kebab(name) {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+function variableOf(name) {
+  return `BTFHUB_${kebab(name).replace(/-/g, "_").toUpperCase()}`;
+}
+function readOptions(options3, given, env) {
+  return Object.fromEntries(
+    Object.entries(options3).map(([name, spec]) => {
+      var _a10;
+      const typed = given[name];
+      if (typed !== void 0) {
+        return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
+      }
+      const source2 = `${kebab(name)} (${variableOf(name)})`;
+      const words = fromVariable(source2, spec, (_a10 = env[variableOf(name)]) != null ? _a10 : "");
+      if (words.length === 0 && spec.required) {
+        throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
+      }
+      return [name, parse4(source2, spec, words)];
+    })
+  );
+}
+function fromVariable(source2, spec, value) {
+  const trimmed = value.trim();
+  const isFlag = spec.placeholder === void 0;
+  if (trimmed === "" || isFlag && trimmed === "false") return [];
+  if (isFlag && trimmed !== "true") {
+    throw new Failure("usage", `${source2}: '${trimmed}' is neither 'true' nor 'false'.`);
+  }
+  return [trimmed];
+}
+function parse4(source2, spec, words) {
+  try {
+    return spec.parse(words);
+  } catch (error) {
+    throw new Failure("usage", `${source2}: ${error.message}`);
+  }
+}
+
+// src/commands/verify.ts
+var import_node_path32 = require("path");
+
+// src/jobs/verify.ts
+var import_node_crypto15 = require("crypto");
+var import_promises26 = require("fs/promises");
+var import_node_path31 = require("path");
+
+// src/archive/parse-record.ts
+var MOST_BYTES5 = 1024 * 1024;
+var measured = strictObject({
+  seconds: pipe2(number2(), finite(), minValue(0)),
+  bytes: count
+});
+var kernelRecord = strictObject({
+  schema: literal(RECORD_SCHEMA),
+  ...identity,
+  verified: verification,
+  vmlinux: strictObject({
+    size,
+    sha256: sha2563,
+    embeddedBtf: boolean()
+  }),
+  pahole: pahole2,
+  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
+  tarball: strictObject({ path: string(), size, sha256: sha2563 }),
+  stages: strictObject(entriesFromList(STAGES, measured)),
+  finishedAt: time
+});
+var failureRecord2 = strictObject({
+  schema: literal(RECORD_SCHEMA),
+  state: literal("failed"),
+  ...identity,
+  reason,
+  message: line,
+  finishedAt: time
+});
+function parseRecord(text3, file) {
+  const fail = (why, cause) => new Failure(
+    "usage",
+    `${printable(file)} is not a record: ${why}.`,
+    "Only what `btfhub build` leaves can be published.",
+    cause
+  );
+  if (text3.length > MOST_BYTES5) throw fail("it is too long");
+  let json;
+  try {
+    json = JSON.parse(text3);
+  } catch (error) {
+    throw fail(printable(describe(error)), error);
+  }
+  const failed3 = typeof json === "object" && json !== null && "state" in json;
+  const result = safeParse(failed3 ? failureRecord2 : kernelRecord, json, { abortEarly: true });
+  if (!result.success) throw fail(complaint(result.issues));
+  const record2 = result.output;
+  if (file !== recordPath(record2.uname)) {
+    throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
+  }
+  if (!("state" in record2) && record2.tarball.path !== tarballPath(record2, record2.uname)) {
+    throw fail(`its tarball should be ${tarballPath(record2, record2.uname)}`);
+  }
+  return record2;
+}
+
+// src/jobs/verify.ts
+function isSound(finding) {
+  return "btf" in finding;
+}
+async function verifyFiles(world2, progress, request2) {
+  const files = (await Promise.all(request2.paths.map(filesAt))).flat();
+  const total = files.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
+  const task = progress.begin("verify");
+  task.stage("check", total);
+  const findings = [];
+  for (const file of files) {
+    world2.interrupted.throwIfAborted();
+    findings.push(await verifyFile(world2, file, request2.expectation));
+    task.advance(file.size);
+  }
+  const bad6 = findings.filter((finding) => !isSound(finding)).length;
+  task.end(bad6 === 0 ? "sound" : "unsound", `${findings.length} files, ${bad6} of them unsound`);
+  return findings;
+}
+async function filesAt(path5) {
+  try {
+    const facts = await (0, import_promises26.stat)(path5);
+    if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
+  } catch (error) {
+    if (!isSystemError(error, "ENOENT")) throw error;
+    throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
+  }
+  const entries2 = await (0, import_promises26.readdir)(path5, { recursive: true, withFileTypes: true });
+  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path31.join)(entry.parentPath, entry.name)).sort();
+  if (paths.length === 0) {
+    throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
+  }
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises26.stat)(one2)).size })));
+}
+async function verifyFile(world2, file, expectation) {
+  const { path: path5 } = file;
+  try {
+    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(world2, file, expectation) : { ...file, btf: summarise2(await loadBtf(path5), expectation), record: "none" };
+  } catch (thrown) {
+    world2.interrupted.throwIfAborted();
+    return { path: path5, error: asFailure(thrown) };
+  }
+}
+async function verifyTarball(world2, { path: path5, size: size2 }, expectation) {
+  if (size2 > MOST_BTF_BYTES)
+    throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
+  const tarball = await (0, import_promises26.readFile)(path5);
+  const signal = world2.interrupted;
+  const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
+  if ((0, import_node_path31.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+    throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
+  }
+  const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
+  const record2 = await compareWithRecord(path5, uname2, {
+    tarball: sha2564(tarball),
+    btf: btf.sha256
+  });
+  return { path: path5, size: size2, uname: uname2, btf, record: record2 };
+}
+function summarise2(btf, expectation) {
+  return { ...checkBtf(btf, expectation), sha256: sha2564(btf) };
+}
+function sha2564(bytes2) {
+  return (0, import_node_crypto15.createHash)("sha256").update(bytes2).digest("hex");
+}
+async function compareWithRecord(path5, uname2, sums) {
+  const name = recordPath(uname2);
+  const file = (0, import_node_path31.join)((0, import_node_path31.dirname)(path5), "..", "..", "..", name);
+  let text3;
+  try {
+    text3 = await (0, import_promises26.readFile)(file, "utf8");
+  } catch (error) {
+    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
+    throw error;
+  }
+  const record2 = parseRecord(text3, name);
+  if (isFailureRecord(record2)) {
+    throw new Failure(
+      "bad-archive",
+      `${path5} is there, and ${file} says that it could not be made.`
+    );
+  }
+  for (const part of ["tarball", "btf"]) {
+    if (record2[part].sha256 !== sums[part]) {
+      const what = `The ${part === "btf" ? "BTF in" : "tarball"} ${path5}`;
+      throw new Failure("checksum-mismatch", `${what} is not the one that ${file} describes.`);
+    }
+  }
+  return "agrees";
+}
+
+// src/commands/verify.ts
+var verify2 = defineCommand({
+  name: "verify",
+  summary: "check BTF and tarballs of BTF, and show what is in them",
+  description: "Checks raw BTF, ELF files with a .BTF section and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. Where build left the record of a tarball, the sums are compared with it.",
+  operands: {
+    shape: "<path...>",
+    description: "files, and folders that are searched for *.btf and *.btf.tar.xz"
+  },
+  options: {
+    minimumTypes: number(
+      "<number>",
+      "how many types the BTF of a whole kernel has at least; 0 takes any BTF, also of modules and eBPF objects",
+      { default: 1e4, least: 0, most: 1e7 }
+    )
+  },
+  examples: [
+    "btfhub verify btf-output",
+    "btfhub verify /sys/kernel/btf/vmlinux",
+    "btfhub verify --minimum-types 0 probe.bpf.o"
+  ],
+  run: async (world2, { minimumTypes = 1e4 }, paths) => {
+    const expectation = minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes };
+    const findings = await verifyFiles(world2, openProgress(world2), { paths, expectation });
+    const unsound = findings.filter((finding) => "error" in finding);
+    return {
+      status: unsound.length === 0 ? 0 : 1,
+      document: {
+        sound: findings.length - unsound.length,
+        unsound: unsound.length,
+        files: findings
+      },
+      text: describe4(findings),
+      failures: unsound.map(({ path: path5, error }) => ({ title: path5, message: error.message }))
+    };
+  }
+});
+function describe4(findings) {
+  const [only] = findings;
+  if (findings.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
+  return textTable(COLUMNS3, findings.map(row2));
+}
+var COLUMNS3 = [
+  { title: "FILE" },
+  { title: "SIZE", align: "right" },
+  { title: "BTF", align: "right" },
+  { title: "TYPES", align: "right" },
+  { title: "STRUCTS", align: "right" },
+  { title: "FUNCTIONS", align: "right" },
+  { title: "RECORD" },
+  { title: "RESULT" }
+];
+function row2(finding) {
+  var _a10, _b3;
+  const name = (0, import_node_path32.basename)(finding.path);
+  if (!isSound(finding)) {
+    const { reason: reason2, message } = finding.error;
+    return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
+  }
+  const { size: size2, types, kinds: kinds3 } = finding.btf;
+  const counts = [types, (_a10 = kinds3.STRUCT) != null ? _a10 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count4) => `${count4}`);
+  return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
+}
+function describeOne({ path: path5, size: size2, uname: uname2, btf, record: record2 }) {
+  const kinds3 = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
+  const task = btf.taskStruct;
+  const lines = [
+    ["file", `${path5}, ${size2} bytes`],
+    ["kernel", uname2],
+    ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
+    ["types", `${btf.types}`],
+    ["", kinds3.map(([kind, count4]) => `${kind} ${count4}`).join(", ")],
+    ["strings", `${btf.stringBytes} bytes`],
+    ["task_struct", task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
+    ["record", record2],
+    ["result", "sound"]
+  ];
+  return lines.filter(([, value]) => value !== void 0).map(([title = "", value]) => `${title.padEnd(12)} ${value}
+`).join("");
+}
+function times(count4) {
+  return count4 === 1 ? "once" : `${count4} times`;
+}
+
+// src/commands/demo.ts
+var REPOSITORY = new URL("../demo/repository", __url).pathname;
+var TYPES_OF_A_SMALL_KERNEL = "100";
+var { installDependencies: _4, ...tools } = toolchainOptions;
+var demoOptions = {
+  output: text2("<folder>", "folder for tarballs and records", { default: "btfhub-demo" }),
+  ...tools
+};
+var demo = defineCommand({
+  name: "demo",
+  summary: "build small kernels out of a repository that comes along, to see all of it work",
+  description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
+  options: demoOptions,
+  examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
+  run: async (world2, options3) => {
+    if (!(0, import_node_fs20.existsSync)(REPOSITORY)) {
+      throw new Failure(
+        "not-found",
+        `The demonstration's repository is not in ${REPOSITORY}.`,
+        "Run demo from a clone of the project, which has it."
+      );
+    }
+    const served = await serveFolder(REPOSITORY);
+    try {
+      return await demonstrate(world2, options3, served.url);
+    } finally {
+      await served.close();
+    }
+  }
+});
+async function demonstrate(world2, options3, mirror) {
+  const { output, pahole: pahole3, xz, toolCache, toolSource } = options3;
+  const built2 = await runAs(world2, build, [], {
+    ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
+    ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
+    ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
+    cache: ["none"]
+  });
+  if (built2.status === 2) return built2;
+  const verified2 = await runAs(world2, verify2, [output], {
+    minimumTypes: [TYPES_OF_A_SMALL_KERNEL]
+  });
+  return {
+    status: built2.status || verified2.status,
+    document: { build: built2.document, verify: verified2.document },
+    text: `${built2.text}
+${verified2.text}
+${next(output)}`
+  };
+}
+async function runAs(world2, command, operands, given) {
+  const words = Object.entries(given).flatMap(
+    ([name, values2]) => values2 === true ? [`--${kebab(name)}`] : (values2 != null ? values2 : []).map((value) => `--${kebab(name)} ${value}`)
+  );
+  world2.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(" ")}
+`);
+  const values = readOptions(command.options, given, {});
+  return command.run(world2, values, operands);
+}
+function next(output) {
+  return `Each tarball holds one file, <uname -r>.btf, that libbpf takes as btf_custom_path:
+  tar xOf ${output}/openEuler/22.03/x86_64/<uname -r>.btf.tar.xz > kernel.btf
+The same from openEuler's own site, for one kernel:
+  btfhub build --release 22.03-LTS-SP1 --arch x86_64 --kernel '5.10.0-136.12.*' --output btf
+`;
+}
+
+// src/commands/fetch.ts
+var import_promises28 = require("fs/promises");
+var import_node_path34 = require("path");
+
+// src/jobs/install/write.ts
+var import_node_crypto16 = require("crypto");
+var import_promises27 = require("fs/promises");
+async function writeWhole2(path5, content, mode) {
+  const draft = `${path5}.${(0, import_node_crypto16.randomBytes)(6).toString("hex")}.new`;
+  try {
+    const file = await (0, import_promises27.open)(draft, "wx", mode);
+    try {
+      await file.writeFile(content);
+      await file.chmod(mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await (0, import_promises27.rename)(draft, path5);
+  } catch (error) {
+    await (0, import_promises27.rm)(draft, { force: true });
+    throw error;
+  }
+}
 
 // src/commands/fetching.ts
+var import_node_path33 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "kernel, as 'uname -r' says it; by default the one that runs"),
   archive: archiveOption,
@@ -85773,12 +85777,12 @@ var fetch = defineCommand({
     "btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64"
   ],
   run: async (world2, options3) => {
-    var _a9;
+    var _a10;
     const machine = await toMachine(world2, options3);
     const fetched = await fetchFor(world2, openProgress(world2), options3, machine);
     const { kernel, btf, summary: summary3, promised } = fetched;
     const name = `${kernel.uname}.btf`;
-    const output = await write((_a9 = options3.output) != null ? _a9 : name, name, btf);
+    const output = await write((_a10 = options3.output) != null ? _a10 : name, name, btf);
     const size2 = `${bytes(summary3.size)}, ${summary3.types} types`;
     return {
       status: 0,
@@ -85822,7 +85826,7 @@ var HEADER_SIZE4 = 64;
 var SECTION_SIZE2 = 64;
 var NAMES2 = "\0.BTF\0.shstrtab\0";
 function wrapBtf(btf, arch3) {
-  var _a9;
+  var _a10;
   const isLittle = btf[0] === 159;
   const data = { name: ".BTF", type: SHT_PROGBITS2, offset: HEADER_SIZE4, size: btf.length };
   const end = HEADER_SIZE4 + btf.length;
@@ -85831,7 +85835,7 @@ function wrapBtf(btf, arch3) {
   const file = Buffer.alloc(table2 + 3 * SECTION_SIZE2);
   file.set(btf, data.offset);
   file.write(NAMES2, names.offset, "latin1");
-  writeHeader2(file, isLittle, (_a9 = MACHINES[arch3]) != null ? _a9 : EM_NONE, table2);
+  writeHeader2(file, isLittle, (_a10 = MACHINES[arch3]) != null ? _a10 : EM_NONE, table2);
   for (const [index2, section] of [data, names].entries()) {
     writeSection(file, isLittle, table2 + (index2 + 1) * SECTION_SIZE2, section);
   }
@@ -85978,7 +85982,7 @@ function fileOf(state, { uname: kernel, path: path5 }) {
 // src/jobs/install/install.ts
 var MODE = 292;
 async function installBtf(ledger, kernel, btf, to3) {
-  var _a9;
+  var _a10;
   const { root } = ledger;
   const place = await choosePlace(root, kernel.uname, to3);
   const content = place.form === "elf" ? wrapBtf(btf, kernel.arch) : btf;
@@ -85992,7 +85996,7 @@ async function installBtf(ledger, kernel, btf, to3) {
   if (before !== void 0 && !(receipt == null ? void 0 : receipt.sums.includes(before))) throw taken(place.path);
   try {
     const made = await makeFolders(root, file);
-    const folders = [...made, ...(_a9 = receipt == null ? void 0 : receipt.folders) != null ? _a9 : []];
+    const folders = [...made, ...(_a10 = receipt == null ? void 0 : receipt.folders) != null ? _a10 : []];
     const sums = [sum2, ...before === void 0 ? [] : [before]];
     await writeReceipt(ledger, { uname: kernel.uname, path: place.path, sums, folders });
     await writeWhole2(file, content, MODE);
@@ -86100,9 +86104,9 @@ var install = defineCommand({
   }
 });
 function ledgerOf({ env }, given) {
-  var _a9;
+  var _a10;
   const root = (0, import_node_path38.resolve)(given);
-  if (root !== "/" || ((_a9 = process.getuid) == null ? void 0 : _a9.call(process)) === 0) return { root, state: MACHINE_STATE };
+  if (root !== "/" || ((_a10 = process.getuid) == null ? void 0 : _a10.call(process)) === 0) return { root, state: MACHINE_STATE };
   const base = env.XDG_STATE_HOME || (0, import_node_path38.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
   return { root, state: (0, import_node_path38.join)(base, "btfhub", "installed") };
 }
@@ -86147,8 +86151,8 @@ function describe5({ uname: uname2, path: path5, audience, what }) {
     ["tracee", `TRACEE_BTF_FILE=${path5}`]
   ];
   const lines = advice2.flatMap((line2) => {
-    var _a9;
-    return line2 ? [`  ${(_a9 = line2[0]) == null ? void 0 : _a9.padEnd(22)}${line2[1]}
+    var _a10;
+    return line2 ? [`  ${(_a10 = line2[0]) == null ? void 0 : _a10.padEnd(22)}${line2[1]}
 `] : [];
   });
   return `The BTF of ${uname2} ${INSTALLED[what]}: ${path5}
@@ -86180,11 +86184,11 @@ function makeMatrix(kernels3, jobs) {
   return matrix;
 }
 function grouped(kernels3) {
-  var _a9;
+  var _a10;
   const groups3 = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    const group = (_a9 = groups3.get(key)) != null ? _a9 : [];
+    const group = (_a10 = groups3.get(key)) != null ? _a10 : [];
     groups3.set(key, group);
     group.push(kernel);
   }
@@ -86203,8 +86207,8 @@ function distribute(bundles, shares) {
 function inOrderOf(kernels3, shares) {
   const place = new Map(kernels3.map((kernel, index2) => [kernel, index2]));
   const placeOf = (kernel) => {
-    var _a9;
-    return (_a9 = kernel && place.get(kernel)) != null ? _a9 : 0;
+    var _a10;
+    return (_a10 = kernel && place.get(kernel)) != null ? _a10 : 0;
   };
   return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
 }
@@ -86241,16 +86245,16 @@ var plan = defineCommand({
     "btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10"
   ],
   run: async (world2, options3) => {
-    var _a9;
+    var _a10;
     const made = await toPlan(world2, options3, openProgress(world2));
-    const matrix = makeMatrix(made.kernels, (_a9 = options3.maxJobs) != null ? _a9 : MOST_JOBS);
-    const { include, count: count3 } = matrix;
+    const matrix = makeMatrix(made.kernels, (_a10 = options3.maxJobs) != null ? _a10 : MOST_JOBS);
+    const { include, count: count4 } = matrix;
     return {
       status: made.troubles.length > 0 ? 1 : 0,
       document: options3.matrix ? matrix : made,
       text: options3.matrix ? `${JSON.stringify(matrix)}
 ` : asText(made),
-      outputs: { matrix: JSON.stringify({ include }), count: `${count3}` },
+      outputs: { matrix: JSON.stringify({ include }), count: `${count4}` },
       summary: asMarkdown(made, matrix),
       failures: made.troubles.map(({ where, message }) => ({ title: where, message }))
     };
@@ -86318,8 +86322,8 @@ var import_promises33 = require("fs/promises");
 // src/archive/commits.ts
 var import_node_path39 = require("path");
 function parseIdentity(text3, option) {
-  var _a9;
-  const [, name, email] = (_a9 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a9 : [];
+  var _a10;
+  const [, name, email] = (_a10 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a10 : [];
   if (name === void 0 || email === void 0) {
     throw new Failure("usage", `${option}: '${text3}' is not of the shape 'Name <mail@host>'.`);
   }
@@ -86398,13 +86402,13 @@ async function identityOf2(world2, plumbing, role, given) {
 
 // src/forge/answer.ts
 function readAnswer(title, schema, answer2) {
-  var _a9;
+  var _a10;
   const result = safeParse(schema, answer2, { abortEarly: true });
   if (result.success) return result.output;
   const [issue2] = result.issues;
   throw new Failure(
     "forge",
-    `${title} answered in another shape than its API describes: ${(_a9 = getDotPath(issue2)) != null ? _a9 : "all of it"}.`,
+    `${title} answered in another shape than its API describes: ${(_a10 = getDotPath(issue2)) != null ? _a10 : "all of it"}.`,
     "Is --forge right, and --api-url the address of its API?"
   );
 }
@@ -86582,8 +86586,8 @@ function atomgit(place) {
         const some = readAnswer("AtomGit", array(pull), answer2);
         const ours = some.filter(
           (one2) => {
-            var _a9, _b2, _c, _d;
-            return ((_b2 = one2.source_branch) != null ? _b2 : (_a9 = one2.head) == null ? void 0 : _a9.ref) === head && ((_d = one2.target_branch) != null ? _d : (_c = one2.base) == null ? void 0 : _c.ref) === base;
+            var _a10, _b3, _c, _d;
+            return ((_b3 = one2.source_branch) != null ? _b3 : (_a10 = one2.head) == null ? void 0 : _a10.ref) === head && ((_d = one2.target_branch) != null ? _d : (_c = one2.base) == null ? void 0 : _c.ref) === base;
           }
         );
         found.push(...ours.map((one2) => toPullRequest(one2)));
@@ -86602,9 +86606,9 @@ function atomgit(place) {
   };
 }
 function toPullRequest(one2) {
-  var _a9, _b2, _c, _d, _e4;
-  const number3 = readAnswer("AtomGit", number2(), (_a9 = one2.number) != null ? _a9 : one2.iid);
-  const url3 = readAnswer("AtomGit", string(), (_b2 = one2.html_url) != null ? _b2 : one2.web_url);
+  var _a10, _b3, _c, _d, _e4;
+  const number3 = readAnswer("AtomGit", number2(), (_a10 = one2.number) != null ? _a10 : one2.iid);
+  const url3 = readAnswer("AtomGit", string(), (_b3 = one2.html_url) != null ? _b3 : one2.web_url);
   return { number: number3, url: url3, title: (_c = one2.title) != null ? _c : "", body: (_e4 = (_d = one2.body) != null ? _d : one2.description) != null ? _e4 : "" };
 }
 
@@ -86775,9 +86779,9 @@ var OWN_ROOTS = {
   gitea: "/api/v1"
 };
 function findForge(remote2, wish) {
-  var _a9, _b2, _c, _d, _e4;
+  var _a10, _b3, _c, _d, _e4;
   const known = HOSTS[remote2.host.replace(/^(www|ssh|git)\./, "").toLowerCase()];
-  const forge = (_a9 = wish.forge) != null ? _a9 : known == null ? void 0 : known.forge;
+  const forge = (_a10 = wish.forge) != null ? _a10 : known == null ? void 0 : known.forge;
   if (forge === void 0) {
     throw new Failure(
       "usage",
@@ -86786,7 +86790,7 @@ function findForge(remote2, wish) {
     );
   }
   const parts = remote2.path.split("/");
-  const repository = (_b2 = parts.pop()) != null ? _b2 : "";
+  const repository = (_b3 = parts.pop()) != null ? _b3 : "";
   if (parts.length === 0 || repository === "") {
     throw new Failure(
       "usage",
@@ -86986,7 +86990,7 @@ function expectSame(what, actual, recorded) {
 // src/archive/datadog.ts
 var DATADOG_FILE = "datadog.json";
 function datadogCatalog(catalog) {
-  var _a9, _b2, _c;
+  var _a10, _b3, _c;
   const tree = {};
   const entries2 = [...catalog.values()].flatMap((entry) => {
     if (entry.state === "failed") return [];
@@ -86996,14 +87000,14 @@ function datadogCatalog(catalog) {
   });
   const key = ({ keys }) => keys.join("/");
   entries2.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
-  for (const { keys, sha256: sha2567 } of entries2) {
+  for (const { keys, sha256: sha2568 } of entries2) {
     const [arch3, distribution2, version, uname2] = keys;
-    (_a9 = tree[arch3]) != null ? _a9 : tree[arch3] = {};
+    (_a10 = tree[arch3]) != null ? _a10 : tree[arch3] = {};
     const distributions = tree[arch3];
-    (_b2 = distributions[distribution2]) != null ? _b2 : distributions[distribution2] = {};
+    (_b3 = distributions[distribution2]) != null ? _b3 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
     (_c = versions[version]) != null ? _c : versions[version] = {};
-    versions[version][uname2] = { sha256: sha2567 };
+    versions[version][uname2] = { sha256: sha2568 };
   }
   return tree;
 }
@@ -87185,12 +87189,12 @@ function checkFolders(path5, listing) {
 
 // src/jobs/publish/wording.ts
 function commitMessage(additions, runUrl) {
-  var _a9;
+  var _a10;
   const { added, twins } = additions;
   const folders = /* @__PURE__ */ new Map();
   for (const { record: record2 } of added) {
     const folder2 = record2.tarball.path.split("/").slice(0, -1).join("/");
-    folders.set(folder2, [...(_a9 = folders.get(folder2)) != null ? _a9 : [], record2.uname]);
+    folders.set(folder2, [...(_a10 = folders.get(folder2)) != null ? _a10 : [], record2.uname]);
   }
   const paragraphs = [
     added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted2(twins.length, "tarball")} of arm64 a second name`,
@@ -87208,8 +87212,8 @@ function commitMessage(additions, runUrl) {
 function kernels(unames) {
   return unames.length === 1 ? `${unames[0]}` : counted2(unames.length, "kernel");
 }
-function counted2(count3, what) {
-  return `${count3} ${what}${count3 === 1 ? "" : "s"}`;
+function counted2(count4, what) {
+  return `${count4} ${what}${count4 === 1 ? "" : "s"}`;
 }
 function findWaiting2(base, next2, catalog) {
   const changed = [...next2].filter(([path5, entry]) => {
@@ -87234,10 +87238,10 @@ function isWaiting({ known, others, removed, twins }) {
   return known.length + others.length + removed.length + twins > 0;
 }
 function pullRequestText(waiting, longestBody) {
-  var _a9;
+  var _a10;
   const { known, others, removed, twins } = waiting;
   const versions = [...new Set(known.map(({ versionId: versionId2 }) => versionId2))].sort();
-  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a9 = known[0]) == null ? void 0 : _a9.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + twins, "file")} of the archive`;
+  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a10 = known[0]) == null ? void 0 : _a10.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + twins, "file")} of the archive`;
   const parts = [
     ...known.length > 0 ? [summaryTable(known)] : [],
     ...twins > 0 ? [
@@ -87274,11 +87278,11 @@ function shorten(text3, longest) {
   return text3.length <= longest ? text3 : `${text3.slice(0, longest - 3)}...`;
 }
 function groups2(entries2) {
-  var _a9;
+  var _a10;
   const key = ({ releases, arch: arch3 }) => `${releases.join(", ")}|${arch3}`;
   const sorted2 = [...entries2].sort((a, b4) => key(a) < key(b4) ? -1 : key(a) > key(b4) ? 1 : 0);
   const found = /* @__PURE__ */ new Map();
-  for (const entry of sorted2) found.set(key(entry), [...(_a9 = found.get(key(entry))) != null ? _a9 : [], entry]);
+  for (const entry of sorted2) found.set(key(entry), [...(_a10 = found.get(key(entry))) != null ? _a10 : [], entry]);
   return found;
 }
 function summaryTable(entries2) {
@@ -87321,8 +87325,8 @@ ${table2}
 </details>`;
 }
 function verification2({ verified: verified2 }) {
-  const { repodata, header, file, signature: signature2 } = verified2;
-  const sums = [repodata && "repodata", header && "header", file && "vmlinux"].filter(Boolean);
+  const { repodata, header: header2, file, signature: signature2 } = verified2;
+  const sums = [repodata && "repodata", header2 && "header", file && "vmlinux"].filter(Boolean);
   const signed = signature2.status === "good" ? `signed by ${signature2.key}` : `signature: ${signature2.status}`;
   return [sums.length > 0 ? `sums of ${sums.join(", ")}` : "no sums", signed].join("; ");
 }
@@ -87332,8 +87336,8 @@ function distinct(words) {
 function tally(words) {
   const kinds3 = [...new Set(words)].sort();
   if (kinds3.length === 1) return `${kinds3[0]}`;
-  const count3 = (kind) => words.filter((word2) => word2 === kind).length;
-  return kinds3.map((kind) => `${count3(kind)} × ${kind}`).join(", ");
+  const count4 = (kind) => words.filter((word2) => word2 === kind).length;
+  return kinds3.map((kind) => `${count4(kind)} × ${kind}`).join(", ");
 }
 function sum(numbers) {
   return numbers.reduce((total, one2) => total + one2, 0);
@@ -87440,8 +87444,8 @@ function describeNews(before, after2, runUrl) {
     ([path5, entry]) => JSON.stringify(entry) !== JSON.stringify(before.get(path5))
   );
   const states = ["pending", "archived", "failed"].flatMap((state) => {
-    const count3 = changed.filter(([, entry]) => entry.state === state).length;
-    return count3 === 0 ? [] : [`${count3} ${state}`];
+    const count4 = changed.filter(([, entry]) => entry.state === state).length;
+    return count4 === 0 ? [] : [`${count4} ${state}`];
   });
   const gone2 = [...before.keys()].filter((path5) => !after2.has(path5)).length;
   const news = [...states, ...gone2 === 0 ? [] : [`${gone2} gone`]].join(", ");
@@ -87492,7 +87496,7 @@ async function publishTo(world2, progress, request2, remote2) {
   };
 }
 async function review(request2, hasBase, waiting) {
-  var _a9;
+  var _a10;
   const { forge, base, branch: branch2, dryRun } = request2;
   const none = (why) => ({ action: "none", why });
   if (!isWaiting(waiting)) return none("nothing-waits");
@@ -87507,7 +87511,7 @@ async function review(request2, hasBase, waiting) {
     throw new Failure(
       error.reason,
       `'${branch2}' is pushed, but it has no up-to-date pull request: ${error.message}`,
-      `${(_a9 = error.advice) != null ? _a9 : ""} Then run it again.`.trim(),
+      `${(_a10 = error.advice) != null ? _a10 : ""} Then run it again.`.trim(),
       error
     );
   }
@@ -87610,11 +87614,11 @@ var import_os = require("os");
 var import_fs5 = require("fs");
 var __awaiter = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -87630,7 +87634,7 @@ var __awaiter = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -87658,7 +87662,7 @@ var Summary = class {
       }
       try {
         yield access(pathFromEnv, import_fs5.constants.R_OK | import_fs5.constants.W_OK);
-      } catch (_a9) {
+      } catch (_a10) {
         throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
       }
       this._filePath = pathFromEnv;
@@ -87792,8 +87796,8 @@ var Summary = class {
         if (typeof cell === "string") {
           return this.wrap("td", cell);
         }
-        const { header, data, colspan, rowspan } = cell;
-        const tag = header ? "th" : "td";
+        const { header: header2, data, colspan, rowspan } = cell;
+        const tag = header2 ? "th" : "td";
         const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
         return this.wrap(tag, data, attrs);
       }).join("");
@@ -87918,11 +87922,11 @@ var fs4 = __toESM(require("fs"), 1);
 var path2 = __toESM(require("path"), 1);
 var __awaiter2 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -87938,7 +87942,7 @@ var __awaiter2 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88042,11 +88046,11 @@ function isUnixExecutable(stats) {
 // node_modules/@actions/io/lib/io.js
 var __awaiter3 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -88062,7 +88066,7 @@ var __awaiter3 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88136,11 +88140,11 @@ function findInPath(tool) {
 var import_timers = require("timers");
 var __awaiter4 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -88156,7 +88160,7 @@ var __awaiter4 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88284,7 +88288,7 @@ var ToolRunner = class extends events.EventEmitter {
     ];
     let needsQuotes = false;
     for (const char of arg) {
-      if (cmdSpecialChars.some((x4) => x4 === char)) {
+      if (cmdSpecialChars.some((x5) => x5 === char)) {
         needsQuotes = true;
         break;
       }
@@ -88294,11 +88298,11 @@ var ToolRunner = class extends events.EventEmitter {
     }
     let reverse = '"';
     let quoteHit = true;
-    for (let i2 = arg.length; i2 > 0; i2--) {
-      reverse += arg[i2 - 1];
-      if (quoteHit && arg[i2 - 1] === "\\") {
+    for (let i3 = arg.length; i3 > 0; i3--) {
+      reverse += arg[i3 - 1];
+      if (quoteHit && arg[i3 - 1] === "\\") {
         reverse += "\\";
-      } else if (arg[i2 - 1] === '"') {
+      } else if (arg[i3 - 1] === '"') {
         quoteHit = true;
         reverse += '"';
       } else {
@@ -88320,11 +88324,11 @@ var ToolRunner = class extends events.EventEmitter {
     }
     let reverse = '"';
     let quoteHit = true;
-    for (let i2 = arg.length; i2 > 0; i2--) {
-      reverse += arg[i2 - 1];
-      if (quoteHit && arg[i2 - 1] === "\\") {
+    for (let i3 = arg.length; i3 > 0; i3--) {
+      reverse += arg[i3 - 1];
+      if (quoteHit && arg[i3 - 1] === "\\") {
         reverse += "\\";
-      } else if (arg[i2 - 1] === '"') {
+      } else if (arg[i3 - 1] === '"') {
         quoteHit = true;
         reverse += "\\";
       } else {
@@ -88375,7 +88379,7 @@ var ToolRunner = class extends events.EventEmitter {
         this.toolPath = path4.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
       }
       this.toolPath = yield which(this.toolPath, true);
-      return new Promise((resolve10, reject) => __awaiter4(this, void 0, void 0, function* () {
+      return new Promise((resolve11, reject) => __awaiter4(this, void 0, void 0, function* () {
         this._debug(`exec tool: ${this.toolPath}`);
         this._debug("arguments:");
         for (const arg of this.args) {
@@ -88458,7 +88462,7 @@ var ToolRunner = class extends events.EventEmitter {
           if (error) {
             reject(error);
           } else {
-            resolve10(exitCode);
+            resolve11(exitCode);
           }
         });
         if (this.options.input) {
@@ -88483,8 +88487,8 @@ function argStringToArray(argString) {
     arg += c3;
     escaped = false;
   }
-  for (let i2 = 0; i2 < argString.length; i2++) {
-    const c3 = argString.charAt(i2);
+  for (let i3 = 0; i3 < argString.length; i3++) {
+    const c3 = argString.charAt(i3);
     if (c3 === '"') {
       if (!escaped) {
         inQuotes = !inQuotes;
@@ -88581,11 +88585,11 @@ var ExecState = class _ExecState extends events.EventEmitter {
 // node_modules/@actions/exec/lib/exec.js
 var __awaiter5 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -88601,7 +88605,7 @@ var __awaiter5 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88620,13 +88624,13 @@ function exec(commandLine, args, options3) {
 }
 function getExecOutput(commandLine, args, options3) {
   return __awaiter5(this, void 0, void 0, function* () {
-    var _a9, _b2;
+    var _a10, _b3;
     let stdout = "";
     let stderr = "";
     const stdoutDecoder = new import_string_decoder.StringDecoder("utf8");
     const stderrDecoder = new import_string_decoder.StringDecoder("utf8");
-    const originalStdoutListener = (_a9 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a9 === void 0 ? void 0 : _a9.stdout;
-    const originalStdErrListener = (_b2 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _b2 === void 0 ? void 0 : _b2.stderr;
+    const originalStdoutListener = (_a10 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a10 === void 0 ? void 0 : _a10.stdout;
+    const originalStdErrListener = (_b3 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _b3 === void 0 ? void 0 : _b3.stderr;
     const stdErrListener = (data) => {
       stderr += stderrDecoder.write(data);
       if (originalStdErrListener) {
@@ -88654,11 +88658,11 @@ function getExecOutput(commandLine, args, options3) {
 // node_modules/@actions/core/lib/platform.js
 var __awaiter6 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -88674,7 +88678,7 @@ var __awaiter6 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88692,11 +88696,11 @@ var getWindowsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
   };
 });
 var getMacOsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
-  var _a9, _b2, _c, _d;
+  var _a10, _b3, _c, _d;
   const { stdout } = yield getExecOutput("sw_vers", void 0, {
     silent: true
   });
-  const version = (_b2 = (_a9 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a9 === void 0 ? void 0 : _a9[1]) !== null && _b2 !== void 0 ? _b2 : "";
+  const version = (_b3 = (_a10 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a10 === void 0 ? void 0 : _a10[1]) !== null && _b3 !== void 0 ? _b3 : "";
   const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : "";
   return {
     name,
@@ -88747,11 +88751,11 @@ function setOutput(name, value) {
 
 // src/report/host.ts
 function adoptAtomGit(env) {
-  var _a9, _b2;
+  var _a10, _b3;
   if (env.ATOMGIT_ACTIONS !== "true") return;
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith("ATOMGIT_") || name === "ATOMGIT_TOKEN") continue;
-    (_b2 = env[_a9 = name.replace("ATOMGIT_", "GITHUB_")]) != null ? _b2 : env[_a9] = value;
+    (_b3 = env[_a10 = name.replace("ATOMGIT_", "GITHUB_")]) != null ? _b3 : env[_a10] = value;
   }
 }
 function findHost(env) {
@@ -88830,7 +88834,7 @@ function escapeProperty2(text3) {
 
 // src/commands/publish-report.ts
 function publishOutcome(request2, forge, published) {
-  var _a9, _b2;
+  var _a10, _b3;
   const { additions, intake, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published;
   const { added, left, refused: refused2, twins } = additions;
   const ensured = pullRequest.action === "none" ? void 0 : pullRequest;
@@ -88867,8 +88871,8 @@ function publishOutcome(request2, forge, published) {
       left: `${left.length}`,
       refused: `${refused2.length}`,
       commit: commit != null ? commit : "",
-      "pull-request-number": `${(_a9 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a9 : ""}`,
-      "pull-request-url": (_b2 = ensured == null ? void 0 : ensured.pullRequest.url) != null ? _b2 : "",
+      "pull-request-number": `${(_a10 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a10 : ""}`,
+      "pull-request-url": (_b3 = ensured == null ? void 0 : ensured.pullRequest.url) != null ? _b3 : "",
       "pull-request-operation": pullRequest.action
     },
     summary: `### BTF archive
@@ -88907,8 +88911,8 @@ function report(request2, published) {
     ...pullRequestLines(request2, published.pullRequest)
   ];
 }
-function kernels2(count3) {
-  return count3 === 1 ? "1 kernel" : `${count3} kernels`;
+function kernels2(count4) {
+  return count4 === 1 ? "1 kernel" : `${count4} kernels`;
 }
 function short(commit, dryRun) {
   return commit === void 0 || dryRun ? "" : ` (commit ${commit.slice(0, 12)})`;
@@ -88978,18 +88982,18 @@ var publish2 = defineCommand({
   }
 });
 async function readCredential(world2, location, given) {
-  var _a9, _b2, _c;
+  var _a10, _b3, _c;
   const inUrl = location.kind === "remote" ? location.password : void 0;
-  const token = (_a9 = await tokenOf(world2, given.tokenFile)) != null ? _a9 : inUrl;
+  const token = (_a10 = await tokenOf(world2, given.tokenFile)) != null ? _a10 : inUrl;
   if (token === void 0) return void 0;
   maskSecret(findHost(world2.env), world2.stderr, token);
   if (location.kind !== "remote") return void 0;
-  const origin = (_b2 = location.origin) != null ? _b2 : `https://${location.host}`;
+  const origin = (_b3 = location.origin) != null ? _b3 : `https://${location.host}`;
   return credentialFor(origin, token, (_c = given.user) != null ? _c : location.user);
 }
 async function tokenOf(world2, file) {
-  var _a9;
-  if (file === void 0) return ((_a9 = world2.env.BTFHUB_TOKEN) == null ? void 0 : _a9.trim()) || void 0;
+  var _a10;
+  if (file === void 0) return ((_a10 = world2.env.BTFHUB_TOKEN) == null ? void 0 : _a10.trim()) || void 0;
   try {
     return (await (0, import_promises33.readFile)(file, "utf8")).trim();
   } catch (error) {
@@ -89001,7 +89005,7 @@ async function tokenOf(world2, file) {
   }
 }
 function toRequest(world2, given) {
-  var _a9, _b2;
+  var _a10, _b3;
   const [base, branch2] = [asBranch(given.base), asBranch(given.branch)];
   if (base === branch2 || branch2 === "catalog" || base === "catalog") {
     throw new Failure(
@@ -89012,10 +89016,10 @@ function toRequest(world2, given) {
   const { author, committer } = given;
   return {
     ...{ folders: given.input, base, branch: branch2, replace: given.replace, dryRun: given.dryRun },
-    expectation: { of: "kernel", minimumTypes: (_a9 = given.minimumTypes) != null ? _a9 : 1e4 },
+    expectation: { of: "kernel", minimumTypes: (_a10 = given.minimumTypes) != null ? _a10 : 1e4 },
     ...author === void 0 ? {} : { author: parseIdentity(author, "--author") },
     ...committer === void 0 ? {} : { committer: parseIdentity(committer, "--committer") },
-    runUrl: (_b2 = given.runUrl) != null ? _b2 : findHost(world2.env).runUrl
+    runUrl: (_b3 = given.runUrl) != null ? _b3 : findHost(world2.env).runUrl
   };
 }
 function chooseForge(world2, location, credential, given) {
@@ -89055,9 +89059,9 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
 async function system(osRelease) {
   const text3 = await (0, import_promises34.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
-    var _a9, _b2;
-    return (_b2 = (_a9 = new RegExp(`^${name}="?([^"
-]*)"?$`, "m").exec(text3)) == null ? void 0 : _a9[1]) != null ? _b2 : "";
+    var _a10, _b3;
+    return (_b3 = (_a10 = new RegExp(`^${name}="?([^"
+]*)"?$`, "m").exec(text3)) == null ? void 0 : _a10[1]) != null ? _b3 : "";
   };
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
 }
@@ -89078,9 +89082,9 @@ var setup = defineCommand({
     "btfhub setup --show-cache --json"
   ],
   run: async (world2, options3) => {
-    var _a9;
+    var _a10;
     const wishes = wishesOf(options3);
-    const cache = await planCache((_a9 = wishes.cacheFolder) != null ? _a9 : defaultCacheFolder(world2.env), wishes);
+    const cache = await planCache((_a10 = wishes.cacheFolder) != null ? _a10 : defaultCacheFolder(world2.env), wishes);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
     if (options3.showCache) {
       writeOutputs(findHost(world2.env), world2.env, outputs);
@@ -89116,10 +89120,820 @@ function table(tools2) {
   );
 }
 
+// src/commands/tailor.ts
+var import_node_os11 = require("os");
+var import_node_path45 = require("path");
+
+// src/jobs/tailor/pack.ts
+var import_node_crypto20 = require("crypto");
+var import_promises35 = require("fs/promises");
+var import_node_path42 = require("path");
+
+// node_modules/fflate/esm/index.mjs
+var import_module2 = require("module");
+var require2 = (0, import_module2.createRequire)("/");
+var Worker2;
+try {
+  Worker2 = require2("worker_threads").Worker;
+} catch (e) {
+}
+var u82 = Uint8Array;
+var u162 = Uint16Array;
+var i322 = Int32Array;
+var fleb2 = new u82([
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  1,
+  1,
+  1,
+  1,
+  2,
+  2,
+  2,
+  2,
+  3,
+  3,
+  3,
+  3,
+  4,
+  4,
+  4,
+  4,
+  5,
+  5,
+  5,
+  5,
+  0,
+  /* unused */
+  0,
+  0,
+  /* impossible */
+  0
+]);
+var fdeb2 = new u82([
+  0,
+  0,
+  0,
+  0,
+  1,
+  1,
+  2,
+  2,
+  3,
+  3,
+  4,
+  4,
+  5,
+  5,
+  6,
+  6,
+  7,
+  7,
+  8,
+  8,
+  9,
+  9,
+  10,
+  10,
+  11,
+  11,
+  12,
+  12,
+  13,
+  13,
+  /* unused */
+  0,
+  0
+]);
+var clim2 = new u82([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
+var freb2 = function(eb, start2) {
+  var b4 = new u162(31);
+  for (var i3 = 0; i3 < 31; ++i3) {
+    b4[i3] = start2 += 1 << eb[i3 - 1];
+  }
+  var r2 = new i322(b4[30]);
+  for (var i3 = 1; i3 < 30; ++i3) {
+    for (var j4 = b4[i3]; j4 < b4[i3 + 1]; ++j4) {
+      r2[j4] = j4 - b4[i3] << 5 | i3;
+    }
+  }
+  return { b: b4, r: r2 };
+};
+var _a9 = freb2(fleb2, 2);
+var fl2 = _a9.b;
+var revfl2 = _a9.r;
+fl2[28] = 258, revfl2[258] = 28;
+var _b2 = freb2(fdeb2, 0);
+var fd2 = _b2.b;
+var revfd2 = _b2.r;
+var rev2 = new u162(32768);
+for (i2 = 0; i2 < 32768; ++i2) {
+  x4 = (i2 & 43690) >> 1 | (i2 & 21845) << 1;
+  x4 = (x4 & 52428) >> 2 | (x4 & 13107) << 2;
+  x4 = (x4 & 61680) >> 4 | (x4 & 3855) << 4;
+  rev2[i2] = ((x4 & 65280) >> 8 | (x4 & 255) << 8) >> 1;
+}
+var x4;
+var i2;
+var hMap2 = (function(cd, mb, r2) {
+  var s3 = cd.length;
+  var i3 = 0;
+  var l3 = new u162(mb);
+  for (; i3 < s3; ++i3) {
+    if (cd[i3])
+      ++l3[cd[i3] - 1];
+  }
+  var le3 = new u162(mb);
+  for (i3 = 1; i3 < mb; ++i3) {
+    le3[i3] = le3[i3 - 1] + l3[i3 - 1] << 1;
+  }
+  var co2;
+  if (r2) {
+    co2 = new u162(1 << mb);
+    var rvb = 15 - mb;
+    for (i3 = 0; i3 < s3; ++i3) {
+      if (cd[i3]) {
+        var sv = i3 << 4 | cd[i3];
+        var r_1 = mb - cd[i3];
+        var v3 = le3[cd[i3] - 1]++ << r_1;
+        for (var m3 = v3 | (1 << r_1) - 1; v3 <= m3; ++v3) {
+          co2[rev2[v3] >> rvb] = sv;
+        }
+      }
+    }
+  } else {
+    co2 = new u162(s3);
+    for (i3 = 0; i3 < s3; ++i3) {
+      if (cd[i3]) {
+        co2[i3] = rev2[le3[cd[i3] - 1]++] >> 15 - cd[i3];
+      }
+    }
+  }
+  return co2;
+});
+var flt2 = new u82(288);
+for (i2 = 0; i2 < 144; ++i2)
+  flt2[i2] = 8;
+var i2;
+for (i2 = 144; i2 < 256; ++i2)
+  flt2[i2] = 9;
+var i2;
+for (i2 = 256; i2 < 280; ++i2)
+  flt2[i2] = 7;
+var i2;
+for (i2 = 280; i2 < 288; ++i2)
+  flt2[i2] = 8;
+var i2;
+var fdt2 = new u82(32);
+for (i2 = 0; i2 < 32; ++i2)
+  fdt2[i2] = 5;
+var i2;
+var flm2 = /* @__PURE__ */ hMap2(flt2, 9, 0);
+var fdm2 = /* @__PURE__ */ hMap2(fdt2, 5, 0);
+var shft2 = function(p3) {
+  return (p3 + 7) / 8 | 0;
+};
+var slc2 = function(v3, s3, e) {
+  if (s3 == null || s3 < 0)
+    s3 = 0;
+  if (e == null || e > v3.length)
+    e = v3.length;
+  return new u82(v3.subarray(s3, e));
+};
+var wbits2 = function(d2, p3, v3) {
+  v3 <<= p3 & 7;
+  var o2 = p3 / 8 | 0;
+  d2[o2] |= v3;
+  d2[o2 + 1] |= v3 >> 8;
+};
+var wbits162 = function(d2, p3, v3) {
+  v3 <<= p3 & 7;
+  var o2 = p3 / 8 | 0;
+  d2[o2] |= v3;
+  d2[o2 + 1] |= v3 >> 8;
+  d2[o2 + 2] |= v3 >> 16;
+};
+var hTree2 = function(d2, mb) {
+  var t2 = [];
+  for (var i3 = 0; i3 < d2.length; ++i3) {
+    if (d2[i3])
+      t2.push({ s: i3, f: d2[i3] });
+  }
+  var s3 = t2.length;
+  var t22 = t2.slice();
+  if (!s3)
+    return { t: et4, l: 0 };
+  if (s3 == 1) {
+    var v3 = new u82(t2[0].s + 1);
+    v3[t2[0].s] = 1;
+    return { t: v3, l: 1 };
+  }
+  t2.sort(function(a, b4) {
+    return a.f - b4.f;
+  });
+  t2.push({ s: -1, f: 25001 });
+  var l3 = t2[0], r2 = t2[1], i0 = 0, i1 = 1, i22 = 2;
+  t2[0] = { s: -1, f: l3.f + r2.f, l: l3, r: r2 };
+  while (i1 != s3 - 1) {
+    l3 = t2[t2[i0].f < t2[i22].f ? i0++ : i22++];
+    r2 = t2[i0 != i1 && t2[i0].f < t2[i22].f ? i0++ : i22++];
+    t2[i1++] = { s: -1, f: l3.f + r2.f, l: l3, r: r2 };
+  }
+  var maxSym = t22[0].s;
+  for (var i3 = 1; i3 < s3; ++i3) {
+    if (t22[i3].s > maxSym)
+      maxSym = t22[i3].s;
+  }
+  var tr3 = new u162(maxSym + 1);
+  var mbt = ln4(t2[i1 - 1], tr3, 0);
+  if (mbt > mb) {
+    var i3 = 0, dt3 = 0;
+    var lft = mbt - mb, cst = 1 << lft;
+    t22.sort(function(a, b4) {
+      return tr3[b4.s] - tr3[a.s] || a.f - b4.f;
+    });
+    for (; i3 < s3; ++i3) {
+      var i2_1 = t22[i3].s;
+      if (tr3[i2_1] > mb) {
+        dt3 += cst - (1 << mbt - tr3[i2_1]);
+        tr3[i2_1] = mb;
+      } else
+        break;
+    }
+    dt3 >>= lft;
+    while (dt3 > 0) {
+      var i2_2 = t22[i3].s;
+      if (tr3[i2_2] < mb)
+        dt3 -= 1 << mb - tr3[i2_2]++ - 1;
+      else
+        ++i3;
+    }
+    for (; i3 >= 0 && dt3; --i3) {
+      var i2_3 = t22[i3].s;
+      if (tr3[i2_3] == mb) {
+        --tr3[i2_3];
+        ++dt3;
+      }
+    }
+    mbt = mb;
+  }
+  return { t: new u82(tr3), l: mbt };
+};
+var ln4 = function(n, l3, d2) {
+  return n.s == -1 ? Math.max(ln4(n.l, l3, d2 + 1), ln4(n.r, l3, d2 + 1)) : l3[n.s] = d2;
+};
+var lc2 = function(c3) {
+  var s3 = c3.length;
+  while (s3 && !c3[--s3])
+    ;
+  var cl = new u162(++s3);
+  var cli = 0, cln = c3[0], cls = 1;
+  var w3 = function(v3) {
+    cl[cli++] = v3;
+  };
+  for (var i3 = 1; i3 <= s3; ++i3) {
+    if (c3[i3] == cln && i3 != s3)
+      ++cls;
+    else {
+      if (!cln && cls > 2) {
+        for (; cls > 138; cls -= 138)
+          w3(32754);
+        if (cls > 2) {
+          w3(cls > 10 ? cls - 11 << 5 | 28690 : cls - 3 << 5 | 12305);
+          cls = 0;
+        }
+      } else if (cls > 3) {
+        w3(cln), --cls;
+        for (; cls > 6; cls -= 6)
+          w3(8304);
+        if (cls > 2)
+          w3(cls - 3 << 5 | 8208), cls = 0;
+      }
+      while (cls--)
+        w3(cln);
+      cls = 1;
+      cln = c3[i3];
+    }
+  }
+  return { c: cl.subarray(0, cli), n: s3 };
+};
+var clen2 = function(cf, cl) {
+  var l3 = 0;
+  for (var i3 = 0; i3 < cl.length; ++i3)
+    l3 += cf[i3] * cl[i3];
+  return l3;
+};
+var wfblk2 = function(out, pos, dat) {
+  var s3 = dat.length;
+  var o2 = shft2(pos + 2);
+  out[o2] = s3 & 255;
+  out[o2 + 1] = s3 >> 8;
+  out[o2 + 2] = out[o2] ^ 255;
+  out[o2 + 3] = out[o2 + 1] ^ 255;
+  for (var i3 = 0; i3 < s3; ++i3)
+    out[o2 + i3 + 4] = dat[i3];
+  return (o2 + 4 + s3) * 8;
+};
+var wblk2 = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
+  wbits2(out, p3++, final);
+  ++lf[256];
+  var _a10 = hTree2(lf, 15), dlt = _a10.t, mlb = _a10.l;
+  var _b3 = hTree2(df, 15), ddt = _b3.t, mdb = _b3.l;
+  var _c = lc2(dlt), lclt = _c.c, nlc = _c.n;
+  var _d = lc2(ddt), lcdt = _d.c, ndc = _d.n;
+  var lcfreq = new u162(19);
+  for (var i3 = 0; i3 < lclt.length; ++i3)
+    ++lcfreq[lclt[i3] & 31];
+  for (var i3 = 0; i3 < lcdt.length; ++i3)
+    ++lcfreq[lcdt[i3] & 31];
+  var _e4 = hTree2(lcfreq, 7), lct = _e4.t, mlcb = _e4.l;
+  var nlcc = 19;
+  for (; nlcc > 4 && !lct[clim2[nlcc - 1]]; --nlcc)
+    ;
+  var flen = bl + 5 << 3;
+  var ftlen = clen2(lf, flt2) + clen2(df, fdt2) + eb;
+  var dtlen = clen2(lf, dlt) + clen2(df, ddt) + eb + 14 + 3 * nlcc + clen2(lcfreq, lct) + 2 * lcfreq[16] + 3 * lcfreq[17] + 7 * lcfreq[18];
+  if (bs3 >= 0 && flen <= ftlen && flen <= dtlen)
+    return wfblk2(out, p3, dat.subarray(bs3, bs3 + bl));
+  var lm, ll, dm, dl;
+  wbits2(out, p3, 1 + (dtlen < ftlen)), p3 += 2;
+  if (dtlen < ftlen) {
+    lm = hMap2(dlt, mlb, 0), ll = dlt, dm = hMap2(ddt, mdb, 0), dl = ddt;
+    var llm = hMap2(lct, mlcb, 0);
+    wbits2(out, p3, nlc - 257);
+    wbits2(out, p3 + 5, ndc - 1);
+    wbits2(out, p3 + 10, nlcc - 4);
+    p3 += 14;
+    for (var i3 = 0; i3 < nlcc; ++i3)
+      wbits2(out, p3 + 3 * i3, lct[clim2[i3]]);
+    p3 += 3 * nlcc;
+    var lcts = [lclt, lcdt];
+    for (var it3 = 0; it3 < 2; ++it3) {
+      var clct = lcts[it3];
+      for (var i3 = 0; i3 < clct.length; ++i3) {
+        var len = clct[i3] & 31;
+        wbits2(out, p3, llm[len]), p3 += lct[len];
+        if (len > 15)
+          wbits2(out, p3, clct[i3] >> 5 & 127), p3 += clct[i3] >> 12;
+      }
+    }
+  } else {
+    lm = flm2, ll = flt2, dm = fdm2, dl = fdt2;
+  }
+  for (var i3 = 0; i3 < li2; ++i3) {
+    var sym = syms[i3];
+    if (sym > 255) {
+      var len = sym >> 18 & 31;
+      wbits162(out, p3, lm[len + 257]), p3 += ll[len + 257];
+      if (len > 7)
+        wbits2(out, p3, sym >> 23 & 31), p3 += fleb2[len];
+      var dst = sym & 31;
+      wbits162(out, p3, dm[dst]), p3 += dl[dst];
+      if (dst > 3)
+        wbits162(out, p3, sym >> 5 & 8191), p3 += fdeb2[dst];
+    } else {
+      wbits162(out, p3, lm[sym]), p3 += ll[sym];
+    }
+  }
+  wbits162(out, p3, lm[256]);
+  return p3 + ll[256];
+};
+var deo2 = /* @__PURE__ */ new i322([65540, 131080, 131088, 131104, 262176, 1048704, 1048832, 2114560, 2117632]);
+var et4 = /* @__PURE__ */ new u82(0);
+var dflt2 = function(dat, lvl, plvl, pre, post, st3) {
+  var s3 = st3.z || dat.length;
+  var o2 = new u82(pre + s3 + 5 * (1 + Math.ceil(s3 / 7e3)) + post);
+  var w3 = o2.subarray(pre, o2.length - post);
+  var lst = st3.l;
+  var pos = (st3.r || 0) & 7;
+  if (lvl) {
+    if (pos)
+      w3[0] = st3.r >> 3;
+    var opt = deo2[lvl - 1];
+    var n = opt >> 13, c3 = opt & 8191;
+    var msk_1 = (1 << plvl) - 1;
+    var prev = st3.p || new u162(32768), head = st3.h || new u162(msk_1 + 1);
+    var bs1_1 = Math.ceil(plvl / 3), bs2_1 = 2 * bs1_1;
+    var hsh = function(i4) {
+      return (dat[i4] ^ dat[i4 + 1] << bs1_1 ^ dat[i4 + 2] << bs2_1) & msk_1;
+    };
+    var syms = new i322(25e3);
+    var lf = new u162(288), df = new u162(32);
+    var lc_1 = 0, eb = 0, i3 = st3.i || 0, li2 = 0, wi2 = st3.w || 0, bs3 = 0;
+    for (; i3 + 2 < s3; ++i3) {
+      var hv = hsh(i3);
+      var imod = i3 & 32767, pimod = head[hv];
+      prev[imod] = pimod;
+      head[hv] = imod;
+      if (wi2 <= i3) {
+        var rem = s3 - i3;
+        if ((lc_1 > 7e3 || li2 > 24576) && (rem > 423 || !lst)) {
+          pos = wblk2(dat, w3, 0, syms, lf, df, eb, li2, bs3, i3 - bs3, pos);
+          li2 = lc_1 = eb = 0, bs3 = i3;
+          for (var j4 = 0; j4 < 286; ++j4)
+            lf[j4] = 0;
+          for (var j4 = 0; j4 < 30; ++j4)
+            df[j4] = 0;
+        }
+        var l3 = 2, d2 = 0, ch_1 = c3, dif = imod - pimod & 32767;
+        if (rem > 2 && hv == hsh(i3 - dif)) {
+          var maxn = Math.min(n, rem) - 1;
+          var maxd = Math.min(32767, i3);
+          var ml = Math.min(258, rem);
+          while (dif <= maxd && --ch_1 && imod != pimod) {
+            if (dat[i3 + l3] == dat[i3 + l3 - dif]) {
+              var nl = 0;
+              for (; nl < ml && dat[i3 + nl] == dat[i3 + nl - dif]; ++nl)
+                ;
+              if (nl > l3) {
+                l3 = nl, d2 = dif;
+                if (nl > maxn)
+                  break;
+                var mmd = Math.min(dif, nl - 2);
+                var md = 0;
+                for (var j4 = 0; j4 < mmd; ++j4) {
+                  var ti2 = i3 - dif + j4 & 32767;
+                  var pti = prev[ti2];
+                  var cd = ti2 - pti & 32767;
+                  if (cd > md)
+                    md = cd, pimod = ti2;
+                }
+              }
+            }
+            imod = pimod, pimod = prev[imod];
+            dif += imod - pimod & 32767;
+          }
+        }
+        if (d2) {
+          syms[li2++] = 268435456 | revfl2[l3] << 18 | revfd2[d2];
+          var lin = revfl2[l3] & 31, din = revfd2[d2] & 31;
+          eb += fleb2[lin] + fdeb2[din];
+          ++lf[257 + lin];
+          ++df[din];
+          wi2 = i3 + l3;
+          ++lc_1;
+        } else {
+          syms[li2++] = dat[i3];
+          ++lf[dat[i3]];
+        }
+      }
+    }
+    for (i3 = Math.max(i3, wi2); i3 < s3; ++i3) {
+      syms[li2++] = dat[i3];
+      ++lf[dat[i3]];
+    }
+    pos = wblk2(dat, w3, lst, syms, lf, df, eb, li2, bs3, i3 - bs3, pos);
+    if (!lst) {
+      st3.r = pos & 7 | w3[pos / 8 | 0] << 3;
+      pos -= 7;
+      st3.h = head, st3.p = prev, st3.i = i3, st3.w = wi2;
+    }
+  } else {
+    for (var i3 = st3.w || 0; i3 < s3 + lst; i3 += 65535) {
+      var e = i3 + 65535;
+      if (e >= s3) {
+        w3[pos / 8 | 0] = lst;
+        e = s3;
+      }
+      pos = wfblk2(w3, pos + 1, dat.subarray(i3, e));
+    }
+    st3.i = s3;
+  }
+  return slc2(o2, 0, pre + shft2(pos) + post);
+};
+var crct = /* @__PURE__ */ (function() {
+  var t2 = new Int32Array(256);
+  for (var i3 = 0; i3 < 256; ++i3) {
+    var c3 = i3, k3 = 9;
+    while (--k3)
+      c3 = (c3 & 1 && -306674912) ^ c3 >>> 1;
+    t2[i3] = c3;
+  }
+  return t2;
+})();
+var crc = function() {
+  var c3 = -1;
+  return {
+    p: function(d2) {
+      var cr3 = c3;
+      for (var i3 = 0; i3 < d2.length; ++i3)
+        cr3 = crct[cr3 & 255 ^ d2[i3]] ^ cr3 >>> 8;
+      c3 = cr3;
+    },
+    d: function() {
+      return ~c3;
+    }
+  };
+};
+var dopt2 = function(dat, opt, pre, post, st3) {
+  if (!st3) {
+    st3 = { l: 1 };
+    if (opt.dictionary) {
+      var dict = opt.dictionary.subarray(-32768);
+      var newDat = new u82(dict.length + dat.length);
+      newDat.set(dict);
+      newDat.set(dat, dict.length);
+      dat = newDat;
+      st3.w = dict.length;
+    }
+  }
+  return dflt2(dat, opt.level == null ? 6 : opt.level, opt.mem == null ? st3.l ? Math.ceil(Math.max(8, Math.min(13, Math.log(dat.length))) * 1.5) : 20 : 12 + opt.mem, pre, post, st3);
+};
+var wbytes2 = function(d2, b4, v3) {
+  for (; v3; ++b4)
+    d2[b4] = v3, v3 >>>= 8;
+};
+var gzh = function(c3, o2) {
+  var fn2 = o2.filename;
+  c3[0] = 31, c3[1] = 139, c3[2] = 8, c3[8] = o2.level < 2 ? 4 : o2.level == 9 ? 2 : 0, c3[9] = 3;
+  if (o2.mtime != 0)
+    wbytes2(c3, 4, Math.floor(new Date(o2.mtime || Date.now()) / 1e3));
+  if (fn2) {
+    c3[3] = 8;
+    for (var i3 = 0; i3 <= fn2.length; ++i3)
+      c3[i3 + 10] = fn2.charCodeAt(i3);
+  }
+};
+var gzhl = function(o2) {
+  return 10 + (o2.filename ? o2.filename.length + 1 : 0);
+};
+function gzipSync(data, opts) {
+  if (!opts)
+    opts = {};
+  var c3 = crc(), l3 = data.length;
+  c3.p(data);
+  var d2 = dopt2(data, opts, gzhl(opts), 8), s3 = d2.length;
+  return gzh(d2, opts), wbytes2(d2, s3 - 8, c3.d()), wbytes2(d2, s3 - 4, l3), d2;
+}
+var td2 = typeof TextDecoder != "undefined" && /* @__PURE__ */ new TextDecoder();
+var tds2 = 0;
+try {
+  td2.decode(et4, { stream: true });
+  tds2 = 1;
+} catch (e) {
+}
+
+// src/jobs/tailor/pack.ts
+var LAYOUTS = ["bpf-compatible", "plain"];
+function pathIn(layout, kernel) {
+  const { distribution: distribution2, versionId: versionId2, arch: arch3, uname: uname2 } = kernel;
+  const path5 = `${distribution2}/${versionId2}/${arch3}/${uname2}.btf`;
+  return layout === "plain" ? path5 : `./btfhub-archive/${path5}`;
+}
+var BLOCK2 = 512;
+var MODE2 = 292;
+function packTar(layout, entries2) {
+  const blocks = [];
+  for (const group of groupEqual(entries2)) {
+    for (const [index2, { path: path5, content }] of group.entries()) {
+      const first2 = group[0];
+      if (index2 > 0 && layout === "plain") blocks.push(header(path5, 0, first2.path));
+      else blocks.push(header(path5, content.length), content, padding3(content.length));
+    }
+  }
+  blocks.push(Buffer.alloc(2 * BLOCK2));
+  return gzipSync(Buffer.concat(blocks), { level: 9, mtime: 0 });
+}
+function groupEqual(entries2) {
+  var _a10;
+  const groups3 = /* @__PURE__ */ new Map();
+  for (const entry of entries2.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
+    const sum2 = (0, import_node_crypto20.createHash)("sha256").update(entry.content).digest("hex");
+    const group = (_a10 = groups3.get(sum2)) != null ? _a10 : [];
+    group.push(entry);
+    groups3.set(sum2, group);
+  }
+  return [...groups3.values()];
+}
+function countDifferent(entries2) {
+  return groupEqual(entries2).length;
+}
+function header(path5, size2, target) {
+  const block = Buffer.alloc(BLOCK2);
+  const made = new F({
+    ...{ path: path5, size: size2, mode: MODE2, uid: 0, gid: 0, mtime: /* @__PURE__ */ new Date(0) },
+    ...target === void 0 ? { type: "File" } : { type: "Link", linkpath: target }
+  });
+  if (made.encode(block)) throw new Failure("internal", `${path5} does not fit a tar header.`);
+  return block;
+}
+function padding3(size2) {
+  return Buffer.alloc((BLOCK2 - size2 % BLOCK2) % BLOCK2);
+}
+async function requireEmpty(folder2) {
+  const names = await (0, import_promises35.readdir)(folder2).catch((error) => {
+    if (isSystemError(error, "ENOENT")) return [];
+    throw error;
+  });
+  if (names.length === 0) return;
+  throw new Failure(
+    "usage",
+    `The folder ${folder2} is not empty.`,
+    "Empty it, or name another one: what else is in it would be shipped too."
+  );
+}
+async function writeFolder(folder2, entries2) {
+  for (const group of groupEqual(entries2)) {
+    let first2;
+    for (const { path: path5, content } of group) {
+      const file = (0, import_node_path42.join)(folder2, path5);
+      await (0, import_promises35.mkdir)((0, import_node_path42.dirname)(file), { recursive: true });
+      if (first2 === void 0) await writeWhole2(file, content, 420);
+      else await (0, import_promises35.link)(first2, file);
+      first2 != null ? first2 : first2 = file;
+    }
+  }
+}
+
+// src/jobs/tailor/tailor.ts
+var import_node_crypto21 = require("crypto");
+var import_promises37 = require("fs/promises");
+var import_node_os10 = require("os");
+var import_node_path44 = require("path");
+
+// src/jobs/tailor/minimise.ts
+var import_promises36 = require("fs/promises");
+var import_node_path43 = require("path");
+async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, objects) {
+  var _a10;
+  const name = `${distribution2}-${versionId2}-${uname2}`;
+  const [whole, least] = [(0, import_node_path43.join)(folder2, `${name}.btf`), (0, import_node_path43.join)(folder2, `${name}.min.btf`)];
+  try {
+    await (0, import_promises36.writeFile)(whole, btf);
+    const { status, signal, stderr } = await programs.run({
+      program: "bpftool",
+      args: ["gen", "min_core_btf", whole, least, ...objects],
+      signal: interrupted
+    });
+    if (status === 0) return await (0, import_promises36.readFile)(least);
+    const said = printable((_a10 = stderr.trim().split("\n").at(-1)) != null ? _a10 : "");
+    throw new Failure(
+      "bad-btf",
+      `bpftool ended with ${status != null ? status : signal} on the BTF of ${uname2}: ${said || "it said nothing"}.`,
+      "It must know 'gen min_core_btf', which came with Linux 5.18."
+    );
+  } finally {
+    await Promise.all([whole, least].map((path5) => (0, import_promises36.rm)(path5, { force: true })));
+  }
+}
+
+// src/jobs/tailor/tailor.ts
+var NOTED2 = 50;
+async function tailor(world2, progress, reader2, request2) {
+  const { objects, output, layout } = request2;
+  await readObjects(objects);
+  if (!isTarball(output)) await requireEmpty(output);
+  const kernels3 = await selectKernels2(reader2, request2.selection);
+  const task = progress.begin(`tailor ${kernels3.length} kernels`);
+  task.stage("minimise");
+  const made = [];
+  const failed3 = [];
+  for await (const one2 of minimiseAll(world2, reader2, kernels3, request2)) {
+    if ("error" in one2) failed3.push(one2);
+    else {
+      made.push({ ...one2, path: pathIn(layout, one2.kernel) });
+      task.advance(one2.whole);
+    }
+    const done = made.length + failed3.length;
+    if (done % NOTED2 === 0) progress.note(`${done} of ${kernels3.length} kernels`);
+  }
+  if (failed3[0] && made.length === 0) {
+    task.end("failed");
+    throw failed3[0].error;
+  }
+  const packedSize = await write2(output, layout, made);
+  task.end(failed3.length === 0 ? "done" : "incomplete", `${made.length} kernels`);
+  return {
+    kernels: made.map(({ kernel, path: path5, content }) => ({
+      ...kernel,
+      ...{ path: path5, size: content.length, sha256: sha2567(content) }
+    })),
+    failed: failed3,
+    different: countDifferent(made),
+    size: made.reduce((sum2, { content }) => sum2 + content.length, 0),
+    packedSize
+  };
+}
+async function* minimiseAll(world2, reader2, kernels3, { objects, jobs }) {
+  const paths = objects.map((path5) => (0, import_node_path44.resolve)(path5));
+  const folder2 = await (0, import_promises37.mkdtemp)((0, import_node_path44.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
+  const one2 = async ({ kernel, tarball }) => {
+    try {
+      const btf = await unpackOf(world2, kernel, tarball, reader2.name);
+      const content = await minimise(world2, folder2, kernel, btf, paths);
+      return { kernel, content, whole: btf.length };
+    } catch (thrown) {
+      world2.interrupted.throwIfAborted();
+      const error = asFailure(thrown);
+      if (["missing-program", "no-space", "internal"].includes(error.reason)) throw error;
+      return { kernel, error };
+    }
+  };
+  const ahead = { concurrency: jobs, backpressure: 2 * jobs };
+  try {
+    yield* pMapIterable(reader2.read(kernels3), one2, ahead);
+  } finally {
+    await (0, import_promises37.rm)(folder2, { recursive: true, force: true });
+  }
+}
+async function write2(output, layout, entries2) {
+  if (!isTarball(output)) {
+    await writeFolder(output, entries2);
+    return void 0;
+  }
+  const packed = packTar(layout, entries2);
+  await writeWhole2(output, packed, 420);
+  return packed.length;
+}
+function isTarball(path5) {
+  return /\.(tar\.gz|tgz)$/.test(path5);
+}
+function sha2567(bytes2) {
+  return (0, import_node_crypto21.createHash)("sha256").update(bytes2).digest("hex");
+}
+
+// src/commands/tailor.ts
+var OUTPUT = "min_core_btfs.tar.gz";
+var tailor2 = defineCommand({
+  name: "tailor",
+  summary: "make the minimal BTF that ships with eBPF programs, for every kernel of the archive",
+  description: "For each kernel, 'bpftool gen min_core_btf' keeps the types that the objects' CO-RE relocations need: a few kB in the place of megabytes. The result is packed as bpf-compatible's library reads it, the same bytes on any machine, ready to be linked into a program or to be shipped with it. Only the kernels that are selected are moved.",
+  options: {
+    object: list("<file>", "eBPF object that is to run there, as clang writes it", {
+      required: true
+    }),
+    archive: archiveOption,
+    ...archiveSelection,
+    layout: choice(
+      LAYOUTS,
+      "names of the files: below ./btfhub-archive/ as bpf-compatible's library asks for them, or without that folder",
+      { default: "bpf-compatible" }
+    ),
+    output: text2("<file|folder>", "a .tar.gz to write, or an empty folder", { default: OUTPUT }),
+    jobs: number("<number>", "kernels at work at the same time; by default as many as cores", {
+      ...{ least: 1, most: 256 }
+    })
+  },
+  examples: [
+    "btfhub tailor --object probe.bpf.o",
+    "btfhub tailor --object tcp.bpf.o --object io.bpf.o --release 22.03 --kernel '5.10.0-136.*'",
+    "btfhub tailor --object probe.bpf.o --archive ../btfhub-archive --arch aarch64 --layout plain --output btf"
+  ],
+  run: async (world2, options3) => {
+    var _a10;
+    const { object: object2, layout, output } = options3;
+    const reader2 = await openReader(world2, options3.archive);
+    try {
+      const made = await tailor(world2, openProgress(world2), reader2, {
+        ...{ objects: object2, layout, output, selection: toSelection(options3) },
+        jobs: (_a10 = options3.jobs) != null ? _a10 : (0, import_node_os11.availableParallelism)()
+      });
+      const { failed: failed3, kernels: kernels3 } = made;
+      return {
+        status: failed3.length > 0 ? 1 : 0,
+        document: { output, layout, ...made },
+        text: describe6(made, output, object2.length),
+        outputs: { output, kernels: `${kernels3.length}`, failed: `${failed3.length}` },
+        failures: failed3.map(({ kernel, error }) => ({
+          title: kernel.uname,
+          message: error.message
+        }))
+      };
+    } finally {
+      await reader2.close();
+    }
+  }
+});
+function describe6(made, output, objects) {
+  const { kernels: kernels3, failed: failed3, different, size: size2, packedSize } = made;
+  const lost = failed3.map(({ kernel, error }) => `${kernel.uname}: ${error.message}
+`);
+  const counts = `${count3(kernels3.length, "kernel")} for ${count3(objects, "object")}`;
+  const sizes = `${bytes(size2)}, ${different} of them different`;
+  const packed = packedSize === void 0 ? "" : `; packed ${bytes(packedSize)}`;
+  return `${lost.join("")}${output}: the BTF of ${counts}, ${sizes}${packed}.
+${linking(output)}`;
+}
+function count3(number3, what) {
+  return `${number3} ${what}${number3 === 1 ? "" : "s"}`;
+}
+function linking(output) {
+  if (!isTarball(output)) return "";
+  const name = (0, import_node_path45.basename)(output);
+  return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
+`;
+}
+
 // src/commands/all.ts
 var COMMANDS = [
   ...[demo, setup, plan, build, verify2, publish2],
-  ...[fetch, install, check2]
+  ...[fetch, install, tailor2, check2]
 ];
 
 // src/download/http.ts
@@ -89130,10 +89944,10 @@ var HEADERS_TIMEOUT = 6e4;
 var SILENCE_TIMEOUT = 3e5;
 var REDIRECTIONS = 5;
 function undiciHttp(env, tls = {}) {
-  var _a9, _b2, _c, _d, _e4;
+  var _a10, _b3, _c, _d, _e4;
   const setting2 = (name) => {
-    var _a10;
-    return (_a10 = env[name]) != null ? _a10 : env[name.toUpperCase()];
+    var _a11;
+    return (_a11 = env[name]) != null ? _a11 : env[name.toUpperCase()];
   };
   const strict = { ...tls, rejectUnauthorized: true };
   const common = {
@@ -89151,14 +89965,14 @@ function undiciHttp(env, tls = {}) {
     // The proxy's own pool would forget the limits above.
     factory: (origin, options3) => new import_undici.Pool(origin, { ...common, ...options3 }),
     // An empty string keeps undici from looking into the environment of the process by itself.
-    httpProxy: (_b2 = (_a9 = setting2("http_proxy")) != null ? _a9 : setting2("all_proxy")) != null ? _b2 : "",
+    httpProxy: (_b3 = (_a10 = setting2("http_proxy")) != null ? _a10 : setting2("all_proxy")) != null ? _b3 : "",
     httpsProxy: (_d = (_c = setting2("https_proxy")) != null ? _c : setting2("all_proxy")) != null ? _d : "",
     noProxy: (_e4 = setting2("no_proxy")) != null ? _e4 : ""
   });
   const following = direct.compose(import_undici.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
   return {
     request: async ({ url: url3, method = "GET", headers = {}, body, signal, redirect }) => {
-      var _a10;
+      var _a11;
       const answer2 = await (0, import_undici.request)(url3, {
         dispatcher: redirect === "manual" ? direct : following,
         method,
@@ -89174,7 +89988,7 @@ function undiciHttp(env, tls = {}) {
         status: answer2.statusCode,
         headers: Object.fromEntries(plain2),
         body: answer2.body,
-        url: (_a10 = lastOf(answer2.context)) != null ? _a10 : url3
+        url: (_a11 = lastOf(answer2.context)) != null ? _a11 : url3
       };
     }
   };
@@ -89186,13 +90000,13 @@ function lastOf(context) {
 }
 
 // src/world/clock.ts
-var import_promises35 = require("timers/promises");
+var import_promises38 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises35.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
+    await (0, import_promises38.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error;
     });
   }
@@ -89201,53 +90015,53 @@ var systemClock = {
 // src/world/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs24 = require("fs");
-var import_node_path43 = require("path");
+var import_node_path47 = require("path");
 
 // src/world/outlet.ts
 var import_node_events3 = require("events");
-var import_promises36 = require("fs/promises");
+var import_promises39 = require("fs/promises");
 var import_node_net = require("net");
-var import_node_os10 = require("os");
-var import_node_path42 = require("path");
+var import_node_os12 = require("os");
+var import_node_path46 = require("path");
 var BUFFER = 256 * 1024;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
-  const parent = (0, import_node_os10.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os10.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises36.mkdtemp)((0, import_node_path42.join)(parent, "btfhub-"));
+  const parent = (0, import_node_os12.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os12.tmpdir)() : "/tmp";
+  const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path46.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path42.join)(folder2, "out");
+    const path5 = (0, import_node_path46.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER);
-    const callback = (count3) => {
-      push(buffer.subarray(0, count3));
+    const callback = (count4) => {
+      push(buffer.subarray(0, count4));
       return true;
     };
     const incoming = (0, import_node_events3.once)(server, "connection");
     const socket = (0, import_node_net.connect)({ path: path5, onread: { buffer, callback } });
     socket.on("error", () => socket.destroy());
-    const ended = new Promise((resolve10) => socket.once("close", () => resolve10()));
+    const ended = new Promise((resolve11) => socket.once("close", () => resolve11()));
     const [inlet] = await incoming;
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises36.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
   }
 }
 
 // src/world/programs.ts
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
-  const begin = (invocation2, outlet) => new Promise((resolve10, reject) => {
-    var _a9;
+  const begin = (invocation2, outlet) => new Promise((resolve11, reject) => {
+    var _a10;
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
     const child2 = (0, import_node_child_process2.spawn)(program3, [...args], {
       cwd,
       env: { ...env, LC_ALL: "C.UTF-8", ...invocation2.env },
       stdio: ["pipe", outlet != null ? outlet : "pipe", "pipe"],
-      detached: (_a9 = invocation2.group) != null ? _a9 : false
+      detached: (_a10 = invocation2.group) != null ? _a10 : false
     });
     let stderr = Buffer.alloc(0);
     child2.stderr.on("data", (chunk) => {
@@ -89270,7 +90084,7 @@ function systemPrograms(env, packages = PACKAGES) {
       signal == null ? void 0 : signal.removeEventListener("abort", kill);
       reject(isSystemError(error, "ENOENT") ? missing2(program3, packages) : error);
     });
-    child2.once("spawn", () => resolve10({ child: child2, ended, kill }));
+    child2.once("spawn", () => resolve11({ child: child2, ended, kill }));
   });
   const start2 = async (invocation2) => {
     const { child: child2, ended, kill } = await begin(invocation2);
@@ -89293,19 +90107,19 @@ function systemPrograms(env, packages = PACKAGES) {
       }
     },
     run: async (invocation2) => {
-      var _a9, _b2;
+      var _a10, _b3;
       const running = await start2(invocation2);
-      running.stdin.end((_a9 = invocation2.input) != null ? _a9 : "");
+      running.stdin.end((_a10 = invocation2.input) != null ? _a10 : "");
       const chunks = [];
       for await (const chunk of running.stdout) chunks.push(chunk);
       const ending = await running.ended;
-      (_b2 = invocation2.signal) == null ? void 0 : _b2.throwIfAborted();
+      (_b3 = invocation2.signal) == null ? void 0 : _b3.throwIfAborted();
       return { ...ending, stdout: Buffer.concat(chunks) };
     },
     find: (program3) => {
-      var _a9;
-      const folders = (0, import_node_path43.isAbsolute)(program3) ? [""] : ((_a9 = env.PATH) != null ? _a9 : "").split(import_node_path43.delimiter);
-      return folders.map((folder2) => (0, import_node_path43.join)(folder2, program3)).find(isExecutable);
+      var _a10;
+      const folders = (0, import_node_path47.isAbsolute)(program3) ? [""] : ((_a10 = env.PATH) != null ? _a10 : "").split(import_node_path47.delimiter);
+      return folders.map((folder2) => (0, import_node_path47.join)(folder2, program3)).find(isExecutable);
     }
   };
 }
@@ -89394,7 +90208,7 @@ ${examples}`).action(async (...received) => {
   });
 }
 async function execute(command, given, operands) {
-  var _a9, _b2;
+  var _a10, _b3;
   const json = given.json === true;
   try {
     const values = readOptions(command.options, given, world.env);
@@ -89402,13 +90216,13 @@ async function execute(command, given, operands) {
     tellHost(outcome);
     world.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}
 ` : outcome.text);
-    (_a9 = process.exitCode) != null ? _a9 : process.exitCode = outcome.status;
+    (_a10 = process.exitCode) != null ? _a10 : process.exitCode = outcome.status;
   } catch (thrown) {
     const failure = interruption.signal.aborted ? interruption.signal.reason : asFailure(thrown);
     if (json) world.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
 `);
     complain(failure);
-    (_b2 = process.exitCode) != null ? _b2 : process.exitCode = 2;
+    (_b3 = process.exitCode) != null ? _b3 : process.exitCode = 2;
   }
 }
 function tellHost({ outputs, summary: summary3, failures }) {
