@@ -30,55 +30,76 @@ function machineOf({ home, env }: Machine): Record<string, string> {
  */
 export async function runAtomGit(text: string, machine: Machine): Promise<Ran[]> {
   const pipeline = parse(text) as Node & { jobs: Record<string, Node> };
-  const artifacts = join(machine.home, 'artifacts');
   const ran: Ran[] = [];
   for (const [id, job] of Object.entries(pipeline.jobs)) {
     const matrix = (job.strategy as Node | undefined)?.matrix as Table | undefined;
     for (const [index, leg] of (matrix ? expandMatrix(matrix) : [{}]).entries()) {
       const contexts = { matrix: leg, strategy: { 'job-index': index }, secrets: machine.secrets };
-      const fill = (value: unknown) =>
-        String(value).replace(/\$\{\{(.*?)\}\}/g, (_, inner) =>
-          asText(evaluate(inner, { contexts, status: 'success' })),
-        );
-      const where = `${id} ${index}`;
-      const workspace = join(machine.home, where.replace(' ', '-'));
-      mkdirSync(workspace, { recursive: true });
-      let failed = false;
-      for (const [number, step] of (job.steps as Node[]).entries()) {
-        if (failed && step.if !== 'always') continue;
-        const inputs = (step.with ?? {}) as Node;
-        const path = join(workspace, String(inputs.path));
-        if (step.uses === 'upload-artifact') {
-          if (existsSync(path))
-            cpSync(path, join(artifacts, fill(inputs.name)), { recursive: true });
-        } else if (step.uses === 'download-artifact') {
-          for (const name of readdirSync(artifacts)) {
-            cpSync(join(artifacts, name), join(path, name), { recursive: true });
-          }
-        } else if (step.run !== undefined) {
-          const filled = (table: unknown) =>
-            Object.fromEntries(
-              Object.entries((table ?? {}) as Node).map(([name, value]) => [name, fill(value)]),
-            );
-          const ended = await runScript({
-            ...{ text: fill(step.run), shell: 'bash', cwd: workspace, host: 'ATOMGIT' },
-            folder: join(workspace, `.step${number}`),
-            env: {
-              ...filled(pipeline.env),
-              ...{ ATOMGIT_ACTIONS: 'true', ATOMGIT_REPOSITORY: 'openeuler/btfhub-archive' },
-              ...machineOf(machine),
-              ...filled(step.env),
-            },
-          });
-          ran.push({ where, ...ended });
-          failed ||= ended.status !== 0;
-        } else if (step.uses !== 'setup-node') {
-          throw new Error(`There is no stand-in for ${step.uses}.`);
-        }
-      }
+      ran.push(...(await runAtomGitJob(`${id} ${index}`, { pipeline, job, contexts, machine })));
     }
   }
   return ran;
+}
+
+interface AtomGitJob {
+  readonly pipeline: Node;
+  readonly job: Node;
+  readonly contexts: Table;
+  readonly machine: Machine;
+}
+
+async function runAtomGitJob(where: string, leg: AtomGitJob): Promise<Ran[]> {
+  const { pipeline, job, contexts, machine } = leg;
+  const fill = (value: unknown) =>
+    String(value).replace(/\$\{\{(.*?)\}\}/g, (_, inner) =>
+      asText(evaluate(inner, { contexts, status: 'success' })),
+    );
+  const fillAll = (table: unknown) =>
+    Object.fromEntries(
+      Object.entries((table ?? {}) as Node).map(([name, value]) => [name, fill(value)]),
+    );
+  const workspace = join(machine.home, where.replace(' ', '-'));
+  mkdirSync(workspace, { recursive: true });
+  const ran: Ran[] = [];
+  for (const [number, step] of (job.steps as Node[]).entries()) {
+    if (ran.some(({ status }) => status !== 0) && step.if !== 'always') continue;
+    if (step.run === undefined) {
+      useAtomGitAction(String(step.uses), fillAll(step.with), workspace, machine.home);
+      continue;
+    }
+    const ended = await runScript({
+      ...{ text: fill(step.run), shell: 'bash', cwd: workspace, host: 'ATOMGIT' },
+      folder: join(workspace, `.step${number}`),
+      env: {
+        ...fillAll(pipeline.env),
+        ...{ ATOMGIT_ACTIONS: 'true', ATOMGIT_REPOSITORY: 'openeuler/btfhub-archive' },
+        ...machineOf(machine),
+        ...fillAll(step.env),
+      },
+    });
+    ran.push({ where, ...ended });
+  }
+  return ran;
+}
+
+/** The host's own actions, with a folder in the place of its artifacts. */
+function useAtomGitAction(
+  name: string,
+  inputs: Readonly<Record<string, string>>,
+  workspace: string,
+  home: string,
+): void {
+  const artifacts = join(home, 'artifacts');
+  const path = join(workspace, inputs.path ?? '.');
+  if (name === 'upload-artifact') {
+    if (existsSync(path)) cpSync(path, join(artifacts, inputs.name ?? ''), { recursive: true });
+  } else if (name === 'download-artifact') {
+    for (const artifact of readdirSync(artifacts)) {
+      cpSync(join(artifacts, artifact), join(path, artifact), { recursive: true });
+    }
+  } else if (name !== 'setup-node') {
+    throw new Error(`There is no stand-in for ${name}.`);
+  }
 }
 
 /** Gitee Go: the shell steps of each stage, on one host, until one fails. */
