@@ -3,8 +3,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { COMMANDS } from '../src/commands/all.ts';
 import { serveFolder } from '../src/download/serve.ts';
 import { REASONS } from '../src/failure.ts';
+import { parseSource } from '../src/sources/source.ts';
 
 const root = join(import.meta.dirname, '..');
 const pages = ['README.md', 'README.zh-CN.md'];
@@ -81,6 +84,15 @@ test('every reason in the READMEs is one, and those that a build may give are th
 const NOT_OF_A_KERNEL: readonly string[] = [
   ...['bad-repository', 'bad-archive', 'forge', 'not-found', 'interrupted', 'usage', 'internal'],
 ];
+
+test.each(pages)('the source file in %s is one', (page) => {
+  const [, yaml = ''] = /```yaml\n(# Oracle[\s\S]*?)```/.exec(read(page)) ?? [];
+  expect(parseSource(parse(yaml), page).id).toBe('ol');
+});
+
+test.each(pages)('%s has a section with the options of every command', (page) => {
+  for (const { name } of COMMANDS) expect(read(page)).toContain(`<!-- options: ${name} -->`);
+});
 
 test.each(pages)('the files that %s links to are there', (page) => {
   const targets = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target]) => target);
