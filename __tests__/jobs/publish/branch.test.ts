@@ -1,4 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { commit, git, head, read, subjects, tree } from '../../archive/repositories.ts';
 import { A, archives, B, C, PATH_A, PATH_B } from './archives.ts';
 import { openBench } from './bench.ts';
@@ -209,6 +211,35 @@ test('author and committer are who the options say, else who git says, else nobo
     committer: 'Two <two@example.org>',
   });
   expect(who()).toBe('Bot One <one@example.org>, Two <two@example.org>');
+});
+
+test('commits are signed when git is set up for it, those that are rebased as well', async () => {
+  const { folder } = await archive();
+  const home = join(bench.root, 'gnupg');
+  mkdirSync(home, { mode: 0o700 });
+  const gpg = (...args: string[]) =>
+    execFileSync('gpg', ['--homedir', home, '--batch', '--quiet', ...args], { stdio: 'pipe' });
+  gpg(
+    '--passphrase',
+    '',
+    '--quick-generate-key',
+    'Bot <bot@example.org>',
+    'ed25519',
+    'sign',
+    'never',
+  );
+  const config = join(bench.root, 'gitconfig');
+  writeFileSync(config, '[user]\nname = Bot\nemail = bot@example.org\n[commit]\ngpgsign = true\n');
+  const env = { GIT_CONFIG_GLOBAL: config, GNUPGHOME: home };
+  const run = async (built: string[]) =>
+    bench.run({ input: await bench.output(built), archive: folder, noPullRequest: true }, env);
+  expect(await run([A])).toMatchObject({ status: 0 });
+  commit(folder, 'master', { 'docs.md': 'More.' });
+  expect((await run([B])).document).toMatchObject({ moved: 'rebased' });
+  for (const one of ['next', 'next^', 'catalog']) {
+    expect(git(folder, ['cat-file', 'commit', one])).toContain('BEGIN PGP SIGNATURE');
+  }
+  execFileSync('gpgconf', ['--homedir', home, '--kill', 'gpg-agent']);
 });
 
 test('no run leaves anything in the temporary folder', () => {

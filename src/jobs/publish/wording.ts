@@ -131,10 +131,13 @@ function shorten(text: string, longest: number): string {
   return text.length <= longest ? text : `${text.slice(0, longest - 3)}...`;
 }
 
-/** By releases and architecture, sorted. */
+/** By releases and architecture, sorted; 5.10.0-9 stands before 5.10.0-10. */
 function groups(entries: readonly BuiltEntry[]): Map<string, BuiltEntry[]> {
   const key = ({ releases, arch }: BuiltEntry) => `${releases.join(', ')}|${arch}`;
-  const sorted = [...entries].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+  const order = new Intl.Collator('en', { numeric: true });
+  const sorted = [...entries].sort(
+    (a, b) => order.compare(key(a), key(b)) || order.compare(a.uname, b.uname),
+  );
   const found = new Map<string, BuiltEntry[]>();
   for (const entry of sorted) found.set(key(entry), [...(found.get(key(entry)) ?? []), entry]);
   return found;
