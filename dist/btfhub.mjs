@@ -87280,7 +87280,10 @@ function shorten(text3, longest) {
 function groups2(entries2) {
   var _a10;
   const key = ({ releases, arch: arch3 }) => `${releases.join(", ")}|${arch3}`;
-  const sorted2 = [...entries2].sort((a, b4) => key(a) < key(b4) ? -1 : key(a) > key(b4) ? 1 : 0);
+  const order = new Intl.Collator("en", { numeric: true });
+  const sorted2 = [...entries2].sort(
+    (a, b4) => order.compare(key(a), key(b4)) || order.compare(a.uname, b4.uname)
+  );
   const found = /* @__PURE__ */ new Map();
   for (const entry of sorted2) found.set(key(entry), [...(_a10 = found.get(key(entry))) != null ? _a10 : [], entry]);
   return found;
