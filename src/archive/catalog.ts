@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { describe, Failure } from '../failure.ts';
 import { asBranch, type Uname } from '../names.ts';
-import type { Oid } from './git.ts';
 import { type Shelf, tarballPath } from './layout.ts';
 import type { FailureRecord, KernelRecord } from './record.ts';
+import type { Oid } from './remote.ts';
 import * as shape from './shapes.ts';
 
 /** Version of the catalog's shape; raised when a reader of the old shape would be misled. */

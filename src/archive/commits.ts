@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { Failure } from '../failure.ts';
 import type { World } from '../world/world.ts';
-import type { GitEntry, Oid } from './git.ts';
 import type { GitCall, Plumbing } from './plumbing.ts';
+import type { GitEntry, Oid } from './remote.ts';
 
 /** A person or program, as git writes it: `Name <mail>`. */
 export interface Identity {

@@ -1,7 +1,7 @@
 import type { Branch } from '../names.ts';
-import { type Oid, REMOTE, type Remote } from './git.ts';
 import { GitExit } from './plumbing.ts';
 import { refusal } from './refusal.ts';
+import { type Oid, REMOTE, type Remote } from './remote.ts';
 
 /**
  * What became of a push. `lost`: somebody else was faster, look again. `unknown`: the connection

@@ -1,8 +1,8 @@
 import { Failure } from '../failure.ts';
 import type { Branch } from '../names.ts';
 import type { Changes, Committer } from './commits.ts';
-import { type GitEntry, listTree, type Oid, type Remote } from './git.ts';
 import type { Plumbing } from './plumbing.ts';
+import { type GitEntry, listTree, type Oid, type Remote } from './remote.ts';
 
 export type Listing = ReadonlyMap<string, GitEntry>;
 

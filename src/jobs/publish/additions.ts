@@ -1,5 +1,5 @@
-import type { GitEntry } from '../../archive/git.ts';
 import { archivePaths, TARBALL_SUFFIX, twinPath } from '../../archive/layout.ts';
+import type { GitEntry } from '../../archive/remote.ts';
 import type { Listing } from '../../archive/waiting.ts';
 import { Failure } from '../../failure.ts';
 import type { Candidate } from './intake.ts';

@@ -4,7 +4,6 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
-import type { Oid } from '../../archive/git.ts';
 import { TARBALL_SUFFIX } from '../../archive/layout.ts';
 import { parseRecord } from '../../archive/parse-record.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type KernelRecord,
   recordPath,
 } from '../../archive/record.ts';
+import type { Oid } from '../../archive/remote.ts';
 import { checkBtf, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { describe, Failure, isSystemError } from '../../failure.ts';

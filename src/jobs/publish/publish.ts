@@ -1,7 +1,7 @@
 import { type Identity, openCommitter } from '../../archive/commits.ts';
 import type { Credential } from '../../archive/credential.ts';
-import { type Oid, openRemote, type Remote } from '../../archive/git.ts';
 import type { Location } from '../../archive/location.ts';
+import { type Oid, openRemote, type Remote } from '../../archive/remote.ts';
 import type { Expectation } from '../../btf/check.ts';
 import { Failure } from '../../failure.ts';
 import { type Ensured, ensurePullRequest, type Forge } from '../../forge/forge.ts';

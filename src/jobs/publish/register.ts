@@ -11,9 +11,9 @@ import {
   settleCatalog,
 } from '../../archive/catalog.ts';
 import { DATADOG_FILE, datadogCatalog } from '../../archive/datadog.ts';
-import { listTree, type Oid, type Remote, readBlobs } from '../../archive/git.ts';
 import { pushBranch } from '../../archive/push.ts';
 import type { FailureRecord } from '../../archive/record.ts';
+import { listTree, type Oid, type Remote, readBlobs } from '../../archive/remote.ts';
 import type { Standing } from '../../archive/waiting.ts';
 import type { Candidate } from './intake.ts';
 import { again, type Desk } from './shelve.ts';

@@ -1,6 +1,6 @@
 import type { Committer } from '../../archive/commits.ts';
-import { listTree, type Oid, type Remote } from '../../archive/git.ts';
 import { pushBranch } from '../../archive/push.ts';
+import { listTree, type Oid, type Remote } from '../../archive/remote.ts';
 import { type Standing, takeStanding } from '../../archive/waiting.ts';
 import { Failure } from '../../failure.ts';
 import type { Branch } from '../../names.ts';
