@@ -41996,7 +41996,7 @@ var {
 } = import_index.default;
 
 // src/commands/build.ts
-var import_node_path26 = require("path");
+var import_node_path27 = require("path");
 
 // src/failure.ts
 var REASONS = [
@@ -42963,9 +42963,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join32) {
+ArrayStream.prototype.readToEnd = async function(join33) {
   await this[doneWritingPromise];
-  const result = join32(this.slice(this[readingIndex]));
+  const result = join33(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -43167,14 +43167,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join32 = concat) {
+Reader.prototype.readToEnd = async function(join33 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join32(result);
+  return join33(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43597,12 +43597,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join32 = concat) {
+async function readToEnd(input, join33 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join32);
+    return input.readToEnd(join33);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join32);
+    return getReader(input).readToEnd(join33);
   }
   return input;
 }
@@ -75935,7 +75935,7 @@ function choice(choices, description, options3) {
 }
 
 // src/commands/planning.ts
-var import_promises22 = require("fs/promises");
+var import_promises23 = require("fs/promises");
 
 // src/jobs/plan/limit.ts
 var UNITS2 = {
@@ -78618,38 +78618,8 @@ function settleCatalog(catalog, base, next2) {
 }
 
 // src/archive/git.ts
-var import_node_fs17 = require("fs");
-var import_promises19 = require("fs/promises");
-var import_node_path23 = require("path");
-
-// src/archive/credential.ts
-var HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$BTFHUB_GIT_USER" "$BTFHUB_GIT_PASSWORD"; }; f';
-function credentialFor(origin, token, user = "oauth2") {
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new Failure(
-      "usage",
-      "The token is empty, or holds spaces or control characters.",
-      "Set BTFHUB_TOKEN, or the file of --token-file, to the token alone."
-    );
-  }
-  if (!/^[^\s:]+$/.test(user)) {
-    throw new Failure("usage", `'${user}' is no user name for git.`, "Check --user.");
-  }
-  const secrets = [
-    Buffer.from(`${user}:${token}`).toString("base64"),
-    token,
-    encodeURIComponent(token)
-  ];
-  return {
-    origin,
-    user,
-    token,
-    // The empty one first takes away the user's own helpers, which might store what they see.
-    gitConfig: ["credential.helper=", `credential.${origin}.helper=${HELPER}`],
-    gitEnvironment: { BTFHUB_GIT_USER: user, BTFHUB_GIT_PASSWORD: token, GIT_ASKPASS: "" },
-    hide: (text3) => secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text3)
-  };
-}
+var import_promises20 = require("fs/promises");
+var import_node_path24 = require("path");
 
 // src/archive/location.ts
 var import_node_fs16 = require("fs");
@@ -78702,6 +78672,40 @@ function local(where) {
 }
 function repositoryPath(path5) {
   return path5.replace(/^\/+|\/+$/g, "").replace(/\.git$/, "");
+}
+
+// src/archive/remote.ts
+var import_node_fs17 = require("fs");
+var import_promises19 = require("fs/promises");
+var import_node_path23 = require("path");
+
+// src/archive/credential.ts
+var HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$BTFHUB_GIT_USER" "$BTFHUB_GIT_PASSWORD"; }; f';
+function credentialFor(origin, token, user = "oauth2") {
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Failure(
+      "usage",
+      "The token is empty, or holds spaces or control characters.",
+      "Set BTFHUB_TOKEN, or the file of --token-file, to the token alone."
+    );
+  }
+  if (!/^[^\s:]+$/.test(user)) {
+    throw new Failure("usage", `'${user}' is no user name for git.`, "Check --user.");
+  }
+  const secrets = [
+    Buffer.from(`${user}:${token}`).toString("base64"),
+    token,
+    encodeURIComponent(token)
+  ];
+  return {
+    origin,
+    user,
+    token,
+    // The empty one first takes away the user's own helpers, which might store what they see.
+    gitConfig: ["credential.helper=", `credential.${origin}.helper=${HELPER}`],
+    gitEnvironment: { BTFHUB_GIT_USER: user, BTFHUB_GIT_PASSWORD: token, GIT_ASKPASS: "" },
+    hide: (text3) => secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text3)
+  };
 }
 
 // src/archive/plumbing.ts
@@ -82291,14 +82295,7 @@ function refusal(attempt, where, said, cause) {
   return new Failure((_a10 = known == null ? void 0 : known.reason) != null ? _a10 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
 }
 
-// src/archive/git.ts
-async function openArchive(world2, where, options3 = {}) {
-  const location = locate(where);
-  if (location.kind === "folder") return folderArchive(location.folder);
-  const credential = credentialOf(location, options3.token, options3.user);
-  const remote2 = await openRemote(world2, location, credential, { tracking: true });
-  return gitArchive(remote2);
-}
+// src/archive/remote.ts
 function credentialOf(location, token, user) {
   if (location.kind !== "remote" || location.origin === void 0) return void 0;
   const secret = token != null ? token : location.password;
@@ -82423,6 +82420,34 @@ async function listTree(plumbing, oid) {
     })
   );
 }
+async function readBlobs(plumbing, oids) {
+  if (oids.length === 0) return [];
+  const output = await plumbing.catFile(["--batch"], { input: `${oids.join("\n")}
+` });
+  let at3 = 0;
+  return oids.map((oid) => {
+    const end = output.indexOf(10, at3);
+    const [, type, size2] = output.toString("latin1", at3, end).split(" ");
+    if (type !== "blob") {
+      throw new Failure(
+        "bad-archive",
+        `The archive lacks the contents of a file that it lists (blob ${oid}).`,
+        "If it is a folder that was cloned with a filter, give the URL it came from."
+      );
+    }
+    at3 = end + 1 + Number(size2) + 1;
+    return output.subarray(end + 1, at3 - 1);
+  });
+}
+
+// src/archive/git.ts
+async function openArchive(world2, where, options3 = {}) {
+  const location = locate(where);
+  if (location.kind === "folder") return folderArchive(location.folder);
+  const credential = credentialOf(location, options3.token, options3.user);
+  const remote2 = await openRemote(world2, location, credential, { tracking: true });
+  return gitArchive(remote2);
+}
 function gitArchive(remote2) {
   const { plumbing } = remote2;
   let known;
@@ -82477,39 +82502,20 @@ function gitArchive(remote2) {
     close: () => plumbing.close()
   };
 }
-async function readBlobs(plumbing, oids) {
-  if (oids.length === 0) return [];
-  const output = await plumbing.catFile(["--batch"], { input: `${oids.join("\n")}
-` });
-  let at3 = 0;
-  return oids.map((oid) => {
-    const end = output.indexOf(10, at3);
-    const [, type, size2] = output.toString("latin1", at3, end).split(" ");
-    if (type !== "blob") {
-      throw new Failure(
-        "bad-archive",
-        `The archive lacks the contents of a file that it lists (blob ${oid}).`,
-        "If it is a folder that was cloned with a filter, give the URL it came from."
-      );
-    }
-    at3 = end + 1 + Number(size2) + 1;
-    return output.subarray(end + 1, at3 - 1);
-  });
-}
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries2 = await (0, import_promises19.readdir)(folder2, { recursive: true, withFileTypes: true });
+    const entries2 = await (0, import_promises20.readdir)(folder2, { recursive: true, withFileTypes: true });
     const files = entries2.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        (0, import_node_path23.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
+        (0, import_node_path24.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path5) => {
     try {
-      return await (0, import_promises19.readFile)((0, import_node_path23.join)(folder2, path5));
+      return await (0, import_promises20.readFile)((0, import_node_path24.join)(folder2, path5));
     } catch (error) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error, code)))
         return void 0;
@@ -82729,21 +82735,21 @@ function toPlanTrouble({ where, failure }) {
 }
 
 // src/commands/selection.ts
-var import_node_path25 = require("path");
+var import_node_path26 = require("path");
 
 // src/rpmmd/cache.ts
 var import_node_crypto13 = require("crypto");
-var import_promises20 = require("fs/promises");
-var import_node_path24 = require("path");
+var import_promises21 = require("fs/promises");
+var import_node_path25 = require("path");
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain2) {
   let writable = true;
-  const fileOf2 = (key) => (0, import_node_path24.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  const fileOf2 = (key) => (0, import_node_path25.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
   return {
     read: async (key, shape) => {
-      const text3 = await (0, import_promises20.readFile)(fileOf2(key), "utf8").catch(() => void 0);
+      const text3 = await (0, import_promises21.readFile)(fileOf2(key), "utf8").catch(() => void 0);
       if (text3 === void 0) return void 0;
       const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
       return result.success ? result.output.value : void 0;
@@ -82753,12 +82759,12 @@ function folderCache(folder2, complain2) {
       const file = fileOf2(key);
       const draft = `${file}.${(0, import_node_crypto13.randomBytes)(6).toString("hex")}`;
       try {
-        await (0, import_promises20.mkdir)(folder2, { recursive: true });
-        await (0, import_promises20.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
-        await (0, import_promises20.rename)(draft, file);
+        await (0, import_promises21.mkdir)(folder2, { recursive: true });
+        await (0, import_promises21.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
+        await (0, import_promises21.rename)(draft, file);
       } catch (error) {
         writable = false;
-        await (0, import_promises20.rm)(draft, { force: true }).catch(() => {
+        await (0, import_promises21.rm)(draft, { force: true }).catch(() => {
         });
         complain2(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
       }
@@ -82774,7 +82780,7 @@ function parseJson(text3) {
 }
 
 // src/sources/known.ts
-var import_promises21 = require("fs/promises");
+var import_promises22 = require("fs/promises");
 var import_yaml = __toESM(require_dist3(), 1);
 
 // src/sources/source.ts
@@ -82933,7 +82939,7 @@ async function chooseSource(id, files) {
 async function readSources(file) {
   let data;
   try {
-    data = (0, import_yaml.parse)(await (0, import_promises21.readFile)(file, "utf8"));
+    data = (0, import_yaml.parse)(await (0, import_promises22.readFile)(file, "utf8"));
   } catch (error) {
     throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error)}.`);
   }
@@ -82984,8 +82990,8 @@ async function toQuery(world2, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path25.join)(env.HOME, ".cache");
-  return base ? (0, import_node_path25.join)(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path26.join)(env.HOME, ".cache");
+  return base ? (0, import_node_path26.join)(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/planning.ts
@@ -83077,7 +83083,7 @@ function refuseBeside(options3) {
 async function readPlan(file) {
   let content;
   try {
-    content = await (0, import_promises22.readFile)(file, "utf8");
+    content = await (0, import_promises23.readFile)(file, "utf8");
   } catch (error) {
     throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error)}.`);
   }
@@ -83168,7 +83174,7 @@ var build = defineCommand({
   run: async (world2, options3) => {
     const progress = openProgress(world2);
     const { order, troubles } = await toOrder(world2, options3, progress);
-    const output = (0, import_node_path26.resolve)(options3.output);
+    const output = (0, import_node_path27.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = order;
     const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options3) };
     return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
@@ -83176,7 +83182,7 @@ var build = defineCommand({
 });
 
 // src/commands/check.ts
-var import_node_path29 = require("path");
+var import_node_path30 = require("path");
 
 // src/btf/ext.ts
 var RELOCATION_KINDS = [
@@ -84773,13 +84779,13 @@ _good = new WeakMap();
 _missing = new WeakMap();
 
 // src/jobs/check-kernels.ts
-var import_promises24 = require("fs/promises");
-var import_node_path28 = require("path");
+var import_promises25 = require("fs/promises");
+var import_node_path29 = require("path");
 
 // src/jobs/fetch/machine.ts
 var import_node_fs18 = require("fs");
-var import_promises23 = require("fs/promises");
-var import_node_path27 = require("path");
+var import_promises24 = require("fs/promises");
+var import_node_path28 = require("path");
 var OWN_BTF = "sys/kernel/btf/vmlinux";
 async function readMachine(world2, root, wanted) {
   var _a10;
@@ -84790,7 +84796,7 @@ async function readMachine(world2, root, wanted) {
     distribution: named2(asDistributionId, release2.get("ID")),
     versionId: named2(asVersionId, release2.get("VERSION_ID")),
     kernel: (_a10 = kernel != null ? kernel : running) != null ? _a10 : await onlyKernel(root),
-    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path27.join)(root, OWN_BTF))
+    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path28.join)(root, OWN_BTF))
   };
 }
 async function runningKernel({
@@ -84801,8 +84807,8 @@ async function runningKernel({
   return { uname: asUname(release2), arch: asArch(machine) };
 }
 async function onlyKernel(root) {
-  const folder2 = (0, import_node_path27.join)(root, "lib", "modules");
-  const names = await (0, import_promises23.readdir)(folder2).catch((error) => {
+  const folder2 = (0, import_node_path28.join)(root, "lib", "modules");
+  const names = await (0, import_promises24.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
@@ -84833,7 +84839,7 @@ function named2(check3, text3) {
 async function readOsRelease(root) {
   for (const path5 of ["etc/os-release", "usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await (0, import_promises23.readFile)((0, import_node_path27.join)(root, path5), "utf8"));
+      return parseOsRelease(await (0, import_promises24.readFile)((0, import_node_path28.join)(root, path5), "utf8"));
     } catch (error) {
       if (!isSystemError(error, "ENOENT")) throw error;
     }
@@ -85001,8 +85007,8 @@ function fileKernels(world2, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
-      const name = (0, import_node_path28.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load = async () => isTarball2 ? unpack2(world2, path5, await (0, import_promises24.readFile)(path5)) : loadBtf(path5);
+      const name = (0, import_node_path29.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
+      const load = async () => isTarball2 ? unpack2(world2, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load };
     }
   }
@@ -85010,7 +85016,7 @@ function fileKernels(world2, paths) {
 }
 async function unpack2(world2, path5, bytes2) {
   const { uname: uname2, btf } = await unpackBtf(world2.programs, bytes2, { signal: world2.interrupted });
-  if ((0, import_node_path28.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  if ((0, import_node_path29.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 function baseOf2(uname2) {
@@ -85253,7 +85259,7 @@ function describe3({ results, unread }) {
 }
 function describeObject(lines) {
   var _a10, _b3, _c, _d;
-  const name = (0, import_node_path29.basename)((_b3 = (_a10 = lines[0]) == null ? void 0 : _a10.object) != null ? _b3 : "");
+  const name = (0, import_node_path30.basename)((_b3 = (_a10 = lines[0]) == null ? void 0 : _a10.object) != null ? _b3 : "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
   const count4 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
@@ -85274,14 +85280,14 @@ var import_node_fs20 = require("fs");
 
 // src/download/serve.ts
 var import_node_fs19 = require("fs");
-var import_promises25 = require("fs/promises");
+var import_promises26 = require("fs/promises");
 var import_node_http = require("http");
-var import_node_path30 = require("path");
+var import_node_path31 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
     var _a10;
-    const path5 = (0, import_node_path30.normalize)(decodeURIComponent(new URL((_a10 = request2.url) != null ? _a10 : "/", "http://h").pathname));
-    answer((0, import_node_path30.join)(root, path5), path5, request2.headers, response).catch(() => {
+    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a10 = request2.url) != null ? _a10 : "/", "http://h").pathname));
+    answer((0, import_node_path31.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -85300,13 +85306,13 @@ async function serveFolder(root) {
   };
 }
 async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises25.stat)(file);
+  const found = await (0, import_promises26.stat)(file);
   if (!found.isDirectory()) return answerFile(file, found, asked, response);
   if (!path5.endsWith("/")) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries2 = await (0, import_promises25.readdir)(file, { withFileTypes: true });
+  const entries2 = await (0, import_promises26.readdir)(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries2));
 }
 function answerFile(file, found, asked, response) {
@@ -85394,12 +85400,12 @@ function parse4(source2, spec, words) {
 }
 
 // src/commands/verify.ts
-var import_node_path32 = require("path");
+var import_node_path33 = require("path");
 
 // src/jobs/verify.ts
 var import_node_crypto15 = require("crypto");
-var import_promises26 = require("fs/promises");
-var import_node_path31 = require("path");
+var import_promises27 = require("fs/promises");
+var import_node_path32 = require("path");
 
 // src/archive/parse-record.ts
 var MOST_BYTES5 = 1024 * 1024;
@@ -85478,18 +85484,18 @@ async function verifyFiles(world2, progress, request2) {
 }
 async function filesAt(path5) {
   try {
-    const facts = await (0, import_promises26.stat)(path5);
+    const facts = await (0, import_promises27.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries2 = await (0, import_promises26.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path31.join)(entry.parentPath, entry.name)).sort();
+  const entries2 = await (0, import_promises27.readdir)(path5, { recursive: true, withFileTypes: true });
+  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path32.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises26.stat)(one2)).size })));
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises27.stat)(one2)).size })));
 }
 async function verifyFile(world2, file, expectation) {
   const { path: path5 } = file;
@@ -85503,10 +85509,10 @@ async function verifyFile(world2, file, expectation) {
 async function verifyTarball(world2, { path: path5, size: size2 }, expectation) {
   if (size2 > MOST_BTF_BYTES)
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
-  const tarball = await (0, import_promises26.readFile)(path5);
+  const tarball = await (0, import_promises27.readFile)(path5);
   const signal = world2.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
-  if ((0, import_node_path31.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if ((0, import_node_path32.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
@@ -85524,10 +85530,10 @@ function sha2564(bytes2) {
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
-  const file = (0, import_node_path31.join)((0, import_node_path31.dirname)(path5), "..", "..", "..", name);
+  const file = (0, import_node_path32.join)((0, import_node_path32.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises26.readFile)(file, "utf8");
+    text3 = await (0, import_promises27.readFile)(file, "utf8");
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
     throw error;
@@ -85602,7 +85608,7 @@ var COLUMNS3 = [
 ];
 function row2(finding) {
   var _a10, _b3;
-  const name = (0, import_node_path32.basename)(finding.path);
+  const name = (0, import_node_path33.basename)(finding.path);
   if (!isSound(finding)) {
     const { reason: reason2, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -85700,16 +85706,16 @@ The same from openEuler's own site, for one kernel:
 }
 
 // src/commands/fetch.ts
-var import_promises28 = require("fs/promises");
-var import_node_path34 = require("path");
+var import_promises29 = require("fs/promises");
+var import_node_path35 = require("path");
 
 // src/jobs/install/write.ts
 var import_node_crypto16 = require("crypto");
-var import_promises27 = require("fs/promises");
+var import_promises28 = require("fs/promises");
 async function writeWhole2(path5, content, mode) {
   const draft = `${path5}.${(0, import_node_crypto16.randomBytes)(6).toString("hex")}.new`;
   try {
-    const file = await (0, import_promises27.open)(draft, "wx", mode);
+    const file = await (0, import_promises28.open)(draft, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -85717,15 +85723,15 @@ async function writeWhole2(path5, content, mode) {
     } finally {
       await file.close();
     }
-    await (0, import_promises27.rename)(draft, path5);
+    await (0, import_promises28.rename)(draft, path5);
   } catch (error) {
-    await (0, import_promises27.rm)(draft, { force: true });
+    await (0, import_promises28.rm)(draft, { force: true });
     throw error;
   }
 }
 
 // src/commands/fetching.ts
-var import_node_path33 = require("path");
+var import_node_path34 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "kernel, as 'uname -r' says it; by default the one that runs"),
   archive: archiveOption,
@@ -85742,7 +85748,7 @@ var fetchingOptions = {
 async function toMachine(world2, options3) {
   const { uname: uname2, distribution: distribution2, versionId: versionId2 } = options3;
   const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
-  const machine = await readMachine(world2, (0, import_node_path33.resolve)(options3.root), wanted);
+  const machine = await readMachine(world2, (0, import_node_path34.resolve)(options3.root), wanted);
   return {
     ...machine,
     distribution: distribution2 === void 0 ? machine.distribution : asDistributionId(distribution2),
@@ -85794,25 +85800,25 @@ ${ownBtfNote(machine)}`,
   }
 });
 async function write(given, name, btf) {
-  const there = await (0, import_promises28.stat)(given).catch((error) => {
+  const there = await (0, import_promises29.stat)(given).catch((error) => {
     if (isSystemError(error, "ENOENT")) return void 0;
     throw error;
   });
-  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path34.join)(given, name) : given;
+  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path35.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
-  else await (0, import_promises28.writeFile)(path5, btf);
+  else await (0, import_promises29.writeFile)(path5, btf);
   return path5;
 }
 
 // src/commands/install.ts
 var import_node_os8 = require("os");
-var import_node_path38 = require("path");
+var import_node_path39 = require("path");
 
 // src/jobs/install/install.ts
 var import_node_crypto18 = require("crypto");
 var import_node_fs22 = require("fs");
-var import_promises31 = require("fs/promises");
-var import_node_path37 = require("path");
+var import_promises32 = require("fs/promises");
+var import_node_path38 = require("path");
 
 // src/btf/wrap.ts
 var MACHINES = {
@@ -85875,18 +85881,18 @@ function writers(file, isLittle) {
 
 // src/jobs/install/place.ts
 var import_node_fs21 = require("fs");
-var import_promises29 = require("fs/promises");
-var import_node_path35 = require("path");
+var import_promises30 = require("fs/promises");
+var import_node_path36 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
-    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path35.join)(root, (0, import_node_path35.resolve)("/", to3)));
-    const path5 = isFolder ? (0, import_node_path35.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path35.resolve)("/", to3);
+    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path36.join)(root, (0, import_node_path36.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path36.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path36.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
-    const form = (0, import_node_path35.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    const form = (0, import_node_path36.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, audience: known ? "libbpf" : "nobody" };
   }
-  if ((0, import_node_fs21.existsSync)((0, import_node_path35.join)(root, GOPHER))) {
+  if ((0, import_node_fs21.existsSync)((0, import_node_path36.join)(root, GOPHER))) {
     return { path: `${GOPHER}/btf/${uname2}.btf`, audience: "gala-gopher", form: "raw" };
   }
   return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, audience: "libbpf", form: "elf" };
@@ -85904,19 +85910,19 @@ function libbpfPaths(uname2) {
 }
 async function folderAt(path5) {
   try {
-    return (await (0, import_promises29.stat)(path5)).isDirectory();
+    return (await (0, import_promises30.stat)(path5)).isDirectory();
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return false;
     throw error;
   }
 }
 async function insideOf(root, path5) {
-  const full = (0, import_node_path35.join)(root, path5);
-  let there = (0, import_node_path35.dirname)(full);
-  while (!(0, import_node_fs21.existsSync)(there)) there = (0, import_node_path35.dirname)(there);
-  const [top, real] = [await (0, import_promises29.realpath)(root), await (0, import_promises29.realpath)(there)];
-  const way = (0, import_node_path35.relative)(top, real);
-  if (way === ".." || way.startsWith(`..${import_node_path35.sep}`)) {
+  const full = (0, import_node_path36.join)(root, path5);
+  let there = (0, import_node_path36.dirname)(full);
+  while (!(0, import_node_fs21.existsSync)(there)) there = (0, import_node_path36.dirname)(there);
+  const [top, real] = [await (0, import_promises30.realpath)(root), await (0, import_promises30.realpath)(there)];
+  const way = (0, import_node_path36.relative)(top, real);
+  if (way === ".." || way.startsWith(`..${import_node_path36.sep}`)) {
     throw new Failure(
       "usage",
       `${path5} below ${root} is not in there: a link leads to ${real}.`,
@@ -85928,8 +85934,8 @@ async function insideOf(root, path5) {
 
 // src/jobs/install/receipts.ts
 var import_node_crypto17 = require("crypto");
-var import_promises30 = require("fs/promises");
-var import_node_path36 = require("path");
+var import_promises31 = require("fs/promises");
+var import_node_path37 = require("path");
 var ReceiptShape = strictObject({
   uname,
   /** As the machine sees it. */
@@ -85945,14 +85951,14 @@ function isPlain(path5) {
 }
 async function readReceipts({ root, state }, wanted) {
   const folder2 = await insideOf(root, state);
-  const names = await (0, import_promises30.readdir)(folder2).catch((error) => {
+  const names = await (0, import_promises31.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const receipts = await Promise.all(
     files.map(
-      async (name) => parse5(await (0, import_promises30.readFile)((0, import_node_path36.join)(folder2, name), "utf8"), (0, import_node_path36.join)(folder2, name))
+      async (name) => parse5(await (0, import_promises31.readFile)((0, import_node_path37.join)(folder2, name), "utf8"), (0, import_node_path37.join)(folder2, name))
     )
   );
   return receipts.filter((one2) => wanted === void 0 || one2.uname === wanted);
@@ -85967,12 +85973,12 @@ function parse5(text3, file) {
 }
 async function writeReceipt({ root, state }, receipt) {
   const file = await insideOf(root, fileOf(state, receipt));
-  await (0, import_promises30.mkdir)((0, import_node_path36.dirname)(file), { recursive: true });
+  await (0, import_promises31.mkdir)((0, import_node_path37.dirname)(file), { recursive: true });
   await writeWhole2(file, `${JSON.stringify(receipt, null, 2)}
 `, 420);
 }
 async function removeReceipt({ root, state }, receipt) {
-  await (0, import_promises30.rm)(await insideOf(root, fileOf(state, receipt)), { force: true });
+  await (0, import_promises31.rm)(await insideOf(root, fileOf(state, receipt)), { force: true });
 }
 function fileOf(state, { uname: kernel, path: path5 }) {
   const digest = (0, import_node_crypto17.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
@@ -86021,7 +86027,7 @@ async function remove(ledger, receipt) {
   const sum2 = await sumOf(file);
   if (sum2 !== void 0 && !receipt.sums.includes(sum2)) return { ...receipt, what: "changed" };
   try {
-    if (sum2 !== void 0) await (0, import_promises31.unlink)(file);
+    if (sum2 !== void 0) await (0, import_promises32.unlink)(file);
     for (const folder2 of receipt.folders) await removeEmpty(await insideOf(root, folder2));
     await removeReceipt(ledger, receipt);
   } catch (error) {
@@ -86031,23 +86037,23 @@ async function remove(ledger, receipt) {
 }
 async function removeEmpty(folder2) {
   try {
-    await (0, import_promises31.rmdir)(folder2);
+    await (0, import_promises32.rmdir)(folder2);
   } catch (error) {
     if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error, code))) throw error;
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = (0, import_node_path37.dirname)(file);
+  const folder2 = (0, import_node_path38.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path37.dirname)(one2)) {
-    missing3.push(`/${(0, import_node_path37.relative)(root, one2)}`);
+  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path38.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path38.relative)(root, one2)}`);
   }
-  await (0, import_promises31.mkdir)(folder2, { recursive: true, mode: 493 });
+  await (0, import_promises32.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha2565(await (0, import_promises31.readFile)(file));
+    return sha2565(await (0, import_promises32.readFile)(file));
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return void 0;
     throw denied(error, file);
@@ -86105,10 +86111,10 @@ var install = defineCommand({
 });
 function ledgerOf({ env }, given) {
   var _a10;
-  const root = (0, import_node_path38.resolve)(given);
+  const root = (0, import_node_path39.resolve)(given);
   if (root !== "/" || ((_a10 = process.getuid) == null ? void 0 : _a10.call(process)) === 0) return { root, state: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path38.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
-  return { root, state: (0, import_node_path38.join)(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
+  return { root, state: (0, import_node_path39.join)(base, "btfhub", "installed") };
 }
 async function btfFor(world2, given, machine) {
   if (given.btf === void 0) {
@@ -86317,10 +86323,10 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-var import_promises33 = require("fs/promises");
+var import_promises34 = require("fs/promises");
 
 // src/archive/commits.ts
-var import_node_path39 = require("path");
+var import_node_path40 = require("path");
 function parseIdentity(text3, option) {
   var _a10;
   const [, name, email] = (_a10 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a10 : [];
@@ -86346,7 +86352,7 @@ async function openCommitter(world2, plumbing, signature2) {
     },
     writeTree: async (base, changes) => {
       indexes += 1;
-      const env = { GIT_INDEX_FILE: (0, import_node_path39.join)(plumbing.folder, `index-${indexes}`) };
+      const env = { GIT_INDEX_FILE: (0, import_node_path40.join)(plumbing.folder, `index-${indexes}`) };
       await plumbing.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], { env });
       const zero2 = "0".repeat(40);
       const lines = [...changes].map(
@@ -86851,9 +86857,9 @@ async function ensurePullRequest(forge, head, base, text3) {
 
 // src/jobs/publish/intake.ts
 var import_node_crypto19 = require("crypto");
-var import_promises32 = require("fs/promises");
+var import_promises33 = require("fs/promises");
 var import_node_os9 = require("os");
-var import_node_path40 = require("path");
+var import_node_path41 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function takeIn(world2, progress, request2) {
@@ -86872,7 +86878,7 @@ async function takeIn(world2, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises32.readFile)((0, import_node_path40.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, record2.tarball.path));
         await checkTarball(world2, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -86880,7 +86886,7 @@ async function takeIn(world2, progress, request2) {
       } catch (error) {
         world2.interrupted.throwIfAborted();
         task.end("refused", describe(error));
-        problems.push(`${(0, import_node_path40.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
+        problems.push(`${(0, import_node_path41.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
         return void 0;
       }
     },
@@ -86911,10 +86917,10 @@ async function survey(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises32.readFile)((0, import_node_path40.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error) {
-      problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${describe(error)}`);
+      problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${describe(error)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -86922,35 +86928,35 @@ async function survey(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path40.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path41.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries2 = await (0, import_promises32.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
+  const entries2 = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
     if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries2) {
-    const path5 = (0, import_node_path40.relative)(folder2, (0, import_node_path40.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path41.relative)(folder2, (0, import_node_path41.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path40.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path41.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises32.stat)((0, import_node_path40.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path40.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises33.stat)((0, import_node_path41.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path41.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function unique(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -88998,7 +89004,7 @@ async function tokenOf(world2, file) {
   var _a10;
   if (file === void 0) return ((_a10 = world2.env.BTFHUB_TOKEN) == null ? void 0 : _a10.trim()) || void 0;
   try {
-    return (await (0, import_promises33.readFile)(file, "utf8")).trim();
+    return (await (0, import_promises34.readFile)(file, "utf8")).trim();
   } catch (error) {
     throw new Failure(
       "usage",
@@ -89043,8 +89049,8 @@ function chooseForge(world2, location, credential, given) {
 }
 
 // src/toolchain/cache-plan.ts
-var import_promises34 = require("fs/promises");
-var import_node_path41 = require("path");
+var import_promises35 = require("fs/promises");
+var import_node_path42 = require("path");
 async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -89056,11 +89062,11 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
   const words = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path41.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path42.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
-  const text3 = await (0, import_promises34.readFile)(osRelease, "utf8").catch(() => "");
+  const text3 = await (0, import_promises35.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
     var _a10, _b3;
     return (_b3 = (_a10 = new RegExp(`^${name}="?([^"
@@ -89125,12 +89131,12 @@ function table(tools2) {
 
 // src/commands/tailor.ts
 var import_node_os11 = require("os");
-var import_node_path45 = require("path");
+var import_node_path46 = require("path");
 
 // src/jobs/tailor/pack.ts
 var import_node_crypto20 = require("crypto");
-var import_promises35 = require("fs/promises");
-var import_node_path42 = require("path");
+var import_promises36 = require("fs/promises");
+var import_node_path43 = require("path");
 
 // node_modules/fflate/esm/index.mjs
 var import_module2 = require("module");
@@ -89730,7 +89736,7 @@ function padding3(size2) {
   return Buffer.alloc((BLOCK2 - size2 % BLOCK2) % BLOCK2);
 }
 async function requireEmpty(folder2) {
-  const names = await (0, import_promises35.readdir)(folder2).catch((error) => {
+  const names = await (0, import_promises36.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
@@ -89745,10 +89751,10 @@ async function writeFolder(folder2, entries2) {
   for (const group of groupEqual(entries2)) {
     let first2;
     for (const { path: path5, content } of group) {
-      const file = (0, import_node_path42.join)(folder2, path5);
-      await (0, import_promises35.mkdir)((0, import_node_path42.dirname)(file), { recursive: true });
+      const file = (0, import_node_path43.join)(folder2, path5);
+      await (0, import_promises36.mkdir)((0, import_node_path43.dirname)(file), { recursive: true });
       if (first2 === void 0) await writeWhole2(file, content, 420);
-      else await (0, import_promises35.link)(first2, file);
+      else await (0, import_promises36.link)(first2, file);
       first2 != null ? first2 : first2 = file;
     }
   }
@@ -89756,25 +89762,25 @@ async function writeFolder(folder2, entries2) {
 
 // src/jobs/tailor/tailor.ts
 var import_node_crypto21 = require("crypto");
-var import_promises37 = require("fs/promises");
+var import_promises38 = require("fs/promises");
 var import_node_os10 = require("os");
-var import_node_path44 = require("path");
+var import_node_path45 = require("path");
 
 // src/jobs/tailor/minimise.ts
-var import_promises36 = require("fs/promises");
-var import_node_path43 = require("path");
+var import_promises37 = require("fs/promises");
+var import_node_path44 = require("path");
 async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, objects) {
   var _a10;
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [(0, import_node_path43.join)(folder2, `${name}.btf`), (0, import_node_path43.join)(folder2, `${name}.min.btf`)];
+  const [whole, least] = [(0, import_node_path44.join)(folder2, `${name}.btf`), (0, import_node_path44.join)(folder2, `${name}.min.btf`)];
   try {
-    await (0, import_promises36.writeFile)(whole, btf);
+    await (0, import_promises37.writeFile)(whole, btf);
     const { status, signal, stderr } = await programs.run({
       program: "bpftool",
       args: ["gen", "min_core_btf", whole, least, ...objects],
       signal: interrupted
     });
-    if (status === 0) return await (0, import_promises36.readFile)(least);
+    if (status === 0) return await (0, import_promises37.readFile)(least);
     const said = printable((_a10 = stderr.trim().split("\n").at(-1)) != null ? _a10 : "");
     throw new Failure(
       "bad-btf",
@@ -89782,7 +89788,7 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path5) => (0, import_promises36.rm)(path5, { force: true })));
+    await Promise.all([whole, least].map((path5) => (0, import_promises37.rm)(path5, { force: true })));
   }
 }
 
@@ -89824,8 +89830,8 @@ async function tailor(world2, progress, reader2, request2) {
   };
 }
 async function* minimiseAll(world2, reader2, kernels3, { objects, jobs }) {
-  const paths = objects.map((path5) => (0, import_node_path44.resolve)(path5));
-  const folder2 = await (0, import_promises37.mkdtemp)((0, import_node_path44.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
+  const paths = objects.map((path5) => (0, import_node_path45.resolve)(path5));
+  const folder2 = await (0, import_promises38.mkdtemp)((0, import_node_path45.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(world2, kernel, tarball, reader2.name);
@@ -89842,7 +89848,7 @@ async function* minimiseAll(world2, reader2, kernels3, { objects, jobs }) {
   try {
     yield* pMapIterable(reader2.read(kernels3), one2, ahead);
   } finally {
-    await (0, import_promises37.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises38.rm)(folder2, { recursive: true, force: true });
   }
 }
 async function write2(output, layout, entries2) {
@@ -89928,7 +89934,7 @@ function count3(number3, what) {
 }
 function linking(output) {
   if (!isTarball(output)) return "";
-  const name = (0, import_node_path45.basename)(output);
+  const name = (0, import_node_path46.basename)(output);
   return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
 `;
 }
@@ -90003,13 +90009,13 @@ function lastOf(context) {
 }
 
 // src/world/clock.ts
-var import_promises38 = require("timers/promises");
+var import_promises39 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises38.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
+    await (0, import_promises39.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error;
     });
   }
@@ -90018,22 +90024,22 @@ var systemClock = {
 // src/world/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs24 = require("fs");
-var import_node_path47 = require("path");
+var import_node_path48 = require("path");
 
 // src/world/outlet.ts
 var import_node_events3 = require("events");
-var import_promises39 = require("fs/promises");
+var import_promises40 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os12 = require("os");
-var import_node_path46 = require("path");
+var import_node_path47 = require("path");
 var BUFFER = 256 * 1024;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os12.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os12.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path46.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises40.mkdtemp)((0, import_node_path47.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path46.join)(folder2, "out");
+    const path5 = (0, import_node_path47.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER);
@@ -90049,7 +90055,7 @@ async function openOutlet(push) {
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises40.rm)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -90121,8 +90127,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a10;
-      const folders = (0, import_node_path47.isAbsolute)(program3) ? [""] : ((_a10 = env.PATH) != null ? _a10 : "").split(import_node_path47.delimiter);
-      return folders.map((folder2) => (0, import_node_path47.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path48.isAbsolute)(program3) ? [""] : ((_a10 = env.PATH) != null ? _a10 : "").split(import_node_path48.delimiter);
+      return folders.map((folder2) => (0, import_node_path48.join)(folder2, program3)).find(isExecutable);
     }
   };
 }
