@@ -68,7 +68,12 @@ function engineFor(compression: Compression): Transform | undefined {
   return compression === 'zstd' ? zstdInNode() : zlib.createGunzip();
 }
 
-/** Node has zstd from 22.15 on. The window is as large as rpm's own reader allows. */
+/** Whether Node decodes zstd itself, as it does from 22.15 on. */
+export function nodeHasZstd(): boolean {
+  return 'createZstdDecompress' in zlib;
+}
+
+/** The window is as large as rpm's own reader allows. */
 function zstdInNode(): Transform | undefined {
   const create: unknown = Reflect.get(zlib, 'createZstdDecompress');
   if (typeof create !== 'function') return undefined;

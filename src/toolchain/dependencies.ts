@@ -38,6 +38,9 @@ export const DISTRIBUTION: Readonly<Record<ToolName, Need>> = {
   xz: need('xz', 'xz-utils', 'xz'),
 };
 
+/** What some payloads are packed with; openEuler's are xz. */
+export const ZSTD: Need = need('zstd', 'zstd');
+
 type Ports = Pick<World, 'programs' | 'interrupted'>;
 
 /**

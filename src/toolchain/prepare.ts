@@ -6,7 +6,8 @@ import type { Progress } from '../report/progress.ts';
 import type { World } from '../world/world.ts';
 import { buildTool } from './build.ts';
 import { defaultCacheFolder, discardTool, findTool, keepTool } from './cache.ts';
-import { DISTRIBUTION, NEEDS, provide } from './dependencies.ts';
+import { nodeHasZstd } from './decompress.ts';
+import { DISTRIBUTION, NEEDS, provide, ZSTD } from './dependencies.ts';
 import { caveats } from './encode.ts';
 import { PATIENCE, type Patience } from './fetch.ts';
 import { inspectPahole, type Origin, type Pahole } from './pahole.ts';
@@ -83,7 +84,12 @@ export async function prepareToolchain(
   workshop: Workshop = PUBLIC,
 ): Promise<Toolchain> {
   const shop = new Shop(world, wishes, progress, workshop);
-  return { pahole: await shop.get(PAHOLE, wishes.pahole), xz: await shop.get(XZ, wishes.xz) };
+  const tools = {
+    pahole: await shop.get(PAHOLE, wishes.pahole),
+    xz: await shop.get(XZ, wishes.xz),
+  };
+  await shop.provideZstd();
+  return tools;
 }
 
 class Shop {
@@ -116,6 +122,15 @@ class Shop {
     if (!recipe) throw this.#cannotBuild(tool.name, version);
     if (wish !== 'auto') return this.#build(tool, recipe);
     return this.#build(tool, recipe).catch((error) => this.#fallBack(tool, recipe, error));
+  }
+
+  /** Where it may be installed: few packages need it, so that its absence stops those alone. */
+  async provideZstd(): Promise<void> {
+    if (!this.#installing.allowed || nodeHasZstd()) return;
+    await provide(this.#world, [ZSTD], this.#installing).catch((error: unknown) => {
+      this.#world.interrupted.throwIfAborted();
+      this.#progress.warn(describe(error));
+    });
   }
 
   #recipe(tool: ToolName, wish: string): Recipe | undefined {
