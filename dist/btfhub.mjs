@@ -69230,6 +69230,130 @@ async function discardTool(cacheFolder, recipe) {
   await (0, import_promises6.rm)(discarded, { recursive: true, force: true });
 }
 
+// src/toolchain/decompress.ts
+var import_node_stream2 = require("stream");
+var import_node_zlib = __toESM(require("zlib"), 1);
+
+// src/toolchain/xz.ts
+var FAST_XZ = "5.8";
+async function inspectXz(world2, path5, origin) {
+  const found = world2.programs.find(path5);
+  const answer2 = found && await world2.programs.run({ program: found, args: ["--version"] });
+  const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
+  if (!found || !version) {
+    throw new Failure(
+      "missing-program",
+      found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path5}'.`,
+      "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
+    );
+  }
+  return { path: found, version, origin };
+}
+function decodeCommand(xz) {
+  return {
+    program: xz.path,
+    args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
+    env: PLAIN_ENVIRONMENT
+  };
+}
+var PLAIN_ENVIRONMENT = { XZ_DEFAULTS: void 0, XZ_OPT: void 0 };
+
+// src/toolchain/decompress.ts
+async function* decompress(compression, body, { programs, xz }, damaged) {
+  const program3 = programFor(compression, xz);
+  if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
+  const engine = compression === "none" ? void 0 : engineFor(compression);
+  yield* engine === void 0 ? body : byZlib(engine, body, damaged);
+}
+async function decompressInto(push, compression, body, decoders, damaged) {
+  const program3 = programFor(compression, decoders.xz);
+  if (program3 !== void 0) return pourInto(push, program3, body, decoders.programs, damaged);
+  for await (const chunk of decompress(compression, body, decoders, damaged)) push(chunk);
+}
+function programFor(compression, xz) {
+  switch (compression) {
+    case "bzip2":
+      return { program: "bzip2", args: ["-dc"] };
+    case "xz":
+    case "lzma":
+      return decodeCommand(xz);
+    case "zstd":
+      return zstdInNode() ? void 0 : { program: "zstd", args: ["-dc", "--long=31"] };
+    case "none":
+    case "gzip":
+      return void 0;
+  }
+}
+function engineFor(compression) {
+  return compression === "zstd" ? zstdInNode() : import_node_zlib.default.createGunzip();
+}
+function nodeHasZstd() {
+  return "createZstdDecompress" in import_node_zlib.default;
+}
+function zstdInNode() {
+  const create = Reflect.get(import_node_zlib.default, "createZstdDecompress");
+  if (typeof create !== "function") return void 0;
+  const windowLogMax = Reflect.get(import_node_zlib.default.constants, "ZSTD_d_windowLogMax");
+  return create({ params: { [windowLogMax]: 31 } });
+}
+async function* byZlib(engine, body, damaged) {
+  (0, import_node_stream2.pipeline)(body, engine, () => {
+  });
+  try {
+    yield* engine;
+  } catch (error) {
+    throw error instanceof Failure ? error : damaged(describe(error));
+  }
+}
+async function* byProgram(invocation2, body, programs, damaged) {
+  const running = await programs.start(invocation2);
+  let broken;
+  (0, import_node_stream2.pipeline)(body, running.stdin, (error) => {
+    if (!error || isBrokenPipe(error)) return;
+    broken = error;
+    running.kill();
+  });
+  try {
+    yield* running.stdout;
+    const ending = await running.ended;
+    if (broken !== void 0) throw broken;
+    judge(invocation2, ending, damaged);
+  } finally {
+    running.kill();
+  }
+}
+async function pourInto(push, invocation2, body, programs, damaged) {
+  let broken;
+  let running;
+  const breakOff = (by) => {
+    broken != null ? broken : broken = { by };
+    running == null ? void 0 : running.kill();
+  };
+  running = await programs.pour(invocation2, (bytes2) => {
+    if (broken !== void 0) return;
+    try {
+      push(bytes2);
+    } catch (error) {
+      breakOff(error);
+    }
+  });
+  (0, import_node_stream2.pipeline)(body, running.stdin, (error) => {
+    if (error && !isBrokenPipe(error)) breakOff(error);
+  });
+  const ending = await running.ended;
+  if (broken !== void 0) throw broken.by;
+  judge(invocation2, ending, damaged);
+}
+function judge({ program: program3 }, { status, signal, stderr }, damaged) {
+  var _a10;
+  if (status === 0) return;
+  const said = printable((_a10 = stderr.trim().split("\n").at(-1)) != null ? _a10 : "");
+  throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
+}
+function isBrokenPipe(error) {
+  return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
+}
+
 // src/toolchain/dependencies.ts
 var import_node_fs4 = require("fs");
 var need = (thing, apt, dnf = apt) => ({ thing, apt, dnf });
@@ -69253,6 +69377,7 @@ var DISTRIBUTION = {
   pahole: need("pahole", "pahole", "dwarves"),
   xz: need("xz", "xz-utils", "xz")
 };
+var ZSTD = need("zstd", "zstd");
 async function provide(world2, needs, options3) {
   const missing3 = needs.filter(
     ({ thing }) => !(thing.startsWith("/") ? (0, import_node_fs4.existsSync)(thing) : world2.programs.find(thing))
@@ -69412,30 +69537,6 @@ function tooOld(path5, version) {
   );
 }
 
-// src/toolchain/xz.ts
-var FAST_XZ = "5.8";
-async function inspectXz(world2, path5, origin) {
-  const found = world2.programs.find(path5);
-  const answer2 = found && await world2.programs.run({ program: found, args: ["--version"] });
-  const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
-  if (!found || !version) {
-    throw new Failure(
-      "missing-program",
-      found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path5}'.`,
-      "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
-    );
-  }
-  return { path: found, version, origin };
-}
-function decodeCommand(xz) {
-  return {
-    program: xz.path,
-    args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
-    env: PLAIN_ENVIRONMENT
-  };
-}
-var PLAIN_ENVIRONMENT = { XZ_DEFAULTS: void 0, XZ_OPT: void 0 };
-
 // src/toolchain/prepare.ts
 var PUBLIC = { recipes: RECIPES, patience: PATIENCE2, homes: HOMES };
 var PAHOLE = {
@@ -69452,7 +69553,12 @@ var XZ = {
 };
 async function prepareToolchain(world2, wishes, progress, workshop = PUBLIC) {
   const shop = new Shop(world2, wishes, progress, workshop);
-  return { pahole: await shop.get(PAHOLE, wishes.pahole), xz: await shop.get(XZ, wishes.xz) };
+  const tools2 = {
+    pahole: await shop.get(PAHOLE, wishes.pahole),
+    xz: await shop.get(XZ, wishes.xz)
+  };
+  await shop.provideZstd();
+  return tools2;
 }
 var _world2, _progress, _workshop, _cacheFolder, _sources, _installing, _Shop_instances, recipe_fn, kept_fn, tryOwn_fn, system_fn, asItIs_fn, build_fn, fallBack_fn, cannotBuild_fn;
 var Shop = class {
@@ -69486,6 +69592,14 @@ var Shop = class {
     if (!recipe) throw __privateMethod(this, _Shop_instances, cannotBuild_fn).call(this, tool.name, version);
     if (wish !== "auto") return __privateMethod(this, _Shop_instances, build_fn).call(this, tool, recipe);
     return __privateMethod(this, _Shop_instances, build_fn).call(this, tool, recipe).catch((error) => __privateMethod(this, _Shop_instances, fallBack_fn).call(this, tool, recipe, error));
+  }
+  /** Where it may be installed: few packages need it, so that its absence stops those alone. */
+  async provideZstd() {
+    if (!__privateGet(this, _installing).allowed || nodeHasZstd()) return;
+    await provide(__privateGet(this, _world2), [ZSTD], __privateGet(this, _installing)).catch((error) => {
+      __privateGet(this, _world2).interrupted.throwIfAborted();
+      __privateGet(this, _progress).warn(describe(error));
+    });
   }
 };
 _world2 = new WeakMap();
@@ -69781,7 +69895,7 @@ function fieldsOf(bytes2, byteOrder) {
 var import_events = __toESM(require("events"), 1);
 var import_fs = __toESM(require("fs"), 1);
 var import_node_events = require("events");
-var import_node_stream2 = __toESM(require("stream"), 1);
+var import_node_stream3 = __toESM(require("stream"), 1);
 var import_node_string_decoder = require("string_decoder");
 var import_node_path6 = __toESM(require("path"), 1);
 var import_node_fs6 = __toESM(require("fs"), 1);
@@ -69817,8 +69931,8 @@ var Ur = (s3, t2) => {
   for (var e in t2) zr(s3, e, { get: t2[e], enumerable: true });
 };
 var Ds = typeof process == "object" && process ? process : { stdout: null, stderr: null };
-var Wr = (s3) => !!s3 && typeof s3 == "object" && (s3 instanceof A2 || s3 instanceof import_node_stream2.default || Gr(s3) || Zr(s3));
-var Gr = (s3) => !!s3 && typeof s3 == "object" && s3 instanceof import_node_events.EventEmitter && typeof s3.pipe == "function" && s3.pipe !== import_node_stream2.default.Writable.prototype.pipe;
+var Wr = (s3) => !!s3 && typeof s3 == "object" && (s3 instanceof A2 || s3 instanceof import_node_stream3.default || Gr(s3) || Zr(s3));
+var Gr = (s3) => !!s3 && typeof s3 == "object" && s3 instanceof import_node_events.EventEmitter && typeof s3.pipe == "function" && s3.pipe !== import_node_stream3.default.Writable.prototype.pipe;
 var Zr = (s3) => !!s3 && typeof s3 == "object" && s3 instanceof import_node_events.EventEmitter && typeof s3.write == "function" && typeof s3.end == "function";
 var Q = /* @__PURE__ */ Symbol("EOF");
 var J = /* @__PURE__ */ Symbol("maybeEmitEnd");
@@ -72844,7 +72958,7 @@ function padding(size2) {
 }
 async function unpackBtf(programs, tarball, use = {}) {
   var _a10, _b3;
-  const tar = await decompress(programs, tarball, use);
+  const tar = await decompress2(programs, tarball, use);
   if (tar.length < BLOCK) throw bad4("it is too short to have a member");
   const header2 = readHeader2(tar);
   if (header2.type !== "File" && header2.type !== "OldFile") {
@@ -72877,7 +72991,7 @@ function memberName(path5) {
     throw bad4(`its member '${printable(path5)}' is not named after a kernel`, error);
   }
 }
-async function decompress(programs, tarball, use) {
+async function decompress2(programs, tarball, use) {
   var _a10;
   const running = await programs.start(invocation(use, DECOMPRESS));
   running.stdin.end(tarball);
@@ -73890,101 +74004,6 @@ async function* checkedBody(queue, payload) {
       `The payload's ${digest.algorithm} is ${actual}, but the header says ${digest.hex}.`
     );
   }
-}
-
-// src/toolchain/decompress.ts
-var import_node_stream3 = require("stream");
-var import_node_zlib = __toESM(require("zlib"), 1);
-async function* decompress2(compression, body, { programs, xz }, damaged) {
-  const program3 = programFor(compression, xz);
-  if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
-  const engine = compression === "none" ? void 0 : engineFor(compression);
-  yield* engine === void 0 ? body : byZlib(engine, body, damaged);
-}
-async function decompressInto(push, compression, body, decoders, damaged) {
-  const program3 = programFor(compression, decoders.xz);
-  if (program3 !== void 0) return pourInto(push, program3, body, decoders.programs, damaged);
-  for await (const chunk of decompress2(compression, body, decoders, damaged)) push(chunk);
-}
-function programFor(compression, xz) {
-  switch (compression) {
-    case "bzip2":
-      return { program: "bzip2", args: ["-dc"] };
-    case "xz":
-    case "lzma":
-      return decodeCommand(xz);
-    case "zstd":
-      return zstdInNode() ? void 0 : { program: "zstd", args: ["-dc", "--long=31"] };
-    case "none":
-    case "gzip":
-      return void 0;
-  }
-}
-function engineFor(compression) {
-  return compression === "zstd" ? zstdInNode() : import_node_zlib.default.createGunzip();
-}
-function zstdInNode() {
-  const create = Reflect.get(import_node_zlib.default, "createZstdDecompress");
-  if (typeof create !== "function") return void 0;
-  const windowLogMax = Reflect.get(import_node_zlib.default.constants, "ZSTD_d_windowLogMax");
-  return create({ params: { [windowLogMax]: 31 } });
-}
-async function* byZlib(engine, body, damaged) {
-  (0, import_node_stream3.pipeline)(body, engine, () => {
-  });
-  try {
-    yield* engine;
-  } catch (error) {
-    throw error instanceof Failure ? error : damaged(describe(error));
-  }
-}
-async function* byProgram(invocation2, body, programs, damaged) {
-  const running = await programs.start(invocation2);
-  let broken;
-  (0, import_node_stream3.pipeline)(body, running.stdin, (error) => {
-    if (!error || isBrokenPipe(error)) return;
-    broken = error;
-    running.kill();
-  });
-  try {
-    yield* running.stdout;
-    const ending = await running.ended;
-    if (broken !== void 0) throw broken;
-    judge(invocation2, ending, damaged);
-  } finally {
-    running.kill();
-  }
-}
-async function pourInto(push, invocation2, body, programs, damaged) {
-  let broken;
-  let running;
-  const breakOff = (by) => {
-    broken != null ? broken : broken = { by };
-    running == null ? void 0 : running.kill();
-  };
-  running = await programs.pour(invocation2, (bytes2) => {
-    if (broken !== void 0) return;
-    try {
-      push(bytes2);
-    } catch (error) {
-      breakOff(error);
-    }
-  });
-  (0, import_node_stream3.pipeline)(body, running.stdin, (error) => {
-    if (error && !isBrokenPipe(error)) breakOff(error);
-  });
-  const ending = await running.ended;
-  if (broken !== void 0) throw broken.by;
-  judge(invocation2, ending, damaged);
-}
-function judge({ program: program3 }, { status, signal, stderr }, damaged) {
-  var _a10;
-  if (status === 0) return;
-  const said = printable((_a10 = stderr.trim().split("\n").at(-1)) != null ? _a10 : "");
-  throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
-}
-function isBrokenPipe(error) {
-  return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
 }
 
 // src/jobs/build/vmlinux-file.ts
@@ -77583,7 +77602,7 @@ async function* decompress3(body, programs, origin, most) {
   const decoders = { programs, xz: { path: "xz" } };
   const damaged = (why) => new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
   let total = 0;
-  for await (const chunk of decompress2(compressionOf(start2), all, decoders, damaged)) {
+  for await (const chunk of decompress(compressionOf(start2), all, decoders, damaged)) {
     total += chunk.byteLength;
     if (total > most) {
       throw new Failure(
