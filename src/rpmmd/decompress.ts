@@ -29,7 +29,8 @@ export async function* decompress(
   most: number,
 ): AsyncGenerator<Uint8Array> {
   const { start, all } = await peek(body);
-  const decoders = { programs, xz: { path: 'xz' } };
+  const xz = { program: 'xz', args: ['-dc', '--memlimit-decompress=512MiB'] };
+  const decoders = { programs, xz };
   const damaged = (why: string) =>
     new Failure('bad-repository', `${origin} cannot be unpacked: ${why}.`);
   let total = 0;

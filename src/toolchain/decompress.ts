@@ -3,15 +3,14 @@ import zlib from 'node:zlib';
 import { describe, Failure } from '../failure.ts';
 import { printable } from '../names.ts';
 import type { Ending, Invocation, Pouring, Programs } from '../world/programs.ts';
-import { decodeCommand, type Xz } from './xz.ts';
 
 /** As RPM names the compressors of its payloads. */
 export type Compression = 'none' | 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'zstd';
 
 export interface Decoders {
   readonly programs: Programs;
-  /** What decodes xz and lzma. */
-  readonly xz: Pick<Xz, 'path'>;
+  /** How xz and lzma are decoded; whether with xz's own check is for the caller to say. */
+  readonly xz: Pick<Invocation, 'program' | 'args' | 'env'>;
 }
 
 /**
@@ -55,7 +54,7 @@ function programFor(compression: Compression, xz: Decoders['xz']): Invocation | 
       return { program: 'bzip2', args: ['-dc'] };
     case 'xz':
     case 'lzma':
-      return decodeCommand(xz);
+      return xz;
     case 'zstd':
       return zstdInNode() ? undefined : { program: 'zstd', args: ['-dc', '--long=31'] };
     case 'none':

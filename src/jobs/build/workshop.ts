@@ -5,6 +5,7 @@ import type { TrustOption } from '../../rpm/keys.ts';
 import type { Profile } from '../../toolchain/encode.ts';
 import { machineMemory } from '../../toolchain/memory.ts';
 import type { Toolchain } from '../../toolchain/prepare.ts';
+import { decodeCommand } from '../../toolchain/xz.ts';
 import type { World } from '../../world/world.ts';
 import { Budget } from './budget.ts';
 import { Courier } from './courier.ts';
@@ -48,7 +49,7 @@ export async function openWorkshop(
     ...{ world, workspace, profile, expectation },
     interrupted: world.interrupted,
     pahole: tools.pahole,
-    decoders: { programs: world.programs, xz: tools.xz },
+    decoders: { programs: world.programs, xz: decodeCommand(tools.xz) },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
     vouch: (head, kernel) => notary.vouch(head, kernel),
