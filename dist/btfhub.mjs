@@ -69233,32 +69233,6 @@ async function discardTool(cacheFolder, recipe) {
 // src/toolchain/decompress.ts
 var import_node_stream2 = require("stream");
 var import_node_zlib = __toESM(require("zlib"), 1);
-
-// src/toolchain/xz.ts
-var FAST_XZ = "5.8";
-async function inspectXz(world2, path5, origin) {
-  const found = world2.programs.find(path5);
-  const answer2 = found && await world2.programs.run({ program: found, args: ["--version"] });
-  const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
-  if (!found || !version) {
-    throw new Failure(
-      "missing-program",
-      found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path5}'.`,
-      "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
-    );
-  }
-  return { path: found, version, origin };
-}
-function decodeCommand(xz) {
-  return {
-    program: xz.path,
-    args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
-    env: PLAIN_ENVIRONMENT
-  };
-}
-var PLAIN_ENVIRONMENT = { XZ_DEFAULTS: void 0, XZ_OPT: void 0 };
-
-// src/toolchain/decompress.ts
 async function* decompress(compression, body, { programs, xz }, damaged) {
   const program3 = programFor(compression, xz);
   if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
@@ -69276,7 +69250,7 @@ function programFor(compression, xz) {
       return { program: "bzip2", args: ["-dc"] };
     case "xz":
     case "lzma":
-      return decodeCommand(xz);
+      return xz;
     case "zstd":
       return zstdInNode() ? void 0 : { program: "zstd", args: ["-dc", "--long=31"] };
     case "none":
@@ -69536,6 +69510,30 @@ function tooOld(path5, version) {
     "Let 'btfhub setup --pahole 1.31' bring a newer one."
   );
 }
+
+// src/toolchain/xz.ts
+var FAST_XZ = "5.8";
+async function inspectXz(world2, path5, origin) {
+  const found = world2.programs.find(path5);
+  const answer2 = found && await world2.programs.run({ program: found, args: ["--version"] });
+  const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
+  if (!found || !version) {
+    throw new Failure(
+      "missing-program",
+      found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path5}'.`,
+      "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
+    );
+  }
+  return { path: found, version, origin };
+}
+function decodeCommand(xz) {
+  return {
+    program: xz.path,
+    args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
+    env: PLAIN_ENVIRONMENT
+  };
+}
+var PLAIN_ENVIRONMENT = { XZ_DEFAULTS: void 0, XZ_OPT: void 0 };
 
 // src/toolchain/prepare.ts
 var PUBLIC = { recipes: RECIPES, patience: PATIENCE2, homes: HOMES };
@@ -75608,7 +75606,7 @@ async function openWorkshop(world2, tools2, settings, progress) {
     ...{ world: world2, workspace, profile, expectation },
     interrupted: world2.interrupted,
     pahole: tools2.pahole,
-    decoders: { programs: world2.programs, xz: tools2.xz },
+    decoders: { programs: world2.programs, xz: decodeCommand(tools2.xz) },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
     vouch: (head, kernel) => notary.vouch(head, kernel),
@@ -77599,7 +77597,8 @@ function compressionOf(start2) {
 }
 async function* decompress3(body, programs, origin, most) {
   const { start: start2, all } = await peek(body);
-  const decoders = { programs, xz: { path: "xz" } };
+  const xz = { program: "xz", args: ["-dc", "--memlimit-decompress=512MiB"] };
+  const decoders = { programs, xz };
   const damaged = (why) => new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
   let total = 0;
   for await (const chunk of decompress(compressionOf(start2), all, decoders, damaged)) {
