@@ -17,6 +17,7 @@ const ACTIONS = {
     without: ['temp', 'cache', 'toolCache'],
     defaults: { pahole: '1.31', installDependencies: 'true' },
   },
+  'tailor/action.yml': { command: 'tailor', without: ['cache', 'showCache'], defaults: {} },
   'plan/action.yml': { command: 'plan', without: ['cache', 'matrix'], defaults: {} },
   'publish/action.yml': {
     command: 'publish',

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packBtf, unpackBtf } from '../../src/btf/tarball.ts';
 import { tailor } from '../../src/commands/tailor.ts';
@@ -82,7 +83,7 @@ test('bpf-compatible finds every kernel under its os-release and uname, and in i
   }
   expect(entriesOf(tarball)).toHaveLength(4);
   expect(new Set(entriesOf(tarball).map(({ type }) => type))).toEqual(new Set(['0']));
-  expect(text).toMatch(/the BTF of 4 kernels for 6 objects, .* 3 of them different; packed/);
+  expect(text).toMatch(/: 4 kernels for 6 objects, .* of BTF, 3 different, packed/);
 });
 
 test('libbpf relocates every object against the minimal BTF as against the whole one', async () => {
@@ -179,6 +180,41 @@ test('only the kernels that are selected are moved', async () => {
   const { made } = await make({ archive: git.url('archive.git'), kernel: NEW });
   expect(made.kernels).toHaveLength(1);
   expect(git.wire.sent).toBeLessThan(20_000);
+});
+
+test('with a cache nothing is moved twice, and what nobody selects any more goes', async () => {
+  const git = await startGitServer(join(folder, 'git'));
+  const cache = join(folder, 'cache');
+  closers.push(git.close);
+  const given = { archive: git.url('archive.git'), release: ['22.03', '24.03'], cache };
+  const first = await make(given);
+  expect(readdirSync(cache)).toHaveLength(new Set(Object.values(tarballs)).size);
+  git.reset();
+  const second = await make(given);
+  const moved = git.wire.requests.filter((one) => one.startsWith('POST')).length;
+  git.reset();
+  // One request less: that for the tarballs.
+  await rm(cache, { recursive: true });
+  await make(given);
+  expect(git.wire.requests.filter((one) => one.startsWith('POST'))).toHaveLength(moved + 1);
+  const [kept = ''] = readdirSync(cache);
+  writeFileSync(join(cache, kept), 'cut off');
+  const third = await make(given);
+  for (const one of [second, third]) {
+    expect(readFileSync(one.output).equals(readFileSync(first.output))).toBe(true);
+  }
+  await make({ ...given, kernel: NEW });
+  expect(readdirSync(cache)).toHaveLength(1);
+});
+
+test('the key of the cache changes with the tarballs, and with them only', async () => {
+  const key = async (given: Parameters<typeof run>[2]) =>
+    (await make({ showCache: true, ...given })).outputs?.['cache-key'];
+  const archived = { archive: join(folder, 'git', 'archive.git') };
+  const all = await key(archived);
+  expect(all).toMatch(/^btfhub-archive-[0-9a-f]{32}$/);
+  expect(await key({ ...archived, layout: 'plain' })).toBe(all);
+  expect(await key({ ...archived, kernel: NEW })).not.toBe(all);
 });
 
 test('a kernel whose tarball is broken does not stop the others', async () => {

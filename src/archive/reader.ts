@@ -29,6 +29,11 @@ export interface ArchiveReader {
   read(kernels: readonly KernelName[]): AsyncGenerator<Delivery>;
   /** The catalog, or undefined where there is none. */
   catalog(): Promise<Catalog | undefined>;
+  /**
+   * What names the bytes of a kernel's tarball, `git-<oid>` or `sha256-<sum>`; undefined where nothing
+   * does, as in a folder without git.
+   */
+  identify(kernel: KernelName): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -40,6 +45,7 @@ interface Files {
     kernels: readonly KernelName[],
   ): AsyncIterable<{ readonly kernel: KernelName; readonly tarball: Buffer }>;
   catalogFile(): Promise<Buffer | undefined>;
+  identify(kernel: KernelName, catalog: Catalog | undefined): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -65,6 +71,12 @@ export function archiveReader(archive: Archive): ArchiveReader {
       }
     },
     catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
+    identify: async (kernel) => {
+      const listing = await archive.listPaths();
+      const path = archivePaths(kernel, kernel.uname).find((one) => listing.has(one));
+      const oid = path === undefined ? undefined : listing.get(path)?.oid;
+      return oid === undefined ? undefined : `git-${oid}`;
+    },
     close: () => archive.close(),
   });
 }
@@ -107,6 +119,10 @@ export function httpReader(
       for await (const one of pMapIterable(kernels, tarballOf, some)) if (one) yield one;
     },
     catalogFile: () => get(CATALOG_FILE),
+    identify: async (kernel, catalog) => {
+      const entry = catalog?.get(entryPath(kernel));
+      return entry?.state === 'archived' ? `sha256-${entry.tarball.sha256}` : undefined;
+    },
     close: async () => {},
   });
 }
@@ -123,6 +139,7 @@ function readerOf(files: Files): ArchiveReader {
     name: files.name,
     catalog,
     list: async () => files.list(await catalog()),
+    identify: async (kernel) => files.identify(kernel, await catalog()),
     read: async function* (kernels) {
       for await (const { kernel, tarball } of files.read(kernels)) {
         const promised = isPromised(await catalog(), kernel, tarball, files.name);
@@ -142,7 +159,8 @@ function kernelsAt(paths: readonly string[]): readonly KernelName[] {
   return [...kernels].sort(([one], [two]) => (one < two ? -1 : 1)).map(([, kernel]) => kernel);
 }
 
-function isPromised(
+/** Whether a catalog promises these bytes. Throws `checksum-mismatch` when it promises others. */
+export function isPromised(
   catalog: Catalog | undefined,
   kernel: KernelName,
   tarball: Buffer,

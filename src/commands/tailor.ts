@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
+import { cachedReader, cacheKey, pruneCache } from '../archive/cached.ts';
 import { openReader } from '../jobs/fetch/open.ts';
+import { selectKernels } from '../jobs/fetch/select.ts';
 import { LAYOUTS } from '../jobs/tailor/pack.ts';
 import { isTarball, tailor as runTailor, type Tailored } from '../jobs/tailor/tailor.ts';
 import { openProgress } from '../report/open.ts';
 import { bytes } from '../report/units.ts';
 import { archiveOption, archiveSelection, toSelection } from './archive-options.ts';
-import { choice, defineCommand, list, number, text } from './command.ts';
+import { choice, defineCommand, flag, list, number, type Outcome, text } from './command.ts';
 
 /** The name that bpf-compatible's header links against. */
 const OUTPUT = 'min_core_btfs.tar.gz';
@@ -24,6 +26,11 @@ export const tailor = defineCommand({
     }),
     archive: archiveOption,
     ...archiveSelection,
+    cache: text(
+      '<folder>',
+      "where to keep tarballs between runs, so that none is moved twice; 'none' keeps nothing",
+    ),
+    showCache: flag('only say under which key a workflow should keep the cache'),
     layout: choice(
       LAYOUTS,
       "names of the files: below ./btfhub-archive/ as bpf-compatible's library asks for them, or without that folder",
@@ -39,15 +46,22 @@ export const tailor = defineCommand({
     "btfhub tailor --object tcp.bpf.o --object io.bpf.o --release 22.03 --kernel '5.10.0-136.*'",
     'btfhub tailor --object probe.bpf.o --archive ../btfhub-archive --arch aarch64 --layout plain --output btf',
   ],
-  run: async (world, options) => {
+  run: async (world, options): Promise<Outcome> => {
     const { object, layout, output } = options;
-    const reader = await openReader(world, options.archive);
+    const cache = options.cache === 'none' ? undefined : options.cache;
+    const archive = await openReader(world, options.archive);
+    const reader = cache === undefined ? archive : cachedReader(archive, cache);
     try {
+      if (options.showCache) {
+        const key = await cacheKey(reader, await selectKernels(reader, toSelection(options)));
+        return { status: 0, document: { key }, text: `${key}\n`, outputs: { 'cache-key': key } };
+      }
       const made = await runTailor(world, openProgress(world), reader, {
         ...{ objects: object, layout, output, selection: toSelection(options) },
         jobs: options.jobs ?? availableParallelism(),
       });
       const { failed, kernels } = made;
+      if (cache !== undefined && failed.length === 0) await pruneCache(reader, cache, kernels);
       return {
         status: failed.length > 0 ? 1 : 0,
         document: { output, layout, ...made },
@@ -68,9 +82,9 @@ function describe(made: Tailored, output: string, objects: number): string {
   const { kernels, failed, different, size, packedSize } = made;
   const lost = failed.map(({ kernel, error }) => `${kernel.uname}: ${error.message}\n`);
   const counts = `${count(kernels.length, 'kernel')} for ${count(objects, 'object')}`;
-  const sizes = `${bytes(size)}, ${different} of them different`;
-  const packed = packedSize === undefined ? '' : `; packed ${bytes(packedSize)}`;
-  return `${lost.join('')}${output}: the BTF of ${counts}, ${sizes}${packed}.\n${linking(output)}`;
+  const sizes = `${bytes(size)} of BTF, ${different} different`;
+  const packed = packedSize === undefined ? '' : `, packed ${bytes(packedSize)}`;
+  return `${lost.join('')}${output}: ${counts}, ${sizes}${packed}.\n${linking(output)}`;
 }
 
 function count(number: number, what: string): string {
