@@ -29445,7 +29445,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports2, module2) {
     "use strict";
-    var { writeFile: writeFile9, readFile: readFile18, mkdir: mkdir12 } = require("fs/promises");
+    var { writeFile: writeFile10, readFile: readFile19, mkdir: mkdir13 } = require("fs/promises");
     var { dirname: dirname12, resolve: resolve11 } = require("path");
     var { setTimeout: setTimeout3, clearTimeout: clearTimeout2 } = require("timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
@@ -29649,7 +29649,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile18(resolve11(path5), "utf8");
+          const data = await readFile19(resolve11(path5), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             __privateGet(this, _snapshots).clear();
@@ -29679,12 +29679,12 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         const resolvedPath = resolve11(path5);
-        await mkdir12(dirname12(resolvedPath), { recursive: true });
+        await mkdir13(dirname12(resolvedPath), { recursive: true });
         const data = Array.from(__privateGet(this, _snapshots).entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
         }));
-        await writeFile9(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile10(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -31537,18 +31537,18 @@ var require_cache = __commonJS({
         }
       }
     }
-    function makeDeduplicationKey(cacheKey, excludeHeaders) {
+    function makeDeduplicationKey(cacheKey2, excludeHeaders) {
       const headers = {};
-      if (cacheKey.headers) {
-        const sortedHeaders = Object.keys(cacheKey.headers).sort();
+      if (cacheKey2.headers) {
+        const sortedHeaders = Object.keys(cacheKey2.headers).sort();
         for (const header2 of sortedHeaders) {
           if (excludeHeaders == null ? void 0 : excludeHeaders.has(header2.toLowerCase())) {
             continue;
           }
-          headers[header2] = cacheKey.headers[header2];
+          headers[header2] = cacheKey2.headers[header2];
         }
       }
-      return JSON.stringify([cacheKey.origin, cacheKey.method, cacheKey.path, headers]);
+      return JSON.stringify([cacheKey2.origin, cacheKey2.method, cacheKey2.path, headers]);
     }
     module2.exports = {
       makeCacheKey,
@@ -32122,7 +32122,7 @@ var require_cache_handler = __commonJS({
         }
       }
     }
-    function getSameOriginPath(cacheKey, location) {
+    function getSameOriginPath(cacheKey2, location) {
       if (typeof location !== "string") {
         return void 0;
       }
@@ -32130,8 +32130,8 @@ var require_cache_handler = __commonJS({
       let requestUrl;
       let locationUrl;
       try {
-        originUrl = new URL(cacheKey.origin);
-        requestUrl = new URL(cacheKey.path, originUrl);
+        originUrl = new URL(cacheKey2.origin);
+        requestUrl = new URL(cacheKey2.path, originUrl);
         locationUrl = new URL(location, requestUrl);
       } catch {
         return void 0;
@@ -32141,38 +32141,38 @@ var require_cache_handler = __commonJS({
       }
       return locationUrl.pathname + locationUrl.search;
     }
-    function deleteCachedUri(store2, cacheKey, path5) {
+    function deleteCachedUri(store2, cacheKey2, path5) {
       deleteCachedValue(store2, {
-        ...cacheKey,
+        ...cacheKey2,
         path: path5
       });
       for (let i3 = 0; i3 < util2.safeHTTPMethods.length; i3++) {
         const method = util2.safeHTTPMethods[i3];
-        if (method !== cacheKey.method) {
+        if (method !== cacheKey2.method) {
           deleteCachedValue(store2, {
-            ...cacheKey,
+            ...cacheKey2,
             method,
             path: path5
           });
         }
       }
     }
-    function deleteLocationTargets(store2, cacheKey, headerValue) {
+    function deleteLocationTargets(store2, cacheKey2, headerValue) {
       if (headerValue === void 0) {
         return;
       }
       const values = Array.isArray(headerValue) ? headerValue : [headerValue];
       for (let i3 = 0; i3 < values.length; i3++) {
-        const path5 = getSameOriginPath(cacheKey, values[i3]);
+        const path5 = getSameOriginPath(cacheKey2, values[i3]);
         if (path5 !== void 0) {
-          deleteCachedUri(store2, cacheKey, path5);
+          deleteCachedUri(store2, cacheKey2, path5);
         }
       }
     }
-    function invalidateUnsafeRequest(store2, cacheKey, resHeaders) {
-      deleteCachedUri(store2, cacheKey, cacheKey.path);
-      deleteLocationTargets(store2, cacheKey, resHeaders.location);
-      deleteLocationTargets(store2, cacheKey, resHeaders["content-location"]);
+    function invalidateUnsafeRequest(store2, cacheKey2, resHeaders) {
+      deleteCachedUri(store2, cacheKey2, cacheKey2.path);
+      deleteLocationTargets(store2, cacheKey2, resHeaders.location);
+      deleteLocationTargets(store2, cacheKey2, resHeaders["content-location"]);
     }
     var _cacheKey, _cacheType, _cacheByDefault, _store, _handler, _writeStream;
     var CacheHandler = class {
@@ -32181,7 +32181,7 @@ var require_cache_handler = __commonJS({
        * @param {import('../../types/cache-interceptor.d.ts').default.CacheKey} cacheKey
        * @param {import('../../types/dispatcher.d.ts').default.DispatchHandler} handler
        */
-      constructor({ store: store2, type, cacheByDefault }, cacheKey, handler) {
+      constructor({ store: store2, type, cacheByDefault }, cacheKey2, handler) {
         /**
          * @type {import('../../types/cache-interceptor.d.ts').default.CacheKey}
          */
@@ -32209,7 +32209,7 @@ var require_cache_handler = __commonJS({
         __privateSet(this, _store, store2);
         __privateSet(this, _cacheType, type);
         __privateSet(this, _cacheByDefault, cacheByDefault);
-        __privateSet(this, _cacheKey, cacheKey);
+        __privateSet(this, _cacheKey, cacheKey2);
         __privateSet(this, _handler, handler);
       }
       onRequestStart(controller, context) {
@@ -32420,16 +32420,16 @@ var require_cache_handler = __commonJS({
     _store = new WeakMap();
     _handler = new WeakMap();
     _writeStream = new WeakMap();
-    function deleteCachedValue(store2, cacheKey) {
+    function deleteCachedValue(store2, cacheKey2) {
       var _a10, _b3;
       try {
-        (_b3 = (_a10 = store2.delete(cacheKey)) == null ? void 0 : _a10.catch) == null ? void 0 : _b3.call(_a10, noop);
+        (_b3 = (_a10 = store2.delete(cacheKey2)) == null ? void 0 : _a10.catch) == null ? void 0 : _b3.call(_a10, noop);
       } catch {
       }
     }
-    function deleteCachedValueIfNotModified(statusCode, store2, cacheKey) {
+    function deleteCachedValueIfNotModified(statusCode, store2, cacheKey2) {
       if (statusCode === 304) {
-        deleteCachedValue(store2, cacheKey);
+        deleteCachedValue(store2, cacheKey2);
       }
     }
     function revalidationResponseDisallowsCachedReuse(cacheType, resHeaders, cacheControlDirectives) {
@@ -33018,10 +33018,10 @@ var require_cache2 = __commonJS({
     function revalidationResponseUpdatesCacheControl(headers) {
       return headers["cache-control"] !== void 0;
     }
-    function deleteCachedValue(store2, cacheKey) {
+    function deleteCachedValue(store2, cacheKey2) {
       var _a10, _b3;
       try {
-        (_b3 = (_a10 = store2.delete(cacheKey)) == null ? void 0 : _a10.catch) == null ? void 0 : _b3.call(_a10, nop);
+        (_b3 = (_a10 = store2.delete(cacheKey2)) == null ? void 0 : _a10.catch) == null ? void 0 : _b3.call(_a10, nop);
       } catch {
       }
     }
@@ -33075,7 +33075,7 @@ var require_cache2 = __commonJS({
       const staleWhileRevalidateExpiry = result.staleAt + staleWhileRevalidate * 1e3;
       return now <= staleWhileRevalidateExpiry;
     }
-    function handleUncachedResponse(dispatch, globalOpts, cacheKey, handler, opts, reqCacheControl) {
+    function handleUncachedResponse(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl) {
       if (reqCacheControl == null ? void 0 : reqCacheControl["only-if-cached"]) {
         let aborted = false;
         try {
@@ -33103,7 +33103,7 @@ var require_cache2 = __commonJS({
         }
         return true;
       }
-      return dispatch(opts, new CacheHandler(globalOpts, cacheKey, handler));
+      return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
     }
     function sendCachedValue(handler, opts, result, age, context, isStale2) {
       var _a10, _b3, _c;
@@ -33162,21 +33162,21 @@ var require_cache2 = __commonJS({
         });
       }
     }
-    function handleResult(dispatch, globalOpts, cacheKey, handler, opts, reqCacheControl, result) {
+    function handleResult(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl, result) {
       var _a10;
       if (!result) {
-        return handleUncachedResponse(dispatch, globalOpts, cacheKey, handler, opts, reqCacheControl);
+        return handleUncachedResponse(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl);
       }
       if (globalOpts.type === "shared" && Object.hasOwn(result.headers, "set-cookie")) {
         if (util2.isStream(result.body)) {
           result.body.on("error", nop).destroy();
         }
-        deleteCachedValue(globalOpts.store, cacheKey);
-        return handleUncachedResponse(dispatch, globalOpts, cacheKey, handler, opts, reqCacheControl);
+        deleteCachedValue(globalOpts.store, cacheKey2);
+        return handleUncachedResponse(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl);
       }
       const now = Date.now();
       if (now > result.deleteAt) {
-        return dispatch(opts, new CacheHandler(globalOpts, cacheKey, handler));
+        return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
       }
       const age = Math.round((now - result.cachedAt) / 1e3);
       const requestMaxAgeExpired = (reqCacheControl == null ? void 0 : reqCacheControl["max-age"]) !== void 0 && age >= reqCacheControl["max-age"];
@@ -33184,7 +33184,7 @@ var require_cache2 = __commonJS({
       const revalidate = requestMaxAgeExpired || needsRevalidation(result, reqCacheControl, opts);
       if (stale || revalidate) {
         if (util2.isStream(opts.body) && util2.bodyLength(opts.body) !== 0) {
-          return dispatch(opts, new CacheHandler(globalOpts, cacheKey, handler));
+          return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
         }
         if (!revalidate && withinStaleWhileRevalidateWindow(result, globalOpts.type)) {
           sendCachedValue(handler, opts, result, age, null, true);
@@ -33195,7 +33195,7 @@ var require_cache2 = __commonJS({
                 ...opts,
                 headers: headers2
               },
-              new CacheHandler(globalOpts, cacheKey, {
+              new CacheHandler(globalOpts, cacheKey2, {
                 // Silent handler that just updates the cache
                 onRequestStart() {
                 },
@@ -33235,11 +33235,11 @@ var require_cache2 = __commonJS({
                     if (util2.isStream(result.body)) {
                       result.body.on("error", nop).destroy();
                     }
-                    deleteCachedValue(globalOpts.store, cacheKey);
-                    return dispatch(opts, new CacheHandler(globalOpts, cacheKey, handler));
+                    deleteCachedValue(globalOpts.store, cacheKey2);
+                    return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
                   }
                   if (revalidationResponseUpdatesCacheControl(headers2)) {
-                    deleteCachedValue(globalOpts.store, cacheKey);
+                    deleteCachedValue(globalOpts.store, cacheKey2);
                   }
                 }
                 sendCachedValue(handler, opts, result, age, context, stale);
@@ -33247,7 +33247,7 @@ var require_cache2 = __commonJS({
                 result.body.on("error", nop).destroy();
               }
             },
-            new CacheHandler(globalOpts, cacheKey, handler),
+            new CacheHandler(globalOpts, cacheKey2, handler),
             withinStaleIfErrorThreshold
           )
         );
@@ -33323,16 +33323,16 @@ var require_cache2 = __commonJS({
           if (reqCacheControl == null ? void 0 : reqCacheControl["no-store"]) {
             return dispatch(opts2, handler);
           }
-          const cacheKey = makeCacheKey(opts2);
+          const cacheKey2 = makeCacheKey(opts2);
           if (!arrayIncludes(util2.safeHTTPMethods, opts2.method)) {
-            return dispatch(opts2, new CacheHandler(globalOpts, cacheKey, handler));
+            return dispatch(opts2, new CacheHandler(globalOpts, cacheKey2, handler));
           }
-          const result = store2.get(cacheKey);
+          const result = store2.get(cacheKey2);
           if (result && typeof result.then === "function") {
             return result.then((result2) => handleResult(
               dispatch,
               globalOpts,
-              cacheKey,
+              cacheKey2,
               handler,
               opts2,
               reqCacheControl,
@@ -33342,7 +33342,7 @@ var require_cache2 = __commonJS({
             return handleResult(
               dispatch,
               globalOpts,
-              cacheKey,
+              cacheKey2,
               handler,
               opts2,
               reqCacheControl,
@@ -34293,8 +34293,8 @@ var require_deduplicate = __commonJS({
               }
             }
           }
-          const cacheKey = makeCacheKey(opts2);
-          const dedupeKey = makeDeduplicationKey(cacheKey, excludeHeaderNamesSet);
+          const cacheKey2 = makeCacheKey(opts2);
+          const dedupeKey = makeDeduplicationKey(cacheKey2, excludeHeaderNamesSet);
           const pendingHandler = pendingRequests.get(dedupeKey);
           if (pendingHandler) {
             if (pendingHandler.addWaitingHandler(handler)) {
@@ -42963,9 +42963,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join33) {
+ArrayStream.prototype.readToEnd = async function(join34) {
   await this[doneWritingPromise];
-  const result = join33(this.slice(this[readingIndex]));
+  const result = join34(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -43167,14 +43167,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join33 = concat) {
+Reader.prototype.readToEnd = async function(join34 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join33(result);
+  return join34(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43597,12 +43597,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join33 = concat) {
+async function readToEnd(input, join34 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join33);
+    return input.readToEnd(join34);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join33);
+    return getReader(input).readToEnd(join34);
   }
   return input;
 }
@@ -85065,6 +85065,13 @@ function archiveReader(archive) {
       }
     },
     catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
+    identify: async (kernel) => {
+      var _a10;
+      const listing = await archive.listPaths();
+      const path5 = archivePaths(kernel, kernel.uname).find((one2) => listing.has(one2));
+      const oid = path5 === void 0 ? void 0 : (_a10 = listing.get(path5)) == null ? void 0 : _a10.oid;
+      return oid === void 0 ? void 0 : `git-${oid}`;
+    },
     close: () => archive.close()
   });
 }
@@ -85095,6 +85102,10 @@ function httpReader(name, get) {
       for await (const one2 of pMapIterable(kernels3, tarballOf, some)) if (one2) yield one2;
     },
     catalogFile: () => get(CATALOG_FILE),
+    identify: async (kernel, catalog) => {
+      const entry = catalog == null ? void 0 : catalog.get(entryPath(kernel));
+      return (entry == null ? void 0 : entry.state) === "archived" ? `sha256-${entry.tarball.sha256}` : void 0;
+    },
     close: async () => {
     }
   });
@@ -85109,6 +85120,7 @@ function readerOf(files) {
     name: files.name,
     catalog,
     list: async () => files.list(await catalog()),
+    identify: async (kernel) => files.identify(kernel, await catalog()),
     read: async function* (kernels3) {
       for await (const { kernel, tarball } of files.read(kernels3)) {
         const promised = isPromised(await catalog(), kernel, tarball, files.name);
@@ -89149,12 +89161,73 @@ function table(tools2) {
 
 // src/commands/tailor.ts
 var import_node_os11 = require("os");
-var import_node_path46 = require("path");
+var import_node_path47 = require("path");
 
-// src/jobs/tailor/pack.ts
+// src/archive/cached.ts
 var import_node_crypto20 = require("crypto");
 var import_promises36 = require("fs/promises");
 var import_node_path43 = require("path");
+function cachedReader(reader2, folder2) {
+  return { ...reader2, read: (kernels3) => readCached(reader2, folder2, kernels3) };
+}
+async function* readCached(reader2, folder2, kernels3) {
+  await (0, import_promises36.mkdir)(folder2, { recursive: true });
+  const kept2 = /* @__PURE__ */ new Map();
+  for (const kernel of kernels3) {
+    const name = await reader2.identify(kernel);
+    if (name !== void 0 && await readKept(folder2, name)) kept2.set(kernel, name);
+  }
+  const missing3 = kernels3.filter((kernel) => !kept2.has(kernel));
+  const fetched = reader2.read(missing3);
+  let next2 = await fetched.next();
+  for (const kernel of kernels3) {
+    const name = kept2.get(kernel);
+    const tarball = name && await readKept(folder2, name);
+    if (tarball) {
+      const promised = isPromised(await reader2.catalog(), kernel, tarball, reader2.name);
+      yield { kernel, tarball, promised };
+    } else if (!next2.done && next2.value.kernel === kernel) {
+      await keep2(reader2, folder2, next2.value);
+      yield next2.value;
+      next2 = await fetched.next();
+    }
+  }
+}
+async function keep2(reader2, folder2, one2) {
+  const name = await reader2.identify(one2.kernel);
+  if (name !== void 0) await (0, import_promises36.writeFile)((0, import_node_path43.join)(folder2, name), one2.tarball);
+}
+async function readKept(folder2, name) {
+  try {
+    const bytes2 = await (0, import_promises36.readFile)((0, import_node_path43.join)(folder2, name));
+    return isNamed(name, bytes2) ? bytes2 : void 0;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return void 0;
+    throw error;
+  }
+}
+function isNamed(name, bytes2) {
+  const [kind, sum2 = ""] = name.split("-");
+  const hash = (0, import_node_crypto20.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
+  if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
+  return hash.update(bytes2).digest("hex") === sum2;
+}
+async function pruneCache(reader2, folder2, kernels3) {
+  const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader2.identify(kernel))));
+  const names = await (0, import_promises36.readdir)(folder2);
+  const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises36.rm)((0, import_node_path43.join)(folder2, name))));
+}
+async function cacheKey(reader2, kernels3) {
+  const names = await Promise.all(kernels3.map((kernel) => reader2.identify(kernel)));
+  const sum2 = (0, import_node_crypto20.createHash)("sha256").update(names.join("\n")).digest("hex");
+  return `btfhub-archive-${sum2.slice(0, 32)}`;
+}
+
+// src/jobs/tailor/pack.ts
+var import_node_crypto21 = require("crypto");
+var import_promises37 = require("fs/promises");
+var import_node_path44 = require("path");
 
 // node_modules/fflate/esm/index.mjs
 var import_module2 = require("module");
@@ -89731,7 +89804,7 @@ function groupEqual(entries2) {
   var _a10;
   const groups3 = /* @__PURE__ */ new Map();
   for (const entry of entries2.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
-    const sum2 = (0, import_node_crypto20.createHash)("sha256").update(entry.content).digest("hex");
+    const sum2 = (0, import_node_crypto21.createHash)("sha256").update(entry.content).digest("hex");
     const group = (_a10 = groups3.get(sum2)) != null ? _a10 : [];
     group.push(entry);
     groups3.set(sum2, group);
@@ -89754,7 +89827,7 @@ function padding3(size2) {
   return Buffer.alloc((BLOCK2 - size2 % BLOCK2) % BLOCK2);
 }
 async function requireEmpty(folder2) {
-  const names = await (0, import_promises36.readdir)(folder2).catch((error) => {
+  const names = await (0, import_promises37.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
@@ -89769,36 +89842,36 @@ async function writeFolder(folder2, entries2) {
   for (const group of groupEqual(entries2)) {
     let first2;
     for (const { path: path5, content } of group) {
-      const file = (0, import_node_path43.join)(folder2, path5);
-      await (0, import_promises36.mkdir)((0, import_node_path43.dirname)(file), { recursive: true });
+      const file = (0, import_node_path44.join)(folder2, path5);
+      await (0, import_promises37.mkdir)((0, import_node_path44.dirname)(file), { recursive: true });
       if (first2 === void 0) await writeWhole2(file, content, 420);
-      else await (0, import_promises36.link)(first2, file);
+      else await (0, import_promises37.link)(first2, file);
       first2 != null ? first2 : first2 = file;
     }
   }
 }
 
 // src/jobs/tailor/tailor.ts
-var import_node_crypto21 = require("crypto");
-var import_promises38 = require("fs/promises");
+var import_node_crypto22 = require("crypto");
+var import_promises39 = require("fs/promises");
 var import_node_os10 = require("os");
-var import_node_path45 = require("path");
+var import_node_path46 = require("path");
 
 // src/jobs/tailor/minimise.ts
-var import_promises37 = require("fs/promises");
-var import_node_path44 = require("path");
+var import_promises38 = require("fs/promises");
+var import_node_path45 = require("path");
 async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, objects) {
   var _a10;
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [(0, import_node_path44.join)(folder2, `${name}.btf`), (0, import_node_path44.join)(folder2, `${name}.min.btf`)];
+  const [whole, least] = [(0, import_node_path45.join)(folder2, `${name}.btf`), (0, import_node_path45.join)(folder2, `${name}.min.btf`)];
   try {
-    await (0, import_promises37.writeFile)(whole, btf);
+    await (0, import_promises38.writeFile)(whole, btf);
     const { status, signal, stderr } = await programs.run({
       program: "bpftool",
       args: ["gen", "min_core_btf", whole, least, ...objects],
       signal: interrupted
     });
-    if (status === 0) return await (0, import_promises37.readFile)(least);
+    if (status === 0) return await (0, import_promises38.readFile)(least);
     const said = printable((_a10 = stderr.trim().split("\n").at(-1)) != null ? _a10 : "");
     throw new Failure(
       "bad-btf",
@@ -89806,7 +89879,7 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path5) => (0, import_promises37.rm)(path5, { force: true })));
+    await Promise.all([whole, least].map((path5) => (0, import_promises38.rm)(path5, { force: true })));
   }
 }
 
@@ -89848,8 +89921,8 @@ async function tailor(world2, progress, reader2, request2) {
   };
 }
 async function* minimiseAll(world2, reader2, kernels3, { objects, jobs }) {
-  const paths = objects.map((path5) => (0, import_node_path45.resolve)(path5));
-  const folder2 = await (0, import_promises38.mkdtemp)((0, import_node_path45.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
+  const paths = objects.map((path5) => (0, import_node_path46.resolve)(path5));
+  const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path46.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(world2, kernel, tarball, reader2.name);
@@ -89866,7 +89939,7 @@ async function* minimiseAll(world2, reader2, kernels3, { objects, jobs }) {
   try {
     yield* pMapIterable(reader2.read(kernels3), one2, ahead);
   } finally {
-    await (0, import_promises38.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
   }
 }
 async function write2(output, layout, entries2) {
@@ -89882,7 +89955,7 @@ function isTarball(path5) {
   return /\.(tar\.gz|tgz)$/.test(path5);
 }
 function sha2567(bytes2) {
-  return (0, import_node_crypto21.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto22.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/commands/tailor.ts
@@ -89897,6 +89970,11 @@ var tailor2 = defineCommand({
     }),
     archive: archiveOption,
     ...archiveSelection,
+    cache: text2(
+      "<folder>",
+      "where to keep tarballs between runs, so that none is moved twice; 'none' keeps nothing"
+    ),
+    showCache: flag("only say under which key a workflow should keep the cache"),
     layout: choice(
       LAYOUTS,
       "names of the files: below ./btfhub-archive/ as bpf-compatible's library asks for them, or without that folder",
@@ -89915,13 +89993,21 @@ var tailor2 = defineCommand({
   run: async (world2, options3) => {
     var _a10;
     const { object: object2, layout, output } = options3;
-    const reader2 = await openReader(world2, options3.archive);
+    const cache = options3.cache === "none" ? void 0 : options3.cache;
+    const archive = await openReader(world2, options3.archive);
+    const reader2 = cache === void 0 ? archive : cachedReader(archive, cache);
     try {
+      if (options3.showCache) {
+        const key = await cacheKey(reader2, await selectKernels2(reader2, toSelection(options3)));
+        return { status: 0, document: { key }, text: `${key}
+`, outputs: { "cache-key": key } };
+      }
       const made = await tailor(world2, openProgress(world2), reader2, {
         ...{ objects: object2, layout, output, selection: toSelection(options3) },
         jobs: (_a10 = options3.jobs) != null ? _a10 : (0, import_node_os11.availableParallelism)()
       });
       const { failed: failed3, kernels: kernels3 } = made;
+      if (cache !== void 0 && failed3.length === 0) await pruneCache(reader2, cache, kernels3);
       return {
         status: failed3.length > 0 ? 1 : 0,
         document: { output, layout, ...made },
@@ -89942,9 +90028,9 @@ function describe6(made, output, objects) {
   const lost = failed3.map(({ kernel, error }) => `${kernel.uname}: ${error.message}
 `);
   const counts = `${count3(kernels3.length, "kernel")} for ${count3(objects, "object")}`;
-  const sizes = `${bytes(size2)}, ${different} of them different`;
-  const packed = packedSize === void 0 ? "" : `; packed ${bytes(packedSize)}`;
-  return `${lost.join("")}${output}: the BTF of ${counts}, ${sizes}${packed}.
+  const sizes = `${bytes(size2)} of BTF, ${different} different`;
+  const packed = packedSize === void 0 ? "" : `, packed ${bytes(packedSize)}`;
+  return `${lost.join("")}${output}: ${counts}, ${sizes}${packed}.
 ${linking(output)}`;
 }
 function count3(number3, what) {
@@ -89952,7 +90038,7 @@ function count3(number3, what) {
 }
 function linking(output) {
   if (!isTarball(output)) return "";
-  const name = (0, import_node_path46.basename)(output);
+  const name = (0, import_node_path47.basename)(output);
   return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
 `;
 }
@@ -90027,13 +90113,13 @@ function lastOf(context) {
 }
 
 // src/world/clock.ts
-var import_promises39 = require("timers/promises");
+var import_promises40 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises39.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
+    await (0, import_promises40.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error;
     });
   }
@@ -90042,22 +90128,22 @@ var systemClock = {
 // src/world/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs24 = require("fs");
-var import_node_path48 = require("path");
+var import_node_path49 = require("path");
 
 // src/world/outlet.ts
 var import_node_events3 = require("events");
-var import_promises40 = require("fs/promises");
+var import_promises41 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os12 = require("os");
-var import_node_path47 = require("path");
+var import_node_path48 = require("path");
 var BUFFER = 256 * 1024;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os12.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os12.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises40.mkdtemp)((0, import_node_path47.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path48.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path47.join)(folder2, "out");
+    const path5 = (0, import_node_path48.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER);
@@ -90073,7 +90159,7 @@ async function openOutlet(push) {
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises40.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises41.rm)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -90145,8 +90231,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a10;
-      const folders = (0, import_node_path48.isAbsolute)(program3) ? [""] : ((_a10 = env.PATH) != null ? _a10 : "").split(import_node_path48.delimiter);
-      return folders.map((folder2) => (0, import_node_path48.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path49.isAbsolute)(program3) ? [""] : ((_a10 = env.PATH) != null ? _a10 : "").split(import_node_path49.delimiter);
+      return folders.map((folder2) => (0, import_node_path49.join)(folder2, program3)).find(isExecutable);
     }
   };
 }
