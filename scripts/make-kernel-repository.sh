@@ -70,7 +70,7 @@ END
   # The meta package depends on the newest of them.
   package=$(apt-cache depends --important "linux-image-cloud-$arch-dbg" | awk '$1 == "Depends:" {print $2; exit}')
   [ -n "$package" ] || fail "$suite has no linux-image-cloud-$arch-dbg"
-  say "downloading $package"
+  say "downloading $package, some 300 MB"
   mkdir "$apt/download"
   (cd "$apt/download" && apt-get download -qq "$package" >&2)
   unset APT_CONFIG

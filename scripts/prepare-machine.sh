@@ -19,6 +19,8 @@ libraries=(dwarf.h:libdw-dev libelf.h:libelf-dev zlib.h:zlib1g-dev bpf/bpf_helpe
 for library in "${libraries[@]}"; do
   [ -e "/usr/include/${library%%:*}" ] || missing+=("${library#*:}")
 done
+# Debian's keys, by which apt believes in the kernels that make-kernel-repository.sh fetches
+[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 [ "${#missing[@]}" -gt 0 ] || exit 0
 
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then

@@ -38,7 +38,7 @@ function rowOf(who, all, shell, floor) {
 
 /** What it held in files at its peak, on a disk or where memory serves as one. */
 function files({ disk = 0, tmpfs = 0 }) {
-  return tmpfs > 0 ? `${bytes(tmpfs)} in memory, ${bytes(disk)} on disk` : bytes(disk);
+  return tmpfs > 1e6 ? `${bytes(tmpfs)} in memory, ${bytes(disk)} on disk` : bytes(disk);
 }
 
 /** CPU seconds and shares by program. */

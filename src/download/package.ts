@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts';
-import { collectAfter } from './dead-buffers.ts';
+import { collectAfter } from '../world/dead-buffers.ts';
 import { History } from './history.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
 import { Scheduler } from './scheduler.ts';

@@ -2,6 +2,7 @@ import { pipeline, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { describe, Failure } from '../failure.ts';
 import { printable } from '../names.ts';
+import { collectAfter } from '../world/dead-buffers.ts';
 import type { Ending, Invocation, Pouring, Programs } from '../world/programs.ts';
 
 /** As RPM names the compressors of its payloads. */
@@ -44,7 +45,10 @@ export async function decompressInto(
 ): Promise<void> {
   const program = programFor(compression, decoders.xz);
   if (program !== undefined) return pourInto(push, program, body, decoders.programs, damaged);
-  for await (const chunk of decompress(compression, body, decoders, damaged)) push(chunk);
+  for await (const chunk of decompress(compression, body, decoders, damaged)) {
+    push(chunk);
+    collectAfter(chunk.length);
+  }
 }
 
 /** The program that decodes it; undefined where Node does it by itself. */
