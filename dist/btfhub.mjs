@@ -69233,6 +69233,26 @@ async function discardTool(cacheFolder, recipe) {
 // src/toolchain/decompress.ts
 var import_node_stream2 = require("stream");
 var import_node_zlib = __toESM(require("zlib"), 1);
+
+// src/world/dead-buffers.ts
+var import_node_v8 = require("v8");
+var import_node_vm = require("vm");
+var EVERY = 8 * 1024 * 1024;
+var passed = 0;
+var collect2;
+function collectAfter(bytes2) {
+  passed += bytes2;
+  if (passed < EVERY) return;
+  passed = 0;
+  collect2 != null ? collect2 : collect2 = exposeCollector();
+  collect2();
+}
+function exposeCollector() {
+  (0, import_node_v8.setFlagsFromString)("--expose-gc");
+  return (0, import_node_vm.runInNewContext)("gc");
+}
+
+// src/toolchain/decompress.ts
 async function* decompress(compression, body, { programs, xz }, damaged) {
   const program3 = programFor(compression, xz);
   if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
@@ -69242,7 +69262,10 @@ async function* decompress(compression, body, { programs, xz }, damaged) {
 async function decompressInto(push, compression, body, decoders, damaged) {
   const program3 = programFor(compression, decoders.xz);
   if (program3 !== void 0) return pourInto(push, program3, body, decoders.programs, damaged);
-  for await (const chunk of decompress(compression, body, decoders, damaged)) push(chunk);
+  for await (const chunk of decompress(compression, body, decoders, damaged)) {
+    push(chunk);
+    collectAfter(chunk.length);
+  }
 }
 function programFor(compression, xz) {
   switch (compression) {
@@ -74113,7 +74136,7 @@ var import_node_crypto8 = require("crypto");
 var _source2, _hashes, _promised, _passed, _size2, _over2, _PackageBytes_instances, next_fn2;
 var PackageBytes = class {
   /** @param algorithm of the sum that is wanted besides SHA-256; often it is the same */
-  constructor(source2, algorithm, promised, passed = () => {
+  constructor(source2, algorithm, promised, passed2 = () => {
   }) {
     __privateAdd(this, _PackageBytes_instances);
     __privateAdd(this, _source2);
@@ -74125,7 +74148,7 @@ var PackageBytes = class {
     __privateSet(this, _source2, source2[Symbol.asyncIterator]());
     __privateSet(this, _hashes, new Map([algorithm, "sha256"].map((name) => [name, (0, import_node_crypto8.createHash)(name)])));
     __privateSet(this, _promised, promised);
-    __privateSet(this, _passed, passed);
+    __privateSet(this, _passed, passed2);
   }
   /** How many came. */
   get size() {
@@ -74202,11 +74225,11 @@ var Attempt = class {
     __privateSet(this, _stopwatch, stopwatch);
     __privateSet(this, _courier, courier);
     const { size: size2, checksum } = kernel;
-    const passed = (count4, soFar) => {
+    const passed2 = (count4, soFar) => {
       stopwatch.advance(count4);
       if (soFar === size2) stopwatch.end("download", size2);
     };
-    __privateSet(this, _bytes2, new PackageBytes(courier.fetch(), checksum.algorithm, size2, passed));
+    __privateSet(this, _bytes2, new PackageBytes(courier.fetch(), checksum.algorithm, size2, passed2));
   }
   async run() {
     __privateGet(this, _stopwatch).begin("download", __privateGet(this, _kernel).size);
@@ -74855,24 +74878,6 @@ function guilty(wrong, right) {
   const differences = right.differences(wrong);
   const accused = differences.filter(({ block, now }) => !now.has(block.mirror));
   return new Set(accused.map(({ block }) => block.mirror));
-}
-
-// src/download/dead-buffers.ts
-var import_node_v8 = require("v8");
-var import_node_vm = require("vm");
-var EVERY = 16 * 1024 * 1024;
-var delivered = 0;
-var collect2;
-function collectAfter(bytes2) {
-  delivered += bytes2;
-  if (delivered < EVERY) return;
-  delivered = 0;
-  collect2 != null ? collect2 : collect2 = exposeCollector();
-  collect2();
-}
-function exposeCollector() {
-  (0, import_node_v8.setFlagsFromString)("--expose-gc");
-  return (0, import_node_vm.runInNewContext)("gc");
 }
 
 // src/download/range.ts
