@@ -117,7 +117,7 @@ describe('docs/developer.md', () => {
        #include "embedded_btf.c"
        int main(void) { char *path = embedded_btf(); puts(path ? path : strerror(errno)); return 0; }`,
     );
-    const args = ['-Wall', '-Werror', '-fsanitize=address,undefined', '-o', 'ask', 'ask.c'];
+    const args = ['-Wall', '-Werror', '-O2', '-fsanitize=address,undefined', '-o', 'ask', 'ask.c'];
     execFileSync('gcc', [...args, 'min_core_btfs.o', '-lz'], { cwd: work });
     const env = { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' };
     return execFileSync(join(work, 'ask'), { cwd: work, encoding: 'utf8', env }).trim();

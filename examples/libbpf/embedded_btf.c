@@ -2,6 +2,7 @@
 #include "embedded_btf.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,11 +44,13 @@ static int os_release(const char *name, char *value, size_t size)
 // The tar in the gzip; its length stands in the last four bytes (RFC 1952).
 static unsigned char *unpack(size_t *size)
 {
-	const unsigned char *start = _binary_min_core_btfs_tar_gz_start;
-	const unsigned char *end = _binary_min_core_btfs_tar_gz_end;
-	z_stream stream = { .next_in = (unsigned char *)start, .avail_in = end - start };
+	const unsigned char *packed = _binary_min_core_btfs_tar_gz_start;
+	// To the compiler these are two objects, whose pointers have no difference.
+	size_t length = (uintptr_t)_binary_min_core_btfs_tar_gz_end - (uintptr_t)packed;
+	z_stream stream = { .next_in = (unsigned char *)packed, .avail_in = length };
+	const unsigned char *last = packed + length - 4;
 
-	*size = end[-4] | end[-3] << 8 | end[-2] << 16 | (size_t)end[-1] << 24;
+	*size = last[0] | last[1] << 8 | last[2] << 16 | (size_t)last[3] << 24;
 	unsigned char *tar = malloc(*size);
 	if (!tar || inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK)
 		return tar;
