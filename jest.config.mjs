@@ -15,5 +15,7 @@ export default {
       },
     ],
   },
+  // Half of the work is done by other programs, which jest's default would leave a core for.
+  maxWorkers: '100%',
   testTimeout: 60_000,
 };

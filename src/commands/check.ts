@@ -33,12 +33,14 @@ export const check = defineCommand({
   ],
   run: async (world, options) => {
     const { object, archive: where, btf } = options;
-    if ((where === undefined) === (btf.length === 0)) {
-      throw new Failure('usage', 'Either --archive or --btf says which kernels to look at.');
+    if (where === undefined && btf.length === 0) {
+      throw new Failure('usage', 'Say which kernels to look at, with --archive or --btf.');
     }
     const objects = await readObjects(object);
     const progress = openProgress(world);
-    const reader = where === undefined ? undefined : await openReader(world, where);
+    // An archive may stand in the environment for good; files are named for this once.
+    const reader =
+      where === undefined || btf.length > 0 ? undefined : await openReader(world, where);
     try {
       const kernels =
         reader === undefined
