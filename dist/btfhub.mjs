@@ -85254,12 +85254,12 @@ var check2 = defineCommand({
   ],
   run: async (world2, options3) => {
     const { object: object2, archive: where, btf } = options3;
-    if (where === void 0 === (btf.length === 0)) {
-      throw new Failure("usage", "Either --archive or --btf says which kernels to look at.");
+    if (where === void 0 && btf.length === 0) {
+      throw new Failure("usage", "Say which kernels to look at, with --archive or --btf.");
     }
     const objects = await readObjects(object2);
     const progress = openProgress(world2);
-    const reader2 = where === void 0 ? void 0 : await openReader(world2, where);
+    const reader2 = where === void 0 || btf.length > 0 ? void 0 : await openReader(world2, where);
     try {
       const kernels3 = reader2 === void 0 ? fileKernels(world2, btf) : await archiveKernels(world2, reader2, toSelection(options3));
       const report2 = await checkObjects(world2, progress, objects, kernels3);
