@@ -133,7 +133,11 @@ test('what is no eBPF object, or has no BTF, is refused before any kernel is rea
   await expect(run([bare], { archive })).rejects.toMatchObject({ reason: 'bad-btf' });
 });
 
-test('either an archive or files say which kernels to look at', async () => {
+test('an archive or files say which kernels to look at, and files come before an archive', async () => {
   await expect(run(['fields'], {})).rejects.toMatchObject({ reason: 'usage' });
-  await expect(run(['fields'], { archive, btf: ['x'] })).rejects.toMatchObject({ reason: 'usage' });
+  const nowhere = { archive, btf: [join(folder, 'nowhere.btf')] };
+  await expect(run(['fields'], nowhere)).rejects.toMatchObject({
+    reason: 'not-found',
+    message: expect.stringContaining('nowhere.btf'),
+  });
 });
