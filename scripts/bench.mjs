@@ -48,6 +48,7 @@ if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a numb
 const cores = availableParallelism();
 const work = mkdtempSync(join(tmpdir(), 'btfhub-bench-'));
 process.once('exit', () => rmSync(work, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const say = (text) => process.stderr.write(`${text}\n`);
 
 /** One set of tools: what `btfhub setup` brings, or the distribution's. */
