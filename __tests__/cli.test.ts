@@ -93,9 +93,11 @@ test.each([
     const temp = mkdtempSync(join(folder, 'temp-'));
     const output = mkdtempSync(join(folder, 'output-'));
     const pahole = join(temp, 'pahole');
-    // It tells that it is at work, and would be for ever.
-    const script =
-      '#!/bin/sh\ncase "$*" in *--btf_encode_detached*) echo $$ > "$0.pid"; exec sleep 1000;; esac\nexec pahole "$@"\n';
+    // It tells that it is at work, and would be for ever. A file that is written by `>` is there, and empty, before its text is.
+    const script = `#!/bin/sh
+case "$*" in *--btf_encode_detached*) echo $$ > "$0.new"; mv "$0.new" "$0.pid"; exec sleep 1000;; esac
+exec pahole "$@"
+`;
     writeFileSync(pahole, script, { mode: 0o755 });
     const work = mkdtempSync(join(folder, 'work-'));
     const args = [...build, '--pahole', pahole, '--temp', work, '--output', output, '--jobs', '1'];
@@ -107,6 +109,7 @@ test.each([
     expect(readdirSync(work)).toEqual([]);
     expect(readdirSync(output)).toEqual([]);
     const pid = Number(readFileSync(`${pahole}.pid`, 'utf8'));
+    expect(pid).toBeGreaterThan(1);
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   },
 );
