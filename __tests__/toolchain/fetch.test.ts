@@ -50,7 +50,7 @@ const PATIENT = { silence: 60, attempt: 60 };
 
 async function fetched(
   sources: readonly string[],
-  options: { patience?: typeof PATIENT; signal?: AbortSignal } = {},
+  options: { patience?: typeof PATIENT; signal?: AbortSignal; recipe?: Recipe } = {},
 ) {
   const place = join(temporaryFolder(), 'source');
   const notes: string[] = [];
@@ -60,7 +60,7 @@ async function fetched(
       clock: systemClock,
       interrupted: options.signal ?? new AbortController().signal,
     },
-    recipe,
+    options.recipe ?? recipe,
     sources.map(parseSource),
     place,
     { patience: options.patience ?? PATIENT, note: (message) => notes.push(message) },
@@ -98,6 +98,55 @@ test('a dead remote, a silent one and one without the commit are passed over, an
     `${silent.url}/dwarves did not deliver dwarves: no answer within 1.5 seconds`,
     expect.stringContaining(`${strangers.url}/dwarves did not deliver dwarves`),
   ]);
+});
+
+test('a remote that has moved on to another commit is passed over, and named', async () => {
+  // Its branch, its tag, and even refs that are called as the wished commit is, point elsewhere.
+  const repositories = join(folder, 'moved');
+  const [other = ''] = repository(join(repositories, 'dwarves'), { README: 'rewritten' });
+  for (const ref of ['tags/v1.31', `heads/${first}`, `tags/${first}`]) {
+    run('git', ['update-ref', `refs/${ref}`, other], join(repositories, 'dwarves'));
+  }
+  const moved = await remote(repositories);
+  const good = await remote(join(folder, 'repositories'));
+  const { place, notes } = await fetched([
+    ...[moved, good].map(({ url }) => `dwarves=${url}/dwarves`),
+    `libbpf=${good.url}/libbpf`,
+  ]);
+  expect(notes).toEqual([
+    `${moved.url}/dwarves did not deliver dwarves: it does not have commit ${first}`,
+  ]);
+  expect(run('git', ['rev-parse', 'HEAD'], place)).toBe(first);
+  expect(existsSync(join(place, 'README'))).toBe(false);
+});
+
+test('a remote that sends another commit than the one it was asked for is passed over', async () => {
+  const lying = await remote(join(folder, 'strangers'), () => {
+    return (body) => body.replaceAll(first, stranger);
+  });
+  const good = await remote(join(folder, 'repositories'));
+  const { place, notes } = await fetched([
+    ...[lying, good].map(({ url }) => `dwarves=${url}/dwarves`),
+    `libbpf=${good.url}/libbpf`,
+  ]);
+  expect(lying.requests.filter((path) => path.endsWith('git-upload-pack'))).toHaveLength(2);
+  expect(notes).toEqual([
+    expect.stringMatching(`^${lying.url}/dwarves did not deliver dwarves: .*necessary objects`),
+  ]);
+  expect(run('git', ['rev-parse', 'HEAD'], place)).toBe(first);
+});
+
+test("a pin that is a tag's name and no commit's is refused, whatever the tag points to", async () => {
+  const home = join(folder, 'repositories/dwarves');
+  const author = ['-c', 'user.name=Test', '-c', 'user.email=test@example.org'];
+  run('git', [...author, 'tag', '--annotate', '--message=1.31', 'v1.31', first], home);
+  const tag = run('git', ['rev-parse', 'v1.31'], home);
+  const pinned = { ...recipe, parts: [{ repository: 'dwarves', commit: tag, path: '.' }] } as const;
+  const { url } = await remote(join(folder, 'repositories'));
+  await expect(fetched([`dwarves=${url}/dwarves`], { recipe: pinned })).rejects.toMatchObject({
+    reason: 'network',
+    message: expect.stringContaining(`its ${tag} is a tag, not a commit`),
+  });
 });
 
 test('when no remote delivers, each is named with its answer, and the way out', async () => {

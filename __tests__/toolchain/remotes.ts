@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Transform } from 'node:stream';
 
 /** Runs a program that has to succeed; its standard output. */
 export function run(program: string, args: readonly string[], cwd?: string): string {
@@ -60,8 +61,11 @@ export function miniature(version: string): Record<string, string> {
 
 export const LIBBPF = { 'src/version.h': '#define LIBBPF "enum64"\n' };
 
-/** What a server does with a request; `next` hands it to git. */
-export type Behaviour = (request: IncomingMessage, response: ServerResponse) => 'next' | 'done';
+/** What a server does with a request: `next` hands it to git, a function does so with what it makes of it. */
+export type Behaviour = (
+  request: IncomingMessage,
+  response: ServerResponse,
+) => 'next' | 'done' | ((body: string) => string);
 
 export interface Remote {
   /** `http://127.0.0.1:<port>` */
@@ -76,7 +80,9 @@ export async function serve(root: string, behaviour: Behaviour = () => 'next'): 
   const requests: string[] = [];
   const server: Server = createServer((request, response) => {
     requests.push(request.url ?? '');
-    if (behaviour(request, response) === 'next') backend(root, request, response);
+    const answer = behaviour(request, response);
+    if (answer === 'done') return;
+    backend(root, request, response, answer === 'next' ? (body) => body : answer);
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const { port } = server.address() as AddressInfo;
@@ -91,7 +97,12 @@ export async function serve(root: string, behaviour: Behaviour = () => 'next'): 
 }
 
 /** CGI: git's answer is a header with a `Status:` line, an empty line, and a body. */
-function backend(root: string, request: IncomingMessage, response: ServerResponse): void {
+function backend(
+  root: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  change: (body: string) => string,
+): void {
   const { pathname, search } = new URL(request.url ?? '/', 'http://localhost');
   const git = spawn('git', ['http-backend'], {
     env: {
@@ -103,7 +114,11 @@ function backend(root: string, request: IncomingMessage, response: ServerRespons
       ...{ GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' },
     },
   });
-  request.pipe(git.stdin);
+  const changed = new Transform({
+    transform: (chunk: Buffer, _, done) =>
+      done(null, Buffer.from(change(chunk.toString('latin1')), 'latin1')),
+  });
+  request.pipe(changed).pipe(git.stdin);
   const chunks: Buffer[] = [];
   git.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   git.on('close', () => {

@@ -85,7 +85,8 @@ async function unpack(
 
 /**
  * One commit and nothing before it where the server hands out commits by name; else all that its
- * branches and tags reach. Git checks every object against its name, and HEAD is compared besides.
+ * branches and tags reach. Where these point is no matter: git checks every object against its
+ * name. The name must be a commit's: of a tag's, git would take whatever it points to.
  */
 async function checkOut(
   world: Ports,
@@ -103,9 +104,21 @@ async function checkOut(
     if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
     await git('fetch', '--quiet', '--tags', url, '+refs/heads/*:refs/remotes/origin/*');
   }
+  const kind = await kindOf(world, place, patience, commit);
+  if (kind === 'missing') throw new Error(`it does not have commit ${commit}`);
+  if (kind !== 'commit') throw new Error(`its ${commit} is a ${kind}, not a commit`);
   await git('checkout', '--quiet', '--detach', commit);
-  const head = (await git('rev-parse', 'HEAD')).trim();
-  if (head !== commit) throw new Error(`its ${commit} is ${head}`);
+}
+
+/** `commit`, `tag`, ...; or `missing`. */
+async function kindOf(
+  world: Ports,
+  place: string,
+  patience: Patience,
+  object: string,
+): Promise<string | undefined> {
+  const line = await runGit(world, place, patience, ['cat-file', '--batch-check'], object);
+  return line.trim().split(' ')[1];
 }
 
 async function runGit(
@@ -113,6 +126,7 @@ async function runGit(
   place: string,
   patience: Patience,
   args: readonly string[],
+  input = '',
 ): Promise<string> {
   const impatience = new AbortController();
   const late = new Error(`no answer within ${patience.attempt} seconds`);
@@ -131,8 +145,7 @@ async function runGit(
       ],
       cwd: place,
       env: { GIT_TERMINAL_PROMPT: '0', GIT_DIR: undefined, GIT_WORK_TREE: undefined },
-      signal,
-      group: true,
+      ...{ signal, input, group: true },
     });
     if (answer.status !== 0) throw new Error(lastLine(answer.stderr));
     return answer.stdout.toString('utf8');
