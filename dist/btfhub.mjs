@@ -42082,16 +42082,16 @@ function badType(type, what) {
 }
 var NOT_DATA = /* @__PURE__ */ new Set(["FUNC", "VAR", "DATASEC", "DECL_TAG"]);
 function checkReferences(btf, type) {
-  const kindOf = (id) => {
+  const kindOf2 = (id) => {
     if (!btf.has(id)) throw badType(type, `refers to type ${id}, and the last one is ${btf.count}`);
     return btf.kindOf(id);
   };
-  const refuse2 = (id) => badType(type, `refers to type ${id}, which is a ${kindOf(id)}`);
+  const refuse2 = (id) => badType(type, `refers to type ${id}, which is a ${kindOf2(id)}`);
   const data = (id) => {
-    if (NOT_DATA.has(kindOf(id))) throw refuse2(id);
+    if (NOT_DATA.has(kindOf2(id))) throw refuse2(id);
   };
   const oneOf = (id, ...kinds3) => {
-    if (!kinds3.includes(kindOf(id))) throw refuse2(id);
+    if (!kinds3.includes(kindOf2(id))) throw refuse2(id);
   };
   switch (type.kind) {
     case "PTR":
@@ -69069,11 +69069,16 @@ async function checkOut(world2, url3, commit, place, patience) {
     if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
     await git("fetch", "--quiet", "--tags", url3, "+refs/heads/*:refs/remotes/origin/*");
   }
+  const kind = await kindOf(world2, place, patience, commit);
+  if (kind === "missing") throw new Error(`it does not have commit ${commit}`);
+  if (kind !== "commit") throw new Error(`its ${commit} is a ${kind}, not a commit`);
   await git("checkout", "--quiet", "--detach", commit);
-  const head = (await git("rev-parse", "HEAD")).trim();
-  if (head !== commit) throw new Error(`its ${commit} is ${head}`);
 }
-async function runGit(world2, place, patience, args) {
+async function kindOf(world2, place, patience, object2) {
+  const line2 = await runGit(world2, place, patience, ["cat-file", "--batch-check"], object2);
+  return line2.trim().split(" ")[1];
+}
+async function runGit(world2, place, patience, args, input = "") {
   const impatience = new AbortController();
   const late = new Error(`no answer within ${patience.attempt} seconds`);
   const signal = AbortSignal.any([world2.interrupted, impatience.signal]);
@@ -69089,8 +69094,7 @@ async function runGit(world2, place, patience, args) {
       ],
       cwd: place,
       env: { GIT_TERMINAL_PROMPT: "0", GIT_DIR: void 0, GIT_WORK_TREE: void 0 },
-      signal,
-      group: true
+      ...{ signal, input, group: true }
     });
     if (answer2.status !== 0) throw new Error(lastLine(answer2.stderr));
     return answer2.stdout.toString("utf8");
