@@ -7,8 +7,11 @@ import type { CheckReport } from '../../src/jobs/check.ts';
 import { asUname } from '../../src/names.ts';
 import { systemClock } from '../../src/world/clock.ts';
 import type { World } from '../../src/world/world.ts';
-import { KERNELS, PROGRAMS } from '../btf/core/cases.ts';
+import { shelve as shelveReal, writeFiles } from '../archive/shelves.ts';
+import { KERNELS, PROGRAMS, TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
+import { buildLibbpf } from '../btf/core/libbpf.ts';
 import { compile, compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import { shared, testWithShared } from '../shared.ts';
 
 const folder = temporaryFolder();
 const archive = join(folder, 'archive');
@@ -138,4 +141,61 @@ test('an archive or files say which kernels to look at, and files come before an
   const nowhere = { archive, btf: [join(folder, 'nowhere.btf')] };
   const { report } = await run(['fields'], nowhere);
   expect(report.unread.map(({ kernel }) => kernel)).toEqual(['nowhere']);
+});
+
+/** Asks a 4.19 kernel for what it has, for what came later, and for that behind a question. */
+const NEWER = `${TASKS_AND_SOCKETS}
+struct task_struct___core { unsigned long core_cookie; } CORE;
+struct io_uring_task { int cached_refs; } CORE;
+SEC("raw_tp/later") int later(struct task_struct___core *t) {
+  out += BPF_CORE_READ(t, core_cookie);
+  return 0; }
+SEC("raw_tp/guarded") int guarded(struct io_uring_task *t) {
+  if (bpf_core_type_exists(struct io_uring_task)) out += BPF_CORE_READ(t, cached_refs);
+  return 0; }
+`;
+
+describe.each(['x86_64', 'aarch64'])('the real BTF of %s', (arch) => {
+  const name = `4.19.90-2112.8.0.0131.oe1.${arch}`;
+  const tarball = join(shared, 'samples', `${name}.btf.tar.xz`);
+
+  testWithShared('samples')('has and lacks what libbpf says', async () => {
+    const [sound, newer] = [TASKS_AND_SOCKETS, NEWER].map((source) =>
+      compileBpf(folder, source, 'bpf'),
+    );
+    execFileSync('tar', ['--extract', '--xz', '-f', tarball, '-C', folder]);
+    const libbpf = buildLibbpf(folder);
+    const invalid = (object = '') =>
+      [...libbpf('stand-in', object, join(folder, `${name}.btf`)).done]
+        .filter(([, what]) => what === 'invalid')
+        .map(([place]) => place.replace(/ \d+$/, ''));
+    // libbpf marks what nothing reaches as well: the kernel's verifier would never come there.
+    expect(new Set(invalid(sound))).toEqual(new Set(['tasks']));
+    expect(new Set(invalid(newer))).toEqual(new Set(['tasks', 'later', 'guarded']));
+    const { report, status } = await run([sound ?? '', newer ?? ''], { btf: [tarball] });
+    expect(status).toBe(1);
+    const [good, bad] = report.results;
+    expect(good).toMatchObject({ line: name, kernels: 1, good: 1, missing: [] });
+    expect(bad).toMatchObject({ line: name, kernels: 1, good: 0 });
+    expect(bad?.missing).toEqual([
+      {
+        ...{ what: 'struct task_struct___core.core_cookie', why: 'no-field', when: 'always' },
+        ...{ functions: ['later'], kernels: [name] },
+        detail: expect.stringContaining('no such member'),
+      },
+    ]);
+  });
+
+  testWithShared('samples')('is judged in an archive as in a file', async () => {
+    const place = join(folder, `archive-${arch}`);
+    writeFiles(place, shelveReal({ [name]: readFileSync(tarball) }));
+    const object = compileBpf(folder, NEWER, 'bpf');
+    const [archived, alone] = [
+      await run([object], { archive: place }),
+      await run([object], { btf: [tarball] }),
+    ];
+    const [one] = archived.report.results;
+    expect(one?.line).toBe(`20.03 ${arch} 4.19.90-2112`);
+    expect(one?.missing).toEqual(alone.report.results[0]?.missing);
+  });
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -11,10 +12,14 @@ import {
 import { join } from 'node:path';
 import { loadBtf } from '../../src/btf/load.ts';
 import { packBtf } from '../../src/btf/tarball.ts';
+import { fetch } from '../../src/commands/fetch.ts';
 import { install } from '../../src/commands/install.ts';
 import { asUname } from '../../src/names.ts';
-import { shelve, writeFiles } from '../archive/shelves.ts';
-import { EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import { catalogOf, shelve, writeFiles } from '../archive/shelves.ts';
+import { TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
+import { buildLibbpf } from '../btf/core/libbpf.ts';
+import { compileBpf, EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import { shared, testWithShared } from '../shared.ts';
 import { hostWith, makeImage, run } from './hosts.ts';
 
 const folder = temporaryFolder();
@@ -160,4 +165,56 @@ test('BTF that was fetched before is installed without an archive', async () => 
   expect((await run(world, install, given)).document).toMatchObject({ what: 'installed' });
   const whole = { archive: '/nowhere', root, btf: file };
   await expect(run(world, install, whole)).rejects.toMatchObject({ reason: 'bad-btf' });
+});
+
+describe.each(['x86_64', 'aarch64'])('the real BTF of %s', (arch) => {
+  const uname = `4.19.90-2112.8.0.0131.oe1.${arch}`;
+  const machine = hostWith(uname, arch);
+  const real = join(folder, `archive-${arch}`);
+  const raw = join(folder, `${uname}.btf`);
+
+  /** An archive with the file, and the raw BTF as xz and tar get it out. */
+  function unpackByHand(): Buffer {
+    const sample = join(shared, 'samples', `${uname}.btf.tar.xz`);
+    const tarballs = { [uname]: readFileSync(sample) };
+    writeFiles(real, { ...shelve(tarballs), 'catalog.json': catalogOf(tarballs) });
+    execFileSync('tar', ['--extract', '--xz', '-f', sample, '-C', folder]);
+    return readFileSync(raw);
+  }
+
+  testWithShared('samples')(
+    'goes as it is to gala-gopher, fetched on the machine itself, and away again',
+    async () => {
+      const btf = unpackByHand();
+      const root = makeImage(join(folder, `gopher-${arch}`), '20.03', uname);
+      mkdirSync(join(root, 'opt/gala-gopher'), { recursive: true });
+      mkdirSync(join(root, 'var/lib/btfhub/installed'), { recursive: true });
+      const before = everything(root);
+      const fetched = join(folder, `fetched-${arch}.btf`);
+      await run(machine, fetch, { archive: real, output: fetched });
+      const given = { archive: '/nowhere', root, btf: fetched };
+      const { document } = await run(machine, install, given);
+      const path = `/opt/gala-gopher/btf/${uname}.btf`;
+      expect(document).toMatchObject({ uname, path, audience: 'gala-gopher', form: 'raw' });
+      expect(readFileSync(join(root, path)).equals(btf)).toBe(true);
+      await run(machine, install, { root, remove: true });
+      expect(everything(root)).toEqual(before);
+    },
+  );
+
+  testWithShared('samples')(
+    'is for libbpf what the raw file is, straight from the archive',
+    async () => {
+      unpackByHand();
+      const root = makeImage(join(folder, `plain-${arch}`), '20.03', uname);
+      const { document } = await run(machine, install, { archive: real, root });
+      const path = `/lib/modules/${uname}/vmlinux-${uname}`;
+      expect(document).toMatchObject({ uname, path, audience: 'libbpf', form: 'elf' });
+      const [libbpf, object] = [buildLibbpf(folder), compileBpf(folder, TASKS_AND_SOCKETS, 'bpf')];
+      const installed = libbpf('stand-in', object, join(root, path));
+      expect(installed.relocated).toBe(true);
+      expect(installed.done.size).toBeGreaterThan(8);
+      expect(installed.done).toEqual(libbpf('stand-in', object, raw).done);
+    },
+  );
 });

@@ -9,7 +9,7 @@ import { asUname } from '../../src/names.ts';
 import { startGitServer } from '../archive/git-server.ts';
 import { commit, createRepository } from '../archive/repositories.ts';
 import { catalogOf, shelve, writeFiles } from '../archive/shelves.ts';
-import { KERNELS, PROGRAMS } from '../btf/core/cases.ts';
+import { KERNELS, PROGRAMS, TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
 import { compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
 import { bytes } from '../download/world.ts';
@@ -237,33 +237,6 @@ test('what is no eBPF object is named before anything is fetched', async () => {
   await expect(make(given)).rejects.toMatchObject({ message: expect.stringContaining('text.o') });
 });
 
-const REAL = `
-#include <linux/types.h>
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-#define CORE __attribute__((preserve_access_index))
-char LICENSE[] SEC("license") = "GPL";
-long out;
-struct mm_struct { unsigned long total_vm; } CORE;
-struct task_struct { int pid, tgid; char comm[16]; struct task_struct *real_parent; struct mm_struct *mm; unsigned in_execve : 1; } CORE;
-struct task_struct___old { long state; } CORE;
-struct task_struct___new { unsigned __state; } CORE;
-enum pid_type { PIDTYPE_PID, PIDTYPE_TGID };
-struct sock_common { unsigned short skc_family; unsigned char skc_state; } CORE;
-struct sock { struct sock_common __sk_common; unsigned sk_protocol : 8; } CORE;
-SEC("raw_tp/x") int tasks(struct task_struct *t) {
-  out += BPF_CORE_READ(t, real_parent, tgid) + BPF_CORE_READ(t, mm, total_vm) + BPF_CORE_READ(t, comm[3]);
-  out += BPF_CORE_READ_BITFIELD_PROBED(t, in_execve) + bpf_core_enum_value(enum pid_type, PIDTYPE_TGID);
-  struct task_struct___new *n = (void *)t;
-  struct task_struct___old *o = (void *)t;
-  out += bpf_core_field_exists(n->__state) ? BPF_CORE_READ(n, __state) : BPF_CORE_READ(o, state);
-  return 0; }
-SEC("raw_tp/y") int socks(struct sock *s) {
-  out += BPF_CORE_READ(s, __sk_common.skc_family) + BPF_CORE_READ_BITFIELD_PROBED(s, sk_protocol);
-  return 0; }
-`;
-
 testWithShared('samples')(
   'on the real kernels it is what bpftool makes by hand, a few hundred bytes of megabytes',
   async () => {
@@ -273,7 +246,7 @@ testWithShared('samples')(
     );
     const place = join(folder, 'real');
     writeFiles(place, shelve(real));
-    const objects = [compileBpf(folder, REAL, 'bpf'), object[0] ?? ''];
+    const objects = [compileBpf(folder, TASKS_AND_SOCKETS, 'bpf'), object[0] ?? ''];
     const { output, status } = await make({ archive: place, object: objects });
     expect(status).toBe(0);
     const libbpf = buildLibbpf(folder);

@@ -165,3 +165,31 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
     'for (int i = 0; i < 7; i++) { out += bpf_get_prandom_u32(); if (out == 5 && bpf_core_field_exists(t->port)) out += BPF_CORE_READ(t, port); }',
   ),
 };
+
+/** A program for real kernels, old and new: fields, a bitfield, an array, an enumerator, a guarded flavour. */
+export const TASKS_AND_SOCKETS = `
+#include <linux/types.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#define CORE __attribute__((preserve_access_index))
+char LICENSE[] SEC("license") = "GPL";
+long out;
+struct mm_struct { unsigned long total_vm; } CORE;
+struct task_struct { int pid, tgid; char comm[16]; struct task_struct *real_parent; struct mm_struct *mm; unsigned in_execve : 1; } CORE;
+struct task_struct___old { long state; } CORE;
+struct task_struct___new { unsigned __state; } CORE;
+enum pid_type { PIDTYPE_PID, PIDTYPE_TGID };
+struct sock_common { unsigned short skc_family; unsigned char skc_state; } CORE;
+struct sock { struct sock_common __sk_common; unsigned sk_protocol : 8; } CORE;
+SEC("raw_tp/x") int tasks(struct task_struct *t) {
+  out += BPF_CORE_READ(t, real_parent, tgid) + BPF_CORE_READ(t, mm, total_vm) + BPF_CORE_READ(t, comm[3]);
+  out += BPF_CORE_READ_BITFIELD_PROBED(t, in_execve) + bpf_core_enum_value(enum pid_type, PIDTYPE_TGID);
+  struct task_struct___new *n = (void *)t;
+  struct task_struct___old *o = (void *)t;
+  out += bpf_core_field_exists(n->__state) ? BPF_CORE_READ(n, __state) : BPF_CORE_READ(o, state);
+  return 0; }
+SEC("raw_tp/y") int socks(struct sock *s) {
+  out += BPF_CORE_READ(s, __sk_common.skc_family) + BPF_CORE_READ_BITFIELD_PROBED(s, sk_protocol);
+  return 0; }
+`;
