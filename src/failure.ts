@@ -12,7 +12,7 @@ export const REASONS = [
   'bad-repository', // metadata that is missing, cut off, or contradicts its own checksum
   'network', // no mirror could deliver
   'pahole-failed',
-  'bad-elf', // a file that should be ELF is not, or is broken
+  'bad-elf', // a file that should be ELF is not, or is broken: permanent for a package's vmlinux
   'bad-btf', // what pahole made did not pass the check
   'missing-program', // a program this needs is not installed
   'out-of-memory', // pahole was killed for memory

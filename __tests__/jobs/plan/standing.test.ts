@@ -42,10 +42,17 @@ test('a kernel with BTF of its own is left out only when that is asked for', () 
   }
 });
 
-test.each<Reason>(['no-vmlinux', 'no-dwarf'])(
+test.each<Reason>(['no-vmlinux', 'no-dwarf', 'bad-elf'])(
   '%s is not tried again, however long ago',
   (reason) => {
     expect(mayRetry(kernel, failure(reason, '2020-01-01T00:00:00Z'), now)).toBe(false);
+  },
+);
+
+test.each<Reason>(['corrupt-package', 'pahole-failed', 'bad-btf', 'network'])(
+  '%s is tried again: another mirror or pahole may change it',
+  (reason) => {
+    expect(mayRetry(kernel, failure(reason, '2020-01-01T00:00:00Z'), now)).toBe(true);
   },
 );
 

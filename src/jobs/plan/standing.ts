@@ -20,7 +20,7 @@ export interface Known {
 
 export const NOTHING_KNOWN: Known = { archived: new Set(), pending: new Set(), failed: new Map() };
 
-/** How a kernel stands: there, waiting for review, given up for now, left out, or wanted. */
+/** How a kernel stands: there, waiting for review, not due again after a failure, left out, or wanted. */
 export type Standing = 'archived' | 'pending' | 'failed' | 'embedded' | 'wanted';
 
 export interface StandingRules {
@@ -43,8 +43,8 @@ export function standingOf(kernel: KernelPackage, rules: StandingRules): Standin
   return given ? 'failed' : 'wanted';
 }
 
-/** What no second try would change, as long as the package is the same. */
-const PERMANENT: readonly Reason[] = ['no-vmlinux', 'no-dwarf'];
+/** What no second try would change: its package came as promised, and that is what is in it. */
+const PERMANENT: readonly Reason[] = ['no-vmlinux', 'no-dwarf', 'bad-elf'];
 const FIRST_WAIT_HOURS = 12;
 const LONGEST_WAIT_HOURS = 30 * 24;
 
