@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setup } from '../../src/commands/setup.ts';
@@ -26,10 +26,8 @@ function run(env: Readonly<Record<string, string>>) {
 }
 
 test("tells what it found on the machine, and hands the versions to a workflow's next steps", async () => {
-  const file = join(folder, 'outputs');
-  writeFileSync(file, '');
-  const { status, document, text } = await run({
-    ...{ BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system', BTFHUB_OUTPUTS: file },
+  const { status, document, text, outputs } = await run({
+    ...{ BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system' },
   });
   expect(status).toBe(0);
   expect(document).toMatchObject({
@@ -42,12 +40,15 @@ test("tells what it found on the machine, and hands the versions to a workflow's
     cache: { folders: [] },
   });
   expect(text).toMatch(/^tool +version +origin +path\npahole +1\.\d+ +system +\/.*\nxz +5\..*\n$/);
-  expect(readFileSync(file, 'utf8')).toMatch(/^pahole-version=1\.\d+\nxz-version=5\./m);
+  expect(outputs).toMatchObject({
+    'pahole-version': expect.stringMatching(/^1\.\d+$/),
+    'xz-version': expect.stringMatching(/^5\./),
+  });
 });
 
 test('--show-cache says what a workflow keeps, and touches nothing', async () => {
   const cache = join(folder, 'cache');
-  const { document } = await run({
+  const { document, outputs } = await run({
     ...{ BTFHUB_SHOW_CACHE: 'true', BTFHUB_PAHOLE: '1.31', RUNNER_TOOL_CACHE: cache },
   });
   expect(document).toEqual({
@@ -58,6 +59,8 @@ test('--show-cache says what a workflow keeps, and touches nothing', async () =>
     ),
     folders: [join(cache, 'btfhub-pahole/1.31.0'), join(cache, 'btfhub-xz/5.8.3')],
   });
+  const { key, folders } = document as { key: string; folders: string[] };
+  expect(outputs).toEqual({ 'cache-key': key, 'cache-path': folders.join('\n') });
 });
 
 test('a key differs by version and by operating system', async () => {

@@ -1,4 +1,3 @@
-import { findHost, writeOutputs } from '../report/host.ts';
 import { openProgress } from '../report/open.ts';
 import { textTable } from '../report/table.ts';
 import { defaultCacheFolder } from '../toolchain/cache.ts';
@@ -27,16 +26,15 @@ export const setup = defineCommand({
     const cache = await planCache(wishes.cacheFolder ?? defaultCacheFolder(world.env), wishes);
     const outputs = { 'cache-key': cache.key, 'cache-path': cache.folders.join('\n') };
     if (options.showCache) {
-      writeOutputs(findHost(world.env), world.env, outputs);
-      return { status: 0, document: cache, text: `${[cache.key, ...cache.folders].join('\n')}\n` };
+      const text = `${[cache.key, ...cache.folders].join('\n')}\n`;
+      return { status: 0, document: cache, text, outputs };
     }
     const tools = await prepareToolchain(world, wishes, openProgress(world));
-    writeOutputs(findHost(world.env), world.env, {
-      ...outputs,
-      'pahole-version': tools.pahole.version,
-      'xz-version': tools.xz.version,
-    });
-    return { status: 0, document: document(tools, cache), text: table(tools) };
+    const versions = { 'pahole-version': tools.pahole.version, 'xz-version': tools.xz.version };
+    return {
+      ...{ status: 0, document: document(tools, cache), text: table(tools) },
+      outputs: { ...outputs, ...versions },
+    };
   },
 });
 
