@@ -38,7 +38,7 @@ function otherProcess(stage: ReturnType<typeof machine>, env: Record<string, str
   }
   const child = spawn(
     process.execPath,
-    [bundle, JSON.stringify(stage.wishes), JSON.stringify(stage.workshop)],
+    [bundle, JSON.stringify(stage.wishes), JSON.stringify(stage.supply)],
     { env: { ...process.env, RUNNER_TEMP: stage.temporary, ...env } },
   );
   let output = '';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Progress } from '../../src/report/progress.ts';
-import { prepareToolchain, type Wishes, type Workshop } from '../../src/toolchain/prepare.ts';
+import { prepareToolchain, type Supply, type Wishes } from '../../src/toolchain/prepare.ts';
 import type { Recipe } from '../../src/toolchain/recipes.ts';
 import type { Source } from '../../src/toolchain/sources.ts';
 import { systemClock } from '../../src/world/clock.ts';
@@ -34,7 +34,7 @@ export const RECIPE = recipe(good);
 
 export interface Stage {
   readonly wishes?: Partial<Wishes>;
-  readonly workshop?: Partial<Workshop>;
+  readonly supply?: Partial<Supply>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
 }
@@ -53,9 +53,9 @@ export function machine() {
     warn: (message) => told.push(`warning: ${message}`),
   };
   const wishes = { pahole: '1.31', xz: 'system', cacheFolder, sources: [], allowInstall: false };
-  const workshop = { recipes: [RECIPE], homes: HOMES, patience: { silence: 20, attempt: 20 } };
+  const supply = { recipes: [RECIPE], homes: HOMES, patience: { silence: 20, attempt: 20 } };
   return {
-    ...{ cacheFolder, temporary, told, wishes, workshop },
+    ...{ cacheFolder, temporary, told, wishes, supply },
     prepare: (stage: Stage = {}) => {
       const env = { ...process.env, RUNNER_TEMP: temporary, ...stage.env };
       const world = {
@@ -63,7 +63,7 @@ export function machine() {
         interrupted: stage.signal ?? new AbortController().signal,
       };
       const wished = { ...wishes, ...stage.wishes };
-      return prepareToolchain(world, wished, progress, { ...workshop, ...stage.workshop });
+      return prepareToolchain(world, wished, progress, { ...supply, ...stage.supply });
     },
   };
 }

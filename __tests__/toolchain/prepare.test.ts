@@ -22,7 +22,7 @@ test('builds once, keeps it, and finds it again without asking anybody', async (
     ['sources', 'configure', 'compile', 'check', 'built'].map((name) => `pahole 1.31: ${name}`),
   );
   expect(everything(temporary)).toEqual([]);
-  const again = await prepare({ workshop: { homes: DEAD } });
+  const again = await prepare({ supply: { homes: DEAD } });
   expect(again.pahole).toEqual({ ...pahole, origin: 'cached' });
   expect(pahole.path).toBe(join(toolFolder(cacheFolder, RECIPE), 'bin/pahole'));
 });
@@ -50,7 +50,7 @@ test("another recipe of the same version does not take the first one's place", a
   const { prepare } = machine();
   const { pahole } = await prepare();
   const other = { ...RECIPE, cmake: ['-DCMAKE_BUILD_TYPE=Debug'] };
-  const { pahole: second } = await prepare({ workshop: { recipes: [other] } });
+  const { pahole: second } = await prepare({ supply: { recipes: [other] } });
   expect(second.origin).toBe('built');
   expect(second.path).not.toBe(pahole.path);
 });
@@ -67,7 +67,7 @@ test('auto takes what the machine has where nothing can be built, and warns; a v
   const own = program(join(temporaryFolder(), 'pahole'), { '--version': 'v1.25', '--help': '' });
   const { prepare, told } = machine();
   const env = { PATH: `${join(own, '..')}:${process.env.PATH}` };
-  const offline = { env, workshop: { homes: DEAD } };
+  const offline = { env, supply: { homes: DEAD } };
   await expect(prepare(offline)).rejects.toMatchObject({ reason: 'network' });
   const { pahole } = await prepare({ ...offline, wishes: { pahole: 'auto' } });
   expect(pahole).toMatchObject({ path: own, version: '1.25', origin: 'system' });
@@ -82,7 +82,7 @@ test('auto takes what the machine has where nothing can be built, and warns; a v
 
 test('with neither sources nor a pahole of its own, the machine is told both', async () => {
   const { prepare } = machine();
-  const stage = { env: { PATH: tools }, wishes: { pahole: 'auto' }, workshop: { homes: DEAD } };
+  const stage = { env: { PATH: tools }, wishes: { pahole: 'auto' }, supply: { homes: DEAD } };
   await expect(prepare(stage)).rejects.toMatchObject({
     reason: 'missing-program',
     message: expect.stringMatching(/cannot be had here: No remote delivers .* no other: /s),
@@ -114,7 +114,7 @@ test.each([
   const [commit = ''] = repository(home, { ...miniature('1.31'), ...files });
   const source: Source = { kind: 'git', repository: 'dwarves', url: `file://${home}` };
   const { prepare, cacheFolder, temporary, told } = machine();
-  const stage = { workshop: { recipes: [recipe(commit)] }, wishes: { sources: [source] } };
+  const stage = { supply: { recipes: [recipe(commit)] }, wishes: { sources: [source] } };
   await expect(prepare(stage)).rejects.toMatchObject({
     reason: 'missing-program',
     message: expect.stringMatching(message),

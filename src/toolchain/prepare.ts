@@ -38,15 +38,15 @@ export interface Toolchain {
   readonly xz: Xz;
 }
 
-/** What tests replace: what can be built, and how long remotes are waited for. */
-export interface Workshop {
+/** What can be built, and where its source comes from; tests replace it. */
+export interface Supply {
   readonly recipes: readonly Recipe[];
   readonly patience: Patience;
   /** Asked after the wished sources. */
   readonly homes: readonly Source[];
 }
 
-const PUBLIC: Workshop = { recipes: RECIPES, patience: PATIENCE, homes: HOMES };
+const PUBLIC: Supply = { recipes: RECIPES, patience: PATIENCE, homes: HOMES };
 
 interface Tool<Inspected> {
   readonly name: ToolName;
@@ -81,31 +81,31 @@ export async function prepareToolchain(
   world: Ports,
   wishes: Wishes,
   progress: Progress,
-  workshop: Workshop = PUBLIC,
+  supply: Supply = PUBLIC,
 ): Promise<Toolchain> {
-  const shop = new Shop(world, wishes, progress, workshop);
+  const provider = new Provider(world, wishes, progress, supply);
   const tools = {
-    pahole: await shop.get(PAHOLE, wishes.pahole),
-    xz: await shop.get(XZ, wishes.xz),
+    pahole: await provider.get(PAHOLE, wishes.pahole),
+    xz: await provider.get(XZ, wishes.xz),
   };
-  await shop.provideZstd();
+  await provider.provideZstd();
   return tools;
 }
 
-class Shop {
+class Provider {
   readonly #world: Ports;
   readonly #progress: Progress;
-  readonly #workshop: Workshop;
+  readonly #supply: Supply;
   readonly #cacheFolder: string;
   readonly #sources: readonly Source[];
   readonly #installing: { readonly allowed: boolean; readonly note: (message: string) => void };
 
-  constructor(world: Ports, wishes: Wishes, progress: Progress, workshop: Workshop) {
+  constructor(world: Ports, wishes: Wishes, progress: Progress, supply: Supply) {
     this.#world = world;
     this.#progress = progress;
-    this.#workshop = workshop;
+    this.#supply = supply;
     this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(world.env);
-    this.#sources = [...wishes.sources, ...workshop.homes];
+    this.#sources = [...wishes.sources, ...supply.homes];
     this.#installing = { allowed: wishes.allowInstall, note: (text) => progress.note(text) };
   }
 
@@ -134,7 +134,7 @@ class Shop {
   }
 
   #recipe(tool: ToolName, wish: string): Recipe | undefined {
-    const recipes = this.#workshop.recipes.filter((recipe) => recipe.tool === tool);
+    const recipes = this.#supply.recipes.filter((recipe) => recipe.tool === tool);
     return wish === 'auto'
       ? recipes[0]
       : recipes.find(({ version }) => version === wish.replace(/^v/, ''));
@@ -180,7 +180,7 @@ class Shop {
     try {
       const finished = await buildTool(this.#world, recipe, work, {
         sources: this.#sources,
-        patience: this.#workshop.patience,
+        patience: this.#supply.patience,
         note: (message) => this.#progress.note(message),
         stage: (name) => task.stage(name),
       });
@@ -218,7 +218,7 @@ class Shop {
   }
 
   #cannotBuild(tool: ToolName, version: string): Failure {
-    const known = this.#workshop.recipes.filter((recipe) => recipe.tool === tool);
+    const known = this.#supply.recipes.filter((recipe) => recipe.tool === tool);
     return new Failure(
       'usage',
       `The machine's ${tool} is not version ${version}, and that is none that can be built.`,
