@@ -42018,7 +42018,7 @@ var REASONS = [
   // no mirror could deliver
   "pahole-failed",
   "bad-elf",
-  // a file that should be ELF is not, or is broken
+  // a file that should be ELF is not, or is broken: permanent for a package's vmlinux
   "bad-btf",
   // what pahole made did not pass the check
   "missing-program",
@@ -69576,47 +69576,47 @@ var XZ = {
   contentWith: (version) => atLeast(version, FAST_XZ),
   drawbacks: (version) => atLeast(version, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
 };
-async function prepareToolchain(world2, wishes, progress, workshop = PUBLIC) {
-  const shop = new Shop(world2, wishes, progress, workshop);
+async function prepareToolchain(world2, wishes, progress, supply = PUBLIC) {
+  const provider = new Provider(world2, wishes, progress, supply);
   const tools2 = {
-    pahole: await shop.get(PAHOLE, wishes.pahole),
-    xz: await shop.get(XZ, wishes.xz)
+    pahole: await provider.get(PAHOLE, wishes.pahole),
+    xz: await provider.get(XZ, wishes.xz)
   };
-  await shop.provideZstd();
+  await provider.provideZstd();
   return tools2;
 }
-var _world2, _progress, _workshop, _cacheFolder, _sources, _installing, _Shop_instances, recipe_fn, kept_fn, tryOwn_fn, system_fn, asItIs_fn, build_fn, fallBack_fn, cannotBuild_fn;
-var Shop = class {
-  constructor(world2, wishes, progress, workshop) {
-    __privateAdd(this, _Shop_instances);
+var _world2, _progress, _supply, _cacheFolder, _sources, _installing, _Provider_instances, recipe_fn, kept_fn, tryOwn_fn, system_fn, asItIs_fn, build_fn, fallBack_fn, cannotBuild_fn;
+var Provider = class {
+  constructor(world2, wishes, progress, supply) {
+    __privateAdd(this, _Provider_instances);
     __privateAdd(this, _world2);
     __privateAdd(this, _progress);
-    __privateAdd(this, _workshop);
+    __privateAdd(this, _supply);
     __privateAdd(this, _cacheFolder);
     __privateAdd(this, _sources);
     __privateAdd(this, _installing);
     var _a10;
     __privateSet(this, _world2, world2);
     __privateSet(this, _progress, progress);
-    __privateSet(this, _workshop, workshop);
+    __privateSet(this, _supply, supply);
     __privateSet(this, _cacheFolder, (_a10 = wishes.cacheFolder) != null ? _a10 : defaultCacheFolder(world2.env));
-    __privateSet(this, _sources, [...wishes.sources, ...workshop.homes]);
+    __privateSet(this, _sources, [...wishes.sources, ...supply.homes]);
     __privateSet(this, _installing, { allowed: wishes.allowInstall, note: (text3) => progress.note(text3) });
   }
   async get(tool, wish) {
     var _a10;
-    if (wish.includes("/")) return __privateMethod(this, _Shop_instances, asItIs_fn).call(this, tool, wish);
-    if (wish === "system") return __privateMethod(this, _Shop_instances, system_fn).call(this, tool);
-    const recipe = __privateMethod(this, _Shop_instances, recipe_fn).call(this, tool.name, wish);
+    if (wish.includes("/")) return __privateMethod(this, _Provider_instances, asItIs_fn).call(this, tool, wish);
+    if (wish === "system") return __privateMethod(this, _Provider_instances, system_fn).call(this, tool);
+    const recipe = __privateMethod(this, _Provider_instances, recipe_fn).call(this, tool.name, wish);
     const version = (_a10 = recipe == null ? void 0 : recipe.version) != null ? _a10 : wish.replace(/^v/, "");
-    const kept2 = recipe && await __privateMethod(this, _Shop_instances, kept_fn).call(this, tool, recipe);
+    const kept2 = recipe && await __privateMethod(this, _Provider_instances, kept_fn).call(this, tool, recipe);
     if (kept2) return kept2;
-    const own = __privateGet(this, _world2).programs.find(tool.name) ? await __privateMethod(this, _Shop_instances, tryOwn_fn).call(this, tool) : void 0;
+    const own = __privateGet(this, _world2).programs.find(tool.name) ? await __privateMethod(this, _Provider_instances, tryOwn_fn).call(this, tool) : void 0;
     if ((own == null ? void 0 : own.version) === version) return own;
     if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
-    if (!recipe) throw __privateMethod(this, _Shop_instances, cannotBuild_fn).call(this, tool.name, version);
-    if (wish !== "auto") return __privateMethod(this, _Shop_instances, build_fn).call(this, tool, recipe);
-    return __privateMethod(this, _Shop_instances, build_fn).call(this, tool, recipe).catch((error) => __privateMethod(this, _Shop_instances, fallBack_fn).call(this, tool, recipe, error));
+    if (!recipe) throw __privateMethod(this, _Provider_instances, cannotBuild_fn).call(this, tool.name, version);
+    if (wish !== "auto") return __privateMethod(this, _Provider_instances, build_fn).call(this, tool, recipe);
+    return __privateMethod(this, _Provider_instances, build_fn).call(this, tool, recipe).catch((error) => __privateMethod(this, _Provider_instances, fallBack_fn).call(this, tool, recipe, error));
   }
   /** Where it may be installed: few packages need it, so that its absence stops those alone. */
   async provideZstd() {
@@ -69629,13 +69629,13 @@ var Shop = class {
 };
 _world2 = new WeakMap();
 _progress = new WeakMap();
-_workshop = new WeakMap();
+_supply = new WeakMap();
 _cacheFolder = new WeakMap();
 _sources = new WeakMap();
 _installing = new WeakMap();
-_Shop_instances = new WeakSet();
+_Provider_instances = new WeakSet();
 recipe_fn = function(tool, wish) {
-  const recipes = __privateGet(this, _workshop).recipes.filter((recipe) => recipe.tool === tool);
+  const recipes = __privateGet(this, _supply).recipes.filter((recipe) => recipe.tool === tool);
   return wish === "auto" ? recipes[0] : recipes.find(({ version }) => version === wish.replace(/^v/, ""));
 };
 kept_fn = async function(tool, recipe) {
@@ -69654,7 +69654,7 @@ tryOwn_fn = async function(tool) {
 };
 system_fn = async function(tool) {
   await provide(__privateGet(this, _world2), [DISTRIBUTION[tool.name]], __privateGet(this, _installing));
-  return __privateMethod(this, _Shop_instances, asItIs_fn).call(this, tool, tool.name);
+  return __privateMethod(this, _Provider_instances, asItIs_fn).call(this, tool, tool.name);
 };
 asItIs_fn = async function(tool, path5) {
   const found = await tool.inspect(__privateGet(this, _world2), path5, "system");
@@ -69672,7 +69672,7 @@ build_fn = async function(tool, recipe) {
   try {
     const finished = await buildTool(__privateGet(this, _world2), recipe, work, {
       sources: __privateGet(this, _sources),
-      patience: __privateGet(this, _workshop).patience,
+      patience: __privateGet(this, _supply).patience,
       note: (message) => __privateGet(this, _progress).note(message),
       stage: (name) => task.stage(name)
     });
@@ -69691,7 +69691,7 @@ fallBack_fn = async function(tool, recipe, error) {
   __privateGet(this, _world2).interrupted.throwIfAborted();
   if (error instanceof Failure && error.reason === "checksum-mismatch") throw error;
   const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
-  const own = await __privateMethod(this, _Shop_instances, system_fn).call(this, tool).catch((second) => {
+  const own = await __privateMethod(this, _Provider_instances, system_fn).call(this, tool).catch((second) => {
     const advice2 = error instanceof Failure ? error.advice : void 0;
     throw new Failure(
       "missing-program",
@@ -69703,7 +69703,7 @@ fallBack_fn = async function(tool, recipe, error) {
   return own;
 };
 cannotBuild_fn = function(tool, version) {
-  const known = __privateGet(this, _workshop).recipes.filter((recipe) => recipe.tool === tool);
+  const known = __privateGet(this, _supply).recipes.filter((recipe) => recipe.tool === tool);
   return new Failure(
     "usage",
     `The machine's ${tool} is not version ${version}, and that is none that can be built.`,
@@ -82678,7 +82678,7 @@ function standingOf(kernel, rules) {
   const given = failure !== void 0 && !retryFailed && !mayRetry(kernel, failure, now);
   return given ? "failed" : "wanted";
 }
-var PERMANENT = ["no-vmlinux", "no-dwarf"];
+var PERMANENT = ["no-vmlinux", "no-dwarf", "bad-elf"];
 var FIRST_WAIT_HOURS = 12;
 var LONGEST_WAIT_HOURS = 30 * 24;
 function hoursAfter(attempts) {
@@ -89135,17 +89135,16 @@ var setup = defineCommand({
     const cache = await planCache((_a10 = wishes.cacheFolder) != null ? _a10 : defaultCacheFolder(world2.env), wishes);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
     if (options3.showCache) {
-      writeOutputs(findHost(world2.env), world2.env, outputs);
-      return { status: 0, document: cache, text: `${[cache.key, ...cache.folders].join("\n")}
-` };
+      const text3 = `${[cache.key, ...cache.folders].join("\n")}
+`;
+      return { status: 0, document: cache, text: text3, outputs };
     }
     const tools2 = await prepareToolchain(world2, wishes, openProgress(world2));
-    writeOutputs(findHost(world2.env), world2.env, {
-      ...outputs,
-      "pahole-version": tools2.pahole.version,
-      "xz-version": tools2.xz.version
-    });
-    return { status: 0, document: document3(tools2, cache), text: table(tools2) };
+    const versions = { "pahole-version": tools2.pahole.version, "xz-version": tools2.xz.version };
+    return {
+      ...{ status: 0, document: document3(tools2, cache), text: table(tools2) },
+      outputs: { ...outputs, ...versions }
+    };
   }
 });
 function document3({ pahole: pahole3, xz }, cache) {
@@ -90181,7 +90180,8 @@ function systemPrograms(env, packages = PACKAGES) {
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
     const child2 = (0, import_node_child_process2.spawn)(program3, [...args], {
       cwd,
-      env: { ...env, LC_ALL: "C.UTF-8", ...invocation2.env },
+      // Their messages are read here. LANGUAGE goes before LC_ALL for all but the plain `C`.
+      env: { ...env, LC_ALL: "C.UTF-8", LANGUAGE: "", ...invocation2.env },
       stdio: ["pipe", outlet != null ? outlet : "pipe", "pipe"],
       detached: (_a10 = invocation2.group) != null ? _a10 : false
     });
