@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Need, provide } from '../../src/toolchain/dependencies.ts';
+import { type Need, provide, NEEDS as REAL } from '../../src/toolchain/dependencies.ts';
 import { systemPrograms } from '../../src/world/programs.ts';
 import { program, temporaryFolder } from './programs.ts';
 import { run } from './remotes.ts';
@@ -81,6 +81,21 @@ test('lists that cannot be refreshed do not end it, an installation that fails d
     reason: 'missing-program',
     message: "'apt-get install -y teapot libtea-dev' failed: E: no such thing.",
   });
+});
+
+test('a bare machine gets all that builds pahole, and a git that trusts HTTPS servers', async () => {
+  const things = REAL.pahole.map((one) =>
+    one.thing.startsWith('/') ? { ...one, thing: `/nowhere${one.thing}` } : one,
+  );
+  const installed = async (manager: string) => {
+    const { provide, log } = machine('0', [manager]);
+    await provide(true, things);
+    return log().at(-1)?.split(' install ')[1];
+  };
+  expect(await installed('apt-get')).toBe(
+    'git ca-certificates cmake make gcc libc6-dev libdw-dev zlib1g-dev',
+  );
+  expect(await installed('dnf')).toBe('git cmake make gcc glibc-devel elfutils-devel zlib-devel');
 });
 
 test('a machine with neither apt nor dnf is told so', async () => {

@@ -3,7 +3,7 @@ import { Failure } from '../failure.ts';
 import type { World } from '../world/world.ts';
 import type { ToolName } from './recipes.ts';
 
-/** Something a build needs, and the packages that bring it. */
+/** Something a build needs, and the packages that bring it, parted by spaces. */
 export interface Need {
   /** A program on PATH, or the absolute path of a header. */
   readonly thing: string;
@@ -14,7 +14,8 @@ export interface Need {
 const need = (thing: string, apt: string, dnf = apt): Need => ({ thing, apt, dnf });
 
 const TO_BUILD = [
-  need('git', 'git'),
+  // Without the recommended packages, apt brings a git that trusts no HTTPS server.
+  need('git', 'git ca-certificates', 'git'),
   need('cmake', 'cmake'),
   need('make', 'make'),
   need('cc', 'gcc'),
@@ -66,7 +67,7 @@ export async function provide(
       'Install them by hand.',
     );
   }
-  const packages = [...new Set(missing.map((one) => one[manager.kind]))];
+  const packages = [...new Set(missing.flatMap((one) => one[manager.kind].split(' ')))];
   const command = `${manager.program} install -y ${packages.join(' ')}`;
   if (!options.allowed) {
     throw new Failure(
