@@ -69359,7 +69359,8 @@ function isBrokenPipe(error) {
 var import_node_fs4 = require("fs");
 var need = (thing, apt, dnf = apt) => ({ thing, apt, dnf });
 var TO_BUILD = [
-  need("git", "git"),
+  // Without the recommended packages, apt brings a git that trusts no HTTPS server.
+  need("git", "git ca-certificates", "git"),
   need("cmake", "cmake"),
   need("make", "make"),
   need("cc", "gcc"),
@@ -69393,7 +69394,7 @@ async function provide(world2, needs, options3) {
       "Install them by hand."
     );
   }
-  const packages = [...new Set(missing3.map((one2) => one2[manager.kind]))];
+  const packages = [...new Set(missing3.flatMap((one2) => one2[manager.kind].split(" ")))];
   const command = `${manager.program} install -y ${packages.join(" ")}`;
   if (!options3.allowed) {
     throw new Failure(
