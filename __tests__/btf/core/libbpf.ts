@@ -4,12 +4,13 @@ import { join } from 'node:path';
 
 /**
  * libbpf relocating an object against a BTF file, and saying what it does. With `stand-in` the bpf()
- * system call always succeeds and does nothing, so that it needs no rights and no kernel; with
- * `kernel` the running kernel's verifier judges what came out.
+ * system call does nothing and succeeds, but for finding no pinned map, so that it needs no rights
+ * and no kernel; with `kernel` the running kernel's verifier judges what came out.
  */
 const SOURCE = `
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
   va_end(list);
   if (stand_in && number == __NR_bpf) {
+    if (a[0] == BPF_OBJ_GET) return errno = ENOENT, -1;
     int creates = a[0] == BPF_MAP_CREATE || a[0] == BPF_PROG_LOAD || a[0] == BPF_BTF_LOAD;
     return creates ? open("/dev/null", O_RDONLY | O_CLOEXEC) : 0;
   }

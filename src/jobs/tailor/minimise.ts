@@ -6,11 +6,11 @@ import { printable } from '../../names.ts';
 import type { World } from '../../world/world.ts';
 
 /**
- * The least BTF with which the CO-RE relocations of all these objects come out as with the kernel's
- * whole one: what `bpftool gen min_core_btf` writes (bpftool-gen(8)).
+ * The least BTF with which an object's CO-RE relocations come out as with the kernel's whole one:
+ * what `bpftool gen min_core_btf` writes (bpftool-gen(8)).
  *
  * @param folder for the files that bpftool reads and writes; they are gone afterwards
- * @param objects absolute paths
+ * @param object absolute path
  * @throws Failure `bad-btf` with what bpftool said, `missing-program`
  */
 export async function minimise(
@@ -18,7 +18,7 @@ export async function minimise(
   folder: string,
   { distribution, versionId, uname }: KernelName,
   btf: Uint8Array,
-  objects: readonly string[],
+  object: string,
 ): Promise<Buffer> {
   const name = `${distribution}-${versionId}-${uname}`;
   const [whole, least] = [join(folder, `${name}.btf`), join(folder, `${name}.min.btf`)];
@@ -26,7 +26,7 @@ export async function minimise(
     await writeFile(whole, btf);
     const { status, signal, stderr } = await programs.run({
       program: 'bpftool',
-      args: ['gen', 'min_core_btf', whole, least, ...objects],
+      args: ['gen', 'min_core_btf', whole, least, object],
       signal: interrupted,
     });
     if (status === 0) return await readFile(least);

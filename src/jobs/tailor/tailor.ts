@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
 import type { KernelName } from '../../archive/layout.ts';
 import type { ArchiveReader, Delivery } from '../../archive/reader.ts';
+import { combineObjects } from '../../btf/core/combine.ts';
 import { asFailure, type Failure } from '../../failure.ts';
 import type { Progress } from '../../report/progress.ts';
 import type { World } from '../../world/world.ts';
@@ -67,14 +68,14 @@ export async function tailor(
   request: TailorRequest,
 ): Promise<Tailored> {
   const { objects, output, layout } = request;
-  await readObjects(objects);
+  const questions = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
   const kernels = await selectKernels(reader, request.selection);
   const task = progress.begin(`tailor ${kernels.length} kernels`);
   task.stage('minimise');
   const made: (Made & Entry)[] = [];
   const failed: Lost[] = [];
-  for await (const one of minimiseAll(world, reader, kernels, request)) {
+  for await (const one of minimiseAll(world, reader, kernels, { questions, jobs: request.jobs })) {
     if ('error' in one) failed.push(one);
     else {
       made.push({ ...one, path: pathIn(layout, one.kernel) });
@@ -119,14 +120,14 @@ async function* minimiseAll(
   world: Pick<World, 'programs' | 'interrupted'>,
   reader: ArchiveReader,
   kernels: readonly KernelName[],
-  { objects, jobs }: TailorRequest,
+  { questions, jobs }: { readonly questions: Buffer; readonly jobs: number },
 ): AsyncGenerator<Made | Lost> {
-  const paths = objects.map((path) => resolve(path));
   const folder = await mkdtemp(join(tmpdir(), 'btfhub-tailor-'));
+  const object = join(folder, 'questions.bpf.o');
   const one = async ({ kernel, tarball }: Delivery): Promise<Made | Lost> => {
     try {
       const btf = await unpackOf(world, kernel, tarball, reader.name);
-      const content = await minimise(world, folder, kernel, btf, paths);
+      const content = await minimise(world, folder, kernel, btf, object);
       return { kernel, content, whole: btf.length };
     } catch (thrown) {
       world.interrupted.throwIfAborted();
@@ -138,6 +139,7 @@ async function* minimiseAll(
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
+    await writeFile(object, questions);
     yield* pMapIterable(reader.read(kernels), one, ahead);
   } finally {
     await rm(folder, { recursive: true, force: true });

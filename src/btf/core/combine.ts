@@ -1,0 +1,181 @@
+import { RELOCATION_KINDS, type Relocation } from '../ext.ts';
+import { type BtfType, type ByteOrder, MAGIC, type TypeId, VERSION } from '../format.ts';
+import { badType } from '../references.ts';
+import { wrapSections } from '../wrap.ts';
+import { StringTable, wordsOf, writeBtf } from '../write.ts';
+import type { BpfObject } from './object.ts';
+import { isComposite, type Types } from './types.ts';
+
+/** `EM_BPF` and `ET_REL` */
+const [MACHINE, RELOCATABLE] = [247, 1];
+
+/**
+ * One eBPF object without programs that asks a kernel all that these objects ask, and nothing twice.
+ * For `bpftool gen min_core_btf` it is as good as all of them: that keeps what any relocation finds.
+ * It looks through a kernel's types once for each type that each object asks for, and most objects
+ * ask for the same few.
+ *
+ * Its byte order is that of the first. Throws `bad-btf` for types that cannot be.
+ */
+export function combineObjects(objects: readonly BpfObject[]): Buffer {
+  const order = objects[0]?.types.btf.byteOrder ?? 'little';
+  const collection = new Collection();
+  const questions = new Map<string, Question>();
+  for (const { types, relocations } of objects) {
+    const [byValue, whole] = [new ByValue(types, collection), new Whole(types, collection)];
+    for (const relocation of relocations) {
+      const { access, kind } = relocation;
+      const copy = seesBehindPointers(types, relocation) ? whole : byValue;
+      const type = copy.add(relocation.type);
+      questions.set(`${type} ${access} ${kind}`, { type, access, kind });
+    }
+  }
+  const strings = new StringTable();
+  // Before the types, whose strings follow in the same table.
+  const ext = writeExt([...questions.values()], strings, order);
+  const btf = writeBtf(collection.types, strings, order);
+  return wrapSections({ machine: MACHINE, type: RELOCATABLE, order }, [
+    { name: '.BTF', bytes: btf },
+    { name: '.BTF.ext', bytes: ext },
+  ]);
+}
+
+type Question = Pick<Relocation, 'type' | 'access' | 'kind'>;
+
+/**
+ * Whether libbpf follows pointers to find the answer. The way to a field is within one struct, and an
+ * enumerator within its enum (bpf_core_parse_spec); of types all that counts is their kind and name,
+ * but for those that are made of others (bpf_core_types_are_compat), and when they are to match member by member.
+ */
+function seesBehindPointers(types: Types, { kind, type }: Relocation): boolean {
+  switch (kind) {
+    case 'local_type_id':
+    case 'target_type_id':
+    case 'type_exists':
+    case 'type_size':
+      return !isComposite(types.strip(type));
+    case 'type_matches':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Types on the way into a file, with the ids that they have there. */
+class Collection {
+  readonly types: BtfType[] = [];
+  readonly #ids = new Map<string, TypeId>();
+
+  /** Room for a type that is not known yet. */
+  reserve(): TypeId {
+    return this.types.push({ kind: 'VOID', id: 0, name: '' });
+  }
+
+  fill(id: TypeId, type: BtfType): void {
+    this.types[id - 1] = { ...type, id };
+  }
+
+  /** A type whose references are ids of this collection; equal ones are one. */
+  intern(type: BtfType): TypeId {
+    const key = JSON.stringify({ ...type, id: 0 }, (_, value) =>
+      typeof value === 'bigint' ? `${value}` : value,
+    );
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    const id = this.reserve();
+    this.fill(id, type);
+    this.#ids.set(key, id);
+    return id;
+  }
+}
+
+/** Copies types as far as their values go. What pointers point to is left out, so there are no circles. */
+class ByValue {
+  readonly #types: Types;
+  readonly #collection: Collection;
+  readonly #copied = new Map<TypeId, TypeId | undefined>([[0, 0]]);
+
+  constructor(types: Types, collection: Collection) {
+    this.#types = types;
+    this.#collection = collection;
+  }
+
+  add(id: TypeId): TypeId {
+    const known = this.#copied.get(id);
+    if (known !== undefined) return known;
+    const type = this.#types.type(id);
+    if (this.#copied.has(id)) throw badType(type, 'holds itself');
+    this.#copied.set(id, undefined);
+    const value = type.kind === 'PTR' ? { ...type, type: 0 } : type;
+    const copy = this.#collection.intern(redirect(value, (one) => this.add(one)));
+    this.#copied.set(id, copy);
+    return copy;
+  }
+}
+
+/** Copies types with all that they lead to. */
+class Whole {
+  readonly #types: Types;
+  readonly #collection: Collection;
+  readonly #copied = new Map<TypeId, TypeId>([[0, 0]]);
+
+  constructor(types: Types, collection: Collection) {
+    this.#types = types;
+    this.#collection = collection;
+  }
+
+  add(root: TypeId): TypeId {
+    const waiting: TypeId[] = [];
+    const copyOf = (id: TypeId): TypeId => {
+      const known = this.#copied.get(id);
+      if (known !== undefined) return known;
+      const copy = this.#collection.reserve();
+      this.#copied.set(id, copy);
+      waiting.push(id);
+      return copy;
+    };
+    const copy = copyOf(root);
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      this.#collection.fill(copyOf(id), redirect(this.#types.type(id), copyOf));
+    }
+    return copy;
+  }
+}
+
+/** The type with other ids in the place of those that it refers to. */
+function redirect(type: BtfType, to: (id: TypeId) => TypeId): BtfType {
+  const part = <Part extends { readonly type: TypeId }>(one: Part) => ({
+    ...one,
+    type: to(one.type),
+  });
+  switch (type.kind) {
+    case 'ARRAY':
+      return { ...type, type: to(type.type), indexType: to(type.indexType) };
+    case 'STRUCT':
+    case 'UNION':
+      return { ...type, members: type.members.map(part) };
+    case 'FUNC_PROTO':
+      return { ...type, type: to(type.type), parameters: type.parameters.map(part) };
+    case 'DATASEC':
+      return { ...type, variables: type.variables.map(part) };
+    default:
+      return 'type' in type ? { ...type, type: to(type.type) } : type;
+  }
+}
+
+/** Bytes of a header with a place for the CO-RE relocations, and of one relocation. */
+const [HEADER_SIZE, RECORD_SIZE] = [32, 16];
+
+/** A `.BTF.ext` section with CO-RE relocations alone (Documentation/bpf/btf.rst), all of one section of code. */
+function writeExt(questions: readonly Question[], strings: StringTable, order: ByteOrder): Buffer {
+  const records = questions.flatMap(({ type, access, kind }) => [
+    ...[0, type, strings.offsetOf(access), RELOCATION_KINDS.indexOf(kind)],
+  ]);
+  const section = [strings.offsetOf('combined'), questions.length, ...records];
+  const isEmpty = questions.length === 0;
+  // libbpf refuses a section that ends with its header.
+  const data = isEmpty ? [0] : [RECORD_SIZE, ...section];
+  const magic = order === 'little' ? [MAGIC & 0xff, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 0xff];
+  const header = [HEADER_SIZE, 0, 0, 0, 0, 0, isEmpty ? 0 : data.length * 4];
+  return Buffer.concat([Buffer.from([...magic, VERSION, 0]), wordsOf([...header, ...data], order)]);
+}

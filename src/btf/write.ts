@@ -1,0 +1,131 @@
+import {
+  type BtfType,
+  type ByteOrder,
+  HEADER_SIZE,
+  type Int,
+  KINDS,
+  MAGIC,
+  VERSION,
+} from './format.ts';
+import { badType } from './references.ts';
+
+/** A table of strings that grows: each once, and where it begins. */
+export class StringTable {
+  readonly #offsets = new Map([['', 0]]);
+  #length = 1;
+
+  offsetOf(text: string): number {
+    const known = this.#offsets.get(text);
+    if (known !== undefined) return known;
+    const offset = this.#length;
+    this.#offsets.set(text, offset);
+    this.#length += Buffer.byteLength(text) + 1;
+    return offset;
+  }
+
+  bytes(): Buffer {
+    return Buffer.from([...this.#offsets.keys(), ''].join('\0'));
+  }
+}
+
+/** 32-bit words in a byte order. */
+export function wordsOf(words: readonly number[], order: ByteOrder): Buffer {
+  const bytes = Buffer.alloc(words.length * 4);
+  for (const [index, word] of words.entries()) {
+    if (order === 'little') bytes.writeUInt32LE(word >>> 0, index * 4);
+    else bytes.writeUInt32BE(word >>> 0, index * 4);
+  }
+  return bytes;
+}
+
+/**
+ * Raw BTF (Documentation/bpf/btf.rst) of these types, which have the ids 1, 2, 3 and so on. Strings that
+ * are in the table already come along. Throws `bad-btf` for what has no number in the format.
+ */
+export function writeBtf(
+  types: readonly BtfType[],
+  strings: StringTable,
+  order: ByteOrder,
+): Buffer {
+  const body = wordsOf(
+    types.flatMap((type) => typeWords(type, (text) => strings.offsetOf(text))),
+    order,
+  );
+  const table = strings.bytes();
+  const magic = order === 'little' ? [MAGIC & 0xff, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 0xff];
+  const lengths = [HEADER_SIZE, 0, body.length, body.length, table.length];
+  return Buffer.concat([Buffer.from([...magic, VERSION, 0]), wordsOf(lengths, order), body, table]);
+}
+
+const FLAG = 0x80000000;
+/** Of a type without members, enumerators and the like. */
+const NO_PARTS = 0;
+
+/** All words of one type: name, info, size or type, and what its kind has beyond these. */
+function typeWords(type: BtfType, string: (text: string) => number): readonly number[] {
+  const head = (word: number, parts = NO_PARTS, flag = false) => [
+    string(type.name),
+    (flag ? FLAG : 0) | (KINDS.indexOf(type.kind) << 24) | parts,
+    word,
+  ];
+  switch (type.kind) {
+    case 'VOID':
+      throw badType(type, 'is not written: it is there without');
+    case 'INT':
+      return [...head(type.size), intWord(type)];
+    case 'PTR':
+    case 'TYPEDEF':
+    case 'VOLATILE':
+    case 'CONST':
+    case 'RESTRICT':
+    case 'TYPE_TAG':
+      return head(type.type);
+    case 'ARRAY':
+      return [...head(0), type.type, type.indexType, type.length];
+    case 'STRUCT':
+    case 'UNION': {
+      const flag = type.members.some(({ bitSize }) => bitSize > 0);
+      const members = type.members.flatMap((member) => [
+        ...[string(member.name), member.type],
+        flag ? (member.bitSize << 24) | member.bitOffset : member.bitOffset,
+      ]);
+      return [...head(type.size, type.members.length, flag), ...members];
+    }
+    case 'ENUM': {
+      const values = type.values.flatMap(({ name, value }) => [string(name), value]);
+      return [...head(type.size, type.values.length, type.signed), ...values];
+    }
+    case 'ENUM64': {
+      const values = type.values.flatMap(({ name, value }) => [
+        ...[string(name), Number(BigInt.asUintN(32, value))],
+        Number(BigInt.asUintN(32, value >> 32n)),
+      ]);
+      return [...head(type.size, type.values.length, type.signed), ...values];
+    }
+    case 'FWD':
+      return head(0, NO_PARTS, type.of === 'union');
+    case 'FUNC':
+      return head(type.type, type.linkage);
+    case 'FUNC_PROTO': {
+      const parameters = type.parameters.flatMap((one) => [string(one.name), one.type]);
+      return [...head(type.type, type.parameters.length), ...parameters];
+    }
+    case 'VAR':
+      return [...head(type.type), type.linkage];
+    case 'DATASEC': {
+      const variables = type.variables.flatMap((one) => [one.type, one.offset, one.size]);
+      return [...head(type.size, type.variables.length), ...variables];
+    }
+    case 'FLOAT':
+      return head(type.size);
+    case 'DECL_TAG':
+      return [...head(type.type), type.component];
+  }
+}
+
+const ENCODINGS = { none: 0, SIGNED: 1, CHAR: 2, BOOL: 4 } as const;
+
+function intWord(type: Int): number {
+  if (type.encoding === 'unknown') throw badType(type, 'has an encoding that the format does not');
+  return (ENCODINGS[type.encoding] << 24) | (type.bitOffset << 16) | type.bits;
+}
