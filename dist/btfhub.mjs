@@ -8900,7 +8900,7 @@ var require_Collection = __commonJS({
       });
     }
     var isEmptyPath = (path5) => path5 == null || typeof path5 === "object" && !!path5[Symbol.iterator]().next().done;
-    var Collection = class extends Node2.NodeBase {
+    var Collection2 = class extends Node2.NodeBase {
       constructor(type, schema) {
         super(type);
         Object.defineProperty(this, "schema", {
@@ -9007,7 +9007,7 @@ var require_Collection = __commonJS({
         }
       }
     };
-    exports2.Collection = Collection;
+    exports2.Collection = Collection2;
     exports2.collectionFromPath = collectionFromPath;
     exports2.isEmptyPath = isEmptyPath;
   }
@@ -10060,7 +10060,7 @@ var require_YAMLMap = __commonJS({
     "use strict";
     var stringifyCollection = require_stringifyCollection();
     var addPairToJSMap = require_addPairToJSMap();
-    var Collection = require_Collection();
+    var Collection2 = require_Collection();
     var identity2 = require_identity();
     var Pair = require_Pair();
     var Scalar = require_Scalar();
@@ -10076,7 +10076,7 @@ var require_YAMLMap = __commonJS({
       }
       return void 0;
     }
-    var YAMLMap = class extends Collection.Collection {
+    var YAMLMap = class extends Collection2.Collection {
       static get tagName() {
         return "tag:yaml.org,2002:map";
       }
@@ -10228,11 +10228,11 @@ var require_YAMLSeq = __commonJS({
     "use strict";
     var createNode = require_createNode();
     var stringifyCollection = require_stringifyCollection();
-    var Collection = require_Collection();
+    var Collection2 = require_Collection();
     var identity2 = require_identity();
     var Scalar = require_Scalar();
     var toJS = require_toJS();
-    var YAMLSeq = class extends Collection.Collection {
+    var YAMLSeq = class extends Collection2.Collection {
       static get tagName() {
         return "tag:yaml.org,2002:seq";
       }
@@ -11453,7 +11453,7 @@ var require_Document = __commonJS({
   "node_modules/yaml/dist/doc/Document.js"(exports2) {
     "use strict";
     var Alias = require_Alias();
-    var Collection = require_Collection();
+    var Collection2 = require_Collection();
     var identity2 = require_identity();
     var Pair = require_Pair();
     var toJS = require_toJS();
@@ -11604,7 +11604,7 @@ var require_Document = __commonJS({
        * @returns `true` if the item was found and removed.
        */
       deleteIn(path5) {
-        if (Collection.isEmptyPath(path5)) {
+        if (Collection2.isEmptyPath(path5)) {
           if (this.contents == null)
             return false;
           this.contents = null;
@@ -11626,7 +11626,7 @@ var require_Document = __commonJS({
        * `true` (collections are always returned intact).
        */
       getIn(path5, keepScalar) {
-        if (Collection.isEmptyPath(path5))
+        if (Collection2.isEmptyPath(path5))
           return !keepScalar && identity2.isScalar(this.contents) ? this.contents.value : this.contents;
         return identity2.isCollection(this.contents) ? this.contents.getIn(path5, keepScalar) : void 0;
       }
@@ -11640,7 +11640,7 @@ var require_Document = __commonJS({
        * Checks if the document includes a value at `path`.
        */
       hasIn(path5) {
-        if (Collection.isEmptyPath(path5))
+        if (Collection2.isEmptyPath(path5))
           return this.contents !== void 0;
         return identity2.isCollection(this.contents) ? this.contents.hasIn(path5) : false;
       }
@@ -11650,7 +11650,7 @@ var require_Document = __commonJS({
        */
       set(key, value) {
         if (this.contents == null) {
-          this.contents = Collection.collectionFromPath(this.schema, [key], value);
+          this.contents = Collection2.collectionFromPath(this.schema, [key], value);
         } else if (assertCollection(this.contents)) {
           this.contents.set(key, value);
         }
@@ -11660,10 +11660,10 @@ var require_Document = __commonJS({
        * boolean to add/remove the item from the set.
        */
       setIn(path5, value) {
-        if (Collection.isEmptyPath(path5)) {
+        if (Collection2.isEmptyPath(path5)) {
           this.contents = value;
         } else if (this.contents == null) {
-          this.contents = Collection.collectionFromPath(this.schema, Array.from(path5), value);
+          this.contents = Collection2.collectionFromPath(this.schema, Array.from(path5), value);
         } else if (assertCollection(this.contents)) {
           this.contents.setIn(path5, value);
         }
@@ -18198,9 +18198,9 @@ var require_dispatcher_base = __commonJS({
       close(callback) {
         var _a10;
         if (callback === void 0) {
-          return new Promise((resolve11, reject) => {
+          return new Promise((resolve10, reject) => {
             this.close((err2, data) => {
-              return err2 ? reject(err2) : resolve11(data);
+              return err2 ? reject(err2) : resolve10(data);
             });
           });
         }
@@ -18239,9 +18239,9 @@ var require_dispatcher_base = __commonJS({
           err2 = null;
         }
         if (callback === void 0) {
-          return new Promise((resolve11, reject) => {
+          return new Promise((resolve10, reject) => {
             this.destroy(err2, (err3, data) => {
-              return err3 ? reject(err3) : resolve11(data);
+              return err3 ? reject(err3) : resolve10(data);
             });
           });
         }
@@ -21763,8 +21763,8 @@ var require_promise = __commonJS({
     function createDeferredPromise() {
       let res;
       let rej;
-      const promise = new Promise((resolve11, reject) => {
-        res = resolve11;
+      const promise = new Promise((resolve10, reject) => {
+        res = resolve10;
         rej = reject;
       });
       return { promise, resolve: res, reject: rej };
@@ -23178,12 +23178,12 @@ upgrade: ${upgrade}\r
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve11, reject) => {
+      const waitForDrain = () => new Promise((resolve10, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve11;
+          callback = resolve10;
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
@@ -24071,12 +24071,12 @@ var require_client_h2 = __commonJS({
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve11, reject) => {
+      const waitForDrain = () => new Promise((resolve10, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve11;
+          callback = resolve10;
         }
       });
       h2stream.on("close", onDrain).on("drain", onDrain);
@@ -24394,16 +24394,16 @@ var require_client = __commonJS({
         return this[kNeedDrain] < 2;
       }
       [kClose]() {
-        return new Promise((resolve11) => {
+        return new Promise((resolve10) => {
           if (this[kSize]) {
-            this[kClosedResolve] = resolve11;
+            this[kClosedResolve] = resolve10;
           } else {
-            resolve11(null);
+            resolve10(null);
           }
         });
       }
       [kDestroy](err2) {
-        return new Promise((resolve11) => {
+        return new Promise((resolve10) => {
           const requests = this[kQueue].splice(this[kPendingIdx]);
           for (let i3 = 0; i3 < requests.length; i3++) {
             const request2 = requests[i3];
@@ -24416,7 +24416,7 @@ var require_client = __commonJS({
               this[kClosedResolve]();
               this[kClosedResolve] = null;
             }
-            resolve11(null);
+            resolve10(null);
           };
           if (this[kHTTPContext]) {
             this[kHTTPContext].destroy(err2, callback);
@@ -24827,8 +24827,8 @@ var require_pool_base = __commonJS({
           }
           return Promise.all(closeAll);
         } else {
-          return new Promise((resolve11) => {
-            this[kClosedResolve] = resolve11;
+          return new Promise((resolve10) => {
+            this[kClosedResolve] = resolve10;
           });
         }
       }
@@ -25948,7 +25948,7 @@ var require_socks5_proxy_agent = __commonJS({
         const proxyHost = this[kProxyUrl].hostname;
         const proxyPort = parseInt(this[kProxyUrl].port) || 1080;
         debug("creating SOCKS5 connection to", proxyHost, proxyPort);
-        const socket = await new Promise((resolve11, reject) => {
+        const socket = await new Promise((resolve10, reject) => {
           this[kConnector]({
             hostname: proxyHost,
             host: proxyHost,
@@ -25958,7 +25958,7 @@ var require_socks5_proxy_agent = __commonJS({
             if (err2) {
               reject(err2);
             } else {
-              resolve11(socket2);
+              resolve10(socket2);
             }
           });
         });
@@ -25968,14 +25968,14 @@ var require_socks5_proxy_agent = __commonJS({
           socket.destroy();
         });
         await socks5Client.handshake();
-        await new Promise((resolve11, reject) => {
+        await new Promise((resolve10, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 authentication timeout"));
           }, 5e3);
           const onAuthenticated = () => {
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve11();
+            resolve10();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -25984,14 +25984,14 @@ var require_socks5_proxy_agent = __commonJS({
           };
           if (socks5Client.state === STATES.AUTHENTICATED) {
             clearTimeout(timeout);
-            resolve11();
+            resolve10();
           } else {
             socks5Client.once("authenticated", onAuthenticated);
             socks5Client.once("error", onError);
           }
         });
         await socks5Client.connect(targetHost, targetPort);
-        await new Promise((resolve11, reject) => {
+        await new Promise((resolve10, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 connection timeout"));
           }, 5e3);
@@ -25999,7 +25999,7 @@ var require_socks5_proxy_agent = __commonJS({
             debug("SOCKS5 tunnel established to", targetHost, targetPort, "via", info);
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve11();
+            resolve10();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -26043,8 +26043,8 @@ var require_socks5_proxy_agent = __commonJS({
                       socket,
                       servername: ((_a10 = this[kRequestTls]) == null ? void 0 : _a10.servername) || targetHost
                     });
-                    await new Promise((resolve11, reject) => {
-                      finalSocket.once("secureConnect", resolve11);
+                    await new Promise((resolve10, reject) => {
+                      finalSocket.once("secureConnect", resolve10);
                       finalSocket.once("error", reject);
                     });
                   }
@@ -27221,7 +27221,7 @@ var require_readable = __commonJS({
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
         }
-        return new Promise((resolve11, reject) => {
+        return new Promise((resolve10, reject) => {
           if (this[kContentLength] && this[kContentLength] > limit || this[kBytesRead] > limit) {
             this.destroy(new AbortError());
           }
@@ -27237,11 +27237,11 @@ var require_readable = __commonJS({
               if (signal.aborted) {
                 reject((_a11 = signal.reason) != null ? _a11 : new AbortError());
               } else {
-                resolve11(null);
+                resolve10(null);
               }
             });
           } else {
-            this.on("close", resolve11);
+            this.on("close", resolve10);
           }
           this.on("error", noop).on("data", () => {
             if (this[kBytesRead] > limit) {
@@ -27270,7 +27270,7 @@ var require_readable = __commonJS({
     }
     function consume(stream, type) {
       assert(!stream[kConsume]);
-      return new Promise((resolve11, reject) => {
+      return new Promise((resolve10, reject) => {
         var _a10;
         if (isUnusable(stream)) {
           const rState = stream._readableState;
@@ -27286,7 +27286,7 @@ var require_readable = __commonJS({
             stream[kConsume] = {
               type,
               stream,
-              resolve: resolve11,
+              resolve: resolve10,
               reject,
               length: 0,
               body: []
@@ -27360,18 +27360,18 @@ var require_readable = __commonJS({
       return buffer;
     }
     function consumeEnd(consume2, encoding) {
-      const { type, body, resolve: resolve11, stream, length } = consume2;
+      const { type, body, resolve: resolve10, stream, length } = consume2;
       try {
         if (type === "text") {
-          resolve11(chunksDecode(body, length, encoding));
+          resolve10(chunksDecode(body, length, encoding));
         } else if (type === "json") {
-          resolve11(JSON.parse(chunksDecode(body, length, encoding)));
+          resolve10(JSON.parse(chunksDecode(body, length, encoding)));
         } else if (type === "arrayBuffer") {
-          resolve11(chunksConcat(body, length).buffer);
+          resolve10(chunksConcat(body, length).buffer);
         } else if (type === "blob") {
-          resolve11(new Blob(body, { type: stream[kContentType] }));
+          resolve10(new Blob(body, { type: stream[kContentType] }));
         } else if (type === "bytes") {
-          resolve11(chunksConcat(body, length));
+          resolve10(chunksConcat(body, length));
         }
         consumeFinish(consume2);
       } catch (err2) {
@@ -27563,9 +27563,9 @@ var require_api_request = __commonJS({
     };
     function request2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve11, reject) => {
+        return new Promise((resolve10, reject) => {
           request2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve11(data);
+            return err2 ? reject(err2) : resolve10(data);
           });
         });
       }
@@ -27779,9 +27779,9 @@ var require_api_stream = __commonJS({
     };
     function stream(opts, factory, callback) {
       if (callback === void 0) {
-        return new Promise((resolve11, reject) => {
+        return new Promise((resolve10, reject) => {
           stream.call(this, opts, factory, (err2, data) => {
-            return err2 ? reject(err2) : resolve11(data);
+            return err2 ? reject(err2) : resolve10(data);
           });
         });
       }
@@ -28069,9 +28069,9 @@ var require_api_upgrade = __commonJS({
     };
     function upgrade(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve11, reject) => {
+        return new Promise((resolve10, reject) => {
           upgrade.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve11(data);
+            return err2 ? reject(err2) : resolve10(data);
           });
         });
       }
@@ -28164,9 +28164,9 @@ var require_api_connect = __commonJS({
     };
     function connect2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve11, reject) => {
+        return new Promise((resolve10, reject) => {
           connect2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve11(data);
+            return err2 ? reject(err2) : resolve10(data);
           });
         });
       }
@@ -29445,8 +29445,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports2, module2) {
     "use strict";
-    var { writeFile: writeFile10, readFile: readFile19, mkdir: mkdir13 } = require("fs/promises");
-    var { dirname: dirname12, resolve: resolve11 } = require("path");
+    var { writeFile: writeFile11, readFile: readFile19, mkdir: mkdir13 } = require("fs/promises");
+    var { dirname: dirname12, resolve: resolve10 } = require("path");
     var { setTimeout: setTimeout3, clearTimeout: clearTimeout2 } = require("timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -29649,7 +29649,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile19(resolve11(path5), "utf8");
+          const data = await readFile19(resolve10(path5), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             __privateGet(this, _snapshots).clear();
@@ -29678,13 +29678,13 @@ var require_snapshot_recorder = __commonJS({
         if (!path5) {
           throw new InvalidArgumentError2("Snapshot path is required");
         }
-        const resolvedPath = resolve11(path5);
+        const resolvedPath = resolve10(path5);
         await mkdir13(dirname12(resolvedPath), { recursive: true });
         const data = Array.from(__privateGet(this, _snapshots).entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
         }));
-        await writeFile10(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile11(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -37458,7 +37458,7 @@ var require_fetch = __commonJS({
         const agent = fetchParams.controller.dispatcher;
         const path5 = url3.pathname + url3.search;
         const hasTrailingQuestionMark = url3.search.length === 0 && url3.href[url3.href.length - url3.hash.length - 1] === "?";
-        return new Promise((resolve11, reject) => agent.dispatch(
+        return new Promise((resolve10, reject) => agent.dispatch(
           {
             path: hasTrailingQuestionMark ? `${path5}?` : path5,
             origin: url3.origin,
@@ -37546,7 +37546,7 @@ var require_fetch = __commonJS({
                 }
               }
               const onError = this.onError.bind(this);
-              resolve11({
+              resolve10({
                 status,
                 statusText,
                 headersList,
@@ -37600,7 +37600,7 @@ var require_fetch = __commonJS({
                   headersList.append(headerName, String(value), true);
                 }
               }
-              resolve11({
+              resolve10({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -37624,7 +37624,7 @@ var require_fetch = __commonJS({
                   headersList.append(nameStr, value.toString("latin1"), true);
                 }
               }
-              resolve11({
+              resolve10({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -42941,8 +42941,8 @@ var ArrayStream = class _ArrayStream extends Array {
   constructor() {
     super();
     Object.setPrototypeOf(this, _ArrayStream.prototype);
-    this[doneWritingPromise] = new Promise((resolve11, reject) => {
-      this[doneWritingResolve] = resolve11;
+    this[doneWritingPromise] = new Promise((resolve10, reject) => {
+      this[doneWritingResolve] = resolve10;
       this[doneWritingReject] = reject;
     });
     this[doneWritingPromise].catch(() => {
@@ -43321,8 +43321,8 @@ function transformWithCancel(customCancel) {
         }
         outputController.enqueue(chunk);
         if (!pulled) {
-          await new Promise((resolve11, reject) => {
-            backpressureChangePromiseResolve = resolve11;
+          await new Promise((resolve10, reject) => {
+            backpressureChangePromiseResolve = resolve10;
             backpressureChangePromiseReject = reject;
           });
           backpressureChangePromiseResolve = null;
@@ -43425,7 +43425,7 @@ function transformPair(input, fn2) {
     const outgoing = transformWithCancel(async function(reason2) {
       incomingTransformController.error(reason2);
       await pipeDonePromise;
-      await new Promise((resolve11) => setTimeout(resolve11));
+      await new Promise((resolve10) => setTimeout(resolve10));
     });
     fn2(incoming.readable, outgoing.writable);
     return outgoing.readable;
@@ -43610,12 +43610,12 @@ async function cancel(input, reason2) {
   if (isStream(input)) {
     if (input.cancel) {
       const cancelled = await input.cancel(reason2);
-      await new Promise((resolve11) => setTimeout(resolve11));
+      await new Promise((resolve10) => setTimeout(resolve10));
       return cancelled;
     }
     if (input.destroy) {
       input.destroy(reason2);
-      await new Promise((resolve11) => setTimeout(resolve11));
+      await new Promise((resolve10) => setTimeout(resolve10));
       return reason2;
     }
   }
@@ -44960,11 +44960,11 @@ var util = {
    *                          or rejected with the Error of the last resolved Promise (if all promises are rejected)
    */
   anyPromise: function(promises3) {
-    return new Promise((resolve11, reject) => {
+    return new Promise((resolve10, reject) => {
       let exception;
       void Promise.all(promises3.map(async (promise) => {
         try {
-          resolve11(await promise);
+          resolve10(await promise);
         } catch (e) {
           exception = e;
         }
@@ -45181,7 +45181,7 @@ function removeChecksum(text3) {
   return body;
 }
 function unarmor(input) {
-  return new Promise((resolve11, reject) => {
+  return new Promise((resolve10, reject) => {
     try {
       const reSplit = /^-----[^-]+-----$/m;
       const reEmptyLine = /^[ \f\r\t\u00a0\u2000-\u200a\u202f\u205f\u3000]*$/;
@@ -45214,7 +45214,7 @@ function unarmor(input) {
                 verifyHeaders$1(lastHeaders);
                 headersDone = true;
                 if (textDone || type !== enums.armor.signed) {
-                  resolve11({ text: text3, data, headers, type });
+                  resolve10({ text: text3, data, headers, type });
                   break;
                 }
               }
@@ -46622,12 +46622,12 @@ async function generate$4(bits2, e) {
       publicKeyEncoding: { type: "pkcs1", format: "jwk" },
       privateKeyEncoding: { type: "pkcs1", format: "jwk" }
     };
-    const jwk = await new Promise((resolve11, reject) => {
+    const jwk = await new Promise((resolve10, reject) => {
       nodeCrypto$6.generateKeyPair("rsa", opts, (err2, _5, jwkPrivateKey) => {
         if (err2) {
           reject(err2);
         } else {
-          resolve11(jwkPrivateKey);
+          resolve10(jwkPrivateKey);
         }
       });
     });
@@ -56755,8 +56755,8 @@ var Message = class _Message {
     const signatureList = packets.filterByTag(enums.packet.signature);
     if (onePassSigList.length && !signatureList.length && util.isStream(packets.stream) && !isArrayStream(packets.stream)) {
       await Promise.all(onePassSigList.map(async (onePassSig) => {
-        onePassSig.correspondingSig = new Promise((resolve11, reject) => {
-          onePassSig.correspondingSigResolve = resolve11;
+        onePassSig.correspondingSig = new Promise((resolve10, reject) => {
+          onePassSig.correspondingSigResolve = resolve10;
           onePassSig.correspondingSigReject = reject;
         });
         onePassSig.signatureData = fromAsync(async () => (await onePassSig.correspondingSig).signatureData);
@@ -74721,7 +74721,7 @@ var Budget = class {
   async take(amount, signal) {
     signal == null ? void 0 : signal.throwIfAborted();
     const wanted = Math.min(amount, this.capacity);
-    await new Promise((resolve11, reject) => {
+    await new Promise((resolve10, reject) => {
       const leave = () => {
         __privateGet(this, _queue).splice(__privateGet(this, _queue).indexOf(entry), 1);
         reject(signal == null ? void 0 : signal.reason);
@@ -74731,7 +74731,7 @@ var Budget = class {
         amount: wanted,
         grant: () => {
           signal == null ? void 0 : signal.removeEventListener("abort", leave);
-          resolve11();
+          resolve10();
         }
       };
       signal == null ? void 0 : signal.addEventListener("abort", leave, { once: true });
@@ -75427,13 +75427,13 @@ stop_fn = function(state, reason2) {
   __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
 };
 woken_fn = function() {
-  return new Promise((resolve11) => __privateGet(this, _waiting).add(resolve11));
+  return new Promise((resolve10) => __privateGet(this, _waiting).add(resolve10));
 };
 wake_fn = function() {
   if (__privateGet(this, _waiting).size === 0) return;
   const waiting = [...__privateGet(this, _waiting)];
   __privateGet(this, _waiting).clear();
-  for (const resolve11 of waiting) resolve11();
+  for (const resolve10 of waiting) resolve10();
 };
 function isBefore(one2, other) {
   const at3 = one2.findIndex((value, index2) => value !== other[index2]);
@@ -76106,27 +76106,27 @@ function pLimit(concurrency) {
     activeCount--;
     resumeNext();
   };
-  const run2 = async (function_, resolve11, arguments_) => {
+  const run2 = async (function_, resolve10, arguments_) => {
     const result = (async () => function_(...arguments_))();
-    resolve11(result);
+    resolve10(result);
     try {
       await result;
     } catch {
     }
     next2();
   };
-  const enqueue = (function_, resolve11, reject, arguments_) => {
+  const enqueue = (function_, resolve10, reject, arguments_) => {
     const queueItem = { reject };
     new Promise((internalResolve) => {
       queueItem.run = internalResolve;
       queue.enqueue(queueItem);
-    }).then(run2.bind(void 0, function_, resolve11, arguments_));
+    }).then(run2.bind(void 0, function_, resolve10, arguments_));
     if (activeCount < concurrency) {
       resumeNext();
     }
   };
-  const generator = (function_, ...arguments_) => new Promise((resolve11, reject) => {
-    enqueue(function_, resolve11, reject, arguments_);
+  const generator = (function_, ...arguments_) => new Promise((resolve10, reject) => {
+    enqueue(function_, resolve10, reject, arguments_);
   });
   Object.defineProperties(generator, {
     activeCount: {
@@ -76213,7 +76213,7 @@ async function mapConcurrently(iterable, mapper, {
     const cleanup2 = () => {
       signal == null ? void 0 : signal.removeEventListener("abort", signalListener);
     };
-    const resolve11 = (value) => {
+    const resolve10 = (value) => {
       resolve_(value);
       cleanup2();
     };
@@ -76263,10 +76263,10 @@ async function mapConcurrently(iterable, mapper, {
       }
       const lastIndex = Math.min(doneIndex, result.length);
       if (lastIndex === result.length && skippedCount === 0) {
-        resolve11(result);
+        resolve10(result);
         return;
       }
-      resolve11(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
+      resolve10(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
     };
     const next2 = async () => {
       if (isResolved || currentIndex >= doneIndex) {
@@ -76414,8 +76414,8 @@ function pMapIterable(iterable, mapper, {
                 if (runningMappersCount < concurrency) {
                   runningMappersCount++;
                 } else {
-                  await new Promise((resolve11) => {
-                    mapperWaiters.set(mapperWaiterCount++, resolve11);
+                  await new Promise((resolve10) => {
+                    mapperWaiters.set(mapperWaiterCount++, resolve10);
                   });
                 }
               } finally {
@@ -76468,8 +76468,8 @@ function pMapIterable(iterable, mapper, {
         trySpawn();
         try {
           while (headIndex < promises3.length) {
-            const result = await ((_a10 = promises3[headIndex]) != null ? _a10 : new Promise((resolve11) => {
-              wake = resolve11;
+            const result = await ((_a10 = promises3[headIndex]) != null ? _a10 : new Promise((resolve10) => {
+              wake = resolve10;
             }));
             const { done, value } = result;
             promises3[headIndex] = void 0;
@@ -84064,7 +84064,7 @@ function low32(value) {
 
 // src/btf/core/apply.ts
 function relocate(object2, kernel) {
-  const resolve11 = resolver(object2.types, kernel);
+  const resolve10 = resolver(object2.types, kernel);
   const sections = new Map(
     object2.code.map((code2) => [code2.name, { ...code2, instructions: [...code2.instructions] }])
   );
@@ -84074,7 +84074,7 @@ function relocate(object2, kernel) {
     if (code2 === void 0) continue;
     const index2 = relocation.offset / INSTRUCTION_SIZE;
     if (!code2.functions.some(({ start: start2, end }) => start2 <= index2 && index2 < end)) continue;
-    const resolved = resolve11(relocation);
+    const resolved = resolve10(relocation);
     const resolution = resolved.status === "value" ? patch(code2.instructions, index2, resolved, kernel.types) : resolved;
     applied.push({ relocation, place: { section: code2.section, index: index2 }, resolution });
   }
@@ -85332,15 +85332,15 @@ async function serveFolder(root) {
       else response.writeHead(404).end("404 Not Found\n");
     });
   });
-  await new Promise((resolve11, reject) => {
+  await new Promise((resolve10, reject) => {
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve11);
+    server.listen(0, "127.0.0.1", resolve10);
   });
   const { port } = server.address();
   return {
     url: `http://127.0.0.1:${port}/`,
-    close: () => new Promise((resolve11) => {
-      server.close(() => resolve11());
+    close: () => new Promise((resolve10) => {
+      server.close(() => resolve10());
       server.closeAllConnections();
     })
   };
@@ -85870,48 +85870,61 @@ var SHT_PROGBITS2 = 1;
 var SHT_STRTAB = 3;
 var HEADER_SIZE4 = 64;
 var SECTION_SIZE2 = 64;
-var NAMES2 = "\0.BTF\0.shstrtab\0";
+var NAMES2 = ".shstrtab";
 function wrapBtf(btf, arch3) {
   var _a10;
-  const isLittle = btf[0] === 159;
-  const data = { name: ".BTF", type: SHT_PROGBITS2, offset: HEADER_SIZE4, size: btf.length };
-  const end = HEADER_SIZE4 + btf.length;
-  const names = { name: ".shstrtab", type: SHT_STRTAB, offset: end, size: NAMES2.length };
-  const table2 = align(end + names.size);
-  const file = Buffer.alloc(table2 + 3 * SECTION_SIZE2);
-  file.set(btf, data.offset);
-  file.write(NAMES2, names.offset, "latin1");
-  writeHeader2(file, isLittle, (_a10 = MACHINES[arch3]) != null ? _a10 : EM_NONE, table2);
-  for (const [index2, section] of [data, names].entries()) {
-    writeSection(file, isLittle, table2 + (index2 + 1) * SECTION_SIZE2, section);
+  const order = btf[0] === 159 ? "little" : "big";
+  const file = { machine: (_a10 = MACHINES[arch3]) != null ? _a10 : EM_NONE, type: ET_EXEC, order };
+  return wrapSections(file, [{ name: ".BTF", bytes: btf }]);
+}
+function wrapSections(elf, sections) {
+  const names = ["", ...sections.map(({ name }) => name), NAMES2, ""].join("\0");
+  const all = [
+    ...sections.map((section) => ({ ...section, type: SHT_PROGBITS2, alignment: 4 })),
+    { name: NAMES2, bytes: Buffer.from(names, "latin1"), type: SHT_STRTAB, alignment: 1 }
+  ];
+  const parts = [];
+  const headers = [Buffer.alloc(SECTION_SIZE2)];
+  let offset = HEADER_SIZE4;
+  for (const { name, bytes: bytes2, type, alignment } of all) {
+    const place = { offset, size: bytes2.length, name: names.indexOf(`${name}\0`), type, alignment };
+    headers.push(sectionHeader(place, elf.order));
+    const room = Buffer.alloc(align(bytes2.length) - bytes2.length);
+    parts.push(bytes2, room);
+    offset += bytes2.length + room.length;
   }
-  return file;
+  return Buffer.concat([fileHeader(elf, offset, headers.length), ...parts, ...headers]);
 }
 function align(offset) {
   return Math.ceil(offset / 8) * 8;
 }
-function writeHeader2(file, isLittle, machine, table2) {
-  const { half, word: word2, long } = writers(file, isLittle);
-  file.write("ELF", 0, "latin1");
-  file.set([2, isLittle ? 1 : 2, 1], 4);
-  half(ET_EXEC, 16);
+function fileHeader({ machine, type, order }, table2, sections) {
+  const bytes2 = Buffer.alloc(HEADER_SIZE4);
+  const { half, word: word2, long } = writers(bytes2, order);
+  bytes2.write("ELF", 0, "latin1");
+  bytes2.set([2, order === "little" ? 1 : 2, 1], 4);
+  half(type, 16);
   half(machine, 18);
   word2(1, 20);
   long(table2, 40);
   half(HEADER_SIZE4, 52);
   half(SECTION_SIZE2, 58);
-  half(3, 60);
-  half(2, 62);
+  half(sections, 60);
+  half(sections - 1, 62);
+  return bytes2;
 }
-function writeSection(file, isLittle, at3, section) {
-  const { word: word2, long } = writers(file, isLittle);
-  word2(NAMES2.indexOf(section.name), at3);
-  word2(section.type, at3 + 4);
-  long(section.offset, at3 + 24);
-  long(section.size, at3 + 32);
-  long(section.type === SHT_PROGBITS2 ? 4 : 1, at3 + 48);
+function sectionHeader(section, order) {
+  const bytes2 = Buffer.alloc(SECTION_SIZE2);
+  const { word: word2, long } = writers(bytes2, order);
+  word2(section.name, 0);
+  word2(section.type, 4);
+  long(section.offset, 24);
+  long(section.size, 32);
+  long(section.alignment, 48);
+  return bytes2;
 }
-function writers(file, isLittle) {
+function writers(file, order) {
+  const isLittle = order === "little";
   return {
     half: (value, at3) => isLittle ? file.writeUInt16LE(value, at3) : file.writeUInt16BE(value, at3),
     word: (value, at3) => isLittle ? file.writeUInt32LE(value, at3) : file.writeUInt32BE(value, at3),
@@ -87663,11 +87676,11 @@ var import_os = require("os");
 var import_fs5 = require("fs");
 var __awaiter = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve11) {
-      resolve11(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -87683,7 +87696,7 @@ var __awaiter = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -87971,11 +87984,11 @@ var fs4 = __toESM(require("fs"), 1);
 var path2 = __toESM(require("path"), 1);
 var __awaiter2 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve11) {
-      resolve11(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -87991,7 +88004,7 @@ var __awaiter2 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88095,11 +88108,11 @@ function isUnixExecutable(stats) {
 // node_modules/@actions/io/lib/io.js
 var __awaiter3 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve11) {
-      resolve11(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -88115,7 +88128,7 @@ var __awaiter3 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88189,11 +88202,11 @@ function findInPath(tool) {
 var import_timers = require("timers");
 var __awaiter4 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve11) {
-      resolve11(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -88209,7 +88222,7 @@ var __awaiter4 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88428,7 +88441,7 @@ var ToolRunner = class extends events.EventEmitter {
         this.toolPath = path4.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
       }
       this.toolPath = yield which(this.toolPath, true);
-      return new Promise((resolve11, reject) => __awaiter4(this, void 0, void 0, function* () {
+      return new Promise((resolve10, reject) => __awaiter4(this, void 0, void 0, function* () {
         this._debug(`exec tool: ${this.toolPath}`);
         this._debug("arguments:");
         for (const arg of this.args) {
@@ -88511,7 +88524,7 @@ var ToolRunner = class extends events.EventEmitter {
           if (error) {
             reject(error);
           } else {
-            resolve11(exitCode);
+            resolve10(exitCode);
           }
         });
         if (this.options.input) {
@@ -88634,11 +88647,11 @@ var ExecState = class _ExecState extends events.EventEmitter {
 // node_modules/@actions/exec/lib/exec.js
 var __awaiter5 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve11) {
-      resolve11(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -88654,7 +88667,7 @@ var __awaiter5 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -88707,11 +88720,11 @@ function getExecOutput(commandLine, args, options3) {
 // node_modules/@actions/core/lib/platform.js
 var __awaiter6 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve11) {
-      resolve11(value);
+    return value instanceof P4 ? value : new P4(function(resolve10) {
+      resolve10(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -88727,7 +88740,7 @@ var __awaiter6 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -89866,10 +89879,267 @@ var import_promises39 = require("fs/promises");
 var import_node_os10 = require("os");
 var import_node_path46 = require("path");
 
+// src/btf/write.ts
+var _offsets2, _length;
+var StringTable = class {
+  constructor() {
+    __privateAdd(this, _offsets2, /* @__PURE__ */ new Map([["", 0]]));
+    __privateAdd(this, _length, 1);
+  }
+  offsetOf(text3) {
+    const known = __privateGet(this, _offsets2).get(text3);
+    if (known !== void 0) return known;
+    const offset = __privateGet(this, _length);
+    __privateGet(this, _offsets2).set(text3, offset);
+    __privateSet(this, _length, __privateGet(this, _length) + (Buffer.byteLength(text3) + 1));
+    return offset;
+  }
+  bytes() {
+    return Buffer.from([...__privateGet(this, _offsets2).keys(), ""].join("\0"));
+  }
+};
+_offsets2 = new WeakMap();
+_length = new WeakMap();
+function wordsOf(words, order) {
+  const bytes2 = Buffer.alloc(words.length * 4);
+  for (const [index2, word2] of words.entries()) {
+    if (order === "little") bytes2.writeUInt32LE(word2 >>> 0, index2 * 4);
+    else bytes2.writeUInt32BE(word2 >>> 0, index2 * 4);
+  }
+  return bytes2;
+}
+function writeBtf(types, strings, order) {
+  const body = wordsOf(
+    types.flatMap((type) => typeWords(type, (text3) => strings.offsetOf(text3))),
+    order
+  );
+  const table2 = strings.bytes();
+  const magic = order === "little" ? [MAGIC & 255, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 255];
+  const lengths = [HEADER_SIZE, 0, body.length, body.length, table2.length];
+  return Buffer.concat([Buffer.from([...magic, VERSION, 0]), wordsOf(lengths, order), body, table2]);
+}
+var FLAG = 2147483648;
+var NO_PARTS = 0;
+function typeWords(type, string2) {
+  const head = (word2, parts = NO_PARTS, flag2 = false) => [
+    string2(type.name),
+    (flag2 ? FLAG : 0) | KINDS.indexOf(type.kind) << 24 | parts,
+    word2
+  ];
+  switch (type.kind) {
+    case "VOID":
+      throw badType(type, "is not written: it is there without");
+    case "INT":
+      return [...head(type.size), intWord(type)];
+    case "PTR":
+    case "TYPEDEF":
+    case "VOLATILE":
+    case "CONST":
+    case "RESTRICT":
+    case "TYPE_TAG":
+      return head(type.type);
+    case "ARRAY":
+      return [...head(0), type.type, type.indexType, type.length];
+    case "STRUCT":
+    case "UNION": {
+      const flag2 = type.members.some(({ bitSize }) => bitSize > 0);
+      const members = type.members.flatMap((member) => [
+        ...[string2(member.name), member.type],
+        flag2 ? member.bitSize << 24 | member.bitOffset : member.bitOffset
+      ]);
+      return [...head(type.size, type.members.length, flag2), ...members];
+    }
+    case "ENUM": {
+      const values = type.values.flatMap(({ name, value }) => [string2(name), value]);
+      return [...head(type.size, type.values.length, type.signed), ...values];
+    }
+    case "ENUM64": {
+      const values = type.values.flatMap(({ name, value }) => [
+        ...[string2(name), Number(BigInt.asUintN(32, value))],
+        Number(BigInt.asUintN(32, value >> 32n))
+      ]);
+      return [...head(type.size, type.values.length, type.signed), ...values];
+    }
+    case "FWD":
+      return head(0, NO_PARTS, type.of === "union");
+    case "FUNC":
+      return head(type.type, type.linkage);
+    case "FUNC_PROTO": {
+      const parameters = type.parameters.flatMap((one2) => [string2(one2.name), one2.type]);
+      return [...head(type.type, type.parameters.length), ...parameters];
+    }
+    case "VAR":
+      return [...head(type.type), type.linkage];
+    case "DATASEC": {
+      const variables = type.variables.flatMap((one2) => [one2.type, one2.offset, one2.size]);
+      return [...head(type.size, type.variables.length), ...variables];
+    }
+    case "FLOAT":
+      return head(type.size);
+    case "DECL_TAG":
+      return [...head(type.type), type.component];
+  }
+}
+var ENCODINGS2 = { none: 0, SIGNED: 1, CHAR: 2, BOOL: 4 };
+function intWord(type) {
+  if (type.encoding === "unknown") throw badType(type, "has an encoding that the format does not");
+  return ENCODINGS2[type.encoding] << 24 | type.bitOffset << 16 | type.bits;
+}
+
+// src/btf/core/combine.ts
+var [MACHINE2, RELOCATABLE] = [247, 1];
+function combineObjects(objects) {
+  var _a10, _b3;
+  const order = (_b3 = (_a10 = objects[0]) == null ? void 0 : _a10.types.btf.byteOrder) != null ? _b3 : "little";
+  const collection = new Collection();
+  const questions = /* @__PURE__ */ new Map();
+  for (const { types, relocations } of objects) {
+    const [byValue2, whole] = [new ByValue(types, collection), new Whole(types, collection)];
+    for (const relocation of relocations) {
+      const { access: access2, kind } = relocation;
+      const copy = seesBehindPointers(types, relocation) ? whole : byValue2;
+      const type = copy.add(relocation.type);
+      questions.set(`${type} ${access2} ${kind}`, { type, access: access2, kind });
+    }
+  }
+  const strings = new StringTable();
+  const ext = writeExt([...questions.values()], strings, order);
+  const btf = writeBtf(collection.types, strings, order);
+  return wrapSections({ machine: MACHINE2, type: RELOCATABLE, order }, [
+    { name: ".BTF", bytes: btf },
+    { name: ".BTF.ext", bytes: ext }
+  ]);
+}
+function seesBehindPointers(types, { kind, type }) {
+  switch (kind) {
+    case "local_type_id":
+    case "target_type_id":
+    case "type_exists":
+    case "type_size":
+      return !isComposite(types.strip(type));
+    case "type_matches":
+      return true;
+    default:
+      return false;
+  }
+}
+var _ids;
+var Collection = class {
+  constructor() {
+    __publicField(this, "types", []);
+    __privateAdd(this, _ids, /* @__PURE__ */ new Map());
+  }
+  /** Room for a type that is not known yet. */
+  reserve() {
+    return this.types.push({ kind: "VOID", id: 0, name: "" });
+  }
+  fill(id, type) {
+    this.types[id - 1] = { ...type, id };
+  }
+  /** A type whose references are ids of this collection; equal ones are one. */
+  intern(type) {
+    const key = JSON.stringify(
+      { ...type, id: 0 },
+      (_5, value) => typeof value === "bigint" ? `${value}` : value
+    );
+    const known = __privateGet(this, _ids).get(key);
+    if (known !== void 0) return known;
+    const id = this.reserve();
+    this.fill(id, type);
+    __privateGet(this, _ids).set(key, id);
+    return id;
+  }
+};
+_ids = new WeakMap();
+var _types, _collection, _copied;
+var ByValue = class {
+  constructor(types, collection) {
+    __privateAdd(this, _types);
+    __privateAdd(this, _collection);
+    __privateAdd(this, _copied, /* @__PURE__ */ new Map([[0, 0]]));
+    __privateSet(this, _types, types);
+    __privateSet(this, _collection, collection);
+  }
+  add(id) {
+    const known = __privateGet(this, _copied).get(id);
+    if (known !== void 0) return known;
+    const type = __privateGet(this, _types).type(id);
+    if (__privateGet(this, _copied).has(id)) throw badType(type, "holds itself");
+    __privateGet(this, _copied).set(id, void 0);
+    const value = type.kind === "PTR" ? { ...type, type: 0 } : type;
+    const copy = __privateGet(this, _collection).intern(redirect(value, (one2) => this.add(one2)));
+    __privateGet(this, _copied).set(id, copy);
+    return copy;
+  }
+};
+_types = new WeakMap();
+_collection = new WeakMap();
+_copied = new WeakMap();
+var _types2, _collection2, _copied2;
+var Whole = class {
+  constructor(types, collection) {
+    __privateAdd(this, _types2);
+    __privateAdd(this, _collection2);
+    __privateAdd(this, _copied2, /* @__PURE__ */ new Map([[0, 0]]));
+    __privateSet(this, _types2, types);
+    __privateSet(this, _collection2, collection);
+  }
+  add(root) {
+    const waiting = [];
+    const copyOf = (id) => {
+      const known = __privateGet(this, _copied2).get(id);
+      if (known !== void 0) return known;
+      const copy2 = __privateGet(this, _collection2).reserve();
+      __privateGet(this, _copied2).set(id, copy2);
+      waiting.push(id);
+      return copy2;
+    };
+    const copy = copyOf(root);
+    for (let id = waiting.pop(); id !== void 0; id = waiting.pop()) {
+      __privateGet(this, _collection2).fill(copyOf(id), redirect(__privateGet(this, _types2).type(id), copyOf));
+    }
+    return copy;
+  }
+};
+_types2 = new WeakMap();
+_collection2 = new WeakMap();
+_copied2 = new WeakMap();
+function redirect(type, to3) {
+  const part = (one2) => ({
+    ...one2,
+    type: to3(one2.type)
+  });
+  switch (type.kind) {
+    case "ARRAY":
+      return { ...type, type: to3(type.type), indexType: to3(type.indexType) };
+    case "STRUCT":
+    case "UNION":
+      return { ...type, members: type.members.map(part) };
+    case "FUNC_PROTO":
+      return { ...type, type: to3(type.type), parameters: type.parameters.map(part) };
+    case "DATASEC":
+      return { ...type, variables: type.variables.map(part) };
+    default:
+      return "type" in type ? { ...type, type: to3(type.type) } : type;
+  }
+}
+var [HEADER_SIZE5, RECORD_SIZE2] = [32, 16];
+function writeExt(questions, strings, order) {
+  const records = questions.flatMap(({ type, access: access2, kind }) => [
+    ...[0, type, strings.offsetOf(access2), RELOCATION_KINDS.indexOf(kind)]
+  ]);
+  const section = [strings.offsetOf("combined"), questions.length, ...records];
+  const isEmpty = questions.length === 0;
+  const data = isEmpty ? [0] : [RECORD_SIZE2, ...section];
+  const magic = order === "little" ? [MAGIC & 255, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 255];
+  const header2 = [HEADER_SIZE5, 0, 0, 0, 0, 0, isEmpty ? 0 : data.length * 4];
+  return Buffer.concat([Buffer.from([...magic, VERSION, 0]), wordsOf([...header2, ...data], order)]);
+}
+
 // src/jobs/tailor/minimise.ts
 var import_promises38 = require("fs/promises");
 var import_node_path45 = require("path");
-async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, objects) {
+async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   var _a10;
   const name = `${distribution2}-${versionId2}-${uname2}`;
   const [whole, least] = [(0, import_node_path45.join)(folder2, `${name}.btf`), (0, import_node_path45.join)(folder2, `${name}.min.btf`)];
@@ -89877,7 +90147,7 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
     await (0, import_promises38.writeFile)(whole, btf);
     const { status, signal, stderr } = await programs.run({
       program: "bpftool",
-      args: ["gen", "min_core_btf", whole, least, ...objects],
+      args: ["gen", "min_core_btf", whole, least, object2],
       signal: interrupted
     });
     if (status === 0) return await (0, import_promises38.readFile)(least);
@@ -89896,14 +90166,14 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
 var NOTED2 = 50;
 async function tailor(world2, progress, reader2, request2) {
   const { objects, output, layout } = request2;
-  await readObjects(objects);
+  const questions = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
   const kernels3 = await selectKernels2(reader2, request2.selection);
   const task = progress.begin(`tailor ${kernels3.length} kernels`);
   task.stage("minimise");
   const made = [];
   const failed3 = [];
-  for await (const one2 of minimiseAll(world2, reader2, kernels3, request2)) {
+  for await (const one2 of minimiseAll(world2, reader2, kernels3, { questions, jobs: request2.jobs })) {
     if ("error" in one2) failed3.push(one2);
     else {
       made.push({ ...one2, path: pathIn(layout, one2.kernel) });
@@ -89929,13 +90199,13 @@ async function tailor(world2, progress, reader2, request2) {
     packedSize
   };
 }
-async function* minimiseAll(world2, reader2, kernels3, { objects, jobs }) {
-  const paths = objects.map((path5) => (0, import_node_path46.resolve)(path5));
+async function* minimiseAll(world2, reader2, kernels3, { questions, jobs }) {
   const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path46.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
+  const object2 = (0, import_node_path46.join)(folder2, "questions.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(world2, kernel, tarball, reader2.name);
-      const content = await minimise(world2, folder2, kernel, btf, paths);
+      const content = await minimise(world2, folder2, kernel, btf, object2);
       return { kernel, content, whole: btf.length };
     } catch (thrown) {
       world2.interrupted.throwIfAborted();
@@ -89946,6 +90216,7 @@ async function* minimiseAll(world2, reader2, kernels3, { objects, jobs }) {
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
+    await (0, import_promises39.writeFile)(object2, questions);
     yield* pMapIterable(reader2.read(kernels3), one2, ahead);
   } finally {
     await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
@@ -90093,10 +90364,10 @@ function undiciHttp(env, tls = {}) {
   });
   const following = direct.compose(import_undici.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
   return {
-    request: async ({ url: url3, method = "GET", headers = {}, body, signal, redirect }) => {
+    request: async ({ url: url3, method = "GET", headers = {}, body, signal, redirect: redirect2 }) => {
       var _a11;
       const answer2 = await (0, import_undici.request)(url3, {
-        dispatcher: redirect === "manual" ? direct : following,
+        dispatcher: redirect2 === "manual" ? direct : following,
         method,
         headers: { "accept-encoding": "identity", ...headers },
         ...body === void 0 ? {} : { body },
@@ -90163,7 +90434,7 @@ async function openOutlet(push) {
     const incoming = (0, import_node_events3.once)(server, "connection");
     const socket = (0, import_node_net.connect)({ path: path5, onread: { buffer, callback } });
     socket.on("error", () => socket.destroy());
-    const ended = new Promise((resolve11) => socket.once("close", () => resolve11()));
+    const ended = new Promise((resolve10) => socket.once("close", () => resolve10()));
     const [inlet] = await incoming;
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
@@ -90175,7 +90446,7 @@ async function openOutlet(push) {
 // src/world/programs.ts
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
-  const begin = (invocation2, outlet) => new Promise((resolve11, reject) => {
+  const begin = (invocation2, outlet) => new Promise((resolve10, reject) => {
     var _a10;
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
@@ -90207,7 +90478,7 @@ function systemPrograms(env, packages = PACKAGES) {
       signal == null ? void 0 : signal.removeEventListener("abort", kill);
       reject(isSystemError(error, "ENOENT") ? missing2(program3, packages) : error);
     });
-    child2.once("spawn", () => resolve11({ child: child2, ended, kill }));
+    child2.once("spawn", () => resolve10({ child: child2, ended, kill }));
   });
   const start2 = async (invocation2) => {
     const { child: child2, ended, kill } = await begin(invocation2);
