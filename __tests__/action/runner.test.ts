@@ -53,6 +53,25 @@ test('outputs go from step to job to the job that needs it, also over several li
   expect(result).toBe('success');
 });
 
+test('programs of a folder that a step names are found by those that follow', async () => {
+  const { result, jobs } = await run(
+    main(`
+  a:
+    runs-on: ubuntu-24.04
+    steps:
+      - run: |
+          mkdir one two
+          printf '#!/bin/sh\\necho "$0"\\n' | tee one/hello > two/hello
+          chmod +x one/hello two/hello
+          echo "$PWD/one" >> "$GITHUB_PATH"
+          echo "$PWD/two" >> "$GITHUB_PATH"
+      - run: hello
+`),
+  );
+  expect(jobs[0]?.log).toMatch(/\/two\/hello$/m);
+  expect(result).toBe('success');
+});
+
 test('after a failure only what asked for it runs, and the run is red', async () => {
   const { jobs, result } = await run(
     main(`

@@ -66,7 +66,15 @@ export class HostServices {
       if (permissions.contents === undefined) throw new Error('checkout: needs contents: read');
       const target = join(workspace, inputs.path ?? '.');
       mkdirSync(target, { recursive: true });
-      for (const name of ['action.yml', 'plan', 'publish', 'dist', 'package.json', '.github']) {
+      for (const name of [
+        'action.yml',
+        'plan',
+        'publish',
+        'tailor',
+        'dist',
+        'package.json',
+        '.github',
+      ]) {
         const source = join(this.project, name);
         if (existsSync(source)) cpSync(source, join(target, name), { recursive: true });
       }

@@ -18,6 +18,8 @@ export interface JobState {
   readonly machine: Readonly<Record<string, string>>;
   /** What earlier steps wrote to GITHUB_ENV. */
   readonly env: Record<string, string>;
+  /** Folders that earlier steps wrote to GITHUB_PATH, the last one first. */
+  readonly path: string[];
   readonly log: string[];
   readonly summaries: string[];
   scripts: number;
@@ -120,6 +122,7 @@ async function runRun(
     cwd: join(job.workspace, folder),
     env: {
       ...job.machine,
+      PATH: [...job.path, job.machine.PATH].join(':'),
       ...job.env,
       ...frame.env,
       ...(github.action_path ? { GITHUB_ACTION_PATH: asText(github.action_path) } : {}),
@@ -129,6 +132,7 @@ async function runRun(
   job.log.push(ended.log);
   if (ended.summary !== '') job.summaries.push(ended.summary);
   Object.assign(job.env, ended.env);
+  job.path.unshift(...ended.path.reverse());
   if (ended.status !== 0) job.log.push(`Process completed with exit code ${ended.status}.\n`);
   return { ok: ended.status === 0, outputs: ended.outputs };
 }

@@ -163,7 +163,7 @@ async function runLeg({ workflow, id, fullId, job, contexts, number }: Leg): Pro
     ...resolveTexts(job.find('env'), scope),
   };
   const state: JobState = {
-    ...{ services: trigger.services, workspace, temp, env: {}, log: [], summaries: [] },
+    ...{ services: trigger.services, workspace, temp, env: {}, path: [], log: [], summaries: [] },
     permissions: permissionsOf(workflow, job),
     machine: machineOf(trigger, github, runner),
     scripts: 0,
