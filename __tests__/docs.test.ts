@@ -187,3 +187,31 @@ test.each(readdirSync(join(root, 'docs')))('the files that docs/%s links to are 
   const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target]) => target ?? '');
   expect(targets.filter((target) => !existsSync(join(root, 'docs', target)))).toEqual([]);
 });
+
+describe.each(['developer', 'operator', 'maintainer'])('docs/%s.zh-CN.md', (name) => {
+  const read = (page: string) => readFileSync(join(root, page), 'utf8');
+  const [english, chinese] = [read(`docs/${name}.md`), read(`docs/${name}.zh-CN.md`)];
+  const found = (text: string, what: RegExp) => text.match(what) ?? [];
+
+  test('has the blocks of the English page, which are run, and as many sections', () => {
+    const blocks = /```\w+\n[\s\S]*?```/g;
+    expect(found(chinese, blocks)).toEqual(found(english, blocks));
+    const shape = (text: string) =>
+      found(text, /^(#+|\||-|\d\.) /gm).map((beginning) => beginning.trim());
+    expect(shape(chinese)).toEqual(shape(english));
+  });
+
+  test('names the same options, files and numbers', () => {
+    const prose = (text: string) => text.replace(/```[\s\S]*?```/g, '').replace(/\]\(.*?\)/g, ']');
+    const names = (text: string) => found(prose(text), /`[^`]+`/g).toSorted();
+    expect(names(chinese)).toEqual(names(english));
+    const numbers = (text: string) => found(prose(text), /\d[\d.,]*\d|\d/g).toSorted();
+    expect(numbers(chinese)).toEqual(numbers(english));
+  });
+
+  test('links to the English page and is linked from it, and from the Chinese README', () => {
+    expect(chinese).toContain(`](${name}.md)`);
+    expect(english).toContain(`](${name}.zh-CN.md)`);
+    expect(read('README.zh-CN.md')).toContain(`](docs/${name}.zh-CN.md)`);
+  });
+});

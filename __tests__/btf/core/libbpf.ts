@@ -4,8 +4,9 @@ import { join } from 'node:path';
 
 /**
  * libbpf relocating an object against a BTF file, and saying what it does. With `stand-in` the bpf()
- * system call does nothing and succeeds, but for finding no pinned map, so that it needs no rights
- * and no kernel; with `kernel` the running kernel's verifier judges what came out.
+ * system call does nothing and succeeds, but for finding no pinned map, and every folder is one to pin
+ * in, so that it needs no rights and no kernel; with `kernel` the running kernel's verifier judges
+ * what came out.
  */
 const SOURCE = `
 #define _GNU_SOURCE
@@ -17,6 +18,8 @@ const SOURCE = `
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
 #include <linux/bpf.h>
 #include <bpf/libbpf.h>
 static int stand_in;
@@ -33,6 +36,12 @@ long syscall(long number, ...) {
   }
   long (*real)(long, ...) = dlsym(RTLD_NEXT, "syscall");
   return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+int statfs64(const char *path, struct statfs64 *known) {
+  int (*real)(const char *, struct statfs64 *) = dlsym(RTLD_NEXT, "statfs64");
+  int result = real(path, known);
+  if (stand_in) known->f_type = BPF_FS_MAGIC;
+  return result;
 }
 static int print(enum libbpf_print_level level, const char *format, va_list list) {
   return vprintf(format, list);
