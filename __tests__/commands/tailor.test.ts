@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packBtf, unpackBtf } from '../../src/btf/tarball.ts';
+import { check } from '../../src/commands/check.ts';
 import { tailor } from '../../src/commands/tailor.ts';
 import type { Tailored } from '../../src/jobs/tailor/tailor.ts';
 import { asUname } from '../../src/names.ts';
@@ -264,3 +265,24 @@ testWithShared('samples')(
     }
   },
 );
+
+test('what the demonstration builds is tailored as it lies there, and checked', async () => {
+  const built = join(folder, 'demonstration');
+  const bundle = join(import.meta.dirname, '../../dist/btfhub.mjs');
+  const tools = ['--pahole', 'system', '--xz', 'system'];
+  execFileSync('node', [bundle, 'demo', '--output', built, ...tools], { stdio: 'ignore' });
+  const objects = [compileBpf(folder, TASKS_AND_SOCKETS, 'bpf')];
+  const { made, output } = await make({ archive: built, object: objects });
+  expect(made.kernels).toHaveLength(8);
+  for (const { versionId, arch, uname } of made.kernels) {
+    const shelf = arch === 'aarch64' ? 'arm64' : arch;
+    const tarball = join(built, 'openEuler', versionId, shelf, `${uname}.btf.tar.xz`);
+    const { btf } = await unpackBtf(programs, readFileSync(tarball));
+    const names = { id: 'openEuler', versionId, machine: arch, release: uname };
+    expect(lookUp(readFileSync(output), names)).toEqual(byHand(btf, objects));
+  }
+  // The older line has `state` and the newer one `__state`: the program asks first.
+  const { status, text } = await run(world, check, { archive: built, object: objects });
+  expect(text).toMatch(/6 lines +8 of 8$/m);
+  expect(status).toBe(0);
+});

@@ -15,7 +15,7 @@ import { toolchainOptions } from './toolchain-options.ts';
 import { type Given, kebab, readOptions } from './values.ts';
 import { verify } from './verify.ts';
 
-/** Beside the folder of the bundle, and of the sources alike. */
+/** Beside the folder of the bundle. */
 const REPOSITORY = new URL('../demo/repository', import.meta.url).pathname;
 /** The demonstration's kernels are small C programs: a whole kernel has a hundred times as many types. */
 const TYPES_OF_A_SMALL_KERNEL = '100';

@@ -9,7 +9,7 @@ import { bytesSource, withFile } from '../../../src/btf/elf.ts';
 import { Btf } from '../../../src/btf/reader.ts';
 import { unpackBtf } from '../../../src/btf/tarball.ts';
 import { shared, sharedFiles, testWithShared } from '../../shared.ts';
-import { assemble, INT } from '../assemble.ts';
+import { assemble, INT, type Row } from '../assemble.ts';
 import { compileBpf, paholeBtf, programs, temporaryFolder } from '../made.ts';
 import { KERNELS, PROGRAMS, TASKS_AND_SOCKETS } from './cases.ts';
 
@@ -142,17 +142,18 @@ test('a big-endian object is read as it is, and stays so', async () => {
   expect(ofBig.questions).toEqual(ofLittle.questions);
 });
 
-test('a struct that holds itself is refused', () => {
-  const member = ['self', 2, 0];
-  const btf = new Btf(
-    assemble([INT, { kind: 'STRUCT', name: 'one', parts: 1, word: 8, rest: member }]),
-  );
-  const relocation = {
-    ...{ section: 'x', index: 0, offset: 0, type: 2, access: '0:0', kind: 'byte_off' as const },
-  };
+const STRUCT: Row = { kind: 'STRUCT', name: 'one', parts: 1, word: 8, rest: ['self', 2, 0] };
+const TYPEDEF: Row = { kind: 'TYPEDEF', name: 'one', word: 2 };
+
+test.each([
+  ['byte_off', STRUCT, /STRUCT 'one'\) holds itself/],
+  ['byte_off', TYPEDEF, /TYPEDEF 'one'\) holds itself/],
+  ['type_exists', TYPEDEF, /TYPEDEF 'one'\) leads nowhere/],
+] as const)('%s of a type that leads to itself is refused', (kind, row, message) => {
+  const relocation = { section: 'x', index: 0, offset: 0, type: 2, access: '0:0', kind };
   const object = {
-    ...{ name: 'x', types: new Types(btf, 8), relocations: [relocation] },
+    ...{ name: 'x', types: new Types(new Btf(assemble([INT, row])), 8), relocations: [relocation] },
     ...{ code: [], constants: new Map() },
   };
-  expect(() => combineObjects([object])).toThrow(/STRUCT 'one'\) holds itself/);
+  expect(() => combineObjects([object])).toThrow(message);
 });

@@ -4,7 +4,7 @@ import { badType } from '../references.ts';
 import { wrapSections } from '../wrap.ts';
 import { StringTable, wordsOf, writeBtf } from '../write.ts';
 import type { BpfObject } from './object.ts';
-import { isComposite, type Types } from './types.ts';
+import { isComposite, Refusal, type Types } from './types.ts';
 
 /** `EM_BPF` and `ET_REL` */
 const [MACHINE, RELOCATABLE] = [247, 1];
@@ -44,8 +44,8 @@ type Question = Pick<Relocation, 'type' | 'access' | 'kind'>;
 
 /**
  * Whether libbpf follows pointers to find the answer. The way to a field is within one struct, and an
- * enumerator within its enum (bpf_core_parse_spec); of types all that counts is their kind and name,
- * but for those that are made of others (bpf_core_types_are_compat), and when they are to match member by member.
+ * enumerator within its enum (bpf_core_parse_spec); of types their kind and name count, but for those
+ * that are made of others (bpf_core_types_are_compat), and when they are to match member by member.
  */
 function seesBehindPointers(types: Types, { kind, type }: Relocation): boolean {
   switch (kind) {
@@ -53,11 +53,20 @@ function seesBehindPointers(types: Types, { kind, type }: Relocation): boolean {
     case 'target_type_id':
     case 'type_exists':
     case 'type_size':
-      return !isComposite(types.strip(type));
+      return !isComposite(endOf(types, type));
     case 'type_matches':
       return true;
     default:
       return false;
+  }
+}
+
+/** The type behind typedefs and modifiers. Throws `bad-btf` when they lead nowhere. */
+function endOf(types: Types, id: TypeId): BtfType {
+  try {
+    return types.strip(id);
+  } catch (thrown) {
+    throw thrown instanceof Refusal ? badType(types.type(id), 'leads nowhere') : thrown;
   }
 }
 
