@@ -90016,11 +90016,18 @@ function seesBehindPointers(types, { kind, type }) {
     case "target_type_id":
     case "type_exists":
     case "type_size":
-      return !isComposite(types.strip(type));
+      return !isComposite(endOf(types, type));
     case "type_matches":
       return true;
     default:
       return false;
+  }
+}
+function endOf(types, id) {
+  try {
+    return types.strip(id);
+  } catch (thrown) {
+    throw thrown instanceof Refusal ? badType(types.type(id), "leads nowhere") : thrown;
   }
 }
 var _ids;
