@@ -1,5 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /** Bare repositories as a forge keeps them, made and changed by git itself, behind the server's back. */
@@ -39,9 +46,10 @@ export function createRepository(
 ): string {
   const folder = join(root, name);
   mkdirSync(folder, { recursive: true });
-  git(folder, ['init', '--quiet', '--bare', '--initial-branch=master', '.']);
-  git(folder, ['config', 'http.receivepack', 'true']);
-  git(folder, ['config', 'uploadpack.allowFilter', String(filter)]);
+  git(folder, ['init', '--quiet', '--bare', '--initial-branch=master', '--template=', '.']);
+  const settings = `[http]\nreceivepack = true\n[uploadpack]\nallowFilter = ${filter}\n`;
+  appendFileSync(join(folder, 'config'), settings);
+  mkdirSync(join(folder, 'hooks'));
   if (protect) {
     const hook = join(folder, 'hooks/pre-receive');
     writeFileSync(
@@ -71,7 +79,9 @@ export function commit(
     add(buffer);
     add('\n');
   };
-  add(`commit refs/heads/${branch}\ncommitter A Person <person@example.org> 1700000000 +0000\n`);
+  add(
+    `commit refs/heads/${branch}\nmark :1\ncommitter A Person <person@example.org> 1700000000 +0000\n`,
+  );
   data(message);
   if (parent !== undefined) add(`from ${parent}\n`);
   for (const [path, bytes] of Object.entries(files)) {
@@ -81,12 +91,13 @@ export function commit(
       data(bytes);
     }
   }
-  add('done\n');
-  git(folder, ['fast-import', '--quiet', '--done', '--force'], Buffer.concat(chunks));
-  return head(folder, branch) as string;
+  add('get-mark :1\ndone\n');
+  return git(folder, ['fast-import', '--quiet', '--done', '--force'], Buffer.concat(chunks));
 }
 
 export function head(folder: string, branch: string): string | undefined {
+  const loose = join(folder, 'refs/heads', branch);
+  if (existsSync(loose)) return readFileSync(loose, 'utf8').trim();
   const refs = git(folder, ['for-each-ref', '--format=%(objectname)', `refs/heads/${branch}`]);
   return refs === '' ? undefined : refs;
 }

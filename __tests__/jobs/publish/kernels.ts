@@ -25,13 +25,23 @@ export const MINIMUM_TYPES = 10;
 
 const sum = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
+const packed = new Map<string, Promise<Buffer>>();
+
+/** The small BTF as the tarball of a kernel, which xz packs once for each. */
+function smallTarball(name: string): Promise<Buffer> {
+  const known = packed.get(name) ?? packBtf(programs, asUname(name), smallBtf());
+  packed.set(name, known);
+  return known;
+}
+
 /** A tarball as build makes it, and the record that is true of it. */
 export async function makeKernel(
   name: string,
   changes: Partial<KernelRecord> = {},
   btf: Buffer = smallBtf(),
 ): Promise<{ record: KernelRecord; tarball: Buffer }> {
-  const tarball = await packBtf(programs, asUname(name), btf);
+  const tarball =
+    btf === small ? await smallTarball(name) : await packBtf(programs, asUname(name), btf);
   const { kinds } = checkBtf(btf, { of: 'anything' });
   const draft = kernelRecord(name);
   const record = {
