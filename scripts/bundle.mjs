@@ -49,6 +49,8 @@ const result = await build({
   platform: 'node',
   format: 'cjs',
   target: 'node12.22',
+  // It has fields, whatever esbuild says (and no private methods): in WeakMaps they would be slow.
+  supported: { 'class-field': true, 'class-private-field': true, 'class-static-field': true },
   charset: 'utf8',
   legalComments: 'none',
   define: { __VERSION__: JSON.stringify(version), 'import.meta.url': '__url' },

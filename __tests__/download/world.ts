@@ -154,6 +154,6 @@ export function mirrorField(files: Behaviour['files'], common: PoolSettings = {}
 
 export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk)); // its memory is used again
   return Buffer.concat(chunks);
 }

@@ -32,9 +32,7 @@ export class Btf {
   readonly stringBytes: number;
   /** Bytes from the header's first to the last that the header speaks of. */
   readonly byteLength: number;
-  readonly #view: DataView;
-  readonly #bytes: Buffer;
-  readonly #strings: number;
+  readonly #words: Words;
   readonly #offsets: Uint32Array;
   readonly #kinds: Uint8Array;
 
@@ -43,18 +41,17 @@ export class Btf {
    * kind is unknown. What the types and names refer to is for checkBtf to judge.
    */
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.byteOrder = readByteOrder(this.#view);
-    const header = readHeader(this.#view, this.byteOrder);
-    this.#strings = header.strings;
-    this.stringBytes = header.stringBytes;
-    this.byteLength = Math.max(header.types + header.typeBytes, header.strings + this.stringBytes);
-    const end = this.#strings + this.stringBytes;
-    if (bytes[this.#strings] !== 0 || bytes[end - 1] !== 0) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.byteOrder = readByteOrder(view);
+    const header = readHeader(view, this.byteOrder);
+    const { strings, stringBytes } = header;
+    this.stringBytes = stringBytes;
+    this.byteLength = Math.max(header.types + header.typeBytes, strings + stringBytes);
+    if (bytes[strings] !== 0 || bytes[strings + stringBytes - 1] !== 0) {
       throw bad('its table of strings does not begin and end with a zero byte');
     }
-    const index = indexTypes(this.#view, this.byteOrder, header.types, header.typeBytes);
+    this.#words = new Words(bytes, this.byteOrder, strings, stringBytes);
+    const index = indexTypes(view, this.byteOrder, header.types, header.typeBytes);
     this.#offsets = index.offsets;
     this.#kinds = index.kinds;
     this.count = index.offsets.length - 1;
@@ -66,32 +63,28 @@ export class Btf {
 
   /** The kind of a type, without decoding it. */
   kindOf(id: TypeId): Kind {
-    this.#demand(id);
+    demand(this, id);
     return KINDS[this.#kinds[id] as number] as Kind;
   }
 
   /** The name of a type, without decoding the rest; empty where it has none. */
   nameOf(id: TypeId): string {
-    this.#demand(id);
-    return id === 0 ? '' : this.string(this.#u32(this.#offsets[id] as number));
+    demand(this, id);
+    return id === 0 ? '' : this.#words.string(this.#words.u32(this.#offsets[id] as number));
   }
 
   /** The string at an offset in the table of strings. */
   string(offset: number): string {
-    if (offset === 0) return '';
-    if (offset >= this.stringBytes) {
-      throw bad(`string offset ${offset} is beyond the ${this.stringBytes} bytes of its strings`);
-    }
-    const start = this.#strings + offset;
-    return this.#bytes.toString('utf8', start, this.#bytes.indexOf(0, start));
+    return this.#words.string(offset);
   }
 
   /** Decodes one type. Its own ids are not looked at: they may lead nowhere until it is checked. */
   type(id: TypeId): BtfType {
-    this.#demand(id);
+    demand(this, id);
     if (id === 0) return { kind: 'VOID', id, name: '' };
     try {
-      return this.#decode(id);
+      const kind = KINDS[this.#kinds[id] as number] as Kind;
+      return decode(this.#words, id, kind, this.#offsets[id] as number);
     } catch (error) {
       throw error instanceof Failure ? ofType(error, id) : error;
     }
@@ -100,105 +93,137 @@ export class Btf {
   *types(): Generator<BtfType> {
     for (let id = 1; id <= this.count; id++) yield this.type(id);
   }
+}
 
-  #decode(id: TypeId): BtfType {
-    const kind = KINDS[this.#kinds[id] as number] as Kind;
-    const at = this.#offsets[id] as number;
-    const name = this.string(this.#u32(at));
-    const info = this.#u32(at + 4);
-    const flag = info >>> 31 === 1;
-    // The third word is a size or a type, as the kind has it.
-    const size = this.#u32(at + 8);
-    const type = size;
-    const body = at + TYPE_SIZE;
-    switch (kind) {
-      case 'VOID':
-        return { kind, id, name };
-      case 'INT':
-        return { kind, id, name, size, ...intEncoding(this.#u32(body)) };
-      case 'PTR':
-      case 'TYPEDEF':
-      case 'VOLATILE':
-      case 'CONST':
-      case 'RESTRICT':
-      case 'TYPE_TAG':
-        return { kind, id, name, type };
-      case 'ARRAY': {
-        const indexType = this.#u32(body + 4);
-        return { kind, id, name, type: this.#u32(body), indexType, length: this.#u32(body + 8) };
-      }
-      case 'STRUCT':
-      case 'UNION': {
-        const members = this.#parts(info, body, 12, (part) => {
-          const place = this.#u32(part + 8);
-          return {
-            name: this.string(this.#u32(part)),
-            type: this.#u32(part + 4),
-            bitOffset: flag ? place & 0xffffff : place,
-            bitSize: flag ? place >>> 24 : 0,
-          };
-        });
-        return { kind, id, name, size, members };
-      }
-      case 'ENUM': {
-        const values = this.#parts(info, body, 8, (part) => ({
-          name: this.string(this.#u32(part)),
-          value: flag ? this.#u32(part + 4) | 0 : this.#u32(part + 4),
-        }));
-        return { kind, id, name, size, signed: flag, values };
-      }
-      case 'ENUM64': {
-        const values = this.#parts(info, body, 12, (part) => {
-          const value = (BigInt(this.#u32(part + 8)) << 32n) | BigInt(this.#u32(part + 4));
-          return {
-            name: this.string(this.#u32(part)),
-            value: flag ? BigInt.asIntN(64, value) : value,
-          };
-        });
-        return { kind, id, name, size, signed: flag, values };
-      }
-      case 'FWD':
-        return { kind, id, name, of: flag ? 'union' : 'struct' };
-      case 'FUNC':
-        return { kind, id, name, type, linkage: info & 0xffff };
-      case 'FUNC_PROTO': {
-        const parameters = this.#parts(info, body, 8, (part) => ({
-          name: this.string(this.#u32(part)),
-          type: this.#u32(part + 4),
-        }));
-        return { kind, id, name, type, parameters };
-      }
-      case 'VAR':
-        return { kind, id, name, type, linkage: this.#u32(body) };
-      case 'DATASEC': {
-        const variables = this.#parts(info, body, 12, (part) => ({
-          type: this.#u32(part),
-          offset: this.#u32(part + 4),
-          size: this.#u32(part + 8),
-        }));
-        return { kind, id, name, size, variables };
-      }
-      case 'FLOAT':
-        return { kind, id, name, size };
-      case 'DECL_TAG':
-        return { kind, id, name, type, component: this.#u32(body) | 0 };
+/**
+ * Words and strings of the file, of which there are a million to read. (No private methods: in the
+ * bundle, which is in the language of Node 12, they would take the fields with them into WeakMaps.)
+ */
+class Words {
+  readonly #bytes: Buffer;
+  readonly #view: DataView;
+  readonly #little: boolean;
+  readonly #strings: number;
+  readonly #stringBytes: number;
+
+  constructor(bytes: Uint8Array, byteOrder: ByteOrder, strings: number, stringBytes: number) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#little = byteOrder === 'little';
+    this.#strings = strings;
+    this.#stringBytes = stringBytes;
+  }
+
+  u32(offset: number): number {
+    return this.#view.getUint32(offset, this.#little);
+  }
+
+  string(offset: number): string {
+    if (offset === 0) return '';
+    if (offset >= this.#stringBytes) {
+      throw bad(`string offset ${offset} is beyond the ${this.#stringBytes} bytes of its strings`);
     }
+    const start = this.#strings + offset;
+    return this.#bytes.toString('utf8', start, this.#bytes.indexOf(0, start));
   }
+}
 
-  #parts<Part>(info: number, start: number, size: number, read: (at: number) => Part): Part[] {
-    const parts: Part[] = [];
-    const end = start + (info & 0xffff) * size;
-    for (let at = start; at < end; at += size) parts.push(read(at));
-    return parts;
+function decode(words: Words, id: TypeId, kind: Kind, at: number): BtfType {
+  const name = words.string(words.u32(at));
+  const info = words.u32(at + 4);
+  const flag = info >>> 31 === 1;
+  // The third word is a size or a type, as the kind has it.
+  const size = words.u32(at + 8);
+  const type = size;
+  const body = at + TYPE_SIZE;
+  switch (kind) {
+    case 'VOID':
+      return { kind, id, name };
+    case 'INT':
+      return { kind, id, name, size, ...intEncoding(words.u32(body)) };
+    case 'PTR':
+    case 'TYPEDEF':
+    case 'VOLATILE':
+    case 'CONST':
+    case 'RESTRICT':
+    case 'TYPE_TAG':
+      return { kind, id, name, type };
+    case 'ARRAY': {
+      const indexType = words.u32(body + 4);
+      return { kind, id, name, type: words.u32(body), indexType, length: words.u32(body + 8) };
+    }
+    case 'STRUCT':
+    case 'UNION': {
+      const members = readParts(info, body, 12, (part) => {
+        const place = words.u32(part + 8);
+        return {
+          name: words.string(words.u32(part)),
+          type: words.u32(part + 4),
+          bitOffset: flag ? place & 0xffffff : place,
+          bitSize: flag ? place >>> 24 : 0,
+        };
+      });
+      return { kind, id, name, size, members };
+    }
+    case 'ENUM': {
+      const values = readParts(info, body, 8, (part) => ({
+        name: words.string(words.u32(part)),
+        value: flag ? words.u32(part + 4) | 0 : words.u32(part + 4),
+      }));
+      return { kind, id, name, size, signed: flag, values };
+    }
+    case 'ENUM64': {
+      const values = readParts(info, body, 12, (part) => {
+        const value = (BigInt(words.u32(part + 8)) << 32n) | BigInt(words.u32(part + 4));
+        return {
+          name: words.string(words.u32(part)),
+          value: flag ? BigInt.asIntN(64, value) : value,
+        };
+      });
+      return { kind, id, name, size, signed: flag, values };
+    }
+    case 'FWD':
+      return { kind, id, name, of: flag ? 'union' : 'struct' };
+    case 'FUNC':
+      return { kind, id, name, type, linkage: info & 0xffff };
+    case 'FUNC_PROTO': {
+      const parameters = readParts(info, body, 8, (part) => ({
+        name: words.string(words.u32(part)),
+        type: words.u32(part + 4),
+      }));
+      return { kind, id, name, type, parameters };
+    }
+    case 'VAR':
+      return { kind, id, name, type, linkage: words.u32(body) };
+    case 'DATASEC': {
+      const variables = readParts(info, body, 12, (part) => ({
+        type: words.u32(part),
+        offset: words.u32(part + 4),
+        size: words.u32(part + 8),
+      }));
+      return { kind, id, name, size, variables };
+    }
+    case 'FLOAT':
+      return { kind, id, name, size };
+    case 'DECL_TAG':
+      return { kind, id, name, type, component: words.u32(body) | 0 };
   }
+}
 
-  #u32(offset: number): number {
-    return this.#view.getUint32(offset, this.byteOrder === 'little');
-  }
+function readParts<Part>(
+  info: number,
+  start: number,
+  size: number,
+  read: (at: number) => Part,
+): Part[] {
+  const parts: Part[] = [];
+  const end = start + (info & 0xffff) * size;
+  for (let at = start; at < end; at += size) parts.push(read(at));
+  return parts;
+}
 
-  #demand(id: TypeId): void {
-    if (!this.has(id)) throw bad(`there is no type ${id}: the last one is ${this.count}`);
-  }
+function demand(btf: Btf, id: TypeId): void {
+  if (!btf.has(id)) throw bad(`there is no type ${id}: the last one is ${btf.count}`);
 }
 
 interface Header {

@@ -1,3 +1,4 @@
+import { collectAfter } from '../world/dead-buffers.ts';
 import { type Asked, ask } from './ask.ts';
 import { Fault } from './fault.ts';
 import type { MirrorPool } from './mirrors.ts';
@@ -104,6 +105,7 @@ export class Attempt {
       this.bytes += chunk.length;
       this.lastByte = pool.ports.clock.now();
       const fresh = this.segment.accept(at, chunk, this.source.mirror);
+      collectAfter(chunk.length);
       this.fresh += fresh;
       at += chunk.length;
       if (fresh > 0) this.#owner.received(this, fresh);

@@ -1,6 +1,7 @@
 import { Failure } from '../failure.ts';
 import type { Clock } from '../world/clock.ts';
 import type { Http } from '../world/http.ts';
+import { Spare } from './memory.ts';
 
 /** How a mirror is doing. */
 export type Standing =
@@ -80,6 +81,8 @@ export class MirrorPool {
   readonly mirrors: readonly Mirror[];
   readonly ports: Ports;
   readonly deadline: number;
+  /** Memory that its downloads share. */
+  readonly spare = new Spare();
   readonly #settings: Required<PoolSettings>;
   readonly #listeners = new Set<() => void>();
   #downloads = 0;

@@ -1,5 +1,4 @@
 import { Failure } from '../failure.ts';
-import { collectAfter } from '../world/dead-buffers.ts';
 import { History } from './history.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
 import { Scheduler } from './scheduler.ts';
@@ -20,7 +19,8 @@ export interface DownloadOptions {
 
 /**
  * A large file, fetched in segments over several connections and mirrors, delivered in order. It begins
- * when it is iterated, which can be done once; whoever leaves early ends it.
+ * when it is iterated, which can be done once; whoever leaves early ends it. The bytes are views into memory
+ * that is used again for what follows: whoever keeps some copies them.
  *
  * Throws `network` with what each mirror did when none can deliver, or the signal's reason. The bytes are as
  * the mirrors sent them: whether they are the right ones is for a checksum to say.
@@ -57,9 +57,7 @@ export class Download implements AsyncIterable<Uint8Array> {
     try {
       for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
         this.history.add(piece.mirror, piece.bytes);
-        const { length } = piece.bytes;
         yield piece.bytes;
-        collectAfter(length);
       }
     } finally {
       this.#signal?.removeEventListener('abort', abort);

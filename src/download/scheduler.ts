@@ -45,7 +45,7 @@ export class Scheduler implements Owner {
     this.pool = pool;
     this.path = file.path;
     this.size = file.size;
-    this.#window = new Window(file.size, () => pool.share.window);
+    this.#window = new Window(file.size, () => pool.share.window, pool.spare);
     this.#sources = mirrors.map((mirror) => new Source(mirror));
   }
 

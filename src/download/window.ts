@@ -1,3 +1,4 @@
+import { Memory, type Spare } from './memory.ts';
 import { type Piece, Segment } from './segment.ts';
 
 /**
@@ -7,6 +8,7 @@ import { type Piece, Segment } from './segment.ts';
 export class Window {
   readonly size: number;
   readonly #width: () => number;
+  readonly #memory: Memory;
   /** What is planned and was not taken, in order. */
   readonly #segments: Segment[] = [];
   #taken = 0;
@@ -15,9 +17,10 @@ export class Window {
   #mostHeld = 0;
 
   /** `width` in bytes; it may change, because several downloads share the memory. */
-  constructor(size: number, width: () => number) {
+  constructor(size: number, width: () => number, spare: Spare) {
     this.size = size;
     this.#width = width;
+    this.#memory = new Memory(spare);
   }
 
   get segments(): readonly Segment[] {
@@ -72,7 +75,7 @@ export class Window {
     const fair = share === undefined ? width / 32 : Math.min(width / 8, (width / 2) * share);
     const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
     const length = Math.min(Math.ceil(wanted), left, this.end - this.#planned);
-    const segment = new Segment(this.#planned, this.#planned + length);
+    const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
     this.#segments.push(segment);
     this.#planned = segment.end;
     return segment;
@@ -87,7 +90,7 @@ export class Window {
     if (gap !== -1) {
       for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
     } else if (this.#planned < this.size) {
-      this.#segments.push(new Segment(this.#planned, this.size));
+      this.#segments.push(new Segment(this.#planned, this.size, this.#memory));
     }
     const last = this.#segments.at(-1);
     if (last === undefined || last.complete) return undefined;
@@ -109,8 +112,9 @@ export class Window {
     this.#mostHeld = Math.max(this.#mostHeld, this.#held);
   }
 
-  /** The next bytes in order, if they are here. */
+  /** The next bytes in order, if they are here. Those of the last time are done with. */
   take(): Piece | undefined {
+    this.#memory.forget(this.#taken);
     const [first] = this.#segments;
     const piece = first?.take();
     if (first === undefined || piece === undefined) return undefined;

@@ -35,7 +35,8 @@ export class ByteQueue {
           `The package ends at byte ${this.#taken + this.#held}, in ${what}, which goes on to byte ${this.#taken + length}.`,
         );
       }
-      this.#chunks.push(next.value);
+      // A copy: the source may use the memory of it for what follows.
+      this.#chunks.push(Buffer.from(next.value));
       this.#held += next.value.length;
     }
     return this.#join().subarray(0, length);

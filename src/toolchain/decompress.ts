@@ -1,4 +1,4 @@
-import { pipeline, type Transform } from 'node:stream';
+import { pipeline, type Transform, type Writable } from 'node:stream';
 import zlib from 'node:zlib';
 import { describe, Failure } from '../failure.ts';
 import { printable } from '../names.ts';
@@ -90,7 +90,7 @@ async function* byZlib(
   damaged: (why: string) => Failure,
 ): AsyncGenerator<Uint8Array> {
   // An error of the body arrives at the engine through the pipeline, and stays what it is.
-  pipeline(body, engine, () => {});
+  pipeline(copies(body), engine, () => {});
   try {
     yield* engine as AsyncIterable<Uint8Array>;
   } catch (error) {
@@ -106,8 +106,7 @@ async function* byProgram(
 ): AsyncGenerator<Uint8Array> {
   const running = await programs.start(invocation);
   let broken: unknown;
-  pipeline(body, running.stdin, (error) => {
-    if (!error || isBrokenPipe(error)) return;
+  void feed(body, running.stdin, (error) => {
     broken = error;
     running.kill();
   });
@@ -143,9 +142,7 @@ async function pourInto(
       breakOff(error);
     }
   });
-  pipeline(body, running.stdin, (error) => {
-    if (error && !isBrokenPipe(error)) breakOff(error);
-  });
+  void feed(body, running.stdin, breakOff);
   const ending = await running.ended;
   if (broken !== undefined) throw broken.by;
   judge(invocation, ending, damaged);
@@ -161,7 +158,28 @@ function judge(
   throw damaged(said || `${program} ended with ${status ?? signal}`);
 }
 
-/** The program stopped reading: its exit status says why. */
-function isBrokenPipe(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'EPIPE' || error.code === 'ERR_STREAM_PREMATURE_CLOSE';
+/** For a reader that works on a piece while it asks for the next one, when the memory of it may change. */
+async function* copies(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const bytes of body) yield Buffer.from(bytes);
+}
+
+/** Each piece is with the program before the next one is asked for. `broken` is told of what ends the body. */
+async function feed(
+  body: AsyncIterable<Uint8Array>,
+  stdin: Writable,
+  broken: (error: unknown) => void,
+): Promise<void> {
+  try {
+    for await (const bytes of body) {
+      if (!(await written(stdin, bytes))) return;
+    }
+    stdin.end();
+  } catch (error) {
+    broken(error);
+  }
+}
+
+/** Whether the program took it: one that stopped reading says by its exit status why. */
+function written(stdin: Writable, bytes: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => stdin.write(bytes, (error) => resolve(!error)));
 }
