@@ -6,11 +6,13 @@ import { undiciHttp } from './download/http.ts';
 import { asFailure, Failure } from './failure.ts';
 import { adoptAtomGit, annotate, findHost, writeOutputs, writeSummary } from './report/host.ts';
 import { systemClock } from './world/clock.ts';
+import { keepHeapSmall } from './world/heap.ts';
 import { systemPrograms } from './world/programs.ts';
 import type { World } from './world/world.ts';
 
 declare const __VERSION__: string;
 
+keepHeapSmall();
 adoptAtomGit(process.env);
 const host = findHost(process.env);
 const interruption = new AbortController();

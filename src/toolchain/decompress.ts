@@ -2,7 +2,7 @@ import { pipeline, type Transform, type Writable } from 'node:stream';
 import zlib from 'node:zlib';
 import { describe, Failure } from '../failure.ts';
 import { printable } from '../names.ts';
-import { collectAfter } from '../world/dead-buffers.ts';
+import { collectAfter } from '../world/heap.ts';
 import type { Ending, Invocation, Pouring, Programs } from '../world/programs.ts';
 
 /** As RPM names the compressors of its payloads. */
