@@ -1,16 +1,23 @@
 import fc from 'fast-check';
 import { Spare } from '../../src/download/memory.ts';
 import { type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
+import type { Segment } from '../../src/download/segment.ts';
 import { Window } from '../../src/download/window.ts';
 import { bytes, ports } from './world.ts';
 
 const MiB = 1024 * 1024;
 const [mirror] = new MirrorPool(['http://a.example/'], ports()).mirrors as readonly [Mirror];
 
+function cut(window: Window, share: number | undefined, running: number): Segment {
+  const segment = window.cut(share, running);
+  if (segment === undefined) throw new Error('there is no room');
+  return segment;
+}
+
 test('segments are larger for quicker connections, within bounds', () => {
   const window = new Window(1000 * MiB, () => 32 * MiB, new Spare());
   const lengths = [undefined, 0, 0.01, 0.1, 0.125, 1].map((share) => {
-    const segment = window.cut(share, 1);
+    const segment = cut(window, share, 1);
     return (segment.end - segment.received) / MiB;
   });
   expect(lengths.map((one) => Math.round(one * 10) / 10)).toEqual([1, 0.5, 0.5, 1.6, 2, 4]);
@@ -30,7 +37,8 @@ test('segments follow each other without gaps, fill the window and no more, and 
       const taken: Uint8Array[] = [];
       let planned = 0;
       for (const { share, running } of plan) {
-        if (!window.hasRoom) {
+        const segment = window.hasRoom ? window.cut(share, running) : undefined;
+        if (segment === undefined) {
           for (const segment of window.segments) {
             const part = file.subarray(segment.received, segment.end);
             window.keep(segment.accept(segment.received, part, mirror));
@@ -40,7 +48,7 @@ test('segments follow each other without gaps, fill the window and no more, and 
           }
           continue;
         }
-        const { received, end } = window.cut(share, running);
+        const { received, end } = segment;
         expect(received).toBe(planned);
         expect(end).toBeGreaterThan(received);
         expect(end).toBeLessThanOrEqual(Math.min(size, window.end));
@@ -53,9 +61,25 @@ test('segments follow each other without gaps, fill the window and no more, and 
   );
 });
 
+test('behind a slow consumer segments do not get smaller: a small room waits for the next one', () => {
+  const window = new Window(1000 * MiB, () => 16 * MiB, new Spare());
+  const lengths: number[] = [];
+  const piece = Buffer.alloc(256 * 1024);
+  for (let turn = 0; turn < 400; turn++) {
+    for (let next = window.cut(0.25, 3); next; next = window.cut(0.25, 3)) {
+      lengths.push((next.end - next.received) / MiB);
+    }
+    const coming = window.segments.find((one) => !one.complete);
+    if (coming) window.keep(coming.accept(coming.received, piece, mirror));
+    window.take();
+  }
+  expect(lengths.length).toBeGreaterThan(50);
+  expect(new Set(lengths)).toEqual(new Set([2]));
+});
+
 test('bytes that come twice count once', () => {
   const window = new Window(100, () => 6400, new Spare(64));
-  const segment = window.cut(1, 0);
+  const segment = cut(window, 1, 0);
   const file = bytes(100);
   expect(segment.accept(0, file.subarray(0, 60), mirror)).toBe(60);
   expect(segment.accept(0, file.subarray(0, 40), mirror)).toBe(0);
@@ -70,7 +94,7 @@ test('bytes that come twice count once', () => {
 test('the rest is one segment from the first gap, and shrinks to what came when its stream breaks', () => {
   const window = new Window(1000, () => 640, new Spare(64));
   const file = bytes(1000);
-  const [first, second, third] = [window.cut(1, 0), window.cut(1, 0), window.cut(1, 0)];
+  const [first, second, third] = [cut(window, 1, 0), cut(window, 1, 0), cut(window, 1, 0)];
   for (const one of [first, third]) {
     window.keep(one.accept(one.received, file.subarray(one.received, one.end), mirror));
   }
@@ -81,5 +105,5 @@ test('the rest is one segment from the first gap, and shrinks to what came when 
   second.accept(80, file.subarray(80, 90), mirror);
   window.shorten(second);
   expect(second.complete).toBe(true);
-  expect(window.cut(1, 0).received).toBe(90);
+  expect(window.cut(1, 0)?.received).toBe(90);
 });

@@ -57,24 +57,26 @@ export class Window {
     return Math.ceil(this.#width() / 64);
   }
 
-  /** Whether there is room for another segment. */
+  /** Whether there is room for a segment, if only for a small one. */
   get hasRoom(): boolean {
     const left = this.size - this.#planned;
     return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
   }
 
   /**
-   * A new segment, for which there must be room. `share` is the part that its mirror's connection has in the pace
+   * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
    * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
    * all take about as long. Towards the end of the file they get smaller, for `running` requests and this one
-   * to end together.
+   * to end together. (A segment that took what little room there is would have many like it follow, whenever
+   * the consumer is slower than the network.)
    */
-  cut(share: number | undefined, running: number): Segment {
+  cut(share: number | undefined, running: number): Segment | undefined {
     const width = this.#width();
     const left = this.size - this.#planned;
     const fair = share === undefined ? width / 32 : Math.min(width / 8, (width / 2) * share);
     const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
-    const length = Math.min(Math.ceil(wanted), left, this.end - this.#planned);
+    const length = Math.min(Math.ceil(wanted), left);
+    if (length > this.end - this.#planned) return undefined;
     const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
     this.#segments.push(segment);
     this.#planned = segment.end;
