@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { MemberSink } from '../../rpm/cpio.ts';
 
 /** xz hands over 8 KiB at a time; hash and file want fewer and larger pieces. */
-const BATCH = 1024 * 1024;
+const BATCH = 128 * 1024;
 
 /**
  * vmlinux on its way into a fresh file: hashed for us and, when that is another algorithm, for the
