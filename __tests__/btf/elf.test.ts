@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   type ByteSource,
   bytesSource,
+  debugInfoOf,
   findSection,
   hasDwarf,
   readElf,
@@ -31,6 +32,31 @@ test('DWARF is found where it is, and not where it was stripped', async () => {
   execFileSync('strip', ['-g', '-o', stripped, object]);
   expect(hasDwarf(await withFile(object, readElf))).toBe(true);
   expect(hasDwarf(await withFile(stripped, readElf))).toBe(false);
+});
+
+test('the size of the DWARF is what it is unpacked, in every form, and 0 without any', async () => {
+  const size = findSection(await withFile(object, readElf), '.debug_info')?.size;
+  const as = (...change: string[]) => {
+    const path = join(folder, 'changed.o');
+    execFileSync('objcopy', [...change, object, path]);
+    return debugInfoOf(path);
+  };
+  expect(size).toBeGreaterThan(0);
+  expect(await debugInfoOf(object)).toEqual({ size, compressed: false });
+  for (const kind of ['zlib', 'zlib-gnu']) {
+    expect(await as(`--compress-debug-sections=${kind}`)).toEqual({ size, compressed: true });
+  }
+  expect(await as('--strip-debug')).toEqual({ size: 0, compressed: false });
+});
+
+test('compressed DWARF that is too short for its header is bad-elf', async () => {
+  const [short, path] = [join(folder, 'short'), join(folder, 'short.o')];
+  writeFileSync(short, 'ZLIB');
+  execFileSync('strip', ['-g', '-o', path, object]);
+  execFileSync('objcopy', ['--add-section', `.zdebug_info=${short}`, path]);
+  await expect(debugInfoOf(path)).rejects.toMatchObject({
+    ...{ reason: 'bad-elf', message: expect.stringContaining('broken DWARF') },
+  });
 });
 
 test('BTF is the same in a file of its own and in a section', async () => {

@@ -6,34 +6,65 @@ import { temporaryFolder } from './programs.ts';
 
 const [MB, GB] = [1e6, 1e9];
 
-/** Peaks of real runs, one job: version, MB of vmlinux, MiB of its own memory. */
+/** Peaks of real runs (docs/pahole.md): version, jobs, MB of .debug_info, MiB of its own memory. */
 test.each([
-  ['1.24', 588, 214],
-  ['1.24', 339, 280],
-  ['1.25', 588, 2829],
-  ['1.25', 339, 3604],
-  ['1.27', 588, 2952],
-  ['1.28', 588, 236],
-  ['1.30', 272, 240],
-  ['1.31', 588, 240],
-  ['1.31', 272, 249],
-  ['1.31', 339, 302],
-  ['1.31', 628, 201],
+  ['1.24', 1, 146.3, 187],
+  ['1.24', 1, 163.2, 214],
+  ['1.24', 1, 174.4, 228],
+  ['1.24', 1, 208.7, 280],
+  ['1.25', 1, 146.3, 2511],
+  ['1.25', 1, 174.4, 2970],
+  ['1.25', 1, 208.7, 3604],
+  ['1.26', 1, 208.7, 3613],
+  ['1.27', 1, 163.2, 2952],
+  ['1.27', 1, 208.7, 3764],
+  ['1.28', 1, 163.2, 236],
+  ['1.28', 1, 208.7, 294],
+  ['1.30', 1, 146.3, 199],
+  ['1.30', 4, 146.3, 225],
+  ['1.30', 2, 208.7, 306],
+  ['1.30', 4, 208.7, 329],
+  ['1.31', 1, 146.3, 201],
+  ['1.31', 16, 146.3, 287],
+  ['1.31', 1, 163.2, 240],
+  ['1.31', 2, 163.2, 248],
+  ['1.31', 4, 163.2, 270],
+  ['1.31', 1, 174.4, 249],
+  ['1.31', 4, 174.4, 280],
+  ['1.31', 1, 208.7, 302],
+  ['1.31', 2, 208.7, 318],
+  ['1.31', 4, 208.7, 337],
+  ['1.31', 8, 208.7, 387],
+  ['1.31', 16, 208.7, 453],
 ])(
-  'the estimate for pahole %s and %d MB is above the %d MiB that it took',
-  (version, size, peak) => {
-    const estimate = paholeMemory(version, size * MB, 1) / 2 ** 20;
-    expect(estimate).toBeGreaterThan(peak);
-    expect(estimate).toBeLessThan(Math.max(3 * peak, 2.2 * 2 ** 10 + peak));
+  'for pahole %s with %d jobs and %d MB it is a quarter to two thirds above the %d MiB that were measured',
+  (version, jobs, size, peak) => {
+    const debugInfo = { size: size * MB, compressed: false };
+    const estimate = paholeMemory(version, debugInfo, jobs) / 2 ** 20;
+    expect(estimate).toBeGreaterThan(1.25 * peak);
+    expect(estimate).toBeLessThan(1.67 * peak);
+  },
+);
+
+test.each([
+  [1, 564],
+  [4, 593],
+])(
+  'compressed DWARF takes room to unpack it: with %d jobs a quarter above %d MiB',
+  (jobs, peak) => {
+    const estimate = paholeMemory('1.31', { size: 208.7 * MB, compressed: true }, jobs) / 2 ** 20;
+    expect(estimate).toBeGreaterThan(1.25 * peak);
+    expect(estimate).toBeLessThan(1.67 * peak);
   },
 );
 
 test('more jobs take more, and are lowered until they fit, to none where not even one does', () => {
-  const need = (jobs: number) => paholeMemory('1.31', 600 * MB, jobs);
+  const debugInfo = { size: 160 * MB, compressed: false };
+  const need = (jobs: number) => paholeMemory('1.31', debugInfo, jobs);
   expect(need(4)).toBeGreaterThan(need(2));
-  expect(jobsThatFit('1.31', 600 * MB, 4, need(4))).toBe(4);
-  expect(jobsThatFit('1.31', 600 * MB, 4, need(3))).toBe(3);
-  expect(jobsThatFit('1.31', 600 * MB, 4, need(1) - 1)).toBe(0);
+  expect(jobsThatFit('1.31', debugInfo, 4, need(4))).toBe(4);
+  expect(jobsThatFit('1.31', debugInfo, 4, need(3))).toBe(3);
+  expect(jobsThatFit('1.31', debugInfo, 4, need(1) - 1)).toBe(0);
 });
 
 /** A /proc and a /sys of files: `memory` in kB of meminfo, then path -> content. */

@@ -160,9 +160,42 @@ export async function readSectionBytes(
   return source.read(section.offset, section.size);
 }
 
-/** Whether there is DWARF to make BTF of (compressed by an old linker it has another name). */
+/** Where the DWARF to make BTF of begins (compressed by an old linker it has another name). */
+function findDwarf(elf: Elf): Section | undefined {
+  return findSection(elf, '.debug_info') ?? findSection(elf, '.zdebug_info');
+}
+
+/** Whether there is DWARF to make BTF of. */
 export function hasDwarf(elf: Elf): boolean {
-  return ['.debug_info', '.zdebug_info'].some((name) => findSection(elf, name) !== undefined);
+  return findDwarf(elf) !== undefined;
+}
+
+/** DWARF's `.debug_info`, whose size says how much work there is in a file. */
+export interface DebugInfo {
+  /** Bytes, once it is unpacked. */
+  readonly size: number;
+  /** Whoever reads it has to keep an unpacked copy. */
+  readonly compressed: boolean;
+}
+
+const SHF_COMPRESSED = 0x800;
+
+/** The size of the DWARF of a file, 0 where it has none. Throws `bad-elf`, and `not-found`. */
+export function debugInfoOf(path: string): Promise<DebugInfo> {
+  return withFile(path, async (source) => {
+    const elf = await readElf(source);
+    const section = findDwarf(elf);
+    if (section === undefined) return { size: 0, compressed: false };
+    const gnu = section.name === '.zdebug_info';
+    if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
+      return { size: section.size, compressed: false };
+    }
+    // Elf64_Chdr; before there was one, GNU's "ZLIB" and the size in network order.
+    const header = await source.read(section.offset, Math.min(section.size, 16));
+    if (header.length < 16) throw new Failure('bad-elf', `${source.name} has broken DWARF.`);
+    const size = gnu ? fieldsOf(header, 'big').u64(4) : fieldsOf(header, elf.byteOrder).u64(8);
+    return { size, compressed: true };
+  });
 }
 
 function readSection(fields: Fields, index: number) {

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { debugInfoOf } from '../../btf/elf.ts';
 import { encodeBtf } from '../../btf/encode.ts';
 import { Failure } from '../../failure.ts';
 import { encodeArgs, type Profile } from '../../toolchain/encode.ts';
@@ -31,14 +32,15 @@ export interface Encoded {
 export async function encode(
   encoding: Encoding,
   vmlinux: string,
-  size: number,
   cores: () => number,
 ): Promise<Encoded> {
   const { pahole, memory } = encoding;
-  const need = paholeMemory(pahole.version, size, 1);
+  const debugInfo = await debugInfoOf(vmlinux);
+  const need = paholeMemory(pahole.version, debugInfo, 1);
   const release = await memory.take(need, encoding.world.interrupted);
   try {
-    const jobs = Math.max(1, jobsThatFit(pahole.version, size, cores(), need + memory.free));
+    const room = need + memory.free;
+    const jobs = Math.max(1, jobsThatFit(pahole.version, debugInfo, cores(), room));
     return await start(encoding, vmlinux, jobs);
   } catch (error) {
     if (!(error instanceof Failure) || error.reason !== 'out-of-memory') throw error;

@@ -49,7 +49,7 @@ export async function buildKernel(
     const elf = await withFile(path, readElf);
 
     stopwatch.begin('pahole');
-    const { file, flags } = await encode(shop, path, vmlinux.size, cores);
+    const { file, flags } = await encode(shop, path, cores);
     const btf = await readFile(file);
     stopwatch.end('pahole', btf.length);
     await rm(path);
