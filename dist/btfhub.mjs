@@ -61,14 +61,6 @@ var __privateGet = (obj, member, getter) => (__accessCheck(obj, member, "read fr
 var __privateAdd = (obj, member, value) => member.has(obj) ? __typeError("Cannot add the same private member more than once") : member instanceof WeakSet ? member.add(obj) : member.set(obj, value);
 var __privateSet = (obj, member, value, setter) => (__accessCheck(obj, member, "write to private field"), setter ? setter.call(obj, value) : member.set(obj, value), value);
 var __privateMethod = (obj, member, method) => (__accessCheck(obj, member, "access private method"), method);
-var __privateWrapper = (obj, member, setter, getter) => ({
-  set _(value) {
-    __privateSet(obj, member, value, setter);
-  },
-  get _() {
-    return __privateGet(obj, member, getter);
-  }
-});
 var __superGet = (cls, obj, key) => __reflectGet(__getProtoOf(cls), key, obj);
 
 // node_modules/commander/lib/error.js
@@ -255,8 +247,8 @@ var require_help = __commonJS({
        * @param {{ error?: boolean, helpWidth?: number, outputHasColors?: boolean }} contextOptions
        */
       prepareContext(contextOptions) {
-        var _a10, _b3;
-        this.helpWidth = (_b3 = (_a10 = this.helpWidth) != null ? _a10 : contextOptions.helpWidth) != null ? _b3 : 80;
+        var _a6, _b3;
+        this.helpWidth = (_b3 = (_a6 = this.helpWidth) != null ? _a6 : contextOptions.helpWidth) != null ? _b3 : 80;
       }
       /**
        * Get an array of the visible subcommands. Includes a placeholder for the implicit help command, if there is one.
@@ -593,9 +585,9 @@ var require_help = __commonJS({
        * @returns {string}
        */
       formatHelp(cmd, helper) {
-        var _a10;
+        var _a6;
         const termWidth = helper.padWidth(cmd, helper);
-        const helpWidth = (_a10 = helper.helpWidth) != null ? _a10 : 80;
+        const helpWidth = (_a6 = helper.helpWidth) != null ? _a6 : 80;
         function callFormatItem(term, description) {
           return helper.formatItem(term, termWidth, description, helper);
         }
@@ -626,8 +618,8 @@ var require_help = __commonJS({
           cmd.options,
           helper.visibleOptions(cmd),
           (option) => {
-            var _a11;
-            return (_a11 = option.helpGroupHeading) != null ? _a11 : "Options:";
+            var _a7;
+            return (_a7 = option.helpGroupHeading) != null ? _a7 : "Options:";
           }
         );
         optionGroups.forEach((options3, group) => {
@@ -772,7 +764,7 @@ var require_help = __commonJS({
        * @returns {string}
        */
       formatItem(term, termWidth, description, helper) {
-        var _a10;
+        var _a6;
         const itemIndent = 2;
         const itemIndentStr = " ".repeat(itemIndent);
         if (!description) return itemIndentStr + term;
@@ -780,7 +772,7 @@ var require_help = __commonJS({
           termWidth + term.length - helper.displayWidth(term)
         );
         const spacerWidth = 2;
-        const helpWidth = (_a10 = this.helpWidth) != null ? _a10 : 80;
+        const helpWidth = (_a6 = this.helpWidth) != null ? _a6 : 80;
         const remainingWidth = helpWidth - termWidth - spacerWidth - itemIndent;
         let formattedDescription;
         if (remainingWidth < this.minWidthToWrap || helper.preformatted(description)) {
@@ -1295,12 +1287,12 @@ var require_command = __commonJS({
           getOutHelpWidth: () => process2.stdout.isTTY ? process2.stdout.columns : void 0,
           getErrHelpWidth: () => process2.stderr.isTTY ? process2.stderr.columns : void 0,
           getOutHasColors: () => {
-            var _a10, _b3, _c;
-            return (_c = useColor()) != null ? _c : process2.stdout.isTTY && ((_b3 = (_a10 = process2.stdout).hasColors) == null ? void 0 : _b3.call(_a10));
+            var _a6, _b3, _c;
+            return (_c = useColor()) != null ? _c : process2.stdout.isTTY && ((_b3 = (_a6 = process2.stdout).hasColors) == null ? void 0 : _b3.call(_a6));
           },
           getErrHasColors: () => {
-            var _a10, _b3, _c;
-            return (_c = useColor()) != null ? _c : process2.stderr.isTTY && ((_b3 = (_a10 = process2.stderr).hasColors) == null ? void 0 : _b3.call(_a10));
+            var _a6, _b3, _c;
+            return (_c = useColor()) != null ? _c : process2.stderr.isTTY && ((_b3 = (_a6 = process2.stderr).hasColors) == null ? void 0 : _b3.call(_a6));
           },
           stripColor: (str) => stripColor(str)
         };
@@ -1634,8 +1626,8 @@ var require_command = __commonJS({
        * @package
        */
       _getHelpCommand() {
-        var _a10;
-        const hasImplicitHelpCommand = (_a10 = this._addImplicitHelpCommand) != null ? _a10 : this.commands.length && !this._actionHandler && !this._findCommand("help");
+        var _a6;
+        const hasImplicitHelpCommand = (_a6 = this._addImplicitHelpCommand) != null ? _a6 : this.commands.length && !this._actionHandler && !this._findCommand("help");
         if (hasImplicitHelpCommand) {
           if (this._helpCommand === void 0) {
             this.helpCommand(void 0, void 0);
@@ -2091,13 +2083,13 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _prepareUserArgs(argv, parseOptions) {
-        var _a10, _b3;
+        var _a6, _b3;
         if (argv !== void 0 && !Array.isArray(argv)) {
           throw new Error("first parameter to parse must be array or undefined");
         }
         parseOptions = parseOptions || {};
         if (argv === void 0 && parseOptions.from === void 0) {
-          if ((_a10 = process2.versions) == null ? void 0 : _a10.electron) {
+          if ((_a6 = process2.versions) == null ? void 0 : _a6.electron) {
             parseOptions.from = "electron";
           }
           const execArgv = (_b3 = process2.execArgv) != null ? _b3 : [];
@@ -2400,7 +2392,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _dispatchHelpCommand(subcommandName) {
-        var _a10, _b3, _c, _d;
+        var _a6, _b3, _c, _d;
         if (!subcommandName) {
           this.help();
         }
@@ -2411,7 +2403,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         return this._dispatchSubcommand(
           subcommandName,
           [],
-          [(_d = (_c = (_a10 = this._getHelpOption()) == null ? void 0 : _a10.long) != null ? _c : (_b3 = this._getHelpOption()) == null ? void 0 : _b3.short) != null ? _d : "--help"]
+          [(_d = (_c = (_a6 = this._getHelpOption()) == null ? void 0 : _a6.long) != null ? _c : (_b3 = this._getHelpOption()) == null ? void 0 : _b3.short) != null ? _d : "--help"]
         );
       }
       /**
@@ -2541,7 +2533,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _parseCommand(operands, unknown) {
-        var _a10;
+        var _a6;
         const parsed2 = this.parseOptions(unknown);
         this._parseOptionsEnv();
         this._parseOptionsImplied();
@@ -2591,7 +2583,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           promiseChain = this._chainOrCallHooks(promiseChain, "postAction");
           return promiseChain;
         }
-        if ((_a10 = this.parent) == null ? void 0 : _a10.listenerCount(commandEvent)) {
+        if ((_a6 = this.parent) == null ? void 0 : _a6.listenerCount(commandEvent)) {
           checkForUnknownOptions();
           this._processArguments();
           this.parent.emit(commandEvent, operands, unknown);
@@ -3081,7 +3073,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {(string|Command)}
        */
       alias(alias) {
-        var _a10;
+        var _a6;
         if (alias === void 0) return this._aliases[0];
         let command = this;
         if (this.commands.length !== 0 && this.commands[this.commands.length - 1]._executableHandler) {
@@ -3089,7 +3081,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         }
         if (alias === command._name)
           throw new Error("Command alias can't be the same as its name");
-        const matchingCommand = (_a10 = this.parent) == null ? void 0 : _a10._findCommand(alias);
+        const matchingCommand = (_a6 = this.parent) == null ? void 0 : _a6._findCommand(alias);
         if (matchingCommand) {
           const existingCmd = [matchingCommand.name()].concat(matchingCommand.aliases()).join("|");
           throw new Error(
@@ -3151,8 +3143,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {Command | string}
        */
       helpGroup(heading) {
-        var _a10;
-        if (heading === void 0) return (_a10 = this._helpGroupHeading) != null ? _a10 : "";
+        var _a6;
+        if (heading === void 0) return (_a6 = this._helpGroupHeading) != null ? _a6 : "";
         this._helpGroupHeading = heading;
         return this;
       }
@@ -3170,8 +3162,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @returns {Command | string}
        */
       commandsGroup(heading) {
-        var _a10;
-        if (heading === void 0) return (_a10 = this._defaultCommandGroup) != null ? _a10 : "";
+        var _a6;
+        if (heading === void 0) return (_a6 = this._defaultCommandGroup) != null ? _a6 : "";
         this._defaultCommandGroup = heading;
         return this;
       }
@@ -3189,8 +3181,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @returns {Command | string}
        */
       optionsGroup(heading) {
-        var _a10;
-        if (heading === void 0) return (_a10 = this._defaultOptionGroup) != null ? _a10 : "";
+        var _a6;
+        if (heading === void 0) return (_a6 = this._defaultOptionGroup) != null ? _a6 : "";
         this._defaultOptionGroup = heading;
         return this;
       }
@@ -3300,7 +3292,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {{ error: boolean } | Function} [contextOptions] - pass {error:true} to write to stderr instead of stdout
        */
       outputHelp(contextOptions) {
-        var _a10;
+        var _a6;
         let deprecatedCallback;
         if (typeof contextOptions === "function") {
           deprecatedCallback = contextOptions;
@@ -3322,7 +3314,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           }
         }
         outputContext.write(helpInformation);
-        if ((_a10 = this._getHelpOption()) == null ? void 0 : _a10.long) {
+        if ((_a6 = this._getHelpOption()) == null ? void 0 : _a6.long) {
           this.emit(this._getHelpOption().long);
         }
         this.emit("afterHelp", eventContext);
@@ -3394,9 +3386,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {{ error: boolean }} [contextOptions] - pass {error:true} to write to stderr instead of stdout
        */
       help(contextOptions) {
-        var _a10;
+        var _a6;
         this.outputHelp(contextOptions);
-        let exitCode = Number((_a10 = process2.exitCode) != null ? _a10 : 0);
+        let exitCode = Number((_a6 = process2.exitCode) != null ? _a6 : 0);
         if (exitCode === 0 && contextOptions && typeof contextOptions !== "function" && contextOptions.error) {
           exitCode = 1;
         }
@@ -3524,10 +3516,10 @@ var require_ed5 = __commonJS({
   "node_modules/xmlchars/xml/1.0/ed5.js"(exports2) {
     "use strict";
     Object.defineProperty(exports2, "__esModule", { value: true });
-    exports2.CHAR = "	\n\r -퟿-�𐀀-􏿿";
+    exports2.CHAR = "	\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}";
     exports2.S = " 	\r\n";
-    exports2.NAME_START_CHAR = ":A-Z_a-zÀ-ÖØ-öø-˿Ͱ-ͽͿ-῿‌‍⁰-↏Ⰰ-⿯、-퟿豈-﷏ﷰ-�𐀀-󯿿";
-    exports2.NAME_CHAR = "-" + exports2.NAME_START_CHAR + ".0-9·̀-ͯ‿-⁀";
+    exports2.NAME_START_CHAR = ":A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
+    exports2.NAME_CHAR = "-" + exports2.NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
     exports2.CHAR_RE = new RegExp("^[" + exports2.CHAR + "]$", "u");
     exports2.S_RE = new RegExp("^[" + exports2.S + "]+$", "u");
     exports2.NAME_START_CHAR_RE = new RegExp("^[" + exports2.NAME_START_CHAR + "]$", "u");
@@ -3563,11 +3555,11 @@ var require_ed2 = __commonJS({
   "node_modules/xmlchars/xml/1.1/ed2.js"(exports2) {
     "use strict";
     Object.defineProperty(exports2, "__esModule", { value: true });
-    exports2.CHAR = "-퟿-�𐀀-􏿿";
-    exports2.RESTRICTED_CHAR = "-\b\v\f---";
+    exports2.CHAR = "-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}";
+    exports2.RESTRICTED_CHAR = "-\b\v\f-\x7F-\x84\x86-\x9F";
     exports2.S = " 	\r\n";
-    exports2.NAME_START_CHAR = ":A-Z_a-zÀ-ÖØ-öø-˿Ͱ-ͽͿ-῿‌‍⁰-↏Ⰰ-⿯、-퟿豈-﷏ﷰ-�𐀀-󯿿";
-    exports2.NAME_CHAR = "-" + exports2.NAME_START_CHAR + ".0-9·̀-ͯ‿-⁀";
+    exports2.NAME_START_CHAR = ":A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
+    exports2.NAME_CHAR = "-" + exports2.NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
     exports2.CHAR_RE = new RegExp("^[" + exports2.CHAR + "]$", "u");
     exports2.RESTRICTED_CHAR_RE = new RegExp("^[" + exports2.RESTRICTED_CHAR + "]$", "u");
     exports2.S_RE = new RegExp("^[" + exports2.S + "]+$", "u");
@@ -3612,8 +3604,8 @@ var require_ed3 = __commonJS({
   "node_modules/xmlchars/xmlns/1.0/ed3.js"(exports2) {
     "use strict";
     Object.defineProperty(exports2, "__esModule", { value: true });
-    exports2.NC_NAME_START_CHAR = "A-Z_a-zÀ-ÖØ-öø-˿Ͱ-ͽͿ-῿‌-‍⁰-↏Ⰰ-⿯、-퟿豈-﷏ﷰ-�𐀀-󯿿";
-    exports2.NC_NAME_CHAR = "-" + exports2.NC_NAME_START_CHAR + ".0-9·̀-ͯ‿-⁀";
+    exports2.NC_NAME_START_CHAR = "A-Z_a-z\xC0-\xD6\xD8-\xF6\xF8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\u{10000}-\u{EFFFF}";
+    exports2.NC_NAME_CHAR = "-" + exports2.NC_NAME_START_CHAR + ".0-9\xB7\u0300-\u036F\u203F-\u2040";
     exports2.NC_NAME_START_CHAR_RE = new RegExp("^[" + exports2.NC_NAME_START_CHAR + "]$", "u");
     exports2.NC_NAME_CHAR_RE = new RegExp("^[" + exports2.NC_NAME_CHAR + "]$", "u");
     exports2.NC_NAME_RE = new RegExp("^[" + exports2.NC_NAME_START_CHAR + "][" + exports2.NC_NAME_CHAR + "]*$", "u");
@@ -3896,7 +3888,7 @@ var require_saxes = __commonJS({
         return this._closed;
       }
       _init() {
-        var _a10;
+        var _a6;
         this.openWakaBang = "";
         this.text = "";
         this.name = "";
@@ -3938,7 +3930,7 @@ var require_saxes = __commonJS({
         this.line = 1;
         this.column = 0;
         this.ENTITIES = Object.create(XML_ENTITIES);
-        (_a10 = this.readyHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this);
+        (_a6 = this.readyHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this);
       }
       /**
        * The stream position the parser is currently looking at. This field is
@@ -3996,8 +3988,8 @@ var require_saxes = __commonJS({
        * @returns An error object with a properly formatted message.
        */
       makeError(message) {
-        var _a10;
-        let msg = (_a10 = this.fileName) !== null && _a10 !== void 0 ? _a10 : "";
+        var _a6;
+        let msg = (_a6 = this.fileName) !== null && _a6 !== void 0 ? _a6 : "";
         if (this.trackPosition) {
           if (msg.length > 0) {
             msg += ":";
@@ -4343,11 +4335,11 @@ var require_saxes = __commonJS({
         }
       }
       sDoctype() {
-        var _a10;
+        var _a6;
         const c3 = this.captureTo(DOCTYPE_TERMINATOR);
         switch (c3) {
           case GREATER: {
-            (_a10 = this.doctypeHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, this.text);
+            (_a6 = this.doctypeHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, this.text);
             this.text = "";
             this.state = S_TEXT;
             this.doctype = true;
@@ -4561,11 +4553,11 @@ var require_saxes = __commonJS({
         }
       }
       sCommentEnding() {
-        var _a10;
+        var _a6;
         const c3 = this.getCodeNorm();
         if (c3 === MINUS) {
           this.state = S_COMMENT_ENDED;
-          (_a10 = this.commentHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, this.text);
+          (_a6 = this.commentHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, this.text);
           this.text = "";
         } else {
           this.text += `-${String.fromCodePoint(c3)}`;
@@ -4597,11 +4589,11 @@ var require_saxes = __commonJS({
         }
       }
       sCDataEnding2() {
-        var _a10;
+        var _a6;
         const c3 = this.getCodeNorm();
         switch (c3) {
           case GREATER: {
-            (_a10 = this.cdataHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, this.text);
+            (_a6 = this.cdataHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, this.text);
             this.text = "";
             this.state = S_TEXT;
             break;
@@ -4671,14 +4663,14 @@ var require_saxes = __commonJS({
         }
       }
       sPIEnding() {
-        var _a10;
+        var _a6;
         const c3 = this.getCodeNorm();
         if (c3 === GREATER) {
           const { piTarget } = this;
           if (piTarget.toLowerCase() === "xml") {
             this.fail("the XML declaration must appear at the start of the document.");
           }
-          (_a10 = this.piHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, {
+          (_a6 = this.piHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, {
             target: piTarget,
             body: this.text
           });
@@ -4821,7 +4813,7 @@ var require_saxes = __commonJS({
         this.state = S_XML_DECL_NAME_START;
       }
       sXMLDeclEnding() {
-        var _a10;
+        var _a6;
         const c3 = this.getCodeNorm();
         if (c3 === GREATER) {
           if (this.piTarget !== "xml") {
@@ -4829,7 +4821,7 @@ var require_saxes = __commonJS({
           } else if (this.name !== "version" && this.xmlDeclExpects.includes("version")) {
             this.fail("XML declaration must contain a version.");
           }
-          (_a10 = this.xmldeclHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, this.xmlDecl);
+          (_a6 = this.xmldeclHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, this.xmlDecl);
           this.name = "";
           this.piTarget = this.text = "";
           this.state = S_TEXT;
@@ -4839,7 +4831,7 @@ var require_saxes = __commonJS({
         this.xmlDeclPossible = false;
       }
       sOpenTag() {
-        var _a10;
+        var _a6;
         const c3 = this.captureNameChars();
         if (c3 === EOC) {
           return;
@@ -4852,7 +4844,7 @@ var require_saxes = __commonJS({
         if (this.xmlnsOpt) {
           this.topNS = tag.ns = /* @__PURE__ */ Object.create(null);
         }
-        (_a10 = this.openTagStartHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, tag);
+        (_a6 = this.openTagStartHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, tag);
         this.sawRoot = true;
         if (!this.fragmentOpt && this.closedRoot) {
           this.fail("documents may contain only one root.");
@@ -5169,11 +5161,11 @@ var require_saxes = __commonJS({
         }
       }
       pushAttribNS(name, value) {
-        var _a10;
+        var _a6;
         const { prefix, local: local2 } = this.qname(name);
         const attr = { name, prefix, local: local2, value };
         this.attribList.push(attr);
-        (_a10 = this.attributeHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, attr);
+        (_a6 = this.attributeHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, attr);
         if (prefix === "xmlns") {
           const trimmed = value.trim();
           if (this.currentXMLVersion === "1.0" && trimmed === "") {
@@ -5188,10 +5180,10 @@ var require_saxes = __commonJS({
         }
       }
       pushAttribPlain(name, value) {
-        var _a10;
+        var _a6;
         const attr = { name, value };
         this.attribList.push(attr);
-        (_a10 = this.attributeHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, attr);
+        (_a6 = this.attributeHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, attr);
       }
       /**
        * End parsing. This performs final well-formedness checks and resets the
@@ -5200,7 +5192,7 @@ var require_saxes = __commonJS({
        * @returns this
        */
       end() {
-        var _a10, _b3;
+        var _a6, _b3;
         if (!this.sawRoot) {
           this.fail("document must contain a root element.");
         }
@@ -5214,7 +5206,7 @@ var require_saxes = __commonJS({
         }
         const { text: text3 } = this;
         if (text3.length !== 0) {
-          (_a10 = this.textHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, text3);
+          (_a6 = this.textHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, text3);
           this.text = "";
         }
         this._closed = true;
@@ -5230,7 +5222,7 @@ var require_saxes = __commonJS({
        * @returns The namespace URI or ``undefined`` if the prefix is not defined.
        */
       resolve(prefix) {
-        var _a10, _b3;
+        var _a6, _b3;
         let uri = this.topNS[prefix];
         if (uri !== void 0) {
           return uri;
@@ -5246,7 +5238,7 @@ var require_saxes = __commonJS({
         if (uri !== void 0) {
           return uri;
         }
-        return (_b3 = (_a10 = this.opt).resolvePrefix) === null || _b3 === void 0 ? void 0 : _b3.call(_a10, prefix);
+        return (_b3 = (_a6 = this.opt).resolvePrefix) === null || _b3 === void 0 ? void 0 : _b3.call(_a6, prefix);
       }
       /**
        * Parse a qname into its prefix and local name parts.
@@ -5268,14 +5260,14 @@ var require_saxes = __commonJS({
         return { prefix, local: local2 };
       }
       processAttribsNS() {
-        var _a10;
+        var _a6;
         const { attribList } = this;
         const tag = this.tag;
         {
           const { prefix, local: local2 } = this.qname(tag.name);
           tag.prefix = prefix;
           tag.local = local2;
-          const uri = tag.uri = (_a10 = this.resolve(prefix)) !== null && _a10 !== void 0 ? _a10 : "";
+          const uri = tag.uri = (_a6 = this.resolve(prefix)) !== null && _a6 !== void 0 ? _a6 : "";
           if (prefix !== "") {
             if (prefix === "xmlns") {
               this.fail('tags may not have "xmlns" as prefix.');
@@ -5332,12 +5324,12 @@ var require_saxes = __commonJS({
        * ``onopentag``.
        */
       openTag() {
-        var _a10;
+        var _a6;
         this.processAttribs();
         const { tags } = this;
         const tag = this.tag;
         tag.isSelfClosing = false;
-        (_a10 = this.openTagHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, tag);
+        (_a6 = this.openTagHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, tag);
         tags.push(tag);
         this.state = S_TEXT;
         this.name = "";
@@ -5348,12 +5340,12 @@ var require_saxes = __commonJS({
        * ``onopentag`` and ``onclosetag``.
        */
       openSelfClosingTag() {
-        var _a10, _b3, _c;
+        var _a6, _b3, _c;
         this.processAttribs();
         const { tags } = this;
         const tag = this.tag;
         tag.isSelfClosing = true;
-        (_a10 = this.openTagHandler) === null || _a10 === void 0 ? void 0 : _a10.call(this, tag);
+        (_a6 = this.openTagHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, tag);
         (_b3 = this.closeTagHandler) === null || _b3 === void 0 ? void 0 : _b3.call(this, tag);
         const top = this.tag = (_c = tags[tags.length - 1]) !== null && _c !== void 0 ? _c : null;
         if (top === null) {
@@ -8244,11 +8236,11 @@ var require_visit = __commonJS({
       return visitor;
     }
     function callVisitor(key, node, visitor, path5) {
-      var _a10, _b3, _c, _d, _e4;
+      var _a6, _b3, _c, _d, _e3;
       if (typeof visitor === "function")
         return visitor(key, node, path5);
       if (identity2.isMap(node))
-        return (_a10 = visitor.Map) == null ? void 0 : _a10.call(visitor, key, node, path5);
+        return (_a6 = visitor.Map) == null ? void 0 : _a6.call(visitor, key, node, path5);
       if (identity2.isSeq(node))
         return (_b3 = visitor.Seq) == null ? void 0 : _b3.call(visitor, key, node, path5);
       if (identity2.isPair(node))
@@ -8256,7 +8248,7 @@ var require_visit = __commonJS({
       if (identity2.isScalar(node))
         return (_d = visitor.Scalar) == null ? void 0 : _d.call(visitor, key, node, path5);
       if (identity2.isAlias(node))
-        return (_e4 = visitor.Alias) == null ? void 0 : _e4.call(visitor, key, node, path5);
+        return (_e3 = visitor.Alias) == null ? void 0 : _e3.call(visitor, key, node, path5);
       return void 0;
     }
     function replaceNode(key, path5, node) {
@@ -8799,27 +8791,27 @@ var require_createNode = __commonJS({
     var Scalar = require_Scalar();
     var defaultTagPrefix = "tag:yaml.org,2002:";
     function findTagObject(value, tagName, tags) {
-      var _a10;
+      var _a6;
       if (tagName) {
         const match = tags.filter((t2) => t2.tag === tagName);
-        const tagObj = (_a10 = match.find((t2) => !t2.format)) != null ? _a10 : match[0];
+        const tagObj = (_a6 = match.find((t2) => !t2.format)) != null ? _a6 : match[0];
         if (!tagObj)
           throw new Error(`Tag ${tagName} not found`);
         return tagObj;
       }
       return tags.find((t2) => {
-        var _a11;
-        return ((_a11 = t2.identify) == null ? void 0 : _a11.call(t2, value)) && !t2.format;
+        var _a7;
+        return ((_a7 = t2.identify) == null ? void 0 : _a7.call(t2, value)) && !t2.format;
       });
     }
     function createNode(value, tagName, ctx) {
-      var _a10, _b3, _c, _d;
+      var _a6, _b3, _c, _d;
       if (identity2.isDocument(value))
         value = value.contents;
       if (identity2.isNode(value))
         return value;
       if (identity2.isPair(value)) {
-        const map = (_b3 = (_a10 = ctx.schema[identity2.MAP]).createNode) == null ? void 0 : _b3.call(_a10, ctx.schema, null, ctx);
+        const map = (_b3 = (_a6 = ctx.schema[identity2.MAP]).createNode) == null ? void 0 : _b3.call(_a6, ctx.schema, null, ctx);
         map.items.push(value);
         return map;
       }
@@ -9406,8 +9398,8 @@ ${indent}${start2}${value}${end}`;
 ${indent}`);
       if (actualString) {
         const test = (tag) => {
-          var _a10;
-          return tag.default && tag.tag !== "tag:yaml.org,2002:str" && ((_a10 = tag.test) == null ? void 0 : _a10.test(str));
+          var _a6;
+          return tag.default && tag.tag !== "tag:yaml.org,2002:str" && ((_a6 = tag.test) == null ? void 0 : _a6.test(str));
         };
         const { compat, tags } = ctx.doc.schema;
         if (tags.some(test) || (compat == null ? void 0 : compat.some(test)))
@@ -9503,19 +9495,19 @@ var require_stringify = __commonJS({
       };
     }
     function getTagObject(tags, item) {
-      var _a10, _b3, _c, _d;
+      var _a6, _b3, _c, _d;
       if (item.tag) {
         const match = tags.filter((t2) => t2.tag === item.tag);
         if (match.length > 0)
-          return (_a10 = match.find((t2) => t2.format === item.format)) != null ? _a10 : match[0];
+          return (_a6 = match.find((t2) => t2.format === item.format)) != null ? _a6 : match[0];
       }
       let tagObj = void 0;
       let obj;
       if (identity2.isScalar(item)) {
         obj = item.value;
         let match = tags.filter((t2) => {
-          var _a11;
-          return (_a11 = t2.identify) == null ? void 0 : _a11.call(t2, obj);
+          var _a7;
+          return (_a7 = t2.identify) == null ? void 0 : _a7.call(t2, obj);
         });
         if (match.length > 1) {
           const testMatch = match.filter((t2) => t2.test);
@@ -9534,7 +9526,7 @@ var require_stringify = __commonJS({
       return tagObj;
     }
     function stringifyProps(node, tagObj, { anchors: anchors$1, doc }) {
-      var _a10;
+      var _a6;
       if (!doc.directives)
         return "";
       const props = [];
@@ -9543,19 +9535,19 @@ var require_stringify = __commonJS({
         anchors$1.add(anchor);
         props.push(`&${anchor}`);
       }
-      const tag = (_a10 = node.tag) != null ? _a10 : tagObj.default ? null : tagObj.tag;
+      const tag = (_a6 = node.tag) != null ? _a6 : tagObj.default ? null : tagObj.tag;
       if (tag)
         props.push(doc.directives.tagString(tag));
       return props.join(" ");
     }
     function stringify(item, ctx, onComment, onChompKeep) {
-      var _a10, _b3;
+      var _a6, _b3;
       if (identity2.isPair(item))
         return item.toString(ctx, onComment, onChompKeep);
       if (identity2.isAlias(item)) {
         if (ctx.doc.directives)
           return item.toString(ctx);
-        if ((_a10 = ctx.resolvedAliases) == null ? void 0 : _a10.has(item)) {
+        if ((_a6 = ctx.resolvedAliases) == null ? void 0 : _a6.has(item)) {
           throw new TypeError(`Cannot stringify circular structure without alias nodes`);
         } else {
           if (ctx.resolvedAliases)
@@ -9591,7 +9583,7 @@ var require_stringifyPair = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyPair({ key, value }, ctx, onComment, onChompKeep) {
-      var _a10, _b3;
+      var _a6, _b3;
       const { allNullValues, doc, indent, indentStep, options: { commentString, indentSeq, simpleKeys } } = ctx;
       let keyComment = identity2.isNode(key) && key.comment || null;
       if (simpleKeys) {
@@ -9683,7 +9675,7 @@ ${ctx.indent}`;
         const vs0 = valueStr[0];
         const nl0 = valueStr.indexOf("\n");
         const hasNewline = nl0 !== -1;
-        const flow = (_b3 = (_a10 = ctx.inFlow) != null ? _a10 : value.flow) != null ? _b3 : value.items.length === 0;
+        const flow = (_b3 = (_a6 = ctx.inFlow) != null ? _a6 : value.flow) != null ? _b3 : value.items.length === 0;
         if (hasNewline || !flow) {
           let hasPropsLine = false;
           if (hasNewline && (vs0 === "&" || vs0 === "!")) {
@@ -9910,8 +9902,8 @@ var require_stringifyCollection = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyCollection(collection, ctx, options3) {
-      var _a10;
-      const flow = (_a10 = ctx.inFlow) != null ? _a10 : collection.flow;
+      var _a6;
+      const flow = (_a6 = ctx.inFlow) != null ? _a6 : collection.flow;
       const stringify2 = flow ? stringifyFlowCollection : stringifyBlockCollection;
       return stringify2(collection, ctx, options3);
     }
@@ -10118,7 +10110,7 @@ var require_YAMLMap = __commonJS({
        *   collection will throw. Otherwise, overwrites the previous value.
        */
       add(pair, overwrite2) {
-        var _a10;
+        var _a6;
         let _pair;
         if (identity2.isPair(pair))
           _pair = pair;
@@ -10127,7 +10119,7 @@ var require_YAMLMap = __commonJS({
         } else
           _pair = new Pair.Pair(pair.key, pair.value);
         const prev = findPair(this.items, _pair.key);
-        const sortEntries = (_a10 = this.schema) == null ? void 0 : _a10.sortMapEntries;
+        const sortEntries = (_a6 = this.schema) == null ? void 0 : _a6.sortMapEntries;
         if (prev) {
           if (!overwrite2)
             throw new Error(`Key ${_pair.key} already set`);
@@ -10153,10 +10145,10 @@ var require_YAMLMap = __commonJS({
         return del.length > 0;
       }
       get(key, keepScalar) {
-        var _a10;
+        var _a6;
         const it3 = findPair(this.items, key);
         const node = it3 == null ? void 0 : it3.value;
-        return (_a10 = !keepScalar && identity2.isScalar(node) ? node.value : node) != null ? _a10 : void 0;
+        return (_a6 = !keepScalar && identity2.isScalar(node) ? node.value : node) != null ? _a6 : void 0;
       }
       has(key) {
         return !!findPair(this.items, key);
@@ -10709,7 +10701,7 @@ var require_pairs = __commonJS({
     var Scalar = require_Scalar();
     var YAMLSeq = require_YAMLSeq();
     function resolvePairs(seq, onError) {
-      var _a10;
+      var _a6;
       if (identity2.isSeq(seq)) {
         for (let i3 = 0; i3 < seq.items.length; ++i3) {
           let item = seq.items[i3];
@@ -10723,7 +10715,7 @@ var require_pairs = __commonJS({
               pair.key.commentBefore = pair.key.commentBefore ? `${item.commentBefore}
 ${pair.key.commentBefore}` : item.commentBefore;
             if (item.comment) {
-              const cn3 = (_a10 = pair.value) != null ? _a10 : pair.key;
+              const cn3 = (_a6 = pair.value) != null ? _a6 : pair.key;
               cn3.comment = cn3.comment ? `${item.comment}
 ${cn3.comment}` : item.comment;
             }
@@ -11187,8 +11179,8 @@ var require_timestamp = __commonJS({
         return new Date(date);
       },
       stringify: ({ value }) => {
-        var _a10;
-        return (_a10 = value == null ? void 0 : value.toISOString().replace(/(T00:00:00)?\.000Z$/, "")) != null ? _a10 : "";
+        var _a6;
+        return (_a6 = value == null ? void 0 : value.toISOString().replace(/(T00:00:00)?\.000Z$/, "")) != null ? _a6 : "";
       }
     };
     exports2.floatTime = floatTime;
@@ -11375,7 +11367,7 @@ var require_stringifyDocument = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyDocument(doc, options3) {
-      var _a10;
+      var _a6;
       const lines = [];
       let hasDirectives = options3.directives === true;
       if (options3.directives !== false && doc.directives) {
@@ -11420,7 +11412,7 @@ var require_stringifyDocument = __commonJS({
       } else {
         lines.push(stringify.stringify(doc.contents, ctx));
       }
-      if ((_a10 = doc.directives) == null ? void 0 : _a10.docEnd) {
+      if ((_a6 = doc.directives) == null ? void 0 : _a6.docEnd) {
         if (doc.comment) {
           const cs3 = commentString(doc.comment);
           if (cs3.includes("\n")) {
@@ -11790,15 +11782,15 @@ var require_errors = __commonJS({
       let lineStr = src.substring(lc3.lineStarts[line2 - 1], lc3.lineStarts[line2]).replace(/[\n\r]+$/, "");
       if (ci2 >= 60 && lineStr.length > 80) {
         const trimStart = Math.min(ci2 - 39, lineStr.length - 79);
-        lineStr = "…" + lineStr.substring(trimStart);
+        lineStr = "\u2026" + lineStr.substring(trimStart);
         ci2 -= trimStart - 1;
       }
       if (lineStr.length > 80)
-        lineStr = lineStr.substring(0, 79) + "…";
+        lineStr = lineStr.substring(0, 79) + "\u2026";
       if (line2 > 1 && /^ *$/.test(lineStr.substring(0, ci2))) {
         let prev = src.substring(lc3.lineStarts[line2 - 2], lc3.lineStarts[line2 - 1]);
         if (prev.length > 80)
-          prev = prev.substring(0, 79) + "…\n";
+          prev = prev.substring(0, 79) + "\u2026\n";
         lineStr = prev + lineStr;
       }
       if (/[^ ]/.test(lineStr)) {
@@ -12044,8 +12036,8 @@ var require_resolve_block_map = __commonJS({
     var utilMapIncludes = require_util_map_includes();
     var startColMsg = "All mapping items must start at the same column";
     function resolveBlockMap({ composeNode, composeEmptyNode }, ctx, bm, onError, tag) {
-      var _a10, _b3;
-      const NodeClass = (_a10 = tag == null ? void 0 : tag.nodeClass) != null ? _a10 : YAMLMap.YAMLMap;
+      var _a6, _b3;
+      const NodeClass = (_a6 = tag == null ? void 0 : tag.nodeClass) != null ? _a6 : YAMLMap.YAMLMap;
       const map = new NodeClass(ctx.schema);
       if (ctx.atRoot)
         ctx.atRoot = false;
@@ -12149,8 +12141,8 @@ var require_resolve_block_seq = __commonJS({
     var resolveProps = require_resolve_props();
     var utilFlowIndentCheck = require_util_flow_indent_check();
     function resolveBlockSeq({ composeNode, composeEmptyNode }, ctx, bs3, onError, tag) {
-      var _a10;
-      const NodeClass = (_a10 = tag == null ? void 0 : tag.nodeClass) != null ? _a10 : YAMLSeq.YAMLSeq;
+      var _a6;
+      const NodeClass = (_a6 = tag == null ? void 0 : tag.nodeClass) != null ? _a6 : YAMLSeq.YAMLSeq;
       const seq = new NodeClass(ctx.schema);
       if (ctx.atRoot)
         ctx.atRoot = false;
@@ -12251,10 +12243,10 @@ var require_resolve_flow_collection = __commonJS({
     var blockMsg = "Block collections are not allowed within flow collections";
     var isBlock = (token) => token && (token.type === "block-map" || token.type === "block-seq");
     function resolveFlowCollection({ composeNode, composeEmptyNode }, ctx, fc, onError, tag) {
-      var _a10, _b3, _c;
+      var _a6, _b3, _c;
       const isMap = fc.start.source === "{";
       const fcName = isMap ? "flow map" : "flow sequence";
-      const NodeClass = (_a10 = tag == null ? void 0 : tag.nodeClass) != null ? _a10 : isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq;
+      const NodeClass = (_a6 = tag == null ? void 0 : tag.nodeClass) != null ? _a6 : isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq;
       const coll = new NodeClass(ctx.schema);
       coll.flow = true;
       const atRoot = ctx.atRoot;
@@ -12454,7 +12446,7 @@ var require_compose_collection = __commonJS({
       return coll;
     }
     function composeCollection(CN, ctx, token, props, onError) {
-      var _a10, _b3, _c;
+      var _a6, _b3, _c;
       const tagToken = props.tag;
       const tagName = !tagToken ? null : ctx.directives.tagName(tagToken.source, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg));
       if (token.type === "block-seq") {
@@ -12477,7 +12469,7 @@ var require_compose_collection = __commonJS({
           tag = kt3;
         } else {
           if (kt3) {
-            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt3.tag} used for ${expType} collection, but expects ${(_a10 = kt3.collection) != null ? _a10 : "scalar"}`, true);
+            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt3.tag} used for ${expType} collection, but expects ${(_a6 = kt3.collection) != null ? _a6 : "scalar"}`, true);
           } else {
             onError(tagToken, "TAG_RESOLVE_FAILED", `Unresolved tag: ${tagName}`, true);
           }
@@ -12757,7 +12749,7 @@ var require_resolve_flow_scalar = __commonJS({
       return unfoldLines(source2.slice(1, -1)).replace(/''/g, "'");
     }
     function unfoldLines(source2) {
-      var _a10;
+      var _a6;
       const line2 = /(.*?)\r?\n/sy;
       let match = line2.exec(source2);
       if (!match)
@@ -12789,7 +12781,7 @@ var require_resolve_flow_scalar = __commonJS({
       const last = /[ \t]*(.*)/sy;
       last.lastIndex = pos;
       match = last.exec(source2);
-      return res + sep3 + ((_a10 = match == null ? void 0 : match[1]) != null ? _a10 : "");
+      return res + sep3 + ((_a6 = match == null ? void 0 : match[1]) != null ? _a6 : "");
     }
     function doubleQuotedValue(source2, onError) {
       let res = "";
@@ -12872,9 +12864,9 @@ var require_resolve_flow_scalar = __commonJS({
       // horizontal tab
       v: "\v",
       // vertical tab
-      N: "",
+      N: "\x85",
       // Unicode next line
-      _: " ",
+      _: "\xA0",
       // Unicode non-breaking space
       L: "\u2028",
       // Unicode line separator
@@ -12944,7 +12936,7 @@ var require_compose_scalar = __commonJS({
       return scalar;
     }
     function findScalarTagByName(schema, value, tagName, tagToken, onError) {
-      var _a10;
+      var _a6;
       if (tagName === "!")
         return schema[identity2.SCALAR];
       const matchWithTest = [];
@@ -12957,7 +12949,7 @@ var require_compose_scalar = __commonJS({
         }
       }
       for (const tag of matchWithTest)
-        if ((_a10 = tag.test) == null ? void 0 : _a10.test(value))
+        if ((_a6 = tag.test) == null ? void 0 : _a6.test(value))
           return tag;
       const kt3 = schema.knownTags[tagName];
       if (kt3 && !kt3.collection) {
@@ -12968,16 +12960,16 @@ var require_compose_scalar = __commonJS({
       return schema[identity2.SCALAR];
     }
     function findScalarTagByTest({ atKey, directives, schema }, value, token, onError) {
-      var _a10;
+      var _a6;
       const tag = schema.tags.find((tag2) => {
-        var _a11;
-        return (tag2.default === true || atKey && tag2.default === "key") && ((_a11 = tag2.test) == null ? void 0 : _a11.test(value));
+        var _a7;
+        return (tag2.default === true || atKey && tag2.default === "key") && ((_a7 = tag2.test) == null ? void 0 : _a7.test(value));
       }) || schema[identity2.SCALAR];
       if (schema.compat) {
-        const compat = (_a10 = schema.compat.find((tag2) => {
-          var _a11;
-          return tag2.default && ((_a11 = tag2.test) == null ? void 0 : _a11.test(value));
-        })) != null ? _a10 : schema[identity2.SCALAR];
+        const compat = (_a6 = schema.compat.find((tag2) => {
+          var _a7;
+          return tag2.default && ((_a7 = tag2.test) == null ? void 0 : _a7.test(value));
+        })) != null ? _a6 : schema[identity2.SCALAR];
         if (tag.tag !== compat.tag) {
           const ts3 = directives.tagString(tag.tag);
           const cs3 = directives.tagString(compat.tag);
@@ -13190,7 +13182,7 @@ var require_composer = __commonJS({
       return [offset, offset + (typeof source2 === "string" ? source2.length : 1)];
     }
     function parsePrelude(prelude) {
-      var _a10;
+      var _a6;
       let comment = "";
       let atComment = false;
       let afterEmptyLine = false;
@@ -13203,7 +13195,7 @@ var require_composer = __commonJS({
             afterEmptyLine = false;
             break;
           case "%":
-            if (((_a10 = prelude[i3 + 1]) == null ? void 0 : _a10[0]) !== "#")
+            if (((_a6 = prelude[i3 + 1]) == null ? void 0 : _a6[0]) !== "#")
               i3 += 1;
             atComment = false;
             break;
@@ -13408,7 +13400,7 @@ var require_cst_scalar = __commonJS({
       return null;
     }
     function createScalarToken(value, context) {
-      var _a10;
+      var _a6;
       const { implicitKey = false, indent, inFlow = false, offset = -1, type = "PLAIN" } = context;
       const source2 = stringifyString.stringifyString({ type, value }, {
         implicitKey,
@@ -13416,7 +13408,7 @@ var require_cst_scalar = __commonJS({
         inFlow,
         options: { blockQuote: true, lineWidth: -1 }
       });
-      const end = (_a10 = context.end) != null ? _a10 : [
+      const end = (_a6 = context.end) != null ? _a6 : [
         { type: "newline", offset: -1, indent, source: "\n" }
       ];
       switch (source2[0]) {
@@ -13833,7 +13825,7 @@ var require_lexer = __commonJS({
        * @returns A generator of lexical tokens
        */
       *lex(source2, incomplete = false) {
-        var _a10;
+        var _a6;
         if (source2) {
           if (typeof source2 !== "string")
             throw TypeError("source is not a string");
@@ -13841,7 +13833,7 @@ var require_lexer = __commonJS({
           this.lineEndPos = null;
         }
         this.atEnd = !incomplete;
-        let next2 = (_a10 = this.next) != null ? _a10 : "stream";
+        let next2 = (_a6 = this.next) != null ? _a6 : "stream";
         while (next2 && (incomplete || this.hasChars(1)))
           next2 = yield* this.parseNext(next2);
       }
@@ -14450,13 +14442,13 @@ var require_parser = __commonJS({
       }
     }
     function getPrevProps(parent) {
-      var _a10;
+      var _a6;
       switch (parent.type) {
         case "document":
           return parent.start;
         case "block-map": {
           const it3 = parent.items[parent.items.length - 1];
-          return (_a10 = it3.sep) != null ? _a10 : it3.start;
+          return (_a6 = it3.sep) != null ? _a6 : it3.start;
         }
         case "block-seq":
           return parent.items[parent.items.length - 1].start;
@@ -14466,7 +14458,7 @@ var require_parser = __commonJS({
       }
     }
     function getFirstKeyStartProps(prev) {
-      var _a10;
+      var _a6;
       if (prev.length === 0)
         return [];
       let i3 = prev.length;
@@ -14480,7 +14472,7 @@ var require_parser = __commonJS({
             break loop;
         }
       }
-      while (((_a10 = prev[++i3]) == null ? void 0 : _a10.type) === "space") {
+      while (((_a6 = prev[++i3]) == null ? void 0 : _a6.type) === "space") {
       }
       return prev.splice(i3, prev.length);
     }
@@ -14831,7 +14823,7 @@ var require_parser = __commonJS({
         }
       }
       *blockMap(map) {
-        var _a10;
+        var _a6;
         const it3 = map.items[map.items.length - 1];
         switch (this.type) {
           case "newline":
@@ -14858,7 +14850,7 @@ var require_parser = __commonJS({
             } else {
               if (this.atIndentedComment(it3.start, map.indent)) {
                 const prev = map.items[map.items.length - 2];
-                const end = (_a10 = prev == null ? void 0 : prev.value) == null ? void 0 : _a10.end;
+                const end = (_a6 = prev == null ? void 0 : prev.value) == null ? void 0 : _a6.end;
                 if (Array.isArray(end)) {
                   arrayPushArray(end, it3.start);
                   end.push(this.sourceToken);
@@ -15026,7 +15018,7 @@ var require_parser = __commonJS({
         yield* this.step();
       }
       *blockSequence(seq) {
-        var _a10;
+        var _a6;
         const it3 = seq.items[seq.items.length - 1];
         switch (this.type) {
           case "newline":
@@ -15047,7 +15039,7 @@ var require_parser = __commonJS({
             else {
               if (this.atIndentedComment(it3.start, seq.indent)) {
                 const prev = seq.items[seq.items.length - 2];
-                const end = (_a10 = prev == null ? void 0 : prev.value) == null ? void 0 : _a10.end;
+                const end = (_a6 = prev == null ? void 0 : prev.value) == null ? void 0 : _a6.end;
                 if (Array.isArray(end)) {
                   arrayPushArray(end, it3.start);
                   end.push(this.sourceToken);
@@ -15358,7 +15350,7 @@ var require_public_api = __commonJS({
       return doc.toJS(Object.assign({ reviver: _reviver }, options3));
     }
     function stringify(value, replacer, options3) {
-      var _a10;
+      var _a6;
       let _replacer = null;
       if (typeof replacer === "function" || Array.isArray(replacer)) {
         _replacer = replacer;
@@ -15372,7 +15364,7 @@ var require_public_api = __commonJS({
         options3 = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
       }
       if (value === void 0) {
-        const { keepUndefined } = (_a10 = options3 != null ? options3 : replacer) != null ? _a10 : {};
+        const { keepUndefined } = (_a6 = options3 != null ? options3 : replacer) != null ? _a6 : {};
         if (!keepUndefined)
           return void 0;
       }
@@ -16412,8 +16404,8 @@ var require_tree = __commonJS({
        * @returns {any}
        */
       lookup(key) {
-        var _a10, _b3, _c;
-        return (_c = (_b3 = (_a10 = this.node) == null ? void 0 : _a10.search(key)) == null ? void 0 : _b3.value) != null ? _c : null;
+        var _a6, _b3, _c;
+        return (_c = (_b3 = (_a6 = this.node) == null ? void 0 : _a6.search(key)) == null ? void 0 : _b3.value) != null ? _c : null;
       }
     };
     var tree = new TernarySearchTree();
@@ -16618,8 +16610,8 @@ var require_util = __commonJS({
       return null;
     }
     function isDestroyed(body) {
-      var _a10;
-      return body && !!(body.destroyed || body[kDestroyed] || ((_a10 = stream.isDestroyed) == null ? void 0 : _a10.call(stream, body)));
+      var _a6;
+      return body && !!(body.destroyed || body[kDestroyed] || ((_a6 = stream.isDestroyed) == null ? void 0 : _a6.call(stream, body)));
     }
     function destroy(stream2, err2) {
       if (stream2 == null || !isStream2(stream2) || isDestroyed(stream2)) {
@@ -16645,12 +16637,12 @@ var require_util = __commonJS({
       return m3 ? parseInt(m3[1], 10) * 1e3 : null;
     }
     function headerNameToString(value) {
-      var _a10, _b3;
-      return typeof value === "string" ? (_a10 = headerNameLowerCasedRecord[value]) != null ? _a10 : value.toLowerCase() : (_b3 = tree.lookup(value)) != null ? _b3 : value.toString("latin1").toLowerCase();
+      var _a6, _b3;
+      return typeof value === "string" ? (_a6 = headerNameLowerCasedRecord[value]) != null ? _a6 : value.toLowerCase() : (_b3 = tree.lookup(value)) != null ? _b3 : value.toString("latin1").toLowerCase();
     }
     function bufferToLowerCasedHeaderName(value) {
-      var _a10;
-      return (_a10 = tree.lookup(value)) != null ? _a10 : value.toString("latin1").toLowerCase();
+      var _a6;
+      return (_a6 = tree.lookup(value)) != null ? _a6 : value.toString("latin1").toLowerCase();
     }
     function parseHeaders(headers, obj) {
       if (obj === void 0) obj = {};
@@ -16766,9 +16758,9 @@ var require_util = __commonJS({
             return iterator.next().then(({ done, value }) => {
               if (done) {
                 return queueMicrotask(() => {
-                  var _a10;
+                  var _a6;
                   controller.close();
-                  (_a10 = controller.byobRequest) == null ? void 0 : _a10.respond(0);
+                  (_a6 = controller.byobRequest) == null ? void 0 : _a6.respond(0);
                 });
               } else {
                 const buf = Buffer.isBuffer(value) ? value : Buffer.from(value);
@@ -17101,8 +17093,8 @@ var require_util = __commonJS({
       } : null;
     }
     function addListener(obj, name, listener) {
-      var _a10;
-      const listeners = (_a10 = obj[kListeners]) != null ? _a10 : obj[kListeners] = [];
+      var _a6;
+      const listeners = (_a6 = obj[kListeners]) != null ? _a6 : obj[kListeners] = [];
       listeners.push([name, listener]);
       obj.on(name, listener);
       return obj;
@@ -17721,8 +17713,8 @@ var require_request = __commonJS({
         }
       }
       onResponseStarted() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = this[kHandler]).onResponseStarted) == null ? void 0 : _b3.call(_a10);
+        var _a6, _b3;
+        return (_b3 = (_a6 = this[kHandler]).onResponseStarted) == null ? void 0 : _b3.call(_a6);
       }
       onHeaders(statusCode, headers, resume, statusText) {
         assert(!this.aborted);
@@ -17907,92 +17899,91 @@ var require_wrap_handler = __commonJS({
   "node_modules/undici/lib/handler/wrap-handler.js"(exports2, module2) {
     "use strict";
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
-    var _handler, _a10;
-    module2.exports = (_a10 = class {
+    module2.exports = class WrapHandler {
+      #handler;
       constructor(handler) {
-        __privateAdd(this, _handler);
-        __privateSet(this, _handler, handler);
+        this.#handler = handler;
       }
       static wrap(handler) {
-        return handler.onRequestStart ? handler : new _a10(handler);
+        return handler.onRequestStart ? handler : new WrapHandler(handler);
       }
       // Unwrap Interface
       onConnect(abort, context) {
-        var _a11, _b3;
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onConnect) == null ? void 0 : _b3.call(_a11, abort, context);
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#handler).onConnect) == null ? void 0 : _b3.call(_a6, abort, context);
       }
       onResponseStarted() {
-        var _a11, _b3;
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseStarted) == null ? void 0 : _b3.call(_a11);
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#handler).onResponseStarted) == null ? void 0 : _b3.call(_a6);
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a11, _b3;
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onHeaders) == null ? void 0 : _b3.call(_a11, statusCode, rawHeaders, resume, statusMessage);
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#handler).onHeaders) == null ? void 0 : _b3.call(_a6, statusCode, rawHeaders, resume, statusMessage);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        var _a11, _b3;
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onUpgrade) == null ? void 0 : _b3.call(_a11, statusCode, rawHeaders, socket);
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#handler).onUpgrade) == null ? void 0 : _b3.call(_a6, statusCode, rawHeaders, socket);
       }
       onData(data) {
-        var _a11, _b3;
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onData) == null ? void 0 : _b3.call(_a11, data);
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#handler).onData) == null ? void 0 : _b3.call(_a6, data);
       }
       onComplete(trailers) {
-        var _a11, _b3;
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onComplete) == null ? void 0 : _b3.call(_a11, trailers);
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#handler).onComplete) == null ? void 0 : _b3.call(_a6, trailers);
       }
       onError(err2) {
-        var _a11, _b3;
-        if (!__privateGet(this, _handler).onError) {
+        var _a6, _b3;
+        if (!this.#handler.onError) {
           throw err2;
         }
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onError) == null ? void 0 : _b3.call(_a11, err2);
+        return (_b3 = (_a6 = this.#handler).onError) == null ? void 0 : _b3.call(_a6, err2);
       }
       // Wrap Interface
       onRequestStart(controller, context) {
-        var _a11, _b3;
-        (_b3 = (_a11 = __privateGet(this, _handler)).onConnect) == null ? void 0 : _b3.call(_a11, (reason2) => controller.abort(reason2), context);
+        var _a6, _b3;
+        (_b3 = (_a6 = this.#handler).onConnect) == null ? void 0 : _b3.call(_a6, (reason2) => controller.abort(reason2), context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a11, _b3;
+        var _a6, _b3;
         const rawHeaders = [];
         for (const [key, val] of Object.entries(headers)) {
           rawHeaders.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        (_b3 = (_a11 = __privateGet(this, _handler)).onUpgrade) == null ? void 0 : _b3.call(_a11, statusCode, rawHeaders, socket);
+        (_b3 = (_a6 = this.#handler).onUpgrade) == null ? void 0 : _b3.call(_a6, statusCode, rawHeaders, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a11, _b3;
+        var _a6, _b3;
         const rawHeaders = [];
         for (const [key, val] of Object.entries(headers)) {
           rawHeaders.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        if (((_b3 = (_a11 = __privateGet(this, _handler)).onHeaders) == null ? void 0 : _b3.call(_a11, statusCode, rawHeaders, () => controller.resume(), statusMessage)) === false) {
+        if (((_b3 = (_a6 = this.#handler).onHeaders) == null ? void 0 : _b3.call(_a6, statusCode, rawHeaders, () => controller.resume(), statusMessage)) === false) {
           controller.pause();
         }
       }
       onResponseData(controller, data) {
-        var _a11, _b3;
-        if (((_b3 = (_a11 = __privateGet(this, _handler)).onData) == null ? void 0 : _b3.call(_a11, data)) === false) {
+        var _a6, _b3;
+        if (((_b3 = (_a6 = this.#handler).onData) == null ? void 0 : _b3.call(_a6, data)) === false) {
           controller.pause();
         }
       }
       onResponseEnd(controller, trailers) {
-        var _a11, _b3;
+        var _a6, _b3;
         const rawTrailers = [];
         for (const [key, val] of Object.entries(trailers)) {
           rawTrailers.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        (_b3 = (_a11 = __privateGet(this, _handler)).onComplete) == null ? void 0 : _b3.call(_a11, rawTrailers);
+        (_b3 = (_a6 = this.#handler).onComplete) == null ? void 0 : _b3.call(_a6, rawTrailers);
       }
       onResponseError(controller, err2) {
-        var _a11, _b3;
-        if (!__privateGet(this, _handler).onError) {
+        var _a6, _b3;
+        if (!this.#handler.onError) {
           throw new InvalidArgumentError2("invalid onError method");
         }
-        (_b3 = (_a11 = __privateGet(this, _handler)).onError) == null ? void 0 : _b3.call(_a11, err2);
+        (_b3 = (_a6 = this.#handler).onError) == null ? void 0 : _b3.call(_a6, err2);
       }
-    }, _handler = new WeakMap(), _a10);
+    };
     function toRawHeaderValue(value) {
       return Array.isArray(value) ? value.map((item) => Buffer.from(item, "latin1")) : Buffer.from(value, "latin1");
     }
@@ -18048,99 +18039,92 @@ var require_unwrap_handler = __commonJS({
     var { parseHeaders } = require_util();
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var kResume = /* @__PURE__ */ Symbol("resume");
-    var _a10, _paused, _reason, _aborted, _abort3;
-    _a10 = kResume;
     var UnwrapController = class {
+      #paused = false;
+      #reason = null;
+      #aborted = false;
+      #abort;
+      [kResume] = null;
+      rawHeaders = null;
+      rawTrailers = null;
       constructor(abort) {
-        __privateAdd(this, _paused, false);
-        __privateAdd(this, _reason, null);
-        __privateAdd(this, _aborted, false);
-        __privateAdd(this, _abort3);
-        __publicField(this, _a10, null);
-        __publicField(this, "rawHeaders", null);
-        __publicField(this, "rawTrailers", null);
-        __privateSet(this, _abort3, abort);
+        this.#abort = abort;
       }
       pause() {
-        __privateSet(this, _paused, true);
+        this.#paused = true;
       }
       resume() {
-        var _a12;
-        if (__privateGet(this, _paused)) {
-          __privateSet(this, _paused, false);
-          (_a12 = this[kResume]) == null ? void 0 : _a12.call(this);
+        var _a6;
+        if (this.#paused) {
+          this.#paused = false;
+          (_a6 = this[kResume]) == null ? void 0 : _a6.call(this);
         }
       }
       abort(reason2) {
-        if (!__privateGet(this, _aborted)) {
-          __privateSet(this, _aborted, true);
-          __privateSet(this, _reason, reason2);
-          __privateGet(this, _abort3).call(this, reason2);
+        if (!this.#aborted) {
+          this.#aborted = true;
+          this.#reason = reason2;
+          this.#abort(reason2);
         }
       }
       get aborted() {
-        return __privateGet(this, _aborted);
+        return this.#aborted;
       }
       get reason() {
-        return __privateGet(this, _reason);
+        return this.#reason;
       }
       get paused() {
-        return __privateGet(this, _paused);
+        return this.#paused;
       }
     };
-    _paused = new WeakMap();
-    _reason = new WeakMap();
-    _aborted = new WeakMap();
-    _abort3 = new WeakMap();
-    var _handler, _controller, _a11;
-    module2.exports = (_a11 = class {
+    module2.exports = class UnwrapHandler {
+      #handler;
+      #controller;
       constructor(handler) {
-        __privateAdd(this, _handler);
-        __privateAdd(this, _controller);
-        __privateSet(this, _handler, handler);
+        this.#handler = handler;
       }
       static unwrap(handler) {
-        return !handler.onRequestStart ? handler : new _a11(handler);
+        return !handler.onRequestStart ? handler : new UnwrapHandler(handler);
       }
       onConnect(abort, context) {
-        var _a12, _b3;
-        __privateSet(this, _controller, new UnwrapController(abort));
-        (_b3 = (_a12 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), context);
+        var _a6, _b3;
+        this.#controller = new UnwrapController(abort);
+        (_b3 = (_a6 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a6, this.#controller, context);
       }
       onResponseStarted() {
-        var _a12, _b3;
-        return (_b3 = (_a12 = __privateGet(this, _handler)).onResponseStarted) == null ? void 0 : _b3.call(_a12);
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#handler).onResponseStarted) == null ? void 0 : _b3.call(_a6);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        var _a12, _b3;
-        __privateGet(this, _controller).rawHeaders = rawHeaders;
-        (_b3 = (_a12 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), statusCode, parseHeaders(rawHeaders), socket);
+        var _a6, _b3;
+        this.#controller.rawHeaders = rawHeaders;
+        (_b3 = (_a6 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, this.#controller, statusCode, parseHeaders(rawHeaders), socket);
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a12, _b3;
-        __privateGet(this, _controller)[kResume] = resume;
-        __privateGet(this, _controller).rawHeaders = rawHeaders;
-        (_b3 = (_a12 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), statusCode, parseHeaders(rawHeaders), statusMessage);
-        return !__privateGet(this, _controller).paused;
+        var _a6, _b3;
+        this.#controller[kResume] = resume;
+        this.#controller.rawHeaders = rawHeaders;
+        (_b3 = (_a6 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(_a6, this.#controller, statusCode, parseHeaders(rawHeaders), statusMessage);
+        return !this.#controller.paused;
       }
       onData(data) {
-        var _a12, _b3;
-        (_b3 = (_a12 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), data);
-        return !__privateGet(this, _controller).paused;
+        var _a6, _b3;
+        (_b3 = (_a6 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a6, this.#controller, data);
+        return !this.#controller.paused;
       }
       onComplete(rawTrailers) {
-        var _a12, _b3;
-        __privateGet(this, _controller).rawTrailers = rawTrailers;
-        (_b3 = (_a12 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), parseHeaders(rawTrailers));
+        var _a6, _b3;
+        this.#controller.rawTrailers = rawTrailers;
+        (_b3 = (_a6 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, this.#controller, parseHeaders(rawTrailers));
       }
       onError(err2) {
-        var _a12, _b3;
-        if (!__privateGet(this, _handler).onResponseError) {
+        var _a6, _b3;
+        if (!this.#handler.onResponseError) {
           throw new InvalidArgumentError2("invalid onError method");
         }
-        (_b3 = (_a12 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _b3.call(_a12, __privateGet(this, _controller), err2);
+        (_b3 = (_a6 = this.#handler).onResponseError) == null ? void 0 : _b3.call(_a6, this.#controller, err2);
       }
-    }, _handler = new WeakMap(), _controller = new WeakMap(), _a11);
+    };
   }
 });
 
@@ -18172,17 +18156,17 @@ var require_dispatcher_base = __commonJS({
        * @param {import('../../types/dispatcher').DispatcherOptions} [opts]
        */
       constructor(opts) {
-        var _a10;
+        var _a6;
         super();
-        this[kWebSocketOptions] = (_a10 = opts == null ? void 0 : opts.webSocket) != null ? _a10 : {};
+        this[kWebSocketOptions] = (_a6 = opts == null ? void 0 : opts.webSocket) != null ? _a6 : {};
       }
       /**
        * @returns {import('../../types/dispatcher').WebSocketOptions}
        */
       get webSocketOptions() {
-        var _a10, _b3;
+        var _a6, _b3;
         return {
-          maxFragments: (_a10 = this[kWebSocketOptions].maxFragments) != null ? _a10 : 131072,
+          maxFragments: (_a6 = this[kWebSocketOptions].maxFragments) != null ? _a6 : 131072,
           maxPayloadSize: (_b3 = this[kWebSocketOptions].maxPayloadSize) != null ? _b3 : 128 * 1024 * 1024
           // 128 MB default
         };
@@ -18196,7 +18180,7 @@ var require_dispatcher_base = __commonJS({
         return this[kClosed];
       }
       close(callback) {
-        var _a10;
+        var _a6;
         if (callback === void 0) {
           return new Promise((resolve10, reject) => {
             this.close((err2, data) => {
@@ -18221,7 +18205,7 @@ var require_dispatcher_base = __commonJS({
           return;
         }
         this[kClosed] = true;
-        (_a10 = this[kOnClosed]) != null ? _a10 : this[kOnClosed] = [];
+        (_a6 = this[kOnClosed]) != null ? _a6 : this[kOnClosed] = [];
         this[kOnClosed].push(callback);
         const onClosed = () => {
           const callbacks = this[kOnClosed];
@@ -18233,7 +18217,7 @@ var require_dispatcher_base = __commonJS({
         this[kClose]().then(() => this.destroy()).then(() => queueMicrotask(onClosed));
       }
       destroy(err2, callback) {
-        var _a10;
+        var _a6;
         if (typeof err2 === "function") {
           callback = err2;
           err2 = null;
@@ -18260,7 +18244,7 @@ var require_dispatcher_base = __commonJS({
           err2 = new ClientDestroyedError();
         }
         this[kDestroyed] = true;
-        (_a10 = this[kOnDestroyed]) != null ? _a10 : this[kOnDestroyed] = [];
+        (_a6 = this[kOnDestroyed]) != null ? _a6 : this[kOnDestroyed] = [];
         this[kOnDestroyed].push(callback);
         const onDestroyed = () => {
           const callbacks = this[kOnDestroyed];
@@ -18433,8 +18417,8 @@ var require_utils2 = __commonJS({
     Object.defineProperty(exports2, "__esModule", { value: true });
     exports2.enumToMap = enumToMap;
     function enumToMap(obj, filter = [], exceptions = []) {
-      var _a10, _b3;
-      const emptyFilter = ((_a10 = filter == null ? void 0 : filter.length) != null ? _a10 : 0) === 0;
+      var _a6, _b3;
+      const emptyFilter = ((_a6 = filter == null ? void 0 : filter.length) != null ? _a6 : 0) === 0;
       const emptyExceptions = ((_b3 = exceptions == null ? void 0 : exceptions.length) != null ? _b3 : 0) === 0;
       return Object.fromEntries(Object.entries(obj).filter(([, value]) => {
         return typeof value === "number" && (emptyFilter || filter.includes(value)) && (emptyExceptions || !exceptions.includes(value));
@@ -19847,8 +19831,8 @@ var require_runtime_features = __commonJS({
        * @returns {boolean}
        */
       has(feature) {
-        var _a10;
-        return (_a10 = __privateGet(this, _map).get(feature)) != null ? _a10 : __privateMethod(this, _RuntimeFeatures_instances, detectRuntimeFeature_fn).call(this, feature);
+        var _a6;
+        return (_a6 = __privateGet(this, _map).get(feature)) != null ? _a6 : __privateMethod(this, _RuntimeFeatures_instances, detectRuntimeFeature_fn).call(this, feature);
       }
       /**
        * @param {Feature} feature
@@ -20101,14 +20085,14 @@ var require_webidl = __commonJS({
     };
     webidl.sequenceConverter = function(converter) {
       return (V5, prefix, argument, Iterable) => {
-        var _a10;
+        var _a6;
         if (webidl.util.Type(V5) !== OBJECT) {
           throw webidl.errors.exception({
             header: prefix,
             message: `${argument} (${webidl.util.Stringify(V5)}) is not iterable.`
           });
         }
-        const method = typeof Iterable === "function" ? Iterable() : (_a10 = V5 == null ? void 0 : V5[Symbol.iterator]) == null ? void 0 : _a10.call(V5);
+        const method = typeof Iterable === "function" ? Iterable() : (_a6 = V5 == null ? void 0 : V5[Symbol.iterator]) == null ? void 0 : _a6.call(V5);
         const seq = [];
         let index2 = 0;
         if (method === void 0 || typeof method.next !== "function") {
@@ -20541,8 +20525,8 @@ var require_util2 = __commonJS({
       return "allowed";
     }
     function isErrorLike(object2) {
-      var _a10, _b3;
-      return object2 instanceof Error || (((_a10 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _a10.name) === "Error" || ((_b3 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _b3.name) === "DOMException");
+      var _a6, _b3;
+      return object2 instanceof Error || (((_a6 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _a6.name) === "Error" || ((_b3 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _b3.name) === "DOMException");
     }
     function isValidReasonPhrase(statusText) {
       for (let i3 = 0; i3 < statusText.length; ++i3) {
@@ -20560,8 +20544,8 @@ var require_util2 = __commonJS({
       return (potentialValue[0] === "	" || potentialValue[0] === " " || potentialValue[potentialValue.length - 1] === "	" || potentialValue[potentialValue.length - 1] === " " || potentialValue.includes("\n") || potentialValue.includes("\r") || potentialValue.includes("\0")) === false;
     }
     function parseReferrerPolicy(actualResponse) {
-      var _a10;
-      const policyHeader = ((_a10 = actualResponse.headersList.get("referrer-policy", true)) != null ? _a10 : "").split(",");
+      var _a6;
+      const policyHeader = ((_a6 = actualResponse.headersList.get("referrer-policy", true)) != null ? _a6 : "").split(",");
       let policy = "";
       if (policyHeader.length) {
         for (let i3 = policyHeader.length; i3 !== 0; i3--) {
@@ -20650,9 +20634,9 @@ var require_util2 = __commonJS({
       return coarsenTime(performance2.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
-      var _a10, _b3;
+      var _a6, _b3;
       return {
-        startTime: (_a10 = timingInfo.startTime) != null ? _a10 : 0,
+        startTime: (_a6 = timingInfo.startTime) != null ? _a6 : 0,
         redirectStartTime: 0,
         redirectEndTime: 0,
         postRedirectStartTime: (_b3 = timingInfo.startTime) != null ? _b3 : 0,
@@ -20816,12 +20800,12 @@ var require_util2 = __commonJS({
       return fetchParams.controller.state === "aborted" || fetchParams.controller.state === "terminated";
     }
     function normalizeMethod(method) {
-      var _a10;
-      return (_a10 = normalizedMethodRecordsBase[method.toLowerCase()]) != null ? _a10 : method;
+      var _a6;
+      return (_a6 = normalizedMethodRecordsBase[method.toLowerCase()]) != null ? _a6 : method;
     }
     var esIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
     function createIterator(name, kInternalIterator, keyIndex = 0, valueIndex = 1) {
-      var _target2, _kind2, _index;
+      var _target2;
       class FastIterableIterator {
         /**
          * @see https://webidl.spec.whatwg.org/#dfn-default-iterator-object
@@ -20832,20 +20816,22 @@ var require_util2 = __commonJS({
           /** @type {any} */
           __privateAdd(this, _target2);
           /** @type {'key' | 'value' | 'key+value'} */
-          __privateAdd(this, _kind2);
+          this.#kind = void 0;
           /** @type {number} */
-          __privateAdd(this, _index);
+          this.#index = void 0;
           __privateSet(this, _target2, target);
-          __privateSet(this, _kind2, kind);
-          __privateSet(this, _index, 0);
+          this.#kind = kind;
+          this.#index = 0;
         }
+        #kind;
+        #index;
         next() {
           if (typeof this !== "object" || this === null || !__privateIn(_target2, this)) {
             throw new TypeError(
               `'next' called on an object that does not implement interface ${name} Iterator.`
             );
           }
-          const index2 = __privateGet(this, _index);
+          const index2 = this.#index;
           const values = kInternalIterator(__privateGet(this, _target2));
           const len = values.length;
           if (index2 >= len) {
@@ -20855,9 +20841,9 @@ var require_util2 = __commonJS({
             };
           }
           const { [keyIndex]: key, [valueIndex]: value } = values[index2];
-          __privateSet(this, _index, index2 + 1);
+          this.#index = index2 + 1;
           let result;
-          switch (__privateGet(this, _kind2)) {
+          switch (this.#kind) {
             case "key":
               result = key;
               break;
@@ -20875,8 +20861,6 @@ var require_util2 = __commonJS({
         }
       }
       _target2 = new WeakMap();
-      _kind2 = new WeakMap();
-      _index = new WeakMap();
       delete FastIterableIterator.prototype.constructor;
       Object.setPrototypeOf(FastIterableIterator.prototype, esIteratorPrototype);
       Object.defineProperties(FastIterableIterator.prototype, {
@@ -20961,10 +20945,10 @@ var require_util2 = __commonJS({
       }
     }
     function readableStreamClose(controller) {
-      var _a10;
+      var _a6;
       try {
         controller.close();
-        (_a10 = controller.byobRequest) == null ? void 0 : _a10.respond(0);
+        (_a6 = controller.byobRequest) == null ? void 0 : _a6.respond(0);
       } catch (err2) {
         if (!err2.message.includes("Controller is already closed") && !err2.message.includes("ReadableStream is already closed")) {
           throw err2;
@@ -21085,13 +21069,12 @@ var require_util2 = __commonJS({
       contentRange += isomorphicEncode(`${fullLength}`);
       return contentRange;
     }
-    var _zlibOptions;
     var InflateStream = class extends Transform {
+      #zlibOptions;
       /** @param {zlib.ZlibOptions} [zlibOptions] */
       constructor(zlibOptions) {
         super();
-        __privateAdd(this, _zlibOptions);
-        __privateSet(this, _zlibOptions, zlibOptions);
+        this.#zlibOptions = zlibOptions;
       }
       _transform(chunk, encoding, callback) {
         if (!this._inflateStream) {
@@ -21099,7 +21082,7 @@ var require_util2 = __commonJS({
             callback();
             return;
           }
-          this._inflateStream = (chunk[0] & 15) === 8 ? zlib3.createInflate(__privateGet(this, _zlibOptions)) : zlib3.createInflateRaw(__privateGet(this, _zlibOptions));
+          this._inflateStream = (chunk[0] & 15) === 8 ? zlib3.createInflate(this.#zlibOptions) : zlib3.createInflateRaw(this.#zlibOptions);
           this._inflateStream.on("data", this.push.bind(this));
           this._inflateStream.on("end", () => this.push(null));
           this._inflateStream.on("error", (err2) => this.destroy(err2));
@@ -21114,7 +21097,6 @@ var require_util2 = __commonJS({
         callback();
       }
     };
-    _zlibOptions = new WeakMap();
     function createInflate(zlibOptions) {
       return new InflateStream(zlibOptions);
     }
@@ -21199,8 +21181,8 @@ var require_util2 = __commonJS({
         return getGlobalOrigin();
       }
       get origin() {
-        var _a10;
-        return (_a10 = this.baseUrl) == null ? void 0 : _a10.origin;
+        var _a6;
+        return (_a6 = this.baseUrl) == null ? void 0 : _a6.origin;
       }
       policyContainer = makePolicyContainer();
     };
@@ -21268,10 +21250,9 @@ var require_formdata = __commonJS({
     var { kEnumerableProperty } = require_util();
     var { webidl } = require_webidl();
     var nodeUtil = require("util");
-    var _state3;
-    var _FormData = class _FormData {
+    var FormData = class _FormData {
+      #state = [];
       constructor(form = void 0) {
-        __privateAdd(this, _state3, []);
         webidl.util.markAsUncloneable(this);
         if (form !== void 0) {
           throw webidl.errors.conversionFailed({
@@ -21295,39 +21276,39 @@ var require_formdata = __commonJS({
           value = webidl.converters.USVString(value);
         }
         const entry = makeEntry(name, value, filename);
-        __privateGet(this, _state3).push(entry);
+        this.#state.push(entry);
       }
       delete(name) {
         webidl.brandCheck(this, _FormData);
         const prefix = "FormData.delete";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         name = webidl.converters.USVString(name);
-        __privateSet(this, _state3, __privateGet(this, _state3).filter((entry) => entry.name !== name));
+        this.#state = this.#state.filter((entry) => entry.name !== name);
       }
       get(name) {
         webidl.brandCheck(this, _FormData);
         const prefix = "FormData.get";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         name = webidl.converters.USVString(name);
-        const idx = __privateGet(this, _state3).findIndex((entry) => entry.name === name);
+        const idx = this.#state.findIndex((entry) => entry.name === name);
         if (idx === -1) {
           return null;
         }
-        return __privateGet(this, _state3)[idx].value;
+        return this.#state[idx].value;
       }
       getAll(name) {
         webidl.brandCheck(this, _FormData);
         const prefix = "FormData.getAll";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         name = webidl.converters.USVString(name);
-        return __privateGet(this, _state3).filter((entry) => entry.name === name).map((entry) => entry.value);
+        return this.#state.filter((entry) => entry.name === name).map((entry) => entry.value);
       }
       has(name) {
         webidl.brandCheck(this, _FormData);
         const prefix = "FormData.has";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         name = webidl.converters.USVString(name);
-        return __privateGet(this, _state3).findIndex((entry) => entry.name === name) !== -1;
+        return this.#state.findIndex((entry) => entry.name === name) !== -1;
       }
       set(name, value, filename = void 0) {
         webidl.brandCheck(this, _FormData);
@@ -21343,20 +21324,20 @@ var require_formdata = __commonJS({
           value = webidl.converters.USVString(value);
         }
         const entry = makeEntry(name, value, filename);
-        const idx = __privateGet(this, _state3).findIndex((entry2) => entry2.name === name);
+        const idx = this.#state.findIndex((entry2) => entry2.name === name);
         if (idx !== -1) {
-          __privateSet(this, _state3, [
-            ...__privateGet(this, _state3).slice(0, idx),
+          this.#state = [
+            ...this.#state.slice(0, idx),
             entry,
-            ...__privateGet(this, _state3).slice(idx + 1).filter((entry2) => entry2.name !== name)
-          ]);
+            ...this.#state.slice(idx + 1).filter((entry2) => entry2.name !== name)
+          ];
         } else {
-          __privateGet(this, _state3).push(entry);
+          this.#state.push(entry);
         }
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a10, _b3;
-        const state = __privateGet(this, _state3).reduce((a, b4) => {
+        var _a6, _b3;
+        const state = this.#state.reduce((a, b4) => {
           if (a[b4.name]) {
             if (Array.isArray(a[b4.name])) {
               a[b4.name].push(b4.value);
@@ -21368,7 +21349,7 @@ var require_formdata = __commonJS({
           }
           return a;
         }, { __proto__: null });
-        (_a10 = options3.depth) != null ? _a10 : options3.depth = depth;
+        (_a6 = options3.depth) != null ? _a6 : options3.depth = depth;
         (_b3 = options3.colors) != null ? _b3 : options3.colors = true;
         const output = nodeUtil.formatWithOptions(options3, state);
         return `FormData ${output.slice(output.indexOf("]") + 2)}`;
@@ -21377,18 +21358,16 @@ var require_formdata = __commonJS({
        * @param {FormData} formData
        */
       static getFormDataState(formData) {
-        return __privateGet(formData, _state3);
+        return formData.#state;
       }
       /**
        * @param {FormData} formData
        * @param {any[]} newState
        */
       static setFormDataState(formData, newState) {
-        __privateSet(formData, _state3, newState);
+        formData.#state = newState;
       }
     };
-    _state3 = new WeakMap();
-    var FormData = _FormData;
     var { getFormDataState, setFormDataState } = FormData;
     Reflect.deleteProperty(FormData, "getFormDataState");
     Reflect.deleteProperty(FormData, "setFormDataState");
@@ -21914,9 +21893,9 @@ Content-Type: ${value.type || "application/octet-stream"}\r
       if (action != null) {
         ;
         (async () => {
-          var _a10;
+          var _a6;
           const result = action();
-          const iterator = (_a10 = result == null ? void 0 : result[Symbol.asyncIterator]) == null ? void 0 : _a10.call(result);
+          const iterator = (_a6 = result == null ? void 0 : result[Symbol.asyncIterator]) == null ? void 0 : _a6.call(result);
           if (iterator) {
             for await (const bytes2 of iterator) {
               if (isErrored(stream)) break;
@@ -22272,7 +22251,7 @@ var require_client_h1 = __commonJS({
         this.maxResponseSize = client[kMaxResponseSize];
       }
       setTimeout(delay, type) {
-        var _a10;
+        var _a6;
         if (delay !== this.timeoutValue || type & USE_FAST_TIMER ^ this.timeoutType & USE_FAST_TIMER) {
           if (this.timeout) {
             timers.clearTimeout(this.timeout);
@@ -22283,7 +22262,7 @@ var require_client_h1 = __commonJS({
               this.timeout = timers.setFastTimeout(onParserTimeout, delay, this.timeoutWeakRef);
             } else {
               this.timeout = setTimeout(onParserTimeout, delay, this.timeoutWeakRef);
-              (_a10 = this.timeout) == null ? void 0 : _a10.unref();
+              (_a6 = this.timeout) == null ? void 0 : _a6.unref();
             }
           }
           this.timeoutValue = delay;
@@ -22795,8 +22774,8 @@ var require_client_h1 = __commonJS({
       this[kClient][kOnError](err2);
     }
     function onHttpSocketReadable() {
-      var _a10;
-      (_a10 = this[kParser]) == null ? void 0 : _a10.readMore();
+      var _a6;
+      (_a6 = this[kParser]) == null ? void 0 : _a6.readMore();
     }
     function onHttpSocketEnd() {
       const parser = this[kParser];
@@ -23045,7 +23024,7 @@ upgrade: ${upgrade}\r
       return true;
     }
     function writeStream(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
-      var _a10, _b3, _c;
+      var _a6, _b3, _c;
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
       let finished = false;
       const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header: header2 });
@@ -23105,7 +23084,7 @@ upgrade: ${upgrade}\r
         body.resume();
       }
       socket.on("drain", onDrain).on("error", onFinished);
-      if ((_a10 = body.errorEmitted) != null ? _a10 : body.errored) {
+      if ((_a6 = body.errorEmitted) != null ? _a6 : body.errored) {
         setImmediate(onFinished, body.errored);
       } else if ((_b3 = body.endEmitted) != null ? _b3 : body.readableEnded) {
         setImmediate(onFinished, null);
@@ -23531,8 +23510,8 @@ var require_client_h2 = __commonJS({
       }
     }
     function onHttp2RemoteSettings(settings) {
-      var _a10, _b3;
-      this[kClient][kMaxConcurrentStreams] = (_a10 = settings.maxConcurrentStreams) != null ? _a10 : this[kClient][kMaxConcurrentStreams];
+      var _a6, _b3;
+      this[kClient][kMaxConcurrentStreams] = (_a6 = settings.maxConcurrentStreams) != null ? _a6 : this[kClient][kMaxConcurrentStreams];
       if (this[kRemoteSettings] === true && this[kEnableConnectProtocol] === true && settings.enableConnectProtocol === false) {
         const err2 = new InformationalError("HTTP/2: Server disabled extended CONNECT protocol against RFC-8441");
         this[kSocket][kError] = err2;
@@ -23668,8 +23647,8 @@ var require_client_h2 = __commonJS({
       return method !== "GET" && method !== "HEAD" && method !== "OPTIONS" && method !== "TRACE" && method !== "CONNECT";
     }
     function writeH2(client, request2) {
-      var _a10, _b3;
-      const headersTimeout = (_a10 = request2.headersTimeout) != null ? _a10 : client[kHeadersTimeout];
+      var _a6, _b3;
+      const headersTimeout = (_a6 = request2.headersTimeout) != null ? _a6 : client[kHeadersTimeout];
       const bodyTimeout = (_b3 = request2.bodyTimeout) != null ? _b3 : client[kBodyTimeout];
       const session = client[kHTTP2Session];
       const { method, path: path5, host: host2, upgrade, expectContinue, signal, protocol, headers: reqHeaders } = request2;
@@ -24177,8 +24156,8 @@ var require_client = __commonJS({
     var noop = () => {
     };
     function getPipelining(client) {
-      var _a10, _b3, _c;
-      return (_c = (_b3 = client[kPipelining]) != null ? _b3 : (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.defaultPipelining) != null ? _c : 1;
+      var _a6, _b3, _c;
+      return (_c = (_b3 = client[kPipelining]) != null ? _b3 : (_a6 = client[kHTTPContext]) == null ? void 0 : _a6.defaultPipelining) != null ? _c : 1;
     }
     var Client = class extends DispatcherBase {
       /**
@@ -24369,9 +24348,9 @@ var require_client = __commonJS({
         return !!this[kHTTPContext] && !this[kConnecting] && !this[kHTTPContext].destroyed;
       }
       get [kBusy]() {
-        var _a10;
+        var _a6;
         return Boolean(
-          ((_a10 = this[kHTTPContext]) == null ? void 0 : _a10.busy(null)) || this[kSize] >= (getPipelining(this) || 1) || this[kPending] > 0
+          ((_a6 = this[kHTTPContext]) == null ? void 0 : _a6.busy(null)) || this[kSize] >= (getPipelining(this) || 1) || this[kPending] > 0
         );
       }
       [kConnect](cb) {
@@ -24442,7 +24421,7 @@ var require_client = __commonJS({
       }
     }
     function connect2(client) {
-      var _a10;
+      var _a6;
       assert(!client[kConnecting]);
       assert(!client[kHTTPContext]);
       let { host: host2, hostname, protocol, port } = client[kUrl];
@@ -24461,7 +24440,7 @@ var require_client = __commonJS({
             hostname,
             protocol,
             port,
-            version: (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.version,
+            version: (_a6 = client[kHTTPContext]) == null ? void 0 : _a6.version,
             servername: client[kServerName],
             localAddress: client[kLocalAddress]
           },
@@ -24477,7 +24456,7 @@ var require_client = __commonJS({
           servername: client[kServerName],
           localAddress: client[kLocalAddress]
         }, (err2, socket) => {
-          var _a11;
+          var _a7;
           if (err2) {
             handleConnectError(client, err2, { host: host2, hostname, protocol, port });
             client[kResume]();
@@ -24509,7 +24488,7 @@ var require_client = __commonJS({
                 hostname,
                 protocol,
                 port,
-                version: (_a11 = client[kHTTPContext]) == null ? void 0 : _a11.version,
+                version: (_a7 = client[kHTTPContext]) == null ? void 0 : _a7.version,
                 servername: client[kServerName],
                 localAddress: client[kLocalAddress]
               },
@@ -24526,7 +24505,7 @@ var require_client = __commonJS({
       }
     }
     function handleConnectError(client, err2, { host: host2, hostname, protocol, port }) {
-      var _a10;
+      var _a6;
       if (client.destroyed) {
         return;
       }
@@ -24538,7 +24517,7 @@ var require_client = __commonJS({
             hostname,
             protocol,
             port,
-            version: (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.version,
+            version: (_a6 = client[kHTTPContext]) == null ? void 0 : _a6.version,
             servername: client[kServerName],
             localAddress: client[kLocalAddress]
           },
@@ -24575,7 +24554,7 @@ var require_client = __commonJS({
       }
     }
     function _resume(client, sync) {
-      var _a10;
+      var _a6;
       while (true) {
         if (client.destroyed) {
           assert(client[kPending] === 0);
@@ -24615,7 +24594,7 @@ var require_client = __commonJS({
             return;
           }
           client[kServerName] = request2.servername;
-          (_a10 = client[kHTTPContext]) == null ? void 0 : _a10.destroy(new InformationalError("servername changed"), () => {
+          (_a6 = client[kHTTPContext]) == null ? void 0 : _a6.destroy(new InformationalError("servername changed"), () => {
             client[kHTTPContext] = null;
             resume(client);
           });
@@ -25911,7 +25890,7 @@ var require_socks5_proxy_agent = __commonJS({
     var experimentalWarningEmitted = false;
     var Socks5ProxyAgent = class extends DispatcherBase {
       constructor(proxyUrl, options3 = {}) {
-        var _a10;
+        var _a6;
         super();
         if (!experimentalWarningEmitted) {
           process.emitWarning(
@@ -25937,7 +25916,7 @@ var require_socks5_proxy_agent = __commonJS({
         };
         this[kConnector] = options3.connect || buildConnector({
           ...options3.proxyTls,
-          servername: ((_a10 = options3.proxyTls) == null ? void 0 : _a10.servername) || url3.hostname
+          servername: ((_a6 = options3.proxyTls) == null ? void 0 : _a6.servername) || url3.hostname
         });
         this[kPools] = /* @__PURE__ */ new Map();
       }
@@ -26025,7 +26004,7 @@ var require_socks5_proxy_agent = __commonJS({
               pipelining: opts.pipelining,
               connections: opts.connections,
               connect: async (connectOpts, callback) => {
-                var _a10;
+                var _a6;
                 try {
                   const url3 = new URL2(origin);
                   const targetHost = url3.hostname;
@@ -26041,7 +26020,7 @@ var require_socks5_proxy_agent = __commonJS({
                     finalSocket = tls.connect({
                       ...this[kRequestTls],
                       socket,
-                      servername: ((_a10 = this[kRequestTls]) == null ? void 0 : _a10.servername) || targetHost
+                      servername: ((_a6 = this[kRequestTls]) == null ? void 0 : _a6.servername) || targetHost
                     });
                     await new Promise((resolve10, reject) => {
                       finalSocket.once("secureConnect", resolve10);
@@ -26126,19 +26105,18 @@ var require_proxy_agent = __commonJS({
       }
       return new Pool2(origin, opts);
     }
-    var _client;
     var Http1ProxyWrapper = class extends DispatcherBase {
+      #client;
       constructor(proxyUrl, { headers = {}, connect: connect2, factory }) {
         if (!proxyUrl) {
           throw new InvalidArgumentError2("Proxy URL is mandatory");
         }
         super();
-        __privateAdd(this, _client);
         this[kProxyHeaders] = headers;
         if (factory) {
-          __privateSet(this, _client, factory(proxyUrl, { connect: connect2 }));
+          this.#client = factory(proxyUrl, { connect: connect2 });
         } else {
-          __privateSet(this, _client, new Client(proxyUrl, { connect: connect2 }));
+          this.#client = new Client(proxyUrl, { connect: connect2 });
         }
       }
       [kDispatch](opts, handler) {
@@ -26163,16 +26141,15 @@ var require_proxy_agent = __commonJS({
           headers.host = host2;
         }
         opts.headers = { ...this[kProxyHeaders], ...headers };
-        return __privateGet(this, _client)[kDispatch](opts, handler);
+        return this.#client[kDispatch](opts, handler);
       }
       [kClose]() {
-        return __privateGet(this, _client).close();
+        return this.#client.close();
       }
       [kDestroy](err2) {
-        return __privateGet(this, _client).destroy(err2);
+        return this.#client.destroy(err2);
       }
     };
-    _client = new WeakMap();
     var _ProxyAgent_instances, getUrl_fn;
     var ProxyAgent = class extends DispatcherBase {
       constructor(opts) {
@@ -26236,7 +26213,7 @@ var require_proxy_agent = __commonJS({
           ...opts,
           factory,
           connect: async (opts2, callback) => {
-            var _a10;
+            var _a6;
             if (!this[kClient]) {
               callback(new InvalidArgumentError2("Cannot establish tunnel connection without a proxy client"));
               return;
@@ -26256,7 +26233,7 @@ var require_proxy_agent = __commonJS({
                   host: opts2.host,
                   ...opts2.connections == null || opts2.connections > 0 ? { "proxy-connection": "keep-alive" } : {}
                 },
-                servername: ((_a10 = this[kProxyTls]) == null ? void 0 : _a10.servername) || proxyHostname
+                servername: ((_a6 = this[kProxyTls]) == null ? void 0 : _a6.servername) || proxyHostname
               };
               const { socket, statusCode } = await this[kClient].connect(connectParams);
               if (statusCode !== 200) {
@@ -26370,7 +26347,7 @@ var require_env_http_proxy_agent = __commonJS({
     var _noProxyValue, _noProxyEntries, _opts, _EnvHttpProxyAgent_instances, getProxyAgentForUrl_fn, shouldProxy_fn, parseNoProxy_fn, noProxyChanged_get, noProxyEnv_get;
     var EnvHttpProxyAgent2 = class extends DispatcherBase {
       constructor(opts = {}) {
-        var _a10, _b3;
+        var _a6, _b3;
         super();
         __privateAdd(this, _EnvHttpProxyAgent_instances);
         __privateAdd(this, _noProxyValue, null);
@@ -26379,7 +26356,7 @@ var require_env_http_proxy_agent = __commonJS({
         __privateSet(this, _opts, opts);
         const { httpProxy, httpsProxy, noProxy, ...agentOpts } = opts;
         this[kNoProxyAgent] = new Agent(agentOpts);
-        const HTTP_PROXY = (_a10 = httpProxy != null ? httpProxy : process.env.http_proxy) != null ? _a10 : process.env.HTTP_PROXY;
+        const HTTP_PROXY = (_a6 = httpProxy != null ? httpProxy : process.env.http_proxy) != null ? _a6 : process.env.HTTP_PROXY;
         if (HTTP_PROXY) {
           this[kHttpProxyAgent] = new ProxyAgent({ ...agentOpts, uri: HTTP_PROXY });
         } else {
@@ -26454,8 +26431,8 @@ var require_env_http_proxy_agent = __commonJS({
       return true;
     };
     parseNoProxy_fn = function() {
-      var _a10;
-      const noProxyValue = (_a10 = __privateGet(this, _opts).noProxy) != null ? _a10 : __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
+      var _a6;
+      const noProxyValue = (_a6 = __privateGet(this, _opts).noProxy) != null ? _a6 : __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
       const noProxySplit = noProxyValue.split(/[,\s]/);
       const noProxyEntries = [];
       for (let i3 = 0; i3 < noProxySplit.length; i3++) {
@@ -26480,8 +26457,8 @@ var require_env_http_proxy_agent = __commonJS({
       return __privateGet(this, _noProxyValue) !== __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
     };
     noProxyEnv_get = function() {
-      var _a10, _b3;
-      return (_b3 = (_a10 = process.env.no_proxy) != null ? _a10 : process.env.NO_PROXY) != null ? _b3 : "";
+      var _a6, _b3;
+      return (_b3 = (_a6 = process.env.no_proxy) != null ? _a6 : process.env.NO_PROXY) != null ? _b3 : "";
     };
     module2.exports = EnvHttpProxyAgent2;
   }
@@ -26521,68 +26498,63 @@ var require_retry_handler = __commonJS({
         });
       }
     }
-    var _paused, _target2;
     var RetryController = class {
-      constructor() {
-        __privateAdd(this, _paused, false);
-        __privateAdd(this, _target2, null);
-      }
+      #paused = false;
+      #target = null;
       set target(target) {
-        __privateSet(this, _target2, target);
-        if (__privateGet(this, _paused)) {
+        this.#target = target;
+        if (this.#paused) {
           target == null ? void 0 : target.pause();
         }
       }
       get target() {
-        return __privateGet(this, _target2);
+        return this.#target;
       }
       pause() {
-        var _a10;
-        __privateSet(this, _paused, true);
-        (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.pause();
+        var _a6;
+        this.#paused = true;
+        (_a6 = this.#target) == null ? void 0 : _a6.pause();
       }
       resume() {
-        var _a10;
-        __privateSet(this, _paused, false);
-        (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.resume();
+        var _a6;
+        this.#paused = false;
+        (_a6 = this.#target) == null ? void 0 : _a6.resume();
       }
       abort(reason2) {
-        var _a10;
-        (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.abort(reason2);
+        var _a6;
+        (_a6 = this.#target) == null ? void 0 : _a6.abort(reason2);
       }
       get paused() {
-        var _a10, _b3;
-        return __privateGet(this, _paused) || ((_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.paused) != null ? _b3 : false);
+        var _a6, _b3;
+        return this.#paused || ((_b3 = (_a6 = this.#target) == null ? void 0 : _a6.paused) != null ? _b3 : false);
       }
       get aborted() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.aborted) != null ? _b3 : false;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#target) == null ? void 0 : _a6.aborted) != null ? _b3 : false;
       }
       get reason() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.reason) != null ? _b3 : null;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#target) == null ? void 0 : _a6.reason) != null ? _b3 : null;
       }
       get rawHeaders() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.rawHeaders) != null ? _b3 : null;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#target) == null ? void 0 : _a6.rawHeaders) != null ? _b3 : null;
       }
       set rawHeaders(value) {
-        if (__privateGet(this, _target2)) {
-          __privateGet(this, _target2).rawHeaders = value;
+        if (this.#target) {
+          this.#target.rawHeaders = value;
         }
       }
       get rawTrailers() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = __privateGet(this, _target2)) == null ? void 0 : _a10.rawTrailers) != null ? _b3 : null;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.#target) == null ? void 0 : _a6.rawTrailers) != null ? _b3 : null;
       }
       set rawTrailers(value) {
-        if (__privateGet(this, _target2)) {
-          __privateGet(this, _target2).rawTrailers = value;
+        if (this.#target) {
+          this.#target.rawTrailers = value;
         }
       }
     };
-    _paused = new WeakMap();
-    _target2 = new WeakMap();
     var RetryHandler = class _RetryHandler {
       constructor(opts, { dispatch, handler }) {
         const { retryOptions, ...dispatchOpts } = opts;
@@ -26640,11 +26612,11 @@ var require_retry_handler = __commonJS({
         this.controllerProxy = new RetryController();
       }
       onResponseStartWithRetry(controller, statusCode, headers, statusMessage, err2) {
-        var _a10, _b3, _c, _d, _e4, _f;
+        var _a6, _b3, _c, _d, _e3, _f;
         if (this.retryOpts.throwOnError) {
           if (this.retryOpts.statusCodes.includes(statusCode) === false) {
             if (this.headersSent) {
-              (_b3 = (_a10 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a10, this.controllerProxy, err2);
+              (_b3 = (_a6 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a6, this.controllerProxy, err2);
             } else {
               this.headersSent = true;
               this.checkpointResponseEnd(headers);
@@ -26658,14 +26630,14 @@ var require_retry_handler = __commonJS({
         if (isDisturbed(this.opts.body)) {
           this.headersSent = true;
           this.checkpointResponseEnd(headers);
-          (_f = (_e4 = this.handler).onResponseStart) == null ? void 0 : _f.call(_e4, this.controllerProxy, statusCode, headers, statusMessage);
+          (_f = (_e3 = this.handler).onResponseStart) == null ? void 0 : _f.call(_e3, this.controllerProxy, statusCode, headers, statusMessage);
           return;
         }
         function shouldRetry(passedErr) {
-          var _a11, _b4, _c2, _d2;
+          var _a7, _b4, _c2, _d2;
           if (passedErr) {
             if (this.headersSent) {
-              (_b4 = (_a11 = this.handler).onResponseError) == null ? void 0 : _b4.call(_a11, this.controllerProxy, passedErr);
+              (_b4 = (_a7 = this.handler).onResponseError) == null ? void 0 : _b4.call(_a7, this.controllerProxy, passedErr);
             } else {
               this.headersSent = true;
               this.checkpointResponseEnd(headers);
@@ -26699,15 +26671,15 @@ var require_retry_handler = __commonJS({
         }
       }
       onRequestStart(controller, context) {
-        var _a10, _b3;
+        var _a6, _b3;
         this.controllerProxy.target = controller;
         if (!this.headersSent) {
-          (_b3 = (_a10 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a10, this.controllerProxy, context);
+          (_b3 = (_a6 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a6, this.controllerProxy, context);
         }
       }
       onRequestUpgrade(_controller, statusCode, headers, socket) {
-        var _a10, _b3;
-        (_b3 = (_a10 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, this.controllerProxy, statusCode, headers, socket);
+        var _a6, _b3;
+        (_b3 = (_a6 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, this.controllerProxy, statusCode, headers, socket);
       }
       static [kRetryHandlerDefaultRetry](err2, { state, opts }, cb) {
         const { statusCode, code, headers } = err2;
@@ -26747,7 +26719,7 @@ var require_retry_handler = __commonJS({
         setTimeout(() => cb(null), retryTimeout);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a10, _b3, _c, _d;
+        var _a6, _b3, _c, _d;
         this.error = null;
         this.retryCount += 1;
         if (statusCode >= 300) {
@@ -26795,8 +26767,8 @@ var require_retry_handler = __commonJS({
             const range = parseRangeHeader(headers["content-range"]);
             if (range == null) {
               this.headersSent = true;
-              (_b3 = (_a10 = this.handler).onResponseStart) == null ? void 0 : _b3.call(
-                _a10,
+              (_b3 = (_a6 = this.handler).onResponseStart) == null ? void 0 : _b3.call(
+                _a6,
                 this.controllerProxy,
                 statusCode,
                 headers,
@@ -26844,28 +26816,28 @@ var require_retry_handler = __commonJS({
         }
       }
       onResponseData(_controller, chunk) {
-        var _a10, _b3;
+        var _a6, _b3;
         if (this.error) {
           return;
         }
         this.start += chunk.length;
-        (_b3 = (_a10 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a10, this.controllerProxy, chunk);
+        (_b3 = (_a6 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a6, this.controllerProxy, chunk);
       }
       onResponseEnd(_controller, trailers) {
-        var _a10, _b3;
+        var _a6, _b3;
         if (this.error && this.retryOpts.throwOnError) {
           throw this.error;
         }
         if (!this.error) {
           this.retryCount = 0;
-          return (_b3 = (_a10 = this.handler).onResponseEnd) == null ? void 0 : _b3.call(_a10, this.controllerProxy, trailers);
+          return (_b3 = (_a6 = this.handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, this.controllerProxy, trailers);
         }
         this.retry();
       }
       retry() {
-        var _a10, _b3, _c;
+        var _a6, _b3, _c;
         if (this.start !== 0) {
-          const headers = { range: `bytes=${this.start}-${(_a10 = this.end) != null ? _a10 : ""}` };
+          const headers = { range: `bytes=${this.start}-${(_a6 = this.end) != null ? _a6 : ""}` };
           if (this.etag != null) {
             headers["if-match"] = this.etag;
           }
@@ -26885,18 +26857,18 @@ var require_retry_handler = __commonJS({
         }
       }
       onResponseError(controller, err2) {
-        var _a10, _b3;
+        var _a6, _b3;
         if ((controller == null ? void 0 : controller.aborted) || isDisturbed(this.opts.body) || this.headersSent && !this.resume) {
-          (_b3 = (_a10 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a10, this.controllerProxy, err2);
+          (_b3 = (_a6 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a6, this.controllerProxy, err2);
           return;
         }
         function shouldRetry(returnedErr) {
-          var _a11, _b4;
+          var _a7, _b4;
           if (!returnedErr) {
             this.retry();
             return;
           }
-          (_b4 = (_a11 = this.handler) == null ? void 0 : _a11.onResponseError) == null ? void 0 : _b4.call(_a11, this.controllerProxy, returnedErr);
+          (_b4 = (_a7 = this.handler) == null ? void 0 : _a7.onResponseError) == null ? void 0 : _b4.call(_a7, this.controllerProxy, returnedErr);
         }
         if (this.retryCount - this.retryCountCheckpoint > 0) {
           this.retryCount = this.retryCountCheckpoint + (this.retryCount - this.retryCountCheckpoint);
@@ -26923,34 +26895,31 @@ var require_retry_agent = __commonJS({
     "use strict";
     var Dispatcher = require_dispatcher();
     var RetryHandler = require_retry_handler();
-    var _agent, _options2;
     var RetryAgent = class extends Dispatcher {
+      #agent = null;
+      #options = null;
       constructor(agent, options3 = {}) {
         super(options3);
-        __privateAdd(this, _agent, null);
-        __privateAdd(this, _options2, null);
-        __privateSet(this, _agent, agent);
-        __privateSet(this, _options2, options3);
+        this.#agent = agent;
+        this.#options = options3;
       }
       dispatch(opts, handler) {
         const retry = new RetryHandler({
           ...opts,
-          retryOptions: __privateGet(this, _options2)
+          retryOptions: this.#options
         }, {
-          dispatch: __privateGet(this, _agent).dispatch.bind(__privateGet(this, _agent)),
+          dispatch: this.#agent.dispatch.bind(this.#agent),
           handler
         });
-        return __privateGet(this, _agent).dispatch(opts, retry);
+        return this.#agent.dispatch(opts, retry);
       }
       close() {
-        return __privateGet(this, _agent).close();
+        return this.#agent.close();
       }
       destroy() {
-        return __privateGet(this, _agent).destroy();
+        return this.#agent.destroy();
       }
     };
-    _agent = new WeakMap();
-    _options2 = new WeakMap();
     module2.exports = RetryAgent;
   }
 });
@@ -27209,14 +27178,14 @@ var require_readable = __commonJS({
        * @returns {Promise<null>}
        */
       dump(opts) {
-        var _a10;
+        var _a6;
         const signal = opts == null ? void 0 : opts.signal;
         if (signal != null && (typeof signal !== "object" || !("aborted" in signal))) {
           return Promise.reject(new InvalidArgumentError2("signal must be an AbortSignal"));
         }
         const limit = (opts == null ? void 0 : opts.limit) && Number.isFinite(opts.limit) ? opts.limit : 128 * 1024;
         if (signal == null ? void 0 : signal.aborted) {
-          return Promise.reject((_a10 = signal.reason) != null ? _a10 : new AbortError());
+          return Promise.reject((_a6 = signal.reason) != null ? _a6 : new AbortError());
         }
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
@@ -27227,15 +27196,15 @@ var require_readable = __commonJS({
           }
           if (signal) {
             const onAbort = () => {
-              var _a11;
-              this.destroy((_a11 = signal.reason) != null ? _a11 : new AbortError());
+              var _a7;
+              this.destroy((_a7 = signal.reason) != null ? _a7 : new AbortError());
             };
             signal.addEventListener("abort", onAbort);
             this.on("close", function() {
-              var _a11;
+              var _a7;
               signal.removeEventListener("abort", onAbort);
               if (signal.aborted) {
-                reject((_a11 = signal.reason) != null ? _a11 : new AbortError());
+                reject((_a7 = signal.reason) != null ? _a7 : new AbortError());
               } else {
                 resolve10(null);
               }
@@ -27262,8 +27231,8 @@ var require_readable = __commonJS({
       }
     };
     function isLocked(bodyReadable) {
-      var _a10;
-      return ((_a10 = bodyReadable[kBody]) == null ? void 0 : _a10.locked) === true || bodyReadable[kConsume] !== null;
+      var _a6;
+      return ((_a6 = bodyReadable[kBody]) == null ? void 0 : _a6.locked) === true || bodyReadable[kConsume] !== null;
     }
     function isUnusable(bodyReadable) {
       return util2.isDisturbed(bodyReadable) || isLocked(bodyReadable);
@@ -27271,7 +27240,7 @@ var require_readable = __commonJS({
     function consume(stream, type) {
       assert(!stream[kConsume]);
       return new Promise((resolve10, reject) => {
-        var _a10;
+        var _a6;
         if (isUnusable(stream)) {
           const rState = stream._readableState;
           if (rState.destroyed && rState.closeEmitted === false) {
@@ -27279,7 +27248,7 @@ var require_readable = __commonJS({
               reject(new TypeError("unusable"));
             });
           } else {
-            reject((_a10 = rState.errored) != null ? _a10 : new TypeError("unusable"));
+            reject((_a6 = rState.errored) != null ? _a6 : new TypeError("unusable"));
           }
         } else {
           queueMicrotask(() => {
@@ -27418,7 +27387,7 @@ var require_api_request = __commonJS({
     }
     var RequestHandler = class extends AsyncResource {
       constructor(opts, callback) {
-        var _a10;
+        var _a6;
         if (!opts || typeof opts !== "object") {
           throw new InvalidArgumentError2("invalid opts");
         }
@@ -27460,11 +27429,11 @@ var require_api_request = __commonJS({
         this.reason = null;
         this.removeAbortListener = null;
         if (signal == null ? void 0 : signal.aborted) {
-          this.reason = (_a10 = signal.reason) != null ? _a10 : new RequestAbortedError();
+          this.reason = (_a6 = signal.reason) != null ? _a6 : new RequestAbortedError();
         } else if (signal) {
           this.removeAbortListener = util2.addAbortListener(signal, () => {
-            var _a11;
-            this.reason = (_a11 = signal.reason) != null ? _a11 : new RequestAbortedError();
+            var _a7;
+            this.reason = (_a7 = signal.reason) != null ? _a7 : new RequestAbortedError();
             if (this.res) {
               util2.destroy(this.res.on("error", noop), this.reason);
             } else if (this.abort) {
@@ -27594,9 +27563,9 @@ var require_abort_signal = __commonJS({
     var kListener = /* @__PURE__ */ Symbol("kListener");
     var kSignal = /* @__PURE__ */ Symbol("kSignal");
     function abort(self2) {
-      var _a10, _b3, _c;
+      var _a6, _b3, _c;
       if (self2.abort) {
-        self2.abort((_a10 = self2[kSignal]) == null ? void 0 : _a10.reason);
+        self2.abort((_a6 = self2[kSignal]) == null ? void 0 : _a6.reason);
       } else {
         self2.reason = (_c = (_b3 = self2[kSignal]) == null ? void 0 : _b3.reason) != null ? _c : new RequestAbortedError();
       }
@@ -27706,7 +27675,7 @@ var require_api_stream = __commonJS({
         this.context = context;
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a10;
+        var _a6;
         const { factory, opaque, context, responseHeaders } = this;
         const headers = responseHeaders === "raw" ? util2.parseRawHeaders(rawHeaders) : util2.parseHeaders(rawHeaders);
         if (statusCode < 200) {
@@ -27742,7 +27711,7 @@ var require_api_stream = __commonJS({
         });
         res.on("drain", resume);
         this.res = res;
-        const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : (_a10 = res._writableState) == null ? void 0 : _a10.needDrain;
+        const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : (_a6 = res._writableState) == null ? void 0 : _a6.needDrain;
         return needDrain !== true;
       }
       onData(chunk) {
@@ -28493,7 +28462,7 @@ var require_mock_utils = __commonJS({
       return Buffer.concat(buffers).toString("utf8");
     }
     function mockDispatch(opts, handler) {
-      var _a10;
+      var _a6;
       const key = buildKey(opts);
       const mockDispatch2 = getMockDispatch(this[kDispatches], key);
       mockDispatch2.timesInvoked++;
@@ -28522,7 +28491,7 @@ var require_mock_utils = __commonJS({
         }
         handler.onError(err2);
       }
-      (_a10 = handler.onConnect) == null ? void 0 : _a10.call(handler, abort, null);
+      (_a6 = handler.onConnect) == null ? void 0 : _a6.call(handler, abort, null);
       if (typeof delay === "number" && delay > 0) {
         timer = setTimeout(() => {
           timer = null;
@@ -28532,7 +28501,7 @@ var require_mock_utils = __commonJS({
         handleReply(this[kDispatches]);
       }
       function handleReply(mockDispatches, _data2 = data) {
-        var _a11, _b3, _c;
+        var _a7, _b3, _c;
         if (aborted) {
           return;
         }
@@ -28547,7 +28516,7 @@ var require_mock_utils = __commonJS({
         const responseData = getResponseData(body);
         const responseHeaders = generateKeyValues(headers);
         const responseTrailers = generateKeyValues(trailers);
-        (_a11 = handler.onHeaders) == null ? void 0 : _a11.call(handler, statusCode, responseHeaders, resume, getStatusText(statusCode));
+        (_a7 = handler.onHeaders) == null ? void 0 : _a7.call(handler, statusCode, responseHeaders, resume, getStatusText(statusCode));
         (_b3 = handler.onData) == null ? void 0 : _b3.call(handler, Buffer.from(responseData));
         (_c = handler.onComplete) == null ? void 0 : _c.call(handler, responseTrailers);
         deleteMockDispatch(mockDispatches, key);
@@ -28690,7 +28659,7 @@ var require_mock_interceptor = __commonJS({
     };
     var MockInterceptor = class {
       constructor(opts, mockDispatches) {
-        var _a10;
+        var _a6;
         if (typeof opts !== "object") {
           throw new InvalidArgumentError2("opts must be an object");
         }
@@ -28713,7 +28682,7 @@ var require_mock_interceptor = __commonJS({
         }
         this[kDispatchKey] = buildKey(opts);
         this[kDispatches] = mockDispatches;
-        this[kIgnoreTrailingSlash] = (_a10 = opts.ignoreTrailingSlash) != null ? _a10 : false;
+        this[kIgnoreTrailingSlash] = (_a6 = opts.ignoreTrailingSlash) != null ? _a6 : false;
         this[kDefaultHeaders] = {};
         this[kDefaultTrailers] = {};
         this[kContentLength] = false;
@@ -28827,14 +28796,14 @@ var require_mock_client = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockClient = class extends Client {
       constructor(origin, opts) {
-        var _a10;
+        var _a6;
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
         super(origin, opts);
         this[kMockAgent] = opts.agent;
         this[kOrigin] = origin;
-        this[kIgnoreTrailingSlash] = (_a10 = opts.ignoreTrailingSlash) != null ? _a10 : false;
+        this[kIgnoreTrailingSlash] = (_a6 = opts.ignoreTrailingSlash) != null ? _a6 : false;
         this[kDispatches] = [];
         this[kConnected] = 1;
         this[kOriginalDispatch] = this.dispatch;
@@ -29089,14 +29058,14 @@ var require_mock_pool = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockPool = class extends Pool2 {
       constructor(origin, opts) {
-        var _a10;
+        var _a6;
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
         super(origin, opts);
         this[kMockAgent] = opts.agent;
         this[kOrigin] = origin;
-        this[kIgnoreTrailingSlash] = (_a10 = opts.ignoreTrailingSlash) != null ? _a10 : false;
+        this[kIgnoreTrailingSlash] = (_a6 = opts.ignoreTrailingSlash) != null ? _a6 : false;
         this[kDispatches] = [];
         this[kConnected] = 1;
         this[kOriginalDispatch] = this.dispatch;
@@ -29135,8 +29104,8 @@ var require_pending_interceptors_formatter = __commonJS({
     "use strict";
     var { Transform } = require("stream");
     var { Console } = require("console");
-    var PERSISTENT = process.versions.icu ? "✅" : "Y ";
-    var NOT_PERSISTENT = process.versions.icu ? "❌" : "N ";
+    var PERSISTENT = process.versions.icu ? "\u2705" : "Y ";
+    var NOT_PERSISTENT = process.versions.icu ? "\u274C" : "N ";
     module2.exports = class PendingInterceptorsFormatter {
       constructor({ disableColors } = {}) {
         this.transform = new Transform({
@@ -29203,12 +29172,12 @@ var require_mock_agent = __commonJS({
     var { MockCallHistory } = require_mock_call_history();
     var MockAgent = class extends Dispatcher {
       constructor(opts = {}) {
-        var _a10, _b3, _c;
+        var _a6, _b3, _c;
         super(opts);
         const mockOptions = buildAndValidateMockOptions(opts);
         this[kNetConnect] = true;
         this[kIsMockActive] = true;
-        this[kMockAgentIsCallHistoryEnabled] = (_a10 = mockOptions.enableCallHistory) != null ? _a10 : false;
+        this[kMockAgentIsCallHistoryEnabled] = (_a6 = mockOptions.enableCallHistory) != null ? _a6 : false;
         this[kMockAgentAcceptsNonStandardSearchParameters] = (_b3 = mockOptions.acceptNonStandardSearchParameters) != null ? _b3 : false;
         this[kIgnoreTrailingSlash] = (_c = mockOptions.ignoreTrailingSlash) != null ? _c : false;
         if ((opts == null ? void 0 : opts.agent) && typeof opts.agent.dispatch !== "function") {
@@ -29814,11 +29783,11 @@ var require_snapshot_recorder = __commonJS({
      */
     scheduleFlush_fn = function() {
       __privateSet(this, _flushTimeout, setTimeout3(() => {
-        var _a10;
+        var _a6;
         this.saveSnapshots().catch(() => {
         });
         if (__privateGet(this, _autoFlush)) {
-          (_a10 = __privateGet(this, _flushTimeout)) == null ? void 0 : _a10.refresh();
+          (_a6 = __privateGet(this, _flushTimeout)) == null ? void 0 : _a6.refresh();
         } else {
           __privateSet(this, _flushTimeout, null);
         }
@@ -29998,9 +29967,9 @@ var require_snapshot_agent = __commonJS({
        * @returns {Promise<void>}
        */
       async close() {
-        var _a10;
+        var _a6;
         await this[kSnapshotRecorder].close();
-        await ((_a10 = this[kRealAgent]) == null ? void 0 : _a10.close());
+        await ((_a6 = this[kRealAgent]) == null ? void 0 : _a6.close());
         await super.close();
       }
     };
@@ -30058,7 +30027,7 @@ var require_snapshot_agent = __commonJS({
      * @returns {void}
      */
     replaySnapshot_fn = function(snapshot, handler) {
-      var _a10;
+      var _a6;
       try {
         const { response } = snapshot;
         const controller = {
@@ -30079,7 +30048,7 @@ var require_snapshot_agent = __commonJS({
         handler.onResponseData(controller, body);
         handler.onResponseEnd(controller, response.trailers);
       } catch (error) {
-        (_a10 = handler.onError) == null ? void 0 : _a10.call(handler, error);
+        (_a6 = handler.onError) == null ? void 0 : _a6.call(handler, error);
       }
     };
     /**
@@ -30177,60 +30146,59 @@ var require_decorator_handler = __commonJS({
     "use strict";
     var assert = require("assert");
     var WrapHandler = require_wrap_handler();
-    var _handler, _onCompleteCalled, _onErrorCalled, _onResponseStartCalled, _a10;
-    module2.exports = (_a10 = class {
+    module2.exports = class DecoratorHandler {
+      #handler;
+      #onCompleteCalled = false;
+      #onErrorCalled = false;
+      #onResponseStartCalled = false;
       constructor(handler) {
-        __privateAdd(this, _handler);
-        __privateAdd(this, _onCompleteCalled, false);
-        __privateAdd(this, _onErrorCalled, false);
-        __privateAdd(this, _onResponseStartCalled, false);
         if (typeof handler !== "object" || handler === null) {
           throw new TypeError("handler must be an object");
         }
-        __privateSet(this, _handler, WrapHandler.wrap(handler));
+        this.#handler = WrapHandler.wrap(handler);
       }
       onRequestStart(...args) {
-        var _a11, _b3;
-        (_b3 = (_a11 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b3.call(_a11, ...args);
+        var _a6, _b3;
+        (_b3 = (_a6 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a6, ...args);
       }
       onRequestUpgrade(...args) {
-        var _a11, _b3;
-        assert(!__privateGet(this, _onCompleteCalled));
-        assert(!__privateGet(this, _onErrorCalled));
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a11, ...args);
+        var _a6, _b3;
+        assert(!this.#onCompleteCalled);
+        assert(!this.#onErrorCalled);
+        return (_b3 = (_a6 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, ...args);
       }
       onResponseStart(...args) {
-        var _a11, _b3;
-        assert(!__privateGet(this, _onCompleteCalled));
-        assert(!__privateGet(this, _onErrorCalled));
-        assert(!__privateGet(this, _onResponseStartCalled));
-        __privateSet(this, _onResponseStartCalled, true);
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b3.call(_a11, ...args);
+        var _a6, _b3;
+        assert(!this.#onCompleteCalled);
+        assert(!this.#onErrorCalled);
+        assert(!this.#onResponseStartCalled);
+        this.#onResponseStartCalled = true;
+        return (_b3 = (_a6 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(_a6, ...args);
       }
       onResponseData(...args) {
-        var _a11, _b3;
-        assert(!__privateGet(this, _onCompleteCalled));
-        assert(!__privateGet(this, _onErrorCalled));
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a11, ...args);
+        var _a6, _b3;
+        assert(!this.#onCompleteCalled);
+        assert(!this.#onErrorCalled);
+        return (_b3 = (_a6 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a6, ...args);
       }
       onResponseEnd(...args) {
-        var _a11, _b3;
-        assert(!__privateGet(this, _onCompleteCalled));
-        assert(!__privateGet(this, _onErrorCalled));
-        __privateSet(this, _onCompleteCalled, true);
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b3.call(_a11, ...args);
+        var _a6, _b3;
+        assert(!this.#onCompleteCalled);
+        assert(!this.#onErrorCalled);
+        this.#onCompleteCalled = true;
+        return (_b3 = (_a6 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, ...args);
       }
       onResponseError(...args) {
-        var _a11, _b3;
-        __privateSet(this, _onErrorCalled, true);
-        return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _b3.call(_a11, ...args);
+        var _a6, _b3;
+        this.#onErrorCalled = true;
+        return (_b3 = (_a6 = this.#handler).onResponseError) == null ? void 0 : _b3.call(_a6, ...args);
       }
       /**
        * @deprecated
        */
       onBodySent() {
       }
-    }, _handler = new WeakMap(), _onCompleteCalled = new WeakMap(), _onErrorCalled = new WeakMap(), _onResponseStartCalled = new WeakMap(), _a10);
+    };
   }
 });
 
@@ -30296,15 +30264,15 @@ var require_redirect_handler = __commonJS({
         }
       }
       onRequestStart(controller, context) {
-        var _a10, _b3;
-        (_b3 = (_a10 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a10, controller, { ...context, history: this.history });
+        var _a6, _b3;
+        (_b3 = (_a6 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a6, controller, { ...context, history: this.history });
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a10, _b3;
-        (_b3 = (_a10 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, socket);
+        var _a6, _b3;
+        (_b3 = (_a6 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a10, _b3;
+        var _a6, _b3;
         if (this.opts.throwOnMaxRedirect && this.history.length >= this.maxRedirections) {
           throw new Error("max redirects");
         }
@@ -30327,7 +30295,7 @@ var require_redirect_handler = __commonJS({
           this.history.push(new URL(this.opts.path, this.opts.origin));
         }
         if (!this.location) {
-          (_b3 = (_a10 = this.handler).onResponseStart) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, statusMessage);
+          (_b3 = (_a6 = this.handler).onResponseStart) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, statusMessage);
           return;
         }
         const { origin, pathname, search } = util2.parseURL(new URL(this.location, this.opts.origin && new URL(this.opts.path, this.opts.origin)));
@@ -30344,10 +30312,10 @@ var require_redirect_handler = __commonJS({
         this.opts.query = null;
       }
       onResponseData(controller, chunk) {
-        var _a10, _b3;
+        var _a6, _b3;
         if (this.location) {
         } else {
-          (_b3 = (_a10 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a10, controller, chunk);
+          (_b3 = (_a6 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a6, controller, chunk);
         }
       }
       onResponseEnd(controller, trailers) {
@@ -30358,8 +30326,8 @@ var require_redirect_handler = __commonJS({
         }
       }
       onResponseError(controller, error) {
-        var _a10, _b3;
-        (_b3 = (_a10 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a10, controller, error);
+        var _a6, _b3;
+        (_b3 = (_a6 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a6, controller, error);
       }
     };
     function shouldRemoveHeader(header2, removeContent, unknownOrigin) {
@@ -30458,16 +30426,16 @@ var require_response_error = __commonJS({
         }
       }
       onResponseData(controller, chunk) {
-        var _a10, _b3;
+        var _a6, _b3;
         if (__privateGet(this, _statusCode) < 400) {
           return super.onResponseData(controller, chunk);
         }
-        __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a10 = __privateGet(this, _decoder)) == null ? void 0 : _a10.decode(chunk, { stream: true })) != null ? _b3 : ""));
+        __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a6 = __privateGet(this, _decoder)) == null ? void 0 : _a6.decode(chunk, { stream: true })) != null ? _b3 : ""));
       }
       onResponseEnd(controller, trailers) {
-        var _a10, _b3;
+        var _a6, _b3;
         if (__privateGet(this, _statusCode) >= 400) {
-          __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a10 = __privateGet(this, _decoder)) == null ? void 0 : _a10.decode(void 0, { stream: false })) != null ? _b3 : ""));
+          __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a6 = __privateGet(this, _decoder)) == null ? void 0 : _a6.decode(void 0, { stream: false })) != null ? _b3 : ""));
           if (__privateMethod(this, _ResponseErrorHandler_instances, checkContentType_fn).call(this, "application/json")) {
             try {
               __privateSet(this, _body, JSON.parse(__privateGet(this, _body)));
@@ -30501,8 +30469,8 @@ var require_response_error = __commonJS({
     _body = new WeakMap();
     _ResponseErrorHandler_instances = new WeakSet();
     checkContentType_fn = function(contentType) {
-      var _a10;
-      return ((_a10 = __privateGet(this, _contentType)) != null ? _a10 : "").indexOf(contentType) === 0;
+      var _a6;
+      return ((_a6 = __privateGet(this, _contentType)) != null ? _a6 : "").indexOf(contentType) === 0;
     };
     module2.exports = () => {
       return (dispatch) => {
@@ -30544,7 +30512,7 @@ var require_dump = __commonJS({
     "use strict";
     var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors2();
     var DecoratorHandler = require_decorator_handler();
-    var _maxSize, _dumped, _size4, _DumpHandler_instances, abort_fn;
+    var _maxSize, _dumped, _size3, _DumpHandler_instances, abort_fn;
     var DumpHandler = class extends DecoratorHandler {
       constructor({ maxSize, signal }, handler) {
         if (maxSize != null && (!Number.isFinite(maxSize) || maxSize < 1)) {
@@ -30554,7 +30522,7 @@ var require_dump = __commonJS({
         __privateAdd(this, _DumpHandler_instances);
         __privateAdd(this, _maxSize, 1024 * 1024);
         __privateAdd(this, _dumped, false);
-        __privateAdd(this, _size4, 0);
+        __privateAdd(this, _size3, 0);
         __publicField(this, "aborted", false);
         __publicField(this, "reason", false);
         __privateSet(this, _maxSize, maxSize != null ? maxSize : __privateGet(this, _maxSize));
@@ -30579,13 +30547,13 @@ var require_dump = __commonJS({
         super.onResponseError(controller, this.aborted === true ? this.reason : err2);
       }
       onResponseData(controller, chunk) {
-        __privateSet(this, _size4, __privateGet(this, _size4) + chunk.length);
-        if (__privateGet(this, _size4) > __privateGet(this, _maxSize)) {
+        __privateSet(this, _size3, __privateGet(this, _size3) + chunk.length);
+        if (__privateGet(this, _size3) > __privateGet(this, _maxSize)) {
           throw new RequestAbortedError(
-            `Response size (${__privateGet(this, _size4)}) larger than maxSize (${__privateGet(this, _maxSize)})`
+            `Response size (${__privateGet(this, _size3)}) larger than maxSize (${__privateGet(this, _maxSize)})`
           );
         }
-        if (__privateGet(this, _size4) === __privateGet(this, _maxSize)) {
+        if (__privateGet(this, _size3) === __privateGet(this, _maxSize)) {
           __privateSet(this, _dumped, true);
         }
         return true;
@@ -30600,7 +30568,7 @@ var require_dump = __commonJS({
     };
     _maxSize = new WeakMap();
     _dumped = new WeakMap();
-    _size4 = new WeakMap();
+    _size3 = new WeakMap();
     _DumpHandler_instances = new WeakSet();
     abort_fn = function(reason2) {
       this.aborted = true;
@@ -30709,50 +30677,47 @@ var require_dns = __commonJS({
       }
       return { host: host2 };
     }
-    var _maxItems, _records;
     var DNSStorage = class {
+      #maxItems = 0;
+      #records = /* @__PURE__ */ new Map();
       constructor(opts) {
-        __privateAdd(this, _maxItems, 0);
-        __privateAdd(this, _records, /* @__PURE__ */ new Map());
-        __privateSet(this, _maxItems, opts.maxItems);
+        this.#maxItems = opts.maxItems;
       }
       get size() {
-        return __privateGet(this, _records).size;
+        return this.#records.size;
       }
       get(hostname) {
-        var _a10;
-        return (_a10 = __privateGet(this, _records).get(hostname)) != null ? _a10 : null;
+        var _a6;
+        return (_a6 = this.#records.get(hostname)) != null ? _a6 : null;
       }
       set(hostname, records) {
-        __privateGet(this, _records).set(hostname, records);
+        this.#records.set(hostname, records);
       }
       delete(hostname) {
-        __privateGet(this, _records).delete(hostname);
+        this.#records.delete(hostname);
       }
       // Delegate to storage decide can we do more lookups or not
       full() {
-        return this.size >= __privateGet(this, _maxItems);
+        return this.size >= this.#maxItems;
       }
     };
-    _maxItems = new WeakMap();
-    _records = new WeakMap();
-    var _maxTTL, _maxItems2, _DNSInstance_instances, defaultLookup_fn, defaultPick_fn;
+    var _maxTTL, _maxItems, _DNSInstance_instances, defaultLookup_fn, defaultPick_fn;
     var DNSInstance = class {
       constructor(opts) {
         __privateAdd(this, _DNSInstance_instances);
         __privateAdd(this, _maxTTL, 0);
-        __privateAdd(this, _maxItems2, 0);
+        __privateAdd(this, _maxItems, 0);
         __publicField(this, "dualStack", true);
         __publicField(this, "affinity", null);
         __publicField(this, "lookup", null);
         __publicField(this, "pick", null);
         __publicField(this, "storage", null);
-        var _a10, _b3, _c;
+        var _a6, _b3, _c;
         __privateSet(this, _maxTTL, opts.maxTTL);
-        __privateSet(this, _maxItems2, opts.maxItems);
+        __privateSet(this, _maxItems, opts.maxItems);
         this.dualStack = opts.dualStack;
         this.affinity = opts.affinity;
-        this.lookup = (_a10 = opts.lookup) != null ? _a10 : __privateMethod(this, _DNSInstance_instances, defaultLookup_fn);
+        this.lookup = (_a6 = opts.lookup) != null ? _a6 : __privateMethod(this, _DNSInstance_instances, defaultLookup_fn);
         this.pick = (_b3 = opts.pick) != null ? _b3 : __privateMethod(this, _DNSInstance_instances, defaultPick_fn);
         this.storage = (_c = opts.storage) != null ? _c : new DNSStorage(opts);
       }
@@ -30769,7 +30734,7 @@ var require_dns = __commonJS({
           pick: this.pick,
           ...opts.dns,
           maxTTL: __privateGet(this, _maxTTL),
-          maxItems: __privateGet(this, _maxItems2)
+          maxItems: __privateGet(this, _maxItems)
         };
         if (ips == null) {
           this.lookup(origin, newOpts, (err2, addresses) => {
@@ -30823,8 +30788,8 @@ var require_dns = __commonJS({
         }
       }
       pickFamily(origin, ipFamily) {
-        var _a10, _b3;
-        const records = (_a10 = this.storage.get(origin.hostname)) == null ? void 0 : _a10.records;
+        var _a6, _b3;
+        const records = (_a6 = this.storage.get(origin.hostname)) == null ? void 0 : _a6.records;
         if (!records) {
           return null;
         }
@@ -30848,7 +30813,7 @@ var require_dns = __commonJS({
         return ip;
       }
       setRecords(origin, addresses) {
-        var _a10;
+        var _a6;
         const timestamp = Date.now();
         const records = { records: { 4: null, 6: null } };
         let minTTL = __privateGet(this, _maxTTL);
@@ -30860,7 +30825,7 @@ var require_dns = __commonJS({
           } else {
             record2.ttl = __privateGet(this, _maxTTL);
           }
-          const familyRecords = (_a10 = records.records[record2.family]) != null ? _a10 : { ips: [] };
+          const familyRecords = (_a6 = records.records[record2.family]) != null ? _a6 : { ips: [] };
           familyRecords.ips.push(record2);
           records.records[record2.family] = familyRecords;
         }
@@ -30874,7 +30839,7 @@ var require_dns = __commonJS({
       }
     };
     _maxTTL = new WeakMap();
-    _maxItems2 = new WeakMap();
+    _maxItems = new WeakMap();
     _DNSInstance_instances = new WeakSet();
     defaultLookup_fn = function(origin, opts, cb) {
       lookup(
@@ -30897,7 +30862,7 @@ var require_dns = __commonJS({
       );
     };
     defaultPick_fn = function(origin, hostnameRecords, affinity) {
-      var _a10;
+      var _a6;
       let ip = null;
       const { records, offset } = hostnameRecords;
       let family;
@@ -30928,7 +30893,7 @@ var require_dns = __commonJS({
         family.offset++;
       }
       const position = family.offset % family.ips.length;
-      ip = (_a10 = family.ips[position]) != null ? _a10 : null;
+      ip = (_a6 = family.ips[position]) != null ? _a6 : null;
       if (ip == null) {
         return ip;
       }
@@ -30938,35 +30903,34 @@ var require_dns = __commonJS({
       }
       return ip;
     };
-    var _state3, _opts, _dispatch, _origin, _controller, _newOrigin, _firstTry;
     var DNSDispatchHandler = class extends DecoratorHandler {
+      #state = null;
+      #opts = null;
+      #dispatch = null;
+      #origin = null;
+      #controller = null;
+      #newOrigin = null;
+      #firstTry = true;
       constructor(state, { origin, handler, dispatch, newOrigin }, opts) {
         super(handler);
-        __privateAdd(this, _state3, null);
-        __privateAdd(this, _opts, null);
-        __privateAdd(this, _dispatch, null);
-        __privateAdd(this, _origin, null);
-        __privateAdd(this, _controller, null);
-        __privateAdd(this, _newOrigin, null);
-        __privateAdd(this, _firstTry, true);
-        __privateSet(this, _origin, origin);
-        __privateSet(this, _newOrigin, newOrigin);
-        __privateSet(this, _opts, { ...opts });
-        __privateSet(this, _state3, state);
-        __privateSet(this, _dispatch, dispatch);
+        this.#origin = origin;
+        this.#newOrigin = newOrigin;
+        this.#opts = { ...opts };
+        this.#state = state;
+        this.#dispatch = dispatch;
       }
       onResponseError(controller, err2) {
         switch (err2.code) {
           case "ETIMEDOUT":
           case "ECONNREFUSED": {
-            if (__privateGet(this, _state3).dualStack) {
-              if (!__privateGet(this, _firstTry)) {
+            if (this.#state.dualStack) {
+              if (!this.#firstTry) {
                 super.onResponseError(controller, err2);
                 return;
               }
-              __privateSet(this, _firstTry, false);
-              const otherFamily = __privateGet(this, _newOrigin).hostname[0] === "[" ? 4 : 6;
-              const ip = __privateGet(this, _state3).pickFamily(__privateGet(this, _origin), otherFamily);
+              this.#firstTry = false;
+              const otherFamily = this.#newOrigin.hostname[0] === "[" ? 4 : 6;
+              const ip = this.#state.pickFamily(this.#origin, otherFamily);
               if (ip == null) {
                 super.onResponseError(controller, err2);
                 return;
@@ -30974,24 +30938,24 @@ var require_dns = __commonJS({
               let port;
               if (typeof ip.port === "number") {
                 port = `:${ip.port}`;
-              } else if (__privateGet(this, _origin).port !== "") {
-                port = `:${__privateGet(this, _origin).port}`;
+              } else if (this.#origin.port !== "") {
+                port = `:${this.#origin.port}`;
               } else {
                 port = "";
               }
               const dispatchOpts = {
-                ...__privateGet(this, _opts),
-                origin: `${__privateGet(this, _origin).protocol}//${ip.family === 6 ? `[${ip.address}]` : ip.address}${port}`,
-                headers: withHostHeader(__privateGet(this, _origin).host, __privateGet(this, _opts).headers)
+                ...this.#opts,
+                origin: `${this.#origin.protocol}//${ip.family === 6 ? `[${ip.address}]` : ip.address}${port}`,
+                headers: withHostHeader(this.#origin.host, this.#opts.headers)
               };
-              __privateGet(this, _dispatch).call(this, dispatchOpts, this);
+              this.#dispatch(dispatchOpts, this);
               return;
             }
             super.onResponseError(controller, err2);
             break;
           }
           case "ENOTFOUND":
-            __privateGet(this, _state3).deleteRecords(__privateGet(this, _origin));
+            this.#state.deleteRecords(this.#origin);
             super.onResponseError(controller, err2);
             break;
           default:
@@ -31000,15 +30964,8 @@ var require_dns = __commonJS({
         }
       }
     };
-    _state3 = new WeakMap();
-    _opts = new WeakMap();
-    _dispatch = new WeakMap();
-    _origin = new WeakMap();
-    _controller = new WeakMap();
-    _newOrigin = new WeakMap();
-    _firstTry = new WeakMap();
     module2.exports = (interceptorOpts) => {
-      var _a10, _b3, _c, _d, _e4, _f, _g, _h, _i5, _j, _k;
+      var _a6, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k;
       if ((interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) != null && (typeof (interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) !== "number" || (interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) < 0)) {
         throw new InvalidArgumentError2("Invalid maxTTL. Must be a positive number");
       }
@@ -31029,10 +30986,10 @@ var require_dns = __commonJS({
       if ((interceptorOpts == null ? void 0 : interceptorOpts.pick) != null && typeof (interceptorOpts == null ? void 0 : interceptorOpts.pick) !== "function") {
         throw new InvalidArgumentError2("Invalid pick. Must be a function");
       }
-      if ((interceptorOpts == null ? void 0 : interceptorOpts.storage) != null && (typeof ((_a10 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _a10.get) !== "function" || typeof ((_b3 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _b3.set) !== "function" || typeof ((_c = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _c.full) !== "function" || typeof ((_d = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _d.delete) !== "function")) {
+      if ((interceptorOpts == null ? void 0 : interceptorOpts.storage) != null && (typeof ((_a6 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _a6.get) !== "function" || typeof ((_b3 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _b3.set) !== "function" || typeof ((_c = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _c.full) !== "function" || typeof ((_d = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _d.delete) !== "function")) {
         throw new InvalidArgumentError2("Invalid storage. Must be a object with methods: { get, set, full, delete }");
       }
-      const dualStack = (_e4 = interceptorOpts == null ? void 0 : interceptorOpts.dualStack) != null ? _e4 : true;
+      const dualStack = (_e3 = interceptorOpts == null ? void 0 : interceptorOpts.dualStack) != null ? _e3 : true;
       let affinity;
       if (dualStack) {
         affinity = (_f = interceptorOpts == null ? void 0 : interceptorOpts.affinity) != null ? _f : null;
@@ -31042,7 +30999,7 @@ var require_dns = __commonJS({
       const opts = {
         maxTTL: (_h = interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) != null ? _h : 1e4,
         // Expressed in ms
-        lookup: (_i5 = interceptorOpts == null ? void 0 : interceptorOpts.lookup) != null ? _i5 : null,
+        lookup: (_i3 = interceptorOpts == null ? void 0 : interceptorOpts.lookup) != null ? _i3 : null,
         pick: (_j = interceptorOpts == null ? void 0 : interceptorOpts.pick) != null ? _j : null,
         dualStack,
         affinity,
@@ -31183,8 +31140,8 @@ var require_cache = __commonJS({
       invalidDirectives.add(key);
     }
     function hasInvalidCacheControlDirective(directives, key) {
-      var _a10;
-      return ((_a10 = directives[kInvalidCacheControlDirectives]) == null ? void 0 : _a10.has(key)) === true;
+      var _a6;
+      return ((_a6 = directives[kInvalidCacheControlDirectives]) == null ? void 0 : _a6.has(key)) === true;
     }
     function getMalformedRestrictiveDirectiveName(key) {
       for (const directiveName of RESTRICTIVE_DIRECTIVE_NAMES) {
@@ -32174,53 +32131,52 @@ var require_cache_handler = __commonJS({
       deleteLocationTargets(store2, cacheKey2, resHeaders.location);
       deleteLocationTargets(store2, cacheKey2, resHeaders["content-location"]);
     }
-    var _cacheKey, _cacheType, _cacheByDefault, _store, _handler, _writeStream;
     var CacheHandler = class {
+      /**
+       * @type {import('../../types/cache-interceptor.d.ts').default.CacheKey}
+       */
+      #cacheKey;
+      /**
+       * @type {import('../../types/cache-interceptor.d.ts').default.CacheHandlerOptions['type']}
+       */
+      #cacheType;
+      /**
+       * @type {number | undefined}
+       */
+      #cacheByDefault;
+      /**
+       * @type {import('../../types/cache-interceptor.d.ts').default.CacheStore}
+       */
+      #store;
+      /**
+       * @type {import('../../types/dispatcher.d.ts').default.DispatchHandler}
+       */
+      #handler;
+      /**
+       * @type {import('node:stream').Writable | undefined}
+       */
+      #writeStream;
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.CacheHandlerOptions} opts
        * @param {import('../../types/cache-interceptor.d.ts').default.CacheKey} cacheKey
        * @param {import('../../types/dispatcher.d.ts').default.DispatchHandler} handler
        */
       constructor({ store: store2, type, cacheByDefault }, cacheKey2, handler) {
-        /**
-         * @type {import('../../types/cache-interceptor.d.ts').default.CacheKey}
-         */
-        __privateAdd(this, _cacheKey);
-        /**
-         * @type {import('../../types/cache-interceptor.d.ts').default.CacheHandlerOptions['type']}
-         */
-        __privateAdd(this, _cacheType);
-        /**
-         * @type {number | undefined}
-         */
-        __privateAdd(this, _cacheByDefault);
-        /**
-         * @type {import('../../types/cache-interceptor.d.ts').default.CacheStore}
-         */
-        __privateAdd(this, _store);
-        /**
-         * @type {import('../../types/dispatcher.d.ts').default.DispatchHandler}
-         */
-        __privateAdd(this, _handler);
-        /**
-         * @type {import('node:stream').Writable | undefined}
-         */
-        __privateAdd(this, _writeStream);
-        __privateSet(this, _store, store2);
-        __privateSet(this, _cacheType, type);
-        __privateSet(this, _cacheByDefault, cacheByDefault);
-        __privateSet(this, _cacheKey, cacheKey2);
-        __privateSet(this, _handler, handler);
+        this.#store = store2;
+        this.#cacheType = type;
+        this.#cacheByDefault = cacheByDefault;
+        this.#cacheKey = cacheKey2;
+        this.#handler = handler;
       }
       onRequestStart(controller, context) {
-        var _a10, _b3, _c;
-        (_a10 = __privateGet(this, _writeStream)) == null ? void 0 : _a10.destroy();
-        __privateSet(this, _writeStream, void 0);
-        (_c = (_b3 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _c.call(_b3, controller, context);
+        var _a6, _b3, _c;
+        (_a6 = this.#writeStream) == null ? void 0 : _a6.destroy();
+        this.#writeStream = void 0;
+        (_c = (_b3 = this.#handler).onRequestStart) == null ? void 0 : _c.call(_b3, controller, context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a10, _b3;
-        (_b3 = (_a10 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, socket);
+        var _a6, _b3;
+        (_b3 = (_a6 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, socket);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -32229,11 +32185,11 @@ var require_cache_handler = __commonJS({
        * @param {string} statusMessage
        */
       onResponseStart(controller, statusCode, resHeaders, statusMessage) {
-        var _a10;
+        var _a6;
         const downstreamOnHeaders = () => {
-          var _a11, _b3;
-          return (_b3 = (_a11 = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _b3.call(
-            _a11,
+          var _a7, _b3;
+          return (_b3 = (_a7 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(
+            _a7,
             controller,
             statusCode,
             resHeaders,
@@ -32241,58 +32197,58 @@ var require_cache_handler = __commonJS({
           );
         };
         const handler = this;
-        if (!arrayIncludes(util2.safeHTTPMethods, __privateGet(this, _cacheKey).method) && statusCode >= 200 && statusCode <= 399) {
-          invalidateUnsafeRequest(__privateGet(this, _store), __privateGet(this, _cacheKey), resHeaders);
+        if (!arrayIncludes(util2.safeHTTPMethods, this.#cacheKey.method) && statusCode >= 200 && statusCode <= 399) {
+          invalidateUnsafeRequest(this.#store, this.#cacheKey, resHeaders);
           return downstreamOnHeaders();
         }
         const cacheControlHeader = resHeaders["cache-control"];
         const cacheControlDirectives = cacheControlHeader ? parseCacheControlHeader(cacheControlHeader) : {};
-        if (revalidationResponseDisallowsCachedReuse(__privateGet(this, _cacheType), resHeaders, cacheControlDirectives)) {
-          deleteCachedValue(__privateGet(this, _store), __privateGet(this, _cacheKey));
+        if (revalidationResponseDisallowsCachedReuse(this.#cacheType, resHeaders, cacheControlDirectives)) {
+          deleteCachedValue(this.#store, this.#cacheKey);
           return downstreamOnHeaders();
         }
         const heuristicallyCacheable = resHeaders["last-modified"] && arrayIncludes(HEURISTICALLY_CACHEABLE_STATUS_CODES, statusCode);
-        if (!cacheControlHeader && !resHeaders["expires"] && !heuristicallyCacheable && !__privateGet(this, _cacheByDefault)) {
+        if (!cacheControlHeader && !resHeaders["expires"] && !heuristicallyCacheable && !this.#cacheByDefault) {
           if (statusCode === 304 && resHeaders.vary && isInvalidOrWildcardVaryHeader(resHeaders.vary)) {
-            deleteCachedValue(__privateGet(this, _store), __privateGet(this, _cacheKey));
+            deleteCachedValue(this.#store, this.#cacheKey);
           }
           return downstreamOnHeaders();
         }
-        if (!canCacheResponse(__privateGet(this, _cacheType), __privateGet(this, _cacheKey).method, statusCode, resHeaders, cacheControlDirectives, __privateGet(this, _cacheKey).headers)) {
-          if (statusCode === 304 && (cacheControlHeader || revalidationResponseDisallowsCachedReuse(__privateGet(this, _cacheType), resHeaders, cacheControlDirectives))) {
-            deleteCachedValue(__privateGet(this, _store), __privateGet(this, _cacheKey));
+        if (!canCacheResponse(this.#cacheType, this.#cacheKey.method, statusCode, resHeaders, cacheControlDirectives, this.#cacheKey.headers)) {
+          if (statusCode === 304 && (cacheControlHeader || revalidationResponseDisallowsCachedReuse(this.#cacheType, resHeaders, cacheControlDirectives))) {
+            deleteCachedValue(this.#store, this.#cacheKey);
           }
           return downstreamOnHeaders();
         }
         const now = Date.now();
         const resAge = Object.hasOwn(resHeaders, "age") ? getAge(resHeaders.age) : void 0;
         if (resAge !== void 0 && resAge >= MAX_RESPONSE_AGE) {
-          deleteCachedValueIfNotModified(statusCode, __privateGet(this, _store), __privateGet(this, _cacheKey));
+          deleteCachedValueIfNotModified(statusCode, this.#store, this.#cacheKey);
           return downstreamOnHeaders();
         }
         const resDate = Object.hasOwn(resHeaders, "date") ? getDate(resHeaders.date) : void 0;
         if (resDate === null) {
-          deleteCachedValueIfNotModified(statusCode, __privateGet(this, _store), __privateGet(this, _cacheKey));
+          deleteCachedValueIfNotModified(statusCode, this.#store, this.#cacheKey);
           return downstreamOnHeaders();
         }
         const apparentAge = resDate ? Math.max(0, now - resDate.getTime()) : 0;
         const currentAge = Math.max(apparentAge, resAge != null ? resAge : 0);
-        const staleAt = (_a10 = determineStaleAt(__privateGet(this, _cacheType), now, resAge, resHeaders, resDate, cacheControlDirectives)) != null ? _a10 : __privateGet(this, _cacheByDefault);
+        const staleAt = (_a6 = determineStaleAt(this.#cacheType, now, resAge, resHeaders, resDate, cacheControlDirectives)) != null ? _a6 : this.#cacheByDefault;
         if (staleAt === void 0 || currentAge >= staleAt) {
           if (cacheControlHeader || staleAt !== void 0) {
-            deleteCachedValueIfNotModified(statusCode, __privateGet(this, _store), __privateGet(this, _cacheKey));
+            deleteCachedValueIfNotModified(statusCode, this.#store, this.#cacheKey);
           }
           return downstreamOnHeaders();
         }
         const baseTime = now - currentAge;
         const absoluteStaleAt = staleAt + baseTime;
         if (now >= absoluteStaleAt) {
-          deleteCachedValueIfNotModified(statusCode, __privateGet(this, _store), __privateGet(this, _cacheKey));
+          deleteCachedValueIfNotModified(statusCode, this.#store, this.#cacheKey);
           return downstreamOnHeaders();
         }
         let varyDirectives;
-        if (__privateGet(this, _cacheKey).headers && resHeaders.vary) {
-          varyDirectives = parseVaryHeader(resHeaders.vary, __privateGet(this, _cacheKey).headers);
+        if (this.#cacheKey.headers && resHeaders.vary) {
+          varyDirectives = parseVaryHeader(resHeaders.vary, this.#cacheKey.headers);
           if (!varyDirectives) {
             return downstreamOnHeaders();
           }
@@ -32321,55 +32277,55 @@ var require_cache_handler = __commonJS({
             value.vary = varyDirectives != null ? varyDirectives : cachedValue.vary;
             value.headers = { ...cachedValue.headers, ...strippedHeaders };
             downstreamOnHeaders();
-            __privateSet(this, _writeStream, __privateGet(this, _store).createWriteStream(__privateGet(this, _cacheKey), value));
-            if (!__privateGet(this, _writeStream) || !(cachedValue == null ? void 0 : cachedValue.body)) {
+            this.#writeStream = this.#store.createWriteStream(this.#cacheKey, value);
+            if (!this.#writeStream || !(cachedValue == null ? void 0 : cachedValue.body)) {
               return;
             }
             if (typeof cachedValue.body.values === "function") {
               const bodyIterator = cachedValue.body.values();
               const streamCachedBody = () => {
-                var _a11, _b3;
+                var _a7, _b3;
                 for (const chunk of bodyIterator) {
-                  const full = __privateGet(this, _writeStream).write(chunk) === false;
-                  (_b3 = (_a11 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a11, controller, chunk);
+                  const full = this.#writeStream.write(chunk) === false;
+                  (_b3 = (_a7 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a7, controller, chunk);
                   if (full) {
                     break;
                   }
                 }
               };
-              __privateGet(this, _writeStream).on("error", function() {
-                __privateSet(handler, _writeStream, void 0);
-                __privateGet(handler, _store).delete(__privateGet(handler, _cacheKey));
+              this.#writeStream.on("error", function() {
+                handler.#writeStream = void 0;
+                handler.#store.delete(handler.#cacheKey);
               }).on("drain", () => {
                 streamCachedBody();
               }).on("close", function() {
-                if (__privateGet(handler, _writeStream) === this) {
-                  __privateSet(handler, _writeStream, void 0);
+                if (handler.#writeStream === this) {
+                  handler.#writeStream = void 0;
                 }
               });
               streamCachedBody();
             } else if (typeof cachedValue.body.on === "function") {
               cachedValue.body.on("data", (chunk) => {
-                var _a11, _b3;
-                __privateGet(this, _writeStream).write(chunk);
-                (_b3 = (_a11 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a11, controller, chunk);
+                var _a7, _b3;
+                this.#writeStream.write(chunk);
+                (_b3 = (_a7 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a7, controller, chunk);
               }).on("end", () => {
-                __privateGet(this, _writeStream).end();
+                this.#writeStream.end();
               }).on("error", () => {
-                __privateSet(this, _writeStream, void 0);
-                __privateGet(this, _store).delete(__privateGet(this, _cacheKey));
+                this.#writeStream = void 0;
+                this.#store.delete(this.#cacheKey);
               });
-              __privateGet(this, _writeStream).on("error", function() {
-                __privateSet(handler, _writeStream, void 0);
-                __privateGet(handler, _store).delete(__privateGet(handler, _cacheKey));
+              this.#writeStream.on("error", function() {
+                handler.#writeStream = void 0;
+                handler.#store.delete(handler.#cacheKey);
               }).on("close", function() {
-                if (__privateGet(handler, _writeStream) === this) {
-                  __privateSet(handler, _writeStream, void 0);
+                if (handler.#writeStream === this) {
+                  handler.#writeStream = void 0;
                 }
               });
             }
           };
-          const result = __privateGet(this, _store).get(__privateGet(this, _cacheKey));
+          const result = this.#store.get(this.#cacheKey);
           if (result && typeof result.then === "function") {
             result.then(handle304);
           } else {
@@ -32379,16 +32335,16 @@ var require_cache_handler = __commonJS({
           if (typeof resHeaders.etag === "string" && isEtagUsable(resHeaders.etag)) {
             value.etag = resHeaders.etag;
           }
-          __privateSet(this, _writeStream, __privateGet(this, _store).createWriteStream(__privateGet(this, _cacheKey), value));
-          if (!__privateGet(this, _writeStream)) {
+          this.#writeStream = this.#store.createWriteStream(this.#cacheKey, value);
+          if (!this.#writeStream) {
             return downstreamOnHeaders();
           }
-          __privateGet(this, _writeStream).on("drain", () => controller.resume()).on("error", function() {
-            __privateSet(handler, _writeStream, void 0);
-            __privateGet(handler, _store).delete(__privateGet(handler, _cacheKey));
+          this.#writeStream.on("drain", () => controller.resume()).on("error", function() {
+            handler.#writeStream = void 0;
+            handler.#store.delete(handler.#cacheKey);
           }).on("close", function() {
-            if (__privateGet(handler, _writeStream) === this) {
-              __privateSet(handler, _writeStream, void 0);
+            if (handler.#writeStream === this) {
+              handler.#writeStream = void 0;
             }
             controller.resume();
           });
@@ -32396,34 +32352,28 @@ var require_cache_handler = __commonJS({
         }
       }
       onResponseData(controller, chunk) {
-        var _a10, _b3, _c;
-        if (((_a10 = __privateGet(this, _writeStream)) == null ? void 0 : _a10.write(chunk)) === false) {
+        var _a6, _b3, _c;
+        if (((_a6 = this.#writeStream) == null ? void 0 : _a6.write(chunk)) === false) {
           controller.pause();
         }
-        (_c = (_b3 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _c.call(_b3, controller, chunk);
+        (_c = (_b3 = this.#handler).onResponseData) == null ? void 0 : _c.call(_b3, controller, chunk);
       }
       onResponseEnd(controller, trailers) {
-        var _a10, _b3, _c;
-        (_a10 = __privateGet(this, _writeStream)) == null ? void 0 : _a10.end();
-        (_c = (_b3 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _c.call(_b3, controller, trailers);
+        var _a6, _b3, _c;
+        (_a6 = this.#writeStream) == null ? void 0 : _a6.end();
+        (_c = (_b3 = this.#handler).onResponseEnd) == null ? void 0 : _c.call(_b3, controller, trailers);
       }
       onResponseError(controller, err2) {
-        var _a10, _b3, _c;
-        (_a10 = __privateGet(this, _writeStream)) == null ? void 0 : _a10.destroy(err2);
-        __privateSet(this, _writeStream, void 0);
-        (_c = (_b3 = __privateGet(this, _handler)).onResponseError) == null ? void 0 : _c.call(_b3, controller, err2);
+        var _a6, _b3, _c;
+        (_a6 = this.#writeStream) == null ? void 0 : _a6.destroy(err2);
+        this.#writeStream = void 0;
+        (_c = (_b3 = this.#handler).onResponseError) == null ? void 0 : _c.call(_b3, controller, err2);
       }
     };
-    _cacheKey = new WeakMap();
-    _cacheType = new WeakMap();
-    _cacheByDefault = new WeakMap();
-    _store = new WeakMap();
-    _handler = new WeakMap();
-    _writeStream = new WeakMap();
     function deleteCachedValue(store2, cacheKey2) {
-      var _a10, _b3;
+      var _a6, _b3;
       try {
-        (_b3 = (_a10 = store2.delete(cacheKey2)) == null ? void 0 : _a10.catch) == null ? void 0 : _b3.call(_a10, noop);
+        (_b3 = (_a6 = store2.delete(cacheKey2)) == null ? void 0 : _a6.catch) == null ? void 0 : _b3.call(_a6, noop);
       } catch {
       }
     }
@@ -32618,22 +32568,21 @@ var require_memory_cache_store = __commonJS({
     var { Writable } = require("stream");
     var { EventEmitter: EventEmitter2 } = require("events");
     var { assertCacheKey, assertCacheValue } = require_cache();
-    var _maxCount, _maxSize, _maxEntrySize, _size4, _count, _entries2, _hasEmittedMaxSizeEvent;
     var MemoryCacheStore = class extends EventEmitter2 {
+      #maxCount = 1024;
+      #maxSize = 104857600;
+      // 100MB
+      #maxEntrySize = 5242880;
+      // 5MB
+      #size = 0;
+      #count = 0;
+      #entries = /* @__PURE__ */ new Map();
+      #hasEmittedMaxSizeEvent = false;
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.MemoryCacheStoreOpts | undefined} [opts]
        */
       constructor(opts) {
         super();
-        __privateAdd(this, _maxCount, 1024);
-        __privateAdd(this, _maxSize, 104857600);
-        // 100MB
-        __privateAdd(this, _maxEntrySize, 5242880);
-        // 5MB
-        __privateAdd(this, _size4, 0);
-        __privateAdd(this, _count, 0);
-        __privateAdd(this, _entries2, /* @__PURE__ */ new Map());
-        __privateAdd(this, _hasEmittedMaxSizeEvent, false);
         if (opts) {
           if (typeof opts !== "object") {
             throw new TypeError("MemoryCacheStore options must be an object");
@@ -32642,19 +32591,19 @@ var require_memory_cache_store = __commonJS({
             if (typeof opts.maxCount !== "number" || !Number.isInteger(opts.maxCount) || opts.maxCount < 0) {
               throw new TypeError("MemoryCacheStore options.maxCount must be a non-negative integer");
             }
-            __privateSet(this, _maxCount, opts.maxCount);
+            this.#maxCount = opts.maxCount;
           }
           if (opts.maxSize !== void 0) {
             if (typeof opts.maxSize !== "number" || !Number.isInteger(opts.maxSize) || opts.maxSize < 0) {
               throw new TypeError("MemoryCacheStore options.maxSize must be a non-negative integer");
             }
-            __privateSet(this, _maxSize, opts.maxSize);
+            this.#maxSize = opts.maxSize;
           }
           if (opts.maxEntrySize !== void 0) {
             if (typeof opts.maxEntrySize !== "number" || !Number.isInteger(opts.maxEntrySize) || opts.maxEntrySize < 0) {
               throw new TypeError("MemoryCacheStore options.maxEntrySize must be a non-negative integer");
             }
-            __privateSet(this, _maxEntrySize, opts.maxEntrySize);
+            this.#maxEntrySize = opts.maxEntrySize;
           }
         }
       }
@@ -32663,14 +32612,14 @@ var require_memory_cache_store = __commonJS({
        * @returns {number} The current size of the cache in bytes
        */
       get size() {
-        return __privateGet(this, _size4);
+        return this.#size;
       }
       /**
        * Check if the cache is full (either max size or max count reached)
        * @returns {boolean} True if the cache is full, false otherwise
        */
       isFull() {
-        return __privateGet(this, _size4) >= __privateGet(this, _maxSize) || __privateGet(this, _count) >= __privateGet(this, _maxCount);
+        return this.#size >= this.#maxSize || this.#count >= this.#maxCount;
       }
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.CacheKey} req
@@ -32680,7 +32629,7 @@ var require_memory_cache_store = __commonJS({
         assertCacheKey(key);
         const topLevelKey = `${key.origin}:${key.path}`;
         const now = Date.now();
-        const entries2 = __privateGet(this, _entries2).get(topLevelKey);
+        const entries2 = this.#entries.get(topLevelKey);
         const entry = entries2 ? findEntry(key, entries2, now) : null;
         return entry == null ? void 0 : {
           statusMessage: entry.statusMessage,
@@ -32712,7 +32661,7 @@ var require_memory_cache_store = __commonJS({
               chunk = Buffer.from(chunk, encoding);
             }
             entry.size += chunk.byteLength;
-            if (entry.size >= __privateGet(store2, _maxEntrySize)) {
+            if (entry.size >= store2.#maxEntrySize) {
               this.destroy();
             } else {
               entry.body.push(chunk);
@@ -32720,42 +32669,42 @@ var require_memory_cache_store = __commonJS({
             callback(null);
           },
           final(callback) {
-            let entries2 = __privateGet(store2, _entries2).get(topLevelKey);
+            let entries2 = store2.#entries.get(topLevelKey);
             if (!entries2) {
               entries2 = [];
-              __privateGet(store2, _entries2).set(topLevelKey, entries2);
+              store2.#entries.set(topLevelKey, entries2);
             }
             const previousEntry = findEntry(key, entries2, Date.now());
             if (previousEntry) {
               const index2 = entries2.indexOf(previousEntry);
               entries2.splice(index2, 1, entry);
-              __privateSet(store2, _size4, __privateGet(store2, _size4) - previousEntry.size);
+              store2.#size -= previousEntry.size;
             } else {
               entries2.push(entry);
-              __privateSet(store2, _count, __privateGet(store2, _count) + 1);
+              store2.#count += 1;
             }
-            __privateSet(store2, _size4, __privateGet(store2, _size4) + entry.size);
-            if (__privateGet(store2, _size4) > __privateGet(store2, _maxSize) || __privateGet(store2, _count) > __privateGet(store2, _maxCount)) {
-              if (!__privateGet(store2, _hasEmittedMaxSizeEvent)) {
+            store2.#size += entry.size;
+            if (store2.#size > store2.#maxSize || store2.#count > store2.#maxCount) {
+              if (!store2.#hasEmittedMaxSizeEvent) {
                 store2.emit("maxSizeExceeded", {
-                  size: __privateGet(store2, _size4),
-                  maxSize: __privateGet(store2, _maxSize),
-                  count: __privateGet(store2, _count),
-                  maxCount: __privateGet(store2, _maxCount)
+                  size: store2.#size,
+                  maxSize: store2.#maxSize,
+                  count: store2.#count,
+                  maxCount: store2.#maxCount
                 });
-                __privateSet(store2, _hasEmittedMaxSizeEvent, true);
+                store2.#hasEmittedMaxSizeEvent = true;
               }
-              for (const [key2, entries3] of __privateGet(store2, _entries2)) {
+              for (const [key2, entries3] of store2.#entries) {
                 for (const entry2 of entries3.splice(0, entries3.length / 2)) {
-                  __privateSet(store2, _size4, __privateGet(store2, _size4) - entry2.size);
-                  __privateSet(store2, _count, __privateGet(store2, _count) - 1);
+                  store2.#size -= entry2.size;
+                  store2.#count -= 1;
                 }
                 if (entries3.length === 0) {
-                  __privateGet(store2, _entries2).delete(key2);
+                  store2.#entries.delete(key2);
                 }
               }
-              if (__privateGet(store2, _size4) < __privateGet(store2, _maxSize) && __privateGet(store2, _count) < __privateGet(store2, _maxCount)) {
-                __privateSet(store2, _hasEmittedMaxSizeEvent, false);
+              if (store2.#size < store2.#maxSize && store2.#count < store2.#maxCount) {
+                store2.#hasEmittedMaxSizeEvent = false;
               }
             }
             callback(null);
@@ -32766,25 +32715,18 @@ var require_memory_cache_store = __commonJS({
        * @param {CacheKey} key
        */
       delete(key) {
-        var _a10;
+        var _a6;
         if (typeof key !== "object") {
           throw new TypeError(`expected key to be object, got ${typeof key}`);
         }
         const topLevelKey = `${key.origin}:${key.path}`;
-        for (const entry of (_a10 = __privateGet(this, _entries2).get(topLevelKey)) != null ? _a10 : []) {
-          __privateSet(this, _size4, __privateGet(this, _size4) - entry.size);
-          __privateSet(this, _count, __privateGet(this, _count) - 1);
+        for (const entry of (_a6 = this.#entries.get(topLevelKey)) != null ? _a6 : []) {
+          this.#size -= entry.size;
+          this.#count -= 1;
         }
-        __privateGet(this, _entries2).delete(topLevelKey);
+        this.#entries.delete(topLevelKey);
       }
     };
-    _maxCount = new WeakMap();
-    _maxSize = new WeakMap();
-    _maxEntrySize = new WeakMap();
-    _size4 = new WeakMap();
-    _count = new WeakMap();
-    _entries2 = new WeakMap();
-    _hasEmittedMaxSizeEvent = new WeakMap();
     function findEntry(key, entries2, now) {
       for (let i3 = 0; i3 < entries2.length; i3++) {
         const entry = entries2[i3];
@@ -32794,12 +32736,12 @@ var require_memory_cache_store = __commonJS({
       }
     }
     function varyMatches(key, entry) {
-      var _a10;
+      var _a6;
       if (entry.vary == null) {
         return true;
       }
       for (const headerName in entry.vary) {
-        if (Object.hasOwn(entry.vary, headerName) && !headerValueEquals((_a10 = key.headers) == null ? void 0 : _a10[headerName], entry.vary[headerName])) {
+        if (Object.hasOwn(entry.vary, headerName) && !headerValueEquals((_a6 = key.headers) == null ? void 0 : _a6[headerName], entry.vary[headerName])) {
           return false;
         }
       }
@@ -32834,54 +32776,53 @@ var require_cache_revalidation_handler = __commonJS({
   "node_modules/undici/lib/handler/cache-revalidation-handler.js"(exports2, module2) {
     "use strict";
     var assert = require("assert");
-    var _successful, _callback, _handler, _context, _allowErrorStatusCodes;
     var CacheRevalidationHandler = class {
+      #successful = false;
+      /**
+       * @type {((success: boolean, context?: any, statusCode?: number, headers?: import('../../types/header.d.ts').IncomingHttpHeaders) => void) | null}
+       */
+      #callback;
+      /**
+       * @type {(import('../../types/dispatcher.d.ts').default.DispatchHandler)}
+       */
+      #handler;
+      #context;
+      /**
+       * @type {boolean}
+       */
+      #allowErrorStatusCodes;
       /**
        * @param {(success: boolean, context?: any, statusCode?: number, headers?: import('../../types/header.d.ts').IncomingHttpHeaders) => void} callback Function to call if the cached value is valid
        * @param {import('../../types/dispatcher.d.ts').default.DispatchHandlers} handler
        * @param {boolean} allowErrorStatusCodes
        */
       constructor(callback, handler, allowErrorStatusCodes) {
-        __privateAdd(this, _successful, false);
-        /**
-         * @type {((success: boolean, context?: any, statusCode?: number, headers?: import('../../types/header.d.ts').IncomingHttpHeaders) => void) | null}
-         */
-        __privateAdd(this, _callback);
-        /**
-         * @type {(import('../../types/dispatcher.d.ts').default.DispatchHandler)}
-         */
-        __privateAdd(this, _handler);
-        __privateAdd(this, _context);
-        /**
-         * @type {boolean}
-         */
-        __privateAdd(this, _allowErrorStatusCodes);
         if (typeof callback !== "function") {
           throw new TypeError("callback must be a function");
         }
-        __privateSet(this, _callback, callback);
-        __privateSet(this, _handler, handler);
-        __privateSet(this, _allowErrorStatusCodes, allowErrorStatusCodes);
+        this.#callback = callback;
+        this.#handler = handler;
+        this.#allowErrorStatusCodes = allowErrorStatusCodes;
       }
       onRequestStart(_5, context) {
-        __privateSet(this, _successful, false);
-        __privateSet(this, _context, context);
+        this.#successful = false;
+        this.#context = context;
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a10, _b3;
-        (_b3 = (_a10 = __privateGet(this, _handler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, socket);
+        var _a6, _b3;
+        (_b3 = (_a6 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a10, _b3, _c, _d;
-        assert(__privateGet(this, _callback) != null);
-        __privateSet(this, _successful, statusCode === 304 || __privateGet(this, _allowErrorStatusCodes) && statusCode >= 500 && statusCode <= 504);
-        __privateGet(this, _callback).call(this, __privateGet(this, _successful), __privateGet(this, _context), statusCode, headers);
-        __privateSet(this, _callback, null);
-        if (__privateGet(this, _successful)) {
+        var _a6, _b3, _c, _d;
+        assert(this.#callback != null);
+        this.#successful = statusCode === 304 || this.#allowErrorStatusCodes && statusCode >= 500 && statusCode <= 504;
+        this.#callback(this.#successful, this.#context, statusCode, headers);
+        this.#callback = null;
+        if (this.#successful) {
           return true;
         }
-        (_b3 = (_a10 = __privateGet(this, _handler)).onRequestStart) == null ? void 0 : _b3.call(_a10, controller, __privateGet(this, _context));
-        (_d = (_c = __privateGet(this, _handler)).onResponseStart) == null ? void 0 : _d.call(
+        (_b3 = (_a6 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a6, controller, this.#context);
+        (_d = (_c = this.#handler).onResponseStart) == null ? void 0 : _d.call(
           _c,
           controller,
           statusCode,
@@ -32890,39 +32831,34 @@ var require_cache_revalidation_handler = __commonJS({
         );
       }
       onResponseData(controller, chunk) {
-        var _a10, _b3;
-        if (__privateGet(this, _successful)) {
+        var _a6, _b3;
+        if (this.#successful) {
           return;
         }
-        return (_b3 = (_a10 = __privateGet(this, _handler)).onResponseData) == null ? void 0 : _b3.call(_a10, controller, chunk);
+        return (_b3 = (_a6 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a6, controller, chunk);
       }
       onResponseEnd(controller, trailers) {
-        var _a10, _b3;
-        if (__privateGet(this, _successful)) {
+        var _a6, _b3;
+        if (this.#successful) {
           return;
         }
-        (_b3 = (_a10 = __privateGet(this, _handler)).onResponseEnd) == null ? void 0 : _b3.call(_a10, controller, trailers);
+        (_b3 = (_a6 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, controller, trailers);
       }
       onResponseError(controller, err2) {
-        if (__privateGet(this, _successful)) {
+        if (this.#successful) {
           return;
         }
-        if (__privateGet(this, _callback)) {
-          __privateGet(this, _callback).call(this, false);
-          __privateSet(this, _callback, null);
+        if (this.#callback) {
+          this.#callback(false);
+          this.#callback = null;
         }
-        if (typeof __privateGet(this, _handler).onResponseError === "function") {
-          __privateGet(this, _handler).onResponseError(controller, err2);
+        if (typeof this.#handler.onResponseError === "function") {
+          this.#handler.onResponseError(controller, err2);
         } else {
           throw err2;
         }
       }
     };
-    _successful = new WeakMap();
-    _callback = new WeakMap();
-    _handler = new WeakMap();
-    _context = new WeakMap();
-    _allowErrorStatusCodes = new WeakMap();
     module2.exports = CacheRevalidationHandler;
   }
 });
@@ -32986,11 +32922,11 @@ var require_cache2 = __commonJS({
       return false;
     }
     function needsRevalidation(result, cacheControlDirectives, { headers = {} }) {
-      var _a10;
+      var _a6;
       if (cacheControlDirectives == null ? void 0 : cacheControlDirectives["no-cache"]) {
         return true;
       }
-      if (((_a10 = result.cacheControlDirectives) == null ? void 0 : _a10["no-cache"]) && !Array.isArray(result.cacheControlDirectives["no-cache"])) {
+      if (((_a6 = result.cacheControlDirectives) == null ? void 0 : _a6["no-cache"]) && !Array.isArray(result.cacheControlDirectives["no-cache"])) {
         return true;
       }
       if (headers["if-modified-since"] || headers["if-none-match"]) {
@@ -32999,8 +32935,8 @@ var require_cache2 = __commonJS({
       return false;
     }
     function staleResponseRequiresRevalidation(result, cacheType) {
-      var _a10, _b3, _c;
-      return ((_a10 = result.cacheControlDirectives) == null ? void 0 : _a10["must-revalidate"]) === true || cacheType === "shared" && (((_b3 = result.cacheControlDirectives) == null ? void 0 : _b3["proxy-revalidate"]) === true || // https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10
+      var _a6, _b3, _c;
+      return ((_a6 = result.cacheControlDirectives) == null ? void 0 : _a6["must-revalidate"]) === true || cacheType === "shared" && (((_b3 = result.cacheControlDirectives) == null ? void 0 : _b3["proxy-revalidate"]) === true || // https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10
       // s-maxage implies proxy-revalidate for shared caches.
       ((_c = result.cacheControlDirectives) == null ? void 0 : _c["s-maxage"]) !== void 0);
     }
@@ -33019,9 +32955,9 @@ var require_cache2 = __commonJS({
       return headers["cache-control"] !== void 0;
     }
     function deleteCachedValue(store2, cacheKey2) {
-      var _a10, _b3;
+      var _a6, _b3;
       try {
-        (_b3 = (_a10 = store2.delete(cacheKey2)) == null ? void 0 : _a10.catch) == null ? void 0 : _b3.call(_a10, nop);
+        (_b3 = (_a6 = store2.delete(cacheKey2)) == null ? void 0 : _a6.catch) == null ? void 0 : _b3.call(_a6, nop);
       } catch {
       }
     }
@@ -33032,10 +32968,10 @@ var require_cache2 = __commonJS({
       }
     }
     function makeRevalidationHeaders(opts, result) {
-      var _a10;
+      var _a6;
       const headers = {
         ...opts.headers,
-        "if-modified-since": (_a10 = getUsableLastModified(result.headers)) != null ? _a10 : new Date(result.cachedAt).toUTCString()
+        "if-modified-since": (_a6 = getUsableLastModified(result.headers)) != null ? _a6 : new Date(result.cachedAt).toUTCString()
       };
       if (result.etag) {
         headers["if-none-match"] = result.etag;
@@ -33066,8 +33002,8 @@ var require_cache2 = __commonJS({
       return false;
     }
     function withinStaleWhileRevalidateWindow(result, cacheType) {
-      var _a10;
-      const staleWhileRevalidate = (_a10 = result.cacheControlDirectives) == null ? void 0 : _a10["stale-while-revalidate"];
+      var _a6;
+      const staleWhileRevalidate = (_a6 = result.cacheControlDirectives) == null ? void 0 : _a6["stale-while-revalidate"];
       if (!staleWhileRevalidate || staleResponseRequiresRevalidation(result, cacheType)) {
         return false;
       }
@@ -33106,8 +33042,8 @@ var require_cache2 = __commonJS({
       return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
     }
     function sendCachedValue(handler, opts, result, age, context, isStale2) {
-      var _a10, _b3, _c;
-      const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a10 = result.body) != null ? _a10 : []);
+      var _a6, _b3, _c;
+      const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a6 = result.body) != null ? _a6 : []);
       assert(!stream.destroyed, "stream should not be destroyed");
       assert(!stream.readableDidRead, "stream should not be readableDidRead");
       const controller = {
@@ -33139,9 +33075,9 @@ var require_cache2 = __commonJS({
           }
         }
       }).on("close", function() {
-        var _a11;
+        var _a7;
         if (!this.errored) {
-          (_a11 = handler.onResponseEnd) == null ? void 0 : _a11.call(handler, controller, {});
+          (_a7 = handler.onResponseEnd) == null ? void 0 : _a7.call(handler, controller, {});
         }
       });
       (_b3 = handler.onRequestStart) == null ? void 0 : _b3.call(handler, controller, context);
@@ -33157,13 +33093,13 @@ var require_cache2 = __commonJS({
         stream.destroy();
       } else {
         stream.on("data", function(chunk) {
-          var _a11;
-          (_a11 = handler.onResponseData) == null ? void 0 : _a11.call(handler, controller, chunk);
+          var _a7;
+          (_a7 = handler.onResponseData) == null ? void 0 : _a7.call(handler, controller, chunk);
         });
       }
     }
     function handleResult(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl, result) {
-      var _a10;
+      var _a6;
       if (!result) {
         return handleUncachedResponse(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl);
       }
@@ -33216,7 +33152,7 @@ var require_cache2 = __commonJS({
         }
         let withinStaleIfErrorThreshold = false;
         if (!staleResponseRequiresRevalidation(result, globalOpts.type)) {
-          const staleIfErrorExpiry = (_a10 = result.cacheControlDirectives["stale-if-error"]) != null ? _a10 : reqCacheControl == null ? void 0 : reqCacheControl["stale-if-error"];
+          const staleIfErrorExpiry = (_a6 = result.cacheControlDirectives["stale-if-error"]) != null ? _a6 : reqCacheControl == null ? void 0 : reqCacheControl["stale-if-error"];
           if (staleIfErrorExpiry) {
             withinStaleIfErrorThreshold = now < result.staleAt + staleIfErrorExpiry * 1e3;
           }
@@ -33292,7 +33228,7 @@ var require_cache2 = __commonJS({
       }
       return (dispatch) => {
         return (opts2, handler) => {
-          var _a10;
+          var _a6;
           if (!opts2.origin || arrayIncludes(safeMethodsToNotCache, opts2.method)) {
             return dispatch(opts2, handler);
           }
@@ -33319,7 +33255,7 @@ var require_cache2 = __commonJS({
             ...opts2,
             headers: normalizeHeaders(opts2)
           };
-          const reqCacheControl = ((_a10 = opts2.headers) == null ? void 0 : _a10["cache-control"]) ? parseCacheControlHeader(opts2.headers["cache-control"]) : hasPragmaNoCache(opts2.headers) ? { "no-cache": true } : void 0;
+          const reqCacheControl = ((_a6 = opts2.headers) == null ? void 0 : _a6["cache-control"]) ? parseCacheControlHeader(opts2.headers["cache-control"]) : hasPragmaNoCache(opts2.headers) ? { "no-cache": true } : void 0;
           if (reqCacheControl == null ? void 0 : reqCacheControl["no-store"]) {
             return dispatch(opts2, handler);
           }
@@ -33364,51 +33300,50 @@ var require_decompress = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2, ResponseExceededMaxSizeError } = require_errors2();
     var DecoratorHandler = require_decorator_handler();
     var { runtimeFeatures } = require_runtime_features();
-    var _onPause, _onResume, _onAbort, _paused;
     var DecompressController = class {
+      #onPause;
+      #onResume;
+      #onAbort;
+      #paused = false;
       constructor(onPause, onResume, onAbort) {
-        __privateAdd(this, _onPause);
-        __privateAdd(this, _onResume);
-        __privateAdd(this, _onAbort);
-        __privateAdd(this, _paused, false);
-        __privateSet(this, _onPause, onPause);
-        __privateSet(this, _onResume, onResume);
-        __privateSet(this, _onAbort, onAbort);
+        this.#onPause = onPause;
+        this.#onResume = onResume;
+        this.#onAbort = onAbort;
         this.target = null;
       }
       pause() {
-        if (__privateGet(this, _paused)) {
+        if (this.#paused) {
           return;
         }
-        __privateSet(this, _paused, true);
-        __privateGet(this, _onPause).call(this);
+        this.#paused = true;
+        this.#onPause();
       }
       resume() {
-        if (!__privateGet(this, _paused)) {
+        if (!this.#paused) {
           return;
         }
-        __privateSet(this, _paused, false);
-        __privateGet(this, _onResume).call(this);
+        this.#paused = false;
+        this.#onResume();
       }
       abort(reason2) {
-        var _a10;
-        (_a10 = this.target) == null ? void 0 : _a10.abort(reason2);
-        __privateGet(this, _onAbort).call(this, reason2);
+        var _a6;
+        (_a6 = this.target) == null ? void 0 : _a6.abort(reason2);
+        this.#onAbort(reason2);
       }
       get paused() {
-        return __privateGet(this, _paused);
+        return this.#paused;
       }
       get aborted() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = this.target) == null ? void 0 : _a10.aborted) != null ? _b3 : false;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.target) == null ? void 0 : _a6.aborted) != null ? _b3 : false;
       }
       get reason() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = this.target) == null ? void 0 : _a10.reason) != null ? _b3 : null;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.target) == null ? void 0 : _a6.reason) != null ? _b3 : null;
       }
       get rawHeaders() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = this.target) == null ? void 0 : _a10.rawHeaders) != null ? _b3 : null;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.target) == null ? void 0 : _a6.rawHeaders) != null ? _b3 : null;
       }
       set rawHeaders(value) {
         if (this.target) {
@@ -33416,8 +33351,8 @@ var require_decompress = __commonJS({
         }
       }
       get rawTrailers() {
-        var _a10, _b3;
-        return (_b3 = (_a10 = this.target) == null ? void 0 : _a10.rawTrailers) != null ? _b3 : null;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.target) == null ? void 0 : _a6.rawTrailers) != null ? _b3 : null;
       }
       set rawTrailers(value) {
         if (this.target) {
@@ -33425,10 +33360,6 @@ var require_decompress = __commonJS({
         }
       }
     };
-    _onPause = new WeakMap();
-    _onResume = new WeakMap();
-    _onAbort = new WeakMap();
-    _paused = new WeakMap();
     var supportedEncodings = {
       gzip: createGunzip,
       "x-gzip": createGunzip,
@@ -33645,18 +33576,18 @@ var require_decompress = __commonJS({
       }
     };
     pauseUpstream_fn = function() {
-      var _a10;
+      var _a6;
       if (!__privateGet(this, _upstreamPaused) && !__privateGet(this, _terminated)) {
         __privateSet(this, _upstreamPaused, true);
-        (_a10 = __privateGet(this, _controller).target) == null ? void 0 : _a10.pause();
+        (_a6 = __privateGet(this, _controller).target) == null ? void 0 : _a6.pause();
       }
     };
     resumeUpstreamIfNeeded_fn = function() {
-      var _a10;
+      var _a6;
       if (__privateGet(this, _upstreamPaused) && !__privateGet(this, _controller).paused && !__privateGet(this, _inputBackpressured)) {
         __privateSet(this, _upstreamPaused, false);
         if (!__privateGet(this, _inputEnded)) {
-          (_a10 = __privateGet(this, _controller).target) == null ? void 0 : _a10.resume();
+          (_a6 = __privateGet(this, _controller).target) == null ? void 0 : _a6.resume();
         }
       }
     };
@@ -33927,14 +33858,14 @@ var require_deduplication_handler = __commonJS({
        * @returns {boolean}
        */
       addWaitingHandler(handler) {
-        var _a10, _b3;
+        var _a6, _b3;
         if (__privateGet(this, _completed) || __privateGet(this, _responseDataStarted)) {
           return false;
         }
         const waitingHandler = __privateMethod(this, _DeduplicationHandler_instances, createWaitingHandler_fn).call(this, handler);
         const waitingController = waitingHandler.controller;
         try {
-          (_a10 = handler.onRequestStart) == null ? void 0 : _a10.call(handler, waitingController, null);
+          (_a6 = handler.onRequestStart) == null ? void 0 : _a6.call(handler, waitingController, null);
           if (waitingController.aborted) {
             waitingHandler.done = true;
             return true;
@@ -33962,9 +33893,9 @@ var require_deduplication_handler = __commonJS({
        * @param {any} context
        */
       onRequestStart(controller, context) {
-        var _a10, _b3;
+        var _a6, _b3;
         __privateSet(this, _controller, controller);
-        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b3.call(_a10, controller, context);
+        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b3.call(_a6, controller, context);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -33973,8 +33904,8 @@ var require_deduplication_handler = __commonJS({
        * @param {Socket} socket
        */
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a10, _b3;
-        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, socket);
+        var _a6, _b3;
+        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, socket);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -33983,12 +33914,12 @@ var require_deduplication_handler = __commonJS({
        * @param {string} statusMessage
        */
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a10, _b3, _c;
+        var _a6, _b3, _c;
         __privateSet(this, _responseStarted, true);
         __privateSet(this, _statusCode, statusCode);
         __privateSet(this, _headers, headers);
         __privateSet(this, _statusMessage, statusMessage);
-        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onResponseStart) == null ? void 0 : _b3.call(_a10, controller, statusCode, headers, statusMessage);
+        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onResponseStart) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, statusMessage);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           const { handler, controller: waitingController } = waitingHandler;
           if (waitingHandler.done || waitingController.aborted) {
@@ -34016,12 +33947,12 @@ var require_deduplication_handler = __commonJS({
        * @param {Buffer} chunk
        */
       onResponseData(controller, chunk) {
-        var _a10, _b3, _c;
+        var _a6, _b3, _c;
         if (__privateGet(this, _aborted) || __privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _responseDataStarted, true);
-        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onResponseData) == null ? void 0 : _b3.call(_a10, controller, chunk);
+        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onResponseData) == null ? void 0 : _b3.call(_a6, controller, chunk);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           const { handler, controller: waitingController } = waitingHandler;
           if (waitingHandler.done || waitingController.aborted) {
@@ -34049,12 +33980,12 @@ var require_deduplication_handler = __commonJS({
        * @param {object} trailers
        */
       onResponseEnd(controller, trailers) {
-        var _a10, _b3, _c, _d, _e4;
+        var _a6, _b3, _c, _d, _e3;
         if (__privateGet(this, _aborted) || __privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _completed, true);
-        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onResponseEnd) == null ? void 0 : _b3.call(_a10, controller, trailers);
+        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onResponseEnd) == null ? void 0 : _b3.call(_a6, controller, trailers);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           if (waitingHandler.done || waitingHandler.controller.aborted) {
             waitingHandler.done = true;
@@ -34076,20 +34007,20 @@ var require_deduplication_handler = __commonJS({
           waitingHandler.done = true;
         }
         __privateMethod(this, _DeduplicationHandler_instances, pruneDoneWaitingHandlers_fn).call(this);
-        (_e4 = __privateGet(this, _onComplete)) == null ? void 0 : _e4.call(this);
+        (_e3 = __privateGet(this, _onComplete)) == null ? void 0 : _e3.call(this);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
        * @param {Error} err
        */
       onResponseError(controller, err2) {
-        var _a10, _b3, _c;
+        var _a6, _b3, _c;
         if (__privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _aborted, true);
         __privateSet(this, _completed, true);
-        (_b3 = (_a10 = __privateGet(this, _primaryHandler)).onResponseError) == null ? void 0 : _b3.call(_a10, controller, err2);
+        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onResponseError) == null ? void 0 : _b3.call(_a6, controller, err2);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           __privateMethod(this, _DeduplicationHandler_instances, errorWaitingHandler_fn).call(this, waitingHandler, err2);
         }
@@ -34130,7 +34061,7 @@ var require_deduplication_handler = __commonJS({
       };
       waitingHandler.controller = {
         resume: () => {
-          var _a10, _b3;
+          var _a6, _b3;
           if (state.aborted) {
             return;
           }
@@ -34138,7 +34069,7 @@ var require_deduplication_handler = __commonJS({
           __privateMethod(this, _DeduplicationHandler_instances, flushWaitingHandler_fn).call(this, waitingHandler);
           if (__privateGet(this, _completed) && waitingHandler.pendingTrailers && waitingHandler.bufferedChunks.length === 0 && !state.paused && !state.aborted) {
             try {
-              (_b3 = (_a10 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _b3.call(_a10, waitingHandler.controller, waitingHandler.pendingTrailers);
+              (_b3 = (_a6 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, waitingHandler.controller, waitingHandler.pendingTrailers);
             } catch {
             }
             waitingHandler.pendingTrailers = null;
@@ -34194,13 +34125,13 @@ var require_deduplication_handler = __commonJS({
      * @param {WaitingHandler} waitingHandler
      */
     flushWaitingHandler_fn = function(waitingHandler) {
-      var _a10;
+      var _a6;
       const { handler, controller } = waitingHandler;
       while (!waitingHandler.done && !controller.aborted && !controller.paused && waitingHandler.bufferedChunks.length > 0) {
         const bufferedChunk = waitingHandler.bufferedChunks.shift();
         waitingHandler.bufferedBytes -= bufferedChunk.length;
         try {
-          (_a10 = handler.onResponseData) == null ? void 0 : _a10.call(handler, controller, bufferedChunk);
+          (_a6 = handler.onResponseData) == null ? void 0 : _a6.call(handler, controller, bufferedChunk);
         } catch {
         }
         if (controller.aborted) {
@@ -34217,7 +34148,7 @@ var require_deduplication_handler = __commonJS({
      * @param {Error} err
      */
     errorWaitingHandler_fn = function(waitingHandler, err2) {
-      var _a10, _b3;
+      var _a6, _b3;
       if (waitingHandler.done) {
         return;
       }
@@ -34227,7 +34158,7 @@ var require_deduplication_handler = __commonJS({
       waitingHandler.bufferedBytes = 0;
       try {
         waitingHandler.controller.abort(err2);
-        (_b3 = (_a10 = waitingHandler.handler).onResponseError) == null ? void 0 : _b3.call(_a10, waitingHandler.controller, err2);
+        (_b3 = (_a6 = waitingHandler.handler).onResponseError) == null ? void 0 : _b3.call(_a6, waitingHandler.controller, err2);
       } catch {
       }
     };
@@ -34332,8 +34263,8 @@ var require_sqlite_cache_store = __commonJS({
     var DatabaseSync;
     var VERSION3 = 3;
     var MAX_ENTRY_SIZE = 2 * 1e3 * 1e3 * 1e3;
-    var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a10;
-    module2.exports = (_a10 = class {
+    var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a6;
+    module2.exports = (_a6 = class {
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.SqliteCacheStoreOpts | undefined} opts
        */
@@ -34373,7 +34304,7 @@ var require_sqlite_cache_store = __commonJS({
          * @type {import('node:sqlite').StatementSync | null}
          */
         __privateAdd(this, _deleteOldValuesQuery);
-        var _a11;
+        var _a7;
         if (opts) {
           if (typeof opts !== "object") {
             throw new TypeError("SqliteCacheStore options must be an object");
@@ -34397,7 +34328,7 @@ var require_sqlite_cache_store = __commonJS({
         if (!DatabaseSync) {
           DatabaseSync = require("sqlite").DatabaseSync;
         }
-        __privateSet(this, _db, new DatabaseSync((_a11 = opts == null ? void 0 : opts.location) != null ? _a11 : ":memory:"));
+        __privateSet(this, _db, new DatabaseSync((_a7 = opts == null ? void 0 : opts.location) != null ? _a7 : ":memory:"));
         __privateGet(this, _db).exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
@@ -34609,7 +34540,7 @@ var require_sqlite_cache_store = __commonJS({
         return total;
       }
     }, _maxEntrySize = new WeakMap(), _maxCount = new WeakMap(), _db = new WeakMap(), _getValuesQuery = new WeakMap(), _updateValueQuery = new WeakMap(), _insertValueQuery = new WeakMap(), _deleteExpiredValuesQuery = new WeakMap(), _deleteByUrlQuery = new WeakMap(), _countEntriesQuery = new WeakMap(), _deleteOldValuesQuery = new WeakMap(), _SqliteCacheStore_instances = new WeakSet(), prune_fn = function() {
-      var _a11;
+      var _a7;
       if (Number.isFinite(__privateGet(this, _maxCount)) && this.size <= __privateGet(this, _maxCount)) {
         return 0;
       }
@@ -34620,7 +34551,7 @@ var require_sqlite_cache_store = __commonJS({
         }
       }
       {
-        const removed = (_a11 = __privateGet(this, _deleteOldValuesQuery)) == null ? void 0 : _a11.run(Math.max(Math.floor(__privateGet(this, _maxCount) * 0.1), 1)).changes;
+        const removed = (_a7 = __privateGet(this, _deleteOldValuesQuery)) == null ? void 0 : _a7.run(Math.max(Math.floor(__privateGet(this, _maxCount) * 0.1), 1)).changes;
         if (removed) {
           return removed;
         }
@@ -34664,7 +34595,7 @@ var require_sqlite_cache_store = __commonJS({
         }
       }
       return void 0;
-    }, _a10);
+    }, _a6);
     function headerValueEquals(lhs, rhs) {
       if (lhs == null && rhs == null) {
         return true;
@@ -34821,7 +34752,7 @@ var require_headers = __commonJS({
        * @param {boolean} isLowerCase
        */
       append(name, value, isLowerCase) {
-        var _a10;
+        var _a6;
         this.sortedMap = null;
         const lowercaseName = isLowerCase ? name : name.toLowerCase();
         const exists2 = this.headersMap.get(lowercaseName);
@@ -34835,7 +34766,7 @@ var require_headers = __commonJS({
           this.headersMap.set(lowercaseName, { name, value });
         }
         if (lowercaseName === "set-cookie") {
-          ((_a10 = this.cookies) != null ? _a10 : this.cookies = []).push(value);
+          ((_a6 = this.cookies) != null ? _a6 : this.cookies = []).push(value);
         }
       }
       /**
@@ -34872,8 +34803,8 @@ var require_headers = __commonJS({
        * @returns {string | null}
        */
       get(name, isLowerCase) {
-        var _a10, _b3;
-        return (_b3 = (_a10 = this.headersMap.get(isLowerCase ? name : name.toLowerCase())) == null ? void 0 : _a10.value) != null ? _b3 : null;
+        var _a6, _b3;
+        return (_b3 = (_a6 = this.headersMap.get(isLowerCase ? name : name.toLowerCase())) == null ? void 0 : _a6.value) != null ? _b3 : null;
       }
       *[Symbol.iterator]() {
         for (const { 0: name, 1: { value } } of this.headersMap) {
@@ -34955,24 +34886,23 @@ var require_headers = __commonJS({
         }
       }
     };
-    var _guard, _headersList;
-    var _Headers = class _Headers {
+    var Headers = class _Headers {
+      #guard;
+      /**
+       * @type {HeadersList}
+       */
+      #headersList;
       /**
        * @param {HeadersInit|Symbol} [init]
        * @returns
        */
       constructor(init = void 0) {
-        __privateAdd(this, _guard);
-        /**
-         * @type {HeadersList}
-         */
-        __privateAdd(this, _headersList);
         webidl.util.markAsUncloneable(this);
         if (init === kConstruct) {
           return;
         }
-        __privateSet(this, _headersList, new HeadersList());
-        __privateSet(this, _guard, "none");
+        this.#headersList = new HeadersList();
+        this.#guard = "none";
         if (init !== void 0) {
           init = webidl.converters.HeadersInit(init, "Headers constructor", "init");
           fill(this, init);
@@ -35000,13 +34930,13 @@ var require_headers = __commonJS({
             type: "header name"
           });
         }
-        if (__privateGet(this, _guard) === "immutable") {
+        if (this.#guard === "immutable") {
           throw new TypeError("immutable");
         }
-        if (!__privateGet(this, _headersList).contains(name, false)) {
+        if (!this.#headersList.contains(name, false)) {
           return;
         }
-        __privateGet(this, _headersList).delete(name, false);
+        this.#headersList.delete(name, false);
       }
       // https://fetch.spec.whatwg.org/#dom-headers-get
       get(name) {
@@ -35021,7 +34951,7 @@ var require_headers = __commonJS({
             type: "header name"
           });
         }
-        return __privateGet(this, _headersList).get(name, false);
+        return this.#headersList.get(name, false);
       }
       // https://fetch.spec.whatwg.org/#dom-headers-has
       has(name) {
@@ -35036,7 +34966,7 @@ var require_headers = __commonJS({
             type: "header name"
           });
         }
-        return __privateGet(this, _headersList).contains(name, false);
+        return this.#headersList.contains(name, false);
       }
       // https://fetch.spec.whatwg.org/#dom-headers-set
       set(name, value) {
@@ -35059,48 +34989,45 @@ var require_headers = __commonJS({
             type: "header value"
           });
         }
-        if (__privateGet(this, _guard) === "immutable") {
+        if (this.#guard === "immutable") {
           throw new TypeError("immutable");
         }
-        __privateGet(this, _headersList).set(name, value, false);
+        this.#headersList.set(name, value, false);
       }
       // https://fetch.spec.whatwg.org/#dom-headers-getsetcookie
       getSetCookie() {
         webidl.brandCheck(this, _Headers);
-        const list2 = __privateGet(this, _headersList).cookies;
+        const list2 = this.#headersList.cookies;
         if (list2) {
           return [...list2];
         }
         return [];
       }
       [util2.inspect.custom](depth, options3) {
-        var _a10;
-        (_a10 = options3.depth) != null ? _a10 : options3.depth = depth;
-        return `Headers ${util2.formatWithOptions(options3, __privateGet(this, _headersList).entries)}`;
+        var _a6;
+        (_a6 = options3.depth) != null ? _a6 : options3.depth = depth;
+        return `Headers ${util2.formatWithOptions(options3, this.#headersList.entries)}`;
       }
       static getHeadersGuard(o2) {
-        return __privateGet(o2, _guard);
+        return o2.#guard;
       }
       static setHeadersGuard(o2, guard) {
-        __privateSet(o2, _guard, guard);
+        o2.#guard = guard;
       }
       /**
        * @param {Headers} o
        */
       static getHeadersList(o2) {
-        return __privateGet(o2, _headersList);
+        return o2.#headersList;
       }
       /**
        * @param {Headers} target
        * @param {HeadersList} list
        */
       static setHeadersList(target, list2) {
-        __privateSet(target, _headersList, list2);
+        target.#headersList = list2;
       }
     };
-    _guard = new WeakMap();
-    _headersList = new WeakMap();
-    var Headers = _Headers;
     var { getHeadersGuard, setHeadersGuard, getHeadersList, setHeadersList } = Headers;
     Reflect.deleteProperty(Headers, "getHeadersGuard");
     Reflect.deleteProperty(Headers, "setHeadersGuard");
@@ -35182,32 +35109,10 @@ var require_response = __commonJS({
     var assert = require("assert");
     var { isomorphicEncode, serializeJavascriptValueToJSONString } = require_infra();
     var textEncoder = new TextEncoder("utf-8");
-    var _headers, _state3;
-    var _Response = class _Response {
-      // https://fetch.spec.whatwg.org/#dom-response
-      constructor(body = null, init = void 0) {
-        /** @type {Headers} */
-        __privateAdd(this, _headers);
-        __privateAdd(this, _state3);
-        webidl.util.markAsUncloneable(this);
-        if (body === kConstruct) {
-          return;
-        }
-        if (body !== null) {
-          body = webidl.converters.BodyInit(body, "Response", "body");
-        }
-        init = webidl.converters.ResponseInit(init);
-        __privateSet(this, _state3, makeResponse({}));
-        __privateSet(this, _headers, new Headers(kConstruct));
-        setHeadersGuard(__privateGet(this, _headers), "response");
-        setHeadersList(__privateGet(this, _headers), __privateGet(this, _state3).headersList);
-        let bodyWithType = null;
-        if (body != null) {
-          const [extractedBody, type] = extractBody(body);
-          bodyWithType = { body: extractedBody, type };
-        }
-        initializeResponse(this, init, bodyWithType);
-      }
+    var Response = class _Response {
+      /** @type {Headers} */
+      #headers;
+      #state;
       // Creates network error Response.
       static error() {
         const responseObject = fromInnerResponse(makeNetworkError(), "immutable");
@@ -35242,22 +35147,43 @@ var require_response = __commonJS({
           throw new RangeError(`Invalid status code ${status}`);
         }
         const responseObject = fromInnerResponse(makeResponse({}), "immutable");
-        __privateGet(responseObject, _state3).status = status;
+        responseObject.#state.status = status;
         const value = isomorphicEncode(URLSerializer(parsedURL));
-        __privateGet(responseObject, _state3).headersList.append("location", value, true);
+        responseObject.#state.headersList.append("location", value, true);
         return responseObject;
       }
-      // Returns response’s type, e.g., "cors".
+      // https://fetch.spec.whatwg.org/#dom-response
+      constructor(body = null, init = void 0) {
+        webidl.util.markAsUncloneable(this);
+        if (body === kConstruct) {
+          return;
+        }
+        if (body !== null) {
+          body = webidl.converters.BodyInit(body, "Response", "body");
+        }
+        init = webidl.converters.ResponseInit(init);
+        this.#state = makeResponse({});
+        this.#headers = new Headers(kConstruct);
+        setHeadersGuard(this.#headers, "response");
+        setHeadersList(this.#headers, this.#state.headersList);
+        let bodyWithType = null;
+        if (body != null) {
+          const [extractedBody, type] = extractBody(body);
+          bodyWithType = { body: extractedBody, type };
+        }
+        initializeResponse(this, init, bodyWithType);
+      }
+      // Returns response?s type, e.g., "cors".
       get type() {
         webidl.brandCheck(this, _Response);
-        return __privateGet(this, _state3).type;
+        return this.#state.type;
       }
-      // Returns response’s URL, if it has one; otherwise the empty string.
+      // Returns response?s URL, if it has one; otherwise the empty string.
       get url() {
-        var _a10;
+        var _a6;
         webidl.brandCheck(this, _Response);
-        const urlList = __privateGet(this, _state3).urlList;
-        const url3 = (_a10 = urlList[urlList.length - 1]) != null ? _a10 : null;
+        const urlList = this.#state.urlList;
+        const url3 = (_a6 = urlList[urlList.length - 1]) != null ? _a6 : null;
         if (url3 === null) {
           return "";
         }
@@ -35266,58 +35192,58 @@ var require_response = __commonJS({
       // Returns whether response was obtained through a redirect.
       get redirected() {
         webidl.brandCheck(this, _Response);
-        return __privateGet(this, _state3).urlList.length > 1;
+        return this.#state.urlList.length > 1;
       }
-      // Returns response’s status.
+      // Returns response?s status.
       get status() {
         webidl.brandCheck(this, _Response);
-        return __privateGet(this, _state3).status;
+        return this.#state.status;
       }
-      // Returns whether response’s status is an ok status.
+      // Returns whether response?s status is an ok status.
       get ok() {
         webidl.brandCheck(this, _Response);
-        return __privateGet(this, _state3).status >= 200 && __privateGet(this, _state3).status <= 299;
+        return this.#state.status >= 200 && this.#state.status <= 299;
       }
-      // Returns response’s status message.
+      // Returns response?s status message.
       get statusText() {
         webidl.brandCheck(this, _Response);
-        return __privateGet(this, _state3).statusText;
+        return this.#state.statusText;
       }
-      // Returns response’s headers as Headers.
+      // Returns response?s headers as Headers.
       get headers() {
         webidl.brandCheck(this, _Response);
-        return __privateGet(this, _headers);
+        return this.#headers;
       }
       get body() {
         webidl.brandCheck(this, _Response);
-        return __privateGet(this, _state3).body ? __privateGet(this, _state3).body.stream : null;
+        return this.#state.body ? this.#state.body.stream : null;
       }
       get bodyUsed() {
         webidl.brandCheck(this, _Response);
-        return !!__privateGet(this, _state3).body && util2.isDisturbed(__privateGet(this, _state3).body.stream);
+        return !!this.#state.body && util2.isDisturbed(this.#state.body.stream);
       }
       // Returns a clone of response.
       clone() {
-        var _a10;
+        var _a6;
         webidl.brandCheck(this, _Response);
-        if (bodyUnusable(__privateGet(this, _state3))) {
+        if (bodyUnusable(this.#state)) {
           throw webidl.errors.exception({
             header: "Response.clone",
             message: "Body has already been consumed."
           });
         }
-        const clonedResponse = cloneResponse(__privateGet(this, _state3));
-        if (__privateGet(this, _state3).urlList.length !== 0 && ((_a10 = __privateGet(this, _state3).body) == null ? void 0 : _a10.stream)) {
-          streamRegistry.register(this, new WeakRef(__privateGet(this, _state3).body.stream));
+        const clonedResponse = cloneResponse(this.#state);
+        if (this.#state.urlList.length !== 0 && ((_a6 = this.#state.body) == null ? void 0 : _a6.stream)) {
+          streamRegistry.register(this, new WeakRef(this.#state.body.stream));
         }
-        return fromInnerResponse(clonedResponse, getHeadersGuard(__privateGet(this, _headers)));
+        return fromInnerResponse(clonedResponse, getHeadersGuard(this.#headers));
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a10;
+        var _a6;
         if (options3.depth === null) {
           options3.depth = 2;
         }
-        (_a10 = options3.colors) != null ? _a10 : options3.colors = true;
+        (_a6 = options3.colors) != null ? _a6 : options3.colors = true;
         const properties = {
           status: this.status,
           statusText: this.statusText,
@@ -35335,32 +35261,29 @@ var require_response = __commonJS({
        * @param {Response} response
        */
       static getResponseHeaders(response) {
-        return __privateGet(response, _headers);
+        return response.#headers;
       }
       /**
        * @param {Response} response
        * @param {Headers} newHeaders
        */
       static setResponseHeaders(response, newHeaders) {
-        __privateSet(response, _headers, newHeaders);
+        response.#headers = newHeaders;
       }
       /**
        * @param {Response} response
        */
       static getResponseState(response) {
-        return __privateGet(response, _state3);
+        return response.#state;
       }
       /**
        * @param {Response} response
        * @param {any} newState
        */
       static setResponseState(response, newState) {
-        __privateSet(response, _state3, newState);
+        response.#state = newState;
       }
     };
-    _headers = new WeakMap();
-    _state3 = new WeakMap();
-    var Response = _Response;
     var { getResponseHeaders, setResponseHeaders, getResponseState, setResponseState } = Response;
     Reflect.deleteProperty(Response, "getResponseHeaders");
     Reflect.deleteProperty(Response, "setResponseHeaders");
@@ -35516,14 +35439,14 @@ var require_response = __commonJS({
       }
     }
     function fromInnerResponse(innerResponse, guard) {
-      var _a10;
+      var _a6;
       const response = new Response(kConstruct);
       setResponseState(response, innerResponse);
       const headers = new Headers(kConstruct);
       setResponseHeaders(response, headers);
       setHeadersList(headers, innerResponse.headersList);
       setHeadersGuard(headers, guard);
-      if (innerResponse.urlList.length !== 0 && ((_a10 = innerResponse.body) == null ? void 0 : _a10.stream)) {
+      if (innerResponse.urlList.length !== 0 && ((_a6 = innerResponse.body) == null ? void 0 : _a6.stream)) {
         streamRegistry.register(response, new WeakRef(innerResponse.body.stream));
       }
       return response;
@@ -35651,18 +35574,17 @@ var require_request2 = __commonJS({
       }
     }
     var patchMethodWarning = false;
-    var _signal3, _dispatcher, _headers, _state3;
-    var _Request = class _Request {
+    var Request = class _Request {
+      /** @type {AbortSignal} */
+      #signal;
+      /** @type {import('../../dispatcher/dispatcher')} */
+      #dispatcher;
+      /** @type {Headers} */
+      #headers;
+      #state;
       // https://fetch.spec.whatwg.org/#dom-request
       constructor(input, init = void 0) {
-        /** @type {AbortSignal} */
-        __privateAdd(this, _signal3);
-        /** @type {import('../../dispatcher/dispatcher')} */
-        __privateAdd(this, _dispatcher);
-        /** @type {Headers} */
-        __privateAdd(this, _headers);
-        __privateAdd(this, _state3);
-        var _a10, _b3, _c;
+        var _a6, _b3, _c;
         webidl.util.markAsUncloneable(this);
         if (input === kConstruct) {
           return;
@@ -35676,7 +35598,7 @@ var require_request2 = __commonJS({
         const baseUrl = environmentSettingsObject.settingsObject.baseUrl;
         let signal = null;
         if (typeof input === "string") {
-          __privateSet(this, _dispatcher, init.dispatcher);
+          this.#dispatcher = init.dispatcher;
           let parsedURL;
           try {
             parsedURL = new URL(input, baseUrl);
@@ -35692,13 +35614,13 @@ var require_request2 = __commonJS({
           fallbackMode = "cors";
         } else {
           assert(webidl.is.Request(input));
-          request2 = __privateGet(input, _state3);
-          signal = __privateGet(input, _signal3);
-          __privateSet(this, _dispatcher, init.dispatcher || __privateGet(input, _dispatcher));
+          request2 = input.#state;
+          signal = input.#signal;
+          this.#dispatcher = init.dispatcher || input.#dispatcher;
         }
         const origin = environmentSettingsObject.settingsObject.origin;
         let window2 = "client";
-        if (((_b3 = (_a10 = request2.window) == null ? void 0 : _a10.constructor) == null ? void 0 : _b3.name) === "EnvironmentSettingsObject" && sameOrigin(request2.window, origin)) {
+        if (((_b3 = (_a6 = request2.window) == null ? void 0 : _a6.constructor) == null ? void 0 : _b3.name) === "EnvironmentSettingsObject" && sameOrigin(request2.window, origin)) {
           window2 = request2.window;
         }
         if (init.window != null) {
@@ -35708,46 +35630,46 @@ var require_request2 = __commonJS({
           window2 = "no-window";
         }
         request2 = makeRequest({
-          // URL request’s URL.
+          // URL request?s URL.
           // undici implementation note: this is set as the first item in request's urlList in makeRequest
-          // method request’s method.
+          // method request?s method.
           method: request2.method,
-          // header list A copy of request’s header list.
+          // header list A copy of request?s header list.
           // undici implementation note: headersList is cloned in makeRequest
           headersList: request2.headersList,
           // unsafe-request flag Set.
           unsafeRequest: request2.unsafeRequest,
-          // client This’s relevant settings object.
+          // client This?s relevant settings object.
           client: environmentSettingsObject.settingsObject,
           // window window.
           window: window2,
-          // priority request’s priority.
+          // priority request?s priority.
           priority: request2.priority,
-          // origin request’s origin. The propagation of the origin is only significant for navigation requests
+          // origin request?s origin. The propagation of the origin is only significant for navigation requests
           // being handled by a service worker. In this scenario a request can have an origin that is different
           // from the current client.
           origin: request2.origin,
-          // referrer request’s referrer.
+          // referrer request?s referrer.
           referrer: request2.referrer,
-          // referrer policy request’s referrer policy.
+          // referrer policy request?s referrer policy.
           referrerPolicy: request2.referrerPolicy,
-          // mode request’s mode.
+          // mode request?s mode.
           mode: request2.mode,
-          // credentials mode request’s credentials mode.
+          // credentials mode request?s credentials mode.
           credentials: request2.credentials,
-          // cache mode request’s cache mode.
+          // cache mode request?s cache mode.
           cache: request2.cache,
-          // redirect mode request’s redirect mode.
+          // redirect mode request?s redirect mode.
           redirect: request2.redirect,
-          // integrity metadata request’s integrity metadata.
+          // integrity metadata request?s integrity metadata.
           integrity: request2.integrity,
-          // keepalive request’s keepalive.
+          // keepalive request?s keepalive.
           keepalive: request2.keepalive,
-          // reload-navigation flag request’s reload-navigation flag.
+          // reload-navigation flag request?s reload-navigation flag.
           reloadNavigation: request2.reloadNavigation,
-          // history-navigation flag request’s history-navigation flag.
+          // history-navigation flag request?s history-navigation flag.
           historyNavigation: request2.historyNavigation,
-          // URL list A clone of request’s URL list.
+          // URL list A clone of request?s URL list.
           urlList: [...request2.urlList]
         });
         const initHasKey = Object.keys(init).length !== 0;
@@ -35845,9 +35767,9 @@ var require_request2 = __commonJS({
         if (init.signal !== void 0) {
           signal = init.signal;
         }
-        __privateSet(this, _state3, request2);
+        this.#state = request2;
         const ac = new AbortController();
-        __privateSet(this, _signal3, ac.signal);
+        this.#signal = ac.signal;
         if (signal != null) {
           if (signal.aborted) {
             ac.abort(signal.reason);
@@ -35862,19 +35784,19 @@ var require_request2 = __commonJS({
             requestFinalizer.register(ac, { signal, abort }, abort);
           }
         }
-        __privateSet(this, _headers, new Headers(kConstruct));
-        setHeadersList(__privateGet(this, _headers), request2.headersList);
-        setHeadersGuard(__privateGet(this, _headers), "request");
+        this.#headers = new Headers(kConstruct);
+        setHeadersList(this.#headers, request2.headersList);
+        setHeadersGuard(this.#headers, "request");
         if (mode === "no-cors") {
           if (!corsSafeListedMethodsSet.has(request2.method)) {
             throw new TypeError(
               `'${request2.method} is unsupported in no-cors mode.`
             );
           }
-          setHeadersGuard(__privateGet(this, _headers), "request-no-cors");
+          setHeadersGuard(this.#headers, "request-no-cors");
         }
         if (initHasKey) {
-          const headersList = getHeadersList(__privateGet(this, _headers));
+          const headersList = getHeadersList(this.#headers);
           const headers = init.headers !== void 0 ? init.headers : new HeadersList(headersList);
           headersList.clear();
           if (headers instanceof HeadersList) {
@@ -35883,10 +35805,10 @@ var require_request2 = __commonJS({
             }
             headersList.cookies = headers.cookies;
           } else {
-            fillHeaders(__privateGet(this, _headers), headers);
+            fillHeaders(this.#headers, headers);
           }
         }
-        const inputBody = webidl.is.Request(input) ? __privateGet(input, _state3).body : null;
+        const inputBody = webidl.is.Request(input) ? input.#state.body : null;
         if ((init.body != null || inputBody != null) && (request2.method === "GET" || request2.method === "HEAD")) {
           throw new TypeError("Request with GET/HEAD method cannot have body.");
         }
@@ -35897,8 +35819,8 @@ var require_request2 = __commonJS({
             request2.keepalive
           );
           initBody = extractedBody;
-          if (contentType && !getHeadersList(__privateGet(this, _headers)).contains("content-type", true)) {
-            __privateGet(this, _headers).append("content-type", contentType, true);
+          if (contentType && !getHeadersList(this.#headers).contains("content-type", true)) {
+            this.#headers.append("content-type", contentType, true);
           }
         }
         const inputOrInitBody = initBody != null ? initBody : inputBody;
@@ -35915,7 +35837,7 @@ var require_request2 = __commonJS({
         }
         let finalBody = inputOrInitBody;
         if (initBody == null && inputBody != null) {
-          if (bodyUnusable(__privateGet(input, _state3))) {
+          if (bodyUnusable(input.#state)) {
             throw new TypeError(
               "Cannot construct a Request with a Request object that has already been used."
             );
@@ -35928,73 +35850,73 @@ var require_request2 = __commonJS({
             stream: identityTransform.readable
           };
         }
-        __privateGet(this, _state3).body = finalBody;
+        this.#state.body = finalBody;
       }
-      // Returns request’s HTTP method, which is "GET" by default.
+      // Returns request?s HTTP method, which is "GET" by default.
       get method() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).method;
+        return this.#state.method;
       }
       // Returns the URL of request as a string.
       get url() {
         webidl.brandCheck(this, _Request);
-        return URLSerializer(__privateGet(this, _state3).url);
+        return URLSerializer(this.#state.url);
       }
       // Returns a Headers object consisting of the headers associated with request.
       // Note that headers added in the network layer by the user agent will not
       // be accounted for in this object, e.g., the "Host" header.
       get headers() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _headers);
+        return this.#headers;
       }
       // Returns the kind of resource requested by request, e.g., "document"
       // or "script".
       get destination() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).destination;
+        return this.#state.destination;
       }
       // Returns the referrer of request. Its value can be a same-origin URL if
       // explicitly set in init, the empty string to indicate no referrer, and
-      // "about:client" when defaulting to the global’s default. This is used
+      // "about:client" when defaulting to the global?s default. This is used
       // during fetching to determine the value of the `Referer` header of the
       // request being made.
       get referrer() {
         webidl.brandCheck(this, _Request);
-        if (__privateGet(this, _state3).referrer === "no-referrer") {
+        if (this.#state.referrer === "no-referrer") {
           return "";
         }
-        if (__privateGet(this, _state3).referrer === "client") {
+        if (this.#state.referrer === "client") {
           return "about:client";
         }
-        return __privateGet(this, _state3).referrer.toString();
+        return this.#state.referrer.toString();
       }
       // Returns the referrer policy associated with request.
-      // This is used during fetching to compute the value of the request’s
+      // This is used during fetching to compute the value of the request?s
       // referrer.
       get referrerPolicy() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).referrerPolicy;
+        return this.#state.referrerPolicy;
       }
       // Returns the mode associated with request, which is a string indicating
       // whether the request will use CORS, or will be restricted to same-origin
       // URLs.
       get mode() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).mode;
+        return this.#state.mode;
       }
       // Returns the credentials mode associated with request,
       // which is a string indicating whether credentials will be sent with the
       // request always, never, or only when sent to a same-origin URL.
       get credentials() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).credentials;
+        return this.#state.credentials;
       }
       // Returns the cache mode associated with request,
       // which is a string indicating how the request will
-      // interact with the browser’s cache when fetching.
+      // interact with the browser?s cache when fetching.
       get cache() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).cache;
+        return this.#state.cache;
       }
       // Returns the redirect mode associated with request,
       // which is a string indicating how redirects for the
@@ -36002,47 +35924,47 @@ var require_request2 = __commonJS({
       // will follow redirects by default.
       get redirect() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).redirect;
+        return this.#state.redirect;
       }
-      // Returns request’s subresource integrity metadata, which is a
+      // Returns request?s subresource integrity metadata, which is a
       // cryptographic hash of the resource being fetched. Its value
       // consists of multiple hashes separated by whitespace. [SRI]
       get integrity() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).integrity;
+        return this.#state.integrity;
       }
       // Returns a boolean indicating whether or not request can outlive the
       // global in which it was created.
       get keepalive() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).keepalive;
+        return this.#state.keepalive;
       }
       // Returns a boolean indicating whether or not request is for a reload
       // navigation.
       get isReloadNavigation() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).reloadNavigation;
+        return this.#state.reloadNavigation;
       }
       // Returns a boolean indicating whether or not request is for a history
       // navigation (a.k.a. back-forward navigation).
       get isHistoryNavigation() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).historyNavigation;
+        return this.#state.historyNavigation;
       }
       // Returns the signal associated with request, which is an AbortSignal
       // object indicating whether or not request has been aborted, and its
       // abort event handler.
       get signal() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _signal3);
+        return this.#signal;
       }
       get body() {
         webidl.brandCheck(this, _Request);
-        return __privateGet(this, _state3).body ? __privateGet(this, _state3).body.stream : null;
+        return this.#state.body ? this.#state.body.stream : null;
       }
       get bodyUsed() {
         webidl.brandCheck(this, _Request);
-        return !!__privateGet(this, _state3).body && util2.isDisturbed(__privateGet(this, _state3).body.stream);
+        return !!this.#state.body && util2.isDisturbed(this.#state.body.stream);
       }
       get duplex() {
         webidl.brandCheck(this, _Request);
@@ -36051,10 +35973,10 @@ var require_request2 = __commonJS({
       // Returns a clone of request.
       clone() {
         webidl.brandCheck(this, _Request);
-        if (bodyUnusable(__privateGet(this, _state3))) {
+        if (bodyUnusable(this.#state)) {
           throw new TypeError("unusable");
         }
-        const clonedRequest = cloneRequest(__privateGet(this, _state3));
+        const clonedRequest = cloneRequest(this.#state);
         const ac = new AbortController();
         if (this.signal.aborted) {
           ac.abort(this.signal.reason);
@@ -36071,14 +35993,14 @@ var require_request2 = __commonJS({
             buildAbort(acRef)
           );
         }
-        return fromInnerRequest(clonedRequest, __privateGet(this, _dispatcher), ac.signal, getHeadersGuard(__privateGet(this, _headers)));
+        return fromInnerRequest(clonedRequest, this.#dispatcher, ac.signal, getHeadersGuard(this.#headers));
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a10;
+        var _a6;
         if (options3.depth === null) {
           options3.depth = 2;
         }
-        (_a10 = options3.colors) != null ? _a10 : options3.colors = true;
+        (_a6 = options3.colors) != null ? _a6 : options3.colors = true;
         const properties = {
           method: this.method,
           url: this.url,
@@ -36103,48 +36025,43 @@ var require_request2 = __commonJS({
        * @param {AbortSignal} newSignal
        */
       static setRequestSignal(request2, newSignal) {
-        __privateSet(request2, _signal3, newSignal);
+        request2.#signal = newSignal;
         return request2;
       }
       /**
        * @param {Request} request
        */
       static getRequestDispatcher(request2) {
-        return __privateGet(request2, _dispatcher);
+        return request2.#dispatcher;
       }
       /**
        * @param {Request} request
        * @param {import('../../dispatcher/dispatcher')} newDispatcher
        */
       static setRequestDispatcher(request2, newDispatcher) {
-        __privateSet(request2, _dispatcher, newDispatcher);
+        request2.#dispatcher = newDispatcher;
       }
       /**
        * @param {Request} request
        * @param {Headers} newHeaders
        */
       static setRequestHeaders(request2, newHeaders) {
-        __privateSet(request2, _headers, newHeaders);
+        request2.#headers = newHeaders;
       }
       /**
        * @param {Request} request
        */
       static getRequestState(request2) {
-        return __privateGet(request2, _state3);
+        return request2.#state;
       }
       /**
        * @param {Request} request
        * @param {any} newState
        */
       static setRequestState(request2, newState) {
-        __privateSet(request2, _state3, newState);
+        request2.#state = newState;
       }
     };
-    _signal3 = new WeakMap();
-    _dispatcher = new WeakMap();
-    _headers = new WeakMap();
-    _state3 = new WeakMap();
-    var Request = _Request;
     var { setRequestSignal, getRequestDispatcher, setRequestDispatcher, setRequestHeaders, getRequestState, setRequestState } = Request;
     Reflect.deleteProperty(Request, "setRequestSignal");
     Reflect.deleteProperty(Request, "getRequestDispatcher");
@@ -36154,28 +36071,28 @@ var require_request2 = __commonJS({
     Reflect.deleteProperty(Request, "setRequestState");
     mixinBody(Request, getRequestState);
     function makeRequest(init) {
-      var _a10, _b3, _c, _d, _e4, _f, _g, _h, _i5, _j, _k, _l, _m, _n4, _o3, _p, _q, _r4, _s5, _t9, _u, _v, _w, _x, _y, _z, _A, _B, _C, _D, _E, _F, _G, _H, _I, _J, _K;
+      var _a6, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y, _z, _A, _B, _C, _D, _E, _F, _G, _H, _I, _J, _K;
       return {
-        method: (_a10 = init.method) != null ? _a10 : "GET",
+        method: (_a6 = init.method) != null ? _a6 : "GET",
         localURLsOnly: (_b3 = init.localURLsOnly) != null ? _b3 : false,
         unsafeRequest: (_c = init.unsafeRequest) != null ? _c : false,
         body: (_d = init.body) != null ? _d : null,
-        client: (_e4 = init.client) != null ? _e4 : null,
+        client: (_e3 = init.client) != null ? _e3 : null,
         reservedClient: (_f = init.reservedClient) != null ? _f : null,
         replacesClientId: (_g = init.replacesClientId) != null ? _g : "",
         window: (_h = init.window) != null ? _h : "client",
-        keepalive: (_i5 = init.keepalive) != null ? _i5 : false,
+        keepalive: (_i3 = init.keepalive) != null ? _i3 : false,
         serviceWorkers: (_j = init.serviceWorkers) != null ? _j : "all",
         initiator: (_k = init.initiator) != null ? _k : "",
         destination: (_l = init.destination) != null ? _l : "",
         priority: (_m = init.priority) != null ? _m : null,
-        origin: (_n4 = init.origin) != null ? _n4 : "client",
-        policyContainer: (_o3 = init.policyContainer) != null ? _o3 : "client",
+        origin: (_n3 = init.origin) != null ? _n3 : "client",
+        policyContainer: (_o2 = init.policyContainer) != null ? _o2 : "client",
         referrer: (_p = init.referrer) != null ? _p : "client",
         referrerPolicy: (_q = init.referrerPolicy) != null ? _q : "",
-        mode: (_r4 = init.mode) != null ? _r4 : "no-cors",
-        useCORSPreflightFlag: (_s5 = init.useCORSPreflightFlag) != null ? _s5 : false,
-        credentials: (_t9 = init.credentials) != null ? _t9 : "same-origin",
+        mode: (_r3 = init.mode) != null ? _r3 : "no-cors",
+        useCORSPreflightFlag: (_s4 = init.useCORSPreflightFlag) != null ? _s4 : false,
+        credentials: (_t5 = init.credentials) != null ? _t5 : "same-origin",
         useCredentials: (_u = init.useCredentials) != null ? _u : false,
         cache: (_v = init.cache) != null ? _v : "default",
         redirect: (_w = init.redirect) != null ? _w : "follow",
@@ -36572,17 +36489,17 @@ var require_fetch = __commonJS({
         this.state = "ongoing";
       }
       terminate(reason2) {
-        var _a10;
+        var _a6;
         if (this.state !== "ongoing") {
           return;
         }
         this.state = "terminated";
-        (_a10 = this.connection) == null ? void 0 : _a10.destroy(reason2);
+        (_a6 = this.connection) == null ? void 0 : _a6.destroy(reason2);
         this.emit("terminated", reason2);
       }
       // https://fetch.spec.whatwg.org/#fetch-controller-abort
       abort(error) {
-        var _a10;
+        var _a6;
         if (this.state !== "ongoing") {
           return;
         }
@@ -36591,7 +36508,7 @@ var require_fetch = __commonJS({
           error = new DOMException("The operation was aborted.", "AbortError");
         }
         this.serializedAbortReason = error;
-        (_a10 = this.connection) == null ? void 0 : _a10.destroy(error);
+        (_a6 = this.connection) == null ? void 0 : _a6.destroy(error);
         this.emit("terminated", error);
       }
     };
@@ -36599,7 +36516,7 @@ var require_fetch = __commonJS({
       finalizeAndReportTiming(response, "fetch");
     }
     function fetch2(input, init = void 0) {
-      var _a10;
+      var _a6;
       webidl.argumentLengthCheck(arguments, 1, "globalThis.fetch");
       let p3 = createDeferredPromise();
       let requestObject;
@@ -36615,7 +36532,7 @@ var require_fetch = __commonJS({
         return p3.promise;
       }
       const globalObject = request2.client.globalObject;
-      if (((_a10 = globalObject == null ? void 0 : globalObject.constructor) == null ? void 0 : _a10.name) === "ServiceWorkerGlobalScope") {
+      if (((_a6 = globalObject == null ? void 0 : globalObject.constructor) == null ? void 0 : _a6.name) === "ServiceWorkerGlobalScope") {
         request2.serviceWorkers = "none";
       }
       let responseObject = null;
@@ -36660,11 +36577,11 @@ var require_fetch = __commonJS({
       return p3.promise;
     }
     function finalizeAndReportTiming(response, initiatorType = "other") {
-      var _a10;
+      var _a6;
       if (response.type === "error" && response.aborted) {
         return;
       }
-      if (!((_a10 = response.urlList) == null ? void 0 : _a10.length)) {
+      if (!((_a6 = response.urlList) == null ? void 0 : _a6.length)) {
         return;
       }
       const originalURL = response.urlList[0];
@@ -36697,11 +36614,11 @@ var require_fetch = __commonJS({
     }
     var markResourceTiming = performance.markResourceTiming;
     function abortFetch(p3, request2, responseObject, error, controller) {
-      var _a10, _b3;
+      var _a6, _b3;
       if (p3) {
         p3.reject(error);
       }
-      if (((_a10 = request2.body) == null ? void 0 : _a10.stream) != null && isReadable(request2.body.stream)) {
+      if (((_a6 = request2.body) == null ? void 0 : _a6.stream) != null && isReadable(request2.body.stream)) {
         request2.body.stream.cancel(error).catch((err2) => {
           if (err2.code === "ERR_INVALID_STATE") {
             return;
@@ -36730,7 +36647,7 @@ var require_fetch = __commonJS({
       requestObject = null
       // Keep alive to prevent AbortController GC, see #4627
     }) {
-      var _a10, _b3, _c;
+      var _a6, _b3, _c;
       assert(dispatcher);
       let taskDestination = null;
       let crossOriginIsolatedCapability = false;
@@ -36758,7 +36675,7 @@ var require_fetch = __commonJS({
       };
       assert(!request2.body || request2.body.stream);
       if (request2.window === "client") {
-        request2.window = ((_c = (_b3 = (_a10 = request2.client) == null ? void 0 : _a10.globalObject) == null ? void 0 : _b3.constructor) == null ? void 0 : _c.name) === "Window" ? request2.client : "no-window";
+        request2.window = ((_c = (_b3 = (_a6 = request2.client) == null ? void 0 : _a6.globalObject) == null ? void 0 : _b3.constructor) == null ? void 0 : _c.name) === "Window" ? request2.client : "no-window";
       }
       if (request2.origin === "client") {
         request2.origin = request2.client.origin;
@@ -36806,10 +36723,10 @@ var require_fetch = __commonJS({
         if (response === null) {
           const currentURL = requestCurrentURL(request2);
           if (
-            // - request’s current URL’s origin is same origin with request’s origin,
-            //   and request’s response tainting is "basic"
-            sameOrigin(currentURL, request2.url) && request2.responseTainting === "basic" || // request’s current URL’s scheme is "data"
-            currentURL.protocol === "data:" || // - request’s mode is "navigate" or "websocket"
+            // - request?s current URL?s origin is same origin with request?s origin,
+            //   and request?s response tainting is "basic"
+            sameOrigin(currentURL, request2.url) && request2.responseTainting === "basic" || // request?s current URL?s scheme is "data"
+            currentURL.protocol === "data:" || // - request?s mode is "navigate" or "websocket"
             (request2.mode === "navigate" || request2.mode === "websocket")
           ) {
             request2.responseTainting = "basic";
@@ -36982,7 +36899,7 @@ var require_fetch = __commonJS({
       }
     }
     function fetchFinale(fetchParams, response) {
-      var _a10;
+      var _a6;
       let timingInfo = fetchParams.timingInfo;
       const processResponseEndOfBody = () => {
         const unsafeEndTime = Date.now();
@@ -37029,7 +36946,7 @@ var require_fetch = __commonJS({
           fetchParams.processResponse = null;
         });
       }
-      const internalResponse = response.type === "error" ? response : (_a10 = response.internalResponse) != null ? _a10 : response;
+      const internalResponse = response.type === "error" ? response : (_a6 = response.internalResponse) != null ? _a6 : response;
       if (internalResponse.body == null) {
         processResponseEndOfBody();
       } else {
@@ -37269,9 +37186,9 @@ var require_fetch = __commonJS({
         return makeNetworkError("proxy authentication required");
       }
       if (
-        // response’s status is 421
+        // response?s status is 421
         response.status === 421 && // isNewConnectionFetch is false
-        !isNewConnectionFetch && // request’s body is null, or request’s body is non-null and request’s body’s source is non-null
+        !isNewConnectionFetch && // request?s body is null, or request?s body is non-null and request?s body?s source is non-null
         (request2.body == null || request2.body.source != null)
       ) {
         if (isCancelled(fetchParams)) {
@@ -37294,11 +37211,11 @@ var require_fetch = __commonJS({
         abort: null,
         destroyed: false,
         destroy(err2, abort = true) {
-          var _a10;
+          var _a6;
           if (!this.destroyed) {
             this.destroyed = true;
             if (abort) {
-              (_a10 = this.abort) == null ? void 0 : _a10.call(this, err2 != null ? err2 : new DOMException("The operation was aborted.", "AbortError"));
+              (_a6 = this.abort) == null ? void 0 : _a6.call(this, err2 != null ? err2 : new DOMException("The operation was aborted.", "AbortError"));
             }
           }
         }
@@ -37319,12 +37236,12 @@ var require_fetch = __commonJS({
         queueMicrotask(() => fetchParams.processRequestEndOfBody());
       } else if (request2.body != null) {
         const processBodyChunk = async function* (bytes2) {
-          var _a10;
+          var _a6;
           if (isCancelled(fetchParams)) {
             return;
           }
           yield bytes2;
-          (_a10 = fetchParams.processRequestBodyChunkLength) == null ? void 0 : _a10.call(fetchParams, bytes2.byteLength);
+          (_a6 = fetchParams.processRequestBodyChunkLength) == null ? void 0 : _a6.call(fetchParams, bytes2.byteLength);
         };
         const processEndOfBody = () => {
           if (isCancelled(fetchParams)) {
@@ -37394,7 +37311,7 @@ var require_fetch = __commonJS({
         fetchParams.controller.on("terminated", onAborted);
       }
       fetchParams.controller.resume = async () => {
-        var _a10;
+        var _a6;
         while (true) {
           let bytes2;
           let isFailure;
@@ -37417,7 +37334,7 @@ var require_fetch = __commonJS({
             finalizeResponse(fetchParams, response);
             return;
           }
-          timingInfo.decodedBodySize += (_a10 = bytes2 == null ? void 0 : bytes2.byteLength) != null ? _a10 : 0;
+          timingInfo.decodedBodySize += (_a6 = bytes2 == null ? void 0 : bytes2.byteLength) != null ? _a6 : 0;
           if (isFailure) {
             fetchParams.controller.terminate(bytes2);
             return;
@@ -37574,11 +37491,11 @@ var require_fetch = __commonJS({
               this.body.push(null);
             },
             onError(error) {
-              var _a10;
+              var _a6;
               if (this.abort) {
                 fetchParams.controller.off("terminated", this.abort);
               }
-              (_a10 = this.body) == null ? void 0 : _a10.destroy(error);
+              (_a6 = this.body) == null ? void 0 : _a6.destroy(error);
               fetchParams.controller.terminate(error);
               reject(error);
             },
@@ -38237,14 +38154,13 @@ var require_cachestorage = __commonJS({
     var { webidl } = require_webidl();
     var { kEnumerableProperty } = require_util();
     var { kConstruct } = require_symbols();
-    var _caches;
-    var _CacheStorage = class _CacheStorage {
+    var CacheStorage = class _CacheStorage {
+      /**
+       * @see https://w3c.github.io/ServiceWorker/#dfn-relevant-name-to-cache-map
+       * @type {Map<string, import('./cache').requestResponseList}
+       */
+      #caches = /* @__PURE__ */ new Map();
       constructor() {
-        /**
-         * @see https://w3c.github.io/ServiceWorker/#dfn-relevant-name-to-cache-map
-         * @type {Map<string, import('./cache').requestResponseList}
-         */
-        __privateAdd(this, _caches, /* @__PURE__ */ new Map());
         if (arguments[0] !== kConstruct) {
           webidl.illegalConstructor();
         }
@@ -38256,13 +38172,13 @@ var require_cachestorage = __commonJS({
         request2 = webidl.converters.RequestInfo(request2);
         options3 = webidl.converters.MultiCacheQueryOptions(options3);
         if (options3.cacheName != null) {
-          if (__privateGet(this, _caches).has(options3.cacheName)) {
-            const cacheList = __privateGet(this, _caches).get(options3.cacheName);
+          if (this.#caches.has(options3.cacheName)) {
+            const cacheList = this.#caches.get(options3.cacheName);
             const cache = new Cache(kConstruct, cacheList);
             return await cache.match(request2, options3);
           }
         } else {
-          for (const cacheList of __privateGet(this, _caches).values()) {
+          for (const cacheList of this.#caches.values()) {
             const cache = new Cache(kConstruct, cacheList);
             const response = await cache.match(request2, options3);
             if (response !== void 0) {
@@ -38281,7 +38197,7 @@ var require_cachestorage = __commonJS({
         const prefix = "CacheStorage.has";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         cacheName = webidl.converters.DOMString(cacheName, prefix, "cacheName");
-        return __privateGet(this, _caches).has(cacheName);
+        return this.#caches.has(cacheName);
       }
       /**
        * @see https://w3c.github.io/ServiceWorker/#dom-cachestorage-open
@@ -38293,12 +38209,12 @@ var require_cachestorage = __commonJS({
         const prefix = "CacheStorage.open";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         cacheName = webidl.converters.DOMString(cacheName, prefix, "cacheName");
-        if (__privateGet(this, _caches).has(cacheName)) {
-          const cache2 = __privateGet(this, _caches).get(cacheName);
+        if (this.#caches.has(cacheName)) {
+          const cache2 = this.#caches.get(cacheName);
           return new Cache(kConstruct, cache2);
         }
         const cache = [];
-        __privateGet(this, _caches).set(cacheName, cache);
+        this.#caches.set(cacheName, cache);
         return new Cache(kConstruct, cache);
       }
       /**
@@ -38311,7 +38227,7 @@ var require_cachestorage = __commonJS({
         const prefix = "CacheStorage.delete";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         cacheName = webidl.converters.DOMString(cacheName, prefix, "cacheName");
-        return __privateGet(this, _caches).delete(cacheName);
+        return this.#caches.delete(cacheName);
       }
       /**
        * @see https://w3c.github.io/ServiceWorker/#cache-storage-keys
@@ -38319,12 +38235,10 @@ var require_cachestorage = __commonJS({
        */
       async keys() {
         webidl.brandCheck(this, _CacheStorage);
-        const keys = __privateGet(this, _caches).keys();
+        const keys = this.#caches.keys();
         return [...keys];
       }
     };
-    _caches = new WeakMap();
-    var CacheStorage = _CacheStorage;
     Object.defineProperties(CacheStorage.prototype, {
       [Symbol.toStringTag]: {
         value: "CacheStorage",
@@ -38609,7 +38523,7 @@ var require_parse2 = __commonJS({
       };
     }
     function parseUnparsedAttributes(unparsedAttributes, cookieAttributeList = {}) {
-      var _a10;
+      var _a6;
       if (unparsedAttributes.length === 0) {
         return cookieAttributeList;
       }
@@ -38688,7 +38602,7 @@ var require_parse2 = __commonJS({
           cookieAttributeList.sameSite = "Lax";
         }
       } else {
-        (_a10 = cookieAttributeList.unparsed) != null ? _a10 : cookieAttributeList.unparsed = [];
+        (_a6 = cookieAttributeList.unparsed) != null ? _a6 : cookieAttributeList.unparsed = [];
         cookieAttributeList.unparsed.push(`${attributeName}=${attributeValue}`);
       }
       return parseUnparsedAttributes(unparsedAttributes, cookieAttributeList);
@@ -38842,16 +38756,11 @@ var require_events = __commonJS({
     var { webidl } = require_webidl();
     var { kEnumerableProperty } = require_util();
     var { kConstruct } = require_symbols();
-    var _eventInit;
-    var _MessageEvent = class _MessageEvent extends Event {
+    var MessageEvent = class _MessageEvent extends Event {
+      #eventInit;
       constructor(type, eventInitDict = {}) {
-        var __super = (...args) => {
-          super(...args);
-          __privateAdd(this, _eventInit);
-          return this;
-        };
         if (type === kConstruct) {
-          __super(arguments[1], arguments[2]);
+          super(arguments[1], arguments[2]);
           webidl.util.markAsUncloneable(this);
           return;
         }
@@ -38859,32 +38768,32 @@ var require_events = __commonJS({
         webidl.argumentLengthCheck(arguments, 1, prefix);
         type = webidl.converters.DOMString(type, prefix, "type");
         eventInitDict = webidl.converters.MessageEventInit(eventInitDict, prefix, "eventInitDict");
-        __super(type, eventInitDict);
-        __privateSet(this, _eventInit, eventInitDict);
+        super(type, eventInitDict);
+        this.#eventInit = eventInitDict;
         webidl.util.markAsUncloneable(this);
       }
       get data() {
         webidl.brandCheck(this, _MessageEvent);
-        return __privateGet(this, _eventInit).data;
+        return this.#eventInit.data;
       }
       get origin() {
         webidl.brandCheck(this, _MessageEvent);
-        return __privateGet(this, _eventInit).origin;
+        return this.#eventInit.origin;
       }
       get lastEventId() {
         webidl.brandCheck(this, _MessageEvent);
-        return __privateGet(this, _eventInit).lastEventId;
+        return this.#eventInit.lastEventId;
       }
       get source() {
         webidl.brandCheck(this, _MessageEvent);
-        return __privateGet(this, _eventInit).source;
+        return this.#eventInit.source;
       }
       get ports() {
         webidl.brandCheck(this, _MessageEvent);
-        if (!Object.isFrozen(__privateGet(this, _eventInit).ports)) {
-          Object.freeze(__privateGet(this, _eventInit).ports);
+        if (!Object.isFrozen(this.#eventInit.ports)) {
+          Object.freeze(this.#eventInit.ports);
         }
-        return __privateGet(this, _eventInit).ports;
+        return this.#eventInit.ports;
       }
       initMessageEvent(type, bubbles = false, cancelable = false, data = null, origin = "", lastEventId = "", source2 = null, ports = []) {
         webidl.brandCheck(this, _MessageEvent);
@@ -38900,83 +38809,75 @@ var require_events = __commonJS({
         });
       }
       static createFastMessageEvent(type, init) {
-        var _a10, _b3, _c, _d, _e4, _f, _g, _h, _i5, _j;
+        var _a6, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j;
         const messageEvent = new _MessageEvent(kConstruct, type, init);
-        __privateSet(messageEvent, _eventInit, init);
-        (_b3 = (_a10 = __privateGet(messageEvent, _eventInit)).data) != null ? _b3 : _a10.data = null;
-        (_d = (_c = __privateGet(messageEvent, _eventInit)).origin) != null ? _d : _c.origin = "";
-        (_f = (_e4 = __privateGet(messageEvent, _eventInit)).lastEventId) != null ? _f : _e4.lastEventId = "";
-        (_h = (_g = __privateGet(messageEvent, _eventInit)).source) != null ? _h : _g.source = null;
-        (_j = (_i5 = __privateGet(messageEvent, _eventInit)).ports) != null ? _j : _i5.ports = [];
+        messageEvent.#eventInit = init;
+        (_b3 = (_a6 = messageEvent.#eventInit).data) != null ? _b3 : _a6.data = null;
+        (_d = (_c = messageEvent.#eventInit).origin) != null ? _d : _c.origin = "";
+        (_f = (_e3 = messageEvent.#eventInit).lastEventId) != null ? _f : _e3.lastEventId = "";
+        (_h = (_g = messageEvent.#eventInit).source) != null ? _h : _g.source = null;
+        (_j = (_i3 = messageEvent.#eventInit).ports) != null ? _j : _i3.ports = [];
         return messageEvent;
       }
     };
-    _eventInit = new WeakMap();
-    var MessageEvent = _MessageEvent;
     var { createFastMessageEvent } = MessageEvent;
     delete MessageEvent.createFastMessageEvent;
-    var _eventInit2;
-    var _CloseEvent = class _CloseEvent extends Event {
+    var CloseEvent = class _CloseEvent extends Event {
+      #eventInit;
       constructor(type, eventInitDict = {}) {
         const prefix = "CloseEvent constructor";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         type = webidl.converters.DOMString(type, prefix, "type");
         eventInitDict = webidl.converters.CloseEventInit(eventInitDict);
         super(type, eventInitDict);
-        __privateAdd(this, _eventInit2);
-        __privateSet(this, _eventInit2, eventInitDict);
+        this.#eventInit = eventInitDict;
         webidl.util.markAsUncloneable(this);
       }
       get wasClean() {
         webidl.brandCheck(this, _CloseEvent);
-        return __privateGet(this, _eventInit2).wasClean;
+        return this.#eventInit.wasClean;
       }
       get code() {
         webidl.brandCheck(this, _CloseEvent);
-        return __privateGet(this, _eventInit2).code;
+        return this.#eventInit.code;
       }
       get reason() {
         webidl.brandCheck(this, _CloseEvent);
-        return __privateGet(this, _eventInit2).reason;
+        return this.#eventInit.reason;
       }
     };
-    _eventInit2 = new WeakMap();
-    var CloseEvent = _CloseEvent;
-    var _eventInit3;
-    var _ErrorEvent = class _ErrorEvent extends Event {
+    var ErrorEvent = class _ErrorEvent extends Event {
+      #eventInit;
       constructor(type, eventInitDict) {
         const prefix = "ErrorEvent constructor";
         webidl.argumentLengthCheck(arguments, 1, prefix);
         super(type, eventInitDict);
-        __privateAdd(this, _eventInit3);
         webidl.util.markAsUncloneable(this);
         type = webidl.converters.DOMString(type, prefix, "type");
         eventInitDict = webidl.converters.ErrorEventInit(eventInitDict != null ? eventInitDict : {});
-        __privateSet(this, _eventInit3, eventInitDict);
+        this.#eventInit = eventInitDict;
       }
       get message() {
         webidl.brandCheck(this, _ErrorEvent);
-        return __privateGet(this, _eventInit3).message;
+        return this.#eventInit.message;
       }
       get filename() {
         webidl.brandCheck(this, _ErrorEvent);
-        return __privateGet(this, _eventInit3).filename;
+        return this.#eventInit.filename;
       }
       get lineno() {
         webidl.brandCheck(this, _ErrorEvent);
-        return __privateGet(this, _eventInit3).lineno;
+        return this.#eventInit.lineno;
       }
       get colno() {
         webidl.brandCheck(this, _ErrorEvent);
-        return __privateGet(this, _eventInit3).colno;
+        return this.#eventInit.colno;
       }
       get error() {
         webidl.brandCheck(this, _ErrorEvent);
-        return __privateGet(this, _eventInit3).error;
+        return this.#eventInit.error;
       }
     };
-    _eventInit3 = new WeakMap();
-    var ErrorEvent = _ErrorEvent;
     Object.defineProperties(MessageEvent.prototype, {
       [Symbol.toStringTag]: {
         value: "MessageEvent",
@@ -39359,7 +39260,7 @@ var require_frame = __commonJS({
     var BUFFER_SIZE = 8 * 1024;
     var buffer = null;
     var bufIdx = BUFFER_SIZE;
-    var randomFillSync = runtimeFeatures.has("crypto") ? require("crypto").randomFillSync : function randomFillSync2(buffer2, _offset2, _size4) {
+    var randomFillSync = runtimeFeatures.has("crypto") ? require("crypto").randomFillSync : function randomFillSync2(buffer2, _offset2, _size3) {
       for (let i3 = 0; i3 < buffer2.length; ++i3) {
         buffer2[i3] = Math.random() * 255 | 0;
       }
@@ -39380,10 +39281,10 @@ var require_frame = __commonJS({
         this.frameData = data;
       }
       createFrame(opcode) {
-        var _a10;
+        var _a6;
         const frameData = this.frameData;
         const maskKey = generateMask();
-        const bodyLength = (_a10 = frameData == null ? void 0 : frameData.byteLength) != null ? _a10 : 0;
+        const bodyLength = (_a6 = frameData == null ? void 0 : frameData.byteLength) != null ? _a6 : 0;
         let payloadLength = bodyLength;
         let offset = 6;
         if (bodyLength > maxUnsigned16Bit) {
@@ -39502,9 +39403,9 @@ var require_connection = __commonJS({
         useParallelQueue: true,
         dispatcher: options3.dispatcher,
         processResponse(response) {
-          var _a10, _b3, _c, _d;
+          var _a6, _b3, _c, _d;
           if (response.type === "error" || response.status !== 101) {
-            if (((_a10 = response.socket) == null ? void 0 : _a10.session) == null) {
+            if (((_a6 = response.socket) == null ? void 0 : _a6.session) == null) {
               failHandshake(handler, response, 1002, "Received network error or non-101 status code.", response.error);
               return;
             }
@@ -39595,21 +39496,21 @@ var require_connection = __commonJS({
       }
     }
     function failHandshake(handler, response, code, reason2, cause) {
-      var _a10;
-      if (((_a10 = response.socket) == null ? void 0 : _a10.session) != null && !response.socket.destroyed) {
+      var _a6;
+      if (((_a6 = response.socket) == null ? void 0 : _a6.session) != null && !response.socket.destroyed) {
         response.socket.destroy();
       }
       failWebsocketConnection(handler, code, reason2, cause);
     }
     function failWebsocketConnection(handler, code, reason2, cause) {
-      var _a10;
+      var _a6;
       if (isEstablished(handler.readyState)) {
         closeWebSocketConnection(handler, code, reason2, false);
       }
       handler.controller.abort();
       if (isConnecting(handler.readyState)) {
         handler.onSocketClose();
-      } else if (((_a10 = handler.socket) == null ? void 0 : _a10.destroyed) === false) {
+      } else if (((_a6 = handler.socket) == null ? void 0 : _a6.destroyed) === false) {
         handler.socket.destroy();
       }
     }
@@ -39631,19 +39532,18 @@ var require_permessage_deflate = __commonJS({
     var tail = Buffer.from([0, 0, 255, 255]);
     var kBuffer = /* @__PURE__ */ Symbol("kBuffer");
     var kLength = /* @__PURE__ */ Symbol("kLength");
-    var _inflate, _options2, _maxPayloadSize;
     var PerMessageDeflate = class {
+      /** @type {import('node:zlib').InflateRaw} */
+      #inflate;
+      #options = {};
+      #maxPayloadSize = 0;
       /**
        * @param {Map<string, string>} extensions
        */
       constructor(extensions, options3) {
-        /** @type {import('node:zlib').InflateRaw} */
-        __privateAdd(this, _inflate);
-        __privateAdd(this, _options2, {});
-        __privateAdd(this, _maxPayloadSize, 0);
-        __privateGet(this, _options2).serverNoContextTakeover = extensions.has("server_no_context_takeover");
-        __privateGet(this, _options2).serverMaxWindowBits = extensions.get("server_max_window_bits");
-        __privateSet(this, _maxPayloadSize, options3.maxPayloadSize);
+        this.#options.serverNoContextTakeover = extensions.has("server_no_context_takeover");
+        this.#options.serverMaxWindowBits = extensions.get("server_max_window_bits");
+        this.#maxPayloadSize = options3.maxPayloadSize;
       }
       /**
        * Decompress a compressed payload.
@@ -39652,57 +39552,54 @@ var require_permessage_deflate = __commonJS({
        * @param {Function} callback Callback function
        */
       decompress(chunk, fin, callback) {
-        if (!__privateGet(this, _inflate)) {
+        if (!this.#inflate) {
           let windowBits = Z_DEFAULT_WINDOWBITS;
-          if (__privateGet(this, _options2).serverMaxWindowBits) {
-            if (!isValidClientWindowBits(__privateGet(this, _options2).serverMaxWindowBits)) {
+          if (this.#options.serverMaxWindowBits) {
+            if (!isValidClientWindowBits(this.#options.serverMaxWindowBits)) {
               callback(new Error("Invalid server_max_window_bits"));
               return;
             }
-            windowBits = Number.parseInt(__privateGet(this, _options2).serverMaxWindowBits);
+            windowBits = Number.parseInt(this.#options.serverMaxWindowBits);
           }
           try {
-            __privateSet(this, _inflate, createInflateRaw({ windowBits }));
+            this.#inflate = createInflateRaw({ windowBits });
           } catch (err2) {
             callback(err2);
             return;
           }
-          __privateGet(this, _inflate)[kBuffer] = [];
-          __privateGet(this, _inflate)[kLength] = 0;
-          __privateGet(this, _inflate).on("data", (data) => {
-            __privateGet(this, _inflate)[kLength] += data.length;
-            if (__privateGet(this, _maxPayloadSize) > 0 && __privateGet(this, _inflate)[kLength] > __privateGet(this, _maxPayloadSize)) {
+          this.#inflate[kBuffer] = [];
+          this.#inflate[kLength] = 0;
+          this.#inflate.on("data", (data) => {
+            this.#inflate[kLength] += data.length;
+            if (this.#maxPayloadSize > 0 && this.#inflate[kLength] > this.#maxPayloadSize) {
               callback(new MessageSizeExceededError());
-              __privateGet(this, _inflate).removeAllListeners();
-              __privateGet(this, _inflate).destroy();
-              __privateSet(this, _inflate, null);
+              this.#inflate.removeAllListeners();
+              this.#inflate.destroy();
+              this.#inflate = null;
               return;
             }
-            __privateGet(this, _inflate)[kBuffer].push(data);
+            this.#inflate[kBuffer].push(data);
           });
-          __privateGet(this, _inflate).on("error", (err2) => {
-            __privateSet(this, _inflate, null);
+          this.#inflate.on("error", (err2) => {
+            this.#inflate = null;
             callback(err2);
           });
         }
-        __privateGet(this, _inflate).write(chunk);
+        this.#inflate.write(chunk);
         if (fin) {
-          __privateGet(this, _inflate).write(tail);
+          this.#inflate.write(tail);
         }
-        __privateGet(this, _inflate).flush(() => {
-          if (!__privateGet(this, _inflate)) {
+        this.#inflate.flush(() => {
+          if (!this.#inflate) {
             return;
           }
-          const full = Buffer.concat(__privateGet(this, _inflate)[kBuffer], __privateGet(this, _inflate)[kLength]);
-          __privateGet(this, _inflate)[kBuffer].length = 0;
-          __privateGet(this, _inflate)[kLength] = 0;
+          const full = Buffer.concat(this.#inflate[kBuffer], this.#inflate[kLength]);
+          this.#inflate[kBuffer].length = 0;
+          this.#inflate[kLength] = 0;
           callback(null, full);
         });
       }
     };
-    _inflate = new WeakMap();
-    _options2 = new WeakMap();
-    _maxPayloadSize = new WeakMap();
     module2.exports = { PerMessageDeflate };
   }
 });
@@ -39735,7 +39632,7 @@ var require_receiver = __commonJS({
        * @param {{ maxFragments?: number, maxPayloadSize?: number }} [options]
        */
       constructor(handler, extensions, options3 = {}) {
-        var _a10, _b3;
+        var _a6, _b3;
         super();
         __privateAdd(this, _ByteParser_instances);
         __privateAdd(this, _buffers, []);
@@ -39755,7 +39652,7 @@ var require_receiver = __commonJS({
         __privateAdd(this, _maxPayloadSize);
         __privateSet(this, _handler, handler);
         __privateSet(this, _extensions, extensions == null ? /* @__PURE__ */ new Map() : extensions);
-        __privateSet(this, _maxFragments, (_a10 = options3.maxFragments) != null ? _a10 : 0);
+        __privateSet(this, _maxFragments, (_a6 = options3.maxFragments) != null ? _a6 : 0);
         __privateSet(this, _maxPayloadSize, (_b3 = options3.maxPayloadSize) != null ? _b3 : 0);
         if (__privateGet(this, _extensions).has("permessage-deflate")) {
           __privateGet(this, _extensions).set("permessage-deflate", new PerMessageDeflate(extensions, options3));
@@ -40203,11 +40100,11 @@ var require_websocket = __commonJS({
     var { WebsocketFrameSend } = require_frame();
     var { channels } = require_diagnostics();
     function getSocketAddress(socket) {
-      var _a10, _b3;
+      var _a6, _b3;
       if (typeof (socket == null ? void 0 : socket.address) === "function") {
         return socket.address();
       }
-      if (typeof ((_b3 = (_a10 = socket == null ? void 0 : socket.session) == null ? void 0 : _a10.socket) == null ? void 0 : _b3.address) === "function") {
+      if (typeof ((_b3 = (_a6 = socket == null ? void 0 : socket.session) == null ? void 0 : _a6.socket) == null ? void 0 : _b3.address) === "function") {
         return socket.session.socket.address();
       }
       return null;
@@ -40495,9 +40392,9 @@ var require_websocket = __commonJS({
      * @see https://websockets.spec.whatwg.org/#feedback-from-the-protocol
      */
     onConnectionEstablished_fn = function(response, parsedExtensions) {
-      var _a10;
+      var _a6;
       __privateGet(this, _handler).socket = response.socket;
-      const webSocketOptions = (_a10 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a10.webSocketOptions;
+      const webSocketOptions = (_a6 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a6.webSocketOptions;
       const maxFragments = webSocketOptions == null ? void 0 : webSocketOptions.maxFragments;
       const maxPayloadSize = webSocketOptions == null ? void 0 : webSocketOptions.maxPayloadSize;
       const parser = new ByteParser(__privateGet(this, _handler), parsedExtensions, {
@@ -40565,11 +40462,11 @@ var require_websocket = __commonJS({
      * @see https://datatracker.ietf.org/doc/html/rfc6455#section-7.1.4
      */
     onSocketClose_fn = function() {
-      var _a10, _b3;
+      var _a6, _b3;
       const wasClean = __privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && __privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED);
       let code = 1005;
       let reason2 = "";
-      const result = (_a10 = __privateGet(this, _parser)) == null ? void 0 : _a10.closingInfo;
+      const result = (_a6 = __privateGet(this, _parser)) == null ? void 0 : _a6.closingInfo;
       if (result && !result.error) {
         code = (_b3 = result.code) != null ? _b3 : 1005;
         reason2 = result.reason;
@@ -40705,33 +40602,32 @@ var require_websocketerror = __commonJS({
         }
       });
     }
-    var _closeCode, _reason;
-    var _WebSocketError = class _WebSocketError extends createInheritableDOMException() {
+    var WebSocketError = class _WebSocketError extends createInheritableDOMException() {
+      #closeCode;
+      #reason;
       constructor(message = "", init = void 0) {
-        var _a10, _b3;
+        var _a6, _b3;
         message = webidl.converters.DOMString(message, "WebSocketError", "message");
         super(message, "WebSocketError");
-        __privateAdd(this, _closeCode);
-        __privateAdd(this, _reason);
         if (init === kConstruct) {
           return;
         } else if (init !== null) {
           init = webidl.converters.WebSocketCloseInfo(init);
         }
-        let code = (_a10 = init.closeCode) != null ? _a10 : null;
+        let code = (_a6 = init.closeCode) != null ? _a6 : null;
         const reason2 = (_b3 = init.reason) != null ? _b3 : "";
         validateCloseCodeAndReason(code, reason2);
         if (reason2.length !== 0 && code === null) {
           code = 1e3;
         }
-        __privateSet(this, _closeCode, code);
-        __privateSet(this, _reason, reason2);
+        this.#closeCode = code;
+        this.#reason = reason2;
       }
       get closeCode() {
-        return __privateGet(this, _closeCode);
+        return this.#closeCode;
       }
       get reason() {
-        return __privateGet(this, _reason);
+        return this.#reason;
       }
       /**
        * @param {string} message
@@ -40740,14 +40636,11 @@ var require_websocketerror = __commonJS({
        */
       static createUnvalidatedWebSocketError(message, code, reason2) {
         const error = new _WebSocketError(message, kConstruct);
-        __privateSet(error, _closeCode, code);
-        __privateSet(error, _reason, reason2);
+        error.#closeCode = code;
+        error.#reason = reason2;
         return error;
       }
     };
-    _closeCode = new WeakMap();
-    _reason = new WeakMap();
-    var WebSocketError = _WebSocketError;
     var { createUnvalidatedWebSocketError } = WebSocketError;
     delete WebSocketError.createUnvalidatedWebSocketError;
     Object.defineProperties(WebSocketError.prototype, {
@@ -40900,11 +40793,11 @@ var require_websocketstream = __commonJS({
       }
       // The close( closeInfo ) method steps are:
       close(closeInfo = void 0) {
-        var _a10;
+        var _a6;
         if (closeInfo !== null) {
           closeInfo = webidl.converters.WebSocketCloseInfo(closeInfo);
         }
-        const code = (_a10 = closeInfo.closeCode) != null ? _a10 : null;
+        const code = (_a6 = closeInfo.closeCode) != null ? _a6 : null;
         const reason2 = closeInfo.reason;
         closeWebSocketConnection(__privateGet(this, _handler), code, reason2, true);
       }
@@ -40948,9 +40841,9 @@ var require_websocketstream = __commonJS({
     };
     /** @type {import('../websocket').Handler['onConnectionEstablished']} */
     onConnectionEstablished_fn = function(response, parsedExtensions) {
-      var _a10, _b3, _c, _d, _e4;
+      var _a6, _b3, _c, _d, _e3;
       __privateGet(this, _handler).socket = response.socket;
-      const maxFragments = (_b3 = (_a10 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a10.webSocketOptions) == null ? void 0 : _b3.maxFragments;
+      const maxFragments = (_b3 = (_a6 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a6.webSocketOptions) == null ? void 0 : _b3.maxFragments;
       const maxPayloadSize = (_d = (_c = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _c.webSocketOptions) == null ? void 0 : _d.maxPayloadSize;
       const parser = new ByteParser(__privateGet(this, _handler), parsedExtensions, {
         maxFragments,
@@ -40961,7 +40854,7 @@ var require_websocketstream = __commonJS({
       __privateSet(this, _parser, parser);
       __privateGet(this, _handler).readyState = states.OPEN;
       const extensions = parsedExtensions != null ? parsedExtensions : "";
-      const protocol = (_e4 = response.headersList.get("sec-websocket-protocol")) != null ? _e4 : "";
+      const protocol = (_e3 = response.headersList.get("sec-websocket-protocol")) != null ? _e3 : "";
       const readable = new ReadableStream({
         start: (controller) => {
           __privateSet(this, _readableStreamController, controller);
@@ -41004,7 +40897,7 @@ var require_websocketstream = __commonJS({
     };
     /** @type {import('../websocket').Handler['onSocketClose']} */
     onSocketClose_fn = function() {
-      var _a10, _b3, _c, _d;
+      var _a6, _b3, _c, _d;
       const wasClean = __privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && __privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED);
       __privateGet(this, _handler).readyState = states.CLOSED;
       if (__privateGet(this, _handshakeAborted)) {
@@ -41013,7 +40906,7 @@ var require_websocketstream = __commonJS({
       if (!__privateGet(this, _handler).wasEverConnected) {
         __privateGet(this, _openedPromise).reject(new WebSocketError("Socket never opened"));
       }
-      const result = (_a10 = __privateGet(this, _parser)) == null ? void 0 : _a10.closingInfo;
+      const result = (_a6 = __privateGet(this, _parser)) == null ? void 0 : _a6.closingInfo;
       let code = (_b3 = result == null ? void 0 : result.code) != null ? _b3 : 1005;
       if (!__privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && !__privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED)) {
         code = 1006;
@@ -41701,17 +41594,17 @@ var require_eventsource = __commonJS({
      * @returns {void}
      */
     reconnect_fn = function() {
-      var _a10;
+      var _a6;
       if (__privateGet(this, _readyState) === CLOSED) return;
       __privateSet(this, _readyState, CONNECTING);
       this.dispatchEvent(new Event("error"));
-      (_a10 = setTimeout(() => {
+      (_a6 = setTimeout(() => {
         if (__privateGet(this, _readyState) !== CONNECTING) return;
         if (__privateGet(this, _state3).lastEventId.length) {
           __privateGet(this, _request).headersList.set("last-event-id", __privateGet(this, _state3).lastEventId, true);
         }
         __privateMethod(this, _EventSource_instances, connect_fn).call(this);
-      }, __privateGet(this, _state3).reconnectionTime)) == null ? void 0 : _a10.unref();
+      }, __privateGet(this, _state3).reconnectionTime)) == null ? void 0 : _a6.unref();
     };
     var EventSource = _EventSource;
     var constantsPropertyDescriptors = {
@@ -42316,49 +42209,44 @@ var EXTRA_SIZE = {
 
 // src/btf/reader.ts
 var PART_SIZES = KINDS.map((kind) => {
-  var _a10;
-  return (_a10 = PART_SIZE[kind]) != null ? _a10 : 0;
+  var _a6;
+  return (_a6 = PART_SIZE[kind]) != null ? _a6 : 0;
 });
 var EXTRA_SIZES = KINDS.map((kind) => {
-  var _a10;
-  return (_a10 = EXTRA_SIZE[kind]) != null ? _a10 : 0;
+  var _a6;
+  return (_a6 = EXTRA_SIZE[kind]) != null ? _a6 : 0;
 });
 var FUNC = KINDS.indexOf("FUNC");
 var RESERVED = 1627324416;
-var _view, _bytes, _strings, _offsets, _kinds, _Btf_instances, decode_fn, parts_fn, u32_fn, demand_fn;
 var Btf = class {
+  byteOrder;
+  /** Number of types without `void`; the ids are 1 up to this. */
+  count;
+  /** Bytes of the table of strings. */
+  stringBytes;
+  /** Bytes from the header's first to the last that the header speaks of. */
+  byteLength;
+  #words;
+  #offsets;
+  #kinds;
   /**
    * Reads the header and finds every type; throws `bad-btf` when lengths contradict each other or a
    * kind is unknown. What the types and names refer to is for checkBtf to judge.
    */
   constructor(bytes2) {
-    __privateAdd(this, _Btf_instances);
-    __publicField(this, "byteOrder");
-    /** Number of types without `void`; the ids are 1 up to this. */
-    __publicField(this, "count");
-    /** Bytes of the table of strings. */
-    __publicField(this, "stringBytes");
-    /** Bytes from the header's first to the last that the header speaks of. */
-    __publicField(this, "byteLength");
-    __privateAdd(this, _view);
-    __privateAdd(this, _bytes);
-    __privateAdd(this, _strings);
-    __privateAdd(this, _offsets);
-    __privateAdd(this, _kinds);
-    __privateSet(this, _bytes, Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength));
-    __privateSet(this, _view, new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength));
-    this.byteOrder = readByteOrder(__privateGet(this, _view));
-    const header2 = readHeader(__privateGet(this, _view), this.byteOrder);
-    __privateSet(this, _strings, header2.strings);
-    this.stringBytes = header2.stringBytes;
-    this.byteLength = Math.max(header2.types + header2.typeBytes, header2.strings + this.stringBytes);
-    const end = __privateGet(this, _strings) + this.stringBytes;
-    if (bytes2[__privateGet(this, _strings)] !== 0 || bytes2[end - 1] !== 0) {
+    const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+    this.byteOrder = readByteOrder(view);
+    const header2 = readHeader(view, this.byteOrder);
+    const { strings, stringBytes } = header2;
+    this.stringBytes = stringBytes;
+    this.byteLength = Math.max(header2.types + header2.typeBytes, strings + stringBytes);
+    if (bytes2[strings] !== 0 || bytes2[strings + stringBytes - 1] !== 0) {
       throw bad("its table of strings does not begin and end with a zero byte");
     }
-    const index2 = indexTypes(__privateGet(this, _view), this.byteOrder, header2.types, header2.typeBytes);
-    __privateSet(this, _offsets, index2.offsets);
-    __privateSet(this, _kinds, index2.kinds);
+    this.#words = new Words(bytes2, this.byteOrder, strings, stringBytes);
+    const index2 = indexTypes(view, this.byteOrder, header2.types, header2.typeBytes);
+    this.#offsets = index2.offsets;
+    this.#kinds = index2.kinds;
     this.count = index2.offsets.length - 1;
   }
   has(id) {
@@ -42366,29 +42254,25 @@ var Btf = class {
   }
   /** The kind of a type, without decoding it. */
   kindOf(id) {
-    __privateMethod(this, _Btf_instances, demand_fn).call(this, id);
-    return KINDS[__privateGet(this, _kinds)[id]];
+    demand(this, id);
+    return KINDS[this.#kinds[id]];
   }
   /** The name of a type, without decoding the rest; empty where it has none. */
   nameOf(id) {
-    __privateMethod(this, _Btf_instances, demand_fn).call(this, id);
-    return id === 0 ? "" : this.string(__privateMethod(this, _Btf_instances, u32_fn).call(this, __privateGet(this, _offsets)[id]));
+    demand(this, id);
+    return id === 0 ? "" : this.#words.string(this.#words.u32(this.#offsets[id]));
   }
   /** The string at an offset in the table of strings. */
   string(offset) {
-    if (offset === 0) return "";
-    if (offset >= this.stringBytes) {
-      throw bad(`string offset ${offset} is beyond the ${this.stringBytes} bytes of its strings`);
-    }
-    const start2 = __privateGet(this, _strings) + offset;
-    return __privateGet(this, _bytes).toString("utf8", start2, __privateGet(this, _bytes).indexOf(0, start2));
+    return this.#words.string(offset);
   }
   /** Decodes one type. Its own ids are not looked at: they may lead nowhere until it is checked. */
   type(id) {
-    __privateMethod(this, _Btf_instances, demand_fn).call(this, id);
+    demand(this, id);
     if (id === 0) return { kind: "VOID", id, name: "" };
     try {
-      return __privateMethod(this, _Btf_instances, decode_fn).call(this, id);
+      const kind = KINDS[this.#kinds[id]];
+      return decode(this.#words, id, kind, this.#offsets[id]);
     } catch (error) {
       throw error instanceof Failure ? ofType(error, id) : error;
     }
@@ -42397,26 +42281,43 @@ var Btf = class {
     for (let id = 1; id <= this.count; id++) yield this.type(id);
   }
 };
-_view = new WeakMap();
-_bytes = new WeakMap();
-_strings = new WeakMap();
-_offsets = new WeakMap();
-_kinds = new WeakMap();
-_Btf_instances = new WeakSet();
-decode_fn = function(id) {
-  const kind = KINDS[__privateGet(this, _kinds)[id]];
-  const at3 = __privateGet(this, _offsets)[id];
-  const name = this.string(__privateMethod(this, _Btf_instances, u32_fn).call(this, at3));
-  const info = __privateMethod(this, _Btf_instances, u32_fn).call(this, at3 + 4);
+var Words = class {
+  #bytes;
+  #view;
+  #little;
+  #strings;
+  #stringBytes;
+  constructor(bytes2, byteOrder, strings, stringBytes) {
+    this.#bytes = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+    this.#view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+    this.#little = byteOrder === "little";
+    this.#strings = strings;
+    this.#stringBytes = stringBytes;
+  }
+  u32(offset) {
+    return this.#view.getUint32(offset, this.#little);
+  }
+  string(offset) {
+    if (offset === 0) return "";
+    if (offset >= this.#stringBytes) {
+      throw bad(`string offset ${offset} is beyond the ${this.#stringBytes} bytes of its strings`);
+    }
+    const start2 = this.#strings + offset;
+    return this.#bytes.toString("utf8", start2, this.#bytes.indexOf(0, start2));
+  }
+};
+function decode(words, id, kind, at3) {
+  const name = words.string(words.u32(at3));
+  const info = words.u32(at3 + 4);
   const flag2 = info >>> 31 === 1;
-  const size2 = __privateMethod(this, _Btf_instances, u32_fn).call(this, at3 + 8);
+  const size2 = words.u32(at3 + 8);
   const type = size2;
   const body = at3 + TYPE_SIZE;
   switch (kind) {
     case "VOID":
       return { kind, id, name };
     case "INT":
-      return { kind, id, name, size: size2, ...intEncoding(__privateMethod(this, _Btf_instances, u32_fn).call(this, body)) };
+      return { kind, id, name, size: size2, ...intEncoding(words.u32(body)) };
     case "PTR":
     case "TYPEDEF":
     case "VOLATILE":
@@ -42425,16 +42326,16 @@ decode_fn = function(id) {
     case "TYPE_TAG":
       return { kind, id, name, type };
     case "ARRAY": {
-      const indexType = __privateMethod(this, _Btf_instances, u32_fn).call(this, body + 4);
-      return { kind, id, name, type: __privateMethod(this, _Btf_instances, u32_fn).call(this, body), indexType, length: __privateMethod(this, _Btf_instances, u32_fn).call(this, body + 8) };
+      const indexType = words.u32(body + 4);
+      return { kind, id, name, type: words.u32(body), indexType, length: words.u32(body + 8) };
     }
     case "STRUCT":
     case "UNION": {
-      const members = __privateMethod(this, _Btf_instances, parts_fn).call(this, info, body, 12, (part) => {
-        const place = __privateMethod(this, _Btf_instances, u32_fn).call(this, part + 8);
+      const members = readParts(info, body, 12, (part) => {
+        const place = words.u32(part + 8);
         return {
-          name: this.string(__privateMethod(this, _Btf_instances, u32_fn).call(this, part)),
-          type: __privateMethod(this, _Btf_instances, u32_fn).call(this, part + 4),
+          name: words.string(words.u32(part)),
+          type: words.u32(part + 4),
           bitOffset: flag2 ? place & 16777215 : place,
           bitSize: flag2 ? place >>> 24 : 0
         };
@@ -42442,17 +42343,17 @@ decode_fn = function(id) {
       return { kind, id, name, size: size2, members };
     }
     case "ENUM": {
-      const values = __privateMethod(this, _Btf_instances, parts_fn).call(this, info, body, 8, (part) => ({
-        name: this.string(__privateMethod(this, _Btf_instances, u32_fn).call(this, part)),
-        value: flag2 ? __privateMethod(this, _Btf_instances, u32_fn).call(this, part + 4) | 0 : __privateMethod(this, _Btf_instances, u32_fn).call(this, part + 4)
+      const values = readParts(info, body, 8, (part) => ({
+        name: words.string(words.u32(part)),
+        value: flag2 ? words.u32(part + 4) | 0 : words.u32(part + 4)
       }));
       return { kind, id, name, size: size2, signed: flag2, values };
     }
     case "ENUM64": {
-      const values = __privateMethod(this, _Btf_instances, parts_fn).call(this, info, body, 12, (part) => {
-        const value = BigInt(__privateMethod(this, _Btf_instances, u32_fn).call(this, part + 8)) << 32n | BigInt(__privateMethod(this, _Btf_instances, u32_fn).call(this, part + 4));
+      const values = readParts(info, body, 12, (part) => {
+        const value = BigInt(words.u32(part + 8)) << 32n | BigInt(words.u32(part + 4));
         return {
-          name: this.string(__privateMethod(this, _Btf_instances, u32_fn).call(this, part)),
+          name: words.string(words.u32(part)),
           value: flag2 ? BigInt.asIntN(64, value) : value
         };
       });
@@ -42463,40 +42364,37 @@ decode_fn = function(id) {
     case "FUNC":
       return { kind, id, name, type, linkage: info & 65535 };
     case "FUNC_PROTO": {
-      const parameters = __privateMethod(this, _Btf_instances, parts_fn).call(this, info, body, 8, (part) => ({
-        name: this.string(__privateMethod(this, _Btf_instances, u32_fn).call(this, part)),
-        type: __privateMethod(this, _Btf_instances, u32_fn).call(this, part + 4)
+      const parameters = readParts(info, body, 8, (part) => ({
+        name: words.string(words.u32(part)),
+        type: words.u32(part + 4)
       }));
       return { kind, id, name, type, parameters };
     }
     case "VAR":
-      return { kind, id, name, type, linkage: __privateMethod(this, _Btf_instances, u32_fn).call(this, body) };
+      return { kind, id, name, type, linkage: words.u32(body) };
     case "DATASEC": {
-      const variables = __privateMethod(this, _Btf_instances, parts_fn).call(this, info, body, 12, (part) => ({
-        type: __privateMethod(this, _Btf_instances, u32_fn).call(this, part),
-        offset: __privateMethod(this, _Btf_instances, u32_fn).call(this, part + 4),
-        size: __privateMethod(this, _Btf_instances, u32_fn).call(this, part + 8)
+      const variables = readParts(info, body, 12, (part) => ({
+        type: words.u32(part),
+        offset: words.u32(part + 4),
+        size: words.u32(part + 8)
       }));
       return { kind, id, name, size: size2, variables };
     }
     case "FLOAT":
       return { kind, id, name, size: size2 };
     case "DECL_TAG":
-      return { kind, id, name, type, component: __privateMethod(this, _Btf_instances, u32_fn).call(this, body) | 0 };
+      return { kind, id, name, type, component: words.u32(body) | 0 };
   }
-};
-parts_fn = function(info, start2, size2, read2) {
+}
+function readParts(info, start2, size2, read2) {
   const parts = [];
   const end = start2 + (info & 65535) * size2;
   for (let at3 = start2; at3 < end; at3 += size2) parts.push(read2(at3));
   return parts;
-};
-u32_fn = function(offset) {
-  return __privateGet(this, _view).getUint32(offset, this.byteOrder === "little");
-};
-demand_fn = function(id) {
-  if (!this.has(id)) throw bad(`there is no type ${id}: the last one is ${this.count}`);
-};
+}
+function demand(btf, id) {
+  if (!btf.has(id)) throw bad(`there is no type ${id}: the last one is ${btf.count}`);
+}
 function readByteOrder(view) {
   if (view.byteLength < HEADER_SIZE) {
     throw bad(`its ${view.byteLength} bytes are fewer than the header's ${HEADER_SIZE}`);
@@ -42556,8 +42454,8 @@ var ENCODINGS = {
   ...{ 0: "none", 1: "SIGNED", 2: "CHAR", 4: "BOOL" }
 };
 function intEncoding(word2) {
-  var _a10;
-  const encoding = (_a10 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a10 : "unknown";
+  var _a6;
+  const encoding = (_a6 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a6 : "unknown";
   return { bits: word2 & 255, bitOffset: word2 >>> 16 & 255, encoding };
 }
 function bad(what) {
@@ -42573,7 +42471,7 @@ function checkBtf(bytes2, expectation) {
   return checkParsed(new Btf(bytes2), bytes2.length, expectation);
 }
 function checkParsed(btf, size2, expectation) {
-  var _a10;
+  var _a6;
   if (size2 !== btf.byteLength) {
     throw new Failure("bad-btf", `${size2 - btf.byteLength} bytes follow the end of the BTF.`);
   }
@@ -42582,7 +42480,7 @@ function checkParsed(btf, size2, expectation) {
   for (const type of btf.types()) {
     checkNames(type);
     checkReferences(btf, type);
-    counts.set(type.kind, ((_a10 = counts.get(type.kind)) != null ? _a10 : 0) + 1);
+    counts.set(type.kind, ((_a6 = counts.get(type.kind)) != null ? _a6 : 0) + 1);
     if (isTaskStruct(type)) tasks.push(type);
   }
   checkLayout(btf);
@@ -42650,9 +42548,9 @@ function asFault(thrown) {
   return thrown instanceof Fault ? thrown : new Fault("again", networkError(thrown));
 }
 function networkError(thrown) {
-  var _a10;
+  var _a6;
   const known = ["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"];
-  return describe(thrown) || ((_a10 = known.find((code) => isSystemError(thrown, code))) != null ? _a10 : "no connection");
+  return describe(thrown) || ((_a6 = known.find((code) => isSystemError(thrown, code))) != null ? _a6 : "no connection");
 }
 var PASSING = [408, 421, 425, 429];
 function statusFault({ status, headers }, fine, date) {
@@ -42753,9 +42651,9 @@ _expectedSince = new WeakMap();
 _passOn = new WeakMap();
 _Watch_instances = new WeakSet();
 run_fn = async function() {
-  var _a10;
+  var _a6;
   while (!__privateGet(this, _over).signal.aborted) {
-    const since = (_a10 = __privateGet(this, _expectedSince)) != null ? _a10 : __privateGet(this, _clock).now();
+    const since = (_a6 = __privateGet(this, _expectedSince)) != null ? _a6 : __privateGet(this, _clock).now();
     const left = since + __privateGet(this, _deadline) - __privateGet(this, _clock).now();
     if (left <= 0) {
       const silence = `no byte for ${__privateGet(this, _deadline) / 1e3} s`;
@@ -42833,13 +42731,13 @@ times_fn = function(mirror) {
   return (tried == null ? void 0 : tried.kind) === "failed" ? tried.times : 0;
 };
 from_fn = async function(mirror) {
-  var _a10;
+  var _a6;
   const began = __privateGet(this, _pool).ports.clock.now();
   const release2 = __privateGet(this, _pool).connect(mirror);
   try {
     return await __privateMethod(this, _Small_instances, ask_fn).call(this, mirror);
   } catch (thrown) {
-    if ((_a10 = __privateGet(this, _options).signal) == null ? void 0 : _a10.aborted) throw __privateGet(this, _options).signal.reason;
+    if ((_a6 = __privateGet(this, _options).signal) == null ? void 0 : _a6.aborted) throw __privateGet(this, _options).signal.reason;
     if (!(thrown instanceof Fault)) throw thrown;
     __privateGet(this, _pool).failed(mirror, began, thrown.message, thrown.retryAfter);
     const times2 = thrown.treatment === "again" ? __privateMethod(this, _Small_instances, times_fn).call(this, mirror) + 1 : TRIES;
@@ -44777,9 +44675,9 @@ var util = {
    * @throws if the API is not available
    */
   getWebCrypto: function() {
-    var _a10;
+    var _a6;
     const globalWebCrypto = typeof globalThis2 !== "undefined" && globalThis2.crypto && globalThis2.crypto.subtle;
-    const webCrypto2 = globalWebCrypto || ((_a10 = this.getNodeCrypto()) == null ? void 0 : _a10.webcrypto.subtle);
+    const webCrypto2 = globalWebCrypto || ((_a6 = this.getNodeCrypto()) == null ? void 0 : _a6.webcrypto.subtle);
     if (!webCrypto2) {
       throw new Error("The WebCrypto API is not available");
     }
@@ -49087,7 +48985,7 @@ function encode(message) {
   padded.set(message);
   return padded;
 }
-function decode(message) {
+function decode2(message) {
   const len = message.length;
   if (len > 0) {
     const c3 = message[len - 1];
@@ -49205,7 +49103,7 @@ async function decrypt$2(oid, kdfParams, V5, C3, Q4, d2, fingerprint2) {
   for (let i3 = 0; i3 < 3; i3++) {
     try {
       const Z5 = await kdf(kdfParams.hash, sharedKey, keySize, param, i3 === 1, i3 === 2);
-      return decode(await unwrap(kdfParams.cipher, Z5, C3));
+      return decode2(await unwrap(kdfParams.cipher, Z5, C3));
     } catch (e) {
       err2 = e;
     }
@@ -51467,7 +51365,7 @@ var wfblk = function(out, pos, dat) {
 var wblk = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
   wbits(out, p3++, final);
   ++lf[256];
-  var _a10 = hTree(lf, 15), dlt = _a10.t, mlb = _a10.l;
+  var _a6 = hTree(lf, 15), dlt = _a6.t, mlb = _a6.l;
   var _b3 = hTree(df, 15), ddt = _b3.t, mdb = _b3.l;
   var _c = lc(dlt), lclt = _c.c, nlc = _c.n;
   var _d = lc(ddt), lcdt = _d.c, ndc = _d.n;
@@ -51476,7 +51374,7 @@ var wblk = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
     ++lcfreq[lclt[i3] & 31];
   for (var i3 = 0; i3 < lcdt.length; ++i3)
     ++lcfreq[lcdt[i3] & 31];
-  var _e4 = hTree(lcfreq, 7), lct = _e4.t, mlcb = _e4.l;
+  var _e3 = hTree(lcfreq, 7), lct = _e3.t, mlcb = _e3.l;
   var nlcc = 19;
   for (; nlcc > 4 && !lct[clim[nlcc - 1]]; --nlcc)
     ;
@@ -58510,9 +58408,9 @@ var wNAF = class {
    * Creates a wNAF precomputation window. Used for caching.
    * Default window size is set by `utils.precompute()` and is equal to 8.
    * Number of precomputed points depends on the curve size:
-   * 2^(𝑊−1) * (Math.ceil(𝑛 / 𝑊) + 1), where:
-   * - 𝑊 is the window size
-   * - 𝑛 is the bitlength of the curve order.
+   * 2^(??1) * (Math.ceil(? / ?) + 1), where:
+   * - ? is the window size
+   * - ? is the bitlength of the curve order.
    * For a 256-bit curve and window size 8, the number of precomputed points is 128 * 33 = 4224.
    * @param point Point instance
    * @param W window size
@@ -60307,12 +60205,12 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     const RkA = R4.add(A5.multiplyUnsafe(k3));
     return RkA.subtract(SB).clearCofactor().is0();
   }
-  const _size4 = Fp2.BYTES;
+  const _size3 = Fp2.BYTES;
   const lengths = {
-    secretKey: _size4,
-    publicKey: _size4,
-    signature: 2 * _size4,
-    seed: _size4
+    secretKey: _size3,
+    publicKey: _size3,
+    signature: 2 * _size3,
+    seed: _size3
   };
   function randomSecretKey(seed = randomBytes$1(lengths.seed)) {
     return _abytes2(seed, lengths.seed, "seed");
@@ -68243,7 +68141,7 @@ function requireBzip2() {
       run2 = -1;
     }
     count4 = count4;
-    var copies, previous, outbyte;
+    var copies2, previous, outbyte;
     while (count4) {
       count4--;
       previous = current2;
@@ -68251,14 +68149,14 @@ function requireBzip2() {
       current2 = pos & 255;
       pos >>= 8;
       if (run2++ == 3) {
-        copies = current2;
+        copies2 = current2;
         outbyte = previous;
         current2 = -1;
       } else {
-        copies = 1;
+        copies2 = 1;
         outbyte = current2;
       }
-      while (copies--) {
+      while (copies2--) {
         crc2 = (crc2 << 8 ^ this.crcTable[(crc2 >> 24 ^ outbyte) & 255]) & 4294967295;
         stream(outbyte);
       }
@@ -68477,13 +68375,12 @@ function parseTrustOption(text3) {
   const digits = /^(?:0x)?[0-9a-f\s:]{8,}$/i.test(text3);
   return digits ? { fingerprint: asFingerprint(text3) } : { file: text3 };
 }
-var _keys, _trusted;
-var _Keyring = class _Keyring {
+var Keyring = class _Keyring {
+  #keys;
+  #trusted;
   constructor(keys, trusted) {
-    __privateAdd(this, _keys);
-    __privateAdd(this, _trusted);
-    __privateSet(this, _keys, keys);
-    __privateSet(this, _trusted, trusted);
+    this.#keys = keys;
+    this.#trusted = trusted;
   }
   /**
    * Reads key files. Copies of one key are merged, so that a revocation or a new subkey counts from wherever it comes.
@@ -68504,23 +68401,20 @@ var _Keyring = class _Keyring {
   }
   /** Fingerprints of the primary keys at hand that are trusted. */
   get trusted() {
-    return [...__privateGet(this, _keys).keys()].filter((fingerprint2) => __privateGet(this, _trusted).has(fingerprint2));
+    return [...this.#keys.keys()].filter((fingerprint2) => this.#trusted.has(fingerprint2));
   }
   /** @param keyId 16 hexadecimal digits; a trusted key comes before another that has the same. */
   find(keyId) {
-    var _a10;
-    const found = [...__privateGet(this, _keys)].flatMap(([fingerprint2, primary]) => {
+    var _a6;
+    const found = [...this.#keys].flatMap(([fingerprint2, primary]) => {
       const key = [primary, ...primary.subkeys].find(
         (each) => keyIdOf(each) === keyId.toUpperCase()
       );
-      return key ? [{ primary, key, trusted: __privateGet(this, _trusted).has(fingerprint2) }] : [];
+      return key ? [{ primary, key, trusted: this.#trusted.has(fingerprint2) }] : [];
     });
-    return (_a10 = found.find((each) => each.trusted)) != null ? _a10 : found[0];
+    return (_a6 = found.find((each) => each.trusted)) != null ? _a6 : found[0];
   }
 };
-_keys = new WeakMap();
-_trusted = new WeakMap();
-var Keyring = _Keyring;
 function fingerprintOf(key) {
   return key.getFingerprint().toUpperCase();
 }
@@ -68620,8 +68514,8 @@ async function parseSignature(packet) {
   return body[0] === 3 ? version3(body) : current(packet);
 }
 function bodyOf(packet) {
-  var _a10;
-  const first2 = (_a10 = packet[0]) != null ? _a10 : 0;
+  var _a6;
+  const first2 = (_a6 = packet[0]) != null ? _a6 : 0;
   const old = (first2 & 192) === 128;
   const tag = old ? first2 >> 2 & 15 : first2 & 63;
   const [start2, length] = old ? oldLength(packet, first2 & 3) : newLength(packet);
@@ -68642,7 +68536,7 @@ function newLength(packet) {
   return first2 === 255 && packet.length >= 6 ? [6, packet.readUInt32BE(2)] : [0, 0];
 }
 async function current(packet) {
-  var _a10;
+  var _a6;
   const signature2 = await readSignature({ binarySignature: packet }).catch((error) => {
     throw corrupt(`The signature of the header cannot be read: ${describe(error)}`);
   });
@@ -68652,7 +68546,7 @@ async function current(packet) {
   }
   return {
     keyId: only.issuerKeyID.toHex().toUpperCase(),
-    hash: hashOf((_a10 = only.hashAlgorithm) != null ? _a10 : 0),
+    hash: hashOf((_a6 = only.hashAlgorithm) != null ? _a6 : 0),
     created: only.created,
     verify: async (bytes2, primary, _key, now) => {
       const message = await createMessage({ binary: bytes2 });
@@ -68677,7 +68571,7 @@ var CONFIG = {
   allowInsecureVerificationWithReformattedKeys: true
 };
 function version3(body) {
-  var _a10;
+  var _a6;
   if (body.length < 21 || body[1] !== 5 || body[2] !== BINARY_DOCUMENT || body[15] !== RSA) {
     throw corrupt("The signature of the header, of version 3, is not one by RSA over bytes.");
   }
@@ -68685,7 +68579,7 @@ function version3(body) {
   const number3 = body.subarray(21);
   if (number3.length !== bits2 + 7 >> 3)
     throw corrupt("The signature of the header has a number of another length.");
-  const hash = hashOf((_a10 = body[16]) != null ? _a10 : 0);
+  const hash = hashOf((_a6 = body[16]) != null ? _a6 : 0);
   const created = new Date(body.readUInt32BE(3) * 1e3);
   return {
     keyId: body.toString("hex", 7, 15).toUpperCase(),
@@ -68708,8 +68602,8 @@ function version3(body) {
   };
 }
 function rsaKey({ keyPacket }) {
-  var _a10;
-  const { n, e } = (_a10 = keyPacket.publicParams) != null ? _a10 : {};
+  var _a6;
+  const { n, e } = (_a6 = keyPacket.publicParams) != null ? _a6 : {};
   if (!(n && e)) throw new Error("The key is no RSA key");
   const number3 = (bytes2) => Buffer.from(bytes2).toString("base64url");
   const jwk = { kty: "RSA", n: number3(n), e: number3(e) };
@@ -68853,8 +68747,8 @@ _fingerprints = new WeakMap();
 _published = new WeakMap();
 _Notary_instances = new WeakSet();
 keysAt_fn = function(path5) {
-  var _a10;
-  const known = (_a10 = __privateGet(this, _published).get(path5)) != null ? _a10 : __privateMethod(this, _Notary_instances, fetch_fn).call(this, path5);
+  var _a6;
+  const known = (_a6 = __privateGet(this, _published).get(path5)) != null ? _a6 : __privateMethod(this, _Notary_instances, fetch_fn).call(this, path5);
   __privateGet(this, _published).set(path5, known);
   return known;
 };
@@ -68956,8 +68850,8 @@ var RECIPES = [
 ];
 var FORMAT = 1;
 function fingerprint(recipe) {
-  var _a10;
-  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a10 = recipe.edit) != null ? _a10 : null, recipe.cmake]);
+  var _a6;
+  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a6 = recipe.edit) != null ? _a6 : null, recipe.cmake]);
   return (0, import_node_crypto2.createHash)("sha256").update(text3).digest("hex").slice(0, 12);
 }
 
@@ -68974,8 +68868,8 @@ var HOMES = [
   home("xz", "https://git.tukaani.org/xz.git")
 ];
 function parseSource(text3) {
-  var _a10;
-  const [, name, place] = (_a10 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a10 : [];
+  var _a6;
+  const [, name, place] = (_a6 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a6 : [];
   const repository = REPOSITORIES.find((one2) => one2 === name);
   if (!repository || !place) {
     throw bad3(text3, `it begins with one of ${REPOSITORIES.map((one2) => `${one2}=`).join(", ")}`);
@@ -69104,19 +68998,19 @@ async function runGit(world2, place, patience, args, input = "") {
   }
 }
 function lastLine(text3) {
-  var _a10;
-  return (_a10 = text3.trim().split("\n").at(-1)) != null ? _a10 : "";
+  var _a6;
+  return (_a6 = text3.trim().split("\n").at(-1)) != null ? _a6 : "";
 }
 
 // src/toolchain/version.ts
 function versionIn(text3) {
-  var _a10;
-  return (_a10 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a10[1];
+  var _a6;
+  return (_a6 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a6[1];
 }
 function compareVersions(left, right) {
-  var _a10, _b3, _c, _d;
+  var _a6, _b3, _c, _d;
   const [a, b4] = [left, right].map((version) => version.split(".").map(Number));
-  for (let index2 = 0; index2 < Math.max((_a10 = a == null ? void 0 : a.length) != null ? _a10 : 0, (_b3 = b4 == null ? void 0 : b4.length) != null ? _b3 : 0); index2++) {
+  for (let index2 = 0; index2 < Math.max((_a6 = a == null ? void 0 : a.length) != null ? _a6 : 0, (_b3 = b4 == null ? void 0 : b4.length) != null ? _b3 : 0); index2++) {
     const difference2 = ((_c = a == null ? void 0 : a[index2]) != null ? _c : 0) - ((_d = b4 == null ? void 0 : b4[index2]) != null ? _d : 0);
     if (difference2 !== 0) return difference2;
   }
@@ -69238,9 +69132,12 @@ async function discardTool(cacheFolder, recipe) {
 var import_node_stream2 = require("stream");
 var import_node_zlib = __toESM(require("zlib"), 1);
 
-// src/world/dead-buffers.ts
+// src/world/heap.ts
 var import_node_v8 = require("v8");
 var import_node_vm = require("vm");
+function keepHeapSmall() {
+  (0, import_node_v8.setFlagsFromString)("--semi-space-growth-factor=1");
+}
 var EVERY = 8 * 1024 * 1024;
 var passed = 0;
 var collect2;
@@ -69253,7 +69150,8 @@ function collectAfter(bytes2) {
 }
 function exposeCollector() {
   (0, import_node_v8.setFlagsFromString)("--expose-gc");
-  return (0, import_node_vm.runInNewContext)("gc");
+  const gc = (0, import_node_vm.runInNewContext)("gc");
+  return () => gc({ type: "minor" });
 }
 
 // src/toolchain/decompress.ts
@@ -69298,7 +69196,7 @@ function zstdInNode() {
   return create({ params: { [windowLogMax]: 31 } });
 }
 async function* byZlib(engine, body, damaged) {
-  (0, import_node_stream2.pipeline)(body, engine, () => {
+  (0, import_node_stream2.pipeline)(copies(body), engine, () => {
   });
   try {
     yield* engine;
@@ -69309,8 +69207,7 @@ async function* byZlib(engine, body, damaged) {
 async function* byProgram(invocation2, body, programs, damaged) {
   const running = await programs.start(invocation2);
   let broken;
-  (0, import_node_stream2.pipeline)(body, running.stdin, (error) => {
-    if (!error || isBrokenPipe(error)) return;
+  void feed(body, running.stdin, (error) => {
     broken = error;
     running.kill();
   });
@@ -69338,21 +69235,32 @@ async function pourInto(push, invocation2, body, programs, damaged) {
       breakOff(error);
     }
   });
-  (0, import_node_stream2.pipeline)(body, running.stdin, (error) => {
-    if (error && !isBrokenPipe(error)) breakOff(error);
-  });
+  void feed(body, running.stdin, breakOff);
   const ending = await running.ended;
   if (broken !== void 0) throw broken.by;
   judge(invocation2, ending, damaged);
 }
 function judge({ program: program3 }, { status, signal, stderr }, damaged) {
-  var _a10;
+  var _a6;
   if (status === 0) return;
-  const said = printable((_a10 = stderr.trim().split("\n").at(-1)) != null ? _a10 : "");
+  const said = printable((_a6 = stderr.trim().split("\n").at(-1)) != null ? _a6 : "");
   throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
 }
-function isBrokenPipe(error) {
-  return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
+async function* copies(body) {
+  for await (const bytes2 of body) yield Buffer.from(bytes2);
+}
+async function feed(body, stdin, broken) {
+  try {
+    for await (const bytes2 of body) {
+      if (!await written(stdin, bytes2)) return;
+    }
+    stdin.end();
+  } catch (error) {
+    broken(error);
+  }
+}
+function written(stdin, bytes2) {
+  return new Promise((resolve10) => stdin.write(bytes2, (error) => resolve10(!error)));
 }
 
 // src/toolchain/dependencies.ts
@@ -69513,8 +69421,8 @@ async function inspectPahole(world2, path5, origin) {
   const help = await world2.programs.run({ program: found, args: ["--help"] });
   const options3 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
-      var _a10;
-      return (_a10 = match[1]) != null ? _a10 : "";
+      var _a6;
+      return (_a6 = match[1]) != null ? _a6 : "";
     })
   );
   return { path: found, version, origin, options: options3, features: await featuresOf(world2, found) };
@@ -69596,20 +69504,20 @@ var Provider = class {
     __privateAdd(this, _cacheFolder);
     __privateAdd(this, _sources);
     __privateAdd(this, _installing);
-    var _a10;
+    var _a6;
     __privateSet(this, _world2, world2);
     __privateSet(this, _progress, progress);
     __privateSet(this, _supply, supply);
-    __privateSet(this, _cacheFolder, (_a10 = wishes.cacheFolder) != null ? _a10 : defaultCacheFolder(world2.env));
+    __privateSet(this, _cacheFolder, (_a6 = wishes.cacheFolder) != null ? _a6 : defaultCacheFolder(world2.env));
     __privateSet(this, _sources, [...wishes.sources, ...supply.homes]);
     __privateSet(this, _installing, { allowed: wishes.allowInstall, note: (text3) => progress.note(text3) });
   }
   async get(tool, wish) {
-    var _a10;
+    var _a6;
     if (wish.includes("/")) return __privateMethod(this, _Provider_instances, asItIs_fn).call(this, tool, wish);
     if (wish === "system") return __privateMethod(this, _Provider_instances, system_fn).call(this, tool);
     const recipe = __privateMethod(this, _Provider_instances, recipe_fn).call(this, tool.name, wish);
-    const version = (_a10 = recipe == null ? void 0 : recipe.version) != null ? _a10 : wish.replace(/^v/, "");
+    const version = (_a6 = recipe == null ? void 0 : recipe.version) != null ? _a6 : wish.replace(/^v/, "");
     const kept2 = recipe && await __privateMethod(this, _Provider_instances, kept_fn).call(this, tool, recipe);
     if (kept2) return kept2;
     const own = __privateGet(this, _world2).programs.find(tool.name) ? await __privateMethod(this, _Provider_instances, tryOwn_fn).call(this, tool) : void 0;
@@ -69753,8 +69661,8 @@ var import_node_path16 = require("path");
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
 var TARBALL_SUFFIX = ".btf.tar.xz";
 function tarballPath(shelf, uname2) {
-  var _a10;
-  const folder2 = (_a10 = FOLDER_OF_ARCH[shelf.arch]) != null ? _a10 : shelf.arch;
+  var _a6;
+  const folder2 = (_a6 = FOLDER_OF_ARCH[shelf.arch]) != null ? _a6 : shelf.arch;
   return `${shelf.distribution}/${shelf.versionId}/${folder2}/${uname2}${TARBALL_SUFFIX}`;
 }
 function archivePaths(shelf, uname2) {
@@ -69770,7 +69678,7 @@ function twinPath(path5) {
   return [parts[0], parts[1], arch3, parts[3]].join("/");
 }
 function parseTarballPath(path5) {
-  var _a10;
+  var _a6;
   const parts = /^([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/.exec(path5);
   if (!parts) return void 0;
   const [, distribution2 = "", versionId2 = "", folder2 = "", uname2 = ""] = parts;
@@ -69778,7 +69686,7 @@ function parseTarballPath(path5) {
     return {
       distribution: asDistributionId(distribution2),
       versionId: asVersionId(versionId2),
-      arch: asArch((_a10 = ARCH_OF_FOLDER[folder2]) != null ? _a10 : folder2),
+      arch: asArch((_a6 = ARCH_OF_FOLDER[folder2]) != null ? _a6 : folder2),
       uname: asUname(uname2)
     };
   } catch {
@@ -69834,7 +69742,7 @@ function fileSource(name, file, size2) {
   };
 }
 async function isElf(source2) {
-  return source2.size >= 4 && (await source2.read(0, 4)).toString("latin1") === "ELF";
+  return source2.size >= 4 && (await source2.read(0, 4)).toString("latin1") === "\x7FELF";
 }
 async function readElf(source2) {
   const bad6 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
@@ -69885,17 +69793,37 @@ function findSection(elf, name) {
   return elf.sections.find(stored);
 }
 async function readSectionBytes(source2, section, limit) {
-  var _a10;
+  var _a6;
   if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
   if (section.size > limit) {
-    const which2 = printable((_a10 = section.name) != null ? _a10 : `${section.index}`);
+    const which2 = printable((_a6 = section.name) != null ? _a6 : `${section.index}`);
     const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
     throw new Failure("bad-elf", `Section ${which2} of ${source2.name} has ${sizes}.`);
   }
   return source2.read(section.offset, section.size);
 }
+function findDwarf(elf) {
+  var _a6;
+  return (_a6 = findSection(elf, ".debug_info")) != null ? _a6 : findSection(elf, ".zdebug_info");
+}
 function hasDwarf(elf) {
-  return [".debug_info", ".zdebug_info"].some((name) => findSection(elf, name) !== void 0);
+  return findDwarf(elf) !== void 0;
+}
+var SHF_COMPRESSED = 2048;
+function debugInfoOf(path5) {
+  return withFile(path5, async (source2) => {
+    const elf = await readElf(source2);
+    const section = findDwarf(elf);
+    if (section === void 0) return { size: 0, compressed: false };
+    const gnu = section.name === ".zdebug_info";
+    if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
+      return { size: section.size, compressed: false };
+    }
+    const header2 = await source2.read(section.offset, Math.min(section.size, 16));
+    if (header2.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
+    const size2 = gnu ? fieldsOf(header2, "big").u64(4) : fieldsOf(header2, elf.byteOrder).u64(8);
+    return { size: size2, compressed: true };
+  });
 }
 function readSection(fields, index2) {
   return {
@@ -70077,8 +70005,8 @@ var A2 = class extends import_node_events.EventEmitter {
     this[Z2] = this[Z2] || !!t2;
   }
   [xi]() {
-    var _a10, _b3;
-    this[Ce] = true, this.emit("abort", (_a10 = this[Jt]) == null ? void 0 : _a10.reason), this.destroy((_b3 = this[Jt]) == null ? void 0 : _b3.reason);
+    var _a6, _b3;
+    this[Ce] = true, this.emit("abort", (_a6 = this[Jt]) == null ? void 0 : _a6.reason), this.destroy((_b3 = this[Jt]) == null ? void 0 : _b3.reason);
   }
   get aborted() {
     return this[Ce];
@@ -70086,7 +70014,7 @@ var A2 = class extends import_node_events.EventEmitter {
   set aborted(t2) {
   }
   write(t2, e, i3) {
-    var _a10;
+    var _a6;
     if (this[Ce]) return false;
     if (this[Q]) throw new Error("write after end");
     if (this[S2]) return this.emit("error", Object.assign(new Error("Cannot call write after a stream was destroyed"), { code: "ERR_STREAM_DESTROYED" })), true;
@@ -70097,7 +70025,7 @@ var A2 = class extends import_node_events.EventEmitter {
       else if (Vr(t2)) t2 = Buffer.from(t2);
       else if (typeof t2 != "string") throw new Error("Non-contiguous data written to non-objectMode stream");
     }
-    return this[L2] ? (this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : t2.length ? (typeof t2 == "string" && !(e === this[z] && !((_a10 = this[Mt]) == null ? void 0 : _a10.lastNeed)) && (t2 = Buffer.from(t2, e)), Buffer.isBuffer(t2) && this[z] && (t2 = this[Mt].write(t2)), this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : (this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]);
+    return this[L2] ? (this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : t2.length ? (typeof t2 == "string" && !(e === this[z] && !((_a6 = this[Mt]) == null ? void 0 : _a6.lastNeed)) && (t2 = Buffer.from(t2, e)), Buffer.isBuffer(t2) && this[z] && (t2 = this[Mt].write(t2)), this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : (this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]);
   }
   read(t2) {
     if (this[S2]) return null;
@@ -70588,76 +70516,74 @@ var Gt = class extends Error {
   }
 };
 var Pi = /* @__PURE__ */ Symbol("flushFlag");
-var _t2, _i2, _s, _n2, _r, _e, _o, _a2;
-var re = (_a2 = class extends A2 {
+var re = class extends A2 {
+  #t = false;
+  #i = false;
+  #s;
+  #n;
+  #r;
+  #e;
+  #o;
+  get sawError() {
+    return this.#t;
+  }
+  get handle() {
+    return this.#e;
+  }
+  get flushFlag() {
+    return this.#s;
+  }
   constructor(t2, e) {
-    var _a10, _b3, _c, _d;
+    var _a6, _b3, _c, _d;
     if (!t2 || typeof t2 != "object") throw new TypeError("invalid options for ZlibBase constructor");
-    super(t2);
-    __privateAdd(this, _t2, false);
-    __privateAdd(this, _i2, false);
-    __privateAdd(this, _s);
-    __privateAdd(this, _n2);
-    __privateAdd(this, _r);
-    __privateAdd(this, _e);
-    __privateAdd(this, _o);
-    if (__privateSet(this, _s, (_a10 = t2.flush) != null ? _a10 : 0), __privateSet(this, _n2, (_b3 = t2.finishFlush) != null ? _b3 : 0), __privateSet(this, _r, (_c = t2.fullFlushFlag) != null ? _c : 0), typeof Ps[e] != "function") throw new TypeError("Compression method not supported: " + e);
+    if (super(t2), this.#s = (_a6 = t2.flush) != null ? _a6 : 0, this.#n = (_b3 = t2.finishFlush) != null ? _b3 : 0, this.#r = (_c = t2.fullFlushFlag) != null ? _c : 0, typeof Ps[e] != "function") throw new TypeError("Compression method not supported: " + e);
     try {
-      __privateSet(this, _e, new Ps[e](t2));
+      this.#e = new Ps[e](t2);
     } catch (i3) {
       throw new Gt(i3, this.constructor);
     }
-    __privateSet(this, _o, (i3) => {
-      __privateGet(this, _t2) || (__privateSet(this, _t2, true), this.close(), this.emit("error", i3));
-    }), (_d = __privateGet(this, _e)) == null ? void 0 : _d.on("error", (i3) => __privateGet(this, _o).call(this, new Gt(i3))), this.once("end", () => this.close);
-  }
-  get sawError() {
-    return __privateGet(this, _t2);
-  }
-  get handle() {
-    return __privateGet(this, _e);
-  }
-  get flushFlag() {
-    return __privateGet(this, _s);
+    this.#o = (i3) => {
+      this.#t || (this.#t = true, this.close(), this.emit("error", i3));
+    }, (_d = this.#e) == null ? void 0 : _d.on("error", (i3) => this.#o(new Gt(i3))), this.once("end", () => this.close);
   }
   close() {
-    __privateGet(this, _e) && (__privateGet(this, _e).close(), __privateSet(this, _e, void 0), this.emit("close"));
+    this.#e && (this.#e.close(), this.#e = void 0, this.emit("close"));
   }
   reset() {
-    var _a10, _b3;
-    if (!__privateGet(this, _t2)) return (0, import_assert.default)(__privateGet(this, _e), "zlib binding closed"), (_b3 = (_a10 = __privateGet(this, _e)).reset) == null ? void 0 : _b3.call(_a10);
+    var _a6, _b3;
+    if (!this.#t) return (0, import_assert.default)(this.#e, "zlib binding closed"), (_b3 = (_a6 = this.#e).reset) == null ? void 0 : _b3.call(_a6);
   }
   flush(t2) {
-    this.ended || (typeof t2 != "number" && (t2 = __privateGet(this, _r)), this.write(Object.assign(import_buffer.Buffer.alloc(0), { [Pi]: t2 })));
+    this.ended || (typeof t2 != "number" && (t2 = this.#r), this.write(Object.assign(import_buffer.Buffer.alloc(0), { [Pi]: t2 })));
   }
   end(t2, e, i3) {
-    return typeof t2 == "function" && (i3 = t2, e = void 0, t2 = void 0), typeof e == "function" && (i3 = e, e = void 0), t2 && (e ? this.write(t2, e) : this.write(t2)), this.flush(__privateGet(this, _n2)), __privateSet(this, _i2, true), super.end(i3);
+    return typeof t2 == "function" && (i3 = t2, e = void 0, t2 = void 0), typeof e == "function" && (i3 = e, e = void 0), t2 && (e ? this.write(t2, e) : this.write(t2)), this.flush(this.#n), this.#i = true, super.end(i3);
   }
   get ended() {
-    return __privateGet(this, _i2);
+    return this.#i;
   }
   [Tt](t2) {
     return super.write(t2);
   }
   write(t2, e, i3) {
-    if (typeof e == "function" && (i3 = e, e = "utf8"), typeof t2 == "string" && (t2 = import_buffer.Buffer.from(t2, e)), __privateGet(this, _t2)) return;
-    (0, import_assert.default)(__privateGet(this, _e), "zlib binding closed");
-    let r2 = __privateGet(this, _e)._handle, n = r2.close;
+    if (typeof e == "function" && (i3 = e, e = "utf8"), typeof t2 == "string" && (t2 = import_buffer.Buffer.from(t2, e)), this.#t) return;
+    (0, import_assert.default)(this.#e, "zlib binding closed");
+    let r2 = this.#e._handle, n = r2.close;
     r2.close = () => {
     };
-    let o2 = __privateGet(this, _e).close;
-    __privateGet(this, _e).close = () => {
+    let o2 = this.#e.close;
+    this.#e.close = () => {
     }, Bi(true);
     let h3;
     try {
-      let l3 = typeof t2[Pi] == "number" ? t2[Pi] : __privateGet(this, _s);
-      h3 = __privateGet(this, _e)._processChunk(t2, l3), Bi(false);
+      let l3 = typeof t2[Pi] == "number" ? t2[Pi] : this.#s;
+      h3 = this.#e._processChunk(t2, l3), Bi(false);
     } catch (l3) {
-      Bi(false), __privateGet(this, _o).call(this, new Gt(l3, this.write));
+      Bi(false), this.#o(new Gt(l3, this.write));
     } finally {
-      __privateGet(this, _e) && (__privateGet(this, _e)._handle = r2, r2.close = n, __privateGet(this, _e).close = o2, __privateGet(this, _e).removeAllListeners("error"));
+      this.#e && (this.#e._handle = r2, r2.close = n, this.#e.close = o2, this.#e.removeAllListeners("error"));
     }
-    __privateGet(this, _e) && __privateGet(this, _e).on("error", (l3) => __privateGet(this, _o).call(this, new Gt(l3, this.write)));
+    this.#e && this.#e.on("error", (l3) => this.#o(new Gt(l3, this.write)));
     let a;
     if (h3) if (Array.isArray(h3) && h3.length > 0) {
       let l3 = h3[0];
@@ -70666,21 +70592,18 @@ var re = (_a2 = class extends A2 {
     } else a = this[Tt](import_buffer.Buffer.from(h3));
     return i3 && i3(), a;
   }
-}, _t2 = new WeakMap(), _i2 = new WeakMap(), _s = new WeakMap(), _n2 = new WeakMap(), _r = new WeakMap(), _e = new WeakMap(), _o = new WeakMap(), _a2);
-var _t3, _i3, _a3;
-var Pe = (_a3 = class extends re {
+};
+var Pe = class extends re {
+  #t;
+  #i;
   constructor(t2, e) {
-    t2 = t2 || {}, t2.flush = t2.flush || M2.Z_NO_FLUSH, t2.finishFlush = t2.finishFlush || M2.Z_FINISH, t2.fullFlushFlag = M2.Z_FULL_FLUSH;
-    super(t2, e);
-    __privateAdd(this, _t3);
-    __privateAdd(this, _i3);
-    __privateSet(this, _t3, t2.level), __privateSet(this, _i3, t2.strategy);
+    t2 = t2 || {}, t2.flush = t2.flush || M2.Z_NO_FLUSH, t2.finishFlush = t2.finishFlush || M2.Z_FINISH, t2.fullFlushFlag = M2.Z_FULL_FLUSH, super(t2, e), this.#t = t2.level, this.#i = t2.strategy;
   }
   params(t2, e) {
     if (!this.sawError) {
       if (!this.handle) throw new Error("cannot switch params when binding is closed");
       if (!this.handle.params) throw new Error("not supported in this implementation");
-      if (__privateGet(this, _t3) !== t2 || __privateGet(this, _i3) !== e) {
+      if (this.#t !== t2 || this.#i !== e) {
         this.flush(M2.Z_SYNC_FLUSH), (0, import_assert.default)(this.handle, "zlib binding closed");
         let i3 = this.handle.flush;
         this.handle.flush = (r2, n) => {
@@ -70691,22 +70614,20 @@ var Pe = (_a3 = class extends re {
         } finally {
           this.handle.flush = i3;
         }
-        this.handle && (__privateSet(this, _t3, t2), __privateSet(this, _i3, e));
+        this.handle && (this.#t = t2, this.#i = e);
       }
     }
   }
-}, _t3 = new WeakMap(), _i3 = new WeakMap(), _a3);
-var _t4, _a4;
-var ze = (_a4 = class extends Pe {
+};
+var ze = class extends Pe {
+  #t;
   constructor(t2) {
-    super(t2, "Gzip");
-    __privateAdd(this, _t4);
-    __privateSet(this, _t4, t2 && !!t2.portable);
+    super(t2, "Gzip"), this.#t = t2 && !!t2.portable;
   }
   [Tt](t2) {
-    return __privateGet(this, _t4) ? (__privateSet(this, _t4, false), t2[9] = 255, super[Tt](t2)) : super[Tt](t2);
+    return this.#t ? (this.#t = false, t2[9] = 255, super[Tt](t2)) : super[Tt](t2);
   }
-}, _t4 = new WeakMap(), _a4);
+};
 var Ue = class extends Pe {
   constructor(t2) {
     super(t2, "Unzip");
@@ -70790,8 +70711,8 @@ var Ui = /* @__PURE__ */ new Set(["0", "", "1", "2", "3", "4", "5", "6", "7", "D
 var oe = /* @__PURE__ */ new Map([["0", "File"], ["", "OldFile"], ["1", "Link"], ["2", "SymbolicLink"], ["3", "CharacterDevice"], ["4", "BlockDevice"], ["5", "Directory"], ["6", "FIFO"], ["7", "ContiguousFile"], ["g", "GlobalExtendedHeader"], ["x", "ExtendedHeader"], ["A", "SolarisACL"], ["D", "GNUDumpDir"], ["I", "Inode"], ["K", "NextFileHasLongLinkpath"], ["L", "NextFileHasLongPath"], ["M", "ContinuationFile"], ["N", "OldGnuLongPath"], ["S", "SparseFile"], ["V", "TapeVolumeHeader"], ["X", "OldExtendedHeader"]]);
 var Ve = new Map(Array.from(oe).map((s3) => [s3[1], s3[0]]));
 var un = (s3) => s3 === void 0 || s3 < 0 ? void 0 : s3;
-var _t5, _F_instances, i_fn, _a5;
-var F = (_a5 = class {
+var _t2, _F_instances, i_fn, _a2;
+var F = (_a2 = class {
   constructor(t2, e = 0, i3, r2) {
     __privateAdd(this, _F_instances);
     __publicField(this, "cksumValid", false);
@@ -70804,7 +70725,7 @@ var F = (_a5 = class {
     __publicField(this, "gid");
     __publicField(this, "size");
     __publicField(this, "cksum");
-    __privateAdd(this, _t5, "Unsupported");
+    __privateAdd(this, _t2, "Unsupported");
     __publicField(this, "linkpath");
     __publicField(this, "uname");
     __publicField(this, "gname");
@@ -70818,10 +70739,10 @@ var F = (_a5 = class {
     Buffer.isBuffer(t2) ? this.decode(t2, e || 0, i3, r2) : t2 && __privateMethod(this, _F_instances, i_fn).call(this, t2);
   }
   decode(t2, e, i3, r2) {
-    var _a10, _b3, _c, _d, _e4, _f, _g, _h, _i5, _j, _k, _l, _m, _n4, _o3, _p, _q, _r4, _s5, _t9, _u, _v, _w, _x, _y;
+    var _a6, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y;
     if (e || (e = 0), !t2 || !(t2.length >= e + 512)) throw new Error("need 512 bytes for header");
     let n = xt(t2, e + 156, 1), o2 = Ui.has(n), h3 = o2 ? i3 : void 0, a = o2 ? r2 : void 0;
-    if (this.path = (_a10 = h3 == null ? void 0 : h3.path) != null ? _a10 : xt(t2, e, 100), this.mode = (_c = (_b3 = h3 == null ? void 0 : h3.mode) != null ? _b3 : a == null ? void 0 : a.mode) != null ? _c : lt(t2, e + 100, 8), this.uid = (_e4 = (_d = h3 == null ? void 0 : h3.uid) != null ? _d : a == null ? void 0 : a.uid) != null ? _e4 : lt(t2, e + 108, 8), this.gid = (_g = (_f = h3 == null ? void 0 : h3.gid) != null ? _f : a == null ? void 0 : a.gid) != null ? _g : lt(t2, e + 116, 8), this.size = un((_i5 = (_h = h3 == null ? void 0 : h3.size) != null ? _h : a == null ? void 0 : a.size) != null ? _i5 : lt(t2, e + 124, 12)), this.mtime = (_k = (_j = h3 == null ? void 0 : h3.mtime) != null ? _j : a == null ? void 0 : a.mtime) != null ? _k : Wi(t2, e + 136, 12), this.cksum = lt(t2, e + 148, 12), a && __privateMethod(this, _F_instances, i_fn).call(this, a, true), h3 && __privateMethod(this, _F_instances, i_fn).call(this, h3), ne(n) && __privateSet(this, _t5, n || "0"), __privateGet(this, _t5) === "0" && this.path.slice(-1) === "/" && __privateSet(this, _t5, "5"), __privateGet(this, _t5) === "5" && (this.size = 0), this.linkpath = xt(t2, e + 157, 100), t2.subarray(e + 257, e + 265).toString() === "ustar\x0000") if (this.uname = (_m = (_l = h3 == null ? void 0 : h3.uname) != null ? _l : a == null ? void 0 : a.uname) != null ? _m : xt(t2, e + 265, 32), this.gname = (_o3 = (_n4 = h3 == null ? void 0 : h3.gname) != null ? _n4 : a == null ? void 0 : a.gname) != null ? _o3 : xt(t2, e + 297, 32), this.devmaj = (_r4 = (_q = (_p = h3 == null ? void 0 : h3.devmaj) != null ? _p : a == null ? void 0 : a.devmaj) != null ? _q : lt(t2, e + 329, 8)) != null ? _r4 : 0, this.devmin = (_u = (_t9 = (_s5 = h3 == null ? void 0 : h3.devmin) != null ? _s5 : a == null ? void 0 : a.devmin) != null ? _t9 : lt(t2, e + 337, 8)) != null ? _u : 0, t2[e + 475] !== 0) {
+    if (this.path = (_a6 = h3 == null ? void 0 : h3.path) != null ? _a6 : xt(t2, e, 100), this.mode = (_c = (_b3 = h3 == null ? void 0 : h3.mode) != null ? _b3 : a == null ? void 0 : a.mode) != null ? _c : lt(t2, e + 100, 8), this.uid = (_e3 = (_d = h3 == null ? void 0 : h3.uid) != null ? _d : a == null ? void 0 : a.uid) != null ? _e3 : lt(t2, e + 108, 8), this.gid = (_g = (_f = h3 == null ? void 0 : h3.gid) != null ? _f : a == null ? void 0 : a.gid) != null ? _g : lt(t2, e + 116, 8), this.size = un((_i3 = (_h = h3 == null ? void 0 : h3.size) != null ? _h : a == null ? void 0 : a.size) != null ? _i3 : lt(t2, e + 124, 12)), this.mtime = (_k = (_j = h3 == null ? void 0 : h3.mtime) != null ? _j : a == null ? void 0 : a.mtime) != null ? _k : Wi(t2, e + 136, 12), this.cksum = lt(t2, e + 148, 12), a && __privateMethod(this, _F_instances, i_fn).call(this, a, true), h3 && __privateMethod(this, _F_instances, i_fn).call(this, h3), ne(n) && __privateSet(this, _t2, n || "0"), __privateGet(this, _t2) === "0" && this.path.slice(-1) === "/" && __privateSet(this, _t2, "5"), __privateGet(this, _t2) === "5" && (this.size = 0), this.linkpath = xt(t2, e + 157, 100), t2.subarray(e + 257, e + 265).toString() === "ustar\x0000") if (this.uname = (_m = (_l = h3 == null ? void 0 : h3.uname) != null ? _l : a == null ? void 0 : a.uname) != null ? _m : xt(t2, e + 265, 32), this.gname = (_o2 = (_n3 = h3 == null ? void 0 : h3.gname) != null ? _n3 : a == null ? void 0 : a.gname) != null ? _o2 : xt(t2, e + 297, 32), this.devmaj = (_r3 = (_q = (_p = h3 == null ? void 0 : h3.devmaj) != null ? _p : a == null ? void 0 : a.devmaj) != null ? _q : lt(t2, e + 329, 8)) != null ? _r3 : 0, this.devmin = (_u = (_t5 = (_s4 = h3 == null ? void 0 : h3.devmin) != null ? _s4 : a == null ? void 0 : a.devmin) != null ? _t5 : lt(t2, e + 337, 8)) != null ? _u : 0, t2[e + 475] !== 0) {
       let c3 = xt(t2, e + 345, 155);
       this.path = c3 + "/" + this.path;
     } else {
@@ -70834,29 +70755,29 @@ var F = (_a5 = class {
     this.cksumValid = l3 === this.cksum, this.cksum === void 0 && l3 === 256 && (this.nullBlock = true);
   }
   encode(t2, e = 0) {
-    if (t2 || (t2 = this.block = Buffer.alloc(512)), __privateGet(this, _t5) === "Unsupported" && __privateSet(this, _t5, "0"), !(t2.length >= e + 512)) throw new Error("need 512 bytes for header");
+    if (t2 || (t2 = this.block = Buffer.alloc(512)), __privateGet(this, _t2) === "Unsupported" && __privateSet(this, _t2, "0"), !(t2.length >= e + 512)) throw new Error("need 512 bytes for header");
     let i3 = this.ctime || this.atime ? 130 : 155, r2 = mn(this.path || "", i3), n = r2[0], o2 = r2[1];
-    this.needPax = !!r2[2], this.needPax = Lt(t2, e, 100, n) || this.needPax, this.needPax = ct(t2, e + 100, 8, this.mode) || this.needPax, this.needPax = ct(t2, e + 108, 8, this.uid) || this.needPax, this.needPax = ct(t2, e + 116, 8, this.gid) || this.needPax, this.needPax = ct(t2, e + 124, 12, this.size) || this.needPax, this.needPax = Gi(t2, e + 136, 12, this.mtime) || this.needPax, t2[e + 156] = Number(__privateGet(this, _t5).codePointAt(0)), this.needPax = Lt(t2, e + 157, 100, this.linkpath) || this.needPax, t2.write("ustar\x0000", e + 257, 8), this.needPax = Lt(t2, e + 265, 32, this.uname) || this.needPax, this.needPax = Lt(t2, e + 297, 32, this.gname) || this.needPax, this.needPax = ct(t2, e + 329, 8, this.devmaj) || this.needPax, this.needPax = ct(t2, e + 337, 8, this.devmin) || this.needPax, this.needPax = Lt(t2, e + 345, i3, o2) || this.needPax, t2[e + 475] !== 0 ? this.needPax = Lt(t2, e + 345, 155, o2) || this.needPax : (this.needPax = Lt(t2, e + 345, 130, o2) || this.needPax, this.needPax = Gi(t2, e + 476, 12, this.atime) || this.needPax, this.needPax = Gi(t2, e + 488, 12, this.ctime) || this.needPax);
+    this.needPax = !!r2[2], this.needPax = Lt(t2, e, 100, n) || this.needPax, this.needPax = ct(t2, e + 100, 8, this.mode) || this.needPax, this.needPax = ct(t2, e + 108, 8, this.uid) || this.needPax, this.needPax = ct(t2, e + 116, 8, this.gid) || this.needPax, this.needPax = ct(t2, e + 124, 12, this.size) || this.needPax, this.needPax = Gi(t2, e + 136, 12, this.mtime) || this.needPax, t2[e + 156] = Number(__privateGet(this, _t2).codePointAt(0)), this.needPax = Lt(t2, e + 157, 100, this.linkpath) || this.needPax, t2.write("ustar\x0000", e + 257, 8), this.needPax = Lt(t2, e + 265, 32, this.uname) || this.needPax, this.needPax = Lt(t2, e + 297, 32, this.gname) || this.needPax, this.needPax = ct(t2, e + 329, 8, this.devmaj) || this.needPax, this.needPax = ct(t2, e + 337, 8, this.devmin) || this.needPax, this.needPax = Lt(t2, e + 345, i3, o2) || this.needPax, t2[e + 475] !== 0 ? this.needPax = Lt(t2, e + 345, 155, o2) || this.needPax : (this.needPax = Lt(t2, e + 345, 130, o2) || this.needPax, this.needPax = Gi(t2, e + 476, 12, this.atime) || this.needPax, this.needPax = Gi(t2, e + 488, 12, this.ctime) || this.needPax);
     let h3 = 256;
     for (let a = e; a < e + 148; a++) h3 += t2[a];
     for (let a = e + 156; a < e + 512; a++) h3 += t2[a];
     return this.cksum = h3, ct(t2, e + 148, 8, this.cksum), this.cksumValid = true, this.needPax;
   }
   get type() {
-    return __privateGet(this, _t5) === "Unsupported" ? __privateGet(this, _t5) : oe.get(__privateGet(this, _t5));
+    return __privateGet(this, _t2) === "Unsupported" ? __privateGet(this, _t2) : oe.get(__privateGet(this, _t2));
   }
   get typeKey() {
-    return __privateGet(this, _t5);
+    return __privateGet(this, _t2);
   }
   set type(t2) {
     let e = String(Ve.get(t2));
-    if (ne(e) || e === "Unsupported") __privateSet(this, _t5, e);
-    else if (ne(t2)) __privateSet(this, _t5, t2);
+    if (ne(e) || e === "Unsupported") __privateSet(this, _t2, e);
+    else if (ne(t2)) __privateSet(this, _t2, t2);
     else throw new TypeError("invalid entry type: " + t2);
   }
-}, _t5 = new WeakMap(), _F_instances = new WeakSet(), i_fn = function(t2, e = false) {
+}, _t2 = new WeakMap(), _F_instances = new WeakSet(), i_fn = function(t2, e = false) {
   Object.assign(this, Object.fromEntries(Object.entries(t2).filter(([i3, r2]) => !(r2 == null || i3 === "size" && Number(r2) < 0 || i3 === "path" && e || i3 === "linkpath" && e || i3 === "global"))));
-}, _a5);
+}, _a2);
 var mn = (s3, t2) => {
   let i3 = s3, r2 = "", n, o2 = import_node_path7.posix.parse(s3).root || ".";
   if (Buffer.byteLength(i3) < 100) n = [i3, r2, false];
@@ -70905,12 +70826,12 @@ var ft = class s {
     this.atime = t2.atime, this.charset = t2.charset, this.comment = t2.comment, this.ctime = t2.ctime, this.dev = t2.dev, this.gid = t2.gid, this.global = e, this.gname = t2.gname, this.ino = t2.ino, this.linkpath = t2.linkpath, this.mtime = t2.mtime, this.nlink = t2.nlink, this.path = t2.path, this.size = t2.size, this.uid = t2.uid, this.uname = t2.uname;
   }
   encode() {
-    var _a10;
+    var _a6;
     let t2 = this.encodeBody();
     if (t2 === "") return Buffer.allocUnsafe(0);
     let e = Buffer.byteLength(t2), i3 = 512 * Math.ceil(1 + e / 512), r2 = Buffer.allocUnsafe(i3);
     for (let n = 0; n < 512; n++) r2[n] = 0;
-    new F({ path: ("PaxHeader/" + (0, import_node_path8.basename)((_a10 = this.path) != null ? _a10 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
+    new F({ path: ("PaxHeader/" + (0, import_node_path8.basename)((_a6 = this.path) != null ? _a6 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
     for (let n = e + 512; n < r2.length; n++) r2[n] = 0;
     return r2;
   }
@@ -70969,10 +70890,10 @@ var xn = (s3, t2) => {
 };
 var Ln = process.env.TESTING_TAR_FAKE_PLATFORM || process.platform;
 var f = Ln !== "win32" ? (s3) => String(s3) : (s3) => String(s3).replaceAll(/\\/g, "/");
-var _$e_instances, t_fn, _a6;
-var $e = (_a6 = class extends A2 {
+var _$e_instances, t_fn, _a3;
+var $e = (_a3 = class extends A2 {
   constructor(t2, e, i3) {
-    var _a10;
+    var _a6;
     super({});
     __privateAdd(this, _$e_instances);
     __publicField(this, "extended");
@@ -71001,7 +70922,7 @@ var $e = (_a6 = class extends A2 {
     __publicField(this, "invalid", false);
     __publicField(this, "absolute");
     __publicField(this, "unsupported", false);
-    switch (this.pause(), this.extended = e, this.globalExtended = i3, this.header = t2, this.remain = (_a10 = t2.size) != null ? _a10 : 0, this.startBlockSize = 512 * Math.ceil(this.remain / 512), this.blockRemain = this.startBlockSize, this.type = t2.type, this.type) {
+    switch (this.pause(), this.extended = e, this.globalExtended = i3, this.header = t2, this.remain = (_a6 = t2.size) != null ? _a6 : 0, this.startBlockSize = 512 * Math.ceil(this.remain / 512), this.blockRemain = this.startBlockSize, this.type = t2.type, this.type) {
       case "File":
       case "OldFile":
       case "Link":
@@ -71035,7 +70956,7 @@ var $e = (_a6 = class extends A2 {
   }
 }, _$e_instances = new WeakSet(), t_fn = function(t2, e = false) {
   t2.path && (t2.path = f(t2.path)), t2.linkpath && (t2.linkpath = f(t2.linkpath)), Object.assign(this, Object.fromEntries(Object.entries(t2).filter(([i3, r2]) => !(r2 == null || i3 === "path" && e))));
-}, _a6);
+}, _a3);
 var Dt = (s3, t2, e, i3 = {}) => {
   s3.file && (i3.file = s3.file), s3.cwd && (i3.cwd = s3.cwd), i3.code = e instanceof Error && e.code || t2, i3.tarCode = t2, !s3.strict && i3.recoverable !== false ? (e instanceof Error && (i3 = Object.assign(e, i3), e = e.message), s3.emit("warn", t2, e, i3)) : e instanceof Error ? s3.emit("error", Object.assign(e, i3)) : s3.emit("error", Object.assign(new Error(`${t2}: ${e}`), i3));
 };
@@ -71170,10 +71091,10 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   [Ki](t2, e) {
-    var _a10;
+    var _a6;
     let i3 = this[Nt];
     if (!i3) throw new Error("attempt to consume body without entry??");
-    let r2 = (_a10 = i3.blockRemain) != null ? _a10 : 0, n = r2 >= t2.length && e === 0 ? t2 : t2.subarray(e, e + r2);
+    let r2 = (_a6 = i3.blockRemain) != null ? _a6 : 0, n = r2 >= t2.length && e === 0 ? t2 : t2.subarray(e, e + r2);
     return i3.write(n), i3.blockRemain || (this[B] = "header", this[Nt] = void 0, i3.end()), n.length;
   }
   [Ks](t2, e) {
@@ -71184,7 +71105,7 @@ var rt = class extends import_events2.EventEmitter {
     this[st].length === 0 && !this[it] ? this.emit(t2, e, i3) : this[st].push([t2, e, i3]);
   }
   [Ys](t2) {
-    var _a10;
+    var _a6;
     switch (this[At]("meta", this[dt]), t2.type) {
       case "ExtendedHeader":
       case "OldExtendedHeader":
@@ -71195,7 +71116,7 @@ var rt = class extends import_events2.EventEmitter {
         break;
       case "NextFileHasLongPath":
       case "OldGnuLongPath": {
-        let e = (_a10 = this[V]) != null ? _a10 : /* @__PURE__ */ Object.create(null);
+        let e = (_a6 = this[V]) != null ? _a6 : /* @__PURE__ */ Object.create(null);
         this[V] = e, e.path = this[dt].replace(/\0.*/, "");
         break;
       }
@@ -71209,11 +71130,11 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   abort(t2) {
-    var _a10;
+    var _a6;
     if (!this[$]) {
       if (this[w]) {
         let e = this[w];
-        e.write = () => true, e.end = () => e, e.emit = () => false, (_a10 = e.destroy) == null ? void 0 : _a10.call(e);
+        e.write = () => true, e.end = () => e, e.emit = () => false, (_a6 = e.destroy) == null ? void 0 : _a6.call(e);
       }
       this[$] = true, this.emit("abort", t2), this.warn("TAR_ABORT", t2, { recoverable: false });
     }
@@ -71224,7 +71145,7 @@ var rt = class extends import_events2.EventEmitter {
     return e > this.maxDecompressionRatio ? (this.abort(new Error(`max decompression ratio exceeded: ${e.toFixed(2)} > ${this.maxDecompressionRatio}`)), false) : true;
   }
   write(t2, e, i3) {
-    var _a10;
+    var _a6;
     if (typeof e == "function" && (i3 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8")), this[$]) return i3 == null ? void 0 : i3(), false;
     if ((this[w] === void 0 || this.brotli === void 0 && this[w] === false) && t2) {
       if (this[p] && (t2 = Buffer.concat([this[p], t2]), this[p] = void 0), t2.length < An) return this[p] = t2, i3 == null ? void 0 : i3(), true;
@@ -71260,7 +71181,7 @@ var rt = class extends import_events2.EventEmitter {
     }
     this[Yt] = true, this[w] ? (this[le] += t2.length, this[w].write(t2)) : this[Xe](t2), this[Yt] = false;
     let n = this[st].length > 0 ? false : this[it] ? this[it].flowing : true;
-    return !n && this[st].length === 0 && ((_a10 = this[it]) == null ? void 0 : _a10.once("drain", () => this.emit("drain"))), i3 == null ? void 0 : i3(), n;
+    return !n && this[st].length === 0 && ((_a6 = this[it]) == null ? void 0 : _a6.once("drain", () => this.emit("drain"))), i3 == null ? void 0 : i3(), n;
   }
   [Vi](t2) {
     t2 && !this[$] && (this[p] = this[p] ? Buffer.concat([this[p], t2]) : t2);
@@ -71277,7 +71198,7 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   [Xe](t2) {
-    var _a10;
+    var _a6;
     if (this[ae] && t2) this[Vi](t2);
     else if (!t2 && !this[p]) this[Qe]();
     else if (t2) {
@@ -71286,7 +71207,7 @@ var rt = class extends import_events2.EventEmitter {
         let e = this[p];
         this[p] = void 0, this[qe](e);
       } else this[qe](t2);
-      for (; this[p] && ((_a10 = this[p]) == null ? void 0 : _a10.length) >= 512 && !this[$] && !this[ti]; ) {
+      for (; this[p] && ((_a6 = this[p]) == null ? void 0 : _a6.length) >= 512 && !this[$] && !this[ti]; ) {
         let e = this[p];
         this[p] = void 0, this[qe](e);
       }
@@ -71416,42 +71337,40 @@ var ri = /* @__PURE__ */ Symbol("mode");
 var as = /* @__PURE__ */ Symbol("awaitDrain");
 var es = /* @__PURE__ */ Symbol("ondrain");
 var q = /* @__PURE__ */ Symbol("prefix");
-var _t6, _a7;
-var de = (_a7 = class extends A2 {
+var de = class extends A2 {
+  path;
+  portable;
+  myuid = process.getuid && process.getuid() || 0;
+  myuser = process.env.USER || "";
+  maxReadSize;
+  linkCache;
+  statCache;
+  preservePaths;
+  cwd;
+  strict;
+  mtime;
+  noPax;
+  noMtime;
+  prefix;
+  fd;
+  blockLen = 0;
+  blockRemain = 0;
+  buf;
+  pos = 0;
+  remain = 0;
+  length = 0;
+  offset = 0;
+  win32;
+  absolute;
+  header;
+  type;
+  linkpath;
+  stat;
+  onWriteEntry;
+  #t = false;
   constructor(t2, e = {}) {
     let i3 = se(e);
-    super();
-    __publicField(this, "path");
-    __publicField(this, "portable");
-    __publicField(this, "myuid", process.getuid && process.getuid() || 0);
-    __publicField(this, "myuser", process.env.USER || "");
-    __publicField(this, "maxReadSize");
-    __publicField(this, "linkCache");
-    __publicField(this, "statCache");
-    __publicField(this, "preservePaths");
-    __publicField(this, "cwd");
-    __publicField(this, "strict");
-    __publicField(this, "mtime");
-    __publicField(this, "noPax");
-    __publicField(this, "noMtime");
-    __publicField(this, "prefix");
-    __publicField(this, "fd");
-    __publicField(this, "blockLen", 0);
-    __publicField(this, "blockRemain", 0);
-    __publicField(this, "buf");
-    __publicField(this, "pos", 0);
-    __publicField(this, "remain", 0);
-    __publicField(this, "length", 0);
-    __publicField(this, "offset", 0);
-    __publicField(this, "win32");
-    __publicField(this, "absolute");
-    __publicField(this, "header");
-    __publicField(this, "type");
-    __publicField(this, "linkpath");
-    __publicField(this, "stat");
-    __publicField(this, "onWriteEntry");
-    __privateAdd(this, _t6, false);
-    this.path = f(t2), this.portable = !!i3.portable, this.maxReadSize = i3.maxReadSize || Wn, this.linkCache = i3.linkCache || /* @__PURE__ */ new Map(), this.statCache = i3.statCache || /* @__PURE__ */ new Map(), this.preservePaths = !!i3.preservePaths, this.cwd = f(i3.cwd || process.cwd()), this.strict = !!i3.strict, this.noPax = !!i3.noPax, this.noMtime = !!i3.noMtime, this.mtime = i3.mtime, this.prefix = i3.prefix ? f(i3.prefix) : void 0, this.onWriteEntry = i3.onWriteEntry, typeof i3.onwarn == "function" && this.on("warn", i3.onwarn);
+    super(), this.path = f(t2), this.portable = !!i3.portable, this.maxReadSize = i3.maxReadSize || Wn, this.linkCache = i3.linkCache || /* @__PURE__ */ new Map(), this.statCache = i3.statCache || /* @__PURE__ */ new Map(), this.preservePaths = !!i3.preservePaths, this.cwd = f(i3.cwd || process.cwd()), this.strict = !!i3.strict, this.noPax = !!i3.noPax, this.noMtime = !!i3.noMtime, this.mtime = i3.mtime, this.prefix = i3.prefix ? f(i3.prefix) : void 0, this.onWriteEntry = i3.onWriteEntry, typeof i3.onwarn == "function" && this.on("warn", i3.onwarn);
     let r2 = false;
     if (!this.preservePaths) {
       let [o2, h3] = ce(this.path);
@@ -71465,7 +71384,7 @@ var de = (_a7 = class extends A2 {
     return Dt(this, t2, e, i3);
   }
   emit(t2, ...e) {
-    return t2 === "error" && __privateSet(this, _t6, true), super.emit(t2, ...e);
+    return t2 === "error" && (this.#t = true), super.emit(t2, ...e);
   }
   [ss]() {
     import_fs3.default.lstat(this.absolute, (t2, e) => {
@@ -71495,9 +71414,9 @@ var de = (_a7 = class extends A2 {
     return rr(t2, this.prefix);
   }
   [fe]() {
-    var _a10, _b3;
+    var _a6, _b3;
     if (!this.stat) throw new Error("cannot write header before stat");
-    this.type === "Directory" && this.portable && (this.noMtime = true), (_a10 = this.onWriteEntry) == null ? void 0 : _a10.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this[ri](this.stat.mode), uid: this.portable ? void 0 : this.stat.uid, gid: this.portable ? void 0 : this.stat.gid, size: this.stat.size, mtime: this.noMtime ? void 0 : this.mtime || this.stat.mtime, type: this.type === "Unsupported" ? void 0 : this.type, uname: this.portable ? void 0 : this.stat.uid === this.myuid ? this.myuser : "", atime: this.portable ? void 0 : this.stat.atime, ctime: this.portable ? void 0 : this.stat.ctime }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.header.atime, ctime: this.portable ? void 0 : this.header.ctime, gid: this.portable ? void 0 : this.header.gid, mtime: this.noMtime ? void 0 : this.mtime || this.header.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.header.size, uid: this.portable ? void 0 : this.header.uid, uname: this.portable ? void 0 : this.header.uname, dev: this.portable ? void 0 : this.stat.dev, ino: this.portable ? void 0 : this.stat.ino, nlink: this.portable ? void 0 : this.stat.nlink }).encode());
+    this.type === "Directory" && this.portable && (this.noMtime = true), (_a6 = this.onWriteEntry) == null ? void 0 : _a6.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this[ri](this.stat.mode), uid: this.portable ? void 0 : this.stat.uid, gid: this.portable ? void 0 : this.stat.gid, size: this.stat.size, mtime: this.noMtime ? void 0 : this.mtime || this.stat.mtime, type: this.type === "Unsupported" ? void 0 : this.type, uname: this.portable ? void 0 : this.stat.uid === this.myuid ? this.myuser : "", atime: this.portable ? void 0 : this.stat.atime, ctime: this.portable ? void 0 : this.stat.ctime }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.header.atime, ctime: this.portable ? void 0 : this.header.ctime, gid: this.portable ? void 0 : this.header.gid, mtime: this.noMtime ? void 0 : this.mtime || this.header.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.header.size, uid: this.portable ? void 0 : this.header.uid, uname: this.portable ? void 0 : this.header.uname, dev: this.portable ? void 0 : this.stat.dev, ino: this.portable ? void 0 : this.stat.ino, nlink: this.portable ? void 0 : this.stat.nlink }).encode());
     let t2 = (_b3 = this.header) == null ? void 0 : _b3.block;
     if (!t2) throw new Error("failed to encode header");
     super.write(t2);
@@ -71536,7 +71455,7 @@ var de = (_a7 = class extends A2 {
     });
   }
   [hs](t2) {
-    if (this.fd = t2, __privateGet(this, _t6)) return this[pt]();
+    if (this.fd = t2, this.#t) return this[pt]();
     if (!this.stat) throw new Error("should stat before calling onopenfile");
     this.blockLen = 512 * Math.ceil(this.stat.size / 512), this.blockRemain = this.blockLen;
     let e = Math.min(this.blockLen, this.maxReadSize);
@@ -71583,7 +71502,7 @@ var de = (_a7 = class extends A2 {
     if (!this.buf) throw new Error("buffer lost somehow in ONDRAIN");
     this.offset >= this.length && (this.buf = Buffer.allocUnsafe(Math.min(this.blockRemain, this.buf.length)), this.offset = 0), this.length = this.buf.length - this.offset, this[ii]();
   }
-}, _t6 = new WeakMap(), _a7);
+};
 var ni = class extends de {
   sync = true;
   [ss]() {
@@ -71650,7 +71569,7 @@ var oi = class extends A2 {
     return Dt(this, t2, e, i3);
   }
   constructor(t2, e = {}) {
-    var _a10, _b3;
+    var _a6, _b3;
     let i3 = se(e);
     super(), this.preservePaths = !!i3.preservePaths, this.portable = !!i3.portable, this.strict = !!i3.strict, this.noPax = !!i3.noPax, this.noMtime = !!i3.noMtime, this.onWriteEntry = i3.onWriteEntry, this.readEntry = t2;
     let { type: r2 } = t2;
@@ -71661,7 +71580,7 @@ var oi = class extends A2 {
       let [h3, a] = ce(this.path);
       h3 && typeof a == "string" && (this.path = a, n = h3);
     }
-    this.remain = t2.size, this.blockRemain = t2.startBlockSize, (_a10 = this.onWriteEntry) == null ? void 0 : _a10.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this.mode, uid: this.portable ? void 0 : this.uid, gid: this.portable ? void 0 : this.gid, size: this.size, mtime: this.noMtime ? void 0 : this.mtime, type: this.type, uname: this.portable ? void 0 : this.uname, atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime }), n && this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute path`, { entry: this, path: n + this.path }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime, gid: this.portable ? void 0 : this.gid, mtime: this.noMtime ? void 0 : this.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.size, uid: this.portable ? void 0 : this.uid, uname: this.portable ? void 0 : this.uname, dev: this.portable ? void 0 : this.readEntry.dev, ino: this.portable ? void 0 : this.readEntry.ino, nlink: this.portable ? void 0 : this.readEntry.nlink }).encode());
+    this.remain = t2.size, this.blockRemain = t2.startBlockSize, (_a6 = this.onWriteEntry) == null ? void 0 : _a6.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this.mode, uid: this.portable ? void 0 : this.uid, gid: this.portable ? void 0 : this.gid, size: this.size, mtime: this.noMtime ? void 0 : this.mtime, type: this.type, uname: this.portable ? void 0 : this.uname, atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime }), n && this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute path`, { entry: this, path: n + this.path }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime, gid: this.portable ? void 0 : this.gid, mtime: this.noMtime ? void 0 : this.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.size, uid: this.portable ? void 0 : this.uid, uname: this.portable ? void 0 : this.uname, dev: this.portable ? void 0 : this.readEntry.dev, ino: this.portable ? void 0 : this.readEntry.ino, nlink: this.portable ? void 0 : this.readEntry.nlink }).encode());
     let o2 = (_b3 = this.header) == null ? void 0 : _b3.block;
     if (!o2) throw new Error("failed to encode header");
     super.write(o2), t2.pipe(this);
@@ -72207,9 +72126,9 @@ var no = (s3, t2) => {
   });
 };
 var gr = (s3, t2, e) => {
-  var _a10;
+  var _a6;
   s3 = f(s3);
-  let i3 = (_a10 = t2.umask) != null ? _a10 : 18, r2 = t2.mode | 448, n = (r2 & i3) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x5) => {
+  let i3 = (_a6 = t2.umask) != null ? _a6 : 18, r2 = t2.mode | 448, n = (r2 & i3) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x5) => {
     E3 ? e(E3) : x5 && a ? Es(x5, o2, h3, (Le2) => y2(Le2)) : n ? import_node_fs10.default.chmod(s3, r2, e) : e();
   };
   if (s3 === d2) return no(s3, y2);
@@ -72246,10 +72165,10 @@ var oo = (s3) => {
     if (!t2) throw new Se(s3, e != null ? e : "ENOTDIR");
   }
 };
-var _r2 = (s3, t2) => {
-  var _a10, _b3;
+var _r = (s3, t2) => {
+  var _a6, _b3;
   s3 = f(s3);
-  let e = (_a10 = t2.umask) != null ? _a10 : 18, i3 = t2.mode | 448, r2 = (i3 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
+  let e = (_a6 = t2.umask) != null ? _a6 : 18, i3 = t2.mode | 448, r2 = (i3 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
     E3 && h3 && ws(E3, n, o2), r2 && import_node_fs10.default.chmodSync(s3, i3);
   };
   if (s3 === c3) return oo(c3), d2();
@@ -72287,25 +72206,25 @@ var lo = (s3) => s3.split("/").slice(0, -1).reduce((e, i3) => {
   let r2 = e.at(-1);
   return r2 !== void 0 && (i3 = (0, import_node_path13.join)(r2, i3)), e.push(i3 || "/"), e;
 }, []);
-var _t7, _i4, _s2, _yi_instances, n_fn, r_fn, e_fn, _a8;
-var yi = (_a8 = class {
+var _t3, _i2, _s, _yi_instances, n_fn, r_fn, e_fn, _a4;
+var yi = (_a4 = class {
   constructor() {
     __privateAdd(this, _yi_instances);
-    __privateAdd(this, _t7, /* @__PURE__ */ new Map());
-    __privateAdd(this, _i4, /* @__PURE__ */ new Map());
-    __privateAdd(this, _s2, /* @__PURE__ */ new Set());
+    __privateAdd(this, _t3, /* @__PURE__ */ new Map());
+    __privateAdd(this, _i2, /* @__PURE__ */ new Map());
+    __privateAdd(this, _s, /* @__PURE__ */ new Set());
   }
   reserve(t2, e) {
     t2 = ao ? ["win32 parallelization disabled"] : t2.map((r2) => mt((0, import_node_path13.join)(Tr(r2))));
     let i3 = new Set(t2.map((r2) => lo(r2)).reduce((r2, n) => r2.concat(n)));
-    __privateGet(this, _i4).set(e, { dirs: i3, paths: t2 });
+    __privateGet(this, _i2).set(e, { dirs: i3, paths: t2 });
     for (let r2 of t2) {
-      let n = __privateGet(this, _t7).get(r2);
-      n ? n.push(e) : __privateGet(this, _t7).set(r2, [e]);
+      let n = __privateGet(this, _t3).get(r2);
+      n ? n.push(e) : __privateGet(this, _t3).set(r2, [e]);
     }
     for (let r2 of i3) {
-      let n = __privateGet(this, _t7).get(r2);
-      if (!n) __privateGet(this, _t7).set(r2, [/* @__PURE__ */ new Set([e])]);
+      let n = __privateGet(this, _t3).get(r2);
+      if (!n) __privateGet(this, _t3).set(r2, [/* @__PURE__ */ new Set([e])]);
       else {
         let o2 = n.at(-1);
         o2 instanceof Set ? o2.add(e) : n.push(/* @__PURE__ */ new Set([e]));
@@ -72317,32 +72236,32 @@ var yi = (_a8 = class {
     let { paths: e, dirs: i3 } = __privateMethod(this, _yi_instances, n_fn).call(this, t2);
     return e.every((r2) => r2 && r2[0] === t2) && i3.every((r2) => r2 && r2[0] instanceof Set && r2[0].has(t2));
   }
-}, _t7 = new WeakMap(), _i4 = new WeakMap(), _s2 = new WeakMap(), _yi_instances = new WeakSet(), n_fn = function(t2) {
-  let e = __privateGet(this, _i4).get(t2);
+}, _t3 = new WeakMap(), _i2 = new WeakMap(), _s = new WeakMap(), _yi_instances = new WeakSet(), n_fn = function(t2) {
+  let e = __privateGet(this, _i2).get(t2);
   if (!e) throw new Error("function does not have any path reservations");
-  return { paths: e.paths.map((i3) => __privateGet(this, _t7).get(i3)), dirs: [...e.dirs].map((i3) => __privateGet(this, _t7).get(i3)) };
+  return { paths: e.paths.map((i3) => __privateGet(this, _t3).get(i3)), dirs: [...e.dirs].map((i3) => __privateGet(this, _t3).get(i3)) };
 }, r_fn = function(t2) {
-  return __privateGet(this, _s2).has(t2) || !this.check(t2) ? false : (__privateGet(this, _s2).add(t2), t2(() => __privateMethod(this, _yi_instances, e_fn).call(this, t2)), true);
+  return __privateGet(this, _s).has(t2) || !this.check(t2) ? false : (__privateGet(this, _s).add(t2), t2(() => __privateMethod(this, _yi_instances, e_fn).call(this, t2)), true);
 }, e_fn = function(t2) {
-  if (!__privateGet(this, _s2).has(t2)) return false;
-  let e = __privateGet(this, _i4).get(t2);
+  if (!__privateGet(this, _s).has(t2)) return false;
+  let e = __privateGet(this, _i2).get(t2);
   if (!e) throw new Error("invalid reservation");
   let { paths: i3, dirs: r2 } = e, n = /* @__PURE__ */ new Set();
   for (let o2 of i3) {
-    let h3 = __privateGet(this, _t7).get(o2);
+    let h3 = __privateGet(this, _t3).get(o2);
     if (!h3 || (h3 == null ? void 0 : h3[0]) !== t2) continue;
     let a = h3[1];
     if (!a) {
-      __privateGet(this, _t7).delete(o2);
+      __privateGet(this, _t3).delete(o2);
       continue;
     }
     if (h3.shift(), typeof a == "function") n.add(a);
     else for (let l3 of a) n.add(l3);
   }
   for (let o2 of r2) {
-    let h3 = __privateGet(this, _t7).get(o2), a = h3 == null ? void 0 : h3[0];
+    let h3 = __privateGet(this, _t3).get(o2), a = h3 == null ? void 0 : h3[0];
     if (!(!h3 || !(a instanceof Set))) if (a.size === 1 && h3.length === 1) {
-      __privateGet(this, _t7).delete(o2);
+      __privateGet(this, _t3).delete(o2);
       continue;
     } else if (a.size === 1) {
       h3.shift();
@@ -72350,11 +72269,11 @@ var yi = (_a8 = class {
       typeof l3 == "function" && n.add(l3);
     } else a.delete(t2);
   }
-  return __privateGet(this, _s2).delete(t2), n.forEach((o2) => __privateMethod(this, _yi_instances, r_fn).call(this, o2)), true;
-}, _a8);
+  return __privateGet(this, _s).delete(t2), n.forEach((o2) => __privateMethod(this, _yi_instances, r_fn).call(this, o2)), true;
+}, _a4);
 var Lr = () => process.umask();
 var Dr = /* @__PURE__ */ Symbol("onEntry");
-var _s3 = /* @__PURE__ */ Symbol("checkFs");
+var _s2 = /* @__PURE__ */ Symbol("checkFs");
 var Nr = /* @__PURE__ */ Symbol("checkFs2");
 var Os = /* @__PURE__ */ Symbol("isReusable");
 var P = /* @__PURE__ */ Symbol("makeFs");
@@ -72377,7 +72296,7 @@ var bs = /* @__PURE__ */ Symbol("maybeClose");
 var Ls = /* @__PURE__ */ Symbol("skip");
 var ge = /* @__PURE__ */ Symbol("doChown");
 var be = /* @__PURE__ */ Symbol("uid");
-var _e2 = /* @__PURE__ */ Symbol("gid");
+var _e = /* @__PURE__ */ Symbol("gid");
 var Oe = /* @__PURE__ */ Symbol("checkedCwd");
 var fo = process.env.TESTING_TAR_FAKE_PLATFORM || process.platform;
 var Te = fo === "win32";
@@ -72426,7 +72345,7 @@ var Xt = class extends rt {
   fmode;
   chmod;
   constructor(t2 = {}) {
-    var _a10;
+    var _a6;
     if (t2.ondone = () => {
       this[gs] = true, this[bs]();
     }, super(t2), this.transform = t2.transform, this.chmod = !!t2.chmod, typeof t2.uid == "number" || typeof t2.gid == "number") {
@@ -72434,7 +72353,7 @@ var Xt = class extends rt {
       if (t2.preserveOwner) throw new TypeError("cannot preserve owner in archive and also set owner explicitly");
       this.uid = t2.uid, this.gid = t2.gid, this.setOwner = true;
     } else this.uid = void 0, this.gid = void 0, this.setOwner = false;
-    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a10 = process.getuid) == null ? void 0 : _a10.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path10.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
+    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a6 = process.getuid) == null ? void 0 : _a6.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path10.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
   }
   warn(t2, e, i3 = {}) {
     return (t2 === "TAR_BAD_ARCHIVE" || t2 === "TAR_ABORT") && (i3.recoverable = false), super.warn(t2, e, i3);
@@ -72443,11 +72362,11 @@ var Xt = class extends rt {
     this[gs] && this[Ri] === 0 && (this.emit("prefinish"), this.emit("finish"), this.emit("end"));
   }
   [Rs](t2, e) {
-    var _a10;
+    var _a6;
     let i3 = t2[e], { type: r2 } = t2;
     if (!i3 || this.preservePaths) return true;
     let [n, o2] = ce(i3), h3 = o2.replaceAll(/\\/g, "/").split("/");
-    if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a10 = h3[0]) != null ? _a10 : "")) {
+    if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a6 = h3[0]) != null ? _a6 : "")) {
       if (e === "path" || r2 === "Link") return this.warn("TAR_ENTRY_ERROR", `${e} contains '..'`, { entry: t2, [e]: i3 }), false;
       let a = import_node_path10.default.posix.dirname(t2.path), l3 = import_node_path10.default.posix.normalize(import_node_path10.default.posix.join(a, h3.join("/")));
       if (l3.startsWith("../") || l3 === "..") return this.warn("TAR_ENTRY_ERROR", `${e} escapes extraction directory`, { entry: t2, [e]: i3 }), false;
@@ -72488,7 +72407,7 @@ var Xt = class extends rt {
       case "ContiguousFile":
       case "Link":
       case "SymbolicLink":
-        return this[_s3](t2);
+        return this[_s2](t2);
       default:
         return this[Cr](t2);
     }
@@ -72505,7 +72424,7 @@ var Xt = class extends rt {
   [be](t2) {
     return vr(this.uid, t2.uid, this.processUid);
   }
-  [_e2](t2) {
+  [_e](t2) {
     return vr(this.gid, t2.gid, this.processGid);
   }
   [Ts](t2, e) {
@@ -72533,7 +72452,7 @@ var Xt = class extends rt {
       }
       if (typeof l3 == "number" && this[ge](t2)) {
         n++;
-        let c3 = this[be](t2), d2 = this[_e2](t2);
+        let c3 = this[be](t2), d2 = this[_e](t2);
         typeof c3 == "number" && typeof d2 == "number" && import_node_fs8.default.fchown(l3, c3, d2, (y2) => y2 ? import_node_fs8.default.chown(a, c3, d2, (T2) => o2(T2 && y2)) : o2());
       }
       o2();
@@ -72553,7 +72472,7 @@ var Xt = class extends rt {
       let n = 1, o2 = () => {
         --n === 0 && (e(), this[$t](), t2.resume());
       };
-      t2.mtime && !this.noMtime && (n++, import_node_fs8.default.utimes(String(t2.absolute), t2.atime || /* @__PURE__ */ new Date(), t2.mtime, o2)), this[ge](t2) && (n++, import_node_fs8.default.chown(String(t2.absolute), Number(this[be](t2)), Number(this[_e2](t2)), o2)), o2();
+      t2.mtime && !this.noMtime && (n++, import_node_fs8.default.utimes(String(t2.absolute), t2.atime || /* @__PURE__ */ new Date(), t2.mtime, o2)), this[ge](t2) && (n++, import_node_fs8.default.chown(String(t2.absolute), Number(this[be](t2)), Number(this[_e](t2)), o2)), o2();
     });
   }
   [Cr](t2) {
@@ -72593,7 +72512,7 @@ var Xt = class extends rt {
   [Os](t2, e) {
     return t2.type === "File" && !this.unlink && e.isFile() && e.nlink <= 1 && !Te;
   }
-  [_s3](t2) {
+  [_s2](t2) {
     this[kr]();
     let e = [t2.path];
     t2.linkpath && e.push(t2.linkpath), this.reservations.reserve(e, (i3) => this[Nr](t2, i3));
@@ -72623,8 +72542,8 @@ var Xt = class extends rt {
       o2();
     }, o2 = () => {
       import_node_fs8.default.lstat(String(t2.absolute), (h3, a) => {
-        var _a10;
-        if (a && (this.keep || this.newer && a.mtime > ((_a10 = t2.mtime) != null ? _a10 : a.mtime))) {
+        var _a6;
+        if (a && (this.keep || this.newer && a.mtime > ((_a6 = t2.mtime) != null ? _a6 : a.mtime))) {
           this[Ls](t2), i3();
           return;
         }
@@ -72680,8 +72599,8 @@ var xe = class extends Xt {
     return super[P](t2, e, () => {
     });
   }
-  [_s3](t2) {
-    var _a10;
+  [_s2](t2) {
+    var _a6;
     if (!this[Oe]) {
       let n = this[yt](this.cwd, this.dmode);
       if (n) return this[O](n, t2);
@@ -72695,7 +72614,7 @@ var xe = class extends Xt {
       }
     }
     let [e, i3] = ye(() => import_node_fs8.default.lstatSync(String(t2.absolute)));
-    if (i3 && (this.keep || this.newer && i3.mtime > ((_a10 = t2.mtime) != null ? _a10 : i3.mtime))) return this[Ls](t2);
+    if (i3 && (this.keep || this.newer && i3.mtime > ((_a6 = t2.mtime) != null ? _a6 : i3.mtime))) return this[Ls](t2);
     if (e || this[Os](t2, i3)) return this[P](null, t2);
     if (i3.isDirectory()) {
       if (t2.type === "Directory") {
@@ -72747,7 +72666,7 @@ var xe = class extends Xt {
         }
       }
       if (this[ge](t2)) {
-        let a = this[be](t2), l3 = this[_e2](t2);
+        let a = this[be](t2), l3 = this[_e](t2);
         try {
           import_node_fs8.default.fchownSync(n, Number(a), Number(l3));
         } catch (c3) {
@@ -72772,14 +72691,14 @@ var xe = class extends Xt {
     } catch {
     }
     if (this[ge](t2)) try {
-      import_node_fs8.default.chownSync(String(t2.absolute), Number(this[be](t2)), Number(this[_e2](t2)));
+      import_node_fs8.default.chownSync(String(t2.absolute), Number(this[be](t2)), Number(this[_e](t2)));
     } catch {
     }
     e(), t2.resume();
   }
   [yt](t2, e) {
     try {
-      return _r2(f(t2), { uid: this.uid, gid: this.gid, processUid: this.processUid, processGid: this.processGid, umask: this.processUmask, preserve: this.preservePaths, unlink: this.unlink, cwd: this.cwd, mode: e });
+      return _r(f(t2), { uid: this.uid, gid: this.gid, processUid: this.processUid, processGid: this.processGid, umask: this.processUmask, preserve: this.preservePaths, unlink: this.unlink, cwd: this.cwd, mode: e });
     } catch (i3) {
       return i3;
     }
@@ -72864,14 +72783,14 @@ var go = (s3, t2) => {
     }, l3 = 0;
     if (o2 === 0) return a(null, 0);
     let c3 = 0, d2 = Buffer.alloc(512), y2 = (T2, D4) => {
-      var _a10;
+      var _a6;
       if (T2 || D4 === void 0) return a(T2);
       if (c3 += D4, c3 < 512 && D4) return import_node_fs11.default.read(n, d2, c3, d2.length - c3, l3 + c3, y2);
       if (l3 === 0 && d2[0] === 31 && d2[1] === 139) return a(new Error("cannot append to compressed archives"));
       if (c3 < 512) return a(null, l3);
       let E3 = new F(d2);
       if (!E3.cksumValid) return a(null, l3);
-      let x5 = 512 * Math.ceil(((_a10 = E3.size) != null ? _a10 : 0) / 512);
+      let x5 = 512 * Math.ceil(((_a6 = E3.size) != null ? _a6 : 0) / 512);
       if (l3 + x5 + 512 > o2 || (l3 += x5 + 512, l3 >= o2)) return a(null, l3);
       s3.mtimeCache && E3.mtime && s3.mtimeCache.set(String(E3.path), E3.mtime), c3 = 0, import_node_fs11.default.read(n, d2, 0, 512, l3, y2);
     };
@@ -72887,7 +72806,7 @@ var go = (s3, t2) => {
         i3(c3, y2.size, (T2, D4) => {
           if (T2) return o2(T2);
           let E3 = new et2(s3.file, { fd: c3, start: D4 });
-          e.pipe(E3), E3.on("error", o2), E3.on("close", n), _o2(e, t2);
+          e.pipe(E3), E3.on("error", o2), E3.on("close", n), _o(e, t2);
         });
       });
     };
@@ -72899,7 +72818,7 @@ var bo = (s3, t2) => {
     e.charAt(0) === "@" ? Ct({ file: import_node_path14.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
   }), s3.end();
 };
-var _o2 = async (s3, t2) => {
+var _o = async (s3, t2) => {
   for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path14.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
   s3.end();
 };
@@ -72913,17 +72832,17 @@ var vt = K2(yo, go, () => {
   if (!(t2 == null ? void 0 : t2.length)) throw new TypeError("no paths specified to add/replace");
 });
 var Oo = K2(vt.syncFile, vt.asyncFile, vt.syncNoFile, vt.asyncNoFile, (s3, t2 = []) => {
-  var _a10;
-  (_a10 = vt.validate) == null ? void 0 : _a10.call(vt, s3, t2), To(s3);
+  var _a6;
+  (_a6 = vt.validate) == null ? void 0 : _a6.call(vt, s3, t2), To(s3);
 });
 var To = (s3) => {
   let t2 = s3.filter;
   s3.mtimeCache || (s3.mtimeCache = /* @__PURE__ */ new Map()), s3.filter = t2 ? (e, i3) => {
-    var _a10, _b3, _c, _d;
-    return t2(e, i3) && !(((_c = (_b3 = (_a10 = s3.mtimeCache) == null ? void 0 : _a10.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
+    var _a6, _b3, _c, _d;
+    return t2(e, i3) && !(((_c = (_b3 = (_a6 = s3.mtimeCache) == null ? void 0 : _a6.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
   } : (e, i3) => {
-    var _a10, _b3, _c, _d;
-    return !(((_c = (_b3 = (_a10 = s3.mtimeCache) == null ? void 0 : _a10.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
+    var _a6, _b3, _c, _d;
+    return !(((_c = (_b3 = (_a6 = s3.mtimeCache) == null ? void 0 : _a6.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
   };
 };
 
@@ -72955,14 +72874,14 @@ var MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
 var COMPRESS = ["--compress", "--stdout", "--format=xz", "--check=crc64", "--threads=1", "-6"];
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
-  var _a10;
+  var _a6;
   const input = Buffer.concat([memberHeader(uname2, btf.length), btf, padding(btf.length), END]);
   const ending = await programs.run({
     ...invocation(use, COMPRESS),
     input
   });
   if (ending.status !== 0) {
-    const how = (_a10 = ending.status) != null ? _a10 : ending.signal;
+    const how = (_a6 = ending.status) != null ? _a6 : ending.signal;
     throw new Failure("internal", `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
   }
   return ending.stdout;
@@ -72983,14 +72902,14 @@ function padding(size2) {
   return Buffer.alloc((BLOCK - size2 % BLOCK) % BLOCK);
 }
 async function unpackBtf(programs, tarball, use = {}) {
-  var _a10, _b3;
+  var _a6, _b3;
   const tar = await decompress2(programs, tarball, use);
   if (tar.length < BLOCK) throw bad4("it is too short to have a member");
   const header2 = readHeader2(tar);
   if (header2.type !== "File" && header2.type !== "OldFile") {
     throw bad4(`its member is not a regular file but a ${header2.type}`);
   }
-  const size2 = (_a10 = header2.size) != null ? _a10 : -1;
+  const size2 = (_a6 = header2.size) != null ? _a6 : -1;
   const end = BLOCK + size2;
   if (size2 < 0 || end > tar.length) throw bad4("it ends within its member");
   if (tar.subarray(end).some((byte) => byte !== 0)) throw bad4("something follows its one member");
@@ -73018,7 +72937,7 @@ function memberName(path5) {
   }
 }
 async function decompress2(programs, tarball, use) {
-  var _a10;
+  var _a6;
   const running = await programs.start(invocation(use, DECOMPRESS));
   running.stdin.end(tarball);
   const chunks = [];
@@ -73032,7 +72951,7 @@ async function decompress2(programs, tarball, use) {
     }
   }
   const { status, stderr } = await running.ended;
-  (_a10 = use.signal) == null ? void 0 : _a10.throwIfAborted();
+  (_a6 = use.signal) == null ? void 0 : _a6.throwIfAborted();
   if (status !== 0) throw bad4(`xz refused it: ${printable(stderr.trim())}`);
   return Buffer.concat(chunks);
 }
@@ -73112,14 +73031,14 @@ async function sizeOf2(path5) {
 var import_node_fs12 = require("fs");
 var import_node_path15 = require("path");
 var MIB = 1024 * 1024;
-function paholeMemory(version, vmlinuxBytes, jobs) {
+function paholeMemory(version, debugInfo, jobs) {
   const keepsAll = atLeast(version, "1.25") && !atLeast(version, "1.28");
-  const perByte = keepsAll ? 12 : 0.75;
-  return Math.round((128 * MIB + perByte * vmlinuxBytes) * (1 + 0.1 * (jobs - 1)));
+  const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
+  return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
 }
-function jobsThatFit(version, vmlinuxBytes, wished, available) {
+function jobsThatFit(version, debugInfo, wished, available) {
   let jobs = wished;
-  while (jobs > 0 && paholeMemory(version, vmlinuxBytes, jobs) > available) jobs--;
+  while (jobs > 0 && paholeMemory(version, debugInfo, jobs) > available) jobs--;
   return jobs;
 }
 var LINUX = {
@@ -73128,11 +73047,11 @@ var LINUX = {
   mount: "/sys/fs/cgroup"
 };
 function machineMemory(files = LINUX) {
-  var _a10;
-  const meminfo = (_a10 = read(files.meminfo)) != null ? _a10 : "";
+  var _a6;
+  const meminfo = (_a6 = read(files.meminfo)) != null ? _a6 : "";
   const field = (name) => {
-    var _a11, _b3;
-    return Number((_b3 = (_a11 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a11[1]) != null ? _b3 : Number.NaN) * 1024;
+    var _a7, _b3;
+    return Number((_b3 = (_a7 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a7[1]) != null ? _b3 : Number.NaN) * 1024;
   };
   const [total, free2] = [field("MemTotal"), field("MemAvailable")];
   const all = [
@@ -73156,10 +73075,10 @@ var V1 = {
   cache: /^total_(?:in)?active_file (\d+)/gm
 };
 function groups({ cgroup, mount }) {
-  var _a10;
-  return ((_a10 = read(cgroup)) != null ? _a10 : "").split("\n").flatMap((line2) => {
-    var _a11;
-    const [, controllers, path5] = (_a11 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a11 : [];
+  var _a6;
+  return ((_a6 = read(cgroup)) != null ? _a6 : "").split("\n").flatMap((line2) => {
+    var _a7;
+    const [, controllers, path5] = (_a7 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a7 : [];
     if (controllers === void 0 || path5 === void 0) return [];
     if (controllers === "") return upwards(mount, path5).map((folder2) => ({ ...V2, folder: folder2 }));
     if (!controllers.split(",").includes("memory")) return [];
@@ -73172,8 +73091,8 @@ function upwards(root, path5) {
   return folders.filter((folder2) => (0, import_node_fs12.existsSync)(folder2));
 }
 function readGroup({ folder: folder2, limit, usage, cache }) {
-  var _a10, _b3, _c;
-  const most = Number((_a10 = read((0, import_node_path15.join)(folder2, limit))) != null ? _a10 : Number.NaN);
+  var _a6, _b3, _c;
+  const most = Number((_a6 = read((0, import_node_path15.join)(folder2, limit))) != null ? _a6 : Number.NaN);
   const used = Number((_b3 = read((0, import_node_path15.join)(folder2, usage))) != null ? _b3 : Number.NaN);
   if (!Number.isFinite(most) || !Number.isFinite(used)) {
     return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
@@ -73191,12 +73110,14 @@ function read(path5) {
 }
 
 // src/jobs/build/encode.ts
-async function encode2(encoding, vmlinux, size2, cores) {
+async function encode2(encoding, vmlinux, cores) {
   const { pahole: pahole3, memory } = encoding;
-  const need2 = paholeMemory(pahole3.version, size2, 1);
+  const debugInfo = await debugInfoOf(vmlinux);
+  const need2 = paholeMemory(pahole3.version, debugInfo, 1);
   const release2 = await memory.take(need2, encoding.world.interrupted);
   try {
-    const jobs = Math.max(1, jobsThatFit(pahole3.version, size2, cores(), need2 + memory.free));
+    const room = need2 + memory.free;
+    const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), room));
     return await start(encoding, vmlinux, jobs);
   } catch (error) {
     if (!(error instanceof Failure) || error.reason !== "out-of-memory") throw error;
@@ -73362,7 +73283,7 @@ _data = new WeakMap();
 _entries = new WeakMap();
 _Header_instances = new WeakSet();
 addEntry_fn = function(at3) {
-  var _a10;
+  var _a6;
   const tag = this.bytes.readUInt32BE(at3);
   const type = this.bytes.readUInt32BE(at3 + 4);
   const offset = this.bytes.readUInt32BE(at3 + 8);
@@ -73372,7 +73293,7 @@ addEntry_fn = function(at3) {
     throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
   if (type < TYPE2.char || type > TYPE2.i18n)
     throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
-  const width = (_a10 = BYTES_OF_NUMBER.get(type)) != null ? _a10 : 1;
+  const width = (_a6 = BYTES_OF_NUMBER.get(type)) != null ? _a6 : 1;
   const fits = offset < __privateGet(this, _data).length && count4 <= (__privateGet(this, _data).length - offset) / width;
   if (count4 === 0 || !fits || type === TYPE2.string && count4 !== 1) {
     throw corrupt(
@@ -73454,7 +73375,7 @@ function pathOfMember(name) {
   return name.replace(/^\.?\/*/, "/");
 }
 function packageFiles(header2, source2) {
-  var _a10;
+  var _a6;
   const paths = filePaths(header2, source2);
   const list2 = (tag, values) => {
     if (values.length !== paths.length) {
@@ -73471,10 +73392,10 @@ function packageFiles(header2, source2) {
   const flags = header2.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
   const digests = header2.has(TAG.fileDigests) ? list2(TAG.fileDigests, header2.strings(TAG.fileDigests)) : [];
   const linkTos = header2.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header2.strings(TAG.fileLinkTos)) : [];
-  const algorithm = DIGEST_ALGORITHMS.get((_a10 = header2.number(TAG.fileDigestAlgorithm)) != null ? _a10 : 1);
+  const algorithm = DIGEST_ALGORITHMS.get((_a6 = header2.number(TAG.fileDigestAlgorithm)) != null ? _a6 : 1);
   const files = paths.map((path5, index2) => {
-    var _a11, _b3, _c, _d;
-    const mode = (_a11 = modes[index2]) != null ? _a11 : 0;
+    var _a7, _b3, _c, _d;
+    const mode = (_a7 = modes[index2]) != null ? _a7 : 0;
     const kind = (_b3 = KINDS2.get(mode & 61440)) != null ? _b3 : "other";
     return {
       index: index2,
@@ -73514,8 +73435,8 @@ function joined(header2, names) {
   }
   let total = 0;
   return names.map((name, index2) => {
-    var _a10;
-    const folder2 = folders[(_a10 = indexes[index2]) != null ? _a10 : -1];
+    var _a6;
+    const folder2 = folders[(_a6 = indexes[index2]) != null ? _a6 : -1];
     if (folder2 === void 0) {
       throw corrupt(
         `The header puts the file ${quoted(name)} into folder ${indexes[index2]} of ${folders.length}.`
@@ -73656,11 +73577,11 @@ takeHead_fn = function(bytes2) {
   if (__privateGet(this, _filled) === __privateGet(this, _needed)) __privateGet(this, _readHead).call(this);
 };
 takeData_fn = function(chunk, at3, end) {
-  var _a10, _b3;
+  var _a6, _b3;
   __privateSet(this, _remaining, __privateGet(this, _remaining) - (end - at3));
   __privateSet(this, _offset, __privateGet(this, _offset) + (end - at3));
   if (__privateGet(this, _expectedSum) !== void 0) {
-    for (let index2 = at3; index2 < end; index2++) __privateSet(this, _sum, __privateGet(this, _sum) + ((_a10 = chunk[index2]) != null ? _a10 : 0));
+    for (let index2 = at3; index2 < end; index2++) __privateSet(this, _sum, __privateGet(this, _sum) + ((_a6 = chunk[index2]) != null ? _a6 : 0));
   }
   (_b3 = __privateGet(this, _sink)) == null ? void 0 : _b3.data(chunk.subarray(at3, end));
   if (__privateGet(this, _remaining) === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
@@ -73727,8 +73648,8 @@ beginMember_fn = function(index2, stated) {
   __privateSet(this, _member, file);
   __privateSet(this, _sum, 0);
   const paths = size2 > 0 || file.size === 0 ? file.links.map((link2) => {
-    var _a10;
-    return (_a10 = __privateGet(this, _files)[link2]) == null ? void 0 : _a10.path;
+    var _a6;
+    return (_a6 = __privateGet(this, _files)[link2]) == null ? void 0 : _a6.path;
   }) : [];
   __privateSet(this, _sink, __privateGet(this, _choose).call(this, { file, size: size2, holds: (path5) => paths.includes(path5) }));
   __privateSet(this, _state, "data");
@@ -73736,8 +73657,8 @@ beginMember_fn = function(index2, stated) {
   if (size2 === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
 };
 checkSize_fn = function(file, size2) {
-  var _a10;
-  const content = (_a10 = file.links[0]) != null ? _a10 : file.index;
+  var _a6;
+  const content = (_a6 = file.links[0]) != null ? _a6 : file.index;
   const elsewhere = size2 === 0 && (file.links.length > 1 || file.ghost);
   if (!elsewhere && size2 !== sizeInPayload(file)) {
     throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `${quoted(file.path)} with ${size2} bytes, of which the header says ${sizeInPayload(file)}`);
@@ -73762,8 +73683,8 @@ endMember_fn = function() {
 };
 endArchive_fn = function() {
   const missing3 = __privateGet(this, _files).find((file) => {
-    var _a10;
-    const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a10 = file.links[0]) != null ? _a10 : file.index];
+    var _a6;
+    const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a6 = file.links[0]) != null ? _a6 : file.index];
     return !file.ghost && !(__privateGet(this, _came)[file.index] && complete2);
   });
   if (missing3 !== void 0)
@@ -73827,7 +73748,7 @@ var ByteQueue = class {
           `The package ends at byte ${__privateGet(this, _taken) + __privateGet(this, _held)}, in ${what}, which goes on to byte ${__privateGet(this, _taken) + length}.`
         );
       }
-      __privateGet(this, _chunks).push(next2.value);
+      __privateGet(this, _chunks).push(Buffer.from(next2.value));
       __privateSet(this, _held, __privateGet(this, _held) + next2.value.length);
     }
     return __privateMethod(this, _ByteQueue_instances, join_fn).call(this).subarray(0, length);
@@ -73846,8 +73767,8 @@ var ByteQueue = class {
     }
   }
   async close() {
-    var _a10, _b3;
-    await ((_b3 = (_a10 = __privateGet(this, _source)).return) == null ? void 0 : _b3.call(_a10));
+    var _a6, _b3;
+    await ((_b3 = (_a6 = __privateGet(this, _source)).return) == null ? void 0 : _b3.call(_a6));
   }
 };
 _source = new WeakMap();
@@ -73895,8 +73816,8 @@ var MAGIC3 = {
   zstd: "28b52ffd"
 };
 function payloadOf(header2, signatures, offset, start2) {
-  var _a10, _b3, _c, _d;
-  const format = (_a10 = header2.string(TAG.payloadFormat)) != null ? _a10 : "cpio";
+  var _a6, _b3, _c, _d;
+  const format = (_a6 = header2.string(TAG.payloadFormat)) != null ? _a6 : "cpio";
   if (format !== "cpio")
     throw corrupt(`The payload's format is ${quoted(format)}; only cpio holds files.`);
   return {
@@ -73922,10 +73843,10 @@ function compressorOf(stated, start2) {
   return compressor;
 }
 function payloadSize(header2, signatures) {
-  var _a10;
+  var _a6;
   const own = header2.number(TAG.payloadSize);
   if (own !== void 0) return own;
-  const both = (_a10 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a10 : signatures.number(SIGNATURE_TAG.size);
+  const both = (_a6 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a6 : signatures.number(SIGNATURE_TAG.size);
   if (both === void 0) return void 0;
   if (both < header2.bytes.length) {
     throw corrupt(
@@ -73935,9 +73856,9 @@ function payloadSize(header2, signatures) {
   return both - header2.bytes.length;
 }
 function digestOf(header2, tag) {
-  var _a10;
+  var _a6;
   const hex = header2.strings(tag)[0];
-  const algorithm = DIGEST_ALGORITHMS.get((_a10 = header2.number(TAG.payloadDigestAlgorithm)) != null ? _a10 : 8);
+  const algorithm = DIGEST_ALGORITHMS.get((_a6 = header2.number(TAG.payloadDigestAlgorithm)) != null ? _a6 : 8);
   return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
 }
 
@@ -74035,7 +73956,7 @@ async function* checkedBody(queue, payload) {
 // src/jobs/build/vmlinux-file.ts
 var import_node_crypto7 = require("crypto");
 var import_node_fs13 = require("fs");
-var BATCH = 1024 * 1024;
+var BATCH = 128 * 1024;
 var _file, _batch, _sha256, _other, _filled2, _size, _open, _VmlinuxFile_instances, flush_fn;
 var VmlinuxFile = class {
   /** @param algorithm of the header's digest of the file */
@@ -74074,9 +73995,9 @@ var VmlinuxFile = class {
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
-    var _a10, _b3;
+    var _a6, _b3;
     const sha2568 = __privateGet(this, _sha256).digest("hex");
-    return { sha256: sha2568, digest: (_b3 = (_a10 = __privateGet(this, _other)) == null ? void 0 : _a10.digest("hex")) != null ? _b3 : sha2568 };
+    return { sha256: sha2568, digest: (_b3 = (_a6 = __privateGet(this, _other)) == null ? void 0 : _a6.digest("hex")) != null ? _b3 : sha2568 };
   }
 };
 _file = new WeakMap();
@@ -74088,10 +74009,10 @@ _size = new WeakMap();
 _open = new WeakMap();
 _VmlinuxFile_instances = new WeakSet();
 flush_fn = function() {
-  var _a10;
+  var _a6;
   const batch = __privateGet(this, _batch).subarray(0, __privateGet(this, _filled2));
   __privateGet(this, _sha256).update(batch);
-  (_a10 = __privateGet(this, _other)) == null ? void 0 : _a10.update(batch);
+  (_a6 = __privateGet(this, _other)) == null ? void 0 : _a6.update(batch);
   for (let at3 = 0; at3 < batch.length; ) at3 += (0, import_node_fs13.writeSync)(__privateGet(this, _file), batch, at3);
   __privateSet(this, _size, __privateGet(this, _size) + __privateGet(this, _filled2));
   __privateSet(this, _filled2, 0);
@@ -74099,7 +74020,7 @@ flush_fn = function() {
 
 // src/jobs/build/extract.ts
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
-  var _a10, _b3;
+  var _a6, _b3;
   const head = await readPackageHead(bytes2);
   if (nvraText(head.nvra) !== wanted.nvra) {
     const is3 = printable(nvraText(head.nvra));
@@ -74109,7 +74030,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const entry = head.files.find((file2) => file2.path === path5 && file2.kind === "file");
   if (!entry || entry.ghost) throw noVmlinux(wanted);
   await admit(head, entry);
-  const file = new VmlinuxFile(target, (_a10 = entry.digest) == null ? void 0 : _a10.algorithm);
+  const file = new VmlinuxFile(target, (_a6 = entry.digest) == null ? void 0 : _a6.algorithm);
   try {
     const cpio = new CpioParser(head.files, (member) => member.holds(path5) ? file : void 0);
     const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
@@ -74161,8 +74082,8 @@ var PackageBytes = class {
   }
   /** Lower-case hex, of all that came so far. */
   digest(algorithm) {
-    var _a10, _b3;
-    return (_b3 = (_a10 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a10.copy().digest("hex")) != null ? _b3 : "";
+    var _a6, _b3;
+    return (_b3 = (_a6 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a6.copy().digest("hex")) != null ? _b3 : "";
   }
   [Symbol.asyncIterator]() {
     return { next: () => __privateMethod(this, _PackageBytes_instances, next_fn2).call(this) };
@@ -74173,8 +74094,8 @@ var PackageBytes = class {
   }
   /** Ends the source, however much of it was read. */
   async close() {
-    var _a10, _b3;
-    if (!__privateGet(this, _over2)) await ((_b3 = (_a10 = __privateGet(this, _source2)).return) == null ? void 0 : _b3.call(_a10));
+    var _a6, _b3;
+    if (!__privateGet(this, _over2)) await ((_b3 = (_a6 = __privateGet(this, _source2)).return) == null ? void 0 : _b3.call(_a6));
     __privateSet(this, _over2, true);
   }
 };
@@ -74211,7 +74132,7 @@ async function fetchVmlinux(fetching, kernel, target, stopwatch) {
     }
   }
 }
-var _fetching, _kernel, _target, _stopwatch, _courier, _bytes2, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
+var _fetching, _kernel, _target, _stopwatch, _courier, _bytes, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
 var Attempt = class {
   constructor(fetching, kernel, courier, target, stopwatch) {
     __privateAdd(this, _Attempt_instances);
@@ -74220,7 +74141,7 @@ var Attempt = class {
     __privateAdd(this, _target);
     __privateAdd(this, _stopwatch);
     __privateAdd(this, _courier);
-    __privateAdd(this, _bytes2);
+    __privateAdd(this, _bytes);
     __privateAdd(this, _release, () => {
     });
     __privateAdd(this, _signature, { status: "off" });
@@ -74234,7 +74155,7 @@ var Attempt = class {
       stopwatch.advance(count4);
       if (soFar === size2) stopwatch.end("download", size2);
     };
-    __privateSet(this, _bytes2, new PackageBytes(courier.fetch(), checksum.algorithm, size2, passed2));
+    __privateSet(this, _bytes, new PackageBytes(courier.fetch(), checksum.algorithm, size2, passed2));
   }
   async run() {
     __privateGet(this, _stopwatch).begin("download", __privateGet(this, _kernel).size);
@@ -74245,8 +74166,8 @@ var Attempt = class {
         vmlinux,
         package: {
           url: __privateGet(this, _courier).url,
-          size: __privateGet(this, _bytes2).size,
-          sha256: __privateGet(this, _bytes2).digest("sha256")
+          size: __privateGet(this, _bytes).size,
+          sha256: __privateGet(this, _bytes).digest("sha256")
         },
         verified: {
           repodata: true,
@@ -74261,7 +74182,7 @@ var Attempt = class {
       __privateGet(this, _release).call(this);
       throw error;
     } finally {
-      await __privateGet(this, _bytes2).close();
+      await __privateGet(this, _bytes).close();
     }
   }
 };
@@ -74270,7 +74191,7 @@ _kernel = new WeakMap();
 _target = new WeakMap();
 _stopwatch = new WeakMap();
 _courier = new WeakMap();
-_bytes2 = new WeakMap();
+_bytes = new WeakMap();
 _release = new WeakMap();
 _signature = new WeakMap();
 _Attempt_instances = new WeakSet();
@@ -74283,7 +74204,7 @@ extract_fn = async function() {
   try {
     const { nvra, vmlinuxPath } = __privateGet(this, _kernel);
     const wanted = { nvra, vmlinuxPath };
-    const vmlinux = await extractVmlinux(__privateGet(this, _bytes2), wanted, __privateGet(this, _target), decoders, admit);
+    const vmlinux = await extractVmlinux(__privateGet(this, _bytes), wanted, __privateGet(this, _target), decoders, admit);
     await __privateMethod(this, _Attempt_instances, verify_fn).call(this);
     return vmlinux;
   } catch (error) {
@@ -74293,14 +74214,14 @@ extract_fn = async function() {
   }
 };
 verify_fn = async function() {
-  await __privateGet(this, _bytes2).drain();
+  await __privateGet(this, _bytes).drain();
   const { nvra, size: size2, checksum } = __privateGet(this, _kernel);
-  const actual = __privateGet(this, _bytes2).digest(checksum.algorithm);
-  if (__privateGet(this, _bytes2).size === size2 && actual === checksum.value) {
+  const actual = __privateGet(this, _bytes).digest(checksum.algorithm);
+  if (__privateGet(this, _bytes).size === size2 && actual === checksum.value) {
     __privateGet(this, _courier).confirm();
     return;
   }
-  const difference2 = __privateGet(this, _bytes2).size === size2 ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}` : `${__privateGet(this, _bytes2).size > size2 ? "more than" : `${__privateGet(this, _bytes2).size} of`} ${size2} bytes`;
+  const difference2 = __privateGet(this, _bytes).size === size2 ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}` : `${__privateGet(this, _bytes).size > size2 ? "more than" : `${__privateGet(this, _bytes).size} of`} ${size2} bytes`;
   throw new Failure(
     "checksum-mismatch",
     `${nvra} came from ${__privateGet(this, _courier).servedBy} with ${difference2}.`,
@@ -74312,42 +74233,37 @@ function isAboutContent({ reason: reason2 }) {
 }
 
 // src/jobs/build/stopwatch.ts
-var _clock2, _task, _measured, _since;
 var Stopwatch = class {
+  #clock;
+  #task;
+  #measured = {};
+  #since = 0;
   constructor(clock, task) {
-    __privateAdd(this, _clock2);
-    __privateAdd(this, _task);
-    __privateAdd(this, _measured, {});
-    __privateAdd(this, _since, 0);
-    __privateSet(this, _clock2, clock);
-    __privateSet(this, _task, task);
+    this.#clock = clock;
+    this.#task = task;
   }
   /** Enters a stage; `total` is the number of bytes that it goes through, where that is known. */
   begin(stage, total) {
-    __privateSet(this, _since, __privateGet(this, _clock2).now());
-    __privateGet(this, _task).stage(stage, total);
+    this.#since = this.#clock.now();
+    this.#task.stage(stage, total);
   }
   advance(bytes2) {
-    __privateGet(this, _task).advance(bytes2);
+    this.#task.advance(bytes2);
   }
   /** The stage is over and put out so many bytes. One that is entered again counts as its last time. */
   end(stage, bytes2) {
-    const seconds2 = Math.round(__privateGet(this, _clock2).now() - __privateGet(this, _since)) / 1e3;
-    __privateGet(this, _measured)[stage] = { seconds: seconds2, bytes: bytes2 };
+    const seconds2 = Math.round(this.#clock.now() - this.#since) / 1e3;
+    this.#measured[stage] = { seconds: seconds2, bytes: bytes2 };
   }
   get stages() {
     const none = { seconds: 0, bytes: 0 };
     const entries2 = STAGES.map((stage) => {
-      var _a10;
-      return [stage, (_a10 = __privateGet(this, _measured)[stage]) != null ? _a10 : none];
+      var _a6;
+      return [stage, (_a6 = this.#measured[stage]) != null ? _a6 : none];
     });
     return Object.fromEntries(entries2);
   }
 };
-_clock2 = new WeakMap();
-_task = new WeakMap();
-_measured = new WeakMap();
-_since = new WeakMap();
 
 // src/jobs/build/kernel.ts
 async function buildKernel(shop, kernel, cores, task) {
@@ -74363,7 +74279,7 @@ async function buildKernel(shop, kernel, cores, task) {
     const { vmlinux } = fetched;
     const elf = await withFile(path5, readElf);
     stopwatch.begin("pahole");
-    const { file, flags } = await encode2(shop, path5, vmlinux.size, cores);
+    const { file, flags } = await encode2(shop, path5, cores);
     const btf = await (0, import_promises13.readFile)(file);
     stopwatch.end("pahole", btf.length);
     await (0, import_promises13.rm)(path5);
@@ -74524,6 +74440,66 @@ function failureRecord(shop, kernel, error) {
   };
 }
 
+// src/download/memory.ts
+var Spare = class {
+  /** Bytes in a block. */
+  size;
+  #blocks = [];
+  constructor(size2 = 256 * 1024) {
+    this.size = size2;
+  }
+  take() {
+    var _a6;
+    return (_a6 = this.#blocks.pop()) != null ? _a6 : Buffer.allocUnsafeSlow(this.size);
+  }
+  giveBack(block) {
+    this.#blocks.push(block);
+  }
+};
+var _spare, _blocks, _first, _Memory_instances, block_fn;
+var Memory = class {
+  constructor(spare) {
+    __privateAdd(this, _Memory_instances);
+    __privateAdd(this, _spare);
+    __privateAdd(this, _blocks, /* @__PURE__ */ new Map());
+    __privateAdd(this, _first, 0);
+    __privateSet(this, _spare, spare);
+  }
+  write(position, bytes2) {
+    const { size: size2 } = __privateGet(this, _spare);
+    for (let from = 0; from < bytes2.length; ) {
+      const at3 = position + from;
+      const part = bytes2.subarray(from, from + size2 - at3 % size2);
+      __privateMethod(this, _Memory_instances, block_fn).call(this, at3).set(part, at3 % size2);
+      from += part.length;
+    }
+  }
+  /** What was written from `start` on, up to `end` or the end of the block: a view. */
+  read(start2, end) {
+    const at3 = start2 % __privateGet(this, _spare).size;
+    return __privateMethod(this, _Memory_instances, block_fn).call(this, start2).subarray(at3, at3 + end - start2);
+  }
+  /** Nothing before that position is wanted any more, and no view of it is used. */
+  forget(position) {
+    for (; (__privateGet(this, _first) + 1) * __privateGet(this, _spare).size <= position; __privateSet(this, _first, __privateGet(this, _first) + 1)) {
+      const block = __privateGet(this, _blocks).get(__privateGet(this, _first));
+      if (block !== void 0) __privateGet(this, _spare).giveBack(block);
+      __privateGet(this, _blocks).delete(__privateGet(this, _first));
+    }
+  }
+};
+_spare = new WeakMap();
+_blocks = new WeakMap();
+_first = new WeakMap();
+_Memory_instances = new WeakSet();
+block_fn = function(position) {
+  var _a6;
+  const index2 = Math.floor(position / __privateGet(this, _spare).size);
+  const block = (_a6 = __privateGet(this, _blocks).get(index2)) != null ? _a6 : __privateGet(this, _spare).take();
+  __privateGet(this, _blocks).set(index2, block);
+  return block;
+};
+
 // src/download/mirrors.ts
 var MiB = 1024 * 1024;
 var DEFAULTS = { connections: 4, window: 16 * MiB, deadline: 3e4, note: () => {
@@ -74566,6 +74542,8 @@ var MirrorPool = class {
     __publicField(this, "mirrors");
     __publicField(this, "ports");
     __publicField(this, "deadline");
+    /** Memory that its downloads share. */
+    __publicField(this, "spare", new Spare());
     __privateAdd(this, _settings);
     __privateAdd(this, _listeners, /* @__PURE__ */ new Set());
     __privateAdd(this, _downloads, 0);
@@ -74637,13 +74615,13 @@ var MirrorPool = class {
    * long, with jitter, or for as long as it asked. Several requests lost to one event count once.
    */
   failed(mirror, began, error, retryAfter2) {
-    var _a10, _b3;
+    var _a6, _b3;
     const { standing } = mirror;
     if (standing.kind === "convicted") return;
     const now = this.ports.clock.now();
     const before = standing.kind === "aside" ? standing : void 0;
     const sameEvent = before !== void 0 && began < before.since;
-    const failures = ((_a10 = before == null ? void 0 : before.failures) != null ? _a10 : 0) + (sameEvent ? 0 : 1);
+    const failures = ((_a6 = before == null ? void 0 : before.failures) != null ? _a6 : 0) + (sameEvent ? 0 : 1);
     const wait2 = retryAfter2 != null ? retryAfter2 : this.backoff(failures);
     const until = Math.max(now + wait2, (_b3 = before == null ? void 0 : before.until) != null ? _b3 : 0);
     if (before === void 0 || wait2 > this.deadline) {
@@ -74770,8 +74748,8 @@ function nextToAvoid(pool, wrong) {
   const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
   const [best] = candidates.toSorted(
     (one2, other) => {
-      var _a10, _b3;
-      return ((_a10 = pool.rate(other)) != null ? _a10 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
+      var _a6, _b3;
+      return ((_a6 = pool.rate(other)) != null ? _a6 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
     }
   );
   if (best === void 0) return void 0;
@@ -74780,8 +74758,8 @@ function nextToAvoid(pool, wrong) {
 function describeDisagreement(fetches) {
   const last = fetches.at(-1);
   const [one2] = fetches.flatMap((earlier) => {
-    var _a10;
-    return (_a10 = last == null ? void 0 : last.differences(earlier)) != null ? _a10 : [];
+    var _a6;
+    return (_a6 = last == null ? void 0 : last.differences(earlier)) != null ? _a6 : [];
   });
   if (one2 === void 0) return void 0;
   const { mirror, start: start2, end } = one2.block;
@@ -74792,69 +74770,65 @@ function describeDisagreement(fetches) {
 // src/download/history.ts
 var import_node_crypto11 = require("crypto");
 var LARGEST_BLOCK = 1024 * 1024;
-var _comparisons, _open2, _bytes3;
 var History = class {
+  blocks = [];
+  #comparisons;
+  #open;
+  #bytes = 0;
   /** `earlier`: fetches of the same file to compare with, however early they ended. */
   constructor(earlier = []) {
-    __publicField(this, "blocks", []);
-    __privateAdd(this, _comparisons);
-    __privateAdd(this, _open2);
-    __privateAdd(this, _bytes3, 0);
-    __privateSet(this, _comparisons, new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)])));
+    this.#comparisons = new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)]));
   }
   /** Bytes delivered so far. */
   get bytes() {
-    return __privateGet(this, _bytes3);
+    return this.#bytes;
   }
   get mirrors() {
     const mirrors = new Set(this.blocks.map(({ mirror }) => mirror));
-    return __privateGet(this, _open2) ? mirrors.add(__privateGet(this, _open2).mirror) : mirrors;
+    return this.#open ? mirrors.add(this.#open.mirror) : mirrors;
   }
   add(mirror, bytes2) {
-    var _a10, _b3;
-    for (const comparison of __privateGet(this, _comparisons).values()) comparison.add(mirror, bytes2);
-    if (((_a10 = __privateGet(this, _open2)) == null ? void 0 : _a10.mirror) !== mirror) this.end();
+    var _a6, _b3;
+    for (const comparison of this.#comparisons.values()) comparison.add(mirror, bytes2);
+    if (((_a6 = this.#open) == null ? void 0 : _a6.mirror) !== mirror) this.end();
     for (let from = 0; from < bytes2.length; ) {
-      (_b3 = __privateGet(this, _open2)) != null ? _b3 : __privateSet(this, _open2, { mirror, start: __privateGet(this, _bytes3), hash: (0, import_node_crypto11.createHash)("sha256") });
-      const end = __privateGet(this, _open2).start + LARGEST_BLOCK;
-      const part = bytes2.subarray(from, from + end - __privateGet(this, _bytes3));
-      __privateGet(this, _open2).hash.update(part);
-      __privateSet(this, _bytes3, __privateGet(this, _bytes3) + part.length);
+      (_b3 = this.#open) != null ? _b3 : this.#open = { mirror, start: this.#bytes, hash: (0, import_node_crypto11.createHash)("sha256") };
+      const end = this.#open.start + LARGEST_BLOCK;
+      const part = bytes2.subarray(from, from + end - this.#bytes);
+      this.#open.hash.update(part);
+      this.#bytes += part.length;
       from += part.length;
-      if (__privateGet(this, _bytes3) === end) this.end();
+      if (this.#bytes === end) this.end();
     }
   }
   /** The delivery is over, here or before its time. */
   end() {
-    if (__privateGet(this, _open2) === void 0) return;
-    const { mirror, start: start2, hash } = __privateGet(this, _open2);
-    this.blocks.push({ mirror, start: start2, end: __privateGet(this, _bytes3), sha256: hash.digest("hex") });
-    __privateSet(this, _open2, void 0);
+    if (this.#open === void 0) return;
+    const { mirror, start: start2, hash } = this.#open;
+    this.blocks.push({ mirror, start: start2, end: this.#bytes, sha256: hash.digest("hex") });
+    this.#open = void 0;
   }
   /** Where an earlier fetch, one of those it was made with, had other bytes. */
   differences(earlier) {
-    var _a10, _b3;
-    return (_b3 = (_a10 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a10.differences) != null ? _b3 : [];
+    var _a6, _b3;
+    return (_b3 = (_a6 = this.#comparisons.get(earlier)) == null ? void 0 : _a6.differences) != null ? _b3 : [];
   }
 };
-_comparisons = new WeakMap();
-_open2 = new WeakMap();
-_bytes3 = new WeakMap();
-var _blocks, _nth, _at, _hash, _mirrors, _Comparison_instances, compare_fn;
+var _blocks2, _nth, _at, _hash, _mirrors, _Comparison_instances, compare_fn;
 var Comparison = class {
   constructor(blocks) {
     __privateAdd(this, _Comparison_instances);
     __publicField(this, "differences", []);
-    __privateAdd(this, _blocks);
+    __privateAdd(this, _blocks2);
     __privateAdd(this, _nth, 0);
     __privateAdd(this, _at, 0);
     __privateAdd(this, _hash, (0, import_node_crypto11.createHash)("sha256"));
     __privateAdd(this, _mirrors, /* @__PURE__ */ new Set());
-    __privateSet(this, _blocks, blocks);
+    __privateSet(this, _blocks2, blocks);
   }
   add(mirror, bytes2) {
     for (let from = 0; from < bytes2.length; ) {
-      const block = __privateGet(this, _blocks)[__privateGet(this, _nth)];
+      const block = __privateGet(this, _blocks2)[__privateGet(this, _nth)];
       if (block === void 0) return;
       const part = bytes2.subarray(from, from + block.end - __privateGet(this, _at));
       __privateGet(this, _hash).update(part);
@@ -74865,7 +74839,7 @@ var Comparison = class {
     }
   }
 };
-_blocks = new WeakMap();
+_blocks2 = new WeakMap();
 _nth = new WeakMap();
 _at = new WeakMap();
 _hash = new WeakMap();
@@ -74887,13 +74861,13 @@ function guilty(wrong, right) {
 
 // src/download/range.ts
 function granted(head, wanted, date) {
-  var _a10;
+  var _a6;
   const { status, headers } = head;
   if (status === 416) throw new Fault("again", "it has a shorter file (status 416)");
   const fault = statusFault(head, [200, 206], date);
   if (fault) throw fault;
   const length = headers["content-length"];
-  const encoding = (_a10 = headers["content-encoding"]) != null ? _a10 : "identity";
+  const encoding = (_a6 = headers["content-encoding"]) != null ? _a6 : "identity";
   if (encoding !== "identity" && length === void 0) {
     throw new Fault("again", `it changes the bytes on the way (Content-Encoding: ${encoding})`);
   }
@@ -74907,8 +74881,8 @@ function granted(head, wanted, date) {
   return range;
 }
 function partOf(headers, { from, to: to3, size: size2 }) {
-  var _a10;
-  const header2 = (_a10 = headers["content-range"]) != null ? _a10 : "";
+  var _a6;
+  const header2 = (_a6 = headers["content-range"]) != null ? _a6 : "";
   const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header2.trim());
   if (!match) throw new Fault("again", `it answered with the range '${header2.slice(0, 80)}'`);
   const [first2, last] = [Number(match[1]), Number(match[2])];
@@ -75010,6 +74984,7 @@ read_fn = async function(asked, from, to3) {
     this.bytes += chunk.length;
     this.lastByte = pool.ports.clock.now();
     const fresh = this.segment.accept(at3, chunk, this.source.mirror);
+    collectAfter(chunk.length);
     this.fresh += fresh;
     at3 += chunk.length;
     if (fresh > 0) __privateGet(this, _owner2).received(this, fresh);
@@ -75020,156 +74995,160 @@ read_fn = async function(asked, from, to3) {
 
 // src/download/source.ts
 var STRIKES = 8;
-var _first, _strikes, _struckAt;
 var Source = class {
+  mirror;
+  use = { kind: "ranges" };
+  /** Requests of this download that run now. */
+  busy = 0;
+  lastError;
+  #first;
+  #strikes = 0;
+  #struckAt = 0;
   constructor(mirror) {
-    __publicField(this, "mirror");
-    __publicField(this, "use", { kind: "ranges" });
-    /** Requests of this download that run now. */
-    __publicField(this, "busy", 0);
-    __publicField(this, "lastError");
-    __privateAdd(this, _first);
-    __privateAdd(this, _strikes, 0);
-    __privateAdd(this, _struckAt, 0);
     this.mirror = mirror;
   }
   /** Holds a version against the first one that this mirror showed. Throws a `Fault` when it is another. */
   recognise(version) {
-    var _a10;
-    (_a10 = __privateGet(this, _first)) != null ? _a10 : __privateSet(this, _first, version);
-    const other = difference(__privateGet(this, _first), version);
+    var _a6;
+    (_a6 = this.#first) != null ? _a6 : this.#first = version;
+    const other = difference(this.#first, version);
     if (other !== void 0)
       throw new Fault("again", `the file changed while it was read: ${other}`);
   }
   succeeded() {
-    __privateSet(this, _strikes, 0);
+    this.#strikes = 0;
   }
   /** A request that began then failed now; several lost to one event count once. */
   failed(fault, began, now) {
     this.lastError = fault.message;
     if (fault.treatment === "whole") this.use = { kind: "whole" };
     if (fault.treatment === "never") this.use = { kind: "none" };
-    if (fault.treatment !== "again" || began < __privateGet(this, _struckAt)) return;
-    __privateSet(this, _struckAt, now);
-    __privateSet(this, _strikes, __privateGet(this, _strikes) + 1);
-    if (__privateGet(this, _strikes) >= STRIKES) this.use = { kind: "none" };
+    if (fault.treatment !== "again" || began < this.#struckAt) return;
+    this.#struckAt = now;
+    this.#strikes += 1;
+    if (this.#strikes >= STRIKES) this.use = { kind: "none" };
   }
 };
-_first = new WeakMap();
-_strikes = new WeakMap();
-_struckAt = new WeakMap();
 
 // src/download/segment.ts
-var _pieces, _taken2;
 var Segment = class {
-  constructor(start2, end) {
-    /** One past its last byte. */
-    __publicField(this, "end");
-    /** One past the last byte that is here. */
-    __publicField(this, "received");
-    __publicField(this, "attempts", /* @__PURE__ */ new Set());
-    /** Mirrors that failed on it. */
-    __publicField(this, "failed", /* @__PURE__ */ new Set());
-    /** What is here and was not taken yet. */
-    __privateAdd(this, _pieces, []);
-    __privateAdd(this, _taken2);
+  /** One past its last byte. */
+  end;
+  /** One past the last byte that is here. */
+  received;
+  attempts = /* @__PURE__ */ new Set();
+  /** Mirrors that failed on it. */
+  failed = /* @__PURE__ */ new Set();
+  #memory;
+  /** Who served what is here and was not taken yet, each from where the one before ends. */
+  #origins = [];
+  #taken;
+  constructor(start2, end, memory) {
     this.received = start2;
-    __privateSet(this, _taken2, start2);
+    this.#taken = start2;
     this.end = end;
+    this.#memory = memory;
   }
   get complete() {
     return this.received === this.end;
   }
   /** Whether all of it was taken. */
   get over() {
-    return __privateGet(this, _taken2) === this.end;
+    return this.#taken === this.end;
   }
   /** Bytes that are here and were not taken. */
   get held() {
-    return this.received - __privateGet(this, _taken2);
+    return this.received - this.#taken;
   }
-  /** Keeps what is new of bytes that begin at `at`. Returns how many that are. */
+  /** Keeps a copy of what is new of bytes that begin at `at`. Returns how many that are. */
   accept(at3, bytes2, mirror) {
     const known = this.received - at3;
     if (known >= bytes2.length) return 0;
     const fresh = known > 0 ? bytes2.subarray(known) : bytes2;
-    __privateGet(this, _pieces).push({ mirror, bytes: fresh });
+    this.#memory.write(this.received, fresh);
     this.received += fresh.length;
+    const last = this.#origins.at(-1);
+    if ((last == null ? void 0 : last.mirror) === mirror) last.end = this.received;
+    else this.#origins.push({ mirror, end: this.received });
     return fresh.length;
   }
+  /** What came next, of one mirror and of one block of memory. */
   take() {
-    var _a10;
-    const piece = __privateGet(this, _pieces).shift();
-    __privateSet(this, _taken2, __privateGet(this, _taken2) + ((_a10 = piece == null ? void 0 : piece.bytes.length) != null ? _a10 : 0));
-    return piece;
+    const [origin] = this.#origins;
+    if (origin === void 0) return void 0;
+    const bytes2 = this.#memory.read(this.#taken, origin.end);
+    this.#taken += bytes2.length;
+    if (this.#taken === origin.end) this.#origins.shift();
+    return { mirror: origin.mirror, bytes: bytes2 };
   }
 };
-_pieces = new WeakMap();
-_taken2 = new WeakMap();
 
 // src/download/window.ts
-var _width, _segments, _taken3, _planned, _held2, _mostHeld;
 var Window = class {
+  size;
+  #width;
+  #memory;
+  /** What is planned and was not taken, in order. */
+  #segments = [];
+  #taken = 0;
+  #planned = 0;
+  #held = 0;
+  #mostHeld = 0;
   /** `width` in bytes; it may change, because several downloads share the memory. */
-  constructor(size2, width) {
-    __publicField(this, "size");
-    __privateAdd(this, _width);
-    /** What is planned and was not taken, in order. */
-    __privateAdd(this, _segments, []);
-    __privateAdd(this, _taken3, 0);
-    __privateAdd(this, _planned, 0);
-    __privateAdd(this, _held2, 0);
-    __privateAdd(this, _mostHeld, 0);
+  constructor(size2, width, spare) {
     this.size = size2;
-    __privateSet(this, _width, width);
+    this.#width = width;
+    this.#memory = new Memory(spare);
   }
   get segments() {
-    return __privateGet(this, _segments);
+    return this.#segments;
   }
   /** One past the last byte that may be kept now. */
   get end() {
-    return __privateGet(this, _taken3) + __privateGet(this, _width).call(this);
+    return this.#taken + this.#width();
   }
   /** Bytes that came and were not taken: now, and at most. */
   get held() {
-    return { now: __privateGet(this, _held2), most: __privateGet(this, _mostHeld) };
+    return { now: this.#held, most: this.#mostHeld };
   }
   /** Whether all of the file was taken. */
   get over() {
-    return __privateGet(this, _taken3) === this.size;
+    return this.#taken === this.size;
   }
   /** Whether all of the file is here or was taken. */
   get complete() {
-    return __privateGet(this, _taken3) + __privateGet(this, _held2) === this.size;
+    return this.#taken + this.#held === this.size;
   }
   /** The first segment that nobody fetches. */
   get waiting() {
-    return __privateGet(this, _segments).find((one2) => !one2.complete && one2.attempts.size === 0);
+    return this.#segments.find((one2) => !one2.complete && one2.attempts.size === 0);
   }
   /** The smallest segment worth a request of its own. */
   get least() {
-    return Math.ceil(__privateGet(this, _width).call(this) / 64);
+    return Math.ceil(this.#width() / 64);
   }
-  /** Whether there is room for another segment. */
+  /** Whether there is room for a segment, if only for a small one. */
   get hasRoom() {
-    const left = this.size - __privateGet(this, _planned);
-    return left > 0 && this.end - __privateGet(this, _planned) >= Math.min(left, this.least);
+    const left = this.size - this.#planned;
+    return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
   }
   /**
-   * A new segment, for which there must be room. `share` is the part that its mirror's connection has in the pace
+   * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
    * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
    * all take about as long. Towards the end of the file they get smaller, for `running` requests and this one
-   * to end together.
+   * to end together. (A segment that took what little room there is would have many like it follow, whenever
+   * the consumer is slower than the network.)
    */
   cut(share, running) {
-    const width = __privateGet(this, _width).call(this);
-    const left = this.size - __privateGet(this, _planned);
+    const width = this.#width();
+    const left = this.size - this.#planned;
     const fair = share === void 0 ? width / 32 : Math.min(width / 8, width / 2 * share);
     const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
-    const length = Math.min(Math.ceil(wanted), left, this.end - __privateGet(this, _planned));
-    const segment = new Segment(__privateGet(this, _planned), __privateGet(this, _planned) + length);
-    __privateGet(this, _segments).push(segment);
-    __privateSet(this, _planned, segment.end);
+    const length = Math.min(Math.ceil(wanted), left);
+    if (length > this.end - this.#planned) return void 0;
+    const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
+    this.#segments.push(segment);
+    this.#planned = segment.end;
     return segment;
   }
   /**
@@ -75177,46 +75156,41 @@ var Window = class {
    * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
    */
   rest() {
-    const gap = __privateGet(this, _segments).findIndex((one2) => !one2.complete);
+    const gap = this.#segments.findIndex((one2) => !one2.complete);
     if (gap !== -1) {
-      for (const dropped of __privateGet(this, _segments).splice(gap + 1)) __privateSet(this, _held2, __privateGet(this, _held2) - dropped.held);
-    } else if (__privateGet(this, _planned) < this.size) {
-      __privateGet(this, _segments).push(new Segment(__privateGet(this, _planned), this.size));
+      for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
+    } else if (this.#planned < this.size) {
+      this.#segments.push(new Segment(this.#planned, this.size, this.#memory));
     }
-    const last = __privateGet(this, _segments).at(-1);
+    const last = this.#segments.at(-1);
     if (last === void 0 || last.complete) return void 0;
     last.end = this.size;
-    __privateSet(this, _planned, this.size);
+    this.#planned = this.size;
     return last;
   }
   /** One stream broke: what it did not bring may come in several segments again. */
   shorten(last) {
     last.end = last.received;
-    __privateSet(this, _planned, last.end);
-    if (last.over && __privateGet(this, _segments).at(-1) === last) __privateGet(this, _segments).pop();
+    this.#planned = last.end;
+    if (last.over && this.#segments.at(-1) === last) this.#segments.pop();
   }
   /** So many bytes more are here. */
   keep(bytes2) {
-    __privateSet(this, _held2, __privateGet(this, _held2) + bytes2);
-    __privateSet(this, _mostHeld, Math.max(__privateGet(this, _mostHeld), __privateGet(this, _held2)));
+    this.#held += bytes2;
+    this.#mostHeld = Math.max(this.#mostHeld, this.#held);
   }
-  /** The next bytes in order, if they are here. */
+  /** The next bytes in order, if they are here. Those of the last time are done with. */
   take() {
-    const [first2] = __privateGet(this, _segments);
+    this.#memory.forget(this.#taken);
+    const [first2] = this.#segments;
     const piece = first2 == null ? void 0 : first2.take();
     if (first2 === void 0 || piece === void 0) return void 0;
-    __privateSet(this, _taken3, __privateGet(this, _taken3) + piece.bytes.length);
-    __privateSet(this, _held2, __privateGet(this, _held2) - piece.bytes.length);
-    if (first2.over) __privateGet(this, _segments).shift();
+    this.#taken += piece.bytes.length;
+    this.#held -= piece.bytes.length;
+    if (first2.over) this.#segments.shift();
     return piece;
   }
 };
-_width = new WeakMap();
-_segments = new WeakMap();
-_taken3 = new WeakMap();
-_planned = new WeakMap();
-_held2 = new WeakMap();
-_mostHeld = new WeakMap();
 
 // src/download/scheduler.ts
 var TICK = 500;
@@ -75243,7 +75217,7 @@ var Scheduler = class {
     this.pool = pool;
     this.path = file.path;
     this.size = file.size;
-    __privateSet(this, _window, new Window(file.size, () => pool.share.window));
+    __privateSet(this, _window, new Window(file.size, () => pool.share.window, pool.spare));
     __privateSet(this, _sources2, mirrors.map((mirror) => new Source(mirror)));
   }
   get buffered() {
@@ -75333,10 +75307,10 @@ choose_fn = function(segment) {
   const ranged = free2.filter((one2) => one2.use.kind === "ranges" && __privateMethod(this, _Scheduler_instances, isWorthwhile_fn).call(this, one2));
   if (ranged.length === 0) return __privateGet(this, _attempts).size === 0 ? free2[0] : void 0;
   const order = ({ mirror, busy }) => {
-    var _a10;
+    var _a6;
     return [
       (segment == null ? void 0 : segment.failed.has(mirror)) ? 1 : 0,
-      -((_a10 = this.pool.rate(mirror)) != null ? _a10 : Number.MAX_VALUE),
+      -((_a6 = this.pool.rate(mirror)) != null ? _a6 : Number.MAX_VALUE),
       // one that nobody knows is worth a try
       busy
     ];
@@ -75349,9 +75323,9 @@ isWorthwhile_fn = function({ mirror }) {
   return rate === void 0 || rate * this.pool.share.window >= __privateGet(this, _Scheduler_instances, pace_get) * __privateGet(this, _window).least;
 };
 pace_get = function() {
-  var _a10;
+  var _a6;
   let sum2 = 0;
-  for (const { source: source2 } of __privateGet(this, _attempts)) sum2 += (_a10 = this.pool.rate(source2.mirror)) != null ? _a10 : 0;
+  for (const { source: source2 } of __privateGet(this, _attempts)) sum2 += (_a6 = this.pool.rate(source2.mirror)) != null ? _a6 : 0;
   return sum2;
 };
 /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
@@ -75365,7 +75339,7 @@ giveUp_fn = function() {
 };
 /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
 race_fn = function() {
-  var _a10;
+  var _a6;
   const now = this.pool.ports.clock.now();
   for (const segment of __privateGet(this, _window).segments) {
     const [slow, second] = segment.attempts;
@@ -75374,7 +75348,7 @@ race_fn = function() {
     const rival = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, segment);
     if ((rival == null ? void 0 : rival.use.kind) !== "ranges") return;
     const left = segment.end - segment.received;
-    const rate = ((_a10 = this.pool.rate(rival.mirror)) != null ? _a10 : 0) / 1e3;
+    const rate = ((_a6 = this.pool.rate(rival.mirror)) != null ? _a6 : 0) / 1e3;
     const { times: times2, plus } = WORTH_A_RACE;
     if (left / slow.pace(now) > times2 * left / rate + plus) __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, rival);
   }
@@ -75441,73 +75415,67 @@ function isBefore(one2, other) {
 }
 
 // src/download/package.ts
-var _scheduler, _signal, _begun;
 var Download = class {
+  resource;
+  /** Which mirror served what was delivered so far. */
+  history;
+  #scheduler;
+  #signal;
+  #begun = false;
   constructor(pool, resource, options3 = {}) {
-    __publicField(this, "resource");
-    /** Which mirror served what was delivered so far. */
-    __publicField(this, "history");
-    __privateAdd(this, _scheduler);
-    __privateAdd(this, _signal);
-    __privateAdd(this, _begun, false);
     this.resource = resource;
     this.history = new History(options3.after);
-    __privateSet(this, _signal, options3.signal);
+    this.#signal = options3.signal;
     const mirrors = pool.mirrors.filter((mirror) => {
-      var _a10;
-      return !((_a10 = options3.avoid) == null ? void 0 : _a10.has(mirror));
+      var _a6;
+      return !((_a6 = options3.avoid) == null ? void 0 : _a6.has(mirror));
     });
-    __privateSet(this, _scheduler, new Scheduler(pool, resource, mirrors));
+    this.#scheduler = new Scheduler(pool, resource, mirrors);
   }
   /** Bytes that came and were not taken yet: now, and at most. */
   get buffered() {
-    return __privateGet(this, _scheduler).buffered;
+    return this.#scheduler.buffered;
   }
   async *[Symbol.asyncIterator]() {
-    var _a10, _b3, _c;
-    if (__privateGet(this, _begun)) throw new Failure("internal", "A download can be read only once.");
-    __privateSet(this, _begun, true);
-    (_a10 = __privateGet(this, _signal)) == null ? void 0 : _a10.throwIfAborted();
-    const scheduler = __privateGet(this, _scheduler);
+    var _a6, _b3, _c;
+    if (this.#begun) throw new Failure("internal", "A download can be read only once.");
+    this.#begun = true;
+    (_a6 = this.#signal) == null ? void 0 : _a6.throwIfAborted();
+    const scheduler = this.#scheduler;
     const abort = () => {
-      var _a11;
-      return scheduler.fail((_a11 = __privateGet(this, _signal)) == null ? void 0 : _a11.reason);
+      var _a7;
+      return scheduler.fail((_a7 = this.#signal) == null ? void 0 : _a7.reason);
     };
-    (_b3 = __privateGet(this, _signal)) == null ? void 0 : _b3.addEventListener("abort", abort);
+    (_b3 = this.#signal) == null ? void 0 : _b3.addEventListener("abort", abort);
     scheduler.begin();
     try {
       for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
         this.history.add(piece.mirror, piece.bytes);
-        const { length } = piece.bytes;
         yield piece.bytes;
-        collectAfter(length);
       }
     } finally {
-      (_c = __privateGet(this, _signal)) == null ? void 0 : _c.removeEventListener("abort", abort);
+      (_c = this.#signal) == null ? void 0 : _c.removeEventListener("abort", abort);
       this.history.end();
       scheduler.leave();
     }
   }
 };
-_scheduler = new WeakMap();
-_signal = new WeakMap();
-_begun = new WeakMap();
 function download(pool, resource, options3 = {}) {
   return new Download(pool, resource, options3);
 }
 
 // src/jobs/build/courier.ts
-var _pool3, _kernel2, _signal2, _downloads2, _Courier_instances, histories_get;
+var _pool3, _kernel2, _signal, _downloads2, _Courier_instances, histories_get;
 var Courier = class {
   constructor(pool, kernel, signal) {
     __privateAdd(this, _Courier_instances);
     __privateAdd(this, _pool3);
     __privateAdd(this, _kernel2);
-    __privateAdd(this, _signal2);
+    __privateAdd(this, _signal);
     __privateAdd(this, _downloads2, []);
     __privateSet(this, _pool3, pool);
     __privateSet(this, _kernel2, kernel);
-    __privateSet(this, _signal2, signal);
+    __privateSet(this, _signal, signal);
   }
   /** Where the package is at the first mirror: for the record, whoever served it. */
   get url() {
@@ -75523,7 +75491,7 @@ var Courier = class {
     const { locations, size: size2 } = __privateGet(this, _kernel2);
     const resource = { path: locations[0], size: size2 };
     const next2 = download(__privateGet(this, _pool3), resource, {
-      signal: __privateGet(this, _signal2),
+      signal: __privateGet(this, _signal),
       avoid: nextToAvoid(__privateGet(this, _pool3), __privateGet(this, _Courier_instances, histories_get)),
       after: __privateGet(this, _Courier_instances, histories_get)
     });
@@ -75532,8 +75500,8 @@ var Courier = class {
   }
   /** Who served what was fetched last, and where it differs from what came before, for a message. */
   get servedBy() {
-    var _a10, _b3;
-    const mirrors = [...(_b3 = (_a10 = __privateGet(this, _Courier_instances, histories_get).at(-1)) == null ? void 0 : _a10.mirrors) != null ? _b3 : []].map(({ base }) => base);
+    var _a6, _b3;
+    const mirrors = [...(_b3 = (_a6 = __privateGet(this, _Courier_instances, histories_get).at(-1)) == null ? void 0 : _a6.mirrors) != null ? _b3 : []].map(({ base }) => base);
     const difference2 = describeDisagreement(__privateGet(this, _Courier_instances, histories_get));
     return `${mirrors.join(" and ") || "no mirror"}${difference2 ? ` (${difference2})` : ""}`;
   }
@@ -75550,7 +75518,7 @@ var Courier = class {
 };
 _pool3 = new WeakMap();
 _kernel2 = new WeakMap();
-_signal2 = new WeakMap();
+_signal = new WeakMap();
 _downloads2 = new WeakMap();
 _Courier_instances = new WeakSet();
 histories_get = function() {
@@ -75566,9 +75534,9 @@ var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
 async function openWorkspace(world2, chosen, availableMemory) {
-  var _a10;
+  var _a6;
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
-  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a10 = world2.env.TMPDIR) != null ? _a10 : (0, import_node_os4.tmpdir)();
+  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a6 = world2.env.TMPDIR) != null ? _a6 : (0, import_node_os4.tmpdir)();
   const capacity = parent === MEMORY ? inMemory : await free(parent);
   const folder2 = await (0, import_promises15.mkdtemp)((0, import_node_path18.join)(parent, "btfhub-")).catch((error) => {
     const advice2 = "Name a folder that can be written with --temp.";
@@ -75627,12 +75595,12 @@ async function openWorkshop(world2, tools2, settings, progress) {
 
 // src/jobs/build/run.ts
 async function runBuild(world2, request2, progress) {
-  var _a10;
+  var _a6;
   if (request2.kernels.length === 0) return [];
   const tools2 = await prepareToolchain(world2, request2.tools, progress);
   const workshop = await openWorkshop(world2, tools2, request2, progress);
   const cores = (0, import_node_os5.availableParallelism)();
-  const settings = { output: request2.output, lanes: (_a10 = request2.jobs) != null ? _a10 : Math.max(2, cores), cores };
+  const settings = { output: request2.output, lanes: (_a6 = request2.jobs) != null ? _a6 : Math.max(2, cores), cores };
   try {
     return await buildKernels(workshop.shop, request2.kernels, settings, progress);
   } finally {
@@ -75748,10 +75716,10 @@ function terminalProgress(output, clock) {
   let drawn = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   const draw = (above = "") => {
-    var _a10;
+    var _a6;
     const now = clock.now();
     if (above === "" && now - drawnAt < REDRAW_EVERY) return;
-    const width = ((_a10 = output.columns) != null ? _a10 : 80) - 1;
+    const width = ((_a6 = output.columns) != null ? _a6 : 80) - 1;
     const lines = [...live.values()].map(
       ({ name, stage }) => `${name}  ${stage ? describeStage(stage, now) : ""}`.slice(0, width)
     );
@@ -75802,12 +75770,12 @@ function openProgress({ env, stderr, clock }) {
 function textTable(columns, rows) {
   const all = [columns.map((column) => column.title), ...rows];
   const widths = columns.map((_5, index2) => Math.max(...all.map((row3) => {
-    var _a10, _b3;
-    return (_b3 = (_a10 = row3[index2]) == null ? void 0 : _a10.length) != null ? _b3 : 0;
+    var _a6, _b3;
+    return (_b3 = (_a6 = row3[index2]) == null ? void 0 : _a6.length) != null ? _b3 : 0;
   })));
   const line2 = (row3) => columns.map(({ align: align2 }, index2) => {
-    var _a10, _b3;
-    const width = (_a10 = widths[index2]) != null ? _a10 : 0;
+    var _a6, _b3;
+    const width = (_a6 = widths[index2]) != null ? _a6 : 0;
     const cell = (_b3 = row3[index2]) != null ? _b3 : "";
     return align2 === "right" ? cell.padStart(width) : cell.padEnd(width);
   }).join("  ").trimEnd();
@@ -75821,8 +75789,8 @@ function markdownTable(columns, rows) {
     line2(columns.map(({ title }) => title)),
     line2(columns.map(({ align: align2 }) => align2 === "right" ? "---:" : "---")),
     ...rows.map((row3) => line2(columns.map((_5, index2) => {
-      var _a10;
-      return markdownCell((_a10 = row3[index2]) != null ? _a10 : "");
+      var _a6;
+      return markdownCell((_a6 = row3[index2]) != null ? _a6 : "");
     })))
   ].join("");
 }
@@ -75908,19 +75876,19 @@ function flag(description) {
   };
 }
 function text2(placeholder, description, options3 = {}) {
-  var _a10;
+  var _a6;
   return {
-    ...{ placeholder, description, required: (_a10 = options3.required) != null ? _a10 : false, repeatable: false },
+    ...{ placeholder, description, required: (_a6 = options3.required) != null ? _a6 : false, repeatable: false },
     ...{ shownDefault: options3.default, choices: void 0 },
     parse: (given) => {
-      var _a11;
-      return (_a11 = given.at(-1)) != null ? _a11 : options3.default;
+      var _a7;
+      return (_a7 = given.at(-1)) != null ? _a7 : options3.default;
     }
   };
 }
 function list(placeholder, description, options3 = {}) {
-  var _a10, _b3;
-  const fallback = (_a10 = options3.default) != null ? _a10 : [];
+  var _a6, _b3;
+  const fallback = (_a6 = options3.default) != null ? _a6 : [];
   return {
     ...{ placeholder, description, required: (_b3 = options3.required) != null ? _b3 : false, repeatable: true },
     ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
@@ -75931,11 +75899,11 @@ function list(placeholder, description, options3 = {}) {
   };
 }
 function number(placeholder, description, options3) {
-  var _a10;
+  var _a6;
   const { least, most } = options3;
   return {
     ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: (_a10 = options3.default) == null ? void 0 : _a10.toString(), choices: void 0 },
+    ...{ shownDefault: (_a6 = options3.default) == null ? void 0 : _a6.toString(), choices: void 0 },
     parse: (given) => {
       const word2 = given.at(-1);
       if (word2 === void 0 || word2 === "") return options3.default;
@@ -75952,8 +75920,8 @@ function choice(choices, description, options3) {
     ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
     ...{ shownDefault: options3.default, choices },
     parse: (given) => {
-      var _a10;
-      const word2 = (_a10 = given.at(-1)) != null ? _a10 : options3.default;
+      var _a6;
+      const word2 = (_a6 = given.at(-1)) != null ? _a6 : options3.default;
       const found = choices.find((one2) => one2 === word2);
       if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
       return found;
@@ -75974,8 +75942,8 @@ var UNITS2 = {
   h: ["minutes", 60]
 };
 function parseLimit(word2) {
-  var _a10;
-  const [, digits, unit] = (_a10 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a10 : [];
+  var _a6;
+  const [, digits, unit] = (_a6 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a6 : [];
   if (digits === void 0 || unit === void 0 && digits.includes(".")) {
     throw new Error(`'${word2}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
   }
@@ -75986,8 +75954,8 @@ function parseLimit(word2) {
 function tightest(limits) {
   const of = (kind) => {
     const values = limits.flatMap((limit) => {
-      var _a10;
-      return (_a10 = limit[kind]) != null ? _a10 : [];
+      var _a6;
+      return (_a6 = limit[kind]) != null ? _a6 : [];
     });
     return values.length > 0 ? { [kind]: Math.min(...values) } : {};
   };
@@ -76022,67 +75990,63 @@ var Node = class {
     this.value = value;
   }
 };
-var _head2, _tail, _size3;
 var Queue = class {
+  #head;
+  #tail;
+  #size;
   constructor() {
-    __privateAdd(this, _head2);
-    __privateAdd(this, _tail);
-    __privateAdd(this, _size3);
     this.clear();
   }
   enqueue(value) {
     const node = new Node(value);
-    if (__privateGet(this, _head2)) {
-      __privateGet(this, _tail).next = node;
-      __privateSet(this, _tail, node);
+    if (this.#head) {
+      this.#tail.next = node;
+      this.#tail = node;
     } else {
-      __privateSet(this, _head2, node);
-      __privateSet(this, _tail, node);
+      this.#head = node;
+      this.#tail = node;
     }
-    __privateWrapper(this, _size3)._++;
+    this.#size++;
   }
   dequeue() {
-    const current2 = __privateGet(this, _head2);
+    const current2 = this.#head;
     if (!current2) {
       return;
     }
-    __privateSet(this, _head2, __privateGet(this, _head2).next);
-    __privateWrapper(this, _size3)._--;
-    if (!__privateGet(this, _head2)) {
-      __privateSet(this, _tail, void 0);
+    this.#head = this.#head.next;
+    this.#size--;
+    if (!this.#head) {
+      this.#tail = void 0;
     }
     return current2.value;
   }
   peek() {
-    if (!__privateGet(this, _head2)) {
+    if (!this.#head) {
       return;
     }
-    return __privateGet(this, _head2).value;
+    return this.#head.value;
   }
   clear() {
-    __privateSet(this, _head2, void 0);
-    __privateSet(this, _tail, void 0);
-    __privateSet(this, _size3, 0);
+    this.#head = void 0;
+    this.#tail = void 0;
+    this.#size = 0;
   }
   get size() {
-    return __privateGet(this, _size3);
+    return this.#size;
   }
   *[Symbol.iterator]() {
-    let current2 = __privateGet(this, _head2);
+    let current2 = this.#head;
     while (current2) {
       yield current2.value;
       current2 = current2.next;
     }
   }
   *drain() {
-    while (__privateGet(this, _head2)) {
+    while (this.#head) {
       yield this.dequeue();
     }
   }
 };
-_head2 = new WeakMap();
-_tail = new WeakMap();
-_size3 = new WeakMap();
 
 // node_modules/p-limit/index.js
 function pLimit(concurrency) {
@@ -76363,7 +76327,7 @@ function pMapIterable(iterable, mapper, {
     [Symbol.asyncIterator]() {
       let isDone = false;
       const generator = (async function* () {
-        var _a10;
+        var _a6;
         const iterator = getIterator(iterable);
         let promises3 = [];
         let headIndex = 0;
@@ -76468,7 +76432,7 @@ function pMapIterable(iterable, mapper, {
         trySpawn();
         try {
           while (headIndex < promises3.length) {
-            const result = await ((_a10 = promises3[headIndex]) != null ? _a10 : new Promise((resolve10) => {
+            const result = await ((_a6 = promises3[headIndex]) != null ? _a6 : new Promise((resolve10) => {
               wake = resolve10;
             }));
             const { done, value } = result;
@@ -76537,9 +76501,9 @@ function getIterator(iterable) {
   return iterable[Symbol.asyncIterator] === void 0 ? iterable[Symbol.iterator]() : iterable[Symbol.asyncIterator]();
 }
 async function closeIterator(iterator) {
-  var _a10;
+  var _a6;
   try {
-    await ((_a10 = iterator.return) == null ? void 0 : _a10.call(iterator));
+    await ((_a6 = iterator.return) == null ? void 0 : _a6.call(iterator));
   } catch {
   }
 }
@@ -76576,10 +76540,10 @@ var DEFAULT_CONFIG = {
 };
 // @__NO_SIDE_EFFECTS__
 function getGlobalConfig(config$1) {
-  var _a10, _b3, _c;
+  var _a6, _b3, _c;
   if (!config$1 && !store$4) return DEFAULT_CONFIG;
   return {
-    lang: (_a10 = config$1 == null ? void 0 : config$1.lang) != null ? _a10 : store$4 == null ? void 0 : store$4.lang,
+    lang: (_a6 = config$1 == null ? void 0 : config$1.lang) != null ? _a6 : store$4 == null ? void 0 : store$4.lang,
     message: config$1 == null ? void 0 : config$1.message,
     abortEarly: (_b3 = config$1 == null ? void 0 : config$1.abortEarly) != null ? _b3 : store$4 == null ? void 0 : store$4.abortEarly,
     abortPipeEarly: (_c = config$1 == null ? void 0 : config$1.abortPipeEarly) != null ? _c : store$4 == null ? void 0 : store$4.abortPipeEarly
@@ -76598,22 +76562,22 @@ function getSchemaMessage(lang) {
 var store$1;
 // @__NO_SIDE_EFFECTS__
 function getSpecificMessage(reference, lang) {
-  var _a10;
-  return (_a10 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a10.get(lang);
+  var _a6;
+  return (_a6 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a6.get(lang);
 }
 // @__NO_SIDE_EFFECTS__
 function _stringify(input) {
-  var _a10, _b3, _c;
+  var _a6, _b3, _c;
   const type = typeof input;
   if (type === "string") return `"${input}"`;
   if (type === "number" || type === "bigint" || type === "boolean") return `${input}`;
-  if (type === "object" || type === "function") return (_c = input && ((_b3 = (_a10 = Object.getPrototypeOf(input)) == null ? void 0 : _a10.constructor) == null ? void 0 : _b3.name)) != null ? _c : "null";
+  if (type === "object" || type === "function") return (_c = input && ((_b3 = (_a6 = Object.getPrototypeOf(input)) == null ? void 0 : _a6.constructor) == null ? void 0 : _b3.name)) != null ? _c : "null";
   return type;
 }
 function _addIssue(context, label, dataset, config$1, other) {
-  var _a10, _b3, _c, _d, _e4, _f, _g, _h;
+  var _a6, _b3, _c, _d, _e3, _f, _g, _h;
   const input = other && "input" in other ? other.input : dataset.value;
-  const expected = (_b3 = (_a10 = other == null ? void 0 : other.expected) != null ? _a10 : context.expects) != null ? _b3 : null;
+  const expected = (_b3 = (_a6 = other == null ? void 0 : other.expected) != null ? _a6 : context.expects) != null ? _b3 : null;
   const received = (_c = other == null ? void 0 : other.received) != null ? _c : /* @__PURE__ */ _stringify(input);
   const issue2 = {
     kind: context.kind,
@@ -76630,7 +76594,7 @@ function _addIssue(context, label, dataset, config$1, other) {
     abortPipeEarly: config$1.abortPipeEarly
   };
   const isSchema = context.kind === "schema";
-  const message$1 = (_h = (_g = (_f = (_e4 = (_d = other == null ? void 0 : other.message) != null ? _d : context.message) != null ? _e4 : /* @__PURE__ */ getSpecificMessage(context.reference, issue2.lang)) != null ? _f : isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) != null ? _g : config$1.message) != null ? _h : /* @__PURE__ */ getGlobalMessage(issue2.lang);
+  const message$1 = (_h = (_g = (_f = (_e3 = (_d = other == null ? void 0 : other.message) != null ? _d : context.message) != null ? _e3 : /* @__PURE__ */ getSpecificMessage(context.reference, issue2.lang)) != null ? _f : isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) != null ? _g : config$1.message) != null ? _h : /* @__PURE__ */ getGlobalMessage(issue2.lang);
   if (message$1 !== void 0) issue2.message = typeof message$1 === "function" ? message$1(issue2) : message$1;
   if (isSchema) dataset.typed = false;
   if (dataset.issues) dataset.issues.push(issue2);
@@ -76646,10 +76610,10 @@ function _isValidObjectKey(object$1, key) {
 }
 // @__NO_SIDE_EFFECTS__
 function _joinExpects(values$1, separator) {
-  var _a10;
+  var _a6;
   const list2 = [...new Set(values$1)];
   if (list2.length > 1) return `(${list2.join(` ${separator} `)})`;
-  return (_a10 = list2[0]) != null ? _a10 : "never";
+  return (_a6 = list2[0]) != null ? _a6 : "never";
 }
 function _standardSchema(schema) {
   schema["~standard"] = {
@@ -76831,8 +76795,8 @@ function rawTransform(action) {
         dataset,
         config: config$1,
         addIssue: (info) => {
-          var _a10;
-          return _addIssue(this, (_a10 = info == null ? void 0 : info.label) != null ? _a10 : "input", dataset, config$1, info);
+          var _a6;
+          return _addIssue(this, (_a6 = info == null ? void 0 : info.label) != null ? _a6 : "input", dataset, config$1, info);
         },
         NEVER: null
       });
@@ -76948,7 +76912,7 @@ function array(item, message$1) {
     item,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a10;
+      var _a6;
       const input = dataset.value;
       if (Array.isArray(input)) {
         dataset.typed = true;
@@ -76967,7 +76931,7 @@ function array(item, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
+              (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -77080,7 +77044,7 @@ function object(entries$1, message$1) {
     entries: entries$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a10;
+      var _a6;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77101,7 +77065,7 @@ function object(entries$1, message$1) {
               for (const issue2 of valueDataset.issues) {
                 if (issue2.path) issue2.path.unshift(pathItem);
                 else issue2.path = [pathItem];
-                (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
+                (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
               }
               if (!dataset.issues) dataset.issues = valueDataset.issues;
               if (config$1.abortEarly) {
@@ -77183,7 +77147,7 @@ function record(key, value$1, message$1) {
     value: value$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a10, _b3;
+      var _a6, _b3;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77201,7 +77165,7 @@ function record(key, value$1, message$1) {
             };
             for (const issue2 of keyDataset.issues) {
               issue2.path = [pathItem];
-              (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
+              (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
             }
             if (!dataset.issues) dataset.issues = keyDataset.issues;
             if (config$1.abortEarly) {
@@ -77248,7 +77212,7 @@ function strictObject(entries$1, message$1) {
     entries: entries$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a10;
+      var _a6;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77269,7 +77233,7 @@ function strictObject(entries$1, message$1) {
               for (const issue2 of valueDataset.issues) {
                 if (issue2.path) issue2.path.unshift(pathItem);
                 else issue2.path = [pathItem];
-                (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
+                (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
               }
               if (!dataset.issues) dataset.issues = valueDataset.issues;
               if (config$1.abortEarly) {
@@ -77344,7 +77308,7 @@ function tupleWithRest(items, rest, message$1) {
     rest,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a10, _b3;
+      var _a6, _b3;
       const input = dataset.value;
       if (Array.isArray(input)) {
         dataset.typed = true;
@@ -77363,7 +77327,7 @@ function tupleWithRest(items, rest, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_a10 = dataset.issues) == null ? void 0 : _a10.push(issue2);
+              (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -77561,12 +77525,12 @@ async function readPage({ pool, cache, signal }, path5, use) {
   const kept2 = await cache.read(key, KeptPage);
   const { etag, lastModified } = kept2 != null ? kept2 : {};
   return fetchSmall(pool, path5, { etag, lastModified, signal }, async (answer2) => {
-    var _a10;
+    var _a6;
     if (answer2.status === 404) return void 0;
     if (answer2.status === 304 && kept2) return use(kept2);
     const page = { text: await textOf(answer2), url: answer2.url, mirror: answer2.mirror.base };
     const result = await use(page);
-    if ((_a10 = answer2.etag) != null ? _a10 : answer2.lastModified) {
+    if ((_a6 = answer2.etag) != null ? _a6 : answer2.lastModified) {
       await cache.write(key, { ...page, etag: answer2.etag, lastModified: answer2.lastModified });
     }
     return result;
@@ -77601,9 +77565,9 @@ var MAGICS = [
   { kind: "bzip2", bytes: [66, 90, 104] }
 ];
 function compressionOf(start2) {
-  var _a10;
+  var _a6;
   const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index2) => start2[index2] === byte));
-  return (_a10 = match == null ? void 0 : match.kind) != null ? _a10 : "none";
+  return (_a6 = match == null ? void 0 : match.kind) != null ? _a6 : "none";
 }
 async function* decompress3(body, programs, origin, most) {
   const { start: start2, all } = await peek(body);
@@ -77633,12 +77597,12 @@ async function peek(body) {
     length += next2.value.byteLength;
   }
   async function* all() {
-    var _a10;
+    var _a6;
     try {
       yield* first2;
       yield* { [Symbol.asyncIterator]: () => iterator };
     } finally {
-      await ((_a10 = iterator.return) == null ? void 0 : _a10.call(iterator));
+      await ((_a6 = iterator.return) == null ? void 0 : _a6.call(iterator));
     }
   }
   return { start: Buffer.concat(first2), all: all() };
@@ -77831,9 +77795,9 @@ async function readPrimary(chunks, wanted, origin) {
   return { packages, total };
 }
 function readAttributes(draft, name, attributes, origin) {
-  var _a10, _b3, _c, _d;
+  var _a6, _b3, _c, _d;
   if (name === "version") {
-    draft.epoch = Number((_a10 = attributes.epoch) != null ? _a10 : 0);
+    draft.epoch = Number((_a6 = attributes.epoch) != null ? _a6 : 0);
     draft.version = (_b3 = attributes.ver) != null ? _b3 : "";
     draft.release = (_c = attributes.rel) != null ? _c : "";
   } else if (name === "time") {
@@ -77906,7 +77870,7 @@ async function readRepository(reading, folder2, names) {
   });
 }
 async function fetchPrimary(reading, mirror, folder2, entry, names) {
-  var _a10;
+  var _a6;
   const pool = new MirrorPool([mirror], reading.pool.ports);
   const path5 = `${folder2}/${entry.location}`;
   const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os6.tmpdir)(), "btfhub-metadata-"));
@@ -77917,7 +77881,7 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
       else throw gone(mirror, folder2, entry);
       return answer2.url;
     });
-    const most = (_a10 = entry.openSize) != null ? _a10 : LARGEST_PRIMARY;
+    const most = (_a6 = entry.openSize) != null ? _a6 : LARGEST_PRIMARY;
     return await reading.gate(() => {
       const xml = decompress3((0, import_node_fs15.createReadStream)(file), reading.programs, url3, most);
       return readPrimary(xml, (name) => names.has(name), url3);
@@ -77985,7 +77949,7 @@ var SEPARATORS = /^[^0-9A-Za-z~^]+/;
 var DIGITS = /^[0-9]+/;
 var LETTERS = /^[A-Za-z]*/;
 function rpmvercmp(a, b4) {
-  var _a10, _b3, _c, _d;
+  var _a6, _b3, _c, _d;
   if (a === b4) return 0;
   let one2 = a;
   let two2 = b4;
@@ -78002,7 +77966,7 @@ function rpmvercmp(a, b4) {
     if (one2 === "" || two2 === "") break;
     const digits = DIGITS.exec(one2);
     const run2 = digits ? DIGITS : LETTERS;
-    const left = (_b3 = (_a10 = run2.exec(one2)) == null ? void 0 : _a10[0]) != null ? _b3 : "";
+    const left = (_b3 = (_a6 = run2.exec(one2)) == null ? void 0 : _a6[0]) != null ? _b3 : "";
     const right = (_d = (_c = run2.exec(two2)) == null ? void 0 : _c[0]) != null ? _d : "";
     if (right === "") return digits ? 1 : -1;
     const order = digits ? compareNumbers(left, right) : compareText(left, right);
@@ -78076,8 +78040,8 @@ function byVersion(one2, two2) {
   return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
 }
 function carriesBtf(source2, kernel) {
-  var _a10;
-  const embedded = (_a10 = source2.flavours[kernel.flavour]) == null ? void 0 : _a10.embeddedBtf;
+  var _a6;
+  const embedded = (_a6 = source2.flavours[kernel.flavour]) == null ? void 0 : _a6.embeddedBtf;
   if (!(embedded == null ? void 0 : embedded.arches.includes(kernel.arch))) return false;
   const [version = "", release2 = ""] = embedded.from.split("-");
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
@@ -78099,7 +78063,7 @@ function selectKernels(kernels3, globs) {
   return { kernels: selected(globs), troubles };
 }
 function toKernel(source2, flavour, place, folder2, item) {
-  var _a10, _b3;
+  var _a6, _b3;
   const shape = source2.flavours[flavour];
   if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
   const { version, release: release2, arch: arch3, epoch } = item;
@@ -78107,8 +78071,8 @@ function toKernel(source2, flavour, place, folder2, item) {
   let uname2;
   try {
     uname2 = asUname(shape.uname.replace(/<(ver|rel|arch)>/g, (_5, part) => {
-      var _a11;
-      return (_a11 = parts[part]) != null ? _a11 : "";
+      var _a7;
+      return (_a7 = parts[part]) != null ? _a7 : "";
     }));
   } catch (error) {
     return new Failure("bad-repository", `${item.name} is skipped: ${describe(error)}`);
@@ -78128,7 +78092,7 @@ function toKernel(source2, flavour, place, folder2, item) {
     builtAt: item.builtAt,
     locations: [`${folder2}/${item.location}`],
     keyPaths: source2.keys ? [`${folder2}/${source2.keys.file}`] : [],
-    trustedKeys: (_b3 = (_a10 = source2.keys) == null ? void 0 : _a10.fingerprints) != null ? _b3 : []
+    trustedKeys: (_b3 = (_a6 = source2.keys) == null ? void 0 : _a6.fingerprints) != null ? _b3 : []
   };
 }
 function merge(known, again2) {
@@ -78180,12 +78144,12 @@ var ENTITIES = {
 function hrefs(html) {
   return [...html.matchAll(ANCHOR)].map(
     ([, double, single, bare]) => {
-      var _a10, _b3;
-      return ((_b3 = (_a10 = double != null ? double : single) != null ? _a10 : bare) != null ? _b3 : "").replace(
+      var _a6, _b3;
+      return ((_b3 = (_a6 = double != null ? double : single) != null ? _a6 : bare) != null ? _b3 : "").replace(
         /&(amp|lt|gt|quot|#39);/g,
         (entity, name) => {
-          var _a11;
-          return (_a11 = ENTITIES[name]) != null ? _a11 : entity;
+          var _a7;
+          return (_a7 = ENTITIES[name]) != null ? _a7 : entity;
         }
       );
     }
@@ -78218,9 +78182,9 @@ async function expandTemplate(template, list2, choice2 = { wants: () => true, gu
   return found;
 }
 async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
-  var _a10;
+  var _a6;
   const bound = substitute(segment, bindings);
-  const [, before, placeholder, after2] = (_a10 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a10 : [];
+  const [, before, placeholder, after2] = (_a6 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a6 : [];
   const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
   if (placeholder === void 0) return [{ folder: below(bound), bindings }];
   const kind = placeholder;
@@ -78228,8 +78192,8 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
   const looksRight = (names) => kind !== "release" || names.some((name) => valueIn(name) !== void 0);
   const listed = await list2(folder2, looksRight, choice2.guesses(kind).length > 0);
   const values = listed ? listed.flatMap((name) => {
-    var _a11;
-    return (_a11 = valueIn(name)) != null ? _a11 : [];
+    var _a7;
+    return (_a7 = valueIn(name)) != null ? _a7 : [];
   }).filter((value) => choice2.wants(kind, value)) : choice2.guesses(kind);
   return values.map((value) => {
     const found = { ...bindings, [kind]: value };
@@ -78238,8 +78202,8 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
 }
 function substitute(template, bindings) {
   return template.replace(/<([a-z]+)>/g, (whole, name) => {
-    var _a10;
-    return (_a10 = bindings[name]) != null ? _a10 : whole;
+    var _a6;
+    return (_a6 = bindings[name]) != null ? _a6 : whole;
   });
 }
 function between(name, before, after2) {
@@ -78248,12 +78212,12 @@ function between(name, before, after2) {
   return value === "" ? void 0 : value;
 }
 function versionIdOf(source2, name) {
-  var _a10;
-  const found = (_a10 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a10[1];
+  var _a6;
+  const found = (_a6 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a6[1];
   return found === void 0 ? void 0 : safely(() => asVersionId(found));
 }
 async function findPlaces(source2, wanted, list2) {
-  var _a10;
+  var _a6;
   const existing = { release: /* @__PURE__ */ new Set(), arch: /* @__PURE__ */ new Set() };
   const wantsRelease = selector(wanted.releases);
   const wantsArch = selector(wanted.arches);
@@ -78273,7 +78237,7 @@ async function findPlaces(source2, wanted, list2) {
   const places = /* @__PURE__ */ new Map();
   for (const { name, folders } of source2.repositories) {
     for (const template of folders) {
-      const head = (_a10 = template.split("/<variant>")[0]) != null ? _a10 : template;
+      const head = (_a6 = template.split("/<variant>")[0]) != null ? _a6 : template;
       for (const { bindings } of await expandTemplate(head, list2, choice2)) {
         const place = toPlace(source2, name, bindings, template, places);
         if (place) places.set(place.key, place.value);
@@ -78285,8 +78249,8 @@ async function findPlaces(source2, wanted, list2) {
   return [...places.values()];
 }
 function toPlace(source2, name, bindings, template, places) {
-  var _a10, _b3, _c, _d;
-  const release2 = asRelease((_a10 = bindings.release) != null ? _a10 : "");
+  var _a6, _b3, _c, _d;
+  const release2 = asRelease((_a6 = bindings.release) != null ? _a6 : "");
   const arch3 = asArch((_b3 = bindings.arch) != null ? _b3 : "");
   const versionId2 = versionIdOf(source2, release2);
   if (versionId2 === void 0) return void 0;
@@ -78387,8 +78351,8 @@ function noListing(url3) {
   );
 }
 function noTree(source2, url3) {
-  var _a10, _b3;
-  const template = (_b3 = (_a10 = source2.repositories[0]) == null ? void 0 : _a10.folders[0]) != null ? _b3 : "";
+  var _a6, _b3;
+  const template = (_b3 = (_a6 = source2.repositories[0]) == null ? void 0 : _a6.folders[0]) != null ? _b3 : "";
   return new Failure(
     "bad-repository",
     `${url3} is no ${source2.id} tree: it has no folder for '${template}'.`,
@@ -78460,8 +78424,8 @@ var line = pipe2(
   transform2((text3) => clean2(text3))
 );
 function clean2(text3) {
-  var _a10;
-  return ((_a10 = text3.match(/.{1,100}/gsu)) != null ? _a10 : []).map(printable).join("");
+  var _a6;
+  return ((_a6 = text3.match(/.{1,100}/gsu)) != null ? _a6 : []).map(printable).join("");
 }
 var word = pipe2(
   string(),
@@ -78631,12 +78595,12 @@ function mergeFailures(known, news) {
   return { ...later, attempts: [first2, ...rest] };
 }
 function settleCatalog(catalog, base, next2) {
-  var _a10, _b3;
+  var _a6, _b3;
   const settled2 = /* @__PURE__ */ new Map();
   for (const [path5, entry] of catalog) {
     if (entry.state === "failed") {
       if (!base.has(path5) && !next2.has(path5)) settled2.set(path5, entry);
-    } else if (((_a10 = base.get(path5)) == null ? void 0 : _a10.oid) === entry.tarball.blob) {
+    } else if (((_a6 = base.get(path5)) == null ? void 0 : _a6.oid) === entry.tarball.blob) {
       settled2.set(path5, { ...entry, state: "archived" });
     } else if (((_b3 = next2.get(path5)) == null ? void 0 : _b3.oid) === entry.tarball.blob) {
       settled2.set(path5, { ...entry, state: "pending" });
@@ -78751,8 +78715,8 @@ function r(n) {
   return n instanceof String && t.has(n);
 }
 function o(n) {
-  var _a10;
-  return (_a10 = t.get(n)) != null ? _a10 : [];
+  var _a6;
+  return (_a6 = t.get(n)) != null ? _a6 : [];
 }
 
 // node_modules/simple-git/dist/index.mjs
@@ -78797,19 +78761,19 @@ var E = /* @__PURE__ */ new Set([
 ]);
 var F2 = /* @__PURE__ */ new Set(["get", "get-color", "get-colorbool", "list"]);
 function A3(e, n) {
-  var _a10;
+  var _a6;
   for (const { name: o2 } of x2(e, "task")) {
     if (P2.has(o2))
       return w2(true, n);
     if (S3.has(o2))
       return w2(false, n);
   }
-  const t2 = (_a10 = n.at(0)) == null ? void 0 : _a10.toLowerCase();
+  const t2 = (_a6 = n.at(0)) == null ? void 0 : _a6.toLowerCase();
   return t2 === void 0 ? null : E.has(t2) ? w2(true, n.slice(1)) : F2.has(t2) ? w2(false, n.slice(1)) : n.length === 1 ? w2(false, n) : w2(true, n);
 }
 function w2(e = false, n = []) {
-  var _a10;
-  const t2 = (_a10 = n.at(0)) == null ? void 0 : _a10.toLowerCase();
+  var _a6;
+  const t2 = (_a6 = n.at(0)) == null ? void 0 : _a6.toLowerCase();
   return t2 === void 0 ? null : {
     isWrite: e,
     isRead: !e,
@@ -79001,8 +78965,8 @@ var R2 = {
 };
 var T = { short: /* @__PURE__ */ new Map(), long: /* @__PURE__ */ new Set() };
 function B2(e) {
-  var _a10;
-  const n = (_a10 = R2[e != null ? e : ""]) != null ? _a10 : T;
+  var _a6;
+  const n = (_a6 = R2[e != null ? e : ""]) != null ? _a6 : T;
   return {
     short: new Map([...C2.short.entries(), ...n.short.entries()]),
     long: n.long
@@ -79231,8 +79195,8 @@ var y = {
   visual: "allowUnsafeEditor"
 };
 function* Q2(e) {
-  var _a10;
-  const n = parseInt((_a10 = e.git_config_count) != null ? _a10 : "0", 10);
+  var _a6;
+  const n = parseInt((_a6 = e.git_config_count) != null ? _a6 : "0", 10);
   for (let t2 = 0; t2 < n; t2++) {
     const o2 = e[`git_config_key_${t2}`], a = e[`git_config_value_${t2}`];
     o2 !== void 0 && (yield { key: o2.toLowerCase().trim(), value: a, scope: "env" });
@@ -79772,17 +79736,17 @@ function Tn2() {
 }
 var Kt2 = /* @__PURE__ */ ((t2) => (t2.ADDED = "A", t2.COPIED = "C", t2.DELETED = "D", t2.MODIFIED = "M", t2.RENAMED = "R", t2.CHANGED = "T", t2.UNMERGED = "U", t2.UNKNOWN = "X", t2.BROKEN = "B", t2))(Kt2 || {});
 var kn2 = new Set(Object.values(Kt2));
-function _n3(t2) {
+function _n2(t2) {
   return kn2.has(t2);
 }
-var _t8;
+var _t4;
 var vn3 = ["-h"];
 var j3 = /* @__PURE__ */ Symbol("grepQuery");
 var En2 = class {
   constructor() {
-    this[_t8] = [];
+    this[_t4] = [];
   }
-  *[(_t8 = j3, Symbol.iterator)]() {
+  *[(_t4 = j3, Symbol.iterator)]() {
     for (const e of this[j3])
       yield e;
   }
@@ -80466,7 +80430,7 @@ var ir2 = [
         insertions: 0,
         deletions: 0,
         binary: false,
-        status: bt2(_n3(e) && e),
+        status: bt2(_n2(e) && e),
         from: bt2(!!o2 && r2 !== o2 && r2),
         similarity: p2(n)
       });
@@ -80484,9 +80448,9 @@ function Zt2(t2 = R3.NONE) {
   const e = ar2[t2];
   return (n) => E2(new rr2(), e, n, false);
 }
-var te2 = "òòòòòò ";
-var ee3 = " òò";
-var ne3 = " ò ";
+var te2 = "\xF2\xF2\xF2\xF2\xF2\xF2 ";
+var ee3 = " \xF2\xF2";
+var ne3 = " \xF2 ";
 var ur2 = ["hash", "date", "message", "refs", "author_name", "author_email"];
 function cr2(t2, e) {
   return e.reduce(
@@ -80709,13 +80673,13 @@ var br2 = class {
 };
 var Tr2 = /^\s*(.+?)\s+\|\s+\d+\s*(\+*)(-*)/;
 var kr2 = /(\d+)\D+((\d+)\D+\(\+\))?(\D+(\d+)\D+\(-\))?/;
-var _r3 = /^(create|delete) mode \d+ (.+)/;
+var _r2 = /^(create|delete) mode \d+ (.+)/;
 var vr2 = [
   new l2(Tr2, (t2, [e, n, r2]) => {
     t2.files.push(e), n && (t2.insertions[e] = n.length), r2 && (t2.deletions[e] = r2.length);
   }),
   new l2(kr2, (t2, [e, , n, , r2]) => n !== void 0 || r2 !== void 0 ? (t2.summary.changes = +e || 0, t2.summary.insertions = +n || 0, t2.summary.deletions = +r2 || 0, true) : false),
-  new l2(_r3, (t2, [e, n]) => {
+  new l2(_r2, (t2, [e, n]) => {
     S4(t2.files, n), S4(e === "create" ? t2.created : t2.deleted, n);
   })
 ];
@@ -81445,7 +81409,7 @@ function ks2(t2) {
   const e = {};
   return ge2(t2, ([n]) => e[n] = { name: n }), Object.values(e);
 }
-function _s4(t2) {
+function _s3(t2) {
   const e = {};
   return ge2(t2, ([n, r2, s3]) => {
     Object.hasOwn(e, n) || (e[n] = {
@@ -81465,7 +81429,7 @@ function Es2(t2) {
   return t2 && e.push("-v"), {
     commands: e,
     format: "utf-8",
-    parser: t2 ? _s4 : ks2
+    parser: t2 ? _s3 : ks2
   };
 }
 function Ss2(t2) {
@@ -81858,8 +81822,8 @@ function Fs2(t2, e = false) {
   return {
     type: "spawn.options",
     action(r2, s3) {
-      var _a10;
-      const o2 = { ...(_a10 = r2.env) != null ? _a10 : process.env }, i3 = new Set(
+      var _a6;
+      const o2 = { ...(_a6 = r2.env) != null ? _a6 : process.env }, i3 = new Set(
         Object.keys(s3.env).map((a) => a.toLowerCase().trim())
       );
       for (const a of Object.keys(o2)) {
@@ -81943,12 +81907,12 @@ function Ws2({
   return {
     type: "spawn.after",
     async action(s3, { spawned: o2, close: i3 }) {
-      var _a10, _b3;
+      var _a6, _b3;
       const a = n();
       let c3 = true, y2 = () => {
         c3 = false;
       };
-      (_a10 = o2.stdout) == null ? void 0 : _a10.on("data", y2), (_b3 = o2.stderr) == null ? void 0 : _b3.on("data", y2), o2.on("error", y2), o2.on("close", (w3) => a.close(w3)), o2.on("exit", (w3) => a.exit(w3));
+      (_a6 = o2.stdout) == null ? void 0 : _a6.on("data", y2), (_b3 = o2.stderr) == null ? void 0 : _b3.on("data", y2), o2.on("error", y2), o2.on("close", (w3) => a.close(w3)), o2.on("exit", (w3) => a.exit(w3));
       try {
         await a.result, c3 && await wt2(50), i3(a.exitCode);
       } catch (w3) {
@@ -82003,9 +81967,9 @@ function Ys2(t2) {
 }
 var Qs2 = class extends O3 {
   constructor(e = "") {
-    var _a10, _b3;
+    var _a6, _b3;
     const n = Ys2(e);
-    super(void 0, (_b3 = (_a10 = be2[n].solution) == null ? void 0 : _a10.replace("{message}", e)) != null ? _b3 : e), this.reason = n;
+    super(void 0, (_b3 = (_a6 = be2[n].solution) == null ? void 0 : _a6.replace("{message}", e)) != null ? _b3 : e), this.reason = n;
   }
 };
 function Js(t2) {
@@ -82042,10 +82006,10 @@ function no2(t2) {
   return {
     type: "spawn.after",
     action(e, { commands: n, input: r2, spawned: { stdin: s3 } }) {
-      var _a10;
+      var _a6;
       if (!s3)
         return;
-      const o2 = (_a10 = t2 == null ? void 0 : t2([...n])) != null ? _a10 : r2;
+      const o2 = (_a6 = t2 == null ? void 0 : t2([...n])) != null ? _a6 : r2;
       if (!o2)
         return nt2("generated zero length content, not writing to stdin");
       nt2("writing %s bytes to stdin", Le(o2)), s3.on("error", (i3) => {
@@ -82098,8 +82062,8 @@ function so2(t2) {
   }, {
     type: "spawn.after",
     action(o2, i3) {
-      var _a10;
-      i3.commands.includes(e) && ((_a10 = i3.spawned.stderr) == null ? void 0 : _a10.on("data", (a) => {
+      var _a6;
+      i3.commands.includes(e) && ((_a6 = i3.spawned.stderr) == null ? void 0 : _a6.on("data", (a) => {
         const c3 = /^([\s\S]+?):\s*(\d+)% \((\d+)\/(\d+)\)/.exec(a.toString("utf8"));
         c3 && t2({
           method: i3.method,
@@ -82160,24 +82124,24 @@ function uo2({
     return {
       type: "spawn.after",
       action(r2, s3) {
-        var _a10, _b3;
+        var _a6, _b3;
         let o2;
         function i3() {
           o2 && clearTimeout(o2), o2 = setTimeout(c3, t2);
         }
         function a() {
-          var _a11, _b4;
-          (_a11 = s3.spawned.stdout) == null ? void 0 : _a11.off("data", i3), (_b4 = s3.spawned.stderr) == null ? void 0 : _b4.off("data", i3), s3.spawned.off("exit", a), s3.spawned.off("close", a), o2 && clearTimeout(o2);
+          var _a7, _b4;
+          (_a7 = s3.spawned.stdout) == null ? void 0 : _a7.off("data", i3), (_b4 = s3.spawned.stderr) == null ? void 0 : _b4.off("data", i3), s3.spawned.off("exit", a), s3.spawned.off("close", a), o2 && clearTimeout(o2);
         }
         function c3() {
           a(), s3.kill(new A4(void 0, "timeout", "block timeout reached"));
         }
-        n && ((_a10 = s3.spawned.stdout) == null ? void 0 : _a10.on("data", i3)), e && ((_b3 = s3.spawned.stderr) == null ? void 0 : _b3.on("data", i3)), s3.spawned.on("exit", a), s3.spawned.on("close", a), i3();
+        n && ((_a6 = s3.spawned.stdout) == null ? void 0 : _a6.on("data", i3)), e && ((_b3 = s3.spawned.stderr) == null ? void 0 : _b3.on("data", i3)), s3.spawned.on("exit", a), s3.spawned.on("close", a), i3();
       }
     };
 }
 var wo2 = (t2, e) => {
-  var _a10, _b3, _c;
+  var _a6, _b3, _c;
   const n = new ro2(), r2 = Ge2(
     t2 && (typeof t2 == "string" ? { baseDir: t2 } : t2) || {},
     e
@@ -82187,7 +82151,7 @@ var wo2 = (t2, e) => {
       r2,
       "Cannot use simple-git on a directory that does not exist"
     );
-  return Array.isArray(r2.config) && n.add(qs2(r2.config)), n.add(zs2(r2.unsafe)), n.add(Ws2(r2.completion)), r2.abort && n.add(Is2(r2.abort)), r2.progress && n.add(so2(r2.progress)), r2.timeout && n.add(uo2(r2.timeout)), r2.spawnOptions && n.add(io2(r2.spawnOptions)), n.add(ao2()), n.add(no2(r2.input)), n.add(Mt2(to2(true))), r2.errors && n.add(Mt2(r2.errors)), Xs2(n, r2.binary, (_a10 = r2.unsafe) == null ? void 0 : _a10.allowUnsafeCustomBinary), n.add(
+  return Array.isArray(r2.config) && n.add(qs2(r2.config)), n.add(zs2(r2.unsafe)), n.add(Ws2(r2.completion)), r2.abort && n.add(Is2(r2.abort)), r2.progress && n.add(so2(r2.progress)), r2.timeout && n.add(uo2(r2.timeout)), r2.spawnOptions && n.add(io2(r2.spawnOptions)), n.add(ao2()), n.add(no2(r2.input)), n.add(Mt2(to2(true))), r2.errors && n.add(Mt2(r2.errors)), Xs2(n, r2.binary, (_a6 = r2.unsafe) == null ? void 0 : _a6.allowUnsafeCustomBinary), n.add(
     Fs2((_b3 = r2.allowEnvironment) != null ? _b3 : [], (_c = r2.unsafe) == null ? void 0 : _c.allowAbbreviatedOptions)
   ), new f3(r2, n);
 };
@@ -82219,16 +82183,16 @@ var UNGUARDED = {
   allowUnsafeTemplateDir: true
 };
 async function openPlumbing(world2, credential) {
-  var _a10;
+  var _a6;
   await world2.programs.run({ program: "git", args: ["--version"] });
-  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a10 = world2.env.TMPDIR) != null ? _a10 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
+  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a6 = world2.env.TMPDIR) != null ? _a6 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
   const env = gitEnvironment(world2.env, credential);
   const git = ({ input, env: more }) => {
-    var _a11;
+    var _a7;
     const whole = { ...env, ...more };
     return wo2({
       baseDir: folder2,
-      config: ["gc.auto=0", "maintenance.auto=false", ...(_a11 = credential == null ? void 0 : credential.gitConfig) != null ? _a11 : []],
+      config: ["gc.auto=0", "maintenance.auto=false", ...(_a7 = credential == null ? void 0 : credential.gitConfig) != null ? _a7 : []],
       allowEnvironment: Object.keys(whole),
       unsafe: UNGUARDED,
       completion: { onClose: true, onExit: false },
@@ -82242,8 +82206,8 @@ async function openPlumbing(world2, credential) {
     }).env(whole);
   };
   const hide = (text3) => {
-    var _a11;
-    return (_a11 = credential == null ? void 0 : credential.hide(text3)) != null ? _a11 : text3;
+    var _a7;
+    return (_a7 = credential == null ? void 0 : credential.hide(text3)) != null ? _a7 : text3;
   };
   const plumbing = {
     folder: folder2,
@@ -82316,11 +82280,11 @@ var KNOWN = [
   }
 ];
 function refusal(attempt, where, said, cause) {
-  var _a10;
+  var _a6;
   const known = KNOWN.find(({ pattern: pattern2 }) => pattern2.test(said));
   const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^hint:/.test(line2));
   const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(" ") || "it said nothing."}`;
-  return new Failure((_a10 = known == null ? void 0 : known.reason) != null ? _a10 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
+  return new Failure((_a6 = known == null ? void 0 : known.reason) != null ? _a6 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
 }
 
 // src/archive/remote.ts
@@ -82490,8 +82454,8 @@ function gitArchive(remote2) {
     return listTree(plumbing, commit);
   };
   const listPaths = (branch2 = "HEAD") => {
-    var _a10;
-    const listing = (_a10 = listings.get(branch2)) != null ? _a10 : list2(branch2);
+    var _a6;
+    const listing = (_a6 = listings.get(branch2)) != null ? _a6 : list2(branch2);
     listings.set(branch2, listing);
     return listing;
   };
@@ -82686,10 +82650,10 @@ function hoursAfter(attempts) {
   return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
 }
 function mayRetry(kernel, failure, now) {
-  var _a10;
+  var _a6;
   if (!isSamePackage(kernel, failure)) return true;
   if (PERMANENT.includes(failure.reason)) return false;
-  const last = Date.parse((_a10 = failure.attempts.at(-1)) != null ? _a10 : "");
+  const last = Date.parse((_a6 = failure.attempts.at(-1)) != null ? _a6 : "");
   if (Number.isNaN(last)) return true;
   return now.getTime() >= last + hoursAfter(failure.attempts.length) * 36e5;
 }
@@ -82735,7 +82699,7 @@ var NONE2 = {
   }
 };
 function countAll(standings, chosen) {
-  var _a10;
+  var _a6;
   const rows = /* @__PURE__ */ new Map();
   let total = NONE2;
   for (const [kernel, standing] of standings) {
@@ -82743,7 +82707,7 @@ function countAll(standings, chosen) {
     const { arch: arch3 } = kernel;
     const key = `${release2} ${arch3}`;
     const column = standing !== "wanted" ? standing : chosen.has(kernel) ? "build" : "later";
-    const row3 = (_a10 = rows.get(key)) != null ? _a10 : { release: release2, arch: arch3, ...NONE2 };
+    const row3 = (_a6 = rows.get(key)) != null ? _a6 : { release: release2, arch: arch3, ...NONE2 };
     rows.set(key, { ...row3, ...counted(row3, column, kernel.size) });
     total = counted(total, column, kernel.size);
   }
@@ -82882,8 +82846,8 @@ function parseSource2(data, origin) {
   if (result.success) return result.output;
   const mistakes = result.issues.map(
     (issue2) => {
-      var _a10;
-      return `${(_a10 = getDotPath(issue2)) != null ? _a10 : "source"}: ${issue2.message}`;
+      var _a6;
+      return `${(_a6 = getDotPath(issue2)) != null ? _a6 : "source"}: ${issue2.message}`;
     }
   );
   throw new Failure(
@@ -83004,9 +82968,9 @@ var selectionOptions = {
   cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
 };
 async function toQuery(world2, options3, progress) {
-  var _a10;
+  var _a6;
   const source2 = await chooseSource(options3.distribution, options3.sources);
-  const folder2 = (_a10 = options3.cache) != null ? _a10 : defaultCache(world2.env);
+  const folder2 = (_a6 = options3.cache) != null ? _a6 : defaultCache(world2.env);
   return {
     source: source2,
     mirrors: options3.mirror,
@@ -83043,8 +83007,8 @@ function parsed(spec, make) {
   return { ...spec, parse: (given) => make(spec.parse(given)) };
 }
 function parseSince(word2) {
-  var _a10;
-  const days = (_a10 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a10[1];
+  var _a6;
+  const days = (_a6 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a6[1];
   if (days !== void 0) return { days: Number(days) };
   const day = /^\d{4}-\d\d-\d\d$/.test(word2) ? /* @__PURE__ */ new Date(`${word2}T00:00:00Z`) : void 0;
   if (day && day.getTime() > 0 && day.toISOString().startsWith(word2)) return { day };
@@ -83176,12 +83140,12 @@ var makingOptions = {
   temp: text2("<folder>", "where vmlinux goes; by default memory when there is enough, else TMPDIR")
 };
 function toMaking(options3) {
-  var _a10;
+  var _a6;
   const { profile, jobs, connections, temp, signature: signature2 } = options3;
   return {
     ...{ profile, jobs, connections, temp, signature: signature2 },
     tools: wishesOf(options3),
-    expectation: { of: "kernel", minimumTypes: (_a10 = options3.minimumTypes) != null ? _a10 : KERNEL.minimumTypes },
+    expectation: { of: "kernel", minimumTypes: (_a6 = options3.minimumTypes) != null ? _a6 : KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
   };
 }
@@ -83293,12 +83257,12 @@ function decodeInstructions(bytes2, byteOrder) {
 var SIZES = { 0: 4, 8: 2, 16: 1, 24: 8 };
 var SIZE_BITS = 24;
 function accessSize({ code }) {
-  var _a10;
-  return (_a10 = SIZES[code & SIZE_BITS]) != null ? _a10 : 0;
+  var _a6;
+  return (_a6 = SIZES[code & SIZE_BITS]) != null ? _a6 : 0;
 }
 function withAccessSize(instruction, size2) {
-  var _a10;
-  const bits2 = (_a10 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a10[0];
+  var _a6;
+  const bits2 = (_a6 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a6[0];
   if (bits2 === void 0) return void 0;
   return { ...instruction, code: instruction.code & ~SIZE_BITS | Number(bits2) };
 }
@@ -83359,21 +83323,20 @@ var Refusal = class extends Error {
   name = "Refusal";
 };
 var MOST_STEPS = 32;
-var _pointerSize, _decoded;
 var Types = class {
+  btf;
+  #pointerSize;
+  #decoded = /* @__PURE__ */ new Map();
   /** eBPF's own pointers have 8 bytes; a kernel's as many as its `long`. */
   constructor(btf, pointerSize = pointerSizeOf(btf)) {
-    __publicField(this, "btf");
-    __privateAdd(this, _pointerSize);
-    __privateAdd(this, _decoded, /* @__PURE__ */ new Map());
     this.btf = btf;
-    __privateSet(this, _pointerSize, pointerSize);
+    this.#pointerSize = pointerSize;
   }
   type(id) {
-    const known = __privateGet(this, _decoded).get(id);
+    const known = this.#decoded.get(id);
     if (known !== void 0) return known;
     const type = this.btf.type(id);
-    __privateGet(this, _decoded).set(id, type);
+    this.#decoded.set(id, type);
     return type;
   }
   /** The type behind typedefs, `const`, `volatile`, `restrict` and tags. */
@@ -83412,7 +83375,7 @@ var Types = class {
       case "DATASEC":
         return count4 * type.size;
       case "PTR":
-        return count4 * __privateGet(this, _pointerSize);
+        return count4 * this.#pointerSize;
       default:
         throw new Refusal(`type ${id} (${type.kind} '${type.name}') has no size`);
     }
@@ -83426,8 +83389,6 @@ var Types = class {
     return type.id;
   }
 };
-_pointerSize = new WeakMap();
-_decoded = new WeakMap();
 function essentialName(name) {
   for (let at3 = name.length - 5; at3 >= 0; at3--) {
     if (name[at3] !== "_" && name.startsWith("___", at3 + 1) && name[at3 + 4] !== "_") {
@@ -83536,7 +83497,7 @@ function leavesAreCompatible(ours, theirs2) {
   }
 }
 function typesAreCompatible(local2, localId, target, targetId, levels = MOST_LEVELS) {
-  var _a10, _b3;
+  var _a6, _b3;
   if (!sameKind(local2.type(localId), target.type(targetId))) return false;
   let ours = local2.strip(localId);
   let theirs2 = target.strip(targetId);
@@ -83547,7 +83508,7 @@ function typesAreCompatible(local2, localId, target, targetId, levels = MOST_LEV
       for (const [index2, parameter] of ours.parameters.entries()) {
         if (levels <= 0) throw new Refusal("functions lie too deep in each other");
         const ourId = local2.strip(parameter.type).id;
-        const theirId = target.strip((_b3 = (_a10 = theirs2.parameters[index2]) == null ? void 0 : _a10.type) != null ? _b3 : 0).id;
+        const theirId = target.strip((_b3 = (_a6 = theirs2.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0).id;
         if (!typesAreCompatible(local2, ourId, target, theirId, levels - 1)) return false;
       }
     } else if (ours.kind !== "PTR" && ours.kind !== "ARRAY") {
@@ -83575,7 +83536,7 @@ function shapesAreCompatible(ours, theirs2) {
   }
 }
 function typesMatch(local2, localId, target, targetId, behindPointer = false, levels = MOST_LEVELS) {
-  var _a10, _b3;
+  var _a6, _b3;
   if (levels <= 0) throw new Refusal("types lie too deep in each other");
   let behind = behindPointer;
   let ours = local2.strip(localId);
@@ -83589,7 +83550,7 @@ function typesMatch(local2, localId, target, targetId, behindPointer = false, le
     } else if (ours.kind === "FUNC_PROTO" && theirs2.kind === "FUNC_PROTO") {
       if (ours.parameters.length !== theirs2.parameters.length) return false;
       for (const [index2, { type }] of ours.parameters.entries()) {
-        const theirType = (_b3 = (_a10 = theirs2.parameters[index2]) == null ? void 0 : _a10.type) != null ? _b3 : 0;
+        const theirType = (_b3 = (_a6 = theirs2.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0;
         if (!typesMatch(local2, type, target, theirType, behind, levels - 1)) return false;
       }
     } else {
@@ -83713,9 +83674,9 @@ function matchSpec(local2, kind, target, root) {
   return family === "enumerator" ? matchEnumerator(local2, target, root) : matchField(local2, target, root);
 }
 function matchEnumerator(local2, target, root) {
-  var _a10, _b3, _c;
+  var _a6, _b3, _c;
   const type = target.strip(root);
-  const wanted = essentialName((_b3 = (_a10 = local2.steps[0]) == null ? void 0 : _a10.name) != null ? _b3 : "");
+  const wanted = essentialName((_b3 = (_a6 = local2.steps[0]) == null ? void 0 : _a6.name) != null ? _b3 : "");
   const names = isEnum(type) ? type.values.map(({ name }) => name) : [];
   const index2 = names.findIndex((name) => essentialName(name) === wanted);
   if (index2 < 0) return { reached: 0, why: "absent" };
@@ -83748,12 +83709,12 @@ function matchField(local2, target, root) {
   return { types: target, root, steps, bitOffset };
 }
 function findMember(local2, wanted, target, owner, depth) {
-  var _a10, _b3;
+  var _a6, _b3;
   if (!isComposite(owner)) return "absent";
   if (depth > MOST_STEPS2) throw new Refusal("structs lie too deep in each other");
   for (const [index2, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
-      const ours = (_b3 = (_a10 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a10.type) != null ? _b3 : 0;
+      const ours = (_b3 = (_a6 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a6.type) != null ? _b3 : 0;
       if (!fieldsAreCompatible(local2, ours, target, member.type)) return "other-type";
       const step = { type: owner.id, index: index2, name: member.name };
       return { step, bitOffset: member.bitOffset, type: member.type };
@@ -83766,12 +83727,12 @@ function findMember(local2, wanted, target, owner, depth) {
   return "absent";
 }
 function describeSpec(spec, steps = spec.steps) {
-  var _a10, _b3;
+  var _a6, _b3;
   const { kind, name } = spec.types.type(spec.root);
   const words = {
     ...{ STRUCT: "struct ", UNION: "union ", ENUM: "enum ", ENUM64: "enum ", FWD: "struct " }
   };
-  const root = `${(_a10 = words[kind]) != null ? _a10 : ""}${name}`;
+  const root = `${(_a6 = words[kind]) != null ? _a6 : ""}${name}`;
   if (isEnum(spec.types.strip(spec.root)) && steps.length > 0) return `${root}::${(_b3 = steps[0]) == null ? void 0 : _b3.name}`;
   const ways = steps.map((step, position) => {
     if (step.name !== void 0) return `.${step.name}`;
@@ -83803,19 +83764,19 @@ function typeValue(kind, spec) {
   return plain(1);
 }
 function enumeratorValue(spec) {
-  var _a10, _b3, _c;
+  var _a6, _b3, _c;
   const [step] = spec.steps;
-  const type = spec.types.type((_a10 = step == null ? void 0 : step.type) != null ? _a10 : 0);
+  const type = spec.types.type((_a6 = step == null ? void 0 : step.type) != null ? _a6 : 0);
   const value = isEnum(type) ? (_c = type.values[(_b3 = step == null ? void 0 : step.index) != null ? _b3 : 0]) == null ? void 0 : _c.value : void 0;
   if (value === void 0) throw new Refusal("an enumerator is not there");
   const wide = typeof value === "bigint" ? value : BigInt(value | 0);
   return { value: BigInt.asUintN(64, wide), validate: true };
 }
 function fieldValue(kind, spec) {
-  var _a10, _b3, _c;
+  var _a6, _b3, _c;
   const { types, bitOffset } = spec;
   const step = spec.steps.at(-1);
-  const owner = types.type((_a10 = step == null ? void 0 : step.type) != null ? _a10 : 0);
+  const owner = types.type((_a6 = step == null ? void 0 : step.type) != null ? _a6 : 0);
   if ((step == null ? void 0 : step.name) === void 0) {
     if (kind === "byte_sz") return plain(types.sizeOf(owner.id));
     if (kind !== "byte_off") throw new Refusal(`an element of an array has no ${kind}`);
@@ -83869,28 +83830,26 @@ function isSigned(type) {
 var CANDIDATE_KINDS = /* @__PURE__ */ new Set([
   ...["INT", "STRUCT", "UNION", "ENUM", "ENUM64", "FWD", "TYPEDEF", "FLOAT"]
 ]);
-var _byName;
 var Kernel = class {
+  types;
+  #byName = /* @__PURE__ */ new Map();
   constructor(btf) {
-    __publicField(this, "types");
-    __privateAdd(this, _byName, /* @__PURE__ */ new Map());
     this.types = new Types(btf);
     for (let id = 1; id <= btf.count; id++) {
       if (!CANDIDATE_KINDS.has(btf.kindOf(id))) continue;
       const name = essentialName(btf.nameOf(id));
-      const ids = __privateGet(this, _byName).get(name);
+      const ids = this.#byName.get(name);
       if (ids) ids.push(id);
-      else __privateGet(this, _byName).set(name, [id]);
+      else this.#byName.set(name, [id]);
     }
   }
   /** All types that may be what the object means by its type: of its name, without flavours, and kind. */
   candidates(local2) {
-    var _a10;
-    const ids = (_a10 = __privateGet(this, _byName).get(essentialName(local2.name))) != null ? _a10 : [];
+    var _a6;
+    const ids = (_a6 = this.#byName.get(essentialName(local2.name))) != null ? _a6 : [];
     return ids.filter((id) => sameKind(local2, this.types.type(id)));
   }
 };
-_byName = new WeakMap();
 function resolver(local2, kernel) {
   const remaining = /* @__PURE__ */ new Map();
   const resolved = /* @__PURE__ */ new Map();
@@ -83904,7 +83863,7 @@ function resolver(local2, kernel) {
   };
 }
 function resolve5(local2, kernel, remaining, relocation) {
-  var _a10;
+  var _a6;
   const root = local2.type(relocation.type);
   let what = root.name;
   try {
@@ -83915,7 +83874,7 @@ function resolve5(local2, kernel, remaining, relocation) {
       return { status: "value", original: value2, value: value2, spec };
     }
     if (root.name === "") throw new Refusal("a type without a name cannot be looked for");
-    const candidates = (_a10 = remaining.get(root.id)) != null ? _a10 : kernel.candidates(root);
+    const candidates = (_a6 = remaining.get(root.id)) != null ? _a6 : kernel.candidates(root);
     remaining.set(root.id, candidates);
     const { matches, best } = matchAll(spec, relocation, kernel.types, candidates);
     if (matches.length > 0) {
@@ -83955,8 +83914,8 @@ function disagree({ kind }, first2, matches) {
       return `types ${first2.root} and ${other.root} have it at ${offsets}`;
     }
     const values = [first2, other].map((spec) => {
-      var _a10;
-      return (_a10 = evaluate(kind, spec)) == null ? void 0 : _a10.value;
+      var _a6;
+      return (_a6 = evaluate(kind, spec)) == null ? void 0 : _a6.value;
     });
     if (values[0] !== values[1]) {
       return `types ${first2.root} and ${other.root} make it ${values.join(" and ")}`;
@@ -83982,7 +83941,7 @@ function missing(spec, { kind }, best) {
 
 // src/btf/core/patch.ts
 function patch(instructions, index2, resolved, kernel) {
-  var _a10, _b3;
+  var _a6, _b3;
   const what = describeSpec(resolved.spec);
   try {
     const instruction = instructions[index2];
@@ -83991,7 +83950,7 @@ function patch(instructions, index2, resolved, kernel) {
       case CLASS.ALU:
       case CLASS.ALU64:
         if ((instruction.code & REGISTER_OPERAND) !== 0) throw new Refusal("it has no constant");
-        demand(resolved, BigInt(instruction.immediate));
+        demand2(resolved, BigInt(instruction.immediate));
         instructions[index2] = { ...instruction, immediate: low32(resolved.value.value) };
         return resolved;
       case CLASS.LDX:
@@ -84002,7 +83961,7 @@ function patch(instructions, index2, resolved, kernel) {
           instructions[index2] = moved2;
           return resolved;
         }
-        const detail = `it has ${(_a10 = resolved.value.access) == null ? void 0 : _a10.size} bytes here, and ${(_b3 = resolved.original.access) == null ? void 0 : _b3.size} there`;
+        const detail = `it has ${(_a6 = resolved.value.access) == null ? void 0 : _a6.size} bytes here, and ${(_b3 = resolved.original.access) == null ? void 0 : _b3.size} there`;
         return { status: "poisoned", problem: { why: "other-size", what, detail } };
       }
       default:
@@ -84014,20 +83973,20 @@ function patch(instructions, index2, resolved, kernel) {
     return { status: "refused", problem: { why: "refused", what, detail: error.message } };
   }
 }
-function demand({ original }, found) {
+function demand2({ original }, found) {
   const expected = original.value;
   if (original.validate && BigInt.asUintN(64, found) !== expected) {
     throw new Refusal(`its instruction holds ${found} where its types give ${expected}`);
   }
 }
 function move(instruction, resolved, kernel) {
-  var _a10, _b3, _c, _d;
+  var _a6, _b3, _c, _d;
   const { original, value, spec } = resolved;
-  demand(resolved, BigInt(instruction.offset));
+  demand2(resolved, BigInt(instruction.offset));
   if (value.value > 0x7fffn) throw new Refusal(`its offset ${value.value} is too large`);
   const before = original.access;
   const after2 = value.access;
-  const sizes = [(_a10 = before == null ? void 0 : before.size) != null ? _a10 : 0, (_b3 = after2 == null ? void 0 : after2.size) != null ? _b3 : 0];
+  const sizes = [(_a6 = before == null ? void 0 : before.size) != null ? _a6 : 0, (_b3 = after2 == null ? void 0 : after2.size) != null ? _b3 : 0];
   const moved2 = { ...instruction, offset: Number(value.value) };
   if (sizes[0] === sizes[1]) return moved2;
   const types = [spec.types.type((_c = before == null ? void 0 : before.type) != null ? _c : 0), kernel.type((_d = after2 == null ? void 0 : after2.type) != null ? _d : 0)];
@@ -84054,7 +84013,7 @@ function patchWide(instructions, index2, instruction, resolved) {
   }
   const { value } = resolved.value;
   const found = BigInt.asUintN(32, BigInt(instruction.immediate)) | BigInt(next2.immediate) << 32n;
-  demand(resolved, found);
+  demand2(resolved, found);
   instructions[index2] = { ...instruction, immediate: low32(value) };
   instructions[index2 + 1] = { ...next2, immediate: low32(value >> 32n) };
 }
@@ -84092,8 +84051,8 @@ function isLocalCall({ code, source: source2 }) {
   return code === (CLASS.JMP | CALL) && source2 === PSEUDO_CALL;
 }
 function isGlobal(code, { section, index: index2 }) {
-  var _a10, _b3;
-  const functions = (_b3 = (_a10 = code.get(section)) == null ? void 0 : _a10.functions) != null ? _b3 : [];
+  var _a6, _b3;
+  const functions = (_b3 = (_a6 = code.get(section)) == null ? void 0 : _a6.functions) != null ? _b3 : [];
   return functions.some((one2) => one2.start === index2 && one2.isGlobal);
 }
 function calledFrom(code, entry) {
@@ -84184,13 +84143,13 @@ function moved({ offset }, operand, bits2) {
   return constant(low(value, bits2));
 }
 function shift(left, right, sign) {
-  var _a10;
+  var _a6;
   const [base, by] = left.is === "constant" && sign === 1 ? [right, left] : [left, right];
   if (base.is === "stack") {
     const known = by.is === "constant" && base.offset !== void 0;
     return {
       is: "stack",
-      offset: known ? ((_a10 = base.offset) != null ? _a10 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
+      offset: known ? ((_a6 = base.offset) != null ? _a6 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
     };
   }
   if (base.is !== "data") return void 0;
@@ -84244,11 +84203,11 @@ var COMPARISONS = {
 var EQUAL = 16;
 var NOT_EQUAL = 80;
 function isTaken(instruction, left, right) {
-  var _a10;
+  var _a6;
   const operation = instruction.code & 240;
   const bits2 = classOf(instruction) === CLASS.JMP ? 64 : 32;
   if (left.is === "constant" && right.is === "constant") {
-    return (_a10 = COMPARISONS[operation]) == null ? void 0 : _a10.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
+    return (_a6 = COMPARISONS[operation]) == null ? void 0 : _a6.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
   }
   const isAddress = left.is === "stack" || left.is === "data";
   if (isAddress && bits2 === 64 && right.is === "constant" && right.value === 0n) {
@@ -84281,10 +84240,10 @@ function loaded(instruction, state, address, read2) {
   return value === void 0 ? ANYTHING : constant(value);
 }
 function store(instruction, state, address, source2) {
-  var _a10;
+  var _a6;
   const size2 = accessSize(instruction);
   const known = address.is === "stack" && address.offset !== void 0;
-  const at3 = known ? { is: "stack", offset: ((_a10 = address.offset) != null ? _a10 : 0) + instruction.offset } : address;
+  const at3 = known ? { is: "stack", offset: ((_a6 = address.offset) != null ? _a6 : 0) + instruction.offset } : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
     state.forgetAt(at3, size2);
     state.set(instruction.source, ANYTHING);
@@ -84355,8 +84314,8 @@ var _State = class _State {
     return new _State([...this.registers], new Map(__privateGet(this, _stack)), __privateGet(this, _escaped));
   }
   get(register2) {
-    var _a10;
-    return (_a10 = this.registers[register2]) != null ? _a10 : ANYTHING;
+    var _a6;
+    return (_a6 = this.registers[register2]) != null ? _a6 : ANYTHING;
   }
   set(register2, known) {
     this.registers[register2] = known;
@@ -84377,10 +84336,10 @@ var _State = class _State {
   }
   /** Something may have been written from that address on (stacks grow down, buffers up). */
   forgetAt(address, length = Number.POSITIVE_INFINITY) {
-    var _a10;
+    var _a6;
     if (address.is === "stack") {
       const known = address.offset !== void 0;
-      const start2 = (_a10 = address.offset) != null ? _a10 : Number.NEGATIVE_INFINITY;
+      const start2 = (_a6 = address.offset) != null ? _a6 : Number.NEGATIVE_INFINITY;
       __privateMethod(this, _State_instances, forget_fn).call(this, start2, known ? start2 + length : Number.POSITIVE_INFINITY);
     } else if (address.is === "anything" && __privateGet(this, _escaped)) {
       __privateGet(this, _stack).clear();
@@ -84561,7 +84520,7 @@ branch_fn = function(visit) {
   }
 };
 call_fn = function({ place, state, owner }, to3) {
-  var _a10;
+  var _a6;
   const args = ARGUMENTS.map((register2) => state.get(register2));
   if (args.some((known2) => known2.is === "stack")) state.forgetAll();
   for (const known2 of args) state.forgetAt(known2);
@@ -84573,7 +84532,7 @@ call_fn = function({ place, state, owner }, to3) {
     return;
   }
   const callee2 = __privateMethod(this, _Walk_instances, calleeAt_fn).call(this, to3);
-  const known = (_a10 = callee2.returns.get(keyOf(back))) != null ? _a10 : { place: back, state, caller: owner };
+  const known = (_a6 = callee2.returns.get(keyOf(back))) != null ? _a6 : { place: back, state, caller: owner };
   known.state.merge(state);
   callee2.returns.set(keyOf(back), known);
   this.enter(to3, args);
@@ -84619,12 +84578,12 @@ function addressOnly(result, before) {
 
 // src/btf/core/verdict.ts
 function judge2(object2, kernel, uname2, known = /* @__PURE__ */ new Map()) {
-  var _a10;
+  var _a6;
   const relocated = relocate(object2, kernel);
   const relocations = relocated.applied.length;
   if (!relocated.applied.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
   const key = signature(object2, relocated, uname2);
-  const verdict = (_a10 = known.get(key)) != null ? _a10 : follow(object2, relocated, uname2);
+  const verdict = (_a6 = known.get(key)) != null ? _a6 : follow(object2, relocated, uname2);
   known.set(key, verdict);
   return verdict;
 }
@@ -84697,10 +84656,10 @@ function entries(code) {
   return programs.length > 0 ? programs : all;
 }
 function describePlace({ code }, { section, index: index2 }) {
-  var _a10, _b3;
+  var _a6, _b3;
   const found = code.get(section);
   const owner = found == null ? void 0 : found.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
-  return { name: (_a10 = owner == null ? void 0 : owner.name) != null ? _a10 : "", isOptional: (_b3 = found == null ? void 0 : found.name.startsWith("?")) != null ? _b3 : false };
+  return { name: (_a6 = owner == null ? void 0 : owner.name) != null ? _a6 : "", isOptional: (_b3 = found == null ? void 0 : found.name.startsWith("?")) != null ? _b3 : false };
 }
 var VERSION_VARIABLE = "LINUX_KERNEL_VERSION";
 function versionCode(uname2) {
@@ -84712,10 +84671,10 @@ function versionCode(uname2) {
 function reader(object2, version, constants6) {
   const { byteOrder } = object2.types.btf;
   return (of, offset, size2) => {
-    var _a10;
+    var _a6;
     if (of === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version : void 0;
     if (typeof of === "string" || constants6 === "any") return void 0;
-    const bytes2 = (_a10 = object2.constants.get(of)) == null ? void 0 : _a10.subarray(offset, offset + size2);
+    const bytes2 = (_a6 = object2.constants.get(of)) == null ? void 0 : _a6.subarray(offset, offset + size2);
     return (bytes2 == null ? void 0 : bytes2.length) === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
   };
 }
@@ -84759,52 +84718,46 @@ async function checkObjects(world2, progress, objects, kernels3) {
 }
 var NOTED = 50;
 function tallyOf(tallies, object2, line2) {
-  var _a10;
+  var _a6;
   const key = `${object2.name}
 ${line2}`;
-  const tally2 = (_a10 = tallies.get(key)) != null ? _a10 : new Tally(object2.name, line2);
+  const tally2 = (_a6 = tallies.get(key)) != null ? _a6 : new Tally(object2.name, line2);
   tallies.set(key, tally2);
   return tally2;
 }
-var _object, _line, _kernels, _good, _missing;
 var Tally = class {
+  #object;
+  #line;
+  #kernels = 0;
+  #good = 0;
+  #missing = /* @__PURE__ */ new Map();
   constructor(object2, line2) {
-    __privateAdd(this, _object);
-    __privateAdd(this, _line);
-    __privateAdd(this, _kernels, 0);
-    __privateAdd(this, _good, 0);
-    __privateAdd(this, _missing, /* @__PURE__ */ new Map());
-    __privateSet(this, _object, object2);
-    __privateSet(this, _line, line2);
+    this.#object = object2;
+    this.#line = line2;
   }
   add(kernel, missing3) {
-    var _a10;
-    __privateWrapper(this, _kernels)._++;
-    if (missing3.every(({ when }) => when === "optional")) __privateWrapper(this, _good)._++;
+    var _a6;
+    this.#kernels++;
+    if (missing3.every(({ when }) => when === "optional")) this.#good++;
     for (const one2 of missing3) {
       const key = `${one2.what} ${one2.why} ${one2.when}`;
-      const entry = (_a10 = __privateGet(this, _missing).get(key)) != null ? _a10 : { one: one2, functions: /* @__PURE__ */ new Set(), kernels: /* @__PURE__ */ new Set() };
+      const entry = (_a6 = this.#missing.get(key)) != null ? _a6 : { one: one2, functions: /* @__PURE__ */ new Set(), kernels: /* @__PURE__ */ new Set() };
       entry.functions.add(one2.function);
       entry.kernels.add(kernel);
-      __privateGet(this, _missing).set(key, entry);
+      this.#missing.set(key, entry);
     }
   }
   result() {
-    const missing3 = [...__privateGet(this, _missing).values()].map(({ one: one2, functions, kernels: kernels3 }) => {
+    const missing3 = [...this.#missing.values()].map(({ one: one2, functions, kernels: kernels3 }) => {
       const { why, what, detail, when } = one2;
       return { why, what, detail, when, functions: [...functions], kernels: [...kernels3] };
     });
     return {
-      ...{ object: __privateGet(this, _object), line: __privateGet(this, _line), kernels: __privateGet(this, _kernels), good: __privateGet(this, _good) },
+      ...{ object: this.#object, line: this.#line, kernels: this.#kernels, good: this.#good },
       missing: missing3
     };
   }
 };
-_object = new WeakMap();
-_line = new WeakMap();
-_kernels = new WeakMap();
-_good = new WeakMap();
-_missing = new WeakMap();
 
 // src/jobs/check-kernels.ts
 var import_promises25 = require("fs/promises");
@@ -84816,14 +84769,14 @@ var import_promises24 = require("fs/promises");
 var import_node_path28 = require("path");
 var OWN_BTF = "sys/kernel/btf/vmlinux";
 async function readMachine(world2, root, wanted) {
-  var _a10;
+  var _a6;
   const running = root === "/" ? await runningKernel(world2) : void 0;
   const kernel = wanted ? { uname: wanted, arch: archOf(wanted) } : void 0;
   const release2 = await readOsRelease(root);
   return {
     distribution: named2(asDistributionId, release2.get("ID")),
     versionId: named2(asVersionId, release2.get("VERSION_ID")),
-    kernel: (_a10 = kernel != null ? kernel : running) != null ? _a10 : await onlyKernel(root),
+    kernel: (_a6 = kernel != null ? kernel : running) != null ? _a6 : await onlyKernel(root),
     hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path28.join)(root, OWN_BTF))
   };
 }
@@ -84853,9 +84806,9 @@ async function onlyKernel(root) {
   return { uname: uname2, arch: archOf(uname2) };
 }
 function archOf(uname2) {
-  var _a10, _b3;
+  var _a6, _b3;
   const last = uname2.slice(uname2.lastIndexOf(".") + 1);
-  return asArch((_b3 = (_a10 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a10[0]) != null ? _b3 : "");
+  return asArch((_b3 = (_a6 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a6[0]) != null ? _b3 : "");
 }
 function named2(check3, text3) {
   try {
@@ -84878,8 +84831,8 @@ function parseOsRelease(text3) {
   const lines = text3.matchAll(/^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/gm);
   return new Map(
     [...lines].map(([, name = "", value = ""]) => {
-      var _a10, _b3;
-      const quoted2 = (_b3 = (_a10 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a10[2]) != null ? _b3 : value;
+      var _a6, _b3;
+      const quoted2 = (_b3 = (_a6 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a6[2]) != null ? _b3 : value;
       return [name, quoted2.replace(/\\(.)/g, "$1")];
     })
   );
@@ -84907,8 +84860,8 @@ function toEvr(uname2) {
   return { epoch: 0, version, release: release2.join("-") };
 }
 function baseOf(uname2) {
-  var _a10;
-  return (_a10 = uname2.split("-", 1)[0]) != null ? _a10 : uname2;
+  var _a6;
+  return (_a6 = uname2.split("-", 1)[0]) != null ? _a6 : uname2;
 }
 
 // src/jobs/fetch/fetch.ts
@@ -85006,8 +84959,8 @@ async function selectKernels2(reader2, selection) {
     selector(selection.releases)
   ];
   const selected = all.filter((kernel) => {
-    var _a10, _b3;
-    const releases = (_b3 = (_a10 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a10.releases) != null ? _b3 : [];
+    var _a6, _b3;
+    const releases = (_b3 = (_a6 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a6.releases) != null ? _b3 : [];
     return byKernel(kernel.uname) && byArch(kernel.arch) && [kernel.versionId, ...releases].some((name) => byRelease(name));
   });
   if (selected.length > 0) return selected;
@@ -85048,8 +85001,8 @@ async function unpack2(world2, path5, bytes2) {
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 function baseOf2(uname2) {
-  var _a10, _b3;
-  return (_b3 = (_a10 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a10[0]) != null ? _b3 : uname2;
+  var _a6, _b3;
+  return (_b3 = (_a6 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a6[0]) != null ? _b3 : uname2;
 }
 
 // src/archive/reader.ts
@@ -85076,10 +85029,10 @@ function archiveReader(archive) {
     },
     catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
     identify: async (kernel) => {
-      var _a10;
+      var _a6;
       const listing = await archive.listPaths();
       const path5 = archivePaths(kernel, kernel.uname).find((one2) => listing.has(one2));
-      const oid = path5 === void 0 ? void 0 : (_a10 = listing.get(path5)) == null ? void 0 : _a10.oid;
+      const oid = path5 === void 0 ? void 0 : (_a6 = listing.get(path5)) == null ? void 0 : _a6.oid;
       return oid === void 0 ? void 0 : `git-${oid}`;
     },
     close: () => archive.close()
@@ -85171,7 +85124,7 @@ async function openReader(world2, where) {
   return archiveReader(await openArchive(world2, where));
 }
 async function speaksGit({ http, interrupted }, where) {
-  var _a10;
+  var _a6;
   const url3 = URL.canParse(where) ? new URL(where) : void 0;
   if ((url3 == null ? void 0 : url3.username) !== "" || url3.password !== "") return true;
   const path5 = url3.pathname.replace(/\/+$/, "");
@@ -85182,7 +85135,7 @@ async function speaksGit({ http, interrupted }, where) {
     const answer2 = await http.request({ url: url3.href, signal: interrupted });
     answer2.body.on("error", () => {
     }).destroy();
-    return ((_a10 = answer2.headers["content-type"]) != null ? _a10 : "").startsWith("application/x-git-");
+    return ((_a6 = answer2.headers["content-type"]) != null ? _a6 : "").startsWith("application/x-git-");
   } catch (error) {
     interrupted.throwIfAborted();
     const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
@@ -85298,8 +85251,8 @@ function describe3({ results, unread }) {
   return textTable(COLUMNS2, rows) + failures.join("");
 }
 function describeObject(lines) {
-  var _a10, _b3, _c, _d;
-  const name = (0, import_node_path30.basename)((_b3 = (_a10 = lines[0]) == null ? void 0 : _a10.object) != null ? _b3 : "");
+  var _a6, _b3, _c, _d;
+  const name = (0, import_node_path30.basename)((_b3 = (_a6 = lines[0]) == null ? void 0 : _a6.object) != null ? _b3 : "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
   const count4 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
@@ -85325,8 +85278,8 @@ var import_node_http = require("http");
 var import_node_path31 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
-    var _a10;
-    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a10 = request2.url) != null ? _a10 : "/", "http://h").pathname));
+    var _a6;
+    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a6 = request2.url) != null ? _a6 : "/", "http://h").pathname));
     answer((0, import_node_path31.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
@@ -85356,7 +85309,7 @@ async function answer(file, path5, asked, response) {
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries2));
 }
 function answerFile(file, found, asked, response) {
-  var _a10;
+  var _a6;
   const { size: size2, mtime, mtimeMs } = found;
   const headers = {
     "accept-ranges": "bytes",
@@ -85368,7 +85321,7 @@ function answerFile(file, found, asked, response) {
     response.writeHead(304, headers).end();
     return;
   }
-  const range = /^bytes=(\d+)-(\d*)$/.exec(String((_a10 = asked.range) != null ? _a10 : ""));
+  const range = /^bytes=(\d+)-(\d*)$/.exec(String((_a6 = asked.range) != null ? _a6 : ""));
   const start2 = range ? Number(range[1]) : 0;
   const end = (range == null ? void 0 : range[2]) ? Math.min(Number(range[2]), size2 - 1) : size2 - 1;
   if (range && start2 > end) {
@@ -85408,13 +85361,13 @@ function variableOf(name) {
 function readOptions(options3, given, env) {
   return Object.fromEntries(
     Object.entries(options3).map(([name, spec]) => {
-      var _a10;
+      var _a6;
       const typed = given[name];
       if (typed !== void 0) {
         return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
       }
       const source2 = `${kebab(name)} (${variableOf(name)})`;
-      const words = fromVariable(source2, spec, (_a10 = env[variableOf(name)]) != null ? _a10 : "");
+      const words = fromVariable(source2, spec, (_a6 = env[variableOf(name)]) != null ? _a6 : "");
       if (words.length === 0 && spec.required) {
         throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
       }
@@ -85647,14 +85600,14 @@ var COLUMNS3 = [
   { title: "RESULT" }
 ];
 function row2(finding) {
-  var _a10, _b3;
+  var _a6, _b3;
   const name = (0, import_node_path33.basename)(finding.path);
   if (!isSound(finding)) {
     const { reason: reason2, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
   }
   const { size: size2, types, kinds: kinds3 } = finding.btf;
-  const counts = [types, (_a10 = kinds3.STRUCT) != null ? _a10 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count4) => `${count4}`);
+  const counts = [types, (_a6 = kinds3.STRUCT) != null ? _a6 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count4) => `${count4}`);
   return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
 }
 function describeOne({ path: path5, size: size2, uname: uname2, btf, record: record2 }) {
@@ -85689,7 +85642,7 @@ var demoOptions = {
 var demo = defineCommand({
   name: "demo",
   summary: "build small kernels out of a repository that comes along, to see all of it work",
-  description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
+  description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler\u2019s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
   run: async (world2, options3) => {
@@ -85775,10 +85728,10 @@ var import_node_path34 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "kernel, as 'uname -r' says it; by default the one that runs"),
   archive: archiveOption,
-  distribution: text2("<ID>", "ID of the os-release of the kernel; by default this machine’s"),
+  distribution: text2("<ID>", "ID of the os-release of the kernel; by default this machine\u2019s"),
   versionId: text2(
     "<VERSION_ID>",
-    "VERSION_ID of the os-release of the kernel; by default this machine’s"
+    "VERSION_ID of the os-release of the kernel; by default this machine\u2019s"
   ),
   root: text2("<folder>", "folder of an image or a chroot that stands for this machine", {
     default: "/"
@@ -85823,12 +85776,12 @@ var fetch = defineCommand({
     "btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64"
   ],
   run: async (world2, options3) => {
-    var _a10;
+    var _a6;
     const machine = await toMachine(world2, options3);
     const fetched = await fetchFor(world2, openProgress(world2), options3, machine);
     const { kernel, btf, summary: summary3, promised } = fetched;
     const name = `${kernel.uname}.btf`;
-    const output = await write((_a10 = options3.output) != null ? _a10 : name, name, btf);
+    const output = await write((_a6 = options3.output) != null ? _a6 : name, name, btf);
     const size2 = `${bytes(summary3.size)}, ${summary3.types} types`;
     return {
       status: 0,
@@ -85872,9 +85825,9 @@ var HEADER_SIZE4 = 64;
 var SECTION_SIZE2 = 64;
 var NAMES2 = ".shstrtab";
 function wrapBtf(btf, arch3) {
-  var _a10;
+  var _a6;
   const order = btf[0] === 159 ? "little" : "big";
-  const file = { machine: (_a10 = MACHINES[arch3]) != null ? _a10 : EM_NONE, type: ET_EXEC, order };
+  const file = { machine: (_a6 = MACHINES[arch3]) != null ? _a6 : EM_NONE, type: ET_EXEC, order };
   return wrapSections(file, [{ name: ".BTF", bytes: btf }]);
 }
 function wrapSections(elf, sections) {
@@ -85901,7 +85854,7 @@ function align(offset) {
 function fileHeader({ machine, type, order }, table2, sections) {
   const bytes2 = Buffer.alloc(HEADER_SIZE4);
   const { half, word: word2, long } = writers(bytes2, order);
-  bytes2.write("ELF", 0, "latin1");
+  bytes2.write("\x7FELF", 0, "latin1");
   bytes2.set([2, order === "little" ? 1 : 2, 1], 4);
   half(type, 16);
   half(machine, 18);
@@ -86041,7 +85994,7 @@ function fileOf(state, { uname: kernel, path: path5 }) {
 // src/jobs/install/install.ts
 var MODE = 292;
 async function installBtf(ledger, kernel, btf, to3) {
-  var _a10;
+  var _a6;
   const { root } = ledger;
   const place = await choosePlace(root, kernel.uname, to3);
   const content = place.form === "elf" ? wrapBtf(btf, kernel.arch) : btf;
@@ -86055,7 +86008,7 @@ async function installBtf(ledger, kernel, btf, to3) {
   if (before !== void 0 && !(receipt == null ? void 0 : receipt.sums.includes(before))) throw taken(place.path);
   try {
     const made = await makeFolders(root, file);
-    const folders = [...made, ...(_a10 = receipt == null ? void 0 : receipt.folders) != null ? _a10 : []];
+    const folders = [...made, ...(_a6 = receipt == null ? void 0 : receipt.folders) != null ? _a6 : []];
     const sums = [sum2, ...before === void 0 ? [] : [before]];
     await writeReceipt(ledger, { uname: kernel.uname, path: place.path, sums, folders });
     await writeWhole2(file, content, MODE);
@@ -86163,9 +86116,9 @@ var install = defineCommand({
   }
 });
 function ledgerOf({ env }, given) {
-  var _a10;
+  var _a6;
   const root = (0, import_node_path39.resolve)(given);
-  if (root !== "/" || ((_a10 = process.getuid) == null ? void 0 : _a10.call(process)) === 0) return { root, state: MACHINE_STATE };
+  if (root !== "/" || ((_a6 = process.getuid) == null ? void 0 : _a6.call(process)) === 0) return { root, state: MACHINE_STATE };
   const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
   return { root, state: (0, import_node_path39.join)(base, "btfhub", "installed") };
 }
@@ -86210,8 +86163,8 @@ function describe5({ uname: uname2, path: path5, audience, what }) {
     ["tracee", `TRACEE_BTF_FILE=${path5}`]
   ];
   const lines = advice2.flatMap((line2) => {
-    var _a10;
-    return line2 ? [`  ${(_a10 = line2[0]) == null ? void 0 : _a10.padEnd(22)}${line2[1]}
+    var _a6;
+    return line2 ? [`  ${(_a6 = line2[0]) == null ? void 0 : _a6.padEnd(22)}${line2[1]}
 `] : [];
   });
   return `The BTF of ${uname2} ${INSTALLED[what]}: ${path5}
@@ -86243,11 +86196,11 @@ function makeMatrix(kernels3, jobs) {
   return matrix;
 }
 function grouped(kernels3) {
-  var _a10;
+  var _a6;
   const groups3 = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    const group = (_a10 = groups3.get(key)) != null ? _a10 : [];
+    const group = (_a6 = groups3.get(key)) != null ? _a6 : [];
     groups3.set(key, group);
     group.push(kernel);
   }
@@ -86266,8 +86219,8 @@ function distribute(bundles, shares) {
 function inOrderOf(kernels3, shares) {
   const place = new Map(kernels3.map((kernel, index2) => [kernel, index2]));
   const placeOf = (kernel) => {
-    var _a10;
-    return (_a10 = kernel && place.get(kernel)) != null ? _a10 : 0;
+    var _a6;
+    return (_a6 = kernel && place.get(kernel)) != null ? _a6 : 0;
   };
   return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
 }
@@ -86304,9 +86257,9 @@ var plan = defineCommand({
     "btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10"
   ],
   run: async (world2, options3) => {
-    var _a10;
+    var _a6;
     const made = await toPlan(world2, options3, openProgress(world2));
-    const matrix = makeMatrix(made.kernels, (_a10 = options3.maxJobs) != null ? _a10 : MOST_JOBS);
+    const matrix = makeMatrix(made.kernels, (_a6 = options3.maxJobs) != null ? _a6 : MOST_JOBS);
     const { include, count: count4 } = matrix;
     return {
       status: made.troubles.length > 0 ? 1 : 0,
@@ -86381,8 +86334,8 @@ var import_promises34 = require("fs/promises");
 // src/archive/commits.ts
 var import_node_path40 = require("path");
 function parseIdentity(text3, option) {
-  var _a10;
-  const [, name, email] = (_a10 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a10 : [];
+  var _a6;
+  const [, name, email] = (_a6 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a6 : [];
   if (name === void 0 || email === void 0) {
     throw new Failure("usage", `${option}: '${text3}' is not of the shape 'Name <mail@host>'.`);
   }
@@ -86400,8 +86353,8 @@ async function openCommitter(world2, plumbing, signature2) {
   };
   return {
     writeBlob: async (bytes2) => {
-      const written = await plumbing.run(["hash-object", "-w", "--stdin"], { input: bytes2 });
-      return written.trim();
+      const written2 = await plumbing.run(["hash-object", "-w", "--stdin"], { input: bytes2 });
+      return written2.trim();
     },
     writeTree: async (base, changes) => {
       indexes += 1;
@@ -86461,13 +86414,13 @@ async function identityOf2(world2, plumbing, role, given) {
 
 // src/forge/answer.ts
 function readAnswer(title, schema, answer2) {
-  var _a10;
+  var _a6;
   const result = safeParse(schema, answer2, { abortEarly: true });
   if (result.success) return result.output;
   const [issue2] = result.issues;
   throw new Failure(
     "forge",
-    `${title} answered in another shape than its API describes: ${(_a10 = getDotPath(issue2)) != null ? _a10 : "all of it"}.`,
+    `${title} answered in another shape than its API describes: ${(_a6 = getDotPath(issue2)) != null ? _a6 : "all of it"}.`,
     "Is --forge right, and --api-url the address of its API?"
   );
 }
@@ -86645,8 +86598,8 @@ function atomgit(place) {
         const some = readAnswer("AtomGit", array(pull), answer2);
         const ours = some.filter(
           (one2) => {
-            var _a10, _b3, _c, _d;
-            return ((_b3 = one2.source_branch) != null ? _b3 : (_a10 = one2.head) == null ? void 0 : _a10.ref) === head && ((_d = one2.target_branch) != null ? _d : (_c = one2.base) == null ? void 0 : _c.ref) === base;
+            var _a6, _b3, _c, _d;
+            return ((_b3 = one2.source_branch) != null ? _b3 : (_a6 = one2.head) == null ? void 0 : _a6.ref) === head && ((_d = one2.target_branch) != null ? _d : (_c = one2.base) == null ? void 0 : _c.ref) === base;
           }
         );
         found.push(...ours.map((one2) => toPullRequest(one2)));
@@ -86665,10 +86618,10 @@ function atomgit(place) {
   };
 }
 function toPullRequest(one2) {
-  var _a10, _b3, _c, _d, _e4;
-  const number3 = readAnswer("AtomGit", number2(), (_a10 = one2.number) != null ? _a10 : one2.iid);
+  var _a6, _b3, _c, _d, _e3;
+  const number3 = readAnswer("AtomGit", number2(), (_a6 = one2.number) != null ? _a6 : one2.iid);
   const url3 = readAnswer("AtomGit", string(), (_b3 = one2.html_url) != null ? _b3 : one2.web_url);
-  return { number: number3, url: url3, title: (_c = one2.title) != null ? _c : "", body: (_e4 = (_d = one2.body) != null ? _d : one2.description) != null ? _e4 : "" };
+  return { number: number3, url: url3, title: (_c = one2.title) != null ? _c : "", body: (_e3 = (_d = one2.body) != null ? _d : one2.description) != null ? _e3 : "" };
 }
 
 // src/forge/gitea.ts
@@ -86838,9 +86791,9 @@ var OWN_ROOTS = {
   gitea: "/api/v1"
 };
 function findForge(remote2, wish) {
-  var _a10, _b3, _c, _d, _e4;
+  var _a6, _b3, _c, _d, _e3;
   const known = HOSTS[remote2.host.replace(/^(www|ssh|git)\./, "").toLowerCase()];
-  const forge = (_a10 = wish.forge) != null ? _a10 : known == null ? void 0 : known.forge;
+  const forge = (_a6 = wish.forge) != null ? _a6 : known == null ? void 0 : known.forge;
   if (forge === void 0) {
     throw new Failure(
       "usage",
@@ -86861,7 +86814,7 @@ function findForge(remote2, wish) {
   const own = `${(_c = remote2.origin) != null ? _c : `https://${remote2.host}`}${OWN_ROOTS[forge]}`;
   return {
     forge,
-    root: checkRoot((_e4 = (_d = wish.apiUrl) != null ? _d : usual) != null ? _e4 : own),
+    root: checkRoot((_e3 = (_d = wish.apiUrl) != null ? _d : usual) != null ? _e3 : own),
     owner: parts.map(encode3).join("/"),
     repository: encode3(repository)
   };
@@ -87049,7 +87002,7 @@ function expectSame(what, actual, recorded) {
 // src/archive/datadog.ts
 var DATADOG_FILE = "datadog.json";
 function datadogCatalog(catalog) {
-  var _a10, _b3, _c;
+  var _a6, _b3, _c;
   const tree = {};
   const entries2 = [...catalog.values()].flatMap((entry) => {
     if (entry.state === "failed") return [];
@@ -87061,7 +87014,7 @@ function datadogCatalog(catalog) {
   entries2.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
   for (const { keys, sha256: sha2568 } of entries2) {
     const [arch3, distribution2, version, uname2] = keys;
-    (_a10 = tree[arch3]) != null ? _a10 : tree[arch3] = {};
+    (_a6 = tree[arch3]) != null ? _a6 : tree[arch3] = {};
     const distributions = tree[arch3];
     (_b3 = distributions[distribution2]) != null ? _b3 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
@@ -87248,12 +87201,12 @@ function checkFolders(path5, listing) {
 
 // src/jobs/publish/wording.ts
 function commitMessage(additions, runUrl) {
-  var _a10;
+  var _a6;
   const { added, twins } = additions;
   const folders = /* @__PURE__ */ new Map();
   for (const { record: record2 } of added) {
     const folder2 = record2.tarball.path.split("/").slice(0, -1).join("/");
-    folders.set(folder2, [...(_a10 = folders.get(folder2)) != null ? _a10 : [], record2.uname]);
+    folders.set(folder2, [...(_a6 = folders.get(folder2)) != null ? _a6 : [], record2.uname]);
   }
   const paragraphs = [
     added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted2(twins.length, "tarball")} of arm64 a second name`,
@@ -87297,10 +87250,10 @@ function isWaiting({ known, others, removed, twins }) {
   return known.length + others.length + removed.length + twins > 0;
 }
 function pullRequestText(waiting, longestBody) {
-  var _a10;
+  var _a6;
   const { known, others, removed, twins } = waiting;
   const versions = [...new Set(known.map(({ versionId: versionId2 }) => versionId2))].sort();
-  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a10 = known[0]) == null ? void 0 : _a10.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + twins, "file")} of the archive`;
+  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a6 = known[0]) == null ? void 0 : _a6.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + twins, "file")} of the archive`;
   const parts = [
     ...known.length > 0 ? [summaryTable(known)] : [],
     ...twins > 0 ? [
@@ -87337,14 +87290,14 @@ function shorten(text3, longest) {
   return text3.length <= longest ? text3 : `${text3.slice(0, longest - 3)}...`;
 }
 function groups2(entries2) {
-  var _a10;
+  var _a6;
   const key = ({ releases, arch: arch3 }) => `${releases.join(", ")}|${arch3}`;
   const order = new Intl.Collator("en", { numeric: true });
   const sorted2 = [...entries2].sort(
     (a, b4) => order.compare(key(a), key(b4)) || order.compare(a.uname, b4.uname)
   );
   const found = /* @__PURE__ */ new Map();
-  for (const entry of sorted2) found.set(key(entry), [...(_a10 = found.get(key(entry))) != null ? _a10 : [], entry]);
+  for (const entry of sorted2) found.set(key(entry), [...(_a6 = found.get(key(entry))) != null ? _a6 : [], entry]);
   return found;
 }
 function summaryTable(entries2) {
@@ -87399,7 +87352,7 @@ function tally(words) {
   const kinds3 = [...new Set(words)].sort();
   if (kinds3.length === 1) return `${kinds3[0]}`;
   const count4 = (kind) => words.filter((word2) => word2 === kind).length;
-  return kinds3.map((kind) => `${count4(kind)} × ${kind}`).join(", ");
+  return kinds3.map((kind) => `${count4(kind)} \xD7 ${kind}`).join(", ");
 }
 function sum(numbers) {
   return numbers.reduce((total, one2) => total + one2, 0);
@@ -87558,7 +87511,7 @@ async function publishTo(world2, progress, request2, remote2) {
   };
 }
 async function review(request2, hasBase, waiting) {
-  var _a10;
+  var _a6;
   const { forge, base, branch: branch2, dryRun } = request2;
   const none = (why) => ({ action: "none", why });
   if (!isWaiting(waiting)) return none("nothing-waits");
@@ -87573,7 +87526,7 @@ async function review(request2, hasBase, waiting) {
     throw new Failure(
       error.reason,
       `'${branch2}' is pushed, but it has no up-to-date pull request: ${error.message}`,
-      `${(_a10 = error.advice) != null ? _a10 : ""} Then run it again.`.trim(),
+      `${(_a6 = error.advice) != null ? _a6 : ""} Then run it again.`.trim(),
       error
     );
   }
@@ -87724,7 +87677,7 @@ var Summary = class {
       }
       try {
         yield access(pathFromEnv, import_fs5.constants.R_OK | import_fs5.constants.W_OK);
-      } catch (_a10) {
+      } catch (_a6) {
         throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
       }
       this._filePath = pathFromEnv;
@@ -88686,12 +88639,12 @@ function exec(commandLine, args, options3) {
 }
 function getExecOutput(commandLine, args, options3) {
   return __awaiter5(this, void 0, void 0, function* () {
-    var _a10, _b3;
+    var _a6, _b3;
     let stdout = "";
     let stderr = "";
     const stdoutDecoder = new import_string_decoder.StringDecoder("utf8");
     const stderrDecoder = new import_string_decoder.StringDecoder("utf8");
-    const originalStdoutListener = (_a10 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a10 === void 0 ? void 0 : _a10.stdout;
+    const originalStdoutListener = (_a6 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a6 === void 0 ? void 0 : _a6.stdout;
     const originalStdErrListener = (_b3 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _b3 === void 0 ? void 0 : _b3.stderr;
     const stdErrListener = (data) => {
       stderr += stderrDecoder.write(data);
@@ -88758,11 +88711,11 @@ var getWindowsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
   };
 });
 var getMacOsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
-  var _a10, _b3, _c, _d;
+  var _a6, _b3, _c, _d;
   const { stdout } = yield getExecOutput("sw_vers", void 0, {
     silent: true
   });
-  const version = (_b3 = (_a10 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a10 === void 0 ? void 0 : _a10[1]) !== null && _b3 !== void 0 ? _b3 : "";
+  const version = (_b3 = (_a6 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a6 === void 0 ? void 0 : _a6[1]) !== null && _b3 !== void 0 ? _b3 : "";
   const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : "";
   return {
     name,
@@ -88813,11 +88766,11 @@ function setOutput(name, value) {
 
 // src/report/host.ts
 function adoptAtomGit(env) {
-  var _a10, _b3;
+  var _a6, _b3;
   if (env.ATOMGIT_ACTIONS !== "true") return;
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith("ATOMGIT_") || name === "ATOMGIT_TOKEN") continue;
-    (_b3 = env[_a10 = name.replace("ATOMGIT_", "GITHUB_")]) != null ? _b3 : env[_a10] = value;
+    (_b3 = env[_a6 = name.replace("ATOMGIT_", "GITHUB_")]) != null ? _b3 : env[_a6] = value;
   }
 }
 function findHost(env) {
@@ -88896,7 +88849,7 @@ function escapeProperty2(text3) {
 
 // src/commands/publish-report.ts
 function publishOutcome(request2, forge, published) {
-  var _a10, _b3;
+  var _a6, _b3;
   const { additions, intake, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published;
   const { added, left, refused: refused2, twins } = additions;
   const ensured = pullRequest.action === "none" ? void 0 : pullRequest;
@@ -88933,7 +88886,7 @@ function publishOutcome(request2, forge, published) {
       left: `${left.length}`,
       refused: `${refused2.length}`,
       commit: commit != null ? commit : "",
-      "pull-request-number": `${(_a10 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a10 : ""}`,
+      "pull-request-number": `${(_a6 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a6 : ""}`,
       "pull-request-url": (_b3 = ensured == null ? void 0 : ensured.pullRequest.url) != null ? _b3 : "",
       "pull-request-operation": pullRequest.action
     },
@@ -89044,9 +88997,9 @@ var publish2 = defineCommand({
   }
 });
 async function readCredential(world2, location, given) {
-  var _a10, _b3, _c;
+  var _a6, _b3, _c;
   const inUrl = location.kind === "remote" ? location.password : void 0;
-  const token = (_a10 = await tokenOf(world2, given.tokenFile)) != null ? _a10 : inUrl;
+  const token = (_a6 = await tokenOf(world2, given.tokenFile)) != null ? _a6 : inUrl;
   if (token === void 0) return void 0;
   maskSecret(findHost(world2.env), world2.stderr, token);
   if (location.kind !== "remote") return void 0;
@@ -89054,8 +89007,8 @@ async function readCredential(world2, location, given) {
   return credentialFor(origin, token, (_c = given.user) != null ? _c : location.user);
 }
 async function tokenOf(world2, file) {
-  var _a10;
-  if (file === void 0) return ((_a10 = world2.env.BTFHUB_TOKEN) == null ? void 0 : _a10.trim()) || void 0;
+  var _a6;
+  if (file === void 0) return ((_a6 = world2.env.BTFHUB_TOKEN) == null ? void 0 : _a6.trim()) || void 0;
   try {
     return (await (0, import_promises34.readFile)(file, "utf8")).trim();
   } catch (error) {
@@ -89067,7 +89020,7 @@ async function tokenOf(world2, file) {
   }
 }
 function toRequest(world2, given) {
-  var _a10, _b3;
+  var _a6, _b3;
   const [base, branch2] = [asBranch(given.base), asBranch(given.branch)];
   if (base === branch2 || branch2 === "catalog" || base === "catalog") {
     throw new Failure(
@@ -89078,7 +89031,7 @@ function toRequest(world2, given) {
   const { author, committer } = given;
   return {
     ...{ folders: given.input, base, branch: branch2, replace: given.replace, dryRun: given.dryRun },
-    expectation: { of: "kernel", minimumTypes: (_a10 = given.minimumTypes) != null ? _a10 : 1e4 },
+    expectation: { of: "kernel", minimumTypes: (_a6 = given.minimumTypes) != null ? _a6 : 1e4 },
     ...author === void 0 ? {} : { author: parseIdentity(author, "--author") },
     ...committer === void 0 ? {} : { committer: parseIdentity(committer, "--committer") },
     runUrl: (_b3 = given.runUrl) != null ? _b3 : findHost(world2.env).runUrl
@@ -89121,9 +89074,9 @@ async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
 async function system(osRelease) {
   const text3 = await (0, import_promises35.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
-    var _a10, _b3;
-    return (_b3 = (_a10 = new RegExp(`^${name}="?([^"
-]*)"?$`, "m").exec(text3)) == null ? void 0 : _a10[1]) != null ? _b3 : "";
+    var _a6, _b3;
+    return (_b3 = (_a6 = new RegExp(`^${name}="?([^"
+]*)"?$`, "m").exec(text3)) == null ? void 0 : _a6[1]) != null ? _b3 : "";
   };
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
 }
@@ -89144,9 +89097,9 @@ var setup = defineCommand({
     "btfhub setup --show-cache --json"
   ],
   run: async (world2, options3) => {
-    var _a10;
+    var _a6;
     const wishes = wishesOf(options3);
-    const cache = await planCache((_a10 = wishes.cacheFolder) != null ? _a10 : defaultCacheFolder(world2.env), wishes);
+    const cache = await planCache((_a6 = wishes.cacheFolder) != null ? _a6 : defaultCacheFolder(world2.env), wishes);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
     if (options3.showCache) {
       const text3 = `${[cache.key, ...cache.folders].join("\n")}
@@ -89347,9 +89300,9 @@ var freb2 = function(eb, start2) {
   }
   return { b: b4, r: r2 };
 };
-var _a9 = freb2(fleb2, 2);
-var fl2 = _a9.b;
-var revfl2 = _a9.r;
+var _a5 = freb2(fleb2, 2);
+var fl2 = _a5.b;
+var revfl2 = _a5.r;
 fl2[28] = 258, revfl2[258] = 28;
 var _b2 = freb2(fdeb2, 0);
 var fd2 = _b2.b;
@@ -89565,7 +89518,7 @@ var wfblk2 = function(out, pos, dat) {
 var wblk2 = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
   wbits2(out, p3++, final);
   ++lf[256];
-  var _a10 = hTree2(lf, 15), dlt = _a10.t, mlb = _a10.l;
+  var _a6 = hTree2(lf, 15), dlt = _a6.t, mlb = _a6.l;
   var _b3 = hTree2(df, 15), ddt = _b3.t, mdb = _b3.l;
   var _c = lc2(dlt), lclt = _c.c, nlc = _c.n;
   var _d = lc2(ddt), lcdt = _d.c, ndc = _d.n;
@@ -89574,7 +89527,7 @@ var wblk2 = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
     ++lcfreq[lclt[i3] & 31];
   for (var i3 = 0; i3 < lcdt.length; ++i3)
     ++lcfreq[lcdt[i3] & 31];
-  var _e4 = hTree2(lcfreq, 7), lct = _e4.t, mlcb = _e4.l;
+  var _e3 = hTree2(lcfreq, 7), lct = _e3.t, mlcb = _e3.l;
   var nlcc = 19;
   for (; nlcc > 4 && !lct[clim2[nlcc - 1]]; --nlcc)
     ;
@@ -89823,11 +89776,11 @@ function packTar(layout, entries2) {
   return gzipSync(Buffer.concat(blocks), { level: 9, mtime: 0 });
 }
 function groupEqual(entries2) {
-  var _a10;
+  var _a6;
   const groups3 = /* @__PURE__ */ new Map();
   for (const entry of entries2.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
     const sum2 = (0, import_node_crypto21.createHash)("sha256").update(entry.content).digest("hex");
-    const group = (_a10 = groups3.get(sum2)) != null ? _a10 : [];
+    const group = (_a6 = groups3.get(sum2)) != null ? _a6 : [];
     group.push(entry);
     groups3.set(sum2, group);
   }
@@ -89880,26 +89833,21 @@ var import_node_os10 = require("os");
 var import_node_path46 = require("path");
 
 // src/btf/write.ts
-var _offsets2, _length;
 var StringTable = class {
-  constructor() {
-    __privateAdd(this, _offsets2, /* @__PURE__ */ new Map([["", 0]]));
-    __privateAdd(this, _length, 1);
-  }
+  #offsets = /* @__PURE__ */ new Map([["", 0]]);
+  #length = 1;
   offsetOf(text3) {
-    const known = __privateGet(this, _offsets2).get(text3);
+    const known = this.#offsets.get(text3);
     if (known !== void 0) return known;
-    const offset = __privateGet(this, _length);
-    __privateGet(this, _offsets2).set(text3, offset);
-    __privateSet(this, _length, __privateGet(this, _length) + (Buffer.byteLength(text3) + 1));
+    const offset = this.#length;
+    this.#offsets.set(text3, offset);
+    this.#length += Buffer.byteLength(text3) + 1;
     return offset;
   }
   bytes() {
-    return Buffer.from([...__privateGet(this, _offsets2).keys(), ""].join("\0"));
+    return Buffer.from([...this.#offsets.keys(), ""].join("\0"));
   }
 };
-_offsets2 = new WeakMap();
-_length = new WeakMap();
 function wordsOf(words, order) {
   const bytes2 = Buffer.alloc(words.length * 4);
   for (const [index2, word2] of words.entries()) {
@@ -89989,8 +89937,8 @@ function intWord(type) {
 // src/btf/core/combine.ts
 var [MACHINE2, RELOCATABLE] = [247, 1];
 function combineObjects(objects) {
-  var _a10, _b3;
-  const order = (_b3 = (_a10 = objects[0]) == null ? void 0 : _a10.types.btf.byteOrder) != null ? _b3 : "little";
+  var _a6, _b3;
+  const order = (_b3 = (_a6 = objects[0]) == null ? void 0 : _a6.types.btf.byteOrder) != null ? _b3 : "little";
   const collection = new Collection();
   const questions = /* @__PURE__ */ new Map();
   for (const { types, relocations } of objects) {
@@ -90030,12 +89978,9 @@ function endOf(types, id) {
     throw thrown instanceof Refusal ? badType(types.type(id), "leads nowhere") : thrown;
   }
 }
-var _ids;
 var Collection = class {
-  constructor() {
-    __publicField(this, "types", []);
-    __privateAdd(this, _ids, /* @__PURE__ */ new Map());
-  }
+  types = [];
+  #ids = /* @__PURE__ */ new Map();
   /** Room for a type that is not known yet. */
   reserve() {
     return this.types.push({ kind: "VOID", id: 0, name: "" });
@@ -90049,68 +89994,59 @@ var Collection = class {
       { ...type, id: 0 },
       (_5, value) => typeof value === "bigint" ? `${value}` : value
     );
-    const known = __privateGet(this, _ids).get(key);
+    const known = this.#ids.get(key);
     if (known !== void 0) return known;
     const id = this.reserve();
     this.fill(id, type);
-    __privateGet(this, _ids).set(key, id);
+    this.#ids.set(key, id);
     return id;
   }
 };
-_ids = new WeakMap();
-var _types, _collection, _copied;
 var ByValue = class {
+  #types;
+  #collection;
+  #copied = /* @__PURE__ */ new Map([[0, 0]]);
   constructor(types, collection) {
-    __privateAdd(this, _types);
-    __privateAdd(this, _collection);
-    __privateAdd(this, _copied, /* @__PURE__ */ new Map([[0, 0]]));
-    __privateSet(this, _types, types);
-    __privateSet(this, _collection, collection);
+    this.#types = types;
+    this.#collection = collection;
   }
   add(id) {
-    const known = __privateGet(this, _copied).get(id);
+    const known = this.#copied.get(id);
     if (known !== void 0) return known;
-    const type = __privateGet(this, _types).type(id);
-    if (__privateGet(this, _copied).has(id)) throw badType(type, "holds itself");
-    __privateGet(this, _copied).set(id, void 0);
+    const type = this.#types.type(id);
+    if (this.#copied.has(id)) throw badType(type, "holds itself");
+    this.#copied.set(id, void 0);
     const value = type.kind === "PTR" ? { ...type, type: 0 } : type;
-    const copy = __privateGet(this, _collection).intern(redirect(value, (one2) => this.add(one2)));
-    __privateGet(this, _copied).set(id, copy);
+    const copy = this.#collection.intern(redirect(value, (one2) => this.add(one2)));
+    this.#copied.set(id, copy);
     return copy;
   }
 };
-_types = new WeakMap();
-_collection = new WeakMap();
-_copied = new WeakMap();
-var _types2, _collection2, _copied2;
 var Whole = class {
+  #types;
+  #collection;
+  #copied = /* @__PURE__ */ new Map([[0, 0]]);
   constructor(types, collection) {
-    __privateAdd(this, _types2);
-    __privateAdd(this, _collection2);
-    __privateAdd(this, _copied2, /* @__PURE__ */ new Map([[0, 0]]));
-    __privateSet(this, _types2, types);
-    __privateSet(this, _collection2, collection);
+    this.#types = types;
+    this.#collection = collection;
   }
   add(root) {
     const waiting = [];
     const copyOf = (id) => {
-      const known = __privateGet(this, _copied2).get(id);
+      const known = this.#copied.get(id);
       if (known !== void 0) return known;
-      const copy2 = __privateGet(this, _collection2).reserve();
-      __privateGet(this, _copied2).set(id, copy2);
+      const copy2 = this.#collection.reserve();
+      this.#copied.set(id, copy2);
       waiting.push(id);
       return copy2;
     };
     const copy = copyOf(root);
     for (let id = waiting.pop(); id !== void 0; id = waiting.pop()) {
-      __privateGet(this, _collection2).fill(copyOf(id), redirect(__privateGet(this, _types2).type(id), copyOf));
+      this.#collection.fill(copyOf(id), redirect(this.#types.type(id), copyOf));
     }
     return copy;
   }
 };
-_types2 = new WeakMap();
-_collection2 = new WeakMap();
-_copied2 = new WeakMap();
 function redirect(type, to3) {
   const part = (one2) => ({
     ...one2,
@@ -90147,7 +90083,7 @@ function writeExt(questions, strings, order) {
 var import_promises38 = require("fs/promises");
 var import_node_path45 = require("path");
 async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
-  var _a10;
+  var _a6;
   const name = `${distribution2}-${versionId2}-${uname2}`;
   const [whole, least] = [(0, import_node_path45.join)(folder2, `${name}.btf`), (0, import_node_path45.join)(folder2, `${name}.min.btf`)];
   try {
@@ -90158,7 +90094,7 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
       signal: interrupted
     });
     if (status === 0) return await (0, import_promises38.readFile)(least);
-    const said = printable((_a10 = stderr.trim().split("\n").at(-1)) != null ? _a10 : "");
+    const said = printable((_a6 = stderr.trim().split("\n").at(-1)) != null ? _a6 : "");
     throw new Failure(
       "bad-btf",
       `bpftool ended with ${status != null ? status : signal} on the BTF of ${uname2}: ${said || "it said nothing"}.`,
@@ -90278,7 +90214,7 @@ var tailor2 = defineCommand({
     "btfhub tailor --object probe.bpf.o --archive ../btfhub-archive --arch aarch64 --layout plain --output btf"
   ],
   run: async (world2, options3) => {
-    var _a10;
+    var _a6;
     const { object: object2, layout, output } = options3;
     const cache = options3.cache === "none" ? void 0 : options3.cache;
     const archive = await openReader(world2, options3.archive);
@@ -90291,7 +90227,7 @@ var tailor2 = defineCommand({
       }
       const made = await tailor(world2, openProgress(world2), reader2, {
         ...{ objects: object2, layout, output, selection: toSelection(options3) },
-        jobs: (_a10 = options3.jobs) != null ? _a10 : (0, import_node_os11.availableParallelism)()
+        jobs: (_a6 = options3.jobs) != null ? _a6 : (0, import_node_os11.availableParallelism)()
       });
       const { failed: failed3, kernels: kernels3 } = made;
       if (cache !== void 0 && failed3.length === 0) await pruneCache(reader2, cache, kernels3);
@@ -90344,10 +90280,10 @@ var HEADERS_TIMEOUT = 6e4;
 var SILENCE_TIMEOUT = 3e5;
 var REDIRECTIONS = 5;
 function undiciHttp(env, tls = {}) {
-  var _a10, _b3, _c, _d, _e4;
+  var _a6, _b3, _c, _d, _e3;
   const setting2 = (name) => {
-    var _a11;
-    return (_a11 = env[name]) != null ? _a11 : env[name.toUpperCase()];
+    var _a7;
+    return (_a7 = env[name]) != null ? _a7 : env[name.toUpperCase()];
   };
   const strict = { ...tls, rejectUnauthorized: true };
   const common = {
@@ -90365,14 +90301,14 @@ function undiciHttp(env, tls = {}) {
     // The proxy's own pool would forget the limits above.
     factory: (origin, options3) => new import_undici.Pool(origin, { ...common, ...options3 }),
     // An empty string keeps undici from looking into the environment of the process by itself.
-    httpProxy: (_b3 = (_a10 = setting2("http_proxy")) != null ? _a10 : setting2("all_proxy")) != null ? _b3 : "",
+    httpProxy: (_b3 = (_a6 = setting2("http_proxy")) != null ? _a6 : setting2("all_proxy")) != null ? _b3 : "",
     httpsProxy: (_d = (_c = setting2("https_proxy")) != null ? _c : setting2("all_proxy")) != null ? _d : "",
-    noProxy: (_e4 = setting2("no_proxy")) != null ? _e4 : ""
+    noProxy: (_e3 = setting2("no_proxy")) != null ? _e3 : ""
   });
   const following = direct.compose(import_undici.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
   return {
     request: async ({ url: url3, method = "GET", headers = {}, body, signal, redirect: redirect2 }) => {
-      var _a11;
+      var _a7;
       const answer2 = await (0, import_undici.request)(url3, {
         dispatcher: redirect2 === "manual" ? direct : following,
         method,
@@ -90388,7 +90324,7 @@ function undiciHttp(env, tls = {}) {
         status: answer2.statusCode,
         headers: Object.fromEntries(plain2),
         body: answer2.body,
-        url: (_a11 = lastOf(answer2.context)) != null ? _a11 : url3
+        url: (_a7 = lastOf(answer2.context)) != null ? _a7 : url3
       };
     }
   };
@@ -90454,7 +90390,7 @@ async function openOutlet(push) {
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
   const begin = (invocation2, outlet) => new Promise((resolve10, reject) => {
-    var _a10;
+    var _a6;
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
     const child2 = (0, import_node_child_process2.spawn)(program3, [...args], {
@@ -90462,7 +90398,7 @@ function systemPrograms(env, packages = PACKAGES) {
       // Their messages are read here. LANGUAGE goes before LC_ALL for all but the plain `C`.
       env: { ...env, LC_ALL: "C.UTF-8", LANGUAGE: "", ...invocation2.env },
       stdio: ["pipe", outlet != null ? outlet : "pipe", "pipe"],
-      detached: (_a10 = invocation2.group) != null ? _a10 : false
+      detached: (_a6 = invocation2.group) != null ? _a6 : false
     });
     let stderr = Buffer.alloc(0);
     child2.stderr.on("data", (chunk) => {
@@ -90508,9 +90444,9 @@ function systemPrograms(env, packages = PACKAGES) {
       }
     },
     run: async (invocation2) => {
-      var _a10, _b3;
+      var _a6, _b3;
       const running = await start2(invocation2);
-      running.stdin.end((_a10 = invocation2.input) != null ? _a10 : "");
+      running.stdin.end((_a6 = invocation2.input) != null ? _a6 : "");
       const chunks = [];
       for await (const chunk of running.stdout) chunks.push(chunk);
       const ending = await running.ended;
@@ -90518,8 +90454,8 @@ function systemPrograms(env, packages = PACKAGES) {
       return { ...ending, stdout: Buffer.concat(chunks) };
     },
     find: (program3) => {
-      var _a10;
-      const folders = (0, import_node_path49.isAbsolute)(program3) ? [""] : ((_a10 = env.PATH) != null ? _a10 : "").split(import_node_path49.delimiter);
+      var _a6;
+      const folders = (0, import_node_path49.isAbsolute)(program3) ? [""] : ((_a6 = env.PATH) != null ? _a6 : "").split(import_node_path49.delimiter);
       return folders.map((folder2) => (0, import_node_path49.join)(folder2, program3)).find(isExecutable);
     }
   };
@@ -90558,6 +90494,7 @@ function missing2(program3, packages) {
 }
 
 // src/cli.ts
+keepHeapSmall();
 adoptAtomGit(process.env);
 var host = findHost(process.env);
 var interruption = new AbortController();
@@ -90609,7 +90546,7 @@ ${examples}`).action(async (...received) => {
   });
 }
 async function execute(command, given, operands) {
-  var _a10, _b3;
+  var _a6, _b3;
   const json = given.json === true;
   try {
     const values = readOptions(command.options, given, world.env);
@@ -90617,7 +90554,7 @@ async function execute(command, given, operands) {
     tellHost(outcome);
     world.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}
 ` : outcome.text);
-    (_a10 = process.exitCode) != null ? _a10 : process.exitCode = outcome.status;
+    (_a6 = process.exitCode) != null ? _a6 : process.exitCode = outcome.status;
   } catch (thrown) {
     const failure = interruption.signal.aborted ? interruption.signal.reason : asFailure(thrown);
     if (json) world.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
