@@ -69140,18 +69140,22 @@ function keepHeapSmall() {
 }
 var EVERY = 8 * 1024 * 1024;
 var passed = 0;
-var collect2;
+var collector;
 function collectAfter(bytes2) {
   passed += bytes2;
   if (passed < EVERY) return;
   passed = 0;
-  collect2 != null ? collect2 : collect2 = exposeCollector();
+  collect2({ type: "minor" });
+}
+function collectAll() {
   collect2();
 }
-function exposeCollector() {
-  (0, import_node_v8.setFlagsFromString)("--expose-gc");
-  const gc = (0, import_node_vm.runInNewContext)("gc");
-  return () => gc({ type: "minor" });
+function collect2(options3) {
+  if (collector === void 0) {
+    (0, import_node_v8.setFlagsFromString)("--expose-gc");
+    collector = (0, import_node_vm.runInNewContext)("gc");
+  }
+  collector(options3);
 }
 
 // src/toolchain/decompress.ts
@@ -74420,6 +74424,8 @@ async function buildKernels(shop, kernels3, { output, lanes, cores }, progress) 
       await writeFailed(output, record2);
       task.end(`failed (${record2.reason})`, record2.message);
       return { state: "failed", record: record2, seconds: seconds2() };
+    } finally {
+      collectAll();
     }
   };
   const results = await inLanes(kernels3, lanes, work, interrupted);

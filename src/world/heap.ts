@@ -13,7 +13,7 @@ export function keepHeapSmall(): void {
 const EVERY = 8 * 1024 * 1024;
 
 let passed = 0;
-let collect: (() => void) | undefined;
+let collector: ((options?: { type: 'minor' }) => void) | undefined;
 
 /**
  * To be told of buffers that came and are not needed any more. V8 lets tens of megabytes of them lie
@@ -25,12 +25,18 @@ export function collectAfter(bytes: number): void {
   passed += bytes;
   if (passed < EVERY) return;
   passed = 0;
-  collect ??= exposeCollector();
+  collect({ type: 'minor' });
+}
+
+/** To be told that much was done with which is not young any more; takes a hundredth of a second. */
+export function collectAll(): void {
   collect();
 }
 
-function exposeCollector(): () => void {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as (options: { type: 'minor' }) => void;
-  return () => gc({ type: 'minor' });
+function collect(options?: { type: 'minor' }): void {
+  if (collector === undefined) {
+    setFlagsFromString('--expose-gc');
+    collector = runInNewContext('gc') as NonNullable<typeof collector>;
+  }
+  collector(options);
 }

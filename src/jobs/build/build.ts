@@ -5,6 +5,7 @@ import type { Progress } from '../../report/progress.ts';
 import { bytes } from '../../report/units.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import { encodeArgs } from '../../toolchain/encode.ts';
+import { collectAll } from '../../world/heap.ts';
 import { buildKernel, type Workshop } from './kernel.ts';
 import { inLanes, type Traffic } from './lanes.ts';
 import { finishedBefore, writeBuilt, writeFailed } from './output.ts';
@@ -63,6 +64,8 @@ export async function buildKernels(
       await writeFailed(output, record);
       task.end(`failed (${record.reason})`, record.message);
       return { state: 'failed', record, seconds: seconds() };
+    } finally {
+      collectAll(); // its BTF and its tarball, several times 4 MB
     }
   };
   const results = await inLanes(kernels, lanes, work, interrupted);
