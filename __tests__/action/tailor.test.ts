@@ -122,7 +122,7 @@ test('a project gets the minimal BTF of every kernel, and the next run moves no 
   expect(readFileSync(second.file).equals(made)).toBe(true);
   const sizes = Object.values(tarballs).reduce((sum, { length }) => sum + length, 0);
   expect(first.moved - second.moved).toBeGreaterThan(sizes / 2);
-}, 120_000);
+});
 
 test('after the archive has grown only what is new is moved, and kept under another key', async () => {
   const { [NEW]: later, ...before } = tarballs;
@@ -134,7 +134,7 @@ test('after the archive has grown only what is new is moved, and kept under anot
   expect(grown.said).toEqual([OUTPUT, '3', '0']);
   expect(services.cacheKeys()).toHaveLength(2);
   expect(services.cacheKeys()).toContain(old);
-}, 120_000);
+});
 
 test('one broken tarball makes the run red, and the rest is made and kept', async () => {
   commit(bare, 'master', shelve({ [ARM]: Buffer.from('nothing') }));
@@ -143,7 +143,7 @@ test('one broken tarball makes the run red, and the rest is made and kept', asyn
   expect(log).toMatch(new RegExp(`^::error title=${ARM.replaceAll('.', '\\.')}::`, 'm'));
   expect(Object.keys(contentOf(file)).sort()).toEqual([X86, NEW]);
   expect(services.cacheKeys()).toHaveLength(1);
-}, 120_000);
+});
 
 test('the inputs choose kernels, layout and output', async () => {
   const inputs =
@@ -152,7 +152,7 @@ test('the inputs choose kernels, layout and output', async () => {
   expect([result, ...said]).toEqual(['success', 'btf.tgz', '1', '0']);
   const [entry] = entriesOf(readFileSync(file.replace(OUTPUT, 'btf.tgz')));
   expect(entry?.name).toBe(`openEuler/22.03/x86_64/${X86}.btf`);
-}, 120_000);
+});
 
 /** A folder with all programs of a machine but bpftool and the packagers. */
 function machineWithout(...stand: readonly (readonly [string, string])[]): Record<string, string> {
@@ -213,7 +213,7 @@ test("Ubuntu's script that wants the running kernel's package is passed by", asy
   expect(log).toMatch(/linux-tools-6\.8\.0-1\/bpftool v/);
   expect([result, ...said]).toEqual(['success', OUTPUT, '3', '0']);
   expect(asked().at(-1)).toMatch(/xz-utils linux-tools-generic$/);
-}, 120_000);
+});
 
 function tarballPath(uname: string): string {
   return Object.keys(shelve({ [uname]: Buffer.of() }))[0] ?? '';

@@ -72,11 +72,11 @@ test('the action pins pahole 1.31 and keeps it, also from a job in which a kerne
   expect(second.result).toBe('success');
   expect(used(second.log)).toEqual(['1.31', 'cached']);
   expect(second.log).toContain('--- skipped: Keep the tools\n');
-}, 120_000);
+});
 
 test("a wish for the machine's own tools keeps nothing", async () => {
   const { log, result } = await build('system', 'pahole: system, minimum-types: 100');
   expect(result).toBe('success');
   expect(used(log)?.[1]).toBe('system');
   expect(services.cacheKeys()).toEqual([]);
-}, 120_000);
+});

@@ -122,7 +122,7 @@ async function check(bytes: Buffer, trusted: PrivateKey[]) {
 const keys: PrivateKey[] = [];
 beforeAll(async () => {
   for (const name of ['one', 'two']) keys.push(await newKey(name));
-}, 60_000);
+});
 const key = (index: number): PrivateKey => {
   const found = keys[index];
   if (found === undefined) throw new Error('no key');
