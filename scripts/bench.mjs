@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BUNDLE } from './bench/contenders.mjs';
 import { openRepository, run } from './bench/kernels.mjs';
-import { section } from './bench/report.mjs';
-import { playRounds } from './bench/rounds.mjs';
+import { section, streamSection } from './bench/report.mjs';
+import { playRounds, playStreams } from './bench/rounds.mjs';
 import { bytes, machine, writeBetween } from './bench/table.mjs';
 
 const HELP = `Usage: npm run bench -- [options]
@@ -20,8 +20,9 @@ writes the table to the README. The first time takes long: it downloads and pack
   --rounds <number>       how often each contender runs (default 3)
   --kernel <name>...      kernels for one at a time (default 6.1-amd64 5.10-amd64)
   --modules <which>       modules beside vmlinux in those: none, two, all (default all)
-  --four-modules <which>  the same for four kernels in one go (default two)
-  --only <one|four>       only one kernel at a time, or only four in one go
+  --four-modules <which>  the same for four kernels in one go (default all)
+  --only <part>           one: one kernel at a time; four: four in one go; streams: a package in
+                          ranges against one plain stream
   --no-readme             print the table, leave the README alone
   --help                  this
 `;
@@ -32,7 +33,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     kernel: { type: 'string', multiple: true, default: ['6.1-amd64', '5.10-amd64'] },
     modules: { type: 'string', default: 'all' },
-    'four-modules': { type: 'string', default: 'two' },
+    'four-modules': { type: 'string', default: 'all' },
     only: { type: 'string' },
     'no-readme': { type: 'boolean' },
     help: { type: 'boolean' },
@@ -78,26 +79,50 @@ const tools = {
   setup: toolset(['--pahole', 'auto', '--xz', 'auto']),
   system: toolset(['--pahole', 'system', '--xz', 'system']),
 };
-const sections = [
-  `\`npm run bench\` on ${machine()}: medians of ${rounds} interleaved rounds, least and most in ` +
-    'brackets; memory is the peak of all processes together, Node the peak of its own.',
-];
-if (options.only !== 'four') {
-  const title = ([kernel]) =>
-    `**One kernel**, ${series(kernel)} (Debian's, cloud flavour; modules: ${options.modules}), ` +
-    `a package of ${bytes(kernel.size)}. The floor is \`xz -dc --ignore-check\`, \`pahole -j${cores}\` ` +
-    'and `xz -6`, each alone, one after the other.';
-  for (const name of options.kernel) sections.push(await play([name], options.modules, title));
+const conditions =
+  `Medians of ${rounds} interleaved rounds, least and most in brackets; memory is the peak of all processes ` +
+  `together, Node the peak of its own. On ${machine()}.`;
+
+/** The parts of the benchmark, each with its place in the README. */
+const PARTS = {
+  one: async () => {
+    const title = ([kernel]) =>
+      `**One kernel**, ${series(kernel)} (Debian's, cloud flavour; modules: ${options.modules}), ` +
+      `a package of ${bytes(kernel.size)}. The floor is \`xz -dc --ignore-check\`, \`pahole -j${cores}\` ` +
+      'and `xz -6`, each alone, one after the other.';
+    const sections = [];
+    for (const name of options.kernel) sections.push(await play([name], options.modules, title));
+    return sections;
+  },
+  four: async () => {
+    const which = options['four-modules'];
+    const title = (kernels) =>
+      `**Four kernels in one go** on ${cores} cores: ${kernels.map(series).sort().join(', ')} ` +
+      `(modules: ${which}). The shell takes one after the other; the floor is the CPU seconds of xz, ` +
+      `pahole and compression over ${cores} cores.`;
+    return [await play(FOUR, which, title)];
+  },
+  streams: async () => {
+    const { kernels, stop, ...mirrors } = await openRepository(['6.1-amd64'], options.modules);
+    try {
+      const title =
+        '**Several connections or one plain stream** from a server without limits on the same machine, ' +
+        `a package of ${bytes(kernels[0].size)}:`;
+      say(title);
+      const results = await playStreams({ tools, ...mirrors, kernels, work }, rounds);
+      return [streamSection(title, results)];
+    } finally {
+      stop();
+    }
+  },
+};
+const { only } = options;
+if (only !== undefined && !(only in PARTS)) {
+  throw new Error(`--only is one of ${Object.keys(PARTS).join(', ')}`);
 }
-if (options.only !== 'one') {
-  const which = options['four-modules'];
-  const title = (kernels) =>
-    `**Four kernels in one go** on ${cores} cores: ${kernels.map(series).sort().join(', ')} ` +
-    `(modules: ${which}). The shell takes one after the other; the floor is the CPU seconds of xz, ` +
-    `pahole and compression over ${cores} cores.`;
-  sections.push(await play(FOUR, which, title));
+const readme = fileURLToPath(new URL('../README.md', import.meta.url));
+for (const part of only === undefined ? Object.keys(PARTS) : [only]) {
+  const text = [...(await PARTS[part]()), conditions].join('\n\n');
+  if (!options['no-readme']) writeBetween(readme, part, text);
+  process.stdout.write(`${text}\n`);
 }
-const text = sections.join('\n\n');
-if (!options['no-readme'])
-  writeBetween(fileURLToPath(new URL('../README.md', import.meta.url)), text);
-process.stdout.write(`${text}\n`);

@@ -29,27 +29,37 @@ export function run(program, args) {
 }
 
 /**
- * A repository of real kernels behind a server of its own.
+ * A repository of real kernels behind two servers of its own: one as mirrors are, and one that has no
+ * ranges, so that a package is one plain stream.
  * @param {string[]} names as make-kernel-repository.sh knows them
  * @param {string} modules none, two or all
- * @returns {Promise<{mirror: string, kernels: Kernel[], stop(): void}>}
+ * @returns {Promise<{mirror: string, plain: string, kernels: Kernel[], stop(): void}>}
  */
 export async function openRepository(names, modules) {
   const args = names.flatMap((name) => ['--kernel', name]);
   const script = join(SCRIPTS, 'make-kernel-repository.sh');
   const folder = run('bash', [script, ...args, '--modules', modules]).trim();
-  const server = spawn(process.execPath, [join(SCRIPTS, 'bench', 'serve.mjs'), folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface(server.stdout);
-  const mirror = await new Promise((resolve, reject) => {
-    lines.once('line', resolve);
-    server.once('close', () => reject(new Error('the server did not start')));
-  });
+  const [mirror, plain] = await Promise.all(
+    ['serve.mjs', 'serve-plain.mjs'].map((server) => serve(server, folder)),
+  );
   const kernels = readdirSync(folder, { recursive: true })
     .filter((path) => path.endsWith('.rpm'))
     .map((path) => kernelOf(folder, path));
-  return { mirror, kernels, stop: () => server.stdin.end() };
+  const stop = () => {
+    for (const server of [mirror, plain]) server.stop();
+  };
+  return { mirror: mirror.url, plain: plain.url, kernels, stop };
+}
+
+async function serve(script, folder) {
+  const server = spawn(process.execPath, [join(SCRIPTS, 'bench', script), folder], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const url = await new Promise((resolve, reject) => {
+    createInterface(server.stdout).once('line', resolve);
+    server.once('close', () => reject(new Error('the server did not start')));
+  });
+  return { url, stop: () => server.stdin.end() };
 }
 
 function kernelOf(folder, path) {

@@ -25,12 +25,38 @@ export function section(title, tools, results) {
   return `${title}\n\n${table}\n\nbtfhub's CPU ${shares.join('; ')}.`;
 }
 
+/**
+ * @param {string} title above the table
+ * @param {Awaited<ReturnType<import('./rounds.mjs').playStreams>>} results
+ */
+export function streamSection(title, { ranges, plain }) {
+  const one = median(plain.map(({ wall }) => wall));
+  const row = (who, all) => {
+    const { wall, cpu, node } = medians(all);
+    return [
+      who,
+      `${seconds(wall)} (${rangeOf(all)})`,
+      ratio(wall / one),
+      seconds(cpu),
+      bytes(node),
+    ];
+  };
+  const rows = [
+    row('**btfhub**, ranges over four connections', ranges),
+    row('**btfhub**, one plain stream', plain),
+  ];
+  return `${title}\n\n${markdown(['', 'wall', 'it / plain', 'CPU', 'Node'], rows)}`;
+}
+
+function rangeOf(all) {
+  const walls = all.map(({ wall }) => wall);
+  return [Math.min(...walls), Math.max(...walls)].map((value) => value.toFixed(0)).join('–');
+}
+
 function rowOf(who, all, shell, floor) {
   const middle = medians(all);
-  const walls = all.map(({ wall }) => wall);
-  const range = [Math.min(...walls), Math.max(...walls)].map((value) => value.toFixed(0)).join('–');
   return [
-    ...[who, `${seconds(middle.wall)} (${range})`, ratio(shell / middle.wall)],
+    ...[who, `${seconds(middle.wall)} (${rangeOf(all)})`, ratio(shell / middle.wall)],
     ...[ratio(middle.wall / floor), seconds(middle.cpu), bytes(middle.memory ?? 0)],
     ...[bytes(middle.node ?? 0), files(middle)],
   ];

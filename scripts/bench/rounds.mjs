@@ -42,6 +42,23 @@ export async function playRounds({ tools, mirror, kernels, work, cores }, rounds
   return results;
 }
 
+/**
+ * btfhub alone, with the package in ranges over several connections and as one plain stream.
+ * @returns {Promise<Record<'ranges'|'plain', object[]>>}
+ */
+export async function playStreams({ tools, mirror, plain, kernels, work }, rounds) {
+  const results = { ranges: [], plain: [] };
+  for (let round = 0; round < rounds; round++) {
+    const pair = Object.entries({ ranges: mirror, plain });
+    // Who comes first in a pair is a little slower, whoever it is.
+    for (const [name, url] of round % 2 === 0 ? pair : pair.reverse()) {
+      const make = (folder) => ours(tools.setup, url, kernels, folder);
+      results[name].push(await runOnce(`btfhub, ${name}`, make, join(work, 'run')));
+    }
+  }
+  return results;
+}
+
 /** The flags that btfhub gives to this pahole, out of a record of its own. */
 function flagsOf(tools, mirror, kernel, work) {
   const folder = join(work, 'flags');

@@ -36,14 +36,12 @@ export function markdown(columns, rows) {
   return [line(columns), line(rule), ...rows.map(line)].join('\n');
 }
 
-const BEGIN = '<!-- bench -->';
-const END = '<!-- /bench -->';
-
-/** Puts the text between the markers of a Markdown file. */
-export function writeBetween(file, text) {
+/** Puts the text between the markers of one part in a Markdown file. */
+export function writeBetween(file, part, text) {
+  const [begin, end] = [`<!-- bench: ${part} -->`, `<!-- /bench: ${part} -->`];
   const old = readFileSync(file, 'utf8');
-  const from = old.indexOf(BEGIN);
-  const to = old.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`${file} has no ${BEGIN} ... ${END}`);
-  writeFileSync(file, `${old.slice(0, from + BEGIN.length)}\n${text}\n${old.slice(to)}`);
+  const from = old.indexOf(begin);
+  const to = old.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`${file} has no ${begin} ... ${end}`);
+  writeFileSync(file, `${old.slice(0, from + begin.length)}\n${text}\n${old.slice(to)}`);
 }
