@@ -80,8 +80,8 @@ const tools = {
   system: toolset(['--pahole', 'system', '--xz', 'system']),
 };
 const conditions =
-  `Medians of ${rounds} interleaved rounds, least and most in brackets; memory is the peak of all processes ` +
-  `together, Node the peak of its own. On ${machine()}.`;
+  `${rounds === 1 ? 'One round' : `Medians of ${rounds} interleaved rounds`}, least and most in brackets; ` +
+  `memory is the peak of all processes together, Node the peak of its own. On ${machine()}.`;
 
 /** The parts of the benchmark, each with its place in the README. */
 const PARTS = {
