@@ -89862,15 +89862,18 @@ function wordsOf(words, order) {
   }
   return bytes2;
 }
+function preamble(order) {
+  const magic = order === "little" ? [MAGIC & 255, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 255];
+  return Buffer.from([...magic, VERSION, 0]);
+}
 function writeBtf(types, strings, order) {
   const body = wordsOf(
     types.flatMap((type) => typeWords(type, (text3) => strings.offsetOf(text3))),
     order
   );
   const table2 = strings.bytes();
-  const magic = order === "little" ? [MAGIC & 255, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 255];
   const lengths = [HEADER_SIZE, 0, body.length, body.length, table2.length];
-  return Buffer.concat([Buffer.from([...magic, VERSION, 0]), wordsOf(lengths, order), body, table2]);
+  return Buffer.concat([preamble(order), wordsOf(lengths, order), body, table2]);
 }
 var FLAG = 2147483648;
 var NO_PARTS = 0;
@@ -90080,9 +90083,8 @@ function writeExt(questions, strings, order) {
   const section = [strings.offsetOf("combined"), questions.length, ...records];
   const isEmpty = questions.length === 0;
   const data = isEmpty ? [0] : [RECORD_SIZE2, ...section];
-  const magic = order === "little" ? [MAGIC & 255, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 255];
   const header2 = [HEADER_SIZE5, 0, 0, 0, 0, 0, isEmpty ? 0 : data.length * 4];
-  return Buffer.concat([Buffer.from([...magic, VERSION, 0]), wordsOf([...header2, ...data], order)]);
+  return Buffer.concat([preamble(order), wordsOf([...header2, ...data], order)]);
 }
 
 // src/jobs/tailor/minimise.ts

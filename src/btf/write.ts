@@ -38,6 +38,12 @@ export function wordsOf(words: readonly number[], order: ByteOrder): Buffer {
   return bytes;
 }
 
+/** With what `.BTF` and `.BTF.ext` both begin: magic, version, flags. */
+export function preamble(order: ByteOrder): Buffer {
+  const magic = order === 'little' ? [MAGIC & 0xff, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 0xff];
+  return Buffer.from([...magic, VERSION, 0]);
+}
+
 /**
  * Raw BTF (Documentation/bpf/btf.rst) of these types, which have the ids 1, 2, 3 and so on. Strings that
  * are in the table already come along. Throws `bad-btf` for what has no number in the format.
@@ -52,9 +58,8 @@ export function writeBtf(
     order,
   );
   const table = strings.bytes();
-  const magic = order === 'little' ? [MAGIC & 0xff, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 0xff];
   const lengths = [HEADER_SIZE, 0, body.length, body.length, table.length];
-  return Buffer.concat([Buffer.from([...magic, VERSION, 0]), wordsOf(lengths, order), body, table]);
+  return Buffer.concat([preamble(order), wordsOf(lengths, order), body, table]);
 }
 
 const FLAG = 0x80000000;

@@ -1,8 +1,8 @@
 import { RELOCATION_KINDS, type Relocation } from '../ext.ts';
-import { type BtfType, type ByteOrder, MAGIC, type TypeId, VERSION } from '../format.ts';
+import type { BtfType, ByteOrder, TypeId } from '../format.ts';
 import { badType } from '../references.ts';
 import { wrapSections } from '../wrap.ts';
-import { StringTable, wordsOf, writeBtf } from '../write.ts';
+import { preamble, StringTable, wordsOf, writeBtf } from '../write.ts';
 import type { BpfObject } from './object.ts';
 import { isComposite, Refusal, type Types } from './types.ts';
 
@@ -184,7 +184,6 @@ function writeExt(questions: readonly Question[], strings: StringTable, order: B
   const isEmpty = questions.length === 0;
   // libbpf refuses a section that ends with its header.
   const data = isEmpty ? [0] : [RECORD_SIZE, ...section];
-  const magic = order === 'little' ? [MAGIC & 0xff, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 0xff];
   const header = [HEADER_SIZE, 0, 0, 0, 0, 0, isEmpty ? 0 : data.length * 4];
-  return Buffer.concat([Buffer.from([...magic, VERSION, 0]), wordsOf([...header, ...data], order)]);
+  return Buffer.concat([preamble(order), wordsOf([...header, ...data], order)]);
 }
