@@ -72879,11 +72879,8 @@ var COMPRESS = ["--compress", "--stdout", "--format=xz", "--check=crc64", "--thr
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
   var _a6;
-  const input = Buffer.concat([memberHeader(uname2, btf.length), btf, padding(btf.length), END]);
-  const ending = await programs.run({
-    ...invocation(use, COMPRESS),
-    input
-  });
+  const input = [memberHeader(uname2, btf.length), btf, padding(btf.length), END];
+  const ending = await programs.run({ ...invocation(use, COMPRESS), input });
   if (ending.status !== 0) {
     const how = (_a6 = ending.status) != null ? _a6 : ending.signal;
     throw new Failure("internal", `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
@@ -73896,7 +73893,7 @@ async function readHead(queue) {
     headerDigests,
     files: packageFiles(header2, lead.source),
     payload,
-    body: checkedBody(queue, payload)
+    body: (digest = "checked") => checkedBody(queue, payload.size, digest === "checked" ? payload.digest : void 0)
   };
 }
 async function readHeader3(queue, kind) {
@@ -73934,8 +73931,7 @@ function nvraOf(header2, source2) {
     arch: source2 ? "src" : required(TAG.arch, "architecture")
   };
 }
-async function* checkedBody(queue, payload) {
-  const { digest, size: expected } = payload;
+async function* checkedBody(queue, expected, digest) {
   const hash = digest && (0, import_node_crypto6.createHash)(digest.algorithm);
   let size2 = 0;
   for await (const chunk of queue.rest()) {
@@ -74024,7 +74020,7 @@ flush_fn = function() {
 
 // src/jobs/build/extract.ts
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
-  var _a6, _b3;
+  var _a6;
   const head = await readPackageHead(bytes2);
   if (nvraText(head.nvra) !== wanted.nvra) {
     const is3 = printable(nvraText(head.nvra));
@@ -74039,7 +74035,8 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
     const cpio = new CpioParser(head.files, (member) => member.holds(path5) ? file : void 0);
     const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
     const { compressor } = head.payload;
-    await decompressInto((bytes3) => cpio.push(bytes3), compressor, head.body, decoders, damaged);
+    const body = head.body(isStrong(entry.digest) ? "not-needed" : "checked");
+    await decompressInto((bytes3) => cpio.push(bytes3), compressor, body, decoders, damaged);
     cpio.finish();
   } finally {
     file.close();
@@ -74051,7 +74048,10 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
       `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`
     );
   }
-  return { head, size: file.size, sha256: sha2568, digestedBy: (_b3 = entry.digest) == null ? void 0 : _b3.algorithm };
+  return { head, size: file.size, sha256: sha2568, proven: isStrong(entry.digest) };
+}
+function isStrong(digest) {
+  return digest !== void 0 && digest.algorithm !== "md5";
 }
 function noVmlinux({ nvra, vmlinuxPath }) {
   return new Failure(
@@ -74176,8 +74176,7 @@ var Attempt = class {
         verified: {
           repodata: true,
           header: vmlinux.head.headerDigests.includes("sha256"),
-          // MD5, as rpm had it before 4.14, proves nothing any more.
-          file: vmlinux.digestedBy !== void 0 && vmlinux.digestedBy !== "md5",
+          file: vmlinux.proven,
           signature: __privateGet(this, _signature)
         },
         release: __privateGet(this, _release)
@@ -74776,48 +74775,62 @@ function describeDisagreement(fetches) {
 // src/download/history.ts
 var import_node_crypto11 = require("crypto");
 var LARGEST_BLOCK = 1024 * 1024;
+var _comparisons, _only, _open2, _bytes2, _History_instances, record_fn;
 var History = class {
-  blocks = [];
-  #comparisons;
-  #open;
-  #bytes = 0;
-  /** `earlier`: fetches of the same file to compare with, however early they ended. */
-  constructor(earlier = []) {
-    this.#comparisons = new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)]));
+  /**
+   * `earlier`: fetches of the same file to compare with, however early they ended. `only`: there is but one
+   * mirror, so that nobody asks who of several was wrong, and no block is hashed to tell.
+   */
+  constructor(earlier = [], { only = false } = {}) {
+    __privateAdd(this, _History_instances);
+    __publicField(this, "blocks", []);
+    __publicField(this, "mirrors", /* @__PURE__ */ new Set());
+    __privateAdd(this, _comparisons);
+    __privateAdd(this, _only);
+    __privateAdd(this, _open2);
+    __privateAdd(this, _bytes2, 0);
+    __privateSet(this, _comparisons, new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)])));
+    __privateSet(this, _only, only);
   }
   /** Bytes delivered so far. */
   get bytes() {
-    return this.#bytes;
-  }
-  get mirrors() {
-    const mirrors = new Set(this.blocks.map(({ mirror }) => mirror));
-    return this.#open ? mirrors.add(this.#open.mirror) : mirrors;
+    return __privateGet(this, _bytes2);
   }
   add(mirror, bytes2) {
-    var _a6, _b3;
-    for (const comparison of this.#comparisons.values()) comparison.add(mirror, bytes2);
-    if (((_a6 = this.#open) == null ? void 0 : _a6.mirror) !== mirror) this.end();
-    for (let from = 0; from < bytes2.length; ) {
-      (_b3 = this.#open) != null ? _b3 : this.#open = { mirror, start: this.#bytes, hash: (0, import_node_crypto11.createHash)("sha256") };
-      const end = this.#open.start + LARGEST_BLOCK;
-      const part = bytes2.subarray(from, from + end - this.#bytes);
-      this.#open.hash.update(part);
-      this.#bytes += part.length;
-      from += part.length;
-      if (this.#bytes === end) this.end();
-    }
+    this.mirrors.add(mirror);
+    if (__privateGet(this, _only)) __privateSet(this, _bytes2, __privateGet(this, _bytes2) + bytes2.length);
+    else __privateMethod(this, _History_instances, record_fn).call(this, mirror, bytes2);
   }
   /** The delivery is over, here or before its time. */
   end() {
-    if (this.#open === void 0) return;
-    const { mirror, start: start2, hash } = this.#open;
-    this.blocks.push({ mirror, start: start2, end: this.#bytes, sha256: hash.digest("hex") });
-    this.#open = void 0;
+    if (__privateGet(this, _open2) === void 0) return;
+    const { mirror, start: start2, hash } = __privateGet(this, _open2);
+    this.blocks.push({ mirror, start: start2, end: __privateGet(this, _bytes2), sha256: hash.digest("hex") });
+    __privateSet(this, _open2, void 0);
   }
   /** Where an earlier fetch, one of those it was made with, had other bytes. */
   differences(earlier) {
     var _a6, _b3;
-    return (_b3 = (_a6 = this.#comparisons.get(earlier)) == null ? void 0 : _a6.differences) != null ? _b3 : [];
+    return (_b3 = (_a6 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a6.differences) != null ? _b3 : [];
+  }
+};
+_comparisons = new WeakMap();
+_only = new WeakMap();
+_open2 = new WeakMap();
+_bytes2 = new WeakMap();
+_History_instances = new WeakSet();
+record_fn = function(mirror, bytes2) {
+  var _a6, _b3;
+  for (const comparison of __privateGet(this, _comparisons).values()) comparison.add(mirror, bytes2);
+  if (((_a6 = __privateGet(this, _open2)) == null ? void 0 : _a6.mirror) !== mirror) this.end();
+  for (let from = 0; from < bytes2.length; ) {
+    (_b3 = __privateGet(this, _open2)) != null ? _b3 : __privateSet(this, _open2, { mirror, start: __privateGet(this, _bytes2), hash: (0, import_node_crypto11.createHash)("sha256") });
+    const end = __privateGet(this, _open2).start + LARGEST_BLOCK;
+    const part = bytes2.subarray(from, from + end - __privateGet(this, _bytes2));
+    __privateGet(this, _open2).hash.update(part);
+    __privateSet(this, _bytes2, __privateGet(this, _bytes2) + part.length);
+    from += part.length;
+    if (__privateGet(this, _bytes2) === end) this.end();
   }
 };
 var _blocks2, _nth, _at, _hash, _mirrors, _Comparison_instances, compare_fn;
@@ -75430,7 +75443,7 @@ var Download = class {
   #begun = false;
   constructor(pool, resource, options3 = {}) {
     this.resource = resource;
-    this.history = new History(options3.after);
+    this.history = new History(options3.after, { only: pool.mirrors.length === 1 });
     this.#signal = options3.signal;
     const mirrors = pool.mirrors.filter((mirror) => {
       var _a6;
@@ -85341,7 +85354,7 @@ function answerFile(file, found, asked, response) {
   });
   if (size2 === 0) response.end();
   else
-    (0, import_node_fs19.createReadStream)(file, { start: start2, end }).on("error", () => response.destroy()).pipe(response);
+    (0, import_node_fs19.createReadStream)(file, { start: start2, end, highWaterMark: 1024 * 1024 }).on("error", () => response.destroy()).pipe(response);
 }
 function indexPage(path5, entries2) {
   const links = entries2.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
@@ -90454,7 +90467,8 @@ function systemPrograms(env, packages = PACKAGES) {
     run: async (invocation2) => {
       var _a6, _b3;
       const running = await start2(invocation2);
-      running.stdin.end((_a6 = invocation2.input) != null ? _a6 : "");
+      for (const piece of [(_a6 = invocation2.input) != null ? _a6 : []].flat()) running.stdin.write(piece);
+      running.stdin.end();
       const chunks = [];
       for await (const chunk of running.stdout) chunks.push(chunk);
       const ending = await running.ended;

@@ -50,7 +50,7 @@ const endless = (tag: Tags[number]): Buffer => {
 /** Reads the whole package; what is wrong with it is thrown. */
 async function read(bytes: Uint8Array, chunkSize = 512) {
   const head = await readPackageHead(stream(bytes, chunkSize));
-  return readMembers(await collect(head.body), head.files);
+  return readMembers(await collect(head.body()), head.files);
 }
 
 async function verdict(bytes: Uint8Array, chunkSize?: number): Promise<string> {

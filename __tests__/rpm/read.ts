@@ -62,7 +62,7 @@ export function readMembers(
 /** A package as a whole. */
 export async function readPackage(bytes: Uint8Array) {
   const head = await readPackageHead(stream(bytes));
-  const payload = await collect(head.body);
+  const payload = await collect(head.body());
   const archive = unpack(head.payload.compressor, payload);
   return { head, archive, members: readMembers(archive, head.files) };
 }

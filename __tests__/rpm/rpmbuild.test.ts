@@ -142,7 +142,7 @@ test('the package may come in chunks of any size', async () => {
   const bytes = readFileSync(packages['w2.xzdio'] ?? '');
   for (const size of [1, 95, 1000]) {
     const head = await readPackageHead(stream(bytes, size));
-    const body = await collect(head.body);
+    const body = await collect(head.body());
     expect(body.equals(bytes.subarray(head.payload.offset))).toBe(true);
   }
 });
@@ -158,7 +158,7 @@ test('a source that is not read to its end is ended when the head or the body is
     }
   }
   const head = await readPackageHead(source(bytes));
-  for await (const _ of head.body) break;
+  for await (const _ of head.body()) break;
   expect(ended).toBe(1);
   await expect(readPackageHead(source(bytes.subarray(8)))).rejects.toThrow('not an RPM');
   expect(ended).toBe(2);

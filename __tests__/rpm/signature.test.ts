@@ -132,7 +132,7 @@ test('a signature over header and payload together is not one over the header', 
     [[SIGNATURE_TAG.pgp, { binary: signatures.binary(SIGNATURE_TAG.rsa) ?? Buffer.alloc(0) }]],
     62,
   );
-  const head = await headOf(writePackage(header.bytes, await collect(body), legacy));
+  const head = await headOf(writePackage(header.bytes, await collect(body()), legacy));
   const keyring = await Keyring.read([], [], now());
   expect(await checkSignature(head, keyring, now())).toMatchObject({
     status: 'unsigned',
@@ -278,7 +278,7 @@ describe('a package that was changed after it was signed', () => {
       ],
       62,
     );
-    return writePackage(header, await collect(head.body), signatures);
+    return writePackage(header, await collect(head.body()), signatures);
   };
 
   const refused = async (bytes: Buffer) => {
@@ -347,7 +347,7 @@ describe('a package that was changed after it was signed', () => {
   test('in its payload has a good signature, and a payload that is refused by the digest in the signed header', async () => {
     const path = signed(main.fingerprint);
     const { header, signatures } = await headOf(readFileSync(path));
-    const payload = await collect((await headOf(readFileSync(other))).body);
+    const payload = await collect((await headOf(readFileSync(other))).body());
     const head = await headOf(writePackage(header.bytes, payload, signatures.bytes));
     const keyring = await Keyring.read(
       [file(gnupg.export(main.fingerprint))],
@@ -355,7 +355,7 @@ describe('a package that was changed after it was signed', () => {
       now(),
     );
     expect(await checkSignature(head, keyring, now())).toMatchObject({ status: 'good' });
-    await expect(collect(head.body)).rejects.toMatchObject({ reason: 'corrupt-package' });
+    await expect(collect(head.body())).rejects.toMatchObject({ reason: 'corrupt-package' });
   });
 });
 

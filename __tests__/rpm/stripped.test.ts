@@ -18,7 +18,7 @@ test('a file beyond 4 GiB comes in stripped members, each of the size that only 
       end: () => seen.set(member.file.path, `${member.size} ${hash.digest('hex')}`),
     };
   });
-  await decodeInto(parser, await collect(head.body));
+  await decodeInto(parser, await collect(head.body()));
   expect(parser.offset).toBe(head.payload.unpackedSize);
   const file = (path: string) => head.files.find((each) => each.path === path);
   expect(seen.get('/big/sparse')).toBe(`4294967297 ${file('/big/sparse')?.digest?.hex}`);

@@ -36,11 +36,8 @@ export async function packBtf(
   btf: Uint8Array,
   use: XzUse = {},
 ): Promise<Buffer> {
-  const input = Buffer.concat([memberHeader(uname, btf.length), btf, padding(btf.length), END]);
-  const ending = await programs.run({
-    ...invocation(use, COMPRESS),
-    input,
-  });
+  const input = [memberHeader(uname, btf.length), btf, padding(btf.length), END];
+  const ending = await programs.run({ ...invocation(use, COMPRESS), input });
   if (ending.status !== 0) {
     const how = ending.status ?? ending.signal;
     throw new Failure('internal', `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);

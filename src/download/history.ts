@@ -21,13 +21,19 @@ const LARGEST_BLOCK = 1024 * 1024;
 /** Which mirror served which bytes, in the order of delivery, and where they differ from earlier fetches. */
 export class History {
   readonly blocks: Block[] = [];
+  readonly mirrors = new Set<Mirror>();
   readonly #comparisons: ReadonlyMap<History, Comparison>;
+  readonly #only: boolean;
   #open: OpenBlock | undefined;
   #bytes = 0;
 
-  /** `earlier`: fetches of the same file to compare with, however early they ended. */
-  constructor(earlier: readonly History[] = []) {
+  /**
+   * `earlier`: fetches of the same file to compare with, however early they ended. `only`: there is but one
+   * mirror, so that nobody asks who of several was wrong, and no block is hashed to tell.
+   */
+  constructor(earlier: readonly History[] = [], { only = false } = {}) {
     this.#comparisons = new Map(earlier.map((one) => [one, new Comparison(one.blocks)]));
+    this.#only = only;
   }
 
   /** Bytes delivered so far. */
@@ -35,12 +41,13 @@ export class History {
     return this.#bytes;
   }
 
-  get mirrors(): ReadonlySet<Mirror> {
-    const mirrors = new Set(this.blocks.map(({ mirror }) => mirror));
-    return this.#open ? mirrors.add(this.#open.mirror) : mirrors;
+  add(mirror: Mirror, bytes: Uint8Array): void {
+    this.mirrors.add(mirror);
+    if (this.#only) this.#bytes += bytes.length;
+    else this.#record(mirror, bytes);
   }
 
-  add(mirror: Mirror, bytes: Uint8Array): void {
+  #record(mirror: Mirror, bytes: Uint8Array): void {
     for (const comparison of this.#comparisons.values()) comparison.add(mirror, bytes);
     if (this.#open?.mirror !== mirror) this.end();
     for (let from = 0; from < bytes.length; ) {

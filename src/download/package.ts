@@ -35,7 +35,7 @@ export class Download implements AsyncIterable<Uint8Array> {
 
   constructor(pool: MirrorPool, resource: Resource, options: DownloadOptions = {}) {
     this.resource = resource;
-    this.history = new History(options.after);
+    this.history = new History(options.after, { only: pool.mirrors.length === 1 });
     this.#signal = options.signal;
     const mirrors = pool.mirrors.filter((mirror) => !options.avoid?.has(mirror));
     this.#scheduler = new Scheduler(pool, resource, mirrors);

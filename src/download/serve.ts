@@ -81,7 +81,7 @@ function answerFile(file: string, found: Stats, asked: Asked, response: ServerRe
   });
   if (size === 0) response.end();
   else
-    createReadStream(file, { start, end })
+    createReadStream(file, { start, end, highWaterMark: 1024 * 1024 })
       .on('error', () => response.destroy())
       .pipe(response);
 }

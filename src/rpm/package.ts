@@ -5,7 +5,7 @@ import { type PackageFile, packageFiles } from './files.ts';
 import { HEADER, Header, type HeaderKind, headerSize, SIGNATURE_HEADER } from './header.ts';
 import { LEAD_SIZE, parseLead } from './lead.ts';
 import { PAYLOAD_START, type Payload, payloadOf } from './payload.ts';
-import { type DigestAlgorithm, SIGNATURE_TAG, TAG } from './tags.ts';
+import { type Digest, type DigestAlgorithm, SIGNATURE_TAG, TAG } from './tags.ts';
 
 /** Name, version, release and architecture, as the header states them: not checked for use in paths. */
 export interface Nvra {
@@ -29,10 +29,11 @@ export interface PackageHead {
   readonly files: readonly PackageFile[];
   readonly payload: Payload;
   /**
-   * The payload as compressed, once. It ends in `corrupt-package` when it has another size or another digest than
-   * the package says. Whoever stops early returns the iterator, which also ends the source.
+   * The payload as compressed, once. It ends in `corrupt-package` when it has another size or, unless that is
+   * `not-needed`, another digest than the package says. Whoever stops early returns the iterator, which also
+   * ends the source.
    */
-  readonly body: AsyncIterable<Uint8Array>;
+  body(digest?: 'checked' | 'not-needed'): AsyncIterable<Uint8Array>;
 }
 
 /** `name-version-release.arch`, as a package's file is named. */
@@ -72,7 +73,8 @@ async function readHead(queue: ByteQueue): Promise<PackageHead> {
     headerDigests,
     files: packageFiles(header, lead.source),
     payload,
-    body: checkedBody(queue, payload),
+    body: (digest = 'checked') =>
+      checkedBody(queue, payload.size, digest === 'checked' ? payload.digest : undefined),
   };
 }
 
@@ -114,8 +116,11 @@ function nvraOf(header: Header, source: boolean): Nvra {
   };
 }
 
-async function* checkedBody(queue: ByteQueue, payload: Payload): AsyncGenerator<Uint8Array> {
-  const { digest, size: expected } = payload;
+async function* checkedBody(
+  queue: ByteQueue,
+  expected: number | undefined,
+  digest: Digest | undefined,
+): AsyncGenerator<Uint8Array> {
   const hash = digest && createHash(digest.algorithm);
   let size = 0;
   for await (const chunk of queue.rest()) {

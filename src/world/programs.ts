@@ -48,9 +48,12 @@ export interface Programs {
    * must not throw. `ended` resolves after the last of it. Rejects with `missing-program`.
    */
   pour(invocation: Invocation, push: (bytes: Uint8Array) => void): Promise<Pouring>;
-  /** Runs a program to its end with its whole standard output as bytes. Rejects with `missing-program`. */
+  /**
+   * Runs a program to its end with its whole standard output as bytes. `input` is what it gets, in one
+   * piece or in several. Rejects with `missing-program`.
+   */
   run(
-    invocation: Invocation & { readonly input?: Uint8Array | string },
+    invocation: Invocation & { readonly input?: Uint8Array | string | readonly Uint8Array[] },
   ): Promise<Ending & { readonly stdout: Buffer }>;
   /** The absolute path of a program, or undefined where PATH has none. */
   find(program: string): string | undefined;
@@ -129,7 +132,8 @@ export function systemPrograms(
     },
     run: async (invocation) => {
       const running = await start(invocation);
-      running.stdin.end(invocation.input ?? '');
+      for (const piece of [invocation.input ?? []].flat()) running.stdin.write(piece);
+      running.stdin.end();
       const chunks: Buffer[] = [];
       for await (const chunk of running.stdout) chunks.push(chunk as Buffer);
       const ending = await running.ended;

@@ -3,6 +3,7 @@ import { printable } from '../../names.ts';
 import { CpioParser } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
+import type { Digest } from '../../rpm/tags.ts';
 import { type Decoders, decompressInto } from '../../toolchain/decompress.ts';
 import type { PackageBytes } from './source.ts';
 import { VmlinuxFile } from './vmlinux-file.ts';
@@ -19,8 +20,8 @@ export interface Vmlinux {
   readonly head: PackageHead;
   readonly size: number;
   readonly sha256: string;
-  /** The algorithm of the header's digest of the file, which then was right; undefined where there is none. */
-  readonly digestedBy: string | undefined;
+  /** Whether the header has a digest of the file, which then was right, by an algorithm that proves it. */
+  readonly proven: boolean;
 }
 
 /**
@@ -52,7 +53,9 @@ export async function extractVmlinux(
     const damaged = (why: string) =>
       new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
     const { compressor } = head.payload;
-    await decompressInto((bytes) => cpio.push(bytes), compressor, head.body, decoders, damaged);
+    // The header's digest of vmlinux ties it to the header as well as that of the payload would.
+    const body = head.body(isStrong(entry.digest) ? 'not-needed' : 'checked');
+    await decompressInto((bytes) => cpio.push(bytes), compressor, body, decoders, damaged);
     cpio.finish();
   } finally {
     file.close();
@@ -64,7 +67,12 @@ export async function extractVmlinux(
       `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`,
     );
   }
-  return { head, size: file.size, sha256, digestedBy: entry.digest?.algorithm };
+  return { head, size: file.size, sha256, proven: isStrong(entry.digest) };
+}
+
+/** MD5 proves nothing any more; packages had it before rpm 4.14. */
+function isStrong(digest: Pick<Digest, 'algorithm'> | undefined): boolean {
+  return digest !== undefined && digest.algorithm !== 'md5';
 }
 
 function noVmlinux({ nvra, vmlinuxPath }: Wanted): Failure {

@@ -97,8 +97,7 @@ class Attempt {
         verified: {
           repodata: true,
           header: vmlinux.head.headerDigests.includes('sha256'),
-          // MD5, as rpm had it before 4.14, proves nothing any more.
-          file: vmlinux.digestedBy !== undefined && vmlinux.digestedBy !== 'md5',
+          file: vmlinux.proven,
           signature: this.#signature,
         },
         release: this.#release,
