@@ -72875,12 +72875,16 @@ var BLOCK = 512;
 var END = Buffer.alloc(2 * BLOCK);
 var SUFFIX = ".btf";
 var MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
-var COMPRESS = ["--compress", "--stdout", "--format=xz", "--check=crc64", "--threads=1", "-6"];
+function compress2(size2) {
+  const halves = ["--threads=2", `--block-size=${Math.ceil(size2 / 2)}`];
+  return ["--compress", "--stdout", "--format=xz", "--check=crc64", "-6", ...halves];
+}
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
   var _a6;
   const input = [memberHeader(uname2, btf.length), btf, padding(btf.length), END];
-  const ending = await programs.run({ ...invocation(use, COMPRESS), input });
+  const size2 = input.reduce((sum2, { length }) => sum2 + length, 0);
+  const ending = await programs.run({ ...invocation(use, compress2(size2)), input });
   if (ending.status !== 0) {
     const how = (_a6 = ending.status) != null ? _a6 : ending.signal;
     throw new Failure("internal", `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);

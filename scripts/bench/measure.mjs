@@ -5,7 +5,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const EVERY = 100; // milliseconds between two looks
+const EVERY = 200; // milliseconds between two looks at the CPU seconds
+const MEMORY_EVERY = 5; // looks: it takes the kernel ten milliseconds to count the pages of a pahole
 const MEMORY = '/dev/shm';
 const TIMED = fileURLToPath(new URL('timed.sh', import.meta.url));
 const TICKS = 100; // per second in /proc/<pid>/stat: USER_HZ, which is 100 on every architecture
@@ -31,7 +32,13 @@ export async function measure({ program, args, folder }) {
   const inMemory = memoryFolders();
   const peaks = { memory: 0, node: 0, disk: 0, tmpfs: 0 };
   const seen = new Map();
-  const timer = setInterval(() => look(child.pid, folder, inMemory, peaks, seen), EVERY);
+  let looks = 0;
+  const timer = setInterval(() => {
+    const processes = tree(child.pid);
+    for (const { pid, name, cpu } of processes) seen.set(pid, { name, cpu });
+    looks += 1;
+    if (looks % MEMORY_EVERY === 0) weigh(processes, folder, inMemory, peaks);
+  }, EVERY);
   const status = await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -47,11 +54,9 @@ export async function measure({ program, args, folder }) {
   return { wall, cpu: user + system, ...peaks, programs };
 }
 
-function look(root, folder, before, peaks, seen) {
-  const processes = tree(root);
+function weigh(processes, folder, before, peaks) {
   let memory = 0;
-  for (const { pid, name, cpu } of processes) {
-    seen.set(pid, { name, cpu });
+  for (const { pid, name } of processes) {
     const { pss, peak } = memoryOf(pid);
     memory += pss;
     if (name === 'node') peaks.node = Math.max(peaks.node, peak);
@@ -67,24 +72,18 @@ function look(root, folder, before, peaks, seen) {
 }
 
 /** The process and all below it. */
-function tree(root) {
-  const all = [];
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
-      const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      const cpu = (Number(fields[11]) + Number(fields[12])) / TICKS;
-      all.push({ pid: Number(entry), parent: Number(fields[1]), name: plain(name), cpu });
-    } catch {} // it has ended
+function tree(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const cpu = (Number(fields[11]) + Number(fields[12])) / TICKS;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+    const below = children === '' ? [] : children.split(' ').flatMap((child) => tree(child));
+    return [{ pid, name: plain(name), cpu }, ...below];
+  } catch {
+    return []; // it has ended
   }
-  const wanted = new Set([root]);
-  for (let before = 0; before < wanted.size; ) {
-    before = wanted.size;
-    for (const { pid, parent } of all) if (wanted.has(parent)) wanted.add(pid);
-  }
-  return all.filter(({ pid }) => wanted.has(pid));
 }
 
 /** Node names its main thread on some versions. */

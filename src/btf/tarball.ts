@@ -12,12 +12,15 @@ const SUFFIX = '.btf';
 const MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
 
 /**
- * One thread, said aloud, gives the same bytes with every xz since 5.2 on any number of cores; left
- * unsaid, 5.6 and later take as many as there are and cut the stream into blocks. On a kernel's BTF
- * -9 gives the very bytes of -6 with twice the memory, -6e, -9e and other literal bits give more
- * bytes, and two blocks are 0.2 % more.
+ * In two halves at once: half the time where a core is free, for 0.6 % more bytes. Threads and blocks
+ * said aloud give the same bytes with every xz since 5.2 on any number of cores; left unsaid, 5.6 and
+ * later cut the stream by the cores there are. On a kernel's BTF -9 gives the very bytes of -6 with
+ * twice the memory, and -6e, -9e and other literal bits give more bytes.
  */
-const COMPRESS = ['--compress', '--stdout', '--format=xz', '--check=crc64', '--threads=1', '-6'];
+function compress(size: number): string[] {
+  const halves = ['--threads=2', `--block-size=${Math.ceil(size / 2)}`];
+  return ['--compress', '--stdout', '--format=xz', '--check=crc64', '-6', ...halves];
+}
 const DECOMPRESS = ['--decompress', '--stdout', '--format=xz', '--threads=1'];
 
 /** Which xz (the one on PATH), and what stops it. */
@@ -37,7 +40,8 @@ export async function packBtf(
   use: XzUse = {},
 ): Promise<Buffer> {
   const input = [memberHeader(uname, btf.length), btf, padding(btf.length), END];
-  const ending = await programs.run({ ...invocation(use, COMPRESS), input });
+  const size = input.reduce((sum, { length }) => sum + length, 0);
+  const ending = await programs.run({ ...invocation(use, compress(size)), input });
   if (ending.status !== 0) {
     const how = ending.status ?? ending.signal;
     throw new Failure('internal', `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
