@@ -31,6 +31,14 @@ test('the same BTF gives the same bytes, whatever the environment tells xz', asy
   expect(await packBtf(other, uname, btf)).toEqual(once);
 });
 
+test('xz has its two halves as two blocks, for two cores at once', async () => {
+  const path = join(folder, 'halves.tar.xz');
+  writeFileSync(path, await packBtf(programs, uname, btf));
+  const listed = execFileSync('xz', ['--robot', '--list', '-vv', path], { encoding: 'utf8' });
+  const sizes = listed.split('\n').filter((line) => line.startsWith('block'));
+  expect(sizes.map((line) => Number(line.split('\t')[7]))).toEqual([2304, 2304]);
+});
+
 test('what is packed is unpacked', async () => {
   const tarball = await packBtf(programs, uname, btf);
   expect(await unpackBtf(programs, tarball)).toEqual({ uname, btf });

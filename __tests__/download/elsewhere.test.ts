@@ -67,6 +67,13 @@ describe('a history', () => {
   });
 });
 
+test('the history of the only mirror knows how much it served, and hashes nothing', () => {
+  const one = new History([], { only: true });
+  for (const part of [file.subarray(0, MiB), file.subarray(MiB)]) one.add(a, part);
+  one.end();
+  expect([one.bytes, [...one.mirrors], one.blocks]).toEqual([file.length, [a], []]);
+});
+
 describe('wrong bytes', () => {
   test('are those of the mirror that served them then', () => {
     const wrong = wrongAt(7);

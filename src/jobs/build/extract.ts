@@ -5,7 +5,6 @@ import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
 import type { Digest } from '../../rpm/tags.ts';
 import { type Decoders, decompressInto } from '../../toolchain/decompress.ts';
-import type { PackageBytes } from './source.ts';
 import { VmlinuxFile } from './vmlinux-file.ts';
 
 /** What is asked of a package. */
@@ -31,7 +30,7 @@ export interface Vmlinux {
  * package is the one that the repository promised is for the caller to say, who has its sum.
  */
 export async function extractVmlinux(
-  bytes: PackageBytes,
+  bytes: AsyncIterable<Uint8Array>,
   wanted: Wanted,
   target: string,
   decoders: Decoders,
