@@ -74055,7 +74055,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   return { head, size: file.size, sha256: sha2568, proven: isStrong(entry.digest) };
 }
 function isStrong(digest) {
-  return digest !== void 0 && digest.algorithm !== "md5";
+  return digest !== void 0 && !["md5", "sha1"].includes(digest.algorithm);
 }
 function noVmlinux({ nvra, vmlinuxPath }) {
   return new Failure(
@@ -74779,7 +74779,7 @@ function describeDisagreement(fetches) {
 // src/download/history.ts
 var import_node_crypto11 = require("crypto");
 var LARGEST_BLOCK = 1024 * 1024;
-var _comparisons, _only, _open2, _bytes2, _History_instances, record_fn;
+var _comparisons, _only, _mirrors, _open2, _bytes2, _History_instances, record_fn;
 var History = class {
   /**
    * `earlier`: fetches of the same file to compare with, however early they ended. `only`: there is but one
@@ -74788,9 +74788,9 @@ var History = class {
   constructor(earlier = [], { only = false } = {}) {
     __privateAdd(this, _History_instances);
     __publicField(this, "blocks", []);
-    __publicField(this, "mirrors", /* @__PURE__ */ new Set());
     __privateAdd(this, _comparisons);
     __privateAdd(this, _only);
+    __privateAdd(this, _mirrors, /* @__PURE__ */ new Set());
     __privateAdd(this, _open2);
     __privateAdd(this, _bytes2, 0);
     __privateSet(this, _comparisons, new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)])));
@@ -74800,8 +74800,11 @@ var History = class {
   get bytes() {
     return __privateGet(this, _bytes2);
   }
+  get mirrors() {
+    return __privateGet(this, _mirrors);
+  }
   add(mirror, bytes2) {
-    this.mirrors.add(mirror);
+    __privateGet(this, _mirrors).add(mirror);
     if (__privateGet(this, _only)) __privateSet(this, _bytes2, __privateGet(this, _bytes2) + bytes2.length);
     else __privateMethod(this, _History_instances, record_fn).call(this, mirror, bytes2);
   }
@@ -74820,6 +74823,7 @@ var History = class {
 };
 _comparisons = new WeakMap();
 _only = new WeakMap();
+_mirrors = new WeakMap();
 _open2 = new WeakMap();
 _bytes2 = new WeakMap();
 _History_instances = new WeakSet();
@@ -74837,7 +74841,7 @@ record_fn = function(mirror, bytes2) {
     if (__privateGet(this, _bytes2) === end) this.end();
   }
 };
-var _blocks2, _nth, _at, _hash, _mirrors, _Comparison_instances, compare_fn;
+var _blocks2, _nth, _at, _hash, _mirrors2, _Comparison_instances, compare_fn;
 var Comparison = class {
   constructor(blocks) {
     __privateAdd(this, _Comparison_instances);
@@ -74846,7 +74850,7 @@ var Comparison = class {
     __privateAdd(this, _nth, 0);
     __privateAdd(this, _at, 0);
     __privateAdd(this, _hash, (0, import_node_crypto11.createHash)("sha256"));
-    __privateAdd(this, _mirrors, /* @__PURE__ */ new Set());
+    __privateAdd(this, _mirrors2, /* @__PURE__ */ new Set());
     __privateSet(this, _blocks2, blocks);
   }
   add(mirror, bytes2) {
@@ -74855,7 +74859,7 @@ var Comparison = class {
       if (block === void 0) return;
       const part = bytes2.subarray(from, from + block.end - __privateGet(this, _at));
       __privateGet(this, _hash).update(part);
-      __privateGet(this, _mirrors).add(mirror);
+      __privateGet(this, _mirrors2).add(mirror);
       __privateSet(this, _at, __privateGet(this, _at) + part.length);
       from += part.length;
       if (__privateGet(this, _at) === block.end) __privateMethod(this, _Comparison_instances, compare_fn).call(this, block);
@@ -74866,15 +74870,15 @@ _blocks2 = new WeakMap();
 _nth = new WeakMap();
 _at = new WeakMap();
 _hash = new WeakMap();
-_mirrors = new WeakMap();
+_mirrors2 = new WeakMap();
 _Comparison_instances = new WeakSet();
 compare_fn = function(block) {
   if (__privateGet(this, _hash).digest("hex") !== block.sha256) {
-    this.differences.push({ block, now: __privateGet(this, _mirrors) });
+    this.differences.push({ block, now: __privateGet(this, _mirrors2) });
   }
   __privateSet(this, _nth, __privateGet(this, _nth) + 1);
   __privateSet(this, _hash, (0, import_node_crypto11.createHash)("sha256"));
-  __privateSet(this, _mirrors, /* @__PURE__ */ new Set());
+  __privateSet(this, _mirrors2, /* @__PURE__ */ new Set());
 };
 function guilty(wrong, right) {
   const differences = right.differences(wrong);

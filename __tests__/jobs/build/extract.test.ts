@@ -24,9 +24,10 @@ const ARCHIVE = Buffer.concat([newc(`.${PATH}`, VMLINUX), TRAILER]);
 const hash = (algorithm: string, bytes: Uint8Array) =>
   createHash(algorithm).update(bytes).digest('hex');
 
-const MD5: Tags = [
-  [TAG.fileDigestAlgorithm, { int32: [1] }],
-  [TAG.fileDigests, { strings: [hash('md5', VMLINUX)] }],
+/** The digest of vmlinux by another algorithm, with OpenPGP's number of it. */
+const digested = (number: number, algorithm: string): Tags => [
+  [TAG.fileDigestAlgorithm, { int32: [number] }],
+  [TAG.fileDigests, { strings: [hash(algorithm, VMLINUX)] }],
 ];
 const NO_DIGEST: Tags = [[TAG.fileDigests, { strings: [''] }]];
 const OTHER_DIGEST: Tags = [[TAG.fileDigests, { strings: [hash('sha256', ARCHIVE)] }]];
@@ -61,12 +62,13 @@ test('a vmlinux with the SHA-256 that the header has for it is proven', async ()
   expect(await extract(right)).toEqual({ proven: true, content: VMLINUX });
 });
 
-test('then the digest of the payload has nothing to add, and is not reckoned', async () => {
+test('where the header has the SHA-256 of vmlinux, a wrong digest of the payload is not looked at', async () => {
   expect(await extract(wrong)).toEqual({ proven: true, content: VMLINUX });
 });
 
 test.each<[string, Tags]>([
-  ['an MD5', MD5],
+  ['an MD5', digested(1, 'md5')],
+  ['a SHA-1', digested(2, 'sha1')],
   ['no digest', NO_DIGEST],
 ])('where the header has %s of it, the digest of the payload must be right', async (_, changes) => {
   expect(await extract(right, changes)).toEqual({ proven: false, content: VMLINUX });

@@ -69,9 +69,9 @@ export async function extractVmlinux(
   return { head, size: file.size, sha256, proven: isStrong(entry.digest) };
 }
 
-/** MD5 proves nothing any more; packages had it before rpm 4.14. */
-function isStrong(digest: Pick<Digest, 'algorithm'> | undefined): boolean {
-  return digest !== undefined && digest.algorithm !== 'md5';
+/** MD5, as rpm had it before 4.14, and SHA-1 prove nothing any more. */
+function isStrong(digest: Digest | undefined): boolean {
+  return digest !== undefined && !['md5', 'sha1'].includes(digest.algorithm);
 }
 
 function noVmlinux({ nvra, vmlinuxPath }: Wanted): Failure {
