@@ -40675,7 +40675,7 @@ var require_websocketstream = __commonJS({
     var { kEnumerableProperty } = require_util();
     var { utf8DecodeBytes } = require_encoding();
     var emittedExperimentalWarning = false;
-    var _url, _openedPromise, _closedPromise, _readableStream, _readableStreamController, _writableStreamController, _handshakeAborted, _handler, _parser, _WebSocketStream_instances, write_fn, onConnectionEstablished_fn, onMessage_fn, onSocketClose_fn, closeUsingReason_fn, cancel_fn;
+    var _url, _openedPromise, _closedPromise, _readableStream, _readableStreamController, _writableStreamController, _handshakeAborted, _handler, _parser, _WebSocketStream_instances, write_fn2, onConnectionEstablished_fn, onMessage_fn, onSocketClose_fn, closeUsingReason_fn, cancel_fn;
     var WebSocketStream = class {
       constructor(url3, options3 = void 0) {
         __privateAdd(this, _WebSocketStream_instances);
@@ -40812,7 +40812,7 @@ var require_websocketstream = __commonJS({
     _handler = new WeakMap();
     _parser = new WeakMap();
     _WebSocketStream_instances = new WeakSet();
-    write_fn = function(chunk) {
+    write_fn2 = function(chunk) {
       chunk = webidl.converters.WebSocketStreamWrite(chunk);
       const promise = createDeferredPromise();
       let data = null;
@@ -40865,7 +40865,7 @@ var require_websocketstream = __commonJS({
         start: (controller) => {
           __privateSet(this, _writableStreamController, controller);
         },
-        write: (chunk) => __privateMethod(this, _WebSocketStream_instances, write_fn).call(this, chunk),
+        write: (chunk) => __privateMethod(this, _WebSocketStream_instances, write_fn2).call(this, chunk),
         close: () => closeWebSocketConnection(__privateGet(this, _handler), null, null),
         abort: (reason2) => __privateMethod(this, _WebSocketStream_instances, closeUsingReason_fn).call(this, reason2)
       });
@@ -68823,6 +68823,54 @@ function pahole(version, dwarves, libbpf) {
     target: "pahole"
   };
 }
+var LARGER_PIECES = {
+  file: "src/xz/file_io.h",
+  from: "#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)",
+  to: "#	define IO_BUFFER_SIZE 65536"
+};
+var LARGER_SOCKET = [
+  {
+    file: "src/xz/file_io.c",
+    from: '#include "tuklib_open_stdxxx.h"\n',
+    to: '#include "tuklib_open_stdxxx.h"\n#include <sys/socket.h>\n'
+  },
+  {
+    file: "src/xz/file_io.c",
+    from: "	warn_fchown = geteuid() == 0;\n",
+    to: `	warn_fchown = geteuid() == 0;
+
+	const int room = 1 << 20;
+	setsockopt(STDOUT_FILENO, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+`
+  }
+];
+var SKIP_OUTPUT = "XZ_SKIP_OUTPUT";
+var SKIPPED_OUTPUT = {
+  file: "src/xz/coder.c",
+  from: `	if (opt_mode != MODE_TEST) {
+		if (io_write(pair, &out_buf, IO_BUFFER_SIZE - strm.avail_out))
+			return true;
+	}
+`,
+  to: `	static uint64_t skip = UINT64_MAX;
+	if (skip == UINT64_MAX) {
+		const char *said = getenv("${SKIP_OUTPUT}");
+		skip = said == NULL ? 0
+				: str_to_uint64("${SKIP_OUTPUT}", said, 0, INT64_MAX);
+	}
+
+	size_t size = IO_BUFFER_SIZE - strm.avail_out;
+	if (skip > 0) {
+		const size_t skipped = skip < size ? (size_t)skip : size;
+		skip -= skipped;
+		size -= skipped;
+		memmove(out_buf.u8, out_buf.u8 + skipped, size);
+	}
+
+	if (opt_mode != MODE_TEST && size > 0 && io_write(pair, &out_buf, size))
+		return true;
+`
+};
 var RECIPES = [
   pahole(
     "1.31",
@@ -68838,12 +68886,7 @@ var RECIPES = [
     tool: "xz",
     version: "5.8.3",
     parts: [{ repository: "xz", commit: "4b73f2ec19a99ef465282fbce633e8deb33691b3", path: "." }],
-    // Whoever reads xz through a pipe pays for every piece of it: 64 KiB instead of 8.
-    edit: {
-      file: "src/xz/file_io.h",
-      from: "#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)",
-      to: "#	define IO_BUFFER_SIZE 65536"
-    },
+    edits: [LARGER_PIECES, ...LARGER_SOCKET, SKIPPED_OUTPUT],
     cmake: [...STATIC, "-DXZ_NLS=OFF", "-DXZ_DOC=OFF", "-DBUILD_TESTING=OFF"],
     target: "xz"
   }
@@ -68851,7 +68894,7 @@ var RECIPES = [
 var FORMAT = 1;
 function fingerprint(recipe) {
   var _a6;
-  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a6 = recipe.edit) != null ? _a6 : null, recipe.cmake]);
+  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a6 = recipe.edits) != null ? _a6 : null, recipe.cmake]);
   return (0, import_node_crypto2.createHash)("sha256").update(text3).digest("hex").slice(0, 12);
 }
 
@@ -69022,10 +69065,11 @@ function atLeast(version, least) {
 
 // src/toolchain/build.ts
 async function buildTool(world2, recipe, work, options3) {
+  var _a6;
   const [source2, build2, finished] = [(0, import_node_path3.join)(work, "source"), (0, import_node_path3.join)(work, "build"), (0, import_node_path3.join)(work, "tool")];
   options3.stage("sources");
   await fetchSources(world2, recipe, options3.sources, source2, options3);
-  await edit(source2, recipe);
+  for (const edit of (_a6 = recipe.edits) != null ? _a6 : []) await change(source2, edit, recipe);
   options3.stage("configure");
   await cmake(world2, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
   options3.stage("compile");
@@ -69036,14 +69080,14 @@ async function buildTool(world2, recipe, work, options3) {
   await checkVersion(world2, recipe, (0, import_node_path3.join)(finished, "bin", recipe.target));
   return finished;
 }
-async function edit(source2, { edit: edit2, tool, version }) {
-  if (!edit2) return;
-  const path5 = (0, import_node_path3.join)(source2, edit2.file);
-  const pieces = (await (0, import_promises5.readFile)(path5, "utf8")).split(edit2.from);
+async function change(source2, { file, from, to: to3 }, recipe) {
+  const path5 = (0, import_node_path3.join)(source2, file);
+  const pieces = (await (0, import_promises5.readFile)(path5, "utf8")).split(from);
   if (pieces.length !== 2) {
-    throw failed(`The source of ${tool} ${version} is not the expected one: see ${edit2.file}.`);
+    const { tool, version } = recipe;
+    throw failed(`The source of ${tool} ${version} is not the expected one: see ${file}.`);
   }
-  await (0, import_promises5.writeFile)(path5, pieces.join(edit2.to));
+  await (0, import_promises5.writeFile)(path5, pieces.join(to3));
 }
 async function cmake(world2, recipe, args) {
   const answer2 = await world2.programs.run({
@@ -69165,13 +69209,18 @@ async function* decompress(compression, body, { programs, xz }, damaged) {
   const engine = compression === "none" ? void 0 : engineFor(compression);
   yield* engine === void 0 ? body : byZlib(engine, body, damaged);
 }
-async function decompressInto(push, compression, body, decoders, damaged) {
-  const program3 = programFor(compression, decoders.xz);
+async function decompressInto(push, compression, body, decoders, damaged, skip = 0) {
+  var _a6;
+  const xz = skip > 0 && ((_a6 = decoders.xzSkipping) == null ? void 0 : _a6.call(decoders, skip)) || decoders.xz;
+  const program3 = programFor(compression, xz);
   if (program3 !== void 0) return pourInto(push, program3, body, decoders.programs, damaged);
   for await (const chunk of decompress(compression, body, decoders, damaged)) {
     push(chunk);
     collectAfter(chunk.length);
   }
+}
+function canSkip(compression, { xzSkipping }) {
+  return xzSkipping !== void 0 && (compression === "xz" || compression === "lzma");
 }
 function programFor(compression, xz) {
   switch (compression) {
@@ -69464,16 +69513,28 @@ async function inspectXz(world2, path5, origin) {
       "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
     );
   }
-  return { path: found, version, origin };
+  return { path: found, version, origin, skipsOutput: await skipsOutput(world2, found) };
 }
-function decodeCommand(xz) {
+var SAMPLE = Buffer.from(
+  "/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=",
+  "base64"
+);
+async function skipsOutput(world2, path5) {
+  const answer2 = await world2.programs.run({ ...decodeCommand({ path: path5 }, 4), input: SAMPLE });
+  return answer2.status === 0 && answer2.stdout.length === 4;
+}
+function decodeCommand(xz, skip = 0) {
   return {
     program: xz.path,
     args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
-    env: PLAIN_ENVIRONMENT
+    env: skip === 0 ? PLAIN_ENVIRONMENT : { ...PLAIN_ENVIRONMENT, [SKIP_OUTPUT]: String(skip) }
   };
 }
-var PLAIN_ENVIRONMENT = { XZ_DEFAULTS: void 0, XZ_OPT: void 0 };
+var PLAIN_ENVIRONMENT = {
+  XZ_DEFAULTS: void 0,
+  XZ_OPT: void 0,
+  [SKIP_OUTPUT]: void 0
+};
 
 // src/toolchain/prepare.ts
 var PUBLIC = { recipes: RECIPES, patience: PATIENCE2, homes: HOMES };
@@ -72877,7 +72938,8 @@ var SUFFIX = ".btf";
 var MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
 function compress2(size2) {
   const halves = ["--threads=2", `--block-size=${Math.ceil(size2 / 2)}`];
-  return ["--compress", "--stdout", "--format=xz", "--check=crc64", "-6", ...halves];
+  const filter = "--lzma2=preset=6,dict=4MiB";
+  return ["--compress", "--stdout", "--format=xz", "--check=crc64", filter, ...halves];
 }
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
@@ -73498,10 +73560,28 @@ var STRIPPED_SIZE = 16;
 var MAX_NAME = 4096;
 var TRAILER = "TRAILER!!!";
 var MAX_AFTER_TRAILER = 512;
+var BEGINNING = { offset: 0, files: 0 };
+function placeBefore(files, index2, stripped) {
+  let offset = 0;
+  for (const file of files.slice(0, index2)) {
+    if (file.links.length > 1 || !/^[\x20-\x7e]*$/.test(file.path)) {
+      return { offset, files: file.index };
+    }
+    if (file.ghost) continue;
+    const named3 = NEWC_SIZE + `.${file.path}\0`.length;
+    offset += stripped ? STRIPPED_SIZE : named3 + padding2(named3);
+    offset += sizeInPayload(file);
+    offset += padding2(offset);
+  }
+  return { offset, files: index2 };
+}
 var _files, _choose, _indexes, _came, _content, _state, _offset, _head, _filled, _needed, _readHead, _remaining, _member, _sink, _expectedSum, _sum, _finished, _CpioParser_instances, takeHead_fn, takeData_fn, takeZeros_fn, startHead_fn, gather_fn, readMagic_fn, readStripped_fn, readNewc_fn, readNamed_fn, beginMember_fn, checkSize_fn, endMember_fn, endArchive_fn, hex_fn, wrong_fn;
 var CpioParser = class {
-  /** @param choose is asked for each member in turn, and gives a sink for one whose data is wanted. */
-  constructor(files, choose) {
+  /**
+   * @param choose is asked for each member in turn, and gives a sink for one whose data is wanted.
+   * @param from where the first byte that is pushed lies; the members before it are taken to have come.
+   */
+  constructor(files, choose, from = BEGINNING) {
     __privateAdd(this, _CpioParser_instances);
     __privateAdd(this, _files);
     __privateAdd(this, _choose);
@@ -73528,10 +73608,11 @@ var CpioParser = class {
     __privateSet(this, _files, files);
     __privateSet(this, _choose, choose);
     __privateSet(this, _indexes, new Map(files.map((file) => [pathOfMember(file.path), file.index])));
-    __privateSet(this, _came, new Uint8Array(files.length));
-    __privateSet(this, _content, new Uint8Array(files.length));
+    __privateSet(this, _came, new Uint8Array(files.length).fill(1, 0, from.files));
+    __privateSet(this, _content, new Uint8Array(files.length).fill(1, 0, from.files));
+    __privateSet(this, _offset, from.offset);
   }
-  /** Bytes of the archive that were read. */
+  /** Bytes of the archive that were read or skipped. */
   get offset() {
     return __privateGet(this, _offset);
   }
@@ -73961,7 +74042,8 @@ async function* checkedBody(queue, expected, digest) {
 var import_node_crypto7 = require("crypto");
 var import_node_fs13 = require("fs");
 var BATCH = 128 * 1024;
-var _file, _batch, _sha256, _other, _filled2, _size, _open, _VmlinuxFile_instances, flush_fn;
+var LARGE = 32 * 1024;
+var _file, _batch, _sha256, _other, _filled2, _size, _open, _VmlinuxFile_instances, flush_fn, write_fn;
 var VmlinuxFile = class {
   /** @param algorithm of the header's digest of the file */
   constructor(path5, algorithm = "sha256") {
@@ -73980,6 +74062,11 @@ var VmlinuxFile = class {
     return __privateGet(this, _size);
   }
   data(bytes2) {
+    if (bytes2.length >= LARGE) {
+      __privateMethod(this, _VmlinuxFile_instances, flush_fn).call(this);
+      __privateMethod(this, _VmlinuxFile_instances, write_fn).call(this, bytes2);
+      return;
+    }
     for (let at3 = 0; at3 < bytes2.length; ) {
       const taken2 = Math.min(bytes2.length - at3, BATCH - __privateGet(this, _filled2));
       __privateGet(this, _batch).set(bytes2.subarray(at3, at3 + taken2), __privateGet(this, _filled2));
@@ -74013,16 +74100,20 @@ _size = new WeakMap();
 _open = new WeakMap();
 _VmlinuxFile_instances = new WeakSet();
 flush_fn = function() {
-  var _a6;
-  const batch = __privateGet(this, _batch).subarray(0, __privateGet(this, _filled2));
-  __privateGet(this, _sha256).update(batch);
-  (_a6 = __privateGet(this, _other)) == null ? void 0 : _a6.update(batch);
-  for (let at3 = 0; at3 < batch.length; ) at3 += (0, import_node_fs13.writeSync)(__privateGet(this, _file), batch, at3);
-  __privateSet(this, _size, __privateGet(this, _size) + __privateGet(this, _filled2));
+  __privateMethod(this, _VmlinuxFile_instances, write_fn).call(this, __privateGet(this, _batch).subarray(0, __privateGet(this, _filled2)));
   __privateSet(this, _filled2, 0);
+};
+write_fn = function(bytes2) {
+  var _a6;
+  __privateGet(this, _sha256).update(bytes2);
+  (_a6 = __privateGet(this, _other)) == null ? void 0 : _a6.update(bytes2);
+  for (let at3 = 0; at3 < bytes2.length; ) at3 += (0, import_node_fs13.writeSync)(__privateGet(this, _file), bytes2, at3);
+  __privateSet(this, _size, __privateGet(this, _size) + bytes2.length);
 };
 
 // src/jobs/build/extract.ts
+var Misled = class extends Failure {
+};
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   var _a6;
   const head = await readPackageHead(bytes2);
@@ -74034,14 +74125,21 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const entry = head.files.find((file2) => file2.path === path5 && file2.kind === "file");
   if (!entry || entry.ghost) throw noVmlinux(wanted);
   await admit(head, entry);
+  const { compressor } = head.payload;
+  const stripped = head.header.has(TAG.longFileSizes);
+  const maySkip = wanted.skip && canSkip(compressor, decoders);
+  const from = placeBefore(head.files, maySkip ? entry.index : 0, stripped);
   const file = new VmlinuxFile(target, (_a6 = entry.digest) == null ? void 0 : _a6.algorithm);
   try {
-    const cpio = new CpioParser(head.files, (member) => member.holds(path5) ? file : void 0);
+    const choose = (member) => member.holds(path5) ? file : void 0;
+    const cpio = new CpioParser(head.files, choose, from);
     const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
-    const { compressor } = head.payload;
     const body = head.body(isStrong(entry.digest) ? "not-needed" : "checked");
-    await decompressInto((bytes3) => cpio.push(bytes3), compressor, body, decoders, damaged);
+    const push = (bytes3) => cpio.push(bytes3);
+    await decompressInto(push, compressor, body, decoders, damaged, from.offset);
     cpio.finish();
+  } catch (error) {
+    throw from.offset > 0 && isCorrupt(error) ? new Misled(error.reason, error.message) : error;
   } finally {
     file.close();
   }
@@ -74056,6 +74154,9 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
 }
 function isStrong(digest) {
   return digest !== void 0 && !["md5", "sha1"].includes(digest.algorithm);
+}
+function isCorrupt(error) {
+  return error instanceof Failure && error.reason === "corrupt-package";
 }
 function noVmlinux({ nvra, vmlinuxPath }) {
   return new Failure(
@@ -74130,19 +74231,21 @@ next_fn2 = async function() {
 // src/jobs/build/fetch.ts
 async function fetchVmlinux(fetching, kernel, target, stopwatch) {
   const courier = fetching.courier(kernel);
-  for (; ; ) {
+  for (let skip = true; ; ) {
     try {
-      return await new Attempt(fetching, kernel, courier, target, stopwatch).run();
+      return await new Attempt(fetching, kernel, courier, target, stopwatch, skip).run();
     } catch (error) {
       const wrong = error instanceof Failure && error.reason === "checksum-mismatch";
-      if (!wrong || !courier.canTryAgain) throw error;
+      const misled = error instanceof Misled;
+      if (!misled && !(wrong && courier.canTryAgain)) throw error;
+      if (misled) skip = false;
       await (0, import_promises12.rm)(target, { force: true });
     }
   }
 }
-var _fetching, _kernel, _target, _stopwatch, _courier, _bytes, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
+var _fetching, _kernel, _target, _stopwatch, _courier, _bytes, _skip, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
 var Attempt = class {
-  constructor(fetching, kernel, courier, target, stopwatch) {
+  constructor(fetching, kernel, courier, target, stopwatch, skip) {
     __privateAdd(this, _Attempt_instances);
     __privateAdd(this, _fetching);
     __privateAdd(this, _kernel);
@@ -74150,10 +74253,12 @@ var Attempt = class {
     __privateAdd(this, _stopwatch);
     __privateAdd(this, _courier);
     __privateAdd(this, _bytes);
+    __privateAdd(this, _skip);
     __privateAdd(this, _release, () => {
     });
     __privateAdd(this, _signature, { status: "off" });
     __privateSet(this, _fetching, fetching);
+    __privateSet(this, _skip, skip);
     __privateSet(this, _kernel, kernel);
     __privateSet(this, _target, target);
     __privateSet(this, _stopwatch, stopwatch);
@@ -74199,6 +74304,7 @@ _target = new WeakMap();
 _stopwatch = new WeakMap();
 _courier = new WeakMap();
 _bytes = new WeakMap();
+_skip = new WeakMap();
 _release = new WeakMap();
 _signature = new WeakMap();
 _Attempt_instances = new WeakSet();
@@ -74210,7 +74316,7 @@ extract_fn = async function() {
   };
   try {
     const { nvra, vmlinuxPath } = __privateGet(this, _kernel);
-    const wanted = { nvra, vmlinuxPath };
+    const wanted = { nvra, vmlinuxPath, skip: __privateGet(this, _skip) };
     const vmlinux = await extractVmlinux(__privateGet(this, _bytes), wanted, __privateGet(this, _target), decoders, admit);
     await __privateMethod(this, _Attempt_instances, verify_fn).call(this);
     return vmlinux;
@@ -75611,7 +75717,11 @@ async function openWorkshop(world2, tools2, settings, progress) {
     ...{ world: world2, workspace, profile, expectation },
     interrupted: world2.interrupted,
     pahole: tools2.pahole,
-    decoders: { programs: world2.programs, xz: decodeCommand(tools2.xz) },
+    decoders: {
+      programs: world2.programs,
+      xz: decodeCommand(tools2.xz),
+      xzSkipping: tools2.xz.skipsOutput ? (bytes2) => decodeCommand(tools2.xz, bytes2) : void 0
+    },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
     vouch: (head, kernel) => notary.vouch(head, kernel),

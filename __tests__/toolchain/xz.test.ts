@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeCommand, inspectXz, systemXz } from '../../src/toolchain/xz.ts';
 import { systemPrograms } from '../../src/world/programs.ts';
@@ -19,7 +20,22 @@ test("the machine's own xz tells its version", async () => {
   const xz = await systemXz({ programs: systemPrograms(process.env) });
   expect(xz.path).toMatch(/^\/.*\/xz$/);
   expect(xz.version).toMatch(/^5\.\d+\.\d+/);
-  expect(xz.origin).toBe('system');
+  expect(xz).toMatchObject({ origin: 'system', skipsOutput: false });
+});
+
+test('an xz that leaves out the beginning of its output when it is told to is known by doing so', async () => {
+  const path = join(temporaryFolder(), 'xz');
+  writeFileSync(path, `#!/bin/sh\nxz "$@" | tail -c +$((\${XZ_SKIP_OUTPUT:-0} + 1))\n`, {
+    mode: 0o755,
+  });
+  const programs = systemPrograms({ ...process.env, XZ_SKIP_OUTPUT: '7' });
+  const xz = await inspectXz({ programs }, path, 'built');
+  expect(xz.skipsOutput).toBe(true);
+  const input = await compressed();
+  const decoded = async (skip?: number) =>
+    `${(await programs.run({ ...decodeCommand(xz, skip), input })).stdout}`;
+  expect(await decoded(39_990)).toBe(text.slice(39_990));
+  expect(await decoded()).toBe(text);
 });
 
 test('what is not there, or is no xz, is named', async () => {

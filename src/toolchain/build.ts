@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { Failure } from '../failure.ts';
 import type { World } from '../world/world.ts';
 import { fetchSources, type Patience } from './fetch.ts';
-import type { Recipe } from './recipes.ts';
+import type { Edit, Recipe } from './recipes.ts';
 import type { Source } from './sources.ts';
 import { versionIn } from './version.ts';
 
@@ -32,7 +32,7 @@ export async function buildTool(
   const [source, build, finished] = [join(work, 'source'), join(work, 'build'), join(work, 'tool')];
   options.stage('sources');
   await fetchSources(world, recipe, options.sources, source, options);
-  await edit(source, recipe);
+  for (const edit of recipe.edits ?? []) await change(source, edit, recipe);
   options.stage('configure');
   await cmake(world, recipe, ['-S', source, '-B', build, ...recipe.cmake]);
   options.stage('compile');
@@ -44,14 +44,14 @@ export async function buildTool(
   return finished;
 }
 
-async function edit(source: string, { edit, tool, version }: Recipe): Promise<void> {
-  if (!edit) return;
-  const path = join(source, edit.file);
-  const pieces = (await readFile(path, 'utf8')).split(edit.from);
+async function change(source: string, { file, from, to }: Edit, recipe: Recipe): Promise<void> {
+  const path = join(source, file);
+  const pieces = (await readFile(path, 'utf8')).split(from);
   if (pieces.length !== 2) {
-    throw failed(`The source of ${tool} ${version} is not the expected one: see ${edit.file}.`);
+    const { tool, version } = recipe;
+    throw failed(`The source of ${tool} ${version} is not the expected one: see ${file}.`);
   }
-  await writeFile(path, pieces.join(edit.to));
+  await writeFile(path, pieces.join(to));
 }
 
 async function cmake(world: Ports, recipe: Recipe, args: readonly string[]): Promise<void> {

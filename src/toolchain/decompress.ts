@@ -11,8 +11,12 @@ export type Compression = 'none' | 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'zstd';
 export interface Decoders {
   readonly programs: Programs;
   /** How xz and lzma are decoded; whether with xz's own check is for the caller to say. */
-  readonly xz: Pick<Invocation, 'program' | 'args' | 'env'>;
+  readonly xz: XzCommand;
+  /** The same, without so many bytes at the beginning of its output; undefined where xz cannot do that. */
+  readonly xzSkipping?: ((bytes: number) => XzCommand) | undefined;
 }
+
+type XzCommand = Pick<Invocation, 'program' | 'args' | 'env'>;
 
 /**
  * A stream as it was before it was compressed: gzip and, where Node has it, zstd by zlib, the rest
@@ -35,6 +39,7 @@ export async function* decompress(
 /**
  * The same for much output, as a package's payload is: pushed as it comes, in views (whoever keeps
  * bytes copies them). What `push` throws ends it and passes.
+ * @param skip how many bytes at the beginning are not pushed; only where `canSkip` says so
  */
 export async function decompressInto(
   push: (bytes: Uint8Array) => void,
@@ -42,13 +47,20 @@ export async function decompressInto(
   body: AsyncIterable<Uint8Array>,
   decoders: Decoders,
   damaged: (why: string) => Failure,
+  skip = 0,
 ): Promise<void> {
-  const program = programFor(compression, decoders.xz);
+  const xz = (skip > 0 && decoders.xzSkipping?.(skip)) || decoders.xz;
+  const program = programFor(compression, xz);
   if (program !== undefined) return pourInto(push, program, body, decoders.programs, damaged);
   for await (const chunk of decompress(compression, body, decoders, damaged)) {
     push(chunk);
     collectAfter(chunk.length);
   }
+}
+
+/** Whether `decompressInto` can leave out the beginning: bytes that nobody wants cost least where they are made. */
+export function canSkip(compression: Compression, { xzSkipping }: Decoders): boolean {
+  return xzSkipping !== undefined && (compression === 'xz' || compression === 'lzma');
 }
 
 /** The program that decodes it; undefined where Node does it by itself. */

@@ -2,6 +2,7 @@ import { Failure } from '../failure.ts';
 import type { Invocation } from '../world/programs.ts';
 import type { World } from '../world/world.ts';
 import type { Origin } from './pahole.ts';
+import { SKIP_OUTPUT } from './recipes.ts';
 import { versionIn } from './version.ts';
 
 export interface Xz {
@@ -10,6 +11,8 @@ export interface Xz {
   /** `5.8.3` */
   readonly version: string;
   readonly origin: Origin;
+  /** Whether it leaves out the beginning of its output when it is told to, as the one that we build does. */
+  readonly skipsOutput: boolean;
 }
 
 /** From here on decoding takes two thirds of the time that it took before. */
@@ -31,7 +34,19 @@ export async function inspectXz(
       "Install the package 'xz-utils' (apt) or 'xz' (dnf).",
     );
   }
-  return { path: found, version, origin };
+  return { path: found, version, origin, skipsOutput: await skipsOutput(world, found) };
+}
+
+/** Eight bytes of text, packed by xz. */
+const SAMPLE = Buffer.from(
+  '/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=',
+  'base64',
+);
+
+/** Asks it by what it does: one that does not know the variable says nothing about it. */
+async function skipsOutput(world: Pick<World, 'programs'>, path: string): Promise<boolean> {
+  const answer = await world.programs.run({ ...decodeCommand({ path }, 4), input: SAMPLE });
+  return answer.status === 0 && answer.stdout.length === 4;
 }
 
 /** The machine's own xz. */
@@ -44,14 +59,22 @@ export function systemXz(world: Pick<World, 'programs'>): Promise<Xz> {
  * `--ignore-check`: the package's SHA-256 and the file's digest cover more than xz's own check,
  * which costs a quarter of the time. `--threads=1`: a payload of one block gains nothing from
  * threads, and from 5.6 on xz uses as many as there are cores when it is not told.
+ * @param skip how many bytes of the output to leave out, which not every xz can do
  */
-export function decodeCommand(xz: Pick<Xz, 'path'>): Pick<Invocation, 'program' | 'args' | 'env'> {
+export function decodeCommand(
+  xz: Pick<Xz, 'path'>,
+  skip = 0,
+): Pick<Invocation, 'program' | 'args' | 'env'> {
   return {
     program: xz.path,
     args: ['--decompress', '--stdout', '--ignore-check', '--threads=1'],
-    env: PLAIN_ENVIRONMENT,
+    env: skip === 0 ? PLAIN_ENVIRONMENT : { ...PLAIN_ENVIRONMENT, [SKIP_OUTPUT]: String(skip) },
   };
 }
 
 /** Options from the environment would come before ours, and some cannot be taken back. */
-export const PLAIN_ENVIRONMENT = { XZ_DEFAULTS: undefined, XZ_OPT: undefined } as const;
+export const PLAIN_ENVIRONMENT = {
+  XZ_DEFAULTS: undefined,
+  XZ_OPT: undefined,
+  [SKIP_OUTPUT]: undefined,
+} as const;

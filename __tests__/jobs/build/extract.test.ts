@@ -47,7 +47,7 @@ async function extract(payloadDigest: string, changes: Tags = []) {
   const target = join(stage.fresh('room'), 'vmlinux');
   const { proven } = await extractVmlinux(
     stream(writePackage(writeHeader(tags, 63), ARCHIVE)),
-    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}` },
+    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}`, skip: false },
     target,
     { programs: systemPrograms(process.env), xz: { program: 'xz', args: ['-dc'] } },
     async () => {},

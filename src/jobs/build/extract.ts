@@ -1,10 +1,10 @@
 import { Failure } from '../../failure.ts';
 import { printable } from '../../names.ts';
-import { CpioParser } from '../../rpm/cpio.ts';
+import { CpioParser, type Member, placeBefore } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
-import type { Digest } from '../../rpm/tags.ts';
-import { type Decoders, decompressInto } from '../../toolchain/decompress.ts';
+import { type Digest, TAG } from '../../rpm/tags.ts';
+import { canSkip, type Decoders, decompressInto } from '../../toolchain/decompress.ts';
 import { VmlinuxFile } from './vmlinux-file.ts';
 
 /** What is asked of a package. */
@@ -13,7 +13,12 @@ export interface Wanted {
   readonly nvra: string;
   /** `./usr/lib/debug/lib/modules/<uname -r>/vmlinux`: the one member, by its exact path. */
   readonly vmlinuxPath: string;
+  /** Whether what lies before it may be left out, where the header and the decoder allow that. */
+  readonly skip: boolean;
 }
+
+/** What came after bytes that were left out is not what the header promised: they may not be to blame. */
+export class Misled extends Failure {}
 
 export interface Vmlinux {
   readonly head: PackageHead;
@@ -26,8 +31,9 @@ export interface Vmlinux {
 /**
  * Takes vmlinux out of a package as it comes: RPM head, payload, cpio, one member, into `target`.
  * `admit` sees the head before anything of the payload is decoded: to refuse the package, and to
- * wait for the space that vmlinux will take. Throws `no-vmlinux` or `corrupt-package`; whether the
- * package is the one that the repository promised is for the caller to say, who has its sum.
+ * wait for the space that vmlinux will take. Throws `no-vmlinux` or `corrupt-package`, which is `Misled`
+ * where something was left out; whether the package is the one that the repository promised is for
+ * the caller to say, who has its sum.
  */
 export async function extractVmlinux(
   bytes: AsyncIterable<Uint8Array>,
@@ -46,16 +52,23 @@ export async function extractVmlinux(
   if (!entry || entry.ghost) throw noVmlinux(wanted);
   await admit(head, entry);
 
+  const { compressor } = head.payload;
+  const stripped = head.header.has(TAG.longFileSizes);
+  const maySkip = wanted.skip && canSkip(compressor, decoders);
+  const from = placeBefore(head.files, maySkip ? entry.index : 0, stripped);
   const file = new VmlinuxFile(target, entry.digest?.algorithm);
   try {
-    const cpio = new CpioParser(head.files, (member) => (member.holds(path) ? file : undefined));
+    const choose = (member: Member) => (member.holds(path) ? file : undefined);
+    const cpio = new CpioParser(head.files, choose, from);
     const damaged = (why: string) =>
       new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
-    const { compressor } = head.payload;
     // The header's digest of vmlinux ties it to the header as well as that of the payload would.
     const body = head.body(isStrong(entry.digest) ? 'not-needed' : 'checked');
-    await decompressInto((bytes) => cpio.push(bytes), compressor, body, decoders, damaged);
+    const push = (bytes: Uint8Array) => cpio.push(bytes);
+    await decompressInto(push, compressor, body, decoders, damaged, from.offset);
     cpio.finish();
+  } catch (error) {
+    throw from.offset > 0 && isCorrupt(error) ? new Misled(error.reason, error.message) : error;
   } finally {
     file.close();
   }
@@ -72,6 +85,10 @@ export async function extractVmlinux(
 /** MD5, as rpm had it before 4.14, and SHA-1 prove nothing any more. */
 function isStrong(digest: Digest | undefined): boolean {
   return digest !== undefined && !['md5', 'sha1'].includes(digest.algorithm);
+}
+
+function isCorrupt(error: unknown): error is Failure {
+  return error instanceof Failure && error.reason === 'corrupt-package';
 }
 
 function noVmlinux({ nvra, vmlinuxPath }: Wanted): Failure {

@@ -6,7 +6,7 @@ import type { KernelPackage } from '../../sources/kernels.ts';
 import type { Decoders } from '../../toolchain/decompress.ts';
 import type { Budget } from './budget.ts';
 import type { Courier } from './courier.ts';
-import { extractVmlinux, type Vmlinux } from './extract.ts';
+import { extractVmlinux, Misled, type Vmlinux } from './extract.ts';
 import { PackageBytes } from './source.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
@@ -32,7 +32,8 @@ export interface Fetched {
 /**
  * Fetches a package and takes its vmlinux into `target`. When what came is not what the repository
  * promises, the package is fetched again from others before it is `checksum-mismatch`. What is wrong
- * with the right bytes is the package's own fault, and no second try would mend it.
+ * with the right bytes is the package's own fault, and no second try would mend it: but for one whose
+ * members lie otherwise than its header says, which is read again from its beginning.
  */
 export async function fetchVmlinux(
   fetching: Fetching,
@@ -41,12 +42,14 @@ export async function fetchVmlinux(
   stopwatch: Stopwatch,
 ): Promise<Fetched> {
   const courier = fetching.courier(kernel);
-  for (;;) {
+  for (let skip = true; ; ) {
     try {
-      return await new Attempt(fetching, kernel, courier, target, stopwatch).run();
+      return await new Attempt(fetching, kernel, courier, target, stopwatch, skip).run();
     } catch (error) {
       const wrong = error instanceof Failure && error.reason === 'checksum-mismatch';
-      if (!wrong || !courier.canTryAgain) throw error;
+      const misled = error instanceof Misled;
+      if (!misled && !(wrong && courier.canTryAgain)) throw error;
+      if (misled) skip = false;
       await rm(target, { force: true });
     }
   }
@@ -59,6 +62,7 @@ class Attempt {
   readonly #stopwatch: Stopwatch;
   readonly #courier: Courier;
   readonly #bytes: PackageBytes;
+  readonly #skip: boolean;
   #release = () => {};
   #signature: Verification['signature'] = { status: 'off' };
 
@@ -68,8 +72,10 @@ class Attempt {
     courier: Courier,
     target: string,
     stopwatch: Stopwatch,
+    skip: boolean,
   ) {
     this.#fetching = fetching;
+    this.#skip = skip;
     this.#kernel = kernel;
     this.#target = target;
     this.#stopwatch = stopwatch;
@@ -119,7 +125,7 @@ class Attempt {
     };
     try {
       const { nvra, vmlinuxPath } = this.#kernel;
-      const wanted = { nvra, vmlinuxPath };
+      const wanted = { nvra, vmlinuxPath, skip: this.#skip };
       const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, decoders, admit);
       await this.#verify();
       return vmlinux;

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { MemberSink } from '../../rpm/cpio.ts';
 
-/** xz hands over 8 KiB at a time; hash and file want fewer and larger pieces. */
+/** The machine's own xz hands over 8 KiB at a time; hash and file want fewer and larger pieces. */
 const BATCH = 128 * 1024;
+/** What is as large as this goes its way without a copy. */
+const LARGE = 32 * 1024;
 
 /**
  * vmlinux on its way into a fresh file: hashed for us and, when that is another algorithm, for the
- * header's digest. Writing is synchronous: to memory or the page cache, in batches of a fraction of
- * a millisecond, it costs less than waiting for it would.
+ * header's digest. Writing is synchronous: to memory or the page cache, a fraction of a
+ * millisecond at a time, it costs less than waiting for it would.
  */
 export class VmlinuxFile implements MemberSink {
   readonly #file: number;
@@ -30,6 +32,11 @@ export class VmlinuxFile implements MemberSink {
   }
 
   data(bytes: Uint8Array): void {
+    if (bytes.length >= LARGE) {
+      this.#flush();
+      this.#write(bytes);
+      return;
+    }
     for (let at = 0; at < bytes.length; ) {
       const taken = Math.min(bytes.length - at, BATCH - this.#filled);
       this.#batch.set(bytes.subarray(at, at + taken), this.#filled);
@@ -57,11 +64,14 @@ export class VmlinuxFile implements MemberSink {
   }
 
   #flush(): void {
-    const batch = this.#batch.subarray(0, this.#filled);
-    this.#sha256.update(batch);
-    this.#other?.update(batch);
-    for (let at = 0; at < batch.length; ) at += writeSync(this.#file, batch, at);
-    this.#size += this.#filled;
+    this.#write(this.#batch.subarray(0, this.#filled));
     this.#filled = 0;
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#sha256.update(bytes);
+    this.#other?.update(bytes);
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+    this.#size += bytes.length;
   }
 }

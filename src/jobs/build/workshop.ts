@@ -49,7 +49,11 @@ export async function openWorkshop(
     ...{ world, workspace, profile, expectation },
     interrupted: world.interrupted,
     pahole: tools.pahole,
-    decoders: { programs: world.programs, xz: decodeCommand(tools.xz) },
+    decoders: {
+      programs: world.programs,
+      xz: decodeCommand(tools.xz),
+      xzSkipping: tools.xz.skipsOutput ? (bytes) => decodeCommand(tools.xz, bytes) : undefined,
+    },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
     vouch: (head, kernel) => notary.vouch(head, kernel),
