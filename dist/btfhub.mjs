@@ -90499,6 +90499,8 @@ var import_node_net = require("net");
 var import_node_os12 = require("os");
 var import_node_path48 = require("path");
 var BUFFER = 256 * 1024;
+var WORTHWHILE2 = 128 * 1024;
+var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os12.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os12.tmpdir)() : "/tmp";
@@ -90511,7 +90513,9 @@ async function openOutlet(push) {
     const buffer = Buffer.allocUnsafe(BUFFER);
     const callback = (count4) => {
       push(buffer.subarray(0, count4));
-      return true;
+      if (count4 >= WORTHWHILE2) return true;
+      setTimeout(() => socket.resume(), WAIT_MS);
+      return false;
     };
     const incoming = (0, import_node_events3.once)(server, "connection");
     const socket = (0, import_node_net.connect)({ path: path5, onread: { buffer, callback } });

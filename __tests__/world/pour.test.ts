@@ -86,3 +86,17 @@ test('a path too long for a socket is no obstacle', async () => {
     else process.env.TMPDIR = TMPDIR;
   }
 });
+
+test('a program that writes little at a time is not read as often as it writes', async () => {
+  const args = ['if=/dev/zero', 'bs=1k', 'count=20000', 'status=none'];
+  let [pieces, bytes] = [0, 0];
+  const pouring = await programs.pour({ program: 'dd', args }, ({ length }) => {
+    pieces += 1;
+    bytes += length;
+  });
+  pouring.stdin.end();
+  await pouring.ended;
+  expect(bytes).toBe(20_000 * 1024);
+  // About 200 of them; without the waits, 7,000.
+  expect(pieces).toBeLessThan(2000);
+});

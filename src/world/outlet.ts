@@ -4,8 +4,14 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A program writes 8 KiB at a time, but what has gathered meanwhile is read in one go. */
 const BUFFER = 256 * 1024;
+
+/**
+ * A program may write 8 KiB at a time, and to be woken for each of them costs more than to read them.
+ * After less than this the reader waits for a millisecond: what gathers meanwhile fits the socket.
+ */
+const WORTHWHILE = 128 * 1024;
+const WAIT_MS = 1;
 
 /** unix(7): a socket's path has at most 107 bytes. */
 const LONGEST_PARENT = 80;
@@ -37,10 +43,12 @@ export async function openOutlet(push: (bytes: Uint8Array) => void): Promise<Out
     const buffer = Buffer.allocUnsafe(BUFFER);
     const callback = (count: number) => {
       push(buffer.subarray(0, count));
-      return true;
+      if (count >= WORTHWHILE) return true;
+      setTimeout(() => socket.resume(), WAIT_MS);
+      return false;
     };
     const incoming = once(server, 'connection');
-    const socket = connect({ path, onread: { buffer, callback } });
+    const socket: Socket = connect({ path, onread: { buffer, callback } });
     socket.on('error', () => socket.destroy());
     const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     const [inlet] = (await incoming) as [Socket];
