@@ -18,10 +18,11 @@ import { seconds } from './table.mjs';
  * @returns {Promise<Record<'setup'|'system'|'shell'|'floorSetup'|'floorSystem', object[]>>}
  */
 export async function playRounds({ tools, mirror, kernels, work, cores }, rounds) {
-  const flags = {};
-  for (const name of ['setup', 'system'])
-    flags[name] = flagsOf(tools[name], mirror, kernels[0], work);
   const parts = kernels.map((kernel) => takeApart(kernel, work));
+  // Last before the rounds: it warms the machine up, whose memory the parts have just turned over.
+  const flags = {};
+  for (const name of ['system', 'setup'])
+    flags[name] = flagsOf(tools[name], mirror, kernels[0], work);
   const once = (title, make) => runOnce(title, make, join(work, 'run'));
   const floor = (name) =>
     kernels.length === 1
