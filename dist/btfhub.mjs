@@ -30512,7 +30512,7 @@ var require_dump = __commonJS({
     "use strict";
     var { InvalidArgumentError: InvalidArgumentError2, RequestAbortedError } = require_errors2();
     var DecoratorHandler = require_decorator_handler();
-    var _maxSize, _dumped, _size3, _DumpHandler_instances, abort_fn;
+    var _maxSize, _dumped, _size2, _DumpHandler_instances, abort_fn;
     var DumpHandler = class extends DecoratorHandler {
       constructor({ maxSize, signal }, handler) {
         if (maxSize != null && (!Number.isFinite(maxSize) || maxSize < 1)) {
@@ -30522,7 +30522,7 @@ var require_dump = __commonJS({
         __privateAdd(this, _DumpHandler_instances);
         __privateAdd(this, _maxSize, 1024 * 1024);
         __privateAdd(this, _dumped, false);
-        __privateAdd(this, _size3, 0);
+        __privateAdd(this, _size2, 0);
         __publicField(this, "aborted", false);
         __publicField(this, "reason", false);
         __privateSet(this, _maxSize, maxSize != null ? maxSize : __privateGet(this, _maxSize));
@@ -30547,13 +30547,13 @@ var require_dump = __commonJS({
         super.onResponseError(controller, this.aborted === true ? this.reason : err2);
       }
       onResponseData(controller, chunk) {
-        __privateSet(this, _size3, __privateGet(this, _size3) + chunk.length);
-        if (__privateGet(this, _size3) > __privateGet(this, _maxSize)) {
+        __privateSet(this, _size2, __privateGet(this, _size2) + chunk.length);
+        if (__privateGet(this, _size2) > __privateGet(this, _maxSize)) {
           throw new RequestAbortedError(
-            `Response size (${__privateGet(this, _size3)}) larger than maxSize (${__privateGet(this, _maxSize)})`
+            `Response size (${__privateGet(this, _size2)}) larger than maxSize (${__privateGet(this, _maxSize)})`
           );
         }
-        if (__privateGet(this, _size3) === __privateGet(this, _maxSize)) {
+        if (__privateGet(this, _size2) === __privateGet(this, _maxSize)) {
           __privateSet(this, _dumped, true);
         }
         return true;
@@ -30568,7 +30568,7 @@ var require_dump = __commonJS({
     };
     _maxSize = new WeakMap();
     _dumped = new WeakMap();
-    _size3 = new WeakMap();
+    _size2 = new WeakMap();
     _DumpHandler_instances = new WeakSet();
     abort_fn = function(reason2) {
       this.aborted = true;
@@ -39260,7 +39260,7 @@ var require_frame = __commonJS({
     var BUFFER_SIZE = 8 * 1024;
     var buffer = null;
     var bufIdx = BUFFER_SIZE;
-    var randomFillSync = runtimeFeatures.has("crypto") ? require("crypto").randomFillSync : function randomFillSync2(buffer2, _offset2, _size3) {
+    var randomFillSync = runtimeFeatures.has("crypto") ? require("crypto").randomFillSync : function randomFillSync2(buffer2, _offset2, _size2) {
       for (let i3 = 0; i3 < buffer2.length; ++i3) {
         buffer2[i3] = Math.random() * 255 | 0;
       }
@@ -40675,7 +40675,7 @@ var require_websocketstream = __commonJS({
     var { kEnumerableProperty } = require_util();
     var { utf8DecodeBytes } = require_encoding();
     var emittedExperimentalWarning = false;
-    var _url, _openedPromise, _closedPromise, _readableStream, _readableStreamController, _writableStreamController, _handshakeAborted, _handler, _parser, _WebSocketStream_instances, write_fn2, onConnectionEstablished_fn, onMessage_fn, onSocketClose_fn, closeUsingReason_fn, cancel_fn;
+    var _url, _openedPromise, _closedPromise, _readableStream, _readableStreamController, _writableStreamController, _handshakeAborted, _handler, _parser, _WebSocketStream_instances, write_fn, onConnectionEstablished_fn, onMessage_fn, onSocketClose_fn, closeUsingReason_fn, cancel_fn;
     var WebSocketStream = class {
       constructor(url3, options3 = void 0) {
         __privateAdd(this, _WebSocketStream_instances);
@@ -40812,7 +40812,7 @@ var require_websocketstream = __commonJS({
     _handler = new WeakMap();
     _parser = new WeakMap();
     _WebSocketStream_instances = new WeakSet();
-    write_fn2 = function(chunk) {
+    write_fn = function(chunk) {
       chunk = webidl.converters.WebSocketStreamWrite(chunk);
       const promise = createDeferredPromise();
       let data = null;
@@ -40865,7 +40865,7 @@ var require_websocketstream = __commonJS({
         start: (controller) => {
           __privateSet(this, _writableStreamController, controller);
         },
-        write: (chunk) => __privateMethod(this, _WebSocketStream_instances, write_fn2).call(this, chunk),
+        write: (chunk) => __privateMethod(this, _WebSocketStream_instances, write_fn).call(this, chunk),
         close: () => closeWebSocketConnection(__privateGet(this, _handler), null, null),
         abort: (reason2) => __privateMethod(this, _WebSocketStream_instances, closeUsingReason_fn).call(this, reason2)
       });
@@ -60205,12 +60205,12 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     const RkA = R4.add(A5.multiplyUnsafe(k3));
     return RkA.subtract(SB).clearCofactor().is0();
   }
-  const _size3 = Fp2.BYTES;
+  const _size2 = Fp2.BYTES;
   const lengths = {
-    secretKey: _size3,
-    publicKey: _size3,
-    signature: 2 * _size3,
-    seed: _size3
+    secretKey: _size2,
+    publicKey: _size2,
+    signature: 2 * _size2,
+    seed: _size2
   };
   function randomSecretKey(seed = randomBytes$1(lengths.seed)) {
     return _abytes2(seed, lengths.seed, "seed");
@@ -69204,23 +69204,21 @@ function collect2(options3) {
 
 // src/toolchain/decompress.ts
 async function* decompress(compression, body, { programs, xz }, damaged) {
-  const program3 = programFor(compression, xz);
+  const program3 = programFor(compression, xz(0));
   if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
   const engine = compression === "none" ? void 0 : engineFor(compression);
   yield* engine === void 0 ? body : byZlib(engine, body, damaged);
 }
 async function decompressInto(push, compression, body, decoders, damaged, skip = 0) {
-  var _a6;
-  const xz = skip > 0 && ((_a6 = decoders.xzSkipping) == null ? void 0 : _a6.call(decoders, skip)) || decoders.xz;
-  const program3 = programFor(compression, xz);
+  const program3 = programFor(compression, decoders.xz(skip));
   if (program3 !== void 0) return pourInto(push, program3, body, decoders.programs, damaged);
   for await (const chunk of decompress(compression, body, decoders, damaged)) {
     push(chunk);
     collectAfter(chunk.length);
   }
 }
-function canSkip(compression, { xzSkipping }) {
-  return xzSkipping !== void 0 && (compression === "xz" || compression === "lzma");
+function canSkip(compression, { skips }) {
+  return skips && (compression === "xz" || compression === "lzma");
 }
 function programFor(compression, xz) {
   switch (compression) {
@@ -74041,74 +74039,41 @@ async function* checkedBody(queue, expected, digest) {
 // src/jobs/build/vmlinux-file.ts
 var import_node_crypto7 = require("crypto");
 var import_node_fs13 = require("fs");
-var BATCH = 128 * 1024;
-var LARGE = 32 * 1024;
-var _file, _batch, _sha256, _other, _filled2, _size, _open, _VmlinuxFile_instances, flush_fn, write_fn;
 var VmlinuxFile = class {
+  #file;
+  #sha256 = (0, import_node_crypto7.createHash)("sha256");
+  #other;
+  #size = 0;
+  #open = true;
   /** @param algorithm of the header's digest of the file */
   constructor(path5, algorithm = "sha256") {
-    __privateAdd(this, _VmlinuxFile_instances);
-    __privateAdd(this, _file);
-    __privateAdd(this, _batch, Buffer.allocUnsafe(BATCH));
-    __privateAdd(this, _sha256, (0, import_node_crypto7.createHash)("sha256"));
-    __privateAdd(this, _other);
-    __privateAdd(this, _filled2, 0);
-    __privateAdd(this, _size, 0);
-    __privateAdd(this, _open, true);
-    __privateSet(this, _file, (0, import_node_fs13.openSync)(path5, "wx", 384));
-    __privateSet(this, _other, algorithm === "sha256" ? void 0 : (0, import_node_crypto7.createHash)(algorithm));
+    this.#file = (0, import_node_fs13.openSync)(path5, "wx", 384);
+    this.#other = algorithm === "sha256" ? void 0 : (0, import_node_crypto7.createHash)(algorithm);
   }
   get size() {
-    return __privateGet(this, _size);
+    return this.#size;
   }
   data(bytes2) {
-    if (bytes2.length >= LARGE) {
-      __privateMethod(this, _VmlinuxFile_instances, flush_fn).call(this);
-      __privateMethod(this, _VmlinuxFile_instances, write_fn).call(this, bytes2);
-      return;
-    }
-    for (let at3 = 0; at3 < bytes2.length; ) {
-      const taken2 = Math.min(bytes2.length - at3, BATCH - __privateGet(this, _filled2));
-      __privateGet(this, _batch).set(bytes2.subarray(at3, at3 + taken2), __privateGet(this, _filled2));
-      __privateSet(this, _filled2, __privateGet(this, _filled2) + taken2);
-      at3 += taken2;
-      if (__privateGet(this, _filled2) === BATCH) __privateMethod(this, _VmlinuxFile_instances, flush_fn).call(this);
-    }
+    var _a6;
+    this.#sha256.update(bytes2);
+    (_a6 = this.#other) == null ? void 0 : _a6.update(bytes2);
+    for (let at3 = 0; at3 < bytes2.length; ) at3 += (0, import_node_fs13.writeSync)(this.#file, bytes2, at3);
+    this.#size += bytes2.length;
   }
   end() {
-    __privateMethod(this, _VmlinuxFile_instances, flush_fn).call(this);
     this.close();
   }
   /** Safe to call again. */
   close() {
-    if (__privateGet(this, _open)) (0, import_node_fs13.closeSync)(__privateGet(this, _file));
-    __privateSet(this, _open, false);
+    if (this.#open) (0, import_node_fs13.closeSync)(this.#file);
+    this.#open = false;
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
     var _a6, _b3;
-    const sha2568 = __privateGet(this, _sha256).digest("hex");
-    return { sha256: sha2568, digest: (_b3 = (_a6 = __privateGet(this, _other)) == null ? void 0 : _a6.digest("hex")) != null ? _b3 : sha2568 };
+    const sha2568 = this.#sha256.digest("hex");
+    return { sha256: sha2568, digest: (_b3 = (_a6 = this.#other) == null ? void 0 : _a6.digest("hex")) != null ? _b3 : sha2568 };
   }
-};
-_file = new WeakMap();
-_batch = new WeakMap();
-_sha256 = new WeakMap();
-_other = new WeakMap();
-_filled2 = new WeakMap();
-_size = new WeakMap();
-_open = new WeakMap();
-_VmlinuxFile_instances = new WeakSet();
-flush_fn = function() {
-  __privateMethod(this, _VmlinuxFile_instances, write_fn).call(this, __privateGet(this, _batch).subarray(0, __privateGet(this, _filled2)));
-  __privateSet(this, _filled2, 0);
-};
-write_fn = function(bytes2) {
-  var _a6;
-  __privateGet(this, _sha256).update(bytes2);
-  (_a6 = __privateGet(this, _other)) == null ? void 0 : _a6.update(bytes2);
-  for (let at3 = 0; at3 < bytes2.length; ) at3 += (0, import_node_fs13.writeSync)(__privateGet(this, _file), bytes2, at3);
-  __privateSet(this, _size, __privateGet(this, _size) + bytes2.length);
 };
 
 // src/jobs/build/extract.ts
@@ -74127,8 +74092,8 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   await admit(head, entry);
   const { compressor } = head.payload;
   const stripped = head.header.has(TAG.longFileSizes);
-  const maySkip = wanted.skip && canSkip(compressor, decoders);
-  const from = placeBefore(head.files, maySkip ? entry.index : 0, stripped);
+  const index2 = canSkip(compressor, decoders) ? entry.index : 0;
+  const from = placeBefore(head.files, index2, stripped);
   const file = new VmlinuxFile(target, (_a6 = entry.digest) == null ? void 0 : _a6.algorithm);
   try {
     const choose = (member) => member.holds(path5) ? file : void 0;
@@ -74168,7 +74133,7 @@ function noVmlinux({ nvra, vmlinuxPath }) {
 
 // src/jobs/build/source.ts
 var import_node_crypto8 = require("crypto");
-var _source2, _hashes, _promised, _passed, _size2, _over2, _PackageBytes_instances, next_fn2;
+var _source2, _hashes, _promised, _passed, _size, _over2, _PackageBytes_instances, next_fn2;
 var PackageBytes = class {
   /** @param algorithm of the sum that is wanted besides SHA-256; often it is the same */
   constructor(source2, algorithm, promised, passed2 = () => {
@@ -74178,7 +74143,7 @@ var PackageBytes = class {
     __privateAdd(this, _hashes);
     __privateAdd(this, _promised);
     __privateAdd(this, _passed);
-    __privateAdd(this, _size2, 0);
+    __privateAdd(this, _size, 0);
     __privateAdd(this, _over2, false);
     __privateSet(this, _source2, source2[Symbol.asyncIterator]());
     __privateSet(this, _hashes, new Map([algorithm, "sha256"].map((name) => [name, (0, import_node_crypto8.createHash)(name)])));
@@ -74187,7 +74152,7 @@ var PackageBytes = class {
   }
   /** How many came. */
   get size() {
-    return __privateGet(this, _size2);
+    return __privateGet(this, _size);
   }
   /** Lower-case hex, of all that came so far. */
   digest(algorithm) {
@@ -74212,40 +74177,41 @@ _source2 = new WeakMap();
 _hashes = new WeakMap();
 _promised = new WeakMap();
 _passed = new WeakMap();
-_size2 = new WeakMap();
+_size = new WeakMap();
 _over2 = new WeakMap();
 _PackageBytes_instances = new WeakSet();
 next_fn2 = async function() {
-  if (__privateGet(this, _over2) || __privateGet(this, _size2) > __privateGet(this, _promised)) return { done: true, value: void 0 };
+  if (__privateGet(this, _over2) || __privateGet(this, _size) > __privateGet(this, _promised)) return { done: true, value: void 0 };
   const next2 = await __privateGet(this, _source2).next();
   if (next2.done) {
     __privateSet(this, _over2, true);
     return next2;
   }
-  __privateSet(this, _size2, __privateGet(this, _size2) + next2.value.length);
+  __privateSet(this, _size, __privateGet(this, _size) + next2.value.length);
   for (const hash of __privateGet(this, _hashes).values()) hash.update(next2.value);
-  __privateGet(this, _passed).call(this, next2.value.length, __privateGet(this, _size2));
+  __privateGet(this, _passed).call(this, next2.value.length, __privateGet(this, _size));
   return next2;
 };
 
 // src/jobs/build/fetch.ts
 async function fetchVmlinux(fetching, kernel, target, stopwatch) {
   const courier = fetching.courier(kernel);
-  for (let skip = true; ; ) {
+  for (let { decoders } = fetching; ; ) {
     try {
-      return await new Attempt(fetching, kernel, courier, target, stopwatch, skip).run();
+      const attempt = new Attempt({ ...fetching, decoders }, kernel, courier, target, stopwatch);
+      return await attempt.run();
     } catch (error) {
       const wrong = error instanceof Failure && error.reason === "checksum-mismatch";
       const misled = error instanceof Misled;
       if (!misled && !(wrong && courier.canTryAgain)) throw error;
-      if (misled) skip = false;
+      if (misled) decoders = { ...decoders, skips: false };
       await (0, import_promises12.rm)(target, { force: true });
     }
   }
 }
-var _fetching, _kernel, _target, _stopwatch, _courier, _bytes, _skip, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
+var _fetching, _kernel, _target, _stopwatch, _courier, _bytes, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
 var Attempt = class {
-  constructor(fetching, kernel, courier, target, stopwatch, skip) {
+  constructor(fetching, kernel, courier, target, stopwatch) {
     __privateAdd(this, _Attempt_instances);
     __privateAdd(this, _fetching);
     __privateAdd(this, _kernel);
@@ -74253,12 +74219,10 @@ var Attempt = class {
     __privateAdd(this, _stopwatch);
     __privateAdd(this, _courier);
     __privateAdd(this, _bytes);
-    __privateAdd(this, _skip);
     __privateAdd(this, _release, () => {
     });
     __privateAdd(this, _signature, { status: "off" });
     __privateSet(this, _fetching, fetching);
-    __privateSet(this, _skip, skip);
     __privateSet(this, _kernel, kernel);
     __privateSet(this, _target, target);
     __privateSet(this, _stopwatch, stopwatch);
@@ -74304,7 +74268,6 @@ _target = new WeakMap();
 _stopwatch = new WeakMap();
 _courier = new WeakMap();
 _bytes = new WeakMap();
-_skip = new WeakMap();
 _release = new WeakMap();
 _signature = new WeakMap();
 _Attempt_instances = new WeakSet();
@@ -74316,7 +74279,7 @@ extract_fn = async function() {
   };
   try {
     const { nvra, vmlinuxPath } = __privateGet(this, _kernel);
-    const wanted = { nvra, vmlinuxPath, skip: __privateGet(this, _skip) };
+    const wanted = { nvra, vmlinuxPath };
     const vmlinux = await extractVmlinux(__privateGet(this, _bytes), wanted, __privateGet(this, _target), decoders, admit);
     await __privateMethod(this, _Attempt_instances, verify_fn).call(this);
     return vmlinux;
@@ -74885,7 +74848,7 @@ function describeDisagreement(fetches) {
 // src/download/history.ts
 var import_node_crypto11 = require("crypto");
 var LARGEST_BLOCK = 1024 * 1024;
-var _comparisons, _only, _mirrors, _open2, _bytes2, _History_instances, record_fn;
+var _comparisons, _only, _mirrors, _open, _bytes2, _History_instances, record_fn;
 var History = class {
   /**
    * `earlier`: fetches of the same file to compare with, however early they ended. `only`: there is but one
@@ -74897,7 +74860,7 @@ var History = class {
     __privateAdd(this, _comparisons);
     __privateAdd(this, _only);
     __privateAdd(this, _mirrors, /* @__PURE__ */ new Set());
-    __privateAdd(this, _open2);
+    __privateAdd(this, _open);
     __privateAdd(this, _bytes2, 0);
     __privateSet(this, _comparisons, new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)])));
     __privateSet(this, _only, only);
@@ -74916,10 +74879,10 @@ var History = class {
   }
   /** The delivery is over, here or before its time. */
   end() {
-    if (__privateGet(this, _open2) === void 0) return;
-    const { mirror, start: start2, hash } = __privateGet(this, _open2);
+    if (__privateGet(this, _open) === void 0) return;
+    const { mirror, start: start2, hash } = __privateGet(this, _open);
     this.blocks.push({ mirror, start: start2, end: __privateGet(this, _bytes2), sha256: hash.digest("hex") });
-    __privateSet(this, _open2, void 0);
+    __privateSet(this, _open, void 0);
   }
   /** Where an earlier fetch, one of those it was made with, had other bytes. */
   differences(earlier) {
@@ -74930,18 +74893,18 @@ var History = class {
 _comparisons = new WeakMap();
 _only = new WeakMap();
 _mirrors = new WeakMap();
-_open2 = new WeakMap();
+_open = new WeakMap();
 _bytes2 = new WeakMap();
 _History_instances = new WeakSet();
 record_fn = function(mirror, bytes2) {
   var _a6, _b3;
   for (const comparison of __privateGet(this, _comparisons).values()) comparison.add(mirror, bytes2);
-  if (((_a6 = __privateGet(this, _open2)) == null ? void 0 : _a6.mirror) !== mirror) this.end();
+  if (((_a6 = __privateGet(this, _open)) == null ? void 0 : _a6.mirror) !== mirror) this.end();
   for (let from = 0; from < bytes2.length; ) {
-    (_b3 = __privateGet(this, _open2)) != null ? _b3 : __privateSet(this, _open2, { mirror, start: __privateGet(this, _bytes2), hash: (0, import_node_crypto11.createHash)("sha256") });
-    const end = __privateGet(this, _open2).start + LARGEST_BLOCK;
+    (_b3 = __privateGet(this, _open)) != null ? _b3 : __privateSet(this, _open, { mirror, start: __privateGet(this, _bytes2), hash: (0, import_node_crypto11.createHash)("sha256") });
+    const end = __privateGet(this, _open).start + LARGEST_BLOCK;
     const part = bytes2.subarray(from, from + end - __privateGet(this, _bytes2));
-    __privateGet(this, _open2).hash.update(part);
+    __privateGet(this, _open).hash.update(part);
     __privateSet(this, _bytes2, __privateGet(this, _bytes2) + part.length);
     from += part.length;
     if (__privateGet(this, _bytes2) === end) this.end();
@@ -75719,8 +75682,8 @@ async function openWorkshop(world2, tools2, settings, progress) {
     pahole: tools2.pahole,
     decoders: {
       programs: world2.programs,
-      xz: decodeCommand(tools2.xz),
-      xzSkipping: tools2.xz.skipsOutput ? (bytes2) => decodeCommand(tools2.xz, bytes2) : void 0
+      xz: (skip) => decodeCommand(tools2.xz, skip),
+      skips: tools2.xz.skipsOutput
     },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
@@ -77709,7 +77672,7 @@ function compressionOf(start2) {
 async function* decompress3(body, programs, origin, most) {
   const { start: start2, all } = await peek(body);
   const xz = { program: "xz", args: ["-dc", "--memlimit-decompress=512MiB"] };
-  const decoders = { programs, xz };
+  const decoders = { programs, xz: () => xz, skips: false };
   const damaged = (why) => new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
   let total = 0;
   for await (const chunk of decompress(compressionOf(start2), all, decoders, damaged)) {

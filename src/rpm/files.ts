@@ -40,7 +40,7 @@ export function pathOfMember(name: string): string {
 }
 
 /**
- * The files of a package, in the header's order, which is not the payload's.
+ * The files of a package, in the header's order. The payload's is the same but for hard links, or where another program wrote it.
  * @param source whether it is a source package, whose files have bare names.
  * Throws `corrupt-package` when the lists disagree in length, a name is not one (`..`, relative, absurd), or comes twice.
  */

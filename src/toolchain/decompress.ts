@@ -10,13 +10,13 @@ export type Compression = 'none' | 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'zstd';
 
 export interface Decoders {
   readonly programs: Programs;
-  /** How xz and lzma are decoded; whether with xz's own check is for the caller to say. */
-  readonly xz: XzCommand;
-  /** The same, without so many bytes at the beginning of its output; undefined where xz cannot do that. */
-  readonly xzSkipping?: ((bytes: number) => XzCommand) | undefined;
+  /**
+   * How xz and lzma are decoded, without the first `skip` bytes of the output: 0 unless `skips`.
+   * Whether with xz's own check is for the caller to say.
+   */
+  readonly xz: (skip: number) => Pick<Invocation, 'program' | 'args' | 'env'>;
+  readonly skips: boolean;
 }
-
-type XzCommand = Pick<Invocation, 'program' | 'args' | 'env'>;
 
 /**
  * A stream as it was before it was compressed: gzip and, where Node has it, zstd by zlib, the rest
@@ -30,7 +30,7 @@ export async function* decompress(
   { programs, xz }: Decoders,
   damaged: (why: string) => Failure,
 ): AsyncGenerator<Uint8Array> {
-  const program = programFor(compression, xz);
+  const program = programFor(compression, xz(0));
   if (program !== undefined) return yield* byProgram(program, body, programs, damaged);
   const engine = compression === 'none' ? undefined : engineFor(compression);
   yield* engine === undefined ? body : byZlib(engine, body, damaged);
@@ -49,8 +49,7 @@ export async function decompressInto(
   damaged: (why: string) => Failure,
   skip = 0,
 ): Promise<void> {
-  const xz = (skip > 0 && decoders.xzSkipping?.(skip)) || decoders.xz;
-  const program = programFor(compression, xz);
+  const program = programFor(compression, decoders.xz(skip));
   if (program !== undefined) return pourInto(push, program, body, decoders.programs, damaged);
   for await (const chunk of decompress(compression, body, decoders, damaged)) {
     push(chunk);
@@ -59,12 +58,12 @@ export async function decompressInto(
 }
 
 /** Whether `decompressInto` can leave out the beginning: bytes that nobody wants cost least where they are made. */
-export function canSkip(compression: Compression, { xzSkipping }: Decoders): boolean {
-  return xzSkipping !== undefined && (compression === 'xz' || compression === 'lzma');
+export function canSkip(compression: Compression, { skips }: Decoders): boolean {
+  return skips && (compression === 'xz' || compression === 'lzma');
 }
 
 /** The program that decodes it; undefined where Node does it by itself. */
-function programFor(compression: Compression, xz: Decoders['xz']): Invocation | undefined {
+function programFor(compression: Compression, xz: Invocation): Invocation | undefined {
   switch (compression) {
     case 'bzip2':
       return { program: 'bzip2', args: ['-dc'] };

@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** At most so much is read in one go. */
 const BUFFER = 256 * 1024;
 
 /**

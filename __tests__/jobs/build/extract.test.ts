@@ -47,9 +47,13 @@ async function extract(payloadDigest: string, changes: Tags = []) {
   const target = join(stage.fresh('room'), 'vmlinux');
   const { proven } = await extractVmlinux(
     stream(writePackage(writeHeader(tags, 63), ARCHIVE)),
-    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}`, skip: false },
+    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}` },
     target,
-    { programs: systemPrograms(process.env), xz: { program: 'xz', args: ['-dc'] } },
+    {
+      programs: systemPrograms(process.env),
+      xz: () => ({ program: 'xz', args: ['-dc'] }),
+      skips: false,
+    },
     async () => {},
   );
   return { proven, content: readFileSync(target) };

@@ -4,19 +4,25 @@ import { join } from 'node:path';
 import type { FailureRecord } from '../../../src/archive/record.ts';
 import { serveFolder } from '../../../src/download/serve.ts';
 import { fastClock } from '../../download/world.ts';
-import { build, DEMO, kernelsOn, makeMirror, makeStage, realWorld, vmlinuxOf } from './stage.ts';
+import {
+  build,
+  demoVmlinux,
+  kernelsOn,
+  makeMirror,
+  makeStage,
+  packagesOf,
+  realWorld,
+  rpmOf,
+  unameOf,
+} from './stage.ts';
 
 /** One repository in which every package but one is wrong in a way of its own. */
 const stage = makeStage();
-const unameOf = (number: number) => `5.10.0-136.${number}.0.0.oe2203sp1.x86_64`;
-const rpmOf = (number: number) => `kernel-debuginfo-${unameOf(number)}.rpm`;
 const [GOOD, NO_VMLINUX, NO_DWARF, NOT_ELF, CORRUPT, MISMATCH, CUT, GONE, TOO_SMALL] = [
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9],
 ] as const;
 
-const reference = 'openEuler-22.03-LTS-SP1/debuginfo/x86_64/Packages';
-const demo = join(DEMO, reference, readdirSync(join(DEMO, reference))[0] ?? '');
-const vmlinux = vmlinuxOf(demo);
+const vmlinux = demoVmlinux();
 const scratch = stage.fresh('scratch');
 
 function stripped(): Buffer {
@@ -58,7 +64,7 @@ const root = makeMirror(
   // Before the repository is described: what the metadata promises is this very damage.
   (packages) => flip(join(packages, rpmOf(CORRUPT)), 2000),
 );
-const packages = join(root, reference);
+const packages = packagesOf(root);
 flip(join(packages, rpmOf(MISMATCH)), 2000);
 const cut = readFileSync(join(packages, rpmOf(CUT)));
 writeFileSync(join(packages, rpmOf(CUT)), cut.subarray(0, cut.length - 100));

@@ -1,11 +1,10 @@
 /** What lies before vmlinux is left out where xz can do that, and where the header is right about it. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serveFolder } from '../../../src/download/serve.ts';
 import type { KernelResult } from '../../../src/jobs/build/build.ts';
-import { CpioParser } from '../../../src/rpm/cpio.ts';
 import { TAG } from '../../../src/rpm/tags.ts';
 import { readPackage } from '../../rpm/read.ts';
 import {
@@ -17,15 +16,20 @@ import {
   writeHeader,
   writePackage,
 } from '../../rpm/write.ts';
-import { build, DEMO, kernelsOn, makeMirror, makeStage, realWorld, vmlinuxOf } from './stage.ts';
+import {
+  build,
+  demoVmlinux,
+  kernelsOn,
+  makeMirror,
+  makeStage,
+  packagesOf,
+  realWorld,
+  rpmOf,
+  unameOf,
+} from './stage.ts';
 
 const stage = makeStage();
-const packagesOf = (root: string) =>
-  join(root, 'openEuler-22.03-LTS-SP1', 'debuginfo', 'x86_64', 'Packages');
-const demo = join(packagesOf(DEMO), readdirSync(packagesOf(DEMO))[0] ?? '');
-const vmlinux = vmlinuxOf(demo);
-const unameOf = (number: number) => `5.10.0-136.${number}.0.0.oe2203sp1.x86_64`;
-const rpmOf = (number: number) => `kernel-debuginfo-${unameOf(number)}.rpm`;
+const vmlinux = demoVmlinux();
 const modules = (number: number) => `/usr/lib/debug/lib/modules/${unameOf(number)}`;
 
 /**
@@ -41,8 +45,8 @@ set -o pipefail
 echo "\${XZ_SKIP_OUTPUT:-0}" >> '${log}'
 env -u XZ_SKIP_OUTPUT xz "$@" | tail -c +$((\${XZ_SKIP_OUTPUT:-0} + 1))
 `,
+  { mode: 0o755 },
 );
-chmodSync(xz, 0o755);
 
 /** A package whose vmlinux comes first in the payload, and second in the header. */
 function inAnotherOrder(number: number, content: Uint8Array): Buffer {
@@ -88,17 +92,10 @@ async function buildOne(number: number, program: string) {
   return { result, told: readFileSync(log, 'utf8').trim().split('\n').map(Number) };
 }
 
-/** Where the member of vmlinux begins, told by the archive itself. */
+/** Where the member of vmlinux begins, by its name in the archive, which stands behind 110 bytes of its head. */
 async function beginningOf(number: number): Promise<number> {
-  const { archive, head } = await readPackage(readFileSync(join(packagesOf(root), rpmOf(number))));
-  const path = `${modules(number)}/vmlinux`;
-  let beginning = 0;
-  const parser = new CpioParser(head.files, (member) => {
-    if (member.holds(path)) beginning = archive.lastIndexOf('070701', parser.offset);
-    return undefined;
-  });
-  parser.push(archive);
-  return beginning;
+  const { archive } = await readPackage(readFileSync(join(packagesOf(root), rpmOf(number))));
+  return archive.indexOf(`.${modules(number)}/vmlinux\0`) - 110;
 }
 
 test('xz leaves out all before vmlinux, and the BTF is the one that any xz gives', async () => {

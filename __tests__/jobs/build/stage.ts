@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { undiciHttp } from '../../../src/download/http.ts';
@@ -16,6 +16,15 @@ import type { World } from '../../../src/world/world.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 export const DEMO = join(root, 'demo', 'repository');
+
+const REPOSITORY = 'openEuler-22.03-LTS-SP1/debuginfo/x86_64';
+
+/** Where `makeMirror` and the demonstration have their packages of x86_64. */
+export const packagesOf = (mirror: string) => join(mirror, REPOSITORY, 'Packages');
+
+/** Kernels of that release, by a number of their own, and the files of their packages. */
+export const unameOf = (number: number) => `5.10.0-136.${number}.0.0.oe2203sp1.x86_64`;
+export const rpmOf = (number: number) => `kernel-debuginfo-${unameOf(number)}.rpm`;
 
 /** A folder for a test file, with places for mirrors, output, and what is to be gone afterwards. */
 export function makeStage() {
@@ -110,8 +119,8 @@ export function makeMirror(
   packages: readonly Content[],
   spoilBefore: (packages: string) => void = () => {},
 ): string {
-  const repository = join(folder, 'openEuler-22.03-LTS-SP1', 'debuginfo', 'x86_64');
-  const to = join(repository, 'Packages');
+  const repository = join(folder, REPOSITORY);
+  const to = packagesOf(folder);
   for (const { uname, vmlinux } of packages) {
     const tree = join(folder, 'tree', uname);
     const modules = join(tree, 'usr/lib/debug/lib/modules', uname);
@@ -131,6 +140,12 @@ export function makeMirror(
 export function copyOfDemo(folder: string): string {
   cpSync(DEMO, folder, { recursive: true });
   return folder;
+}
+
+/** The vmlinux of the demonstration's first package of x86_64. */
+export function demoVmlinux(): Buffer {
+  const folder = packagesOf(DEMO);
+  return vmlinuxOf(join(folder, readdirSync(folder)[0] ?? ''));
 }
 
 /** The vmlinux of one of the demonstration's packages, taken out by rpm's own tools. */

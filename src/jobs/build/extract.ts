@@ -13,8 +13,6 @@ export interface Wanted {
   readonly nvra: string;
   /** `./usr/lib/debug/lib/modules/<uname -r>/vmlinux`: the one member, by its exact path. */
   readonly vmlinuxPath: string;
-  /** Whether what lies before it may be left out, where the header and the decoder allow that. */
-  readonly skip: boolean;
 }
 
 /** What came after bytes that were left out is not what the header promised: they may not be to blame. */
@@ -54,8 +52,8 @@ export async function extractVmlinux(
 
   const { compressor } = head.payload;
   const stripped = head.header.has(TAG.longFileSizes);
-  const maySkip = wanted.skip && canSkip(compressor, decoders);
-  const from = placeBefore(head.files, maySkip ? entry.index : 0, stripped);
+  const index = canSkip(compressor, decoders) ? entry.index : 0;
+  const from = placeBefore(head.files, index, stripped);
   const file = new VmlinuxFile(target, entry.digest?.algorithm);
   try {
     const choose = (member: Member) => (member.holds(path) ? file : undefined);

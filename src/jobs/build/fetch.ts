@@ -42,14 +42,15 @@ export async function fetchVmlinux(
   stopwatch: Stopwatch,
 ): Promise<Fetched> {
   const courier = fetching.courier(kernel);
-  for (let skip = true; ; ) {
+  for (let { decoders } = fetching; ; ) {
     try {
-      return await new Attempt(fetching, kernel, courier, target, stopwatch, skip).run();
+      const attempt = new Attempt({ ...fetching, decoders }, kernel, courier, target, stopwatch);
+      return await attempt.run();
     } catch (error) {
       const wrong = error instanceof Failure && error.reason === 'checksum-mismatch';
       const misled = error instanceof Misled;
       if (!misled && !(wrong && courier.canTryAgain)) throw error;
-      if (misled) skip = false;
+      if (misled) decoders = { ...decoders, skips: false };
       await rm(target, { force: true });
     }
   }
@@ -62,7 +63,6 @@ class Attempt {
   readonly #stopwatch: Stopwatch;
   readonly #courier: Courier;
   readonly #bytes: PackageBytes;
-  readonly #skip: boolean;
   #release = () => {};
   #signature: Verification['signature'] = { status: 'off' };
 
@@ -72,10 +72,8 @@ class Attempt {
     courier: Courier,
     target: string,
     stopwatch: Stopwatch,
-    skip: boolean,
   ) {
     this.#fetching = fetching;
-    this.#skip = skip;
     this.#kernel = kernel;
     this.#target = target;
     this.#stopwatch = stopwatch;
@@ -125,7 +123,7 @@ class Attempt {
     };
     try {
       const { nvra, vmlinuxPath } = this.#kernel;
-      const wanted = { nvra, vmlinuxPath, skip: this.#skip };
+      const wanted = { nvra, vmlinuxPath };
       const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, decoders, admit);
       await this.#verify();
       return vmlinux;

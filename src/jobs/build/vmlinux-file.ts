@@ -2,11 +2,6 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { MemberSink } from '../../rpm/cpio.ts';
 
-/** The machine's own xz hands over 8 KiB at a time; hash and file want fewer and larger pieces. */
-const BATCH = 128 * 1024;
-/** What is as large as this goes its way without a copy. */
-const LARGE = 32 * 1024;
-
 /**
  * vmlinux on its way into a fresh file: hashed for us and, when that is another algorithm, for the
  * header's digest. Writing is synchronous: to memory or the page cache, a fraction of a
@@ -14,10 +9,8 @@ const LARGE = 32 * 1024;
  */
 export class VmlinuxFile implements MemberSink {
   readonly #file: number;
-  readonly #batch = Buffer.allocUnsafe(BATCH);
   readonly #sha256 = createHash('sha256');
   readonly #other;
-  #filled = 0;
   #size = 0;
   #open = true;
 
@@ -32,22 +25,13 @@ export class VmlinuxFile implements MemberSink {
   }
 
   data(bytes: Uint8Array): void {
-    if (bytes.length >= LARGE) {
-      this.#flush();
-      this.#write(bytes);
-      return;
-    }
-    for (let at = 0; at < bytes.length; ) {
-      const taken = Math.min(bytes.length - at, BATCH - this.#filled);
-      this.#batch.set(bytes.subarray(at, at + taken), this.#filled);
-      this.#filled += taken;
-      at += taken;
-      if (this.#filled === BATCH) this.#flush();
-    }
+    this.#sha256.update(bytes);
+    this.#other?.update(bytes);
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+    this.#size += bytes.length;
   }
 
   end(): void {
-    this.#flush();
     this.close();
   }
 
@@ -61,17 +45,5 @@ export class VmlinuxFile implements MemberSink {
   digests(): { readonly sha256: string; readonly digest: string } {
     const sha256 = this.#sha256.digest('hex');
     return { sha256, digest: this.#other?.digest('hex') ?? sha256 };
-  }
-
-  #flush(): void {
-    this.#write(this.#batch.subarray(0, this.#filled));
-    this.#filled = 0;
-  }
-
-  #write(bytes: Uint8Array): void {
-    this.#sha256.update(bytes);
-    this.#other?.update(bytes);
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
-    this.#size += bytes.length;
   }
 }

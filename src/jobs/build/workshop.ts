@@ -51,8 +51,8 @@ export async function openWorkshop(
     pahole: tools.pahole,
     decoders: {
       programs: world.programs,
-      xz: decodeCommand(tools.xz),
-      xzSkipping: tools.xz.skipsOutput ? (bytes) => decodeCommand(tools.xz, bytes) : undefined,
+      xz: (skip) => decodeCommand(tools.xz, skip),
+      skips: tools.xz.skipsOutput,
     },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
