@@ -41951,9 +41951,12 @@ function asFailure(thrown) {
   if (thrown instanceof Failure) return thrown;
   const message = describe(thrown);
   if (isSystemError(thrown, "ENOSPC")) {
-    return new Failure("no-space", message, "Free some space, or choose another folder.", thrown);
+    return noSpace(message, thrown);
   }
   return new Failure("internal", message, "This is a defect of btfhub: please report it.", thrown);
+}
+function noSpace(message, cause) {
+  return new Failure("no-space", message, "Free some space, or choose another folder.", cause);
 }
 function describe(thrown) {
   if (typeof thrown !== "object" || thrown === null || !("message" in thrown))
@@ -68828,24 +68831,8 @@ var LARGER_PIECES = {
   from: "#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)",
   to: "#	define IO_BUFFER_SIZE 65536"
 };
-var LARGER_SOCKET = [
-  {
-    file: "src/xz/file_io.c",
-    from: '#include "tuklib_open_stdxxx.h"\n',
-    to: '#include "tuklib_open_stdxxx.h"\n#include <sys/socket.h>\n'
-  },
-  {
-    file: "src/xz/file_io.c",
-    from: "	warn_fchown = geteuid() == 0;\n",
-    to: `	warn_fchown = geteuid() == 0;
-
-	const int room = 1 << 20;
-	setsockopt(STDOUT_FILENO, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-`
-  }
-];
-var SKIP_OUTPUT = "XZ_SKIP_OUTPUT";
-var SKIPPED_OUTPUT = {
+var OUTPUT_PART = "XZ_OUTPUT_PART";
+var PART_OF_OUTPUT = {
   file: "src/xz/coder.c",
   from: `	if (opt_mode != MODE_TEST) {
 		if (io_write(pair, &out_buf, IO_BUFFER_SIZE - strm.avail_out))
@@ -68853,19 +68840,22 @@ var SKIPPED_OUTPUT = {
 	}
 `,
   to: `	static uint64_t skip = UINT64_MAX;
+	static uint64_t left = UINT64_MAX;
 	if (skip == UINT64_MAX) {
-		const char *said = getenv("${SKIP_OUTPUT}");
-		skip = said == NULL ? 0
-				: str_to_uint64("${SKIP_OUTPUT}", said, 0, INT64_MAX);
+		const char *part = getenv("${OUTPUT_PART}");
+		if (part == NULL)
+			skip = 0;
+		else if (sscanf(part, "%" SCNu64 "+%" SCNu64, &skip, &left) != 2)
+			message_fatal("${OUTPUT_PART}=%s", part);
 	}
 
 	size_t size = IO_BUFFER_SIZE - strm.avail_out;
-	if (skip > 0) {
-		const size_t skipped = skip < size ? (size_t)skip : size;
-		skip -= skipped;
-		size -= skipped;
+	const size_t skipped = my_min(skip, size);
+	skip -= skipped;
+	size = my_min(left, size - skipped);
+	left -= size;
+	if (skipped > 0)
 		memmove(out_buf.u8, out_buf.u8 + skipped, size);
-	}
 
 	if (opt_mode != MODE_TEST && size > 0 && io_write(pair, &out_buf, size))
 		return true;
@@ -68886,7 +68876,7 @@ var RECIPES = [
     tool: "xz",
     version: "5.8.3",
     parts: [{ repository: "xz", commit: "4b73f2ec19a99ef465282fbce633e8deb33691b3", path: "." }],
-    edits: [LARGER_PIECES, ...LARGER_SOCKET, SKIPPED_OUTPUT],
+    edits: [LARGER_PIECES, PART_OF_OUTPUT],
     cmake: [...STATIC, "-DXZ_NLS=OFF", "-DXZ_DOC=OFF", "-DBUILD_TESTING=OFF"],
     target: "xz"
   }
@@ -69181,6 +69171,8 @@ var import_node_v8 = require("v8");
 var import_node_vm = require("vm");
 function keepHeapSmall() {
   (0, import_node_v8.setFlagsFromString)("--semi-space-growth-factor=1");
+  (0, import_node_v8.setFlagsFromString)("--incremental-marking-soft-trigger=80");
+  (0, import_node_v8.setFlagsFromString)("--incremental-marking-hard-trigger=90");
 }
 var EVERY = 8 * 1024 * 1024;
 var passed = 0;
@@ -69204,21 +69196,24 @@ function collect2(options3) {
 
 // src/toolchain/decompress.ts
 async function* decompress(compression, body, { programs, xz }, damaged) {
-  const program3 = programFor(compression, xz(0));
+  const program3 = programFor(compression, xz);
   if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
   const engine = compression === "none" ? void 0 : engineFor(compression);
   yield* engine === void 0 ? body : byZlib(engine, body, damaged);
 }
-async function decompressInto(push, compression, body, decoders, damaged, skip = 0) {
-  const program3 = programFor(compression, decoders.xz(skip));
+async function decompressInto(push, compression, body, decoders, damaged) {
+  const program3 = programFor(compression, decoders.xz);
   if (program3 !== void 0) return pourInto(push, program3, body, decoders.programs, damaged);
   for await (const chunk of decompress(compression, body, decoders, damaged)) {
     push(chunk);
     collectAfter(chunk.length);
   }
 }
-function canSkip(compression, { skips }) {
-  return skips && (compression === "xz" || compression === "lzma");
+function partDecoder(compression, { xzPart }) {
+  return compression === "xz" || compression === "lzma" ? xzPart : void 0;
+}
+function decompressIntoFile(file, push, decoding, body, programs, damaged) {
+  return pourInto(push, decoding, body, programs, damaged, file);
 }
 function programFor(compression, xz) {
   switch (compression) {
@@ -69271,21 +69266,22 @@ async function* byProgram(invocation2, body, programs, damaged) {
     running.kill();
   }
 }
-async function pourInto(push, invocation2, body, programs, damaged) {
+async function pourInto(push, invocation2, body, programs, damaged, file) {
   let broken;
   let running;
   const breakOff = (by) => {
     broken != null ? broken : broken = { by };
     running == null ? void 0 : running.kill();
   };
-  running = await programs.pour(invocation2, (bytes2) => {
+  const guarded = (bytes2) => {
     if (broken !== void 0) return;
     try {
       push(bytes2);
     } catch (error) {
       breakOff(error);
     }
-  });
+  };
+  running = await programs.pour(invocation2, guarded, file);
   void feed(body, running.stdin, breakOff);
   const ending = await running.ended;
   if (broken !== void 0) throw broken.by;
@@ -69295,6 +69291,7 @@ function judge({ program: program3 }, { status, signal, stderr }, damaged) {
   var _a6;
   if (status === 0) return;
   const said = printable((_a6 = stderr.trim().split("\n").at(-1)) != null ? _a6 : "");
+  if (/No space left on device/.test(said)) throw noSpace(said);
   throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
 }
 async function* copies(body) {
@@ -69511,27 +69508,28 @@ async function inspectXz(world2, path5, origin) {
       "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
     );
   }
-  return { path: found, version, origin, skipsOutput: await skipsOutput(world2, found) };
+  return { path: found, version, origin, writesParts: await writesParts(world2, found) };
 }
 var SAMPLE = Buffer.from(
   "/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=",
   "base64"
 );
-async function skipsOutput(world2, path5) {
-  const answer2 = await world2.programs.run({ ...decodeCommand({ path: path5 }, 4), input: SAMPLE });
-  return answer2.status === 0 && answer2.stdout.length === 4;
+async function writesParts(world2, path5) {
+  const command = decodeCommand({ path: path5 }, { first: 4, size: 3 });
+  const answer2 = await world2.programs.run({ ...command, input: SAMPLE });
+  return answer2.status === 0 && answer2.stdout.length === 3;
 }
-function decodeCommand(xz, skip = 0) {
+function decodeCommand(xz, part) {
   return {
     program: xz.path,
     args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
-    env: skip === 0 ? PLAIN_ENVIRONMENT : { ...PLAIN_ENVIRONMENT, [SKIP_OUTPUT]: String(skip) }
+    env: part ? { ...PLAIN_ENVIRONMENT, [OUTPUT_PART]: `${part.first}+${part.size}` } : PLAIN_ENVIRONMENT
   };
 }
 var PLAIN_ENVIRONMENT = {
   XZ_DEFAULTS: void 0,
   XZ_OPT: void 0,
-  [SKIP_OUTPUT]: void 0
+  [OUTPUT_PART]: void 0
 };
 
 // src/toolchain/prepare.ts
@@ -73558,28 +73556,23 @@ var STRIPPED_SIZE = 16;
 var MAX_NAME = 4096;
 var TRAILER = "TRAILER!!!";
 var MAX_AFTER_TRAILER = 512;
-var BEGINNING = { offset: 0, files: 0 };
-function placeBefore(files, index2, stripped) {
+function beginningOf(files, index2, stripped) {
   let offset = 0;
-  for (const file of files.slice(0, index2)) {
-    if (file.links.length > 1 || !/^[\x20-\x7e]*$/.test(file.path)) {
-      return { offset, files: file.index };
-    }
+  for (const file of files.slice(0, index2 + 1)) {
+    if (file.links.length > 1 || !/^[\x20-\x7e]*$/.test(file.path)) return void 0;
     if (file.ghost) continue;
     const named3 = NEWC_SIZE + `.${file.path}\0`.length;
     offset += stripped ? STRIPPED_SIZE : named3 + padding2(named3);
+    if (file.index === index2) return offset;
     offset += sizeInPayload(file);
     offset += padding2(offset);
   }
-  return { offset, files: index2 };
+  return void 0;
 }
 var _files, _choose, _indexes, _came, _content, _state, _offset, _head, _filled, _needed, _readHead, _remaining, _member, _sink, _expectedSum, _sum, _finished, _CpioParser_instances, takeHead_fn, takeData_fn, takeZeros_fn, startHead_fn, gather_fn, readMagic_fn, readStripped_fn, readNewc_fn, readNamed_fn, beginMember_fn, checkSize_fn, endMember_fn, endArchive_fn, hex_fn, wrong_fn;
 var CpioParser = class {
-  /**
-   * @param choose is asked for each member in turn, and gives a sink for one whose data is wanted.
-   * @param from where the first byte that is pushed lies; the members before it are taken to have come.
-   */
-  constructor(files, choose, from = BEGINNING) {
+  /** @param choose is asked for each member in turn, and gives a sink for one whose data is wanted. */
+  constructor(files, choose) {
     __privateAdd(this, _CpioParser_instances);
     __privateAdd(this, _files);
     __privateAdd(this, _choose);
@@ -73606,11 +73599,10 @@ var CpioParser = class {
     __privateSet(this, _files, files);
     __privateSet(this, _choose, choose);
     __privateSet(this, _indexes, new Map(files.map((file) => [pathOfMember(file.path), file.index])));
-    __privateSet(this, _came, new Uint8Array(files.length).fill(1, 0, from.files));
-    __privateSet(this, _content, new Uint8Array(files.length).fill(1, 0, from.files));
-    __privateSet(this, _offset, from.offset);
+    __privateSet(this, _came, new Uint8Array(files.length));
+    __privateSet(this, _content, new Uint8Array(files.length));
   }
-  /** Bytes of the archive that were read or skipped. */
+  /** Bytes of the archive that were read. */
   get offset() {
     return __privateGet(this, _offset);
   }
@@ -74040,24 +74032,29 @@ async function* checkedBody(queue, expected, digest) {
 var import_node_crypto7 = require("crypto");
 var import_node_fs13 = require("fs");
 var VmlinuxFile = class {
-  #file;
+  /** The open file, for whoever writes to it instead of us. */
+  descriptor;
   #sha256 = (0, import_node_crypto7.createHash)("sha256");
   #other;
   #size = 0;
   #open = true;
   /** @param algorithm of the header's digest of the file */
   constructor(path5, algorithm = "sha256") {
-    this.#file = (0, import_node_fs13.openSync)(path5, "wx", 384);
+    this.descriptor = (0, import_node_fs13.openSync)(path5, "wx+", 384);
     this.#other = algorithm === "sha256" ? void 0 : (0, import_node_crypto7.createHash)(algorithm);
   }
   get size() {
     return this.#size;
   }
   data(bytes2) {
+    for (let at3 = 0; at3 < bytes2.length; ) at3 += (0, import_node_fs13.writeSync)(this.descriptor, bytes2, at3);
+    this.written(bytes2);
+  }
+  /** The next bytes, which another process wrote to the file. */
+  written(bytes2) {
     var _a6;
     this.#sha256.update(bytes2);
     (_a6 = this.#other) == null ? void 0 : _a6.update(bytes2);
-    for (let at3 = 0; at3 < bytes2.length; ) at3 += (0, import_node_fs13.writeSync)(this.#file, bytes2, at3);
     this.#size += bytes2.length;
   }
   end() {
@@ -74065,7 +74062,7 @@ var VmlinuxFile = class {
   }
   /** Safe to call again. */
   close() {
-    if (this.#open) (0, import_node_fs13.closeSync)(this.#file);
+    if (this.#open) (0, import_node_fs13.closeSync)(this.descriptor);
     this.#open = false;
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
@@ -74080,7 +74077,7 @@ var VmlinuxFile = class {
 var Misled = class extends Failure {
 };
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
-  var _a6;
+  var _a6, _b3;
   const head = await readPackageHead(bytes2);
   if (nvraText(head.nvra) !== wanted.nvra) {
     const is3 = printable(nvraText(head.nvra));
@@ -74090,38 +74087,48 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const entry = head.files.find((file2) => file2.path === path5 && file2.kind === "file");
   if (!entry || entry.ghost) throw noVmlinux(wanted);
   await admit(head, entry);
-  const { compressor } = head.payload;
-  const stripped = head.header.has(TAG.longFileSizes);
-  const index2 = canSkip(compressor, decoders) ? entry.index : 0;
-  const from = placeBefore(head.files, index2, stripped);
   const file = new VmlinuxFile(target, (_a6 = entry.digest) == null ? void 0 : _a6.algorithm);
+  const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
+  const strong = isStrong(entry.digest);
+  const body = head.body(strong ? "not-needed" : "checked");
+  const part = strong ? partOf(head, entry) : void 0;
+  const decoding = part && ((_b3 = partDecoder(head.payload.compressor, decoders)) == null ? void 0 : _b3(part));
   try {
-    const choose = (member) => member.holds(path5) ? file : void 0;
-    const cpio = new CpioParser(head.files, choose, from);
-    const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
-    const body = head.body(isStrong(entry.digest) ? "not-needed" : "checked");
-    const push = (bytes3) => cpio.push(bytes3);
-    await decompressInto(push, compressor, body, decoders, damaged, from.offset);
-    cpio.finish();
+    if (decoding === void 0) {
+      const choose = (member) => member.holds(path5) ? file : void 0;
+      const cpio = new CpioParser(head.files, choose);
+      const push = (bytes3) => cpio.push(bytes3);
+      await decompressInto(push, head.payload.compressor, body, decoders, damaged);
+      cpio.finish();
+    } else {
+      const { programs } = decoders;
+      const see = (bytes3) => file.written(bytes3);
+      await decompressIntoFile(file.descriptor, see, decoding, body, programs, damaged);
+    }
+    const { sha256: sha2568, digest } = file.digests();
+    if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);
+    return { head, size: file.size, sha256: sha2568, proven: strong };
   } catch (error) {
-    throw from.offset > 0 && isCorrupt(error) ? new Misled(error.reason, error.message) : error;
+    throw decoding && isCorrupt(error) ? new Misled(error.reason, error.message) : error;
   } finally {
     file.close();
   }
-  const { sha256: sha2568, digest } = file.digests();
-  if (entry.digest && entry.digest.hex !== digest) {
-    throw new Failure(
-      "corrupt-package",
-      `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`
-    );
-  }
-  return { head, size: file.size, sha256: sha2568, proven: isStrong(entry.digest) };
+}
+function partOf({ files, header: header2 }, { index: index2, size: size2 }) {
+  const first2 = beginningOf(files, index2, header2.has(TAG.longFileSizes));
+  return first2 === void 0 ? void 0 : { first: first2, size: size2 };
 }
 function isStrong(digest) {
   return digest !== void 0 && !["md5", "sha1"].includes(digest.algorithm);
 }
 function isCorrupt(error) {
   return error instanceof Failure && error.reason === "corrupt-package";
+}
+function wrongDigest({ algorithm, hex }, actual) {
+  return new Failure(
+    "corrupt-package",
+    `vmlinux has the ${algorithm} ${actual}, but the header promises ${hex}.`
+  );
 }
 function noVmlinux({ nvra, vmlinuxPath }) {
   return new Failure(
@@ -74204,7 +74211,7 @@ async function fetchVmlinux(fetching, kernel, target, stopwatch) {
       const wrong = error instanceof Failure && error.reason === "checksum-mismatch";
       const misled = error instanceof Misled;
       if (!misled && !(wrong && courier.canTryAgain)) throw error;
-      if (misled) decoders = { ...decoders, skips: false };
+      if (misled) decoders = { ...decoders, xzPart: void 0 };
       await (0, import_promises12.rm)(target, { force: true });
     }
   }
@@ -74970,13 +74977,13 @@ function granted(head, wanted, date) {
   if (status === 200 && (wanted.from > 0 || wanted.to < wanted.size)) {
     throw new Fault("whole", "it does not serve ranges");
   }
-  const range = status === 200 ? wanted : partOf(headers, wanted);
+  const range = status === 200 ? wanted : partOf2(headers, wanted);
   if (length !== void 0 && Number(length) !== range.to - range.from) {
     throw otherSize(`${length} bytes`, range.to - range.from);
   }
   return range;
 }
-function partOf(headers, { from, to: to3, size: size2 }) {
+function partOf2(headers, { from, to: to3, size: size2 }) {
   var _a6;
   const header2 = (_a6 = headers["content-range"]) != null ? _a6 : "";
   const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header2.trim());
@@ -75682,8 +75689,8 @@ async function openWorkshop(world2, tools2, settings, progress) {
     pahole: tools2.pahole,
     decoders: {
       programs: world2.programs,
-      xz: (skip) => decodeCommand(tools2.xz, skip),
-      skips: tools2.xz.skipsOutput
+      xz: decodeCommand(tools2.xz),
+      xzPart: tools2.xz.writesParts ? (part) => decodeCommand(tools2.xz, part) : void 0
     },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
@@ -77672,7 +77679,7 @@ function compressionOf(start2) {
 async function* decompress3(body, programs, origin, most) {
   const { start: start2, all } = await peek(body);
   const xz = { program: "xz", args: ["-dc", "--memlimit-decompress=512MiB"] };
-  const decoders = { programs, xz: () => xz, skips: false };
+  const decoders = { programs, xz };
   const damaged = (why) => new Failure("bad-repository", `${origin} cannot be unpacked: ${why}.`);
   let total = 0;
   for await (const chunk of decompress(compressionOf(start2), all, decoders, damaged)) {
@@ -90452,8 +90459,32 @@ var systemClock = {
 
 // src/world/programs.ts
 var import_node_child_process2 = require("child_process");
-var import_node_fs24 = require("fs");
+var import_node_fs25 = require("fs");
 var import_node_path49 = require("path");
+
+// src/world/follow.ts
+var import_node_fs24 = require("fs");
+var BUFFER = 256 * 1024;
+var EVERY2 = 20;
+function follow2(file, push) {
+  const buffer = Buffer.allocUnsafe(BUFFER);
+  let at3 = 0;
+  const catchUp = () => {
+    for (; ; ) {
+      const count4 = (0, import_node_fs24.readSync)(file, buffer, 0, buffer.length, at3);
+      if (count4 === 0) return;
+      at3 += count4;
+      push(buffer.subarray(0, count4));
+    }
+  };
+  const timer = setInterval(catchUp, EVERY2);
+  return {
+    finish: () => {
+      clearInterval(timer);
+      catchUp();
+    }
+  };
+}
 
 // src/world/outlet.ts
 var import_node_events3 = require("events");
@@ -90461,7 +90492,7 @@ var import_promises41 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os12 = require("os");
 var import_node_path48 = require("path");
-var BUFFER = 256 * 1024;
+var BUFFER2 = 256 * 1024;
 var WORTHWHILE2 = 128 * 1024;
 var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
@@ -90473,7 +90504,7 @@ async function openOutlet(push) {
     const path5 = (0, import_node_path48.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
-    const buffer = Buffer.allocUnsafe(BUFFER);
+    const buffer = Buffer.allocUnsafe(BUFFER2);
     const callback = (count4) => {
       push(buffer.subarray(0, count4));
       if (count4 >= WORTHWHILE2) return true;
@@ -90536,7 +90567,16 @@ function systemPrograms(env, packages = PACKAGES) {
   };
   return {
     start: start2,
-    pour: async (invocation2, push) => {
+    pour: async (invocation2, push, file) => {
+      if (file !== void 0) {
+        const { child: child2, ended, kill } = await begin(invocation2, file);
+        const follower = follow2(file, push);
+        const all = ended.then((ending) => {
+          follower.finish();
+          return ending;
+        });
+        return { stdin: child2.stdin, pid: child2.pid, ended: all, kill };
+      }
       const outlet = await openOutlet(push);
       try {
         const { child: child2, ended, kill } = await begin(invocation2, outlet.inlet);
@@ -90576,8 +90616,8 @@ function killGroup(leader) {
 }
 function isExecutable(path5) {
   try {
-    (0, import_node_fs24.accessSync)(path5, import_node_fs24.constants.X_OK);
-    return (0, import_node_fs24.statSync)(path5).isFile();
+    (0, import_node_fs25.accessSync)(path5, import_node_fs25.constants.X_OK);
+    return (0, import_node_fs25.statSync)(path5).isFile();
   } catch {
     return false;
   }

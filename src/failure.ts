@@ -53,9 +53,13 @@ export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const message = describe(thrown);
   if (isSystemError(thrown, 'ENOSPC')) {
-    return new Failure('no-space', message, 'Free some space, or choose another folder.', thrown);
+    return noSpace(message, thrown);
   }
   return new Failure('internal', message, 'This is a defect of btfhub: please report it.', thrown);
+}
+
+export function noSpace(message: string, cause?: unknown): Failure {
+  return new Failure('no-space', message, 'Free some space, or choose another folder.', cause);
 }
 
 /** The message of anything thrown, with its chain of causes. */

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { OutputPart } from '../../src/toolchain/decompress.ts';
 import { decodeCommand, inspectXz, systemXz } from '../../src/toolchain/xz.ts';
 import { systemPrograms } from '../../src/world/programs.ts';
-import { program, temporaryFolder } from './programs.ts';
+import { program, temporaryFolder, XZ_WITH_PARTS } from './programs.ts';
 
 const text = 'BTF '.repeat(10_000);
 
@@ -20,21 +21,19 @@ test("the machine's own xz tells its version", async () => {
   const xz = await systemXz({ programs: systemPrograms(process.env) });
   expect(xz.path).toMatch(/^\/.*\/xz$/);
   expect(xz.version).toMatch(/^5\.\d+\.\d+/);
-  expect(xz).toMatchObject({ origin: 'system', skipsOutput: false });
+  expect(xz).toMatchObject({ origin: 'system', writesParts: false });
 });
 
-test('an xz that leaves out the beginning of its output when it is told to is known by doing so', async () => {
+test('an xz that writes no more than a part of its output when it is told to is known by doing so', async () => {
   const path = join(temporaryFolder(), 'xz');
-  writeFileSync(path, `#!/bin/sh\nxz "$@" | tail -c +$((\${XZ_SKIP_OUTPUT:-0} + 1))\n`, {
-    mode: 0o755,
-  });
-  const programs = systemPrograms({ ...process.env, XZ_SKIP_OUTPUT: '7' });
+  writeFileSync(path, XZ_WITH_PARTS, { mode: 0o755 });
+  const programs = systemPrograms({ ...process.env, XZ_OUTPUT_PART: '7+1' });
   const xz = await inspectXz({ programs }, path, 'built');
-  expect(xz.skipsOutput).toBe(true);
+  expect(xz.writesParts).toBe(true);
   const input = await compressed();
-  const decoded = async (skip?: number) =>
-    `${(await programs.run({ ...decodeCommand(xz, skip), input })).stdout}`;
-  expect(await decoded(39_990)).toBe(text.slice(39_990));
+  const decoded = async (part?: OutputPart) =>
+    `${(await programs.run({ ...decodeCommand(xz, part), input })).stdout}`;
+  expect(await decoded({ first: 39_990, size: 7 })).toBe(text.slice(39_990, 39_997));
   expect(await decoded()).toBe(text);
 });
 

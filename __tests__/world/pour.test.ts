@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemPrograms } from '../../src/world/programs.ts';
@@ -99,4 +99,34 @@ test('a program that writes little at a time is not read as often as it writes',
   expect(bytes).toBe(20_000 * 1024);
   // About 200 of them; without the waits, 7,000.
   expect(pieces).toBeLessThan(2000);
+});
+
+test('what a program writes into a file is seen on its heels, in order, all of it before it has ended', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'pour-'));
+  const path = join(folder, 'numbers');
+  const file = await open(path, 'wx+');
+  try {
+    const hash = createHash('sha256');
+    const memories = new Set<ArrayBufferLike>();
+    let early = 0;
+    const see = (bytes: Uint8Array) => {
+      early = early || bytes.length;
+      hash.update(bytes);
+      memories.add(bytes.buffer);
+      // It waits for this line, so that what it wrote before must have been seen while it ran.
+      if (!pouring?.stdin.writableEnded) pouring?.stdin.end('go on\n');
+    };
+    const script = 'echo first; read -r line; seq 1 300000; echo "$line"';
+    const invocation = { program: 'bash', args: ['-c', script] };
+    const pouring = await programs.pour(invocation, see, file.fd);
+    expect(await pouring.ended).toMatchObject({ status: 0 });
+    const all = await readFile(path);
+    expect(all.subarray(-7).toString()).toBe('\ngo on\n');
+    expect(early).toBe('first\n'.length);
+    expect(hash.digest('hex')).toBe(createHash('sha256').update(all).digest('hex'));
+    expect(memories.size).toBe(1);
+  } finally {
+    await file.close();
+    await rm(folder, { recursive: true });
+  }
 });

@@ -32,39 +32,28 @@ export interface MemberSink {
   end(): void;
 }
 
-/** A place between two members: what comes next is the head of one, or the trailer. */
-export interface Place {
-  /** In the archive, in bytes. */
-  readonly offset: number;
-  /** How many of the header's files came before it. */
-  readonly files: number;
-}
-
-const BEGINNING: Place = { offset: 0, files: 0 };
-
 /**
- * How far one may skip on the way to the member `files[index]`, by the header alone: to the member itself, or
- * to where the header stops telling how long the members are. rpm (`lib/rpmfi.cc`, `lib/cpio.cc`) writes
- * them in the header's order, named `./<path>`, without ghosts; of hard links one has the data.
+ * Where the data of the member `files[index]` begins in the archive, in bytes, by the header alone; undefined where
+ * the header does not tell. rpm (`lib/rpmfi.cc`, `lib/cpio.cc`) writes the members in the header's order, named
+ * `./<path>`, without ghosts; of hard links one has the data.
  * @param stripped whether the heads are indexes, as they are where the header has its sizes in 64 bits
  */
-export function placeBefore(
+export function beginningOf(
   files: readonly PackageFile[],
   index: number,
   stripped: boolean,
-): Place {
+): number | undefined {
   let offset = 0;
-  for (const file of files.slice(0, index)) {
-    if (file.links.length > 1 || !/^[\x20-\x7e]*$/.test(file.path)) {
-      return { offset, files: file.index };
-    }
+  for (const file of files.slice(0, index + 1)) {
+    if (file.links.length > 1 || !/^[\x20-\x7e]*$/.test(file.path)) return undefined;
     if (file.ghost) continue;
     const named = NEWC_SIZE + `.${file.path}\0`.length;
     offset += stripped ? STRIPPED_SIZE : named + padding(named);
+    if (file.index === index) return offset;
     offset += sizeInPayload(file);
     offset += padding(offset);
   }
-  return { offset, files: index };
+  return undefined;
 }
 
 /**
@@ -98,24 +87,16 @@ export class CpioParser {
   #sum = 0;
   #finished = false;
 
-  /**
-   * @param choose is asked for each member in turn, and gives a sink for one whose data is wanted.
-   * @param from where the first byte that is pushed lies; the members before it are taken to have come.
-   */
-  constructor(
-    files: readonly PackageFile[],
-    choose: (member: Member) => MemberSink | undefined,
-    from: Place = BEGINNING,
-  ) {
+  /** @param choose is asked for each member in turn, and gives a sink for one whose data is wanted. */
+  constructor(files: readonly PackageFile[], choose: (member: Member) => MemberSink | undefined) {
     this.#files = files;
     this.#choose = choose;
     this.#indexes = new Map(files.map((file) => [pathOfMember(file.path), file.index]));
-    this.#came = new Uint8Array(files.length).fill(1, 0, from.files);
-    this.#content = new Uint8Array(files.length).fill(1, 0, from.files);
-    this.#offset = from.offset;
+    this.#came = new Uint8Array(files.length);
+    this.#content = new Uint8Array(files.length);
   }
 
-  /** Bytes of the archive that were read or skipped. */
+  /** Bytes of the archive that were read. */
   get offset(): number {
     return this.#offset;
   }

@@ -30,7 +30,7 @@ export async function* decompress(
 ): AsyncGenerator<Uint8Array> {
   const { start, all } = await peek(body);
   const xz = { program: 'xz', args: ['-dc', '--memlimit-decompress=512MiB'] };
-  const decoders = { programs, xz: () => xz, skips: false };
+  const decoders = { programs, xz };
   const damaged = (why: string) =>
     new Failure('bad-repository', `${origin} cannot be unpacked: ${why}.`);
   let total = 0;

@@ -1,6 +1,6 @@
 import { pipeline, type Transform, type Writable } from 'node:stream';
 import zlib from 'node:zlib';
-import { describe, Failure } from '../failure.ts';
+import { describe, Failure, noSpace } from '../failure.ts';
 import { printable } from '../names.ts';
 import { collectAfter } from '../world/heap.ts';
 import type { Ending, Invocation, Pouring, Programs } from '../world/programs.ts';
@@ -10,12 +10,19 @@ export type Compression = 'none' | 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'zstd';
 
 export interface Decoders {
   readonly programs: Programs;
-  /**
-   * How xz and lzma are decoded, without the first `skip` bytes of the output: 0 unless `skips`.
-   * Whether with xz's own check is for the caller to say.
-   */
-  readonly xz: (skip: number) => Pick<Invocation, 'program' | 'args' | 'env'>;
-  readonly skips: boolean;
+  /** How xz and lzma are decoded; whether with xz's own check is for the caller to say. */
+  readonly xz: Decoding;
+  /** The same where no more than a part of the output is to be written; undefined for an xz that cannot. */
+  readonly xzPart?: ((part: OutputPart) => Decoding) | undefined;
+}
+
+type Decoding = Pick<Invocation, 'program' | 'args' | 'env'>;
+
+/** Bytes that follow one another in what is unpacked. */
+export interface OutputPart {
+  /** How many bytes come before it. */
+  readonly first: number;
+  readonly size: number;
 }
 
 /**
@@ -30,7 +37,7 @@ export async function* decompress(
   { programs, xz }: Decoders,
   damaged: (why: string) => Failure,
 ): AsyncGenerator<Uint8Array> {
-  const program = programFor(compression, xz(0));
+  const program = programFor(compression, xz);
   if (program !== undefined) return yield* byProgram(program, body, programs, damaged);
   const engine = compression === 'none' ? undefined : engineFor(compression);
   yield* engine === undefined ? body : byZlib(engine, body, damaged);
@@ -39,7 +46,6 @@ export async function* decompress(
 /**
  * The same for much output, as a package's payload is: pushed as it comes, in views (whoever keeps
  * bytes copies them). What `push` throws ends it and passes.
- * @param skip how many bytes at the beginning are not pushed; only where `canSkip` says so
  */
 export async function decompressInto(
   push: (bytes: Uint8Array) => void,
@@ -47,9 +53,8 @@ export async function decompressInto(
   body: AsyncIterable<Uint8Array>,
   decoders: Decoders,
   damaged: (why: string) => Failure,
-  skip = 0,
 ): Promise<void> {
-  const program = programFor(compression, decoders.xz(skip));
+  const program = programFor(compression, decoders.xz);
   if (program !== undefined) return pourInto(push, program, body, decoders.programs, damaged);
   for await (const chunk of decompress(compression, body, decoders, damaged)) {
     push(chunk);
@@ -57,9 +62,27 @@ export async function decompressInto(
   }
 }
 
-/** Whether `decompressInto` can leave out the beginning: bytes that nobody wants cost least where they are made. */
-export function canSkip(compression: Compression, { skips }: Decoders): boolean {
-  return skips && (compression === 'xz' || compression === 'lzma');
+/**
+ * What writes a part of such a stream and nothing else; undefined where there is nothing that can.
+ * Bytes that nobody wants cost least where they are made.
+ */
+export function partDecoder(compression: Compression, { xzPart }: Decoders): Decoders['xzPart'] {
+  return compression === 'xz' || compression === 'lzma' ? xzPart : undefined;
+}
+
+/**
+ * Has a program write what it decodes into an open `file`, which `push` sees a moment later, as that of
+ * `decompressInto` does. No space left is `no-space`.
+ */
+export function decompressIntoFile(
+  file: number,
+  push: (bytes: Uint8Array) => void,
+  decoding: Decoding,
+  body: AsyncIterable<Uint8Array>,
+  programs: Programs,
+  damaged: (why: string) => Failure,
+): Promise<void> {
+  return pourInto(push, decoding, body, programs, damaged, file);
 }
 
 /** The program that decodes it; undefined where Node does it by itself. */
@@ -137,6 +160,7 @@ async function pourInto(
   body: AsyncIterable<Uint8Array>,
   programs: Programs,
   damaged: (why: string) => Failure,
+  file?: number,
 ): Promise<void> {
   /** What went wrong on our side, first of all: it, and not the end of the program, is the reason. */
   let broken: { readonly by: unknown } | undefined;
@@ -145,14 +169,15 @@ async function pourInto(
     broken ??= { by };
     running?.kill();
   };
-  running = await programs.pour(invocation, (bytes) => {
+  const guarded = (bytes: Uint8Array) => {
     if (broken !== undefined) return;
     try {
       push(bytes);
     } catch (error) {
       breakOff(error);
     }
-  });
+  };
+  running = await programs.pour(invocation, guarded, file);
   void feed(body, running.stdin, breakOff);
   const ending = await running.ended;
   if (broken !== undefined) throw broken.by;
@@ -166,6 +191,7 @@ function judge(
 ): void {
   if (status === 0) return;
   const said = printable(stderr.trim().split('\n').at(-1) ?? '');
+  if (/No space left on device/.test(said)) throw noSpace(said);
   throw damaged(said || `${program} ended with ${status ?? signal}`);
 }
 

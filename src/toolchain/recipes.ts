@@ -65,29 +65,11 @@ const LARGER_PIECES: Edit = {
   to: '#	define IO_BUFFER_SIZE 65536',
 };
 
-/** It decodes on while the reader is busy with the last pieces. Where output is no socket, this does nothing. */
-const LARGER_SOCKET: readonly Edit[] = [
-  {
-    file: 'src/xz/file_io.c',
-    from: '#include "tuklib_open_stdxxx.h"\n',
-    to: '#include "tuklib_open_stdxxx.h"\n#include <sys/socket.h>\n',
-  },
-  {
-    file: 'src/xz/file_io.c',
-    from: '	warn_fchown = geteuid() == 0;\n',
-    to: `	warn_fchown = geteuid() == 0;
+/** Which bytes of its output an xz of ours writes: `<first>+<how many>`. It decodes all the others too. */
+export const OUTPUT_PART = 'XZ_OUTPUT_PART';
 
-	const int room = 1 << 20;
-	setsockopt(STDOUT_FILENO, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-`,
-  },
-];
-
-/** How many bytes of its output an xz of ours leaves out, from the first on. */
-export const SKIP_OUTPUT = 'XZ_SKIP_OUTPUT';
-
-/** Most of a package is modules, which lie before vmlinux: what nobody wants does not go through the pipe. */
-const SKIPPED_OUTPUT: Edit = {
+/** Most of a package is modules: what nobody wants is not written, and vmlinux goes straight into its file. */
+const PART_OF_OUTPUT: Edit = {
   file: 'src/xz/coder.c',
   from: `	if (opt_mode != MODE_TEST) {
 		if (io_write(pair, &out_buf, IO_BUFFER_SIZE - strm.avail_out))
@@ -95,19 +77,22 @@ const SKIPPED_OUTPUT: Edit = {
 	}
 `,
   to: `	static uint64_t skip = UINT64_MAX;
+	static uint64_t left = UINT64_MAX;
 	if (skip == UINT64_MAX) {
-		const char *said = getenv("${SKIP_OUTPUT}");
-		skip = said == NULL ? 0
-				: str_to_uint64("${SKIP_OUTPUT}", said, 0, INT64_MAX);
+		const char *part = getenv("${OUTPUT_PART}");
+		if (part == NULL)
+			skip = 0;
+		else if (sscanf(part, "%" SCNu64 "+%" SCNu64, &skip, &left) != 2)
+			message_fatal("${OUTPUT_PART}=%s", part);
 	}
 
 	size_t size = IO_BUFFER_SIZE - strm.avail_out;
-	if (skip > 0) {
-		const size_t skipped = skip < size ? (size_t)skip : size;
-		skip -= skipped;
-		size -= skipped;
+	const size_t skipped = my_min(skip, size);
+	skip -= skipped;
+	size = my_min(left, size - skipped);
+	left -= size;
+	if (skipped > 0)
 		memmove(out_buf.u8, out_buf.u8 + skipped, size);
-	}
 
 	if (opt_mode != MODE_TEST && size > 0 && io_write(pair, &out_buf, size))
 		return true;
@@ -130,7 +115,7 @@ export const RECIPES: readonly Recipe[] = [
     tool: 'xz',
     version: '5.8.3',
     parts: [{ repository: 'xz', commit: '4b73f2ec19a99ef465282fbce633e8deb33691b3', path: '.' }],
-    edits: [LARGER_PIECES, ...LARGER_SOCKET, SKIPPED_OUTPUT],
+    edits: [LARGER_PIECES, PART_OF_OUTPUT],
     cmake: [...STATIC, '-DXZ_NLS=OFF', '-DXZ_DOC=OFF', '-DBUILD_TESTING=OFF'],
     target: 'xz',
   },

@@ -1,8 +1,9 @@
 import { Failure } from '../failure.ts';
 import type { Invocation } from '../world/programs.ts';
 import type { World } from '../world/world.ts';
+import type { OutputPart } from './decompress.ts';
 import type { Origin } from './pahole.ts';
-import { SKIP_OUTPUT } from './recipes.ts';
+import { OUTPUT_PART } from './recipes.ts';
 import { versionIn } from './version.ts';
 
 export interface Xz {
@@ -11,8 +12,8 @@ export interface Xz {
   /** `5.8.3` */
   readonly version: string;
   readonly origin: Origin;
-  /** Whether it leaves out the beginning of its output when it is told to, as the one that we build does. */
-  readonly skipsOutput: boolean;
+  /** Whether it writes no more than a part of its output when it is told to, as the one that we build does. */
+  readonly writesParts: boolean;
 }
 
 /** From here on decoding takes two thirds of the time that it took before. */
@@ -34,7 +35,7 @@ export async function inspectXz(
       "Install the package 'xz-utils' (apt) or 'xz' (dnf).",
     );
   }
-  return { path: found, version, origin, skipsOutput: await skipsOutput(world, found) };
+  return { path: found, version, origin, writesParts: await writesParts(world, found) };
 }
 
 /** Eight bytes of text, packed by xz. */
@@ -44,9 +45,10 @@ const SAMPLE = Buffer.from(
 );
 
 /** Asks it by what it does: one that does not know the variable says nothing about it. */
-async function skipsOutput(world: Pick<World, 'programs'>, path: string): Promise<boolean> {
-  const answer = await world.programs.run({ ...decodeCommand({ path }, 4), input: SAMPLE });
-  return answer.status === 0 && answer.stdout.length === 4;
+async function writesParts(world: Pick<World, 'programs'>, path: string): Promise<boolean> {
+  const command = decodeCommand({ path }, { first: 4, size: 3 });
+  const answer = await world.programs.run({ ...command, input: SAMPLE });
+  return answer.status === 0 && answer.stdout.length === 3;
 }
 
 /** The machine's own xz. */
@@ -59,16 +61,18 @@ export function systemXz(world: Pick<World, 'programs'>): Promise<Xz> {
  * `--ignore-check`: the package's SHA-256 and the file's digest cover more than xz's own check,
  * which costs a quarter of the time. `--threads=1`: a payload of one block gains nothing from
  * threads, and from 5.6 on xz uses as many as there are cores when it is not told.
- * @param skip how many bytes of the output to leave out, which not every xz can do
+ * @param part of the output, where no more is to be written, which not every xz can do
  */
 export function decodeCommand(
   xz: Pick<Xz, 'path'>,
-  skip = 0,
+  part?: OutputPart,
 ): Pick<Invocation, 'program' | 'args' | 'env'> {
   return {
     program: xz.path,
     args: ['--decompress', '--stdout', '--ignore-check', '--threads=1'],
-    env: skip === 0 ? PLAIN_ENVIRONMENT : { ...PLAIN_ENVIRONMENT, [SKIP_OUTPUT]: String(skip) },
+    env: part
+      ? { ...PLAIN_ENVIRONMENT, [OUTPUT_PART]: `${part.first}+${part.size}` }
+      : PLAIN_ENVIRONMENT,
   };
 }
 
@@ -76,5 +80,5 @@ export function decodeCommand(
 export const PLAIN_ENVIRONMENT = {
   XZ_DEFAULTS: undefined,
   XZ_OPT: undefined,
-  [SKIP_OUTPUT]: undefined,
+  [OUTPUT_PART]: undefined,
 } as const;

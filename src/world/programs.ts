@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { Failure, isSystemError } from '../failure.ts';
+import { follow } from './follow.ts';
 import { openOutlet } from './outlet.ts';
 
 export interface Invocation {
@@ -46,8 +47,9 @@ export interface Programs {
   /**
    * The same for much output: it is pushed as it comes, in views into a buffer that is used again. `push`
    * must not throw. `ended` resolves after the last of it. Rejects with `missing-program`.
+   * @param file open for reading, where the program writes by itself; `push` sees it a moment later
    */
-  pour(invocation: Invocation, push: (bytes: Uint8Array) => void): Promise<Pouring>;
+  pour(invocation: Invocation, push: (bytes: Uint8Array) => void, file?: number): Promise<Pouring>;
   /**
    * Runs a program to its end with its whole standard output as bytes. `input` is what it gets, in one
    * piece or in several. Rejects with `missing-program`.
@@ -73,7 +75,7 @@ export function systemPrograms(
   packages: Readonly<Record<string, string>> = PACKAGES,
 ): Programs {
   /** @param outlet where standard output goes; then there is no `stdout` */
-  const begin = (invocation: Invocation, outlet?: Socket): Promise<Begun> =>
+  const begin = (invocation: Invocation, outlet?: Socket | number): Promise<Begun> =>
     new Promise((resolve, reject) => {
       const { program, args, cwd, signal } = invocation;
       if (signal?.aborted) return reject(signal.reason);
@@ -116,7 +118,16 @@ export function systemPrograms(
 
   return {
     start,
-    pour: async (invocation, push) => {
+    pour: async (invocation, push, file) => {
+      if (file !== undefined) {
+        const { child, ended, kill } = await begin(invocation, file);
+        const follower = follow(file, push);
+        const all = ended.then((ending) => {
+          follower.finish();
+          return ending;
+        });
+        return { stdin: child.stdin, pid: child.pid as number, ended: all, kill };
+      }
       const outlet = await openOutlet(push);
       try {
         const { child, ended, kill } = await begin(invocation, outlet.inlet);

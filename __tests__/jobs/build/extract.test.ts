@@ -51,8 +51,7 @@ async function extract(payloadDigest: string, changes: Tags = []) {
     target,
     {
       programs: systemPrograms(process.env),
-      xz: () => ({ program: 'xz', args: ['-dc'] }),
-      skips: false,
+      xz: { program: 'xz', args: ['-dc'] },
     },
     async () => {},
   );

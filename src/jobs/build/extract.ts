@@ -1,10 +1,16 @@
 import { Failure } from '../../failure.ts';
 import { printable } from '../../names.ts';
-import { CpioParser, type Member, placeBefore } from '../../rpm/cpio.ts';
+import { beginningOf, CpioParser, type Member } from '../../rpm/cpio.ts';
 import { type PackageFile, pathOfMember } from '../../rpm/files.ts';
 import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.ts';
 import { type Digest, TAG } from '../../rpm/tags.ts';
-import { canSkip, type Decoders, decompressInto } from '../../toolchain/decompress.ts';
+import {
+  type Decoders,
+  decompressInto,
+  decompressIntoFile,
+  type OutputPart,
+  partDecoder,
+} from '../../toolchain/decompress.ts';
 import { VmlinuxFile } from './vmlinux-file.ts';
 
 /** What is asked of a package. */
@@ -15,7 +21,7 @@ export interface Wanted {
   readonly vmlinuxPath: string;
 }
 
-/** What came after bytes that were left out is not what the header promised: they may not be to blame. */
+/** What lay where the header places vmlinux was not vmlinux; it may lie elsewhere. */
 export class Misled extends Failure {}
 
 export interface Vmlinux {
@@ -29,9 +35,10 @@ export interface Vmlinux {
 /**
  * Takes vmlinux out of a package as it comes: RPM head, payload, cpio, one member, into `target`.
  * `admit` sees the head before anything of the payload is decoded: to refuse the package, and to
- * wait for the space that vmlinux will take. Throws `no-vmlinux` or `corrupt-package`, which is `Misled`
- * where something was left out; whether the package is the one that the repository promised is for
- * the caller to say, who has its sum.
+ * wait for the space that vmlinux will take. Where the header tells the place and the digest of vmlinux, a
+ * decoder that can writes nothing else, and the digest says whether it was right. Throws `no-vmlinux` or
+ * `corrupt-package`, which is `Misled` for such a decoder; whether the package is the one that the repository
+ * promised is for the caller to say, who has its sum.
  */
 export async function extractVmlinux(
   bytes: AsyncIterable<Uint8Array>,
@@ -50,34 +57,43 @@ export async function extractVmlinux(
   if (!entry || entry.ghost) throw noVmlinux(wanted);
   await admit(head, entry);
 
-  const { compressor } = head.payload;
-  const stripped = head.header.has(TAG.longFileSizes);
-  const index = canSkip(compressor, decoders) ? entry.index : 0;
-  const from = placeBefore(head.files, index, stripped);
   const file = new VmlinuxFile(target, entry.digest?.algorithm);
+  const damaged = (why: string) =>
+    new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
+  // The header's digest of vmlinux ties it to the header as well as that of the payload would.
+  const strong = isStrong(entry.digest);
+  const body = head.body(strong ? 'not-needed' : 'checked');
+  const part = strong ? partOf(head, entry) : undefined;
+  const decoding = part && partDecoder(head.payload.compressor, decoders)?.(part);
   try {
-    const choose = (member: Member) => (member.holds(path) ? file : undefined);
-    const cpio = new CpioParser(head.files, choose, from);
-    const damaged = (why: string) =>
-      new Failure('corrupt-package', `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
-    // The header's digest of vmlinux ties it to the header as well as that of the payload would.
-    const body = head.body(isStrong(entry.digest) ? 'not-needed' : 'checked');
-    const push = (bytes: Uint8Array) => cpio.push(bytes);
-    await decompressInto(push, compressor, body, decoders, damaged, from.offset);
-    cpio.finish();
+    if (decoding === undefined) {
+      const choose = (member: Member) => (member.holds(path) ? file : undefined);
+      const cpio = new CpioParser(head.files, choose);
+      const push = (bytes: Uint8Array) => cpio.push(bytes);
+      await decompressInto(push, head.payload.compressor, body, decoders, damaged);
+      cpio.finish();
+    } else {
+      const { programs } = decoders;
+      const see = (bytes: Uint8Array) => file.written(bytes);
+      await decompressIntoFile(file.descriptor, see, decoding, body, programs, damaged);
+    }
+    const { sha256, digest } = file.digests();
+    if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);
+    return { head, size: file.size, sha256, proven: strong };
   } catch (error) {
-    throw from.offset > 0 && isCorrupt(error) ? new Misled(error.reason, error.message) : error;
+    throw decoding && isCorrupt(error) ? new Misled(error.reason, error.message) : error;
   } finally {
     file.close();
   }
-  const { sha256, digest } = file.digests();
-  if (entry.digest && entry.digest.hex !== digest) {
-    throw new Failure(
-      'corrupt-package',
-      `vmlinux has the ${entry.digest.algorithm} ${digest}, but the header promises ${entry.digest.hex}.`,
-    );
-  }
-  return { head, size: file.size, sha256, proven: isStrong(entry.digest) };
+}
+
+/** Where vmlinux lies in the unpacked payload, as far as the header tells. */
+function partOf(
+  { files, header }: PackageHead,
+  { index, size }: PackageFile,
+): OutputPart | undefined {
+  const first = beginningOf(files, index, header.has(TAG.longFileSizes));
+  return first === undefined ? undefined : { first, size };
 }
 
 /** MD5, as rpm had it before 4.14, and SHA-1 prove nothing any more. */
@@ -87,6 +103,13 @@ function isStrong(digest: Digest | undefined): boolean {
 
 function isCorrupt(error: unknown): error is Failure {
   return error instanceof Failure && error.reason === 'corrupt-package';
+}
+
+function wrongDigest({ algorithm, hex }: Digest, actual: string): Failure {
+  return new Failure(
+    'corrupt-package',
+    `vmlinux has the ${algorithm} ${actual}, but the header promises ${hex}.`,
+  );
 }
 
 function noVmlinux({ nvra, vmlinuxPath }: Wanted): Failure {

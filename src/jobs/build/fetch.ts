@@ -50,7 +50,7 @@ export async function fetchVmlinux(
       const wrong = error instanceof Failure && error.reason === 'checksum-mismatch';
       const misled = error instanceof Misled;
       if (!misled && !(wrong && courier.canTryAgain)) throw error;
-      if (misled) decoders = { ...decoders, skips: false };
+      if (misled) decoders = { ...decoders, xzPart: undefined };
       await rm(target, { force: true });
     }
   }

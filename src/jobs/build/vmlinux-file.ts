@@ -8,7 +8,8 @@ import type { MemberSink } from '../../rpm/cpio.ts';
  * millisecond at a time, it costs less than waiting for it would.
  */
 export class VmlinuxFile implements MemberSink {
-  readonly #file: number;
+  /** The open file, for whoever writes to it instead of us. */
+  readonly descriptor: number;
   readonly #sha256 = createHash('sha256');
   readonly #other;
   #size = 0;
@@ -16,7 +17,7 @@ export class VmlinuxFile implements MemberSink {
 
   /** @param algorithm of the header's digest of the file */
   constructor(path: string, algorithm = 'sha256') {
-    this.#file = openSync(path, 'wx', 0o600);
+    this.descriptor = openSync(path, 'wx+', 0o600);
     this.#other = algorithm === 'sha256' ? undefined : createHash(algorithm);
   }
 
@@ -25,9 +26,14 @@ export class VmlinuxFile implements MemberSink {
   }
 
   data(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor, bytes, at);
+    this.written(bytes);
+  }
+
+  /** The next bytes, which another process wrote to the file. */
+  written(bytes: Uint8Array): void {
     this.#sha256.update(bytes);
     this.#other?.update(bytes);
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
     this.#size += bytes.length;
   }
 
@@ -37,7 +43,7 @@ export class VmlinuxFile implements MemberSink {
 
   /** Safe to call again. */
   close(): void {
-    if (this.#open) closeSync(this.#file);
+    if (this.#open) closeSync(this.descriptor);
     this.#open = false;
   }
 

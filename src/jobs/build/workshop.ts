@@ -51,8 +51,8 @@ export async function openWorkshop(
     pahole: tools.pahole,
     decoders: {
       programs: world.programs,
-      xz: (skip) => decodeCommand(tools.xz, skip),
-      skips: tools.xz.skipsOutput,
+      xz: decodeCommand(tools.xz),
+      xzPart: tools.xz.writesParts ? (part) => decodeCommand(tools.xz, part) : undefined,
     },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
