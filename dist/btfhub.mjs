@@ -74422,6 +74422,10 @@ async function inLanes(items, lanes, work, signal) {
   await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
   return results;
 }
+function coresFor({ working, waiting }, cores) {
+  const shares = waiting === 0 ? 2 : 1;
+  return Math.min(cores, Math.max(1, Math.floor(shares * cores / working)));
+}
 
 // src/jobs/build/output.ts
 var import_node_crypto10 = require("crypto");
@@ -74487,7 +74491,7 @@ async function buildKernels(shop, kernels3, { output, lanes, cores }, progress) 
     const done = await finishedBefore(output, kernel, recipe);
     if (done) return { state: "skipped", record: done, seconds: seconds2() };
     const task = progress.begin(kernel.uname);
-    const spare = () => Math.max(1, Math.floor(cores / Math.max(1, traffic().working)));
+    const spare = () => coresFor(traffic(), cores);
     try {
       const built2 = await buildKernel(shop, kernel, spare, task);
       await writeBuilt(output, built2);

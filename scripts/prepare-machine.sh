@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and a new machine lacks. On Debian and Ubuntu by apt; elsewhere, and
+# prepare-machine.sh [<program>:<Debian package>...]
+# Installs what the tests need and a new machine lacks, and what is named besides. On Debian and Ubuntu by apt; elsewhere, and
 # without the right to install, it names what is missing and fails.
 set -euo pipefail
 
@@ -11,7 +12,7 @@ needs=(
   cmake:cmake make:make gcc:gcc
 )
 missing=()
-for need in "${needs[@]}"; do
+for need in "${needs[@]}" "$@"; do
   command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
 done
 # libraries: a header -> Debian package

@@ -1,9 +1,9 @@
 // The real kernels that the benchmark works on: behind a server, and taken apart for the floor.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { serve } from './nginx.mjs';
 
 const SCRIPTS = fileURLToPath(new URL('..', import.meta.url));
 
@@ -29,8 +29,8 @@ export function run(program, args) {
 }
 
 /**
- * A repository of real kernels behind two servers of its own: one as mirrors are, and one that has no
- * ranges, so that a package is one plain stream.
+ * A repository of real kernels behind a server of its own, at two URLs: as mirrors are, and without ranges, so that
+ * a package is one plain stream.
  * @param {string[]} names as make-kernel-repository.sh knows them
  * @param {string} modules none, two or all
  * @returns {Promise<{mirror: string, plain: string, kernels: Kernel[], stop(): void}>}
@@ -39,27 +39,10 @@ export async function openRepository(names, modules) {
   const args = names.flatMap((name) => ['--kernel', name]);
   const script = join(SCRIPTS, 'make-kernel-repository.sh');
   const folder = run('bash', [script, ...args, '--modules', modules]).trim();
-  const [mirror, plain] = await Promise.all(
-    ['serve.mjs', 'serve-plain.mjs'].map((server) => serve(server, folder)),
-  );
   const kernels = readdirSync(folder, { recursive: true })
     .filter((path) => path.endsWith('.rpm'))
     .map((path) => kernelOf(folder, path));
-  const stop = () => {
-    for (const server of [mirror, plain]) server.stop();
-  };
-  return { mirror: mirror.url, plain: plain.url, kernels, stop };
-}
-
-async function serve(script, folder) {
-  const server = spawn(process.execPath, [join(SCRIPTS, 'bench', script), folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const url = await new Promise((resolve, reject) => {
-    createInterface(server.stdout).once('line', resolve);
-    server.once('close', () => reject(new Error('the server did not start')));
-  });
-  return { url, stop: () => server.stdin.end() };
+  return { ...(await serve(folder)), kernels };
 }
 
 function kernelOf(folder, path) {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { inLanes } from '../../../src/jobs/build/lanes.ts';
+import { coresFor, inLanes } from '../../../src/jobs/build/lanes.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const never = new AbortController().signal;
@@ -53,3 +53,17 @@ test('after an abort nothing new is begun, and what was not begun has no result'
   expect(begun).toEqual([0, 1]);
   expect(results).toEqual([0, 1, undefined, undefined, undefined]);
 });
+
+test.each([
+  ['two at work and more to come', { working: 2, waiting: 3 }, 2, 1],
+  ['the last two', { working: 2, waiting: 0 }, 2, 2],
+  ['the last one', { working: 1, waiting: 0 }, 2, 2],
+  ['fewer lanes than cores', { working: 2, waiting: 9 }, 8, 4],
+  ['the last sixteen', { working: 16, waiting: 0 }, 16, 2],
+  ['more lanes than cores', { working: 3, waiting: 1 }, 2, 1],
+])(
+  'pahole gets its share of the cores, and twice that when nobody waits: %s',
+  (_, traffic, cores, its) => {
+    expect(coresFor(traffic, cores)).toBe(its);
+  },
+);

@@ -7,7 +7,7 @@ import type { KernelPackage } from '../../sources/kernels.ts';
 import { encodeArgs } from '../../toolchain/encode.ts';
 import { collectAll } from '../../world/heap.ts';
 import { buildKernel, type Workshop } from './kernel.ts';
-import { inLanes, type Traffic } from './lanes.ts';
+import { coresFor, inLanes, type Traffic } from './lanes.ts';
 import { finishedBefore, writeBuilt, writeFailed } from './output.ts';
 
 /** How one kernel ended. */
@@ -47,8 +47,7 @@ export async function buildKernels(
     if (done) return { state: 'skipped', record: done, seconds: seconds() };
 
     const task = progress.begin(kernel.uname);
-    // A lane that finds no more work leaves its core to the paholes of the others.
-    const spare = () => Math.max(1, Math.floor(cores / Math.max(1, traffic().working)));
+    const spare = () => coresFor(traffic(), cores);
     try {
       const built = await buildKernel(shop, kernel, spare, task);
       await writeBuilt(output, built);

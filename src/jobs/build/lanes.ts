@@ -31,3 +31,12 @@ export async function inLanes<Item, Result>(
   await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
   return results;
 }
+
+/**
+ * How many of the cores a pahole gets that is about to start: its share; and twice as many when nobody waits, for
+ * then each lane that ends leaves its core to the others, and pahole takes no more than it began with.
+ */
+export function coresFor({ working, waiting }: Traffic, cores: number): number {
+  const shares = waiting === 0 ? 2 : 1;
+  return Math.min(cores, Math.max(1, Math.floor((shares * cores) / working)));
+}

@@ -1,0 +1,68 @@
+// A mirror on this machine, by the server that mirrors run: it costs the cores that are measured the least.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+
+/**
+ * Serves a folder over loopback, as mirrors do and once more without ranges.
+ * @returns {Promise<{mirror: string, plain: string, stop(): void}>} two URLs
+ */
+export async function serve(folder) {
+  const home = mkdtempSync(join(tmpdir(), 'btfhub-nginx-'));
+  const [withRanges, without] = [await freePort(), await freePort()];
+  writeFileSync(join(home, 'nginx.conf'), configuration(home, folder, withRanges, without));
+  const args = ['-p', home, '-e', 'stderr', '-c', 'nginx.conf'];
+  const server = spawn('nginx', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const stop = () => {
+    server.kill();
+    rmSync(home, { recursive: true, force: true });
+  };
+  process.once('exit', stop);
+  const ended = once(server, 'exit').then(() => {
+    throw new Error('nginx did not start: is it installed? `npm run bench` installs nginx-light.');
+  });
+  const [mirror, plain] = [withRanges, without].map((port) => `http://127.0.0.1:${port}/`);
+  await Promise.race([ended, answers(mirror)]);
+  ended.catch(() => {});
+  return { mirror, plain, stop };
+}
+
+function configuration(home, folder, withRanges, without) {
+  const listen = (port, more) =>
+    `server { listen 127.0.0.1:${port}; root "${folder}"; autoindex on; ${more} }`;
+  return `
+    daemon off; worker_processes 1; pid "${home}/pid"; user ${userInfo().username};
+    events {}
+    http {
+      access_log off; error_log stderr emerg; sendfile on;
+      ${TEMPORARY.map((name) => `${name}_temp_path "${home}/${name}";`).join(' ')}
+      ${listen(withRanges, '')}
+      ${listen(without, 'max_ranges 0;')}
+    }
+  `;
+}
+
+/** A port that nobody listens on; nginx cannot choose one. */
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function answers(url) {
+  for (;;) {
+    const response = await fetch(url).catch(() => undefined);
+    await response?.body?.cancel();
+    if (response?.ok) return;
+    await wait(50);
+  }
+}
