@@ -68,6 +68,7 @@ async function play(names, modules, title) {
       heading,
       tools,
       await playRounds({ tools, mirror, kernels, work, cores }, rounds),
+      kernels.length === 1 ? undefined : cores,
     );
   } finally {
     stop();

@@ -7,8 +7,9 @@ const COLUMNS = ['', 'wall', 'shell / it', 'it / floor', 'CPU', 'memory', 'Node'
  * @param {string} title above the table
  * @param {{setup: {name: string}, system: {name: string}}} tools
  * @param {Awaited<ReturnType<import('./rounds.mjs').playRounds>>} results
+ * @param {number} [spread] cores over which the CPU seconds of the floor are spread
  */
-export function section(title, tools, results) {
+export function section(title, tools, results, spread) {
   const wall = (name) => median(results[name].map((one) => one.wall));
   const row = (name, who, floor) => rowOf(who, results[name], wall('shell'), wall(floor));
   const { setup, system } = tools;
@@ -22,7 +23,17 @@ export function section(title, tools, results) {
   const shares = [setup, system].map(
     (tool, index) => `with ${tool.name}: ${breakdown(results[['setup', 'system'][index]])}`,
   );
-  return `${title}\n\n${table}\n\nbtfhub's CPU ${shares.join('; ')}.`;
+  const text = `${title}\n\n${table}\n\nbtfhub's CPU ${shares.join('; ')}.`;
+  if (spread === undefined) return text;
+  const own = [results.setup, results.system].map((all) => overOwn(all, spread)).join(' and ');
+  return `${text} Over what all but Node took in the very same run, spread over ${spread} cores, it takes ${own}.`;
+}
+
+/** The wall clock over the CPU seconds of its own xz and pahole: neighbours on the machine slow down both alike. */
+function overOwn(all, cores) {
+  return ratio(
+    median(all.map(({ wall, cpu, programs }) => wall / ((cpu - programs.node) / cores))),
+  );
 }
 
 /**
