@@ -90481,10 +90481,19 @@ function follow2(file, push) {
       push(buffer.subarray(0, count4));
     }
   };
-  const timer = setInterval(catchUp, EVERY2);
+  let broken;
+  const timer = setInterval(() => {
+    try {
+      catchUp();
+    } catch (by) {
+      broken = { by };
+      clearInterval(timer);
+    }
+  }, EVERY2);
   return {
     finish: () => {
       clearInterval(timer);
+      if (broken !== void 0) throw broken.by;
       catchUp();
     }
   };

@@ -82,7 +82,7 @@ const tools = {
 };
 const conditions =
   `${rounds === 1 ? 'One round' : `Medians of ${rounds} interleaved rounds`}, least and most in brackets; ` +
-  `memory is the peak of all processes together, Node the peak of its own. On ${machine()}.`;
+  `memory is the peak of what is resident of all processes together, Node the peak of its own. On ${machine()}.`;
 
 /** The parts of the benchmark, each with its place in the README. */
 const PARTS = {

@@ -58,6 +58,7 @@ export function asFailure(thrown: unknown): Failure {
   return new Failure('internal', message, 'This is a defect of btfhub: please report it.', thrown);
 }
 
+/** A disk, or memory that serves as one, is full: `message` says it in the words of whoever met it. */
 export function noSpace(message: string, cause?: unknown): Failure {
   return new Failure('no-space', message, 'Free some space, or choose another folder.', cause);
 }

@@ -130,3 +130,15 @@ test('what a program writes into a file is seen on its heels, in order, all of i
     await rm(folder, { recursive: true });
   }
 });
+
+test('a file that cannot be read is an error in the end, and not amidst of everything', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'pour-'));
+  const file = await open(join(folder, 'numbers'), 'wx');
+  try {
+    const pouring = await programs.pour(NUMBERS, () => {}, file.fd);
+    await expect(pouring.ended).rejects.toMatchObject({ code: 'EBADF' });
+  } finally {
+    await file.close();
+    await rm(folder, { recursive: true });
+  }
+});

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const EVERY = 200; // milliseconds between two looks at the CPU seconds
-const MEMORY_EVERY = 5; // looks: it takes the kernel ten milliseconds to count the pages of a pahole
+const MEMORY_EVERY = 5; // looks: files are counted by walking through folders
 const MEMORY = '/dev/shm';
 const TIMED = fileURLToPath(new URL('timed.sh', import.meta.url));
 const TICKS = 100; // per second in /proc/<pid>/stat: USER_HZ, which is 100 on every architecture
@@ -15,7 +15,7 @@ const TICKS = 100; // per second in /proc/<pid>/stat: USER_HZ, which is 100 on e
  * @typedef {object} Measured
  * @property {number} wall seconds
  * @property {number} cpu seconds, user and system, of all processes
- * @property {number} memory bytes, the peak of the sum of all processes (shared pages counted once)
+ * @property {number} memory bytes, the peak of the sum of what is resident of all processes
  * @property {number} node bytes, the peak of one Node process; 0 without one
  * @property {number} disk bytes, the peak of its files on a disk
  * @property {number} tmpfs bytes, the peak of its files in memory
@@ -60,8 +60,8 @@ export async function measure({ program, args, folder }) {
 function weigh(processes, folder, before, peaks) {
   let memory = 0;
   for (const { pid, name } of processes) {
-    const { pss, peak } = memoryOf(pid);
-    memory += pss;
+    const { resident, peak } = memoryOf(pid);
+    memory += resident;
     if (name === 'node') peaks.node = Math.max(peaks.node, peak);
   }
   peaks.memory = Math.max(peaks.memory, memory);
@@ -94,13 +94,14 @@ function plain(name) {
   return name === 'MainThread' ? 'node' : name;
 }
 
+/** Not by `smaps_rollup`, which counts shared pages once: the kernel takes ten milliseconds for it on a pahole. */
 function memoryOf(pid) {
   try {
-    const pss = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'));
-    const peak = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
-    return { pss: Number(pss?.[1] ?? 0) * 1024, peak: Number(peak?.[1] ?? 0) * 1024 };
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+    return { resident: field('VmRSS') * 1024, peak: field('VmHWM') * 1024 };
   } catch {
-    return { pss: 0, peak: 0 };
+    return { resident: 0, peak: 0 };
   }
 }
 

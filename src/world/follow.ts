@@ -14,7 +14,7 @@ export function follow(
   file: number,
   push: (bytes: Uint8Array) => void,
 ): {
-  /** To be called when nothing more is written: reads what is left. */
+  /** To be called when nothing more is written: reads what is left. Throws what kept the file from being read. */
   finish(): void;
 } {
   const buffer = Buffer.allocUnsafe(BUFFER);
@@ -27,10 +27,19 @@ export function follow(
       push(buffer.subarray(0, count));
     }
   };
-  const timer = setInterval(catchUp, EVERY);
+  let broken: { readonly by: unknown } | undefined;
+  const timer = setInterval(() => {
+    try {
+      catchUp();
+    } catch (by) {
+      broken = { by };
+      clearInterval(timer);
+    }
+  }, EVERY);
   return {
     finish: () => {
       clearInterval(timer);
+      if (broken !== undefined) throw broken.by;
       catchUp();
     },
   };

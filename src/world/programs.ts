@@ -47,7 +47,8 @@ export interface Programs {
   /**
    * The same for much output: it is pushed as it comes, in views into a buffer that is used again. `push`
    * must not throw. `ended` resolves after the last of it. Rejects with `missing-program`.
-   * @param file open for reading, where the program writes by itself; `push` sees it a moment later
+   * @param file open for reading too, where the program writes by itself; `push` sees it a moment later. When it
+   *   cannot be read, and only then, `ended` rejects
    */
   pour(invocation: Invocation, push: (bytes: Uint8Array) => void, file?: number): Promise<Pouring>;
   /**
