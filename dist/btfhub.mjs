@@ -69171,8 +69171,8 @@ var import_node_v8 = require("v8");
 var import_node_vm = require("vm");
 function keepHeapSmall() {
   (0, import_node_v8.setFlagsFromString)("--semi-space-growth-factor=1");
-  (0, import_node_v8.setFlagsFromString)("--incremental-marking-soft-trigger=80");
-  (0, import_node_v8.setFlagsFromString)("--incremental-marking-hard-trigger=90");
+  (0, import_node_v8.setFlagsFromString)("--incremental-marking-soft-trigger=200");
+  (0, import_node_v8.setFlagsFromString)("--incremental-marking-hard-trigger=300");
 }
 var EVERY = 8 * 1024 * 1024;
 var passed = 0;
