@@ -69203,7 +69203,7 @@ async function* decompress(compression, body, { programs, xz }, damaged) {
 }
 async function decompressInto(push, compression, body, decoders, damaged) {
   const program3 = programFor(compression, decoders.xz);
-  if (program3 !== void 0) return pourInto(push, program3, body, decoders.programs, damaged);
+  if (program3 !== void 0) return decodeBy(program3, push, body, decoders.programs, damaged);
   for await (const chunk of decompress(compression, body, decoders, damaged)) {
     push(chunk);
     collectAfter(chunk.length);
@@ -69211,9 +69211,6 @@ async function decompressInto(push, compression, body, decoders, damaged) {
 }
 function partDecoder(compression, { xzPart }) {
   return compression === "xz" || compression === "lzma" ? xzPart : void 0;
-}
-function decompressIntoFile(file, push, decoding, body, programs, damaged) {
-  return pourInto(push, decoding, body, programs, damaged, file);
 }
 function programFor(compression, xz) {
   switch (compression) {
@@ -69266,7 +69263,7 @@ async function* byProgram(invocation2, body, programs, damaged) {
     running.kill();
   }
 }
-async function pourInto(push, invocation2, body, programs, damaged, file) {
+async function decodeBy(invocation2, push, body, programs, damaged, file) {
   let broken;
   let running;
   const breakOff = (by) => {
@@ -74103,7 +74100,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
     } else {
       const { programs } = decoders;
       const see = (bytes3) => file.written(bytes3);
-      await decompressIntoFile(file.descriptor, see, decoding, body, programs, damaged);
+      await decodeBy(decoding, see, body, programs, damaged, file.descriptor);
     }
     const { sha256: sha2568, digest } = file.digests();
     if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);

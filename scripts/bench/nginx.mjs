@@ -24,9 +24,10 @@ export async function serve(folder) {
     rmSync(home, { recursive: true, force: true });
   };
   process.once('exit', stop);
-  const ended = once(server, 'exit').then(() => {
-    throw new Error('nginx did not start: is it installed? `npm run bench` installs nginx-light.');
-  });
+  const ended = once(server, 'exit').then(
+    () => Promise.reject(new Error('nginx ended. What it said stands above.')),
+    (cause) => Promise.reject(new Error('nginx does not run: install nginx-light.', { cause })),
+  );
   const [mirror, plain] = [withRanges, without].map((port) => `http://127.0.0.1:${port}/`);
   await Promise.race([ended, answers(mirror)]);
   ended.catch(() => {});
@@ -37,10 +38,10 @@ function configuration(home, folder, withRanges, without) {
   const listen = (port, more) =>
     `server { listen 127.0.0.1:${port}; root "${folder}"; autoindex on; ${more} }`;
   return `
-    daemon off; worker_processes 1; pid "${home}/pid"; user ${userInfo().username};
+    error_log stderr emerg; daemon off; worker_processes 1; pid "${home}/pid"; user ${userInfo().username};
     events {}
     http {
-      access_log off; error_log stderr emerg; sendfile on;
+      access_log off; sendfile on;
       ${TEMPORARY.map((name) => `${name}_temp_path "${home}/${name}";`).join(' ')}
       ${listen(withRanges, '')}
       ${listen(without, 'max_ranges 0;')}

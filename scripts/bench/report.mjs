@@ -25,8 +25,11 @@ export function section(title, tools, results, spread) {
   );
   const text = `${title}\n\n${table}\n\nbtfhub's CPU ${shares.join('; ')}.`;
   if (spread === undefined) return text;
-  const own = [results.setup, results.system].map((all) => overOwn(all, spread)).join(' and ');
-  return `${text} Over what all but Node took in the very same run, spread over ${spread} cores, it takes ${own}.`;
+  const [ours, theirs] = [results.setup, results.system].map((all) => overOwn(all, spread));
+  return (
+    `${text} Its wall clock over what all but Node took in the very same run, spread over ${spread} cores: ` +
+    `${ours} and ${theirs}.`
+  );
 }
 
 /** The wall clock over the CPU seconds of its own xz and pahole: neighbours on the machine slow down both alike. */

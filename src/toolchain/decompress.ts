@@ -55,7 +55,7 @@ export async function decompressInto(
   damaged: (why: string) => Failure,
 ): Promise<void> {
   const program = programFor(compression, decoders.xz);
-  if (program !== undefined) return pourInto(push, program, body, decoders.programs, damaged);
+  if (program !== undefined) return decodeBy(program, push, body, decoders.programs, damaged);
   for await (const chunk of decompress(compression, body, decoders, damaged)) {
     push(chunk);
     collectAfter(chunk.length);
@@ -68,21 +68,6 @@ export async function decompressInto(
  */
 export function partDecoder(compression: Compression, { xzPart }: Decoders): Decoders['xzPart'] {
   return compression === 'xz' || compression === 'lzma' ? xzPart : undefined;
-}
-
-/**
- * Has a program write what it decodes into an open `file`, which `push` sees a moment later, as that of
- * `decompressInto` does. No space left is `no-space`.
- */
-export function decompressIntoFile(
-  file: number,
-  push: (bytes: Uint8Array) => void,
-  decoding: Decoding,
-  body: AsyncIterable<Uint8Array>,
-  programs: Programs,
-  damaged: (why: string) => Failure,
-): Promise<void> {
-  return pourInto(push, decoding, body, programs, damaged, file);
 }
 
 /** The program that decodes it; undefined where Node does it by itself. */
@@ -154,9 +139,13 @@ async function* byProgram(
   }
 }
 
-async function pourInto(
+/**
+ * The same by one program. No space left for what it writes is `no-space`.
+ * @param file open, where it writes by itself; `push` sees it a moment later
+ */
+export async function decodeBy(
+  invocation: Decoding,
   push: (bytes: Uint8Array) => void,
-  invocation: Invocation,
   body: AsyncIterable<Uint8Array>,
   programs: Programs,
   damaged: (why: string) => Failure,

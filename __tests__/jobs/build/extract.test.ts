@@ -49,10 +49,7 @@ async function extract(payloadDigest: string, changes: Tags = []) {
     stream(writePackage(writeHeader(tags, 63), ARCHIVE)),
     { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}` },
     target,
-    {
-      programs: systemPrograms(process.env),
-      xz: { program: 'xz', args: ['-dc'] },
-    },
+    { programs: systemPrograms(process.env), xz: { program: 'xz', args: ['-dc'] } },
     async () => {},
   );
   return { proven, content: readFileSync(target) };

@@ -41,6 +41,26 @@ export function makeStage() {
   };
 }
 
+/** Runs a body with a disk of 64 KiB, and expects it to leave nothing there; says so where none can be mounted. */
+export async function onSmallDisk(
+  stage: ReturnType<typeof makeStage>,
+  body: (disk: string) => Promise<void>,
+): Promise<void> {
+  const disk = stage.fresh('disk');
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk], { stdio: 'pipe' });
+  } catch {
+    process.stderr.write('skipping: this machine does not let us mount a small disk\n');
+    return;
+  }
+  try {
+    await body(disk);
+    expect(readdirSync(disk)).toEqual([]);
+  } finally {
+    execFileSync('umount', [disk]);
+  }
+}
+
 /** The real world, but for what is given. */
 export function realWorld(changes: Partial<World> = {}): World {
   return {

@@ -6,8 +6,8 @@ import { nvraText, type PackageHead, readPackageHead } from '../../rpm/package.t
 import { type Digest, TAG } from '../../rpm/tags.ts';
 import {
   type Decoders,
+  decodeBy,
   decompressInto,
-  decompressIntoFile,
   type OutputPart,
   partDecoder,
 } from '../../toolchain/decompress.ts';
@@ -75,7 +75,7 @@ export async function extractVmlinux(
     } else {
       const { programs } = decoders;
       const see = (bytes: Uint8Array) => file.written(bytes);
-      await decompressIntoFile(file.descriptor, see, decoding, body, programs, damaged);
+      await decodeBy(decoding, see, body, programs, damaged, file.descriptor);
     }
     const { sha256, digest } = file.digests();
     if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);
