@@ -74594,7 +74594,7 @@ var LEAST_WINDOW = 4 * MiB;
 var FIRST_BACKOFF = 500;
 var LONGEST_BACKOFF = 6e4;
 var RATE_LASTS = 6e4;
-var LEAST_MEASURE = { bytes: 256 * 1024, milliseconds: 1e3 };
+var LEAST_MEASURE = { bytes: 128 * 1024, milliseconds: 1e3 };
 var Mirror = class {
   /** An http or https URL that ends in `/`. */
   base;
@@ -75239,14 +75239,14 @@ var Window = class {
   /**
    * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
    * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
-   * all take about as long. Towards the end of the file they get smaller, for `running` requests and this one
-   * to end together. (A segment that took what little room there is would have many like it follow, whenever
-   * the consumer is slower than the network.)
+   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the file they get smaller, for `running` requests and this one
+   * to end together. Where the consumer is slower than the network, one connection keeps up with it, whose share
+   * is all: few large segments. (One that took what little room there is would have many like it follow.)
    */
   cut(share, running) {
     const width = this.#width();
     const left = this.size - this.#planned;
-    const fair = share === void 0 ? width / 32 : Math.min(width / 8, width / 2 * share);
+    const fair = share === void 0 ? width / 32 : width / 2 * share;
     const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
     const length = Math.min(Math.ceil(wanted), left);
     if (length > this.end - this.#planned) return void 0;

@@ -7,6 +7,7 @@ import { bytes, mirrorField, readAll } from './world.ts';
 
 const FILE = bytes(500_003);
 const WINDOW = 256 * 1024; // segments of 4 to 32 KiB
+const MiB = 1024 * 1024;
 const CHUNK = 128 * 1024; // the largest that a stream hands out at once
 const field = mirrorField({ '/kernel.rpm': FILE }, { window: WINDOW, deadline: 5000 });
 const resource = { path: 'kernel.rpm', size: FILE.length };
@@ -202,6 +203,20 @@ test('a consumer that takes its time keeps the window from filling further', asy
     expect(one.buffered.now).toBeLessThanOrEqual(WINDOW);
   }
   expect(taken).toBe(FILE.length);
+});
+
+test('a consumer that is slower than the network is served by few large requests', async () => {
+  const [width, size] = [4 * MiB, 64 * MiB];
+  const pool = await field.mirrors([{ files: { '/large.rpm': Buffer.alloc(size) } }], {
+    window: width,
+  });
+  let now = 0;
+  for await (const chunk of download(pool, { path: 'large.rpm', size })) {
+    now += chunk.length;
+    await field.clock.sleep(1);
+  }
+  expect(now).toBe(size);
+  expect(field.servers[0]?.asked.length).toBeLessThan(80);
 });
 
 test('one stream without ranges waits for a consumer that takes its time', async () => {

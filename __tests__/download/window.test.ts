@@ -8,6 +8,8 @@ import { bytes, ports } from './world.ts';
 const MiB = 1024 * 1024;
 const [mirror] = new MirrorPool(['http://a.example/'], ports()).mirrors as readonly [Mirror];
 
+type Three = [Segment, Segment, Segment];
+
 function cut(window: Window, share: number | undefined, running: number): Segment {
   const segment = window.cut(share, running);
   if (segment === undefined) throw new Error('there is no room');
@@ -20,7 +22,16 @@ test('segments are larger for quicker connections, within bounds', () => {
     const segment = cut(window, share, 1);
     return (segment.end - segment.received) / MiB;
   });
-  expect(lengths.map((one) => Math.round(one * 10) / 10)).toEqual([1, 0.5, 0.5, 1.6, 2, 4]);
+  expect(lengths.map((one) => Math.round(one * 10) / 10)).toEqual([1, 0.5, 0.5, 1.6, 2, 16]);
+});
+
+test('the narrowest window has a segment of unknown pace be large enough to measure the pace by', () => {
+  const pool = new MirrorPool(['http://a.example/'], ports());
+  for (let downloads = 0; downloads < 16; downloads++) pool.join();
+  const segment = cut(new Window(1000 * MiB, () => pool.share.window, pool.spare), undefined, 0);
+  const [mirror] = pool.mirrors as readonly [Mirror];
+  pool.measure(mirror, segment.end, 1);
+  expect(pool.rate(mirror)).toBeDefined();
 });
 
 test('segments follow each other without gaps, fill the window and no more, and end with the file', () => {
@@ -94,7 +105,7 @@ test('bytes that come twice count once', () => {
 test('the rest is one segment from the first gap, and shrinks to what came when its stream breaks', () => {
   const window = new Window(1000, () => 640, new Spare(64));
   const file = bytes(1000);
-  const [first, second, third] = [cut(window, 1, 0), cut(window, 1, 0), cut(window, 1, 0)];
+  const [first, second, third] = [0.25, 0.25, 0.25].map((share) => cut(window, share, 0)) as Three;
   for (const one of [first, third]) {
     window.keep(one.accept(one.received, file.subarray(one.received, one.end), mirror));
   }
@@ -105,5 +116,5 @@ test('the rest is one segment from the first gap, and shrinks to what came when 
   second.accept(80, file.subarray(80, 90), mirror);
   window.shorten(second);
   expect(second.complete).toBe(true);
-  expect(window.cut(1, 0)?.received).toBe(90);
+  expect(window.cut(0.25, 0)?.received).toBe(90);
 });

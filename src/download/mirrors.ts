@@ -45,7 +45,7 @@ const LONGEST_BACKOFF = 60_000;
 /** A rate older than this says nothing, and the mirror is tried anew. */
 const RATE_LASTS = 60_000;
 /** Less than this tells the distance to a server, not its rate. */
-const LEAST_MEASURE = { bytes: 256 * 1024, milliseconds: 1000 };
+const LEAST_MEASURE = { bytes: 128 * 1024, milliseconds: 1000 };
 
 /** One place that has the whole tree. Changed by its pool alone. */
 export class Mirror {
