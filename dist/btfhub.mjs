@@ -68829,7 +68829,17 @@ function pahole(version, dwarves, libbpf) {
 var LARGER_PIECES = {
   file: "src/xz/file_io.h",
   from: "#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)",
-  to: "#	define IO_BUFFER_SIZE 65536"
+  to: "#	define IO_BUFFER_SIZE 262144"
+};
+var WHAT_HAS_COME = {
+  file: "src/xz/file_io.c",
+  from: `			if (IS_EAGAIN_OR_EWOULDBLOCK(errno)) {
+				// Disable the flush-timeout`,
+  to: `			if (IS_EAGAIN_OR_EWOULDBLOCK(errno)) {
+				if (pos >= 4096)
+					return pos;
+
+				// Disable the flush-timeout`
 };
 var OUTPUT_PART = "XZ_OUTPUT_PART";
 var PART_OF_OUTPUT = {
@@ -68876,7 +68886,7 @@ var RECIPES = [
     tool: "xz",
     version: "5.8.3",
     parts: [{ repository: "xz", commit: "4b73f2ec19a99ef465282fbce633e8deb33691b3", path: "." }],
-    edits: [LARGER_PIECES, PART_OF_OUTPUT],
+    edits: [LARGER_PIECES, WHAT_HAS_COME, PART_OF_OUTPUT],
     cmake: [...STATIC, "-DXZ_NLS=OFF", "-DXZ_DOC=OFF", "-DBUILD_TESTING=OFF"],
     target: "xz"
   }

@@ -58,11 +58,26 @@ function pahole(version: string, dwarves: string, libbpf: string): Recipe {
   };
 }
 
-/** Whoever reads xz through a pipe pays for every piece of it: 64 KiB instead of 8. */
+/** Whoever stands at the other end of a pipe pays for every piece: 256 KiB instead of 8, more than the pipe of a program holds. */
 const LARGER_PIECES: Edit = {
   file: 'src/xz/file_io.h',
   from: '#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)',
-  to: '#	define IO_BUFFER_SIZE 65536',
+  to: '#	define IO_BUFFER_SIZE 262144',
+};
+
+/**
+ * It takes all that has come, so that the pipe is empty and filled again while it decodes; it does not wait until its
+ * buffer is full. (The magic that a format is told by is in the first few bytes.)
+ */
+const WHAT_HAS_COME: Edit = {
+  file: 'src/xz/file_io.c',
+  from: `			if (IS_EAGAIN_OR_EWOULDBLOCK(errno)) {
+				// Disable the flush-timeout`,
+  to: `			if (IS_EAGAIN_OR_EWOULDBLOCK(errno)) {
+				if (pos >= 4096)
+					return pos;
+
+				// Disable the flush-timeout`,
 };
 
 /** Which bytes of its output an xz of ours writes: `<first>+<how many>`. It decodes all the others too. */
@@ -115,7 +130,7 @@ export const RECIPES: readonly Recipe[] = [
     tool: 'xz',
     version: '5.8.3',
     parts: [{ repository: 'xz', commit: '4b73f2ec19a99ef465282fbce633e8deb33691b3', path: '.' }],
-    edits: [LARGER_PIECES, PART_OF_OUTPUT],
+    edits: [LARGER_PIECES, WHAT_HAS_COME, PART_OF_OUTPUT],
     cmake: [...STATIC, '-DXZ_NLS=OFF', '-DXZ_DOC=OFF', '-DBUILD_TESTING=OFF'],
     target: 'xz',
   },
