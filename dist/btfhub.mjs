@@ -75249,9 +75249,10 @@ var Window = class {
   /**
    * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
    * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
-   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the file they get smaller, for `running` requests and this one
-   * to end together. Where the consumer is slower than the network, one connection keeps up with it, whose share
-   * is all: few large segments. (One that took what little room there is would have many like it follow.)
+   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the
+   * file they get smaller, for `running` requests and this one to end together. Where the consumer is slower
+   * than the network, one connection keeps up with it, whose share is all: few large segments. (One that took
+   * what little room there is would have many like it follow.)
    */
   cut(share, running) {
     const width = this.#width();
