@@ -206,16 +206,15 @@ test('a consumer that takes its time keeps the window from filling further', asy
 });
 
 test('a consumer that is slower than the network is served by few large requests', async () => {
-  const [width, size] = [4 * MiB, 64 * MiB];
-  const pool = await field.mirrors([{ files: { '/large.rpm': Buffer.alloc(size) } }], {
-    window: width,
-  });
-  let now = 0;
+  const size = 64 * MiB;
+  const files = { '/large.rpm': Buffer.alloc(size) };
+  const pool = await field.mirrors([{ files }], { window: 4 * MiB });
+  let taken = 0;
   for await (const chunk of download(pool, { path: 'large.rpm', size })) {
-    now += chunk.length;
+    taken += chunk.length;
     await field.clock.sleep(1);
   }
-  expect(now).toBe(size);
+  expect(taken).toBe(size);
   expect(field.servers[0]?.asked.length).toBeLessThan(80);
 });
 

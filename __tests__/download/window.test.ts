@@ -8,8 +8,6 @@ import { bytes, ports } from './world.ts';
 const MiB = 1024 * 1024;
 const [mirror] = new MirrorPool(['http://a.example/'], ports()).mirrors as readonly [Mirror];
 
-type Three = [Segment, Segment, Segment];
-
 function cut(window: Window, share: number | undefined, running: number): Segment {
   const segment = window.cut(share, running);
   if (segment === undefined) throw new Error('there is no room');
@@ -105,7 +103,8 @@ test('bytes that come twice count once', () => {
 test('the rest is one segment from the first gap, and shrinks to what came when its stream breaks', () => {
   const window = new Window(1000, () => 640, new Spare(64));
   const file = bytes(1000);
-  const [first, second, third] = [0.25, 0.25, 0.25].map((share) => cut(window, share, 0)) as Three;
+  const quarter = () => cut(window, 0.25, 0);
+  const [first, second, third] = [quarter(), quarter(), quarter()];
   for (const one of [first, third]) {
     window.keep(one.accept(one.received, file.subarray(one.received, one.end), mirror));
   }

@@ -44,7 +44,7 @@ const FIRST_BACKOFF = 500;
 const LONGEST_BACKOFF = 60_000;
 /** A rate older than this says nothing, and the mirror is tried anew. */
 const RATE_LASTS = 60_000;
-/** Less than this tells the distance to a server, not its rate. */
+/** Less than this tells the distance to a server, not its rate. The first segment in the least window is as large. */
 const LEAST_MEASURE = { bytes: 128 * 1024, milliseconds: 1000 };
 
 /** One place that has the whole tree. Changed by its pool alone. */

@@ -58,7 +58,7 @@ function pahole(version: string, dwarves: string, libbpf: string): Recipe {
   };
 }
 
-/** Whoever stands at the other end of a pipe pays for every piece: 256 KiB instead of 8, more than the pipe of a program holds. */
+/** Whoever is at the other end pays for every piece that xz reads or writes: 256 KiB instead of 8, all that waits in its input. */
 const LARGER_PIECES: Edit = {
   file: 'src/xz/file_io.h',
   from: '#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)',
