@@ -18,7 +18,7 @@ const ORDER = [
   'forge',
   'toolchain',
   'report',
-  'world',
+  'platform',
   'names.ts',
   'failure.ts',
 ];
@@ -50,11 +50,11 @@ test('no import points upstream', () => {
   expect(upstream).toEqual([]);
 });
 
-test('only download/ speaks HTTP, and only world/ starts processes', () => {
+test('only download/ speaks HTTP, and only platform/ starts processes', () => {
   const direct = files.filter((file) => {
     const text = readFileSync(join(src, file), 'utf8');
     const http = /from '(undici|node:https?)'/.test(text) && !file.startsWith('download/');
-    const process = /from 'node:child_process'/.test(text) && !file.startsWith('world/');
+    const process = /from 'node:child_process'/.test(text) && !file.startsWith('platform/');
     return http || process;
   });
   expect(direct).toEqual([]);

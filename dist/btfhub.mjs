@@ -5638,8 +5638,8 @@ var require_utils = __commonJS({
     exports2.toPosixSlashes = (str) => str.replace(REGEX_BACKSLASH, "/");
     exports2.isWindows = () => {
       if (typeof navigator !== "undefined" && navigator.platform) {
-        const platform2 = navigator.platform.toLowerCase();
-        return platform2 === "win32" || platform2 === "windows";
+        const platform3 = navigator.platform.toLowerCase();
+        return platform3 === "win32" || platform3 === "windows";
       }
       if (typeof process !== "undefined" && process.platform) {
         return process.platform === "win32";
@@ -42528,7 +42528,7 @@ var import_promises = require("fs/promises");
 // src/download/small.ts
 var import_node_stream = require("stream");
 
-// src/world/retry-after.ts
+// src/platform/retry-after.ts
 function retryAfter(header2, date) {
   if (header2 === void 0) return void 0;
   if (/^\d{1,9}$/.test(header2.trim())) return Number(header2) * 1e3;
@@ -68702,27 +68702,27 @@ function bad2(message, advice2) {
 // src/jobs/build/notary.ts
 var SIGNATURE_POLICIES = ["require", "prefer", "off"];
 var MOST_KEY_BYTES = 1024 * 1024;
-var _world, _pool2, _policy, _given, _fingerprints, _published, _Notary_instances, keysAt_fn, fetch_fn;
+var _platform, _pool2, _policy, _given, _fingerprints, _published, _Notary_instances, keysAt_fn, fetch_fn;
 var _Notary = class _Notary {
-  constructor(world2, pool, policy, fingerprints, given) {
+  constructor(platform3, pool, policy, fingerprints, given) {
     __privateAdd(this, _Notary_instances);
-    __privateAdd(this, _world);
+    __privateAdd(this, _platform);
     __privateAdd(this, _pool2);
     __privateAdd(this, _policy);
     __privateAdd(this, _given);
     __privateAdd(this, _fingerprints);
     __privateAdd(this, _published, /* @__PURE__ */ new Map());
-    __privateSet(this, _world, world2);
+    __privateSet(this, _platform, platform3);
     __privateSet(this, _pool2, pool);
     __privateSet(this, _policy, policy);
     __privateSet(this, _fingerprints, fingerprints);
     __privateSet(this, _given, given);
   }
   /** Reads the key files that the user named; `usage` for one that cannot be read. */
-  static async open(world2, pool, policy, trust) {
+  static async open(platform3, pool, policy, trust) {
     const fingerprints = trust.flatMap((one2) => "fingerprint" in one2 ? one2.fingerprint : []);
     const paths = trust.flatMap((one2) => "file" in one2 ? one2.file : []);
-    return new _Notary(world2, pool, policy, fingerprints, await Promise.all(paths.map(readKeys2)));
+    return new _Notary(platform3, pool, policy, fingerprints, await Promise.all(paths.map(readKeys2)));
   }
   /** Throws `unsigned` and `bad-signature` as the policy has it, and what keeps keys from being read. */
   async vouch(head, kernel) {
@@ -68730,7 +68730,7 @@ var _Notary = class _Notary {
     const published = await Promise.all(kernel.keyPaths.map((path5) => __privateMethod(this, _Notary_instances, keysAt_fn).call(this, path5)));
     const files = [...published, ...__privateGet(this, _given)].filter((file) => file !== void 0);
     const pinned = [...kernel.trustedKeys.map(asFingerprint), ...__privateGet(this, _fingerprints)];
-    const now = __privateGet(this, _world).clock.date();
+    const now = __privateGet(this, _platform).clock.date();
     const keyring = await Keyring.read(files, pinned, now);
     const verdict = await checkSignature(head, keyring, now);
     if (verdict.status === "good") return { status: "good", key: verdict.key, hash: verdict.hash };
@@ -68742,7 +68742,7 @@ var _Notary = class _Notary {
     );
   }
 };
-_world = new WeakMap();
+_platform = new WeakMap();
 _pool2 = new WeakMap();
 _policy = new WeakMap();
 _given = new WeakMap();
@@ -68756,7 +68756,7 @@ keysAt_fn = function(path5) {
   return known;
 };
 fetch_fn = function(path5) {
-  const { interrupted: signal } = __privateGet(this, _world);
+  const { interrupted: signal } = __privateGet(this, _platform);
   return fetchSmall(__privateGet(this, _pool2), path5, { signal }, async ({ status, url: url3, body }) => {
     if (status !== 200) return void 0;
     const chunks = [];
@@ -68956,22 +68956,22 @@ async function checkedCopy(source2, folder2) {
 
 // src/toolchain/fetch.ts
 var PATIENCE2 = { silence: 15, attempt: 180 };
-async function fetchSources(world2, recipe, sources, folder2, options3) {
+async function fetchSources(platform3, recipe, sources, folder2, options3) {
   for (const part of recipe.parts) {
     const place = (0, import_node_path2.join)(folder2, part.path);
     if ((0, import_node_fs2.existsSync)((0, import_node_path2.join)(place, "src"))) continue;
     const fitting2 = sources.filter(({ repository }) => repository === part.repository);
-    await fetchPart(world2, part, fitting2, place, options3);
+    await fetchPart(platform3, part, fitting2, place, options3);
   }
 }
-async function fetchPart(world2, part, sources, place, options3) {
+async function fetchPart(platform3, part, sources, place, options3) {
   const answers = [];
   for (const source2 of sources) {
-    if (source2.kind === "tarball") return unpack(world2, source2, place);
+    if (source2.kind === "tarball") return unpack(platform3, source2, place);
     try {
-      return await checkOut(world2, source2.url, part.commit, place, options3.patience);
+      return await checkOut(platform3, source2.url, part.commit, place, options3.patience);
     } catch (error) {
-      world2.interrupted.throwIfAborted();
+      platform3.interrupted.throwIfAborted();
       await (0, import_promises4.rm)(place, { recursive: true, force: true });
       answers.push(`${source2.url}: ${describe(error)}`);
       options3.note(`${source2.url} did not deliver ${part.repository}: ${describe(error)}`);
@@ -68983,22 +68983,22 @@ async function fetchPart(world2, part, sources, place, options3) {
     `Name a mirror or a tarball: --tool-source ${part.repository}=<URL or tarball@sha256:sum>.`
   );
 }
-async function unpack(world2, source2, place) {
+async function unpack(platform3, source2, place) {
   const copy = await checkedCopy(source2, `${place}.tarball`);
   await (0, import_promises4.mkdir)(place, { recursive: true });
-  const answer2 = await world2.programs.run({
+  const answer2 = await platform3.programs.run({
     program: "tar",
     args: ["--extract", "--file", copy, "--strip-components=1", "--no-same-owner"],
     cwd: place,
-    signal: world2.interrupted
+    signal: platform3.interrupted
   });
   await (0, import_promises4.rm)(`${place}.tarball`, { recursive: true, force: true });
   if (answer2.status === 0) return;
   throw new Failure("not-found", `tar cannot unpack '${source2.path}': ${lastLine(answer2.stderr)}.`);
 }
-async function checkOut(world2, url3, commit, place, patience) {
+async function checkOut(platform3, url3, commit, place, patience) {
   await (0, import_promises4.mkdir)(place, { recursive: true });
-  const git = (...args) => runGit(world2, place, patience, args);
+  const git = (...args) => runGit(platform3, place, patience, args);
   await git("init", "--quiet");
   try {
     await git("fetch", "--quiet", "--depth=1", "--no-tags", url3, commit);
@@ -69006,23 +69006,23 @@ async function checkOut(world2, url3, commit, place, patience) {
     if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
     await git("fetch", "--quiet", "--tags", url3, "+refs/heads/*:refs/remotes/origin/*");
   }
-  const kind = await kindOf(world2, place, patience, commit);
+  const kind = await kindOf(platform3, place, patience, commit);
   if (kind === "missing") throw new Error(`it does not have commit ${commit}`);
   if (kind !== "commit") throw new Error(`its ${commit} is a ${kind}, not a commit`);
   await git("checkout", "--quiet", "--detach", commit);
 }
-async function kindOf(world2, place, patience, object2) {
-  const line2 = await runGit(world2, place, patience, ["cat-file", "--batch-check"], object2);
+async function kindOf(platform3, place, patience, object2) {
+  const line2 = await runGit(platform3, place, patience, ["cat-file", "--batch-check"], object2);
   return line2.trim().split(" ")[1];
 }
-async function runGit(world2, place, patience, args, input = "") {
+async function runGit(platform3, place, patience, args, input = "") {
   const impatience = new AbortController();
   const late = new Error(`no answer within ${patience.attempt} seconds`);
-  const signal = AbortSignal.any([world2.interrupted, impatience.signal]);
-  const deadline = world2.clock.sleep(patience.attempt * 1e3, signal).then(() => impatience.abort(late)).catch(() => {
+  const signal = AbortSignal.any([platform3.interrupted, impatience.signal]);
+  const deadline = platform3.clock.sleep(patience.attempt * 1e3, signal).then(() => impatience.abort(late)).catch(() => {
   });
   try {
-    const answer2 = await world2.programs.run({
+    const answer2 = await platform3.programs.run({
       program: "git",
       args: [
         ...["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"],
@@ -69064,20 +69064,20 @@ function atLeast(version, least) {
 }
 
 // src/toolchain/build.ts
-async function buildTool(world2, recipe, work, options3) {
+async function buildTool(platform3, recipe, work, options3) {
   var _a6;
   const [source2, build2, finished] = [(0, import_node_path3.join)(work, "source"), (0, import_node_path3.join)(work, "build"), (0, import_node_path3.join)(work, "tool")];
   options3.stage("sources");
-  await fetchSources(world2, recipe, options3.sources, source2, options3);
+  await fetchSources(platform3, recipe, options3.sources, source2, options3);
   for (const edit of (_a6 = recipe.edits) != null ? _a6 : []) await change(source2, edit, recipe);
   options3.stage("configure");
-  await cmake(world2, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
+  await cmake(platform3, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
   options3.stage("compile");
   const jobs = String((0, import_node_os.availableParallelism)());
-  await cmake(world2, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
+  await cmake(platform3, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
   options3.stage("check");
-  await collect(world2, (0, import_node_path3.join)(build2, recipe.target), finished);
-  await checkVersion(world2, recipe, (0, import_node_path3.join)(finished, "bin", recipe.target));
+  await collect(platform3, (0, import_node_path3.join)(build2, recipe.target), finished);
+  await checkVersion(platform3, recipe, (0, import_node_path3.join)(finished, "bin", recipe.target));
   return finished;
 }
 async function change(source2, { file, from, to: to3 }, recipe) {
@@ -69089,9 +69089,9 @@ async function change(source2, { file, from, to: to3 }, recipe) {
   }
   await (0, import_promises5.writeFile)(path5, pieces.join(to3));
 }
-async function cmake(world2, recipe, args) {
-  const answer2 = await world2.programs.run({
-    ...{ program: "cmake", args, signal: world2.interrupted, group: true },
+async function cmake(platform3, recipe, args) {
+  const answer2 = await platform3.programs.run({
+    ...{ program: "cmake", args, signal: platform3.interrupted, group: true },
     env: { DESTDIR: void 0, CMAKE_GENERATOR: "Unix Makefiles" }
   });
   if (answer2.status === 0) return;
@@ -69106,17 +69106,17 @@ function telling(output) {
   return said.slice(first2 < 0 ? -3 : first2, first2 < 0 ? void 0 : first2 + 3).join(" / ");
 }
 var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
-async function collect(world2, program3, finished) {
+async function collect(platform3, program3, finished) {
   await (0, import_promises5.mkdir)((0, import_node_path3.join)(finished, "bin"), { recursive: true });
   await (0, import_promises5.mkdir)((0, import_node_path3.join)(finished, "lib"));
   await (0, import_promises5.copyFile)(program3, (0, import_node_path3.join)(finished, "bin", (0, import_node_path3.basename)(program3)));
-  const { stdout } = await world2.programs.run({ program: "ldd", args: [program3] });
+  const { stdout } = await platform3.programs.run({ program: "ldd", args: [program3] });
   for (const [, name = "", path5 = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
     if (!GLIBC.test(name)) await (0, import_promises5.copyFile)(path5, (0, import_node_path3.join)(finished, "lib", name));
   }
 }
-async function checkVersion(world2, recipe, program3) {
-  const answer2 = await world2.programs.run({ program: program3, args: ["--version"] });
+async function checkVersion(platform3, recipe, program3) {
+  const answer2 = await platform3.programs.run({ program: program3, args: ["--version"] });
   const version = versionIn(answer2.stdout.toString("utf8"));
   if (answer2.status === 0 && version === recipe.version) return;
   throw failed(
@@ -69176,7 +69176,7 @@ async function discardTool(cacheFolder, recipe) {
 var import_node_stream2 = require("stream");
 var import_node_zlib = __toESM(require("zlib"), 1);
 
-// src/world/heap.ts
+// src/platform/heap.ts
 var import_node_v8 = require("v8");
 var import_node_vm = require("vm");
 function keepHeapSmall() {
@@ -69343,13 +69343,13 @@ var DISTRIBUTION = {
   xz: need("xz", "xz-utils", "xz")
 };
 var ZSTD = need("zstd", "zstd");
-async function provide(world2, needs, options3) {
+async function provide(platform3, needs, options3) {
   const missing3 = needs.filter(
-    ({ thing }) => !(thing.startsWith("/") ? (0, import_node_fs4.existsSync)(thing) : world2.programs.find(thing))
+    ({ thing }) => !(thing.startsWith("/") ? (0, import_node_fs4.existsSync)(thing) : platform3.programs.find(thing))
   );
   if (missing3.length === 0) return;
   const things = missing3.map(({ thing }) => thing).join(", ");
-  const manager = managerOf(world2);
+  const manager = managerOf(platform3);
   if (!manager) {
     throw new Failure(
       "missing-program",
@@ -69367,11 +69367,11 @@ async function provide(world2, needs, options3) {
     );
   }
   options3.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
-  const root = await rights(world2);
+  const root = await rights(platform3);
   for (const args of manager.steps(packages)) {
     const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
-    const answer2 = await world2.programs.run({
-      ...{ program: program3, args: rest, signal: world2.interrupted, group: true }
+    const answer2 = await platform3.programs.run({
+      ...{ program: program3, args: rest, signal: platform3.interrupted, group: true }
     });
     if (answer2.status !== 0 && args !== manager.update) {
       throw new Failure(
@@ -69397,13 +69397,13 @@ var MANAGERS = [
     steps: (packages) => [["dnf", "-q", "-y", "install", ...packages]]
   }
 ];
-function managerOf(world2) {
-  return MANAGERS.find(({ program: program3 }) => world2.programs.find(program3) !== void 0);
+function managerOf(platform3) {
+  return MANAGERS.find(({ program: program3 }) => platform3.programs.find(program3) !== void 0);
 }
-async function rights(world2) {
-  const { stdout } = await world2.programs.run({ program: "id", args: ["-u"] });
+async function rights(platform3) {
+  const { stdout } = await platform3.programs.run({ program: "id", args: ["-u"] });
   if (stdout.toString("utf8").trim() === "0") return [];
-  return world2.programs.find("sudo") ? ["sudo", "-n"] : [];
+  return platform3.programs.find("sudo") ? ["sudo", "-n"] : [];
 }
 
 // src/toolchain/encode.ts
@@ -69460,10 +69460,10 @@ function caveats(version) {
 
 // src/toolchain/pahole.ts
 var OLDEST_PAHOLE = "1.22";
-async function inspectPahole(world2, path5, origin) {
-  const found = world2.programs.find(path5);
+async function inspectPahole(platform3, path5, origin) {
+  const found = platform3.programs.find(path5);
   if (found === void 0) throw notThere(path5);
-  const answer2 = await world2.programs.run({ program: found, args: ["--version"] });
+  const answer2 = await platform3.programs.run({ program: found, args: ["--version"] });
   const version = versionIn(answer2.stdout.toString("utf8"));
   if (answer2.status !== 0 || version === void 0) {
     throw new Failure(
@@ -69473,17 +69473,17 @@ async function inspectPahole(world2, path5, origin) {
     );
   }
   if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
-  const help = await world2.programs.run({ program: found, args: ["--help"] });
+  const help = await platform3.programs.run({ program: found, args: ["--help"] });
   const options3 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
       var _a6;
       return (_a6 = match[1]) != null ? _a6 : "";
     })
   );
-  return { path: found, version, origin, options: options3, features: await featuresOf(world2, found) };
+  return { path: found, version, origin, options: options3, features: await featuresOf(platform3, found) };
 }
-async function featuresOf(world2, path5) {
-  const answer2 = await world2.programs.run({ program: path5, args: ["--supported_btf_features"] });
+async function featuresOf(platform3, path5) {
+  const answer2 = await platform3.programs.run({ program: path5, args: ["--supported_btf_features"] });
   if (answer2.status !== 0) return /* @__PURE__ */ new Set();
   return new Set(answer2.stdout.toString("utf8").trim().split(","));
 }
@@ -69504,9 +69504,9 @@ function tooOld(path5, version) {
 
 // src/toolchain/xz.ts
 var FAST_XZ = "5.8";
-async function inspectXz(world2, path5, origin) {
-  const found = world2.programs.find(path5);
-  const answer2 = found && await world2.programs.run({ program: found, args: ["--version"] });
+async function inspectXz(platform3, path5, origin) {
+  const found = platform3.programs.find(path5);
+  const answer2 = found && await platform3.programs.run({ program: found, args: ["--version"] });
   const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
   if (!found || !version) {
     throw new Failure(
@@ -69515,15 +69515,15 @@ async function inspectXz(world2, path5, origin) {
       "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
     );
   }
-  return { path: found, version, origin, writesParts: await writesParts(world2, found) };
+  return { path: found, version, origin, writesParts: await writesParts(platform3, found) };
 }
 var SAMPLE = Buffer.from(
   "/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=",
   "base64"
 );
-async function writesParts(world2, path5) {
+async function writesParts(platform3, path5) {
   const command = decodeCommand({ path: path5 }, { first: 4, size: 3 });
-  const answer2 = await world2.programs.run({ ...command, input: SAMPLE });
+  const answer2 = await platform3.programs.run({ ...command, input: SAMPLE });
   return answer2.status === 0 && answer2.stdout.length === 3;
 }
 function decodeCommand(xz, part) {
@@ -69553,8 +69553,8 @@ var XZ = {
   contentWith: (version) => atLeast(version, FAST_XZ),
   drawbacks: (version) => atLeast(version, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
 };
-async function prepareToolchain(world2, wishes, progress, supply = PUBLIC) {
-  const provider = new Provider(world2, wishes, progress, supply);
+async function prepareToolchain(platform3, wishes, progress, supply = PUBLIC) {
+  const provider = new Provider(platform3, wishes, progress, supply);
   const tools2 = {
     pahole: await provider.get(PAHOLE, wishes.pahole),
     xz: await provider.get(XZ, wishes.xz)
@@ -69562,21 +69562,21 @@ async function prepareToolchain(world2, wishes, progress, supply = PUBLIC) {
   await provider.provideZstd();
   return tools2;
 }
-var _world2, _progress, _supply, _cacheFolder, _sources, _installing, _Provider_instances, recipe_fn, kept_fn, tryOwn_fn, system_fn, asItIs_fn, build_fn, fallBack_fn, cannotBuild_fn;
+var _platform2, _progress, _supply, _cacheFolder, _sources, _installing, _Provider_instances, recipe_fn, kept_fn, tryOwn_fn, system_fn, asItIs_fn, build_fn, fallBack_fn, cannotBuild_fn;
 var Provider = class {
-  constructor(world2, wishes, progress, supply) {
+  constructor(platform3, wishes, progress, supply) {
     __privateAdd(this, _Provider_instances);
-    __privateAdd(this, _world2);
+    __privateAdd(this, _platform2);
     __privateAdd(this, _progress);
     __privateAdd(this, _supply);
     __privateAdd(this, _cacheFolder);
     __privateAdd(this, _sources);
     __privateAdd(this, _installing);
     var _a6;
-    __privateSet(this, _world2, world2);
+    __privateSet(this, _platform2, platform3);
     __privateSet(this, _progress, progress);
     __privateSet(this, _supply, supply);
-    __privateSet(this, _cacheFolder, (_a6 = wishes.cacheFolder) != null ? _a6 : defaultCacheFolder(world2.env));
+    __privateSet(this, _cacheFolder, (_a6 = wishes.cacheFolder) != null ? _a6 : defaultCacheFolder(platform3.env));
     __privateSet(this, _sources, [...wishes.sources, ...supply.homes]);
     __privateSet(this, _installing, { allowed: wishes.allowInstall, note: (text3) => progress.note(text3) });
   }
@@ -69588,7 +69588,7 @@ var Provider = class {
     const version = (_a6 = recipe == null ? void 0 : recipe.version) != null ? _a6 : wish.replace(/^v/, "");
     const kept2 = recipe && await __privateMethod(this, _Provider_instances, kept_fn).call(this, tool, recipe);
     if (kept2) return kept2;
-    const own = __privateGet(this, _world2).programs.find(tool.name) ? await __privateMethod(this, _Provider_instances, tryOwn_fn).call(this, tool) : void 0;
+    const own = __privateGet(this, _platform2).programs.find(tool.name) ? await __privateMethod(this, _Provider_instances, tryOwn_fn).call(this, tool) : void 0;
     if ((own == null ? void 0 : own.version) === version) return own;
     if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
     if (!recipe) throw __privateMethod(this, _Provider_instances, cannotBuild_fn).call(this, tool.name, version);
@@ -69598,13 +69598,13 @@ var Provider = class {
   /** Where it may be installed: few packages need it, so that its absence stops those alone. */
   async provideZstd() {
     if (!__privateGet(this, _installing).allowed || nodeHasZstd()) return;
-    await provide(__privateGet(this, _world2), [ZSTD], __privateGet(this, _installing)).catch((error) => {
-      __privateGet(this, _world2).interrupted.throwIfAborted();
+    await provide(__privateGet(this, _platform2), [ZSTD], __privateGet(this, _installing)).catch((error) => {
+      __privateGet(this, _platform2).interrupted.throwIfAborted();
       __privateGet(this, _progress).warn(describe(error));
     });
   }
 };
-_world2 = new WeakMap();
+_platform2 = new WeakMap();
 _progress = new WeakMap();
 _supply = new WeakMap();
 _cacheFolder = new WeakMap();
@@ -69619,7 +69619,7 @@ kept_fn = async function(tool, recipe) {
   const folder2 = findTool(__privateGet(this, _cacheFolder), recipe);
   if (!folder2) return void 0;
   try {
-    return await tool.inspect(__privateGet(this, _world2), (0, import_node_path5.join)(folder2, "bin", recipe.target), "cached");
+    return await tool.inspect(__privateGet(this, _platform2), (0, import_node_path5.join)(folder2, "bin", recipe.target), "cached");
   } catch (error) {
     __privateGet(this, _progress).note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
     await discardTool(__privateGet(this, _cacheFolder), recipe);
@@ -69627,14 +69627,14 @@ kept_fn = async function(tool, recipe) {
   }
 };
 tryOwn_fn = async function(tool) {
-  return tool.inspect(__privateGet(this, _world2), tool.name, "system").catch(() => void 0);
+  return tool.inspect(__privateGet(this, _platform2), tool.name, "system").catch(() => void 0);
 };
 system_fn = async function(tool) {
-  await provide(__privateGet(this, _world2), [DISTRIBUTION[tool.name]], __privateGet(this, _installing));
+  await provide(__privateGet(this, _platform2), [DISTRIBUTION[tool.name]], __privateGet(this, _installing));
   return __privateMethod(this, _Provider_instances, asItIs_fn).call(this, tool, tool.name);
 };
 asItIs_fn = async function(tool, path5) {
-  const found = await tool.inspect(__privateGet(this, _world2), path5, "system");
+  const found = await tool.inspect(__privateGet(this, _platform2), path5, "system");
   const drawbacks = tool.drawbacks(found.version);
   if (drawbacks.length > 0) {
     __privateGet(this, _progress).warn(`${tool.name} ${found.version}: ${drawbacks.join(" ")}`);
@@ -69642,19 +69642,19 @@ asItIs_fn = async function(tool, path5) {
   return found;
 };
 build_fn = async function(tool, recipe) {
-  await provide(__privateGet(this, _world2), NEEDS[tool.name], __privateGet(this, _installing));
+  await provide(__privateGet(this, _platform2), NEEDS[tool.name], __privateGet(this, _installing));
   const task = __privateGet(this, _progress).begin(`${recipe.tool} ${recipe.version}`);
-  const temporary = __privateGet(this, _world2).env.RUNNER_TEMP || (0, import_node_os3.tmpdir)();
+  const temporary = __privateGet(this, _platform2).env.RUNNER_TEMP || (0, import_node_os3.tmpdir)();
   const work = await (0, import_promises7.mkdtemp)((0, import_node_path5.join)(temporary, "btfhub-build-"));
   try {
-    const finished = await buildTool(__privateGet(this, _world2), recipe, work, {
+    const finished = await buildTool(__privateGet(this, _platform2), recipe, work, {
       sources: __privateGet(this, _sources),
       patience: __privateGet(this, _supply).patience,
       note: (message) => __privateGet(this, _progress).note(message),
       stage: (name) => task.stage(name)
     });
     const folder2 = await keepTool(__privateGet(this, _cacheFolder), recipe, finished);
-    const built2 = await tool.inspect(__privateGet(this, _world2), (0, import_node_path5.join)(folder2, "bin", recipe.target), "built");
+    const built2 = await tool.inspect(__privateGet(this, _platform2), (0, import_node_path5.join)(folder2, "bin", recipe.target), "built");
     task.end("built", folder2);
     return built2;
   } catch (error) {
@@ -69665,7 +69665,7 @@ build_fn = async function(tool, recipe) {
   }
 };
 fallBack_fn = async function(tool, recipe, error) {
-  __privateGet(this, _world2).interrupted.throwIfAborted();
+  __privateGet(this, _platform2).interrupted.throwIfAborted();
   if (error instanceof Failure && error.reason === "checksum-mismatch") throw error;
   const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
   const own = await __privateMethod(this, _Provider_instances, system_fn).call(this, tool).catch((second) => {
@@ -73184,7 +73184,7 @@ async function encode2(encoding, vmlinux, cores) {
   const { pahole: pahole3, memory } = encoding;
   const debugInfo = await debugInfoOf(vmlinux);
   const need2 = paholeMemory(pahole3.version, debugInfo, 1);
-  const release2 = await memory.take(need2, encoding.world.interrupted);
+  const release2 = await memory.take(need2, encoding.platform.interrupted);
   try {
     const room = need2 + memory.free;
     const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), room));
@@ -73194,20 +73194,20 @@ async function encode2(encoding, vmlinux, cores) {
   } finally {
     release2();
   }
-  const everything = await memory.take(memory.capacity, encoding.world.interrupted);
+  const everything = await memory.take(memory.capacity, encoding.platform.interrupted);
   try {
     return await start(encoding, vmlinux, 1);
   } finally {
     everything();
   }
 }
-async function start({ world: world2, pahole: pahole3, profile }, vmlinux, jobs) {
+async function start({ platform: platform3, pahole: pahole3, profile }, vmlinux, jobs) {
   const { args, flags } = encodeArgs(pahole3, { profile, jobs });
   const file = `${vmlinux}.btf`;
   await (0, import_promises11.rm)(file, { force: true });
   const encoder = { path: pahole3.path, args };
-  await encodeBtf(world2.programs, encoder, {
-    ...{ vmlinux, output: file, signal: world2.interrupted }
+  await encodeBtf(platform3.programs, encoder, {
+    ...{ vmlinux, output: file, signal: platform3.interrupted }
   });
   return { file, flags };
 }
@@ -74357,8 +74357,8 @@ var Stopwatch = class {
 
 // src/jobs/build/kernel.ts
 async function buildKernel(shop, kernel, cores, task) {
-  const { world: world2, pahole: pahole3, interrupted } = shop;
-  const stopwatch = new Stopwatch(world2.clock, task);
+  const { platform: platform3, pahole: pahole3, interrupted } = shop;
+  const stopwatch = new Stopwatch(platform3.clock, task);
   const room = await shop.workspace.room();
   const path5 = (0, import_node_path16.join)(room.folder, "vmlinux");
   let release2 = () => {
@@ -74378,7 +74378,7 @@ async function buildKernel(shop, kernel, cores, task) {
     const { size: size2, kinds: kinds3 } = checkBtf(btf, shop.expectation);
     stopwatch.end("check", size2);
     stopwatch.begin("compress");
-    const tarball = await packBtf(world2.programs, kernel.uname, btf, { signal: interrupted });
+    const tarball = await packBtf(platform3.programs, kernel.uname, btf, { signal: interrupted });
     stopwatch.end("compress", tarball.length);
     const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, arch: arch3, releases } = kernel;
     const shelf = { distribution: distribution2, versionId: versionId2, arch: arch3 };
@@ -74399,7 +74399,7 @@ async function buildKernel(shop, kernel, cores, task) {
         sha256: sha2562(tarball)
       },
       stages: stopwatch.stages,
-      finishedAt: world2.clock.date().toISOString()
+      finishedAt: platform3.clock.date().toISOString()
     };
     return { record: record2, tarball };
   } finally {
@@ -74487,7 +74487,7 @@ function ifThere(error) {
 
 // src/jobs/build/build.ts
 async function buildKernels(shop, kernels3, { output, lanes, cores }, progress) {
-  const { clock, interrupted } = shop.world;
+  const { clock, interrupted } = shop.platform;
   const recipe = {
     version: shop.pahole.version,
     flags: encodeArgs(shop.pahole, { profile: shop.profile, jobs: 1 }).flags
@@ -74532,7 +74532,7 @@ function failureRecord(shop, kernel, error) {
     package: { url: shop.courier(kernel).url, size: size2, sha256: checksum.value },
     reason: reason2,
     message: advice2 === void 0 ? message : `${message} ${advice2}`,
-    finishedAt: shop.world.clock.date().toISOString()
+    finishedAt: shop.platform.clock.date().toISOString()
   };
 }
 
@@ -75648,10 +75648,10 @@ var import_node_path18 = require("path");
 var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
-async function openWorkspace(world2, chosen, availableMemory) {
+async function openWorkspace(platform3, chosen, availableMemory) {
   var _a6;
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
-  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a6 = world2.env.TMPDIR) != null ? _a6 : (0, import_node_os4.tmpdir)();
+  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a6 = platform3.env.TMPDIR) != null ? _a6 : (0, import_node_os4.tmpdir)();
   const capacity = parent === MEMORY ? inMemory : await free(parent);
   const folder2 = await (0, import_promises15.mkdtemp)((0, import_node_path18.join)(parent, "btfhub-")).catch((error) => {
     const advice2 = "Name a folder that can be written with --temp.";
@@ -75684,40 +75684,40 @@ async function free(folder2) {
 
 // src/jobs/build/workshop.ts
 var SHARE_FOR_PAHOLE = 0.8;
-async function openWorkshop(world2, tools2, settings, progress) {
+async function openWorkshop(platform3, tools2, settings, progress) {
   const { connections, profile, expectation, signature: signature2, trust } = settings;
   const pool = new MirrorPool(
     settings.mirrors,
-    { http: world2.http, clock: world2.clock, random: Math.random },
+    { http: platform3.http, clock: platform3.clock, random: Math.random },
     { note: progress.note, ...connections === void 0 ? {} : { connections } }
   );
   const { available } = machineMemory();
-  const workspace = await openWorkspace(world2, settings.temp, available);
+  const workspace = await openWorkspace(platform3, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
-  const notary = await Notary.open(world2, pool, signature2, trust);
+  const notary = await Notary.open(platform3, pool, signature2, trust);
   const shop = {
-    ...{ world: world2, workspace, profile, expectation },
-    interrupted: world2.interrupted,
+    ...{ platform: platform3, workspace, profile, expectation },
+    interrupted: platform3.interrupted,
     pahole: tools2.pahole,
     decoders: {
-      programs: world2.programs,
+      programs: platform3.programs,
       xz: decodeCommand(tools2.xz),
       xzPart: tools2.xz.writesParts ? (part) => decodeCommand(tools2.xz, part) : void 0
     },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
     vouch: (head, kernel) => notary.vouch(head, kernel),
-    courier: (kernel) => new Courier(pool, kernel, world2.interrupted)
+    courier: (kernel) => new Courier(pool, kernel, platform3.interrupted)
   };
   return { shop, close: workspace.remove };
 }
 
 // src/jobs/build/run.ts
-async function runBuild(world2, request2, progress) {
+async function runBuild(platform3, request2, progress) {
   var _a6;
   if (request2.kernels.length === 0) return [];
-  const tools2 = await prepareToolchain(world2, request2.tools, progress);
-  const workshop = await openWorkshop(world2, tools2, request2, progress);
+  const tools2 = await prepareToolchain(platform3, request2.tools, progress);
+  const workshop = await openWorkshop(platform3, tools2, request2, progress);
   const cores = (0, import_node_os5.availableParallelism)();
   const settings = { output: request2.output, lanes: (_a6 = request2.jobs) != null ? _a6 : Math.max(2, cores), cores };
   try {
@@ -78402,18 +78402,18 @@ function safely(make) {
 
 // src/sources/discover.ts
 var PRIMARIES_AT_ONCE = 1;
-async function findKernels(world2, query, progress) {
+async function findKernels(platform3, query, progress) {
   const { source: source2 } = query;
   const flavourOf = packageNames(source2, query.flavours);
   const roots = query.mirrors.length > 0 ? query.mirrors : source2.mirrors;
   const task = progress.begin(`${source2.id} repositories`);
   task.stage("metadata");
   try {
-    const tree = treeOf(world2, query, roots, new Set(flavourOf.keys()), task);
+    const tree = treeOf(platform3, query, roots, new Set(flavourOf.keys()), task);
     const places = await findPlaces(source2, query, tree.list);
     const outcomes = await pMap(places, (place) => readPlace(place, tree), {
       concurrency: AT_ONCE,
-      signal: world2.interrupted
+      signal: platform3.interrupted
     });
     const discovery = summarise(query, flavourOf, outcomes, roots);
     const { kernels: kernels3, repositories, packages } = discovery;
@@ -78429,8 +78429,8 @@ async function findKernels(world2, query, progress) {
     throw error;
   }
 }
-function treeOf(world2, { cache, source: source2 }, roots, names, { advance }) {
-  const { http, clock, programs, interrupted: signal } = world2;
+function treeOf(platform3, { cache, source: source2 }, roots, names, { advance }) {
+  const { http, clock, programs, interrupted: signal } = platform3;
   const ports = { http, clock, random: Math.random };
   const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });
   const gate = pLimit(PRIMARIES_AT_ONCE);
@@ -82301,11 +82301,11 @@ var UNGUARDED = {
   allowUnsafeSshCommand: true,
   allowUnsafeTemplateDir: true
 };
-async function openPlumbing(world2, credential) {
+async function openPlumbing(platform3, credential) {
   var _a6;
-  await world2.programs.run({ program: "git", args: ["--version"] });
-  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a6 = world2.env.TMPDIR) != null ? _a6 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
-  const env = gitEnvironment(world2.env, credential);
+  await platform3.programs.run({ program: "git", args: ["--version"] });
+  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a6 = platform3.env.TMPDIR) != null ? _a6 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
+  const env = gitEnvironment(platform3.env, credential);
   const git = ({ input, env: more }) => {
     var _a7;
     const whole = { ...env, ...more };
@@ -82315,7 +82315,7 @@ async function openPlumbing(world2, credential) {
       allowEnvironment: Object.keys(whole),
       unsafe: UNGUARDED,
       completion: { onClose: true, onExit: false },
-      abort: world2.interrupted,
+      abort: platform3.interrupted,
       ...input === void 0 ? {} : { input: () => Buffer.from(input) },
       errors: (error, { exitCode, stdOut, stdErr }) => {
         if (exitCode === 0 || error instanceof A4) return error;
@@ -82330,8 +82330,8 @@ async function openPlumbing(world2, credential) {
   };
   const plumbing = {
     folder: folder2,
-    run: (args, call = {}) => settled(world2, git(call).raw([...args])),
-    catFile: (args, call = {}) => settled(world2, git(call).binaryCatFile([...args])),
+    run: (args, call = {}) => settled(platform3, git(call).raw([...args])),
+    catFile: (args, call = {}) => settled(platform3, git(call).binaryCatFile([...args])),
     close: () => (0, import_promises18.rm)(folder2, { recursive: true, force: true, maxRetries: 3 })
   };
   try {
@@ -82342,11 +82342,11 @@ async function openPlumbing(world2, credential) {
   }
   return plumbing;
 }
-async function settled(world2, answer2) {
+async function settled(platform3, answer2) {
   try {
     return await answer2;
   } catch (error) {
-    world2.interrupted.throwIfAborted();
+    platform3.interrupted.throwIfAborted();
     if (error instanceof GitExit) throw error;
     throw new Failure("internal", "git could not be run.", void 0, error);
   }
@@ -82423,10 +82423,10 @@ function theirs(branch2) {
 function kept(branch2) {
   return `refs/archive/${branch2}`;
 }
-async function openRemote(world2, location, credential, options3 = { tracking: false }) {
-  const plumbing = await openPlumbing(world2, credential);
+async function openRemote(platform3, location, credential, options3 = { tracking: false }) {
+  const plumbing = await openPlumbing(platform3, credential);
   try {
-    if (location.kind === "repository") await borrow(world2, location.url, plumbing);
+    if (location.kind === "repository") await borrow(platform3, location.url, plumbing);
     await plumbing.run(["remote", "add", REMOTE, location.url]);
     return remoteOf(plumbing, location, options3.tracking);
   } catch (error) {
@@ -82434,8 +82434,8 @@ async function openRemote(world2, location, credential, options3 = { tracking: f
     throw error;
   }
 }
-async function borrow(world2, folder2, plumbing) {
-  const asked = await world2.programs.run({
+async function borrow(platform3, folder2, plumbing) {
+  const asked = await platform3.programs.run({
     program: "git",
     args: ["rev-parse", "--git-path", "objects"],
     cwd: folder2,
@@ -82552,11 +82552,11 @@ async function readBlobs(plumbing, oids) {
 }
 
 // src/archive/git.ts
-async function openArchive(world2, where, options3 = {}) {
+async function openArchive(platform3, where, options3 = {}) {
   const location = locate(where);
   if (location.kind === "folder") return folderArchive(location.folder);
   const credential = credentialOf(location, options3.token, options3.user);
-  const remote2 = await openRemote(world2, location, credential, { tracking: true });
+  const remote2 = await openRemote(platform3, location, credential, { tracking: true });
   return gitArchive(remote2);
 }
 function gitArchive(remote2) {
@@ -82650,8 +82650,8 @@ function folderArchive(folder2) {
 }
 
 // src/jobs/plan/known.ts
-async function readKnown(world2, query, progress) {
-  const archive = await openArchive(world2, query.where);
+async function readKnown(platform3, query, progress) {
+  const archive = await openArchive(platform3, query.where);
   const task = progress.begin(`archive ${archive.name}`);
   task.stage("listing");
   try {
@@ -82782,11 +82782,11 @@ function isSamePackage({ size: size2, checksum }, failure) {
 }
 
 // src/jobs/plan/make.ts
-async function makePlan(world2, request2, progress) {
+async function makePlan(platform3, request2, progress) {
   const { query, archive, since, limits, skipEmbedded, retryFailed } = request2;
-  const known = archive ? await readKnown(world2, archive, progress) : NOTHING_KNOWN;
-  const discovery = await findKernels(world2, query, progress);
-  const now = world2.clock.date();
+  const known = archive ? await readKnown(platform3, archive, progress) : NOTHING_KNOWN;
+  const discovery = await findKernels(platform3, query, progress);
+  const now = platform3.clock.date();
   const rules = { source: query.source, known, skipEmbedded, retryFailed, now };
   const earliest = since === void 0 ? 0 : since.getTime() / 1e3;
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
@@ -83086,10 +83086,10 @@ var selectionOptions = {
   sources: list("<file>", "file that describes another distribution (JSON or YAML)"),
   cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
 };
-async function toQuery(world2, options3, progress) {
+async function toQuery(platform3, options3, progress) {
   var _a6;
   const source2 = await chooseSource(options3.distribution, options3.sources);
-  const folder2 = (_a6 = options3.cache) != null ? _a6 : defaultCache(world2.env);
+  const folder2 = (_a6 = options3.cache) != null ? _a6 : defaultCache(platform3.env);
   return {
     source: source2,
     mirrors: options3.mirror,
@@ -83136,10 +83136,10 @@ function parseSince(word2) {
 function toDate(since, now) {
   return "day" in since ? since.day : new Date(now.getTime() - since.days * 864e5);
 }
-async function toPlan(world2, options3, progress) {
+async function toPlan(platform3, options3, progress) {
   const { archive: where, base, branch: branch2, since, limit, skipEmbedded, retryFailed } = options3;
   const request2 = {
-    query: await toQuery(world2, options3, progress),
+    query: await toQuery(platform3, options3, progress),
     ...where === void 0 ? {} : {
       archive: {
         where,
@@ -83147,10 +83147,10 @@ async function toPlan(world2, options3, progress) {
         ...base === void 0 ? {} : { base: asBranch(base) }
       }
     },
-    ...since ? { since: toDate(since, world2.clock.date()) } : {},
+    ...since ? { since: toDate(since, platform3.clock.date()) } : {},
     ...{ limits: limit, skipEmbedded, retryFailed }
   };
-  return makePlan(world2, request2, progress);
+  return makePlan(platform3, request2, progress);
 }
 var orderOptions = {
   plan: text2(
@@ -83159,9 +83159,9 @@ var orderOptions = {
   ),
   ...planningOptions
 };
-async function toOrder(world2, options3, progress) {
+async function toOrder(platform3, options3, progress) {
   if (options3.plan === void 0) {
-    const order2 = await toPlan(world2, options3, progress);
+    const order2 = await toPlan(platform3, options3, progress);
     return { order: order2, troubles: order2.troubles };
   }
   const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options3;
@@ -83282,13 +83282,13 @@ var build = defineCommand({
     "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/",
     "btfhub build --plan plan.json --output btf"
   ],
-  run: async (world2, options3) => {
-    const progress = openProgress(world2);
-    const { order, troubles } = await toOrder(world2, options3, progress);
+  run: async (platform3, options3) => {
+    const progress = openProgress(platform3);
+    const { order, troubles } = await toOrder(platform3, options3, progress);
     const output = (0, import_node_path27.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = order;
     const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options3) };
-    return buildOutcome(await runBuild(world2, request2, progress), troubles, output);
+    return buildOutcome(await runBuild(platform3, request2, progress), troubles, output);
   }
 });
 
@@ -84806,7 +84806,7 @@ function toBigInt(bytes2, byteOrder) {
 function readObjects(paths) {
   return Promise.all(paths.map((path5) => withFile(path5, readObject)));
 }
-async function checkObjects(world2, progress, objects, kernels3) {
+async function checkObjects(platform3, progress, objects, kernels3) {
   const known = new Map(objects.map((object2) => [object2, /* @__PURE__ */ new Map()]));
   const tallies = /* @__PURE__ */ new Map();
   const unread = [];
@@ -84814,7 +84814,7 @@ async function checkObjects(world2, progress, objects, kernels3) {
   task.stage("judge");
   let done = 0;
   for await (const { name, line: line2, load } of kernels3.each) {
-    world2.interrupted.throwIfAborted();
+    platform3.interrupted.throwIfAborted();
     try {
       const btf = await load();
       const kernel = new Kernel(new Btf(btf));
@@ -84824,7 +84824,7 @@ async function checkObjects(world2, progress, objects, kernels3) {
       }
       task.advance(btf.length);
     } catch (thrown) {
-      world2.interrupted.throwIfAborted();
+      platform3.interrupted.throwIfAborted();
       unread.push({ kernel: name, error: asFailure(thrown) });
     }
     done++;
@@ -84887,9 +84887,9 @@ var import_node_fs18 = require("fs");
 var import_promises24 = require("fs/promises");
 var import_node_path28 = require("path");
 var OWN_BTF = "sys/kernel/btf/vmlinux";
-async function readMachine(world2, root, wanted) {
+async function readMachine(platform3, root, wanted) {
   var _a6;
-  const running = root === "/" ? await runningKernel(world2) : void 0;
+  const running = root === "/" ? await runningKernel(platform3) : void 0;
   const kernel = wanted ? { uname: wanted, arch: archOf(wanted) } : void 0;
   const release2 = await readOsRelease(root);
   return {
@@ -85006,14 +85006,14 @@ function describeNearest({ uname: uname2, arch: arch3 }, nearest) {
   if (nearest.length === 0) return `It has no kernel ${uname2.split("-", 1)[0]} for ${arch3}.`;
   return `The nearest that it has: ${nearest.map((one2) => one2.uname).join(", ")}.`;
 }
-async function fetchBtf(world2, progress, reader2, request2) {
+async function fetchBtf(platform3, progress, reader2, request2) {
   const task = progress.begin(request2.machine.kernel.uname);
   task.stage("download");
   try {
     const { kernel, tarball, promised } = await deliver(reader2, request2.machine);
     task.advance(tarball.length);
     task.stage("check");
-    const btf = await unpackOf(world2, kernel, tarball, reader2.name);
+    const btf = await unpackOf(platform3, kernel, tarball, reader2.name);
     const summary3 = checkBtf(btf, request2.expectation);
     task.end("fetched", promised ? "as the catalog promises" : "no catalog promises its bytes");
     return { kernel, btf, summary: summary3, promised };
@@ -85022,8 +85022,10 @@ async function fetchBtf(world2, progress, reader2, request2) {
     throw error;
   }
 }
-async function unpackOf(world2, kernel, tarball, archive) {
-  const { uname: uname2, btf } = await unpackBtf(world2.programs, tarball, { signal: world2.interrupted });
+async function unpackOf(platform3, kernel, tarball, archive) {
+  const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
+    signal: platform3.interrupted
+  });
   if (uname2 === kernel.uname) return btf;
   const what = `The tarball of ${kernel.uname} in ${archive}`;
   throw new Failure("bad-archive", `${what} holds the BTF of another kernel: ${uname2}.`);
@@ -85092,30 +85094,32 @@ async function selectKernels2(reader2, selection) {
 }
 
 // src/jobs/check-kernels.ts
-async function archiveKernels(world2, reader2, selection) {
+async function archiveKernels(platform3, reader2, selection) {
   const kernels3 = await selectKernels2(reader2, selection);
   async function* each() {
     for await (const { kernel, tarball } of reader2.read(kernels3)) {
       const { versionId: versionId2, arch: arch3, uname: uname2 } = kernel;
-      const load = () => unpackOf(world2, kernel, tarball, reader2.name);
+      const load = () => unpackOf(platform3, kernel, tarball, reader2.name);
       yield { name: uname2, line: `${versionId2} ${arch3} ${baseOf2(uname2)}`, load };
     }
   }
   return { count: kernels3.length, each: each() };
 }
-function fileKernels(world2, paths) {
+function fileKernels(platform3, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
       const name = (0, import_node_path29.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load = async () => isTarball2 ? unpack2(world2, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
+      const load = async () => isTarball2 ? unpack2(platform3, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load };
     }
   }
   return { count: paths.length, each: each() };
 }
-async function unpack2(world2, path5, bytes2) {
-  const { uname: uname2, btf } = await unpackBtf(world2.programs, bytes2, { signal: world2.interrupted });
+async function unpack2(platform3, path5, bytes2) {
+  const { uname: uname2, btf } = await unpackBtf(platform3.programs, bytes2, {
+    signal: platform3.interrupted
+  });
   if ((0, import_node_path29.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
@@ -85236,11 +85240,11 @@ function isPromised(catalog, kernel, tarball, archive) {
 
 // src/jobs/fetch/open.ts
 var MOST_BYTES4 = 32 * 1024 * 1024;
-async function openReader(world2, where) {
-  if (/^https?:\/\//i.test(where) && !await speaksGit(world2, where)) {
-    return httpReader(where, rawFiles(world2, where));
+async function openReader(platform3, where) {
+  if (/^https?:\/\//i.test(where) && !await speaksGit(platform3, where)) {
+    return httpReader(where, rawFiles(platform3, where));
   }
-  return archiveReader(await openArchive(world2, where));
+  return archiveReader(await openArchive(platform3, where));
 }
 async function speaksGit({ http, interrupted }, where) {
   var _a6;
@@ -85329,17 +85333,17 @@ var check2 = defineCommand({
     "btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --release 22.03 --arch aarch64",
     "btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux"
   ],
-  run: async (world2, options3) => {
+  run: async (platform3, options3) => {
     const { object: object2, archive: where, btf } = options3;
     if (where === void 0 && btf.length === 0) {
       throw new Failure("usage", "Say which kernels to look at, with --archive or --btf.");
     }
     const objects = await readObjects(object2);
-    const progress = openProgress(world2);
-    const reader2 = where === void 0 || btf.length > 0 ? void 0 : await openReader(world2, where);
+    const progress = openProgress(platform3);
+    const reader2 = where === void 0 || btf.length > 0 ? void 0 : await openReader(platform3, where);
     try {
-      const kernels3 = reader2 === void 0 ? fileKernels(world2, btf) : await archiveKernels(world2, reader2, toSelection(options3));
-      const report2 = await checkObjects(world2, progress, objects, kernels3);
+      const kernels3 = reader2 === void 0 ? fileKernels(platform3, btf) : await archiveKernels(platform3, reader2, toSelection(options3));
+      const report2 = await checkObjects(platform3, progress, objects, kernels3);
       const isGood = report2.results.every(({ good, kernels: kernels4 }) => good === kernels4);
       return {
         status: isGood && report2.unread.length === 0 ? 0 : 1,
@@ -85579,15 +85583,15 @@ function parseRecord(text3, file) {
 function isSound(finding) {
   return "btf" in finding;
 }
-async function verifyFiles(world2, progress, request2) {
+async function verifyFiles(platform3, progress, request2) {
   const files = (await Promise.all(request2.paths.map(filesAt))).flat();
   const total = files.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
   const task = progress.begin("verify");
   task.stage("check", total);
   const findings = [];
   for (const file of files) {
-    world2.interrupted.throwIfAborted();
-    findings.push(await verifyFile(world2, file, request2.expectation));
+    platform3.interrupted.throwIfAborted();
+    findings.push(await verifyFile(platform3, file, request2.expectation));
     task.advance(file.size);
   }
   const bad6 = findings.filter((finding) => !isSound(finding)).length;
@@ -85609,21 +85613,21 @@ async function filesAt(path5) {
   }
   return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises27.stat)(one2)).size })));
 }
-async function verifyFile(world2, file, expectation) {
+async function verifyFile(platform3, file, expectation) {
   const { path: path5 } = file;
   try {
-    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(world2, file, expectation) : { ...file, btf: summarise2(await loadBtf(path5), expectation), record: "none" };
+    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(platform3, file, expectation) : { ...file, btf: summarise2(await loadBtf(path5), expectation), record: "none" };
   } catch (thrown) {
-    world2.interrupted.throwIfAborted();
+    platform3.interrupted.throwIfAborted();
     return { path: path5, error: asFailure(thrown) };
   }
 }
-async function verifyTarball(world2, { path: path5, size: size2 }, expectation) {
+async function verifyTarball(platform3, { path: path5, size: size2 }, expectation) {
   if (size2 > MOST_BTF_BYTES)
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   const tarball = await (0, import_promises27.readFile)(path5);
-  const signal = world2.interrupted;
-  const { uname: uname2, btf: raw } = await unpackBtf(world2.programs, tarball, { signal });
+  const signal = platform3.interrupted;
+  const { uname: uname2, btf: raw } = await unpackBtf(platform3.programs, tarball, { signal });
   if ((0, import_node_path32.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
@@ -85687,9 +85691,9 @@ var verify2 = defineCommand({
     "btfhub verify /sys/kernel/btf/vmlinux",
     "btfhub verify --minimum-types 0 probe.bpf.o"
   ],
-  run: async (world2, { minimumTypes = 1e4 }, paths) => {
+  run: async (platform3, { minimumTypes = 1e4 }, paths) => {
     const expectation = minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes };
-    const findings = await verifyFiles(world2, openProgress(world2), { paths, expectation });
+    const findings = await verifyFiles(platform3, openProgress(platform3), { paths, expectation });
     const unsound = findings.filter((finding) => "error" in finding);
     return {
       status: unsound.length === 0 ? 0 : 1,
@@ -85764,7 +85768,7 @@ var demo = defineCommand({
   description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler\u2019s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
-  run: async (world2, options3) => {
+  run: async (platform3, options3) => {
     if (!(0, import_node_fs20.existsSync)(REPOSITORY)) {
       throw new Failure(
         "not-found",
@@ -85774,22 +85778,22 @@ var demo = defineCommand({
     }
     const served = await serveFolder(REPOSITORY);
     try {
-      return await demonstrate(world2, options3, served.url);
+      return await demonstrate(platform3, options3, served.url);
     } finally {
       await served.close();
     }
   }
 });
-async function demonstrate(world2, options3, mirror) {
+async function demonstrate(platform3, options3, mirror) {
   const { output, pahole: pahole3, xz, toolCache, toolSource } = options3;
-  const built2 = await runAs(world2, build, [], {
+  const built2 = await runAs(platform3, build, [], {
     ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
     ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
     ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
     cache: ["none"]
   });
   if (built2.status === 2) return built2;
-  const verified2 = await runAs(world2, verify2, [output], {
+  const verified2 = await runAs(platform3, verify2, [output], {
     minimumTypes: [TYPES_OF_A_SMALL_KERNEL]
   });
   return {
@@ -85800,14 +85804,14 @@ ${verified2.text}
 ${next(output)}`
   };
 }
-async function runAs(world2, command, operands, given) {
+async function runAs(platform3, command, operands, given) {
   const words = Object.entries(given).flatMap(
     ([name, values2]) => values2 === true ? [`--${kebab(name)}`] : (values2 != null ? values2 : []).map((value) => `--${kebab(name)} ${value}`)
   );
-  world2.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(" ")}
+  platform3.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(" ")}
 `);
   const values = readOptions(command.options, given, {});
-  return command.run(world2, values, operands);
+  return command.run(platform3, values, operands);
 }
 function next(output) {
   return `Each tarball holds one file, <uname -r>.btf, that libbpf takes as btf_custom_path:
@@ -85857,21 +85861,21 @@ var fetchingOptions = {
   }),
   minimumTypes: minimumTypesOption
 };
-async function toMachine(world2, options3) {
+async function toMachine(platform3, options3) {
   const { uname: uname2, distribution: distribution2, versionId: versionId2 } = options3;
   const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
-  const machine = await readMachine(world2, (0, import_node_path34.resolve)(options3.root), wanted);
+  const machine = await readMachine(platform3, (0, import_node_path34.resolve)(options3.root), wanted);
   return {
     ...machine,
     distribution: distribution2 === void 0 ? machine.distribution : asDistributionId(distribution2),
     versionId: versionId2 === void 0 ? machine.versionId : asVersionId(versionId2)
   };
 }
-async function fetchFor(world2, progress, options3, machine) {
-  const reader2 = await openReader(world2, options3.archive);
+async function fetchFor(platform3, progress, options3, machine) {
+  const reader2 = await openReader(platform3, options3.archive);
   try {
     const expectation = expectationOf(options3.minimumTypes);
-    return await fetchBtf(world2, progress, reader2, { machine, expectation });
+    return await fetchBtf(platform3, progress, reader2, { machine, expectation });
   } finally {
     await reader2.close();
   }
@@ -85894,10 +85898,10 @@ var fetch = defineCommand({
     "btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf",
     "btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64"
   ],
-  run: async (world2, options3) => {
+  run: async (platform3, options3) => {
     var _a6;
-    const machine = await toMachine(world2, options3);
-    const fetched = await fetchFor(world2, openProgress(world2), options3, machine);
+    const machine = await toMachine(platform3, options3);
+    const fetched = await fetchFor(platform3, openProgress(platform3), options3, machine);
     const { kernel, btf, summary: summary3, promised } = fetched;
     const name = `${kernel.uname}.btf`;
     const output = await write((_a6 = options3.output) != null ? _a6 : name, name, btf);
@@ -86220,11 +86224,11 @@ var install = defineCommand({
     "btfhub install --root /mnt/image --archive /media/btfhub-archive",
     "btfhub install --remove"
   ],
-  run: async (world2, given) => {
-    const ledger = ledgerOf(world2, given.root);
+  run: async (platform3, given) => {
+    const ledger = ledgerOf(platform3, given.root);
     if (given.remove) return remove2(ledger, given.uname);
-    const machine = await toMachine(world2, given);
-    const btf = await btfFor(world2, given, machine);
+    const machine = await toMachine(platform3, given);
+    const btf = await btfFor(platform3, given, machine);
     const installed = await installBtf(ledger, machine.kernel, btf, given.to);
     return {
       status: 0,
@@ -86241,9 +86245,9 @@ function ledgerOf({ env }, given) {
   const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
   return { root, state: (0, import_node_path39.join)(base, "btfhub", "installed") };
 }
-async function btfFor(world2, given, machine) {
+async function btfFor(platform3, given, machine) {
   if (given.btf === void 0) {
-    return (await fetchFor(world2, openProgress(world2), given, machine)).btf;
+    return (await fetchFor(platform3, openProgress(platform3), given, machine)).btf;
   }
   const btf = await loadBtf(given.btf);
   checkBtf(btf, expectationOf(given.minimumTypes));
@@ -86375,9 +86379,9 @@ var plan = defineCommand({
     "btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://gitee.com/openeuler/btfhub-archive.git",
     "btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10"
   ],
-  run: async (world2, options3) => {
+  run: async (platform3, options3) => {
     var _a6;
-    const made = await toPlan(world2, options3, openProgress(world2));
+    const made = await toPlan(platform3, options3, openProgress(platform3));
     const matrix = makeMatrix(made.kernels, (_a6 = options3.maxJobs) != null ? _a6 : MOST_JOBS);
     const { include, count: count4 } = matrix;
     return {
@@ -86461,9 +86465,9 @@ function parseIdentity(text3, option) {
   return { name: name.trim(), email };
 }
 var NOBODY = { name: "openEuler BTFHub", email: "btfhub@noreply.invalid" };
-async function openCommitter(world2, plumbing, signature2) {
-  const author = await identityOf2(world2, plumbing, "AUTHOR", signature2.author);
-  const committer = await identityOf2(world2, plumbing, "COMMITTER", signature2.committer);
+async function openCommitter(platform3, plumbing, signature2) {
+  const author = await identityOf2(platform3, plumbing, "AUTHOR", signature2.author);
+  const committer = await identityOf2(platform3, plumbing, "COMMITTER", signature2.committer);
   const sign = await setting(plumbing, "commit.gpgsign") ? ["-S"] : [];
   let indexes = 0;
   const commitTree = async (tree, parent, call) => {
@@ -86517,13 +86521,13 @@ async function setting(plumbing, name) {
   const asked = plumbing.run(["config", "--type=bool", "--get", name]);
   return (await asked.catch(() => "false")).trim() === "true";
 }
-async function identityOf2(world2, plumbing, role, given) {
+async function identityOf2(platform3, plumbing, role, given) {
   const variables = ({ name, email }) => ({
     [`GIT_${role}_NAME`]: name,
     [`GIT_${role}_EMAIL`]: email
   });
   if (given !== void 0) return variables(given);
-  if (world2.env[`GIT_${role}_EMAIL`]) return {};
+  if (platform3.env[`GIT_${role}_EMAIL`]) return {};
   const known = plumbing.run(["-c", "user.useConfigOnly=true", "var", `GIT_${role}_IDENT`]);
   return known.then(
     () => ({}),
@@ -86987,7 +86991,7 @@ var import_node_os9 = require("os");
 var import_node_path41 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
-async function takeIn(world2, progress, request2) {
+async function takeIn(platform3, progress, request2) {
   const problems = [];
   const found = [];
   for (const folder2 of request2.folders) found.push(...await survey(folder2, problems));
@@ -87004,12 +87008,12 @@ async function takeIn(world2, progress, request2) {
       task.stage("check", record2.btf.size);
       try {
         const tarball = await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, record2.tarball.path));
-        await checkTarball(world2, tarball, record2, request2.expectation);
+        await checkTarball(platform3, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
         return { record: record2, blob };
       } catch (error) {
-        world2.interrupted.throwIfAborted();
+        platform3.interrupted.throwIfAborted();
         task.end("refused", describe(error));
         problems.push(`${(0, import_node_path41.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
         return void 0;
@@ -87098,10 +87102,12 @@ function unique(found, problems) {
 function sameTarball(a, b4) {
   return !isFailureRecord(a) && !isFailureRecord(b4) && a.tarball.sha256 === b4.tarball.sha256;
 }
-async function checkTarball(world2, tarball, record2, expectation) {
+async function checkTarball(platform3, tarball, record2, expectation) {
   expectSame("bytes", tarball.length, record2.tarball.size);
   expectSame("SHA-256", sha2566(tarball), record2.tarball.sha256);
-  const { uname: uname2, btf } = await unpackBtf(world2.programs, tarball, { signal: world2.interrupted });
+  const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
+    signal: platform3.interrupted
+  });
   expectSame("name of the member", uname2, record2.uname);
   expectSame("bytes of BTF", btf.length, record2.btf.size);
   expectSame("SHA-256 of the BTF", sha2566(btf), record2.btf.sha256);
@@ -87523,7 +87529,7 @@ async function again(desk, branch2, attempt) {
       );
     }
     desk.progress.note(`${branch2}: ${why}; looking again`);
-    const { clock, interrupted } = desk.world;
+    const { clock, interrupted } = desk.platform;
     await clock.sleep(250 * 2 ** tried * (0.5 + Math.random()), interrupted);
   }
 }
@@ -87590,27 +87596,27 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/publish.ts
-async function publish(world2, progress, request2) {
-  const remote2 = await openRemote(world2, request2.location, request2.credential);
+async function publish(platform3, progress, request2) {
+  const remote2 = await openRemote(platform3, request2.location, request2.credential);
   try {
-    return await publishTo(world2, progress, request2, remote2);
+    return await publishTo(platform3, progress, request2, remote2);
   } finally {
     await remote2.plumbing.close();
   }
 }
-async function publishTo(world2, progress, request2, remote2) {
+async function publishTo(platform3, progress, request2, remote2) {
   const { base, branch: branch2, dryRun, runUrl, expectation, author, committer: person } = request2;
-  const committer = await openCommitter(world2, remote2.plumbing, {
+  const committer = await openCommitter(platform3, remote2.plumbing, {
     ...author === void 0 ? {} : { author },
     ...person === void 0 ? {} : { committer: person }
   });
   const seen = await readCatalog(remote2);
-  const intake = await takeIn(world2, progress, {
+  const intake = await takeIn(platform3, progress, {
     folders: request2.folders,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball)
   });
-  const desk = { world: world2, progress, remote: remote2, committer, runUrl, dryRun };
+  const desk = { platform: platform3, progress, remote: remote2, committer, runUrl, dryRun };
   const shelved = await shelve(desk, { base, branch: branch2 }, intake.candidates, request2.replace);
   const { standing, additions } = shelved;
   if (shelved.commit !== void 0 && !dryRun) {
@@ -89099,7 +89105,7 @@ var publish2 = defineCommand({
     "btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea",
     "btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run"
   ],
-  run: async (world2, given) => {
+  run: async (platform3, given) => {
     const location = locate(given.archive);
     if (location.kind === "folder") {
       throw new Failure(
@@ -89108,26 +89114,26 @@ var publish2 = defineCommand({
         "Give --archive the URL of the archive, or a folder with a clone of it."
       );
     }
-    const credential = await readCredential(world2, location, given);
-    const request2 = { ...toRequest(world2, given), location, credential };
-    const forge = chooseForge(world2, location, credential, given);
-    const result = await publish(world2, openProgress(world2), { ...request2, forge });
+    const credential = await readCredential(platform3, location, given);
+    const request2 = { ...toRequest(platform3, given), location, credential };
+    const forge = chooseForge(platform3, location, credential, given);
+    const result = await publish(platform3, openProgress(platform3), { ...request2, forge });
     return publishOutcome(request2, forge == null ? void 0 : forge.name, result);
   }
 });
-async function readCredential(world2, location, given) {
+async function readCredential(platform3, location, given) {
   var _a6, _b3, _c;
   const inUrl = location.kind === "remote" ? location.password : void 0;
-  const token = (_a6 = await tokenOf(world2, given.tokenFile)) != null ? _a6 : inUrl;
+  const token = (_a6 = await tokenOf(platform3, given.tokenFile)) != null ? _a6 : inUrl;
   if (token === void 0) return void 0;
-  maskSecret(findHost(world2.env), world2.stderr, token);
+  maskSecret(findHost(platform3.env), platform3.stderr, token);
   if (location.kind !== "remote") return void 0;
   const origin = (_b3 = location.origin) != null ? _b3 : `https://${location.host}`;
   return credentialFor(origin, token, (_c = given.user) != null ? _c : location.user);
 }
-async function tokenOf(world2, file) {
+async function tokenOf(platform3, file) {
   var _a6;
-  if (file === void 0) return ((_a6 = world2.env.BTFHUB_TOKEN) == null ? void 0 : _a6.trim()) || void 0;
+  if (file === void 0) return ((_a6 = platform3.env.BTFHUB_TOKEN) == null ? void 0 : _a6.trim()) || void 0;
   try {
     return (await (0, import_promises34.readFile)(file, "utf8")).trim();
   } catch (error) {
@@ -89138,7 +89144,7 @@ async function tokenOf(world2, file) {
     );
   }
 }
-function toRequest(world2, given) {
+function toRequest(platform3, given) {
   var _a6, _b3;
   const [base, branch2] = [asBranch(given.base), asBranch(given.branch)];
   if (base === branch2 || branch2 === "catalog" || base === "catalog") {
@@ -89153,10 +89159,10 @@ function toRequest(world2, given) {
     expectation: { of: "kernel", minimumTypes: (_a6 = given.minimumTypes) != null ? _a6 : 1e4 },
     ...author === void 0 ? {} : { author: parseIdentity(author, "--author") },
     ...committer === void 0 ? {} : { committer: parseIdentity(committer, "--committer") },
-    runUrl: (_b3 = given.runUrl) != null ? _b3 : findHost(world2.env).runUrl
+    runUrl: (_b3 = given.runUrl) != null ? _b3 : findHost(platform3.env).runUrl
   };
 }
-function chooseForge(world2, location, credential, given) {
+function chooseForge(platform3, location, credential, given) {
   if (given.noPullRequest || location.kind !== "remote") return void 0;
   const forge = given.forge === "auto" ? void 0 : given.forge;
   const address = findForge(location, { forge, apiUrl: given.apiUrl });
@@ -89168,7 +89174,7 @@ function chooseForge(world2, location, credential, given) {
       "Set BTFHUB_TOKEN or --token-file; or give --no-pull-request to push alone."
     );
   }
-  const { http, clock, interrupted } = world2;
+  const { http, clock, interrupted } = platform3;
   const { token, hide } = credential;
   return openForge(address, { http, clock, signal: interrupted, token, hide });
 }
@@ -89215,17 +89221,17 @@ var setup = defineCommand({
     "btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git",
     "btfhub setup --show-cache --json"
   ],
-  run: async (world2, options3) => {
+  run: async (platform3, options3) => {
     var _a6;
     const wishes = wishesOf(options3);
-    const cache = await planCache((_a6 = wishes.cacheFolder) != null ? _a6 : defaultCacheFolder(world2.env), wishes);
+    const cache = await planCache((_a6 = wishes.cacheFolder) != null ? _a6 : defaultCacheFolder(platform3.env), wishes);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
     if (options3.showCache) {
       const text3 = `${[cache.key, ...cache.folders].join("\n")}
 `;
       return { status: 0, document: cache, text: text3, outputs };
     }
-    const tools2 = await prepareToolchain(world2, wishes, openProgress(world2));
+    const tools2 = await prepareToolchain(platform3, wishes, openProgress(platform3));
     const versions = { "pahole-version": tools2.pahole.version, "xz-version": tools2.xz.version };
     return {
       ...{ status: 0, document: document3(tools2, cache), text: table(tools2) },
@@ -90228,7 +90234,7 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
 
 // src/jobs/tailor/tailor.ts
 var NOTED2 = 50;
-async function tailor(world2, progress, reader2, request2) {
+async function tailor(platform3, progress, reader2, request2) {
   const { objects, output, layout } = request2;
   const questions = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
@@ -90237,7 +90243,10 @@ async function tailor(world2, progress, reader2, request2) {
   task.stage("minimise");
   const made = [];
   const failed3 = [];
-  for await (const one2 of minimiseAll(world2, reader2, kernels3, { questions, jobs: request2.jobs })) {
+  for await (const one2 of minimiseAll(platform3, reader2, kernels3, {
+    questions,
+    jobs: request2.jobs
+  })) {
     if ("error" in one2) failed3.push(one2);
     else {
       made.push({ ...one2, path: pathIn(layout, one2.kernel) });
@@ -90263,16 +90272,16 @@ async function tailor(world2, progress, reader2, request2) {
     packedSize
   };
 }
-async function* minimiseAll(world2, reader2, kernels3, { questions, jobs }) {
+async function* minimiseAll(platform3, reader2, kernels3, { questions, jobs }) {
   const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path46.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
   const object2 = (0, import_node_path46.join)(folder2, "questions.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
-      const btf = await unpackOf(world2, kernel, tarball, reader2.name);
-      const content = await minimise(world2, folder2, kernel, btf, object2);
+      const btf = await unpackOf(platform3, kernel, tarball, reader2.name);
+      const content = await minimise(platform3, folder2, kernel, btf, object2);
       return { kernel, content, whole: btf.length };
     } catch (thrown) {
-      world2.interrupted.throwIfAborted();
+      platform3.interrupted.throwIfAborted();
       const error = asFailure(thrown);
       if (["missing-program", "no-space", "internal"].includes(error.reason)) throw error;
       return { kernel, error };
@@ -90334,11 +90343,11 @@ var tailor2 = defineCommand({
     "btfhub tailor --object tcp.bpf.o --object io.bpf.o --release 22.03 --kernel '5.10.0-136.*'",
     "btfhub tailor --object probe.bpf.o --archive ../btfhub-archive --arch aarch64 --layout plain --output btf"
   ],
-  run: async (world2, options3) => {
+  run: async (platform3, options3) => {
     var _a6;
     const { object: object2, layout, output } = options3;
     const cache = options3.cache === "none" ? void 0 : options3.cache;
-    const archive = await openReader(world2, options3.archive);
+    const archive = await openReader(platform3, options3.archive);
     const reader2 = cache === void 0 ? archive : cachedReader(archive, cache);
     try {
       if (options3.showCache) {
@@ -90346,7 +90355,7 @@ var tailor2 = defineCommand({
         return { status: 0, document: { key }, text: `${key}
 `, outputs: { "cache-key": key } };
       }
-      const made = await tailor(world2, openProgress(world2), reader2, {
+      const made = await tailor(platform3, openProgress(platform3), reader2, {
         ...{ objects: object2, layout, output, selection: toSelection(options3) },
         jobs: (_a6 = options3.jobs) != null ? _a6 : (0, import_node_os11.availableParallelism)()
       });
@@ -90456,7 +90465,7 @@ function lastOf(context) {
   return last instanceof URL ? last.href : void 0;
 }
 
-// src/world/clock.ts
+// src/platform/clock.ts
 var import_promises40 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
@@ -90469,12 +90478,12 @@ var systemClock = {
   }
 };
 
-// src/world/programs.ts
+// src/platform/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs25 = require("fs");
 var import_node_path49 = require("path");
 
-// src/world/follow.ts
+// src/platform/follow.ts
 var import_node_fs24 = require("fs");
 var BUFFER = 256 * 1024;
 var EVERY2 = 20;
@@ -90507,7 +90516,7 @@ function follow2(file, push) {
   };
 }
 
-// src/world/outlet.ts
+// src/platform/outlet.ts
 var import_node_events3 = require("events");
 var import_promises41 = require("fs/promises");
 var import_node_net = require("net");
@@ -90544,7 +90553,7 @@ async function openOutlet(push) {
   }
 }
 
-// src/world/programs.ts
+// src/platform/programs.ts
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
   const begin = (invocation2, outlet) => new Promise((resolve10, reject) => {
@@ -90666,7 +90675,7 @@ keepHeapSmall();
 adoptAtomGit(process.env);
 var host = findHost(process.env);
 var interruption = new AbortController();
-var world = {
+var platform2 = {
   env: process.env,
   clock: systemClock,
   http: undiciHttp(process.env),
@@ -90717,38 +90726,38 @@ async function execute(command, given, operands) {
   var _a6, _b3;
   const json = given.json === true;
   try {
-    const values = readOptions(command.options, given, world.env);
-    const outcome = await command.run(world, values, operands);
+    const values = readOptions(command.options, given, platform2.env);
+    const outcome = await command.run(platform2, values, operands);
     tellHost(outcome);
-    world.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}
+    platform2.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}
 ` : outcome.text);
     (_a6 = process.exitCode) != null ? _a6 : process.exitCode = outcome.status;
   } catch (thrown) {
     const failure = interruption.signal.aborted ? interruption.signal.reason : asFailure(thrown);
-    if (json) world.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
+    if (json) platform2.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
 `);
     complain(failure);
     (_b3 = process.exitCode) != null ? _b3 : process.exitCode = 2;
   }
 }
 function tellHost({ outputs, summary: summary3, failures }) {
-  for (const name of outputs ? writeOutputs(host, world.env, outputs) : []) {
-    world.stderr.write(`The output '${name}' is too large for the host and is left out.
+  for (const name of outputs ? writeOutputs(host, platform2.env, outputs) : []) {
+    platform2.stderr.write(`The output '${name}' is too large for the host and is left out.
 `);
   }
-  if (summary3) writeSummary(host, world.env, summary3);
-  if (failures) annotate(host, world.stderr, failures);
+  if (summary3) writeSummary(host, platform2.env, summary3);
+  if (failures) annotate(host, platform2.stderr, failures);
 }
 function complain(failure) {
   const advice2 = failure.advice ? ` ${failure.advice}` : "";
   if (host.isActions) {
-    annotate(host, world.stderr, [{ title: "btfhub", message: `${failure.message}${advice2}` }]);
+    annotate(host, platform2.stderr, [{ title: "btfhub", message: `${failure.message}${advice2}` }]);
   } else {
-    world.stderr.write(`btfhub: ${failure.message}${advice2}
+    platform2.stderr.write(`btfhub: ${failure.message}${advice2}
 `);
   }
   if (failure.reason === "internal" && failure.cause instanceof Error) {
-    world.stderr.write(`${failure.cause.stack}
+    platform2.stderr.write(`${failure.cause.stack}
 `);
   }
 }
@@ -90763,7 +90772,7 @@ program2.parseAsync(process.argv).catch((error) => {
   if (!(error instanceof CommanderError)) throw error;
   if (error.exitCode !== 0 && process.argv.includes("--json")) {
     const failure = new Failure("usage", error.message.replace(/^error: /, ""));
-    world.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
+    platform2.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
 `);
   }
   process.exitCode = error.exitCode === 0 ? 0 : 2;

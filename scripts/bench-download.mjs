@@ -124,7 +124,7 @@ async function main(unlimited) {
         export * from './src/download/mirrors.ts';
         export * from './src/download/package.ts';
         export * from './src/download/http.ts';
-        export { systemClock } from './src/world/clock.ts';`,
+        export { systemClock } from './src/platform/clock.ts';`,
       resolveDir: join(import.meta.dirname, '..'),
     },
     bundle: true,

@@ -4,11 +4,11 @@ import type { Command, Outcome } from './commands/command.ts';
 import { type Given, kebab, readOptions } from './commands/values.ts';
 import { undiciHttp } from './download/http.ts';
 import { asFailure, Failure } from './failure.ts';
+import { systemClock } from './platform/clock.ts';
+import { keepHeapSmall } from './platform/heap.ts';
+import type { Platform } from './platform/platform.ts';
+import { systemPrograms } from './platform/programs.ts';
 import { adoptAtomGit, annotate, findHost, writeOutputs, writeSummary } from './report/host.ts';
-import { systemClock } from './world/clock.ts';
-import { keepHeapSmall } from './world/heap.ts';
-import { systemPrograms } from './world/programs.ts';
-import type { World } from './world/world.ts';
 
 declare const __VERSION__: string;
 
@@ -16,7 +16,7 @@ keepHeapSmall();
 adoptAtomGit(process.env);
 const host = findHost(process.env);
 const interruption = new AbortController();
-const world: World = {
+const platform: Platform = {
   env: process.env,
   clock: systemClock,
   http: undiciHttp(process.env),
@@ -74,38 +74,38 @@ function toCommander(command: Command): Commander {
 async function execute(command: Command, given: Given, operands: string[]): Promise<void> {
   const json = given.json === true;
   try {
-    const values = readOptions(command.options, given, world.env);
-    const outcome = await command.run(world, values, operands);
+    const values = readOptions(command.options, given, platform.env);
+    const outcome = await command.run(platform, values, operands);
     tellHost(outcome);
-    world.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}\n` : outcome.text);
+    platform.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}\n` : outcome.text);
     process.exitCode ??= outcome.status;
   } catch (thrown) {
     const failure = interruption.signal.aborted
       ? (interruption.signal.reason as Failure)
       : asFailure(thrown);
-    if (json) world.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
+    if (json) platform.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
     complain(failure);
     process.exitCode ??= 2;
   }
 }
 
 function tellHost({ outputs, summary, failures }: Outcome): void {
-  for (const name of outputs ? writeOutputs(host, world.env, outputs) : []) {
-    world.stderr.write(`The output '${name}' is too large for the host and is left out.\n`);
+  for (const name of outputs ? writeOutputs(host, platform.env, outputs) : []) {
+    platform.stderr.write(`The output '${name}' is too large for the host and is left out.\n`);
   }
-  if (summary) writeSummary(host, world.env, summary);
-  if (failures) annotate(host, world.stderr, failures);
+  if (summary) writeSummary(host, platform.env, summary);
+  if (failures) annotate(host, platform.stderr, failures);
 }
 
 function complain(failure: Failure): void {
   const advice = failure.advice ? ` ${failure.advice}` : '';
   if (host.isActions) {
-    annotate(host, world.stderr, [{ title: 'btfhub', message: `${failure.message}${advice}` }]);
+    annotate(host, platform.stderr, [{ title: 'btfhub', message: `${failure.message}${advice}` }]);
   } else {
-    world.stderr.write(`btfhub: ${failure.message}${advice}\n`);
+    platform.stderr.write(`btfhub: ${failure.message}${advice}\n`);
   }
   if (failure.reason === 'internal' && failure.cause instanceof Error) {
-    world.stderr.write(`${failure.cause.stack}\n`);
+    platform.stderr.write(`${failure.cause.stack}\n`);
   }
 }
 
@@ -125,7 +125,7 @@ program.parseAsync(process.argv).catch((error: unknown) => {
   if (!(error instanceof CommanderError)) throw error;
   if (error.exitCode !== 0 && process.argv.includes('--json')) {
     const failure = new Failure('usage', error.message.replace(/^error: /, ''));
-    world.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
+    platform.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
   }
   process.exitCode = error.exitCode === 0 ? 0 : 2;
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Archive, openArchive as open } from '../../src/archive/git.ts';
 import { asBranch } from '../../src/names.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import { type GitServer, startGitServer } from './git-server.ts';
 import { commit, createRepository, git } from './repositories.ts';
 
@@ -41,7 +41,7 @@ async function openArchive(...args: Parameters<typeof open>): Promise<Archive> {
   return archive;
 }
 
-function world(env: Record<string, string> = {}) {
+function platform(env: Record<string, string> = {}) {
   const whole = { ...process.env, TMPDIR: scratch, GIT_CONFIG_GLOBAL: '/dev/null', ...env };
   return { env: whole, programs: systemPrograms(whole), interrupted: new AbortController().signal };
 }
@@ -74,7 +74,7 @@ createRepository(root, 'empty.git');
 
 test('names are listed without their contents', async () => {
   const server = await serve();
-  const archive = await openArchive(world(), server.url('archive.git'));
+  const archive = await openArchive(platform(), server.url('archive.git'));
   expect([...(await archive.listPaths(MASTER)).keys()].sort()).toEqual(['README.md', ...paths]);
   expect((await archive.listPaths(NEXT)).size).toBe(42);
   expect(await archive.head(NEXT)).toBe(git(repository, ['rev-parse', 'next']));
@@ -83,7 +83,7 @@ test('names are listed without their contents', async () => {
 
 test('the contents of the files that are asked for come in one request, and no others', async () => {
   const server = await serve();
-  const archive = await openArchive(world(), server.url('archive.git'));
+  const archive = await openArchive(platform(), server.url('archive.git'));
   await archive.listPaths(MASTER);
   server.reset();
   const wanted = [paths[3], paths[17], 'openEuler/22.03/x86_64/none', paths[30]] as string[];
@@ -104,14 +104,14 @@ test.each([
   ['a server that speaks the first protocol only', 'archive.git', { old: true }],
 ])('%s works too', async (_, name, options) => {
   const server = await serve(options);
-  const archive = await openArchive(world(), server.url(name));
+  const archive = await openArchive(platform(), server.url(name));
   expect((await archive.listPaths(MASTER)).has(paths[0] as string)).toBe(true);
   expect(await archive.readFile(MASTER, paths[7] as string)).toEqual(files[paths[7] as string]);
 });
 
 test('without a branch it is the default branch; a branch or file that is not there is empty', async () => {
   const server = await serve();
-  const archive = await openArchive(world(), server.url('archive.git'));
+  const archive = await openArchive(platform(), server.url('archive.git'));
   expect((await archive.listPaths()).size).toBe(41);
   expect(String(await archive.readFile(undefined, 'README.md'))).toBe('An archive.\n');
   expect((await archive.listPaths(asBranch('catalog'))).size).toBe(0);
@@ -123,7 +123,7 @@ test('without a branch it is the default branch; a branch or file that is not th
 test('an archive without a commit is empty', async () => {
   const server = await serve();
   for (const where of [server.url('empty.git'), join(root, 'empty.git')]) {
-    const archive = await openArchive(world(), where);
+    const archive = await openArchive(platform(), where);
     expect((await archive.listPaths()).size).toBe(0);
     expect((await archive.listPaths(MASTER)).size).toBe(0);
   }
@@ -148,7 +148,7 @@ describe('on this machine', () => {
     ['a clone whose other branches are remote ones', () => clone],
     ['a linked work tree', () => linked],
   ])('%s is read where it is, nothing is copied', async (_, where) => {
-    const archive = await openArchive(world(), where());
+    const archive = await openArchive(platform(), where());
     expect((await archive.listPaths(MASTER)).size).toBe(41);
     expect((await archive.listPaths(NEXT)).size).toBe(42);
     expect(await archive.readFile(NEXT, paths[5] as string)).toEqual(files[paths[5] as string]);
@@ -157,7 +157,7 @@ describe('on this machine', () => {
   });
 
   test('a folder with the layout and without git is an archive, whatever the branch', async () => {
-    const archive = await openArchive(world(), plain);
+    const archive = await openArchive(platform(), plain);
     expect([...(await archive.listPaths(NEXT)).keys()].sort()).toEqual(paths.slice(0, 3));
     expect(await archive.readFile(MASTER, paths[0] as string)).toEqual(files[paths[0] as string]);
     expect(await archive.readFile(MASTER, 'openEuler')).toBeUndefined();
@@ -167,7 +167,7 @@ describe('on this machine', () => {
 
 describe('what goes wrong is said', () => {
   const listing = async (where: string, token?: string) => {
-    const archive = await openArchive(world(), where, token === undefined ? {} : { token });
+    const archive = await openArchive(platform(), where, token === undefined ? {} : { token });
     return archive.listPaths();
   };
 
@@ -216,7 +216,7 @@ test('the token goes to its own host only, redirected or not', async () => {
   await new Promise<void>((resolve) => trap.listen(0, '127.0.0.1', resolve));
   const { port } = trap.address() as { port: number };
   home.weather.redirect = (url) => `http://127.0.0.1:${port}${url}`;
-  const archive = await openArchive(world(), home.url('archive.git'), { token: 'right' });
+  const archive = await openArchive(platform(), home.url('archive.git'), { token: 'right' });
   await expect(archive.listPaths()).rejects.toMatchObject({ reason: 'bad-archive' });
   trap.close();
   expect(asked.length).toBeGreaterThan(0);
@@ -229,7 +229,7 @@ test('the token is in no argument and in no file while git runs', async () => {
   const lines: string[] = [];
   server.weather.onRequest = () => lines.push(...gitCommandLines());
   const archive = await openArchive(
-    world({ GIT_TRACE_CURL: join(root, 'trace'), BTFHUB_TOKEN: 's3cret-t0ken' }),
+    platform({ GIT_TRACE_CURL: join(root, 'trace'), BTFHUB_TOKEN: 's3cret-t0ken' }),
     server.url('archive.git'),
     { token: 's3cret-t0ken' },
   );

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemPrograms } from '../../src/world/programs.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
 
 /** Real compilers, pahole, xz and bpftool. */
 export const programs = systemPrograms(process.env);

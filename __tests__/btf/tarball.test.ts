@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packBtf, unpackBtf } from '../../src/btf/tarball.ts';
 import { asUname } from '../../src/names.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import { programs, temporaryFolder } from './made.ts';
 
 const folder = temporaryFolder();

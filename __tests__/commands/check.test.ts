@@ -5,8 +5,8 @@ import { packBtf } from '../../src/btf/tarball.ts';
 import { check } from '../../src/commands/check.ts';
 import type { CheckReport } from '../../src/jobs/check.ts';
 import { asUname } from '../../src/names.ts';
-import { systemClock } from '../../src/world/clock.ts';
-import type { World } from '../../src/world/world.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import type { Platform } from '../../src/platform/platform.ts';
 import { shelve as shelveReal, writeFiles } from '../archive/shelves.ts';
 import { KERNELS, PROGRAMS, TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
@@ -17,7 +17,7 @@ const folder = temporaryFolder();
 const archive = join(folder, 'archive');
 const objects = new Map<string, string>();
 
-const world: World = {
+const platform: Platform = {
   ...{ env: process.env, clock: systemClock, programs },
   interrupted: new AbortController().signal,
   http: { request: () => Promise.reject(new Error('check asks nobody')) },
@@ -32,7 +32,7 @@ async function run(
   changes: Partial<Parameters<typeof check.run>[1]>,
 ): Promise<{ status: number; report: CheckReport; text: string }> {
   const object = names.map((name) => objects.get(name) ?? name);
-  const outcome = await check.run(world, { ...ALL, ...none, object, ...changes }, []);
+  const outcome = await check.run(platform, { ...ALL, ...none, object, ...changes }, []);
   return { ...outcome, report: outcome.document as CheckReport };
 }
 

@@ -52,11 +52,11 @@ test('the BTF of the kernel that runs, on x86_64 and on Arm', async () => {
 
 test('the only kernel of an image, by the os-release of the image', async () => {
   const root = makeImage(join(folder, 'image'), '22.03', ARM);
-  const world = hostWith(X86, 'x86_64');
-  const { document } = await run(world, fetch, { archive, output: folder, root, ...small });
+  const platform = hostWith(X86, 'x86_64');
+  const { document } = await run(platform, fetch, { archive, output: folder, root, ...small });
   expect(document).toMatchObject({ uname: ARM, output: join(folder, `${ARM}.btf`), ownBtf: false });
   const several = makeImage(join(folder, 'several'), '22.03', X86, NEXT);
-  await expect(run(world, fetch, { archive, output, root: several })).rejects.toMatchObject({
+  await expect(run(platform, fetch, { archive, output, root: several })).rejects.toMatchObject({
     reason: 'usage',
     message: expect.stringContaining(NEXT),
   });
@@ -64,8 +64,8 @@ test('the only kernel of an image, by the os-release of the image', async () => 
 
 test('what is not there is told with its neighbours, also in JSON', async () => {
   const uname = '5.10.0-60.1.0.99.oe2203.x86_64';
-  const world = hostWith(X86, 'x86_64');
-  const failure = await run(world, fetch, { archive, output, uname }).catch((error) => error);
+  const platform = hostWith(X86, 'x86_64');
+  const failure = await run(platform, fetch, { archive, output, uname }).catch((error) => error);
   expect(failure).toMatchObject({ reason: 'not-found' });
   expect(failure.message).toContain(`has no BTF of ${uname}`);
   expect(failure.message).toContain(`${X86}, ${NEXT}.`);
@@ -76,8 +76,8 @@ test('what is not there is told with its neighbours, also in JSON', async () => 
 
 test('whether the running kernel has BTF of its own is told', async () => {
   const uname = '5.10.0-60.1.0.99.oe2203.x86_64';
-  const world = hostWith(uname, 'x86_64');
-  const failure = await run(world, fetch, { archive, output }).catch((error) => error);
+  const platform = hostWith(uname, 'x86_64');
+  const failure = await run(platform, fetch, { archive, output }).catch((error) => error);
   const own = existsSync('/sys/kernel/btf/vmlinux');
   expect(failure.hasBtf).toBe(own);
   expect(failure.advice).toMatch(own ? /BTF of its own in \/sys\/kernel\/btf/ : /btfhub build/);
@@ -99,11 +99,11 @@ test('an HTTP root without a catalog is told the VERSION_ID', async () => {
   closers.push(served.close);
   const root = makeImage(join(folder, 'unknown'), '99.09', X86);
   const given = { archive: served.url, output, root, ...small };
-  const world = hostWith(X86, 'x86_64');
-  await expect(run(world, fetch, given)).rejects.toMatchObject({
+  const platform = hostWith(X86, 'x86_64');
+  await expect(run(platform, fetch, given)).rejects.toMatchObject({
     message: expect.stringMatching(/What else it has is not known/),
   });
-  const { document } = await run(world, fetch, { ...given, versionId: '22.03' });
+  const { document } = await run(platform, fetch, { ...given, versionId: '22.03' });
   expect(document).toMatchObject({ uname: X86, promised: false });
 });
 

@@ -1,13 +1,13 @@
 import type { Command, OptionTable, Outcome, Values } from '../../src/commands/command.ts';
 import { type Given, readOptions } from '../../src/commands/values.ts';
-import type { World } from '../../src/world/world.ts';
+import type { Platform } from '../../src/platform/platform.ts';
 import { writeFiles } from '../archive/shelves.ts';
 import { programs } from '../btf/made.ts';
-import { hastyWorld } from '../tree/world.ts';
+import { fastPlatform } from '../tree/platform.ts';
 
-/** A world whose kernel is another one: everything else is real. */
-export function hostWith(release: string, machine: string): World {
-  return hastyWorld({
+/** A platform with another kernel: everything else is real. */
+export function hostWith(release: string, machine: string): Platform {
+  return fastPlatform({
     env: {},
     programs: {
       ...programs,
@@ -31,7 +31,7 @@ export function makeImage(folder: string, versionId: string, ...unames: string[]
 
 /** Runs a command with options as they stand on the command line, and defaults for all others. */
 export function run<Table extends OptionTable>(
-  world: World,
+  platform: Platform,
   command: Command<Table>,
   given: Readonly<Record<string, string | readonly string[] | true>>,
 ): Promise<Outcome> {
@@ -41,5 +41,5 @@ export function run<Table extends OptionTable>(
       return [name, typeof value === 'string' ? [value] : value];
     }),
   );
-  return command.run(world, readOptions(command.options, words, {}) as Values<Table>, []);
+  return command.run(platform, readOptions(command.options, words, {}) as Values<Table>, []);
 }

@@ -29,7 +29,7 @@ const X86 = '5.10.0-60.1.0.30.oe2203.x86_64';
 const ARM = '5.10.0-60.1.0.30.oe2203.aarch64';
 const archive = join(folder, 'archive');
 const newer = join(folder, 'newer');
-const world = hostWith(X86, 'x86_64');
+const platform = hostWith(X86, 'x86_64');
 const any = { minimumTypes: '0' };
 
 beforeAll(async () => {
@@ -52,7 +52,7 @@ function everything(root: string): string[] {
 test('without gala-gopher it goes where libbpf looks, as an ELF file for all', async () => {
   for (const uname of [X86, ARM]) {
     const root = image(uname);
-    const { document, text } = await run(world, install, { archive, root, ...any });
+    const { document, text } = await run(platform, install, { archive, root, ...any });
     const path = `/lib/modules/${uname}/vmlinux-${uname}`;
     expect(document).toMatchObject({ uname, path, audience: 'libbpf', what: 'installed' });
     const file = join(root, path);
@@ -66,7 +66,7 @@ test('without gala-gopher it goes where libbpf looks, as an ELF file for all', a
 test('with gala-gopher it goes into its folder, raw', async () => {
   const root = image(ARM);
   mkdirSync(join(root, 'opt/gala-gopher'), { recursive: true });
-  const { document, text } = await run(world, install, { archive, root, ...any });
+  const { document, text } = await run(platform, install, { archive, root, ...any });
   const path = `/opt/gala-gopher/btf/${ARM}.btf`;
   expect(document).toMatchObject({ path, audience: 'gala-gopher' });
   expect(readFileSync(join(root, path))).toEqual(btf);
@@ -76,7 +76,7 @@ test('with gala-gopher it goes into its folder, raw', async () => {
 test('--to is a file or a folder', async () => {
   const root = image();
   const put = async (to: string) =>
-    (await run(world, install, { archive, root, to, ...any })).document;
+    (await run(platform, install, { archive, root, to, ...any })).document;
   expect(await put('/btf/mine.btf')).toMatchObject({ path: '/btf/mine.btf', form: 'raw' });
   expect(await put('/new/')).toMatchObject({ path: `/new/${X86}.btf` });
   expect(await put('/btf')).toMatchObject({ path: `/btf/${X86}.btf` });
@@ -89,16 +89,16 @@ test('--remove leaves the machine as it was', async () => {
   mkdirSync(join(root, 'opt/gala-gopher'), { recursive: true });
   mkdirSync(join(root, 'var/lib'), { recursive: true });
   const before = everything(root);
-  await run(world, install, { archive, root, ...any });
-  await run(world, install, { archive, root, to: '/a/b/c.btf', ...any });
+  await run(platform, install, { archive, root, ...any });
+  await run(platform, install, { archive, root, to: '/a/b/c.btf', ...any });
   expect(everything(root)).not.toEqual(before);
-  const { status, text } = await run(world, install, { root, remove: true });
+  const { status, text } = await run(platform, install, { root, remove: true });
   expect(status).toBe(0);
   expect(text).toContain('/a/b/c.btf: removed');
   expect(everything(root)).toEqual(
     [...before, 'var/lib/btfhub', 'var/lib/btfhub/installed'].sort(),
   );
-  await expect(run(world, install, { root, remove: true })).rejects.toMatchObject({
+  await expect(run(platform, install, { root, remove: true })).rejects.toMatchObject({
     reason: 'not-found',
   });
 });
@@ -106,11 +106,11 @@ test('--remove leaves the machine as it was', async () => {
 test('installing twice changes nothing, and newer BTF takes the place of older', async () => {
   const root = image();
   const put = async (where: string) =>
-    (await run(world, install, { archive: where, root, ...any })).document;
+    (await run(platform, install, { archive: where, root, ...any })).document;
   expect(await put(archive)).toMatchObject({ what: 'installed' });
   expect(await put(archive)).toMatchObject({ what: 'present' });
   expect(await put(newer)).toMatchObject({ what: 'replaced' });
-  const { status } = await run(world, install, { root, remove: true, uname: X86 });
+  const { status } = await run(platform, install, { root, remove: true, uname: X86 });
   expect(status).toBe(0);
   expect(existsSync(join(root, `lib/modules/${X86}/vmlinux-${X86}`))).toBe(false);
 });
@@ -119,7 +119,7 @@ test('what somebody else put there is neither replaced nor removed', async () =>
   const root = image();
   const path = `lib/modules/${X86}/vmlinux-${X86}`;
   writeFiles(root, { [path]: 'theirs' });
-  await expect(run(world, install, { archive, root, ...any })).rejects.toMatchObject({
+  await expect(run(platform, install, { archive, root, ...any })).rejects.toMatchObject({
     reason: 'usage',
     message: expect.stringMatching(/did not put it there/),
   });
@@ -128,12 +128,12 @@ test('what somebody else put there is neither replaced nor removed', async () =>
 
 test('what somebody changed since stays, and that is no success', async () => {
   const root = image();
-  await run(world, install, { archive, root, to: '/one.btf', ...any });
-  await run(world, install, { archive, root, to: '/two.btf', ...any });
+  await run(platform, install, { archive, root, to: '/one.btf', ...any });
+  await run(platform, install, { archive, root, to: '/two.btf', ...any });
   // As an editor does it: the file itself is read-only.
   writeFiles(root, { draft: 'changed' });
   renameSync(join(root, 'draft'), join(root, 'two.btf'));
-  const { status, document } = await run(world, install, { root, remove: true });
+  const { status, document } = await run(platform, install, { root, remove: true });
   expect(status).toBe(1);
   expect(document).toMatchObject({
     removed: expect.arrayContaining([
@@ -142,7 +142,7 @@ test('what somebody changed since stays, and that is no success', async () => {
   });
   expect(existsSync(join(root, 'two.btf'))).toBe(true);
   expect(existsSync(join(root, 'one.btf'))).toBe(false);
-  await expect(run(world, install, { root, remove: true })).rejects.toMatchObject({
+  await expect(run(platform, install, { root, remove: true })).rejects.toMatchObject({
     message: expect.stringMatching(/changed \/two\.btf/),
   });
 });
@@ -153,7 +153,7 @@ test('a link in an image does not lead out of it', async () => {
   mkdirSync(outside);
   symlinkSync(outside, join(root, 'opt'));
   const given = { archive, root, to: '/opt/file.btf', ...any };
-  await expect(run(world, install, given)).rejects.toMatchObject({ reason: 'usage' });
+  await expect(run(platform, install, given)).rejects.toMatchObject({ reason: 'usage' });
   expect(readdirSync(outside)).toEqual([]);
 });
 
@@ -162,9 +162,9 @@ test('BTF that was fetched before is installed without an archive', async () => 
   const file = join(folder, 'fetched.btf');
   writeFileSync(file, btf);
   const given = { archive: '/nowhere', root, btf: file, ...any };
-  expect((await run(world, install, given)).document).toMatchObject({ what: 'installed' });
+  expect((await run(platform, install, given)).document).toMatchObject({ what: 'installed' });
   const whole = { archive: '/nowhere', root, btf: file };
-  await expect(run(world, install, whole)).rejects.toMatchObject({ reason: 'bad-btf' });
+  await expect(run(platform, install, whole)).rejects.toMatchObject({ reason: 'bad-btf' });
 });
 
 describe.each(['x86_64', 'aarch64'])('the real BTF of %s', (arch) => {

@@ -16,15 +16,15 @@ import { readOptions } from '../../src/commands/values.ts';
 import { Failure, type Reason } from '../../src/failure.ts';
 import type { Matrix } from '../../src/jobs/plan/matrix.ts';
 import type { Plan } from '../../src/jobs/plan/plan.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import type { KernelPackage } from '../../src/sources/kernels.ts';
-import { systemClock } from '../../src/world/clock.ts';
 import { startGitServer } from '../archive/git-server.ts';
 import { commit, createRepository } from '../archive/repositories.ts';
-import { bytes } from '../download/world.ts';
+import { bytes } from '../download/conditions.ts';
+import { fastPlatform } from '../tree/platform.ts';
 import { buildProgram, type Run } from '../tree/program.ts';
 import { serveTree } from '../tree/server.ts';
 import { makeWholeTree } from '../tree/whole.ts';
-import { hastyWorld } from '../tree/world.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'btfhub-plan-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -67,7 +67,7 @@ async function planHere(...args: string[]): Promise<Pick<Run, 'status' | 'stdout
   try {
     const options = readOptions(plan.options, given, {}) as Values<typeof plan.options>;
     const { status, document, text } = await plan.run(
-      hastyWorld({ clock: systemClock }),
+      fastPlatform({ clock: systemClock }),
       options,
       [],
     );

@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setup } from '../../src/commands/setup.ts';
 import { readOptions } from '../../src/commands/values.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import { planCache } from '../../src/toolchain/cache-plan.ts';
-import { systemClock } from '../../src/world/clock.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'btfhub-setup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** `btfhub setup` with these options, as an Action gives them: by the environment. */
 function run(env: Readonly<Record<string, string>>) {
-  const world = {
+  const platform = {
     env: { PATH: process.env.PATH, ...env },
     clock: systemClock,
     http: { request: () => Promise.reject(new Error('setup speaks no HTTP')) },
@@ -22,7 +22,7 @@ function run(env: Readonly<Record<string, string>>) {
     interrupted: new AbortController().signal,
   };
   const options = readOptions(setup.options, {}, env) as Parameters<typeof setup.run>[1];
-  return setup.run(world, options, []);
+  return setup.run(platform, options, []);
 }
 
 test("tells what it found on the machine, and hands the versions to a workflow's next steps", async () => {

@@ -13,14 +13,14 @@ import { catalogOf, shelve, writeFiles } from '../archive/shelves.ts';
 import { KERNELS, PROGRAMS, TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
 import { compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
-import { bytes } from '../download/world.ts';
+import { bytes } from '../download/conditions.ts';
 import { shared, testWithShared } from '../shared.ts';
-import { hastyWorld } from '../tree/world.ts';
+import { fastPlatform } from '../tree/platform.ts';
 import { run } from './hosts.ts';
 import { entriesOf, lookUp } from './packed.ts';
 
 const folder = temporaryFolder();
-const world = hastyWorld({ env: {} });
+const platform = fastPlatform({ env: {} });
 const archive = join(folder, 'archive');
 const X86 = '5.10.0-60.1.0.30.oe2203.x86_64';
 const TWIN = '5.10.0-60.2.0.31.oe2203.x86_64';
@@ -52,7 +52,7 @@ async function make(given: Parameters<typeof run>[2] = {}) {
   runs += 1;
   mkdirSync(join(folder, `${runs}`));
   const output = join(folder, `${runs}`, 'min_core_btfs.tar.gz');
-  const outcome = await run(world, tailor, { archive, object, output, ...given });
+  const outcome = await run(platform, tailor, { archive, object, output, ...given });
   return { ...outcome, output, made: outcome.document as Tailored };
 }
 
@@ -282,7 +282,7 @@ test('what the demonstration builds is tailored as it lies there, and checked', 
     expect(lookUp(readFileSync(output), names)).toEqual(byHand(btf, objects));
   }
   // The older line has `state` and the newer one `__state`: the program asks first.
-  const { status, text } = await run(world, check, { archive: built, object: objects });
+  const { status, text } = await run(platform, check, { archive: built, object: objects });
   expect(text).toMatch(/6 lines +8 of 8$/m);
   expect(status).toBe(0);
 });

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { packBtf } from '../../src/btf/tarball.ts';
 import { verify } from '../../src/commands/verify.ts';
 import { asUname } from '../../src/names.ts';
-import { systemClock } from '../../src/world/clock.ts';
-import type { World } from '../../src/world/world.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import type { Platform } from '../../src/platform/platform.ts';
 import { failureRecord, kernelRecord } from '../archive/records.ts';
 import { compileBpf, EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
 import { shared, testWithShared } from '../shared.ts';
@@ -18,14 +18,14 @@ const tarball = join(shelf, `${uname}.btf.tar.xz`);
 const record = join(folder, 'output', 'records', `${uname}.json`);
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-const world: World = {
+const platform: Platform = {
   ...{ env: {}, clock: systemClock, programs, interrupted: new AbortController().signal },
   http: { request: () => Promise.reject(new Error('verify asks nobody')) },
   ...{ stdout: { write: () => true }, stderr: { write: () => true } },
 };
 
 function run(minimumTypes: number, ...paths: string[]) {
-  return verify.run(world, { minimumTypes }, paths);
+  return verify.run(platform, { minimumTypes }, paths);
 }
 
 beforeAll(async () => {

@@ -2,8 +2,8 @@ import { describeDisagreement, nextToAvoid } from '../../src/download/elsewhere.
 import { guilty, History } from '../../src/download/history.ts';
 import { type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
 import { download } from '../../src/download/package.ts';
+import { bytes, mirrorField, ports, readAll } from './conditions.ts';
 import type { Misdeed } from './fault-server.ts';
-import { bytes, mirrorField, ports, readAll } from './world.ts';
 
 const MiB = 1024 * 1024;
 const names = ['http://a.example/', 'http://b.example/', 'http://c.example/'];

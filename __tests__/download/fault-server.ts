@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { type Clock, systemClock } from '../../src/world/clock.ts';
+import { type Clock, systemClock } from '../../src/platform/clock.ts';
 
 /** What a server may do wrong with one request. Positions are bytes of the answer's body. */
 export type Misdeed =

@@ -1,6 +1,6 @@
 import { asFault, statusFault } from '../../src/download/fault.ts';
 import { difference, granted } from '../../src/download/range.ts';
-import { retryAfter } from '../../src/world/retry-after.ts';
+import { retryAfter } from '../../src/platform/retry-after.ts';
 
 const today = new Date('2026-11-22T10:00:00Z');
 

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { undiciHttp } from '../../src/download/http.ts';
 import { describe as messageOf } from '../../src/failure.ts';
-import type { Http } from '../../src/world/http.ts';
-import { readAll } from './world.ts';
+import type { Http } from '../../src/platform/http.ts';
+import { readAll } from './conditions.ts';
 
 const open: Server[] = [];
 let folder: string;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Memory, Spare } from '../../src/download/memory.ts';
-import { bytes } from './world.ts';
+import { bytes } from './conditions.ts';
 
 const FILE = bytes(5000);
 

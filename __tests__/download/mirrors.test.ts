@@ -1,5 +1,5 @@
 import { asBase, type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
-import { ports, StillClock } from './world.ts';
+import { ports, StillClock } from './conditions.ts';
 
 const MB = 1_000_000;
 let clock: StillClock;

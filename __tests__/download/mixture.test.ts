@@ -1,7 +1,7 @@
 import { download } from '../../src/download/package.ts';
 import { Failure } from '../../src/failure.ts';
+import { bytes, mirrorField, seeded } from './conditions.ts';
 import type { Behaviour, Misdeed } from './fault-server.ts';
-import { bytes, mirrorField, seeded } from './world.ts';
 
 const RUNS = 200;
 const AT_ONCE = 24;

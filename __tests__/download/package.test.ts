@@ -1,9 +1,9 @@
 import type { MirrorPool } from '../../src/download/mirrors.ts';
 import { type DownloadOptions, download } from '../../src/download/package.ts';
 import { Failure } from '../../src/failure.ts';
-import { systemClock } from '../../src/world/clock.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { bytes, mirrorField, readAll } from './conditions.ts';
 import type { Misdeed } from './fault-server.ts';
-import { bytes, mirrorField, readAll } from './world.ts';
 
 const FILE = bytes(500_003);
 const WINDOW = 256 * 1024; // segments of 4 to 32 KiB

@@ -1,8 +1,8 @@
 import { MirrorPool } from '../../src/download/mirrors.ts';
 import { type Answer, fetchSmall } from '../../src/download/small.ts';
 import { Failure } from '../../src/failure.ts';
+import { bytes, mirrorField, ports } from './conditions.ts';
 import type { Behaviour, Misdeed } from './fault-server.ts';
-import { bytes, mirrorField, ports } from './world.ts';
 
 const page = bytes(300_000);
 const files = { '/a/repomd.xml': page };

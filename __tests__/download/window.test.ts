@@ -3,7 +3,7 @@ import { Spare } from '../../src/download/memory.ts';
 import { type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
 import type { Segment } from '../../src/download/segment.ts';
 import { Window } from '../../src/download/window.ts';
-import { bytes, ports } from './world.ts';
+import { bytes, ports } from './conditions.ts';
 
 const MiB = 1024 * 1024;
 const [mirror] = new MirrorPool(['http://a.example/'], ports()).mirrors as readonly [Mirror];

@@ -2,7 +2,7 @@ import { undiciHttp } from '../../src/download/http.ts';
 import { openForge } from '../../src/forge/find.ts';
 import { ensurePullRequest, FORGES, type Forge, type ForgeName } from '../../src/forge/forge.ts';
 import { asBranch } from '../../src/names.ts';
-import { fastClock } from '../download/world.ts';
+import { fastClock } from '../download/conditions.ts';
 import { type Reply, type StandIn, startForge } from './stand-in.ts';
 
 const TOKEN = 'f0rge-t0ken';

@@ -1,9 +1,9 @@
+import type { Clock } from '../../src/platform/clock.ts';
+import type { Platform } from '../../src/platform/platform.ts';
 import { actionsProgress, logProgress } from '../../src/report/log.ts';
 import { openProgress } from '../../src/report/open.ts';
 import type { Progress } from '../../src/report/progress.ts';
 import { terminalProgress } from '../../src/report/terminal.ts';
-import type { Clock } from '../../src/world/clock.ts';
-import type { World } from '../../src/world/world.ts';
 
 function stage() {
   let now = 0;
@@ -122,8 +122,8 @@ test.each([
   ['a workflow', { isTTY: true, env: { GITHUB_ACTIONS: 'true' } }, '::group::x'],
 ])('%s gets its own way of progress', (_, { isTTY, env }, sign) => {
   const { clock, output, text } = stage();
-  const world = { env, clock, stderr: { ...output, isTTY } } as unknown as World;
-  const task = openProgress(world).begin('x');
+  const platform = { env, clock, stderr: { ...output, isTTY } } as unknown as Platform;
+  const task = openProgress(platform).begin('x');
   task.stage('download');
   task.end('built');
   expect(text()).toContain(sign);

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import { decompress } from '../../src/rpmmd/decompress.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
-import { bytes } from '../download/world.ts';
+import { bytes } from '../download/conditions.ts';
 
 const programs = systemPrograms(process.env);
 /** Half of it compresses and half does not. */

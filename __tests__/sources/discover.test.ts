@@ -7,9 +7,9 @@ import { silent } from '../../src/report/progress.ts';
 import { folderCache, noCache } from '../../src/rpmmd/cache.ts';
 import { findKernels, type KernelQuery } from '../../src/sources/discover.ts';
 import { OPENEULER } from '../../src/sources/openeuler.ts';
+import { fastPlatform } from '../tree/platform.ts';
 import { makeRepository } from '../tree/repository.ts';
 import { serveTree } from '../tree/server.ts';
-import { hastyWorld } from '../tree/world.ts';
 
 const folders = Array.from({ length: 3 }, () => mkdtempSync(join(tmpdir(), 'btfhub-discover-')));
 const [root = '', cacheFolder = '', spare = ''] = folders;
@@ -49,7 +49,7 @@ async function find(changes: Partial<KernelQuery>) {
     ...{ source: OPENEULER, mirrors: [], releases: [], arches: [] },
     ...{ kernels: [], flavours: [], cache: noCache, ...changes },
   };
-  return findKernels(hastyWorld(), query, silent);
+  return findKernels(fastPlatform(), query, silent);
 }
 
 async function names(changes: Partial<KernelQuery>) {

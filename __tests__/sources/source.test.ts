@@ -7,9 +7,9 @@ import { findKernels } from '../../src/sources/discover.ts';
 import { chooseSource } from '../../src/sources/known.ts';
 import { OPENEULER } from '../../src/sources/openeuler.ts';
 import { parseSource, type Source } from '../../src/sources/source.ts';
+import { fastPlatform } from '../tree/platform.ts';
 import { makeRepository } from '../tree/repository.ts';
 import { serveTree } from '../tree/server.ts';
-import { hastyWorld } from '../tree/world.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'btfhub-source-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -59,7 +59,7 @@ test('another distribution is found by a file alone', async () => {
     ...{ source: await chooseSource('ol', [file]), mirrors: [server.url], releases: [] },
     ...{ arches: [], kernels: [], flavours: [], cache: noCache },
   };
-  const found = await findKernels(hastyWorld(), query, silent);
+  const found = await findKernels(fastPlatform(), query, silent);
   expect(found.troubles).toEqual([]);
   expect(found.kernels.map(({ versionId, uname }) => [versionId, uname])).toEqual([
     ['8', '5.15.0-3.60.5.1.el8uek.x86_64'],

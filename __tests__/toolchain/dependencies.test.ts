@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import { type Need, provide, NEEDS as REAL } from '../../src/toolchain/dependencies.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
 import { program, temporaryFolder } from './programs.ts';
 import { run } from './remotes.ts';
 
@@ -25,14 +25,14 @@ function machine(user: string, managers: readonly string[], then = 'exit 0') {
     writeFileSync(join(path, name), script, { mode: 0o755 });
   }
   const notes: string[] = [];
-  const world = {
+  const platform = {
     programs: systemPrograms({ PATH: path }),
     interrupted: new AbortController().signal,
   };
   return {
     notes,
     provide: (allowed: boolean, needs = NEEDS) =>
-      provide(world, needs, { allowed, note: (message) => notes.push(message) }),
+      provide(platform, needs, { allowed, note: (message) => notes.push(message) }),
     log: () => readFileSync(log, 'utf8').trim().split('\n'),
   };
 }

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../src/failure.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import { fetchSources } from '../../src/toolchain/fetch.ts';
 import type { Recipe } from '../../src/toolchain/recipes.ts';
 import { parseSource } from '../../src/toolchain/sources.ts';
-import { systemClock } from '../../src/world/clock.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
 import { temporaryFolder } from './programs.ts';
 import {
   copy,

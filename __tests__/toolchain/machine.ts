@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemClock } from '../../src/platform/clock.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import type { Progress } from '../../src/report/progress.ts';
 import { prepareToolchain, type Supply, type Wishes } from '../../src/toolchain/prepare.ts';
 import type { Recipe } from '../../src/toolchain/recipes.ts';
 import type { Source } from '../../src/toolchain/sources.ts';
-import { systemClock } from '../../src/world/clock.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
 import { temporaryFolder } from './programs.ts';
 import { LIBBPF, miniature, repository } from './remotes.ts';
 
@@ -58,12 +58,12 @@ export function machine() {
     ...{ cacheFolder, temporary, told, wishes, supply },
     prepare: (stage: Stage = {}) => {
       const env = { ...process.env, RUNNER_TEMP: temporary, ...stage.env };
-      const world = {
+      const platform = {
         ...{ env, programs: systemPrograms(env), clock: systemClock },
         interrupted: stage.signal ?? new AbortController().signal,
       };
       const wished = { ...wishes, ...stage.wishes };
-      return prepareToolchain(world, wished, progress, { ...supply, ...stage.supply });
+      return prepareToolchain(platform, wished, progress, { ...supply, ...stage.supply });
     },
   };
 }

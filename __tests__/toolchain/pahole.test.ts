@@ -1,13 +1,13 @@
 import { join } from 'node:path';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import { inspectPahole, systemPahole } from '../../src/toolchain/pahole.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
 import { program, temporaryFolder } from './programs.ts';
 
-const world = { programs: systemPrograms(process.env) };
+const platform = { programs: systemPrograms(process.env) };
 const folder = temporaryFolder();
 
 test("the machine's own pahole tells its version and abilities", async () => {
-  const pahole = await systemPahole(world);
+  const pahole = await systemPahole(platform);
   expect(pahole.path).toMatch(/^\/.*\/pahole$/);
   expect(pahole.version).toMatch(/^1\.\d\d$/);
   expect(pahole.origin).toBe('system');
@@ -23,19 +23,19 @@ test('features are what --supported_btf_features lists, and none where pahole do
     '--supported_btf_features': 'var,float,enum64',
   });
   const old = program(join(folder, 'old/pahole'), { '--version': 'v1.24', [help]: '' });
-  expect(await inspectPahole(world, young, 'built')).toEqual({
+  expect(await inspectPahole(platform, young, 'built')).toEqual({
     path: young,
     version: '1.31',
     origin: 'built',
     options: new Set(['lang_exclude']),
     features: new Set(['var', 'float', 'enum64']),
   });
-  expect((await inspectPahole(world, old, 'system')).features.size).toBe(0);
+  expect((await inspectPahole(platform, old, 'system')).features.size).toBe(0);
 });
 
 test('a pahole older than 1.22 is refused with the reason and the way out', async () => {
   const ancient = program(join(folder, 'ancient/pahole'), { '--version': 'v1.21' });
-  await expect(systemPahole(world, ancient)).rejects.toMatchObject({
+  await expect(systemPahole(platform, ancient)).rejects.toMatchObject({
     reason: 'missing-program',
     message: expect.stringMatching(/ancient\/pahole' is pahole 1\.21: older than 1\.22/),
     advice: expect.stringContaining('btfhub setup'),
@@ -49,7 +49,7 @@ test('no pahole, and a program that is none, are told apart', async () => {
     message: 'This machine has no pahole.',
   });
   const other = program(join(folder, 'other/pahole'), { '--help': '' });
-  await expect(systemPahole(world, other)).rejects.toMatchObject({
+  await expect(systemPahole(platform, other)).rejects.toMatchObject({
     reason: 'missing-program',
     message: expect.stringContaining("unrecognized option '--version'"),
   });

@@ -1,12 +1,12 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemClock } from '../../src/platform/clock.ts';
+import { type Pouring, systemPrograms } from '../../src/platform/programs.ts';
 import { silent } from '../../src/report/progress.ts';
 import { encodeArgs } from '../../src/toolchain/encode.ts';
 import { prepareToolchain } from '../../src/toolchain/prepare.ts';
 import { parseSource } from '../../src/toolchain/sources.ts';
 import { decodeCommand } from '../../src/toolchain/xz.ts';
-import { systemClock } from '../../src/world/clock.ts';
-import { type Pouring, systemPrograms } from '../../src/world/programs.ts';
 import { temporaryFolder } from './programs.ts';
 import { run } from './remotes.ts';
 
@@ -22,7 +22,7 @@ if (given === '') {
 
 const folder = temporaryFolder();
 const sources = given.split(/\s+/).filter((word) => word.includes('='));
-const world = {
+const platform = {
   env: process.env,
   programs: systemPrograms(process.env),
   clock: systemClock,
@@ -32,7 +32,7 @@ const world = {
 function prepare(pahole: string, offline = false) {
   const wishes = { pahole, xz: '5.8.3', cacheFolder: join(folder, 'cache'), allowInstall: false };
   return prepareToolchain(
-    { ...world, env: { ...world.env, ...(offline ? { PATH: '/nowhere' } : {}) } },
+    { ...platform, env: { ...platform.env, ...(offline ? { PATH: '/nowhere' } : {}) } },
     { ...wishes, sources: sources.map(parseSource) },
     silent,
   );
@@ -70,12 +70,16 @@ realTest(
   async () => {
     const { xz } = await prepare('1.31');
     const text = Buffer.alloc(1 << 20, 'all the same ');
-    const packed = await world.programs.run({ program: 'xz', args: ['-c', '-T1'], input: text });
-    const unpacked = await world.programs.run({ ...decodeCommand(xz), input: packed.stdout });
+    const packed = await platform.programs.run({ program: 'xz', args: ['-c', '-T1'], input: text });
+    const unpacked = await platform.programs.run({ ...decodeCommand(xz), input: packed.stdout });
     expect(unpacked.stdout.equals(text)).toBe(true);
-    const mine = await world.programs.run({ program: xz.path, args: ['-c', '-T1'], input: text });
+    const mine = await platform.programs.run({
+      program: xz.path,
+      args: ['-c', '-T1'],
+      input: text,
+    });
     expect(mine.stdout.equals(packed.stdout)).toBe(true);
-    const running = await world.programs.start(decodeCommand(xz));
+    const running = await platform.programs.start(decodeCommand(xz));
     running.stdin.end(packed.stdout);
     const first = await new Promise<Buffer>((got) => running.stdout.once('data', got));
     expect(first.length).toBe(64 * 1024);
@@ -87,7 +91,7 @@ realTest(
     for (const first of edges) {
       for (const size of edges) {
         const command = decodeCommand(xz, { first, size });
-        const part = await world.programs.run({ ...command, input: packed.stdout });
+        const part = await platform.programs.run({ ...command, input: packed.stdout });
         expect(part.status).toBe(0);
         expect(part.stdout.equals(text.subarray(first, first + size))).toBe(true);
       }
@@ -100,10 +104,10 @@ realTest(
 async function whatHasCome(xz: Parameters<typeof decodeCommand>[0]): Promise<void> {
   const size = 64 << 20;
   const input = Buffer.alloc(size);
-  const zeros = await world.programs.run({ program: 'xz', args: ['-c', '-T1'], input });
+  const zeros = await platform.programs.run({ program: 'xz', args: ['-c', '-T1'], input });
   let sum = 0;
   const running = await new Promise<Pouring>((resolve, reject) => {
-    const pouring = world.programs.pour(decodeCommand(xz), (bytes) => {
+    const pouring = platform.programs.pour(decodeCommand(xz), (bytes) => {
       sum += bytes.length;
       resolve(pouring);
     });
@@ -118,13 +122,17 @@ async function whatHasCome(xz: Parameters<typeof decodeCommand>[0]): Promise<voi
 async function intoFile(xz: Parameters<typeof decodeCommand>[0]): Promise<void> {
   const content = Buffer.alloc(1 << 20);
   content.fill('not zero', 200_000, 300_000);
-  const packed = await world.programs.run({ program: 'xz', args: ['-c', '-T1'], input: content });
+  const packed = await platform.programs.run({
+    program: 'xz',
+    args: ['-c', '-T1'],
+    input: content,
+  });
   const path = join(folder, 'holes');
   const file = openSync(path, 'wx+');
   const seen: Buffer[] = [];
   const command = decodeCommand(xz, { first: 100_000, size: 800_000 });
   const see = (bytes: Uint8Array) => seen.push(Buffer.from(bytes));
-  const pouring = await world.programs.pour(command, see, file);
+  const pouring = await platform.programs.pour(command, see, file);
   pouring.stdin.end(packed.stdout);
   expect(await pouring.ended).toMatchObject({ status: 0 });
   closeSync(file);

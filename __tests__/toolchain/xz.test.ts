@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemPrograms } from '../../src/platform/programs.ts';
 import type { OutputPart } from '../../src/toolchain/decompress.ts';
 import { decodeCommand, inspectXz, systemXz } from '../../src/toolchain/xz.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
 import { program, temporaryFolder, XZ_WITH_PARTS } from './programs.ts';
 
 const text = 'BTF '.repeat(10_000);
@@ -38,13 +38,13 @@ test('an xz that writes no more than a part of its output when it is told to is 
 });
 
 test('what is not there, or is no xz, is named', async () => {
-  const world = { programs: systemPrograms(process.env) };
-  await expect(inspectXz(world, '/nowhere/xz', 'system')).rejects.toMatchObject({
+  const platform = { programs: systemPrograms(process.env) };
+  await expect(inspectXz(platform, '/nowhere/xz', 'system')).rejects.toMatchObject({
     reason: 'missing-program',
     message: "There is no xz at '/nowhere/xz'.",
   });
   const other = program(join(temporaryFolder(), 'xz'), { '--help': '' });
-  await expect(inspectXz(world, other, 'system')).rejects.toThrow('does not answer as xz does');
+  await expect(inspectXz(platform, other, 'system')).rejects.toThrow('does not answer as xz does');
 });
 
 test('decodes, whatever options the environment holds', async () => {

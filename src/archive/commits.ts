@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { GitCall, Plumbing } from './plumbing.ts';
 import type { GitEntry, Oid } from './remote.ts';
 
@@ -44,12 +44,12 @@ export interface Committer {
 }
 
 export async function openCommitter(
-  world: Pick<World, 'env'>,
+  platform: Pick<Platform, 'env'>,
   plumbing: Plumbing,
   signature: Signature,
 ): Promise<Committer> {
-  const author = await identityOf(world, plumbing, 'AUTHOR', signature.author);
-  const committer = await identityOf(world, plumbing, 'COMMITTER', signature.committer);
+  const author = await identityOf(platform, plumbing, 'AUTHOR', signature.author);
+  const committer = await identityOf(platform, plumbing, 'COMMITTER', signature.committer);
   const sign = (await setting(plumbing, 'commit.gpgsign')) ? ['-S'] : [];
   let indexes = 0;
 
@@ -107,7 +107,7 @@ async function setting(plumbing: Plumbing, name: string): Promise<boolean> {
 }
 
 async function identityOf(
-  world: Pick<World, 'env'>,
+  platform: Pick<Platform, 'env'>,
   plumbing: Plumbing,
   role: 'AUTHOR' | 'COMMITTER',
   given: Identity | undefined,
@@ -117,7 +117,7 @@ async function identityOf(
     [`GIT_${role}_EMAIL`]: email,
   });
   if (given !== undefined) return variables(given);
-  if (world.env[`GIT_${role}_EMAIL`]) return {};
+  if (platform.env[`GIT_${role}_EMAIL`]) return {};
   // Otherwise git makes an address up out of the login and the machine's name.
   const known = plumbing.run(['-c', 'user.useConfigOnly=true', 'var', `GIT_${role}_IDENT`]);
   return known.then(

@@ -45,14 +45,14 @@ export interface Archive {
  * @throws Failure `usage`, `not-found`, `network`, or `bad-archive` with what git said
  */
 export async function openArchive(
-  world: Git,
+  platform: Git,
   where: string,
   options: { readonly token?: string; readonly user?: string } = {},
 ): Promise<Archive> {
   const location = locate(where);
   if (location.kind === 'folder') return folderArchive(location.folder);
   const credential = credentialOf(location, options.token, options.user);
-  const remote = await openRemote(world, location, credential, { tracking: true });
+  const remote = await openRemote(platform, location, credential, { tracking: true });
   return gitArchive(remote);
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GitError, GitPluginError, type SimpleGitOptions, simpleGit } from 'simple-git';
 import { Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Credential } from './credential.ts';
 
 /** Git ended with another status than 0. Both streams are kept: `push --porcelain` says why on the first. */
@@ -64,13 +64,13 @@ const UNGUARDED: NonNullable<SimpleGitOptions['unsafe']> = {
  * of git's porcelain settings gets in; the user's identity, proxies, certificates and ssh do.
  */
 export async function openPlumbing(
-  world: Pick<World, 'env' | 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'env' | 'programs' | 'interrupted'>,
   credential: Credential | undefined,
 ): Promise<Plumbing> {
   // Rejects with `missing-program`, which simple-git would turn into a stack trace.
-  await world.programs.run({ program: 'git', args: ['--version'] });
-  const folder = await mkdtemp(join(world.env.TMPDIR ?? tmpdir(), 'btfhub-git-'));
-  const env = gitEnvironment(world.env, credential);
+  await platform.programs.run({ program: 'git', args: ['--version'] });
+  const folder = await mkdtemp(join(platform.env.TMPDIR ?? tmpdir(), 'btfhub-git-'));
+  const env = gitEnvironment(platform.env, credential);
 
   const git = ({ input, env: more }: GitCall) => {
     const whole = { ...env, ...more };
@@ -80,7 +80,7 @@ export async function openPlumbing(
       allowEnvironment: Object.keys(whole),
       unsafe: UNGUARDED,
       completion: { onClose: true, onExit: false },
-      abort: world.interrupted,
+      abort: platform.interrupted,
       ...(input === undefined ? {} : { input: () => Buffer.from(input) }),
       errors: (error, { exitCode, stdOut, stdErr }) => {
         if (exitCode === 0 || error instanceof GitPluginError) return error;
@@ -92,8 +92,8 @@ export async function openPlumbing(
   const hide = (text: string) => credential?.hide(text) ?? text;
   const plumbing: Plumbing = {
     folder,
-    run: (args, call = {}) => settled(world, git(call).raw([...args])),
-    catFile: (args, call = {}) => settled(world, git(call).binaryCatFile([...args])),
+    run: (args, call = {}) => settled(platform, git(call).raw([...args])),
+    catFile: (args, call = {}) => settled(platform, git(call).binaryCatFile([...args])),
     close: () => rm(folder, { recursive: true, force: true, maxRetries: 3 }),
   };
   try {
@@ -106,18 +106,21 @@ export async function openPlumbing(
 }
 
 /** An interruption is told as what it is, not as git's complaint about it. */
-async function settled<T>(world: Pick<World, 'interrupted'>, answer: PromiseLike<T>): Promise<T> {
+async function settled<T>(
+  platform: Pick<Platform, 'interrupted'>,
+  answer: PromiseLike<T>,
+): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    world.interrupted.throwIfAborted();
+    platform.interrupted.throwIfAborted();
     if (error instanceof GitExit) throw error;
     throw new Failure('internal', 'git could not be run.', undefined, error);
   }
 }
 
 function gitEnvironment(
-  env: World['env'],
+  env: Platform['env'],
   credential: Credential | undefined,
 ): Record<string, string> {
   const kept = Object.entries(env).filter(

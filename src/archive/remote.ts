@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import { type Credential, credentialFor } from './credential.ts';
 import type { Location } from './location.ts';
 import { GitExit, openPlumbing, type Plumbing } from './plumbing.ts';
@@ -18,7 +18,7 @@ export interface Entry {
   readonly mode: string;
 }
 
-export type Git = Pick<World, 'env' | 'programs' | 'interrupted'>;
+export type Git = Pick<Platform, 'env' | 'programs' | 'interrupted'>;
 
 /** The credential for a location, out of the options or else out of the URL; none for what is local. */
 export function credentialOf(
@@ -71,14 +71,14 @@ function kept(branch: string): string {
  *   for reading: a checkout of one branch still knows the others
  */
 export async function openRemote(
-  world: Git,
+  platform: Git,
   location: Exclude<Location, { kind: 'folder' }>,
   credential: Credential | undefined,
   options: { readonly tracking: boolean } = { tracking: false },
 ): Promise<Remote> {
-  const plumbing = await openPlumbing(world, credential);
+  const plumbing = await openPlumbing(platform, credential);
   try {
-    if (location.kind === 'repository') await borrow(world, location.url, plumbing);
+    if (location.kind === 'repository') await borrow(platform, location.url, plumbing);
     await plumbing.run(['remote', 'add', REMOTE, location.url]);
     return remoteOf(plumbing, location, options.tracking);
   } catch (error) {
@@ -88,8 +88,8 @@ export async function openRemote(
 }
 
 /** What lies on this machine is not copied: git looks into the other repository's objects by itself. */
-async function borrow(world: Git, folder: string, plumbing: Plumbing): Promise<void> {
-  const asked = await world.programs.run({
+async function borrow(platform: Git, folder: string, plumbing: Plumbing): Promise<void> {
+  const asked = await platform.programs.run({
     program: 'git',
     args: ['rev-parse', '--git-path', 'objects'],
     cwd: folder,

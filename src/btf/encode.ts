@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { Failure, isSystemError } from '../failure.ts';
 import { printable } from '../names.ts';
-import type { Programs } from '../world/programs.ts';
+import type { Programs } from '../platform/programs.ts';
 import { hasDwarf, readElf, withFile } from './elf.ts';
 
 /** A pahole and how it is called: what toolchain/ hands over. */

@@ -1,8 +1,8 @@
 import { Header } from 'tar';
 import { Failure } from '../failure.ts';
 import { asUname, printable, type Uname } from '../names.ts';
+import type { Invocation, Programs } from '../platform/programs.ts';
 import { PLAIN_ENVIRONMENT } from '../toolchain/xz.ts';
-import type { Invocation, Programs } from '../world/programs.ts';
 import { MOST_BTF_BYTES } from './load.ts';
 
 const BLOCK = 512;

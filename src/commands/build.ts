@@ -62,12 +62,12 @@ export const build = defineCommand({
     "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/",
     'btfhub build --plan plan.json --output btf',
   ],
-  run: async (world, options) => {
-    const progress = openProgress(world);
-    const { order, troubles } = await toOrder(world, options, progress);
+  run: async (platform, options) => {
+    const progress = openProgress(platform);
+    const { order, troubles } = await toOrder(platform, options, progress);
     const output = resolve(options.output);
     const { kernels, mirrors } = order;
     const request = { kernels, output, mirrors, ...toMaking(options) };
-    return buildOutcome(await runBuild(world, request, progress), troubles, output);
+    return buildOutcome(await runBuild(platform, request, progress), troubles, output);
   },
 });

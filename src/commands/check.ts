@@ -31,22 +31,22 @@ export const check = defineCommand({
     'btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --release 22.03 --arch aarch64',
     'btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux',
   ],
-  run: async (world, options) => {
+  run: async (platform, options) => {
     const { object, archive: where, btf } = options;
     if (where === undefined && btf.length === 0) {
       throw new Failure('usage', 'Say which kernels to look at, with --archive or --btf.');
     }
     const objects = await readObjects(object);
-    const progress = openProgress(world);
+    const progress = openProgress(platform);
     // An archive may stand in the environment for good; files are named for this once.
     const reader =
-      where === undefined || btf.length > 0 ? undefined : await openReader(world, where);
+      where === undefined || btf.length > 0 ? undefined : await openReader(platform, where);
     try {
       const kernels =
         reader === undefined
-          ? fileKernels(world, btf)
-          : await archiveKernels(world, reader, toSelection(options));
-      const report = await checkObjects(world, progress, objects, kernels);
+          ? fileKernels(platform, btf)
+          : await archiveKernels(platform, reader, toSelection(options));
+      const report = await checkObjects(platform, progress, objects, kernels);
       const isGood = report.results.every(({ good, kernels }) => good === kernels);
       return {
         status: isGood && report.unread.length === 0 ? 0 : 1,

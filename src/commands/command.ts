@@ -1,5 +1,5 @@
+import type { Platform } from '../platform/platform.ts';
 import type { Annotation } from '../report/host.ts';
-import type { World } from '../world/world.ts';
 
 /** 0: all done. 1: some kernels failed, the others are finished. 2: wrong usage, or nothing could be done. */
 export type ExitStatus = 0 | 1 | 2;
@@ -54,7 +54,7 @@ export interface Command<Table extends OptionTable = OptionTable> {
   readonly options: Table;
   /** Whole command lines that work, for the help and the README. */
   readonly examples: readonly string[];
-  run(world: World, options: Values<Table>, operands: readonly string[]): Promise<Outcome>;
+  run(platform: Platform, options: Values<Table>, operands: readonly string[]): Promise<Outcome>;
 }
 
 /** Ties a command's `run` to the types of its options. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { serveFolder } from '../download/serve.ts';
 import { Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import { build } from './build.ts';
 import {
   type Command,
@@ -35,7 +35,7 @@ export const demo = defineCommand({
     'What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.',
   options: demoOptions,
   examples: ['btfhub demo', 'btfhub demo --pahole system --output /tmp/demo'],
-  run: async (world, options) => {
+  run: async (platform, options) => {
     if (!existsSync(REPOSITORY)) {
       throw new Failure(
         'not-found',
@@ -45,7 +45,7 @@ export const demo = defineCommand({
     }
     const served = await serveFolder(REPOSITORY);
     try {
-      return await demonstrate(world, options, served.url);
+      return await demonstrate(platform, options, served.url);
     } finally {
       await served.close();
     }
@@ -53,19 +53,19 @@ export const demo = defineCommand({
 });
 
 async function demonstrate(
-  world: World,
+  platform: Platform,
   options: Values<typeof demoOptions>,
   mirror: string,
 ): Promise<Outcome> {
   const { output, pahole, xz, toolCache, toolSource } = options;
-  const built = await runAs(world, build, [], {
+  const built = await runAs(platform, build, [], {
     ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
     ...{ pahole: [pahole], xz: [xz], toolSource, installDependencies: true },
     ...(toolCache === undefined ? {} : { toolCache: [toolCache] }),
     cache: ['none'],
   });
   if (built.status === 2) return built;
-  const verified = await runAs(world, verify, [output], {
+  const verified = await runAs(platform, verify, [output], {
     minimumTypes: [TYPES_OF_A_SMALL_KERNEL],
   });
   return {
@@ -77,7 +77,7 @@ async function demonstrate(
 
 /** Says the command line, then runs the command as if it had been given. */
 async function runAs<Table extends OptionTable>(
-  world: World,
+  platform: Platform,
   command: Command<Table>,
   operands: readonly string[],
   given: Given,
@@ -87,9 +87,9 @@ async function runAs<Table extends OptionTable>(
       ? [`--${kebab(name)}`]
       : (values ?? []).map((value) => `--${kebab(name)} ${value}`),
   );
-  world.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(' ')}\n`);
+  platform.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(' ')}\n`);
   const values = readOptions(command.options, given, {}) as Values<Table>;
-  return command.run(world, values, operands);
+  return command.run(platform, values, operands);
 }
 
 function next(output: string): string {

@@ -22,9 +22,9 @@ export const fetch = defineCommand({
     'btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf',
     'btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64',
   ],
-  run: async (world, options) => {
-    const machine = await toMachine(world, options);
-    const fetched = await fetchFor(world, openProgress(world), options, machine);
+  run: async (platform, options) => {
+    const machine = await toMachine(platform, options);
+    const fetched = await fetchFor(platform, openProgress(platform), options, machine);
     const { kernel, btf, summary, promised } = fetched;
     const name = `${kernel.uname}.btf`;
     const output = await write(options.output ?? name, name, btf);

@@ -3,8 +3,8 @@ import { type Fetched, fetchBtf } from '../jobs/fetch/fetch.ts';
 import { type Machine, readMachine } from '../jobs/fetch/machine.ts';
 import { openReader } from '../jobs/fetch/open.ts';
 import { asDistributionId, asUname, asVersionId } from '../names.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import type { World } from '../world/world.ts';
 import { archiveOption, expectationOf, minimumTypesOption } from './archive-options.ts';
 import { text, type Values } from './command.ts';
 
@@ -26,10 +26,10 @@ export const fetchingOptions = {
 type Options = Values<typeof fetchingOptions>;
 
 /** The machine that the options mean. */
-export async function toMachine(world: World, options: Options): Promise<Machine> {
+export async function toMachine(platform: Platform, options: Options): Promise<Machine> {
   const { uname, distribution, versionId } = options;
   const wanted = uname === undefined ? undefined : asUname(uname);
-  const machine = await readMachine(world, resolve(options.root), wanted);
+  const machine = await readMachine(platform, resolve(options.root), wanted);
   return {
     ...machine,
     distribution:
@@ -40,15 +40,15 @@ export async function toMachine(world: World, options: Options): Promise<Machine
 
 /** The BTF of a machine's kernel out of the archive that the options name. */
 export async function fetchFor(
-  world: World,
+  platform: Platform,
   progress: Progress,
   options: Options,
   machine: Machine,
 ): Promise<Fetched> {
-  const reader = await openReader(world, options.archive);
+  const reader = await openReader(platform, options.archive);
   try {
     const expectation = expectationOf(options.minimumTypes);
-    return await fetchBtf(world, progress, reader, { machine, expectation });
+    return await fetchBtf(platform, progress, reader, { machine, expectation });
   } finally {
     await reader.close();
   }

@@ -12,8 +12,8 @@ import {
 } from '../jobs/install/install.ts';
 import { type Ledger, MACHINE_STATE } from '../jobs/install/receipts.ts';
 import { asUname } from '../names.ts';
+import type { Platform } from '../platform/platform.ts';
 import { openProgress } from '../report/open.ts';
-import type { World } from '../world/world.ts';
 import { expectationOf } from './archive-options.ts';
 import { defineCommand, flag, type Outcome, text, type Values } from './command.ts';
 import { fetchFor, fetchingOptions, ownBtfNote, toMachine } from './fetching.ts';
@@ -38,11 +38,11 @@ export const install = defineCommand({
     'btfhub install --root /mnt/image --archive /media/btfhub-archive',
     'btfhub install --remove',
   ],
-  run: async (world, given): Promise<Outcome> => {
-    const ledger = ledgerOf(world, given.root);
+  run: async (platform, given): Promise<Outcome> => {
+    const ledger = ledgerOf(platform, given.root);
     if (given.remove) return remove(ledger, given.uname);
-    const machine = await toMachine(world, given);
-    const btf = await btfFor(world, given, machine);
+    const machine = await toMachine(platform, given);
+    const btf = await btfFor(platform, given, machine);
     const installed = await installBtf(ledger, machine.kernel, btf, given.to);
     return {
       status: 0,
@@ -54,7 +54,7 @@ export const install = defineCommand({
 });
 
 /** A machine's state is root's to write; everybody else has a folder for it (XDG Base Directory Specification). */
-function ledgerOf({ env }: World, given: string): Ledger {
+function ledgerOf({ env }: Platform, given: string): Ledger {
   const root = resolve(given);
   if (root !== '/' || process.getuid?.() === 0) return { root, state: MACHINE_STATE };
   const base = env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state');
@@ -62,12 +62,12 @@ function ledgerOf({ env }: World, given: string): Ledger {
 }
 
 async function btfFor(
-  world: World,
+  platform: Platform,
   given: Values<typeof options>,
   machine: Machine,
 ): Promise<Buffer> {
   if (given.btf === undefined) {
-    return (await fetchFor(world, openProgress(world), given, machine)).btf;
+    return (await fetchFor(platform, openProgress(platform), given, machine)).btf;
   }
   const btf = await loadBtf(given.btf);
   checkBtf(btf, expectationOf(given.minimumTypes));

@@ -26,8 +26,8 @@ export const plan = defineCommand({
     'btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://gitee.com/openeuler/btfhub-archive.git',
     'btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10',
   ],
-  run: async (world, options): Promise<Outcome> => {
-    const made = await toPlan(world, options, openProgress(world));
+  run: async (platform, options): Promise<Outcome> => {
+    const made = await toPlan(platform, options, openProgress(platform));
     const matrix = makeMatrix(made.kernels, options.maxJobs ?? MOST_JOBS);
     const { include, count } = matrix;
     return {

@@ -10,8 +10,8 @@ import {
   type WorkOrder,
 } from '../jobs/plan/plan.ts';
 import { asBranch } from '../names.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import type { World } from '../world/world.ts';
 import { flag, list, type OptionSpec, text, type Values } from './command.ts';
 import { selectionOptions, toQuery } from './selection.ts';
 
@@ -55,13 +55,13 @@ function toDate(since: Since, now: Date): Date {
 
 /** The plan that the options ask for. */
 export async function toPlan(
-  world: World,
+  platform: Platform,
   options: Values<typeof planningOptions>,
   progress: Progress,
 ): Promise<Plan> {
   const { archive: where, base, branch, since, limit, skipEmbedded, retryFailed } = options;
   const request: PlanRequest = {
-    query: await toQuery(world, options, progress),
+    query: await toQuery(platform, options, progress),
     ...(where === undefined
       ? {}
       : {
@@ -71,10 +71,10 @@ export async function toPlan(
             ...(base === undefined ? {} : { base: asBranch(base) }),
           },
         }),
-    ...(since ? { since: toDate(since, world.clock.date()) } : {}),
+    ...(since ? { since: toDate(since, platform.clock.date()) } : {}),
     ...{ limits: limit, skipEmbedded, retryFailed },
   };
-  return makePlan(world, request, progress);
+  return makePlan(platform, request, progress);
 }
 
 /** What `build` works on: a plan that was made before, or the options of one. */
@@ -88,12 +88,12 @@ export const orderOptions = {
 
 /** The work that the options name, by a plan of their own or out of a file. */
 export async function toOrder(
-  world: World,
+  platform: Platform,
   options: Values<typeof orderOptions>,
   progress: Progress,
 ): Promise<{ readonly order: WorkOrder; readonly troubles: readonly PlanTrouble[] }> {
   if (options.plan === undefined) {
-    const order = await toPlan(world, options, progress);
+    const order = await toPlan(platform, options, progress);
     return { order, troubles: order.troubles };
   }
   const { release, arch, flavour, kernel, mirror, limit } = options;

@@ -7,9 +7,9 @@ import { findForge, openForge } from '../forge/find.ts';
 import { FORGES, type Forge } from '../forge/forge.ts';
 import { type PublishRequest, publish as runPublish } from '../jobs/publish/publish.ts';
 import { asBranch } from '../names.ts';
+import type { Platform } from '../platform/platform.ts';
 import { findHost, maskSecret } from '../report/host.ts';
 import { openProgress } from '../report/open.ts';
-import type { World } from '../world/world.ts';
 import { choice, defineCommand, flag, list, number, text, type Values } from './command.ts';
 import { publishOutcome } from './publish-report.ts';
 
@@ -54,7 +54,7 @@ export const publish = defineCommand({
     'btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea',
     'btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run',
   ],
-  run: async (world, given) => {
+  run: async (platform, given) => {
     const location = locate(given.archive);
     if (location.kind === 'folder') {
       throw new Failure(
@@ -63,10 +63,10 @@ export const publish = defineCommand({
         'Give --archive the URL of the archive, or a folder with a clone of it.',
       );
     }
-    const credential = await readCredential(world, location, given);
-    const request = { ...toRequest(world, given), location, credential };
-    const forge = chooseForge(world, location, credential, given);
-    const result = await runPublish(world, openProgress(world), { ...request, forge });
+    const credential = await readCredential(platform, location, given);
+    const request = { ...toRequest(platform, given), location, credential };
+    const forge = chooseForge(platform, location, credential, given);
+    const result = await runPublish(platform, openProgress(platform), { ...request, forge });
     return publishOutcome(request, forge?.name, result);
   },
 });
@@ -75,22 +75,22 @@ type Given = Values<typeof options>;
 
 /** The token, blotted out of logs before anything else is said; none for what needs none. */
 async function readCredential(
-  world: World,
+  platform: Platform,
   location: Exclude<Location, { kind: 'folder' }>,
   given: Given,
 ): Promise<Credential | undefined> {
   const inUrl = location.kind === 'remote' ? location.password : undefined;
-  const token = (await tokenOf(world, given.tokenFile)) ?? inUrl;
+  const token = (await tokenOf(platform, given.tokenFile)) ?? inUrl;
   if (token === undefined) return undefined;
-  maskSecret(findHost(world.env), world.stderr, token);
+  maskSecret(findHost(platform.env), platform.stderr, token);
   if (location.kind !== 'remote') return undefined;
   // By ssh git has keys of its own, and the token is for the forge's API.
   const origin = location.origin ?? `https://${location.host}`;
   return credentialFor(origin, token, given.user ?? location.user);
 }
 
-async function tokenOf(world: World, file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return world.env.BTFHUB_TOKEN?.trim() || undefined;
+async function tokenOf(platform: Platform, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return platform.env.BTFHUB_TOKEN?.trim() || undefined;
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
@@ -103,7 +103,7 @@ async function tokenOf(world: World, file: string | undefined): Promise<string |
 }
 
 function toRequest(
-  world: World,
+  platform: Platform,
   given: Given,
 ): Omit<PublishRequest, 'location' | 'credential' | 'forge'> {
   const [base, branch] = [asBranch(given.base), asBranch(given.branch)];
@@ -119,12 +119,12 @@ function toRequest(
     expectation: { of: 'kernel', minimumTypes: given.minimumTypes ?? 10_000 },
     ...(author === undefined ? {} : { author: parseIdentity(author, '--author') }),
     ...(committer === undefined ? {} : { committer: parseIdentity(committer, '--committer') }),
-    runUrl: given.runUrl ?? findHost(world.env).runUrl,
+    runUrl: given.runUrl ?? findHost(platform.env).runUrl,
   };
 }
 
 function chooseForge(
-  world: World,
+  platform: Platform,
   location: Location,
   credential: Credential | undefined,
   given: Given,
@@ -141,7 +141,7 @@ function chooseForge(
       'Set BTFHUB_TOKEN or --token-file; or give --no-pull-request to push alone.',
     );
   }
-  const { http, clock, interrupted } = world;
+  const { http, clock, interrupted } = platform;
   const { token, hide } = credential;
   return openForge(address, { http, clock, signal: interrupted, token, hide });
 }

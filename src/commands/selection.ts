@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { folderCache, noCache } from '../rpmmd/cache.ts';
 import type { KernelQuery } from '../sources/discover.ts';
 import { chooseSource } from '../sources/known.ts';
-import type { World } from '../world/world.ts';
 import { list, text, type Values } from './command.ts';
 
 /** Which kernels: the options of every command that starts from what is published. */
@@ -38,12 +38,12 @@ export const selectionOptions = {
 
 /** The query that the options stand for; `usage` or `not-found` for sources that cannot be used. */
 export async function toQuery(
-  world: World,
+  platform: Platform,
   options: Values<typeof selectionOptions>,
   progress: Progress,
 ): Promise<KernelQuery> {
   const source = await chooseSource(options.distribution, options.sources);
-  const folder = options.cache ?? defaultCache(world.env);
+  const folder = options.cache ?? defaultCache(platform.env);
   return {
     source,
     mirrors: options.mirror,
@@ -55,7 +55,7 @@ export async function toQuery(
   };
 }
 
-function defaultCache(env: World['env']): string {
+function defaultCache(env: Platform['env']): string {
   const base = env.XDG_CACHE_HOME || (env.HOME && join(env.HOME, '.cache'));
   return base ? join(base, 'btfhub', 'metadata') : 'none';
 }

@@ -21,15 +21,15 @@ export const setup = defineCommand({
     'btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git',
     'btfhub setup --show-cache --json',
   ],
-  run: async (world, options): Promise<Outcome> => {
+  run: async (platform, options): Promise<Outcome> => {
     const wishes = wishesOf(options);
-    const cache = await planCache(wishes.cacheFolder ?? defaultCacheFolder(world.env), wishes);
+    const cache = await planCache(wishes.cacheFolder ?? defaultCacheFolder(platform.env), wishes);
     const outputs = { 'cache-key': cache.key, 'cache-path': cache.folders.join('\n') };
     if (options.showCache) {
       const text = `${[cache.key, ...cache.folders].join('\n')}\n`;
       return { status: 0, document: cache, text, outputs };
     }
-    const tools = await prepareToolchain(world, wishes, openProgress(world));
+    const tools = await prepareToolchain(platform, wishes, openProgress(platform));
     const versions = { 'pahole-version': tools.pahole.version, 'xz-version': tools.xz.version };
     return {
       ...{ status: 0, document: document(tools, cache), text: table(tools) },

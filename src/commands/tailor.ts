@@ -46,17 +46,17 @@ export const tailor = defineCommand({
     "btfhub tailor --object tcp.bpf.o --object io.bpf.o --release 22.03 --kernel '5.10.0-136.*'",
     'btfhub tailor --object probe.bpf.o --archive ../btfhub-archive --arch aarch64 --layout plain --output btf',
   ],
-  run: async (world, options): Promise<Outcome> => {
+  run: async (platform, options): Promise<Outcome> => {
     const { object, layout, output } = options;
     const cache = options.cache === 'none' ? undefined : options.cache;
-    const archive = await openReader(world, options.archive);
+    const archive = await openReader(platform, options.archive);
     const reader = cache === undefined ? archive : cachedReader(archive, cache);
     try {
       if (options.showCache) {
         const key = await cacheKey(reader, await selectKernels(reader, toSelection(options)));
         return { status: 0, document: { key }, text: `${key}\n`, outputs: { 'cache-key': key } };
       }
-      const made = await runTailor(world, openProgress(world), reader, {
+      const made = await runTailor(platform, openProgress(platform), reader, {
         ...{ objects: object, layout, output, selection: toSelection(options) },
         jobs: options.jobs ?? availableParallelism(),
       });

@@ -28,10 +28,10 @@ export const verify = defineCommand({
     'btfhub verify /sys/kernel/btf/vmlinux',
     'btfhub verify --minimum-types 0 probe.bpf.o',
   ],
-  run: async (world, { minimumTypes = 10_000 }, paths) => {
+  run: async (platform, { minimumTypes = 10_000 }, paths) => {
     const expectation: Expectation =
       minimumTypes === 0 ? { of: 'anything' } : { of: 'kernel', minimumTypes };
-    const findings = await verifyFiles(world, openProgress(world), { paths, expectation });
+    const findings = await verifyFiles(platform, openProgress(platform), { paths, expectation });
     const unsound = findings.filter((finding) => 'error' in finding);
     return {
       status: unsound.length === 0 ? 0 : 1,

@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../world/http.ts';
+import type { HttpResponse } from '../platform/http.ts';
 import { asFault, Fault } from './fault.ts';
 import type { Ports } from './mirrors.ts';
 

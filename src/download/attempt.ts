@@ -1,4 +1,4 @@
-import { collectAfter } from '../world/heap.ts';
+import { collectAfter } from '../platform/heap.ts';
 import { type Asked, ask } from './ask.ts';
 import { Fault } from './fault.ts';
 import type { MirrorPool } from './mirrors.ts';

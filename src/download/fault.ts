@@ -1,6 +1,6 @@
 import { describe, Failure, isSystemError } from '../failure.ts';
-import type { HttpResponse } from '../world/http.ts';
-import { retryAfter } from '../world/retry-after.ts';
+import type { HttpResponse } from '../platform/http.ts';
+import { retryAfter } from '../platform/retry-after.ts';
 import type { Mirror } from './mirrors.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import { EnvHttpProxyAgent, interceptors, Pool, request } from 'undici';
-import type { Http } from '../world/http.ts';
+import type { Http } from '../platform/http.ts';
 
 /** Sockets to one origin, or to the proxy: a net below the politeness of `MirrorPool`, which stays far under it. */
 const CONNECTIONS = 64;

@@ -1,6 +1,6 @@
 import { Failure } from '../failure.ts';
-import type { Clock } from '../world/clock.ts';
-import type { Http } from '../world/http.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Http } from '../platform/http.ts';
 import { Spare } from './memory.ts';
 
 /** How a mirror is doing. */
@@ -17,7 +17,7 @@ export type Standing =
   /** It delivered wrong bytes, and is not asked again. */
   | { readonly kind: 'convicted'; readonly error: string };
 
-/** What the pool needs of the world. */
+/** What the pool needs of the platform. */
 export interface Ports {
   readonly http: Http;
   readonly clock: Clock;

@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../world/http.ts';
+import type { HttpResponse } from '../platform/http.ts';
 import { Fault, statusFault } from './fault.ts';
 
 /** Bytes `from` up to but not including `to` of a file of `size` bytes. */

@@ -1,9 +1,9 @@
 import { text as readText } from 'node:stream/consumers';
 import { describe, Failure } from '../failure.ts';
 import { printable } from '../names.ts';
-import type { Clock } from '../world/clock.ts';
-import type { Http, HttpResponse } from '../world/http.ts';
-import { retryAfter } from '../world/retry-after.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Http, HttpResponse } from '../platform/http.ts';
+import { retryAfter } from '../platform/retry-after.ts';
 
 /** Who asks, and where. */
 export interface ApiSettings {

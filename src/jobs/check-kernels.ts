@@ -5,7 +5,7 @@ import type { ArchiveReader } from '../archive/reader.ts';
 import { loadBtf } from '../btf/load.ts';
 import { unpackBtf } from '../btf/tarball.ts';
 import { Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import { unpackOf } from './fetch/fetch.ts';
 import { type Selection, selectKernels } from './fetch/select.ts';
 
@@ -25,11 +25,11 @@ export interface Kernels {
   readonly each: AsyncIterable<KernelBtf>;
 }
 
-type Ports = Pick<World, 'programs' | 'interrupted'>;
+type Ports = Pick<Platform, 'programs' | 'interrupted'>;
 
 /** The kernels of an archive, one line after the other. Throws `not-found` for none. */
 export async function archiveKernels(
-  world: Ports,
+  platform: Ports,
   reader: ArchiveReader,
   selection: Selection,
 ): Promise<Kernels> {
@@ -37,7 +37,7 @@ export async function archiveKernels(
   async function* each(): AsyncGenerator<KernelBtf> {
     for await (const { kernel, tarball } of reader.read(kernels)) {
       const { versionId, arch, uname } = kernel;
-      const load = () => unpackOf(world, kernel, tarball, reader.name);
+      const load = () => unpackOf(platform, kernel, tarball, reader.name);
       yield { name: uname, line: `${versionId} ${arch} ${baseOf(uname)}`, load };
     }
   }
@@ -45,21 +45,23 @@ export async function archiveKernels(
 }
 
 /** Files of raw BTF, ELF files with `.BTF`, and tarballs. */
-export function fileKernels(world: Ports, paths: readonly string[]): Kernels {
+export function fileKernels(platform: Ports, paths: readonly string[]): Kernels {
   async function* each(): AsyncGenerator<KernelBtf> {
     for (const path of paths) {
       const isTarball = path.endsWith(TARBALL_SUFFIX);
       const name = basename(path).replace(/\.btf(\.tar\.xz)?$/, '');
       const load = async () =>
-        isTarball ? unpack(world, path, await readFile(path)) : loadBtf(path);
+        isTarball ? unpack(platform, path, await readFile(path)) : loadBtf(path);
       yield { name, line: name, load };
     }
   }
   return { count: paths.length, each: each() };
 }
 
-async function unpack(world: Ports, path: string, bytes: Uint8Array): Promise<Buffer> {
-  const { uname, btf } = await unpackBtf(world.programs, bytes, { signal: world.interrupted });
+async function unpack(platform: Ports, path: string, bytes: Uint8Array): Promise<Buffer> {
+  const { uname, btf } = await unpackBtf(platform.programs, bytes, {
+    signal: platform.interrupted,
+  });
   if (basename(path) === `${uname}${TARBALL_SUFFIX}`) return btf;
   throw new Failure('bad-archive', `${path} holds the BTF of another kernel: ${uname}.`);
 }

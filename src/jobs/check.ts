@@ -4,8 +4,8 @@ import { judge, type KnownVerdicts, type Missing } from '../btf/core/verdict.ts'
 import { withFile } from '../btf/elf.ts';
 import { Btf } from '../btf/reader.ts';
 import { asFailure, type Failure } from '../failure.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import type { World } from '../world/world.ts';
 import type { Kernels } from './check-kernels.ts';
 
 /** One thing that an object asks for in vain on some kernels of a line. */
@@ -41,7 +41,7 @@ export function readObjects(paths: readonly string[]): Promise<readonly BpfObjec
  * What is wrong with a kernel's BTF is in the report.
  */
 export async function checkObjects(
-  world: Pick<World, 'interrupted'>,
+  platform: Pick<Platform, 'interrupted'>,
   progress: Progress,
   objects: readonly BpfObject[],
   kernels: Kernels,
@@ -53,7 +53,7 @@ export async function checkObjects(
   task.stage('judge');
   let done = 0;
   for await (const { name, line, load } of kernels.each) {
-    world.interrupted.throwIfAborted();
+    platform.interrupted.throwIfAborted();
     try {
       const btf = await load();
       const kernel = new Kernel(new Btf(btf));
@@ -63,7 +63,7 @@ export async function checkObjects(
       }
       task.advance(btf.length);
     } catch (thrown) {
-      world.interrupted.throwIfAborted();
+      platform.interrupted.throwIfAborted();
       unread.push({ kernel: name, error: asFailure(thrown) });
     }
     done++;

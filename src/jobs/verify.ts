@@ -10,8 +10,8 @@ import { loadBtf, MOST_BTF_BYTES, readBtf } from '../btf/load.ts';
 import { unpackBtf } from '../btf/tarball.ts';
 import { asFailure, Failure, isSystemError } from '../failure.ts';
 import type { Uname } from '../names.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import type { World } from '../world/world.ts';
 
 /** A file that is sound, and what is in it. */
 export interface Sound {
@@ -41,7 +41,7 @@ export function isSound(finding: Finding): finding is Sound {
  * with one of them is in its finding; `not-found` is thrown when there is nothing to check.
  */
 export async function verifyFiles(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   progress: Progress,
   request: { readonly paths: readonly string[]; readonly expectation: Expectation },
 ): Promise<readonly Finding[]> {
@@ -51,8 +51,8 @@ export async function verifyFiles(
   task.stage('check', total);
   const findings: Finding[] = [];
   for (const file of files) {
-    world.interrupted.throwIfAborted();
-    findings.push(await verifyFile(world, file, request.expectation));
+    platform.interrupted.throwIfAborted();
+    findings.push(await verifyFile(platform, file, request.expectation));
     task.advance(file.size);
   }
   const bad = findings.filter((finding) => !isSound(finding)).length;
@@ -85,31 +85,31 @@ async function filesAt(path: string): Promise<File[]> {
 }
 
 async function verifyFile(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   file: File,
   expectation: Expectation,
 ): Promise<Finding> {
   const { path } = file;
   try {
     return path.endsWith(TARBALL_SUFFIX)
-      ? await verifyTarball(world, file, expectation)
+      ? await verifyTarball(platform, file, expectation)
       : { ...file, btf: summarise(await loadBtf(path), expectation), record: 'none' };
   } catch (thrown) {
-    world.interrupted.throwIfAborted();
+    platform.interrupted.throwIfAborted();
     return { path, error: asFailure(thrown) };
   }
 }
 
 async function verifyTarball(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   { path, size }: File,
   expectation: Expectation,
 ): Promise<Sound> {
   if (size > MOST_BTF_BYTES)
     throw new Failure('bad-archive', `${path} is too large: ${size} bytes.`);
   const tarball = await readFile(path);
-  const signal = world.interrupted;
-  const { uname, btf: raw } = await unpackBtf(world.programs, tarball, { signal });
+  const signal = platform.interrupted;
+  const { uname, btf: raw } = await unpackBtf(platform.programs, tarball, { signal });
   if (basename(path) !== `${uname}${TARBALL_SUFFIX}`) {
     throw new Failure('bad-archive', `${path} holds the BTF of another kernel: ${uname}.`);
   }

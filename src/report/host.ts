@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { setOutput } from '@actions/core';
-import type { Output } from '../world/world.ts';
+import type { Output } from '../platform/platform.ts';
 
 export type HostName = 'github' | 'gitea' | 'atomgit' | 'jenkins' | 'gitee-go' | 'none';
 

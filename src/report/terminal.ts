@@ -1,5 +1,5 @@
-import type { Clock } from '../world/clock.ts';
-import type { Output } from '../world/world.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Output } from '../platform/platform.ts';
 import type { Progress } from './progress.ts';
 import { describeStage, type Stage } from './stage.ts';
 

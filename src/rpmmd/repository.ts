@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { MirrorPool } from '../download/mirrors.ts';
 import { type Answer, fetchSmall } from '../download/small.ts';
 import { Failure } from '../failure.ts';
-import type { Programs } from '../world/programs.ts';
+import type { Programs } from '../platform/programs.ts';
 import { decompress } from './decompress.ts';
 import { type Reading, readPage } from './page.ts';
 import { type PrimaryResult, readPrimary } from './primary.ts';

@@ -2,11 +2,11 @@ import pLimit from 'p-limit';
 import pMap from 'p-map';
 import { MirrorPool } from '../download/mirrors.ts';
 import { asFailure, Failure } from '../failure.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Progress, Task } from '../report/progress.ts';
 import type { MetadataCache } from '../rpmmd/cache.ts';
 import { readPage } from '../rpmmd/page.ts';
 import { type RepositoryReading, readRepository } from '../rpmmd/repository.ts';
-import type { World } from '../world/world.ts';
 import {
   type KernelPackage,
   mergeKernels,
@@ -58,7 +58,7 @@ export interface Discovery {
  * is no tree of this distribution, and when nothing at all could be read.
  */
 export async function findKernels(
-  world: World,
+  platform: Platform,
   query: KernelQuery,
   progress: Progress,
 ): Promise<Discovery> {
@@ -68,11 +68,11 @@ export async function findKernels(
   const task = progress.begin(`${source.id} repositories`);
   task.stage('metadata');
   try {
-    const tree = treeOf(world, query, roots, new Set(flavourOf.keys()), task);
+    const tree = treeOf(platform, query, roots, new Set(flavourOf.keys()), task);
     const places = await findPlaces(source, query, tree.list);
     const outcomes = await pMap(places, (place) => readPlace(place, tree), {
       concurrency: AT_ONCE,
-      signal: world.interrupted,
+      signal: platform.interrupted,
     });
     const discovery = summarise(query, flavourOf, outcomes, roots);
     const { kernels, repositories, packages } = discovery;
@@ -98,13 +98,13 @@ interface Tree {
 }
 
 function treeOf(
-  world: World,
+  platform: Platform,
   { cache, source }: KernelQuery,
   roots: readonly string[],
   names: ReadonlySet<string>,
   { advance }: Task,
 ): Tree {
-  const { http, clock, programs, interrupted: signal } = world;
+  const { http, clock, programs, interrupted: signal } = platform;
   const ports = { http, clock, random: Math.random };
   // With a connection for each that waits, nobody turns to a later mirror because the first is busy.
   const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });

@@ -2,13 +2,13 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import { fetchSources, type Patience } from './fetch.ts';
 import type { Edit, Recipe } from './recipes.ts';
 import type { Source } from './sources.ts';
 import { versionIn } from './version.ts';
 
-type Ports = Pick<World, 'programs' | 'clock' | 'interrupted'>;
+type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
 
 export interface BuildOptions {
   readonly sources: readonly Source[];
@@ -24,23 +24,23 @@ export interface BuildOptions {
  * Throws what `fetchSources` throws, and `missing-program` when the compiler or the result fails.
  */
 export async function buildTool(
-  world: Ports,
+  platform: Ports,
   recipe: Recipe,
   work: string,
   options: BuildOptions,
 ): Promise<string> {
   const [source, build, finished] = [join(work, 'source'), join(work, 'build'), join(work, 'tool')];
   options.stage('sources');
-  await fetchSources(world, recipe, options.sources, source, options);
+  await fetchSources(platform, recipe, options.sources, source, options);
   for (const edit of recipe.edits ?? []) await change(source, edit, recipe);
   options.stage('configure');
-  await cmake(world, recipe, ['-S', source, '-B', build, ...recipe.cmake]);
+  await cmake(platform, recipe, ['-S', source, '-B', build, ...recipe.cmake]);
   options.stage('compile');
   const jobs = String(availableParallelism());
-  await cmake(world, recipe, ['--build', build, '--parallel', jobs, '--target', recipe.target]);
+  await cmake(platform, recipe, ['--build', build, '--parallel', jobs, '--target', recipe.target]);
   options.stage('check');
-  await collect(world, join(build, recipe.target), finished);
-  await checkVersion(world, recipe, join(finished, 'bin', recipe.target));
+  await collect(platform, join(build, recipe.target), finished);
+  await checkVersion(platform, recipe, join(finished, 'bin', recipe.target));
   return finished;
 }
 
@@ -54,9 +54,9 @@ async function change(source: string, { file, from, to }: Edit, recipe: Recipe):
   await writeFile(path, pieces.join(to));
 }
 
-async function cmake(world: Ports, recipe: Recipe, args: readonly string[]): Promise<void> {
-  const answer = await world.programs.run({
-    ...{ program: 'cmake', args, signal: world.interrupted, group: true },
+async function cmake(platform: Ports, recipe: Recipe, args: readonly string[]): Promise<void> {
+  const answer = await platform.programs.run({
+    ...{ program: 'cmake', args, signal: platform.interrupted, group: true },
     env: { DESTDIR: undefined, CMAKE_GENERATOR: 'Unix Makefiles' },
   });
   if (answer.status === 0) return;
@@ -75,11 +75,11 @@ function telling(output: string): string {
 /** Libraries of glibc itself must be the machine's, and are on every machine. */
 const GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
 
-async function collect(world: Ports, program: string, finished: string): Promise<void> {
+async function collect(platform: Ports, program: string, finished: string): Promise<void> {
   await mkdir(join(finished, 'bin'), { recursive: true });
   await mkdir(join(finished, 'lib'));
   await copyFile(program, join(finished, 'bin', basename(program)));
-  const { stdout } = await world.programs.run({ program: 'ldd', args: [program] });
+  const { stdout } = await platform.programs.run({ program: 'ldd', args: [program] });
   for (const [, name = '', path = ''] of stdout
     .toString('utf8')
     .matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
@@ -87,8 +87,8 @@ async function collect(world: Ports, program: string, finished: string): Promise
   }
 }
 
-async function checkVersion(world: Ports, recipe: Recipe, program: string): Promise<void> {
-  const answer = await world.programs.run({ program, args: ['--version'] });
+async function checkVersion(platform: Ports, recipe: Recipe, program: string): Promise<void> {
+  const answer = await platform.programs.run({ program, args: ['--version'] });
   const version = versionIn(answer.stdout.toString('utf8'));
   if (answer.status === 0 && version === recipe.version) return;
   throw failed(

@@ -2,8 +2,8 @@ import { pipeline, type Transform, type Writable } from 'node:stream';
 import zlib from 'node:zlib';
 import { describe, Failure, noSpace } from '../failure.ts';
 import { printable } from '../names.ts';
-import { collectAfter } from '../world/heap.ts';
-import type { Ending, Invocation, Pouring, Programs } from '../world/programs.ts';
+import { collectAfter } from '../platform/heap.ts';
+import type { Ending, Invocation, Pouring, Programs } from '../platform/programs.ts';
 
 /** As RPM names the compressors of its payloads. */
 export type Compression = 'none' | 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'zstd';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { ToolName } from './recipes.ts';
 
 /** Something a build needs, and the packages that bring it, parted by spaces. */
@@ -42,7 +42,7 @@ export const DISTRIBUTION: Readonly<Record<ToolName, Need>> = {
 /** What some payloads are packed with; openEuler's are xz. */
 export const ZSTD: Need = need('zstd', 'zstd');
 
-type Ports = Pick<World, 'programs' | 'interrupted'>;
+type Ports = Pick<Platform, 'programs' | 'interrupted'>;
 
 /**
  * Sees that all that is needed is there: installs what is missing by apt or dnf when that is
@@ -50,16 +50,16 @@ type Ports = Pick<World, 'programs' | 'interrupted'>;
  * there is neither apt nor dnf, and when the installation fails.
  */
 export async function provide(
-  world: Ports,
+  platform: Ports,
   needs: readonly Need[],
   options: { readonly allowed: boolean; readonly note: (message: string) => void },
 ): Promise<void> {
   const missing = needs.filter(
-    ({ thing }) => !(thing.startsWith('/') ? existsSync(thing) : world.programs.find(thing)),
+    ({ thing }) => !(thing.startsWith('/') ? existsSync(thing) : platform.programs.find(thing)),
   );
   if (missing.length === 0) return;
   const things = missing.map(({ thing }) => thing).join(', ');
-  const manager = managerOf(world);
+  const manager = managerOf(platform);
   if (!manager) {
     throw new Failure(
       'missing-program',
@@ -77,11 +77,11 @@ export async function provide(
     );
   }
   options.note(`Installing ${packages.join(', ')} by ${manager.program}.`);
-  const root = await rights(world);
+  const root = await rights(platform);
   for (const args of manager.steps(packages)) {
     const [program = '', ...rest] = [...root, 'env', 'DEBIAN_FRONTEND=noninteractive', ...args];
-    const answer = await world.programs.run({
-      ...{ program, args: rest, signal: world.interrupted, group: true },
+    const answer = await platform.programs.run({
+      ...{ program, args: rest, signal: platform.interrupted, group: true },
     });
     // Lists that cannot be refreshed may still be good enough to install from.
     if (answer.status !== 0 && args !== manager.update) {
@@ -117,13 +117,13 @@ const MANAGERS: readonly Manager[] = [
   },
 ];
 
-function managerOf(world: Ports): Manager | undefined {
-  return MANAGERS.find(({ program }) => world.programs.find(program) !== undefined);
+function managerOf(platform: Ports): Manager | undefined {
+  return MANAGERS.find(({ program }) => platform.programs.find(program) !== undefined);
 }
 
 /** What stands before a command that only root may run; sudo never asks for a password here. */
-async function rights(world: Ports): Promise<readonly string[]> {
-  const { stdout } = await world.programs.run({ program: 'id', args: ['-u'] });
+async function rights(platform: Ports): Promise<readonly string[]> {
+  const { stdout } = await platform.programs.run({ program: 'id', args: ['-u'] });
   if (stdout.toString('utf8').trim() === '0') return [];
-  return world.programs.find('sudo') ? ['sudo', '-n'] : [];
+  return platform.programs.find('sudo') ? ['sudo', '-n'] : [];
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Part, Recipe } from './recipes.ts';
 import { checkedCopy, type Source } from './sources.ts';
 
@@ -15,7 +15,7 @@ export interface Patience {
 /** The largest of the sources is about 2 MB at depth 1. */
 export const PATIENCE: Patience = { silence: 15, attempt: 180 };
 
-type Ports = Pick<World, 'programs' | 'clock' | 'interrupted'>;
+type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
 
 /**
  * Puts all parts of a recipe's source into `folder`, each from the first of its sources, in their
@@ -24,7 +24,7 @@ type Ports = Pick<World, 'programs' | 'clock' | 'interrupted'>;
  * for a tarball, and what `interrupted` carries.
  */
 export async function fetchSources(
-  world: Ports,
+  platform: Ports,
   recipe: Recipe,
   sources: readonly Source[],
   folder: string,
@@ -35,12 +35,12 @@ export async function fetchSources(
     // A release tarball brings its submodules along.
     if (existsSync(join(place, 'src'))) continue;
     const fitting = sources.filter(({ repository }) => repository === part.repository);
-    await fetchPart(world, part, fitting, place, options);
+    await fetchPart(platform, part, fitting, place, options);
   }
 }
 
 async function fetchPart(
-  world: Ports,
+  platform: Ports,
   part: Part,
   sources: readonly Source[],
   place: string,
@@ -48,11 +48,11 @@ async function fetchPart(
 ): Promise<void> {
   const answers: string[] = [];
   for (const source of sources) {
-    if (source.kind === 'tarball') return unpack(world, source, place);
+    if (source.kind === 'tarball') return unpack(platform, source, place);
     try {
-      return await checkOut(world, source.url, part.commit, place, options.patience);
+      return await checkOut(platform, source.url, part.commit, place, options.patience);
     } catch (error) {
-      world.interrupted.throwIfAborted();
+      platform.interrupted.throwIfAborted();
       await rm(place, { recursive: true, force: true });
       answers.push(`${source.url}: ${describe(error)}`);
       options.note(`${source.url} did not deliver ${part.repository}: ${describe(error)}`);
@@ -66,17 +66,17 @@ async function fetchPart(
 }
 
 async function unpack(
-  world: Ports,
+  platform: Ports,
   source: Extract<Source, { kind: 'tarball' }>,
   place: string,
 ): Promise<void> {
   const copy = await checkedCopy(source, `${place}.tarball`);
   await mkdir(place, { recursive: true });
-  const answer = await world.programs.run({
+  const answer = await platform.programs.run({
     program: 'tar',
     args: ['--extract', '--file', copy, '--strip-components=1', '--no-same-owner'],
     cwd: place,
-    signal: world.interrupted,
+    signal: platform.interrupted,
   });
   await rm(`${place}.tarball`, { recursive: true, force: true });
   if (answer.status === 0) return;
@@ -89,14 +89,14 @@ async function unpack(
  * name. The name must be a commit's: of a tag's, git would take whatever it points to.
  */
 async function checkOut(
-  world: Ports,
+  platform: Ports,
   url: string,
   commit: string,
   place: string,
   patience: Patience,
 ): Promise<void> {
   await mkdir(place, { recursive: true });
-  const git = (...args: string[]) => runGit(world, place, patience, args);
+  const git = (...args: string[]) => runGit(platform, place, patience, args);
   await git('init', '--quiet');
   try {
     await git('fetch', '--quiet', '--depth=1', '--no-tags', url, commit);
@@ -104,7 +104,7 @@ async function checkOut(
     if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
     await git('fetch', '--quiet', '--tags', url, '+refs/heads/*:refs/remotes/origin/*');
   }
-  const kind = await kindOf(world, place, patience, commit);
+  const kind = await kindOf(platform, place, patience, commit);
   if (kind === 'missing') throw new Error(`it does not have commit ${commit}`);
   if (kind !== 'commit') throw new Error(`its ${commit} is a ${kind}, not a commit`);
   await git('checkout', '--quiet', '--detach', commit);
@@ -112,17 +112,17 @@ async function checkOut(
 
 /** `commit`, `tag`, ...; or `missing`. */
 async function kindOf(
-  world: Ports,
+  platform: Ports,
   place: string,
   patience: Patience,
   object: string,
 ): Promise<string | undefined> {
-  const line = await runGit(world, place, patience, ['cat-file', '--batch-check'], object);
+  const line = await runGit(platform, place, patience, ['cat-file', '--batch-check'], object);
   return line.trim().split(' ')[1];
 }
 
 async function runGit(
-  world: Ports,
+  platform: Ports,
   place: string,
   patience: Patience,
   args: readonly string[],
@@ -130,13 +130,13 @@ async function runGit(
 ): Promise<string> {
   const impatience = new AbortController();
   const late = new Error(`no answer within ${patience.attempt} seconds`);
-  const signal = AbortSignal.any([world.interrupted, impatience.signal]);
-  const deadline = world.clock
+  const signal = AbortSignal.any([platform.interrupted, impatience.signal]);
+  const deadline = platform.clock
     .sleep(patience.attempt * 1000, signal)
     .then(() => impatience.abort(late))
     .catch(() => {});
   try {
-    const answer = await world.programs.run({
+    const answer = await platform.programs.run({
       program: 'git',
       args: [
         ...['-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false'],

@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
 import { atLeast, versionIn } from './version.ts';
 
 /** Where a program came from: built just now, built before, or the machine's own. */
@@ -26,13 +26,13 @@ export const OLDEST_PAHOLE = '1.22';
  * `path` (a name is looked up on PATH), when it does not run, or when it is older than 1.22.
  */
 export async function inspectPahole(
-  world: Pick<World, 'programs'>,
+  platform: Pick<Platform, 'programs'>,
   path: string,
   origin: Origin,
 ): Promise<Pahole> {
-  const found = world.programs.find(path);
+  const found = platform.programs.find(path);
   if (found === undefined) throw notThere(path);
-  const answer = await world.programs.run({ program: found, args: ['--version'] });
+  const answer = await platform.programs.run({ program: found, args: ['--version'] });
   const version = versionIn(answer.stdout.toString('utf8'));
   if (answer.status !== 0 || version === undefined) {
     throw new Failure(
@@ -42,20 +42,26 @@ export async function inspectPahole(
     );
   }
   if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
-  const help = await world.programs.run({ program: found, args: ['--help'] });
+  const help = await platform.programs.run({ program: found, args: ['--help'] });
   const options = new Set(
     [...help.stdout.toString('utf8').matchAll(/--([a-z_]+)/g)].map((match) => match[1] ?? ''),
   );
-  return { path: found, version, origin, options, features: await featuresOf(world, found) };
+  return { path: found, version, origin, options, features: await featuresOf(platform, found) };
 }
 
 /** The machine's own pahole, or the one at a path. */
-export function systemPahole(world: Pick<World, 'programs'>, path = 'pahole'): Promise<Pahole> {
-  return inspectPahole(world, path, 'system');
+export function systemPahole(
+  platform: Pick<Platform, 'programs'>,
+  path = 'pahole',
+): Promise<Pahole> {
+  return inspectPahole(platform, path, 'system');
 }
 
-async function featuresOf(world: Pick<World, 'programs'>, path: string): Promise<Set<string>> {
-  const answer = await world.programs.run({ program: path, args: ['--supported_btf_features'] });
+async function featuresOf(
+  platform: Pick<Platform, 'programs'>,
+  path: string,
+): Promise<Set<string>> {
+  const answer = await platform.programs.run({ program: path, args: ['--supported_btf_features'] });
   if (answer.status !== 0) return new Set();
   return new Set(answer.stdout.toString('utf8').trim().split(','));
 }

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, Failure } from '../failure.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import type { World } from '../world/world.ts';
 import { buildTool } from './build.ts';
 import { defaultCacheFolder, discardTool, findTool, keepTool } from './cache.ts';
 import { nodeHasZstd } from './decompress.ts';
@@ -16,7 +16,7 @@ import { HOMES, type Source } from './sources.ts';
 import { atLeast } from './version.ts';
 import { FAST_XZ, inspectXz, type Xz } from './xz.ts';
 
-type Ports = Pick<World, 'programs' | 'clock' | 'interrupted' | 'env'>;
+type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted' | 'env'>;
 
 export interface Wishes {
   /**
@@ -50,7 +50,7 @@ const PUBLIC: Supply = { recipes: RECIPES, patience: PATIENCE, homes: HOMES };
 
 interface Tool<Inspected> {
   readonly name: ToolName;
-  inspect(world: Ports, path: string, origin: Origin): Promise<Inspected>;
+  inspect(platform: Ports, path: string, origin: Origin): Promise<Inspected>;
   /** Whether `auto` is content with the machine's own of that version. */
   contentWith(version: string, preferred: string): boolean;
   /** What using that version means, where it is none that we would choose: whole sentences. */
@@ -78,12 +78,12 @@ const XZ: Tool<Xz> = {
  * `checksum-mismatch`, `usage` and `interrupted`, each with what to do.
  */
 export async function prepareToolchain(
-  world: Ports,
+  platform: Ports,
   wishes: Wishes,
   progress: Progress,
   supply: Supply = PUBLIC,
 ): Promise<Toolchain> {
-  const provider = new Provider(world, wishes, progress, supply);
+  const provider = new Provider(platform, wishes, progress, supply);
   const tools = {
     pahole: await provider.get(PAHOLE, wishes.pahole),
     xz: await provider.get(XZ, wishes.xz),
@@ -93,18 +93,18 @@ export async function prepareToolchain(
 }
 
 class Provider {
-  readonly #world: Ports;
+  readonly #platform: Ports;
   readonly #progress: Progress;
   readonly #supply: Supply;
   readonly #cacheFolder: string;
   readonly #sources: readonly Source[];
   readonly #installing: { readonly allowed: boolean; readonly note: (message: string) => void };
 
-  constructor(world: Ports, wishes: Wishes, progress: Progress, supply: Supply) {
-    this.#world = world;
+  constructor(platform: Ports, wishes: Wishes, progress: Progress, supply: Supply) {
+    this.#platform = platform;
     this.#progress = progress;
     this.#supply = supply;
-    this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(world.env);
+    this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(platform.env);
     this.#sources = [...wishes.sources, ...supply.homes];
     this.#installing = { allowed: wishes.allowInstall, note: (text) => progress.note(text) };
   }
@@ -116,7 +116,7 @@ class Provider {
     const version = recipe?.version ?? wish.replace(/^v/, '');
     const kept = recipe && (await this.#kept(tool, recipe));
     if (kept) return kept;
-    const own = this.#world.programs.find(tool.name) ? await this.#tryOwn(tool) : undefined;
+    const own = this.#platform.programs.find(tool.name) ? await this.#tryOwn(tool) : undefined;
     if (own?.version === version) return own;
     if (own && wish === 'auto' && tool.contentWith(own.version, version)) return own;
     if (!recipe) throw this.#cannotBuild(tool.name, version);
@@ -127,8 +127,8 @@ class Provider {
   /** Where it may be installed: few packages need it, so that its absence stops those alone. */
   async provideZstd(): Promise<void> {
     if (!this.#installing.allowed || nodeHasZstd()) return;
-    await provide(this.#world, [ZSTD], this.#installing).catch((error: unknown) => {
-      this.#world.interrupted.throwIfAborted();
+    await provide(this.#platform, [ZSTD], this.#installing).catch((error: unknown) => {
+      this.#platform.interrupted.throwIfAborted();
       this.#progress.warn(describe(error));
     });
   }
@@ -145,7 +145,7 @@ class Provider {
     const folder = findTool(this.#cacheFolder, recipe);
     if (!folder) return undefined;
     try {
-      return await tool.inspect(this.#world, join(folder, 'bin', recipe.target), 'cached');
+      return await tool.inspect(this.#platform, join(folder, 'bin', recipe.target), 'cached');
     } catch (error) {
       this.#progress.note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
       await discardTool(this.#cacheFolder, recipe);
@@ -154,17 +154,17 @@ class Provider {
   }
 
   async #tryOwn<T>(tool: Tool<T>): Promise<T | undefined> {
-    return tool.inspect(this.#world, tool.name, 'system').catch(() => undefined);
+    return tool.inspect(this.#platform, tool.name, 'system').catch(() => undefined);
   }
 
   async #system<T extends { readonly version: string }>(tool: Tool<T>): Promise<T> {
-    await provide(this.#world, [DISTRIBUTION[tool.name]], this.#installing);
+    await provide(this.#platform, [DISTRIBUTION[tool.name]], this.#installing);
     return this.#asItIs(tool, tool.name);
   }
 
   /** Nobody chose this version for its merits, so what it does otherwise is said. */
   async #asItIs<T extends { readonly version: string }>(tool: Tool<T>, path: string): Promise<T> {
-    const found = await tool.inspect(this.#world, path, 'system');
+    const found = await tool.inspect(this.#platform, path, 'system');
     const drawbacks = tool.drawbacks(found.version);
     if (drawbacks.length > 0) {
       this.#progress.warn(`${tool.name} ${found.version}: ${drawbacks.join(' ')}`);
@@ -173,19 +173,19 @@ class Provider {
   }
 
   async #build<T>(tool: Tool<T>, recipe: Recipe): Promise<T> {
-    await provide(this.#world, NEEDS[tool.name], this.#installing);
+    await provide(this.#platform, NEEDS[tool.name], this.#installing);
     const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
-    const temporary = this.#world.env.RUNNER_TEMP || tmpdir();
+    const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
     const work = await mkdtemp(join(temporary, 'btfhub-build-'));
     try {
-      const finished = await buildTool(this.#world, recipe, work, {
+      const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,
         patience: this.#supply.patience,
         note: (message) => this.#progress.note(message),
         stage: (name) => task.stage(name),
       });
       const folder = await keepTool(this.#cacheFolder, recipe, finished);
-      const built = await tool.inspect(this.#world, join(folder, 'bin', recipe.target), 'built');
+      const built = await tool.inspect(this.#platform, join(folder, 'bin', recipe.target), 'built');
       task.end('built', folder);
       return built;
     } catch (error) {
@@ -202,7 +202,7 @@ class Provider {
     recipe: Recipe,
     error: unknown,
   ): Promise<T> {
-    this.#world.interrupted.throwIfAborted();
+    this.#platform.interrupted.throwIfAborted();
     if (error instanceof Failure && error.reason === 'checksum-mismatch') throw error;
     const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
     const own = await this.#system(tool).catch((second) => {

@@ -1,6 +1,6 @@
 import { Failure } from '../failure.ts';
-import type { Invocation } from '../world/programs.ts';
-import type { World } from '../world/world.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { Invocation } from '../platform/programs.ts';
 import type { OutputPart } from './decompress.ts';
 import type { Origin } from './pahole.ts';
 import { OUTPUT_PART } from './recipes.ts';
@@ -21,12 +21,12 @@ export const FAST_XZ = '5.8';
 
 /** Asks an xz for its version. Throws `missing-program` when there is none or it does not run. */
 export async function inspectXz(
-  world: Pick<World, 'programs'>,
+  platform: Pick<Platform, 'programs'>,
   path: string,
   origin: Origin,
 ): Promise<Xz> {
-  const found = world.programs.find(path);
-  const answer = found && (await world.programs.run({ program: found, args: ['--version'] }));
+  const found = platform.programs.find(path);
+  const answer = found && (await platform.programs.run({ program: found, args: ['--version'] }));
   const version = answer && answer.status === 0 && versionIn(answer.stdout.toString('utf8'));
   if (!found || !version) {
     throw new Failure(
@@ -35,7 +35,7 @@ export async function inspectXz(
       "Install the package 'xz-utils' (apt) or 'xz' (dnf).",
     );
   }
-  return { path: found, version, origin, writesParts: await writesParts(world, found) };
+  return { path: found, version, origin, writesParts: await writesParts(platform, found) };
 }
 
 /** Eight bytes of text, packed by xz. */
@@ -45,15 +45,15 @@ const SAMPLE = Buffer.from(
 );
 
 /** Asks it by what it does: one that does not know the variable says nothing about it. */
-async function writesParts(world: Pick<World, 'programs'>, path: string): Promise<boolean> {
+async function writesParts(platform: Pick<Platform, 'programs'>, path: string): Promise<boolean> {
   const command = decodeCommand({ path }, { first: 4, size: 3 });
-  const answer = await world.programs.run({ ...command, input: SAMPLE });
+  const answer = await platform.programs.run({ ...command, input: SAMPLE });
   return answer.status === 0 && answer.stdout.length === 3;
 }
 
 /** The machine's own xz. */
-export function systemXz(world: Pick<World, 'programs'>): Promise<Xz> {
-  return inspectXz(world, 'xz', 'system');
+export function systemXz(platform: Pick<Platform, 'programs'>): Promise<Xz> {
+  return inspectXz(platform, 'xz', 'system');
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   listening,
   makeStage,
   onSmallDisk,
-  realWorld,
+  realPlatform,
   vmlinuxOf,
 } from './stage.ts';
 
@@ -34,8 +34,8 @@ const filesBelow = (folder: string) =>
 
 const server = await serveFolder(DEMO);
 afterAll(() => server.close());
-const world = realWorld();
-const kernels = await kernelsOn(world, server.url);
+const platform = realPlatform();
+const kernels = await kernelsOn(platform, server.url);
 
 function run(mirrors: readonly string[] = [server.url]) {
   return { output: stage.fresh('output'), temp: stage.fresh('temp'), mirrors };
@@ -48,7 +48,7 @@ function recordOf(result: KernelResult | undefined): KernelRecord {
 
 test('every kernel gets a tarball and a record in the archive’s layout, and nothing else is left', async () => {
   const { output, temp, mirrors } = run();
-  const results = await build(world, kernels, { output, temp, mirrors });
+  const results = await build(platform, kernels, { output, temp, mirrors });
   expect(results.map(({ state }) => state)).toEqual(kernels.map(() => 'built'));
   const expected = kernels.flatMap(({ uname, versionId, arch }) => [
     `openEuler/${versionId}/${arch === 'aarch64' ? 'arm64' : arch}/${uname}.btf.tar.xz`,
@@ -62,7 +62,7 @@ test('the record says what came, what was verified, and what came out: as other 
   const kernel = kernels.find(({ arch }) => arch === 'aarch64');
   if (!kernel) throw new Error('the demonstration has no aarch64');
   const { output, temp, mirrors } = run();
-  const [result] = await build(world, [kernel], { output, temp, mirrors });
+  const [result] = await build(platform, [kernel], { output, temp, mirrors });
   const record = recordOf(result);
   const rpm = join(DEMO, kernel.locations[0]);
   const vmlinux = vmlinuxOf(rpm);
@@ -99,8 +99,8 @@ test('the record says what came, what was verified, and what came out: as other 
 
 test('two runs give the same bytes', async () => {
   const [one, two] = [run(), run()];
-  const first = await build(world, kernels, one);
-  const second = await build(world, kernels, two, { jobs: 1 });
+  const first = await build(platform, kernels, one);
+  const second = await build(platform, kernels, two, { jobs: 1 });
   const sums = (results: readonly KernelResult[]) =>
     results.map((result) => recordOf(result).tarball.sha256);
   expect(sums(first)).toEqual(sums(second));
@@ -108,18 +108,18 @@ test('two runs give the same bytes', async () => {
 
 test('what is finished is not built again, but what was touched, or made in another way, is', async () => {
   const places = run();
-  const before = await build(world, kernels, places);
+  const before = await build(platform, kernels, places);
   const [touched, gone] = before.map(recordOf);
   if (!touched || !gone) throw new Error('too few kernels');
   writeFileSync(join(places.output, touched.tarball.path), 'spoilt');
   writeFileSync(join(places.output, 'records', `${gone.uname}.json`), '{"half": ');
-  const again = await build(world, kernels, places);
+  const again = await build(platform, kernels, places);
   const states = Object.fromEntries(again.map(({ record, state }) => [record.uname, state]));
   const expected = kernels.map(({ uname }) => [
     ...[uname, uname === touched.uname || uname === gone.uname ? 'built' : 'skipped'],
   ]);
   expect(states).toEqual(Object.fromEntries(expected));
-  const compat = await build(world, kernels.slice(0, 1), places, { profile: 'compat' });
+  const compat = await build(platform, kernels.slice(0, 1), places, { profile: 'compat' });
   expect(compat.map(({ state }) => state)).toEqual(['built']);
 });
 
@@ -137,14 +137,14 @@ test('an interruption ends it at once, leaves nothing half done, and the next ru
       },
     }),
   };
-  const stopped = build(realWorld({ interrupted: stop.signal }), kernels, places, {}, watched);
+  const stopped = build(realPlatform({ interrupted: stop.signal }), kernels, places, {}, watched);
   await expect(stopped).rejects.toThrow('stop');
   expect(readdirSync(places.temp)).toEqual([]);
   const done = filesBelow(join(places.output, 'records')).length;
   expect(done).toBeGreaterThan(0);
   expect(done).toBeLessThan(kernels.length);
   expect(filesBelow(places.output).filter((name) => name.endsWith('.partial'))).toEqual([]);
-  const rest = await build(world, kernels, places);
+  const rest = await build(platform, kernels, places);
   expect(rest.filter(({ state }) => state === 'skipped')).toHaveLength(done);
   expect(rest.filter(({ state }) => state === 'built')).toHaveLength(kernels.length - done);
 });
@@ -160,7 +160,7 @@ test('a mirror that corrupts bytes is found out: the package comes from another 
   try {
     const progress = listening();
     const places = run([liar.url, server.url]);
-    const results = await build(world, kernels, places, { jobs: 1 }, progress);
+    const results = await build(platform, kernels, places, { jobs: 1 }, progress);
     expect(results.map(({ state }) => state)).toEqual(kernels.map(() => 'built'));
     const convictions = progress.lines.filter((line) => line.includes('not used any more'));
     expect(convictions).toHaveLength(1);
@@ -184,17 +184,17 @@ exec ${real} "$@"
   const use = { tools: { pahole, xz: 'system', sources: [], allowInstall: false }, jobs: 1 };
   writeFileSync(pahole, script(false));
   chmodSync(pahole, 0o755);
-  const once = await build(world, kernels.slice(0, 1), run(), use);
+  const once = await build(platform, kernels.slice(0, 1), run(), use);
   expect(once.map(({ state }) => state)).toEqual(['built']);
   writeFileSync(pahole, script(true));
-  const twice = await build(world, kernels.slice(0, 1), run(), use);
+  const twice = await build(platform, kernels.slice(0, 1), run(), use);
   expect(twice).toMatchObject([{ state: 'failed', record: { reason: 'out-of-memory' } }]);
   expect(readFileSync(marker, 'utf8')).toBe('x\nx\nx\n');
 });
 
 test('a full disk is the failure of that kernel, by name, and the others go on', async () => {
   await onSmallDisk(stage, async (disk) => {
-    const results = await build(world, kernels, { ...run(), temp: disk }, { jobs: 1 });
+    const results = await build(platform, kernels, { ...run(), temp: disk }, { jobs: 1 });
     const reasons = results.map((result) =>
       result.state === 'failed' ? result.record.reason : result.state,
     );
@@ -204,7 +204,7 @@ test('a full disk is the failure of that kernel, by name, and the others go on',
 
 test('a folder for vmlinux that is not there is said before anything is fetched', async () => {
   const places = { ...run(), temp: '/nowhere/at/all' };
-  await expect(build(world, kernels, places)).rejects.toThrow('/nowhere/at/all');
+  await expect(build(platform, kernels, places)).rejects.toThrow('/nowhere/at/all');
   expect(existsSync(join(places.output, 'records'))).toBe(false);
 });
 
@@ -213,7 +213,7 @@ test('an output that cannot be written is said for what it is', async () => {
   const blocked = join(places.output, 'file');
   writeFileSync(blocked, '');
   mkdirSync(join(places.output, 'x'));
-  await expect(build(world, kernels.slice(0, 1), { ...places, output: blocked })).rejects.toThrow(
-    /ENOTDIR|not a folder/,
-  );
+  await expect(
+    build(platform, kernels.slice(0, 1), { ...places, output: blocked }),
+  ).rejects.toThrow(/ENOTDIR|not a folder/);
 });

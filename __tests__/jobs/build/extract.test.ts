@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { extractVmlinux } from '../../../src/jobs/build/extract.ts';
+import { systemPrograms } from '../../../src/platform/programs.ts';
 import { TAG } from '../../../src/rpm/tags.ts';
-import { systemPrograms } from '../../../src/world/programs.ts';
 import { stream } from '../../rpm/read.ts';
 import {
   fileTags,

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FailureRecord } from '../../../src/archive/record.ts';
 import { serveFolder } from '../../../src/download/serve.ts';
-import { fastClock } from '../../download/world.ts';
+import { fastClock } from '../../download/conditions.ts';
 import {
   build,
   demoVmlinux,
@@ -11,7 +11,7 @@ import {
   makeMirror,
   makeStage,
   packagesOf,
-  realWorld,
+  realPlatform,
   rpmOf,
   unameOf,
 } from './stage.ts';
@@ -73,11 +73,11 @@ rmSync(join(packages, rpmOf(GONE)));
 const server = await serveFolder(root);
 afterAll(() => server.close());
 // The waits between tries are part of what is tested; at this pace they take no time.
-const world = realWorld({ clock: fastClock(100) });
+const platform = realPlatform({ clock: fastClock(100) });
 const output = stage.fresh('output');
 const temp = stage.fresh('temp');
-const kernels = await kernelsOn(world, server.url);
-const results = await build(world, kernels, { output, temp, mirrors: [server.url] });
+const kernels = await kernelsOn(platform, server.url);
+const results = await build(platform, kernels, { output, temp, mirrors: [server.url] });
 
 function failureOf(number: number): FailureRecord | undefined {
   const result = results.find(({ record }) => record.uname === unameOf(number));

@@ -5,7 +5,7 @@ import { serveFolder } from '../../../src/download/serve.ts';
 import type { SignaturePolicy } from '../../../src/jobs/build/notary.ts';
 import { asFingerprint, type TrustOption } from '../../../src/rpm/keys.ts';
 import { Gnupg } from '../../rpm/gnupg.ts';
-import { build, DEMO, kernelsOn, makeMirror, makeStage, realWorld, vmlinuxOf } from './stage.ts';
+import { build, DEMO, kernelsOn, makeMirror, makeStage, realPlatform, vmlinuxOf } from './stage.ts';
 
 /** Three mirrors of one kernel: nothing signed; signed, with its key published; unsigned, but with a key. */
 const stage = makeStage();
@@ -29,14 +29,14 @@ publish(signed);
 const stripped = makeMirror(stage.fresh('stripped'), [content]);
 publish(stripped);
 
-const world = realWorld();
+const platform = realPlatform();
 
 async function outcome(root: string, signature: SignaturePolicy, trust: TrustOption[]) {
   const server = await serveFolder(root);
   try {
     const places = { output: stage.fresh('o'), temp: stage.fresh('t'), mirrors: [server.url] };
-    const kernels = await kernelsOn(world, server.url);
-    const [result] = await build(world, kernels, places, { signature, trust });
+    const kernels = await kernelsOn(platform, server.url);
+    const [result] = await build(platform, kernels, places, { signature, trust });
     if (result?.state === 'built') return result.record.verified.signature;
     return result?.state === 'failed' ? result.record.reason : 'not built';
   } finally {

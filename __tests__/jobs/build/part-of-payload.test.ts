@@ -25,7 +25,7 @@ import {
   makeStage,
   onSmallDisk,
   packagesOf,
-  realWorld,
+  realPlatform,
   rpmOf,
   unameOf,
 } from './stage.ts';
@@ -91,13 +91,13 @@ const root = makeMirror(stage.fresh('mirror'), contents, (packages) => {
 });
 const server = await serveFolder(root);
 afterAll(() => server.close());
-const world = realWorld();
-const kernels = await kernelsOn(world, server.url);
+const platform = realPlatform();
+const kernels = await kernelsOn(platform, server.url);
 
 async function buildOne(number: number, program: string, temp = stage.fresh('temp')) {
   writeFileSync(log, '');
   const [result] = await build(
-    world,
+    platform,
     kernels.filter(({ uname }) => uname === unameOf(number)),
     { output: stage.fresh('output'), temp, mirrors: [server.url] },
     { tools: { pahole: 'system', xz: program, sources: [], allowInstall: false } },

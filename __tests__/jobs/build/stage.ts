@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { undiciHttp } from '../../../src/download/http.ts';
 import type { KernelResult } from '../../../src/jobs/build/build.ts';
 import { type BuildRequest, runBuild } from '../../../src/jobs/build/run.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import type { Platform } from '../../../src/platform/platform.ts';
+import { systemPrograms } from '../../../src/platform/programs.ts';
 import type { Progress } from '../../../src/report/progress.ts';
 import { noCache } from '../../../src/rpmmd/cache.ts';
 import { findKernels } from '../../../src/sources/discover.ts';
 import type { KernelPackage } from '../../../src/sources/kernels.ts';
 import { OPENEULER } from '../../../src/sources/openeuler.ts';
-import { systemClock } from '../../../src/world/clock.ts';
-import { systemPrograms } from '../../../src/world/programs.ts';
-import type { World } from '../../../src/world/world.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 export const DEMO = join(root, 'demo', 'repository');
@@ -61,8 +61,8 @@ export async function onSmallDisk(
   }
 }
 
-/** The real world, but for what is given. */
-export function realWorld(changes: Partial<World> = {}): World {
+/** The real platform, with the given changes. */
+export function realPlatform(changes: Partial<Platform> = {}): Platform {
   return {
     env: process.env,
     clock: systemClock,
@@ -91,10 +91,13 @@ export function listening(): Progress & { readonly lines: string[] } {
   };
 }
 
-export async function kernelsOn(world: World, mirror: string): Promise<readonly KernelPackage[]> {
+export async function kernelsOn(
+  platform: Platform,
+  mirror: string,
+): Promise<readonly KernelPackage[]> {
   const all = { releases: ['all'], arches: ['all'], kernels: ['all'], flavours: [] };
   const query = { source: OPENEULER, mirrors: [mirror], ...all, cache: noCache };
-  return (await findKernels(world, query, listening())).kernels;
+  return (await findKernels(platform, query, listening())).kernels;
 }
 
 export interface Run {
@@ -105,7 +108,7 @@ export interface Run {
 
 /** Builds by the machine's own tools, with the size check of a kernel relaxed. */
 export function build(
-  world: World,
+  platform: Platform,
   kernels: readonly KernelPackage[],
   run: Run,
   changes: Partial<BuildRequest> = {},
@@ -113,7 +116,7 @@ export function build(
 ): Promise<readonly KernelResult[]> {
   const tools = { pahole: 'system', xz: 'system', sources: [], allowInstall: false };
   return runBuild(
-    world,
+    platform,
     {
       ...run,
       kernels,

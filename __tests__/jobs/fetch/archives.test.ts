@@ -7,11 +7,11 @@ import { type GitServer, startGitServer } from '../../archive/git-server.ts';
 import { commit, createRepository } from '../../archive/repositories.ts';
 import { catalogOf, kernelOf, shelve, writeFiles } from '../../archive/shelves.ts';
 import { temporaryFolder } from '../../btf/made.ts';
-import { bytes } from '../../download/world.ts';
-import { hastyWorld } from '../../tree/world.ts';
+import { bytes } from '../../download/conditions.ts';
+import { fastPlatform } from '../../tree/platform.ts';
 
 const folder = temporaryFolder();
-const world = hastyWorld();
+const platform = fastPlatform();
 const X86 = '5.10.0-60.18.0.50.oe2203.x86_64';
 const ARM = '5.10.0-60.18.0.50.oe2203.aarch64';
 const OTHER = '6.6.0-28.0.0.34.oe2403.x86_64';
@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 
 async function open(where: string): Promise<ArchiveReader> {
-  const reader = await openReader(world, where);
+  const reader = await openReader(platform, where);
   opened.push(reader);
   return reader;
 }
@@ -95,11 +95,11 @@ test('of a git URL only the tarball that is read is moved', async () => {
 test('of an HTTP root one kernel takes two requests: the catalog and the tarball', async () => {
   const asked: string[] = [];
   const counting = {
-    ...world,
+    ...platform,
     http: {
-      request: (request: Parameters<typeof world.http.request>[0]) => {
+      request: (request: Parameters<typeof platform.http.request>[0]) => {
         asked.push(new URL(request.url).pathname);
-        return world.http.request(request);
+        return platform.http.request(request);
       },
     },
   };
@@ -164,7 +164,7 @@ test('a link in an archive is no kernel', async () => {
 });
 
 test('a server that is not there is named', async () => {
-  await expect(openReader(world, 'http://127.0.0.1:9/archive')).rejects.toMatchObject({
+  await expect(openReader(platform, 'http://127.0.0.1:9/archive')).rejects.toMatchObject({
     reason: 'network',
     message: expect.stringContaining('http://127.0.0.1:9/archive'),
   });

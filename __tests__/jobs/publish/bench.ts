@@ -5,10 +5,10 @@ import { publish } from '../../../src/commands/publish.ts';
 import { readOptions } from '../../../src/commands/values.ts';
 import { undiciHttp } from '../../../src/download/http.ts';
 import { asFailure } from '../../../src/failure.ts';
-import { systemPrograms } from '../../../src/world/programs.ts';
-import type { World } from '../../../src/world/world.ts';
+import type { Platform } from '../../../src/platform/platform.ts';
+import { systemPrograms } from '../../../src/platform/programs.ts';
 import { type GitServer, type GitServerOptions, startGitServer } from '../../archive/git-server.ts';
-import { fastClock } from '../../download/world.ts';
+import { fastClock } from '../../download/conditions.ts';
 import { MINIMUM_TYPES, putKernels } from './kernels.ts';
 
 /** All that one test file needs: a folder, servers, and runs of the command with what they said. */
@@ -74,7 +74,7 @@ async function runPublish(
     GIT_CONFIG_NOSYSTEM: '1',
     ...env,
   };
-  const world: World = {
+  const platform: Platform = {
     env: whole,
     clock: fastClock(1000),
     http: undiciHttp({}),
@@ -91,7 +91,7 @@ async function runPublish(
   );
   try {
     const values = readOptions(publish.options, given, whole) as never;
-    const outcome = await publish.run(world, values, []);
+    const outcome = await publish.run(platform, values, []);
     const document = JSON.stringify(outcome.document);
     said.push(outcome.text, document, JSON.stringify(outcome.outputs), outcome.summary ?? '');
     return { status: outcome.status, document: JSON.parse(document), said: said.join('') };

@@ -1,11 +1,11 @@
 import type { FailureRecord, KernelRecord } from '../../archive/record.ts';
 import { RECORD_SCHEMA } from '../../archive/record.ts';
 import { asFailure } from '../../failure.ts';
+import { collectAll } from '../../platform/heap.ts';
 import type { Progress } from '../../report/progress.ts';
 import { bytes } from '../../report/units.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import { encodeArgs } from '../../toolchain/encode.ts';
-import { collectAll } from '../../world/heap.ts';
 import { buildKernel, type Workshop } from './kernel.ts';
 import { coresFor, inLanes, type Traffic } from './lanes.ts';
 import { finishedBefore, writeBuilt, writeFailed } from './output.ts';
@@ -35,7 +35,7 @@ export async function buildKernels(
   { output, lanes, cores }: BuildSettings,
   progress: Progress,
 ): Promise<readonly KernelResult[]> {
-  const { clock, interrupted } = shop.world;
+  const { clock, interrupted } = shop.platform;
   const recipe = {
     version: shop.pahole.version,
     flags: encodeArgs(shop.pahole, { profile: shop.profile, jobs: 1 }).flags,
@@ -82,6 +82,6 @@ function failureRecord(shop: Workshop, kernel: KernelPackage, error: unknown): F
     package: { url: shop.courier(kernel).url, size, sha256: checksum.value },
     reason,
     message: advice === undefined ? message : `${message} ${advice}`,
-    finishedAt: shop.world.clock.date().toISOString(),
+    finishedAt: shop.platform.clock.date().toISOString(),
   };
 }

@@ -2,15 +2,15 @@ import { rm } from 'node:fs/promises';
 import { debugInfoOf } from '../../btf/elf.ts';
 import { encodeBtf } from '../../btf/encode.ts';
 import { Failure } from '../../failure.ts';
+import type { Platform } from '../../platform/platform.ts';
 import { encodeArgs, type Profile } from '../../toolchain/encode.ts';
 import { jobsThatFit, paholeMemory } from '../../toolchain/memory.ts';
 import type { Pahole } from '../../toolchain/pahole.ts';
-import type { World } from '../../world/world.ts';
 import type { Budget } from './budget.ts';
 
 /** What pahole needs besides a vmlinux. */
 export interface Encoding {
-  readonly world: World;
+  readonly platform: Platform;
   readonly pahole: Pahole;
   readonly profile: Profile;
   /** Bytes that all paholes at work may take together. */
@@ -37,7 +37,7 @@ export async function encode(
   const { pahole, memory } = encoding;
   const debugInfo = await debugInfoOf(vmlinux);
   const need = paholeMemory(pahole.version, debugInfo, 1);
-  const release = await memory.take(need, encoding.world.interrupted);
+  const release = await memory.take(need, encoding.platform.interrupted);
   try {
     const room = need + memory.free;
     const jobs = Math.max(1, jobsThatFit(pahole.version, debugInfo, cores(), room));
@@ -47,7 +47,7 @@ export async function encode(
   } finally {
     release();
   }
-  const everything = await memory.take(memory.capacity, encoding.world.interrupted);
+  const everything = await memory.take(memory.capacity, encoding.platform.interrupted);
   try {
     return await start(encoding, vmlinux, 1);
   } finally {
@@ -56,7 +56,7 @@ export async function encode(
 }
 
 async function start(
-  { world, pahole, profile }: Encoding,
+  { platform, pahole, profile }: Encoding,
   vmlinux: string,
   jobs: number,
 ): Promise<Encoded> {
@@ -64,8 +64,8 @@ async function start(
   const file = `${vmlinux}.btf`;
   await rm(file, { force: true });
   const encoder = { path: pahole.path, args };
-  await encodeBtf(world.programs, encoder, {
-    ...{ vmlinux, output: file, signal: world.interrupted },
+  await encodeBtf(platform.programs, encoder, {
+    ...{ vmlinux, output: file, signal: platform.interrupted },
   });
   return { file, flags };
 }

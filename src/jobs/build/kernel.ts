@@ -6,9 +6,9 @@ import { type KernelRecord, RECORD_SCHEMA } from '../../archive/record.ts';
 import { checkBtf, type Expectation } from '../../btf/check.ts';
 import { findSection, readElf, withFile } from '../../btf/elf.ts';
 import { packBtf } from '../../btf/tarball.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Task } from '../../report/progress.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
-import type { World } from '../../world/world.ts';
 import { type Encoding, encode } from './encode.ts';
 import { type Fetching, fetchVmlinux } from './fetch.ts';
 import { Stopwatch } from './stopwatch.ts';
@@ -16,7 +16,7 @@ import type { Workspace } from './workspace.ts';
 
 /** All that the kernels of one run share. */
 export interface Workshop extends Fetching, Encoding {
-  readonly world: World;
+  readonly platform: Platform;
   readonly workspace: Workspace;
   /** What the BTF must be to be taken for that of a kernel. */
   readonly expectation: Expectation;
@@ -37,8 +37,8 @@ export async function buildKernel(
   cores: () => number,
   task: Task,
 ): Promise<Built> {
-  const { world, pahole, interrupted } = shop;
-  const stopwatch = new Stopwatch(world.clock, task);
+  const { platform, pahole, interrupted } = shop;
+  const stopwatch = new Stopwatch(platform.clock, task);
   const room = await shop.workspace.room();
   const path = join(room.folder, 'vmlinux');
   let release = () => {};
@@ -60,7 +60,7 @@ export async function buildKernel(
     stopwatch.end('check', size);
 
     stopwatch.begin('compress');
-    const tarball = await packBtf(world.programs, kernel.uname, btf, { signal: interrupted });
+    const tarball = await packBtf(platform.programs, kernel.uname, btf, { signal: interrupted });
     stopwatch.end('compress', tarball.length);
 
     const { uname, nvra, distribution, versionId, arch, releases } = kernel;
@@ -82,7 +82,7 @@ export async function buildKernel(
         sha256: sha256(tarball),
       },
       stages: stopwatch.stages,
-      finishedAt: world.clock.date().toISOString(),
+      finishedAt: platform.clock.date().toISOString(),
     };
     return { record, tarball };
   } finally {

@@ -3,6 +3,7 @@ import type { Verification } from '../../archive/record.ts';
 import type { MirrorPool } from '../../download/mirrors.ts';
 import { fetchSmall } from '../../download/small.ts';
 import { describe, Failure } from '../../failure.ts';
+import type { Platform } from '../../platform/platform.ts';
 import {
   asFingerprint,
   type Fingerprint,
@@ -13,7 +14,6 @@ import {
 import type { PackageHead } from '../../rpm/package.ts';
 import { checkSignature } from '../../rpm/signature.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
-import type { World } from '../../world/world.ts';
 
 /**
  * `require`: a good signature or nothing. `prefer`: the same where the repository publishes keys,
@@ -27,7 +27,7 @@ const MOST_KEY_BYTES = 1024 * 1024;
 
 /** Judges the signatures of packages by the keys of their repositories and those that the user trusts. */
 export class Notary {
-  readonly #world: World;
+  readonly #platform: Platform;
   readonly #pool: MirrorPool;
   readonly #policy: SignaturePolicy;
   readonly #given: readonly KeyFile[];
@@ -35,13 +35,13 @@ export class Notary {
   readonly #published = new Map<string, Promise<KeyFile | undefined>>();
 
   private constructor(
-    world: World,
+    platform: Platform,
     pool: MirrorPool,
     policy: SignaturePolicy,
     fingerprints: readonly Fingerprint[],
     given: readonly KeyFile[],
   ) {
-    this.#world = world;
+    this.#platform = platform;
     this.#pool = pool;
     this.#policy = policy;
     this.#fingerprints = fingerprints;
@@ -50,14 +50,14 @@ export class Notary {
 
   /** Reads the key files that the user named; `usage` for one that cannot be read. */
   static async open(
-    world: World,
+    platform: Platform,
     pool: MirrorPool,
     policy: SignaturePolicy,
     trust: readonly TrustOption[],
   ): Promise<Notary> {
     const fingerprints = trust.flatMap((one) => ('fingerprint' in one ? one.fingerprint : []));
     const paths = trust.flatMap((one) => ('file' in one ? one.file : []));
-    return new Notary(world, pool, policy, fingerprints, await Promise.all(paths.map(readKeys)));
+    return new Notary(platform, pool, policy, fingerprints, await Promise.all(paths.map(readKeys)));
   }
 
   /** Throws `unsigned` and `bad-signature` as the policy has it, and what keeps keys from being read. */
@@ -66,7 +66,7 @@ export class Notary {
     const published = await Promise.all(kernel.keyPaths.map((path) => this.#keysAt(path)));
     const files = [...published, ...this.#given].filter((file) => file !== undefined);
     const pinned = [...kernel.trustedKeys.map(asFingerprint), ...this.#fingerprints];
-    const now = this.#world.clock.date();
+    const now = this.#platform.clock.date();
     const keyring = await Keyring.read(files, pinned, now);
     const verdict = await checkSignature(head, keyring, now);
     if (verdict.status === 'good') return { status: 'good', key: verdict.key, hash: verdict.hash };
@@ -85,7 +85,7 @@ export class Notary {
   }
 
   #fetch(path: string): Promise<KeyFile | undefined> {
-    const { interrupted: signal } = this.#world;
+    const { interrupted: signal } = this.#platform;
     return fetchSmall(this.#pool, path, { signal }, async ({ status, url, body }) => {
       if (status !== 200) return undefined;
       const chunks: Buffer[] = [];

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import { prepareToolchain, type Wishes } from '../../toolchain/prepare.ts';
-import type { World } from '../../world/world.ts';
 import { buildKernels, type KernelResult } from './build.ts';
 import { openWorkshop, type WorkshopSettings } from './workshop.ts';
 
@@ -17,13 +17,13 @@ export interface BuildRequest extends WorkshopSettings {
 
 /** Brings the tools, opens the workshop, builds the kernels, and leaves nothing behind but the output. */
 export async function runBuild(
-  world: World,
+  platform: Platform,
   request: BuildRequest,
   progress: Progress,
 ): Promise<readonly KernelResult[]> {
   if (request.kernels.length === 0) return [];
-  const tools = await prepareToolchain(world, request.tools, progress);
-  const workshop = await openWorkshop(world, tools, request, progress);
+  const tools = await prepareToolchain(platform, request.tools, progress);
+  const workshop = await openWorkshop(platform, tools, request, progress);
   const cores = availableParallelism();
   // Even on one core a second kernel can download while pahole works on the first.
   const settings = { output: request.output, lanes: request.jobs ?? Math.max(2, cores), cores };

@@ -1,6 +1,6 @@
 import { type Measured, STAGES, type StageName } from '../../archive/record.ts';
+import type { Clock } from '../../platform/clock.ts';
 import type { Task } from '../../report/progress.ts';
-import type { Clock } from '../../world/clock.ts';
 
 /** Times the stages of one kernel, one after the other, for its record, and tells its task of them. */
 export class Stopwatch {

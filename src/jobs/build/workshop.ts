@@ -1,12 +1,12 @@
 import type { Expectation } from '../../btf/check.ts';
 import { MirrorPool } from '../../download/mirrors.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 import type { TrustOption } from '../../rpm/keys.ts';
 import type { Profile } from '../../toolchain/encode.ts';
 import { machineMemory } from '../../toolchain/memory.ts';
 import type { Toolchain } from '../../toolchain/prepare.ts';
 import { decodeCommand } from '../../toolchain/xz.ts';
-import type { World } from '../../world/world.ts';
 import { Budget } from './budget.ts';
 import { Courier } from './courier.ts';
 import type { Workshop } from './kernel.ts';
@@ -30,7 +30,7 @@ const SHARE_FOR_PAHOLE = 0.8;
 
 /** Sets up what the kernels of one run share. `close` removes all that is left of it. */
 export async function openWorkshop(
-  world: World,
+  platform: Platform,
   tools: Toolchain,
   settings: WorkshopSettings,
   progress: Progress,
@@ -38,26 +38,26 @@ export async function openWorkshop(
   const { connections, profile, expectation, signature, trust } = settings;
   const pool = new MirrorPool(
     settings.mirrors,
-    { http: world.http, clock: world.clock, random: Math.random },
+    { http: platform.http, clock: platform.clock, random: Math.random },
     { note: progress.note, ...(connections === undefined ? {} : { connections }) },
   );
   const { available } = machineMemory();
-  const workspace = await openWorkspace(world, settings.temp, available);
+  const workspace = await openWorkspace(platform, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
-  const notary = await Notary.open(world, pool, signature, trust);
+  const notary = await Notary.open(platform, pool, signature, trust);
   const shop: Workshop = {
-    ...{ world, workspace, profile, expectation },
-    interrupted: world.interrupted,
+    ...{ platform, workspace, profile, expectation },
+    interrupted: platform.interrupted,
     pahole: tools.pahole,
     decoders: {
-      programs: world.programs,
+      programs: platform.programs,
       xz: decodeCommand(tools.xz),
       xzPart: tools.xz.writesParts ? (part) => decodeCommand(tools.xz, part) : undefined,
     },
     space: new Budget(workspace.capacity),
     memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
     vouch: (head, kernel) => notary.vouch(head, kernel),
-    courier: (kernel) => new Courier(pool, kernel, world.interrupted),
+    courier: (kernel) => new Courier(pool, kernel, platform.interrupted),
   };
   return { shop, close: workspace.remove };
 }

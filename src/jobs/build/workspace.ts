@@ -3,7 +3,7 @@ import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from '../../failure.ts';
-import type { World } from '../../world/world.ts';
+import type { Platform } from '../../platform/platform.ts';
 
 /** A private folder for what is large and passing: vmlinux, and pahole's fresh file beside it. */
 export interface Workspace {
@@ -30,12 +30,12 @@ const WORTHWHILE = 2e9;
  * exit for whatever reason by a hook.
  */
 export async function openWorkspace(
-  world: World,
+  platform: Platform,
   chosen: string | undefined,
   availableMemory: number,
 ): Promise<Workspace> {
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
-  const parent = chosen ?? (inMemory >= WORTHWHILE ? MEMORY : (world.env.TMPDIR ?? tmpdir()));
+  const parent = chosen ?? (inMemory >= WORTHWHILE ? MEMORY : (platform.env.TMPDIR ?? tmpdir()));
   const capacity = parent === MEMORY ? inMemory : await free(parent);
   const folder = await mkdtemp(join(parent, 'btfhub-')).catch((error: unknown) => {
     const advice = 'Name a folder that can be written with --temp.';

@@ -3,8 +3,8 @@ import type { ArchiveReader, Delivery } from '../../archive/reader.ts';
 import { checkBtf, type Expectation, type Summary } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { Failure } from '../../failure.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { World } from '../../world/world.ts';
 import { type Machine, OWN_BTF } from './machine.ts';
 import { nearestKernels } from './nearest.ts';
 
@@ -55,7 +55,7 @@ function describeNearest(
  * unpacked and checked. Throws NotArchived, `checksum-mismatch`, `bad-archive` or `bad-btf`.
  */
 export async function fetchBtf(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   progress: Progress,
   reader: ArchiveReader,
   request: { readonly machine: Machine; readonly expectation: Expectation },
@@ -66,7 +66,7 @@ export async function fetchBtf(
     const { kernel, tarball, promised } = await deliver(reader, request.machine);
     task.advance(tarball.length);
     task.stage('check');
-    const btf = await unpackOf(world, kernel, tarball, reader.name);
+    const btf = await unpackOf(platform, kernel, tarball, reader.name);
     const summary = checkBtf(btf, request.expectation);
     task.end('fetched', promised ? 'as the catalog promises' : 'no catalog promises its bytes');
     return { kernel, btf, summary, promised };
@@ -78,12 +78,14 @@ export async function fetchBtf(
 
 /** The BTF in a kernel's tarball. Throws `bad-archive`, also when it is that of another kernel. */
 export async function unpackOf(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   kernel: KernelName,
   tarball: Uint8Array,
   archive: string,
 ): Promise<Buffer> {
-  const { uname, btf } = await unpackBtf(world.programs, tarball, { signal: world.interrupted });
+  const { uname, btf } = await unpackBtf(platform.programs, tarball, {
+    signal: platform.interrupted,
+  });
   if (uname === kernel.uname) return btf;
   const what = `The tarball of ${kernel.uname} in ${archive}`;
   throw new Failure('bad-archive', `${what} holds the BTF of another kernel: ${uname}.`);

@@ -13,7 +13,7 @@ import {
   type Uname,
   type VersionId,
 } from '../../names.ts';
-import type { World } from '../../world/world.ts';
+import type { Platform } from '../../platform/platform.ts';
 
 /** A machine as far as its kernel's BTF is concerned: the one we run on, or one that lies in a folder. */
 export interface Machine {
@@ -34,11 +34,11 @@ export const OWN_BTF = 'sys/kernel/btf/vmlinux';
  * @throws Failure `usage` when an image has several kernels, or none
  */
 export async function readMachine(
-  world: Pick<World, 'programs'>,
+  platform: Pick<Platform, 'programs'>,
   root: string,
   wanted?: Uname,
 ): Promise<Machine> {
-  const running = root === '/' ? await runningKernel(world) : undefined;
+  const running = root === '/' ? await runningKernel(platform) : undefined;
   const kernel = wanted ? { uname: wanted, arch: archOf(wanted) } : undefined;
   const release = await readOsRelease(root);
   return {
@@ -55,7 +55,7 @@ export async function readMachine(
 /** `uname -r -m`: the release, a space, the machine. */
 export async function runningKernel({
   programs,
-}: Pick<World, 'programs'>): Promise<Machine['kernel']> {
+}: Pick<Platform, 'programs'>): Promise<Machine['kernel']> {
   const { stdout } = await programs.run({ program: 'uname', args: ['-r', '-m'] });
   const [release = '', machine = ''] = stdout.toString('utf8').trim().split(' ');
   return { uname: asUname(release), arch: asArch(machine) };

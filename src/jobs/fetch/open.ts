@@ -3,9 +3,9 @@ import { type ArchiveReader, archiveReader, httpReader } from '../../archive/rea
 import { MirrorPool } from '../../download/mirrors.ts';
 import { fetchSmall } from '../../download/small.ts';
 import { describe, Failure } from '../../failure.ts';
-import type { World } from '../../world/world.ts';
+import type { Platform } from '../../platform/platform.ts';
 
-type Ports = Pick<World, 'env' | 'programs' | 'http' | 'clock' | 'interrupted'>;
+type Ports = Pick<Platform, 'env' | 'programs' | 'http' | 'clock' | 'interrupted'>;
 
 /** A catalog of ten thousand kernels, and twenty times the largest tarball. */
 const MOST_BYTES = 32 * 1024 * 1024;
@@ -16,11 +16,11 @@ const MOST_BYTES = 32 * 1024 * 1024;
  *
  * @throws Failure `usage`, `not-found`, `network`
  */
-export async function openReader(world: Ports, where: string): Promise<ArchiveReader> {
-  if (/^https?:\/\//i.test(where) && !(await speaksGit(world, where))) {
-    return httpReader(where, rawFiles(world, where));
+export async function openReader(platform: Ports, where: string): Promise<ArchiveReader> {
+  if (/^https?:\/\//i.test(where) && !(await speaksGit(platform, where))) {
+    return httpReader(where, rawFiles(platform, where));
   }
-  return archiveReader(await openArchive(world, where));
+  return archiveReader(await openArchive(platform, where));
 }
 
 /** Whether a URL is a repository: by its name, or by what git's smart protocol answers there (gitprotocol-http(5)). */

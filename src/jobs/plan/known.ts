@@ -7,8 +7,8 @@ import {
 import { type Archive, openArchive } from '../../archive/git.ts';
 import { Failure } from '../../failure.ts';
 import type { Branch } from '../../names.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { World } from '../../world/world.ts';
 import type { Known, PastFailure } from './standing.ts';
 
 export interface ArchiveQuery {
@@ -25,11 +25,11 @@ export interface ArchiveQuery {
  * `not-found` when the archive or the base branch is not there, with `network` or `bad-archive`.
  */
 export async function readKnown(
-  world: World,
+  platform: Platform,
   query: ArchiveQuery,
   progress: Progress,
 ): Promise<Known> {
-  const archive = await openArchive(world, query.where);
+  const archive = await openArchive(platform, query.where);
   const task = progress.begin(`archive ${archive.name}`);
   task.stage('listing');
   try {

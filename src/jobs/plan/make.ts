@@ -1,7 +1,7 @@
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 import { findKernels, type KernelQuery } from '../../sources/discover.ts';
 import type { KernelPackage, Trouble } from '../../sources/kernels.ts';
-import type { World } from '../../world/world.ts';
 import { type ArchiveQuery, readKnown } from './known.ts';
 import { type Limits, withinLimits } from './limit.ts';
 import { type Counts, PLAN_SCHEMA, type Plan, type PlanRow, type PlanTrouble } from './plan.ts';
@@ -20,14 +20,14 @@ export interface PlanRequest {
 
 /** Compares what is published with what is there. Rejects as `findKernels` and `readKnown` do. */
 export async function makePlan(
-  world: World,
+  platform: Platform,
   request: PlanRequest,
   progress: Progress,
 ): Promise<Plan> {
   const { query, archive, since, limits, skipEmbedded, retryFailed } = request;
-  const known = archive ? await readKnown(world, archive, progress) : NOTHING_KNOWN;
-  const discovery = await findKernels(world, query, progress);
-  const now = world.clock.date();
+  const known = archive ? await readKnown(platform, archive, progress) : NOTHING_KNOWN;
+  const discovery = await findKernels(platform, query, progress);
+  const now = platform.clock.date();
   const rules = { source: query.source, known, skipEmbedded, retryFailed, now };
   const earliest = since === undefined ? 0 : since.getTime() / 1000;
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);

@@ -18,8 +18,8 @@ import { checkBtf, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { describe, Failure, isSystemError } from '../../failure.ts';
 import { printable } from '../../names.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { World } from '../../world/world.ts';
 
 /** A kernel whose tarball was opened, checked and kept as a git blob. */
 export interface Candidate {
@@ -45,7 +45,7 @@ const LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
  * @throws Failure `usage` that names every file that is not as it should be; then nothing is published
  */
 export async function takeIn(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   progress: Progress,
   request: {
     readonly folders: readonly string[];
@@ -70,12 +70,12 @@ export async function takeIn(
       task.stage('check', record.btf.size);
       try {
         const tarball = await readFile(join(folder, record.tarball.path));
-        await checkTarball(world, tarball, record, request.expectation);
+        await checkTarball(platform, tarball, record, request.expectation);
         const blob = await request.keep(tarball);
         task.end('checked');
         return { record, blob };
       } catch (error) {
-        world.interrupted.throwIfAborted();
+        platform.interrupted.throwIfAborted();
         task.end('refused', describe(error));
         problems.push(`${join(folder, record.tarball.path)}: ${describe(error)}`);
         return undefined;
@@ -179,14 +179,16 @@ function sameTarball(a: BuildRecord, b: BuildRecord): boolean {
 }
 
 async function checkTarball(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   tarball: Buffer,
   record: KernelRecord,
   expectation: Expectation,
 ): Promise<void> {
   expectSame('bytes', tarball.length, record.tarball.size);
   expectSame('SHA-256', sha256(tarball), record.tarball.sha256);
-  const { uname, btf } = await unpackBtf(world.programs, tarball, { signal: world.interrupted });
+  const { uname, btf } = await unpackBtf(platform.programs, tarball, {
+    signal: platform.interrupted,
+  });
   expectSame('name of the member', uname, record.uname);
   expectSame('bytes of BTF', btf.length, record.btf.size);
   expectSame('SHA-256 of the BTF', sha256(btf), record.btf.sha256);

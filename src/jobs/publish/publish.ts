@@ -6,8 +6,8 @@ import type { Expectation } from '../../btf/check.ts';
 import { Failure } from '../../failure.ts';
 import { type Ensured, ensurePullRequest, type Forge } from '../../forge/forge.ts';
 import type { Branch } from '../../names.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { World } from '../../world/world.ts';
 import type { Additions } from './additions.ts';
 import { type Intake, takeIn } from './intake.ts';
 import { readCatalog, register } from './register.ts';
@@ -56,37 +56,37 @@ export interface PullRequestMissing {
  * at any point, it goes on from there: nothing is pushed twice, and nothing that waits is lost.
  */
 export async function publish(
-  world: World,
+  platform: Platform,
   progress: Progress,
   request: PublishRequest,
 ): Promise<Published> {
-  const remote = await openRemote(world, request.location, request.credential);
+  const remote = await openRemote(platform, request.location, request.credential);
   try {
-    return await publishTo(world, progress, request, remote);
+    return await publishTo(platform, progress, request, remote);
   } finally {
     await remote.plumbing.close();
   }
 }
 
 async function publishTo(
-  world: World,
+  platform: Platform,
   progress: Progress,
   request: PublishRequest,
   remote: Remote,
 ): Promise<Published> {
   const { base, branch, dryRun, runUrl, expectation, author, committer: person } = request;
-  const committer = await openCommitter(world, remote.plumbing, {
+  const committer = await openCommitter(platform, remote.plumbing, {
     ...(author === undefined ? {} : { author }),
     ...(person === undefined ? {} : { committer: person }),
   });
   // A catalog that cannot be read is told before anything is pushed.
   const seen = await readCatalog(remote);
-  const intake = await takeIn(world, progress, {
+  const intake = await takeIn(platform, progress, {
     folders: request.folders,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball),
   });
-  const desk: Desk = { world, progress, remote, committer, runUrl, dryRun };
+  const desk: Desk = { platform, progress, remote, committer, runUrl, dryRun };
   const shelved = await shelve(desk, { base, branch }, intake.candidates, request.replace);
   const { standing, additions } = shelved;
   if (shelved.commit !== undefined && !dryRun) {

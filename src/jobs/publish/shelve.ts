@@ -4,15 +4,15 @@ import { listTree, type Oid, type Remote } from '../../archive/remote.ts';
 import { type Standing, takeStanding } from '../../archive/waiting.ts';
 import { Failure } from '../../failure.ts';
 import type { Branch } from '../../names.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { World } from '../../world/world.ts';
 import { type Additions, planAdditions } from './additions.ts';
 import type { Candidate } from './intake.ts';
 import { commitMessage } from './wording.ts';
 
 /** Where and how to push, for the branch of kernels and for the catalog's. */
 export interface Desk {
-  readonly world: Pick<World, 'clock' | 'interrupted'>;
+  readonly platform: Pick<Platform, 'clock' | 'interrupted'>;
   readonly progress: Progress;
   readonly remote: Remote;
   readonly committer: Committer;
@@ -68,7 +68,7 @@ export async function shelve(
 
 /** Until it is neither lost nor unknown, with pauses that grow. */
 export async function again<Result extends object>(
-  desk: Pick<Desk, 'world' | 'progress' | 'remote'>,
+  desk: Pick<Desk, 'platform' | 'progress' | 'remote'>,
   branch: Branch,
   attempt: () => Promise<Result | 'lost' | 'unknown'>,
 ): Promise<Result> {
@@ -85,7 +85,7 @@ export async function again<Result extends object>(
       );
     }
     desk.progress.note(`${branch}: ${why}; looking again`);
-    const { clock, interrupted } = desk.world;
+    const { clock, interrupted } = desk.platform;
     await clock.sleep(250 * 2 ** tried * (0.5 + Math.random()), interrupted);
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { KernelName } from '../../archive/layout.ts';
 import { Failure } from '../../failure.ts';
 import { printable } from '../../names.ts';
-import type { World } from '../../world/world.ts';
+import type { Platform } from '../../platform/platform.ts';
 
 /**
  * The least BTF with which an object's CO-RE relocations come out as with the kernel's whole one:
@@ -14,7 +14,7 @@ import type { World } from '../../world/world.ts';
  * @throws Failure `bad-btf` with what bpftool said, `missing-program`
  */
 export async function minimise(
-  { programs, interrupted }: Pick<World, 'programs' | 'interrupted'>,
+  { programs, interrupted }: Pick<Platform, 'programs' | 'interrupted'>,
   folder: string,
   { distribution, versionId, uname }: KernelName,
   btf: Uint8Array,

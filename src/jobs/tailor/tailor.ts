@@ -7,8 +7,8 @@ import type { KernelName } from '../../archive/layout.ts';
 import type { ArchiveReader, Delivery } from '../../archive/reader.ts';
 import { combineObjects } from '../../btf/core/combine.ts';
 import { asFailure, type Failure } from '../../failure.ts';
+import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { World } from '../../world/world.ts';
 import { readObjects } from '../check.ts';
 import { unpackOf } from '../fetch/fetch.ts';
 import { type Selection, selectKernels } from '../fetch/select.ts';
@@ -62,7 +62,7 @@ const NOTED = 50;
  * first failure is thrown and nothing is written.
  */
 export async function tailor(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   progress: Progress,
   reader: ArchiveReader,
   request: TailorRequest,
@@ -75,7 +75,10 @@ export async function tailor(
   task.stage('minimise');
   const made: (Made & Entry)[] = [];
   const failed: Lost[] = [];
-  for await (const one of minimiseAll(world, reader, kernels, { questions, jobs: request.jobs })) {
+  for await (const one of minimiseAll(platform, reader, kernels, {
+    questions,
+    jobs: request.jobs,
+  })) {
     if ('error' in one) failed.push(one);
     else {
       made.push({ ...one, path: pathIn(layout, one.kernel) });
@@ -117,7 +120,7 @@ interface Lost {
 
 /** As many at once as there are jobs; few tarballs wait in memory for their turn. */
 async function* minimiseAll(
-  world: Pick<World, 'programs' | 'interrupted'>,
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
   reader: ArchiveReader,
   kernels: readonly KernelName[],
   { questions, jobs }: { readonly questions: Buffer; readonly jobs: number },
@@ -126,11 +129,11 @@ async function* minimiseAll(
   const object = join(folder, 'questions.bpf.o');
   const one = async ({ kernel, tarball }: Delivery): Promise<Made | Lost> => {
     try {
-      const btf = await unpackOf(world, kernel, tarball, reader.name);
-      const content = await minimise(world, folder, kernel, btf, object);
+      const btf = await unpackOf(platform, kernel, tarball, reader.name);
+      const content = await minimise(platform, folder, kernel, btf, object);
       return { kernel, content, whole: btf.length };
     } catch (thrown) {
-      world.interrupted.throwIfAborted();
+      platform.interrupted.throwIfAborted();
       const error = asFailure(thrown);
       // Without bpftool or xz, or space, the next kernel fares no better.
       if (['missing-program', 'no-space', 'internal'].includes(error.reason)) throw error;

@@ -1,4 +1,4 @@
-import { systemPrograms } from '../../src/world/programs.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
 
 test("programs answer in English, whatever the user's language, for what they say is read", async () => {
   const user = { ...process.env, LANGUAGE: 'de:fr', LANG: 'de_DE.UTF-8', LC_MESSAGES: 'fr_FR' };

@@ -1,4 +1,4 @@
-import { collectAfter } from '../../src/world/heap.ts';
+import { collectAfter } from '../../src/platform/heap.ts';
 
 const MiB = 1024 * 1024;
 const CHUNK = 64 * 1024;

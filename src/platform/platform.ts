@@ -3,8 +3,8 @@ import type { Clock } from './clock.ts';
 import type { Http } from './http.ts';
 import type { Programs } from './programs.ts';
 
-/** Everything outside the program, handed in at the top, so that a test puts its own in its place. */
-export interface World {
+/** Everything outside the process. It is handed in at the top, so that a test can replace a part of it. */
+export interface Platform {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly http: Http;
@@ -13,7 +13,7 @@ export interface World {
   readonly stdout: Output;
   /** Everything a person reads while it works. */
   readonly stderr: Output;
-  /** Aborted on SIGINT and SIGTERM; whoever waits for the world listens to it. */
+  /** Aborted on SIGINT and SIGTERM: everything that waits listens to it. */
   readonly interrupted: AbortSignal;
 }
 

@@ -1,11 +1,11 @@
 import { Writable } from 'node:stream';
 import { undiciHttp } from '../../src/download/http.ts';
-import { systemPrograms } from '../../src/world/programs.ts';
-import type { World } from '../../src/world/world.ts';
-import { fastClock } from '../download/world.ts';
+import type { Platform } from '../../src/platform/platform.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
+import { fastClock } from '../download/conditions.ts';
 
-/** The real world, but that time flies in it and its output goes nowhere. */
-export function hastyWorld(changes: Partial<World> = {}): World {
+/** The real platform with a fast clock and no output. */
+export function fastPlatform(changes: Partial<Platform> = {}): Platform {
   const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
   return {
     env: process.env,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemPrograms } from '../../src/world/programs.ts';
+import { systemPrograms } from '../../src/platform/programs.ts';
 
 const programs = systemPrograms(process.env);
 const NUMBERS = { program: 'seq', args: ['1', '3000000'] };

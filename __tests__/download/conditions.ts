@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { undiciHttp } from '../../src/download/http.ts';
 import { MirrorPool, type PoolSettings, type Ports } from '../../src/download/mirrors.ts';
-import { type Clock, systemClock } from '../../src/world/clock.ts';
+import { type Clock, systemClock } from '../../src/platform/clock.ts';
 import { type Behaviour, type FaultServer, faultServer } from './fault-server.ts';
 
 /** A clock that stands still until it is told to go on. */
