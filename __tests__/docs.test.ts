@@ -188,7 +188,12 @@ test.each(readdirSync(join(root, 'docs')))('the files that docs/%s links to are 
   expect(targets.filter((target) => !existsSync(join(root, 'docs', target)))).toEqual([]);
 });
 
-describe.each(['developer', 'operator', 'maintainer'])('docs/%s.zh-CN.md', (name) => {
+/** Pages with a Chinese version: those that users read. */
+const TRANSLATED = readdirSync(join(root, 'docs'))
+  .filter((name) => name.endsWith('.zh-CN.md'))
+  .map((name) => name.replace('.zh-CN.md', ''));
+
+describe.each(TRANSLATED)('docs/%s.zh-CN.md', (name) => {
   const read = (page: string) => readFileSync(join(root, page), 'utf8');
   const [english, chinese] = [read(`docs/${name}.md`), read(`docs/${name}.zh-CN.md`)];
   const found = (text: string, what: RegExp) => text.match(what) ?? [];

@@ -56,41 +56,39 @@ test.each([...new Set(pages.flatMap(commandsIn))].filter((line) => line !== 'npm
   },
 );
 
-test('a build writes what the README says, and a record has the fields of its table', () => {
-  const build = commandsIn('README.md').find((line) => line.includes(' build '));
-  expect(build).toBeDefined();
-  const output = join(folder, 'btf');
-  const record = JSON.parse(
-    readFileSync(join(output, 'records', readdirSync(join(output, 'records'))[0] ?? ''), 'utf8'),
-  );
-  for (const page of pages) {
-    const section = read(page).split('records/<uname -r>.json')[1] ?? '';
-    const rows = [...section.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell]) => cell ?? '');
-    const named = rows.flatMap((cell) =>
-      [...cell.matchAll(/`(\w[\w-]*)`/g)].map((m) => m[1] ?? ''),
-    );
-    const fields = named.filter((name) => !(REASONS as readonly string[]).includes(name));
-    expect(fields.sort()).toEqual(Object.keys(record).sort());
-  }
+test('each README is a front page of less than 200 lines', () => {
+  for (const page of pages) expect(read(page).split('\n').length).toBeLessThan(200);
 });
 
-test('every reason in the READMEs is one, and those that a build may give are there', () => {
-  for (const page of pages) {
-    for (const reason of REASONS.filter((one) => !NOT_OF_A_KERNEL.includes(one))) {
-      expect(read(page)).toContain(`\`${reason}\``);
-    }
-  }
+test('the Chinese README has the commands, the workflow step and the tables of the English one', () => {
+  const [english = '', chinese = ''] = pages.map(read);
+  const shape = (text: string) => text.match(/^(#+ |\||```(?:sh|yaml))/gm);
+  expect(shape(chinese)).toEqual(shape(english));
+  const blocks = (text: string) => text.match(/```(?:sh|yaml)\n[\s\S]*?```/g);
+  expect(blocks(chinese)).toEqual(blocks(english));
 });
-const NOT_OF_A_KERNEL: readonly string[] = [
-  ...['bad-repository', 'bad-archive', 'forge', 'not-found', 'interrupted', 'usage', 'internal'],
-];
 
-test.each(pages)('the source file in %s is one', (page) => {
+const inDocs = (name: string) => [`docs/${name}.md`, `docs/${name}.zh-CN.md`];
+const firstCells = (page: string) =>
+  [...read(page).matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell]) => cell ?? '');
+const namesIn = (cell: string) => [...cell.matchAll(/`(\w[\w-]*)`/g)].map((m) => m[1] ?? '');
+
+test.each(inDocs('records'))('a record has the fields of the table in %s', (page) => {
+  const records = join(folder, 'btf', 'records');
+  const record = JSON.parse(readFileSync(join(records, readdirSync(records)[0] ?? ''), 'utf8'));
+  expect(firstCells(page).flatMap(namesIn).sort()).toEqual(Object.keys(record).sort());
+});
+
+test.each(inDocs('troubleshooting'))('%s says of each reason what it means', (page) => {
+  expect(firstCells(page).flatMap(namesIn).sort()).toEqual([...REASONS].sort());
+});
+
+test.each(inDocs('distributions'))('the source file in %s is valid', (page) => {
   const [, yaml = ''] = /```yaml\n(# Oracle[\s\S]*?)```/.exec(read(page)) ?? [];
   expect(parseSource(parse(yaml), page).id).toBe('ol');
 });
 
-test.each(pages)('%s has a section with the options of every command', (page) => {
+test.each(inDocs('reference'))('%s has a section with the options of every command', (page) => {
   for (const { name } of COMMANDS) expect(read(page)).toContain(`<!-- options: ${name} -->`);
 });
 

@@ -15,7 +15,7 @@ const HELP = `Usage: npm run bench -- [options]
 
 Measures btfhub against the shell pipeline (curl, rpm2cpio | cpio, pahole, tar cJf) and against the
 floor (xz -dc alone, pahole alone, xz alone), interleaved, on real kernels in openEuler's form, and
-writes the table to the README. The first time takes long: it downloads and packs the kernels.
+writes the tables to docs/benchmark.md. The first time takes long: it downloads and packs the kernels.
 
   --rounds <number>       how often each contender runs (default 3)
   --kernel <name>...      kernels for one at a time (default 6.1-amd64 5.10-amd64)
@@ -23,7 +23,7 @@ writes the table to the README. The first time takes long: it downloads and pack
   --four-modules <which>  the same for four kernels in one go (default all)
   --only <part>           one: one kernel at a time; four: four in one go; streams: a package in
                           ranges against one plain stream
-  --no-readme             print the table, leave the README alone
+  --no-page               print the tables, leave docs/benchmark.md alone
   --help                  this
 `;
 const FOUR = ['5.10-amd64', '6.1-amd64', '6.12-amd64', '6.12-backports-amd64'];
@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
     modules: { type: 'string', default: 'all' },
     'four-modules': { type: 'string', default: 'all' },
     only: { type: 'string' },
-    'no-readme': { type: 'boolean' },
+    'no-page': { type: 'boolean' },
     help: { type: 'boolean' },
   },
 });
@@ -84,7 +84,7 @@ const conditions =
   `${rounds === 1 ? 'One round' : `Medians of ${rounds} interleaved rounds`}, least and most in brackets; ` +
   `memory is the peak of what is resident of all processes together, Node the peak of its own. On ${machine()}.`;
 
-/** The parts of the benchmark, each with its place in the README. */
+/** The parts of the benchmark, each with its place in docs/benchmark.md. */
 const PARTS = {
   one: async () => {
     const title = ([kernel]) =>
@@ -121,9 +121,9 @@ const { only } = options;
 if (only !== undefined && !(only in PARTS)) {
   throw new Error(`--only is one of ${Object.keys(PARTS).join(', ')}`);
 }
-const readme = fileURLToPath(new URL('../README.md', import.meta.url));
+const page = fileURLToPath(new URL('../docs/benchmark.md', import.meta.url));
 for (const part of only === undefined ? Object.keys(PARTS) : [only]) {
   const text = [...(await PARTS[part]()), conditions].join('\n\n');
-  if (!options['no-readme']) writeBetween(readme, part, text);
+  if (!options['no-page']) writeBetween(page, part, text);
   process.stdout.write(`${text}\n`);
 }

@@ -1,4 +1,4 @@
-// Numbers as people read them, and the table in the README.
+// Numbers as people read them, and the tables of docs/benchmark.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, totalmem } from 'node:os';
 
