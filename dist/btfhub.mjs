@@ -41968,21 +41968,81 @@ function isSystemError(thrown, code) {
   return typeof thrown === "object" && thrown !== null && "code" in thrown && thrown.code === code;
 }
 
-// src/btf/references.ts
-function badType(type, what) {
+// src/btf/format.ts
+var MAGIC = 60319;
+var VERSION = 1;
+var HEADER_SIZE = 24;
+var TYPE_SIZE = 12;
+var KINDS = [
+  ...["VOID", "INT", "PTR", "ARRAY", "STRUCT", "UNION", "ENUM", "FWD", "TYPEDEF", "VOLATILE"],
+  ...["CONST", "RESTRICT", "FUNC", "FUNC_PROTO", "VAR", "DATASEC", "FLOAT", "DECL_TAG"],
+  ...["TYPE_TAG", "ENUM64"]
+];
+var ELEMENT_SIZE = {
+  ...{ STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12 }
+};
+var INFO_SIZE = {
+  ...{ INT: 4, ARRAY: 12, VAR: 4, DECL_TAG: 4 }
+};
+function invalidType(type, what) {
   const name = type.name === "" ? "" : ` '${type.name}'`;
   return new Failure(
     "bad-btf",
     `This is not sound BTF: type ${type.id} (${type.kind}${name}) ${what}.`
   );
 }
+
+// src/btf/check-names.ts
+var NAMES = {
+  ...{ VOID: "none", INT: "optional", PTR: "none", ARRAY: "none", STRUCT: "optional" },
+  ...{ UNION: "optional", ENUM: "optional", FWD: "required", TYPEDEF: "required" },
+  ...{ VOLATILE: "none", CONST: "none", RESTRICT: "none", FUNC: "required", FUNC_PROTO: "none" },
+  ...{ VAR: "required", DATASEC: "required", FLOAT: "optional", DECL_TAG: "required" },
+  ...{ TYPE_TAG: "required", ENUM64: "optional" }
+};
+var IDENTIFIER = /^[A-Za-z_.$][\w.$]*$/;
+var PRINTABLE = /^[^\u0000-\u001f\u007f\ufffd]+$/;
+var WITH_IDENTIFIER = /* @__PURE__ */ new Set(["TYPEDEF", "FUNC", "VAR", "DATASEC"]);
+function checkNames(type) {
+  const { kind, name } = type;
+  const rule = NAMES[kind];
+  if (rule === "required" && name === "") throw invalidType(type, "has no name");
+  if (rule === "none" && name !== "") throw invalidType(type, "has a name");
+  const pattern2 = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
+  if (name !== "" && !pattern2.test(name)) throw invalidType(type, "has a name that is not one");
+  switch (kind) {
+    case "STRUCT":
+    case "UNION":
+      checkParts(type, type.members, "member");
+      break;
+    case "FUNC_PROTO":
+      checkParts(type, type.parameters, "parameter");
+      break;
+    case "ENUM":
+    case "ENUM64":
+      for (const { name: name2 } of type.values) {
+        if (name2 === "") throw invalidType(type, "has a value without a name");
+      }
+      checkParts(type, type.values, "value");
+  }
+}
+function checkParts(type, parts, what) {
+  for (const { name } of parts) {
+    if (name !== "" && !IDENTIFIER.test(name)) {
+      throw invalidType(type, `has a ${what} whose name is not one`);
+    }
+  }
+}
+
+// src/btf/check-references.ts
 var NOT_DATA = /* @__PURE__ */ new Set(["FUNC", "VAR", "DATASEC", "DECL_TAG"]);
 function checkReferences(btf, type) {
   const kindOf2 = (id) => {
-    if (!btf.has(id)) throw badType(type, `refers to type ${id}, and the last one is ${btf.count}`);
+    if (!btf.has(id))
+      throw invalidType(type, `refers to type ${id}, and the last one is ${btf.count}`);
     return btf.kindOf(id);
   };
-  const refuse2 = (id) => badType(type, `refers to type ${id}, which is a ${kindOf2(id)}`);
+  const refuse2 = (id) => invalidType(type, `refers to type ${id}, which is a ${kindOf2(id)}`);
   const data = (id) => {
     if (NOT_DATA.has(kindOf2(id))) throw refuse2(id);
   };
@@ -42015,7 +42075,7 @@ function checkReferences(btf, type) {
       for (const parameter of type.parameters) data(parameter.type);
       break;
     case "DATASEC":
-      for (const variable of type.variables) oneOf(variable.type, "VAR", "FUNC");
+      for (const variable of type.vars) oneOf(variable.type, "VAR", "FUNC");
       break;
     case "DECL_TAG":
       oneOf(type.type, "STRUCT", "UNION", "FUNC", "VAR", "TYPEDEF");
@@ -42024,200 +42084,28 @@ function checkReferences(btf, type) {
 }
 function checkComponent(btf, tag) {
   const target = btf.type(tag.type);
-  if (tag.component < -1) throw badType(tag, `is on component ${tag.component}`);
-  if (tag.component === -1) return;
+  if (tag.componentIndex < -1) throw invalidType(tag, `is on component ${tag.componentIndex}`);
+  if (tag.componentIndex === -1) return;
   let parts = 0;
   if (target.kind === "STRUCT" || target.kind === "UNION") parts = target.members.length;
   if (target.kind === "FUNC") {
-    if (!btf.has(target.type)) throw badType(target, `refers to type ${target.type}`);
+    if (!btf.has(target.type)) throw invalidType(target, `refers to type ${target.type}`);
     const prototype = btf.type(target.type);
     if (prototype.kind === "FUNC_PROTO") parts = prototype.parameters.length;
   }
-  if (tag.component >= parts) {
-    throw badType(tag, `is on component ${tag.component} of a type that has ${parts}`);
+  if (tag.componentIndex >= parts) {
+    throw invalidType(tag, `is on component ${tag.componentIndex} of a type that has ${parts}`);
   }
 }
-
-// src/btf/layout.ts
-var NONE = Number.NaN;
-function checkLayout(btf) {
-  const sizes = new Float64Array(btf.count + 1).fill(NONE);
-  const state = new Uint8Array(btf.count + 1);
-  const pointerSize = pointerSizeOf(btf);
-  const stack = [];
-  const enter = (id) => {
-    const type = btf.type(id);
-    state[id] = ENTERED;
-    stack.push({ type, parts: containedIn(type), next: 0 });
-  };
-  for (let id = 1; id <= btf.count; id++) {
-    if (UNSIZED.has(btf.kindOf(id))) state[id] = DONE;
-    if (state[id] === NEW) enter(id);
-    for (let top = stack.at(-1); top !== void 0; top = stack.at(-1)) {
-      const part = top.parts[top.next++];
-      if (part === void 0) {
-        sizes[top.type.id] = sizeOf(top.type, sizes, pointerSize);
-        state[top.type.id] = DONE;
-        stack.pop();
-      } else if (state[part] === ENTERED) {
-        throw badType(top.type, `contains type ${part}, which contains it`);
-      } else if (state[part] === NEW) {
-        enter(part);
-      }
-    }
-  }
-}
-var UNSIZED = /* @__PURE__ */ new Set(["FUNC", "FUNC_PROTO", "FWD", "DATASEC", "DECL_TAG"]);
-var NEW = 0;
-var ENTERED = 1;
-var DONE = 2;
-function containedIn(type) {
-  switch (type.kind) {
-    case "TYPEDEF":
-    case "VOLATILE":
-    case "CONST":
-    case "RESTRICT":
-    case "TYPE_TAG":
-    case "ARRAY":
-    case "VAR":
-      return [type.type];
-    case "STRUCT":
-    case "UNION":
-      return type.members.map((member) => member.type);
-    default:
-      return [];
-  }
-}
-function sizeOf(type, sizes, pointerSize) {
-  const of = (id) => sizes[id];
-  switch (type.kind) {
-    case "INT":
-      if (type.bits > 128 || type.bitOffset + type.bits > type.size * 8 || type.size > 16) {
-        throw badType(type, `has ${type.bits} bits at ${type.bitOffset} in ${type.size} bytes`);
-      }
-      return type.size;
-    case "FLOAT":
-      return type.size;
-    case "ENUM":
-    case "ENUM64":
-      if (![1, 2, 4, 8].includes(type.size))
-        throw badType(type, `has a size of ${type.size} bytes`);
-      return type.size;
-    case "PTR":
-      return pointerSize;
-    case "TYPEDEF":
-    case "VOLATILE":
-    case "CONST":
-    case "RESTRICT":
-    case "TYPE_TAG":
-    case "VAR":
-      return of(type.type);
-    case "ARRAY":
-      if (Number.isNaN(of(type.type))) throw badType(type, "is an array of what has no size");
-      return of(type.type) * type.length;
-    case "STRUCT":
-    case "UNION":
-      checkMembers(type, of);
-      return type.size;
-    default:
-      return NONE;
-  }
-}
-function checkMembers(type, sizeOf3) {
-  for (const [index2, member] of type.members.entries()) {
-    const name = member.name === "" ? `member ${index2}` : `member '${member.name}'`;
-    const size2 = sizeOf3(member.type);
-    if (Number.isNaN(size2)) throw badType(type, `has the ${name}, whose type has no size`);
-    if (member.bitSize > size2 * 8) {
-      throw badType(type, `has the ${name} with ${member.bitSize} bits of ${size2} bytes`);
-    }
-    if (type.kind === "UNION" && member.bitOffset !== 0) {
-      throw badType(type, `has the ${name}, which does not begin where the union does`);
-    }
-    const plain2 = member.bitSize === 0 && member.bitOffset % 8 === 0;
-    const bits2 = plain2 ? size2 * 8 : Math.max(member.bitSize, 1);
-    if (member.bitOffset + bits2 > type.size * 8 && bits2 > 0) {
-      throw badType(type, `has the ${name}, which ends beyond its ${type.size} bytes`);
-    }
-  }
-}
-function pointerSizeOf(btf) {
-  const names = ["long int", "long", "unsigned long", "long unsigned int"];
-  for (let id = 1; id <= btf.count; id++) {
-    if (btf.kindOf(id) !== "INT") continue;
-    const int = btf.type(id);
-    if (int.kind === "INT" && names.includes(int.name)) return int.size;
-  }
-  return 8;
-}
-
-// src/btf/naming.ts
-var NAMES = {
-  ...{ VOID: "none", INT: "optional", PTR: "none", ARRAY: "none", STRUCT: "optional" },
-  ...{ UNION: "optional", ENUM: "optional", FWD: "required", TYPEDEF: "required" },
-  ...{ VOLATILE: "none", CONST: "none", RESTRICT: "none", FUNC: "required", FUNC_PROTO: "none" },
-  ...{ VAR: "required", DATASEC: "required", FLOAT: "optional", DECL_TAG: "required" },
-  ...{ TYPE_TAG: "required", ENUM64: "optional" }
-};
-var IDENTIFIER = /^[A-Za-z_.$][\w.$]*$/;
-var PRINTABLE = /^[^\u0000-\u001f\u007f\ufffd]+$/;
-var WITH_IDENTIFIER = /* @__PURE__ */ new Set(["TYPEDEF", "FUNC", "VAR", "DATASEC"]);
-function checkNames(type) {
-  const { kind, name } = type;
-  const rule = NAMES[kind];
-  if (rule === "required" && name === "") throw badType(type, "has no name");
-  if (rule === "none" && name !== "") throw badType(type, "has a name");
-  const pattern2 = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
-  if (name !== "" && !pattern2.test(name)) throw badType(type, "has a name that is not one");
-  switch (kind) {
-    case "STRUCT":
-    case "UNION":
-      checkParts(type, type.members, "member");
-      break;
-    case "FUNC_PROTO":
-      checkParts(type, type.parameters, "parameter");
-      break;
-    case "ENUM":
-    case "ENUM64":
-      for (const { name: name2 } of type.values) {
-        if (name2 === "") throw badType(type, "has a value without a name");
-      }
-      checkParts(type, type.values, "value");
-  }
-}
-function checkParts(type, parts, what) {
-  for (const { name } of parts) {
-    if (name !== "" && !IDENTIFIER.test(name)) {
-      throw badType(type, `has a ${what} whose name is not one`);
-    }
-  }
-}
-
-// src/btf/format.ts
-var MAGIC = 60319;
-var VERSION = 1;
-var HEADER_SIZE = 24;
-var TYPE_SIZE = 12;
-var KINDS = [
-  ...["VOID", "INT", "PTR", "ARRAY", "STRUCT", "UNION", "ENUM", "FWD", "TYPEDEF", "VOLATILE"],
-  ...["CONST", "RESTRICT", "FUNC", "FUNC_PROTO", "VAR", "DATASEC", "FLOAT", "DECL_TAG"],
-  ...["TYPE_TAG", "ENUM64"]
-];
-var PART_SIZE = {
-  ...{ STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12 }
-};
-var EXTRA_SIZE = {
-  ...{ INT: 4, ARRAY: 12, VAR: 4, DECL_TAG: 4 }
-};
 
 // src/btf/reader.ts
-var PART_SIZES = KINDS.map((kind) => {
+var ELEMENT_SIZES = KINDS.map((kind) => {
   var _a6;
-  return (_a6 = PART_SIZE[kind]) != null ? _a6 : 0;
+  return (_a6 = ELEMENT_SIZE[kind]) != null ? _a6 : 0;
 });
-var EXTRA_SIZES = KINDS.map((kind) => {
+var INFO_SIZES = KINDS.map((kind) => {
   var _a6;
-  return (_a6 = EXTRA_SIZE[kind]) != null ? _a6 : 0;
+  return (_a6 = INFO_SIZE[kind]) != null ? _a6 : 0;
 });
 var FUNC = KINDS.indexOf("FUNC");
 var RESERVED = 1627324416;
@@ -42284,6 +42172,15 @@ var Btf = class {
     for (let id = 1; id <= this.count; id++) yield this.type(id);
   }
 };
+function pointerSizeOf(btf) {
+  const names = ["long int", "long", "unsigned long", "long unsigned int"];
+  for (let id = 1; id <= btf.count; id++) {
+    if (btf.kindOf(id) !== "INT") continue;
+    const int = btf.type(id);
+    if (int.kind === "INT" && names.includes(int.name)) return int.size;
+  }
+  return 8;
+}
 var Words = class {
   #bytes;
   #view;
@@ -42340,7 +42237,7 @@ function decode(words, id, kind, at3) {
           name: words.string(words.u32(part)),
           type: words.u32(part + 4),
           bitOffset: flag2 ? place & 16777215 : place,
-          bitSize: flag2 ? place >>> 24 : 0
+          bitfieldSize: flag2 ? place >>> 24 : 0
         };
       });
       return { kind, id, name, size: size2, members };
@@ -42363,7 +42260,7 @@ function decode(words, id, kind, at3) {
       return { kind, id, name, size: size2, signed: flag2, values };
     }
     case "FWD":
-      return { kind, id, name, of: flag2 ? "union" : "struct" };
+      return { kind, id, name, fwdKind: flag2 ? "union" : "struct" };
     case "FUNC":
       return { kind, id, name, type, linkage: info & 65535 };
     case "FUNC_PROTO": {
@@ -42376,17 +42273,17 @@ function decode(words, id, kind, at3) {
     case "VAR":
       return { kind, id, name, type, linkage: words.u32(body) };
     case "DATASEC": {
-      const variables = readParts(info, body, 12, (part) => ({
+      const vars = readParts(info, body, 12, (part) => ({
         type: words.u32(part),
         offset: words.u32(part + 4),
         size: words.u32(part + 8)
       }));
-      return { kind, id, name, size: size2, variables };
+      return { kind, id, name, size: size2, vars };
     }
     case "FLOAT":
       return { kind, id, name, size: size2 };
     case "DECL_TAG":
-      return { kind, id, name, type, component: words.u32(body) | 0 };
+      return { kind, id, name, type, componentIndex: words.u32(body) | 0 };
   }
 }
 function readParts(info, start2, size2, read2) {
@@ -42442,13 +42339,13 @@ function indexTypes(view, byteOrder, start2, length) {
       throw bad(`type ${id} is of the unknown kind ${kind}: ${known}`);
     }
     const parts = info & 65535;
-    const partSize = PART_SIZES[kind];
+    const partSize = ELEMENT_SIZES[kind];
     if ((info & RESERVED) !== 0 || parts !== 0 && partSize === 0 && kind !== FUNC) {
       throw bad(`type ${id} (${KINDS[kind]}) has bits set that its kind has no use for`);
     }
     offsets[id] = at3;
     kinds3[id] = kind;
-    at3 += TYPE_SIZE + EXTRA_SIZES[kind] + parts * partSize;
+    at3 += TYPE_SIZE + INFO_SIZES[kind] + parts * partSize;
     if (at3 > end) throw bad(`type ${id} (${KINDS[kind]}) is cut off`);
   }
   return { offsets: offsets.slice(0, id + 1), kinds: kinds3.slice(0, id + 1) };
@@ -42468,8 +42365,112 @@ function ofType(failure, id) {
   return new Failure("bad-btf", failure.message.replace(": ", `: in type ${id}, `));
 }
 
+// src/btf/check-sizes.ts
+var NONE = Number.NaN;
+function checkSizes(btf) {
+  const sizes = new Float64Array(btf.count + 1).fill(NONE);
+  const state = new Uint8Array(btf.count + 1);
+  const pointerSize = pointerSizeOf(btf);
+  const stack = [];
+  const enter = (id) => {
+    const type = btf.type(id);
+    state[id] = ENTERED;
+    stack.push({ type, parts: containedIn(type), next: 0 });
+  };
+  for (let id = 1; id <= btf.count; id++) {
+    if (UNSIZED.has(btf.kindOf(id))) state[id] = DONE;
+    if (state[id] === NEW) enter(id);
+    for (let top = stack.at(-1); top !== void 0; top = stack.at(-1)) {
+      const part = top.parts[top.next++];
+      if (part === void 0) {
+        sizes[top.type.id] = sizeOf(top.type, sizes, pointerSize);
+        state[top.type.id] = DONE;
+        stack.pop();
+      } else if (state[part] === ENTERED) {
+        throw invalidType(top.type, `contains type ${part}, which contains it`);
+      } else if (state[part] === NEW) {
+        enter(part);
+      }
+    }
+  }
+}
+var UNSIZED = /* @__PURE__ */ new Set(["FUNC", "FUNC_PROTO", "FWD", "DATASEC", "DECL_TAG"]);
+var NEW = 0;
+var ENTERED = 1;
+var DONE = 2;
+function containedIn(type) {
+  switch (type.kind) {
+    case "TYPEDEF":
+    case "VOLATILE":
+    case "CONST":
+    case "RESTRICT":
+    case "TYPE_TAG":
+    case "ARRAY":
+    case "VAR":
+      return [type.type];
+    case "STRUCT":
+    case "UNION":
+      return type.members.map((member) => member.type);
+    default:
+      return [];
+  }
+}
+function sizeOf(type, sizes, pointerSize) {
+  const of = (id) => sizes[id];
+  switch (type.kind) {
+    case "INT":
+      if (type.bits > 128 || type.bitOffset + type.bits > type.size * 8 || type.size > 16) {
+        throw invalidType(type, `has ${type.bits} bits at ${type.bitOffset} in ${type.size} bytes`);
+      }
+      return type.size;
+    case "FLOAT":
+      return type.size;
+    case "ENUM":
+    case "ENUM64":
+      if (![1, 2, 4, 8].includes(type.size))
+        throw invalidType(type, `has a size of ${type.size} bytes`);
+      return type.size;
+    case "PTR":
+      return pointerSize;
+    case "TYPEDEF":
+    case "VOLATILE":
+    case "CONST":
+    case "RESTRICT":
+    case "TYPE_TAG":
+    case "VAR":
+      return of(type.type);
+    case "ARRAY":
+      if (Number.isNaN(of(type.type))) throw invalidType(type, "is an array of what has no size");
+      return of(type.type) * type.length;
+    case "STRUCT":
+    case "UNION":
+      checkMembers(type, of);
+      return type.size;
+    default:
+      return NONE;
+  }
+}
+function checkMembers(type, sizeOf3) {
+  for (const [index2, member] of type.members.entries()) {
+    const name = member.name === "" ? `member ${index2}` : `member '${member.name}'`;
+    const size2 = sizeOf3(member.type);
+    if (Number.isNaN(size2)) throw invalidType(type, `has the ${name}, whose type has no size`);
+    if (member.bitfieldSize > size2 * 8) {
+      throw invalidType(type, `has the ${name} with ${member.bitfieldSize} bits of ${size2} bytes`);
+    }
+    if (type.kind === "UNION" && member.bitOffset !== 0) {
+      throw invalidType(type, `has the ${name}, which does not begin where the union does`);
+    }
+    const plain2 = member.bitfieldSize === 0 && member.bitOffset % 8 === 0;
+    const bits2 = plain2 ? size2 * 8 : Math.max(member.bitfieldSize, 1);
+    if (member.bitOffset + bits2 > type.size * 8 && bits2 > 0) {
+      throw invalidType(type, `has the ${name}, which ends beyond its ${type.size} bytes`);
+    }
+  }
+}
+
 // src/btf/check.ts
-var KERNEL = { of: "kernel", minimumTypes: 1e4 };
+var KERNEL = { kind: "kernel", minimumTypes: 1e4 };
 function checkBtf(bytes2, expectation) {
   return checkParsed(new Btf(bytes2), bytes2.length, expectation);
 }
@@ -42486,12 +42487,12 @@ function checkParsed(btf, size2, expectation) {
     counts.set(type.kind, ((_a6 = counts.get(type.kind)) != null ? _a6 : 0) + 1);
     if (isTaskStruct(type)) tasks.push(type);
   }
-  checkLayout(btf);
+  checkSizes(btf);
   const taskStruct = agreedTaskStruct(tasks);
   const kinds3 = Object.fromEntries(counts);
   const { byteOrder, count: count4, stringBytes } = btf;
   const summary3 = { size: size2, byteOrder, types: count4, kinds: kinds3, stringBytes };
-  if (expectation.of === "kernel") checkKernel(summary3, tasks, expectation.minimumTypes);
+  if (expectation.kind === "kernel") checkKernel(summary3, tasks, expectation.minimumTypes);
   return taskStruct === void 0 ? summary3 : { ...summary3, taskStruct };
 }
 function isTaskStruct(type) {
@@ -69773,7 +69774,7 @@ var SHT_NULL = 0;
 var SHN_XINDEX = 65535;
 var HEADER_SIZE2 = 64;
 var SECTION_SIZE = 64;
-var MOST_SECTIONS = 1e5;
+var MAX_SECTIONS = 1e5;
 function bytesSource(name, bytes2) {
   const buffer = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   const read2 = async (offset, length) => buffer.subarray(offset, offset + length);
@@ -69830,7 +69831,7 @@ async function readElf(source2) {
   const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
   const count4 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
-  if (count4 > MOST_SECTIONS) throw bad6(`says it has ${count4} sections, which is absurd`);
+  if (count4 > MAX_SECTIONS) throw bad6(`says it has ${count4} sections, which is absurd`);
   if (!within(source2, table2, count4 * SECTION_SIZE)) {
     throw bad6("has its section table outside of itself");
   }
@@ -72915,7 +72916,7 @@ var To = (s3) => {
 };
 
 // src/btf/load.ts
-var MOST_BTF_BYTES = 64 * 1024 * 1024;
+var MAX_BTF_BYTES = 64 * 1024 * 1024;
 function loadBtf(path5) {
   return withFile(path5, readBtf);
 }
@@ -72925,10 +72926,10 @@ async function readBtf(source2) {
     if (section === void 0) {
       throw new Failure("bad-btf", `${source2.name} is an ELF file without a .BTF section.`);
     }
-    return readSectionBytes(source2, section, MOST_BTF_BYTES);
+    return readSectionBytes(source2, section, MAX_BTF_BYTES);
   }
-  if (source2.size > MOST_BTF_BYTES) {
-    const sizes = `${source2.size} bytes, and ${MOST_BTF_BYTES} is the most that is read`;
+  if (source2.size > MAX_BTF_BYTES) {
+    const sizes = `${source2.size} bytes, and ${MAX_BTF_BYTES} is the most that is read`;
     throw new Failure("bad-btf", `${source2.name} has ${sizes}.`);
   }
   return source2.read(0, source2.size);
@@ -72938,7 +72939,7 @@ async function readBtf(source2) {
 var BLOCK = 512;
 var END = Buffer.alloc(2 * BLOCK);
 var SUFFIX = ".btf";
-var MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
+var MAX_TAR_BYTES = MAX_BTF_BYTES + 1024 * 1024;
 function compress2(size2) {
   const halves = ["--threads=2", `--block-size=${Math.ceil(size2 / 2)}`];
   const filter = "--lzma2=preset=6,dict=4MiB";
@@ -73015,9 +73016,9 @@ async function decompress2(programs, tarball, use) {
   for await (const chunk of running.stdout) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MOST_BYTES) {
+    if (length > MAX_TAR_BYTES) {
       running.kill();
-      throw bad4(`it unpacks to more than ${MOST_BYTES} bytes`);
+      throw bad4(`it unpacks to more than ${MAX_TAR_BYTES} bytes`);
     }
   }
   const { status, stderr } = await running.ended;
@@ -83264,7 +83265,7 @@ function toMaking(options3) {
   return {
     ...{ profile, jobs, connections, temp, signature: signature2 },
     tools: wishesOf(options3),
-    expectation: { of: "kernel", minimumTypes: (_a6 = options3.minimumTypes) != null ? _a6 : KERNEL.minimumTypes },
+    expectation: { kind: "kernel", minimumTypes: (_a6 = options3.minimumTypes) != null ? _a6 : KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
   };
 }
@@ -83295,7 +83296,7 @@ var build = defineCommand({
 // src/commands/check.ts
 var import_node_path30 = require("path");
 
-// src/btf/ext.ts
+// src/btf/btf-ext.ts
 var RELOCATION_KINDS = [
   ...["byte_off", "byte_sz", "field_exists", "signed", "lshift_u64", "rshift_u64"],
   ...["local_type_id", "target_type_id", "type_exists", "type_size"],
@@ -83394,13 +83395,13 @@ var REL_SIZE = 16;
 var STT_FUNC = 2;
 var STB_LOCAL = 0;
 var STV_DEFAULT = 0;
-var MOST_BYTES2 = 64 * 1024 * 1024;
+var MAX_TAR_BYTES2 = 64 * 1024 * 1024;
 async function readSymbols(source2, elf) {
   const table2 = elf.sections.find((section) => section.type === SHT_SYMTAB);
   const strings = table2 && elf.sections[table2.link];
   if (table2 === void 0 || strings === void 0) return [];
-  const bytes2 = await readSectionBytes(source2, table2, MOST_BYTES2);
-  const names = await readSectionBytes(source2, strings, MOST_BYTES2);
+  const bytes2 = await readSectionBytes(source2, table2, MAX_TAR_BYTES2);
+  const names = await readSectionBytes(source2, strings, MAX_TAR_BYTES2);
   const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   const little = elf.byteOrder === "little";
   return Array.from({ length: Math.floor(bytes2.length / SYMBOL_SIZE) }, (_5, index2) => {
@@ -83422,7 +83423,7 @@ async function readReferences(source2, elf, code, symbols) {
   const little = elf.byteOrder === "little";
   for (const section of elf.sections) {
     if (section.type !== SHT_REL || section.info !== code.index) continue;
-    const bytes2 = await readSectionBytes(source2, section, MOST_BYTES2);
+    const bytes2 = await readSectionBytes(source2, section, MAX_TAR_BYTES2);
     const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
     for (let at3 = 0; at3 + REL_SIZE <= bytes2.length; at3 += REL_SIZE) {
       const offset = Number(view.getBigUint64(at3, little));
@@ -83531,7 +83532,7 @@ var MACHINE = 247;
 var SHT_PROGBITS = 1;
 var SHF_WRITE = 1;
 var SHF_EXECINSTR = 4;
-var MOST_BYTES3 = 64 * 1024 * 1024;
+var MAX_TAR_BYTES3 = 64 * 1024 * 1024;
 async function readObject(source2) {
   const { name } = source2;
   const elf = await readElf(source2);
@@ -83542,7 +83543,7 @@ async function readObject(source2) {
       "Give it the output of 'clang -target bpf -g -O2 -c'."
     );
   }
-  const bytesOf = (section) => readSectionBytes(source2, section, MOST_BYTES3);
+  const bytesOf = (section) => readSectionBytes(source2, section, MAX_TAR_BYTES3);
   const named3 = (wanted) => elf.sections.find((section) => section.name === wanted);
   const [btfSection, extSection] = [named3(".BTF"), named3(".BTF.ext")];
   if (btfSection === void 0 || extSection === void 0) {
@@ -83568,7 +83569,7 @@ async function readObject(source2) {
   return { name, types: new Types(btf, 8), relocations, code, constants: constants6 };
 }
 async function readCode(source2, elf, section, symbols) {
-  const bytes2 = await readSectionBytes(source2, section, MOST_BYTES3);
+  const bytes2 = await readSectionBytes(source2, section, MAX_TAR_BYTES3);
   const functions = symbols.filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0).map(({ name, value, size: size2, isGlobal: isGlobal2 }) => ({
     ...{
       name,
@@ -83699,12 +83700,12 @@ function leavesMatch(local2, ours, target, theirs2, behind, levels) {
       return [...ours.values].every(({ name }) => names.has(essentialName(name)));
     }
     case "FWD":
-      if (theirs2.kind === "FWD") return ours.of === theirs2.of;
-      return behind && theirs2.kind === ours.of.toUpperCase();
+      if (theirs2.kind === "FWD") return ours.fwdKind === theirs2.fwdKind;
+      return behind && theirs2.kind === ours.fwdKind.toUpperCase();
     case "STRUCT":
     case "UNION":
       if (behind) {
-        return theirs2.kind === ours.kind || theirs2.kind === "FWD" && theirs2.of.toUpperCase() === ours.kind;
+        return theirs2.kind === ours.kind || theirs2.kind === "FWD" && theirs2.fwdKind.toUpperCase() === ours.kind;
       }
       return theirs2.kind === ours.kind && membersMatch(local2, ours, target, theirs2, levels);
     default:
@@ -83904,10 +83905,10 @@ function fieldValue(kind, spec) {
   const member = isComposite(owner) ? owner.members[step.index] : void 0;
   if (member === void 0) throw new Refusal("a member is not there");
   const type = types.strip(member.type);
-  const place = member.bitSize > 0 ? bitFieldPlace(type, member, bitOffset) : void 0;
+  const place = member.bitfieldSize > 0 ? bitFieldPlace(type, member, bitOffset) : void 0;
   const size2 = (_b3 = place == null ? void 0 : place.size) != null ? _b3 : types.sizeOf(type.id);
   const offset = (_c = place == null ? void 0 : place.offset) != null ? _c : Math.floor(bitOffset / 8);
-  const bits2 = place === void 0 ? size2 * 8 : member.bitSize;
+  const bits2 = place === void 0 ? size2 * 8 : member.bitfieldSize;
   const validate = place === void 0;
   switch (kind) {
     case "byte_off":
@@ -83935,7 +83936,7 @@ function bitFieldPlace(type, member, bitOffset) {
   let size2 = "size" in type ? type.size : 0;
   if (size2 === 0) throw new Refusal(`the bit-field '${member.name}' is of a type without a size`);
   const begin = () => Math.floor(Math.floor(bitOffset / 8) / size2) * size2;
-  while (bitOffset + member.bitSize - begin() * 8 > size2 * 8) {
+  while (bitOffset + member.bitfieldSize - begin() * 8 > size2 * 8) {
     if (size2 >= 8) throw new Refusal(`the bit-field '${member.name}' does not fit into 64 bits`);
     size2 *= 2;
   }
@@ -85239,7 +85240,7 @@ function isPromised(catalog, kernel, tarball, archive) {
 }
 
 // src/jobs/fetch/open.ts
-var MOST_BYTES4 = 32 * 1024 * 1024;
+var MOST_BYTES = 32 * 1024 * 1024;
 async function openReader(platform3, where) {
   if (/^https?:\/\//i.test(where) && !await speaksGit(platform3, where)) {
     return httpReader(where, rawFiles(platform3, where));
@@ -85274,8 +85275,8 @@ function rawFiles({ http, clock, interrupted }, root) {
     for await (const chunk of body) {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > MOST_BYTES4) {
-        throw new Failure("bad-archive", `${path5} of ${root} has more than ${MOST_BYTES4} bytes.`);
+      if (length > MOST_BYTES) {
+        throw new Failure("bad-archive", `${path5} of ${root} has more than ${MOST_BYTES} bytes.`);
       }
     }
     return Buffer.concat(chunks);
@@ -85295,7 +85296,7 @@ var minimumTypesOption = number(
   { default: 1e4, least: 0, most: 1e7 }
 );
 function expectationOf(minimumTypes) {
-  return minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes: minimumTypes != null ? minimumTypes : 1e4 };
+  return minimumTypes === 0 ? { kind: "any" } : { kind: "kernel", minimumTypes: minimumTypes != null ? minimumTypes : 1e4 };
 }
 var archiveSelection = {
   kernel: list("<uname>", "kernel by its 'uname -r'; a glob, or 'all'", { default: ["all"] }),
@@ -85524,7 +85525,7 @@ var import_promises27 = require("fs/promises");
 var import_node_path32 = require("path");
 
 // src/archive/parse-record.ts
-var MOST_BYTES5 = 1024 * 1024;
+var MOST_BYTES2 = 1024 * 1024;
 var measured = strictObject({
   seconds: pipe2(number2(), finite(), minValue(0)),
   bytes: count
@@ -85559,7 +85560,7 @@ function parseRecord(text3, file) {
     "Only what `btfhub build` leaves can be published.",
     cause
   );
-  if (text3.length > MOST_BYTES5) throw fail("it is too long");
+  if (text3.length > MOST_BYTES2) throw fail("it is too long");
   let json;
   try {
     json = JSON.parse(text3);
@@ -85623,7 +85624,7 @@ async function verifyFile(platform3, file, expectation) {
   }
 }
 async function verifyTarball(platform3, { path: path5, size: size2 }, expectation) {
-  if (size2 > MOST_BTF_BYTES)
+  if (size2 > MAX_BTF_BYTES)
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   const tarball = await (0, import_promises27.readFile)(path5);
   const signal = platform3.interrupted;
@@ -85692,7 +85693,7 @@ var verify2 = defineCommand({
     "btfhub verify --minimum-types 0 probe.bpf.o"
   ],
   run: async (platform3, { minimumTypes = 1e4 }, paths) => {
-    const expectation = minimumTypes === 0 ? { of: "anything" } : { of: "kernel", minimumTypes };
+    const expectation = minimumTypes === 0 ? { kind: "any" } : { kind: "kernel", minimumTypes };
     const findings = await verifyFiles(platform3, openProgress(platform3), { paths, expectation });
     const unsound = findings.filter((finding) => "error" in finding);
     return {
@@ -85936,7 +85937,7 @@ var import_node_fs22 = require("fs");
 var import_promises32 = require("fs/promises");
 var import_node_path38 = require("path");
 
-// src/btf/wrap.ts
+// src/btf/write-elf.ts
 var MACHINES = {
   ...{ x86_64: 62, aarch64: 183, riscv64: 243, loongarch64: 258, ppc64le: 21, s390x: 22 }
 };
@@ -85947,13 +85948,13 @@ var SHT_STRTAB = 3;
 var HEADER_SIZE4 = 64;
 var SECTION_SIZE2 = 64;
 var NAMES2 = ".shstrtab";
-function wrapBtf(btf, arch3) {
+function elfWithBtf(btf, arch3) {
   var _a6;
   const order = btf[0] === 159 ? "little" : "big";
   const file = { machine: (_a6 = MACHINES[arch3]) != null ? _a6 : EM_NONE, type: ET_EXEC, order };
-  return wrapSections(file, [{ name: ".BTF", bytes: btf }]);
+  return writeElf(file, [{ name: ".BTF", bytes: btf }]);
 }
-function wrapSections(elf, sections) {
+function writeElf(elf, sections) {
   const names = ["", ...sections.map(({ name }) => name), NAMES2, ""].join("\0");
   const all = [
     ...sections.map((section) => ({ ...section, type: SHT_PROGBITS2, alignment: 4 })),
@@ -86120,7 +86121,7 @@ async function installBtf(ledger, kernel, btf, to3) {
   var _a6;
   const { root } = ledger;
   const place = await choosePlace(root, kernel.uname, to3);
-  const content = place.form === "elf" ? wrapBtf(btf, kernel.arch) : btf;
+  const content = place.form === "elf" ? elfWithBtf(btf, kernel.arch) : btf;
   const sum2 = sha2565(content);
   const file = await insideOf(root, place.path);
   const result = { ...place, uname: kernel.uname, sha256: sum2 };
@@ -89156,7 +89157,7 @@ function toRequest(platform3, given) {
   const { author, committer } = given;
   return {
     ...{ folders: given.input, base, branch: branch2, replace: given.replace, dryRun: given.dryRun },
-    expectation: { of: "kernel", minimumTypes: (_a6 = given.minimumTypes) != null ? _a6 : 1e4 },
+    expectation: { kind: "kernel", minimumTypes: (_a6 = given.minimumTypes) != null ? _a6 : 1e4 },
     ...author === void 0 ? {} : { author: parseIdentity(author, "--author") },
     ...committer === void 0 ? {} : { committer: parseIdentity(committer, "--committer") },
     runUrl: (_b3 = given.runUrl) != null ? _b3 : findHost(platform3.env).runUrl
@@ -90004,7 +90005,7 @@ function typeWords(type, string2) {
   ];
   switch (type.kind) {
     case "VOID":
-      throw badType(type, "is not written: it is there without");
+      throw invalidType(type, "is not written: it is there without");
     case "INT":
       return [...head(type.size), intWord(type)];
     case "PTR":
@@ -90018,10 +90019,10 @@ function typeWords(type, string2) {
       return [...head(0), type.type, type.indexType, type.length];
     case "STRUCT":
     case "UNION": {
-      const flag2 = type.members.some(({ bitSize }) => bitSize > 0);
+      const flag2 = type.members.some(({ bitfieldSize }) => bitfieldSize > 0);
       const members = type.members.flatMap((member) => [
         ...[string2(member.name), member.type],
-        flag2 ? member.bitSize << 24 | member.bitOffset : member.bitOffset
+        flag2 ? member.bitfieldSize << 24 | member.bitOffset : member.bitOffset
       ]);
       return [...head(type.size, type.members.length, flag2), ...members];
     }
@@ -90037,7 +90038,7 @@ function typeWords(type, string2) {
       return [...head(type.size, type.values.length, type.signed), ...values];
     }
     case "FWD":
-      return head(0, NO_PARTS, type.of === "union");
+      return head(0, NO_PARTS, type.fwdKind === "union");
     case "FUNC":
       return head(type.type, type.linkage);
     case "FUNC_PROTO": {
@@ -90047,18 +90048,19 @@ function typeWords(type, string2) {
     case "VAR":
       return [...head(type.type), type.linkage];
     case "DATASEC": {
-      const variables = type.variables.flatMap((one2) => [one2.type, one2.offset, one2.size]);
-      return [...head(type.size, type.variables.length), ...variables];
+      const vars = type.vars.flatMap((one2) => [one2.type, one2.offset, one2.size]);
+      return [...head(type.size, type.vars.length), ...vars];
     }
     case "FLOAT":
       return head(type.size);
     case "DECL_TAG":
-      return [...head(type.type), type.component];
+      return [...head(type.type), type.componentIndex];
   }
 }
 var ENCODINGS2 = { none: 0, SIGNED: 1, CHAR: 2, BOOL: 4 };
 function intWord(type) {
-  if (type.encoding === "unknown") throw badType(type, "has an encoding that the format does not");
+  if (type.encoding === "unknown")
+    throw invalidType(type, "has an encoding that the format does not");
   return ENCODINGS2[type.encoding] << 24 | type.bitOffset << 16 | type.bits;
 }
 
@@ -90081,7 +90083,7 @@ function combineObjects(objects) {
   const strings = new StringTable();
   const ext = writeExt([...questions.values()], strings, order);
   const btf = writeBtf(collection.types, strings, order);
-  return wrapSections({ machine: MACHINE2, type: RELOCATABLE, order }, [
+  return writeElf({ machine: MACHINE2, type: RELOCATABLE, order }, [
     { name: ".BTF", bytes: btf },
     { name: ".BTF.ext", bytes: ext }
   ]);
@@ -90103,7 +90105,7 @@ function endOf(types, id) {
   try {
     return types.strip(id);
   } catch (thrown) {
-    throw thrown instanceof Refusal ? badType(types.type(id), "leads nowhere") : thrown;
+    throw thrown instanceof Refusal ? invalidType(types.type(id), "leads nowhere") : thrown;
   }
 }
 var Collection = class {
@@ -90142,7 +90144,7 @@ var ByValue = class {
     const known = this.#copied.get(id);
     if (known !== void 0) return known;
     const type = this.#types.type(id);
-    if (this.#copied.has(id)) throw badType(type, "holds itself");
+    if (this.#copied.has(id)) throw invalidType(type, "holds itself");
     this.#copied.set(id, void 0);
     const value = type.kind === "PTR" ? { ...type, type: 0 } : type;
     const copy = this.#collection.intern(redirect(value, (one2) => this.add(one2)));
@@ -90189,7 +90191,7 @@ function redirect(type, to3) {
     case "FUNC_PROTO":
       return { ...type, type: to3(type.type), parameters: type.parameters.map(part) };
     case "DATASEC":
-      return { ...type, variables: type.variables.map(part) };
+      return { ...type, vars: type.vars.map(part) };
     default:
       return "type" in type ? { ...type, type: to3(type.type) } : type;
   }

@@ -3,7 +3,7 @@ import { assemble, INT, type Row } from './assemble.ts';
 import { EVERY_KIND, paholeBtf, temporaryFolder } from './made.ts';
 
 const folder = temporaryFolder();
-const check = (...rows: Row[]) => checkBtf(assemble(rows), { of: 'anything' });
+const check = (...rows: Row[]) => checkBtf(assemble(rows), { kind: 'any' });
 const member = (name: string, type: number, bits: number) => [name, type, bits];
 
 test('sound BTF is counted', () => {
@@ -154,12 +154,12 @@ test('a chain of 100,000 typedefs is only long', () => {
 test('a kind that is not known yet is named by its number', () => {
   const bytes = assemble([INT]);
   bytes.writeUInt32LE(20 << 24, 24 + 4);
-  expect(() => checkBtf(bytes, { of: 'anything' })).toThrow(/type 1 is of the unknown kind 20/);
+  expect(() => checkBtf(bytes, { kind: 'any' })).toThrow(/type 1 is of the unknown kind 20/);
 });
 
 test('bytes after the end are bad-btf', () => {
   const bytes = Buffer.concat([assemble([INT]), Buffer.alloc(3)]);
-  expect(() => checkBtf(bytes, { of: 'anything' })).toThrow(/3 bytes follow/);
+  expect(() => checkBtf(bytes, { kind: 'any' })).toThrow(/3 bytes follow/);
 });
 
 const task = (size: number): Row => ({ ...struct(1, size, 'a', 1, 0), name: 'task_struct' });
@@ -177,12 +177,12 @@ test('two task_struct of one size and as many members are one kernel, others are
 test('a kernel has 10,000 types unless less is asked for, functions, and a task_struct', () => {
   const whole = assemble([INT, ...FUNCTION, task(4)]);
   expect(() => checkBtf(whole, KERNEL)).toThrow(/has 4 types, and a kernel has at least 10000/);
-  const relaxed = { of: 'kernel', minimumTypes: 1 } as const;
+  const relaxed = { kind: 'kernel', minimumTypes: 1 } as const;
   expect(checkBtf(whole, relaxed).types).toBe(4);
   expect(() => checkBtf(assemble([INT, task(4)]), relaxed)).toThrow(/no functions/);
   expect(() => checkBtf(assemble([INT, ...FUNCTION]), relaxed)).toThrow(/no task_struct/);
 });
 
 test('what pahole makes of every kind of C passes', () => {
-  expect(checkBtf(paholeBtf(folder, EVERY_KIND), { of: 'anything' }).types).toBe(30);
+  expect(checkBtf(paholeBtf(folder, EVERY_KIND), { kind: 'any' }).types).toBe(30);
 });

@@ -14,7 +14,7 @@ const ABSURD = [0xffffffff, 0x80000000, 0x7fffffff, 0x00ffffff, 0x10000, 1, 0];
 /** Either it is sound, or there is a Failure that says why it is not; never anything else. */
 function survives(bytes: Uint8Array): 'sound' | 'bad' {
   try {
-    checkBtf(bytes, { of: 'anything' });
+    checkBtf(bytes, { kind: 'any' });
     return 'sound';
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;

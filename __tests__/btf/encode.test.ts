@@ -19,7 +19,7 @@ function script(body: string) {
 test('BTF that pahole makes passes the check', async () => {
   const output = join(folder, 'made.btf');
   const { size } = await encodeBtf(programs, pahole, { vmlinux: object, output });
-  const summary = checkBtf(readFileSync(output), { of: 'kernel', minimumTypes: 10 });
+  const summary = checkBtf(readFileSync(output), { kind: 'kernel', minimumTypes: 10 });
   expect(summary).toMatchObject({ size, taskStruct: { copies: 1, members: 11 } });
 });
 

@@ -36,7 +36,7 @@ function asBpftool(type: BtfType): Record<string, unknown> {
     case 'UNION': {
       const members = type.members.map((member) => ({
         ...{ name: anon(member.name), type_id: member.type, bits_offset: member.bitOffset },
-        ...(member.bitSize === 0 ? {} : { bitfield_size: member.bitSize }),
+        ...(member.bitfieldSize === 0 ? {} : { bitfield_size: member.bitfieldSize }),
       }));
       return { ...named, size: type.size, vlen: members.length, members };
     }
@@ -52,7 +52,7 @@ function asBpftool(type: BtfType): Record<string, unknown> {
       return { ...named, encoding, size: type.size, vlen: values.length, values };
     }
     case 'FWD':
-      return { ...named, fwd_kind: type.of };
+      return { ...named, fwd_kind: type.fwdKind };
     case 'FUNC':
     case 'VAR': {
       const linkage = ['static', 'global', 'extern'][type.linkage];
@@ -63,7 +63,7 @@ function asBpftool(type: BtfType): Record<string, unknown> {
       return { ...named, ret_type_id: type.type, vlen: params.length, params };
     }
     case 'DATASEC': {
-      const vars = type.variables.map(({ type, offset, size }) => ({
+      const vars = type.vars.map(({ type, offset, size }) => ({
         type_id: type,
         offset,
         size,
@@ -71,7 +71,7 @@ function asBpftool(type: BtfType): Record<string, unknown> {
       return { ...named, size: type.size, vlen: vars.length, vars };
     }
     case 'DECL_TAG':
-      return { ...named, type_id: type.type, component_idx: type.component };
+      return { ...named, type_id: type.type, component_idx: type.componentIndex };
     case 'FLOAT':
       return { ...named, size: type.size };
     case 'VOID':

@@ -1,19 +1,19 @@
 import { Failure } from '../failure.ts';
+import { checkNames } from './check-names.ts';
+import { checkReferences } from './check-references.ts';
+import { checkSizes } from './check-sizes.ts';
 import type { BtfType, ByteOrder, Composite, Kind, TypeId } from './format.ts';
-import { checkLayout } from './layout.ts';
-import { checkNames } from './naming.ts';
 import { Btf } from './reader.ts';
-import { checkReferences } from './references.ts';
 
 /** What BTF must be besides sound. */
 export type Expectation =
-  | { readonly of: 'anything' }
-  | { readonly of: 'kernel'; readonly minimumTypes: number };
+  | { readonly kind: 'any' }
+  | { readonly kind: 'kernel'; readonly minimumTypes: number };
 
 /** Real kernels have 60,000 and more; what has less is a piece of one. */
-export const KERNEL = { of: 'kernel', minimumTypes: 10_000 } as const satisfies Expectation;
+export const KERNEL = { kind: 'kernel', minimumTypes: 10_000 } as const satisfies Expectation;
 
-export interface Summary {
+export interface BtfSummary {
   /** Bytes. */
   readonly size: number;
   readonly byteOrder: ByteOrder;
@@ -35,12 +35,12 @@ export interface Summary {
  * Checks raw BTF as the kernel's verifier does (kernel/bpf/btf.c), as far as what pahole writes
  * allows, and that it is what is expected. Every failure is `bad-btf` and names the type.
  */
-export function checkBtf(bytes: Uint8Array, expectation: Expectation): Summary {
+export function checkBtf(bytes: Uint8Array, expectation: Expectation): BtfSummary {
   return checkParsed(new Btf(bytes), bytes.length, expectation);
 }
 
 /** The same for BTF that is read already; `size` is that of its file. */
-export function checkParsed(btf: Btf, size: number, expectation: Expectation): Summary {
+export function checkParsed(btf: Btf, size: number, expectation: Expectation): BtfSummary {
   if (size !== btf.byteLength) {
     throw new Failure('bad-btf', `${size - btf.byteLength} bytes follow the end of the BTF.`);
   }
@@ -52,12 +52,12 @@ export function checkParsed(btf: Btf, size: number, expectation: Expectation): S
     counts.set(type.kind, (counts.get(type.kind) ?? 0) + 1);
     if (isTaskStruct(type)) tasks.push(type);
   }
-  checkLayout(btf);
+  checkSizes(btf);
   const taskStruct = agreedTaskStruct(tasks);
   const kinds: Partial<Record<Kind, number>> = Object.fromEntries(counts);
   const { byteOrder, count, stringBytes } = btf;
   const summary = { size, byteOrder, types: count, kinds, stringBytes };
-  if (expectation.of === 'kernel') checkKernel(summary, tasks, expectation.minimumTypes);
+  if (expectation.kind === 'kernel') checkKernel(summary, tasks, expectation.minimumTypes);
   return taskStruct === undefined ? summary : { ...summary, taskStruct };
 }
 
@@ -69,7 +69,7 @@ function isTaskStruct(type: BtfType): type is Composite {
  * Kernels legitimately have a struct more than once, where what it points to differs between files
  * of the source; but a task_struct that differs in itself was put together wrongly.
  */
-function agreedTaskStruct(tasks: readonly Composite[]): Summary['taskStruct'] {
+function agreedTaskStruct(tasks: readonly Composite[]): BtfSummary['taskStruct'] {
   const [first, ...others] = tasks;
   if (first === undefined) return undefined;
   const facts = { size: first.size, members: first.members.length };
@@ -86,7 +86,7 @@ function agreedTaskStruct(tasks: readonly Composite[]): Summary['taskStruct'] {
 }
 
 function checkKernel(
-  summary: Omit<Summary, 'taskStruct'>,
+  summary: Omit<BtfSummary, 'taskStruct'>,
   tasks: readonly { readonly id: TypeId }[],
   minimum: number,
 ): void {

@@ -39,7 +39,7 @@ const SHN_XINDEX = 0xffff;
 const HEADER_SIZE = 64;
 const SECTION_SIZE = 64;
 /** A kernel has about 80; one object per function a few thousand. */
-const MOST_SECTIONS = 100_000;
+const MAX_SECTIONS = 100_000;
 
 export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -112,7 +112,7 @@ export async function readElf(source: ByteSource): Promise<Elf> {
   const first = fieldsOf(await source.read(table, SECTION_SIZE), byteOrder);
   const count = fields.u16(60) === 0 ? first.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first.u32(40) : fields.u16(62);
-  if (count > MOST_SECTIONS) throw bad(`says it has ${count} sections, which is absurd`);
+  if (count > MAX_SECTIONS) throw bad(`says it has ${count} sections, which is absurd`);
   if (!within(source, table, count * SECTION_SIZE)) {
     throw bad('has its section table outside of itself');
   }

@@ -2,6 +2,7 @@
  * BTF as the kernel's Documentation/bpf/btf.rst and include/uapi/linux/btf.h define it: a header, a
  * row of types, and a table of strings. This file is the format's vocabulary; reader.ts reads it.
  */
+import { Failure } from '../failure.ts';
 
 /** The header's first two bytes, as a number in the file's own byte order. */
 export const MAGIC = 0xeb9f;
@@ -57,16 +58,16 @@ export interface BtfArray extends Named<'ARRAY'> {
 export interface Composite extends Named<'STRUCT' | 'UNION'> {
   /** Bytes. */
   readonly size: number;
-  readonly members: readonly Member[];
+  readonly members: readonly BtfMember[];
 }
 
-export interface Member {
+export interface BtfMember {
   readonly name: string;
   readonly type: TypeId;
   /** From the beginning of the struct, in bits. */
   readonly bitOffset: number;
   /** Bits of a bit-field; 0 for an ordinary member, and for a bit-field whose INT says its bits. */
-  readonly bitSize: number;
+  readonly bitfieldSize: number;
 }
 
 export interface Enum extends Named<'ENUM'> {
@@ -82,8 +83,8 @@ export interface Enum64 extends Named<'ENUM64'> {
 }
 
 /** A struct or union that is named and nowhere defined. */
-export interface Forward extends Named<'FWD'> {
-  readonly of: 'struct' | 'union';
+export interface Fwd extends Named<'FWD'> {
+  readonly fwdKind: 'struct' | 'union';
 }
 
 export interface Func extends Named<'FUNC'> {
@@ -104,9 +105,9 @@ export interface Var extends Named<'VAR'> {
 }
 
 /** A section of variables: `.data..percpu`. */
-export interface DataSection extends Named<'DATASEC'> {
+export interface Datasec extends Named<'DATASEC'> {
   readonly size: number;
-  readonly variables: readonly {
+  readonly vars: readonly {
     readonly type: TypeId;
     readonly offset: number;
     readonly size: number;
@@ -121,7 +122,7 @@ export interface Float extends Named<'FLOAT'> {
 export interface DeclTag extends Named<'DECL_TAG'> {
   readonly type: TypeId;
   /** Which member or parameter it is on; -1 for the whole. */
-  readonly component: number;
+  readonly componentIndex: number;
 }
 
 export type BtfType =
@@ -131,21 +132,30 @@ export type BtfType =
   | BtfArray
   | Composite
   | Enum
-  | Forward
+  | Fwd
   | Func
   | FuncProto
   | Var
-  | DataSection
+  | Datasec
   | Float
   | DeclTag
   | Enum64;
 
 /** Kinds that have parts, and the bytes of one part. All others must say that they have none. */
-export const PART_SIZE: Readonly<Partial<Record<Kind, number>>> = {
+export const ELEMENT_SIZE: Readonly<Partial<Record<Kind, number>>> = {
   ...{ STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12 },
 };
 
 /** Bytes between the beginning of a type and its parts, beyond those that every type has. */
-export const EXTRA_SIZE: Readonly<Partial<Record<Kind, number>>> = {
+export const INFO_SIZE: Readonly<Partial<Record<Kind, number>>> = {
   ...{ INT: 4, ARRAY: 12, VAR: 4, DECL_TAG: 4 },
 };
+
+/** A `bad-btf` failure that names the type. */
+export function invalidType(type: BtfType, what: string): Failure {
+  const name = type.name === '' ? '' : ` '${type.name}'`;
+  return new Failure(
+    'bad-btf',
+    `This is not sound BTF: type ${type.id} (${type.kind}${name}) ${what}.`,
+  );
+}

@@ -2,7 +2,7 @@ import { Failure } from '../failure.ts';
 import { type ByteSource, findSection, isElf, readElf, readSectionBytes, withFile } from './elf.ts';
 
 /** Six times the largest kernel's; beyond it something is wrong, and memory would be. */
-export const MOST_BTF_BYTES = 64 * 1024 * 1024;
+export const MAX_BTF_BYTES = 64 * 1024 * 1024;
 
 /**
  * The BTF of a file: the file itself when it is raw BTF, or the `.BTF` section of an ELF file.
@@ -18,10 +18,10 @@ export async function readBtf(source: ByteSource): Promise<Buffer> {
     if (section === undefined) {
       throw new Failure('bad-btf', `${source.name} is an ELF file without a .BTF section.`);
     }
-    return readSectionBytes(source, section, MOST_BTF_BYTES);
+    return readSectionBytes(source, section, MAX_BTF_BYTES);
   }
-  if (source.size > MOST_BTF_BYTES) {
-    const sizes = `${source.size} bytes, and ${MOST_BTF_BYTES} is the most that is read`;
+  if (source.size > MAX_BTF_BYTES) {
+    const sizes = `${source.size} bytes, and ${MAX_BTF_BYTES} is the most that is read`;
     throw new Failure('bad-btf', `${source.name} has ${sizes}.`);
   }
   return source.read(0, source.size);

@@ -2,20 +2,20 @@ import { Failure } from '../failure.ts';
 import {
   type BtfType,
   type ByteOrder,
-  EXTRA_SIZE,
+  ELEMENT_SIZE,
   HEADER_SIZE,
+  INFO_SIZE,
   type Int,
   KINDS,
   type Kind,
   MAGIC,
-  PART_SIZE,
   TYPE_SIZE,
   type TypeId,
   VERSION,
 } from './format.ts';
 
-const PART_SIZES = KINDS.map((kind) => PART_SIZE[kind] ?? 0);
-const EXTRA_SIZES = KINDS.map((kind) => EXTRA_SIZE[kind] ?? 0);
+const ELEMENT_SIZES = KINDS.map((kind) => ELEMENT_SIZE[kind] ?? 0);
+const INFO_SIZES = KINDS.map((kind) => INFO_SIZE[kind] ?? 0);
 const FUNC = KINDS.indexOf('FUNC');
 /** Kind in bits 24-28, number of parts in 0-15, a flag in 31; the rest is reserved. */
 const RESERVED = 0x60ff0000;
@@ -95,6 +95,17 @@ export class Btf {
   }
 }
 
+/** Bytes of a pointer: those of `long`, as libbpf's determine_ptr_size has it; 8 where there is none. */
+export function pointerSizeOf(btf: Btf): number {
+  const names = ['long int', 'long', 'unsigned long', 'long unsigned int'];
+  for (let id = 1; id <= btf.count; id++) {
+    if (btf.kindOf(id) !== 'INT') continue;
+    const int = btf.type(id);
+    if (int.kind === 'INT' && names.includes(int.name)) return int.size;
+  }
+  return 8;
+}
+
 /**
  * Words and strings of the file, of which there are a million to read. (No private methods: in the
  * bundle, which is in the language of Node 12, they would take the fields with them into WeakMaps.)
@@ -160,7 +171,7 @@ function decode(words: Words, id: TypeId, kind: Kind, at: number): BtfType {
           name: words.string(words.u32(part)),
           type: words.u32(part + 4),
           bitOffset: flag ? place & 0xffffff : place,
-          bitSize: flag ? place >>> 24 : 0,
+          bitfieldSize: flag ? place >>> 24 : 0,
         };
       });
       return { kind, id, name, size, members };
@@ -183,7 +194,7 @@ function decode(words: Words, id: TypeId, kind: Kind, at: number): BtfType {
       return { kind, id, name, size, signed: flag, values };
     }
     case 'FWD':
-      return { kind, id, name, of: flag ? 'union' : 'struct' };
+      return { kind, id, name, fwdKind: flag ? 'union' : 'struct' };
     case 'FUNC':
       return { kind, id, name, type, linkage: info & 0xffff };
     case 'FUNC_PROTO': {
@@ -196,17 +207,17 @@ function decode(words: Words, id: TypeId, kind: Kind, at: number): BtfType {
     case 'VAR':
       return { kind, id, name, type, linkage: words.u32(body) };
     case 'DATASEC': {
-      const variables = readParts(info, body, 12, (part) => ({
+      const vars = readParts(info, body, 12, (part) => ({
         type: words.u32(part),
         offset: words.u32(part + 4),
         size: words.u32(part + 8),
       }));
-      return { kind, id, name, size, variables };
+      return { kind, id, name, size, vars };
     }
     case 'FLOAT':
       return { kind, id, name, size };
     case 'DECL_TAG':
-      return { kind, id, name, type, component: words.u32(body) | 0 };
+      return { kind, id, name, type, componentIndex: words.u32(body) | 0 };
   }
 }
 
@@ -280,14 +291,14 @@ function indexTypes(view: DataView, byteOrder: ByteOrder, start: number, length:
       throw bad(`type ${id} is of the unknown kind ${kind}: ${known}`);
     }
     const parts = info & 0xffff;
-    const partSize = PART_SIZES[kind] as number;
+    const partSize = ELEMENT_SIZES[kind] as number;
     // FUNC keeps its linkage where others have the number of their parts.
     if ((info & RESERVED) !== 0 || (parts !== 0 && partSize === 0 && kind !== FUNC)) {
       throw bad(`type ${id} (${KINDS[kind]}) has bits set that its kind has no use for`);
     }
     offsets[id] = at;
     kinds[id] = kind;
-    at += TYPE_SIZE + (EXTRA_SIZES[kind] as number) + parts * partSize;
+    at += TYPE_SIZE + (INFO_SIZES[kind] as number) + parts * partSize;
     if (at > end) throw bad(`type ${id} (${KINDS[kind]}) is cut off`);
   }
   return { offsets: offsets.slice(0, id + 1), kinds: kinds.slice(0, id + 1) };

@@ -3,13 +3,13 @@ import { Failure } from '../failure.ts';
 import { asUname, printable, type Uname } from '../names.ts';
 import type { Invocation, Programs } from '../platform/programs.ts';
 import { PLAIN_ENVIRONMENT } from '../toolchain/xz.ts';
-import { MOST_BTF_BYTES } from './load.ts';
+import { MAX_BTF_BYTES } from './load.ts';
 
 const BLOCK = 512;
 const END = Buffer.alloc(2 * BLOCK);
 const SUFFIX = '.btf';
 /** GNU tar fills up to 20 blocks, and may be told to fill up more. */
-const MOST_BYTES = MOST_BTF_BYTES + 1024 * 1024;
+const MAX_TAR_BYTES = MAX_BTF_BYTES + 1024 * 1024;
 
 /**
  * In two halves at once: half the time where a core is free, for 0.6 % more bytes. Threads and blocks
@@ -123,9 +123,9 @@ async function decompress(programs: Programs, tarball: Uint8Array, use: XzUse): 
   for await (const chunk of running.stdout) {
     chunks.push(chunk as Buffer);
     length += (chunk as Buffer).length;
-    if (length > MOST_BYTES) {
+    if (length > MAX_TAR_BYTES) {
       running.kill();
-      throw bad(`it unpacks to more than ${MOST_BYTES} bytes`);
+      throw bad(`it unpacks to more than ${MAX_TAR_BYTES} bytes`);
     }
   }
   const { status, stderr } = await running.ended;

@@ -3,11 +3,11 @@ import {
   type ByteOrder,
   HEADER_SIZE,
   type Int,
+  invalidType,
   KINDS,
   MAGIC,
   VERSION,
 } from './format.ts';
-import { badType } from './references.ts';
 
 /** A table of strings that grows: each once, and where it begins. */
 export class StringTable {
@@ -75,7 +75,7 @@ function typeWords(type: BtfType, string: (text: string) => number): readonly nu
   ];
   switch (type.kind) {
     case 'VOID':
-      throw badType(type, 'is not written: it is there without');
+      throw invalidType(type, 'is not written: it is there without');
     case 'INT':
       return [...head(type.size), intWord(type)];
     case 'PTR':
@@ -89,10 +89,10 @@ function typeWords(type: BtfType, string: (text: string) => number): readonly nu
       return [...head(0), type.type, type.indexType, type.length];
     case 'STRUCT':
     case 'UNION': {
-      const flag = type.members.some(({ bitSize }) => bitSize > 0);
+      const flag = type.members.some(({ bitfieldSize }) => bitfieldSize > 0);
       const members = type.members.flatMap((member) => [
         ...[string(member.name), member.type],
-        flag ? (member.bitSize << 24) | member.bitOffset : member.bitOffset,
+        flag ? (member.bitfieldSize << 24) | member.bitOffset : member.bitOffset,
       ]);
       return [...head(type.size, type.members.length, flag), ...members];
     }
@@ -108,7 +108,7 @@ function typeWords(type: BtfType, string: (text: string) => number): readonly nu
       return [...head(type.size, type.values.length, type.signed), ...values];
     }
     case 'FWD':
-      return head(0, NO_PARTS, type.of === 'union');
+      return head(0, NO_PARTS, type.fwdKind === 'union');
     case 'FUNC':
       return head(type.type, type.linkage);
     case 'FUNC_PROTO': {
@@ -118,19 +118,20 @@ function typeWords(type: BtfType, string: (text: string) => number): readonly nu
     case 'VAR':
       return [...head(type.type), type.linkage];
     case 'DATASEC': {
-      const variables = type.variables.flatMap((one) => [one.type, one.offset, one.size]);
-      return [...head(type.size, type.variables.length), ...variables];
+      const vars = type.vars.flatMap((one) => [one.type, one.offset, one.size]);
+      return [...head(type.size, type.vars.length), ...vars];
     }
     case 'FLOAT':
       return head(type.size);
     case 'DECL_TAG':
-      return [...head(type.type), type.component];
+      return [...head(type.type), type.componentIndex];
   }
 }
 
 const ENCODINGS = { none: 0, SIGNED: 1, CHAR: 2, BOOL: 4 } as const;
 
 function intWord(type: Int): number {
-  if (type.encoding === 'unknown') throw badType(type, 'has an encoding that the format does not');
+  if (type.encoding === 'unknown')
+    throw invalidType(type, 'has an encoding that the format does not');
   return (ENCODINGS[type.encoding] << 24) | (type.bitOffset << 16) | type.bits;
 }

@@ -20,8 +20,8 @@ export const minimumTypesOption = number(
 
 export function expectationOf(minimumTypes: number | undefined): Expectation {
   return minimumTypes === 0
-    ? { of: 'anything' }
-    : { of: 'kernel', minimumTypes: minimumTypes ?? 10_000 };
+    ? { kind: 'any' }
+    : { kind: 'kernel', minimumTypes: minimumTypes ?? 10_000 };
 }
 
 /** Which of an archive's kernels: the options of `check` and `tailor`. */

@@ -40,7 +40,7 @@ export function toMaking(options: Values<typeof makingOptions>) {
   return {
     ...{ profile, jobs, connections, temp, signature },
     tools: wishesOf(options),
-    expectation: { of: 'kernel', minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
+    expectation: { kind: 'kernel', minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
     trust: options.trustKey.map(parseTrustOption),
   } as const;
 }

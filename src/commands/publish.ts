@@ -116,7 +116,7 @@ function toRequest(
   const { author, committer } = given;
   return {
     ...{ folders: given.input, base, branch, replace: given.replace, dryRun: given.dryRun },
-    expectation: { of: 'kernel', minimumTypes: given.minimumTypes ?? 10_000 },
+    expectation: { kind: 'kernel', minimumTypes: given.minimumTypes ?? 10_000 },
     ...(author === undefined ? {} : { author: parseIdentity(author, '--author') }),
     ...(committer === undefined ? {} : { committer: parseIdentity(committer, '--committer') }),
     runUrl: given.runUrl ?? findHost(platform.env).runUrl,

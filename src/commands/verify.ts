@@ -30,7 +30,7 @@ export const verify = defineCommand({
   ],
   run: async (platform, { minimumTypes = 10_000 }, paths) => {
     const expectation: Expectation =
-      minimumTypes === 0 ? { of: 'anything' } : { of: 'kernel', minimumTypes };
+      minimumTypes === 0 ? { kind: 'any' } : { kind: 'kernel', minimumTypes };
     const findings = await verifyFiles(platform, openProgress(platform), { paths, expectation });
     const unsound = findings.filter((finding) => 'error' in finding);
     return {

@@ -4,9 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { TARBALL_SUFFIX } from '../archive/layout.ts';
 import { parseRecord } from '../archive/parse-record.ts';
 import { isFailureRecord, recordPath } from '../archive/record.ts';
-import { checkBtf, type Expectation, type Summary } from '../btf/check.ts';
+import { type BtfSummary, checkBtf, type Expectation } from '../btf/check.ts';
 import { bytesSource } from '../btf/elf.ts';
-import { loadBtf, MOST_BTF_BYTES, readBtf } from '../btf/load.ts';
+import { loadBtf, MAX_BTF_BYTES, readBtf } from '../btf/load.ts';
 import { unpackBtf } from '../btf/tarball.ts';
 import { asFailure, Failure, isSystemError } from '../failure.ts';
 import type { Uname } from '../names.ts';
@@ -20,7 +20,7 @@ export interface Sound {
   readonly size: number;
   /** The kernel that a tarball's member is named after. */
   readonly uname?: Uname;
-  readonly btf: Summary & { readonly sha256: string };
+  readonly btf: BtfSummary & { readonly sha256: string };
   /** Whether a record of its making was found, and so agrees. */
   readonly record: 'agrees' | 'none';
 }
@@ -105,7 +105,7 @@ async function verifyTarball(
   { path, size }: File,
   expectation: Expectation,
 ): Promise<Sound> {
-  if (size > MOST_BTF_BYTES)
+  if (size > MAX_BTF_BYTES)
     throw new Failure('bad-archive', `${path} is too large: ${size} bytes.`);
   const tarball = await readFile(path);
   const signal = platform.interrupted;

@@ -126,7 +126,7 @@ export function build(
       profile: 'default',
       signature: 'prefer',
       trust: [],
-      expectation: { of: 'kernel', minimumTypes: 100 },
+      expectation: { kind: 'kernel', minimumTypes: 100 },
       ...changes,
     },
     progress,

@@ -25,7 +25,7 @@ async function take(folders: string[], minimumTypes = MINIMUM_TYPES) {
   const kept: Buffer[] = [];
   const intake = await takeIn({ programs, interrupted: new AbortController().signal }, silent, {
     folders,
-    expectation: { of: 'kernel', minimumTypes },
+    expectation: { kind: 'kernel', minimumTypes },
     keep: async (tarball) => `${kept.push(tarball)}`,
   });
   return { ...intake, kept };

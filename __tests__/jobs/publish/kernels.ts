@@ -42,7 +42,7 @@ export async function makeKernel(
 ): Promise<{ record: KernelRecord; tarball: Buffer }> {
   const tarball =
     btf === small ? await smallTarball(name) : await packBtf(programs, asUname(name), btf);
-  const { kinds } = checkBtf(btf, { of: 'anything' });
+  const { kinds } = checkBtf(btf, { kind: 'any' });
   const draft = kernelRecord(name);
   const record = {
     ...draft,

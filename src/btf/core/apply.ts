@@ -1,4 +1,4 @@
-import type { Relocation } from '../ext.ts';
+import type { Relocation } from '../btf-ext.ts';
 import type { Place } from './calls.ts';
 import { INSTRUCTION_SIZE } from './instruction.ts';
 import type { BpfObject, Code } from './object.ts';

@@ -1,8 +1,7 @@
-import { RELOCATION_KINDS, type Relocation } from '../ext.ts';
-import type { BtfType, ByteOrder, TypeId } from '../format.ts';
-import { badType } from '../references.ts';
-import { wrapSections } from '../wrap.ts';
+import { RELOCATION_KINDS, type Relocation } from '../btf-ext.ts';
+import { type BtfType, type ByteOrder, invalidType, type TypeId } from '../format.ts';
 import { preamble, StringTable, wordsOf, writeBtf } from '../write.ts';
+import { writeElf } from '../write-elf.ts';
 import type { BpfObject } from './object.ts';
 import { isComposite, Refusal, type Types } from './types.ts';
 
@@ -34,7 +33,7 @@ export function combineObjects(objects: readonly BpfObject[]): Buffer {
   // Before the types, whose strings follow in the same table.
   const ext = writeExt([...questions.values()], strings, order);
   const btf = writeBtf(collection.types, strings, order);
-  return wrapSections({ machine: MACHINE, type: RELOCATABLE, order }, [
+  return writeElf({ machine: MACHINE, type: RELOCATABLE, order }, [
     { name: '.BTF', bytes: btf },
     { name: '.BTF.ext', bytes: ext },
   ]);
@@ -66,7 +65,7 @@ function endOf(types: Types, id: TypeId): BtfType {
   try {
     return types.strip(id);
   } catch (thrown) {
-    throw thrown instanceof Refusal ? badType(types.type(id), 'leads nowhere') : thrown;
+    throw thrown instanceof Refusal ? invalidType(types.type(id), 'leads nowhere') : thrown;
   }
 }
 
@@ -113,7 +112,7 @@ class ByValue {
     const known = this.#copied.get(id);
     if (known !== undefined) return known;
     const type = this.#types.type(id);
-    if (this.#copied.has(id)) throw badType(type, 'holds itself');
+    if (this.#copied.has(id)) throw invalidType(type, 'holds itself');
     this.#copied.set(id, undefined);
     const value = type.kind === 'PTR' ? { ...type, type: 0 } : type;
     const copy = this.#collection.intern(redirect(value, (one) => this.add(one)));
@@ -166,7 +165,7 @@ function redirect(type: BtfType, to: (id: TypeId) => TypeId): BtfType {
     case 'FUNC_PROTO':
       return { ...type, type: to(type.type), parameters: type.parameters.map(part) };
     case 'DATASEC':
-      return { ...type, variables: type.variables.map(part) };
+      return { ...type, vars: type.vars.map(part) };
     default:
       return 'type' in type ? { ...type, type: to(type.type) } : type;
   }

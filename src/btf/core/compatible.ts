@@ -157,14 +157,14 @@ function leavesMatch(
       return [...ours.values].every(({ name }) => names.has(essentialName(name)));
     }
     case 'FWD':
-      if (theirs.kind === 'FWD') return ours.of === theirs.of;
-      return behind && theirs.kind === ours.of.toUpperCase();
+      if (theirs.kind === 'FWD') return ours.fwdKind === theirs.fwdKind;
+      return behind && theirs.kind === ours.fwdKind.toUpperCase();
     case 'STRUCT':
     case 'UNION':
       if (behind) {
         return (
           theirs.kind === ours.kind ||
-          (theirs.kind === 'FWD' && theirs.of.toUpperCase() === ours.kind)
+          (theirs.kind === 'FWD' && theirs.fwdKind.toUpperCase() === ours.kind)
         );
       }
       return theirs.kind === ours.kind && membersMatch(local, ours, target, theirs, levels);

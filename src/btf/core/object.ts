@@ -1,6 +1,6 @@
 import { Failure } from '../../failure.ts';
+import { type Relocation, readRelocations } from '../btf-ext.ts';
 import { type ByteSource, type Elf, readElf, readSectionBytes, type Section } from '../elf.ts';
-import { type Relocation, readRelocations } from '../ext.ts';
 import { Btf } from '../reader.ts';
 import { decodeInstructions, INSTRUCTION_SIZE, type Instruction } from './instruction.ts';
 import { type ElfSymbol, type Reference, readReferences, readSymbols } from './symbols.ts';
@@ -42,7 +42,7 @@ const SHT_PROGBITS = 1;
 const SHF_WRITE = 1;
 const SHF_EXECINSTR = 4;
 /** Far above the limit of a million instructions in a program. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_TAR_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads an eBPF object: its types, CO-RE relocations and instructions. Throws `bad-elf` for what is
@@ -58,7 +58,7 @@ export async function readObject(source: ByteSource): Promise<BpfObject> {
       "Give it the output of 'clang -target bpf -g -O2 -c'.",
     );
   }
-  const bytesOf = (section: Section) => readSectionBytes(source, section, MOST_BYTES);
+  const bytesOf = (section: Section) => readSectionBytes(source, section, MAX_TAR_BYTES);
   const named = (wanted: string) => elf.sections.find((section) => section.name === wanted);
   const [btfSection, extSection] = [named('.BTF'), named('.BTF.ext')];
   if (btfSection === undefined || extSection === undefined) {
@@ -90,7 +90,7 @@ async function readCode(
   section: Section,
   symbols: readonly ElfSymbol[],
 ): Promise<Code> {
-  const bytes = await readSectionBytes(source, section, MOST_BYTES);
+  const bytes = await readSectionBytes(source, section, MAX_TAR_BYTES);
   const functions = symbols
     .filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0)
     .map(({ name, value, size, isGlobal }) => ({

@@ -1,4 +1,4 @@
-import type { Relocation } from '../ext.ts';
+import type { Relocation } from '../btf-ext.ts';
 import type { BtfType, Kind, TypeId } from '../format.ts';
 import type { Btf } from '../reader.ts';
 import { describeSpec, localSpec, type Mismatch, matchSpec, type Spec, type Step } from './spec.ts';

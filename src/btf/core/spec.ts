@@ -1,4 +1,4 @@
-import type { Relocation, RelocationKind } from '../ext.ts';
+import type { Relocation, RelocationKind } from '../btf-ext.ts';
 import type { BtfArray, BtfType, Composite, TypeId } from '../format.ts';
 import { fieldsAreCompatible, typesAreCompatible, typesMatch } from './compatible.ts';
 import { essentialName, isComposite, isEnum, Refusal, type Types } from './types.ts';

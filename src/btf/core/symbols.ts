@@ -27,14 +27,14 @@ const REL_SIZE = 16;
 const STT_FUNC = 2;
 const STB_LOCAL = 0;
 const STV_DEFAULT = 0;
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_TAR_BYTES = 64 * 1024 * 1024;
 
 export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonly ElfSymbol[]> {
   const table = elf.sections.find((section) => section.type === SHT_SYMTAB);
   const strings = table && elf.sections[table.link];
   if (table === undefined || strings === undefined) return [];
-  const bytes = await readSectionBytes(source, table, MOST_BYTES);
-  const names = await readSectionBytes(source, strings, MOST_BYTES);
+  const bytes = await readSectionBytes(source, table, MAX_TAR_BYTES);
+  const names = await readSectionBytes(source, strings, MAX_TAR_BYTES);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = elf.byteOrder === 'little';
   return Array.from({ length: Math.floor(bytes.length / SYMBOL_SIZE) }, (_, index) => {
@@ -64,7 +64,7 @@ export async function readReferences(
   const little = elf.byteOrder === 'little';
   for (const section of elf.sections) {
     if (section.type !== SHT_REL || section.info !== code.index) continue;
-    const bytes = await readSectionBytes(source, section, MOST_BYTES);
+    const bytes = await readSectionBytes(source, section, MAX_TAR_BYTES);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at + REL_SIZE <= bytes.length; at += REL_SIZE) {
       const offset = Number(view.getBigUint64(at, little));

@@ -1,6 +1,5 @@
 import type { BtfType, TypeId } from '../format.ts';
-import { pointerSizeOf } from '../layout.ts';
-import type { Btf } from '../reader.ts';
+import { type Btf, pointerSizeOf } from '../reader.ts';
 
 /** Why libbpf gives up on the whole object, rather than on one instruction of it. */
 export class Refusal extends Error {

@@ -1,5 +1,5 @@
-import type { RelocationKind } from '../ext.ts';
-import type { BtfType, Member, TypeId } from '../format.ts';
+import type { RelocationKind } from '../btf-ext.ts';
+import type { BtfMember, BtfType, TypeId } from '../format.ts';
 import { familyOf, type Spec } from './spec.ts';
 import { isComposite, isEnum, Refusal } from './types.ts';
 
@@ -62,10 +62,10 @@ function fieldValue(kind: RelocationKind, spec: Spec): Value {
   const member = isComposite(owner) ? owner.members[step.index] : undefined;
   if (member === undefined) throw new Refusal('a member is not there');
   const type = types.strip(member.type);
-  const place = member.bitSize > 0 ? bitFieldPlace(type, member, bitOffset) : undefined;
+  const place = member.bitfieldSize > 0 ? bitFieldPlace(type, member, bitOffset) : undefined;
   const size = place?.size ?? types.sizeOf(type.id);
   const offset = place?.offset ?? Math.floor(bitOffset / 8);
-  const bits = place === undefined ? size * 8 : member.bitSize;
+  const bits = place === undefined ? size * 8 : member.bitfieldSize;
   // A compiler may load a bit-field in another way than we would.
   const validate = place === undefined;
   switch (kind) {
@@ -95,11 +95,11 @@ function accessOf({ types }: Spec, type: TypeId): { size: number; type: TypeId }
 }
 
 /** The smallest aligned integer that holds the whole bit-field. */
-function bitFieldPlace(type: BtfType, member: Member, bitOffset: number) {
+function bitFieldPlace(type: BtfType, member: BtfMember, bitOffset: number) {
   let size = 'size' in type ? type.size : 0;
   if (size === 0) throw new Refusal(`the bit-field '${member.name}' is of a type without a size`);
   const begin = () => Math.floor(Math.floor(bitOffset / 8) / size) * size;
-  while (bitOffset + member.bitSize - begin() * 8 > size * 8) {
+  while (bitOffset + member.bitfieldSize - begin() * 8 > size * 8) {
     if (size >= 8) throw new Refusal(`the bit-field '${member.name}' does not fit into 64 bits`);
     size *= 2;
   }

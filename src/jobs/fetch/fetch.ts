@@ -1,6 +1,6 @@
 import type { KernelName } from '../../archive/layout.ts';
 import type { ArchiveReader, Delivery } from '../../archive/reader.ts';
-import { checkBtf, type Expectation, type Summary } from '../../btf/check.ts';
+import { type BtfSummary, checkBtf, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -13,7 +13,7 @@ export interface Fetched {
   readonly kernel: KernelName;
   /** Raw. */
   readonly btf: Buffer;
-  readonly summary: Summary;
+  readonly summary: BtfSummary;
   /** Whether the archive's catalog promises the tarball's bytes. */
   readonly promised: boolean;
 }

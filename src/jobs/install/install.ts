@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rmdir, unlink } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
-import { wrapBtf } from '../../btf/wrap.ts';
+import { elfWithBtf } from '../../btf/write-elf.ts';
 import { Failure, isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
 import type { Machine } from '../fetch/machine.ts';
@@ -41,7 +41,7 @@ export async function installBtf(
 ): Promise<Installed> {
   const { root } = ledger;
   const place = await choosePlace(root, kernel.uname, to);
-  const content = place.form === 'elf' ? wrapBtf(btf, kernel.arch) : btf;
+  const content = place.form === 'elf' ? elfWithBtf(btf, kernel.arch) : btf;
   const sum = sha256(content);
   const file = await insideOf(root, place.path);
   const result = { ...place, uname: kernel.uname, sha256: sum };

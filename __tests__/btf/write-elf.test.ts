@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesSource } from '../../src/btf/elf.ts';
 import { loadBtf, readBtf } from '../../src/btf/load.ts';
-import { wrapBtf } from '../../src/btf/wrap.ts';
+import { elfWithBtf } from '../../src/btf/write-elf.ts';
 import { asArch } from '../../src/names.ts';
 import { bpftoolTypes, compileBpf, EVERY_KIND, paholeBtf, temporaryFolder } from './made.ts';
 
@@ -12,7 +12,7 @@ const btf = paholeBtf(folder, EVERY_KIND);
 const raw = join(folder, 'raw.btf');
 const wrapped = join(folder, 'vmlinux');
 writeFileSync(raw, btf);
-writeFileSync(wrapped, wrapBtf(btf, asArch('aarch64')));
+writeFileSync(wrapped, elfWithBtf(btf, asArch('aarch64')));
 
 test('libbpf reads the same types in the ELF file as in raw BTF', () => {
   expect(bpftoolTypes(wrapped)).toEqual(bpftoolTypes(raw));
@@ -29,7 +29,7 @@ test('binutils finds nothing wrong with the ELF file', () => {
 test('the BTF comes out again, in either byte order', async () => {
   expect(await loadBtf(wrapped)).toEqual(btf);
   const big = await loadBtf(compileBpf(folder, 'int number = 1;', 'bpfeb'));
-  const file = wrapBtf(big, asArch('s390x'));
+  const file = elfWithBtf(big, asArch('s390x'));
   expect(file[5]).toBe(2);
   expect(await readBtf(bytesSource('vmlinux', file))).toEqual(big);
 });

@@ -17,11 +17,11 @@ const NAMES = '.shstrtab';
  * An ELF64 file with nothing but a `.BTF` section, in the byte order of the BTF in it. Where libbpf
  * looks for a vmlinux by itself, versions before 1.1 take no raw BTF (src/btf.c), and 22.03 has those.
  */
-export function wrapBtf(btf: Uint8Array, arch: Arch): Buffer {
+export function elfWithBtf(btf: Uint8Array, arch: Arch): Buffer {
   // The magic, 0xeb9f, in the order of all that follows (btf.rst).
   const order = btf[0] === 0x9f ? 'little' : 'big';
   const file: ElfFile = { machine: MACHINES[arch] ?? EM_NONE, type: ET_EXEC, order };
-  return wrapSections(file, [{ name: '.BTF', bytes: btf }]);
+  return writeElf(file, [{ name: '.BTF', bytes: btf }]);
 }
 
 /** `e_machine`, `e_type` and the byte order of an ELF64 file. */
@@ -32,7 +32,7 @@ export interface ElfFile {
 }
 
 /** An ELF64 file with these sections of bytes, and the one that holds their names. */
-export function wrapSections(
+export function writeElf(
   elf: ElfFile,
   sections: readonly { readonly name: string; readonly bytes: Uint8Array }[],
 ): Buffer {

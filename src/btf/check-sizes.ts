@@ -1,6 +1,5 @@
-import type { BtfType, Composite, Kind, TypeId } from './format.ts';
-import type { Btf } from './reader.ts';
-import { badType } from './references.ts';
+import { type BtfType, type Composite, invalidType, type Kind, type TypeId } from './format.ts';
+import { type Btf, pointerSizeOf } from './reader.ts';
 
 /** The size of what has none: `void`, functions, structs that are only declared. */
 const NONE = Number.NaN;
@@ -10,7 +9,7 @@ const NONE = Number.NaN;
  * their struct. Ids must be checked before. It walks with a stack of its own, and visits each type
  * once: a chain of 100,000 typedefs is only long.
  */
-export function checkLayout(btf: Btf): void {
+export function checkSizes(btf: Btf): void {
   const sizes = new Float64Array(btf.count + 1).fill(NONE);
   const state = new Uint8Array(btf.count + 1);
   const pointerSize = pointerSizeOf(btf);
@@ -30,7 +29,7 @@ export function checkLayout(btf: Btf): void {
         state[top.type.id] = DONE;
         stack.pop();
       } else if (state[part] === ENTERED) {
-        throw badType(top.type, `contains type ${part}, which contains it`);
+        throw invalidType(top.type, `contains type ${part}, which contains it`);
       } else if (state[part] === NEW) {
         enter(part);
       }
@@ -69,7 +68,7 @@ function sizeOf(type: BtfType, sizes: Float64Array, pointerSize: number): number
   switch (type.kind) {
     case 'INT':
       if (type.bits > 128 || type.bitOffset + type.bits > type.size * 8 || type.size > 16) {
-        throw badType(type, `has ${type.bits} bits at ${type.bitOffset} in ${type.size} bytes`);
+        throw invalidType(type, `has ${type.bits} bits at ${type.bitOffset} in ${type.size} bytes`);
       }
       return type.size;
     case 'FLOAT':
@@ -77,7 +76,7 @@ function sizeOf(type: BtfType, sizes: Float64Array, pointerSize: number): number
     case 'ENUM':
     case 'ENUM64':
       if (![1, 2, 4, 8].includes(type.size))
-        throw badType(type, `has a size of ${type.size} bytes`);
+        throw invalidType(type, `has a size of ${type.size} bytes`);
       return type.size;
     case 'PTR':
       return pointerSize;
@@ -89,7 +88,7 @@ function sizeOf(type: BtfType, sizes: Float64Array, pointerSize: number): number
     case 'VAR':
       return of(type.type);
     case 'ARRAY':
-      if (Number.isNaN(of(type.type))) throw badType(type, 'is an array of what has no size');
+      if (Number.isNaN(of(type.type))) throw invalidType(type, 'is an array of what has no size');
       return of(type.type) * type.length;
     case 'STRUCT':
     case 'UNION':
@@ -104,29 +103,18 @@ function checkMembers(type: Composite, sizeOf: (id: TypeId) => number): void {
   for (const [index, member] of type.members.entries()) {
     const name = member.name === '' ? `member ${index}` : `member '${member.name}'`;
     const size = sizeOf(member.type);
-    if (Number.isNaN(size)) throw badType(type, `has the ${name}, whose type has no size`);
-    if (member.bitSize > size * 8) {
-      throw badType(type, `has the ${name} with ${member.bitSize} bits of ${size} bytes`);
+    if (Number.isNaN(size)) throw invalidType(type, `has the ${name}, whose type has no size`);
+    if (member.bitfieldSize > size * 8) {
+      throw invalidType(type, `has the ${name} with ${member.bitfieldSize} bits of ${size} bytes`);
     }
     if (type.kind === 'UNION' && member.bitOffset !== 0) {
-      throw badType(type, `has the ${name}, which does not begin where the union does`);
+      throw invalidType(type, `has the ${name}, which does not begin where the union does`);
     }
     // An INT of its own may be what gives an old bit-field its bits, so only its beginning counts.
-    const plain = member.bitSize === 0 && member.bitOffset % 8 === 0;
-    const bits = plain ? size * 8 : Math.max(member.bitSize, 1);
+    const plain = member.bitfieldSize === 0 && member.bitOffset % 8 === 0;
+    const bits = plain ? size * 8 : Math.max(member.bitfieldSize, 1);
     if (member.bitOffset + bits > type.size * 8 && bits > 0) {
-      throw badType(type, `has the ${name}, which ends beyond its ${type.size} bytes`);
+      throw invalidType(type, `has the ${name}, which ends beyond its ${type.size} bytes`);
     }
   }
-}
-
-/** Bytes of a pointer: those of `long`, as libbpf's determine_ptr_size has it; 8 where there is none. */
-export function pointerSizeOf(btf: Btf): number {
-  const names = ['long int', 'long', 'unsigned long', 'long unsigned int'];
-  for (let id = 1; id <= btf.count; id++) {
-    if (btf.kindOf(id) !== 'INT') continue;
-    const int = btf.type(id);
-    if (int.kind === 'INT' && names.includes(int.name)) return int.size;
-  }
-  return 8;
 }

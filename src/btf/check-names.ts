@@ -1,5 +1,4 @@
-import type { BtfType, Kind } from './format.ts';
-import { badType } from './references.ts';
+import { type BtfType, invalidType, type Kind } from './format.ts';
 
 /** Who must have a name, who may, and who must not: btf_*_check_meta in the kernel's btf.c. */
 const NAMES: Readonly<Record<Kind, 'required' | 'optional' | 'none'>> = {
@@ -22,10 +21,10 @@ const WITH_IDENTIFIER: ReadonlySet<Kind> = new Set(['TYPEDEF', 'FUNC', 'VAR', 'D
 export function checkNames(type: BtfType): void {
   const { kind, name } = type;
   const rule = NAMES[kind];
-  if (rule === 'required' && name === '') throw badType(type, 'has no name');
-  if (rule === 'none' && name !== '') throw badType(type, 'has a name');
+  if (rule === 'required' && name === '') throw invalidType(type, 'has no name');
+  if (rule === 'none' && name !== '') throw invalidType(type, 'has a name');
   const pattern = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
-  if (name !== '' && !pattern.test(name)) throw badType(type, 'has a name that is not one');
+  if (name !== '' && !pattern.test(name)) throw invalidType(type, 'has a name that is not one');
   switch (kind) {
     case 'STRUCT':
     case 'UNION':
@@ -37,7 +36,7 @@ export function checkNames(type: BtfType): void {
     case 'ENUM':
     case 'ENUM64':
       for (const { name } of type.values) {
-        if (name === '') throw badType(type, 'has a value without a name');
+        if (name === '') throw invalidType(type, 'has a value without a name');
       }
       checkParts(type, type.values, 'value');
   }
@@ -46,7 +45,7 @@ export function checkNames(type: BtfType): void {
 function checkParts(type: BtfType, parts: readonly { readonly name: string }[], what: string) {
   for (const { name } of parts) {
     if (name !== '' && !IDENTIFIER.test(name)) {
-      throw badType(type, `has a ${what} whose name is not one`);
+      throw invalidType(type, `has a ${what} whose name is not one`);
     }
   }
 }

@@ -1,15 +1,5 @@
-import { Failure } from '../failure.ts';
-import type { BtfType, DeclTag, Kind, TypeId } from './format.ts';
+import { type BtfType, type DeclTag, invalidType, type Kind, type TypeId } from './format.ts';
 import type { Btf } from './reader.ts';
-
-/** `bad-btf`, naming the type. */
-export function badType(type: BtfType, what: string): Failure {
-  const name = type.name === '' ? '' : ` '${type.name}'`;
-  return new Failure(
-    'bad-btf',
-    `This is not sound BTF: type ${type.id} (${type.kind}${name}) ${what}.`,
-  );
-}
 
 /** What has a value or at least could be pointed to; the others are not types of the C language. */
 const NOT_DATA: ReadonlySet<Kind> = new Set(['FUNC', 'VAR', 'DATASEC', 'DECL_TAG']);
@@ -17,10 +7,12 @@ const NOT_DATA: ReadonlySet<Kind> = new Set(['FUNC', 'VAR', 'DATASEC', 'DECL_TAG
 /** Every id that the type holds is there and is of a kind that can stand in that place. */
 export function checkReferences(btf: Btf, type: BtfType): void {
   const kindOf = (id: TypeId): Kind => {
-    if (!btf.has(id)) throw badType(type, `refers to type ${id}, and the last one is ${btf.count}`);
+    if (!btf.has(id))
+      throw invalidType(type, `refers to type ${id}, and the last one is ${btf.count}`);
     return btf.kindOf(id);
   };
-  const refuse = (id: TypeId) => badType(type, `refers to type ${id}, which is a ${kindOf(id)}`);
+  const refuse = (id: TypeId) =>
+    invalidType(type, `refers to type ${id}, which is a ${kindOf(id)}`);
   const data = (id: TypeId) => {
     if (NOT_DATA.has(kindOf(id))) throw refuse(id);
   };
@@ -54,7 +46,7 @@ export function checkReferences(btf: Btf, type: BtfType): void {
       break;
     case 'DATASEC':
       // Functions stand in the `.ksyms` of eBPF objects.
-      for (const variable of type.variables) oneOf(variable.type, 'VAR', 'FUNC');
+      for (const variable of type.vars) oneOf(variable.type, 'VAR', 'FUNC');
       break;
     case 'DECL_TAG':
       oneOf(type.type, 'STRUCT', 'UNION', 'FUNC', 'VAR', 'TYPEDEF');
@@ -64,16 +56,16 @@ export function checkReferences(btf: Btf, type: BtfType): void {
 
 function checkComponent(btf: Btf, tag: DeclTag): void {
   const target = btf.type(tag.type);
-  if (tag.component < -1) throw badType(tag, `is on component ${tag.component}`);
-  if (tag.component === -1) return;
+  if (tag.componentIndex < -1) throw invalidType(tag, `is on component ${tag.componentIndex}`);
+  if (tag.componentIndex === -1) return;
   let parts = 0;
   if (target.kind === 'STRUCT' || target.kind === 'UNION') parts = target.members.length;
   if (target.kind === 'FUNC') {
-    if (!btf.has(target.type)) throw badType(target, `refers to type ${target.type}`);
+    if (!btf.has(target.type)) throw invalidType(target, `refers to type ${target.type}`);
     const prototype = btf.type(target.type);
     if (prototype.kind === 'FUNC_PROTO') parts = prototype.parameters.length;
   }
-  if (tag.component >= parts) {
-    throw badType(tag, `is on component ${tag.component} of a type that has ${parts}`);
+  if (tag.componentIndex >= parts) {
+    throw invalidType(tag, `is on component ${tag.componentIndex} of a type that has ${parts}`);
   }
 }
