@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COMMANDS } from '../src/commands/all.ts';
-import { serveFolder } from '../src/download/serve.ts';
+import { serveFolder } from '../src/download/static-server.ts';
 
 /** The bundle that users run, as its own process. */
 const root = join(import.meta.dirname, '..');

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packBtf } from '../src/btf/tarball.ts';
-import { type Served, serveFolder } from '../src/download/serve.ts';
+import { type Served, serveFolder } from '../src/download/static-server.ts';
 import { asUname } from '../src/names.ts';
 import { git } from './archive/repositories.ts';
 import { shelve, writeFiles } from './archive/shelves.ts';

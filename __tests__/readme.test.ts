@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { COMMANDS } from '../src/commands/all.ts';
-import { serveFolder } from '../src/download/serve.ts';
+import { serveFolder } from '../src/download/static-server.ts';
 import { REASONS } from '../src/failure.ts';
 import { parseSource } from '../src/sources/source.ts';
 

@@ -42526,7 +42526,7 @@ function checkKernel(summary3, tasks, minimum) {
 // src/jobs/build/notary.ts
 var import_promises = require("fs/promises");
 
-// src/download/small.ts
+// src/download/fetch-file.ts
 var import_node_stream = require("stream");
 
 // src/platform/retry-after.ts
@@ -42537,19 +42537,19 @@ function retryAfter(header2, date) {
   return Number.isNaN(until) ? void 0 : Math.max(0, until - date.getTime());
 }
 
-// src/download/fault.ts
-var Fault = class extends Error {
-  treatment;
+// src/download/response.ts
+var RequestError = class extends Error {
+  retry;
   /** Milliseconds that the server asked us to wait (Retry-After). */
   retryAfter;
-  constructor(treatment, message, retryAfter2) {
+  constructor(retry, message, retryAfter2) {
     super(message);
-    this.treatment = treatment;
+    this.retry = retry;
     this.retryAfter = retryAfter2;
   }
 };
-function asFault(thrown) {
-  return thrown instanceof Fault ? thrown : new Fault("again", networkError(thrown));
+function asRequestError(thrown) {
+  return thrown instanceof RequestError ? thrown : new RequestError("later", networkError(thrown));
 }
 function networkError(thrown) {
   var _a6;
@@ -42557,16 +42557,16 @@ function networkError(thrown) {
   return describe(thrown) || ((_a6 = known.find((code) => isSystemError(thrown, code))) != null ? _a6 : "no connection");
 }
 var PASSING = [408, 421, 425, 429];
-function statusFault({ status, headers }, fine, date) {
+function statusError({ status, headers }, fine, date) {
   if (fine.includes(status)) return void 0;
   const passing = status >= 500 || PASSING.includes(status);
   const wait2 = passing ? retryAfter(headers["retry-after"], date) : void 0;
   const asked = wait2 === void 0 ? "" : `, to be asked again in ${Math.ceil(wait2 / 1e3)} s`;
-  return new Fault(passing ? "again" : "never", `status ${status}${asked}`, wait2);
+  return new RequestError(passing ? "later" : "never", `status ${status}${asked}`, wait2);
 }
 function unreachable(path5, mirrors) {
-  const each = mirrors.map(([{ base, standing }, error]) => {
-    const known = standing.kind === "serving" ? "not tried" : standing.error;
+  const each = mirrors.map(([{ base, health }, error]) => {
+    const known = health.kind === "healthy" ? "not tried" : health.error;
     return `${base}: ${error != null ? error : known}`;
   });
   return new Failure(
@@ -42575,12 +42575,68 @@ function unreachable(path5, mirrors) {
     "Check the network and the proxy variables, try again later, or name other mirrors with --mirror."
   );
 }
+function grantedRange(head, wanted, date) {
+  var _a6;
+  const { status, headers } = head;
+  if (status === 416) throw new RequestError("later", "it has a shorter file (status 416)");
+  const fault = statusError(head, [200, 206], date);
+  if (fault) throw fault;
+  const length = headers["content-length"];
+  const encoding = (_a6 = headers["content-encoding"]) != null ? _a6 : "identity";
+  if (encoding !== "identity" && length === void 0) {
+    throw new RequestError(
+      "later",
+      `it changes the bytes on the way (Content-Encoding: ${encoding})`
+    );
+  }
+  if (status === 200 && (wanted.from > 0 || wanted.to < wanted.size)) {
+    throw new RequestError("without-ranges", "it does not serve ranges");
+  }
+  const range = status === 200 ? wanted : partOf(headers, wanted);
+  if (length !== void 0 && Number(length) !== range.to - range.from) {
+    throw otherSize(`${length} bytes`, range.to - range.from);
+  }
+  return range;
+}
+function partOf(headers, { from, to: to3, size: size2 }) {
+  var _a6;
+  const header2 = (_a6 = headers["content-range"]) != null ? _a6 : "";
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header2.trim());
+  if (!match)
+    throw new RequestError("later", `it answered with the range '${header2.slice(0, 80)}'`);
+  const [first2, last] = [Number(match[1]), Number(match[2])];
+  if (match[3] !== "*" && Number(match[3]) !== size2) throw otherSize(`${match[3]} bytes`, size2);
+  if (first2 !== from || last < first2 || last >= to3) {
+    throw new RequestError(
+      "later",
+      `it answered with bytes ${first2}-${last} for ${from}-${to3 - 1}`
+    );
+  }
+  return { from, to: last + 1, size: size2 };
+}
+function otherSize(has, expected) {
+  return new RequestError(
+    "later",
+    `it has another version of the file: ${has} instead of ${expected}`
+  );
+}
+function versionOf({ headers }) {
+  return { etag: headers.etag, lastModified: headers["last-modified"] };
+}
+function difference(before, now) {
+  const differ = (one2, other) => one2 !== void 0 && other !== void 0 && one2 !== other;
+  if (differ(before.etag, now.etag)) return `ETag ${now.etag} after ${before.etag}`;
+  if (differ(before.lastModified, now.lastModified)) {
+    return `Last-Modified ${now.lastModified} after ${before.lastModified}`;
+  }
+  return void 0;
+}
 
-// src/download/ask.ts
-async function ask(ports, url3, options3) {
-  const { headers, deadline, signal } = options3;
+// src/download/request.ts
+async function get(ports, url3, options3) {
+  const { headers, idleTimeout, signal } = options3;
   signal.throwIfAborted();
-  const watch = new Watch(ports.clock, deadline, signal);
+  const watch = new IdleTimer(ports.clock, idleTimeout, signal);
   try {
     const response = await ports.http.request({ url: url3, headers, signal: watch.signal });
     response.body.on("error", () => {
@@ -42609,23 +42665,23 @@ async function* watched(body, watch) {
     body.destroy();
   }
 }
-var _abort, _over, _clock, _deadline, _owner, _expectedSince, _passOn, _Watch_instances, run_fn;
-var Watch = class {
-  constructor(clock, deadline, owner) {
-    __privateAdd(this, _Watch_instances);
+var _abort, _over, _clock, _idleTimeout, _owner, _expectedSince, _passOn, _IdleTimer_instances, run_fn;
+var IdleTimer = class {
+  constructor(clock, idleTimeout, owner) {
+    __privateAdd(this, _IdleTimer_instances);
     __privateAdd(this, _abort, new AbortController());
     __privateAdd(this, _over, new AbortController());
     __privateAdd(this, _clock);
-    __privateAdd(this, _deadline);
+    __privateAdd(this, _idleTimeout);
     __privateAdd(this, _owner);
     __privateAdd(this, _expectedSince);
     __privateAdd(this, _passOn, () => __privateGet(this, _abort).abort(__privateGet(this, _owner).reason));
     __privateSet(this, _clock, clock);
-    __privateSet(this, _deadline, deadline);
+    __privateSet(this, _idleTimeout, idleTimeout);
     __privateSet(this, _owner, owner);
     __privateGet(this, _owner).addEventListener("abort", __privateGet(this, _passOn));
     this.expect();
-    void __privateMethod(this, _Watch_instances, run_fn).call(this);
+    void __privateMethod(this, _IdleTimer_instances, run_fn).call(this);
   }
   get signal() {
     return __privateGet(this, _abort).signal;
@@ -42643,34 +42699,34 @@ var Watch = class {
   /** What to throw for an error that came out of the request. */
   why(error) {
     if (__privateGet(this, _owner).aborted) return __privateGet(this, _owner).reason;
-    return asFault(__privateGet(this, _abort).signal.aborted ? __privateGet(this, _abort).signal.reason : error);
+    return asRequestError(__privateGet(this, _abort).signal.aborted ? __privateGet(this, _abort).signal.reason : error);
   }
 };
 _abort = new WeakMap();
 _over = new WeakMap();
 _clock = new WeakMap();
-_deadline = new WeakMap();
+_idleTimeout = new WeakMap();
 _owner = new WeakMap();
 _expectedSince = new WeakMap();
 _passOn = new WeakMap();
-_Watch_instances = new WeakSet();
+_IdleTimer_instances = new WeakSet();
 run_fn = async function() {
   var _a6;
   while (!__privateGet(this, _over).signal.aborted) {
     const since = (_a6 = __privateGet(this, _expectedSince)) != null ? _a6 : __privateGet(this, _clock).now();
-    const left = since + __privateGet(this, _deadline) - __privateGet(this, _clock).now();
+    const left = since + __privateGet(this, _idleTimeout) - __privateGet(this, _clock).now();
     if (left <= 0) {
-      const silence = `no byte for ${__privateGet(this, _deadline) / 1e3} s`;
-      return __privateGet(this, _abort).abort(new Fault("again", silence));
+      const silence = `no byte for ${__privateGet(this, _idleTimeout) / 1e3} s`;
+      return __privateGet(this, _abort).abort(new RequestError("later", silence));
     }
     await __privateGet(this, _clock).sleep(left, __privateGet(this, _over).signal).catch(() => {
     });
   }
 };
 
-// src/download/small.ts
+// src/download/fetch-file.ts
 var TRIES = 4;
-var PATIENCE = 10 * 6e4;
+var LONGEST_WAIT = 10 * 6e4;
 var UNFIT = [
   "bad-repository",
   "checksum-mismatch",
@@ -42678,13 +42734,13 @@ var UNFIT = [
   "bad-signature",
   "unsigned"
 ];
-async function fetchSmall(pool, path5, options3, read2) {
-  return new Small(pool, path5, options3, read2).run();
+async function fetchFile(pool, path5, options3, read2) {
+  return new FileFetch(pool, path5, options3, read2).run();
 }
-var _pool, _path, _options, _read, _tried, _Small_instances, next_fn, mayTry_fn, times_fn, from_fn, ask_fn, judge_fn, readBody_fn, unreachable_fn;
-var Small = class {
+var _pool, _path, _options, _read, _tried, _FileFetch_instances, next_fn, mayTry_fn, times_fn, from_fn, get_fn, judge_fn, readBody_fn, unreachable_fn;
+var FileFetch = class {
   constructor(pool, path5, options3, read2) {
-    __privateAdd(this, _Small_instances);
+    __privateAdd(this, _FileFetch_instances);
     __privateAdd(this, _pool);
     __privateAdd(this, _path);
     __privateAdd(this, _options);
@@ -42696,8 +42752,8 @@ var Small = class {
     __privateSet(this, _read, read2);
   }
   async run() {
-    for (let mirror = await __privateMethod(this, _Small_instances, next_fn).call(this); mirror !== void 0; mirror = await __privateMethod(this, _Small_instances, next_fn).call(this)) {
-      const result = await __privateMethod(this, _Small_instances, from_fn).call(this, mirror);
+    for (let mirror = await __privateMethod(this, _FileFetch_instances, next_fn).call(this); mirror !== void 0; mirror = await __privateMethod(this, _FileFetch_instances, next_fn).call(this)) {
+      const result = await __privateMethod(this, _FileFetch_instances, from_fn).call(this, mirror);
       if (result !== void 0) return result.value;
     }
     const outcomes = [...__privateGet(this, _tried).values()];
@@ -42705,7 +42761,7 @@ var Small = class {
     if (unfit) throw unfit.failure;
     const missing3 = [...__privateGet(this, _tried)].find(([, one2]) => one2.kind === "missing");
     if (missing3) return __privateGet(this, _read).call(this, nothing(404, missing3[0], missing3[0].url(__privateGet(this, _path))));
-    throw __privateMethod(this, _Small_instances, unreachable_fn).call(this);
+    throw __privateMethod(this, _FileFetch_instances, unreachable_fn).call(this);
   }
 };
 _pool = new WeakMap();
@@ -42713,17 +42769,17 @@ _path = new WeakMap();
 _options = new WeakMap();
 _read = new WeakMap();
 _tried = new WeakMap();
-_Small_instances = new WeakSet();
+_FileFetch_instances = new WeakSet();
 next_fn = async function() {
   for (; ; ) {
-    const left = __privateGet(this, _pool).mirrors.filter((mirror) => __privateMethod(this, _Small_instances, mayTry_fn).call(this, mirror));
-    const soonest = Math.min(...left.map((mirror) => __privateGet(this, _pool).freeAt(mirror)));
-    if (soonest > __privateGet(this, _pool).ports.clock.now() + PATIENCE) return void 0;
-    const free2 = left.filter((mirror) => __privateGet(this, _pool).isFree(mirror));
-    free2.sort((one2, other) => __privateMethod(this, _Small_instances, times_fn).call(this, one2) - __privateMethod(this, _Small_instances, times_fn).call(this, other));
+    const left = __privateGet(this, _pool).mirrors.filter((mirror) => __privateMethod(this, _FileFetch_instances, mayTry_fn).call(this, mirror));
+    const soonest = Math.min(...left.map((mirror) => __privateGet(this, _pool).availableAt(mirror)));
+    if (soonest > __privateGet(this, _pool).ports.clock.now() + LONGEST_WAIT) return void 0;
+    const free2 = left.filter((mirror) => __privateGet(this, _pool).isAvailable(mirror));
+    free2.sort((one2, other) => __privateMethod(this, _FileFetch_instances, times_fn).call(this, one2) - __privateMethod(this, _FileFetch_instances, times_fn).call(this, other));
     if (free2[0]) return free2[0];
     const now = __privateGet(this, _pool).ports.clock.now();
-    await __privateGet(this, _pool).change(soonest > now ? soonest : now + PATIENCE, __privateGet(this, _options).signal);
+    await __privateGet(this, _pool).change(soonest > now ? soonest : now + LONGEST_WAIT, __privateGet(this, _options).signal);
   }
 };
 mayTry_fn = function(mirror) {
@@ -42739,30 +42795,30 @@ from_fn = async function(mirror) {
   const began = __privateGet(this, _pool).ports.clock.now();
   const release2 = __privateGet(this, _pool).connect(mirror);
   try {
-    return await __privateMethod(this, _Small_instances, ask_fn).call(this, mirror);
+    return await __privateMethod(this, _FileFetch_instances, get_fn).call(this, mirror);
   } catch (thrown) {
     if ((_a6 = __privateGet(this, _options).signal) == null ? void 0 : _a6.aborted) throw __privateGet(this, _options).signal.reason;
-    if (!(thrown instanceof Fault)) throw thrown;
+    if (!(thrown instanceof RequestError)) throw thrown;
     __privateGet(this, _pool).failed(mirror, began, thrown.message, thrown.retryAfter);
-    const times2 = thrown.treatment === "again" ? __privateMethod(this, _Small_instances, times_fn).call(this, mirror) + 1 : TRIES;
+    const times2 = thrown.retry === "later" ? __privateMethod(this, _FileFetch_instances, times_fn).call(this, mirror) + 1 : TRIES;
     __privateGet(this, _tried).set(mirror, { kind: "failed", times: times2, fault: thrown });
     return void 0;
   } finally {
     release2();
   }
 };
-ask_fn = async function(mirror) {
+get_fn = async function(mirror) {
   const { etag, lastModified, signal } = __privateGet(this, _options);
-  const asked = await ask(__privateGet(this, _pool).ports, mirror.url(__privateGet(this, _path)), {
+  const asked = await get(__privateGet(this, _pool).ports, mirror.url(__privateGet(this, _path)), {
     headers: {
       ...etag === void 0 ? {} : { "if-none-match": etag },
       ...lastModified === void 0 ? {} : { "if-modified-since": lastModified }
     },
-    deadline: __privateGet(this, _pool).deadline,
+    idleTimeout: __privateGet(this, _pool).idleTimeout,
     signal: signal != null ? signal : new AbortController().signal
   });
   try {
-    return await __privateMethod(this, _Small_instances, judge_fn).call(this, mirror, asked);
+    return await __privateMethod(this, _FileFetch_instances, judge_fn).call(this, mirror, asked);
   } finally {
     asked.discard();
   }
@@ -42777,14 +42833,14 @@ judge_fn = async function(mirror, asked) {
     __privateGet(this, _tried).set(mirror, { kind: "missing" });
     return void 0;
   }
-  const fault = statusFault(asked, [200, 304], __privateGet(this, _pool).ports.clock.date());
+  const fault = statusError(asked, [200, 304], __privateGet(this, _pool).ports.clock.date());
   if (fault) throw fault;
   __privateGet(this, _pool).succeeded(mirror);
   const known = { etag: headers.etag, lastModified: headers["last-modified"] };
   if (status === 304) {
     return { value: await __privateGet(this, _read).call(this, { ...nothing(304, mirror, url3), ...known }) };
   }
-  return __privateMethod(this, _Small_instances, readBody_fn).call(this, { status: 200, mirror, url: url3, ...known }, asked);
+  return __privateMethod(this, _FileFetch_instances, readBody_fn).call(this, { status: 200, mirror, url: url3, ...known }, asked);
 };
 readBody_fn = async function(answer2, asked) {
   const body = import_node_stream.Readable.from(asked.bytes, { objectMode: false });
@@ -42795,7 +42851,7 @@ readBody_fn = async function(answer2, asked) {
   try {
     return { value: await __privateGet(this, _read).call(this, { ...answer2, body }) };
   } catch (thrown) {
-    if (broken !== void 0) throw asFault(broken);
+    if (broken !== void 0) throw asRequestError(broken);
     if (!(thrown instanceof Failure) || !UNFIT.includes(thrown.reason)) throw thrown;
     __privateGet(this, _tried).set(answer2.mirror, { kind: "unfit", failure: thrown });
     return void 0;
@@ -68758,7 +68814,7 @@ keysAt_fn = function(path5) {
 };
 fetch_fn = function(path5) {
   const { interrupted: signal } = __privateGet(this, _platform);
-  return fetchSmall(__privateGet(this, _pool2), path5, { signal }, async ({ status, url: url3, body }) => {
+  return fetchFile(__privateGet(this, _pool2), path5, { signal }, async ({ status, url: url3, body }) => {
     if (status !== 200) return void 0;
     const chunks = [];
     let size2 = 0;
@@ -68956,7 +69012,7 @@ async function checkedCopy(source2, folder2) {
 }
 
 // src/toolchain/fetch.ts
-var PATIENCE2 = { silence: 15, attempt: 180 };
+var PATIENCE = { silence: 15, attempt: 180 };
 async function fetchSources(platform3, recipe, sources, folder2, options3) {
   for (const part of recipe.parts) {
     const place = (0, import_node_path2.join)(folder2, part.path);
@@ -69541,7 +69597,7 @@ var PLAIN_ENVIRONMENT = {
 };
 
 // src/toolchain/prepare.ts
-var PUBLIC = { recipes: RECIPES, patience: PATIENCE2, homes: HOMES };
+var PUBLIC = { recipes: RECIPES, patience: PATIENCE, homes: HOMES };
 var PAHOLE = {
   name: "pahole",
   inspect: inspectPahole,
@@ -74099,7 +74155,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
   const strong = isStrong(entry.digest);
   const body = head.body(strong ? "not-needed" : "checked");
-  const part = strong ? partOf(head, entry) : void 0;
+  const part = strong ? partOf2(head, entry) : void 0;
   const decoding = part && ((_b3 = partDecoder(head.payload.compressor, decoders)) == null ? void 0 : _b3(part));
   try {
     if (decoding === void 0) {
@@ -74122,7 +74178,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
     file.close();
   }
 }
-function partOf({ files, header: header2 }, { index: index2, size: size2 }) {
+function partOf2({ files, header: header2 }, { index: index2, size: size2 }) {
   const first2 = beginningOf(files, index2, header2.has(TAG.longFileSizes));
   return first2 === void 0 ? void 0 : { first: first2, size: size2 };
 }
@@ -74537,8 +74593,254 @@ function failureRecord(shop, kernel, error) {
   };
 }
 
-// src/download/memory.ts
-var Spare = class {
+// src/download/segment.ts
+var Segment = class {
+  /** One past its last byte. */
+  end;
+  /** One past the last byte that is here. */
+  received;
+  requests = /* @__PURE__ */ new Set();
+  /** Mirrors that failed on it. */
+  failed = /* @__PURE__ */ new Set();
+  #memory;
+  /** Who served what is here and was not taken yet, each from where the one before ends. */
+  #origins = [];
+  #taken;
+  constructor(start2, end, memory) {
+    this.received = start2;
+    this.#taken = start2;
+    this.end = end;
+    this.#memory = memory;
+  }
+  get complete() {
+    return this.received === this.end;
+  }
+  /** Whether all of it was taken. */
+  get over() {
+    return this.#taken === this.end;
+  }
+  /** Bytes that are here and were not taken. */
+  get held() {
+    return this.received - this.#taken;
+  }
+  /** Keeps a copy of what is new of bytes that begin at `at`. Returns how many that are. */
+  accept(at3, bytes2, mirror) {
+    const known = this.received - at3;
+    if (known >= bytes2.length) return 0;
+    const fresh = known > 0 ? bytes2.subarray(known) : bytes2;
+    this.#memory.write(this.received, fresh);
+    this.received += fresh.length;
+    const last = this.#origins.at(-1);
+    if ((last == null ? void 0 : last.mirror) === mirror) last.end = this.received;
+    else this.#origins.push({ mirror, end: this.received });
+    return fresh.length;
+  }
+  /** What came next, of one mirror and of one block of memory. */
+  take() {
+    const [origin] = this.#origins;
+    if (origin === void 0) return void 0;
+    const bytes2 = this.#memory.read(this.#taken, origin.end);
+    this.#taken += bytes2.length;
+    if (this.#taken === origin.end) this.#origins.shift();
+    return { mirror: origin.mirror, bytes: bytes2 };
+  }
+};
+var _owner2, _abort2, _overtaken, _SegmentRequest_instances, fetch_fn2, read_fn;
+var SegmentRequest = class {
+  constructor(owner, segment, source2) {
+    __privateAdd(this, _SegmentRequest_instances);
+    __publicField(this, "segment");
+    __publicField(this, "source");
+    __publicField(this, "began");
+    /** Bytes that came, and when the last ones did (`Clock.now`). */
+    __publicField(this, "bytes", 0);
+    __publicField(this, "lastByte");
+    /** Of those, the ones that were new. */
+    __publicField(this, "fresh", 0);
+    /** One stream from the beginning of the file, because the server has no ranges. */
+    __publicField(this, "whole");
+    __privateAdd(this, _owner2);
+    __privateAdd(this, _abort2, new AbortController());
+    __privateAdd(this, _overtaken, false);
+    __privateSet(this, _owner2, owner);
+    this.segment = segment;
+    this.source = source2;
+    this.began = owner.pool.ports.clock.now();
+    this.lastByte = this.began;
+    this.whole = source2.use.kind === "without-ranges";
+  }
+  /** Bytes a millisecond so far; none when nothing came for three seconds. */
+  pace(now) {
+    return now - this.lastByte > 3e3 ? 0 : this.bytes / Math.max(1, now - this.began);
+  }
+  abort(reason2) {
+    __privateGet(this, _abort2).abort(reason2);
+  }
+  /** Another request completed the segment: this one is of no use any more. */
+  overtake() {
+    __privateSet(this, _overtaken, true);
+    __privateGet(this, _abort2).abort(new RequestError("later", "overtaken"));
+  }
+  /** Never rejects. */
+  async run() {
+    try {
+      await __privateMethod(this, _SegmentRequest_instances, fetch_fn2).call(this);
+      return { kind: "complete" };
+    } catch (error) {
+      if (__privateGet(this, _overtaken)) return { kind: "overtaken" };
+      return error instanceof RequestError ? { kind: "fault", fault: error } : { kind: "thrown", error };
+    }
+  }
+};
+_owner2 = new WeakMap();
+_abort2 = new WeakMap();
+_overtaken = new WeakMap();
+_SegmentRequest_instances = new WeakSet();
+fetch_fn2 = async function() {
+  const { pool, path: path5, size: size2 } = __privateGet(this, _owner2);
+  const wanted = this.whole ? { from: 0, to: size2, size: size2 } : { from: this.segment.received, to: this.segment.end, size: size2 };
+  const asked = await get(pool.ports, this.source.mirror.url(path5), {
+    headers: this.whole ? {} : { range: `bytes=${wanted.from}-${wanted.to - 1}` },
+    idleTimeout: pool.idleTimeout,
+    signal: __privateGet(this, _abort2).signal
+  });
+  try {
+    const { from, to: to3 } = grantedRange(asked, wanted, pool.ports.clock.date());
+    this.source.recognise(versionOf(asked));
+    await __privateMethod(this, _SegmentRequest_instances, read_fn).call(this, asked, from, to3);
+    if (to3 < wanted.to) throw new RequestError("later", `it sent ${to3 - from} bytes and no more`);
+  } finally {
+    asked.discard();
+  }
+};
+read_fn = async function(asked, from, to3) {
+  const { pool } = __privateGet(this, _owner2);
+  let at3 = from;
+  for await (const chunk of asked.bytes) {
+    if (at3 + chunk.length > to3)
+      throw new RequestError("later", `it sent more than ${to3 - from} bytes`);
+    this.bytes += chunk.length;
+    this.lastByte = pool.ports.clock.now();
+    const fresh = this.segment.accept(at3, chunk, this.source.mirror);
+    collectAfter(chunk.length);
+    this.fresh += fresh;
+    at3 += chunk.length;
+    if (fresh > 0) __privateGet(this, _owner2).received(this, fresh);
+    await __privateGet(this, _owner2).room(at3);
+  }
+  if (at3 < to3) throw new RequestError("later", `it sent ${at3 - from} of ${to3 - from} bytes`);
+};
+
+// src/download/window.ts
+var Window = class {
+  size;
+  #width;
+  #memory;
+  /** What is planned and was not taken, in order. */
+  #segments = [];
+  #taken = 0;
+  #planned = 0;
+  #held = 0;
+  #mostHeld = 0;
+  /** `width` in bytes; it may change, because several downloads share the memory. */
+  constructor(size2, width, spare) {
+    this.size = size2;
+    this.#width = width;
+    this.#memory = new FileBuffer(spare);
+  }
+  get segments() {
+    return this.#segments;
+  }
+  /** One past the last byte that may be kept now. */
+  get end() {
+    return this.#taken + this.#width();
+  }
+  /** Bytes that came and were not taken: now, and at most. */
+  get held() {
+    return { now: this.#held, most: this.#mostHeld };
+  }
+  /** Whether all of the file was taken. */
+  get over() {
+    return this.#taken === this.size;
+  }
+  /** Whether all of the file is here or was taken. */
+  get complete() {
+    return this.#taken + this.#held === this.size;
+  }
+  /** The first segment that nobody fetches. */
+  get waiting() {
+    return this.#segments.find((one2) => !one2.complete && one2.requests.size === 0);
+  }
+  /** The smallest segment worth a request of its own. */
+  get least() {
+    return Math.ceil(this.#width() / 64);
+  }
+  /** Whether there is room for a segment, if only for a small one. */
+  get hasRoom() {
+    const left = this.size - this.#planned;
+    return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
+  }
+  /**
+   * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
+   * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
+   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the
+   * file they get smaller, for `running` requests and this one to end together. Where the consumer is slower
+   * than the network, one connection keeps up with it, whose share is all: few large segments. (One that took
+   * what little room there is would have many like it follow.)
+   */
+  cut(share, running) {
+    const width = this.#width();
+    const left = this.size - this.#planned;
+    const fair = share === void 0 ? width / 32 : width / 2 * share;
+    const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
+    const length = Math.min(Math.ceil(wanted), left);
+    if (length > this.end - this.#planned) return void 0;
+    const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
+    this.#segments.push(segment);
+    this.#planned = segment.end;
+    return segment;
+  }
+  /**
+   * All that is missing as one segment, for one stream from a server without ranges. Nothing may be under
+   * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
+   */
+  rest() {
+    const gap = this.#segments.findIndex((one2) => !one2.complete);
+    if (gap !== -1) {
+      for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
+    } else if (this.#planned < this.size) {
+      this.#segments.push(new Segment(this.#planned, this.size, this.#memory));
+    }
+    const last = this.#segments.at(-1);
+    if (last === void 0 || last.complete) return void 0;
+    last.end = this.size;
+    this.#planned = this.size;
+    return last;
+  }
+  /** One stream broke: what it did not bring may come in several segments again. */
+  shorten(last) {
+    last.end = last.received;
+    this.#planned = last.end;
+    if (last.over && this.#segments.at(-1) === last) this.#segments.pop();
+  }
+  /** So many bytes more are here. */
+  keep(bytes2) {
+    this.#held += bytes2;
+    this.#mostHeld = Math.max(this.#mostHeld, this.#held);
+  }
+  /** The next bytes in order, if they are here. Those of the last time are done with. */
+  take() {
+    this.#memory.forget(this.#taken);
+    const [first2] = this.#segments;
+    const piece = first2 == null ? void 0 : first2.take();
+    if (first2 === void 0 || piece === void 0) return void 0;
+    this.#taken += piece.bytes.length;
+    this.#held -= piece.bytes.length;
+    if (first2.over) this.#segments.shift();
+    return piece;
+  }
+};
+var BlockPool = class {
   /** Bytes in a block. */
   size;
   #blocks = [];
@@ -74553,10 +74855,10 @@ var Spare = class {
     this.#blocks.push(block);
   }
 };
-var _spare, _blocks, _first, _Memory_instances, block_fn;
-var Memory = class {
+var _spare, _blocks, _first, _FileBuffer_instances, block_fn;
+var FileBuffer = class {
   constructor(spare) {
-    __privateAdd(this, _Memory_instances);
+    __privateAdd(this, _FileBuffer_instances);
     __privateAdd(this, _spare);
     __privateAdd(this, _blocks, /* @__PURE__ */ new Map());
     __privateAdd(this, _first, 0);
@@ -74567,14 +74869,14 @@ var Memory = class {
     for (let from = 0; from < bytes2.length; ) {
       const at3 = position + from;
       const part = bytes2.subarray(from, from + size2 - at3 % size2);
-      __privateMethod(this, _Memory_instances, block_fn).call(this, at3).set(part, at3 % size2);
+      __privateMethod(this, _FileBuffer_instances, block_fn).call(this, at3).set(part, at3 % size2);
       from += part.length;
     }
   }
   /** What was written from `start` on, up to `end` or the end of the block: a view. */
   read(start2, end) {
     const at3 = start2 % __privateGet(this, _spare).size;
-    return __privateMethod(this, _Memory_instances, block_fn).call(this, start2).subarray(at3, at3 + end - start2);
+    return __privateMethod(this, _FileBuffer_instances, block_fn).call(this, start2).subarray(at3, at3 + end - start2);
   }
   /** Nothing before that position is wanted any more, and no view of it is used. */
   forget(position) {
@@ -74588,7 +74890,7 @@ var Memory = class {
 _spare = new WeakMap();
 _blocks = new WeakMap();
 _first = new WeakMap();
-_Memory_instances = new WeakSet();
+_FileBuffer_instances = new WeakSet();
 block_fn = function(position) {
   var _a6;
   const index2 = Math.floor(position / __privateGet(this, _spare).size);
@@ -74599,7 +74901,7 @@ block_fn = function(position) {
 
 // src/download/mirrors.ts
 var MiB = 1024 * 1024;
-var DEFAULTS = { connections: 4, window: 16 * MiB, deadline: 3e4, note: () => {
+var DEFAULTS = { connections: 4, window: 16 * MiB, idleTimeout: 3e4, note: () => {
 } };
 var LEAST_WINDOW = 4 * MiB;
 var FIRST_BACKOFF = 500;
@@ -74609,7 +74911,7 @@ var LEAST_MEASURE = { bytes: 128 * 1024, milliseconds: 1e3 };
 var Mirror = class {
   /** An http or https URL that ends in `/`. */
   base;
-  standing = { kind: "serving" };
+  health = { kind: "healthy" };
   /** Requests to it that run now. */
   busy = 0;
   /** Bytes a second of one connection, smoothed, and when that was known. */
@@ -74638,9 +74940,9 @@ var MirrorPool = class {
     /** In the order they were given: the first is the one whose "not found" is believed. */
     __publicField(this, "mirrors");
     __publicField(this, "ports");
-    __publicField(this, "deadline");
-    /** Memory that its downloads share. */
-    __publicField(this, "spare", new Spare());
+    __publicField(this, "idleTimeout");
+    /** Blocks of memory that its downloads share. */
+    __publicField(this, "spare", new BlockPool());
     __privateAdd(this, _settings);
     __privateAdd(this, _listeners, /* @__PURE__ */ new Set());
     __privateAdd(this, _downloads, 0);
@@ -74650,9 +74952,9 @@ var MirrorPool = class {
     }
     this.ports = ports;
     __privateSet(this, _settings, { ...DEFAULTS, ...settings });
-    this.deadline = __privateGet(this, _settings).deadline;
+    this.idleTimeout = __privateGet(this, _settings).idleTimeout;
   }
-  /** Called whenever a connection is free again or a mirror's standing changed. Returns how to end it. */
+  /** Called whenever a connection is free again or a mirror's health changed. Returns how to end it. */
   onChange(listener) {
     __privateGet(this, _listeners).add(listener);
     return () => void __privateGet(this, _listeners).delete(listener);
@@ -74675,13 +74977,13 @@ var MirrorPool = class {
     };
   }
   /** Whether a mirror may be asked now: it is not aside, and has a connection free. */
-  isFree(mirror) {
-    return mirror.busy < __privateGet(this, _settings).connections && this.freeAt(mirror) <= this.ports.clock.now();
+  isAvailable(mirror) {
+    return mirror.busy < __privateGet(this, _settings).connections && this.availableAt(mirror) <= this.ports.clock.now();
   }
   /** When a mirror may be asked again (`Clock.now`); Infinity for never. */
-  freeAt({ standing }) {
-    if (standing.kind === "convicted") return Number.POSITIVE_INFINITY;
-    return standing.kind === "aside" ? standing.until : 0;
+  availableAt({ health }) {
+    if (health.kind === "banned") return Number.POSITIVE_INFINITY;
+    return health.kind === "backing-off" ? health.until : 0;
   }
   /** Takes a connection to a mirror. Returns how to give it back. */
   connect(mirror) {
@@ -74705,7 +75007,7 @@ var MirrorPool = class {
   }
   /** A request came to its end: the mirror is well. */
   succeeded(mirror) {
-    if (mirror.standing.kind === "aside") __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "serving" });
+    if (mirror.health.kind === "backing-off") __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "healthy" });
   }
   /**
    * A request that began then (`Clock.now`) failed: the mirror is set aside, each time in a row for twice as
@@ -74713,25 +75015,25 @@ var MirrorPool = class {
    */
   failed(mirror, began, error, retryAfter2) {
     var _a6, _b3;
-    const { standing } = mirror;
-    if (standing.kind === "convicted") return;
+    const { health } = mirror;
+    if (health.kind === "banned") return;
     const now = this.ports.clock.now();
-    const before = standing.kind === "aside" ? standing : void 0;
+    const before = health.kind === "backing-off" ? health : void 0;
     const sameEvent = before !== void 0 && began < before.since;
     const failures = ((_a6 = before == null ? void 0 : before.failures) != null ? _a6 : 0) + (sameEvent ? 0 : 1);
     const wait2 = retryAfter2 != null ? retryAfter2 : this.backoff(failures);
     const until = Math.max(now + wait2, (_b3 = before == null ? void 0 : before.until) != null ? _b3 : 0);
-    if (before === void 0 || wait2 > this.deadline) {
+    if (before === void 0 || wait2 > this.idleTimeout) {
       __privateGet(this, _settings).note(
         `${mirror.base}: ${error}; set aside for ${((until - now) / 1e3).toFixed(1)} s`
       );
     }
-    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "aside", until, failures, since: now, error });
+    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "backing-off", until, failures, since: now, error });
   }
   /** The mirror delivered bytes that are not what the repository promises: nothing more is taken from it. */
-  convict(mirror, error) {
+  ban(mirror, error) {
     __privateGet(this, _settings).note(`${mirror.base}: ${error}; not used any more`);
-    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "convicted", error });
+    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "banned", error });
   }
   /** Milliseconds to wait after so many failures in a row: doubled each time, the half of it by chance. */
   backoff(failures) {
@@ -74757,8 +75059,8 @@ _settings = new WeakMap();
 _listeners = new WeakMap();
 _downloads = new WeakMap();
 _MirrorPool_instances = new WeakSet();
-set_fn = function(mirror, standing) {
-  mirror.standing = standing;
+set_fn = function(mirror, health) {
+  mirror.health = health;
   __privateMethod(this, _MirrorPool_instances, changed_fn).call(this);
 };
 changed_fn = function() {
@@ -74832,37 +75134,6 @@ serve_fn = function() {
     first2.grant();
   }
 };
-
-// src/download/elsewhere.ts
-var FETCHES = 3;
-function nextToAvoid(pool, wrong) {
-  if (wrong.length === 0) return /* @__PURE__ */ new Set();
-  if (wrong.length >= FETCHES) return void 0;
-  const honest = pool.mirrors.filter(({ standing }) => standing.kind !== "convicted");
-  const served = new Set(wrong.flatMap(({ mirrors }) => [...mirrors]));
-  if (honest.some((mirror) => !served.has(mirror))) return served;
-  const alone = new Set(wrong.flatMap(({ mirrors }) => mirrors.size === 1 ? [...mirrors] : []));
-  const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
-  const [best] = candidates.toSorted(
-    (one2, other) => {
-      var _a6, _b3;
-      return ((_a6 = pool.rate(other)) != null ? _a6 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
-    }
-  );
-  if (best === void 0) return void 0;
-  return new Set(pool.mirrors.filter((mirror) => mirror !== best));
-}
-function describeDisagreement(fetches) {
-  const last = fetches.at(-1);
-  const [one2] = fetches.flatMap((earlier) => {
-    var _a6;
-    return (_a6 = last == null ? void 0 : last.differences(earlier)) != null ? _a6 : [];
-  });
-  if (one2 === void 0) return void 0;
-  const { mirror, start: start2, end } = one2.block;
-  const now = [...one2.now].map(({ base }) => base).join(" and ");
-  return `${mirror.base} and ${now} have different bytes from ${start2} to ${end - 1}`;
-}
 
 // src/download/history.ts
 var import_node_crypto11 = require("crypto");
@@ -74974,347 +75245,13 @@ function guilty(wrong, right) {
   return new Set(accused.map(({ block }) => block.mirror));
 }
 
-// src/download/range.ts
-function granted(head, wanted, date) {
-  var _a6;
-  const { status, headers } = head;
-  if (status === 416) throw new Fault("again", "it has a shorter file (status 416)");
-  const fault = statusFault(head, [200, 206], date);
-  if (fault) throw fault;
-  const length = headers["content-length"];
-  const encoding = (_a6 = headers["content-encoding"]) != null ? _a6 : "identity";
-  if (encoding !== "identity" && length === void 0) {
-    throw new Fault("again", `it changes the bytes on the way (Content-Encoding: ${encoding})`);
-  }
-  if (status === 200 && (wanted.from > 0 || wanted.to < wanted.size)) {
-    throw new Fault("whole", "it does not serve ranges");
-  }
-  const range = status === 200 ? wanted : partOf2(headers, wanted);
-  if (length !== void 0 && Number(length) !== range.to - range.from) {
-    throw otherSize(`${length} bytes`, range.to - range.from);
-  }
-  return range;
-}
-function partOf2(headers, { from, to: to3, size: size2 }) {
-  var _a6;
-  const header2 = (_a6 = headers["content-range"]) != null ? _a6 : "";
-  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header2.trim());
-  if (!match) throw new Fault("again", `it answered with the range '${header2.slice(0, 80)}'`);
-  const [first2, last] = [Number(match[1]), Number(match[2])];
-  if (match[3] !== "*" && Number(match[3]) !== size2) throw otherSize(`${match[3]} bytes`, size2);
-  if (first2 !== from || last < first2 || last >= to3) {
-    throw new Fault("again", `it answered with bytes ${first2}-${last} for ${from}-${to3 - 1}`);
-  }
-  return { from, to: last + 1, size: size2 };
-}
-function otherSize(has, expected) {
-  return new Fault("again", `it has another version of the file: ${has} instead of ${expected}`);
-}
-function versionOf({ headers }) {
-  return { etag: headers.etag, lastModified: headers["last-modified"] };
-}
-function difference(before, now) {
-  const differ = (one2, other) => one2 !== void 0 && other !== void 0 && one2 !== other;
-  if (differ(before.etag, now.etag)) return `ETag ${now.etag} after ${before.etag}`;
-  if (differ(before.lastModified, now.lastModified)) {
-    return `Last-Modified ${now.lastModified} after ${before.lastModified}`;
-  }
-  return void 0;
-}
-
-// src/download/attempt.ts
-var _owner2, _abort2, _overtaken, _Attempt_instances2, fetch_fn2, read_fn;
-var Attempt2 = class {
-  constructor(owner, segment, source2) {
-    __privateAdd(this, _Attempt_instances2);
-    __publicField(this, "segment");
-    __publicField(this, "source");
-    __publicField(this, "began");
-    /** Bytes that came, and when the last ones did (`Clock.now`). */
-    __publicField(this, "bytes", 0);
-    __publicField(this, "lastByte");
-    /** Of those, the ones that were new. */
-    __publicField(this, "fresh", 0);
-    /** One stream from the beginning of the file, because the server has no ranges. */
-    __publicField(this, "whole");
-    __privateAdd(this, _owner2);
-    __privateAdd(this, _abort2, new AbortController());
-    __privateAdd(this, _overtaken, false);
-    __privateSet(this, _owner2, owner);
-    this.segment = segment;
-    this.source = source2;
-    this.began = owner.pool.ports.clock.now();
-    this.lastByte = this.began;
-    this.whole = source2.use.kind === "whole";
-  }
-  /** Bytes a millisecond so far; none when nothing came for three seconds. */
-  pace(now) {
-    return now - this.lastByte > 3e3 ? 0 : this.bytes / Math.max(1, now - this.began);
-  }
-  abort(reason2) {
-    __privateGet(this, _abort2).abort(reason2);
-  }
-  /** Another request completed the segment: this one is of no use any more. */
-  overtake() {
-    __privateSet(this, _overtaken, true);
-    __privateGet(this, _abort2).abort(new Fault("again", "overtaken"));
-  }
-  /** Never rejects. */
-  async run() {
-    try {
-      await __privateMethod(this, _Attempt_instances2, fetch_fn2).call(this);
-      return { kind: "complete" };
-    } catch (error) {
-      if (__privateGet(this, _overtaken)) return { kind: "overtaken" };
-      return error instanceof Fault ? { kind: "fault", fault: error } : { kind: "thrown", error };
-    }
-  }
-};
-_owner2 = new WeakMap();
-_abort2 = new WeakMap();
-_overtaken = new WeakMap();
-_Attempt_instances2 = new WeakSet();
-fetch_fn2 = async function() {
-  const { pool, path: path5, size: size2 } = __privateGet(this, _owner2);
-  const wanted = this.whole ? { from: 0, to: size2, size: size2 } : { from: this.segment.received, to: this.segment.end, size: size2 };
-  const asked = await ask(pool.ports, this.source.mirror.url(path5), {
-    headers: this.whole ? {} : { range: `bytes=${wanted.from}-${wanted.to - 1}` },
-    deadline: pool.deadline,
-    signal: __privateGet(this, _abort2).signal
-  });
-  try {
-    const { from, to: to3 } = granted(asked, wanted, pool.ports.clock.date());
-    this.source.recognise(versionOf(asked));
-    await __privateMethod(this, _Attempt_instances2, read_fn).call(this, asked, from, to3);
-    if (to3 < wanted.to) throw new Fault("again", `it sent ${to3 - from} bytes and no more`);
-  } finally {
-    asked.discard();
-  }
-};
-read_fn = async function(asked, from, to3) {
-  const { pool } = __privateGet(this, _owner2);
-  let at3 = from;
-  for await (const chunk of asked.bytes) {
-    if (at3 + chunk.length > to3) throw new Fault("again", `it sent more than ${to3 - from} bytes`);
-    this.bytes += chunk.length;
-    this.lastByte = pool.ports.clock.now();
-    const fresh = this.segment.accept(at3, chunk, this.source.mirror);
-    collectAfter(chunk.length);
-    this.fresh += fresh;
-    at3 += chunk.length;
-    if (fresh > 0) __privateGet(this, _owner2).received(this, fresh);
-    await __privateGet(this, _owner2).room(at3);
-  }
-  if (at3 < to3) throw new Fault("again", `it sent ${at3 - from} of ${to3 - from} bytes`);
-};
-
-// src/download/source.ts
-var STRIKES = 8;
-var Source = class {
-  mirror;
-  use = { kind: "ranges" };
-  /** Requests of this download that run now. */
-  busy = 0;
-  lastError;
-  #first;
-  #strikes = 0;
-  #struckAt = 0;
-  constructor(mirror) {
-    this.mirror = mirror;
-  }
-  /** Holds a version against the first one that this mirror showed. Throws a `Fault` when it is another. */
-  recognise(version) {
-    var _a6;
-    (_a6 = this.#first) != null ? _a6 : this.#first = version;
-    const other = difference(this.#first, version);
-    if (other !== void 0)
-      throw new Fault("again", `the file changed while it was read: ${other}`);
-  }
-  succeeded() {
-    this.#strikes = 0;
-  }
-  /** A request that began then failed now; several lost to one event count once. */
-  failed(fault, began, now) {
-    this.lastError = fault.message;
-    if (fault.treatment === "whole") this.use = { kind: "whole" };
-    if (fault.treatment === "never") this.use = { kind: "none" };
-    if (fault.treatment !== "again" || began < this.#struckAt) return;
-    this.#struckAt = now;
-    this.#strikes += 1;
-    if (this.#strikes >= STRIKES) this.use = { kind: "none" };
-  }
-};
-
-// src/download/segment.ts
-var Segment = class {
-  /** One past its last byte. */
-  end;
-  /** One past the last byte that is here. */
-  received;
-  attempts = /* @__PURE__ */ new Set();
-  /** Mirrors that failed on it. */
-  failed = /* @__PURE__ */ new Set();
-  #memory;
-  /** Who served what is here and was not taken yet, each from where the one before ends. */
-  #origins = [];
-  #taken;
-  constructor(start2, end, memory) {
-    this.received = start2;
-    this.#taken = start2;
-    this.end = end;
-    this.#memory = memory;
-  }
-  get complete() {
-    return this.received === this.end;
-  }
-  /** Whether all of it was taken. */
-  get over() {
-    return this.#taken === this.end;
-  }
-  /** Bytes that are here and were not taken. */
-  get held() {
-    return this.received - this.#taken;
-  }
-  /** Keeps a copy of what is new of bytes that begin at `at`. Returns how many that are. */
-  accept(at3, bytes2, mirror) {
-    const known = this.received - at3;
-    if (known >= bytes2.length) return 0;
-    const fresh = known > 0 ? bytes2.subarray(known) : bytes2;
-    this.#memory.write(this.received, fresh);
-    this.received += fresh.length;
-    const last = this.#origins.at(-1);
-    if ((last == null ? void 0 : last.mirror) === mirror) last.end = this.received;
-    else this.#origins.push({ mirror, end: this.received });
-    return fresh.length;
-  }
-  /** What came next, of one mirror and of one block of memory. */
-  take() {
-    const [origin] = this.#origins;
-    if (origin === void 0) return void 0;
-    const bytes2 = this.#memory.read(this.#taken, origin.end);
-    this.#taken += bytes2.length;
-    if (this.#taken === origin.end) this.#origins.shift();
-    return { mirror: origin.mirror, bytes: bytes2 };
-  }
-};
-
-// src/download/window.ts
-var Window = class {
-  size;
-  #width;
-  #memory;
-  /** What is planned and was not taken, in order. */
-  #segments = [];
-  #taken = 0;
-  #planned = 0;
-  #held = 0;
-  #mostHeld = 0;
-  /** `width` in bytes; it may change, because several downloads share the memory. */
-  constructor(size2, width, spare) {
-    this.size = size2;
-    this.#width = width;
-    this.#memory = new Memory(spare);
-  }
-  get segments() {
-    return this.#segments;
-  }
-  /** One past the last byte that may be kept now. */
-  get end() {
-    return this.#taken + this.#width();
-  }
-  /** Bytes that came and were not taken: now, and at most. */
-  get held() {
-    return { now: this.#held, most: this.#mostHeld };
-  }
-  /** Whether all of the file was taken. */
-  get over() {
-    return this.#taken === this.size;
-  }
-  /** Whether all of the file is here or was taken. */
-  get complete() {
-    return this.#taken + this.#held === this.size;
-  }
-  /** The first segment that nobody fetches. */
-  get waiting() {
-    return this.#segments.find((one2) => !one2.complete && one2.attempts.size === 0);
-  }
-  /** The smallest segment worth a request of its own. */
-  get least() {
-    return Math.ceil(this.#width() / 64);
-  }
-  /** Whether there is room for a segment, if only for a small one. */
-  get hasRoom() {
-    const left = this.size - this.#planned;
-    return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
-  }
-  /**
-   * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
-   * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
-   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the
-   * file they get smaller, for `running` requests and this one to end together. Where the consumer is slower
-   * than the network, one connection keeps up with it, whose share is all: few large segments. (One that took
-   * what little room there is would have many like it follow.)
-   */
-  cut(share, running) {
-    const width = this.#width();
-    const left = this.size - this.#planned;
-    const fair = share === void 0 ? width / 32 : width / 2 * share;
-    const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
-    const length = Math.min(Math.ceil(wanted), left);
-    if (length > this.end - this.#planned) return void 0;
-    const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
-    this.#segments.push(segment);
-    this.#planned = segment.end;
-    return segment;
-  }
-  /**
-   * All that is missing as one segment, for one stream from a server without ranges. Nothing may be under
-   * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
-   */
-  rest() {
-    const gap = this.#segments.findIndex((one2) => !one2.complete);
-    if (gap !== -1) {
-      for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
-    } else if (this.#planned < this.size) {
-      this.#segments.push(new Segment(this.#planned, this.size, this.#memory));
-    }
-    const last = this.#segments.at(-1);
-    if (last === void 0 || last.complete) return void 0;
-    last.end = this.size;
-    this.#planned = this.size;
-    return last;
-  }
-  /** One stream broke: what it did not bring may come in several segments again. */
-  shorten(last) {
-    last.end = last.received;
-    this.#planned = last.end;
-    if (last.over && this.#segments.at(-1) === last) this.#segments.pop();
-  }
-  /** So many bytes more are here. */
-  keep(bytes2) {
-    this.#held += bytes2;
-    this.#mostHeld = Math.max(this.#mostHeld, this.#held);
-  }
-  /** The next bytes in order, if they are here. Those of the last time are done with. */
-  take() {
-    this.#memory.forget(this.#taken);
-    const [first2] = this.#segments;
-    const piece = first2 == null ? void 0 : first2.take();
-    if (first2 === void 0 || piece === void 0) return void 0;
-    this.#taken += piece.bytes.length;
-    this.#held -= piece.bytes.length;
-    if (first2.over) this.#segments.shift();
-    return piece;
-  }
-};
-
 // src/download/scheduler.ts
 var TICK = 500;
 var PROGRESS = 64 * 1024;
-var PATIENCE3 = 10 * 6e4;
+var LONGEST_WAIT2 = 10 * 6e4;
 var HEAD_START = 2e3;
 var WORTH_A_RACE = { times: 2, plus: 1e3 };
-var _window, _sources2, _attempts, _waiting, _over3, _leave, _state2, _Scheduler_instances, roomFor_fn, step_fn, fill_fn, segmentFor_fn, choose_fn, isWorthwhile_fn, pace_get, giveUp_fn, race_fn, start_fn, settle_fn, tick_fn, stop_fn, woken_fn, wake_fn;
+var _window, _sources2, _requests, _waiting, _over3, _leave, _state2, _Scheduler_instances, roomFor_fn, step_fn, fill_fn, segmentFor_fn, choose_fn, isWorthwhile_fn, pace_get, giveUp_fn, race_fn, start_fn, settle_fn, tick_fn, stop_fn, woken_fn, wake_fn;
 var Scheduler = class {
   constructor(pool, file, mirrors) {
     __privateAdd(this, _Scheduler_instances);
@@ -75323,7 +75260,7 @@ var Scheduler = class {
     __publicField(this, "size");
     __privateAdd(this, _window);
     __privateAdd(this, _sources2);
-    __privateAdd(this, _attempts, /* @__PURE__ */ new Set());
+    __privateAdd(this, _requests, /* @__PURE__ */ new Set());
     /** Whoever waits for bytes or for room. */
     __privateAdd(this, _waiting, /* @__PURE__ */ new Set());
     __privateAdd(this, _over3, new AbortController());
@@ -75334,7 +75271,7 @@ var Scheduler = class {
     this.path = file.path;
     this.size = file.size;
     __privateSet(this, _window, new Window(file.size, () => pool.share.window, pool.spare));
-    __privateSet(this, _sources2, mirrors.map((mirror) => new Source(mirror)));
+    __privateSet(this, _sources2, mirrors.map((mirror) => new MirrorState(mirror)));
   }
   get buffered() {
     return __privateGet(this, _window).held;
@@ -75370,11 +75307,11 @@ var Scheduler = class {
     if (__privateGet(this, _state2).kind === "running") __privateMethod(this, _Scheduler_instances, stop_fn).call(this, { kind: "left" }, new Error("left"));
     __privateGet(this, _leave).call(this);
   }
-  received(attempt, fresh) {
+  received(request2, fresh) {
     __privateGet(this, _window).keep(fresh);
-    const { segment } = attempt;
+    const { segment } = request2;
     if (segment.complete) {
-      for (const other of segment.attempts) if (other !== attempt) other.overtake();
+      for (const other of segment.requests) if (other !== request2) other.overtake();
     }
     if (segment === __privateGet(this, _window).segments[0]) __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
   }
@@ -75384,7 +75321,7 @@ var Scheduler = class {
 };
 _window = new WeakMap();
 _sources2 = new WeakMap();
-_attempts = new WeakMap();
+_requests = new WeakMap();
 _waiting = new WeakMap();
 _over3 = new WeakMap();
 _leave = new WeakMap();
@@ -75409,19 +75346,19 @@ fill_fn = function() {
   }
 };
 segmentFor_fn = function({ mirror, use }, waiting) {
-  if (use.kind === "whole") return __privateGet(this, _window).rest();
+  if (use.kind === "without-ranges") return __privateGet(this, _window).rest();
   const rate = this.pool.rate(mirror);
   const share = rate === void 0 ? void 0 : rate / (__privateGet(this, _Scheduler_instances, pace_get) + rate);
-  return waiting != null ? waiting : __privateGet(this, _window).cut(share, __privateGet(this, _attempts).size);
+  return waiting != null ? waiting : __privateGet(this, _window).cut(share, __privateGet(this, _requests).size);
 };
 /** The best mirror with a free connection; for a segment that some failed on, another one if there is. */
 choose_fn = function(segment) {
   const { connections } = this.pool.share;
   const free2 = __privateGet(this, _sources2).filter(
-    ({ mirror, use, busy }) => use.kind !== "none" && busy < connections && this.pool.isFree(mirror)
+    ({ mirror, use, busy }) => use.kind !== "none" && busy < connections && this.pool.isAvailable(mirror)
   );
   const ranged = free2.filter((one2) => one2.use.kind === "ranges" && __privateMethod(this, _Scheduler_instances, isWorthwhile_fn).call(this, one2));
-  if (ranged.length === 0) return __privateGet(this, _attempts).size === 0 ? free2[0] : void 0;
+  if (ranged.length === 0) return __privateGet(this, _requests).size === 0 ? free2[0] : void 0;
   const order = ({ mirror, busy }) => {
     var _a6;
     return [
@@ -75441,15 +75378,15 @@ isWorthwhile_fn = function({ mirror }) {
 pace_get = function() {
   var _a6;
   let sum2 = 0;
-  for (const { source: source2 } of __privateGet(this, _attempts)) sum2 += (_a6 = this.pool.rate(source2.mirror)) != null ? _a6 : 0;
+  for (const { source: source2 } of __privateGet(this, _requests)) sum2 += (_a6 = this.pool.rate(source2.mirror)) != null ? _a6 : 0;
   return sum2;
 };
 /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
 giveUp_fn = function() {
-  if (__privateGet(this, _state2).kind !== "running" || __privateGet(this, _attempts).size > 0 || __privateGet(this, _window).complete) return;
+  if (__privateGet(this, _state2).kind !== "running" || __privateGet(this, _requests).size > 0 || __privateGet(this, _window).complete) return;
   const usable = __privateGet(this, _sources2).filter(({ use }) => use.kind !== "none");
-  const soonest = Math.min(...usable.map(({ mirror }) => this.pool.freeAt(mirror)));
-  if (soonest <= this.pool.ports.clock.now() + PATIENCE3) return;
+  const soonest = Math.min(...usable.map(({ mirror }) => this.pool.availableAt(mirror)));
+  if (soonest <= this.pool.ports.clock.now() + LONGEST_WAIT2) return;
   const errors = __privateGet(this, _sources2).map(({ mirror, lastError }) => [mirror, lastError]);
   this.fail(unreachable(this.path, errors));
 };
@@ -75458,7 +75395,7 @@ race_fn = function() {
   var _a6;
   const now = this.pool.ports.clock.now();
   for (const segment of __privateGet(this, _window).segments) {
-    const [slow, second] = segment.attempts;
+    const [slow, second] = segment.requests;
     if (slow === void 0 || second !== void 0 || segment.complete) continue;
     if (now - slow.began < HEAD_START) continue;
     const rival = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, segment);
@@ -75470,21 +75407,21 @@ race_fn = function() {
   }
 };
 start_fn = function(segment, source2) {
-  const attempt = new Attempt2(this, segment, source2);
+  const request2 = new SegmentRequest(this, segment, source2);
   const giveBack = this.pool.connect(source2.mirror);
-  __privateGet(this, _attempts).add(attempt);
-  segment.attempts.add(attempt);
+  __privateGet(this, _requests).add(request2);
+  segment.requests.add(request2);
   source2.busy += 1;
-  void attempt.run().then((ending) => {
-    __privateGet(this, _attempts).delete(attempt);
-    segment.attempts.delete(attempt);
+  void request2.run().then((ending) => {
+    __privateGet(this, _requests).delete(request2);
+    segment.requests.delete(request2);
     source2.busy -= 1;
-    __privateMethod(this, _Scheduler_instances, settle_fn).call(this, attempt, ending);
+    __privateMethod(this, _Scheduler_instances, settle_fn).call(this, request2, ending);
     giveBack();
   });
 };
-settle_fn = function(attempt, ending) {
-  const { source: source2, segment, began, bytes: bytes2, fresh } = attempt;
+settle_fn = function(request2, ending) {
+  const { source: source2, segment, began, bytes: bytes2, fresh } = request2;
   const { mirror } = source2;
   const now = this.pool.ports.clock.now();
   this.pool.measure(mirror, bytes2, now - began);
@@ -75497,8 +75434,8 @@ settle_fn = function(attempt, ending) {
   const { fault } = ending;
   segment.failed.add(mirror);
   source2.failed(fault, began, now);
-  if (attempt.whole && segment.attempts.size === 0) __privateGet(this, _window).shorten(segment);
-  if (fault.treatment === "again") {
+  if (request2.whole && segment.requests.size === 0) __privateGet(this, _window).shorten(segment);
+  if (fault.retry === "later") {
     this.pool.failed(mirror, began, fault.message, fault.retryAfter);
   }
 };
@@ -75513,7 +75450,7 @@ tick_fn = async function() {
 stop_fn = function(state, reason2) {
   __privateSet(this, _state2, state);
   __privateGet(this, _over3).abort();
-  for (const attempt of __privateGet(this, _attempts)) attempt.abort(reason2);
+  for (const request2 of __privateGet(this, _requests)) request2.abort(reason2);
   __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
 };
 woken_fn = function() {
@@ -75529,8 +75466,43 @@ function isBefore(one2, other) {
   const at3 = one2.findIndex((value, index2) => value !== other[index2]);
   return at3 !== -1 && one2[at3] < other[at3];
 }
+var MOST_FAILURES = 8;
+var MirrorState = class {
+  mirror;
+  use = { kind: "ranges" };
+  /** Requests of this download that run now. */
+  busy = 0;
+  lastError;
+  #first;
+  #strikes = 0;
+  #struckAt = 0;
+  constructor(mirror) {
+    this.mirror = mirror;
+  }
+  /** Holds a version against the first one that this mirror showed. Throws a `RequestError` when it is another. */
+  recognise(version) {
+    var _a6;
+    (_a6 = this.#first) != null ? _a6 : this.#first = version;
+    const other = difference(this.#first, version);
+    if (other !== void 0)
+      throw new RequestError("later", `the file changed while it was read: ${other}`);
+  }
+  succeeded() {
+    this.#strikes = 0;
+  }
+  /** A request that began then failed now; several lost to one event count once. */
+  failed(fault, began, now) {
+    this.lastError = fault.message;
+    if (fault.retry === "without-ranges") this.use = { kind: "without-ranges" };
+    if (fault.retry === "never") this.use = { kind: "none" };
+    if (fault.retry !== "later" || began < this.#struckAt) return;
+    this.#struckAt = now;
+    this.#strikes += 1;
+    if (this.#strikes >= MOST_FAILURES) this.use = { kind: "none" };
+  }
+};
 
-// src/download/package.ts
+// src/download/download.ts
 var Download = class {
   resource;
   /** Which mirror served what was delivered so far. */
@@ -75580,6 +75552,37 @@ function download(pool, resource, options3 = {}) {
   return new Download(pool, resource, options3);
 }
 
+// src/download/elsewhere.ts
+var FETCHES = 3;
+function nextToAvoid(pool, wrong) {
+  if (wrong.length === 0) return /* @__PURE__ */ new Set();
+  if (wrong.length >= FETCHES) return void 0;
+  const honest = pool.mirrors.filter(({ health }) => health.kind !== "banned");
+  const served = new Set(wrong.flatMap(({ mirrors }) => [...mirrors]));
+  if (honest.some((mirror) => !served.has(mirror))) return served;
+  const alone = new Set(wrong.flatMap(({ mirrors }) => mirrors.size === 1 ? [...mirrors] : []));
+  const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
+  const [best] = candidates.toSorted(
+    (one2, other) => {
+      var _a6, _b3;
+      return ((_a6 = pool.rate(other)) != null ? _a6 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
+    }
+  );
+  if (best === void 0) return void 0;
+  return new Set(pool.mirrors.filter((mirror) => mirror !== best));
+}
+function describeDisagreement(fetches) {
+  const last = fetches.at(-1);
+  const [one2] = fetches.flatMap((earlier) => {
+    var _a6;
+    return (_a6 = last == null ? void 0 : last.differences(earlier)) != null ? _a6 : [];
+  });
+  if (one2 === void 0) return void 0;
+  const { mirror, start: start2, end } = one2.block;
+  const now = [...one2.now].map(({ base }) => base).join(" and ");
+  return `${mirror.base} and ${now} have different bytes from ${start2} to ${end - 1}`;
+}
+
 // src/jobs/build/courier.ts
 var _pool3, _kernel2, _signal, _downloads2, _Courier_instances, histories_get;
 var Courier = class {
@@ -75627,7 +75630,7 @@ var Courier = class {
     if (!right) return;
     for (const wrong of __privateGet(this, _Courier_instances, histories_get).slice(0, -1)) {
       for (const mirror of guilty(wrong, right)) {
-        __privateGet(this, _pool3).convict(mirror, `served wrong bytes of ${__privateGet(this, _kernel2).nvra}`);
+        __privateGet(this, _pool3).ban(mirror, `served wrong bytes of ${__privateGet(this, _kernel2).nvra}`);
       }
     }
   }
@@ -77644,7 +77647,7 @@ async function readPage({ pool, cache, signal }, path5, use) {
   const key = `page ${pool.mirrors.map(({ base }) => base).join(" ")} ${path5}`;
   const kept2 = await cache.read(key, KeptPage);
   const { etag, lastModified } = kept2 != null ? kept2 : {};
-  return fetchSmall(pool, path5, { etag, lastModified, signal }, async (answer2) => {
+  return fetchFile(pool, path5, { etag, lastModified, signal }, async (answer2) => {
     var _a6;
     if (answer2.status === 404) return void 0;
     if (answer2.status === 304 && kept2) return use(kept2);
@@ -77996,7 +77999,7 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
   const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os6.tmpdir)(), "btfhub-metadata-"));
   const file = (0, import_node_path19.join)(temporary, "primary");
   try {
-    const url3 = await fetchSmall(pool, path5, { signal: reading.signal }, async (answer2) => {
+    const url3 = await fetchFile(pool, path5, { signal: reading.signal }, async (answer2) => {
       if (answer2.status === 200) await keep(answer2, entry, file, reading.onBytes);
       else throw gone(mirror, folder2, entry);
       return answer2.url;
@@ -78295,8 +78298,8 @@ var AT_ONCE = 6;
 async function expandTemplate(template, list2, choice2 = { wants: () => true, guesses: () => [] }) {
   let found = [{ folder: "", bindings: {} }];
   for (const segment of template.split("/")) {
-    const ask3 = (parent) => descend(parent, segment, list2, choice2);
-    const next2 = await pMap(found, ask3, { concurrency: AT_ONCE });
+    const ask2 = (parent) => descend(parent, segment, list2, choice2);
+    const next2 = await pMap(found, ask2, { concurrency: AT_ONCE });
     found = next2.flat();
   }
   return found;
@@ -78447,7 +78450,7 @@ function treeOf(platform3, { cache, source: source2 }, roots, names, { advance }
         const failure = found ? noTree(source2, page.url) : noListing(page.url);
         const { mirrors } = looksRight([]) ? { mirrors: [] } : pool;
         for (const mirror of mirrors) {
-          if (mirror.base === page.mirror) pool.convict(mirror, failure.message);
+          if (mirror.base === page.mirror) pool.ban(mirror, failure.message);
         }
         throw failure;
       }).catch((error) => {
@@ -85163,10 +85166,10 @@ function archiveReader(archive) {
   });
 }
 var REQUESTS = 4;
-function httpReader(name, get) {
+function httpReader(name, get2) {
   const tarballOf = async (kernel) => {
     for (const path5 of archivePaths(kernel, kernel.uname)) {
-      const tarball = await get(path5);
+      const tarball = await get2(path5);
       if (tarball !== void 0) return { kernel, tarball };
     }
     return void 0;
@@ -85188,7 +85191,7 @@ function httpReader(name, get) {
       const some = { concurrency: REQUESTS };
       for await (const one2 of pMapIterable(kernels3, tarballOf, some)) if (one2) yield one2;
     },
-    catalogFile: () => get(CATALOG_FILE),
+    catalogFile: () => get2(CATALOG_FILE),
     identify: async (kernel, catalog) => {
       const entry = catalog == null ? void 0 : catalog.get(entryPath(kernel));
       return (entry == null ? void 0 : entry.state) === "archived" ? `sha256-${entry.tarball.sha256}` : void 0;
@@ -85268,7 +85271,7 @@ async function speaksGit({ http, interrupted }, where) {
 }
 function rawFiles({ http, clock, interrupted }, root) {
   const pool = new MirrorPool([root], { http, clock, random: Math.random });
-  return (path5) => fetchSmall(pool, path5, { signal: interrupted }, async ({ status, body }) => {
+  return (path5) => fetchFile(pool, path5, { signal: interrupted }, async ({ status, body }) => {
     if (status !== 200) return void 0;
     const chunks = [];
     let length = 0;
@@ -85395,7 +85398,7 @@ function describeObject(lines) {
 // src/commands/demo.ts
 var import_node_fs20 = require("fs");
 
-// src/download/serve.ts
+// src/download/static-server.ts
 var import_node_fs19 = require("fs");
 var import_promises26 = require("fs/promises");
 var import_node_http = require("http");
@@ -86551,14 +86554,14 @@ function readAnswer(title, schema, answer2) {
 
 // src/forge/api.ts
 var import_consumers = require("stream/consumers");
-var LONGEST_WAIT = 6e5;
+var LONGEST_WAIT3 = 6e5;
 var ATTEMPTS = 5;
 var REDIRECTS = 3;
 function openApi(settings) {
   return {
     call: async (attempt, method, path5, body) => {
       for (let tried = 1; ; tried += 1) {
-        const answer2 = await ask2(settings, attempt, method, path5, body);
+        const answer2 = await ask(settings, attempt, method, path5, body);
         const wait2 = pause(settings, method, answer2, tried);
         if (wait2 === void 0) return judge3(settings, attempt, answer2);
         await settings.clock.sleep(wait2, settings.signal);
@@ -86566,7 +86569,7 @@ function openApi(settings) {
     }
   };
 }
-async function ask2(settings, attempt, method, path5, body) {
+async function ask(settings, attempt, method, path5, body) {
   const { title } = settings;
   let url3 = new URL(`${settings.root}${path5}`);
   for (let redirects = 0; ; redirects += 1) {
@@ -86622,7 +86625,7 @@ function pause({ clock }, method, answer2, tried) {
   if (limited || status === 503 && asked !== void 0) {
     const reset = spent ? Number(headers["x-ratelimit-reset"]) * 1e3 - clock.date().getTime() : 0;
     const wait2 = asked != null ? asked : Math.max(backoff, Number.isFinite(reset) ? reset : 0);
-    return wait2 > LONGEST_WAIT ? void 0 : wait2;
+    return wait2 > LONGEST_WAIT3 ? void 0 : wait2;
   }
   return status >= 500 && method !== "POST" ? backoff : void 0;
 }

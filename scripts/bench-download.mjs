@@ -122,7 +122,7 @@ async function main(unlimited) {
     stdin: {
       contents: `
         export * from './src/download/mirrors.ts';
-        export * from './src/download/package.ts';
+        export * from './src/download/download.ts';
         export * from './src/download/http.ts';
         export { systemClock } from './src/platform/clock.ts';`,
       resolveDir: join(import.meta.dirname, '..'),

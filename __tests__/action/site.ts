@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { serveFolder } from '../../src/download/serve.ts';
+import { serveFolder } from '../../src/download/static-server.ts';
 import { type GitServer, startGitServer } from '../archive/git-server.ts';
 import { commit, createRepository } from '../archive/repositories.ts';
 import { root } from './files.ts';

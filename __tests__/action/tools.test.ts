@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Served, serveFolder } from '../../src/download/serve.ts';
+import { type Served, serveFolder } from '../../src/download/static-server.ts';
 import { keepTool } from '../../src/toolchain/cache.ts';
 import { RECIPES } from '../../src/toolchain/recipes.ts';
 import { root } from './files.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packBtf, unpackBtf } from '../../src/btf/tarball.ts';
 import { fetch } from '../../src/commands/fetch.ts';
-import { serveFolder } from '../../src/download/serve.ts';
+import { serveFolder } from '../../src/download/static-server.ts';
 import { parseOsRelease } from '../../src/jobs/fetch/machine.ts';
 import { asUname } from '../../src/names.ts';
 import { startGitServer } from '../archive/git-server.ts';

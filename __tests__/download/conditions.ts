@@ -1,6 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { undiciHttp } from '../../src/download/http.ts';
-import { MirrorPool, type PoolSettings, type Ports } from '../../src/download/mirrors.ts';
+import {
+  MirrorPool,
+  type PoolDependencies,
+  type PoolSettings,
+} from '../../src/download/mirrors.ts';
 import { type Clock, systemClock } from '../../src/platform/clock.ts';
 import { type Behaviour, type FaultServer, faultServer } from './fault-server.ts';
 
@@ -38,7 +42,7 @@ export class StillClock implements Clock {
   }
 }
 
-/** A clock that runs so many times as fast as the real one: a deadline of 30 s passes in 0.3 s. */
+/** A clock that runs so many times as fast as the real one: an idle timeout of 30 s passes in 0.3 s. */
 export function fastClock(times: number): Clock {
   const began = performance.now();
   return {
@@ -89,7 +93,7 @@ export class IdleClock implements Clock {
       await wait(1);
       this.#quiet += 1;
       const next = Math.min(...[...this.#sleepers].map(({ until }) => until));
-      // A long jump is a deadline: be sure that nothing is on its way.
+      // A long jump is a timeout: be sure that nothing is on its way.
       if (this.#quiet < (next - this.#now > 1000 ? 40 : 4)) continue;
       this.#now = next;
       for (const sleeper of this.#sleepers) {
@@ -122,7 +126,7 @@ export function bytes(length: number, seed = 1): Buffer {
   return made;
 }
 
-export function ports(changes: Partial<Ports> = {}): Ports {
+export function ports(changes: Partial<PoolDependencies> = {}): PoolDependencies {
   return { http: undiciHttp({}), clock: systemClock, random: seeded(7), ...changes };
 }
 
@@ -136,7 +140,7 @@ export function mirrorField(files: Behaviour['files'], common: PoolSettings = {}
     mirrors: async (
       behaviours: readonly Partial<Behaviour>[],
       settings: PoolSettings = {},
-      changes: Partial<Ports> = {},
+      changes: Partial<PoolDependencies> = {},
     ): Promise<MirrorPool> => {
       const { touch } = clock;
       const made = await Promise.all(

@@ -1,7 +1,7 @@
+import { download } from '../../src/download/download.ts';
 import { describeDisagreement, nextToAvoid } from '../../src/download/elsewhere.ts';
 import { guilty, History } from '../../src/download/history.ts';
 import { type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
-import { download } from '../../src/download/package.ts';
 import { bytes, mirrorField, ports, readAll } from './conditions.ts';
 import type { Misdeed } from './fault-server.ts';
 

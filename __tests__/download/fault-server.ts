@@ -29,7 +29,7 @@ export type Misdeed =
   /** Really gzipped on the way, though nobody asked. */
   | { readonly kind: 'gzipped' };
 
-export interface Asked {
+export interface ReceivedRequest {
   readonly path: string;
   readonly range: string | undefined;
   readonly headers: IncomingMessage['headers'];
@@ -41,7 +41,7 @@ export interface FaultServer {
   /** With a slash at the end. */
   readonly base: string;
   readonly port: number;
-  readonly asked: Asked[];
+  readonly asked: ReceivedRequest[];
   /** The largest number of requests that were open at one time. */
   readonly mostAtOnce: () => number;
   close(): Promise<void>;
@@ -50,7 +50,7 @@ export interface FaultServer {
 export interface Behaviour {
   readonly files: Readonly<Record<string, Buffer>>;
   /** What happens to the nth request (from 0) of this server. */
-  readonly misdeed?: (request: Asked, nth: number) => Misdeed;
+  readonly misdeed?: (request: ReceivedRequest, nth: number) => Misdeed;
   readonly ranges?: boolean;
   readonly bytesPerSecond?: number;
   readonly etag?: string | null;
@@ -65,7 +65,7 @@ export interface Behaviour {
 
 /** A real HTTP server on loopback that serves files, and misbehaves as it is told. */
 export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
-  const asked: Asked[] = [];
+  const asked: ReceivedRequest[] = [];
   let open = 0;
   let most = 0;
   const life = { sent: 0 };
@@ -76,7 +76,7 @@ export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
     response.on('close', () => {
       open -= 1;
     });
-    const record: Asked = {
+    const record: ReceivedRequest = {
       path: decodeURIComponent(request.url ?? '/'),
       range: request.headers.range,
       headers: request.headers,
@@ -103,7 +103,7 @@ export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
 async function serve(
   server: Server,
   behaviour: Behaviour,
-  { path, range, headers }: Asked,
+  { path, range, headers }: ReceivedRequest,
   misdeed: Misdeed,
   response: ServerResponse,
   life: { sent: number },

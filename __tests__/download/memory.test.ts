@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Memory, Spare } from '../../src/download/memory.ts';
+import { BlockPool, FileBuffer } from '../../src/download/window.ts';
 import { bytes } from './conditions.ts';
 
 const FILE = bytes(5000);
@@ -8,7 +8,7 @@ test('what was written anywhere is read until it is forgotten, in blocks of any 
   const lengths = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 20, maxLength: 20 });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 200 }), lengths, lengths, (size, writes, reads) => {
-      const memory = new Memory(new Spare(size));
+      const memory = new FileBuffer(new BlockPool(size));
       let written = 0;
       let read = 0;
       for (const [index, length] of writes.entries()) {
@@ -28,8 +28,8 @@ test('what was written anywhere is read until it is forgotten, in blocks of any 
 });
 
 test('a long file passes through the memory of its window', () => {
-  const spare = new Spare(64);
-  const memory = new Memory(spare);
+  const spare = new BlockPool(64);
+  const memory = new FileBuffer(spare);
   const used = new Set<ArrayBufferLike>();
   for (let at = 0; at + 128 <= FILE.length; at += 128) {
     memory.write(at, FILE.subarray(at, at + 128));
@@ -40,8 +40,8 @@ test('a long file passes through the memory of its window', () => {
 });
 
 test('what one download let go serves the next one', () => {
-  const spare = new Spare(64);
-  const [one, next] = [new Memory(spare), new Memory(spare)];
+  const spare = new BlockPool(64);
+  const [one, next] = [new FileBuffer(spare), new FileBuffer(spare)];
   one.write(0, FILE.subarray(0, 64));
   const { buffer } = one.read(0, 64);
   one.forget(64);

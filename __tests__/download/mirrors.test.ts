@@ -71,10 +71,10 @@ describe('a mirror that fails', () => {
     const [mirrors, mirror] = pool();
     const waits = Array.from({ length: 9 }, () => {
       mirrors.failed(mirror, clock.now(), 'reset');
-      const wait = mirrors.freeAt(mirror) - clock.now();
-      expect(mirrors.isFree(mirror)).toBe(false);
+      const wait = mirrors.availableAt(mirror) - clock.now();
+      expect(mirrors.isAvailable(mirror)).toBe(false);
       clock.pass(wait);
-      expect(mirrors.isFree(mirror)).toBe(true);
+      expect(mirrors.isAvailable(mirror)).toBe(true);
       return wait;
     });
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
@@ -84,7 +84,7 @@ describe('a mirror that fails', () => {
     const [mirrors, mirror] = pool();
     chance = 0;
     mirrors.failed(mirror, clock.now(), 'reset');
-    expect(mirrors.freeAt(mirror) - clock.now()).toBe(250);
+    expect(mirrors.availableAt(mirror) - clock.now()).toBe(250);
   });
 
   test('with several requests at once has failed once', () => {
@@ -92,7 +92,7 @@ describe('a mirror that fails', () => {
     const began = clock.now();
     clock.pass(10);
     for (let request = 0; request < 8; request++) mirrors.failed(mirror, began, 'reset');
-    expect(mirror.standing).toMatchObject({ failures: 1 });
+    expect(mirror.health).toMatchObject({ failures: 1 });
     expect(notes).toEqual(['https://one.example/tree/: reset; set aside for 0.5 s']);
   });
 
@@ -100,7 +100,7 @@ describe('a mirror that fails', () => {
     const [mirrors, mirror] = pool();
     mirrors.failed(mirror, clock.now(), 'reset');
     mirrors.succeeded(mirror);
-    expect(mirror.standing).toEqual({ kind: 'serving' });
+    expect(mirror.health).toEqual({ kind: 'healthy' });
   });
 
   test('is left alone for as long as it asks, whatever else fails', () => {
@@ -109,18 +109,18 @@ describe('a mirror that fails', () => {
     mirrors.failed(mirror, began, 'status 429', 120_000);
     mirrors.failed(mirror, began, 'reset');
     clock.pass(119_999);
-    expect(mirrors.isFree(mirror)).toBe(false);
+    expect(mirrors.isAvailable(mirror)).toBe(false);
     clock.pass(1);
-    expect(mirrors.isFree(mirror)).toBe(true);
+    expect(mirrors.isAvailable(mirror)).toBe(true);
   });
 
   test('that is convicted never comes back', () => {
     const [mirrors, mirror] = pool();
-    mirrors.convict(mirror, 'wrong bytes');
+    mirrors.ban(mirror, 'wrong bytes');
     mirrors.succeeded(mirror);
     mirrors.failed(mirror, clock.now(), 'reset');
-    expect(mirror.standing.kind).toBe('convicted');
-    expect(mirrors.freeAt(mirror)).toBe(Number.POSITIVE_INFINITY);
+    expect(mirror.health.kind).toBe('banned');
+    expect(mirrors.availableAt(mirror)).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

@@ -1,4 +1,4 @@
-import { download } from '../../src/download/package.ts';
+import { download } from '../../src/download/download.ts';
 import { Failure } from '../../src/failure.ts';
 import { bytes, mirrorField, seeded } from './conditions.ts';
 import type { Behaviour, Misdeed } from './fault-server.ts';
@@ -63,7 +63,7 @@ async function run(seed: number): Promise<Result> {
   const count = 1 + upTo(random, 3);
   const pool = await field.mirrors(
     Array.from({ length: count }, () => character(random)),
-    { connections: 1 + upTo(random, 4), deadline: 5000 },
+    { connections: 1 + upTo(random, 4), idleTimeout: 5000 },
     { random },
   );
   const one = download(pool, { path: 'k', size: FILE.length });

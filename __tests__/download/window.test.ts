@@ -1,8 +1,7 @@
 import fc from 'fast-check';
-import { Spare } from '../../src/download/memory.ts';
 import { type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
 import type { Segment } from '../../src/download/segment.ts';
-import { Window } from '../../src/download/window.ts';
+import { BlockPool, Window } from '../../src/download/window.ts';
 import { bytes, ports } from './conditions.ts';
 
 const MiB = 1024 * 1024;
@@ -15,7 +14,7 @@ function cut(window: Window, share: number | undefined, running: number): Segmen
 }
 
 test('segments are larger for quicker connections, within bounds', () => {
-  const window = new Window(1000 * MiB, () => 32 * MiB, new Spare());
+  const window = new Window(1000 * MiB, () => 32 * MiB, new BlockPool());
   const lengths = [undefined, 0, 0.01, 0.1, 0.125, 1].map((share) => {
     const segment = cut(window, share, 1);
     return (segment.end - segment.received) / MiB;
@@ -42,7 +41,7 @@ test('segments follow each other without gaps, fill the window and no more, and 
   fc.assert(
     fc.property(sizes, fc.integer({ min: 64, max: 9000 }), plans, (size, width, plan) => {
       const file = bytes(size);
-      const window = new Window(size, () => width, new Spare(61));
+      const window = new Window(size, () => width, new BlockPool(61));
       const taken: Uint8Array[] = [];
       let planned = 0;
       for (const { share, running } of plan) {
@@ -71,7 +70,7 @@ test('segments follow each other without gaps, fill the window and no more, and 
 });
 
 test('behind a slow consumer segments do not get smaller: a small room waits for the next one', () => {
-  const window = new Window(1000 * MiB, () => 16 * MiB, new Spare());
+  const window = new Window(1000 * MiB, () => 16 * MiB, new BlockPool());
   const lengths: number[] = [];
   const piece = Buffer.alloc(256 * 1024);
   for (let turn = 0; turn < 400; turn++) {
@@ -87,7 +86,7 @@ test('behind a slow consumer segments do not get smaller: a small room waits for
 });
 
 test('bytes that come twice count once', () => {
-  const window = new Window(100, () => 6400, new Spare(64));
+  const window = new Window(100, () => 6400, new BlockPool(64));
   const segment = cut(window, 1, 0);
   const file = bytes(100);
   expect(segment.accept(0, file.subarray(0, 60), mirror)).toBe(60);
@@ -101,7 +100,7 @@ test('bytes that come twice count once', () => {
 });
 
 test('the rest is one segment from the first gap, and shrinks to what came when its stream breaks', () => {
-  const window = new Window(1000, () => 640, new Spare(64));
+  const window = new Window(1000, () => 640, new BlockPool(64));
   const file = bytes(1000);
   const quarter = () => cut(window, 0.25, 0);
   const [first, second, third] = [quarter(), quarter(), quarter()];

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KernelRecord } from '../../src/archive/record.ts';
-import { type Served, serveFolder } from '../../src/download/serve.ts';
+import { type Served, serveFolder } from '../../src/download/static-server.ts';
 import {
   coreProgram,
   kindsByBpftool,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { serveFolder } from '../download/serve.ts';
+import { serveFolder } from '../download/static-server.ts';
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
 import { build } from './build.ts';

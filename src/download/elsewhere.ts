@@ -18,7 +18,7 @@ export function nextToAvoid(
 ): ReadonlySet<Mirror> | undefined {
   if (wrong.length === 0) return new Set();
   if (wrong.length >= FETCHES) return undefined;
-  const honest = pool.mirrors.filter(({ standing }) => standing.kind !== 'convicted');
+  const honest = pool.mirrors.filter(({ health }) => health.kind !== 'banned');
   const served = new Set(wrong.flatMap(({ mirrors }) => [...mirrors]));
   if (honest.some((mirror) => !served.has(mirror))) return served;
   const alone = new Set(wrong.flatMap(({ mirrors }) => (mirrors.size === 1 ? [...mirrors] : [])));

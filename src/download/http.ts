@@ -6,7 +6,7 @@ import type { Http } from '../platform/http.ts';
 const CONNECTIONS = 64;
 const CONNECT_TIMEOUT = 20_000;
 const HEADERS_TIMEOUT = 60_000;
-/** The last resort for a body that nobody else watches; `ask` has a shorter deadline of its own. */
+/** The last resort for a body that nobody else watches; `get` has a shorter idle timeout of its own. */
 const SILENCE_TIMEOUT = 300_000;
 const REDIRECTIONS = 5;
 

@@ -1,24 +1,24 @@
 import { Failure } from '../failure.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Http } from '../platform/http.ts';
-import { Spare } from './memory.ts';
+import { BlockPool } from './window.ts';
 
 /** How a mirror is doing. */
-export type Standing =
-  | { readonly kind: 'serving' }
+export type MirrorHealth =
+  | { readonly kind: 'healthy' }
   /** It failed so many times in a row, and is left alone until then (`Clock.now`). */
   | {
-      readonly kind: 'aside';
+      readonly kind: 'backing-off';
       readonly until: number;
       readonly failures: number;
       readonly since: number;
       readonly error: string;
     }
   /** It delivered wrong bytes, and is not asked again. */
-  | { readonly kind: 'convicted'; readonly error: string };
+  | { readonly kind: 'banned'; readonly error: string };
 
 /** What the pool needs of the platform. */
-export interface Ports {
+export interface PoolDependencies {
   readonly http: Http;
   readonly clock: Clock;
   /** From 0 to 1, as Math.random. */
@@ -31,14 +31,14 @@ export interface PoolSettings {
   /** Bytes that all downloads together may hold before their consumers take them. */
   readonly window?: number;
   /** Milliseconds without a byte after which a request is given up. */
-  readonly deadline?: number;
+  readonly idleTimeout?: number;
   /** Told, in one line, when a mirror is set aside or convicted. */
   readonly note?: (line: string) => void;
 }
 
 const MiB = 1024 * 1024;
 /** Four connections are fewer than a browser opens. With 16 MiB on the way, Node stays under 130 MB (scripts/bench-download.mjs). */
-const DEFAULTS = { connections: 4, window: 16 * MiB, deadline: 30_000, note: () => {} };
+const DEFAULTS = { connections: 4, window: 16 * MiB, idleTimeout: 30_000, note: () => {} };
 const LEAST_WINDOW = 4 * MiB;
 const FIRST_BACKOFF = 500;
 const LONGEST_BACKOFF = 60_000;
@@ -51,7 +51,7 @@ const LEAST_MEASURE = { bytes: 128 * 1024, milliseconds: 1000 };
 export class Mirror {
   /** An http or https URL that ends in `/`. */
   readonly base: string;
-  standing: Standing = { kind: 'serving' };
+  health: MirrorHealth = { kind: 'healthy' };
   /** Requests to it that run now. */
   busy = 0;
   /** Bytes a second of one connection, smoothed, and when that was known. */
@@ -79,26 +79,26 @@ export class Mirror {
 export class MirrorPool {
   /** In the order they were given: the first is the one whose "not found" is believed. */
   readonly mirrors: readonly Mirror[];
-  readonly ports: Ports;
-  readonly deadline: number;
-  /** Memory that its downloads share. */
-  readonly spare = new Spare();
+  readonly ports: PoolDependencies;
+  readonly idleTimeout: number;
+  /** Blocks of memory that its downloads share. */
+  readonly spare = new BlockPool();
   readonly #settings: Required<PoolSettings>;
   readonly #listeners = new Set<() => void>();
   #downloads = 0;
 
   /** Throws `usage` for a base that is no http or https URL, or when there is none. */
-  constructor(bases: readonly string[], ports: Ports, settings: PoolSettings = {}) {
+  constructor(bases: readonly string[], ports: PoolDependencies, settings: PoolSettings = {}) {
     this.mirrors = [...new Set(bases.map(asBase))].map((base) => new Mirror(base));
     if (this.mirrors.length === 0) {
       throw new Failure('usage', 'There is no mirror to fetch from.', 'Name one with --mirror.');
     }
     this.ports = ports;
     this.#settings = { ...DEFAULTS, ...settings };
-    this.deadline = this.#settings.deadline;
+    this.idleTimeout = this.#settings.idleTimeout;
   }
 
-  /** Called whenever a connection is free again or a mirror's standing changed. Returns how to end it. */
+  /** Called whenever a connection is free again or a mirror's health changed. Returns how to end it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -124,16 +124,16 @@ export class MirrorPool {
   }
 
   /** Whether a mirror may be asked now: it is not aside, and has a connection free. */
-  isFree(mirror: Mirror): boolean {
+  isAvailable(mirror: Mirror): boolean {
     return (
-      mirror.busy < this.#settings.connections && this.freeAt(mirror) <= this.ports.clock.now()
+      mirror.busy < this.#settings.connections && this.availableAt(mirror) <= this.ports.clock.now()
     );
   }
 
   /** When a mirror may be asked again (`Clock.now`); Infinity for never. */
-  freeAt({ standing }: Mirror): number {
-    if (standing.kind === 'convicted') return Number.POSITIVE_INFINITY;
-    return standing.kind === 'aside' ? standing.until : 0;
+  availableAt({ health }: Mirror): number {
+    if (health.kind === 'banned') return Number.POSITIVE_INFINITY;
+    return health.kind === 'backing-off' ? health.until : 0;
   }
 
   /** Takes a connection to a mirror. Returns how to give it back. */
@@ -164,7 +164,7 @@ export class MirrorPool {
 
   /** A request came to its end: the mirror is well. */
   succeeded(mirror: Mirror): void {
-    if (mirror.standing.kind === 'aside') this.#set(mirror, { kind: 'serving' });
+    if (mirror.health.kind === 'backing-off') this.#set(mirror, { kind: 'healthy' });
   }
 
   /**
@@ -172,26 +172,26 @@ export class MirrorPool {
    * long, with jitter, or for as long as it asked. Several requests lost to one event count once.
    */
   failed(mirror: Mirror, began: number, error: string, retryAfter?: number): void {
-    const { standing } = mirror;
-    if (standing.kind === 'convicted') return;
+    const { health } = mirror;
+    if (health.kind === 'banned') return;
     const now = this.ports.clock.now();
-    const before = standing.kind === 'aside' ? standing : undefined;
+    const before = health.kind === 'backing-off' ? health : undefined;
     const sameEvent = before !== undefined && began < before.since;
     const failures = (before?.failures ?? 0) + (sameEvent ? 0 : 1);
     const wait = retryAfter ?? this.backoff(failures);
     const until = Math.max(now + wait, before?.until ?? 0);
-    if (before === undefined || wait > this.deadline) {
+    if (before === undefined || wait > this.idleTimeout) {
       this.#settings.note(
         `${mirror.base}: ${error}; set aside for ${((until - now) / 1000).toFixed(1)} s`,
       );
     }
-    this.#set(mirror, { kind: 'aside', until, failures, since: now, error });
+    this.#set(mirror, { kind: 'backing-off', until, failures, since: now, error });
   }
 
   /** The mirror delivered bytes that are not what the repository promises: nothing more is taken from it. */
-  convict(mirror: Mirror, error: string): void {
+  ban(mirror: Mirror, error: string): void {
     this.#settings.note(`${mirror.base}: ${error}; not used any more`);
-    this.#set(mirror, { kind: 'convicted', error });
+    this.#set(mirror, { kind: 'banned', error });
   }
 
   /** Milliseconds to wait after so many failures in a row: doubled each time, the half of it by chance. */
@@ -214,8 +214,8 @@ export class MirrorPool {
     signal?.throwIfAborted();
   }
 
-  #set(mirror: Mirror, standing: Standing): void {
-    mirror.standing = standing;
+  #set(mirror: Mirror, health: MirrorHealth): void {
+    mirror.health = health;
     this.#changed();
   }
 

@@ -1,5 +1,4 @@
-import { Memory, type Spare } from './memory.ts';
-import { type Piece, Segment } from './segment.ts';
+import { type FilePiece, Segment } from './segment.ts';
 
 /**
  * The part of a file that is on its way: it begins where the consumer is, is no wider than memory allows, and
@@ -8,7 +7,7 @@ import { type Piece, Segment } from './segment.ts';
 export class Window {
   readonly size: number;
   readonly #width: () => number;
-  readonly #memory: Memory;
+  readonly #memory: FileBuffer;
   /** What is planned and was not taken, in order. */
   readonly #segments: Segment[] = [];
   #taken = 0;
@@ -17,10 +16,10 @@ export class Window {
   #mostHeld = 0;
 
   /** `width` in bytes; it may change, because several downloads share the memory. */
-  constructor(size: number, width: () => number, spare: Spare) {
+  constructor(size: number, width: () => number, spare: BlockPool) {
     this.size = size;
     this.#width = width;
-    this.#memory = new Memory(spare);
+    this.#memory = new FileBuffer(spare);
   }
 
   get segments(): readonly Segment[] {
@@ -49,7 +48,7 @@ export class Window {
 
   /** The first segment that nobody fetches. */
   get waiting(): Segment | undefined {
-    return this.#segments.find((one) => !one.complete && one.attempts.size === 0);
+    return this.#segments.find((one) => !one.complete && one.requests.size === 0);
   }
 
   /** The smallest segment worth a request of its own. */
@@ -116,7 +115,7 @@ export class Window {
   }
 
   /** The next bytes in order, if they are here. Those of the last time are done with. */
-  take(): Piece | undefined {
+  take(): FilePiece | undefined {
     this.#memory.forget(this.#taken);
     const [first] = this.#segments;
     const piece = first?.take();
@@ -125,5 +124,70 @@ export class Window {
     this.#held -= piece.bytes.length;
     if (first.over) this.#segments.shift();
     return piece;
+  }
+}
+
+/**
+ * Blocks that nobody uses now, for all downloads of a pool. What a download held for a while and let
+ * go would be garbage of the kind that V8 looks for last; so its memory is used again.
+ */
+export class BlockPool {
+  /** Bytes in a block. */
+  readonly size: number;
+  readonly #blocks: Buffer[] = [];
+
+  constructor(size = 256 * 1024) {
+    this.size = size;
+  }
+
+  take(): Buffer {
+    return this.#blocks.pop() ?? Buffer.allocUnsafeSlow(this.size);
+  }
+
+  giveBack(block: Buffer): void {
+    this.#blocks.push(block);
+  }
+}
+
+/** The bytes of a file that are here now, by their position in the file. */
+export class FileBuffer {
+  readonly #spare: BlockPool;
+  readonly #blocks = new Map<number, Buffer>();
+  #first = 0;
+
+  constructor(spare: BlockPool) {
+    this.#spare = spare;
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    const { size } = this.#spare;
+    for (let from = 0; from < bytes.length; ) {
+      const at = position + from;
+      const part = bytes.subarray(from, from + size - (at % size));
+      this.#block(at).set(part, at % size);
+      from += part.length;
+    }
+  }
+
+  /** What was written from `start` on, up to `end` or the end of the block: a view. */
+  read(start: number, end: number): Buffer {
+    const at = start % this.#spare.size;
+    return this.#block(start).subarray(at, at + end - start);
+  }
+
+  /** Nothing before that position is wanted any more, and no view of it is used. */
+  forget(position: number): void {
+    for (; (this.#first + 1) * this.#spare.size <= position; this.#first += 1) {
+      const block = this.#blocks.get(this.#first);
+      if (block !== undefined) this.#spare.giveBack(block);
+      this.#blocks.delete(this.#first);
+    }
+  }
+
+  #block(position: number): Buffer {
+    const index = Math.floor(position / this.#spare.size);
+    const block = this.#blocks.get(index) ?? this.#spare.take();
+    this.#blocks.set(index, block);
+    return block;
   }
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { type FileResponse, fetchFile } from '../download/fetch-file.ts';
 import type { MirrorPool } from '../download/mirrors.ts';
-import { type Answer, fetchSmall } from '../download/small.ts';
 import { Failure } from '../failure.ts';
 import type { MetadataCache } from './cache.ts';
 
@@ -43,7 +43,7 @@ export async function readPage<Result>(
   const key = `page ${pool.mirrors.map(({ base }) => base).join(' ')} ${path}`;
   const kept = await cache.read(key, KeptPage);
   const { etag, lastModified } = kept ?? {};
-  return fetchSmall(pool, path, { etag, lastModified, signal }, async (answer) => {
+  return fetchFile(pool, path, { etag, lastModified, signal }, async (answer) => {
     if (answer.status === 404) return undefined;
     if (answer.status === 304 && kept) return use(kept);
     const page = { text: await textOf(answer), url: answer.url, mirror: answer.mirror.base };
@@ -55,7 +55,7 @@ export async function readPage<Result>(
   });
 }
 
-async function textOf({ body, url }: Answer): Promise<string> {
+async function textOf({ body, url }: FileResponse): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import * as v from 'valibot';
+import { type FileResponse, fetchFile } from '../download/fetch-file.ts';
 import { MirrorPool } from '../download/mirrors.ts';
-import { type Answer, fetchSmall } from '../download/small.ts';
 import { Failure } from '../failure.ts';
 import type { Programs } from '../platform/programs.ts';
 import { decompress } from './decompress.ts';
@@ -85,7 +85,7 @@ async function fetchPrimary(
   const temporary = await mkdtemp(join(tmpdir(), 'btfhub-metadata-'));
   const file = join(temporary, 'primary');
   try {
-    const url = await fetchSmall(pool, path, { signal: reading.signal }, async (answer) => {
+    const url = await fetchFile(pool, path, { signal: reading.signal }, async (answer) => {
       if (answer.status === 200) await keep(answer, entry, file, reading.onBytes);
       else throw gone(mirror, folder, entry);
       return answer.url;
@@ -114,7 +114,7 @@ function gone(mirror: string, folder: string, { location }: PrimaryEntry): Failu
 
 /** Writes the body to a file; rejects with `checksum-mismatch` when it is not what repomd promises. */
 async function keep(
-  { body, url }: Answer,
+  { body, url }: FileResponse,
   { size: promised = LARGEST_PRIMARY, checksum }: PrimaryEntry,
   file: string,
   onBytes: (count: number) => void,

@@ -122,7 +122,7 @@ function treeOf(
         // Where the releases should be, that says all of this mirror: its 404s mean nothing either.
         const { mirrors } = looksRight([]) ? { mirrors: [] } : pool;
         for (const mirror of mirrors) {
-          if (mirror.base === page.mirror) pool.convict(mirror, failure.message);
+          if (mirror.base === page.mirror) pool.ban(mirror, failure.message);
         }
         throw failure;
       }).catch((error: unknown) => {

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { KernelRecord } from '../../../src/archive/record.ts';
-import { serveFolder } from '../../../src/download/serve.ts';
+import { serveFolder } from '../../../src/download/static-server.ts';
 import type { KernelResult } from '../../../src/jobs/build/build.ts';
 import {
   build,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FailureRecord } from '../../../src/archive/record.ts';
-import { serveFolder } from '../../../src/download/serve.ts';
+import { serveFolder } from '../../../src/download/static-server.ts';
 import { fastClock } from '../../download/conditions.ts';
 import {
   build,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { serveFolder } from '../../../src/download/serve.ts';
+import { serveFolder } from '../../../src/download/static-server.ts';
 import type { SignaturePolicy } from '../../../src/jobs/build/notary.ts';
 import { asFingerprint, type TrustOption } from '../../../src/rpm/keys.ts';
 import { Gnupg } from '../../rpm/gnupg.ts';

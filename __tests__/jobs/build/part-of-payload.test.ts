@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { serveFolder } from '../../../src/download/serve.ts';
+import { serveFolder } from '../../../src/download/static-server.ts';
 import type { KernelResult } from '../../../src/jobs/build/build.ts';
 import { TAG } from '../../../src/rpm/tags.ts';
 import { readPackage } from '../../rpm/read.ts';

@@ -1,7 +1,7 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArchiveReader, Delivery } from '../../../src/archive/reader.ts';
-import { serveFolder } from '../../../src/download/serve.ts';
+import { serveFolder } from '../../../src/download/static-server.ts';
 import { openReader } from '../../../src/jobs/fetch/open.ts';
 import { type GitServer, startGitServer } from '../../archive/git-server.ts';
 import { commit, createRepository } from '../../archive/repositories.ts';

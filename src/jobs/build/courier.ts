@@ -1,7 +1,7 @@
+import { type Download, download } from '../../download/download.ts';
 import { describeDisagreement, nextToAvoid } from '../../download/elsewhere.ts';
 import { guilty, type History } from '../../download/history.ts';
 import type { Mirror, MirrorPool } from '../../download/mirrors.ts';
-import { type Download, download } from '../../download/package.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 
 /** Brings one package, again if need be, and knows who brought what. */
@@ -58,7 +58,7 @@ export class Courier {
     if (!right) return;
     for (const wrong of this.#histories.slice(0, -1)) {
       for (const mirror of guilty(wrong, right)) {
-        this.#pool.convict(mirror, `served wrong bytes of ${this.#kernel.nvra}`);
+        this.#pool.ban(mirror, `served wrong bytes of ${this.#kernel.nvra}`);
       }
     }
   }

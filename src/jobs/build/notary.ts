@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Verification } from '../../archive/record.ts';
+import { fetchFile } from '../../download/fetch-file.ts';
 import type { MirrorPool } from '../../download/mirrors.ts';
-import { fetchSmall } from '../../download/small.ts';
 import { describe, Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
 import {
@@ -86,7 +86,7 @@ export class Notary {
 
   #fetch(path: string): Promise<KeyFile | undefined> {
     const { interrupted: signal } = this.#platform;
-    return fetchSmall(this.#pool, path, { signal }, async ({ status, url, body }) => {
+    return fetchFile(this.#pool, path, { signal }, async ({ status, url, body }) => {
       if (status !== 200) return undefined;
       const chunks: Buffer[] = [];
       let size = 0;

@@ -1,7 +1,7 @@
 import { openArchive } from '../../archive/git.ts';
 import { type ArchiveReader, archiveReader, httpReader } from '../../archive/reader.ts';
+import { fetchFile } from '../../download/fetch-file.ts';
 import { MirrorPool } from '../../download/mirrors.ts';
-import { fetchSmall } from '../../download/small.ts';
 import { describe, Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
 
@@ -49,7 +49,7 @@ function rawFiles(
 ): (path: string) => Promise<Buffer | undefined> {
   const pool = new MirrorPool([root], { http, clock, random: Math.random });
   return (path) =>
-    fetchSmall(pool, path, { signal: interrupted }, async ({ status, body }) => {
+    fetchFile(pool, path, { signal: interrupted }, async ({ status, body }) => {
       if (status !== 200) return undefined;
       const chunks: Buffer[] = [];
       let length = 0;

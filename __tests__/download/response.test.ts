@@ -1,5 +1,9 @@
-import { asFault, statusFault } from '../../src/download/fault.ts';
-import { difference, granted } from '../../src/download/range.ts';
+import {
+  asRequestError,
+  difference,
+  grantedRange,
+  statusError,
+} from '../../src/download/response.ts';
 import { retryAfter } from '../../src/platform/retry-after.ts';
 
 const today = new Date('2026-11-22T10:00:00Z');
@@ -17,29 +21,29 @@ test.each([
 });
 
 test.each([
-  [500, 'again'],
-  [502, 'again'],
-  [504, 'again'],
-  [429, 'again'],
-  [408, 'again'],
+  [500, 'later'],
+  [502, 'later'],
+  [504, 'later'],
+  [429, 'later'],
+  [408, 'later'],
   [404, 'never'],
   [403, 'never'],
   [401, 'never'],
   [302, 'never'],
   [200, undefined],
-])('status %d is a fault of the kind %s', (status, treatment) => {
-  expect(statusFault({ status, headers: {} }, [200, 206], today)?.treatment).toBe(treatment);
+])('status %d is a fault of the kind %s', (status, retry) => {
+  expect(statusError({ status, headers: {} }, [200, 206], today)?.retry).toBe(retry);
 });
 
 test('a refused connection has a message even where Node gives none', () => {
   const thrown = Object.assign(new AggregateError([], ''), { code: 'ECONNREFUSED' });
-  expect(asFault(thrown)).toMatchObject({ treatment: 'again', message: 'ECONNREFUSED' });
+  expect(asRequestError(thrown)).toMatchObject({ retry: 'later', message: 'ECONNREFUSED' });
 });
 
 describe('an answer to a request for bytes 10-19 of 100', () => {
   const wanted = { from: 10, to: 20, size: 100 };
   const judge = (status: number, headers: Record<string, string>) =>
-    granted({ status, headers }, wanted, today);
+    grantedRange({ status, headers }, wanted, today);
 
   test.each([
     ['bytes 10-19/100', { from: 10, to: 20, size: 100 }],
@@ -62,19 +66,21 @@ describe('an answer to a request for bytes 10-19 of 100', () => {
     ['that there is no such range', 416, { 'content-range': 'bytes */5' }],
     ['that it is busy', 503, {}],
   ])('is a fault that may pass when it is %s', (_, status, headers) => {
-    expect(() => judge(status, headers)).toThrow(expect.objectContaining({ treatment: 'again' }));
+    expect(() => judge(status, headers)).toThrow(expect.objectContaining({ retry: 'later' }));
   });
 
   test('may be the whole file, from a server without ranges', () => {
-    const whole = expect.objectContaining({ treatment: 'whole' });
+    const whole = expect.objectContaining({ retry: 'without-ranges' });
     expect(() => judge(200, { 'content-length': '100' })).toThrow(whole);
   });
 
   test('is the whole file where that was wanted, if its length fits', () => {
     const all = { from: 0, to: 100, size: 100 };
     const head = (length: string) => ({ status: 200, headers: { 'content-length': length } });
-    expect(granted(head('100'), all, today)).toEqual(all);
-    expect(() => granted(head('99'), all, today)).toThrow('another version of the file: 99 bytes');
+    expect(grantedRange(head('100'), all, today)).toEqual(all);
+    expect(() => grantedRange(head('99'), all, today)).toThrow(
+      'another version of the file: 99 bytes',
+    );
   });
 });
 

@@ -1,5 +1,5 @@
+import { type FileResponse, fetchFile } from '../../src/download/fetch-file.ts';
 import { MirrorPool } from '../../src/download/mirrors.ts';
-import { type Answer, fetchSmall } from '../../src/download/small.ts';
 import { Failure } from '../../src/failure.ts';
 import { bytes, mirrorField, ports } from './conditions.ts';
 import type { Behaviour, Misdeed } from './fault-server.ts';
@@ -17,7 +17,7 @@ const first = (misdeed: Misdeed) => (_: unknown, nth: number) =>
   nth === 0 ? misdeed : ({ kind: 'none' } as const);
 const always = (misdeed: Misdeed) => () => misdeed;
 
-async function whole({ status, body }: Answer): Promise<{ status: number; bytes: Buffer }> {
+async function whole({ status, body }: FileResponse): Promise<{ status: number; bytes: Buffer }> {
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(chunk as Buffer);
   return { status, bytes: Buffer.concat(chunks) };
@@ -38,7 +38,7 @@ describe('one mirror', () => {
     { kind: 'redirect', to: '/a/repomd.xml' },
   ])('serves the exact bytes after $kind', async (misdeed) => {
     const mirrors = await pool({ misdeed: first(misdeed) });
-    const answer = await fetchSmall(mirrors, 'a/repomd.xml', {}, whole);
+    const answer = await fetchFile(mirrors, 'a/repomd.xml', {}, whole);
     expect(answer.status).toBe(200);
     expect(answer.bytes.equals(page)).toBe(true);
   });
@@ -46,7 +46,7 @@ describe('one mirror', () => {
   test('is not asked again before its Retry-After is over', async () => {
     const busy = { kind: 'status', status: 429, retryAfter: '20' } as const;
     const mirrors = await pool({ misdeed: first(busy) });
-    await fetchSmall(mirrors, 'a/repomd.xml', {}, whole);
+    await fetchFile(mirrors, 'a/repomd.xml', {}, whole);
     const [one, other] = servers[0]?.asked ?? [];
     expect((other?.at ?? 0) - (one?.at ?? 0)).toBeGreaterThanOrEqual(20_000);
   });
@@ -54,21 +54,21 @@ describe('one mirror', () => {
   test('that says "not modified" is an answer, with its ETag', async () => {
     const mirrors = await pool({ etag: '"abc"' });
     const options = { etag: '"abc"', lastModified: 'Mon, 01 Jan 2024 00:00:00 GMT' };
-    const answer = await fetchSmall(mirrors, 'a/repomd.xml', options, async (one) => one);
+    const answer = await fetchFile(mirrors, 'a/repomd.xml', options, async (one) => one);
     expect([answer.status, answer.etag]).toEqual([304, '"abc"']);
     expect(servers[0]?.asked[0]?.headers['if-modified-since']).toBe(options.lastModified);
   });
 
   test('that has no such file is an answer', async () => {
     const mirrors = await pool({});
-    expect((await fetchSmall(mirrors, 'b', {}, whole)).status).toBe(404);
+    expect((await fetchFile(mirrors, 'b', {}, whole)).status).toBe(404);
     expect(asked(0)).toBe(1);
   });
 
   test('that is down is a failure with its name, what it did, and advice', async () => {
     const mirrors = await pool({});
     await servers[0]?.close();
-    const failure = await fetchSmall(mirrors, 'a/repomd.xml', {}, whole).catch((error) => error);
+    const failure = await fetchFile(mirrors, 'a/repomd.xml', {}, whole).catch((error) => error);
     expect(failure).toBeInstanceOf(Failure);
     expect(failure).toMatchObject({ reason: 'network' });
     expect(failure.message).toContain("'a/repomd.xml'");
@@ -78,14 +78,14 @@ describe('one mirror', () => {
 
   test('that always fails is asked a few times and no more', async () => {
     const mirrors = await pool({ misdeed: always({ kind: 'status', status: 502 }) });
-    await expect(fetchSmall(mirrors, 'a/repomd.xml', {}, whole)).rejects.toThrow('status 502');
+    await expect(fetchFile(mirrors, 'a/repomd.xml', {}, whole)).rejects.toThrow('status 502');
     expect(asked(0)).toBe(4);
   });
 
   test('that wants us back tomorrow is not waited for', async () => {
     const later = { kind: 'status', status: 503, retryAfter: '86400' } as const;
     const mirrors = await pool({ misdeed: always(later) });
-    await expect(fetchSmall(mirrors, 'a/repomd.xml', {}, whole)).rejects.toThrow('in 86400 s');
+    await expect(fetchFile(mirrors, 'a/repomd.xml', {}, whole)).rejects.toThrow('in 86400 s');
     expect(asked(0)).toBe(1);
   });
 });
@@ -93,21 +93,21 @@ describe('one mirror', () => {
 describe('several mirrors', () => {
   test('are asked in their order', async () => {
     const mirrors = await pool({}, {});
-    await fetchSmall(mirrors, 'a/repomd.xml', {}, whole);
-    await fetchSmall(mirrors, 'a/repomd.xml', {}, whole);
+    await fetchFile(mirrors, 'a/repomd.xml', {}, whole);
+    await fetchFile(mirrors, 'a/repomd.xml', {}, whole);
     expect([asked(0), asked(1)]).toEqual([2, 0]);
   });
 
   test('stand in for one that breaks', async () => {
     const mirrors = await pool({ misdeed: always({ kind: 'reset', after: 5 }) }, {});
-    const answer = await fetchSmall(mirrors, 'a/repomd.xml', {}, whole);
+    const answer = await fetchFile(mirrors, 'a/repomd.xml', {}, whole);
     expect(answer.bytes.equals(page)).toBe(true);
     expect([asked(0), asked(1)]).toEqual([1, 1]);
   });
 
   test('stand in for one whose content the reader refuses', async () => {
     const mirrors = await pool({ misdeed: always({ kind: 'corrupt', at: 9 }) }, {});
-    const answer = await fetchSmall(mirrors, 'a/repomd.xml', {}, async (one) => {
+    const answer = await fetchFile(mirrors, 'a/repomd.xml', {}, async (one) => {
       const read = await whole(one);
       if (!read.bytes.equals(page)) throw new Failure('checksum-mismatch', 'Other bytes.');
       return one.mirror.base;
@@ -118,23 +118,23 @@ describe('several mirrors', () => {
 
   test('that all have bad content give the failure of the content', async () => {
     const mirrors = await pool({}, {});
-    const refuse = async (answer: Answer) => {
+    const refuse = async (answer: FileResponse) => {
       await whole(answer);
       throw new Failure('bad-repository', `Nonsense from ${answer.mirror.base}.`);
     };
-    await expect(fetchSmall(mirrors, 'a/repomd.xml', {}, refuse)).rejects.toThrow('Nonsense');
+    await expect(fetchFile(mirrors, 'a/repomd.xml', {}, refuse)).rejects.toThrow('Nonsense');
     expect([asked(0), asked(1)]).toEqual([1, 1]);
   });
 
   test('believe the first when it has no such file, and ask on when another says so', async () => {
     const mirrors = await pool({ files: {} }, {});
-    expect((await fetchSmall(mirrors, 'a/repomd.xml', {}, whole)).status).toBe(404);
+    expect((await fetchFile(mirrors, 'a/repomd.xml', {}, whole)).status).toBe(404);
     expect(asked(1)).toBe(0);
     const down = always({ kind: 'status', status: 503 });
     const others = await pool({ misdeed: down }, { files: {} }, {});
-    expect((await fetchSmall(others, 'a/repomd.xml', {}, whole)).status).toBe(200);
+    expect((await fetchFile(others, 'a/repomd.xml', {}, whole)).status).toBe(200);
     const nobody = await pool({ misdeed: down }, { files: {} });
-    expect((await fetchSmall(nobody, 'a/repomd.xml', {}, whole)).status).toBe(404);
+    expect((await fetchFile(nobody, 'a/repomd.xml', {}, whole)).status).toBe(404);
   });
 });
 
@@ -143,14 +143,14 @@ test('a defect of the reader is not blamed on the mirror', async () => {
   const defect = async () => {
     throw new TypeError('undefined is not a function');
   };
-  await expect(fetchSmall(mirrors, 'a/repomd.xml', {}, defect)).rejects.toThrow(TypeError);
+  await expect(fetchFile(mirrors, 'a/repomd.xml', {}, defect)).rejects.toThrow(TypeError);
   expect([asked(0), asked(1)]).toEqual([1, 0]);
 });
 
 test('an interruption ends it at once, with its own reason', async () => {
   const mirrors = await pool({ misdeed: always({ kind: 'mute' }) });
   const stop = new AbortController();
-  const fetched = fetchSmall(mirrors, 'a/repomd.xml', { signal: stop.signal }, whole);
+  const fetched = fetchFile(mirrors, 'a/repomd.xml', { signal: stop.signal }, whole);
   stop.abort(new Failure('interrupted', 'Stopped.'));
   await expect(fetched).rejects.toMatchObject({ reason: 'interrupted' });
 });
@@ -160,7 +160,7 @@ test('a path cannot leave the mirror', async () => {
   for (const path of ['../up', '//elsewhere/a', 'http://elsewhere/a', '/a', 'a?b', 'a#b']) {
     const base = `${mirrors.mirrors[0]?.base}deep/`;
     const deep = new MirrorPool([base], ports());
-    await expect(fetchSmall(deep, path, {}, whole)).rejects.toMatchObject({
+    await expect(fetchFile(deep, path, {}, whole)).rejects.toMatchObject({
       reason: 'bad-repository',
     });
   }

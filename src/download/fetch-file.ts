@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { Failure, type Reason } from '../failure.ts';
-import { type Asked, ask } from './ask.ts';
-import { asFault, Fault, statusFault, unreachable } from './fault.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
+import { get, type StreamedResponse } from './request.ts';
+import { asRequestError, RequestError, statusError, unreachable } from './response.ts';
 
 /** What a mirror said about one file. */
-export interface Answer {
+export interface FileResponse {
   /** 404 stands for 410 too. */
   readonly status: 200 | 304 | 404;
   readonly mirror: Mirror;
@@ -17,7 +17,7 @@ export interface Answer {
   readonly body: Readable;
 }
 
-export interface SmallOptions {
+export interface FetchFileOptions {
   /** Of the copy that is there already: the answer may be 304. */
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
@@ -27,7 +27,7 @@ export interface SmallOptions {
 /** Times that each mirror is asked. */
 const TRIES = 4;
 /** Nobody waits longer than this for a mirror that asked to be left alone. */
-const PATIENCE = 10 * 60_000;
+const LONGEST_WAIT = 10 * 60_000;
 /** What `read` may throw to say that the content is no good, and another mirror may have better. */
 const UNFIT: readonly Reason[] = [
   'bad-repository',
@@ -48,33 +48,33 @@ const UNFIT: readonly Reason[] = [
  *
  * Throws the last failure of `read`, or `network` with what each mirror did.
  */
-export async function fetchSmall<Result>(
+export async function fetchFile<Result>(
   pool: MirrorPool,
   path: string,
-  options: SmallOptions,
-  read: (answer: Answer) => Promise<Result>,
+  options: FetchFileOptions,
+  read: (answer: FileResponse) => Promise<Result>,
 ): Promise<Result> {
-  return new Small(pool, path, options, read).run();
+  return new FileFetch(pool, path, options, read).run();
 }
 
 /** Where one mirror stands in this fetch. */
-type Tried =
-  | { readonly kind: 'failed'; readonly times: number; readonly fault: Fault }
+type MirrorOutcome =
+  | { readonly kind: 'failed'; readonly times: number; readonly fault: RequestError }
   | { readonly kind: 'missing' }
   | { readonly kind: 'unfit'; readonly failure: Failure };
 
-class Small<Result> {
+class FileFetch<Result> {
   readonly #pool: MirrorPool;
   readonly #path: string;
-  readonly #options: SmallOptions;
-  readonly #read: (answer: Answer) => Promise<Result>;
-  readonly #tried = new Map<Mirror, Tried>();
+  readonly #options: FetchFileOptions;
+  readonly #read: (answer: FileResponse) => Promise<Result>;
+  readonly #tried = new Map<Mirror, MirrorOutcome>();
 
   constructor(
     pool: MirrorPool,
     path: string,
-    options: SmallOptions,
-    read: (answer: Answer) => Promise<Result>,
+    options: FetchFileOptions,
+    read: (answer: FileResponse) => Promise<Result>,
   ) {
     this.#pool = pool;
     this.#path = path;
@@ -99,15 +99,15 @@ class Small<Result> {
   async #next(): Promise<Mirror | undefined> {
     for (;;) {
       const left = this.#pool.mirrors.filter((mirror) => this.#mayTry(mirror));
-      const soonest = Math.min(...left.map((mirror) => this.#pool.freeAt(mirror)));
-      if (soonest > this.#pool.ports.clock.now() + PATIENCE) return undefined;
-      const free = left.filter((mirror) => this.#pool.isFree(mirror));
+      const soonest = Math.min(...left.map((mirror) => this.#pool.availableAt(mirror)));
+      if (soonest > this.#pool.ports.clock.now() + LONGEST_WAIT) return undefined;
+      const free = left.filter((mirror) => this.#pool.isAvailable(mirror));
       // A stable sort: among equals the order of the list stays.
       free.sort((one, other) => this.#times(one) - this.#times(other));
       if (free[0]) return free[0];
       const now = this.#pool.ports.clock.now();
       // All connections in use: whoever gives one back wakes us.
-      await this.#pool.change(soonest > now ? soonest : now + PATIENCE, this.#options.signal);
+      await this.#pool.change(soonest > now ? soonest : now + LONGEST_WAIT, this.#options.signal);
     }
   }
 
@@ -125,12 +125,12 @@ class Small<Result> {
     const began = this.#pool.ports.clock.now();
     const release = this.#pool.connect(mirror);
     try {
-      return await this.#ask(mirror);
+      return await this.#get(mirror);
     } catch (thrown) {
       if (this.#options.signal?.aborted) throw this.#options.signal.reason;
-      if (!(thrown instanceof Fault)) throw thrown;
+      if (!(thrown instanceof RequestError)) throw thrown;
       this.#pool.failed(mirror, began, thrown.message, thrown.retryAfter);
-      const times = thrown.treatment === 'again' ? this.#times(mirror) + 1 : TRIES;
+      const times = thrown.retry === 'later' ? this.#times(mirror) + 1 : TRIES;
       this.#tried.set(mirror, { kind: 'failed', times, fault: thrown });
       return undefined;
     } finally {
@@ -138,14 +138,14 @@ class Small<Result> {
     }
   }
 
-  async #ask(mirror: Mirror): Promise<{ readonly value: Result } | undefined> {
+  async #get(mirror: Mirror): Promise<{ readonly value: Result } | undefined> {
     const { etag, lastModified, signal } = this.#options;
-    const asked = await ask(this.#pool.ports, mirror.url(this.#path), {
+    const asked = await get(this.#pool.ports, mirror.url(this.#path), {
       headers: {
         ...(etag === undefined ? {} : { 'if-none-match': etag }),
         ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
       },
-      deadline: this.#pool.deadline,
+      idleTimeout: this.#pool.idleTimeout,
       signal: signal ?? new AbortController().signal,
     });
     try {
@@ -155,7 +155,10 @@ class Small<Result> {
     }
   }
 
-  async #judge(mirror: Mirror, asked: Asked): Promise<{ readonly value: Result } | undefined> {
+  async #judge(
+    mirror: Mirror,
+    asked: StreamedResponse,
+  ): Promise<{ readonly value: Result } | undefined> {
     const { status, headers, url } = asked;
     if (status === 404 || status === 410) {
       this.#pool.succeeded(mirror);
@@ -165,7 +168,7 @@ class Small<Result> {
       this.#tried.set(mirror, { kind: 'missing' });
       return undefined;
     }
-    const fault = statusFault(asked, [200, 304], this.#pool.ports.clock.date());
+    const fault = statusError(asked, [200, 304], this.#pool.ports.clock.date());
     if (fault) throw fault;
     this.#pool.succeeded(mirror);
     const known = { etag: headers.etag, lastModified: headers['last-modified'] };
@@ -176,8 +179,8 @@ class Small<Result> {
   }
 
   async #readBody(
-    answer: Omit<Answer, 'body'>,
-    asked: Asked,
+    answer: Omit<FileResponse, 'body'>,
+    asked: StreamedResponse,
   ): Promise<{ readonly value: Result } | undefined> {
     const body = Readable.from(asked.bytes, { objectMode: false });
     let broken: unknown;
@@ -188,7 +191,7 @@ class Small<Result> {
       return { value: await this.#read({ ...answer, body }) };
     } catch (thrown) {
       // However a parser words it: when the connection broke, that is why.
-      if (broken !== undefined) throw asFault(broken);
+      if (broken !== undefined) throw asRequestError(broken);
       if (!(thrown instanceof Failure) || !UNFIT.includes(thrown.reason)) throw thrown;
       this.#tried.set(answer.mirror, { kind: 'unfit', failure: thrown });
       return undefined;
@@ -206,7 +209,7 @@ class Small<Result> {
   }
 }
 
-function nothing(status: 304 | 404, mirror: Mirror, url: string): Answer {
+function nothing(status: 304 | 404, mirror: Mirror, url: string): FileResponse {
   const body = Readable.from([]);
   return { status, mirror, url, etag: undefined, lastModified: undefined, body };
 }

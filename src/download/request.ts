@@ -1,26 +1,30 @@
 import type { HttpResponse } from '../platform/http.ts';
-import { asFault, Fault } from './fault.ts';
-import type { Ports } from './mirrors.ts';
+import type { PoolDependencies } from './mirrors.ts';
+import { asRequestError, RequestError } from './response.ts';
 
-export interface Asked extends Omit<HttpResponse, 'body'> {
-  /** The bytes as they were sent. Ends, or throws a `Fault`; leaving it early closes the connection. */
+export interface StreamedResponse extends Omit<HttpResponse, 'body'> {
+  /** The bytes as they were sent. Ends, or throws a `RequestError`; leaving it early closes the connection. */
   readonly bytes: AsyncGenerator<Buffer, void, undefined>;
   /** For whoever does not read the bytes at all: closes the connection. */
   discard(): void;
 }
 
-export interface AskOptions {
+export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Milliseconds without a byte after which the request is a fault; the time a consumer takes does not count. */
-  readonly deadline: number;
+  readonly idleTimeout: number;
   readonly signal: AbortSignal;
 }
 
-/** One GET under a deadline on progress. Throws the signal's reason when that is why, else a `Fault`. */
-export async function ask(ports: Ports, url: string, options: AskOptions): Promise<Asked> {
-  const { headers, deadline, signal } = options;
+/** One GET with a limit on the time without a byte. Throws the signal's reason when that is why, else a `RequestError`. */
+export async function get(
+  ports: PoolDependencies,
+  url: string,
+  options: RequestOptions,
+): Promise<StreamedResponse> {
+  const { headers, idleTimeout, signal } = options;
   signal.throwIfAborted();
-  const watch = new Watch(ports.clock, deadline, signal);
+  const watch = new IdleTimer(ports.clock, idleTimeout, signal);
   try {
     const response = await ports.http.request({ url, headers, signal: watch.signal });
     // Until its first reader comes, nobody would hear the error of a body that is destroyed.
@@ -36,7 +40,10 @@ export async function ask(ports: Ports, url: string, options: AskOptions): Promi
   }
 }
 
-async function* watched(body: HttpResponse['body'], watch: Watch): AsyncGenerator<Buffer, void> {
+async function* watched(
+  body: HttpResponse['body'],
+  watch: IdleTimer,
+): AsyncGenerator<Buffer, void> {
   try {
     for await (const chunk of body) {
       watch.rest();
@@ -52,17 +59,17 @@ async function* watched(body: HttpResponse['body'], watch: Watch): AsyncGenerato
 }
 
 /** Aborts a request when its owner does, or when nothing came for too long while something was expected. */
-class Watch {
+class IdleTimer {
   readonly #abort = new AbortController();
   readonly #over = new AbortController();
-  readonly #clock: Ports['clock'];
-  readonly #deadline: number;
+  readonly #clock: PoolDependencies['clock'];
+  readonly #idleTimeout: number;
   readonly #owner: AbortSignal;
   #expectedSince: number | undefined;
 
-  constructor(clock: Ports['clock'], deadline: number, owner: AbortSignal) {
+  constructor(clock: PoolDependencies['clock'], idleTimeout: number, owner: AbortSignal) {
     this.#clock = clock;
-    this.#deadline = deadline;
+    this.#idleTimeout = idleTimeout;
     this.#owner = owner;
     this.#owner.addEventListener('abort', this.#passOn);
     this.expect();
@@ -89,7 +96,7 @@ class Watch {
   /** What to throw for an error that came out of the request. */
   why(error: unknown): unknown {
     if (this.#owner.aborted) return this.#owner.reason;
-    return asFault(this.#abort.signal.aborted ? this.#abort.signal.reason : error);
+    return asRequestError(this.#abort.signal.aborted ? this.#abort.signal.reason : error);
   }
 
   readonly #passOn = () => this.#abort.abort(this.#owner.reason);
@@ -97,10 +104,10 @@ class Watch {
   async #run(): Promise<void> {
     while (!this.#over.signal.aborted) {
       const since = this.#expectedSince ?? this.#clock.now();
-      const left = since + this.#deadline - this.#clock.now();
+      const left = since + this.#idleTimeout - this.#clock.now();
       if (left <= 0) {
-        const silence = `no byte for ${this.#deadline / 1000} s`;
-        return this.#abort.abort(new Fault('again', silence));
+        const silence = `no byte for ${this.#idleTimeout / 1000} s`;
+        return this.#abort.abort(new RequestError('later', silence));
       }
       await this.#clock.sleep(left, this.#over.signal).catch(() => {});
     }

@@ -1,5 +1,5 @@
+import { type DownloadOptions, download } from '../../src/download/download.ts';
 import type { MirrorPool } from '../../src/download/mirrors.ts';
-import { type DownloadOptions, download } from '../../src/download/package.ts';
 import { Failure } from '../../src/failure.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { bytes, mirrorField, readAll } from './conditions.ts';
@@ -9,7 +9,7 @@ const FILE = bytes(500_003);
 const WINDOW = 256 * 1024; // segments of 4 to 32 KiB
 const MiB = 1024 * 1024;
 const CHUNK = 128 * 1024; // the largest that a stream hands out at once
-const field = mirrorField({ '/kernel.rpm': FILE }, { window: WINDOW, deadline: 5000 });
+const field = mirrorField({ '/kernel.rpm': FILE }, { window: WINDOW, idleTimeout: 5000 });
 const resource = { path: 'kernel.rpm', size: FILE.length };
 
 afterEach(() => field.close());
@@ -138,7 +138,7 @@ describe('several mirrors', () => {
     const { exact, history } = await fetched(pool);
     expect(exact).toBe(true);
     expect(history.mirrors.size).toBe(2);
-    expect(pool.mirrors[0]?.standing).toMatchObject({ kind: 'aside' });
+    expect(pool.mirrors[0]?.health).toMatchObject({ kind: 'backing-off' });
   });
 
   test('lose nothing when one does not answer, one has no such file and one has another version', async () => {
@@ -171,7 +171,7 @@ describe('several mirrors', () => {
     const pool = await field.mirrors([{}, {}, {}]);
     const [first, second] = pool.mirrors;
     if (first && second) {
-      pool.convict(first, 'wrong bytes');
+      pool.ban(first, 'wrong bytes');
       const { history } = await fetched(pool, { avoid: new Set([second]) });
       expect([...history.mirrors]).toEqual([pool.mirrors[2]]);
     }

@@ -4,7 +4,7 @@ import type { Mirror, MirrorPool } from './mirrors.ts';
 import { Scheduler } from './scheduler.ts';
 
 /** A file of known size below the mirrors' base. */
-export interface Resource {
+export interface RemoteFile {
   readonly path: string;
   readonly size: number;
 }
@@ -26,14 +26,14 @@ export interface DownloadOptions {
  * the mirrors sent them: whether they are the right ones is for a checksum to say.
  */
 export class Download implements AsyncIterable<Uint8Array> {
-  readonly resource: Resource;
+  readonly resource: RemoteFile;
   /** Which mirror served what was delivered so far. */
   readonly history: History;
   readonly #scheduler: Scheduler;
   readonly #signal: AbortSignal | undefined;
   #begun = false;
 
-  constructor(pool: MirrorPool, resource: Resource, options: DownloadOptions = {}) {
+  constructor(pool: MirrorPool, resource: RemoteFile, options: DownloadOptions = {}) {
     this.resource = resource;
     this.history = new History(options.after, { only: pool.mirrors.length === 1 });
     this.#signal = options.signal;
@@ -70,7 +70,7 @@ export class Download implements AsyncIterable<Uint8Array> {
 /** See `Download`. */
 export function download(
   pool: MirrorPool,
-  resource: Resource,
+  resource: RemoteFile,
   options: DownloadOptions = {},
 ): Download {
   return new Download(pool, resource, options);

@@ -1,0 +1,150 @@
+import { describe, Failure, isSystemError } from '../failure.ts';
+import type { HttpResponse } from '../platform/http.ts';
+import { retryAfter } from '../platform/retry-after.ts';
+import type { Mirror } from './mirrors.ts';
+
+/**
+ * What to do with a mirror after one of its answers was no good:
+ * `later`: it may serve later; `never`: it does not have this file;
+ * `without-ranges`: it has it, and serves only the whole of it.
+ */
+export type Retry = 'later' | 'never' | 'without-ranges';
+
+/** One answer of one mirror that was no good; the caller tries elsewhere. It never leaves this folder. */
+export class RequestError extends Error {
+  readonly retry: Retry;
+  /** Milliseconds that the server asked us to wait (Retry-After). */
+  readonly retryAfter: number | undefined;
+
+  constructor(retry: Retry, message: string, retryAfter?: number) {
+    super(message);
+    this.retry = retry;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Whatever a request or a body threw, as a fault that may be gone the next time. */
+export function asRequestError(thrown: unknown): RequestError {
+  return thrown instanceof RequestError ? thrown : new RequestError('later', networkError(thrown));
+}
+
+/** The message of a network error; Node gives none when several addresses of a host refused. */
+function networkError(thrown: unknown): string {
+  const known = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'];
+  return describe(thrown) || (known.find((code) => isSystemError(thrown, code)) ?? 'no connection');
+}
+
+const PASSING = [408, 421, 425, 429];
+
+/** The fault that an answer's status is, unless it is one of `fine`. `date` is today, for a Retry-After that is a date. */
+export function statusError(
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
+  fine: readonly number[],
+  date: Date,
+): RequestError | undefined {
+  if (fine.includes(status)) return undefined;
+  const passing = status >= 500 || PASSING.includes(status);
+  const wait = passing ? retryAfter(headers['retry-after'], date) : undefined;
+  const asked = wait === undefined ? '' : `, to be asked again in ${Math.ceil(wait / 1000)} s`;
+  return new RequestError(passing ? 'later' : 'never', `status ${status}${asked}`, wait);
+}
+
+/** The failure of a file that no mirror delivered, with what each of them did. */
+export function unreachable(
+  path: string,
+  mirrors: readonly (readonly [mirror: Mirror, error: string | undefined])[],
+): Failure {
+  const each = mirrors.map(([{ base, health }, error]) => {
+    const known = health.kind === 'healthy' ? 'not tried' : health.error;
+    return `${base}: ${error ?? known}`;
+  });
+  return new Failure(
+    'network',
+    `No mirror could deliver '${path}' (${each.join('; ')}).`,
+    'Check the network and the proxy variables, try again later, or name other mirrors with --mirror.',
+  );
+}
+
+/** Bytes `from` up to but not including `to` of a file of `size` bytes. */
+export interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+  readonly size: number;
+}
+
+/** What tells one version of a file on one mirror from the next. */
+export interface FileVersion {
+  readonly etag: string | undefined;
+  readonly lastModified: string | undefined;
+}
+
+type Head = Pick<HttpResponse, 'status' | 'headers'>;
+
+/**
+ * Which bytes an answer carries, by its status and headers (RFC 9110, 14 and 15.3.7): of a 206 the beginning
+ * of what was wanted, or all of it; of a 200 the whole file.
+ *
+ * Throws a `RequestError`: 'without-ranges' for a server that ignores ranges, when the file was not wanted from its first
+ * byte to its last; 'later' for a file of another size, another range, or a passing status; 'never' otherwise.
+ */
+export function grantedRange(head: Head, wanted: ByteRange, date: Date): ByteRange {
+  const { status, headers } = head;
+  if (status === 416) throw new RequestError('later', 'it has a shorter file (status 416)');
+  const fault = statusError(head, [200, 206], date);
+  if (fault) throw fault;
+  const length = headers['content-length'];
+  const encoding = headers['content-encoding'] ?? 'identity';
+  // A label on bytes that have the right length is only a label, and never decoded.
+  if (encoding !== 'identity' && length === undefined) {
+    throw new RequestError(
+      'later',
+      `it changes the bytes on the way (Content-Encoding: ${encoding})`,
+    );
+  }
+  if (status === 200 && (wanted.from > 0 || wanted.to < wanted.size)) {
+    throw new RequestError('without-ranges', 'it does not serve ranges');
+  }
+  const range = status === 200 ? wanted : partOf(headers, wanted);
+  if (length !== undefined && Number(length) !== range.to - range.from) {
+    throw otherSize(`${length} bytes`, range.to - range.from);
+  }
+  return range;
+}
+
+function partOf(headers: Head['headers'], { from, to, size }: ByteRange): ByteRange {
+  const header = headers['content-range'] ?? '';
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header.trim());
+  if (!match)
+    throw new RequestError('later', `it answered with the range '${header.slice(0, 80)}'`);
+  const [first, last] = [Number(match[1]), Number(match[2])];
+  if (match[3] !== '*' && Number(match[3]) !== size) throw otherSize(`${match[3]} bytes`, size);
+  if (first !== from || last < first || last >= to) {
+    throw new RequestError(
+      'later',
+      `it answered with bytes ${first}-${last} for ${from}-${to - 1}`,
+    );
+  }
+  return { from, to: last + 1, size };
+}
+
+function otherSize(has: string, expected: number): RequestError {
+  return new RequestError(
+    'later',
+    `it has another version of the file: ${has} instead of ${expected}`,
+  );
+}
+
+export function versionOf({ headers }: Head): FileVersion {
+  return { etag: headers.etag, lastModified: headers['last-modified'] };
+}
+
+/** How a version differs from an earlier one; undefined when nothing says that it does. */
+export function difference(before: FileVersion, now: FileVersion): string | undefined {
+  const differ = (one: string | undefined, other: string | undefined) =>
+    one !== undefined && other !== undefined && one !== other;
+  if (differ(before.etag, now.etag)) return `ETag ${now.etag} after ${before.etag}`;
+  if (differ(before.lastModified, now.lastModified)) {
+    return `Last-Modified ${now.lastModified} after ${before.lastModified}`;
+  }
+  return undefined;
+}
