@@ -76052,7 +76052,7 @@ function choice(choices, description, options3) {
   };
 }
 
-// src/commands/planning.ts
+// src/commands/plan-options.ts
 var import_promises23 = require("fs/promises");
 
 // src/jobs/plan/limit.ts
@@ -78141,7 +78141,7 @@ function packageNames(source2, flavours) {
 }
 function mergeKernels(source2, flavourOf, repositories) {
   const kernels3 = /* @__PURE__ */ new Map();
-  const troubles = [];
+  const problems = [];
   const sorted2 = [...repositories].sort((one2, two2) => compareText2(one2.folder, two2.folder));
   for (const { place, folder: folder2, packages } of sorted2) {
     for (const item of packages) {
@@ -78149,7 +78149,7 @@ function mergeKernels(source2, flavourOf, repositories) {
       if (flavour === void 0 || item.arch !== place.arch) continue;
       const kernel = toKernel(source2, flavour, place, folder2, item);
       if (kernel instanceof Failure) {
-        troubles.push({ where: folder2, failure: kernel });
+        problems.push({ where: folder2, failure: kernel });
         continue;
       }
       const key = `${kernel.versionId} ${kernel.nvra}`;
@@ -78157,7 +78157,7 @@ function mergeKernels(source2, flavourOf, repositories) {
       kernels3.set(key, known ? merge(known, kernel) : kernel);
     }
   }
-  return { kernels: [...kernels3.values()].sort(byVersion), troubles };
+  return { kernels: [...kernels3.values()].sort(byVersion), problems };
 }
 function byVersion(one2, two2) {
   return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
@@ -78175,7 +78175,7 @@ function selectKernels(kernels3, globs) {
     return kernels3.filter(({ uname: uname2, nvra }) => wants(uname2) || wants(nvra));
   };
   const unmatched = globs.filter((glob) => glob !== "all" && selected([glob]).length === 0);
-  const troubles = unmatched.map((glob) => ({
+  const problems = unmatched.map((glob) => ({
     where: `--kernel ${glob}`,
     failure: new Failure(
       "not-found",
@@ -78183,7 +78183,7 @@ function selectKernels(kernels3, globs) {
       "'btfhub plan --json' lists what is to be built."
     )
   }));
-  return { kernels: selected(globs), troubles };
+  return { kernels: selected(globs), problems };
 }
 function toKernel(source2, flavour, place, folder2, item) {
   var _a6, _b3;
@@ -78221,16 +78221,16 @@ function toKernel(source2, flavour, place, folder2, item) {
 function merge(known, again2) {
   const [first2, ...others] = known.releases;
   const releases = [first2, .../* @__PURE__ */ new Set([...others, ...again2.releases])];
-  const merged = { ...known, releases: withoutTwins(releases) };
+  const merged = { ...known, releases: unique(releases) };
   const same3 = known.checksum.value === again2.checksum.value && known.checksum.algorithm === again2.checksum.algorithm;
   if (!same3) return merged;
   return {
     ...merged,
-    locations: withoutTwins([...known.locations, ...again2.locations]),
+    locations: unique([...known.locations, ...again2.locations]),
     keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again2.keyPaths])]
   };
 }
-function withoutTwins([first2, ...rest]) {
+function unique([first2, ...rest]) {
   return [first2, ...new Set(rest.filter((value) => value !== first2))];
 }
 function compareText2(one2, two2) {
@@ -78337,7 +78337,7 @@ function between(name, before, after2) {
 function versionIdOf(source2, name) {
   var _a6;
   const found = (_a6 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a6[1];
-  return found === void 0 ? void 0 : safely(() => asVersionId(found));
+  return found === void 0 ? void 0 : nameOrUndefined(() => asVersionId(found));
 }
 async function findPlaces(source2, wanted, list2) {
   var _a6;
@@ -78367,8 +78367,8 @@ async function findPlaces(source2, wanted, list2) {
       }
     }
   }
-  complainOfUnknown("release", wanted.releases, existing.release);
-  complainOfUnknown("architecture", wanted.arches, existing.arch);
+  expectKnownNames("release", wanted.releases, existing.release);
+  expectKnownNames("architecture", wanted.arches, existing.arch);
   return [...places.values()];
 }
 function toPlace(source2, name, bindings, template, places) {
@@ -78382,10 +78382,10 @@ function toPlace(source2, name, bindings, template, places) {
   return { key, value: { name, release: release2, versionId: versionId2, arch: arch3, forms } };
 }
 function isName(source2, placeholder, name) {
-  if (placeholder === "arch") return safely(() => asArch(name)) !== void 0;
-  return versionIdOf(source2, name) !== void 0 && safely(() => asRelease(name)) !== void 0;
+  if (placeholder === "arch") return nameOrUndefined(() => asArch(name)) !== void 0;
+  return versionIdOf(source2, name) !== void 0 && nameOrUndefined(() => asRelease(name)) !== void 0;
 }
-function complainOfUnknown(what, words, existing) {
+function expectKnownNames(what, words, existing) {
   if (existing.size === 0) return;
   const unknown = words.find((word2) => ![...existing].some(selector([word2])));
   if (unknown === void 0) return;
@@ -78395,7 +78395,7 @@ function complainOfUnknown(what, words, existing) {
     `There are: ${[...existing].sort().join(", ")}.`
   );
 }
-function safely(make) {
+function nameOrUndefined(make) {
   try {
     return make();
   } catch (error) {
@@ -78425,7 +78425,7 @@ async function findKernels(platform3, query, progress) {
       "read",
       `${kernels3.length} kernels among ${packages} packages in ${repositories} repositories`
     );
-    for (const { where, failure } of discovery.troubles)
+    for (const { where, failure } of discovery.problems)
       progress.warn(`${where}: ${failure.message}`);
     return discovery;
   } catch (error) {
@@ -78498,25 +78498,25 @@ async function readPlace(place, tree) {
   } catch (error) {
     const failure = asFailure(error);
     if (!["network", "bad-repository", "checksum-mismatch"].includes(failure.reason)) throw error;
-    return { trouble: { where, failure } };
+    return { problem: { where, failure } };
   }
 }
 function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roots) {
   const read2 = outcomes.flatMap((outcome) => "read" in outcome ? outcome.read : []);
-  const troubles = outcomes.flatMap((outcome) => "trouble" in outcome ? [outcome.trouble] : []);
+  const problems = outcomes.flatMap((outcome) => "problem" in outcome ? [outcome.problem] : []);
   if (read2.length === 0) {
-    if (troubles[0]) throw troubles[0].failure;
+    if (problems[0]) throw problems[0].failure;
     throw new Failure(
       "not-found",
       `No repository of ${source2.id} is where it should be below ${roots.join(", ")}.`,
       "Give the root of a mirror, the folder in which the releases are, with --mirror."
     );
   }
-  const { kernels: all, troubles: odd } = mergeKernels(source2, flavourOf, read2);
-  const { kernels: kernels3, troubles: unmatched } = selectKernels(all, globs);
+  const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf, read2);
+  const { kernels: kernels3, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels: kernels3,
-    troubles: [...troubles, ...odd, ...unmatched],
+    problems: [...problems, ...odd, ...unmatched],
     repositories: read2.length,
     packages: read2.reduce((sum2, { total }) => sum2 + total, 0)
   };
@@ -82653,8 +82653,8 @@ function folderArchive(folder2) {
   };
 }
 
-// src/jobs/plan/known.ts
-async function readKnown(platform3, query, progress) {
+// src/jobs/plan/archive-state.ts
+async function readArchiveState(platform3, query, progress) {
   const archive = await openArchive(platform3, query.where);
   const task = progress.begin(`archive ${archive.name}`);
   task.stage("listing");
@@ -82694,6 +82694,41 @@ async function readFailures(archive) {
   return failed3;
 }
 
+// src/jobs/plan/kernel-state.ts
+var NO_ARCHIVE = {
+  archived: /* @__PURE__ */ new Set(),
+  pending: /* @__PURE__ */ new Set(),
+  failed: /* @__PURE__ */ new Map()
+};
+function kernelState(kernel, rules) {
+  const { source: source2, archive, skipEmbedded, retryFailed, now } = rules;
+  const path5 = tarballPath(kernel, kernel.uname);
+  if (archive.archived.has(path5)) return "archived";
+  if (archive.pending.has(path5)) return "pending";
+  if (skipEmbedded && carriesBtf(source2, kernel)) return "embedded";
+  const failure = archive.failed.get(path5);
+  const notDue = failure !== void 0 && !retryFailed && !mayRetry(kernel, failure, now);
+  return notDue ? "failed" : "wanted";
+}
+var PERMANENT = ["no-vmlinux", "no-dwarf", "bad-elf"];
+var FIRST_WAIT_HOURS = 12;
+var LONGEST_WAIT_HOURS = 30 * 24;
+function hoursAfter(attempts) {
+  return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
+}
+function mayRetry(kernel, failure, now) {
+  var _a6;
+  if (!isSamePackage(kernel, failure)) return true;
+  if (PERMANENT.includes(failure.reason)) return false;
+  const last = Date.parse((_a6 = failure.attempts.at(-1)) != null ? _a6 : "");
+  if (Number.isNaN(last)) return true;
+  return now.getTime() >= last + hoursAfter(failure.attempts.length) * 36e5;
+}
+function isSamePackage({ size: size2, checksum }, failure) {
+  if (checksum.algorithm === "sha256") return checksum.value === failure.package.sha256;
+  return size2 === failure.package.size;
+}
+
 // src/jobs/plan/plan.ts
 var PLAN_SCHEMA = 1;
 var path = named((text3) => asRepositoryPath(text3, "the plan"));
@@ -82723,17 +82758,17 @@ var PlanShape = object({
   mirrors: pipe2(array(string()), minLength(1)),
   kernels: array(KernelShape)
 });
-function narrow(order, wanted) {
+function selectFromPlan(plan2, wanted) {
   const [wantsRelease, wantsArch, wantsFlavour] = [
     selector(wanted.releases),
     selector(wanted.arches),
     selector(wanted.flavours)
   ];
-  const some = order.kernels.filter(
+  const some = plan2.kernels.filter(
     ({ releases, arch: arch3, flavour }) => releases.some(wantsRelease) && wantsArch(arch3) && wantsFlavour(flavour)
   );
-  const { kernels: kernels3, troubles } = selectKernels(some, wanted.kernels);
-  return { order: { ...order, kernels: kernels3 }, troubles };
+  const { kernels: kernels3, problems } = selectKernels(some, wanted.kernels);
+  return { plan: { ...plan2, kernels: kernels3 }, problems };
 }
 function parsePlan(text3, origin) {
   let data;
@@ -82754,48 +82789,17 @@ function noPlan(origin, why) {
   );
 }
 
-// src/jobs/plan/standing.ts
-var NOTHING_KNOWN = { archived: /* @__PURE__ */ new Set(), pending: /* @__PURE__ */ new Set(), failed: /* @__PURE__ */ new Map() };
-function standingOf(kernel, rules) {
-  const { source: source2, known, skipEmbedded, retryFailed, now } = rules;
-  const path5 = tarballPath(kernel, kernel.uname);
-  if (known.archived.has(path5)) return "archived";
-  if (known.pending.has(path5)) return "pending";
-  if (skipEmbedded && carriesBtf(source2, kernel)) return "embedded";
-  const failure = known.failed.get(path5);
-  const given = failure !== void 0 && !retryFailed && !mayRetry(kernel, failure, now);
-  return given ? "failed" : "wanted";
-}
-var PERMANENT = ["no-vmlinux", "no-dwarf", "bad-elf"];
-var FIRST_WAIT_HOURS = 12;
-var LONGEST_WAIT_HOURS = 30 * 24;
-function hoursAfter(attempts) {
-  return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
-}
-function mayRetry(kernel, failure, now) {
-  var _a6;
-  if (!isSamePackage(kernel, failure)) return true;
-  if (PERMANENT.includes(failure.reason)) return false;
-  const last = Date.parse((_a6 = failure.attempts.at(-1)) != null ? _a6 : "");
-  if (Number.isNaN(last)) return true;
-  return now.getTime() >= last + hoursAfter(failure.attempts.length) * 36e5;
-}
-function isSamePackage({ size: size2, checksum }, failure) {
-  if (checksum.algorithm === "sha256") return checksum.value === failure.package.sha256;
-  return size2 === failure.package.size;
-}
-
-// src/jobs/plan/make.ts
+// src/jobs/plan/make-plan.ts
 async function makePlan(platform3, request2, progress) {
   const { query, archive, since, limits, skipEmbedded, retryFailed } = request2;
-  const known = archive ? await readKnown(platform3, archive, progress) : NOTHING_KNOWN;
+  const state = archive ? await readArchiveState(platform3, archive, progress) : NO_ARCHIVE;
   const discovery = await findKernels(platform3, query, progress);
   const now = platform3.clock.date();
-  const rules = { source: query.source, known, skipEmbedded, retryFailed, now };
+  const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, now };
   const earliest = since === void 0 ? 0 : since.getTime() / 1e3;
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
-  const standings = new Map(published.map((kernel) => [kernel, standingOf(kernel, rules)]));
-  const wanted = published.filter((kernel) => standings.get(kernel) === "wanted");
+  const states = new Map(published.map((kernel) => [kernel, kernelState(kernel, rules)]));
+  const wanted = published.filter((kernel) => states.get(kernel) === "wanted");
   const kernels3 = withinLimits(wanted, limits);
   const { mirrors, source: source2 } = query;
   return {
@@ -82804,32 +82808,30 @@ async function makePlan(platform3, request2, progress) {
     madeAt: now.toISOString(),
     mirrors: mirrors.length > 0 ? mirrors : source2.mirrors,
     ...archive ? { archive: archive.where } : {},
-    ...countAll(standings, new Set(kernels3)),
+    ...countAll(states, new Set(kernels3)),
     kernels: kernels3,
-    troubles: discovery.troubles.map(toPlanTrouble)
+    troubles: discovery.problems.map(toPlanProblem)
   };
 }
 var NONE2 = {
-  ...{
-    published: 0,
-    archived: 0,
-    pending: 0,
-    failed: 0,
-    embedded: 0,
-    later: 0,
-    build: 0,
-    bytes: 0
-  }
+  published: 0,
+  archived: 0,
+  pending: 0,
+  failed: 0,
+  embedded: 0,
+  later: 0,
+  build: 0,
+  bytes: 0
 };
-function countAll(standings, chosen) {
+function countAll(states, chosen) {
   var _a6;
   const rows = /* @__PURE__ */ new Map();
   let total = NONE2;
-  for (const [kernel, standing] of standings) {
+  for (const [kernel, state] of states) {
     const [release2] = kernel.releases;
     const { arch: arch3 } = kernel;
     const key = `${release2} ${arch3}`;
-    const column = standing !== "wanted" ? standing : chosen.has(kernel) ? "build" : "later";
+    const column = state !== "wanted" ? state : chosen.has(kernel) ? "build" : "later";
     const row3 = (_a6 = rows.get(key)) != null ? _a6 : { release: release2, arch: arch3, ...NONE2 };
     rows.set(key, { ...row3, ...counted(row3, column, kernel.size) });
     total = counted(total, column, kernel.size);
@@ -82845,11 +82847,11 @@ function counted(counts, column, size2) {
     bytes: counts.bytes + (column === "build" ? size2 : 0)
   };
 }
-function toPlanTrouble({ where, failure }) {
+function toPlanProblem({ where, failure }) {
   return { where, ...failure.toJSON() };
 }
 
-// src/commands/selection.ts
+// src/commands/selection-options.ts
 var import_node_path26 = require("path");
 
 // src/rpmmd/cache.ts
@@ -82894,7 +82896,7 @@ function parseJson(text3) {
   }
 }
 
-// src/sources/known.ts
+// src/sources/choose.ts
 var import_promises22 = require("fs/promises");
 var import_yaml = __toESM(require_dist3(), 1);
 
@@ -83037,7 +83039,7 @@ var OPENEULER = parseSource2(
   "openEuler's source"
 );
 
-// src/sources/known.ts
+// src/sources/choose.ts
 async function chooseSource(id, files) {
   const sources = /* @__PURE__ */ new Map([[OPENEULER.id, OPENEULER]]);
   for (const file of files) {
@@ -83061,7 +83063,7 @@ async function readSources(file) {
   return (Array.isArray(data) ? data : [data]).map((one2) => parseSource2(one2, file));
 }
 
-// src/commands/selection.ts
+// src/commands/selection-options.ts
 var selectionOptions = {
   release: list("<release>", "release as the mirror names it, '22.03-LTS-SP1'; a glob, or 'all'", {
     default: ["all"]
@@ -83109,8 +83111,8 @@ function defaultCache(env) {
   return base ? (0, import_node_path26.join)(base, "btfhub", "metadata") : "none";
 }
 
-// src/commands/planning.ts
-var planningOptions = {
+// src/commands/plan-options.ts
+var planOptions = {
   ...selectionOptions,
   archive: text2("<URL|folder>", "git archive to look at: kernels that it has are not built again"),
   base: text2("<branch>", "branch with what was reviewed; the archive's default one by default"),
@@ -83156,29 +83158,29 @@ async function toPlan(platform3, options3, progress) {
   };
   return makePlan(platform3, request2, progress);
 }
-var orderOptions = {
+var buildPlanOptions = {
   plan: text2(
     "<file>",
     "what 'btfhub plan --json' printed; release, arch, kernel and flavour narrow it"
   ),
-  ...planningOptions
+  ...planOptions
 };
-async function toOrder(platform3, options3, progress) {
+async function toBuildPlan(platform3, options3, progress) {
   if (options3.plan === void 0) {
-    const order2 = await toPlan(platform3, options3, progress);
-    return { order: order2, troubles: order2.troubles };
+    const plan3 = await toPlan(platform3, options3, progress);
+    return { plan: plan3, problems: plan3.troubles };
   }
   const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options3;
   refuseBeside(options3);
   const wanted = { releases: release2, arches: arch3, flavours: flavour, kernels: kernel };
-  const { order, troubles } = narrow(await readPlan(options3.plan), wanted);
+  const { plan: plan2, problems } = selectFromPlan(await readPlan(options3.plan), wanted);
   return {
-    order: {
-      ...order,
-      kernels: withinLimits(order.kernels, limit),
-      mirrors: mirror.length > 0 ? mirror : order.mirrors
+    plan: {
+      ...plan2,
+      kernels: withinLimits(plan2.kernels, limit),
+      mirrors: mirror.length > 0 ? mirror : plan2.mirrors
     },
-    troubles: troubles.map(toPlanTrouble)
+    problems: problems.map(toPlanProblem)
   };
 }
 function refuseBeside(options3) {
@@ -83277,7 +83279,7 @@ var build = defineCommand({
   summary: "make the BTF of kernels, from their packages to tarballs",
   description: "Streams each kernel-debuginfo package, takes its vmlinux, makes BTF with pahole, checks it and writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. Kernels that are there from an earlier run are left as they are; one that fails does not stop the others.",
   options: {
-    ...orderOptions,
+    ...buildPlanOptions,
     output: text2("<folder>", "folder for tarballs and records", { default: "btf" }),
     ...makingOptions
   },
@@ -83288,11 +83290,11 @@ var build = defineCommand({
   ],
   run: async (platform3, options3) => {
     const progress = openProgress(platform3);
-    const { order, troubles } = await toOrder(platform3, options3, progress);
+    const { plan: plan2, problems } = await toBuildPlan(platform3, options3, progress);
     const output = (0, import_node_path27.resolve)(options3.output);
-    const { kernels: kernels3, mirrors } = order;
+    const { kernels: kernels3, mirrors } = plan2;
     const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options3) };
-    return buildOutcome(await runBuild(platform3, request2, progress), troubles, output);
+    return buildOutcome(await runBuild(platform3, request2, progress), problems, output);
   }
 });
 
@@ -86311,7 +86313,7 @@ function makeMatrix(kernels3, jobs) {
     )
   );
   const shares = distribute(bundles, Math.min(jobs, bundles.length));
-  const include = inOrderOf(kernels3, shares).map(toLeg);
+  const include = inOrderOf(kernels3, shares).map(toMatrixJob);
   const matrix = { include, count: kernels3.length };
   if (JSON.stringify(matrix).length > LARGEST_MATRIX) {
     throw new Failure(
@@ -86334,14 +86336,14 @@ function grouped(kernels3) {
   return groups3;
 }
 function distribute(bundles, shares) {
-  const boxes = Array.from({ length: shares }, () => ({ size: 0, kernels: [] }));
+  const jobs = Array.from({ length: shares }, () => ({ size: 0, kernels: [] }));
   const weighed = bundles.map((bundle) => ({ bundle, size: sumOf2(bundle) }));
   for (const { bundle, size: size2 } of weighed.sort((one2, two2) => two2.size - one2.size)) {
-    const box = boxes.reduce((least, one2) => one2.size < least.size ? one2 : least);
-    box.size += size2;
-    for (const kernel of bundle) box.kernels.push(kernel);
+    const job = jobs.reduce((least, one2) => one2.size < least.size ? one2 : least);
+    job.size += size2;
+    for (const kernel of bundle) job.kernels.push(kernel);
   }
-  return boxes.map(({ kernels: kernels3 }) => kernels3);
+  return jobs.map(({ kernels: kernels3 }) => kernels3);
 }
 function inOrderOf(kernels3, shares) {
   const place = new Map(kernels3.map((kernel, index2) => [kernel, index2]));
@@ -86351,7 +86353,7 @@ function inOrderOf(kernels3, shares) {
   };
   return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
 }
-function toLeg(kernels3, index2) {
+function toMatrixJob(kernels3, index2) {
   const words = (values) => [...new Set(values)].join(" ");
   return {
     shard: index2 + 1,
@@ -86372,7 +86374,7 @@ var plan = defineCommand({
   summary: "compare what is published with what the archive has",
   description: "Reads the repositories of every release, looks at the archive, and says what is to be built. Kernels on the base branch or under review are not built again; those that failed are tried again after a growing while, and those without vmlinux only when their package changes. With --json it prints the plan, which 'btfhub build --plan' takes; with --matrix the jobs that share the work.",
   options: {
-    ...planningOptions,
+    ...planOptions,
     matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
     maxJobs: number("<number>", "jobs in the matrix at the most", {
       ...{ default: 20, least: 1, most: MOST_JOBS }
@@ -86999,7 +87001,7 @@ async function takeIn(platform3, progress, request2) {
   const problems = [];
   const found = [];
   for (const folder2 of request2.folders) found.push(...await survey(folder2, problems));
-  const records = unique(found, problems);
+  const records = unique2(found, problems);
   refuse(problems);
   const failed3 = records.map(({ record: record2 }) => record2).filter(isFailureRecord);
   const built2 = records.flatMap(
@@ -87091,7 +87093,7 @@ async function checkSize(folder2, file, most) {
   const { size: size2 } = await (0, import_promises33.stat)((0, import_node_path41.join)(folder2, file));
   if (size2 > most) throw new Error(`${(0, import_node_path41.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
-function unique(found, problems) {
+function unique2(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
   for (const one2 of found) {
     const { uname: uname2 } = one2.record;

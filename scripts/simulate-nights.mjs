@@ -41,7 +41,7 @@ const figures = Object.fromEntries(
 );
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { makeMatrix, NOTHING_KNOWN, OPENEULER, standingOf, withinLimits } = await planner();
+const { makeMatrix, NO_ARCHIVE, OPENEULER, kernelState, withinLimits } = await planner();
 
 async function planner() {
   const folder = join(root, 'node_modules', '.cache', 'btfhub');
@@ -50,7 +50,7 @@ async function planner() {
   await build({
     stdin: {
       contents: `export { makeMatrix } from './src/jobs/plan/matrix.ts';
-        export { NOTHING_KNOWN, standingOf } from './src/jobs/plan/standing.ts';
+        export { NO_ARCHIVE, kernelState } from './src/jobs/plan/kernel-state.ts';
         export { withinLimits } from './src/jobs/plan/limit.ts';
         export { OPENEULER } from './src/sources/openeuler.ts';`,
       resolveDir: root,
@@ -99,22 +99,22 @@ function backfill(runners) {
   const failed = new Map();
   const totals = { nights: 0, seconds: 0, bytes: 0, again: 0 };
   for (let now = Date.UTC(2026, 0, 1); archived.size < kernels.length; now += 86_400_000) {
-    const known = { ...NOTHING_KNOWN, archived, failed };
-    const rules = { source: OPENEULER, known, skipEmbedded: false, retryFailed: false };
+    const archive = { ...NO_ARCHIVE, archived, failed };
+    const rules = { source: OPENEULER, archive, skipEmbedded: false, retryFailed: false };
     const wanted = kernels.filter(
-      (kernel) => standingOf(kernel, { ...rules, now: new Date(now) }) === 'wanted',
+      (kernel) => kernelState(kernel, { ...rules, now: new Date(now) }) === 'wanted',
     );
     // --limit in time counts the work of one core, and in bytes what the network brings meanwhile.
     const minutes = figures.hours * 60 * runners * figures.cores;
     const bytes = figures.hours * 3600 * runners * figures.download * 1e6;
     const tonight = withinLimits(wanted, { minutes, bytes });
     totals.nights += 1;
-    for (const leg of makeMatrix(tonight, runners).include) {
-      const job = leg.kernels.split(' ').map((uname) => byName.get(uname));
-      totals.seconds += secondsFor(job);
-      totals.bytes += leg.bytes;
+    for (const { kernels: names, bytes: downloaded } of makeMatrix(tonight, runners).include) {
+      const shared = names.split(' ').map((uname) => byName.get(uname));
+      totals.seconds += secondsFor(shared);
+      totals.bytes += downloaded;
       const lost = random() * 100 < figures.lost;
-      for (const kernel of job) {
+      for (const kernel of shared) {
         const path = `openEuler/22.03/${kernel.arch === 'aarch64' ? 'arm64' : kernel.arch}/${kernel.uname}.btf.tar.xz`;
         if (lost) totals.again += 1;
         else if (random() * 100 < figures.failures) {

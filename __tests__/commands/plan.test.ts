@@ -243,7 +243,7 @@ describe('against an archive of 700 files behind a git server', () => {
         .kernels.map(({ uname }) => uname)
         .sort(),
     ).toEqual(one?.kernels.split(' ').sort());
-    const named = [one, ...rest].flatMap((leg) => leg?.kernels.split(' ') ?? []);
+    const named = [one, ...rest].flatMap((job) => job?.kernels.split(' ') ?? []);
     expect(named.sort()).toEqual([...wanted].sort());
   });
 

@@ -83,7 +83,7 @@ describe('finding kernels', () => {
   test('finds those of every release and architecture, oldest version first', async () => {
     const found = await find({ mirrors: [url] });
     expect(found.kernels.map(({ uname }) => uname)).toEqual(ALL);
-    expect(found.troubles).toEqual([]);
+    expect(found.problems).toEqual([]);
   });
 
   test('a package of two service packs is one kernel with two releases and two locations', async () => {
@@ -140,10 +140,10 @@ describe('finding kernels', () => {
     });
   });
 
-  test('a kernel that nothing matches is a trouble, and the others are found', async () => {
+  test('a kernel that nothing matches is a problem, and the others are found', async () => {
     const found = await find({ mirrors: [url], kernels: ['1.2.3', ALL[0] as string] });
     expect(found.kernels).toHaveLength(1);
-    expect(found.troubles.map(({ failure }) => failure.message)).toEqual([
+    expect(found.problems.map(({ failure }) => failure.message)).toEqual([
       "No kernel is named '1.2.3'.",
     ]);
   });
@@ -258,12 +258,12 @@ const FAULTS: readonly [string, Failure['reason'], RegExp, Fault][] = [
 ];
 
 describe.each(FAULTS)('with %s', (_title, reason, message, fault) => {
-  test('that repository alone is in trouble', async () => {
+  test('that repository alone is has a problem', async () => {
     await using bad = await serveTree(root, fault);
     const found = await find({ mirrors: [bad.url] });
     expect(found.kernels.map(({ uname }) => uname)).toEqual([ALL[0], ALL[1], ALL[3]]);
-    expect(found.troubles).toMatchObject([{ where: UPDATE, failure: { reason } }]);
-    expect(found.troubles[0]?.failure.message).toMatch(message);
+    expect(found.problems).toMatchObject([{ where: UPDATE, failure: { reason } }]);
+    expect(found.problems[0]?.failure.message).toMatch(message);
   });
 
   test('the next mirror gives what the first cannot', async () => {
@@ -271,7 +271,7 @@ describe.each(FAULTS)('with %s', (_title, reason, message, fault) => {
     await using good = await serveTree(root);
     const found = await find({ mirrors: [bad.url, good.url] });
     expect(found.kernels.map(({ uname }) => uname)).toEqual(ALL);
-    expect(found.troubles).toEqual([]);
+    expect(found.problems).toEqual([]);
   });
 });
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silent } from '../../src/report/progress.ts';
 import { noCache } from '../../src/rpmmd/cache.ts';
+import { chooseSource } from '../../src/sources/choose.ts';
 import { findKernels } from '../../src/sources/discover.ts';
-import { chooseSource } from '../../src/sources/known.ts';
 import { OPENEULER } from '../../src/sources/openeuler.ts';
 import { parseSource, type Source } from '../../src/sources/source.ts';
 import { fastPlatform } from '../tree/platform.ts';
@@ -60,7 +60,7 @@ test('another distribution is found by a file alone', async () => {
     ...{ arches: [], kernels: [], flavours: [], cache: noCache },
   };
   const found = await findKernels(fastPlatform(), query, silent);
-  expect(found.troubles).toEqual([]);
+  expect(found.problems).toEqual([]);
   expect(found.kernels.map(({ versionId, uname }) => [versionId, uname])).toEqual([
     ['8', '5.15.0-3.60.5.1.el8uek.x86_64'],
     ['8', '5.15.0-205.149.5.1.el8uek.x86_64'],

@@ -1,5 +1,5 @@
 import type { KernelResult } from '../jobs/build/build.ts';
-import type { PlanTrouble } from '../jobs/plan/plan.ts';
+import type { PlanProblem } from '../jobs/plan/plan.ts';
 import { markdownTable, textTable } from '../report/table.ts';
 import { bytes, seconds } from '../report/units.ts';
 import type { Outcome } from './command.ts';
@@ -16,7 +16,7 @@ const COLUMNS = [
 /** What a build has to say: a line a kernel for people, the records for programs. */
 export function buildOutcome(
   results: readonly KernelResult[],
-  troubles: readonly PlanTrouble[],
+  troubles: readonly PlanProblem[],
   output: string,
 ): Outcome {
   const count = (state: KernelResult['state']) =>

@@ -7,7 +7,7 @@ import { parseTrustOption } from '../rpm/keys.ts';
 import { PROFILES } from '../toolchain/encode.ts';
 import { buildOutcome } from './build-report.ts';
 import { choice, defineCommand, list, number, text, type Values } from './command.ts';
-import { orderOptions, toOrder } from './planning.ts';
+import { buildPlanOptions, toBuildPlan } from './plan-options.ts';
 import { toolchainOptions, wishesOf } from './toolchain-options.ts';
 
 /** How BTF is made: the options that `build` and `demo` share. */
@@ -53,7 +53,7 @@ export const build = defineCommand({
     'writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. ' +
     'Kernels that are there from an earlier run are left as they are; one that fails does not stop the others.',
   options: {
-    ...orderOptions,
+    ...buildPlanOptions,
     output: text('<folder>', 'folder for tarballs and records', { default: 'btf' }),
     ...makingOptions,
   },
@@ -64,10 +64,10 @@ export const build = defineCommand({
   ],
   run: async (platform, options) => {
     const progress = openProgress(platform);
-    const { order, troubles } = await toOrder(platform, options, progress);
+    const { plan, problems } = await toBuildPlan(platform, options, progress);
     const output = resolve(options.output);
-    const { kernels, mirrors } = order;
+    const { kernels, mirrors } = plan;
     const request = { kernels, output, mirrors, ...toMaking(options) };
-    return buildOutcome(await runBuild(platform, request, progress), troubles, output);
+    return buildOutcome(await runBuild(platform, request, progress), problems, output);
   },
 });

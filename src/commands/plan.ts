@@ -4,7 +4,7 @@ import { openProgress } from '../report/open.ts';
 import { type Column, markdownTable, textTable } from '../report/table.ts';
 import { bytes } from '../report/units.ts';
 import { defineCommand, flag, number, type Outcome } from './command.ts';
-import { planningOptions, toPlan } from './planning.ts';
+import { planOptions, toPlan } from './plan-options.ts';
 
 export const plan = defineCommand({
   name: 'plan',
@@ -15,7 +15,7 @@ export const plan = defineCommand({
     'after a growing while, and those without vmlinux only when their package changes. ' +
     "With --json it prints the plan, which 'btfhub build --plan' takes; with --matrix the jobs that share the work.",
   options: {
-    ...planningOptions,
+    ...planOptions,
     matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
     maxJobs: number('<number>', 'jobs in the matrix at the most', {
       ...{ default: 20, least: 1, most: MOST_JOBS },

@@ -10,10 +10,10 @@ import { type RepositoryReading, readRepository } from '../rpmmd/repository.ts';
 import {
   type KernelPackage,
   mergeKernels,
+  type Problem,
   packageNames,
   type RepositoryPackages,
   selectKernels,
-  type Trouble,
 } from './kernels.ts';
 import { folderNames } from './listing.ts';
 import {
@@ -45,7 +45,7 @@ export interface KernelQuery {
 export interface Discovery {
   /** In rpm's order of their versions. */
   readonly kernels: readonly KernelPackage[];
-  readonly troubles: readonly Trouble[];
+  readonly problems: readonly Problem[];
   /** Repositories that were read, and the packages of all kinds in them. */
   readonly repositories: number;
   readonly packages: number;
@@ -53,7 +53,7 @@ export interface Discovery {
 
 /**
  * Every kernel that the mirrors publish and the query wants. A repository that is not there is
- * nothing; one that is broken on every mirror is a trouble of its own. Rejects with `not-found` for
+ * nothing; one that is broken on every mirror is a problem of its own. Rejects with `not-found` for
  * a release, architecture or flavour that does not exist, with `bad-repository` for a mirror that
  * is no tree of this distribution, and when nothing at all could be read.
  */
@@ -80,7 +80,7 @@ export async function findKernels(
       'read',
       `${kernels.length} kernels among ${packages} packages in ${repositories} repositories`,
     );
-    for (const { where, failure } of discovery.troubles)
+    for (const { where, failure } of discovery.problems)
       progress.warn(`${where}: ${failure.message}`);
     return discovery;
   } catch (error) {
@@ -158,7 +158,7 @@ function noTree(source: Source, url: string): Failure {
 
 type Outcome =
   | { readonly read: readonly (RepositoryPackages & { readonly total: number })[] }
-  | { readonly trouble: Trouble };
+  | { readonly problem: Problem };
 
 /** The repository in the first of its forms that has one; a form with <variant> may have several. */
 async function readPlace(place: RepositoryPlace, tree: Tree): Promise<Outcome> {
@@ -177,7 +177,7 @@ async function readPlace(place: RepositoryPlace, tree: Tree): Promise<Outcome> {
   } catch (error) {
     const failure = asFailure(error);
     if (!['network', 'bad-repository', 'checksum-mismatch'].includes(failure.reason)) throw error;
-    return { trouble: { where, failure } };
+    return { problem: { where, failure } };
   }
 }
 
@@ -188,20 +188,20 @@ function summarise(
   roots: readonly string[],
 ): Discovery {
   const read = outcomes.flatMap((outcome) => ('read' in outcome ? outcome.read : []));
-  const troubles = outcomes.flatMap((outcome) => ('trouble' in outcome ? [outcome.trouble] : []));
+  const problems = outcomes.flatMap((outcome) => ('problem' in outcome ? [outcome.problem] : []));
   if (read.length === 0) {
-    if (troubles[0]) throw troubles[0].failure;
+    if (problems[0]) throw problems[0].failure;
     throw new Failure(
       'not-found',
       `No repository of ${source.id} is where it should be below ${roots.join(', ')}.`,
       'Give the root of a mirror, the folder in which the releases are, with --mirror.',
     );
   }
-  const { kernels: all, troubles: odd } = mergeKernels(source, flavourOf, read);
-  const { kernels, troubles: unmatched } = selectKernels(all, globs);
+  const { kernels: all, problems: odd } = mergeKernels(source, flavourOf, read);
+  const { kernels, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels,
-    troubles: [...troubles, ...odd, ...unmatched],
+    problems: [...problems, ...odd, ...unmatched],
     repositories: read.length,
     packages: read.reduce((sum, { total }) => sum + total, 0),
   };

@@ -42,7 +42,7 @@ export interface KernelPackage {
 }
 
 /** A part of the tree that cannot be used, while the others can. */
-export interface Trouble {
+export interface Problem {
   /** The repository's folder, or what was asked for, for a person. */
   readonly where: string;
   readonly failure: Failure;
@@ -79,15 +79,15 @@ export function packageNames(
  * The kernels of several repositories, in rpm's order of their versions. A package that several
  * repositories list, such as those of two service packs, is one kernel. Where they list it with
  * different bytes, the one of the folder whose name sorts first counts. A package whose version
- * cannot be a file name is a trouble.
+ * cannot be a file name is a problem.
  */
 export function mergeKernels(
   source: Source,
   flavourOf: ReadonlyMap<string, string>,
   repositories: readonly RepositoryPackages[],
-): { readonly kernels: readonly KernelPackage[]; readonly troubles: readonly Trouble[] } {
+): { readonly kernels: readonly KernelPackage[]; readonly problems: readonly Problem[] } {
   const kernels = new Map<string, KernelPackage>();
-  const troubles: Trouble[] = [];
+  const problems: Problem[] = [];
   const sorted = [...repositories].sort((one, two) => compareText(one.folder, two.folder));
   for (const { place, folder, packages } of sorted) {
     for (const item of packages) {
@@ -95,7 +95,7 @@ export function mergeKernels(
       if (flavour === undefined || item.arch !== place.arch) continue;
       const kernel = toKernel(source, flavour, place, folder, item);
       if (kernel instanceof Failure) {
-        troubles.push({ where: folder, failure: kernel });
+        problems.push({ where: folder, failure: kernel });
         continue;
       }
       const key = `${kernel.versionId} ${kernel.nvra}`;
@@ -103,7 +103,7 @@ export function mergeKernels(
       kernels.set(key, known ? merge(known, kernel) : kernel);
     }
   }
-  return { kernels: [...kernels.values()].sort(byVersion), troubles };
+  return { kernels: [...kernels.values()].sort(byVersion), problems };
 }
 
 /** Oldest version first; architecture and name decide where the version is the same. */
@@ -119,17 +119,17 @@ export function carriesBtf(source: Source, kernel: KernelPackage): boolean {
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release }) >= 0;
 }
 
-/** The kernels whose `uname -r` or NVRA a glob selects; a glob that selects none is a trouble. */
+/** The kernels whose `uname -r` or NVRA a glob selects; a glob that selects none is a problem. */
 export function selectKernels(
   kernels: readonly KernelPackage[],
   globs: readonly string[],
-): { readonly kernels: readonly KernelPackage[]; readonly troubles: readonly Trouble[] } {
+): { readonly kernels: readonly KernelPackage[]; readonly problems: readonly Problem[] } {
   const selected = (words: readonly string[]) => {
     const wants = selector(words);
     return kernels.filter(({ uname, nvra }) => wants(uname) || wants(nvra));
   };
   const unmatched = globs.filter((glob) => glob !== 'all' && selected([glob]).length === 0);
-  const troubles = unmatched.map((glob) => ({
+  const problems = unmatched.map((glob) => ({
     where: `--kernel ${glob}`,
     failure: new Failure(
       'not-found',
@@ -137,7 +137,7 @@ export function selectKernels(
       "'btfhub plan --json' lists what is to be built.",
     ),
   }));
-  return { kernels: selected(globs), troubles };
+  return { kernels: selected(globs), problems };
 }
 
 function toKernel(
@@ -179,19 +179,19 @@ function toKernel(
 function merge(known: KernelPackage, again: KernelPackage): KernelPackage {
   const [first, ...others] = known.releases;
   const releases = [first, ...new Set([...others, ...again.releases])] as const;
-  const merged = { ...known, releases: withoutTwins(releases) };
+  const merged = { ...known, releases: unique(releases) };
   const same =
     known.checksum.value === again.checksum.value &&
     known.checksum.algorithm === again.checksum.algorithm;
   if (!same) return merged;
   return {
     ...merged,
-    locations: withoutTwins([...known.locations, ...again.locations] as const),
+    locations: unique([...known.locations, ...again.locations] as const),
     keyPaths: [...new Set([...known.keyPaths, ...again.keyPaths])],
   };
 }
 
-function withoutTwins<Value>([first, ...rest]: readonly [Value, ...Value[]]): [Value, ...Value[]] {
+function unique<Value>([first, ...rest]: readonly [Value, ...Value[]]): [Value, ...Value[]] {
   return [first, ...new Set(rest.filter((value) => value !== first))];
 }
 

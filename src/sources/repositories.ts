@@ -107,7 +107,7 @@ function between(name: string, before: string, after: string): string | undefine
 /** VERSION_ID of a release by the source's expression, or undefined for a folder that is no release. */
 export function versionIdOf(source: Source, name: string): VersionId | undefined {
   const found = new RegExp(source.versionId, 'u').exec(name)?.[1];
-  return found === undefined ? undefined : safely(() => asVersionId(found));
+  return found === undefined ? undefined : nameOrUndefined(() => asVersionId(found));
 }
 
 /**
@@ -146,8 +146,8 @@ export async function findPlaces(
       }
     }
   }
-  complainOfUnknown('release', wanted.releases, existing.release);
-  complainOfUnknown('architecture', wanted.arches, existing.arch);
+  expectKnownNames('release', wanted.releases, existing.release);
+  expectKnownNames('architecture', wanted.arches, existing.arch);
   return [...places.values()];
 }
 
@@ -168,11 +168,13 @@ function toPlace(
 }
 
 function isName(source: Source, placeholder: 'release' | 'arch', name: string): boolean {
-  if (placeholder === 'arch') return safely(() => asArch(name)) !== undefined;
-  return versionIdOf(source, name) !== undefined && safely(() => asRelease(name)) !== undefined;
+  if (placeholder === 'arch') return nameOrUndefined(() => asArch(name)) !== undefined;
+  return (
+    versionIdOf(source, name) !== undefined && nameOrUndefined(() => asRelease(name)) !== undefined
+  );
 }
 
-function complainOfUnknown(
+function expectKnownNames(
   what: string,
   words: readonly string[],
   existing: ReadonlySet<string>,
@@ -188,7 +190,7 @@ function complainOfUnknown(
   );
 }
 
-function safely<Value>(make: () => Value): Value | undefined {
+function nameOrUndefined<Value>(make: () => Value): Value | undefined {
   try {
     return make();
   } catch (error) {

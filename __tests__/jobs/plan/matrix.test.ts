@@ -23,9 +23,9 @@ test('every kernel is in one job, and no job is empty or one too many', () => {
       expect(count).toBe(all.length);
       expect(include.length).toBeLessThanOrEqual(most);
       expect(include.map(({ shard }) => shard)).toEqual(include.map((_, index) => index + 1));
-      const named = include.flatMap((leg) => leg.kernels.split(' '));
+      const named = include.flatMap((job) => job.kernels.split(' '));
       expect(named.filter(Boolean).sort()).toEqual(all.map(({ uname }) => uname).sort());
-      for (const leg of include) expect(leg.bytes).toBeGreaterThan(0);
+      for (const job of include) expect(job.bytes).toBeGreaterThan(0);
     }),
   );
 });
@@ -45,10 +45,10 @@ test('no job has more than twice its share and the largest kernel', () => {
 test('a job names the releases and architectures of its kernels, and those alone', () => {
   fc.assert(
     fc.property(kernels, jobs, (all, most) => {
-      for (const leg of makeMatrix(all, most).include) {
-        const own = all.filter(({ uname }) => leg.kernels.split(' ').includes(uname));
-        expect(new Set(leg.release.split(' '))).toEqual(new Set(own.map((k) => k.releases[0])));
-        expect(new Set(leg.arch.split(' '))).toEqual(new Set(own.map(({ arch }) => arch)));
+      for (const job of makeMatrix(all, most).include) {
+        const own = all.filter(({ uname }) => job.kernels.split(' ').includes(uname));
+        expect(new Set(job.release.split(' '))).toEqual(new Set(own.map((k) => k.releases[0])));
+        expect(new Set(job.arch.split(' '))).toEqual(new Set(own.map(({ arch }) => arch)));
       }
     }),
   );

@@ -1,21 +1,26 @@
 import fc from 'fast-check';
-import { narrow, PLAN_SCHEMA, parsePlan, type WorkOrder } from '../../../src/jobs/plan/plan.ts';
+import {
+  type BuildPlan,
+  PLAN_SCHEMA,
+  parsePlan,
+  selectFromPlan,
+} from '../../../src/jobs/plan/plan.ts';
 import { asArch, asDistributionId } from '../../../src/names.ts';
 import { kernelOf } from './kernel.ts';
 
 const arm = kernelOf(61, { arch: asArch('aarch64'), release: '22.03-LTS-SP1' });
 const rt = kernelOf(62, { flavour: 'rt' });
-const order: WorkOrder = {
+const plan: BuildPlan = {
   distribution: asDistributionId('openEuler'),
   mirrors: ['https://mirror.example/'],
   kernels: [kernelOf(60), arm, rt],
 };
 const text = (changes: object = {}) =>
-  JSON.stringify({ schema: PLAN_SCHEMA, ...order, rows: [], ...changes });
+  JSON.stringify({ schema: PLAN_SCHEMA, ...plan, rows: [], ...changes });
 const all = { releases: [], arches: [], flavours: [], kernels: [] };
 
 test('a plan comes back out of its JSON as it was', () => {
-  expect(parsePlan(text(), 'plan.json')).toMatchObject(order);
+  expect(parsePlan(text(), 'plan.json')).toMatchObject(plan);
 });
 
 test.each<[string, object | string]>([
@@ -48,16 +53,16 @@ test('a plan with any word changed is read or refused by name', () => {
 });
 
 test('release, architecture, flavour and kernel narrow it', () => {
-  const names = (wanted: object) => narrow(order, { ...all, ...wanted }).order.kernels;
-  expect(names({})).toEqual(order.kernels);
+  const names = (wanted: object) => selectFromPlan(plan, { ...all, ...wanted }).plan.kernels;
+  expect(names({})).toEqual(plan.kernels);
   expect(names({ releases: ['*-SP1'] })).toEqual([arm]);
   expect(names({ arches: ['aarch64'] })).toEqual([arm]);
   expect(names({ flavours: ['rt'] })).toEqual([rt]);
   expect(names({ kernels: [rt.uname, arm.nvra] })).toEqual([arm, rt]);
 });
 
-test('a kernel that the plan has not is a trouble', () => {
-  const { order: rest, troubles } = narrow(order, { ...all, kernels: ['9.9.9', rt.uname] });
+test('a kernel that the plan has not is a problem', () => {
+  const { plan: rest, problems } = selectFromPlan(plan, { ...all, kernels: ['9.9.9', rt.uname] });
   expect(rest.kernels).toEqual([rt]);
-  expect(troubles.map(({ where }) => where)).toEqual(['--kernel 9.9.9']);
+  expect(problems.map(({ where }) => where)).toEqual(['--kernel 9.9.9']);
 });

@@ -1,11 +1,11 @@
 import type { KernelPackage } from '../../sources/kernels.ts';
 
-/** How much one run may take on; each is a bound of its own. */
+/** Upper bounds for one run; all that are set apply. */
 export interface Limits {
   readonly kernels?: number;
-  /** Of packages to download. */
+  /** Bytes of packages to download. */
   readonly bytes?: number;
-  /** Of work on one machine, estimated. */
+  /** Estimated minutes of work on one machine. */
   readonly minutes?: number;
 }
 
@@ -18,7 +18,7 @@ const UNITS = {
   h: ['minutes', 60],
 } as const;
 
-/** `20` (kernels), `20GB` (to download), `90min` or `6h` (of work). Throws an Error that says what would do. */
+/** Reads `20` (kernels), `20GB` (to download), `90min` or `6h` (of work). Throws an Error with the valid forms. */
 export function parseLimit(word: string): Limits {
   const [, digits, unit] = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word) ?? [];
   if (digits === undefined || (unit === undefined && digits.includes('.'))) {
@@ -29,7 +29,7 @@ export function parseLimit(word: string): Limits {
   return { [kind]: Number(digits) * factor };
 }
 
-/** Of several limits of one kind the tightest. */
+/** The smallest limit of each kind. */
 export function tightest(limits: readonly Limits[]): Limits {
   const of = (kind: keyof Limits) => {
     const values = limits.flatMap((limit) => limit[kind] ?? []);
@@ -38,19 +38,19 @@ export function tightest(limits: readonly Limits[]): Limits {
   return { ...of('kernels'), ...of('bytes'), ...of('minutes') };
 }
 
-/** A kernel's own share, however small the package: starting programs, pahole, compression. */
+/** Seconds for each kernel that do not depend on its size: starting programs, pahole, compression. */
 const FIXED_SECONDS = 10;
-/** What a hosted runner decodes of a w2.xzdio package, with xz 5.8; the network is taken to keep up. */
+/** Bytes a second of a w2.xzdio package that xz 5.8 decodes on a hosted runner; the network is assumed to keep up. */
 const BYTES_A_SECOND = 12e6;
 
-/** Seconds that one machine works on a package of so many bytes, by and large. */
+/** Estimated seconds of work for a package of that many bytes. */
 export function estimatedSeconds(size: number): number {
   return FIXED_SECONDS + size / BYTES_A_SECOND;
 }
 
 /**
- * The kernels that fit into the limits, newest build first, in their given order. The first one
- * always fits: a limit that is smaller than a kernel must not keep the archive from ever being complete.
+ * Chooses the newest kernels that fit within the limits, and returns them in the given order. One
+ * kernel is always chosen: otherwise a limit smaller than a kernel would block it for ever.
  */
 export function withinLimits(
   kernels: readonly KernelPackage[],

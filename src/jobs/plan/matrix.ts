@@ -6,29 +6,29 @@ export const MOST_JOBS = 256;
 /** GitHub's limit on the outputs of a job is 1 MB; this leaves room for the others. */
 const LARGEST_MATRIX = 900_000;
 
-/** One job: its words are what `build` takes as options of these names, several parted by spaces. */
-export interface Leg {
-  /** From 1 on. */
+/** One job. Each field is the value of the `build` option with that name; several values are separated by spaces. */
+export interface MatrixJob {
+  /** Number of the job, from 1. */
   readonly shard: number;
   readonly release: string;
   readonly arch: string;
   readonly flavour: string;
   /** Exact `uname -r`. */
   readonly kernels: string;
-  /** To download. */
+  /** Bytes to download. */
   readonly bytes: number;
 }
 
 export interface Matrix {
-  readonly include: readonly Leg[];
-  /** Kernels in all legs; where it is 0 there is no leg, and a workflow must not start the matrix. */
+  readonly include: readonly MatrixJob[];
+  /** Kernels in all jobs. GitHub rejects an empty matrix: a workflow must skip it when this is 0. */
   readonly count: number;
 }
 
 /**
- * Shares kernels out to at most `jobs` jobs, so that each has about as many bytes to download: time
- * goes with bytes. A job gets kernels of one release and architecture where the balance allows it.
- * Rejects with `usage` when the matrix would be larger than a workflow can pass on.
+ * Divides kernels among at most `jobs` jobs with about equal bytes to download, because time grows
+ * with bytes. Where the balance allows it, a job gets kernels of one release and architecture.
+ * Throws `usage` when the matrix is larger than a job output may be.
  */
 export function makeMatrix(kernels: readonly KernelPackage[], jobs: number): Matrix {
   const total = sumOf(kernels);
@@ -40,7 +40,7 @@ export function makeMatrix(kernels: readonly KernelPackage[], jobs: number): Mat
     ),
   );
   const shares = distribute(bundles, Math.min(jobs, bundles.length));
-  const include = inOrderOf(kernels, shares).map(toLeg);
+  const include = inOrderOf(kernels, shares).map(toMatrixJob);
   const matrix = { include, count: kernels.length };
   if (JSON.stringify(matrix).length > LARGEST_MATRIX) {
     throw new Failure(
@@ -65,19 +65,19 @@ function grouped(kernels: Bundle): ReadonlyMap<string, Bundle> {
   return groups;
 }
 
-/** Longest processing time first (Graham 1969): the largest bundle goes to whoever has least so far. */
+/** Longest processing time first (Graham 1969): the largest bundle goes to the job with the fewest bytes. */
 function distribute(bundles: readonly Bundle[], shares: number): readonly Bundle[] {
-  const boxes = Array.from({ length: shares }, () => ({ size: 0, kernels: [] as KernelPackage[] }));
+  const jobs = Array.from({ length: shares }, () => ({ size: 0, kernels: [] as KernelPackage[] }));
   const weighed = bundles.map((bundle) => ({ bundle, size: sumOf(bundle) }));
   for (const { bundle, size } of weighed.sort((one, two) => two.size - one.size)) {
-    const box = boxes.reduce((least, one) => (one.size < least.size ? one : least));
-    box.size += size;
-    for (const kernel of bundle) box.kernels.push(kernel);
+    const job = jobs.reduce((least, one) => (one.size < least.size ? one : least));
+    job.size += size;
+    for (const kernel of bundle) job.kernels.push(kernel);
   }
-  return boxes.map(({ kernels }) => kernels);
+  return jobs.map(({ kernels }) => kernels);
 }
 
-/** Jobs in the order of the plan, and in each job the kernels as well. */
+/** Sorts the jobs, and the kernels in each job, in the order of the plan. */
 function inOrderOf(kernels: Bundle, shares: readonly Bundle[]): readonly Bundle[] {
   const place = new Map(kernels.map((kernel, index) => [kernel, index]));
   const placeOf = (kernel: KernelPackage | undefined) => (kernel && place.get(kernel)) ?? 0;
@@ -86,7 +86,7 @@ function inOrderOf(kernels: Bundle, shares: readonly Bundle[]): readonly Bundle[
     .sort(([one], [two]) => placeOf(one) - placeOf(two));
 }
 
-function toLeg(kernels: Bundle, index: number): Leg {
+function toMatrixJob(kernels: Bundle, index: number): MatrixJob {
   const words = (values: readonly string[]) => [...new Set(values)].join(' ');
   return {
     shard: index + 1,

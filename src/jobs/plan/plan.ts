@@ -5,27 +5,27 @@ import { type Arch, type DistributionId, printable, type Release } from '../../n
 import { asRepositoryPath } from '../../rpmmd/path.ts';
 import { CHECKSUM_ALGORITHMS } from '../../rpmmd/repomd.ts';
 import { selector } from '../../sources/glob.ts';
-import { type KernelPackage, selectKernels, type Trouble } from '../../sources/kernels.ts';
+import { type KernelPackage, type Problem, selectKernels } from '../../sources/kernels.ts';
 
-/** Version of the plan's shape; raised when a reader of the old shape would be misled. */
+/** Version of the plan's format; raised when a reader of the old format would read it wrongly. */
 export const PLAN_SCHEMA = 1;
 
-/** How many kernels stand how; of each kernel one of these is true, and `published` counts all. */
+/** Number of kernels in each state; `published` counts all, each kernel is in one of the others. */
 export interface Counts {
   readonly published: number;
   /** On the archive's base branch. */
   readonly archived: number;
-  /** On the branch that waits for review, and not on the base. */
+  /** On the branch that waits for review, and not on the base branch. */
   readonly pending: number;
-  /** Failed before, and not to be tried again in this run. */
+  /** Failed before, and not yet due for a retry. */
   readonly failed: number;
-  /** Carries BTF of its own, where such kernels are not wanted. */
+  /** Carries BTF, and such kernels are left out. */
   readonly embedded: number;
-  /** Would be built, but for the limit. */
+  /** Left for a later run because of the limit. */
   readonly later: number;
   /** To be built now. */
   readonly build: number;
-  /** To download for that. */
+  /** Bytes to download for `build`. */
   readonly bytes: number;
 }
 
@@ -34,26 +34,26 @@ export interface PlanRow extends Counts {
   readonly arch: Arch;
 }
 
-/** What is published, what is there, and what is to be built: plain data, which `build` takes again. */
+/** What is published, what the archive has, and what is to be built. Plain data; `build --plan` reads it. */
 export interface Plan {
   readonly schema: typeof PLAN_SCHEMA;
   readonly distribution: DistributionId;
   /** ISO 8601, UTC. */
   readonly madeAt: string;
-  /** Roots of mirrors, the one to ask first in front. */
+  /** Root URLs of mirrors, in the order in which they are asked. */
   readonly mirrors: readonly string[];
-  /** What was looked at to know what is there; absent when nothing was. */
+  /** The archive that was compared; absent without one. */
   readonly archive?: string;
   /** By release and architecture; a kernel of several releases counts in the first. */
   readonly rows: readonly PlanRow[];
   readonly total: Counts;
   /** To be built, oldest version first. */
   readonly kernels: readonly KernelPackage[];
-  /** What could not be read or found, while the rest could. */
-  readonly troubles: readonly PlanTrouble[];
+  /** What could not be read or found; the rest of the plan is complete. */
+  readonly troubles: readonly PlanProblem[];
 }
 
-export interface PlanTrouble {
+export interface PlanProblem {
   readonly where: string;
   readonly reason: string;
   readonly message: string;
@@ -91,36 +91,36 @@ const PlanShape = v.object({
 });
 
 /** The part of a plan that a build needs. */
-export type WorkOrder = Pick<Plan, 'distribution' | 'mirrors' | 'kernels'>;
+export type BuildPlan = Pick<Plan, 'distribution' | 'mirrors' | 'kernels'>;
 
-/** Words that narrow a plan: globs, none for all. */
-export interface Narrowing {
+/** Globs that select a part of a plan; an empty list selects all. */
+export interface PlanSelection {
   readonly releases: readonly string[];
   readonly arches: readonly string[];
   readonly flavours: readonly string[];
   readonly kernels: readonly string[];
 }
 
-/** The part of an order that the globs select; one on kernels that selects none is a trouble. */
-export function narrow(
-  order: WorkOrder,
-  wanted: Narrowing,
-): { readonly order: WorkOrder; readonly troubles: readonly Trouble[] } {
+/** The part of a plan that the globs select; a kernel glob that selects nothing is a problem. */
+export function selectFromPlan(
+  plan: BuildPlan,
+  wanted: PlanSelection,
+): { readonly plan: BuildPlan; readonly problems: readonly Problem[] } {
   const [wantsRelease, wantsArch, wantsFlavour] = [
     selector(wanted.releases),
     selector(wanted.arches),
     selector(wanted.flavours),
   ];
-  const some = order.kernels.filter(
+  const some = plan.kernels.filter(
     ({ releases, arch, flavour }) =>
       releases.some(wantsRelease) && wantsArch(arch) && wantsFlavour(flavour),
   );
-  const { kernels, troubles } = selectKernels(some, wanted.kernels);
-  return { order: { ...order, kernels }, troubles };
+  const { kernels, problems } = selectKernels(some, wanted.kernels);
+  return { plan: { ...plan, kernels }, problems };
 }
 
 /** Reads a plan as `btfhub plan --json` wrote it; `usage` with the place of the first mistake. */
-export function parsePlan(text: string, origin: string): WorkOrder {
+export function parsePlan(text: string, origin: string): BuildPlan {
   let data: unknown;
   try {
     data = JSON.parse(text);

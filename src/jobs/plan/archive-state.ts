@@ -9,26 +9,26 @@ import { Failure } from '../../failure.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
-import type { Known, PastFailure } from './standing.ts';
+import type { ArchiveState, PastFailure } from './kernel-state.ts';
 
 export interface ArchiveQuery {
   /** Git URL or folder. */
   readonly where: string;
-  /** The branch that holds what was reviewed; the archive's default branch without one. */
+  /** The branch with reviewed files; without it the archive's default branch. */
   readonly base?: Branch;
-  /** The branch that holds what waits for review. */
+  /** The branch with files that wait for review. */
   readonly branch: Branch;
 }
 
 /**
- * What the archive has and what its catalog says, without fetching any tarball. Rejects with
- * `not-found` when the archive or the base branch is not there, with `network` or `bad-archive`.
+ * Lists the archive's branches and reads its catalog; no tarball is fetched. Rejects with `not-found`
+ * when the archive or the base branch does not exist, with `network`, or with `bad-archive`.
  */
-export async function readKnown(
+export async function readArchiveState(
   platform: Platform,
   query: ArchiveQuery,
   progress: Progress,
-): Promise<Known> {
+): Promise<ArchiveState> {
   const archive = await openArchive(platform, query.where);
   const task = progress.begin(`archive ${archive.name}`);
   task.stage('listing');
@@ -52,10 +52,10 @@ export async function readKnown(
   }
 }
 
-/** A base branch that is misspelt would have everything built again. */
+/** A misspelt base branch looks like an empty archive, and everything would be built again. */
 async function expectBase(archive: Archive, base: Branch | undefined): Promise<void> {
   if (base === undefined || (await archive.head(base)) !== undefined) return;
-  if ((await archive.head()) === undefined) return; // a plain folder, or an archive without a commit
+  if ((await archive.head()) === undefined) return; // a plain folder, or a repository without commits
   throw new Failure(
     'not-found',
     `The archive ${archive.name} has no branch '${base}'.`,

@@ -1,15 +1,15 @@
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 import { findKernels, type KernelQuery } from '../../sources/discover.ts';
-import type { KernelPackage, Trouble } from '../../sources/kernels.ts';
-import { type ArchiveQuery, readKnown } from './known.ts';
+import type { KernelPackage, Problem } from '../../sources/kernels.ts';
+import { type ArchiveQuery, readArchiveState } from './archive-state.ts';
+import { type KernelState, kernelState, NO_ARCHIVE } from './kernel-state.ts';
 import { type Limits, withinLimits } from './limit.ts';
-import { type Counts, PLAN_SCHEMA, type Plan, type PlanRow, type PlanTrouble } from './plan.ts';
-import { NOTHING_KNOWN, type Standing, standingOf } from './standing.ts';
+import { type Counts, PLAN_SCHEMA, type Plan, type PlanProblem, type PlanRow } from './plan.ts';
 
 export interface PlanRequest {
   readonly query: KernelQuery;
-  /** Where to look for what is there already. */
+  /** The archive to compare with; without one every published kernel is to be built. */
   readonly archive?: ArchiveQuery;
   /** Only kernels whose package was built then or later. */
   readonly since?: Date;
@@ -18,21 +18,21 @@ export interface PlanRequest {
   readonly retryFailed: boolean;
 }
 
-/** Compares what is published with what is there. Rejects as `findKernels` and `readKnown` do. */
+/** Compares what is published with what the archive has. Rejects as `findKernels` and `readArchiveState` do. */
 export async function makePlan(
   platform: Platform,
   request: PlanRequest,
   progress: Progress,
 ): Promise<Plan> {
   const { query, archive, since, limits, skipEmbedded, retryFailed } = request;
-  const known = archive ? await readKnown(platform, archive, progress) : NOTHING_KNOWN;
+  const state = archive ? await readArchiveState(platform, archive, progress) : NO_ARCHIVE;
   const discovery = await findKernels(platform, query, progress);
   const now = platform.clock.date();
-  const rules = { source: query.source, known, skipEmbedded, retryFailed, now };
+  const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, now };
   const earliest = since === undefined ? 0 : since.getTime() / 1000;
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
-  const standings = new Map(published.map((kernel) => [kernel, standingOf(kernel, rules)]));
-  const wanted = published.filter((kernel) => standings.get(kernel) === 'wanted');
+  const states = new Map(published.map((kernel) => [kernel, kernelState(kernel, rules)]));
+  const wanted = published.filter((kernel) => states.get(kernel) === 'wanted');
   const kernels = withinLimits(wanted, limits);
   const { mirrors, source } = query;
   return {
@@ -41,36 +41,34 @@ export async function makePlan(
     madeAt: now.toISOString(),
     mirrors: mirrors.length > 0 ? mirrors : source.mirrors,
     ...(archive ? { archive: archive.where } : {}),
-    ...countAll(standings, new Set(kernels)),
+    ...countAll(states, new Set(kernels)),
     kernels,
-    troubles: discovery.troubles.map(toPlanTrouble),
+    troubles: discovery.problems.map(toPlanProblem),
   };
 }
 
 const NONE: Counts = {
-  ...{
-    published: 0,
-    archived: 0,
-    pending: 0,
-    failed: 0,
-    embedded: 0,
-    later: 0,
-    build: 0,
-    bytes: 0,
-  },
+  published: 0,
+  archived: 0,
+  pending: 0,
+  failed: 0,
+  embedded: 0,
+  later: 0,
+  build: 0,
+  bytes: 0,
 };
 
 function countAll(
-  standings: ReadonlyMap<KernelPackage, Standing>,
+  states: ReadonlyMap<KernelPackage, KernelState>,
   chosen: ReadonlySet<KernelPackage>,
 ): Pick<Plan, 'rows' | 'total'> {
   const rows = new Map<string, PlanRow>();
   let total = NONE;
-  for (const [kernel, standing] of standings) {
+  for (const [kernel, state] of states) {
     const [release] = kernel.releases;
     const { arch } = kernel;
     const key = `${release} ${arch}`;
-    const column = standing !== 'wanted' ? standing : chosen.has(kernel) ? 'build' : 'later';
+    const column = state !== 'wanted' ? state : chosen.has(kernel) ? 'build' : 'later';
     const row = rows.get(key) ?? { release, arch, ...NONE };
     rows.set(key, { ...row, ...counted(row, column, kernel.size) });
     total = counted(total, column, kernel.size);
@@ -81,7 +79,7 @@ function countAll(
 
 function counted(
   counts: Counts,
-  column: Exclude<Standing, 'wanted'> | 'build' | 'later',
+  column: Exclude<KernelState, 'wanted'> | 'build' | 'later',
   size: number,
 ): Counts {
   return {
@@ -92,7 +90,7 @@ function counted(
   };
 }
 
-/** A trouble as plain data. */
-export function toPlanTrouble({ where, failure }: Trouble): PlanTrouble {
+/** A problem as the plan's JSON has it. */
+export function toPlanProblem({ where, failure }: Problem): PlanProblem {
   return { where, ...failure.toJSON() };
 }

@@ -1,12 +1,12 @@
 import { tarballPath } from '../../../src/archive/layout.ts';
 import type { Reason } from '../../../src/failure.ts';
 import {
+  type ArchiveState,
   hoursAfter,
-  type Known,
+  kernelState,
   mayRetry,
-  NOTHING_KNOWN,
-  standingOf,
-} from '../../../src/jobs/plan/standing.ts';
+  NO_ARCHIVE,
+} from '../../../src/jobs/plan/kernel-state.ts';
 import { asArch } from '../../../src/names.ts';
 import { OPENEULER } from '../../../src/sources/openeuler.ts';
 import { kernelOf } from './kernel.ts';
@@ -19,26 +19,26 @@ const failure = (reason: Reason, ...attempts: string[]) => ({
   ...{ reason, attempts, package: { size: kernel.size, sha256: kernel.checksum.value } },
 });
 
-function standing(known: Partial<Known>, rules = {}) {
-  const all = { ...NOTHING_KNOWN, ...known };
+function stateOf(found: Partial<ArchiveState>, rules = {}) {
+  const all = { ...NO_ARCHIVE, ...found };
   const base = { source: OPENEULER, skipEmbedded: false, retryFailed: false, now };
-  return standingOf(kernel, { ...base, known: all, ...rules });
+  return kernelState(kernel, { ...base, archive: all, ...rules });
 }
 
 test('what is in the archive or under review is not wanted, even if it failed before', () => {
   const failed = new Map([[path, failure('no-vmlinux', hoursAgo(1))]]);
-  expect(standing({ archived: new Set([path]), failed })).toBe('archived');
-  expect(standing({ pending: new Set([path]), failed })).toBe('pending');
-  expect(standing({})).toBe('wanted');
+  expect(stateOf({ archived: new Set([path]), failed })).toBe('archived');
+  expect(stateOf({ pending: new Set([path]), failed })).toBe('pending');
+  expect(stateOf({})).toBe('wanted');
 });
 
 test('a kernel with BTF of its own is left out only when that is asked for', () => {
-  expect(standing({}, { skipEmbedded: true })).toBe('embedded');
+  expect(stateOf({}, { skipEmbedded: true })).toBe('embedded');
   const old = kernelOf(51);
   const foreign = kernelOf(60, { arch: asArch('riscv64') });
-  const rules = { source: OPENEULER, known: NOTHING_KNOWN, retryFailed: false, now };
+  const rules = { source: OPENEULER, archive: NO_ARCHIVE, retryFailed: false, now };
   for (const without of [old, foreign, { ...kernel, flavour: 'rt' }]) {
-    expect(standingOf(without, { ...rules, skipEmbedded: true })).toBe('wanted');
+    expect(kernelState(without, { ...rules, skipEmbedded: true })).toBe('wanted');
   }
 });
 
@@ -75,6 +75,6 @@ test('the wait doubles with each failure, from half a day to 30 days', () => {
 
 test('--retry-failed tries everything that failed', () => {
   const failed = new Map([[path, failure('no-vmlinux', hoursAgo(1))]]);
-  expect(standing({ failed })).toBe('failed');
-  expect(standing({ failed }, { retryFailed: true })).toBe('wanted');
+  expect(stateOf({ failed })).toBe('failed');
+  expect(stateOf({ failed }, { retryFailed: true })).toBe('wanted');
 });

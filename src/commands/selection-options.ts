@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { folderCache, noCache } from '../rpmmd/cache.ts';
+import { chooseSource } from '../sources/choose.ts';
 import type { KernelQuery } from '../sources/discover.ts';
-import { chooseSource } from '../sources/known.ts';
 import { list, text, type Values } from './command.ts';
 
 /** Which kernels: the options of every command that starts from what is published. */

@@ -1,22 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { describe, Failure } from '../failure.ts';
 import { parseLimit, tightest, withinLimits } from '../jobs/plan/limit.ts';
-import { makePlan, type PlanRequest, toPlanTrouble } from '../jobs/plan/make.ts';
+import { makePlan, type PlanRequest, toPlanProblem } from '../jobs/plan/make-plan.ts';
 import {
-  narrow,
+  type BuildPlan,
   type Plan,
-  type PlanTrouble,
+  type PlanProblem,
   parsePlan,
-  type WorkOrder,
+  selectFromPlan,
 } from '../jobs/plan/plan.ts';
 import { asBranch } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { flag, list, type OptionSpec, text, type Values } from './command.ts';
-import { selectionOptions, toQuery } from './selection.ts';
+import { selectionOptions, toQuery } from './selection-options.ts';
 
 /** What is to be built: the options that `plan` and `build` share. */
-export const planningOptions = {
+export const planOptions = {
   ...selectionOptions,
   archive: text('<URL|folder>', 'git archive to look at: kernels that it has are not built again'),
   base: text('<branch>', "branch with what was reviewed; the archive's default one by default"),
@@ -56,7 +56,7 @@ function toDate(since: Since, now: Date): Date {
 /** The plan that the options ask for. */
 export async function toPlan(
   platform: Platform,
-  options: Values<typeof planningOptions>,
+  options: Values<typeof planOptions>,
   progress: Progress,
 ): Promise<Plan> {
   const { archive: where, base, branch, since, limit, skipEmbedded, retryFailed } = options;
@@ -78,40 +78,40 @@ export async function toPlan(
 }
 
 /** What `build` works on: a plan that was made before, or the options of one. */
-export const orderOptions = {
+export const buildPlanOptions = {
   plan: text(
     '<file>',
     "what 'btfhub plan --json' printed; release, arch, kernel and flavour narrow it",
   ),
-  ...planningOptions,
+  ...planOptions,
 } as const;
 
 /** The work that the options name, by a plan of their own or out of a file. */
-export async function toOrder(
+export async function toBuildPlan(
   platform: Platform,
-  options: Values<typeof orderOptions>,
+  options: Values<typeof buildPlanOptions>,
   progress: Progress,
-): Promise<{ readonly order: WorkOrder; readonly troubles: readonly PlanTrouble[] }> {
+): Promise<{ readonly plan: BuildPlan; readonly problems: readonly PlanProblem[] }> {
   if (options.plan === undefined) {
-    const order = await toPlan(platform, options, progress);
-    return { order, troubles: order.troubles };
+    const plan = await toPlan(platform, options, progress);
+    return { plan, problems: plan.troubles };
   }
   const { release, arch, flavour, kernel, mirror, limit } = options;
   refuseBeside(options);
   const wanted = { releases: release, arches: arch, flavours: flavour, kernels: kernel };
-  const { order, troubles } = narrow(await readPlan(options.plan), wanted);
+  const { plan, problems } = selectFromPlan(await readPlan(options.plan), wanted);
   return {
-    order: {
-      ...order,
-      kernels: withinLimits(order.kernels, limit),
-      mirrors: mirror.length > 0 ? mirror : order.mirrors,
+    plan: {
+      ...plan,
+      kernels: withinLimits(plan.kernels, limit),
+      mirrors: mirror.length > 0 ? mirror : plan.mirrors,
     },
-    troubles: troubles.map(toPlanTrouble),
+    problems: problems.map(toPlanProblem),
   };
 }
 
 /** A plan has been compared with the archive already: what would do so again does nothing. */
-function refuseBeside(options: Values<typeof orderOptions>): void {
+function refuseBeside(options: Values<typeof buildPlanOptions>): void {
   const { archive, base, since, sources, skipEmbedded, retryFailed } = options;
   const pointless = Object.entries({
     ...{ archive, base, since, 'skip-embedded': skipEmbedded, 'retry-failed': retryFailed },
@@ -126,7 +126,7 @@ function refuseBeside(options: Values<typeof orderOptions>): void {
   );
 }
 
-async function readPlan(file: string): Promise<WorkOrder> {
+async function readPlan(file: string): Promise<BuildPlan> {
   let content: string;
   try {
     content = await readFile(file, 'utf8');

@@ -1,0 +1,82 @@
+import { tarballPath } from '../../archive/layout.ts';
+import type { Reason } from '../../failure.ts';
+import { carriesBtf, type KernelPackage } from '../../sources/kernels.ts';
+import type { Source } from '../../sources/source.ts';
+
+/** The earlier failures of one kernel, as the archive's catalog lists them. */
+export interface PastFailure {
+  readonly reason: Reason;
+  /** When this package was tried, oldest first: ISO 8601, UTC. */
+  readonly attempts: readonly string[];
+  readonly package: { readonly size: number; readonly sha256: string };
+}
+
+/** What the archive has before a run. Keys are the paths of tarballs in the archive. */
+export interface ArchiveState {
+  readonly archived: ReadonlySet<string>;
+  readonly pending: ReadonlySet<string>;
+  readonly failed: ReadonlyMap<string, PastFailure>;
+}
+
+export const NO_ARCHIVE: ArchiveState = {
+  archived: new Set(),
+  pending: new Set(),
+  failed: new Map(),
+};
+
+/**
+ * - `archived`: on the archive's base branch
+ * - `pending`: on the branch that waits for review
+ * - `failed`: failed before, and not yet due for a retry
+ * - `embedded`: the kernel carries BTF, and such kernels are left out
+ * - `wanted`: to be built
+ */
+export type KernelState = 'archived' | 'pending' | 'failed' | 'embedded' | 'wanted';
+
+export interface StateRules {
+  readonly source: Source;
+  readonly archive: ArchiveState;
+  readonly skipEmbedded: boolean;
+  /** Retry every kernel that failed before, for any reason and at any time. */
+  readonly retryFailed: boolean;
+  readonly now: Date;
+}
+
+export function kernelState(kernel: KernelPackage, rules: StateRules): KernelState {
+  const { source, archive, skipEmbedded, retryFailed, now } = rules;
+  const path = tarballPath(kernel, kernel.uname);
+  if (archive.archived.has(path)) return 'archived';
+  if (archive.pending.has(path)) return 'pending';
+  if (skipEmbedded && carriesBtf(source, kernel)) return 'embedded';
+  const failure = archive.failed.get(path);
+  const notDue = failure !== undefined && !retryFailed && !mayRetry(kernel, failure, now);
+  return notDue ? 'failed' : 'wanted';
+}
+
+/** Reasons that only a different package changes: no retry while the package is the same. */
+const PERMANENT: readonly Reason[] = ['no-vmlinux', 'no-dwarf', 'bad-elf'];
+const FIRST_WAIT_HOURS = 12;
+const LONGEST_WAIT_HOURS = 30 * 24;
+
+/**
+ * Hours to wait before a retry after that many failures. The first wait is 12 hours, so that a nightly
+ * run retries the next night; each further wait is twice as long, up to 30 days.
+ */
+export function hoursAfter(attempts: number): number {
+  return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
+}
+
+/** Whether a kernel that failed may be tried again now. A package whose bytes changed always may. */
+export function mayRetry(kernel: KernelPackage, failure: PastFailure, now: Date): boolean {
+  if (!isSamePackage(kernel, failure)) return true;
+  if (PERMANENT.includes(failure.reason)) return false;
+  const last = Date.parse(failure.attempts.at(-1) ?? '');
+  if (Number.isNaN(last)) return true;
+  return now.getTime() >= last + hoursAfter(failure.attempts.length) * 3_600_000;
+}
+
+/** The catalog keeps SHA-256 only: with another algorithm the size is all there is to compare. */
+function isSamePackage({ size, checksum }: KernelPackage, failure: PastFailure): boolean {
+  if (checksum.algorithm === 'sha256') return checksum.value === failure.package.sha256;
+  return size === failure.package.size;
+}
