@@ -13,6 +13,7 @@ const ORDER = [
   'rpmmd',
   'download',
   'rpm',
+  'verifier',
   'btf',
   'archive',
   'forge',

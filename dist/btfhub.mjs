@@ -20901,7 +20901,7 @@ var require_util2 = __commonJS({
           writable: true,
           enumerable: true,
           configurable: true,
-          value: function entries2() {
+          value: function entries() {
             webidl.brandCheck(this, object2);
             return makeIterator(this, "key+value");
           }
@@ -20938,8 +20938,8 @@ var require_util2 = __commonJS({
       const successSteps = processBody;
       const errorSteps = processBodyError;
       try {
-        const reader2 = body.stream.getReader();
-        readAllBytes(reader2, successSteps, errorSteps);
+        const reader = body.stream.getReader();
+        readAllBytes(reader, successSteps, errorSteps);
       } catch (e) {
         errorSteps(e);
       }
@@ -20955,12 +20955,12 @@ var require_util2 = __commonJS({
         }
       }
     }
-    async function readAllBytes(reader2, successSteps, failureSteps) {
+    async function readAllBytes(reader, successSteps, failureSteps) {
       try {
         const bytes2 = [];
         let byteLength2 = 0;
         do {
-          const { done, value: chunk } = await reader2.read();
+          const { done, value: chunk } = await reader.read();
           if (done) {
             successSteps(Buffer.concat(bytes2, byteLength2));
             return;
@@ -21964,9 +21964,9 @@ Content-Type: ${value.type || "application/octet-stream"}\r
                   return fd3;
                 }
                 case "application/x-www-form-urlencoded": {
-                  const entries2 = new URLSearchParams(value.toString());
+                  const entries = new URLSearchParams(value.toString());
                   const fd3 = new FormData();
-                  for (const [name, value2] of entries2) {
+                  for (const [name, value2] of entries) {
                     fd3.append(name, value2);
                   }
                   return fd3;
@@ -28286,11 +28286,11 @@ var require_mock_utils = __commonJS({
     }
     function buildHeadersFromArray(headers) {
       const clone2 = headers.slice();
-      const entries2 = [];
+      const entries = [];
       for (let index2 = 0; index2 < clone2.length; index2 += 2) {
-        entries2.push([clone2[index2], clone2[index2 + 1]]);
+        entries.push([clone2[index2], clone2[index2 + 1]]);
       }
-      return Object.fromEntries(entries2);
+      return Object.fromEntries(entries);
     }
     function matchHeaders(mockDispatch2, headers) {
       if (typeof mockDispatch2.headers === "function") {
@@ -28842,13 +28842,13 @@ var require_mock_call_history = __commonJS({
     "use strict";
     var { kMockCallHistoryAddLog } = require_mock_symbols();
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
-    function handleFilterCallsWithOptions(criteria, options3, handler, store2, allLogs) {
+    function handleFilterCallsWithOptions(criteria, options3, handler, store, allLogs) {
       switch (options3.operator) {
         case "OR":
-          store2.push(...handler(criteria, allLogs));
-          return store2;
+          store.push(...handler(criteria, allLogs));
+          return store;
         case "AND":
-          return handler(criteria, store2);
+          return handler(criteria, store);
         default:
           throw new InvalidArgumentError2("options.operator must to be a case insensitive string equal to 'OR' or 'AND'");
       }
@@ -30352,8 +30352,8 @@ var require_redirect_handler = __commonJS({
           }
         }
       } else if (headers && typeof headers === "object") {
-        const entries2 = util2.hasSafeIterator(headers) ? headers : Object.entries(headers);
-        for (const [key, value] of entries2) {
+        const entries = util2.hasSafeIterator(headers) ? headers : Object.entries(headers);
+        for (const [key, value] of entries) {
           if (!shouldRemoveHeader(key, removeContent, unknownOrigin)) {
             ret.push(key, value);
           }
@@ -31471,12 +31471,12 @@ var require_cache = __commonJS({
       }
       return false;
     }
-    function assertCacheStore(store2, name = "CacheStore") {
-      if (typeof store2 !== "object" || store2 === null) {
-        throw new TypeError(`expected type of ${name} to be a CacheStore, got ${store2 === null ? "null" : typeof store2}`);
+    function assertCacheStore(store, name = "CacheStore") {
+      if (typeof store !== "object" || store === null) {
+        throw new TypeError(`expected type of ${name} to be a CacheStore, got ${store === null ? "null" : typeof store}`);
       }
       for (const fn2 of ["get", "createWriteStream", "delete"]) {
-        if (typeof store2[fn2] !== "function") {
+        if (typeof store[fn2] !== "function") {
           throw new TypeError(`${name} needs to have a \`${fn2}()\` function`);
         }
       }
@@ -31494,18 +31494,18 @@ var require_cache = __commonJS({
         }
       }
     }
-    function makeDeduplicationKey(cacheKey2, excludeHeaders) {
+    function makeDeduplicationKey(cacheKey3, excludeHeaders) {
       const headers = {};
-      if (cacheKey2.headers) {
-        const sortedHeaders = Object.keys(cacheKey2.headers).sort();
+      if (cacheKey3.headers) {
+        const sortedHeaders = Object.keys(cacheKey3.headers).sort();
         for (const header2 of sortedHeaders) {
           if (excludeHeaders == null ? void 0 : excludeHeaders.has(header2.toLowerCase())) {
             continue;
           }
-          headers[header2] = cacheKey2.headers[header2];
+          headers[header2] = cacheKey3.headers[header2];
         }
       }
-      return JSON.stringify([cacheKey2.origin, cacheKey2.method, cacheKey2.path, headers]);
+      return JSON.stringify([cacheKey3.origin, cacheKey3.method, cacheKey3.path, headers]);
     }
     module2.exports = {
       makeCacheKey,
@@ -32079,7 +32079,7 @@ var require_cache_handler = __commonJS({
         }
       }
     }
-    function getSameOriginPath(cacheKey2, location) {
+    function getSameOriginPath(cacheKey3, location) {
       if (typeof location !== "string") {
         return void 0;
       }
@@ -32087,8 +32087,8 @@ var require_cache_handler = __commonJS({
       let requestUrl;
       let locationUrl;
       try {
-        originUrl = new URL(cacheKey2.origin);
-        requestUrl = new URL(cacheKey2.path, originUrl);
+        originUrl = new URL(cacheKey3.origin);
+        requestUrl = new URL(cacheKey3.path, originUrl);
         locationUrl = new URL(location, requestUrl);
       } catch {
         return void 0;
@@ -32098,38 +32098,38 @@ var require_cache_handler = __commonJS({
       }
       return locationUrl.pathname + locationUrl.search;
     }
-    function deleteCachedUri(store2, cacheKey2, path5) {
-      deleteCachedValue(store2, {
-        ...cacheKey2,
+    function deleteCachedUri(store, cacheKey3, path5) {
+      deleteCachedValue(store, {
+        ...cacheKey3,
         path: path5
       });
       for (let i3 = 0; i3 < util2.safeHTTPMethods.length; i3++) {
         const method = util2.safeHTTPMethods[i3];
-        if (method !== cacheKey2.method) {
-          deleteCachedValue(store2, {
-            ...cacheKey2,
+        if (method !== cacheKey3.method) {
+          deleteCachedValue(store, {
+            ...cacheKey3,
             method,
             path: path5
           });
         }
       }
     }
-    function deleteLocationTargets(store2, cacheKey2, headerValue) {
+    function deleteLocationTargets(store, cacheKey3, headerValue) {
       if (headerValue === void 0) {
         return;
       }
       const values = Array.isArray(headerValue) ? headerValue : [headerValue];
       for (let i3 = 0; i3 < values.length; i3++) {
-        const path5 = getSameOriginPath(cacheKey2, values[i3]);
+        const path5 = getSameOriginPath(cacheKey3, values[i3]);
         if (path5 !== void 0) {
-          deleteCachedUri(store2, cacheKey2, path5);
+          deleteCachedUri(store, cacheKey3, path5);
         }
       }
     }
-    function invalidateUnsafeRequest(store2, cacheKey2, resHeaders) {
-      deleteCachedUri(store2, cacheKey2, cacheKey2.path);
-      deleteLocationTargets(store2, cacheKey2, resHeaders.location);
-      deleteLocationTargets(store2, cacheKey2, resHeaders["content-location"]);
+    function invalidateUnsafeRequest(store, cacheKey3, resHeaders) {
+      deleteCachedUri(store, cacheKey3, cacheKey3.path);
+      deleteLocationTargets(store, cacheKey3, resHeaders.location);
+      deleteLocationTargets(store, cacheKey3, resHeaders["content-location"]);
     }
     var CacheHandler = class {
       /**
@@ -32161,11 +32161,11 @@ var require_cache_handler = __commonJS({
        * @param {import('../../types/cache-interceptor.d.ts').default.CacheKey} cacheKey
        * @param {import('../../types/dispatcher.d.ts').default.DispatchHandler} handler
        */
-      constructor({ store: store2, type, cacheByDefault }, cacheKey2, handler) {
-        this.#store = store2;
+      constructor({ store, type, cacheByDefault }, cacheKey3, handler) {
+        this.#store = store;
         this.#cacheType = type;
         this.#cacheByDefault = cacheByDefault;
-        this.#cacheKey = cacheKey2;
+        this.#cacheKey = cacheKey3;
         this.#handler = handler;
       }
       onRequestStart(controller, context) {
@@ -32370,16 +32370,16 @@ var require_cache_handler = __commonJS({
         (_c = (_b3 = this.#handler).onResponseError) == null ? void 0 : _c.call(_b3, controller, err2);
       }
     };
-    function deleteCachedValue(store2, cacheKey2) {
+    function deleteCachedValue(store, cacheKey3) {
       var _a6, _b3;
       try {
-        (_b3 = (_a6 = store2.delete(cacheKey2)) == null ? void 0 : _a6.catch) == null ? void 0 : _b3.call(_a6, noop);
+        (_b3 = (_a6 = store.delete(cacheKey3)) == null ? void 0 : _a6.catch) == null ? void 0 : _b3.call(_a6, noop);
       } catch {
       }
     }
-    function deleteCachedValueIfNotModified(statusCode, store2, cacheKey2) {
+    function deleteCachedValueIfNotModified(statusCode, store, cacheKey3) {
       if (statusCode === 304) {
-        deleteCachedValue(store2, cacheKey2);
+        deleteCachedValue(store, cacheKey3);
       }
     }
     function revalidationResponseDisallowsCachedReuse(cacheType, resHeaders, cacheControlDirectives) {
@@ -32629,8 +32629,8 @@ var require_memory_cache_store = __commonJS({
         assertCacheKey(key);
         const topLevelKey = `${key.origin}:${key.path}`;
         const now = Date.now();
-        const entries2 = this.#entries.get(topLevelKey);
-        const entry = entries2 ? findEntry(key, entries2, now) : null;
+        const entries = this.#entries.get(topLevelKey);
+        const entry = entries ? findEntry(key, entries, now) : null;
         return entry == null ? void 0 : {
           statusMessage: entry.statusMessage,
           statusCode: entry.statusCode,
@@ -32653,7 +32653,7 @@ var require_memory_cache_store = __commonJS({
         assertCacheKey(key);
         assertCacheValue(val);
         const topLevelKey = `${key.origin}:${key.path}`;
-        const store2 = this;
+        const store = this;
         const entry = { ...key, ...val, body: [], size: 0 };
         return new Writable({
           write(chunk, encoding, callback) {
@@ -32661,7 +32661,7 @@ var require_memory_cache_store = __commonJS({
               chunk = Buffer.from(chunk, encoding);
             }
             entry.size += chunk.byteLength;
-            if (entry.size >= store2.#maxEntrySize) {
+            if (entry.size >= store.#maxEntrySize) {
               this.destroy();
             } else {
               entry.body.push(chunk);
@@ -32669,42 +32669,42 @@ var require_memory_cache_store = __commonJS({
             callback(null);
           },
           final(callback) {
-            let entries2 = store2.#entries.get(topLevelKey);
-            if (!entries2) {
-              entries2 = [];
-              store2.#entries.set(topLevelKey, entries2);
+            let entries = store.#entries.get(topLevelKey);
+            if (!entries) {
+              entries = [];
+              store.#entries.set(topLevelKey, entries);
             }
-            const previousEntry = findEntry(key, entries2, Date.now());
+            const previousEntry = findEntry(key, entries, Date.now());
             if (previousEntry) {
-              const index2 = entries2.indexOf(previousEntry);
-              entries2.splice(index2, 1, entry);
-              store2.#size -= previousEntry.size;
+              const index2 = entries.indexOf(previousEntry);
+              entries.splice(index2, 1, entry);
+              store.#size -= previousEntry.size;
             } else {
-              entries2.push(entry);
-              store2.#count += 1;
+              entries.push(entry);
+              store.#count += 1;
             }
-            store2.#size += entry.size;
-            if (store2.#size > store2.#maxSize || store2.#count > store2.#maxCount) {
-              if (!store2.#hasEmittedMaxSizeEvent) {
-                store2.emit("maxSizeExceeded", {
-                  size: store2.#size,
-                  maxSize: store2.#maxSize,
-                  count: store2.#count,
-                  maxCount: store2.#maxCount
+            store.#size += entry.size;
+            if (store.#size > store.#maxSize || store.#count > store.#maxCount) {
+              if (!store.#hasEmittedMaxSizeEvent) {
+                store.emit("maxSizeExceeded", {
+                  size: store.#size,
+                  maxSize: store.#maxSize,
+                  count: store.#count,
+                  maxCount: store.#maxCount
                 });
-                store2.#hasEmittedMaxSizeEvent = true;
+                store.#hasEmittedMaxSizeEvent = true;
               }
-              for (const [key2, entries3] of store2.#entries) {
-                for (const entry2 of entries3.splice(0, entries3.length / 2)) {
-                  store2.#size -= entry2.size;
-                  store2.#count -= 1;
+              for (const [key2, entries2] of store.#entries) {
+                for (const entry2 of entries2.splice(0, entries2.length / 2)) {
+                  store.#size -= entry2.size;
+                  store.#count -= 1;
                 }
-                if (entries3.length === 0) {
-                  store2.#entries.delete(key2);
+                if (entries2.length === 0) {
+                  store.#entries.delete(key2);
                 }
               }
-              if (store2.#size < store2.#maxSize && store2.#count < store2.#maxCount) {
-                store2.#hasEmittedMaxSizeEvent = false;
+              if (store.#size < store.#maxSize && store.#count < store.#maxCount) {
+                store.#hasEmittedMaxSizeEvent = false;
               }
             }
             callback(null);
@@ -32727,9 +32727,9 @@ var require_memory_cache_store = __commonJS({
         this.#entries.delete(topLevelKey);
       }
     };
-    function findEntry(key, entries2, now) {
-      for (let i3 = 0; i3 < entries2.length; i3++) {
-        const entry = entries2[i3];
+    function findEntry(key, entries, now) {
+      for (let i3 = 0; i3 < entries.length; i3++) {
+        const entry = entries[i3];
         if (entry.deleteAt > now && entry.method === key.method && varyMatches(key, entry)) {
           return entry;
         }
@@ -32954,10 +32954,10 @@ var require_cache2 = __commonJS({
     function revalidationResponseUpdatesCacheControl(headers) {
       return headers["cache-control"] !== void 0;
     }
-    function deleteCachedValue(store2, cacheKey2) {
+    function deleteCachedValue(store, cacheKey3) {
       var _a6, _b3;
       try {
-        (_b3 = (_a6 = store2.delete(cacheKey2)) == null ? void 0 : _a6.catch) == null ? void 0 : _b3.call(_a6, nop);
+        (_b3 = (_a6 = store.delete(cacheKey3)) == null ? void 0 : _a6.catch) == null ? void 0 : _b3.call(_a6, nop);
       } catch {
       }
     }
@@ -33011,7 +33011,7 @@ var require_cache2 = __commonJS({
       const staleWhileRevalidateExpiry = result.staleAt + staleWhileRevalidate * 1e3;
       return now <= staleWhileRevalidateExpiry;
     }
-    function handleUncachedResponse(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl) {
+    function handleUncachedResponse(dispatch, globalOpts, cacheKey3, handler, opts, reqCacheControl) {
       if (reqCacheControl == null ? void 0 : reqCacheControl["only-if-cached"]) {
         let aborted = false;
         try {
@@ -33039,7 +33039,7 @@ var require_cache2 = __commonJS({
         }
         return true;
       }
-      return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
+      return dispatch(opts, new CacheHandler(globalOpts, cacheKey3, handler));
     }
     function sendCachedValue(handler, opts, result, age, context, isStale2) {
       var _a6, _b3, _c;
@@ -33098,21 +33098,21 @@ var require_cache2 = __commonJS({
         });
       }
     }
-    function handleResult(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl, result) {
+    function handleResult(dispatch, globalOpts, cacheKey3, handler, opts, reqCacheControl, result) {
       var _a6;
       if (!result) {
-        return handleUncachedResponse(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl);
+        return handleUncachedResponse(dispatch, globalOpts, cacheKey3, handler, opts, reqCacheControl);
       }
       if (globalOpts.type === "shared" && Object.hasOwn(result.headers, "set-cookie")) {
         if (util2.isStream(result.body)) {
           result.body.on("error", nop).destroy();
         }
-        deleteCachedValue(globalOpts.store, cacheKey2);
-        return handleUncachedResponse(dispatch, globalOpts, cacheKey2, handler, opts, reqCacheControl);
+        deleteCachedValue(globalOpts.store, cacheKey3);
+        return handleUncachedResponse(dispatch, globalOpts, cacheKey3, handler, opts, reqCacheControl);
       }
       const now = Date.now();
       if (now > result.deleteAt) {
-        return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
+        return dispatch(opts, new CacheHandler(globalOpts, cacheKey3, handler));
       }
       const age = Math.round((now - result.cachedAt) / 1e3);
       const requestMaxAgeExpired = (reqCacheControl == null ? void 0 : reqCacheControl["max-age"]) !== void 0 && age >= reqCacheControl["max-age"];
@@ -33120,7 +33120,7 @@ var require_cache2 = __commonJS({
       const revalidate = requestMaxAgeExpired || needsRevalidation(result, reqCacheControl, opts);
       if (stale || revalidate) {
         if (util2.isStream(opts.body) && util2.bodyLength(opts.body) !== 0) {
-          return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
+          return dispatch(opts, new CacheHandler(globalOpts, cacheKey3, handler));
         }
         if (!revalidate && withinStaleWhileRevalidateWindow(result, globalOpts.type)) {
           sendCachedValue(handler, opts, result, age, null, true);
@@ -33131,7 +33131,7 @@ var require_cache2 = __commonJS({
                 ...opts,
                 headers: headers2
               },
-              new CacheHandler(globalOpts, cacheKey2, {
+              new CacheHandler(globalOpts, cacheKey3, {
                 // Silent handler that just updates the cache
                 onRequestStart() {
                 },
@@ -33171,11 +33171,11 @@ var require_cache2 = __commonJS({
                     if (util2.isStream(result.body)) {
                       result.body.on("error", nop).destroy();
                     }
-                    deleteCachedValue(globalOpts.store, cacheKey2);
-                    return dispatch(opts, new CacheHandler(globalOpts, cacheKey2, handler));
+                    deleteCachedValue(globalOpts.store, cacheKey3);
+                    return dispatch(opts, new CacheHandler(globalOpts, cacheKey3, handler));
                   }
                   if (revalidationResponseUpdatesCacheControl(headers2)) {
-                    deleteCachedValue(globalOpts.store, cacheKey2);
+                    deleteCachedValue(globalOpts.store, cacheKey3);
                   }
                 }
                 sendCachedValue(handler, opts, result, age, context, stale);
@@ -33183,7 +33183,7 @@ var require_cache2 = __commonJS({
                 result.body.on("error", nop).destroy();
               }
             },
-            new CacheHandler(globalOpts, cacheKey2, handler),
+            new CacheHandler(globalOpts, cacheKey3, handler),
             withinStaleIfErrorThreshold
           )
         );
@@ -33195,7 +33195,7 @@ var require_cache2 = __commonJS({
     }
     module2.exports = (opts = {}) => {
       const {
-        store: store2 = new MemoryCacheStore(),
+        store = new MemoryCacheStore(),
         methods = ["GET"],
         cacheByDefault = void 0,
         type = "shared",
@@ -33204,7 +33204,7 @@ var require_cache2 = __commonJS({
       if (typeof opts !== "object" || opts === null) {
         throw new TypeError(`expected type of opts to be an Object, got ${opts === null ? "null" : typeof opts}`);
       }
-      assertCacheStore(store2, "opts.store");
+      assertCacheStore(store, "opts.store");
       assertCacheMethods(methods, "opts.methods");
       assertCacheOrigins(origins, "opts.origins");
       if (typeof cacheByDefault !== "undefined" && typeof cacheByDefault !== "number") {
@@ -33214,7 +33214,7 @@ var require_cache2 = __commonJS({
         throw new TypeError(`expected opts.type to be shared, private, or undefined, got ${typeof type}`);
       }
       const globalOpts = {
-        store: store2,
+        store,
         methods,
         cacheByDefault,
         type
@@ -33259,16 +33259,16 @@ var require_cache2 = __commonJS({
           if (reqCacheControl == null ? void 0 : reqCacheControl["no-store"]) {
             return dispatch(opts2, handler);
           }
-          const cacheKey2 = makeCacheKey(opts2);
+          const cacheKey3 = makeCacheKey(opts2);
           if (!arrayIncludes(util2.safeHTTPMethods, opts2.method)) {
-            return dispatch(opts2, new CacheHandler(globalOpts, cacheKey2, handler));
+            return dispatch(opts2, new CacheHandler(globalOpts, cacheKey3, handler));
           }
-          const result = store2.get(cacheKey2);
+          const result = store.get(cacheKey3);
           if (result && typeof result.then === "function") {
             return result.then((result2) => handleResult(
               dispatch,
               globalOpts,
-              cacheKey2,
+              cacheKey3,
               handler,
               opts2,
               reqCacheControl,
@@ -33278,7 +33278,7 @@ var require_cache2 = __commonJS({
             return handleResult(
               dispatch,
               globalOpts,
-              cacheKey2,
+              cacheKey3,
               handler,
               opts2,
               reqCacheControl,
@@ -34224,8 +34224,8 @@ var require_deduplicate = __commonJS({
               }
             }
           }
-          const cacheKey2 = makeCacheKey(opts2);
-          const dedupeKey = makeDeduplicationKey(cacheKey2, excludeHeaderNamesSet);
+          const cacheKey3 = makeCacheKey(opts2);
+          const dedupeKey = makeDeduplicationKey(cacheKey3, excludeHeaderNamesSet);
           const pendingHandler = pendingRequests.get(dedupeKey);
           if (pendingHandler) {
             if (pendingHandler.addWaitingHandler(handler)) {
@@ -34504,12 +34504,12 @@ var require_sqlite_cache_store = __commonJS({
         assertCacheValue(value);
         let size2 = 0;
         const body = [];
-        const store2 = this;
+        const store = this;
         return new Writable({
           decodeStrings: true,
           write(chunk, encoding, callback) {
             size2 += chunk.byteLength;
-            if (size2 < __privateGet(store2, _maxEntrySize)) {
+            if (size2 < __privateGet(store, _maxEntrySize)) {
               body.push(chunk);
             } else {
               this.destroy();
@@ -34517,7 +34517,7 @@ var require_sqlite_cache_store = __commonJS({
             callback();
           },
           final(callback) {
-            store2.set(key, { ...value, body });
+            store.set(key, { ...value, body });
             callback();
           }
         });
@@ -37800,8 +37800,8 @@ var require_cache3 = __commonJS({
         const bodyReadPromise = createDeferredPromise();
         if (innerResponse.body != null) {
           const stream = innerResponse.body.stream;
-          const reader2 = stream.getReader();
-          readAllBytes(reader2, bodyReadPromise.resolve, bodyReadPromise.reject);
+          const reader = stream.getReader();
+          readAllBytes(reader, bodyReadPromise.resolve, bodyReadPromise.reject);
         } else {
           bodyReadPromise.resolve(void 0);
         }
@@ -42921,9 +42921,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join34) {
+ArrayStream.prototype.readToEnd = async function(join35) {
   await this[doneWritingPromise];
-  const result = join34(this.slice(this[readingIndex]));
+  const result = join35(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -43006,8 +43006,8 @@ function Reader(input) {
     this[externalBuffer] = input[externalBuffer].slice();
   }
   if (isArrayStream(input)) {
-    const reader2 = input.getReader();
-    this._read = reader2.read.bind(reader2);
+    const reader = input.getReader();
+    this._read = reader.read.bind(reader);
     this._releaseLock = () => {
     };
     this._cancel = () => {
@@ -43016,14 +43016,14 @@ function Reader(input) {
   }
   let streamType = isStream(input);
   if (streamType) {
-    const reader2 = input.getReader();
-    this._read = reader2.read.bind(reader2);
+    const reader = input.getReader();
+    this._read = reader.read.bind(reader);
     this._releaseLock = () => {
-      reader2.closed.catch(function() {
+      reader.closed.catch(function() {
       });
-      reader2.releaseLock();
+      reader.releaseLock();
     };
-    this._cancel = reader2.cancel.bind(reader2);
+    this._cancel = reader.cancel.bind(reader);
     return;
   }
   let doneReading = false;
@@ -43125,14 +43125,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join34 = concat) {
+Reader.prototype.readToEnd = async function(join35 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join34(result);
+  return join35(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -43226,12 +43226,12 @@ async function pipe(input, target, {
   if (!isStream(input)) {
     input = toArrayStream(input);
   }
-  const reader2 = getReader(input);
+  const reader = getReader(input);
   const writer = getWriter(target);
   try {
     while (true) {
       await writer.ready;
-      const { done, value } = await reader2.read();
+      const { done, value } = await reader.read();
       if (done) {
         if (!preventClose) await writer.close();
         break;
@@ -43241,7 +43241,7 @@ async function pipe(input, target, {
   } catch (e) {
     if (!preventAbort) await writer.abort(e);
   } finally {
-    reader2.releaseLock();
+    reader.releaseLock();
     writer.releaseLock();
   }
 }
@@ -43333,11 +43333,11 @@ function _transformStream(input, process2, finish, queuingStrategy) {
     return output;
   }
   if (isStream(input)) {
-    let reader2;
+    let reader;
     let allDone = false;
     return new ReadableStream({
       start() {
-        reader2 = input.getReader();
+        reader = input.getReader();
       },
       async pull(controller) {
         if (allDone) {
@@ -43347,7 +43347,7 @@ function _transformStream(input, process2, finish, queuingStrategy) {
         }
         try {
           while (true) {
-            const { value, done } = await reader2.read();
+            const { value, done } = await reader.read();
             allDone = done;
             const result = await (done ? finish : process2)(value);
             if (result !== void 0) {
@@ -43365,7 +43365,7 @@ function _transformStream(input, process2, finish, queuingStrategy) {
         }
       },
       async cancel(reason2) {
-        await reader2.cancel(reason2);
+        await reader.cancel(reason2);
       }
     }, queuingStrategy);
   }
@@ -43396,13 +43396,13 @@ function transformPair(input, fn2) {
 function parse(input, fn2) {
   let returnValue;
   const transformed = transformPair(input, (readable, writable) => {
-    const reader2 = getReader(readable);
-    reader2.remainder = () => {
-      reader2.releaseLock();
+    const reader = getReader(readable);
+    reader.remainder = () => {
+      reader.releaseLock();
       pipe(readable, writable);
       return transformed;
     };
-    returnValue = fn2(reader2);
+    returnValue = fn2(reader);
   });
   return returnValue;
 }
@@ -43436,12 +43436,12 @@ function passiveClone(input) {
     return new ReadableStream({
       start(controller) {
         const transformed = transformPair(input, async (readable, writable) => {
-          const reader2 = getReader(readable);
+          const reader = getReader(readable);
           const writer = getWriter(writable);
           try {
             while (true) {
               await writer.ready;
-              const { done, value } = await reader2.read();
+              const { done, value } = await reader.read();
               if (done) {
                 try {
                   controller.close();
@@ -43486,17 +43486,17 @@ function slice(input, begin = 0, end = Infinity) {
   }
   if (isStream(input)) {
     if (begin >= 0 && end >= 0) {
-      let reader2;
+      let reader;
       let bytesRead = 0;
       return new ReadableStream({
         start() {
-          reader2 = input.getReader();
+          reader = input.getReader();
         },
         async pull(controller) {
           try {
             while (true) {
               if (bytesRead < end) {
-                const { value, done } = await reader2.read();
+                const { value, done } = await reader.read();
                 if (done) {
                   controller.close();
                   input.releaseLock();
@@ -43522,7 +43522,7 @@ function slice(input, begin = 0, end = Infinity) {
           }
         },
         async cancel(reason2) {
-          await reader2.cancel(reason2);
+          await reader.cancel(reason2);
         }
       }, { highWaterMark: 0 });
     }
@@ -43555,12 +43555,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join34 = concat) {
+async function readToEnd(input, join35 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join34);
+    return input.readToEnd(join35);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join34);
+    return getReader(input).readToEnd(join35);
   }
   return input;
 }
@@ -45150,10 +45150,10 @@ function unarmor(input) {
       let text3 = [];
       let textDone;
       const data = decode$1(transformPair(input, async (readable, writable) => {
-        const reader2 = getReader(readable);
+        const reader = getReader(readable);
         try {
           while (true) {
-            let line2 = await reader2.readLine();
+            let line2 = await reader.readLine();
             if (line2 === void 0) {
               throw new Error("Misformed armored text");
             }
@@ -45196,7 +45196,7 @@ function unarmor(input) {
         try {
           while (true) {
             await writer.ready;
-            const { done, value } = await reader2.read();
+            const { done, value } = await reader.read();
             if (done) {
               throw new Error("Misformed armored text");
             }
@@ -45204,7 +45204,7 @@ function unarmor(input) {
             if (line2.indexOf("=") === -1 && line2.indexOf("-") === -1) {
               await writer.write(line2);
             } else {
-              let remainder = await reader2.readToEnd();
+              let remainder = await reader.readToEnd();
               if (!remainder.length)
                 remainder = "";
               remainder = line2 + remainder;
@@ -46952,15 +46952,15 @@ function supportsStreaming(tag) {
     enums.packet.aeadEncryptedData
   ].includes(tag);
 }
-async function readPacket(reader2, useStreamType, callback) {
+async function readPacket(reader, useStreamType, callback) {
   let writer;
   let callbackReturned;
   try {
-    const peekedBytes = await reader2.peekBytes(2);
+    const peekedBytes = await reader.peekBytes(2);
     if (!peekedBytes || peekedBytes.length < 2 || (peekedBytes[0] & 128) === 0) {
       throw new Error("Error during parsing. This message / key probably does not conform to a valid OpenPGP format.");
     }
-    const headerByte = await reader2.readByte();
+    const headerByte = await reader.readByte();
     let tag = -1;
     let format = -1;
     let packetLength;
@@ -46996,25 +46996,25 @@ async function readPacket(reader2, useStreamType, callback) {
       if (!format) {
         switch (packetLengthType) {
           case 0:
-            packetLength = await reader2.readByte();
+            packetLength = await reader.readByte();
             break;
           case 1:
-            packetLength = await reader2.readByte() << 8 | await reader2.readByte();
+            packetLength = await reader.readByte() << 8 | await reader.readByte();
             break;
           case 2:
-            packetLength = (await reader2.readByte() << 24 | await reader2.readByte() << 16 | await reader2.readByte() << 8 | await reader2.readByte()) >>> 0;
+            packetLength = (await reader.readByte() << 24 | await reader.readByte() << 16 | await reader.readByte() << 8 | await reader.readByte()) >>> 0;
             break;
           default:
             packetLength = Infinity;
             break;
         }
       } else {
-        const lengthByte = await reader2.readByte();
+        const lengthByte = await reader.readByte();
         wasPartialLength = false;
         if (lengthByte < 192) {
           packetLength = lengthByte;
         } else if (lengthByte >= 192 && lengthByte < 224) {
-          packetLength = (lengthByte - 192 << 8) + await reader2.readByte() + 192;
+          packetLength = (lengthByte - 192 << 8) + await reader.readByte() + 192;
         } else if (lengthByte > 223 && lengthByte < 255) {
           packetLength = 1 << (lengthByte & 31);
           wasPartialLength = true;
@@ -47022,7 +47022,7 @@ async function readPacket(reader2, useStreamType, callback) {
             throw new TypeError("This packet type does not support partial lengths.");
           }
         } else {
-          packetLength = (await reader2.readByte() << 24 | await reader2.readByte() << 16 | await reader2.readByte() << 8 | await reader2.readByte()) >>> 0;
+          packetLength = (await reader.readByte() << 24 | await reader.readByte() << 16 | await reader.readByte() << 8 | await reader.readByte()) >>> 0;
         }
       }
       if (packetLength > 0) {
@@ -47030,7 +47030,7 @@ async function readPacket(reader2, useStreamType, callback) {
         while (true) {
           if (writer)
             await writer.ready;
-          const { done, value } = await reader2.read();
+          const { done, value } = await reader.read();
           if (done) {
             if (packetLength === Infinity)
               break;
@@ -47043,7 +47043,7 @@ async function readPacket(reader2, useStreamType, callback) {
             packet.push(chunk);
           bytesRead += value.length;
           if (bytesRead >= packetLength) {
-            reader2.unshift(value.subarray(packetLength - bytesRead + value.length));
+            reader.unshift(value.subarray(packetLength - bytesRead + value.length));
             break;
           }
         }
@@ -47154,8 +47154,8 @@ async function sign$5(algo, hashAlgo, message, publicKey, privateKey, hashed) {
         const webCrypto2 = util.getWebCrypto();
         const jwk = privateKeyToJWK$1(algo, publicKey, privateKey);
         const key = await webCrypto2.importKey("jwk", jwk, "Ed25519", false, ["sign"]);
-        const signature2 = new Uint8Array(await webCrypto2.sign("Ed25519", key, hashed));
-        return { RS: signature2 };
+        const signature = new Uint8Array(await webCrypto2.sign("Ed25519", key, hashed));
+        return { RS: signature };
       } catch (err2) {
         if (err2.name !== "NotSupportedError") {
           throw err2;
@@ -47164,13 +47164,13 @@ async function sign$5(algo, hashAlgo, message, publicKey, privateKey, hashed) {
           return naclFast;
         });
         const secretKey = util.concatUint8Array([privateKey, publicKey]);
-        const signature2 = ed25519.sign.detached(hashed, secretKey);
-        return { RS: signature2 };
+        const signature = ed25519.sign.detached(hashed, secretKey);
+        return { RS: signature };
       }
     case enums.publicKey.ed448: {
       const ed4482 = await util.getNobleCurve(enums.publicKey.ed448);
-      const signature2 = ed4482.sign(hashed, privateKey);
-      return { RS: signature2 };
+      const signature = ed4482.sign(hashed, privateKey);
+      return { RS: signature };
     }
     default:
       throw new Error("Unsupported EdDSA algorithm");
@@ -47215,8 +47215,8 @@ async function validateParams$7(algo, A5, seed) {
         const privateCryptoKey = await webCrypto2.importKey("jwk", jwkPrivate, "Ed25519", false, ["sign"]);
         const publicCryptoKey = await webCrypto2.importKey("jwk", jwkPublic, "Ed25519", false, ["verify"]);
         const randomData = getRandomBytes(8);
-        const signature2 = new Uint8Array(await webCrypto2.sign("Ed25519", privateCryptoKey, randomData));
-        const verified2 = await webCrypto2.verify("Ed25519", publicCryptoKey, signature2, randomData);
+        const signature = new Uint8Array(await webCrypto2.sign("Ed25519", privateCryptoKey, randomData));
+        const verified2 = await webCrypto2.verify("Ed25519", publicCryptoKey, signature, randomData);
         return verified2;
       } catch (err2) {
         if (err2.name !== "NotSupportedError") {
@@ -48873,21 +48873,21 @@ async function sign$4(oid, hashAlgo, message, publicKey, privateKey, hashed) {
     }
   }
   const nobleCurve = await util.getNobleCurve(enums.publicKey.ecdsa, curve.name);
-  const signature2 = nobleCurve.sign(hashed, privateKey, { lowS: false });
+  const signature = nobleCurve.sign(hashed, privateKey, { lowS: false });
   return {
-    r: bigIntToUint8Array(signature2.r, "be", curve.payloadSize),
-    s: bigIntToUint8Array(signature2.s, "be", curve.payloadSize)
+    r: bigIntToUint8Array(signature.r, "be", curve.payloadSize),
+    s: bigIntToUint8Array(signature.s, "be", curve.payloadSize)
   };
 }
-async function verify$4(oid, hashAlgo, signature2, message, publicKey, hashed) {
+async function verify$4(oid, hashAlgo, signature, message, publicKey, hashed) {
   const curve = new CurveWithOID(oid);
   checkPublicPointEnconding(curve, publicKey);
-  const tryFallbackVerificationForOldBug = async () => hashed[0] === 0 ? jsVerify(curve, signature2, hashed.subarray(1), publicKey) : false;
+  const tryFallbackVerificationForOldBug = async () => hashed[0] === 0 ? jsVerify(curve, signature, hashed.subarray(1), publicKey) : false;
   if (message && !util.isStream(message)) {
     switch (curve.type) {
       case "web":
         try {
-          const verified3 = await webVerify(curve, hashAlgo, signature2, message, publicKey);
+          const verified3 = await webVerify(curve, hashAlgo, signature, message, publicKey);
           return verified3 || tryFallbackVerificationForOldBug();
         } catch (err2) {
           if (curve.name !== "nistP521" && (err2.name === "DataError" || err2.name === "OperationError")) {
@@ -48897,12 +48897,12 @@ async function verify$4(oid, hashAlgo, signature2, message, publicKey, hashed) {
         }
         break;
       case "node": {
-        const verified3 = nodeVerify(curve, hashAlgo, signature2, message, publicKey);
+        const verified3 = nodeVerify(curve, hashAlgo, signature, message, publicKey);
         return verified3 || tryFallbackVerificationForOldBug();
       }
     }
   }
-  const verified2 = await jsVerify(curve, signature2, hashed, publicKey);
+  const verified2 = await jsVerify(curve, signature, hashed, publicKey);
   return verified2 || tryFallbackVerificationForOldBug();
 }
 async function validateParams$5(oid, Q4, d2) {
@@ -48917,8 +48917,8 @@ async function validateParams$5(oid, Q4, d2) {
       const hashAlgo = enums.hash.sha256;
       const hashed = await computeDigest(hashAlgo, message);
       try {
-        const signature2 = await sign$4(oid, hashAlgo, message, Q4, d2, hashed);
-        return await verify$4(oid, hashAlgo, signature2, message, Q4, hashed);
+        const signature = await sign$4(oid, hashAlgo, message, Q4, d2, hashed);
+        return await verify$4(oid, hashAlgo, signature, message, Q4, hashed);
       } catch {
         return false;
       }
@@ -48927,9 +48927,9 @@ async function validateParams$5(oid, Q4, d2) {
       return validateStandardParams(enums.publicKey.ecdsa, oid, Q4, d2);
   }
 }
-async function jsVerify(curve, signature2, hashed, publicKey) {
+async function jsVerify(curve, signature, hashed, publicKey) {
   const nobleCurve = await util.getNobleCurve(enums.publicKey.ecdsa, curve.name);
-  return nobleCurve.verify(util.concatUint8Array([signature2.r, signature2.s]), hashed, publicKey, { lowS: false });
+  return nobleCurve.verify(util.concatUint8Array([signature.r, signature.s]), hashed, publicKey, { lowS: false });
 }
 async function webSign(curve, hashAlgo, message, keyPair) {
   const len = curve.payloadSize;
@@ -48939,14 +48939,14 @@ async function webSign(curve, hashAlgo, message, keyPair) {
     "namedCurve": webCurves[curve.name],
     "hash": { name: enums.read(enums.webHash, curve.hash) }
   }, false, ["sign"]);
-  const signature2 = new Uint8Array(await webCrypto$4.sign({
+  const signature = new Uint8Array(await webCrypto$4.sign({
     "name": "ECDSA",
     "namedCurve": webCurves[curve.name],
     "hash": { name: enums.read(enums.webHash, hashAlgo) }
   }, key, message));
   return {
-    r: signature2.slice(0, len),
-    s: signature2.slice(len, len << 1)
+    r: signature.slice(0, len),
+    s: signature.slice(len, len << 1)
   };
 }
 async function webVerify(curve, hashAlgo, { r: r2, s: s3 }, message, publicKey) {
@@ -48956,12 +48956,12 @@ async function webVerify(curve, hashAlgo, { r: r2, s: s3 }, message, publicKey) 
     "namedCurve": webCurves[curve.name],
     "hash": { name: enums.read(enums.webHash, curve.hash) }
   }, false, ["verify"]);
-  const signature2 = util.concatUint8Array([r2, s3]).buffer;
+  const signature = util.concatUint8Array([r2, s3]).buffer;
   return webCrypto$4.verify({
     "name": "ECDSA",
     "namedCurve": webCurves[curve.name],
     "hash": { name: enums.read(enums.webHash, hashAlgo) }
-  }, key, signature2, message);
+  }, key, signature, message);
 }
 function nodeSign(curve, hashAlgo, message, privateKey) {
   const ecKeyUtils = util.nodeRequire("eckey-utils");
@@ -48973,11 +48973,11 @@ function nodeSign(curve, hashAlgo, message, privateKey) {
   const sign = nodeCrypto$4.createSign(enums.read(enums.hash, hashAlgo));
   sign.write(message);
   sign.end();
-  const signature2 = new Uint8Array(sign.sign({ key: derPrivateKey, format: "der", type: "sec1", dsaEncoding: "ieee-p1363" }));
+  const signature = new Uint8Array(sign.sign({ key: derPrivateKey, format: "der", type: "sec1", dsaEncoding: "ieee-p1363" }));
   const len = curve.payloadSize;
   return {
-    r: signature2.subarray(0, len),
-    s: signature2.subarray(len, len << 1)
+    r: signature.subarray(0, len),
+    s: signature.subarray(len, len << 1)
   };
 }
 function nodeVerify(curve, hashAlgo, { r: r2, s: s3 }, message, publicKey) {
@@ -48990,9 +48990,9 @@ function nodeVerify(curve, hashAlgo, { r: r2, s: s3 }, message, publicKey) {
   const verify3 = nodeCrypto$4.createVerify(enums.read(enums.hash, hashAlgo));
   verify3.write(message);
   verify3.end();
-  const signature2 = util.concatUint8Array([r2, s3]);
+  const signature = util.concatUint8Array([r2, s3]);
   try {
-    return verify3.verify({ key: derPublicKey, format: "der", type: "spki", dsaEncoding: "ieee-p1363" }, signature2);
+    return verify3.verify({ key: derPublicKey, format: "der", type: "spki", dsaEncoding: "ieee-p1363" }, signature);
   } catch {
     return false;
   }
@@ -49009,10 +49009,10 @@ async function sign$3(oid, hashAlgo, message, publicKey, privateKey, hashed) {
   if (getHashByteLength(hashAlgo) < getHashByteLength(enums.hash.sha256)) {
     throw new Error("Hash algorithm too weak for EdDSA.");
   }
-  const { RS: signature2 } = await sign$5(enums.publicKey.ed25519, hashAlgo, message, publicKey.subarray(1), privateKey, hashed);
+  const { RS: signature } = await sign$5(enums.publicKey.ed25519, hashAlgo, message, publicKey.subarray(1), privateKey, hashed);
   return {
-    r: signature2.subarray(0, 32),
-    s: signature2.subarray(32)
+    r: signature.subarray(0, 32),
+    s: signature.subarray(32)
   };
 }
 async function verify$3(oid, hashAlgo, { r: r2, s: s3 }, m3, publicKey, hashed) {
@@ -50538,7 +50538,7 @@ function getAEADMode(algo, acceptExperimentalGCM = false) {
       throw new Error("Unsupported AEAD mode");
   }
 }
-function parseSignatureParams(algo, signature2) {
+function parseSignatureParams(algo, signature) {
   let read2 = 0;
   switch (algo) {
     // Algorithm-Specific Fields for RSA signatures:
@@ -50546,7 +50546,7 @@ function parseSignatureParams(algo, signature2) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaSign: {
-      const s3 = util.readMPI(signature2.subarray(read2));
+      const s3 = util.readMPI(signature.subarray(read2));
       read2 += s3.length + 2;
       return { read: read2, signatureParams: { s: s3 } };
     }
@@ -50555,9 +50555,9 @@ function parseSignatureParams(algo, signature2) {
     // -  MPI of DSA or ECDSA value s.
     case enums.publicKey.dsa:
     case enums.publicKey.ecdsa: {
-      const r2 = util.readMPI(signature2.subarray(read2));
+      const r2 = util.readMPI(signature.subarray(read2));
       read2 += r2.length + 2;
-      const s3 = util.readMPI(signature2.subarray(read2));
+      const s3 = util.readMPI(signature.subarray(read2));
       read2 += s3.length + 2;
       return { read: read2, signatureParams: { r: r2, s: s3 } };
     }
@@ -50565,9 +50565,9 @@ function parseSignatureParams(algo, signature2) {
     // -  MPI of an EC point r.
     // -  EdDSA value s, in MPI, in the little endian representation
     case enums.publicKey.eddsaLegacy: {
-      const r2 = util.readMPI(signature2.subarray(read2));
+      const r2 = util.readMPI(signature.subarray(read2));
       read2 += r2.length + 2;
-      const s3 = util.readMPI(signature2.subarray(read2));
+      const s3 = util.readMPI(signature.subarray(read2));
       read2 += s3.length + 2;
       return { read: read2, signatureParams: { r: r2, s: s3 } };
     }
@@ -50578,7 +50578,7 @@ function parseSignatureParams(algo, signature2) {
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448: {
       const rsSize = 2 * getPayloadSize$1(algo);
-      const RS = util.readExactSubarray(signature2, read2, read2 + rsSize);
+      const RS = util.readExactSubarray(signature, read2, read2 + rsSize);
       read2 += RS.length;
       return { read: read2, signatureParams: { RS } };
     }
@@ -50586,38 +50586,38 @@ function parseSignatureParams(algo, signature2) {
       throw new UnsupportedError("Unknown signature algorithm.");
   }
 }
-async function verify$1(algo, hashAlgo, signature2, publicParams, data, hashed) {
+async function verify$1(algo, hashAlgo, signature, publicParams, data, hashed) {
   switch (algo) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaSign: {
       const { n, e } = publicParams;
-      const s3 = util.leftPad(signature2.s, n.length);
+      const s3 = util.leftPad(signature.s, n.length);
       return verify$6(hashAlgo, data, s3, n, e, hashed);
     }
     case enums.publicKey.dsa: {
       const { g: g3, p: p3, q: q4, y: y2 } = publicParams;
-      const { r: r2, s: s3 } = signature2;
+      const { r: r2, s: s3 } = signature;
       return verify$2(hashAlgo, r2, s3, hashed, g3, p3, q4, y2);
     }
     case enums.publicKey.ecdsa: {
       const { oid, Q: Q4 } = publicParams;
       const curveSize = new CurveWithOID(oid).payloadSize;
-      const r2 = util.leftPad(signature2.r, curveSize);
-      const s3 = util.leftPad(signature2.s, curveSize);
+      const r2 = util.leftPad(signature.r, curveSize);
+      const s3 = util.leftPad(signature.s, curveSize);
       return verify$4(oid, hashAlgo, { r: r2, s: s3 }, data, Q4, hashed);
     }
     case enums.publicKey.eddsaLegacy: {
       const { oid, Q: Q4 } = publicParams;
       const curveSize = new CurveWithOID(oid).payloadSize;
-      const r2 = util.leftPad(signature2.r, curveSize);
-      const s3 = util.leftPad(signature2.s, curveSize);
+      const r2 = util.leftPad(signature.r, curveSize);
+      const s3 = util.leftPad(signature.s, curveSize);
       return verify$3(oid, hashAlgo, { r: r2, s: s3 }, data, Q4, hashed);
     }
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448: {
       const { A: A5 } = publicParams;
-      return verify$5(algo, hashAlgo, signature2, data, A5, hashed);
+      return verify$5(algo, hashAlgo, signature, data, A5, hashed);
     }
     default:
       throw new Error("Unknown signature algorithm.");
@@ -51272,11 +51272,11 @@ var inflt = function(dat, st3, buf, dict) {
           cbuf(bt3 + 131072);
         var end = bt3 + add2;
         if (bt3 < dt3) {
-          var shift2 = dl - dt3, dend = Math.min(dt3, end);
-          if (shift2 + bt3 < 0)
+          var shift = dl - dt3, dend = Math.min(dt3, end);
+          if (shift + bt3 < 0)
             err(3);
           for (; bt3 < dend; ++bt3)
-            buf[bt3] = dict[shift2 + bt3];
+            buf[bt3] = dict[shift + bt3];
         }
         for (; bt3 < end; ++bt3)
           buf[bt3] = buf[bt3 - dt3];
@@ -51883,12 +51883,12 @@ var LiteralDataPacket = class {
    * @async
    */
   async read(bytes2) {
-    await parse(bytes2, async (reader2) => {
-      const format = await reader2.readByte();
-      const filename_len = await reader2.readByte();
-      this.filename = util.decodeUTF8(await reader2.readBytes(filename_len));
-      this.date = util.readDate(await reader2.readBytes(4));
-      let data = reader2.remainder();
+    await parse(bytes2, async (reader) => {
+      const format = await reader.readByte();
+      const filename_len = await reader.readByte();
+      this.filename = util.decodeUTF8(await reader.readBytes(filename_len));
+      this.date = util.readDate(await reader.readBytes(4));
+      let data = reader.remainder();
       if (isArrayStream(data))
         data = await readToEnd(data);
       this.setBytes(data, format);
@@ -52776,7 +52776,7 @@ var PacketList = class _PacketList extends Array {
       allowedPackets = { ...allowedPackets, ...additionalAllowedPackets };
     }
     this.stream = transformPair(bytes2, async (readable, writable) => {
-      const reader3 = getReader(readable);
+      const reader2 = getReader(readable);
       const writer = getWriter(writable);
       try {
         let useStreamType = util.isStream(readable);
@@ -52784,7 +52784,7 @@ var PacketList = class _PacketList extends Array {
           await writer.ready;
           let unauthenticatedError;
           let wasStream;
-          await readPacket(reader3, useStreamType, async (parsed2) => {
+          await readPacket(reader2, useStreamType, async (parsed2) => {
             try {
               if (parsed2.tag === enums.packet.marker || parsed2.tag === enums.packet.trust || parsed2.tag === enums.packet.padding) {
                 return;
@@ -52834,10 +52834,10 @@ var PacketList = class _PacketList extends Array {
             useStreamType = null;
           }
           if (unauthenticatedError) {
-            await reader3.readToEnd();
+            await reader2.readToEnd();
             throw unauthenticatedError;
           }
-          const nextPacket = await reader3.peekBytes(2);
+          const nextPacket = await reader2.peekBytes(2);
           const done = !nextPacket || !nextPacket.length;
           if (done) {
             try {
@@ -52858,9 +52858,9 @@ var PacketList = class _PacketList extends Array {
         await writer.abort(e);
       }
     });
-    const reader2 = getReader(this.stream);
+    const reader = getReader(this.stream);
     while (true) {
-      const { done, value } = await reader2.read();
+      const { done, value } = await reader.read();
       if (!done) {
         this.push(value);
       } else {
@@ -52870,7 +52870,7 @@ var PacketList = class _PacketList extends Array {
         break;
       }
     }
-    reader2.releaseLock();
+    reader.releaseLock();
   }
   /**
    * Creates a binary representation of openpgp objects contained within the
@@ -53098,9 +53098,9 @@ var CompressedDataPacket = class {
    * @param {Object} [config] - Full configuration, defaults to openpgp.config
    */
   async read(bytes2, config$1 = config) {
-    await parse(bytes2, async (reader2) => {
-      this.algorithm = await reader2.readByte();
-      this.compressed = reader2.remainder();
+    await parse(bytes2, async (reader) => {
+      this.algorithm = await reader.readByte();
+      this.compressed = reader.remainder();
       await this.decompress(config$1);
     });
   }
@@ -53160,11 +53160,11 @@ var CompressedDataPacket = class {
 };
 function splitStream(data) {
   const chunkSize = 65536;
-  const reader2 = getReader(data);
+  const reader = getReader(data);
   return new ReadableStream({
     async pull(controller) {
       try {
-        const { value, done } = await reader2.read();
+        const { value, done } = await reader.read();
         if (done) {
           controller.close();
           return;
@@ -53307,18 +53307,18 @@ var SymEncryptedIntegrityProtectedDataPacket = class _SymEncryptedIntegrityProte
     this.packets = null;
   }
   async read(bytes2) {
-    await parse(bytes2, async (reader2) => {
-      this.version = await reader2.readByte();
+    await parse(bytes2, async (reader) => {
+      this.version = await reader.readByte();
       if (this.version !== 1 && this.version !== 2) {
         throw new UnsupportedError(`Version ${this.version} of the SEIP packet is unsupported.`);
       }
       if (this.version === 2) {
-        this.cipherAlgorithm = await reader2.readByte();
-        this.aeadAlgorithm = await reader2.readByte();
-        this.chunkSizeByte = await reader2.readByte();
-        this.salt = await reader2.readBytes(32);
+        this.cipherAlgorithm = await reader.readByte();
+        this.aeadAlgorithm = await reader.readByte();
+        this.chunkSizeByte = await reader.readByte();
+        this.salt = await reader.readBytes(32);
       }
-      this.encrypted = reader2.remainder();
+      this.encrypted = reader.remainder();
     });
   }
   write() {
@@ -53453,11 +53453,11 @@ async function runAEAD(packet, fn2, key, data) {
       pipe(buffer.readable, writable);
       writable = buffer.writable;
     }
-    const reader2 = getReader(readable);
+    const reader = getReader(readable);
     const writer = getWriter(writable);
     try {
       while (true) {
-        let chunk = await reader2.readBytes(chunkSize + tagLengthIfDecrypting) || new Uint8Array();
+        let chunk = await reader.readBytes(chunkSize + tagLengthIfDecrypting) || new Uint8Array();
         const finalChunk = chunk.subarray(chunk.length - tagLengthIfDecrypting);
         chunk = chunk.subarray(0, chunk.length - tagLengthIfDecrypting);
         let cryptedPromise;
@@ -53472,7 +53472,7 @@ async function runAEAD(packet, fn2, key, data) {
           }
         }
         if (!chunkIndex || chunk.length) {
-          reader2.unshift(finalChunk);
+          reader.unshift(finalChunk);
           cryptedPromise = modeInstance[fn2](chunk, nonce, adataArray);
           cryptedPromise.catch(() => {
           });
@@ -54636,10 +54636,10 @@ async function getLatestValidSignature(signatures, publicKey, signatureType, dat
   }
   return latestValid;
 }
-function isDataExpired(keyPacket, signature2, date = /* @__PURE__ */ new Date()) {
+function isDataExpired(keyPacket, signature, date = /* @__PURE__ */ new Date()) {
   const normDate = util.normalizeDate(date);
   if (normDate !== null) {
-    const expirationTime = getKeyExpirationTime(keyPacket, signature2);
+    const expirationTime = getKeyExpirationTime(keyPacket, signature);
     return !(keyPacket.created <= normDate && normDate < expirationTime);
   }
   return false;
@@ -54765,7 +54765,7 @@ async function mergeSignatures(source2, dest, attr, date = /* @__PURE__ */ new D
     }
   }
 }
-async function isDataRevoked(primaryKey, signatureType, dataToVerify, revocations, signature2, key, date = /* @__PURE__ */ new Date(), config2) {
+async function isDataRevoked(primaryKey, signatureType, dataToVerify, revocations, signature, key, date = /* @__PURE__ */ new Date(), config2) {
   key = key || primaryKey;
   const revocationKeyIDs = [];
   await Promise.all(revocations.map(async function(revocationSignature) {
@@ -54779,7 +54779,7 @@ async function isDataRevoked(primaryKey, signatureType, dataToVerify, revocation
         // third-party revocation signatures here. (It could also be revoking a
         // third-party key certification, which should only affect
         // `verifyAllCertifications`.)
-        !signature2 || revocationSignature.issuerKeyID.equals(signature2.issuerKeyID)
+        !signature || revocationSignature.issuerKeyID.equals(signature.issuerKeyID)
       ) {
         const isHardRevocation = ![
           enums.reasonForRevocation.keyRetired,
@@ -54792,16 +54792,16 @@ async function isDataRevoked(primaryKey, signatureType, dataToVerify, revocation
     } catch {
     }
   }));
-  if (signature2) {
-    signature2.revoked = revocationKeyIDs.some((keyID) => keyID.equals(signature2.issuerKeyID)) ? true : signature2.revoked || false;
-    return signature2.revoked;
+  if (signature) {
+    signature.revoked = revocationKeyIDs.some((keyID) => keyID.equals(signature.issuerKeyID)) ? true : signature.revoked || false;
+    return signature.revoked;
   }
   return revocationKeyIDs.length > 0;
 }
-function getKeyExpirationTime(keyPacket, signature2) {
+function getKeyExpirationTime(keyPacket, signature) {
   let expirationTime;
-  if (signature2.keyNeverExpires === false) {
-    expirationTime = keyPacket.created.getTime() + signature2.keyExpirationTime * 1e3;
+  if (signature.keyNeverExpires === false) {
+    expirationTime = keyPacket.created.getTime() + signature.keyExpirationTime * 1e3;
   }
   return expirationTime ? new Date(expirationTime) : Infinity;
 }
@@ -54843,7 +54843,7 @@ function sanitizeKeyOptions(options3, subkeyDefaults = {}) {
   }
   return options3;
 }
-function validateSigningKeyPacket(keyPacket, signature2, config2) {
+function validateSigningKeyPacket(keyPacket, signature, config2) {
   switch (keyPacket.algorithm) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaSign:
@@ -54852,15 +54852,15 @@ function validateSigningKeyPacket(keyPacket, signature2, config2) {
     case enums.publicKey.eddsaLegacy:
     case enums.publicKey.ed25519:
     case enums.publicKey.ed448:
-      if (!signature2.keyFlags && !config2.allowMissingKeyFlags) {
+      if (!signature.keyFlags && !config2.allowMissingKeyFlags) {
         throw new Error("None of the key flags is set: consider passing `config.allowMissingKeyFlags`");
       }
-      return !signature2.keyFlags || (signature2.keyFlags[0] & enums.keyFlags.signData) !== 0;
+      return !signature.keyFlags || (signature.keyFlags[0] & enums.keyFlags.signData) !== 0;
     default:
       return false;
   }
 }
-function validateEncryptionKeyPacket(keyPacket, signature2, config2) {
+function validateEncryptionKeyPacket(keyPacket, signature, config2) {
   switch (keyPacket.algorithm) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaEncrypt:
@@ -54868,16 +54868,16 @@ function validateEncryptionKeyPacket(keyPacket, signature2, config2) {
     case enums.publicKey.ecdh:
     case enums.publicKey.x25519:
     case enums.publicKey.x448:
-      if (!signature2.keyFlags && !config2.allowMissingKeyFlags) {
+      if (!signature.keyFlags && !config2.allowMissingKeyFlags) {
         throw new Error("None of the key flags is set: consider passing `config.allowMissingKeyFlags`");
       }
-      return !signature2.keyFlags || (signature2.keyFlags[0] & enums.keyFlags.encryptCommunication) !== 0 || (signature2.keyFlags[0] & enums.keyFlags.encryptStorage) !== 0;
+      return !signature.keyFlags || (signature.keyFlags[0] & enums.keyFlags.encryptCommunication) !== 0 || (signature.keyFlags[0] & enums.keyFlags.encryptStorage) !== 0;
     default:
       return false;
   }
 }
-function validateDecryptionKeyPacket(keyPacket, signature2, config2) {
-  if (!signature2.keyFlags && !config2.allowMissingKeyFlags) {
+function validateDecryptionKeyPacket(keyPacket, signature, config2) {
+  if (!signature.keyFlags && !config2.allowMissingKeyFlags) {
     throw new Error("None of the key flags is set: consider passing `config.allowMissingKeyFlags`");
   }
   switch (keyPacket.algorithm) {
@@ -54887,11 +54887,11 @@ function validateDecryptionKeyPacket(keyPacket, signature2, config2) {
     case enums.publicKey.ecdh:
     case enums.publicKey.x25519:
     case enums.publicKey.x448: {
-      const isValidSigningKeyPacket = !signature2.keyFlags || (signature2.keyFlags[0] & enums.keyFlags.signData) !== 0;
+      const isValidSigningKeyPacket = !signature.keyFlags || (signature.keyFlags[0] & enums.keyFlags.signData) !== 0;
       if (isValidSigningKeyPacket && config2.allowInsecureDecryptionWithSigningKeys) {
         return true;
       }
-      return !signature2.keyFlags || (signature2.keyFlags[0] & enums.keyFlags.encryptCommunication) !== 0 || (signature2.keyFlags[0] & enums.keyFlags.encryptStorage) !== 0;
+      return !signature.keyFlags || (signature.keyFlags[0] & enums.keyFlags.encryptCommunication) !== 0 || (signature.keyFlags[0] & enums.keyFlags.encryptStorage) !== 0;
     }
     default:
       return false;
@@ -55199,12 +55199,12 @@ var Subkey = class _Subkey {
    * @returns {Promise<Boolean>} True if the binding signature is revoked.
    * @async
    */
-  async isRevoked(signature2, key, date = /* @__PURE__ */ new Date(), config$1 = config) {
+  async isRevoked(signature, key, date = /* @__PURE__ */ new Date(), config$1 = config) {
     const primaryKey = this.mainKey.keyPacket;
     return isDataRevoked(primaryKey, enums.signature.subkeyRevocation, {
       key: primaryKey,
       bind: this.keyPacket
-    }, this.revocationSignatures, signature2, key, date, config$1);
+    }, this.revocationSignatures, signature, key, date, config$1);
   }
   /**
    * Verify subkey. Checks for revocation signatures, expiration time
@@ -55617,8 +55617,8 @@ var Key = class {
    * @returns {Promise<Boolean>} True if the certificate is revoked.
    * @async
    */
-  async isRevoked(signature2, key, date = /* @__PURE__ */ new Date(), config$1 = config) {
-    return isDataRevoked(this.keyPacket, enums.signature.keyRevocation, { key: this.keyPacket }, this.revocationSignatures, signature2, key, date, config$1);
+  async isRevoked(signature, key, date = /* @__PURE__ */ new Date(), config$1 = config) {
+    return isDataRevoked(this.keyPacket, enums.signature.keyRevocation, { key: this.keyPacket }, this.revocationSignatures, signature, key, date, config$1);
   }
   /**
    * Verify primary key. Checks for revocation signatures, expiration time
@@ -55915,11 +55915,11 @@ var Key = class {
     const results = [];
     await Promise.all(this.users.map(async (user) => {
       const signatures = verificationKeys ? await user.verifyAllCertifications(verificationKeys, date, config$1) : [{ keyID: primaryKey.getKeyID(), valid: await user.verify(date, config$1).catch(() => false) }];
-      results.push(...signatures.map((signature2) => ({
+      results.push(...signatures.map((signature) => ({
         userID: user.userID ? user.userID.userID : null,
         userAttribute: user.userAttribute,
-        keyID: signature2.keyID,
-        valid: signature2.valid
+        keyID: signature.keyID,
+        valid: signature.valid
       })));
     }));
     return results;
@@ -56636,13 +56636,13 @@ var Message = class _Message {
    * @returns {Promise<Message>} New message with signed content.
    * @async
    */
-  async sign(signingKeys = [], recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
+  async sign(signingKeys = [], recipientKeys = [], signature = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
     const packetlist = new PacketList();
     const literalDataPacket = this.packets.findPacket(enums.packet.literalData);
     if (!literalDataPacket) {
       throw new Error("No literal data packet to sign.");
     }
-    const signaturePackets2 = await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature2, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, false, config$1);
+    const signaturePackets2 = await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, false, config$1);
     const onePassSignaturePackets = signaturePackets2.map((signaturePacket, i3) => OnePassSignaturePacket.fromSignaturePacket(signaturePacket, i3 === 0)).reverse();
     packetlist.push(...onePassSignaturePackets);
     packetlist.push(literalDataPacket);
@@ -56680,12 +56680,12 @@ var Message = class _Message {
    * @returns {Promise<Signature>} New detached signature of message content.
    * @async
    */
-  async signDetached(signingKeys = [], recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
+  async signDetached(signingKeys = [], recipientKeys = [], signature = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
     const literalDataPacket = this.packets.findPacket(enums.packet.literalData);
     if (!literalDataPacket) {
       throw new Error("No literal data packet to sign.");
     }
-    return new Signature(await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature2, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, true, config$1));
+    return new Signature(await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, true, config$1));
   }
   /**
    * Verify message signatures
@@ -56723,14 +56723,14 @@ var Message = class _Message {
         });
       }));
       packets.stream = transformPair(packets.stream, async (readable, writable) => {
-        const reader2 = getReader(readable);
+        const reader = getReader(readable);
         const writer = getWriter(writable);
         try {
           for (let i3 = 0; i3 < onePassSigList.length; i3++) {
-            const { value: signature2 } = await reader2.read();
-            onePassSigList[i3].correspondingSigResolve(signature2);
+            const { value: signature } = await reader.read();
+            onePassSigList[i3].correspondingSigResolve(signature);
           }
-          await reader2.readToEnd();
+          await reader.readToEnd();
           await writer.ready;
           await writer.close();
         } catch (e) {
@@ -56758,13 +56758,13 @@ var Message = class _Message {
    * @async needed to avoid breaking change until next major release
    */
   // eslint-disable-next-line @typescript-eslint/require-await
-  async verifyDetached(signature2, verificationKeys, date = /* @__PURE__ */ new Date(), config$1 = config) {
+  async verifyDetached(signature, verificationKeys, date = /* @__PURE__ */ new Date(), config$1 = config) {
     const msg = this.unwrapCompressed();
     const literalDataList = msg.packets.filterByTag(enums.packet.literalData);
     if (literalDataList.length !== 1) {
       throw new Error("Can only verify message with one literal data packet.");
     }
-    const signatureList = signature2.packets.filterByTag(enums.packet.signature);
+    const signatureList = signature.packets.filterByTag(enums.packet.signature);
     return createVerificationObjects(signatureList, literalDataList, verificationKeys, date, true, config$1);
   }
   /**
@@ -56804,7 +56804,7 @@ var Message = class _Message {
     return armor(enums.armor.message, this.write(), null, null, null, emitChecksum, config$1);
   }
 };
-async function createSignaturePackets(literalDataPacket, signingKeys, recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], detached = false, config$1 = config) {
+async function createSignaturePackets(literalDataPacket, signingKeys, recipientKeys = [], signature = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], detached = false, config$1 = config) {
   const packetlist = new PacketList();
   const signatureType = literalDataPacket.text === null ? enums.signature.binary : enums.signature.text;
   await Promise.all(signingKeys.map(async (primaryKey, i3) => {
@@ -56817,32 +56817,32 @@ async function createSignaturePackets(literalDataPacket, signingKeys, recipientK
   })).then((signatureList) => {
     packetlist.push(...signatureList);
   });
-  if (signature2) {
-    const existingSigPacketlist = signature2.packets.filterByTag(enums.packet.signature);
+  if (signature) {
+    const existingSigPacketlist = signature.packets.filterByTag(enums.packet.signature);
     packetlist.push(...existingSigPacketlist);
   }
   return packetlist;
 }
-function createVerificationObject(signature2, literalDataList, verificationKeys, date = /* @__PURE__ */ new Date(), detached = false, config$1 = config) {
+function createVerificationObject(signature, literalDataList, verificationKeys, date = /* @__PURE__ */ new Date(), detached = false, config$1 = config) {
   let primaryKey;
   let unverifiedSigningKey;
   for (const key of verificationKeys) {
-    const issuerKeys = key.getKeys(signature2.issuerKeyID);
+    const issuerKeys = key.getKeys(signature.issuerKeyID);
     if (issuerKeys.length > 0) {
       primaryKey = key;
       unverifiedSigningKey = issuerKeys[0];
       break;
     }
   }
-  const isOnePassSignature = signature2 instanceof OnePassSignaturePacket;
-  const signaturePacketPromise = isOnePassSignature ? signature2.correspondingSig : signature2;
+  const isOnePassSignature = signature instanceof OnePassSignaturePacket;
+  const signaturePacketPromise = isOnePassSignature ? signature.correspondingSig : signature;
   const verifiedSig = {
-    keyID: signature2.issuerKeyID,
+    keyID: signature.issuerKeyID,
     verified: (async () => {
       if (!unverifiedSigningKey) {
-        throw new Error(`Could not find signing key with key ID ${signature2.issuerKeyID.toHex()}`);
+        throw new Error(`Could not find signing key with key ID ${signature.issuerKeyID.toHex()}`);
       }
-      await signature2.verify(unverifiedSigningKey.keyPacket, signature2.signatureType, literalDataList[0], date, detached, config$1);
+      await signature.verify(unverifiedSigningKey.keyPacket, signature.signatureType, literalDataList[0], date, detached, config$1);
       const signaturePacket = await signaturePacketPromise;
       if (unverifiedSigningKey.getCreationTime() > signaturePacket.created) {
         throw new Error("Key is newer than the signature");
@@ -56872,7 +56872,7 @@ function createVerificationObject(signature2, literalDataList, verificationKeys,
   return verifiedSig;
 }
 function createVerificationObjects(signatureList, literalDataList, verificationKeys, date = /* @__PURE__ */ new Date(), detached = false, config$1 = config) {
-  return signatureList.filter((signature2) => ["text", "binary"].includes(enums.read(enums.signature, signature2.signatureType))).map((signature2) => createVerificationObject(signature2, literalDataList, verificationKeys, date, detached, config$1));
+  return signatureList.filter((signature) => ["text", "binary"].includes(enums.read(enums.signature, signature.signatureType))).map((signature) => createVerificationObject(signature, literalDataList, verificationKeys, date, detached, config$1));
 }
 async function createMessage({ text: text3, binary, filename, date = /* @__PURE__ */ new Date(), format = text3 !== void 0 ? "utf8" : "binary", ...rest }) {
   const input = text3 !== void 0 ? text3 : binary;
@@ -56909,12 +56909,12 @@ var CleartextMessage = class _CleartextMessage {
    * @param {String} text - The cleartext of the signed message
    * @param {Signature} signature - The detached signature or an empty signature for unsigned messages
    */
-  constructor(text3, signature2) {
+  constructor(text3, signature) {
     this.text = util.removeTrailingSpaces(text3).replace(/\r?\n/g, "\r\n");
-    if (signature2 && !(signature2 instanceof Signature)) {
+    if (signature && !(signature instanceof Signature)) {
       throw new Error("Invalid signature input");
     }
-    this.signature = signature2 || new Signature(new PacketList());
+    this.signature = signature || new Signature(new PacketList());
   }
   /**
    * Returns the key IDs of the keys that signed the cleartext message
@@ -56942,10 +56942,10 @@ var CleartextMessage = class _CleartextMessage {
    * @returns {Promise<CleartextMessage>} New cleartext message with signed content.
    * @async
    */
-  async sign(signingKeys, recipientKeys = [], signature2 = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
+  async sign(signingKeys, recipientKeys = [], signature = null, signingKeyIDs = [], date = /* @__PURE__ */ new Date(), signingUserIDs = [], recipientUserIDs = [], notations = [], config$1 = config) {
     const literalDataPacket = new LiteralDataPacket();
     literalDataPacket.setText(this.text);
-    const newSignature = new Signature(await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature2, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, true, config$1));
+    const newSignature = new Signature(await createSignaturePackets(literalDataPacket, signingKeys, recipientKeys, signature, signingKeyIDs, date, signingUserIDs, recipientUserIDs, notations, true, config$1));
     return new _CleartextMessage(this.text, newSignature);
   }
   /**
@@ -56989,7 +56989,7 @@ var CleartextMessage = class _CleartextMessage {
     return armor(enums.armor.signed, body, void 0, void 0, void 0, emitHeaderAndChecksum, config$1);
   }
 };
-async function verify({ message, verificationKeys, expectSigned = false, format = "utf8", signature: signature2 = null, date = /* @__PURE__ */ new Date(), config: config$1, ...rest }) {
+async function verify({ message, verificationKeys, expectSigned = false, format = "utf8", signature = null, date = /* @__PURE__ */ new Date(), config: config$1, ...rest }) {
   config$1 = { ...config, ...config$1 };
   checkConfig(config$1);
   checkCleartextOrMessage(message);
@@ -57001,17 +57001,17 @@ async function verify({ message, verificationKeys, expectSigned = false, format 
     throw new Error(`Unknown option: ${unknownOptions.join(", ")}`);
   if (message instanceof CleartextMessage && format === "binary")
     throw new Error("Can't return cleartext message data as binary");
-  if (message instanceof CleartextMessage && signature2)
+  if (message instanceof CleartextMessage && signature)
     throw new Error("Can't verify detached cleartext signature");
   try {
     const result = {};
-    if (signature2) {
-      result.signatures = await message.verifyDetached(signature2, verificationKeys, date, config$1);
+    if (signature) {
+      result.signatures = await message.verifyDetached(signature, verificationKeys, date, config$1);
     } else {
       result.signatures = await message.verify(verificationKeys, date, config$1);
     }
     result.data = format === "binary" ? message.getLiteralData() : message.getText();
-    if (message.fromStream && !signature2) {
+    if (message.fromStream && !signature) {
       linkStreams(result, .../* @__PURE__ */ new Set([message, message.unwrapCompressed()]));
     }
     if (expectSigned) {
@@ -57120,11 +57120,11 @@ function clean(...arrays) {
 function createView(arr) {
   return new DataView(arr.buffer, arr.byteOffset, arr.byteLength);
 }
-function rotr(word2, shift2) {
-  return word2 << 32 - shift2 | word2 >>> shift2;
+function rotr(word2, shift) {
+  return word2 << 32 - shift | word2 >>> shift;
 }
-function rotl(word2, shift2) {
-  return word2 << shift2 | word2 >>> 32 - shift2 >>> 0;
+function rotl(word2, shift) {
+  return word2 << shift | word2 >>> 32 - shift >>> 0;
 }
 var isLE = /* @__PURE__ */ (() => new Uint8Array(new Uint32Array([287454020]).buffer)[0] === 68)();
 function byteSwap(word2) {
@@ -59570,13 +59570,13 @@ function ecdsa(Point, hash, ecdsaOpts = {}) {
       return false;
     return sig;
   }
-  function verify3(signature2, message, publicKey, opts = {}) {
+  function verify3(signature, message, publicKey, opts = {}) {
     const { lowS, prehash, format } = validateSigOpts(opts, defaultSigOpts);
     publicKey = ensureBytes("publicKey", publicKey);
     message = validateMsgAndHash(ensureBytes("message", message), prehash);
     if ("strict" in opts)
       throw new Error("options.strict was renamed to lowS");
-    const sig = format === void 0 ? tryParsingSig(signature2) : Signature2.fromBytes(ensureBytes("sig", signature2), format);
+    const sig = format === void 0 ? tryParsingSig(signature) : Signature2.fromBytes(ensureBytes("sig", signature), format);
     if (sig === false)
       return false;
     try {
@@ -59597,10 +59597,10 @@ function ecdsa(Point, hash, ecdsaOpts = {}) {
       return false;
     }
   }
-  function recoverPublicKey(signature2, message, opts = {}) {
+  function recoverPublicKey(signature, message, opts = {}) {
     const { prehash } = validateSigOpts(opts, defaultSigOpts);
     message = validateMsgAndHash(message, prehash);
-    return Signature2.fromBytes(signature2, "recovered").recoverPublicKey(message).toBytes();
+    return Signature2.fromBytes(signature, "recovered").recoverPublicKey(message).toBytes();
   }
   return Object.freeze({
     keygen,
@@ -59755,9 +59755,9 @@ function keccakP(s3, rounds = 24) {
     let curH = s3[2];
     let curL = s3[3];
     for (let t2 = 0; t2 < 24; t2++) {
-      const shift2 = SHA3_ROTL[t2];
-      const Th = rotlH(curH, curL, shift2);
-      const Tl = rotlL(curH, curL, shift2);
+      const shift = SHA3_ROTL[t2];
+      const Th = rotlH(curH, curL, shift);
+      const Tl = rotlL(curH, curL, shift);
       const PI = SHA3_PI[t2];
       curH = s3[PI];
       curL = s3[PI + 1];
@@ -67663,9 +67663,9 @@ async function wasmLoader(memory, getSIMD, getNonSIMD) {
   const importObject = { env: { memory } };
   if (isSIMDSupported === void 0) {
     try {
-      const loaded2 = await getSIMD(importObject);
+      const loaded = await getSIMD(importObject);
       isSIMDSupported = true;
-      return loaded2;
+      return loaded;
     } catch (e) {
       isSIMDSupported = false;
     }
@@ -68597,10 +68597,10 @@ function newLength(packet) {
 }
 async function current(packet) {
   var _a6;
-  const signature2 = await readSignature({ binarySignature: packet }).catch((error) => {
+  const signature = await readSignature({ binarySignature: packet }).catch((error) => {
     throw corrupt(`The signature of the header cannot be read: ${describe(error)}`);
   });
-  const [only] = signature2.packets;
+  const [only] = signature.packets;
   if (!(only instanceof SignaturePacket) || only.signatureType !== BINARY_DOCUMENT || !only.created) {
     throw corrupt("The signature of the header is not one over bytes.");
   }
@@ -68613,7 +68613,7 @@ async function current(packet) {
       const verificationKeys = [primary];
       const result = await verify({
         message,
-        signature: signature2,
+        signature,
         verificationKeys,
         date: now,
         config: CONFIG
@@ -68688,10 +68688,10 @@ async function checkSignature({ header: header2, signatures }, keyring, now) {
     throw corrupt(`The header has ${packets.length} signatures.`);
   const verdicts = [];
   const strangers = [];
-  for (const signature2 of await Promise.all(packets.map(parseSignature))) {
-    const found = keyring.find(signature2.keyId);
-    if (found == null ? void 0 : found.trusted) verdicts.push(await verdictOf(signature2, found, header2.bytes, now));
-    else strangers.push(stranger(signature2, found));
+  for (const signature of await Promise.all(packets.map(parseSignature))) {
+    const found = keyring.find(signature.keyId);
+    if (found == null ? void 0 : found.trusted) verdicts.push(await verdictOf(signature, found, header2.bytes, now));
+    else strangers.push(stranger(signature, found));
   }
   const [best] = verdicts;
   if (best === void 0) throw strangers[0];
@@ -68707,17 +68707,17 @@ function whyUnsigned(signatures) {
   const legacy = signatures.has(SIGNATURE_TAG.pgp) || signatures.has(SIGNATURE_TAG.gpg);
   return legacy ? "The package has only a signature over header and payload together, as before rpm 4; its header is not signed." : "The package is not signed.";
 }
-async function verdictOf(signature2, { primary, key }, bytes2, now) {
+async function verdictOf(signature, { primary, key }, bytes2, now) {
   await checkKey(primary, key, now);
   try {
-    await signature2.verify(bytes2, primary, key, now);
+    await signature.verify(bytes2, primary, key, now);
   } catch (error) {
     throw bad2(
       `The signature by the key ${nameOf(primary, key)} does not fit the package's header: ${describe(error)}.`,
       "The package was changed after it was signed, or its signature was. Do not use it; try another mirror."
     );
   }
-  const { hash, created } = signature2;
+  const { hash, created } = signature;
   return {
     status: "good",
     key: fingerprintOf(key),
@@ -69891,10 +69891,10 @@ async function readElf(source2) {
   if (!within(source2, table2, count4 * SECTION_SIZE)) {
     throw bad6("has its section table outside of itself");
   }
-  const entries2 = await source2.read(table2, count4 * SECTION_SIZE);
+  const entries = await source2.read(table2, count4 * SECTION_SIZE);
   const unnamed = Array.from(
     { length: count4 },
-    (_5, index2) => readSection(fieldsOf(entries2.subarray(index2 * SECTION_SIZE), byteOrder), index2)
+    (_5, index2) => readSection(fieldsOf(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
   );
   for (const section of unnamed) {
     const empty = section.type === SHT_NOBITS || section.type === SHT_NULL;
@@ -73318,11 +73318,11 @@ function headerSize(intro, kind) {
       `The ${kind.title} begins with ${intro.toString("hex", 0, 4)} instead of 8eade801.`
     );
   }
-  const entries2 = intro.readUInt32BE(8);
+  const entries = intro.readUInt32BE(8);
   const data = intro.readUInt32BE(12);
-  if (entries2 === 0 || entries2 > kind.maxEntries) {
+  if (entries === 0 || entries > kind.maxEntries) {
     throw corrupt(
-      `The ${kind.title} says it has ${entries2} entries; 1 to ${kind.maxEntries} are sane.`
+      `The ${kind.title} says it has ${entries} entries; 1 to ${kind.maxEntries} are sane.`
     );
   }
   if (data > kind.maxData) {
@@ -73330,7 +73330,7 @@ function headerSize(intro, kind) {
       `The ${kind.title} says it has ${data} bytes of data; at most ${kind.maxData} are sane.`
     );
   }
-  return INTRO_SIZE + entries2 * ENTRY_SIZE + data;
+  return INTRO_SIZE + entries * ENTRY_SIZE + data;
 }
 var _kind, _data, _entries, _Header_instances, addEntry_fn, checkRegion_fn, list_fn, endOfString_fn, long_fn, wrongType_fn;
 var Header = class {
@@ -73348,11 +73348,11 @@ var Header = class {
     }
     this.bytes = bytes2;
     __privateSet(this, _kind, kind);
-    const entries2 = bytes2.readUInt32BE(8);
-    __privateSet(this, _data, bytes2.subarray(INTRO_SIZE + entries2 * ENTRY_SIZE));
+    const entries = bytes2.readUInt32BE(8);
+    __privateSet(this, _data, bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE));
     this.hasRegion = bytes2.readUInt32BE(INTRO_SIZE) === kind.regionTag;
-    if (this.hasRegion) __privateMethod(this, _Header_instances, checkRegion_fn).call(this, entries2);
-    for (let index2 = this.hasRegion ? 1 : 0; index2 < entries2; index2++) {
+    if (this.hasRegion) __privateMethod(this, _Header_instances, checkRegion_fn).call(this, entries);
+    for (let index2 = this.hasRegion ? 1 : 0; index2 < entries; index2++) {
       __privateMethod(this, _Header_instances, addEntry_fn).call(this, INTRO_SIZE + index2 * ENTRY_SIZE);
     }
   }
@@ -73431,7 +73431,7 @@ addEntry_fn = function(at3) {
   __privateGet(this, _entries).set(tag, { type, offset, count: count4 });
 };
 /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
-checkRegion_fn = function(entries2) {
+checkRegion_fn = function(entries) {
   const { title, regionTag, regionIsAll } = __privateGet(this, _kind);
   const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
   const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
@@ -73448,10 +73448,10 @@ checkRegion_fn = function(entries2) {
     throw wrong("has a broken trailer");
   }
   const spanned = -trailer.readInt32BE(8);
-  if (spanned <= 0 || spanned % ENTRY_SIZE !== 0 || spanned / ENTRY_SIZE > entries2) {
-    throw wrong(`spans ${spanned} bytes of ${entries2 * ENTRY_SIZE}`);
+  if (spanned <= 0 || spanned % ENTRY_SIZE !== 0 || spanned / ENTRY_SIZE > entries) {
+    throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE}`);
   }
-  const spansAll = spanned / ENTRY_SIZE === entries2 && offset + REGION_SIZE === __privateGet(this, _data).length;
+  const spansAll = spanned / ENTRY_SIZE === entries && offset + REGION_SIZE === __privateGet(this, _data).length;
   if (regionIsAll && !spansAll) throw wrong("leaves out a part of it");
 };
 list_fn = function(tag) {
@@ -73938,9 +73938,9 @@ function parseLead(bytes2) {
   const type = bytes2.readUInt16BE(6);
   if (type > 1)
     throw corrupt(`The RPM's lead says type ${type}; 0 (binary) and 1 (source) are known.`);
-  const signature2 = bytes2.readUInt16BE(78);
-  if (signature2 !== 5) {
-    throw corrupt(`The RPM's lead says signature type ${signature2}; only 5, a header, is known.`);
+  const signature = bytes2.readUInt16BE(78);
+  if (signature !== 5) {
+    throw corrupt(`The RPM's lead says signature type ${signature}; only 5, a header, is known.`);
   }
   return { source: type === 1 };
 }
@@ -74404,11 +74404,11 @@ var Stopwatch = class {
   }
   get stages() {
     const none = { seconds: 0, bytes: 0 };
-    const entries2 = STAGES.map((stage) => {
+    const entries = STAGES.map((stage) => {
       var _a6;
       return [stage, (_a6 = this.#measured[stage]) != null ? _a6 : none];
     });
-    return Object.fromEntries(entries2);
+    return Object.fromEntries(entries);
   }
 };
 
@@ -75689,7 +75689,7 @@ async function free(folder2) {
 // src/jobs/build/workshop.ts
 var SHARE_FOR_PAHOLE = 0.8;
 async function openWorkshop(platform3, tools2, settings, progress) {
-  const { connections, profile, expectation, signature: signature2, trust } = settings;
+  const { connections, profile, expectation, signature, trust } = settings;
   const pool = new MirrorPool(
     settings.mirrors,
     { http: platform3.http, clock: platform3.clock, random: Math.random },
@@ -75698,7 +75698,7 @@ async function openWorkshop(platform3, tools2, settings, progress) {
   const { available } = machineMemory();
   const workspace = await openWorkspace(platform3, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
-  const notary = await Notary.open(platform3, pool, signature2, trust);
+  const notary = await Notary.open(platform3, pool, signature, trust);
   const shop = {
     ...{ platform: platform3, workspace, profile, expectation },
     interrupted: platform3.interrupted,
@@ -82619,8 +82619,8 @@ function gitArchive(remote2) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries2 = await (0, import_promises20.readdir)(folder2, { recursive: true, withFileTypes: true });
-    const files = entries2.filter((entry) => entry.isFile());
+    const entries = await (0, import_promises20.readdir)(folder2, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
         (0, import_node_path24.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
@@ -83266,9 +83266,9 @@ var makingOptions = {
 };
 function toMaking(options3) {
   var _a6;
-  const { profile, jobs, connections, temp, signature: signature2 } = options3;
+  const { profile, jobs, connections, temp, signature } = options3;
   return {
-    ...{ profile, jobs, connections, temp, signature: signature2 },
+    ...{ profile, jobs, connections, temp, signature },
     tools: wishesOf(options3),
     expectation: { kind: "kernel", minimumTypes: (_a6 = options3.minimumTypes) != null ? _a6 : KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
@@ -83354,6 +83354,9 @@ function bad5(what) {
 }
 
 // src/btf/core/instruction.ts
+function keyOf({ section, index: index2 }) {
+  return `${section}:${index2}`;
+}
 var INSTRUCTION_SIZE = 8;
 var CLASS = {
   ...{ LD: 0, LDX: 1, ST: 2, STX: 3, ALU: 4, JMP: 5, JMP32: 6, ALU64: 7 }
@@ -83400,13 +83403,13 @@ var REL_SIZE = 16;
 var STT_FUNC = 2;
 var STB_LOCAL = 0;
 var STV_DEFAULT = 0;
-var MAX_TAR_BYTES2 = 64 * 1024 * 1024;
+var MAX_SECTION_BYTES = 64 * 1024 * 1024;
 async function readSymbols(source2, elf) {
   const table2 = elf.sections.find((section) => section.type === SHT_SYMTAB);
   const strings = table2 && elf.sections[table2.link];
   if (table2 === void 0 || strings === void 0) return [];
-  const bytes2 = await readSectionBytes(source2, table2, MAX_TAR_BYTES2);
-  const names = await readSectionBytes(source2, strings, MAX_TAR_BYTES2);
+  const bytes2 = await readSectionBytes(source2, table2, MAX_SECTION_BYTES);
+  const names = await readSectionBytes(source2, strings, MAX_SECTION_BYTES);
   const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   const little = elf.byteOrder === "little";
   return Array.from({ length: Math.floor(bytes2.length / SYMBOL_SIZE) }, (_5, index2) => {
@@ -83428,7 +83431,7 @@ async function readReferences(source2, elf, code, symbols) {
   const little = elf.byteOrder === "little";
   for (const section of elf.sections) {
     if (section.type !== SHT_REL || section.info !== code.index) continue;
-    const bytes2 = await readSectionBytes(source2, section, MAX_TAR_BYTES2);
+    const bytes2 = await readSectionBytes(source2, section, MAX_SECTION_BYTES);
     const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
     for (let at3 = 0; at3 + REL_SIZE <= bytes2.length; at3 += REL_SIZE) {
       const offset = Number(view.getBigUint64(at3, little));
@@ -83436,7 +83439,7 @@ async function readReferences(source2, elf, code, symbols) {
       if (symbol === void 0) continue;
       references.set(
         offset / INSTRUCTION_SIZE,
-        symbol.section === 0 ? { to: "extern", name: symbol.name } : { to: "section", section: symbol.section, offset: symbol.value }
+        symbol.section === 0 ? { kind: "extern", name: symbol.name } : { kind: "section", section: symbol.section, offset: symbol.value }
       );
     }
   }
@@ -83444,11 +83447,11 @@ async function readReferences(source2, elf, code, symbols) {
 }
 
 // src/btf/core/types.ts
-var Refusal = class extends Error {
+var RelocationError = class extends Error {
   name = "Refusal";
 };
-var MOST_STEPS = 32;
-var Types = class {
+var MAX_RESOLVE_DEPTH = 32;
+var TypeCache = class {
   btf;
   #pointerSize;
   #decoded = /* @__PURE__ */ new Map();
@@ -83465,9 +83468,9 @@ var Types = class {
     return type;
   }
   /** The type behind typedefs, `const`, `volatile`, `restrict` and tags. */
-  strip(id) {
+  skipModifiers(id) {
     let type = this.type(id);
-    for (let step = 0; step < MOST_STEPS * 4; step++) {
+    for (let step = 0; step < MAX_RESOLVE_DEPTH * 4; step++) {
       switch (type.kind) {
         case "TYPEDEF":
         case "CONST":
@@ -83480,15 +83483,15 @@ var Types = class {
           return type;
       }
     }
-    throw new Refusal(`type ${id} is behind too many others`);
+    throw new RelocationError(`type ${id} is behind too many others`);
   }
   /** Bytes of a value of the type (btf__resolve_size). */
   sizeOf(id) {
     let count4 = 1;
-    let type = this.strip(id);
-    for (let step = 0; step < MOST_STEPS && type.kind === "ARRAY"; step++) {
+    let type = this.skipModifiers(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
       count4 *= type.length;
-      type = this.strip(type.type);
+      type = this.skipModifiers(type.type);
     }
     switch (type.kind) {
       case "INT":
@@ -83502,14 +83505,14 @@ var Types = class {
       case "PTR":
         return count4 * this.#pointerSize;
       default:
-        throw new Refusal(`type ${id} (${type.kind} '${type.name}') has no size`);
+        throw new RelocationError(`type ${id} (${type.kind} '${type.name}') has no size`);
     }
   }
   /** The innermost element of an array of arrays; any other type itself. */
-  element(id) {
-    let type = this.strip(id);
-    for (let step = 0; step < MOST_STEPS && type.kind === "ARRAY"; step++) {
-      type = this.strip(type.type);
+  arrayElement(id) {
+    let type = this.skipModifiers(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
+      type = this.skipModifiers(type.type);
     }
     return type.id;
   }
@@ -83537,7 +83540,7 @@ var MACHINE = 247;
 var SHT_PROGBITS = 1;
 var SHF_WRITE = 1;
 var SHF_EXECINSTR = 4;
-var MAX_TAR_BYTES3 = 64 * 1024 * 1024;
+var MAX_SECTION_BYTES2 = 64 * 1024 * 1024;
 async function readObject(source2) {
   const { name } = source2;
   const elf = await readElf(source2);
@@ -83548,7 +83551,7 @@ async function readObject(source2) {
       "Give it the output of 'clang -target bpf -g -O2 -c'."
     );
   }
-  const bytesOf = (section) => readSectionBytes(source2, section, MAX_TAR_BYTES3);
+  const bytesOf = (section) => readSectionBytes(source2, section, MAX_SECTION_BYTES2);
   const named3 = (wanted) => elf.sections.find((section) => section.name === wanted);
   const [btfSection, extSection] = [named3(".BTF"), named3(".BTF.ext")];
   if (btfSection === void 0 || extSection === void 0) {
@@ -83571,10 +83574,10 @@ async function readObject(source2) {
       constants6.set(section.index, await bytesOf(section));
     }
   }
-  return { name, types: new Types(btf, 8), relocations, code, constants: constants6 };
+  return { name, types: new TypeCache(btf, 8), relocations, code, constants: constants6 };
 }
 async function readCode(source2, elf, section, symbols) {
-  const bytes2 = await readSectionBytes(source2, section, MAX_TAR_BYTES3);
+  const bytes2 = await readSectionBytes(source2, section, MAX_SECTION_BYTES2);
   const functions = symbols.filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0).map(({ name, value, size: size2, isGlobal: isGlobal2 }) => ({
     ...{
       name,
@@ -83591,18 +83594,18 @@ async function readCode(source2, elf, section, symbols) {
 }
 
 // src/btf/core/compatible.ts
-var MOST_LEVELS = 32;
+var MAX_DEPTH = 32;
 function fieldsAreCompatible(local2, localId, target, targetId) {
-  let ours = local2.strip(localId);
-  let theirs2 = target.strip(targetId);
-  for (let level = 0; level < MOST_LEVELS; level++) {
+  let ours = local2.skipModifiers(localId);
+  let theirs2 = target.skipModifiers(targetId);
+  for (let level = 0; level < MAX_DEPTH; level++) {
     if (isComposite(ours) && isComposite(theirs2)) return true;
     if (!sameKind(ours, theirs2)) return false;
     if (ours.kind !== "ARRAY" || theirs2.kind !== "ARRAY") return leavesAreCompatible(ours, theirs2);
-    ours = local2.strip(ours.type);
-    theirs2 = target.strip(theirs2.type);
+    ours = local2.skipModifiers(ours.type);
+    theirs2 = target.skipModifiers(theirs2.type);
   }
-  throw new Refusal("arrays lie too deep in each other");
+  throw new RelocationError("arrays lie too deep in each other");
 }
 function leavesAreCompatible(ours, theirs2) {
   switch (ours.kind) {
@@ -83621,29 +83624,29 @@ function leavesAreCompatible(ours, theirs2) {
       return false;
   }
 }
-function typesAreCompatible(local2, localId, target, targetId, levels = MOST_LEVELS) {
+function typesAreCompatible(local2, localId, target, targetId, levels = MAX_DEPTH) {
   var _a6, _b3;
   if (!sameKind(local2.type(localId), target.type(targetId))) return false;
-  let ours = local2.strip(localId);
-  let theirs2 = target.strip(targetId);
-  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+  let ours = local2.skipModifiers(localId);
+  let theirs2 = target.skipModifiers(targetId);
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     if (!sameKind(ours, theirs2)) return false;
     if (ours.kind === "FUNC_PROTO" && theirs2.kind === "FUNC_PROTO") {
       if (ours.parameters.length !== theirs2.parameters.length) return false;
       for (const [index2, parameter] of ours.parameters.entries()) {
-        if (levels <= 0) throw new Refusal("functions lie too deep in each other");
-        const ourId = local2.strip(parameter.type).id;
-        const theirId = target.strip((_b3 = (_a6 = theirs2.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0).id;
+        if (levels <= 0) throw new RelocationError("functions lie too deep in each other");
+        const ourId = local2.skipModifiers(parameter.type).id;
+        const theirId = target.skipModifiers((_b3 = (_a6 = theirs2.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0).id;
         if (!typesAreCompatible(local2, ourId, target, theirId, levels - 1)) return false;
       }
     } else if (ours.kind !== "PTR" && ours.kind !== "ARRAY") {
       return shapesAreCompatible(ours, theirs2);
     }
     if (!("type" in ours && "type" in theirs2)) return false;
-    ours = local2.strip(ours.type);
-    theirs2 = target.strip(theirs2.type);
+    ours = local2.skipModifiers(ours.type);
+    theirs2 = target.skipModifiers(theirs2.type);
   }
-  throw new Refusal("types lie too deep in each other");
+  throw new RelocationError("types lie too deep in each other");
 }
 function shapesAreCompatible(ours, theirs2) {
   switch (ours.kind) {
@@ -83660,13 +83663,13 @@ function shapesAreCompatible(ours, theirs2) {
       return false;
   }
 }
-function typesMatch(local2, localId, target, targetId, behindPointer = false, levels = MOST_LEVELS) {
+function typesMatch(local2, localId, target, targetId, behindPointer = false, levels = MAX_DEPTH) {
   var _a6, _b3;
-  if (levels <= 0) throw new Refusal("types lie too deep in each other");
+  if (levels <= 0) throw new RelocationError("types lie too deep in each other");
   let behind = behindPointer;
-  let ours = local2.strip(localId);
-  let theirs2 = target.strip(targetId);
-  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+  let ours = local2.skipModifiers(localId);
+  let theirs2 = target.skipModifiers(targetId);
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     if (!namesMatch(ours.name, theirs2.name)) return false;
     if (ours.kind === "PTR" && theirs2.kind === "PTR") {
       behind = true;
@@ -83681,10 +83684,10 @@ function typesMatch(local2, localId, target, targetId, behindPointer = false, le
     } else {
       return leavesMatch(local2, ours, target, theirs2, behind, levels);
     }
-    ours = local2.strip(ours.type);
-    theirs2 = target.strip(theirs2.type);
+    ours = local2.skipModifiers(ours.type);
+    theirs2 = target.skipModifiers(theirs2.type);
   }
-  throw new Refusal("types lie too deep in each other");
+  throw new RelocationError("types lie too deep in each other");
 }
 function leavesMatch(local2, ours, target, theirs2, behind, levels) {
   switch (ours.kind) {
@@ -83734,27 +83737,27 @@ function familyOf(kind) {
   if (kind.startsWith("enumval")) return "enumerator";
   return kind.includes("type") ? "type" : "field";
 }
-var MOST_STEPS2 = 64;
+var MAX_SPEC_LENGTH = 64;
 function localSpec(types, relocation) {
   const { type: root, access: access2, kind } = relocation;
   const family = familyOf(kind);
   const positions = access2.split(":").map(Number);
-  if (!/^\d+(:\d+)*$/.test(access2) || positions.length > MOST_STEPS2) {
-    throw new Refusal(`'${access2}' is not a way to a field`);
+  if (!/^\d+(:\d+)*$/.test(access2) || positions.length > MAX_SPEC_LENGTH) {
+    throw new RelocationError(`'${access2}' is not a way to a field`);
   }
   if (family === "type") {
-    if (access2 !== "0") throw new Refusal(`'${access2}' is not a way to a type`);
-    return { types, root, steps: [], bitOffset: 0 };
+    if (access2 !== "0") throw new RelocationError(`'${access2}' is not a way to a type`);
+    return { types, root, accessors: [], bitOffset: 0 };
   }
-  const type = types.strip(root);
+  const type = types.skipModifiers(root);
   const [first2 = 0, ...rest] = positions;
   if (family === "enumerator") {
     const value = isEnum(type) && rest.length === 0 ? type.values[first2] : void 0;
-    if (value === void 0) throw new Refusal(`'${access2}' is not a way to an enumerator`);
+    if (value === void 0) throw new RelocationError(`'${access2}' is not a way to an enumerator`);
     return {
       types,
       root,
-      steps: [{ type: type.id, index: first2, name: value.name }],
+      accessors: [{ type: type.id, index: first2, name: value.name }],
       bitOffset: 0
     };
   }
@@ -83767,22 +83770,22 @@ function fieldSpec(types, root, start2, first2, rest) {
   for (const index2 of rest) {
     if (isComposite(type)) {
       const member = type.members[index2];
-      if (member === void 0) throw new Refusal(`type ${type.id} has no member ${index2}`);
+      if (member === void 0) throw new RelocationError(`type ${type.id} has no member ${index2}`);
       bitOffset += member.bitOffset;
       if (member.name !== "") steps.push({ type: type.id, index: index2, name: member.name });
-      type = types.strip(member.type);
+      type = types.skipModifiers(member.type);
     } else if (type.kind === "ARRAY") {
       if (index2 >= type.length && !isFlexible(types, steps.at(-1), type)) {
-        throw new Refusal(`type ${type.id} has no element ${index2}`);
+        throw new RelocationError(`type ${type.id} has no element ${index2}`);
       }
-      type = types.strip(type.type);
+      type = types.skipModifiers(type.type);
       steps.push({ type: type.id, index: index2 });
       bitOffset += index2 * types.sizeOf(type.id) * 8;
     } else {
-      throw new Refusal(`type ${type.id} (${type.kind}) has no parts`);
+      throw new RelocationError(`type ${type.id} (${type.kind}) has no parts`);
     }
   }
-  return { types, root, steps, bitOffset };
+  return { types, root, accessors: steps, bitOffset };
 }
 function isFlexible(types, step, array2) {
   if ((step == null ? void 0 : step.name) === void 0 || array2.length > 0) return false;
@@ -83794,31 +83797,31 @@ function matchSpec(local2, kind, target, root) {
   if (family === "type") {
     const test = kind === "type_matches" ? typesMatch : typesAreCompatible;
     const found = test(local2.types, local2.root, target, root);
-    return found ? { types: target, root, steps: [], bitOffset: 0 } : { reached: 0, why: "other-type" };
+    return found ? { types: target, root, accessors: [], bitOffset: 0 } : { reached: 0, why: "other-type" };
   }
   return family === "enumerator" ? matchEnumerator(local2, target, root) : matchField(local2, target, root);
 }
 function matchEnumerator(local2, target, root) {
   var _a6, _b3, _c;
-  const type = target.strip(root);
-  const wanted = essentialName((_b3 = (_a6 = local2.steps[0]) == null ? void 0 : _a6.name) != null ? _b3 : "");
+  const type = target.skipModifiers(root);
+  const wanted = essentialName((_b3 = (_a6 = local2.accessors[0]) == null ? void 0 : _a6.name) != null ? _b3 : "");
   const names = isEnum(type) ? type.values.map(({ name }) => name) : [];
   const index2 = names.findIndex((name) => essentialName(name) === wanted);
   if (index2 < 0) return { reached: 0, why: "absent" };
   const step = { type: type.id, index: index2, name: (_c = names[index2]) != null ? _c : "" };
-  return { types: target, root, steps: [step], bitOffset: 0 };
+  return { types: target, root, accessors: [step], bitOffset: 0 };
 }
 function matchField(local2, target, root) {
   const steps = [];
   let bitOffset = 0;
-  let type = target.strip(root);
-  for (const [reached, step] of local2.steps.entries()) {
+  let type = target.skipModifiers(root);
+  for (const [reached, step] of local2.accessors.entries()) {
     if (step.name !== void 0) {
       const found = findMember(local2.types, step, target, type, 0);
       if (typeof found === "string") return { reached, why: found };
       steps.push(found.step);
       bitOffset += found.bitOffset;
-      type = target.strip(found.type);
+      type = target.skipModifiers(found.type);
       continue;
     }
     if (reached > 0) {
@@ -83826,17 +83829,17 @@ function matchField(local2, target, root) {
       if (step.index >= type.length && !isFlexible(target, steps.at(-1), type)) {
         return { reached, why: "too-short" };
       }
-      type = target.strip(type.type);
+      type = target.skipModifiers(type.type);
     }
     steps.push({ type: type.id, index: step.index });
     bitOffset += step.index * target.sizeOf(type.id) * 8;
   }
-  return { types: target, root, steps, bitOffset };
+  return { types: target, root, accessors: steps, bitOffset };
 }
 function findMember(local2, wanted, target, owner, depth) {
   var _a6, _b3;
   if (!isComposite(owner)) return "absent";
-  if (depth > MOST_STEPS2) throw new Refusal("structs lie too deep in each other");
+  if (depth > MAX_SPEC_LENGTH) throw new RelocationError("structs lie too deep in each other");
   for (const [index2, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
       const ours = (_b3 = (_a6 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a6.type) != null ? _b3 : 0;
@@ -83845,20 +83848,21 @@ function findMember(local2, wanted, target, owner, depth) {
       return { step, bitOffset: member.bitOffset, type: member.type };
     }
     if (member.name !== "") continue;
-    const inner = findMember(local2, wanted, target, target.strip(member.type), depth + 1);
+    const inner = findMember(local2, wanted, target, target.skipModifiers(member.type), depth + 1);
     if (inner === "other-type") return inner;
     if (inner !== "absent") return { ...inner, bitOffset: inner.bitOffset + member.bitOffset };
   }
   return "absent";
 }
-function describeSpec(spec, steps = spec.steps) {
+function describeSpec(spec, steps = spec.accessors) {
   var _a6, _b3;
   const { kind, name } = spec.types.type(spec.root);
   const words = {
     ...{ STRUCT: "struct ", UNION: "union ", ENUM: "enum ", ENUM64: "enum ", FWD: "struct " }
   };
   const root = `${(_a6 = words[kind]) != null ? _a6 : ""}${name}`;
-  if (isEnum(spec.types.strip(spec.root)) && steps.length > 0) return `${root}::${(_b3 = steps[0]) == null ? void 0 : _b3.name}`;
+  if (isEnum(spec.types.skipModifiers(spec.root)) && steps.length > 0)
+    return `${root}::${(_b3 = steps[0]) == null ? void 0 : _b3.name}`;
   const ways = steps.map((step, position) => {
     if (step.name !== void 0) return `.${step.name}`;
     return position > 0 || step.index > 0 ? `[${step.index}]` : "";
@@ -83866,7 +83870,7 @@ function describeSpec(spec, steps = spec.steps) {
   return `${root}${ways.join("")}`;
 }
 
-// src/btf/core/values.ts
+// src/btf/core/value.ts
 function evaluate(kind, spec) {
   switch (familyOf(kind)) {
     case "field":
@@ -83890,27 +83894,27 @@ function typeValue(kind, spec) {
 }
 function enumeratorValue(spec) {
   var _a6, _b3, _c;
-  const [step] = spec.steps;
+  const [step] = spec.accessors;
   const type = spec.types.type((_a6 = step == null ? void 0 : step.type) != null ? _a6 : 0);
   const value = isEnum(type) ? (_c = type.values[(_b3 = step == null ? void 0 : step.index) != null ? _b3 : 0]) == null ? void 0 : _c.value : void 0;
-  if (value === void 0) throw new Refusal("an enumerator is not there");
+  if (value === void 0) throw new RelocationError("an enumerator is not there");
   const wide = typeof value === "bigint" ? value : BigInt(value | 0);
   return { value: BigInt.asUintN(64, wide), validate: true };
 }
 function fieldValue(kind, spec) {
   var _a6, _b3, _c;
   const { types, bitOffset } = spec;
-  const step = spec.steps.at(-1);
+  const step = spec.accessors.at(-1);
   const owner = types.type((_a6 = step == null ? void 0 : step.type) != null ? _a6 : 0);
   if ((step == null ? void 0 : step.name) === void 0) {
     if (kind === "byte_sz") return plain(types.sizeOf(owner.id));
-    if (kind !== "byte_off") throw new Refusal(`an element of an array has no ${kind}`);
+    if (kind !== "byte_off") throw new RelocationError(`an element of an array has no ${kind}`);
     return { ...plain(Math.floor(bitOffset / 8)), access: accessOf(spec, owner.id) };
   }
   const member = isComposite(owner) ? owner.members[step.index] : void 0;
-  if (member === void 0) throw new Refusal("a member is not there");
-  const type = types.strip(member.type);
-  const place = member.bitfieldSize > 0 ? bitFieldPlace(type, member, bitOffset) : void 0;
+  if (member === void 0) throw new RelocationError("a member is not there");
+  const type = types.skipModifiers(member.type);
+  const place = member.bitfieldSize > 0 ? bitFieldAccess(type, member, bitOffset) : void 0;
   const size2 = (_b3 = place == null ? void 0 : place.size) != null ? _b3 : types.sizeOf(type.id);
   const offset = (_c = place == null ? void 0 : place.offset) != null ? _c : Math.floor(bitOffset / 8);
   const bits2 = place === void 0 ? size2 * 8 : member.bitfieldSize;
@@ -83925,24 +83929,26 @@ function fieldValue(kind, spec) {
     case "lshift_u64": {
       const little = types.btf.byteOrder === "little";
       const before = bitOffset - offset * 8;
-      const shift2 = little ? 64 - (before + bits2) : (8 - size2) * 8 + before;
-      return { value: BigInt.asUintN(64, BigInt(shift2)), validate };
+      const shift = little ? 64 - (before + bits2) : (8 - size2) * 8 + before;
+      return { value: BigInt.asUintN(64, BigInt(shift)), validate };
     }
     case "rshift_u64":
       return { value: BigInt.asUintN(64, BigInt(64 - bits2)), validate: true };
     default:
-      throw new Refusal(`a field has no ${kind}`);
+      throw new RelocationError(`a field has no ${kind}`);
   }
 }
 function accessOf({ types }, type) {
-  return { size: types.sizeOf(types.element(type)), type };
+  return { size: types.sizeOf(types.arrayElement(type)), type };
 }
-function bitFieldPlace(type, member, bitOffset) {
+function bitFieldAccess(type, member, bitOffset) {
   let size2 = "size" in type ? type.size : 0;
-  if (size2 === 0) throw new Refusal(`the bit-field '${member.name}' is of a type without a size`);
+  if (size2 === 0)
+    throw new RelocationError(`the bit-field '${member.name}' is of a type without a size`);
   const begin = () => Math.floor(Math.floor(bitOffset / 8) / size2) * size2;
   while (bitOffset + member.bitfieldSize - begin() * 8 > size2 * 8) {
-    if (size2 >= 8) throw new Refusal(`the bit-field '${member.name}' does not fit into 64 bits`);
+    if (size2 >= 8)
+      throw new RelocationError(`the bit-field '${member.name}' does not fit into 64 bits`);
     size2 *= 2;
   }
   return { size: size2, offset: begin() };
@@ -83951,15 +83957,15 @@ function isSigned(type) {
   return isEnum(type) ? type.signed : type.kind === "INT" && type.encoding === "SIGNED";
 }
 
-// src/btf/core/relocate.ts
+// src/btf/core/resolve.ts
 var CANDIDATE_KINDS = /* @__PURE__ */ new Set([
   ...["INT", "STRUCT", "UNION", "ENUM", "ENUM64", "FWD", "TYPEDEF", "FLOAT"]
 ]);
-var Kernel = class {
+var KernelTypes = class {
   types;
   #byName = /* @__PURE__ */ new Map();
   constructor(btf) {
-    this.types = new Types(btf);
+    this.types = new TypeCache(btf);
     for (let id = 1; id <= btf.count; id++) {
       if (!CANDIDATE_KINDS.has(btf.kindOf(id))) continue;
       const name = essentialName(btf.nameOf(id));
@@ -83998,7 +84004,7 @@ function resolve5(local2, kernel, remaining, relocation) {
       const value2 = { value: BigInt(relocation.type), validate: false };
       return { status: "value", original: value2, value: value2, spec };
     }
-    if (root.name === "") throw new Refusal("a type without a name cannot be looked for");
+    if (root.name === "") throw new RelocationError("a type without a name cannot be looked for");
     const candidates = (_a6 = remaining.get(root.id)) != null ? _a6 : kernel.candidates(root);
     remaining.set(root.id, candidates);
     const { matches, best } = matchAll(spec, relocation, kernel.types, candidates);
@@ -84018,7 +84024,7 @@ function resolve5(local2, kernel, remaining, relocation) {
     }
     return { status: "value", original, value, spec };
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof RelocationError)) throw error;
     return { status: "refused", problem: { why: "refused", what, detail: error.message } };
   }
 }
@@ -84060,7 +84066,7 @@ function missing(spec, { kind }, best) {
   }
   if (kind === "enumval_value") return { why: "no-enumerator", what, detail: "no such enumerator" };
   const why = WHY[best.why];
-  const part = spec.steps.slice(0, best.reached + 1);
+  const part = spec.accessors.slice(0, best.reached + 1);
   return { why, what, detail: `${describeSpec(spec, part)}: ${DETAIL[why]}` };
 }
 
@@ -84070,18 +84076,19 @@ function patch(instructions, index2, resolved, kernel) {
   const what = describeSpec(resolved.spec);
   try {
     const instruction = instructions[index2];
-    if (instruction === void 0) throw new Refusal("it is at no instruction");
+    if (instruction === void 0) throw new RelocationError("it is at no instruction");
     switch (classOf(instruction)) {
       case CLASS.ALU:
       case CLASS.ALU64:
-        if ((instruction.code & REGISTER_OPERAND) !== 0) throw new Refusal("it has no constant");
-        demand2(resolved, BigInt(instruction.immediate));
+        if ((instruction.code & REGISTER_OPERAND) !== 0)
+          throw new RelocationError("it has no constant");
+        requireOriginal(resolved, BigInt(instruction.immediate));
         instructions[index2] = { ...instruction, immediate: low32(resolved.value.value) };
         return resolved;
       case CLASS.LDX:
       case CLASS.ST:
       case CLASS.STX: {
-        const moved2 = move(instruction, resolved, kernel);
+        const moved2 = patchAccess(instruction, resolved, kernel);
         if (moved2 !== void 0) {
           instructions[index2] = moved2;
           return resolved;
@@ -84094,21 +84101,21 @@ function patch(instructions, index2, resolved, kernel) {
         return resolved;
     }
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof RelocationError)) throw error;
     return { status: "refused", problem: { why: "refused", what, detail: error.message } };
   }
 }
-function demand2({ original }, found) {
+function requireOriginal({ original }, found) {
   const expected = original.value;
   if (original.validate && BigInt.asUintN(64, found) !== expected) {
-    throw new Refusal(`its instruction holds ${found} where its types give ${expected}`);
+    throw new RelocationError(`its instruction holds ${found} where its types give ${expected}`);
   }
 }
-function move(instruction, resolved, kernel) {
+function patchAccess(instruction, resolved, kernel) {
   var _a6, _b3, _c, _d;
   const { original, value, spec } = resolved;
-  demand2(resolved, BigInt(instruction.offset));
-  if (value.value > 0x7fffn) throw new Refusal(`its offset ${value.value} is too large`);
+  requireOriginal(resolved, BigInt(instruction.offset));
+  if (value.value > 0x7fffn) throw new RelocationError(`its offset ${value.value} is too large`);
   const before = original.access;
   const after2 = value.access;
   const sizes = [(_a6 = before == null ? void 0 : before.size) != null ? _a6 : 0, (_b3 = after2 == null ? void 0 : after2.size) != null ? _b3 : 0];
@@ -84117,10 +84124,12 @@ function move(instruction, resolved, kernel) {
   const types = [spec.types.type((_c = before == null ? void 0 : before.type) != null ? _c : 0), kernel.type((_d = after2 == null ? void 0 : after2.type) != null ? _d : 0)];
   if (!canWiden(...types)) return void 0;
   if (accessSize(instruction) !== sizes[0]) {
-    throw new Refusal(`its instruction moves ${accessSize(instruction)} bytes of ${sizes[0]}`);
+    throw new RelocationError(
+      `its instruction moves ${accessSize(instruction)} bytes of ${sizes[0]}`
+    );
   }
   const resized = withAccessSize(moved2, sizes[1]);
-  if (resized === void 0) throw new Refusal(`no instruction moves ${sizes[1]} bytes`);
+  if (resized === void 0) throw new RelocationError(`no instruction moves ${sizes[1]} bytes`);
   return resized;
 }
 function canWiden(before, after2) {
@@ -84132,13 +84141,13 @@ function patchWide(instructions, index2, instruction, resolved) {
   const next2 = instructions[index2 + 1];
   const plain2 = instruction.source === 0 && instruction.offset === 0;
   if (instruction.code !== LOAD_IMMEDIATE_64 || !plain2 || next2 === void 0 || next2.code !== 0) {
-    throw new Refusal(
+    throw new RelocationError(
       `it is at an instruction that cannot be relocated (code ${instruction.code})`
     );
   }
   const { value } = resolved.value;
   const found = BigInt.asUintN(32, BigInt(instruction.immediate)) | BigInt(next2.immediate) << 32n;
-  demand2(resolved, found);
+  requireOriginal(resolved, found);
   instructions[index2] = { ...instruction, immediate: low32(value) };
   instructions[index2 + 1] = { ...next2, immediate: low32(value >> 32n) };
 }
@@ -84146,7 +84155,7 @@ function low32(value) {
   return Number(BigInt.asIntN(32, value));
 }
 
-// src/btf/core/apply.ts
+// src/btf/core/relocate.ts
 function relocate(object2, kernel) {
   const resolve10 = resolver(object2.types, kernel);
   const sections = new Map(
@@ -84160,16 +84169,13 @@ function relocate(object2, kernel) {
     if (!code2.functions.some(({ start: start2, end }) => start2 <= index2 && index2 < end)) continue;
     const resolved = resolve10(relocation);
     const resolution = resolved.status === "value" ? patch(code2.instructions, index2, resolved, kernel.types) : resolved;
-    applied.push({ relocation, place: { section: code2.section, index: index2 }, resolution });
+    applied.push({ relocation, address: { section: code2.section, index: index2 }, resolution });
   }
   const code = new Map([...sections.values()].map((one2) => [one2.section, one2]));
-  return { code, applied };
+  return { code, results: applied };
 }
 
-// src/btf/core/calls.ts
-function keyOf({ section, index: index2 }) {
-  return `${section}:${index2}`;
-}
+// src/verifier/call-graph.ts
 var CALL = 128;
 var PSEUDO_CALL = 1;
 function isLocalCall({ code, source: source2 }) {
@@ -84180,7 +84186,7 @@ function isGlobal(code, { section, index: index2 }) {
   const functions = (_b3 = (_a6 = code.get(section)) == null ? void 0 : _a6.functions) != null ? _b3 : [];
   return functions.some((one2) => one2.start === index2 && one2.isGlobal);
 }
-function calledFrom(code, entry) {
+function functionsOf(code, entry) {
   const found = /* @__PURE__ */ new Map();
   const waiting = [entry];
   for (let place = waiting.pop(); place !== void 0; place = waiting.pop()) {
@@ -84191,9 +84197,10 @@ function calledFrom(code, entry) {
     for (let index2 = own.start; index2 < own.end; index2++) {
       const instruction = section.instructions[index2];
       if (instruction === void 0) break;
-      if (isLocalCall(instruction)) waiting.push(callee(section, { ...place, index: index2 }, instruction));
+      if (isLocalCall(instruction))
+        waiting.push(calledFunction(section, { ...place, index: index2 }, instruction));
       const reference = section.references.get(index2);
-      if (instruction.code === LOAD_IMMEDIATE_64 && (reference == null ? void 0 : reference.to) === "section") {
+      if (instruction.code === LOAD_IMMEDIATE_64 && (reference == null ? void 0 : reference.kind) === "section") {
         const offset = reference.offset + instruction.immediate;
         waiting.push({ section: reference.section, index: offset / 8 });
       }
@@ -84201,57 +84208,57 @@ function calledFrom(code, entry) {
   }
   return [...found.values()];
 }
-function callee(section, place, { immediate }) {
+function calledFunction(section, place, { immediate }) {
   const reference = section.references.get(place.index);
-  if ((reference == null ? void 0 : reference.to) === "section") {
+  if ((reference == null ? void 0 : reference.kind) === "section") {
     return { section: reference.section, index: reference.offset / 8 + immediate + 1 };
   }
   return { ...place, index: place.index + immediate + 1 };
 }
 
-// src/btf/core/known.ts
-var ANYTHING = { is: "anything" };
+// src/verifier/domain.ts
+var UNKNOWN = { kind: "anything" };
 function constant(value) {
-  return { is: "constant", value: BigInt.asUintN(64, value) };
+  return { kind: "constant", value: BigInt.asUintN(64, value) };
 }
-function sameKnown(left, right) {
+function equalValues(left, right) {
   if (left === right) return true;
-  switch (left.is) {
+  switch (left.kind) {
     case "anything":
-      return right.is === "anything";
+      return right.kind === "anything";
     case "constant":
-      return right.is === "constant" && left.value === right.value;
+      return right.kind === "constant" && left.value === right.value;
     case "stack":
-      return right.is === "stack" && left.offset === right.offset;
+      return right.kind === "stack" && left.offset === right.offset;
     case "data":
-      return right.is === "data" && left.of === right.of && left.offset === right.offset;
+      return right.kind === "data" && left.section === right.section && left.offset === right.offset;
   }
 }
-function meet(left, right) {
-  if (sameKnown(left, right)) return left;
-  const onStack = left.is === "stack" && right.is === "stack";
-  return onStack ? { is: "stack", offset: void 0 } : ANYTHING;
+function join17(left, right) {
+  if (equalValues(left, right)) return left;
+  const onStack = left.kind === "stack" && right.kind === "stack";
+  return onStack ? { kind: "stack", offset: void 0 } : UNKNOWN;
 }
 var [ADD, SUB, MUL, DIV, OR, AND] = [0, 16, 32, 48, 64, 80];
 var [LSH, RSH, NEG, MOD, XOR2, MOV, ARSH, END2] = [96, 112, 128, 144, 160, 176, 192, 208];
-function calculate(instruction, destination, source2) {
+function evaluateAlu(instruction, destination, source2) {
   const operation = instruction.code & 240;
   const bits2 = classOf(instruction) === CLASS.ALU64 ? 64 : 32;
   const operand = (instruction.code & REGISTER_OPERAND) === 0 ? constant(BigInt(instruction.immediate)) : source2;
-  if (operation === END2) return ANYTHING;
+  if (operation === END2) return UNKNOWN;
   if (operation === MOV) return moved(instruction, operand, bits2);
   if (bits2 === 64 && (operation === ADD || operation === SUB)) {
-    const shifted = shift(destination, operand, operation === ADD ? 1 : -1);
+    const shifted = addToPointer(destination, operand, operation === ADD ? 1 : -1);
     if (shifted !== void 0) return shifted;
   }
   const isZero = [destination, operand].some(
-    (one2) => one2.is === "constant" && low(one2.value, bits2) === 0n
+    (one2) => one2.kind === "constant" && low(one2.value, bits2) === 0n
   );
   if (isZero && (operation === AND || operation === MUL)) return constant(0n);
-  if (destination.is === "constant" && operation === NEG) {
+  if (destination.kind === "constant" && operation === NEG) {
     return constant(low(-destination.value, bits2));
   }
-  if (destination.is !== "constant" || operand.is !== "constant") return ANYTHING;
+  if (destination.kind !== "constant" || operand.kind !== "constant") return UNKNOWN;
   const result = arithmetic(
     operation,
     low(destination.value, bits2),
@@ -84259,26 +84266,26 @@ function calculate(instruction, destination, source2) {
     bits2,
     instruction.offset !== 0
   );
-  return result === void 0 ? ANYTHING : constant(low(result, bits2));
+  return result === void 0 ? UNKNOWN : constant(low(result, bits2));
 }
 function moved({ offset }, operand, bits2) {
   if (bits2 === 64 && offset === 0) return operand;
-  if (operand.is !== "constant" || ![0, 8, 16, 32].includes(offset)) return ANYTHING;
+  if (operand.kind !== "constant" || ![0, 8, 16, 32].includes(offset)) return UNKNOWN;
   const value = offset === 0 ? operand.value : BigInt.asIntN(offset, operand.value);
   return constant(low(value, bits2));
 }
-function shift(left, right, sign) {
+function addToPointer(left, right, sign) {
   var _a6;
-  const [base, by] = left.is === "constant" && sign === 1 ? [right, left] : [left, right];
-  if (base.is === "stack") {
-    const known = by.is === "constant" && base.offset !== void 0;
+  const [base, by] = left.kind === "constant" && sign === 1 ? [right, left] : [left, right];
+  if (base.kind === "stack") {
+    const known = by.kind === "constant" && base.offset !== void 0;
     return {
-      is: "stack",
+      kind: "stack",
       offset: known ? ((_a6 = base.offset) != null ? _a6 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
     };
   }
-  if (base.is !== "data") return void 0;
-  if (by.is !== "constant") return ANYTHING;
+  if (base.kind !== "data") return void 0;
+  if (by.kind !== "constant") return UNKNOWN;
   return { ...base, offset: base.offset + sign * Number(BigInt.asIntN(64, by.value)) };
 }
 function arithmetic(operation, left, right, bits2, signed) {
@@ -84327,15 +84334,15 @@ var COMPARISONS = {
 };
 var EQUAL = 16;
 var NOT_EQUAL = 80;
-function isTaken(instruction, left, right) {
+function evaluateBranch(instruction, left, right) {
   var _a6;
   const operation = instruction.code & 240;
   const bits2 = classOf(instruction) === CLASS.JMP ? 64 : 32;
-  if (left.is === "constant" && right.is === "constant") {
+  if (left.kind === "constant" && right.kind === "constant") {
     return (_a6 = COMPARISONS[operation]) == null ? void 0 : _a6.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
   }
-  const isAddress = left.is === "stack" || left.is === "data";
-  if (isAddress && bits2 === 64 && right.is === "constant" && right.value === 0n) {
+  const isAddress = left.kind === "stack" || left.kind === "data";
+  if (isAddress && bits2 === 64 && right.kind === "constant" && right.value === 0n) {
     if (operation === EQUAL) return false;
     if (operation === NOT_EQUAL) return true;
   }
@@ -84350,29 +84357,126 @@ function low(value, bits2) {
   return BigInt.asUintN(bits2, value);
 }
 
-// src/btf/core/effects.ts
+// src/verifier/state.ts
+var FRAME_POINTER = 10;
+var REGISTERS = 16;
+var _stack, _escaped, _AbstractState_instances, forget_fn;
+var _AbstractState = class _AbstractState {
+  constructor(registers, stack, escaped) {
+    __privateAdd(this, _AbstractState_instances);
+    __publicField(this, "registers");
+    /** By the offset from the frame pointer. Slots never overlap. */
+    __privateAdd(this, _stack);
+    /** Whether an address of the stack may lie in memory or in what is not known. */
+    __privateAdd(this, _escaped);
+    this.registers = registers;
+    __privateSet(this, _stack, stack);
+    __privateSet(this, _escaped, escaped);
+  }
+  /** At the beginning of a function. */
+  static atEntry(args = []) {
+    const registers = Array.from({ length: REGISTERS }, () => UNKNOWN);
+    for (const [index2, known] of args.entries()) registers[index2 + 1] = known;
+    registers[FRAME_POINTER] = { kind: "stack", offset: 0 };
+    return new _AbstractState(registers, /* @__PURE__ */ new Map(), false);
+  }
+  copy() {
+    return new _AbstractState([...this.registers], new Map(__privateGet(this, _stack)), __privateGet(this, _escaped));
+  }
+  get(register2) {
+    var _a6;
+    return (_a6 = this.registers[register2]) != null ? _a6 : UNKNOWN;
+  }
+  set(register2, known) {
+    this.registers[register2] = known;
+  }
+  load(address, size2) {
+    if (address.kind !== "stack" || address.offset === void 0) return UNKNOWN;
+    const slot = __privateGet(this, _stack).get(address.offset);
+    return (slot == null ? void 0 : slot.size) === size2 ? slot.known : UNKNOWN;
+  }
+  store(address, size2, known) {
+    if (known.kind === "stack") __privateSet(this, _escaped, true);
+    if (address.kind === "stack" && address.offset !== void 0) {
+      __privateMethod(this, _AbstractState_instances, forget_fn).call(this, address.offset, address.offset + size2);
+      __privateGet(this, _stack).set(address.offset, { size: size2, known });
+    } else {
+      this.forgetAt(address);
+    }
+  }
+  /** Something may have been written from that address on (stacks grow down, buffers up). */
+  forgetAt(address, length = Number.POSITIVE_INFINITY) {
+    var _a6;
+    if (address.kind === "stack") {
+      const known = address.offset !== void 0;
+      const start2 = (_a6 = address.offset) != null ? _a6 : Number.NEGATIVE_INFINITY;
+      __privateMethod(this, _AbstractState_instances, forget_fn).call(this, start2, known ? start2 + length : Number.POSITIVE_INFINITY);
+    } else if (address.kind === "anything" && __privateGet(this, _escaped)) {
+      __privateGet(this, _stack).clear();
+    }
+  }
+  /** Somebody has had the address, and may have kept it. */
+  forgetAll() {
+    __privateGet(this, _stack).clear();
+    __privateSet(this, _escaped, true);
+  }
+  /** Takes in what is known on another way to the same place; whether that changed anything. */
+  joinWith(other) {
+    let changed = __privateGet(other, _escaped) && !__privateGet(this, _escaped);
+    __privateGet(this, _escaped) || __privateSet(this, _escaped, __privateGet(other, _escaped));
+    for (const [register2, known] of this.registers.entries()) {
+      const met = join17(known, other.get(register2));
+      if (equalValues(met, known)) continue;
+      if (met.kind === "anything" && [known, other.get(register2)].some((one2) => one2.kind === "stack")) {
+        __privateSet(this, _escaped, true);
+      }
+      this.registers[register2] = met;
+      changed = true;
+    }
+    for (const [offset, slot] of __privateGet(this, _stack)) {
+      const theirs2 = __privateGet(other, _stack).get(offset);
+      const met = (theirs2 == null ? void 0 : theirs2.size) === slot.size ? join17(slot.known, theirs2.known) : UNKNOWN;
+      if (equalValues(met, slot.known)) continue;
+      if (met.kind === "anything") __privateGet(this, _stack).delete(offset);
+      else __privateGet(this, _stack).set(offset, { ...slot, known: met });
+      changed = true;
+    }
+    return changed;
+  }
+};
+_stack = new WeakMap();
+_escaped = new WeakMap();
+_AbstractState_instances = new WeakSet();
+forget_fn = function(start2, end) {
+  for (const [offset, { size: size2 }] of __privateGet(this, _stack)) {
+    if (offset < end && offset + size2 > start2) __privateGet(this, _stack).delete(offset);
+  }
+};
+var AbstractState = _AbstractState;
+
+// src/verifier/transfer.ts
 var MODE_BITS = 224;
 var MODE_MEMORY = 96;
 var MODE_ATOMIC = 192;
-function loaded(instruction, state, address, read2) {
-  if ((instruction.code & MODE_BITS) !== MODE_MEMORY) return ANYTHING;
+function evaluateLoad(instruction, state, address, read2) {
+  if ((instruction.code & MODE_BITS) !== MODE_MEMORY) return UNKNOWN;
   const size2 = accessSize(instruction);
-  if (address.is === "stack" && address.offset !== void 0) {
+  if (address.kind === "stack" && address.offset !== void 0) {
     return state.load({ ...address, offset: address.offset + instruction.offset }, size2);
   }
-  if (address.is !== "data") return ANYTHING;
-  const value = read2(address.of, address.offset + instruction.offset, size2);
-  return value === void 0 ? ANYTHING : constant(value);
+  if (address.kind !== "data") return UNKNOWN;
+  const value = read2(address.section, address.offset + instruction.offset, size2);
+  return value === void 0 ? UNKNOWN : constant(value);
 }
-function store(instruction, state, address, source2) {
+function applyStore(instruction, state, address, source2) {
   var _a6;
   const size2 = accessSize(instruction);
-  const known = address.is === "stack" && address.offset !== void 0;
-  const at3 = known ? { is: "stack", offset: ((_a6 = address.offset) != null ? _a6 : 0) + instruction.offset } : address;
+  const known = address.kind === "stack" && address.offset !== void 0;
+  const at3 = known ? { kind: "stack", offset: ((_a6 = address.offset) != null ? _a6 : 0) + instruction.offset } : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
     state.forgetAt(at3, size2);
-    state.set(instruction.source, ANYTHING);
-    state.set(0, ANYTHING);
+    state.set(instruction.source, UNKNOWN);
+    state.set(0, UNKNOWN);
     return;
   }
   const immediate = constant(BigInt.asUintN(size2 * 8, BigInt(instruction.immediate)));
@@ -84380,7 +84484,7 @@ function store(instruction, state, address, source2) {
   state.store(at3, size2, value);
 }
 function narrowed(known, size2) {
-  return known.is === "constant" ? constant(BigInt.asUintN(size2 * 8, known.value)) : known;
+  return known.kind === "constant" ? constant(BigInt.asUintN(size2 * 8, known.value)) : known;
 }
 var FILLS_R1 = /* @__PURE__ */ new Set([4, 16, 45, 112, 113, 114, 115]);
 var WRITES_NOTHING = /* @__PURE__ */ new Set([
@@ -84400,118 +84504,21 @@ var WRITES_NOTHING = /* @__PURE__ */ new Set([
   132,
   133
 ]);
-function callHelper({ immediate, source: source2 }, state) {
+function applyHelperCall({ immediate, source: source2 }, state) {
   const isHelper = source2 === 0;
   if (isHelper && FILLS_R1.has(immediate)) {
     const length = state.get(2);
-    const size2 = length.is === "constant" ? Number(length.value) : void 0;
+    const size2 = length.kind === "constant" ? Number(length.value) : void 0;
     state.forgetAt(state.get(1), size2);
   } else if (!isHelper || !WRITES_NOTHING.has(immediate)) {
     for (const register2 of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register2));
   }
-  for (const register2 of [0, 1, 2, 3, 4, 5]) state.set(register2, ANYTHING);
+  for (const register2 of [0, 1, 2, 3, 4, 5]) state.set(register2, UNKNOWN);
 }
 
-// src/btf/core/state.ts
-var FRAME_POINTER = 10;
-var REGISTERS = 16;
-var _stack, _escaped, _State_instances, forget_fn;
-var _State = class _State {
-  constructor(registers, stack, escaped) {
-    __privateAdd(this, _State_instances);
-    __publicField(this, "registers");
-    /** By the offset from the frame pointer. Slots never overlap. */
-    __privateAdd(this, _stack);
-    /** Whether an address of the stack may lie in memory or in what is not known. */
-    __privateAdd(this, _escaped);
-    this.registers = registers;
-    __privateSet(this, _stack, stack);
-    __privateSet(this, _escaped, escaped);
-  }
-  /** At the beginning of a function. */
-  static atEntry(args = []) {
-    const registers = Array.from({ length: REGISTERS }, () => ANYTHING);
-    for (const [index2, known] of args.entries()) registers[index2 + 1] = known;
-    registers[FRAME_POINTER] = { is: "stack", offset: 0 };
-    return new _State(registers, /* @__PURE__ */ new Map(), false);
-  }
-  copy() {
-    return new _State([...this.registers], new Map(__privateGet(this, _stack)), __privateGet(this, _escaped));
-  }
-  get(register2) {
-    var _a6;
-    return (_a6 = this.registers[register2]) != null ? _a6 : ANYTHING;
-  }
-  set(register2, known) {
-    this.registers[register2] = known;
-  }
-  load(address, size2) {
-    if (address.is !== "stack" || address.offset === void 0) return ANYTHING;
-    const slot = __privateGet(this, _stack).get(address.offset);
-    return (slot == null ? void 0 : slot.size) === size2 ? slot.known : ANYTHING;
-  }
-  store(address, size2, known) {
-    if (known.is === "stack") __privateSet(this, _escaped, true);
-    if (address.is === "stack" && address.offset !== void 0) {
-      __privateMethod(this, _State_instances, forget_fn).call(this, address.offset, address.offset + size2);
-      __privateGet(this, _stack).set(address.offset, { size: size2, known });
-    } else {
-      this.forgetAt(address);
-    }
-  }
-  /** Something may have been written from that address on (stacks grow down, buffers up). */
-  forgetAt(address, length = Number.POSITIVE_INFINITY) {
-    var _a6;
-    if (address.is === "stack") {
-      const known = address.offset !== void 0;
-      const start2 = (_a6 = address.offset) != null ? _a6 : Number.NEGATIVE_INFINITY;
-      __privateMethod(this, _State_instances, forget_fn).call(this, start2, known ? start2 + length : Number.POSITIVE_INFINITY);
-    } else if (address.is === "anything" && __privateGet(this, _escaped)) {
-      __privateGet(this, _stack).clear();
-    }
-  }
-  /** Somebody has had the address, and may have kept it. */
-  forgetAll() {
-    __privateGet(this, _stack).clear();
-    __privateSet(this, _escaped, true);
-  }
-  /** Takes in what is known on another way to the same place; whether that changed anything. */
-  merge(other) {
-    let changed = __privateGet(other, _escaped) && !__privateGet(this, _escaped);
-    __privateGet(this, _escaped) || __privateSet(this, _escaped, __privateGet(other, _escaped));
-    for (const [register2, known] of this.registers.entries()) {
-      const met = meet(known, other.get(register2));
-      if (sameKnown(met, known)) continue;
-      if (met.is === "anything" && [known, other.get(register2)].some((one2) => one2.is === "stack")) {
-        __privateSet(this, _escaped, true);
-      }
-      this.registers[register2] = met;
-      changed = true;
-    }
-    for (const [offset, slot] of __privateGet(this, _stack)) {
-      const theirs2 = __privateGet(other, _stack).get(offset);
-      const met = (theirs2 == null ? void 0 : theirs2.size) === slot.size ? meet(slot.known, theirs2.known) : ANYTHING;
-      if (sameKnown(met, slot.known)) continue;
-      if (met.is === "anything") __privateGet(this, _stack).delete(offset);
-      else __privateGet(this, _stack).set(offset, { ...slot, known: met });
-      changed = true;
-    }
-    return changed;
-  }
-};
-_stack = new WeakMap();
-_escaped = new WeakMap();
-_State_instances = new WeakSet();
-forget_fn = function(start2, end) {
-  for (const [offset, { size: size2 }] of __privateGet(this, _stack)) {
-    if (offset < end && offset + size2 > start2) __privateGet(this, _stack).delete(offset);
-  }
-};
-var State = _State;
-
-// src/btf/core/reach.ts
-function reachable(surroundings, entry) {
-  const walk = new Walk(surroundings);
+// src/verifier/reach.ts
+function findReachable(surroundings, entry) {
+  const walk = new Analysis(surroundings);
   walk.enter(entry, []);
   walk.finish();
   return (place) => walk.hasReached(place);
@@ -84519,10 +84526,10 @@ function reachable(surroundings, entry) {
 var CALLER_SAVED = [0, 1, 2, 3, 4, 5];
 var ARGUMENTS = [1, 2, 3, 4, 5];
 var [ALWAYS, CALL2, EXIT, MAY_GOTO] = [0, 128, 144, 224];
-var _surroundings, _reached, _callees, _waiting2, _Walk_instances, calleeAt_fn, flow_fn, next_fn3, step_fn2, jump_fn, branch_fn, call_fn, leave_fn, resume_fn, loadWide_fn;
-var Walk = class {
+var _surroundings, _reached, _callees, _waiting2, _Analysis_instances, calleeAt_fn, flow_fn, next_fn3, step_fn2, jump_fn, branch_fn, call_fn, leave_fn, resume_fn, loadWide_fn;
+var Analysis = class {
   constructor(surroundings) {
-    __privateAdd(this, _Walk_instances);
+    __privateAdd(this, _Analysis_instances);
     __privateAdd(this, _surroundings);
     __privateAdd(this, _reached, /* @__PURE__ */ new Map());
     __privateAdd(this, _callees, /* @__PURE__ */ new Map());
@@ -84535,8 +84542,8 @@ var Walk = class {
   /** Begins at the first instruction of a function. */
   enter(place, args) {
     if (!__privateGet(this, _surroundings).code.has(place.section)) return;
-    const foreign = args.map((known) => known.is === "stack" ? ANYTHING : known);
-    __privateMethod(this, _Walk_instances, flow_fn).call(this, place, State.atEntry(foreign), __privateMethod(this, _Walk_instances, calleeAt_fn).call(this, place));
+    const foreign = args.map((known) => known.kind === "stack" ? UNKNOWN : known);
+    __privateMethod(this, _Analysis_instances, flow_fn).call(this, place, AbstractState.atEntry(foreign), __privateMethod(this, _Analysis_instances, calleeAt_fn).call(this, place));
   }
   finish() {
     for (let place = __privateGet(this, _waiting2).pop(); place !== void 0; place = __privateGet(this, _waiting2).pop()) {
@@ -84545,7 +84552,7 @@ var Walk = class {
       const reached = __privateGet(this, _reached).get(keyOf(place));
       if (section === void 0 || instruction === void 0 || reached === void 0) continue;
       const { owner } = reached;
-      __privateMethod(this, _Walk_instances, step_fn2).call(this, { place, section, instruction, state: reached.state.copy(), owner });
+      __privateMethod(this, _Analysis_instances, step_fn2).call(this, { place, section, instruction, state: reached.state.copy(), owner });
     }
   }
 };
@@ -84553,7 +84560,7 @@ _surroundings = new WeakMap();
 _reached = new WeakMap();
 _callees = new WeakMap();
 _waiting2 = new WeakMap();
-_Walk_instances = new WeakSet();
+_Analysis_instances = new WeakSet();
 calleeAt_fn = function(place) {
   const known = __privateGet(this, _callees).get(keyOf(place));
   if (known !== void 0) return known;
@@ -84564,11 +84571,11 @@ calleeAt_fn = function(place) {
 flow_fn = function(place, state, owner) {
   const known = __privateGet(this, _reached).get(keyOf(place));
   if (known === void 0) __privateGet(this, _reached).set(keyOf(place), { state: state.copy(), owner });
-  else if (!known.state.merge(state)) return;
+  else if (!known.state.joinWith(state)) return;
   __privateGet(this, _waiting2).push(place);
 };
 next_fn3 = function({ place, state, owner }, distance = 0) {
-  __privateMethod(this, _Walk_instances, flow_fn).call(this, after(place, distance), state, owner);
+  __privateMethod(this, _Analysis_instances, flow_fn).call(this, after(place, distance), state, owner);
 };
 step_fn2 = function(visit) {
   const { place, section, instruction, state } = visit;
@@ -84578,55 +84585,55 @@ step_fn2 = function(visit) {
   switch (classOf(instruction)) {
     case CLASS.ALU:
     case CLASS.ALU64: {
-      const result = calculate(instruction, target, state.get(source2));
+      const result = evaluateAlu(instruction, target, state.get(source2));
       state.set(destination, unknown(place) ? addressOnly(result, target) : result);
-      __privateMethod(this, _Walk_instances, next_fn3).call(this, visit);
+      __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
       break;
     }
     case CLASS.LD:
       if (code === LOAD_IMMEDIATE_64) {
-        const known = __privateMethod(this, _Walk_instances, loadWide_fn).call(this, section, place.index);
-        state.set(destination, unknown(place) ? ANYTHING : known);
-        __privateMethod(this, _Walk_instances, next_fn3).call(this, visit, 1);
+        const known = __privateMethod(this, _Analysis_instances, loadWide_fn).call(this, section, place.index);
+        state.set(destination, unknown(place) ? UNKNOWN : known);
+        __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit, 1);
       } else {
-        for (const register2 of CALLER_SAVED) state.set(register2, ANYTHING);
-        __privateMethod(this, _Walk_instances, next_fn3).call(this, visit);
+        for (const register2 of CALLER_SAVED) state.set(register2, UNKNOWN);
+        __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
       }
       break;
     case CLASS.LDX:
-      state.set(destination, loaded(instruction, state, state.get(source2), read2));
-      __privateMethod(this, _Walk_instances, next_fn3).call(this, visit);
+      state.set(destination, evaluateLoad(instruction, state, state.get(source2), read2));
+      __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
       break;
     case CLASS.ST:
     case CLASS.STX:
-      store(instruction, state, target, state.get(source2));
-      __privateMethod(this, _Walk_instances, next_fn3).call(this, visit);
+      applyStore(instruction, state, target, state.get(source2));
+      __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
       break;
     default:
-      __privateMethod(this, _Walk_instances, jump_fn).call(this, visit);
+      __privateMethod(this, _Analysis_instances, jump_fn).call(this, visit);
   }
 };
 jump_fn = function(visit) {
   const { place, section, instruction, state, owner } = visit;
   switch (instruction.code & 240) {
     case EXIT:
-      __privateMethod(this, _Walk_instances, leave_fn).call(this, owner, state.get(0));
+      __privateMethod(this, _Analysis_instances, leave_fn).call(this, owner, state.get(0));
       break;
     case ALWAYS: {
       const isLong = classOf(instruction) === CLASS.JMP32;
-      __privateMethod(this, _Walk_instances, next_fn3).call(this, visit, isLong ? instruction.immediate : instruction.offset);
+      __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit, isLong ? instruction.immediate : instruction.offset);
       break;
     }
     case CALL2:
       if (isLocalCall(instruction)) {
-        __privateMethod(this, _Walk_instances, call_fn).call(this, visit, callee(section, place, instruction));
+        __privateMethod(this, _Analysis_instances, call_fn).call(this, visit, calledFunction(section, place, instruction));
       } else {
-        callHelper(instruction, state);
-        __privateMethod(this, _Walk_instances, next_fn3).call(this, visit);
+        applyHelperCall(instruction, state);
+        __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
       }
       break;
     default:
-      __privateMethod(this, _Walk_instances, branch_fn).call(this, visit);
+      __privateMethod(this, _Analysis_instances, branch_fn).call(this, visit);
   }
 };
 branch_fn = function(visit) {
@@ -84635,87 +84642,87 @@ branch_fn = function(visit) {
   const isConstant = (code & REGISTER_OPERAND) === 0;
   const left = state.get(destination);
   const right = isConstant ? constant(BigInt(immediate)) : state.get(source2);
-  const taken2 = (code & 240) === MAY_GOTO ? void 0 : isTaken(instruction, left, right);
-  const equal = right.is === "constant" ? equalWhen(instruction) : void 0;
+  const taken2 = (code & 240) === MAY_GOTO ? void 0 : evaluateBranch(instruction, left, right);
+  const equal = right.kind === "constant" ? equalWhen(instruction) : void 0;
   for (const side of ["taken", "not-taken"]) {
     if (taken2 === (side === "not-taken")) continue;
     const known = state.copy();
-    if (side === equal && left.is === "anything") known.set(destination, right);
-    __privateMethod(this, _Walk_instances, next_fn3).call(this, { ...visit, state: known }, side === "taken" ? offset : 0);
+    if (side === equal && left.kind === "anything") known.set(destination, right);
+    __privateMethod(this, _Analysis_instances, next_fn3).call(this, { ...visit, state: known }, side === "taken" ? offset : 0);
   }
 };
 call_fn = function({ place, state, owner }, to3) {
   var _a6;
   const args = ARGUMENTS.map((register2) => state.get(register2));
-  if (args.some((known2) => known2.is === "stack")) state.forgetAll();
+  if (args.some((known2) => known2.kind === "stack")) state.forgetAll();
   for (const known2 of args) state.forgetAt(known2);
-  for (const register2 of CALLER_SAVED) state.set(register2, ANYTHING);
+  for (const register2 of CALLER_SAVED) state.set(register2, UNKNOWN);
   const back = after(place);
   if (isGlobal(__privateGet(this, _surroundings).code, to3)) {
     this.enter(to3, []);
-    __privateMethod(this, _Walk_instances, flow_fn).call(this, back, state, owner);
+    __privateMethod(this, _Analysis_instances, flow_fn).call(this, back, state, owner);
     return;
   }
-  const callee2 = __privateMethod(this, _Walk_instances, calleeAt_fn).call(this, to3);
-  const known = (_a6 = callee2.returns.get(keyOf(back))) != null ? _a6 : { place: back, state, caller: owner };
-  known.state.merge(state);
-  callee2.returns.set(keyOf(back), known);
+  const callee = __privateMethod(this, _Analysis_instances, calleeAt_fn).call(this, to3);
+  const known = (_a6 = callee.returns.get(keyOf(back))) != null ? _a6 : { place: back, state, caller: owner };
+  known.state.joinWith(state);
+  callee.returns.set(keyOf(back), known);
   this.enter(to3, args);
-  if (callee2.result !== void 0) __privateMethod(this, _Walk_instances, resume_fn).call(this, known, callee2.result);
+  if (callee.result !== void 0) __privateMethod(this, _Analysis_instances, resume_fn).call(this, known, callee.result);
 };
 leave_fn = function(owner, result) {
-  const outside = result.is === "stack" ? ANYTHING : result;
-  const met = owner.result === void 0 ? outside : meet(owner.result, outside);
-  if (owner.result !== void 0 && sameKnown(met, owner.result)) return;
+  const outside = result.kind === "stack" ? UNKNOWN : result;
+  const met = owner.result === void 0 ? outside : join17(owner.result, outside);
+  if (owner.result !== void 0 && equalValues(met, owner.result)) return;
   owner.result = met;
-  for (const back of owner.returns.values()) __privateMethod(this, _Walk_instances, resume_fn).call(this, back, met);
+  for (const back of owner.returns.values()) __privateMethod(this, _Analysis_instances, resume_fn).call(this, back, met);
 };
 resume_fn = function({ place, state, caller }, result) {
   const known = state.copy();
   known.set(0, result);
-  __privateMethod(this, _Walk_instances, flow_fn).call(this, place, known, caller);
+  __privateMethod(this, _Analysis_instances, flow_fn).call(this, place, known, caller);
 };
 /** What `r = <64 bits>` gives; a function whose address is taken will be called. */
 loadWide_fn = function(section, index2) {
   const low2 = section.instructions[index2];
   const high = section.instructions[index2 + 1];
-  if (low2 === void 0 || high === void 0) return ANYTHING;
+  if (low2 === void 0 || high === void 0) return UNKNOWN;
   const reference = section.references.get(index2);
   if (reference === void 0) {
     const number3 = BigInt.asUintN(32, BigInt(low2.immediate)) | BigInt(high.immediate) << 32n;
-    return low2.source === 0 ? constant(number3) : ANYTHING;
+    return low2.source === 0 ? constant(number3) : UNKNOWN;
   }
-  if (reference.to === "extern") {
+  if (reference.kind === "extern") {
     const isConfiguration = /^(CONFIG|LINUX)_/.test(reference.name);
-    return isConfiguration ? { is: "data", of: reference.name, offset: 0 } : ANYTHING;
+    return isConfiguration ? { kind: "data", section: reference.name, offset: 0 } : UNKNOWN;
   }
   const offset = reference.offset + low2.immediate;
   this.enter({ section: reference.section, index: offset / 8 }, []);
-  return { is: "data", of: reference.section, offset };
+  return { kind: "data", section: reference.section, offset };
 };
 function after(place, distance = 0) {
   return { ...place, index: place.index + 1 + distance };
 }
 function addressOnly(result, before) {
-  const onStack = result.is === "stack" || before.is === "stack";
-  return onStack ? { is: "stack", offset: void 0 } : ANYTHING;
+  const onStack = result.kind === "stack" || before.kind === "stack";
+  return onStack ? { kind: "stack", offset: void 0 } : UNKNOWN;
 }
 
-// src/btf/core/verdict.ts
+// src/verifier/verdict.ts
 function judge2(object2, kernel, uname2, known = /* @__PURE__ */ new Map()) {
   var _a6;
   const relocated = relocate(object2, kernel);
-  const relocations = relocated.applied.length;
-  if (!relocated.applied.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
-  const key = signature(object2, relocated, uname2);
-  const verdict = (_a6 = known.get(key)) != null ? _a6 : follow(object2, relocated, uname2);
+  const relocations = relocated.results.length;
+  if (!relocated.results.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
+  const key = cacheKey(object2, relocated, uname2);
+  const verdict = (_a6 = known.get(key)) != null ? _a6 : analyse(object2, relocated, uname2);
   known.set(key, verdict);
   return verdict;
 }
 function hasFailed(applied) {
   return applied.resolution.status !== "value";
 }
-function signature(object2, { applied }, uname2) {
+function cacheKey(object2, { results: applied }, uname2) {
   const answers = applied.map((one2) => {
     if (hasFailed(one2)) return `${one2.resolution.problem.why} ${one2.resolution.problem.detail}`;
     const isKnown = one2.resolution.status === "value" && !isOffset(one2);
@@ -84726,35 +84733,39 @@ function signature(object2, { applied }, uname2) {
 }
 function usesVersion({ code }) {
   return code.some(
-    ({ references }) => [...references.values()].some((one2) => one2.to === "extern" && one2.name === VERSION_VARIABLE)
+    ({ references }) => [...references.values()].some((one2) => one2.kind === "extern" && one2.name === VERSION_VARIABLE)
   );
 }
-function follow(object2, relocated, uname2) {
-  const failed3 = relocated.applied.filter(hasFailed);
+function analyse(object2, relocated, uname2) {
+  const failed3 = relocated.results.filter(hasFailed);
   const asConfigured = reachedIn(object2, relocated, uname2, "any");
-  const isSuspect = ({ place, resolution }) => resolution.status === "refused" || asConfigured(place);
+  const isSuspect = ({ address: place, resolution }) => resolution.status === "refused" || asConfigured(place);
   const suspects = failed3.filter(isSuspect);
   const asBuilt = suspects.length > 0 ? reachedIn(object2, relocated, uname2, "as-built") : () => false;
   const missing3 = /* @__PURE__ */ new Map();
-  for (const { place, resolution } of suspects) {
-    const { name, isOptional } = describePlace(relocated, place);
+  for (const { address: place, resolution } of suspects) {
+    const { name, isOptional } = functionAt(relocated, place);
     const isReached = resolution.status === "refused" || asBuilt(place);
     const when = isReached && !isOptional ? "always" : "optional";
     const found = { ...resolution.problem, function: name, when };
     missing3.set(`${name} ${found.what} ${found.why} ${when}`, found);
   }
   return {
-    relocations: relocated.applied.length,
+    relocations: relocated.results.length,
     guarded: failed3.length - suspects.length,
     missing: [...missing3.values()]
   };
 }
 function reachedIn(object2, relocated, uname2, constants6) {
-  const read2 = reader(object2, versionCode(uname2), constants6);
-  const offsets = new Set(relocated.applied.filter(isOffset).map(({ place }) => keyOf(place)));
-  const failed3 = new Set(relocated.applied.filter(hasFailed).map(({ place }) => keyOf(place)));
+  const read2 = constantReader(object2, versionCode(uname2), constants6);
+  const offsets = new Set(
+    relocated.results.filter(isOffset).map(({ address: place }) => keyOf(place))
+  );
+  const failed3 = new Set(
+    relocated.results.filter(hasFailed).map(({ address: place }) => keyOf(place))
+  );
   const unknown = (place) => offsets.has(keyOf(place)) || failed3.has(keyOf(place));
-  const programs = entries(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...verifiedBesides(relocated.code, place, uname2)]).map((place) => reachable({ code: relocated.code, read: read2, unknown }, place));
+  const programs = entryPoints(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...globalFunctions(relocated.code, place, uname2)]).map((place) => findReachable({ code: relocated.code, read: read2, unknown }, place));
   return (place) => programs.some((reached) => reached(place));
 }
 var LAZY_SINCE = 0x60800n;
@@ -84762,15 +84773,15 @@ function isLazy(uname2) {
   const version = versionCode(uname2);
   return version !== void 0 && version >= LAZY_SINCE;
 }
-function verifiedBesides(code, entry, uname2) {
+function globalFunctions(code, entry, uname2) {
   if (isLazy(uname2)) return [];
-  return calledFrom(code, entry).filter((place) => place !== entry && isGlobal(code, place));
+  return functionsOf(code, entry).filter((place) => place !== entry && isGlobal(code, place));
 }
 function isOffset({ relocation }) {
   return relocation.kind === "byte_off";
 }
 var SUBPROGRAMS = ".text";
-function entries(code) {
+function entryPoints(code) {
   const all = [...code.values()].flatMap(
     ({ name, section, functions }) => functions.map(({ start: start2 }) => ({
       ...{ isSubprogram: name === SUBPROGRAMS, optional: name.startsWith("?") },
@@ -84780,7 +84791,7 @@ function entries(code) {
   const programs = all.filter(({ isSubprogram }) => !isSubprogram);
   return programs.length > 0 ? programs : all;
 }
-function describePlace({ code }, { section, index: index2 }) {
+function functionAt({ code }, { section, index: index2 }) {
   var _a6, _b3;
   const found = code.get(section);
   const owner = found == null ? void 0 : found.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
@@ -84793,7 +84804,7 @@ function versionCode(uname2) {
   const [major = 0, minor = 0, patch2 = 0] = found.slice(1).map(Number);
   return BigInt(major * 65536 + minor * 256 + Math.min(patch2, 255));
 }
-function reader(object2, version, constants6) {
+function constantReader(object2, version, constants6) {
   const { byteOrder } = object2.types.btf;
   return (of, offset, size2) => {
     var _a6;
@@ -84823,7 +84834,7 @@ async function checkObjects(platform3, progress, objects, kernels3) {
     platform3.interrupted.throwIfAborted();
     try {
       const btf = await load();
-      const kernel = new Kernel(new Btf(btf));
+      const kernel = new KernelTypes(new Btf(btf));
       for (const object2 of objects) {
         const { missing: missing3 } = judge2(object2, kernel, name, known.get(object2));
         tallyOf(tallies, object2, line2).add(name, missing3);
@@ -84846,11 +84857,11 @@ function tallyOf(tallies, object2, line2) {
   var _a6;
   const key = `${object2.name}
 ${line2}`;
-  const tally2 = (_a6 = tallies.get(key)) != null ? _a6 : new Tally(object2.name, line2);
+  const tally2 = (_a6 = tallies.get(key)) != null ? _a6 : new LineTally(object2.name, line2);
   tallies.set(key, tally2);
   return tally2;
 }
-var Tally = class {
+var LineTally = class {
   #object;
   #line;
   #kernels = 0;
@@ -85012,14 +85023,14 @@ function describeNearest({ uname: uname2, arch: arch3 }, nearest) {
   if (nearest.length === 0) return `It has no kernel ${uname2.split("-", 1)[0]} for ${arch3}.`;
   return `The nearest that it has: ${nearest.map((one2) => one2.uname).join(", ")}.`;
 }
-async function fetchBtf(platform3, progress, reader2, request2) {
+async function fetchBtf(platform3, progress, reader, request2) {
   const task = progress.begin(request2.machine.kernel.uname);
   task.stage("download");
   try {
-    const { kernel, tarball, promised } = await deliver(reader2, request2.machine);
+    const { kernel, tarball, promised } = await deliver(reader, request2.machine);
     task.advance(tarball.length);
     task.stage("check");
-    const btf = await unpackOf(platform3, kernel, tarball, reader2.name);
+    const btf = await unpackOf(platform3, kernel, tarball, reader.name);
     const summary3 = checkBtf(btf, request2.expectation);
     task.end("fetched", promised ? "as the catalog promises" : "no catalog promises its bytes");
     return { kernel, btf, summary: summary3, promised };
@@ -85036,21 +85047,21 @@ async function unpackOf(platform3, kernel, tarball, archive) {
   const what = `The tarball of ${kernel.uname} in ${archive}`;
   throw new Failure("bad-archive", `${what} holds the BTF of another kernel: ${uname2}.`);
 }
-async function deliver(reader2, machine) {
+async function deliver(reader, machine) {
   const { distribution: distribution2, versionId: versionId2, kernel } = machine;
   if (distribution2 !== void 0 && versionId2 !== void 0) {
-    const own = await first(reader2.read([{ distribution: distribution2, versionId: versionId2, ...kernel }]));
+    const own = await first(reader.read([{ distribution: distribution2, versionId: versionId2, ...kernel }]));
     if (own) return own;
   }
-  const all = await reader2.list().catch((error) => {
+  const all = await reader.list().catch((error) => {
     if (error instanceof Failure && error.reason === "not-found") return void 0;
     throw error;
   });
   if (all === void 0) {
-    if (versionId2 !== void 0) throw new NotArchived(reader2.name, machine, void 0);
+    if (versionId2 !== void 0) throw new NotArchived(reader.name, machine, void 0);
     throw new Failure(
       "usage",
-      `${reader2.name} has no catalog, and this machine does not say which VERSION_ID ${kernel.uname} is of.`,
+      `${reader.name} has no catalog, and this machine does not say which VERSION_ID ${kernel.uname} is of.`,
       "Give --version-id, '22.03' for example, and --distribution."
     );
   }
@@ -85059,14 +85070,14 @@ async function deliver(reader2, machine) {
   if (named3.length > 1) {
     throw new Failure(
       "usage",
-      `${reader2.name} has ${kernel.uname} several times: for ${places.join(", ")}.`,
+      `${reader.name} has ${kernel.uname} several times: for ${places.join(", ")}.`,
       "Say which with --version-id."
     );
   }
-  const elsewhere = await first(reader2.read(named3));
+  const elsewhere = await first(reader.read(named3));
   if (elsewhere) return elsewhere;
   throw new NotArchived(
-    reader2.name,
+    reader.name,
     machine,
     nearestKernels(all, { ...kernel, ...versionId2 ? { versionId: versionId2 } : {} })
   );
@@ -85077,9 +85088,9 @@ async function first(values) {
 }
 
 // src/jobs/fetch/select.ts
-async function selectKernels2(reader2, selection) {
-  const all = await reader2.list();
-  const catalog = await reader2.catalog();
+async function selectKernels2(reader, selection) {
+  const all = await reader.list();
+  const catalog = await reader.catalog();
   const [byKernel, byArch, byRelease] = [
     selector(selection.kernels),
     selector(selection.arches),
@@ -85094,19 +85105,19 @@ async function selectKernels2(reader2, selection) {
   const versions = [...new Set(all.map(({ versionId: versionId2 }) => versionId2))];
   throw new Failure(
     "not-found",
-    `None of the ${all.length} kernels of ${reader2.name} is selected.`,
+    `None of the ${all.length} kernels of ${reader.name} is selected.`,
     `It has kernels of ${versions.join(", ") || "nothing"}${catalog ? "" : "; without a catalog --release is the VERSION_ID"}.`
   );
 }
 
 // src/jobs/check-kernels.ts
-async function archiveKernels(platform3, reader2, selection) {
-  const kernels3 = await selectKernels2(reader2, selection);
+async function archiveKernels(platform3, reader, selection) {
+  const kernels3 = await selectKernels2(reader, selection);
   async function* each() {
-    for await (const { kernel, tarball } of reader2.read(kernels3)) {
+    for await (const { kernel, tarball } of reader.read(kernels3)) {
       const { versionId: versionId2, arch: arch3, uname: uname2 } = kernel;
-      const load = () => unpackOf(platform3, kernel, tarball, reader2.name);
-      yield { name: uname2, line: `${versionId2} ${arch3} ${baseOf2(uname2)}`, load };
+      const load = () => unpackOf(platform3, kernel, tarball, reader.name);
+      yield { name: uname2, line: `${versionId2} ${arch3} ${kernelSeries(uname2)}`, load };
     }
   }
   return { count: kernels3.length, each: each() };
@@ -85129,7 +85140,7 @@ async function unpack2(platform3, path5, bytes2) {
   if ((0, import_node_path29.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
-function baseOf2(uname2) {
+function kernelSeries(uname2) {
   var _a6, _b3;
   return (_b3 = (_a6 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a6[0]) != null ? _b3 : uname2;
 }
@@ -85138,8 +85149,8 @@ function baseOf2(uname2) {
 var import_node_crypto14 = require("crypto");
 function archiveReader(archive) {
   const regularFiles2 = async () => {
-    const entries2 = [...await archive.listPaths()];
-    return entries2.filter(([, { mode }]) => mode.startsWith("100")).map(([path5]) => path5);
+    const entries = [...await archive.listPaths()];
+    return entries.filter(([, { mode }]) => mode.startsWith("100")).map(([path5]) => path5);
   };
   return readerOf({
     name: archive.name,
@@ -85346,9 +85357,9 @@ var check2 = defineCommand({
     }
     const objects = await readObjects(object2);
     const progress = openProgress(platform3);
-    const reader2 = where === void 0 || btf.length > 0 ? void 0 : await openReader(platform3, where);
+    const reader = where === void 0 || btf.length > 0 ? void 0 : await openReader(platform3, where);
     try {
-      const kernels3 = reader2 === void 0 ? fileKernels(platform3, btf) : await archiveKernels(platform3, reader2, toSelection(options3));
+      const kernels3 = reader === void 0 ? fileKernels(platform3, btf) : await archiveKernels(platform3, reader, toSelection(options3));
       const report2 = await checkObjects(platform3, progress, objects, kernels3);
       const isGood = report2.results.every(({ good, kernels: kernels4 }) => good === kernels4);
       return {
@@ -85357,7 +85368,7 @@ var check2 = defineCommand({
         text: describe3(report2)
       };
     } finally {
-      await (reader2 == null ? void 0 : reader2.close());
+      await (reader == null ? void 0 : reader.close());
     }
   }
 });
@@ -85434,8 +85445,8 @@ async function answer(file, path5, asked, response) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries2 = await (0, import_promises26.readdir)(file, { withFileTypes: true });
-  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries2));
+  const entries = await (0, import_promises26.readdir)(file, { withFileTypes: true });
+  response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
   var _a6;
@@ -85466,8 +85477,8 @@ function answerFile(file, found, asked, response) {
   else
     (0, import_node_fs19.createReadStream)(file, { start: start2, end, highWaterMark: 1024 * 1024 }).on("error", () => response.destroy()).pipe(response);
 }
-function indexPage(path5, entries2) {
-  const links = entries2.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
+function indexPage(path5, entries) {
+  const links = entries.map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort().map((name) => `<a href="${encodeURI(name)}">${name}</a>
 `);
   const title = `Index of ${path5}`;
   const body = `<h1>${title}</h1><hr><pre><a href="../">../</a>
@@ -85612,8 +85623,8 @@ async function filesAt(path5) {
     if (!isSystemError(error, "ENOENT")) throw error;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries2 = await (0, import_promises27.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries2.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path32.join)(entry.parentPath, entry.name)).sort();
+  const entries = await (0, import_promises27.readdir)(path5, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path32.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
@@ -85878,12 +85889,12 @@ async function toMachine(platform3, options3) {
   };
 }
 async function fetchFor(platform3, progress, options3, machine) {
-  const reader2 = await openReader(platform3, options3.archive);
+  const reader = await openReader(platform3, options3.archive);
   try {
     const expectation = expectationOf(options3.minimumTypes);
-    return await fetchBtf(platform3, progress, reader2, { machine, expectation });
+    return await fetchBtf(platform3, progress, reader, { machine, expectation });
   } finally {
-    await reader2.close();
+    await reader.close();
   }
 }
 function ownBtfNote({ hasBtf }) {
@@ -86471,9 +86482,9 @@ function parseIdentity(text3, option) {
   return { name: name.trim(), email };
 }
 var NOBODY = { name: "openEuler BTFHub", email: "btfhub@noreply.invalid" };
-async function openCommitter(platform3, plumbing, signature2) {
-  const author = await identityOf2(platform3, plumbing, "AUTHOR", signature2.author);
-  const committer = await identityOf2(platform3, plumbing, "COMMITTER", signature2.committer);
+async function openCommitter(platform3, plumbing, signature) {
+  const author = await identityOf2(platform3, plumbing, "AUTHOR", signature.author);
+  const committer = await identityOf2(platform3, plumbing, "COMMITTER", signature.committer);
   const sign = await setting(plumbing, "commit.gpgsign") ? ["-S"] : [];
   let indexes = 0;
   const commitTree = async (tree, parent, call) => {
@@ -87074,12 +87085,12 @@ async function survey(folder2, problems) {
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries2 = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
+  const entries = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
     if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
-  for (const entry of entries2) {
+  for (const entry of entries) {
     const path5 = (0, import_node_path41.relative)(folder2, (0, import_node_path41.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
@@ -87135,15 +87146,15 @@ var DATADOG_FILE = "datadog.json";
 function datadogCatalog(catalog) {
   var _a6, _b3, _c;
   const tree = {};
-  const entries2 = [...catalog.values()].flatMap((entry) => {
+  const entries = [...catalog.values()].flatMap((entry) => {
     if (entry.state === "failed") return [];
     const [distribution2 = "", version = "", arch3 = ""] = entryPath(entry).split("/");
     const { uname: uname2, tarball } = entry;
     return [{ keys: [arch3, distribution2, version, uname2], sha256: tarball.sha256 }];
   });
   const key = ({ keys }) => keys.join("/");
-  entries2.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
-  for (const { keys, sha256: sha2568 } of entries2) {
+  entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
+  for (const { keys, sha256: sha2568 } of entries) {
     const [arch3, distribution2, version, uname2] = keys;
     (_a6 = tree[arch3]) != null ? _a6 : tree[arch3] = {};
     const distributions = tree[arch3];
@@ -87394,11 +87405,11 @@ function pullRequestText(waiting, longestBody) {
     ...fileList("Files that go:", removed),
     ...runsOf(known)
   ];
-  const details = [...groups2(known)].map(([, entries2]) => kernelTable(entries2));
+  const details = [...groups2(known)].map(([, entries]) => kernelTable(entries));
   return { title: shorten(title, 200), body: assemble(parts, details, longestBody) };
 }
-function runsOf(entries2) {
-  const runs = [...new Set(entries2.flatMap(({ run: run2 }) => run2 != null ? run2 : []))].sort();
+function runsOf(entries) {
+  const runs = [...new Set(entries.flatMap(({ run: run2 }) => run2 != null ? run2 : []))].sort();
   if (runs.length === 0) return [];
   const more = runs.length > 10 ? `, and ${runs.length - 10} more` : "";
   return [`Published by ${runs.slice(0, 10).join(", ")}${more}`];
@@ -87420,24 +87431,24 @@ function assemble(parts, details, longest) {
 function shorten(text3, longest) {
   return text3.length <= longest ? text3 : `${text3.slice(0, longest - 3)}...`;
 }
-function groups2(entries2) {
+function groups2(entries) {
   var _a6;
   const key = ({ releases, arch: arch3 }) => `${releases.join(", ")}|${arch3}`;
   const order = new Intl.Collator("en", { numeric: true });
-  const sorted2 = [...entries2].sort(
+  const sorted2 = [...entries].sort(
     (a, b4) => order.compare(key(a), key(b4)) || order.compare(a.uname, b4.uname)
   );
   const found = /* @__PURE__ */ new Map();
   for (const entry of sorted2) found.set(key(entry), [...(_a6 = found.get(key(entry))) != null ? _a6 : [], entry]);
   return found;
 }
-function summaryTable(entries2) {
+function summaryTable(entries) {
   const columns = [
     ...[{ title: "Release" }, { title: "Architecture" }],
     ...["Kernels", "BTF", "Tarballs"].map((title) => ({ title, align: "right" })),
     ...[{ title: "pahole" }, { title: "Verified" }]
   ];
-  const rows = [...groups2(entries2).values()].map((group) => [
+  const rows = [...groups2(entries).values()].map((group) => [
     group[0].releases.join(", "),
     group[0].arch,
     `${group.length}`,
@@ -87471,9 +87482,9 @@ ${table2}
 </details>`;
 }
 function verification2({ verified: verified2 }) {
-  const { repodata, header: header2, file, signature: signature2 } = verified2;
+  const { repodata, header: header2, file, signature } = verified2;
   const sums = [repodata && "repodata", header2 && "header", file && "vmlinux"].filter(Boolean);
-  const signed = signature2.status === "good" ? `signed by ${signature2.key}` : `signature: ${signature2.status}`;
+  const signed = signature.status === "good" ? `signed by ${signature.key}` : `signature: ${signature.status}`;
   return [sums.length > 0 ? `sums of ${sums.join(", ")}` : "no sums", signed].join("; ");
 }
 function distinct(words) {
@@ -87555,7 +87566,7 @@ async function readCatalog(remote2) {
 }
 async function register(desk, listings, news, seen) {
   const { remote: remote2, committer, runUrl, dryRun } = desk;
-  const entries2 = [
+  const entries = [
     ...news.built.map(({ record: record2, blob }) => builtEntry(record2, blob, runUrl)),
     ...news.failed.map((record2) => failedEntry(record2, runUrl))
   ];
@@ -87563,7 +87574,7 @@ async function register(desk, listings, news, seen) {
   return again(desk, CATALOG_BRANCH, async () => {
     const known = latest != null ? latest : await readCatalog(remote2);
     latest = void 0;
-    const merged = mergeCatalog(known.catalog, entries2);
+    const merged = mergeCatalog(known.catalog, entries);
     const catalog = settleCatalog(merged, listings.base, listings.next);
     const text3 = serialiseCatalog(catalog);
     const nothing2 = catalog.size === 0 && known.commit === void 0;
@@ -89273,34 +89284,34 @@ var import_node_path47 = require("path");
 var import_node_crypto20 = require("crypto");
 var import_promises36 = require("fs/promises");
 var import_node_path43 = require("path");
-function cachedReader(reader2, folder2) {
-  return { ...reader2, read: (kernels3) => readCached(reader2, folder2, kernels3) };
+function cachedReader(reader, folder2) {
+  return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
 }
-async function* readCached(reader2, folder2, kernels3) {
+async function* readCached(reader, folder2, kernels3) {
   await (0, import_promises36.mkdir)(folder2, { recursive: true });
   const kept2 = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
-    const name = await reader2.identify(kernel);
+    const name = await reader.identify(kernel);
     if (name !== void 0 && await readKept(folder2, name)) kept2.set(kernel, name);
   }
   const missing3 = kernels3.filter((kernel) => !kept2.has(kernel));
-  const fetched = reader2.read(missing3);
+  const fetched = reader.read(missing3);
   let next2 = await fetched.next();
   for (const kernel of kernels3) {
     const name = kept2.get(kernel);
     const tarball = name && await readKept(folder2, name);
     if (tarball) {
-      const promised = isPromised(await reader2.catalog(), kernel, tarball, reader2.name);
+      const promised = isPromised(await reader.catalog(), kernel, tarball, reader.name);
       yield { kernel, tarball, promised };
     } else if (!next2.done && next2.value.kernel === kernel) {
-      await keep2(reader2, folder2, next2.value);
+      await keep2(reader, folder2, next2.value);
       yield next2.value;
       next2 = await fetched.next();
     }
   }
 }
-async function keep2(reader2, folder2, one2) {
-  const name = await reader2.identify(one2.kernel);
+async function keep2(reader, folder2, one2) {
+  const name = await reader.identify(one2.kernel);
   if (name !== void 0) await (0, import_promises36.writeFile)((0, import_node_path43.join)(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
@@ -89318,14 +89329,14 @@ function isNamed(name, bytes2) {
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
   return hash.update(bytes2).digest("hex") === sum2;
 }
-async function pruneCache(reader2, folder2, kernels3) {
-  const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader2.identify(kernel))));
+async function pruneCache(reader, folder2, kernels3) {
+  const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
   const names = await (0, import_promises36.readdir)(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
   await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises36.rm)((0, import_node_path43.join)(folder2, name))));
 }
-async function cacheKey(reader2, kernels3) {
-  const names = await Promise.all(kernels3.map((kernel) => reader2.identify(kernel)));
+async function cacheKey2(reader, kernels3) {
+  const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
   const sum2 = (0, import_node_crypto20.createHash)("sha256").update(names.join("\n")).digest("hex");
   return `btfhub-archive-${sum2.slice(0, 32)}`;
 }
@@ -89894,9 +89905,9 @@ function pathIn(layout, kernel) {
 }
 var BLOCK2 = 512;
 var MODE2 = 292;
-function packTar(layout, entries2) {
+function packTar(layout, entries) {
   const blocks = [];
-  for (const group of groupEqual(entries2)) {
+  for (const group of groupEqual(entries)) {
     for (const [index2, { path: path5, content }] of group.entries()) {
       const first2 = group[0];
       if (index2 > 0 && layout === "plain") blocks.push(header(path5, 0, first2.path));
@@ -89906,10 +89917,10 @@ function packTar(layout, entries2) {
   blocks.push(Buffer.alloc(2 * BLOCK2));
   return gzipSync(Buffer.concat(blocks), { level: 9, mtime: 0 });
 }
-function groupEqual(entries2) {
+function groupEqual(entries) {
   var _a6;
   const groups3 = /* @__PURE__ */ new Map();
-  for (const entry of entries2.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
+  for (const entry of entries.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
     const sum2 = (0, import_node_crypto21.createHash)("sha256").update(entry.content).digest("hex");
     const group = (_a6 = groups3.get(sum2)) != null ? _a6 : [];
     group.push(entry);
@@ -89917,8 +89928,8 @@ function groupEqual(entries2) {
   }
   return [...groups3.values()];
 }
-function countDifferent(entries2) {
-  return groupEqual(entries2).length;
+function countDifferent(entries) {
+  return groupEqual(entries).length;
 }
 function header(path5, size2, target) {
   const block = Buffer.alloc(BLOCK2);
@@ -89944,8 +89955,8 @@ async function requireEmpty(folder2) {
     "Empty it, or name another one: what else is in it would be shipped too."
   );
 }
-async function writeFolder(folder2, entries2) {
-  for (const group of groupEqual(entries2)) {
+async function writeFolder(folder2, entries) {
+  for (const group of groupEqual(entries)) {
     let first2;
     for (const { path: path5, content } of group) {
       const file = (0, import_node_path44.join)(folder2, path5);
@@ -90108,9 +90119,9 @@ function seesBehindPointers(types, { kind, type }) {
 }
 function endOf(types, id) {
   try {
-    return types.strip(id);
+    return types.skipModifiers(id);
   } catch (thrown) {
-    throw thrown instanceof Refusal ? invalidType(types.type(id), "leads nowhere") : thrown;
+    throw thrown instanceof RelocationError ? invalidType(types.type(id), "leads nowhere") : thrown;
   }
 }
 var Collection = class {
@@ -90241,16 +90252,16 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
 
 // src/jobs/tailor/tailor.ts
 var NOTED2 = 50;
-async function tailor(platform3, progress, reader2, request2) {
+async function tailor(platform3, progress, reader, request2) {
   const { objects, output, layout } = request2;
   const questions = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
-  const kernels3 = await selectKernels2(reader2, request2.selection);
+  const kernels3 = await selectKernels2(reader, request2.selection);
   const task = progress.begin(`tailor ${kernels3.length} kernels`);
   task.stage("minimise");
   const made = [];
   const failed3 = [];
-  for await (const one2 of minimiseAll(platform3, reader2, kernels3, {
+  for await (const one2 of minimiseAll(platform3, reader, kernels3, {
     questions,
     jobs: request2.jobs
   })) {
@@ -90279,12 +90290,12 @@ async function tailor(platform3, progress, reader2, request2) {
     packedSize
   };
 }
-async function* minimiseAll(platform3, reader2, kernels3, { questions, jobs }) {
+async function* minimiseAll(platform3, reader, kernels3, { questions, jobs }) {
   const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path46.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
   const object2 = (0, import_node_path46.join)(folder2, "questions.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
-      const btf = await unpackOf(platform3, kernel, tarball, reader2.name);
+      const btf = await unpackOf(platform3, kernel, tarball, reader.name);
       const content = await minimise(platform3, folder2, kernel, btf, object2);
       return { kernel, content, whole: btf.length };
     } catch (thrown) {
@@ -90297,17 +90308,17 @@ async function* minimiseAll(platform3, reader2, kernels3, { questions, jobs }) {
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
     await (0, import_promises39.writeFile)(object2, questions);
-    yield* pMapIterable(reader2.read(kernels3), one2, ahead);
+    yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
     await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
   }
 }
-async function write2(output, layout, entries2) {
+async function write2(output, layout, entries) {
   if (!isTarball(output)) {
-    await writeFolder(output, entries2);
+    await writeFolder(output, entries);
     return void 0;
   }
-  const packed = packTar(layout, entries2);
+  const packed = packTar(layout, entries);
   await writeWhole2(output, packed, 420);
   return packed.length;
 }
@@ -90355,19 +90366,19 @@ var tailor2 = defineCommand({
     const { object: object2, layout, output } = options3;
     const cache = options3.cache === "none" ? void 0 : options3.cache;
     const archive = await openReader(platform3, options3.archive);
-    const reader2 = cache === void 0 ? archive : cachedReader(archive, cache);
+    const reader = cache === void 0 ? archive : cachedReader(archive, cache);
     try {
       if (options3.showCache) {
-        const key = await cacheKey(reader2, await selectKernels2(reader2, toSelection(options3)));
+        const key = await cacheKey2(reader, await selectKernels2(reader, toSelection(options3)));
         return { status: 0, document: { key }, text: `${key}
 `, outputs: { "cache-key": key } };
       }
-      const made = await tailor(platform3, openProgress(platform3), reader2, {
+      const made = await tailor(platform3, openProgress(platform3), reader, {
         ...{ objects: object2, layout, output, selection: toSelection(options3) },
         jobs: (_a6 = options3.jobs) != null ? _a6 : (0, import_node_os11.availableParallelism)()
       });
       const { failed: failed3, kernels: kernels3 } = made;
-      if (cache !== void 0 && failed3.length === 0) await pruneCache(reader2, cache, kernels3);
+      if (cache !== void 0 && failed3.length === 0) await pruneCache(reader, cache, kernels3);
       return {
         status: failed3.length > 0 ? 1 : 0,
         document: { output, layout, ...made },
@@ -90379,7 +90390,7 @@ var tailor2 = defineCommand({
         }))
       };
     } finally {
-      await reader2.close();
+      await reader.close();
     }
   }
 });
@@ -90494,7 +90505,7 @@ var import_node_path49 = require("path");
 var import_node_fs24 = require("fs");
 var BUFFER = 256 * 1024;
 var EVERY2 = 20;
-function follow2(file, push) {
+function follow(file, push) {
   const buffer = Buffer.allocUnsafe(BUFFER);
   let at3 = 0;
   const catchUp = () => {
@@ -90607,7 +90618,7 @@ function systemPrograms(env, packages = PACKAGES) {
     pour: async (invocation2, push, file) => {
       if (file !== void 0) {
         const { child: child2, ended, kill } = await begin(invocation2, file);
-        const follower = follow2(file, push);
+        const follower = follow(file, push);
         const all = ended.then((ending) => {
           follower.finish();
           return ending;

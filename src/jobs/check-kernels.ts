@@ -10,7 +10,7 @@ import { unpackOf } from './fetch/fetch.ts';
 import { type Selection, selectKernels } from './fetch/select.ts';
 
 /** One kernel to look at: its BTF is brought and unpacked when it is its turn. */
-export interface KernelBtf {
+export interface KernelToCheck {
   /** `uname -r`, or the name of a file. */
   readonly name: string;
   /** What it is counted with: `22.03 x86_64 5.10.0-60`. */
@@ -20,9 +20,9 @@ export interface KernelBtf {
 }
 
 /** Kernels, and how many they are. */
-export interface Kernels {
+export interface KernelsToCheck {
   readonly count: number;
-  readonly each: AsyncIterable<KernelBtf>;
+  readonly each: AsyncIterable<KernelToCheck>;
 }
 
 type Ports = Pick<Platform, 'programs' | 'interrupted'>;
@@ -32,21 +32,21 @@ export async function archiveKernels(
   platform: Ports,
   reader: ArchiveReader,
   selection: Selection,
-): Promise<Kernels> {
+): Promise<KernelsToCheck> {
   const kernels = await selectKernels(reader, selection);
-  async function* each(): AsyncGenerator<KernelBtf> {
+  async function* each(): AsyncGenerator<KernelToCheck> {
     for await (const { kernel, tarball } of reader.read(kernels)) {
       const { versionId, arch, uname } = kernel;
       const load = () => unpackOf(platform, kernel, tarball, reader.name);
-      yield { name: uname, line: `${versionId} ${arch} ${baseOf(uname)}`, load };
+      yield { name: uname, line: `${versionId} ${arch} ${kernelSeries(uname)}`, load };
     }
   }
   return { count: kernels.length, each: each() };
 }
 
 /** Files of raw BTF, ELF files with `.BTF`, and tarballs. */
-export function fileKernels(platform: Ports, paths: readonly string[]): Kernels {
-  async function* each(): AsyncGenerator<KernelBtf> {
+export function fileKernels(platform: Ports, paths: readonly string[]): KernelsToCheck {
+  async function* each(): AsyncGenerator<KernelToCheck> {
     for (const path of paths) {
       const isTarball = path.endsWith(TARBALL_SUFFIX);
       const name = basename(path).replace(/\.btf(\.tar\.xz)?$/, '');
@@ -67,6 +67,6 @@ async function unpack(platform: Ports, path: string, bytes: Uint8Array): Promise
 }
 
 /** What all updates of one release's kernel have in common: `5.10.0-136` of `5.10.0-136.12.0.86.oe2203sp1.x86_64`. */
-function baseOf(uname: string): string {
+function kernelSeries(uname: string): string {
   return /^\d+\.\d+\.\d+-\d+/.exec(uname)?.[0] ?? uname;
 }

@@ -1,15 +1,15 @@
 import { type BpfObject, readObject } from '../btf/core/object.ts';
-import { Kernel } from '../btf/core/relocate.ts';
-import { judge, type KnownVerdicts, type Missing } from '../btf/core/verdict.ts';
+import { KernelTypes } from '../btf/core/resolve.ts';
 import { withFile } from '../btf/elf.ts';
 import { Btf } from '../btf/reader.ts';
 import { asFailure, type Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import type { Kernels } from './check-kernels.ts';
+import { judge, type MissingDependency, type VerdictCache } from '../verifier/verdict.ts';
+import type { KernelsToCheck } from './check-kernels.ts';
 
 /** One thing that an object asks for in vain on some kernels of a line. */
-export interface MissingOnLine extends Omit<Missing, 'function'> {
+export interface MissingOnKernels extends Omit<MissingDependency, 'function'> {
   /** The object's functions that ask for it. */
   readonly functions: readonly string[];
   readonly kernels: readonly string[];
@@ -22,7 +22,7 @@ export interface ObjectOnLine {
   readonly kernels: number;
   /** On how many of them it will load, as far as types are concerned. */
   readonly good: number;
-  readonly missing: readonly MissingOnLine[];
+  readonly missing: readonly MissingOnKernels[];
 }
 
 export interface CheckReport {
@@ -44,10 +44,10 @@ export async function checkObjects(
   platform: Pick<Platform, 'interrupted'>,
   progress: Progress,
   objects: readonly BpfObject[],
-  kernels: Kernels,
+  kernels: KernelsToCheck,
 ): Promise<CheckReport> {
-  const known = new Map<BpfObject, KnownVerdicts>(objects.map((object) => [object, new Map()]));
-  const tallies = new Map<string, Tally>();
+  const known = new Map<BpfObject, VerdictCache>(objects.map((object) => [object, new Map()]));
+  const tallies = new Map<string, LineTally>();
   const unread: { kernel: string; error: Failure }[] = [];
   const task = progress.begin('check');
   task.stage('judge');
@@ -56,7 +56,7 @@ export async function checkObjects(
     platform.interrupted.throwIfAborted();
     try {
       const btf = await load();
-      const kernel = new Kernel(new Btf(btf));
+      const kernel = new KernelTypes(new Btf(btf));
       for (const object of objects) {
         const { missing } = judge(object, kernel, name, known.get(object));
         tallyOf(tallies, object, line).add(name, missing);
@@ -78,22 +78,26 @@ export async function checkObjects(
 /** Often enough to see that it goes on, and a dozen lines for a whole archive. */
 const NOTED = 50;
 
-function tallyOf(tallies: Map<string, Tally>, object: BpfObject, line: string): Tally {
+function tallyOf(tallies: Map<string, LineTally>, object: BpfObject, line: string): LineTally {
   const key = `${object.name}\n${line}`;
-  const tally = tallies.get(key) ?? new Tally(object.name, line);
+  const tally = tallies.get(key) ?? new LineTally(object.name, line);
   tallies.set(key, tally);
   return tally;
 }
 
 /** Counts one object's verdicts on one line. */
-class Tally {
+class LineTally {
   readonly #object: string;
   readonly #line: string;
   #kernels = 0;
   #good = 0;
   readonly #missing = new Map<
     string,
-    { readonly one: Missing; readonly functions: Set<string>; readonly kernels: Set<string> }
+    {
+      readonly one: MissingDependency;
+      readonly functions: Set<string>;
+      readonly kernels: Set<string>;
+    }
   >();
 
   constructor(object: string, line: string) {
@@ -101,7 +105,7 @@ class Tally {
     this.#line = line;
   }
 
-  add(kernel: string, missing: readonly Missing[]): void {
+  add(kernel: string, missing: readonly MissingDependency[]): void {
     this.#kernels++;
     if (missing.every(({ when }) => when === 'optional')) this.#good++;
     for (const one of missing) {

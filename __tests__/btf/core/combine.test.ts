@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { combineObjects } from '../../../src/btf/core/combine.ts';
 import { type BpfObject, readObject } from '../../../src/btf/core/object.ts';
-import { Types } from '../../../src/btf/core/types.ts';
+import { TypeCache } from '../../../src/btf/core/types.ts';
 import { bytesSource, withFile } from '../../../src/btf/elf.ts';
 import { Btf } from '../../../src/btf/reader.ts';
 import { unpackBtf } from '../../../src/btf/tarball.ts';
@@ -152,7 +152,11 @@ test.each([
 ] as const)('%s of a type that leads to itself is refused', (kind, row, message) => {
   const relocation = { section: 'x', index: 0, offset: 0, type: 2, access: '0:0', kind };
   const object = {
-    ...{ name: 'x', types: new Types(new Btf(assemble([INT, row])), 8), relocations: [relocation] },
+    ...{
+      name: 'x',
+      types: new TypeCache(new Btf(assemble([INT, row])), 8),
+      relocations: [relocation],
+    },
     ...{ code: [], constants: new Map() },
   };
   expect(() => combineObjects([object])).toThrow(message);

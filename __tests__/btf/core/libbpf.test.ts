@@ -3,14 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { RELOCATION_KINDS } from '../../../src/btf/btf-ext.ts';
-import { type Applied, relocate } from '../../../src/btf/core/apply.ts';
 import { accessSize } from '../../../src/btf/core/instruction.ts';
 import { type BpfObject, readObject } from '../../../src/btf/core/object.ts';
-import { Kernel } from '../../../src/btf/core/relocate.ts';
-import { judge } from '../../../src/btf/core/verdict.ts';
+import { type RelocationResult, relocate } from '../../../src/btf/core/relocate.ts';
+import { KernelTypes } from '../../../src/btf/core/resolve.ts';
 import { withFile } from '../../../src/btf/elf.ts';
 import { Btf } from '../../../src/btf/reader.ts';
 import { unpackBtf } from '../../../src/btf/tarball.ts';
+import { judge } from '../../../src/verifier/verdict.ts';
 import { shared, sharedFiles } from '../../shared.ts';
 import { compileBpf, paholeBtf, programs, temporaryFolder } from '../made.ts';
 import { KERNELS, PROGRAMS } from './cases.ts';
@@ -18,7 +18,7 @@ import { buildLibbpf } from './libbpf.ts';
 
 const folder = temporaryFolder();
 const libbpf = buildLibbpf(folder);
-const kernels = new Map<string, { readonly path: string; readonly kernel: Kernel }>();
+const kernels = new Map<string, { readonly path: string; readonly kernel: KernelTypes }>();
 const objects = new Map<string, string>();
 /** Whether this machine lets us ask its verifier. */
 let verifier = false;
@@ -26,7 +26,7 @@ let verifier = false;
 function addKernel(name: string, btf: Buffer): void {
   const path = join(folder, `${name}.btf`);
   writeFileSync(path, btf);
-  kernels.set(name, { path, kernel: new Kernel(new Btf(btf)) });
+  kernels.set(name, { path, kernel: new KernelTypes(new Btf(btf)) });
 }
 
 beforeAll(async () => {
@@ -66,29 +66,33 @@ function askForMatches(path: string): void {
 }
 
 /** What we did, in the words of libbpf's log. */
-function done(object: BpfObject, kernel: Kernel): Map<string, string> {
-  const { applied, code } = relocate(object, kernel);
-  const entries = applied.flatMap(({ place, resolution }: Applied): [string, string][] => {
-    const section = code.get(place.section);
-    const own = section?.functions.find((one) => one.start <= place.index && place.index < one.end);
-    const at = place.index - (own?.start ?? 0);
-    const key = `${own?.name} ${at}`;
-    const before = object.code.find((one) => one.section === place.section)?.instructions;
-    const [was, now] = [before?.[place.index], section?.instructions[place.index]];
-    if (resolution.status === 'refused' || !was || !now) return [[key, 'refused']];
-    if (resolution.status === 'poisoned') {
-      // Both halves of a constant of 64 bits become invalid.
-      const second: [string, string][] =
-        was.code === 0x18 ? [[`${own?.name} ${at + 1}`, 'invalid']] : [];
-      return [[key, 'invalid'], ...second];
-    }
-    const { value } = resolution.value;
-    if ([1, 2, 3].includes(now.code & 7)) {
-      const resized = accessSize(was) !== accessSize(now) ? ` mem_sz ${accessSize(now)}` : '';
-      return [[key, `off ${value}${resized}`]];
-    }
-    return [[key, `${now.code === 0x18 ? 'imm64' : 'imm'} ${value}`]];
-  });
+function done(object: BpfObject, kernel: KernelTypes): Map<string, string> {
+  const { results: applied, code } = relocate(object, kernel);
+  const entries = applied.flatMap(
+    ({ address: place, resolution }: RelocationResult): [string, string][] => {
+      const section = code.get(place.section);
+      const own = section?.functions.find(
+        (one) => one.start <= place.index && place.index < one.end,
+      );
+      const at = place.index - (own?.start ?? 0);
+      const key = `${own?.name} ${at}`;
+      const before = object.code.find((one) => one.section === place.section)?.instructions;
+      const [was, now] = [before?.[place.index], section?.instructions[place.index]];
+      if (resolution.status === 'refused' || !was || !now) return [[key, 'refused']];
+      if (resolution.status === 'poisoned') {
+        // Both halves of a constant of 64 bits become invalid.
+        const second: [string, string][] =
+          was.code === 0x18 ? [[`${own?.name} ${at + 1}`, 'invalid']] : [];
+        return [[key, 'invalid'], ...second];
+      }
+      const { value } = resolution.value;
+      if ([1, 2, 3].includes(now.code & 7)) {
+        const resized = accessSize(was) !== accessSize(now) ? ` mem_sz ${accessSize(now)}` : '';
+        return [[key, `off ${value}${resized}`]];
+      }
+      return [[key, `${now.code === 0x18 ? 'imm64' : 'imm'} ${value}`]];
+    },
+  );
   return new Map(entries);
 }
 

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { relocate } from '../../../src/btf/core/apply.ts';
 import { readObject } from '../../../src/btf/core/object.ts';
-import { Kernel } from '../../../src/btf/core/relocate.ts';
+import { relocate } from '../../../src/btf/core/relocate.ts';
+import { KernelTypes } from '../../../src/btf/core/resolve.ts';
 import { essentialName } from '../../../src/btf/core/types.ts';
-import { judge } from '../../../src/btf/core/verdict.ts';
 import { bytesSource } from '../../../src/btf/elf.ts';
 import { Btf } from '../../../src/btf/reader.ts';
 import { Failure } from '../../../src/failure.ts';
+import { judge } from '../../../src/verifier/verdict.ts';
 import { compileBpf, paholeBtf, temporaryFolder } from '../made.ts';
 import { KERNELS, PROGRAMS } from './cases.ts';
 
 const folder = temporaryFolder();
 const base = paholeBtf(folder, KERNELS.base ?? '');
-const poor = new Kernel(new Btf(paholeBtf(folder, KERNELS.poor ?? '')));
+const poor = new KernelTypes(new Btf(paholeBtf(folder, KERNELS.poor ?? '')));
 
 const read = (bytes: Uint8Array) => readObject(bytesSource('object', bytes));
 const compiled = (name: string, target: 'bpf' | 'bpfeb' = 'bpf') =>
@@ -22,12 +22,12 @@ const compiled = (name: string, target: 'bpf' | 'bpfeb' = 'bpf') =>
 test.each(['fields', 'bitfields', 'guarded', 'enumerators'])(
   '%s: an object of the other byte order says the same',
   async (name) => {
-    const kernel = new Kernel(new Btf(base));
+    const kernel = new KernelTypes(new Btf(base));
     const [little, big] = await Promise.all([read(compiled(name)), read(compiled(name, 'bpfeb'))]);
     const ways = (object: typeof little) =>
       new Set(object.relocations.map(({ kind, access }) => `${kind} ${access}`));
     expect(ways(big)).toEqual(ways(little));
-    const statuses = relocate(big, kernel).applied.map(({ resolution }) => resolution.status);
+    const statuses = relocate(big, kernel).results.map(({ resolution }) => resolution.status);
     expect(statuses).not.toContain('refused');
     expect(
       judge(big, poor)
@@ -92,7 +92,7 @@ test('a damaged object is judged or named, on a damaged kernel too', async () =>
   await fc.assert(
     fc.asyncProperty(damage(object), damage(base), async (ours, theirs) => {
       try {
-        judge(await read(ours), new Kernel(new Btf(theirs)), '5.10.0-1');
+        judge(await read(ours), new KernelTypes(new Btf(theirs)), '5.10.0-1');
       } catch (thrown) {
         if (!(thrown instanceof Failure)) throw thrown;
       }

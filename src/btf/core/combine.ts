@@ -3,7 +3,7 @@ import { type BtfType, type ByteOrder, invalidType, type TypeId } from '../forma
 import { preamble, StringTable, wordsOf, writeBtf } from '../write.ts';
 import { writeElf } from '../write-elf.ts';
 import type { BpfObject } from './object.ts';
-import { isComposite, Refusal, type Types } from './types.ts';
+import { isComposite, RelocationError, type TypeCache } from './types.ts';
 
 /** `EM_BPF` and `ET_REL` */
 const [MACHINE, RELOCATABLE] = [247, 1];
@@ -46,7 +46,7 @@ type Question = Pick<Relocation, 'type' | 'access' | 'kind'>;
  * enumerator within its enum (bpf_core_parse_spec); of types their kind and name count, but for those
  * that are made of others (bpf_core_types_are_compat), and when they are to match member by member.
  */
-function seesBehindPointers(types: Types, { kind, type }: Relocation): boolean {
+function seesBehindPointers(types: TypeCache, { kind, type }: Relocation): boolean {
   switch (kind) {
     case 'local_type_id':
     case 'target_type_id':
@@ -61,11 +61,11 @@ function seesBehindPointers(types: Types, { kind, type }: Relocation): boolean {
 }
 
 /** The type behind typedefs and modifiers. Throws `bad-btf` when they lead nowhere. */
-function endOf(types: Types, id: TypeId): BtfType {
+function endOf(types: TypeCache, id: TypeId): BtfType {
   try {
-    return types.strip(id);
+    return types.skipModifiers(id);
   } catch (thrown) {
-    throw thrown instanceof Refusal ? invalidType(types.type(id), 'leads nowhere') : thrown;
+    throw thrown instanceof RelocationError ? invalidType(types.type(id), 'leads nowhere') : thrown;
   }
 }
 
@@ -99,11 +99,11 @@ class Collection {
 
 /** Copies types as far as their values go. What pointers point to is left out, so there are no circles. */
 class ByValue {
-  readonly #types: Types;
+  readonly #types: TypeCache;
   readonly #collection: Collection;
   readonly #copied = new Map<TypeId, TypeId | undefined>([[0, 0]]);
 
-  constructor(types: Types, collection: Collection) {
+  constructor(types: TypeCache, collection: Collection) {
     this.#types = types;
     this.#collection = collection;
   }
@@ -123,11 +123,11 @@ class ByValue {
 
 /** Copies types with all that they lead to. */
 class Whole {
-  readonly #types: Types;
+  readonly #types: TypeCache;
   readonly #collection: Collection;
   readonly #copied = new Map<TypeId, TypeId>([[0, 0]]);
 
-  constructor(types: Types, collection: Collection) {
+  constructor(types: TypeCache, collection: Collection) {
     this.#types = types;
     this.#collection = collection;
   }

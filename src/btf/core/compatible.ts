@@ -1,29 +1,36 @@
 import type { BtfType, TypeId } from '../format.ts';
-import { essentialName, isComposite, isEnum, Refusal, sameKind, type Types } from './types.ts';
+import {
+  essentialName,
+  isComposite,
+  isEnum,
+  RelocationError,
+  sameKind,
+  type TypeCache,
+} from './types.ts';
 
 /** How deep types may lie in each other before libbpf gives up. */
-const MOST_LEVELS = 32;
+const MAX_DEPTH = 32;
 
 /**
  * Whether a field of the local type can stand for one of the target's (bpf_core_fields_are_compat):
  * sizes, signs and what pointers point to do not matter; kinds do, and the names of enums.
  */
 export function fieldsAreCompatible(
-  local: Types,
+  local: TypeCache,
   localId: TypeId,
-  target: Types,
+  target: TypeCache,
   targetId: TypeId,
 ): boolean {
-  let ours = local.strip(localId);
-  let theirs = target.strip(targetId);
-  for (let level = 0; level < MOST_LEVELS; level++) {
+  let ours = local.skipModifiers(localId);
+  let theirs = target.skipModifiers(targetId);
+  for (let level = 0; level < MAX_DEPTH; level++) {
     if (isComposite(ours) && isComposite(theirs)) return true;
     if (!sameKind(ours, theirs)) return false;
     if (ours.kind !== 'ARRAY' || theirs.kind !== 'ARRAY') return leavesAreCompatible(ours, theirs);
-    ours = local.strip(ours.type);
-    theirs = target.strip(theirs.type);
+    ours = local.skipModifiers(ours.type);
+    theirs = target.skipModifiers(theirs.type);
   }
-  throw new Refusal('arrays lie too deep in each other');
+  throw new RelocationError('arrays lie too deep in each other');
 }
 
 function leavesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
@@ -49,33 +56,33 @@ function leavesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
  * consist of does not matter, the number of a function's arguments does.
  */
 export function typesAreCompatible(
-  local: Types,
+  local: TypeCache,
   localId: TypeId,
-  target: Types,
+  target: TypeCache,
   targetId: TypeId,
-  levels = MOST_LEVELS,
+  levels = MAX_DEPTH,
 ): boolean {
   if (!sameKind(local.type(localId), target.type(targetId))) return false;
-  let ours = local.strip(localId);
-  let theirs = target.strip(targetId);
-  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+  let ours = local.skipModifiers(localId);
+  let theirs = target.skipModifiers(targetId);
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     if (!sameKind(ours, theirs)) return false;
     if (ours.kind === 'FUNC_PROTO' && theirs.kind === 'FUNC_PROTO') {
       if (ours.parameters.length !== theirs.parameters.length) return false;
       for (const [index, parameter] of ours.parameters.entries()) {
-        if (levels <= 0) throw new Refusal('functions lie too deep in each other');
-        const ourId = local.strip(parameter.type).id;
-        const theirId = target.strip(theirs.parameters[index]?.type ?? 0).id;
+        if (levels <= 0) throw new RelocationError('functions lie too deep in each other');
+        const ourId = local.skipModifiers(parameter.type).id;
+        const theirId = target.skipModifiers(theirs.parameters[index]?.type ?? 0).id;
         if (!typesAreCompatible(local, ourId, target, theirId, levels - 1)) return false;
       }
     } else if (ours.kind !== 'PTR' && ours.kind !== 'ARRAY') {
       return shapesAreCompatible(ours, theirs);
     }
     if (!('type' in ours && 'type' in theirs)) return false;
-    ours = local.strip(ours.type);
-    theirs = target.strip(theirs.type);
+    ours = local.skipModifiers(ours.type);
+    theirs = target.skipModifiers(theirs.type);
   }
-  throw new Refusal('types lie too deep in each other');
+  throw new RelocationError('types lie too deep in each other');
 }
 
 function shapesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
@@ -99,18 +106,18 @@ function shapesAreCompatible(ours: BtfType, theirs: BtfType): boolean {
  * and type, enumerators by name, integers in size and sign; behind a pointer only names and kinds.
  */
 export function typesMatch(
-  local: Types,
+  local: TypeCache,
   localId: TypeId,
-  target: Types,
+  target: TypeCache,
   targetId: TypeId,
   behindPointer = false,
-  levels = MOST_LEVELS,
+  levels = MAX_DEPTH,
 ): boolean {
-  if (levels <= 0) throw new Refusal('types lie too deep in each other');
+  if (levels <= 0) throw new RelocationError('types lie too deep in each other');
   let behind = behindPointer;
-  let ours = local.strip(localId);
-  let theirs = target.strip(targetId);
-  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+  let ours = local.skipModifiers(localId);
+  let theirs = target.skipModifiers(targetId);
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     if (!namesMatch(ours.name, theirs.name)) return false;
     if (ours.kind === 'PTR' && theirs.kind === 'PTR') {
       behind = true;
@@ -125,16 +132,16 @@ export function typesMatch(
     } else {
       return leavesMatch(local, ours, target, theirs, behind, levels);
     }
-    ours = local.strip(ours.type);
-    theirs = target.strip(theirs.type);
+    ours = local.skipModifiers(ours.type);
+    theirs = target.skipModifiers(theirs.type);
   }
-  throw new Refusal('types lie too deep in each other');
+  throw new RelocationError('types lie too deep in each other');
 }
 
 function leavesMatch(
-  local: Types,
+  local: TypeCache,
   ours: BtfType,
-  target: Types,
+  target: TypeCache,
   theirs: BtfType,
   behind: boolean,
   levels: number,
@@ -176,9 +183,9 @@ function leavesMatch(
 type Composite = BtfType & { kind: 'STRUCT' | 'UNION' };
 
 function membersMatch(
-  local: Types,
+  local: TypeCache,
   ours: Composite,
-  target: Types,
+  target: TypeCache,
   theirs: Composite,
   levels: number,
 ): boolean {

@@ -11,6 +11,17 @@ export interface Instruction {
   readonly immediate: number;
 }
 
+/** Where an instruction is: the number of its ELF section, and its own number in that section. */
+export interface CodeAddress {
+  readonly section: number;
+  readonly index: number;
+}
+
+/** An address as one string, to be a key of a set or map. */
+export function keyOf({ section, index }: CodeAddress): string {
+  return `${section}:${index}`;
+}
+
 export const INSTRUCTION_SIZE = 8;
 
 /** The lowest three bits of the code. */

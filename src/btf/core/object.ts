@@ -3,22 +3,22 @@ import { type Relocation, readRelocations } from '../btf-ext.ts';
 import { type ByteSource, type Elf, readElf, readSectionBytes, type Section } from '../elf.ts';
 import { Btf } from '../reader.ts';
 import { decodeInstructions, INSTRUCTION_SIZE, type Instruction } from './instruction.ts';
-import { type ElfSymbol, type Reference, readReferences, readSymbols } from './symbols.ts';
-import { Types } from './types.ts';
+import { type CodeReference, type ElfSymbol, readReferences, readSymbols } from './symbols.ts';
+import { TypeCache } from './types.ts';
 
 /** A section of instructions. */
-export interface Code {
+export interface CodeSection {
   /** Its number in the ELF file. */
   readonly section: number;
   readonly name: string;
   readonly instructions: readonly Instruction[];
   /** By the number of the instruction. */
-  readonly references: ReadonlyMap<number, Reference>;
+  readonly references: ReadonlyMap<number, CodeReference>;
   /** Where functions begin and end, as numbers of instructions. */
-  readonly functions: readonly CodeFunction[];
+  readonly functions: readonly BpfFunction[];
 }
 
-export interface CodeFunction {
+export interface BpfFunction {
   readonly name: string;
   readonly start: number;
   readonly end: number;
@@ -29,9 +29,9 @@ export interface CodeFunction {
 /** An eBPF object as clang and bpftool write them, as far as CO-RE is concerned. */
 export interface BpfObject {
   readonly name: string;
-  readonly types: Types;
+  readonly types: TypeCache;
   readonly relocations: readonly Relocation[];
-  readonly code: readonly Code[];
+  readonly code: readonly CodeSection[];
   /** Data that programs may read and nobody may write, by section number. */
   readonly constants: ReadonlyMap<number, Buffer>;
 }
@@ -42,7 +42,7 @@ const SHT_PROGBITS = 1;
 const SHF_WRITE = 1;
 const SHF_EXECINSTR = 4;
 /** Far above the limit of a million instructions in a program. */
-const MAX_TAR_BYTES = 64 * 1024 * 1024;
+const MAX_SECTION_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads an eBPF object: its types, CO-RE relocations and instructions. Throws `bad-elf` for what is
@@ -58,7 +58,7 @@ export async function readObject(source: ByteSource): Promise<BpfObject> {
       "Give it the output of 'clang -target bpf -g -O2 -c'.",
     );
   }
-  const bytesOf = (section: Section) => readSectionBytes(source, section, MAX_TAR_BYTES);
+  const bytesOf = (section: Section) => readSectionBytes(source, section, MAX_SECTION_BYTES);
   const named = (wanted: string) => elf.sections.find((section) => section.name === wanted);
   const [btfSection, extSection] = [named('.BTF'), named('.BTF.ext')];
   if (btfSection === undefined || extSection === undefined) {
@@ -71,7 +71,7 @@ export async function readObject(source: ByteSource): Promise<BpfObject> {
   const btf = new Btf(await bytesOf(btfSection));
   const relocations = readRelocations(await bytesOf(extSection), btf);
   const symbols = await readSymbols(source, elf);
-  const code: Code[] = [];
+  const code: CodeSection[] = [];
   const constants = new Map<number, Buffer>();
   for (const section of elf.sections) {
     if (section.type !== SHT_PROGBITS || section.size === 0) continue;
@@ -81,7 +81,7 @@ export async function readObject(source: ByteSource): Promise<BpfObject> {
       constants.set(section.index, await bytesOf(section));
     }
   }
-  return { name, types: new Types(btf, 8), relocations, code, constants };
+  return { name, types: new TypeCache(btf, 8), relocations, code, constants };
 }
 
 async function readCode(
@@ -89,8 +89,8 @@ async function readCode(
   elf: Elf,
   section: Section,
   symbols: readonly ElfSymbol[],
-): Promise<Code> {
-  const bytes = await readSectionBytes(source, section, MAX_TAR_BYTES);
+): Promise<CodeSection> {
+  const bytes = await readSectionBytes(source, section, MAX_SECTION_BYTES);
   const functions = symbols
     .filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0)
     .map(({ name, value, size, isGlobal }) => ({

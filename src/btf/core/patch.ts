@@ -8,9 +8,9 @@ import {
   REGISTER_OPERAND,
   withAccessSize,
 } from './instruction.ts';
-import type { Resolution } from './relocate.ts';
+import type { Resolution } from './resolve.ts';
 import { describeSpec } from './spec.ts';
-import { Refusal, type Types } from './types.ts';
+import { RelocationError, type TypeCache } from './types.ts';
 
 type Resolved = Extract<Resolution, { status: 'value' }>;
 
@@ -22,23 +22,24 @@ export function patch(
   instructions: Instruction[],
   index: number,
   resolved: Resolved,
-  kernel: Types,
+  kernel: TypeCache,
 ): Resolution {
   const what = describeSpec(resolved.spec);
   try {
     const instruction = instructions[index];
-    if (instruction === undefined) throw new Refusal('it is at no instruction');
+    if (instruction === undefined) throw new RelocationError('it is at no instruction');
     switch (classOf(instruction)) {
       case CLASS.ALU:
       case CLASS.ALU64:
-        if ((instruction.code & REGISTER_OPERAND) !== 0) throw new Refusal('it has no constant');
-        demand(resolved, BigInt(instruction.immediate));
+        if ((instruction.code & REGISTER_OPERAND) !== 0)
+          throw new RelocationError('it has no constant');
+        requireOriginal(resolved, BigInt(instruction.immediate));
         instructions[index] = { ...instruction, immediate: low32(resolved.value.value) };
         return resolved;
       case CLASS.LDX:
       case CLASS.ST:
       case CLASS.STX: {
-        const moved = move(instruction, resolved, kernel);
+        const moved = patchAccess(instruction, resolved, kernel);
         if (moved !== undefined) {
           instructions[index] = moved;
           return resolved;
@@ -51,28 +52,28 @@ export function patch(
         return resolved;
     }
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof RelocationError)) throw error;
     return { status: 'refused', problem: { why: 'refused', what, detail: error.message } };
   }
 }
 
 /** What the compiler wrote must be what the object's own types give, or something else is broken. */
-function demand({ original }: Resolved, found: bigint): void {
+function requireOriginal({ original }: Resolved, found: bigint): void {
   const expected = original.value;
   if (original.validate && BigInt.asUintN(64, found) !== expected) {
-    throw new Refusal(`its instruction holds ${found} where its types give ${expected}`);
+    throw new RelocationError(`its instruction holds ${found} where its types give ${expected}`);
   }
 }
 
 /** A load or store with the new offset and width; undefined where that would read a wrong value. */
-function move(
+function patchAccess(
   instruction: Instruction,
   resolved: Resolved,
-  kernel: Types,
+  kernel: TypeCache,
 ): Instruction | undefined {
   const { original, value, spec } = resolved;
-  demand(resolved, BigInt(instruction.offset));
-  if (value.value > 0x7fffn) throw new Refusal(`its offset ${value.value} is too large`);
+  requireOriginal(resolved, BigInt(instruction.offset));
+  if (value.value > 0x7fffn) throw new RelocationError(`its offset ${value.value} is too large`);
   const before = original.access;
   const after = value.access;
   const sizes = [before?.size ?? 0, after?.size ?? 0] as const;
@@ -81,10 +82,12 @@ function move(
   const types = [spec.types.type(before?.type ?? 0), kernel.type(after?.type ?? 0)] as const;
   if (!canWiden(...types)) return undefined;
   if (accessSize(instruction) !== sizes[0]) {
-    throw new Refusal(`its instruction moves ${accessSize(instruction)} bytes of ${sizes[0]}`);
+    throw new RelocationError(
+      `its instruction moves ${accessSize(instruction)} bytes of ${sizes[0]}`,
+    );
   }
   const resized = withAccessSize(moved, sizes[1]);
-  if (resized === undefined) throw new Refusal(`no instruction moves ${sizes[1]} bytes`);
+  if (resized === undefined) throw new RelocationError(`no instruction moves ${sizes[1]} bytes`);
   return resized;
 }
 
@@ -104,13 +107,13 @@ function patchWide(
   const next = instructions[index + 1];
   const plain = instruction.source === 0 && instruction.offset === 0;
   if (instruction.code !== LOAD_IMMEDIATE_64 || !plain || next === undefined || next.code !== 0) {
-    throw new Refusal(
+    throw new RelocationError(
       `it is at an instruction that cannot be relocated (code ${instruction.code})`,
     );
   }
   const { value } = resolved.value;
   const found = BigInt.asUintN(32, BigInt(instruction.immediate)) | (BigInt(next.immediate) << 32n);
-  demand(resolved, found);
+  requireOriginal(resolved, found);
   instructions[index] = { ...instruction, immediate: low32(value) };
   instructions[index + 1] = { ...next, immediate: low32(value >> 32n) };
 }

@@ -15,10 +15,10 @@ export interface ElfSymbol {
 }
 
 /** What an instruction refers to besides its own constants. */
-export type Reference =
-  | { readonly to: 'section'; readonly section: number; readonly offset: number }
+export type CodeReference =
+  | { readonly kind: 'section'; readonly section: number; readonly offset: number }
   /** Something that the loader provides: `LINUX_KERNEL_VERSION`, a kernel symbol. */
-  | { readonly to: 'extern'; readonly name: string };
+  | { readonly kind: 'extern'; readonly name: string };
 
 const SHT_SYMTAB = 2;
 const SHT_REL = 9;
@@ -27,14 +27,14 @@ const REL_SIZE = 16;
 const STT_FUNC = 2;
 const STB_LOCAL = 0;
 const STV_DEFAULT = 0;
-const MAX_TAR_BYTES = 64 * 1024 * 1024;
+const MAX_SECTION_BYTES = 64 * 1024 * 1024;
 
 export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonly ElfSymbol[]> {
   const table = elf.sections.find((section) => section.type === SHT_SYMTAB);
   const strings = table && elf.sections[table.link];
   if (table === undefined || strings === undefined) return [];
-  const bytes = await readSectionBytes(source, table, MAX_TAR_BYTES);
-  const names = await readSectionBytes(source, strings, MAX_TAR_BYTES);
+  const bytes = await readSectionBytes(source, table, MAX_SECTION_BYTES);
+  const names = await readSectionBytes(source, strings, MAX_SECTION_BYTES);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = elf.byteOrder === 'little';
   return Array.from({ length: Math.floor(bytes.length / SYMBOL_SIZE) }, (_, index) => {
@@ -59,12 +59,12 @@ export async function readReferences(
   elf: Elf,
   code: Section,
   symbols: readonly ElfSymbol[],
-): Promise<ReadonlyMap<number, Reference>> {
-  const references = new Map<number, Reference>();
+): Promise<ReadonlyMap<number, CodeReference>> {
+  const references = new Map<number, CodeReference>();
   const little = elf.byteOrder === 'little';
   for (const section of elf.sections) {
     if (section.type !== SHT_REL || section.info !== code.index) continue;
-    const bytes = await readSectionBytes(source, section, MAX_TAR_BYTES);
+    const bytes = await readSectionBytes(source, section, MAX_SECTION_BYTES);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at + REL_SIZE <= bytes.length; at += REL_SIZE) {
       const offset = Number(view.getBigUint64(at, little));
@@ -73,8 +73,8 @@ export async function readReferences(
       references.set(
         offset / INSTRUCTION_SIZE,
         symbol.section === 0
-          ? { to: 'extern', name: symbol.name }
-          : { to: 'section', section: symbol.section, offset: symbol.value },
+          ? { kind: 'extern', name: symbol.name }
+          : { kind: 'section', section: symbol.section, offset: symbol.value },
       );
     }
   }

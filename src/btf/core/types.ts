@@ -2,15 +2,15 @@ import type { BtfType, TypeId } from '../format.ts';
 import { type Btf, pointerSizeOf } from '../reader.ts';
 
 /** Why libbpf gives up on the whole object, rather than on one instruction of it. */
-export class Refusal extends Error {
+export class RelocationError extends Error {
   override readonly name = 'Refusal';
 }
 
 /** Longest way through typedefs, modifiers and arrays; libbpf's MAX_RESOLVE_DEPTH. */
-const MOST_STEPS = 32;
+const MAX_RESOLVE_DEPTH = 32;
 
 /** BTF as CO-RE looks at it: what was decoded once is kept, for the same few types are asked for over and over. */
-export class Types {
+export class TypeCache {
   readonly btf: Btf;
   readonly #pointerSize: number;
   readonly #decoded = new Map<TypeId, BtfType>();
@@ -30,9 +30,9 @@ export class Types {
   }
 
   /** The type behind typedefs, `const`, `volatile`, `restrict` and tags. */
-  strip(id: TypeId): BtfType {
+  skipModifiers(id: TypeId): BtfType {
     let type = this.type(id);
-    for (let step = 0; step < MOST_STEPS * 4; step++) {
+    for (let step = 0; step < MAX_RESOLVE_DEPTH * 4; step++) {
       switch (type.kind) {
         case 'TYPEDEF':
         case 'CONST':
@@ -45,16 +45,16 @@ export class Types {
           return type;
       }
     }
-    throw new Refusal(`type ${id} is behind too many others`);
+    throw new RelocationError(`type ${id} is behind too many others`);
   }
 
   /** Bytes of a value of the type (btf__resolve_size). */
   sizeOf(id: TypeId): number {
     let count = 1;
-    let type = this.strip(id);
-    for (let step = 0; step < MOST_STEPS && type.kind === 'ARRAY'; step++) {
+    let type = this.skipModifiers(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === 'ARRAY'; step++) {
       count *= type.length;
-      type = this.strip(type.type);
+      type = this.skipModifiers(type.type);
     }
     switch (type.kind) {
       case 'INT':
@@ -68,15 +68,15 @@ export class Types {
       case 'PTR':
         return count * this.#pointerSize;
       default:
-        throw new Refusal(`type ${id} (${type.kind} '${type.name}') has no size`);
+        throw new RelocationError(`type ${id} (${type.kind} '${type.name}') has no size`);
     }
   }
 
   /** The innermost element of an array of arrays; any other type itself. */
-  element(id: TypeId): TypeId {
-    let type = this.strip(id);
-    for (let step = 0; step < MOST_STEPS && type.kind === 'ARRAY'; step++) {
-      type = this.strip(type.type);
+  arrayElement(id: TypeId): TypeId {
+    let type = this.skipModifiers(id);
+    for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === 'ARRAY'; step++) {
+      type = this.skipModifiers(type.type);
     }
     return type.id;
   }

@@ -1,31 +1,33 @@
-import { callee, isGlobal, isLocalCall, keyOf, type Place } from './calls.ts';
-import { callHelper, loaded, type ReadConstant, store } from './effects.ts';
 import {
   CLASS,
+  type CodeAddress,
   classOf,
   type Instruction,
+  keyOf,
   LOAD_IMMEDIATE_64,
   REGISTER_OPERAND,
-} from './instruction.ts';
+} from '../btf/core/instruction.ts';
+import type { CodeSection } from '../btf/core/object.ts';
+import { calledFunction, isGlobal, isLocalCall } from './call-graph.ts';
 import {
-  ANYTHING,
-  calculate,
+  type AbstractValue,
   constant,
+  equalValues,
   equalWhen,
-  isTaken,
-  type Known,
-  meet,
-  sameKnown,
-} from './known.ts';
-import type { Code } from './object.ts';
-import { State } from './state.ts';
+  evaluateAlu,
+  evaluateBranch,
+  join,
+  UNKNOWN,
+} from './domain.ts';
+import { AbstractState } from './state.ts';
+import { applyHelperCall, applyStore, evaluateLoad, type ReadConstant } from './transfer.ts';
 
 /** What a program is looked at with. */
-export interface Surroundings {
-  readonly code: ReadonlyMap<number, Code>;
+export interface ProgramToAnalyse {
+  readonly code: ReadonlyMap<number, CodeSection>;
   readonly read: ReadConstant;
   /** Instructions whose constant is not to be counted on. */
-  readonly unknown: (place: Place) => boolean;
+  readonly unknown: (place: CodeAddress) => boolean;
 }
 
 /**
@@ -34,60 +36,66 @@ export interface Surroundings {
  * be taken (Wegman and Zadeck, 1991): it may find more reachable than the kernel's verifier, which
  * also follows ranges and every path apart, and never less.
  */
-export function reachable(surroundings: Surroundings, entry: Place): (place: Place) => boolean {
-  const walk = new Walk(surroundings);
+export function findReachable(
+  surroundings: ProgramToAnalyse,
+  entry: CodeAddress,
+): (place: CodeAddress) => boolean {
+  const walk = new Analysis(surroundings);
   walk.enter(entry, []);
   walk.finish();
   return (place) => walk.hasReached(place);
 }
 
 /** A function on its way: all its callers are taken together. */
-interface Callee {
-  result: Known | undefined;
+interface FunctionSummary {
+  result: AbstractValue | undefined;
   /** Where it returns to, with what is known there but for the result. */
-  readonly returns: Map<string, Return>;
+  readonly returns: Map<string, CallSite>;
 }
 
-interface Return {
-  readonly place: Place;
-  readonly state: State;
-  readonly caller: Callee;
+interface CallSite {
+  readonly place: CodeAddress;
+  readonly state: AbstractState;
+  readonly caller: FunctionSummary;
 }
 
 /** An instruction that is being looked at. */
-interface Visit {
-  readonly place: Place;
-  readonly section: Code;
+interface Visited {
+  readonly place: CodeAddress;
+  readonly section: CodeSection;
   readonly instruction: Instruction;
   /** What is known before it; changed to what is known after. */
-  readonly state: State;
-  readonly owner: Callee;
+  readonly state: AbstractState;
+  readonly owner: FunctionSummary;
 }
 
 const CALLER_SAVED = [0, 1, 2, 3, 4, 5];
 const ARGUMENTS = [1, 2, 3, 4, 5];
 const [ALWAYS, CALL, EXIT, MAY_GOTO] = [0x00, 0x80, 0x90, 0xe0];
 
-class Walk {
-  readonly #surroundings: Surroundings;
-  readonly #reached = new Map<string, { readonly state: State; readonly owner: Callee }>();
-  readonly #callees = new Map<string, Callee>();
-  readonly #waiting: Place[] = [];
+class Analysis {
+  readonly #surroundings: ProgramToAnalyse;
+  readonly #reached = new Map<
+    string,
+    { readonly state: AbstractState; readonly owner: FunctionSummary }
+  >();
+  readonly #callees = new Map<string, FunctionSummary>();
+  readonly #waiting: CodeAddress[] = [];
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: ProgramToAnalyse) {
     this.#surroundings = surroundings;
   }
 
-  hasReached(place: Place): boolean {
+  hasReached(place: CodeAddress): boolean {
     return this.#reached.has(keyOf(place));
   }
 
   /** Begins at the first instruction of a function. */
-  enter(place: Place, args: readonly Known[]): void {
+  enter(place: CodeAddress, args: readonly AbstractValue[]): void {
     if (!this.#surroundings.code.has(place.section)) return;
     // The caller's stack is not the callee's.
-    const foreign = args.map((known) => (known.is === 'stack' ? ANYTHING : known));
-    this.#flow(place, State.atEntry(foreign), this.#calleeAt(place));
+    const foreign = args.map((known) => (known.kind === 'stack' ? UNKNOWN : known));
+    this.#flow(place, AbstractState.atEntry(foreign), this.#calleeAt(place));
   }
 
   finish(): void {
@@ -101,26 +109,26 @@ class Walk {
     }
   }
 
-  #calleeAt(place: Place): Callee {
+  #calleeAt(place: CodeAddress): FunctionSummary {
     const known = this.#callees.get(keyOf(place));
     if (known !== undefined) return known;
-    const made: Callee = { result: undefined, returns: new Map() };
+    const made: FunctionSummary = { result: undefined, returns: new Map() };
     this.#callees.set(keyOf(place), made);
     return made;
   }
 
-  #flow(place: Place, state: State, owner: Callee): void {
+  #flow(place: CodeAddress, state: AbstractState, owner: FunctionSummary): void {
     const known = this.#reached.get(keyOf(place));
     if (known === undefined) this.#reached.set(keyOf(place), { state: state.copy(), owner });
-    else if (!known.state.merge(state)) return;
+    else if (!known.state.joinWith(state)) return;
     this.#waiting.push(place);
   }
 
-  #next({ place, state, owner }: Visit, distance = 0): void {
+  #next({ place, state, owner }: Visited, distance = 0): void {
     this.#flow(after(place, distance), state, owner);
   }
 
-  #step(visit: Visit): void {
+  #step(visit: Visited): void {
     const { place, section, instruction, state } = visit;
     const { read, unknown } = this.#surroundings;
     const { destination, source, code } = instruction;
@@ -128,7 +136,7 @@ class Walk {
     switch (classOf(instruction)) {
       case CLASS.ALU:
       case CLASS.ALU64: {
-        const result = calculate(instruction, target, state.get(source));
+        const result = evaluateAlu(instruction, target, state.get(source));
         state.set(destination, unknown(place) ? addressOnly(result, target) : result);
         this.#next(visit);
         break;
@@ -136,20 +144,20 @@ class Walk {
       case CLASS.LD:
         if (code === LOAD_IMMEDIATE_64) {
           const known = this.#loadWide(section, place.index);
-          state.set(destination, unknown(place) ? ANYTHING : known);
+          state.set(destination, unknown(place) ? UNKNOWN : known);
           this.#next(visit, 1);
         } else {
-          for (const register of CALLER_SAVED) state.set(register, ANYTHING);
+          for (const register of CALLER_SAVED) state.set(register, UNKNOWN);
           this.#next(visit);
         }
         break;
       case CLASS.LDX:
-        state.set(destination, loaded(instruction, state, state.get(source), read));
+        state.set(destination, evaluateLoad(instruction, state, state.get(source), read));
         this.#next(visit);
         break;
       case CLASS.ST:
       case CLASS.STX:
-        store(instruction, state, target, state.get(source));
+        applyStore(instruction, state, target, state.get(source));
         this.#next(visit);
         break;
       default:
@@ -157,7 +165,7 @@ class Walk {
     }
   }
 
-  #jump(visit: Visit): void {
+  #jump(visit: Visited): void {
     const { place, section, instruction, state, owner } = visit;
     switch (instruction.code & 0xf0) {
       case EXIT:
@@ -170,9 +178,9 @@ class Walk {
       }
       case CALL:
         if (isLocalCall(instruction)) {
-          this.#call(visit, callee(section, place, instruction));
+          this.#call(visit, calledFunction(section, place, instruction));
         } else {
-          callHelper(instruction, state);
+          applyHelperCall(instruction, state);
           this.#next(visit);
         }
         break;
@@ -181,27 +189,27 @@ class Walk {
     }
   }
 
-  #branch(visit: Visit): void {
+  #branch(visit: Visited): void {
     const { instruction, state } = visit;
     const { destination, source, code, immediate, offset } = instruction;
     const isConstant = (code & REGISTER_OPERAND) === 0;
     const left = state.get(destination);
     const right = isConstant ? constant(BigInt(immediate)) : state.get(source);
-    const taken = (code & 0xf0) === MAY_GOTO ? undefined : isTaken(instruction, left, right);
-    const equal = right.is === 'constant' ? equalWhen(instruction) : undefined;
+    const taken = (code & 0xf0) === MAY_GOTO ? undefined : evaluateBranch(instruction, left, right);
+    const equal = right.kind === 'constant' ? equalWhen(instruction) : undefined;
     for (const side of ['taken', 'not-taken'] as const) {
       if (taken === (side === 'not-taken')) continue;
       const known = state.copy();
-      if (side === equal && left.is === 'anything') known.set(destination, right);
+      if (side === equal && left.kind === 'anything') known.set(destination, right);
       this.#next({ ...visit, state: known }, side === 'taken' ? offset : 0);
     }
   }
 
-  #call({ place, state, owner }: Visit, to: Place): void {
+  #call({ place, state, owner }: Visited, to: CodeAddress): void {
     const args = ARGUMENTS.map((register) => state.get(register));
-    if (args.some((known) => known.is === 'stack')) state.forgetAll();
+    if (args.some((known) => known.kind === 'stack')) state.forgetAll();
     for (const known of args) state.forgetAt(known);
-    for (const register of CALLER_SAVED) state.set(register, ANYTHING);
+    for (const register of CALLER_SAVED) state.set(register, UNKNOWN);
     const back = after(place);
     if (isGlobal(this.#surroundings.code, to)) {
       this.enter(to, []);
@@ -210,53 +218,53 @@ class Walk {
     }
     const callee = this.#calleeAt(to);
     const known = callee.returns.get(keyOf(back)) ?? { place: back, state, caller: owner };
-    known.state.merge(state);
+    known.state.joinWith(state);
     callee.returns.set(keyOf(back), known);
     this.enter(to, args);
     if (callee.result !== undefined) this.#resume(known, callee.result);
   }
 
-  #leave(owner: Callee, result: Known): void {
-    const outside = result.is === 'stack' ? ANYTHING : result;
-    const met = owner.result === undefined ? outside : meet(owner.result, outside);
-    if (owner.result !== undefined && sameKnown(met, owner.result)) return;
+  #leave(owner: FunctionSummary, result: AbstractValue): void {
+    const outside = result.kind === 'stack' ? UNKNOWN : result;
+    const met = owner.result === undefined ? outside : join(owner.result, outside);
+    if (owner.result !== undefined && equalValues(met, owner.result)) return;
     owner.result = met;
     for (const back of owner.returns.values()) this.#resume(back, met);
   }
 
-  #resume({ place, state, caller }: Return, result: Known): void {
+  #resume({ place, state, caller }: CallSite, result: AbstractValue): void {
     const known = state.copy();
     known.set(0, result);
     this.#flow(place, known, caller);
   }
 
   /** What `r = <64 bits>` gives; a function whose address is taken will be called. */
-  #loadWide(section: Code, index: number): Known {
+  #loadWide(section: CodeSection, index: number): AbstractValue {
     const low = section.instructions[index];
     const high = section.instructions[index + 1];
-    if (low === undefined || high === undefined) return ANYTHING;
+    if (low === undefined || high === undefined) return UNKNOWN;
     const reference = section.references.get(index);
     if (reference === undefined) {
       const number = BigInt.asUintN(32, BigInt(low.immediate)) | (BigInt(high.immediate) << 32n);
       // With a source the number stands for a map, a function or the like.
-      return low.source === 0 ? constant(number) : ANYTHING;
+      return low.source === 0 ? constant(number) : UNKNOWN;
     }
-    if (reference.to === 'extern') {
+    if (reference.kind === 'extern') {
       const isConfiguration = /^(CONFIG|LINUX)_/.test(reference.name);
-      return isConfiguration ? { is: 'data', of: reference.name, offset: 0 } : ANYTHING;
+      return isConfiguration ? { kind: 'data', section: reference.name, offset: 0 } : UNKNOWN;
     }
     const offset = reference.offset + low.immediate;
     this.enter({ section: reference.section, index: offset / 8 }, []);
-    return { is: 'data', of: reference.section, offset };
+    return { kind: 'data', section: reference.section, offset };
   }
 }
 
-function after(place: Place, distance = 0): Place {
+function after(place: CodeAddress, distance = 0): CodeAddress {
   return { ...place, index: place.index + 1 + distance };
 }
 
 /** The stack stays the stack, wherever in it one then is. */
-function addressOnly(result: Known, before: Known): Known {
-  const onStack = result.is === 'stack' || before.is === 'stack';
-  return onStack ? { is: 'stack', offset: undefined } : ANYTHING;
+function addressOnly(result: AbstractValue, before: AbstractValue): AbstractValue {
+  const onStack = result.kind === 'stack' || before.kind === 'stack';
+  return onStack ? { kind: 'stack', offset: undefined } : UNKNOWN;
 }

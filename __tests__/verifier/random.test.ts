@@ -2,14 +2,14 @@ import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { readObject } from '../../../src/btf/core/object.ts';
-import { Kernel } from '../../../src/btf/core/relocate.ts';
-import { judge } from '../../../src/btf/core/verdict.ts';
-import { withFile } from '../../../src/btf/elf.ts';
-import { Btf } from '../../../src/btf/reader.ts';
-import { compileBpf, paholeBtf, temporaryFolder } from '../made.ts';
-import { KERNELS, PROGRAMS } from './cases.ts';
-import { buildLibbpf } from './libbpf.ts';
+import { readObject } from '../../src/btf/core/object.ts';
+import { KernelTypes } from '../../src/btf/core/resolve.ts';
+import { withFile } from '../../src/btf/elf.ts';
+import { Btf } from '../../src/btf/reader.ts';
+import { judge } from '../../src/verifier/verdict.ts';
+import { KERNELS, PROGRAMS } from '../btf/core/cases.ts';
+import { buildLibbpf } from '../btf/core/libbpf.ts';
+import { compileBpf, paholeBtf, temporaryFolder } from '../btf/made.ts';
 
 const folder = temporaryFolder();
 const libbpf = buildLibbpf(folder);
@@ -66,7 +66,7 @@ const program = fc.tuple(fc.constantFrom('', 'volatile'), fc.oneof(ABSENT, PRESE
 );
 
 test('the verifier of this kernel agrees on programs made at random', async () => {
-  const kernel = new Kernel(new Btf(poor));
+  const kernel = new KernelTypes(new Btf(poor));
   const path = join(folder, 'poor.btf');
   writeFileSync(path, poor);
   const harmless = compileBpf(folder, PROGRAMS.existence ?? '', 'bpf');

@@ -1,10 +1,10 @@
 import type { RelocationKind } from '../btf-ext.ts';
 import type { BtfMember, BtfType, TypeId } from '../format.ts';
-import { familyOf, type Spec } from './spec.ts';
-import { isComposite, isEnum, Refusal } from './types.ts';
+import { type CoreSpec, familyOf } from './spec.ts';
+import { isComposite, isEnum, RelocationError } from './types.ts';
 
 /** What a relocation comes to, for one type. */
-export interface Value {
+export interface RelocationValue {
   /** As 64 bits without sign. */
   readonly value: bigint;
   /** Whether the instruction must hold the value of the object's own type before it is relocated. */
@@ -14,7 +14,10 @@ export interface Value {
 }
 
 /** The number that a relocation stands for, or undefined where it has none (bpf_core_calc_relo). */
-export function evaluate(kind: RelocationKind, spec: Spec | undefined): Value | undefined {
+export function evaluate(
+  kind: RelocationKind,
+  spec: CoreSpec | undefined,
+): RelocationValue | undefined {
   switch (familyOf(kind)) {
     case 'field':
       if (kind === 'field_exists') return plain(spec === undefined ? 0 : 1);
@@ -27,12 +30,12 @@ export function evaluate(kind: RelocationKind, spec: Spec | undefined): Value | 
   }
 }
 
-function plain(value: number, validate = true): Value {
+function plain(value: number, validate = true): RelocationValue {
   return { value: BigInt(value), validate };
 }
 
 /** Where a type is not found, its size and its id are 0: the program is to ask for that. */
-function typeValue(kind: RelocationKind, spec: Spec | undefined): Value {
+function typeValue(kind: RelocationKind, spec: CoreSpec | undefined): RelocationValue {
   if (spec === undefined) return plain(0);
   if (kind === 'type_size') return plain(spec.types.sizeOf(spec.root));
   // Linkers renumber types and leave the instruction as it was.
@@ -40,29 +43,29 @@ function typeValue(kind: RelocationKind, spec: Spec | undefined): Value {
   return plain(1);
 }
 
-function enumeratorValue(spec: Spec): Value {
-  const [step] = spec.steps;
+function enumeratorValue(spec: CoreSpec): RelocationValue {
+  const [step] = spec.accessors;
   const type = spec.types.type(step?.type ?? 0);
   const value = isEnum(type) ? type.values[step?.index ?? 0]?.value : undefined;
-  if (value === undefined) throw new Refusal('an enumerator is not there');
+  if (value === undefined) throw new RelocationError('an enumerator is not there');
   // Values of 32 bits count with their sign, whatever the enum says of itself.
   const wide = typeof value === 'bigint' ? value : BigInt(value | 0);
   return { value: BigInt.asUintN(64, wide), validate: true };
 }
 
-function fieldValue(kind: RelocationKind, spec: Spec): Value {
+function fieldValue(kind: RelocationKind, spec: CoreSpec): RelocationValue {
   const { types, bitOffset } = spec;
-  const step = spec.steps.at(-1);
+  const step = spec.accessors.at(-1);
   const owner = types.type(step?.type ?? 0);
   if (step?.name === undefined) {
     if (kind === 'byte_sz') return plain(types.sizeOf(owner.id));
-    if (kind !== 'byte_off') throw new Refusal(`an element of an array has no ${kind}`);
+    if (kind !== 'byte_off') throw new RelocationError(`an element of an array has no ${kind}`);
     return { ...plain(Math.floor(bitOffset / 8)), access: accessOf(spec, owner.id) };
   }
   const member = isComposite(owner) ? owner.members[step.index] : undefined;
-  if (member === undefined) throw new Refusal('a member is not there');
-  const type = types.strip(member.type);
-  const place = member.bitfieldSize > 0 ? bitFieldPlace(type, member, bitOffset) : undefined;
+  if (member === undefined) throw new RelocationError('a member is not there');
+  const type = types.skipModifiers(member.type);
+  const place = member.bitfieldSize > 0 ? bitFieldAccess(type, member, bitOffset) : undefined;
   const size = place?.size ?? types.sizeOf(type.id);
   const offset = place?.offset ?? Math.floor(bitOffset / 8);
   const bits = place === undefined ? size * 8 : member.bitfieldSize;
@@ -86,21 +89,23 @@ function fieldValue(kind: RelocationKind, spec: Spec): Value {
     case 'rshift_u64':
       return { value: BigInt.asUintN(64, BigInt(64 - bits)), validate: true };
     default:
-      throw new Refusal(`a field has no ${kind}`);
+      throw new RelocationError(`a field has no ${kind}`);
   }
 }
 
-function accessOf({ types }: Spec, type: TypeId): { size: number; type: TypeId } {
-  return { size: types.sizeOf(types.element(type)), type };
+function accessOf({ types }: CoreSpec, type: TypeId): { size: number; type: TypeId } {
+  return { size: types.sizeOf(types.arrayElement(type)), type };
 }
 
 /** The smallest aligned integer that holds the whole bit-field. */
-function bitFieldPlace(type: BtfType, member: BtfMember, bitOffset: number) {
+function bitFieldAccess(type: BtfType, member: BtfMember, bitOffset: number) {
   let size = 'size' in type ? type.size : 0;
-  if (size === 0) throw new Refusal(`the bit-field '${member.name}' is of a type without a size`);
+  if (size === 0)
+    throw new RelocationError(`the bit-field '${member.name}' is of a type without a size`);
   const begin = () => Math.floor(Math.floor(bitOffset / 8) / size) * size;
   while (bitOffset + member.bitfieldSize - begin() * 8 > size * 8) {
-    if (size >= 8) throw new Refusal(`the bit-field '${member.name}' does not fit into 64 bits`);
+    if (size >= 8)
+      throw new RelocationError(`the bit-field '${member.name}' does not fit into 64 bits`);
     size *= 2;
   }
   return { size, offset: begin() };

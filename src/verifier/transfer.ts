@@ -1,6 +1,6 @@
-import { accessSize, CLASS, classOf, type Instruction } from './instruction.ts';
-import { ANYTHING, constant, type Known } from './known.ts';
-import type { State } from './state.ts';
+import { accessSize, CLASS, classOf, type Instruction } from '../btf/core/instruction.ts';
+import { type AbstractValue, constant, UNKNOWN } from './domain.ts';
+import type { AbstractState } from './state.ts';
 
 /** What is read from sections that nobody can write, and of what the loader provides. */
 export type ReadConstant = (
@@ -14,34 +14,39 @@ const MODE_MEMORY = 0x60;
 const MODE_ATOMIC = 0xc0;
 
 /** What a load from memory gives. */
-export function loaded(
+export function evaluateLoad(
   instruction: Instruction,
-  state: State,
-  address: Known,
+  state: AbstractState,
+  address: AbstractValue,
   read: ReadConstant,
-): Known {
-  if ((instruction.code & MODE_BITS) !== MODE_MEMORY) return ANYTHING;
+): AbstractValue {
+  if ((instruction.code & MODE_BITS) !== MODE_MEMORY) return UNKNOWN;
   const size = accessSize(instruction);
-  if (address.is === 'stack' && address.offset !== undefined) {
+  if (address.kind === 'stack' && address.offset !== undefined) {
     return state.load({ ...address, offset: address.offset + instruction.offset }, size);
   }
-  if (address.is !== 'data') return ANYTHING;
-  const value = read(address.of, address.offset + instruction.offset, size);
-  return value === undefined ? ANYTHING : constant(value);
+  if (address.kind !== 'data') return UNKNOWN;
+  const value = read(address.section, address.offset + instruction.offset, size);
+  return value === undefined ? UNKNOWN : constant(value);
 }
 
 /** What a store, or an atomic operation, leaves behind. */
-export function store(instruction: Instruction, state: State, address: Known, source: Known): void {
+export function applyStore(
+  instruction: Instruction,
+  state: AbstractState,
+  address: AbstractValue,
+  source: AbstractValue,
+): void {
   const size = accessSize(instruction);
-  const known = address.is === 'stack' && address.offset !== undefined;
-  const at: Known = known
-    ? { is: 'stack', offset: (address.offset ?? 0) + instruction.offset }
+  const known = address.kind === 'stack' && address.offset !== undefined;
+  const at: AbstractValue = known
+    ? { kind: 'stack', offset: (address.offset ?? 0) + instruction.offset }
     : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
     // It may hand back what was there, in its source or in r0.
     state.forgetAt(at, size);
-    state.set(instruction.source, ANYTHING);
-    state.set(0, ANYTHING);
+    state.set(instruction.source, UNKNOWN);
+    state.set(0, UNKNOWN);
     return;
   }
   const immediate = constant(BigInt.asUintN(size * 8, BigInt(instruction.immediate)));
@@ -49,8 +54,8 @@ export function store(instruction: Instruction, state: State, address: Known, so
   state.store(at, size, value);
 }
 
-function narrowed(known: Known, size: number): Known {
-  return known.is === 'constant' ? constant(BigInt.asUintN(size * 8, known.value)) : known;
+function narrowed(known: AbstractValue, size: number): AbstractValue {
+  return known.kind === 'constant' ? constant(BigInt.asUintN(size * 8, known.value)) : known;
 }
 
 /** bpf_probe_read and its siblings, bpf_get_current_comm: they write r2 bytes at r1, and no more. */
@@ -61,14 +66,14 @@ const WRITES_NOTHING: ReadonlySet<number> = new Set([
 ]);
 
 /** What a helper or a function of the kernel leaves behind. */
-export function callHelper({ immediate, source }: Instruction, state: State): void {
+export function applyHelperCall({ immediate, source }: Instruction, state: AbstractState): void {
   const isHelper = source === 0;
   if (isHelper && FILLS_R1.has(immediate)) {
     const length = state.get(2);
-    const size = length.is === 'constant' ? Number(length.value) : undefined;
+    const size = length.kind === 'constant' ? Number(length.value) : undefined;
     state.forgetAt(state.get(1), size);
   } else if (!isHelper || !WRITES_NOTHING.has(immediate)) {
     for (const register of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register));
   }
-  for (const register of [0, 1, 2, 3, 4, 5]) state.set(register, ANYTHING);
+  for (const register of [0, 1, 2, 3, 4, 5]) state.set(register, UNKNOWN);
 }

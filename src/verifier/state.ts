@@ -1,57 +1,57 @@
-import { ANYTHING, type Known, meet, sameKnown } from './known.ts';
+import { type AbstractValue, equalValues, join, UNKNOWN } from './domain.ts';
 
 export const FRAME_POINTER = 10;
 /** Eleven, and those that four bits can name besides. */
 const REGISTERS = 16;
 
-interface Slot {
+interface StackSlot {
   readonly size: number;
-  readonly known: Known;
+  readonly known: AbstractValue;
 }
 
 /** What is known before an instruction: of the registers, and of what was put on the stack. */
-export class State {
-  readonly registers: Known[];
+export class AbstractState {
+  readonly registers: AbstractValue[];
   /** By the offset from the frame pointer. Slots never overlap. */
-  readonly #stack: Map<number, Slot>;
+  readonly #stack: Map<number, StackSlot>;
   /** Whether an address of the stack may lie in memory or in what is not known. */
   #escaped: boolean;
 
-  private constructor(registers: Known[], stack: Map<number, Slot>, escaped: boolean) {
+  private constructor(registers: AbstractValue[], stack: Map<number, StackSlot>, escaped: boolean) {
     this.registers = registers;
     this.#stack = stack;
     this.#escaped = escaped;
   }
 
   /** At the beginning of a function. */
-  static atEntry(args: readonly Known[] = []): State {
-    const registers = Array.from({ length: REGISTERS }, () => ANYTHING);
+  static atEntry(args: readonly AbstractValue[] = []): AbstractState {
+    const registers = Array.from({ length: REGISTERS }, () => UNKNOWN);
     for (const [index, known] of args.entries()) registers[index + 1] = known;
-    registers[FRAME_POINTER] = { is: 'stack', offset: 0 };
-    return new State(registers, new Map(), false);
+    registers[FRAME_POINTER] = { kind: 'stack', offset: 0 };
+    return new AbstractState(registers, new Map(), false);
   }
 
-  copy(): State {
-    return new State([...this.registers], new Map(this.#stack), this.#escaped);
+  copy(): AbstractState {
+    return new AbstractState([...this.registers], new Map(this.#stack), this.#escaped);
   }
 
-  get(register: number): Known {
-    return this.registers[register] ?? ANYTHING;
+  get(register: number): AbstractValue {
+    return this.registers[register] ?? UNKNOWN;
   }
 
-  set(register: number, known: Known): void {
+  set(register: number, known: AbstractValue): void {
     this.registers[register] = known;
   }
 
-  load(address: Known, size: number): Known {
-    if (address.is !== 'stack' || address.offset === undefined) return ANYTHING;
+  load(address: AbstractValue, size: number): AbstractValue {
+    if (address.kind !== 'stack' || address.offset === undefined) return UNKNOWN;
     const slot = this.#stack.get(address.offset);
-    return slot?.size === size ? slot.known : ANYTHING;
+    return slot?.size === size ? slot.known : UNKNOWN;
   }
 
-  store(address: Known, size: number, known: Known): void {
-    if (known.is === 'stack') this.#escaped = true;
-    if (address.is === 'stack' && address.offset !== undefined) {
+  store(address: AbstractValue, size: number, known: AbstractValue): void {
+    if (known.kind === 'stack') this.#escaped = true;
+    if (address.kind === 'stack' && address.offset !== undefined) {
       this.#forget(address.offset, address.offset + size);
       this.#stack.set(address.offset, { size, known });
     } else {
@@ -60,12 +60,12 @@ export class State {
   }
 
   /** Something may have been written from that address on (stacks grow down, buffers up). */
-  forgetAt(address: Known, length = Number.POSITIVE_INFINITY): void {
-    if (address.is === 'stack') {
+  forgetAt(address: AbstractValue, length = Number.POSITIVE_INFINITY): void {
+    if (address.kind === 'stack') {
       const known = address.offset !== undefined;
       const start = address.offset ?? Number.NEGATIVE_INFINITY;
       this.#forget(start, known ? start + length : Number.POSITIVE_INFINITY);
-    } else if (address.is === 'anything' && this.#escaped) {
+    } else if (address.kind === 'anything' && this.#escaped) {
       this.#stack.clear();
     }
   }
@@ -77,14 +77,17 @@ export class State {
   }
 
   /** Takes in what is known on another way to the same place; whether that changed anything. */
-  merge(other: State): boolean {
+  joinWith(other: AbstractState): boolean {
     let changed = other.#escaped && !this.#escaped;
     this.#escaped ||= other.#escaped;
     for (const [register, known] of this.registers.entries()) {
-      const met = meet(known, other.get(register));
-      if (sameKnown(met, known)) continue;
+      const met = join(known, other.get(register));
+      if (equalValues(met, known)) continue;
       // An address that is forgotten is still somewhere.
-      if (met.is === 'anything' && [known, other.get(register)].some((one) => one.is === 'stack')) {
+      if (
+        met.kind === 'anything' &&
+        [known, other.get(register)].some((one) => one.kind === 'stack')
+      ) {
         this.#escaped = true;
       }
       this.registers[register] = met;
@@ -92,9 +95,9 @@ export class State {
     }
     for (const [offset, slot] of this.#stack) {
       const theirs = other.#stack.get(offset);
-      const met = theirs?.size === slot.size ? meet(slot.known, theirs.known) : ANYTHING;
-      if (sameKnown(met, slot.known)) continue;
-      if (met.is === 'anything') this.#stack.delete(offset);
+      const met = theirs?.size === slot.size ? join(slot.known, theirs.known) : UNKNOWN;
+      if (equalValues(met, slot.known)) continue;
+      if (met.kind === 'anything') this.#stack.delete(offset);
       else this.#stack.set(offset, { ...slot, known: met });
       changed = true;
     }

@@ -1,40 +1,42 @@
-import { CLASS, classOf, type Instruction, REGISTER_OPERAND } from './instruction.ts';
+import { CLASS, classOf, type Instruction, REGISTER_OPERAND } from '../btf/core/instruction.ts';
 
 /** What is known of the content of a register or a slot of the stack, on every way to an instruction. */
-export type Known =
-  | { readonly is: 'anything' }
+export type AbstractValue =
+  | { readonly kind: 'anything' }
   /** 64 bits without sign. */
-  | { readonly is: 'constant'; readonly value: bigint }
+  | { readonly kind: 'constant'; readonly value: bigint }
   /** Somewhere in the function's own stack; undefined for not known where. */
-  | { readonly is: 'stack'; readonly offset: number | undefined }
+  | { readonly kind: 'stack'; readonly offset: number | undefined }
   /** In a section of the object, by its number, or in what the loader provides, by its name. */
-  | { readonly is: 'data'; readonly of: number | string; readonly offset: number };
+  | { readonly kind: 'data'; readonly section: number | string; readonly offset: number };
 
-export const ANYTHING: Known = { is: 'anything' };
+export const UNKNOWN: AbstractValue = { kind: 'anything' };
 
-export function constant(value: bigint): Known {
-  return { is: 'constant', value: BigInt.asUintN(64, value) };
+export function constant(value: bigint): AbstractValue {
+  return { kind: 'constant', value: BigInt.asUintN(64, value) };
 }
 
-export function sameKnown(left: Known, right: Known): boolean {
+export function equalValues(left: AbstractValue, right: AbstractValue): boolean {
   if (left === right) return true;
-  switch (left.is) {
+  switch (left.kind) {
     case 'anything':
-      return right.is === 'anything';
+      return right.kind === 'anything';
     case 'constant':
-      return right.is === 'constant' && left.value === right.value;
+      return right.kind === 'constant' && left.value === right.value;
     case 'stack':
-      return right.is === 'stack' && left.offset === right.offset;
+      return right.kind === 'stack' && left.offset === right.offset;
     case 'data':
-      return right.is === 'data' && left.of === right.of && left.offset === right.offset;
+      return (
+        right.kind === 'data' && left.section === right.section && left.offset === right.offset
+      );
   }
 }
 
 /** What is known where two ways meet. */
-export function meet(left: Known, right: Known): Known {
-  if (sameKnown(left, right)) return left;
-  const onStack = left.is === 'stack' && right.is === 'stack';
-  return onStack ? { is: 'stack', offset: undefined } : ANYTHING;
+export function join(left: AbstractValue, right: AbstractValue): AbstractValue {
+  if (equalValues(left, right)) return left;
+  const onStack = left.kind === 'stack' && right.kind === 'stack';
+  return onStack ? { kind: 'stack', offset: undefined } : UNKNOWN;
 }
 
 /** The operations of ALU and ALU64 by the upper four bits of the code (RFC 9669, section 4.1). */
@@ -42,26 +44,30 @@ const [ADD, SUB, MUL, DIV, OR, AND] = [0x00, 0x10, 0x20, 0x30, 0x40, 0x50];
 const [LSH, RSH, NEG, MOD, XOR, MOV, ARSH, END] = [0x60, 0x70, 0x80, 0x90, 0xa0, 0xb0, 0xc0, 0xd0];
 
 /** What the destination holds after an instruction of ALU or ALU64. */
-export function calculate(instruction: Instruction, destination: Known, source: Known): Known {
+export function evaluateAlu(
+  instruction: Instruction,
+  destination: AbstractValue,
+  source: AbstractValue,
+): AbstractValue {
   const operation = instruction.code & 0xf0;
   const bits = classOf(instruction) === CLASS.ALU64 ? 64 : 32;
   const operand =
     (instruction.code & REGISTER_OPERAND) === 0 ? constant(BigInt(instruction.immediate)) : source;
   // Byte swaps have their width in the constant, and nothing guards by them.
-  if (operation === END) return ANYTHING;
+  if (operation === END) return UNKNOWN;
   if (operation === MOV) return moved(instruction, operand, bits);
   if (bits === 64 && (operation === ADD || operation === SUB)) {
-    const shifted = shift(destination, operand, operation === ADD ? 1 : -1);
+    const shifted = addToPointer(destination, operand, operation === ADD ? 1 : -1);
     if (shifted !== undefined) return shifted;
   }
   const isZero = [destination, operand].some(
-    (one) => one.is === 'constant' && low(one.value, bits) === 0n,
+    (one) => one.kind === 'constant' && low(one.value, bits) === 0n,
   );
   if (isZero && (operation === AND || operation === MUL)) return constant(0n);
-  if (destination.is === 'constant' && operation === NEG) {
+  if (destination.kind === 'constant' && operation === NEG) {
     return constant(low(-destination.value, bits));
   }
-  if (destination.is !== 'constant' || operand.is !== 'constant') return ANYTHING;
+  if (destination.kind !== 'constant' || operand.kind !== 'constant') return UNKNOWN;
   const result = arithmetic(
     operation,
     low(destination.value, bits),
@@ -69,29 +75,33 @@ export function calculate(instruction: Instruction, destination: Known, source: 
     bits,
     instruction.offset !== 0,
   );
-  return result === undefined ? ANYTHING : constant(low(result, bits));
+  return result === undefined ? UNKNOWN : constant(low(result, bits));
 }
 
 /** A copy: of all, of the lower half, or (with an offset) of 8, 16 or 32 bits with their sign. */
-function moved({ offset }: Instruction, operand: Known, bits: number): Known {
+function moved({ offset }: Instruction, operand: AbstractValue, bits: number): AbstractValue {
   if (bits === 64 && offset === 0) return operand;
-  if (operand.is !== 'constant' || ![0, 8, 16, 32].includes(offset)) return ANYTHING;
+  if (operand.kind !== 'constant' || ![0, 8, 16, 32].includes(offset)) return UNKNOWN;
   const value = offset === 0 ? operand.value : BigInt.asIntN(offset, operand.value);
   return constant(low(value, bits));
 }
 
 /** An address plus or minus a number. */
-function shift(left: Known, right: Known, sign: 1 | -1): Known | undefined {
-  const [base, by] = left.is === 'constant' && sign === 1 ? [right, left] : [left, right];
-  if (base.is === 'stack') {
-    const known = by.is === 'constant' && base.offset !== undefined;
+function addToPointer(
+  left: AbstractValue,
+  right: AbstractValue,
+  sign: 1 | -1,
+): AbstractValue | undefined {
+  const [base, by] = left.kind === 'constant' && sign === 1 ? [right, left] : [left, right];
+  if (base.kind === 'stack') {
+    const known = by.kind === 'constant' && base.offset !== undefined;
     return {
-      is: 'stack',
+      kind: 'stack',
       offset: known ? (base.offset ?? 0) + sign * Number(BigInt.asIntN(64, by.value)) : undefined,
     };
   }
-  if (base.is !== 'data') return undefined;
-  if (by.is !== 'constant') return ANYTHING;
+  if (base.kind !== 'data') return undefined;
+  if (by.kind !== 'constant') return UNKNOWN;
   return { ...base, offset: base.offset + sign * Number(BigInt.asIntN(64, by.value)) };
 }
 
@@ -153,15 +163,19 @@ const EQUAL = 0x10;
 const NOT_EQUAL = 0x50;
 
 /** Whether a conditional jump is taken, as far as that is known. */
-export function isTaken(instruction: Instruction, left: Known, right: Known): boolean | undefined {
+export function evaluateBranch(
+  instruction: Instruction,
+  left: AbstractValue,
+  right: AbstractValue,
+): boolean | undefined {
   const operation = instruction.code & 0xf0;
   const bits = classOf(instruction) === CLASS.JMP ? 64 : 32;
-  if (left.is === 'constant' && right.is === 'constant') {
+  if (left.kind === 'constant' && right.kind === 'constant') {
     return COMPARISONS[operation]?.(low(left.value, bits), low(right.value, bits), bits);
   }
   // No address is zero.
-  const isAddress = left.is === 'stack' || left.is === 'data';
-  if (isAddress && bits === 64 && right.is === 'constant' && right.value === 0n) {
+  const isAddress = left.kind === 'stack' || left.kind === 'data';
+  if (isAddress && bits === 64 && right.kind === 'constant' && right.value === 0n) {
     if (operation === EQUAL) return false;
     if (operation === NOT_EQUAL) return true;
   }

@@ -1,13 +1,14 @@
-import type { ByteOrder } from '../format.ts';
-import { type Applied, type Relocated, relocate } from './apply.ts';
-import { calledFrom, isGlobal, keyOf, type Place } from './calls.ts';
-import type { ReadConstant } from './effects.ts';
-import type { BpfObject, Code } from './object.ts';
-import { reachable } from './reach.ts';
-import type { Kernel, Problem } from './relocate.ts';
+import { type CodeAddress, keyOf } from '../btf/core/instruction.ts';
+import type { BpfObject, CodeSection } from '../btf/core/object.ts';
+import { type RelocatedObject, type RelocationResult, relocate } from '../btf/core/relocate.ts';
+import type { KernelTypes, Unresolved } from '../btf/core/resolve.ts';
+import type { ByteOrder } from '../btf/format.ts';
+import { functionsOf, isGlobal } from './call-graph.ts';
+import { findReachable } from './reach.ts';
+import type { ReadConstant } from './transfer.ts';
 
 /** What an object asks for and a kernel has not. */
-export interface Missing extends Problem {
+export interface MissingDependency extends Unresolved {
   /** The function whose instruction it is. */
   readonly function: string;
   /**
@@ -22,7 +23,7 @@ export interface Verdict {
   /** Relocations without a value that no program reaches: the object asks before it looks. */
   readonly guarded: number;
   /** One for each thing that is missing in each function. */
-  readonly missing: readonly Missing[];
+  readonly missing: readonly MissingDependency[];
 }
 
 /**
@@ -33,30 +34,34 @@ export interface Verdict {
  */
 export function judge(
   object: BpfObject,
-  kernel: Kernel,
+  kernel: KernelTypes,
   uname?: string,
-  known: KnownVerdicts = new Map(),
+  known: VerdictCache = new Map(),
 ): Verdict {
   const relocated = relocate(object, kernel);
-  const relocations = relocated.applied.length;
-  if (!relocated.applied.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
-  const key = signature(object, relocated, uname);
-  const verdict = known.get(key) ?? follow(object, relocated, uname);
+  const relocations = relocated.results.length;
+  if (!relocated.results.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
+  const key = cacheKey(object, relocated, uname);
+  const verdict = known.get(key) ?? analyse(object, relocated, uname);
   known.set(key, verdict);
   return verdict;
 }
 
 /** Verdicts on one object that stand for every kernel which answers it alike; made by `judge`. */
-export type KnownVerdicts = Map<string, Verdict>;
+export type VerdictCache = Map<string, Verdict>;
 
-type Failed = Applied & { readonly resolution: { readonly problem: Problem } };
+type Failed = RelocationResult & { readonly resolution: { readonly problem: Unresolved } };
 
-function hasFailed(applied: Applied): applied is Failed {
+function hasFailed(applied: RelocationResult): applied is Failed {
   return applied.resolution.status !== 'value';
 }
 
 /** All that a program's way can depend on. Where fields lie is not in it: that is not counted on. */
-function signature(object: BpfObject, { applied }: Relocated, uname: string | undefined): string {
+function cacheKey(
+  object: BpfObject,
+  { results: applied }: RelocatedObject,
+  uname: string | undefined,
+): string {
   const answers = applied.map((one) => {
     if (hasFailed(one)) return `${one.resolution.problem.why} ${one.resolution.problem.detail}`;
     const isKnown = one.resolution.status === 'value' && !isOffset(one);
@@ -68,28 +73,32 @@ function signature(object: BpfObject, { applied }: Relocated, uname: string | un
 
 function usesVersion({ code }: BpfObject): boolean {
   return code.some(({ references }) =>
-    [...references.values()].some((one) => one.to === 'extern' && one.name === VERSION_VARIABLE),
+    [...references.values()].some((one) => one.kind === 'extern' && one.name === VERSION_VARIABLE),
   );
 }
 
-function follow(object: BpfObject, relocated: Relocated, uname: string | undefined): Verdict {
-  const failed = relocated.applied.filter(hasFailed);
+function analyse(
+  object: BpfObject,
+  relocated: RelocatedObject,
+  uname: string | undefined,
+): Verdict {
+  const failed = relocated.results.filter(hasFailed);
   const asConfigured = reachedIn(object, relocated, uname, 'any');
-  const isSuspect = ({ place, resolution }: Failed) =>
+  const isSuspect = ({ address: place, resolution }: Failed) =>
     resolution.status === 'refused' || asConfigured(place);
   const suspects = failed.filter(isSuspect);
   const asBuilt =
     suspects.length > 0 ? reachedIn(object, relocated, uname, 'as-built') : () => false;
-  const missing = new Map<string, Missing>();
-  for (const { place, resolution } of suspects) {
-    const { name, isOptional } = describePlace(relocated, place);
+  const missing = new Map<string, MissingDependency>();
+  for (const { address: place, resolution } of suspects) {
+    const { name, isOptional } = functionAt(relocated, place);
     const isReached = resolution.status === 'refused' || asBuilt(place);
     const when = isReached && !isOptional ? 'always' : 'optional';
-    const found: Missing = { ...resolution.problem, function: name, when };
+    const found: MissingDependency = { ...resolution.problem, function: name, when };
     missing.set(`${name} ${found.what} ${found.why} ${when}`, found);
   }
   return {
-    relocations: relocated.applied.length,
+    relocations: relocated.results.length,
     guarded: failed.length - suspects.length,
     missing: [...missing.values()],
   };
@@ -98,19 +107,23 @@ function follow(object: BpfObject, relocated: Relocated, uname: string | undefin
 /** Which instructions any of the object's programs reaches. */
 function reachedIn(
   object: BpfObject,
-  relocated: Relocated,
+  relocated: RelocatedObject,
   uname: string | undefined,
   constants: 'as-built' | 'any',
-): (place: Place) => boolean {
-  const read = reader(object, versionCode(uname), constants);
-  const offsets = new Set(relocated.applied.filter(isOffset).map(({ place }) => keyOf(place)));
-  const failed = new Set(relocated.applied.filter(hasFailed).map(({ place }) => keyOf(place)));
+): (place: CodeAddress) => boolean {
+  const read = constantReader(object, versionCode(uname), constants);
+  const offsets = new Set(
+    relocated.results.filter(isOffset).map(({ address: place }) => keyOf(place)),
+  );
+  const failed = new Set(
+    relocated.results.filter(hasFailed).map(({ address: place }) => keyOf(place)),
+  );
   // Where a field lies says nothing about which way a program goes.
-  const unknown = (place: Place) => offsets.has(keyOf(place)) || failed.has(keyOf(place));
-  const programs = entries(relocated.code)
+  const unknown = (place: CodeAddress) => offsets.has(keyOf(place)) || failed.has(keyOf(place));
+  const programs = entryPoints(relocated.code)
     .filter(({ optional }) => constants === 'any' || !optional)
-    .flatMap(({ place }) => [place, ...verifiedBesides(relocated.code, place, uname)])
-    .map((place) => reachable({ code: relocated.code, read, unknown }, place));
+    .flatMap(({ place }) => [place, ...globalFunctions(relocated.code, place, uname)])
+    .map((place) => findReachable({ code: relocated.code, read, unknown }, place));
   return (place) => programs.some((reached) => reached(place));
 }
 
@@ -122,23 +135,23 @@ function isLazy(uname: string | undefined): boolean {
   return version !== undefined && version >= LAZY_SINCE;
 }
 
-function verifiedBesides(
-  code: ReadonlyMap<number, Code>,
-  entry: Place,
+function globalFunctions(
+  code: ReadonlyMap<number, CodeSection>,
+  entry: CodeAddress,
   uname: string | undefined,
-): readonly Place[] {
+): readonly CodeAddress[] {
   if (isLazy(uname)) return [];
-  return calledFrom(code, entry).filter((place) => place !== entry && isGlobal(code, place));
+  return functionsOf(code, entry).filter((place) => place !== entry && isGlobal(code, place));
 }
 
-function isOffset({ relocation }: Applied): boolean {
+function isOffset({ relocation }: RelocationResult): boolean {
   return relocation.kind === 'byte_off';
 }
 
 const SUBPROGRAMS = '.text';
 
 /** The programs: the functions outside of `.text`, which holds what they call, unless there is nothing else. */
-function entries(code: ReadonlyMap<number, Code>) {
+function entryPoints(code: ReadonlyMap<number, CodeSection>) {
   const all = [...code.values()].flatMap(({ name, section, functions }) =>
     functions.map(({ start }) => ({
       ...{ isSubprogram: name === SUBPROGRAMS, optional: name.startsWith('?') },
@@ -149,7 +162,7 @@ function entries(code: ReadonlyMap<number, Code>) {
   return programs.length > 0 ? programs : all;
 }
 
-function describePlace({ code }: Relocated, { section, index }: Place) {
+function functionAt({ code }: RelocatedObject, { section, index }: CodeAddress) {
   const found = code.get(section);
   const owner = found?.functions.find(({ start, end }) => start <= index && index < end);
   return { name: owner?.name ?? '', isOptional: found?.name.startsWith('?') ?? false };
@@ -166,7 +179,7 @@ function versionCode(uname: string | undefined): bigint | undefined {
   return BigInt(major * 65536 + minor * 256 + Math.min(patch, 255));
 }
 
-function reader(
+function constantReader(
   object: BpfObject,
   version: bigint | undefined,
   constants: 'as-built' | 'any',

@@ -1,16 +1,11 @@
-import { CLASS, type Instruction, LOAD_IMMEDIATE_64 } from './instruction.ts';
-import type { Code } from './object.ts';
-
-/** An instruction: the number of its section, and its own in the section. */
-export interface Place {
-  readonly section: number;
-  readonly index: number;
-}
-
-/** One word for a place, for sets and maps. */
-export function keyOf({ section, index }: Place): string {
-  return `${section}:${index}`;
-}
+import {
+  CLASS,
+  type CodeAddress,
+  type Instruction,
+  keyOf,
+  LOAD_IMMEDIATE_64,
+} from '../btf/core/instruction.ts';
+import type { CodeSection } from '../btf/core/object.ts';
 
 const CALL = 0x80;
 const PSEUDO_CALL = 1;
@@ -21,7 +16,10 @@ export function isLocalCall({ code, source }: Instruction): boolean {
 }
 
 /** The verifier looks at a global function for itself: with any arguments, and any result. */
-export function isGlobal(code: ReadonlyMap<number, Code>, { section, index }: Place): boolean {
+export function isGlobal(
+  code: ReadonlyMap<number, CodeSection>,
+  { section, index }: CodeAddress,
+): boolean {
   const functions = code.get(section)?.functions ?? [];
   return functions.some((one) => one.start === index && one.isGlobal);
 }
@@ -30,8 +28,11 @@ export function isGlobal(code: ReadonlyMap<number, Code>, { section, index }: Pl
  * The functions that a program has in its code, reached or not: libbpf appends what it calls, and
  * takes the address of, and what these call.
  */
-export function calledFrom(code: ReadonlyMap<number, Code>, entry: Place): readonly Place[] {
-  const found = new Map<string, Place>();
+export function functionsOf(
+  code: ReadonlyMap<number, CodeSection>,
+  entry: CodeAddress,
+): readonly CodeAddress[] {
+  const found = new Map<string, CodeAddress>();
   const waiting = [entry];
   for (let place = waiting.pop(); place !== undefined; place = waiting.pop()) {
     const section = code.get(place.section);
@@ -41,9 +42,10 @@ export function calledFrom(code: ReadonlyMap<number, Code>, entry: Place): reado
     for (let index = own.start; index < own.end; index++) {
       const instruction = section.instructions[index];
       if (instruction === undefined) break;
-      if (isLocalCall(instruction)) waiting.push(callee(section, { ...place, index }, instruction));
+      if (isLocalCall(instruction))
+        waiting.push(calledFunction(section, { ...place, index }, instruction));
       const reference = section.references.get(index);
-      if (instruction.code === LOAD_IMMEDIATE_64 && reference?.to === 'section') {
+      if (instruction.code === LOAD_IMMEDIATE_64 && reference?.kind === 'section') {
         const offset = reference.offset + instruction.immediate;
         waiting.push({ section: reference.section, index: offset / 8 });
       }
@@ -53,9 +55,13 @@ export function calledFrom(code: ReadonlyMap<number, Code>, entry: Place): reado
 }
 
 /** The function that a local call goes to. */
-export function callee(section: Code, place: Place, { immediate }: Instruction): Place {
+export function calledFunction(
+  section: CodeSection,
+  place: CodeAddress,
+  { immediate }: Instruction,
+): CodeAddress {
   const reference = section.references.get(place.index);
-  if (reference?.to === 'section') {
+  if (reference?.kind === 'section') {
     return { section: reference.section, index: reference.offset / 8 + immediate + 1 };
   }
   return { ...place, index: place.index + immediate + 1 };
