@@ -63,7 +63,7 @@ function writeAction(file, text) {
 function describe({ description, choices, repeatable }) {
   const sentence = description[0].toUpperCase() + description.slice(1);
   if (choices) return `${sentence}; one of ${choices.join(', ')}`;
-  return repeatable ? `${sentence}; several parted by commas or white space` : sentence;
+  return repeatable ? `${sentence}; comma- or space-separated` : sentence;
 }
 
 function between(text, open, close, content) {

@@ -21,7 +21,7 @@ const WRITERS: Readonly<Record<string, readonly string[]>> = {
   'update-archive.yml attest': ['attestations', 'id-token'],
   'probe.yml report': ['issues'],
   'release.yml release': ['attestations', 'contents', 'id-token'],
-  'codeql.yml analyse': ['security-events'],
+  'codeql.yml analyze': ['security-events'],
   'zizmor.yml audit': ['security-events'],
   // What a caller grants is what the called jobs need.
   'update-archive.yml archive': ['attestations', 'id-token'],

@@ -57,13 +57,13 @@ jobs:
 
 const used = (log: string) => /^pahole +(\S+) +(\S+)/m.exec(log)?.slice(1);
 
-test('the action pins pahole 1.31 and keeps it, also from a job in which a kernel failed', async () => {
+test('the action pins pahole 1.31 and saves it, also when a kernel of the job failed', async () => {
   await keepPahole('1.31');
   // The demonstration's kernel has fewer types than a kernel must have.
   const first = await build('first', 'minimum-types: 10000');
   expect(first.result).toBe('failure');
   expect(first.log).toMatch(/bad-btf/);
-  expect(first.log).toContain('--- Keep the tools\n');
+  expect(first.log).toContain('--- Save tool cache\n');
   expect(services.cacheKeys()).toEqual([expect.stringMatching(/^btfhub-tools-.*pahole-1\.31-/)]);
 
   rmSync(join(folder, 'tools'), { recursive: true });
@@ -71,10 +71,10 @@ test('the action pins pahole 1.31 and keeps it, also from a job in which a kerne
   const second = await build('second', 'minimum-types: 100');
   expect(second.result).toBe('success');
   expect(used(second.log)).toEqual(['1.31', 'cached']);
-  expect(second.log).toContain('--- skipped: Keep the tools\n');
+  expect(second.log).toContain('--- skipped: Save tool cache\n');
 });
 
-test("a wish for the machine's own tools keeps nothing", async () => {
+test("with the system's tools nothing is saved", async () => {
   const { log, result } = await build('system', 'pahole: system, minimum-types: 100');
   expect(result).toBe('success');
   expect(used(log)?.[1]).toBe('system');

@@ -94,7 +94,7 @@ export function text(
   };
 }
 
-/** `--release <release>...`: any number of times, or several in one, parted by commas or white space. */
+/** `--release <release>...`: repeatable; one word may hold several values, comma- or space-separated. */
 export function list(
   placeholder: string,
   description: string,
