@@ -86025,6 +86025,11 @@ function writers(file, order) {
   };
 }
 
+// src/jobs/install/install-records.ts
+var import_node_crypto17 = require("crypto");
+var import_promises31 = require("fs/promises");
+var import_node_path37 = require("path");
+
 // src/jobs/install/place.ts
 var import_node_fs21 = require("fs");
 var import_promises30 = require("fs/promises");
@@ -86036,12 +86041,12 @@ async function choosePlace(root, uname2, to3) {
     const path5 = isFolder ? (0, import_node_path36.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path36.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
     const form = (0, import_node_path36.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
-    return { path: path5, form, audience: known ? "libbpf" : "nobody" };
+    return { path: path5, form, loader: known ? "libbpf" : void 0 };
   }
   if ((0, import_node_fs21.existsSync)((0, import_node_path36.join)(root, GOPHER))) {
-    return { path: `${GOPHER}/btf/${uname2}.btf`, audience: "gala-gopher", form: "raw" };
+    return { path: `${GOPHER}/btf/${uname2}.btf`, loader: "gala-gopher", form: "raw" };
   }
-  return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, audience: "libbpf", form: "elf" };
+  return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, loader: "libbpf", form: "elf" };
 }
 function libbpfPaths(uname2) {
   return [
@@ -86071,71 +86076,68 @@ async function insideOf(root, path5) {
   if (way === ".." || way.startsWith(`..${import_node_path36.sep}`)) {
     throw new Failure(
       "usage",
-      `${path5} below ${root} is not in there: a link leads to ${real}.`,
-      "Give another place with --to."
+      `${path5} below ${root} leads out of ${root}: a symbolic link points to ${real}.`,
+      "Give another path with --to."
     );
   }
   return full;
 }
 
-// src/jobs/install/receipts.ts
-var import_node_crypto17 = require("crypto");
-var import_promises31 = require("fs/promises");
-var import_node_path37 = require("path");
-var ReceiptShape = strictObject({
+// src/jobs/install/install-records.ts
+var InstallRecordShape = strictObject({
   uname,
-  /** As the machine sees it. */
+  /** As the machine sees it: absolute, without the folder that stands for its root. */
   path: pipe2(string(), check(isPlain, "is no absolute path")),
-  /** SHA-256 of what was put there, the last first: an interruption leaves the one before. */
+  /** SHA-256 of the file, the newest first. A second one is there when an update was interrupted. */
   sums: pipe2(array(sha2563), minLength(1)),
-  /** Folders that were made for it, the deepest first; as the machine sees them. */
+  /** Folders that were created for the file, the deepest first; as the machine sees them. */
   folders: array(pipe2(string(), check(isPlain, "is no absolute path")))
 });
 var MACHINE_STATE = "/var/lib/btfhub/installed";
 function isPlain(path5) {
   return path5.startsWith("/") && !path5.split("/").includes("..");
 }
-async function readReceipts({ root, state }, wanted) {
-  const folder2 = await insideOf(root, state);
+async function readInstallRecords(state, wanted) {
+  const folder2 = await insideOf(state.root, state.folder);
   const names = await (0, import_promises31.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
   const files = names.filter((name) => name.endsWith(".json")).sort();
-  const receipts = await Promise.all(
+  const records = await Promise.all(
     files.map(
       async (name) => parse5(await (0, import_promises31.readFile)((0, import_node_path37.join)(folder2, name), "utf8"), (0, import_node_path37.join)(folder2, name))
     )
   );
-  return receipts.filter((one2) => wanted === void 0 || one2.uname === wanted);
+  return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
 }
 function parse5(text3, file) {
   try {
-    return parse2(ReceiptShape, JSON.parse(text3));
+    return parse2(InstallRecordShape, JSON.parse(text3));
   } catch (error) {
-    const advice2 = "Look at it, and delete it if the file that it names is gone.";
-    throw new Failure("usage", `${file} does not say what was installed.`, advice2, error);
+    const advice2 = "Read it, and delete it if the file that it names does not exist.";
+    throw new Failure("usage", `${file} is not a valid install record.`, advice2, error);
   }
 }
-async function writeReceipt({ root, state }, receipt) {
-  const file = await insideOf(root, fileOf(state, receipt));
+async function writeInstallRecord(state, record2) {
+  const file = await insideOf(state.root, fileOf(state.folder, record2));
   await (0, import_promises31.mkdir)((0, import_node_path37.dirname)(file), { recursive: true });
-  await writeWhole2(file, `${JSON.stringify(receipt, null, 2)}
+  await writeWhole2(file, `${JSON.stringify(record2, null, 2)}
 `, 420);
 }
-async function removeReceipt({ root, state }, receipt) {
-  await (0, import_promises31.rm)(await insideOf(root, fileOf(state, receipt)), { force: true });
+async function removeInstallRecord(state, record2) {
+  await (0, import_promises31.rm)(await insideOf(state.root, fileOf(state.folder, record2)), { force: true });
 }
-function fileOf(state, { uname: kernel, path: path5 }) {
+function fileOf(folder2, { uname: kernel, path: path5 }) {
   const digest = (0, import_node_crypto17.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
-  return `${state}/${kernel}.${digest}.json`;
+  return `${folder2}/${kernel}.${digest}.json`;
 }
 
 // src/jobs/install/install.ts
 var MODE = 292;
-async function installBtf(ledger, kernel, btf, to3) {
+async function installBtf(state, kernel, btf, to3) {
   var _a6;
-  const { root } = ledger;
+  const { root } = state;
   const place = await choosePlace(root, kernel.uname, to3);
   const content = place.form === "elf" ? elfWithBtf(btf, kernel.arch) : btf;
   const sum2 = sha2565(content);
@@ -86143,43 +86145,43 @@ async function installBtf(ledger, kernel, btf, to3) {
   const result = { ...place, uname: kernel.uname, sha256: sum2 };
   const before = await sumOf(file);
   if (before === sum2) return { ...result, what: "present" };
-  const receipts = await readReceipts(ledger);
-  const receipt = receipts.find(({ path: path5 }) => path5 === place.path);
-  if (before !== void 0 && !(receipt == null ? void 0 : receipt.sums.includes(before))) throw taken(place.path);
+  const records = await readInstallRecords(state);
+  const record2 = records.find(({ path: path5 }) => path5 === place.path);
+  if (before !== void 0 && !(record2 == null ? void 0 : record2.sums.includes(before))) throw taken(place.path);
   try {
     const made = await makeFolders(root, file);
-    const folders = [...made, ...(_a6 = receipt == null ? void 0 : receipt.folders) != null ? _a6 : []];
+    const folders = [...made, ...(_a6 = record2 == null ? void 0 : record2.folders) != null ? _a6 : []];
     const sums = [sum2, ...before === void 0 ? [] : [before]];
-    await writeReceipt(ledger, { uname: kernel.uname, path: place.path, sums, folders });
+    await writeInstallRecord(state, { uname: kernel.uname, path: place.path, sums, folders });
     await writeWhole2(file, content, MODE);
   } catch (error) {
     throw denied(error, place.path);
   }
   return { ...result, what: before === void 0 ? "installed" : "replaced" };
 }
-async function removeInstalled(ledger, wanted) {
-  const receipts = await readReceipts(ledger, wanted);
-  if (receipts.length === 0) {
+async function removeInstalled(state, wanted) {
+  const records = await readInstallRecords(state, wanted);
+  if (records.length === 0) {
     const whose = wanted === void 0 ? "" : ` for ${wanted}`;
-    throw new Failure("not-found", `btfhub has installed nothing${whose}.`);
+    throw new Failure("not-found", `btfhub has not installed BTF${whose}.`);
   }
   const removed = [];
-  for (const receipt of receipts) removed.push(await remove(ledger, receipt));
+  for (const record2 of records) removed.push(await remove(state, record2));
   return removed;
 }
-async function remove(ledger, receipt) {
-  const { root } = ledger;
-  const file = await insideOf(root, receipt.path);
+async function remove(state, record2) {
+  const { root } = state;
+  const file = await insideOf(root, record2.path);
   const sum2 = await sumOf(file);
-  if (sum2 !== void 0 && !receipt.sums.includes(sum2)) return { ...receipt, what: "changed" };
+  if (sum2 !== void 0 && !record2.sums.includes(sum2)) return { ...record2, what: "changed" };
   try {
     if (sum2 !== void 0) await (0, import_promises32.unlink)(file);
-    for (const folder2 of receipt.folders) await removeEmpty(await insideOf(root, folder2));
-    await removeReceipt(ledger, receipt);
+    for (const folder2 of record2.folders) await removeEmpty(await insideOf(root, folder2));
+    await removeInstallRecord(state, record2);
   } catch (error) {
-    throw denied(error, receipt.path);
+    throw denied(error, record2.path);
   }
-  return { ...receipt, what: sum2 === void 0 ? "gone" : "removed" };
+  return { ...record2, what: sum2 === void 0 ? "gone" : "removed" };
 }
 async function removeEmpty(folder2) {
   try {
@@ -86211,29 +86213,29 @@ function sha2565(bytes2) {
 function taken(path5) {
   return new Failure(
     "usage",
-    `${path5} is there already, and btfhub did not put it there.`,
-    "Move it away if it is of no use, or give another place with --to."
+    `${path5} exists, and btfhub did not install it.`,
+    "Move it away if it is not needed, or give another path with --to."
   );
 }
 function denied(error, path5) {
   const codes = ["EACCES", "EPERM", "EROFS", "EISDIR", "ENOTDIR"];
   const code = codes.find((one2) => isSystemError(error, one2));
   if (code === void 0) return error;
-  const advice2 = code === "EACCES" || code === "EPERM" ? "Run it as root, or give a place of your own with --to." : "Give another place with --to.";
+  const advice2 = code === "EACCES" || code === "EPERM" ? "Run btfhub as root, or give a path that you can write with --to." : "Give another path with --to.";
   return new Failure("usage", `${path5} cannot be written (${code}).`, advice2, error);
 }
 
 // src/commands/install.ts
 var options = {
   ...fetchingOptions,
-  btf: text2("<file>", "BTF that was fetched before, in the place of what the archive has"),
-  to: text2("<file|folder>", "where to put it; by default where loaders look"),
-  remove: flag("take away what was installed, for --uname or for all kernels")
+  btf: text2("<file>", "install the BTF of this file instead of fetching it from the archive"),
+  to: text2("<file|folder>", "path to install to; by default where loaders look"),
+  remove: flag("remove what was installed, for --uname or for all kernels")
 };
 var install = defineCommand({
   name: "install",
-  summary: "put a kernel's BTF where eBPF loaders look for it",
-  description: "Fetches the BTF as 'fetch' does and puts it into gala-gopher's folder when gala-gopher is there, else where libbpf looks by itself, as an ELF file that old versions of libbpf read too. The file appears whole or not at all, and nothing that somebody else put there is touched; --remove takes away what install put, and nothing else.",
+  summary: "install a kernel's BTF where eBPF loaders look for it",
+  description: "Fetches the BTF as 'fetch' does and writes it to gala-gopher's folder if gala-gopher is installed, else to a path where libbpf looks, as an ELF file that old versions of libbpf read too. The file is written atomically, and files that btfhub did not install are never changed. --remove removes only what install installed.",
   options,
   examples: [
     "btfhub install",
@@ -86242,25 +86244,26 @@ var install = defineCommand({
     "btfhub install --remove"
   ],
   run: async (platform3, given) => {
-    const ledger = ledgerOf(platform3, given.root);
-    if (given.remove) return remove2(ledger, given.uname);
+    const state = installStateOf(platform3, given.root);
+    if (given.remove) return remove2(state, given.uname);
     const machine = await toMachine(platform3, given);
     const btf = await btfFor(platform3, given, machine);
-    const installed = await installBtf(ledger, machine.kernel, btf, given.to);
+    const installed = await installBtf(state, machine.kernel, btf, given.to);
+    const { loader, ...rest } = installed;
     return {
       status: 0,
-      document: { ...installed, ownBtf: machine.hasBtf },
+      document: { ...rest, audience: loader != null ? loader : "nobody", ownBtf: machine.hasBtf },
       text: describe5(installed) + ownBtfNote(machine),
       outputs: { path: installed.path }
     };
   }
 });
-function ledgerOf({ env }, given) {
+function installStateOf({ env }, given) {
   var _a6;
   const root = (0, import_node_path39.resolve)(given);
-  if (root !== "/" || ((_a6 = process.getuid) == null ? void 0 : _a6.call(process)) === 0) return { root, state: MACHINE_STATE };
+  if (root !== "/" || ((_a6 = process.getuid) == null ? void 0 : _a6.call(process)) === 0) return { root, folder: MACHINE_STATE };
   const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
-  return { root, state: (0, import_node_path39.join)(base, "btfhub", "installed") };
+  return { root, folder: (0, import_node_path39.join)(base, "btfhub", "installed") };
 }
 async function btfFor(platform3, given, machine) {
   if (given.btf === void 0) {
@@ -86270,16 +86273,16 @@ async function btfFor(platform3, given, machine) {
   checkBtf(btf, expectationOf(given.minimumTypes));
   return btf;
 }
-async function remove2(ledger, uname2) {
+async function remove2(state, uname2) {
   const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
-  const removed = await removeInstalled(ledger, wanted);
+  const removed = await removeInstalled(state, wanted);
   const changed = removed.filter(({ what }) => what === "changed");
   if (changed.length === removed.length) {
     const paths = changed.map(({ path: path5 }) => path5).join(", ");
     throw new Failure(
       "usage",
-      `Somebody changed ${paths} since it was installed, so it stays.`,
-      "Take it away by hand."
+      `${paths} was changed after the installation, so it is not removed.`,
+      "Remove it by hand."
     );
   }
   const lines = removed.map(({ path: path5, what }) => `${path5}: ${REMOVED[what]}.
@@ -86288,18 +86291,18 @@ async function remove2(ledger, uname2) {
 }
 var REMOVED = {
   removed: "removed",
-  gone: "was gone already",
-  changed: "stays, because somebody changed it since"
+  gone: "did not exist any more",
+  changed: "not removed, because it was changed after the installation"
 };
 var INSTALLED = {
   installed: "is installed",
-  replaced: "is installed, in the place of an older one",
-  present: "was there already"
+  replaced: "is installed and replaces an older one",
+  present: "was installed already"
 };
-function describe5({ uname: uname2, path: path5, audience, what }) {
+function describe5({ uname: uname2, path: path5, loader, what }) {
   const advice2 = [
-    audience === "gala-gopher" ? ["gala-gopher", "finds it by itself"] : void 0,
-    audience === "libbpf" ? ["libbpf, bpftool, bcc", "find it by themselves"] : ["libbpf", `btf_custom_path = "${path5}"`],
+    loader === "gala-gopher" ? ["gala-gopher", "finds it automatically"] : void 0,
+    loader === "libbpf" ? ["libbpf, bpftool, bcc", "find it automatically"] : ["libbpf", `btf_custom_path = "${path5}"`],
     ["tracee", `TRACEE_BTF_FILE=${path5}`]
   ];
   const lines = advice2.flatMap((line2) => {

@@ -70,7 +70,7 @@ test('with gala-gopher it goes into its folder, raw', async () => {
   const path = `/opt/gala-gopher/btf/${ARM}.btf`;
   expect(document).toMatchObject({ path, audience: 'gala-gopher' });
   expect(readFileSync(join(root, path))).toEqual(btf);
-  expect(text).toMatch(/gala-gopher +finds it by itself/);
+  expect(text).toMatch(/gala-gopher +finds it automatically/);
 });
 
 test('--to is a file or a folder', async () => {
@@ -103,7 +103,7 @@ test('--remove leaves the machine as it was', async () => {
   });
 });
 
-test('installing twice changes nothing, and newer BTF takes the place of older', async () => {
+test('installing twice changes nothing, and newer BTF replaces older', async () => {
   const root = image();
   const put = async (where: string) =>
     (await run(platform, install, { archive: where, root, ...any })).document;
@@ -115,18 +115,18 @@ test('installing twice changes nothing, and newer BTF takes the place of older',
   expect(existsSync(join(root, `lib/modules/${X86}/vmlinux-${X86}`))).toBe(false);
 });
 
-test('what somebody else put there is neither replaced nor removed', async () => {
+test('a file that btfhub did not install is neither replaced nor removed', async () => {
   const root = image();
   const path = `lib/modules/${X86}/vmlinux-${X86}`;
   writeFiles(root, { [path]: 'theirs' });
   await expect(run(platform, install, { archive, root, ...any })).rejects.toMatchObject({
     reason: 'usage',
-    message: expect.stringMatching(/did not put it there/),
+    message: expect.stringMatching(/did not install it/),
   });
   expect(readFileSync(join(root, path), 'utf8')).toBe('theirs');
 });
 
-test('what somebody changed since stays, and that is no success', async () => {
+test('a file that was changed after the installation stays, with exit status 1', async () => {
   const root = image();
   await run(platform, install, { archive, root, to: '/one.btf', ...any });
   await run(platform, install, { archive, root, to: '/two.btf', ...any });
@@ -143,11 +143,11 @@ test('what somebody changed since stays, and that is no success', async () => {
   expect(existsSync(join(root, 'two.btf'))).toBe(true);
   expect(existsSync(join(root, 'one.btf'))).toBe(false);
   await expect(run(platform, install, { root, remove: true })).rejects.toMatchObject({
-    message: expect.stringMatching(/changed \/two\.btf/),
+    message: expect.stringMatching(/two\.btf was changed/),
   });
 });
 
-test('a link in an image does not lead out of it', async () => {
+test('a symbolic link in an image does not lead out of it', async () => {
   const root = image();
   const outside = join(folder, 'outside');
   mkdirSync(outside);

@@ -10,7 +10,7 @@ import {
   type Removed,
   removeInstalled,
 } from '../jobs/install/install.ts';
-import { type Ledger, MACHINE_STATE } from '../jobs/install/receipts.ts';
+import { type InstallState, MACHINE_STATE } from '../jobs/install/install-records.ts';
 import { asUname } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import { openProgress } from '../report/open.ts';
@@ -20,17 +20,17 @@ import { fetchFor, fetchingOptions, ownBtfNote, toMachine } from './fetching.ts'
 
 const options = {
   ...fetchingOptions,
-  btf: text('<file>', 'BTF that was fetched before, in the place of what the archive has'),
-  to: text('<file|folder>', 'where to put it; by default where loaders look'),
-  remove: flag('take away what was installed, for --uname or for all kernels'),
+  btf: text('<file>', 'install the BTF of this file instead of fetching it from the archive'),
+  to: text('<file|folder>', 'path to install to; by default where loaders look'),
+  remove: flag('remove what was installed, for --uname or for all kernels'),
 } as const;
 
 export const install = defineCommand({
   name: 'install',
-  summary: "put a kernel's BTF where eBPF loaders look for it",
+  summary: "install a kernel's BTF where eBPF loaders look for it",
   description:
-    "Fetches the BTF as 'fetch' does and puts it into gala-gopher's folder when gala-gopher is there, else where libbpf looks by itself, as an ELF file that old versions of libbpf read too. " +
-    'The file appears whole or not at all, and nothing that somebody else put there is touched; --remove takes away what install put, and nothing else.',
+    "Fetches the BTF as 'fetch' does and writes it to gala-gopher's folder if gala-gopher is installed, else to a path where libbpf looks, as an ELF file that old versions of libbpf read too. " +
+    'The file is written atomically, and files that btfhub did not install are never changed. --remove removes only what install installed.',
   options,
   examples: [
     'btfhub install',
@@ -39,26 +39,27 @@ export const install = defineCommand({
     'btfhub install --remove',
   ],
   run: async (platform, given): Promise<Outcome> => {
-    const ledger = ledgerOf(platform, given.root);
-    if (given.remove) return remove(ledger, given.uname);
+    const state = installStateOf(platform, given.root);
+    if (given.remove) return remove(state, given.uname);
     const machine = await toMachine(platform, given);
     const btf = await btfFor(platform, given, machine);
-    const installed = await installBtf(ledger, machine.kernel, btf, given.to);
+    const installed = await installBtf(state, machine.kernel, btf, given.to);
+    const { loader, ...rest } = installed;
     return {
       status: 0,
-      document: { ...installed, ownBtf: machine.hasBtf },
+      document: { ...rest, audience: loader ?? 'nobody', ownBtf: machine.hasBtf },
       text: describe(installed) + ownBtfNote(machine),
       outputs: { path: installed.path },
     };
   },
 });
 
-/** A machine's state is root's to write; everybody else has a folder for it (XDG Base Directory Specification). */
-function ledgerOf({ env }: Platform, given: string): Ledger {
+/** root writes the state of the machine; other users have a state folder (XDG Base Directory Specification). */
+function installStateOf({ env }: Platform, given: string): InstallState {
   const root = resolve(given);
-  if (root !== '/' || process.getuid?.() === 0) return { root, state: MACHINE_STATE };
+  if (root !== '/' || process.getuid?.() === 0) return { root, folder: MACHINE_STATE };
   const base = env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state');
-  return { root, state: join(base, 'btfhub', 'installed') };
+  return { root, folder: join(base, 'btfhub', 'installed') };
 }
 
 async function btfFor(
@@ -74,16 +75,16 @@ async function btfFor(
   return btf;
 }
 
-async function remove(ledger: Ledger, uname: string | undefined): Promise<Outcome> {
+async function remove(state: InstallState, uname: string | undefined): Promise<Outcome> {
   const wanted = uname === undefined ? undefined : asUname(uname);
-  const removed = await removeInstalled(ledger, wanted);
+  const removed = await removeInstalled(state, wanted);
   const changed = removed.filter(({ what }) => what === 'changed');
   if (changed.length === removed.length) {
     const paths = changed.map(({ path }) => path).join(', ');
     throw new Failure(
       'usage',
-      `Somebody changed ${paths} since it was installed, so it stays.`,
-      'Take it away by hand.',
+      `${paths} was changed after the installation, so it is not removed.`,
+      'Remove it by hand.',
     );
   }
   const lines = removed.map(({ path, what }) => `${path}: ${REMOVED[what]}.\n`);
@@ -92,21 +93,21 @@ async function remove(ledger: Ledger, uname: string | undefined): Promise<Outcom
 
 const REMOVED: Readonly<Record<Removed['what'], string>> = {
   removed: 'removed',
-  gone: 'was gone already',
-  changed: 'stays, because somebody changed it since',
+  gone: 'did not exist any more',
+  changed: 'not removed, because it was changed after the installation',
 };
 
 const INSTALLED: Readonly<Record<Installed['what'], string>> = {
   installed: 'is installed',
-  replaced: 'is installed, in the place of an older one',
-  present: 'was there already',
+  replaced: 'is installed and replaces an older one',
+  present: 'was installed already',
 };
 
-function describe({ uname, path, audience, what }: Installed): string {
+function describe({ uname, path, loader, what }: Installed): string {
   const advice = [
-    audience === 'gala-gopher' ? ['gala-gopher', 'finds it by itself'] : undefined,
-    audience === 'libbpf'
-      ? ['libbpf, bpftool, bcc', 'find it by themselves']
+    loader === 'gala-gopher' ? ['gala-gopher', 'finds it automatically'] : undefined,
+    loader === 'libbpf'
+      ? ['libbpf, bpftool, bcc', 'find it automatically']
       : ['libbpf', `btf_custom_path = "${path}"`],
     ['tracee', `TRACEE_BTF_FILE=${path}`],
   ];

@@ -6,40 +6,40 @@ import { elfWithBtf } from '../../btf/write-elf.ts';
 import { Failure, isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
 import type { Machine } from '../fetch/machine.ts';
-import { choosePlace, insideOf, type Place } from './place.ts';
 import {
-  type Ledger,
-  type Receipt,
-  readReceipts,
-  removeReceipt,
-  writeReceipt,
-} from './receipts.ts';
+  type InstallRecord,
+  type InstallState,
+  readInstallRecords,
+  removeInstallRecord,
+  writeInstallRecord,
+} from './install-records.ts';
+import { choosePlace, insideOf, type Place } from './place.ts';
 import { writeWhole } from './write.ts';
 
-/** What became of a kernel's file. */
+/** The result of one installation. */
 export interface Installed extends Place {
   readonly uname: Uname;
   readonly sha256: string;
-  /** `present`: the very bytes were there already, put by us or by somebody else. */
+  /** `present`: a file with the same bytes was there already, installed by btfhub or not. */
   readonly what: 'installed' | 'replaced' | 'present';
 }
 
-/** Everybody may read it, as /sys/kernel/btf/vmlinux; nobody has a reason to write it. */
+/** Readable for all users, as /sys/kernel/btf/vmlinux, and writable for none. */
 const MODE = 0o444;
 
 /**
- * Puts the BTF of a kernel where loaders look, whole or not at all. What somebody else put there is
- * never touched.
+ * Writes the BTF of a kernel atomically to a path where loaders look. A file that btfhub did not install is
+ * never changed.
  *
- * @throws Failure `usage` when the place is taken or may not be written
+ * @throws Failure `usage` when another file is there, or the path cannot be written
  */
 export async function installBtf(
-  ledger: Ledger,
+  state: InstallState,
   kernel: Machine['kernel'],
   btf: Uint8Array,
   to?: string,
 ): Promise<Installed> {
-  const { root } = ledger;
+  const { root } = state;
   const place = await choosePlace(root, kernel.uname, to);
   const content = place.form === 'elf' ? elfWithBtf(btf, kernel.arch) : btf;
   const sum = sha256(content);
@@ -47,15 +47,15 @@ export async function installBtf(
   const result = { ...place, uname: kernel.uname, sha256: sum };
   const before = await sumOf(file);
   if (before === sum) return { ...result, what: 'present' };
-  const receipts = await readReceipts(ledger);
-  const receipt = receipts.find(({ path }) => path === place.path);
-  if (before !== undefined && !receipt?.sums.includes(before)) throw taken(place.path);
+  const records = await readInstallRecords(state);
+  const record = records.find(({ path }) => path === place.path);
+  if (before !== undefined && !record?.sums.includes(before)) throw taken(place.path);
   try {
     const made = await makeFolders(root, file);
-    const folders = [...made, ...(receipt?.folders ?? [])];
-    // The receipt first: what is interrupted between the two can still be undone.
+    const folders = [...made, ...(record?.folders ?? [])];
+    // The record is written first, so that --remove works after an interruption between the two.
     const sums = [sum, ...(before === undefined ? [] : [before])];
-    await writeReceipt(ledger, { uname: kernel.uname, path: place.path, sums, folders });
+    await writeInstallRecord(state, { uname: kernel.uname, path: place.path, sums, folders });
     await writeWhole(file, content, MODE);
   } catch (error) {
     throw denied(error, place.path);
@@ -63,55 +63,55 @@ export async function installBtf(
   return { ...result, what: before === undefined ? 'installed' : 'replaced' };
 }
 
-/** A file that was to be taken away. */
-export interface Removed extends Receipt {
-  /** `changed`: somebody wrote it since, so it stays. */
+/** The result of removing one file. */
+export interface Removed extends InstallRecord {
+  /** `changed`: the file was changed after the installation, so it stays. */
   readonly what: 'removed' | 'gone' | 'changed';
 }
 
 /**
- * Takes away what was installed for a kernel, or for all, and the folders that were made for it.
- * Throws `not-found` when nothing was installed.
+ * Removes the files that were installed for one kernel, or for all, and the folders that were created
+ * for them. Throws `not-found` when nothing was installed.
  */
 export async function removeInstalled(
-  ledger: Ledger,
+  state: InstallState,
   wanted: Uname | undefined,
 ): Promise<readonly Removed[]> {
-  const receipts = await readReceipts(ledger, wanted);
-  if (receipts.length === 0) {
+  const records = await readInstallRecords(state, wanted);
+  if (records.length === 0) {
     const whose = wanted === undefined ? '' : ` for ${wanted}`;
-    throw new Failure('not-found', `btfhub has installed nothing${whose}.`);
+    throw new Failure('not-found', `btfhub has not installed BTF${whose}.`);
   }
   const removed: Removed[] = [];
-  for (const receipt of receipts) removed.push(await remove(ledger, receipt));
+  for (const record of records) removed.push(await remove(state, record));
   return removed;
 }
 
-async function remove(ledger: Ledger, receipt: Receipt): Promise<Removed> {
-  const { root } = ledger;
-  const file = await insideOf(root, receipt.path);
+async function remove(state: InstallState, record: InstallRecord): Promise<Removed> {
+  const { root } = state;
+  const file = await insideOf(root, record.path);
   const sum = await sumOf(file);
-  if (sum !== undefined && !receipt.sums.includes(sum)) return { ...receipt, what: 'changed' };
+  if (sum !== undefined && !record.sums.includes(sum)) return { ...record, what: 'changed' };
   try {
     if (sum !== undefined) await unlink(file);
-    for (const folder of receipt.folders) await removeEmpty(await insideOf(root, folder));
-    await removeReceipt(ledger, receipt);
+    for (const folder of record.folders) await removeEmpty(await insideOf(root, folder));
+    await removeInstallRecord(state, record);
   } catch (error) {
-    throw denied(error, receipt.path);
+    throw denied(error, record.path);
   }
-  return { ...receipt, what: sum === undefined ? 'gone' : 'removed' };
+  return { ...record, what: sum === undefined ? 'gone' : 'removed' };
 }
 
 async function removeEmpty(folder: string): Promise<void> {
   try {
     await rmdir(folder);
   } catch (error) {
-    // Somebody else uses it now, or took it away.
+    // Another file is in it, or it is gone.
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].some((code) => isSystemError(error, code))) throw error;
   }
 }
 
-/** Makes the folders that a file lacks; returns them, the deepest first, as the machine sees them. */
+/** Creates the missing parent folders of a file; returns them, the deepest first, as the machine sees them. */
 async function makeFolders(root: string, file: string): Promise<readonly string[]> {
   const folder = dirname(file);
   const missing: string[] = [];
@@ -138,8 +138,8 @@ function sha256(bytes: Uint8Array): string {
 function taken(path: string): Failure {
   return new Failure(
     'usage',
-    `${path} is there already, and btfhub did not put it there.`,
-    'Move it away if it is of no use, or give another place with --to.',
+    `${path} exists, and btfhub did not install it.`,
+    'Move it away if it is not needed, or give another path with --to.',
   );
 }
 
@@ -149,7 +149,7 @@ function denied(error: unknown, path: string): unknown {
   if (code === undefined) return error;
   const advice =
     code === 'EACCES' || code === 'EPERM'
-      ? 'Run it as root, or give a place of your own with --to.'
-      : 'Give another place with --to.';
+      ? 'Run btfhub as root, or give a path that you can write with --to.'
+      : 'Give another path with --to.';
   return new Failure('usage', `${path} cannot be written (${code}).`, advice, error);
 }

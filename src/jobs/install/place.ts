@@ -4,14 +4,15 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { Failure, isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
 
-/** Who looks for the file where it is put. */
-export type Audience = 'gala-gopher' | 'libbpf' | 'nobody';
+/** A program or library that finds the file by itself. */
+export type Loader = 'gala-gopher' | 'libbpf';
 
-/** Where the BTF of a kernel goes. */
+/** Where the BTF of a kernel is installed. */
 export interface Place {
   /** As the machine sees it: absolute, without the folder that stands for its root. */
   readonly path: string;
-  readonly audience: Audience;
+  /** Undefined at a path that no loader knows. */
+  readonly loader: Loader | undefined;
   /** Raw BTF, or an ELF file with it. */
   readonly form: 'raw' | 'elf';
 }
@@ -19,26 +20,26 @@ export interface Place {
 const GOPHER = '/opt/gala-gopher';
 
 /**
- * gala-gopher's folder when it is on the machine; else a path that libbpf tries by itself when the
- * kernel has no BTF (btf__load_vmlinux_btf in libbpf's src/btf.c). It is not the first one, in /boot:
- * what is called vmlinux there becomes an entry of GRUB's menu on Arm (grub.d/10_linux).
+ * gala-gopher's folder if gala-gopher is installed; else a path that libbpf tries when the kernel has
+ * no BTF (btf__load_vmlinux_btf in libbpf's src/btf.c). Not the first of these
+ * paths, in /boot: on Arm a file called vmlinux there becomes an entry of GRUB's menu (grub.d/10_linux).
  *
  * @param root the folder that stands for `/`
- * @param to a file, or a folder that is there or ends in `/`
+ * @param to a file, or a folder that exists or ends in `/`
  */
 export async function choosePlace(root: string, uname: Uname, to?: string): Promise<Place> {
   if (to !== undefined) {
     const isFolder = to.endsWith('/') || (await folderAt(join(root, resolve('/', to))));
     const path = isFolder ? resolve('/', to, `${uname}.btf`) : resolve('/', to);
     const known = libbpfPaths(uname).includes(path);
-    // By the name alone: a loader that finds a vmlinux opens it as ELF.
+    // By name only: loaders open a file called vmlinux as ELF.
     const form = basename(path).startsWith('vmlinux') ? 'elf' : 'raw';
-    return { path, form, audience: known ? 'libbpf' : 'nobody' };
+    return { path, form, loader: known ? 'libbpf' : undefined };
   }
   if (existsSync(join(root, GOPHER))) {
-    return { path: `${GOPHER}/btf/${uname}.btf`, audience: 'gala-gopher', form: 'raw' };
+    return { path: `${GOPHER}/btf/${uname}.btf`, loader: 'gala-gopher', form: 'raw' };
   }
-  return { path: `/lib/modules/${uname}/vmlinux-${uname}`, audience: 'libbpf', form: 'elf' };
+  return { path: `/lib/modules/${uname}/vmlinux-${uname}`, loader: 'libbpf', form: 'elf' };
 }
 
 /** In libbpf's order, after /sys/kernel/btf/vmlinux. */
@@ -64,8 +65,8 @@ async function folderAt(path: string): Promise<boolean> {
 }
 
 /**
- * Where a machine's path is for us. Throws `usage` when a link in an image leads out of it, onto the
- * machine that we run on.
+ * The real path of a path of the machine. Throws `usage` when a symbolic link in an image leads out of the
+ * image, to the machine that btfhub runs on.
  */
 export async function insideOf(root: string, path: string): Promise<string> {
   const full = join(root, path);
@@ -76,8 +77,8 @@ export async function insideOf(root: string, path: string): Promise<string> {
   if (way === '..' || way.startsWith(`..${sep}`)) {
     throw new Failure(
       'usage',
-      `${path} below ${root} is not in there: a link leads to ${real}.`,
-      'Give another place with --to.',
+      `${path} below ${root} leads out of ${root}: a symbolic link points to ${real}.`,
+      'Give another path with --to.',
     );
   }
   return full;

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 
-/** Writes a file that is there whole or not at all, also when the power fails; whoever had it open keeps the old one. */
+/**
+ * Replaces a file atomically: it has the old or the new content, also after a power failure. A process
+ * that has the old file open keeps it.
+ */
 export async function writeWhole(
   path: string,
   content: Uint8Array | string,
@@ -12,7 +15,7 @@ export async function writeWhole(
     const file = await open(draft, 'wx', mode);
     try {
       await file.writeFile(content);
-      // The mode that was asked for, whatever the umask.
+      // open(2) applies the umask to the mode.
       await file.chmod(mode);
       await file.sync();
     } finally {
