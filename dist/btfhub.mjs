@@ -41894,44 +41894,44 @@ var import_node_path27 = require("path");
 // src/failure.ts
 var REASONS = [
   "no-vmlinux",
-  // the package holds no vmlinux: permanent until the package changes
+  // the package contains no vmlinux: permanent until the package changes
   "no-dwarf",
-  // vmlinux has no debug information: permanent likewise
+  // vmlinux has no debug information: permanent until the package changes
   "corrupt-package",
-  // not an RPM, or its lengths and checksums contradict each other
+  // not an RPM, or its lengths and checksums are inconsistent
   "checksum-mismatch",
-  // other bytes than the repository's metadata promise
+  // the bytes do not match the checksum in the repository's metadata or the catalog
   "bad-signature",
-  // the signature is there and wrong, or made by a key we do not trust
+  // the signature is wrong, or made by a key that is not trusted
   "unsigned",
-  // a signature was demanded and there is none
+  // a signature is required and the package has none
   "bad-repository",
-  // metadata that is missing, cut off, or contradicts its own checksum
+  // metadata that is missing, truncated, or does not match its checksum
   "network",
-  // no mirror could deliver
+  // no mirror could deliver the file
   "pahole-failed",
   "bad-elf",
-  // a file that should be ELF is not, or is broken: permanent for a package's vmlinux
+  // not an ELF file, or a damaged one: permanent for a package's vmlinux
   "bad-btf",
-  // what pahole made did not pass the check
+  // the BTF did not pass the check
   "missing-program",
-  // a program this needs is not installed
+  // a required program is not installed
   "out-of-memory",
-  // pahole was killed for memory
+  // the kernel killed pahole for lack of memory
   "no-space",
   // the temporary folder or the output is full
   "bad-archive",
-  // the archive breaks its own contract, or git refused
+  // the archive does not have the documented layout, or git refused
   "forge",
   // the forge's API refused
   "not-found",
-  // nothing has the name that was asked for
+  // nothing with the given name exists
   "interrupted",
   // SIGINT or SIGTERM
   "usage",
-  // the command line or a plan is wrong
+  // the command line or an input file is wrong
   "internal"
-  // a defect of this program
+  // a bug of btfhub
 ];
 var Failure = class extends Error {
   name = "Failure";
@@ -41953,7 +41953,7 @@ function asFailure(thrown) {
   if (isSystemError(thrown, "ENOSPC")) {
     return noSpace(message, thrown);
   }
-  return new Failure("internal", message, "This is a defect of btfhub: please report it.", thrown);
+  return new Failure("internal", message, "This is a bug of btfhub: please report it.", thrown);
 }
 function noSpace(message, cause) {
   return new Failure("no-space", message, "Free some space, or choose another folder.", cause);
@@ -82861,7 +82861,7 @@ var import_node_path25 = require("path");
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
-function folderCache(folder2, complain2) {
+function folderCache(folder2, complain) {
   let writable = true;
   const fileOf2 = (key) => (0, import_node_path25.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
   return {
@@ -82883,7 +82883,7 @@ function folderCache(folder2, complain2) {
         writable = false;
         await (0, import_promises21.rm)(draft, { force: true }).catch(() => {
         });
-        complain2(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
+        complain(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
       }
     }
   };
@@ -83211,25 +83211,23 @@ async function readPlan(file) {
 var toolchainOptions = {
   pahole: text2(
     "<auto|system|version|path>",
-    "which pahole: 1.31 where it can be had else the machine's (auto), the machine's, that version or none, or a file",
+    "which pahole to use: 'auto' (1.31, else the system's), 'system', an exact version, or a path",
     { default: "auto" }
   ),
   xz: text2(
     "<auto|system|version|path>",
-    "which xz decodes: 5.8 or newer where it can be had else the machine's (auto), the machine's, that version or none, or a file",
+    "which xz to use: 'auto' (5.8 or newer, else the system's), 'system', an exact version, or a path",
     { default: "auto" }
   ),
   toolCache: text2(
     "<folder>",
-    "where built tools are kept; default: RUNNER_TOOL_CACHE, else btfhub/tools in the user's cache folder"
+    "folder for built tools; by default RUNNER_TOOL_CACHE, else btfhub/tools in the user's cache folder"
   ),
   toolSource: list(
     "<name=source>",
-    "where the source of dwarves, libbpf or xz is had before the public homes: a git URL, or <tarball>@sha256:<sum>"
+    "source of dwarves, libbpf or xz that is tried before the public ones: a git URL, or <tarball>@sha256:<sum>"
   ),
-  installDependencies: flag(
-    "install by apt or dnf what is missing to build a tool, or the tool itself"
-  )
+  installDependencies: flag("install missing tools and the packages to build them with apt or dnf")
 };
 function wishesOf(options3) {
   return {
@@ -83242,29 +83240,36 @@ function wishesOf(options3) {
 }
 
 // src/commands/build.ts
-var makingOptions = {
+var buildOptions = {
   ...toolchainOptions,
-  profile: choice(PROFILES, "kinds of BTF: all, or only those that libbpf older than 0.8 knows", {
+  profile: choice(PROFILES, "kinds of BTF types: all, or only those that libbpf before 0.8 reads", {
     default: "default"
   }),
-  minimumTypes: number("<number>", "least number of types that a kernel must have", {
+  minimumTypes: number("<number>", "minimum number of types in the BTF of a kernel", {
     ...{ default: 1e4, least: 1, most: 1e7 }
   }),
   signature: choice(
     SIGNATURE_POLICIES,
-    "whether packages must be signed: all of them, those of repositories that publish a key, or none",
+    "whether packages must be signed: all, those of repositories that publish a key, or none",
     { default: "prefer" }
   ),
-  trustKey: list("<fingerprint|file>", "key to trust besides the distribution's own"),
-  jobs: number("<number>", "kernels at work at the same time; by default as many as cores", {
-    ...{ least: 1, most: 256 }
-  }),
-  connections: number("<number>", "connections to each mirror at the same time", {
+  trustKey: list("<fingerprint|file>", "key to trust in addition to the distribution's keys"),
+  jobs: number(
+    "<number>",
+    "number of kernels to process at the same time; by default the number of cores",
+    {
+      ...{ least: 1, most: 256 }
+    }
+  ),
+  connections: number("<number>", "number of connections to each mirror", {
     ...{ default: 4, least: 1, most: 64 }
   }),
-  temp: text2("<folder>", "where vmlinux goes; by default memory when there is enough, else TMPDIR")
+  temp: text2(
+    "<folder>",
+    "folder for vmlinux; by default in memory if there is enough, else TMPDIR"
+  )
 };
-function toMaking(options3) {
+function toBuildRequest(options3) {
   var _a6;
   const { profile, jobs, connections, temp, signature } = options3;
   return {
@@ -83276,12 +83281,12 @@ function toMaking(options3) {
 }
 var build = defineCommand({
   name: "build",
-  summary: "make the BTF of kernels, from their packages to tarballs",
-  description: "Streams each kernel-debuginfo package, takes its vmlinux, makes BTF with pahole, checks it and writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. Kernels that are there from an earlier run are left as they are; one that fails does not stop the others.",
+  summary: "build the BTF of kernels from their debuginfo packages",
+  description: "Downloads each kernel-debuginfo package as a stream, extracts vmlinux, makes BTF with pahole, checks it and writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. Kernels that an earlier run has built are skipped. A kernel that fails does not stop the others.",
   options: {
     ...buildPlanOptions,
     output: text2("<folder>", "folder for tarballs and records", { default: "btf" }),
-    ...makingOptions
+    ...buildOptions
   },
   examples: [
     "btfhub build --release 22.03-LTS-SP1 --arch x86_64 --output btf",
@@ -83293,7 +83298,7 @@ var build = defineCommand({
     const { plan: plan2, problems } = await toBuildPlan(platform3, options3, progress);
     const output = (0, import_node_path27.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = plan2;
-    const request2 = { kernels: kernels3, output, mirrors, ...toMaking(options3) };
+    const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3) };
     return buildOutcome(await runBuild(platform3, request2, progress), problems, output);
   }
 });
@@ -84934,8 +84939,8 @@ async function onlyKernel(root) {
     const found = only === void 0 ? "none" : names.join(", ");
     throw new Failure(
       "usage",
-      `Which kernel below ${root} is meant is not certain: ${folder2} has ${found}.`,
-      "Name it with --uname."
+      `${folder2} must contain exactly one kernel, and it contains ${found}.`,
+      "Name the kernel with --uname."
     );
   }
   const uname2 = asUname(only);
@@ -85002,14 +85007,14 @@ function baseOf(uname2) {
 
 // src/jobs/fetch/fetch.ts
 var NotArchived = class extends Failure {
-  /** Undefined where the archive cannot be listed. */
+  /** Undefined when the archive cannot be listed. */
   nearest;
   hasBtf;
   constructor(archive, machine, nearest) {
     const { kernel, hasBtf } = machine;
     const neighbours = describeNearest(kernel, nearest);
-    const own = hasBtf ? `This kernel has BTF of its own in /${OWN_BTF}, so nothing is missing.` : "Another kernel's BTF may put fields in the wrong place; `btfhub build` makes this one's.";
-    super("not-found", `${archive} has no BTF of ${kernel.uname}. ${neighbours}`, own);
+    const own = hasBtf ? `This kernel has its own BTF in /${OWN_BTF}, so it needs none from the archive.` : "Do not use the BTF of another kernel: its offsets can be wrong. 'btfhub build' makes the BTF of this one.";
+    super("not-found", `${archive} has no BTF for ${kernel.uname}. ${neighbours}`, own);
     this.nearest = nearest;
     this.hasBtf = hasBtf;
   }
@@ -85019,9 +85024,10 @@ var NotArchived = class extends Failure {
   }
 };
 function describeNearest({ uname: uname2, arch: arch3 }, nearest) {
-  if (nearest === void 0) return "What else it has is not known: it has no catalog.";
+  if (nearest === void 0)
+    return "Other kernels of this archive cannot be listed: it has no catalog.";
   if (nearest.length === 0) return `It has no kernel ${uname2.split("-", 1)[0]} for ${arch3}.`;
-  return `The nearest that it has: ${nearest.map((one2) => one2.uname).join(", ")}.`;
+  return `The nearest kernels in it: ${nearest.map((one2) => one2.uname).join(", ")}.`;
 }
 async function fetchBtf(platform3, progress, reader, request2) {
   const task = progress.begin(request2.machine.kernel.uname);
@@ -85032,7 +85038,10 @@ async function fetchBtf(platform3, progress, reader, request2) {
     task.stage("check");
     const btf = await unpackOf(platform3, kernel, tarball, reader.name);
     const summary3 = checkBtf(btf, request2.expectation);
-    task.end("fetched", promised ? "as the catalog promises" : "no catalog promises its bytes");
+    task.end(
+      "fetched",
+      promised ? "SHA-256 matches the catalog" : "no SHA-256 in a catalog to compare with"
+    );
     return { kernel, btf, summary: summary3, promised };
   } catch (error) {
     task.end("failed");
@@ -85045,7 +85054,7 @@ async function unpackOf(platform3, kernel, tarball, archive) {
   });
   if (uname2 === kernel.uname) return btf;
   const what = `The tarball of ${kernel.uname} in ${archive}`;
-  throw new Failure("bad-archive", `${what} holds the BTF of another kernel: ${uname2}.`);
+  throw new Failure("bad-archive", `${what} contains the BTF of another kernel: ${uname2}.`);
 }
 async function deliver(reader, machine) {
   const { distribution: distribution2, versionId: versionId2, kernel } = machine;
@@ -85105,7 +85114,7 @@ async function selectKernels2(reader, selection) {
   const versions = [...new Set(all.map(({ versionId: versionId2 }) => versionId2))];
   throw new Failure(
     "not-found",
-    `None of the ${all.length} kernels of ${reader.name} is selected.`,
+    `--kernel, --arch and --release select none of the ${all.length} kernels of ${reader.name}.`,
     `It has kernels of ${versions.join(", ") || "nothing"}${catalog ? "" : "; without a catalog --release is the VERSION_ID"}.`
   );
 }
@@ -85279,7 +85288,7 @@ async function speaksGit({ http, interrupted }, where) {
   } catch (error) {
     interrupted.throwIfAborted();
     const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
-    throw new Failure("network", why, "Is the URL right, and the network up?", error);
+    throw new Failure("network", why, "Check the URL and the network.", error);
   }
 }
 function rawFiles({ http, clock, interrupted }, root) {
@@ -85292,7 +85301,10 @@ function rawFiles({ http, clock, interrupted }, root) {
       chunks.push(chunk);
       length += chunk.length;
       if (length > MOST_BYTES) {
-        throw new Failure("bad-archive", `${path5} of ${root} has more than ${MOST_BYTES} bytes.`);
+        throw new Failure(
+          "bad-archive",
+          `${path5} of ${root} is larger than ${MOST_BYTES} bytes.`
+        );
       }
     }
     return Buffer.concat(chunks);
@@ -85308,20 +85320,20 @@ var archiveOption = text2(
 );
 var minimumTypesOption = number(
   "<number>",
-  "how many types the BTF of a whole kernel has at least; 0 takes any BTF",
+  "minimum number of types in the BTF of a kernel; 0 accepts any BTF",
   { default: 1e4, least: 0, most: 1e7 }
 );
 function expectationOf(minimumTypes) {
   return minimumTypes === 0 ? { kind: "any" } : { kind: "kernel", minimumTypes: minimumTypes != null ? minimumTypes : 1e4 };
 }
 var archiveSelection = {
-  kernel: list("<uname>", "kernel by its 'uname -r'; a glob, or 'all'", { default: ["all"] }),
-  arch: list("<arch>", "architecture, 'x86_64' or 'aarch64' for example; a glob, or 'all'", {
+  kernel: list("<uname>", "'uname -r' of a kernel; a glob, or 'all'", { default: ["all"] }),
+  arch: list("<arch>", "architecture, for example 'x86_64' or 'aarch64'; a glob, or 'all'", {
     default: ["all"]
   }),
   release: list(
     "<release>",
-    "VERSION_ID, '22.03', or release, '22.03-LTS-SP1' where the archive has a catalog; a glob, or 'all'",
+    "VERSION_ID ('22.03'), or release ('22.03-LTS-SP1') if the archive has a catalog; a glob, or 'all'",
     { default: ["all"] }
   )
 };
@@ -85781,16 +85793,16 @@ var demoOptions = {
 };
 var demo = defineCommand({
   name: "demo",
-  summary: "build small kernels out of a repository that comes along, to see all of it work",
-  description: "Serves the repository in demo/repository on the loopback interface, shaped like openEuler\u2019s, and runs build and verify on it. What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.",
+  summary: "build the small kernels of an included repository, to try btfhub",
+  description: "Serves demo/repository, which has the layout of openEuler's, on the loopback interface, and runs build and verify on it. Missing programs (pahole, xz) are installed with apt or dnf; without the right to install packages the message names the command to run.",
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
   run: async (platform3, options3) => {
     if (!(0, import_node_fs20.existsSync)(REPOSITORY)) {
       throw new Failure(
         "not-found",
-        `The demonstration's repository is not in ${REPOSITORY}.`,
-        "Run demo from a clone of the project, which has it."
+        `The demo repository ${REPOSITORY} does not exist.`,
+        "Run demo from a clone of the project, which contains it."
       );
     }
     const served = await serveFolder(REPOSITORY);
@@ -85831,9 +85843,9 @@ async function runAs(platform3, command, operands, given) {
   return command.run(platform3, values, operands);
 }
 function next(output) {
-  return `Each tarball holds one file, <uname -r>.btf, that libbpf takes as btf_custom_path:
+  return `Each tarball contains one file, <uname -r>.btf, for libbpf's btf_custom_path:
   tar xOf ${output}/openEuler/22.03/x86_64/<uname -r>.btf.tar.xz > kernel.btf
-The same from openEuler's own site, for one kernel:
+The same for one kernel from openEuler's repository:
   btfhub build --release 22.03-LTS-SP1 --arch x86_64 --kernel '5.10.0-136.12.*' --output btf
 `;
 }
@@ -85866,14 +85878,17 @@ async function writeWhole2(path5, content, mode) {
 // src/commands/fetching.ts
 var import_node_path34 = require("path");
 var fetchingOptions = {
-  uname: text2("<uname>", "kernel, as 'uname -r' says it; by default the one that runs"),
+  uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
   archive: archiveOption,
-  distribution: text2("<ID>", "ID of the os-release of the kernel; by default this machine\u2019s"),
+  distribution: text2(
+    "<ID>",
+    "ID in the os-release of the kernel's distribution; by default this machine's"
+  ),
   versionId: text2(
     "<VERSION_ID>",
-    "VERSION_ID of the os-release of the kernel; by default this machine\u2019s"
+    "VERSION_ID in the os-release of the kernel's distribution; by default this machine's"
   ),
-  root: text2("<folder>", "folder of an image or a chroot that stands for this machine", {
+  root: text2("<folder>", "root folder of an image or a chroot to use instead of this machine", {
     default: "/"
   }),
   minimumTypes: minimumTypesOption
@@ -85898,17 +85913,17 @@ async function fetchFor(platform3, progress, options3, machine) {
   }
 }
 function ownBtfNote({ hasBtf }) {
-  return hasBtf ? "This kernel has BTF of its own in /sys/kernel/btf/vmlinux, which loaders take first.\n" : "";
+  return hasBtf ? "This kernel has its own BTF in /sys/kernel/btf/vmlinux, which loaders use first.\n" : "";
 }
 
 // src/commands/fetch.ts
 var fetch = defineCommand({
   name: "fetch",
-  summary: "bring the BTF of one kernel out of the archive",
-  description: "Looks for the kernel by os-release and 'uname -r', brings its one tarball, compares it with the archive's catalog, unpacks and checks it. When the archive lacks the kernel, those next to it are named, and whether the kernel has BTF of its own.",
+  summary: "download the BTF of one kernel from the archive",
+  description: "Finds the kernel by os-release and 'uname -r', downloads its tarball, compares it with the archive's catalog, unpacks it and checks the BTF. If the archive does not have the kernel, the message names the nearest kernels, and whether the running kernel has its own BTF.",
   options: {
     ...fetchingOptions,
-    output: text2("<file|folder>", "where to write it; by default <uname>.btf")
+    output: text2("<file|folder>", "file or folder to write to; by default <uname>.btf")
   },
   examples: [
     "btfhub fetch",
@@ -88910,7 +88925,7 @@ function setOutput(name, value) {
 }
 
 // src/report/host.ts
-function adoptAtomGit(env) {
+function addGithubNamesOfAtomGit(env) {
   var _a6, _b3;
   if (env.ATOMGIT_ACTIONS !== "true") return;
   for (const [name, value] of Object.entries(env)) {
@@ -89229,11 +89244,11 @@ async function system(osRelease) {
 // src/commands/setup.ts
 var setup = defineCommand({
   name: "setup",
-  summary: "bring the pahole and the xz that the work is done with",
-  description: "Looks in the tool cache, then at the machine itself, then builds from source at a pinned commit and keeps the result. `build` does the same by itself; this does it beforehand.",
+  summary: "install pahole and xz for btfhub",
+  description: "Uses the tool cache or the programs of the system if their version is right, else builds from source at a pinned commit and saves the result in the tool cache. `build` does the same when it starts.",
   options: {
     ...toolchainOptions,
-    showCache: flag("only say which folders a workflow should keep, and under which key")
+    showCache: flag("only print the cache key and the folders that a workflow should cache")
   },
   examples: [
     "btfhub setup",
@@ -90693,7 +90708,7 @@ function missing2(program3, packages) {
 
 // src/cli.ts
 keepHeapSmall();
-adoptAtomGit(process.env);
+addGithubNamesOfAtomGit(process.env);
 var host = findHost(process.env);
 var interruption = new AbortController();
 var platform2 = {
@@ -90718,7 +90733,7 @@ for (const [signal, status] of [
 function toCommander(command) {
   const commander2 = new Command(command.name).summary(command.summary).description(command.description).option(
     "--json",
-    "print one JSON document on standard output, everything else on standard error"
+    "print one JSON document on standard output, and everything else on standard error"
   );
   if (command.operands) commander2.argument(command.operands.shape, command.operands.description);
   for (const [name, spec] of Object.entries(command.options)) {
@@ -90749,7 +90764,7 @@ async function execute(command, given, operands) {
   try {
     const values = readOptions(command.options, given, platform2.env);
     const outcome = await command.run(platform2, values, operands);
-    tellHost(outcome);
+    reportToHost(outcome);
     platform2.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}
 ` : outcome.text);
     (_a6 = process.exitCode) != null ? _a6 : process.exitCode = outcome.status;
@@ -90757,19 +90772,19 @@ async function execute(command, given, operands) {
     const failure = interruption.signal.aborted ? interruption.signal.reason : asFailure(thrown);
     if (json) platform2.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
 `);
-    complain(failure);
+    printFailure(failure);
     (_b3 = process.exitCode) != null ? _b3 : process.exitCode = 2;
   }
 }
-function tellHost({ outputs, summary: summary3, failures }) {
+function reportToHost({ outputs, summary: summary3, failures }) {
   for (const name of outputs ? writeOutputs(host, platform2.env, outputs) : []) {
-    platform2.stderr.write(`The output '${name}' is too large for the host and is left out.
+    platform2.stderr.write(`The output '${name}' is larger than the host allows and is not set.
 `);
   }
   if (summary3) writeSummary(host, platform2.env, summary3);
   if (failures) annotate(host, platform2.stderr, failures);
 }
-function complain(failure) {
+function printFailure(failure) {
   const advice2 = failure.advice ? ` ${failure.advice}` : "";
   if (host.isActions) {
     annotate(host, platform2.stderr, [{ title: "btfhub", message: `${failure.message}${advice2}` }]);
@@ -90783,10 +90798,10 @@ function complain(failure) {
   }
 }
 var program2 = new Command("btfhub").description(
-  "BTF for every kernel openEuler publishes: found, made, checked, archived, delivered."
+  "Builds, checks, archives and installs BTF for every kernel that openEuler publishes."
 ).version("0.1.0").addHelpText(
   "after",
-  "\nAny option may stand in the environment instead, --trust-key as BTFHUB_TRUST_KEY; the command line wins."
+  "\nEach option can also be set in the environment: --trust-key as BTFHUB_TRUST_KEY. The command line has priority."
 ).exitOverride();
 for (const command of COMMANDS) program2.addCommand(toCommander(command).exitOverride());
 program2.parseAsync(process.argv).catch((error) => {

@@ -8,12 +8,18 @@ import { systemClock } from './platform/clock.ts';
 import { keepHeapSmall } from './platform/heap.ts';
 import type { Platform } from './platform/platform.ts';
 import { systemPrograms } from './platform/programs.ts';
-import { adoptAtomGit, annotate, findHost, writeOutputs, writeSummary } from './report/host.ts';
+import {
+  addGithubNamesOfAtomGit,
+  annotate,
+  findHost,
+  writeOutputs,
+  writeSummary,
+} from './report/host.ts';
 
 declare const __VERSION__: string;
 
 keepHeapSmall();
-adoptAtomGit(process.env);
+addGithubNamesOfAtomGit(process.env);
 const host = findHost(process.env);
 const interruption = new AbortController();
 const platform: Platform = {
@@ -26,7 +32,7 @@ const platform: Platform = {
   interrupted: interruption.signal,
 };
 
-// The first signal asks everything to end and tidy up; a second one ends at once.
+// The first signal aborts the work, which then cleans up; a second signal ends the process at once.
 for (const [signal, status] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -44,7 +50,7 @@ function toCommander(command: Command): Commander {
     .description(command.description)
     .option(
       '--json',
-      'print one JSON document on standard output, everything else on standard error',
+      'print one JSON document on standard output, and everything else on standard error',
     );
   if (command.operands) commander.argument(command.operands.shape, command.operands.description);
   for (const [name, spec] of Object.entries(command.options)) {
@@ -55,7 +61,7 @@ function toCommander(command: Command): Commander {
     ].filter(Boolean);
     const help = notes.length > 0 ? `${spec.description} (${notes.join('; ')})` : spec.description;
     const option = new Option(`--${kebab(name)}${placeholder}`, help);
-    option.negate = false; // `--no-pull-request` is an option of its own, not the contrary of one.
+    option.negate = false; // `--no-pull-request` is an option of its own, not the negation of another.
     option.argParser((word: string, before: string[] | undefined) => [...(before ?? []), word]);
     commander.addOption(option);
   }
@@ -76,7 +82,7 @@ async function execute(command: Command, given: Given, operands: string[]): Prom
   try {
     const values = readOptions(command.options, given, platform.env);
     const outcome = await command.run(platform, values, operands);
-    tellHost(outcome);
+    reportToHost(outcome);
     platform.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}\n` : outcome.text);
     process.exitCode ??= outcome.status;
   } catch (thrown) {
@@ -84,20 +90,20 @@ async function execute(command: Command, given: Given, operands: string[]): Prom
       ? (interruption.signal.reason as Failure)
       : asFailure(thrown);
     if (json) platform.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
-    complain(failure);
+    printFailure(failure);
     process.exitCode ??= 2;
   }
 }
 
-function tellHost({ outputs, summary, failures }: Outcome): void {
+function reportToHost({ outputs, summary, failures }: Outcome): void {
   for (const name of outputs ? writeOutputs(host, platform.env, outputs) : []) {
-    platform.stderr.write(`The output '${name}' is too large for the host and is left out.\n`);
+    platform.stderr.write(`The output '${name}' is larger than the host allows and is not set.\n`);
   }
   if (summary) writeSummary(host, platform.env, summary);
   if (failures) annotate(host, platform.stderr, failures);
 }
 
-function complain(failure: Failure): void {
+function printFailure(failure: Failure): void {
   const advice = failure.advice ? ` ${failure.advice}` : '';
   if (host.isActions) {
     annotate(host, platform.stderr, [{ title: 'btfhub', message: `${failure.message}${advice}` }]);
@@ -111,12 +117,12 @@ function complain(failure: Failure): void {
 
 const program = new Commander('btfhub')
   .description(
-    'BTF for every kernel openEuler publishes: found, made, checked, archived, delivered.',
+    'Builds, checks, archives and installs BTF for every kernel that openEuler publishes.',
   )
   .version(__VERSION__)
   .addHelpText(
     'after',
-    '\nAny option may stand in the environment instead, --trust-key as BTFHUB_TRUST_KEY; the command line wins.',
+    '\nEach option can also be set in the environment: --trust-key as BTFHUB_TRUST_KEY. The command line has priority.',
   )
   .exitOverride();
 for (const command of COMMANDS) program.addCommand(toCommander(command).exitOverride());

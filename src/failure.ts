@@ -1,35 +1,35 @@
 /**
- * Why something could not be done: stable words that stand in JSON, in records and in the catalog.
- * A reason is never renamed; what reads the archive depends on it.
+ * Error codes that are written to JSON, records and the catalog. A reason is never renamed, because
+ * programs that read the archive depend on it.
  */
 export const REASONS = [
-  'no-vmlinux', // the package holds no vmlinux: permanent until the package changes
-  'no-dwarf', // vmlinux has no debug information: permanent likewise
-  'corrupt-package', // not an RPM, or its lengths and checksums contradict each other
-  'checksum-mismatch', // other bytes than the repository's metadata promise
-  'bad-signature', // the signature is there and wrong, or made by a key we do not trust
-  'unsigned', // a signature was demanded and there is none
-  'bad-repository', // metadata that is missing, cut off, or contradicts its own checksum
-  'network', // no mirror could deliver
+  'no-vmlinux', // the package contains no vmlinux: permanent until the package changes
+  'no-dwarf', // vmlinux has no debug information: permanent until the package changes
+  'corrupt-package', // not an RPM, or its lengths and checksums are inconsistent
+  'checksum-mismatch', // the bytes do not match the checksum in the repository's metadata or the catalog
+  'bad-signature', // the signature is wrong, or made by a key that is not trusted
+  'unsigned', // a signature is required and the package has none
+  'bad-repository', // metadata that is missing, truncated, or does not match its checksum
+  'network', // no mirror could deliver the file
   'pahole-failed',
-  'bad-elf', // a file that should be ELF is not, or is broken: permanent for a package's vmlinux
-  'bad-btf', // what pahole made did not pass the check
-  'missing-program', // a program this needs is not installed
-  'out-of-memory', // pahole was killed for memory
+  'bad-elf', // not an ELF file, or a damaged one: permanent for a package's vmlinux
+  'bad-btf', // the BTF did not pass the check
+  'missing-program', // a required program is not installed
+  'out-of-memory', // the kernel killed pahole for lack of memory
   'no-space', // the temporary folder or the output is full
-  'bad-archive', // the archive breaks its own contract, or git refused
+  'bad-archive', // the archive does not have the documented layout, or git refused
   'forge', // the forge's API refused
-  'not-found', // nothing has the name that was asked for
+  'not-found', // nothing with the given name exists
   'interrupted', // SIGINT or SIGTERM
-  'usage', // the command line or a plan is wrong
-  'internal', // a defect of this program
+  'usage', // the command line or an input file is wrong
+  'internal', // a bug of btfhub
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
 
 /**
- * An error that a person can act on: what was attempted, on what, and what to do.
- * The message is whole sentences without a trailing newline; `advice` is the last of them.
+ * An error that a user can act on. `message` says what was attempted, on what, and what went wrong, in full
+ * sentences without a trailing newline. `advice` says what to do.
  */
 export class Failure extends Error {
   override readonly name = 'Failure';
@@ -48,22 +48,22 @@ export class Failure extends Error {
   }
 }
 
-/** Whatever was thrown, as a Failure; what is not one already is a defect and keeps its stack as the cause. */
+/** Converts a thrown value to a Failure. Other errors become `internal` (ENOSPC: `no-space`), with the error as the cause. */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const message = describe(thrown);
   if (isSystemError(thrown, 'ENOSPC')) {
     return noSpace(message, thrown);
   }
-  return new Failure('internal', message, 'This is a defect of btfhub: please report it.', thrown);
+  return new Failure('internal', message, 'This is a bug of btfhub: please report it.', thrown);
 }
 
-/** A disk, or memory that serves as one, is full: `message` says it in the words of whoever met it. */
+/** The failure for a full disk or a full tmpfs. */
 export function noSpace(message: string, cause?: unknown): Failure {
   return new Failure('no-space', message, 'Free some space, or choose another folder.', cause);
 }
 
-/** The message of anything thrown, with its chain of causes. */
+/** The message of a thrown value, with its chain of causes. */
 export function describe(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null || !('message' in thrown))
     return String(thrown);
@@ -71,7 +71,7 @@ export function describe(thrown: unknown): string {
   return cause === undefined ? `${thrown.message}` : `${thrown.message}: ${describe(cause)}`;
 }
 
-/** Whether this is an error of the operating system with that code (`ENOENT`, `ENOSPC`, ...). */
+/** Whether a thrown value is a system error with this code (`ENOENT`, `ENOSPC`, ...). */
 export function isSystemError(thrown: unknown, code: string): boolean {
   return typeof thrown === 'object' && thrown !== null && 'code' in thrown && thrown.code === code;
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  adoptAtomGit,
+  addGithubNamesOfAtomGit,
   annotate,
   findHost,
   maskSecret,
@@ -69,14 +69,14 @@ test("AtomGit's variables get the names everybody knows; its token does not, nor
     ATOMGIT_TOKEN: 'secret',
     GITHUB_SHA: 'b2',
   };
-  adoptAtomGit(env);
+  addGithubNamesOfAtomGit(env);
   expect(findHost(env)).toMatchObject({ name: 'atomgit', isActions: true });
   expect(env.GITHUB_OUTPUT).toBe('/o');
   expect(env.GITHUB_SHA).toBe('b2');
   expect(env.GITHUB_TOKEN).toBeUndefined();
 
   const elsewhere: NodeJS.ProcessEnv = { ATOMGIT_OUTPUT: '/o' };
-  adoptAtomGit(elsewhere);
+  addGithubNamesOfAtomGit(elsewhere);
   expect(elsewhere).toEqual({ ATOMGIT_OUTPUT: '/o' });
 });
 

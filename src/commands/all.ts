@@ -10,7 +10,7 @@ import { setup } from './setup.ts';
 import { tailor } from './tailor.ts';
 import { verify } from './verify.ts';
 
-/** Every command: what a newcomer tries first, then the order in which the data flows. */
+/** All commands, in the order of the help: the demo first, then in the order of the data flow. */
 export const COMMANDS: readonly Command[] = [
   ...[demo, setup, plan, build, verify, publish],
   ...[fetch, install, tailor, check],

@@ -2,10 +2,10 @@ import type { Expectation } from '../btf/check.ts';
 import type { Selection } from '../jobs/fetch/select.ts';
 import { list, number, text, type Values } from './command.ts';
 
-/** Where openEuler keeps its archive; BTFHUB_ARCHIVE names another one for good. */
+/** openEuler's archive; BTFHUB_ARCHIVE changes the default. */
 const OPENEULER = 'https://atomgit.com/openeuler/btfhub-archive.git';
 
-/** The archive that is read from. */
+/** The archive to read from. */
 export const archiveOption = text(
   '<URL|folder>',
   'archive to read from: a git URL, the HTTP root of its files, or a folder',
@@ -14,7 +14,7 @@ export const archiveOption = text(
 
 export const minimumTypesOption = number(
   '<number>',
-  'how many types the BTF of a whole kernel has at least; 0 takes any BTF',
+  'minimum number of types in the BTF of a kernel; 0 accepts any BTF',
   { default: 10_000, least: 0, most: 10_000_000 },
 );
 
@@ -24,15 +24,15 @@ export function expectationOf(minimumTypes: number | undefined): Expectation {
     : { kind: 'kernel', minimumTypes: minimumTypes ?? 10_000 };
 }
 
-/** Which of an archive's kernels: the options of `check` and `tailor`. */
+/** Selects kernels of an archive: the options of `check`, `list` and `tailor`. */
 export const archiveSelection = {
-  kernel: list('<uname>', "kernel by its 'uname -r'; a glob, or 'all'", { default: ['all'] }),
-  arch: list('<arch>', "architecture, 'x86_64' or 'aarch64' for example; a glob, or 'all'", {
+  kernel: list('<uname>', "'uname -r' of a kernel; a glob, or 'all'", { default: ['all'] }),
+  arch: list('<arch>', "architecture, for example 'x86_64' or 'aarch64'; a glob, or 'all'", {
     default: ['all'],
   }),
   release: list(
     '<release>',
-    "VERSION_ID, '22.03', or release, '22.03-LTS-SP1' where the archive has a catalog; a glob, or 'all'",
+    "VERSION_ID ('22.03'), or release ('22.03-LTS-SP1') if the archive has a catalog; a glob, or 'all'",
     { default: ['all'] },
   ),
 } as const;

@@ -13,7 +13,7 @@ const COLUMNS = [
   { title: 'packed', align: 'right' },
 ] as const;
 
-/** What a build has to say: a line a kernel for people, the records for programs. */
+/** The report of a build: a table row for each kernel, and the records as JSON. */
 export function buildOutcome(
   results: readonly KernelResult[],
   troubles: readonly PlanProblem[],

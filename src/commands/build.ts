@@ -10,32 +10,39 @@ import { choice, defineCommand, list, number, text, type Values } from './comman
 import { buildPlanOptions, toBuildPlan } from './plan-options.ts';
 import { toolchainOptions, wishesOf } from './toolchain-options.ts';
 
-/** How BTF is made: the options that `build` and `demo` share. */
-export const makingOptions = {
+/** How BTF is built: tools, checks, signatures and concurrency. */
+export const buildOptions = {
   ...toolchainOptions,
-  profile: choice(PROFILES, 'kinds of BTF: all, or only those that libbpf older than 0.8 knows', {
+  profile: choice(PROFILES, 'kinds of BTF types: all, or only those that libbpf before 0.8 reads', {
     default: 'default',
   }),
-  minimumTypes: number('<number>', 'least number of types that a kernel must have', {
+  minimumTypes: number('<number>', 'minimum number of types in the BTF of a kernel', {
     ...{ default: 10_000, least: 1, most: 10_000_000 },
   }),
   signature: choice(
     SIGNATURE_POLICIES,
-    'whether packages must be signed: all of them, those of repositories that publish a key, or none',
+    'whether packages must be signed: all, those of repositories that publish a key, or none',
     { default: 'prefer' },
   ),
-  trustKey: list('<fingerprint|file>', "key to trust besides the distribution's own"),
-  jobs: number('<number>', 'kernels at work at the same time; by default as many as cores', {
-    ...{ least: 1, most: 256 },
-  }),
-  connections: number('<number>', 'connections to each mirror at the same time', {
+  trustKey: list('<fingerprint|file>', "key to trust in addition to the distribution's keys"),
+  jobs: number(
+    '<number>',
+    'number of kernels to process at the same time; by default the number of cores',
+    {
+      ...{ least: 1, most: 256 },
+    },
+  ),
+  connections: number('<number>', 'number of connections to each mirror', {
     ...{ default: 4, least: 1, most: 64 },
   }),
-  temp: text('<folder>', 'where vmlinux goes; by default memory when there is enough, else TMPDIR'),
+  temp: text(
+    '<folder>',
+    'folder for vmlinux; by default in memory if there is enough, else TMPDIR',
+  ),
 } as const;
 
-/** What the options of making ask of a build. */
-export function toMaking(options: Values<typeof makingOptions>) {
+/** The options of `buildOptions` as `runBuild` takes them. */
+export function toBuildRequest(options: Values<typeof buildOptions>) {
   const { profile, jobs, connections, temp, signature } = options;
   return {
     ...{ profile, jobs, connections, temp, signature },
@@ -47,15 +54,15 @@ export function toMaking(options: Values<typeof makingOptions>) {
 
 export const build = defineCommand({
   name: 'build',
-  summary: 'make the BTF of kernels, from their packages to tarballs',
+  summary: 'build the BTF of kernels from their debuginfo packages',
   description:
-    'Streams each kernel-debuginfo package, takes its vmlinux, makes BTF with pahole, checks it and ' +
+    'Downloads each kernel-debuginfo package as a stream, extracts vmlinux, makes BTF with pahole, checks it and ' +
     'writes <output>/<ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and <output>/records/<uname -r>.json. ' +
-    'Kernels that are there from an earlier run are left as they are; one that fails does not stop the others.',
+    'Kernels that an earlier run has built are skipped. A kernel that fails does not stop the others.',
   options: {
     ...buildPlanOptions,
     output: text('<folder>', 'folder for tarballs and records', { default: 'btf' }),
-    ...makingOptions,
+    ...buildOptions,
   },
   examples: [
     'btfhub build --release 22.03-LTS-SP1 --arch x86_64 --output btf',
@@ -67,7 +74,7 @@ export const build = defineCommand({
     const { plan, problems } = await toBuildPlan(platform, options, progress);
     const output = resolve(options.output);
     const { kernels, mirrors } = plan;
-    const request = { kernels, output, mirrors, ...toMaking(options) };
+    const request = { kernels, output, mirrors, ...toBuildRequest(options) };
     return buildOutcome(await runBuild(platform, request, progress), problems, output);
   },
 });

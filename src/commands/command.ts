@@ -1,39 +1,39 @@
 import type { Platform } from '../platform/platform.ts';
 import type { Annotation } from '../report/host.ts';
 
-/** 0: all done. 1: some kernels failed, the others are finished. 2: wrong usage, or nothing could be done. */
+/** 0: all done. 1: something failed, the rest is done. 2: wrong usage, or nothing could be done. */
 export type ExitStatus = 0 | 1 | 2;
 
-/** What a command has to say: cli.ts prints `text`, or with --json `document`, and exits with `status`. */
+/** The result of a command: cli.ts prints `text`, or with --json `document`, and exits with `status`. */
 export interface Outcome {
   readonly status: ExitStatus;
   /** One JSON document: plain data. */
   readonly document: unknown;
-  /** The same for a person: lines, with a newline at the end of the last; empty to say nothing. */
+  /** The same as lines of text, each with a newline; may be empty. */
   readonly text: string;
-  /** Values for the steps of a pipeline that follow, by name in kebab case: an Action's outputs. */
+  /** Outputs for the following steps of a workflow, by name in kebab case. */
   readonly outputs?: Readonly<Record<string, string>>;
-  /** Markdown for the page of the run. */
+  /** Markdown for the step summary of a workflow. */
   readonly summary?: string;
-  /** What failed although the command went on, one each: an error annotation on hosts that have them. */
+  /** One error annotation for each thing that failed although the command went on. */
   readonly failures?: readonly Annotation[];
 }
 
 /**
- * One option. The command line, the help, the actions' inputs and the tables of the README all come
- * from this declaration, or are checked against it. Made by `text`, `list`, `number`, `choice` and `flag`.
+ * The declaration of one option. The command line, the help, the actions' inputs and the tables in the
+ * documentation come from it. Created by `text`, `list`, `number`, `choice` and `flag`.
  */
 export interface OptionSpec<Value> {
-  /** What stands behind the name in the help, `<folder>`; undefined for a flag. */
+  /** The value as the help shows it, `<folder>`; undefined for a flag. */
   readonly placeholder: string | undefined;
-  /** One sentence without a full stop, in Markdown-free English. */
+  /** One sentence without a full stop and without Markdown. */
   readonly description: string;
   readonly required: boolean;
   readonly repeatable: boolean;
-  /** The default as the help prints it; undefined for none. */
+  /** The default as the help shows it; undefined for none. */
   readonly shownDefault: string | undefined;
   readonly choices: readonly string[] | undefined;
-  /** The typed value out of what was given (none when absent). Throws an Error that says what would do. */
+  /** Parses the given words (none when absent). Throws an Error that says which values are allowed. */
   parse(given: readonly string[]): Value;
 }
 
@@ -46,25 +46,25 @@ export interface Command<Table extends OptionTable = OptionTable> {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What `--help` says below the usage; a few sentences. */
+  /** What `--help` shows below the usage; a few sentences. */
   readonly description: string;
   /** Positional arguments: `<name>` once, `<name...>` one or more, `[name...]` any number. */
   readonly operands?: { readonly shape: string; readonly description: string };
-  /** Camel case on this side, kebab case on the command line. */
+  /** By name in camel case; the command line has kebab case. */
   readonly options: Table;
-  /** Whole command lines that work, for the help and the README. */
+  /** Complete command lines that work, for the help and the documentation. */
   readonly examples: readonly string[];
   run(platform: Platform, options: Values<Table>, operands: readonly string[]): Promise<Outcome>;
 }
 
-/** Ties a command's `run` to the types of its options. */
+/** Gives a command's `run` the types of its options. */
 export function defineCommand<const Table extends OptionTable>(
   command: Command<Table>,
 ): Command<Table> {
   return command;
 }
 
-/** `--quiet`, not set unless it is given. */
+/** `--quiet`: true when given. */
 export function flag(description: string): OptionSpec<boolean> {
   return {
     ...{ placeholder: undefined, description, required: false, repeatable: false },
@@ -111,7 +111,7 @@ export function list(
   };
 }
 
-/** `--jobs <number>`: a whole number within bounds. */
+/** `--jobs <number>`: an integer between `least` and `most`. */
 export function number(
   placeholder: string,
   description: string,

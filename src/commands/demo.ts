@@ -15,9 +15,9 @@ import { toolchainOptions } from './toolchain-options.ts';
 import { type Given, kebab, readOptions } from './values.ts';
 import { verify } from './verify.ts';
 
-/** Beside the folder of the bundle. */
+/** Next to the folder of the bundle. */
 const REPOSITORY = new URL('../demo/repository', import.meta.url).pathname;
-/** The demonstration's kernels are small C programs: a whole kernel has a hundred times as many types. */
+/** The demo's kernels are small C programs; a real kernel has about a hundred times as many types. */
 const TYPES_OF_A_SMALL_KERNEL = '100';
 
 const { installDependencies: _, ...tools } = toolchainOptions;
@@ -29,18 +29,18 @@ const demoOptions = {
 
 export const demo = defineCommand({
   name: 'demo',
-  summary: 'build small kernels out of a repository that comes along, to see all of it work',
+  summary: 'build the small kernels of an included repository, to try btfhub',
   description:
-    'Serves the repository in demo/repository on the loopback interface, shaped like openEuler’s, and runs build and verify on it. ' +
-    'What is missing on this machine (pahole, xz) it installs by apt or dnf, and says so; without the right to install it says which command does.',
+    "Serves demo/repository, which has the layout of openEuler's, on the loopback interface, and runs build and verify on it. " +
+    'Missing programs (pahole, xz) are installed with apt or dnf; without the right to install packages the message names the command to run.',
   options: demoOptions,
   examples: ['btfhub demo', 'btfhub demo --pahole system --output /tmp/demo'],
   run: async (platform, options) => {
     if (!existsSync(REPOSITORY)) {
       throw new Failure(
         'not-found',
-        `The demonstration's repository is not in ${REPOSITORY}.`,
-        'Run demo from a clone of the project, which has it.',
+        `The demo repository ${REPOSITORY} does not exist.`,
+        'Run demo from a clone of the project, which contains it.',
       );
     }
     const served = await serveFolder(REPOSITORY);
@@ -75,7 +75,7 @@ async function demonstrate(
   };
 }
 
-/** Says the command line, then runs the command as if it had been given. */
+/** Prints a command line, then runs the command with these options. */
 async function runAs<Table extends OptionTable>(
   platform: Platform,
   command: Command<Table>,
@@ -94,9 +94,9 @@ async function runAs<Table extends OptionTable>(
 
 function next(output: string): string {
   return (
-    `Each tarball holds one file, <uname -r>.btf, that libbpf takes as btf_custom_path:\n` +
+    `Each tarball contains one file, <uname -r>.btf, for libbpf's btf_custom_path:\n` +
     `  tar xOf ${output}/openEuler/22.03/x86_64/<uname -r>.btf.tar.xz > kernel.btf\n` +
-    `The same from openEuler's own site, for one kernel:\n` +
+    `The same for one kernel from openEuler's repository:\n` +
     `  btfhub build --release 22.03-LTS-SP1 --arch x86_64 --kernel '5.10.0-136.12.*' --output btf\n`
   );
 }

@@ -9,13 +9,13 @@ import { fetchFor, fetchingOptions, ownBtfNote, toMachine } from './fetching.ts'
 
 export const fetch = defineCommand({
   name: 'fetch',
-  summary: 'bring the BTF of one kernel out of the archive',
+  summary: 'download the BTF of one kernel from the archive',
   description:
-    "Looks for the kernel by os-release and 'uname -r', brings its one tarball, compares it with the archive's catalog, unpacks and checks it. " +
-    'When the archive lacks the kernel, those next to it are named, and whether the kernel has BTF of its own.',
+    "Finds the kernel by os-release and 'uname -r', downloads its tarball, compares it with the archive's catalog, unpacks it and checks the BTF. " +
+    'If the archive does not have the kernel, the message names the nearest kernels, and whether the running kernel has its own BTF.',
   options: {
     ...fetchingOptions,
-    output: text('<file|folder>', 'where to write it; by default <uname>.btf'),
+    output: text('<file|folder>', 'file or folder to write to; by default <uname>.btf'),
   },
   examples: [
     'btfhub fetch',
@@ -38,14 +38,14 @@ export const fetch = defineCommand({
   },
 });
 
-/** Puts it into a file, whole or not at all, or into a folder under its own name; returns where. */
+/** Writes to a file atomically, or into a folder under `name`; returns the path. */
 async function write(given: string, name: string, btf: Uint8Array): Promise<string> {
   const there = await stat(given).catch((error) => {
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
   });
   const path = there?.isDirectory() ? join(given, name) : given;
-  // A pipe or /dev/stdout is written to, not replaced.
+  // A pipe or a device is written to, not replaced.
   if (there?.isDirectory() || there?.isFile() !== false) await writeWhole(path, btf, 0o644);
   else await writeFile(path, btf);
   return path;

@@ -8,16 +8,19 @@ import type { Progress } from '../report/progress.ts';
 import { archiveOption, expectationOf, minimumTypesOption } from './archive-options.ts';
 import { text, type Values } from './command.ts';
 
-/** Which kernel of which machine, and where its BTF is: the options of `fetch` and `install`. */
+/** The kernel, the machine and the archive: the options of `fetch` and `install`. */
 export const fetchingOptions = {
-  uname: text('<uname>', "kernel, as 'uname -r' says it; by default the one that runs"),
+  uname: text('<uname>', "'uname -r' of the kernel; by default the running kernel"),
   archive: archiveOption,
-  distribution: text('<ID>', 'ID of the os-release of the kernel; by default this machine’s'),
+  distribution: text(
+    '<ID>',
+    "ID in the os-release of the kernel's distribution; by default this machine's",
+  ),
   versionId: text(
     '<VERSION_ID>',
-    'VERSION_ID of the os-release of the kernel; by default this machine’s',
+    "VERSION_ID in the os-release of the kernel's distribution; by default this machine's",
   ),
-  root: text('<folder>', 'folder of an image or a chroot that stands for this machine', {
+  root: text('<folder>', 'root folder of an image or a chroot to use instead of this machine', {
     default: '/',
   }),
   minimumTypes: minimumTypesOption,
@@ -25,7 +28,7 @@ export const fetchingOptions = {
 
 type Options = Values<typeof fetchingOptions>;
 
-/** The machine that the options mean. */
+/** The machine and kernel that the options select. */
 export async function toMachine(platform: Platform, options: Options): Promise<Machine> {
   const { uname, distribution, versionId } = options;
   const wanted = uname === undefined ? undefined : asUname(uname);
@@ -38,7 +41,7 @@ export async function toMachine(platform: Platform, options: Options): Promise<M
   };
 }
 
-/** The BTF of a machine's kernel out of the archive that the options name. */
+/** Downloads the BTF of a machine's kernel from the archive of the options. */
 export async function fetchFor(
   platform: Platform,
   progress: Progress,
@@ -54,9 +57,9 @@ export async function fetchFor(
   }
 }
 
-/** What is to be known of a kernel that has BTF anyway. */
+/** A note for a kernel that has its own BTF. */
 export function ownBtfNote({ hasBtf }: Machine): string {
   return hasBtf
-    ? 'This kernel has BTF of its own in /sys/kernel/btf/vmlinux, which loaders take first.\n'
+    ? 'This kernel has its own BTF in /sys/kernel/btf/vmlinux, which loaders use first.\n'
     : '';
 }

@@ -8,12 +8,12 @@ import { toolchainOptions, wishesOf } from './toolchain-options.ts';
 
 export const setup = defineCommand({
   name: 'setup',
-  summary: 'bring the pahole and the xz that the work is done with',
+  summary: 'install pahole and xz for btfhub',
   description:
-    'Looks in the tool cache, then at the machine itself, then builds from source at a pinned commit and keeps the result. `build` does the same by itself; this does it beforehand.',
+    'Uses the tool cache or the programs of the system if their version is right, else builds from source at a pinned commit and saves the result in the tool cache. `build` does the same when it starts.',
   options: {
     ...toolchainOptions,
-    showCache: flag('only say which folders a workflow should keep, and under which key'),
+    showCache: flag('only print the cache key and the folders that a workflow should cache'),
   },
   examples: [
     'btfhub setup',

@@ -1,23 +1,23 @@
 import { Failure } from '../failure.ts';
 import type { OptionSpec, OptionTable } from './command.ts';
 
-/** What commander collected: the words of an option in their order, `true` for a flag. */
+/** The options as commander collected them: all words of an option in their order, `true` for a flag. */
 export type Given = Readonly<Record<string, readonly string[] | true | undefined>>;
 
-/** `trustKey` -> `trust-key`, as the command line and the actions' inputs write it. */
+/** `trustKey` -> `trust-key`, the name on the command line and of an action's input. */
 export function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** `trustKey` -> `BTFHUB_TRUST_KEY`, the variable that stands in for the option. */
+/** `trustKey` -> `BTFHUB_TRUST_KEY`, the environment variable of the option. */
 export function variableOf(name: string): string {
   return `BTFHUB_${kebab(name).replace(/-/g, '_').toUpperCase()}`;
 }
 
 /**
- * The typed value of each option: from the command line, else from its variable in the environment
- * (where an empty one is none: that is what a workflow passes for an input nobody gave), else its
- * default. Throws `usage`, naming the option as the person gave it.
+ * The typed value of each option: from the command line, else from its environment variable, else its
+ * default. An empty variable counts as not set, because a workflow passes one for an input without a value.
+ * Throws `usage`, with the name of the option as the user gave it.
  */
 export function readOptions(
   options: OptionTable,

@@ -4,30 +4,30 @@ import type { Output } from '../platform/platform.ts';
 
 export type HostName = 'github' | 'gitea' | 'atomgit' | 'jenkins' | 'gitee-go' | 'none';
 
-/** What runs us, as far as it changes where we write. */
+/** The CI system that btfhub runs on, as far as it changes where btfhub writes. */
 export interface Host {
   readonly name: HostName;
-  /** Reads `::error::` and its siblings in the log, and has files for outputs and the summary. */
+  /** Whether it reads workflow commands (`::error::`) in the log, and has files for outputs and the summary. */
   readonly isActions: boolean;
-  /** The page of this run, where the host tells enough to know it. */
+  /** The web page of this run; undefined where the host does not give it. */
   readonly runUrl: string | undefined;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** One line of the log that the host shows beside the run. */
+/** One error that the host shows on the page of the run. */
 export interface Annotation {
-  /** What it is about: a kernel. */
+  /** The kernel, file or repository with the error. */
   readonly title: string;
   readonly message: string;
 }
 
 /**
- * AtomGit Action speaks GitHub's protocol under names of its own. Called before anything else looks
- * at the environment, this gives each `ATOMGIT_<NAME>` the sibling `GITHUB_<NAME>` that everybody
- * knows; the token, which nobody here may find by accident, is left where it is.
+ * AtomGit Action implements GitHub's protocol with variables called `ATOMGIT_<NAME>`. This sets each
+ * `GITHUB_<NAME>` that is not set, so it must run before other code reads the environment. The token is not
+ * copied, so that no code uses it by accident.
  */
-export function adoptAtomGit(env: NodeJS.ProcessEnv): void {
+export function addGithubNamesOfAtomGit(env: NodeJS.ProcessEnv): void {
   if (env.ATOMGIT_ACTIONS !== 'true') return;
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('ATOMGIT_') || name === 'ATOMGIT_TOKEN') continue;
@@ -35,7 +35,7 @@ export function adoptAtomGit(env: NodeJS.ProcessEnv): void {
   }
 }
 
-/** The host, by the variables that each one documents. */
+/** Detects the host by the environment variables that each one documents. */
 export function findHost(env: Env): Host {
   const url = (run: string | undefined) =>
     env.GITHUB_SERVER_URL && env.GITHUB_REPOSITORY && run
@@ -45,7 +45,7 @@ export function findHost(env: Env): Host {
     return { name: 'atomgit', isActions: true, runUrl: undefined };
   }
   if (env.GITEA_ACTIONS === 'true') {
-    // Gitea counts runs by repository in its addresses; the id is the database's.
+    // Gitea's URLs contain the run's number in the repository, not its id in the database.
     return { name: 'gitea', isActions: true, runUrl: url(env.GITHUB_RUN_NUMBER) };
   }
   if (env.GITHUB_ACTIONS === 'true') {
@@ -61,9 +61,9 @@ export function findHost(env: Env): Host {
 }
 
 /**
- * Hands named values to the steps that follow: GitHub's output file or what stands for it; Gitee
- * Go's `GITEE_PARAMS`; and, on any host, the file that BTFHUB_OUTPUTS names. Files other than
- * GitHub's get `name=value` lines. Returns the names of those that the host would not take.
+ * Sets outputs for the following steps: in GitHub's output file or its equivalent, in Gitee Go's
+ * `GITEE_PARAMS`, and on any host in the file that BTFHUB_OUTPUTS names. Files other than GitHub's get
+ * `name=value` lines. Returns the names of the outputs that are larger than the host allows.
  */
 export function writeOutputs(
   host: Host,
@@ -86,7 +86,7 @@ export function writeOutputs(
   return refused;
 }
 
-/** Adds Markdown to the page of the run; on any host, to the file that BTFHUB_SUMMARY names. */
+/** Adds Markdown to the page of the run, and on any host to the file that BTFHUB_SUMMARY names. */
 export function writeSummary(host: Host, env: Env, markdown: string): void {
   if (host.isActions && env.GITHUB_STEP_SUMMARY) {
     appendFileSync(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}\n`);
@@ -94,7 +94,7 @@ export function writeSummary(host: Host, env: Env, markdown: string): void {
   if (env.BTFHUB_SUMMARY) appendFileSync(env.BTFHUB_SUMMARY, `${markdown}\n`);
 }
 
-/** An error annotation for each, on hosts that have them; the log of the others tells it anyhow. */
+/** Writes an error annotation for each failure on hosts that have annotations. */
 export function annotate(host: Host, output: Output, failures: readonly Annotation[]): void {
   if (!host.isActions) return;
   for (const { title, message } of failures) {

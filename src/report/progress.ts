@@ -1,23 +1,23 @@
-/** What a job tells while it works; a terminal, a log or a test decides how it looks. */
+/** How a job reports its progress. Implemented for a terminal, for a log and for a workflow's log. */
 export interface Progress {
-  /** Begins one kernel (or another long piece of work); its name is what a person recognises it by. */
+  /** Starts a task, which is usually one kernel. The name is shown to the user. */
   begin(name: string): Task;
-  /** One line of news. */
+  /** Prints one line of information. */
   note(message: string): void;
-  /** One line that a person should see even in a long log. */
+  /** Prints a warning. */
   warn(message: string): void;
 }
 
 export interface Task {
-  /** Enters a stage (`download`, `pahole`, ...); total in bytes, where it is known. */
+  /** Starts a stage (`download`, `pahole`, ...); total in bytes, if known. */
   stage(name: string, total?: number): void;
-  /** So many bytes more of the present stage. */
+  /** Adds bytes to the current stage. */
   advance(bytes: number): void;
-  /** The task is over; `result` is one or two words, `detail` what a person needs besides. */
+  /** Ends the task; `result` is one or two words, `detail` is more for the user. */
   end(result: string, detail?: string): void;
 }
 
-/** Tells nothing to anyone. */
+/** Prints nothing. */
 export const silent: Progress = {
   begin: () => ({ stage: () => {}, advance: () => {}, end: () => {} }),
   note: () => {},

@@ -1,6 +1,6 @@
 import { bytes, seconds } from './units.ts';
 
-/** The state of one stage as it goes on: what all ways of showing progress count with. */
+/** The state of a running stage. */
 export interface Stage {
   readonly name: string;
   readonly total: number | undefined;
@@ -9,7 +9,7 @@ export interface Stage {
   done: number;
 }
 
-/** `download  120 MB of 318 MB  (38%, 12.1 MB/s, 16 s left)`, with what is known. */
+/** `download  120 MB of 318 MB  (38%, 12.1 MB/s, 16 s left)`, without the parts that are not known. */
 export function describeStage(stage: Stage, now: number): string {
   const elapsed = (now - stage.since) / 1000;
   if (stage.done === 0) return `${stage.name}  ${seconds(elapsed)}`;
@@ -24,7 +24,7 @@ export function describeStage(stage: Stage, now: number): string {
   return `${stage.name}  ${amount}${facts.length > 0 ? `  (${facts.join(', ')})` : ''}`;
 }
 
-/** What is left to say of a stage that is over: `download 318 MB in 26 s`. */
+/** The summary of a finished stage: `download 318 MB in 26 s`. */
 export function summariseStage(stage: Stage, now: number): string {
   const time = seconds((now - stage.since) / 1000);
   return stage.done > 0 ? `${stage.name} ${bytes(stage.done)} in ${time}` : `${stage.name} ${time}`;

@@ -1,6 +1,6 @@
 export interface Column {
   readonly title: string;
-  /** Numbers and sizes stand to the right. */
+  /** Numbers and sizes are aligned right. */
   readonly align?: 'left' | 'right';
 }
 
@@ -23,7 +23,7 @@ export function textTable(
   return all.map((row) => `${line(row)}\n`).join('');
 }
 
-/** The same as Markdown, for a job summary or a pull request; cells cannot break out of it. */
+/** The same as Markdown, for a step summary or a pull request; cells are escaped. */
 export function markdownTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],

@@ -1,6 +1,6 @@
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 
-/** Bytes for a person, in powers of 1000 with three digits: `882 kB`, `1.79 GB`. */
+/** Formats bytes in powers of 1000 with three digits: `882 kB`, `1.79 GB`. */
 export function bytes(count: number): string {
   let value = count;
   let unit = 0;
@@ -12,7 +12,7 @@ export function bytes(count: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** Seconds for a person: `0.4 s`, `27 s`, `3 min 05 s`, `2 h 07 min`. */
+/** Formats seconds: `0.4 s`, `27 s`, `3 min 05 s`, `2 h 07 min`. */
 export function seconds(count: number): string {
   if (count < 9.95) return `${count.toFixed(1)} s`;
   const whole = Math.round(count);

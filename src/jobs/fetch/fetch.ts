@@ -8,19 +8,19 @@ import type { Progress } from '../../report/progress.ts';
 import { type Machine, OWN_BTF } from './machine.ts';
 import { nearestKernels } from './nearest.ts';
 
-/** The BTF of one kernel, sound, and where it comes from. */
+/** The checked BTF of one kernel. */
 export interface Fetched {
   readonly kernel: KernelName;
   /** Raw. */
   readonly btf: Buffer;
   readonly summary: BtfSummary;
-  /** Whether the archive's catalog promises the tarball's bytes. */
+  /** Whether the tarball has the SHA-256 that the archive's catalog names. */
   readonly promised: boolean;
 }
 
-/** The archive lacks a kernel: with those next to it, and whether it needs any. */
+/** The archive does not have a kernel. Names the nearest ones, and whether the kernel has its own BTF. */
 export class NotArchived extends Failure {
-  /** Undefined where the archive cannot be listed. */
+  /** Undefined when the archive cannot be listed. */
   readonly nearest: readonly KernelName[] | undefined;
   readonly hasBtf: boolean;
 
@@ -28,9 +28,9 @@ export class NotArchived extends Failure {
     const { kernel, hasBtf } = machine;
     const neighbours = describeNearest(kernel, nearest);
     const own = hasBtf
-      ? `This kernel has BTF of its own in /${OWN_BTF}, so nothing is missing.`
-      : "Another kernel's BTF may put fields in the wrong place; `btfhub build` makes this one's.";
-    super('not-found', `${archive} has no BTF of ${kernel.uname}. ${neighbours}`, own);
+      ? `This kernel has its own BTF in /${OWN_BTF}, so it needs none from the archive.`
+      : "Do not use the BTF of another kernel: its offsets can be wrong. 'btfhub build' makes the BTF of this one.";
+    super('not-found', `${archive} has no BTF for ${kernel.uname}. ${neighbours}`, own);
     this.nearest = nearest;
     this.hasBtf = hasBtf;
   }
@@ -45,14 +45,15 @@ function describeNearest(
   { uname, arch }: Machine['kernel'],
   nearest: readonly KernelName[] | undefined,
 ): string {
-  if (nearest === undefined) return 'What else it has is not known: it has no catalog.';
+  if (nearest === undefined)
+    return 'Other kernels of this archive cannot be listed: it has no catalog.';
   if (nearest.length === 0) return `It has no kernel ${uname.split('-', 1)[0]} for ${arch}.`;
-  return `The nearest that it has: ${nearest.map((one) => one.uname).join(', ')}.`;
+  return `The nearest kernels in it: ${nearest.map((one) => one.uname).join(', ')}.`;
 }
 
 /**
- * Brings the BTF of a machine's kernel: one tarball, compared with the catalog where there is one,
- * unpacked and checked. Throws NotArchived, `checksum-mismatch`, `bad-archive` or `bad-btf`.
+ * Downloads the tarball of a machine's kernel, compares it with the catalog if there is one, unpacks it and
+ * checks the BTF. Throws NotArchived, `checksum-mismatch`, `bad-archive` or `bad-btf`.
  */
 export async function fetchBtf(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
@@ -68,7 +69,10 @@ export async function fetchBtf(
     task.stage('check');
     const btf = await unpackOf(platform, kernel, tarball, reader.name);
     const summary = checkBtf(btf, request.expectation);
-    task.end('fetched', promised ? 'as the catalog promises' : 'no catalog promises its bytes');
+    task.end(
+      'fetched',
+      promised ? 'SHA-256 matches the catalog' : 'no SHA-256 in a catalog to compare with',
+    );
     return { kernel, btf, summary, promised };
   } catch (error) {
     task.end('failed');
@@ -76,7 +80,7 @@ export async function fetchBtf(
   }
 }
 
-/** The BTF in a kernel's tarball. Throws `bad-archive`, also when it is that of another kernel. */
+/** Unpacks a kernel's tarball. Throws `bad-archive`, also when the tarball contains another kernel's BTF. */
 export async function unpackOf(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   kernel: KernelName,
@@ -88,12 +92,12 @@ export async function unpackOf(
   });
   if (uname === kernel.uname) return btf;
   const what = `The tarball of ${kernel.uname} in ${archive}`;
-  throw new Failure('bad-archive', `${what} holds the BTF of another kernel: ${uname}.`);
+  throw new Failure('bad-archive', `${what} contains the BTF of another kernel: ${uname}.`);
 }
 
 /**
- * A machine's os-release says where to look first. That need not be right: in a container it is
- * another distribution's than the kernel, so a kernel of that name anywhere will do.
+ * Looks in the folder that the machine's os-release names, then for the same `uname -r` in all folders: in a
+ * container, os-release can be that of another distribution than the kernel's.
  */
 async function deliver(reader: ArchiveReader, machine: Machine): Promise<Delivery> {
   const { distribution, versionId, kernel } = machine;

@@ -15,21 +15,21 @@ import {
 } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 
-/** A machine as far as its kernel's BTF is concerned: the one we run on, or one that lies in a folder. */
+/** What is needed of a machine to find its kernel's BTF: this machine, or an image in a folder. */
 export interface Machine {
-  /** ID and VERSION_ID of its os-release, where they can be a name in an archive. */
+  /** ID and VERSION_ID of its os-release; undefined where they are not valid names in an archive. */
   readonly distribution: DistributionId | undefined;
   readonly versionId: VersionId | undefined;
   readonly kernel: Pick<KernelName, 'uname' | 'arch'>;
-  /** Whether the kernel that runs has BTF of its own, which every loader takes first. */
+  /** Whether it is the running kernel and has its own BTF, which loaders use first. */
   readonly hasBtf: boolean;
 }
 
 export const OWN_BTF = 'sys/kernel/btf/vmlinux';
 
 /**
- * Looks at the machine whose root folder this is. The kernel is the one that was asked for; else on
- * `/` the one that runs (uname(1)), and in an image or a chroot the only one below /lib/modules.
+ * Reads the machine with this root folder. The kernel is `wanted`; else on `/` the running one (uname(1)),
+ * and in an image or a chroot the only one below /lib/modules.
  *
  * @throws Failure `usage` when an image has several kernels, or none
  */
@@ -72,15 +72,15 @@ async function onlyKernel(root: string): Promise<Machine['kernel']> {
     const found = only === undefined ? 'none' : names.join(', ');
     throw new Failure(
       'usage',
-      `Which kernel below ${root} is meant is not certain: ${folder} has ${found}.`,
-      'Name it with --uname.',
+      `${folder} must contain exactly one kernel, and it contains ${found}.`,
+      'Name the kernel with --uname.',
     );
   }
   const uname = asUname(only);
   return { uname, arch: archOf(uname) };
 }
 
-/** RPM kernels end their `uname -r` in the architecture. */
+/** The `uname -r` of an RPM kernel ends with the architecture. */
 function archOf(uname: Uname): Arch {
   const last = uname.slice(uname.lastIndexOf('.') + 1);
   // `64kb` and `rt` flavours follow the architecture: 5.10.0-1.oe2203.aarch64+debug.
@@ -95,7 +95,7 @@ function named<Name>(check: (text: string) => Name, text: string | undefined): N
   }
 }
 
-/** The variables of os-release(5); none where there is no such file. */
+/** The variables of os-release(5); empty without such a file. */
 export async function readOsRelease(root: string): Promise<ReadonlyMap<string, string>> {
   for (const path of ['etc/os-release', 'usr/lib/os-release']) {
     try {
@@ -107,7 +107,7 @@ export async function readOsRelease(root: string): Promise<ReadonlyMap<string, s
   return new Map();
 }
 
-/** `NAME=value` as a shell reads it, so with or without quotes (os-release(5)). */
+/** Parses `NAME=value` lines as a shell does, with or without quotes (os-release(5)). */
 export function parseOsRelease(text: string): ReadonlyMap<string, string> {
   const lines = text.matchAll(/^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/gm);
   return new Map(

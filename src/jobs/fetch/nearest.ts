@@ -2,13 +2,12 @@ import type { KernelName } from '../../archive/layout.ts';
 import type { Uname } from '../../names.ts';
 import { compareEvr } from '../../sources/version.ts';
 
-/** Neighbours on either side: enough to see where the archive has its gap. */
+/** The number of kernels to name on each side. */
 const NEIGHBOURS = 2;
 
 /**
- * The kernels that are next to one in rpm's order of versions, oldest first: of the same line, which
- * is the architecture and the version that the kernel was made from (`5.10.0`), and of the same
- * VERSION_ID where there are any.
+ * The kernels next to a given one in rpm's version order, oldest first. They have the same architecture and
+ * the same kernel version (`5.10.0`), and the same VERSION_ID if there are any with it.
  */
 export function nearestKernels(
   kernels: readonly KernelName[],

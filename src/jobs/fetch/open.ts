@@ -5,28 +5,28 @@ import { MirrorPool } from '../../download/mirrors.ts';
 import { describe, Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
 
-type Ports = Pick<Platform, 'env' | 'programs' | 'http' | 'clock' | 'interrupted'>;
+type ReaderPlatform = Pick<Platform, 'env' | 'programs' | 'http' | 'clock' | 'interrupted'>;
 
-/** A catalog of ten thousand kernels, and twenty times the largest tarball. */
+/** Bytes: enough for a catalog of ten thousand kernels, and twenty times the largest tarball. */
 const MOST_BYTES = 32 * 1024 * 1024;
 
 /**
- * Opens an archive to read from: a git URL, a folder with a repository or with the files themselves,
- * or the HTTP root of the files. An http(s) URL that does not end in `.git` is asked which it is.
+ * Opens an archive for reading: a git URL, a folder with a git repository or with the files, or the HTTP root
+ * of the files. For an http(s) URL that does not end in `.git`, one request finds out which it is.
  *
  * @throws Failure `usage`, `not-found`, `network`
  */
-export async function openReader(platform: Ports, where: string): Promise<ArchiveReader> {
+export async function openReader(platform: ReaderPlatform, where: string): Promise<ArchiveReader> {
   if (/^https?:\/\//i.test(where) && !(await speaksGit(platform, where))) {
     return httpReader(where, rawFiles(platform, where));
   }
   return archiveReader(await openArchive(platform, where));
 }
 
-/** Whether a URL is a repository: by its name, or by what git's smart protocol answers there (gitprotocol-http(5)). */
-async function speaksGit({ http, interrupted }: Ports, where: string): Promise<boolean> {
+/** Whether a URL is a git repository: by its name, or by the answer of the smart protocol (gitprotocol-http(5)). */
+async function speaksGit({ http, interrupted }: ReaderPlatform, where: string): Promise<boolean> {
   const url = URL.canParse(where) ? new URL(where) : undefined;
-  // What is wrong with it, or secret in it, is for git's side to say and to keep.
+  // The git reader reports invalid URLs and removes passwords.
   if (url?.username !== '' || url.password !== '') return true;
   const path = url.pathname.replace(/\/+$/, '');
   if (path.endsWith('.git')) return true;
@@ -39,12 +39,12 @@ async function speaksGit({ http, interrupted }: Ports, where: string): Promise<b
   } catch (error) {
     interrupted.throwIfAborted();
     const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
-    throw new Failure('network', why, 'Is the URL right, and the network up?', error);
+    throw new Failure('network', why, 'Check the URL and the network.', error);
   }
 }
 
 function rawFiles(
-  { http, clock, interrupted }: Ports,
+  { http, clock, interrupted }: ReaderPlatform,
   root: string,
 ): (path: string) => Promise<Buffer | undefined> {
   const pool = new MirrorPool([root], { http, clock, random: Math.random });
@@ -57,7 +57,10 @@ function rawFiles(
         chunks.push(chunk as Buffer);
         length += (chunk as Buffer).length;
         if (length > MOST_BYTES) {
-          throw new Failure('bad-archive', `${path} of ${root} has more than ${MOST_BYTES} bytes.`);
+          throw new Failure(
+            'bad-archive',
+            `${path} of ${root} is larger than ${MOST_BYTES} bytes.`,
+          );
         }
       }
       return Buffer.concat(chunks);

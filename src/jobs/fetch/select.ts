@@ -4,16 +4,16 @@ import type { ArchiveReader } from '../../archive/reader.ts';
 import { Failure } from '../../failure.ts';
 import { selector } from '../../sources/glob.ts';
 
-/** Which kernels of an archive; no glob of a kind selects all. */
+/** Selects kernels of an archive by globs; an empty list selects all. */
 export interface Selection {
   /** By `uname -r`. */
   readonly kernels: readonly string[];
   readonly arches: readonly string[];
-  /** By VERSION_ID, `22.03`; and by release, `22.03-LTS-SP1`, where the archive has a catalog. */
+  /** VERSION_ID (`22.03`), or release (`22.03-LTS-SP1`) if the archive has a catalog. */
   readonly releases: readonly string[];
 }
 
-/** The selected kernels in the order of their paths. Throws `not-found` for none. */
+/** The selected kernels in the order of their paths. Throws `not-found` if there are none. */
 export async function selectKernels(
   reader: ArchiveReader,
   selection: Selection,
@@ -37,7 +37,7 @@ export async function selectKernels(
   const versions = [...new Set(all.map(({ versionId }) => versionId))];
   throw new Failure(
     'not-found',
-    `None of the ${all.length} kernels of ${reader.name} is selected.`,
+    `--kernel, --arch and --release select none of the ${all.length} kernels of ${reader.name}.`,
     `It has kernels of ${versions.join(', ') || 'nothing'}${catalog ? '' : '; without a catalog --release is the VERSION_ID'}.`,
   );
 }
