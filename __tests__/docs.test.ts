@@ -13,11 +13,11 @@ import { promisify } from 'node:util';
 import { packBtf } from '../src/btf/tarball.ts';
 import { type Served, serveFolder } from '../src/download/static-server.ts';
 import { asUname } from '../src/names.ts';
-import { git } from './archive/repositories.ts';
-import { shelve, writeFiles } from './archive/shelves.ts';
+import { archiveFiles, writeFiles } from './archive/archive-files.ts';
 import { paholeBtf, programs, temporaryFolder } from './btf/made.ts';
 import { makeImage } from './commands/hosts.ts';
 import { entriesOf } from './commands/packed.ts';
+import { git } from './git/repositories.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = temporaryFolder();
@@ -70,7 +70,7 @@ beforeAll(async () => {
       return [uname, await packBtf(programs, asUname(uname), btf)] as const;
     }),
   );
-  writeFiles(archive, shelve(Object.fromEntries(tarballs)));
+  writeFiles(archive, archiveFiles(Object.fromEntries(tarballs)));
   git(archive, ['init', '--quiet', '--initial-branch=master']);
   git(archive, ['add', '.']);
   git(archive, ['commit', '--quiet', '--message=All']);

@@ -18,6 +18,7 @@ const ORDER = [
   'archive',
   'forge',
   'toolchain',
+  'git',
   'report',
   'platform',
   'names.ts',

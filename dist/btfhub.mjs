@@ -22569,7 +22569,7 @@ var require_client_h1 = __commonJS({
         } else {
           socket[kReset] = true;
         }
-        const pause2 = request2.onHeaders(statusCode, headers, this.resume, statusText) === false;
+        const pause = request2.onHeaders(statusCode, headers, this.resume, statusText) === false;
         if (request2.aborted) {
           return -1;
         }
@@ -22583,7 +22583,7 @@ var require_client_h1 = __commonJS({
           socket[kBlocking] = false;
           client[kResume]();
         }
-        return pause2 ? constants6.ERROR.PAUSED : 0;
+        return pause ? constants6.ERROR.PAUSED : 0;
       }
       /**
        * @param {Buffer} buf
@@ -42042,12 +42042,12 @@ function checkReferences(btf, type) {
       throw invalidType(type, `refers to type ${id}, and the last one is ${btf.count}`);
     return btf.kindOf(id);
   };
-  const refuse2 = (id) => invalidType(type, `refers to type ${id}, which is a ${kindOf2(id)}`);
+  const refuse = (id) => invalidType(type, `refers to type ${id}, which is a ${kindOf2(id)}`);
   const data = (id) => {
-    if (NOT_DATA.has(kindOf2(id))) throw refuse2(id);
+    if (NOT_DATA.has(kindOf2(id))) throw refuse(id);
   };
   const oneOf = (id, ...kinds3) => {
-    if (!kinds3.includes(kindOf2(id))) throw refuse2(id);
+    if (!kinds3.includes(kindOf2(id))) throw refuse(id);
   };
   switch (type.kind) {
     case "PTR":
@@ -69643,8 +69643,8 @@ var Provider = class {
     if (wish === "system") return __privateMethod(this, _Provider_instances, system_fn).call(this, tool);
     const recipe = __privateMethod(this, _Provider_instances, recipe_fn).call(this, tool.name, wish);
     const version = (_a6 = recipe == null ? void 0 : recipe.version) != null ? _a6 : wish.replace(/^v/, "");
-    const kept2 = recipe && await __privateMethod(this, _Provider_instances, kept_fn).call(this, tool, recipe);
-    if (kept2) return kept2;
+    const kept = recipe && await __privateMethod(this, _Provider_instances, kept_fn).call(this, tool, recipe);
+    if (kept) return kept;
     const own = __privateGet(this, _platform2).programs.find(tool.name) ? await __privateMethod(this, _Provider_instances, tryOwn_fn).call(this, tool) : void 0;
     if ((own == null ? void 0 : own.version) === version) return own;
     if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
@@ -69785,18 +69785,18 @@ var import_node_path16 = require("path");
 // src/archive/layout.ts
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
 var TARBALL_SUFFIX = ".btf.tar.xz";
-function tarballPath(shelf, uname2) {
+function tarballPath(folder2, uname2) {
   var _a6;
-  const folder2 = (_a6 = FOLDER_OF_ARCH[shelf.arch]) != null ? _a6 : shelf.arch;
-  return `${shelf.distribution}/${shelf.versionId}/${folder2}/${uname2}${TARBALL_SUFFIX}`;
+  const archFolder = (_a6 = FOLDER_OF_ARCH[folder2.arch]) != null ? _a6 : folder2.arch;
+  return `${folder2.distribution}/${folder2.versionId}/${archFolder}/${uname2}${TARBALL_SUFFIX}`;
 }
-function archivePaths(shelf, uname2) {
-  const path5 = tarballPath(shelf, uname2);
-  if (FOLDER_OF_ARCH[shelf.arch] === void 0) return [path5];
-  const twin = `${shelf.distribution}/${shelf.versionId}/${shelf.arch}/${uname2}${TARBALL_SUFFIX}`;
-  return [path5, twin];
+function archivePaths(folder2, uname2) {
+  const path5 = tarballPath(folder2, uname2);
+  if (FOLDER_OF_ARCH[folder2.arch] === void 0) return [path5];
+  const alias = `${folder2.distribution}/${folder2.versionId}/${folder2.arch}/${uname2}${TARBALL_SUFFIX}`;
+  return [path5, alias];
 }
-function twinPath(path5) {
+function aliasPath(path5) {
   const parts = path5.split("/");
   const arch3 = Object.keys(FOLDER_OF_ARCH).find((one2) => FOLDER_OF_ARCH[one2] === parts[2]);
   if (parts.length !== 4 || arch3 === void 0) return void 0;
@@ -77645,12 +77645,12 @@ var KeptPage = object({
 });
 async function readPage({ pool, cache, signal }, path5, use) {
   const key = `page ${pool.mirrors.map(({ base }) => base).join(" ")} ${path5}`;
-  const kept2 = await cache.read(key, KeptPage);
-  const { etag, lastModified } = kept2 != null ? kept2 : {};
+  const kept = await cache.read(key, KeptPage);
+  const { etag, lastModified } = kept != null ? kept : {};
   return fetchFile(pool, path5, { etag, lastModified, signal }, async (answer2) => {
     var _a6;
     if (answer2.status === 404) return void 0;
-    if (answer2.status === 304 && kept2) return use(kept2);
+    if (answer2.status === 304 && kept) return use(kept);
     const page = { text: await textOf(answer2), url: answer2.url, mirror: answer2.mirror.base };
     const result = await use(page);
     if ((_a6 = answer2.etag) != null ? _a6 : answer2.lastModified) {
@@ -77985,8 +77985,8 @@ async function readRepository(reading, folder2, names) {
     const entry = await readRepomd([Buffer.from(page.text)], page.url);
     const { algorithm, value } = entry.checksum;
     const key = `primary ${algorithm}:${value} ${[...names].sort().join(" ")}`;
-    const kept2 = await reading.cache.read(key, KeptPrimary);
-    if (kept2) return kept2;
+    const kept = await reading.cache.read(key, KeptPrimary);
+    if (kept) return kept;
     const result = await fetchPrimary(reading, page.mirror, folder2, entry, names);
     await reading.cache.write(key, result);
     return result;
@@ -78218,16 +78218,16 @@ function toKernel(source2, flavour, place, folder2, item) {
     trustedKeys: (_b3 = (_a6 = source2.keys) == null ? void 0 : _a6.fingerprints) != null ? _b3 : []
   };
 }
-function merge(known, again2) {
+function merge(known, again) {
   const [first2, ...others] = known.releases;
-  const releases = [first2, .../* @__PURE__ */ new Set([...others, ...again2.releases])];
+  const releases = [first2, .../* @__PURE__ */ new Set([...others, ...again.releases])];
   const merged = { ...known, releases: unique(releases) };
-  const same3 = known.checksum.value === again2.checksum.value && known.checksum.algorithm === again2.checksum.algorithm;
+  const same3 = known.checksum.value === again.checksum.value && known.checksum.algorithm === again.checksum.algorithm;
   if (!same3) return merged;
   return {
     ...merged,
-    locations: unique([...known.locations, ...again2.locations]),
-    keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again2.keyPaths])]
+    locations: unique([...known.locations, ...again.locations]),
+    keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again.keyPaths])]
   };
 }
 function unique([first2, ...rest]) {
@@ -78298,8 +78298,8 @@ var AT_ONCE = 6;
 async function expandTemplate(template, list2, choice2 = { wants: () => true, guesses: () => [] }) {
   let found = [{ folder: "", bindings: {} }];
   for (const segment of template.split("/")) {
-    const ask2 = (parent) => descend(parent, segment, list2, choice2);
-    const next2 = await pMap(found, ask2, { concurrency: AT_ONCE });
+    const ask = (parent) => descend(parent, segment, list2, choice2);
+    const next2 = await pMap(found, ask, { concurrency: AT_ONCE });
     found = next2.flat();
   }
   return found;
@@ -78522,226 +78522,16 @@ function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roo
   };
 }
 
-// src/archive/shapes.ts
-function named(check3) {
-  return pipe2(
-    string(),
-    rawTransform(({ dataset, addIssue, NEVER }) => {
-      try {
-        return check3(dataset.value);
-      } catch (error) {
-        addIssue({ message: describe(error) });
-        return NEVER;
-      }
-    })
-  );
-}
-var uname = named(asUname);
-var release = named(asRelease);
-var arch = named(asArch);
-var versionId = named(asVersionId);
-var distribution = named(asDistributionId);
-var line = pipe2(
-  string(),
-  maxLength(2e3),
-  transform2((text3) => clean2(text3))
-);
-function clean2(text3) {
-  var _a6;
-  return ((_a6 = text3.match(/.{1,100}/gsu)) != null ? _a6 : []).map(printable).join("");
-}
-var word = pipe2(
-  string(),
-  regex(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
-  maxLength(200)
-);
-var sha2563 = pipe2(string(), regex(/^[0-9a-f]{64}$/, "is no SHA-256"));
-var count = pipe2(number2(), safeInteger(), minValue(0));
-var size = pipe2(number2(), safeInteger(), minValue(1));
-var time = pipe2(string(), isoTimestamp(), endsWith("Z"));
-var reason = picklist(REASONS);
-var url2 = pipe2(
-  string(),
-  maxLength(2e3),
-  check((text3) => {
-    if (!URL.canParse(text3)) return false;
-    const { protocol, username, password } = new URL(text3);
-    return /^(https?|file):$/.test(protocol) && username === "" && password === "";
-  }, "is no http, https or file URL, or holds a password")
-);
-var source = strictObject({ url: url2, size, sha256: sha2563 });
-var kinds2 = record(pipe2(string(), regex(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
-var pahole2 = strictObject({
-  version: pipe2(string(), regex(/^\d+(\.\d+)+$/, "is no version")),
-  flags: pipe2(
-    array(pipe2(string(), regex(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
-    maxLength(100)
-  ),
-  origin: picklist(["built", "cached", "system"])
-});
-var verification = strictObject({
-  repodata: boolean(),
-  header: boolean(),
-  file: boolean(),
-  signature: union([
-    strictObject({ status: literal("good"), key: word, hash: word }),
-    strictObject({ status: picklist(["unsigned", "off"]) })
-  ])
-});
-var identity = {
-  uname,
-  nvra: word,
-  distribution,
-  versionId,
-  releases: pipe2(array(release), minLength(1), maxLength(1e3)),
-  arch,
-  package: source
-};
-function complaint(issues) {
-  const path5 = getDotPath(issues[0]);
-  return printable(`${path5 != null ? path5 : "it"}: ${issues[0].message}`);
-}
-
-// src/archive/catalog.ts
-var CATALOG_SCHEMA = 1;
-var CATALOG_BRANCH = asBranch("catalog");
-var CATALOG_FILE = "catalog.json";
-var EMPTY_CATALOG = /* @__PURE__ */ new Map();
-var run = exactOptional(url2);
-var built = strictObject({
-  ...identity,
-  state: picklist(["archived", "pending"]),
-  tarball: strictObject({
-    size,
-    sha256: sha2563,
-    blob: pipe2(string(), regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "is no git object"))
-  }),
-  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
-  vmlinux: strictObject({
-    size,
-    sha256: sha2563,
-    embeddedBtf: boolean()
-  }),
-  pahole: pahole2,
-  verified: verification,
-  builtAt: time,
-  run
-});
-var failed2 = strictObject({
-  ...identity,
-  state: literal("failed"),
-  reason,
-  message: line,
-  attempts: tupleWithRest([time], time),
-  run
-});
-var document2 = strictObject({
-  schema: literal(CATALOG_SCHEMA),
-  kernels: record(string(), variant("state", [built, failed2]))
-});
-function parseCatalog(text3, from) {
-  const fail = (why, advice2) => new Failure("bad-archive", `${CATALOG_FILE} of ${from} cannot be used: ${why}.`, advice2);
-  const mend = `Mend the file on the branch '${CATALOG_BRANCH}', or delete that branch: it is made anew.`;
-  let json;
-  try {
-    json = JSON.parse(text3);
-  } catch (error) {
-    throw fail(describe(error), mend);
-  }
-  const version = safeParse(object({ schema: number2() }), json);
-  if (version.success && version.output.schema > CATALOG_SCHEMA) {
-    throw fail(`its schema is ${version.output.schema}`, "Use a newer btfhub.");
-  }
-  const result = safeParse(document2, json, { abortEarly: true });
-  if (!result.success) throw fail(complaint(result.issues), mend);
-  const kernels3 = Object.entries(result.output.kernels);
-  const stray = kernels3.find(([path5, entry]) => path5 !== entryPath(entry));
-  if (stray) throw fail(`${stray[0]} should be ${entryPath(stray[1])}`, mend);
-  return new Map(kernels3);
-}
-function entryPath(entry) {
-  return tarballPath(entry, entry.uname);
-}
-function serialiseCatalog(catalog) {
-  const kernels3 = Object.fromEntries(sorted(catalog));
-  return `${JSON.stringify({ schema: CATALOG_SCHEMA, kernels: kernels3 }, null, 2)}
-`;
-}
-function sorted(catalog) {
-  return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
-}
-function builtEntry(record2, blob, runUrl) {
-  const { sha256: sha2568, size: size2 } = record2.tarball;
-  const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
-  return {
-    ...identityOf(record2),
-    state: "pending",
-    tarball: { size: size2, sha256: sha2568, blob },
-    ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
-    ...runUrl === void 0 ? {} : { run: runUrl }
-  };
-}
-function failedEntry(record2, runUrl) {
-  const { reason: reason2, message, finishedAt } = record2;
-  return {
-    ...identityOf(record2),
-    ...{ state: "failed", reason: reason2, message, attempts: [finishedAt] },
-    ...runUrl === void 0 ? {} : { run: runUrl }
-  };
-}
-function identityOf(record2) {
-  const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3 } = record2;
-  return { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3, package: record2.package };
-}
-function mergeCatalog(catalog, news) {
-  const merged = new Map(catalog);
-  for (const entry of news) {
-    const path5 = entryPath(entry);
-    const known = merged.get(path5);
-    merged.set(path5, known === void 0 ? entry : mergeEntries(known, entry));
-  }
-  return merged;
-}
-function mergeEntries(known, news) {
-  if (known.state === "failed") {
-    return news.state === "failed" ? mergeFailures(known, news) : news;
-  }
-  if (news.state === "failed") return known;
-  const [earlier, later] = known.builtAt <= news.builtAt ? [known, news] : [news, known];
-  return earlier.tarball.sha256 === later.tarball.sha256 ? earlier : later;
-}
-function mergeFailures(known, news) {
-  const last = (entry) => entry.attempts.at(-1);
-  const later = last(news) > last(known) ? news : known;
-  if (news.package.sha256 !== known.package.sha256) return later;
-  const [first2, ...rest] = [.../* @__PURE__ */ new Set([...known.attempts, ...news.attempts])].sort();
-  return { ...later, attempts: [first2, ...rest] };
-}
-function settleCatalog(catalog, base, next2) {
-  var _a6, _b3;
-  const settled2 = /* @__PURE__ */ new Map();
-  for (const [path5, entry] of catalog) {
-    if (entry.state === "failed") {
-      if (!base.has(path5) && !next2.has(path5)) settled2.set(path5, entry);
-    } else if (((_a6 = base.get(path5)) == null ? void 0 : _a6.oid) === entry.tarball.blob) {
-      settled2.set(path5, { ...entry, state: "archived" });
-    } else if (((_b3 = next2.get(path5)) == null ? void 0 : _b3.oid) === entry.tarball.blob) {
-      settled2.set(path5, { ...entry, state: "pending" });
-    }
-  }
-  return settled2;
-}
-
-// src/archive/git.ts
+// src/archive/archive.ts
 var import_promises20 = require("fs/promises");
 var import_node_path24 = require("path");
 
-// src/archive/location.ts
+// src/git/location.ts
 var import_node_fs16 = require("fs");
 var import_node_path20 = require("path");
 var import_node_url = require("url");
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
-function locate(where) {
+function parseLocation(where) {
   if (where.startsWith("-") || where.trim() === "" || /^[0-9A-Za-z+.-]+::/.test(where)) {
     throw new Failure("usage", `'${where}' is not the URL or the folder of an archive.`);
   }
@@ -78789,12 +78579,12 @@ function repositoryPath(path5) {
   return path5.replace(/^\/+|\/+$/g, "").replace(/\.git$/, "");
 }
 
-// src/archive/remote.ts
+// src/git/remote.ts
 var import_node_fs17 = require("fs");
 var import_promises19 = require("fs/promises");
 var import_node_path23 = require("path");
 
-// src/archive/credential.ts
+// src/git/credential.ts
 var HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$BTFHUB_GIT_USER" "$BTFHUB_GIT_PASSWORD"; }; f';
 function credentialFor(origin, token, user = "oauth2") {
   if (!/^[\x21-\x7e]+$/.test(token)) {
@@ -78823,7 +78613,48 @@ function credentialFor(origin, token, user = "oauth2") {
   };
 }
 
-// src/archive/plumbing.ts
+// src/git/explain-error.ts
+var KNOWN_MESSAGES = [
+  {
+    pattern: /could not read Username|could not read Password|terminal prompts disabled/i,
+    reason: "bad-archive",
+    advice: "The host wants to know who you are: set BTFHUB_TOKEN or --token-file. A private or misspelt repository looks the same."
+  },
+  {
+    pattern: /Authentication failed|HTTP Basic: Access denied|error: 401|Incorrect username or/i,
+    reason: "bad-archive",
+    advice: "The host does not accept the token: is it expired, or of another host? Some hosts want --user too."
+  },
+  {
+    pattern: /error: 403|denied to|not allowed to push|permission denied|access denied|Write access/i,
+    reason: "bad-archive",
+    advice: "The token may not do this: it needs the right to write to the repository (contents: write)."
+  },
+  {
+    pattern: /protected branch|pre-receive hook declined|GH006|hook declined/i,
+    reason: "bad-archive",
+    advice: "A rule of the host refuses pushes to this branch: allow it for the user of the token."
+  },
+  {
+    pattern: /not found|does not exist|not appear to be a git repository|error: 404/i,
+    reason: "not-found",
+    advice: "Check --archive. A private repository looks the same to those who may not see it."
+  },
+  {
+    pattern: /Could not resolve|Failed to connect|Connection (refused|reset|timed out)|unable to access|early EOF|hung up|RPC failed|unexpected disconnect|timed out|error: (429|5\d\d)/i,
+    reason: "network",
+    advice: "Try again; if it stays so, check the network, the proxy and the host."
+  }
+];
+function explainGitError(attempt, where, said, cause) {
+  var _a6;
+  const known = KNOWN_MESSAGES.find(({ pattern: pattern2 }) => pattern2.test(said));
+  const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^hint:/.test(line2));
+  const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(" ") || "it said nothing."}`;
+  return new Failure((_a6 = known == null ? void 0 : known.reason) != null ? _a6 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
+}
+
+// src/git/repository.ts
 var import_promises18 = require("fs/promises");
 var import_node_os7 = require("os");
 var import_node_path22 = require("path");
@@ -82279,8 +82110,8 @@ var wo2 = (t2, e) => {
   ), new f3(r2, n);
 };
 
-// src/archive/plumbing.ts
-var GitExit = class extends O3 {
+// src/git/repository.ts
+var GitExitError = class extends O3 {
   status;
   stdout;
   stderr;
@@ -82292,7 +82123,7 @@ var GitExit = class extends O3 {
   }
 };
 var LOCATING = /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|SHALLOW_FILE|QUARANTINE_PATH)$/;
-var UNGUARDED = {
+var ALLOWED_UNSAFE = {
   allowUnsafeAskPass: true,
   allowUnsafeConfigEnvCount: true,
   allowUnsafeConfigPaths: true,
@@ -82305,7 +82136,7 @@ var UNGUARDED = {
   allowUnsafeSshCommand: true,
   allowUnsafeTemplateDir: true
 };
-async function openPlumbing(platform3, credential) {
+async function createScratchRepository(platform3, credential) {
   var _a6;
   await platform3.programs.run({ program: "git", args: ["--version"] });
   const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a6 = platform3.env.TMPDIR) != null ? _a6 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
@@ -82317,14 +82148,14 @@ async function openPlumbing(platform3, credential) {
       baseDir: folder2,
       config: ["gc.auto=0", "maintenance.auto=false", ...(_a7 = credential == null ? void 0 : credential.gitConfig) != null ? _a7 : []],
       allowEnvironment: Object.keys(whole),
-      unsafe: UNGUARDED,
+      unsafe: ALLOWED_UNSAFE,
       completion: { onClose: true, onExit: false },
       abort: platform3.interrupted,
       ...input === void 0 ? {} : { input: () => Buffer.from(input) },
       errors: (error, { exitCode, stdOut, stdErr }) => {
         if (exitCode === 0 || error instanceof A4) return error;
         const text3 = (chunks) => hide(Buffer.concat(chunks).toString("utf8"));
-        return new GitExit(exitCode, text3(stdOut), text3(stdErr));
+        return new GitExitError(exitCode, text3(stdOut), text3(stdErr));
       }
     }).env(whole);
   };
@@ -82332,35 +82163,35 @@ async function openPlumbing(platform3, credential) {
     var _a7;
     return (_a7 = credential == null ? void 0 : credential.hide(text3)) != null ? _a7 : text3;
   };
-  const plumbing = {
+  const repository = {
     folder: folder2,
     run: (args, call = {}) => settled(platform3, git(call).raw([...args])),
     catFile: (args, call = {}) => settled(platform3, git(call).binaryCatFile([...args])),
     close: () => (0, import_promises18.rm)(folder2, { recursive: true, force: true, maxRetries: 3 })
   };
   try {
-    await plumbing.run(["init", "--quiet", "--bare", "--template=", "."]);
+    await repository.run(["init", "--quiet", "--bare", "--template=", "."]);
   } catch (error) {
-    await plumbing.close();
+    await repository.close();
     throw error;
   }
-  return plumbing;
+  return repository;
 }
 async function settled(platform3, answer2) {
   try {
     return await answer2;
   } catch (error) {
     platform3.interrupted.throwIfAborted();
-    if (error instanceof GitExit) throw error;
+    if (error instanceof GitExitError) throw error;
     throw new Failure("internal", "git could not be run.", void 0, error);
   }
 }
 function gitEnvironment(env, credential) {
-  const kept2 = Object.entries(env).filter(
+  const kept = Object.entries(env).filter(
     (entry) => entry[1] !== void 0 && !LOCATING.test(entry[0]) && entry[0] !== "BTFHUB_TOKEN"
   );
   return {
-    ...Object.fromEntries(kept2),
+    ...Object.fromEntries(kept),
     // Messages are read by program here and there; prompts would wait for ever in a workflow.
     LC_ALL: "C.UTF-8",
     LANGUAGE: "",
@@ -82369,48 +82200,7 @@ function gitEnvironment(env, credential) {
   };
 }
 
-// src/archive/refusal.ts
-var KNOWN = [
-  {
-    pattern: /could not read Username|could not read Password|terminal prompts disabled/i,
-    reason: "bad-archive",
-    advice: "The host wants to know who you are: set BTFHUB_TOKEN or --token-file. A private or misspelt repository looks the same."
-  },
-  {
-    pattern: /Authentication failed|HTTP Basic: Access denied|error: 401|Incorrect username or/i,
-    reason: "bad-archive",
-    advice: "The host does not accept the token: is it expired, or of another host? Some hosts want --user too."
-  },
-  {
-    pattern: /error: 403|denied to|not allowed to push|permission denied|access denied|Write access/i,
-    reason: "bad-archive",
-    advice: "The token may not do this: it needs the right to write to the repository (contents: write)."
-  },
-  {
-    pattern: /protected branch|pre-receive hook declined|GH006|hook declined/i,
-    reason: "bad-archive",
-    advice: "A rule of the host refuses pushes to this branch: allow it for the user of the token."
-  },
-  {
-    pattern: /not found|does not exist|not appear to be a git repository|error: 404/i,
-    reason: "not-found",
-    advice: "Check --archive. A private repository looks the same to those who may not see it."
-  },
-  {
-    pattern: /Could not resolve|Failed to connect|Connection (refused|reset|timed out)|unable to access|early EOF|hung up|RPC failed|unexpected disconnect|timed out|error: (429|5\d\d)/i,
-    reason: "network",
-    advice: "Try again; if it stays so, check the network, the proxy and the host."
-  }
-];
-function refusal(attempt, where, said, cause) {
-  var _a6;
-  const known = KNOWN.find(({ pattern: pattern2 }) => pattern2.test(said));
-  const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^hint:/.test(line2));
-  const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(" ") || "it said nothing."}`;
-  return new Failure((_a6 = known == null ? void 0 : known.reason) != null ? _a6 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
-}
-
-// src/archive/remote.ts
+// src/git/remote.ts
 function credentialOf(location, token, user) {
   if (location.kind !== "remote" || location.origin === void 0) return void 0;
   const secret = token != null ? token : location.password;
@@ -82421,95 +82211,93 @@ var REMOTE = "archive";
 var FETCH = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"];
 var WITHOUT_BLOBS = "--filter=blob:none";
 var UNADVERTISED = /unadvertised object|not our ref/;
-function theirs(branch2) {
+function remoteRef(branch2) {
   return branch2 === "HEAD" ? "HEAD" : `refs/heads/${branch2}`;
 }
-function kept(branch2) {
+function localRef(branch2) {
   return `refs/archive/${branch2}`;
 }
 async function openRemote(platform3, location, credential, options3 = { tracking: false }) {
-  const plumbing = await openPlumbing(platform3, credential);
+  const repository = await createScratchRepository(platform3, credential);
   try {
-    if (location.kind === "repository") await borrow(platform3, location.url, plumbing);
-    await plumbing.run(["remote", "add", REMOTE, location.url]);
-    return remoteOf(plumbing, location, options3.tracking);
+    if (location.kind === "repository") await addAlternates(platform3, location.url, repository);
+    await repository.run(["remote", "add", REMOTE, location.url]);
+    return remoteOf(repository, location, options3.tracking);
   } catch (error) {
-    await plumbing.close();
+    await repository.close();
     throw error;
   }
 }
-async function borrow(platform3, folder2, plumbing) {
+async function addAlternates(platform3, folder2, repository) {
   const asked = await platform3.programs.run({
     program: "git",
     args: ["rev-parse", "--git-path", "objects"],
     cwd: folder2,
     env: { GIT_DIR: void 0, GIT_OBJECT_DIRECTORY: void 0 }
   });
-  if (asked.status !== 0) throw refusal("read", folder2, asked.stderr);
+  if (asked.status !== 0) throw explainGitError("read", folder2, asked.stderr);
   const objects = (0, import_node_path23.resolve)(folder2, asked.stdout.toString("utf8").trim());
-  await (0, import_promises19.mkdir)((0, import_node_path23.join)(plumbing.folder, "objects/info"), { recursive: true });
-  await (0, import_promises19.writeFile)((0, import_node_path23.join)(plumbing.folder, "objects/info/alternates"), `${objects}
+  await (0, import_promises19.mkdir)((0, import_node_path23.join)(repository.folder, "objects/info"), { recursive: true });
+  await (0, import_promises19.writeFile)((0, import_node_path23.join)(repository.folder, "objects/info/alternates"), `${objects}
 `);
 }
-function remoteOf(plumbing, location, tracking) {
+function remoteOf(repository, location, tracking) {
   const name = location.url;
   const here = location.kind === "repository";
-  const speak = async (attempt, args) => {
+  const run2 = async (attempt, args) => {
     try {
-      return await plumbing.run(args);
+      return await repository.run(args);
     } catch (error) {
-      if (!(error instanceof GitExit)) throw error;
-      throw refusal(attempt, name, error.message, error);
+      if (!(error instanceof GitExitError)) throw error;
+      throw explainGitError(attempt, name, error.message, error);
     }
   };
-  const listBranches = async () => {
-    const lines = (await speak("list the branches of", ["ls-remote", "--quiet", REMOTE])).split(
-      "\n"
-    );
+  const lsRemote = async () => {
+    const lines = (await run2("list the branches of", ["ls-remote", "--quiet", REMOTE])).split("\n");
     const refs = lines.filter(Boolean).map((line2) => {
       const [oid = "", ref = ""] = line2.split("	");
       return [ref, oid];
     });
     return branchesOf(new Map(refs), tracking);
   };
-  const missingOf = async (branch2) => {
-    const walk = ["rev-list", "--objects", "--no-walk", "--missing=print", kept(branch2)];
-    const lines = (await plumbing.run(walk)).split("\n");
+  const missingBlobs = async (branch2) => {
+    const walk = ["rev-list", "--objects", "--no-walk", "--missing=print", localRef(branch2)];
+    const lines = (await repository.run(walk)).split("\n");
     return new Set(lines.filter((line2) => line2.startsWith("?")).map((line2) => line2.slice(1)));
   };
   return {
     name,
-    plumbing,
-    speak,
-    branches: listBranches,
-    obtain: async (branches, depth) => {
+    repository,
+    run: run2,
+    branches: lsRemote,
+    fetchBranches: async (branches, depth) => {
       if (branches.length === 0) return [];
       if (here) {
-        const known = await listBranches();
+        const known = await lsRemote();
         return branches.map((branch2) => known.get(branch2));
       }
-      const specs = branches.map((branch2) => `+${theirs(branch2)}:${kept(branch2)}`);
-      const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path23.join)(plumbing.folder, "shallow"));
+      const specs = branches.map((branch2) => `+${remoteRef(branch2)}:${localRef(branch2)}`);
+      const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path23.join)(repository.folder, "shallow"));
       const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
-      await speak("read", [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
-      const heads = await plumbing.run(["rev-parse", ...branches.map(kept)]);
+      await run2("read", [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
+      const heads = await repository.run(["rev-parse", ...branches.map(localRef)]);
       return heads.trim().split("\n");
     },
-    obtainBlobs: async (branch2, oids) => {
+    fetchBlobs: async (branch2, oids) => {
       if (here || oids.length === 0) return;
-      const missing3 = await missingOf(branch2);
+      const missing3 = await missingBlobs(branch2);
       const wanted = [...new Set(oids)].filter((oid) => missing3.has(oid));
       try {
         for (let start2 = 0; start2 < wanted.length; start2 += 400) {
           const noop = ["-c", "fetch.negotiationAlgorithm=noop"];
           const some = wanted.slice(start2, start2 + 400);
-          await speak("read files of", [...noop, ...FETCH, WITHOUT_BLOBS, REMOTE, ...some]);
+          await run2("read files of", [...noop, ...FETCH, WITHOUT_BLOBS, REMOTE, ...some]);
         }
       } catch (error) {
         if (!UNADVERTISED.test(describe(error))) throw error;
-        const spec = `+${theirs(branch2)}:${kept(branch2)}`;
+        const spec = `+${remoteRef(branch2)}:${localRef(branch2)}`;
         const whole = [...FETCH, "--refetch", "--no-filter", "--depth=1", REMOTE, spec];
-        await speak("read files of", whole);
+        await run2("read files of", whole);
       }
     }
   };
@@ -82525,8 +82313,8 @@ function branchesOf(refs, tracking) {
   if (head !== void 0) branches.set("HEAD", head);
   return branches;
 }
-async function listTree(plumbing, oid) {
-  const listing = await plumbing.run(["ls-tree", "-r", "-z", "--full-tree", oid]);
+async function listTree(repository, oid) {
+  const listing = await repository.run(["ls-tree", "-r", "-z", "--full-tree", oid]);
   return new Map(
     listing.split("\0").filter(Boolean).map((line2) => {
       const tab = line2.indexOf("	");
@@ -82535,9 +82323,9 @@ async function listTree(plumbing, oid) {
     })
   );
 }
-async function readBlobs(plumbing, oids) {
+async function readBlobs(repository, oids) {
   if (oids.length === 0) return [];
-  const output = await plumbing.catFile(["--batch"], { input: `${oids.join("\n")}
+  const output = await repository.catFile(["--batch"], { input: `${oids.join("\n")}
 ` });
   let at3 = 0;
   return oids.map((oid) => {
@@ -82555,16 +82343,16 @@ async function readBlobs(plumbing, oids) {
   });
 }
 
-// src/archive/git.ts
+// src/archive/archive.ts
 async function openArchive(platform3, where, options3 = {}) {
-  const location = locate(where);
+  const location = parseLocation(where);
   if (location.kind === "folder") return folderArchive(location.folder);
   const credential = credentialOf(location, options3.token, options3.user);
   const remote2 = await openRemote(platform3, location, credential, { tracking: true });
   return gitArchive(remote2);
 }
 function gitArchive(remote2) {
-  const { plumbing } = remote2;
+  const { repository } = remote2;
   let known;
   const listings = /* @__PURE__ */ new Map();
   const head = async (branch2 = "HEAD") => {
@@ -82573,8 +82361,8 @@ function gitArchive(remote2) {
   };
   const list2 = async (branch2) => {
     if (await head(branch2) === void 0) return /* @__PURE__ */ new Map();
-    const [commit] = await remote2.obtain([branch2], 1);
-    return listTree(plumbing, commit);
+    const [commit] = await remote2.fetchBranches([branch2], 1);
+    return listTree(repository, commit);
   };
   const listPaths = (branch2 = "HEAD") => {
     var _a6;
@@ -82590,14 +82378,14 @@ function gitArchive(remote2) {
     });
     const commit = await head(branch2);
     if (commit === void 0 || found.length === 0) return;
-    await remote2.obtainBlobs(
+    await remote2.fetchBlobs(
       branch2 != null ? branch2 : "HEAD",
       found.map(({ oid }) => oid)
     );
     for (let start2 = 0; start2 < found.length; start2 += 32) {
       const some = found.slice(start2, start2 + 32);
       const contents = await readBlobs(
-        plumbing,
+        repository,
         some.map(({ oid }) => oid)
       );
       for (const [index2, bytes2] of contents.entries()) {
@@ -82614,7 +82402,7 @@ function gitArchive(remote2) {
       for await (const { bytes: bytes2 } of readFiles(branch2, [path5])) return bytes2;
       return void 0;
     },
-    close: () => plumbing.close()
+    close: () => repository.close()
   };
 }
 function folderArchive(folder2) {
@@ -82651,6 +82439,216 @@ function folderArchive(folder2) {
     close: async () => {
     }
   };
+}
+
+// src/archive/shapes.ts
+function named(check3) {
+  return pipe2(
+    string(),
+    rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return check3(dataset.value);
+      } catch (error) {
+        addIssue({ message: describe(error) });
+        return NEVER;
+      }
+    })
+  );
+}
+var uname = named(asUname);
+var release = named(asRelease);
+var arch = named(asArch);
+var versionId = named(asVersionId);
+var distribution = named(asDistributionId);
+var line = pipe2(
+  string(),
+  maxLength(2e3),
+  transform2((text3) => clean2(text3))
+);
+function clean2(text3) {
+  var _a6;
+  return ((_a6 = text3.match(/.{1,100}/gsu)) != null ? _a6 : []).map(printable).join("");
+}
+var word = pipe2(
+  string(),
+  regex(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
+  maxLength(200)
+);
+var sha2563 = pipe2(string(), regex(/^[0-9a-f]{64}$/, "is no SHA-256"));
+var count = pipe2(number2(), safeInteger(), minValue(0));
+var size = pipe2(number2(), safeInteger(), minValue(1));
+var time = pipe2(string(), isoTimestamp(), endsWith("Z"));
+var reason = picklist(REASONS);
+var url2 = pipe2(
+  string(),
+  maxLength(2e3),
+  check((text3) => {
+    if (!URL.canParse(text3)) return false;
+    const { protocol, username, password } = new URL(text3);
+    return /^(https?|file):$/.test(protocol) && username === "" && password === "";
+  }, "is no http, https or file URL, or holds a password")
+);
+var source = strictObject({ url: url2, size, sha256: sha2563 });
+var kinds2 = record(pipe2(string(), regex(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
+var pahole2 = strictObject({
+  version: pipe2(string(), regex(/^\d+(\.\d+)+$/, "is no version")),
+  flags: pipe2(
+    array(pipe2(string(), regex(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
+    maxLength(100)
+  ),
+  origin: picklist(["built", "cached", "system"])
+});
+var verification = strictObject({
+  repodata: boolean(),
+  header: boolean(),
+  file: boolean(),
+  signature: union([
+    strictObject({ status: literal("good"), key: word, hash: word }),
+    strictObject({ status: picklist(["unsigned", "off"]) })
+  ])
+});
+var identity = {
+  uname,
+  nvra: word,
+  distribution,
+  versionId,
+  releases: pipe2(array(release), minLength(1), maxLength(1e3)),
+  arch,
+  package: source
+};
+function complaint(issues) {
+  const path5 = getDotPath(issues[0]);
+  return printable(`${path5 != null ? path5 : "it"}: ${issues[0].message}`);
+}
+
+// src/archive/catalog.ts
+var CATALOG_SCHEMA = 1;
+var CATALOG_BRANCH = asBranch("catalog");
+var CATALOG_FILE = "catalog.json";
+var EMPTY_CATALOG = /* @__PURE__ */ new Map();
+var run = exactOptional(url2);
+var built = strictObject({
+  ...identity,
+  state: picklist(["archived", "pending"]),
+  tarball: strictObject({
+    size,
+    sha256: sha2563,
+    blob: pipe2(string(), regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "is no git object"))
+  }),
+  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
+  vmlinux: strictObject({
+    size,
+    sha256: sha2563,
+    embeddedBtf: boolean()
+  }),
+  pahole: pahole2,
+  verified: verification,
+  builtAt: time,
+  run
+});
+var failed2 = strictObject({
+  ...identity,
+  state: literal("failed"),
+  reason,
+  message: line,
+  attempts: tupleWithRest([time], time),
+  run
+});
+var document2 = strictObject({
+  schema: literal(CATALOG_SCHEMA),
+  kernels: record(string(), variant("state", [built, failed2]))
+});
+function parseCatalog(text3, from) {
+  const fail = (why, advice2) => new Failure("bad-archive", `${CATALOG_FILE} of ${from} cannot be used: ${why}.`, advice2);
+  const mend = `Mend the file on the branch '${CATALOG_BRANCH}', or delete that branch: it is made anew.`;
+  let json;
+  try {
+    json = JSON.parse(text3);
+  } catch (error) {
+    throw fail(describe(error), mend);
+  }
+  const version = safeParse(object({ schema: number2() }), json);
+  if (version.success && version.output.schema > CATALOG_SCHEMA) {
+    throw fail(`its schema is ${version.output.schema}`, "Use a newer btfhub.");
+  }
+  const result = safeParse(document2, json, { abortEarly: true });
+  if (!result.success) throw fail(complaint(result.issues), mend);
+  const kernels3 = Object.entries(result.output.kernels);
+  const stray = kernels3.find(([path5, entry]) => path5 !== entryPath(entry));
+  if (stray) throw fail(`${stray[0]} should be ${entryPath(stray[1])}`, mend);
+  return new Map(kernels3);
+}
+function entryPath(entry) {
+  return tarballPath(entry, entry.uname);
+}
+function serialiseCatalog(catalog) {
+  const kernels3 = Object.fromEntries(sorted(catalog));
+  return `${JSON.stringify({ schema: CATALOG_SCHEMA, kernels: kernels3 }, null, 2)}
+`;
+}
+function sorted(catalog) {
+  return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
+}
+function builtEntry(record2, blob, runUrl) {
+  const { sha256: sha2568, size: size2 } = record2.tarball;
+  const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
+  return {
+    ...identityOf(record2),
+    state: "pending",
+    tarball: { size: size2, sha256: sha2568, blob },
+    ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
+    ...runUrl === void 0 ? {} : { run: runUrl }
+  };
+}
+function failedEntry(record2, runUrl) {
+  const { reason: reason2, message, finishedAt } = record2;
+  return {
+    ...identityOf(record2),
+    ...{ state: "failed", reason: reason2, message, attempts: [finishedAt] },
+    ...runUrl === void 0 ? {} : { run: runUrl }
+  };
+}
+function identityOf(record2) {
+  const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3 } = record2;
+  return { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3, package: record2.package };
+}
+function mergeCatalog(catalog, news) {
+  const merged = new Map(catalog);
+  for (const entry of news) {
+    const path5 = entryPath(entry);
+    const known = merged.get(path5);
+    merged.set(path5, known === void 0 ? entry : mergeEntries(known, entry));
+  }
+  return merged;
+}
+function mergeEntries(known, news) {
+  if (known.state === "failed") {
+    return news.state === "failed" ? mergeFailures(known, news) : news;
+  }
+  if (news.state === "failed") return known;
+  const [earlier, later] = known.builtAt <= news.builtAt ? [known, news] : [news, known];
+  return earlier.tarball.sha256 === later.tarball.sha256 ? earlier : later;
+}
+function mergeFailures(known, news) {
+  const last = (entry) => entry.attempts.at(-1);
+  const later = last(news) > last(known) ? news : known;
+  if (news.package.sha256 !== known.package.sha256) return later;
+  const [first2, ...rest] = [.../* @__PURE__ */ new Set([...known.attempts, ...news.attempts])].sort();
+  return { ...later, attempts: [first2, ...rest] };
+}
+function updateStates(catalog, base, next2) {
+  var _a6, _b3;
+  const updated = /* @__PURE__ */ new Map();
+  for (const [path5, entry] of catalog) {
+    if (entry.state === "failed") {
+      if (!base.has(path5) && !next2.has(path5)) updated.set(path5, entry);
+    } else if (((_a6 = base.get(path5)) == null ? void 0 : _a6.oid) === entry.tarball.blob) {
+      updated.set(path5, { ...entry, state: "archived" });
+    } else if (((_b3 = next2.get(path5)) == null ? void 0 : _b3.oid) === entry.tarball.blob) {
+      updated.set(path5, { ...entry, state: "pending" });
+    }
+  }
+  return updated;
 }
 
 // src/jobs/plan/archive-state.ts
@@ -83602,17 +83600,17 @@ async function readCode(source2, elf, section, symbols) {
 var MAX_DEPTH = 32;
 function fieldsAreCompatible(local2, localId, target, targetId) {
   let ours = local2.skipModifiers(localId);
-  let theirs2 = target.skipModifiers(targetId);
+  let theirs = target.skipModifiers(targetId);
   for (let level = 0; level < MAX_DEPTH; level++) {
-    if (isComposite(ours) && isComposite(theirs2)) return true;
-    if (!sameKind(ours, theirs2)) return false;
-    if (ours.kind !== "ARRAY" || theirs2.kind !== "ARRAY") return leavesAreCompatible(ours, theirs2);
+    if (isComposite(ours) && isComposite(theirs)) return true;
+    if (!sameKind(ours, theirs)) return false;
+    if (ours.kind !== "ARRAY" || theirs.kind !== "ARRAY") return leavesAreCompatible(ours, theirs);
     ours = local2.skipModifiers(ours.type);
-    theirs2 = target.skipModifiers(theirs2.type);
+    theirs = target.skipModifiers(theirs.type);
   }
   throw new RelocationError("arrays lie too deep in each other");
 }
-function leavesAreCompatible(ours, theirs2) {
+function leavesAreCompatible(ours, theirs) {
   switch (ours.kind) {
     case "PTR":
     case "FLOAT":
@@ -83620,11 +83618,11 @@ function leavesAreCompatible(ours, theirs2) {
     case "FWD":
     case "ENUM":
     case "ENUM64": {
-      const names = [essentialName(ours.name), essentialName(theirs2.name)];
+      const names = [essentialName(ours.name), essentialName(theirs.name)];
       return names.includes("") || names[0] === names[1];
     }
     case "INT":
-      return ours.bitOffset === 0 && theirs2.kind === "INT" && theirs2.bitOffset === 0;
+      return ours.bitOffset === 0 && theirs.kind === "INT" && theirs.bitOffset === 0;
     default:
       return false;
   }
@@ -83633,27 +83631,27 @@ function typesAreCompatible(local2, localId, target, targetId, levels = MAX_DEPT
   var _a6, _b3;
   if (!sameKind(local2.type(localId), target.type(targetId))) return false;
   let ours = local2.skipModifiers(localId);
-  let theirs2 = target.skipModifiers(targetId);
+  let theirs = target.skipModifiers(targetId);
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    if (!sameKind(ours, theirs2)) return false;
-    if (ours.kind === "FUNC_PROTO" && theirs2.kind === "FUNC_PROTO") {
-      if (ours.parameters.length !== theirs2.parameters.length) return false;
+    if (!sameKind(ours, theirs)) return false;
+    if (ours.kind === "FUNC_PROTO" && theirs.kind === "FUNC_PROTO") {
+      if (ours.parameters.length !== theirs.parameters.length) return false;
       for (const [index2, parameter] of ours.parameters.entries()) {
         if (levels <= 0) throw new RelocationError("functions lie too deep in each other");
         const ourId = local2.skipModifiers(parameter.type).id;
-        const theirId = target.skipModifiers((_b3 = (_a6 = theirs2.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0).id;
+        const theirId = target.skipModifiers((_b3 = (_a6 = theirs.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0).id;
         if (!typesAreCompatible(local2, ourId, target, theirId, levels - 1)) return false;
       }
     } else if (ours.kind !== "PTR" && ours.kind !== "ARRAY") {
-      return shapesAreCompatible(ours, theirs2);
+      return shapesAreCompatible(ours, theirs);
     }
-    if (!("type" in ours && "type" in theirs2)) return false;
+    if (!("type" in ours && "type" in theirs)) return false;
     ours = local2.skipModifiers(ours.type);
-    theirs2 = target.skipModifiers(theirs2.type);
+    theirs = target.skipModifiers(theirs.type);
   }
   throw new RelocationError("types lie too deep in each other");
 }
-function shapesAreCompatible(ours, theirs2) {
+function shapesAreCompatible(ours, theirs) {
   switch (ours.kind) {
     case "VOID":
     case "STRUCT":
@@ -83663,7 +83661,7 @@ function shapesAreCompatible(ours, theirs2) {
     case "FWD":
       return true;
     case "INT":
-      return ours.bitOffset === 0 && theirs2.kind === "INT" && theirs2.bitOffset === 0;
+      return ours.bitOffset === 0 && theirs.kind === "INT" && theirs.bitOffset === 0;
     default:
       return false;
   }
@@ -83673,68 +83671,68 @@ function typesMatch(local2, localId, target, targetId, behindPointer = false, le
   if (levels <= 0) throw new RelocationError("types lie too deep in each other");
   let behind = behindPointer;
   let ours = local2.skipModifiers(localId);
-  let theirs2 = target.skipModifiers(targetId);
+  let theirs = target.skipModifiers(targetId);
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    if (!namesMatch(ours.name, theirs2.name)) return false;
-    if (ours.kind === "PTR" && theirs2.kind === "PTR") {
+    if (!namesMatch(ours.name, theirs.name)) return false;
+    if (ours.kind === "PTR" && theirs.kind === "PTR") {
       behind = true;
-    } else if (ours.kind === "ARRAY" && theirs2.kind === "ARRAY") {
-      if (ours.length !== theirs2.length) return false;
-    } else if (ours.kind === "FUNC_PROTO" && theirs2.kind === "FUNC_PROTO") {
-      if (ours.parameters.length !== theirs2.parameters.length) return false;
+    } else if (ours.kind === "ARRAY" && theirs.kind === "ARRAY") {
+      if (ours.length !== theirs.length) return false;
+    } else if (ours.kind === "FUNC_PROTO" && theirs.kind === "FUNC_PROTO") {
+      if (ours.parameters.length !== theirs.parameters.length) return false;
       for (const [index2, { type }] of ours.parameters.entries()) {
-        const theirType = (_b3 = (_a6 = theirs2.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0;
+        const theirType = (_b3 = (_a6 = theirs.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0;
         if (!typesMatch(local2, type, target, theirType, behind, levels - 1)) return false;
       }
     } else {
-      return leavesMatch(local2, ours, target, theirs2, behind, levels);
+      return leavesMatch(local2, ours, target, theirs, behind, levels);
     }
     ours = local2.skipModifiers(ours.type);
-    theirs2 = target.skipModifiers(theirs2.type);
+    theirs = target.skipModifiers(theirs.type);
   }
   throw new RelocationError("types lie too deep in each other");
 }
-function leavesMatch(local2, ours, target, theirs2, behind, levels) {
+function leavesMatch(local2, ours, target, theirs, behind, levels) {
   switch (ours.kind) {
     case "VOID":
-      return theirs2.kind === "VOID";
+      return theirs.kind === "VOID";
     case "INT": {
       const signs = [
         ours.encoding === "SIGNED",
-        theirs2.kind === "INT" && theirs2.encoding === "SIGNED"
+        theirs.kind === "INT" && theirs.encoding === "SIGNED"
       ];
-      return theirs2.kind === "INT" && ours.size === theirs2.size && signs[0] === signs[1];
+      return theirs.kind === "INT" && ours.size === theirs.size && signs[0] === signs[1];
     }
     case "ENUM":
     case "ENUM64": {
-      if (!isEnum(theirs2) || ours.size !== theirs2.size) return false;
-      if (ours.values.length > theirs2.values.length) return false;
-      const names = new Set([...theirs2.values].map(({ name }) => essentialName(name)));
+      if (!isEnum(theirs) || ours.size !== theirs.size) return false;
+      if (ours.values.length > theirs.values.length) return false;
+      const names = new Set([...theirs.values].map(({ name }) => essentialName(name)));
       return [...ours.values].every(({ name }) => names.has(essentialName(name)));
     }
     case "FWD":
-      if (theirs2.kind === "FWD") return ours.fwdKind === theirs2.fwdKind;
-      return behind && theirs2.kind === ours.fwdKind.toUpperCase();
+      if (theirs.kind === "FWD") return ours.fwdKind === theirs.fwdKind;
+      return behind && theirs.kind === ours.fwdKind.toUpperCase();
     case "STRUCT":
     case "UNION":
       if (behind) {
-        return theirs2.kind === ours.kind || theirs2.kind === "FWD" && theirs2.fwdKind.toUpperCase() === ours.kind;
+        return theirs.kind === ours.kind || theirs.kind === "FWD" && theirs.fwdKind.toUpperCase() === ours.kind;
       }
-      return theirs2.kind === ours.kind && membersMatch(local2, ours, target, theirs2, levels);
+      return theirs.kind === ours.kind && membersMatch(local2, ours, target, theirs, levels);
     default:
       return false;
   }
 }
-function membersMatch(local2, ours, target, theirs2, levels) {
-  if (ours.members.length > theirs2.members.length) return false;
+function membersMatch(local2, ours, target, theirs, levels) {
+  if (ours.members.length > theirs.members.length) return false;
   return ours.members.every(
-    (member) => theirs2.members.some(
+    (member) => theirs.members.some(
       (other) => namesMatch(member.name, other.name) && typesMatch(local2, member.type, target, other.type, false, levels - 1)
     )
   );
 }
-function namesMatch(ours, theirs2) {
-  return theirs2 === "" ? ours === "" : essentialName(ours) === essentialName(theirs2);
+function namesMatch(ours, theirs) {
+  return theirs === "" ? ours === "" : essentialName(ours) === essentialName(theirs);
 }
 
 // src/btf/core/spec.ts
@@ -84388,12 +84386,12 @@ var _AbstractState = class _AbstractState {
   copy() {
     return new _AbstractState([...this.registers], new Map(__privateGet(this, _stack)), __privateGet(this, _escaped));
   }
-  get(register2) {
+  get(register) {
     var _a6;
-    return (_a6 = this.registers[register2]) != null ? _a6 : UNKNOWN;
+    return (_a6 = this.registers[register]) != null ? _a6 : UNKNOWN;
   }
-  set(register2, known) {
-    this.registers[register2] = known;
+  set(register, known) {
+    this.registers[register] = known;
   }
   load(address, size2) {
     if (address.kind !== "stack" || address.offset === void 0) return UNKNOWN;
@@ -84429,18 +84427,18 @@ var _AbstractState = class _AbstractState {
   joinWith(other) {
     let changed = __privateGet(other, _escaped) && !__privateGet(this, _escaped);
     __privateGet(this, _escaped) || __privateSet(this, _escaped, __privateGet(other, _escaped));
-    for (const [register2, known] of this.registers.entries()) {
-      const met = join17(known, other.get(register2));
+    for (const [register, known] of this.registers.entries()) {
+      const met = join17(known, other.get(register));
       if (equalValues(met, known)) continue;
-      if (met.kind === "anything" && [known, other.get(register2)].some((one2) => one2.kind === "stack")) {
+      if (met.kind === "anything" && [known, other.get(register)].some((one2) => one2.kind === "stack")) {
         __privateSet(this, _escaped, true);
       }
-      this.registers[register2] = met;
+      this.registers[register] = met;
       changed = true;
     }
     for (const [offset, slot] of __privateGet(this, _stack)) {
-      const theirs2 = __privateGet(other, _stack).get(offset);
-      const met = (theirs2 == null ? void 0 : theirs2.size) === slot.size ? join17(slot.known, theirs2.known) : UNKNOWN;
+      const theirs = __privateGet(other, _stack).get(offset);
+      const met = (theirs == null ? void 0 : theirs.size) === slot.size ? join17(slot.known, theirs.known) : UNKNOWN;
       if (equalValues(met, slot.known)) continue;
       if (met.kind === "anything") __privateGet(this, _stack).delete(offset);
       else __privateGet(this, _stack).set(offset, { ...slot, known: met });
@@ -84516,9 +84514,9 @@ function applyHelperCall({ immediate, source: source2 }, state) {
     const size2 = length.kind === "constant" ? Number(length.value) : void 0;
     state.forgetAt(state.get(1), size2);
   } else if (!isHelper || !WRITES_NOTHING.has(immediate)) {
-    for (const register2 of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register2));
+    for (const register of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register));
   }
-  for (const register2 of [0, 1, 2, 3, 4, 5]) state.set(register2, UNKNOWN);
+  for (const register of [0, 1, 2, 3, 4, 5]) state.set(register, UNKNOWN);
 }
 
 // src/verifier/reach.ts
@@ -84601,7 +84599,7 @@ step_fn2 = function(visit) {
         state.set(destination, unknown(place) ? UNKNOWN : known);
         __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit, 1);
       } else {
-        for (const register2 of CALLER_SAVED) state.set(register2, UNKNOWN);
+        for (const register of CALLER_SAVED) state.set(register, UNKNOWN);
         __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
       }
       break;
@@ -84658,10 +84656,10 @@ branch_fn = function(visit) {
 };
 call_fn = function({ place, state, owner }, to3) {
   var _a6;
-  const args = ARGUMENTS.map((register2) => state.get(register2));
+  const args = ARGUMENTS.map((register) => state.get(register));
   if (args.some((known2) => known2.kind === "stack")) state.forgetAll();
   for (const known2 of args) state.forgetAt(known2);
-  for (const register2 of CALLER_SAVED) state.set(register2, UNKNOWN);
+  for (const register of CALLER_SAVED) state.set(register, UNKNOWN);
   const back = after(place);
   if (isGlobal(__privateGet(this, _surroundings).code, to3)) {
     this.enter(to3, []);
@@ -86489,100 +86487,6 @@ function conclusion({ total, kernels: kernels3 }) {
 // src/commands/publish.ts
 var import_promises34 = require("fs/promises");
 
-// src/archive/commits.ts
-var import_node_path40 = require("path");
-function parseIdentity(text3, option) {
-  var _a6;
-  const [, name, email] = (_a6 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a6 : [];
-  if (name === void 0 || email === void 0) {
-    throw new Failure("usage", `${option}: '${text3}' is not of the shape 'Name <mail@host>'.`);
-  }
-  return { name: name.trim(), email };
-}
-var NOBODY = { name: "openEuler BTFHub", email: "btfhub@noreply.invalid" };
-async function openCommitter(platform3, plumbing, signature) {
-  const author = await identityOf2(platform3, plumbing, "AUTHOR", signature.author);
-  const committer = await identityOf2(platform3, plumbing, "COMMITTER", signature.committer);
-  const sign = await setting(plumbing, "commit.gpgsign") ? ["-S"] : [];
-  let indexes = 0;
-  const commitTree = async (tree, parent, call) => {
-    const parents = parent === void 0 ? [] : ["-p", parent];
-    return (await plumbing.run(["commit-tree", ...sign, ...parents, "-F", "-", tree], call)).trim();
-  };
-  return {
-    writeBlob: async (bytes2) => {
-      const written2 = await plumbing.run(["hash-object", "-w", "--stdin"], { input: bytes2 });
-      return written2.trim();
-    },
-    writeTree: async (base, changes) => {
-      indexes += 1;
-      const env = { GIT_INDEX_FILE: (0, import_node_path40.join)(plumbing.folder, `index-${indexes}`) };
-      await plumbing.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], { env });
-      const zero2 = "0".repeat(40);
-      const lines = [...changes].map(
-        ([path5, entry]) => entry === null ? `0 ${zero2}	${path5}\0` : `${entry.mode} ${entry.oid}	${path5}\0`
-      );
-      if (lines.length > 0) {
-        await plumbing.run(["update-index", "-z", "--index-info"], { env, input: lines.join("") });
-      }
-      return (await plumbing.run(["write-tree", "--missing-ok"], { env })).trim();
-    },
-    commit: (tree, parent, message) => commitTree(tree, parent, { input: message, env: { ...author, ...committer } }),
-    recommit: async (original, tree, parent) => {
-      const format = [
-        "-c",
-        "log.showSignature=false",
-        "show",
-        "--no-patch",
-        "--format=%an%x00%ae%x00%ad%x00%B",
-        "--date=raw"
-      ];
-      const shown = await plumbing.run([...format, original]);
-      const [name = "", email = "", date = "", ...message] = shown.split("\0");
-      return commitTree(tree, parent, {
-        input: `${message.join("").trimEnd()}
-`,
-        env: {
-          GIT_AUTHOR_NAME: name || "unknown",
-          GIT_AUTHOR_EMAIL: email,
-          GIT_AUTHOR_DATE: date,
-          ...committer
-        }
-      });
-    }
-  };
-}
-async function setting(plumbing, name) {
-  const asked = plumbing.run(["config", "--type=bool", "--get", name]);
-  return (await asked.catch(() => "false")).trim() === "true";
-}
-async function identityOf2(platform3, plumbing, role, given) {
-  const variables = ({ name, email }) => ({
-    [`GIT_${role}_NAME`]: name,
-    [`GIT_${role}_EMAIL`]: email
-  });
-  if (given !== void 0) return variables(given);
-  if (platform3.env[`GIT_${role}_EMAIL`]) return {};
-  const known = plumbing.run(["-c", "user.useConfigOnly=true", "var", `GIT_${role}_IDENT`]);
-  return known.then(
-    () => ({}),
-    () => variables(NOBODY)
-  );
-}
-
-// src/forge/answer.ts
-function readAnswer(title, schema, answer2) {
-  var _a6;
-  const result = safeParse(schema, answer2, { abortEarly: true });
-  if (result.success) return result.output;
-  const [issue2] = result.issues;
-  throw new Failure(
-    "forge",
-    `${title} answered in another shape than its API describes: ${(_a6 = getDotPath(issue2)) != null ? _a6 : "all of it"}.`,
-    "Is --forge right, and --api-url the address of its API?"
-  );
-}
-
 // src/forge/api.ts
 var import_consumers = require("stream/consumers");
 var LONGEST_WAIT3 = 6e5;
@@ -86592,15 +86496,15 @@ function openApi(settings) {
   return {
     call: async (attempt, method, path5, body) => {
       for (let tried = 1; ; tried += 1) {
-        const answer2 = await ask(settings, attempt, method, path5, body);
-        const wait2 = pause(settings, method, answer2, tried);
-        if (wait2 === void 0) return judge3(settings, attempt, answer2);
+        const answer2 = await sendFollowing(settings, attempt, method, path5, body);
+        const wait2 = retryDelay(settings, method, answer2, tried);
+        if (wait2 === void 0) return parseJson2(settings, attempt, answer2);
         await settings.clock.sleep(wait2, settings.signal);
       }
     }
   };
 }
-async function ask(settings, attempt, method, path5, body) {
+async function sendFollowing(settings, attempt, method, path5, body) {
   const { title } = settings;
   let url3 = new URL(`${settings.root}${path5}`);
   for (let redirects = 0; ; redirects += 1) {
@@ -86645,7 +86549,7 @@ async function send(settings, attempt, method, url3, body) {
     );
   }
 }
-function pause({ clock }, method, answer2, tried) {
+function retryDelay({ clock }, method, answer2, tried) {
   if (tried === ATTEMPTS) return void 0;
   const backoff = 1e3 * 2 ** (tried - 1);
   if (answer2 instanceof Failure) return method === "POST" ? void 0 : backoff;
@@ -86660,7 +86564,7 @@ function pause({ clock }, method, answer2, tried) {
   }
   return status >= 500 && method !== "POST" ? backoff : void 0;
 }
-function judge3(settings, attempt, answer2) {
+function parseJson2(settings, attempt, answer2) {
   if (answer2 instanceof Failure) throw answer2;
   const { title, hide } = settings;
   const { status, text: text3 } = answer2;
@@ -86675,14 +86579,14 @@ function judge3(settings, attempt, answer2) {
       );
     }
   }
-  const said = hide(complaint2(text3));
+  const said = hide(errorText(text3));
   throw new Failure(
     "forge",
     `${title} could not ${attempt}: status ${status}${said === "" ? "" : `, '${printable(said)}'`}.`,
     advice(settings, answer2)
   );
 }
-function complaint2(text3) {
+function errorText(text3) {
   let json;
   try {
     json = JSON.parse(text3);
@@ -86714,6 +86618,19 @@ function advice({ title, permission }, { status, headers, text: text3 }) {
   }
   if (status >= 500) return "The forge has a trouble of its own: try again later.";
   return "Check --archive, --forge and --api-url.";
+}
+
+// src/forge/parse-response.ts
+function parseResponse(title, schema, answer2) {
+  var _a6;
+  const result = safeParse(schema, answer2, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue2] = result.issues;
+  throw new Failure(
+    "forge",
+    `${title} answered in another shape than its API describes: ${(_a6 = getDotPath(issue2)) != null ? _a6 : "all of it"}.`,
+    "Is --forge right, and --api-url the address of its API?"
+  );
 }
 
 // src/forge/atomgit.ts
@@ -86753,7 +86670,7 @@ function atomgit(place) {
           ...{ state: "open", base, page: `${page}`, per_page: `${PAGE}` }
         });
         const answer2 = await api.call("list pull requests", "GET", `${pulls}?${query}`);
-        const some = readAnswer("AtomGit", array(pull), answer2);
+        const some = parseResponse("AtomGit", array(pull), answer2);
         const ours = some.filter(
           (one2) => {
             var _a6, _b3, _c, _d;
@@ -86767,7 +86684,7 @@ function atomgit(place) {
     },
     create: async (head, base, text3) => {
       const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
-      return { ...toPullRequest(readAnswer("AtomGit", pull, made)), ...text3 };
+      return { ...toPullRequest(parseResponse("AtomGit", pull, made)), ...text3 };
     },
     update: async (pullRequest, text3) => {
       await api.call("update the pull request", "PATCH", `${pulls}/${pullRequest.number}`, text3);
@@ -86777,8 +86694,8 @@ function atomgit(place) {
 }
 function toPullRequest(one2) {
   var _a6, _b3, _c, _d, _e3;
-  const number3 = readAnswer("AtomGit", number2(), (_a6 = one2.number) != null ? _a6 : one2.iid);
-  const url3 = readAnswer("AtomGit", string(), (_b3 = one2.html_url) != null ? _b3 : one2.web_url);
+  const number3 = parseResponse("AtomGit", number2(), (_a6 = one2.number) != null ? _a6 : one2.iid);
+  const url3 = parseResponse("AtomGit", string(), (_b3 = one2.html_url) != null ? _b3 : one2.web_url);
   return { number: number3, url: url3, title: (_c = one2.title) != null ? _c : "", body: (_e3 = (_d = one2.body) != null ? _d : one2.description) != null ? _e3 : "" };
 }
 
@@ -86807,7 +86724,7 @@ function gitea(place) {
       for (let page = 1; page <= MOST_PAGES2; page += 1) {
         const query = new URLSearchParams({ state: "open", page: `${page}`, limit: `${PAGE2}` });
         const answer2 = await api.call("list pull requests", "GET", `${pulls}?${query}`);
-        const some = readAnswer("Gitea", array(pull2), answer2);
+        const some = parseResponse("Gitea", array(pull2), answer2);
         const ours = some.filter((one2) => one2.head.ref === head && one2.base.ref === base);
         found.push(...ours.map(toPullRequest2));
         if (some.length === 0) break;
@@ -86816,12 +86733,12 @@ function gitea(place) {
     },
     create: async (head, base, text3) => {
       const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
-      return toPullRequest2(readAnswer("Gitea", pull2, made));
+      return toPullRequest2(parseResponse("Gitea", pull2, made));
     },
     update: async ({ number: number3 }, text3) => {
       const path5 = `${pulls}/${number3}`;
       const changed = await api.call("update the pull request", "PATCH", path5, text3);
-      return toPullRequest2(readAnswer("Gitea", pull2, changed));
+      return toPullRequest2(parseResponse("Gitea", pull2, changed));
     }
   };
 }
@@ -86858,12 +86775,12 @@ function gitee(place) {
         per_page: "100"
       });
       const found = await api.call("list pull requests", "GET", `${pulls}?${query}`);
-      return readAnswer("Gitee", array(pull3), found).filter((one2) => one2.head.ref === head && one2.base.ref === base).map(toPullRequest3);
+      return parseResponse("Gitee", array(pull3), found).filter((one2) => one2.head.ref === head && one2.base.ref === base).map(toPullRequest3);
     },
     create: async (head, base, text3) => {
       const body = { access_token: token, ...text3, head, base };
       const made = await api.call("open a pull request", "POST", pulls, body);
-      return toPullRequest3(readAnswer("Gitee", pull3, made));
+      return toPullRequest3(parseResponse("Gitee", pull3, made));
     },
     update: async ({ number: number3 }, text3) => {
       const body = { access_token: token, ...text3 };
@@ -86873,7 +86790,7 @@ function gitee(place) {
         `${pulls}/${number3}`,
         body
       );
-      return toPullRequest3(readAnswer("Gitee", pull3, changed));
+      return toPullRequest3(parseResponse("Gitee", pull3, changed));
     }
   };
 }
@@ -86910,16 +86827,16 @@ function github(place) {
         ...{ sort: "created", direction: "asc" }
       });
       const found = await api.call("list pull requests", "GET", `${pulls}?${query}`);
-      return readAnswer("GitHub", array(pull4), found).map(toPullRequest4);
+      return parseResponse("GitHub", array(pull4), found).map(toPullRequest4);
     },
     create: async (head, base, text3) => {
       const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
-      return toPullRequest4(readAnswer("GitHub", pull4, made));
+      return toPullRequest4(parseResponse("GitHub", pull4, made));
     },
     update: async ({ number: number3 }, text3) => {
       const path5 = `${pulls}/${number3}`;
       const changed = await api.call("update the pull request", "PATCH", path5, text3);
-      return toPullRequest4(readAnswer("GitHub", pull4, changed));
+      return toPullRequest4(parseResponse("GitHub", pull4, changed));
     }
   };
 }
@@ -86928,7 +86845,7 @@ function toPullRequest4({ number: number3, html_url, title, body }) {
 }
 
 // src/forge/find.ts
-var MAKERS = {
+var ADAPTERS = {
   gitee,
   atomgit,
   github,
@@ -86978,7 +86895,7 @@ function findForge(remote2, wish) {
   };
 }
 function openForge(address, ports) {
-  return MAKERS[address.forge]({ ...ports, ...address });
+  return ADAPTERS[address.forge]({ ...ports, ...address });
 }
 function encode3(part) {
   return encodeURIComponent(decodeURIComponent(part));
@@ -87019,362 +86936,108 @@ async function ensurePullRequest(forge, head, base, text3) {
   }
 }
 
-// src/jobs/publish/intake.ts
-var import_node_crypto19 = require("crypto");
-var import_promises33 = require("fs/promises");
-var import_node_os9 = require("os");
-var import_node_path41 = require("path");
-var import_node_util = require("util");
-var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
-async function takeIn(platform3, progress, request2) {
-  const problems = [];
-  const found = [];
-  for (const folder2 of request2.folders) found.push(...await survey(folder2, problems));
-  const records = unique2(found, problems);
-  refuse(problems);
-  const failed3 = records.map(({ record: record2 }) => record2).filter(isFailureRecord);
-  const built2 = records.flatMap(
-    ({ folder: folder2, record: record2 }) => isFailureRecord(record2) ? [] : [{ folder: folder2, record: record2 }]
-  );
-  const candidates = await pMap(
-    built2,
-    async ({ folder: folder2, record: record2 }) => {
-      const task = progress.begin(record2.uname);
-      task.stage("check", record2.btf.size);
-      try {
-        const tarball = await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, record2.tarball.path));
-        await checkTarball(platform3, tarball, record2, request2.expectation);
-        const blob = await request2.keep(tarball);
-        task.end("checked");
-        return { record: record2, blob };
-      } catch (error) {
-        platform3.interrupted.throwIfAborted();
-        task.end("refused", describe(error));
-        problems.push(`${(0, import_node_path41.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
-        return void 0;
-      }
-    },
-    { concurrency: (0, import_node_os9.availableParallelism)() }
-  );
-  refuse(problems);
-  return { candidates: candidates.filter((one2) => one2 !== void 0), failed: failed3 };
-}
-function refuse(problems) {
-  if (problems.length === 0) return;
-  const shown = problems.slice(0, 20).map((problem) => `
-  ${problem}`);
-  const more = problems.length > 20 ? `
-  and ${problems.length - 20} more` : "";
-  throw new Failure(
-    "usage",
-    `Nothing is published, because not all is as \`btfhub build\` leaves it:${shown.join("")}${more}
-`,
-    "Build these kernels again, or take away what does not belong there."
-  );
-}
-async function survey(folder2, problems) {
-  const files = await regularFiles(folder2, problems);
-  const found = [];
-  const expected = /* @__PURE__ */ new Set();
-  for (const file of files) {
-    if (!/^records\/[^/]+\.json$/.test(file)) continue;
-    expected.add(file);
-    try {
-      await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, file), "utf8"), file);
-      found.push({ folder: folder2, record: record2 });
-    } catch (error) {
-      problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${describe(error)}`);
-    }
+// src/git/commits.ts
+var import_node_path40 = require("path");
+function parseIdentity(text3, option) {
+  var _a6;
+  const [, name, email] = (_a6 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a6 : [];
+  if (name === void 0 || email === void 0) {
+    throw new Failure("usage", `${option}: '${text3}' is not of the shape 'Name <mail@host>'.`);
   }
-  for (const { record: record2 } of found) {
-    if (isFailureRecord(record2)) continue;
-    const { path: path5 } = record2.tarball;
-    expected.add(path5);
-    if (!files.has(path5))
-      problems.push(`${(0, import_node_path41.join)(folder2, path5)}: it has a record, and is not there.`);
-    else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
-  }
-  for (const file of files) {
-    if (expected.has(file)) continue;
-    const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${why}`);
-  }
-  return found;
+  return { name: name.trim(), email };
 }
-async function regularFiles(folder2, problems) {
-  const entries = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
-    if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
-    throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
-  });
-  const files = /* @__PURE__ */ new Set();
-  for (const entry of entries) {
-    const path5 = (0, import_node_path41.relative)(folder2, (0, import_node_path41.join)(entry.parentPath, entry.name));
-    if (entry.isFile()) files.add(path5);
-    else if (!entry.isDirectory()) {
-      const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path41.join)(folder2, printable(path5))}: it is ${kind}.`);
-    }
-  }
-  return files;
-}
-async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises33.stat)((0, import_node_path41.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path41.join)(folder2, file)}: ${size2} bytes are too many.`);
-}
-function unique2(found, problems) {
-  const byUname = /* @__PURE__ */ new Map();
-  for (const one2 of found) {
-    const { uname: uname2 } = one2.record;
-    const other = byUname.get(uname2);
-    if (other === void 0 || isFailureRecord(other.record)) byUname.set(uname2, one2);
-    else if (!isFailureRecord(one2.record) && !sameTarball(one2.record, other.record)) {
-      problems.push(`${uname2} stands in ${other.folder} and in ${one2.folder} with other bytes.`);
-    }
-  }
-  return [...byUname.values()].sort((a, b4) => a.record.uname < b4.record.uname ? -1 : 1);
-}
-function sameTarball(a, b4) {
-  return !isFailureRecord(a) && !isFailureRecord(b4) && a.tarball.sha256 === b4.tarball.sha256;
-}
-async function checkTarball(platform3, tarball, record2, expectation) {
-  expectSame("bytes", tarball.length, record2.tarball.size);
-  expectSame("SHA-256", sha2566(tarball), record2.tarball.sha256);
-  const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
-    signal: platform3.interrupted
-  });
-  expectSame("name of the member", uname2, record2.uname);
-  expectSame("bytes of BTF", btf.length, record2.btf.size);
-  expectSame("SHA-256 of the BTF", sha2566(btf), record2.btf.sha256);
-  const { kinds: kinds3 } = checkBtf(btf, expectation);
-  if (!(0, import_node_util.isDeepStrictEqual)({ ...kinds3 }, { ...record2.btf.kinds })) {
-    throw new Error("the types are not as many as its record says.");
-  }
-}
-function sha2566(bytes2) {
-  return (0, import_node_crypto19.createHash)("sha256").update(bytes2).digest("hex");
-}
-function expectSame(what, actual, recorded) {
-  if (actual === recorded) return;
-  throw new Error(`${what}: ${actual}, but its record says ${recorded}.`);
-}
-
-// src/archive/datadog.ts
-var DATADOG_FILE = "datadog.json";
-function datadogCatalog(catalog) {
-  var _a6, _b3, _c;
-  const tree = {};
-  const entries = [...catalog.values()].flatMap((entry) => {
-    if (entry.state === "failed") return [];
-    const [distribution2 = "", version = "", arch3 = ""] = entryPath(entry).split("/");
-    const { uname: uname2, tarball } = entry;
-    return [{ keys: [arch3, distribution2, version, uname2], sha256: tarball.sha256 }];
-  });
-  const key = ({ keys }) => keys.join("/");
-  entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
-  for (const { keys, sha256: sha2568 } of entries) {
-    const [arch3, distribution2, version, uname2] = keys;
-    (_a6 = tree[arch3]) != null ? _a6 : tree[arch3] = {};
-    const distributions = tree[arch3];
-    (_b3 = distributions[distribution2]) != null ? _b3 : distributions[distribution2] = {};
-    const versions = distributions[distribution2];
-    (_c = versions[version]) != null ? _c : versions[version] = {};
-    versions[version][uname2] = { sha256: sha2568 };
-  }
-  return tree;
-}
-
-// src/archive/push.ts
-var LOST = /stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|reference already exists|remote ref updated since checkout|failed to lock/i;
-var BROKEN = /RPC failed|hung up|unexpected disconnect|early EOF|Connection (reset|closed|timed out)|Empty reply|send-pack: unexpected|error: 5\d\d|transfer closed|recv failure|send failure/i;
-async function pushBranch(remote2, branch2, commit, lease) {
-  const ref = `refs/heads/${branch2}`;
-  const args = [
-    ...["push", "--porcelain", "--no-thin", "--no-verify", "--recurse-submodules=no"],
-    ...[`--force-with-lease=${ref}:${lease != null ? lease : ""}`, REMOTE, `${commit}:${ref}`]
-  ];
-  try {
-    await remote2.plumbing.run(["-c", "core.bigFileThreshold=256k", ...args]);
-    return "done";
-  } catch (error) {
-    if (!(error instanceof GitExit)) throw error;
-    const said = `${error.stdout}
-${error.stderr}`;
-    if (LOST.test(said)) return "lost";
-    if (BROKEN.test(said)) return "unknown";
-    throw refusal(`push to the branch '${branch2}' of`, remote2.name, said, error);
-  }
-}
-
-// src/archive/waiting.ts
-async function takeStanding(remote2, committer, baseBranch, branch2) {
-  const { plumbing } = remote2;
-  const heads = await remote2.branches();
-  const wanted = [baseBranch, branch2].filter((name) => heads.has(name));
-  const oids = await remote2.obtain(wanted, wanted.length > 1 ? "all" : 1);
-  const at3 = (name) => oids[wanted.indexOf(name)];
-  const base = at3(baseBranch);
-  const lease = at3(branch2);
-  const listing = async (oid) => oid === void 0 ? /* @__PURE__ */ new Map() : listTree(plumbing, oid);
-  const baseListing = await listing(base);
-  const standing = { base: baseListing, lease, hasBase: base !== void 0 };
-  if (base === void 0 || lease === void 0 || base === lease) {
-    const next2 = lease === void 0 || lease === base ? baseListing : await listing(lease);
-    return { ...standing, tip: lease != null ? lease : base, next: next2, moved: "no" };
-  }
-  const ahead = await count2(plumbing, [`${base}..${lease}`]);
-  if (ahead === 0) return { ...standing, tip: base, next: baseListing, moved: "afresh" };
-  const behind = await count2(plumbing, [`${lease}..${base}`]);
-  const merges = await count2(plumbing, ["--merges", `${base}..${lease}`]);
-  if (behind === 0 && merges === 0) {
-    return { ...standing, tip: lease, next: await listing(lease), moved: "no" };
-  }
-  const waiting = await findWaiting(plumbing, base, lease, { baseBranch, branch: branch2 });
-  if (waiting.size === 0) return { ...standing, tip: base, next: baseListing, moved: "afresh" };
-  const tip = await replay(plumbing, committer, base, lease, waiting);
-  return { ...standing, tip, next: await listing(tip), moved: "rebased" };
-}
-async function count2(plumbing, args) {
-  return Number(await plumbing.run(["rev-list", "--count", ...args]));
-}
-var same = (a, b4) => (a == null ? void 0 : a.oid) === (b4 == null ? void 0 : b4.oid) && (a == null ? void 0 : a.mode) === (b4 == null ? void 0 : b4.mode);
-async function findWaiting(plumbing, base, lease, names) {
-  const fork = await forkPoint(plumbing, base, lease);
-  const [before, there, here] = [
-    fork === void 0 ? /* @__PURE__ */ new Map() : await listTree(plumbing, fork),
-    await listTree(plumbing, base),
-    await listTree(plumbing, lease)
-  ];
-  const waiting = /* @__PURE__ */ new Map();
-  const disputed = [];
-  for (const path5 of /* @__PURE__ */ new Set([...before.keys(), ...here.keys()])) {
-    const mine = here.get(path5);
-    if (same(mine, before.get(path5)) || same(mine, there.get(path5))) continue;
-    if (same(there.get(path5), before.get(path5))) waiting.set(path5, mine != null ? mine : null);
-    else if (!await wasThere(plumbing, fork, base, path5, mine)) disputed.push(path5);
-  }
-  if (disputed.length > 0) {
-    const { baseBranch, branch: branch2 } = names;
-    throw new Failure(
-      "bad-archive",
-      `'${baseBranch}' and '${branch2}' both changed ${disputed.slice(0, 10).join(", ")}${disputed.length > 10 ? ` and ${disputed.length - 10} more` : ""}, each in its own way.`,
-      `A person has to decide: make '${branch2}' hold what is right, or delete it to go on from '${baseBranch}'.`
-    );
-  }
-  return waiting;
-}
-async function forkPoint(plumbing, a, b4) {
-  const found = await plumbing.run(["merge-base", a, b4]).catch(() => "");
-  return found.trim() || void 0;
-}
-async function wasThere(plumbing, fork, base, path5, entry) {
-  if (entry === void 0) return false;
-  const range = fork === void 0 ? base : `${fork}..${base}`;
-  const log = ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", range];
-  const changes = await plumbing.run([...log, "--", `:(literal)${path5}`]);
-  return changes.split("\n").some((line2) => line2.split(" ")[3] === entry.oid);
-}
-async function replay(plumbing, committer, base, lease, waiting) {
-  const range = ["rev-list", "--reverse", "--topo-order", "--no-merges", `${base}..${lease}`];
-  const originals = (await plumbing.run(range)).split("\n").filter(Boolean);
-  let tip = base;
-  let now = await listTree(plumbing, base);
-  const apply = async (changes, commit) => {
-    const news = new Map(
-      [...changes].filter(([path5, entry]) => !same(now.get(path5), entry != null ? entry : void 0))
-    );
-    if (news.size === 0) return;
-    tip = await commit(await committer.writeTree(tip, news));
-    now = await listTree(plumbing, tip);
+var DEFAULT_IDENTITY = { name: "openEuler BTFHub", email: "btfhub@noreply.invalid" };
+async function openCommitWriter(platform3, repository, signature) {
+  const author = await identityOf2(platform3, repository, "AUTHOR", signature.author);
+  const committer = await identityOf2(platform3, repository, "COMMITTER", signature.committer);
+  const sign = await setting(repository, "commit.gpgsign") ? ["-S"] : [];
+  let indexes = 0;
+  const commitTree = async (tree, parent, call) => {
+    const parents = parent === void 0 ? [] : ["-p", parent];
+    return (await repository.run(["commit-tree", ...sign, ...parents, "-F", "-", tree], call)).trim();
   };
-  for (const original of originals) {
-    const changes = await changesOf(plumbing, original);
-    const left = new Map([...changes].filter(([path5]) => waiting.has(path5)));
-    await apply(left, (tree) => committer.recommit(original, tree, tip));
-  }
-  await apply(waiting, (tree) => committer.recommit(lease, tree, tip));
-  return tip;
-}
-async function changesOf(plumbing, commit) {
-  const raw = ["diff-tree", "-r", "-z", "--root", "--no-commit-id", "--no-renames", commit];
-  const fields = (await plumbing.run(raw)).split("\0");
-  const changes = /* @__PURE__ */ new Map();
-  for (let at3 = 0; at3 + 1 < fields.length; at3 += 2) {
-    const [, mode = "", , oid = "", status] = fields[at3].split(" ");
-    changes.set(fields[at3 + 1], status === "D" ? null : { mode, oid });
-  }
-  return changes;
-}
-
-// src/jobs/publish/additions.ts
-var REGULAR = "100644";
-function planAdditions(candidates, listing, replace) {
-  const changes = /* @__PURE__ */ new Map();
-  const added = [];
-  const left = [];
-  const refused2 = [];
-  for (const candidate of candidates) {
-    const { record: record2, blob } = candidate;
-    const entry = { mode: REGULAR, oid: blob };
-    const news = archivePaths(record2, record2.uname).filter((path6) => {
-      checkFolders(path6, listing);
-      return !same2(listing.get(path6), entry);
-    });
-    const differs = news.some((path6) => listing.has(path6));
-    const [path5 = ""] = archivePaths(record2, record2.uname);
-    if (!differs && listing.has(path5)) left.push(candidate);
-    else if (differs && !replace) refused2.push(candidate);
-    else {
-      added.push(candidate);
-      for (const path6 of news) changes.set(path6, entry);
+  return {
+    writeBlob: async (bytes2) => {
+      const written2 = await repository.run(["hash-object", "-w", "--stdin"], { input: bytes2 });
+      return written2.trim();
+    },
+    writeTree: async (base, changes) => {
+      indexes += 1;
+      const env = { GIT_INDEX_FILE: (0, import_node_path40.join)(repository.folder, `index-${indexes}`) };
+      await repository.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], {
+        env
+      });
+      const zero2 = "0".repeat(40);
+      const lines = [...changes].map(
+        ([path5, entry]) => entry === null ? `0 ${zero2}	${path5}\0` : `${entry.mode} ${entry.oid}	${path5}\0`
+      );
+      if (lines.length > 0) {
+        await repository.run(["update-index", "-z", "--index-info"], {
+          env,
+          input: lines.join("")
+        });
+      }
+      return (await repository.run(["write-tree", "--missing-ok"], { env })).trim();
+    },
+    commit: (tree, parent, message) => commitTree(tree, parent, { input: message, env: { ...author, ...committer } }),
+    copyCommit: async (original, tree, parent) => {
+      const format = [
+        "-c",
+        "log.showSignature=false",
+        "show",
+        "--no-patch",
+        "--format=%an%x00%ae%x00%ad%x00%B",
+        "--date=raw"
+      ];
+      const shown = await repository.run([...format, original]);
+      const [name = "", email = "", date = "", ...message] = shown.split("\0");
+      return commitTree(tree, parent, {
+        input: `${message.join("").trimEnd()}
+`,
+        env: {
+          GIT_AUTHOR_NAME: name || "unknown",
+          GIT_AUTHOR_EMAIL: email,
+          GIT_AUTHOR_DATE: date,
+          ...committer
+        }
+      });
     }
-  }
-  const twins = missingTwins(listing).filter(({ twin }) => !changes.has(twin));
-  for (const { twin, entry } of twins) changes.set(twin, entry);
-  return { added, left, refused: refused2, twins: twins.map(({ twin }) => twin), changes };
+  };
 }
-function same2(a, b4) {
-  return (a == null ? void 0 : a.oid) === b4.oid && a.mode === b4.mode;
+async function setting(repository, name) {
+  const asked = repository.run(["config", "--type=bool", "--get", name]);
+  return (await asked.catch(() => "false")).trim() === "true";
 }
-function missingTwins(listing) {
-  return [...listing].flatMap(([path5, entry]) => {
-    const twin = path5.endsWith(TARBALL_SUFFIX) ? twinPath(path5) : void 0;
-    if (twin === void 0 || entry.mode !== REGULAR || listing.has(twin)) return [];
-    checkFolders(twin, listing);
-    return [{ twin, entry }];
+async function identityOf2(platform3, repository, role, given) {
+  const variables = ({ name, email }) => ({
+    [`GIT_${role}_NAME`]: name,
+    [`GIT_${role}_EMAIL`]: email
   });
-}
-function checkFolders(path5, listing) {
-  const parts = path5.split("/");
-  for (let depth = 1; depth < parts.length; depth += 1) {
-    const folder2 = parts.slice(0, depth).join("/");
-    const entry = listing.get(folder2);
-    if (entry === void 0) continue;
-    const kind = entry.mode === "120000" ? "a link" : "a file";
-    throw new Failure(
-      "bad-archive",
-      `${folder2} is ${kind} in the archive, and should be a folder.`,
-      "Those who read the archive see nothing behind it: replace it by a folder."
-    );
-  }
+  if (given !== void 0) return variables(given);
+  if (platform3.env[`GIT_${role}_EMAIL`]) return {};
+  const known = repository.run(["-c", "user.useConfigOnly=true", "var", `GIT_${role}_IDENT`]);
+  return known.then(
+    () => ({}),
+    () => variables(DEFAULT_IDENTITY)
+  );
 }
 
-// src/jobs/publish/wording.ts
+// src/jobs/publish/messages.ts
 function commitMessage(additions, runUrl) {
   var _a6;
-  const { added, twins } = additions;
+  const { added, aliases } = additions;
   const folders = /* @__PURE__ */ new Map();
   for (const { record: record2 } of added) {
     const folder2 = record2.tarball.path.split("/").slice(0, -1).join("/");
     folders.set(folder2, [...(_a6 = folders.get(folder2)) != null ? _a6 : [], record2.uname]);
   }
   const paragraphs = [
-    added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted2(twins.length, "tarball")} of arm64 a second name`,
+    added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted2(aliases.length, "tarball")} of arm64 a second name`,
     ...[...folders].map(
       ([folder2, unames]) => [folder2, ...unames.map((one2) => `  ${one2}`)].join("\n")
     ),
-    ...twins.length > 0 ? [
-      `aarch64 holds ${counted2(twins.length, "tarball")} of arm64 now, where 'uname -m' says so.`
+    ...aliases.length > 0 ? [
+      `aarch64 holds ${counted2(aliases.length, "tarball")} of arm64 now, where 'uname -m' says so.`
     ] : [],
     ...runUrl === void 0 ? [] : [`Run: ${runUrl}`]
   ];
@@ -87387,12 +87050,12 @@ function kernels(unames) {
 function counted2(count4, what) {
   return `${count4} ${what}${count4 === 1 ? "" : "s"}`;
 }
-function findWaiting2(base, next2, catalog) {
+function findPending(base, next2, catalog) {
   const changed = [...next2].filter(([path5, entry]) => {
     const before = base.get(path5);
     return (before == null ? void 0 : before.oid) !== entry.oid || before.mode !== entry.mode;
   });
-  const twins = new Set([...next2.keys()].map(twinPath));
+  const aliases = new Set([...next2.keys()].map(aliasPath));
   const known = [];
   const others = [];
   let second = 0;
@@ -87400,24 +87063,24 @@ function findWaiting2(base, next2, catalog) {
     const entry = catalog.get(path5);
     if (entry !== void 0 && entry.state !== "failed" && entry.tarball.blob === oid) {
       known.push(entry);
-    } else if (twins.has(path5) && path5.endsWith(TARBALL_SUFFIX)) second += 1;
+    } else if (aliases.has(path5) && path5.endsWith(TARBALL_SUFFIX)) second += 1;
     else others.push(path5);
   }
   const removed = [...base.keys()].filter((path5) => !next2.has(path5));
-  return { known, others, removed, twins: second };
+  return { known, others, removed, aliases: second };
 }
-function isWaiting({ known, others, removed, twins }) {
-  return known.length + others.length + removed.length + twins > 0;
+function hasPending({ known, others, removed, aliases }) {
+  return known.length + others.length + removed.length + aliases > 0;
 }
 function pullRequestText(waiting, longestBody) {
   var _a6;
-  const { known, others, removed, twins } = waiting;
+  const { known, others, removed, aliases } = waiting;
   const versions = [...new Set(known.map(({ versionId: versionId2 }) => versionId2))].sort();
-  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a6 = known[0]) == null ? void 0 : _a6.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + twins, "file")} of the archive`;
+  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a6 = known[0]) == null ? void 0 : _a6.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + aliases, "file")} of the archive`;
   const parts = [
     ...known.length > 0 ? [summaryTable(known)] : [],
-    ...twins > 0 ? [
-      `${counted2(twins, "tarball")} of arm64 ${twins === 1 ? "stands" : "stand"} in aarch64 too, where \`uname -m\` says so: the same bytes, stored once.`
+    ...aliases > 0 ? [
+      `${counted2(aliases, "tarball")} of arm64 ${aliases === 1 ? "stands" : "stand"} in aarch64 too, where \`uname -m\` says so: the same bytes, stored once.`
     ] : [],
     ...fileList("Files that did not come from btfhub:", others),
     ...fileList("Files that go:", removed),
@@ -87526,32 +87189,207 @@ function fileList(title, paths) {
 ${[...shown, ...more].join("\n")}`];
 }
 
-// src/jobs/publish/shelve.ts
-var ATTEMPTS2 = 8;
-async function shelve(desk, names, candidates, replace) {
-  const { remote: remote2, committer } = desk;
-  let ours;
-  let before;
-  return again(desk, names.branch, async () => {
-    const standing = await takeStanding(remote2, committer, names.base, names.branch);
-    const additions = planAdditions(candidates, standing.next, replace);
-    if (ours !== void 0 && before !== void 0 && standing.lease === ours) {
-      return { standing, additions: before, commit: ours, next: standing.next };
+// src/archive/branch-state.ts
+async function readBranchState(remote2, committer, baseBranch, branch2) {
+  const { repository } = remote2;
+  const heads = await remote2.branches();
+  const wanted = [baseBranch, branch2].filter((name) => heads.has(name));
+  const oids = await remote2.fetchBranches(wanted, wanted.length > 1 ? "all" : 1);
+  const at3 = (name) => oids[wanted.indexOf(name)];
+  const base = at3(baseBranch);
+  const lease = at3(branch2);
+  const listing = async (oid) => oid === void 0 ? /* @__PURE__ */ new Map() : listTree(repository, oid);
+  const baseListing = await listing(base);
+  const state = { base: baseListing, lease, hasBase: base !== void 0 };
+  if (base === void 0 || lease === void 0 || base === lease) {
+    const next2 = lease === void 0 || lease === base ? baseListing : await listing(lease);
+    return { ...state, tip: lease != null ? lease : base, next: next2, moved: "no" };
+  }
+  const ahead = await count2(repository, [`${base}..${lease}`]);
+  if (ahead === 0) return { ...state, tip: base, next: baseListing, moved: "afresh" };
+  const behind = await count2(repository, [`${lease}..${base}`]);
+  const merges = await count2(repository, ["--merges", `${base}..${lease}`]);
+  if (behind === 0 && merges === 0) {
+    return { ...state, tip: lease, next: await listing(lease), moved: "no" };
+  }
+  const waiting = await findPending2(repository, base, lease, { baseBranch, branch: branch2 });
+  if (waiting.size === 0) return { ...state, tip: base, next: baseListing, moved: "afresh" };
+  const tip = await rebase(repository, committer, base, lease, waiting);
+  return { ...state, tip, next: await listing(tip), moved: "rebased" };
+}
+async function count2(repository, args) {
+  return Number(await repository.run(["rev-list", "--count", ...args]));
+}
+var same = (a, b4) => (a == null ? void 0 : a.oid) === (b4 == null ? void 0 : b4.oid) && (a == null ? void 0 : a.mode) === (b4 == null ? void 0 : b4.mode);
+async function findPending2(repository, base, lease, names) {
+  const fork = await forkPoint(repository, base, lease);
+  const [before, there, here] = [
+    fork === void 0 ? /* @__PURE__ */ new Map() : await listTree(repository, fork),
+    await listTree(repository, base),
+    await listTree(repository, lease)
+  ];
+  const waiting = /* @__PURE__ */ new Map();
+  const conflicts = [];
+  for (const path5 of /* @__PURE__ */ new Set([...before.keys(), ...here.keys()])) {
+    const mine = here.get(path5);
+    if (same(mine, before.get(path5)) || same(mine, there.get(path5))) continue;
+    if (same(there.get(path5), before.get(path5))) waiting.set(path5, mine != null ? mine : null);
+    else if (!await wasInHistory(repository, fork, base, path5, mine)) conflicts.push(path5);
+  }
+  if (conflicts.length > 0) {
+    const { baseBranch, branch: branch2 } = names;
+    throw new Failure(
+      "bad-archive",
+      `'${baseBranch}' and '${branch2}' both changed ${conflicts.slice(0, 10).join(", ")}${conflicts.length > 10 ? ` and ${conflicts.length - 10} more` : ""}, each in its own way.`,
+      `A person has to decide: make '${branch2}' hold what is right, or delete it to go on from '${baseBranch}'.`
+    );
+  }
+  return waiting;
+}
+async function forkPoint(repository, a, b4) {
+  const found = await repository.run(["merge-base", a, b4]).catch(() => "");
+  return found.trim() || void 0;
+}
+async function wasInHistory(repository, fork, base, path5, entry) {
+  if (entry === void 0) return false;
+  const range = fork === void 0 ? base : `${fork}..${base}`;
+  const log = ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", range];
+  const changes = await repository.run([...log, "--", `:(literal)${path5}`]);
+  return changes.split("\n").some((line2) => line2.split(" ")[3] === entry.oid);
+}
+async function rebase(repository, committer, base, lease, waiting) {
+  const range = ["rev-list", "--reverse", "--topo-order", "--no-merges", `${base}..${lease}`];
+  const originals = (await repository.run(range)).split("\n").filter(Boolean);
+  let tip = base;
+  let now = await listTree(repository, base);
+  const apply = async (changes, commit) => {
+    const news = new Map(
+      [...changes].filter(([path5, entry]) => !same(now.get(path5), entry != null ? entry : void 0))
+    );
+    if (news.size === 0) return;
+    tip = await commit(await committer.writeTree(tip, news));
+    now = await listTree(repository, tip);
+  };
+  for (const original of originals) {
+    const changes = await changesOf(repository, original);
+    const left = new Map([...changes].filter(([path5]) => waiting.has(path5)));
+    await apply(left, (tree) => committer.copyCommit(original, tree, tip));
+  }
+  await apply(waiting, (tree) => committer.copyCommit(lease, tree, tip));
+  return tip;
+}
+async function changesOf(repository, commit) {
+  const raw = ["diff-tree", "-r", "-z", "--root", "--no-commit-id", "--no-renames", commit];
+  const fields = (await repository.run(raw)).split("\0");
+  const changes = /* @__PURE__ */ new Map();
+  for (let at3 = 0; at3 + 1 < fields.length; at3 += 2) {
+    const [, mode = "", , oid = "", status] = fields[at3].split(" ");
+    changes.set(fields[at3 + 1], status === "D" ? null : { mode, oid });
+  }
+  return changes;
+}
+
+// src/git/push.ts
+var LOST = /stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|reference already exists|remote ref updated since checkout|failed to lock/i;
+var BROKEN = /RPC failed|hung up|unexpected disconnect|early EOF|Connection (reset|closed|timed out)|Empty reply|send-pack: unexpected|error: 5\d\d|transfer closed|recv failure|send failure/i;
+async function pushBranch(remote2, branch2, commit, lease) {
+  const ref = `refs/heads/${branch2}`;
+  const args = [
+    ...["push", "--porcelain", "--no-thin", "--no-verify", "--recurse-submodules=no"],
+    ...[`--force-with-lease=${ref}:${lease != null ? lease : ""}`, REMOTE, `${commit}:${ref}`]
+  ];
+  try {
+    await remote2.repository.run(["-c", "core.bigFileThreshold=256k", ...args]);
+    return "done";
+  } catch (error) {
+    if (!(error instanceof GitExitError)) throw error;
+    const said = `${error.stdout}
+${error.stderr}`;
+    if (LOST.test(said)) return "lost";
+    if (BROKEN.test(said)) return "unknown";
+    throw explainGitError(`push to the branch '${branch2}' of`, remote2.name, said, error);
+  }
+}
+
+// src/jobs/publish/additions.ts
+var REGULAR = "100644";
+function planAdditions(candidates, listing, replace) {
+  const changes = /* @__PURE__ */ new Map();
+  const added = [];
+  const left = [];
+  const refused2 = [];
+  for (const candidate of candidates) {
+    const { record: record2, blob } = candidate;
+    const entry = { mode: REGULAR, oid: blob };
+    const news = archivePaths(record2, record2.uname).filter((path6) => {
+      checkFolders(path6, listing);
+      return !same2(listing.get(path6), entry);
+    });
+    const differs = news.some((path6) => listing.has(path6));
+    const [path5 = ""] = archivePaths(record2, record2.uname);
+    if (!differs && listing.has(path5)) left.push(candidate);
+    else if (differs && !replace) refused2.push(candidate);
+    else {
+      added.push(candidate);
+      for (const path6 of news) changes.set(path6, entry);
     }
-    if (additions.changes.size === 0) {
-      return { standing, additions, commit: void 0, next: standing.next };
-    }
-    const tree = await committer.writeTree(standing.tip, additions.changes);
-    const message = commitMessage(additions, desk.runUrl);
-    const commit = await committer.commit(tree, standing.tip, message);
-    const next2 = await listTree(remote2.plumbing, commit);
-    if (desk.dryRun) return { standing, additions, commit, next: next2 };
-    [ours, before] = [commit, additions];
-    const pushed = await pushBranch(remote2, names.branch, commit, standing.lease);
-    return pushed === "done" ? { standing, additions, commit, next: next2 } : pushed;
+  }
+  const aliases = missingAliases(listing).filter(({ alias }) => !changes.has(alias));
+  for (const { alias, entry } of aliases) changes.set(alias, entry);
+  return { added, left, refused: refused2, aliases: aliases.map(({ alias }) => alias), changes };
+}
+function same2(a, b4) {
+  return (a == null ? void 0 : a.oid) === b4.oid && a.mode === b4.mode;
+}
+function missingAliases(listing) {
+  return [...listing].flatMap(([path5, entry]) => {
+    const alias = path5.endsWith(TARBALL_SUFFIX) ? aliasPath(path5) : void 0;
+    if (alias === void 0 || entry.mode !== REGULAR || listing.has(alias)) return [];
+    checkFolders(alias, listing);
+    return [{ alias, entry }];
   });
 }
-async function again(desk, branch2, attempt) {
+function checkFolders(path5, listing) {
+  const parts = path5.split("/");
+  for (let depth = 1; depth < parts.length; depth += 1) {
+    const folder2 = parts.slice(0, depth).join("/");
+    const entry = listing.get(folder2);
+    if (entry === void 0) continue;
+    const kind = entry.mode === "120000" ? "a link" : "a file";
+    throw new Failure(
+      "bad-archive",
+      `${folder2} is ${kind} in the archive, and should be a folder.`,
+      "Those who read the archive see nothing behind it: replace it by a folder."
+    );
+  }
+}
+
+// src/jobs/publish/push-kernels.ts
+var ATTEMPTS2 = 8;
+async function pushKernels(context, names, candidates, replace) {
+  const { remote: remote2, committer } = context;
+  let ours;
+  let before;
+  return retryPush(context, names.branch, async () => {
+    const state = await readBranchState(remote2, committer, names.base, names.branch);
+    const additions = planAdditions(candidates, state.next, replace);
+    if (ours !== void 0 && before !== void 0 && state.lease === ours) {
+      return { state, additions: before, commit: ours, next: state.next };
+    }
+    if (additions.changes.size === 0) {
+      return { state, additions, commit: void 0, next: state.next };
+    }
+    const tree = await committer.writeTree(state.tip, additions.changes);
+    const message = commitMessage(additions, context.runUrl);
+    const commit = await committer.commit(tree, state.tip, message);
+    const next2 = await listTree(remote2.repository, commit);
+    if (context.dryRun) return { state, additions, commit, next: next2 };
+    [ours, before] = [commit, additions];
+    const pushed = await pushBranch(remote2, names.branch, commit, state.lease);
+    return pushed === "done" ? { state, additions, commit, next: next2 } : pushed;
+  });
+}
+async function retryPush(context, branch2, attempt) {
   for (let tried = 1; ; tried += 1) {
     const result = await attempt();
     if (result !== "lost" && result !== "unknown") return result;
@@ -87559,41 +87397,66 @@ async function again(desk, branch2, attempt) {
     if (tried === ATTEMPTS2) {
       throw new Failure(
         result === "lost" ? "bad-archive" : "network",
-        `The branch '${branch2}' of ${desk.remote.name} could not be pushed in ${ATTEMPTS2} attempts: ${why}.`,
+        `The branch '${branch2}' of ${context.remote.name} could not be pushed in ${ATTEMPTS2} attempts: ${why}.`,
         "Run it again: what was checked is checked again, and nothing is pushed twice."
       );
     }
-    desk.progress.note(`${branch2}: ${why}; looking again`);
-    const { clock, interrupted } = desk.platform;
+    context.progress.note(`${branch2}: ${why}; looking again`);
+    const { clock, interrupted } = context.platform;
     await clock.sleep(250 * 2 ** tried * (0.5 + Math.random()), interrupted);
   }
 }
 
-// src/jobs/publish/register.ts
+// src/archive/datadog.ts
+var DATADOG_FILE = "datadog.json";
+function datadogCatalog(catalog) {
+  var _a6, _b3, _c;
+  const tree = {};
+  const entries = [...catalog.values()].flatMap((entry) => {
+    if (entry.state === "failed") return [];
+    const [distribution2 = "", version = "", arch3 = ""] = entryPath(entry).split("/");
+    const { uname: uname2, tarball } = entry;
+    return [{ keys: [arch3, distribution2, version, uname2], sha256: tarball.sha256 }];
+  });
+  const key = ({ keys }) => keys.join("/");
+  entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
+  for (const { keys, sha256: sha2568 } of entries) {
+    const [arch3, distribution2, version, uname2] = keys;
+    (_a6 = tree[arch3]) != null ? _a6 : tree[arch3] = {};
+    const distributions = tree[arch3];
+    (_b3 = distributions[distribution2]) != null ? _b3 : distributions[distribution2] = {};
+    const versions = distributions[distribution2];
+    (_c = versions[version]) != null ? _c : versions[version] = {};
+    versions[version][uname2] = { sha256: sha2568 };
+  }
+  return tree;
+}
+
+// src/jobs/publish/update-catalog.ts
 async function readCatalog(remote2) {
   if (!(await remote2.branches()).has(CATALOG_BRANCH)) {
     return { catalog: EMPTY_CATALOG, commit: void 0 };
   }
-  const [commit] = await remote2.obtain([CATALOG_BRANCH], 1);
-  const files = await listTree(remote2.plumbing, commit);
+  const [commit] = await remote2.fetchBranches([CATALOG_BRANCH], 1);
+  const files = await listTree(remote2.repository, commit);
   const file = files.get(CATALOG_FILE);
   if (file === void 0) return { catalog: EMPTY_CATALOG, commit };
-  await remote2.obtainBlobs(CATALOG_BRANCH, [file.oid]);
-  const [text3] = await readBlobs(remote2.plumbing, [file.oid]);
+  await remote2.fetchBlobs(CATALOG_BRANCH, [file.oid]);
+  const [text3] = await readBlobs(remote2.repository, [file.oid]);
   return { catalog: parseCatalog(String(text3), remote2.name), commit };
 }
-async function register(desk, listings, news, seen) {
-  const { remote: remote2, committer, runUrl, dryRun } = desk;
+async function updateCatalog(context, listings, news, seen) {
+  const { remote: remote2, committer, runUrl, dryRun } = context;
   const entries = [
     ...news.built.map(({ record: record2, blob }) => builtEntry(record2, blob, runUrl)),
     ...news.failed.map((record2) => failedEntry(record2, runUrl))
   ];
   let latest = seen;
-  return again(desk, CATALOG_BRANCH, async () => {
+  return retryPush(context, CATALOG_BRANCH, async () => {
     const known = latest != null ? latest : await readCatalog(remote2);
     latest = void 0;
     const merged = mergeCatalog(known.catalog, entries);
-    const catalog = settleCatalog(merged, listings.base, listings.next);
+    const catalog = updateStates(merged, listings.base, listings.next);
     const text3 = serialiseCatalog(catalog);
     const nothing2 = catalog.size === 0 && known.commit === void 0;
     if (nothing2 || text3 === serialiseCatalog(known.catalog)) return { catalog, commit: void 0 };
@@ -87630,51 +87493,191 @@ Run: ${runUrl}
 `}`;
 }
 
+// src/jobs/publish/validate-input.ts
+var import_node_crypto19 = require("crypto");
+var import_promises33 = require("fs/promises");
+var import_node_os9 = require("os");
+var import_node_path41 = require("path");
+var import_node_util = require("util");
+var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
+async function validateInput(platform3, progress, request2) {
+  const problems = [];
+  const found = [];
+  for (const folder2 of request2.folders) found.push(...await readFolder(folder2, problems));
+  const records = uniqueRecords(found, problems);
+  throwProblems(problems);
+  const failed3 = records.map(({ record: record2 }) => record2).filter(isFailureRecord);
+  const built2 = records.flatMap(
+    ({ folder: folder2, record: record2 }) => isFailureRecord(record2) ? [] : [{ folder: folder2, record: record2 }]
+  );
+  const candidates = await pMap(
+    built2,
+    async ({ folder: folder2, record: record2 }) => {
+      const task = progress.begin(record2.uname);
+      task.stage("check", record2.btf.size);
+      try {
+        const tarball = await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, record2.tarball.path));
+        await checkTarball(platform3, tarball, record2, request2.expectation);
+        const blob = await request2.keep(tarball);
+        task.end("checked");
+        return { record: record2, blob };
+      } catch (error) {
+        platform3.interrupted.throwIfAborted();
+        task.end("refused", describe(error));
+        problems.push(`${(0, import_node_path41.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
+        return void 0;
+      }
+    },
+    { concurrency: (0, import_node_os9.availableParallelism)() }
+  );
+  throwProblems(problems);
+  return { candidates: candidates.filter((one2) => one2 !== void 0), failed: failed3 };
+}
+function throwProblems(problems) {
+  if (problems.length === 0) return;
+  const shown = problems.slice(0, 20).map((problem) => `
+  ${problem}`);
+  const more = problems.length > 20 ? `
+  and ${problems.length - 20} more` : "";
+  throw new Failure(
+    "usage",
+    `Nothing is published, because not all is as \`btfhub build\` leaves it:${shown.join("")}${more}
+`,
+    "Build these kernels again, or take away what does not belong there."
+  );
+}
+async function readFolder(folder2, problems) {
+  const files = await regularFiles(folder2, problems);
+  const found = [];
+  const expected = /* @__PURE__ */ new Set();
+  for (const file of files) {
+    if (!/^records\/[^/]+\.json$/.test(file)) continue;
+    expected.add(file);
+    try {
+      await checkSize(folder2, file, LARGEST.record);
+      const record2 = parseRecord(await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, file), "utf8"), file);
+      found.push({ folder: folder2, record: record2 });
+    } catch (error) {
+      problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${describe(error)}`);
+    }
+  }
+  for (const { record: record2 } of found) {
+    if (isFailureRecord(record2)) continue;
+    const { path: path5 } = record2.tarball;
+    expected.add(path5);
+    if (!files.has(path5))
+      problems.push(`${(0, import_node_path41.join)(folder2, path5)}: it has a record, and is not there.`);
+    else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
+  }
+  for (const file of files) {
+    if (expected.has(file)) continue;
+    const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
+    problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${why}`);
+  }
+  return found;
+}
+async function regularFiles(folder2, problems) {
+  const entries = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
+    if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
+    throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
+  });
+  const files = /* @__PURE__ */ new Set();
+  for (const entry of entries) {
+    const path5 = (0, import_node_path41.relative)(folder2, (0, import_node_path41.join)(entry.parentPath, entry.name));
+    if (entry.isFile()) files.add(path5);
+    else if (!entry.isDirectory()) {
+      const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
+      problems.push(`${(0, import_node_path41.join)(folder2, printable(path5))}: it is ${kind}.`);
+    }
+  }
+  return files;
+}
+async function checkSize(folder2, file, most) {
+  const { size: size2 } = await (0, import_promises33.stat)((0, import_node_path41.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path41.join)(folder2, file)}: ${size2} bytes are too many.`);
+}
+function uniqueRecords(found, problems) {
+  const byUname = /* @__PURE__ */ new Map();
+  for (const one2 of found) {
+    const { uname: uname2 } = one2.record;
+    const other = byUname.get(uname2);
+    if (other === void 0 || isFailureRecord(other.record)) byUname.set(uname2, one2);
+    else if (!isFailureRecord(one2.record) && !sameTarball(one2.record, other.record)) {
+      problems.push(`${uname2} stands in ${other.folder} and in ${one2.folder} with other bytes.`);
+    }
+  }
+  return [...byUname.values()].sort((a, b4) => a.record.uname < b4.record.uname ? -1 : 1);
+}
+function sameTarball(a, b4) {
+  return !isFailureRecord(a) && !isFailureRecord(b4) && a.tarball.sha256 === b4.tarball.sha256;
+}
+async function checkTarball(platform3, tarball, record2, expectation) {
+  expectSame("bytes", tarball.length, record2.tarball.size);
+  expectSame("SHA-256", sha2566(tarball), record2.tarball.sha256);
+  const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
+    signal: platform3.interrupted
+  });
+  expectSame("name of the member", uname2, record2.uname);
+  expectSame("bytes of BTF", btf.length, record2.btf.size);
+  expectSame("SHA-256 of the BTF", sha2566(btf), record2.btf.sha256);
+  const { kinds: kinds3 } = checkBtf(btf, expectation);
+  if (!(0, import_node_util.isDeepStrictEqual)({ ...kinds3 }, { ...record2.btf.kinds })) {
+    throw new Error("the types are not as many as its record says.");
+  }
+}
+function sha2566(bytes2) {
+  return (0, import_node_crypto19.createHash)("sha256").update(bytes2).digest("hex");
+}
+function expectSame(what, actual, recorded) {
+  if (actual === recorded) return;
+  throw new Error(`${what}: ${actual}, but its record says ${recorded}.`);
+}
+
 // src/jobs/publish/publish.ts
 async function publish(platform3, progress, request2) {
   const remote2 = await openRemote(platform3, request2.location, request2.credential);
   try {
     return await publishTo(platform3, progress, request2, remote2);
   } finally {
-    await remote2.plumbing.close();
+    await remote2.repository.close();
   }
 }
 async function publishTo(platform3, progress, request2, remote2) {
   const { base, branch: branch2, dryRun, runUrl, expectation, author, committer: person } = request2;
-  const committer = await openCommitter(platform3, remote2.plumbing, {
+  const committer = await openCommitWriter(platform3, remote2.repository, {
     ...author === void 0 ? {} : { author },
     ...person === void 0 ? {} : { committer: person }
   });
   const seen = await readCatalog(remote2);
-  const intake = await takeIn(platform3, progress, {
+  const input = await validateInput(platform3, progress, {
     folders: request2.folders,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball)
   });
-  const desk = { platform: platform3, progress, remote: remote2, committer, runUrl, dryRun };
-  const shelved = await shelve(desk, { base, branch: branch2 }, intake.candidates, request2.replace);
-  const { standing, additions } = shelved;
-  if (shelved.commit !== void 0 && !dryRun) {
-    progress.note(`${branch2}: pushed ${shelved.commit.slice(0, 12)}`);
+  const context = { platform: platform3, progress, remote: remote2, committer, runUrl, dryRun };
+  const pushed = await pushKernels(context, { base, branch: branch2 }, input.candidates, request2.replace);
+  const { state, additions } = pushed;
+  if (pushed.commit !== void 0 && !dryRun) {
+    progress.note(`${branch2}: pushed ${pushed.commit.slice(0, 12)}`);
   }
-  const registered = await register(
-    desk,
-    { base: standing.base, next: shelved.next },
-    { built: [...additions.added, ...additions.left], failed: intake.failed },
+  const updated = await updateCatalog(
+    context,
+    { base: state.base, next: pushed.next },
+    { built: [...additions.added, ...additions.left], failed: input.failed },
     seen
   );
-  const waiting = findWaiting2(standing.base, shelved.next, registered.catalog);
-  const pullRequest = await review(request2, standing.hasBase, waiting);
+  const waiting = findPending(state.base, pushed.next, updated.catalog);
+  const pullRequest = await ensureReview(request2, state.hasBase, waiting);
   return {
-    ...{ additions, intake, waiting, pullRequest, commit: shelved.commit },
-    ...{ moved: standing.moved, catalogCommit: registered.commit }
+    ...{ additions, input, waiting, pullRequest, commit: pushed.commit },
+    ...{ moved: state.moved, catalogCommit: updated.commit }
   };
 }
-async function review(request2, hasBase, waiting) {
+async function ensureReview(request2, hasBase, waiting) {
   var _a6;
   const { forge, base, branch: branch2, dryRun } = request2;
   const none = (why) => ({ action: "none", why });
-  if (!isWaiting(waiting)) return none("nothing-waits");
+  if (!hasPending(waiting)) return none("nothing-waits");
   if (forge === void 0) return none("not-asked-for");
   if (!hasBase) return none("no-base");
   if (dryRun) return none("dry-run");
@@ -88997,8 +89000,8 @@ function fitting(markdown) {
   const bytes2 = Buffer.from(markdown);
   if (bytes2.length < LARGEST_SUMMARY) return markdown;
   const notice = "\n\nThe rest does not fit here: the log and the report have all of it.\n";
-  const kept2 = bytes2.subarray(0, LARGEST_SUMMARY - notice.length - 1).toString("utf8");
-  return `${kept2.slice(0, kept2.lastIndexOf("\n"))}${notice}`;
+  const kept = bytes2.subarray(0, LARGEST_SUMMARY - notice.length - 1).toString("utf8");
+  return `${kept.slice(0, kept.lastIndexOf("\n"))}${notice}`;
 }
 function escapeData3(text3) {
   return text3.replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
@@ -89010,8 +89013,8 @@ function escapeProperty2(text3) {
 // src/commands/publish-report.ts
 function publishOutcome(request2, forge, published) {
   var _a6, _b3;
-  const { additions, intake, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published;
-  const { added, left, refused: refused2, twins } = additions;
+  const { additions, input, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published;
+  const { added, left, refused: refused2, aliases } = additions;
   const ensured = pullRequest.action === "none" ? void 0 : pullRequest;
   const lines = report(request2, published);
   const unfinished = refused2.length > 0 || reasonOf(pullRequest) === "no-base";
@@ -89031,8 +89034,8 @@ function publishOutcome(request2, forge, published) {
       added: added.map(summary2),
       left: left.map(summary2),
       refused: refused2.map(summary2),
-      failed: intake.failed.map(({ uname: uname2, reason: reason2, message }) => ({ uname: uname2, reason: reason2, message })),
-      twins,
+      failed: input.failed.map(({ uname: uname2, reason: reason2, message }) => ({ uname: uname2, reason: reason2, message })),
+      twins: aliases,
       waiting: {
         kernels: waiting.known.map(({ uname: uname2 }) => uname2),
         others: waiting.others,
@@ -89066,8 +89069,8 @@ function reasonOf(pullRequest) {
   return pullRequest.action === "none" ? pullRequest.why : void 0;
 }
 function report(request2, published) {
-  const { additions, intake, commit, catalogCommit, moved: moved2, waiting } = published;
-  const { added, left, refused: refused2, twins } = additions;
+  const { additions, input, commit, catalogCommit, moved: moved2, waiting } = published;
+  const { added, left, refused: refused2, aliases } = additions;
   const { branch: branch2, base, dryRun } = request2;
   const size2 = added.reduce((total, { record: record2 }) => total + record2.tarball.size, 0);
   const would = dryRun ? "would be " : "";
@@ -89075,14 +89078,14 @@ function report(request2, published) {
     added.length > 0 ? `${kernels2(added.length)} (${bytes(size2)}) ${would}pushed to '${branch2}'${short(commit, dryRun)}` : commit === void 0 ? `Nothing new: nothing ${dryRun ? "would be" : "is"} pushed to '${branch2}'` : `'${branch2}' ${would}pushed${short(commit, dryRun)}`,
     ...moved2 === "rebased" && commit ? [`What waited ${would}rebased on '${base}'`] : [],
     ...moved2 === "afresh" && commit ? [`'${branch2}' was merged, and ${would}started afresh on '${base}'`] : [],
-    ...twins.length > 0 ? [`${twins.length} tarballs of arm64 ${would}named aarch64 too`] : [],
+    ...aliases.length > 0 ? [`${aliases.length} tarballs of arm64 ${would}named aarch64 too`] : [],
     ...left.length > 0 ? [`${kernels2(left.length)} there already, with the same bytes`] : [],
     ...refused2.map(({ record: record2 }) => `Refused: ${record2.uname}. ${REFUSED}`),
-    ...intake.failed.length > 0 ? [
-      `${kernels2(intake.failed.length)} failed to build; the catalog ${dryRun ? "would say" : "says"} why`
+    ...input.failed.length > 0 ? [
+      `${kernels2(input.failed.length)} failed to build; the catalog ${dryRun ? "would say" : "says"} why`
     ] : [],
     ...catalogCommit === void 0 ? [] : [`Catalog ${would}brought up to date`],
-    ...isWaiting(waiting) ? [`${kernels2(waiting.known.length)} ${dryRun ? "would wait" : "wait"} for review`] : [],
+    ...hasPending(waiting) ? [`${kernels2(waiting.known.length)} ${dryRun ? "would wait" : "wait"} for review`] : [],
     ...pullRequestLines(request2, published.pullRequest)
   ];
 }
@@ -89141,7 +89144,7 @@ var publish2 = defineCommand({
     "btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run"
   ],
   run: async (platform3, given) => {
-    const location = locate(given.archive);
+    const location = parseLocation(given.archive);
     if (location.kind === "folder") {
       throw new Failure(
         "usage",
@@ -89298,7 +89301,7 @@ function table(tools2) {
 var import_node_os11 = require("os");
 var import_node_path47 = require("path");
 
-// src/archive/cached.ts
+// src/archive/cached-reader.ts
 var import_node_crypto20 = require("crypto");
 var import_promises36 = require("fs/promises");
 var import_node_path43 = require("path");
@@ -89307,16 +89310,16 @@ function cachedReader(reader, folder2) {
 }
 async function* readCached(reader, folder2, kernels3) {
   await (0, import_promises36.mkdir)(folder2, { recursive: true });
-  const kept2 = /* @__PURE__ */ new Map();
+  const kept = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const name = await reader.identify(kernel);
-    if (name !== void 0 && await readKept(folder2, name)) kept2.set(kernel, name);
+    if (name !== void 0 && await readKept(folder2, name)) kept.set(kernel, name);
   }
-  const missing3 = kernels3.filter((kernel) => !kept2.has(kernel));
+  const missing3 = kernels3.filter((kernel) => !kept.has(kernel));
   const fetched = reader.read(missing3);
   let next2 = await fetched.next();
   for (const kernel of kernels3) {
-    const name = kept2.get(kernel);
+    const name = kept.get(kernel);
     const tarball = name && await readKept(folder2, name);
     if (tarball) {
       const promised = isPromised(await reader.catalog(), kernel, tarball, reader.name);
@@ -89347,7 +89350,7 @@ function isNamed(name, bytes2) {
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
   return hash.update(bytes2).digest("hex") === sum2;
 }
-async function pruneCache(reader, folder2, kernels3) {
+async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
   const names = await (0, import_promises36.readdir)(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
@@ -90396,7 +90399,7 @@ var tailor2 = defineCommand({
         jobs: (_a6 = options3.jobs) != null ? _a6 : (0, import_node_os11.availableParallelism)()
       });
       const { failed: failed3, kernels: kernels3 } = made;
-      if (cache !== void 0 && failed3.length === 0) await pruneCache(reader, cache, kernels3);
+      if (cache !== void 0 && failed3.length === 0) await removeOthers(reader, cache, kernels3);
       return {
         status: failed3.length > 0 ? 1 : 0,
         document: { output, layout, ...made },

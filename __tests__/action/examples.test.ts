@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { git, tree } from '../archive/repositories.ts';
+import { git, tree } from '../git/repositories.ts';
 import { root } from './files.ts';
 import { type Machine, runAtomGit, runGiteeGo, runJenkins } from './pipelines.ts';
 import { runWorkflow } from './runner/workflow.ts';

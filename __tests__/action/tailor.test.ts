@@ -12,12 +12,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packBtf } from '../../src/btf/tarball.ts';
 import { asUname } from '../../src/names.ts';
-import { type GitServer, startGitServer } from '../archive/git-server.ts';
-import { commit, createRepository } from '../archive/repositories.ts';
-import { shelve } from '../archive/shelves.ts';
+import { archiveFiles } from '../archive/archive-files.ts';
 import { KERNELS, PROGRAMS } from '../btf/core/cases.ts';
 import { compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
 import { entriesOf } from '../commands/packed.ts';
+import { type GitServer, startGitServer } from '../git/git-server.ts';
+import { commit, createRepository } from '../git/repositories.ts';
 import { root } from './files.ts';
 import { HostServices } from './runner/host.ts';
 import { runWorkflow } from './runner/workflow.ts';
@@ -49,7 +49,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tailor-'));
   services = new HostServices(root, join(folder, 'host'));
   bare = createRepository(folder, 'archive.git');
-  commit(bare, 'master', shelve(tarballs));
+  commit(bare, 'master', archiveFiles(tarballs));
   git = await startGitServer(folder);
 });
 afterEach(async () => {
@@ -126,10 +126,10 @@ test('a project gets the minimal BTF of every kernel, and the next run moves no 
 
 test('after the archive has grown only what is new is moved, and kept under another key', async () => {
   const { [NEW]: later, ...before } = tarballs;
-  commit(bare, 'master', { ...shelve(before), [tarballPath(NEW)]: null });
+  commit(bare, 'master', { ...archiveFiles(before), [tarballPath(NEW)]: null });
   expect((await run()).said).toEqual([OUTPUT, '2', '0']);
   const [old] = services.cacheKeys();
-  commit(bare, 'master', shelve({ [NEW]: later ?? Buffer.of() }));
+  commit(bare, 'master', archiveFiles({ [NEW]: later ?? Buffer.of() }));
   const grown = await run();
   expect(grown.said).toEqual([OUTPUT, '3', '0']);
   expect(services.cacheKeys()).toHaveLength(2);
@@ -137,7 +137,7 @@ test('after the archive has grown only what is new is moved, and kept under anot
 });
 
 test('one broken tarball makes the run red, and the rest is made and kept', async () => {
-  commit(bare, 'master', shelve({ [ARM]: Buffer.from('nothing') }));
+  commit(bare, 'master', archiveFiles({ [ARM]: Buffer.from('nothing') }));
   const { result, log, said, file } = await run();
   expect([result, ...said]).toEqual(['failure', OUTPUT, '2', '1']);
   expect(log).toMatch(new RegExp(`^::error title=${ARM.replaceAll('.', '\\.')}::`, 'm'));
@@ -216,5 +216,5 @@ test("Ubuntu's script that wants the running kernel's package is passed by", asy
 });
 
 function tarballPath(uname: string): string {
-  return Object.keys(shelve({ [uname]: Buffer.of() }))[0] ?? '';
+  return Object.keys(archiveFiles({ [uname]: Buffer.of() }))[0] ?? '';
 }

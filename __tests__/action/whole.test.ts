@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { head, read, tree } from '../archive/repositories.ts';
+import { head, read, tree } from '../git/repositories.ts';
 import { root } from './files.ts';
 import { sha256 } from './runner/host.ts';
 import { type Run, runWorkflow, type Trigger } from './runner/workflow.ts';

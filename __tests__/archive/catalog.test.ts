@@ -9,7 +9,7 @@ import {
   mergeCatalog,
   parseCatalog,
   serialiseCatalog,
-  settleCatalog,
+  updateStates,
 } from '../../src/archive/catalog.ts';
 import { datadogCatalog } from '../../src/archive/datadog.ts';
 import { tarballPath } from '../../src/archive/layout.ts';
@@ -163,7 +163,7 @@ describe('the catalog', () => {
       base: Map<string, { oid: string }>,
       next: Map<string, { oid: string }>,
       entry: CatalogEntry = built(A),
-    ) => settleCatalog(catalogOf(entry), base, next).get(path)?.state;
+    ) => updateStates(catalogOf(entry), base, next).get(path)?.state;
     expect(state(nothing, listing(1))).toBe('pending');
     expect(state(listing(1), listing(1))).toBe('archived');
     expect(state(listing(2), listing(1))).toBe('pending'); // a replacement waits

@@ -7,7 +7,7 @@ import type { CheckReport } from '../../src/jobs/check.ts';
 import { asUname } from '../../src/names.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { Platform } from '../../src/platform/platform.ts';
-import { shelve as shelveReal, writeFiles } from '../archive/shelves.ts';
+import { archiveFiles as shelveReal, writeFiles } from '../archive/archive-files.ts';
 import { KERNELS, PROGRAMS, TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
 import { compile, compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
@@ -37,7 +37,11 @@ async function run(
 }
 
 /** Puts a kernel into the archive, on Arm under both names. */
-async function shelve(kernel: string, version: string, unames: readonly string[]): Promise<void> {
+async function archiveFiles(
+  kernel: string,
+  version: string,
+  unames: readonly string[],
+): Promise<void> {
   const btf = paholeBtf(folder, KERNELS[kernel] ?? '');
   for (const uname of unames) {
     const tarball = await packBtf(programs, asUname(uname), btf);
@@ -51,9 +55,12 @@ async function shelve(kernel: string, version: string, unames: readonly string[]
 }
 
 beforeAll(async () => {
-  await shelve('base', '22.03', ['5.10.0-60.1.oe2203.x86_64', '5.10.0-60.2.oe2203.x86_64']);
-  await shelve('poor', '22.03', ['5.10.0-60.3.oe2203.x86_64', '5.10.0-136.1.oe2203sp1.aarch64']);
-  await shelve('moved', '24.03', ['6.6.0-28.1.oe2403.x86_64']);
+  await archiveFiles('base', '22.03', ['5.10.0-60.1.oe2203.x86_64', '5.10.0-60.2.oe2203.x86_64']);
+  await archiveFiles('poor', '22.03', [
+    '5.10.0-60.3.oe2203.x86_64',
+    '5.10.0-136.1.oe2203sp1.aarch64',
+  ]);
+  await archiveFiles('moved', '24.03', ['6.6.0-28.1.oe2403.x86_64']);
   for (const name of ['fields', 'guarded', 'guarded by a constant']) {
     objects.set(name, compileBpf(folder, PROGRAMS[name] ?? '', 'bpf'));
   }

@@ -5,10 +5,10 @@ import { fetch } from '../../src/commands/fetch.ts';
 import { serveFolder } from '../../src/download/static-server.ts';
 import { parseOsRelease } from '../../src/jobs/fetch/machine.ts';
 import { asUname } from '../../src/names.ts';
-import { startGitServer } from '../archive/git-server.ts';
-import { commit, createRepository } from '../archive/repositories.ts';
-import { catalogOf, shelve, writeFiles } from '../archive/shelves.ts';
+import { archiveFiles, catalogOf, writeFiles } from '../archive/archive-files.ts';
 import { EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import { startGitServer } from '../git/git-server.ts';
+import { commit, createRepository } from '../git/repositories.ts';
 import { shared, testWithShared } from '../shared.ts';
 import { hostWith, makeImage, run } from './hosts.ts';
 
@@ -31,7 +31,7 @@ beforeAll(async () => {
       UNAMES.map(async (one) => [one, await packBtf(programs, asUname(one), btf)] as const),
     ),
   );
-  writeFiles(archive, { ...shelve(tarballs), 'catalog.json': catalogOf(tarballs) });
+  writeFiles(archive, { ...archiveFiles(tarballs), 'catalog.json': catalogOf(tarballs) });
 });
 afterAll(() => Promise.all(closers.map((close) => close())));
 
@@ -94,7 +94,7 @@ test('nothing is written when the BTF is not that of a whole kernel', async () =
 
 test('an HTTP root without a catalog is told the VERSION_ID', async () => {
   const bare = join(folder, 'bare');
-  writeFiles(bare, shelve({ [X86]: await packBtf(programs, asUname(X86), btf) }));
+  writeFiles(bare, archiveFiles({ [X86]: await packBtf(programs, asUname(X86), btf) }));
   const served = await serveFolder(bare);
   closers.push(served.close);
   const root = makeImage(join(folder, 'unknown'), '99.09', X86);
@@ -118,7 +118,7 @@ describe.each(['x86_64', 'aarch64'])('the real BTF of %s', (arch) => {
   const uname = `4.19.90-2112.8.0.0131.oe1.${arch}`;
   testWithShared('samples')('is the very one, by git as by HTTP', async () => {
     const tarball = readFileSync(join(shared, 'samples', `${uname}.btf.tar.xz`));
-    const files = shelve({ [uname]: tarball });
+    const files = archiveFiles({ [uname]: tarball });
     const root = join(folder, `real-${arch}`);
     commit(createRepository(root, 'archive.git'), 'master', files);
     writeFiles(join(root, 'raw'), { ...files, 'catalog.json': catalogOf({ [uname]: tarball }) });

@@ -1,7 +1,7 @@
 import type { Command, OptionTable, Outcome, Values } from '../../src/commands/command.ts';
 import { type Given, readOptions } from '../../src/commands/values.ts';
 import type { Platform } from '../../src/platform/platform.ts';
-import { writeFiles } from '../archive/shelves.ts';
+import { writeFiles } from '../archive/archive-files.ts';
 import { programs } from '../btf/made.ts';
 import { fastPlatform } from '../tree/platform.ts';
 

@@ -15,7 +15,7 @@ import { packBtf } from '../../src/btf/tarball.ts';
 import { fetch } from '../../src/commands/fetch.ts';
 import { install } from '../../src/commands/install.ts';
 import { asUname } from '../../src/names.ts';
-import { catalogOf, shelve, writeFiles } from '../archive/shelves.ts';
+import { archiveFiles, catalogOf, writeFiles } from '../archive/archive-files.ts';
 import { TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
 import { compileBpf, EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
@@ -34,8 +34,8 @@ const any = { minimumTypes: '0' };
 
 beforeAll(async () => {
   const pack = (uname: string, content: Buffer) => packBtf(programs, asUname(uname), content);
-  writeFiles(archive, shelve({ [X86]: await pack(X86, btf), [ARM]: await pack(ARM, btf) }));
-  writeFiles(newer, shelve({ [X86]: await pack(X86, other) }));
+  writeFiles(archive, archiveFiles({ [X86]: await pack(X86, btf), [ARM]: await pack(ARM, btf) }));
+  writeFiles(newer, archiveFiles({ [X86]: await pack(X86, other) }));
 });
 
 let images = 0;
@@ -177,7 +177,7 @@ describe.each(['x86_64', 'aarch64'])('the real BTF of %s', (arch) => {
   function unpackByHand(): Buffer {
     const sample = join(shared, 'samples', `${uname}.btf.tar.xz`);
     const tarballs = { [uname]: readFileSync(sample) };
-    writeFiles(real, { ...shelve(tarballs), 'catalog.json': catalogOf(tarballs) });
+    writeFiles(real, { ...archiveFiles(tarballs), 'catalog.json': catalogOf(tarballs) });
     execFileSync('tar', ['--extract', '--xz', '-f', sample, '-C', folder]);
     return readFileSync(raw);
   }

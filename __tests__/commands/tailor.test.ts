@@ -7,13 +7,13 @@ import { check } from '../../src/commands/check.ts';
 import { tailor } from '../../src/commands/tailor.ts';
 import type { Tailored } from '../../src/jobs/tailor/tailor.ts';
 import { asUname } from '../../src/names.ts';
-import { startGitServer } from '../archive/git-server.ts';
-import { commit, createRepository } from '../archive/repositories.ts';
-import { catalogOf, shelve, writeFiles } from '../archive/shelves.ts';
+import { archiveFiles, catalogOf, writeFiles } from '../archive/archive-files.ts';
 import { KERNELS, PROGRAMS, TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
 import { compileBpf, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
 import { bytes } from '../download/conditions.ts';
+import { startGitServer } from '../git/git-server.ts';
+import { commit, createRepository } from '../git/repositories.ts';
 import { shared, testWithShared } from '../shared.ts';
 import { fastPlatform } from '../tree/platform.ts';
 import { run } from './hosts.ts';
@@ -44,7 +44,7 @@ beforeAll(async () => {
     async ([uname, btf]) => [uname, await packBtf(programs, asUname(uname), btf)] as const,
   );
   tarballs = Object.fromEntries(await Promise.all(packed));
-  writeFiles(archive, { ...shelve(tarballs), 'catalog.json': catalogOf(tarballs) });
+  writeFiles(archive, { ...archiveFiles(tarballs), 'catalog.json': catalogOf(tarballs) });
 });
 afterAll(() => Promise.all(closers.map((close) => close())));
 
@@ -173,7 +173,7 @@ test('only the kernels that are selected are moved', async () => {
   const root = join(folder, 'git');
   const ballast = bytes(200_000);
   commit(createRepository(root, 'archive.git'), 'master', {
-    ...shelve(tarballs),
+    ...archiveFiles(tarballs),
     'openEuler/20.03/x86_64/4.19.90-1.oe1.x86_64.btf.tar.xz': ballast,
   });
   const git = await startGitServer(root);
@@ -220,7 +220,7 @@ test('the key of the cache changes with the tarballs, and with them only', async
 
 test('a kernel whose tarball is broken does not stop the others', async () => {
   const broken = join(folder, 'broken');
-  writeFiles(broken, shelve({ ...tarballs, [ARM]: Buffer.from('nothing') }));
+  writeFiles(broken, archiveFiles({ ...tarballs, [ARM]: Buffer.from('nothing') }));
   const { status, made, failures, output } = await make({ archive: broken });
   expect(status).toBe(1);
   expect(made.failed.map(({ kernel }) => kernel.uname)).toEqual([ARM]);
@@ -246,7 +246,7 @@ testWithShared('samples')(
       unames.map((uname) => [uname, readFileSync(join(shared, 'samples', `${uname}.btf.tar.xz`))]),
     );
     const place = join(folder, 'real');
-    writeFiles(place, shelve(real));
+    writeFiles(place, archiveFiles(real));
     const objects = [compileBpf(folder, TASKS_AND_SOCKETS, 'bpf'), object[0] ?? ''];
     const { output, status } = await make({ archive: place, object: objects });
     expect(status).toBe(0);

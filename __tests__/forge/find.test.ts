@@ -1,9 +1,9 @@
-import { locate } from '../../src/archive/location.ts';
 import { findForge } from '../../src/forge/find.ts';
 import type { ForgeName } from '../../src/forge/forge.ts';
+import { parseLocation } from '../../src/git/location.ts';
 
 function find(where: string, wish: { forge?: ForgeName; apiUrl?: string } = {}) {
-  const location = locate(where);
+  const location = parseLocation(where);
   if (location.kind !== 'remote') throw new Error(`${where} is not remote`);
   const { forge, root, owner, repository } = findForge(location, wish);
   return [forge, root, owner, repository];
@@ -42,7 +42,7 @@ test('--api-url is taken as it is, without a slash at its end, a password or a q
 });
 
 test('the password of a URL is taken out of it', () => {
-  const location = locate('https://person:s%20cret@gitee.com/a/b.git');
+  const location = parseLocation('https://person:s%20cret@gitee.com/a/b.git');
   expect(location).toMatchObject({
     user: 'person',
     password: 's cret',

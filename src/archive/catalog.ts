@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 import { describe, Failure } from '../failure.ts';
+import type { Oid } from '../git/remote.ts';
 import { asBranch, type Uname } from '../names.ts';
-import { type Shelf, tarballPath } from './layout.ts';
+import { type ArchiveFolder, tarballPath } from './layout.ts';
 import type { FailureRecord, KernelRecord } from './record.ts';
-import type { Oid } from './remote.ts';
 import * as shape from './shapes.ts';
 
 /** Version of the catalog's shape; raised when a reader of the old shape would be misled. */
@@ -11,13 +11,13 @@ export const CATALOG_SCHEMA = 1;
 export const CATALOG_BRANCH = asBranch('catalog');
 export const CATALOG_FILE = 'catalog.json';
 
-type Identity = Pick<
+type KernelIdentity = Pick<
   KernelRecord,
   'uname' | 'nvra' | 'distribution' | 'versionId' | 'releases' | 'arch' | 'package'
 >;
 
 /** A kernel whose BTF is in the archive, or waits on `next` for a person's review. */
-export interface BuiltEntry extends Identity {
+export interface BuiltEntry extends KernelIdentity {
   readonly state: 'archived' | 'pending';
   readonly tarball: {
     readonly size: number;
@@ -36,7 +36,7 @@ export interface BuiltEntry extends Identity {
 }
 
 /** A kernel whose BTF could not be made. A newer package of the same name starts counting afresh. */
-export interface FailedEntry extends Identity {
+export interface FailedEntry extends KernelIdentity {
   readonly state: 'failed';
   readonly reason: FailureRecord['reason'];
   readonly message: string;
@@ -116,7 +116,7 @@ export function parseCatalog(text: string, from: string): Catalog {
 }
 
 /** Where the tarball of this kernel is in the archive, and what the catalog knows it by. */
-export function entryPath(entry: Shelf & { readonly uname: Uname }): string {
+export function entryPath(entry: ArchiveFolder & { readonly uname: Uname }): string {
   return tarballPath(entry, entry.uname);
 }
 
@@ -153,7 +153,7 @@ export function failedEntry(record: FailureRecord, runUrl?: string): FailedEntry
   };
 }
 
-function identityOf(record: KernelRecord | FailureRecord): Identity {
+function identityOf(record: KernelRecord | FailureRecord): KernelIdentity {
   const { uname, nvra, distribution, versionId, releases, arch } = record;
   return { uname, nvra, distribution, versionId, releases, arch, package: record.package };
 }
@@ -193,22 +193,22 @@ function mergeFailures(known: FailedEntry, news: FailedEntry): FailedEntry {
   return { ...later, attempts: [first as string, ...rest] };
 }
 
-type Listing = ReadonlyMap<string, { readonly oid: Oid | undefined }>;
+type BlobsByPath = ReadonlyMap<string, { readonly oid: Oid | undefined }>;
 
 /**
  * The catalog with its states as the branches have them: what the base branch holds is archived, what
  * only `next` holds is pending, and what neither holds any more is forgotten, so that it is built again.
  */
-export function settleCatalog(catalog: Catalog, base: Listing, next: Listing): Catalog {
-  const settled = new Map<string, CatalogEntry>();
+export function updateStates(catalog: Catalog, base: BlobsByPath, next: BlobsByPath): Catalog {
+  const updated = new Map<string, CatalogEntry>();
   for (const [path, entry] of catalog) {
     if (entry.state === 'failed') {
-      if (!base.has(path) && !next.has(path)) settled.set(path, entry);
+      if (!base.has(path) && !next.has(path)) updated.set(path, entry);
     } else if (base.get(path)?.oid === entry.tarball.blob) {
-      settled.set(path, { ...entry, state: 'archived' });
+      updated.set(path, { ...entry, state: 'archived' });
     } else if (next.get(path)?.oid === entry.tarball.blob) {
-      settled.set(path, { ...entry, state: 'pending' });
+      updated.set(path, { ...entry, state: 'pending' });
     }
   }
-  return settled;
+  return updated;
 }

@@ -10,14 +10,14 @@ import {
 } from '../names.ts';
 
 /** Where the archive keeps the kernels of one architecture of one VERSION_ID. */
-export interface Shelf {
+export interface ArchiveFolder {
   readonly distribution: DistributionId;
   readonly versionId: VersionId;
   readonly arch: Arch;
 }
 
 /** One kernel of an archive. */
-export interface KernelName extends Shelf {
+export interface KernelName extends ArchiveFolder {
   readonly uname: Uname;
 }
 
@@ -30,24 +30,24 @@ export const TARBALL_SUFFIX = '.btf.tar.xz';
  * `openEuler/22.03/arm64/<uname -r>.btf.tar.xz`: the layout of BTFHub's archive, and of openEuler's.
  * The names were checked when they got their types, so this is a safe relative path.
  */
-export function tarballPath(shelf: Shelf, uname: Uname): string {
-  const folder = FOLDER_OF_ARCH[shelf.arch] ?? shelf.arch;
-  return `${shelf.distribution}/${shelf.versionId}/${folder}/${uname}${TARBALL_SUFFIX}`;
+export function tarballPath(folder: ArchiveFolder, uname: Uname): string {
+  const archFolder = FOLDER_OF_ARCH[folder.arch] ?? folder.arch;
+  return `${folder.distribution}/${folder.versionId}/${archFolder}/${uname}${TARBALL_SUFFIX}`;
 }
 
 /**
  * All paths that one tarball has in the archive. Arm has a second one, `aarch64`, because
  * bpf-compatible looks under `uname -m`; git keeps the same bytes once.
  */
-export function archivePaths(shelf: Shelf, uname: Uname): readonly string[] {
-  const path = tarballPath(shelf, uname);
-  if (FOLDER_OF_ARCH[shelf.arch] === undefined) return [path];
-  const twin = `${shelf.distribution}/${shelf.versionId}/${shelf.arch}/${uname}${TARBALL_SUFFIX}`;
-  return [path, twin];
+export function archivePaths(folder: ArchiveFolder, uname: Uname): readonly string[] {
+  const path = tarballPath(folder, uname);
+  if (FOLDER_OF_ARCH[folder.arch] === undefined) return [path];
+  const alias = `${folder.distribution}/${folder.versionId}/${folder.arch}/${uname}${TARBALL_SUFFIX}`;
+  return [path, alias];
 }
 
-/** `openEuler/22.03/aarch64/...` for `openEuler/22.03/arm64/...`; undefined for a path that needs no twin. */
-export function twinPath(path: string): string | undefined {
+/** `openEuler/22.03/aarch64/...` for `openEuler/22.03/arm64/...`; undefined for a path that needs no alias. */
+export function aliasPath(path: string): string | undefined {
   const parts = path.split('/');
   const arch = Object.keys(FOLDER_OF_ARCH).find((one) => FOLDER_OF_ARCH[one] === parts[2]);
   if (parts.length !== 4 || arch === undefined) return undefined;

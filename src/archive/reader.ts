@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { pMapIterable } from 'p-map';
 import { Failure } from '../failure.ts';
+import type { Archive } from './archive.ts';
 import { CATALOG_BRANCH, CATALOG_FILE, type Catalog, entryPath, parseCatalog } from './catalog.ts';
-import type { Archive } from './git.ts';
 import { archivePaths, type KernelName, parseTarballPath, tarballPath } from './layout.ts';
 
 /** A tarball as it came out of an archive. */
-export interface Delivery {
+export interface ArchivedTarball {
   readonly kernel: KernelName;
   readonly tarball: Buffer;
   /** Whether the catalog promises these very bytes; false where it says nothing about the kernel. */
@@ -26,7 +26,7 @@ export interface ArchiveReader {
    * The tarballs of these kernels, in their order; of those that the archive lacks, none comes.
    * Throws `checksum-mismatch` for one that the catalog knows with other bytes.
    */
-  read(kernels: readonly KernelName[]): AsyncGenerator<Delivery>;
+  read(kernels: readonly KernelName[]): AsyncGenerator<ArchivedTarball>;
   /** The catalog, or undefined where there is none. */
   catalog(): Promise<Catalog | undefined>;
   /**
@@ -38,7 +38,7 @@ export interface ArchiveReader {
 }
 
 /** How the files of one archive are had. */
-interface Files {
+interface ArchiveFiles {
   readonly name: string;
   list(catalog: Catalog | undefined): Promise<readonly KernelName[]>;
   read(
@@ -127,7 +127,7 @@ export function httpReader(
   });
 }
 
-function readerOf(files: Files): ArchiveReader {
+function readerOf(files: ArchiveFiles): ArchiveReader {
   let known: Promise<Catalog | undefined> | undefined;
   const catalog = () => {
     known ??= files

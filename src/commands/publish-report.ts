@@ -1,7 +1,7 @@
 import type { ForgeName } from '../forge/forge.ts';
-import type { Candidate } from '../jobs/publish/intake.ts';
+import { hasPending } from '../jobs/publish/messages.ts';
 import type { Published, PublishRequest, PullRequestMissing } from '../jobs/publish/publish.ts';
-import { isWaiting } from '../jobs/publish/wording.ts';
+import type { ValidatedKernel } from '../jobs/publish/validate-input.ts';
 import { bytes } from '../report/units.ts';
 import type { Outcome } from './command.ts';
 
@@ -11,8 +11,8 @@ export function publishOutcome(
   forge: ForgeName | undefined,
   published: Published,
 ): Outcome {
-  const { additions, intake, pullRequest, commit, catalogCommit, moved, waiting } = published;
-  const { added, left, refused, twins } = additions;
+  const { additions, input, pullRequest, commit, catalogCommit, moved, waiting } = published;
+  const { added, left, refused, aliases } = additions;
   const ensured = pullRequest.action === 'none' ? undefined : pullRequest;
   const lines = report(request, published);
   const unfinished = refused.length > 0 || reasonOf(pullRequest) === 'no-base';
@@ -34,8 +34,8 @@ export function publishOutcome(
       added: added.map(summary),
       left: left.map(summary),
       refused: refused.map(summary),
-      failed: intake.failed.map(({ uname, reason, message }) => ({ uname, reason, message })),
-      twins,
+      failed: input.failed.map(({ uname, reason, message }) => ({ uname, reason, message })),
+      twins: aliases,
       waiting: {
         kernels: waiting.known.map(({ uname }) => uname),
         others: waiting.others,
@@ -60,7 +60,7 @@ export function publishOutcome(
 const REFUSED =
   'The archive has it with other bytes, which stay. Give --replace to put these in their place.';
 
-function summary({ record }: Candidate) {
+function summary({ record }: ValidatedKernel) {
   const { uname, tarball } = record;
   return { uname, path: tarball.path, size: tarball.size, sha256: tarball.sha256 };
 }
@@ -73,8 +73,8 @@ function report(
   request: Omit<PublishRequest, 'forge' | 'credential'>,
   published: Published,
 ): string[] {
-  const { additions, intake, commit, catalogCommit, moved, waiting } = published;
-  const { added, left, refused, twins } = additions;
+  const { additions, input, commit, catalogCommit, moved, waiting } = published;
+  const { added, left, refused, aliases } = additions;
   const { branch, base, dryRun } = request;
   const size = added.reduce((total, { record }) => total + record.tarball.size, 0);
   const would = dryRun ? 'would be ' : '';
@@ -88,16 +88,18 @@ function report(
     ...(moved === 'afresh' && commit
       ? [`'${branch}' was merged, and ${would}started afresh on '${base}'`]
       : []),
-    ...(twins.length > 0 ? [`${twins.length} tarballs of arm64 ${would}named aarch64 too`] : []),
+    ...(aliases.length > 0
+      ? [`${aliases.length} tarballs of arm64 ${would}named aarch64 too`]
+      : []),
     ...(left.length > 0 ? [`${kernels(left.length)} there already, with the same bytes`] : []),
     ...refused.map(({ record }) => `Refused: ${record.uname}. ${REFUSED}`),
-    ...(intake.failed.length > 0
+    ...(input.failed.length > 0
       ? [
-          `${kernels(intake.failed.length)} failed to build; the catalog ${dryRun ? 'would say' : 'says'} why`,
+          `${kernels(input.failed.length)} failed to build; the catalog ${dryRun ? 'would say' : 'says'} why`,
         ]
       : []),
     ...(catalogCommit === undefined ? [] : [`Catalog ${would}brought up to date`]),
-    ...(isWaiting(waiting)
+    ...(hasPending(waiting)
       ? [`${kernels(waiting.known.length)} ${dryRun ? 'would wait' : 'wait'} for review`]
       : []),
     ...pullRequestLines(request, published.pullRequest),

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { parseIdentity } from '../archive/commits.ts';
-import { type Credential, credentialFor } from '../archive/credential.ts';
-import { type Location, locate } from '../archive/location.ts';
 import { describe, Failure } from '../failure.ts';
 import { findForge, openForge } from '../forge/find.ts';
 import { FORGES, type Forge } from '../forge/forge.ts';
+import { parseIdentity } from '../git/commits.ts';
+import { credentialFor, type GitCredential } from '../git/credential.ts';
+import { parseLocation, type RepositoryLocation } from '../git/location.ts';
 import { type PublishRequest, publish as runPublish } from '../jobs/publish/publish.ts';
 import { asBranch } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -55,7 +55,7 @@ export const publish = defineCommand({
     'btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run',
   ],
   run: async (platform, given) => {
-    const location = locate(given.archive);
+    const location = parseLocation(given.archive);
     if (location.kind === 'folder') {
       throw new Failure(
         'usage',
@@ -71,14 +71,14 @@ export const publish = defineCommand({
   },
 });
 
-type Given = Values<typeof options>;
+type PublishOptions = Values<typeof options>;
 
 /** The token, blotted out of logs before anything else is said; none for what needs none. */
 async function readCredential(
   platform: Platform,
-  location: Exclude<Location, { kind: 'folder' }>,
-  given: Given,
-): Promise<Credential | undefined> {
+  location: Exclude<RepositoryLocation, { kind: 'folder' }>,
+  given: PublishOptions,
+): Promise<GitCredential | undefined> {
   const inUrl = location.kind === 'remote' ? location.password : undefined;
   const token = (await tokenOf(platform, given.tokenFile)) ?? inUrl;
   if (token === undefined) return undefined;
@@ -104,7 +104,7 @@ async function tokenOf(platform: Platform, file: string | undefined): Promise<st
 
 function toRequest(
   platform: Platform,
-  given: Given,
+  given: PublishOptions,
 ): Omit<PublishRequest, 'location' | 'credential' | 'forge'> {
   const [base, branch] = [asBranch(given.base), asBranch(given.branch)];
   if (base === branch || branch === 'catalog' || base === 'catalog') {
@@ -125,9 +125,9 @@ function toRequest(
 
 function chooseForge(
   platform: Platform,
-  location: Location,
-  credential: Credential | undefined,
-  given: Given,
+  location: RepositoryLocation,
+  credential: GitCredential | undefined,
+  given: PublishOptions,
 ): Forge | undefined {
   // A folder on this machine has no forge; nor has anybody asked when all is only tried.
   if (given.noPullRequest || location.kind !== 'remote') return undefined;

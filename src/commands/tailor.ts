@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
-import { cachedReader, cacheKey, pruneCache } from '../archive/cached.ts';
+import { cachedReader, cacheKey, removeOthers } from '../archive/cached-reader.ts';
 import { openReader } from '../jobs/fetch/open.ts';
 import { selectKernels } from '../jobs/fetch/select.ts';
 import { LAYOUTS } from '../jobs/tailor/pack.ts';
@@ -61,7 +61,7 @@ export const tailor = defineCommand({
         jobs: options.jobs ?? availableParallelism(),
       });
       const { failed, kernels } = made;
-      if (cache !== undefined && failed.length === 0) await pruneCache(reader, cache, kernels);
+      if (cache !== undefined && failed.length === 0) await removeOthers(reader, cache, kernels);
       return {
         status: failed.length > 0 ? 1 : 0,
         document: { output, layout, ...made },

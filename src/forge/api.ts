@@ -35,7 +35,7 @@ const LONGEST_WAIT = 600_000;
 const ATTEMPTS = 5;
 const REDIRECTS = 3;
 
-interface Answer extends Omit<HttpResponse, 'body'> {
+interface ApiResponse extends Omit<HttpResponse, 'body'> {
   readonly text: string;
 }
 
@@ -43,9 +43,9 @@ export function openApi(settings: ApiSettings): Api {
   return {
     call: async (attempt, method, path, body) => {
       for (let tried = 1; ; tried += 1) {
-        const answer = await ask(settings, attempt, method, path, body);
-        const wait = pause(settings, method, answer, tried);
-        if (wait === undefined) return judge(settings, attempt, answer);
+        const answer = await sendFollowing(settings, attempt, method, path, body);
+        const wait = retryDelay(settings, method, answer, tried);
+        if (wait === undefined) return parseJson(settings, attempt, answer);
         await settings.clock.sleep(wait, settings.signal);
       }
     },
@@ -53,13 +53,13 @@ export function openApi(settings: ApiSettings): Api {
 }
 
 /** One question and its answer, after redirects within the forge; elsewhere the token does not go. */
-async function ask(
+async function sendFollowing(
   settings: ApiSettings,
   attempt: string,
   method: Method,
   path: string,
   body: object | undefined,
-): Promise<Answer | Failure> {
+): Promise<ApiResponse | Failure> {
   const { title } = settings;
   let url = new URL(`${settings.root}${path}`);
   for (let redirects = 0; ; redirects += 1) {
@@ -89,7 +89,7 @@ async function send(
   method: Method,
   url: URL,
   body: object | undefined,
-): Promise<Answer | Failure> {
+): Promise<ApiResponse | Failure> {
   const json = body === undefined ? {} : { 'content-type': 'application/json' };
   try {
     const response = await settings.http.request({
@@ -114,10 +114,10 @@ async function send(
 }
 
 /** How long to wait before the same again; undefined when the answer counts. */
-function pause(
+function retryDelay(
   { clock }: ApiSettings,
   method: Method,
-  answer: Answer | Failure,
+  answer: ApiResponse | Failure,
   tried: number,
 ): number | undefined {
   if (tried === ATTEMPTS) return undefined;
@@ -137,7 +137,7 @@ function pause(
 }
 
 /** The answer's JSON, or what to do about a refusal. */
-function judge(settings: ApiSettings, attempt: string, answer: Answer | Failure): unknown {
+function parseJson(settings: ApiSettings, attempt: string, answer: ApiResponse | Failure): unknown {
   if (answer instanceof Failure) throw answer;
   const { title, hide } = settings;
   const { status, text } = answer;
@@ -152,7 +152,7 @@ function judge(settings: ApiSettings, attempt: string, answer: Answer | Failure)
       );
     }
   }
-  const said = hide(complaint(text));
+  const said = hide(errorText(text));
   throw new Failure(
     'forge',
     `${title} could not ${attempt}: status ${status}${said === '' ? '' : `, '${printable(said)}'`}.`,
@@ -161,7 +161,7 @@ function judge(settings: ApiSettings, attempt: string, answer: Answer | Failure)
 }
 
 /** What a forge says in its errors: `message` (GitHub, Gitee, Gitea) or `error_message` (AtomGit), with details. */
-function complaint(text: string): string {
+function errorText(text: string): string {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -178,7 +178,10 @@ function complaint(text: string): string {
     .join(': ');
 }
 
-function advice({ title, permission }: ApiSettings, { status, headers, text }: Answer): string {
+function advice(
+  { title, permission }: ApiSettings,
+  { status, headers, text }: ApiResponse,
+): string {
   const limited = headers['retry-after'] !== undefined || headers['x-ratelimit-remaining'] === '0';
   if (status === 429 || (status === 403 && limited)) {
     return 'Its limit on requests is reached for longer than a run can wait: try again later.';

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { readAnswer } from './answer.ts';
 import { openApi } from './api.ts';
-import type { Forge, PullRequest, Text } from './forge.ts';
-import type { Place } from './place.ts';
+import type { Forge, PullRequest, PullRequestText } from './forge.ts';
+import { parseResponse } from './parse-response.ts';
+import type { ForgeRepository } from './repository.ts';
 
 const branch = v.optional(v.object({ ref: v.optional(v.string()) }));
 
@@ -26,7 +26,7 @@ const PAGE = 100;
 const MOST_PAGES = 100;
 
 /** AtomGit and GitCode, which are one service, API v5: https://docs.atomgit.com/docs/apis. */
-export function atomgit(place: Place): Forge {
+export function atomgit(place: ForgeRepository): Forge {
   const { owner, repository, token } = place;
   const api = openApi({
     ...place,
@@ -46,7 +46,7 @@ export function atomgit(place: Place): Forge {
           ...{ state: 'open', base, page: `${page}`, per_page: `${PAGE}` },
         });
         const answer = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
-        const some = readAnswer('AtomGit', v.array(pull), answer);
+        const some = parseResponse('AtomGit', v.array(pull), answer);
         const ours = some.filter(
           (one) =>
             (one.source_branch ?? one.head?.ref) === head &&
@@ -60,9 +60,9 @@ export function atomgit(place: Place): Forge {
     create: async (head, base, text) => {
       const made = await api.call('open a pull request', 'POST', pulls, { ...text, head, base });
       // The answer may leave out what we know.
-      return { ...toPullRequest(readAnswer('AtomGit', pull, made)), ...text };
+      return { ...toPullRequest(parseResponse('AtomGit', pull, made)), ...text };
     },
-    update: async (pullRequest: PullRequest, text: Text) => {
+    update: async (pullRequest: PullRequest, text: PullRequestText) => {
       // The answer tells neither number nor page.
       await api.call('update the pull request', 'PATCH', `${pulls}/${pullRequest.number}`, text);
       return { ...pullRequest, ...text };
@@ -71,7 +71,7 @@ export function atomgit(place: Place): Forge {
 }
 
 function toPullRequest(one: Pull): PullRequest {
-  const number = readAnswer('AtomGit', v.number(), one.number ?? one.iid);
-  const url = readAnswer('AtomGit', v.string(), one.html_url ?? one.web_url);
+  const number = parseResponse('AtomGit', v.number(), one.number ?? one.iid);
+  const url = parseResponse('AtomGit', v.string(), one.html_url ?? one.web_url);
   return { number, url, title: one.title ?? '', body: one.body ?? one.description ?? '' };
 }

@@ -4,9 +4,9 @@ import type { Forge, ForgeName } from './forge.ts';
 import { gitea } from './gitea.ts';
 import { gitee } from './gitee.ts';
 import { github } from './github.ts';
-import type { Place } from './place.ts';
+import type { ForgeRepository } from './repository.ts';
 
-const MAKERS: Readonly<Record<ForgeName, (place: Place) => Forge>> = {
+const ADAPTERS: Readonly<Record<ForgeName, (place: ForgeRepository) => Forge>> = {
   gitee,
   atomgit,
   github,
@@ -32,7 +32,7 @@ const OWN_ROOTS: Readonly<Record<ForgeName, string>> = {
 };
 
 /** Where pull requests are asked about. */
-export interface Address {
+export interface ForgeAddress {
   readonly forge: ForgeName;
   /** Without a slash at the end. */
   readonly root: string;
@@ -50,7 +50,7 @@ export interface Address {
 export function findForge(
   remote: { readonly host: string; readonly origin: string | undefined; readonly path: string },
   wish: { readonly forge?: ForgeName | undefined; readonly apiUrl?: string | undefined },
-): Address {
+): ForgeAddress {
   const known = HOSTS[remote.host.replace(/^(www|ssh|git)\./, '').toLowerCase()];
   const forge = wish.forge ?? known?.forge;
   if (forge === undefined) {
@@ -82,10 +82,10 @@ export function findForge(
 
 /** Opens what `findForge` found. */
 export function openForge(
-  address: Address,
-  ports: Omit<Place, 'root' | 'owner' | 'repository'>,
+  address: ForgeAddress,
+  ports: Omit<ForgeRepository, 'root' | 'owner' | 'repository'>,
 ): Forge {
-  return MAKERS[address.forge]({ ...ports, ...address });
+  return ADAPTERS[address.forge]({ ...ports, ...address });
 }
 
 function encode(part: string): string {

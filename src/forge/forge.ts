@@ -10,7 +10,7 @@ export interface PullRequest {
   readonly body: string;
 }
 
-export interface Text {
+export interface PullRequestText {
   readonly title: string;
   readonly body: string;
 }
@@ -22,8 +22,8 @@ export interface Forge {
   readonly longestBody: number;
   /** The open pull requests from one branch to the other, the oldest first. */
   find(head: Branch, base: Branch): Promise<PullRequest[]>;
-  create(head: Branch, base: Branch, text: Text): Promise<PullRequest>;
-  update(pullRequest: PullRequest, text: Text): Promise<PullRequest>;
+  create(head: Branch, base: Branch, text: PullRequestText): Promise<PullRequest>;
+  update(pullRequest: PullRequest, text: PullRequestText): Promise<PullRequest>;
 }
 
 export const FORGES = ['gitee', 'atomgit', 'github', 'gitea'] as const;
@@ -32,7 +32,7 @@ export type ForgeName = (typeof FORGES)[number];
 /** How often a creation whose answer got lost is tried. */
 const ROUNDS = 3;
 
-export interface Ensured {
+export interface PullRequestResult {
   readonly pullRequest: PullRequest;
   readonly action: 'created' | 'updated' | 'unchanged';
 }
@@ -46,9 +46,9 @@ export async function ensurePullRequest(
   forge: Forge,
   head: Branch,
   base: Branch,
-  text: Text,
-): Promise<Ensured> {
-  const adopt = async (found: PullRequest): Promise<Ensured> => {
+  text: PullRequestText,
+): Promise<PullRequestResult> {
+  const adopt = async (found: PullRequest): Promise<PullRequestResult> => {
     // Forges store line ends and the last of them in ways of their own.
     const plain = (body: string) => body.replace(/\r\n/g, '\n').trim();
     const same = found.title === text.title && plain(found.body) === plain(text.body);

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { readAnswer } from './answer.ts';
 import { openApi } from './api.ts';
 import type { Forge, PullRequest } from './forge.ts';
-import type { Place } from './place.ts';
+import { parseResponse } from './parse-response.ts';
+import type { ForgeRepository } from './repository.ts';
 
 const pull = v.object({
   number: v.number(),
@@ -14,7 +14,7 @@ const pull = v.object({
 });
 
 /** Gitea and Forgejo, API v1: `<host>/api/swagger`. Several pages of open pull requests are read. */
-export function gitea(place: Place): Forge {
+export function gitea(place: ForgeRepository): Forge {
   const api = openApi({
     ...place,
     title: 'Gitea',
@@ -30,7 +30,7 @@ export function gitea(place: Place): Forge {
       for (let page = 1; page <= MOST_PAGES; page += 1) {
         const query = new URLSearchParams({ state: 'open', page: `${page}`, limit: `${PAGE}` });
         const answer = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
-        const some = readAnswer('Gitea', v.array(pull), answer);
+        const some = parseResponse('Gitea', v.array(pull), answer);
         const ours = some.filter((one) => one.head.ref === head && one.base.ref === base);
         found.push(...ours.map(toPullRequest));
         // A server may give shorter pages than it was asked for.
@@ -40,12 +40,12 @@ export function gitea(place: Place): Forge {
     },
     create: async (head, base, text) => {
       const made = await api.call('open a pull request', 'POST', pulls, { ...text, head, base });
-      return toPullRequest(readAnswer('Gitea', pull, made));
+      return toPullRequest(parseResponse('Gitea', pull, made));
     },
     update: async ({ number }, text) => {
       const path = `${pulls}/${number}`;
       const changed = await api.call('update the pull request', 'PATCH', path, text);
-      return toPullRequest(readAnswer('Gitea', pull, changed));
+      return toPullRequest(parseResponse('Gitea', pull, changed));
     },
   };
 }

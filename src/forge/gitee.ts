@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { readAnswer } from './answer.ts';
 import { openApi } from './api.ts';
 import type { Forge, PullRequest } from './forge.ts';
-import type { Place } from './place.ts';
+import { parseResponse } from './parse-response.ts';
+import type { ForgeRepository } from './repository.ts';
 
 const pull = v.object({
   number: v.number(),
@@ -17,7 +17,7 @@ const pull = v.object({
  * Gitee, API v5: https://gitee.com/api/v5/swagger. The token goes into the header, and, as its
  * description wants it, into the body where there is one; never into a URL, which proxies log.
  */
-export function gitee(place: Place): Forge {
+export function gitee(place: ForgeRepository): Forge {
   const { owner, repository, token } = place;
   const api = openApi({
     ...place,
@@ -36,14 +36,14 @@ export function gitee(place: Place): Forge {
       });
       const found = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
       // From a fork's branch of the same name comes another's pull request.
-      return readAnswer('Gitee', v.array(pull), found)
+      return parseResponse('Gitee', v.array(pull), found)
         .filter((one) => one.head.ref === head && one.base.ref === base)
         .map(toPullRequest);
     },
     create: async (head, base, text) => {
       const body = { access_token: token, ...text, head, base };
       const made = await api.call('open a pull request', 'POST', pulls, body);
-      return toPullRequest(readAnswer('Gitee', pull, made));
+      return toPullRequest(parseResponse('Gitee', pull, made));
     },
     update: async ({ number }, text) => {
       const body = { access_token: token, ...text };
@@ -53,7 +53,7 @@ export function gitee(place: Place): Forge {
         `${pulls}/${number}`,
         body,
       );
-      return toPullRequest(readAnswer('Gitee', pull, changed));
+      return toPullRequest(parseResponse('Gitee', pull, changed));
     },
   };
 }

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { readAnswer } from './answer.ts';
 import { openApi } from './api.ts';
 import type { Forge, PullRequest } from './forge.ts';
-import type { Place } from './place.ts';
+import { parseResponse } from './parse-response.ts';
+import type { ForgeRepository } from './repository.ts';
 
 const pull = v.object({
   number: v.number(),
@@ -15,7 +15,7 @@ const pull = v.object({
  * GitHub and GitHub Enterprise Server, REST API of 2022-11-28.
  * https://docs.github.com/rest/pulls/pulls
  */
-export function github(place: Place): Forge {
+export function github(place: ForgeRepository): Forge {
   const { owner, repository } = place;
   const api = openApi({
     ...place,
@@ -37,16 +37,16 @@ export function github(place: Place): Forge {
         ...{ sort: 'created', direction: 'asc' },
       });
       const found = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
-      return readAnswer('GitHub', v.array(pull), found).map(toPullRequest);
+      return parseResponse('GitHub', v.array(pull), found).map(toPullRequest);
     },
     create: async (head, base, text) => {
       const made = await api.call('open a pull request', 'POST', pulls, { ...text, head, base });
-      return toPullRequest(readAnswer('GitHub', pull, made));
+      return toPullRequest(parseResponse('GitHub', pull, made));
     },
     update: async ({ number }, text) => {
       const path = `${pulls}/${number}`;
       const changed = await api.call('update the pull request', 'PATCH', path, text);
-      return toPullRequest(readAnswer('GitHub', pull, changed));
+      return toPullRequest(parseResponse('GitHub', pull, changed));
     },
   };
 }

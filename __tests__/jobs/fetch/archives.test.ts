@@ -1,13 +1,13 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ArchiveReader, Delivery } from '../../../src/archive/reader.ts';
+import type { ArchivedTarball, ArchiveReader } from '../../../src/archive/reader.ts';
 import { serveFolder } from '../../../src/download/static-server.ts';
 import { openReader } from '../../../src/jobs/fetch/open.ts';
-import { type GitServer, startGitServer } from '../../archive/git-server.ts';
-import { commit, createRepository } from '../../archive/repositories.ts';
-import { catalogOf, kernelOf, shelve, writeFiles } from '../../archive/shelves.ts';
+import { archiveFiles, catalogOf, kernelOf, writeFiles } from '../../archive/archive-files.ts';
 import { temporaryFolder } from '../../btf/made.ts';
 import { bytes } from '../../download/conditions.ts';
+import { type GitServer, startGitServer } from '../../git/git-server.ts';
+import { commit, createRepository } from '../../git/repositories.ts';
 import { fastPlatform } from '../../tree/platform.ts';
 
 const folder = temporaryFolder();
@@ -18,7 +18,7 @@ const OTHER = '6.6.0-28.0.0.34.oe2403.x86_64';
 const LARGE = 100_000;
 const tarballs = { [X86]: bytes(LARGE, 1), [ARM]: bytes(LARGE, 2), [OTHER]: bytes(LARGE, 3) };
 const files = {
-  ...shelve(tarballs),
+  ...archiveFiles(tarballs),
   'README.md': 'An archive',
   'openEuler/22.03/x86_64/-.btf.tar.xz': '',
 };
@@ -52,8 +52,11 @@ async function open(where: string): Promise<ArchiveReader> {
   return reader;
 }
 
-async function readAll(reader: ArchiveReader, unames: readonly string[]): Promise<Delivery[]> {
-  const deliveries: Delivery[] = [];
+async function readAll(
+  reader: ArchiveReader,
+  unames: readonly string[],
+): Promise<ArchivedTarball[]> {
+  const deliveries: ArchivedTarball[] = [];
   for await (const one of reader.read(unames.map(kernelOf))) deliveries.push(one);
   return deliveries;
 }
@@ -115,7 +118,7 @@ test('of an HTTP root one kernel takes two requests: the catalog and the tarball
 test('other bytes than the catalog promises are refused', async () => {
   const changed = { ...tarballs, [X86]: bytes(LARGE, 4) };
   const where = join(folder, 'changed');
-  writeFiles(where, { ...shelve(changed), 'catalog.json': catalogOf(tarballs) });
+  writeFiles(where, { ...archiveFiles(changed), 'catalog.json': catalogOf(tarballs) });
   const reader = await open(where);
   await expect(readAll(reader, [X86])).rejects.toMatchObject({
     reason: 'checksum-mismatch',

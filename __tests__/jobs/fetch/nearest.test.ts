@@ -1,5 +1,5 @@
 import { nearestKernels } from '../../../src/jobs/fetch/nearest.ts';
-import { kernelOf } from '../../archive/shelves.ts';
+import { kernelOf } from '../../archive/archive-files.ts';
 
 const kernels = [
   '5.10.0-60.9.0.40.oe2203.x86_64',

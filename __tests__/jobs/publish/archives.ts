@@ -1,5 +1,5 @@
-import { commit, createRepository, type RepositoryOptions } from '../../archive/repositories.ts';
-import type { Bench } from './bench.ts';
+import { commit, createRepository, type RepositoryOptions } from '../../git/repositories.ts';
+import type { PublishFixture } from './fixture.ts';
 
 export const A = '5.10.0-1.oe2203.x86_64';
 export const B = '5.10.0-2.oe2203.x86_64';
@@ -7,23 +7,23 @@ export const C = '6.6.0-3.oe2403.aarch64';
 export const PATH_A = `openEuler/22.03/x86_64/${A}.btf.tar.xz`;
 export const PATH_B = `openEuler/22.03/x86_64/${B}.btf.tar.xz`;
 export const PATH_C = `openEuler/24.03/arm64/${C}.btf.tar.xz`;
-export const TWIN_C = `openEuler/24.03/aarch64/${C}.btf.tar.xz`;
+export const ALIAS_C = `openEuler/24.03/aarch64/${C}.btf.tar.xz`;
 
 /** An archive with a README on `master`: `url` is that of a server, `folder` where it lies. */
-export function archives(bench: Bench) {
+export function archives(fixture: PublishFixture) {
   let count = 0;
   return {
     archive: async (options: RepositoryOptions = {}) => {
       count += 1;
       const name = `archive-${count}.git`;
-      const folder = createRepository(bench.root, name, options);
+      const folder = createRepository(fixture.root, name, options);
       commit(folder, 'master', { 'README.md': 'An archive.\n' }, 'Begin');
-      const server = await bench.serve();
+      const server = await fixture.serve();
       return { folder, server, url: server.url(name) };
     },
     push: async (archive: string, built: string[], failed: string[] = [], more = {}) =>
-      bench.run({
-        input: await bench.output(built, failed),
+      fixture.run({
+        input: await fixture.output(built, failed),
         archive,
         noPullRequest: true,
         ...more,

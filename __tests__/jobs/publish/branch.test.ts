@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commit, git, head, read, subjects, tree } from '../../archive/repositories.ts';
+import { commit, git, head, read, subjects, tree } from '../../git/repositories.ts';
 import { A, archives, B, C, PATH_A, PATH_B } from './archives.ts';
-import { openBench } from './bench.ts';
+import { openFixture } from './fixture.ts';
 
-const bench = openBench();
-const { archive, push } = archives(bench);
+const fixture = openFixture();
+const { archive, push } = archives(fixture);
 
 describe('what is there already', () => {
   test('is left when its bytes are the same: nothing is pushed, and it says so', async () => {
@@ -215,7 +215,7 @@ test('author and committer are who the options say, else who git says, else nobo
 
 test('commits are signed when git is set up for it, those that are rebased as well', async () => {
   const { folder } = await archive();
-  const home = join(bench.root, 'gnupg');
+  const home = join(fixture.root, 'gnupg');
   mkdirSync(home, { mode: 0o700 });
   const gpg = (...args: string[]) =>
     execFileSync('gpg', ['--homedir', home, '--batch', '--quiet', ...args], { stdio: 'pipe' });
@@ -228,11 +228,11 @@ test('commits are signed when git is set up for it, those that are rebased as we
     'sign',
     'never',
   );
-  const config = join(bench.root, 'gitconfig');
+  const config = join(fixture.root, 'gitconfig');
   writeFileSync(config, '[user]\nname = Bot\nemail = bot@example.org\n[commit]\ngpgsign = true\n');
   const env = { GIT_CONFIG_GLOBAL: config, GNUPGHOME: home };
   const run = async (built: string[]) =>
-    bench.run({ input: await bench.output(built), archive: folder, noPullRequest: true }, env);
+    fixture.run({ input: await fixture.output(built), archive: folder, noPullRequest: true }, env);
   expect(await run([A])).toMatchObject({ status: 0 });
   commit(folder, 'master', { 'docs.md': 'More.' });
   expect((await run([B])).document).toMatchObject({ moved: 'rebased' });
@@ -243,6 +243,6 @@ test('commits are signed when git is set up for it, those that are rebased as we
 });
 
 test('no run leaves anything in the temporary folder', () => {
-  expect(existsSync(bench.scratch)).toBe(true);
-  expect(readdirSync(bench.scratch)).toEqual([]);
+  expect(existsSync(fixture.scratch)).toBe(true);
+  expect(readdirSync(fixture.scratch)).toEqual([]);
 });

@@ -7,12 +7,12 @@ import {
   read,
   subjects,
   tree,
-} from '../../archive/repositories.ts';
-import { A, archives, B, C, PATH_A, PATH_B, PATH_C, TWIN_C } from './archives.ts';
-import { openBench } from './bench.ts';
+} from '../../git/repositories.ts';
+import { A, ALIAS_C, archives, B, C, PATH_A, PATH_B, PATH_C } from './archives.ts';
+import { openFixture } from './fixture.ts';
 
-const bench = openBench();
-const { archive, push } = archives(bench);
+const fixture = openFixture();
+const { archive, push } = archives(fixture);
 
 describe('the first time', () => {
   test('next is made of master and one commit that lists the kernels and names the run', async () => {
@@ -29,14 +29,14 @@ describe('the first time', () => {
       expect(message).toContain(word);
     }
     const files = tree(folder, 'next');
-    expect(Object.keys(files)).toEqual(['README.md', PATH_A, TWIN_C, PATH_C]);
-    expect(files[TWIN_C]).toBe(files[PATH_C]);
+    expect(Object.keys(files)).toEqual(['README.md', PATH_A, ALIAS_C, PATH_C]);
+    expect(files[ALIAS_C]).toBe(files[PATH_C]);
     expect(git(folder, ['fsck', '--strict', '--no-dangling'])).toBe('');
   });
 
   test('an archive without a commit gets its first one on next, and is told to make master', async () => {
-    const folder = createRepository(bench.root, 'empty.git');
-    const server = await bench.serve();
+    const folder = createRepository(fixture.root, 'empty.git');
+    const server = await fixture.serve();
     const run = await push(server.url('empty.git'), [A]);
     expect(run).toMatchObject({ status: 0, document: { operation: 'pushed' } });
     expect(Object.keys(tree(folder, 'next'))).toEqual([PATH_A]);
@@ -227,10 +227,10 @@ test('a server that cannot leave contents out gets the same', async () => {
 
 test('a token that may only read is told which right it lacks', async () => {
   const { folder } = await archive();
-  const server = await bench.serve({ users: { reader: 'read' } });
-  const name = folder.slice(bench.root.length + 1);
-  const run = await bench.run(
-    { input: await bench.output([A]), archive: server.url(name), noPullRequest: true },
+  const server = await fixture.serve({ users: { reader: 'read' } });
+  const name = folder.slice(fixture.root.length + 1);
+  const run = await fixture.run(
+    { input: await fixture.output([A]), archive: server.url(name), noPullRequest: true },
     { BTFHUB_TOKEN: 'reader' },
   );
   expect(run).toMatchObject({ status: 2, document: { error: { reason: 'bad-archive' } } });
@@ -245,6 +245,6 @@ test('a branch that the host protects is refused with the rule named', async () 
 });
 
 test('no run leaves anything in the temporary folder', () => {
-  expect(existsSync(bench.scratch)).toBe(true);
-  expect(readdirSync(bench.scratch)).toEqual([]);
+  expect(existsSync(fixture.scratch)).toBe(true);
+  expect(readdirSync(fixture.scratch)).toEqual([]);
 });

@@ -1,31 +1,31 @@
 import { FORGES, type ForgeName } from '../../../src/forge/forge.ts';
-import { commit, createRepository, head, read, subjects } from '../../archive/repositories.ts';
-import { disguises, filesWith, gitCommandLines } from '../../archive/witness.ts';
 import { type StandIn, startForge } from '../../forge/stand-in.ts';
-import { openBench } from './bench.ts';
+import { encodingsOf, filesWith, gitCommandLines } from '../../git/find-secrets.ts';
+import { commit, createRepository, head, read, subjects } from '../../git/repositories.ts';
+import { openFixture } from './fixture.ts';
 
 const A = '5.10.0-1.oe2203.x86_64';
 const B = '5.10.0-2.oe2203.x86_64';
 const C = '6.6.0-3.oe2403.aarch64';
 const TOKEN = 's3cret/t0ken+of=the-archive';
 
-const bench = openBench();
+const fixture = openFixture();
 const forges: StandIn[] = [];
 afterAll(() => Promise.all(forges.map((one) => one.close())));
 
 /** An archive on a git host that wants a password, beside a forge. */
 async function host(forge: ForgeName) {
   const name = `${forge}-${forges.length}/owner/archive.git`;
-  const folder = createRepository(bench.root, name);
+  const folder = createRepository(fixture.root, name);
   commit(folder, 'master', { 'README.md': 'An archive.\n' }, 'Begin');
-  const server = await bench.serve({ users: { [TOKEN]: 'write' }, closed: true });
+  const server = await fixture.serve({ users: { [TOKEN]: 'write' }, closed: true });
   const standIn = await startForge(forge, TOKEN);
   forges.push(standIn);
   const said: string[] = [];
   const publish = async (built: string[], env: Record<string, string> = {}, more = {}) => {
-    const run = await bench.run(
+    const run = await fixture.run(
       {
-        input: await bench.output(built),
+        input: await fixture.output(built),
         archive: `${server.origin}/owner/archive.git`,
         forge,
         apiUrl: standIn.root,
@@ -38,7 +38,7 @@ async function host(forge: ForgeName) {
     return run;
   };
   // The host has the repository at its root, as its owner and name alone say.
-  const { root } = bench;
+  const { root } = fixture;
   server.weather.rewrite = (url) => url.replace('/owner/', `/${name.split('/')[0]}/owner/`);
   return { folder, server, standIn, publish, said, root };
 }
@@ -88,7 +88,7 @@ test.each(FORGES)(
     expect(subjects(folder, 'next', 'master')).toEqual([`Add BTF of ${A}`, 'Add BTF of 2 kernels']);
 
     expect(standIn.violations).toEqual([]);
-    const secrets = disguises(TOKEN);
+    const secrets = encodingsOf(TOKEN);
     const leaks = (text: string) => secrets.filter((secret) => text.includes(secret));
     expect(lines.some((line) => line.includes('push'))).toBe(true);
     expect(lines.flatMap(leaks)).toEqual([]);

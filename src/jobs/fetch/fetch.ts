@@ -1,5 +1,5 @@
 import type { KernelName } from '../../archive/layout.ts';
-import type { ArchiveReader, Delivery } from '../../archive/reader.ts';
+import type { ArchivedTarball, ArchiveReader } from '../../archive/reader.ts';
 import { type BtfSummary, checkBtf, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { Failure } from '../../failure.ts';
@@ -99,7 +99,7 @@ export async function unpackOf(
  * Looks in the folder that the machine's os-release names, then for the same `uname -r` in all folders: in a
  * container, os-release can be that of another distribution than the kernel's.
  */
-async function deliver(reader: ArchiveReader, machine: Machine): Promise<Delivery> {
+async function deliver(reader: ArchiveReader, machine: Machine): Promise<ArchivedTarball> {
   const { distribution, versionId, kernel } = machine;
   if (distribution !== undefined && versionId !== undefined) {
     const own = await first(reader.read([{ distribution, versionId, ...kernel }]));

@@ -1,4 +1,4 @@
-import { openArchive } from '../../archive/git.ts';
+import { openArchive } from '../../archive/archive.ts';
 import { type ArchiveReader, archiveReader, httpReader } from '../../archive/reader.ts';
 import { fetchFile } from '../../download/fetch-file.ts';
 import { MirrorPool } from '../../download/mirrors.ts';

@@ -1,10 +1,10 @@
+import { type Archive, openArchive } from '../../archive/archive.ts';
 import {
   CATALOG_BRANCH,
   CATALOG_FILE,
   EMPTY_CATALOG,
   parseCatalog,
 } from '../../archive/catalog.ts';
-import { type Archive, openArchive } from '../../archive/git.ts';
 import { Failure } from '../../failure.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';

@@ -1,21 +1,21 @@
-import { archivePaths, TARBALL_SUFFIX, twinPath } from '../../archive/layout.ts';
-import type { GitEntry } from '../../archive/remote.ts';
-import type { Listing } from '../../archive/waiting.ts';
+import type { TreeListing } from '../../archive/branch-state.ts';
+import { aliasPath, archivePaths, TARBALL_SUFFIX } from '../../archive/layout.ts';
 import { Failure } from '../../failure.ts';
-import type { Candidate } from './intake.ts';
+import type { TreeEntry } from '../../git/remote.ts';
+import type { ValidatedKernel } from './validate-input.ts';
 
 /** What becomes of the kernels of a run, given the files that the branch has already. */
 export interface Additions {
   /** New in the archive, or in the place of other bytes with `replace`. */
-  readonly added: readonly Candidate[];
+  readonly added: readonly ValidatedKernel[];
   /** There already, with the same bytes. */
-  readonly left: readonly Candidate[];
+  readonly left: readonly ValidatedKernel[];
   /** There already with other bytes, which stay. */
-  readonly refused: readonly Candidate[];
-  /** `arm64` tarballs of earlier times that get their `aarch64` twin. */
-  readonly twins: readonly string[];
+  readonly refused: readonly ValidatedKernel[];
+  /** `arm64` tarballs of earlier times that get the alias `aarch64`. */
+  readonly aliases: readonly string[];
   /** Every path to write. */
-  readonly changes: ReadonlyMap<string, GitEntry>;
+  readonly changes: ReadonlyMap<string, TreeEntry>;
 }
 
 const REGULAR = '100644';
@@ -27,14 +27,14 @@ const REGULAR = '100644';
  * @throws Failure `bad-archive` when a file or link stands where a folder belongs
  */
 export function planAdditions(
-  candidates: readonly Candidate[],
-  listing: Listing,
+  candidates: readonly ValidatedKernel[],
+  listing: TreeListing,
   replace: boolean,
 ): Additions {
-  const changes = new Map<string, GitEntry>();
-  const added: Candidate[] = [];
-  const left: Candidate[] = [];
-  const refused: Candidate[] = [];
+  const changes = new Map<string, TreeEntry>();
+  const added: ValidatedKernel[] = [];
+  const left: ValidatedKernel[] = [];
+  const refused: ValidatedKernel[] = [];
   for (const candidate of candidates) {
     const { record, blob } = candidate;
     const entry = { mode: REGULAR, oid: blob };
@@ -43,7 +43,7 @@ export function planAdditions(
       return !same(listing.get(path), entry);
     });
     const differs = news.some((path) => listing.has(path));
-    // A twin that is not there yet comes below, with those of earlier times.
+    // A alias that is not there yet comes below, with those of earlier times.
     const [path = ''] = archivePaths(record, record.uname);
     if (!differs && listing.has(path)) left.push(candidate);
     else if (differs && !replace) refused.push(candidate);
@@ -52,26 +52,26 @@ export function planAdditions(
       for (const path of news) changes.set(path, entry);
     }
   }
-  const twins = missingTwins(listing).filter(({ twin }) => !changes.has(twin));
-  for (const { twin, entry } of twins) changes.set(twin, entry);
-  return { added, left, refused, twins: twins.map(({ twin }) => twin), changes };
+  const aliases = missingAliases(listing).filter(({ alias }) => !changes.has(alias));
+  for (const { alias, entry } of aliases) changes.set(alias, entry);
+  return { added, left, refused, aliases: aliases.map(({ alias }) => alias), changes };
 }
 
-function same(a: GitEntry | undefined, b: GitEntry): boolean {
+function same(a: TreeEntry | undefined, b: TreeEntry): boolean {
   return a?.oid === b.oid && a.mode === b.mode;
 }
 
-/** The twins of regular tarballs that have none: the same blob under one name more. */
-function missingTwins(listing: Listing): { twin: string; entry: GitEntry }[] {
+/** The aliases of regular tarballs that have none: the same blob under one name more. */
+function missingAliases(listing: TreeListing): { alias: string; entry: TreeEntry }[] {
   return [...listing].flatMap(([path, entry]) => {
-    const twin = path.endsWith(TARBALL_SUFFIX) ? twinPath(path) : undefined;
-    if (twin === undefined || entry.mode !== REGULAR || listing.has(twin)) return [];
-    checkFolders(twin, listing);
-    return [{ twin, entry }];
+    const alias = path.endsWith(TARBALL_SUFFIX) ? aliasPath(path) : undefined;
+    if (alias === undefined || entry.mode !== REGULAR || listing.has(alias)) return [];
+    checkFolders(alias, listing);
+    return [{ alias, entry }];
   });
 }
 
-function checkFolders(path: string, listing: Listing): void {
+function checkFolders(path: string, listing: TreeListing): void {
   const parts = path.split('/');
   for (let depth = 1; depth < parts.length; depth += 1) {
     const folder = parts.slice(0, depth).join('/');

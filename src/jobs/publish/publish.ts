@@ -1,24 +1,24 @@
-import { type Identity, openCommitter } from '../../archive/commits.ts';
-import type { Credential } from '../../archive/credential.ts';
-import type { Location } from '../../archive/location.ts';
-import { type Oid, openRemote, type Remote } from '../../archive/remote.ts';
 import type { Expectation } from '../../btf/check.ts';
 import { Failure } from '../../failure.ts';
-import { type Ensured, ensurePullRequest, type Forge } from '../../forge/forge.ts';
+import { ensurePullRequest, type Forge, type PullRequestResult } from '../../forge/forge.ts';
+import { type GitIdentity, openCommitWriter } from '../../git/commits.ts';
+import type { GitCredential } from '../../git/credential.ts';
+import type { RepositoryLocation } from '../../git/location.ts';
+import { type Oid, openRemote, type Remote } from '../../git/remote.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 import type { Additions } from './additions.ts';
-import { type Intake, takeIn } from './intake.ts';
-import { readCatalog, register } from './register.ts';
-import { type Desk, shelve } from './shelve.ts';
-import { findWaiting, isWaiting, pullRequestText, type Waiting } from './wording.ts';
+import { findPending, hasPending, type PendingChanges, pullRequestText } from './messages.ts';
+import { type PublishContext, pushKernels } from './push-kernels.ts';
+import { readCatalog, updateCatalog } from './update-catalog.ts';
+import { type ValidatedInput, validateInput } from './validate-input.ts';
 
 export interface PublishRequest {
   /** What build jobs left. */
   readonly folders: readonly string[];
-  readonly location: Exclude<Location, { kind: 'folder' }>;
-  readonly credential: Credential | undefined;
+  readonly location: Exclude<RepositoryLocation, { kind: 'folder' }>;
+  readonly credential: GitCredential | undefined;
   readonly base: Branch;
   readonly branch: Branch;
   /** Where the pull request is opened; undefined for a push alone. */
@@ -26,22 +26,22 @@ export interface PublishRequest {
   readonly replace: boolean;
   readonly dryRun: boolean;
   readonly expectation: Expectation;
-  readonly author?: Identity;
-  readonly committer?: Identity;
+  readonly author?: GitIdentity;
+  readonly committer?: GitIdentity;
   readonly runUrl: string | undefined;
 }
 
 export interface Published {
   readonly additions: Additions;
-  readonly intake: Intake;
+  readonly input: ValidatedInput;
   /** What waits for review now, of this run and of others. */
-  readonly waiting: Waiting;
+  readonly waiting: PendingChanges;
   /** The new commit of the branch; undefined when nothing was new. */
   readonly commit: Oid | undefined;
   readonly moved: 'no' | 'rebased' | 'afresh';
   /** The new commit of the catalog; undefined when it said all of it already. */
   readonly catalogCommit: Oid | undefined;
-  readonly pullRequest: Ensured | PullRequestMissing;
+  readonly pullRequest: PullRequestResult | PullRequestMissing;
 }
 
 /** Why there is no pull request. */
@@ -64,7 +64,7 @@ export async function publish(
   try {
     return await publishTo(platform, progress, request, remote);
   } finally {
-    await remote.plumbing.close();
+    await remote.repository.close();
   }
 }
 
@@ -75,45 +75,45 @@ async function publishTo(
   remote: Remote,
 ): Promise<Published> {
   const { base, branch, dryRun, runUrl, expectation, author, committer: person } = request;
-  const committer = await openCommitter(platform, remote.plumbing, {
+  const committer = await openCommitWriter(platform, remote.repository, {
     ...(author === undefined ? {} : { author }),
     ...(person === undefined ? {} : { committer: person }),
   });
   // A catalog that cannot be read is told before anything is pushed.
   const seen = await readCatalog(remote);
-  const intake = await takeIn(platform, progress, {
+  const input = await validateInput(platform, progress, {
     folders: request.folders,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball),
   });
-  const desk: Desk = { platform, progress, remote, committer, runUrl, dryRun };
-  const shelved = await shelve(desk, { base, branch }, intake.candidates, request.replace);
-  const { standing, additions } = shelved;
-  if (shelved.commit !== undefined && !dryRun) {
-    progress.note(`${branch}: pushed ${shelved.commit.slice(0, 12)}`);
+  const context: PublishContext = { platform, progress, remote, committer, runUrl, dryRun };
+  const pushed = await pushKernels(context, { base, branch }, input.candidates, request.replace);
+  const { state, additions } = pushed;
+  if (pushed.commit !== undefined && !dryRun) {
+    progress.note(`${branch}: pushed ${pushed.commit.slice(0, 12)}`);
   }
-  const registered = await register(
-    desk,
-    { base: standing.base, next: shelved.next },
-    { built: [...additions.added, ...additions.left], failed: intake.failed },
+  const updated = await updateCatalog(
+    context,
+    { base: state.base, next: pushed.next },
+    { built: [...additions.added, ...additions.left], failed: input.failed },
     seen,
   );
-  const waiting = findWaiting(standing.base, shelved.next, registered.catalog);
-  const pullRequest = await review(request, standing.hasBase, waiting);
+  const waiting = findPending(state.base, pushed.next, updated.catalog);
+  const pullRequest = await ensureReview(request, state.hasBase, waiting);
   return {
-    ...{ additions, intake, waiting, pullRequest, commit: shelved.commit },
-    ...{ moved: standing.moved, catalogCommit: registered.commit },
+    ...{ additions, input, waiting, pullRequest, commit: pushed.commit },
+    ...{ moved: state.moved, catalogCommit: updated.commit },
   };
 }
 
-async function review(
+async function ensureReview(
   request: PublishRequest,
   hasBase: boolean,
-  waiting: Waiting,
+  waiting: PendingChanges,
 ): Promise<Published['pullRequest']> {
   const { forge, base, branch, dryRun } = request;
   const none = (why: PullRequestMissing['why']) => ({ action: 'none', why }) as const;
-  if (!isWaiting(waiting)) return none('nothing-waits');
+  if (!hasPending(waiting)) return none('nothing-waits');
   if (forge === undefined) return none('not-asked-for');
   if (!hasBase) return none('no-base');
   if (dryRun) return none('dry-run');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
 import type { KernelName } from '../../archive/layout.ts';
-import type { ArchiveReader, Delivery } from '../../archive/reader.ts';
+import type { ArchivedTarball, ArchiveReader } from '../../archive/reader.ts';
 import { combineObjects } from '../../btf/core/combine.ts';
 import { asFailure, type Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -127,7 +127,7 @@ async function* minimiseAll(
 ): AsyncGenerator<Made | Lost> {
   const folder = await mkdtemp(join(tmpdir(), 'btfhub-tailor-'));
   const object = join(folder, 'questions.bpf.o');
-  const one = async ({ kernel, tarball }: Delivery): Promise<Made | Lost> => {
+  const one = async ({ kernel, tarball }: ArchivedTarball): Promise<Made | Lost> => {
     try {
       const btf = await unpackOf(platform, kernel, tarball, reader.name);
       const content = await minimise(platform, folder, kernel, btf, object);

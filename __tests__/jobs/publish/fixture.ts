@@ -7,12 +7,12 @@ import { undiciHttp } from '../../../src/download/http.ts';
 import { asFailure } from '../../../src/failure.ts';
 import type { Platform } from '../../../src/platform/platform.ts';
 import { systemPrograms } from '../../../src/platform/programs.ts';
-import { type GitServer, type GitServerOptions, startGitServer } from '../../archive/git-server.ts';
 import { fastClock } from '../../download/conditions.ts';
+import { type GitServer, type GitServerOptions, startGitServer } from '../../git/git-server.ts';
 import { MINIMUM_TYPES, putKernels } from './kernels.ts';
 
 /** All that one test file needs: a folder, servers, and runs of the command with what they said. */
-export interface Bench {
+export interface PublishFixture {
   readonly root: string;
   /** The temporary folder of the runs. */
   readonly scratch: string;
@@ -33,7 +33,7 @@ export interface Run {
   readonly said: string;
 }
 
-export function openBench(): Bench {
+export function openFixture(): PublishFixture {
   const root = mkdtempSync(join(tmpdir(), 'btfhub-test-'));
   const scratch = join(root, 'tmp');
   mkdirSync(scratch);

@@ -23,7 +23,7 @@ export function kernelOf(uname: string): KernelName {
 }
 
 /** The files of an archive: on Arm under both names. */
-export function shelve(tarballs: Readonly<Record<string, Buffer>>): Record<string, Buffer> {
+export function archiveFiles(tarballs: Readonly<Record<string, Buffer>>): Record<string, Buffer> {
   return Object.fromEntries(
     Object.entries(tarballs).flatMap(([uname, tarball]) => {
       const kernel = kernelOf(uname);

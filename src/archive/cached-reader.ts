@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemError } from '../failure.ts';
 import type { KernelName } from './layout.ts';
-import { type ArchiveReader, type Delivery, isPromised } from './reader.ts';
+import { type ArchivedTarball, type ArchiveReader, isPromised } from './reader.ts';
 
 /**
  * The same archive, whose tarballs are kept in a folder under the names of their bytes: what is
@@ -18,7 +18,7 @@ async function* readCached(
   reader: ArchiveReader,
   folder: string,
   kernels: readonly KernelName[],
-): AsyncGenerator<Delivery> {
+): AsyncGenerator<ArchivedTarball> {
   await mkdir(folder, { recursive: true });
   const kept = new Map<KernelName, string>();
   for (const kernel of kernels) {
@@ -43,7 +43,7 @@ async function* readCached(
   }
 }
 
-async function keep(reader: ArchiveReader, folder: string, one: Delivery): Promise<void> {
+async function keep(reader: ArchiveReader, folder: string, one: ArchivedTarball): Promise<void> {
   const name = await reader.identify(one.kernel);
   if (name !== undefined) await writeFile(join(folder, name), one.tarball);
 }
@@ -67,7 +67,7 @@ function isNamed(name: string, bytes: Buffer): boolean {
 }
 
 /** Takes away what is kept of other kernels than these. */
-export async function pruneCache(
+export async function removeOthers(
   reader: ArchiveReader,
   folder: string,
   kernels: readonly KernelName[],

@@ -1,7 +1,7 @@
 import { Failure } from '../failure.ts';
 
 /** A token that is sent to one origin only, and the ways to keep it out of everything else. */
-export interface Credential {
+export interface GitCredential {
   /** `https://gitee.com`: scheme, host and port of the archive's URL. */
   readonly origin: string;
   readonly user: string;
@@ -26,7 +26,7 @@ const HELPER =
  * @param user what the host wants beside a token; most hosts take any name
  * @throws Failure `usage` for a token that cannot be one: empty, or of more than one line
  */
-export function credentialFor(origin: string, token: string, user = 'oauth2'): Credential {
+export function credentialFor(origin: string, token: string, user = 'oauth2'): GitCredential {
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new Failure(
       'usage',

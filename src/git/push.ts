@@ -1,13 +1,13 @@
 import type { Branch } from '../names.ts';
-import { GitExit } from './plumbing.ts';
-import { refusal } from './refusal.ts';
+import { explainGitError } from './explain-error.ts';
 import { type Oid, REMOTE, type Remote } from './remote.ts';
+import { GitExitError } from './repository.ts';
 
 /**
  * What became of a push. `lost`: somebody else was faster, look again. `unknown`: the connection
  * broke, so it may have arrived or not, look again.
  */
-export type Pushed = 'done' | 'lost' | 'unknown';
+export type PushResult = 'done' | 'lost' | 'unknown';
 
 /** Git and the forges, when the branch is not what the lease says, or two pushes meet at the lock. */
 const LOST =
@@ -26,7 +26,7 @@ export async function pushBranch(
   branch: Branch,
   commit: Oid,
   lease: Oid | undefined,
-): Promise<Pushed> {
+): Promise<PushResult> {
   const ref = `refs/heads/${branch}`;
   const args = [
     ...['push', '--porcelain', '--no-thin', '--no-verify', '--recurse-submodules=no'],
@@ -34,13 +34,13 @@ export async function pushBranch(
   ];
   try {
     // Tarballs are compressed as far as they go, and none is like another: no search for likeness.
-    await remote.plumbing.run(['-c', 'core.bigFileThreshold=256k', ...args]);
+    await remote.repository.run(['-c', 'core.bigFileThreshold=256k', ...args]);
     return 'done';
   } catch (error) {
-    if (!(error instanceof GitExit)) throw error;
+    if (!(error instanceof GitExitError)) throw error;
     const said = `${error.stdout}\n${error.stderr}`;
     if (LOST.test(said)) return 'lost';
     if (BROKEN.test(said)) return 'unknown';
-    throw refusal(`push to the branch '${branch}' of`, remote.name, said, error);
+    throw explainGitError(`push to the branch '${branch}' of`, remote.name, said, error);
   }
 }

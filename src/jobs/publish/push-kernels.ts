@@ -1,32 +1,32 @@
-import type { Committer } from '../../archive/commits.ts';
-import { pushBranch } from '../../archive/push.ts';
-import { listTree, type Oid, type Remote } from '../../archive/remote.ts';
-import { type Standing, takeStanding } from '../../archive/waiting.ts';
+import { type BranchState, readBranchState } from '../../archive/branch-state.ts';
 import { Failure } from '../../failure.ts';
+import type { CommitWriter } from '../../git/commits.ts';
+import { pushBranch } from '../../git/push.ts';
+import { listTree, type Oid, type Remote } from '../../git/remote.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 import { type Additions, planAdditions } from './additions.ts';
-import type { Candidate } from './intake.ts';
-import { commitMessage } from './wording.ts';
+import { commitMessage } from './messages.ts';
+import type { ValidatedKernel } from './validate-input.ts';
 
 /** Where and how to push, for the branch of kernels and for the catalog's. */
-export interface Desk {
+export interface PublishContext {
   readonly platform: Pick<Platform, 'clock' | 'interrupted'>;
   readonly progress: Progress;
   readonly remote: Remote;
-  readonly committer: Committer;
+  readonly committer: CommitWriter;
   readonly runUrl: string | undefined;
   readonly dryRun: boolean;
 }
 
-export interface Shelved {
-  readonly standing: Standing;
+export interface PushedKernels {
+  readonly state: BranchState;
   readonly additions: Additions;
   /** The branch's new commit; undefined when there was nothing to add. */
   readonly commit: Oid | undefined;
   /** The files of the branch as it is now (or would be, in a dry run). */
-  readonly next: Standing['next'];
+  readonly next: BranchState['next'];
 }
 
 /** More than ever meet; whoever loses so often has another trouble than a race. */
@@ -36,39 +36,39 @@ const ATTEMPTS = 8;
  * Puts the kernels on the branch, on top of what waits there, and pushes it unless there is nothing
  * to add. When somebody else was faster, all is looked at again.
  */
-export async function shelve(
-  desk: Desk,
+export async function pushKernels(
+  context: PublishContext,
   names: { readonly base: Branch; readonly branch: Branch },
-  candidates: readonly Candidate[],
+  candidates: readonly ValidatedKernel[],
   replace: boolean,
-): Promise<Shelved> {
-  const { remote, committer } = desk;
+): Promise<PushedKernels> {
+  const { remote, committer } = context;
   let ours: Oid | undefined;
   let before: Additions | undefined;
-  return again(desk, names.branch, async () => {
-    const standing = await takeStanding(remote, committer, names.base, names.branch);
-    const additions = planAdditions(candidates, standing.next, replace);
-    if (ours !== undefined && before !== undefined && standing.lease === ours) {
+  return retryPush(context, names.branch, async () => {
+    const state = await readBranchState(remote, committer, names.base, names.branch);
+    const additions = planAdditions(candidates, state.next, replace);
+    if (ours !== undefined && before !== undefined && state.lease === ours) {
       // The answer got lost, and the push had arrived.
-      return { standing, additions: before, commit: ours, next: standing.next };
+      return { state, additions: before, commit: ours, next: state.next };
     }
     if (additions.changes.size === 0) {
-      return { standing, additions, commit: undefined, next: standing.next };
+      return { state, additions, commit: undefined, next: state.next };
     }
-    const tree = await committer.writeTree(standing.tip, additions.changes);
-    const message = commitMessage(additions, desk.runUrl);
-    const commit = await committer.commit(tree, standing.tip, message);
-    const next = await listTree(remote.plumbing, commit);
-    if (desk.dryRun) return { standing, additions, commit, next };
+    const tree = await committer.writeTree(state.tip, additions.changes);
+    const message = commitMessage(additions, context.runUrl);
+    const commit = await committer.commit(tree, state.tip, message);
+    const next = await listTree(remote.repository, commit);
+    if (context.dryRun) return { state, additions, commit, next };
     [ours, before] = [commit, additions];
-    const pushed = await pushBranch(remote, names.branch, commit, standing.lease);
-    return pushed === 'done' ? { standing, additions, commit, next } : pushed;
+    const pushed = await pushBranch(remote, names.branch, commit, state.lease);
+    return pushed === 'done' ? { state, additions, commit, next } : pushed;
   });
 }
 
 /** Until it is neither lost nor unknown, with pauses that grow. */
-export async function again<Result extends object>(
-  desk: Pick<Desk, 'platform' | 'progress' | 'remote'>,
+export async function retryPush<Result extends object>(
+  context: Pick<PublishContext, 'platform' | 'progress' | 'remote'>,
   branch: Branch,
   attempt: () => Promise<Result | 'lost' | 'unknown'>,
 ): Promise<Result> {
@@ -80,12 +80,12 @@ export async function again<Result extends object>(
     if (tried === ATTEMPTS) {
       throw new Failure(
         result === 'lost' ? 'bad-archive' : 'network',
-        `The branch '${branch}' of ${desk.remote.name} could not be pushed in ${ATTEMPTS} attempts: ${why}.`,
+        `The branch '${branch}' of ${context.remote.name} could not be pushed in ${ATTEMPTS} attempts: ${why}.`,
         'Run it again: what was checked is checked again, and nothing is pushed twice.',
       );
     }
-    desk.progress.note(`${branch}: ${why}; looking again`);
-    const { clock, interrupted } = desk.platform;
+    context.progress.note(`${branch}: ${why}; looking again`);
+    const { clock, interrupted } = context.platform;
     await clock.sleep(250 * 2 ** tried * (0.5 + Math.random()), interrupted);
   }
 }

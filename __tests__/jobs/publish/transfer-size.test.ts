@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commit, createRepository, tree } from '../../archive/repositories.ts';
+import { commit, createRepository, tree } from '../../git/repositories.ts';
 import { shared } from '../../shared.ts';
-import { openBench } from './bench.ts';
+import { openFixture } from './fixture.ts';
 
-const bench = openBench();
+const fixture = openFixture();
 const SIZE = 40_000;
 const FILES = 700;
 
@@ -27,19 +27,23 @@ function names(): string[] {
 }
 
 test('20 kernels more in an archive of 700 move those 20, and names: first, waiting, and rebased', async () => {
-  const folder = createRepository(bench.root, 'archive.git');
+  const folder = createRepository(fixture.root, 'archive.git');
   const bytes = (name: string) =>
     createHash('shake256', { outputLength: SIZE }).update(name).digest();
   commit(folder, 'master', Object.fromEntries(names().map((name) => [name, bytes(name)])));
   for (let at = 0; at < 30; at += 1) commit(folder, 'master', { 'README.md': `Version ${at}` });
   expect(Object.keys(tree(folder, 'master')).length).toBe(FILES + 1);
-  const server = await bench.serve();
+  const server = await fixture.serve();
   const archive = server.url('archive.git');
 
   const moved = async (from: number) => {
     server.reset();
     const built = Array.from({ length: 20 }, (_, at) => `6.6.0-${from + at}.oe2403.x86_64`);
-    const run = await bench.run({ input: await bench.output(built), archive, noPullRequest: true });
+    const run = await fixture.run({
+      input: await fixture.output(built),
+      archive,
+      noPullRequest: true,
+    });
     expect(run).toMatchObject({ status: 0, document: { operation: 'pushed' } });
     const size = run.document.added.reduce(
       (total: number, one: { size: number }) => total + one.size,

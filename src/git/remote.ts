@@ -3,29 +3,29 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
-import { type Credential, credentialFor } from './credential.ts';
-import type { Location } from './location.ts';
-import { GitExit, openPlumbing, type Plumbing } from './plumbing.ts';
-import { refusal } from './refusal.ts';
+import { credentialFor, type GitCredential } from './credential.ts';
+import { explainGitError } from './explain-error.ts';
+import type { RepositoryLocation } from './location.ts';
+import { createScratchRepository, GitExitError, type GitRepository } from './repository.ts';
 
 /** The name of a git object: 40 (SHA-1) or 64 (SHA-256) hex digits. */
 export type Oid = string;
 
-export interface Entry {
+export interface ArchiveEntry {
   /** The blob's name; undefined where the archive is a folder that git knows nothing of. */
   readonly oid: Oid | undefined;
   /** `100644` for a regular file; 100755, 120000 (link) and 160000 (submodule) break the contract. */
   readonly mode: string;
 }
 
-export type Git = Pick<Platform, 'env' | 'programs' | 'interrupted'>;
+export type GitPlatform = Pick<Platform, 'env' | 'programs' | 'interrupted'>;
 
 /** The credential for a location, out of the options or else out of the URL; none for what is local. */
 export function credentialOf(
-  location: Location,
+  location: RepositoryLocation,
   token?: string,
   user?: string,
-): Credential | undefined {
+): GitCredential | undefined {
   if (location.kind !== 'remote' || location.origin === undefined) return undefined;
   const secret = token ?? location.password;
   if (secret === undefined) return undefined;
@@ -35,18 +35,18 @@ export function credentialOf(
 /** A scratch repository that knows one remote, and brings from it what is asked for. */
 export interface Remote {
   readonly name: string;
-  readonly plumbing: Plumbing;
+  readonly repository: GitRepository;
   /** All branches as the remote has them now, and `HEAD`, the default one. */
   branches(): Promise<ReadonlyMap<string, Oid>>;
   /**
    * Makes commits and trees of these branches, which exist, present, without blobs where the server
    * can leave them out. `depth` 1 leaves out history too. Returns their commits, in the same order.
    */
-  obtain(branches: readonly string[], depth: 1 | 'all'): Promise<Oid[]>;
+  fetchBranches(branches: readonly string[], depth: 1 | 'all'): Promise<Oid[]>;
   /** Makes these blobs of a branch that was obtained present, in one go. */
-  obtainBlobs(branch: string, oids: readonly Oid[]): Promise<void>;
+  fetchBlobs(branch: string, oids: readonly Oid[]): Promise<void>;
   /** Runs git towards the remote, with its refusals told in our words. */
-  speak(attempt: string, args: readonly string[]): Promise<string>;
+  run(attempt: string, args: readonly string[]): Promise<string>;
 }
 
 /** The name that the remote has in the scratch repository. */
@@ -56,115 +56,117 @@ const WITHOUT_BLOBS = '--filter=blob:none';
 /** Servers of protocol 0 give what a branch points to, and no blob by its name. */
 const UNADVERTISED = /unadvertised object|not our ref/;
 
-function theirs(branch: string): string {
+function remoteRef(branch: string): string {
   return branch === 'HEAD' ? 'HEAD' : `refs/heads/${branch}`;
 }
 
 /** Where the scratch repository keeps a branch of the remote. */
-function kept(branch: string): string {
+function localRef(branch: string): string {
   return `refs/archive/${branch}`;
 }
 
 /**
- * Opens a remote. Close its plumbing.
+ * Opens a remote. Close its repository.
  * @param options `tracking`: of a clone on this machine, also the branches that it knows of its origin,
  *   for reading: a checkout of one branch still knows the others
  */
 export async function openRemote(
-  platform: Git,
-  location: Exclude<Location, { kind: 'folder' }>,
-  credential: Credential | undefined,
+  platform: GitPlatform,
+  location: Exclude<RepositoryLocation, { kind: 'folder' }>,
+  credential: GitCredential | undefined,
   options: { readonly tracking: boolean } = { tracking: false },
 ): Promise<Remote> {
-  const plumbing = await openPlumbing(platform, credential);
+  const repository = await createScratchRepository(platform, credential);
   try {
-    if (location.kind === 'repository') await borrow(platform, location.url, plumbing);
-    await plumbing.run(['remote', 'add', REMOTE, location.url]);
-    return remoteOf(plumbing, location, options.tracking);
+    if (location.kind === 'repository') await addAlternates(platform, location.url, repository);
+    await repository.run(['remote', 'add', REMOTE, location.url]);
+    return remoteOf(repository, location, options.tracking);
   } catch (error) {
-    await plumbing.close();
+    await repository.close();
     throw error;
   }
 }
 
 /** What lies on this machine is not copied: git looks into the other repository's objects by itself. */
-async function borrow(platform: Git, folder: string, plumbing: Plumbing): Promise<void> {
+async function addAlternates(
+  platform: GitPlatform,
+  folder: string,
+  repository: GitRepository,
+): Promise<void> {
   const asked = await platform.programs.run({
     program: 'git',
     args: ['rev-parse', '--git-path', 'objects'],
     cwd: folder,
     env: { GIT_DIR: undefined, GIT_OBJECT_DIRECTORY: undefined },
   });
-  if (asked.status !== 0) throw refusal('read', folder, asked.stderr);
+  if (asked.status !== 0) throw explainGitError('read', folder, asked.stderr);
   const objects = resolve(folder, asked.stdout.toString('utf8').trim());
-  await mkdir(join(plumbing.folder, 'objects/info'), { recursive: true });
-  await writeFile(join(plumbing.folder, 'objects/info/alternates'), `${objects}\n`);
+  await mkdir(join(repository.folder, 'objects/info'), { recursive: true });
+  await writeFile(join(repository.folder, 'objects/info/alternates'), `${objects}\n`);
 }
 
 function remoteOf(
-  plumbing: Plumbing,
-  location: Exclude<Location, { kind: 'folder' }>,
+  repository: GitRepository,
+  location: Exclude<RepositoryLocation, { kind: 'folder' }>,
   tracking: boolean,
 ): Remote {
   const name = location.url;
   const here = location.kind === 'repository';
-  const speak = async (attempt: string, args: readonly string[]) => {
+  const run = async (attempt: string, args: readonly string[]) => {
     try {
-      return await plumbing.run(args);
+      return await repository.run(args);
     } catch (error) {
-      if (!(error instanceof GitExit)) throw error;
-      throw refusal(attempt, name, error.message, error);
+      if (!(error instanceof GitExitError)) throw error;
+      throw explainGitError(attempt, name, error.message, error);
     }
   };
-  const listBranches = async () => {
-    const lines = (await speak('list the branches of', ['ls-remote', '--quiet', REMOTE])).split(
-      '\n',
-    );
+  const lsRemote = async () => {
+    const lines = (await run('list the branches of', ['ls-remote', '--quiet', REMOTE])).split('\n');
     const refs = lines.filter(Boolean).map((line) => {
       const [oid = '', ref = ''] = line.split('\t');
       return [ref, oid] as const;
     });
     return branchesOf(new Map(refs), tracking);
   };
-  const missingOf = async (branch: string): Promise<ReadonlySet<Oid>> => {
-    const walk = ['rev-list', '--objects', '--no-walk', '--missing=print', kept(branch)];
-    const lines = (await plumbing.run(walk)).split('\n');
+  const missingBlobs = async (branch: string): Promise<ReadonlySet<Oid>> => {
+    const walk = ['rev-list', '--objects', '--no-walk', '--missing=print', localRef(branch)];
+    const lines = (await repository.run(walk)).split('\n');
     return new Set(lines.filter((line) => line.startsWith('?')).map((line) => line.slice(1)));
   };
   return {
     name,
-    plumbing,
-    speak,
-    branches: listBranches,
-    obtain: async (branches, depth) => {
+    repository,
+    run,
+    branches: lsRemote,
+    fetchBranches: async (branches, depth) => {
       if (branches.length === 0) return [];
       if (here) {
-        const known = await listBranches();
+        const known = await lsRemote();
         return branches.map((branch) => known.get(branch) as Oid);
       }
-      const specs = branches.map((branch) => `+${theirs(branch)}:${kept(branch)}`);
-      const isShallow = existsSync(join(plumbing.folder, 'shallow'));
+      const specs = branches.map((branch) => `+${remoteRef(branch)}:${localRef(branch)}`);
+      const isShallow = existsSync(join(repository.folder, 'shallow'));
       const shallow = depth === 1 ? ['--depth=1'] : isShallow ? ['--unshallow'] : [];
-      await speak('read', [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
-      const heads = await plumbing.run(['rev-parse', ...branches.map(kept)]);
+      await run('read', [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
+      const heads = await repository.run(['rev-parse', ...branches.map(localRef)]);
       return heads.trim().split('\n');
     },
-    obtainBlobs: async (branch, oids) => {
+    fetchBlobs: async (branch, oids) => {
       if (here || oids.length === 0) return;
-      const missing = await missingOf(branch);
+      const missing = await missingBlobs(branch);
       const wanted = [...new Set(oids)].filter((oid) => missing.has(oid));
       try {
         // 400 names of 64 digits are far from any limit on the length of a command line.
         for (let start = 0; start < wanted.length; start += 400) {
           const noop = ['-c', 'fetch.negotiationAlgorithm=noop'];
           const some = wanted.slice(start, start + 400);
-          await speak('read files of', [...noop, ...FETCH, WITHOUT_BLOBS, REMOTE, ...some]);
+          await run('read files of', [...noop, ...FETCH, WITHOUT_BLOBS, REMOTE, ...some]);
         }
       } catch (error) {
         if (!UNADVERTISED.test(describe(error))) throw error;
-        const spec = `+${theirs(branch)}:${kept(branch)}`;
+        const spec = `+${remoteRef(branch)}:${localRef(branch)}`;
         const whole = [...FETCH, '--refetch', '--no-filter', '--depth=1', REMOTE, spec];
-        await speak('read files of', whole);
+        await run('read files of', whole);
       }
     },
   };
@@ -184,8 +186,11 @@ function branchesOf(refs: ReadonlyMap<string, Oid>, tracking: boolean): Readonly
 }
 
 /** All files of a commit or tree, by path. */
-export async function listTree(plumbing: Plumbing, oid: Oid): Promise<Map<string, GitEntry>> {
-  const listing = await plumbing.run(['ls-tree', '-r', '-z', '--full-tree', oid]);
+export async function listTree(
+  repository: GitRepository,
+  oid: Oid,
+): Promise<Map<string, TreeEntry>> {
+  const listing = await repository.run(['ls-tree', '-r', '-z', '--full-tree', oid]);
   return new Map(
     listing
       .split('\0')
@@ -198,14 +203,17 @@ export async function listTree(plumbing: Plumbing, oid: Oid): Promise<Map<string
   );
 }
 
-export interface GitEntry extends Entry {
+export interface TreeEntry extends ArchiveEntry {
   readonly oid: Oid;
 }
 
 /** The contents of blobs, by one process: `<oid> SP blob SP <size> LF <bytes> LF` (git-cat-file(1)). */
-export async function readBlobs(plumbing: Plumbing, oids: readonly Oid[]): Promise<Buffer[]> {
+export async function readBlobs(
+  repository: GitRepository,
+  oids: readonly Oid[],
+): Promise<Buffer[]> {
   if (oids.length === 0) return [];
-  const output = await plumbing.catFile(['--batch'], { input: `${oids.join('\n')}\n` });
+  const output = await repository.catFile(['--batch'], { input: `${oids.join('\n')}\n` });
   let at = 0;
   return oids.map((oid) => {
     const end = output.indexOf(0x0a, at);

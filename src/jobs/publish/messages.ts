@@ -1,7 +1,7 @@
+import type { TreeListing } from '../../archive/branch-state.ts';
 import type { BuiltEntry, Catalog } from '../../archive/catalog.ts';
-import { TARBALL_SUFFIX, twinPath } from '../../archive/layout.ts';
-import type { Listing } from '../../archive/waiting.ts';
-import type { Text } from '../../forge/forge.ts';
+import { aliasPath, TARBALL_SUFFIX } from '../../archive/layout.ts';
+import type { PullRequestText } from '../../forge/forge.ts';
 import { printable } from '../../names.ts';
 import { markdownTable } from '../../report/table.ts';
 import { bytes } from '../../report/units.ts';
@@ -9,7 +9,7 @@ import type { Additions } from './additions.ts';
 
 /** The message of a run's one commit: what it adds, by folder, and where it comes from. */
 export function commitMessage(additions: Additions, runUrl: string | undefined): string {
-  const { added, twins } = additions;
+  const { added, aliases } = additions;
   const folders = new Map<string, string[]>();
   for (const { record } of added) {
     const folder = record.tarball.path.split('/').slice(0, -1).join('/');
@@ -18,13 +18,13 @@ export function commitMessage(additions: Additions, runUrl: string | undefined):
   const paragraphs = [
     added.length > 0
       ? `Add BTF of ${kernels(added.map(({ record }) => record.uname))}`
-      : `Give ${counted(twins.length, 'tarball')} of arm64 a second name`,
+      : `Give ${counted(aliases.length, 'tarball')} of arm64 a second name`,
     ...[...folders].map(([folder, unames]) =>
       [folder, ...unames.map((one) => `  ${one}`)].join('\n'),
     ),
-    ...(twins.length > 0
+    ...(aliases.length > 0
       ? [
-          `aarch64 holds ${counted(twins.length, 'tarball')} of arm64 now, where 'uname -m' says so.`,
+          `aarch64 holds ${counted(aliases.length, 'tarball')} of arm64 now, where 'uname -m' says so.`,
         ]
       : []),
     ...(runUrl === undefined ? [] : [`Run: ${runUrl}`]),
@@ -41,7 +41,7 @@ function counted(count: number, what: string): string {
 }
 
 /** What a pull request brings, beyond the base branch. */
-export interface Waiting {
+export interface PendingChanges {
   /** Kernels that the catalog knows. */
   readonly known: readonly BuiltEntry[];
   /** Tarballs and other files that it does not know: a person's, or of an earlier time. */
@@ -49,16 +49,20 @@ export interface Waiting {
   /** Files that are taken away. */
   readonly removed: readonly string[];
   /** Second names of tarballs. */
-  readonly twins: number;
+  readonly aliases: number;
 }
 
 /** What waits for review: the difference between both listings, with what the catalog says of it. */
-export function findWaiting(base: Listing, next: Listing, catalog: Catalog): Waiting {
+export function findPending(
+  base: TreeListing,
+  next: TreeListing,
+  catalog: Catalog,
+): PendingChanges {
   const changed = [...next].filter(([path, entry]) => {
     const before = base.get(path);
     return before?.oid !== entry.oid || before.mode !== entry.mode;
   });
-  const twins = new Set([...next.keys()].map(twinPath));
+  const aliases = new Set([...next.keys()].map(aliasPath));
   const known: BuiltEntry[] = [];
   const others: string[] = [];
   let second = 0;
@@ -66,34 +70,34 @@ export function findWaiting(base: Listing, next: Listing, catalog: Catalog): Wai
     const entry = catalog.get(path);
     if (entry !== undefined && entry.state !== 'failed' && entry.tarball.blob === oid) {
       known.push(entry);
-    } else if (twins.has(path) && path.endsWith(TARBALL_SUFFIX)) second += 1;
+    } else if (aliases.has(path) && path.endsWith(TARBALL_SUFFIX)) second += 1;
     else others.push(path);
   }
   const removed = [...base.keys()].filter((path) => !next.has(path));
-  return { known, others, removed, twins: second };
+  return { known, others, removed, aliases: second };
 }
 
 /** Whether there is anything to review. */
-export function isWaiting({ known, others, removed, twins }: Waiting): boolean {
-  return known.length + others.length + removed.length + twins > 0;
+export function hasPending({ known, others, removed, aliases }: PendingChanges): boolean {
+  return known.length + others.length + removed.length + aliases > 0;
 }
 
 /**
  * Title and body of the pull request for what waits, the body no longer than the forge takes: what
  * does not fit is counted. All names in it are made harmless, whoever gave them.
  */
-export function pullRequestText(waiting: Waiting, longestBody: number): Text {
-  const { known, others, removed, twins } = waiting;
+export function pullRequestText(waiting: PendingChanges, longestBody: number): PullRequestText {
+  const { known, others, removed, aliases } = waiting;
   const versions = [...new Set(known.map(({ versionId }) => versionId))].sort();
   const title =
     known.length > 0
       ? `Add BTF of ${kernels(known.map(({ uname }) => uname))} (${known[0]?.distribution} ${versions.join(', ')})`
-      : `Change ${counted(others.length + removed.length + twins, 'file')} of the archive`;
+      : `Change ${counted(others.length + removed.length + aliases, 'file')} of the archive`;
   const parts = [
     ...(known.length > 0 ? [summaryTable(known)] : []),
-    ...(twins > 0
+    ...(aliases > 0
       ? [
-          `${counted(twins, 'tarball')} of arm64 ${twins === 1 ? 'stands' : 'stand'} in aarch64 too, where \`uname -m\` says so: the same bytes, stored once.`,
+          `${counted(aliases, 'tarball')} of arm64 ${aliases === 1 ? 'stands' : 'stand'} in aarch64 too, where \`uname -m\` says so: the same bytes, stored once.`,
         ]
       : []),
     ...fileList('Files that did not come from btfhub:', others),

@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Archive, openArchive as open } from '../../src/archive/git.ts';
+import { type Archive, openArchive as open } from '../../src/archive/archive.ts';
 import { asBranch } from '../../src/names.ts';
 import { systemPrograms } from '../../src/platform/programs.ts';
-import { type GitServer, startGitServer } from './git-server.ts';
-import { commit, createRepository, git } from './repositories.ts';
-
-import { disguises, filesWith, gitCommandLines } from './witness.ts';
+import { encodingsOf, filesWith, gitCommandLines } from '../git/find-secrets.ts';
+import { type GitServer, startGitServer } from '../git/git-server.ts';
+import { commit, createRepository, git } from '../git/repositories.ts';
 
 const NEXT = asBranch('next');
 const MASTER = asBranch('master');
@@ -235,7 +234,7 @@ test('the token is in no argument and in no file while git runs', async () => {
   );
   expect(await archive.readFile(MASTER, paths[0] as string)).toBeDefined();
   expect(lines.some((line) => line.includes('remote-http'))).toBe(true);
-  const secrets = disguises('s3cret-t0ken');
+  const secrets = encodingsOf('s3cret-t0ken');
   expect(lines.filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual([]);
   expect(filesWith(root, secrets)).toEqual([]);
 });

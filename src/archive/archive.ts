@@ -1,19 +1,19 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemError } from '../failure.ts';
-import type { Branch } from '../names.ts';
-import { locate } from './location.ts';
+import { parseLocation } from '../git/location.ts';
 import {
+  type ArchiveEntry,
   credentialOf,
-  type Entry,
-  type Git,
-  type GitEntry,
+  type GitPlatform,
   listTree,
   type Oid,
   openRemote,
   type Remote,
   readBlobs,
-} from './remote.ts';
+  type TreeEntry,
+} from '../git/remote.ts';
+import type { Branch } from '../names.ts';
 
 /** An archive to read from: names first, contents only of what is asked for. */
 export interface Archive {
@@ -22,7 +22,7 @@ export interface Archive {
   /** The branch's commit; undefined when there is no such branch, or the archive is a folder. */
   head(branch?: Branch): Promise<Oid | undefined>;
   /** Every file of the branch (the default branch without one) by path; empty when there is no such branch. */
-  listPaths(branch?: Branch): Promise<ReadonlyMap<string, Entry>>;
+  listPaths(branch?: Branch): Promise<ReadonlyMap<string, ArchiveEntry>>;
   /** The bytes of one file, or undefined when the branch has none of that name. */
   readFile(branch: Branch | undefined, path: string): Promise<Buffer | undefined>;
   /**
@@ -45,11 +45,11 @@ export interface Archive {
  * @throws Failure `usage`, `not-found`, `network`, or `bad-archive` with what git said
  */
 export async function openArchive(
-  platform: Git,
+  platform: GitPlatform,
   where: string,
   options: { readonly token?: string; readonly user?: string } = {},
 ): Promise<Archive> {
-  const location = locate(where);
+  const location = parseLocation(where);
   if (location.kind === 'folder') return folderArchive(location.folder);
   const credential = credentialOf(location, options.token, options.user);
   const remote = await openRemote(platform, location, credential, { tracking: true });
@@ -57,17 +57,17 @@ export async function openArchive(
 }
 
 function gitArchive(remote: Remote): Archive {
-  const { plumbing } = remote;
+  const { repository } = remote;
   let known: Promise<ReadonlyMap<string, Oid>> | undefined;
-  const listings = new Map<string, Promise<ReadonlyMap<string, GitEntry>>>();
+  const listings = new Map<string, Promise<ReadonlyMap<string, TreeEntry>>>();
   const head = async (branch: string = 'HEAD') => {
     known ??= remote.branches();
     return (await known).get(branch);
   };
   const list = async (branch: string) => {
-    if ((await head(branch)) === undefined) return new Map<string, GitEntry>();
-    const [commit] = await remote.obtain([branch], 1);
-    return listTree(plumbing, commit as Oid);
+    if ((await head(branch)) === undefined) return new Map<string, TreeEntry>();
+    const [commit] = await remote.fetchBranches([branch], 1);
+    return listTree(repository, commit as Oid);
   };
   const listPaths = (branch: string = 'HEAD') => {
     const listing = listings.get(branch) ?? list(branch);
@@ -82,14 +82,14 @@ function gitArchive(remote: Remote): Archive {
     });
     const commit = await head(branch);
     if (commit === undefined || found.length === 0) return;
-    await remote.obtainBlobs(
+    await remote.fetchBlobs(
       branch ?? 'HEAD',
       found.map(({ oid }) => oid),
     );
     for (let start = 0; start < found.length; start += 32) {
       const some = found.slice(start, start + 32);
       const contents = await readBlobs(
-        plumbing,
+        repository,
         some.map(({ oid }) => oid),
       );
       for (const [index, bytes] of contents.entries()) {
@@ -106,7 +106,7 @@ function gitArchive(remote: Remote): Archive {
       for await (const { bytes } of readFiles(branch, [path])) return bytes;
       return undefined;
     },
-    close: () => plumbing.close(),
+    close: () => repository.close(),
   };
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Failure } from '../failure.ts';
 
 /** Where an archive is, and how it is reached. */
-export type Location =
+export type RepositoryLocation =
   | {
       readonly kind: 'remote';
       /** For git; a password that stood in it is gone. */
@@ -34,7 +34,7 @@ const SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
  * Tells a URL of git (http, https, ssh, git, file, `user@host:path`) from a folder.
  * @throws Failure `usage` for a URL of another kind, `not-found` for a folder that is not there
  */
-export function locate(where: string): Location {
+export function parseLocation(where: string): RepositoryLocation {
   // `ext::<command>` and its like are programs to git, not places.
   if (where.startsWith('-') || where.trim() === '' || /^[0-9A-Za-z+.-]+::/.test(where)) {
     throw new Failure('usage', `'${where}' is not the URL or the folder of an archive.`);
@@ -52,7 +52,7 @@ export function locate(where: string): Location {
   return local(where);
 }
 
-function remote(where: string): Location {
+function remote(where: string): RepositoryLocation {
   const url = URL.canParse(where) ? new URL(where) : undefined;
   if (!url || !/^(https?|ssh|git):$/.test(url.protocol) || url.host === '') {
     throw new Failure(
@@ -72,7 +72,7 @@ function remote(where: string): Location {
   };
 }
 
-function local(where: string): Location {
+function local(where: string): RepositoryLocation {
   const folder = resolve(where);
   if (!existsSync(folder)) {
     throw new Failure('not-found', `There is no archive at ${folder}.`, 'Check --archive.');

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { GitError, GitPluginError, type SimpleGitOptions, simpleGit } from 'simple-git';
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
-import type { Credential } from './credential.ts';
+import type { GitCredential } from './credential.ts';
 
 /** Git ended with another status than 0. Both streams are kept: `push --porcelain` says why on the first. */
-export class GitExit extends GitError {
+export class GitExitError extends GitError {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -27,10 +27,10 @@ export interface GitCall {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Git's plumbing on one bare scratch repository that nobody else sees, and that is gone in the end. */
-export interface Plumbing {
+/** Git's repository on one bare scratch repository that nobody else sees, and that is gone in the end. */
+export interface GitRepository {
   readonly folder: string;
-  /** Standard output of one git command. Rejects with GitExit on any status but 0. */
+  /** Standard output of one git command. Rejects with GitExitError on any status but 0. */
   run(args: readonly string[], call?: GitCall): Promise<string>;
   /** `git cat-file` whose output is bytes. */
   catFile(args: readonly string[], call?: GitCall): Promise<Buffer>;
@@ -45,7 +45,7 @@ const LOCATING =
  * What simple-git guards against stands in the environment or in our own constants, and is meant:
  * the user's ssh command, askpass, editor and configuration are the user's own.
  */
-const UNGUARDED: NonNullable<SimpleGitOptions['unsafe']> = {
+const ALLOWED_UNSAFE: NonNullable<SimpleGitOptions['unsafe']> = {
   allowUnsafeAskPass: true,
   allowUnsafeConfigEnvCount: true,
   allowUnsafeConfigPaths: true,
@@ -63,10 +63,10 @@ const UNGUARDED: NonNullable<SimpleGitOptions['unsafe']> = {
  * Makes a bare scratch repository in the temporary folder. Nothing of the caller's own repository or
  * of git's porcelain settings gets in; the user's identity, proxies, certificates and ssh do.
  */
-export async function openPlumbing(
+export async function createScratchRepository(
   platform: Pick<Platform, 'env' | 'programs' | 'interrupted'>,
-  credential: Credential | undefined,
-): Promise<Plumbing> {
+  credential: GitCredential | undefined,
+): Promise<GitRepository> {
   // Rejects with `missing-program`, which simple-git would turn into a stack trace.
   await platform.programs.run({ program: 'git', args: ['--version'] });
   const folder = await mkdtemp(join(platform.env.TMPDIR ?? tmpdir(), 'btfhub-git-'));
@@ -78,31 +78,31 @@ export async function openPlumbing(
       baseDir: folder,
       config: ['gc.auto=0', 'maintenance.auto=false', ...(credential?.gitConfig ?? [])],
       allowEnvironment: Object.keys(whole),
-      unsafe: UNGUARDED,
+      unsafe: ALLOWED_UNSAFE,
       completion: { onClose: true, onExit: false },
       abort: platform.interrupted,
       ...(input === undefined ? {} : { input: () => Buffer.from(input) }),
       errors: (error, { exitCode, stdOut, stdErr }) => {
         if (exitCode === 0 || error instanceof GitPluginError) return error;
         const text = (chunks: Buffer[]) => hide(Buffer.concat(chunks).toString('utf8'));
-        return new GitExit(exitCode, text(stdOut), text(stdErr));
+        return new GitExitError(exitCode, text(stdOut), text(stdErr));
       },
     }).env(whole);
   };
   const hide = (text: string) => credential?.hide(text) ?? text;
-  const plumbing: Plumbing = {
+  const repository: GitRepository = {
     folder,
     run: (args, call = {}) => settled(platform, git(call).raw([...args])),
     catFile: (args, call = {}) => settled(platform, git(call).binaryCatFile([...args])),
     close: () => rm(folder, { recursive: true, force: true, maxRetries: 3 }),
   };
   try {
-    await plumbing.run(['init', '--quiet', '--bare', '--template=', '.']);
+    await repository.run(['init', '--quiet', '--bare', '--template=', '.']);
   } catch (error) {
-    await plumbing.close();
+    await repository.close();
     throw error;
   }
-  return plumbing;
+  return repository;
 }
 
 /** An interruption is told as what it is, not as git's complaint about it. */
@@ -114,14 +114,14 @@ async function settled<T>(
     return await answer;
   } catch (error) {
     platform.interrupted.throwIfAborted();
-    if (error instanceof GitExit) throw error;
+    if (error instanceof GitExitError) throw error;
     throw new Failure('internal', 'git could not be run.', undefined, error);
   }
 }
 
 function gitEnvironment(
   env: Platform['env'],
-  credential: Credential | undefined,
+  credential: GitCredential | undefined,
 ): Record<string, string> {
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] =>

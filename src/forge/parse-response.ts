@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { Failure } from '../failure.ts';
 
 /** What a forge answered, in the shape that is expected of it. Throws Failure `forge` when it is another. */
-export function readAnswer<Schema extends v.GenericSchema>(
+export function parseResponse<Schema extends v.GenericSchema>(
   title: string,
   schema: Schema,
   answer: unknown,

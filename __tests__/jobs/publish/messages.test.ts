@@ -1,5 +1,5 @@
 import { builtEntry, type Catalog, mergeCatalog } from '../../../src/archive/catalog.ts';
-import { findWaiting, pullRequestText } from '../../../src/jobs/publish/wording.ts';
+import { findPending, pullRequestText } from '../../../src/jobs/publish/messages.ts';
 import { kernelRecord } from '../../archive/records.ts';
 
 const oid = (digit: number) => `${digit % 10}`.repeat(40);
@@ -20,7 +20,7 @@ function waitingKernels(count: number) {
 
 test('what waits is told by release and architecture, with sizes, pahole and verification', () => {
   const { catalog, next } = waitingKernels(6);
-  const { title, body } = pullRequestText(findWaiting(new Map(), next, catalog), 60_000);
+  const { title, body } = pullRequestText(findPending(new Map(), next, catalog), 60_000);
   expect(title).toBe('Add BTF of 6 kernels (openEuler 22.03)');
   expect(body).toContain(
     '| 22.03-LTS-SP1 | x86\\_64 | 4 | 14.8 MB | 3.52 MB | 1.31 |'.replace('\\_', '_'),
@@ -35,7 +35,7 @@ test.each([60_000, 5000, 1500])(
   'the body of 700 kernels keeps to %d characters, and says what it leaves out',
   (longest) => {
     const { catalog, next } = waitingKernels(700);
-    const { body } = pullRequestText(findWaiting(new Map(), next, catalog), longest);
+    const { body } = pullRequestText(findPending(new Map(), next, catalog), longest);
     expect(body.length).toBeLessThanOrEqual(longest);
     expect(body).toContain('| 22.03-LTS-SP1 | x86_64 | 466 |');
     expect(body).toMatch(/do not fit here/);
@@ -48,9 +48,9 @@ test("a person's files are named and made harmless; what goes and second names a
   next.set(path.replace('arm64', 'aarch64'), entry(0));
   next.set('README.md`<script>\n# x', entry(7));
   const base = new Map([['old.txt', entry(9)]]);
-  const waiting = findWaiting(base, next, catalog);
+  const waiting = findPending(base, next, catalog);
   expect(waiting).toMatchObject({
-    twins: 1,
+    aliases: 1,
     removed: ['old.txt'],
     others: ['README.md`<script>\n# x'],
   });
@@ -64,6 +64,6 @@ test('the same that waits gives the same words, so that nothing is changed witho
   const { catalog, next } = waitingKernels(40);
   const shuffled = new Map([...next].reverse());
   const words = (listing: typeof next) =>
-    pullRequestText(findWaiting(new Map(), listing, catalog), 60_000);
+    pullRequestText(findPending(new Map(), listing, catalog), 60_000);
   expect(words(shuffled)).toEqual(words(next));
 });

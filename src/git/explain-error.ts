@@ -1,13 +1,13 @@
 import { Failure, type Reason } from '../failure.ts';
 
-interface Known {
+interface KnownMessage {
   readonly pattern: RegExp;
   readonly reason: Reason;
   readonly advice: string;
 }
 
 /** What git and the hosts say, and what helps; the first that fits counts. */
-const KNOWN: readonly Known[] = [
+const KNOWN_MESSAGES: readonly KnownMessage[] = [
   {
     pattern: /could not read Username|could not read Password|terminal prompts disabled/i,
     reason: 'bad-archive',
@@ -46,8 +46,13 @@ const KNOWN: readonly Known[] = [
 ];
 
 /** What git refused, as a Failure that says what to do. `attempt` is a verb phrase: `push to`. */
-export function refusal(attempt: string, where: string, said: string, cause?: unknown): Failure {
-  const known = KNOWN.find(({ pattern }) => pattern.test(said));
+export function explainGitError(
+  attempt: string,
+  where: string,
+  said: string,
+  cause?: unknown,
+): Failure {
+  const known = KNOWN_MESSAGES.find(({ pattern }) => pattern.test(said));
   const lines = said
     .split('\n')
     .map((line) => line.trim())

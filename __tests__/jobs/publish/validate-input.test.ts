@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { takeIn } from '../../../src/jobs/publish/intake.ts';
+import { validateInput } from '../../../src/jobs/publish/validate-input.ts';
 import { silent } from '../../../src/report/progress.ts';
 import { failureRecord } from '../../archive/records.ts';
 import { programs } from '../../btf/made.ts';
@@ -23,11 +23,15 @@ const sum = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('he
 
 async function take(folders: string[], minimumTypes = MINIMUM_TYPES) {
   const kept: Buffer[] = [];
-  const intake = await takeIn({ programs, interrupted: new AbortController().signal }, silent, {
-    folders,
-    expectation: { kind: 'kernel', minimumTypes },
-    keep: async (tarball) => `${kept.push(tarball)}`,
-  });
+  const intake = await validateInput(
+    { programs, interrupted: new AbortController().signal },
+    silent,
+    {
+      folders,
+      expectation: { kind: 'kernel', minimumTypes },
+      keep: async (tarball) => `${kept.push(tarball)}`,
+    },
+  );
   return { ...intake, kept };
 }
 

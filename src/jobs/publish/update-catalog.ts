@@ -1,3 +1,4 @@
+import type { BranchState } from '../../archive/branch-state.ts';
 import {
   builtEntry,
   CATALOG_BRANCH,
@@ -8,15 +9,14 @@ import {
   mergeCatalog,
   parseCatalog,
   serialiseCatalog,
-  settleCatalog,
+  updateStates,
 } from '../../archive/catalog.ts';
 import { DATADOG_FILE, datadogCatalog } from '../../archive/datadog.ts';
-import { pushBranch } from '../../archive/push.ts';
 import type { FailureRecord } from '../../archive/record.ts';
-import { listTree, type Oid, type Remote, readBlobs } from '../../archive/remote.ts';
-import type { Standing } from '../../archive/waiting.ts';
-import type { Candidate } from './intake.ts';
-import { again, type Desk } from './shelve.ts';
+import { pushBranch } from '../../git/push.ts';
+import { listTree, type Oid, type Remote, readBlobs } from '../../git/remote.ts';
+import { type PublishContext, retryPush } from './push-kernels.ts';
+import type { ValidatedKernel } from './validate-input.ts';
 
 /** The catalog as the archive has it now. */
 export interface CatalogState {
@@ -29,16 +29,16 @@ export async function readCatalog(remote: Remote): Promise<CatalogState> {
   if (!(await remote.branches()).has(CATALOG_BRANCH)) {
     return { catalog: EMPTY_CATALOG, commit: undefined };
   }
-  const [commit] = await remote.obtain([CATALOG_BRANCH], 1);
-  const files = await listTree(remote.plumbing, commit as Oid);
+  const [commit] = await remote.fetchBranches([CATALOG_BRANCH], 1);
+  const files = await listTree(remote.repository, commit as Oid);
   const file = files.get(CATALOG_FILE);
   if (file === undefined) return { catalog: EMPTY_CATALOG, commit };
-  await remote.obtainBlobs(CATALOG_BRANCH, [file.oid]);
-  const [text] = await readBlobs(remote.plumbing, [file.oid]);
+  await remote.fetchBlobs(CATALOG_BRANCH, [file.oid]);
+  const [text] = await readBlobs(remote.repository, [file.oid]);
   return { catalog: parseCatalog(String(text), remote.name), commit };
 }
 
-export interface Registered {
+export interface UpdatedCatalog {
   readonly catalog: Catalog;
   /** The branch's new commit; undefined when the catalog says all of it already. */
   readonly commit: Oid | undefined;
@@ -50,23 +50,23 @@ export interface Registered {
  *
  * @param seen the catalog as it was read before; looked at again only when it is so no longer
  */
-export async function register(
-  desk: Desk,
-  listings: Pick<Standing, 'base' | 'next'>,
-  news: { readonly built: readonly Candidate[]; readonly failed: readonly FailureRecord[] },
+export async function updateCatalog(
+  context: PublishContext,
+  listings: Pick<BranchState, 'base' | 'next'>,
+  news: { readonly built: readonly ValidatedKernel[]; readonly failed: readonly FailureRecord[] },
   seen: CatalogState,
-): Promise<Registered> {
-  const { remote, committer, runUrl, dryRun } = desk;
+): Promise<UpdatedCatalog> {
+  const { remote, committer, runUrl, dryRun } = context;
   const entries = [
     ...news.built.map(({ record, blob }) => builtEntry(record, blob, runUrl)),
     ...news.failed.map((record) => failedEntry(record, runUrl)),
   ];
   let latest: CatalogState | undefined = seen;
-  return again(desk, CATALOG_BRANCH, async () => {
+  return retryPush(context, CATALOG_BRANCH, async () => {
     const known = latest ?? (await readCatalog(remote));
     latest = undefined;
     const merged = mergeCatalog(known.catalog, entries);
-    const catalog = settleCatalog(merged, listings.base, listings.next);
+    const catalog = updateStates(merged, listings.base, listings.next);
     const text = serialiseCatalog(catalog);
     const nothing = catalog.size === 0 && known.commit === undefined;
     if (nothing || text === serialiseCatalog(known.catalog)) return { catalog, commit: undefined };

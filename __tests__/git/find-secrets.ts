@@ -28,7 +28,7 @@ export function filesWith(folder: string, texts: readonly string[]): string[] {
 }
 
 /** A token as it may stand somewhere: bare, in a URL, in Basic auth of any user. */
-export function disguises(token: string): string[] {
+export function encodingsOf(token: string): string[] {
   // Three alignments: what stands before it shifts how base64 writes it.
   const encoded = [0, 1, 2].map((shift) => {
     const text = Buffer.from(`${'x'.repeat(shift)}${token}`).toString('base64');

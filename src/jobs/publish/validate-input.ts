@@ -13,23 +13,23 @@ import {
   type KernelRecord,
   recordPath,
 } from '../../archive/record.ts';
-import type { Oid } from '../../archive/remote.ts';
 import { checkBtf, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { describe, Failure, isSystemError } from '../../failure.ts';
+import type { Oid } from '../../git/remote.ts';
 import { printable } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 
 /** A kernel whose tarball was opened, checked and kept as a git blob. */
-export interface Candidate {
+export interface ValidatedKernel {
   readonly record: KernelRecord;
   readonly blob: Oid;
 }
 
-export interface Intake {
+export interface ValidatedInput {
   /** By path in the archive. */
-  readonly candidates: readonly Candidate[];
+  readonly candidates: readonly ValidatedKernel[];
   readonly failed: readonly FailureRecord[];
 }
 
@@ -44,7 +44,7 @@ const LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
  * @param keep takes the very bytes that were checked
  * @throws Failure `usage` that names every file that is not as it should be; then nothing is published
  */
-export async function takeIn(
+export async function validateInput(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   progress: Progress,
   request: {
@@ -52,12 +52,12 @@ export async function takeIn(
     readonly expectation: Expectation;
     readonly keep: (tarball: Buffer) => Promise<Oid>;
   },
-): Promise<Intake> {
+): Promise<ValidatedInput> {
   const problems: string[] = [];
   const found: Found[] = [];
-  for (const folder of request.folders) found.push(...(await survey(folder, problems)));
-  const records = unique(found, problems);
-  refuse(problems);
+  for (const folder of request.folders) found.push(...(await readFolder(folder, problems)));
+  const records = uniqueRecords(found, problems);
+  throwProblems(problems);
 
   const failed = records.map(({ record }) => record).filter(isFailureRecord);
   const built = records.flatMap(({ folder, record }) =>
@@ -65,7 +65,7 @@ export async function takeIn(
   );
   const candidates = await pMap(
     built,
-    async ({ folder, record }): Promise<Candidate | undefined> => {
+    async ({ folder, record }): Promise<ValidatedKernel | undefined> => {
       const task = progress.begin(record.uname);
       task.stage('check', record.btf.size);
       try {
@@ -83,11 +83,11 @@ export async function takeIn(
     },
     { concurrency: availableParallelism() },
   );
-  refuse(problems);
+  throwProblems(problems);
   return { candidates: candidates.filter((one) => one !== undefined), failed };
 }
 
-function refuse(problems: readonly string[]): void {
+function throwProblems(problems: readonly string[]): void {
   if (problems.length === 0) return;
   const shown = problems.slice(0, 20).map((problem) => `\n  ${problem}`);
   const more = problems.length > 20 ? `\n  and ${problems.length - 20} more` : '';
@@ -104,7 +104,7 @@ interface Found {
 }
 
 /** The records of one folder, after a look at everything that is in it. */
-async function survey(folder: string, problems: string[]): Promise<Found[]> {
+async function readFolder(folder: string, problems: string[]): Promise<Found[]> {
   const files = await regularFiles(folder, problems);
   const found: Found[] = [];
   const expected = new Set<string>();
@@ -161,7 +161,7 @@ async function checkSize(folder: string, file: string, most: number): Promise<vo
 }
 
 /** One record a kernel: the same one may come twice, from two folders; two that differ may not. */
-function unique(found: readonly Found[], problems: string[]): Found[] {
+function uniqueRecords(found: readonly Found[], problems: string[]): Found[] {
   const byUname = new Map<string, Found>();
   for (const one of found) {
     const { uname } = one.record;
