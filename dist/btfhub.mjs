@@ -25029,13 +25029,13 @@ var require_balanced_pool = __commonJS({
           upstreams = [upstreams];
         }
         this[kFactory] = factory;
-        for (const upstream of upstreams) {
-          this.addUpstream(upstream);
+        for (const upstream2 of upstreams) {
+          this.addUpstream(upstream2);
         }
         this._updateBalancedPoolStats();
       }
-      addUpstream(upstream) {
-        const upstreamOrigin = util2.parseOrigin(upstream).origin;
+      addUpstream(upstream2) {
+        const upstreamOrigin = util2.parseOrigin(upstream2).origin;
         if (this[kClients].find((pool2) => pool2[kUrl].origin === upstreamOrigin && pool2.closed !== true && pool2.destroyed !== true)) {
           return this;
         }
@@ -25068,16 +25068,16 @@ var require_balanced_pool = __commonJS({
         }
         this[kGreatestCommonDivisor] = result;
       }
-      removeUpstream(upstream) {
-        const upstreamOrigin = util2.parseOrigin(upstream).origin;
+      removeUpstream(upstream2) {
+        const upstreamOrigin = util2.parseOrigin(upstream2).origin;
         const pool = this[kClients].find((pool2) => pool2[kUrl].origin === upstreamOrigin && pool2.closed !== true && pool2.destroyed !== true);
         if (pool) {
           this[kRemoveClient](pool);
         }
         return this;
       }
-      getUpstream(upstream) {
-        const upstreamOrigin = util2.parseOrigin(upstream).origin;
+      getUpstream(upstream2) {
+        const upstreamOrigin = util2.parseOrigin(upstream2).origin;
         return this[kClients].find((pool) => pool[kUrl].origin === upstreamOrigin && pool.closed !== true && pool.destroyed !== true);
       }
       get upstreams() {
@@ -42523,11 +42523,942 @@ function checkKernel(summary3, tasks, minimum) {
   );
 }
 
-// src/jobs/build/notary.ts
-var import_promises = require("fs/promises");
+// src/jobs/make-btf/run.ts
+var import_node_os5 = require("os");
 
-// src/download/fetch-file.ts
+// src/toolchain/prepare.ts
+var import_promises6 = require("fs/promises");
+var import_node_os3 = require("os");
+var import_node_path5 = require("path");
+
+// src/platform/decompress.ts
 var import_node_stream = require("stream");
+var import_node_zlib = __toESM(require("zlib"), 1);
+
+// src/names.ts
+var WORD = /^[0-9A-Za-z](?:[0-9A-Za-z._+~^-]*[0-9A-Za-z+])?$/;
+function checker(kind, pattern2, longest) {
+  return (text3) => {
+    if (text3.length > longest || !pattern2.test(text3) || text3.includes("..")) {
+      throw new Failure(
+        "usage",
+        `'${printable(text3)}' is not the name of a ${kind}.`,
+        "Letters, digits and . _ + ~ ^ - are allowed, and the first is a letter or a digit."
+      );
+    }
+    return text3;
+  };
+}
+var asUname = checker("uname -r", /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z]$/, 80);
+var asRelease = checker("release", WORD, 64);
+var asArch = checker("architecture", /^[a-z][0-9a-z_]*$/, 32);
+var asVersionId = checker("VERSION_ID", WORD, 32);
+var asBranch = checker(
+  "branch",
+  /^(?!.*(?:\/[./]|\.lock(?:\/|$)))[0-9A-Za-z](?:[0-9A-Za-z._/+-]*[0-9A-Za-z_+-])?$/,
+  120
+);
+var asDistributionId = checker("distribution", WORD, 32);
+function printable(text3) {
+  const clean3 = text3.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, "?");
+  return clean3.length > 120 ? `${clean3.slice(0, 117)}...` : clean3;
+}
+
+// src/platform/heap.ts
+var import_node_v8 = require("v8");
+var import_node_vm = require("vm");
+function keepHeapSmall() {
+  (0, import_node_v8.setFlagsFromString)("--semi-space-growth-factor=1");
+  (0, import_node_v8.setFlagsFromString)("--incremental-marking-soft-trigger=200");
+  (0, import_node_v8.setFlagsFromString)("--incremental-marking-hard-trigger=300");
+}
+var EVERY = 8 * 1024 * 1024;
+var passed = 0;
+var collector;
+function collectAfter(bytes2) {
+  passed += bytes2;
+  if (passed < EVERY) return;
+  passed = 0;
+  collect({ type: "minor" });
+}
+function collectAll() {
+  collect();
+}
+function collect(options3) {
+  if (collector === void 0) {
+    (0, import_node_v8.setFlagsFromString)("--expose-gc");
+    collector = (0, import_node_vm.runInNewContext)("gc");
+  }
+  collector(options3);
+}
+
+// src/platform/decompress.ts
+async function* decompress(compression, body, { programs, xz }, damaged) {
+  const program3 = programFor(compression, xz);
+  if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
+  const engine = compression === "none" ? void 0 : engineFor(compression);
+  yield* engine === void 0 ? body : byZlib(engine, body, damaged);
+}
+async function decompressInto(push, compression, body, decoders, damaged) {
+  const program3 = programFor(compression, decoders.xz);
+  if (program3 !== void 0) return decodeBy(program3, push, body, decoders.programs, damaged);
+  for await (const chunk of decompress(compression, body, decoders, damaged)) {
+    push(chunk);
+    collectAfter(chunk.length);
+  }
+}
+function partDecoder(compression, { xzPart }) {
+  return compression === "xz" || compression === "lzma" ? xzPart : void 0;
+}
+function programFor(compression, xz) {
+  switch (compression) {
+    case "bzip2":
+      return { program: "bzip2", args: ["-dc"] };
+    case "xz":
+    case "lzma":
+      return xz;
+    case "zstd":
+      return zstdInNode() ? void 0 : { program: "zstd", args: ["-dc", "--long=31"] };
+    case "none":
+    case "gzip":
+      return void 0;
+  }
+}
+function engineFor(compression) {
+  return compression === "zstd" ? zstdInNode() : import_node_zlib.default.createGunzip();
+}
+function nodeHasZstd() {
+  return "createZstdDecompress" in import_node_zlib.default;
+}
+function zstdInNode() {
+  const create = Reflect.get(import_node_zlib.default, "createZstdDecompress");
+  if (typeof create !== "function") return void 0;
+  const windowLogMax = Reflect.get(import_node_zlib.default.constants, "ZSTD_d_windowLogMax");
+  return create({ params: { [windowLogMax]: 31 } });
+}
+async function* byZlib(engine, body, damaged) {
+  (0, import_node_stream.pipeline)(copies(body), engine, () => {
+  });
+  try {
+    yield* engine;
+  } catch (error) {
+    throw error instanceof Failure ? error : damaged(describe(error));
+  }
+}
+async function* byProgram(invocation2, body, programs, damaged) {
+  const running = await programs.start(invocation2);
+  let broken;
+  void feed(body, running.stdin, (error) => {
+    broken = error;
+    running.kill();
+  });
+  try {
+    yield* running.stdout;
+    const ending = await running.ended;
+    if (broken !== void 0) throw broken;
+    judge(invocation2, ending, damaged);
+  } finally {
+    running.kill();
+  }
+}
+async function decodeBy(invocation2, push, body, programs, damaged, file) {
+  let broken;
+  let running;
+  const breakOff = (by) => {
+    broken != null ? broken : broken = { by };
+    running == null ? void 0 : running.kill();
+  };
+  const guarded = (bytes2) => {
+    if (broken !== void 0) return;
+    try {
+      push(bytes2);
+    } catch (error) {
+      breakOff(error);
+    }
+  };
+  running = await programs.pour(invocation2, guarded, file);
+  void feed(body, running.stdin, breakOff);
+  const ending = await running.ended;
+  if (broken !== void 0) throw broken.by;
+  judge(invocation2, ending, damaged);
+}
+function judge({ program: program3 }, { status, signal, stderr }, damaged) {
+  var _a6;
+  if (status === 0) return;
+  const said = printable((_a6 = stderr.trim().split("\n").at(-1)) != null ? _a6 : "");
+  if (/No space left on device/.test(said)) throw noSpace(said);
+  throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
+}
+async function* copies(body) {
+  for await (const bytes2 of body) yield Buffer.from(bytes2);
+}
+async function feed(body, stdin, broken) {
+  try {
+    for await (const bytes2 of body) {
+      if (!await written(stdin, bytes2)) return;
+    }
+    stdin.end();
+  } catch (error) {
+    broken(error);
+  }
+}
+function written(stdin, bytes2) {
+  return new Promise((resolve10) => stdin.write(bytes2, (error) => resolve10(!error)));
+}
+
+// src/toolchain/build-tool.ts
+var import_promises4 = require("fs/promises");
+var import_node_os = require("os");
+var import_node_path3 = require("path");
+
+// src/toolchain/fetch-sources.ts
+var import_node_fs2 = require("fs");
+var import_promises3 = require("fs/promises");
+var import_node_path2 = require("path");
+
+// src/toolchain/sources.ts
+var import_node_crypto2 = require("crypto");
+var import_node_fs = require("fs");
+var import_promises = require("fs/promises");
+var import_node_path = require("path");
+var import_promises2 = require("stream/promises");
+
+// src/toolchain/recipes.ts
+var import_node_crypto = require("crypto");
+var REPOSITORIES = ["dwarves", "libbpf", "xz"];
+var STATIC = ["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF"];
+var PAHOLE_CMAKE = [
+  ...STATIC,
+  ...["-DLIBBPF_EMBEDDED=ON", "-DGIT_SUBMODULE=OFF", "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON"],
+  ...["-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib", "-DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags"]
+];
+function pahole(version, dwarves, libbpf) {
+  return {
+    tool: "pahole",
+    version,
+    parts: [
+      { repository: "dwarves", commit: dwarves, path: "." },
+      { repository: "libbpf", commit: libbpf, path: "lib/bpf" }
+    ],
+    cmake: PAHOLE_CMAKE,
+    target: "pahole"
+  };
+}
+var LARGER_PIECES = {
+  file: "src/xz/file_io.h",
+  from: "#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)",
+  to: "#	define IO_BUFFER_SIZE 262144"
+};
+var WHAT_HAS_COME = {
+  file: "src/xz/file_io.c",
+  from: `			if (IS_EAGAIN_OR_EWOULDBLOCK(errno)) {
+				// Disable the flush-timeout`,
+  to: `			if (IS_EAGAIN_OR_EWOULDBLOCK(errno)) {
+				if (pos >= 4096)
+					return pos;
+
+				// Disable the flush-timeout`
+};
+var OUTPUT_PART = "XZ_OUTPUT_PART";
+var PART_OF_OUTPUT = {
+  file: "src/xz/coder.c",
+  from: `	if (opt_mode != MODE_TEST) {
+		if (io_write(pair, &out_buf, IO_BUFFER_SIZE - strm.avail_out))
+			return true;
+	}
+`,
+  to: `	static uint64_t skip = UINT64_MAX;
+	static uint64_t left = UINT64_MAX;
+	if (skip == UINT64_MAX) {
+		const char *part = getenv("${OUTPUT_PART}");
+		if (part == NULL)
+			skip = 0;
+		else if (sscanf(part, "%" SCNu64 "+%" SCNu64, &skip, &left) != 2)
+			message_fatal("${OUTPUT_PART}=%s", part);
+	}
+
+	size_t size = IO_BUFFER_SIZE - strm.avail_out;
+	const size_t skipped = my_min(skip, size);
+	skip -= skipped;
+	size = my_min(left, size - skipped);
+	left -= size;
+	if (skipped > 0)
+		memmove(out_buf.u8, out_buf.u8 + skipped, size);
+
+	if (opt_mode != MODE_TEST && size > 0 && io_write(pair, &out_buf, size))
+		return true;
+`
+};
+var RECIPES = [
+  pahole(
+    "1.31",
+    "1f2805b6eef104df3125143c949b391f6122e5b9",
+    "374f7807e197ff35b5c234478e89fddd03e6d0ef"
+  ),
+  pahole(
+    "1.30",
+    "52e071dbb1b6886471bf2c90eab95de89c5b3e0d",
+    "42a6ef63161a8dc4288172b27f3870e50b3606f7"
+  ),
+  {
+    tool: "xz",
+    version: "5.8.3",
+    parts: [{ repository: "xz", commit: "4b73f2ec19a99ef465282fbce633e8deb33691b3", path: "." }],
+    edits: [LARGER_PIECES, WHAT_HAS_COME, PART_OF_OUTPUT],
+    cmake: [...STATIC, "-DXZ_NLS=OFF", "-DXZ_DOC=OFF", "-DBUILD_TESTING=OFF"],
+    target: "xz"
+  }
+];
+var FORMAT = 1;
+function fingerprint(recipe) {
+  var _a6;
+  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a6 = recipe.edits) != null ? _a6 : null, recipe.cmake]);
+  return (0, import_node_crypto.createHash)("sha256").update(text3).digest("hex").slice(0, 12);
+}
+
+// src/toolchain/sources.ts
+var upstream = (repository, url3) => ({
+  ...{ kind: "git", repository, url: url3 }
+});
+var UPSTREAMS = [
+  upstream("dwarves", "https://git.kernel.org/pub/scm/devel/pahole/pahole.git"),
+  upstream("dwarves", "https://github.com/acmel/dwarves"),
+  upstream("libbpf", "https://github.com/libbpf/libbpf"),
+  upstream("libbpf", "https://gitee.com/mirrors/libbpf.git"),
+  upstream("xz", "https://github.com/tukaani-project/xz"),
+  upstream("xz", "https://git.tukaani.org/xz.git")
+];
+function parseSource(text3) {
+  var _a6;
+  const [, name, place] = (_a6 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a6 : [];
+  const repository = REPOSITORIES.find((one2) => one2 === name);
+  if (!repository || !place) {
+    throw bad2(text3, `it begins with one of ${REPOSITORIES.map((one2) => `${one2}=`).join(", ")}`);
+  }
+  const tarball = /^(.+)@sha256:([0-9a-f]{64})$/.exec(place);
+  if ((tarball == null ? void 0 : tarball[1]) && tarball[2]) {
+    return { kind: "tarball", repository, path: (0, import_node_path.resolve)(tarball[1]), sha256: tarball[2] };
+  }
+  if (/\.(tar\.\w+|tgz)(@.*)?$/.test(place)) {
+    throw bad2(text3, "a tarball ends in '@sha256:' and its sum, 64 lower-case hex digits");
+  }
+  if (!/^(https?|git|ssh|file):\/\//.test(place)) {
+    throw bad2(text3, "a git remote is a URL that begins with 'https://', 'ssh://' or 'file://'");
+  }
+  return { kind: "git", repository, url: place };
+}
+function bad2(text3, rule) {
+  return new Failure("usage", `'${text3}' is not a source: ${rule}.`);
+}
+async function sha256Of(path5) {
+  const hash = (0, import_node_crypto2.createHash)("sha256");
+  await (0, import_promises2.pipeline)((0, import_node_fs.createReadStream)(path5), hash);
+  return hash.digest("hex");
+}
+async function checkedCopy(source2, folder2) {
+  if (!(0, import_node_fs.existsSync)(source2.path)) {
+    throw new Failure("not-found", `There is no tarball at '${source2.path}'.`);
+  }
+  await (0, import_promises.mkdir)(folder2, { recursive: true });
+  const copy = (0, import_node_path.join)(folder2, `${source2.repository}.tar`);
+  await (0, import_promises.copyFile)(source2.path, copy);
+  const sum2 = await sha256Of(copy);
+  if (sum2 === source2.sha256) return copy;
+  await (0, import_promises.rm)(copy, { force: true });
+  throw new Failure(
+    "checksum-mismatch",
+    `'${source2.path}' has the SHA-256 ${sum2}, and ${source2.sha256} was promised.`,
+    "Get the tarball again, from the place where the sum comes from."
+  );
+}
+
+// src/toolchain/fetch-sources.ts
+var TIMEOUTS = { silence: 15, attempt: 180 };
+async function fetchSources(platform3, recipe, sources, folder2, options3) {
+  for (const part of recipe.parts) {
+    const place = (0, import_node_path2.join)(folder2, part.path);
+    if ((0, import_node_fs2.existsSync)((0, import_node_path2.join)(place, "src"))) continue;
+    const fitting2 = sources.filter(({ repository }) => repository === part.repository);
+    await fetchPart(platform3, part, fitting2, place, options3);
+  }
+}
+async function fetchPart(platform3, part, sources, place, options3) {
+  const answers = [];
+  for (const source2 of sources) {
+    if (source2.kind === "tarball") return unpack(platform3, source2, place);
+    try {
+      return await checkOut(platform3, source2.url, part.commit, place, options3.timeouts);
+    } catch (error) {
+      platform3.interrupted.throwIfAborted();
+      await (0, import_promises3.rm)(place, { recursive: true, force: true });
+      answers.push(`${source2.url}: ${describe(error)}`);
+      options3.note(`${source2.url} did not deliver ${part.repository}: ${describe(error)}`);
+    }
+  }
+  throw new Failure(
+    "network",
+    `No remote delivers commit ${part.commit} of ${part.repository}. ${answers.join("; ")}.`,
+    `Name a mirror or a tarball: --tool-source ${part.repository}=<URL or tarball@sha256:sum>.`
+  );
+}
+async function unpack(platform3, source2, place) {
+  const copy = await checkedCopy(source2, `${place}.tarball`);
+  await (0, import_promises3.mkdir)(place, { recursive: true });
+  const answer2 = await platform3.programs.run({
+    program: "tar",
+    args: ["--extract", "--file", copy, "--strip-components=1", "--no-same-owner"],
+    cwd: place,
+    signal: platform3.interrupted
+  });
+  await (0, import_promises3.rm)(`${place}.tarball`, { recursive: true, force: true });
+  if (answer2.status === 0) return;
+  throw new Failure("not-found", `tar cannot unpack '${source2.path}': ${lastLine(answer2.stderr)}.`);
+}
+async function checkOut(platform3, url3, commit, place, timeouts) {
+  await (0, import_promises3.mkdir)(place, { recursive: true });
+  const git = (...args) => runGit(platform3, place, timeouts, args);
+  await git("init", "--quiet");
+  try {
+    await git("fetch", "--quiet", "--depth=1", "--no-tags", url3, commit);
+  } catch (error) {
+    if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
+    await git("fetch", "--quiet", "--tags", url3, "+refs/heads/*:refs/remotes/origin/*");
+  }
+  const kind = await kindOf(platform3, place, timeouts, commit);
+  if (kind === "missing") throw new Error(`it does not have commit ${commit}`);
+  if (kind !== "commit") throw new Error(`its ${commit} is a ${kind}, not a commit`);
+  await git("checkout", "--quiet", "--detach", commit);
+}
+async function kindOf(platform3, place, timeouts, object2) {
+  const line2 = await runGit(platform3, place, timeouts, ["cat-file", "--batch-check"], object2);
+  return line2.trim().split(" ")[1];
+}
+async function runGit(platform3, place, timeouts, args, input = "") {
+  const impatience = new AbortController();
+  const late = new Error(`no answer within ${timeouts.attempt} seconds`);
+  const signal = AbortSignal.any([platform3.interrupted, impatience.signal]);
+  const deadline = platform3.clock.sleep(timeouts.attempt * 1e3, signal).then(() => impatience.abort(late)).catch(() => {
+  });
+  try {
+    const answer2 = await platform3.programs.run({
+      program: "git",
+      args: [
+        ...["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"],
+        ...["-c", "http.lowSpeedLimit=1000", "-c", `http.lowSpeedTime=${timeouts.silence}`],
+        ...args
+      ],
+      cwd: place,
+      env: { GIT_TERMINAL_PROMPT: "0", GIT_DIR: void 0, GIT_WORK_TREE: void 0 },
+      ...{ signal, input, group: true }
+    });
+    if (answer2.status !== 0) throw new Error(lastLine(answer2.stderr));
+    return answer2.stdout.toString("utf8");
+  } finally {
+    impatience.abort();
+    await deadline;
+  }
+}
+function lastLine(text3) {
+  var _a6;
+  return (_a6 = text3.trim().split("\n").at(-1)) != null ? _a6 : "";
+}
+
+// src/toolchain/version.ts
+function versionIn(text3) {
+  var _a6;
+  return (_a6 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a6[1];
+}
+function compareVersions(left, right) {
+  var _a6, _b3, _c, _d;
+  const [a, b4] = [left, right].map((version) => version.split(".").map(Number));
+  for (let index2 = 0; index2 < Math.max((_a6 = a == null ? void 0 : a.length) != null ? _a6 : 0, (_b3 = b4 == null ? void 0 : b4.length) != null ? _b3 : 0); index2++) {
+    const difference2 = ((_c = a == null ? void 0 : a[index2]) != null ? _c : 0) - ((_d = b4 == null ? void 0 : b4[index2]) != null ? _d : 0);
+    if (difference2 !== 0) return difference2;
+  }
+  return 0;
+}
+function atLeast(version, least) {
+  return compareVersions(version, least) >= 0;
+}
+
+// src/toolchain/build-tool.ts
+async function buildTool(platform3, recipe, work, options3) {
+  var _a6;
+  const [source2, build2, finished] = [(0, import_node_path3.join)(work, "source"), (0, import_node_path3.join)(work, "build"), (0, import_node_path3.join)(work, "tool")];
+  options3.stage("sources");
+  await fetchSources(platform3, recipe, options3.sources, source2, options3);
+  for (const edit of (_a6 = recipe.edits) != null ? _a6 : []) await change(source2, edit, recipe);
+  options3.stage("configure");
+  await cmake(platform3, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
+  options3.stage("compile");
+  const jobs = String((0, import_node_os.availableParallelism)());
+  await cmake(platform3, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
+  options3.stage("check");
+  await collect2(platform3, (0, import_node_path3.join)(build2, recipe.target), finished);
+  await checkVersion(platform3, recipe, (0, import_node_path3.join)(finished, "bin", recipe.target));
+  return finished;
+}
+async function change(source2, { file, from, to: to3 }, recipe) {
+  const path5 = (0, import_node_path3.join)(source2, file);
+  const pieces = (await (0, import_promises4.readFile)(path5, "utf8")).split(from);
+  if (pieces.length !== 2) {
+    const { tool, version } = recipe;
+    throw failed(`The source of ${tool} ${version} is not the expected one: see ${file}.`);
+  }
+  await (0, import_promises4.writeFile)(path5, pieces.join(to3));
+}
+async function cmake(platform3, recipe, args) {
+  const answer2 = await platform3.programs.run({
+    ...{ program: "cmake", args, signal: platform3.interrupted, group: true },
+    env: { DESTDIR: void 0, CMAKE_GENERATOR: "Unix Makefiles" }
+  });
+  if (answer2.status === 0) return;
+  const said = firstError(`${answer2.stderr}
+${answer2.stdout.toString("utf8")}`);
+  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${said}.`);
+}
+function firstError(output) {
+  const lines = output.split("\n").map((line2) => line2.trim());
+  const said = lines.filter((line2) => line2 !== "");
+  const first2 = said.findIndex((line2) => /error/i.test(line2));
+  return said.slice(first2 < 0 ? -3 : first2, first2 < 0 ? void 0 : first2 + 3).join(" / ");
+}
+var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
+async function collect2(platform3, program3, finished) {
+  await (0, import_promises4.mkdir)((0, import_node_path3.join)(finished, "bin"), { recursive: true });
+  await (0, import_promises4.mkdir)((0, import_node_path3.join)(finished, "lib"));
+  await (0, import_promises4.copyFile)(program3, (0, import_node_path3.join)(finished, "bin", (0, import_node_path3.basename)(program3)));
+  const { stdout } = await platform3.programs.run({ program: "ldd", args: [program3] });
+  for (const [, name = "", path5 = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
+    if (!GLIBC.test(name)) await (0, import_promises4.copyFile)(path5, (0, import_node_path3.join)(finished, "lib", name));
+  }
+}
+async function checkVersion(platform3, recipe, program3) {
+  const answer2 = await platform3.programs.run({ program: program3, args: ["--version"] });
+  const version = versionIn(answer2.stdout.toString("utf8"));
+  if (answer2.status === 0 && version === recipe.version) return;
+  throw failed(
+    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version != null ? version : "nothing"}.`
+  );
+}
+function failed(message) {
+  return new Failure("missing-program", message, "Or use the machine's own, with 'system'.");
+}
+
+// src/toolchain/dependencies.ts
+var import_node_fs3 = require("fs");
+var need = (thing, apt, dnf = apt) => ({ thing, apt, dnf });
+var TO_BUILD = [
+  // Without the recommended packages, apt brings a git that trusts no HTTPS server.
+  need("git", "git ca-certificates", "git"),
+  need("cmake", "cmake"),
+  need("make", "make"),
+  need("cc", "gcc"),
+  // The compiler alone comes without the C library's headers on Debian.
+  need("/usr/include/stdlib.h", "libc6-dev", "glibc-devel")
+];
+var BUILD_DEPENDENCIES = {
+  pahole: [
+    ...TO_BUILD,
+    need("/usr/include/elfutils/libdw.h", "libdw-dev", "elfutils-devel"),
+    need("/usr/include/zlib.h", "zlib1g-dev", "zlib-devel")
+  ],
+  xz: TO_BUILD
+};
+var DISTRIBUTION_PACKAGES = {
+  pahole: need("pahole", "pahole", "dwarves"),
+  xz: need("xz", "xz-utils", "xz")
+};
+var ZSTD = need("zstd", "zstd");
+async function installDependencies(platform3, needs, options3) {
+  const missing3 = needs.filter(
+    ({ thing }) => !(thing.startsWith("/") ? (0, import_node_fs3.existsSync)(thing) : platform3.programs.find(thing))
+  );
+  if (missing3.length === 0) return;
+  const things = missing3.map(({ thing }) => thing).join(", ");
+  const manager = managerOf(platform3);
+  if (!manager) {
+    throw new Failure(
+      "missing-program",
+      `This machine lacks ${things}, and has neither apt-get nor dnf to install them with.`,
+      "Install them by hand."
+    );
+  }
+  const packages = [...new Set(missing3.flatMap((one2) => one2[manager.kind].split(" ")))];
+  const command = `${manager.program} install -y ${packages.join(" ")}`;
+  if (!options3.allowed) {
+    throw new Failure(
+      "missing-program",
+      `This machine lacks ${things}.`,
+      `Allow it with --install-dependencies, or run: sudo ${command}`
+    );
+  }
+  options3.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
+  const root = await sudoPrefix(platform3);
+  for (const args of manager.steps(packages)) {
+    const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
+    const answer2 = await platform3.programs.run({
+      ...{ program: program3, args: rest, signal: platform3.interrupted, group: true }
+    });
+    if (answer2.status !== 0 && args !== manager.update) {
+      throw new Failure(
+        "missing-program",
+        `'${command}' failed: ${answer2.stderr.trim().split("\n").at(-1) || answer2.status}.`,
+        "Install the packages by hand, as root."
+      );
+    }
+  }
+}
+var WAIT_FOR_LOCK = ["-o", "DPkg::Lock::Timeout=300"];
+var APT_UPDATE = ["apt-get", "-qq", ...WAIT_FOR_LOCK, "update"];
+var MANAGERS = [
+  {
+    ...{ kind: "apt", program: "apt-get", update: APT_UPDATE },
+    steps: (packages) => [
+      APT_UPDATE,
+      ["apt-get", "-qq", ...WAIT_FOR_LOCK, "-y", "--no-install-recommends", "install", ...packages]
+    ]
+  },
+  {
+    ...{ kind: "dnf", program: "dnf" },
+    steps: (packages) => [["dnf", "-q", "-y", "install", ...packages]]
+  }
+];
+function managerOf(platform3) {
+  return MANAGERS.find(({ program: program3 }) => platform3.programs.find(program3) !== void 0);
+}
+async function sudoPrefix(platform3) {
+  const { stdout } = await platform3.programs.run({ program: "id", args: ["-u"] });
+  if (stdout.toString("utf8").trim() === "0") return [];
+  return platform3.programs.find("sudo") ? ["sudo", "-n"] : [];
+}
+
+// src/toolchain/pahole.ts
+var OLDEST_PAHOLE = "1.22";
+async function inspectPahole(platform3, path5, origin) {
+  const found = platform3.programs.find(path5);
+  if (found === void 0) throw notThere(path5);
+  const answer2 = await platform3.programs.run({ program: found, args: ["--version"] });
+  const version = versionIn(answer2.stdout.toString("utf8"));
+  if (answer2.status !== 0 || version === void 0) {
+    throw new Failure(
+      "missing-program",
+      `'${found} --version' does not answer as pahole does: ${answer2.stderr.trim() || answer2.status}.`,
+      "Reinstall it, or let 'btfhub setup --pahole 1.31' bring one."
+    );
+  }
+  if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
+  const help = await platform3.programs.run({ program: found, args: ["--help"] });
+  const options3 = new Set(
+    [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
+      var _a6;
+      return (_a6 = match[1]) != null ? _a6 : "";
+    })
+  );
+  return { path: found, version, origin, options: options3, features: await featuresOf(platform3, found) };
+}
+async function featuresOf(platform3, path5) {
+  const answer2 = await platform3.programs.run({ program: path5, args: ["--supported_btf_features"] });
+  if (answer2.status !== 0) return /* @__PURE__ */ new Set();
+  return new Set(answer2.stdout.toString("utf8").trim().split(","));
+}
+function notThere(path5) {
+  return new Failure(
+    "missing-program",
+    path5 === "pahole" ? "This machine has no pahole." : `There is no program at '${path5}'.`,
+    "Let 'btfhub setup --pahole 1.31' build one, or install the package 'pahole' (apt) or 'dwarves' (dnf)."
+  );
+}
+function tooOld(path5, version) {
+  return new Failure(
+    "missing-program",
+    `'${path5}' is pahole ${version}: older than ${OLDEST_PAHOLE}, which is the first that writes BTF into a file of its own.`,
+    "Let 'btfhub setup --pahole 1.31' bring a newer one."
+  );
+}
+
+// src/toolchain/pahole-arguments.ts
+var PROFILES = ["default", "compat"];
+var FEATURES = [
+  "encode_force",
+  "var",
+  "float",
+  "enum64",
+  "decl_tag",
+  "type_tag",
+  "optimized_func",
+  "consistent_func"
+];
+var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
+var OLD_OPTIONS = [
+  { option: "btf_encode_force", profiles: ["default", "compat"] },
+  { option: "btf_gen_floats", profiles: ["default"] },
+  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
+  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
+  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
+  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
+  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
+];
+function paholeArguments(pahole3, wanted) {
+  const flags = [...kinds(pahole3, wanted.profile), ...languages(pahole3)];
+  const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
+  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
+}
+function kinds({ features, options: options3 }, profile) {
+  if (features.size > 0) {
+    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
+    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
+  }
+  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options3.has(one2.option)).map(
+    (one2) => `--${one2.option}`
+  );
+}
+function languages({ options: options3 }) {
+  return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
+}
+function parallelIsReproducible({ version }) {
+  return atLeast(version, "1.29");
+}
+function caveats(version) {
+  const before = (newer) => !atLeast(version, newer);
+  return [
+    before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
+    before("1.25") && "It also describes functions whose parameters differ between objects.",
+    !before("1.25") && before("1.28") && "It takes 3 to 4 GB of memory for a kernel.",
+    before("1.29") && "It works with one thread: with more, every run would give other bytes."
+  ].filter((sentence) => sentence !== false);
+}
+
+// src/toolchain/tool-cache.ts
+var import_node_crypto3 = require("crypto");
+var import_node_fs4 = require("fs");
+var import_promises5 = require("fs/promises");
+var import_node_os2 = require("os");
+var import_node_path4 = require("path");
+function defaultCacheFolder(env) {
+  if (env.RUNNER_TOOL_CACHE) return env.RUNNER_TOOL_CACHE;
+  const home = env.XDG_CACHE_HOME || (0, import_node_path4.join)(env.HOME || (0, import_node_os2.homedir)(), ".cache");
+  return (0, import_node_path4.join)(home, "btfhub", "tools");
+}
+function toolFolder(cacheFolder, recipe) {
+  const version = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
+  const variant2 = `${process.arch}-${fingerprint(recipe)}`;
+  return (0, import_node_path4.join)(cacheFolder, `btfhub-${recipe.tool}`, version, variant2);
+}
+function findTool(cacheFolder, recipe) {
+  const folder2 = toolFolder(cacheFolder, recipe);
+  return (0, import_node_fs4.existsSync)(folder2) && (0, import_node_fs4.existsSync)(`${folder2}.complete`) ? folder2 : void 0;
+}
+async function saveTool(cacheFolder, recipe, finished) {
+  const folder2 = toolFolder(cacheFolder, recipe);
+  const staging = (0, import_node_path4.join)((0, import_node_path4.dirname)(folder2), `.${(0, import_node_crypto3.randomUUID)()}`);
+  try {
+    await (0, import_promises5.mkdir)((0, import_node_path4.dirname)(folder2), { recursive: true });
+    await (0, import_promises5.cp)(finished, staging, { recursive: true });
+    await (0, import_promises5.rename)(staging, folder2).catch((error) => {
+      if (!isSystemError(error, "ENOTEMPTY") && !isSystemError(error, "EEXIST")) throw error;
+    });
+    await (0, import_promises5.writeFile)(`${folder2}.complete`, "");
+    return folder2;
+  } finally {
+    await (0, import_promises5.rm)(staging, { recursive: true, force: true });
+  }
+}
+async function discardTool(cacheFolder, recipe) {
+  const folder2 = toolFolder(cacheFolder, recipe);
+  const discarded = (0, import_node_path4.join)((0, import_node_path4.dirname)(folder2), `.${(0, import_node_crypto3.randomUUID)()}`);
+  await (0, import_promises5.rm)(`${folder2}.complete`, { force: true });
+  await (0, import_promises5.rename)(folder2, discarded).catch((error) => {
+    if (!isSystemError(error, "ENOENT")) throw error;
+  });
+  await (0, import_promises5.rm)(discarded, { recursive: true, force: true });
+}
+
+// src/toolchain/xz.ts
+var FAST_XZ = "5.8";
+async function inspectXz(platform3, path5, origin) {
+  const found = platform3.programs.find(path5);
+  const answer2 = found && await platform3.programs.run({ program: found, args: ["--version"] });
+  const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
+  if (!found || !version) {
+    throw new Failure(
+      "missing-program",
+      found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path5}'.`,
+      "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
+    );
+  }
+  return { path: found, version, origin, writesParts: await writesParts(platform3, found) };
+}
+var SAMPLE = Buffer.from(
+  "/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=",
+  "base64"
+);
+async function writesParts(platform3, path5) {
+  const command = decodeCommand({ path: path5 }, { first: 4, size: 3 });
+  const answer2 = await platform3.programs.run({ ...command, input: SAMPLE });
+  return answer2.status === 0 && answer2.stdout.length === 3;
+}
+function decodeCommand(xz, part) {
+  return {
+    program: xz.path,
+    args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
+    env: part ? { ...PLAIN_ENVIRONMENT, [OUTPUT_PART]: `${part.first}+${part.size}` } : PLAIN_ENVIRONMENT
+  };
+}
+var PLAIN_ENVIRONMENT = {
+  XZ_DEFAULTS: void 0,
+  XZ_OPT: void 0,
+  [OUTPUT_PART]: void 0
+};
+
+// src/toolchain/prepare.ts
+var PUBLIC = { recipes: RECIPES, timeouts: TIMEOUTS, upstreams: UPSTREAMS };
+var PAHOLE = {
+  name: "pahole",
+  inspect: inspectPahole,
+  contentWith: (version, preferred) => version === preferred,
+  drawbacks: caveats
+};
+var XZ = {
+  name: "xz",
+  inspect: inspectXz,
+  contentWith: (version) => atLeast(version, FAST_XZ),
+  drawbacks: (version) => atLeast(version, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
+};
+async function prepareToolchain(platform3, request2, progress, toolSources = PUBLIC) {
+  const preparer = new ToolPreparer(platform3, request2, progress, toolSources);
+  const tools2 = {
+    pahole: await preparer.get(PAHOLE, request2.pahole),
+    xz: await preparer.get(XZ, request2.xz)
+  };
+  await preparer.installZstd();
+  return tools2;
+}
+var _platform, _progress, _toolSources, _cacheFolder, _sources, _installing, _ToolPreparer_instances, recipe_fn, kept_fn, tryOwn_fn, system_fn, asItIs_fn, build_fn, fallBack_fn, cannotBuild_fn;
+var ToolPreparer = class {
+  constructor(platform3, request2, progress, toolSources) {
+    __privateAdd(this, _ToolPreparer_instances);
+    __privateAdd(this, _platform);
+    __privateAdd(this, _progress);
+    __privateAdd(this, _toolSources);
+    __privateAdd(this, _cacheFolder);
+    __privateAdd(this, _sources);
+    __privateAdd(this, _installing);
+    var _a6;
+    __privateSet(this, _platform, platform3);
+    __privateSet(this, _progress, progress);
+    __privateSet(this, _toolSources, toolSources);
+    __privateSet(this, _cacheFolder, (_a6 = request2.cacheFolder) != null ? _a6 : defaultCacheFolder(platform3.env));
+    __privateSet(this, _sources, [...request2.sources, ...toolSources.upstreams]);
+    __privateSet(this, _installing, { allowed: request2.allowInstall, note: (text3) => progress.note(text3) });
+  }
+  async get(tool, wish) {
+    var _a6;
+    if (wish.includes("/")) return __privateMethod(this, _ToolPreparer_instances, asItIs_fn).call(this, tool, wish);
+    if (wish === "system") return __privateMethod(this, _ToolPreparer_instances, system_fn).call(this, tool);
+    const recipe = __privateMethod(this, _ToolPreparer_instances, recipe_fn).call(this, tool.name, wish);
+    const version = (_a6 = recipe == null ? void 0 : recipe.version) != null ? _a6 : wish.replace(/^v/, "");
+    const kept = recipe && await __privateMethod(this, _ToolPreparer_instances, kept_fn).call(this, tool, recipe);
+    if (kept) return kept;
+    const own = __privateGet(this, _platform).programs.find(tool.name) ? await __privateMethod(this, _ToolPreparer_instances, tryOwn_fn).call(this, tool) : void 0;
+    if ((own == null ? void 0 : own.version) === version) return own;
+    if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
+    if (!recipe) throw __privateMethod(this, _ToolPreparer_instances, cannotBuild_fn).call(this, tool.name, version);
+    if (wish !== "auto") return __privateMethod(this, _ToolPreparer_instances, build_fn).call(this, tool, recipe);
+    return __privateMethod(this, _ToolPreparer_instances, build_fn).call(this, tool, recipe).catch((error) => __privateMethod(this, _ToolPreparer_instances, fallBack_fn).call(this, tool, recipe, error));
+  }
+  /** Where it may be installed: few packages need it, so that its absence stops those alone. */
+  async installZstd() {
+    if (!__privateGet(this, _installing).allowed || nodeHasZstd()) return;
+    await installDependencies(__privateGet(this, _platform), [ZSTD], __privateGet(this, _installing)).catch((error) => {
+      __privateGet(this, _platform).interrupted.throwIfAborted();
+      __privateGet(this, _progress).warn(describe(error));
+    });
+  }
+};
+_platform = new WeakMap();
+_progress = new WeakMap();
+_toolSources = new WeakMap();
+_cacheFolder = new WeakMap();
+_sources = new WeakMap();
+_installing = new WeakMap();
+_ToolPreparer_instances = new WeakSet();
+recipe_fn = function(tool, wish) {
+  const recipes = __privateGet(this, _toolSources).recipes.filter((recipe) => recipe.tool === tool);
+  return wish === "auto" ? recipes[0] : recipes.find(({ version }) => version === wish.replace(/^v/, ""));
+};
+kept_fn = async function(tool, recipe) {
+  const folder2 = findTool(__privateGet(this, _cacheFolder), recipe);
+  if (!folder2) return void 0;
+  try {
+    return await tool.inspect(__privateGet(this, _platform), (0, import_node_path5.join)(folder2, "bin", recipe.target), "cached");
+  } catch (error) {
+    __privateGet(this, _progress).note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
+    await discardTool(__privateGet(this, _cacheFolder), recipe);
+    return void 0;
+  }
+};
+tryOwn_fn = async function(tool) {
+  return tool.inspect(__privateGet(this, _platform), tool.name, "system").catch(() => void 0);
+};
+system_fn = async function(tool) {
+  await installDependencies(__privateGet(this, _platform), [DISTRIBUTION_PACKAGES[tool.name]], __privateGet(this, _installing));
+  return __privateMethod(this, _ToolPreparer_instances, asItIs_fn).call(this, tool, tool.name);
+};
+asItIs_fn = async function(tool, path5) {
+  const found = await tool.inspect(__privateGet(this, _platform), path5, "system");
+  const drawbacks = tool.drawbacks(found.version);
+  if (drawbacks.length > 0) {
+    __privateGet(this, _progress).warn(`${tool.name} ${found.version}: ${drawbacks.join(" ")}`);
+  }
+  return found;
+};
+build_fn = async function(tool, recipe) {
+  await installDependencies(__privateGet(this, _platform), BUILD_DEPENDENCIES[tool.name], __privateGet(this, _installing));
+  const task = __privateGet(this, _progress).begin(`${recipe.tool} ${recipe.version}`);
+  const temporary = __privateGet(this, _platform).env.RUNNER_TEMP || (0, import_node_os3.tmpdir)();
+  const work = await (0, import_promises6.mkdtemp)((0, import_node_path5.join)(temporary, "btfhub-build-"));
+  try {
+    const finished = await buildTool(__privateGet(this, _platform), recipe, work, {
+      sources: __privateGet(this, _sources),
+      timeouts: __privateGet(this, _toolSources).timeouts,
+      note: (message) => __privateGet(this, _progress).note(message),
+      stage: (name) => task.stage(name)
+    });
+    const folder2 = await saveTool(__privateGet(this, _cacheFolder), recipe, finished);
+    const built2 = await tool.inspect(__privateGet(this, _platform), (0, import_node_path5.join)(folder2, "bin", recipe.target), "built");
+    task.end("built", folder2);
+    return built2;
+  } catch (error) {
+    task.end("failed");
+    throw error;
+  } finally {
+    await (0, import_promises6.rm)(work, { recursive: true, force: true, maxRetries: 3 });
+  }
+};
+fallBack_fn = async function(tool, recipe, error) {
+  __privateGet(this, _platform).interrupted.throwIfAborted();
+  if (error instanceof Failure && error.reason === "checksum-mismatch") throw error;
+  const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
+  const own = await __privateMethod(this, _ToolPreparer_instances, system_fn).call(this, tool).catch((second) => {
+    const advice2 = error instanceof Failure ? error.advice : void 0;
+    throw new Failure(
+      "missing-program",
+      `${why} And there is no other: ${describe(second)}`,
+      advice2
+    );
+  });
+  __privateGet(this, _progress).warn(`${why} Using the machine's ${own.version} instead.`);
+  return own;
+};
+cannotBuild_fn = function(tool, version) {
+  const known = __privateGet(this, _toolSources).recipes.filter((recipe) => recipe.tool === tool);
+  return new Failure(
+    "usage",
+    `The machine's ${tool} is not version ${version}, and that is none that can be built.`,
+    `Choose ${known.map((recipe) => recipe.version).join(", ")}, auto, system or a path.`
+  );
+};
 
 // src/platform/retry-after.ts
 function retryAfter(header2, date) {
@@ -42724,9 +43655,1146 @@ run_fn = async function() {
   }
 };
 
-// src/download/fetch-file.ts
-var TRIES = 4;
+// src/download/segment.ts
+var Segment = class {
+  /** One past its last byte. */
+  end;
+  /** One past the last byte that is here. */
+  received;
+  requests = /* @__PURE__ */ new Set();
+  /** Mirrors that failed on it. */
+  failed = /* @__PURE__ */ new Set();
+  #memory;
+  /** Who served what is here and was not taken yet, each from where the one before ends. */
+  #origins = [];
+  #taken;
+  constructor(start2, end, memory) {
+    this.received = start2;
+    this.#taken = start2;
+    this.end = end;
+    this.#memory = memory;
+  }
+  get complete() {
+    return this.received === this.end;
+  }
+  /** Whether all of it was taken. */
+  get over() {
+    return this.#taken === this.end;
+  }
+  /** Bytes that are here and were not taken. */
+  get held() {
+    return this.received - this.#taken;
+  }
+  /** Keeps a copy of what is new of bytes that begin at `at`. Returns how many that are. */
+  accept(at3, bytes2, mirror) {
+    const known = this.received - at3;
+    if (known >= bytes2.length) return 0;
+    const fresh = known > 0 ? bytes2.subarray(known) : bytes2;
+    this.#memory.write(this.received, fresh);
+    this.received += fresh.length;
+    const last = this.#origins.at(-1);
+    if ((last == null ? void 0 : last.mirror) === mirror) last.end = this.received;
+    else this.#origins.push({ mirror, end: this.received });
+    return fresh.length;
+  }
+  /** What came next, of one mirror and of one block of memory. */
+  take() {
+    const [origin] = this.#origins;
+    if (origin === void 0) return void 0;
+    const bytes2 = this.#memory.read(this.#taken, origin.end);
+    this.#taken += bytes2.length;
+    if (this.#taken === origin.end) this.#origins.shift();
+    return { mirror: origin.mirror, bytes: bytes2 };
+  }
+};
+var _owner2, _abort2, _overtaken, _SegmentRequest_instances, fetch_fn, read_fn;
+var SegmentRequest = class {
+  constructor(owner, segment, source2) {
+    __privateAdd(this, _SegmentRequest_instances);
+    __publicField(this, "segment");
+    __publicField(this, "source");
+    __publicField(this, "began");
+    /** Bytes that came, and when the last ones did (`Clock.now`). */
+    __publicField(this, "bytes", 0);
+    __publicField(this, "lastByte");
+    /** Of those, the ones that were new. */
+    __publicField(this, "fresh", 0);
+    /** One stream from the beginning of the file, because the server has no ranges. */
+    __publicField(this, "whole");
+    __privateAdd(this, _owner2);
+    __privateAdd(this, _abort2, new AbortController());
+    __privateAdd(this, _overtaken, false);
+    __privateSet(this, _owner2, owner);
+    this.segment = segment;
+    this.source = source2;
+    this.began = owner.pool.ports.clock.now();
+    this.lastByte = this.began;
+    this.whole = source2.use.kind === "without-ranges";
+  }
+  /** Bytes a millisecond so far; none when nothing came for three seconds. */
+  pace(now) {
+    return now - this.lastByte > 3e3 ? 0 : this.bytes / Math.max(1, now - this.began);
+  }
+  abort(reason2) {
+    __privateGet(this, _abort2).abort(reason2);
+  }
+  /** Another request completed the segment: this one is of no use any more. */
+  overtake() {
+    __privateSet(this, _overtaken, true);
+    __privateGet(this, _abort2).abort(new RequestError("later", "overtaken"));
+  }
+  /** Never rejects. */
+  async run() {
+    try {
+      await __privateMethod(this, _SegmentRequest_instances, fetch_fn).call(this);
+      return { kind: "complete" };
+    } catch (error) {
+      if (__privateGet(this, _overtaken)) return { kind: "overtaken" };
+      return error instanceof RequestError ? { kind: "fault", fault: error } : { kind: "thrown", error };
+    }
+  }
+};
+_owner2 = new WeakMap();
+_abort2 = new WeakMap();
+_overtaken = new WeakMap();
+_SegmentRequest_instances = new WeakSet();
+fetch_fn = async function() {
+  const { pool, path: path5, size: size2 } = __privateGet(this, _owner2);
+  const wanted = this.whole ? { from: 0, to: size2, size: size2 } : { from: this.segment.received, to: this.segment.end, size: size2 };
+  const asked = await get(pool.ports, this.source.mirror.url(path5), {
+    headers: this.whole ? {} : { range: `bytes=${wanted.from}-${wanted.to - 1}` },
+    idleTimeout: pool.idleTimeout,
+    signal: __privateGet(this, _abort2).signal
+  });
+  try {
+    const { from, to: to3 } = grantedRange(asked, wanted, pool.ports.clock.date());
+    this.source.recognise(versionOf(asked));
+    await __privateMethod(this, _SegmentRequest_instances, read_fn).call(this, asked, from, to3);
+    if (to3 < wanted.to) throw new RequestError("later", `it sent ${to3 - from} bytes and no more`);
+  } finally {
+    asked.discard();
+  }
+};
+read_fn = async function(asked, from, to3) {
+  const { pool } = __privateGet(this, _owner2);
+  let at3 = from;
+  for await (const chunk of asked.bytes) {
+    if (at3 + chunk.length > to3)
+      throw new RequestError("later", `it sent more than ${to3 - from} bytes`);
+    this.bytes += chunk.length;
+    this.lastByte = pool.ports.clock.now();
+    const fresh = this.segment.accept(at3, chunk, this.source.mirror);
+    collectAfter(chunk.length);
+    this.fresh += fresh;
+    at3 += chunk.length;
+    if (fresh > 0) __privateGet(this, _owner2).received(this, fresh);
+    await __privateGet(this, _owner2).room(at3);
+  }
+  if (at3 < to3) throw new RequestError("later", `it sent ${at3 - from} of ${to3 - from} bytes`);
+};
+
+// src/download/window.ts
+var Window = class {
+  size;
+  #width;
+  #memory;
+  /** What is planned and was not taken, in order. */
+  #segments = [];
+  #taken = 0;
+  #planned = 0;
+  #held = 0;
+  #mostHeld = 0;
+  /** `width` in bytes; it may change, because several downloads share the memory. */
+  constructor(size2, width, spare) {
+    this.size = size2;
+    this.#width = width;
+    this.#memory = new FileBuffer(spare);
+  }
+  get segments() {
+    return this.#segments;
+  }
+  /** One past the last byte that may be kept now. */
+  get end() {
+    return this.#taken + this.#width();
+  }
+  /** Bytes that came and were not taken: now, and at most. */
+  get held() {
+    return { now: this.#held, most: this.#mostHeld };
+  }
+  /** Whether all of the file was taken. */
+  get over() {
+    return this.#taken === this.size;
+  }
+  /** Whether all of the file is here or was taken. */
+  get complete() {
+    return this.#taken + this.#held === this.size;
+  }
+  /** The first segment that nobody fetches. */
+  get waiting() {
+    return this.#segments.find((one2) => !one2.complete && one2.requests.size === 0);
+  }
+  /** The smallest segment worth a request of its own. */
+  get least() {
+    return Math.ceil(this.#width() / 64);
+  }
+  /** Whether there is room for a segment, if only for a small one. */
+  get hasRoom() {
+    const left = this.size - this.#planned;
+    return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
+  }
+  /**
+   * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
+   * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
+   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the
+   * file they get smaller, for `running` requests and this one to end together. Where the consumer is slower
+   * than the network, one connection keeps up with it, whose share is all: few large segments. (One that took
+   * what little room there is would have many like it follow.)
+   */
+  cut(share, running) {
+    const width = this.#width();
+    const left = this.size - this.#planned;
+    const fair = share === void 0 ? width / 32 : width / 2 * share;
+    const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
+    const length = Math.min(Math.ceil(wanted), left);
+    if (length > this.end - this.#planned) return void 0;
+    const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
+    this.#segments.push(segment);
+    this.#planned = segment.end;
+    return segment;
+  }
+  /**
+   * All that is missing as one segment, for one stream from a server without ranges. Nothing may be under
+   * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
+   */
+  rest() {
+    const gap = this.#segments.findIndex((one2) => !one2.complete);
+    if (gap !== -1) {
+      for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
+    } else if (this.#planned < this.size) {
+      this.#segments.push(new Segment(this.#planned, this.size, this.#memory));
+    }
+    const last = this.#segments.at(-1);
+    if (last === void 0 || last.complete) return void 0;
+    last.end = this.size;
+    this.#planned = this.size;
+    return last;
+  }
+  /** One stream broke: what it did not bring may come in several segments again. */
+  shorten(last) {
+    last.end = last.received;
+    this.#planned = last.end;
+    if (last.over && this.#segments.at(-1) === last) this.#segments.pop();
+  }
+  /** So many bytes more are here. */
+  keep(bytes2) {
+    this.#held += bytes2;
+    this.#mostHeld = Math.max(this.#mostHeld, this.#held);
+  }
+  /** The next bytes in order, if they are here. Those of the last time are done with. */
+  take() {
+    this.#memory.forget(this.#taken);
+    const [first2] = this.#segments;
+    const piece = first2 == null ? void 0 : first2.take();
+    if (first2 === void 0 || piece === void 0) return void 0;
+    this.#taken += piece.bytes.length;
+    this.#held -= piece.bytes.length;
+    if (first2.over) this.#segments.shift();
+    return piece;
+  }
+};
+var BlockPool = class {
+  /** Bytes in a block. */
+  size;
+  #blocks = [];
+  constructor(size2 = 256 * 1024) {
+    this.size = size2;
+  }
+  take() {
+    var _a6;
+    return (_a6 = this.#blocks.pop()) != null ? _a6 : Buffer.allocUnsafeSlow(this.size);
+  }
+  giveBack(block) {
+    this.#blocks.push(block);
+  }
+};
+var _spare, _blocks, _first, _FileBuffer_instances, block_fn;
+var FileBuffer = class {
+  constructor(spare) {
+    __privateAdd(this, _FileBuffer_instances);
+    __privateAdd(this, _spare);
+    __privateAdd(this, _blocks, /* @__PURE__ */ new Map());
+    __privateAdd(this, _first, 0);
+    __privateSet(this, _spare, spare);
+  }
+  write(position, bytes2) {
+    const { size: size2 } = __privateGet(this, _spare);
+    for (let from = 0; from < bytes2.length; ) {
+      const at3 = position + from;
+      const part = bytes2.subarray(from, from + size2 - at3 % size2);
+      __privateMethod(this, _FileBuffer_instances, block_fn).call(this, at3).set(part, at3 % size2);
+      from += part.length;
+    }
+  }
+  /** What was written from `start` on, up to `end` or the end of the block: a view. */
+  read(start2, end) {
+    const at3 = start2 % __privateGet(this, _spare).size;
+    return __privateMethod(this, _FileBuffer_instances, block_fn).call(this, start2).subarray(at3, at3 + end - start2);
+  }
+  /** Nothing before that position is wanted any more, and no view of it is used. */
+  forget(position) {
+    for (; (__privateGet(this, _first) + 1) * __privateGet(this, _spare).size <= position; __privateSet(this, _first, __privateGet(this, _first) + 1)) {
+      const block = __privateGet(this, _blocks).get(__privateGet(this, _first));
+      if (block !== void 0) __privateGet(this, _spare).giveBack(block);
+      __privateGet(this, _blocks).delete(__privateGet(this, _first));
+    }
+  }
+};
+_spare = new WeakMap();
+_blocks = new WeakMap();
+_first = new WeakMap();
+_FileBuffer_instances = new WeakSet();
+block_fn = function(position) {
+  var _a6;
+  const index2 = Math.floor(position / __privateGet(this, _spare).size);
+  const block = (_a6 = __privateGet(this, _blocks).get(index2)) != null ? _a6 : __privateGet(this, _spare).take();
+  __privateGet(this, _blocks).set(index2, block);
+  return block;
+};
+
+// src/download/mirrors.ts
+var MiB = 1024 * 1024;
+var DEFAULTS = { connections: 4, window: 16 * MiB, idleTimeout: 3e4, note: () => {
+} };
+var LEAST_WINDOW = 4 * MiB;
+var FIRST_BACKOFF = 500;
+var LONGEST_BACKOFF = 6e4;
+var RATE_LASTS = 6e4;
+var LEAST_MEASURE = { bytes: 128 * 1024, milliseconds: 1e3 };
+var Mirror = class {
+  /** An http or https URL that ends in `/`. */
+  base;
+  health = { kind: "healthy" };
+  /** Requests to it that run now. */
+  busy = 0;
+  /** Bytes a second of one connection, smoothed, and when that was known. */
+  measured;
+  constructor(base) {
+    this.base = asBase(base);
+  }
+  /** The URL of a file below the base. Throws `bad-repository` for a path that leads anywhere else. */
+  url(path5) {
+    const url3 = URL.canParse(path5, this.base) ? new URL(path5, this.base) : void 0;
+    if (!(url3 == null ? void 0 : url3.href.startsWith(this.base)) || url3.search !== "" || url3.hash !== "") {
+      throw new Failure(
+        "bad-repository",
+        `The repository names a file outside of itself: '${path5.slice(0, 200)}'.`,
+        "Use another mirror, and tell whoever runs this one."
+      );
+    }
+    return url3.href;
+  }
+};
+var _settings, _listeners, _downloads, _MirrorPool_instances, set_fn, changed_fn;
+var MirrorPool = class {
+  /** Throws `usage` for a base that is no http or https URL, or when there is none. */
+  constructor(bases, ports, settings = {}) {
+    __privateAdd(this, _MirrorPool_instances);
+    /** In the order they were given: the first is the one whose "not found" is believed. */
+    __publicField(this, "mirrors");
+    __publicField(this, "ports");
+    __publicField(this, "idleTimeout");
+    /** Blocks of memory that its downloads share. */
+    __publicField(this, "spare", new BlockPool());
+    __privateAdd(this, _settings);
+    __privateAdd(this, _listeners, /* @__PURE__ */ new Set());
+    __privateAdd(this, _downloads, 0);
+    this.mirrors = [...new Set(bases.map(asBase))].map((base) => new Mirror(base));
+    if (this.mirrors.length === 0) {
+      throw new Failure("usage", "There is no mirror to fetch from.", "Name one with --mirror.");
+    }
+    this.ports = ports;
+    __privateSet(this, _settings, { ...DEFAULTS, ...settings });
+    this.idleTimeout = __privateGet(this, _settings).idleTimeout;
+  }
+  /** Called whenever a connection is free again or a mirror's health changed. Returns how to end it. */
+  onChange(listener) {
+    __privateGet(this, _listeners).add(listener);
+    return () => void __privateGet(this, _listeners).delete(listener);
+  }
+  /** A download begins: from now on it has its share of the window and of the connections. Returns how to end it. */
+  join() {
+    __privateSet(this, _downloads, __privateGet(this, _downloads) + 1);
+    return () => {
+      __privateSet(this, _downloads, __privateGet(this, _downloads) - 1);
+      __privateMethod(this, _MirrorPool_instances, changed_fn).call(this);
+    };
+  }
+  /** What one download may use now: bytes of window, and connections to each mirror. */
+  get share() {
+    const downloads = Math.max(1, __privateGet(this, _downloads));
+    const { window: window2 } = __privateGet(this, _settings);
+    return {
+      window: Math.max(Math.min(LEAST_WINDOW, window2), Math.floor(window2 / downloads)),
+      connections: Math.ceil(__privateGet(this, _settings).connections / downloads)
+    };
+  }
+  /** Whether a mirror may be asked now: it is not aside, and has a connection free. */
+  isAvailable(mirror) {
+    return mirror.busy < __privateGet(this, _settings).connections && this.availableAt(mirror) <= this.ports.clock.now();
+  }
+  /** When a mirror may be asked again (`Clock.now`); Infinity for never. */
+  availableAt({ health }) {
+    if (health.kind === "banned") return Number.POSITIVE_INFINITY;
+    return health.kind === "backing-off" ? health.until : 0;
+  }
+  /** Takes a connection to a mirror. Returns how to give it back. */
+  connect(mirror) {
+    mirror.busy += 1;
+    return () => {
+      mirror.busy -= 1;
+      __privateMethod(this, _MirrorPool_instances, changed_fn).call(this);
+    };
+  }
+  /** Bytes a second that one connection to the mirror brings, if that was measured lately. */
+  rate({ measured: measured2 }) {
+    return measured2 && this.ports.clock.now() - measured2.at < RATE_LASTS ? measured2.rate : void 0;
+  }
+  /** A request brought so many bytes in so many milliseconds. */
+  measure(mirror, bytes2, milliseconds) {
+    if (bytes2 < LEAST_MEASURE.bytes && milliseconds < LEAST_MEASURE.milliseconds) return;
+    const now = Math.max(1, bytes2 * 1e3 / Math.max(1, milliseconds));
+    const before = this.rate(mirror);
+    const rate = before === void 0 ? now : 0.6 * before + 0.4 * now;
+    mirror.measured = { rate, at: this.ports.clock.now() };
+  }
+  /** A request came to its end: the mirror is well. */
+  succeeded(mirror) {
+    if (mirror.health.kind === "backing-off") __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "healthy" });
+  }
+  /**
+   * A request that began then (`Clock.now`) failed: the mirror is set aside, each time in a row for twice as
+   * long, with jitter, or for as long as it asked. Several requests lost to one event count once.
+   */
+  failed(mirror, began, error, retryAfter2) {
+    var _a6, _b3;
+    const { health } = mirror;
+    if (health.kind === "banned") return;
+    const now = this.ports.clock.now();
+    const before = health.kind === "backing-off" ? health : void 0;
+    const sameEvent = before !== void 0 && began < before.since;
+    const failures = ((_a6 = before == null ? void 0 : before.failures) != null ? _a6 : 0) + (sameEvent ? 0 : 1);
+    const wait2 = retryAfter2 != null ? retryAfter2 : this.backoff(failures);
+    const until = Math.max(now + wait2, (_b3 = before == null ? void 0 : before.until) != null ? _b3 : 0);
+    if (before === void 0 || wait2 > this.idleTimeout) {
+      __privateGet(this, _settings).note(
+        `${mirror.base}: ${error}; set aside for ${((until - now) / 1e3).toFixed(1)} s`
+      );
+    }
+    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "backing-off", until, failures, since: now, error });
+  }
+  /** The mirror delivered bytes that are not what the repository promises: nothing more is taken from it. */
+  ban(mirror, error) {
+    __privateGet(this, _settings).note(`${mirror.base}: ${error}; not used any more`);
+    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "banned", error });
+  }
+  /** Milliseconds to wait after so many failures in a row: doubled each time, the half of it by chance. */
+  backoff(failures) {
+    const most = Math.min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** Math.max(0, failures - 1));
+    return most * (0.5 + this.ports.random() / 2);
+  }
+  /** Resolves when something changed, at that time (`Clock.now`) at the latest. */
+  async change(until, signal) {
+    signal == null ? void 0 : signal.throwIfAborted();
+    const over = new AbortController();
+    const abort = () => over.abort();
+    const end = this.onChange(abort);
+    signal == null ? void 0 : signal.addEventListener("abort", abort);
+    const { clock } = this.ports;
+    await clock.sleep(Math.max(0, until - clock.now()), over.signal).catch(() => {
+    });
+    signal == null ? void 0 : signal.removeEventListener("abort", abort);
+    end();
+    signal == null ? void 0 : signal.throwIfAborted();
+  }
+};
+_settings = new WeakMap();
+_listeners = new WeakMap();
+_downloads = new WeakMap();
+_MirrorPool_instances = new WeakSet();
+set_fn = function(mirror, health) {
+  mirror.health = health;
+  __privateMethod(this, _MirrorPool_instances, changed_fn).call(this);
+};
+changed_fn = function() {
+  for (const listener of [...__privateGet(this, _listeners)]) listener();
+};
+function asBase(text3) {
+  const url3 = URL.canParse(text3) ? new URL(text3) : void 0;
+  const secret = url3 !== void 0 && (url3.username !== "" || url3.password !== "");
+  if (!url3 || secret || !/^https?:$/.test(url3.protocol) || url3.search !== "" || url3.hash !== "") {
+    throw new Failure(
+      "usage",
+      // A password that was given must not come back in a message.
+      secret ? "A mirror cannot have a user or a password." : `'${text3}' is not a mirror.`,
+      "A mirror is an http or https URL, such as https://repo.openeuler.org/."
+    );
+  }
+  return url3.href.endsWith("/") ? url3.href : `${url3.href}/`;
+}
+
+// src/toolchain/memory.ts
+var import_node_fs5 = require("fs");
+var import_node_path6 = require("path");
+var MIB = 1024 * 1024;
+function paholeMemory(version, debugInfo, jobs) {
+  const keepsAll = atLeast(version, "1.25") && !atLeast(version, "1.28");
+  const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
+  return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
+}
+function jobsThatFit(version, debugInfo, wished, available) {
+  let jobs = wished;
+  while (jobs > 0 && paholeMemory(version, debugInfo, jobs) > available) jobs--;
+  return jobs;
+}
+var LINUX = {
+  meminfo: "/proc/meminfo",
+  cgroup: "/proc/self/cgroup",
+  mount: "/sys/fs/cgroup"
+};
+function machineMemory(files = LINUX) {
+  var _a6;
+  const meminfo = (_a6 = read(files.meminfo)) != null ? _a6 : "";
+  const field = (name) => {
+    var _a7, _b3;
+    return Number((_b3 = (_a7 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a7[1]) != null ? _b3 : Number.NaN) * 1024;
+  };
+  const [total, free2] = [field("MemTotal"), field("MemAvailable")];
+  const all = [
+    { total: bounded(total), available: bounded(free2) },
+    ...groups(files).map(readGroup)
+  ];
+  return {
+    total: Math.min(...all.map((one2) => one2.total)),
+    available: Math.max(0, Math.min(...all.map((one2) => one2.available)))
+  };
+}
+function bounded(value) {
+  return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
+}
+var V2 = {
+  ...{ limit: "memory.max", usage: "memory.current", cache: /^(?:in)?active_file (\d+)/gm }
+};
+var V1 = {
+  limit: "memory.limit_in_bytes",
+  usage: "memory.usage_in_bytes",
+  cache: /^total_(?:in)?active_file (\d+)/gm
+};
+function groups({ cgroup, mount }) {
+  var _a6;
+  return ((_a6 = read(cgroup)) != null ? _a6 : "").split("\n").flatMap((line2) => {
+    var _a7;
+    const [, controllers, path5] = (_a7 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a7 : [];
+    if (controllers === void 0 || path5 === void 0) return [];
+    if (controllers === "") return upwards(mount, path5).map((folder2) => ({ ...V2, folder: folder2 }));
+    if (!controllers.split(",").includes("memory")) return [];
+    return upwards((0, import_node_path6.join)(mount, "memory"), path5).map((folder2) => ({ ...V1, folder: folder2 }));
+  });
+}
+function upwards(root, path5) {
+  const folders = [root];
+  for (let at3 = path5; at3 !== "/" && at3 !== "."; at3 = (0, import_node_path6.dirname)(at3)) folders.push((0, import_node_path6.join)(root, at3));
+  return folders.filter((folder2) => (0, import_node_fs5.existsSync)(folder2));
+}
+function readGroup({ folder: folder2, limit, usage, cache }) {
+  var _a6, _b3, _c;
+  const most = Number((_a6 = read((0, import_node_path6.join)(folder2, limit))) != null ? _a6 : Number.NaN);
+  const used = Number((_b3 = read((0, import_node_path6.join)(folder2, usage))) != null ? _b3 : Number.NaN);
+  if (!Number.isFinite(most) || !Number.isFinite(used)) {
+    return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
+  }
+  const stat8 = (_c = read((0, import_node_path6.join)(folder2, "memory.stat"))) != null ? _c : "";
+  const given = [...stat8.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
+  return { total: most, available: most - used + Math.min(given, used) };
+}
+function read(path5) {
+  try {
+    return (0, import_node_fs5.readFileSync)(path5, "utf8").trim();
+  } catch {
+    return void 0;
+  }
+}
+
+// src/download/history.ts
+var import_node_crypto4 = require("crypto");
+var LARGEST_BLOCK = 1024 * 1024;
+var _comparisons, _only, _mirrors, _open, _bytes, _History_instances, record_fn;
+var History = class {
+  /**
+   * `earlier`: fetches of the same file to compare with, however early they ended. `only`: there is but one
+   * mirror, so that nobody asks who of several was wrong, and no block is hashed to tell.
+   */
+  constructor(earlier = [], { only = false } = {}) {
+    __privateAdd(this, _History_instances);
+    __publicField(this, "blocks", []);
+    __privateAdd(this, _comparisons);
+    __privateAdd(this, _only);
+    __privateAdd(this, _mirrors, /* @__PURE__ */ new Set());
+    __privateAdd(this, _open);
+    __privateAdd(this, _bytes, 0);
+    __privateSet(this, _comparisons, new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)])));
+    __privateSet(this, _only, only);
+  }
+  /** Bytes delivered so far. */
+  get bytes() {
+    return __privateGet(this, _bytes);
+  }
+  get mirrors() {
+    return __privateGet(this, _mirrors);
+  }
+  add(mirror, bytes2) {
+    __privateGet(this, _mirrors).add(mirror);
+    if (__privateGet(this, _only)) __privateSet(this, _bytes, __privateGet(this, _bytes) + bytes2.length);
+    else __privateMethod(this, _History_instances, record_fn).call(this, mirror, bytes2);
+  }
+  /** The delivery is over, here or before its time. */
+  end() {
+    if (__privateGet(this, _open) === void 0) return;
+    const { mirror, start: start2, hash } = __privateGet(this, _open);
+    this.blocks.push({ mirror, start: start2, end: __privateGet(this, _bytes), sha256: hash.digest("hex") });
+    __privateSet(this, _open, void 0);
+  }
+  /** Where an earlier fetch, one of those it was made with, had other bytes. */
+  differences(earlier) {
+    var _a6, _b3;
+    return (_b3 = (_a6 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a6.differences) != null ? _b3 : [];
+  }
+};
+_comparisons = new WeakMap();
+_only = new WeakMap();
+_mirrors = new WeakMap();
+_open = new WeakMap();
+_bytes = new WeakMap();
+_History_instances = new WeakSet();
+record_fn = function(mirror, bytes2) {
+  var _a6, _b3;
+  for (const comparison of __privateGet(this, _comparisons).values()) comparison.add(mirror, bytes2);
+  if (((_a6 = __privateGet(this, _open)) == null ? void 0 : _a6.mirror) !== mirror) this.end();
+  for (let from = 0; from < bytes2.length; ) {
+    (_b3 = __privateGet(this, _open)) != null ? _b3 : __privateSet(this, _open, { mirror, start: __privateGet(this, _bytes), hash: (0, import_node_crypto4.createHash)("sha256") });
+    const end = __privateGet(this, _open).start + LARGEST_BLOCK;
+    const part = bytes2.subarray(from, from + end - __privateGet(this, _bytes));
+    __privateGet(this, _open).hash.update(part);
+    __privateSet(this, _bytes, __privateGet(this, _bytes) + part.length);
+    from += part.length;
+    if (__privateGet(this, _bytes) === end) this.end();
+  }
+};
+var _blocks2, _nth, _at, _hash, _mirrors2, _Comparison_instances, compare_fn;
+var Comparison = class {
+  constructor(blocks) {
+    __privateAdd(this, _Comparison_instances);
+    __publicField(this, "differences", []);
+    __privateAdd(this, _blocks2);
+    __privateAdd(this, _nth, 0);
+    __privateAdd(this, _at, 0);
+    __privateAdd(this, _hash, (0, import_node_crypto4.createHash)("sha256"));
+    __privateAdd(this, _mirrors2, /* @__PURE__ */ new Set());
+    __privateSet(this, _blocks2, blocks);
+  }
+  add(mirror, bytes2) {
+    for (let from = 0; from < bytes2.length; ) {
+      const block = __privateGet(this, _blocks2)[__privateGet(this, _nth)];
+      if (block === void 0) return;
+      const part = bytes2.subarray(from, from + block.end - __privateGet(this, _at));
+      __privateGet(this, _hash).update(part);
+      __privateGet(this, _mirrors2).add(mirror);
+      __privateSet(this, _at, __privateGet(this, _at) + part.length);
+      from += part.length;
+      if (__privateGet(this, _at) === block.end) __privateMethod(this, _Comparison_instances, compare_fn).call(this, block);
+    }
+  }
+};
+_blocks2 = new WeakMap();
+_nth = new WeakMap();
+_at = new WeakMap();
+_hash = new WeakMap();
+_mirrors2 = new WeakMap();
+_Comparison_instances = new WeakSet();
+compare_fn = function(block) {
+  if (__privateGet(this, _hash).digest("hex") !== block.sha256) {
+    this.differences.push({ block, now: __privateGet(this, _mirrors2) });
+  }
+  __privateSet(this, _nth, __privateGet(this, _nth) + 1);
+  __privateSet(this, _hash, (0, import_node_crypto4.createHash)("sha256"));
+  __privateSet(this, _mirrors2, /* @__PURE__ */ new Set());
+};
+function guilty(wrong, right) {
+  const differences = right.differences(wrong);
+  const accused = differences.filter(({ block, now }) => !now.has(block.mirror));
+  return new Set(accused.map(({ block }) => block.mirror));
+}
+
+// src/download/scheduler.ts
+var TICK = 500;
+var PROGRESS = 64 * 1024;
 var LONGEST_WAIT = 10 * 6e4;
+var HEAD_START = 2e3;
+var WORTH_A_RACE = { times: 2, plus: 1e3 };
+var _window, _sources2, _requests, _waiting, _over2, _leave, _state, _Scheduler_instances, roomFor_fn, step_fn, fill_fn, segmentFor_fn, choose_fn, isWorthwhile_fn, pace_get, giveUp_fn, race_fn, start_fn, settle_fn, tick_fn, stop_fn, woken_fn, wake_fn;
+var Scheduler = class {
+  constructor(pool, file, mirrors) {
+    __privateAdd(this, _Scheduler_instances);
+    __publicField(this, "pool");
+    __publicField(this, "path");
+    __publicField(this, "size");
+    __privateAdd(this, _window);
+    __privateAdd(this, _sources2);
+    __privateAdd(this, _requests, /* @__PURE__ */ new Set());
+    /** Whoever waits for bytes or for room. */
+    __privateAdd(this, _waiting, /* @__PURE__ */ new Set());
+    __privateAdd(this, _over2, new AbortController());
+    __privateAdd(this, _leave, () => {
+    });
+    __privateAdd(this, _state, { kind: "running" });
+    this.pool = pool;
+    this.path = file.path;
+    this.size = file.size;
+    __privateSet(this, _window, new Window(file.size, () => pool.share.window, pool.spare));
+    __privateSet(this, _sources2, mirrors.map((mirror) => new MirrorState(mirror)));
+  }
+  get buffered() {
+    return __privateGet(this, _window).held;
+  }
+  begin() {
+    const leavePool = this.pool.join();
+    const stopListening = this.pool.onChange(() => __privateMethod(this, _Scheduler_instances, step_fn).call(this));
+    __privateSet(this, _leave, () => {
+      stopListening();
+      leavePool();
+    });
+    void __privateMethod(this, _Scheduler_instances, tick_fn).call(this);
+    __privateMethod(this, _Scheduler_instances, step_fn).call(this);
+  }
+  /** The next bytes in order; undefined after the last. Throws what made the download fail. */
+  async next() {
+    while (!__privateGet(this, _window).over) {
+      if (__privateGet(this, _state).kind === "failed") throw __privateGet(this, _state).error;
+      const piece = __privateGet(this, _window).take();
+      if (piece !== void 0) {
+        __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
+        __privateMethod(this, _Scheduler_instances, fill_fn).call(this);
+        return piece;
+      }
+      await __privateMethod(this, _Scheduler_instances, woken_fn).call(this);
+    }
+    return void 0;
+  }
+  fail(error) {
+    if (__privateGet(this, _state).kind === "running") __privateMethod(this, _Scheduler_instances, stop_fn).call(this, { kind: "failed", error }, error);
+  }
+  leave() {
+    if (__privateGet(this, _state).kind === "running") __privateMethod(this, _Scheduler_instances, stop_fn).call(this, { kind: "left" }, new Error("left"));
+    __privateGet(this, _leave).call(this);
+  }
+  received(request2, fresh) {
+    __privateGet(this, _window).keep(fresh);
+    const { segment } = request2;
+    if (segment.complete) {
+      for (const other of segment.requests) if (other !== request2) other.overtake();
+    }
+    if (segment === __privateGet(this, _window).segments[0]) __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
+  }
+  room(position) {
+    return position < __privateGet(this, _window).end ? void 0 : __privateMethod(this, _Scheduler_instances, roomFor_fn).call(this, position);
+  }
+};
+_window = new WeakMap();
+_sources2 = new WeakMap();
+_requests = new WeakMap();
+_waiting = new WeakMap();
+_over2 = new WeakMap();
+_leave = new WeakMap();
+_state = new WeakMap();
+_Scheduler_instances = new WeakSet();
+roomFor_fn = async function(position) {
+  while (position >= __privateGet(this, _window).end && __privateGet(this, _state).kind === "running") await __privateMethod(this, _Scheduler_instances, woken_fn).call(this);
+};
+step_fn = function() {
+  __privateMethod(this, _Scheduler_instances, fill_fn).call(this);
+  __privateMethod(this, _Scheduler_instances, giveUp_fn).call(this);
+};
+fill_fn = function() {
+  while (__privateGet(this, _state).kind === "running") {
+    const waiting = __privateGet(this, _window).waiting;
+    if (waiting === void 0 && !__privateGet(this, _window).hasRoom) return;
+    const source2 = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, waiting);
+    if (source2 === void 0) return;
+    const segment = __privateMethod(this, _Scheduler_instances, segmentFor_fn).call(this, source2, waiting);
+    if (segment === void 0) return;
+    __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, source2);
+  }
+};
+segmentFor_fn = function({ mirror, use }, waiting) {
+  if (use.kind === "without-ranges") return __privateGet(this, _window).rest();
+  const rate = this.pool.rate(mirror);
+  const share = rate === void 0 ? void 0 : rate / (__privateGet(this, _Scheduler_instances, pace_get) + rate);
+  return waiting != null ? waiting : __privateGet(this, _window).cut(share, __privateGet(this, _requests).size);
+};
+/** The best mirror with a free connection; for a segment that some failed on, another one if there is. */
+choose_fn = function(segment) {
+  const { connections } = this.pool.share;
+  const free2 = __privateGet(this, _sources2).filter(
+    ({ mirror, use, busy }) => use.kind !== "none" && busy < connections && this.pool.isAvailable(mirror)
+  );
+  const ranged = free2.filter((one2) => one2.use.kind === "ranges" && __privateMethod(this, _Scheduler_instances, isWorthwhile_fn).call(this, one2));
+  if (ranged.length === 0) return __privateGet(this, _requests).size === 0 ? free2[0] : void 0;
+  const order = ({ mirror, busy }) => {
+    var _a6;
+    return [
+      (segment == null ? void 0 : segment.failed.has(mirror)) ? 1 : 0,
+      -((_a6 = this.pool.rate(mirror)) != null ? _a6 : Number.MAX_VALUE),
+      // one that nobody knows is worth a try
+      busy
+    ];
+  };
+  return ranged.reduce((best, one2) => isBefore(order(one2), order(best)) ? one2 : best);
+};
+/** A mirror is left out when its smallest segment would take longer than the whole window does at this pace. */
+isWorthwhile_fn = function({ mirror }) {
+  const rate = this.pool.rate(mirror);
+  return rate === void 0 || rate * this.pool.share.window >= __privateGet(this, _Scheduler_instances, pace_get) * __privateGet(this, _window).least;
+};
+pace_get = function() {
+  var _a6;
+  let sum2 = 0;
+  for (const { source: source2 } of __privateGet(this, _requests)) sum2 += (_a6 = this.pool.rate(source2.mirror)) != null ? _a6 : 0;
+  return sum2;
+};
+/** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
+giveUp_fn = function() {
+  if (__privateGet(this, _state).kind !== "running" || __privateGet(this, _requests).size > 0 || __privateGet(this, _window).complete) return;
+  const usable = __privateGet(this, _sources2).filter(({ use }) => use.kind !== "none");
+  const soonest = Math.min(...usable.map(({ mirror }) => this.pool.availableAt(mirror)));
+  if (soonest <= this.pool.ports.clock.now() + LONGEST_WAIT) return;
+  const errors = __privateGet(this, _sources2).map(({ mirror, lastError }) => [mirror, lastError]);
+  this.fail(unreachable(this.path, errors));
+};
+/** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
+race_fn = function() {
+  var _a6;
+  const now = this.pool.ports.clock.now();
+  for (const segment of __privateGet(this, _window).segments) {
+    const [slow, second] = segment.requests;
+    if (slow === void 0 || second !== void 0 || segment.complete) continue;
+    if (now - slow.began < HEAD_START) continue;
+    const rival = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, segment);
+    if ((rival == null ? void 0 : rival.use.kind) !== "ranges") return;
+    const left = segment.end - segment.received;
+    const rate = ((_a6 = this.pool.rate(rival.mirror)) != null ? _a6 : 0) / 1e3;
+    const { times: times2, plus } = WORTH_A_RACE;
+    if (left / slow.pace(now) > times2 * left / rate + plus) __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, rival);
+  }
+};
+start_fn = function(segment, source2) {
+  const request2 = new SegmentRequest(this, segment, source2);
+  const giveBack = this.pool.connect(source2.mirror);
+  __privateGet(this, _requests).add(request2);
+  segment.requests.add(request2);
+  source2.busy += 1;
+  void request2.run().then((ending) => {
+    __privateGet(this, _requests).delete(request2);
+    segment.requests.delete(request2);
+    source2.busy -= 1;
+    __privateMethod(this, _Scheduler_instances, settle_fn).call(this, request2, ending);
+    giveBack();
+  });
+};
+settle_fn = function(request2, ending) {
+  const { source: source2, segment, began, bytes: bytes2, fresh } = request2;
+  const { mirror } = source2;
+  const now = this.pool.ports.clock.now();
+  this.pool.measure(mirror, bytes2, now - began);
+  if (ending.kind === "complete" || fresh >= PROGRESS) {
+    source2.succeeded();
+    this.pool.succeeded(mirror);
+  }
+  if (ending.kind === "thrown") this.fail(ending.error);
+  if (ending.kind !== "fault") return;
+  const { fault } = ending;
+  segment.failed.add(mirror);
+  source2.failed(fault, began, now);
+  if (request2.whole && segment.requests.size === 0) __privateGet(this, _window).shorten(segment);
+  if (fault.retry === "later") {
+    this.pool.failed(mirror, began, fault.message, fault.retryAfter);
+  }
+};
+tick_fn = async function() {
+  while (__privateGet(this, _state).kind === "running") {
+    await this.pool.ports.clock.sleep(TICK, __privateGet(this, _over2).signal).catch(() => {
+    });
+    __privateMethod(this, _Scheduler_instances, step_fn).call(this);
+    if (__privateGet(this, _state).kind === "running") __privateMethod(this, _Scheduler_instances, race_fn).call(this);
+  }
+};
+stop_fn = function(state, reason2) {
+  __privateSet(this, _state, state);
+  __privateGet(this, _over2).abort();
+  for (const request2 of __privateGet(this, _requests)) request2.abort(reason2);
+  __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
+};
+woken_fn = function() {
+  return new Promise((resolve10) => __privateGet(this, _waiting).add(resolve10));
+};
+wake_fn = function() {
+  if (__privateGet(this, _waiting).size === 0) return;
+  const waiting = [...__privateGet(this, _waiting)];
+  __privateGet(this, _waiting).clear();
+  for (const resolve10 of waiting) resolve10();
+};
+function isBefore(one2, other) {
+  const at3 = one2.findIndex((value, index2) => value !== other[index2]);
+  return at3 !== -1 && one2[at3] < other[at3];
+}
+var MOST_FAILURES = 8;
+var MirrorState = class {
+  mirror;
+  use = { kind: "ranges" };
+  /** Requests of this download that run now. */
+  busy = 0;
+  lastError;
+  #first;
+  #strikes = 0;
+  #struckAt = 0;
+  constructor(mirror) {
+    this.mirror = mirror;
+  }
+  /** Holds a version against the first one that this mirror showed. Throws a `RequestError` when it is another. */
+  recognise(version) {
+    var _a6;
+    (_a6 = this.#first) != null ? _a6 : this.#first = version;
+    const other = difference(this.#first, version);
+    if (other !== void 0)
+      throw new RequestError("later", `the file changed while it was read: ${other}`);
+  }
+  succeeded() {
+    this.#strikes = 0;
+  }
+  /** A request that began then failed now; several lost to one event count once. */
+  failed(fault, began, now) {
+    this.lastError = fault.message;
+    if (fault.retry === "without-ranges") this.use = { kind: "without-ranges" };
+    if (fault.retry === "never") this.use = { kind: "none" };
+    if (fault.retry !== "later" || began < this.#struckAt) return;
+    this.#struckAt = now;
+    this.#strikes += 1;
+    if (this.#strikes >= MOST_FAILURES) this.use = { kind: "none" };
+  }
+};
+
+// src/download/download.ts
+var Download = class {
+  resource;
+  /** Which mirror served what was delivered so far. */
+  history;
+  #scheduler;
+  #signal;
+  #begun = false;
+  constructor(pool, resource, options3 = {}) {
+    this.resource = resource;
+    this.history = new History(options3.after, { only: pool.mirrors.length === 1 });
+    this.#signal = options3.signal;
+    const mirrors = pool.mirrors.filter((mirror) => {
+      var _a6;
+      return !((_a6 = options3.avoid) == null ? void 0 : _a6.has(mirror));
+    });
+    this.#scheduler = new Scheduler(pool, resource, mirrors);
+  }
+  /** Bytes that came and were not taken yet: now, and at most. */
+  get buffered() {
+    return this.#scheduler.buffered;
+  }
+  async *[Symbol.asyncIterator]() {
+    var _a6, _b3, _c;
+    if (this.#begun) throw new Failure("internal", "A download can be read only once.");
+    this.#begun = true;
+    (_a6 = this.#signal) == null ? void 0 : _a6.throwIfAborted();
+    const scheduler = this.#scheduler;
+    const abort = () => {
+      var _a7;
+      return scheduler.fail((_a7 = this.#signal) == null ? void 0 : _a7.reason);
+    };
+    (_b3 = this.#signal) == null ? void 0 : _b3.addEventListener("abort", abort);
+    scheduler.begin();
+    try {
+      for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
+        this.history.add(piece.mirror, piece.bytes);
+        yield piece.bytes;
+      }
+    } finally {
+      (_c = this.#signal) == null ? void 0 : _c.removeEventListener("abort", abort);
+      this.history.end();
+      scheduler.leave();
+    }
+  }
+};
+function download(pool, resource, options3 = {}) {
+  return new Download(pool, resource, options3);
+}
+
+// src/download/elsewhere.ts
+var FETCHES = 3;
+function nextToAvoid(pool, wrong) {
+  if (wrong.length === 0) return /* @__PURE__ */ new Set();
+  if (wrong.length >= FETCHES) return void 0;
+  const honest = pool.mirrors.filter(({ health }) => health.kind !== "banned");
+  const served = new Set(wrong.flatMap(({ mirrors }) => [...mirrors]));
+  if (honest.some((mirror) => !served.has(mirror))) return served;
+  const alone = new Set(wrong.flatMap(({ mirrors }) => mirrors.size === 1 ? [...mirrors] : []));
+  const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
+  const [best] = candidates.toSorted(
+    (one2, other) => {
+      var _a6, _b3;
+      return ((_a6 = pool.rate(other)) != null ? _a6 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
+    }
+  );
+  if (best === void 0) return void 0;
+  return new Set(pool.mirrors.filter((mirror) => mirror !== best));
+}
+function describeDisagreement(fetches) {
+  const last = fetches.at(-1);
+  const [one2] = fetches.flatMap((earlier) => {
+    var _a6;
+    return (_a6 = last == null ? void 0 : last.differences(earlier)) != null ? _a6 : [];
+  });
+  if (one2 === void 0) return void 0;
+  const { mirror, start: start2, end } = one2.block;
+  const now = [...one2.now].map(({ base }) => base).join(" and ");
+  return `${mirror.base} and ${now} have different bytes from ${start2} to ${end - 1}`;
+}
+
+// src/jobs/make-btf/package-downloader.ts
+var _pool, _kernel, _signal, _downloads2, _PackageDownloader_instances, histories_get;
+var PackageDownloader = class {
+  constructor(pool, kernel, signal) {
+    __privateAdd(this, _PackageDownloader_instances);
+    __privateAdd(this, _pool);
+    __privateAdd(this, _kernel);
+    __privateAdd(this, _signal);
+    __privateAdd(this, _downloads2, []);
+    __privateSet(this, _pool, pool);
+    __privateSet(this, _kernel, kernel);
+    __privateSet(this, _signal, signal);
+  }
+  /** The package's URL at the first mirror: what the record names, whichever mirror served it. */
+  get url() {
+    const [first2] = __privateGet(this, _pool).mirrors;
+    return first2.url(__privateGet(this, _kernel).locations[0]);
+  }
+  /** Whether there is use in context again what came wrong every time so far. */
+  get canTryAgain() {
+    return nextToAvoid(__privateGet(this, _pool), __privateGet(this, _PackageDownloader_instances, histories_get)) !== void 0;
+  }
+  /** Starts a download; after wrong bytes, without the mirrors that may have served them. */
+  fetch() {
+    const { locations, size: size2 } = __privateGet(this, _kernel);
+    const resource = { path: locations[0], size: size2 };
+    const next2 = download(__privateGet(this, _pool), resource, {
+      signal: __privateGet(this, _signal),
+      avoid: nextToAvoid(__privateGet(this, _pool), __privateGet(this, _PackageDownloader_instances, histories_get)),
+      after: __privateGet(this, _PackageDownloader_instances, histories_get)
+    });
+    __privateGet(this, _downloads2).push(next2);
+    return next2;
+  }
+  /** Which mirrors served the last download, and where it differs from those before, for a message. */
+  get servedBy() {
+    var _a6, _b3;
+    const mirrors = [...(_b3 = (_a6 = __privateGet(this, _PackageDownloader_instances, histories_get).at(-1)) == null ? void 0 : _a6.mirrors) != null ? _b3 : []].map(({ base }) => base);
+    const difference2 = describeDisagreement(__privateGet(this, _PackageDownloader_instances, histories_get));
+    return `${mirrors.join(" and ") || "no mirror"}${difference2 ? ` (${difference2})` : ""}`;
+  }
+  /** The last download was right: mirrors that served other bytes before are not used again in this run. */
+  confirm() {
+    const right = __privateGet(this, _PackageDownloader_instances, histories_get).at(-1);
+    if (!right) return;
+    for (const wrong of __privateGet(this, _PackageDownloader_instances, histories_get).slice(0, -1)) {
+      for (const mirror of guilty(wrong, right)) {
+        __privateGet(this, _pool).ban(mirror, `served wrong bytes of ${__privateGet(this, _kernel).nvra}`);
+      }
+    }
+  }
+};
+_pool = new WeakMap();
+_kernel = new WeakMap();
+_signal = new WeakMap();
+_downloads2 = new WeakMap();
+_PackageDownloader_instances = new WeakSet();
+histories_get = function() {
+  return __privateGet(this, _downloads2).map(({ history }) => history);
+};
+
+// src/jobs/make-btf/semaphore.ts
+var _free, _queue, _Semaphore_instances, serve_fn;
+var Semaphore = class {
+  constructor(capacity) {
+    __privateAdd(this, _Semaphore_instances);
+    __publicField(this, "capacity");
+    __privateAdd(this, _free);
+    __privateAdd(this, _queue, []);
+    this.capacity = Math.max(0, capacity);
+    __privateSet(this, _free, this.capacity);
+  }
+  get free() {
+    return __privateGet(this, _free);
+  }
+  /** Waits for `amount`. Call the returned function to release it; a second call does nothing. */
+  async acquire(amount, signal) {
+    signal == null ? void 0 : signal.throwIfAborted();
+    const wanted = Math.min(amount, this.capacity);
+    await new Promise((resolve10, reject) => {
+      const leave = () => {
+        __privateGet(this, _queue).splice(__privateGet(this, _queue).indexOf(entry), 1);
+        reject(signal == null ? void 0 : signal.reason);
+        __privateMethod(this, _Semaphore_instances, serve_fn).call(this);
+      };
+      const entry = {
+        amount: wanted,
+        grant: () => {
+          signal == null ? void 0 : signal.removeEventListener("abort", leave);
+          resolve10();
+        }
+      };
+      signal == null ? void 0 : signal.addEventListener("abort", leave, { once: true });
+      __privateGet(this, _queue).push(entry);
+      __privateMethod(this, _Semaphore_instances, serve_fn).call(this);
+    });
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      __privateSet(this, _free, __privateGet(this, _free) + wanted);
+      __privateMethod(this, _Semaphore_instances, serve_fn).call(this);
+    };
+  }
+};
+_free = new WeakMap();
+_queue = new WeakMap();
+_Semaphore_instances = new WeakSet();
+serve_fn = function() {
+  for (let first2 = __privateGet(this, _queue)[0]; first2 && first2.amount <= __privateGet(this, _free); first2 = __privateGet(this, _queue)[0]) {
+    __privateGet(this, _queue).shift();
+    __privateSet(this, _free, __privateGet(this, _free) - first2.amount);
+    first2.grant();
+  }
+};
+
+// src/jobs/make-btf/signature-verifier.ts
+var import_promises7 = require("fs/promises");
+
+// src/download/fetch-file.ts
+var import_node_stream2 = require("stream");
+var TRIES = 4;
+var LONGEST_WAIT2 = 10 * 6e4;
 var UNFIT = [
   "bad-repository",
   "checksum-mismatch",
@@ -42737,16 +44805,16 @@ var UNFIT = [
 async function fetchFile(pool, path5, options3, read2) {
   return new FileFetch(pool, path5, options3, read2).run();
 }
-var _pool, _path, _options, _read, _tried, _FileFetch_instances, next_fn, mayTry_fn, times_fn, from_fn, get_fn, judge_fn, readBody_fn, unreachable_fn;
+var _pool2, _path, _options, _read, _tried, _FileFetch_instances, next_fn, mayTry_fn, times_fn, from_fn, get_fn, judge_fn, readBody_fn, unreachable_fn;
 var FileFetch = class {
   constructor(pool, path5, options3, read2) {
     __privateAdd(this, _FileFetch_instances);
-    __privateAdd(this, _pool);
+    __privateAdd(this, _pool2);
     __privateAdd(this, _path);
     __privateAdd(this, _options);
     __privateAdd(this, _read);
     __privateAdd(this, _tried, /* @__PURE__ */ new Map());
-    __privateSet(this, _pool, pool);
+    __privateSet(this, _pool2, pool);
     __privateSet(this, _path, path5);
     __privateSet(this, _options, options3);
     __privateSet(this, _read, read2);
@@ -42764,7 +44832,7 @@ var FileFetch = class {
     throw __privateMethod(this, _FileFetch_instances, unreachable_fn).call(this);
   }
 };
-_pool = new WeakMap();
+_pool2 = new WeakMap();
 _path = new WeakMap();
 _options = new WeakMap();
 _read = new WeakMap();
@@ -42772,14 +44840,14 @@ _tried = new WeakMap();
 _FileFetch_instances = new WeakSet();
 next_fn = async function() {
   for (; ; ) {
-    const left = __privateGet(this, _pool).mirrors.filter((mirror) => __privateMethod(this, _FileFetch_instances, mayTry_fn).call(this, mirror));
-    const soonest = Math.min(...left.map((mirror) => __privateGet(this, _pool).availableAt(mirror)));
-    if (soonest > __privateGet(this, _pool).ports.clock.now() + LONGEST_WAIT) return void 0;
-    const free2 = left.filter((mirror) => __privateGet(this, _pool).isAvailable(mirror));
+    const left = __privateGet(this, _pool2).mirrors.filter((mirror) => __privateMethod(this, _FileFetch_instances, mayTry_fn).call(this, mirror));
+    const soonest = Math.min(...left.map((mirror) => __privateGet(this, _pool2).availableAt(mirror)));
+    if (soonest > __privateGet(this, _pool2).ports.clock.now() + LONGEST_WAIT2) return void 0;
+    const free2 = left.filter((mirror) => __privateGet(this, _pool2).isAvailable(mirror));
     free2.sort((one2, other) => __privateMethod(this, _FileFetch_instances, times_fn).call(this, one2) - __privateMethod(this, _FileFetch_instances, times_fn).call(this, other));
     if (free2[0]) return free2[0];
-    const now = __privateGet(this, _pool).ports.clock.now();
-    await __privateGet(this, _pool).change(soonest > now ? soonest : now + LONGEST_WAIT, __privateGet(this, _options).signal);
+    const now = __privateGet(this, _pool2).ports.clock.now();
+    await __privateGet(this, _pool2).change(soonest > now ? soonest : now + LONGEST_WAIT2, __privateGet(this, _options).signal);
   }
 };
 mayTry_fn = function(mirror) {
@@ -42792,14 +44860,14 @@ times_fn = function(mirror) {
 };
 from_fn = async function(mirror) {
   var _a6;
-  const began = __privateGet(this, _pool).ports.clock.now();
-  const release2 = __privateGet(this, _pool).connect(mirror);
+  const began = __privateGet(this, _pool2).ports.clock.now();
+  const release2 = __privateGet(this, _pool2).connect(mirror);
   try {
     return await __privateMethod(this, _FileFetch_instances, get_fn).call(this, mirror);
   } catch (thrown) {
     if ((_a6 = __privateGet(this, _options).signal) == null ? void 0 : _a6.aborted) throw __privateGet(this, _options).signal.reason;
     if (!(thrown instanceof RequestError)) throw thrown;
-    __privateGet(this, _pool).failed(mirror, began, thrown.message, thrown.retryAfter);
+    __privateGet(this, _pool2).failed(mirror, began, thrown.message, thrown.retryAfter);
     const times2 = thrown.retry === "later" ? __privateMethod(this, _FileFetch_instances, times_fn).call(this, mirror) + 1 : TRIES;
     __privateGet(this, _tried).set(mirror, { kind: "failed", times: times2, fault: thrown });
     return void 0;
@@ -42809,12 +44877,12 @@ from_fn = async function(mirror) {
 };
 get_fn = async function(mirror) {
   const { etag, lastModified, signal } = __privateGet(this, _options);
-  const asked = await get(__privateGet(this, _pool).ports, mirror.url(__privateGet(this, _path)), {
+  const asked = await get(__privateGet(this, _pool2).ports, mirror.url(__privateGet(this, _path)), {
     headers: {
       ...etag === void 0 ? {} : { "if-none-match": etag },
       ...lastModified === void 0 ? {} : { "if-modified-since": lastModified }
     },
-    idleTimeout: __privateGet(this, _pool).idleTimeout,
+    idleTimeout: __privateGet(this, _pool2).idleTimeout,
     signal: signal != null ? signal : new AbortController().signal
   });
   try {
@@ -42826,16 +44894,16 @@ get_fn = async function(mirror) {
 judge_fn = async function(mirror, asked) {
   const { status, headers, url: url3 } = asked;
   if (status === 404 || status === 410) {
-    __privateGet(this, _pool).succeeded(mirror);
-    if (mirror === __privateGet(this, _pool).mirrors[0]) {
+    __privateGet(this, _pool2).succeeded(mirror);
+    if (mirror === __privateGet(this, _pool2).mirrors[0]) {
       return { value: await __privateGet(this, _read).call(this, nothing(404, mirror, url3)) };
     }
     __privateGet(this, _tried).set(mirror, { kind: "missing" });
     return void 0;
   }
-  const fault = statusError(asked, [200, 304], __privateGet(this, _pool).ports.clock.date());
+  const fault = statusError(asked, [200, 304], __privateGet(this, _pool2).ports.clock.date());
   if (fault) throw fault;
-  __privateGet(this, _pool).succeeded(mirror);
+  __privateGet(this, _pool2).succeeded(mirror);
   const known = { etag: headers.etag, lastModified: headers["last-modified"] };
   if (status === 304) {
     return { value: await __privateGet(this, _read).call(this, { ...nothing(304, mirror, url3), ...known }) };
@@ -42843,7 +44911,7 @@ judge_fn = async function(mirror, asked) {
   return __privateMethod(this, _FileFetch_instances, readBody_fn).call(this, { status: 200, mirror, url: url3, ...known }, asked);
 };
 readBody_fn = async function(answer2, asked) {
-  const body = import_node_stream.Readable.from(asked.bytes, { objectMode: false });
+  const body = import_node_stream2.Readable.from(asked.bytes, { objectMode: false });
   let broken;
   body.on("error", (error) => {
     broken = error;
@@ -42860,14 +44928,14 @@ readBody_fn = async function(answer2, asked) {
   }
 };
 unreachable_fn = function() {
-  const errors = __privateGet(this, _pool).mirrors.map((mirror) => {
+  const errors = __privateGet(this, _pool2).mirrors.map((mirror) => {
     const tried = __privateGet(this, _tried).get(mirror);
     return [mirror, (tried == null ? void 0 : tried.kind) === "failed" ? tried.fault.message : void 0];
   });
   return unreachable(__privateGet(this, _path), errors);
 };
 function nothing(status, mirror, url3) {
-  const body = import_node_stream.Readable.from([]);
+  const body = import_node_stream2.Readable.from([]);
   return { status, mirror, url: url3, etag: void 0, lastModified: void 0, body };
 }
 
@@ -53180,7 +55248,7 @@ function splitStream(data) {
     }
   }, { highWaterMark: 0 });
 }
-function zlib(compressionStreamInstantiator, ZlibStreamedConstructor) {
+function zlib2(compressionStreamInstantiator, ZlibStreamedConstructor) {
   return (data, _config) => {
     let stream;
     if (isArrayStream(data)) {
@@ -53253,13 +55321,13 @@ var getCompressionStreamInstantiators = (compressionFormat) => ({
   decompressor: typeof DecompressionStream !== "undefined" && (() => new DecompressionStream(compressionFormat))
 });
 var compress_fns = {
-  zip: /* @__PURE__ */ zlib(getCompressionStreamInstantiators("deflate-raw").compressor, Deflate),
-  zlib: /* @__PURE__ */ zlib(getCompressionStreamInstantiators("deflate").compressor, Zlib)
+  zip: /* @__PURE__ */ zlib2(getCompressionStreamInstantiators("deflate-raw").compressor, Deflate),
+  zlib: /* @__PURE__ */ zlib2(getCompressionStreamInstantiators("deflate").compressor, Zlib)
 };
 var decompress_fns = {
   uncompressed: (data, _config) => data,
-  zip: /* @__PURE__ */ zlib(getCompressionStreamInstantiators("deflate-raw").decompressor, Inflate),
-  zlib: /* @__PURE__ */ zlib(getCompressionStreamInstantiators("deflate").decompressor, Unzlib),
+  zip: /* @__PURE__ */ zlib2(getCompressionStreamInstantiators("deflate-raw").decompressor, Inflate),
+  zlib: /* @__PURE__ */ zlib2(getCompressionStreamInstantiators("deflate").decompressor, Unzlib),
   bzip2: /* @__PURE__ */ bzip2Decompress()
   // NB: async due to dynamic lib import
 };
@@ -67409,7 +69477,7 @@ var Blake2b = class {
     return out.buffer;
   }
 };
-function createHash(outlen, key, salt, personal) {
+function createHash4(outlen, key, salt, personal) {
   if (outlen > OUTBYTES_MAX) throw new Error(`outlen must be at most ${OUTBYTES_MAX} (given: ${outlen})`);
   return new Blake2b(outlen, key, salt, personal);
 }
@@ -67451,15 +69519,15 @@ function H_(outlen, X5, res) {
   LE32(V1_in, outlen, 0);
   V1_in.set(X5, 4);
   if (outlen <= 64) {
-    createHash(outlen).update(V1_in).digest(res);
+    createHash4(outlen).update(V1_in).digest(res);
     return res;
   }
   const r2 = Math.ceil(outlen / 32) - 2;
   for (let i3 = 0; i3 < r2; i3++) {
-    createHash(64).update(i3 === 0 ? V1_in : V5).digest(V5);
+    createHash4(64).update(i3 === 0 ? V1_in : V5).digest(V5);
     res.set(V5.subarray(0, 32), i3 * 32);
   }
-  const V_r1 = new Uint8Array(createHash(outlen - 32 * r2).update(V5).digest());
+  const V_r1 = new Uint8Array(createHash4(outlen - 32 * r2).update(V5).digest());
   res.set(V_r1, r2 * 32);
   return res;
 }
@@ -67603,7 +69671,7 @@ function argon2id(params, { memory, instance: wasmInstance }) {
   return tag;
 }
 function getH0(ctx) {
-  const H4 = createHash(ARGON2_PREHASH_DIGEST_LENGTH);
+  const H4 = createHash4(ARGON2_PREHASH_DIGEST_LENGTH);
   const ZERO32 = new Uint8Array(4);
   const params = new Uint8Array(24);
   LE32(params, ctx.lanes, 0);
@@ -68392,35 +70460,6 @@ var index$1 = /* @__PURE__ */ _mergeNamespaces({
   default: index
 }, [unbzip2StreamExports]);
 
-// src/names.ts
-var WORD = /^[0-9A-Za-z](?:[0-9A-Za-z._+~^-]*[0-9A-Za-z+])?$/;
-function checker(kind, pattern2, longest) {
-  return (text3) => {
-    if (text3.length > longest || !pattern2.test(text3) || text3.includes("..")) {
-      throw new Failure(
-        "usage",
-        `'${printable(text3)}' is not the name of a ${kind}.`,
-        "Letters, digits and . _ + ~ ^ - are allowed, and the first is a letter or a digit."
-      );
-    }
-    return text3;
-  };
-}
-var asUname = checker("uname -r", /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z]$/, 80);
-var asRelease = checker("release", WORD, 64);
-var asArch = checker("architecture", /^[a-z][0-9a-z_]*$/, 32);
-var asVersionId = checker("VERSION_ID", WORD, 32);
-var asBranch = checker(
-  "branch",
-  /^(?!.*(?:\/[./]|\.lock(?:\/|$)))[0-9A-Za-z](?:[0-9A-Za-z._/+-]*[0-9A-Za-z_+-])?$/,
-  120
-);
-var asDistributionId = checker("distribution", WORD, 32);
-function printable(text3) {
-  const clean3 = text3.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, "?");
-  return clean3.length > 120 ? `${clean3.slice(0, 117)}...` : clean3;
-}
-
 // src/rpm/keys.ts
 function asFingerprint(text3) {
   const digits = text3.replace(/^0x|[\s:]/gi, "").toUpperCase();
@@ -68507,7 +70546,7 @@ function corrupt(message) {
 }
 
 // src/rpm/signature-packet.ts
-var import_node_crypto = require("crypto");
+var import_node_crypto5 = require("crypto");
 
 // src/rpm/tags.ts
 var TAG = {
@@ -68651,12 +70690,12 @@ function version3(body) {
       const { rsa, size: size2 } = rsaKey(key);
       const padded = Buffer.concat([Buffer.alloc(Math.max(0, size2 - number3.length)), number3]);
       const made = body.subarray(2, 7);
-      const digest = (0, import_node_crypto.createHash)(hash).update(bytes2).update(made).digest();
+      const digest = (0, import_node_crypto5.createHash)(hash).update(bytes2).update(made).digest();
       if (!digest.subarray(0, 2).equals(body.subarray(17, 19))) {
         throw new Error("Signed digest did not match");
       }
-      const verifier = (0, import_node_crypto.createVerify)(hash).update(bytes2).update(made);
-      const good = verifier.verify({ key: rsa, padding: import_node_crypto.constants.RSA_PKCS1_PADDING }, padded);
+      const verifier = (0, import_node_crypto5.createVerify)(hash).update(bytes2).update(made);
+      const good = verifier.verify({ key: rsa, padding: import_node_crypto5.constants.RSA_PKCS1_PADDING }, padded);
       if (!good) throw new Error("Signature verification failed");
     }
   };
@@ -68667,7 +70706,7 @@ function rsaKey({ keyPacket }) {
   if (!(n && e)) throw new Error("The key is no RSA key");
   const number3 = (bytes2) => Buffer.from(bytes2).toString("base64url");
   const jwk = { kty: "RSA", n: number3(n), e: number3(e) };
-  return { rsa: (0, import_node_crypto.createPublicKey)({ key: jwk, format: "jwk" }), size: n.length };
+  return { rsa: (0, import_node_crypto5.createPublicKey)({ key: jwk, format: "jwk" }), size: n.length };
 }
 function hashOf(number3) {
   const hash = DIGEST_ALGORITHMS.get(number3);
@@ -68712,7 +70751,7 @@ async function verdictOf(signature, { primary, key }, bytes2, now) {
   try {
     await signature.verify(bytes2, primary, key, now);
   } catch (error) {
-    throw bad2(
+    throw bad3(
       `The signature by the key ${nameOf(primary, key)} does not fit the package's header: ${describe(error)}.`,
       "The package was changed after it was signed, or its signature was. Do not use it; try another mirror."
     );
@@ -68728,7 +70767,7 @@ async function verdictOf(signature, { primary, key }, bytes2, now) {
 }
 async function checkKey(primary, key, now) {
   const unfit = (error) => {
-    throw bad2(
+    throw bad3(
       `The package is signed by the key ${nameOf(primary, key)}, which is not valid: ${describe(error)}.`,
       "If its owner has made it valid again, give a new copy of it with --trust-key <file>."
     );
@@ -68738,12 +70777,12 @@ async function checkKey(primary, key, now) {
 }
 function stranger({ keyId }, found) {
   if (found === void 0) {
-    return bad2(
+    return bad3(
       `The package is signed by an unknown key: of the one with the ID ${keyId} no public key is at hand.`,
       "If you have it and trust it, give it with --trust-key <file>."
     );
   }
-  return bad2(
+  return bad3(
     `The package is signed by the key ${nameOf(found.primary, found.key)}, which is not trusted.`,
     `If you trust it, give --trust-key ${fingerprintOf(found.primary)}.`
   );
@@ -68752,25 +70791,25 @@ function nameOf(primary, key) {
   const name = fingerprintOf(primary);
   return key === primary ? name : `${fingerprintOf(key)}, a subkey of ${name}`;
 }
-function bad2(message, advice2) {
+function bad3(message, advice2) {
   return new Failure("bad-signature", message, advice2);
 }
 
-// src/jobs/build/notary.ts
+// src/jobs/make-btf/signature-verifier.ts
 var SIGNATURE_POLICIES = ["require", "prefer", "off"];
 var MOST_KEY_BYTES = 1024 * 1024;
-var _platform, _pool2, _policy, _given, _fingerprints, _published, _Notary_instances, keysAt_fn, fetch_fn;
-var _Notary = class _Notary {
+var _platform2, _pool3, _policy, _given, _fingerprints, _published, _SignatureVerifier_instances, keysAt_fn, fetch_fn2;
+var _SignatureVerifier = class _SignatureVerifier {
   constructor(platform3, pool, policy, fingerprints, given) {
-    __privateAdd(this, _Notary_instances);
-    __privateAdd(this, _platform);
-    __privateAdd(this, _pool2);
+    __privateAdd(this, _SignatureVerifier_instances);
+    __privateAdd(this, _platform2);
+    __privateAdd(this, _pool3);
     __privateAdd(this, _policy);
     __privateAdd(this, _given);
     __privateAdd(this, _fingerprints);
     __privateAdd(this, _published, /* @__PURE__ */ new Map());
-    __privateSet(this, _platform, platform3);
-    __privateSet(this, _pool2, pool);
+    __privateSet(this, _platform2, platform3);
+    __privateSet(this, _pool3, pool);
     __privateSet(this, _policy, policy);
     __privateSet(this, _fingerprints, fingerprints);
     __privateSet(this, _given, given);
@@ -68779,15 +70818,21 @@ var _Notary = class _Notary {
   static async open(platform3, pool, policy, trust) {
     const fingerprints = trust.flatMap((one2) => "fingerprint" in one2 ? one2.fingerprint : []);
     const paths = trust.flatMap((one2) => "file" in one2 ? one2.file : []);
-    return new _Notary(platform3, pool, policy, fingerprints, await Promise.all(paths.map(readKeys2)));
+    return new _SignatureVerifier(
+      platform3,
+      pool,
+      policy,
+      fingerprints,
+      await Promise.all(paths.map(readKeys2))
+    );
   }
-  /** Throws `unsigned` and `bad-signature` as the policy has it, and what keeps keys from being read. */
-  async vouch(head, kernel) {
+  /** Throws `unsigned` and `bad-signature` as the policy demands, and what keeps keys from being read. */
+  async verify(head, kernel) {
     if (__privateGet(this, _policy) === "off") return { status: "off" };
-    const published = await Promise.all(kernel.keyPaths.map((path5) => __privateMethod(this, _Notary_instances, keysAt_fn).call(this, path5)));
+    const published = await Promise.all(kernel.keyPaths.map((path5) => __privateMethod(this, _SignatureVerifier_instances, keysAt_fn).call(this, path5)));
     const files = [...published, ...__privateGet(this, _given)].filter((file) => file !== void 0);
     const pinned = [...kernel.trustedKeys.map(asFingerprint), ...__privateGet(this, _fingerprints)];
-    const now = __privateGet(this, _platform).clock.date();
+    const now = __privateGet(this, _platform2).clock.date();
     const keyring = await Keyring.read(files, pinned, now);
     const verdict = await checkSignature(head, keyring, now);
     if (verdict.status === "good") return { status: "good", key: verdict.key, hash: verdict.hash };
@@ -68799,22 +70844,22 @@ var _Notary = class _Notary {
     );
   }
 };
-_platform = new WeakMap();
-_pool2 = new WeakMap();
+_platform2 = new WeakMap();
+_pool3 = new WeakMap();
 _policy = new WeakMap();
 _given = new WeakMap();
 _fingerprints = new WeakMap();
 _published = new WeakMap();
-_Notary_instances = new WeakSet();
+_SignatureVerifier_instances = new WeakSet();
 keysAt_fn = function(path5) {
   var _a6;
-  const known = (_a6 = __privateGet(this, _published).get(path5)) != null ? _a6 : __privateMethod(this, _Notary_instances, fetch_fn).call(this, path5);
+  const known = (_a6 = __privateGet(this, _published).get(path5)) != null ? _a6 : __privateMethod(this, _SignatureVerifier_instances, fetch_fn2).call(this, path5);
   __privateGet(this, _published).set(path5, known);
   return known;
 };
-fetch_fn = function(path5) {
-  const { interrupted: signal } = __privateGet(this, _platform);
-  return fetchFile(__privateGet(this, _pool2), path5, { signal }, async ({ status, url: url3, body }) => {
+fetch_fn2 = function(path5) {
+  const { interrupted: signal } = __privateGet(this, _platform2);
+  return fetchFile(__privateGet(this, _pool3), path5, { signal }, async ({ status, url: url3, body }) => {
     if (status !== 200) return void 0;
     const chunks = [];
     let size2 = 0;
@@ -68828,922 +70873,472 @@ fetch_fn = function(path5) {
     return { name: url3, bytes: Buffer.concat(chunks) };
   });
 };
-var Notary = _Notary;
+var SignatureVerifier = _SignatureVerifier;
 async function readKeys2(path5) {
   try {
-    return { name: path5, bytes: await (0, import_promises.readFile)(path5), trusted: true };
+    return { name: path5, bytes: await (0, import_promises7.readFile)(path5), trusted: true };
   } catch (error) {
     throw new Failure("usage", `--trust-key: ${path5} cannot be read: ${describe(error)}.`);
   }
 }
 
-// src/jobs/build/run.ts
-var import_node_os5 = require("os");
-
-// src/toolchain/prepare.ts
-var import_promises7 = require("fs/promises");
-var import_node_os3 = require("os");
-var import_node_path5 = require("path");
-
-// src/toolchain/build.ts
-var import_promises5 = require("fs/promises");
-var import_node_os = require("os");
-var import_node_path3 = require("path");
-
-// src/toolchain/fetch.ts
-var import_node_fs2 = require("fs");
-var import_promises4 = require("fs/promises");
-var import_node_path2 = require("path");
-
-// src/toolchain/sources.ts
-var import_node_crypto3 = require("crypto");
-var import_node_fs = require("fs");
-var import_promises2 = require("fs/promises");
-var import_node_path = require("path");
-var import_promises3 = require("stream/promises");
-
-// src/toolchain/recipes.ts
-var import_node_crypto2 = require("crypto");
-var REPOSITORIES = ["dwarves", "libbpf", "xz"];
-var STATIC = ["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF"];
-var PAHOLE_CMAKE = [
-  ...STATIC,
-  ...["-DLIBBPF_EMBEDDED=ON", "-DGIT_SUBMODULE=OFF", "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON"],
-  ...["-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib", "-DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags"]
-];
-function pahole(version, dwarves, libbpf) {
+// src/jobs/make-btf/workspace.ts
+var import_node_fs6 = require("fs");
+var import_promises8 = require("fs/promises");
+var import_node_os4 = require("os");
+var import_node_path7 = require("path");
+var MEMORY = "/dev/shm";
+var SHARE_OF_MEMORY = 0.5;
+var WORTHWHILE = 2e9;
+async function openWorkspace(platform3, chosen, availableMemory) {
+  var _a6;
+  const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
+  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a6 = platform3.env.TMPDIR) != null ? _a6 : (0, import_node_os4.tmpdir)();
+  const capacity = parent === MEMORY ? inMemory : await free(parent);
+  const folder2 = await (0, import_promises8.mkdtemp)((0, import_node_path7.join)(parent, "btfhub-")).catch((error) => {
+    const advice2 = "Name a folder that can be written with --temp.";
+    throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice2, error);
+  });
+  const removeNow = () => (0, import_node_fs6.rmSync)(folder2, { recursive: true, force: true });
+  process.once("exit", removeNow);
   return {
-    tool: "pahole",
-    version,
-    parts: [
-      { repository: "dwarves", commit: dwarves, path: "." },
-      { repository: "libbpf", commit: libbpf, path: "lib/bpf" }
-    ],
-    cmake: PAHOLE_CMAKE,
-    target: "pahole"
-  };
-}
-var LARGER_PIECES = {
-  file: "src/xz/file_io.h",
-  from: "#	define IO_BUFFER_SIZE (BUFSIZ & ~7U)",
-  to: "#	define IO_BUFFER_SIZE 262144"
-};
-var WHAT_HAS_COME = {
-  file: "src/xz/file_io.c",
-  from: `			if (IS_EAGAIN_OR_EWOULDBLOCK(errno)) {
-				// Disable the flush-timeout`,
-  to: `			if (IS_EAGAIN_OR_EWOULDBLOCK(errno)) {
-				if (pos >= 4096)
-					return pos;
-
-				// Disable the flush-timeout`
-};
-var OUTPUT_PART = "XZ_OUTPUT_PART";
-var PART_OF_OUTPUT = {
-  file: "src/xz/coder.c",
-  from: `	if (opt_mode != MODE_TEST) {
-		if (io_write(pair, &out_buf, IO_BUFFER_SIZE - strm.avail_out))
-			return true;
-	}
-`,
-  to: `	static uint64_t skip = UINT64_MAX;
-	static uint64_t left = UINT64_MAX;
-	if (skip == UINT64_MAX) {
-		const char *part = getenv("${OUTPUT_PART}");
-		if (part == NULL)
-			skip = 0;
-		else if (sscanf(part, "%" SCNu64 "+%" SCNu64, &skip, &left) != 2)
-			message_fatal("${OUTPUT_PART}=%s", part);
-	}
-
-	size_t size = IO_BUFFER_SIZE - strm.avail_out;
-	const size_t skipped = my_min(skip, size);
-	skip -= skipped;
-	size = my_min(left, size - skipped);
-	left -= size;
-	if (skipped > 0)
-		memmove(out_buf.u8, out_buf.u8 + skipped, size);
-
-	if (opt_mode != MODE_TEST && size > 0 && io_write(pair, &out_buf, size))
-		return true;
-`
-};
-var RECIPES = [
-  pahole(
-    "1.31",
-    "1f2805b6eef104df3125143c949b391f6122e5b9",
-    "374f7807e197ff35b5c234478e89fddd03e6d0ef"
-  ),
-  pahole(
-    "1.30",
-    "52e071dbb1b6886471bf2c90eab95de89c5b3e0d",
-    "42a6ef63161a8dc4288172b27f3870e50b3606f7"
-  ),
-  {
-    tool: "xz",
-    version: "5.8.3",
-    parts: [{ repository: "xz", commit: "4b73f2ec19a99ef465282fbce633e8deb33691b3", path: "." }],
-    edits: [LARGER_PIECES, WHAT_HAS_COME, PART_OF_OUTPUT],
-    cmake: [...STATIC, "-DXZ_NLS=OFF", "-DXZ_DOC=OFF", "-DBUILD_TESTING=OFF"],
-    target: "xz"
-  }
-];
-var FORMAT = 1;
-function fingerprint(recipe) {
-  var _a6;
-  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a6 = recipe.edits) != null ? _a6 : null, recipe.cmake]);
-  return (0, import_node_crypto2.createHash)("sha256").update(text3).digest("hex").slice(0, 12);
-}
-
-// src/toolchain/sources.ts
-var home = (repository, url3) => ({
-  ...{ kind: "git", repository, url: url3 }
-});
-var HOMES = [
-  home("dwarves", "https://git.kernel.org/pub/scm/devel/pahole/pahole.git"),
-  home("dwarves", "https://github.com/acmel/dwarves"),
-  home("libbpf", "https://github.com/libbpf/libbpf"),
-  home("libbpf", "https://gitee.com/mirrors/libbpf.git"),
-  home("xz", "https://github.com/tukaani-project/xz"),
-  home("xz", "https://git.tukaani.org/xz.git")
-];
-function parseSource(text3) {
-  var _a6;
-  const [, name, place] = (_a6 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a6 : [];
-  const repository = REPOSITORIES.find((one2) => one2 === name);
-  if (!repository || !place) {
-    throw bad3(text3, `it begins with one of ${REPOSITORIES.map((one2) => `${one2}=`).join(", ")}`);
-  }
-  const tarball = /^(.+)@sha256:([0-9a-f]{64})$/.exec(place);
-  if ((tarball == null ? void 0 : tarball[1]) && tarball[2]) {
-    return { kind: "tarball", repository, path: (0, import_node_path.resolve)(tarball[1]), sha256: tarball[2] };
-  }
-  if (/\.(tar\.\w+|tgz)(@.*)?$/.test(place)) {
-    throw bad3(text3, "a tarball ends in '@sha256:' and its sum, 64 lower-case hex digits");
-  }
-  if (!/^(https?|git|ssh|file):\/\//.test(place)) {
-    throw bad3(text3, "a git remote is a URL that begins with 'https://', 'ssh://' or 'file://'");
-  }
-  return { kind: "git", repository, url: place };
-}
-function bad3(text3, rule) {
-  return new Failure("usage", `'${text3}' is not a source: ${rule}.`);
-}
-async function sha256Of(path5) {
-  const hash = (0, import_node_crypto3.createHash)("sha256");
-  await (0, import_promises3.pipeline)((0, import_node_fs.createReadStream)(path5), hash);
-  return hash.digest("hex");
-}
-async function checkedCopy(source2, folder2) {
-  if (!(0, import_node_fs.existsSync)(source2.path)) {
-    throw new Failure("not-found", `There is no tarball at '${source2.path}'.`);
-  }
-  await (0, import_promises2.mkdir)(folder2, { recursive: true });
-  const copy = (0, import_node_path.join)(folder2, `${source2.repository}.tar`);
-  await (0, import_promises2.copyFile)(source2.path, copy);
-  const sum2 = await sha256Of(copy);
-  if (sum2 === source2.sha256) return copy;
-  await (0, import_promises2.rm)(copy, { force: true });
-  throw new Failure(
-    "checksum-mismatch",
-    `'${source2.path}' has the SHA-256 ${sum2}, and ${source2.sha256} was promised.`,
-    "Get the tarball again, from the place where the sum comes from."
-  );
-}
-
-// src/toolchain/fetch.ts
-var PATIENCE = { silence: 15, attempt: 180 };
-async function fetchSources(platform3, recipe, sources, folder2, options3) {
-  for (const part of recipe.parts) {
-    const place = (0, import_node_path2.join)(folder2, part.path);
-    if ((0, import_node_fs2.existsSync)((0, import_node_path2.join)(place, "src"))) continue;
-    const fitting2 = sources.filter(({ repository }) => repository === part.repository);
-    await fetchPart(platform3, part, fitting2, place, options3);
-  }
-}
-async function fetchPart(platform3, part, sources, place, options3) {
-  const answers = [];
-  for (const source2 of sources) {
-    if (source2.kind === "tarball") return unpack(platform3, source2, place);
-    try {
-      return await checkOut(platform3, source2.url, part.commit, place, options3.patience);
-    } catch (error) {
-      platform3.interrupted.throwIfAborted();
-      await (0, import_promises4.rm)(place, { recursive: true, force: true });
-      answers.push(`${source2.url}: ${describe(error)}`);
-      options3.note(`${source2.url} did not deliver ${part.repository}: ${describe(error)}`);
-    }
-  }
-  throw new Failure(
-    "network",
-    `No remote delivers commit ${part.commit} of ${part.repository}. ${answers.join("; ")}.`,
-    `Name a mirror or a tarball: --tool-source ${part.repository}=<URL or tarball@sha256:sum>.`
-  );
-}
-async function unpack(platform3, source2, place) {
-  const copy = await checkedCopy(source2, `${place}.tarball`);
-  await (0, import_promises4.mkdir)(place, { recursive: true });
-  const answer2 = await platform3.programs.run({
-    program: "tar",
-    args: ["--extract", "--file", copy, "--strip-components=1", "--no-same-owner"],
-    cwd: place,
-    signal: platform3.interrupted
-  });
-  await (0, import_promises4.rm)(`${place}.tarball`, { recursive: true, force: true });
-  if (answer2.status === 0) return;
-  throw new Failure("not-found", `tar cannot unpack '${source2.path}': ${lastLine(answer2.stderr)}.`);
-}
-async function checkOut(platform3, url3, commit, place, patience) {
-  await (0, import_promises4.mkdir)(place, { recursive: true });
-  const git = (...args) => runGit(platform3, place, patience, args);
-  await git("init", "--quiet");
-  try {
-    await git("fetch", "--quiet", "--depth=1", "--no-tags", url3, commit);
-  } catch (error) {
-    if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
-    await git("fetch", "--quiet", "--tags", url3, "+refs/heads/*:refs/remotes/origin/*");
-  }
-  const kind = await kindOf(platform3, place, patience, commit);
-  if (kind === "missing") throw new Error(`it does not have commit ${commit}`);
-  if (kind !== "commit") throw new Error(`its ${commit} is a ${kind}, not a commit`);
-  await git("checkout", "--quiet", "--detach", commit);
-}
-async function kindOf(platform3, place, patience, object2) {
-  const line2 = await runGit(platform3, place, patience, ["cat-file", "--batch-check"], object2);
-  return line2.trim().split(" ")[1];
-}
-async function runGit(platform3, place, patience, args, input = "") {
-  const impatience = new AbortController();
-  const late = new Error(`no answer within ${patience.attempt} seconds`);
-  const signal = AbortSignal.any([platform3.interrupted, impatience.signal]);
-  const deadline = platform3.clock.sleep(patience.attempt * 1e3, signal).then(() => impatience.abort(late)).catch(() => {
-  });
-  try {
-    const answer2 = await platform3.programs.run({
-      program: "git",
-      args: [
-        ...["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"],
-        ...["-c", "http.lowSpeedLimit=1000", "-c", `http.lowSpeedTime=${patience.silence}`],
-        ...args
-      ],
-      cwd: place,
-      env: { GIT_TERMINAL_PROMPT: "0", GIT_DIR: void 0, GIT_WORK_TREE: void 0 },
-      ...{ signal, input, group: true }
-    });
-    if (answer2.status !== 0) throw new Error(lastLine(answer2.stderr));
-    return answer2.stdout.toString("utf8");
-  } finally {
-    impatience.abort();
-    await deadline;
-  }
-}
-function lastLine(text3) {
-  var _a6;
-  return (_a6 = text3.trim().split("\n").at(-1)) != null ? _a6 : "";
-}
-
-// src/toolchain/version.ts
-function versionIn(text3) {
-  var _a6;
-  return (_a6 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a6[1];
-}
-function compareVersions(left, right) {
-  var _a6, _b3, _c, _d;
-  const [a, b4] = [left, right].map((version) => version.split(".").map(Number));
-  for (let index2 = 0; index2 < Math.max((_a6 = a == null ? void 0 : a.length) != null ? _a6 : 0, (_b3 = b4 == null ? void 0 : b4.length) != null ? _b3 : 0); index2++) {
-    const difference2 = ((_c = a == null ? void 0 : a[index2]) != null ? _c : 0) - ((_d = b4 == null ? void 0 : b4[index2]) != null ? _d : 0);
-    if (difference2 !== 0) return difference2;
-  }
-  return 0;
-}
-function atLeast(version, least) {
-  return compareVersions(version, least) >= 0;
-}
-
-// src/toolchain/build.ts
-async function buildTool(platform3, recipe, work, options3) {
-  var _a6;
-  const [source2, build2, finished] = [(0, import_node_path3.join)(work, "source"), (0, import_node_path3.join)(work, "build"), (0, import_node_path3.join)(work, "tool")];
-  options3.stage("sources");
-  await fetchSources(platform3, recipe, options3.sources, source2, options3);
-  for (const edit of (_a6 = recipe.edits) != null ? _a6 : []) await change(source2, edit, recipe);
-  options3.stage("configure");
-  await cmake(platform3, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
-  options3.stage("compile");
-  const jobs = String((0, import_node_os.availableParallelism)());
-  await cmake(platform3, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
-  options3.stage("check");
-  await collect(platform3, (0, import_node_path3.join)(build2, recipe.target), finished);
-  await checkVersion(platform3, recipe, (0, import_node_path3.join)(finished, "bin", recipe.target));
-  return finished;
-}
-async function change(source2, { file, from, to: to3 }, recipe) {
-  const path5 = (0, import_node_path3.join)(source2, file);
-  const pieces = (await (0, import_promises5.readFile)(path5, "utf8")).split(from);
-  if (pieces.length !== 2) {
-    const { tool, version } = recipe;
-    throw failed(`The source of ${tool} ${version} is not the expected one: see ${file}.`);
-  }
-  await (0, import_promises5.writeFile)(path5, pieces.join(to3));
-}
-async function cmake(platform3, recipe, args) {
-  const answer2 = await platform3.programs.run({
-    ...{ program: "cmake", args, signal: platform3.interrupted, group: true },
-    env: { DESTDIR: void 0, CMAKE_GENERATOR: "Unix Makefiles" }
-  });
-  if (answer2.status === 0) return;
-  const said = telling(`${answer2.stderr}
-${answer2.stdout.toString("utf8")}`);
-  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${said}.`);
-}
-function telling(output) {
-  const lines = output.split("\n").map((line2) => line2.trim());
-  const said = lines.filter((line2) => line2 !== "");
-  const first2 = said.findIndex((line2) => /error/i.test(line2));
-  return said.slice(first2 < 0 ? -3 : first2, first2 < 0 ? void 0 : first2 + 3).join(" / ");
-}
-var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
-async function collect(platform3, program3, finished) {
-  await (0, import_promises5.mkdir)((0, import_node_path3.join)(finished, "bin"), { recursive: true });
-  await (0, import_promises5.mkdir)((0, import_node_path3.join)(finished, "lib"));
-  await (0, import_promises5.copyFile)(program3, (0, import_node_path3.join)(finished, "bin", (0, import_node_path3.basename)(program3)));
-  const { stdout } = await platform3.programs.run({ program: "ldd", args: [program3] });
-  for (const [, name = "", path5 = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
-    if (!GLIBC.test(name)) await (0, import_promises5.copyFile)(path5, (0, import_node_path3.join)(finished, "lib", name));
-  }
-}
-async function checkVersion(platform3, recipe, program3) {
-  const answer2 = await platform3.programs.run({ program: program3, args: ["--version"] });
-  const version = versionIn(answer2.stdout.toString("utf8"));
-  if (answer2.status === 0 && version === recipe.version) return;
-  throw failed(
-    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version != null ? version : "nothing"}.`
-  );
-}
-function failed(message) {
-  return new Failure("missing-program", message, "Or use the machine's own, with 'system'.");
-}
-
-// src/toolchain/cache.ts
-var import_node_crypto4 = require("crypto");
-var import_node_fs3 = require("fs");
-var import_promises6 = require("fs/promises");
-var import_node_os2 = require("os");
-var import_node_path4 = require("path");
-function defaultCacheFolder(env) {
-  if (env.RUNNER_TOOL_CACHE) return env.RUNNER_TOOL_CACHE;
-  const home2 = env.XDG_CACHE_HOME || (0, import_node_path4.join)(env.HOME || (0, import_node_os2.homedir)(), ".cache");
-  return (0, import_node_path4.join)(home2, "btfhub", "tools");
-}
-function toolFolder(cacheFolder, recipe) {
-  const version = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
-  const variant2 = `${process.arch}-${fingerprint(recipe)}`;
-  return (0, import_node_path4.join)(cacheFolder, `btfhub-${recipe.tool}`, version, variant2);
-}
-function findTool(cacheFolder, recipe) {
-  const folder2 = toolFolder(cacheFolder, recipe);
-  return (0, import_node_fs3.existsSync)(folder2) && (0, import_node_fs3.existsSync)(`${folder2}.complete`) ? folder2 : void 0;
-}
-async function keepTool(cacheFolder, recipe, finished) {
-  const folder2 = toolFolder(cacheFolder, recipe);
-  const staging = (0, import_node_path4.join)((0, import_node_path4.dirname)(folder2), `.${(0, import_node_crypto4.randomUUID)()}`);
-  try {
-    await (0, import_promises6.mkdir)((0, import_node_path4.dirname)(folder2), { recursive: true });
-    await (0, import_promises6.cp)(finished, staging, { recursive: true });
-    await (0, import_promises6.rename)(staging, folder2).catch((error) => {
-      if (!isSystemError(error, "ENOTEMPTY") && !isSystemError(error, "EEXIST")) throw error;
-    });
-    await (0, import_promises6.writeFile)(`${folder2}.complete`, "");
-    return folder2;
-  } finally {
-    await (0, import_promises6.rm)(staging, { recursive: true, force: true });
-  }
-}
-async function discardTool(cacheFolder, recipe) {
-  const folder2 = toolFolder(cacheFolder, recipe);
-  const discarded = (0, import_node_path4.join)((0, import_node_path4.dirname)(folder2), `.${(0, import_node_crypto4.randomUUID)()}`);
-  await (0, import_promises6.rm)(`${folder2}.complete`, { force: true });
-  await (0, import_promises6.rename)(folder2, discarded).catch((error) => {
-    if (!isSystemError(error, "ENOENT")) throw error;
-  });
-  await (0, import_promises6.rm)(discarded, { recursive: true, force: true });
-}
-
-// src/toolchain/decompress.ts
-var import_node_stream2 = require("stream");
-var import_node_zlib = __toESM(require("zlib"), 1);
-
-// src/platform/heap.ts
-var import_node_v8 = require("v8");
-var import_node_vm = require("vm");
-function keepHeapSmall() {
-  (0, import_node_v8.setFlagsFromString)("--semi-space-growth-factor=1");
-  (0, import_node_v8.setFlagsFromString)("--incremental-marking-soft-trigger=200");
-  (0, import_node_v8.setFlagsFromString)("--incremental-marking-hard-trigger=300");
-}
-var EVERY = 8 * 1024 * 1024;
-var passed = 0;
-var collector;
-function collectAfter(bytes2) {
-  passed += bytes2;
-  if (passed < EVERY) return;
-  passed = 0;
-  collect2({ type: "minor" });
-}
-function collectAll() {
-  collect2();
-}
-function collect2(options3) {
-  if (collector === void 0) {
-    (0, import_node_v8.setFlagsFromString)("--expose-gc");
-    collector = (0, import_node_vm.runInNewContext)("gc");
-  }
-  collector(options3);
-}
-
-// src/toolchain/decompress.ts
-async function* decompress(compression, body, { programs, xz }, damaged) {
-  const program3 = programFor(compression, xz);
-  if (program3 !== void 0) return yield* byProgram(program3, body, programs, damaged);
-  const engine = compression === "none" ? void 0 : engineFor(compression);
-  yield* engine === void 0 ? body : byZlib(engine, body, damaged);
-}
-async function decompressInto(push, compression, body, decoders, damaged) {
-  const program3 = programFor(compression, decoders.xz);
-  if (program3 !== void 0) return decodeBy(program3, push, body, decoders.programs, damaged);
-  for await (const chunk of decompress(compression, body, decoders, damaged)) {
-    push(chunk);
-    collectAfter(chunk.length);
-  }
-}
-function partDecoder(compression, { xzPart }) {
-  return compression === "xz" || compression === "lzma" ? xzPart : void 0;
-}
-function programFor(compression, xz) {
-  switch (compression) {
-    case "bzip2":
-      return { program: "bzip2", args: ["-dc"] };
-    case "xz":
-    case "lzma":
-      return xz;
-    case "zstd":
-      return zstdInNode() ? void 0 : { program: "zstd", args: ["-dc", "--long=31"] };
-    case "none":
-    case "gzip":
-      return void 0;
-  }
-}
-function engineFor(compression) {
-  return compression === "zstd" ? zstdInNode() : import_node_zlib.default.createGunzip();
-}
-function nodeHasZstd() {
-  return "createZstdDecompress" in import_node_zlib.default;
-}
-function zstdInNode() {
-  const create = Reflect.get(import_node_zlib.default, "createZstdDecompress");
-  if (typeof create !== "function") return void 0;
-  const windowLogMax = Reflect.get(import_node_zlib.default.constants, "ZSTD_d_windowLogMax");
-  return create({ params: { [windowLogMax]: 31 } });
-}
-async function* byZlib(engine, body, damaged) {
-  (0, import_node_stream2.pipeline)(copies(body), engine, () => {
-  });
-  try {
-    yield* engine;
-  } catch (error) {
-    throw error instanceof Failure ? error : damaged(describe(error));
-  }
-}
-async function* byProgram(invocation2, body, programs, damaged) {
-  const running = await programs.start(invocation2);
-  let broken;
-  void feed(body, running.stdin, (error) => {
-    broken = error;
-    running.kill();
-  });
-  try {
-    yield* running.stdout;
-    const ending = await running.ended;
-    if (broken !== void 0) throw broken;
-    judge(invocation2, ending, damaged);
-  } finally {
-    running.kill();
-  }
-}
-async function decodeBy(invocation2, push, body, programs, damaged, file) {
-  let broken;
-  let running;
-  const breakOff = (by) => {
-    broken != null ? broken : broken = { by };
-    running == null ? void 0 : running.kill();
-  };
-  const guarded = (bytes2) => {
-    if (broken !== void 0) return;
-    try {
-      push(bytes2);
-    } catch (error) {
-      breakOff(error);
+    folder: folder2,
+    capacity,
+    inMemory: parent === MEMORY,
+    kernelDirectory: async () => {
+      const path5 = await (0, import_promises8.mkdtemp)((0, import_node_path7.join)(folder2, "kernel-"));
+      return { folder: path5, remove: () => (0, import_promises8.rm)(path5, { recursive: true, force: true }) };
+    },
+    remove: async () => {
+      await (0, import_promises8.rm)(folder2, { recursive: true, force: true });
+      process.off("exit", removeNow);
     }
   };
-  running = await programs.pour(invocation2, guarded, file);
-  void feed(body, running.stdin, breakOff);
-  const ending = await running.ended;
-  if (broken !== void 0) throw broken.by;
-  judge(invocation2, ending, damaged);
 }
-function judge({ program: program3 }, { status, signal, stderr }, damaged) {
-  var _a6;
-  if (status === 0) return;
-  const said = printable((_a6 = stderr.trim().split("\n").at(-1)) != null ? _a6 : "");
-  if (/No space left on device/.test(said)) throw noSpace(said);
-  throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
-}
-async function* copies(body) {
-  for await (const bytes2 of body) yield Buffer.from(bytes2);
-}
-async function feed(body, stdin, broken) {
+async function free(folder2) {
   try {
-    for await (const bytes2 of body) {
-      if (!await written(stdin, bytes2)) return;
+    const { bavail, bsize } = await (0, import_promises8.statfs)(folder2);
+    return bavail * bsize;
+  } catch {
+    return 0;
+  }
+}
+
+// src/jobs/make-btf/build-context.ts
+var SHARE_FOR_PAHOLE = 0.8;
+async function openBuildContext(outside, tools2, settings, progress) {
+  const { connections, profile, expectation, signature, trust } = settings;
+  const stopping = new AbortController();
+  const interrupted = AbortSignal.any([outside.interrupted, stopping.signal]);
+  const platform3 = { ...outside, interrupted };
+  const pool = new MirrorPool(
+    settings.mirrors,
+    { http: platform3.http, clock: platform3.clock, random: Math.random },
+    { note: progress.note, ...connections === void 0 ? {} : { connections } }
+  );
+  const { available } = machineMemory();
+  const workspace = await openWorkspace(platform3, settings.temp, available);
+  const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
+  const verifier = await SignatureVerifier.open(platform3, pool, signature, trust);
+  const context = {
+    platform: platform3,
+    workspace,
+    profile,
+    expectation,
+    interrupted,
+    stop: (reason2) => stopping.abort(reason2),
+    pahole: tools2.pahole,
+    decoders: {
+      programs: platform3.programs,
+      xz: decodeCommand(tools2.xz),
+      xzPart: tools2.xz.writesParts ? (part) => decodeCommand(tools2.xz, part) : void 0
+    },
+    space: new Semaphore(workspace.capacity),
+    memory: new Semaphore(forPahole * SHARE_FOR_PAHOLE),
+    verifySignature: (head, kernel) => verifier.verify(head, kernel),
+    downloader: (kernel) => new PackageDownloader(pool, kernel, interrupted)
+  };
+  return { context, close: workspace.remove };
+}
+
+// node_modules/p-map/index.js
+function pMap(iterable, mapper, options3) {
+  return mapConcurrently(iterable, mapper, options3, false);
+}
+async function mapConcurrently(iterable, mapper, {
+  concurrency = Number.POSITIVE_INFINITY,
+  stopOnError = true,
+  signal
+} = {}, isSettled) {
+  return new Promise((resolve_, reject_) => {
+    validateOptions(iterable, mapper, concurrency);
+    const result = [];
+    const errors = [];
+    let skippedCount = 0;
+    let isResolved = false;
+    let isIterableDone = false;
+    const pendingIndexes = /* @__PURE__ */ new Set();
+    let doneIndex = Number.POSITIVE_INFINITY;
+    let currentIndex = 0;
+    const iterator = getIterator(iterable);
+    const signalListener = () => {
+      reject(signal.reason);
+    };
+    const cleanup2 = () => {
+      signal == null ? void 0 : signal.removeEventListener("abort", signalListener);
+    };
+    const resolve10 = (value) => {
+      resolve_(value);
+      cleanup2();
+    };
+    const reject = (reason2) => {
+      if (isResolved) {
+        return;
+      }
+      isResolved = true;
+      reject_(reason2);
+      cleanup2();
+      if (!isIterableDone) {
+        closeIterator(iterator);
+      }
+    };
+    if (signal) {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      signal.addEventListener("abort", signalListener, { once: true });
     }
-    stdin.end();
-  } catch (error) {
-    broken(error);
+    const pull5 = createPuller(iterator);
+    const settleIfFinished = () => {
+      if (isResolved || doneIndex === Number.POSITIVE_INFINITY) {
+        return;
+      }
+      for (const index2 of pendingIndexes) {
+        if (index2 < doneIndex) {
+          return;
+        }
+      }
+      if (!stopOnError) {
+        const collectedErrors = [];
+        for (let index2 = 0; index2 < Math.min(doneIndex, errors.length); index2++) {
+          if (index2 in errors) {
+            collectedErrors.push(errors[index2]);
+          }
+        }
+        if (collectedErrors.length > 0) {
+          reject(new AggregateError(collectedErrors));
+          return;
+        }
+      }
+      isResolved = true;
+      if (!isIterableDone) {
+        closeIterator(iterator);
+      }
+      const lastIndex = Math.min(doneIndex, result.length);
+      if (lastIndex === result.length && skippedCount === 0) {
+        resolve10(result);
+        return;
+      }
+      resolve10(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
+    };
+    const next2 = async () => {
+      if (isResolved || currentIndex >= doneIndex) {
+        return;
+      }
+      const index2 = currentIndex++;
+      pendingIndexes.add(index2);
+      let nextItem;
+      try {
+        nextItem = await pull5();
+      } catch (error) {
+        pendingIndexes.delete(index2);
+        if (index2 < doneIndex) {
+          throw error;
+        }
+        settleIfFinished();
+        return;
+      }
+      if (nextItem.done) {
+        pendingIndexes.delete(index2);
+        doneIndex = Math.min(doneIndex, index2);
+        isIterableDone = true;
+        settleIfFinished();
+        return;
+      }
+      const runner = (async () => {
+        try {
+          const element = await nextItem.value;
+          if (isResolved || index2 >= doneIndex) {
+            return;
+          }
+          const value = await mapper(element, index2);
+          if (index2 >= doneIndex) {
+            return;
+          }
+          if (value === pMapStop) {
+            doneIndex = index2;
+            return;
+          }
+          if (value === pMapSkip) {
+            skippedCount++;
+          }
+          result[index2] = isSettled && value !== pMapSkip ? { status: "fulfilled", value } : value;
+        } catch (error) {
+          if (index2 >= doneIndex) {
+            return;
+          }
+          if (isSettled) {
+            result[index2] = { status: "rejected", reason: error };
+          } else if (stopOnError) {
+            reject(error);
+            return;
+          } else {
+            errors[index2] = error;
+          }
+        } finally {
+          pendingIndexes.delete(index2);
+          settleIfFinished();
+        }
+        try {
+          await next2();
+        } catch (error) {
+          reject(error);
+        }
+      })();
+      runner.then(() => new Promise(() => {
+      })).then(resolve_);
+    };
+    (async () => {
+      for (let index2 = 0; index2 < concurrency; index2++) {
+        try {
+          await next2();
+        } catch (error) {
+          reject(error);
+          break;
+        }
+        if (isResolved || currentIndex >= doneIndex) {
+          break;
+        }
+      }
+    })();
+  });
+}
+function pMapIterable(iterable, mapper, {
+  concurrency = Number.POSITIVE_INFINITY,
+  backpressure = concurrency,
+  preserveOrder = true
+} = {}) {
+  validateOptions(iterable, mapper, concurrency);
+  if (!isLimit(backpressure, concurrency)) {
+    throw new TypeError(`Expected \`backpressure\` to be an integer from \`concurrency\` (${concurrency}) and up or \`Infinity\`, got \`${backpressure}\` (${typeof backpressure})`);
   }
-}
-function written(stdin, bytes2) {
-  return new Promise((resolve10) => stdin.write(bytes2, (error) => resolve10(!error)));
-}
-
-// src/toolchain/dependencies.ts
-var import_node_fs4 = require("fs");
-var need = (thing, apt, dnf = apt) => ({ thing, apt, dnf });
-var TO_BUILD = [
-  // Without the recommended packages, apt brings a git that trusts no HTTPS server.
-  need("git", "git ca-certificates", "git"),
-  need("cmake", "cmake"),
-  need("make", "make"),
-  need("cc", "gcc"),
-  // The compiler alone comes without the C library's headers on Debian.
-  need("/usr/include/stdlib.h", "libc6-dev", "glibc-devel")
-];
-var NEEDS = {
-  pahole: [
-    ...TO_BUILD,
-    need("/usr/include/elfutils/libdw.h", "libdw-dev", "elfutils-devel"),
-    need("/usr/include/zlib.h", "zlib1g-dev", "zlib-devel")
-  ],
-  xz: TO_BUILD
-};
-var DISTRIBUTION = {
-  pahole: need("pahole", "pahole", "dwarves"),
-  xz: need("xz", "xz-utils", "xz")
-};
-var ZSTD = need("zstd", "zstd");
-async function provide(platform3, needs, options3) {
-  const missing3 = needs.filter(
-    ({ thing }) => !(thing.startsWith("/") ? (0, import_node_fs4.existsSync)(thing) : platform3.programs.find(thing))
-  );
-  if (missing3.length === 0) return;
-  const things = missing3.map(({ thing }) => thing).join(", ");
-  const manager = managerOf(platform3);
-  if (!manager) {
-    throw new Failure(
-      "missing-program",
-      `This machine lacks ${things}, and has neither apt-get nor dnf to install them with.`,
-      "Install them by hand."
-    );
-  }
-  const packages = [...new Set(missing3.flatMap((one2) => one2[manager.kind].split(" ")))];
-  const command = `${manager.program} install -y ${packages.join(" ")}`;
-  if (!options3.allowed) {
-    throw new Failure(
-      "missing-program",
-      `This machine lacks ${things}.`,
-      `Allow it with --install-dependencies, or run: sudo ${command}`
-    );
-  }
-  options3.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
-  const root = await rights(platform3);
-  for (const args of manager.steps(packages)) {
-    const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
-    const answer2 = await platform3.programs.run({
-      ...{ program: program3, args: rest, signal: platform3.interrupted, group: true }
-    });
-    if (answer2.status !== 0 && args !== manager.update) {
-      throw new Failure(
-        "missing-program",
-        `'${command}' failed: ${answer2.stderr.trim().split("\n").at(-1) || answer2.status}.`,
-        "Install the packages by hand, as root."
-      );
-    }
-  }
-}
-var WAIT_FOR_LOCK = ["-o", "DPkg::Lock::Timeout=300"];
-var APT_UPDATE = ["apt-get", "-qq", ...WAIT_FOR_LOCK, "update"];
-var MANAGERS = [
-  {
-    ...{ kind: "apt", program: "apt-get", update: APT_UPDATE },
-    steps: (packages) => [
-      APT_UPDATE,
-      ["apt-get", "-qq", ...WAIT_FOR_LOCK, "-y", "--no-install-recommends", "install", ...packages]
-    ]
-  },
-  {
-    ...{ kind: "dnf", program: "dnf" },
-    steps: (packages) => [["dnf", "-q", "-y", "install", ...packages]]
-  }
-];
-function managerOf(platform3) {
-  return MANAGERS.find(({ program: program3 }) => platform3.programs.find(program3) !== void 0);
-}
-async function rights(platform3) {
-  const { stdout } = await platform3.programs.run({ program: "id", args: ["-u"] });
-  if (stdout.toString("utf8").trim() === "0") return [];
-  return platform3.programs.find("sudo") ? ["sudo", "-n"] : [];
-}
-
-// src/toolchain/encode.ts
-var PROFILES = ["default", "compat"];
-var FEATURES = [
-  "encode_force",
-  "var",
-  "float",
-  "enum64",
-  "decl_tag",
-  "type_tag",
-  "optimized_func",
-  "consistent_func"
-];
-var NOT_IN_COMPAT = /* @__PURE__ */ new Set(["float", "enum64", "decl_tag", "type_tag"]);
-var OLD_OPTIONS = [
-  { option: "btf_encode_force", profiles: ["default", "compat"] },
-  { option: "btf_gen_floats", profiles: ["default"] },
-  { option: "skip_encoding_btf_enum64", profiles: ["compat"] },
-  { option: "skip_encoding_btf_decl_tag", profiles: ["compat"] },
-  { option: "skip_encoding_btf_type_tag", profiles: ["compat"] },
-  { option: "btf_gen_optimized", profiles: ["default", "compat"] },
-  { option: "skip_encoding_btf_inconsistent_proto", profiles: ["default", "compat"] }
-];
-function encodeArgs(pahole3, wanted) {
-  const flags = [...kinds(pahole3, wanted.profile), ...languages(pahole3)];
-  const jobs = parallelIsReproducible(pahole3) ? Math.max(1, Math.floor(wanted.jobs)) : 1;
-  return { flags, args: jobs > 1 ? [...flags, `-j${jobs}`] : flags, jobs };
-}
-function kinds({ features, options: options3 }, profile) {
-  if (features.size > 0) {
-    const wanted = FEATURES.filter((name) => profile === "default" || !NOT_IN_COMPAT.has(name));
-    return [`--btf_features=${wanted.filter((name) => features.has(name)).join(",")}`];
-  }
-  return OLD_OPTIONS.filter((one2) => one2.profiles.includes(profile) && options3.has(one2.option)).map(
-    (one2) => `--${one2.option}`
-  );
-}
-function languages({ options: options3 }) {
-  return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
-}
-function parallelIsReproducible({ version }) {
-  return atLeast(version, "1.29");
-}
-function caveats(version) {
-  const before = (newer) => !atLeast(version, newer);
-  return [
-    before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
-    before("1.25") && "It also describes functions whose parameters differ between objects.",
-    !before("1.25") && before("1.28") && "It takes 3 to 4 GB of memory for a kernel.",
-    before("1.29") && "It works with one thread: with more, every run would give other bytes."
-  ].filter((sentence) => sentence !== false);
-}
-
-// src/toolchain/pahole.ts
-var OLDEST_PAHOLE = "1.22";
-async function inspectPahole(platform3, path5, origin) {
-  const found = platform3.programs.find(path5);
-  if (found === void 0) throw notThere(path5);
-  const answer2 = await platform3.programs.run({ program: found, args: ["--version"] });
-  const version = versionIn(answer2.stdout.toString("utf8"));
-  if (answer2.status !== 0 || version === void 0) {
-    throw new Failure(
-      "missing-program",
-      `'${found} --version' does not answer as pahole does: ${answer2.stderr.trim() || answer2.status}.`,
-      "Reinstall it, or let 'btfhub setup --pahole 1.31' bring one."
-    );
-  }
-  if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
-  const help = await platform3.programs.run({ program: found, args: ["--help"] });
-  const options3 = new Set(
-    [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
-      var _a6;
-      return (_a6 = match[1]) != null ? _a6 : "";
-    })
-  );
-  return { path: found, version, origin, options: options3, features: await featuresOf(platform3, found) };
-}
-async function featuresOf(platform3, path5) {
-  const answer2 = await platform3.programs.run({ program: path5, args: ["--supported_btf_features"] });
-  if (answer2.status !== 0) return /* @__PURE__ */ new Set();
-  return new Set(answer2.stdout.toString("utf8").trim().split(","));
-}
-function notThere(path5) {
-  return new Failure(
-    "missing-program",
-    path5 === "pahole" ? "This machine has no pahole." : `There is no program at '${path5}'.`,
-    "Let 'btfhub setup --pahole 1.31' build one, or install the package 'pahole' (apt) or 'dwarves' (dnf)."
-  );
-}
-function tooOld(path5, version) {
-  return new Failure(
-    "missing-program",
-    `'${path5}' is pahole ${version}: older than ${OLDEST_PAHOLE}, which is the first that writes BTF into a file of its own.`,
-    "Let 'btfhub setup --pahole 1.31' bring a newer one."
-  );
-}
-
-// src/toolchain/xz.ts
-var FAST_XZ = "5.8";
-async function inspectXz(platform3, path5, origin) {
-  const found = platform3.programs.find(path5);
-  const answer2 = found && await platform3.programs.run({ program: found, args: ["--version"] });
-  const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
-  if (!found || !version) {
-    throw new Failure(
-      "missing-program",
-      found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path5}'.`,
-      "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
-    );
-  }
-  return { path: found, version, origin, writesParts: await writesParts(platform3, found) };
-}
-var SAMPLE = Buffer.from(
-  "/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=",
-  "base64"
-);
-async function writesParts(platform3, path5) {
-  const command = decodeCommand({ path: path5 }, { first: 4, size: 3 });
-  const answer2 = await platform3.programs.run({ ...command, input: SAMPLE });
-  return answer2.status === 0 && answer2.stdout.length === 3;
-}
-function decodeCommand(xz, part) {
   return {
-    program: xz.path,
-    args: ["--decompress", "--stdout", "--ignore-check", "--threads=1"],
-    env: part ? { ...PLAIN_ENVIRONMENT, [OUTPUT_PART]: `${part.first}+${part.size}` } : PLAIN_ENVIRONMENT
+    [Symbol.asyncIterator]() {
+      let isDone = false;
+      const generator = (async function* () {
+        var _a6;
+        const iterator = getIterator(iterable);
+        let promises3 = [];
+        let headIndex = 0;
+        let isIterableDone = false;
+        let doneIndex = Number.POSITIVE_INFINITY;
+        let readingCount = 0;
+        let runningMappersCount = 0;
+        const mapperWaiters = /* @__PURE__ */ new Map();
+        let mapperWaiterCount = 0;
+        let wokenMapperWaiterCount = 0;
+        const releaseMapperSlot = () => {
+          if (wokenMapperWaiterCount === mapperWaiterCount) {
+            runningMappersCount--;
+            return;
+          }
+          mapperWaiters.get(wokenMapperWaiterCount)();
+          mapperWaiters.delete(wokenMapperWaiterCount++);
+        };
+        let index2 = 0;
+        let stopIndex = Number.POSITIVE_INFINITY;
+        let fillIndex = 0;
+        let wake;
+        const unfilledIndexes = /* @__PURE__ */ new Set();
+        const fillSlot = (result) => {
+          promises3[fillIndex++] = result;
+          wake == null ? void 0 : wake(result);
+          wake = void 0;
+        };
+        const pull5 = createPuller(iterator);
+        function trySpawn() {
+          if (isDone || isIterableDone || index2 > stopIndex || readingCount >= concurrency || promises3.length - headIndex >= backpressure) {
+            return;
+          }
+          readingCount++;
+          const currentIndex = index2++;
+          const promise = (async () => {
+            try {
+              let element;
+              try {
+                const { done, value } = await pull5();
+                if (done) {
+                  isIterableDone = true;
+                  doneIndex = Math.min(doneIndex, currentIndex);
+                  return { done: true };
+                }
+                trySpawn();
+                element = await value;
+                if (runningMappersCount < concurrency) {
+                  runningMappersCount++;
+                } else {
+                  await new Promise((resolve10) => {
+                    mapperWaiters.set(mapperWaiterCount++, resolve10);
+                  });
+                }
+              } finally {
+                readingCount--;
+              }
+              trySpawn();
+              let returnValue;
+              try {
+                if (isDone || currentIndex > stopIndex) {
+                  return { done: false, value: pMapSkip };
+                }
+                returnValue = await mapper(element, currentIndex);
+              } finally {
+                releaseMapperSlot();
+              }
+              if (returnValue === pMapStop) {
+                stopIndex = Math.min(stopIndex, currentIndex);
+              }
+              return { done: false, value: returnValue };
+            } catch (error) {
+              if (preserveOrder) {
+                stopIndex = Math.min(stopIndex, currentIndex);
+              } else if (currentIndex < doneIndex) {
+                isDone = true;
+              }
+              return { error };
+            }
+          })();
+          if (preserveOrder) {
+            promises3.push(promise);
+            return;
+          }
+          promises3.push(void 0);
+          unfilledIndexes.add(currentIndex);
+          promise.then((result) => {
+            if (!unfilledIndexes.delete(currentIndex)) {
+              return;
+            }
+            if (result.done) {
+              for (const unfilledIndex of unfilledIndexes) {
+                if (unfilledIndex > currentIndex) {
+                  unfilledIndexes.delete(unfilledIndex);
+                  fillSlot({ done: true });
+                }
+              }
+            }
+            fillSlot(result);
+          });
+        }
+        trySpawn();
+        try {
+          while (headIndex < promises3.length) {
+            const result = await ((_a6 = promises3[headIndex]) != null ? _a6 : new Promise((resolve10) => {
+              wake = resolve10;
+            }));
+            const { done, value } = result;
+            promises3[headIndex] = void 0;
+            headIndex++;
+            if (headIndex * 2 >= promises3.length) {
+              promises3 = promises3.slice(headIndex);
+              fillIndex -= headIndex;
+              headIndex = 0;
+            }
+            if (Object.hasOwn(result, "error")) {
+              throw result.error;
+            }
+            if (done) {
+              if (preserveOrder) {
+                return;
+              }
+              continue;
+            }
+            if (value === pMapStop) {
+              return;
+            }
+            trySpawn();
+            if (value === pMapSkip) {
+              continue;
+            }
+            yield value;
+          }
+        } finally {
+          isDone = true;
+          if (!isIterableDone) {
+            closeIterator(iterator);
+          }
+        }
+      })();
+      const { return: generatorReturn, throw: generatorThrow } = generator;
+      generator.return = (value) => {
+        isDone = true;
+        return generatorReturn.call(generator, value);
+      };
+      generator.throw = (error) => {
+        isDone = true;
+        return generatorThrow.call(generator, error);
+      };
+      return generator;
+    }
   };
 }
-var PLAIN_ENVIRONMENT = {
-  XZ_DEFAULTS: void 0,
-  XZ_OPT: void 0,
-  [OUTPUT_PART]: void 0
-};
-
-// src/toolchain/prepare.ts
-var PUBLIC = { recipes: RECIPES, patience: PATIENCE, homes: HOMES };
-var PAHOLE = {
-  name: "pahole",
-  inspect: inspectPahole,
-  contentWith: (version, preferred) => version === preferred,
-  drawbacks: caveats
-};
-var XZ = {
-  name: "xz",
-  inspect: inspectXz,
-  contentWith: (version) => atLeast(version, FAST_XZ),
-  drawbacks: (version) => atLeast(version, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
-};
-async function prepareToolchain(platform3, wishes, progress, supply = PUBLIC) {
-  const provider = new Provider(platform3, wishes, progress, supply);
-  const tools2 = {
-    pahole: await provider.get(PAHOLE, wishes.pahole),
-    xz: await provider.get(XZ, wishes.xz)
-  };
-  await provider.provideZstd();
-  return tools2;
+var pMapSkip = /* @__PURE__ */ Symbol("skip");
+var pMapStop = /* @__PURE__ */ Symbol("stop");
+function validateOptions(iterable, mapper, concurrency) {
+  if ((iterable == null ? void 0 : iterable[Symbol.iterator]) === void 0 && (iterable == null ? void 0 : iterable[Symbol.asyncIterator]) === void 0) {
+    throw new TypeError(`Expected \`input\` to be either an \`Iterable\` or \`AsyncIterable\`, got (${typeof iterable})`);
+  }
+  if (typeof mapper !== "function") {
+    throw new TypeError("Mapper function is required");
+  }
+  if (!isLimit(concurrency, 1)) {
+    throw new TypeError(`Expected \`concurrency\` to be an integer from 1 and up or \`Infinity\`, got \`${concurrency}\` (${typeof concurrency})`);
+  }
 }
-var _platform2, _progress, _supply, _cacheFolder, _sources, _installing, _Provider_instances, recipe_fn, kept_fn, tryOwn_fn, system_fn, asItIs_fn, build_fn, fallBack_fn, cannotBuild_fn;
-var Provider = class {
-  constructor(platform3, wishes, progress, supply) {
-    __privateAdd(this, _Provider_instances);
-    __privateAdd(this, _platform2);
-    __privateAdd(this, _progress);
-    __privateAdd(this, _supply);
-    __privateAdd(this, _cacheFolder);
-    __privateAdd(this, _sources);
-    __privateAdd(this, _installing);
-    var _a6;
-    __privateSet(this, _platform2, platform3);
-    __privateSet(this, _progress, progress);
-    __privateSet(this, _supply, supply);
-    __privateSet(this, _cacheFolder, (_a6 = wishes.cacheFolder) != null ? _a6 : defaultCacheFolder(platform3.env));
-    __privateSet(this, _sources, [...wishes.sources, ...supply.homes]);
-    __privateSet(this, _installing, { allowed: wishes.allowInstall, note: (text3) => progress.note(text3) });
-  }
-  async get(tool, wish) {
-    var _a6;
-    if (wish.includes("/")) return __privateMethod(this, _Provider_instances, asItIs_fn).call(this, tool, wish);
-    if (wish === "system") return __privateMethod(this, _Provider_instances, system_fn).call(this, tool);
-    const recipe = __privateMethod(this, _Provider_instances, recipe_fn).call(this, tool.name, wish);
-    const version = (_a6 = recipe == null ? void 0 : recipe.version) != null ? _a6 : wish.replace(/^v/, "");
-    const kept = recipe && await __privateMethod(this, _Provider_instances, kept_fn).call(this, tool, recipe);
-    if (kept) return kept;
-    const own = __privateGet(this, _platform2).programs.find(tool.name) ? await __privateMethod(this, _Provider_instances, tryOwn_fn).call(this, tool) : void 0;
-    if ((own == null ? void 0 : own.version) === version) return own;
-    if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
-    if (!recipe) throw __privateMethod(this, _Provider_instances, cannotBuild_fn).call(this, tool.name, version);
-    if (wish !== "auto") return __privateMethod(this, _Provider_instances, build_fn).call(this, tool, recipe);
-    return __privateMethod(this, _Provider_instances, build_fn).call(this, tool, recipe).catch((error) => __privateMethod(this, _Provider_instances, fallBack_fn).call(this, tool, recipe, error));
-  }
-  /** Where it may be installed: few packages need it, so that its absence stops those alone. */
-  async provideZstd() {
-    if (!__privateGet(this, _installing).allowed || nodeHasZstd()) return;
-    await provide(__privateGet(this, _platform2), [ZSTD], __privateGet(this, _installing)).catch((error) => {
-      __privateGet(this, _platform2).interrupted.throwIfAborted();
-      __privateGet(this, _progress).warn(describe(error));
-    });
-  }
-};
-_platform2 = new WeakMap();
-_progress = new WeakMap();
-_supply = new WeakMap();
-_cacheFolder = new WeakMap();
-_sources = new WeakMap();
-_installing = new WeakMap();
-_Provider_instances = new WeakSet();
-recipe_fn = function(tool, wish) {
-  const recipes = __privateGet(this, _supply).recipes.filter((recipe) => recipe.tool === tool);
-  return wish === "auto" ? recipes[0] : recipes.find(({ version }) => version === wish.replace(/^v/, ""));
-};
-kept_fn = async function(tool, recipe) {
-  const folder2 = findTool(__privateGet(this, _cacheFolder), recipe);
-  if (!folder2) return void 0;
+function isLimit(value, minimum) {
+  return Number.isSafeInteger(value) && value >= minimum || value === Number.POSITIVE_INFINITY;
+}
+function getIterator(iterable) {
+  return iterable[Symbol.asyncIterator] === void 0 ? iterable[Symbol.iterator]() : iterable[Symbol.asyncIterator]();
+}
+async function closeIterator(iterator) {
+  var _a6;
   try {
-    return await tool.inspect(__privateGet(this, _platform2), (0, import_node_path5.join)(folder2, "bin", recipe.target), "cached");
-  } catch (error) {
-    __privateGet(this, _progress).note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
-    await discardTool(__privateGet(this, _cacheFolder), recipe);
-    return void 0;
+    await ((_a6 = iterator.return) == null ? void 0 : _a6.call(iterator));
+  } catch {
   }
-};
-tryOwn_fn = async function(tool) {
-  return tool.inspect(__privateGet(this, _platform2), tool.name, "system").catch(() => void 0);
-};
-system_fn = async function(tool) {
-  await provide(__privateGet(this, _platform2), [DISTRIBUTION[tool.name]], __privateGet(this, _installing));
-  return __privateMethod(this, _Provider_instances, asItIs_fn).call(this, tool, tool.name);
-};
-asItIs_fn = async function(tool, path5) {
-  const found = await tool.inspect(__privateGet(this, _platform2), path5, "system");
-  const drawbacks = tool.drawbacks(found.version);
-  if (drawbacks.length > 0) {
-    __privateGet(this, _progress).warn(`${tool.name} ${found.version}: ${drawbacks.join(" ")}`);
-  }
-  return found;
-};
-build_fn = async function(tool, recipe) {
-  await provide(__privateGet(this, _platform2), NEEDS[tool.name], __privateGet(this, _installing));
-  const task = __privateGet(this, _progress).begin(`${recipe.tool} ${recipe.version}`);
-  const temporary = __privateGet(this, _platform2).env.RUNNER_TEMP || (0, import_node_os3.tmpdir)();
-  const work = await (0, import_promises7.mkdtemp)((0, import_node_path5.join)(temporary, "btfhub-build-"));
-  try {
-    const finished = await buildTool(__privateGet(this, _platform2), recipe, work, {
-      sources: __privateGet(this, _sources),
-      patience: __privateGet(this, _supply).patience,
-      note: (message) => __privateGet(this, _progress).note(message),
-      stage: (name) => task.stage(name)
+}
+function createPuller(iterator) {
+  let isSourceDone = false;
+  const markDone = (item) => {
+    if (item == null ? void 0 : item.done) {
+      isSourceDone = true;
+    }
+  };
+  return () => {
+    if (isSourceDone) {
+      return { done: true };
+    }
+    const result = iterator.next();
+    markDone(result);
+    if (typeof (result == null ? void 0 : result.then) !== "function") {
+      return result;
+    }
+    const promise = Promise.resolve(result);
+    promise.then(markDone, () => {
     });
-    const folder2 = await keepTool(__privateGet(this, _cacheFolder), recipe, finished);
-    const built2 = await tool.inspect(__privateGet(this, _platform2), (0, import_node_path5.join)(folder2, "bin", recipe.target), "built");
-    task.end("built", folder2);
-    return built2;
-  } catch (error) {
-    task.end("failed");
-    throw error;
-  } finally {
-    await (0, import_promises7.rm)(work, { recursive: true, force: true, maxRetries: 3 });
-  }
-};
-fallBack_fn = async function(tool, recipe, error) {
-  __privateGet(this, _platform2).interrupted.throwIfAborted();
-  if (error instanceof Failure && error.reason === "checksum-mismatch") throw error;
-  const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
-  const own = await __privateMethod(this, _Provider_instances, system_fn).call(this, tool).catch((second) => {
-    const advice2 = error instanceof Failure ? error.advice : void 0;
-    throw new Failure(
-      "missing-program",
-      `${why} And there is no other: ${describe(second)}`,
-      advice2
-    );
-  });
-  __privateGet(this, _progress).warn(`${why} Using the machine's ${own.version} instead.`);
-  return own;
-};
-cannotBuild_fn = function(tool, version) {
-  const known = __privateGet(this, _supply).recipes.filter((recipe) => recipe.tool === tool);
-  return new Failure(
-    "usage",
-    `The machine's ${tool} is not version ${version}, and that is none that can be built.`,
-    `Choose ${known.map((recipe) => recipe.version).join(", ")}, auto, system or a path.`
-  );
-};
+    return promise;
+  };
+}
 
 // src/archive/record.ts
 var RECORD_SCHEMA = 1;
@@ -69777,10 +71372,10 @@ function seconds(count4) {
   return `${Math.floor(minutes / 60)} h ${two2(minutes % 60)} min`;
 }
 
-// src/jobs/build/kernel.ts
-var import_node_crypto9 = require("crypto");
-var import_promises13 = require("fs/promises");
-var import_node_path16 = require("path");
+// src/jobs/make-btf/build-kernel.ts
+var import_node_crypto10 = require("crypto");
+var import_promises14 = require("fs/promises");
+var import_node_path17 = require("path");
 
 // src/archive/layout.ts
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
@@ -69823,8 +71418,8 @@ var ARCH_OF_FOLDER = Object.fromEntries(
 );
 
 // src/btf/elf.ts
-var import_node_fs5 = require("fs");
-var import_promises8 = require("fs/promises");
+var import_node_fs7 = require("fs");
+var import_promises9 = require("fs/promises");
 var SHT_NOBITS = 8;
 var SHT_NULL = 0;
 var SHN_XINDEX = 65535;
@@ -69839,7 +71434,7 @@ function bytesSource(name, bytes2) {
 async function withFile(path5, use) {
   let file;
   try {
-    file = await (0, import_promises8.open)(path5, import_node_fs5.constants.O_RDONLY | import_node_fs5.constants.O_NONBLOCK);
+    file = await (0, import_promises9.open)(path5, import_node_fs7.constants.O_RDONLY | import_node_fs7.constants.O_NONBLOCK);
   } catch (error) {
     throw new Failure("not-found", `Cannot read ${path5}.`, "Is the path right?", error);
   }
@@ -69976,35 +71571,35 @@ var import_fs = __toESM(require("fs"), 1);
 var import_node_events = require("events");
 var import_node_stream3 = __toESM(require("stream"), 1);
 var import_node_string_decoder = require("string_decoder");
-var import_node_path6 = __toESM(require("path"), 1);
-var import_node_fs6 = __toESM(require("fs"), 1);
+var import_node_path8 = __toESM(require("path"), 1);
+var import_node_fs8 = __toESM(require("fs"), 1);
 var import_path = require("path");
 var import_events2 = require("events");
 var import_assert = __toESM(require("assert"), 1);
 var import_buffer = require("buffer");
 var Ps = __toESM(require("zlib"), 1);
 var import_zlib = __toESM(require("zlib"), 1);
-var import_node_path7 = require("path");
-var import_node_path8 = require("path");
+var import_node_path9 = require("path");
+var import_node_path10 = require("path");
 var import_fs2 = __toESM(require("fs"), 1);
 var import_fs3 = __toESM(require("fs"), 1);
 var import_path2 = __toESM(require("path"), 1);
-var import_node_path9 = require("path");
+var import_node_path11 = require("path");
 var import_path3 = __toESM(require("path"), 1);
-var import_node_fs7 = __toESM(require("fs"), 1);
-var import_node_assert = __toESM(require("assert"), 1);
-var import_node_crypto5 = require("crypto");
-var import_node_fs8 = __toESM(require("fs"), 1);
-var import_node_path10 = __toESM(require("path"), 1);
-var import_fs4 = __toESM(require("fs"), 1);
 var import_node_fs9 = __toESM(require("fs"), 1);
-var import_node_path11 = __toESM(require("path"), 1);
+var import_node_assert = __toESM(require("assert"), 1);
+var import_node_crypto6 = require("crypto");
 var import_node_fs10 = __toESM(require("fs"), 1);
-var import_promises9 = __toESM(require("fs/promises"), 1);
 var import_node_path12 = __toESM(require("path"), 1);
-var import_node_path13 = require("path");
+var import_fs4 = __toESM(require("fs"), 1);
 var import_node_fs11 = __toESM(require("fs"), 1);
+var import_node_path13 = __toESM(require("path"), 1);
+var import_node_fs12 = __toESM(require("fs"), 1);
+var import_promises10 = __toESM(require("fs/promises"), 1);
 var import_node_path14 = __toESM(require("path"), 1);
+var import_node_path15 = require("path");
+var import_node_fs13 = __toESM(require("fs"), 1);
+var import_node_path16 = __toESM(require("path"), 1);
 var zr = Object.defineProperty;
 var Ur = (s3, t2) => {
   for (var e in t2) zr(s3, e, { get: t2[e], enumerable: true });
@@ -70904,12 +72499,12 @@ var F = (_a2 = class {
   Object.assign(this, Object.fromEntries(Object.entries(t2).filter(([i3, r2]) => !(r2 == null || i3 === "size" && Number(r2) < 0 || i3 === "path" && e || i3 === "linkpath" && e || i3 === "global"))));
 }, _a2);
 var mn = (s3, t2) => {
-  let i3 = s3, r2 = "", n, o2 = import_node_path7.posix.parse(s3).root || ".";
+  let i3 = s3, r2 = "", n, o2 = import_node_path9.posix.parse(s3).root || ".";
   if (Buffer.byteLength(i3) < 100) n = [i3, r2, false];
   else {
-    r2 = import_node_path7.posix.dirname(i3), i3 = import_node_path7.posix.basename(i3);
+    r2 = import_node_path9.posix.dirname(i3), i3 = import_node_path9.posix.basename(i3);
     do
-      Buffer.byteLength(i3) <= 100 && Buffer.byteLength(r2) <= t2 ? n = [i3, r2, false] : Buffer.byteLength(i3) > 100 && Buffer.byteLength(r2) <= t2 ? n = [i3.slice(0, 99), r2, true] : (i3 = import_node_path7.posix.join(import_node_path7.posix.basename(r2), i3), r2 = import_node_path7.posix.dirname(r2));
+      Buffer.byteLength(i3) <= 100 && Buffer.byteLength(r2) <= t2 ? n = [i3, r2, false] : Buffer.byteLength(i3) > 100 && Buffer.byteLength(r2) <= t2 ? n = [i3.slice(0, 99), r2, true] : (i3 = import_node_path9.posix.join(import_node_path9.posix.basename(r2), i3), r2 = import_node_path9.posix.dirname(r2));
     while (r2 !== o2 && n === void 0);
     n || (n = [s3.slice(0, 99), "", true]);
   }
@@ -70956,7 +72551,7 @@ var ft = class s {
     if (t2 === "") return Buffer.allocUnsafe(0);
     let e = Buffer.byteLength(t2), i3 = 512 * Math.ceil(1 + e / 512), r2 = Buffer.allocUnsafe(i3);
     for (let n = 0; n < 512; n++) r2[n] = 0;
-    new F({ path: ("PaxHeader/" + (0, import_node_path8.basename)((_a6 = this.path) != null ? _a6 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
+    new F({ path: ("PaxHeader/" + (0, import_node_path10.basename)((_a6 = this.path) != null ? _a6 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
     for (let n = e + 512; n < r2.length; n++) r2[n] = 0;
     return r2;
   }
@@ -71390,15 +72985,15 @@ var Qi = (s3, t2) => {
 var Mn = (s3) => {
   let t2 = new rt(s3), e = s3.file, i3;
   try {
-    i3 = import_node_fs6.default.openSync(e, "r");
-    let r2 = import_node_fs6.default.fstatSync(i3), n = s3.maxReadSize || 16 * 1024 * 1024;
+    i3 = import_node_fs8.default.openSync(e, "r");
+    let r2 = import_node_fs8.default.fstatSync(i3), n = s3.maxReadSize || 16 * 1024 * 1024;
     if (r2.size < n) {
-      let o2 = Buffer.allocUnsafe(r2.size), h3 = import_node_fs6.default.readSync(i3, o2, 0, r2.size, 0);
+      let o2 = Buffer.allocUnsafe(r2.size), h3 = import_node_fs8.default.readSync(i3, o2, 0, r2.size, 0);
       t2.end(h3 === o2.byteLength ? o2 : o2.subarray(0, h3));
     } else {
       let o2 = 0, h3 = Buffer.allocUnsafe(n);
       for (; o2 < r2.size; ) {
-        let a = import_node_fs6.default.readSync(i3, h3, 0, n, o2);
+        let a = import_node_fs8.default.readSync(i3, h3, 0, n, o2);
         if (a === 0) break;
         o2 += a, t2.write(h3.subarray(0, a));
       }
@@ -71406,7 +73001,7 @@ var Mn = (s3) => {
     }
   } finally {
     if (typeof i3 == "number") try {
-      import_node_fs6.default.closeSync(i3);
+      import_node_fs8.default.closeSync(i3);
     } catch {
     }
   }
@@ -71414,7 +73009,7 @@ var Mn = (s3) => {
 var Bn = (s3, t2) => {
   let e = new rt(s3), i3 = s3.maxReadSize || 16 * 1024 * 1024, r2 = s3.file;
   return new Promise((o2, h3) => {
-    e.on("error", h3), e.on("end", o2), import_node_fs6.default.stat(r2, (a, l3) => {
+    e.on("error", h3), e.on("end", o2), import_node_fs8.default.stat(r2, (a, l3) => {
       if (a) h3(a);
       else {
         let c3 = new _t(r2, { readSize: i3, size: l3.size });
@@ -71427,7 +73022,7 @@ var Ct = K2(Mn, Bn, (s3) => new rt(s3), (s3) => new rt(s3), (s3, t2) => {
   (t2 == null ? void 0 : t2.length) && Qi(s3, t2), s3.noResume || vn2(s3);
 });
 var Ji = (s3, t2, e) => (s3 &= 4095, e && (s3 = (s3 | 384) & -19), t2 && (s3 & 256 && (s3 |= 64), s3 & 32 && (s3 |= 8), s3 & 4 && (s3 |= 1)), s3);
-var { isAbsolute: zn, parse: qs } = import_node_path9.win32;
+var { isAbsolute: zn, parse: qs } = import_node_path11.win32;
 var ce = (s3) => {
   let t2 = "", e = qs(s3);
   for (; zn(s3) || e.root; ) {
@@ -72138,11 +73733,11 @@ var $n = (s3, t2) => {
 };
 var fr = (s3, t2) => {
   t2.forEach((e) => {
-    e.charAt(0) === "@" ? Ct({ file: import_node_path6.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
+    e.charAt(0) === "@" ? Ct({ file: import_node_path8.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
   }), s3.end();
 };
 var dr = async (s3, t2) => {
-  for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path6.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i3) => {
+  for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path8.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i3) => {
     s3.add(i3);
   } }) : s3.add(e);
   s3.end();
@@ -72169,29 +73764,29 @@ var mr = !Er && typeof ur == "number" ? ur | Sr | wr | yr : null;
 var ms = mr !== null ? () => mr : jn ? (s3) => s3 < to ? eo : "w" : () => "w";
 var ps = (s3, t2, e) => {
   try {
-    return import_node_fs9.default.lchownSync(s3, t2, e);
+    return import_node_fs11.default.lchownSync(s3, t2, e);
   } catch (i3) {
     if ((i3 == null ? void 0 : i3.code) !== "ENOENT") throw i3;
   }
 };
 var Ei = (s3, t2, e, i3) => {
-  import_node_fs9.default.lchown(s3, t2, e, (r2) => {
+  import_node_fs11.default.lchown(s3, t2, e, (r2) => {
     i3(r2 && (r2 == null ? void 0 : r2.code) !== "ENOENT" ? r2 : null);
   });
 };
 var io = (s3, t2, e, i3, r2) => {
-  if (t2.isDirectory()) Es(import_node_path11.default.resolve(s3, t2.name), e, i3, (n) => {
+  if (t2.isDirectory()) Es(import_node_path13.default.resolve(s3, t2.name), e, i3, (n) => {
     if (n) return r2(n);
-    let o2 = import_node_path11.default.resolve(s3, t2.name);
+    let o2 = import_node_path13.default.resolve(s3, t2.name);
     Ei(o2, e, i3, r2);
   });
   else {
-    let n = import_node_path11.default.resolve(s3, t2.name);
+    let n = import_node_path13.default.resolve(s3, t2.name);
     Ei(n, e, i3, r2);
   }
 };
 var Es = (s3, t2, e, i3) => {
-  import_node_fs9.default.readdir(s3, { withFileTypes: true }, (r2, n) => {
+  import_node_fs11.default.readdir(s3, { withFileTypes: true }, (r2, n) => {
     if (r2) {
       if (r2.code === "ENOENT") return i3();
       if (r2.code !== "ENOTDIR" && r2.code !== "ENOTSUP") return i3(r2);
@@ -72207,12 +73802,12 @@ var Es = (s3, t2, e, i3) => {
   });
 };
 var so = (s3, t2, e, i3) => {
-  t2.isDirectory() && ws(import_node_path11.default.resolve(s3, t2.name), e, i3), ps(import_node_path11.default.resolve(s3, t2.name), e, i3);
+  t2.isDirectory() && ws(import_node_path13.default.resolve(s3, t2.name), e, i3), ps(import_node_path13.default.resolve(s3, t2.name), e, i3);
 };
 var ws = (s3, t2, e) => {
   let i3;
   try {
-    i3 = import_node_fs9.default.readdirSync(s3, { withFileTypes: true });
+    i3 = import_node_fs11.default.readdirSync(s3, { withFileTypes: true });
   } catch (r2) {
     let n = r2;
     if ((n == null ? void 0 : n.code) === "ENOENT") return;
@@ -72246,7 +73841,7 @@ var St = class extends Error {
   }
 };
 var no = (s3, t2) => {
-  import_node_fs10.default.stat(s3, (e, i3) => {
+  import_node_fs12.default.stat(s3, (e, i3) => {
     (e || !i3.isDirectory()) && (e = new Se(s3, (e == null ? void 0 : e.code) || "ENOTDIR")), t2(e);
   });
 };
@@ -72254,25 +73849,25 @@ var gr = (s3, t2, e) => {
   var _a6;
   s3 = f(s3);
   let i3 = (_a6 = t2.umask) != null ? _a6 : 18, r2 = t2.mode | 448, n = (r2 & i3) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x5) => {
-    E3 ? e(E3) : x5 && a ? Es(x5, o2, h3, (Le2) => y2(Le2)) : n ? import_node_fs10.default.chmod(s3, r2, e) : e();
+    E3 ? e(E3) : x5 && a ? Es(x5, o2, h3, (Le2) => y2(Le2)) : n ? import_node_fs12.default.chmod(s3, r2, e) : e();
   };
   if (s3 === d2) return no(s3, y2);
-  if (l3) return import_promises9.default.mkdir(s3, { mode: r2, recursive: true }).then((E3) => y2(null, E3 != null ? E3 : void 0), y2);
-  let D4 = f(import_node_path12.default.relative(d2, s3)).split("/");
+  if (l3) return import_promises10.default.mkdir(s3, { mode: r2, recursive: true }).then((E3) => y2(null, E3 != null ? E3 : void 0), y2);
+  let D4 = f(import_node_path14.default.relative(d2, s3)).split("/");
   Ss(d2, D4, r2, c3, d2, void 0, y2);
 };
 var Ss = (s3, t2, e, i3, r2, n, o2) => {
   if (t2.length === 0) return o2(null, n);
-  let h3 = t2.shift(), a = f(import_node_path12.default.resolve(s3 + "/" + h3));
-  import_node_fs10.default.mkdir(a, e, br(a, t2, e, i3, r2, n, o2));
+  let h3 = t2.shift(), a = f(import_node_path14.default.resolve(s3 + "/" + h3));
+  import_node_fs12.default.mkdir(a, e, br(a, t2, e, i3, r2, n, o2));
 };
 var br = (s3, t2, e, i3, r2, n, o2) => (h3) => {
-  h3 ? import_node_fs10.default.lstat(s3, (a, l3) => {
+  h3 ? import_node_fs12.default.lstat(s3, (a, l3) => {
     if (a) a.path = a.path && f(a.path), o2(a);
     else if (l3.isDirectory()) Ss(s3, t2, e, i3, r2, n, o2);
-    else if (i3) import_node_fs10.default.unlink(s3, (c3) => {
+    else if (i3) import_node_fs12.default.unlink(s3, (c3) => {
       if (c3) return o2(c3);
-      import_node_fs10.default.mkdir(s3, e, br(s3, t2, e, i3, r2, n, o2));
+      import_node_fs12.default.mkdir(s3, e, br(s3, t2, e, i3, r2, n, o2));
     });
     else {
       if (l3.isSymbolicLink()) return o2(new St(s3, s3 + "/" + t2.join("/")));
@@ -72283,7 +73878,7 @@ var br = (s3, t2, e, i3, r2, n, o2) => (h3) => {
 var oo = (s3) => {
   let t2 = false, e;
   try {
-    t2 = import_node_fs10.default.statSync(s3).isDirectory();
+    t2 = import_node_fs12.default.statSync(s3).isDirectory();
   } catch (i3) {
     e = i3 == null ? void 0 : i3.code;
   } finally {
@@ -72294,20 +73889,20 @@ var _r = (s3, t2) => {
   var _a6, _b3;
   s3 = f(s3);
   let e = (_a6 = t2.umask) != null ? _a6 : 18, i3 = t2.mode | 448, r2 = (i3 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
-    E3 && h3 && ws(E3, n, o2), r2 && import_node_fs10.default.chmodSync(s3, i3);
+    E3 && h3 && ws(E3, n, o2), r2 && import_node_fs12.default.chmodSync(s3, i3);
   };
   if (s3 === c3) return oo(c3), d2();
-  if (a) return d2((_b3 = import_node_fs10.default.mkdirSync(s3, { mode: i3, recursive: true })) != null ? _b3 : void 0);
-  let T2 = f(import_node_path12.default.relative(c3, s3)).split("/"), D4;
+  if (a) return d2((_b3 = import_node_fs12.default.mkdirSync(s3, { mode: i3, recursive: true })) != null ? _b3 : void 0);
+  let T2 = f(import_node_path14.default.relative(c3, s3)).split("/"), D4;
   for (let E3 = T2.shift(), x5 = c3; E3 && (x5 += "/" + E3); E3 = T2.shift()) {
-    x5 = f(import_node_path12.default.resolve(x5));
+    x5 = f(import_node_path14.default.resolve(x5));
     try {
-      import_node_fs10.default.mkdirSync(x5, i3), D4 = D4 || x5;
+      import_node_fs12.default.mkdirSync(x5, i3), D4 = D4 || x5;
     } catch {
-      let Le2 = import_node_fs10.default.lstatSync(x5);
+      let Le2 = import_node_fs12.default.lstatSync(x5);
       if (Le2.isDirectory()) continue;
       if (l3) {
-        import_node_fs10.default.unlinkSync(x5), import_node_fs10.default.mkdirSync(x5, i3), D4 = D4 || x5;
+        import_node_fs12.default.unlinkSync(x5), import_node_fs12.default.mkdirSync(x5, i3), D4 = D4 || x5;
         continue;
       } else if (Le2.isSymbolicLink()) return new St(x5, x5 + "/" + T2.join("/"));
     }
@@ -72329,7 +73924,7 @@ var ho = process.env.TESTING_TAR_FAKE_PLATFORM || process.platform;
 var ao = ho === "win32";
 var lo = (s3) => s3.split("/").slice(0, -1).reduce((e, i3) => {
   let r2 = e.at(-1);
-  return r2 !== void 0 && (i3 = (0, import_node_path13.join)(r2, i3)), e.push(i3 || "/"), e;
+  return r2 !== void 0 && (i3 = (0, import_node_path15.join)(r2, i3)), e.push(i3 || "/"), e;
 }, []);
 var _t3, _i2, _s, _yi_instances, n_fn, r_fn, e_fn, _a4;
 var yi = (_a4 = class {
@@ -72340,7 +73935,7 @@ var yi = (_a4 = class {
     __privateAdd(this, _s, /* @__PURE__ */ new Set());
   }
   reserve(t2, e) {
-    t2 = ao ? ["win32 parallelization disabled"] : t2.map((r2) => mt((0, import_node_path13.join)(Tr(r2))));
+    t2 = ao ? ["win32 parallelization disabled"] : t2.map((r2) => mt((0, import_node_path15.join)(Tr(r2))));
     let i3 = new Set(t2.map((r2) => lo(r2)).reduce((r2, n) => r2.concat(n)));
     __privateGet(this, _i2).set(e, { dirs: i3, paths: t2 });
     for (let r2 of t2) {
@@ -72427,17 +74022,17 @@ var fo = process.env.TESTING_TAR_FAKE_PLATFORM || process.platform;
 var Te = fo === "win32";
 var uo = 1024;
 var mo = (s3, t2) => {
-  if (!Te) return import_node_fs8.default.unlink(s3, t2);
-  let e = s3 + ".DELETE." + (0, import_node_crypto5.randomBytes)(16).toString("hex");
-  import_node_fs8.default.rename(s3, e, (i3) => {
+  if (!Te) return import_node_fs10.default.unlink(s3, t2);
+  let e = s3 + ".DELETE." + (0, import_node_crypto6.randomBytes)(16).toString("hex");
+  import_node_fs10.default.rename(s3, e, (i3) => {
     if (i3) return t2(i3);
-    import_node_fs8.default.unlink(e, t2);
+    import_node_fs10.default.unlink(e, t2);
   });
 };
 var po = (s3) => {
-  if (!Te) return import_node_fs8.default.unlinkSync(s3);
-  let t2 = s3 + ".DELETE." + (0, import_node_crypto5.randomBytes)(16).toString("hex");
-  import_node_fs8.default.renameSync(s3, t2), import_node_fs8.default.unlinkSync(t2);
+  if (!Te) return import_node_fs10.default.unlinkSync(s3);
+  let t2 = s3 + ".DELETE." + (0, import_node_crypto6.randomBytes)(16).toString("hex");
+  import_node_fs10.default.renameSync(s3, t2), import_node_fs10.default.unlinkSync(t2);
 };
 var vr = (s3, t2, e) => s3 !== void 0 && s3 === s3 >>> 0 ? s3 : t2 !== void 0 && t2 === t2 >>> 0 ? t2 : e;
 var Xt = class extends rt {
@@ -72478,7 +74073,7 @@ var Xt = class extends rt {
       if (t2.preserveOwner) throw new TypeError("cannot preserve owner in archive and also set owner explicitly");
       this.uid = t2.uid, this.gid = t2.gid, this.setOwner = true;
     } else this.uid = void 0, this.gid = void 0, this.setOwner = false;
-    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a6 = process.getuid) == null ? void 0 : _a6.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path10.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
+    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a6 = process.getuid) == null ? void 0 : _a6.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path12.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
   }
   warn(t2, e, i3 = {}) {
     return (t2 === "TAR_BAD_ARCHIVE" || t2 === "TAR_ABORT") && (i3.recoverable = false), super.warn(t2, e, i3);
@@ -72493,7 +74088,7 @@ var Xt = class extends rt {
     let [n, o2] = ce(i3), h3 = o2.replaceAll(/\\/g, "/").split("/");
     if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a6 = h3[0]) != null ? _a6 : "")) {
       if (e === "path" || r2 === "Link") return this.warn("TAR_ENTRY_ERROR", `${e} contains '..'`, { entry: t2, [e]: i3 }), false;
-      let a = import_node_path10.default.posix.dirname(t2.path), l3 = import_node_path10.default.posix.normalize(import_node_path10.default.posix.join(a, h3.join("/")));
+      let a = import_node_path12.default.posix.dirname(t2.path), l3 = import_node_path12.default.posix.normalize(import_node_path12.default.posix.join(a, h3.join("/")));
       if (l3.startsWith("../") || l3 === "..") return this.warn("TAR_ENTRY_ERROR", `${e} escapes extraction directory`, { entry: t2, [e]: i3 }), false;
     }
     return n && (t2[e] = String(o2), this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute ${e}`, { entry: t2, [e]: i3 })), true;
@@ -72511,12 +74106,12 @@ var Xt = class extends rt {
     }
     if (isFinite(this.maxDepth) && i3.length > this.maxDepth) return this.warn("TAR_ENTRY_ERROR", "path excessively deep", { entry: t2, path: e, depth: i3.length, maxDepth: this.maxDepth }), false;
     if (!this[Rs](t2, "path") || !this[Rs](t2, "linkpath")) return false;
-    if (t2.absolute = import_node_path10.default.isAbsolute(t2.path) ? f(import_node_path10.default.resolve(t2.path)) : f(import_node_path10.default.resolve(this.cwd, t2.path)), !this.preservePaths && typeof t2.absolute == "string" && t2.absolute.indexOf(this.cwd + "/") !== 0 && t2.absolute !== this.cwd) return this.warn("TAR_ENTRY_ERROR", "path escaped extraction target", { entry: t2, path: f(t2.path), resolvedPath: t2.absolute, cwd: this.cwd }), false;
+    if (t2.absolute = import_node_path12.default.isAbsolute(t2.path) ? f(import_node_path12.default.resolve(t2.path)) : f(import_node_path12.default.resolve(this.cwd, t2.path)), !this.preservePaths && typeof t2.absolute == "string" && t2.absolute.indexOf(this.cwd + "/") !== 0 && t2.absolute !== this.cwd) return this.warn("TAR_ENTRY_ERROR", "path escaped extraction target", { entry: t2, path: f(t2.path), resolvedPath: t2.absolute, cwd: this.cwd }), false;
     if (t2.absolute === this.cwd && t2.type !== "Directory" && t2.type !== "GNUDumpDir") return false;
     if (this.win32) {
-      let { root: r2 } = import_node_path10.default.win32.parse(String(t2.absolute));
+      let { root: r2 } = import_node_path12.default.win32.parse(String(t2.absolute));
       t2.absolute = r2 + ts(String(t2.absolute).slice(r2.length));
-      let { root: n } = import_node_path10.default.win32.parse(t2.path);
+      let { root: n } = import_node_path12.default.win32.parse(t2.path);
       t2.path = n + ts(t2.path.slice(n.length));
     }
     return true;
@@ -72555,16 +74150,16 @@ var Xt = class extends rt {
   [Ts](t2, e) {
     let i3 = typeof t2.mode == "number" ? t2.mode & 4095 : this.fmode, r2 = new et2(String(t2.absolute), { flags: ms(t2.size), mode: i3, autoClose: false });
     r2.on("error", (a) => {
-      r2.fd && import_node_fs8.default.close(r2.fd, () => {
+      r2.fd && import_node_fs10.default.close(r2.fd, () => {
       }), r2.write = () => true, this[O](a, t2), e();
     });
     let n = 1, o2 = (a) => {
       if (a) {
-        r2.fd && import_node_fs8.default.close(r2.fd, () => {
+        r2.fd && import_node_fs10.default.close(r2.fd, () => {
         }), this[O](a, t2), e();
         return;
       }
-      --n === 0 && r2.fd !== void 0 && import_node_fs8.default.close(r2.fd, (l3) => {
+      --n === 0 && r2.fd !== void 0 && import_node_fs10.default.close(r2.fd, (l3) => {
         l3 ? this[O](l3, t2) : this[$t](), e();
       });
     };
@@ -72573,12 +74168,12 @@ var Xt = class extends rt {
       if (typeof l3 == "number" && t2.mtime && !this.noMtime) {
         n++;
         let c3 = t2.atime || /* @__PURE__ */ new Date(), d2 = t2.mtime;
-        import_node_fs8.default.futimes(l3, c3, d2, (y2) => y2 ? import_node_fs8.default.utimes(a, c3, d2, (T2) => o2(T2 && y2)) : o2());
+        import_node_fs10.default.futimes(l3, c3, d2, (y2) => y2 ? import_node_fs10.default.utimes(a, c3, d2, (T2) => o2(T2 && y2)) : o2());
       }
       if (typeof l3 == "number" && this[ge](t2)) {
         n++;
         let c3 = this[be](t2), d2 = this[_e](t2);
-        typeof c3 == "number" && typeof d2 == "number" && import_node_fs8.default.fchown(l3, c3, d2, (y2) => y2 ? import_node_fs8.default.chown(a, c3, d2, (T2) => o2(T2 && y2)) : o2());
+        typeof c3 == "number" && typeof d2 == "number" && import_node_fs10.default.fchown(l3, c3, d2, (y2) => y2 ? import_node_fs10.default.chown(a, c3, d2, (T2) => o2(T2 && y2)) : o2());
       }
       o2();
     });
@@ -72597,20 +74192,20 @@ var Xt = class extends rt {
       let n = 1, o2 = () => {
         --n === 0 && (e(), this[$t](), t2.resume());
       };
-      t2.mtime && !this.noMtime && (n++, import_node_fs8.default.utimes(String(t2.absolute), t2.atime || /* @__PURE__ */ new Date(), t2.mtime, o2)), this[ge](t2) && (n++, import_node_fs8.default.chown(String(t2.absolute), Number(this[be](t2)), Number(this[_e](t2)), o2)), o2();
+      t2.mtime && !this.noMtime && (n++, import_node_fs10.default.utimes(String(t2.absolute), t2.atime || /* @__PURE__ */ new Date(), t2.mtime, o2)), this[ge](t2) && (n++, import_node_fs10.default.chown(String(t2.absolute), Number(this[be](t2)), Number(this[_e](t2)), o2)), o2();
     });
   }
   [Cr](t2) {
     t2.unsupported = true, this.warn("TAR_ENTRY_UNSUPPORTED", `unsupported entry type: ${t2.type}`, { entry: t2 }), t2.resume();
   }
   [Ar](t2, e) {
-    let i3 = f(import_node_path10.default.relative(this.cwd, import_node_path10.default.resolve(import_node_path10.default.dirname(String(t2.absolute)), String(t2.linkpath)))).split("/");
+    let i3 = f(import_node_path12.default.relative(this.cwd, import_node_path12.default.resolve(import_node_path12.default.dirname(String(t2.absolute)), String(t2.linkpath)))).split("/");
     this[Re](t2, this.cwd, i3, () => this[gi](t2, String(t2.linkpath), "symlink", e), (r2) => {
       this[O](r2, t2), e();
     });
   }
   [Ir](t2, e) {
-    let i3 = f(import_node_path10.default.resolve(this.cwd, String(t2.linkpath))), r2 = f(String(t2.linkpath)).split("/");
+    let i3 = f(import_node_path12.default.resolve(this.cwd, String(t2.linkpath))), r2 = f(String(t2.linkpath)).split("/");
     this[Re](t2, this.cwd, r2, () => this[gi](t2, i3, "link", e), (n) => {
       this[O](n, t2), e();
     });
@@ -72618,10 +74213,10 @@ var Xt = class extends rt {
   [Re](t2, e, i3, r2, n) {
     let o2 = i3.shift();
     if (this.preservePaths || o2 === void 0) return r2();
-    let h3 = import_node_path10.default.resolve(e, o2);
-    import_node_fs8.default.lstat(h3, (a, l3) => {
+    let h3 = import_node_path12.default.resolve(e, o2);
+    import_node_fs10.default.lstat(h3, (a, l3) => {
       if (a) return r2();
-      if (l3 == null ? void 0 : l3.isSymbolicLink()) return n(new St(h3, import_node_path10.default.resolve(h3, i3.join("/"))));
+      if (l3 == null ? void 0 : l3.isSymbolicLink()) return n(new St(h3, import_node_path12.default.resolve(h3, i3.join("/"))));
       this[Re](t2, h3, i3, r2, n);
     });
   }
@@ -72655,7 +74250,7 @@ var Xt = class extends rt {
       });
     }, n = () => {
       if (t2.absolute !== this.cwd) {
-        let h3 = f(import_node_path10.default.dirname(String(t2.absolute)));
+        let h3 = f(import_node_path12.default.dirname(String(t2.absolute)));
         if (h3 !== this.cwd) return this[yt](h3, this.dmode, (a) => {
           if (a) {
             this[O](a, t2), i3();
@@ -72666,7 +74261,7 @@ var Xt = class extends rt {
       }
       o2();
     }, o2 = () => {
-      import_node_fs8.default.lstat(String(t2.absolute), (h3, a) => {
+      import_node_fs10.default.lstat(String(t2.absolute), (h3, a) => {
         var _a6;
         if (a && (this.keep || this.newer && a.mtime > ((_a6 = t2.mtime) != null ? _a6 : a.mtime))) {
           this[Ls](t2), i3();
@@ -72676,9 +74271,9 @@ var Xt = class extends rt {
         if (a.isDirectory()) {
           if (t2.type === "Directory") {
             let l3 = this.chmod && t2.mode && (a.mode & 4095) !== t2.mode, c3 = (d2) => this[P](d2 != null ? d2 : null, t2, i3);
-            return l3 ? import_node_fs8.default.chmod(String(t2.absolute), Number(t2.mode), c3) : c3();
+            return l3 ? import_node_fs10.default.chmod(String(t2.absolute), Number(t2.mode), c3) : c3();
           }
-          if (t2.absolute !== this.cwd) return import_node_fs8.default.rmdir(String(t2.absolute), (l3) => this[P](l3 != null ? l3 : null, t2, i3));
+          if (t2.absolute !== this.cwd) return import_node_fs10.default.rmdir(String(t2.absolute), (l3) => this[P](l3 != null ? l3 : null, t2, i3));
         }
         if (t2.absolute === this.cwd) return this[P](null, t2, i3);
         mo(String(t2.absolute), (l3) => this[P](l3 != null ? l3 : null, t2, i3));
@@ -72706,7 +74301,7 @@ var Xt = class extends rt {
     }
   }
   [gi](t2, e, i3, r2) {
-    import_node_fs8.default[i3](e, String(t2.absolute), (n) => {
+    import_node_fs10.default[i3](e, String(t2.absolute), (n) => {
       n ? this[O](n, t2) : (this[$t](), t2.resume()), r2();
     });
   }
@@ -72732,23 +74327,23 @@ var xe = class extends Xt {
       this[Oe] = true;
     }
     if (t2.absolute !== this.cwd) {
-      let n = f(import_node_path10.default.dirname(String(t2.absolute)));
+      let n = f(import_node_path12.default.dirname(String(t2.absolute)));
       if (n !== this.cwd) {
         let o2 = this[yt](n, this.dmode);
         if (o2) return this[O](o2, t2);
       }
     }
-    let [e, i3] = ye(() => import_node_fs8.default.lstatSync(String(t2.absolute)));
+    let [e, i3] = ye(() => import_node_fs10.default.lstatSync(String(t2.absolute)));
     if (i3 && (this.keep || this.newer && i3.mtime > ((_a6 = t2.mtime) != null ? _a6 : i3.mtime))) return this[Ls](t2);
     if (e || this[Os](t2, i3)) return this[P](null, t2);
     if (i3.isDirectory()) {
       if (t2.type === "Directory") {
         let o2 = this.chmod && t2.mode && (i3.mode & 4095) !== t2.mode, [h3] = o2 ? ye(() => {
-          import_node_fs8.default.chmodSync(String(t2.absolute), Number(t2.mode));
+          import_node_fs10.default.chmodSync(String(t2.absolute), Number(t2.mode));
         }) : [];
         return this[P](h3, t2);
       }
-      let [n] = ye(() => import_node_fs8.default.rmdirSync(String(t2.absolute)));
+      let [n] = ye(() => import_node_fs10.default.rmdirSync(String(t2.absolute)));
       this[P](n, t2);
     }
     let [r2] = t2.absolute === this.cwd ? [] : ye(() => po(String(t2.absolute)));
@@ -72758,21 +74353,21 @@ var xe = class extends Xt {
     let i3 = typeof t2.mode == "number" ? t2.mode & 4095 : this.fmode, r2 = (h3) => {
       let a;
       try {
-        import_node_fs8.default.closeSync(n);
+        import_node_fs10.default.closeSync(n);
       } catch (l3) {
         a = l3;
       }
       (h3 || a) && this[O](h3 || a, t2), e();
     }, n;
     try {
-      n = import_node_fs8.default.openSync(String(t2.absolute), ms(t2.size), i3);
+      n = import_node_fs10.default.openSync(String(t2.absolute), ms(t2.size), i3);
     } catch (h3) {
       return r2(h3);
     }
     let o2 = this.transform && this.transform(t2) || t2;
     o2 !== t2 && (o2.on("error", (h3) => this[O](h3, t2)), t2.pipe(o2)), o2.on("data", (h3) => {
       try {
-        import_node_fs8.default.writeSync(n, h3, 0, h3.length);
+        import_node_fs10.default.writeSync(n, h3, 0, h3.length);
       } catch (a) {
         r2(a);
       }
@@ -72781,10 +74376,10 @@ var xe = class extends Xt {
       if (t2.mtime && !this.noMtime) {
         let a = t2.atime || /* @__PURE__ */ new Date(), l3 = t2.mtime;
         try {
-          import_node_fs8.default.futimesSync(n, a, l3);
+          import_node_fs10.default.futimesSync(n, a, l3);
         } catch (c3) {
           try {
-            import_node_fs8.default.utimesSync(String(t2.absolute), a, l3);
+            import_node_fs10.default.utimesSync(String(t2.absolute), a, l3);
           } catch {
             h3 = c3;
           }
@@ -72793,10 +74388,10 @@ var xe = class extends Xt {
       if (this[ge](t2)) {
         let a = this[be](t2), l3 = this[_e](t2);
         try {
-          import_node_fs8.default.fchownSync(n, Number(a), Number(l3));
+          import_node_fs10.default.fchownSync(n, Number(a), Number(l3));
         } catch (c3) {
           try {
-            import_node_fs8.default.chownSync(String(t2.absolute), Number(a), Number(l3));
+            import_node_fs10.default.chownSync(String(t2.absolute), Number(a), Number(l3));
           } catch {
             h3 = h3 || c3;
           }
@@ -72812,11 +74407,11 @@ var xe = class extends Xt {
       return;
     }
     if (t2.mtime && !this.noMtime) try {
-      import_node_fs8.default.utimesSync(String(t2.absolute), t2.atime || /* @__PURE__ */ new Date(), t2.mtime);
+      import_node_fs10.default.utimesSync(String(t2.absolute), t2.atime || /* @__PURE__ */ new Date(), t2.mtime);
     } catch {
     }
     if (this[ge](t2)) try {
-      import_node_fs8.default.chownSync(String(t2.absolute), Number(this[be](t2)), Number(this[_e](t2)));
+      import_node_fs10.default.chownSync(String(t2.absolute), Number(this[be](t2)), Number(this[_e](t2)));
     } catch {
     }
     e(), t2.resume();
@@ -72832,30 +74427,30 @@ var xe = class extends Xt {
     if (this.preservePaths || i3.length === 0) return r2();
     let o2 = e;
     for (let h3 of i3) {
-      o2 = import_node_path10.default.resolve(o2, h3);
-      let [a, l3] = ye(() => import_node_fs8.default.lstatSync(o2));
+      o2 = import_node_path12.default.resolve(o2, h3);
+      let [a, l3] = ye(() => import_node_fs10.default.lstatSync(o2));
       if (a) return r2();
-      if (l3.isSymbolicLink()) return n(new St(o2, import_node_path10.default.resolve(e, i3.join("/"))));
+      if (l3.isSymbolicLink()) return n(new St(o2, import_node_path12.default.resolve(e, i3.join("/"))));
     }
     r2();
   }
   [gi](t2, e, i3, r2) {
     let n = `${i3}Sync`;
     try {
-      import_node_fs8.default[n](e, String(t2.absolute)), r2(), t2.resume();
+      import_node_fs10.default[n](e, String(t2.absolute)), r2(), t2.resume();
     } catch (o2) {
       return this[O](o2, t2);
     }
   }
 };
 var Eo = (s3) => {
-  let t2 = new xe(s3), e = s3.file, i3 = import_node_fs7.default.statSync(e), r2 = s3.maxReadSize || 16 * 1024 * 1024;
+  let t2 = new xe(s3), e = s3.file, i3 = import_node_fs9.default.statSync(e), r2 = s3.maxReadSize || 16 * 1024 * 1024;
   new Be(e, { readSize: r2, size: i3.size }).pipe(t2);
 };
 var wo = (s3, t2) => {
   let e = new Xt(s3), i3 = s3.maxReadSize || 16 * 1024 * 1024, r2 = s3.file;
   return new Promise((o2, h3) => {
-    e.on("error", h3), e.on("close", o2), import_node_fs7.default.stat(r2, (a, l3) => {
+    e.on("error", h3), e.on("close", o2), import_node_fs9.default.stat(r2, (a, l3) => {
       if (a) h3(a);
       else {
         let c3 = new _t(r2, { readSize: i3, size: l3.size });
@@ -72871,15 +74466,15 @@ var yo = (s3, t2) => {
   let e = new kt(s3), i3 = true, r2, n;
   try {
     try {
-      r2 = import_node_fs11.default.openSync(s3.file, "r+");
+      r2 = import_node_fs13.default.openSync(s3.file, "r+");
     } catch (a) {
-      if ((a == null ? void 0 : a.code) === "ENOENT") r2 = import_node_fs11.default.openSync(s3.file, "w+");
+      if ((a == null ? void 0 : a.code) === "ENOENT") r2 = import_node_fs13.default.openSync(s3.file, "w+");
       else throw a;
     }
-    let o2 = import_node_fs11.default.fstatSync(r2), h3 = Buffer.alloc(512);
+    let o2 = import_node_fs13.default.fstatSync(r2), h3 = Buffer.alloc(512);
     t: for (n = 0; n < o2.size; n += 512) {
       for (let c3 = 0, d2 = 0; c3 < 512; c3 += d2) {
-        if (d2 = import_node_fs11.default.readSync(r2, h3, c3, h3.length - c3, n + c3), n === 0 && h3[0] === 31 && h3[1] === 139) throw new Error("cannot append to compressed archives");
+        if (d2 = import_node_fs13.default.readSync(r2, h3, c3, h3.length - c3, n + c3), n === 0 && h3[0] === 31 && h3[1] === 139) throw new Error("cannot append to compressed archives");
         if (!d2) break t;
       }
       let a = new F(h3);
@@ -72891,7 +74486,7 @@ var yo = (s3, t2) => {
     i3 = false, Ro(s3, e, n, r2, t2);
   } finally {
     if (i3) try {
-      import_node_fs11.default.closeSync(r2);
+      import_node_fs13.default.closeSync(r2);
     } catch {
     }
   }
@@ -72904,30 +74499,30 @@ var go = (s3, t2) => {
   t2 = Array.from(t2);
   let e = new wt(s3), i3 = (n, o2, h3) => {
     let a = (T2, D4) => {
-      T2 ? import_node_fs11.default.close(n, (E3) => h3(T2)) : h3(null, D4);
+      T2 ? import_node_fs13.default.close(n, (E3) => h3(T2)) : h3(null, D4);
     }, l3 = 0;
     if (o2 === 0) return a(null, 0);
     let c3 = 0, d2 = Buffer.alloc(512), y2 = (T2, D4) => {
       var _a6;
       if (T2 || D4 === void 0) return a(T2);
-      if (c3 += D4, c3 < 512 && D4) return import_node_fs11.default.read(n, d2, c3, d2.length - c3, l3 + c3, y2);
+      if (c3 += D4, c3 < 512 && D4) return import_node_fs13.default.read(n, d2, c3, d2.length - c3, l3 + c3, y2);
       if (l3 === 0 && d2[0] === 31 && d2[1] === 139) return a(new Error("cannot append to compressed archives"));
       if (c3 < 512) return a(null, l3);
       let E3 = new F(d2);
       if (!E3.cksumValid) return a(null, l3);
       let x5 = 512 * Math.ceil(((_a6 = E3.size) != null ? _a6 : 0) / 512);
       if (l3 + x5 + 512 > o2 || (l3 += x5 + 512, l3 >= o2)) return a(null, l3);
-      s3.mtimeCache && E3.mtime && s3.mtimeCache.set(String(E3.path), E3.mtime), c3 = 0, import_node_fs11.default.read(n, d2, 0, 512, l3, y2);
+      s3.mtimeCache && E3.mtime && s3.mtimeCache.set(String(E3.path), E3.mtime), c3 = 0, import_node_fs13.default.read(n, d2, 0, 512, l3, y2);
     };
-    import_node_fs11.default.read(n, d2, 0, 512, l3, y2);
+    import_node_fs13.default.read(n, d2, 0, 512, l3, y2);
   };
   return new Promise((n, o2) => {
     e.on("error", o2);
     let h3 = "r+", a = (l3, c3) => {
-      if (l3 && l3.code === "ENOENT" && h3 === "r+") return h3 = "w+", import_node_fs11.default.open(s3.file, h3, a);
+      if (l3 && l3.code === "ENOENT" && h3 === "r+") return h3 = "w+", import_node_fs13.default.open(s3.file, h3, a);
       if (l3 || !c3) return o2(l3);
-      import_node_fs11.default.fstat(c3, (d2, y2) => {
-        if (d2) return import_node_fs11.default.close(c3, () => o2(d2));
+      import_node_fs13.default.fstat(c3, (d2, y2) => {
+        if (d2) return import_node_fs13.default.close(c3, () => o2(d2));
         i3(c3, y2.size, (T2, D4) => {
           if (T2) return o2(T2);
           let E3 = new et2(s3.file, { fd: c3, start: D4 });
@@ -72935,16 +74530,16 @@ var go = (s3, t2) => {
         });
       });
     };
-    import_node_fs11.default.open(s3.file, h3, a);
+    import_node_fs13.default.open(s3.file, h3, a);
   });
 };
 var bo = (s3, t2) => {
   t2.forEach((e) => {
-    e.charAt(0) === "@" ? Ct({ file: import_node_path14.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
+    e.charAt(0) === "@" ? Ct({ file: import_node_path16.default.resolve(s3.cwd, e.slice(1)), sync: true, noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
   }), s3.end();
 };
 var _o = async (s3, t2) => {
-  for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path14.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
+  for (let e of t2) e.charAt(0) === "@" ? await Ct({ file: import_node_path16.default.resolve(String(s3.cwd), e.slice(1)), noResume: true, onReadEntry: (i3) => s3.add(i3) }) : s3.add(e);
   s3.end();
 };
 var vt = K2(yo, go, () => {
@@ -73086,191 +74681,8 @@ function bad4(what, cause) {
   return new Failure("bad-archive", `This is not a tarball of BTF: ${what}.`, void 0, cause);
 }
 
-// src/jobs/build/encode.ts
+// src/jobs/make-btf/fetch-vmlinux.ts
 var import_promises11 = require("fs/promises");
-
-// src/btf/encode.ts
-var import_promises10 = require("fs/promises");
-async function encodeBtf(programs, encoder, request2) {
-  const { vmlinux, output, signal } = request2;
-  const elf = await withFile(vmlinux, readElf);
-  if (!hasDwarf(elf)) throw noDwarf(vmlinux);
-  if (await sizeOf2(output) !== void 0) {
-    throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
-  }
-  const { status, ...ending } = await programs.run({
-    program: encoder.path,
-    args: [...encoder.args, "--btf_encode_detached", output, vmlinux],
-    ...encoder.env === void 0 ? {} : { env: encoder.env },
-    ...signal === void 0 ? {} : { signal }
-  });
-  const said = lastLines(`${ending.stderr}
-${ending.stdout.toString("utf8")}`);
-  if (ending.signal === "SIGKILL") throw killed();
-  if (status !== 0) throw refused(vmlinux, status != null ? status : ending.signal, said);
-  const size2 = await sizeOf2(output);
-  if (size2 === void 0 || size2 === 0) {
-    throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
-  }
-  return { size: size2 };
-}
-function noDwarf(vmlinux) {
-  return new Failure(
-    "no-dwarf",
-    `${vmlinux} has no debug information, so that no BTF can be made of it.`,
-    "The package is not the one with the debug information, or its vmlinux was stripped."
-  );
-}
-function killed() {
-  return new Failure(
-    "out-of-memory",
-    "pahole was killed, as the kernel does when memory runs out.",
-    "Run fewer kernels at once, give pahole fewer jobs, or use pahole 1.28 or newer, which needs a quarter of the memory."
-  );
-}
-function refused(vmlinux, status, said) {
-  if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
-    return noDwarf(vmlinux);
-  }
-  if (/No space left on device|Could only write \d+ bytes/.test(said)) {
-    return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
-  }
-  if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
-    return new Failure("out-of-memory", `pahole ran out of memory.${said}`);
-  }
-  return new Failure("pahole-failed", `pahole ended with ${status} on ${vmlinux}.${said}`);
-}
-function lastLines(text3) {
-  const lines = text3.split("\n").map((line2) => printable(line2.trim()));
-  const last = lines.filter((line2) => line2 !== "").slice(-3);
-  return last.length === 0 ? "" : ` It said: ${last.join(" / ")}`;
-}
-async function sizeOf2(path5) {
-  try {
-    return (await (0, import_promises10.stat)(path5)).size;
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return void 0;
-    throw error;
-  }
-}
-
-// src/toolchain/memory.ts
-var import_node_fs12 = require("fs");
-var import_node_path15 = require("path");
-var MIB = 1024 * 1024;
-function paholeMemory(version, debugInfo, jobs) {
-  const keepsAll = atLeast(version, "1.25") && !atLeast(version, "1.28");
-  const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
-  return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
-}
-function jobsThatFit(version, debugInfo, wished, available) {
-  let jobs = wished;
-  while (jobs > 0 && paholeMemory(version, debugInfo, jobs) > available) jobs--;
-  return jobs;
-}
-var LINUX = {
-  meminfo: "/proc/meminfo",
-  cgroup: "/proc/self/cgroup",
-  mount: "/sys/fs/cgroup"
-};
-function machineMemory(files = LINUX) {
-  var _a6;
-  const meminfo = (_a6 = read(files.meminfo)) != null ? _a6 : "";
-  const field = (name) => {
-    var _a7, _b3;
-    return Number((_b3 = (_a7 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a7[1]) != null ? _b3 : Number.NaN) * 1024;
-  };
-  const [total, free2] = [field("MemTotal"), field("MemAvailable")];
-  const all = [
-    { total: bounded(total), available: bounded(free2) },
-    ...groups(files).map(readGroup)
-  ];
-  return {
-    total: Math.min(...all.map((one2) => one2.total)),
-    available: Math.max(0, Math.min(...all.map((one2) => one2.available)))
-  };
-}
-function bounded(value) {
-  return Number.isFinite(value) ? value : Number.POSITIVE_INFINITY;
-}
-var V2 = {
-  ...{ limit: "memory.max", usage: "memory.current", cache: /^(?:in)?active_file (\d+)/gm }
-};
-var V1 = {
-  limit: "memory.limit_in_bytes",
-  usage: "memory.usage_in_bytes",
-  cache: /^total_(?:in)?active_file (\d+)/gm
-};
-function groups({ cgroup, mount }) {
-  var _a6;
-  return ((_a6 = read(cgroup)) != null ? _a6 : "").split("\n").flatMap((line2) => {
-    var _a7;
-    const [, controllers, path5] = (_a7 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a7 : [];
-    if (controllers === void 0 || path5 === void 0) return [];
-    if (controllers === "") return upwards(mount, path5).map((folder2) => ({ ...V2, folder: folder2 }));
-    if (!controllers.split(",").includes("memory")) return [];
-    return upwards((0, import_node_path15.join)(mount, "memory"), path5).map((folder2) => ({ ...V1, folder: folder2 }));
-  });
-}
-function upwards(root, path5) {
-  const folders = [root];
-  for (let at3 = path5; at3 !== "/" && at3 !== "."; at3 = (0, import_node_path15.dirname)(at3)) folders.push((0, import_node_path15.join)(root, at3));
-  return folders.filter((folder2) => (0, import_node_fs12.existsSync)(folder2));
-}
-function readGroup({ folder: folder2, limit, usage, cache }) {
-  var _a6, _b3, _c;
-  const most = Number((_a6 = read((0, import_node_path15.join)(folder2, limit))) != null ? _a6 : Number.NaN);
-  const used = Number((_b3 = read((0, import_node_path15.join)(folder2, usage))) != null ? _b3 : Number.NaN);
-  if (!Number.isFinite(most) || !Number.isFinite(used)) {
-    return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
-  }
-  const stat8 = (_c = read((0, import_node_path15.join)(folder2, "memory.stat"))) != null ? _c : "";
-  const given = [...stat8.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
-  return { total: most, available: most - used + Math.min(given, used) };
-}
-function read(path5) {
-  try {
-    return (0, import_node_fs12.readFileSync)(path5, "utf8").trim();
-  } catch {
-    return void 0;
-  }
-}
-
-// src/jobs/build/encode.ts
-async function encode2(encoding, vmlinux, cores) {
-  const { pahole: pahole3, memory } = encoding;
-  const debugInfo = await debugInfoOf(vmlinux);
-  const need2 = paholeMemory(pahole3.version, debugInfo, 1);
-  const release2 = await memory.take(need2, encoding.platform.interrupted);
-  try {
-    const room = need2 + memory.free;
-    const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), room));
-    return await start(encoding, vmlinux, jobs);
-  } catch (error) {
-    if (!(error instanceof Failure) || error.reason !== "out-of-memory") throw error;
-  } finally {
-    release2();
-  }
-  const everything = await memory.take(memory.capacity, encoding.platform.interrupted);
-  try {
-    return await start(encoding, vmlinux, 1);
-  } finally {
-    everything();
-  }
-}
-async function start({ platform: platform3, pahole: pahole3, profile }, vmlinux, jobs) {
-  const { args, flags } = encodeArgs(pahole3, { profile, jobs });
-  const file = `${vmlinux}.btf`;
-  await (0, import_promises11.rm)(file, { force: true });
-  const encoder = { path: pahole3.path, args };
-  await encodeBtf(platform3.programs, encoder, {
-    ...{ vmlinux, output: file, signal: platform3.interrupted }
-  });
-  return { file, flags };
-}
-
-// src/jobs/build/fetch.ts
-var import_promises12 = require("fs/promises");
 
 // src/rpm/header.ts
 var import_node_buffer = require("buffer");
@@ -73633,7 +75045,7 @@ function beginningOf(files, index2, stripped) {
   }
   return void 0;
 }
-var _files, _choose, _indexes, _came, _content, _state, _offset, _head, _filled, _needed, _readHead, _remaining, _member, _sink, _expectedSum, _sum, _finished, _CpioParser_instances, takeHead_fn, takeData_fn, takeZeros_fn, startHead_fn, gather_fn, readMagic_fn, readStripped_fn, readNewc_fn, readNamed_fn, beginMember_fn, checkSize_fn, endMember_fn, endArchive_fn, hex_fn, wrong_fn;
+var _files, _choose, _indexes, _came, _content, _state2, _offset, _head, _filled, _needed, _readHead, _remaining, _member, _sink, _expectedSum, _sum, _finished, _CpioParser_instances, takeHead_fn, takeData_fn, takeZeros_fn, startHead_fn, gather_fn, readMagic_fn, readStripped_fn, readNewc_fn, readNamed_fn, beginMember_fn, checkSize_fn, endMember_fn, endArchive_fn, hex_fn, wrong_fn;
 var CpioParser = class {
   /** @param choose is asked for each member in turn, and gives a sink for one whose data is wanted. */
   constructor(files, choose) {
@@ -73645,7 +75057,7 @@ var CpioParser = class {
     __privateAdd(this, _came);
     __privateAdd(this, _content);
     /** What comes next: the head of a member, its data, or zeros that nobody needs. */
-    __privateAdd(this, _state, "head");
+    __privateAdd(this, _state2, "head");
     __privateAdd(this, _offset, 0);
     /** The head is gathered until it is as long as `#readHead` needs, which may then want more of it. */
     __privateAdd(this, _head, Buffer.alloc(NEWC_SIZE + MAX_NAME + 3));
@@ -73674,11 +75086,11 @@ var CpioParser = class {
   push(chunk) {
     let at3 = 0;
     while (at3 < chunk.length) {
-      const wanted = __privateGet(this, _state) === "head" ? __privateGet(this, _needed) - __privateGet(this, _filled) : __privateGet(this, _remaining);
+      const wanted = __privateGet(this, _state2) === "head" ? __privateGet(this, _needed) - __privateGet(this, _filled) : __privateGet(this, _remaining);
       if (wanted === 0) throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `more than ${MAX_AFTER_TRAILER} bytes after the trailer`);
       const end = Math.min(chunk.length, at3 + wanted);
-      if (__privateGet(this, _state) === "head") __privateMethod(this, _CpioParser_instances, takeHead_fn).call(this, chunk.subarray(at3, end));
-      else if (__privateGet(this, _state) === "data") __privateMethod(this, _CpioParser_instances, takeData_fn).call(this, chunk, at3, end);
+      if (__privateGet(this, _state2) === "head") __privateMethod(this, _CpioParser_instances, takeHead_fn).call(this, chunk.subarray(at3, end));
+      else if (__privateGet(this, _state2) === "data") __privateMethod(this, _CpioParser_instances, takeData_fn).call(this, chunk, at3, end);
       else __privateMethod(this, _CpioParser_instances, takeZeros_fn).call(this, chunk, at3, end);
       at3 = end;
     }
@@ -73697,7 +75109,7 @@ _choose = new WeakMap();
 _indexes = new WeakMap();
 _came = new WeakMap();
 _content = new WeakMap();
-_state = new WeakMap();
+_state2 = new WeakMap();
 _offset = new WeakMap();
 _head = new WeakMap();
 _filled = new WeakMap();
@@ -73735,7 +75147,7 @@ takeZeros_fn = function(chunk, at3, end) {
   if (__privateGet(this, _remaining) === 0 && !__privateGet(this, _finished)) __privateMethod(this, _CpioParser_instances, startHead_fn).call(this);
 };
 startHead_fn = function() {
-  __privateSet(this, _state, "head");
+  __privateSet(this, _state2, "head");
   __privateSet(this, _filled, 0);
   __privateMethod(this, _CpioParser_instances, gather_fn).call(this, MAGIC_SIZE, __privateMethod(this, _CpioParser_instances, readMagic_fn));
 };
@@ -73792,7 +75204,7 @@ beginMember_fn = function(index2, stated) {
     return (_a6 = __privateGet(this, _files)[link2]) == null ? void 0 : _a6.path;
   }) : [];
   __privateSet(this, _sink, __privateGet(this, _choose).call(this, { file, size: size2, holds: (path5) => paths.includes(path5) }));
-  __privateSet(this, _state, "data");
+  __privateSet(this, _state2, "data");
   __privateSet(this, _remaining, size2);
   if (size2 === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
 };
@@ -73817,7 +75229,7 @@ endMember_fn = function() {
   __privateSet(this, _sink, void 0);
   __privateSet(this, _member, void 0);
   __privateSet(this, _remaining, padding2(__privateGet(this, _offset)));
-  if (__privateGet(this, _remaining) > 0) __privateSet(this, _state, "zeros");
+  if (__privateGet(this, _remaining) > 0) __privateSet(this, _state2, "zeros");
   else __privateMethod(this, _CpioParser_instances, startHead_fn).call(this);
   sink == null ? void 0 : sink.end();
 };
@@ -73829,7 +75241,7 @@ endArchive_fn = function() {
   });
   if (missing3 !== void 0)
     throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `the trailer, but ${quoted(missing3.path)} has not come`);
-  __privateSet(this, _state, "zeros");
+  __privateSet(this, _state2, "zeros");
   __privateSet(this, _remaining, MAX_AFTER_TRAILER);
   __privateSet(this, _finished, true);
 };
@@ -73854,7 +75266,7 @@ function strippedSize(file) {
 }
 
 // src/rpm/package.ts
-var import_node_crypto6 = require("crypto");
+var import_node_crypto7 = require("crypto");
 
 // src/rpm/bytes.ts
 var _source, _chunks, _held, _taken, _ByteQueue_instances, join_fn;
@@ -74047,7 +75459,7 @@ function checkDigests(header2, signatures) {
   ];
   return stated.flatMap(([algorithm, expected]) => {
     if (expected === void 0) return [];
-    const actual = (0, import_node_crypto6.createHash)(algorithm).update(header2.bytes).digest("hex");
+    const actual = (0, import_node_crypto7.createHash)(algorithm).update(header2.bytes).digest("hex");
     if (actual !== expected.toLowerCase()) {
       throw corrupt(
         `The header's ${algorithm} is ${actual}, but the package says ${expected.slice(0, 64)}.`
@@ -74071,7 +75483,7 @@ function nvraOf(header2, source2) {
   };
 }
 async function* checkedBody(queue, expected, digest) {
-  const hash = digest && (0, import_node_crypto6.createHash)(digest.algorithm);
+  const hash = digest && (0, import_node_crypto7.createHash)(digest.algorithm);
   let size2 = 0;
   for await (const chunk of queue.rest()) {
     size2 += chunk.length;
@@ -74092,29 +75504,29 @@ async function* checkedBody(queue, expected, digest) {
   }
 }
 
-// src/jobs/build/vmlinux-file.ts
-var import_node_crypto7 = require("crypto");
-var import_node_fs13 = require("fs");
+// src/jobs/make-btf/vmlinux-file.ts
+var import_node_crypto8 = require("crypto");
+var import_node_fs14 = require("fs");
 var VmlinuxFile = class {
-  /** The open file, for whoever writes to it instead of us. */
+  /** The open file, for a program that writes to it directly. */
   descriptor;
-  #sha256 = (0, import_node_crypto7.createHash)("sha256");
+  #sha256 = (0, import_node_crypto8.createHash)("sha256");
   #other;
   #size = 0;
   #open = true;
   /** @param algorithm of the header's digest of the file */
   constructor(path5, algorithm = "sha256") {
-    this.descriptor = (0, import_node_fs13.openSync)(path5, "wx+", 384);
-    this.#other = algorithm === "sha256" ? void 0 : (0, import_node_crypto7.createHash)(algorithm);
+    this.descriptor = (0, import_node_fs14.openSync)(path5, "wx+", 384);
+    this.#other = algorithm === "sha256" ? void 0 : (0, import_node_crypto8.createHash)(algorithm);
   }
   get size() {
     return this.#size;
   }
   data(bytes2) {
-    for (let at3 = 0; at3 < bytes2.length; ) at3 += (0, import_node_fs13.writeSync)(this.descriptor, bytes2, at3);
+    for (let at3 = 0; at3 < bytes2.length; ) at3 += (0, import_node_fs14.writeSync)(this.descriptor, bytes2, at3);
     this.written(bytes2);
   }
-  /** The next bytes, which another process wrote to the file. */
+  /** Hashes the next bytes, which another process wrote to the file. */
   written(bytes2) {
     var _a6;
     this.#sha256.update(bytes2);
@@ -74126,7 +75538,7 @@ var VmlinuxFile = class {
   }
   /** Safe to call again. */
   close() {
-    if (this.#open) (0, import_node_fs13.closeSync)(this.descriptor);
+    if (this.#open) (0, import_node_fs14.closeSync)(this.descriptor);
     this.#open = false;
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
@@ -74137,7 +75549,7 @@ var VmlinuxFile = class {
   }
 };
 
-// src/jobs/build/extract.ts
+// src/jobs/make-btf/extract-vmlinux.ts
 var Misled = class extends Failure {
 };
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
@@ -74202,11 +75614,11 @@ function noVmlinux({ nvra, vmlinuxPath }) {
   );
 }
 
-// src/jobs/build/source.ts
-var import_node_crypto8 = require("crypto");
-var _source2, _hashes, _promised, _passed, _size, _over2, _PackageBytes_instances, next_fn2;
+// src/jobs/make-btf/package-bytes.ts
+var import_node_crypto9 = require("crypto");
+var _source2, _hashes, _promised, _passed, _size, _over3, _PackageBytes_instances, next_fn2;
 var PackageBytes = class {
-  /** @param algorithm of the sum that is wanted besides SHA-256; often it is the same */
+  /** @param algorithm of the repository's checksum; SHA-256 is always computed */
   constructor(source2, algorithm, promised, passed2 = () => {
   }) {
     __privateAdd(this, _PackageBytes_instances);
@@ -74215,17 +75627,17 @@ var PackageBytes = class {
     __privateAdd(this, _promised);
     __privateAdd(this, _passed);
     __privateAdd(this, _size, 0);
-    __privateAdd(this, _over2, false);
+    __privateAdd(this, _over3, false);
     __privateSet(this, _source2, source2[Symbol.asyncIterator]());
-    __privateSet(this, _hashes, new Map([algorithm, "sha256"].map((name) => [name, (0, import_node_crypto8.createHash)(name)])));
+    __privateSet(this, _hashes, new Map([algorithm, "sha256"].map((name) => [name, (0, import_node_crypto9.createHash)(name)])));
     __privateSet(this, _promised, promised);
     __privateSet(this, _passed, passed2);
   }
-  /** How many came. */
+  /** Bytes so far. */
   get size() {
     return __privateGet(this, _size);
   }
-  /** Lower-case hex, of all that came so far. */
+  /** Of all bytes so far, in lower-case hex. */
   digest(algorithm) {
     var _a6, _b3;
     return (_b3 = (_a6 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a6.copy().digest("hex")) != null ? _b3 : "";
@@ -74233,15 +75645,15 @@ var PackageBytes = class {
   [Symbol.asyncIterator]() {
     return { next: () => __privateMethod(this, _PackageBytes_instances, next_fn2).call(this) };
   }
-  /** Reads on to the end. */
+  /** Reads to the end. */
   async drain() {
     while (!(await __privateMethod(this, _PackageBytes_instances, next_fn2).call(this)).done) ;
   }
-  /** Ends the source, however much of it was read. */
+  /** Ends the download, whether or not it was read to the end. */
   async close() {
     var _a6, _b3;
-    if (!__privateGet(this, _over2)) await ((_b3 = (_a6 = __privateGet(this, _source2)).return) == null ? void 0 : _b3.call(_a6));
-    __privateSet(this, _over2, true);
+    if (!__privateGet(this, _over3)) await ((_b3 = (_a6 = __privateGet(this, _source2)).return) == null ? void 0 : _b3.call(_a6));
+    __privateSet(this, _over3, true);
   }
 };
 _source2 = new WeakMap();
@@ -74249,13 +75661,13 @@ _hashes = new WeakMap();
 _promised = new WeakMap();
 _passed = new WeakMap();
 _size = new WeakMap();
-_over2 = new WeakMap();
+_over3 = new WeakMap();
 _PackageBytes_instances = new WeakSet();
 next_fn2 = async function() {
-  if (__privateGet(this, _over2) || __privateGet(this, _size) > __privateGet(this, _promised)) return { done: true, value: void 0 };
+  if (__privateGet(this, _over3) || __privateGet(this, _size) > __privateGet(this, _promised)) return { done: true, value: void 0 };
   const next2 = await __privateGet(this, _source2).next();
   if (next2.done) {
-    __privateSet(this, _over2, true);
+    __privateSet(this, _over3, true);
     return next2;
   }
   __privateSet(this, _size, __privateGet(this, _size) + next2.value.length);
@@ -74264,58 +75676,58 @@ next_fn2 = async function() {
   return next2;
 };
 
-// src/jobs/build/fetch.ts
-async function fetchVmlinux(fetching, kernel, target, stopwatch) {
-  const courier = fetching.courier(kernel);
-  for (let { decoders } = fetching; ; ) {
+// src/jobs/make-btf/fetch-vmlinux.ts
+async function fetchVmlinux(context, kernel, target, stopwatch) {
+  const downloader = context.downloader(kernel);
+  for (let { decoders } = context; ; ) {
     try {
-      const attempt = new Attempt({ ...fetching, decoders }, kernel, courier, target, stopwatch);
+      const attempt = new Attempt({ ...context, decoders }, kernel, downloader, target, stopwatch);
       return await attempt.run();
     } catch (error) {
       const wrong = error instanceof Failure && error.reason === "checksum-mismatch";
       const misled = error instanceof Misled;
-      if (!misled && !(wrong && courier.canTryAgain)) throw error;
+      if (!misled && !(wrong && downloader.canTryAgain)) throw error;
       if (misled) decoders = { ...decoders, xzPart: void 0 };
-      await (0, import_promises12.rm)(target, { force: true });
+      await (0, import_promises11.rm)(target, { force: true });
     }
   }
 }
-var _fetching, _kernel, _target, _stopwatch, _courier, _bytes, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
+var _context, _kernel2, _target, _stopwatch, _downloader, _bytes2, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
 var Attempt = class {
-  constructor(fetching, kernel, courier, target, stopwatch) {
+  constructor(context, kernel, downloader, target, stopwatch) {
     __privateAdd(this, _Attempt_instances);
-    __privateAdd(this, _fetching);
-    __privateAdd(this, _kernel);
+    __privateAdd(this, _context);
+    __privateAdd(this, _kernel2);
     __privateAdd(this, _target);
     __privateAdd(this, _stopwatch);
-    __privateAdd(this, _courier);
-    __privateAdd(this, _bytes);
+    __privateAdd(this, _downloader);
+    __privateAdd(this, _bytes2);
     __privateAdd(this, _release, () => {
     });
     __privateAdd(this, _signature, { status: "off" });
-    __privateSet(this, _fetching, fetching);
-    __privateSet(this, _kernel, kernel);
+    __privateSet(this, _context, context);
+    __privateSet(this, _kernel2, kernel);
     __privateSet(this, _target, target);
     __privateSet(this, _stopwatch, stopwatch);
-    __privateSet(this, _courier, courier);
+    __privateSet(this, _downloader, downloader);
     const { size: size2, checksum } = kernel;
     const passed2 = (count4, soFar) => {
       stopwatch.advance(count4);
       if (soFar === size2) stopwatch.end("download", size2);
     };
-    __privateSet(this, _bytes, new PackageBytes(courier.fetch(), checksum.algorithm, size2, passed2));
+    __privateSet(this, _bytes2, new PackageBytes(downloader.fetch(), checksum.algorithm, size2, passed2));
   }
   async run() {
-    __privateGet(this, _stopwatch).begin("download", __privateGet(this, _kernel).size);
+    __privateGet(this, _stopwatch).begin("download", __privateGet(this, _kernel2).size);
     try {
       const vmlinux = await __privateMethod(this, _Attempt_instances, extract_fn).call(this);
       __privateGet(this, _stopwatch).end("decode", vmlinux.size);
       return {
         vmlinux,
         package: {
-          url: __privateGet(this, _courier).url,
-          size: __privateGet(this, _bytes).size,
-          sha256: __privateGet(this, _bytes).digest("sha256")
+          url: __privateGet(this, _downloader).url,
+          size: __privateGet(this, _bytes2).size,
+          sha256: __privateGet(this, _bytes2).digest("sha256")
         },
         verified: {
           repodata: true,
@@ -74329,29 +75741,29 @@ var Attempt = class {
       __privateGet(this, _release).call(this);
       throw error;
     } finally {
-      await __privateGet(this, _bytes).close();
+      await __privateGet(this, _bytes2).close();
     }
   }
 };
-_fetching = new WeakMap();
-_kernel = new WeakMap();
+_context = new WeakMap();
+_kernel2 = new WeakMap();
 _target = new WeakMap();
 _stopwatch = new WeakMap();
-_courier = new WeakMap();
-_bytes = new WeakMap();
+_downloader = new WeakMap();
+_bytes2 = new WeakMap();
 _release = new WeakMap();
 _signature = new WeakMap();
 _Attempt_instances = new WeakSet();
 extract_fn = async function() {
-  const { decoders, space, interrupted } = __privateGet(this, _fetching);
+  const { decoders, space, interrupted } = __privateGet(this, _context);
   const admit = async (head, file) => {
-    __privateSet(this, _signature, await __privateGet(this, _fetching).vouch(head, __privateGet(this, _kernel)));
-    __privateSet(this, _release, await space.take(file.size, interrupted));
+    __privateSet(this, _signature, await __privateGet(this, _context).verifySignature(head, __privateGet(this, _kernel2)));
+    __privateSet(this, _release, await space.acquire(file.size, interrupted));
   };
   try {
-    const { nvra, vmlinuxPath } = __privateGet(this, _kernel);
+    const { nvra, vmlinuxPath } = __privateGet(this, _kernel2);
     const wanted = { nvra, vmlinuxPath };
-    const vmlinux = await extractVmlinux(__privateGet(this, _bytes), wanted, __privateGet(this, _target), decoders, admit);
+    const vmlinux = await extractVmlinux(__privateGet(this, _bytes2), wanted, __privateGet(this, _target), decoders, admit);
     await __privateMethod(this, _Attempt_instances, verify_fn).call(this);
     return vmlinux;
   } catch (error) {
@@ -74361,17 +75773,17 @@ extract_fn = async function() {
   }
 };
 verify_fn = async function() {
-  await __privateGet(this, _bytes).drain();
-  const { nvra, size: size2, checksum } = __privateGet(this, _kernel);
-  const actual = __privateGet(this, _bytes).digest(checksum.algorithm);
-  if (__privateGet(this, _bytes).size === size2 && actual === checksum.value) {
-    __privateGet(this, _courier).confirm();
+  await __privateGet(this, _bytes2).drain();
+  const { nvra, size: size2, checksum } = __privateGet(this, _kernel2);
+  const actual = __privateGet(this, _bytes2).digest(checksum.algorithm);
+  if (__privateGet(this, _bytes2).size === size2 && actual === checksum.value) {
+    __privateGet(this, _downloader).confirm();
     return;
   }
-  const difference2 = __privateGet(this, _bytes).size === size2 ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}` : `${__privateGet(this, _bytes).size > size2 ? "more than" : `${__privateGet(this, _bytes).size} of`} ${size2} bytes`;
+  const difference2 = __privateGet(this, _bytes2).size === size2 ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}` : `${__privateGet(this, _bytes2).size > size2 ? "more than" : `${__privateGet(this, _bytes2).size} of`} ${size2} bytes`;
   throw new Failure(
     "checksum-mismatch",
-    `${nvra} came from ${__privateGet(this, _courier).servedBy} with ${difference2}.`,
+    `${nvra} came from ${__privateGet(this, _downloader).servedBy} with ${difference2}.`,
     "Try again later or from another mirror: this one may be in the middle of an update."
   );
 };
@@ -74379,7 +75791,107 @@ function isAboutContent({ reason: reason2 }) {
   return ["corrupt-package", "bad-signature", "unsigned", "no-vmlinux"].includes(reason2);
 }
 
-// src/jobs/build/stopwatch.ts
+// src/jobs/make-btf/run-pahole.ts
+var import_promises13 = require("fs/promises");
+
+// src/btf/encode.ts
+var import_promises12 = require("fs/promises");
+async function encodeBtf(programs, encoder, request2) {
+  const { vmlinux, output, signal } = request2;
+  const elf = await withFile(vmlinux, readElf);
+  if (!hasDwarf(elf)) throw noDwarf(vmlinux);
+  if (await sizeOf2(output) !== void 0) {
+    throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
+  }
+  const { status, ...ending } = await programs.run({
+    program: encoder.path,
+    args: [...encoder.args, "--btf_encode_detached", output, vmlinux],
+    ...encoder.env === void 0 ? {} : { env: encoder.env },
+    ...signal === void 0 ? {} : { signal }
+  });
+  const said = lastLines(`${ending.stderr}
+${ending.stdout.toString("utf8")}`);
+  if (ending.signal === "SIGKILL") throw killed();
+  if (status !== 0) throw refused(vmlinux, status != null ? status : ending.signal, said);
+  const size2 = await sizeOf2(output);
+  if (size2 === void 0 || size2 === 0) {
+    throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
+  }
+  return { size: size2 };
+}
+function noDwarf(vmlinux) {
+  return new Failure(
+    "no-dwarf",
+    `${vmlinux} has no debug information, so that no BTF can be made of it.`,
+    "The package is not the one with the debug information, or its vmlinux was stripped."
+  );
+}
+function killed() {
+  return new Failure(
+    "out-of-memory",
+    "pahole was killed, as the kernel does when memory runs out.",
+    "Run fewer kernels at once, give pahole fewer jobs, or use pahole 1.28 or newer, which needs a quarter of the memory."
+  );
+}
+function refused(vmlinux, status, said) {
+  if (/no debug(ging)? info|file has no \w+ type information|DWARF.*not found/i.test(said)) {
+    return noDwarf(vmlinux);
+  }
+  if (/No space left on device|Could only write \d+ bytes/.test(said)) {
+    return new Failure("no-space", `pahole could not write its output.${said}`, "Free some space.");
+  }
+  if (/Cannot allocate memory|out of memory|std::bad_alloc/i.test(said)) {
+    return new Failure("out-of-memory", `pahole ran out of memory.${said}`);
+  }
+  return new Failure("pahole-failed", `pahole ended with ${status} on ${vmlinux}.${said}`);
+}
+function lastLines(text3) {
+  const lines = text3.split("\n").map((line2) => printable(line2.trim()));
+  const last = lines.filter((line2) => line2 !== "").slice(-3);
+  return last.length === 0 ? "" : ` It said: ${last.join(" / ")}`;
+}
+async function sizeOf2(path5) {
+  try {
+    return (await (0, import_promises12.stat)(path5)).size;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return void 0;
+    throw error;
+  }
+}
+
+// src/jobs/make-btf/run-pahole.ts
+async function runPahole(context, vmlinux, cores) {
+  const { pahole: pahole3, memory } = context;
+  const debugInfo = await debugInfoOf(vmlinux);
+  const need2 = paholeMemory(pahole3.version, debugInfo, 1);
+  const release2 = await memory.acquire(need2, context.platform.interrupted);
+  try {
+    const spare = need2 + memory.free;
+    const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), spare));
+    return await start(context, vmlinux, jobs);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.reason !== "out-of-memory") throw error;
+  } finally {
+    release2();
+  }
+  const all = await memory.acquire(memory.capacity, context.platform.interrupted);
+  try {
+    return await start(context, vmlinux, 1);
+  } finally {
+    all();
+  }
+}
+async function start({ platform: platform3, pahole: pahole3, profile }, vmlinux, jobs) {
+  const { args, flags } = paholeArguments(pahole3, { profile, jobs });
+  const file = `${vmlinux}.btf`;
+  await (0, import_promises13.rm)(file, { force: true });
+  const encoder = { path: pahole3.path, args };
+  const signal = platform3.interrupted;
+  await encodeBtf(platform3.programs, encoder, { vmlinux, output: file, signal });
+  return { file, flags };
+}
+
+// src/jobs/make-btf/stopwatch.ts
 var Stopwatch = class {
   #clock;
   #task;
@@ -74389,7 +75901,7 @@ var Stopwatch = class {
     this.#clock = clock;
     this.#task = task;
   }
-  /** Enters a stage; `total` is the number of bytes that it goes through, where that is known. */
+  /** Starts a stage; `total` is the number of bytes that it processes, where known. */
   begin(stage, total) {
     this.#since = this.#clock.now();
     this.#task.stage(stage, total);
@@ -74397,7 +75909,7 @@ var Stopwatch = class {
   advance(bytes2) {
     this.#task.advance(bytes2);
   }
-  /** The stage is over and put out so many bytes. One that is entered again counts as its last time. */
+  /** Ends a stage that produced so many bytes. When a stage runs twice, the last time counts. */
   end(stage, bytes2) {
     const seconds2 = Math.round(this.#clock.now() - this.#since) / 1e3;
     this.#measured[stage] = { seconds: seconds2, bytes: bytes2 };
@@ -74412,37 +75924,42 @@ var Stopwatch = class {
   }
 };
 
-// src/jobs/build/kernel.ts
-async function buildKernel(shop, kernel, cores, task) {
-  const { platform: platform3, pahole: pahole3, interrupted } = shop;
+// src/jobs/make-btf/build-kernel.ts
+async function buildKernel(context, kernel, cores, task) {
+  const { platform: platform3, pahole: pahole3, interrupted } = context;
   const stopwatch = new Stopwatch(platform3.clock, task);
-  const room = await shop.workspace.room();
-  const path5 = (0, import_node_path16.join)(room.folder, "vmlinux");
+  const directory = await context.workspace.kernelDirectory();
+  const path5 = (0, import_node_path17.join)(directory.folder, "vmlinux");
   let release2 = () => {
   };
   try {
-    const fetched = await fetchVmlinux(shop, kernel, path5, stopwatch);
+    const fetched = await fetchVmlinux(context, kernel, path5, stopwatch);
     release2 = fetched.release;
     const { vmlinux } = fetched;
     const elf = await withFile(path5, readElf);
     stopwatch.begin("pahole");
-    const { file, flags } = await encode2(shop, path5, cores);
-    const btf = await (0, import_promises13.readFile)(file);
+    const { file, flags } = await runPahole(context, path5, cores);
+    const btf = await (0, import_promises14.readFile)(file);
     stopwatch.end("pahole", btf.length);
-    await (0, import_promises13.rm)(path5);
+    await (0, import_promises14.rm)(path5);
     release2();
     stopwatch.begin("check");
-    const { size: size2, kinds: kinds3 } = checkBtf(btf, shop.expectation);
+    const { size: size2, kinds: kinds3 } = checkBtf(btf, context.expectation);
     stopwatch.end("check", size2);
     stopwatch.begin("compress");
     const tarball = await packBtf(platform3.programs, kernel.uname, btf, { signal: interrupted });
     stopwatch.end("compress", tarball.length);
     const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, arch: arch3, releases } = kernel;
-    const shelf = { distribution: distribution2, versionId: versionId2, arch: arch3 };
     const record2 = {
       schema: RECORD_SCHEMA,
-      ...{ uname: uname2, nvra, ...shelf, releases },
-      ...{ package: fetched.package, verified: fetched.verified },
+      uname: uname2,
+      nvra,
+      distribution: distribution2,
+      versionId: versionId2,
+      arch: arch3,
+      releases,
+      package: fetched.package,
+      verified: fetched.verified,
       vmlinux: {
         size: vmlinux.size,
         sha256: vmlinux.sha256,
@@ -74451,7 +75968,7 @@ async function buildKernel(shop, kernel, cores, task) {
       pahole: { version: pahole3.version, flags, origin: pahole3.origin },
       btf: { size: size2, sha256: sha2562(btf), kinds: kinds3 },
       tarball: {
-        path: tarballPath(shelf, uname2),
+        path: tarballPath(kernel, uname2),
         size: tarball.length,
         sha256: sha2562(tarball)
       },
@@ -74460,77 +75977,56 @@ async function buildKernel(shop, kernel, cores, task) {
     };
     return { record: record2, tarball };
   } finally {
-    await room.remove();
+    await directory.remove();
     release2();
   }
 }
 function sha2562(bytes2) {
-  return (0, import_node_crypto9.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto10.createHash)("sha256").update(bytes2).digest("hex");
 }
 
-// src/jobs/build/lanes.ts
-async function inLanes(items, lanes, work, signal) {
-  const results = items.map(() => void 0);
-  let next2 = 0;
-  let working = 0;
-  const traffic = () => ({ working, waiting: items.length - next2 });
-  const lane = async () => {
-    while (next2 < items.length && !signal.aborted) {
-      const index2 = next2;
-      next2 += 1;
-      working += 1;
-      results[index2] = await work(items[index2], traffic);
-      working -= 1;
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane));
-  return results;
-}
-function coresFor({ working, waiting }, cores) {
-  const shares = waiting === 0 ? 2 : 1;
-  return Math.min(cores, Math.max(1, Math.floor(shares * cores / working)));
-}
-
-// src/jobs/build/output.ts
-var import_node_crypto10 = require("crypto");
-var import_promises14 = require("fs/promises");
-var import_node_path17 = require("path");
-async function finishedBefore(output, kernel, recipe) {
-  const record2 = await readRecord((0, import_node_path17.join)(output, recordPath(kernel.uname)));
+// src/jobs/make-btf/output.ts
+var import_node_crypto11 = require("crypto");
+var import_promises15 = require("fs/promises");
+var import_node_path18 = require("path");
+async function finishedBefore(output, kernel, encoder) {
+  const record2 = await readRecord((0, import_node_path18.join)(output, recordPath(kernel.uname)));
   if (!record2 || isFailureRecord(record2)) return void 0;
   const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || record2.package.sha256 === kernel.checksum.value);
-  const sameRecipe = record2.pahole.version === recipe.version && record2.pahole.flags.join(" ") === recipe.flags.join(" ");
-  if (!samePackage || !sameRecipe) return void 0;
-  const tarball = await (0, import_promises14.readFile)((0, import_node_path17.join)(output, tarballPath(kernel, kernel.uname))).catch(ifThere);
+  const sameEncoder = record2.pahole.version === encoder.version && record2.pahole.flags.join(" ") === encoder.flags.join(" ");
+  if (!samePackage || !sameEncoder) return void 0;
+  const tarball = await (0, import_promises15.readFile)((0, import_node_path18.join)(output, tarballPath(kernel, kernel.uname))).catch(
+    undefinedIfMissing
+  );
   if (!tarball) return void 0;
-  const sum2 = (0, import_node_crypto10.createHash)("sha256").update(tarball).digest("hex");
+  const sum2 = (0, import_node_crypto11.createHash)("sha256").update(tarball).digest("hex");
   return sum2 === record2.tarball.sha256 ? record2 : void 0;
 }
 async function writeBuilt(output, { record: record2, tarball }) {
-  await writeWhole((0, import_node_path17.join)(output, record2.tarball.path), tarball);
+  await writeWhole((0, import_node_path18.join)(output, record2.tarball.path), tarball);
   await writeRecord(output, record2);
 }
 async function writeFailed(output, record2) {
-  await (0, import_promises14.rm)((0, import_node_path17.join)(output, tarballPath(record2, record2.uname)), { force: true });
+  await (0, import_promises15.rm)((0, import_node_path18.join)(output, tarballPath(record2, record2.uname)), { force: true });
   await writeRecord(output, record2);
 }
 async function writeRecord(output, record2) {
-  await writeWhole((0, import_node_path17.join)(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+  await writeWhole((0, import_node_path18.join)(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
 `);
 }
 async function writeWhole(path5, content) {
-  await (0, import_promises14.mkdir)((0, import_node_path17.dirname)(path5), { recursive: true });
+  await (0, import_promises15.mkdir)((0, import_node_path18.dirname)(path5), { recursive: true });
   const partial = `${path5}.partial`;
   try {
-    await (0, import_promises14.writeFile)(partial, content, { mode: 420 });
-    await (0, import_promises14.rename)(partial, path5);
+    await (0, import_promises15.writeFile)(partial, content, { mode: 420 });
+    await (0, import_promises15.rename)(partial, path5);
   } catch (error) {
-    await (0, import_promises14.rm)(partial, { force: true });
+    await (0, import_promises15.rm)(partial, { force: true });
     throw error;
   }
 }
 async function readRecord(path5) {
-  const text3 = await (0, import_promises14.readFile)(path5, "utf8").catch(ifThere);
+  const text3 = await (0, import_promises15.readFile)(path5, "utf8").catch(undefinedIfMissing);
   if (text3 === void 0) return void 0;
   try {
     return JSON.parse(text3);
@@ -74538,26 +76034,35 @@ async function readRecord(path5) {
     return void 0;
   }
 }
-function ifThere(error) {
+function undefinedIfMissing(error) {
   if (!isSystemError(error, "ENOENT")) throw error;
 }
 
-// src/jobs/build/build.ts
-async function buildKernels(shop, kernels3, { output, lanes, cores }, progress) {
-  const { clock, interrupted } = shop.platform;
-  const recipe = {
-    version: shop.pahole.version,
-    flags: encodeArgs(shop.pahole, { profile: shop.profile, jobs: 1 }).flags
+// src/jobs/make-btf/pahole-cores.ts
+function paholeCores({ working, waiting }, cores) {
+  const shares = waiting === 0 ? 2 : 1;
+  return Math.min(cores, Math.max(1, Math.floor(shares * cores / working)));
+}
+
+// src/jobs/make-btf/build-kernels.ts
+async function buildKernels(context, kernels3, { output, concurrency, cores }, progress) {
+  const { clock } = context.platform;
+  const { interrupted, stop } = context;
+  const encoder = {
+    version: context.pahole.version,
+    flags: paholeArguments(context.pahole, { profile: context.profile, jobs: 1 }).flags
   };
-  const work = async (kernel, traffic) => {
-    const begun = clock.now();
-    const seconds2 = () => Math.round(clock.now() - begun) / 1e3;
-    const done = await finishedBefore(output, kernel, recipe);
-    if (done) return { state: "skipped", record: done, seconds: seconds2() };
+  let working = 0;
+  let waiting = kernels3.length;
+  const attempt = async (kernel) => {
+    const started = clock.now();
+    const seconds2 = () => Math.round(clock.now() - started) / 1e3;
+    const finished = await finishedBefore(output, kernel, encoder);
+    if (finished) return { state: "skipped", record: finished, seconds: seconds2() };
     const task = progress.begin(kernel.uname);
-    const spare = () => coresFor(traffic(), cores);
+    const spare = () => paholeCores({ working, waiting }, cores);
     try {
-      const built2 = await buildKernel(shop, kernel, spare, task);
+      const built2 = await buildKernel(context, kernel, spare, task);
       await writeBuilt(output, built2);
       const { btf, tarball } = built2.record;
       task.end("built", `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
@@ -74567,7 +76072,7 @@ async function buildKernels(shop, kernels3, { output, lanes, cores }, progress) 
         task.end("interrupted");
         throw interrupted.reason;
       }
-      const record2 = failureRecord(shop, kernel, error);
+      const record2 = failureRecord(context, kernel, error);
       await writeFailed(output, record2);
       task.end(`failed (${record2.reason})`, record2.message);
       return { state: "failed", record: record2, seconds: seconds2() };
@@ -74575,1159 +76080,58 @@ async function buildKernels(shop, kernels3, { output, lanes, cores }, progress) 
       collectAll();
     }
   };
-  const results = await inLanes(kernels3, lanes, work, interrupted);
+  const work = async (kernel) => {
+    if (interrupted.aborted) return void 0;
+    waiting -= 1;
+    working += 1;
+    try {
+      return await attempt(kernel);
+    } catch (error) {
+      stop(error);
+      return void 0;
+    } finally {
+      working -= 1;
+    }
+  };
+  const results = await pMap(kernels3, work, { concurrency });
   interrupted.throwIfAborted();
   return results.filter((result) => result !== void 0);
 }
-function failureRecord(shop, kernel, error) {
+function failureRecord(context, kernel, error) {
   const { reason: reason2, message, advice: advice2 } = asFailure(error);
-  const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3, size: size2, checksum } = kernel;
+  const { size: size2, checksum } = kernel;
   return {
     schema: RECORD_SCHEMA,
     state: "failed",
-    ...{ uname: uname2, nvra, distribution: distribution2, versionId: versionId2, releases, arch: arch3 },
-    package: { url: shop.courier(kernel).url, size: size2, sha256: checksum.value },
+    uname: kernel.uname,
+    nvra: kernel.nvra,
+    distribution: kernel.distribution,
+    versionId: kernel.versionId,
+    releases: kernel.releases,
+    arch: kernel.arch,
+    package: { url: context.downloader(kernel).url, size: size2, sha256: checksum.value },
     reason: reason2,
     message: advice2 === void 0 ? message : `${message} ${advice2}`,
-    finishedAt: shop.platform.clock.date().toISOString()
+    finishedAt: context.platform.clock.date().toISOString()
   };
 }
 
-// src/download/segment.ts
-var Segment = class {
-  /** One past its last byte. */
-  end;
-  /** One past the last byte that is here. */
-  received;
-  requests = /* @__PURE__ */ new Set();
-  /** Mirrors that failed on it. */
-  failed = /* @__PURE__ */ new Set();
-  #memory;
-  /** Who served what is here and was not taken yet, each from where the one before ends. */
-  #origins = [];
-  #taken;
-  constructor(start2, end, memory) {
-    this.received = start2;
-    this.#taken = start2;
-    this.end = end;
-    this.#memory = memory;
-  }
-  get complete() {
-    return this.received === this.end;
-  }
-  /** Whether all of it was taken. */
-  get over() {
-    return this.#taken === this.end;
-  }
-  /** Bytes that are here and were not taken. */
-  get held() {
-    return this.received - this.#taken;
-  }
-  /** Keeps a copy of what is new of bytes that begin at `at`. Returns how many that are. */
-  accept(at3, bytes2, mirror) {
-    const known = this.received - at3;
-    if (known >= bytes2.length) return 0;
-    const fresh = known > 0 ? bytes2.subarray(known) : bytes2;
-    this.#memory.write(this.received, fresh);
-    this.received += fresh.length;
-    const last = this.#origins.at(-1);
-    if ((last == null ? void 0 : last.mirror) === mirror) last.end = this.received;
-    else this.#origins.push({ mirror, end: this.received });
-    return fresh.length;
-  }
-  /** What came next, of one mirror and of one block of memory. */
-  take() {
-    const [origin] = this.#origins;
-    if (origin === void 0) return void 0;
-    const bytes2 = this.#memory.read(this.#taken, origin.end);
-    this.#taken += bytes2.length;
-    if (this.#taken === origin.end) this.#origins.shift();
-    return { mirror: origin.mirror, bytes: bytes2 };
-  }
-};
-var _owner2, _abort2, _overtaken, _SegmentRequest_instances, fetch_fn2, read_fn;
-var SegmentRequest = class {
-  constructor(owner, segment, source2) {
-    __privateAdd(this, _SegmentRequest_instances);
-    __publicField(this, "segment");
-    __publicField(this, "source");
-    __publicField(this, "began");
-    /** Bytes that came, and when the last ones did (`Clock.now`). */
-    __publicField(this, "bytes", 0);
-    __publicField(this, "lastByte");
-    /** Of those, the ones that were new. */
-    __publicField(this, "fresh", 0);
-    /** One stream from the beginning of the file, because the server has no ranges. */
-    __publicField(this, "whole");
-    __privateAdd(this, _owner2);
-    __privateAdd(this, _abort2, new AbortController());
-    __privateAdd(this, _overtaken, false);
-    __privateSet(this, _owner2, owner);
-    this.segment = segment;
-    this.source = source2;
-    this.began = owner.pool.ports.clock.now();
-    this.lastByte = this.began;
-    this.whole = source2.use.kind === "without-ranges";
-  }
-  /** Bytes a millisecond so far; none when nothing came for three seconds. */
-  pace(now) {
-    return now - this.lastByte > 3e3 ? 0 : this.bytes / Math.max(1, now - this.began);
-  }
-  abort(reason2) {
-    __privateGet(this, _abort2).abort(reason2);
-  }
-  /** Another request completed the segment: this one is of no use any more. */
-  overtake() {
-    __privateSet(this, _overtaken, true);
-    __privateGet(this, _abort2).abort(new RequestError("later", "overtaken"));
-  }
-  /** Never rejects. */
-  async run() {
-    try {
-      await __privateMethod(this, _SegmentRequest_instances, fetch_fn2).call(this);
-      return { kind: "complete" };
-    } catch (error) {
-      if (__privateGet(this, _overtaken)) return { kind: "overtaken" };
-      return error instanceof RequestError ? { kind: "fault", fault: error } : { kind: "thrown", error };
-    }
-  }
-};
-_owner2 = new WeakMap();
-_abort2 = new WeakMap();
-_overtaken = new WeakMap();
-_SegmentRequest_instances = new WeakSet();
-fetch_fn2 = async function() {
-  const { pool, path: path5, size: size2 } = __privateGet(this, _owner2);
-  const wanted = this.whole ? { from: 0, to: size2, size: size2 } : { from: this.segment.received, to: this.segment.end, size: size2 };
-  const asked = await get(pool.ports, this.source.mirror.url(path5), {
-    headers: this.whole ? {} : { range: `bytes=${wanted.from}-${wanted.to - 1}` },
-    idleTimeout: pool.idleTimeout,
-    signal: __privateGet(this, _abort2).signal
-  });
-  try {
-    const { from, to: to3 } = grantedRange(asked, wanted, pool.ports.clock.date());
-    this.source.recognise(versionOf(asked));
-    await __privateMethod(this, _SegmentRequest_instances, read_fn).call(this, asked, from, to3);
-    if (to3 < wanted.to) throw new RequestError("later", `it sent ${to3 - from} bytes and no more`);
-  } finally {
-    asked.discard();
-  }
-};
-read_fn = async function(asked, from, to3) {
-  const { pool } = __privateGet(this, _owner2);
-  let at3 = from;
-  for await (const chunk of asked.bytes) {
-    if (at3 + chunk.length > to3)
-      throw new RequestError("later", `it sent more than ${to3 - from} bytes`);
-    this.bytes += chunk.length;
-    this.lastByte = pool.ports.clock.now();
-    const fresh = this.segment.accept(at3, chunk, this.source.mirror);
-    collectAfter(chunk.length);
-    this.fresh += fresh;
-    at3 += chunk.length;
-    if (fresh > 0) __privateGet(this, _owner2).received(this, fresh);
-    await __privateGet(this, _owner2).room(at3);
-  }
-  if (at3 < to3) throw new RequestError("later", `it sent ${at3 - from} of ${to3 - from} bytes`);
-};
-
-// src/download/window.ts
-var Window = class {
-  size;
-  #width;
-  #memory;
-  /** What is planned and was not taken, in order. */
-  #segments = [];
-  #taken = 0;
-  #planned = 0;
-  #held = 0;
-  #mostHeld = 0;
-  /** `width` in bytes; it may change, because several downloads share the memory. */
-  constructor(size2, width, spare) {
-    this.size = size2;
-    this.#width = width;
-    this.#memory = new FileBuffer(spare);
-  }
-  get segments() {
-    return this.#segments;
-  }
-  /** One past the last byte that may be kept now. */
-  get end() {
-    return this.#taken + this.#width();
-  }
-  /** Bytes that came and were not taken: now, and at most. */
-  get held() {
-    return { now: this.#held, most: this.#mostHeld };
-  }
-  /** Whether all of the file was taken. */
-  get over() {
-    return this.#taken === this.size;
-  }
-  /** Whether all of the file is here or was taken. */
-  get complete() {
-    return this.#taken + this.#held === this.size;
-  }
-  /** The first segment that nobody fetches. */
-  get waiting() {
-    return this.#segments.find((one2) => !one2.complete && one2.requests.size === 0);
-  }
-  /** The smallest segment worth a request of its own. */
-  get least() {
-    return Math.ceil(this.#width() / 64);
-  }
-  /** Whether there is room for a segment, if only for a small one. */
-  get hasRoom() {
-    const left = this.size - this.#planned;
-    return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
-  }
-  /**
-   * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
-   * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
-   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the
-   * file they get smaller, for `running` requests and this one to end together. Where the consumer is slower
-   * than the network, one connection keeps up with it, whose share is all: few large segments. (One that took
-   * what little room there is would have many like it follow.)
-   */
-  cut(share, running) {
-    const width = this.#width();
-    const left = this.size - this.#planned;
-    const fair = share === void 0 ? width / 32 : width / 2 * share;
-    const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
-    const length = Math.min(Math.ceil(wanted), left);
-    if (length > this.end - this.#planned) return void 0;
-    const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
-    this.#segments.push(segment);
-    this.#planned = segment.end;
-    return segment;
-  }
-  /**
-   * All that is missing as one segment, for one stream from a server without ranges. Nothing may be under
-   * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
-   */
-  rest() {
-    const gap = this.#segments.findIndex((one2) => !one2.complete);
-    if (gap !== -1) {
-      for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
-    } else if (this.#planned < this.size) {
-      this.#segments.push(new Segment(this.#planned, this.size, this.#memory));
-    }
-    const last = this.#segments.at(-1);
-    if (last === void 0 || last.complete) return void 0;
-    last.end = this.size;
-    this.#planned = this.size;
-    return last;
-  }
-  /** One stream broke: what it did not bring may come in several segments again. */
-  shorten(last) {
-    last.end = last.received;
-    this.#planned = last.end;
-    if (last.over && this.#segments.at(-1) === last) this.#segments.pop();
-  }
-  /** So many bytes more are here. */
-  keep(bytes2) {
-    this.#held += bytes2;
-    this.#mostHeld = Math.max(this.#mostHeld, this.#held);
-  }
-  /** The next bytes in order, if they are here. Those of the last time are done with. */
-  take() {
-    this.#memory.forget(this.#taken);
-    const [first2] = this.#segments;
-    const piece = first2 == null ? void 0 : first2.take();
-    if (first2 === void 0 || piece === void 0) return void 0;
-    this.#taken += piece.bytes.length;
-    this.#held -= piece.bytes.length;
-    if (first2.over) this.#segments.shift();
-    return piece;
-  }
-};
-var BlockPool = class {
-  /** Bytes in a block. */
-  size;
-  #blocks = [];
-  constructor(size2 = 256 * 1024) {
-    this.size = size2;
-  }
-  take() {
-    var _a6;
-    return (_a6 = this.#blocks.pop()) != null ? _a6 : Buffer.allocUnsafeSlow(this.size);
-  }
-  giveBack(block) {
-    this.#blocks.push(block);
-  }
-};
-var _spare, _blocks, _first, _FileBuffer_instances, block_fn;
-var FileBuffer = class {
-  constructor(spare) {
-    __privateAdd(this, _FileBuffer_instances);
-    __privateAdd(this, _spare);
-    __privateAdd(this, _blocks, /* @__PURE__ */ new Map());
-    __privateAdd(this, _first, 0);
-    __privateSet(this, _spare, spare);
-  }
-  write(position, bytes2) {
-    const { size: size2 } = __privateGet(this, _spare);
-    for (let from = 0; from < bytes2.length; ) {
-      const at3 = position + from;
-      const part = bytes2.subarray(from, from + size2 - at3 % size2);
-      __privateMethod(this, _FileBuffer_instances, block_fn).call(this, at3).set(part, at3 % size2);
-      from += part.length;
-    }
-  }
-  /** What was written from `start` on, up to `end` or the end of the block: a view. */
-  read(start2, end) {
-    const at3 = start2 % __privateGet(this, _spare).size;
-    return __privateMethod(this, _FileBuffer_instances, block_fn).call(this, start2).subarray(at3, at3 + end - start2);
-  }
-  /** Nothing before that position is wanted any more, and no view of it is used. */
-  forget(position) {
-    for (; (__privateGet(this, _first) + 1) * __privateGet(this, _spare).size <= position; __privateSet(this, _first, __privateGet(this, _first) + 1)) {
-      const block = __privateGet(this, _blocks).get(__privateGet(this, _first));
-      if (block !== void 0) __privateGet(this, _spare).giveBack(block);
-      __privateGet(this, _blocks).delete(__privateGet(this, _first));
-    }
-  }
-};
-_spare = new WeakMap();
-_blocks = new WeakMap();
-_first = new WeakMap();
-_FileBuffer_instances = new WeakSet();
-block_fn = function(position) {
-  var _a6;
-  const index2 = Math.floor(position / __privateGet(this, _spare).size);
-  const block = (_a6 = __privateGet(this, _blocks).get(index2)) != null ? _a6 : __privateGet(this, _spare).take();
-  __privateGet(this, _blocks).set(index2, block);
-  return block;
-};
-
-// src/download/mirrors.ts
-var MiB = 1024 * 1024;
-var DEFAULTS = { connections: 4, window: 16 * MiB, idleTimeout: 3e4, note: () => {
-} };
-var LEAST_WINDOW = 4 * MiB;
-var FIRST_BACKOFF = 500;
-var LONGEST_BACKOFF = 6e4;
-var RATE_LASTS = 6e4;
-var LEAST_MEASURE = { bytes: 128 * 1024, milliseconds: 1e3 };
-var Mirror = class {
-  /** An http or https URL that ends in `/`. */
-  base;
-  health = { kind: "healthy" };
-  /** Requests to it that run now. */
-  busy = 0;
-  /** Bytes a second of one connection, smoothed, and when that was known. */
-  measured;
-  constructor(base) {
-    this.base = asBase(base);
-  }
-  /** The URL of a file below the base. Throws `bad-repository` for a path that leads anywhere else. */
-  url(path5) {
-    const url3 = URL.canParse(path5, this.base) ? new URL(path5, this.base) : void 0;
-    if (!(url3 == null ? void 0 : url3.href.startsWith(this.base)) || url3.search !== "" || url3.hash !== "") {
-      throw new Failure(
-        "bad-repository",
-        `The repository names a file outside of itself: '${path5.slice(0, 200)}'.`,
-        "Use another mirror, and tell whoever runs this one."
-      );
-    }
-    return url3.href;
-  }
-};
-var _settings, _listeners, _downloads, _MirrorPool_instances, set_fn, changed_fn;
-var MirrorPool = class {
-  /** Throws `usage` for a base that is no http or https URL, or when there is none. */
-  constructor(bases, ports, settings = {}) {
-    __privateAdd(this, _MirrorPool_instances);
-    /** In the order they were given: the first is the one whose "not found" is believed. */
-    __publicField(this, "mirrors");
-    __publicField(this, "ports");
-    __publicField(this, "idleTimeout");
-    /** Blocks of memory that its downloads share. */
-    __publicField(this, "spare", new BlockPool());
-    __privateAdd(this, _settings);
-    __privateAdd(this, _listeners, /* @__PURE__ */ new Set());
-    __privateAdd(this, _downloads, 0);
-    this.mirrors = [...new Set(bases.map(asBase))].map((base) => new Mirror(base));
-    if (this.mirrors.length === 0) {
-      throw new Failure("usage", "There is no mirror to fetch from.", "Name one with --mirror.");
-    }
-    this.ports = ports;
-    __privateSet(this, _settings, { ...DEFAULTS, ...settings });
-    this.idleTimeout = __privateGet(this, _settings).idleTimeout;
-  }
-  /** Called whenever a connection is free again or a mirror's health changed. Returns how to end it. */
-  onChange(listener) {
-    __privateGet(this, _listeners).add(listener);
-    return () => void __privateGet(this, _listeners).delete(listener);
-  }
-  /** A download begins: from now on it has its share of the window and of the connections. Returns how to end it. */
-  join() {
-    __privateSet(this, _downloads, __privateGet(this, _downloads) + 1);
-    return () => {
-      __privateSet(this, _downloads, __privateGet(this, _downloads) - 1);
-      __privateMethod(this, _MirrorPool_instances, changed_fn).call(this);
-    };
-  }
-  /** What one download may use now: bytes of window, and connections to each mirror. */
-  get share() {
-    const downloads = Math.max(1, __privateGet(this, _downloads));
-    const { window: window2 } = __privateGet(this, _settings);
-    return {
-      window: Math.max(Math.min(LEAST_WINDOW, window2), Math.floor(window2 / downloads)),
-      connections: Math.ceil(__privateGet(this, _settings).connections / downloads)
-    };
-  }
-  /** Whether a mirror may be asked now: it is not aside, and has a connection free. */
-  isAvailable(mirror) {
-    return mirror.busy < __privateGet(this, _settings).connections && this.availableAt(mirror) <= this.ports.clock.now();
-  }
-  /** When a mirror may be asked again (`Clock.now`); Infinity for never. */
-  availableAt({ health }) {
-    if (health.kind === "banned") return Number.POSITIVE_INFINITY;
-    return health.kind === "backing-off" ? health.until : 0;
-  }
-  /** Takes a connection to a mirror. Returns how to give it back. */
-  connect(mirror) {
-    mirror.busy += 1;
-    return () => {
-      mirror.busy -= 1;
-      __privateMethod(this, _MirrorPool_instances, changed_fn).call(this);
-    };
-  }
-  /** Bytes a second that one connection to the mirror brings, if that was measured lately. */
-  rate({ measured: measured2 }) {
-    return measured2 && this.ports.clock.now() - measured2.at < RATE_LASTS ? measured2.rate : void 0;
-  }
-  /** A request brought so many bytes in so many milliseconds. */
-  measure(mirror, bytes2, milliseconds) {
-    if (bytes2 < LEAST_MEASURE.bytes && milliseconds < LEAST_MEASURE.milliseconds) return;
-    const now = Math.max(1, bytes2 * 1e3 / Math.max(1, milliseconds));
-    const before = this.rate(mirror);
-    const rate = before === void 0 ? now : 0.6 * before + 0.4 * now;
-    mirror.measured = { rate, at: this.ports.clock.now() };
-  }
-  /** A request came to its end: the mirror is well. */
-  succeeded(mirror) {
-    if (mirror.health.kind === "backing-off") __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "healthy" });
-  }
-  /**
-   * A request that began then (`Clock.now`) failed: the mirror is set aside, each time in a row for twice as
-   * long, with jitter, or for as long as it asked. Several requests lost to one event count once.
-   */
-  failed(mirror, began, error, retryAfter2) {
-    var _a6, _b3;
-    const { health } = mirror;
-    if (health.kind === "banned") return;
-    const now = this.ports.clock.now();
-    const before = health.kind === "backing-off" ? health : void 0;
-    const sameEvent = before !== void 0 && began < before.since;
-    const failures = ((_a6 = before == null ? void 0 : before.failures) != null ? _a6 : 0) + (sameEvent ? 0 : 1);
-    const wait2 = retryAfter2 != null ? retryAfter2 : this.backoff(failures);
-    const until = Math.max(now + wait2, (_b3 = before == null ? void 0 : before.until) != null ? _b3 : 0);
-    if (before === void 0 || wait2 > this.idleTimeout) {
-      __privateGet(this, _settings).note(
-        `${mirror.base}: ${error}; set aside for ${((until - now) / 1e3).toFixed(1)} s`
-      );
-    }
-    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "backing-off", until, failures, since: now, error });
-  }
-  /** The mirror delivered bytes that are not what the repository promises: nothing more is taken from it. */
-  ban(mirror, error) {
-    __privateGet(this, _settings).note(`${mirror.base}: ${error}; not used any more`);
-    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "banned", error });
-  }
-  /** Milliseconds to wait after so many failures in a row: doubled each time, the half of it by chance. */
-  backoff(failures) {
-    const most = Math.min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** Math.max(0, failures - 1));
-    return most * (0.5 + this.ports.random() / 2);
-  }
-  /** Resolves when something changed, at that time (`Clock.now`) at the latest. */
-  async change(until, signal) {
-    signal == null ? void 0 : signal.throwIfAborted();
-    const over = new AbortController();
-    const abort = () => over.abort();
-    const end = this.onChange(abort);
-    signal == null ? void 0 : signal.addEventListener("abort", abort);
-    const { clock } = this.ports;
-    await clock.sleep(Math.max(0, until - clock.now()), over.signal).catch(() => {
-    });
-    signal == null ? void 0 : signal.removeEventListener("abort", abort);
-    end();
-    signal == null ? void 0 : signal.throwIfAborted();
-  }
-};
-_settings = new WeakMap();
-_listeners = new WeakMap();
-_downloads = new WeakMap();
-_MirrorPool_instances = new WeakSet();
-set_fn = function(mirror, health) {
-  mirror.health = health;
-  __privateMethod(this, _MirrorPool_instances, changed_fn).call(this);
-};
-changed_fn = function() {
-  for (const listener of [...__privateGet(this, _listeners)]) listener();
-};
-function asBase(text3) {
-  const url3 = URL.canParse(text3) ? new URL(text3) : void 0;
-  const secret = url3 !== void 0 && (url3.username !== "" || url3.password !== "");
-  if (!url3 || secret || !/^https?:$/.test(url3.protocol) || url3.search !== "" || url3.hash !== "") {
-    throw new Failure(
-      "usage",
-      // A password that was given must not come back in a message.
-      secret ? "A mirror cannot have a user or a password." : `'${text3}' is not a mirror.`,
-      "A mirror is an http or https URL, such as https://repo.openeuler.org/."
-    );
-  }
-  return url3.href.endsWith("/") ? url3.href : `${url3.href}/`;
-}
-
-// src/jobs/build/budget.ts
-var _free, _queue, _Budget_instances, serve_fn;
-var Budget = class {
-  constructor(capacity) {
-    __privateAdd(this, _Budget_instances);
-    __publicField(this, "capacity");
-    __privateAdd(this, _free);
-    __privateAdd(this, _queue, []);
-    this.capacity = Math.max(0, capacity);
-    __privateSet(this, _free, this.capacity);
-  }
-  get free() {
-    return __privateGet(this, _free);
-  }
-  /** Waits for `amount`; the function that comes back returns it, once. */
-  async take(amount, signal) {
-    signal == null ? void 0 : signal.throwIfAborted();
-    const wanted = Math.min(amount, this.capacity);
-    await new Promise((resolve10, reject) => {
-      const leave = () => {
-        __privateGet(this, _queue).splice(__privateGet(this, _queue).indexOf(entry), 1);
-        reject(signal == null ? void 0 : signal.reason);
-        __privateMethod(this, _Budget_instances, serve_fn).call(this);
-      };
-      const entry = {
-        amount: wanted,
-        grant: () => {
-          signal == null ? void 0 : signal.removeEventListener("abort", leave);
-          resolve10();
-        }
-      };
-      signal == null ? void 0 : signal.addEventListener("abort", leave, { once: true });
-      __privateGet(this, _queue).push(entry);
-      __privateMethod(this, _Budget_instances, serve_fn).call(this);
-    });
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      __privateSet(this, _free, __privateGet(this, _free) + wanted);
-      __privateMethod(this, _Budget_instances, serve_fn).call(this);
-    };
-  }
-};
-_free = new WeakMap();
-_queue = new WeakMap();
-_Budget_instances = new WeakSet();
-serve_fn = function() {
-  for (let first2 = __privateGet(this, _queue)[0]; first2 && first2.amount <= __privateGet(this, _free); first2 = __privateGet(this, _queue)[0]) {
-    __privateGet(this, _queue).shift();
-    __privateSet(this, _free, __privateGet(this, _free) - first2.amount);
-    first2.grant();
-  }
-};
-
-// src/download/history.ts
-var import_node_crypto11 = require("crypto");
-var LARGEST_BLOCK = 1024 * 1024;
-var _comparisons, _only, _mirrors, _open, _bytes2, _History_instances, record_fn;
-var History = class {
-  /**
-   * `earlier`: fetches of the same file to compare with, however early they ended. `only`: there is but one
-   * mirror, so that nobody asks who of several was wrong, and no block is hashed to tell.
-   */
-  constructor(earlier = [], { only = false } = {}) {
-    __privateAdd(this, _History_instances);
-    __publicField(this, "blocks", []);
-    __privateAdd(this, _comparisons);
-    __privateAdd(this, _only);
-    __privateAdd(this, _mirrors, /* @__PURE__ */ new Set());
-    __privateAdd(this, _open);
-    __privateAdd(this, _bytes2, 0);
-    __privateSet(this, _comparisons, new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)])));
-    __privateSet(this, _only, only);
-  }
-  /** Bytes delivered so far. */
-  get bytes() {
-    return __privateGet(this, _bytes2);
-  }
-  get mirrors() {
-    return __privateGet(this, _mirrors);
-  }
-  add(mirror, bytes2) {
-    __privateGet(this, _mirrors).add(mirror);
-    if (__privateGet(this, _only)) __privateSet(this, _bytes2, __privateGet(this, _bytes2) + bytes2.length);
-    else __privateMethod(this, _History_instances, record_fn).call(this, mirror, bytes2);
-  }
-  /** The delivery is over, here or before its time. */
-  end() {
-    if (__privateGet(this, _open) === void 0) return;
-    const { mirror, start: start2, hash } = __privateGet(this, _open);
-    this.blocks.push({ mirror, start: start2, end: __privateGet(this, _bytes2), sha256: hash.digest("hex") });
-    __privateSet(this, _open, void 0);
-  }
-  /** Where an earlier fetch, one of those it was made with, had other bytes. */
-  differences(earlier) {
-    var _a6, _b3;
-    return (_b3 = (_a6 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a6.differences) != null ? _b3 : [];
-  }
-};
-_comparisons = new WeakMap();
-_only = new WeakMap();
-_mirrors = new WeakMap();
-_open = new WeakMap();
-_bytes2 = new WeakMap();
-_History_instances = new WeakSet();
-record_fn = function(mirror, bytes2) {
-  var _a6, _b3;
-  for (const comparison of __privateGet(this, _comparisons).values()) comparison.add(mirror, bytes2);
-  if (((_a6 = __privateGet(this, _open)) == null ? void 0 : _a6.mirror) !== mirror) this.end();
-  for (let from = 0; from < bytes2.length; ) {
-    (_b3 = __privateGet(this, _open)) != null ? _b3 : __privateSet(this, _open, { mirror, start: __privateGet(this, _bytes2), hash: (0, import_node_crypto11.createHash)("sha256") });
-    const end = __privateGet(this, _open).start + LARGEST_BLOCK;
-    const part = bytes2.subarray(from, from + end - __privateGet(this, _bytes2));
-    __privateGet(this, _open).hash.update(part);
-    __privateSet(this, _bytes2, __privateGet(this, _bytes2) + part.length);
-    from += part.length;
-    if (__privateGet(this, _bytes2) === end) this.end();
-  }
-};
-var _blocks2, _nth, _at, _hash, _mirrors2, _Comparison_instances, compare_fn;
-var Comparison = class {
-  constructor(blocks) {
-    __privateAdd(this, _Comparison_instances);
-    __publicField(this, "differences", []);
-    __privateAdd(this, _blocks2);
-    __privateAdd(this, _nth, 0);
-    __privateAdd(this, _at, 0);
-    __privateAdd(this, _hash, (0, import_node_crypto11.createHash)("sha256"));
-    __privateAdd(this, _mirrors2, /* @__PURE__ */ new Set());
-    __privateSet(this, _blocks2, blocks);
-  }
-  add(mirror, bytes2) {
-    for (let from = 0; from < bytes2.length; ) {
-      const block = __privateGet(this, _blocks2)[__privateGet(this, _nth)];
-      if (block === void 0) return;
-      const part = bytes2.subarray(from, from + block.end - __privateGet(this, _at));
-      __privateGet(this, _hash).update(part);
-      __privateGet(this, _mirrors2).add(mirror);
-      __privateSet(this, _at, __privateGet(this, _at) + part.length);
-      from += part.length;
-      if (__privateGet(this, _at) === block.end) __privateMethod(this, _Comparison_instances, compare_fn).call(this, block);
-    }
-  }
-};
-_blocks2 = new WeakMap();
-_nth = new WeakMap();
-_at = new WeakMap();
-_hash = new WeakMap();
-_mirrors2 = new WeakMap();
-_Comparison_instances = new WeakSet();
-compare_fn = function(block) {
-  if (__privateGet(this, _hash).digest("hex") !== block.sha256) {
-    this.differences.push({ block, now: __privateGet(this, _mirrors2) });
-  }
-  __privateSet(this, _nth, __privateGet(this, _nth) + 1);
-  __privateSet(this, _hash, (0, import_node_crypto11.createHash)("sha256"));
-  __privateSet(this, _mirrors2, /* @__PURE__ */ new Set());
-};
-function guilty(wrong, right) {
-  const differences = right.differences(wrong);
-  const accused = differences.filter(({ block, now }) => !now.has(block.mirror));
-  return new Set(accused.map(({ block }) => block.mirror));
-}
-
-// src/download/scheduler.ts
-var TICK = 500;
-var PROGRESS = 64 * 1024;
-var LONGEST_WAIT2 = 10 * 6e4;
-var HEAD_START = 2e3;
-var WORTH_A_RACE = { times: 2, plus: 1e3 };
-var _window, _sources2, _requests, _waiting, _over3, _leave, _state2, _Scheduler_instances, roomFor_fn, step_fn, fill_fn, segmentFor_fn, choose_fn, isWorthwhile_fn, pace_get, giveUp_fn, race_fn, start_fn, settle_fn, tick_fn, stop_fn, woken_fn, wake_fn;
-var Scheduler = class {
-  constructor(pool, file, mirrors) {
-    __privateAdd(this, _Scheduler_instances);
-    __publicField(this, "pool");
-    __publicField(this, "path");
-    __publicField(this, "size");
-    __privateAdd(this, _window);
-    __privateAdd(this, _sources2);
-    __privateAdd(this, _requests, /* @__PURE__ */ new Set());
-    /** Whoever waits for bytes or for room. */
-    __privateAdd(this, _waiting, /* @__PURE__ */ new Set());
-    __privateAdd(this, _over3, new AbortController());
-    __privateAdd(this, _leave, () => {
-    });
-    __privateAdd(this, _state2, { kind: "running" });
-    this.pool = pool;
-    this.path = file.path;
-    this.size = file.size;
-    __privateSet(this, _window, new Window(file.size, () => pool.share.window, pool.spare));
-    __privateSet(this, _sources2, mirrors.map((mirror) => new MirrorState(mirror)));
-  }
-  get buffered() {
-    return __privateGet(this, _window).held;
-  }
-  begin() {
-    const leavePool = this.pool.join();
-    const stopListening = this.pool.onChange(() => __privateMethod(this, _Scheduler_instances, step_fn).call(this));
-    __privateSet(this, _leave, () => {
-      stopListening();
-      leavePool();
-    });
-    void __privateMethod(this, _Scheduler_instances, tick_fn).call(this);
-    __privateMethod(this, _Scheduler_instances, step_fn).call(this);
-  }
-  /** The next bytes in order; undefined after the last. Throws what made the download fail. */
-  async next() {
-    while (!__privateGet(this, _window).over) {
-      if (__privateGet(this, _state2).kind === "failed") throw __privateGet(this, _state2).error;
-      const piece = __privateGet(this, _window).take();
-      if (piece !== void 0) {
-        __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
-        __privateMethod(this, _Scheduler_instances, fill_fn).call(this);
-        return piece;
-      }
-      await __privateMethod(this, _Scheduler_instances, woken_fn).call(this);
-    }
-    return void 0;
-  }
-  fail(error) {
-    if (__privateGet(this, _state2).kind === "running") __privateMethod(this, _Scheduler_instances, stop_fn).call(this, { kind: "failed", error }, error);
-  }
-  leave() {
-    if (__privateGet(this, _state2).kind === "running") __privateMethod(this, _Scheduler_instances, stop_fn).call(this, { kind: "left" }, new Error("left"));
-    __privateGet(this, _leave).call(this);
-  }
-  received(request2, fresh) {
-    __privateGet(this, _window).keep(fresh);
-    const { segment } = request2;
-    if (segment.complete) {
-      for (const other of segment.requests) if (other !== request2) other.overtake();
-    }
-    if (segment === __privateGet(this, _window).segments[0]) __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
-  }
-  room(position) {
-    return position < __privateGet(this, _window).end ? void 0 : __privateMethod(this, _Scheduler_instances, roomFor_fn).call(this, position);
-  }
-};
-_window = new WeakMap();
-_sources2 = new WeakMap();
-_requests = new WeakMap();
-_waiting = new WeakMap();
-_over3 = new WeakMap();
-_leave = new WeakMap();
-_state2 = new WeakMap();
-_Scheduler_instances = new WeakSet();
-roomFor_fn = async function(position) {
-  while (position >= __privateGet(this, _window).end && __privateGet(this, _state2).kind === "running") await __privateMethod(this, _Scheduler_instances, woken_fn).call(this);
-};
-step_fn = function() {
-  __privateMethod(this, _Scheduler_instances, fill_fn).call(this);
-  __privateMethod(this, _Scheduler_instances, giveUp_fn).call(this);
-};
-fill_fn = function() {
-  while (__privateGet(this, _state2).kind === "running") {
-    const waiting = __privateGet(this, _window).waiting;
-    if (waiting === void 0 && !__privateGet(this, _window).hasRoom) return;
-    const source2 = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, waiting);
-    if (source2 === void 0) return;
-    const segment = __privateMethod(this, _Scheduler_instances, segmentFor_fn).call(this, source2, waiting);
-    if (segment === void 0) return;
-    __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, source2);
-  }
-};
-segmentFor_fn = function({ mirror, use }, waiting) {
-  if (use.kind === "without-ranges") return __privateGet(this, _window).rest();
-  const rate = this.pool.rate(mirror);
-  const share = rate === void 0 ? void 0 : rate / (__privateGet(this, _Scheduler_instances, pace_get) + rate);
-  return waiting != null ? waiting : __privateGet(this, _window).cut(share, __privateGet(this, _requests).size);
-};
-/** The best mirror with a free connection; for a segment that some failed on, another one if there is. */
-choose_fn = function(segment) {
-  const { connections } = this.pool.share;
-  const free2 = __privateGet(this, _sources2).filter(
-    ({ mirror, use, busy }) => use.kind !== "none" && busy < connections && this.pool.isAvailable(mirror)
-  );
-  const ranged = free2.filter((one2) => one2.use.kind === "ranges" && __privateMethod(this, _Scheduler_instances, isWorthwhile_fn).call(this, one2));
-  if (ranged.length === 0) return __privateGet(this, _requests).size === 0 ? free2[0] : void 0;
-  const order = ({ mirror, busy }) => {
-    var _a6;
-    return [
-      (segment == null ? void 0 : segment.failed.has(mirror)) ? 1 : 0,
-      -((_a6 = this.pool.rate(mirror)) != null ? _a6 : Number.MAX_VALUE),
-      // one that nobody knows is worth a try
-      busy
-    ];
-  };
-  return ranged.reduce((best, one2) => isBefore(order(one2), order(best)) ? one2 : best);
-};
-/** A mirror is left out when its smallest segment would take longer than the whole window does at this pace. */
-isWorthwhile_fn = function({ mirror }) {
-  const rate = this.pool.rate(mirror);
-  return rate === void 0 || rate * this.pool.share.window >= __privateGet(this, _Scheduler_instances, pace_get) * __privateGet(this, _window).least;
-};
-pace_get = function() {
-  var _a6;
-  let sum2 = 0;
-  for (const { source: source2 } of __privateGet(this, _requests)) sum2 += (_a6 = this.pool.rate(source2.mirror)) != null ? _a6 : 0;
-  return sum2;
-};
-/** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
-giveUp_fn = function() {
-  if (__privateGet(this, _state2).kind !== "running" || __privateGet(this, _requests).size > 0 || __privateGet(this, _window).complete) return;
-  const usable = __privateGet(this, _sources2).filter(({ use }) => use.kind !== "none");
-  const soonest = Math.min(...usable.map(({ mirror }) => this.pool.availableAt(mirror)));
-  if (soonest <= this.pool.ports.clock.now() + LONGEST_WAIT2) return;
-  const errors = __privateGet(this, _sources2).map(({ mirror, lastError }) => [mirror, lastError]);
-  this.fail(unreachable(this.path, errors));
-};
-/** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
-race_fn = function() {
-  var _a6;
-  const now = this.pool.ports.clock.now();
-  for (const segment of __privateGet(this, _window).segments) {
-    const [slow, second] = segment.requests;
-    if (slow === void 0 || second !== void 0 || segment.complete) continue;
-    if (now - slow.began < HEAD_START) continue;
-    const rival = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, segment);
-    if ((rival == null ? void 0 : rival.use.kind) !== "ranges") return;
-    const left = segment.end - segment.received;
-    const rate = ((_a6 = this.pool.rate(rival.mirror)) != null ? _a6 : 0) / 1e3;
-    const { times: times2, plus } = WORTH_A_RACE;
-    if (left / slow.pace(now) > times2 * left / rate + plus) __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, rival);
-  }
-};
-start_fn = function(segment, source2) {
-  const request2 = new SegmentRequest(this, segment, source2);
-  const giveBack = this.pool.connect(source2.mirror);
-  __privateGet(this, _requests).add(request2);
-  segment.requests.add(request2);
-  source2.busy += 1;
-  void request2.run().then((ending) => {
-    __privateGet(this, _requests).delete(request2);
-    segment.requests.delete(request2);
-    source2.busy -= 1;
-    __privateMethod(this, _Scheduler_instances, settle_fn).call(this, request2, ending);
-    giveBack();
-  });
-};
-settle_fn = function(request2, ending) {
-  const { source: source2, segment, began, bytes: bytes2, fresh } = request2;
-  const { mirror } = source2;
-  const now = this.pool.ports.clock.now();
-  this.pool.measure(mirror, bytes2, now - began);
-  if (ending.kind === "complete" || fresh >= PROGRESS) {
-    source2.succeeded();
-    this.pool.succeeded(mirror);
-  }
-  if (ending.kind === "thrown") this.fail(ending.error);
-  if (ending.kind !== "fault") return;
-  const { fault } = ending;
-  segment.failed.add(mirror);
-  source2.failed(fault, began, now);
-  if (request2.whole && segment.requests.size === 0) __privateGet(this, _window).shorten(segment);
-  if (fault.retry === "later") {
-    this.pool.failed(mirror, began, fault.message, fault.retryAfter);
-  }
-};
-tick_fn = async function() {
-  while (__privateGet(this, _state2).kind === "running") {
-    await this.pool.ports.clock.sleep(TICK, __privateGet(this, _over3).signal).catch(() => {
-    });
-    __privateMethod(this, _Scheduler_instances, step_fn).call(this);
-    if (__privateGet(this, _state2).kind === "running") __privateMethod(this, _Scheduler_instances, race_fn).call(this);
-  }
-};
-stop_fn = function(state, reason2) {
-  __privateSet(this, _state2, state);
-  __privateGet(this, _over3).abort();
-  for (const request2 of __privateGet(this, _requests)) request2.abort(reason2);
-  __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
-};
-woken_fn = function() {
-  return new Promise((resolve10) => __privateGet(this, _waiting).add(resolve10));
-};
-wake_fn = function() {
-  if (__privateGet(this, _waiting).size === 0) return;
-  const waiting = [...__privateGet(this, _waiting)];
-  __privateGet(this, _waiting).clear();
-  for (const resolve10 of waiting) resolve10();
-};
-function isBefore(one2, other) {
-  const at3 = one2.findIndex((value, index2) => value !== other[index2]);
-  return at3 !== -1 && one2[at3] < other[at3];
-}
-var MOST_FAILURES = 8;
-var MirrorState = class {
-  mirror;
-  use = { kind: "ranges" };
-  /** Requests of this download that run now. */
-  busy = 0;
-  lastError;
-  #first;
-  #strikes = 0;
-  #struckAt = 0;
-  constructor(mirror) {
-    this.mirror = mirror;
-  }
-  /** Holds a version against the first one that this mirror showed. Throws a `RequestError` when it is another. */
-  recognise(version) {
-    var _a6;
-    (_a6 = this.#first) != null ? _a6 : this.#first = version;
-    const other = difference(this.#first, version);
-    if (other !== void 0)
-      throw new RequestError("later", `the file changed while it was read: ${other}`);
-  }
-  succeeded() {
-    this.#strikes = 0;
-  }
-  /** A request that began then failed now; several lost to one event count once. */
-  failed(fault, began, now) {
-    this.lastError = fault.message;
-    if (fault.retry === "without-ranges") this.use = { kind: "without-ranges" };
-    if (fault.retry === "never") this.use = { kind: "none" };
-    if (fault.retry !== "later" || began < this.#struckAt) return;
-    this.#struckAt = now;
-    this.#strikes += 1;
-    if (this.#strikes >= MOST_FAILURES) this.use = { kind: "none" };
-  }
-};
-
-// src/download/download.ts
-var Download = class {
-  resource;
-  /** Which mirror served what was delivered so far. */
-  history;
-  #scheduler;
-  #signal;
-  #begun = false;
-  constructor(pool, resource, options3 = {}) {
-    this.resource = resource;
-    this.history = new History(options3.after, { only: pool.mirrors.length === 1 });
-    this.#signal = options3.signal;
-    const mirrors = pool.mirrors.filter((mirror) => {
-      var _a6;
-      return !((_a6 = options3.avoid) == null ? void 0 : _a6.has(mirror));
-    });
-    this.#scheduler = new Scheduler(pool, resource, mirrors);
-  }
-  /** Bytes that came and were not taken yet: now, and at most. */
-  get buffered() {
-    return this.#scheduler.buffered;
-  }
-  async *[Symbol.asyncIterator]() {
-    var _a6, _b3, _c;
-    if (this.#begun) throw new Failure("internal", "A download can be read only once.");
-    this.#begun = true;
-    (_a6 = this.#signal) == null ? void 0 : _a6.throwIfAborted();
-    const scheduler = this.#scheduler;
-    const abort = () => {
-      var _a7;
-      return scheduler.fail((_a7 = this.#signal) == null ? void 0 : _a7.reason);
-    };
-    (_b3 = this.#signal) == null ? void 0 : _b3.addEventListener("abort", abort);
-    scheduler.begin();
-    try {
-      for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
-        this.history.add(piece.mirror, piece.bytes);
-        yield piece.bytes;
-      }
-    } finally {
-      (_c = this.#signal) == null ? void 0 : _c.removeEventListener("abort", abort);
-      this.history.end();
-      scheduler.leave();
-    }
-  }
-};
-function download(pool, resource, options3 = {}) {
-  return new Download(pool, resource, options3);
-}
-
-// src/download/elsewhere.ts
-var FETCHES = 3;
-function nextToAvoid(pool, wrong) {
-  if (wrong.length === 0) return /* @__PURE__ */ new Set();
-  if (wrong.length >= FETCHES) return void 0;
-  const honest = pool.mirrors.filter(({ health }) => health.kind !== "banned");
-  const served = new Set(wrong.flatMap(({ mirrors }) => [...mirrors]));
-  if (honest.some((mirror) => !served.has(mirror))) return served;
-  const alone = new Set(wrong.flatMap(({ mirrors }) => mirrors.size === 1 ? [...mirrors] : []));
-  const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
-  const [best] = candidates.toSorted(
-    (one2, other) => {
-      var _a6, _b3;
-      return ((_a6 = pool.rate(other)) != null ? _a6 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
-    }
-  );
-  if (best === void 0) return void 0;
-  return new Set(pool.mirrors.filter((mirror) => mirror !== best));
-}
-function describeDisagreement(fetches) {
-  const last = fetches.at(-1);
-  const [one2] = fetches.flatMap((earlier) => {
-    var _a6;
-    return (_a6 = last == null ? void 0 : last.differences(earlier)) != null ? _a6 : [];
-  });
-  if (one2 === void 0) return void 0;
-  const { mirror, start: start2, end } = one2.block;
-  const now = [...one2.now].map(({ base }) => base).join(" and ");
-  return `${mirror.base} and ${now} have different bytes from ${start2} to ${end - 1}`;
-}
-
-// src/jobs/build/courier.ts
-var _pool3, _kernel2, _signal, _downloads2, _Courier_instances, histories_get;
-var Courier = class {
-  constructor(pool, kernel, signal) {
-    __privateAdd(this, _Courier_instances);
-    __privateAdd(this, _pool3);
-    __privateAdd(this, _kernel2);
-    __privateAdd(this, _signal);
-    __privateAdd(this, _downloads2, []);
-    __privateSet(this, _pool3, pool);
-    __privateSet(this, _kernel2, kernel);
-    __privateSet(this, _signal, signal);
-  }
-  /** Where the package is at the first mirror: for the record, whoever served it. */
-  get url() {
-    const [first2] = __privateGet(this, _pool3).mirrors;
-    return first2.url(__privateGet(this, _kernel2).locations[0]);
-  }
-  /** Whether there is use in fetching again what came wrong every time so far. */
-  get canTryAgain() {
-    return nextToAvoid(__privateGet(this, _pool3), __privateGet(this, _Courier_instances, histories_get)) !== void 0;
-  }
-  /** Sets out; after wrong bytes without the mirrors that may have served them. */
-  fetch() {
-    const { locations, size: size2 } = __privateGet(this, _kernel2);
-    const resource = { path: locations[0], size: size2 };
-    const next2 = download(__privateGet(this, _pool3), resource, {
-      signal: __privateGet(this, _signal),
-      avoid: nextToAvoid(__privateGet(this, _pool3), __privateGet(this, _Courier_instances, histories_get)),
-      after: __privateGet(this, _Courier_instances, histories_get)
-    });
-    __privateGet(this, _downloads2).push(next2);
-    return next2;
-  }
-  /** Who served what was fetched last, and where it differs from what came before, for a message. */
-  get servedBy() {
-    var _a6, _b3;
-    const mirrors = [...(_b3 = (_a6 = __privateGet(this, _Courier_instances, histories_get).at(-1)) == null ? void 0 : _a6.mirrors) != null ? _b3 : []].map(({ base }) => base);
-    const difference2 = describeDisagreement(__privateGet(this, _Courier_instances, histories_get));
-    return `${mirrors.join(" and ") || "no mirror"}${difference2 ? ` (${difference2})` : ""}`;
-  }
-  /** What was fetched last is right: mirrors that served something else before are not asked again. */
-  confirm() {
-    const right = __privateGet(this, _Courier_instances, histories_get).at(-1);
-    if (!right) return;
-    for (const wrong of __privateGet(this, _Courier_instances, histories_get).slice(0, -1)) {
-      for (const mirror of guilty(wrong, right)) {
-        __privateGet(this, _pool3).ban(mirror, `served wrong bytes of ${__privateGet(this, _kernel2).nvra}`);
-      }
-    }
-  }
-};
-_pool3 = new WeakMap();
-_kernel2 = new WeakMap();
-_signal = new WeakMap();
-_downloads2 = new WeakMap();
-_Courier_instances = new WeakSet();
-histories_get = function() {
-  return __privateGet(this, _downloads2).map(({ history }) => history);
-};
-
-// src/jobs/build/workspace.ts
-var import_node_fs14 = require("fs");
-var import_promises15 = require("fs/promises");
-var import_node_os4 = require("os");
-var import_node_path18 = require("path");
-var MEMORY = "/dev/shm";
-var SHARE_OF_MEMORY = 0.5;
-var WORTHWHILE = 2e9;
-async function openWorkspace(platform3, chosen, availableMemory) {
-  var _a6;
-  const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
-  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a6 = platform3.env.TMPDIR) != null ? _a6 : (0, import_node_os4.tmpdir)();
-  const capacity = parent === MEMORY ? inMemory : await free(parent);
-  const folder2 = await (0, import_promises15.mkdtemp)((0, import_node_path18.join)(parent, "btfhub-")).catch((error) => {
-    const advice2 = "Name a folder that can be written with --temp.";
-    throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice2, error);
-  });
-  const removeNow = () => (0, import_node_fs14.rmSync)(folder2, { recursive: true, force: true });
-  process.once("exit", removeNow);
-  return {
-    folder: folder2,
-    capacity,
-    inMemory: parent === MEMORY,
-    room: async () => {
-      const room = await (0, import_promises15.mkdtemp)((0, import_node_path18.join)(folder2, "kernel-"));
-      return { folder: room, remove: () => (0, import_promises15.rm)(room, { recursive: true, force: true }) };
-    },
-    remove: async () => {
-      await (0, import_promises15.rm)(folder2, { recursive: true, force: true });
-      process.off("exit", removeNow);
-    }
-  };
-}
-async function free(folder2) {
-  try {
-    const { bavail, bsize } = await (0, import_promises15.statfs)(folder2);
-    return bavail * bsize;
-  } catch {
-    return 0;
-  }
-}
-
-// src/jobs/build/workshop.ts
-var SHARE_FOR_PAHOLE = 0.8;
-async function openWorkshop(platform3, tools2, settings, progress) {
-  const { connections, profile, expectation, signature, trust } = settings;
-  const pool = new MirrorPool(
-    settings.mirrors,
-    { http: platform3.http, clock: platform3.clock, random: Math.random },
-    { note: progress.note, ...connections === void 0 ? {} : { connections } }
-  );
-  const { available } = machineMemory();
-  const workspace = await openWorkspace(platform3, settings.temp, available);
-  const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
-  const notary = await Notary.open(platform3, pool, signature, trust);
-  const shop = {
-    ...{ platform: platform3, workspace, profile, expectation },
-    interrupted: platform3.interrupted,
-    pahole: tools2.pahole,
-    decoders: {
-      programs: platform3.programs,
-      xz: decodeCommand(tools2.xz),
-      xzPart: tools2.xz.writesParts ? (part) => decodeCommand(tools2.xz, part) : void 0
-    },
-    space: new Budget(workspace.capacity),
-    memory: new Budget(forPahole * SHARE_FOR_PAHOLE),
-    vouch: (head, kernel) => notary.vouch(head, kernel),
-    courier: (kernel) => new Courier(pool, kernel, platform3.interrupted)
-  };
-  return { shop, close: workspace.remove };
-}
-
-// src/jobs/build/run.ts
+// src/jobs/make-btf/run.ts
 async function runBuild(platform3, request2, progress) {
   var _a6;
   if (request2.kernels.length === 0) return [];
   const tools2 = await prepareToolchain(platform3, request2.tools, progress);
-  const workshop = await openWorkshop(platform3, tools2, request2, progress);
+  const opened = await openBuildContext(platform3, tools2, request2, progress);
   const cores = (0, import_node_os5.availableParallelism)();
-  const settings = { output: request2.output, lanes: (_a6 = request2.jobs) != null ? _a6 : Math.max(2, cores), cores };
+  const settings = {
+    output: request2.output,
+    concurrency: (_a6 = request2.jobs) != null ? _a6 : Math.max(2, cores),
+    cores
+  };
   try {
-    return await buildKernels(workshop.shop, request2.kernels, settings, progress);
+    return await buildKernels(opened.context, request2.kernels, settings, progress);
   } finally {
-    await workshop.close();
+    await opened.close();
   }
 }
 
@@ -76272,385 +76676,6 @@ function validateConcurrency(concurrency) {
   if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
     throw new TypeError("Expected `concurrency` to be a number from 1 and up");
   }
-}
-
-// node_modules/p-map/index.js
-function pMap(iterable, mapper, options3) {
-  return mapConcurrently(iterable, mapper, options3, false);
-}
-async function mapConcurrently(iterable, mapper, {
-  concurrency = Number.POSITIVE_INFINITY,
-  stopOnError = true,
-  signal
-} = {}, isSettled) {
-  return new Promise((resolve_, reject_) => {
-    validateOptions(iterable, mapper, concurrency);
-    const result = [];
-    const errors = [];
-    let skippedCount = 0;
-    let isResolved = false;
-    let isIterableDone = false;
-    const pendingIndexes = /* @__PURE__ */ new Set();
-    let doneIndex = Number.POSITIVE_INFINITY;
-    let currentIndex = 0;
-    const iterator = getIterator(iterable);
-    const signalListener = () => {
-      reject(signal.reason);
-    };
-    const cleanup2 = () => {
-      signal == null ? void 0 : signal.removeEventListener("abort", signalListener);
-    };
-    const resolve10 = (value) => {
-      resolve_(value);
-      cleanup2();
-    };
-    const reject = (reason2) => {
-      if (isResolved) {
-        return;
-      }
-      isResolved = true;
-      reject_(reason2);
-      cleanup2();
-      if (!isIterableDone) {
-        closeIterator(iterator);
-      }
-    };
-    if (signal) {
-      if (signal.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      signal.addEventListener("abort", signalListener, { once: true });
-    }
-    const pull5 = createPuller(iterator);
-    const settleIfFinished = () => {
-      if (isResolved || doneIndex === Number.POSITIVE_INFINITY) {
-        return;
-      }
-      for (const index2 of pendingIndexes) {
-        if (index2 < doneIndex) {
-          return;
-        }
-      }
-      if (!stopOnError) {
-        const collectedErrors = [];
-        for (let index2 = 0; index2 < Math.min(doneIndex, errors.length); index2++) {
-          if (index2 in errors) {
-            collectedErrors.push(errors[index2]);
-          }
-        }
-        if (collectedErrors.length > 0) {
-          reject(new AggregateError(collectedErrors));
-          return;
-        }
-      }
-      isResolved = true;
-      if (!isIterableDone) {
-        closeIterator(iterator);
-      }
-      const lastIndex = Math.min(doneIndex, result.length);
-      if (lastIndex === result.length && skippedCount === 0) {
-        resolve10(result);
-        return;
-      }
-      resolve10(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
-    };
-    const next2 = async () => {
-      if (isResolved || currentIndex >= doneIndex) {
-        return;
-      }
-      const index2 = currentIndex++;
-      pendingIndexes.add(index2);
-      let nextItem;
-      try {
-        nextItem = await pull5();
-      } catch (error) {
-        pendingIndexes.delete(index2);
-        if (index2 < doneIndex) {
-          throw error;
-        }
-        settleIfFinished();
-        return;
-      }
-      if (nextItem.done) {
-        pendingIndexes.delete(index2);
-        doneIndex = Math.min(doneIndex, index2);
-        isIterableDone = true;
-        settleIfFinished();
-        return;
-      }
-      const runner = (async () => {
-        try {
-          const element = await nextItem.value;
-          if (isResolved || index2 >= doneIndex) {
-            return;
-          }
-          const value = await mapper(element, index2);
-          if (index2 >= doneIndex) {
-            return;
-          }
-          if (value === pMapStop) {
-            doneIndex = index2;
-            return;
-          }
-          if (value === pMapSkip) {
-            skippedCount++;
-          }
-          result[index2] = isSettled && value !== pMapSkip ? { status: "fulfilled", value } : value;
-        } catch (error) {
-          if (index2 >= doneIndex) {
-            return;
-          }
-          if (isSettled) {
-            result[index2] = { status: "rejected", reason: error };
-          } else if (stopOnError) {
-            reject(error);
-            return;
-          } else {
-            errors[index2] = error;
-          }
-        } finally {
-          pendingIndexes.delete(index2);
-          settleIfFinished();
-        }
-        try {
-          await next2();
-        } catch (error) {
-          reject(error);
-        }
-      })();
-      runner.then(() => new Promise(() => {
-      })).then(resolve_);
-    };
-    (async () => {
-      for (let index2 = 0; index2 < concurrency; index2++) {
-        try {
-          await next2();
-        } catch (error) {
-          reject(error);
-          break;
-        }
-        if (isResolved || currentIndex >= doneIndex) {
-          break;
-        }
-      }
-    })();
-  });
-}
-function pMapIterable(iterable, mapper, {
-  concurrency = Number.POSITIVE_INFINITY,
-  backpressure = concurrency,
-  preserveOrder = true
-} = {}) {
-  validateOptions(iterable, mapper, concurrency);
-  if (!isLimit(backpressure, concurrency)) {
-    throw new TypeError(`Expected \`backpressure\` to be an integer from \`concurrency\` (${concurrency}) and up or \`Infinity\`, got \`${backpressure}\` (${typeof backpressure})`);
-  }
-  return {
-    [Symbol.asyncIterator]() {
-      let isDone = false;
-      const generator = (async function* () {
-        var _a6;
-        const iterator = getIterator(iterable);
-        let promises3 = [];
-        let headIndex = 0;
-        let isIterableDone = false;
-        let doneIndex = Number.POSITIVE_INFINITY;
-        let readingCount = 0;
-        let runningMappersCount = 0;
-        const mapperWaiters = /* @__PURE__ */ new Map();
-        let mapperWaiterCount = 0;
-        let wokenMapperWaiterCount = 0;
-        const releaseMapperSlot = () => {
-          if (wokenMapperWaiterCount === mapperWaiterCount) {
-            runningMappersCount--;
-            return;
-          }
-          mapperWaiters.get(wokenMapperWaiterCount)();
-          mapperWaiters.delete(wokenMapperWaiterCount++);
-        };
-        let index2 = 0;
-        let stopIndex = Number.POSITIVE_INFINITY;
-        let fillIndex = 0;
-        let wake;
-        const unfilledIndexes = /* @__PURE__ */ new Set();
-        const fillSlot = (result) => {
-          promises3[fillIndex++] = result;
-          wake == null ? void 0 : wake(result);
-          wake = void 0;
-        };
-        const pull5 = createPuller(iterator);
-        function trySpawn() {
-          if (isDone || isIterableDone || index2 > stopIndex || readingCount >= concurrency || promises3.length - headIndex >= backpressure) {
-            return;
-          }
-          readingCount++;
-          const currentIndex = index2++;
-          const promise = (async () => {
-            try {
-              let element;
-              try {
-                const { done, value } = await pull5();
-                if (done) {
-                  isIterableDone = true;
-                  doneIndex = Math.min(doneIndex, currentIndex);
-                  return { done: true };
-                }
-                trySpawn();
-                element = await value;
-                if (runningMappersCount < concurrency) {
-                  runningMappersCount++;
-                } else {
-                  await new Promise((resolve10) => {
-                    mapperWaiters.set(mapperWaiterCount++, resolve10);
-                  });
-                }
-              } finally {
-                readingCount--;
-              }
-              trySpawn();
-              let returnValue;
-              try {
-                if (isDone || currentIndex > stopIndex) {
-                  return { done: false, value: pMapSkip };
-                }
-                returnValue = await mapper(element, currentIndex);
-              } finally {
-                releaseMapperSlot();
-              }
-              if (returnValue === pMapStop) {
-                stopIndex = Math.min(stopIndex, currentIndex);
-              }
-              return { done: false, value: returnValue };
-            } catch (error) {
-              if (preserveOrder) {
-                stopIndex = Math.min(stopIndex, currentIndex);
-              } else if (currentIndex < doneIndex) {
-                isDone = true;
-              }
-              return { error };
-            }
-          })();
-          if (preserveOrder) {
-            promises3.push(promise);
-            return;
-          }
-          promises3.push(void 0);
-          unfilledIndexes.add(currentIndex);
-          promise.then((result) => {
-            if (!unfilledIndexes.delete(currentIndex)) {
-              return;
-            }
-            if (result.done) {
-              for (const unfilledIndex of unfilledIndexes) {
-                if (unfilledIndex > currentIndex) {
-                  unfilledIndexes.delete(unfilledIndex);
-                  fillSlot({ done: true });
-                }
-              }
-            }
-            fillSlot(result);
-          });
-        }
-        trySpawn();
-        try {
-          while (headIndex < promises3.length) {
-            const result = await ((_a6 = promises3[headIndex]) != null ? _a6 : new Promise((resolve10) => {
-              wake = resolve10;
-            }));
-            const { done, value } = result;
-            promises3[headIndex] = void 0;
-            headIndex++;
-            if (headIndex * 2 >= promises3.length) {
-              promises3 = promises3.slice(headIndex);
-              fillIndex -= headIndex;
-              headIndex = 0;
-            }
-            if (Object.hasOwn(result, "error")) {
-              throw result.error;
-            }
-            if (done) {
-              if (preserveOrder) {
-                return;
-              }
-              continue;
-            }
-            if (value === pMapStop) {
-              return;
-            }
-            trySpawn();
-            if (value === pMapSkip) {
-              continue;
-            }
-            yield value;
-          }
-        } finally {
-          isDone = true;
-          if (!isIterableDone) {
-            closeIterator(iterator);
-          }
-        }
-      })();
-      const { return: generatorReturn, throw: generatorThrow } = generator;
-      generator.return = (value) => {
-        isDone = true;
-        return generatorReturn.call(generator, value);
-      };
-      generator.throw = (error) => {
-        isDone = true;
-        return generatorThrow.call(generator, error);
-      };
-      return generator;
-    }
-  };
-}
-var pMapSkip = /* @__PURE__ */ Symbol("skip");
-var pMapStop = /* @__PURE__ */ Symbol("stop");
-function validateOptions(iterable, mapper, concurrency) {
-  if ((iterable == null ? void 0 : iterable[Symbol.iterator]) === void 0 && (iterable == null ? void 0 : iterable[Symbol.asyncIterator]) === void 0) {
-    throw new TypeError(`Expected \`input\` to be either an \`Iterable\` or \`AsyncIterable\`, got (${typeof iterable})`);
-  }
-  if (typeof mapper !== "function") {
-    throw new TypeError("Mapper function is required");
-  }
-  if (!isLimit(concurrency, 1)) {
-    throw new TypeError(`Expected \`concurrency\` to be an integer from 1 and up or \`Infinity\`, got \`${concurrency}\` (${typeof concurrency})`);
-  }
-}
-function isLimit(value, minimum) {
-  return Number.isSafeInteger(value) && value >= minimum || value === Number.POSITIVE_INFINITY;
-}
-function getIterator(iterable) {
-  return iterable[Symbol.asyncIterator] === void 0 ? iterable[Symbol.iterator]() : iterable[Symbol.asyncIterator]();
-}
-async function closeIterator(iterator) {
-  var _a6;
-  try {
-    await ((_a6 = iterator.return) == null ? void 0 : _a6.call(iterator));
-  } catch {
-  }
-}
-function createPuller(iterator) {
-  let isSourceDone = false;
-  const markDone = (item) => {
-    if (item == null ? void 0 : item.done) {
-      isSourceDone = true;
-    }
-  };
-  return () => {
-    if (isSourceDone) {
-      return { done: true };
-    }
-    const result = iterator.next();
-    markDone(result);
-    if (typeof (result == null ? void 0 : result.then) !== "function") {
-      return result;
-    }
-    const promise = Promise.resolve(result);
-    promise.then(markDone, () => {
-    });
-    return promise;
-  };
 }
 
 // node_modules/valibot/dist/index.mjs
@@ -83227,7 +83252,7 @@ var toolchainOptions = {
   ),
   installDependencies: flag("install missing tools and the packages to build them with apt or dnf")
 };
-function wishesOf(options3) {
+function toToolRequest(options3) {
   return {
     pahole: options3.pahole,
     xz: options3.xz,
@@ -83272,7 +83297,7 @@ function toBuildRequest(options3) {
   const { profile, jobs, connections, temp, signature } = options3;
   return {
     ...{ profile, jobs, connections, temp, signature },
-    tools: wishesOf(options3),
+    tools: toToolRequest(options3),
     expectation: { kind: "kernel", minimumTypes: (_a6 = options3.minimumTypes) != null ? _a6 : KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
   };
@@ -86890,14 +86915,14 @@ function findForge(remote2, wish) {
   return {
     forge,
     root: checkRoot((_e3 = (_d = wish.apiUrl) != null ? _d : usual) != null ? _e3 : own),
-    owner: parts.map(encode3).join("/"),
-    repository: encode3(repository)
+    owner: parts.map(encode2).join("/"),
+    repository: encode2(repository)
   };
 }
 function openForge(address, ports) {
   return ADAPTERS[address.forge]({ ...ports, ...address });
 }
-function encode3(part) {
+function encode2(part) {
   return encodeURIComponent(decodeURIComponent(part));
 }
 function checkRoot(text3) {
@@ -89217,14 +89242,14 @@ function chooseForge(platform3, location, credential, given) {
   return openForge(address, { http, clock, signal: interrupted, token, hide });
 }
 
-// src/toolchain/cache-plan.ts
+// src/toolchain/cache-key.ts
 var import_promises35 = require("fs/promises");
 var import_node_path42 = require("path");
-async function planCache(cacheFolder, wishes, osRelease = "/etc/os-release") {
+async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
     const fitting2 = RECIPES.filter((recipe) => recipe.tool === tool);
-    const wish = wishes[tool].replace(/^v/, "");
+    const wish = request2[tool].replace(/^v/, "");
     const found = wish === "auto" ? fitting2[0] : fitting2.find(({ version }) => version === wish);
     return found ? [found] : [];
   });
@@ -89261,15 +89286,15 @@ var setup = defineCommand({
   ],
   run: async (platform3, options3) => {
     var _a6;
-    const wishes = wishesOf(options3);
-    const cache = await planCache((_a6 = wishes.cacheFolder) != null ? _a6 : defaultCacheFolder(platform3.env), wishes);
+    const request2 = toToolRequest(options3);
+    const cache = await planCache((_a6 = request2.cacheFolder) != null ? _a6 : defaultCacheFolder(platform3.env), request2);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
     if (options3.showCache) {
       const text3 = `${[cache.key, ...cache.folders].join("\n")}
 `;
       return { status: 0, document: cache, text: text3, outputs };
     }
-    const tools2 = await prepareToolchain(platform3, wishes, openProgress(platform3));
+    const tools2 = await prepareToolchain(platform3, request2, openProgress(platform3));
     const versions = { "pahole-version": tools2.pahole.version, "xz-version": tools2.xz.version };
     return {
       ...{ status: 0, document: document3(tools2, cache), text: table(tools2) },

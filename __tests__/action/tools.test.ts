@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Served, serveFolder } from '../../src/download/static-server.ts';
-import { keepTool } from '../../src/toolchain/cache.ts';
 import { RECIPES } from '../../src/toolchain/recipes.ts';
+import { saveTool } from '../../src/toolchain/tool-cache.ts';
 import { root } from './files.ts';
 import { HostServices } from './runner/host.ts';
 import { runWorkflow } from './runner/workflow.ts';
@@ -30,7 +30,7 @@ async function keepPahole(version: string): Promise<void> {
   const script = `#!/bin/sh\n[ "$1" != --version ] || exec echo v${version}\nexec pahole "$@"\n`;
   writeFileSync(join(built, 'bin/pahole'), script);
   chmodSync(join(built, 'bin/pahole'), 0o755);
-  await keepTool(join(folder, 'tools'), recipe, built);
+  await saveTool(join(folder, 'tools'), recipe, built);
 }
 
 async function build(name: string, inputs: string) {

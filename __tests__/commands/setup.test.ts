@@ -5,7 +5,7 @@ import { setup } from '../../src/commands/setup.ts';
 import { readOptions } from '../../src/commands/values.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { systemPrograms } from '../../src/platform/programs.ts';
-import { planCache } from '../../src/toolchain/cache-plan.ts';
+import { planCache } from '../../src/toolchain/cache-key.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'btfhub-setup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

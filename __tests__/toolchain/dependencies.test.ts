@@ -1,11 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemPrograms } from '../../src/platform/programs.ts';
-import { type Need, provide, NEEDS as REAL } from '../../src/toolchain/dependencies.ts';
+import {
+  type Dependency,
+  installDependencies,
+  BUILD_DEPENDENCIES as REAL,
+} from '../../src/toolchain/dependencies.ts';
 import { program, temporaryFolder } from './programs.ts';
 import { run } from './remotes.ts';
 
-const NEEDS: readonly Need[] = [
+const BUILD_DEPENDENCIES: readonly Dependency[] = [
   { thing: 'cat', apt: 'coreutils', dnf: 'coreutils' },
   { thing: 'brew', apt: 'teapot', dnf: 'teapot-core' },
   { thing: '/nowhere/tea.h', apt: 'libtea-dev', dnf: 'tea-devel' },
@@ -31,15 +35,15 @@ function machine(user: string, managers: readonly string[], then = 'exit 0') {
   };
   return {
     notes,
-    provide: (allowed: boolean, needs = NEEDS) =>
-      provide(platform, needs, { allowed, note: (message) => notes.push(message) }),
+    installDependencies: (allowed: boolean, needs = BUILD_DEPENDENCIES) =>
+      installDependencies(platform, needs, { allowed, note: (message) => notes.push(message) }),
     log: () => readFileSync(log, 'utf8').trim().split('\n'),
   };
 }
 
 test('nothing is asked for where nothing is missing', async () => {
-  const { provide, log } = machine('0', ['apt-get']);
-  await provide(true, NEEDS.slice(0, 1));
+  const { installDependencies, log } = machine('0', ['apt-get']);
+  await installDependencies(true, BUILD_DEPENDENCIES.slice(0, 1));
   expect(log()).toEqual(['']);
 });
 
@@ -47,8 +51,8 @@ test.each([
   ['apt-get', 'sudo apt-get install -y teapot libtea-dev'],
   ['dnf', 'sudo dnf install -y teapot-core tea-devel'],
 ])('without leave, what is missing is named, and the command for %s', async (manager, command) => {
-  const { provide, log } = machine('0', [manager]);
-  await expect(provide(false)).rejects.toMatchObject({
+  const { installDependencies, log } = machine('0', [manager]);
+  await expect(installDependencies(false)).rejects.toMatchObject({
     reason: 'missing-program',
     message: 'This machine lacks brew, /nowhere/tea.h.',
     advice: `Allow it with --install-dependencies, or run: ${command}`,
@@ -57,8 +61,8 @@ test.each([
 });
 
 test('with leave, root installs by apt from fresh lists', async () => {
-  const { provide, log, notes } = machine('0', ['apt-get', 'sudo']);
-  await provide(true);
+  const { installDependencies, log, notes } = machine('0', ['apt-get', 'sudo']);
+  await installDependencies(true);
   expect(notes).toEqual(['Installing teapot, libtea-dev by apt-get.']);
   expect(log()).toEqual([
     expect.stringMatching(/^apt-get .* update$/),
@@ -67,17 +71,17 @@ test('with leave, root installs by apt from fresh lists', async () => {
 });
 
 test('with leave, another user installs by way of sudo, which may not ask', async () => {
-  const { provide, log } = machine('1000', ['dnf', 'sudo']);
-  await provide(true);
+  const { installDependencies, log } = machine('1000', ['dnf', 'sudo']);
+  await installDependencies(true);
   const install = 'dnf -q -y install teapot-core tea-devel';
   expect(log()).toEqual([`sudo -n env DEBIAN_FRONTEND=noninteractive ${install}`, install]);
 });
 
 test('lists that cannot be refreshed do not end it, an installation that fails does', async () => {
   const stale = machine('0', ['apt-get'], 'case "$*" in *update) exit 100;; esac');
-  await stale.provide(true);
+  await stale.installDependencies(true);
   const refusing = machine('0', ['apt-get'], 'echo "E: no such thing" >&2; exit 100');
-  await expect(refusing.provide(true)).rejects.toMatchObject({
+  await expect(refusing.installDependencies(true)).rejects.toMatchObject({
     reason: 'missing-program',
     message: "'apt-get install -y teapot libtea-dev' failed: E: no such thing.",
   });
@@ -88,8 +92,8 @@ test('a bare machine gets all that builds pahole, and a git that trusts HTTPS se
     one.thing.startsWith('/') ? { ...one, thing: `/nowhere${one.thing}` } : one,
   );
   const installed = async (manager: string) => {
-    const { provide, log } = machine('0', [manager]);
-    await provide(true, things);
+    const { installDependencies, log } = machine('0', [manager]);
+    await installDependencies(true, things);
     return log().at(-1)?.split(' install ')[1];
   };
   expect(await installed('apt-get')).toBe(
@@ -99,7 +103,7 @@ test('a bare machine gets all that builds pahole, and a git that trusts HTTPS se
 });
 
 test('a machine with neither apt nor dnf is told so', async () => {
-  await expect(machine('0', []).provide(true)).rejects.toMatchObject({
+  await expect(machine('0', []).installDependencies(true)).rejects.toMatchObject({
     message: expect.stringContaining('neither apt-get nor dnf'),
   });
 });

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { Failure } from '../../src/failure.ts';
-import { toolFolder } from '../../src/toolchain/cache.ts';
+import { toolFolder } from '../../src/toolchain/tool-cache.ts';
 import { everything, machine, RECIPE } from './machine.ts';
 import { temporaryFolder } from './programs.ts';
 import { run } from './remotes.ts';
@@ -38,7 +38,7 @@ function otherProcess(stage: ReturnType<typeof machine>, env: Record<string, str
   }
   const child = spawn(
     process.execPath,
-    [bundle, JSON.stringify(stage.wishes), JSON.stringify(stage.supply)],
+    [bundle, JSON.stringify(stage.request), JSON.stringify(stage.toolSources)],
     { env: { ...process.env, RUNNER_TEMP: stage.temporary, ...env } },
   );
   let output = '';

@@ -3,9 +3,13 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/platform/clock.ts';
 import { systemPrograms } from '../../src/platform/programs.ts';
 import type { Progress } from '../../src/report/progress.ts';
-import { prepareToolchain, type Supply, type Wishes } from '../../src/toolchain/prepare.ts';
+import {
+  prepareToolchain,
+  type ToolRequest,
+  type ToolSources,
+} from '../../src/toolchain/prepare.ts';
 import type { Recipe } from '../../src/toolchain/recipes.ts';
-import type { Source } from '../../src/toolchain/sources.ts';
+import type { ToolSource } from '../../src/toolchain/sources.ts';
 import { temporaryFolder } from './programs.ts';
 import { LIBBPF, miniature, repository } from './remotes.ts';
 
@@ -13,10 +17,10 @@ const folder = temporaryFolder();
 const repositories = join(folder, 'repositories');
 const [good = ''] = repository(join(repositories, 'dwarves'), miniature('1.31'));
 const [libbpf = ''] = repository(join(repositories, 'libbpf'), LIBBPF);
-const HOMES: readonly Source[] = (['dwarves', 'libbpf'] as const).map((name) => ({
+const UPSTREAMS: readonly ToolSource[] = (['dwarves', 'libbpf'] as const).map((name) => ({
   ...{ kind: 'git', repository: name, url: `file://${join(repositories, name)}` },
 }));
-export const DEAD: readonly Source[] = [
+export const DEAD: readonly ToolSource[] = [
   { kind: 'git', repository: 'dwarves', url: 'http://127.0.0.1:9/dwarves' },
 ];
 
@@ -33,8 +37,8 @@ export function recipe(commit: string): Recipe {
 export const RECIPE = recipe(good);
 
 export interface Stage {
-  readonly wishes?: Partial<Wishes>;
-  readonly supply?: Partial<Supply>;
+  readonly request?: Partial<ToolRequest>;
+  readonly toolSources?: Partial<ToolSources>;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
 }
@@ -52,18 +56,22 @@ export function machine() {
     note: (message) => told.push(message),
     warn: (message) => told.push(`warning: ${message}`),
   };
-  const wishes = { pahole: '1.31', xz: 'system', cacheFolder, sources: [], allowInstall: false };
-  const supply = { recipes: [RECIPE], homes: HOMES, patience: { silence: 20, attempt: 20 } };
+  const request = { pahole: '1.31', xz: 'system', cacheFolder, sources: [], allowInstall: false };
+  const toolSources = {
+    recipes: [RECIPE],
+    upstreams: UPSTREAMS,
+    timeouts: { silence: 20, attempt: 20 },
+  };
   return {
-    ...{ cacheFolder, temporary, told, wishes, supply },
+    ...{ cacheFolder, temporary, told, request, toolSources },
     prepare: (stage: Stage = {}) => {
       const env = { ...process.env, RUNNER_TEMP: temporary, ...stage.env };
       const platform = {
         ...{ env, programs: systemPrograms(env), clock: systemClock },
         interrupted: stage.signal ?? new AbortController().signal,
       };
-      const wished = { ...wishes, ...stage.wishes };
-      return prepareToolchain(platform, wished, progress, { ...supply, ...stage.supply });
+      const wished = { ...request, ...stage.request };
+      return prepareToolchain(platform, wished, progress, { ...toolSources, ...stage.toolSources });
     },
   };
 }

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { find } from '@actions/tool-cache';
-import { toolFolder } from '../../src/toolchain/cache.ts';
-import type { Source } from '../../src/toolchain/sources.ts';
+import type { ToolSource } from '../../src/toolchain/sources.ts';
+import { toolFolder } from '../../src/toolchain/tool-cache.ts';
 import { DEAD, everything, machine, RECIPE, recipe } from './machine.ts';
 import { program, temporaryFolder } from './programs.ts';
 import { miniature, repository, run } from './remotes.ts';
@@ -22,7 +22,7 @@ test('builds once, keeps it, and finds it again without asking anybody', async (
     ['sources', 'configure', 'compile', 'check', 'built'].map((name) => `pahole 1.31: ${name}`),
   );
   expect(everything(temporary)).toEqual([]);
-  const again = await prepare({ supply: { homes: DEAD } });
+  const again = await prepare({ toolSources: { upstreams: DEAD } });
   expect(again.pahole).toEqual({ ...pahole, origin: 'cached' });
   expect(pahole.path).toBe(join(toolFolder(cacheFolder, RECIPE), 'bin/pahole'));
 });
@@ -50,7 +50,7 @@ test("another recipe of the same version does not take the first one's place", a
   const { prepare } = machine();
   const { pahole } = await prepare();
   const other = { ...RECIPE, cmake: ['-DCMAKE_BUILD_TYPE=Debug'] };
-  const { pahole: second } = await prepare({ supply: { recipes: [other] } });
+  const { pahole: second } = await prepare({ toolSources: { recipes: [other] } });
   expect(second.origin).toBe('built');
   expect(second.path).not.toBe(pahole.path);
 });
@@ -67,9 +67,9 @@ test('auto takes what the machine has where nothing can be built, and warns; a v
   const own = program(join(temporaryFolder(), 'pahole'), { '--version': 'v1.25', '--help': '' });
   const { prepare, told } = machine();
   const env = { PATH: `${join(own, '..')}:${process.env.PATH}` };
-  const offline = { env, supply: { homes: DEAD } };
+  const offline = { env, toolSources: { upstreams: DEAD } };
   await expect(prepare(offline)).rejects.toMatchObject({ reason: 'network' });
-  const { pahole } = await prepare({ ...offline, wishes: { pahole: 'auto' } });
+  const { pahole } = await prepare({ ...offline, request: { pahole: 'auto' } });
   expect(pahole).toMatchObject({ path: own, version: '1.25', origin: 'system' });
   const warnings = told.filter((line) => line.startsWith('warning: pahole'));
   expect(warnings).toEqual([
@@ -82,7 +82,11 @@ test('auto takes what the machine has where nothing can be built, and warns; a v
 
 test('with neither sources nor a pahole of its own, the machine is told both', async () => {
   const { prepare } = machine();
-  const stage = { env: { PATH: tools }, wishes: { pahole: 'auto' }, supply: { homes: DEAD } };
+  const stage = {
+    env: { PATH: tools },
+    request: { pahole: 'auto' },
+    toolSources: { upstreams: DEAD },
+  };
   await expect(prepare(stage)).rejects.toMatchObject({
     reason: 'missing-program',
     message: expect.stringMatching(/cannot be had here: No remote delivers .* no other: /s),
@@ -93,13 +97,13 @@ test('with neither sources nor a pahole of its own, the machine is told both', a
 test('system and a path are taken as they are', async () => {
   const own = program(join(temporaryFolder(), 'my-pahole'), { '--version': 'v1.29', '--help': '' });
   const { prepare } = machine();
-  expect((await prepare({ wishes: { pahole: own } })).pahole).toMatchObject({ path: own });
-  const { pahole } = await prepare({ wishes: { pahole: 'system' } });
+  expect((await prepare({ request: { pahole: own } })).pahole).toMatchObject({ path: own });
+  const { pahole } = await prepare({ request: { pahole: 'system' } });
   expect(pahole).toMatchObject({ origin: 'system', path: run('which', ['pahole']) });
 });
 
 test('a version that cannot be built is refused, with those that can', async () => {
-  await expect(machine().prepare({ wishes: { pahole: '1.27' } })).rejects.toMatchObject({
+  await expect(machine().prepare({ request: { pahole: '1.27' } })).rejects.toMatchObject({
     reason: 'usage',
     advice: expect.stringContaining('1.31'),
   });
@@ -112,9 +116,9 @@ test.each([
 ])('a source that %s is named, and nothing of it is kept', async (_, files, message) => {
   const home = join(temporaryFolder(), 'dwarves');
   const [commit = ''] = repository(home, { ...miniature('1.31'), ...files });
-  const source: Source = { kind: 'git', repository: 'dwarves', url: `file://${home}` };
+  const source: ToolSource = { kind: 'git', repository: 'dwarves', url: `file://${home}` };
   const { prepare, cacheFolder, temporary, told } = machine();
-  const stage = { supply: { recipes: [recipe(commit)] }, wishes: { sources: [source] } };
+  const stage = { toolSources: { recipes: [recipe(commit)] }, request: { sources: [source] } };
   await expect(prepare(stage)).rejects.toMatchObject({
     reason: 'missing-program',
     message: expect.stringMatching(message),
@@ -126,9 +130,14 @@ test.each([
 test('auto does not go past a tarball that was tampered with', async () => {
   const path = join(temporaryFolder(), 'dwarves.tar.xz');
   writeFileSync(path, 'other bytes');
-  const source: Source = { kind: 'tarball', repository: 'dwarves', path, sha256: '0'.repeat(64) };
+  const source: ToolSource = {
+    kind: 'tarball',
+    repository: 'dwarves',
+    path,
+    sha256: '0'.repeat(64),
+  };
   const { prepare } = machine();
-  await expect(prepare({ wishes: { pahole: 'auto', sources: [source] } })).rejects.toMatchObject({
+  await expect(prepare({ request: { pahole: 'auto', sources: [source] } })).rejects.toMatchObject({
     reason: 'checksum-mismatch',
   });
 });

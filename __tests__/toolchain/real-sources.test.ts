@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/platform/clock.ts';
 import { type Pouring, systemPrograms } from '../../src/platform/programs.ts';
 import { silent } from '../../src/report/progress.ts';
-import { encodeArgs } from '../../src/toolchain/encode.ts';
+import { paholeArguments } from '../../src/toolchain/pahole-arguments.ts';
 import { prepareToolchain } from '../../src/toolchain/prepare.ts';
 import { parseSource } from '../../src/toolchain/sources.ts';
 import { decodeCommand } from '../../src/toolchain/xz.ts';
@@ -12,7 +12,7 @@ import { run } from './remotes.ts';
 
 /**
  * Builds the real tools: minutes of CPU, and sources from where `BTFHUB_TOOL_SOURCE` says (what
- * `--tool-source` takes, parted by white space; `public` for the public homes alone).
+ * `--tool-source` takes, parted by white space; `public` for the public upstreams alone).
  */
 const given = process.env.BTFHUB_TOOL_SOURCE ?? '';
 const realTest = given === '' ? test.skip : test;
@@ -30,10 +30,10 @@ const platform = {
 };
 
 function prepare(pahole: string, offline = false) {
-  const wishes = { pahole, xz: '5.8.3', cacheFolder: join(folder, 'cache'), allowInstall: false };
+  const request = { pahole, xz: '5.8.3', cacheFolder: join(folder, 'cache'), allowInstall: false };
   return prepareToolchain(
     { ...platform, env: { ...platform.env, ...(offline ? { PATH: '/nowhere' } : {}) } },
-    { ...wishes, sources: sources.map(parseSource) },
+    { ...request, sources: sources.map(parseSource) },
     silent,
   );
 }
@@ -49,7 +49,7 @@ realTest.each(['1.31', '1.30'])(
     run('cc', ['-g', '-c', '-o', join(folder, 'small.o'), source]);
     const outputs = [1, 2, 4].map((jobs) => {
       const output = join(folder, `${version}-${jobs}.btf`);
-      const { args } = encodeArgs(pahole, { profile: 'default', jobs });
+      const { args } = paholeArguments(pahole, { profile: 'default', jobs });
       run(pahole.path, [...args, '--btf_encode_detached', output, join(folder, 'small.o')]);
       return readFileSync(output);
     });

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { OutputPart } from '../../src/platform/decompress.ts';
 import { systemPrograms } from '../../src/platform/programs.ts';
-import type { OutputPart } from '../../src/toolchain/decompress.ts';
 import { decodeCommand, inspectXz, systemXz } from '../../src/toolchain/xz.ts';
 import { program, temporaryFolder, XZ_WITH_PARTS } from './programs.ts';
 

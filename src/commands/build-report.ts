@@ -1,4 +1,4 @@
-import type { KernelResult } from '../jobs/build/build.ts';
+import type { KernelResult } from '../jobs/make-btf/build-kernels.ts';
 import type { PlanProblem } from '../jobs/plan/plan.ts';
 import { markdownTable, textTable } from '../report/table.ts';
 import { bytes, seconds } from '../report/units.ts';

@@ -1,14 +1,14 @@
 import { resolve } from 'node:path';
 import { KERNEL } from '../btf/check.ts';
-import { SIGNATURE_POLICIES } from '../jobs/build/notary.ts';
-import { runBuild } from '../jobs/build/run.ts';
+import { runBuild } from '../jobs/make-btf/run.ts';
+import { SIGNATURE_POLICIES } from '../jobs/make-btf/signature-verifier.ts';
 import { openProgress } from '../report/open.ts';
 import { parseTrustOption } from '../rpm/keys.ts';
-import { PROFILES } from '../toolchain/encode.ts';
+import { PROFILES } from '../toolchain/pahole-arguments.ts';
 import { buildOutcome } from './build-report.ts';
 import { choice, defineCommand, list, number, text, type Values } from './command.ts';
 import { buildPlanOptions, toBuildPlan } from './plan-options.ts';
-import { toolchainOptions, wishesOf } from './toolchain-options.ts';
+import { toolchainOptions, toToolRequest } from './toolchain-options.ts';
 
 /** How BTF is built: tools, checks, signatures and concurrency. */
 export const buildOptions = {
@@ -46,7 +46,7 @@ export function toBuildRequest(options: Values<typeof buildOptions>) {
   const { profile, jobs, connections, temp, signature } = options;
   return {
     ...{ profile, jobs, connections, temp, signature },
-    tools: wishesOf(options),
+    tools: toToolRequest(options),
     expectation: { kind: 'kernel', minimumTypes: options.minimumTypes ?? KERNEL.minimumTypes },
     trust: options.trustKey.map(parseTrustOption),
   } as const;

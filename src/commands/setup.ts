@@ -1,10 +1,10 @@
 import { openProgress } from '../report/open.ts';
 import { textTable } from '../report/table.ts';
-import { defaultCacheFolder } from '../toolchain/cache.ts';
-import { type CachePlan, planCache } from '../toolchain/cache-plan.ts';
+import { type CachePlan, planCache } from '../toolchain/cache-key.ts';
 import { prepareToolchain, type Toolchain } from '../toolchain/prepare.ts';
+import { defaultCacheFolder } from '../toolchain/tool-cache.ts';
 import { defineCommand, flag, type Outcome } from './command.ts';
-import { toolchainOptions, wishesOf } from './toolchain-options.ts';
+import { toolchainOptions, toToolRequest } from './toolchain-options.ts';
 
 export const setup = defineCommand({
   name: 'setup',
@@ -22,14 +22,14 @@ export const setup = defineCommand({
     'btfhub setup --show-cache --json',
   ],
   run: async (platform, options): Promise<Outcome> => {
-    const wishes = wishesOf(options);
-    const cache = await planCache(wishes.cacheFolder ?? defaultCacheFolder(platform.env), wishes);
+    const request = toToolRequest(options);
+    const cache = await planCache(request.cacheFolder ?? defaultCacheFolder(platform.env), request);
     const outputs = { 'cache-key': cache.key, 'cache-path': cache.folders.join('\n') };
     if (options.showCache) {
       const text = `${[cache.key, ...cache.folders].join('\n')}\n`;
       return { status: 0, document: cache, text, outputs };
     }
-    const tools = await prepareToolchain(platform, wishes, openProgress(platform));
+    const tools = await prepareToolchain(platform, request, openProgress(platform));
     const versions = { 'pahole-version': tools.pahole.version, 'xz-version': tools.xz.version };
     return {
       ...{ status: 0, document: document(tools, cache), text: table(tools) },

@@ -1,4 +1,4 @@
-import type { Wishes } from '../toolchain/prepare.ts';
+import type { ToolRequest } from '../toolchain/prepare.ts';
 import { parseSource } from '../toolchain/sources.ts';
 import { flag, list, text, type Values } from './command.ts';
 
@@ -26,7 +26,7 @@ export const toolchainOptions = {
 };
 
 /** The options as `prepareToolchain` takes them. Throws `usage`. */
-export function wishesOf(options: Values<typeof toolchainOptions>): Wishes {
+export function toToolRequest(options: Values<typeof toolchainOptions>): ToolRequest {
   return {
     pahole: options.pahole,
     xz: options.xz,

@@ -1,6 +1,6 @@
 import { Failure } from '../failure.ts';
+import { type Compression, decompress as decode } from '../platform/decompress.ts';
 import type { Programs } from '../platform/programs.ts';
-import { type Compression, decompress as decode } from '../toolchain/decompress.ts';
 
 /** Magic bytes -> how the file is compressed. What has none of them is taken to be plain. */
 const MAGICS = [

@@ -4,14 +4,14 @@ import type { Platform } from '../platform/platform.ts';
 import type { ToolName } from './recipes.ts';
 
 /** Something a build needs, and the packages that bring it, parted by spaces. */
-export interface Need {
+export interface Dependency {
   /** A program on PATH, or the absolute path of a header. */
   readonly thing: string;
   readonly apt: string;
   readonly dnf: string;
 }
 
-const need = (thing: string, apt: string, dnf = apt): Need => ({ thing, apt, dnf });
+const need = (thing: string, apt: string, dnf = apt): Dependency => ({ thing, apt, dnf });
 
 const TO_BUILD = [
   // Without the recommended packages, apt brings a git that trusts no HTTPS server.
@@ -24,7 +24,7 @@ const TO_BUILD = [
 ];
 
 /** What building a tool needs. */
-export const NEEDS: Readonly<Record<ToolName, readonly Need[]>> = {
+export const BUILD_DEPENDENCIES: Readonly<Record<ToolName, readonly Dependency[]>> = {
   pahole: [
     ...TO_BUILD,
     need('/usr/include/elfutils/libdw.h', 'libdw-dev', 'elfutils-devel'),
@@ -34,13 +34,13 @@ export const NEEDS: Readonly<Record<ToolName, readonly Need[]>> = {
 };
 
 /** The distribution's own package of a tool. */
-export const DISTRIBUTION: Readonly<Record<ToolName, Need>> = {
+export const DISTRIBUTION_PACKAGES: Readonly<Record<ToolName, Dependency>> = {
   pahole: need('pahole', 'pahole', 'dwarves'),
   xz: need('xz', 'xz-utils', 'xz'),
 };
 
 /** What some payloads are packed with; openEuler's are xz. */
-export const ZSTD: Need = need('zstd', 'zstd');
+export const ZSTD: Dependency = need('zstd', 'zstd');
 
 type Ports = Pick<Platform, 'programs' | 'interrupted'>;
 
@@ -49,9 +49,9 @@ type Ports = Pick<Platform, 'programs' | 'interrupted'>;
  * allowed. Throws `missing-program` with the command that a person would type when it is not, when
  * there is neither apt nor dnf, and when the installation fails.
  */
-export async function provide(
+export async function installDependencies(
   platform: Ports,
-  needs: readonly Need[],
+  needs: readonly Dependency[],
   options: { readonly allowed: boolean; readonly note: (message: string) => void },
 ): Promise<void> {
   const missing = needs.filter(
@@ -77,7 +77,7 @@ export async function provide(
     );
   }
   options.note(`Installing ${packages.join(', ')} by ${manager.program}.`);
-  const root = await rights(platform);
+  const root = await sudoPrefix(platform);
   for (const args of manager.steps(packages)) {
     const [program = '', ...rest] = [...root, 'env', 'DEBIAN_FRONTEND=noninteractive', ...args];
     const answer = await platform.programs.run({
@@ -122,7 +122,7 @@ function managerOf(platform: Ports): Manager | undefined {
 }
 
 /** What stands before a command that only root may run; sudo never asks for a password here. */
-async function rights(platform: Ports): Promise<readonly string[]> {
+async function sudoPrefix(platform: Ports): Promise<readonly string[]> {
   const { stdout } = await platform.programs.run({ program: 'id', args: ['-u'] });
   if (stdout.toString('utf8').trim() === '0') return [];
   return platform.programs.find('sudo') ? ['sudo', '-n'] : [];

@@ -2,23 +2,28 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, Failure } from '../failure.ts';
+import { nodeHasZstd } from '../platform/decompress.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
-import { buildTool } from './build.ts';
-import { defaultCacheFolder, discardTool, findTool, keepTool } from './cache.ts';
-import { nodeHasZstd } from './decompress.ts';
-import { DISTRIBUTION, NEEDS, provide, ZSTD } from './dependencies.ts';
-import { caveats } from './encode.ts';
-import { PATIENCE, type Patience } from './fetch.ts';
+import { buildTool } from './build-tool.ts';
+import {
+  BUILD_DEPENDENCIES,
+  DISTRIBUTION_PACKAGES,
+  installDependencies,
+  ZSTD,
+} from './dependencies.ts';
+import { TIMEOUTS, type Timeouts } from './fetch-sources.ts';
 import { inspectPahole, type Origin, type Pahole } from './pahole.ts';
+import { caveats } from './pahole-arguments.ts';
 import { RECIPES, type Recipe, type ToolName } from './recipes.ts';
-import { HOMES, type Source } from './sources.ts';
+import { type ToolSource, UPSTREAMS } from './sources.ts';
+import { defaultCacheFolder, discardTool, findTool, saveTool } from './tool-cache.ts';
 import { atLeast } from './version.ts';
 import { FAST_XZ, inspectXz, type Xz } from './xz.ts';
 
 type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted' | 'env'>;
 
-export interface Wishes {
+export interface ToolRequest {
   /**
    * `auto` (the preferred version where it can be had, else the machine's own, with a warning),
    * `system` (what is on PATH), a version (that one or none), or a path (it holds a `/`).
@@ -27,8 +32,8 @@ export interface Wishes {
   readonly xz: string;
   /** Default: `defaultCacheFolder(env)`. */
   readonly cacheFolder?: string | undefined;
-  /** Asked before the public homes. */
-  readonly sources: readonly Source[];
+  /** Asked before the public upstreams. */
+  readonly sources: readonly ToolSource[];
   /** Whether packages may be installed by apt or dnf. */
   readonly allowInstall: boolean;
 }
@@ -39,14 +44,14 @@ export interface Toolchain {
 }
 
 /** What can be built, and where its source comes from; tests replace it. */
-export interface Supply {
+export interface ToolSources {
   readonly recipes: readonly Recipe[];
-  readonly patience: Patience;
+  readonly timeouts: Timeouts;
   /** Asked after the wished sources. */
-  readonly homes: readonly Source[];
+  readonly upstreams: readonly ToolSource[];
 }
 
-const PUBLIC: Supply = { recipes: RECIPES, patience: PATIENCE, homes: HOMES };
+const PUBLIC: ToolSources = { recipes: RECIPES, timeouts: TIMEOUTS, upstreams: UPSTREAMS };
 
 interface Tool<Inspected> {
   readonly name: ToolName;
@@ -79,34 +84,34 @@ const XZ: Tool<Xz> = {
  */
 export async function prepareToolchain(
   platform: Ports,
-  wishes: Wishes,
+  request: ToolRequest,
   progress: Progress,
-  supply: Supply = PUBLIC,
+  toolSources: ToolSources = PUBLIC,
 ): Promise<Toolchain> {
-  const provider = new Provider(platform, wishes, progress, supply);
+  const preparer = new ToolPreparer(platform, request, progress, toolSources);
   const tools = {
-    pahole: await provider.get(PAHOLE, wishes.pahole),
-    xz: await provider.get(XZ, wishes.xz),
+    pahole: await preparer.get(PAHOLE, request.pahole),
+    xz: await preparer.get(XZ, request.xz),
   };
-  await provider.provideZstd();
+  await preparer.installZstd();
   return tools;
 }
 
-class Provider {
+class ToolPreparer {
   readonly #platform: Ports;
   readonly #progress: Progress;
-  readonly #supply: Supply;
+  readonly #toolSources: ToolSources;
   readonly #cacheFolder: string;
-  readonly #sources: readonly Source[];
+  readonly #sources: readonly ToolSource[];
   readonly #installing: { readonly allowed: boolean; readonly note: (message: string) => void };
 
-  constructor(platform: Ports, wishes: Wishes, progress: Progress, supply: Supply) {
+  constructor(platform: Ports, request: ToolRequest, progress: Progress, toolSources: ToolSources) {
     this.#platform = platform;
     this.#progress = progress;
-    this.#supply = supply;
-    this.#cacheFolder = wishes.cacheFolder ?? defaultCacheFolder(platform.env);
-    this.#sources = [...wishes.sources, ...supply.homes];
-    this.#installing = { allowed: wishes.allowInstall, note: (text) => progress.note(text) };
+    this.#toolSources = toolSources;
+    this.#cacheFolder = request.cacheFolder ?? defaultCacheFolder(platform.env);
+    this.#sources = [...request.sources, ...toolSources.upstreams];
+    this.#installing = { allowed: request.allowInstall, note: (text) => progress.note(text) };
   }
 
   async get<T extends { readonly version: string }>(tool: Tool<T>, wish: string): Promise<T> {
@@ -125,16 +130,16 @@ class Provider {
   }
 
   /** Where it may be installed: few packages need it, so that its absence stops those alone. */
-  async provideZstd(): Promise<void> {
+  async installZstd(): Promise<void> {
     if (!this.#installing.allowed || nodeHasZstd()) return;
-    await provide(this.#platform, [ZSTD], this.#installing).catch((error: unknown) => {
+    await installDependencies(this.#platform, [ZSTD], this.#installing).catch((error: unknown) => {
       this.#platform.interrupted.throwIfAborted();
       this.#progress.warn(describe(error));
     });
   }
 
   #recipe(tool: ToolName, wish: string): Recipe | undefined {
-    const recipes = this.#supply.recipes.filter((recipe) => recipe.tool === tool);
+    const recipes = this.#toolSources.recipes.filter((recipe) => recipe.tool === tool);
     return wish === 'auto'
       ? recipes[0]
       : recipes.find(({ version }) => version === wish.replace(/^v/, ''));
@@ -158,7 +163,7 @@ class Provider {
   }
 
   async #system<T extends { readonly version: string }>(tool: Tool<T>): Promise<T> {
-    await provide(this.#platform, [DISTRIBUTION[tool.name]], this.#installing);
+    await installDependencies(this.#platform, [DISTRIBUTION_PACKAGES[tool.name]], this.#installing);
     return this.#asItIs(tool, tool.name);
   }
 
@@ -173,18 +178,18 @@ class Provider {
   }
 
   async #build<T>(tool: Tool<T>, recipe: Recipe): Promise<T> {
-    await provide(this.#platform, NEEDS[tool.name], this.#installing);
+    await installDependencies(this.#platform, BUILD_DEPENDENCIES[tool.name], this.#installing);
     const task = this.#progress.begin(`${recipe.tool} ${recipe.version}`);
     const temporary = this.#platform.env.RUNNER_TEMP || tmpdir();
     const work = await mkdtemp(join(temporary, 'btfhub-build-'));
     try {
       const finished = await buildTool(this.#platform, recipe, work, {
         sources: this.#sources,
-        patience: this.#supply.patience,
+        timeouts: this.#toolSources.timeouts,
         note: (message) => this.#progress.note(message),
         stage: (name) => task.stage(name),
       });
-      const folder = await keepTool(this.#cacheFolder, recipe, finished);
+      const folder = await saveTool(this.#cacheFolder, recipe, finished);
       const built = await tool.inspect(this.#platform, join(folder, 'bin', recipe.target), 'built');
       task.end('built', folder);
       return built;
@@ -218,7 +223,7 @@ class Provider {
   }
 
   #cannotBuild(tool: ToolName, version: string): Failure {
-    const known = this.#supply.recipes.filter((recipe) => recipe.tool === tool);
+    const known = this.#toolSources.recipes.filter((recipe) => recipe.tool === tool);
     return new Failure(
       'usage',
       `The machine's ${tool} is not version ${version}, and that is none that can be built.`,

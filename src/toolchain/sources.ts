@@ -7,7 +7,7 @@ import { Failure } from '../failure.ts';
 import { REPOSITORIES, type RepositoryName } from './recipes.ts';
 
 /** Where the source of one repository may be had: a git remote, or a tarball whose sum is known. */
-export type Source =
+export type ToolSource =
   | { readonly kind: 'git'; readonly repository: RepositoryName; readonly url: string }
   | {
       readonly kind: 'tarball';
@@ -16,25 +16,25 @@ export type Source =
       readonly sha256: string;
     };
 
-const home = (repository: RepositoryName, url: string): Source => ({
+const upstream = (repository: RepositoryName, url: string): ToolSource => ({
   ...{ kind: 'git', repository, url },
 });
 
-/** The public homes, asked after the given sources. What they deliver is checked by its commit. */
-export const HOMES: readonly Source[] = [
-  home('dwarves', 'https://git.kernel.org/pub/scm/devel/pahole/pahole.git'),
-  home('dwarves', 'https://github.com/acmel/dwarves'),
-  home('libbpf', 'https://github.com/libbpf/libbpf'),
-  home('libbpf', 'https://gitee.com/mirrors/libbpf.git'),
-  home('xz', 'https://github.com/tukaani-project/xz'),
-  home('xz', 'https://git.tukaani.org/xz.git'),
+/** The public upstreams, asked after the given sources. What they deliver is checked by its commit. */
+export const UPSTREAMS: readonly ToolSource[] = [
+  upstream('dwarves', 'https://git.kernel.org/pub/scm/devel/pahole/pahole.git'),
+  upstream('dwarves', 'https://github.com/acmel/dwarves'),
+  upstream('libbpf', 'https://github.com/libbpf/libbpf'),
+  upstream('libbpf', 'https://gitee.com/mirrors/libbpf.git'),
+  upstream('xz', 'https://github.com/tukaani-project/xz'),
+  upstream('xz', 'https://git.tukaani.org/xz.git'),
 ];
 
 /**
  * `dwarves=https://mirror/pahole.git` or `xz=./xz-5.8.3.tar.xz@sha256:<64 hex digits>`.
  * Throws `usage`, saying what would do.
  */
-export function parseSource(text: string): Source {
+export function parseSource(text: string): ToolSource {
   const [, name, place] = /^([a-z]+)=(.+)$/.exec(text) ?? [];
   const repository = REPOSITORIES.find((one) => one === name);
   if (!repository || !place) {
@@ -69,7 +69,7 @@ async function sha256Of(path: string): Promise<string> {
  * `checksum-mismatch`, after which no other source is tried: somebody changed what was agreed on.
  */
 export async function checkedCopy(
-  source: Extract<Source, { kind: 'tarball' }>,
+  source: Extract<ToolSource, { kind: 'tarball' }>,
   folder: string,
 ): Promise<string> {
   if (!existsSync(source.path)) {

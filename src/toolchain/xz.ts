@@ -1,7 +1,7 @@
 import { Failure } from '../failure.ts';
+import type { OutputPart } from '../platform/decompress.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Invocation } from '../platform/programs.ts';
-import type { OutputPart } from './decompress.ts';
 import type { Origin } from './pahole.ts';
 import { OUTPUT_PART } from './recipes.ts';
 import { versionIn } from './version.ts';

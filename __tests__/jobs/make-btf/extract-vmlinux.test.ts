@@ -1,0 +1,86 @@
+/** What proves that a vmlinux is the header's, in packages written byte by byte. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { extractVmlinux } from '../../../src/jobs/make-btf/extract-vmlinux.ts';
+import { systemPrograms } from '../../../src/platform/programs.ts';
+import { TAG } from '../../../src/rpm/tags.ts';
+import { stream } from '../../rpm/read.ts';
+import {
+  fileTags,
+  NVRA_TAGS,
+  newc,
+  type Tags,
+  TRAILER,
+  writeHeader,
+  writePackage,
+} from '../../rpm/write.ts';
+import { makeSetting } from './setting.ts';
+
+const setting = makeSetting();
+const PATH = '/usr/lib/debug/lib/modules/5.10.0/vmlinux';
+const VMLINUX = Buffer.from('not an ELF file, which is for others to say');
+const ARCHIVE = Buffer.concat([newc(`.${PATH}`, VMLINUX), TRAILER]);
+const hash = (algorithm: string, bytes: Uint8Array) =>
+  createHash(algorithm).update(bytes).digest('hex');
+
+/** The digest of vmlinux by another algorithm, with OpenPGP's number of it. */
+const digested = (number: number, algorithm: string): Tags => [
+  [TAG.fileDigestAlgorithm, { int32: [number] }],
+  [TAG.fileDigests, { strings: [hash(algorithm, VMLINUX)] }],
+];
+const NO_DIGEST: Tags = [[TAG.fileDigests, { strings: [''] }]];
+const OTHER_DIGEST: Tags = [[TAG.fileDigests, { strings: [hash('sha256', ARCHIVE)] }]];
+
+/** Takes vmlinux out of a package whose tags are those of its one file, but for `changes`. */
+async function extract(payloadDigest: string, changes: Tags = []) {
+  const kept = fileTags([{ path: PATH, data: VMLINUX }]).filter(
+    ([tag]) => !changes.some(([other]) => other === tag),
+  );
+  const tags: Tags = [
+    ...NVRA_TAGS,
+    ...kept,
+    ...changes,
+    [TAG.payloadDigest, { strings: [payloadDigest] }],
+    [TAG.payloadDigestAlgorithm, { int32: [8] }],
+  ];
+  const target = join(setting.fresh('room'), 'vmlinux');
+  const { proven } = await extractVmlinux(
+    stream(writePackage(writeHeader(tags, 63), ARCHIVE)),
+    { nvra: 'written-1-2.x86_64', vmlinuxPath: `.${PATH}` },
+    target,
+    { programs: systemPrograms(process.env), xz: { program: 'xz', args: ['-dc'] } },
+    async () => {},
+  );
+  return { proven, content: readFileSync(target) };
+}
+
+const right = hash('sha256', ARCHIVE);
+const wrong = hash('sha256', VMLINUX);
+
+test('a vmlinux with the SHA-256 that the header has for it is proven', async () => {
+  expect(await extract(right)).toEqual({ proven: true, content: VMLINUX });
+});
+
+test('where the header has the SHA-256 of vmlinux, a wrong digest of the payload is not looked at', async () => {
+  expect(await extract(wrong)).toEqual({ proven: true, content: VMLINUX });
+});
+
+test.each<[string, Tags]>([
+  ['an MD5', digested(1, 'md5')],
+  ['a SHA-1', digested(2, 'sha1')],
+  ['no digest', NO_DIGEST],
+])('where the header has %s of it, the digest of the payload must be right', async (_, changes) => {
+  expect(await extract(right, changes)).toEqual({ proven: false, content: VMLINUX });
+  await expect(extract(wrong, changes)).rejects.toMatchObject({
+    reason: 'corrupt-package',
+    message: expect.stringMatching(/payload's sha256/),
+  });
+});
+
+test('a vmlinux with another digest than the header has for it is refused', async () => {
+  await expect(extract(right, OTHER_DIGEST)).rejects.toMatchObject({
+    reason: 'corrupt-package',
+    message: expect.stringMatching(/vmlinux has the sha256/),
+  });
+});

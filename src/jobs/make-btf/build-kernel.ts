@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tarballPath } from '../../archive/layout.ts';
+import { type KernelRecord, RECORD_SCHEMA } from '../../archive/record.ts';
+import { checkBtf, type Expectation } from '../../btf/check.ts';
+import { findSection, readElf, withFile } from '../../btf/elf.ts';
+import { packBtf } from '../../btf/tarball.ts';
+import type { Platform } from '../../platform/platform.ts';
+import type { Task } from '../../report/progress.ts';
+import type { KernelPackage } from '../../sources/kernels.ts';
+import { type FetchContext, fetchVmlinux } from './fetch-vmlinux.ts';
+import { type PaholeContext, runPahole } from './run-pahole.ts';
+import { Stopwatch } from './stopwatch.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What the kernels of one run share. */
+export interface BuildContext extends FetchContext, PaholeContext {
+  readonly platform: Platform;
+  readonly workspace: Workspace;
+  /** What the BTF must hold to be accepted as a kernel's. */
+  readonly expectation: Expectation;
+  /** Aborts `interrupted` with this reason: ends the work on all kernels of the run. */
+  stop(reason: unknown): void;
+}
+
+export interface Built {
+  readonly record: KernelRecord;
+  readonly tarball: Buffer;
+}
+
+/**
+ * Makes the tarball of one kernel from its package, in a temporary directory that is removed at the end.
+ * Throws a `Failure` that says which step failed and why.
+ * @param cores is asked when pahole is about to start: how many cores it may use
+ */
+export async function buildKernel(
+  context: BuildContext,
+  kernel: KernelPackage,
+  cores: () => number,
+  task: Task,
+): Promise<Built> {
+  const { platform, pahole, interrupted } = context;
+  const stopwatch = new Stopwatch(platform.clock, task);
+  const directory = await context.workspace.kernelDirectory();
+  const path = join(directory.folder, 'vmlinux');
+  let release = () => {};
+  try {
+    const fetched = await fetchVmlinux(context, kernel, path, stopwatch);
+    release = fetched.release;
+    const { vmlinux } = fetched;
+    const elf = await withFile(path, readElf);
+
+    stopwatch.begin('pahole');
+    const { file, flags } = await runPahole(context, path, cores);
+    const btf = await readFile(file);
+    stopwatch.end('pahole', btf.length);
+    await rm(path);
+    release();
+
+    stopwatch.begin('check');
+    const { size, kinds } = checkBtf(btf, context.expectation);
+    stopwatch.end('check', size);
+
+    stopwatch.begin('compress');
+    const tarball = await packBtf(platform.programs, kernel.uname, btf, { signal: interrupted });
+    stopwatch.end('compress', tarball.length);
+
+    const { uname, nvra, distribution, versionId, arch, releases } = kernel;
+    const record: KernelRecord = {
+      schema: RECORD_SCHEMA,
+      uname,
+      nvra,
+      distribution,
+      versionId,
+      arch,
+      releases,
+      package: fetched.package,
+      verified: fetched.verified,
+      vmlinux: {
+        size: vmlinux.size,
+        sha256: vmlinux.sha256,
+        embeddedBtf: findSection(elf, '.BTF') !== undefined,
+      },
+      pahole: { version: pahole.version, flags, origin: pahole.origin },
+      btf: { size, sha256: sha256(btf), kinds },
+      tarball: {
+        path: tarballPath(kernel, uname),
+        size: tarball.length,
+        sha256: sha256(tarball),
+      },
+      stages: stopwatch.stages,
+      finishedAt: platform.clock.date().toISOString(),
+    };
+    return { record, tarball };
+  } finally {
+    await directory.remove();
+    release();
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

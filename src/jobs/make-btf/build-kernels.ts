@@ -1,0 +1,117 @@
+import pMap from 'p-map';
+import type { FailureRecord, KernelRecord } from '../../archive/record.ts';
+import { RECORD_SCHEMA } from '../../archive/record.ts';
+import { asFailure } from '../../failure.ts';
+import { collectAll } from '../../platform/heap.ts';
+import type { Progress } from '../../report/progress.ts';
+import { bytes } from '../../report/units.ts';
+import type { KernelPackage } from '../../sources/kernels.ts';
+import { paholeArguments } from '../../toolchain/pahole-arguments.ts';
+import { type BuildContext, buildKernel } from './build-kernel.ts';
+import { finishedBefore, writeBuilt, writeFailed } from './output.ts';
+import { paholeCores } from './pahole-cores.ts';
+
+/** How one kernel ended. */
+export type KernelResult =
+  | { readonly state: 'built' | 'skipped'; readonly record: KernelRecord; readonly seconds: number }
+  | { readonly state: 'failed'; readonly record: FailureRecord; readonly seconds: number };
+
+export interface BuildSettings {
+  /** The folder for tarballs and records. */
+  readonly output: string;
+  /** How many kernels are built at the same time. */
+  readonly concurrency: number;
+  /** Cores of the machine, for pahole. */
+  readonly cores: number;
+}
+
+/**
+ * Builds the BTF of each kernel, several at a time, and writes tarball and record as soon as a kernel is finished.
+ * Kernels that an earlier run finished are skipped; a kernel that fails does not stop the others.
+ * Results have the order of `kernels`. Rejects with the reason of an interruption, and when the output cannot be
+ * written: then the other kernels are stopped first, and leave no record.
+ */
+export async function buildKernels(
+  context: BuildContext,
+  kernels: readonly KernelPackage[],
+  { output, concurrency, cores }: BuildSettings,
+  progress: Progress,
+): Promise<readonly KernelResult[]> {
+  const { clock } = context.platform;
+  const { interrupted, stop } = context;
+  const encoder = {
+    version: context.pahole.version,
+    flags: paholeArguments(context.pahole, { profile: context.profile, jobs: 1 }).flags,
+  };
+  let working = 0;
+  let waiting = kernels.length;
+
+  const attempt = async (kernel: KernelPackage): Promise<KernelResult> => {
+    const started = clock.now();
+    const seconds = () => Math.round(clock.now() - started) / 1000;
+    const finished = await finishedBefore(output, kernel, encoder);
+    if (finished) return { state: 'skipped', record: finished, seconds: seconds() };
+
+    const task = progress.begin(kernel.uname);
+    const spare = () => paholeCores({ working, waiting }, cores);
+    try {
+      const built = await buildKernel(context, kernel, spare, task);
+      await writeBuilt(output, built);
+      const { btf, tarball } = built.record;
+      task.end('built', `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
+      return { state: 'built', record: built.record, seconds: seconds() };
+    } catch (error) {
+      if (interrupted.aborted) {
+        task.end('interrupted');
+        throw interrupted.reason;
+      }
+      const record = failureRecord(context, kernel, error);
+      await writeFailed(output, record);
+      task.end(`failed (${record.reason})`, record.message);
+      return { state: 'failed', record, seconds: seconds() };
+    } finally {
+      collectAll(); // its BTF and its tarball, several times 4 MB
+    }
+  };
+
+  /** Never rejects, so that all kernels have ended when `pMap` resolves. */
+  const work = async (kernel: KernelPackage): Promise<KernelResult | undefined> => {
+    if (interrupted.aborted) return undefined;
+    waiting -= 1;
+    working += 1;
+    try {
+      return await attempt(kernel);
+    } catch (error) {
+      stop(error);
+      return undefined;
+    } finally {
+      working -= 1;
+    }
+  };
+  const results = await pMap(kernels, work, { concurrency });
+  interrupted.throwIfAborted();
+  return results.filter((result) => result !== undefined);
+}
+
+function failureRecord(
+  context: BuildContext,
+  kernel: KernelPackage,
+  error: unknown,
+): FailureRecord {
+  const { reason, message, advice } = asFailure(error);
+  const { size, checksum } = kernel;
+  return {
+    schema: RECORD_SCHEMA,
+    state: 'failed',
+    uname: kernel.uname,
+    nvra: kernel.nvra,
+    distribution: kernel.distribution,
+    versionId: kernel.versionId,
+    releases: kernel.releases,
+    arch: kernel.arch,
+    package: { url: context.downloader(kernel).url, size, sha256: checksum.value },
+    reason,
+    message: advice === undefined ? message : `${message} ${advice}`,
+    finishedAt: context.platform.clock.date().toISOString(),
+  };
+}

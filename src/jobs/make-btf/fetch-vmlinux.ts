@@ -1,0 +1,161 @@
+import { rm } from 'node:fs/promises';
+import type { Verification } from '../../archive/record.ts';
+import { Failure } from '../../failure.ts';
+import type { Decoders } from '../../platform/decompress.ts';
+import type { PackageHead } from '../../rpm/package.ts';
+import type { KernelPackage } from '../../sources/kernels.ts';
+import { extractVmlinux, Misled, type Vmlinux } from './extract-vmlinux.ts';
+import { PackageBytes } from './package-bytes.ts';
+import type { PackageDownloader } from './package-downloader.ts';
+import type { Semaphore } from './semaphore.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+/** What context needs: where packages come from, who vouches for them, and directory for vmlinux. */
+export interface FetchContext {
+  downloader(kernel: KernelPackage): PackageDownloader;
+  /** Checks the package's signature by the policy that the user chose; throws what that policy forbids. */
+  verifySignature(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']>;
+  readonly decoders: Decoders;
+  /** Bytes that all vmlinux at work may take together. */
+  readonly space: Semaphore;
+  readonly interrupted: AbortSignal;
+}
+
+export interface FetchedVmlinux {
+  readonly vmlinux: Vmlinux;
+  readonly package: { readonly url: string; readonly size: number; readonly sha256: string };
+  readonly verified: Verification;
+  /** Returns the space that vmlinux took, once the file is removed. Safe to call again. */
+  release(): void;
+}
+
+/**
+ * Fetches a package and takes its vmlinux into `target`. When what came is not what the repository
+ * promises, the package is fetched again from others before it is `checksum-mismatch`. What is wrong
+ * with the right bytes is the package's own fault, and no second try would mend it: but for one whose
+ * members lie otherwise than its header says, which is read again from its beginning.
+ */
+export async function fetchVmlinux(
+  context: FetchContext,
+  kernel: KernelPackage,
+  target: string,
+  stopwatch: Stopwatch,
+): Promise<FetchedVmlinux> {
+  const downloader = context.downloader(kernel);
+  for (let { decoders } = context; ; ) {
+    try {
+      const attempt = new Attempt({ ...context, decoders }, kernel, downloader, target, stopwatch);
+      return await attempt.run();
+    } catch (error) {
+      const wrong = error instanceof Failure && error.reason === 'checksum-mismatch';
+      const misled = error instanceof Misled;
+      if (!misled && !(wrong && downloader.canTryAgain)) throw error;
+      if (misled) decoders = { ...decoders, xzPart: undefined };
+      await rm(target, { force: true });
+    }
+  }
+}
+
+class Attempt {
+  readonly #context: FetchContext;
+  readonly #kernel: KernelPackage;
+  readonly #target: string;
+  readonly #stopwatch: Stopwatch;
+  readonly #downloader: PackageDownloader;
+  readonly #bytes: PackageBytes;
+  #release = () => {};
+  #signature: Verification['signature'] = { status: 'off' };
+
+  constructor(
+    context: FetchContext,
+    kernel: KernelPackage,
+    downloader: PackageDownloader,
+    target: string,
+    stopwatch: Stopwatch,
+  ) {
+    this.#context = context;
+    this.#kernel = kernel;
+    this.#target = target;
+    this.#stopwatch = stopwatch;
+    this.#downloader = downloader;
+    const { size, checksum } = kernel;
+    const passed = (count: number, soFar: number) => {
+      stopwatch.advance(count);
+      if (soFar === size) stopwatch.end('download', size);
+    };
+    this.#bytes = new PackageBytes(downloader.fetch(), checksum.algorithm, size, passed);
+  }
+
+  async run(): Promise<FetchedVmlinux> {
+    this.#stopwatch.begin('download', this.#kernel.size);
+    try {
+      const vmlinux = await this.#extract();
+      this.#stopwatch.end('decode', vmlinux.size);
+      return {
+        vmlinux,
+        package: {
+          url: this.#downloader.url,
+          size: this.#bytes.size,
+          sha256: this.#bytes.digest('sha256'),
+        },
+        verified: {
+          repodata: true,
+          header: vmlinux.head.headerDigests.includes('sha256'),
+          file: vmlinux.proven,
+          signature: this.#signature,
+        },
+        release: this.#release,
+      };
+    } catch (error) {
+      this.#release();
+      throw error;
+    } finally {
+      await this.#bytes.close();
+    }
+  }
+
+  /** Damaged bytes break the decoder before the end: the sum of the whole says whose fault it is. */
+  async #extract(): Promise<Vmlinux> {
+    const { decoders, space, interrupted } = this.#context;
+    const admit = async (head: PackageHead, file: { readonly size: number }) => {
+      this.#signature = await this.#context.verifySignature(head, this.#kernel);
+      this.#release = await space.acquire(file.size, interrupted);
+    };
+    try {
+      const { nvra, vmlinuxPath } = this.#kernel;
+      const wanted = { nvra, vmlinuxPath };
+      const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, decoders, admit);
+      await this.#verify();
+      return vmlinux;
+    } catch (error) {
+      interrupted.throwIfAborted();
+      if (error instanceof Failure && isAboutContent(error)) await this.#verify();
+      throw error;
+    }
+  }
+
+  /** Throws `checksum-mismatch` unless the whole package has the size and the sum of primary. */
+  async #verify(): Promise<void> {
+    await this.#bytes.drain();
+    const { nvra, size, checksum } = this.#kernel;
+    const actual = this.#bytes.digest(checksum.algorithm);
+    if (this.#bytes.size === size && actual === checksum.value) {
+      this.#downloader.confirm();
+      return;
+    }
+    const difference =
+      this.#bytes.size === size
+        ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}`
+        : `${this.#bytes.size > size ? 'more than' : `${this.#bytes.size} of`} ${size} bytes`;
+    throw new Failure(
+      'checksum-mismatch',
+      `${nvra} came from ${this.#downloader.servedBy} with ${difference}.`,
+      'Try again later or from another mirror: this one may be in the middle of an update.',
+    );
+  }
+}
+
+/** Failures that wrong bytes may have caused. */
+function isAboutContent({ reason }: Failure): boolean {
+  return ['corrupt-package', 'bad-signature', 'unsigned', 'no-vmlinux'].includes(reason);
+}

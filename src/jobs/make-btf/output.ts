@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { tarballPath } from '../../archive/layout.ts';
+import {
+  type BuildRecord,
+  isFailureRecord,
+  type KernelRecord,
+  recordPath,
+} from '../../archive/record.ts';
+import { isSystemError } from '../../failure.ts';
+import type { KernelPackage } from '../../sources/kernels.ts';
+import type { Built } from './build-kernel.ts';
+
+/** What decides the bytes of a kernel's BTF, besides its package. */
+export interface EncoderSettings {
+  readonly version: string;
+  readonly flags: readonly string[];
+}
+
+/**
+ * The record of a kernel that an earlier run finished: made from the same package with the same settings, and its
+ * tarball is there and unchanged. Undefined when the kernel must be built again.
+ */
+export async function finishedBefore(
+  output: string,
+  kernel: KernelPackage,
+  encoder: EncoderSettings,
+): Promise<KernelRecord | undefined> {
+  const record = await readRecord(join(output, recordPath(kernel.uname)));
+  if (!record || isFailureRecord(record)) return undefined;
+  const samePackage =
+    record.nvra === kernel.nvra &&
+    (kernel.checksum.algorithm !== 'sha256' || record.package.sha256 === kernel.checksum.value);
+  const sameEncoder =
+    record.pahole.version === encoder.version &&
+    record.pahole.flags.join(' ') === encoder.flags.join(' ');
+  if (!samePackage || !sameEncoder) return undefined;
+  const tarball = await readFile(join(output, tarballPath(kernel, kernel.uname))).catch(
+    undefinedIfMissing,
+  );
+  if (!tarball) return undefined;
+  const sum = createHash('sha256').update(tarball).digest('hex');
+  return sum === record.tarball.sha256 ? record : undefined;
+}
+
+/** Writes the tarball first and the record last: where there is a record, the kernel is finished. */
+export async function writeBuilt(output: string, { record, tarball }: Built): Promise<void> {
+  await writeWhole(join(output, record.tarball.path), tarball);
+  await writeRecord(output, record);
+}
+
+/** Writes the record of a kernel that failed, and removes a tarball of an earlier run. */
+export async function writeFailed(output: string, record: BuildRecord): Promise<void> {
+  await rm(join(output, tarballPath(record, record.uname)), { force: true });
+  await writeRecord(output, record);
+}
+
+async function writeRecord(output: string, record: BuildRecord): Promise<void> {
+  await writeWhole(join(output, recordPath(record.uname)), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** Writes a file so that it is never seen half-written. */
+async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const partial = `${path}.partial`;
+  try {
+    await writeFile(partial, content, { mode: 0o644 });
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+async function readRecord(path: string): Promise<BuildRecord | undefined> {
+  const text = await readFile(path, 'utf8').catch(undefinedIfMissing);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as BuildRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (!isSystemError(error, 'ENOENT')) throw error;
+}

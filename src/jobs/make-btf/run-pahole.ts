@@ -1,0 +1,70 @@
+import { rm } from 'node:fs/promises';
+import { debugInfoOf } from '../../btf/elf.ts';
+import { encodeBtf } from '../../btf/encode.ts';
+import { Failure } from '../../failure.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { jobsThatFit, paholeMemory } from '../../toolchain/memory.ts';
+import type { Pahole } from '../../toolchain/pahole.ts';
+import { type Profile, paholeArguments } from '../../toolchain/pahole-arguments.ts';
+import type { Semaphore } from './semaphore.ts';
+
+/** What running pahole needs besides a vmlinux. */
+export interface PaholeContext {
+  readonly platform: Platform;
+  readonly pahole: Pahole;
+  readonly profile: Profile;
+  /** Bytes of memory that all pahole processes may take together. */
+  readonly memory: Semaphore;
+}
+
+export interface MadeBtf {
+  /** Raw BTF, beside vmlinux. */
+  readonly file: string;
+  /** The arguments that shaped it. */
+  readonly flags: readonly string[];
+}
+
+/**
+ * Runs pahole on a vmlinux as soon as enough memory is free, with as many threads as do not change the output.
+ * When it is killed for lack of memory, it runs once more: as the only pahole, with one thread.
+ * Throws what `encodeBtf` throws.
+ */
+export async function runPahole(
+  context: PaholeContext,
+  vmlinux: string,
+  cores: () => number,
+): Promise<MadeBtf> {
+  const { pahole, memory } = context;
+  const debugInfo = await debugInfoOf(vmlinux);
+  const need = paholeMemory(pahole.version, debugInfo, 1);
+  const release = await memory.acquire(need, context.platform.interrupted);
+  try {
+    const spare = need + memory.free;
+    const jobs = Math.max(1, jobsThatFit(pahole.version, debugInfo, cores(), spare));
+    return await start(context, vmlinux, jobs);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.reason !== 'out-of-memory') throw error;
+  } finally {
+    release();
+  }
+  const all = await memory.acquire(memory.capacity, context.platform.interrupted);
+  try {
+    return await start(context, vmlinux, 1);
+  } finally {
+    all();
+  }
+}
+
+async function start(
+  { platform, pahole, profile }: PaholeContext,
+  vmlinux: string,
+  jobs: number,
+): Promise<MadeBtf> {
+  const { args, flags } = paholeArguments(pahole, { profile, jobs });
+  const file = `${vmlinux}.btf`;
+  await rm(file, { force: true });
+  const encoder = { path: pahole.path, args };
+  const signal = platform.interrupted;
+  await encodeBtf(platform.programs, encoder, { vmlinux, output: file, signal });
+  return { file, flags };
+}

@@ -1,0 +1,117 @@
+import { readFile } from 'node:fs/promises';
+import type { Verification } from '../../archive/record.ts';
+import { fetchFile } from '../../download/fetch-file.ts';
+import type { MirrorPool } from '../../download/mirrors.ts';
+import { describe, Failure } from '../../failure.ts';
+import type { Platform } from '../../platform/platform.ts';
+import {
+  asFingerprint,
+  type Fingerprint,
+  type KeyFile,
+  Keyring,
+  type TrustOption,
+} from '../../rpm/keys.ts';
+import type { PackageHead } from '../../rpm/package.ts';
+import { checkSignature } from '../../rpm/signature.ts';
+import type { KernelPackage } from '../../sources/kernels.ts';
+
+/**
+ * `require`: a good signature or nothing. `prefer`: the same where the repository publishes keys,
+ * and unsigned packages where it does not; a signature that is there must be good. `off`: not looked at.
+ */
+export const SIGNATURE_POLICIES = ['require', 'prefer', 'off'] as const;
+export type SignaturePolicy = (typeof SIGNATURE_POLICIES)[number];
+
+/** openEuler's key file has less than 10 kB. */
+const MOST_KEY_BYTES = 1024 * 1024;
+
+/** Checks the signatures of packages with the keys of their repositories and those that the user trusts. */
+export class SignatureVerifier {
+  readonly #platform: Platform;
+  readonly #pool: MirrorPool;
+  readonly #policy: SignaturePolicy;
+  readonly #given: readonly KeyFile[];
+  readonly #fingerprints: readonly Fingerprint[];
+  readonly #published = new Map<string, Promise<KeyFile | undefined>>();
+
+  private constructor(
+    platform: Platform,
+    pool: MirrorPool,
+    policy: SignaturePolicy,
+    fingerprints: readonly Fingerprint[],
+    given: readonly KeyFile[],
+  ) {
+    this.#platform = platform;
+    this.#pool = pool;
+    this.#policy = policy;
+    this.#fingerprints = fingerprints;
+    this.#given = given;
+  }
+
+  /** Reads the key files that the user named; `usage` for one that cannot be read. */
+  static async open(
+    platform: Platform,
+    pool: MirrorPool,
+    policy: SignaturePolicy,
+    trust: readonly TrustOption[],
+  ): Promise<SignatureVerifier> {
+    const fingerprints = trust.flatMap((one) => ('fingerprint' in one ? one.fingerprint : []));
+    const paths = trust.flatMap((one) => ('file' in one ? one.file : []));
+    return new SignatureVerifier(
+      platform,
+      pool,
+      policy,
+      fingerprints,
+      await Promise.all(paths.map(readKeys)),
+    );
+  }
+
+  /** Throws `unsigned` and `bad-signature` as the policy demands, and what keeps keys from being read. */
+  async verify(head: PackageHead, kernel: KernelPackage): Promise<Verification['signature']> {
+    if (this.#policy === 'off') return { status: 'off' };
+    const published = await Promise.all(kernel.keyPaths.map((path) => this.#keysAt(path)));
+    const files = [...published, ...this.#given].filter((file) => file !== undefined);
+    const pinned = [...kernel.trustedKeys.map(asFingerprint), ...this.#fingerprints];
+    const now = this.#platform.clock.date();
+    const keyring = await Keyring.read(files, pinned, now);
+    const verdict = await checkSignature(head, keyring, now);
+    if (verdict.status === 'good') return { status: 'good', key: verdict.key, hash: verdict.hash };
+    if (this.#policy === 'prefer' && files.length === 0) return { status: 'unsigned' };
+    throw new Failure(
+      'unsigned',
+      `${kernel.nvra}: ${verdict.message}`,
+      'Its repository signs packages. If you trust this one all the same, use --signature off.',
+    );
+  }
+
+  #keysAt(path: string): Promise<KeyFile | undefined> {
+    const known = this.#published.get(path) ?? this.#fetch(path);
+    this.#published.set(path, known);
+    return known;
+  }
+
+  #fetch(path: string): Promise<KeyFile | undefined> {
+    const { interrupted: signal } = this.#platform;
+    return fetchFile(this.#pool, path, { signal }, async ({ status, url, body }) => {
+      if (status !== 200) return undefined;
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of body) {
+        chunks.push(chunk as Buffer);
+        size += (chunk as Buffer).length;
+        if (size > MOST_KEY_BYTES) {
+          throw new Failure('bad-repository', `The key file ${url} is too large to be one.`);
+        }
+      }
+      return { name: url, bytes: Buffer.concat(chunks) };
+    });
+  }
+}
+
+async function readKeys(path: string): Promise<KeyFile> {
+  try {
+    return { name: path, bytes: await readFile(path), trusted: true };
+  } catch (error) {
+    throw new Failure('usage', `--trust-key: ${path} cannot be read: ${describe(error)}.`);
+  }
+}

@@ -1,0 +1,101 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import { Failure } from '../failure.ts';
+import type { Platform } from '../platform/platform.ts';
+import { fetchSources, type Timeouts } from './fetch-sources.ts';
+import type { Edit, Recipe } from './recipes.ts';
+import type { ToolSource } from './sources.ts';
+import { versionIn } from './version.ts';
+
+type Ports = Pick<Platform, 'programs' | 'clock' | 'interrupted'>;
+
+export interface BuildOptions {
+  readonly sources: readonly ToolSource[];
+  readonly timeouts: Timeouts;
+  readonly note: (message: string) => void;
+  /** Told when `sources`, `configure`, `compile` and `check` begin. */
+  readonly stage: (name: string) => void;
+}
+
+/**
+ * Builds a tool in the empty folder `work` and gives back the folder that belongs into the cache:
+ * `bin/<program>`, and in `lib/` the libraries it needs that not every machine has.
+ * Throws what `fetchSources` throws, and `missing-program` when the compiler or the result fails.
+ */
+export async function buildTool(
+  platform: Ports,
+  recipe: Recipe,
+  work: string,
+  options: BuildOptions,
+): Promise<string> {
+  const [source, build, finished] = [join(work, 'source'), join(work, 'build'), join(work, 'tool')];
+  options.stage('sources');
+  await fetchSources(platform, recipe, options.sources, source, options);
+  for (const edit of recipe.edits ?? []) await change(source, edit, recipe);
+  options.stage('configure');
+  await cmake(platform, recipe, ['-S', source, '-B', build, ...recipe.cmake]);
+  options.stage('compile');
+  const jobs = String(availableParallelism());
+  await cmake(platform, recipe, ['--build', build, '--parallel', jobs, '--target', recipe.target]);
+  options.stage('check');
+  await collect(platform, join(build, recipe.target), finished);
+  await checkVersion(platform, recipe, join(finished, 'bin', recipe.target));
+  return finished;
+}
+
+async function change(source: string, { file, from, to }: Edit, recipe: Recipe): Promise<void> {
+  const path = join(source, file);
+  const pieces = (await readFile(path, 'utf8')).split(from);
+  if (pieces.length !== 2) {
+    const { tool, version } = recipe;
+    throw failed(`The source of ${tool} ${version} is not the expected one: see ${file}.`);
+  }
+  await writeFile(path, pieces.join(to));
+}
+
+async function cmake(platform: Ports, recipe: Recipe, args: readonly string[]): Promise<void> {
+  const answer = await platform.programs.run({
+    ...{ program: 'cmake', args, signal: platform.interrupted, group: true },
+    env: { DESTDIR: undefined, CMAKE_GENERATOR: 'Unix Makefiles' },
+  });
+  if (answer.status === 0) return;
+  const said = firstError(`${answer.stderr}\n${answer.stdout.toString('utf8')}`);
+  throw failed(`${recipe.tool} ${recipe.version} cannot be built: ${said}.`);
+}
+
+/** The first error of a build and the lines that explain it, or the end where none is called one. */
+function firstError(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim());
+  const said = lines.filter((line) => line !== '');
+  const first = said.findIndex((line) => /error/i.test(line));
+  return said.slice(first < 0 ? -3 : first, first < 0 ? undefined : first + 3).join(' / ');
+}
+
+/** Libraries of glibc itself must be the machine's, and are on every machine. */
+const GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
+
+async function collect(platform: Ports, program: string, finished: string): Promise<void> {
+  await mkdir(join(finished, 'bin'), { recursive: true });
+  await mkdir(join(finished, 'lib'));
+  await copyFile(program, join(finished, 'bin', basename(program)));
+  const { stdout } = await platform.programs.run({ program: 'ldd', args: [program] });
+  for (const [, name = '', path = ''] of stdout
+    .toString('utf8')
+    .matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
+    if (!GLIBC.test(name)) await copyFile(path, join(finished, 'lib', name));
+  }
+}
+
+async function checkVersion(platform: Ports, recipe: Recipe, program: string): Promise<void> {
+  const answer = await platform.programs.run({ program, args: ['--version'] });
+  const version = versionIn(answer.stdout.toString('utf8'));
+  if (answer.status === 0 && version === recipe.version) return;
+  throw failed(
+    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version ?? 'nothing'}.`,
+  );
+}
+
+function failed(message: string): Failure {
+  return new Failure('missing-program', message, "Or use the machine's own, with 'system'.");
+}
