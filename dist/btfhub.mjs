@@ -84245,27 +84245,27 @@ function calledFunction(section, place, { immediate }) {
 }
 
 // src/verifier/domain.ts
-var UNKNOWN = { kind: "anything" };
+var UNKNOWN = { kind: "unknown" };
 function constant(value) {
   return { kind: "constant", value: BigInt.asUintN(64, value) };
 }
 function equalValues(left, right) {
   if (left === right) return true;
   switch (left.kind) {
-    case "anything":
-      return right.kind === "anything";
+    case "unknown":
+      return right.kind === "unknown";
     case "constant":
       return right.kind === "constant" && left.value === right.value;
     case "stack":
-      return right.kind === "stack" && left.offset === right.offset;
+      return right.kind === "stack" && left.frame === right.frame && left.offset === right.offset;
     case "data":
       return right.kind === "data" && left.section === right.section && left.offset === right.offset;
   }
 }
 function join17(left, right) {
   if (equalValues(left, right)) return left;
-  const onStack = left.kind === "stack" && right.kind === "stack";
-  return onStack ? { kind: "stack", offset: void 0 } : UNKNOWN;
+  const isOneFrame = left.kind === "stack" && right.kind === "stack" && left.frame === right.frame;
+  return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN;
 }
 var [ADD, SUB, MUL, DIV, OR, AND] = [0, 16, 32, 48, 64, 80];
 var [LSH, RSH, NEG, MOD, XOR2, MOV, ARSH, END2] = [96, 112, 128, 144, 160, 176, 192, 208];
@@ -84309,6 +84309,7 @@ function addToPointer(left, right, sign) {
     const known = by.kind === "constant" && base.offset !== void 0;
     return {
       kind: "stack",
+      frame: base.frame,
       offset: known ? ((_a6 = base.offset) != null ? _a6 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
     };
   }
@@ -84387,100 +84388,169 @@ function low(value, bits2) {
 
 // src/verifier/state.ts
 var FRAME_POINTER = 10;
-var REGISTERS = 16;
-var _stack, _escaped, _AbstractState_instances, forget_fn;
+var REGISTER_COUNT = 16;
+var CALLER_SAVED = [0, 1, 2, 3, 4, 5];
+var POINTER_SIZE = 8;
+var _frames, _ownFrames, _escaped, _AbstractState_instances, clear_fn, change_fn;
 var _AbstractState = class _AbstractState {
-  constructor(registers, stack, escaped) {
+  constructor(frames, ownFrames, escaped) {
     __privateAdd(this, _AbstractState_instances);
-    __publicField(this, "registers");
-    /** By the offset from the frame pointer. Slots never overlap. */
-    __privateAdd(this, _stack);
-    /** Whether an address of the stack may lie in memory or in what is not known. */
+    /** The first frame is the program's own, the last one that of the running function. */
+    __privateAdd(this, _frames);
+    /** Frames that no other state shares, so that they can be changed in place. */
+    __privateAdd(this, _ownFrames);
+    /** Whether a value that is not known may be the address of a stack slot. */
     __privateAdd(this, _escaped);
-    this.registers = registers;
-    __privateSet(this, _stack, stack);
+    __privateSet(this, _frames, frames);
+    __privateSet(this, _ownFrames, ownFrames);
     __privateSet(this, _escaped, escaped);
   }
-  /** At the beginning of a function. */
-  static atEntry(args = []) {
-    const registers = Array.from({ length: REGISTERS }, () => UNKNOWN);
-    for (const [index2, known] of args.entries()) registers[index2 + 1] = known;
-    registers[FRAME_POINTER] = { kind: "stack", offset: 0 };
-    return new _AbstractState(registers, /* @__PURE__ */ new Map(), false);
+  /** The state before the first instruction of a program. */
+  static atEntry() {
+    return new _AbstractState([newFrame(0, [])], /* @__PURE__ */ new Set([0]), false);
   }
+  /** The copy and this state share their frames until one of them changes. */
   copy() {
-    return new _AbstractState([...this.registers], new Map(__privateGet(this, _stack)), __privateGet(this, _escaped));
+    __privateGet(this, _ownFrames).clear();
+    return new _AbstractState([...__privateGet(this, _frames)], /* @__PURE__ */ new Set(), __privateGet(this, _escaped));
+  }
+  /** Number of functions that are running: 1 in a program itself. */
+  get depth() {
+    return __privateGet(this, _frames).length;
   }
   get(register) {
-    var _a6;
-    return (_a6 = this.registers[register]) != null ? _a6 : UNKNOWN;
+    var _a6, _b3;
+    return (_b3 = (_a6 = __privateGet(this, _frames).at(-1)) == null ? void 0 : _a6.registers[register]) != null ? _b3 : UNKNOWN;
   }
-  set(register, known) {
-    this.registers[register] = known;
+  set(register, value) {
+    __privateMethod(this, _AbstractState_instances, change_fn).call(this, this.depth - 1).registers[register] = value;
+  }
+  /** What a call leaves in the registers that it may change. */
+  forgetCallerSaved() {
+    for (const register of CALLER_SAVED) this.set(register, UNKNOWN);
+  }
+  /** Begins a function whose first arguments are these. */
+  pushFrame(args) {
+    const index2 = __privateGet(this, _frames).push(newFrame(this.depth, args)) - 1;
+    __privateGet(this, _ownFrames).add(index2);
+  }
+  /** Ends the running function and puts its result into r0 of its caller. */
+  popFrame() {
+    const index2 = this.depth - 1;
+    const result = this.get(0);
+    __privateGet(this, _frames).pop();
+    __privateGet(this, _ownFrames).delete(index2);
+    this.forgetCallerSaved();
+    this.set(0, pointsInto(result, index2) ? UNKNOWN : result);
+    for (const [at3, { stack }] of __privateGet(this, _frames).entries()) {
+      for (const [offset, { value }] of stack) {
+        if (pointsInto(value, index2)) __privateMethod(this, _AbstractState_instances, change_fn).call(this, at3).stack.delete(offset);
+      }
+    }
   }
   load(address, size2) {
-    if (address.kind !== "stack" || address.offset === void 0) return UNKNOWN;
-    const slot = __privateGet(this, _stack).get(address.offset);
-    return (slot == null ? void 0 : slot.size) === size2 ? slot.known : UNKNOWN;
-  }
-  store(address, size2, known) {
-    if (known.kind === "stack") __privateSet(this, _escaped, true);
-    if (address.kind === "stack" && address.offset !== void 0) {
-      __privateMethod(this, _AbstractState_instances, forget_fn).call(this, address.offset, address.offset + size2);
-      __privateGet(this, _stack).set(address.offset, { size: size2, known });
-    } else {
-      this.forgetAt(address);
-    }
-  }
-  /** Something may have been written from that address on (stacks grow down, buffers up). */
-  forgetAt(address, length = Number.POSITIVE_INFINITY) {
     var _a6;
+    if (address.kind !== "stack" || address.offset === void 0) return UNKNOWN;
+    const slot = (_a6 = __privateGet(this, _frames)[address.frame]) == null ? void 0 : _a6.stack.get(address.offset);
+    return (slot == null ? void 0 : slot.size) === size2 ? slot.value : UNKNOWN;
+  }
+  store(address, size2, value) {
+    const isExact = address.kind === "stack" && address.offset !== void 0;
+    if (value.kind === "stack" && !(isExact && size2 === POINTER_SIZE)) __privateSet(this, _escaped, true);
+    if (!isExact) {
+      this.forgetAt(address);
+      return;
+    }
+    const { frame, offset = 0 } = address;
+    if (frame >= this.depth) return;
+    __privateMethod(this, _AbstractState_instances, clear_fn).call(this, address, size2);
+    __privateMethod(this, _AbstractState_instances, change_fn).call(this, frame).stack.set(offset, { size: size2, value });
+  }
+  /** Something may have been written to that address: `length` bytes, or all that follow. */
+  forgetAt(address, length = Number.POSITIVE_INFINITY) {
     if (address.kind === "stack") {
-      const known = address.offset !== void 0;
-      const start2 = (_a6 = address.offset) != null ? _a6 : Number.NEGATIVE_INFINITY;
-      __privateMethod(this, _AbstractState_instances, forget_fn).call(this, start2, known ? start2 + length : Number.POSITIVE_INFINITY);
-    } else if (address.kind === "anything" && __privateGet(this, _escaped)) {
-      __privateGet(this, _stack).clear();
+      if (__privateMethod(this, _AbstractState_instances, clear_fn).call(this, address, length).some(({ kind }) => kind === "stack")) __privateSet(this, _escaped, true);
+    } else if (address.kind === "unknown" && __privateGet(this, _escaped)) {
+      for (const frame of __privateGet(this, _frames).keys()) __privateMethod(this, _AbstractState_instances, change_fn).call(this, frame).stack.clear();
     }
   }
-  /** Somebody has had the address, and may have kept it. */
-  forgetAll() {
-    __privateGet(this, _stack).clear();
-    __privateSet(this, _escaped, true);
-  }
-  /** Takes in what is known on another way to the same place; whether that changed anything. */
+  /** Adds what is known on another path to the same instruction. Returns whether that changed this state. */
   joinWith(other) {
-    let changed = __privateGet(other, _escaped) && !__privateGet(this, _escaped);
-    __privateGet(this, _escaped) || __privateSet(this, _escaped, __privateGet(other, _escaped));
-    for (const [register, known] of this.registers.entries()) {
-      const met = join17(known, other.get(register));
-      if (equalValues(met, known)) continue;
-      if (met.kind === "anything" && [known, other.get(register)].some((one2) => one2.kind === "stack")) {
-        __privateSet(this, _escaped, true);
+    var _a6, _b3;
+    let changed = false;
+    let escaped = __privateGet(this, _escaped) || __privateGet(other, _escaped);
+    for (const [index2, frame] of __privateGet(this, _frames).entries()) {
+      const theirs = __privateGet(other, _frames)[index2];
+      if (theirs === void 0 || theirs === frame) continue;
+      for (const [register, value] of frame.registers.entries()) {
+        const theirValue = (_a6 = theirs.registers[register]) != null ? _a6 : UNKNOWN;
+        const joined2 = join17(value, theirValue);
+        if (losesAddress(joined2, value, theirValue)) escaped = true;
+        if (equalValues(joined2, value)) continue;
+        __privateMethod(this, _AbstractState_instances, change_fn).call(this, index2).registers[register] = joined2;
+        changed = true;
       }
-      this.registers[register] = met;
-      changed = true;
+      for (const [offset, slot] of frame.stack) {
+        const theirSlot = theirs.stack.get(offset);
+        const theirValue = (theirSlot == null ? void 0 : theirSlot.size) === slot.size ? theirSlot.value : UNKNOWN;
+        const joined2 = join17(slot.value, theirValue);
+        if (losesAddress(joined2, slot.value, theirValue)) escaped = true;
+        if (theirSlot !== void 0 && equalValues(joined2, slot.value)) continue;
+        if (joined2.kind === "unknown") __privateMethod(this, _AbstractState_instances, change_fn).call(this, index2).stack.delete(offset);
+        else __privateMethod(this, _AbstractState_instances, change_fn).call(this, index2).stack.set(offset, { size: slot.size, value: joined2 });
+        changed = true;
+      }
+      for (const [offset, { size: size2, value }] of theirs.stack) {
+        const isKept = ((_b3 = frame.stack.get(offset)) == null ? void 0 : _b3.size) === size2;
+        if (!isKept && value.kind === "stack") escaped = true;
+      }
     }
-    for (const [offset, slot] of __privateGet(this, _stack)) {
-      const theirs = __privateGet(other, _stack).get(offset);
-      const met = (theirs == null ? void 0 : theirs.size) === slot.size ? join17(slot.known, theirs.known) : UNKNOWN;
-      if (equalValues(met, slot.known)) continue;
-      if (met.kind === "anything") __privateGet(this, _stack).delete(offset);
-      else __privateGet(this, _stack).set(offset, { ...slot, known: met });
-      changed = true;
-    }
+    if (escaped !== __privateGet(this, _escaped)) changed = true;
+    __privateSet(this, _escaped, escaped);
     return changed;
   }
 };
-_stack = new WeakMap();
+_frames = new WeakMap();
+_ownFrames = new WeakMap();
 _escaped = new WeakMap();
 _AbstractState_instances = new WeakSet();
-forget_fn = function(start2, end) {
-  for (const [offset, { size: size2 }] of __privateGet(this, _stack)) {
-    if (offset < end && offset + size2 > start2) __privateGet(this, _stack).delete(offset);
+/** Removes what lies in these bytes, or in the whole frame, and returns the values that were there. */
+clear_fn = function(address, length) {
+  var _a6, _b3;
+  const { frame, offset } = address;
+  const start2 = offset != null ? offset : Number.NEGATIVE_INFINITY;
+  const end = offset === void 0 ? Number.POSITIVE_INFINITY : offset + length;
+  const cleared = [];
+  for (const [at3, { size: size2, value }] of (_b3 = (_a6 = __privateGet(this, _frames)[frame]) == null ? void 0 : _a6.stack) != null ? _b3 : []) {
+    if (at3 >= end || at3 + size2 <= start2) continue;
+    __privateMethod(this, _AbstractState_instances, change_fn).call(this, frame).stack.delete(at3);
+    cleared.push(value);
   }
+  return cleared;
+};
+/** The frame, as a copy of its own where another state shares it. */
+change_fn = function(index2) {
+  var _a6;
+  const frame = (_a6 = __privateGet(this, _frames)[index2]) != null ? _a6 : newFrame(index2, []);
+  if (__privateGet(this, _ownFrames).has(index2)) return frame;
+  const copy = { registers: [...frame.registers], stack: new Map(frame.stack) };
+  __privateGet(this, _frames)[index2] = copy;
+  __privateGet(this, _ownFrames).add(index2);
+  return copy;
 };
 var AbstractState = _AbstractState;
+function newFrame(index2, args) {
+  const registers = Array.from({ length: REGISTER_COUNT }, () => UNKNOWN);
+  for (const [position, value] of args.entries()) registers[position + 1] = value;
+  registers[FRAME_POINTER] = { kind: "stack", frame: index2, offset: 0 };
+  return { registers, stack: /* @__PURE__ */ new Map() };
+}
+function pointsInto(value, frame) {
+  return value.kind === "stack" && value.frame === frame;
+}
+function losesAddress(joined2, ...values) {
+  return joined2.kind === "unknown" && values.some(({ kind }) => kind === "stack");
+}
 
 // src/verifier/transfer.ts
 var MODE_BITS = 224;
@@ -84499,8 +84569,12 @@ function evaluateLoad(instruction, state, address, read2) {
 function applyStore(instruction, state, address, source2) {
   var _a6;
   const size2 = accessSize(instruction);
-  const known = address.kind === "stack" && address.offset !== void 0;
-  const at3 = known ? { kind: "stack", offset: ((_a6 = address.offset) != null ? _a6 : 0) + instruction.offset } : address;
+  const isExact = address.kind === "stack" && address.offset !== void 0;
+  const at3 = isExact ? {
+    kind: "stack",
+    frame: address.frame,
+    offset: ((_a6 = address.offset) != null ? _a6 : 0) + instruction.offset
+  } : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
     state.forgetAt(at3, size2);
     state.set(instruction.source, UNKNOWN);
@@ -84511,8 +84585,8 @@ function applyStore(instruction, state, address, source2) {
   const value = classOf(instruction) === CLASS.ST ? immediate : narrowed(source2, size2);
   state.store(at3, size2, value);
 }
-function narrowed(known, size2) {
-  return known.kind === "constant" ? constant(BigInt.asUintN(size2 * 8, known.value)) : known;
+function narrowed(value, size2) {
+  return value.kind === "constant" ? constant(BigInt.asUintN(size2 * 8, value.value)) : value;
 }
 var FILLS_R1 = /* @__PURE__ */ new Set([4, 16, 45, 112, 113, 114, 115]);
 var WRITES_NOTHING = /* @__PURE__ */ new Set([
@@ -84541,131 +84615,174 @@ function applyHelperCall({ immediate, source: source2 }, state) {
   } else if (!isHelper || !WRITES_NOTHING.has(immediate)) {
     for (const register of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register));
   }
-  for (const register of [0, 1, 2, 3, 4, 5]) state.set(register, UNKNOWN);
+  state.forgetCallerSaved();
 }
+var CALLBACK_HELPERS = /* @__PURE__ */ new Map([
+  // bpf_for_each_map_elem
+  [164, { callback: 2, context: 3, contextArgument: 4 }],
+  // bpf_find_vma
+  [180, { callback: 3, context: 4, contextArgument: 3 }],
+  // bpf_loop
+  [181, { callback: 2, context: 3, contextArgument: 2 }],
+  // bpf_user_ringbuf_drain
+  [209, { callback: 2, context: 3, contextArgument: 2 }]
+]);
 
 // src/verifier/reach.ts
-function findReachable(surroundings, entry) {
-  const walk = new Analysis(surroundings);
-  walk.enter(entry, []);
-  walk.finish();
-  return (place) => walk.hasReached(place);
+function findReachable(input, entry) {
+  const analysis = new Analysis(input);
+  analysis.enter(entry);
+  if (analysis.run()) return (address) => analysis.hasReached(address);
+  const all = functionsOf(input.code, entry).map((start2) => rangeOf(input.code, start2));
+  return ({ section, index: index2 }) => all.some((one2) => one2.section === section && one2.start <= index2 && index2 < one2.end);
 }
-var CALLER_SAVED = [0, 1, 2, 3, 4, 5];
+function rangeOf(code, { section, index: index2 }) {
+  var _a6, _b3;
+  const found = (_a6 = code.get(section)) == null ? void 0 : _a6.functions.find(({ start: start2 }) => start2 === index2);
+  return { section, start: index2, end: (_b3 = found == null ? void 0 : found.end) != null ? _b3 : index2 };
+}
 var ARGUMENTS = [1, 2, 3, 4, 5];
 var [ALWAYS, CALL2, EXIT, MAY_GOTO] = [0, 128, 144, 224];
-var _surroundings, _reached, _callees, _waiting2, _Analysis_instances, calleeAt_fn, flow_fn, next_fn3, step_fn2, jump_fn, branch_fn, call_fn, leave_fn, resume_fn, loadWide_fn;
+var MAX_DEPTH2 = 8;
+var MAX_STEPS = 1e6;
+var _input, _states, _reached, _contexts, _waiting2, _callbacks, _hasUnknownCallback, _isTooLarge, _Analysis_instances, nextCallback_fn, contextOf_fn, flow_fn, next_fn3, step_fn2, jump_fn, branch_fn, call_fn, enterFrame_fn, callKernel_fn, callWithCallback_fn, enterArguments_fn, functionAt_fn, exit_fn, loadImmediate64_fn;
 var Analysis = class {
-  constructor(surroundings) {
+  constructor(input) {
     __privateAdd(this, _Analysis_instances);
-    __privateAdd(this, _surroundings);
-    __privateAdd(this, _reached, /* @__PURE__ */ new Map());
-    __privateAdd(this, _callees, /* @__PURE__ */ new Map());
+    __privateAdd(this, _input);
+    __privateAdd(this, _states, /* @__PURE__ */ new Map());
+    __privateAdd(this, _reached, /* @__PURE__ */ new Set());
+    __privateAdd(this, _contexts, /* @__PURE__ */ new Map());
     __privateAdd(this, _waiting2, []);
-    __privateSet(this, _surroundings, surroundings);
+    /** Functions whose address the program takes, and whether each call of them is followed. */
+    __privateAdd(this, _callbacks, /* @__PURE__ */ new Map());
+    /** Whether a helper calls a function that is not known. */
+    __privateAdd(this, _hasUnknownCallback, false);
+    __privateAdd(this, _isTooLarge, false);
+    __privateSet(this, _input, input);
   }
-  hasReached(place) {
-    return __privateGet(this, _reached).has(keyOf(place));
+  hasReached(address) {
+    return __privateGet(this, _reached).has(keyOf(address));
   }
-  /** Begins at the first instruction of a function. */
-  enter(place, args) {
-    if (!__privateGet(this, _surroundings).code.has(place.section)) return;
-    const foreign = args.map((known) => known.kind === "stack" ? UNKNOWN : known);
-    __privateMethod(this, _Analysis_instances, flow_fn).call(this, place, AbstractState.atEntry(foreign), __privateMethod(this, _Analysis_instances, calleeAt_fn).call(this, place));
+  /** Starts at the first instruction of a function, whose arguments are unknown. */
+  enter(address) {
+    if (!__privateGet(this, _input).code.has(address.section)) return;
+    const context = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `entry ${keyOf(address)}`, {});
+    __privateMethod(this, _Analysis_instances, flow_fn).call(this, address, AbstractState.atEntry(), context);
   }
-  finish() {
-    for (let place = __privateGet(this, _waiting2).pop(); place !== void 0; place = __privateGet(this, _waiting2).pop()) {
-      const section = __privateGet(this, _surroundings).code.get(place.section);
-      const instruction = section == null ? void 0 : section.instructions[place.index];
-      const reached = __privateGet(this, _reached).get(keyOf(place));
-      if (section === void 0 || instruction === void 0 || reached === void 0) continue;
-      const { owner } = reached;
-      __privateMethod(this, _Analysis_instances, step_fn2).call(this, { place, section, instruction, state: reached.state.copy(), owner });
+  /** Returns false when the program is too large or calls too deep, so that the result is useless. */
+  run() {
+    var _a6;
+    for (let steps = 0; ; steps++) {
+      if (__privateGet(this, _isTooLarge) || steps > MAX_STEPS) return false;
+      const task = (_a6 = __privateGet(this, _waiting2).pop()) != null ? _a6 : __privateMethod(this, _Analysis_instances, nextCallback_fn).call(this);
+      if (task === void 0) return true;
+      const { address, context } = task;
+      const section = __privateGet(this, _input).code.get(address.section);
+      const instruction = section == null ? void 0 : section.instructions[address.index];
+      const state = __privateGet(this, _states).get(`${context.id}:${keyOf(address)}`);
+      if (section === void 0 || instruction === void 0 || state === void 0) continue;
+      __privateMethod(this, _Analysis_instances, step_fn2).call(this, { address, context, section, instruction, state: state.copy() });
     }
   }
 };
-_surroundings = new WeakMap();
+_input = new WeakMap();
+_states = new WeakMap();
 _reached = new WeakMap();
-_callees = new WeakMap();
+_contexts = new WeakMap();
 _waiting2 = new WeakMap();
+_callbacks = new WeakMap();
+_hasUnknownCallback = new WeakMap();
+_isTooLarge = new WeakMap();
 _Analysis_instances = new WeakSet();
-calleeAt_fn = function(place) {
-  const known = __privateGet(this, _callees).get(keyOf(place));
+/** A function whose address goes to something unknown is called with unknown arguments. */
+nextCallback_fn = function() {
+  for (const { address, isFollowed } of __privateGet(this, _callbacks).values()) {
+    if (!isFollowed || __privateGet(this, _hasUnknownCallback)) this.enter(address);
+  }
+  return __privateGet(this, _waiting2).pop();
+};
+contextOf_fn = function(key, rest) {
+  const known = __privateGet(this, _contexts).get(key);
   if (known !== void 0) return known;
-  const made = { result: void 0, returns: /* @__PURE__ */ new Map() };
-  __privateGet(this, _callees).set(keyOf(place), made);
-  return made;
+  const context = { ...rest, id: __privateGet(this, _contexts).size };
+  __privateGet(this, _contexts).set(key, context);
+  return context;
 };
-flow_fn = function(place, state, owner) {
-  const known = __privateGet(this, _reached).get(keyOf(place));
-  if (known === void 0) __privateGet(this, _reached).set(keyOf(place), { state: state.copy(), owner });
-  else if (!known.state.joinWith(state)) return;
-  __privateGet(this, _waiting2).push(place);
+flow_fn = function(address, state, context) {
+  const key = `${context.id}:${keyOf(address)}`;
+  const known = __privateGet(this, _states).get(key);
+  if (known === void 0) {
+    __privateGet(this, _states).set(key, state.copy());
+    __privateGet(this, _reached).add(keyOf(address));
+  } else if (!known.joinWith(state)) {
+    return;
+  }
+  __privateGet(this, _waiting2).push({ address, context });
 };
-next_fn3 = function({ place, state, owner }, distance = 0) {
-  __privateMethod(this, _Analysis_instances, flow_fn).call(this, after(place, distance), state, owner);
+next_fn3 = function({ address, state, context }, distance = 0) {
+  __privateMethod(this, _Analysis_instances, flow_fn).call(this, after(address, distance), state, context);
 };
-step_fn2 = function(visit) {
-  const { place, section, instruction, state } = visit;
-  const { read: read2, unknown } = __privateGet(this, _surroundings);
+step_fn2 = function(current2) {
+  const { address, section, instruction, state } = current2;
+  const { read: read2, isUnknown } = __privateGet(this, _input);
   const { destination, source: source2, code } = instruction;
   const target = state.get(destination);
   switch (classOf(instruction)) {
     case CLASS.ALU:
     case CLASS.ALU64: {
       const result = evaluateAlu(instruction, target, state.get(source2));
-      state.set(destination, unknown(place) ? addressOnly(result, target) : result);
-      __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
+      state.set(destination, isUnknown(address) ? withoutOffset(result, target) : result);
+      __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
       break;
     }
     case CLASS.LD:
       if (code === LOAD_IMMEDIATE_64) {
-        const known = __privateMethod(this, _Analysis_instances, loadWide_fn).call(this, section, place.index);
-        state.set(destination, unknown(place) ? UNKNOWN : known);
-        __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit, 1);
+        const value = __privateMethod(this, _Analysis_instances, loadImmediate64_fn).call(this, section, address.index);
+        state.set(destination, isUnknown(address) ? UNKNOWN : value);
+        __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2, 1);
       } else {
-        for (const register of CALLER_SAVED) state.set(register, UNKNOWN);
-        __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
+        state.forgetCallerSaved();
+        __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
       }
       break;
     case CLASS.LDX:
       state.set(destination, evaluateLoad(instruction, state, state.get(source2), read2));
-      __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
+      __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
       break;
     case CLASS.ST:
     case CLASS.STX:
       applyStore(instruction, state, target, state.get(source2));
-      __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
+      __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
       break;
     default:
-      __privateMethod(this, _Analysis_instances, jump_fn).call(this, visit);
+      __privateMethod(this, _Analysis_instances, jump_fn).call(this, current2);
   }
 };
-jump_fn = function(visit) {
-  const { place, section, instruction, state, owner } = visit;
+jump_fn = function(current2) {
+  const { address, section, instruction } = current2;
   switch (instruction.code & 240) {
     case EXIT:
-      __privateMethod(this, _Analysis_instances, leave_fn).call(this, owner, state.get(0));
+      __privateMethod(this, _Analysis_instances, exit_fn).call(this, current2);
       break;
     case ALWAYS: {
       const isLong = classOf(instruction) === CLASS.JMP32;
-      __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit, isLong ? instruction.immediate : instruction.offset);
+      __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2, isLong ? instruction.immediate : instruction.offset);
       break;
     }
     case CALL2:
       if (isLocalCall(instruction)) {
-        __privateMethod(this, _Analysis_instances, call_fn).call(this, visit, calledFunction(section, place, instruction));
+        __privateMethod(this, _Analysis_instances, call_fn).call(this, current2, calledFunction(section, address, instruction));
       } else {
-        applyHelperCall(instruction, state);
-        __privateMethod(this, _Analysis_instances, next_fn3).call(this, visit);
+        __privateMethod(this, _Analysis_instances, callKernel_fn).call(this, current2);
       }
       break;
     default:
-      __privateMethod(this, _Analysis_instances, branch_fn).call(this, visit);
+      __privateMethod(this, _Analysis_instances, branch_fn).call(this, current2);
   }
 };
-branch_fn = function(visit) {
-  const { instruction, state } = visit;
+branch_fn = function(current2) {
+  const { instruction, state } = current2;
   const { destination, source: source2, code, immediate, offset } = instruction;
   const isConstant = (code & REGISTER_OPERAND) === 0;
   const left = state.get(destination);
@@ -84675,43 +84792,87 @@ branch_fn = function(visit) {
   for (const side of ["taken", "not-taken"]) {
     if (taken2 === (side === "not-taken")) continue;
     const known = state.copy();
-    if (side === equal && left.kind === "anything") known.set(destination, right);
-    __privateMethod(this, _Analysis_instances, next_fn3).call(this, { ...visit, state: known }, side === "taken" ? offset : 0);
+    if (side === equal && left.kind === "unknown") known.set(destination, right);
+    __privateMethod(this, _Analysis_instances, next_fn3).call(this, { ...current2, state: known }, side === "taken" ? offset : 0);
   }
 };
-call_fn = function({ place, state, owner }, to3) {
-  var _a6;
+call_fn = function(current2, to3) {
+  const { address, state, context } = current2;
   const args = ARGUMENTS.map((register) => state.get(register));
-  if (args.some((known2) => known2.kind === "stack")) state.forgetAll();
-  for (const known2 of args) state.forgetAt(known2);
-  for (const register of CALLER_SAVED) state.set(register, UNKNOWN);
-  const back = after(place);
-  if (isGlobal(__privateGet(this, _surroundings).code, to3)) {
-    this.enter(to3, []);
-    __privateMethod(this, _Analysis_instances, flow_fn).call(this, back, state, owner);
+  if (isGlobal(__privateGet(this, _input).code, to3)) {
+    for (const value of args) state.forgetAt(value);
+    state.forgetCallerSaved();
+    this.enter(to3);
+    __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
     return;
   }
-  const callee = __privateMethod(this, _Analysis_instances, calleeAt_fn).call(this, to3);
-  const known = (_a6 = callee.returns.get(keyOf(back))) != null ? _a6 : { place: back, state, caller: owner };
-  known.state.joinWith(state);
-  callee.returns.set(keyOf(back), known);
-  this.enter(to3, args);
-  if (callee.result !== void 0) __privateMethod(this, _Analysis_instances, resume_fn).call(this, known, callee.result);
+  const caller = { context, returnAddress: after(address) };
+  const inner = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `${context.id} ${keyOf(address)}`, { caller });
+  __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, to3, args, state, inner);
 };
-leave_fn = function(owner, result) {
-  const outside = result.kind === "stack" ? UNKNOWN : result;
-  const met = owner.result === void 0 ? outside : join17(owner.result, outside);
-  if (owner.result !== void 0 && equalValues(met, owner.result)) return;
-  owner.result = met;
-  for (const back of owner.returns.values()) __privateMethod(this, _Analysis_instances, resume_fn).call(this, back, met);
+/** Enters a function in the frame after the current one. */
+enterFrame_fn = function(to3, args, state, context) {
+  if (state.depth >= MAX_DEPTH2) {
+    __privateSet(this, _isTooLarge, true);
+    return;
+  }
+  const inner = state.copy();
+  inner.pushFrame(args);
+  __privateMethod(this, _Analysis_instances, flow_fn).call(this, to3, inner, context);
 };
-resume_fn = function({ place, state, caller }, result) {
-  const known = state.copy();
-  known.set(0, result);
-  __privateMethod(this, _Analysis_instances, flow_fn).call(this, place, known, caller);
+/** A helper or a kernel function, which may call a function of the object. */
+callKernel_fn = function(current2) {
+  const { instruction, state } = current2;
+  const helper = instruction.source === 0 ? CALLBACK_HELPERS.get(instruction.immediate) : void 0;
+  const target = helper && __privateMethod(this, _Analysis_instances, functionAt_fn).call(this, state.get(helper.callback));
+  if (helper !== void 0 && target !== void 0) {
+    __privateMethod(this, _Analysis_instances, callWithCallback_fn).call(this, current2, helper, target);
+    return;
+  }
+  if (helper !== void 0) __privateSet(this, _hasUnknownCallback, true);
+  __privateMethod(this, _Analysis_instances, enterArguments_fn).call(this, current2);
+  applyHelperCall(instruction, state);
+  __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
 };
-/** What `r = <64 bits>` gives; a function whose address is taken will be called. */
-loadWide_fn = function(section, index2) {
+callWithCallback_fn = function(current2, helper, target) {
+  const { address, state, context } = current2;
+  const followed = __privateGet(this, _callbacks).get(keyOf(target));
+  if (followed !== void 0) followed.isFollowed = true;
+  const value = state.get(helper.context);
+  const inner = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `${context.id} ${keyOf(address)} ${keyOf(target)}`, {
+    caller: { context, returnAddress: after(address) },
+    callback: { address: target, helper, context: value }
+  });
+  if (inner.callback === void 0) return;
+  inner.callback.context = join17(inner.callback.context, value);
+  state.forgetCallerSaved();
+  __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, target, argumentsOf(inner.callback), state, inner);
+  __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
+};
+/** Functions that are passed to a helper or kernel function which may call them at any time. */
+enterArguments_fn = function({ state }) {
+  for (const register of ARGUMENTS) {
+    const target = __privateMethod(this, _Analysis_instances, functionAt_fn).call(this, state.get(register));
+    if (target !== void 0) this.enter(target);
+  }
+};
+functionAt_fn = function(value) {
+  if (value.kind !== "data" || typeof value.section === "string") return void 0;
+  if (!__privateGet(this, _input).code.has(value.section)) return void 0;
+  return { section: value.section, index: value.offset / 8 };
+};
+exit_fn = function({ state, context }) {
+  const { caller, callback } = context;
+  if (caller === void 0) return;
+  state.popFrame();
+  if (callback !== void 0) {
+    state.set(0, UNKNOWN);
+    __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, callback.address, argumentsOf(callback), state, context);
+  }
+  __privateMethod(this, _Analysis_instances, flow_fn).call(this, caller.returnAddress, state, caller.context);
+};
+/** What `r = <64 bits>` gives. */
+loadImmediate64_fn = function(section, index2) {
   const low2 = section.instructions[index2];
   const high = section.instructions[index2 + 1];
   if (low2 === void 0 || high === void 0) return UNKNOWN;
@@ -84725,15 +84886,22 @@ loadWide_fn = function(section, index2) {
     return isConfiguration ? { kind: "data", section: reference.name, offset: 0 } : UNKNOWN;
   }
   const offset = reference.offset + low2.immediate;
-  this.enter({ section: reference.section, index: offset / 8 }, []);
-  return { kind: "data", section: reference.section, offset };
+  const value = { kind: "data", section: reference.section, offset };
+  const target = __privateMethod(this, _Analysis_instances, functionAt_fn).call(this, value);
+  if (target !== void 0 && !__privateGet(this, _callbacks).has(keyOf(target))) {
+    __privateGet(this, _callbacks).set(keyOf(target), { address: target, isFollowed: false });
+  }
+  return value;
 };
-function after(place, distance = 0) {
-  return { ...place, index: place.index + 1 + distance };
+function after(address, distance = 0) {
+  return { section: address.section, index: address.index + 1 + distance };
 }
-function addressOnly(result, before) {
-  const onStack = result.kind === "stack" || before.kind === "stack";
-  return onStack ? { kind: "stack", offset: void 0 } : UNKNOWN;
+function argumentsOf({ helper, context }) {
+  return ARGUMENTS.map((register) => register === helper.contextArgument ? context : UNKNOWN);
+}
+function withoutOffset(result, before) {
+  const stack = [result, before].find((value) => value.kind === "stack");
+  return (stack == null ? void 0 : stack.kind) === "stack" ? { kind: "stack", frame: stack.frame, offset: void 0 } : UNKNOWN;
 }
 
 // src/verifier/verdict.ts
@@ -84792,8 +84960,8 @@ function reachedIn(object2, relocated, uname2, constants6) {
   const failed3 = new Set(
     relocated.results.filter(hasFailed).map(({ address: place }) => keyOf(place))
   );
-  const unknown = (place) => offsets.has(keyOf(place)) || failed3.has(keyOf(place));
-  const programs = entryPoints(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...globalFunctions(relocated.code, place, uname2)]).map((place) => findReachable({ code: relocated.code, read: read2, unknown }, place));
+  const isUnknown = (place) => offsets.has(keyOf(place)) || failed3.has(keyOf(place));
+  const programs = entryPoints(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...globalFunctions(relocated.code, place, uname2)]).map((place) => findReachable({ code: relocated.code, read: read2, isUnknown }, place));
   return (place) => programs.some((reached) => reached(place));
 }
 var LAZY_SINCE = 0x60800n;

@@ -40,6 +40,10 @@ const { block } = fc.letrec<{ condition: string; statement: string; block: strin
     fc
       .tuple(VARIABLE, fc.constantFrom('=', '+=', '|=', '&='), tie('condition'))
       .map(([name, operator, condition]) => `${name} ${operator} ${condition};`),
+    VARIABLE.map((name) => `ask(t, &${name});`),
+    fc
+      .tuple(VARIABLE, fc.constantFrom('port', 'data'))
+      .map(([name, field]) => `read_${field}(t, &${name});`),
     fc.constant('out += bpf_get_current_comm(buffer, sizeof(buffer)) + buffer[1];'),
     fc
       .tuple(tie('condition'), fc.constantFrom('port', 'either', 'data'))
@@ -57,6 +61,9 @@ const { block } = fc.letrec<{ condition: string; statement: string; block: strin
 const program = fc.tuple(fc.constantFrom('', 'volatile'), fc.oneof(ABSENT, PRESENT), block).map(
   ([storage, field, body]) => `${HEAD}
       static __attribute__((noinline)) int has(struct task *t) { return bpf_core_field_exists(t->${field}); }
+      static __attribute__((noinline)) void ask(struct task *t, long *has) { *has = bpf_core_field_exists(t->${field}); }
+      static __attribute__((noinline)) void read_port(struct task *t, long *has) { if (*has) out += BPF_CORE_READ(t, port); }
+      static __attribute__((noinline)) void read_data(struct task *t, long *has) { if (*has) out += (long)BPF_CORE_READ(t, data); }
       SEC("raw_tp/x") int program(struct task *t) {
         ${storage} long a = 0, b = 1, c = 0;
         char buffer[16] = {};

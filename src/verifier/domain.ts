@@ -1,16 +1,16 @@
 import { CLASS, classOf, type Instruction, REGISTER_OPERAND } from '../btf/core/instruction.ts';
 
-/** What is known of the content of a register or a slot of the stack, on every way to an instruction. */
+/** What is known about a register or a stack slot on all paths to an instruction. */
 export type AbstractValue =
-  | { readonly kind: 'anything' }
-  /** 64 bits without sign. */
+  | { readonly kind: 'unknown' }
+  /** Unsigned, 64 bits. */
   | { readonly kind: 'constant'; readonly value: bigint }
-  /** Somewhere in the function's own stack; undefined for not known where. */
-  | { readonly kind: 'stack'; readonly offset: number | undefined }
-  /** In a section of the object, by its number, or in what the loader provides, by its name. */
+  /** An address in the stack of a frame, by its number; the offset is undefined where it is not known. */
+  | { readonly kind: 'stack'; readonly frame: number; readonly offset: number | undefined }
+  /** An address in a section of the object, by its number, or in an extern of the loader, by its name. */
   | { readonly kind: 'data'; readonly section: number | string; readonly offset: number };
 
-export const UNKNOWN: AbstractValue = { kind: 'anything' };
+export const UNKNOWN: AbstractValue = { kind: 'unknown' };
 
 export function constant(value: bigint): AbstractValue {
   return { kind: 'constant', value: BigInt.asUintN(64, value) };
@@ -19,12 +19,12 @@ export function constant(value: bigint): AbstractValue {
 export function equalValues(left: AbstractValue, right: AbstractValue): boolean {
   if (left === right) return true;
   switch (left.kind) {
-    case 'anything':
-      return right.kind === 'anything';
+    case 'unknown':
+      return right.kind === 'unknown';
     case 'constant':
       return right.kind === 'constant' && left.value === right.value;
     case 'stack':
-      return right.kind === 'stack' && left.offset === right.offset;
+      return right.kind === 'stack' && left.frame === right.frame && left.offset === right.offset;
     case 'data':
       return (
         right.kind === 'data' && left.section === right.section && left.offset === right.offset
@@ -32,11 +32,11 @@ export function equalValues(left: AbstractValue, right: AbstractValue): boolean 
   }
 }
 
-/** What is known where two ways meet. */
+/** What is known where two paths come together. */
 export function join(left: AbstractValue, right: AbstractValue): AbstractValue {
   if (equalValues(left, right)) return left;
-  const onStack = left.kind === 'stack' && right.kind === 'stack';
-  return onStack ? { kind: 'stack', offset: undefined } : UNKNOWN;
+  const isOneFrame = left.kind === 'stack' && right.kind === 'stack' && left.frame === right.frame;
+  return isOneFrame ? { kind: 'stack', frame: left.frame, offset: undefined } : UNKNOWN;
 }
 
 /** The operations of ALU and ALU64 by the upper four bits of the code (RFC 9669, section 4.1). */
@@ -53,7 +53,7 @@ export function evaluateAlu(
   const bits = classOf(instruction) === CLASS.ALU64 ? 64 : 32;
   const operand =
     (instruction.code & REGISTER_OPERAND) === 0 ? constant(BigInt(instruction.immediate)) : source;
-  // Byte swaps have their width in the constant, and nothing guards by them.
+  // Byte swaps have their width in the constant, and no guard uses them.
   if (operation === END) return UNKNOWN;
   if (operation === MOV) return moved(instruction, operand, bits);
   if (bits === 64 && (operation === ADD || operation === SUB)) {
@@ -78,7 +78,7 @@ export function evaluateAlu(
   return result === undefined ? UNKNOWN : constant(low(result, bits));
 }
 
-/** A copy: of all, of the lower half, or (with an offset) of 8, 16 or 32 bits with their sign. */
+/** A move: of 64 bits, of the lower 32, or (with an offset) of 8, 16 or 32 bits with sign extension. */
 function moved({ offset }: Instruction, operand: AbstractValue, bits: number): AbstractValue {
   if (bits === 64 && offset === 0) return operand;
   if (operand.kind !== 'constant' || ![0, 8, 16, 32].includes(offset)) return UNKNOWN;
@@ -86,7 +86,7 @@ function moved({ offset }: Instruction, operand: AbstractValue, bits: number): A
   return constant(low(value, bits));
 }
 
-/** An address plus or minus a number. */
+/** An address plus or minus a number; undefined where neither operand is an address. */
 function addToPointer(
   left: AbstractValue,
   right: AbstractValue,
@@ -97,6 +97,7 @@ function addToPointer(
     const known = by.kind === 'constant' && base.offset !== undefined;
     return {
       kind: 'stack',
+      frame: base.frame,
       offset: known ? (base.offset ?? 0) + sign * Number(BigInt.asIntN(64, by.value)) : undefined,
     };
   }
@@ -143,7 +144,7 @@ function arithmetic(
   }
 }
 
-/** The comparisons of JMP and JMP32 (RFC 9669, section 4.3); undefined for what none of them is. */
+/** The comparisons of JMP and JMP32 by the upper four bits of the code (RFC 9669, section 4.3). */
 const COMPARISONS: Readonly<
   Record<number, (left: bigint, right: bigint, bits: number) => boolean>
 > = {
@@ -162,7 +163,7 @@ const COMPARISONS: Readonly<
 const EQUAL = 0x10;
 const NOT_EQUAL = 0x50;
 
-/** Whether a conditional jump is taken, as far as that is known. */
+/** Whether a conditional jump is taken; undefined where that is not known. */
 export function evaluateBranch(
   instruction: Instruction,
   left: AbstractValue,
@@ -182,7 +183,7 @@ export function evaluateBranch(
   return undefined;
 }
 
-/** On which side of a comparison with a constant the register is known to hold it. */
+/** On which side of a comparison with a constant the register must hold that constant. */
 export function equalWhen({ code }: Instruction): 'taken' | 'not-taken' | undefined {
   if ((code & 7) !== CLASS.JMP) return undefined;
   if ((code & 0xf0) === EQUAL) return 'taken';

@@ -8,11 +8,10 @@ import {
   REGISTER_OPERAND,
 } from '../btf/core/instruction.ts';
 import type { CodeSection } from '../btf/core/object.ts';
-import { calledFunction, isGlobal, isLocalCall } from './call-graph.ts';
+import { calledFunction, functionsOf, isGlobal, isLocalCall } from './call-graph.ts';
 import {
   type AbstractValue,
   constant,
-  equalValues,
   equalWhen,
   evaluateAlu,
   evaluateBranch,
@@ -20,177 +19,220 @@ import {
   UNKNOWN,
 } from './domain.ts';
 import { AbstractState } from './state.ts';
-import { applyHelperCall, applyStore, evaluateLoad, type ReadConstant } from './transfer.ts';
+import {
+  applyHelperCall,
+  applyStore,
+  CALLBACK_HELPERS,
+  type CallbackHelper,
+  evaluateLoad,
+  type ReadConstant,
+} from './transfer.ts';
 
-/** What a program is looked at with. */
-export interface ProgramToAnalyse {
+/** The code to analyse, and what is known besides. */
+export interface AnalysisInput {
   readonly code: ReadonlyMap<number, CodeSection>;
   readonly read: ReadConstant;
-  /** Instructions whose constant is not to be counted on. */
-  readonly unknown: (place: CodeAddress) => boolean;
+  /** Whether the constant of an instruction must not be used. */
+  readonly isUnknown: (address: CodeAddress) => boolean;
 }
 
 /**
- * Which instructions of a program can be reached from its first one, when branches on what is known
- * go one way only. This is constant propagation over registers and stack along the branches that can
- * be taken (Wegman and Zadeck, 1991): it may find more reachable than the kernel's verifier, which
- * also follows ranges and every path apart, and never less.
+ * Which instructions a program can reach from its first one, when a branch on a known value goes one
+ * way only. This is constant propagation over registers and stack along the branches that can be
+ * taken (Wegman and Zadeck, 1991). Each chain of calls is analysed apart, as the kernel's verifier
+ * does it, so that a callee can use and change its callers' stacks. The result may hold more
+ * instructions than the verifier reaches, which also follows ranges and each path apart; it never
+ * holds fewer.
  */
 export function findReachable(
-  surroundings: ProgramToAnalyse,
+  input: AnalysisInput,
   entry: CodeAddress,
-): (place: CodeAddress) => boolean {
-  const walk = new Analysis(surroundings);
-  walk.enter(entry, []);
-  walk.finish();
-  return (place) => walk.hasReached(place);
+): (address: CodeAddress) => boolean {
+  const analysis = new Analysis(input);
+  analysis.enter(entry);
+  if (analysis.run()) return (address) => analysis.hasReached(address);
+  const all = functionsOf(input.code, entry).map((start) => rangeOf(input.code, start));
+  return ({ section, index }) =>
+    all.some((one) => one.section === section && one.start <= index && index < one.end);
 }
 
-/** A function on its way: all its callers are taken together. */
-interface FunctionSummary {
-  result: AbstractValue | undefined;
-  /** Where it returns to, with what is known there but for the result. */
-  readonly returns: Map<string, CallSite>;
+function rangeOf(code: ReadonlyMap<number, CodeSection>, { section, index }: CodeAddress) {
+  const found = code.get(section)?.functions.find(({ start }) => start === index);
+  return { section, start: index, end: found?.end ?? index };
 }
 
-interface CallSite {
-  readonly place: CodeAddress;
-  readonly state: AbstractState;
-  readonly caller: FunctionSummary;
+/** One chain of calls: where the running function was called, and in which chain. */
+interface CallContext {
+  readonly id: number;
+  /** Absent in a program, and in a function that the verifier looks at by itself. */
+  readonly caller?: { readonly context: CallContext; readonly returnAddress: CodeAddress };
+  /** For a callback of a helper, which may run many times or never. */
+  readonly callback?: Callback;
 }
 
-/** An instruction that is being looked at. */
-interface Visited {
-  readonly place: CodeAddress;
+interface Callback {
+  readonly address: CodeAddress;
+  readonly helper: CallbackHelper;
+  /** What the helper passes on to it. */
+  context: AbstractValue;
+}
+
+interface Task {
+  readonly address: CodeAddress;
+  readonly context: CallContext;
+}
+
+/** The instruction that is being evaluated. */
+interface CurrentInstruction extends Task {
   readonly section: CodeSection;
   readonly instruction: Instruction;
-  /** What is known before it; changed to what is known after. */
+  /** What is known before it; changed to what is known after it. */
   readonly state: AbstractState;
-  readonly owner: FunctionSummary;
 }
 
-const CALLER_SAVED = [0, 1, 2, 3, 4, 5];
 const ARGUMENTS = [1, 2, 3, 4, 5];
 const [ALWAYS, CALL, EXIT, MAY_GOTO] = [0x00, 0x80, 0x90, 0xe0];
+/** MAX_CALL_FRAMES of the kernel. */
+const MAX_DEPTH = 8;
+/** The verifier evaluates a million instructions (BPF_COMPLEXITY_LIMIT_INSNS). */
+const MAX_STEPS = 1_000_000;
 
 class Analysis {
-  readonly #surroundings: ProgramToAnalyse;
-  readonly #reached = new Map<
-    string,
-    { readonly state: AbstractState; readonly owner: FunctionSummary }
-  >();
-  readonly #callees = new Map<string, FunctionSummary>();
-  readonly #waiting: CodeAddress[] = [];
+  readonly #input: AnalysisInput;
+  readonly #states = new Map<string, AbstractState>();
+  readonly #reached = new Set<string>();
+  readonly #contexts = new Map<string, CallContext>();
+  readonly #waiting: Task[] = [];
+  /** Functions whose address the program takes, and whether each call of them is followed. */
+  readonly #callbacks = new Map<string, { readonly address: CodeAddress; isFollowed: boolean }>();
+  /** Whether a helper calls a function that is not known. */
+  #hasUnknownCallback = false;
+  #isTooLarge = false;
 
-  constructor(surroundings: ProgramToAnalyse) {
-    this.#surroundings = surroundings;
+  constructor(input: AnalysisInput) {
+    this.#input = input;
   }
 
-  hasReached(place: CodeAddress): boolean {
-    return this.#reached.has(keyOf(place));
+  hasReached(address: CodeAddress): boolean {
+    return this.#reached.has(keyOf(address));
   }
 
-  /** Begins at the first instruction of a function. */
-  enter(place: CodeAddress, args: readonly AbstractValue[]): void {
-    if (!this.#surroundings.code.has(place.section)) return;
-    // The caller's stack is not the callee's.
-    const foreign = args.map((known) => (known.kind === 'stack' ? UNKNOWN : known));
-    this.#flow(place, AbstractState.atEntry(foreign), this.#calleeAt(place));
+  /** Starts at the first instruction of a function, whose arguments are unknown. */
+  enter(address: CodeAddress): void {
+    if (!this.#input.code.has(address.section)) return;
+    const context = this.#contextOf(`entry ${keyOf(address)}`, {});
+    this.#flow(address, AbstractState.atEntry(), context);
   }
 
-  finish(): void {
-    for (let place = this.#waiting.pop(); place !== undefined; place = this.#waiting.pop()) {
-      const section = this.#surroundings.code.get(place.section);
-      const instruction = section?.instructions[place.index];
-      const reached = this.#reached.get(keyOf(place));
-      if (section === undefined || instruction === undefined || reached === undefined) continue;
-      const { owner } = reached;
-      this.#step({ place, section, instruction, state: reached.state.copy(), owner });
+  /** Returns false when the program is too large or calls too deep, so that the result is useless. */
+  run(): boolean {
+    for (let steps = 0; ; steps++) {
+      if (this.#isTooLarge || steps > MAX_STEPS) return false;
+      const task = this.#waiting.pop() ?? this.#nextCallback();
+      if (task === undefined) return true;
+      const { address, context } = task;
+      const section = this.#input.code.get(address.section);
+      const instruction = section?.instructions[address.index];
+      const state = this.#states.get(`${context.id}:${keyOf(address)}`);
+      if (section === undefined || instruction === undefined || state === undefined) continue;
+      this.#step({ address, context, section, instruction, state: state.copy() });
     }
   }
 
-  #calleeAt(place: CodeAddress): FunctionSummary {
-    const known = this.#callees.get(keyOf(place));
+  /** A function whose address goes to something unknown is called with unknown arguments. */
+  #nextCallback(): Task | undefined {
+    for (const { address, isFollowed } of this.#callbacks.values()) {
+      if (!isFollowed || this.#hasUnknownCallback) this.enter(address);
+    }
+    return this.#waiting.pop();
+  }
+
+  #contextOf(key: string, rest: Omit<CallContext, 'id'>): CallContext {
+    const known = this.#contexts.get(key);
     if (known !== undefined) return known;
-    const made: FunctionSummary = { result: undefined, returns: new Map() };
-    this.#callees.set(keyOf(place), made);
-    return made;
+    const context = { ...rest, id: this.#contexts.size };
+    this.#contexts.set(key, context);
+    return context;
   }
 
-  #flow(place: CodeAddress, state: AbstractState, owner: FunctionSummary): void {
-    const known = this.#reached.get(keyOf(place));
-    if (known === undefined) this.#reached.set(keyOf(place), { state: state.copy(), owner });
-    else if (!known.state.joinWith(state)) return;
-    this.#waiting.push(place);
+  #flow(address: CodeAddress, state: AbstractState, context: CallContext): void {
+    const key = `${context.id}:${keyOf(address)}`;
+    const known = this.#states.get(key);
+    if (known === undefined) {
+      this.#states.set(key, state.copy());
+      this.#reached.add(keyOf(address));
+    } else if (!known.joinWith(state)) {
+      return;
+    }
+    this.#waiting.push({ address, context });
   }
 
-  #next({ place, state, owner }: Visited, distance = 0): void {
-    this.#flow(after(place, distance), state, owner);
+  #next({ address, state, context }: CurrentInstruction, distance = 0): void {
+    this.#flow(after(address, distance), state, context);
   }
 
-  #step(visit: Visited): void {
-    const { place, section, instruction, state } = visit;
-    const { read, unknown } = this.#surroundings;
+  #step(current: CurrentInstruction): void {
+    const { address, section, instruction, state } = current;
+    const { read, isUnknown } = this.#input;
     const { destination, source, code } = instruction;
     const target = state.get(destination);
     switch (classOf(instruction)) {
       case CLASS.ALU:
       case CLASS.ALU64: {
         const result = evaluateAlu(instruction, target, state.get(source));
-        state.set(destination, unknown(place) ? addressOnly(result, target) : result);
-        this.#next(visit);
+        state.set(destination, isUnknown(address) ? withoutOffset(result, target) : result);
+        this.#next(current);
         break;
       }
       case CLASS.LD:
         if (code === LOAD_IMMEDIATE_64) {
-          const known = this.#loadWide(section, place.index);
-          state.set(destination, unknown(place) ? UNKNOWN : known);
-          this.#next(visit, 1);
+          const value = this.#loadImmediate64(section, address.index);
+          state.set(destination, isUnknown(address) ? UNKNOWN : value);
+          this.#next(current, 1);
         } else {
-          for (const register of CALLER_SAVED) state.set(register, UNKNOWN);
-          this.#next(visit);
+          state.forgetCallerSaved();
+          this.#next(current);
         }
         break;
       case CLASS.LDX:
         state.set(destination, evaluateLoad(instruction, state, state.get(source), read));
-        this.#next(visit);
+        this.#next(current);
         break;
       case CLASS.ST:
       case CLASS.STX:
         applyStore(instruction, state, target, state.get(source));
-        this.#next(visit);
+        this.#next(current);
         break;
       default:
-        this.#jump(visit);
+        this.#jump(current);
     }
   }
 
-  #jump(visit: Visited): void {
-    const { place, section, instruction, state, owner } = visit;
+  #jump(current: CurrentInstruction): void {
+    const { address, section, instruction } = current;
     switch (instruction.code & 0xf0) {
       case EXIT:
-        this.#leave(owner, state.get(0));
+        this.#exit(current);
         break;
       case ALWAYS: {
         const isLong = classOf(instruction) === CLASS.JMP32;
-        this.#next(visit, isLong ? instruction.immediate : instruction.offset);
+        this.#next(current, isLong ? instruction.immediate : instruction.offset);
         break;
       }
       case CALL:
         if (isLocalCall(instruction)) {
-          this.#call(visit, calledFunction(section, place, instruction));
+          this.#call(current, calledFunction(section, address, instruction));
         } else {
-          applyHelperCall(instruction, state);
-          this.#next(visit);
+          this.#callKernel(current);
         }
         break;
       default:
-        this.#branch(visit);
+        this.#branch(current);
     }
   }
 
-  #branch(visit: Visited): void {
-    const { instruction, state } = visit;
+  #branch(current: CurrentInstruction): void {
+    const { instruction, state } = current;
     const { destination, source, code, immediate, offset } = instruction;
     const isConstant = (code & REGISTER_OPERAND) === 0;
     const left = state.get(destination);
@@ -200,53 +242,112 @@ class Analysis {
     for (const side of ['taken', 'not-taken'] as const) {
       if (taken === (side === 'not-taken')) continue;
       const known = state.copy();
-      if (side === equal && left.kind === 'anything') known.set(destination, right);
-      this.#next({ ...visit, state: known }, side === 'taken' ? offset : 0);
+      if (side === equal && left.kind === 'unknown') known.set(destination, right);
+      this.#next({ ...current, state: known }, side === 'taken' ? offset : 0);
     }
   }
 
-  #call({ place, state, owner }: Visited, to: CodeAddress): void {
+  #call(current: CurrentInstruction, to: CodeAddress): void {
+    const { address, state, context } = current;
     const args = ARGUMENTS.map((register) => state.get(register));
-    if (args.some((known) => known.kind === 'stack')) state.forgetAll();
-    for (const known of args) state.forgetAt(known);
-    for (const register of CALLER_SAVED) state.set(register, UNKNOWN);
-    const back = after(place);
-    if (isGlobal(this.#surroundings.code, to)) {
-      this.enter(to, []);
-      this.#flow(back, state, owner);
+    if (isGlobal(this.#input.code, to)) {
+      for (const value of args) state.forgetAt(value);
+      state.forgetCallerSaved();
+      this.enter(to);
+      this.#next(current);
       return;
     }
-    const callee = this.#calleeAt(to);
-    const known = callee.returns.get(keyOf(back)) ?? { place: back, state, caller: owner };
-    known.state.joinWith(state);
-    callee.returns.set(keyOf(back), known);
-    this.enter(to, args);
-    if (callee.result !== undefined) this.#resume(known, callee.result);
+    const caller = { context, returnAddress: after(address) };
+    const inner = this.#contextOf(`${context.id} ${keyOf(address)}`, { caller });
+    this.#enterFrame(to, args, state, inner);
   }
 
-  #leave(owner: FunctionSummary, result: AbstractValue): void {
-    const outside = result.kind === 'stack' ? UNKNOWN : result;
-    const met = owner.result === undefined ? outside : join(owner.result, outside);
-    if (owner.result !== undefined && equalValues(met, owner.result)) return;
-    owner.result = met;
-    for (const back of owner.returns.values()) this.#resume(back, met);
+  /** Enters a function in the frame after the current one. */
+  #enterFrame(
+    to: CodeAddress,
+    args: readonly AbstractValue[],
+    state: AbstractState,
+    context: CallContext,
+  ): void {
+    if (state.depth >= MAX_DEPTH) {
+      this.#isTooLarge = true;
+      return;
+    }
+    const inner = state.copy();
+    inner.pushFrame(args);
+    this.#flow(to, inner, context);
   }
 
-  #resume({ place, state, caller }: CallSite, result: AbstractValue): void {
-    const known = state.copy();
-    known.set(0, result);
-    this.#flow(place, known, caller);
+  /** A helper or a kernel function, which may call a function of the object. */
+  #callKernel(current: CurrentInstruction): void {
+    const { instruction, state } = current;
+    const helper =
+      instruction.source === 0 ? CALLBACK_HELPERS.get(instruction.immediate) : undefined;
+    const target = helper && this.#functionAt(state.get(helper.callback));
+    if (helper !== undefined && target !== undefined) {
+      this.#callWithCallback(current, helper, target);
+      return;
+    }
+    if (helper !== undefined) this.#hasUnknownCallback = true;
+    this.#enterArguments(current);
+    applyHelperCall(instruction, state);
+    this.#next(current);
   }
 
-  /** What `r = <64 bits>` gives; a function whose address is taken will be called. */
-  #loadWide(section: CodeSection, index: number): AbstractValue {
+  #callWithCallback(
+    current: CurrentInstruction,
+    helper: CallbackHelper,
+    target: CodeAddress,
+  ): void {
+    const { address, state, context } = current;
+    const followed = this.#callbacks.get(keyOf(target));
+    if (followed !== undefined) followed.isFollowed = true;
+    const value = state.get(helper.context);
+    const inner = this.#contextOf(`${context.id} ${keyOf(address)} ${keyOf(target)}`, {
+      caller: { context, returnAddress: after(address) },
+      callback: { address: target, helper, context: value },
+    });
+    if (inner.callback === undefined) return;
+    inner.callback.context = join(inner.callback.context, value);
+    state.forgetCallerSaved();
+    this.#enterFrame(target, argumentsOf(inner.callback), state, inner);
+    this.#next(current);
+  }
+
+  /** Functions that are passed to a helper or kernel function which may call them at any time. */
+  #enterArguments({ state }: CurrentInstruction): void {
+    for (const register of ARGUMENTS) {
+      const target = this.#functionAt(state.get(register));
+      if (target !== undefined) this.enter(target);
+    }
+  }
+
+  #functionAt(value: AbstractValue): CodeAddress | undefined {
+    if (value.kind !== 'data' || typeof value.section === 'string') return undefined;
+    if (!this.#input.code.has(value.section)) return undefined;
+    return { section: value.section, index: value.offset / 8 };
+  }
+
+  #exit({ state, context }: CurrentInstruction): void {
+    const { caller, callback } = context;
+    if (caller === undefined) return;
+    state.popFrame();
+    if (callback !== undefined) {
+      state.set(0, UNKNOWN);
+      this.#enterFrame(callback.address, argumentsOf(callback), state, context);
+    }
+    this.#flow(caller.returnAddress, state, caller.context);
+  }
+
+  /** What `r = <64 bits>` gives. */
+  #loadImmediate64(section: CodeSection, index: number): AbstractValue {
     const low = section.instructions[index];
     const high = section.instructions[index + 1];
     if (low === undefined || high === undefined) return UNKNOWN;
     const reference = section.references.get(index);
     if (reference === undefined) {
       const number = BigInt.asUintN(32, BigInt(low.immediate)) | (BigInt(high.immediate) << 32n);
-      // With a source the number stands for a map, a function or the like.
+      // With a source register the number stands for a map, a function or the like.
       return low.source === 0 ? constant(number) : UNKNOWN;
     }
     if (reference.kind === 'extern') {
@@ -254,17 +355,27 @@ class Analysis {
       return isConfiguration ? { kind: 'data', section: reference.name, offset: 0 } : UNKNOWN;
     }
     const offset = reference.offset + low.immediate;
-    this.enter({ section: reference.section, index: offset / 8 }, []);
-    return { kind: 'data', section: reference.section, offset };
+    const value: AbstractValue = { kind: 'data', section: reference.section, offset };
+    const target = this.#functionAt(value);
+    if (target !== undefined && !this.#callbacks.has(keyOf(target))) {
+      this.#callbacks.set(keyOf(target), { address: target, isFollowed: false });
+    }
+    return value;
   }
 }
 
-function after(place: CodeAddress, distance = 0): CodeAddress {
-  return { ...place, index: place.index + 1 + distance };
+function after(address: CodeAddress, distance = 0): CodeAddress {
+  return { section: address.section, index: address.index + 1 + distance };
 }
 
-/** The stack stays the stack, wherever in it one then is. */
-function addressOnly(result: AbstractValue, before: AbstractValue): AbstractValue {
-  const onStack = result.kind === 'stack' || before.kind === 'stack';
-  return onStack ? { kind: 'stack', offset: undefined } : UNKNOWN;
+function argumentsOf({ helper, context }: Callback): readonly AbstractValue[] {
+  return ARGUMENTS.map((register) => (register === helper.contextArgument ? context : UNKNOWN));
+}
+
+/** An address of the stack stays one, with an unknown offset. */
+function withoutOffset(result: AbstractValue, before: AbstractValue): AbstractValue {
+  const stack = [result, before].find((value) => value.kind === 'stack');
+  return stack?.kind === 'stack'
+    ? { kind: 'stack', frame: stack.frame, offset: undefined }
+    : UNKNOWN;
 }

@@ -2,9 +2,9 @@ import { accessSize, CLASS, classOf, type Instruction } from '../btf/core/instru
 import { type AbstractValue, constant, UNKNOWN } from './domain.ts';
 import type { AbstractState } from './state.ts';
 
-/** What is read from sections that nobody can write, and of what the loader provides. */
+/** Reads constants: of read-only sections by their number, and of the loader's externs by their name. */
 export type ReadConstant = (
-  of: number | string,
+  section: number | string,
   offset: number,
   size: number,
 ) => bigint | undefined;
@@ -13,7 +13,7 @@ const MODE_BITS = 0xe0;
 const MODE_MEMORY = 0x60;
 const MODE_ATOMIC = 0xc0;
 
-/** What a load from memory gives. */
+/** The value that a load from memory gives. */
 export function evaluateLoad(
   instruction: Instruction,
   state: AbstractState,
@@ -30,7 +30,7 @@ export function evaluateLoad(
   return value === undefined ? UNKNOWN : constant(value);
 }
 
-/** What a store, or an atomic operation, leaves behind. */
+/** Changes the state as a store or an atomic operation does. */
 export function applyStore(
   instruction: Instruction,
   state: AbstractState,
@@ -38,12 +38,16 @@ export function applyStore(
   source: AbstractValue,
 ): void {
   const size = accessSize(instruction);
-  const known = address.kind === 'stack' && address.offset !== undefined;
-  const at: AbstractValue = known
-    ? { kind: 'stack', offset: (address.offset ?? 0) + instruction.offset }
+  const isExact = address.kind === 'stack' && address.offset !== undefined;
+  const at: AbstractValue = isExact
+    ? {
+        kind: 'stack',
+        frame: address.frame,
+        offset: (address.offset ?? 0) + instruction.offset,
+      }
     : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
-    // It may hand back what was there, in its source or in r0.
+    // It may return the old value, in its source register or in r0.
     state.forgetAt(at, size);
     state.set(instruction.source, UNKNOWN);
     state.set(0, UNKNOWN);
@@ -54,18 +58,18 @@ export function applyStore(
   state.store(at, size, value);
 }
 
-function narrowed(known: AbstractValue, size: number): AbstractValue {
-  return known.kind === 'constant' ? constant(BigInt.asUintN(size * 8, known.value)) : known;
+function narrowed(value: AbstractValue, size: number): AbstractValue {
+  return value.kind === 'constant' ? constant(BigInt.asUintN(size * 8, value.value)) : value;
 }
 
-/** bpf_probe_read and its siblings, bpf_get_current_comm: they write r2 bytes at r1, and no more. */
+/** bpf_probe_read and its variants, bpf_get_current_comm: they write r2 bytes at r1, and nothing else. */
 const FILLS_R1: ReadonlySet<number> = new Set([4, 16, 45, 112, 113, 114, 115]);
-/** bpf_map_*_elem, bpf_ktime_get_ns, bpf_trace_printk, ..., bpf_perf_event_output: they write nothing of ours. */
+/** bpf_map_*_elem, bpf_ktime_get_ns, bpf_trace_printk, bpf_perf_event_output, ...: they write no memory of the program. */
 const WRITES_NOTHING: ReadonlySet<number> = new Set([
   1, 2, 3, 5, 6, 7, 8, 14, 15, 25, 27, 35, 130, 132, 133,
 ]);
 
-/** What a helper or a function of the kernel leaves behind. */
+/** Changes the state as a helper or a kernel function does. */
 export function applyHelperCall({ immediate, source }: Instruction, state: AbstractState): void {
   const isHelper = source === 0;
   if (isHelper && FILLS_R1.has(immediate)) {
@@ -75,5 +79,24 @@ export function applyHelperCall({ immediate, source }: Instruction, state: Abstr
   } else if (!isHelper || !WRITES_NOTHING.has(immediate)) {
     for (const register of [1, 2, 3, 4, 5]) state.forgetAt(state.get(register));
   }
-  for (const register of [0, 1, 2, 3, 4, 5]) state.set(register, UNKNOWN);
+  state.forgetCallerSaved();
 }
+
+/** Which argument of a helper is the callback, which the context, and where the callback gets that. */
+export interface CallbackHelper {
+  readonly callback: number;
+  readonly context: number;
+  readonly contextArgument: number;
+}
+
+/** Helpers that call a function of the object at once, on the caller's stack (bpf-helpers(7)). */
+export const CALLBACK_HELPERS: ReadonlyMap<number, CallbackHelper> = new Map([
+  // bpf_for_each_map_elem
+  [164, { callback: 2, context: 3, contextArgument: 4 }],
+  // bpf_find_vma
+  [180, { callback: 3, context: 4, contextArgument: 3 }],
+  // bpf_loop
+  [181, { callback: 2, context: 3, contextArgument: 2 }],
+  // bpf_user_ringbuf_drain
+  [209, { callback: 2, context: 3, contextArgument: 2 }],
+]);

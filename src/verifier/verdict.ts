@@ -119,11 +119,11 @@ function reachedIn(
     relocated.results.filter(hasFailed).map(({ address: place }) => keyOf(place)),
   );
   // Where a field lies says nothing about which way a program goes.
-  const unknown = (place: CodeAddress) => offsets.has(keyOf(place)) || failed.has(keyOf(place));
+  const isUnknown = (place: CodeAddress) => offsets.has(keyOf(place)) || failed.has(keyOf(place));
   const programs = entryPoints(relocated.code)
     .filter(({ optional }) => constants === 'any' || !optional)
     .flatMap(({ place }) => [place, ...globalFunctions(relocated.code, place, uname)])
-    .map((place) => findReachable({ code: relocated.code, read, unknown }, place));
+    .map((place) => findReachable({ code: relocated.code, read, isUnknown }, place));
   return (place) => programs.some((reached) => reached(place));
 }
 

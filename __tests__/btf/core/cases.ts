@@ -134,6 +134,38 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
     'if (has(t)) out += BPF_CORE_READ(t, port);',
     'static __attribute__((noinline)) int has(struct task *t) { return bpf_core_field_exists(t->port); }',
   ),
+  'guarded by a function through a pointer': program(
+    'int has = 1; ask(t, &has); if (has) out += BPF_CORE_READ(t, port);',
+    'static __attribute__((noinline)) void ask(struct task *t, int *has) { *has = bpf_core_field_exists(t->port); }',
+  ),
+  'guarded by a function two calls deep': program(
+    'struct answers it = { .port = 1 }; ask(t, &it); read_port(t, &it);',
+    `struct answers { long pid, port; };
+    static __attribute__((noinline)) void set(struct task *t, long *has) { *has = bpf_core_field_exists(t->port); }
+    static __attribute__((noinline)) void ask(struct task *t, struct answers *it) { it->pid = bpf_core_field_exists(t->pid); set(t, &it->port); }
+    static __attribute__((noinline)) void read_port(struct task *t, struct answers *it) { if (it->port) out += BPF_CORE_READ(t, port); }`,
+  ),
+  'guarded for one call of a function and not for another': program(
+    `struct answers guarded = { .port = bpf_core_field_exists(t->port) }, open = { .port = 1 };
+    read_port(t, &guarded);
+    read_port(t, &open);`,
+    `struct answers { long pid, port; };
+    static __attribute__((noinline)) void read_port(struct task *t, struct answers *it) { if (it->port) out += BPF_CORE_READ(t, port); }`,
+  ),
+  'asked by a function that says yes': program(
+    'int has = bpf_core_field_exists(t->port); ask(t, &has); if (has) out += BPF_CORE_READ(t, port);',
+    'static __attribute__((noinline)) void ask(struct task *t, int *has) { out += *has; *has = 1; }',
+  ),
+  'guarded in a callback': program(
+    'struct context it = { t, bpf_core_field_exists(t->port) }; bpf_loop(2, each, &it, 0);',
+    `struct context { struct task *task; long has; };
+    static long each(__u32 i, void *data) { struct context *it = data; if (it->has) out += BPF_CORE_READ(it->task, port); return 0; }`,
+  ),
+  'asked by a callback that says yes': program(
+    'struct context it = { t, bpf_core_field_exists(t->port) }; bpf_loop(2, each, &it, 0); if (it.has) out += BPF_CORE_READ(t, port);',
+    `struct context { struct task *task; long has; };
+    static long each(__u32 i, void *data) { struct context *it = data; it->has = 1; return 0; }`,
+  ),
   'guarded by a flag on the stack': program(`
     volatile int has = bpf_core_field_exists(t->port);
     if (has) out += BPF_CORE_READ(t, port);`),
