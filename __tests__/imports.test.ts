@@ -14,6 +14,7 @@ const ORDER = [
   'download',
   'rpm',
   'verifier',
+  'boot-image',
   'btf',
   'archive',
   'forge',

@@ -41914,6 +41914,12 @@ var REASONS = [
   // not an ELF file, or a damaged one: permanent for a package's vmlinux
   "bad-btf",
   // the BTF did not pass the check
+  "no-btf",
+  // the kernel in the boot image has no BTF: permanent until the package changes
+  "bad-image",
+  // a boot image that is damaged, is no kernel, or is another kernel
+  "ambiguous-btf",
+  // a boot image contains more than one BTF that could be the kernel's
   "missing-program",
   // a required program is not installed
   "out-of-memory",
@@ -42619,6 +42625,10 @@ function programFor(compression, xz) {
       return xz;
     case "zstd":
       return zstdInNode() ? void 0 : { program: "zstd", args: ["-dc", "--long=31"] };
+    case "lz4":
+      return { program: "lz4", args: ["-dc"] };
+    case "lzo":
+      return { program: "lzop", args: ["-dc"] };
     case "none":
     case "gzip":
       return void 0;
@@ -90888,6 +90898,8 @@ var PACKAGES = {
   xz: "'xz-utils' (apt) or 'xz' (dnf)",
   zstd: "'zstd'",
   bzip2: "'bzip2'",
+  lz4: "'lz4'",
+  lzop: "'lzop'",
   pahole: "'pahole' (apt) or 'dwarves' (dnf)",
   bpftool: "'bpftool'",
   git: "'git'",

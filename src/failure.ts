@@ -14,6 +14,9 @@ export const REASONS = [
   'pahole-failed',
   'bad-elf', // not an ELF file, or a damaged one: permanent for a package's vmlinux
   'bad-btf', // the BTF did not pass the check
+  'no-btf', // the kernel in the boot image has no BTF: permanent until the package changes
+  'bad-image', // a boot image that is damaged, is no kernel, or is another kernel
+  'ambiguous-btf', // a boot image contains more than one BTF that could be the kernel's
   'missing-program', // a required program is not installed
   'out-of-memory', // the kernel killed pahole for lack of memory
   'no-space', // the temporary folder or the output is full

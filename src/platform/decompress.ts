@@ -5,8 +5,8 @@ import { printable } from '../names.ts';
 import { collectAfter } from './heap.ts';
 import type { Ending, Invocation, Pouring, Programs } from './programs.ts';
 
-/** As RPM names the compressors of its payloads. */
-export type Compression = 'none' | 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'zstd';
+/** As RPM names the compressors of its payloads; lz4 and lzo are those of boot images. */
+export type Compression = 'none' | 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'zstd' | 'lz4' | 'lzo';
 
 export interface Decoders {
   readonly programs: Programs;
@@ -80,6 +80,10 @@ function programFor(compression: Compression, xz: Invocation): Invocation | unde
       return xz;
     case 'zstd':
       return zstdInNode() ? undefined : { program: 'zstd', args: ['-dc', '--long=31'] };
+    case 'lz4':
+      return { program: 'lz4', args: ['-dc'] };
+    case 'lzo':
+      return { program: 'lzop', args: ['-dc'] };
     case 'none':
     case 'gzip':
       return undefined;

@@ -181,6 +181,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   xz: "'xz-utils' (apt) or 'xz' (dnf)",
   zstd: "'zstd'",
   bzip2: "'bzip2'",
+  lz4: "'lz4'",
+  lzop: "'lzop'",
   pahole: "'pahole' (apt) or 'dwarves' (dnf)",
   bpftool: "'bpftool'",
   git: "'git'",
