@@ -1197,14 +1197,14 @@ var require_suggestSimilar = __commonJS({
       const minSimilarity = 0.4;
       candidates.forEach((candidate) => {
         if (candidate.length <= 1) return;
-        const distance = editDistance(word2, candidate);
+        const distance2 = editDistance(word2, candidate);
         const length = Math.max(word2.length, candidate.length);
-        const similarity = (length - distance) / length;
+        const similarity = (length - distance2) / length;
         if (similarity > minSimilarity) {
-          if (distance < bestDistance) {
-            bestDistance = distance;
+          if (distance2 < bestDistance) {
+            bestDistance = distance2;
             similar = [candidate];
-          } else if (distance === bestDistance) {
+          } else if (distance2 === bestDistance) {
             similar.push(candidate);
           }
         }
@@ -2963,7 +2963,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        */
       unknownOption(flag2) {
         if (this._allowUnknownOption) return;
-        let suggestion = "";
+        let suggestion2 = "";
         if (flag2.startsWith("--") && this._showSuggestionAfterError) {
           let candidateFlags = [];
           let command = this;
@@ -2972,9 +2972,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
             candidateFlags = candidateFlags.concat(moreFlags);
             command = command.parent;
           } while (command && !command._enablePositionalOptions);
-          suggestion = suggestSimilar(flag2, candidateFlags);
+          suggestion2 = suggestSimilar(flag2, candidateFlags);
         }
-        const message = `error: unknown option '${flag2}'${suggestion}`;
+        const message = `error: unknown option '${flag2}'${suggestion2}`;
         this.error(message, { code: "commander.unknownOption" });
       }
       /**
@@ -2998,16 +2998,16 @@ Expecting one of '${allowedValues.join("', '")}'`);
        */
       unknownCommand() {
         const unknownName = this.args[0];
-        let suggestion = "";
+        let suggestion2 = "";
         if (this._showSuggestionAfterError) {
           const candidateNames = [];
           this.createHelp().visibleCommands(this).forEach((command) => {
             candidateNames.push(command.name());
             if (command.alias()) candidateNames.push(command.alias());
           });
-          suggestion = suggestSimilar(unknownName, candidateNames);
+          suggestion2 = suggestSimilar(unknownName, candidateNames);
         }
-        const message = `error: unknown command '${unknownName}'${suggestion}`;
+        const message = `error: unknown command '${unknownName}'${suggestion2}`;
         this.error(message, { code: "commander.unknownCommand" });
       }
       /**
@@ -7192,6 +7192,154 @@ var require_picomatch2 = __commonJS({
     }
     Object.assign(picomatch2, pico);
     module2.exports = picomatch2;
+  }
+});
+
+// node_modules/fastest-levenshtein/mod.js
+var require_mod = __commonJS({
+  "node_modules/fastest-levenshtein/mod.js"(exports2) {
+    "use strict";
+    exports2.__esModule = true;
+    exports2.distance = exports2.closest = void 0;
+    var peq = new Uint32Array(65536);
+    var myers_32 = function(a, b4) {
+      var n = a.length;
+      var m3 = b4.length;
+      var lst = 1 << n - 1;
+      var pv = -1;
+      var mv = 0;
+      var sc = n;
+      var i3 = n;
+      while (i3--) {
+        peq[a.charCodeAt(i3)] |= 1 << i3;
+      }
+      for (i3 = 0; i3 < m3; i3++) {
+        var eq = peq[b4.charCodeAt(i3)];
+        var xv = eq | mv;
+        eq |= (eq & pv) + pv ^ pv;
+        mv |= ~(eq | pv);
+        pv &= eq;
+        if (mv & lst) {
+          sc++;
+        }
+        if (pv & lst) {
+          sc--;
+        }
+        mv = mv << 1 | 1;
+        pv = pv << 1 | ~(xv | mv);
+        mv &= xv;
+      }
+      i3 = n;
+      while (i3--) {
+        peq[a.charCodeAt(i3)] = 0;
+      }
+      return sc;
+    };
+    var myers_x = function(b4, a) {
+      var n = a.length;
+      var m3 = b4.length;
+      var mhc = [];
+      var phc = [];
+      var hsize = Math.ceil(n / 32);
+      var vsize = Math.ceil(m3 / 32);
+      for (var i3 = 0; i3 < hsize; i3++) {
+        phc[i3] = -1;
+        mhc[i3] = 0;
+      }
+      var j4 = 0;
+      for (; j4 < vsize - 1; j4++) {
+        var mv_1 = 0;
+        var pv_1 = -1;
+        var start_1 = j4 * 32;
+        var vlen_1 = Math.min(32, m3) + start_1;
+        for (var k3 = start_1; k3 < vlen_1; k3++) {
+          peq[b4.charCodeAt(k3)] |= 1 << k3;
+        }
+        for (var i3 = 0; i3 < n; i3++) {
+          var eq = peq[a.charCodeAt(i3)];
+          var pb = phc[i3 / 32 | 0] >>> i3 & 1;
+          var mb = mhc[i3 / 32 | 0] >>> i3 & 1;
+          var xv = eq | mv_1;
+          var xh = ((eq | mb) & pv_1) + pv_1 ^ pv_1 | eq | mb;
+          var ph = mv_1 | ~(xh | pv_1);
+          var mh = pv_1 & xh;
+          if (ph >>> 31 ^ pb) {
+            phc[i3 / 32 | 0] ^= 1 << i3;
+          }
+          if (mh >>> 31 ^ mb) {
+            mhc[i3 / 32 | 0] ^= 1 << i3;
+          }
+          ph = ph << 1 | pb;
+          mh = mh << 1 | mb;
+          pv_1 = mh | ~(xv | ph);
+          mv_1 = ph & xv;
+        }
+        for (var k3 = start_1; k3 < vlen_1; k3++) {
+          peq[b4.charCodeAt(k3)] = 0;
+        }
+      }
+      var mv = 0;
+      var pv = -1;
+      var start2 = j4 * 32;
+      var vlen = Math.min(32, m3 - start2) + start2;
+      for (var k3 = start2; k3 < vlen; k3++) {
+        peq[b4.charCodeAt(k3)] |= 1 << k3;
+      }
+      var score = m3;
+      for (var i3 = 0; i3 < n; i3++) {
+        var eq = peq[a.charCodeAt(i3)];
+        var pb = phc[i3 / 32 | 0] >>> i3 & 1;
+        var mb = mhc[i3 / 32 | 0] >>> i3 & 1;
+        var xv = eq | mv;
+        var xh = ((eq | mb) & pv) + pv ^ pv | eq | mb;
+        var ph = mv | ~(xh | pv);
+        var mh = pv & xh;
+        score += ph >>> m3 - 1 & 1;
+        score -= mh >>> m3 - 1 & 1;
+        if (ph >>> 31 ^ pb) {
+          phc[i3 / 32 | 0] ^= 1 << i3;
+        }
+        if (mh >>> 31 ^ mb) {
+          mhc[i3 / 32 | 0] ^= 1 << i3;
+        }
+        ph = ph << 1 | pb;
+        mh = mh << 1 | mb;
+        pv = mh | ~(xv | ph);
+        mv = ph & xv;
+      }
+      for (var k3 = start2; k3 < vlen; k3++) {
+        peq[b4.charCodeAt(k3)] = 0;
+      }
+      return score;
+    };
+    var distance2 = function(a, b4) {
+      if (a.length < b4.length) {
+        var tmp = b4;
+        b4 = a;
+        a = tmp;
+      }
+      if (b4.length === 0) {
+        return a.length;
+      }
+      if (a.length <= 32) {
+        return myers_32(a, b4);
+      }
+      return myers_x(a, b4);
+    };
+    exports2.distance = distance2;
+    var closest = function(str, arr) {
+      var min_distance = Infinity;
+      var min_index = 0;
+      for (var i3 = 0; i3 < arr.length; i3++) {
+        var dist = distance2(str, arr[i3]);
+        if (dist < min_distance) {
+          min_distance = dist;
+          min_index = i3;
+        }
+      }
+      return arr[min_index];
+    };
+    exports2.closest = closest;
   }
 });
 
@@ -42212,18 +42360,18 @@ var Words = class {
     return this.#bytes.toString("utf8", start2, this.#bytes.indexOf(0, start2));
   }
 };
-function decode(words, id, kind, at3) {
-  const name = words.string(words.u32(at3));
-  const info = words.u32(at3 + 4);
+function decode(words2, id, kind, at3) {
+  const name = words2.string(words2.u32(at3));
+  const info = words2.u32(at3 + 4);
   const flag2 = info >>> 31 === 1;
-  const size2 = words.u32(at3 + 8);
+  const size2 = words2.u32(at3 + 8);
   const type = size2;
   const body = at3 + TYPE_SIZE;
   switch (kind) {
     case "VOID":
       return { kind, id, name };
     case "INT":
-      return { kind, id, name, size: size2, ...intEncoding(words.u32(body)) };
+      return { kind, id, name, size: size2, ...intEncoding(words2.u32(body)) };
     case "PTR":
     case "TYPEDEF":
     case "VOLATILE":
@@ -42232,16 +42380,16 @@ function decode(words, id, kind, at3) {
     case "TYPE_TAG":
       return { kind, id, name, type };
     case "ARRAY": {
-      const indexType = words.u32(body + 4);
-      return { kind, id, name, type: words.u32(body), indexType, length: words.u32(body + 8) };
+      const indexType = words2.u32(body + 4);
+      return { kind, id, name, type: words2.u32(body), indexType, length: words2.u32(body + 8) };
     }
     case "STRUCT":
     case "UNION": {
       const members = readParts(info, body, 12, (part) => {
-        const place = words.u32(part + 8);
+        const place = words2.u32(part + 8);
         return {
-          name: words.string(words.u32(part)),
-          type: words.u32(part + 4),
+          name: words2.string(words2.u32(part)),
+          type: words2.u32(part + 4),
           bitOffset: flag2 ? place & 16777215 : place,
           bitfieldSize: flag2 ? place >>> 24 : 0
         };
@@ -42250,16 +42398,16 @@ function decode(words, id, kind, at3) {
     }
     case "ENUM": {
       const values = readParts(info, body, 8, (part) => ({
-        name: words.string(words.u32(part)),
-        value: flag2 ? words.u32(part + 4) | 0 : words.u32(part + 4)
+        name: words2.string(words2.u32(part)),
+        value: flag2 ? words2.u32(part + 4) | 0 : words2.u32(part + 4)
       }));
       return { kind, id, name, size: size2, signed: flag2, values };
     }
     case "ENUM64": {
       const values = readParts(info, body, 12, (part) => {
-        const value = BigInt(words.u32(part + 8)) << 32n | BigInt(words.u32(part + 4));
+        const value = BigInt(words2.u32(part + 8)) << 32n | BigInt(words2.u32(part + 4));
         return {
-          name: words.string(words.u32(part)),
+          name: words2.string(words2.u32(part)),
           value: flag2 ? BigInt.asIntN(64, value) : value
         };
       });
@@ -42271,25 +42419,25 @@ function decode(words, id, kind, at3) {
       return { kind, id, name, type, linkage: info & 65535 };
     case "FUNC_PROTO": {
       const parameters = readParts(info, body, 8, (part) => ({
-        name: words.string(words.u32(part)),
-        type: words.u32(part + 4)
+        name: words2.string(words2.u32(part)),
+        type: words2.u32(part + 4)
       }));
       return { kind, id, name, type, parameters };
     }
     case "VAR":
-      return { kind, id, name, type, linkage: words.u32(body) };
+      return { kind, id, name, type, linkage: words2.u32(body) };
     case "DATASEC": {
       const vars = readParts(info, body, 12, (part) => ({
-        type: words.u32(part),
-        offset: words.u32(part + 4),
-        size: words.u32(part + 8)
+        type: words2.u32(part),
+        offset: words2.u32(part + 4),
+        size: words2.u32(part + 8)
       }));
       return { kind, id, name, size: size2, vars };
     }
     case "FLOAT":
       return { kind, id, name, size: size2 };
     case "DECL_TAG":
-      return { kind, id, name, type, componentIndex: words.u32(body) | 0 };
+      return { kind, id, name, type, componentIndex: words2.u32(body) | 0 };
   }
 }
 function readParts(info, start2, size2, read2) {
@@ -76430,8 +76578,8 @@ function list(placeholder, description, options3 = {}) {
     ...{ placeholder, description, required: (_b3 = options3.required) != null ? _b3 : false, repeatable: true },
     ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
     parse: (given) => {
-      const words = given.flatMap((word2) => word2.split(/[\s,]+/)).filter((word2) => word2 !== "");
-      return words.length > 0 ? words : fallback;
+      const words2 = given.flatMap((word2) => word2.split(/[\s,]+/)).filter((word2) => word2 !== "");
+      return words2.length > 0 ? words2 : fallback;
     }
   };
 }
@@ -78099,6 +78247,25 @@ function isGlob(word2) {
   return word2 === "all" || /[*?[]/.test(word2);
 }
 
+// src/sources/nearest.ts
+var import_fastest_levenshtein = __toESM(require_mod(), 1);
+var MOST_LISTED = 12;
+function noMatch(option, word2, existing) {
+  return new Failure(
+    "not-found",
+    `${option} ${word2} matches nothing.`,
+    suggestion(word2, [...new Set(existing)])
+  );
+}
+function suggestion(word2, existing) {
+  if (existing.length === 0) return "There is nothing to choose from.";
+  if (existing.length <= MOST_LISTED) return `There are: ${existing.toSorted().join(", ")}.`;
+  const plain2 = word2.replace(/[*?[\]]/g, "");
+  const byDistance = existing.map((value) => ({ value, away: (0, import_fastest_levenshtein.distance)(plain2, value) })).sort((one2, two2) => one2.away - two2.away);
+  const nearest = byDistance.slice(0, 5).map(({ value }) => value);
+  return `Nearest of ${existing.length}: ${nearest.join(", ")}.`;
+}
+
 // src/sources/version.ts
 function compareEvr(one2, two2) {
   return one2.epoch - two2.epoch || rpmvercmp(one2.version, two2.version) || rpmvercmp(one2.release, two2.release);
@@ -78165,10 +78332,10 @@ function packageNames(source2, flavours) {
   const globs = flavours.length > 0 ? flavours : known.slice(0, 1).map(([flavour]) => flavour);
   const unknown = globs.find((glob) => !known.some(([flavour]) => selector([glob])(flavour)));
   if (unknown !== void 0) {
-    throw new Failure(
-      "not-found",
-      `${source2.id} has no flavour '${unknown}'.`,
-      `There are: ${known.map(([flavour]) => flavour).join(", ")}.`
+    throw noMatch(
+      "--flavour",
+      unknown,
+      known.map(([flavour]) => flavour)
     );
   }
   const wanted = known.filter(([flavour]) => selector(globs)(flavour));
@@ -78205,19 +78372,18 @@ function carriesBtf(source2, kernel) {
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
 }
 function selectKernels(kernels3, globs) {
-  const selected = (words) => {
-    const wants = selector(words);
+  const selected = (words2) => {
+    const wants = selector(words2);
     return kernels3.filter(({ uname: uname2, nvra }) => wants(uname2) || wants(nvra));
   };
   const unmatched = globs.filter((glob) => glob !== "all" && selected([glob]).length === 0);
+  const names = kernels3.map(({ uname: uname2 }) => uname2);
   const problems = unmatched.map((glob) => ({
     where: `--kernel ${glob}`,
-    failure: new Failure(
-      "not-found",
-      `No kernel is named '${glob}'.`,
-      "'btfhub plan --json' lists what is to be built."
-    )
+    failure: noMatch("--kernel", glob, names)
   }));
+  const [first2] = problems;
+  if (first2 && problems.length === globs.length) throw first2.failure;
   return { kernels: selected(globs), problems };
 }
 function toKernel(source2, flavour, place, folder2, item) {
@@ -78387,9 +78553,9 @@ async function findPlaces(source2, wanted, list2) {
     },
     guesses: (placeholder) => {
       if (placeholder === "variant") return [];
-      const words = placeholder === "release" ? wanted.releases : wanted.arches;
-      const literal2 = words.length > 0 && !words.some(isGlob);
-      return literal2 ? words.filter((word2) => isName(source2, placeholder, word2)) : [];
+      const words2 = placeholder === "release" ? wanted.releases : wanted.arches;
+      const literal2 = words2.length > 0 && !words2.some(isGlob);
+      return literal2 ? words2.filter((word2) => isName(source2, placeholder, word2)) : [];
     }
   };
   const places = /* @__PURE__ */ new Map();
@@ -78402,8 +78568,8 @@ async function findPlaces(source2, wanted, list2) {
       }
     }
   }
-  expectKnownNames("release", wanted.releases, existing.release);
-  expectKnownNames("architecture", wanted.arches, existing.arch);
+  expectKnownNames("--release", wanted.releases, existing.release);
+  expectKnownNames("--arch", wanted.arches, existing.arch);
   return [...places.values()];
 }
 function toPlace(source2, name, bindings, template, places) {
@@ -78420,15 +78586,11 @@ function isName(source2, placeholder, name) {
   if (placeholder === "arch") return nameOrUndefined(() => asArch(name)) !== void 0;
   return versionIdOf(source2, name) !== void 0 && nameOrUndefined(() => asRelease(name)) !== void 0;
 }
-function expectKnownNames(what, words, existing) {
+function expectKnownNames(option, words2, existing) {
   if (existing.size === 0) return;
-  const unknown = words.find((word2) => ![...existing].some(selector([word2])));
+  const unknown = words2.find((word2) => ![...existing].some(selector([word2])));
   if (unknown === void 0) return;
-  throw new Failure(
-    "not-found",
-    `No ${what} is named '${unknown}'.`,
-    `There are: ${[...existing].sort().join(", ")}.`
-  );
+  throw noMatch(option, unknown, existing);
 }
 function nameOrUndefined(make) {
   try {
@@ -78536,16 +78698,13 @@ async function readPlace(place, tree) {
     return { problem: { where, failure } };
   }
 }
-function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roots) {
+function summarise(query, flavourOf, outcomes, roots) {
+  const { source: source2, kernels: globs } = query;
   const read2 = outcomes.flatMap((outcome) => "read" in outcome ? outcome.read : []);
   const problems = outcomes.flatMap((outcome) => "problem" in outcome ? [outcome.problem] : []);
   if (read2.length === 0) {
     if (problems[0]) throw problems[0].failure;
-    throw new Failure(
-      "not-found",
-      `No repository of ${source2.id} is where it should be below ${roots.join(", ")}.`,
-      "Give the root of a mirror, the folder in which the releases are, with --mirror."
-    );
+    throw noRepository(query, roots);
   }
   const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf, read2);
   const { kernels: kernels3, problems: unmatched } = selectKernels(all, globs);
@@ -78555,6 +78714,18 @@ function summarise({ source: source2, kernels: globs }, flavourOf, outcomes, roo
     repositories: read2.length,
     packages: read2.reduce((sum2, { total }) => sum2 + total, 0)
   };
+}
+function noRepository({ source: source2, releases, arches }, roots) {
+  const given = [
+    ...releases.filter((word2) => word2 !== "all").map((word2) => `--release ${word2}`),
+    ...arches.filter((word2) => word2 !== "all").map((word2) => `--arch ${word2}`)
+  ];
+  const selected = given.length > 0 ? ` for ${given.join(" ")}` : "";
+  return new Failure(
+    "not-found",
+    `No repository of ${source2.id}${selected} exists below ${roots.join(", ")}.`,
+    given.length > 0 ? "Check these options: the mirrors have no such combination." : "Give the root of a mirror, the folder that holds the releases, with --mirror."
+  );
 }
 
 // src/archive/archive.ts
@@ -82792,14 +82963,28 @@ var PlanShape = object({
   kernels: array(KernelShape)
 });
 function selectFromPlan(plan2, wanted) {
-  const [wantsRelease, wantsArch, wantsFlavour] = [
-    selector(wanted.releases),
-    selector(wanted.arches),
-    selector(wanted.flavours)
+  if (plan2.kernels.length === 0) return { plan: plan2, problems: [] };
+  const options3 = [
+    { name: "--release", globs: wanted.releases, valuesOf: ({ releases }) => releases },
+    { name: "--arch", globs: wanted.arches, valuesOf: ({ arch: arch3 }) => [arch3] },
+    { name: "--flavour", globs: wanted.flavours, valuesOf: ({ flavour }) => [flavour] }
   ];
+  for (const { name, globs, valuesOf } of options3) {
+    const existing = plan2.kernels.flatMap(valuesOf);
+    const unknown = globs.find((glob) => !existing.some(selector([glob])));
+    if (unknown !== void 0) throw noMatch(name, unknown, existing);
+  }
   const some = plan2.kernels.filter(
-    ({ releases, arch: arch3, flavour }) => releases.some(wantsRelease) && wantsArch(arch3) && wantsFlavour(flavour)
+    (kernel) => options3.every(({ globs, valuesOf }) => valuesOf(kernel).some(selector(globs)))
   );
+  if (some.length === 0) {
+    const given = options3.flatMap(({ name, globs }) => globs.map((glob) => `${name} ${glob}`));
+    throw new Failure(
+      "not-found",
+      `${given.join(" ")} matches no kernel of the plan.`,
+      "Each of them matches some kernels, but no kernel matches all of them."
+    );
+  }
   const { kernels: kernels3, problems } = selectKernels(some, wanted.kernels);
   return { plan: { ...plan2, kernels: kernels3 }, problems };
 }
@@ -83096,34 +83281,57 @@ async function readSources(file) {
   return (Array.isArray(data) ? data : [data]).map((one2) => parseSource2(one2, file));
 }
 
+// src/commands/arch-option.ts
+var ALIASES = /* @__PURE__ */ new Map([
+  ["amd64", "x86_64"],
+  ["x64", "x86_64"],
+  ["arm64", "aarch64"],
+  ["loong64", "loongarch64"]
+]);
+var words = list("<arch>", "architecture, for example 'x86_64' or 'aarch64'; a glob, or 'all'", {
+  default: ["all"]
+});
+var archOption = {
+  ...words,
+  parse: (given) => words.parse(given).map((word2) => {
+    var _a6;
+    return (_a6 = ALIASES.get(word2)) != null ? _a6 : word2;
+  })
+};
+
 // src/commands/selection-options.ts
 var selectionOptions = {
-  release: list("<release>", "release as the mirror names it, '22.03-LTS-SP1'; a glob, or 'all'", {
-    default: ["all"]
-  }),
-  arch: list("<arch>", "architecture, 'x86_64' or 'aarch64' for example; a glob, or 'all'", {
-    default: ["all"]
-  }),
-  kernel: list("<uname>", "kernel by its 'uname -r' or its package's name; a glob, or 'all'", {
-    default: ["all"]
-  }),
+  release: list(
+    "<release>",
+    "release, as the mirror names its folder: '22.03-LTS-SP1'; a glob, or 'all'",
+    {
+      default: ["all"]
+    }
+  ),
+  arch: archOption,
+  kernel: list(
+    "<uname>",
+    "kernel, by its 'uname -r' or the name of its package; a glob, or 'all'",
+    {
+      default: ["all"]
+    }
+  ),
   flavour: list(
     "<flavour>",
     "flavour of kernel: 'stock' (the default), 'rt', '64kb'; a glob, or 'all'"
   ),
   mirror: list(
     "<URL>",
-    "root of a mirror, asked before those that follow; the source's by default"
+    "root URL of a mirror; mirrors are asked in the order given; default: the distribution's own mirrors"
   ),
-  distribution: text2(
-    "<ID>",
-    "distribution whose kernels to find, as ID in /etc/os-release has it",
-    {
-      default: "openEuler"
-    }
-  ),
+  distribution: text2("<ID>", "distribution whose kernels to find: ID of /etc/os-release", {
+    default: "openEuler"
+  }),
   sources: list("<file>", "file that describes another distribution (JSON or YAML)"),
-  cache: text2("<folder>", "where to keep repository metadata between runs; 'none' keeps nothing")
+  cache: text2(
+    "<folder>",
+    "folder that keeps repository metadata between runs; 'none' keeps nothing"
+  )
 };
 async function toQuery(platform3, options3, progress) {
   var _a6;
@@ -83156,7 +83364,7 @@ var planOptions = {
   ),
   limit: parsed(
     list("<limit>", "at most so many kernels ('20'), bytes ('20GB') or time ('6h'), newest first"),
-    (words) => tightest(words.map(parseLimit))
+    (words2) => tightest(words2.map(parseLimit))
   ),
   skipEmbedded: flag("leave out kernels that are known to carry BTF of their own"),
   retryFailed: flag("try again what failed before, whatever the reason and however lately")
@@ -83895,10 +84103,10 @@ function findMember(local2, wanted, target, owner, depth) {
 function describeSpec(spec, steps = spec.accessors) {
   var _a6, _b3;
   const { kind, name } = spec.types.type(spec.root);
-  const words = {
+  const words2 = {
     ...{ STRUCT: "struct ", UNION: "union ", ENUM: "enum ", ENUM64: "enum ", FWD: "struct " }
   };
-  const root = `${(_a6 = words[kind]) != null ? _a6 : ""}${name}`;
+  const root = `${(_a6 = words2[kind]) != null ? _a6 : ""}${name}`;
   if (isEnum(spec.types.skipModifiers(spec.root)) && steps.length > 0)
     return `${root}::${(_b3 = steps[0]) == null ? void 0 : _b3.name}`;
   const ways = steps.map((step, position) => {
@@ -84730,8 +84938,8 @@ flow_fn = function(address, state, context) {
   }
   __privateGet(this, _waiting2).push({ address, context });
 };
-next_fn3 = function({ address, state, context }, distance = 0) {
-  __privateMethod(this, _Analysis_instances, flow_fn).call(this, after(address, distance), state, context);
+next_fn3 = function({ address, state, context }, distance2 = 0) {
+  __privateMethod(this, _Analysis_instances, flow_fn).call(this, after(address, distance2), state, context);
 };
 step_fn2 = function(current2) {
   const { address, section, instruction, state } = current2;
@@ -84903,8 +85111,8 @@ loadImmediate64_fn = function(section, index2) {
   }
   return value;
 };
-function after(address, distance = 0) {
-  return { section: address.section, index: address.index + 1 + distance };
+function after(address, distance2 = 0) {
+  return { section: address.section, index: address.index + 1 + distance2 };
 }
 function argumentsOf({ helper, context }) {
   return ARGUMENTS.map((register) => register === helper.contextArgument ? context : UNKNOWN);
@@ -85529,9 +85737,7 @@ function expectationOf(minimumTypes) {
 }
 var archiveSelection = {
   kernel: list("<uname>", "'uname -r' of a kernel; a glob, or 'all'", { default: ["all"] }),
-  arch: list("<arch>", "architecture, for example 'x86_64' or 'aarch64'; a glob, or 'all'", {
-    default: ["all"]
-  }),
+  arch: archOption,
   release: list(
     "<release>",
     "VERSION_ID ('22.03'), or release ('22.03-LTS-SP1') if the archive has a catalog; a glob, or 'all'",
@@ -85720,11 +85926,11 @@ function readOptions(options3, given, env) {
         return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
       }
       const source2 = `${kebab(name)} (${variableOf(name)})`;
-      const words = fromVariable(source2, spec, (_a6 = env[variableOf(name)]) != null ? _a6 : "");
-      if (words.length === 0 && spec.required) {
+      const words2 = fromVariable(source2, spec, (_a6 = env[variableOf(name)]) != null ? _a6 : "");
+      if (words2.length === 0 && spec.required) {
         throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
       }
-      return [name, parse4(source2, spec, words)];
+      return [name, parse4(source2, spec, words2)];
     })
   );
 }
@@ -85737,9 +85943,9 @@ function fromVariable(source2, spec, value) {
   }
   return [trimmed];
 }
-function parse4(source2, spec, words) {
+function parse4(source2, spec, words2) {
   try {
-    return spec.parse(words);
+    return spec.parse(words2);
   } catch (error) {
     throw new Failure("usage", `${source2}: ${error.message}`);
   }
@@ -86035,10 +86241,10 @@ ${next(output)}`
   };
 }
 async function runAs(platform3, command, operands, given) {
-  const words = Object.entries(given).flatMap(
+  const words2 = Object.entries(given).flatMap(
     ([name, values2]) => values2 === true ? [`--${kebab(name)}`] : (values2 != null ? values2 : []).map((value) => `--${kebab(name)} ${value}`)
   );
-  platform3.stderr.write(`$ btfhub ${[command.name, ...operands, ...words].join(" ")}
+  platform3.stderr.write(`$ btfhub ${[command.name, ...operands, ...words2].join(" ")}
 `);
   const values = readOptions(command.options, given, {});
   return command.run(platform3, values, operands);
@@ -86584,13 +86790,13 @@ function inOrderOf(kernels3, shares) {
   return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
 }
 function toMatrixJob(kernels3, index2) {
-  const words = (values) => [...new Set(values)].join(" ");
+  const words2 = (values) => [...new Set(values)].join(" ");
   return {
     shard: index2 + 1,
-    release: words(kernels3.map(({ releases }) => releases[0])),
-    arch: words(kernels3.map(({ arch: arch3 }) => arch3)),
-    flavour: words(kernels3.map(({ flavour }) => flavour)),
-    kernels: words(kernels3.map(({ uname: uname2 }) => uname2)),
+    release: words2(kernels3.map(({ releases }) => releases[0])),
+    arch: words2(kernels3.map(({ arch: arch3 }) => arch3)),
+    flavour: words2(kernels3.map(({ flavour }) => flavour)),
+    kernels: words2(kernels3.map(({ uname: uname2 }) => uname2)),
     bytes: sumOf2(kernels3)
   };
 }
@@ -87371,13 +87577,13 @@ function verification2({ verified: verified2 }) {
   const signed = signature.status === "good" ? `signed by ${signature.key}` : `signature: ${signature.status}`;
   return [sums.length > 0 ? `sums of ${sums.join(", ")}` : "no sums", signed].join("; ");
 }
-function distinct(words) {
-  return [...new Set(words)].sort().join(", ");
+function distinct(words2) {
+  return [...new Set(words2)].sort().join(", ");
 }
-function tally(words) {
-  const kinds3 = [...new Set(words)].sort();
+function tally(words2) {
+  const kinds3 = [...new Set(words2)].sort();
   if (kinds3.length === 1) return `${kinds3[0]}`;
-  const count4 = (kind) => words.filter((word2) => word2 === kind).length;
+  const count4 = (kind) => words2.filter((word2) => word2 === kind).length;
   return kinds3.map((kind) => `${count4(kind)} \xD7 ${kind}`).join(", ");
 }
 function sum(numbers) {
@@ -89431,9 +89637,9 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
     const found = wish === "auto" ? fitting2[0] : fitting2.find(({ version }) => version === wish);
     return found ? [found] : [];
   });
-  const words = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
+  const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
-    key: ["btfhub-tools", await system(osRelease), process.arch, ...words].join("-"),
+    key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
     folders: recipes.map((recipe) => (0, import_node_path42.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
@@ -90214,9 +90420,9 @@ var StringTable = class {
     return Buffer.from([...this.#offsets.keys(), ""].join("\0"));
   }
 };
-function wordsOf(words, order) {
-  const bytes2 = Buffer.alloc(words.length * 4);
-  for (const [index2, word2] of words.entries()) {
+function wordsOf(words2, order) {
+  const bytes2 = Buffer.alloc(words2.length * 4);
+  for (const [index2, word2] of words2.entries()) {
     if (order === "little") bytes2.writeUInt32LE(word2 >>> 0, index2 * 4);
     else bytes2.writeUInt32BE(word2 >>> 0, index2 * 4);
   }

@@ -139,8 +139,8 @@ const nothingDone = ['Plan: failure', 'build: skipped', 'attest: skipped', 'publ
 
 test.each([
   ['limit', 'many', "limit (BTFHUB_LIMIT): 'many' is no limit"],
-  ['release', '22.03-LTS-SP9', "No release is named '22.03-LTS-SP9'. There are: 22.03-LTS-SP1"],
-  ['arch', 'x86-64; reboot', "'x86-64;'"],
+  ['release', '22.03-LTS-SP9', '--release 22.03-LTS-SP9 matches nothing. There are: 22.03-LTS-SP1'],
+  ['arch', 'x86-64; reboot', '--arch x86-64; matches nothing'],
 ])('a bad %s is refused with a clear line, and nothing else runs', async (name, value, line) => {
   const run = await night({ [name]: value });
   expect(results(run)).toEqual(nothingDone);

@@ -128,15 +128,15 @@ describe('finding kernels', () => {
   test('an unknown release, architecture or flavour names those that exist', async () => {
     expect(await failure({ mirrors: [url], releases: ['22.03-LTS-SP9'] })).toMatchObject({
       reason: 'not-found',
-      message: "No release is named '22.03-LTS-SP9'.",
+      message: '--release 22.03-LTS-SP9 matches nothing.',
       advice: expect.stringContaining('22.03-LTS, 22.03-LTS-SP1, 22.03-LTS-SP2'),
     });
-    expect(await failure({ mirrors: [url], arches: ['arm64'] })).toMatchObject({
-      message: "No architecture is named 'arm64'.",
+    expect(await failure({ mirrors: [url], arches: ['sparc64'] })).toMatchObject({
+      message: '--arch sparc64 matches nothing.',
       advice: 'There are: aarch64, riscv64, x86_64.',
     });
     expect(await failure({ mirrors: [url], flavours: ['uek'] })).toMatchObject({
-      advice: 'There are: stock, rt, 64kb.',
+      advice: 'There are: 64kb, rt, stock.',
     });
   });
 
@@ -144,8 +144,24 @@ describe('finding kernels', () => {
     const found = await find({ mirrors: [url], kernels: ['1.2.3', ALL[0] as string] });
     expect(found.kernels).toHaveLength(1);
     expect(found.problems.map(({ failure }) => failure.message)).toEqual([
-      "No kernel is named '1.2.3'.",
+      '--kernel 1.2.3 matches nothing.',
     ]);
+  });
+
+  test('kernels of which none matches are refused with the nearest names', async () => {
+    expect(
+      await failure({ mirrors: [url], kernels: ['5.10.0-136.13.0.86.oe2203sp1.x86_64'] }),
+    ).toMatchObject({
+      reason: 'not-found',
+      message: '--kernel 5.10.0-136.13.0.86.oe2203sp1.x86_64 matches nothing.',
+      advice: expect.stringContaining('5.10.0-136.12.0.86.oe2203sp1.x86_64'),
+    });
+  });
+
+  test('a release and an architecture that no repository has together are named', async () => {
+    expect(
+      await failure({ mirrors: [url], releases: ['22.03-LTS'], arches: ['riscv64'] }),
+    ).toMatchObject({ reason: 'not-found', message: expect.stringContaining('riscv64') });
   });
 
   test('what did not change is not sent again', async () => {

@@ -1,5 +1,6 @@
 import type { Expectation } from '../btf/check.ts';
 import type { Selection } from '../jobs/fetch/select.ts';
+import { archOption } from './arch-option.ts';
 import { list, number, text, type Values } from './command.ts';
 
 /** openEuler's archive; BTFHUB_ARCHIVE changes the default. */
@@ -27,9 +28,7 @@ export function expectationOf(minimumTypes: number | undefined): Expectation {
 /** Selects kernels of an archive: the options of `check`, `list` and `tailor`. */
 export const archiveSelection = {
   kernel: list('<uname>', "'uname -r' of a kernel; a glob, or 'all'", { default: ['all'] }),
-  arch: list('<arch>', "architecture, for example 'x86_64' or 'aarch64'; a glob, or 'all'", {
-    default: ['all'],
-  }),
+  arch: archOption,
   release: list(
     '<release>',
     "VERSION_ID ('22.03'), or release ('22.03-LTS-SP1') if the archive has a catalog; a glob, or 'all'",

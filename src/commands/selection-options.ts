@@ -4,39 +4,45 @@ import type { Progress } from '../report/progress.ts';
 import { folderCache, noCache } from '../rpmmd/cache.ts';
 import { chooseSource } from '../sources/choose.ts';
 import type { KernelQuery } from '../sources/discover.ts';
+import { archOption } from './arch-option.ts';
 import { list, text, type Values } from './command.ts';
 
-/** Which kernels: the options of every command that starts from what is published. */
+/** Which kernels: the options of every command that starts from published packages. */
 export const selectionOptions = {
-  release: list('<release>', "release as the mirror names it, '22.03-LTS-SP1'; a glob, or 'all'", {
-    default: ['all'],
-  }),
-  arch: list('<arch>', "architecture, 'x86_64' or 'aarch64' for example; a glob, or 'all'", {
-    default: ['all'],
-  }),
-  kernel: list('<uname>', "kernel by its 'uname -r' or its package's name; a glob, or 'all'", {
-    default: ['all'],
-  }),
+  release: list(
+    '<release>',
+    "release, as the mirror names its folder: '22.03-LTS-SP1'; a glob, or 'all'",
+    {
+      default: ['all'],
+    },
+  ),
+  arch: archOption,
+  kernel: list(
+    '<uname>',
+    "kernel, by its 'uname -r' or the name of its package; a glob, or 'all'",
+    {
+      default: ['all'],
+    },
+  ),
   flavour: list(
     '<flavour>',
     "flavour of kernel: 'stock' (the default), 'rt', '64kb'; a glob, or 'all'",
   ),
   mirror: list(
     '<URL>',
-    "root of a mirror, asked before those that follow; the source's by default",
+    "root URL of a mirror; mirrors are asked in the order given; default: the distribution's own mirrors",
   ),
-  distribution: text(
-    '<ID>',
-    'distribution whose kernels to find, as ID in /etc/os-release has it',
-    {
-      default: 'openEuler',
-    },
-  ),
+  distribution: text('<ID>', 'distribution whose kernels to find: ID of /etc/os-release', {
+    default: 'openEuler',
+  }),
   sources: list('<file>', 'file that describes another distribution (JSON or YAML)'),
-  cache: text('<folder>', "where to keep repository metadata between runs; 'none' keeps nothing"),
+  cache: text(
+    '<folder>',
+    "folder that keeps repository metadata between runs; 'none' keeps nothing",
+  ),
 } as const;
 
-/** The query that the options stand for; `usage` or `not-found` for sources that cannot be used. */
+/** The query that the options describe. Throws `usage` for a bad source file, `not-found` for an unknown ID. */
 export async function toQuery(
   platform: Platform,
   options: Values<typeof selectionOptions>,

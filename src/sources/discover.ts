@@ -182,20 +182,17 @@ async function readPlace(place: RepositoryPlace, tree: Tree): Promise<Outcome> {
 }
 
 function summarise(
-  { source, kernels: globs }: KernelQuery,
+  query: KernelQuery,
   flavourOf: ReadonlyMap<string, string>,
   outcomes: readonly Outcome[],
   roots: readonly string[],
 ): Discovery {
+  const { source, kernels: globs } = query;
   const read = outcomes.flatMap((outcome) => ('read' in outcome ? outcome.read : []));
   const problems = outcomes.flatMap((outcome) => ('problem' in outcome ? [outcome.problem] : []));
   if (read.length === 0) {
     if (problems[0]) throw problems[0].failure;
-    throw new Failure(
-      'not-found',
-      `No repository of ${source.id} is where it should be below ${roots.join(', ')}.`,
-      'Give the root of a mirror, the folder in which the releases are, with --mirror.',
-    );
+    throw noRepository(query, roots);
   }
   const { kernels: all, problems: odd } = mergeKernels(source, flavourOf, read);
   const { kernels, problems: unmatched } = selectKernels(all, globs);
@@ -205,4 +202,22 @@ function summarise(
     repositories: read.length,
     packages: read.reduce((sum, { total }) => sum + total, 0),
   };
+}
+
+function noRepository(
+  { source, releases, arches }: KernelQuery,
+  roots: readonly string[],
+): Failure {
+  const given = [
+    ...releases.filter((word) => word !== 'all').map((word) => `--release ${word}`),
+    ...arches.filter((word) => word !== 'all').map((word) => `--arch ${word}`),
+  ];
+  const selected = given.length > 0 ? ` for ${given.join(' ')}` : '';
+  return new Failure(
+    'not-found',
+    `No repository of ${source.id}${selected} exists below ${roots.join(', ')}.`,
+    given.length > 0
+      ? 'Check these options: the mirrors have no such combination.'
+      : 'Give the root of a mirror, the folder that holds the releases, with --mirror.',
+  );
 }

@@ -10,6 +10,7 @@ import {
 import type { PrimaryPackage } from '../rpmmd/primary.ts';
 import type { Checksum } from '../rpmmd/repomd.ts';
 import { selector } from './glob.ts';
+import { noMatch } from './nearest.ts';
 import type { RepositoryPlace } from './repositories.ts';
 import type { Source } from './source.ts';
 import { compareEvr, type Evr } from './version.ts';
@@ -65,10 +66,10 @@ export function packageNames(
   const globs = flavours.length > 0 ? flavours : known.slice(0, 1).map(([flavour]) => flavour);
   const unknown = globs.find((glob) => !known.some(([flavour]) => selector([glob])(flavour)));
   if (unknown !== undefined) {
-    throw new Failure(
-      'not-found',
-      `${source.id} has no flavour '${unknown}'.`,
-      `There are: ${known.map(([flavour]) => flavour).join(', ')}.`,
+    throw noMatch(
+      '--flavour',
+      unknown,
+      known.map(([flavour]) => flavour),
     );
   }
   const wanted = known.filter(([flavour]) => selector(globs)(flavour));
@@ -119,7 +120,10 @@ export function carriesBtf(source: Source, kernel: KernelPackage): boolean {
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release }) >= 0;
 }
 
-/** The kernels whose `uname -r` or NVRA a glob selects; a glob that selects none is a problem. */
+/**
+ * The kernels whose `uname -r` or NVRA a glob selects. A glob that selects nothing is a problem beside
+ * the others; throws `not-found` when all of them select nothing.
+ */
 export function selectKernels(
   kernels: readonly KernelPackage[],
   globs: readonly string[],
@@ -129,14 +133,13 @@ export function selectKernels(
     return kernels.filter(({ uname, nvra }) => wants(uname) || wants(nvra));
   };
   const unmatched = globs.filter((glob) => glob !== 'all' && selected([glob]).length === 0);
+  const names = kernels.map(({ uname }) => uname);
   const problems = unmatched.map((glob) => ({
     where: `--kernel ${glob}`,
-    failure: new Failure(
-      'not-found',
-      `No kernel is named '${glob}'.`,
-      "'btfhub plan --json' lists what is to be built.",
-    ),
+    failure: noMatch('--kernel', glob, names),
   }));
+  const [first] = problems;
+  if (first && problems.length === globs.length) throw first.failure;
   return { kernels: selected(globs), problems };
 }
 

@@ -9,6 +9,7 @@ import {
   type VersionId,
 } from '../names.ts';
 import { isGlob, selector } from './glob.ts';
+import { noMatch } from './nearest.ts';
 import type { Source } from './source.ts';
 
 /**
@@ -146,8 +147,8 @@ export async function findPlaces(
       }
     }
   }
-  expectKnownNames('release', wanted.releases, existing.release);
-  expectKnownNames('architecture', wanted.arches, existing.arch);
+  expectKnownNames('--release', wanted.releases, existing.release);
+  expectKnownNames('--arch', wanted.arches, existing.arch);
   return [...places.values()];
 }
 
@@ -175,7 +176,7 @@ function isName(source: Source, placeholder: 'release' | 'arch', name: string): 
 }
 
 function expectKnownNames(
-  what: string,
+  option: string,
   words: readonly string[],
   existing: ReadonlySet<string>,
 ): void {
@@ -183,11 +184,7 @@ function expectKnownNames(
   if (existing.size === 0) return;
   const unknown = words.find((word) => ![...existing].some(selector([word])));
   if (unknown === undefined) return;
-  throw new Failure(
-    'not-found',
-    `No ${what} is named '${unknown}'.`,
-    `There are: ${[...existing].sort().join(', ')}.`,
-  );
+  throw noMatch(option, unknown, existing);
 }
 
 function nameOrUndefined<Value>(make: () => Value): Value | undefined {

@@ -61,8 +61,27 @@ test('release, architecture, flavour and kernel narrow it', () => {
   expect(names({ kernels: [rt.uname, arm.nvra] })).toEqual([arm, rt]);
 });
 
-test('a kernel that the plan has not is a problem', () => {
+test('a kernel that the plan does not have is a problem beside the others', () => {
   const { plan: rest, problems } = selectFromPlan(plan, { ...all, kernels: ['9.9.9', rt.uname] });
   expect(rest.kernels).toEqual([rt]);
   expect(problems.map(({ where }) => where)).toEqual(['--kernel 9.9.9']);
+});
+
+test.each<[string, object, RegExp]>([
+  ['release', { releases: ['22.03-LTS-SP9'] }, /--release 22.03-LTS-SP9 matches nothing/],
+  ['architecture', { arches: ['sparc64'] }, /--arch sparc64 matches nothing/],
+  ['flavour', { flavours: ['uek'] }, /--flavour uek matches nothing/],
+  ['kernel', { kernels: ['9.9.9'] }, /--kernel 9.9.9 matches nothing/],
+  [
+    'pair of options',
+    { releases: ['22.03-LTS-SP1'], flavours: ['rt'] },
+    /--release 22.03-LTS-SP1 --flavour rt matches no kernel of the plan/,
+  ],
+])('a %s that selects nothing of the plan is refused', (_title, wanted, message) => {
+  expect(() => selectFromPlan(plan, { ...all, ...wanted })).toThrow(message);
+});
+
+test('a plan without kernels stays empty whatever is selected', () => {
+  const empty = { ...plan, kernels: [] };
+  expect(selectFromPlan(empty, { ...all, releases: ['x'] })).toEqual({ plan: empty, problems: [] });
 });

@@ -6,6 +6,7 @@ import { asRepositoryPath } from '../../rpmmd/path.ts';
 import { CHECKSUM_ALGORITHMS } from '../../rpmmd/repomd.ts';
 import { selector } from '../../sources/glob.ts';
 import { type KernelPackage, type Problem, selectKernels } from '../../sources/kernels.ts';
+import { noMatch } from '../../sources/nearest.ts';
 
 /** Version of the plan's format; raised when a reader of the old format would read it wrongly. */
 export const PLAN_SCHEMA = 1;
@@ -101,22 +102,45 @@ export interface PlanSelection {
   readonly kernels: readonly string[];
 }
 
-/** The part of a plan that the globs select; a kernel glob that selects nothing is a problem. */
+/**
+ * The part of a plan that the globs select. A kernel glob that selects nothing is a problem beside the
+ * others; throws `not-found` for any other glob that selects nothing, and when all of them together do.
+ * A plan without kernels is returned as it is.
+ */
 export function selectFromPlan(
   plan: BuildPlan,
   wanted: PlanSelection,
 ): { readonly plan: BuildPlan; readonly problems: readonly Problem[] } {
-  const [wantsRelease, wantsArch, wantsFlavour] = [
-    selector(wanted.releases),
-    selector(wanted.arches),
-    selector(wanted.flavours),
+  if (plan.kernels.length === 0) return { plan, problems: [] };
+  const options: readonly PlanOption[] = [
+    { name: '--release', globs: wanted.releases, valuesOf: ({ releases }) => releases },
+    { name: '--arch', globs: wanted.arches, valuesOf: ({ arch }) => [arch] },
+    { name: '--flavour', globs: wanted.flavours, valuesOf: ({ flavour }) => [flavour] },
   ];
-  const some = plan.kernels.filter(
-    ({ releases, arch, flavour }) =>
-      releases.some(wantsRelease) && wantsArch(arch) && wantsFlavour(flavour),
+  for (const { name, globs, valuesOf } of options) {
+    const existing = plan.kernels.flatMap(valuesOf);
+    const unknown = globs.find((glob) => !existing.some(selector([glob])));
+    if (unknown !== undefined) throw noMatch(name, unknown, existing);
+  }
+  const some = plan.kernels.filter((kernel) =>
+    options.every(({ globs, valuesOf }) => valuesOf(kernel).some(selector(globs))),
   );
+  if (some.length === 0) {
+    const given = options.flatMap(({ name, globs }) => globs.map((glob) => `${name} ${glob}`));
+    throw new Failure(
+      'not-found',
+      `${given.join(' ')} matches no kernel of the plan.`,
+      'Each of them matches some kernels, but no kernel matches all of them.',
+    );
+  }
   const { kernels, problems } = selectKernels(some, wanted.kernels);
   return { plan: { ...plan, kernels }, problems };
+}
+
+interface PlanOption {
+  readonly name: string;
+  readonly globs: readonly string[];
+  valuesOf(kernel: KernelPackage): readonly string[];
 }
 
 /** Reads a plan as `btfhub plan --json` wrote it; `usage` with the place of the first mistake. */
