@@ -82868,6 +82868,7 @@ async function readArchiveState(platform3, query, progress) {
     const next2 = await archive.listPaths(query.branch);
     const failed3 = await readFailures(archive);
     const archived = new Set(base.keys());
+    if (!query.allowEmpty) expectContent(archive, [...base.keys(), ...next2.keys()], failed3);
     const pending = new Set([...next2.keys()].filter((path5) => !archived.has(path5)));
     task.end(
       "read",
@@ -82888,6 +82889,14 @@ async function expectBase(archive, base) {
     "not-found",
     `The archive ${archive.name} has no branch '${base}'.`,
     "Check --base."
+  );
+}
+function expectContent(archive, paths, failed3) {
+  if (failed3.size > 0 || paths.some((path5) => parseTarballPath(path5) !== void 0)) return;
+  throw new Failure(
+    "bad-archive",
+    `${archive.name} is no archive: it has no <ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and no catalog.`,
+    "Check --archive. For a new archive, give --allow-empty."
   );
 }
 async function readFailures(archive) {
@@ -83355,19 +83364,26 @@ function defaultCache(env) {
 // src/commands/plan-options.ts
 var planOptions = {
   ...selectionOptions,
-  archive: text2("<URL|folder>", "git archive to look at: kernels that it has are not built again"),
-  base: text2("<branch>", "branch with what was reviewed; the archive's default one by default"),
-  branch: text2("<branch>", "branch with what waits for review", { default: "next" }),
+  archive: text2(
+    "<URL|folder>",
+    "git archive to compare with: kernels that it has are not built again"
+  ),
+  allowEmpty: flag("accept an archive that has no BTF and no catalog yet"),
+  base: text2("<branch>", "branch with reviewed files; default: the archive's default branch"),
+  branch: text2("<branch>", "branch with files that wait for review", { default: "next" }),
   since: parsed(
     text2("<date|days>", "only packages built since '2026-01-31', or in the last '90d'"),
     (word2) => word2 && parseSince(word2)
   ),
   limit: parsed(
-    list("<limit>", "at most so many kernels ('20'), bytes ('20GB') or time ('6h'), newest first"),
+    list(
+      "<limit>",
+      "limit for one run, newest kernels first: kernels ('20'), bytes ('20GB') or time ('6h')"
+    ),
     (words2) => tightest(words2.map(parseLimit))
   ),
-  skipEmbedded: flag("leave out kernels that are known to carry BTF of their own"),
-  retryFailed: flag("try again what failed before, whatever the reason and however lately")
+  skipEmbedded: flag("leave out kernels that carry embedded BTF, as far as the source file says"),
+  retryFailed: flag("retry every kernel that failed before, for any reason and at any time")
 };
 function parsed(spec, make) {
   return { ...spec, parse: (given) => make(spec.parse(given)) };
@@ -83384,13 +83400,23 @@ function toDate(since, now) {
   return "day" in since ? since.day : new Date(now.getTime() - since.days * 864e5);
 }
 async function toPlan(platform3, options3, progress) {
-  const { archive: where, base, branch: branch2, since, limit, skipEmbedded, retryFailed } = options3;
+  const {
+    archive: where,
+    allowEmpty,
+    base,
+    branch: branch2,
+    since,
+    limit,
+    skipEmbedded,
+    retryFailed
+  } = options3;
   const request2 = {
     query: await toQuery(platform3, options3, progress),
     ...where === void 0 ? {} : {
       archive: {
         where,
         branch: asBranch(branch2),
+        allowEmpty,
         ...base === void 0 ? {} : { base: asBranch(base) }
       }
     },
@@ -83402,7 +83428,7 @@ async function toPlan(platform3, options3, progress) {
 var buildPlanOptions = {
   plan: text2(
     "<file>",
-    "what 'btfhub plan --json' printed; release, arch, kernel and flavour narrow it"
+    "plan file, as 'btfhub plan --json' printed it; --release, --arch, --kernel and --flavour select a part of it"
   ),
   ...planOptions
 };
@@ -83425,17 +83451,22 @@ async function toBuildPlan(platform3, options3, progress) {
   };
 }
 function refuseBeside(options3) {
-  const { archive, base, since, sources, skipEmbedded, retryFailed } = options3;
+  const { archive, allowEmpty, base, since, sources, skipEmbedded, retryFailed } = options3;
   const pointless = Object.entries({
-    ...{ archive, base, since, "skip-embedded": skipEmbedded, "retry-failed": retryFailed },
+    archive,
+    "allow-empty": allowEmpty,
+    base,
+    since,
+    "skip-embedded": skipEmbedded,
+    "retry-failed": retryFailed,
     sources: sources.length > 0
   }).filter(([, value]) => value !== void 0 && value !== false);
   if (pointless.length === 0) return;
   const names = pointless.map(([name]) => `--${name}`).join(", ");
   throw new Failure(
     "usage",
-    `Beside --plan, ${names} would do nothing.`,
-    "Give it to 'btfhub plan' instead."
+    `With --plan, ${names} has no effect.`,
+    "Use it with 'btfhub plan' instead."
   );
 }
 async function readPlan(file) {

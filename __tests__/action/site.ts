@@ -55,7 +55,7 @@ export function demoSettings(site: Site): Record<string, string> {
   return {
     ...{ BTFHUB_MIRROR: site.mirror, BTFHUB_ARCHIVE: site.archiveUrl, BTFHUB_MINIMUM_TYPES: '100' },
     ...{ BTFHUB_SIGNATURE: 'off', BTFHUB_PAHOLE: 'system', BTFHUB_XZ: 'system' },
-    ...{ BTFHUB_FORGE: 'gitea', BTFHUB_API_URL: site.forge.root },
+    ...{ BTFHUB_FORGE: 'gitea', BTFHUB_API_URL: site.forge.root, BTFHUB_ALLOW_EMPTY: 'true' },
   };
 }
 
@@ -65,7 +65,7 @@ export function ownersWorkflow(site: Site, extra: Readonly<Record<string, unknow
   Object.assign(workflow.jobs.archive.with, {
     ...{ archive: site.archiveUrl, mirror: site.mirror, signature: 'off' },
     ...{ pahole: 'system', xz: 'system', 'minimum-types': '100', 'max-jobs': '4' },
-    ...{ forge: 'gitea', 'api-url': site.forge.root },
+    ...{ forge: 'gitea', 'api-url': site.forge.root, 'allow-empty': true },
     ...extra,
   });
   return stringify(workflow);

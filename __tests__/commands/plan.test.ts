@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -274,17 +274,39 @@ describe('against an archive of 700 files behind a git server', () => {
   });
 });
 
-test('a kernel that nobody published is said, and makes the exit status 1', async () => {
-  const run = await planHere('--kernel', '1.2.3', '--json');
+test('a kernel that is not published is named beside the others, with exit status 1', async () => {
+  const published = planOf(await planHere('--json')).kernels[0]?.uname ?? '';
+  const run = await planHere('--kernel', `1.2.3 ${published}`, '--json');
   expect(run.status).toBe(1);
   expect(planOf(run).troubles).toMatchObject([{ where: '--kernel 1.2.3', reason: 'not-found' }]);
+  expect(planOf(run).kernels).toHaveLength(1);
+});
+
+test('arm64 and amd64 select aarch64 and x86_64', async () => {
+  const archesOf = async (arch: string) =>
+    new Set(planOf(await planHere('--json', '--arch', arch)).kernels.map((one) => one.arch));
+  expect(await archesOf('arm64')).toEqual(new Set(['aarch64']));
+  expect(await archesOf('amd64')).toEqual(new Set(['x86_64']));
+});
+
+test('a folder that is no archive is refused unless --allow-empty is given', async () => {
+  const other = join(folder, 'project');
+  mkdirSync(join(other, 'src'), { recursive: true });
+  writeFileSync(join(other, 'src', 'main.c'), '');
+  const run = await planHere('--archive', other);
+  expect(run).toMatchObject({ status: 2, stdout: '' });
+  expect(run.stderr).toContain(`${other} is no archive`);
+  expect(run.stderr).toContain('--allow-empty');
+  const { kernels } = planOf(await planHere('--json', '--archive', other, '--allow-empty'));
+  expect(kernels).toHaveLength(published.length);
 });
 
 test.each([
+  [['--kernel', '1.2.3'], '--kernel 1.2.3 matches nothing. Nearest of'],
   [['--limit', 'much'], "--limit: 'much' is no limit"],
   [['--since', '2026-02-31'], "--since: '2026-02-31' is neither a day"],
   [['--max-jobs', '300'], '--max-jobs'],
-  [['--release', '21.99'], "No release is named '21.99'. There are: 20.03-LTS,"],
+  [['--release', '21.99'], '--release 21.99 matches nothing. There are: 20.03-LTS,'],
   [['--archive', '/nonexistent'], 'There is no archive at /nonexistent'],
 ])('%j is refused with what would do', async (args, message) => {
   const run = await planHere(...args);

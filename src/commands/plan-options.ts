@@ -18,27 +18,34 @@ import { selectionOptions, toQuery } from './selection-options.ts';
 /** What is to be built: the options that `plan` and `build` share. */
 export const planOptions = {
   ...selectionOptions,
-  archive: text('<URL|folder>', 'git archive to look at: kernels that it has are not built again'),
-  base: text('<branch>', "branch with what was reviewed; the archive's default one by default"),
-  branch: text('<branch>', 'branch with what waits for review', { default: 'next' }),
+  archive: text(
+    '<URL|folder>',
+    'git archive to compare with: kernels that it has are not built again',
+  ),
+  allowEmpty: flag('accept an archive that has no BTF and no catalog yet'),
+  base: text('<branch>', "branch with reviewed files; default: the archive's default branch"),
+  branch: text('<branch>', 'branch with files that wait for review', { default: 'next' }),
   since: parsed(
     text('<date|days>', "only packages built since '2026-01-31', or in the last '90d'"),
     (word) => word && parseSince(word),
   ),
   limit: parsed(
-    list('<limit>', "at most so many kernels ('20'), bytes ('20GB') or time ('6h'), newest first"),
+    list(
+      '<limit>',
+      "limit for one run, newest kernels first: kernels ('20'), bytes ('20GB') or time ('6h')",
+    ),
     (words) => tightest(words.map(parseLimit)),
   ),
-  skipEmbedded: flag('leave out kernels that are known to carry BTF of their own'),
-  retryFailed: flag('try again what failed before, whatever the reason and however lately'),
+  skipEmbedded: flag('leave out kernels that carry embedded BTF, as far as the source file says'),
+  retryFailed: flag('retry every kernel that failed before, for any reason and at any time'),
 } as const;
 
-/** The same option with a value made of what it was. */
+/** The same option, with its value converted by `make`. */
 function parsed<From, To>(spec: OptionSpec<From>, make: (value: From) => To): OptionSpec<To> {
   return { ...spec, parse: (given) => make(spec.parse(given)) };
 }
 
-/** Since when: a day, UTC, or so many days before today. */
+/** The start of `--since`: a day, UTC, or a number of days before today. */
 export type Since = { readonly day: Date } | { readonly days: number };
 
 function parseSince(word: string): Since {
@@ -53,13 +60,22 @@ function toDate(since: Since, now: Date): Date {
   return 'day' in since ? since.day : new Date(now.getTime() - since.days * 86_400_000);
 }
 
-/** The plan that the options ask for. */
+/** Makes the plan that the options describe. */
 export async function toPlan(
   platform: Platform,
   options: Values<typeof planOptions>,
   progress: Progress,
 ): Promise<Plan> {
-  const { archive: where, base, branch, since, limit, skipEmbedded, retryFailed } = options;
+  const {
+    archive: where,
+    allowEmpty,
+    base,
+    branch,
+    since,
+    limit,
+    skipEmbedded,
+    retryFailed,
+  } = options;
   const request: PlanRequest = {
     query: await toQuery(platform, options, progress),
     ...(where === undefined
@@ -68,6 +84,7 @@ export async function toPlan(
           archive: {
             where,
             branch: asBranch(branch),
+            allowEmpty,
             ...(base === undefined ? {} : { base: asBranch(base) }),
           },
         }),
@@ -77,16 +94,16 @@ export async function toPlan(
   return makePlan(platform, request, progress);
 }
 
-/** What `build` works on: a plan that was made before, or the options of one. */
+/** What `build` builds: a plan file, or the options of a new plan. */
 export const buildPlanOptions = {
   plan: text(
     '<file>',
-    "what 'btfhub plan --json' printed; release, arch, kernel and flavour narrow it",
+    "plan file, as 'btfhub plan --json' printed it; --release, --arch, --kernel and --flavour select a part of it",
   ),
   ...planOptions,
 } as const;
 
-/** The work that the options name, by a plan of their own or out of a file. */
+/** Reads the plan file that the options name, or makes a new plan. */
 export async function toBuildPlan(
   platform: Platform,
   options: Values<typeof buildPlanOptions>,
@@ -110,19 +127,24 @@ export async function toBuildPlan(
   };
 }
 
-/** A plan has been compared with the archive already: what would do so again does nothing. */
+/** Throws `usage` for options that have no effect on a plan that exists already. */
 function refuseBeside(options: Values<typeof buildPlanOptions>): void {
-  const { archive, base, since, sources, skipEmbedded, retryFailed } = options;
+  const { archive, allowEmpty, base, since, sources, skipEmbedded, retryFailed } = options;
   const pointless = Object.entries({
-    ...{ archive, base, since, 'skip-embedded': skipEmbedded, 'retry-failed': retryFailed },
+    archive,
+    'allow-empty': allowEmpty,
+    base,
+    since,
+    'skip-embedded': skipEmbedded,
+    'retry-failed': retryFailed,
     sources: sources.length > 0,
   }).filter(([, value]) => value !== undefined && value !== false);
   if (pointless.length === 0) return;
   const names = pointless.map(([name]) => `--${name}`).join(', ');
   throw new Failure(
     'usage',
-    `Beside --plan, ${names} would do nothing.`,
-    "Give it to 'btfhub plan' instead.",
+    `With --plan, ${names} has no effect.`,
+    "Use it with 'btfhub plan' instead.",
   );
 }
 

@@ -5,6 +5,7 @@ import {
   EMPTY_CATALOG,
   parseCatalog,
 } from '../../archive/catalog.ts';
+import { parseTarballPath } from '../../archive/layout.ts';
 import { Failure } from '../../failure.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
@@ -18,6 +19,8 @@ export interface ArchiveQuery {
   readonly base?: Branch;
   /** The branch with files that wait for review. */
   readonly branch: Branch;
+  /** Accept an archive without any BTF and without a catalog. */
+  readonly allowEmpty: boolean;
 }
 
 /**
@@ -38,6 +41,7 @@ export async function readArchiveState(
     const next = await archive.listPaths(query.branch);
     const failed = await readFailures(archive);
     const archived = new Set(base.keys());
+    if (!query.allowEmpty) expectContent(archive, [...base.keys(), ...next.keys()], failed);
     const pending = new Set([...next.keys()].filter((path) => !archived.has(path)));
     task.end(
       'read',
@@ -60,6 +64,20 @@ async function expectBase(archive: Archive, base: Branch | undefined): Promise<v
     'not-found',
     `The archive ${archive.name} has no branch '${base}'.`,
     'Check --base.',
+  );
+}
+
+/** A wrong folder or URL looks like an empty archive, and everything would be built again. */
+function expectContent(
+  archive: Archive,
+  paths: readonly string[],
+  failed: ReadonlyMap<string, PastFailure>,
+): void {
+  if (failed.size > 0 || paths.some((path) => parseTarballPath(path) !== undefined)) return;
+  throw new Failure(
+    'bad-archive',
+    `${archive.name} is no archive: it has no <ID>/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz and no catalog.`,
+    'Check --archive. For a new archive, give --allow-empty.',
   );
 }
 
