@@ -247,8 +247,8 @@ var require_help = __commonJS({
        * @param {{ error?: boolean, helpWidth?: number, outputHasColors?: boolean }} contextOptions
        */
       prepareContext(contextOptions) {
-        var _a6, _b3;
-        this.helpWidth = (_b3 = (_a6 = this.helpWidth) != null ? _a6 : contextOptions.helpWidth) != null ? _b3 : 80;
+        var _a8, _b3;
+        this.helpWidth = (_b3 = (_a8 = this.helpWidth) != null ? _a8 : contextOptions.helpWidth) != null ? _b3 : 80;
       }
       /**
        * Get an array of the visible subcommands. Includes a placeholder for the implicit help command, if there is one.
@@ -585,9 +585,9 @@ var require_help = __commonJS({
        * @returns {string}
        */
       formatHelp(cmd, helper) {
-        var _a6;
+        var _a8;
         const termWidth = helper.padWidth(cmd, helper);
-        const helpWidth = (_a6 = helper.helpWidth) != null ? _a6 : 80;
+        const helpWidth = (_a8 = helper.helpWidth) != null ? _a8 : 80;
         function callFormatItem(term, description) {
           return helper.formatItem(term, termWidth, description, helper);
         }
@@ -618,8 +618,8 @@ var require_help = __commonJS({
           cmd.options,
           helper.visibleOptions(cmd),
           (option) => {
-            var _a7;
-            return (_a7 = option.helpGroupHeading) != null ? _a7 : "Options:";
+            var _a9;
+            return (_a9 = option.helpGroupHeading) != null ? _a9 : "Options:";
           }
         );
         optionGroups.forEach((options3, group) => {
@@ -764,7 +764,7 @@ var require_help = __commonJS({
        * @returns {string}
        */
       formatItem(term, termWidth, description, helper) {
-        var _a6;
+        var _a8;
         const itemIndent = 2;
         const itemIndentStr = " ".repeat(itemIndent);
         if (!description) return itemIndentStr + term;
@@ -772,7 +772,7 @@ var require_help = __commonJS({
           termWidth + term.length - helper.displayWidth(term)
         );
         const spacerWidth = 2;
-        const helpWidth = (_a6 = this.helpWidth) != null ? _a6 : 80;
+        const helpWidth = (_a8 = this.helpWidth) != null ? _a8 : 80;
         const remainingWidth = helpWidth - termWidth - spacerWidth - itemIndent;
         let formattedDescription;
         if (remainingWidth < this.minWidthToWrap || helper.preformatted(description)) {
@@ -1287,12 +1287,12 @@ var require_command = __commonJS({
           getOutHelpWidth: () => process2.stdout.isTTY ? process2.stdout.columns : void 0,
           getErrHelpWidth: () => process2.stderr.isTTY ? process2.stderr.columns : void 0,
           getOutHasColors: () => {
-            var _a6, _b3, _c;
-            return (_c = useColor()) != null ? _c : process2.stdout.isTTY && ((_b3 = (_a6 = process2.stdout).hasColors) == null ? void 0 : _b3.call(_a6));
+            var _a8, _b3, _c;
+            return (_c = useColor()) != null ? _c : process2.stdout.isTTY && ((_b3 = (_a8 = process2.stdout).hasColors) == null ? void 0 : _b3.call(_a8));
           },
           getErrHasColors: () => {
-            var _a6, _b3, _c;
-            return (_c = useColor()) != null ? _c : process2.stderr.isTTY && ((_b3 = (_a6 = process2.stderr).hasColors) == null ? void 0 : _b3.call(_a6));
+            var _a8, _b3, _c;
+            return (_c = useColor()) != null ? _c : process2.stderr.isTTY && ((_b3 = (_a8 = process2.stderr).hasColors) == null ? void 0 : _b3.call(_a8));
           },
           stripColor: (str) => stripColor(str)
         };
@@ -1626,8 +1626,8 @@ var require_command = __commonJS({
        * @package
        */
       _getHelpCommand() {
-        var _a6;
-        const hasImplicitHelpCommand = (_a6 = this._addImplicitHelpCommand) != null ? _a6 : this.commands.length && !this._actionHandler && !this._findCommand("help");
+        var _a8;
+        const hasImplicitHelpCommand = (_a8 = this._addImplicitHelpCommand) != null ? _a8 : this.commands.length && !this._actionHandler && !this._findCommand("help");
         if (hasImplicitHelpCommand) {
           if (this._helpCommand === void 0) {
             this.helpCommand(void 0, void 0);
@@ -2083,13 +2083,13 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _prepareUserArgs(argv, parseOptions) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (argv !== void 0 && !Array.isArray(argv)) {
           throw new Error("first parameter to parse must be array or undefined");
         }
         parseOptions = parseOptions || {};
         if (argv === void 0 && parseOptions.from === void 0) {
-          if ((_a6 = process2.versions) == null ? void 0 : _a6.electron) {
+          if ((_a8 = process2.versions) == null ? void 0 : _a8.electron) {
             parseOptions.from = "electron";
           }
           const execArgv = (_b3 = process2.execArgv) != null ? _b3 : [];
@@ -2392,7 +2392,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _dispatchHelpCommand(subcommandName) {
-        var _a6, _b3, _c, _d;
+        var _a8, _b3, _c, _d;
         if (!subcommandName) {
           this.help();
         }
@@ -2403,7 +2403,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         return this._dispatchSubcommand(
           subcommandName,
           [],
-          [(_d = (_c = (_a6 = this._getHelpOption()) == null ? void 0 : _a6.long) != null ? _c : (_b3 = this._getHelpOption()) == null ? void 0 : _b3.short) != null ? _d : "--help"]
+          [(_d = (_c = (_a8 = this._getHelpOption()) == null ? void 0 : _a8.long) != null ? _c : (_b3 = this._getHelpOption()) == null ? void 0 : _b3.short) != null ? _d : "--help"]
         );
       }
       /**
@@ -2533,7 +2533,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _parseCommand(operands, unknown) {
-        var _a6;
+        var _a8;
         const parsed2 = this.parseOptions(unknown);
         this._parseOptionsEnv();
         this._parseOptionsImplied();
@@ -2583,7 +2583,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           promiseChain = this._chainOrCallHooks(promiseChain, "postAction");
           return promiseChain;
         }
-        if ((_a6 = this.parent) == null ? void 0 : _a6.listenerCount(commandEvent)) {
+        if ((_a8 = this.parent) == null ? void 0 : _a8.listenerCount(commandEvent)) {
           checkForUnknownOptions();
           this._processArguments();
           this.parent.emit(commandEvent, operands, unknown);
@@ -3073,7 +3073,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {(string|Command)}
        */
       alias(alias) {
-        var _a6;
+        var _a8;
         if (alias === void 0) return this._aliases[0];
         let command = this;
         if (this.commands.length !== 0 && this.commands[this.commands.length - 1]._executableHandler) {
@@ -3081,7 +3081,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         }
         if (alias === command._name)
           throw new Error("Command alias can't be the same as its name");
-        const matchingCommand = (_a6 = this.parent) == null ? void 0 : _a6._findCommand(alias);
+        const matchingCommand = (_a8 = this.parent) == null ? void 0 : _a8._findCommand(alias);
         if (matchingCommand) {
           const existingCmd = [matchingCommand.name()].concat(matchingCommand.aliases()).join("|");
           throw new Error(
@@ -3143,8 +3143,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {Command | string}
        */
       helpGroup(heading) {
-        var _a6;
-        if (heading === void 0) return (_a6 = this._helpGroupHeading) != null ? _a6 : "";
+        var _a8;
+        if (heading === void 0) return (_a8 = this._helpGroupHeading) != null ? _a8 : "";
         this._helpGroupHeading = heading;
         return this;
       }
@@ -3162,8 +3162,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @returns {Command | string}
        */
       commandsGroup(heading) {
-        var _a6;
-        if (heading === void 0) return (_a6 = this._defaultCommandGroup) != null ? _a6 : "";
+        var _a8;
+        if (heading === void 0) return (_a8 = this._defaultCommandGroup) != null ? _a8 : "";
         this._defaultCommandGroup = heading;
         return this;
       }
@@ -3181,8 +3181,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @returns {Command | string}
        */
       optionsGroup(heading) {
-        var _a6;
-        if (heading === void 0) return (_a6 = this._defaultOptionGroup) != null ? _a6 : "";
+        var _a8;
+        if (heading === void 0) return (_a8 = this._defaultOptionGroup) != null ? _a8 : "";
         this._defaultOptionGroup = heading;
         return this;
       }
@@ -3292,7 +3292,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {{ error: boolean } | Function} [contextOptions] - pass {error:true} to write to stderr instead of stdout
        */
       outputHelp(contextOptions) {
-        var _a6;
+        var _a8;
         let deprecatedCallback;
         if (typeof contextOptions === "function") {
           deprecatedCallback = contextOptions;
@@ -3314,7 +3314,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           }
         }
         outputContext.write(helpInformation);
-        if ((_a6 = this._getHelpOption()) == null ? void 0 : _a6.long) {
+        if ((_a8 = this._getHelpOption()) == null ? void 0 : _a8.long) {
           this.emit(this._getHelpOption().long);
         }
         this.emit("afterHelp", eventContext);
@@ -3386,9 +3386,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {{ error: boolean }} [contextOptions] - pass {error:true} to write to stderr instead of stdout
        */
       help(contextOptions) {
-        var _a6;
+        var _a8;
         this.outputHelp(contextOptions);
-        let exitCode = Number((_a6 = process2.exitCode) != null ? _a6 : 0);
+        let exitCode = Number((_a8 = process2.exitCode) != null ? _a8 : 0);
         if (exitCode === 0 && contextOptions && typeof contextOptions !== "function" && contextOptions.error) {
           exitCode = 1;
         }
@@ -3766,7 +3766,7 @@ var require_saxes = __commonJS({
       }
     }
     var isNCName = (name) => NC_NAME_RE.test(name);
-    var isName2 = (name) => NAME_RE.test(name);
+    var isName3 = (name) => NAME_RE.test(name);
     var FORBIDDEN_START = 0;
     var FORBIDDEN_BRACKET = 1;
     var FORBIDDEN_BRACKET_BRACKET = 2;
@@ -3825,7 +3825,7 @@ var require_saxes = __commonJS({
         } else {
           this.nameStartCheck = isNameStartChar;
           this.nameCheck = isNameChar;
-          this.isName = isName2;
+          this.isName = isName3;
           this.processAttribs = this.processAttribsPlain;
           this.pushAttrib = this.pushAttribPlain;
         }
@@ -3888,7 +3888,7 @@ var require_saxes = __commonJS({
         return this._closed;
       }
       _init() {
-        var _a6;
+        var _a8;
         this.openWakaBang = "";
         this.text = "";
         this.name = "";
@@ -3930,7 +3930,7 @@ var require_saxes = __commonJS({
         this.line = 1;
         this.column = 0;
         this.ENTITIES = Object.create(XML_ENTITIES);
-        (_a6 = this.readyHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this);
+        (_a8 = this.readyHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this);
       }
       /**
        * The stream position the parser is currently looking at. This field is
@@ -3988,8 +3988,8 @@ var require_saxes = __commonJS({
        * @returns An error object with a properly formatted message.
        */
       makeError(message) {
-        var _a6;
-        let msg = (_a6 = this.fileName) !== null && _a6 !== void 0 ? _a6 : "";
+        var _a8;
+        let msg = (_a8 = this.fileName) !== null && _a8 !== void 0 ? _a8 : "";
         if (this.trackPosition) {
           if (msg.length > 0) {
             msg += ":";
@@ -4335,11 +4335,11 @@ var require_saxes = __commonJS({
         }
       }
       sDoctype() {
-        var _a6;
+        var _a8;
         const c3 = this.captureTo(DOCTYPE_TERMINATOR);
         switch (c3) {
           case GREATER: {
-            (_a6 = this.doctypeHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, this.text);
+            (_a8 = this.doctypeHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, this.text);
             this.text = "";
             this.state = S_TEXT;
             this.doctype = true;
@@ -4553,11 +4553,11 @@ var require_saxes = __commonJS({
         }
       }
       sCommentEnding() {
-        var _a6;
+        var _a8;
         const c3 = this.getCodeNorm();
         if (c3 === MINUS) {
           this.state = S_COMMENT_ENDED;
-          (_a6 = this.commentHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, this.text);
+          (_a8 = this.commentHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, this.text);
           this.text = "";
         } else {
           this.text += `-${String.fromCodePoint(c3)}`;
@@ -4589,11 +4589,11 @@ var require_saxes = __commonJS({
         }
       }
       sCDataEnding2() {
-        var _a6;
+        var _a8;
         const c3 = this.getCodeNorm();
         switch (c3) {
           case GREATER: {
-            (_a6 = this.cdataHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, this.text);
+            (_a8 = this.cdataHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, this.text);
             this.text = "";
             this.state = S_TEXT;
             break;
@@ -4663,14 +4663,14 @@ var require_saxes = __commonJS({
         }
       }
       sPIEnding() {
-        var _a6;
+        var _a8;
         const c3 = this.getCodeNorm();
         if (c3 === GREATER) {
           const { piTarget } = this;
           if (piTarget.toLowerCase() === "xml") {
             this.fail("the XML declaration must appear at the start of the document.");
           }
-          (_a6 = this.piHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, {
+          (_a8 = this.piHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, {
             target: piTarget,
             body: this.text
           });
@@ -4813,7 +4813,7 @@ var require_saxes = __commonJS({
         this.state = S_XML_DECL_NAME_START;
       }
       sXMLDeclEnding() {
-        var _a6;
+        var _a8;
         const c3 = this.getCodeNorm();
         if (c3 === GREATER) {
           if (this.piTarget !== "xml") {
@@ -4821,7 +4821,7 @@ var require_saxes = __commonJS({
           } else if (this.name !== "version" && this.xmlDeclExpects.includes("version")) {
             this.fail("XML declaration must contain a version.");
           }
-          (_a6 = this.xmldeclHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, this.xmlDecl);
+          (_a8 = this.xmldeclHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, this.xmlDecl);
           this.name = "";
           this.piTarget = this.text = "";
           this.state = S_TEXT;
@@ -4831,7 +4831,7 @@ var require_saxes = __commonJS({
         this.xmlDeclPossible = false;
       }
       sOpenTag() {
-        var _a6;
+        var _a8;
         const c3 = this.captureNameChars();
         if (c3 === EOC) {
           return;
@@ -4844,7 +4844,7 @@ var require_saxes = __commonJS({
         if (this.xmlnsOpt) {
           this.topNS = tag.ns = /* @__PURE__ */ Object.create(null);
         }
-        (_a6 = this.openTagStartHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, tag);
+        (_a8 = this.openTagStartHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, tag);
         this.sawRoot = true;
         if (!this.fragmentOpt && this.closedRoot) {
           this.fail("documents may contain only one root.");
@@ -5161,11 +5161,11 @@ var require_saxes = __commonJS({
         }
       }
       pushAttribNS(name, value) {
-        var _a6;
+        var _a8;
         const { prefix, local: local2 } = this.qname(name);
         const attr = { name, prefix, local: local2, value };
         this.attribList.push(attr);
-        (_a6 = this.attributeHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, attr);
+        (_a8 = this.attributeHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, attr);
         if (prefix === "xmlns") {
           const trimmed = value.trim();
           if (this.currentXMLVersion === "1.0" && trimmed === "") {
@@ -5180,10 +5180,10 @@ var require_saxes = __commonJS({
         }
       }
       pushAttribPlain(name, value) {
-        var _a6;
+        var _a8;
         const attr = { name, value };
         this.attribList.push(attr);
-        (_a6 = this.attributeHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, attr);
+        (_a8 = this.attributeHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, attr);
       }
       /**
        * End parsing. This performs final well-formedness checks and resets the
@@ -5192,7 +5192,7 @@ var require_saxes = __commonJS({
        * @returns this
        */
       end() {
-        var _a6, _b3;
+        var _a8, _b3;
         if (!this.sawRoot) {
           this.fail("document must contain a root element.");
         }
@@ -5206,7 +5206,7 @@ var require_saxes = __commonJS({
         }
         const { text: text3 } = this;
         if (text3.length !== 0) {
-          (_a6 = this.textHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, text3);
+          (_a8 = this.textHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, text3);
           this.text = "";
         }
         this._closed = true;
@@ -5222,7 +5222,7 @@ var require_saxes = __commonJS({
        * @returns The namespace URI or ``undefined`` if the prefix is not defined.
        */
       resolve(prefix) {
-        var _a6, _b3;
+        var _a8, _b3;
         let uri = this.topNS[prefix];
         if (uri !== void 0) {
           return uri;
@@ -5238,7 +5238,7 @@ var require_saxes = __commonJS({
         if (uri !== void 0) {
           return uri;
         }
-        return (_b3 = (_a6 = this.opt).resolvePrefix) === null || _b3 === void 0 ? void 0 : _b3.call(_a6, prefix);
+        return (_b3 = (_a8 = this.opt).resolvePrefix) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, prefix);
       }
       /**
        * Parse a qname into its prefix and local name parts.
@@ -5260,14 +5260,14 @@ var require_saxes = __commonJS({
         return { prefix, local: local2 };
       }
       processAttribsNS() {
-        var _a6;
+        var _a8;
         const { attribList } = this;
         const tag = this.tag;
         {
           const { prefix, local: local2 } = this.qname(tag.name);
           tag.prefix = prefix;
           tag.local = local2;
-          const uri = tag.uri = (_a6 = this.resolve(prefix)) !== null && _a6 !== void 0 ? _a6 : "";
+          const uri = tag.uri = (_a8 = this.resolve(prefix)) !== null && _a8 !== void 0 ? _a8 : "";
           if (prefix !== "") {
             if (prefix === "xmlns") {
               this.fail('tags may not have "xmlns" as prefix.');
@@ -5324,12 +5324,12 @@ var require_saxes = __commonJS({
        * ``onopentag``.
        */
       openTag() {
-        var _a6;
+        var _a8;
         this.processAttribs();
         const { tags } = this;
         const tag = this.tag;
         tag.isSelfClosing = false;
-        (_a6 = this.openTagHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, tag);
+        (_a8 = this.openTagHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, tag);
         tags.push(tag);
         this.state = S_TEXT;
         this.name = "";
@@ -5340,12 +5340,12 @@ var require_saxes = __commonJS({
        * ``onopentag`` and ``onclosetag``.
        */
       openSelfClosingTag() {
-        var _a6, _b3, _c;
+        var _a8, _b3, _c;
         this.processAttribs();
         const { tags } = this;
         const tag = this.tag;
         tag.isSelfClosing = true;
-        (_a6 = this.openTagHandler) === null || _a6 === void 0 ? void 0 : _a6.call(this, tag);
+        (_a8 = this.openTagHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, tag);
         (_b3 = this.closeTagHandler) === null || _b3 === void 0 ? void 0 : _b3.call(this, tag);
         const top = this.tag = (_c = tags[tags.length - 1]) !== null && _c !== void 0 ? _c : null;
         if (top === null) {
@@ -5666,9 +5666,9 @@ var require_utils = __commonJS({
       return output;
     };
     exports2.wrapOutput = (input, state = {}, options3 = {}) => {
-      const prepend = options3.contains ? "" : "^";
-      const append = options3.contains ? "" : "$";
-      let output = `${prepend}(?:${input})${append}`;
+      const prepend2 = options3.contains ? "" : "^";
+      const append2 = options3.contains ? "" : "$";
+      let output = `${prepend2}(?:${input})${append2}`;
       if (state.negated === true) {
         output = `(?:^(?!${output}).*$)`;
       }
@@ -6350,7 +6350,7 @@ var require_parse = __commonJS({
         state.consumed += value2;
         state.index += num;
       };
-      const append = (token) => {
+      const append2 = (token) => {
         state.output += token.output != null ? token.output : token.value;
         consume(token.value);
       };
@@ -6391,7 +6391,7 @@ var require_parse = __commonJS({
         if (extglobs.length && tok.type !== "paren") {
           extglobs[extglobs.length - 1].inner += tok.value;
         }
-        if (tok.value || tok.output) append(tok);
+        if (tok.value || tok.output) append2(tok);
         if (prev && prev.type === "text" && tok.type === "text") {
           prev.output = (prev.output || prev.value) + tok.value;
           prev.value += tok.value;
@@ -6568,13 +6568,13 @@ var require_parse = __commonJS({
             value = "^";
           }
           prev.value += value;
-          append({ value });
+          append2({ value });
           continue;
         }
         if (state.quotes === 1 && value !== '"') {
           value = utils.escapeRegex(value);
           prev.value += value;
-          append({ value });
+          append2({ value });
           continue;
         }
         if (value === '"') {
@@ -6632,7 +6632,7 @@ var require_parse = __commonJS({
             value = `/${value}`;
           }
           prev.value += value;
-          append({ value });
+          append2({ value });
           if (opts.literalBrackets === false || utils.hasRegexChars(prevValue)) {
             continue;
           }
@@ -7139,9 +7139,9 @@ var require_picomatch = __commonJS({
         return state.output;
       }
       const opts = options3 || {};
-      const prepend = opts.contains ? "" : "^";
-      const append = opts.contains ? "" : "$";
-      let source2 = `${prepend}(?:${state.output})${append}`;
+      const prepend2 = opts.contains ? "" : "^";
+      const append2 = opts.contains ? "" : "$";
+      let source2 = `${prepend2}(?:${state.output})${append2}`;
       if (state && state.negated === true) {
         source2 = `^(?!${source2}).*$`;
       }
@@ -8216,7 +8216,7 @@ var require_identity = __commonJS({
     var SEQ = /* @__PURE__ */ Symbol.for("yaml.seq");
     var NODE_TYPE = /* @__PURE__ */ Symbol.for("yaml.node.type");
     var isAlias = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === ALIAS;
-    var isDocument = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === DOC;
+    var isDocument2 = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === DOC;
     var isMap = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === MAP;
     var isPair = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === PAIR;
     var isScalar = (node) => !!node && typeof node === "object" && node[NODE_TYPE] === SCALAR;
@@ -8252,7 +8252,7 @@ var require_identity = __commonJS({
     exports2.hasAnchor = hasAnchor;
     exports2.isAlias = isAlias;
     exports2.isCollection = isCollection;
-    exports2.isDocument = isDocument;
+    exports2.isDocument = isDocument2;
     exports2.isMap = isMap;
     exports2.isNode = isNode;
     exports2.isPair = isPair;
@@ -8384,11 +8384,11 @@ var require_visit = __commonJS({
       return visitor;
     }
     function callVisitor(key, node, visitor, path5) {
-      var _a6, _b3, _c, _d, _e3;
+      var _a8, _b3, _c, _d, _e3;
       if (typeof visitor === "function")
         return visitor(key, node, path5);
       if (identity2.isMap(node))
-        return (_a6 = visitor.Map) == null ? void 0 : _a6.call(visitor, key, node, path5);
+        return (_a8 = visitor.Map) == null ? void 0 : _a8.call(visitor, key, node, path5);
       if (identity2.isSeq(node))
         return (_b3 = visitor.Seq) == null ? void 0 : _b3.call(visitor, key, node, path5);
       if (identity2.isPair(node))
@@ -8939,27 +8939,27 @@ var require_createNode = __commonJS({
     var Scalar = require_Scalar();
     var defaultTagPrefix = "tag:yaml.org,2002:";
     function findTagObject(value, tagName, tags) {
-      var _a6;
+      var _a8;
       if (tagName) {
         const match = tags.filter((t2) => t2.tag === tagName);
-        const tagObj = (_a6 = match.find((t2) => !t2.format)) != null ? _a6 : match[0];
+        const tagObj = (_a8 = match.find((t2) => !t2.format)) != null ? _a8 : match[0];
         if (!tagObj)
           throw new Error(`Tag ${tagName} not found`);
         return tagObj;
       }
       return tags.find((t2) => {
-        var _a7;
-        return ((_a7 = t2.identify) == null ? void 0 : _a7.call(t2, value)) && !t2.format;
+        var _a9;
+        return ((_a9 = t2.identify) == null ? void 0 : _a9.call(t2, value)) && !t2.format;
       });
     }
     function createNode(value, tagName, ctx) {
-      var _a6, _b3, _c, _d;
+      var _a8, _b3, _c, _d;
       if (identity2.isDocument(value))
         value = value.contents;
       if (identity2.isNode(value))
         return value;
       if (identity2.isPair(value)) {
-        const map = (_b3 = (_a6 = ctx.schema[identity2.MAP]).createNode) == null ? void 0 : _b3.call(_a6, ctx.schema, null, ctx);
+        const map = (_b3 = (_a8 = ctx.schema[identity2.MAP]).createNode) == null ? void 0 : _b3.call(_a8, ctx.schema, null, ctx);
         map.items.push(value);
         return map;
       }
@@ -9546,8 +9546,8 @@ ${indent}${start2}${value}${end}`;
 ${indent}`);
       if (actualString) {
         const test = (tag) => {
-          var _a6;
-          return tag.default && tag.tag !== "tag:yaml.org,2002:str" && ((_a6 = tag.test) == null ? void 0 : _a6.test(str));
+          var _a8;
+          return tag.default && tag.tag !== "tag:yaml.org,2002:str" && ((_a8 = tag.test) == null ? void 0 : _a8.test(str));
         };
         const { compat, tags } = ctx.doc.schema;
         if (tags.some(test) || (compat == null ? void 0 : compat.some(test)))
@@ -9643,19 +9643,19 @@ var require_stringify = __commonJS({
       };
     }
     function getTagObject(tags, item) {
-      var _a6, _b3, _c, _d;
+      var _a8, _b3, _c, _d;
       if (item.tag) {
         const match = tags.filter((t2) => t2.tag === item.tag);
         if (match.length > 0)
-          return (_a6 = match.find((t2) => t2.format === item.format)) != null ? _a6 : match[0];
+          return (_a8 = match.find((t2) => t2.format === item.format)) != null ? _a8 : match[0];
       }
       let tagObj = void 0;
       let obj;
       if (identity2.isScalar(item)) {
         obj = item.value;
         let match = tags.filter((t2) => {
-          var _a7;
-          return (_a7 = t2.identify) == null ? void 0 : _a7.call(t2, obj);
+          var _a9;
+          return (_a9 = t2.identify) == null ? void 0 : _a9.call(t2, obj);
         });
         if (match.length > 1) {
           const testMatch = match.filter((t2) => t2.test);
@@ -9674,7 +9674,7 @@ var require_stringify = __commonJS({
       return tagObj;
     }
     function stringifyProps(node, tagObj, { anchors: anchors$1, doc }) {
-      var _a6;
+      var _a8;
       if (!doc.directives)
         return "";
       const props = [];
@@ -9683,19 +9683,19 @@ var require_stringify = __commonJS({
         anchors$1.add(anchor);
         props.push(`&${anchor}`);
       }
-      const tag = (_a6 = node.tag) != null ? _a6 : tagObj.default ? null : tagObj.tag;
+      const tag = (_a8 = node.tag) != null ? _a8 : tagObj.default ? null : tagObj.tag;
       if (tag)
         props.push(doc.directives.tagString(tag));
       return props.join(" ");
     }
     function stringify(item, ctx, onComment, onChompKeep) {
-      var _a6, _b3;
+      var _a8, _b3;
       if (identity2.isPair(item))
         return item.toString(ctx, onComment, onChompKeep);
       if (identity2.isAlias(item)) {
         if (ctx.doc.directives)
           return item.toString(ctx);
-        if ((_a6 = ctx.resolvedAliases) == null ? void 0 : _a6.has(item)) {
+        if ((_a8 = ctx.resolvedAliases) == null ? void 0 : _a8.has(item)) {
           throw new TypeError(`Cannot stringify circular structure without alias nodes`);
         } else {
           if (ctx.resolvedAliases)
@@ -9731,7 +9731,7 @@ var require_stringifyPair = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyPair({ key, value }, ctx, onComment, onChompKeep) {
-      var _a6, _b3;
+      var _a8, _b3;
       const { allNullValues, doc, indent, indentStep, options: { commentString, indentSeq, simpleKeys } } = ctx;
       let keyComment = identity2.isNode(key) && key.comment || null;
       if (simpleKeys) {
@@ -9823,7 +9823,7 @@ ${ctx.indent}`;
         const vs0 = valueStr[0];
         const nl0 = valueStr.indexOf("\n");
         const hasNewline = nl0 !== -1;
-        const flow = (_b3 = (_a6 = ctx.inFlow) != null ? _a6 : value.flow) != null ? _b3 : value.items.length === 0;
+        const flow = (_b3 = (_a8 = ctx.inFlow) != null ? _a8 : value.flow) != null ? _b3 : value.items.length === 0;
         if (hasNewline || !flow) {
           let hasPropsLine = false;
           if (hasNewline && (vs0 === "&" || vs0 === "!")) {
@@ -10050,8 +10050,8 @@ var require_stringifyCollection = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyCollection(collection, ctx, options3) {
-      var _a6;
-      const flow = (_a6 = ctx.inFlow) != null ? _a6 : collection.flow;
+      var _a8;
+      const flow = (_a8 = ctx.inFlow) != null ? _a8 : collection.flow;
       const stringify2 = flow ? stringifyFlowCollection : stringifyBlockCollection;
       return stringify2(collection, ctx, options3);
     }
@@ -10258,7 +10258,7 @@ var require_YAMLMap = __commonJS({
        *   collection will throw. Otherwise, overwrites the previous value.
        */
       add(pair, overwrite2) {
-        var _a6;
+        var _a8;
         let _pair;
         if (identity2.isPair(pair))
           _pair = pair;
@@ -10267,7 +10267,7 @@ var require_YAMLMap = __commonJS({
         } else
           _pair = new Pair.Pair(pair.key, pair.value);
         const prev = findPair(this.items, _pair.key);
-        const sortEntries = (_a6 = this.schema) == null ? void 0 : _a6.sortMapEntries;
+        const sortEntries = (_a8 = this.schema) == null ? void 0 : _a8.sortMapEntries;
         if (prev) {
           if (!overwrite2)
             throw new Error(`Key ${_pair.key} already set`);
@@ -10293,10 +10293,10 @@ var require_YAMLMap = __commonJS({
         return del.length > 0;
       }
       get(key, keepScalar) {
-        var _a6;
+        var _a8;
         const it3 = findPair(this.items, key);
         const node = it3 == null ? void 0 : it3.value;
-        return (_a6 = !keepScalar && identity2.isScalar(node) ? node.value : node) != null ? _a6 : void 0;
+        return (_a8 = !keepScalar && identity2.isScalar(node) ? node.value : node) != null ? _a8 : void 0;
       }
       has(key) {
         return !!findPair(this.items, key);
@@ -10849,7 +10849,7 @@ var require_pairs = __commonJS({
     var Scalar = require_Scalar();
     var YAMLSeq = require_YAMLSeq();
     function resolvePairs(seq, onError) {
-      var _a6;
+      var _a8;
       if (identity2.isSeq(seq)) {
         for (let i3 = 0; i3 < seq.items.length; ++i3) {
           let item = seq.items[i3];
@@ -10863,7 +10863,7 @@ var require_pairs = __commonJS({
               pair.key.commentBefore = pair.key.commentBefore ? `${item.commentBefore}
 ${pair.key.commentBefore}` : item.commentBefore;
             if (item.comment) {
-              const cn3 = (_a6 = pair.value) != null ? _a6 : pair.key;
+              const cn3 = (_a8 = pair.value) != null ? _a8 : pair.key;
               cn3.comment = cn3.comment ? `${item.comment}
 ${cn3.comment}` : item.comment;
             }
@@ -11327,8 +11327,8 @@ var require_timestamp = __commonJS({
         return new Date(date);
       },
       stringify: ({ value }) => {
-        var _a6;
-        return (_a6 = value == null ? void 0 : value.toISOString().replace(/(T00:00:00)?\.000Z$/, "")) != null ? _a6 : "";
+        var _a8;
+        return (_a8 = value == null ? void 0 : value.toISOString().replace(/(T00:00:00)?\.000Z$/, "")) != null ? _a8 : "";
       }
     };
     exports2.floatTime = floatTime;
@@ -11515,7 +11515,7 @@ var require_stringifyDocument = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyDocument(doc, options3) {
-      var _a6;
+      var _a8;
       const lines = [];
       let hasDirectives = options3.directives === true;
       if (options3.directives !== false && doc.directives) {
@@ -11560,7 +11560,7 @@ var require_stringifyDocument = __commonJS({
       } else {
         lines.push(stringify.stringify(doc.contents, ctx));
       }
-      if ((_a6 = doc.directives) == null ? void 0 : _a6.docEnd) {
+      if ((_a8 = doc.directives) == null ? void 0 : _a8.docEnd) {
         if (doc.comment) {
           const cs3 = commentString(doc.comment);
           if (cs3.includes("\n")) {
@@ -11603,7 +11603,7 @@ var require_Document = __commonJS({
     var applyReviver = require_applyReviver();
     var createNode = require_createNode();
     var directives = require_directives();
-    var Document = class _Document {
+    var Document2 = class _Document {
       constructor(value, replacer, options3) {
         this.commentBefore = null;
         this.comment = null;
@@ -11893,7 +11893,7 @@ var require_Document = __commonJS({
         return true;
       throw new Error("Expected a YAML collection as document contents");
     }
-    exports2.Document = Document;
+    exports2.Document = Document2;
   }
 });
 
@@ -12184,8 +12184,8 @@ var require_resolve_block_map = __commonJS({
     var utilMapIncludes = require_util_map_includes();
     var startColMsg = "All mapping items must start at the same column";
     function resolveBlockMap({ composeNode, composeEmptyNode }, ctx, bm, onError, tag) {
-      var _a6, _b3;
-      const NodeClass = (_a6 = tag == null ? void 0 : tag.nodeClass) != null ? _a6 : YAMLMap.YAMLMap;
+      var _a8, _b3;
+      const NodeClass = (_a8 = tag == null ? void 0 : tag.nodeClass) != null ? _a8 : YAMLMap.YAMLMap;
       const map = new NodeClass(ctx.schema);
       if (ctx.atRoot)
         ctx.atRoot = false;
@@ -12289,8 +12289,8 @@ var require_resolve_block_seq = __commonJS({
     var resolveProps = require_resolve_props();
     var utilFlowIndentCheck = require_util_flow_indent_check();
     function resolveBlockSeq({ composeNode, composeEmptyNode }, ctx, bs3, onError, tag) {
-      var _a6;
-      const NodeClass = (_a6 = tag == null ? void 0 : tag.nodeClass) != null ? _a6 : YAMLSeq.YAMLSeq;
+      var _a8;
+      const NodeClass = (_a8 = tag == null ? void 0 : tag.nodeClass) != null ? _a8 : YAMLSeq.YAMLSeq;
       const seq = new NodeClass(ctx.schema);
       if (ctx.atRoot)
         ctx.atRoot = false;
@@ -12391,10 +12391,10 @@ var require_resolve_flow_collection = __commonJS({
     var blockMsg = "Block collections are not allowed within flow collections";
     var isBlock = (token) => token && (token.type === "block-map" || token.type === "block-seq");
     function resolveFlowCollection({ composeNode, composeEmptyNode }, ctx, fc, onError, tag) {
-      var _a6, _b3, _c;
+      var _a8, _b3, _c;
       const isMap = fc.start.source === "{";
       const fcName = isMap ? "flow map" : "flow sequence";
-      const NodeClass = (_a6 = tag == null ? void 0 : tag.nodeClass) != null ? _a6 : isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq;
+      const NodeClass = (_a8 = tag == null ? void 0 : tag.nodeClass) != null ? _a8 : isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq;
       const coll = new NodeClass(ctx.schema);
       coll.flow = true;
       const atRoot = ctx.atRoot;
@@ -12594,7 +12594,7 @@ var require_compose_collection = __commonJS({
       return coll;
     }
     function composeCollection(CN, ctx, token, props, onError) {
-      var _a6, _b3, _c;
+      var _a8, _b3, _c;
       const tagToken = props.tag;
       const tagName = !tagToken ? null : ctx.directives.tagName(tagToken.source, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg));
       if (token.type === "block-seq") {
@@ -12617,7 +12617,7 @@ var require_compose_collection = __commonJS({
           tag = kt3;
         } else {
           if (kt3) {
-            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt3.tag} used for ${expType} collection, but expects ${(_a6 = kt3.collection) != null ? _a6 : "scalar"}`, true);
+            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt3.tag} used for ${expType} collection, but expects ${(_a8 = kt3.collection) != null ? _a8 : "scalar"}`, true);
           } else {
             onError(tagToken, "TAG_RESOLVE_FAILED", `Unresolved tag: ${tagName}`, true);
           }
@@ -12897,7 +12897,7 @@ var require_resolve_flow_scalar = __commonJS({
       return unfoldLines(source2.slice(1, -1)).replace(/''/g, "'");
     }
     function unfoldLines(source2) {
-      var _a6;
+      var _a8;
       const line2 = /(.*?)\r?\n/sy;
       let match = line2.exec(source2);
       if (!match)
@@ -12929,7 +12929,7 @@ var require_resolve_flow_scalar = __commonJS({
       const last = /[ \t]*(.*)/sy;
       last.lastIndex = pos;
       match = last.exec(source2);
-      return res + sep3 + ((_a6 = match == null ? void 0 : match[1]) != null ? _a6 : "");
+      return res + sep3 + ((_a8 = match == null ? void 0 : match[1]) != null ? _a8 : "");
     }
     function doubleQuotedValue(source2, onError) {
       let res = "";
@@ -13084,7 +13084,7 @@ var require_compose_scalar = __commonJS({
       return scalar;
     }
     function findScalarTagByName(schema, value, tagName, tagToken, onError) {
-      var _a6;
+      var _a8;
       if (tagName === "!")
         return schema[identity2.SCALAR];
       const matchWithTest = [];
@@ -13097,7 +13097,7 @@ var require_compose_scalar = __commonJS({
         }
       }
       for (const tag of matchWithTest)
-        if ((_a6 = tag.test) == null ? void 0 : _a6.test(value))
+        if ((_a8 = tag.test) == null ? void 0 : _a8.test(value))
           return tag;
       const kt3 = schema.knownTags[tagName];
       if (kt3 && !kt3.collection) {
@@ -13108,16 +13108,16 @@ var require_compose_scalar = __commonJS({
       return schema[identity2.SCALAR];
     }
     function findScalarTagByTest({ atKey, directives, schema }, value, token, onError) {
-      var _a6;
+      var _a8;
       const tag = schema.tags.find((tag2) => {
-        var _a7;
-        return (tag2.default === true || atKey && tag2.default === "key") && ((_a7 = tag2.test) == null ? void 0 : _a7.test(value));
+        var _a9;
+        return (tag2.default === true || atKey && tag2.default === "key") && ((_a9 = tag2.test) == null ? void 0 : _a9.test(value));
       }) || schema[identity2.SCALAR];
       if (schema.compat) {
-        const compat = (_a6 = schema.compat.find((tag2) => {
-          var _a7;
-          return tag2.default && ((_a7 = tag2.test) == null ? void 0 : _a7.test(value));
-        })) != null ? _a6 : schema[identity2.SCALAR];
+        const compat = (_a8 = schema.compat.find((tag2) => {
+          var _a9;
+          return tag2.default && ((_a9 = tag2.test) == null ? void 0 : _a9.test(value));
+        })) != null ? _a8 : schema[identity2.SCALAR];
         if (tag.tag !== compat.tag) {
           const ts3 = directives.tagString(tag.tag);
           const cs3 = directives.tagString(compat.tag);
@@ -13271,13 +13271,13 @@ var require_compose_node = __commonJS({
 var require_compose_doc = __commonJS({
   "node_modules/yaml/dist/compose/compose-doc.js"(exports2) {
     "use strict";
-    var Document = require_Document();
+    var Document2 = require_Document();
     var composeNode = require_compose_node();
     var resolveEnd = require_resolve_end();
     var resolveProps = require_resolve_props();
     function composeDoc(options3, directives, { offset, start: start2, value, end }, onError) {
       const opts = Object.assign({ _directives: directives }, options3);
-      const doc = new Document.Document(void 0, opts);
+      const doc = new Document2.Document(void 0, opts);
       const ctx = {
         atKey: false,
         atRoot: true,
@@ -13316,7 +13316,7 @@ var require_composer = __commonJS({
     "use strict";
     var node_process = require("process");
     var directives = require_directives();
-    var Document = require_Document();
+    var Document2 = require_Document();
     var errors = require_errors();
     var identity2 = require_identity();
     var composeDoc = require_compose_doc();
@@ -13330,7 +13330,7 @@ var require_composer = __commonJS({
       return [offset, offset + (typeof source2 === "string" ? source2.length : 1)];
     }
     function parsePrelude(prelude) {
-      var _a6;
+      var _a8;
       let comment = "";
       let atComment = false;
       let afterEmptyLine = false;
@@ -13343,7 +13343,7 @@ var require_composer = __commonJS({
             afterEmptyLine = false;
             break;
           case "%":
-            if (((_a6 = prelude[i3 + 1]) == null ? void 0 : _a6[0]) !== "#")
+            if (((_a8 = prelude[i3 + 1]) == null ? void 0 : _a8[0]) !== "#")
               i3 += 1;
             atComment = false;
             break;
@@ -13506,7 +13506,7 @@ ${end.comment}` : end.comment;
           this.doc = null;
         } else if (forceDoc) {
           const opts = Object.assign({ _directives: this.directives }, this.options);
-          const doc = new Document.Document(void 0, opts);
+          const doc = new Document2.Document(void 0, opts);
           if (this.atDirectives)
             this.onError(endOffset, "MISSING_CHAR", "Missing directives-end indicator line");
           doc.range = [0, endOffset, endOffset];
@@ -13548,7 +13548,7 @@ var require_cst_scalar = __commonJS({
       return null;
     }
     function createScalarToken(value, context) {
-      var _a6;
+      var _a8;
       const { implicitKey = false, indent, inFlow = false, offset = -1, type = "PLAIN" } = context;
       const source2 = stringifyString.stringifyString({ type, value }, {
         implicitKey,
@@ -13556,7 +13556,7 @@ var require_cst_scalar = __commonJS({
         inFlow,
         options: { blockQuote: true, lineWidth: -1 }
       });
-      const end = (_a6 = context.end) != null ? _a6 : [
+      const end = (_a8 = context.end) != null ? _a8 : [
         { type: "newline", offset: -1, indent, source: "\n" }
       ];
       switch (source2[0]) {
@@ -13973,7 +13973,7 @@ var require_lexer = __commonJS({
        * @returns A generator of lexical tokens
        */
       *lex(source2, incomplete = false) {
-        var _a6;
+        var _a8;
         if (source2) {
           if (typeof source2 !== "string")
             throw TypeError("source is not a string");
@@ -13981,7 +13981,7 @@ var require_lexer = __commonJS({
           this.lineEndPos = null;
         }
         this.atEnd = !incomplete;
-        let next2 = (_a6 = this.next) != null ? _a6 : "stream";
+        let next2 = (_a8 = this.next) != null ? _a8 : "stream";
         while (next2 && (incomplete || this.hasChars(1)))
           next2 = yield* this.parseNext(next2);
       }
@@ -14590,13 +14590,13 @@ var require_parser = __commonJS({
       }
     }
     function getPrevProps(parent) {
-      var _a6;
+      var _a8;
       switch (parent.type) {
         case "document":
           return parent.start;
         case "block-map": {
           const it3 = parent.items[parent.items.length - 1];
-          return (_a6 = it3.sep) != null ? _a6 : it3.start;
+          return (_a8 = it3.sep) != null ? _a8 : it3.start;
         }
         case "block-seq":
           return parent.items[parent.items.length - 1].start;
@@ -14606,7 +14606,7 @@ var require_parser = __commonJS({
       }
     }
     function getFirstKeyStartProps(prev) {
-      var _a6;
+      var _a8;
       if (prev.length === 0)
         return [];
       let i3 = prev.length;
@@ -14620,7 +14620,7 @@ var require_parser = __commonJS({
             break loop;
         }
       }
-      while (((_a6 = prev[++i3]) == null ? void 0 : _a6.type) === "space") {
+      while (((_a8 = prev[++i3]) == null ? void 0 : _a8.type) === "space") {
       }
       return prev.splice(i3, prev.length);
     }
@@ -14650,7 +14650,7 @@ var require_parser = __commonJS({
         }
       }
     }
-    var Parser = class {
+    var Parser2 = class {
       /**
        * @param onNewLine - If defined, called separately with the start position of
        *   each new line (in `parse()`, including the start of input).
@@ -14971,7 +14971,7 @@ var require_parser = __commonJS({
         }
       }
       *blockMap(map) {
-        var _a6;
+        var _a8;
         const it3 = map.items[map.items.length - 1];
         switch (this.type) {
           case "newline":
@@ -14998,7 +14998,7 @@ var require_parser = __commonJS({
             } else {
               if (this.atIndentedComment(it3.start, map.indent)) {
                 const prev = map.items[map.items.length - 2];
-                const end = (_a6 = prev == null ? void 0 : prev.value) == null ? void 0 : _a6.end;
+                const end = (_a8 = prev == null ? void 0 : prev.value) == null ? void 0 : _a8.end;
                 if (Array.isArray(end)) {
                   arrayPushArray(end, it3.start);
                   end.push(this.sourceToken);
@@ -15166,7 +15166,7 @@ var require_parser = __commonJS({
         yield* this.step();
       }
       *blockSequence(seq) {
-        var _a6;
+        var _a8;
         const it3 = seq.items[seq.items.length - 1];
         switch (this.type) {
           case "newline":
@@ -15187,7 +15187,7 @@ var require_parser = __commonJS({
             else {
               if (this.atIndentedComment(it3.start, seq.indent)) {
                 const prev = seq.items[seq.items.length - 2];
-                const end = (_a6 = prev == null ? void 0 : prev.value) == null ? void 0 : _a6.end;
+                const end = (_a8 = prev == null ? void 0 : prev.value) == null ? void 0 : _a8.end;
                 if (Array.isArray(end)) {
                   arrayPushArray(end, it3.start);
                   end.push(this.sourceToken);
@@ -15425,7 +15425,7 @@ var require_parser = __commonJS({
         }
       }
     };
-    exports2.Parser = Parser;
+    exports2.Parser = Parser2;
   }
 });
 
@@ -15434,7 +15434,7 @@ var require_public_api = __commonJS({
   "node_modules/yaml/dist/public-api.js"(exports2) {
     "use strict";
     var composer = require_composer();
-    var Document = require_Document();
+    var Document2 = require_Document();
     var errors = require_errors();
     var log = require_log();
     var identity2 = require_identity();
@@ -15498,7 +15498,7 @@ var require_public_api = __commonJS({
       return doc.toJS(Object.assign({ reviver: _reviver }, options3));
     }
     function stringify(value, replacer, options3) {
-      var _a6;
+      var _a8;
       let _replacer = null;
       if (typeof replacer === "function" || Array.isArray(replacer)) {
         _replacer = replacer;
@@ -15512,13 +15512,13 @@ var require_public_api = __commonJS({
         options3 = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
       }
       if (value === void 0) {
-        const { keepUndefined } = (_a6 = options3 != null ? options3 : replacer) != null ? _a6 : {};
+        const { keepUndefined } = (_a8 = options3 != null ? options3 : replacer) != null ? _a8 : {};
         if (!keepUndefined)
           return void 0;
       }
       if (identity2.isDocument(value) && !_replacer)
         return value.toString(options3);
-      return new Document.Document(value, _replacer, options3).toString(options3);
+      return new Document2.Document(value, _replacer, options3).toString(options3);
     }
     exports2.parse = parse6;
     exports2.parseAllDocuments = parseAllDocuments;
@@ -15532,7 +15532,7 @@ var require_dist3 = __commonJS({
   "node_modules/yaml/dist/index.js"(exports2) {
     "use strict";
     var composer = require_composer();
-    var Document = require_Document();
+    var Document2 = require_Document();
     var Schema = require_Schema();
     var errors = require_errors();
     var Alias = require_Alias();
@@ -15548,7 +15548,7 @@ var require_dist3 = __commonJS({
     var publicApi = require_public_api();
     var visit = require_visit();
     exports2.Composer = composer.Composer;
-    exports2.Document = Document.Document;
+    exports2.Document = Document2.Document;
     exports2.Schema = Schema.Schema;
     exports2.YAMLError = errors.YAMLError;
     exports2.YAMLParseError = errors.YAMLParseError;
@@ -16552,8 +16552,8 @@ var require_tree = __commonJS({
        * @returns {any}
        */
       lookup(key) {
-        var _a6, _b3, _c;
-        return (_c = (_b3 = (_a6 = this.node) == null ? void 0 : _a6.search(key)) == null ? void 0 : _b3.value) != null ? _c : null;
+        var _a8, _b3, _c;
+        return (_c = (_b3 = (_a8 = this.node) == null ? void 0 : _a8.search(key)) == null ? void 0 : _b3.value) != null ? _c : null;
       }
     };
     var tree = new TernarySearchTree();
@@ -16758,8 +16758,8 @@ var require_util = __commonJS({
       return null;
     }
     function isDestroyed(body) {
-      var _a6;
-      return body && !!(body.destroyed || body[kDestroyed] || ((_a6 = stream.isDestroyed) == null ? void 0 : _a6.call(stream, body)));
+      var _a8;
+      return body && !!(body.destroyed || body[kDestroyed] || ((_a8 = stream.isDestroyed) == null ? void 0 : _a8.call(stream, body)));
     }
     function destroy(stream2, err2) {
       if (stream2 == null || !isStream2(stream2) || isDestroyed(stream2)) {
@@ -16785,12 +16785,12 @@ var require_util = __commonJS({
       return m3 ? parseInt(m3[1], 10) * 1e3 : null;
     }
     function headerNameToString(value) {
-      var _a6, _b3;
-      return typeof value === "string" ? (_a6 = headerNameLowerCasedRecord[value]) != null ? _a6 : value.toLowerCase() : (_b3 = tree.lookup(value)) != null ? _b3 : value.toString("latin1").toLowerCase();
+      var _a8, _b3;
+      return typeof value === "string" ? (_a8 = headerNameLowerCasedRecord[value]) != null ? _a8 : value.toLowerCase() : (_b3 = tree.lookup(value)) != null ? _b3 : value.toString("latin1").toLowerCase();
     }
     function bufferToLowerCasedHeaderName(value) {
-      var _a6;
-      return (_a6 = tree.lookup(value)) != null ? _a6 : value.toString("latin1").toLowerCase();
+      var _a8;
+      return (_a8 = tree.lookup(value)) != null ? _a8 : value.toString("latin1").toLowerCase();
     }
     function parseHeaders(headers, obj) {
       if (obj === void 0) obj = {};
@@ -16906,9 +16906,9 @@ var require_util = __commonJS({
             return iterator.next().then(({ done, value }) => {
               if (done) {
                 return queueMicrotask(() => {
-                  var _a6;
+                  var _a8;
                   controller.close();
-                  (_a6 = controller.byobRequest) == null ? void 0 : _a6.respond(0);
+                  (_a8 = controller.byobRequest) == null ? void 0 : _a8.respond(0);
                 });
               } else {
                 const buf = Buffer.isBuffer(value) ? value : Buffer.from(value);
@@ -17241,8 +17241,8 @@ var require_util = __commonJS({
       } : null;
     }
     function addListener(obj, name, listener) {
-      var _a6;
-      const listeners = (_a6 = obj[kListeners]) != null ? _a6 : obj[kListeners] = [];
+      var _a8;
+      const listeners = (_a8 = obj[kListeners]) != null ? _a8 : obj[kListeners] = [];
       listeners.push([name, listener]);
       obj.on(name, listener);
       return obj;
@@ -17861,8 +17861,8 @@ var require_request = __commonJS({
         }
       }
       onResponseStarted() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this[kHandler]).onResponseStarted) == null ? void 0 : _b3.call(_a6);
+        var _a8, _b3;
+        return (_b3 = (_a8 = this[kHandler]).onResponseStarted) == null ? void 0 : _b3.call(_a8);
       }
       onHeaders(statusCode, headers, resume, statusText) {
         assert(!this.aborted);
@@ -18057,79 +18057,79 @@ var require_wrap_handler = __commonJS({
       }
       // Unwrap Interface
       onConnect(abort, context) {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#handler).onConnect) == null ? void 0 : _b3.call(_a6, abort, context);
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#handler).onConnect) == null ? void 0 : _b3.call(_a8, abort, context);
       }
       onResponseStarted() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#handler).onResponseStarted) == null ? void 0 : _b3.call(_a6);
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#handler).onResponseStarted) == null ? void 0 : _b3.call(_a8);
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#handler).onHeaders) == null ? void 0 : _b3.call(_a6, statusCode, rawHeaders, resume, statusMessage);
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#handler).onHeaders) == null ? void 0 : _b3.call(_a8, statusCode, rawHeaders, resume, statusMessage);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#handler).onUpgrade) == null ? void 0 : _b3.call(_a6, statusCode, rawHeaders, socket);
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#handler).onUpgrade) == null ? void 0 : _b3.call(_a8, statusCode, rawHeaders, socket);
       }
       onData(data) {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#handler).onData) == null ? void 0 : _b3.call(_a6, data);
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#handler).onData) == null ? void 0 : _b3.call(_a8, data);
       }
       onComplete(trailers) {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#handler).onComplete) == null ? void 0 : _b3.call(_a6, trailers);
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#handler).onComplete) == null ? void 0 : _b3.call(_a8, trailers);
       }
       onError(err2) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (!this.#handler.onError) {
           throw err2;
         }
-        return (_b3 = (_a6 = this.#handler).onError) == null ? void 0 : _b3.call(_a6, err2);
+        return (_b3 = (_a8 = this.#handler).onError) == null ? void 0 : _b3.call(_a8, err2);
       }
       // Wrap Interface
       onRequestStart(controller, context) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.#handler).onConnect) == null ? void 0 : _b3.call(_a6, (reason2) => controller.abort(reason2), context);
+        var _a8, _b3;
+        (_b3 = (_a8 = this.#handler).onConnect) == null ? void 0 : _b3.call(_a8, (reason2) => controller.abort(reason2), context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a6, _b3;
+        var _a8, _b3;
         const rawHeaders = [];
         for (const [key, val] of Object.entries(headers)) {
           rawHeaders.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        (_b3 = (_a6 = this.#handler).onUpgrade) == null ? void 0 : _b3.call(_a6, statusCode, rawHeaders, socket);
+        (_b3 = (_a8 = this.#handler).onUpgrade) == null ? void 0 : _b3.call(_a8, statusCode, rawHeaders, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a6, _b3;
+        var _a8, _b3;
         const rawHeaders = [];
         for (const [key, val] of Object.entries(headers)) {
           rawHeaders.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        if (((_b3 = (_a6 = this.#handler).onHeaders) == null ? void 0 : _b3.call(_a6, statusCode, rawHeaders, () => controller.resume(), statusMessage)) === false) {
+        if (((_b3 = (_a8 = this.#handler).onHeaders) == null ? void 0 : _b3.call(_a8, statusCode, rawHeaders, () => controller.resume(), statusMessage)) === false) {
           controller.pause();
         }
       }
       onResponseData(controller, data) {
-        var _a6, _b3;
-        if (((_b3 = (_a6 = this.#handler).onData) == null ? void 0 : _b3.call(_a6, data)) === false) {
+        var _a8, _b3;
+        if (((_b3 = (_a8 = this.#handler).onData) == null ? void 0 : _b3.call(_a8, data)) === false) {
           controller.pause();
         }
       }
       onResponseEnd(controller, trailers) {
-        var _a6, _b3;
+        var _a8, _b3;
         const rawTrailers = [];
         for (const [key, val] of Object.entries(trailers)) {
           rawTrailers.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        (_b3 = (_a6 = this.#handler).onComplete) == null ? void 0 : _b3.call(_a6, rawTrailers);
+        (_b3 = (_a8 = this.#handler).onComplete) == null ? void 0 : _b3.call(_a8, rawTrailers);
       }
       onResponseError(controller, err2) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (!this.#handler.onError) {
           throw new InvalidArgumentError2("invalid onError method");
         }
-        (_b3 = (_a6 = this.#handler).onError) == null ? void 0 : _b3.call(_a6, err2);
+        (_b3 = (_a8 = this.#handler).onError) == null ? void 0 : _b3.call(_a8, err2);
       }
     };
     function toRawHeaderValue(value) {
@@ -18202,10 +18202,10 @@ var require_unwrap_handler = __commonJS({
         this.#paused = true;
       }
       resume() {
-        var _a6;
+        var _a8;
         if (this.#paused) {
           this.#paused = false;
-          (_a6 = this[kResume]) == null ? void 0 : _a6.call(this);
+          (_a8 = this[kResume]) == null ? void 0 : _a8.call(this);
         }
       }
       abort(reason2) {
@@ -18235,42 +18235,42 @@ var require_unwrap_handler = __commonJS({
         return !handler.onRequestStart ? handler : new UnwrapHandler(handler);
       }
       onConnect(abort, context) {
-        var _a6, _b3;
+        var _a8, _b3;
         this.#controller = new UnwrapController(abort);
-        (_b3 = (_a6 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a6, this.#controller, context);
+        (_b3 = (_a8 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a8, this.#controller, context);
       }
       onResponseStarted() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#handler).onResponseStarted) == null ? void 0 : _b3.call(_a6);
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#handler).onResponseStarted) == null ? void 0 : _b3.call(_a8);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        var _a6, _b3;
+        var _a8, _b3;
         this.#controller.rawHeaders = rawHeaders;
-        (_b3 = (_a6 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, this.#controller, statusCode, parseHeaders(rawHeaders), socket);
+        (_b3 = (_a8 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, this.#controller, statusCode, parseHeaders(rawHeaders), socket);
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a6, _b3;
+        var _a8, _b3;
         this.#controller[kResume] = resume;
         this.#controller.rawHeaders = rawHeaders;
-        (_b3 = (_a6 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(_a6, this.#controller, statusCode, parseHeaders(rawHeaders), statusMessage);
+        (_b3 = (_a8 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(_a8, this.#controller, statusCode, parseHeaders(rawHeaders), statusMessage);
         return !this.#controller.paused;
       }
       onData(data) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a6, this.#controller, data);
+        var _a8, _b3;
+        (_b3 = (_a8 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a8, this.#controller, data);
         return !this.#controller.paused;
       }
       onComplete(rawTrailers) {
-        var _a6, _b3;
+        var _a8, _b3;
         this.#controller.rawTrailers = rawTrailers;
-        (_b3 = (_a6 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, this.#controller, parseHeaders(rawTrailers));
+        (_b3 = (_a8 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, this.#controller, parseHeaders(rawTrailers));
       }
       onError(err2) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (!this.#handler.onResponseError) {
           throw new InvalidArgumentError2("invalid onError method");
         }
-        (_b3 = (_a6 = this.#handler).onResponseError) == null ? void 0 : _b3.call(_a6, this.#controller, err2);
+        (_b3 = (_a8 = this.#handler).onResponseError) == null ? void 0 : _b3.call(_a8, this.#controller, err2);
       }
     };
   }
@@ -18304,17 +18304,17 @@ var require_dispatcher_base = __commonJS({
        * @param {import('../../types/dispatcher').DispatcherOptions} [opts]
        */
       constructor(opts) {
-        var _a6;
+        var _a8;
         super();
-        this[kWebSocketOptions] = (_a6 = opts == null ? void 0 : opts.webSocket) != null ? _a6 : {};
+        this[kWebSocketOptions] = (_a8 = opts == null ? void 0 : opts.webSocket) != null ? _a8 : {};
       }
       /**
        * @returns {import('../../types/dispatcher').WebSocketOptions}
        */
       get webSocketOptions() {
-        var _a6, _b3;
+        var _a8, _b3;
         return {
-          maxFragments: (_a6 = this[kWebSocketOptions].maxFragments) != null ? _a6 : 131072,
+          maxFragments: (_a8 = this[kWebSocketOptions].maxFragments) != null ? _a8 : 131072,
           maxPayloadSize: (_b3 = this[kWebSocketOptions].maxPayloadSize) != null ? _b3 : 128 * 1024 * 1024
           // 128 MB default
         };
@@ -18328,7 +18328,7 @@ var require_dispatcher_base = __commonJS({
         return this[kClosed];
       }
       close(callback) {
-        var _a6;
+        var _a8;
         if (callback === void 0) {
           return new Promise((resolve10, reject) => {
             this.close((err2, data) => {
@@ -18353,7 +18353,7 @@ var require_dispatcher_base = __commonJS({
           return;
         }
         this[kClosed] = true;
-        (_a6 = this[kOnClosed]) != null ? _a6 : this[kOnClosed] = [];
+        (_a8 = this[kOnClosed]) != null ? _a8 : this[kOnClosed] = [];
         this[kOnClosed].push(callback);
         const onClosed = () => {
           const callbacks = this[kOnClosed];
@@ -18365,7 +18365,7 @@ var require_dispatcher_base = __commonJS({
         this[kClose]().then(() => this.destroy()).then(() => queueMicrotask(onClosed));
       }
       destroy(err2, callback) {
-        var _a6;
+        var _a8;
         if (typeof err2 === "function") {
           callback = err2;
           err2 = null;
@@ -18392,7 +18392,7 @@ var require_dispatcher_base = __commonJS({
           err2 = new ClientDestroyedError();
         }
         this[kDestroyed] = true;
-        (_a6 = this[kOnDestroyed]) != null ? _a6 : this[kOnDestroyed] = [];
+        (_a8 = this[kOnDestroyed]) != null ? _a8 : this[kOnDestroyed] = [];
         this[kOnDestroyed].push(callback);
         const onDestroyed = () => {
           const callbacks = this[kOnDestroyed];
@@ -18564,12 +18564,12 @@ var require_utils2 = __commonJS({
     "use strict";
     Object.defineProperty(exports2, "__esModule", { value: true });
     exports2.enumToMap = enumToMap;
-    function enumToMap(obj, filter = [], exceptions = []) {
-      var _a6, _b3;
-      const emptyFilter = ((_a6 = filter == null ? void 0 : filter.length) != null ? _a6 : 0) === 0;
+    function enumToMap(obj, filter2 = [], exceptions = []) {
+      var _a8, _b3;
+      const emptyFilter = ((_a8 = filter2 == null ? void 0 : filter2.length) != null ? _a8 : 0) === 0;
       const emptyExceptions = ((_b3 = exceptions == null ? void 0 : exceptions.length) != null ? _b3 : 0) === 0;
       return Object.fromEntries(Object.entries(obj).filter(([, value]) => {
-        return typeof value === "number" && (emptyFilter || filter.includes(value)) && (emptyExceptions || !exceptions.includes(value));
+        return typeof value === "number" && (emptyFilter || filter2.includes(value)) && (emptyExceptions || !exceptions.includes(value));
       }));
     }
   }
@@ -19979,8 +19979,8 @@ var require_runtime_features = __commonJS({
        * @returns {boolean}
        */
       has(feature) {
-        var _a6;
-        return (_a6 = __privateGet(this, _map).get(feature)) != null ? _a6 : __privateMethod(this, _RuntimeFeatures_instances, detectRuntimeFeature_fn).call(this, feature);
+        var _a8;
+        return (_a8 = __privateGet(this, _map).get(feature)) != null ? _a8 : __privateMethod(this, _RuntimeFeatures_instances, detectRuntimeFeature_fn).call(this, feature);
       }
       /**
        * @param {Feature} feature
@@ -20233,14 +20233,14 @@ var require_webidl = __commonJS({
     };
     webidl.sequenceConverter = function(converter) {
       return (V5, prefix, argument, Iterable) => {
-        var _a6;
+        var _a8;
         if (webidl.util.Type(V5) !== OBJECT) {
           throw webidl.errors.exception({
             header: prefix,
             message: `${argument} (${webidl.util.Stringify(V5)}) is not iterable.`
           });
         }
-        const method = typeof Iterable === "function" ? Iterable() : (_a6 = V5 == null ? void 0 : V5[Symbol.iterator]) == null ? void 0 : _a6.call(V5);
+        const method = typeof Iterable === "function" ? Iterable() : (_a8 = V5 == null ? void 0 : V5[Symbol.iterator]) == null ? void 0 : _a8.call(V5);
         const seq = [];
         let index2 = 0;
         if (method === void 0 || typeof method.next !== "function") {
@@ -20673,8 +20673,8 @@ var require_util2 = __commonJS({
       return "allowed";
     }
     function isErrorLike(object2) {
-      var _a6, _b3;
-      return object2 instanceof Error || (((_a6 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _a6.name) === "Error" || ((_b3 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _b3.name) === "DOMException");
+      var _a8, _b3;
+      return object2 instanceof Error || (((_a8 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _a8.name) === "Error" || ((_b3 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _b3.name) === "DOMException");
     }
     function isValidReasonPhrase(statusText) {
       for (let i3 = 0; i3 < statusText.length; ++i3) {
@@ -20692,8 +20692,8 @@ var require_util2 = __commonJS({
       return (potentialValue[0] === "	" || potentialValue[0] === " " || potentialValue[potentialValue.length - 1] === "	" || potentialValue[potentialValue.length - 1] === " " || potentialValue.includes("\n") || potentialValue.includes("\r") || potentialValue.includes("\0")) === false;
     }
     function parseReferrerPolicy(actualResponse) {
-      var _a6;
-      const policyHeader = ((_a6 = actualResponse.headersList.get("referrer-policy", true)) != null ? _a6 : "").split(",");
+      var _a8;
+      const policyHeader = ((_a8 = actualResponse.headersList.get("referrer-policy", true)) != null ? _a8 : "").split(",");
       let policy = "";
       if (policyHeader.length) {
         for (let i3 = policyHeader.length; i3 !== 0; i3--) {
@@ -20782,9 +20782,9 @@ var require_util2 = __commonJS({
       return coarsenTime(performance2.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
-      var _a6, _b3;
+      var _a8, _b3;
       return {
-        startTime: (_a6 = timingInfo.startTime) != null ? _a6 : 0,
+        startTime: (_a8 = timingInfo.startTime) != null ? _a8 : 0,
         redirectStartTime: 0,
         redirectEndTime: 0,
         postRedirectStartTime: (_b3 = timingInfo.startTime) != null ? _b3 : 0,
@@ -20948,8 +20948,8 @@ var require_util2 = __commonJS({
       return fetchParams.controller.state === "aborted" || fetchParams.controller.state === "terminated";
     }
     function normalizeMethod(method) {
-      var _a6;
-      return (_a6 = normalizedMethodRecordsBase[method.toLowerCase()]) != null ? _a6 : method;
+      var _a8;
+      return (_a8 = normalizedMethodRecordsBase[method.toLowerCase()]) != null ? _a8 : method;
     }
     var esIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
     function createIterator(name, kInternalIterator, keyIndex = 0, valueIndex = 1) {
@@ -21093,10 +21093,10 @@ var require_util2 = __commonJS({
       }
     }
     function readableStreamClose(controller) {
-      var _a6;
+      var _a8;
       try {
         controller.close();
-        (_a6 = controller.byobRequest) == null ? void 0 : _a6.respond(0);
+        (_a8 = controller.byobRequest) == null ? void 0 : _a8.respond(0);
       } catch (err2) {
         if (!err2.message.includes("Controller is already closed") && !err2.message.includes("ReadableStream is already closed")) {
           throw err2;
@@ -21329,8 +21329,8 @@ var require_util2 = __commonJS({
         return getGlobalOrigin();
       }
       get origin() {
-        var _a6;
-        return (_a6 = this.baseUrl) == null ? void 0 : _a6.origin;
+        var _a8;
+        return (_a8 = this.baseUrl) == null ? void 0 : _a8.origin;
       }
       policyContainer = makePolicyContainer();
     };
@@ -21484,7 +21484,7 @@ var require_formdata = __commonJS({
         }
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a6, _b3;
+        var _a8, _b3;
         const state = this.#state.reduce((a, b4) => {
           if (a[b4.name]) {
             if (Array.isArray(a[b4.name])) {
@@ -21497,7 +21497,7 @@ var require_formdata = __commonJS({
           }
           return a;
         }, { __proto__: null });
-        (_a6 = options3.depth) != null ? _a6 : options3.depth = depth;
+        (_a8 = options3.depth) != null ? _a8 : options3.depth = depth;
         (_b3 = options3.colors) != null ? _b3 : options3.colors = true;
         const output = nodeUtil.formatWithOptions(options3, state);
         return `FormData ${output.slice(output.indexOf("]") + 2)}`;
@@ -22041,9 +22041,9 @@ Content-Type: ${value.type || "application/octet-stream"}\r
       if (action != null) {
         ;
         (async () => {
-          var _a6;
+          var _a8;
           const result = action();
-          const iterator = (_a6 = result == null ? void 0 : result[Symbol.asyncIterator]) == null ? void 0 : _a6.call(result);
+          const iterator = (_a8 = result == null ? void 0 : result[Symbol.asyncIterator]) == null ? void 0 : _a8.call(result);
           if (iterator) {
             for await (const bytes2 of iterator) {
               if (isErrored(stream)) break;
@@ -22368,7 +22368,7 @@ var require_client_h1 = __commonJS({
     var TIMEOUT_HEADERS = 2 | USE_FAST_TIMER;
     var TIMEOUT_BODY = 4 | USE_FAST_TIMER;
     var TIMEOUT_KEEP_ALIVE = 8 | USE_NATIVE_TIMER;
-    var Parser = class {
+    var Parser2 = class {
       /**
          * @param {import('./client.js')} client
          * @param {import('net').Socket} socket
@@ -22399,7 +22399,7 @@ var require_client_h1 = __commonJS({
         this.maxResponseSize = client[kMaxResponseSize];
       }
       setTimeout(delay, type) {
-        var _a6;
+        var _a8;
         if (delay !== this.timeoutValue || type & USE_FAST_TIMER ^ this.timeoutType & USE_FAST_TIMER) {
           if (this.timeout) {
             timers.clearTimeout(this.timeout);
@@ -22410,7 +22410,7 @@ var require_client_h1 = __commonJS({
               this.timeout = timers.setFastTimeout(onParserTimeout, delay, this.timeoutWeakRef);
             } else {
               this.timeout = setTimeout(onParserTimeout, delay, this.timeoutWeakRef);
-              (_a6 = this.timeout) == null ? void 0 : _a6.unref();
+              (_a8 = this.timeout) == null ? void 0 : _a8.unref();
             }
           }
           this.timeoutValue = delay;
@@ -22850,7 +22850,7 @@ var require_client_h1 = __commonJS({
       socket[kIdleSocketValidation] = 0;
       socket[kIdleSocketValidationTimeout] = null;
       socket[kSocketUsed] = false;
-      socket[kParser] = new Parser(client, socket, llhttpInstance);
+      socket[kParser] = new Parser2(client, socket, llhttpInstance);
       util2.addListener(socket, "error", onHttpSocketError);
       util2.addListener(socket, "readable", onHttpSocketReadable);
       util2.addListener(socket, "end", onHttpSocketEnd);
@@ -22922,8 +22922,8 @@ var require_client_h1 = __commonJS({
       this[kClient][kOnError](err2);
     }
     function onHttpSocketReadable() {
-      var _a6;
-      (_a6 = this[kParser]) == null ? void 0 : _a6.readMore();
+      var _a8;
+      (_a8 = this[kParser]) == null ? void 0 : _a8.readMore();
     }
     function onHttpSocketEnd() {
       const parser = this[kParser];
@@ -23172,7 +23172,7 @@ upgrade: ${upgrade}\r
       return true;
     }
     function writeStream(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
-      var _a6, _b3, _c;
+      var _a8, _b3, _c;
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
       let finished = false;
       const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header: header2 });
@@ -23232,7 +23232,7 @@ upgrade: ${upgrade}\r
         body.resume();
       }
       socket.on("drain", onDrain).on("error", onFinished);
-      if ((_a6 = body.errorEmitted) != null ? _a6 : body.errored) {
+      if ((_a8 = body.errorEmitted) != null ? _a8 : body.errored) {
         setImmediate(onFinished, body.errored);
       } else if ((_b3 = body.endEmitted) != null ? _b3 : body.readableEnded) {
         setImmediate(onFinished, null);
@@ -23658,8 +23658,8 @@ var require_client_h2 = __commonJS({
       }
     }
     function onHttp2RemoteSettings(settings) {
-      var _a6, _b3;
-      this[kClient][kMaxConcurrentStreams] = (_a6 = settings.maxConcurrentStreams) != null ? _a6 : this[kClient][kMaxConcurrentStreams];
+      var _a8, _b3;
+      this[kClient][kMaxConcurrentStreams] = (_a8 = settings.maxConcurrentStreams) != null ? _a8 : this[kClient][kMaxConcurrentStreams];
       if (this[kRemoteSettings] === true && this[kEnableConnectProtocol] === true && settings.enableConnectProtocol === false) {
         const err2 = new InformationalError("HTTP/2: Server disabled extended CONNECT protocol against RFC-8441");
         this[kSocket][kError] = err2;
@@ -23795,8 +23795,8 @@ var require_client_h2 = __commonJS({
       return method !== "GET" && method !== "HEAD" && method !== "OPTIONS" && method !== "TRACE" && method !== "CONNECT";
     }
     function writeH2(client, request2) {
-      var _a6, _b3;
-      const headersTimeout = (_a6 = request2.headersTimeout) != null ? _a6 : client[kHeadersTimeout];
+      var _a8, _b3;
+      const headersTimeout = (_a8 = request2.headersTimeout) != null ? _a8 : client[kHeadersTimeout];
       const bodyTimeout = (_b3 = request2.bodyTimeout) != null ? _b3 : client[kBodyTimeout];
       const session = client[kHTTP2Session];
       const { method, path: path5, host: host2, upgrade, expectContinue, signal, protocol, headers: reqHeaders } = request2;
@@ -24304,8 +24304,8 @@ var require_client = __commonJS({
     var noop = () => {
     };
     function getPipelining(client) {
-      var _a6, _b3, _c;
-      return (_c = (_b3 = client[kPipelining]) != null ? _b3 : (_a6 = client[kHTTPContext]) == null ? void 0 : _a6.defaultPipelining) != null ? _c : 1;
+      var _a8, _b3, _c;
+      return (_c = (_b3 = client[kPipelining]) != null ? _b3 : (_a8 = client[kHTTPContext]) == null ? void 0 : _a8.defaultPipelining) != null ? _c : 1;
     }
     var Client = class extends DispatcherBase {
       /**
@@ -24496,9 +24496,9 @@ var require_client = __commonJS({
         return !!this[kHTTPContext] && !this[kConnecting] && !this[kHTTPContext].destroyed;
       }
       get [kBusy]() {
-        var _a6;
+        var _a8;
         return Boolean(
-          ((_a6 = this[kHTTPContext]) == null ? void 0 : _a6.busy(null)) || this[kSize] >= (getPipelining(this) || 1) || this[kPending] > 0
+          ((_a8 = this[kHTTPContext]) == null ? void 0 : _a8.busy(null)) || this[kSize] >= (getPipelining(this) || 1) || this[kPending] > 0
         );
       }
       [kConnect](cb) {
@@ -24569,7 +24569,7 @@ var require_client = __commonJS({
       }
     }
     function connect2(client) {
-      var _a6;
+      var _a8;
       assert(!client[kConnecting]);
       assert(!client[kHTTPContext]);
       let { host: host2, hostname, protocol, port } = client[kUrl];
@@ -24588,7 +24588,7 @@ var require_client = __commonJS({
             hostname,
             protocol,
             port,
-            version: (_a6 = client[kHTTPContext]) == null ? void 0 : _a6.version,
+            version: (_a8 = client[kHTTPContext]) == null ? void 0 : _a8.version,
             servername: client[kServerName],
             localAddress: client[kLocalAddress]
           },
@@ -24604,7 +24604,7 @@ var require_client = __commonJS({
           servername: client[kServerName],
           localAddress: client[kLocalAddress]
         }, (err2, socket) => {
-          var _a7;
+          var _a9;
           if (err2) {
             handleConnectError(client, err2, { host: host2, hostname, protocol, port });
             client[kResume]();
@@ -24636,7 +24636,7 @@ var require_client = __commonJS({
                 hostname,
                 protocol,
                 port,
-                version: (_a7 = client[kHTTPContext]) == null ? void 0 : _a7.version,
+                version: (_a9 = client[kHTTPContext]) == null ? void 0 : _a9.version,
                 servername: client[kServerName],
                 localAddress: client[kLocalAddress]
               },
@@ -24653,7 +24653,7 @@ var require_client = __commonJS({
       }
     }
     function handleConnectError(client, err2, { host: host2, hostname, protocol, port }) {
-      var _a6;
+      var _a8;
       if (client.destroyed) {
         return;
       }
@@ -24665,7 +24665,7 @@ var require_client = __commonJS({
             hostname,
             protocol,
             port,
-            version: (_a6 = client[kHTTPContext]) == null ? void 0 : _a6.version,
+            version: (_a8 = client[kHTTPContext]) == null ? void 0 : _a8.version,
             servername: client[kServerName],
             localAddress: client[kLocalAddress]
           },
@@ -24702,7 +24702,7 @@ var require_client = __commonJS({
       }
     }
     function _resume(client, sync) {
-      var _a6;
+      var _a8;
       while (true) {
         if (client.destroyed) {
           assert(client[kPending] === 0);
@@ -24742,7 +24742,7 @@ var require_client = __commonJS({
             return;
           }
           client[kServerName] = request2.servername;
-          (_a6 = client[kHTTPContext]) == null ? void 0 : _a6.destroy(new InformationalError("servername changed"), () => {
+          (_a8 = client[kHTTPContext]) == null ? void 0 : _a8.destroy(new InformationalError("servername changed"), () => {
             client[kHTTPContext] = null;
             resume(client);
           });
@@ -26038,7 +26038,7 @@ var require_socks5_proxy_agent = __commonJS({
     var experimentalWarningEmitted = false;
     var Socks5ProxyAgent = class extends DispatcherBase {
       constructor(proxyUrl, options3 = {}) {
-        var _a6;
+        var _a8;
         super();
         if (!experimentalWarningEmitted) {
           process.emitWarning(
@@ -26064,7 +26064,7 @@ var require_socks5_proxy_agent = __commonJS({
         };
         this[kConnector] = options3.connect || buildConnector({
           ...options3.proxyTls,
-          servername: ((_a6 = options3.proxyTls) == null ? void 0 : _a6.servername) || url3.hostname
+          servername: ((_a8 = options3.proxyTls) == null ? void 0 : _a8.servername) || url3.hostname
         });
         this[kPools] = /* @__PURE__ */ new Map();
       }
@@ -26152,7 +26152,7 @@ var require_socks5_proxy_agent = __commonJS({
               pipelining: opts.pipelining,
               connections: opts.connections,
               connect: async (connectOpts, callback) => {
-                var _a6;
+                var _a8;
                 try {
                   const url3 = new URL2(origin);
                   const targetHost = url3.hostname;
@@ -26168,7 +26168,7 @@ var require_socks5_proxy_agent = __commonJS({
                     finalSocket = tls.connect({
                       ...this[kRequestTls],
                       socket,
-                      servername: ((_a6 = this[kRequestTls]) == null ? void 0 : _a6.servername) || targetHost
+                      servername: ((_a8 = this[kRequestTls]) == null ? void 0 : _a8.servername) || targetHost
                     });
                     await new Promise((resolve10, reject) => {
                       finalSocket.once("secureConnect", resolve10);
@@ -26361,7 +26361,7 @@ var require_proxy_agent = __commonJS({
           ...opts,
           factory,
           connect: async (opts2, callback) => {
-            var _a6;
+            var _a8;
             if (!this[kClient]) {
               callback(new InvalidArgumentError2("Cannot establish tunnel connection without a proxy client"));
               return;
@@ -26381,7 +26381,7 @@ var require_proxy_agent = __commonJS({
                   host: opts2.host,
                   ...opts2.connections == null || opts2.connections > 0 ? { "proxy-connection": "keep-alive" } : {}
                 },
-                servername: ((_a6 = this[kProxyTls]) == null ? void 0 : _a6.servername) || proxyHostname
+                servername: ((_a8 = this[kProxyTls]) == null ? void 0 : _a8.servername) || proxyHostname
               };
               const { socket, statusCode } = await this[kClient].connect(connectParams);
               if (statusCode !== 200) {
@@ -26495,7 +26495,7 @@ var require_env_http_proxy_agent = __commonJS({
     var _noProxyValue, _noProxyEntries, _opts, _EnvHttpProxyAgent_instances, getProxyAgentForUrl_fn, shouldProxy_fn, parseNoProxy_fn, noProxyChanged_get, noProxyEnv_get;
     var EnvHttpProxyAgent2 = class extends DispatcherBase {
       constructor(opts = {}) {
-        var _a6, _b3;
+        var _a8, _b3;
         super();
         __privateAdd(this, _EnvHttpProxyAgent_instances);
         __privateAdd(this, _noProxyValue, null);
@@ -26504,7 +26504,7 @@ var require_env_http_proxy_agent = __commonJS({
         __privateSet(this, _opts, opts);
         const { httpProxy, httpsProxy, noProxy, ...agentOpts } = opts;
         this[kNoProxyAgent] = new Agent(agentOpts);
-        const HTTP_PROXY = (_a6 = httpProxy != null ? httpProxy : process.env.http_proxy) != null ? _a6 : process.env.HTTP_PROXY;
+        const HTTP_PROXY = (_a8 = httpProxy != null ? httpProxy : process.env.http_proxy) != null ? _a8 : process.env.HTTP_PROXY;
         if (HTTP_PROXY) {
           this[kHttpProxyAgent] = new ProxyAgent({ ...agentOpts, uri: HTTP_PROXY });
         } else {
@@ -26579,8 +26579,8 @@ var require_env_http_proxy_agent = __commonJS({
       return true;
     };
     parseNoProxy_fn = function() {
-      var _a6;
-      const noProxyValue = (_a6 = __privateGet(this, _opts).noProxy) != null ? _a6 : __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
+      var _a8;
+      const noProxyValue = (_a8 = __privateGet(this, _opts).noProxy) != null ? _a8 : __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
       const noProxySplit = noProxyValue.split(/[,\s]/);
       const noProxyEntries = [];
       for (let i3 = 0; i3 < noProxySplit.length; i3++) {
@@ -26605,8 +26605,8 @@ var require_env_http_proxy_agent = __commonJS({
       return __privateGet(this, _noProxyValue) !== __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
     };
     noProxyEnv_get = function() {
-      var _a6, _b3;
-      return (_b3 = (_a6 = process.env.no_proxy) != null ? _a6 : process.env.NO_PROXY) != null ? _b3 : "";
+      var _a8, _b3;
+      return (_b3 = (_a8 = process.env.no_proxy) != null ? _a8 : process.env.NO_PROXY) != null ? _b3 : "";
     };
     module2.exports = EnvHttpProxyAgent2;
   }
@@ -26659,34 +26659,34 @@ var require_retry_handler = __commonJS({
         return this.#target;
       }
       pause() {
-        var _a6;
+        var _a8;
         this.#paused = true;
-        (_a6 = this.#target) == null ? void 0 : _a6.pause();
+        (_a8 = this.#target) == null ? void 0 : _a8.pause();
       }
       resume() {
-        var _a6;
+        var _a8;
         this.#paused = false;
-        (_a6 = this.#target) == null ? void 0 : _a6.resume();
+        (_a8 = this.#target) == null ? void 0 : _a8.resume();
       }
       abort(reason2) {
-        var _a6;
-        (_a6 = this.#target) == null ? void 0 : _a6.abort(reason2);
+        var _a8;
+        (_a8 = this.#target) == null ? void 0 : _a8.abort(reason2);
       }
       get paused() {
-        var _a6, _b3;
-        return this.#paused || ((_b3 = (_a6 = this.#target) == null ? void 0 : _a6.paused) != null ? _b3 : false);
+        var _a8, _b3;
+        return this.#paused || ((_b3 = (_a8 = this.#target) == null ? void 0 : _a8.paused) != null ? _b3 : false);
       }
       get aborted() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#target) == null ? void 0 : _a6.aborted) != null ? _b3 : false;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#target) == null ? void 0 : _a8.aborted) != null ? _b3 : false;
       }
       get reason() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#target) == null ? void 0 : _a6.reason) != null ? _b3 : null;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#target) == null ? void 0 : _a8.reason) != null ? _b3 : null;
       }
       get rawHeaders() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#target) == null ? void 0 : _a6.rawHeaders) != null ? _b3 : null;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#target) == null ? void 0 : _a8.rawHeaders) != null ? _b3 : null;
       }
       set rawHeaders(value) {
         if (this.#target) {
@@ -26694,8 +26694,8 @@ var require_retry_handler = __commonJS({
         }
       }
       get rawTrailers() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.#target) == null ? void 0 : _a6.rawTrailers) != null ? _b3 : null;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.#target) == null ? void 0 : _a8.rawTrailers) != null ? _b3 : null;
       }
       set rawTrailers(value) {
         if (this.#target) {
@@ -26760,11 +26760,11 @@ var require_retry_handler = __commonJS({
         this.controllerProxy = new RetryController();
       }
       onResponseStartWithRetry(controller, statusCode, headers, statusMessage, err2) {
-        var _a6, _b3, _c, _d, _e3, _f;
+        var _a8, _b3, _c, _d, _e3, _f;
         if (this.retryOpts.throwOnError) {
           if (this.retryOpts.statusCodes.includes(statusCode) === false) {
             if (this.headersSent) {
-              (_b3 = (_a6 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a6, this.controllerProxy, err2);
+              (_b3 = (_a8 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a8, this.controllerProxy, err2);
             } else {
               this.headersSent = true;
               this.checkpointResponseEnd(headers);
@@ -26782,10 +26782,10 @@ var require_retry_handler = __commonJS({
           return;
         }
         function shouldRetry(passedErr) {
-          var _a7, _b4, _c2, _d2;
+          var _a9, _b4, _c2, _d2;
           if (passedErr) {
             if (this.headersSent) {
-              (_b4 = (_a7 = this.handler).onResponseError) == null ? void 0 : _b4.call(_a7, this.controllerProxy, passedErr);
+              (_b4 = (_a9 = this.handler).onResponseError) == null ? void 0 : _b4.call(_a9, this.controllerProxy, passedErr);
             } else {
               this.headersSent = true;
               this.checkpointResponseEnd(headers);
@@ -26819,15 +26819,15 @@ var require_retry_handler = __commonJS({
         }
       }
       onRequestStart(controller, context) {
-        var _a6, _b3;
+        var _a8, _b3;
         this.controllerProxy.target = controller;
         if (!this.headersSent) {
-          (_b3 = (_a6 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a6, this.controllerProxy, context);
+          (_b3 = (_a8 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a8, this.controllerProxy, context);
         }
       }
       onRequestUpgrade(_controller, statusCode, headers, socket) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, this.controllerProxy, statusCode, headers, socket);
+        var _a8, _b3;
+        (_b3 = (_a8 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, this.controllerProxy, statusCode, headers, socket);
       }
       static [kRetryHandlerDefaultRetry](err2, { state, opts }, cb) {
         const { statusCode, code, headers } = err2;
@@ -26867,7 +26867,7 @@ var require_retry_handler = __commonJS({
         setTimeout(() => cb(null), retryTimeout);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a6, _b3, _c, _d;
+        var _a8, _b3, _c, _d;
         this.error = null;
         this.retryCount += 1;
         if (statusCode >= 300) {
@@ -26915,8 +26915,8 @@ var require_retry_handler = __commonJS({
             const range = parseRangeHeader(headers["content-range"]);
             if (range == null) {
               this.headersSent = true;
-              (_b3 = (_a6 = this.handler).onResponseStart) == null ? void 0 : _b3.call(
-                _a6,
+              (_b3 = (_a8 = this.handler).onResponseStart) == null ? void 0 : _b3.call(
+                _a8,
                 this.controllerProxy,
                 statusCode,
                 headers,
@@ -26964,28 +26964,28 @@ var require_retry_handler = __commonJS({
         }
       }
       onResponseData(_controller, chunk) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (this.error) {
           return;
         }
         this.start += chunk.length;
-        (_b3 = (_a6 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a6, this.controllerProxy, chunk);
+        (_b3 = (_a8 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a8, this.controllerProxy, chunk);
       }
       onResponseEnd(_controller, trailers) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (this.error && this.retryOpts.throwOnError) {
           throw this.error;
         }
         if (!this.error) {
           this.retryCount = 0;
-          return (_b3 = (_a6 = this.handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, this.controllerProxy, trailers);
+          return (_b3 = (_a8 = this.handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, this.controllerProxy, trailers);
         }
         this.retry();
       }
       retry() {
-        var _a6, _b3, _c;
+        var _a8, _b3, _c;
         if (this.start !== 0) {
-          const headers = { range: `bytes=${this.start}-${(_a6 = this.end) != null ? _a6 : ""}` };
+          const headers = { range: `bytes=${this.start}-${(_a8 = this.end) != null ? _a8 : ""}` };
           if (this.etag != null) {
             headers["if-match"] = this.etag;
           }
@@ -27005,18 +27005,18 @@ var require_retry_handler = __commonJS({
         }
       }
       onResponseError(controller, err2) {
-        var _a6, _b3;
+        var _a8, _b3;
         if ((controller == null ? void 0 : controller.aborted) || isDisturbed(this.opts.body) || this.headersSent && !this.resume) {
-          (_b3 = (_a6 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a6, this.controllerProxy, err2);
+          (_b3 = (_a8 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a8, this.controllerProxy, err2);
           return;
         }
         function shouldRetry(returnedErr) {
-          var _a7, _b4;
+          var _a9, _b4;
           if (!returnedErr) {
             this.retry();
             return;
           }
-          (_b4 = (_a7 = this.handler) == null ? void 0 : _a7.onResponseError) == null ? void 0 : _b4.call(_a7, this.controllerProxy, returnedErr);
+          (_b4 = (_a9 = this.handler) == null ? void 0 : _a9.onResponseError) == null ? void 0 : _b4.call(_a9, this.controllerProxy, returnedErr);
         }
         if (this.retryCount - this.retryCountCheckpoint > 0) {
           this.retryCount = this.retryCountCheckpoint + (this.retryCount - this.retryCountCheckpoint);
@@ -27326,14 +27326,14 @@ var require_readable = __commonJS({
        * @returns {Promise<null>}
        */
       dump(opts) {
-        var _a6;
+        var _a8;
         const signal = opts == null ? void 0 : opts.signal;
         if (signal != null && (typeof signal !== "object" || !("aborted" in signal))) {
           return Promise.reject(new InvalidArgumentError2("signal must be an AbortSignal"));
         }
         const limit = (opts == null ? void 0 : opts.limit) && Number.isFinite(opts.limit) ? opts.limit : 128 * 1024;
         if (signal == null ? void 0 : signal.aborted) {
-          return Promise.reject((_a6 = signal.reason) != null ? _a6 : new AbortError());
+          return Promise.reject((_a8 = signal.reason) != null ? _a8 : new AbortError());
         }
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
@@ -27344,15 +27344,15 @@ var require_readable = __commonJS({
           }
           if (signal) {
             const onAbort = () => {
-              var _a7;
-              this.destroy((_a7 = signal.reason) != null ? _a7 : new AbortError());
+              var _a9;
+              this.destroy((_a9 = signal.reason) != null ? _a9 : new AbortError());
             };
             signal.addEventListener("abort", onAbort);
             this.on("close", function() {
-              var _a7;
+              var _a9;
               signal.removeEventListener("abort", onAbort);
               if (signal.aborted) {
-                reject((_a7 = signal.reason) != null ? _a7 : new AbortError());
+                reject((_a9 = signal.reason) != null ? _a9 : new AbortError());
               } else {
                 resolve10(null);
               }
@@ -27379,8 +27379,8 @@ var require_readable = __commonJS({
       }
     };
     function isLocked(bodyReadable) {
-      var _a6;
-      return ((_a6 = bodyReadable[kBody]) == null ? void 0 : _a6.locked) === true || bodyReadable[kConsume] !== null;
+      var _a8;
+      return ((_a8 = bodyReadable[kBody]) == null ? void 0 : _a8.locked) === true || bodyReadable[kConsume] !== null;
     }
     function isUnusable(bodyReadable) {
       return util2.isDisturbed(bodyReadable) || isLocked(bodyReadable);
@@ -27388,7 +27388,7 @@ var require_readable = __commonJS({
     function consume(stream, type) {
       assert(!stream[kConsume]);
       return new Promise((resolve10, reject) => {
-        var _a6;
+        var _a8;
         if (isUnusable(stream)) {
           const rState = stream._readableState;
           if (rState.destroyed && rState.closeEmitted === false) {
@@ -27396,7 +27396,7 @@ var require_readable = __commonJS({
               reject(new TypeError("unusable"));
             });
           } else {
-            reject((_a6 = rState.errored) != null ? _a6 : new TypeError("unusable"));
+            reject((_a8 = rState.errored) != null ? _a8 : new TypeError("unusable"));
           }
         } else {
           queueMicrotask(() => {
@@ -27535,7 +27535,7 @@ var require_api_request = __commonJS({
     }
     var RequestHandler = class extends AsyncResource {
       constructor(opts, callback) {
-        var _a6;
+        var _a8;
         if (!opts || typeof opts !== "object") {
           throw new InvalidArgumentError2("invalid opts");
         }
@@ -27577,11 +27577,11 @@ var require_api_request = __commonJS({
         this.reason = null;
         this.removeAbortListener = null;
         if (signal == null ? void 0 : signal.aborted) {
-          this.reason = (_a6 = signal.reason) != null ? _a6 : new RequestAbortedError();
+          this.reason = (_a8 = signal.reason) != null ? _a8 : new RequestAbortedError();
         } else if (signal) {
           this.removeAbortListener = util2.addAbortListener(signal, () => {
-            var _a7;
-            this.reason = (_a7 = signal.reason) != null ? _a7 : new RequestAbortedError();
+            var _a9;
+            this.reason = (_a9 = signal.reason) != null ? _a9 : new RequestAbortedError();
             if (this.res) {
               util2.destroy(this.res.on("error", noop), this.reason);
             } else if (this.abort) {
@@ -27711,9 +27711,9 @@ var require_abort_signal = __commonJS({
     var kListener = /* @__PURE__ */ Symbol("kListener");
     var kSignal = /* @__PURE__ */ Symbol("kSignal");
     function abort(self2) {
-      var _a6, _b3, _c;
+      var _a8, _b3, _c;
       if (self2.abort) {
-        self2.abort((_a6 = self2[kSignal]) == null ? void 0 : _a6.reason);
+        self2.abort((_a8 = self2[kSignal]) == null ? void 0 : _a8.reason);
       } else {
         self2.reason = (_c = (_b3 = self2[kSignal]) == null ? void 0 : _b3.reason) != null ? _c : new RequestAbortedError();
       }
@@ -27823,7 +27823,7 @@ var require_api_stream = __commonJS({
         this.context = context;
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a6;
+        var _a8;
         const { factory, opaque, context, responseHeaders } = this;
         const headers = responseHeaders === "raw" ? util2.parseRawHeaders(rawHeaders) : util2.parseHeaders(rawHeaders);
         if (statusCode < 200) {
@@ -27859,7 +27859,7 @@ var require_api_stream = __commonJS({
         });
         res.on("drain", resume);
         this.res = res;
-        const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : (_a6 = res._writableState) == null ? void 0 : _a6.needDrain;
+        const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : (_a8 = res._writableState) == null ? void 0 : _a8.needDrain;
         return needDrain !== true;
       }
       onData(chunk) {
@@ -28610,7 +28610,7 @@ var require_mock_utils = __commonJS({
       return Buffer.concat(buffers).toString("utf8");
     }
     function mockDispatch(opts, handler) {
-      var _a6;
+      var _a8;
       const key = buildKey(opts);
       const mockDispatch2 = getMockDispatch(this[kDispatches], key);
       mockDispatch2.timesInvoked++;
@@ -28639,7 +28639,7 @@ var require_mock_utils = __commonJS({
         }
         handler.onError(err2);
       }
-      (_a6 = handler.onConnect) == null ? void 0 : _a6.call(handler, abort, null);
+      (_a8 = handler.onConnect) == null ? void 0 : _a8.call(handler, abort, null);
       if (typeof delay === "number" && delay > 0) {
         timer = setTimeout(() => {
           timer = null;
@@ -28649,7 +28649,7 @@ var require_mock_utils = __commonJS({
         handleReply(this[kDispatches]);
       }
       function handleReply(mockDispatches, _data2 = data) {
-        var _a7, _b3, _c;
+        var _a9, _b3, _c;
         if (aborted) {
           return;
         }
@@ -28664,7 +28664,7 @@ var require_mock_utils = __commonJS({
         const responseData = getResponseData(body);
         const responseHeaders = generateKeyValues(headers);
         const responseTrailers = generateKeyValues(trailers);
-        (_a7 = handler.onHeaders) == null ? void 0 : _a7.call(handler, statusCode, responseHeaders, resume, getStatusText(statusCode));
+        (_a9 = handler.onHeaders) == null ? void 0 : _a9.call(handler, statusCode, responseHeaders, resume, getStatusText(statusCode));
         (_b3 = handler.onData) == null ? void 0 : _b3.call(handler, Buffer.from(responseData));
         (_c = handler.onComplete) == null ? void 0 : _c.call(handler, responseTrailers);
         deleteMockDispatch(mockDispatches, key);
@@ -28807,7 +28807,7 @@ var require_mock_interceptor = __commonJS({
     };
     var MockInterceptor = class {
       constructor(opts, mockDispatches) {
-        var _a6;
+        var _a8;
         if (typeof opts !== "object") {
           throw new InvalidArgumentError2("opts must be an object");
         }
@@ -28830,7 +28830,7 @@ var require_mock_interceptor = __commonJS({
         }
         this[kDispatchKey] = buildKey(opts);
         this[kDispatches] = mockDispatches;
-        this[kIgnoreTrailingSlash] = (_a6 = opts.ignoreTrailingSlash) != null ? _a6 : false;
+        this[kIgnoreTrailingSlash] = (_a8 = opts.ignoreTrailingSlash) != null ? _a8 : false;
         this[kDefaultHeaders] = {};
         this[kDefaultTrailers] = {};
         this[kContentLength] = false;
@@ -28944,14 +28944,14 @@ var require_mock_client = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockClient = class extends Client {
       constructor(origin, opts) {
-        var _a6;
+        var _a8;
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
         super(origin, opts);
         this[kMockAgent] = opts.agent;
         this[kOrigin] = origin;
-        this[kIgnoreTrailingSlash] = (_a6 = opts.ignoreTrailingSlash) != null ? _a6 : false;
+        this[kIgnoreTrailingSlash] = (_a8 = opts.ignoreTrailingSlash) != null ? _a8 : false;
         this[kDispatches] = [];
         this[kConnected] = 1;
         this[kOriginalDispatch] = this.dispatch;
@@ -29206,14 +29206,14 @@ var require_mock_pool = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockPool = class extends Pool2 {
       constructor(origin, opts) {
-        var _a6;
+        var _a8;
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
         super(origin, opts);
         this[kMockAgent] = opts.agent;
         this[kOrigin] = origin;
-        this[kIgnoreTrailingSlash] = (_a6 = opts.ignoreTrailingSlash) != null ? _a6 : false;
+        this[kIgnoreTrailingSlash] = (_a8 = opts.ignoreTrailingSlash) != null ? _a8 : false;
         this[kDispatches] = [];
         this[kConnected] = 1;
         this[kOriginalDispatch] = this.dispatch;
@@ -29320,12 +29320,12 @@ var require_mock_agent = __commonJS({
     var { MockCallHistory } = require_mock_call_history();
     var MockAgent = class extends Dispatcher {
       constructor(opts = {}) {
-        var _a6, _b3, _c;
+        var _a8, _b3, _c;
         super(opts);
         const mockOptions = buildAndValidateMockOptions(opts);
         this[kNetConnect] = true;
         this[kIsMockActive] = true;
-        this[kMockAgentIsCallHistoryEnabled] = (_a6 = mockOptions.enableCallHistory) != null ? _a6 : false;
+        this[kMockAgentIsCallHistoryEnabled] = (_a8 = mockOptions.enableCallHistory) != null ? _a8 : false;
         this[kMockAgentAcceptsNonStandardSearchParameters] = (_b3 = mockOptions.acceptNonStandardSearchParameters) != null ? _b3 : false;
         this[kIgnoreTrailingSlash] = (_c = mockOptions.ignoreTrailingSlash) != null ? _c : false;
         if ((opts == null ? void 0 : opts.agent) && typeof opts.agent.dispatch !== "function") {
@@ -29931,11 +29931,11 @@ var require_snapshot_recorder = __commonJS({
      */
     scheduleFlush_fn = function() {
       __privateSet(this, _flushTimeout, setTimeout3(() => {
-        var _a6;
+        var _a8;
         this.saveSnapshots().catch(() => {
         });
         if (__privateGet(this, _autoFlush)) {
-          (_a6 = __privateGet(this, _flushTimeout)) == null ? void 0 : _a6.refresh();
+          (_a8 = __privateGet(this, _flushTimeout)) == null ? void 0 : _a8.refresh();
         } else {
           __privateSet(this, _flushTimeout, null);
         }
@@ -30115,9 +30115,9 @@ var require_snapshot_agent = __commonJS({
        * @returns {Promise<void>}
        */
       async close() {
-        var _a6;
+        var _a8;
         await this[kSnapshotRecorder].close();
-        await ((_a6 = this[kRealAgent]) == null ? void 0 : _a6.close());
+        await ((_a8 = this[kRealAgent]) == null ? void 0 : _a8.close());
         await super.close();
       }
     };
@@ -30175,7 +30175,7 @@ var require_snapshot_agent = __commonJS({
      * @returns {void}
      */
     replaySnapshot_fn = function(snapshot, handler) {
-      var _a6;
+      var _a8;
       try {
         const { response } = snapshot;
         const controller = {
@@ -30196,7 +30196,7 @@ var require_snapshot_agent = __commonJS({
         handler.onResponseData(controller, body);
         handler.onResponseEnd(controller, response.trailers);
       } catch (error) {
-        (_a6 = handler.onError) == null ? void 0 : _a6.call(handler, error);
+        (_a8 = handler.onError) == null ? void 0 : _a8.call(handler, error);
       }
     };
     /**
@@ -30306,40 +30306,40 @@ var require_decorator_handler = __commonJS({
         this.#handler = WrapHandler.wrap(handler);
       }
       onRequestStart(...args) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a6, ...args);
+        var _a8, _b3;
+        (_b3 = (_a8 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a8, ...args);
       }
       onRequestUpgrade(...args) {
-        var _a6, _b3;
+        var _a8, _b3;
         assert(!this.#onCompleteCalled);
         assert(!this.#onErrorCalled);
-        return (_b3 = (_a6 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, ...args);
+        return (_b3 = (_a8 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, ...args);
       }
       onResponseStart(...args) {
-        var _a6, _b3;
+        var _a8, _b3;
         assert(!this.#onCompleteCalled);
         assert(!this.#onErrorCalled);
         assert(!this.#onResponseStartCalled);
         this.#onResponseStartCalled = true;
-        return (_b3 = (_a6 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(_a6, ...args);
+        return (_b3 = (_a8 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(_a8, ...args);
       }
       onResponseData(...args) {
-        var _a6, _b3;
+        var _a8, _b3;
         assert(!this.#onCompleteCalled);
         assert(!this.#onErrorCalled);
-        return (_b3 = (_a6 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a6, ...args);
+        return (_b3 = (_a8 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a8, ...args);
       }
       onResponseEnd(...args) {
-        var _a6, _b3;
+        var _a8, _b3;
         assert(!this.#onCompleteCalled);
         assert(!this.#onErrorCalled);
         this.#onCompleteCalled = true;
-        return (_b3 = (_a6 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, ...args);
+        return (_b3 = (_a8 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, ...args);
       }
       onResponseError(...args) {
-        var _a6, _b3;
+        var _a8, _b3;
         this.#onErrorCalled = true;
-        return (_b3 = (_a6 = this.#handler).onResponseError) == null ? void 0 : _b3.call(_a6, ...args);
+        return (_b3 = (_a8 = this.#handler).onResponseError) == null ? void 0 : _b3.call(_a8, ...args);
       }
       /**
        * @deprecated
@@ -30412,15 +30412,15 @@ var require_redirect_handler = __commonJS({
         }
       }
       onRequestStart(controller, context) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a6, controller, { ...context, history: this.history });
+        var _a8, _b3;
+        (_b3 = (_a8 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a8, controller, { ...context, history: this.history });
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, socket);
+        var _a8, _b3;
+        (_b3 = (_a8 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (this.opts.throwOnMaxRedirect && this.history.length >= this.maxRedirections) {
           throw new Error("max redirects");
         }
@@ -30443,7 +30443,7 @@ var require_redirect_handler = __commonJS({
           this.history.push(new URL(this.opts.path, this.opts.origin));
         }
         if (!this.location) {
-          (_b3 = (_a6 = this.handler).onResponseStart) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, statusMessage);
+          (_b3 = (_a8 = this.handler).onResponseStart) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, statusMessage);
           return;
         }
         const { origin, pathname, search } = util2.parseURL(new URL(this.location, this.opts.origin && new URL(this.opts.path, this.opts.origin)));
@@ -30460,10 +30460,10 @@ var require_redirect_handler = __commonJS({
         this.opts.query = null;
       }
       onResponseData(controller, chunk) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (this.location) {
         } else {
-          (_b3 = (_a6 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a6, controller, chunk);
+          (_b3 = (_a8 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a8, controller, chunk);
         }
       }
       onResponseEnd(controller, trailers) {
@@ -30474,8 +30474,8 @@ var require_redirect_handler = __commonJS({
         }
       }
       onResponseError(controller, error) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a6, controller, error);
+        var _a8, _b3;
+        (_b3 = (_a8 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a8, controller, error);
       }
     };
     function shouldRemoveHeader(header2, removeContent, unknownOrigin) {
@@ -30574,16 +30574,16 @@ var require_response_error = __commonJS({
         }
       }
       onResponseData(controller, chunk) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (__privateGet(this, _statusCode) < 400) {
           return super.onResponseData(controller, chunk);
         }
-        __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a6 = __privateGet(this, _decoder)) == null ? void 0 : _a6.decode(chunk, { stream: true })) != null ? _b3 : ""));
+        __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a8 = __privateGet(this, _decoder)) == null ? void 0 : _a8.decode(chunk, { stream: true })) != null ? _b3 : ""));
       }
       onResponseEnd(controller, trailers) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (__privateGet(this, _statusCode) >= 400) {
-          __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a6 = __privateGet(this, _decoder)) == null ? void 0 : _a6.decode(void 0, { stream: false })) != null ? _b3 : ""));
+          __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a8 = __privateGet(this, _decoder)) == null ? void 0 : _a8.decode(void 0, { stream: false })) != null ? _b3 : ""));
           if (__privateMethod(this, _ResponseErrorHandler_instances, checkContentType_fn).call(this, "application/json")) {
             try {
               __privateSet(this, _body, JSON.parse(__privateGet(this, _body)));
@@ -30617,8 +30617,8 @@ var require_response_error = __commonJS({
     _body = new WeakMap();
     _ResponseErrorHandler_instances = new WeakSet();
     checkContentType_fn = function(contentType) {
-      var _a6;
-      return ((_a6 = __privateGet(this, _contentType)) != null ? _a6 : "").indexOf(contentType) === 0;
+      var _a8;
+      return ((_a8 = __privateGet(this, _contentType)) != null ? _a8 : "").indexOf(contentType) === 0;
     };
     module2.exports = () => {
       return (dispatch) => {
@@ -30835,8 +30835,8 @@ var require_dns = __commonJS({
         return this.#records.size;
       }
       get(hostname) {
-        var _a6;
-        return (_a6 = this.#records.get(hostname)) != null ? _a6 : null;
+        var _a8;
+        return (_a8 = this.#records.get(hostname)) != null ? _a8 : null;
       }
       set(hostname, records) {
         this.#records.set(hostname, records);
@@ -30860,12 +30860,12 @@ var require_dns = __commonJS({
         __publicField(this, "lookup", null);
         __publicField(this, "pick", null);
         __publicField(this, "storage", null);
-        var _a6, _b3, _c;
+        var _a8, _b3, _c;
         __privateSet(this, _maxTTL, opts.maxTTL);
         __privateSet(this, _maxItems, opts.maxItems);
         this.dualStack = opts.dualStack;
         this.affinity = opts.affinity;
-        this.lookup = (_a6 = opts.lookup) != null ? _a6 : __privateMethod(this, _DNSInstance_instances, defaultLookup_fn);
+        this.lookup = (_a8 = opts.lookup) != null ? _a8 : __privateMethod(this, _DNSInstance_instances, defaultLookup_fn);
         this.pick = (_b3 = opts.pick) != null ? _b3 : __privateMethod(this, _DNSInstance_instances, defaultPick_fn);
         this.storage = (_c = opts.storage) != null ? _c : new DNSStorage(opts);
       }
@@ -30936,8 +30936,8 @@ var require_dns = __commonJS({
         }
       }
       pickFamily(origin, ipFamily) {
-        var _a6, _b3;
-        const records = (_a6 = this.storage.get(origin.hostname)) == null ? void 0 : _a6.records;
+        var _a8, _b3;
+        const records = (_a8 = this.storage.get(origin.hostname)) == null ? void 0 : _a8.records;
         if (!records) {
           return null;
         }
@@ -30961,7 +30961,7 @@ var require_dns = __commonJS({
         return ip;
       }
       setRecords(origin, addresses) {
-        var _a6;
+        var _a8;
         const timestamp = Date.now();
         const records = { records: { 4: null, 6: null } };
         let minTTL = __privateGet(this, _maxTTL);
@@ -30973,7 +30973,7 @@ var require_dns = __commonJS({
           } else {
             record2.ttl = __privateGet(this, _maxTTL);
           }
-          const familyRecords = (_a6 = records.records[record2.family]) != null ? _a6 : { ips: [] };
+          const familyRecords = (_a8 = records.records[record2.family]) != null ? _a8 : { ips: [] };
           familyRecords.ips.push(record2);
           records.records[record2.family] = familyRecords;
         }
@@ -31010,7 +31010,7 @@ var require_dns = __commonJS({
       );
     };
     defaultPick_fn = function(origin, hostnameRecords, affinity) {
-      var _a6;
+      var _a8;
       let ip = null;
       const { records, offset } = hostnameRecords;
       let family;
@@ -31041,7 +31041,7 @@ var require_dns = __commonJS({
         family.offset++;
       }
       const position = family.offset % family.ips.length;
-      ip = (_a6 = family.ips[position]) != null ? _a6 : null;
+      ip = (_a8 = family.ips[position]) != null ? _a8 : null;
       if (ip == null) {
         return ip;
       }
@@ -31113,7 +31113,7 @@ var require_dns = __commonJS({
       }
     };
     module2.exports = (interceptorOpts) => {
-      var _a6, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k;
+      var _a8, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k;
       if ((interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) != null && (typeof (interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) !== "number" || (interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) < 0)) {
         throw new InvalidArgumentError2("Invalid maxTTL. Must be a positive number");
       }
@@ -31134,7 +31134,7 @@ var require_dns = __commonJS({
       if ((interceptorOpts == null ? void 0 : interceptorOpts.pick) != null && typeof (interceptorOpts == null ? void 0 : interceptorOpts.pick) !== "function") {
         throw new InvalidArgumentError2("Invalid pick. Must be a function");
       }
-      if ((interceptorOpts == null ? void 0 : interceptorOpts.storage) != null && (typeof ((_a6 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _a6.get) !== "function" || typeof ((_b3 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _b3.set) !== "function" || typeof ((_c = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _c.full) !== "function" || typeof ((_d = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _d.delete) !== "function")) {
+      if ((interceptorOpts == null ? void 0 : interceptorOpts.storage) != null && (typeof ((_a8 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _a8.get) !== "function" || typeof ((_b3 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _b3.set) !== "function" || typeof ((_c = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _c.full) !== "function" || typeof ((_d = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _d.delete) !== "function")) {
         throw new InvalidArgumentError2("Invalid storage. Must be a object with methods: { get, set, full, delete }");
       }
       const dualStack = (_e3 = interceptorOpts == null ? void 0 : interceptorOpts.dualStack) != null ? _e3 : true;
@@ -31288,8 +31288,8 @@ var require_cache = __commonJS({
       invalidDirectives.add(key);
     }
     function hasInvalidCacheControlDirective(directives, key) {
-      var _a6;
-      return ((_a6 = directives[kInvalidCacheControlDirectives]) == null ? void 0 : _a6.has(key)) === true;
+      var _a8;
+      return ((_a8 = directives[kInvalidCacheControlDirectives]) == null ? void 0 : _a8.has(key)) === true;
     }
     function getMalformedRestrictiveDirectiveName(key) {
       for (const directiveName of RESTRICTIVE_DIRECTIVE_NAMES) {
@@ -32317,14 +32317,14 @@ var require_cache_handler = __commonJS({
         this.#handler = handler;
       }
       onRequestStart(controller, context) {
-        var _a6, _b3, _c;
-        (_a6 = this.#writeStream) == null ? void 0 : _a6.destroy();
+        var _a8, _b3, _c;
+        (_a8 = this.#writeStream) == null ? void 0 : _a8.destroy();
         this.#writeStream = void 0;
         (_c = (_b3 = this.#handler).onRequestStart) == null ? void 0 : _c.call(_b3, controller, context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, socket);
+        var _a8, _b3;
+        (_b3 = (_a8 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, socket);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -32333,11 +32333,11 @@ var require_cache_handler = __commonJS({
        * @param {string} statusMessage
        */
       onResponseStart(controller, statusCode, resHeaders, statusMessage) {
-        var _a6;
+        var _a8;
         const downstreamOnHeaders = () => {
-          var _a7, _b3;
-          return (_b3 = (_a7 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(
-            _a7,
+          var _a9, _b3;
+          return (_b3 = (_a9 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(
+            _a9,
             controller,
             statusCode,
             resHeaders,
@@ -32381,7 +32381,7 @@ var require_cache_handler = __commonJS({
         }
         const apparentAge = resDate ? Math.max(0, now - resDate.getTime()) : 0;
         const currentAge = Math.max(apparentAge, resAge != null ? resAge : 0);
-        const staleAt = (_a6 = determineStaleAt(this.#cacheType, now, resAge, resHeaders, resDate, cacheControlDirectives)) != null ? _a6 : this.#cacheByDefault;
+        const staleAt = (_a8 = determineStaleAt(this.#cacheType, now, resAge, resHeaders, resDate, cacheControlDirectives)) != null ? _a8 : this.#cacheByDefault;
         if (staleAt === void 0 || currentAge >= staleAt) {
           if (cacheControlHeader || staleAt !== void 0) {
             deleteCachedValueIfNotModified(statusCode, this.#store, this.#cacheKey);
@@ -32432,10 +32432,10 @@ var require_cache_handler = __commonJS({
             if (typeof cachedValue.body.values === "function") {
               const bodyIterator = cachedValue.body.values();
               const streamCachedBody = () => {
-                var _a7, _b3;
+                var _a9, _b3;
                 for (const chunk of bodyIterator) {
                   const full = this.#writeStream.write(chunk) === false;
-                  (_b3 = (_a7 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a7, controller, chunk);
+                  (_b3 = (_a9 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a9, controller, chunk);
                   if (full) {
                     break;
                   }
@@ -32454,9 +32454,9 @@ var require_cache_handler = __commonJS({
               streamCachedBody();
             } else if (typeof cachedValue.body.on === "function") {
               cachedValue.body.on("data", (chunk) => {
-                var _a7, _b3;
+                var _a9, _b3;
                 this.#writeStream.write(chunk);
-                (_b3 = (_a7 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a7, controller, chunk);
+                (_b3 = (_a9 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a9, controller, chunk);
               }).on("end", () => {
                 this.#writeStream.end();
               }).on("error", () => {
@@ -32500,28 +32500,28 @@ var require_cache_handler = __commonJS({
         }
       }
       onResponseData(controller, chunk) {
-        var _a6, _b3, _c;
-        if (((_a6 = this.#writeStream) == null ? void 0 : _a6.write(chunk)) === false) {
+        var _a8, _b3, _c;
+        if (((_a8 = this.#writeStream) == null ? void 0 : _a8.write(chunk)) === false) {
           controller.pause();
         }
         (_c = (_b3 = this.#handler).onResponseData) == null ? void 0 : _c.call(_b3, controller, chunk);
       }
       onResponseEnd(controller, trailers) {
-        var _a6, _b3, _c;
-        (_a6 = this.#writeStream) == null ? void 0 : _a6.end();
+        var _a8, _b3, _c;
+        (_a8 = this.#writeStream) == null ? void 0 : _a8.end();
         (_c = (_b3 = this.#handler).onResponseEnd) == null ? void 0 : _c.call(_b3, controller, trailers);
       }
       onResponseError(controller, err2) {
-        var _a6, _b3, _c;
-        (_a6 = this.#writeStream) == null ? void 0 : _a6.destroy(err2);
+        var _a8, _b3, _c;
+        (_a8 = this.#writeStream) == null ? void 0 : _a8.destroy(err2);
         this.#writeStream = void 0;
         (_c = (_b3 = this.#handler).onResponseError) == null ? void 0 : _c.call(_b3, controller, err2);
       }
     };
     function deleteCachedValue(store, cacheKey3) {
-      var _a6, _b3;
+      var _a8, _b3;
       try {
-        (_b3 = (_a6 = store.delete(cacheKey3)) == null ? void 0 : _a6.catch) == null ? void 0 : _b3.call(_a6, noop);
+        (_b3 = (_a8 = store.delete(cacheKey3)) == null ? void 0 : _a8.catch) == null ? void 0 : _b3.call(_a8, noop);
       } catch {
       }
     }
@@ -32863,12 +32863,12 @@ var require_memory_cache_store = __commonJS({
        * @param {CacheKey} key
        */
       delete(key) {
-        var _a6;
+        var _a8;
         if (typeof key !== "object") {
           throw new TypeError(`expected key to be object, got ${typeof key}`);
         }
         const topLevelKey = `${key.origin}:${key.path}`;
-        for (const entry of (_a6 = this.#entries.get(topLevelKey)) != null ? _a6 : []) {
+        for (const entry of (_a8 = this.#entries.get(topLevelKey)) != null ? _a8 : []) {
           this.#size -= entry.size;
           this.#count -= 1;
         }
@@ -32884,12 +32884,12 @@ var require_memory_cache_store = __commonJS({
       }
     }
     function varyMatches(key, entry) {
-      var _a6;
+      var _a8;
       if (entry.vary == null) {
         return true;
       }
       for (const headerName in entry.vary) {
-        if (Object.hasOwn(entry.vary, headerName) && !headerValueEquals((_a6 = key.headers) == null ? void 0 : _a6[headerName], entry.vary[headerName])) {
+        if (Object.hasOwn(entry.vary, headerName) && !headerValueEquals((_a8 = key.headers) == null ? void 0 : _a8[headerName], entry.vary[headerName])) {
           return false;
         }
       }
@@ -32957,11 +32957,11 @@ var require_cache_revalidation_handler = __commonJS({
         this.#context = context;
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a6, _b3;
-        (_b3 = (_a6 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, socket);
+        var _a8, _b3;
+        (_b3 = (_a8 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a6, _b3, _c, _d;
+        var _a8, _b3, _c, _d;
         assert(this.#callback != null);
         this.#successful = statusCode === 304 || this.#allowErrorStatusCodes && statusCode >= 500 && statusCode <= 504;
         this.#callback(this.#successful, this.#context, statusCode, headers);
@@ -32969,7 +32969,7 @@ var require_cache_revalidation_handler = __commonJS({
         if (this.#successful) {
           return true;
         }
-        (_b3 = (_a6 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a6, controller, this.#context);
+        (_b3 = (_a8 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a8, controller, this.#context);
         (_d = (_c = this.#handler).onResponseStart) == null ? void 0 : _d.call(
           _c,
           controller,
@@ -32979,18 +32979,18 @@ var require_cache_revalidation_handler = __commonJS({
         );
       }
       onResponseData(controller, chunk) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (this.#successful) {
           return;
         }
-        return (_b3 = (_a6 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a6, controller, chunk);
+        return (_b3 = (_a8 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a8, controller, chunk);
       }
       onResponseEnd(controller, trailers) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (this.#successful) {
           return;
         }
-        (_b3 = (_a6 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, controller, trailers);
+        (_b3 = (_a8 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, controller, trailers);
       }
       onResponseError(controller, err2) {
         if (this.#successful) {
@@ -33070,11 +33070,11 @@ var require_cache2 = __commonJS({
       return false;
     }
     function needsRevalidation(result, cacheControlDirectives, { headers = {} }) {
-      var _a6;
+      var _a8;
       if (cacheControlDirectives == null ? void 0 : cacheControlDirectives["no-cache"]) {
         return true;
       }
-      if (((_a6 = result.cacheControlDirectives) == null ? void 0 : _a6["no-cache"]) && !Array.isArray(result.cacheControlDirectives["no-cache"])) {
+      if (((_a8 = result.cacheControlDirectives) == null ? void 0 : _a8["no-cache"]) && !Array.isArray(result.cacheControlDirectives["no-cache"])) {
         return true;
       }
       if (headers["if-modified-since"] || headers["if-none-match"]) {
@@ -33083,8 +33083,8 @@ var require_cache2 = __commonJS({
       return false;
     }
     function staleResponseRequiresRevalidation(result, cacheType) {
-      var _a6, _b3, _c;
-      return ((_a6 = result.cacheControlDirectives) == null ? void 0 : _a6["must-revalidate"]) === true || cacheType === "shared" && (((_b3 = result.cacheControlDirectives) == null ? void 0 : _b3["proxy-revalidate"]) === true || // https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10
+      var _a8, _b3, _c;
+      return ((_a8 = result.cacheControlDirectives) == null ? void 0 : _a8["must-revalidate"]) === true || cacheType === "shared" && (((_b3 = result.cacheControlDirectives) == null ? void 0 : _b3["proxy-revalidate"]) === true || // https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10
       // s-maxage implies proxy-revalidate for shared caches.
       ((_c = result.cacheControlDirectives) == null ? void 0 : _c["s-maxage"]) !== void 0);
     }
@@ -33103,9 +33103,9 @@ var require_cache2 = __commonJS({
       return headers["cache-control"] !== void 0;
     }
     function deleteCachedValue(store, cacheKey3) {
-      var _a6, _b3;
+      var _a8, _b3;
       try {
-        (_b3 = (_a6 = store.delete(cacheKey3)) == null ? void 0 : _a6.catch) == null ? void 0 : _b3.call(_a6, nop);
+        (_b3 = (_a8 = store.delete(cacheKey3)) == null ? void 0 : _a8.catch) == null ? void 0 : _b3.call(_a8, nop);
       } catch {
       }
     }
@@ -33116,10 +33116,10 @@ var require_cache2 = __commonJS({
       }
     }
     function makeRevalidationHeaders(opts, result) {
-      var _a6;
+      var _a8;
       const headers = {
         ...opts.headers,
-        "if-modified-since": (_a6 = getUsableLastModified(result.headers)) != null ? _a6 : new Date(result.cachedAt).toUTCString()
+        "if-modified-since": (_a8 = getUsableLastModified(result.headers)) != null ? _a8 : new Date(result.cachedAt).toUTCString()
       };
       if (result.etag) {
         headers["if-none-match"] = result.etag;
@@ -33150,8 +33150,8 @@ var require_cache2 = __commonJS({
       return false;
     }
     function withinStaleWhileRevalidateWindow(result, cacheType) {
-      var _a6;
-      const staleWhileRevalidate = (_a6 = result.cacheControlDirectives) == null ? void 0 : _a6["stale-while-revalidate"];
+      var _a8;
+      const staleWhileRevalidate = (_a8 = result.cacheControlDirectives) == null ? void 0 : _a8["stale-while-revalidate"];
       if (!staleWhileRevalidate || staleResponseRequiresRevalidation(result, cacheType)) {
         return false;
       }
@@ -33190,8 +33190,8 @@ var require_cache2 = __commonJS({
       return dispatch(opts, new CacheHandler(globalOpts, cacheKey3, handler));
     }
     function sendCachedValue(handler, opts, result, age, context, isStale2) {
-      var _a6, _b3, _c;
-      const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a6 = result.body) != null ? _a6 : []);
+      var _a8, _b3, _c;
+      const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a8 = result.body) != null ? _a8 : []);
       assert(!stream.destroyed, "stream should not be destroyed");
       assert(!stream.readableDidRead, "stream should not be readableDidRead");
       const controller = {
@@ -33223,9 +33223,9 @@ var require_cache2 = __commonJS({
           }
         }
       }).on("close", function() {
-        var _a7;
+        var _a9;
         if (!this.errored) {
-          (_a7 = handler.onResponseEnd) == null ? void 0 : _a7.call(handler, controller, {});
+          (_a9 = handler.onResponseEnd) == null ? void 0 : _a9.call(handler, controller, {});
         }
       });
       (_b3 = handler.onRequestStart) == null ? void 0 : _b3.call(handler, controller, context);
@@ -33241,13 +33241,13 @@ var require_cache2 = __commonJS({
         stream.destroy();
       } else {
         stream.on("data", function(chunk) {
-          var _a7;
-          (_a7 = handler.onResponseData) == null ? void 0 : _a7.call(handler, controller, chunk);
+          var _a9;
+          (_a9 = handler.onResponseData) == null ? void 0 : _a9.call(handler, controller, chunk);
         });
       }
     }
     function handleResult(dispatch, globalOpts, cacheKey3, handler, opts, reqCacheControl, result) {
-      var _a6;
+      var _a8;
       if (!result) {
         return handleUncachedResponse(dispatch, globalOpts, cacheKey3, handler, opts, reqCacheControl);
       }
@@ -33300,7 +33300,7 @@ var require_cache2 = __commonJS({
         }
         let withinStaleIfErrorThreshold = false;
         if (!staleResponseRequiresRevalidation(result, globalOpts.type)) {
-          const staleIfErrorExpiry = (_a6 = result.cacheControlDirectives["stale-if-error"]) != null ? _a6 : reqCacheControl == null ? void 0 : reqCacheControl["stale-if-error"];
+          const staleIfErrorExpiry = (_a8 = result.cacheControlDirectives["stale-if-error"]) != null ? _a8 : reqCacheControl == null ? void 0 : reqCacheControl["stale-if-error"];
           if (staleIfErrorExpiry) {
             withinStaleIfErrorThreshold = now < result.staleAt + staleIfErrorExpiry * 1e3;
           }
@@ -33376,7 +33376,7 @@ var require_cache2 = __commonJS({
       }
       return (dispatch) => {
         return (opts2, handler) => {
-          var _a6;
+          var _a8;
           if (!opts2.origin || arrayIncludes(safeMethodsToNotCache, opts2.method)) {
             return dispatch(opts2, handler);
           }
@@ -33403,7 +33403,7 @@ var require_cache2 = __commonJS({
             ...opts2,
             headers: normalizeHeaders(opts2)
           };
-          const reqCacheControl = ((_a6 = opts2.headers) == null ? void 0 : _a6["cache-control"]) ? parseCacheControlHeader(opts2.headers["cache-control"]) : hasPragmaNoCache(opts2.headers) ? { "no-cache": true } : void 0;
+          const reqCacheControl = ((_a8 = opts2.headers) == null ? void 0 : _a8["cache-control"]) ? parseCacheControlHeader(opts2.headers["cache-control"]) : hasPragmaNoCache(opts2.headers) ? { "no-cache": true } : void 0;
           if (reqCacheControl == null ? void 0 : reqCacheControl["no-store"]) {
             return dispatch(opts2, handler);
           }
@@ -33474,24 +33474,24 @@ var require_decompress = __commonJS({
         this.#onResume();
       }
       abort(reason2) {
-        var _a6;
-        (_a6 = this.target) == null ? void 0 : _a6.abort(reason2);
+        var _a8;
+        (_a8 = this.target) == null ? void 0 : _a8.abort(reason2);
         this.#onAbort(reason2);
       }
       get paused() {
         return this.#paused;
       }
       get aborted() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.target) == null ? void 0 : _a6.aborted) != null ? _b3 : false;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.target) == null ? void 0 : _a8.aborted) != null ? _b3 : false;
       }
       get reason() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.target) == null ? void 0 : _a6.reason) != null ? _b3 : null;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.target) == null ? void 0 : _a8.reason) != null ? _b3 : null;
       }
       get rawHeaders() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.target) == null ? void 0 : _a6.rawHeaders) != null ? _b3 : null;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.target) == null ? void 0 : _a8.rawHeaders) != null ? _b3 : null;
       }
       set rawHeaders(value) {
         if (this.target) {
@@ -33499,8 +33499,8 @@ var require_decompress = __commonJS({
         }
       }
       get rawTrailers() {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.target) == null ? void 0 : _a6.rawTrailers) != null ? _b3 : null;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.target) == null ? void 0 : _a8.rawTrailers) != null ? _b3 : null;
       }
       set rawTrailers(value) {
         if (this.target) {
@@ -33724,18 +33724,18 @@ var require_decompress = __commonJS({
       }
     };
     pauseUpstream_fn = function() {
-      var _a6;
+      var _a8;
       if (!__privateGet(this, _upstreamPaused) && !__privateGet(this, _terminated)) {
         __privateSet(this, _upstreamPaused, true);
-        (_a6 = __privateGet(this, _controller).target) == null ? void 0 : _a6.pause();
+        (_a8 = __privateGet(this, _controller).target) == null ? void 0 : _a8.pause();
       }
     };
     resumeUpstreamIfNeeded_fn = function() {
-      var _a6;
+      var _a8;
       if (__privateGet(this, _upstreamPaused) && !__privateGet(this, _controller).paused && !__privateGet(this, _inputBackpressured)) {
         __privateSet(this, _upstreamPaused, false);
         if (!__privateGet(this, _inputEnded)) {
-          (_a6 = __privateGet(this, _controller).target) == null ? void 0 : _a6.resume();
+          (_a8 = __privateGet(this, _controller).target) == null ? void 0 : _a8.resume();
         }
       }
     };
@@ -34006,14 +34006,14 @@ var require_deduplication_handler = __commonJS({
        * @returns {boolean}
        */
       addWaitingHandler(handler) {
-        var _a6, _b3;
+        var _a8, _b3;
         if (__privateGet(this, _completed) || __privateGet(this, _responseDataStarted)) {
           return false;
         }
         const waitingHandler = __privateMethod(this, _DeduplicationHandler_instances, createWaitingHandler_fn).call(this, handler);
         const waitingController = waitingHandler.controller;
         try {
-          (_a6 = handler.onRequestStart) == null ? void 0 : _a6.call(handler, waitingController, null);
+          (_a8 = handler.onRequestStart) == null ? void 0 : _a8.call(handler, waitingController, null);
           if (waitingController.aborted) {
             waitingHandler.done = true;
             return true;
@@ -34041,9 +34041,9 @@ var require_deduplication_handler = __commonJS({
        * @param {any} context
        */
       onRequestStart(controller, context) {
-        var _a6, _b3;
+        var _a8, _b3;
         __privateSet(this, _controller, controller);
-        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b3.call(_a6, controller, context);
+        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b3.call(_a8, controller, context);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -34052,8 +34052,8 @@ var require_deduplication_handler = __commonJS({
        * @param {Socket} socket
        */
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a6, _b3;
-        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, socket);
+        var _a8, _b3;
+        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, socket);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -34062,12 +34062,12 @@ var require_deduplication_handler = __commonJS({
        * @param {string} statusMessage
        */
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a6, _b3, _c;
+        var _a8, _b3, _c;
         __privateSet(this, _responseStarted, true);
         __privateSet(this, _statusCode, statusCode);
         __privateSet(this, _headers, headers);
         __privateSet(this, _statusMessage, statusMessage);
-        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onResponseStart) == null ? void 0 : _b3.call(_a6, controller, statusCode, headers, statusMessage);
+        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onResponseStart) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, statusMessage);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           const { handler, controller: waitingController } = waitingHandler;
           if (waitingHandler.done || waitingController.aborted) {
@@ -34095,12 +34095,12 @@ var require_deduplication_handler = __commonJS({
        * @param {Buffer} chunk
        */
       onResponseData(controller, chunk) {
-        var _a6, _b3, _c;
+        var _a8, _b3, _c;
         if (__privateGet(this, _aborted) || __privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _responseDataStarted, true);
-        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onResponseData) == null ? void 0 : _b3.call(_a6, controller, chunk);
+        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onResponseData) == null ? void 0 : _b3.call(_a8, controller, chunk);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           const { handler, controller: waitingController } = waitingHandler;
           if (waitingHandler.done || waitingController.aborted) {
@@ -34128,12 +34128,12 @@ var require_deduplication_handler = __commonJS({
        * @param {object} trailers
        */
       onResponseEnd(controller, trailers) {
-        var _a6, _b3, _c, _d, _e3;
+        var _a8, _b3, _c, _d, _e3;
         if (__privateGet(this, _aborted) || __privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _completed, true);
-        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onResponseEnd) == null ? void 0 : _b3.call(_a6, controller, trailers);
+        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onResponseEnd) == null ? void 0 : _b3.call(_a8, controller, trailers);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           if (waitingHandler.done || waitingHandler.controller.aborted) {
             waitingHandler.done = true;
@@ -34162,13 +34162,13 @@ var require_deduplication_handler = __commonJS({
        * @param {Error} err
        */
       onResponseError(controller, err2) {
-        var _a6, _b3, _c;
+        var _a8, _b3, _c;
         if (__privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _aborted, true);
         __privateSet(this, _completed, true);
-        (_b3 = (_a6 = __privateGet(this, _primaryHandler)).onResponseError) == null ? void 0 : _b3.call(_a6, controller, err2);
+        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onResponseError) == null ? void 0 : _b3.call(_a8, controller, err2);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           __privateMethod(this, _DeduplicationHandler_instances, errorWaitingHandler_fn).call(this, waitingHandler, err2);
         }
@@ -34209,7 +34209,7 @@ var require_deduplication_handler = __commonJS({
       };
       waitingHandler.controller = {
         resume: () => {
-          var _a6, _b3;
+          var _a8, _b3;
           if (state.aborted) {
             return;
           }
@@ -34217,7 +34217,7 @@ var require_deduplication_handler = __commonJS({
           __privateMethod(this, _DeduplicationHandler_instances, flushWaitingHandler_fn).call(this, waitingHandler);
           if (__privateGet(this, _completed) && waitingHandler.pendingTrailers && waitingHandler.bufferedChunks.length === 0 && !state.paused && !state.aborted) {
             try {
-              (_b3 = (_a6 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _b3.call(_a6, waitingHandler.controller, waitingHandler.pendingTrailers);
+              (_b3 = (_a8 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, waitingHandler.controller, waitingHandler.pendingTrailers);
             } catch {
             }
             waitingHandler.pendingTrailers = null;
@@ -34273,13 +34273,13 @@ var require_deduplication_handler = __commonJS({
      * @param {WaitingHandler} waitingHandler
      */
     flushWaitingHandler_fn = function(waitingHandler) {
-      var _a6;
+      var _a8;
       const { handler, controller } = waitingHandler;
       while (!waitingHandler.done && !controller.aborted && !controller.paused && waitingHandler.bufferedChunks.length > 0) {
         const bufferedChunk = waitingHandler.bufferedChunks.shift();
         waitingHandler.bufferedBytes -= bufferedChunk.length;
         try {
-          (_a6 = handler.onResponseData) == null ? void 0 : _a6.call(handler, controller, bufferedChunk);
+          (_a8 = handler.onResponseData) == null ? void 0 : _a8.call(handler, controller, bufferedChunk);
         } catch {
         }
         if (controller.aborted) {
@@ -34296,7 +34296,7 @@ var require_deduplication_handler = __commonJS({
      * @param {Error} err
      */
     errorWaitingHandler_fn = function(waitingHandler, err2) {
-      var _a6, _b3;
+      var _a8, _b3;
       if (waitingHandler.done) {
         return;
       }
@@ -34306,7 +34306,7 @@ var require_deduplication_handler = __commonJS({
       waitingHandler.bufferedBytes = 0;
       try {
         waitingHandler.controller.abort(err2);
-        (_b3 = (_a6 = waitingHandler.handler).onResponseError) == null ? void 0 : _b3.call(_a6, waitingHandler.controller, err2);
+        (_b3 = (_a8 = waitingHandler.handler).onResponseError) == null ? void 0 : _b3.call(_a8, waitingHandler.controller, err2);
       } catch {
       }
     };
@@ -34411,8 +34411,8 @@ var require_sqlite_cache_store = __commonJS({
     var DatabaseSync;
     var VERSION3 = 3;
     var MAX_ENTRY_SIZE = 2 * 1e3 * 1e3 * 1e3;
-    var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a6;
-    module2.exports = (_a6 = class {
+    var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a8;
+    module2.exports = (_a8 = class {
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.SqliteCacheStoreOpts | undefined} opts
        */
@@ -34452,7 +34452,7 @@ var require_sqlite_cache_store = __commonJS({
          * @type {import('node:sqlite').StatementSync | null}
          */
         __privateAdd(this, _deleteOldValuesQuery);
-        var _a7;
+        var _a9;
         if (opts) {
           if (typeof opts !== "object") {
             throw new TypeError("SqliteCacheStore options must be an object");
@@ -34476,7 +34476,7 @@ var require_sqlite_cache_store = __commonJS({
         if (!DatabaseSync) {
           DatabaseSync = require("sqlite").DatabaseSync;
         }
-        __privateSet(this, _db, new DatabaseSync((_a7 = opts == null ? void 0 : opts.location) != null ? _a7 : ":memory:"));
+        __privateSet(this, _db, new DatabaseSync((_a9 = opts == null ? void 0 : opts.location) != null ? _a9 : ":memory:"));
         __privateGet(this, _db).exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
@@ -34688,7 +34688,7 @@ var require_sqlite_cache_store = __commonJS({
         return total;
       }
     }, _maxEntrySize = new WeakMap(), _maxCount = new WeakMap(), _db = new WeakMap(), _getValuesQuery = new WeakMap(), _updateValueQuery = new WeakMap(), _insertValueQuery = new WeakMap(), _deleteExpiredValuesQuery = new WeakMap(), _deleteByUrlQuery = new WeakMap(), _countEntriesQuery = new WeakMap(), _deleteOldValuesQuery = new WeakMap(), _SqliteCacheStore_instances = new WeakSet(), prune_fn = function() {
-      var _a7;
+      var _a9;
       if (Number.isFinite(__privateGet(this, _maxCount)) && this.size <= __privateGet(this, _maxCount)) {
         return 0;
       }
@@ -34699,7 +34699,7 @@ var require_sqlite_cache_store = __commonJS({
         }
       }
       {
-        const removed = (_a7 = __privateGet(this, _deleteOldValuesQuery)) == null ? void 0 : _a7.run(Math.max(Math.floor(__privateGet(this, _maxCount) * 0.1), 1)).changes;
+        const removed = (_a9 = __privateGet(this, _deleteOldValuesQuery)) == null ? void 0 : _a9.run(Math.max(Math.floor(__privateGet(this, _maxCount) * 0.1), 1)).changes;
         if (removed) {
           return removed;
         }
@@ -34743,7 +34743,7 @@ var require_sqlite_cache_store = __commonJS({
         }
       }
       return void 0;
-    }, _a6);
+    }, _a8);
     function headerValueEquals(lhs, rhs) {
       if (lhs == null && rhs == null) {
         return true;
@@ -34900,7 +34900,7 @@ var require_headers = __commonJS({
        * @param {boolean} isLowerCase
        */
       append(name, value, isLowerCase) {
-        var _a6;
+        var _a8;
         this.sortedMap = null;
         const lowercaseName = isLowerCase ? name : name.toLowerCase();
         const exists2 = this.headersMap.get(lowercaseName);
@@ -34914,7 +34914,7 @@ var require_headers = __commonJS({
           this.headersMap.set(lowercaseName, { name, value });
         }
         if (lowercaseName === "set-cookie") {
-          ((_a6 = this.cookies) != null ? _a6 : this.cookies = []).push(value);
+          ((_a8 = this.cookies) != null ? _a8 : this.cookies = []).push(value);
         }
       }
       /**
@@ -34951,8 +34951,8 @@ var require_headers = __commonJS({
        * @returns {string | null}
        */
       get(name, isLowerCase) {
-        var _a6, _b3;
-        return (_b3 = (_a6 = this.headersMap.get(isLowerCase ? name : name.toLowerCase())) == null ? void 0 : _a6.value) != null ? _b3 : null;
+        var _a8, _b3;
+        return (_b3 = (_a8 = this.headersMap.get(isLowerCase ? name : name.toLowerCase())) == null ? void 0 : _a8.value) != null ? _b3 : null;
       }
       *[Symbol.iterator]() {
         for (const { 0: name, 1: { value } } of this.headersMap) {
@@ -35152,8 +35152,8 @@ var require_headers = __commonJS({
         return [];
       }
       [util2.inspect.custom](depth, options3) {
-        var _a6;
-        (_a6 = options3.depth) != null ? _a6 : options3.depth = depth;
+        var _a8;
+        (_a8 = options3.depth) != null ? _a8 : options3.depth = depth;
         return `Headers ${util2.formatWithOptions(options3, this.#headersList.entries)}`;
       }
       static getHeadersGuard(o2) {
@@ -35328,10 +35328,10 @@ var require_response = __commonJS({
       }
       // Returns response?s URL, if it has one; otherwise the empty string.
       get url() {
-        var _a6;
+        var _a8;
         webidl.brandCheck(this, _Response);
         const urlList = this.#state.urlList;
-        const url3 = (_a6 = urlList[urlList.length - 1]) != null ? _a6 : null;
+        const url3 = (_a8 = urlList[urlList.length - 1]) != null ? _a8 : null;
         if (url3 === null) {
           return "";
         }
@@ -35372,7 +35372,7 @@ var require_response = __commonJS({
       }
       // Returns a clone of response.
       clone() {
-        var _a6;
+        var _a8;
         webidl.brandCheck(this, _Response);
         if (bodyUnusable(this.#state)) {
           throw webidl.errors.exception({
@@ -35381,17 +35381,17 @@ var require_response = __commonJS({
           });
         }
         const clonedResponse = cloneResponse(this.#state);
-        if (this.#state.urlList.length !== 0 && ((_a6 = this.#state.body) == null ? void 0 : _a6.stream)) {
+        if (this.#state.urlList.length !== 0 && ((_a8 = this.#state.body) == null ? void 0 : _a8.stream)) {
           streamRegistry.register(this, new WeakRef(this.#state.body.stream));
         }
         return fromInnerResponse(clonedResponse, getHeadersGuard(this.#headers));
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a6;
+        var _a8;
         if (options3.depth === null) {
           options3.depth = 2;
         }
-        (_a6 = options3.colors) != null ? _a6 : options3.colors = true;
+        (_a8 = options3.colors) != null ? _a8 : options3.colors = true;
         const properties = {
           status: this.status,
           statusText: this.statusText,
@@ -35587,14 +35587,14 @@ var require_response = __commonJS({
       }
     }
     function fromInnerResponse(innerResponse, guard) {
-      var _a6;
+      var _a8;
       const response = new Response(kConstruct);
       setResponseState(response, innerResponse);
       const headers = new Headers(kConstruct);
       setResponseHeaders(response, headers);
       setHeadersList(headers, innerResponse.headersList);
       setHeadersGuard(headers, guard);
-      if (innerResponse.urlList.length !== 0 && ((_a6 = innerResponse.body) == null ? void 0 : _a6.stream)) {
+      if (innerResponse.urlList.length !== 0 && ((_a8 = innerResponse.body) == null ? void 0 : _a8.stream)) {
         streamRegistry.register(response, new WeakRef(innerResponse.body.stream));
       }
       return response;
@@ -35732,7 +35732,7 @@ var require_request2 = __commonJS({
       #state;
       // https://fetch.spec.whatwg.org/#dom-request
       constructor(input, init = void 0) {
-        var _a6, _b3, _c;
+        var _a8, _b3, _c;
         webidl.util.markAsUncloneable(this);
         if (input === kConstruct) {
           return;
@@ -35768,7 +35768,7 @@ var require_request2 = __commonJS({
         }
         const origin = environmentSettingsObject.settingsObject.origin;
         let window2 = "client";
-        if (((_b3 = (_a6 = request2.window) == null ? void 0 : _a6.constructor) == null ? void 0 : _b3.name) === "EnvironmentSettingsObject" && sameOrigin(request2.window, origin)) {
+        if (((_b3 = (_a8 = request2.window) == null ? void 0 : _a8.constructor) == null ? void 0 : _b3.name) === "EnvironmentSettingsObject" && sameOrigin(request2.window, origin)) {
           window2 = request2.window;
         }
         if (init.window != null) {
@@ -36144,11 +36144,11 @@ var require_request2 = __commonJS({
         return fromInnerRequest(clonedRequest, this.#dispatcher, ac.signal, getHeadersGuard(this.#headers));
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a6;
+        var _a8;
         if (options3.depth === null) {
           options3.depth = 2;
         }
-        (_a6 = options3.colors) != null ? _a6 : options3.colors = true;
+        (_a8 = options3.colors) != null ? _a8 : options3.colors = true;
         const properties = {
           method: this.method,
           url: this.url,
@@ -36219,9 +36219,9 @@ var require_request2 = __commonJS({
     Reflect.deleteProperty(Request, "setRequestState");
     mixinBody(Request, getRequestState);
     function makeRequest(init) {
-      var _a6, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y, _z, _A, _B, _C, _D, _E, _F, _G, _H, _I, _J, _K;
+      var _a8, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y, _z, _A, _B, _C, _D, _E, _F, _G, _H, _I, _J, _K;
       return {
-        method: (_a6 = init.method) != null ? _a6 : "GET",
+        method: (_a8 = init.method) != null ? _a8 : "GET",
         localURLsOnly: (_b3 = init.localURLsOnly) != null ? _b3 : false,
         unsafeRequest: (_c = init.unsafeRequest) != null ? _c : false,
         body: (_d = init.body) != null ? _d : null,
@@ -36637,17 +36637,17 @@ var require_fetch = __commonJS({
         this.state = "ongoing";
       }
       terminate(reason2) {
-        var _a6;
+        var _a8;
         if (this.state !== "ongoing") {
           return;
         }
         this.state = "terminated";
-        (_a6 = this.connection) == null ? void 0 : _a6.destroy(reason2);
+        (_a8 = this.connection) == null ? void 0 : _a8.destroy(reason2);
         this.emit("terminated", reason2);
       }
       // https://fetch.spec.whatwg.org/#fetch-controller-abort
       abort(error) {
-        var _a6;
+        var _a8;
         if (this.state !== "ongoing") {
           return;
         }
@@ -36656,15 +36656,15 @@ var require_fetch = __commonJS({
           error = new DOMException("The operation was aborted.", "AbortError");
         }
         this.serializedAbortReason = error;
-        (_a6 = this.connection) == null ? void 0 : _a6.destroy(error);
+        (_a8 = this.connection) == null ? void 0 : _a8.destroy(error);
         this.emit("terminated", error);
       }
     };
     function handleFetchDone(response) {
       finalizeAndReportTiming(response, "fetch");
     }
-    function fetch2(input, init = void 0) {
-      var _a6;
+    function fetch3(input, init = void 0) {
+      var _a8;
       webidl.argumentLengthCheck(arguments, 1, "globalThis.fetch");
       let p3 = createDeferredPromise();
       let requestObject;
@@ -36680,7 +36680,7 @@ var require_fetch = __commonJS({
         return p3.promise;
       }
       const globalObject = request2.client.globalObject;
-      if (((_a6 = globalObject == null ? void 0 : globalObject.constructor) == null ? void 0 : _a6.name) === "ServiceWorkerGlobalScope") {
+      if (((_a8 = globalObject == null ? void 0 : globalObject.constructor) == null ? void 0 : _a8.name) === "ServiceWorkerGlobalScope") {
         request2.serviceWorkers = "none";
       }
       let responseObject = null;
@@ -36725,11 +36725,11 @@ var require_fetch = __commonJS({
       return p3.promise;
     }
     function finalizeAndReportTiming(response, initiatorType = "other") {
-      var _a6;
+      var _a8;
       if (response.type === "error" && response.aborted) {
         return;
       }
-      if (!((_a6 = response.urlList) == null ? void 0 : _a6.length)) {
+      if (!((_a8 = response.urlList) == null ? void 0 : _a8.length)) {
         return;
       }
       const originalURL = response.urlList[0];
@@ -36762,11 +36762,11 @@ var require_fetch = __commonJS({
     }
     var markResourceTiming = performance.markResourceTiming;
     function abortFetch(p3, request2, responseObject, error, controller) {
-      var _a6, _b3;
+      var _a8, _b3;
       if (p3) {
         p3.reject(error);
       }
-      if (((_a6 = request2.body) == null ? void 0 : _a6.stream) != null && isReadable(request2.body.stream)) {
+      if (((_a8 = request2.body) == null ? void 0 : _a8.stream) != null && isReadable(request2.body.stream)) {
         request2.body.stream.cancel(error).catch((err2) => {
           if (err2.code === "ERR_INVALID_STATE") {
             return;
@@ -36795,7 +36795,7 @@ var require_fetch = __commonJS({
       requestObject = null
       // Keep alive to prevent AbortController GC, see #4627
     }) {
-      var _a6, _b3, _c;
+      var _a8, _b3, _c;
       assert(dispatcher);
       let taskDestination = null;
       let crossOriginIsolatedCapability = false;
@@ -36823,7 +36823,7 @@ var require_fetch = __commonJS({
       };
       assert(!request2.body || request2.body.stream);
       if (request2.window === "client") {
-        request2.window = ((_c = (_b3 = (_a6 = request2.client) == null ? void 0 : _a6.globalObject) == null ? void 0 : _b3.constructor) == null ? void 0 : _c.name) === "Window" ? request2.client : "no-window";
+        request2.window = ((_c = (_b3 = (_a8 = request2.client) == null ? void 0 : _a8.globalObject) == null ? void 0 : _b3.constructor) == null ? void 0 : _c.name) === "Window" ? request2.client : "no-window";
       }
       if (request2.origin === "client") {
         request2.origin = request2.client.origin;
@@ -37047,7 +37047,7 @@ var require_fetch = __commonJS({
       }
     }
     function fetchFinale(fetchParams, response) {
-      var _a6;
+      var _a8;
       let timingInfo = fetchParams.timingInfo;
       const processResponseEndOfBody = () => {
         const unsafeEndTime = Date.now();
@@ -37094,7 +37094,7 @@ var require_fetch = __commonJS({
           fetchParams.processResponse = null;
         });
       }
-      const internalResponse = response.type === "error" ? response : (_a6 = response.internalResponse) != null ? _a6 : response;
+      const internalResponse = response.type === "error" ? response : (_a8 = response.internalResponse) != null ? _a8 : response;
       if (internalResponse.body == null) {
         processResponseEndOfBody();
       } else {
@@ -37359,11 +37359,11 @@ var require_fetch = __commonJS({
         abort: null,
         destroyed: false,
         destroy(err2, abort = true) {
-          var _a6;
+          var _a8;
           if (!this.destroyed) {
             this.destroyed = true;
             if (abort) {
-              (_a6 = this.abort) == null ? void 0 : _a6.call(this, err2 != null ? err2 : new DOMException("The operation was aborted.", "AbortError"));
+              (_a8 = this.abort) == null ? void 0 : _a8.call(this, err2 != null ? err2 : new DOMException("The operation was aborted.", "AbortError"));
             }
           }
         }
@@ -37384,12 +37384,12 @@ var require_fetch = __commonJS({
         queueMicrotask(() => fetchParams.processRequestEndOfBody());
       } else if (request2.body != null) {
         const processBodyChunk = async function* (bytes2) {
-          var _a6;
+          var _a8;
           if (isCancelled(fetchParams)) {
             return;
           }
           yield bytes2;
-          (_a6 = fetchParams.processRequestBodyChunkLength) == null ? void 0 : _a6.call(fetchParams, bytes2.byteLength);
+          (_a8 = fetchParams.processRequestBodyChunkLength) == null ? void 0 : _a8.call(fetchParams, bytes2.byteLength);
         };
         const processEndOfBody = () => {
           if (isCancelled(fetchParams)) {
@@ -37459,7 +37459,7 @@ var require_fetch = __commonJS({
         fetchParams.controller.on("terminated", onAborted);
       }
       fetchParams.controller.resume = async () => {
-        var _a6;
+        var _a8;
         while (true) {
           let bytes2;
           let isFailure;
@@ -37482,7 +37482,7 @@ var require_fetch = __commonJS({
             finalizeResponse(fetchParams, response);
             return;
           }
-          timingInfo.decodedBodySize += (_a6 = bytes2 == null ? void 0 : bytes2.byteLength) != null ? _a6 : 0;
+          timingInfo.decodedBodySize += (_a8 = bytes2 == null ? void 0 : bytes2.byteLength) != null ? _a8 : 0;
           if (isFailure) {
             fetchParams.controller.terminate(bytes2);
             return;
@@ -37639,11 +37639,11 @@ var require_fetch = __commonJS({
               this.body.push(null);
             },
             onError(error) {
-              var _a6;
+              var _a8;
               if (this.abort) {
                 fetchParams.controller.off("terminated", this.abort);
               }
-              (_a6 = this.body) == null ? void 0 : _a6.destroy(error);
+              (_a8 = this.body) == null ? void 0 : _a8.destroy(error);
               fetchParams.controller.terminate(error);
               reject(error);
             },
@@ -37702,7 +37702,7 @@ var require_fetch = __commonJS({
       }
     }
     module2.exports = {
-      fetch: fetch2,
+      fetch: fetch3,
       Fetch,
       fetching,
       finalizeAndReportTiming
@@ -38671,7 +38671,7 @@ var require_parse2 = __commonJS({
       };
     }
     function parseUnparsedAttributes(unparsedAttributes, cookieAttributeList = {}) {
-      var _a6;
+      var _a8;
       if (unparsedAttributes.length === 0) {
         return cookieAttributeList;
       }
@@ -38750,7 +38750,7 @@ var require_parse2 = __commonJS({
           cookieAttributeList.sameSite = "Lax";
         }
       } else {
-        (_a6 = cookieAttributeList.unparsed) != null ? _a6 : cookieAttributeList.unparsed = [];
+        (_a8 = cookieAttributeList.unparsed) != null ? _a8 : cookieAttributeList.unparsed = [];
         cookieAttributeList.unparsed.push(`${attributeName}=${attributeValue}`);
       }
       return parseUnparsedAttributes(unparsedAttributes, cookieAttributeList);
@@ -38957,10 +38957,10 @@ var require_events = __commonJS({
         });
       }
       static createFastMessageEvent(type, init) {
-        var _a6, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j;
+        var _a8, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j;
         const messageEvent = new _MessageEvent(kConstruct, type, init);
         messageEvent.#eventInit = init;
-        (_b3 = (_a6 = messageEvent.#eventInit).data) != null ? _b3 : _a6.data = null;
+        (_b3 = (_a8 = messageEvent.#eventInit).data) != null ? _b3 : _a8.data = null;
         (_d = (_c = messageEvent.#eventInit).origin) != null ? _d : _c.origin = "";
         (_f = (_e3 = messageEvent.#eventInit).lastEventId) != null ? _f : _e3.lastEventId = "";
         (_h = (_g = messageEvent.#eventInit).source) != null ? _h : _g.source = null;
@@ -39429,10 +39429,10 @@ var require_frame = __commonJS({
         this.frameData = data;
       }
       createFrame(opcode) {
-        var _a6;
+        var _a8;
         const frameData = this.frameData;
         const maskKey = generateMask();
-        const bodyLength = (_a6 = frameData == null ? void 0 : frameData.byteLength) != null ? _a6 : 0;
+        const bodyLength = (_a8 = frameData == null ? void 0 : frameData.byteLength) != null ? _a8 : 0;
         let payloadLength = bodyLength;
         let offset = 6;
         if (bodyLength > maxUnsigned16Bit) {
@@ -39551,9 +39551,9 @@ var require_connection = __commonJS({
         useParallelQueue: true,
         dispatcher: options3.dispatcher,
         processResponse(response) {
-          var _a6, _b3, _c, _d;
+          var _a8, _b3, _c, _d;
           if (response.type === "error" || response.status !== 101) {
-            if (((_a6 = response.socket) == null ? void 0 : _a6.session) == null) {
+            if (((_a8 = response.socket) == null ? void 0 : _a8.session) == null) {
               failHandshake(handler, response, 1002, "Received network error or non-101 status code.", response.error);
               return;
             }
@@ -39644,21 +39644,21 @@ var require_connection = __commonJS({
       }
     }
     function failHandshake(handler, response, code, reason2, cause) {
-      var _a6;
-      if (((_a6 = response.socket) == null ? void 0 : _a6.session) != null && !response.socket.destroyed) {
+      var _a8;
+      if (((_a8 = response.socket) == null ? void 0 : _a8.session) != null && !response.socket.destroyed) {
         response.socket.destroy();
       }
       failWebsocketConnection(handler, code, reason2, cause);
     }
     function failWebsocketConnection(handler, code, reason2, cause) {
-      var _a6;
+      var _a8;
       if (isEstablished(handler.readyState)) {
         closeWebSocketConnection(handler, code, reason2, false);
       }
       handler.controller.abort();
       if (isConnecting(handler.readyState)) {
         handler.onSocketClose();
-      } else if (((_a6 = handler.socket) == null ? void 0 : _a6.destroyed) === false) {
+      } else if (((_a8 = handler.socket) == null ? void 0 : _a8.destroyed) === false) {
         handler.socket.destroy();
       }
     }
@@ -39780,7 +39780,7 @@ var require_receiver = __commonJS({
        * @param {{ maxFragments?: number, maxPayloadSize?: number }} [options]
        */
       constructor(handler, extensions, options3 = {}) {
-        var _a6, _b3;
+        var _a8, _b3;
         super();
         __privateAdd(this, _ByteParser_instances);
         __privateAdd(this, _buffers, []);
@@ -39800,7 +39800,7 @@ var require_receiver = __commonJS({
         __privateAdd(this, _maxPayloadSize);
         __privateSet(this, _handler, handler);
         __privateSet(this, _extensions, extensions == null ? /* @__PURE__ */ new Map() : extensions);
-        __privateSet(this, _maxFragments, (_a6 = options3.maxFragments) != null ? _a6 : 0);
+        __privateSet(this, _maxFragments, (_a8 = options3.maxFragments) != null ? _a8 : 0);
         __privateSet(this, _maxPayloadSize, (_b3 = options3.maxPayloadSize) != null ? _b3 : 0);
         if (__privateGet(this, _extensions).has("permessage-deflate")) {
           __privateGet(this, _extensions).set("permessage-deflate", new PerMessageDeflate(extensions, options3));
@@ -40248,11 +40248,11 @@ var require_websocket = __commonJS({
     var { WebsocketFrameSend } = require_frame();
     var { channels } = require_diagnostics();
     function getSocketAddress(socket) {
-      var _a6, _b3;
+      var _a8, _b3;
       if (typeof (socket == null ? void 0 : socket.address) === "function") {
         return socket.address();
       }
-      if (typeof ((_b3 = (_a6 = socket == null ? void 0 : socket.session) == null ? void 0 : _a6.socket) == null ? void 0 : _b3.address) === "function") {
+      if (typeof ((_b3 = (_a8 = socket == null ? void 0 : socket.session) == null ? void 0 : _a8.socket) == null ? void 0 : _b3.address) === "function") {
         return socket.session.socket.address();
       }
       return null;
@@ -40540,9 +40540,9 @@ var require_websocket = __commonJS({
      * @see https://websockets.spec.whatwg.org/#feedback-from-the-protocol
      */
     onConnectionEstablished_fn = function(response, parsedExtensions) {
-      var _a6;
+      var _a8;
       __privateGet(this, _handler).socket = response.socket;
-      const webSocketOptions = (_a6 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a6.webSocketOptions;
+      const webSocketOptions = (_a8 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a8.webSocketOptions;
       const maxFragments = webSocketOptions == null ? void 0 : webSocketOptions.maxFragments;
       const maxPayloadSize = webSocketOptions == null ? void 0 : webSocketOptions.maxPayloadSize;
       const parser = new ByteParser(__privateGet(this, _handler), parsedExtensions, {
@@ -40610,11 +40610,11 @@ var require_websocket = __commonJS({
      * @see https://datatracker.ietf.org/doc/html/rfc6455#section-7.1.4
      */
     onSocketClose_fn = function() {
-      var _a6, _b3;
+      var _a8, _b3;
       const wasClean = __privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && __privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED);
       let code = 1005;
       let reason2 = "";
-      const result = (_a6 = __privateGet(this, _parser)) == null ? void 0 : _a6.closingInfo;
+      const result = (_a8 = __privateGet(this, _parser)) == null ? void 0 : _a8.closingInfo;
       if (result && !result.error) {
         code = (_b3 = result.code) != null ? _b3 : 1005;
         reason2 = result.reason;
@@ -40754,7 +40754,7 @@ var require_websocketerror = __commonJS({
       #closeCode;
       #reason;
       constructor(message = "", init = void 0) {
-        var _a6, _b3;
+        var _a8, _b3;
         message = webidl.converters.DOMString(message, "WebSocketError", "message");
         super(message, "WebSocketError");
         if (init === kConstruct) {
@@ -40762,7 +40762,7 @@ var require_websocketerror = __commonJS({
         } else if (init !== null) {
           init = webidl.converters.WebSocketCloseInfo(init);
         }
-        let code = (_a6 = init.closeCode) != null ? _a6 : null;
+        let code = (_a8 = init.closeCode) != null ? _a8 : null;
         const reason2 = (_b3 = init.reason) != null ? _b3 : "";
         validateCloseCodeAndReason(code, reason2);
         if (reason2.length !== 0 && code === null) {
@@ -40941,11 +40941,11 @@ var require_websocketstream = __commonJS({
       }
       // The close( closeInfo ) method steps are:
       close(closeInfo = void 0) {
-        var _a6;
+        var _a8;
         if (closeInfo !== null) {
           closeInfo = webidl.converters.WebSocketCloseInfo(closeInfo);
         }
-        const code = (_a6 = closeInfo.closeCode) != null ? _a6 : null;
+        const code = (_a8 = closeInfo.closeCode) != null ? _a8 : null;
         const reason2 = closeInfo.reason;
         closeWebSocketConnection(__privateGet(this, _handler), code, reason2, true);
       }
@@ -40989,9 +40989,9 @@ var require_websocketstream = __commonJS({
     };
     /** @type {import('../websocket').Handler['onConnectionEstablished']} */
     onConnectionEstablished_fn = function(response, parsedExtensions) {
-      var _a6, _b3, _c, _d, _e3;
+      var _a8, _b3, _c, _d, _e3;
       __privateGet(this, _handler).socket = response.socket;
-      const maxFragments = (_b3 = (_a6 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a6.webSocketOptions) == null ? void 0 : _b3.maxFragments;
+      const maxFragments = (_b3 = (_a8 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a8.webSocketOptions) == null ? void 0 : _b3.maxFragments;
       const maxPayloadSize = (_d = (_c = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _c.webSocketOptions) == null ? void 0 : _d.maxPayloadSize;
       const parser = new ByteParser(__privateGet(this, _handler), parsedExtensions, {
         maxFragments,
@@ -41045,7 +41045,7 @@ var require_websocketstream = __commonJS({
     };
     /** @type {import('../websocket').Handler['onSocketClose']} */
     onSocketClose_fn = function() {
-      var _a6, _b3, _c, _d;
+      var _a8, _b3, _c, _d;
       const wasClean = __privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && __privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED);
       __privateGet(this, _handler).readyState = states.CLOSED;
       if (__privateGet(this, _handshakeAborted)) {
@@ -41054,7 +41054,7 @@ var require_websocketstream = __commonJS({
       if (!__privateGet(this, _handler).wasEverConnected) {
         __privateGet(this, _openedPromise).reject(new WebSocketError("Socket never opened"));
       }
-      const result = (_a6 = __privateGet(this, _parser)) == null ? void 0 : _a6.closingInfo;
+      const result = (_a8 = __privateGet(this, _parser)) == null ? void 0 : _a8.closingInfo;
       let code = (_b3 = result == null ? void 0 : result.code) != null ? _b3 : 1005;
       if (!__privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && !__privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED)) {
         code = 1006;
@@ -41742,17 +41742,17 @@ var require_eventsource = __commonJS({
      * @returns {void}
      */
     reconnect_fn = function() {
-      var _a6;
+      var _a8;
       if (__privateGet(this, _readyState) === CLOSED) return;
       __privateSet(this, _readyState, CONNECTING);
       this.dispatchEvent(new Event("error"));
-      (_a6 = setTimeout(() => {
+      (_a8 = setTimeout(() => {
         if (__privateGet(this, _readyState) !== CONNECTING) return;
         if (__privateGet(this, _state3).lastEventId.length) {
           __privateGet(this, _request).headersList.set("last-event-id", __privateGet(this, _state3).lastEventId, true);
         }
         __privateMethod(this, _EventSource_instances, connect_fn).call(this);
-      }, __privateGet(this, _state3).reconnectionTime)) == null ? void 0 : _a6.unref();
+      }, __privateGet(this, _state3).reconnectionTime)) == null ? void 0 : _a8.unref();
     };
     var EventSource = _EventSource;
     var constantsPropertyDescriptors = {
@@ -41951,7 +41951,7 @@ var require_undici = __commonJS({
       err2.stack = stack ? `${stack}
 ${captureLines}` : capture.stack;
     }
-    module2.exports.fetch = function fetch2(init, options3 = void 0) {
+    module2.exports.fetch = function fetch3(init, options3 = void 0) {
       return fetchImpl(init, options3).catch((err2) => {
         if (currentFilename) {
           appendFetchStackTrace(err2, currentFilename);
@@ -42254,12 +42254,12 @@ function checkComponent(btf, tag) {
 
 // src/btf/reader.ts
 var ELEMENT_SIZES = KINDS.map((kind) => {
-  var _a6;
-  return (_a6 = ELEMENT_SIZE[kind]) != null ? _a6 : 0;
+  var _a8;
+  return (_a8 = ELEMENT_SIZE[kind]) != null ? _a8 : 0;
 });
 var INFO_SIZES = KINDS.map((kind) => {
-  var _a6;
-  return (_a6 = INFO_SIZE[kind]) != null ? _a6 : 0;
+  var _a8;
+  return (_a8 = INFO_SIZE[kind]) != null ? _a8 : 0;
 });
 var FUNC = KINDS.indexOf("FUNC");
 var RESERVED = 1627324416;
@@ -42508,8 +42508,8 @@ var ENCODINGS = {
   ...{ 0: "none", 1: "SIGNED", 2: "CHAR", 4: "BOOL" }
 };
 function intEncoding(word2) {
-  var _a6;
-  const encoding = (_a6 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a6 : "unknown";
+  var _a8;
+  const encoding = (_a8 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a8 : "unknown";
   return { bits: word2 & 255, bitOffset: word2 >>> 16 & 255, encoding };
 }
 function bad(what) {
@@ -42629,7 +42629,7 @@ function checkBtf(bytes2, expectation) {
   return checkParsed(new Btf(bytes2), bytes2.length, expectation);
 }
 function checkParsed(btf, size2, expectation) {
-  var _a6;
+  var _a8;
   if (size2 !== btf.byteLength) {
     throw new Failure("bad-btf", `${size2 - btf.byteLength} bytes follow the end of the BTF.`);
   }
@@ -42638,7 +42638,7 @@ function checkParsed(btf, size2, expectation) {
   for (const type of btf.types()) {
     checkNames(type);
     checkReferences(btf, type);
-    counts.set(type.kind, ((_a6 = counts.get(type.kind)) != null ? _a6 : 0) + 1);
+    counts.set(type.kind, ((_a8 = counts.get(type.kind)) != null ? _a8 : 0) + 1);
     if (isTaskStruct(type)) tasks.push(type);
   }
   checkSizes(btf);
@@ -42841,9 +42841,9 @@ async function decodeBy(invocation2, push, body, programs, damaged, file) {
   judge(invocation2, ending, damaged);
 }
 function judge({ program: program3 }, { status, signal, stderr }, damaged) {
-  var _a6;
+  var _a8;
   if (status === 0) return;
-  const said = printable((_a6 = stderr.trim().split("\n").at(-1)) != null ? _a6 : "");
+  const said = printable((_a8 = stderr.trim().split("\n").at(-1)) != null ? _a8 : "");
   if (/No space left on device/.test(said)) throw noSpace(said);
   throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
 }
@@ -42969,8 +42969,8 @@ var RECIPES = [
 ];
 var FORMAT = 1;
 function fingerprint(recipe) {
-  var _a6;
-  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a6 = recipe.edits) != null ? _a6 : null, recipe.cmake]);
+  var _a8;
+  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a8 = recipe.edits) != null ? _a8 : null, recipe.cmake]);
   return (0, import_node_crypto.createHash)("sha256").update(text3).digest("hex").slice(0, 12);
 }
 
@@ -42987,8 +42987,8 @@ var UPSTREAMS = [
   upstream("xz", "https://git.tukaani.org/xz.git")
 ];
 function parseSource(text3) {
-  var _a6;
-  const [, name, place] = (_a6 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a6 : [];
+  var _a8;
+  const [, name, place] = (_a8 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a8 : [];
   const repository = REPOSITORIES.find((one2) => one2 === name);
   if (!repository || !place) {
     throw bad2(text3, `it begins with one of ${REPOSITORIES.map((one2) => `${one2}=`).join(", ")}`);
@@ -43117,19 +43117,19 @@ async function runGit(platform3, place, timeouts, args, input = "") {
   }
 }
 function lastLine(text3) {
-  var _a6;
-  return (_a6 = text3.trim().split("\n").at(-1)) != null ? _a6 : "";
+  var _a8;
+  return (_a8 = text3.trim().split("\n").at(-1)) != null ? _a8 : "";
 }
 
 // src/toolchain/version.ts
 function versionIn(text3) {
-  var _a6;
-  return (_a6 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a6[1];
+  var _a8;
+  return (_a8 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a8[1];
 }
 function compareVersions(left, right) {
-  var _a6, _b3, _c, _d;
+  var _a8, _b3, _c, _d;
   const [a, b4] = [left, right].map((version) => version.split(".").map(Number));
-  for (let index2 = 0; index2 < Math.max((_a6 = a == null ? void 0 : a.length) != null ? _a6 : 0, (_b3 = b4 == null ? void 0 : b4.length) != null ? _b3 : 0); index2++) {
+  for (let index2 = 0; index2 < Math.max((_a8 = a == null ? void 0 : a.length) != null ? _a8 : 0, (_b3 = b4 == null ? void 0 : b4.length) != null ? _b3 : 0); index2++) {
     const difference2 = ((_c = a == null ? void 0 : a[index2]) != null ? _c : 0) - ((_d = b4 == null ? void 0 : b4[index2]) != null ? _d : 0);
     if (difference2 !== 0) return difference2;
   }
@@ -43141,11 +43141,11 @@ function atLeast(version, least) {
 
 // src/toolchain/build-tool.ts
 async function buildTool(platform3, recipe, work, options3) {
-  var _a6;
+  var _a8;
   const [source2, build2, finished] = [(0, import_node_path3.join)(work, "source"), (0, import_node_path3.join)(work, "build"), (0, import_node_path3.join)(work, "tool")];
   options3.stage("sources");
   await fetchSources(platform3, recipe, options3.sources, source2, options3);
-  for (const edit of (_a6 = recipe.edits) != null ? _a6 : []) await change(source2, edit, recipe);
+  for (const edit of (_a8 = recipe.edits) != null ? _a8 : []) await change(source2, edit, recipe);
   options3.stage("configure");
   await cmake(platform3, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
   options3.stage("compile");
@@ -43309,8 +43309,8 @@ async function inspectPahole(platform3, path5, origin) {
   const help = await platform3.programs.run({ program: found, args: ["--help"] });
   const options3 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
-      var _a6;
-      return (_a6 = match[1]) != null ? _a6 : "";
+      var _a8;
+      return (_a8 = match[1]) != null ? _a8 : "";
     })
   );
   return { path: found, version, origin, options: options3, features: await featuresOf(platform3, found) };
@@ -43502,20 +43502,20 @@ var ToolPreparer = class {
     __privateAdd(this, _cacheFolder);
     __privateAdd(this, _sources);
     __privateAdd(this, _installing);
-    var _a6;
+    var _a8;
     __privateSet(this, _platform, platform3);
     __privateSet(this, _progress, progress);
     __privateSet(this, _toolSources, toolSources);
-    __privateSet(this, _cacheFolder, (_a6 = request2.cacheFolder) != null ? _a6 : defaultCacheFolder(platform3.env));
+    __privateSet(this, _cacheFolder, (_a8 = request2.cacheFolder) != null ? _a8 : defaultCacheFolder(platform3.env));
     __privateSet(this, _sources, [...request2.sources, ...toolSources.upstreams]);
     __privateSet(this, _installing, { allowed: request2.allowInstall, note: (text3) => progress.note(text3) });
   }
   async get(tool, wish) {
-    var _a6;
+    var _a8;
     if (wish.includes("/")) return __privateMethod(this, _ToolPreparer_instances, asItIs_fn).call(this, tool, wish);
     if (wish === "system") return __privateMethod(this, _ToolPreparer_instances, system_fn).call(this, tool);
     const recipe = __privateMethod(this, _ToolPreparer_instances, recipe_fn).call(this, tool.name, wish);
-    const version = (_a6 = recipe == null ? void 0 : recipe.version) != null ? _a6 : wish.replace(/^v/, "");
+    const version = (_a8 = recipe == null ? void 0 : recipe.version) != null ? _a8 : wish.replace(/^v/, "");
     const kept = recipe && await __privateMethod(this, _ToolPreparer_instances, kept_fn).call(this, tool, recipe);
     if (kept) return kept;
     const own = __privateGet(this, _platform).programs.find(tool.name) ? await __privateMethod(this, _ToolPreparer_instances, tryOwn_fn).call(this, tool) : void 0;
@@ -43641,9 +43641,9 @@ function asRequestError(thrown) {
   return thrown instanceof RequestError ? thrown : new RequestError("later", networkError(thrown));
 }
 function networkError(thrown) {
-  var _a6;
+  var _a8;
   const known = ["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"];
-  return describe(thrown) || ((_a6 = known.find((code) => isSystemError(thrown, code))) != null ? _a6 : "no connection");
+  return describe(thrown) || ((_a8 = known.find((code) => isSystemError(thrown, code))) != null ? _a8 : "no connection");
 }
 var PASSING = [408, 421, 425, 429];
 function statusError({ status, headers }, fine, date) {
@@ -43665,13 +43665,13 @@ function unreachable(path5, mirrors) {
   );
 }
 function grantedRange(head, wanted, date) {
-  var _a6;
+  var _a8;
   const { status, headers } = head;
   if (status === 416) throw new RequestError("later", "it has a shorter file (status 416)");
   const fault = statusError(head, [200, 206], date);
   if (fault) throw fault;
   const length = headers["content-length"];
-  const encoding = (_a6 = headers["content-encoding"]) != null ? _a6 : "identity";
+  const encoding = (_a8 = headers["content-encoding"]) != null ? _a8 : "identity";
   if (encoding !== "identity" && length === void 0) {
     throw new RequestError(
       "later",
@@ -43688,8 +43688,8 @@ function grantedRange(head, wanted, date) {
   return range;
 }
 function partOf(headers, { from, to: to3, size: size2 }) {
-  var _a6;
-  const header2 = (_a6 = headers["content-range"]) != null ? _a6 : "";
+  var _a8;
+  const header2 = (_a8 = headers["content-range"]) != null ? _a8 : "";
   const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header2.trim());
   if (!match)
     throw new RequestError("later", `it answered with the range '${header2.slice(0, 80)}'`);
@@ -43800,9 +43800,9 @@ _expectedSince = new WeakMap();
 _passOn = new WeakMap();
 _IdleTimer_instances = new WeakSet();
 run_fn = async function() {
-  var _a6;
+  var _a8;
   while (!__privateGet(this, _over).signal.aborted) {
-    const since = (_a6 = __privateGet(this, _expectedSince)) != null ? _a6 : __privateGet(this, _clock).now();
+    const since = (_a8 = __privateGet(this, _expectedSince)) != null ? _a8 : __privateGet(this, _clock).now();
     const left = since + __privateGet(this, _idleTimeout) - __privateGet(this, _clock).now();
     if (left <= 0) {
       const silence = `no byte for ${__privateGet(this, _idleTimeout) / 1e3} s`;
@@ -44068,8 +44068,8 @@ var BlockPool = class {
     this.size = size2;
   }
   take() {
-    var _a6;
-    return (_a6 = this.#blocks.pop()) != null ? _a6 : Buffer.allocUnsafeSlow(this.size);
+    var _a8;
+    return (_a8 = this.#blocks.pop()) != null ? _a8 : Buffer.allocUnsafeSlow(this.size);
   }
   giveBack(block) {
     this.#blocks.push(block);
@@ -44112,9 +44112,9 @@ _blocks = new WeakMap();
 _first = new WeakMap();
 _FileBuffer_instances = new WeakSet();
 block_fn = function(position) {
-  var _a6;
+  var _a8;
   const index2 = Math.floor(position / __privateGet(this, _spare).size);
-  const block = (_a6 = __privateGet(this, _blocks).get(index2)) != null ? _a6 : __privateGet(this, _spare).take();
+  const block = (_a8 = __privateGet(this, _blocks).get(index2)) != null ? _a8 : __privateGet(this, _spare).take();
   __privateGet(this, _blocks).set(index2, block);
   return block;
 };
@@ -44234,13 +44234,13 @@ var MirrorPool = class {
    * long, with jitter, or for as long as it asked. Several requests lost to one event count once.
    */
   failed(mirror, began, error, retryAfter2) {
-    var _a6, _b3;
+    var _a8, _b3;
     const { health } = mirror;
     if (health.kind === "banned") return;
     const now = this.ports.clock.now();
     const before = health.kind === "backing-off" ? health : void 0;
     const sameEvent = before !== void 0 && began < before.since;
-    const failures = ((_a6 = before == null ? void 0 : before.failures) != null ? _a6 : 0) + (sameEvent ? 0 : 1);
+    const failures = ((_a8 = before == null ? void 0 : before.failures) != null ? _a8 : 0) + (sameEvent ? 0 : 1);
     const wait2 = retryAfter2 != null ? retryAfter2 : this.backoff(failures);
     const until = Math.max(now + wait2, (_b3 = before == null ? void 0 : before.until) != null ? _b3 : 0);
     if (before === void 0 || wait2 > this.idleTimeout) {
@@ -44320,11 +44320,11 @@ var LINUX = {
   mount: "/sys/fs/cgroup"
 };
 function machineMemory(files = LINUX) {
-  var _a6;
-  const meminfo = (_a6 = read(files.meminfo)) != null ? _a6 : "";
+  var _a8;
+  const meminfo = (_a8 = read(files.meminfo)) != null ? _a8 : "";
   const field = (name) => {
-    var _a7, _b3;
-    return Number((_b3 = (_a7 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a7[1]) != null ? _b3 : Number.NaN) * 1024;
+    var _a9, _b3;
+    return Number((_b3 = (_a9 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a9[1]) != null ? _b3 : Number.NaN) * 1024;
   };
   const [total, free2] = [field("MemTotal"), field("MemAvailable")];
   const all = [
@@ -44348,10 +44348,10 @@ var V1 = {
   cache: /^total_(?:in)?active_file (\d+)/gm
 };
 function groups({ cgroup, mount }) {
-  var _a6;
-  return ((_a6 = read(cgroup)) != null ? _a6 : "").split("\n").flatMap((line2) => {
-    var _a7;
-    const [, controllers, path5] = (_a7 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a7 : [];
+  var _a8;
+  return ((_a8 = read(cgroup)) != null ? _a8 : "").split("\n").flatMap((line2) => {
+    var _a9;
+    const [, controllers, path5] = (_a9 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a9 : [];
     if (controllers === void 0 || path5 === void 0) return [];
     if (controllers === "") return upwards(mount, path5).map((folder2) => ({ ...V2, folder: folder2 }));
     if (!controllers.split(",").includes("memory")) return [];
@@ -44364,8 +44364,8 @@ function upwards(root, path5) {
   return folders.filter((folder2) => (0, import_node_fs5.existsSync)(folder2));
 }
 function readGroup({ folder: folder2, limit, usage, cache }) {
-  var _a6, _b3, _c;
-  const most = Number((_a6 = read((0, import_node_path6.join)(folder2, limit))) != null ? _a6 : Number.NaN);
+  var _a8, _b3, _c;
+  const most = Number((_a8 = read((0, import_node_path6.join)(folder2, limit))) != null ? _a8 : Number.NaN);
   const used = Number((_b3 = read((0, import_node_path6.join)(folder2, usage))) != null ? _b3 : Number.NaN);
   if (!Number.isFinite(most) || !Number.isFinite(used)) {
     return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
@@ -44423,8 +44423,8 @@ var History = class {
   }
   /** Where an earlier fetch, one of those it was made with, had other bytes. */
   differences(earlier) {
-    var _a6, _b3;
-    return (_b3 = (_a6 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a6.differences) != null ? _b3 : [];
+    var _a8, _b3;
+    return (_b3 = (_a8 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a8.differences) != null ? _b3 : [];
   }
 };
 _comparisons = new WeakMap();
@@ -44434,9 +44434,9 @@ _open = new WeakMap();
 _bytes = new WeakMap();
 _History_instances = new WeakSet();
 record_fn = function(mirror, bytes2) {
-  var _a6, _b3;
+  var _a8, _b3;
   for (const comparison of __privateGet(this, _comparisons).values()) comparison.add(mirror, bytes2);
-  if (((_a6 = __privateGet(this, _open)) == null ? void 0 : _a6.mirror) !== mirror) this.end();
+  if (((_a8 = __privateGet(this, _open)) == null ? void 0 : _a8.mirror) !== mirror) this.end();
   for (let from = 0; from < bytes2.length; ) {
     (_b3 = __privateGet(this, _open)) != null ? _b3 : __privateSet(this, _open, { mirror, start: __privateGet(this, _bytes), hash: (0, import_node_crypto4.createHash)("sha256") });
     const end = __privateGet(this, _open).start + LARGEST_BLOCK;
@@ -44607,10 +44607,10 @@ choose_fn = function(segment) {
   const ranged = free2.filter((one2) => one2.use.kind === "ranges" && __privateMethod(this, _Scheduler_instances, isWorthwhile_fn).call(this, one2));
   if (ranged.length === 0) return __privateGet(this, _requests).size === 0 ? free2[0] : void 0;
   const order = ({ mirror, busy }) => {
-    var _a6;
+    var _a8;
     return [
       (segment == null ? void 0 : segment.failed.has(mirror)) ? 1 : 0,
-      -((_a6 = this.pool.rate(mirror)) != null ? _a6 : Number.MAX_VALUE),
+      -((_a8 = this.pool.rate(mirror)) != null ? _a8 : Number.MAX_VALUE),
       // one that nobody knows is worth a try
       busy
     ];
@@ -44623,9 +44623,9 @@ isWorthwhile_fn = function({ mirror }) {
   return rate === void 0 || rate * this.pool.share.window >= __privateGet(this, _Scheduler_instances, pace_get) * __privateGet(this, _window).least;
 };
 pace_get = function() {
-  var _a6;
+  var _a8;
   let sum2 = 0;
-  for (const { source: source2 } of __privateGet(this, _requests)) sum2 += (_a6 = this.pool.rate(source2.mirror)) != null ? _a6 : 0;
+  for (const { source: source2 } of __privateGet(this, _requests)) sum2 += (_a8 = this.pool.rate(source2.mirror)) != null ? _a8 : 0;
   return sum2;
 };
 /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
@@ -44639,7 +44639,7 @@ giveUp_fn = function() {
 };
 /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
 race_fn = function() {
-  var _a6;
+  var _a8;
   const now = this.pool.ports.clock.now();
   for (const segment of __privateGet(this, _window).segments) {
     const [slow, second] = segment.requests;
@@ -44648,7 +44648,7 @@ race_fn = function() {
     const rival = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, segment);
     if ((rival == null ? void 0 : rival.use.kind) !== "ranges") return;
     const left = segment.end - segment.received;
-    const rate = ((_a6 = this.pool.rate(rival.mirror)) != null ? _a6 : 0) / 1e3;
+    const rate = ((_a8 = this.pool.rate(rival.mirror)) != null ? _a8 : 0) / 1e3;
     const { times: times2, plus } = WORTH_A_RACE;
     if (left / slow.pace(now) > times2 * left / rate + plus) __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, rival);
   }
@@ -44728,8 +44728,8 @@ var MirrorState = class {
   }
   /** Holds a version against the first one that this mirror showed. Throws a `RequestError` when it is another. */
   recognise(version) {
-    var _a6;
-    (_a6 = this.#first) != null ? _a6 : this.#first = version;
+    var _a8;
+    (_a8 = this.#first) != null ? _a8 : this.#first = version;
     const other = difference(this.#first, version);
     if (other !== void 0)
       throw new RequestError("later", `the file changed while it was read: ${other}`);
@@ -44762,8 +44762,8 @@ var Download = class {
     this.history = new History(options3.after, { only: pool.mirrors.length === 1 });
     this.#signal = options3.signal;
     const mirrors = pool.mirrors.filter((mirror) => {
-      var _a6;
-      return !((_a6 = options3.avoid) == null ? void 0 : _a6.has(mirror));
+      var _a8;
+      return !((_a8 = options3.avoid) == null ? void 0 : _a8.has(mirror));
     });
     this.#scheduler = new Scheduler(pool, resource, mirrors);
   }
@@ -44772,14 +44772,14 @@ var Download = class {
     return this.#scheduler.buffered;
   }
   async *[Symbol.asyncIterator]() {
-    var _a6, _b3, _c;
+    var _a8, _b3, _c;
     if (this.#begun) throw new Failure("internal", "A download can be read only once.");
     this.#begun = true;
-    (_a6 = this.#signal) == null ? void 0 : _a6.throwIfAborted();
+    (_a8 = this.#signal) == null ? void 0 : _a8.throwIfAborted();
     const scheduler = this.#scheduler;
     const abort = () => {
-      var _a7;
-      return scheduler.fail((_a7 = this.#signal) == null ? void 0 : _a7.reason);
+      var _a9;
+      return scheduler.fail((_a9 = this.#signal) == null ? void 0 : _a9.reason);
     };
     (_b3 = this.#signal) == null ? void 0 : _b3.addEventListener("abort", abort);
     scheduler.begin();
@@ -44811,8 +44811,8 @@ function nextToAvoid(pool, wrong) {
   const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
   const [best] = candidates.toSorted(
     (one2, other) => {
-      var _a6, _b3;
-      return ((_a6 = pool.rate(other)) != null ? _a6 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
+      var _a8, _b3;
+      return ((_a8 = pool.rate(other)) != null ? _a8 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
     }
   );
   if (best === void 0) return void 0;
@@ -44821,8 +44821,8 @@ function nextToAvoid(pool, wrong) {
 function describeDisagreement(fetches) {
   const last = fetches.at(-1);
   const [one2] = fetches.flatMap((earlier) => {
-    var _a6;
-    return (_a6 = last == null ? void 0 : last.differences(earlier)) != null ? _a6 : [];
+    var _a8;
+    return (_a8 = last == null ? void 0 : last.differences(earlier)) != null ? _a8 : [];
   });
   if (one2 === void 0) return void 0;
   const { mirror, start: start2, end } = one2.block;
@@ -44866,8 +44866,8 @@ var PackageDownloader = class {
   }
   /** Which mirrors served the last download, and where it differs from those before, for a message. */
   get servedBy() {
-    var _a6, _b3;
-    const mirrors = [...(_b3 = (_a6 = __privateGet(this, _PackageDownloader_instances, histories_get).at(-1)) == null ? void 0 : _a6.mirrors) != null ? _b3 : []].map(({ base }) => base);
+    var _a8, _b3;
+    const mirrors = [...(_b3 = (_a8 = __privateGet(this, _PackageDownloader_instances, histories_get).at(-1)) == null ? void 0 : _a8.mirrors) != null ? _b3 : []].map(({ base }) => base);
     const difference2 = describeDisagreement(__privateGet(this, _PackageDownloader_instances, histories_get));
     return `${mirrors.join(" and ") || "no mirror"}${difference2 ? ` (${difference2})` : ""}`;
   }
@@ -45017,13 +45017,13 @@ times_fn = function(mirror) {
   return (tried == null ? void 0 : tried.kind) === "failed" ? tried.times : 0;
 };
 from_fn = async function(mirror) {
-  var _a6;
+  var _a8;
   const began = __privateGet(this, _pool2).ports.clock.now();
   const release2 = __privateGet(this, _pool2).connect(mirror);
   try {
     return await __privateMethod(this, _FileFetch_instances, get_fn).call(this, mirror);
   } catch (thrown) {
-    if ((_a6 = __privateGet(this, _options).signal) == null ? void 0 : _a6.aborted) throw __privateGet(this, _options).signal.reason;
+    if ((_a8 = __privateGet(this, _options).signal) == null ? void 0 : _a8.aborted) throw __privateGet(this, _options).signal.reason;
     if (!(thrown instanceof RequestError)) throw thrown;
     __privateGet(this, _pool2).failed(mirror, began, thrown.message, thrown.retryAfter);
     const times2 = thrown.retry === "later" ? __privateMethod(this, _FileFetch_instances, times_fn).call(this, mirror) + 1 : TRIES;
@@ -46961,9 +46961,9 @@ var util = {
    * @throws if the API is not available
    */
   getWebCrypto: function() {
-    var _a6;
+    var _a8;
     const globalWebCrypto = typeof globalThis2 !== "undefined" && globalThis2.crypto && globalThis2.crypto.subtle;
-    const webCrypto2 = globalWebCrypto || ((_a6 = this.getNodeCrypto()) == null ? void 0 : _a6.webcrypto.subtle);
+    const webCrypto2 = globalWebCrypto || ((_a8 = this.getNodeCrypto()) == null ? void 0 : _a8.webcrypto.subtle);
     if (!webCrypto2) {
       throw new Error("The WebCrypto API is not available");
     }
@@ -53651,7 +53651,7 @@ var wfblk = function(out, pos, dat) {
 var wblk = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
   wbits(out, p3++, final);
   ++lf[256];
-  var _a6 = hTree(lf, 15), dlt = _a6.t, mlb = _a6.l;
+  var _a8 = hTree(lf, 15), dlt = _a8.t, mlb = _a8.l;
   var _b3 = hTree(df, 15), ddt = _b3.t, mdb = _b3.l;
   var _c = lc(dlt), lclt = _c.c, nlc = _c.n;
   var _d = lc(ddt), lcdt = _d.c, ndc = _d.n;
@@ -70662,14 +70662,14 @@ var Keyring = class _Keyring {
   }
   /** @param keyId 16 hexadecimal digits; a trusted key comes before another that has the same. */
   find(keyId) {
-    var _a6;
+    var _a8;
     const found = [...this.#keys].flatMap(([fingerprint2, primary]) => {
       const key = [primary, ...primary.subkeys].find(
         (each) => keyIdOf(each) === keyId.toUpperCase()
       );
       return key ? [{ primary, key, trusted: this.#trusted.has(fingerprint2) }] : [];
     });
-    return (_a6 = found.find((each) => each.trusted)) != null ? _a6 : found[0];
+    return (_a8 = found.find((each) => each.trusted)) != null ? _a8 : found[0];
   }
 };
 function fingerprintOf(key) {
@@ -70771,8 +70771,8 @@ async function parseSignature(packet) {
   return body[0] === 3 ? version3(body) : current(packet);
 }
 function bodyOf(packet) {
-  var _a6;
-  const first2 = (_a6 = packet[0]) != null ? _a6 : 0;
+  var _a8;
+  const first2 = (_a8 = packet[0]) != null ? _a8 : 0;
   const old = (first2 & 192) === 128;
   const tag = old ? first2 >> 2 & 15 : first2 & 63;
   const [start2, length] = old ? oldLength(packet, first2 & 3) : newLength(packet);
@@ -70793,7 +70793,7 @@ function newLength(packet) {
   return first2 === 255 && packet.length >= 6 ? [6, packet.readUInt32BE(2)] : [0, 0];
 }
 async function current(packet) {
-  var _a6;
+  var _a8;
   const signature = await readSignature({ binarySignature: packet }).catch((error) => {
     throw corrupt(`The signature of the header cannot be read: ${describe(error)}`);
   });
@@ -70803,7 +70803,7 @@ async function current(packet) {
   }
   return {
     keyId: only.issuerKeyID.toHex().toUpperCase(),
-    hash: hashOf((_a6 = only.hashAlgorithm) != null ? _a6 : 0),
+    hash: hashOf((_a8 = only.hashAlgorithm) != null ? _a8 : 0),
     created: only.created,
     verify: async (bytes2, primary, _key, now) => {
       const message = await createMessage({ binary: bytes2 });
@@ -70828,7 +70828,7 @@ var CONFIG = {
   allowInsecureVerificationWithReformattedKeys: true
 };
 function version3(body) {
-  var _a6;
+  var _a8;
   if (body.length < 21 || body[1] !== 5 || body[2] !== BINARY_DOCUMENT || body[15] !== RSA) {
     throw corrupt("The signature of the header, of version 3, is not one by RSA over bytes.");
   }
@@ -70836,7 +70836,7 @@ function version3(body) {
   const number3 = body.subarray(21);
   if (number3.length !== bits2 + 7 >> 3)
     throw corrupt("The signature of the header has a number of another length.");
-  const hash = hashOf((_a6 = body[16]) != null ? _a6 : 0);
+  const hash = hashOf((_a8 = body[16]) != null ? _a8 : 0);
   const created = new Date(body.readUInt32BE(3) * 1e3);
   return {
     keyId: body.toString("hex", 7, 15).toUpperCase(),
@@ -70859,8 +70859,8 @@ function version3(body) {
   };
 }
 function rsaKey({ keyPacket }) {
-  var _a6;
-  const { n, e } = (_a6 = keyPacket.publicParams) != null ? _a6 : {};
+  var _a8;
+  const { n, e } = (_a8 = keyPacket.publicParams) != null ? _a8 : {};
   if (!(n && e)) throw new Error("The key is no RSA key");
   const number3 = (bytes2) => Buffer.from(bytes2).toString("base64url");
   const jwk = { kty: "RSA", n: number3(n), e: number3(e) };
@@ -71010,8 +71010,8 @@ _fingerprints = new WeakMap();
 _published = new WeakMap();
 _SignatureVerifier_instances = new WeakSet();
 keysAt_fn = function(path5) {
-  var _a6;
-  const known = (_a6 = __privateGet(this, _published).get(path5)) != null ? _a6 : __privateMethod(this, _SignatureVerifier_instances, fetch_fn2).call(this, path5);
+  var _a8;
+  const known = (_a8 = __privateGet(this, _published).get(path5)) != null ? _a8 : __privateMethod(this, _SignatureVerifier_instances, fetch_fn2).call(this, path5);
   __privateGet(this, _published).set(path5, known);
   return known;
 };
@@ -71049,9 +71049,9 @@ var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
 async function openWorkspace(platform3, chosen, availableMemory) {
-  var _a6;
+  var _a8;
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
-  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a6 = platform3.env.TMPDIR) != null ? _a6 : (0, import_node_os4.tmpdir)();
+  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a8 = platform3.env.TMPDIR) != null ? _a8 : (0, import_node_os4.tmpdir)();
   const capacity = parent === MEMORY ? inMemory : await free(parent);
   const folder2 = await (0, import_promises8.mkdtemp)((0, import_node_path7.join)(parent, "btfhub-")).catch((error) => {
     const advice2 = "Name a folder that can be written with --temp.";
@@ -71295,7 +71295,7 @@ function pMapIterable(iterable, mapper, {
     [Symbol.asyncIterator]() {
       let isDone = false;
       const generator = (async function* () {
-        var _a6;
+        var _a8;
         const iterator = getIterator(iterable);
         let promises3 = [];
         let headIndex = 0;
@@ -71400,7 +71400,7 @@ function pMapIterable(iterable, mapper, {
         trySpawn();
         try {
           while (headIndex < promises3.length) {
-            const result = await ((_a6 = promises3[headIndex]) != null ? _a6 : new Promise((resolve10) => {
+            const result = await ((_a8 = promises3[headIndex]) != null ? _a8 : new Promise((resolve10) => {
               wake = resolve10;
             }));
             const { done, value } = result;
@@ -71469,9 +71469,9 @@ function getIterator(iterable) {
   return iterable[Symbol.asyncIterator] === void 0 ? iterable[Symbol.iterator]() : iterable[Symbol.asyncIterator]();
 }
 async function closeIterator(iterator) {
-  var _a6;
+  var _a8;
   try {
-    await ((_a6 = iterator.return) == null ? void 0 : _a6.call(iterator));
+    await ((_a8 = iterator.return) == null ? void 0 : _a8.call(iterator));
   } catch {
   }
 }
@@ -71539,8 +71539,8 @@ var import_node_path17 = require("path");
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
 var TARBALL_SUFFIX = ".btf.tar.xz";
 function tarballPath(folder2, uname2) {
-  var _a6;
-  const archFolder = (_a6 = FOLDER_OF_ARCH[folder2.arch]) != null ? _a6 : folder2.arch;
+  var _a8;
+  const archFolder = (_a8 = FOLDER_OF_ARCH[folder2.arch]) != null ? _a8 : folder2.arch;
   return `${folder2.distribution}/${folder2.versionId}/${archFolder}/${uname2}${TARBALL_SUFFIX}`;
 }
 function archivePaths(folder2, uname2) {
@@ -71556,7 +71556,7 @@ function aliasPath(path5) {
   return [parts[0], parts[1], arch3, parts[3]].join("/");
 }
 function parseTarballPath(path5) {
-  var _a6;
+  var _a8;
   const parts = /^([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/.exec(path5);
   if (!parts) return void 0;
   const [, distribution2 = "", versionId2 = "", folder2 = "", uname2 = ""] = parts;
@@ -71564,7 +71564,7 @@ function parseTarballPath(path5) {
     return {
       distribution: asDistributionId(distribution2),
       versionId: asVersionId(versionId2),
-      arch: asArch((_a6 = ARCH_OF_FOLDER[folder2]) != null ? _a6 : folder2),
+      arch: asArch((_a8 = ARCH_OF_FOLDER[folder2]) != null ? _a8 : folder2),
       uname: asUname(uname2)
     };
   } catch {
@@ -71671,18 +71671,18 @@ function findSection(elf, name) {
   return elf.sections.find(stored);
 }
 async function readSectionBytes(source2, section, limit) {
-  var _a6;
+  var _a8;
   if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
   if (section.size > limit) {
-    const which2 = printable((_a6 = section.name) != null ? _a6 : `${section.index}`);
+    const which2 = printable((_a8 = section.name) != null ? _a8 : `${section.index}`);
     const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
     throw new Failure("bad-elf", `Section ${which2} of ${source2.name} has ${sizes}.`);
   }
   return source2.read(section.offset, section.size);
 }
 function findDwarf(elf) {
-  var _a6;
-  return (_a6 = findSection(elf, ".debug_info")) != null ? _a6 : findSection(elf, ".zdebug_info");
+  var _a8;
+  return (_a8 = findSection(elf, ".debug_info")) != null ? _a8 : findSection(elf, ".zdebug_info");
 }
 function hasDwarf(elf) {
   return findDwarf(elf) !== void 0;
@@ -71883,8 +71883,8 @@ var A2 = class extends import_node_events.EventEmitter {
     this[Z2] = this[Z2] || !!t2;
   }
   [xi]() {
-    var _a6, _b3;
-    this[Ce] = true, this.emit("abort", (_a6 = this[Jt]) == null ? void 0 : _a6.reason), this.destroy((_b3 = this[Jt]) == null ? void 0 : _b3.reason);
+    var _a8, _b3;
+    this[Ce] = true, this.emit("abort", (_a8 = this[Jt]) == null ? void 0 : _a8.reason), this.destroy((_b3 = this[Jt]) == null ? void 0 : _b3.reason);
   }
   get aborted() {
     return this[Ce];
@@ -71892,7 +71892,7 @@ var A2 = class extends import_node_events.EventEmitter {
   set aborted(t2) {
   }
   write(t2, e, i3) {
-    var _a6;
+    var _a8;
     if (this[Ce]) return false;
     if (this[Q]) throw new Error("write after end");
     if (this[S2]) return this.emit("error", Object.assign(new Error("Cannot call write after a stream was destroyed"), { code: "ERR_STREAM_DESTROYED" })), true;
@@ -71903,7 +71903,7 @@ var A2 = class extends import_node_events.EventEmitter {
       else if (Vr(t2)) t2 = Buffer.from(t2);
       else if (typeof t2 != "string") throw new Error("Non-contiguous data written to non-objectMode stream");
     }
-    return this[L2] ? (this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : t2.length ? (typeof t2 == "string" && !(e === this[z] && !((_a6 = this[Mt]) == null ? void 0 : _a6.lastNeed)) && (t2 = Buffer.from(t2, e)), Buffer.isBuffer(t2) && this[z] && (t2 = this[Mt].write(t2)), this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : (this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]);
+    return this[L2] ? (this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : t2.length ? (typeof t2 == "string" && !(e === this[z] && !((_a8 = this[Mt]) == null ? void 0 : _a8.lastNeed)) && (t2 = Buffer.from(t2, e)), Buffer.isBuffer(t2) && this[z] && (t2 = this[Mt].write(t2)), this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : (this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]);
   }
   read(t2) {
     if (this[S2]) return null;
@@ -72412,9 +72412,9 @@ var re = class extends A2 {
     return this.#s;
   }
   constructor(t2, e) {
-    var _a6, _b3, _c, _d;
+    var _a8, _b3, _c, _d;
     if (!t2 || typeof t2 != "object") throw new TypeError("invalid options for ZlibBase constructor");
-    if (super(t2), this.#s = (_a6 = t2.flush) != null ? _a6 : 0, this.#n = (_b3 = t2.finishFlush) != null ? _b3 : 0, this.#r = (_c = t2.fullFlushFlag) != null ? _c : 0, typeof Ps[e] != "function") throw new TypeError("Compression method not supported: " + e);
+    if (super(t2), this.#s = (_a8 = t2.flush) != null ? _a8 : 0, this.#n = (_b3 = t2.finishFlush) != null ? _b3 : 0, this.#r = (_c = t2.fullFlushFlag) != null ? _c : 0, typeof Ps[e] != "function") throw new TypeError("Compression method not supported: " + e);
     try {
       this.#e = new Ps[e](t2);
     } catch (i3) {
@@ -72428,8 +72428,8 @@ var re = class extends A2 {
     this.#e && (this.#e.close(), this.#e = void 0, this.emit("close"));
   }
   reset() {
-    var _a6, _b3;
-    if (!this.#t) return (0, import_assert.default)(this.#e, "zlib binding closed"), (_b3 = (_a6 = this.#e).reset) == null ? void 0 : _b3.call(_a6);
+    var _a8, _b3;
+    if (!this.#t) return (0, import_assert.default)(this.#e, "zlib binding closed"), (_b3 = (_a8 = this.#e).reset) == null ? void 0 : _b3.call(_a8);
   }
   flush(t2) {
     this.ended || (typeof t2 != "number" && (t2 = this.#r), this.write(Object.assign(import_buffer.Buffer.alloc(0), { [Pi]: t2 })));
@@ -72617,10 +72617,10 @@ var F = (_a2 = class {
     Buffer.isBuffer(t2) ? this.decode(t2, e || 0, i3, r2) : t2 && __privateMethod(this, _F_instances, i_fn).call(this, t2);
   }
   decode(t2, e, i3, r2) {
-    var _a6, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y;
+    var _a8, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y;
     if (e || (e = 0), !t2 || !(t2.length >= e + 512)) throw new Error("need 512 bytes for header");
     let n = xt(t2, e + 156, 1), o2 = Ui.has(n), h3 = o2 ? i3 : void 0, a = o2 ? r2 : void 0;
-    if (this.path = (_a6 = h3 == null ? void 0 : h3.path) != null ? _a6 : xt(t2, e, 100), this.mode = (_c = (_b3 = h3 == null ? void 0 : h3.mode) != null ? _b3 : a == null ? void 0 : a.mode) != null ? _c : lt(t2, e + 100, 8), this.uid = (_e3 = (_d = h3 == null ? void 0 : h3.uid) != null ? _d : a == null ? void 0 : a.uid) != null ? _e3 : lt(t2, e + 108, 8), this.gid = (_g = (_f = h3 == null ? void 0 : h3.gid) != null ? _f : a == null ? void 0 : a.gid) != null ? _g : lt(t2, e + 116, 8), this.size = un((_i3 = (_h = h3 == null ? void 0 : h3.size) != null ? _h : a == null ? void 0 : a.size) != null ? _i3 : lt(t2, e + 124, 12)), this.mtime = (_k = (_j = h3 == null ? void 0 : h3.mtime) != null ? _j : a == null ? void 0 : a.mtime) != null ? _k : Wi(t2, e + 136, 12), this.cksum = lt(t2, e + 148, 12), a && __privateMethod(this, _F_instances, i_fn).call(this, a, true), h3 && __privateMethod(this, _F_instances, i_fn).call(this, h3), ne(n) && __privateSet(this, _t2, n || "0"), __privateGet(this, _t2) === "0" && this.path.slice(-1) === "/" && __privateSet(this, _t2, "5"), __privateGet(this, _t2) === "5" && (this.size = 0), this.linkpath = xt(t2, e + 157, 100), t2.subarray(e + 257, e + 265).toString() === "ustar\x0000") if (this.uname = (_m = (_l = h3 == null ? void 0 : h3.uname) != null ? _l : a == null ? void 0 : a.uname) != null ? _m : xt(t2, e + 265, 32), this.gname = (_o2 = (_n3 = h3 == null ? void 0 : h3.gname) != null ? _n3 : a == null ? void 0 : a.gname) != null ? _o2 : xt(t2, e + 297, 32), this.devmaj = (_r3 = (_q = (_p = h3 == null ? void 0 : h3.devmaj) != null ? _p : a == null ? void 0 : a.devmaj) != null ? _q : lt(t2, e + 329, 8)) != null ? _r3 : 0, this.devmin = (_u = (_t5 = (_s4 = h3 == null ? void 0 : h3.devmin) != null ? _s4 : a == null ? void 0 : a.devmin) != null ? _t5 : lt(t2, e + 337, 8)) != null ? _u : 0, t2[e + 475] !== 0) {
+    if (this.path = (_a8 = h3 == null ? void 0 : h3.path) != null ? _a8 : xt(t2, e, 100), this.mode = (_c = (_b3 = h3 == null ? void 0 : h3.mode) != null ? _b3 : a == null ? void 0 : a.mode) != null ? _c : lt(t2, e + 100, 8), this.uid = (_e3 = (_d = h3 == null ? void 0 : h3.uid) != null ? _d : a == null ? void 0 : a.uid) != null ? _e3 : lt(t2, e + 108, 8), this.gid = (_g = (_f = h3 == null ? void 0 : h3.gid) != null ? _f : a == null ? void 0 : a.gid) != null ? _g : lt(t2, e + 116, 8), this.size = un((_i3 = (_h = h3 == null ? void 0 : h3.size) != null ? _h : a == null ? void 0 : a.size) != null ? _i3 : lt(t2, e + 124, 12)), this.mtime = (_k = (_j = h3 == null ? void 0 : h3.mtime) != null ? _j : a == null ? void 0 : a.mtime) != null ? _k : Wi(t2, e + 136, 12), this.cksum = lt(t2, e + 148, 12), a && __privateMethod(this, _F_instances, i_fn).call(this, a, true), h3 && __privateMethod(this, _F_instances, i_fn).call(this, h3), ne(n) && __privateSet(this, _t2, n || "0"), __privateGet(this, _t2) === "0" && this.path.slice(-1) === "/" && __privateSet(this, _t2, "5"), __privateGet(this, _t2) === "5" && (this.size = 0), this.linkpath = xt(t2, e + 157, 100), t2.subarray(e + 257, e + 265).toString() === "ustar\x0000") if (this.uname = (_m = (_l = h3 == null ? void 0 : h3.uname) != null ? _l : a == null ? void 0 : a.uname) != null ? _m : xt(t2, e + 265, 32), this.gname = (_o2 = (_n3 = h3 == null ? void 0 : h3.gname) != null ? _n3 : a == null ? void 0 : a.gname) != null ? _o2 : xt(t2, e + 297, 32), this.devmaj = (_r3 = (_q = (_p = h3 == null ? void 0 : h3.devmaj) != null ? _p : a == null ? void 0 : a.devmaj) != null ? _q : lt(t2, e + 329, 8)) != null ? _r3 : 0, this.devmin = (_u = (_t5 = (_s4 = h3 == null ? void 0 : h3.devmin) != null ? _s4 : a == null ? void 0 : a.devmin) != null ? _t5 : lt(t2, e + 337, 8)) != null ? _u : 0, t2[e + 475] !== 0) {
       let c3 = xt(t2, e + 345, 155);
       this.path = c3 + "/" + this.path;
     } else {
@@ -72704,12 +72704,12 @@ var ft = class s {
     this.atime = t2.atime, this.charset = t2.charset, this.comment = t2.comment, this.ctime = t2.ctime, this.dev = t2.dev, this.gid = t2.gid, this.global = e, this.gname = t2.gname, this.ino = t2.ino, this.linkpath = t2.linkpath, this.mtime = t2.mtime, this.nlink = t2.nlink, this.path = t2.path, this.size = t2.size, this.uid = t2.uid, this.uname = t2.uname;
   }
   encode() {
-    var _a6;
+    var _a8;
     let t2 = this.encodeBody();
     if (t2 === "") return Buffer.allocUnsafe(0);
     let e = Buffer.byteLength(t2), i3 = 512 * Math.ceil(1 + e / 512), r2 = Buffer.allocUnsafe(i3);
     for (let n = 0; n < 512; n++) r2[n] = 0;
-    new F({ path: ("PaxHeader/" + (0, import_node_path10.basename)((_a6 = this.path) != null ? _a6 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
+    new F({ path: ("PaxHeader/" + (0, import_node_path10.basename)((_a8 = this.path) != null ? _a8 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
     for (let n = e + 512; n < r2.length; n++) r2[n] = 0;
     return r2;
   }
@@ -72771,7 +72771,7 @@ var f = Ln !== "win32" ? (s3) => String(s3) : (s3) => String(s3).replaceAll(/\\/
 var _$e_instances, t_fn, _a3;
 var $e = (_a3 = class extends A2 {
   constructor(t2, e, i3) {
-    var _a6;
+    var _a8;
     super({});
     __privateAdd(this, _$e_instances);
     __publicField(this, "extended");
@@ -72800,7 +72800,7 @@ var $e = (_a3 = class extends A2 {
     __publicField(this, "invalid", false);
     __publicField(this, "absolute");
     __publicField(this, "unsupported", false);
-    switch (this.pause(), this.extended = e, this.globalExtended = i3, this.header = t2, this.remain = (_a6 = t2.size) != null ? _a6 : 0, this.startBlockSize = 512 * Math.ceil(this.remain / 512), this.blockRemain = this.startBlockSize, this.type = t2.type, this.type) {
+    switch (this.pause(), this.extended = e, this.globalExtended = i3, this.header = t2, this.remain = (_a8 = t2.size) != null ? _a8 : 0, this.startBlockSize = 512 * Math.ceil(this.remain / 512), this.blockRemain = this.startBlockSize, this.type = t2.type, this.type) {
       case "File":
       case "OldFile":
       case "Link":
@@ -72969,10 +72969,10 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   [Ki](t2, e) {
-    var _a6;
+    var _a8;
     let i3 = this[Nt];
     if (!i3) throw new Error("attempt to consume body without entry??");
-    let r2 = (_a6 = i3.blockRemain) != null ? _a6 : 0, n = r2 >= t2.length && e === 0 ? t2 : t2.subarray(e, e + r2);
+    let r2 = (_a8 = i3.blockRemain) != null ? _a8 : 0, n = r2 >= t2.length && e === 0 ? t2 : t2.subarray(e, e + r2);
     return i3.write(n), i3.blockRemain || (this[B] = "header", this[Nt] = void 0, i3.end()), n.length;
   }
   [Ks](t2, e) {
@@ -72983,7 +72983,7 @@ var rt = class extends import_events2.EventEmitter {
     this[st].length === 0 && !this[it] ? this.emit(t2, e, i3) : this[st].push([t2, e, i3]);
   }
   [Ys](t2) {
-    var _a6;
+    var _a8;
     switch (this[At]("meta", this[dt]), t2.type) {
       case "ExtendedHeader":
       case "OldExtendedHeader":
@@ -72994,7 +72994,7 @@ var rt = class extends import_events2.EventEmitter {
         break;
       case "NextFileHasLongPath":
       case "OldGnuLongPath": {
-        let e = (_a6 = this[V]) != null ? _a6 : /* @__PURE__ */ Object.create(null);
+        let e = (_a8 = this[V]) != null ? _a8 : /* @__PURE__ */ Object.create(null);
         this[V] = e, e.path = this[dt].replace(/\0.*/, "");
         break;
       }
@@ -73008,11 +73008,11 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   abort(t2) {
-    var _a6;
+    var _a8;
     if (!this[$]) {
       if (this[w]) {
         let e = this[w];
-        e.write = () => true, e.end = () => e, e.emit = () => false, (_a6 = e.destroy) == null ? void 0 : _a6.call(e);
+        e.write = () => true, e.end = () => e, e.emit = () => false, (_a8 = e.destroy) == null ? void 0 : _a8.call(e);
       }
       this[$] = true, this.emit("abort", t2), this.warn("TAR_ABORT", t2, { recoverable: false });
     }
@@ -73023,7 +73023,7 @@ var rt = class extends import_events2.EventEmitter {
     return e > this.maxDecompressionRatio ? (this.abort(new Error(`max decompression ratio exceeded: ${e.toFixed(2)} > ${this.maxDecompressionRatio}`)), false) : true;
   }
   write(t2, e, i3) {
-    var _a6;
+    var _a8;
     if (typeof e == "function" && (i3 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8")), this[$]) return i3 == null ? void 0 : i3(), false;
     if ((this[w] === void 0 || this.brotli === void 0 && this[w] === false) && t2) {
       if (this[p] && (t2 = Buffer.concat([this[p], t2]), this[p] = void 0), t2.length < An) return this[p] = t2, i3 == null ? void 0 : i3(), true;
@@ -73059,7 +73059,7 @@ var rt = class extends import_events2.EventEmitter {
     }
     this[Yt] = true, this[w] ? (this[le] += t2.length, this[w].write(t2)) : this[Xe](t2), this[Yt] = false;
     let n = this[st].length > 0 ? false : this[it] ? this[it].flowing : true;
-    return !n && this[st].length === 0 && ((_a6 = this[it]) == null ? void 0 : _a6.once("drain", () => this.emit("drain"))), i3 == null ? void 0 : i3(), n;
+    return !n && this[st].length === 0 && ((_a8 = this[it]) == null ? void 0 : _a8.once("drain", () => this.emit("drain"))), i3 == null ? void 0 : i3(), n;
   }
   [Vi](t2) {
     t2 && !this[$] && (this[p] = this[p] ? Buffer.concat([this[p], t2]) : t2);
@@ -73076,7 +73076,7 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   [Xe](t2) {
-    var _a6;
+    var _a8;
     if (this[ae] && t2) this[Vi](t2);
     else if (!t2 && !this[p]) this[Qe]();
     else if (t2) {
@@ -73085,7 +73085,7 @@ var rt = class extends import_events2.EventEmitter {
         let e = this[p];
         this[p] = void 0, this[qe](e);
       } else this[qe](t2);
-      for (; this[p] && ((_a6 = this[p]) == null ? void 0 : _a6.length) >= 512 && !this[$] && !this[ti]; ) {
+      for (; this[p] && ((_a8 = this[p]) == null ? void 0 : _a8.length) >= 512 && !this[$] && !this[ti]; ) {
         let e = this[p];
         this[p] = void 0, this[qe](e);
       }
@@ -73292,9 +73292,9 @@ var de = class extends A2 {
     return rr(t2, this.prefix);
   }
   [fe]() {
-    var _a6, _b3;
+    var _a8, _b3;
     if (!this.stat) throw new Error("cannot write header before stat");
-    this.type === "Directory" && this.portable && (this.noMtime = true), (_a6 = this.onWriteEntry) == null ? void 0 : _a6.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this[ri](this.stat.mode), uid: this.portable ? void 0 : this.stat.uid, gid: this.portable ? void 0 : this.stat.gid, size: this.stat.size, mtime: this.noMtime ? void 0 : this.mtime || this.stat.mtime, type: this.type === "Unsupported" ? void 0 : this.type, uname: this.portable ? void 0 : this.stat.uid === this.myuid ? this.myuser : "", atime: this.portable ? void 0 : this.stat.atime, ctime: this.portable ? void 0 : this.stat.ctime }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.header.atime, ctime: this.portable ? void 0 : this.header.ctime, gid: this.portable ? void 0 : this.header.gid, mtime: this.noMtime ? void 0 : this.mtime || this.header.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.header.size, uid: this.portable ? void 0 : this.header.uid, uname: this.portable ? void 0 : this.header.uname, dev: this.portable ? void 0 : this.stat.dev, ino: this.portable ? void 0 : this.stat.ino, nlink: this.portable ? void 0 : this.stat.nlink }).encode());
+    this.type === "Directory" && this.portable && (this.noMtime = true), (_a8 = this.onWriteEntry) == null ? void 0 : _a8.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this[ri](this.stat.mode), uid: this.portable ? void 0 : this.stat.uid, gid: this.portable ? void 0 : this.stat.gid, size: this.stat.size, mtime: this.noMtime ? void 0 : this.mtime || this.stat.mtime, type: this.type === "Unsupported" ? void 0 : this.type, uname: this.portable ? void 0 : this.stat.uid === this.myuid ? this.myuser : "", atime: this.portable ? void 0 : this.stat.atime, ctime: this.portable ? void 0 : this.stat.ctime }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.header.atime, ctime: this.portable ? void 0 : this.header.ctime, gid: this.portable ? void 0 : this.header.gid, mtime: this.noMtime ? void 0 : this.mtime || this.header.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.header.size, uid: this.portable ? void 0 : this.header.uid, uname: this.portable ? void 0 : this.header.uname, dev: this.portable ? void 0 : this.stat.dev, ino: this.portable ? void 0 : this.stat.ino, nlink: this.portable ? void 0 : this.stat.nlink }).encode());
     let t2 = (_b3 = this.header) == null ? void 0 : _b3.block;
     if (!t2) throw new Error("failed to encode header");
     super.write(t2);
@@ -73447,7 +73447,7 @@ var oi = class extends A2 {
     return Dt(this, t2, e, i3);
   }
   constructor(t2, e = {}) {
-    var _a6, _b3;
+    var _a8, _b3;
     let i3 = se(e);
     super(), this.preservePaths = !!i3.preservePaths, this.portable = !!i3.portable, this.strict = !!i3.strict, this.noPax = !!i3.noPax, this.noMtime = !!i3.noMtime, this.onWriteEntry = i3.onWriteEntry, this.readEntry = t2;
     let { type: r2 } = t2;
@@ -73458,7 +73458,7 @@ var oi = class extends A2 {
       let [h3, a] = ce(this.path);
       h3 && typeof a == "string" && (this.path = a, n = h3);
     }
-    this.remain = t2.size, this.blockRemain = t2.startBlockSize, (_a6 = this.onWriteEntry) == null ? void 0 : _a6.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this.mode, uid: this.portable ? void 0 : this.uid, gid: this.portable ? void 0 : this.gid, size: this.size, mtime: this.noMtime ? void 0 : this.mtime, type: this.type, uname: this.portable ? void 0 : this.uname, atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime }), n && this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute path`, { entry: this, path: n + this.path }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime, gid: this.portable ? void 0 : this.gid, mtime: this.noMtime ? void 0 : this.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.size, uid: this.portable ? void 0 : this.uid, uname: this.portable ? void 0 : this.uname, dev: this.portable ? void 0 : this.readEntry.dev, ino: this.portable ? void 0 : this.readEntry.ino, nlink: this.portable ? void 0 : this.readEntry.nlink }).encode());
+    this.remain = t2.size, this.blockRemain = t2.startBlockSize, (_a8 = this.onWriteEntry) == null ? void 0 : _a8.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this.mode, uid: this.portable ? void 0 : this.uid, gid: this.portable ? void 0 : this.gid, size: this.size, mtime: this.noMtime ? void 0 : this.mtime, type: this.type, uname: this.portable ? void 0 : this.uname, atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime }), n && this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute path`, { entry: this, path: n + this.path }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime, gid: this.portable ? void 0 : this.gid, mtime: this.noMtime ? void 0 : this.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.size, uid: this.portable ? void 0 : this.uid, uname: this.portable ? void 0 : this.uname, dev: this.portable ? void 0 : this.readEntry.dev, ino: this.portable ? void 0 : this.readEntry.ino, nlink: this.portable ? void 0 : this.readEntry.nlink }).encode());
     let o2 = (_b3 = this.header) == null ? void 0 : _b3.block;
     if (!o2) throw new Error("failed to encode header");
     super.write(o2), t2.pipe(this);
@@ -74004,9 +74004,9 @@ var no = (s3, t2) => {
   });
 };
 var gr = (s3, t2, e) => {
-  var _a6;
+  var _a8;
   s3 = f(s3);
-  let i3 = (_a6 = t2.umask) != null ? _a6 : 18, r2 = t2.mode | 448, n = (r2 & i3) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x5) => {
+  let i3 = (_a8 = t2.umask) != null ? _a8 : 18, r2 = t2.mode | 448, n = (r2 & i3) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x5) => {
     E3 ? e(E3) : x5 && a ? Es(x5, o2, h3, (Le2) => y2(Le2)) : n ? import_node_fs12.default.chmod(s3, r2, e) : e();
   };
   if (s3 === d2) return no(s3, y2);
@@ -74044,9 +74044,9 @@ var oo = (s3) => {
   }
 };
 var _r = (s3, t2) => {
-  var _a6, _b3;
+  var _a8, _b3;
   s3 = f(s3);
-  let e = (_a6 = t2.umask) != null ? _a6 : 18, i3 = t2.mode | 448, r2 = (i3 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
+  let e = (_a8 = t2.umask) != null ? _a8 : 18, i3 = t2.mode | 448, r2 = (i3 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
     E3 && h3 && ws(E3, n, o2), r2 && import_node_fs12.default.chmodSync(s3, i3);
   };
   if (s3 === c3) return oo(c3), d2();
@@ -74223,7 +74223,7 @@ var Xt = class extends rt {
   fmode;
   chmod;
   constructor(t2 = {}) {
-    var _a6;
+    var _a8;
     if (t2.ondone = () => {
       this[gs] = true, this[bs]();
     }, super(t2), this.transform = t2.transform, this.chmod = !!t2.chmod, typeof t2.uid == "number" || typeof t2.gid == "number") {
@@ -74231,7 +74231,7 @@ var Xt = class extends rt {
       if (t2.preserveOwner) throw new TypeError("cannot preserve owner in archive and also set owner explicitly");
       this.uid = t2.uid, this.gid = t2.gid, this.setOwner = true;
     } else this.uid = void 0, this.gid = void 0, this.setOwner = false;
-    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a6 = process.getuid) == null ? void 0 : _a6.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path12.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
+    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a8 = process.getuid) == null ? void 0 : _a8.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path12.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
   }
   warn(t2, e, i3 = {}) {
     return (t2 === "TAR_BAD_ARCHIVE" || t2 === "TAR_ABORT") && (i3.recoverable = false), super.warn(t2, e, i3);
@@ -74240,11 +74240,11 @@ var Xt = class extends rt {
     this[gs] && this[Ri] === 0 && (this.emit("prefinish"), this.emit("finish"), this.emit("end"));
   }
   [Rs](t2, e) {
-    var _a6;
+    var _a8;
     let i3 = t2[e], { type: r2 } = t2;
     if (!i3 || this.preservePaths) return true;
     let [n, o2] = ce(i3), h3 = o2.replaceAll(/\\/g, "/").split("/");
-    if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a6 = h3[0]) != null ? _a6 : "")) {
+    if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a8 = h3[0]) != null ? _a8 : "")) {
       if (e === "path" || r2 === "Link") return this.warn("TAR_ENTRY_ERROR", `${e} contains '..'`, { entry: t2, [e]: i3 }), false;
       let a = import_node_path12.default.posix.dirname(t2.path), l3 = import_node_path12.default.posix.normalize(import_node_path12.default.posix.join(a, h3.join("/")));
       if (l3.startsWith("../") || l3 === "..") return this.warn("TAR_ENTRY_ERROR", `${e} escapes extraction directory`, { entry: t2, [e]: i3 }), false;
@@ -74420,8 +74420,8 @@ var Xt = class extends rt {
       o2();
     }, o2 = () => {
       import_node_fs10.default.lstat(String(t2.absolute), (h3, a) => {
-        var _a6;
-        if (a && (this.keep || this.newer && a.mtime > ((_a6 = t2.mtime) != null ? _a6 : a.mtime))) {
+        var _a8;
+        if (a && (this.keep || this.newer && a.mtime > ((_a8 = t2.mtime) != null ? _a8 : a.mtime))) {
           this[Ls](t2), i3();
           return;
         }
@@ -74478,7 +74478,7 @@ var xe = class extends Xt {
     });
   }
   [_s2](t2) {
-    var _a6;
+    var _a8;
     if (!this[Oe]) {
       let n = this[yt](this.cwd, this.dmode);
       if (n) return this[O](n, t2);
@@ -74492,7 +74492,7 @@ var xe = class extends Xt {
       }
     }
     let [e, i3] = ye(() => import_node_fs10.default.lstatSync(String(t2.absolute)));
-    if (i3 && (this.keep || this.newer && i3.mtime > ((_a6 = t2.mtime) != null ? _a6 : i3.mtime))) return this[Ls](t2);
+    if (i3 && (this.keep || this.newer && i3.mtime > ((_a8 = t2.mtime) != null ? _a8 : i3.mtime))) return this[Ls](t2);
     if (e || this[Os](t2, i3)) return this[P](null, t2);
     if (i3.isDirectory()) {
       if (t2.type === "Directory") {
@@ -74661,14 +74661,14 @@ var go = (s3, t2) => {
     }, l3 = 0;
     if (o2 === 0) return a(null, 0);
     let c3 = 0, d2 = Buffer.alloc(512), y2 = (T2, D4) => {
-      var _a6;
+      var _a8;
       if (T2 || D4 === void 0) return a(T2);
       if (c3 += D4, c3 < 512 && D4) return import_node_fs13.default.read(n, d2, c3, d2.length - c3, l3 + c3, y2);
       if (l3 === 0 && d2[0] === 31 && d2[1] === 139) return a(new Error("cannot append to compressed archives"));
       if (c3 < 512) return a(null, l3);
       let E3 = new F(d2);
       if (!E3.cksumValid) return a(null, l3);
-      let x5 = 512 * Math.ceil(((_a6 = E3.size) != null ? _a6 : 0) / 512);
+      let x5 = 512 * Math.ceil(((_a8 = E3.size) != null ? _a8 : 0) / 512);
       if (l3 + x5 + 512 > o2 || (l3 += x5 + 512, l3 >= o2)) return a(null, l3);
       s3.mtimeCache && E3.mtime && s3.mtimeCache.set(String(E3.path), E3.mtime), c3 = 0, import_node_fs13.default.read(n, d2, 0, 512, l3, y2);
     };
@@ -74710,17 +74710,17 @@ var vt = K2(yo, go, () => {
   if (!(t2 == null ? void 0 : t2.length)) throw new TypeError("no paths specified to add/replace");
 });
 var Oo = K2(vt.syncFile, vt.asyncFile, vt.syncNoFile, vt.asyncNoFile, (s3, t2 = []) => {
-  var _a6;
-  (_a6 = vt.validate) == null ? void 0 : _a6.call(vt, s3, t2), To(s3);
+  var _a8;
+  (_a8 = vt.validate) == null ? void 0 : _a8.call(vt, s3, t2), To(s3);
 });
 var To = (s3) => {
   let t2 = s3.filter;
   s3.mtimeCache || (s3.mtimeCache = /* @__PURE__ */ new Map()), s3.filter = t2 ? (e, i3) => {
-    var _a6, _b3, _c, _d;
-    return t2(e, i3) && !(((_c = (_b3 = (_a6 = s3.mtimeCache) == null ? void 0 : _a6.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
+    var _a8, _b3, _c, _d;
+    return t2(e, i3) && !(((_c = (_b3 = (_a8 = s3.mtimeCache) == null ? void 0 : _a8.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
   } : (e, i3) => {
-    var _a6, _b3, _c, _d;
-    return !(((_c = (_b3 = (_a6 = s3.mtimeCache) == null ? void 0 : _a6.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
+    var _a8, _b3, _c, _d;
+    return !(((_c = (_b3 = (_a8 = s3.mtimeCache) == null ? void 0 : _a8.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
   };
 };
 
@@ -74751,17 +74751,17 @@ var SUFFIX = ".btf";
 var MAX_TAR_BYTES = MAX_BTF_BYTES + 1024 * 1024;
 function compress2(size2) {
   const halves = ["--threads=2", `--block-size=${Math.ceil(size2 / 2)}`];
-  const filter = "--lzma2=preset=6,dict=4MiB";
-  return ["--compress", "--stdout", "--format=xz", "--check=crc64", filter, ...halves];
+  const filter2 = "--lzma2=preset=6,dict=4MiB";
+  return ["--compress", "--stdout", "--format=xz", "--check=crc64", filter2, ...halves];
 }
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
-  var _a6;
+  var _a8;
   const input = [memberHeader(uname2, btf.length), btf, padding(btf.length), END];
   const size2 = input.reduce((sum2, { length }) => sum2 + length, 0);
   const ending = await programs.run({ ...invocation(use, compress2(size2)), input });
   if (ending.status !== 0) {
-    const how = (_a6 = ending.status) != null ? _a6 : ending.signal;
+    const how = (_a8 = ending.status) != null ? _a8 : ending.signal;
     throw new Failure("internal", `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
   }
   return ending.stdout;
@@ -74782,14 +74782,14 @@ function padding(size2) {
   return Buffer.alloc((BLOCK - size2 % BLOCK) % BLOCK);
 }
 async function unpackBtf(programs, tarball, use = {}) {
-  var _a6, _b3;
+  var _a8, _b3;
   const tar = await decompress2(programs, tarball, use);
   if (tar.length < BLOCK) throw bad4("it is too short to have a member");
   const header2 = readHeader2(tar);
   if (header2.type !== "File" && header2.type !== "OldFile") {
     throw bad4(`its member is not a regular file but a ${header2.type}`);
   }
-  const size2 = (_a6 = header2.size) != null ? _a6 : -1;
+  const size2 = (_a8 = header2.size) != null ? _a8 : -1;
   const end = BLOCK + size2;
   if (size2 < 0 || end > tar.length) throw bad4("it ends within its member");
   if (tar.subarray(end).some((byte) => byte !== 0)) throw bad4("something follows its one member");
@@ -74817,7 +74817,7 @@ function memberName(path5) {
   }
 }
 async function decompress2(programs, tarball, use) {
-  var _a6;
+  var _a8;
   const running = await programs.start(invocation(use, DECOMPRESS));
   running.stdin.end(tarball);
   const chunks = [];
@@ -74831,7 +74831,7 @@ async function decompress2(programs, tarball, use) {
     }
   }
   const { status, stderr } = await running.ended;
-  (_a6 = use.signal) == null ? void 0 : _a6.throwIfAborted();
+  (_a8 = use.signal) == null ? void 0 : _a8.throwIfAborted();
   if (status !== 0) throw bad4(`xz refused it: ${printable(stderr.trim())}`);
   return Buffer.concat(chunks);
 }
@@ -74980,7 +74980,7 @@ _data = new WeakMap();
 _entries = new WeakMap();
 _Header_instances = new WeakSet();
 addEntry_fn = function(at3) {
-  var _a6;
+  var _a8;
   const tag = this.bytes.readUInt32BE(at3);
   const type = this.bytes.readUInt32BE(at3 + 4);
   const offset = this.bytes.readUInt32BE(at3 + 8);
@@ -74990,7 +74990,7 @@ addEntry_fn = function(at3) {
     throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
   if (type < TYPE2.char || type > TYPE2.i18n)
     throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
-  const width = (_a6 = BYTES_OF_NUMBER.get(type)) != null ? _a6 : 1;
+  const width = (_a8 = BYTES_OF_NUMBER.get(type)) != null ? _a8 : 1;
   const fits = offset < __privateGet(this, _data).length && count4 <= (__privateGet(this, _data).length - offset) / width;
   if (count4 === 0 || !fits || type === TYPE2.string && count4 !== 1) {
     throw corrupt(
@@ -75072,7 +75072,7 @@ function pathOfMember(name) {
   return name.replace(/^\.?\/*/, "/");
 }
 function packageFiles(header2, source2) {
-  var _a6;
+  var _a8;
   const paths = filePaths(header2, source2);
   const list2 = (tag, values) => {
     if (values.length !== paths.length) {
@@ -75089,10 +75089,10 @@ function packageFiles(header2, source2) {
   const flags = header2.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
   const digests = header2.has(TAG.fileDigests) ? list2(TAG.fileDigests, header2.strings(TAG.fileDigests)) : [];
   const linkTos = header2.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header2.strings(TAG.fileLinkTos)) : [];
-  const algorithm = DIGEST_ALGORITHMS.get((_a6 = header2.number(TAG.fileDigestAlgorithm)) != null ? _a6 : 1);
+  const algorithm = DIGEST_ALGORITHMS.get((_a8 = header2.number(TAG.fileDigestAlgorithm)) != null ? _a8 : 1);
   const files = paths.map((path5, index2) => {
-    var _a7, _b3, _c, _d;
-    const mode = (_a7 = modes[index2]) != null ? _a7 : 0;
+    var _a9, _b3, _c, _d;
+    const mode = (_a9 = modes[index2]) != null ? _a9 : 0;
     const kind = (_b3 = KINDS2.get(mode & 61440)) != null ? _b3 : "other";
     return {
       index: index2,
@@ -75132,8 +75132,8 @@ function joined(header2, names) {
   }
   let total = 0;
   return names.map((name, index2) => {
-    var _a6;
-    const folder2 = folders[(_a6 = indexes[index2]) != null ? _a6 : -1];
+    var _a8;
+    const folder2 = folders[(_a8 = indexes[index2]) != null ? _a8 : -1];
     if (folder2 === void 0) {
       throw corrupt(
         `The header puts the file ${quoted(name)} into folder ${indexes[index2]} of ${folders.length}.`
@@ -75287,11 +75287,11 @@ takeHead_fn = function(bytes2) {
   if (__privateGet(this, _filled) === __privateGet(this, _needed)) __privateGet(this, _readHead).call(this);
 };
 takeData_fn = function(chunk, at3, end) {
-  var _a6, _b3;
+  var _a8, _b3;
   __privateSet(this, _remaining, __privateGet(this, _remaining) - (end - at3));
   __privateSet(this, _offset, __privateGet(this, _offset) + (end - at3));
   if (__privateGet(this, _expectedSum) !== void 0) {
-    for (let index2 = at3; index2 < end; index2++) __privateSet(this, _sum, __privateGet(this, _sum) + ((_a6 = chunk[index2]) != null ? _a6 : 0));
+    for (let index2 = at3; index2 < end; index2++) __privateSet(this, _sum, __privateGet(this, _sum) + ((_a8 = chunk[index2]) != null ? _a8 : 0));
   }
   (_b3 = __privateGet(this, _sink)) == null ? void 0 : _b3.data(chunk.subarray(at3, end));
   if (__privateGet(this, _remaining) === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
@@ -75358,8 +75358,8 @@ beginMember_fn = function(index2, stated) {
   __privateSet(this, _member, file);
   __privateSet(this, _sum, 0);
   const paths = size2 > 0 || file.size === 0 ? file.links.map((link2) => {
-    var _a6;
-    return (_a6 = __privateGet(this, _files)[link2]) == null ? void 0 : _a6.path;
+    var _a8;
+    return (_a8 = __privateGet(this, _files)[link2]) == null ? void 0 : _a8.path;
   }) : [];
   __privateSet(this, _sink, __privateGet(this, _choose).call(this, { file, size: size2, holds: (path5) => paths.includes(path5) }));
   __privateSet(this, _state2, "data");
@@ -75367,8 +75367,8 @@ beginMember_fn = function(index2, stated) {
   if (size2 === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
 };
 checkSize_fn = function(file, size2) {
-  var _a6;
-  const content = (_a6 = file.links[0]) != null ? _a6 : file.index;
+  var _a8;
+  const content = (_a8 = file.links[0]) != null ? _a8 : file.index;
   const elsewhere = size2 === 0 && (file.links.length > 1 || file.ghost);
   if (!elsewhere && size2 !== sizeInPayload(file)) {
     throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `${quoted(file.path)} with ${size2} bytes, of which the header says ${sizeInPayload(file)}`);
@@ -75393,8 +75393,8 @@ endMember_fn = function() {
 };
 endArchive_fn = function() {
   const missing3 = __privateGet(this, _files).find((file) => {
-    var _a6;
-    const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a6 = file.links[0]) != null ? _a6 : file.index];
+    var _a8;
+    const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a8 = file.links[0]) != null ? _a8 : file.index];
     return !file.ghost && !(__privateGet(this, _came)[file.index] && complete2);
   });
   if (missing3 !== void 0)
@@ -75477,8 +75477,8 @@ var ByteQueue = class {
     }
   }
   async close() {
-    var _a6, _b3;
-    await ((_b3 = (_a6 = __privateGet(this, _source)).return) == null ? void 0 : _b3.call(_a6));
+    var _a8, _b3;
+    await ((_b3 = (_a8 = __privateGet(this, _source)).return) == null ? void 0 : _b3.call(_a8));
   }
 };
 _source = new WeakMap();
@@ -75526,8 +75526,8 @@ var MAGIC3 = {
   zstd: "28b52ffd"
 };
 function payloadOf(header2, signatures, offset, start2) {
-  var _a6, _b3, _c, _d;
-  const format = (_a6 = header2.string(TAG.payloadFormat)) != null ? _a6 : "cpio";
+  var _a8, _b3, _c, _d;
+  const format = (_a8 = header2.string(TAG.payloadFormat)) != null ? _a8 : "cpio";
   if (format !== "cpio")
     throw corrupt(`The payload's format is ${quoted(format)}; only cpio holds files.`);
   return {
@@ -75553,10 +75553,10 @@ function compressorOf(stated, start2) {
   return compressor;
 }
 function payloadSize(header2, signatures) {
-  var _a6;
+  var _a8;
   const own = header2.number(TAG.payloadSize);
   if (own !== void 0) return own;
-  const both = (_a6 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a6 : signatures.number(SIGNATURE_TAG.size);
+  const both = (_a8 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a8 : signatures.number(SIGNATURE_TAG.size);
   if (both === void 0) return void 0;
   if (both < header2.bytes.length) {
     throw corrupt(
@@ -75566,9 +75566,9 @@ function payloadSize(header2, signatures) {
   return both - header2.bytes.length;
 }
 function digestOf(header2, tag) {
-  var _a6;
+  var _a8;
   const hex = header2.strings(tag)[0];
-  const algorithm = DIGEST_ALGORITHMS.get((_a6 = header2.number(TAG.payloadDigestAlgorithm)) != null ? _a6 : 8);
+  const algorithm = DIGEST_ALGORITHMS.get((_a8 = header2.number(TAG.payloadDigestAlgorithm)) != null ? _a8 : 8);
   return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
 }
 
@@ -75686,9 +75686,9 @@ var VmlinuxFile = class {
   }
   /** Hashes the next bytes, which another process wrote to the file. */
   written(bytes2) {
-    var _a6;
+    var _a8;
     this.#sha256.update(bytes2);
-    (_a6 = this.#other) == null ? void 0 : _a6.update(bytes2);
+    (_a8 = this.#other) == null ? void 0 : _a8.update(bytes2);
     this.#size += bytes2.length;
   }
   end() {
@@ -75701,9 +75701,9 @@ var VmlinuxFile = class {
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
-    var _a6, _b3;
+    var _a8, _b3;
     const sha2568 = this.#sha256.digest("hex");
-    return { sha256: sha2568, digest: (_b3 = (_a6 = this.#other) == null ? void 0 : _a6.digest("hex")) != null ? _b3 : sha2568 };
+    return { sha256: sha2568, digest: (_b3 = (_a8 = this.#other) == null ? void 0 : _a8.digest("hex")) != null ? _b3 : sha2568 };
   }
 };
 
@@ -75711,7 +75711,7 @@ var VmlinuxFile = class {
 var Misled = class extends Failure {
 };
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
-  var _a6, _b3;
+  var _a8, _b3;
   const head = await readPackageHead(bytes2);
   if (nvraText(head.nvra) !== wanted.nvra) {
     const is3 = printable(nvraText(head.nvra));
@@ -75721,7 +75721,7 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const entry = head.files.find((file2) => file2.path === path5 && file2.kind === "file");
   if (!entry || entry.ghost) throw noVmlinux(wanted);
   await admit(head, entry);
-  const file = new VmlinuxFile(target, (_a6 = entry.digest) == null ? void 0 : _a6.algorithm);
+  const file = new VmlinuxFile(target, (_a8 = entry.digest) == null ? void 0 : _a8.algorithm);
   const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
   const strong = isStrong(entry.digest);
   const body = head.body(strong ? "not-needed" : "checked");
@@ -75797,8 +75797,8 @@ var PackageBytes = class {
   }
   /** Of all bytes so far, in lower-case hex. */
   digest(algorithm) {
-    var _a6, _b3;
-    return (_b3 = (_a6 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a6.copy().digest("hex")) != null ? _b3 : "";
+    var _a8, _b3;
+    return (_b3 = (_a8 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a8.copy().digest("hex")) != null ? _b3 : "";
   }
   [Symbol.asyncIterator]() {
     return { next: () => __privateMethod(this, _PackageBytes_instances, next_fn2).call(this) };
@@ -75809,8 +75809,8 @@ var PackageBytes = class {
   }
   /** Ends the download, whether or not it was read to the end. */
   async close() {
-    var _a6, _b3;
-    if (!__privateGet(this, _over3)) await ((_b3 = (_a6 = __privateGet(this, _source2)).return) == null ? void 0 : _b3.call(_a6));
+    var _a8, _b3;
+    if (!__privateGet(this, _over3)) await ((_b3 = (_a8 = __privateGet(this, _source2)).return) == null ? void 0 : _b3.call(_a8));
     __privateSet(this, _over3, true);
   }
 };
@@ -76075,8 +76075,8 @@ var Stopwatch = class {
   get stages() {
     const none = { seconds: 0, bytes: 0 };
     const entries = STAGES.map((stage) => {
-      var _a6;
-      return [stage, (_a6 = this.#measured[stage]) != null ? _a6 : none];
+      var _a8;
+      return [stage, (_a8 = this.#measured[stage]) != null ? _a8 : none];
     });
     return Object.fromEntries(entries);
   }
@@ -76276,14 +76276,14 @@ function failureRecord(context, kernel, error) {
 
 // src/jobs/make-btf/run.ts
 async function runBuild(platform3, request2, progress) {
-  var _a6;
+  var _a8;
   if (request2.kernels.length === 0) return [];
   const tools2 = await prepareToolchain(platform3, request2.tools, progress);
   const opened = await openBuildContext(platform3, tools2, request2, progress);
   const cores = (0, import_node_os5.availableParallelism)();
   const settings = {
     output: request2.output,
-    concurrency: (_a6 = request2.jobs) != null ? _a6 : Math.max(2, cores),
+    concurrency: (_a8 = request2.jobs) != null ? _a8 : Math.max(2, cores),
     cores
   };
   try {
@@ -76401,10 +76401,10 @@ function terminalProgress(output, clock) {
   let drawn = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   const draw = (above = "") => {
-    var _a6;
+    var _a8;
     const now = clock.now();
     if (above === "" && now - drawnAt < REDRAW_EVERY) return;
-    const width = ((_a6 = output.columns) != null ? _a6 : 80) - 1;
+    const width = ((_a8 = output.columns) != null ? _a8 : 80) - 1;
     const lines = [...live.values()].map(
       ({ name, stage }) => `${name}  ${stage ? describeStage(stage, now) : ""}`.slice(0, width)
     );
@@ -76455,12 +76455,12 @@ function openProgress({ env, stderr, clock }) {
 function textTable(columns, rows) {
   const all = [columns.map((column) => column.title), ...rows];
   const widths = columns.map((_5, index2) => Math.max(...all.map((row3) => {
-    var _a6, _b3;
-    return (_b3 = (_a6 = row3[index2]) == null ? void 0 : _a6.length) != null ? _b3 : 0;
+    var _a8, _b3;
+    return (_b3 = (_a8 = row3[index2]) == null ? void 0 : _a8.length) != null ? _b3 : 0;
   })));
   const line2 = (row3) => columns.map(({ align: align2 }, index2) => {
-    var _a6, _b3;
-    const width = (_a6 = widths[index2]) != null ? _a6 : 0;
+    var _a8, _b3;
+    const width = (_a8 = widths[index2]) != null ? _a8 : 0;
     const cell = (_b3 = row3[index2]) != null ? _b3 : "";
     return align2 === "right" ? cell.padStart(width) : cell.padEnd(width);
   }).join("  ").trimEnd();
@@ -76474,8 +76474,8 @@ function markdownTable(columns, rows) {
     line2(columns.map(({ title }) => title)),
     line2(columns.map(({ align: align2 }) => align2 === "right" ? "---:" : "---")),
     ...rows.map((row3) => line2(columns.map((_5, index2) => {
-      var _a6;
-      return markdownCell((_a6 = row3[index2]) != null ? _a6 : "");
+      var _a8;
+      return markdownCell((_a8 = row3[index2]) != null ? _a8 : "");
     })))
   ].join("");
 }
@@ -76561,19 +76561,19 @@ function flag(description) {
   };
 }
 function text2(placeholder, description, options3 = {}) {
-  var _a6;
+  var _a8;
   return {
-    ...{ placeholder, description, required: (_a6 = options3.required) != null ? _a6 : false, repeatable: false },
+    ...{ placeholder, description, required: (_a8 = options3.required) != null ? _a8 : false, repeatable: false },
     ...{ shownDefault: options3.default, choices: void 0 },
     parse: (given) => {
-      var _a7;
-      return (_a7 = given.at(-1)) != null ? _a7 : options3.default;
+      var _a9;
+      return (_a9 = given.at(-1)) != null ? _a9 : options3.default;
     }
   };
 }
 function list(placeholder, description, options3 = {}) {
-  var _a6, _b3;
-  const fallback = (_a6 = options3.default) != null ? _a6 : [];
+  var _a8, _b3;
+  const fallback = (_a8 = options3.default) != null ? _a8 : [];
   return {
     ...{ placeholder, description, required: (_b3 = options3.required) != null ? _b3 : false, repeatable: true },
     ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
@@ -76584,11 +76584,11 @@ function list(placeholder, description, options3 = {}) {
   };
 }
 function number(placeholder, description, options3) {
-  var _a6;
+  var _a8;
   const { least, most } = options3;
   return {
     ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: (_a6 = options3.default) == null ? void 0 : _a6.toString(), choices: void 0 },
+    ...{ shownDefault: (_a8 = options3.default) == null ? void 0 : _a8.toString(), choices: void 0 },
     parse: (given) => {
       const word2 = given.at(-1);
       if (word2 === void 0 || word2 === "") return options3.default;
@@ -76605,8 +76605,8 @@ function choice(choices, description, options3) {
     ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
     ...{ shownDefault: options3.default, choices },
     parse: (given) => {
-      var _a6;
-      const word2 = (_a6 = given.at(-1)) != null ? _a6 : options3.default;
+      var _a8;
+      const word2 = (_a8 = given.at(-1)) != null ? _a8 : options3.default;
       const found = choices.find((one2) => one2 === word2);
       if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
       return found;
@@ -76627,8 +76627,8 @@ var UNITS2 = {
   h: ["minutes", 60]
 };
 function parseLimit(word2) {
-  var _a6;
-  const [, digits, unit] = (_a6 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a6 : [];
+  var _a8;
+  const [, digits, unit] = (_a8 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a8 : [];
   if (digits === void 0 || unit === void 0 && digits.includes(".")) {
     throw new Error(`'${word2}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
   }
@@ -76639,8 +76639,8 @@ function parseLimit(word2) {
 function tightest(limits) {
   const of = (kind) => {
     const values = limits.flatMap((limit) => {
-      var _a6;
-      return (_a6 = limit[kind]) != null ? _a6 : [];
+      var _a8;
+      return (_a8 = limit[kind]) != null ? _a8 : [];
     });
     return values.length > 0 ? { [kind]: Math.min(...values) } : {};
   };
@@ -76846,10 +76846,10 @@ var DEFAULT_CONFIG = {
 };
 // @__NO_SIDE_EFFECTS__
 function getGlobalConfig(config$1) {
-  var _a6, _b3, _c;
+  var _a8, _b3, _c;
   if (!config$1 && !store$4) return DEFAULT_CONFIG;
   return {
-    lang: (_a6 = config$1 == null ? void 0 : config$1.lang) != null ? _a6 : store$4 == null ? void 0 : store$4.lang,
+    lang: (_a8 = config$1 == null ? void 0 : config$1.lang) != null ? _a8 : store$4 == null ? void 0 : store$4.lang,
     message: config$1 == null ? void 0 : config$1.message,
     abortEarly: (_b3 = config$1 == null ? void 0 : config$1.abortEarly) != null ? _b3 : store$4 == null ? void 0 : store$4.abortEarly,
     abortPipeEarly: (_c = config$1 == null ? void 0 : config$1.abortPipeEarly) != null ? _c : store$4 == null ? void 0 : store$4.abortPipeEarly
@@ -76868,22 +76868,22 @@ function getSchemaMessage(lang) {
 var store$1;
 // @__NO_SIDE_EFFECTS__
 function getSpecificMessage(reference, lang) {
-  var _a6;
-  return (_a6 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a6.get(lang);
+  var _a8;
+  return (_a8 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a8.get(lang);
 }
 // @__NO_SIDE_EFFECTS__
 function _stringify(input) {
-  var _a6, _b3, _c;
+  var _a8, _b3, _c;
   const type = typeof input;
   if (type === "string") return `"${input}"`;
   if (type === "number" || type === "bigint" || type === "boolean") return `${input}`;
-  if (type === "object" || type === "function") return (_c = input && ((_b3 = (_a6 = Object.getPrototypeOf(input)) == null ? void 0 : _a6.constructor) == null ? void 0 : _b3.name)) != null ? _c : "null";
+  if (type === "object" || type === "function") return (_c = input && ((_b3 = (_a8 = Object.getPrototypeOf(input)) == null ? void 0 : _a8.constructor) == null ? void 0 : _b3.name)) != null ? _c : "null";
   return type;
 }
 function _addIssue(context, label, dataset, config$1, other) {
-  var _a6, _b3, _c, _d, _e3, _f, _g, _h;
+  var _a8, _b3, _c, _d, _e3, _f, _g, _h;
   const input = other && "input" in other ? other.input : dataset.value;
-  const expected = (_b3 = (_a6 = other == null ? void 0 : other.expected) != null ? _a6 : context.expects) != null ? _b3 : null;
+  const expected = (_b3 = (_a8 = other == null ? void 0 : other.expected) != null ? _a8 : context.expects) != null ? _b3 : null;
   const received = (_c = other == null ? void 0 : other.received) != null ? _c : /* @__PURE__ */ _stringify(input);
   const issue2 = {
     kind: context.kind,
@@ -76916,10 +76916,10 @@ function _isValidObjectKey(object$1, key) {
 }
 // @__NO_SIDE_EFFECTS__
 function _joinExpects(values$1, separator) {
-  var _a6;
+  var _a8;
   const list2 = [...new Set(values$1)];
   if (list2.length > 1) return `(${list2.join(` ${separator} `)})`;
-  return (_a6 = list2[0]) != null ? _a6 : "never";
+  return (_a8 = list2[0]) != null ? _a8 : "never";
 }
 function _standardSchema(schema) {
   schema["~standard"] = {
@@ -77101,8 +77101,8 @@ function rawTransform(action) {
         dataset,
         config: config$1,
         addIssue: (info) => {
-          var _a6;
-          return _addIssue(this, (_a6 = info == null ? void 0 : info.label) != null ? _a6 : "input", dataset, config$1, info);
+          var _a8;
+          return _addIssue(this, (_a8 = info == null ? void 0 : info.label) != null ? _a8 : "input", dataset, config$1, info);
         },
         NEVER: null
       });
@@ -77218,7 +77218,7 @@ function array(item, message$1) {
     item,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a6;
+      var _a8;
       const input = dataset.value;
       if (Array.isArray(input)) {
         dataset.typed = true;
@@ -77237,7 +77237,7 @@ function array(item, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
+              (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -77350,7 +77350,7 @@ function object(entries$1, message$1) {
     entries: entries$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a6;
+      var _a8;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77371,7 +77371,7 @@ function object(entries$1, message$1) {
               for (const issue2 of valueDataset.issues) {
                 if (issue2.path) issue2.path.unshift(pathItem);
                 else issue2.path = [pathItem];
-                (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
+                (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
               }
               if (!dataset.issues) dataset.issues = valueDataset.issues;
               if (config$1.abortEarly) {
@@ -77453,7 +77453,7 @@ function record(key, value$1, message$1) {
     value: value$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a6, _b3;
+      var _a8, _b3;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77471,7 +77471,7 @@ function record(key, value$1, message$1) {
             };
             for (const issue2 of keyDataset.issues) {
               issue2.path = [pathItem];
-              (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
+              (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
             }
             if (!dataset.issues) dataset.issues = keyDataset.issues;
             if (config$1.abortEarly) {
@@ -77518,7 +77518,7 @@ function strictObject(entries$1, message$1) {
     entries: entries$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a6;
+      var _a8;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77539,7 +77539,7 @@ function strictObject(entries$1, message$1) {
               for (const issue2 of valueDataset.issues) {
                 if (issue2.path) issue2.path.unshift(pathItem);
                 else issue2.path = [pathItem];
-                (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
+                (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
               }
               if (!dataset.issues) dataset.issues = valueDataset.issues;
               if (config$1.abortEarly) {
@@ -77614,7 +77614,7 @@ function tupleWithRest(items, rest, message$1) {
     rest,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a6, _b3;
+      var _a8, _b3;
       const input = dataset.value;
       if (Array.isArray(input)) {
         dataset.typed = true;
@@ -77633,7 +77633,7 @@ function tupleWithRest(items, rest, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_a6 = dataset.issues) == null ? void 0 : _a6.push(issue2);
+              (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -77831,12 +77831,12 @@ async function readPage({ pool, cache, signal }, path5, use) {
   const kept = await cache.read(key, KeptPage);
   const { etag, lastModified } = kept != null ? kept : {};
   return fetchFile(pool, path5, { etag, lastModified, signal }, async (answer2) => {
-    var _a6;
+    var _a8;
     if (answer2.status === 404) return void 0;
     if (answer2.status === 304 && kept) return use(kept);
     const page = { text: await textOf(answer2), url: answer2.url, mirror: answer2.mirror.base };
     const result = await use(page);
-    if ((_a6 = answer2.etag) != null ? _a6 : answer2.lastModified) {
+    if ((_a8 = answer2.etag) != null ? _a8 : answer2.lastModified) {
       await cache.write(key, { ...page, etag: answer2.etag, lastModified: answer2.lastModified });
     }
     return result;
@@ -77871,9 +77871,9 @@ var MAGICS = [
   { kind: "bzip2", bytes: [66, 90, 104] }
 ];
 function compressionOf(start2) {
-  var _a6;
+  var _a8;
   const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index2) => start2[index2] === byte));
-  return (_a6 = match == null ? void 0 : match.kind) != null ? _a6 : "none";
+  return (_a8 = match == null ? void 0 : match.kind) != null ? _a8 : "none";
 }
 async function* decompress3(body, programs, origin, most) {
   const { start: start2, all } = await peek(body);
@@ -77903,12 +77903,12 @@ async function peek(body) {
     length += next2.value.byteLength;
   }
   async function* all() {
-    var _a6;
+    var _a8;
     try {
       yield* first2;
       yield* { [Symbol.asyncIterator]: () => iterator };
     } finally {
-      await ((_a6 = iterator.return) == null ? void 0 : _a6.call(iterator));
+      await ((_a8 = iterator.return) == null ? void 0 : _a8.call(iterator));
     }
   }
   return { start: Buffer.concat(first2), all: all() };
@@ -78101,9 +78101,9 @@ async function readPrimary(chunks, wanted, origin) {
   return { packages, total };
 }
 function readAttributes(draft, name, attributes, origin) {
-  var _a6, _b3, _c, _d;
+  var _a8, _b3, _c, _d;
   if (name === "version") {
-    draft.epoch = Number((_a6 = attributes.epoch) != null ? _a6 : 0);
+    draft.epoch = Number((_a8 = attributes.epoch) != null ? _a8 : 0);
     draft.version = (_b3 = attributes.ver) != null ? _b3 : "";
     draft.release = (_c = attributes.rel) != null ? _c : "";
   } else if (name === "time") {
@@ -78176,7 +78176,7 @@ async function readRepository(reading, folder2, names) {
   });
 }
 async function fetchPrimary(reading, mirror, folder2, entry, names) {
-  var _a6;
+  var _a8;
   const pool = new MirrorPool([mirror], reading.pool.ports);
   const path5 = `${folder2}/${entry.location}`;
   const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os6.tmpdir)(), "btfhub-metadata-"));
@@ -78187,7 +78187,7 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
       else throw gone(mirror, folder2, entry);
       return answer2.url;
     });
-    const most = (_a6 = entry.openSize) != null ? _a6 : LARGEST_PRIMARY;
+    const most = (_a8 = entry.openSize) != null ? _a8 : LARGEST_PRIMARY;
     return await reading.gate(() => {
       const xml = decompress3((0, import_node_fs15.createReadStream)(file), reading.programs, url3, most);
       return readPrimary(xml, (name) => names.has(name), url3);
@@ -78274,7 +78274,7 @@ var SEPARATORS = /^[^0-9A-Za-z~^]+/;
 var DIGITS = /^[0-9]+/;
 var LETTERS = /^[A-Za-z]*/;
 function rpmvercmp(a, b4) {
-  var _a6, _b3, _c, _d;
+  var _a8, _b3, _c, _d;
   if (a === b4) return 0;
   let one2 = a;
   let two2 = b4;
@@ -78291,7 +78291,7 @@ function rpmvercmp(a, b4) {
     if (one2 === "" || two2 === "") break;
     const digits = DIGITS.exec(one2);
     const run2 = digits ? DIGITS : LETTERS;
-    const left = (_b3 = (_a6 = run2.exec(one2)) == null ? void 0 : _a6[0]) != null ? _b3 : "";
+    const left = (_b3 = (_a8 = run2.exec(one2)) == null ? void 0 : _a8[0]) != null ? _b3 : "";
     const right = (_d = (_c = run2.exec(two2)) == null ? void 0 : _c[0]) != null ? _d : "";
     if (right === "") return digits ? 1 : -1;
     const order = digits ? compareNumbers(left, right) : compareText(left, right);
@@ -78365,8 +78365,8 @@ function byVersion(one2, two2) {
   return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
 }
 function carriesBtf(source2, kernel) {
-  var _a6;
-  const embedded = (_a6 = source2.flavours[kernel.flavour]) == null ? void 0 : _a6.embeddedBtf;
+  var _a8;
+  const embedded = (_a8 = source2.flavours[kernel.flavour]) == null ? void 0 : _a8.embeddedBtf;
   if (!(embedded == null ? void 0 : embedded.arches.includes(kernel.arch))) return false;
   const [version = "", release2 = ""] = embedded.from.split("-");
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
@@ -78387,7 +78387,7 @@ function selectKernels(kernels3, globs) {
   return { kernels: selected(globs), problems };
 }
 function toKernel(source2, flavour, place, folder2, item) {
-  var _a6, _b3;
+  var _a8, _b3;
   const shape = source2.flavours[flavour];
   if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
   const { version, release: release2, arch: arch3, epoch } = item;
@@ -78395,8 +78395,8 @@ function toKernel(source2, flavour, place, folder2, item) {
   let uname2;
   try {
     uname2 = asUname(shape.uname.replace(/<(ver|rel|arch)>/g, (_5, part) => {
-      var _a7;
-      return (_a7 = parts[part]) != null ? _a7 : "";
+      var _a9;
+      return (_a9 = parts[part]) != null ? _a9 : "";
     }));
   } catch (error) {
     return new Failure("bad-repository", `${item.name} is skipped: ${describe(error)}`);
@@ -78416,7 +78416,7 @@ function toKernel(source2, flavour, place, folder2, item) {
     builtAt: item.builtAt,
     locations: [`${folder2}/${item.location}`],
     keyPaths: source2.keys ? [`${folder2}/${source2.keys.file}`] : [],
-    trustedKeys: (_b3 = (_a6 = source2.keys) == null ? void 0 : _a6.fingerprints) != null ? _b3 : []
+    trustedKeys: (_b3 = (_a8 = source2.keys) == null ? void 0 : _a8.fingerprints) != null ? _b3 : []
   };
 }
 function merge(known, again) {
@@ -78439,53 +78439,3146 @@ function compareText2(one2, two2) {
   return one2 < two2 ? -1 : 1;
 }
 
-// src/sources/listing.ts
-function folderNames(html, pageUrl) {
-  const page = new URL(pageUrl);
-  if (!page.pathname.endsWith("/")) page.pathname += "/";
-  const names = /* @__PURE__ */ new Set();
-  let plausible = false;
-  for (const href of hrefs(html)) {
-    if (!URL.canParse(href, page.href)) continue;
-    const target = new URL(href, page);
-    if (target.origin !== page.origin) continue;
-    if (target.pathname === parentOf(page.pathname)) plausible = true;
-    const name = childOf(page.pathname, target.pathname);
-    if (name === void 0) continue;
-    plausible = true;
-    if (name.endsWith("/")) names.add(name.slice(0, -1));
-  }
-  return plausible || /<title>Index of /i.test(html) ? [...names] : void 0;
-}
-var ANCHOR = /<a\s[^>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))/gi;
-var ENTITIES = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  "#39": "'"
-};
-function hrefs(html) {
-  return [...html.matchAll(ANCHOR)].map(
-    ([, double, single, bare]) => {
-      var _a6, _b3;
-      return ((_b3 = (_a6 = double != null ? double : single) != null ? _a6 : bare) != null ? _b3 : "").replace(
-        /&(amp|lt|gt|quot|#39);/g,
-        (entity, name) => {
-          var _a7;
-          return (_a7 = ENTITIES[name]) != null ? _a7 : entity;
-        }
-      );
+// node_modules/entities/dist/esm/decode-codepoint.js
+var _a5;
+var decodeMap = /* @__PURE__ */ new Map([
+  [0, 65533],
+  // C1 Unicode control character reference replacements
+  [128, 8364],
+  [130, 8218],
+  [131, 402],
+  [132, 8222],
+  [133, 8230],
+  [134, 8224],
+  [135, 8225],
+  [136, 710],
+  [137, 8240],
+  [138, 352],
+  [139, 8249],
+  [140, 338],
+  [142, 381],
+  [145, 8216],
+  [146, 8217],
+  [147, 8220],
+  [148, 8221],
+  [149, 8226],
+  [150, 8211],
+  [151, 8212],
+  [152, 732],
+  [153, 8482],
+  [154, 353],
+  [155, 8250],
+  [156, 339],
+  [158, 382],
+  [159, 376]
+]);
+var fromCodePoint = (
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition, n/no-unsupported-features/es-builtins
+  (_a5 = String.fromCodePoint) !== null && _a5 !== void 0 ? _a5 : ((codePoint) => {
+    let output = "";
+    if (codePoint > 65535) {
+      codePoint -= 65536;
+      output += String.fromCharCode(codePoint >>> 10 & 1023 | 55296);
+      codePoint = 56320 | codePoint & 1023;
     }
+    output += String.fromCharCode(codePoint);
+    return output;
+  })
+);
+function replaceCodePoint(codePoint) {
+  var _a8;
+  if (codePoint >= 55296 && codePoint <= 57343 || codePoint > 1114111) {
+    return 65533;
+  }
+  return (_a8 = decodeMap.get(codePoint)) !== null && _a8 !== void 0 ? _a8 : codePoint;
+}
+
+// node_modules/entities/dist/esm/internal/decode-shared.js
+function decodeBase64(input) {
+  const binary = (
+    // eslint-disable-next-line n/no-unsupported-features/node-builtins
+    typeof atob === "function" ? (
+      // Browser (and Node >=16)
+      // eslint-disable-next-line n/no-unsupported-features/node-builtins
+      atob(input)
+    ) : (
+      // Older Node versions (<16)
+      // eslint-disable-next-line n/no-unsupported-features/node-builtins
+      typeof Buffer.from === "function" ? (
+        // eslint-disable-next-line n/no-unsupported-features/node-builtins
+        Buffer.from(input, "base64").toString("binary")
+      ) : (
+        // eslint-disable-next-line unicorn/no-new-buffer, n/no-deprecated-api
+        new Buffer(input, "base64").toString("binary")
+      )
+    )
   );
+  const evenLength = binary.length & ~1;
+  const out = new Uint16Array(evenLength / 2);
+  for (let index2 = 0, outIndex = 0; index2 < evenLength; index2 += 2) {
+    const lo2 = binary.charCodeAt(index2);
+    const hi2 = binary.charCodeAt(index2 + 1);
+    out[outIndex++] = lo2 | hi2 << 8;
+  }
+  return out;
+}
+
+// node_modules/entities/dist/esm/generated/decode-data-html.js
+var htmlDecodeTree = /* @__PURE__ */ decodeBase64("QR08ALkAAgH6AYsDNQR2BO0EPgXZBQEGLAbdBxMISQrvCmQLfQurDKQNLw4fD4YPpA+6D/IPAAAAAAAAAAAAAAAAKhBMEY8TmxUWF2EYLBkxGuAa3RsJHDscWR8YIC8jSCSIJcMl6ie3Ku8rEC0CLjoupS7kLgAIRU1hYmNmZ2xtbm9wcnN0dVQAWgBeAGUAaQBzAHcAfgCBAIQAhwCSAJoAoACsALMAbABpAGcAO4DGAMZAUAA7gCYAJkBjAHUAdABlADuAwQDBQHIiZXZlAAJhAAFpeW0AcgByAGMAO4DCAMJAEGRyAADgNdgE3XIAYQB2AGUAO4DAAMBA8CFoYZFj4SFjcgBhZAAAoFMqAAFncIsAjgBvAG4ABGFmAADgNdg43fAlbHlGdW5jdGlvbgCgYSBpAG4AZwA7gMUAxUAAAWNzpACoAHIAAOA12Jzc6SFnbgCgVCJpAGwAZABlADuAwwDDQG0AbAA7gMQAxEAABGFjZWZvcnN1xQDYANoA7QDxAPYA+QD8AAABY3LJAM8AayNzbGFzaAAAoBYidgHTANUAAKDnKmUAZAAAoAYjeQARZIABY3J0AOAA5QDrAGEidXNlAACgNSLuI291bGxpcwCgLCFhAJJjcgAA4DXYBd1wAGYAAOA12Dnd5SF2ZdhiYwDyAOoAbSJwZXEAAKBOIgAHSE9hY2RlZmhpbG9yc3UXARoBHwE6AVIBVQFiAWQBZgGCAakB6QHtAfIBYwB5ACdkUABZADuAqQCpQIABY3B5ACUBKAE1AfUhdGUGYWmg0iJ0KGFsRGlmZmVyZW50aWFsRAAAoEUhbCJleXMAAKAtIQACYWVpb0EBRAFKAU0B8iFvbgxhZABpAGwAO4DHAMdAcgBjAAhhbiJpbnQAAKAwIm8AdAAKYQABZG5ZAV0BaSJsbGEAuGB0I2VyRG90ALdg8gA5AWkAp2NyImNsZQAAAkRNUFRwAXQBeQF9AW8AdAAAoJkiaSJudXMAAKCWIuwhdXMAoJUiaSJtZXMAAKCXIm8AAAFjc4cBlAFrKndpc2VDb250b3VySW50ZWdyYWwAAKAyImUjQ3VybHkAAAFEUZwBpAFvJXVibGVRdW90ZQAAoB0gdSJvdGUAAKAZIAACbG5wdbABtgHNAdgBbwBuAGWgNyIAoHQqgAFnaXQAvAHBAcUB8iJ1ZW50AKBhIm4AdAAAoC8i7yV1ckludGVncmFsAKAuIgABZnLRAdMBAKACIe8iZHVjdACgECJuLnRlckNsb2Nrd2lzZUNvbnRvdXJJbnRlZ3JhbAAAoDMi7yFzcwCgLypjAHIAAOA12J7ccABDoNMiYQBwAACgTSKABURKU1phY2VmaW9zAAsCEgIVAhgCGwIsAjQCOQI9AnMCfwNvoEUh9CJyYWhkAKARKWMAeQACZGMAeQAFZGMAeQAPZIABZ3JzACECJQIoAuchZXIAoCEgcgAAoKEhaAB2AACg5CoAAWF5MAIzAvIhb24OYRRkbAB0oAciYQCUY3IAAOA12AfdAAFhZkECawIAAWNtRQJnAvIjaXRpY2FsAAJBREdUUAJUAl8CYwJjInV0ZQC0YG8AdAFZAloC2WJiJGxlQWN1dGUA3WJyImF2ZQBgYGkibGRlANxi7yFuZACgxCJmJWVyZW50aWFsRAAAoEYhcAR9AgAAAAAAAIECjgIAABoDZgAA4DXYO91EoagAhQKJAm8AdAAAoNwgcSJ1YWwAAKBQIuIhbGUAA0NETFJVVpkCqAK1Au8C/wIRA28AbgB0AG8AdQByAEkAbgB0AGUAZwByAGEA7ADEAW8AdAKvAgAAAACwAqhgbiNBcnJvdwAAoNMhAAFlb7kC0AJmAHQAgAFBUlQAwQLGAs0CciJyb3cAAKDQIekkZ2h0QXJyb3cAoNQhZQDlACsCbgBnAAABTFLWAugC5SFmdAABQVLcAuECciJyb3cAAKD4J+kkZ2h0QXJyb3cAoPon6SRnaHRBcnJvdwCg+SdpImdodAAAAUFU9gL7AnIicm93AACg0iFlAGUAAKCoInAAQQIGAwAAAAALA3Iicm93AACg0SFvJHduQXJyb3cAAKDVIWUlcnRpY2FsQmFyAACgJSJuAAADQUJMUlRhJAM2AzoDWgNxA3oDciJyb3cAAKGTIUJVLAMwA2EAcgAAoBMpcCNBcnJvdwAAoPUhciJldmUAEWPlIWZ00gJDAwAASwMAAFIDaSVnaHRWZWN0b3IAAKBQKWUkZVZlY3RvcgAAoF4p5SJjdG9yQqC9IWEAcgAAoFYpaSJnaHQA1AFiAwAAaQNlJGVWZWN0b3IAAKBfKeUiY3RvckKgwSFhAHIAAKBXKWUAZQBBoKQiciJyb3cAAKCnIXIAcgBvAPcAtAIAAWN0gwOHA3IAAOA12J/c8iFvaxBhAAhOVGFjZGZnbG1vcHFzdHV4owOlA6kDsAO/A8IDxgPNA9ID8gP9AwEEFAQeBCAEJQRHAEphSAA7gNAA0EBjAHUAdABlADuAyQDJQIABYWl5ALYDuQO+A/Ihb24aYXIAYwA7gMoAykAtZG8AdAAWYXIAAOA12AjdcgBhAHYAZQA7gMgAyEDlIm1lbnQAoAgiAAFhcNYD2QNjAHIAEmF0AHkAUwLhAwAAAADpA20lYWxsU3F1YXJlAACg+yVlJ3J5U21hbGxTcXVhcmUAAKCrJQABZ3D2A/kDbwBuABhhZgAA4DXYPN3zImlsb26VY3UAAAFhaQYEDgRsAFSgdSppImxkZQAAoEIi7CNpYnJpdW0AoMwhAAFjaRgEGwRyAACgMCFtAACgcyphAJdjbQBsADuAywDLQAABaXApBC0E8yF0cwCgAyLvJG5lbnRpYWxFAKBHIYACY2Zpb3MAPQQ/BEMEXQRyBHkAJGRyAADgNdgJ3WwibGVkAFMCTAQAAAAAVARtJWFsbFNxdWFyZQAAoPwlZSdyeVNtYWxsU3F1YXJlAACgqiVwA2UEAABpBAAAAABtBGYAAOA12D3dwSFsbACgACLyI2llcnRyZgCgMSFjAPIAcQQABkpUYWJjZGZnb3JzdIgEiwSOBJMElwSkBKcEqwStBLIE5QTqBGMAeQADZDuAPgA+QO0hbWFkoJMD3GNyImV2ZQAeYYABZWl5AJ0EoASjBOQhaWwiYXIAYwAcYRNkbwB0ACBhcgAA4DXYCt0AoNkicABmAADgNdg+3eUiYXRlcgADRUZHTFNUvwTIBM8E1QTZBOAEcSJ1YWwATKBlIuUhc3MAoNsidSRsbEVxdWFsAACgZyJyI2VhdGVyAACgoirlIXNzAKB3IuwkYW50RXF1YWwAoH4qaSJsZGUAAKBzImMAcgAA4DXYotwAoGsiAARBYWNmaW9zdfkE/QQFBQgFCwUTBSIFKwVSIkRjeQAqZAABY3QBBQQFZQBrAMdiXmDpIXJjJGFyAACgDCFsJWJlcnRTcGFjZQAAoAsh8AEYBQAAGwVmAACgDSHpJXpvbnRhbExpbmUAoAAlAAFjdCYFKAXyABIF8iFvayZhbQBwAEQBMQU5BW8AdwBuAEgAdQBtAPAAAAFxInVhbAAAoE8iAAdFSk9hY2RmZ21ub3N0dVMFVgVZBVwFYwVtBXAFcwV6BZAFtgXFBckFzQVjAHkAFWTsIWlnMmFjAHkAAWRjAHUAdABlADuAzQDNQAABaXlnBWwFcgBjADuAzgDOQBhkbwB0ADBhcgAAoBEhcgBhAHYAZQA7gMwAzEAAoREhYXB/BYsFAAFjZ4MFhQVyACphaSNuYXJ5SQAAoEghbABpAGUA8wD6AvQBlQUAAKUFZaAsIgABZ3KaBZ4F8iFhbACgKyLzI2VjdGlvbgCgwiJpI3NpYmxlAAABQ1SsBbEFbyJtbWEAAKBjIGkibWVzAACgYiCAAWdwdAC8Bb8FwwVvAG4ALmFmAADgNdhA3WEAmWNjAHIAAKAQIWkibGRlAChh6wHSBQAA1QVjAHkABmRsADuAzwDPQIACY2Zvc3UA4QXpBe0F8gX9BQABaXnlBegFcgBjADRhGWRyAADgNdgN3XAAZgAA4DXYQd3jAfcFAAD7BXIAAOA12KXc8iFjeQhk6yFjeQRkgANISmFjZm9zAAwGDwYSBhUGHQYhBiYGYwB5ACVkYwB5AAxk8CFwYZpjAAFleRkGHAbkIWlsNmEaZHIAAOA12A7dcABmAADgNdhC3WMAcgAA4DXYptyABUpUYWNlZmxtb3N0AD0GQAZDBl4GawZkB2gHcAd0B80H2gdjAHkACWQ7gDwAPECAAmNtbnByAEwGTwZSBlUGWwb1IXRlOWHiIWRhm2NnAACg6ifsI2FjZXRyZgCgEiFyAACgniGAAWFleQBkBmcGagbyIW9uPWHkIWlsO2EbZAABZnNvBjQHdAAABUFDREZSVFVWYXKABp4GpAbGBssG3AYDByEHwQIqBwABbnKEBowGZyVsZUJyYWNrZXQAAKDoJ/Ihb3cAoZAhQlKTBpcGYQByAACg5CHpJGdodEFycm93AKDGIWUjaWxpbmcAAKAII28A9QGqBgAAsgZiJWxlQnJhY2tldAAAoOYnbgDUAbcGAAC+BmUkZVZlY3RvcgAAoGEp5SJjdG9yQqDDIWEAcgAAoFkpbCJvb3IAAKAKI2kiZ2h0AAABQVbSBtcGciJyb3cAAKCUIeUiY3RvcgCgTikAAWVy4AbwBmUAAKGjIkFW5gbrBnIicm93AACgpCHlImN0b3IAoFopaSNhbmdsZQBCorIi+wYAAAAA/wZhAHIAAKDPKXEidWFsAACgtCJwAIABRFRWAAoHEQcYB+8kd25WZWN0b3IAoFEpZSRlVmVjdG9yAACgYCnlImN0b3JCoL8hYQByAACgWCnlImN0b3JCoLwhYQByAACgUilpAGcAaAB0AGEAcgByAG8A9wDMAnMAAANFRkdMU1Q/B0cHTgdUB1gHXwfxJXVhbEdyZWF0ZXIAoNoidSRsbEVxdWFsAACgZiJyI2VhdGVyAACgdiLlIXNzAKChKuwkYW50RXF1YWwAoH0qaSJsZGUAAKByInIAAOA12A/dZaDYIuYjdGFycm93AKDaIWkiZG90AD9hgAFucHcAege1B7kHZwAAAkxSbHKCB5QHmwerB+UhZnQAAUFSiAeNB3Iicm93AACg9SfpJGdodEFycm93AKD3J+kkZ2h0QXJyb3cAoPYn5SFmdAABYXLcAqEHaQBnAGgAdABhAHIAcgBvAPcA5wJpAGcAaAB0AGEAcgByAG8A9wDuAmYAAOA12EPdZQByAAABTFK/B8YHZSRmdEFycm93AACgmSHpJGdodEFycm93AKCYIYABY2h0ANMH1QfXB/IAWgYAoLAh8iFva0FhAKBqIgAEYWNlZmlvc3XpB+wH7gf/BwMICQgOCBEIcAAAoAUpeQAcZAABZGzyB/kHaSR1bVNwYWNlAACgXyBsI2ludHJmAACgMyFyAADgNdgQ3e4jdXNQbHVzAKATInAAZgAA4DXYRN1jAPIA/gecY4AESmFjZWZvc3R1ACEIJAgoCDUIgQiFCDsKQApHCmMAeQAKZGMidXRlAENhgAFhZXkALggxCDQI8iFvbkdh5CFpbEVhHWSAAWdzdwA7CGEIfQjhInRpdmWAAU1UVgBECEwIWQhlJWRpdW1TcGFjZQAAoAsgaABpAAABY25SCFMIawBTAHAAYQBjAOUASwhlAHIAeQBUAGgAaQDuAFQI9CFlZAABR0xnCHUIcgBlAGEAdABlAHIARwByAGUAYQB0AGUA8gDrBGUAcwBzAEwAZQBzAPMA2wdMImluZQAKYHIAAOA12BHdAAJCbnB0jAiRCJkInAhyImVhawAAoGAgwiZyZWFraW5nU3BhY2WgYGYAAKAVIUOq7CqzCMIIzQgAAOcIGwkAAAAAAAAtCQAAbwkAAIcJAACdCcAJGQoAADQKAAFvdbYIvAjuI2dydWVudACgYiJwIkNhcAAAoG0ibyh1YmxlVmVydGljYWxCYXIAAKAmIoABbHF4ANII1wjhCOUibWVudACgCSL1IWFsVKBgImkibGRlAADgQiI4A2kic3RzAACgBCJyI2VhdGVyAACjbyJFRkdMU1T1CPoIAgkJCQ0JFQlxInVhbAAAoHEidSRsbEVxdWFsAADgZyI4A3IjZWF0ZXIAAOBrIjgD5SFzcwCgeSLsJGFudEVxdWFsAOB+KjgDaSJsZGUAAKB1IvUhbXBEASAJJwnvI3duSHVtcADgTiI4A3EidWFsAADgTyI4A2UAAAFmczEJRgn0JFRyaWFuZ2xlQqLqIj0JAAAAAEIJYQByAADgzyk4A3EidWFsAACg7CJzAICibiJFR0xTVABRCVYJXAlhCWkJcSJ1YWwAAKBwInIjZWF0ZXIAAKB4IuUhc3MA4GoiOAPsJGFudEVxdWFsAOB9KjgDaSJsZGUAAKB0IuUic3RlZAABR0x1CX8J8iZlYXRlckdyZWF0ZXIA4KIqOAPlI3NzTGVzcwDgoSo4A/IjZWNlZGVzAKGAIkVTjwmVCXEidWFsAADgryo4A+wkYW50RXF1YWwAoOAiAAFlaaAJqQl2JmVyc2VFbGVtZW50AACgDCLnJWh0VHJpYW5nbGVCousitgkAAAAAuwlhAHIAAODQKTgDcSJ1YWwAAKDtIgABcXXDCeAJdSNhcmVTdQAAAWJwywnVCfMhZXRF4I8iOANxInVhbAAAoOIi5SJyc2V0ReCQIjgDcSJ1YWwAAKDjIoABYmNwAOYJ8AkNCvMhZXRF4IIi0iBxInVhbAAAoIgi4yJlZWRzgKGBIkVTVAD6CQAKBwpxInVhbAAA4LAqOAPsJGFudEVxdWFsAKDhImkibGRlAADgfyI4A+UicnNldEXggyLSIHEidWFsAACgiSJpImxkZQCAoUEiRUZUACIKJwouCnEidWFsAACgRCJ1JGxsRXF1YWwAAKBHImkibGRlAACgSSJlJXJ0aWNhbEJhcgAAoCQiYwByAADgNdip3GkAbABkAGUAO4DRANFAnWMAB0VhY2RmZ21vcHJzdHV2XgphCmgKcgp2CnoKgQqRCpYKqwqtCrsKyArNCuwhaWdSYWMAdQB0AGUAO4DTANNAAAFpeWwKcQpyAGMAO4DUANRAHmRiImxhYwBQYXIAAOA12BLdcgBhAHYAZQA7gNIA0kCAAWFlaQCHCooKjQpjAHIATGFnAGEAqWNjInJvbgCfY3AAZgAA4DXYRt3lI25DdXJseQABRFGeCqYKbyV1YmxlUXVvdGUAAKAcIHUib3RlAACgGCAAoFQqAAFjbLEKtQpyAADgNdiq3GEAcwBoADuA2ADYQGkAbAHACsUKZABlADuA1QDVQGUAcwAAoDcqbQBsADuA1gDWQGUAcgAAAUJQ0wrmCgABYXLXCtoKcgAAoD4gYQBjAAABZWvgCuIKAKDeI2UAdAAAoLQjYSVyZW50aGVzaXMAAKDcI4AEYWNmaGlsb3JzAP0KAwsFCwkLCwsMCxELIwtaC3IjdGlhbEQAAKACInkAH2RyAADgNdgT3WkApmOgY/Ujc01pbnVzsWAAAWlwFQsgC24AYwBhAHIAZQBwAGwAYQBuAOUACgVmAACgGSGAobsqZWlvACoLRQtJC+MiZWRlc4CheiJFU1QANAs5C0ALcSJ1YWwAAKCvKuwkYW50RXF1YWwAoHwiaSJsZGUAAKB+Im0AZQAAoDMgAAFkcE0LUQv1IWN0AKAPIm8jcnRpb24AYaA3ImwAAKAdIgABY2leC2ILcgAA4DXYq9yoYwACVWZvc2oLbwtzC3cLTwBUADuAIgAiQHIAAOA12BTdcABmAACgGiFjAHIAAOA12KzcAAZCRWFjZWZoaW9yc3WPC5MLlwupC7YL2AvbC90LhQyTDJoMowzhIXJyAKAQKUcAO4CuAK5AgAFjbnIAnQugC6ML9SF0ZVRhZwAAoOsncgB0oKAhbAAAoBYpgAFhZXkArwuyC7UL8iFvblhh5CFpbFZhIGR2oBwhZSJyc2UAAAFFVb8LzwsAAWxxwwvIC+UibWVudACgCyL1JGlsaWJyaXVtAKDLIXAmRXF1aWxpYnJpdW0AAKBvKXIAAKAcIW8AoWPnIWh0AARBQ0RGVFVWYewLCgwQDDIMNwxeDHwM9gIAAW5y8Av4C2clbGVCcmFja2V0AACg6SfyIW93AKGSIUJM/wsDDGEAcgAAoOUhZSRmdEFycm93AACgxCFlI2lsaW5nAACgCSNvAPUBFgwAAB4MYiVsZUJyYWNrZXQAAKDnJ24A1AEjDAAAKgxlJGVWZWN0b3IAAKBdKeUiY3RvckKgwiFhAHIAAKBVKWwib29yAACgCyMAAWVyOwxLDGUAAKGiIkFWQQxGDHIicm93AACgpiHlImN0b3IAoFspaSNhbmdsZQBCorMiVgwAAAAAWgxhAHIAAKDQKXEidWFsAACgtSJwAIABRFRWAGUMbAxzDO8kd25WZWN0b3IAoE8pZSRlVmVjdG9yAACgXCnlImN0b3JCoL4hYQByAACgVCnlImN0b3JCoMAhYQByAACgUykAAXB1iQyMDGYAAKAdIe4kZEltcGxpZXMAoHAp6SRnaHRhcnJvdwCg2yEAAWNongyhDHIAAKAbIQCgsSHsJGVEZWxheWVkAKD0KYAGSE9hY2ZoaW1vcXN0dQC/DMgMzAzQDOIM5gwKDQ0NFA0ZDU8NVA1YDQABQ2PDDMYMyCFjeSlkeQAoZEYiVGN5ACxkYyJ1dGUAWmEAorwqYWVpedgM2wzeDOEM8iFvbmBh5CFpbF5hcgBjAFxhIWRyAADgNdgW3e8hcnQAAkRMUlXvDPYM/QwEDW8kd25BcnJvdwAAoJMhZSRmdEFycm93AACgkCHpJGdodEFycm93AKCSIXAjQXJyb3cAAKCRIechbWGjY+EkbGxDaXJjbGUAoBgicABmAADgNdhK3XICHw0AAAAAIg10AACgGiLhIXJlgKGhJUlTVQAqDTINSg3uJXRlcnNlY3Rpb24AoJMidQAAAWJwNw1ADfMhZXRFoI8icSJ1YWwAAKCRIuUicnNldEWgkCJxInVhbAAAoJIibiJpb24AAKCUImMAcgAA4DXYrtxhAHIAAKDGIgACYmNtcF8Nag2ODZANc6DQImUAdABFoNAicSJ1YWwAAKCGIgABY2huDYkNZSJlZHMAgKF7IkVTVAB4DX0NhA1xInVhbAAAoLAq7CRhbnRFcXVhbACgfSJpImxkZQAAoH8iVABoAGEA9ADHCwCgESIAodEiZXOVDZ8NciJzZXQARaCDInEidWFsAACghyJlAHQAAKDRIoAFSFJTYWNmaGlvcnMAtQ27Db8NyA3ODdsN3w3+DRgOHQ4jDk8AUgBOADuA3gDeQMEhREUAoCIhAAFIY8MNxg1jAHkAC2R5ACZkAAFidcwNzQ0JYKRjgAFhZXkA1A3XDdoN8iFvbmRh5CFpbGJhImRyAADgNdgX3QABZWnjDe4N8gHoDQAA7Q3lImZvcmUAoDQiYQCYYwABY27yDfkNayNTcGFjZQAA4F8gCiDTInBhY2UAoAkg7CFkZYChPCJFRlQABw4MDhMOcSJ1YWwAAKBDInUkbGxFcXVhbAAAoEUiaSJsZGUAAKBIInAAZgAA4DXYS93pI3BsZURvdACg2yAAAWN0Jw4rDnIAAOA12K/c8iFva2Zh4QpFDlYOYA5qDgAAbg5yDgAAAAAAAAAAAAB5DnwOqA6zDgAADg8RDxYPGg8AAWNySA5ODnUAdABlADuA2gDaQHIAb6CfIeMhaXIAoEkpcgDjAVsOAABdDnkADmR2AGUAbGEAAWl5Yw5oDnIAYwA7gNsA20AjZGIibGFjAHBhcgAA4DXYGN1yAGEAdgBlADuA2QDZQOEhY3JqYQABZGl/Dp8OZQByAAABQlCFDpcOAAFhcokOiw5yAF9gYQBjAAABZWuRDpMOAKDfI2UAdAAAoLUjYSVyZW50aGVzaXMAAKDdI28AbgBQoMMi7CF1cwCgjiIAAWdwqw6uDm8AbgByYWYAAOA12EzdAARBREVUYWRwc78O0g7ZDuEOBQPqDvMOBw9yInJvdwDCoZEhyA4AAMwOYQByAACgEilvJHduQXJyb3cAAKDFIW8kd25BcnJvdwAAoJUhcSV1aWxpYnJpdW0AAKBuKWUAZQBBoKUiciJyb3cAAKClIW8AdwBuAGEAcgByAG8A9wAQA2UAcgAAAUxS+Q4AD2UkZnRBcnJvdwAAoJYh6SRnaHRBcnJvdwCglyFpAGyg0gNvAG4ApWPpIW5nbmFjAHIAAOA12LDcaSJsZGUAaGFtAGwAO4DcANxAgAREYmNkZWZvc3YALQ8xDzUPNw89D3IPdg97D4AP4SFzaACgqyJhAHIAAKDrKnkAEmThIXNobKCpIgCg5ioAAWVyQQ9DDwCgwSKAAWJ0eQBJD00Paw9hAHIAAKAWIGmgFiDjIWFsAAJCTFNUWA9cD18PZg9hAHIAAKAjIukhbmV8YGUkcGFyYXRvcgAAoFgnaSJsZGUAAKBAItQkaGluU3BhY2UAoAogcgAA4DXYGd1wAGYAAOA12E3dYwByAADgNdix3GQiYXNoAACgqiKAAmNlZm9zAI4PkQ+VD5kPng/pIXJjdGHkIWdlAKDAInIAAOA12BrdcABmAADgNdhO3WMAcgAA4DXYstwAAmZpb3OqD64Prw+0D3IAAOA12BvdnmNwAGYAAOA12E/dYwByAADgNdiz3IAEQUlVYWNmb3N1AMgPyw/OD9EP2A/gD+QP6Q/uD2MAeQAvZGMAeQAHZGMAeQAuZGMAdQB0AGUAO4DdAN1AAAFpedwP3w9yAGMAdmErZHIAAOA12BzdcABmAADgNdhQ3WMAcgAA4DXYtNxtAGwAeGEABEhhY2RlZm9z/g8BEAUQDRAQEB0QIBAkEGMAeQAWZGMidXRlAHlhAAFheQkQDBDyIW9ufWEXZG8AdAB7YfIBFRAAABwQbwBXAGkAZAB0AOgAVAhhAJZjcgAAoCghcABmAACgJCFjAHIAAOA12LXc4QtCEEkQTRAAAGcQbRByEAAAAAAAAAAAeRCKEJcQ8hD9EAAAGxEhETIROREAAD4RYwB1AHQAZQA7gOEA4UByImV2ZQADYYCiPiJFZGl1eQBWEFkQWxBgEGUQAOA+IjMDAKA/InIAYwA7gOIA4kB0AGUAO4C0ALRAMGRsAGkAZwA7gOYA5kByoGEgAOA12B7dcgBhAHYAZQA7gOAA4EAAAWVwfBCGEAABZnCAEIQQ8yF5bQCgNSHoAIMQaABhALFjAAFhcI0QWwAAAWNskRCTEHIAAWFnAACgPypkApwQAAAAALEQAKInImFkc3ajEKcQqRCuEG4AZAAAoFUqAKBcKmwib3BlAACgWCoAoFoqAKMgImVsbXJzersQvRDAEN0Q5RDtEACgpCllAACgICJzAGQAYaAhImEEzhDQENIQ1BDWENgQ2hDcEACgqCkAoKkpAKCqKQCgqykAoKwpAKCtKQCgrikAoK8pdAB2oB8iYgBkoL4iAKCdKQABcHTpEOwQaAAAoCIixWDhIXJyAKB8IwABZ3D1EPgQbwBuAAVhZgAA4DXYUt0Ao0giRWFlaW9wBxEJEQ0RDxESERQRAKBwKuMhaXIAoG8qAKBKImQAAKBLInMAJ2DyIW94ZaBIIvEADhFpAG4AZwA7gOUA5UCAAWN0eQAmESoRKxFyAADgNdi23CpgbQBwAGWgSCLxAPgBaQBsAGQAZQA7gOMA40BtAGwAO4DkAORAAAFjaUERRxFvAG4AaQBuAPQA6AFuAHQAAKARKgAITmFiY2RlZmlrbG5vcHJzdWQRaBGXEZ8RpxGrEdIR1hErEjASexKKEn0RThNbE3oTbwB0AACg7SoAAWNybBGJEWsAAAJjZXBzdBF4EX0RghHvIW5nAKBMInAjc2lsb24A9mNyImltZQAAoDUgaQBtAGWgPSJxAACgzSJ2AY0RkRFlAGUAAKC9ImUAZABnoAUjZQAAoAUjcgBrAHSgtSPiIXJrAKC2IwABb3mjEaYRbgDnAHcRMWTxIXVvAKAeIIACY21wcnQAtBG5Eb4RwRHFEeEhdXPloDUi5ABwInR5dgAAoLApcwDpAH0RbgBvAPUA6gCAAWFodwDLEcwRzhGyYwCgNiHlIWVuAKBsInIAAOA12B/dZwCAA2Nvc3R1dncA4xHyEQUSEhIhEiYSKRKAAWFpdQDpEesR7xHwAKMFcgBjAACg7yVwAACgwyKAAWRwdAD4EfwRABJvAHQAAKAAKuwhdXMAoAEqaSJtZXMAAKACKnECCxIAAAAADxLjIXVwAKAGKmEAcgAAoAUm8iNpYW5nbGUAAWR1GhIeEu8hd24AoL0lcAAAoLMlcCJsdXMAAKAEKmUA5QBCD+UAkg9hInJvdwAAoA0pgAFha28ANhJoEncSAAFjbjoSZRJrAIABbHN0AEESRxJNEm8jemVuZ2UAAKDrKXEAdQBhAHIA5QBcBPIjaWFuZ2xlgKG0JWRscgBYElwSYBLvIXduAKC+JeUhZnQAoMIlaSJnaHQAAKC4JWsAAKAjJLEBbRIAAHUSsgFxEgAAcxIAoJIlAKCRJTQAAKCTJWMAawAAoIglAAFlb38ShxJx4D0A5SD1IWl2AOBhIuUgdAAAoBAjAAJwdHd4kRKVEpsSnxJmAADgNdhT3XSgpSJvAG0AAKClIvQhaWUAoMgiAAZESFVWYmRobXB0dXayEsES0RLgEvcS+xIKExoTHxMjEygTNxMAAkxSbHK5ErsSvRK/EgCgVyUAoFQlAKBWJQCgUyUAolAlRFVkdckSyxLNEs8SAKBmJQCgaSUAoGQlAKBnJQACTFJsctgS2hLcEt4SAKBdJQCgWiUAoFwlAKBZJQCjUSVITFJobHLrEu0S7xLxEvMS9RIAoGwlAKBjJQCgYCUAoGslAKBiJQCgXyVvAHgAAKDJKQACTFJscgITBBMGEwgTAKBVJQCgUiUAoBAlAKAMJQCiACVEVWR1EhMUExYTGBMAoGUlAKBoJQCgLCUAoDQlaSJudXMAAKCfIuwhdXMAoJ4iaSJtZXMAAKCgIgACTFJsci8TMRMzEzUTAKBbJQCgWCUAoBglAKAUJQCjAiVITFJobHJCE0QTRhNIE0oTTBMAoGolAKBhJQCgXiUAoDwlAKAkJQCgHCUAAWV2UhNVE3YA5QD5AGIAYQByADuApgCmQAACY2Vpb2ITZhNqE24TcgAA4DXYt9xtAGkAAKBPIG0A5aA9IogRbAAAoVwAYmh0E3YTAKDFKfMhdWIAoMgnbAF+E4QTbABloCIgdAAAoCIgcAAAoU4iRWWJE4sTAKCuKvGgTyI8BeEMqRMAAN8TABQDFB8UAAAjFDQUAAAAAIUUAAAAAI0UAAAAANcU4xT3FPsUAACIFQAAlhWAAWNwcgCuE7ET1RP1IXRlB2GAoikiYWJjZHMAuxO/E8QTzhPSE24AZAAAoEQqciJjdXAAAKBJKgABYXXIE8sTcAAAoEsqcAAAoEcqbwB0AACgQCoA4CkiAP4AAWVv2RPcE3QAAKBBIO4ABAUAAmFlaXXlE+8T9RP4E/AB6hMAAO0TcwAAoE0qbwBuAA1hZABpAGwAO4DnAOdAcgBjAAlhcABzAHOgTCptAACgUCpvAHQAC2GAAWRtbgAIFA0UEhRpAGwAO4C4ALhAcCJ0eXYAAKCyKXQAAIGiADtlGBQZFKJAcgBkAG8A9ABiAXIAAOA12CDdgAFjZWkAKBQqFDIUeQBHZGMAawBtoBMn4SFyawCgEyfHY3IAAKPLJUVjZWZtcz8UQRRHFHcUfBSAFACgwykAocYCZWxGFEkUcQAAoFciZQBhAlAUAAAAAGAUciJyb3cAAAFsclYUWhTlIWZ0AKC6IWkiZ2h0AACguyGAAlJTYWNkAGgUaRRrFG8UcxSuYACgyCRzAHQAAKCbIukhcmMAoJoi4SFzaACgnSJuImludAAAoBAqaQBkAACg7yrjIWlyAKDCKfUhYnN1oGMmaQB0AACgYybsApMUmhS2FAAAwxRvAG4AZaA6APGgVCKrAG0CnxQAAAAAoxRhAHSgLABAYAChASJmbKcUqRTuABMNZQAAAW14rhSyFOUhbnQAoAEiZQDzANIB5wG6FAAAwBRkoEUibwB0AACgbSpuAPQAzAGAAWZyeQDIFMsUzhQA4DXYVN1vAOQA1wEAgakAO3MeAdMUcgAAoBchAAFhb9oU3hRyAHIAAKC1IXMAcwAAoBcnAAFjdeYU6hRyAADgNdi43AABYnDuFPIUZaDPKgCg0SploNAqAKDSKuQhb3QAoO8igANkZWxwcnZ3AAYVEBUbFSEVRBVlFYQV4SFycgABbHIMFQ4VAKA4KQCgNSlwAhYVAAAAABkVcgAAoN4iYwAAoN8i4SFycnCgtiEAoD0pgKIqImJjZG9zACsVMBU6FT4VQRVyImNhcAAAoEgqAAFhdTQVNxVwAACgRipwAACgSipvAHQAAKCNInIAAKBFKgDgKiIA/gACYWxydksVURVuFXMVcgByAG2gtyEAoDwpeQCAAWV2dwBYFWUVaRVxAHACXxUAAAAAYxVyAGUA4wAXFXUA4wAZFWUAZQAAoM4iZSJkZ2UAAKDPImUAbgA7gKQApEBlI2Fycm93AAABbHJ7FX8V5SFmdACgtiFpImdodAAAoLchZQDkAG0VAAFjaYsVkRVvAG4AaQBuAPQAkwFuAHQAAKAxImwiY3R5AACgLSOACUFIYWJjZGVmaGlqbG9yc3R1d3oAuBW7Fb8V1RXgFegV+RUKFhUWHxZUFlcWZRbFFtsW7xb7FgUXChdyAPIAtAJhAHIAAKBlKQACZ2xyc8YVyhXOFdAV5yFlcgCgICDlIXRoAKA4IfIA9QxoAHagECAAoKMiawHZFd4VYSJyb3cAAKAPKWEA4wBfAgABYXnkFecV8iFvbg9hNGQAoUYhYW/tFfQVAAFnciEC8RVyAACgyiF0InNlcQAAoHcqgAFnbG0A/xUCFgUWO4CwALBAdABhALRjcCJ0eXYAAKCxKQABaXIOFhIW8yFodACgfykA4DXYId1hAHIAAAFschsWHRYAoMMhAKDCIYACYWVnc3YAKBauAjYWOhY+Fm0AAKHEIm9zLhY0Fm4AZABzoMQi9SFpdACgZiZhIm1tYQDdY2kAbgAAoPIiAKH3AGlvQxZRFmQAZQAAgfcAO29KFksW90BuI3RpbWVzAACgxyJuAPgAUBZjAHkAUmRjAG8CXhYAAAAAYhZyAG4AAKAeI28AcAAAoA0jgAJscHR1dwBuFnEWdRaSFp4W7CFhciRgZgAA4DXYVd0AotkCZW1wc30WhBaJFo0WcQBkoFAibwB0AACgUSJpIm51cwAAoDgi7CF1cwCgFCLxInVhcmUAoKEiYgBsAGUAYgBhAHIAdwBlAGQAZwDlANcAbgCAAWFkaAClFqoWtBZyAHIAbwD3APUMbwB3AG4AYQByAHIAbwB3APMA8xVhI3Jwb29uAAABbHK8FsAWZQBmAPQAHBZpAGcAaAD0AB4WYgHJFs8WawBhAHIAbwD3AJILbwLUFgAAAADYFnIAbgAAoB8jbwBwAACgDCOAAWNvdADhFukW7BYAAXJ55RboFgDgNdi53FVkbAAAoPYp8iFvaxFhAAFkcvMW9xZvAHQAAKDxImkA5qC/JVsSAAFhaP8WAhdyAPIANQNhAPIA1wvhIm5nbGUAoKYpAAFjaQ4XEBd5AF9k5yJyYXJyAKD/JwAJRGFjZGVmZ2xtbm9wcXJzdHV4MRc4F0YXWxcyBF4XaRd5F40XrBe0F78X2RcVGCEYLRg1GEAYAAFEbzUXgRZvAPQA+BUAAWNzPBdCF3UAdABlADuA6QDpQPQhZXIAoG4qAAJhaW95TRdQF1YXWhfyIW9uG2FyAGOgViI7gOoA6kDsIW9uAKBVIk1kbwB0ABdhAAFEcmIXZhdvAHQAAKBSIgDgNdgi3XKhmipuF3QXYQB2AGUAO4DoAOhAZKCWKm8AdAAAoJgqgKGZKmlscwCAF4UXhxfuInRlcnMAoOcjAKATIWSglSpvAHQAAKCXKoABYXBzAJMXlheiF2MAcgATYXQAeQBzogUinxcAAAAAoRdlAHQAAKAFInAAMaADIDMBqRerFwCgBCAAoAUgAAFnc7AXsRdLYXAAAKACIAABZ3C4F7sXbwBuABlhZgAA4DXYVt2AAWFscwDFF8sXzxdyAHOg1SJsAACg4yl1AHMAAKBxKmkAAKG1A2x21RfYF28AbgC1Y/VjAAJjc3V24BfoF/0XEBgAAWlv5BdWF3IAYwAAoFYiaQLuFwAAAADwF+0ADQThIW50AAFnbPUX+Rd0AHIAAKCWKuUhc3MAoJUqgAFhZWkAAxgGGAoYbABzAD1gcwB0AACgXyJ2AESgYSJEAACgeCrwImFyc2wAoOUpAAFEYRkYHRhvAHQAAKBTInIAcgAAoHEpgAFjZGkAJxgqGO0XcgAAoC8hbwD0AIwCAAFhaDEYMhi3YzuA8ADwQAABbXI5GD0YbAA7gOsA60BvAACgrCCAAWNpcABGGEgYSxhsACFgcwD0ACwEAAFlb08YVxhjAHQAYQB0AGkAbwDuABoEbgBlAG4AdABpAGEAbADlADME4Ql1GAAAgRgAAIMYiBgAAAAAoRilGAAAqhgAALsYvhjRGAAA1xgnGWwAbABpAG4AZwBkAG8AdABzAGUA8QBlF3kARGRtImFsZQAAoEAmgAFpbHIAjRiRGJ0Y7CFpZwCgA/tpApcYAAAAAJoYZwAAoAD7aQBnAACgBPsA4DXYI93sIWlnAKAB++whaWcA4GYAagCAAWFsdACvGLIYthh0AACgbSZpAGcAAKAC+24AcwAAoLElbwBmAJJh8AHCGAAAxhhmAADgNdhX3QABYWvJGMwYbADsAGsEdqDUIgCg2SphI3J0aW50AACgDSoAAWFv2hgiGQABY3PeGB8ZsQPnGP0YBRkSGRUZAAAdGbID7xjyGPQY9xj5GAAA+xg7gL0AvUAAoFMhO4C8ALxAAKBVIQCgWSEAoFshswEBGQAAAxkAoFQhAKBWIbQCCxkOGQAAAAAQGTuAvgC+QACgVyEAoFwhNQAAoFghtgEZGQAAGxkAoFohAKBdITgAAKBeIWwAAKBEIHcAbgAAoCIjYwByAADgNdi73IAIRWFiY2RlZmdpamxub3JzdHYARhlKGVoZXhlmGWkZkhmWGZkZnRmgGa0ZxhnLGc8Z4BkjGmygZyIAoIwqgAFjbXAAUBlTGVgZ9SF0ZfVhbQBhAOSgswM6FgCghipyImV2ZQAfYQABaXliGWUZcgBjAB1hM2RvAHQAIWGAoWUibHFzAMYEcBl6GfGhZSLOBAAAdhlsAGEAbgD0AN8EgKF+KmNkbACBGYQZjBljAACgqSpvAHQAb6CAKmyggioAoIQqZeDbIgD+cwAAoJQqcgAA4DXYJN3noGsirATtIWVsAKA3IWMAeQBTZIChdyJFYWoApxmpGasZAKCSKgCgpSoAoKQqAAJFYWVztBm2Gb0ZwhkAoGkicABwoIoq8iFveACgiipxoIgq8aCIKrUZaQBtAACg5yJwAGYAAOA12FjdYQB2AOUAYwIAAWNp0xnWGXIAAKAKIW0AAKFzImVs3BneGQCgjioAoJAqAIM+ADtjZGxxco0E6xn0GfgZ/BkBGgABY2nvGfEZAKCnKnIAAKB6Km8AdAAAoNci0CFhcgCglSl1ImVzdAAAoHwqgAJhZGVscwAKGvQZFhrVBCAa8AEPGgAAFBpwAHIAbwD4AFkZcgAAoHgpcQAAAWxxxAQbGmwAZQBzAPMASRlpAO0A5AQAAWVuJxouGnIjdG5lcXEAAOBpIgD+xQAsGgAFQWFiY2Vma29zeUAaQxpmGmoabRqDGocalhrCGtMacgDyAMwCAAJpbG1yShpOGlAaVBpyAHMA8ABxD2YAvWBpAGwA9AASBQABZHJYGlsaYwB5AEpkAKGUIWN3YBpkGmkAcgAAoEgpAKCtIWEAcgAAoA8h6SFyYyVhgAFhbHIAcxp7Gn8a8iF0c3WgZSZpAHQAAKBlJuwhaXAAoCYg4yFvbgCguSJyAADgNdgl3XMAAAFld4wakRphInJvdwAAoCUpYSJyb3cAAKAmKYACYW1vcHIAnxqjGqcauhq+GnIAcgAAoP8h9CFodACgOyJrAAABbHKsGrMaZSRmdGFycm93AACgqSHpJGdodGFycm93AKCqIWYAAOA12Fnd4iFhcgCgFSCAAWNsdADIGswa0BpyAADgNdi93GEAcwDoAGka8iFvaydhAAFicNca2xr1IWxsAKBDIOghZW4AoBAg4Qr2GgAA/RoAAAgbExsaGwAAIRs7GwAAAAA+G2IbmRuVG6sbAACyG80b0htjAHUAdABlADuA7QDtQAChYyBpeQEbBhtyAGMAO4DuAO5AOGQAAWN4CxsNG3kANWRjAGwAO4ChAKFAAAFmcssCFhsA4DXYJt1yAGEAdgBlADuA7ADsQIChSCFpbm8AJxsyGzYbAAFpbisbLxtuAHQAAKAMKnQAAKAtIuYhaW4AoNwpdABhAACgKSHsIWlnM2GAAWFvcABDG1sbXhuAAWNndABJG0sbWRtyACthgAFlbHAAcQVRG1UbaQBuAOUAyAVhAHIA9AByBWgAMWFmAACgtyJlAGQAtWEAoggiY2ZvdGkbbRt1G3kb4SFyZQCgBSFpAG4AdKAeImkAZQAAoN0pZABvAPQAWxsAoisiY2VscIEbhRuPG5QbYQBsAACguiIAAWdyiRuNG2UAcgDzACMQ4wCCG2EicmhrAACgFyryIW9kAKA8KgACY2dwdJ8boRukG6gbeQBRZG8AbgAvYWYAAOA12FrdYQC5Y3UAZQBzAHQAO4C/AL9AAAFjabUbuRtyAADgNdi+3G4AAKIIIkVkc3bCG8QbyBvQAwCg+SJvAHQAAKD1Inag9CIAoPMiaaBiIOwhZGUpYesB1hsAANkbYwB5AFZkbAA7gO8A70AAA2NmbW9zdeYb7hvyG/Ub+hsFHAABaXnqG+0bcgBjADVhOWRyAADgNdgn3eEhdGg3YnAAZgAA4DXYW93jAf8bAAADHHIAAOA12L/c8iFjeVhk6yFjeVRkAARhY2ZnaGpvcxUcGhwiHCYcKhwtHDAcNRzwIXBhdqC6A/BjAAFleR4cIRzkIWlsN2E6ZHIAAOA12CjdciJlZW4AOGFjAHkARWRjAHkAXGRwAGYAAOA12FzdYwByAADgNdjA3IALQUJFSGFiY2RlZmdoamxtbm9wcnN0dXYAXhxtHHEcdRx5HN8cBx0dHTwd3B3tHfEdAR4EHh0eLB5FHrwewx7hHgkfPR9LH4ABYXJ0AGQcZxxpHHIA8gBvB/IAxQLhIWlsAKAbKeEhcnIAoA4pZ6BmIgCgiyphAHIAAKBiKWMJjRwAAJAcAACVHAAAAAAAAAAAAACZHJwcAACmHKgcrRwAANIc9SF0ZTph7SJwdHl2AKC0KXIAYQDuAFoG4iFkYbtjZwAAoegnZGyhHKMcAKCRKeUAiwYAoIUqdQBvADuAqwCrQHIAgKOQIWJmaGxwc3QAuhy/HMIcxBzHHMoczhxmoOQhcwAAoB8pcwAAoB0p6wCyGnAAAKCrIWwAAKA5KWkAbQAAoHMpbAAAoKIhAKGrKmFl1hzaHGkAbAAAoBkpc6CtKgDgrSoA/oABYWJyAOUc6RztHHIAcgAAoAwpcgBrAACgcicAAWFr8Rz4HGMAAAFla/Yc9xx7YFtgAAFlc/wc/hwAoIspbAAAAWR1Ax0FHQCgjykAoI0pAAJhZXV5Dh0RHRodHB3yIW9uPmEAAWRpFR0YHWkAbAA8YewAowbiAPccO2QAAmNxcnMkHScdLB05HWEAAKA2KXUAbwDyoBwgqhEAAWR1MB00HeghYXIAoGcpcyJoYXIAAKBLKWgAAKCyIQCiZCJmZ3FzRB1FB5Qdnh10AIACYWhscnQATh1WHWUdbB2NHXIicm93AHSgkCFhAOkAzxxhI3Jwb29uAAABZHVeHWId7yF3bgCgvSFwAACgvCHlJGZ0YXJyb3dzAKDHIWkiZ2h0AIABYWhzAHUdex2DHXIicm93APOglCGdBmEAcgBwAG8AbwBuAPMAzgtxAHUAaQBnAGEAcgByAG8A9wBlGugkcmVldGltZXMAoMsi8aFkIk0HAACaHWwAYQBuAPQAXgcAon0qY2Rnc6YdqR2xHbcdYwAAoKgqbwB0AG+gfypyoIEqAKCDKmXg2iIA/nMAAKCTKoACYWRlZ3MAwB3GHcod1h3ZHXAAcAByAG8A+ACmHG8AdAAAoNYicQAAAWdxzx3SHXQA8gBGB2cAdADyAHQcdADyAFMHaQDtAGMHgAFpbHIA4h3mHeod8yFodACgfClvAG8A8gDKBgDgNdgp3UWgdiIAoJEqYQH1Hf4dcgAAAWR1YB35HWygvCEAoGopbABrAACghCVjAHkAWWQAomoiYWNodAweDx4VHhkecgDyAGsdbwByAG4AZQDyAGAW4SFyZACgaylyAGkAAKD6JQABaW8hHiQe5CFvdEBh9SFzdGGgsCPjIWhlAKCwIwACRWFlczMeNR48HkEeAKBoInAAcKCJKvIhb3gAoIkqcaCHKvGghyo0HmkAbQAAoOYiAARhYm5vcHR3elIeXB5fHoUelh6mHqsetB4AAW5yVh5ZHmcAAKDsJ3IAAKD9IXIA6wCwBmcAgAFsbXIAZh52Hnse5SFmdAABYXKIB2weaQBnAGgAdABhAHIAcgBvAPcAkwfhInBzdG8AoPwnaQBnAGgAdABhAHIAcgBvAPcAmgdwI2Fycm93AAABbHKNHpEeZQBmAPQAxhxpImdodAAAoKwhgAFhZmwAnB6fHqIecgAAoIUpAOA12F3ddQBzAACgLSppIm1lcwAAoDQqYQGvHrMecwB0AACgFyLhAIoOZaHKJbkeRhLuIWdlAKDKJWEAcgBsoCgAdAAAoJMpgAJhY2htdADMHs8e1R7bHt0ecgDyAJ0GbwByAG4AZQDyANYWYQByAGSgyyEAoG0pAKAOIHIAaQAAoL8iAANhY2hpcXTrHu8e1QfzHv0eBh/xIXVvAKA5IHIAAOA12MHcbQDloXIi+h4AAPweAKCNKgCgjyoAAWJ19xwBH28AcqAYIACgGiDyIW9rQmEAhDwAO2NkaGlscXJCBhcfxh0gHyQfKB8sHzEfAAFjaRsfHR8AoKYqcgAAoHkqcgBlAOUAkx3tIWVzAKDJIuEhcnIAoHYpdSJlc3QAAKB7KgABUGk1HzkfYQByAACglillocMlAgdfEnIAAAFkdUIfRx9zImhhcgAAoEop6CFhcgCgZikAAWVuTx9WH3IjdG5lcXEAAOBoIgD+xQBUHwAHRGFjZGVmaGlsbm9wc3VuH3Ifoh+rH68ftx+7H74f5h/uH/MfBwj/HwsgxCFvdACgOiIAAmNscHJ5H30fiR+eH3IAO4CvAK9AAAFldIEfgx8AoEImZaAgJ3MAZQAAoCAnc6CmIXQAbwCAoaYhZGx1AJQfmB+cH28AdwDuAHkDZQBmAPQA6gbwAOkO6yFlcgCgriUAAW95ph+qH+0hbWEAoCkqPGThIXNoAKAUIOElc3VyZWRhbmdsZQCgISJyAADgNdgq3W8AAKAnIYABY2RuAMQfyR/bH3IAbwA7gLUAtUBhoiMi0B8AANMf1x9zAPQAKxFpAHIAAKDwKm8AdAA7gLcAt0B1AHMA4qESIh4TAADjH3WgOCIAoCoqYwHqH+0fcAAAoNsq8gB+GnAAbAB1APMACAgAAWRw9x/7H+UhbHMAoKciZgAA4DXYXt0AAWN0AyAHIHIAAOA12MLc8CFvcwCgPiJsobwDECAVIPQiaW1hcACguCJhAPAAEyAADEdMUlZhYmNkZWZnaGlqbG1vcHJzdHV2dzwgRyBmIG0geSCqILgg2iDeIBEhFSEyIUMhTSFQIZwhnyHSIQAiIyKLIrEivyIUIwABZ3RAIEMgAODZIjgD9uBrItIgBwmAAWVsdABNIF8gYiBmAHQAAAFhclMgWCByInJvdwAAoM0h6SRnaHRhcnJvdwCgziEA4NgiOAP24Goi0iBfCekkZ2h0YXJyb3cAoM8hAAFEZHEgdSDhIXNoAKCvIuEhc2gAoK4igAJiY25wdACCIIYgiSCNIKIgbABhAACgByL1IXRlRGFnAADgICLSIACiSSJFaW9wlSCYIJwgniAA4HAqOANkAADgSyI4A3MASWFyAG8A+AAyCnUAcgBhoG4mbADzoG4mmwjzAa8gAACzIHAAO4CgAKBAbQBwAOXgTiI4AyoJgAJhZW91eQDBIMogzSDWINkg8AHGIAAAyCAAoEMqbwBuAEhh5CFpbEZhbgBnAGSgRyJvAHQAAOBtKjgDcAAAoEIqPWThIXNoAKATIACjYCJBYWRxc3jpIO0g+SD+IAIhDCFyAHIAAKDXIXIAAAFocvIg9SBrAACgJClvoJch9wAGD28AdAAA4FAiOAN1AGkA9gC7CAABZWkGIQohYQByAACgKCntAN8I6SFzdPOgBCLlCHIAAOA12CvdAAJFZXN0/wgcISshLiHxoXEiIiEAABMJ8aFxIgAJAAAnIWwAYQBuAPQAEwlpAO0AGQlyoG8iAKBvIoABQWFwADghOyE/IXIA8gBeIHIAcgAAoK4hYQByAACg8ipzogsiSiEAAAAAxwtkoPwiAKD6ImMAeQBaZIADQUVhZGVzdABcIV8hYiFmIWkhkyGWIXIA8gBXIADgZiI4A3IAcgAAoJohcgAAoCUggKFwImZxcwBwIYQhjiF0AAABYXJ1IXohcgByAG8A9wBlIWkAZwBoAHQAYQByAHIAbwD3AD4h8aFwImAhAACKIWwAYQBuAPQAZwlz4H0qOAMAoG4iaQDtAG0JcqBuImkA5aDqIkUJaQDkADoKAAFwdKMhpyFmAADgNdhf3YCBrAA7aW4AriGvIcchrEBuAIChCSJFZHYAtyG6Ib8hAOD5IjgDbwB0AADg9SI4A+EB1gjEIcYhAKD3IgCg9iJpAHagDCLhAagJzyHRIQCg/iIAoP0igAFhb3IA2CHsIfEhcgCAoSYiYXN0AOAh5SHpIWwAbABlAOwAywhsAADg/SrlIADgAiI4A2wiaW50AACgFCrjoYAi9yEAAPohdQDlAJsJY+CvKjgDZaCAIvEAkwkAAkFhaXQHIgoiFyIeInIA8gBsIHIAcgAAoZshY3cRIhQiAOAzKTgDAOCdITgDZyRodGFycm93AACgmyFyAGkA5aDrIr4JgANjaGltcHF1AC8iPCJHIpwhTSJQIloigKGBImNlcgA2Iv0JOSJ1AOUABgoA4DXYw9zvIXJ0bQKdIQAAAABEImEAcgDhAOEhbQBloEEi8aBEIiYKYQDyAMsIcwB1AAABYnBWIlgi5QDUCeUA3wmAAWJjcABgInMieCKAoYQiRWVzAGci7glqIgDgxSo4A2UAdABl4IIi0iBxAPGgiCJoImMAZaCBIvEA/gmAoYUiRWVzAH8iFgqCIgDgxio4A2UAdABl4IMi0iBxAPGgiSKAIgACZ2lscpIilCKaIpwi7AAMCWwAZABlADuA8QDxQOcAWwlpI2FuZ2xlAAABbHKkIqoi5SFmdGWg6iLxAEUJaSJnaHQAZaDrIvEAvgltoL0DAKEjAGVzuCK8InIAbwAAoBYhcAAAoAcggARESGFkZ2lscnMAziLSItYi2iLeIugi7SICIw8j4SFzaACgrSLhIXJyAKAEKXAAAOBNItIg4SFzaACgrCIAAWV04iLlIgDgZSLSIADgPgDSIG4iZmluAACg3imAAUFldADzIvci+iJyAHIAAKACKQDgZCLSIHLgPADSIGkAZQAA4LQi0iAAAUF0BiMKI3IAcgAAoAMp8iFpZQDgtSLSIGkAbQAA4Dwi0iCAAUFhbgAaIx4jKiNyAHIAAKDWIXIAAAFociMjJiNrAACgIylvoJYh9wD/DuUhYXIAoCcpUxJqFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAVCMAAF4jaSN/I4IjjSOeI8AUAAAAAKYjwCMAANoj3yMAAO8jHiQvJD8kRCQAAWNzVyNsFHUAdABlADuA8wDzQAABaXlhI2cjcgBjoJoiO4D0APRAPmSAAmFiaW9zAHEjdCN3I3EBeiNzAOgAdhTsIWFjUWF2AACgOCrvIWxkAKC8KewhaWdTYQABY3KFI4kjaQByAACgvykA4DXYLN1vA5QjAAAAAJYjAACcI24A22JhAHYAZQA7gPIA8kAAoMEpAAFibaEjjAphAHIAAKC1KQACYWNpdKwjryO6I70jcgDyAFkUAAFpcrMjtiNyAACgvinvIXNzAKC7KW4A5QDZCgCgwCmAAWFlaQDFI8gjyyNjAHIATWFnAGEAyWOAAWNkbgDRI9Qj1iPyIW9uv2MAoLYpdQDzAHgBcABmAADgNdhg3YABYWVsAOQj5yPrI3IAAKC3KXIAcAAAoLkpdQDzAHwBAKMoImFkaW9zdvkj/CMPJBMkFiQbJHIA8gBeFIChXSplZm0AAyQJJAwkcgBvoDQhZgAAoDQhO4CqAKpAO4C6ALpA5yFvZgCgtiJyAACgVipsIm9wZQAAoFcqAKBbKoABY2xvACMkJSQrJPIACCRhAHMAaAA7gPgA+EBsAACgmCJpAGwBMyQ4JGQAZQA7gPUA9UBlAHMAYaCXInMAAKA2Km0AbAA7gPYA9kDiIWFyAKA9I+EKXiQAAHokAAB8JJQkAACYJKkkAAAAALUkEQsAAPAkAAAAAAQleiUAAIMlcgCAoSUiYXN0AGUkbyQBCwCBtgA7bGokayS2QGwAZQDsABgDaQJ1JAAAAAB4JG0AAKDzKgCg/Sp5AD9kcgCAAmNpbXB0AIUkiCSLJJkSjyRuAHQAJWBvAGQALmBpAGwAAKAwIOUhbmsAoDEgcgAA4DXYLd2AAWltbwCdJKAkpCR2oMYD1WNtAGEA9AD+B24AZQAAoA4m9KHAA64kAAC0JGMjaGZvcmsAAKDUItZjAAFhdbgkxCRuAAABY2u9JMIkawBooA8hAKAOIfYAaRpzAACkKwBhYmNkZW1zdNMkIRPXJNsk4STjJOck6yTjIWlyAKAjKmkAcgAAoCIqAAFvdYsW3yQAoCUqAKByKm4AO4CxALFAaQBtAACgJip3AG8AAKAnKoABaXB1APUk+iT+JO4idGludACgFSpmAADgNdhh3W4AZAA7gKMAo0CApHoiRWFjZWlub3N1ABMlFSUYJRslTCVRJVklSSV1JQCgsypwAACgtyp1AOUAPwtjoK8qgKJ6ImFjZW5zACclLSU0JTYlSSVwAHAAcgBvAPgAFyV1AHIAbAB5AGUA8QA/C/EAOAuAAWFlcwA8JUElRSXwInByb3gAoLkqcQBxAACgtSppAG0AAKDoImkA7QBEC20AZQDzoDIgIguAAUVhcwBDJVclRSXwAEAlgAFkZnAATwtfJXElgAFhbHMAZSVpJW0l7CFhcgCgLiPpIW5lAKASI/UhcmYAoBMjdKAdIu8AWQvyIWVsAKCwIgABY2l9JYElcgAA4DXYxdzIY24iY3NwAACgCCAAA2Zpb3BzdZElKxuVJZolnyWkJXIAAOA12C7dcABmAADgNdhi3XIiaW1lAACgVyBjAHIAAOA12MbcgAFhZW8AqiW6JcAldAAAAWVpryW2JXIAbgBpAG8AbgDzABkFbgB0AACgFipzAHQAZaA/APEACRj0AG0LgApBQkhhYmNkZWZoaWxtbm9wcnN0dXgA4yXyJfYl+iVpJpAmpia9JtUm5ib4JlonaCdxJ3UnnietJ7EnyCfiJ+cngAFhcnQA6SXsJe4lcgDyAJkM8gD6AuEhaWwAoBwpYQByAPIA3BVhAHIAAKBkKYADY2RlbnFydAAGJhAmEyYYJiYmKyZaJgABZXUKJg0mAOA9IjEDdABlAFVhaQDjACAN7SJwdHl2AKCzKWcAgKHpJ2RlbAAgJiImJCYAoJIpAKClKeUA9wt1AG8AO4C7ALtAcgAApZIhYWJjZmhscHN0dz0mQCZFJkcmSiZMJk4mUSZVJlgmcAAAoHUpZqDlIXMAAKAgKQCgMylzAACgHinrALka8ACVHmwAAKBFKWkAbQAAoHQpbAAAoKMhAKCdIQABYWleJmImaQBsAACgGilvAG6gNiJhAGwA8wB2C4ABYWJyAG8mciZ2JnIA8gAvEnIAawAAoHMnAAFha3omgSZjAAABZWt/JoAmfWBdYAABZXOFJocmAKCMKWwAAAFkdYwmjiYAoI4pAKCQKQACYWV1eZcmmiajJqUm8iFvbllhAAFkaZ4moSZpAGwAV2HsAA8M4gCAJkBkAAJjbHFzrSawJrUmuiZhAACgNylkImhhcgAAoGkpdQBvAPKgHSCjAWgAAKCzIYABYWNnAMMm0iaUC2wAgKEcIWlwcwDLJs4migxuAOUAoAxhAHIA9ADaC3QAAKCtJYABaWxyANsm3ybjJvMhaHQAoH0pbwBvAPIANgwA4DXYL90AAWFv6ib1JnIAAAFkde8m8SYAoMEhbKDAIQCgbCl2oMED8WOAAWducwD+Jk4nUCdoAHQAAANhaGxyc3QKJxInISc1Jz0nRydyInJvdwB0oJIhYQDpAFYmYSNycG9vbgAAAWR1GiceJ28AdwDuAPAmcAAAoMAh5SFmdAABYWgnJy0ncgByAG8AdwDzAAkMYQByAHAAbwBvAG4A8wATBGklZ2h0YXJyb3dzAACgySFxAHUAaQBnAGEAcgByAG8A9wBZJugkcmVldGltZXMAoMwiZwDaYmkAbgBnAGQAbwB0AHMAZQDxABwYgAFhaG0AYCdjJ2YncgDyAAkMYQDyABMEAKAPIG8idXN0AGGgsSPjIWhlAKCxI+0haWQAoO4qAAJhYnB0fCeGJ4knmScAAW5ygCeDJ2cAAKDtJ3IAAKD+IXIA6wAcDIABYWZsAI8nkieVJ3IAAKCGKQDgNdhj3XUAcwAAoC4qaSJtZXMAAKA1KgABYXCiJ6gncgBnoCkAdAAAoJQp7yJsaW50AKASKmEAcgDyADwnAAJhY2hxuCe8J6EMwCfxIXVvAKA6IHIAAOA12MfcAAFidYAmxCdvAPKgGSCoAYABaGlyAM4n0ifWJ3IAZQDlAE0n7SFlcwCgyiJpAIChuSVlZmwAXAxjEt4n9CFyaQCgzinsInVoYXIAoGgpAKAeIWENBSgJKA0oSyhVKIYoAACLKLAoAAAAAOMo5ygAABApJCkxKW0pcSmHKaYpAACYKgAAAACxKmMidXRlAFthcQB1AO8ABR+ApHsiRWFjZWlucHN5ABwoHignKCooLygyKEEoRihJKACgtCrwASMoAAAlKACguCpvAG4AYWF1AOUAgw1koLAqaQBsAF9hcgBjAF1hgAFFYXMAOCg6KD0oAKC2KnAAAKC6KmkAbQAAoOki7yJsaW50AKATKmkA7QCIDUFkbwB0AGKixSKRFgAAAABTKACgZiqAA0FhY21zdHgAYChkKG8ocyh1KHkogihyAHIAAKDYIXIAAAFocmkoayjrAJAab6CYIfcAzAd0ADuApwCnQGkAO2D3IWFyAKApKW0AAAFpbn4ozQBuAHUA8wDOAHQAAKA2J3IA7+A12DDdIxkAAmFjb3mRKJUonSisKHIAcAAAoG8mAAFoeZkonChjAHkASWRIZHIAdABtAqUoAAAAAKgoaQDkAFsPYQByAGEA7ABsJDuArQCtQAABZ22zKLsobQBhAAChwwNmdroouijCY4CjPCJkZWdsbnByAMgozCjPKNMo1yjaKN4obwB0AACgairxoEMiCw5FoJ4qAKCgKkWgnSoAoJ8qZQAAoEYi7CF1cwCgJCrhIXJyAKByKWEAcgDyAPwMAAJhZWl07Sj8KAEpCCkAAWxz8Sj4KGwAcwBlAHQAbQDpAH8oaABwAACgMyrwImFyc2wAoOQpAAFkbFoPBSllAACgIyNloKoqc6CsKgDgrCoA/oABZmxwABUpGCkfKfQhY3lMZGKgLwBhoMQpcgAAoD8jZgAA4DXYZN1hAAABZHIoKRcDZQBzAHWgYCZpAHQAAKBgJoABY3N1ADYpRilhKQABYXU6KUApcABzoJMiAOCTIgD+cABzoJQiAOCUIgD+dQAAAWJwSylWKQChjyJlcz4NUCllAHQAZaCPIvEAPw0AoZAiZXNIDVspZQB0AGWgkCLxAEkNAKGhJWFmZilbBHIAZQFrKVwEAKChJWEAcgDyAAMNAAJjZW10dyl7KX8pgilyAADgNdjI3HQAbQDuAM4AaQDsAAYpYQByAOYAVw0AAWFyiimOKXIA5qAGJhESAAFhbpIpoylpImdodAAAAWVwmSmgKXAAcwBpAGwAbwDuANkXaADpAKAkcwCvYIACYmNtbnAArin8KY4NJSooKgCkgiJFZGVtbnByc7wpvinCKcgpzCnUKdgp3CkAoMUqbwB0AACgvSpkoIYibwB0AACgwyr1IWx0AKDBKgABRWXQKdIpAKDLKgCgiiLsIXVzAKC/KuEhcnIAoHkpgAFlaXUA4inxKfQpdAAAoYIiZW7oKewpcQDxoIYivSllAHEA8aCKItEpbQAAoMcqAAFicPgp+ikAoNUqAKDTKmMAgKJ7ImFjZW5zAAcqDSoUKhYqRihwAHAAcgBvAPgAIyh1AHIAbAB5AGUA8QCDDfEAfA2AAWFlcwAcKiIqPShwAHAAcgBvAPgAPChxAPEAOShnAACgaiYApoMiMTIzRWRlaGxtbnBzPCo/KkIqRSpHKlIqWCpjKmcqaypzKncqO4C5ALlAO4CyALJAO4CzALNAAKDGKgABb3NLKk4qdAAAoL4qdQBiAACg2CpkoIcibwB0AACgxCpzAAABb3VdKmAqbAAAoMknYgAAoNcq4SFycgCgeyn1IWx0AKDCKgABRWVvKnEqAKDMKgCgiyLsIXVzAKDAKoABZWl1AH0qjCqPKnQAAKGDImVugyqHKnEA8aCHIkYqZQBxAPGgiyJwKm0AAKDIKgABYnCTKpUqAKDUKgCg1iqAAUFhbgCdKqEqrCpyAHIAAKDZIXIAAAFocqYqqCrrAJUab6CZIfcAxQf3IWFyAKAqKWwAaQBnADuA3wDfQOELzyrZKtwq6SrsKvEqAAD1KjQrAAAAAAAAAAAAAEwrbCsAAHErvSsAAAAAAADRK3IC1CoAAAAA2CrnIWV0AKAWI8RjcgDrAOUKgAFhZXkA4SrkKucq8iFvbmVh5CFpbGNhQmRvAPQAIg5sInJlYwAAoBUjcgAA4DXYMd0AAmVpa2/7KhIrKCsuK/IBACsAAAkrZQAAATRm6g0EK28AcgDlAOsNYQBzorgDECsAAAAAEit5AG0A0WMAAWNuFislK2sAAAFhcxsrIStwAHAAcgBvAPgAFw5pAG0AAKA8InMA8AD9DQABYXMsKyEr8AAXDnIAbgA7gP4A/kDsATgrOyswG2QA5QBnAmUAcwCAgdcAO2JkAEMrRCtJK9dAYaCgInIAAKAxKgCgMCqAAWVwcwBRK1MraSvhAAkh4qKkIlsrXysAAAAAYytvAHQAAKA2I2kAcgAAoPEqb+A12GXdcgBrAACg2irhAHgociJpbWUAAKA0IIABYWlwAHYreSu3K2QA5QC+DYADYWRlbXBzdACFK6MrmiunK6wrsCuzK24iZ2xlAACitSVkbHFykCuUK5ornCvvIXduAKC/JeUhZnRloMMl8QACBwCgXCJpImdodABloLkl8QBdDG8AdAAAoOwlaSJudXMAAKA6KuwhdXMAoDkqYgAAoM0p6SFtZQCgOyrlInppdW0AoOIjgAFjaHQAwivKK80rAAFyecYrySsA4DXYydxGZGMAeQBbZPIhb2tnYQABaW/UK9creAD0ANERaCJlYWQAAAFsct4r5ytlAGYAdABhAHIAcgBvAPcAXQbpJGdodGFycm93AKCgIQAJQUhhYmNkZmdobG1vcHJzdHV3CiwNLBEsHSwnLDEsQCxLLFIsYix6LIQsjyzLLOgs7Sz/LAotcgDyAAkDYQByAACgYykAAWNyFSwbLHUAdABlADuA+gD6QPIACQ1yAOMBIywAACUseQBeZHYAZQBtYQABaXkrLDAscgBjADuA+wD7QENkgAFhYmgANyw6LD0scgDyANEO7CFhY3FhYQDyAOAOAAFpckQsSCzzIWh0AKB+KQDgNdgy3XIAYQB2AGUAO4D5APlAYQFWLF8scgAAAWxyWixcLACgvyEAoL4hbABrAACggCUAAWN0Zix2LG8CbCwAAAAAcyxyAG4AZaAcI3IAAKAcI28AcAAAoA8jcgBpAACg+CUAAWFsfiyBLGMAcgBrYTuAqACoQAABZ3CILIssbwBuAHNhZgAA4DXYZt0AA2FkaGxzdZksniynLLgsuyzFLHIAcgBvAPcACQ1vAHcAbgBhAHIAcgBvAPcA2A5hI3Jwb29uAAABbHKvLLMsZQBmAPQAWyxpAGcAaAD0AF0sdQDzAKYOaQAAocUDaGzBLMIs0mNvAG4AxWPwI2Fycm93cwCgyCGAAWNpdADRLOEs5CxvAtcsAAAAAN4scgBuAGWgHSNyAACgHSNvAHAAAKAOI24AZwBvYXIAaQAAoPklYwByAADgNdjK3IABZGlyAPMs9yz6LG8AdAAAoPAi7CFkZWlhaQBmoLUlAKC0JQABYW0DLQYtcgDyAMosbAA7gPwA/EDhIm5nbGUAoKcpgAdBQkRhY2RlZmxub3Byc3oAJy0qLTAtNC2bLZ0toS2/LcMtxy3TLdgt3C3gLfwtcgDyABADYQByAHag6CoAoOkqYQBzAOgA/gIAAW5yOC08LechcnQAoJwpgANla25wcnN0AJkpSC1NLVQtXi1iLYItYQBwAHAA4QAaHG8AdABoAGkAbgDnAKEXgAFoaXIAoSmzJFotbwBwAPQAdCVooJUh7wD4JgABaXVmLWotZwBtAOEAuygAAWJwbi14LXMjZXRuZXEAceCKIgD+AODLKgD+cyNldG5lcQBx4IsiAP4A4MwqAP4AAWhyhi2KLWUAdADhABIraSNhbmdsZQAAAWxyki2WLeUhZnQAoLIiaSJnaHQAAKCzInkAMmThIXNoAKCiIoABZWxyAKcttC24LWKiKCKuLQAAAACyLWEAcgAAoLsicQAAoFoi7CFpcACg7iIAAWJ0vC1eD2EA8gBfD3IAAOA12DPddAByAOkAlS1zAHUAAAFicM0t0C0A4IIi0iAA4IMi0iBwAGYAAOA12GfdcgBvAPAAWQt0AHIA6QCaLQABY3XkLegtcgAA4DXYy9wAAWJw7C30LW4AAAFFZXUt8S0A4IoiAP5uAAABRWV/LfktAOCLIgD+6SJnemFnAKCaKYADY2Vmb3BycwANLhAuJS4pLiMuLi40LukhcmN1YQABZGkULiEuAAFiZxguHC5hAHIAAKBfKmUAcaAnIgCgWSLlIXJwAKAYIXIAAOA12DTdcABmAADgNdho3WWgQCJhAHQA6ABqD2MAcgAA4DXYzNzjCuQRUC4AAFQuAABYLmIuAAAAAGMubS5wLnQuAAAAAIguki4AAJouJxIqEnQAcgDpAB0ScgAA4DXYNd0AAUFhWy5eLnIA8gDnAnIA8gCTB75jAAFBYWYuaS5yAPIA4AJyAPIAjAdhAPAAeh5pAHMAAKD7IoABZHB0APgReS6DLgABZmx9LoAuAOA12GnddQDzAP8RaQBtAOUABBIAAUFhiy6OLnIA8gDuAnIA8gCaBwABY3GVLgoScgAA4DXYzdwAAXB0nS6hLmwAdQDzACUScgDpACASAARhY2VmaW9zdbEuvC7ELsguzC7PLtQu2S5jAAABdXm2LrsudABlADuA/QD9QE9kAAFpecAuwy5yAGMAd2FLZG4AO4ClAKVAcgAA4DXYNt1jAHkAV2RwAGYAAOA12GrdYwByAADgNdjO3AABY23dLt8ueQBOZGwAO4D/AP9AAAVhY2RlZmhpb3N38y73Lv8uAi8MLxAvEy8YLx0vIi9jInV0ZQB6YQABYXn7Lv4u8iFvbn5hN2RvAHQAfGEAAWV0Bi8KL3QAcgDmAB8QYQC2Y3IAAOA12DfdYwB5ADZk5yJyYXJyAKDdIXAAZgAA4DXYa91jAHIAAOA12M/cAAFqbiYvKC8AoA0gagAAoAwg");
+
+// node_modules/entities/dist/esm/generated/decode-data-xml.js
+var xmlDecodeTree = /* @__PURE__ */ decodeBase64("AAJhZ2xxBwARABMAFQBtAg0AAAAAAA8AcAAmYG8AcwAnYHQAPmB0ADxg9SFvdCJg");
+
+// node_modules/entities/dist/esm/internal/bin-trie-flags.js
+var BinTrieFlags;
+(function(BinTrieFlags3) {
+  BinTrieFlags3[BinTrieFlags3["VALUE_LENGTH"] = 49152] = "VALUE_LENGTH";
+  BinTrieFlags3[BinTrieFlags3["FLAG13"] = 8192] = "FLAG13";
+  BinTrieFlags3[BinTrieFlags3["BRANCH_LENGTH"] = 8064] = "BRANCH_LENGTH";
+  BinTrieFlags3[BinTrieFlags3["JUMP_TABLE"] = 127] = "JUMP_TABLE";
+})(BinTrieFlags || (BinTrieFlags = {}));
+
+// node_modules/entities/dist/esm/decode.js
+var CharCodes;
+(function(CharCodes4) {
+  CharCodes4[CharCodes4["NUM"] = 35] = "NUM";
+  CharCodes4[CharCodes4["SEMI"] = 59] = "SEMI";
+  CharCodes4[CharCodes4["EQUALS"] = 61] = "EQUALS";
+  CharCodes4[CharCodes4["ZERO"] = 48] = "ZERO";
+  CharCodes4[CharCodes4["NINE"] = 57] = "NINE";
+  CharCodes4[CharCodes4["LOWER_A"] = 97] = "LOWER_A";
+  CharCodes4[CharCodes4["LOWER_F"] = 102] = "LOWER_F";
+  CharCodes4[CharCodes4["LOWER_X"] = 120] = "LOWER_X";
+  CharCodes4[CharCodes4["LOWER_Z"] = 122] = "LOWER_Z";
+  CharCodes4[CharCodes4["UPPER_A"] = 65] = "UPPER_A";
+  CharCodes4[CharCodes4["UPPER_F"] = 70] = "UPPER_F";
+  CharCodes4[CharCodes4["UPPER_Z"] = 90] = "UPPER_Z";
+})(CharCodes || (CharCodes = {}));
+var TO_LOWER_BIT = 32;
+function isNumber(code) {
+  return code >= CharCodes.ZERO && code <= CharCodes.NINE;
+}
+function isHexadecimalCharacter(code) {
+  return code >= CharCodes.UPPER_A && code <= CharCodes.UPPER_F || code >= CharCodes.LOWER_A && code <= CharCodes.LOWER_F;
+}
+function isAsciiAlphaNumeric(code) {
+  return code >= CharCodes.UPPER_A && code <= CharCodes.UPPER_Z || code >= CharCodes.LOWER_A && code <= CharCodes.LOWER_Z || isNumber(code);
+}
+function isEntityInAttributeInvalidEnd(code) {
+  return code === CharCodes.EQUALS || isAsciiAlphaNumeric(code);
+}
+var EntityDecoderState;
+(function(EntityDecoderState3) {
+  EntityDecoderState3[EntityDecoderState3["EntityStart"] = 0] = "EntityStart";
+  EntityDecoderState3[EntityDecoderState3["NumericStart"] = 1] = "NumericStart";
+  EntityDecoderState3[EntityDecoderState3["NumericDecimal"] = 2] = "NumericDecimal";
+  EntityDecoderState3[EntityDecoderState3["NumericHex"] = 3] = "NumericHex";
+  EntityDecoderState3[EntityDecoderState3["NamedEntity"] = 4] = "NamedEntity";
+})(EntityDecoderState || (EntityDecoderState = {}));
+var DecodingMode;
+(function(DecodingMode3) {
+  DecodingMode3[DecodingMode3["Legacy"] = 0] = "Legacy";
+  DecodingMode3[DecodingMode3["Strict"] = 1] = "Strict";
+  DecodingMode3[DecodingMode3["Attribute"] = 2] = "Attribute";
+})(DecodingMode || (DecodingMode = {}));
+var EntityDecoder = class {
+  constructor(decodeTree, emitCodePoint, errors) {
+    this.decodeTree = decodeTree;
+    this.emitCodePoint = emitCodePoint;
+    this.errors = errors;
+    this.state = EntityDecoderState.EntityStart;
+    this.consumed = 1;
+    this.result = 0;
+    this.treeIndex = 0;
+    this.excess = 1;
+    this.decodeMode = DecodingMode.Strict;
+    this.runConsumed = 0;
+  }
+  /** Resets the instance to make it reusable. */
+  startEntity(decodeMode) {
+    this.decodeMode = decodeMode;
+    this.state = EntityDecoderState.EntityStart;
+    this.result = 0;
+    this.treeIndex = 0;
+    this.excess = 1;
+    this.consumed = 1;
+    this.runConsumed = 0;
+  }
+  /**
+   * Write an entity to the decoder. This can be called multiple times with partial entities.
+   * If the entity is incomplete, the decoder will return -1.
+   *
+   * Mirrors the implementation of `getDecoder`, but with the ability to stop decoding if the
+   * entity is incomplete, and resume when the next string is written.
+   *
+   * @param input The string containing the entity (or a continuation of the entity).
+   * @param offset The offset at which the entity begins. Should be 0 if this is not the first call.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  write(input, offset) {
+    switch (this.state) {
+      case EntityDecoderState.EntityStart: {
+        if (input.charCodeAt(offset) === CharCodes.NUM) {
+          this.state = EntityDecoderState.NumericStart;
+          this.consumed += 1;
+          return this.stateNumericStart(input, offset + 1);
+        }
+        this.state = EntityDecoderState.NamedEntity;
+        return this.stateNamedEntity(input, offset);
+      }
+      case EntityDecoderState.NumericStart: {
+        return this.stateNumericStart(input, offset);
+      }
+      case EntityDecoderState.NumericDecimal: {
+        return this.stateNumericDecimal(input, offset);
+      }
+      case EntityDecoderState.NumericHex: {
+        return this.stateNumericHex(input, offset);
+      }
+      case EntityDecoderState.NamedEntity: {
+        return this.stateNamedEntity(input, offset);
+      }
+    }
+  }
+  /**
+   * Switches between the numeric decimal and hexadecimal states.
+   *
+   * Equivalent to the `Numeric character reference state` in the HTML spec.
+   *
+   * @param input The string containing the entity (or a continuation of the entity).
+   * @param offset The current offset.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  stateNumericStart(input, offset) {
+    if (offset >= input.length) {
+      return -1;
+    }
+    if ((input.charCodeAt(offset) | TO_LOWER_BIT) === CharCodes.LOWER_X) {
+      this.state = EntityDecoderState.NumericHex;
+      this.consumed += 1;
+      return this.stateNumericHex(input, offset + 1);
+    }
+    this.state = EntityDecoderState.NumericDecimal;
+    return this.stateNumericDecimal(input, offset);
+  }
+  /**
+   * Parses a hexadecimal numeric entity.
+   *
+   * Equivalent to the `Hexademical character reference state` in the HTML spec.
+   *
+   * @param input The string containing the entity (or a continuation of the entity).
+   * @param offset The current offset.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  stateNumericHex(input, offset) {
+    while (offset < input.length) {
+      const char = input.charCodeAt(offset);
+      if (isNumber(char) || isHexadecimalCharacter(char)) {
+        const digit = char <= CharCodes.NINE ? char - CharCodes.ZERO : (char | TO_LOWER_BIT) - CharCodes.LOWER_A + 10;
+        this.result = this.result * 16 + digit;
+        this.consumed++;
+        offset++;
+      } else {
+        return this.emitNumericEntity(char, 3);
+      }
+    }
+    return -1;
+  }
+  /**
+   * Parses a decimal numeric entity.
+   *
+   * Equivalent to the `Decimal character reference state` in the HTML spec.
+   *
+   * @param input The string containing the entity (or a continuation of the entity).
+   * @param offset The current offset.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  stateNumericDecimal(input, offset) {
+    while (offset < input.length) {
+      const char = input.charCodeAt(offset);
+      if (isNumber(char)) {
+        this.result = this.result * 10 + (char - CharCodes.ZERO);
+        this.consumed++;
+        offset++;
+      } else {
+        return this.emitNumericEntity(char, 2);
+      }
+    }
+    return -1;
+  }
+  /**
+   * Validate and emit a numeric entity.
+   *
+   * Implements the logic from the `Hexademical character reference start
+   * state` and `Numeric character reference end state` in the HTML spec.
+   *
+   * @param lastCp The last code point of the entity. Used to see if the
+   *               entity was terminated with a semicolon.
+   * @param expectedLength The minimum number of characters that should be
+   *                       consumed. Used to validate that at least one digit
+   *                       was consumed.
+   * @returns The number of characters that were consumed.
+   */
+  emitNumericEntity(lastCp, expectedLength) {
+    var _a8;
+    if (this.consumed <= expectedLength) {
+      (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.absenceOfDigitsInNumericCharacterReference(this.consumed);
+      return 0;
+    }
+    if (lastCp === CharCodes.SEMI) {
+      this.consumed += 1;
+    } else if (this.decodeMode === DecodingMode.Strict) {
+      return 0;
+    }
+    this.emitCodePoint(replaceCodePoint(this.result), this.consumed);
+    if (this.errors) {
+      if (lastCp !== CharCodes.SEMI) {
+        this.errors.missingSemicolonAfterCharacterReference();
+      }
+      this.errors.validateNumericCharacterReference(this.result);
+    }
+    return this.consumed;
+  }
+  /**
+   * Parses a named entity.
+   *
+   * Equivalent to the `Named character reference state` in the HTML spec.
+   *
+   * @param input The string containing the entity (or a continuation of the entity).
+   * @param offset The current offset.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  stateNamedEntity(input, offset) {
+    const { decodeTree } = this;
+    let current2 = decodeTree[this.treeIndex];
+    let valueLength = (current2 & BinTrieFlags.VALUE_LENGTH) >> 14;
+    while (offset < input.length) {
+      if (valueLength === 0 && (current2 & BinTrieFlags.FLAG13) !== 0) {
+        const runLength = (current2 & BinTrieFlags.BRANCH_LENGTH) >> 7;
+        if (this.runConsumed === 0) {
+          const firstChar = current2 & BinTrieFlags.JUMP_TABLE;
+          if (input.charCodeAt(offset) !== firstChar) {
+            return this.result === 0 ? 0 : this.emitNotTerminatedNamedEntity();
+          }
+          offset++;
+          this.excess++;
+          this.runConsumed++;
+        }
+        while (this.runConsumed < runLength) {
+          if (offset >= input.length) {
+            return -1;
+          }
+          const charIndexInPacked = this.runConsumed - 1;
+          const packedWord = decodeTree[this.treeIndex + 1 + (charIndexInPacked >> 1)];
+          const expectedChar = charIndexInPacked % 2 === 0 ? packedWord & 255 : packedWord >> 8 & 255;
+          if (input.charCodeAt(offset) !== expectedChar) {
+            this.runConsumed = 0;
+            return this.result === 0 ? 0 : this.emitNotTerminatedNamedEntity();
+          }
+          offset++;
+          this.excess++;
+          this.runConsumed++;
+        }
+        this.runConsumed = 0;
+        this.treeIndex += 1 + (runLength >> 1);
+        current2 = decodeTree[this.treeIndex];
+        valueLength = (current2 & BinTrieFlags.VALUE_LENGTH) >> 14;
+      }
+      if (offset >= input.length)
+        break;
+      const char = input.charCodeAt(offset);
+      if (char === CharCodes.SEMI && valueLength !== 0 && (current2 & BinTrieFlags.FLAG13) !== 0) {
+        return this.emitNamedEntityData(this.treeIndex, valueLength, this.consumed + this.excess);
+      }
+      this.treeIndex = determineBranch(decodeTree, current2, this.treeIndex + Math.max(1, valueLength), char);
+      if (this.treeIndex < 0) {
+        return this.result === 0 || // If we are parsing an attribute
+        this.decodeMode === DecodingMode.Attribute && // We shouldn't have consumed any characters after the entity,
+        (valueLength === 0 || // And there should be no invalid characters.
+        isEntityInAttributeInvalidEnd(char)) ? 0 : this.emitNotTerminatedNamedEntity();
+      }
+      current2 = decodeTree[this.treeIndex];
+      valueLength = (current2 & BinTrieFlags.VALUE_LENGTH) >> 14;
+      if (valueLength !== 0) {
+        if (char === CharCodes.SEMI) {
+          return this.emitNamedEntityData(this.treeIndex, valueLength, this.consumed + this.excess);
+        }
+        if (this.decodeMode !== DecodingMode.Strict && (current2 & BinTrieFlags.FLAG13) === 0) {
+          this.result = this.treeIndex;
+          this.consumed += this.excess;
+          this.excess = 0;
+        }
+      }
+      offset++;
+      this.excess++;
+    }
+    return -1;
+  }
+  /**
+   * Emit a named entity that was not terminated with a semicolon.
+   *
+   * @returns The number of characters consumed.
+   */
+  emitNotTerminatedNamedEntity() {
+    var _a8;
+    const { result, decodeTree } = this;
+    const valueLength = (decodeTree[result] & BinTrieFlags.VALUE_LENGTH) >> 14;
+    this.emitNamedEntityData(result, valueLength, this.consumed);
+    (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.missingSemicolonAfterCharacterReference();
+    return this.consumed;
+  }
+  /**
+   * Emit a named entity.
+   *
+   * @param result The index of the entity in the decode tree.
+   * @param valueLength The number of bytes in the entity.
+   * @param consumed The number of characters consumed.
+   *
+   * @returns The number of characters consumed.
+   */
+  emitNamedEntityData(result, valueLength, consumed) {
+    const { decodeTree } = this;
+    this.emitCodePoint(valueLength === 1 ? decodeTree[result] & ~(BinTrieFlags.VALUE_LENGTH | BinTrieFlags.FLAG13) : decodeTree[result + 1], consumed);
+    if (valueLength === 3) {
+      this.emitCodePoint(decodeTree[result + 2], consumed);
+    }
+    return consumed;
+  }
+  /**
+   * Signal to the parser that the end of the input was reached.
+   *
+   * Remaining data will be emitted and relevant errors will be produced.
+   *
+   * @returns The number of characters consumed.
+   */
+  end() {
+    var _a8;
+    switch (this.state) {
+      case EntityDecoderState.NamedEntity: {
+        return this.result !== 0 && (this.decodeMode !== DecodingMode.Attribute || this.result === this.treeIndex) ? this.emitNotTerminatedNamedEntity() : 0;
+      }
+      // Otherwise, emit a numeric entity if we have one.
+      case EntityDecoderState.NumericDecimal: {
+        return this.emitNumericEntity(0, 2);
+      }
+      case EntityDecoderState.NumericHex: {
+        return this.emitNumericEntity(0, 3);
+      }
+      case EntityDecoderState.NumericStart: {
+        (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.absenceOfDigitsInNumericCharacterReference(this.consumed);
+        return 0;
+      }
+      case EntityDecoderState.EntityStart: {
+        return 0;
+      }
+    }
+  }
+};
+function determineBranch(decodeTree, current2, nodeIndex, char) {
+  const branchCount = (current2 & BinTrieFlags.BRANCH_LENGTH) >> 7;
+  const jumpOffset = current2 & BinTrieFlags.JUMP_TABLE;
+  if (branchCount === 0) {
+    return jumpOffset !== 0 && char === jumpOffset ? nodeIndex : -1;
+  }
+  if (jumpOffset) {
+    const value = char - jumpOffset;
+    return value < 0 || value >= branchCount ? -1 : decodeTree[nodeIndex + value] - 1;
+  }
+  const packedKeySlots = branchCount + 1 >> 1;
+  let lo2 = 0;
+  let hi2 = branchCount - 1;
+  while (lo2 <= hi2) {
+    const mid = lo2 + hi2 >>> 1;
+    const slot = mid >> 1;
+    const packed = decodeTree[nodeIndex + slot];
+    const midKey = packed >> (mid & 1) * 8 & 255;
+    if (midKey < char) {
+      lo2 = mid + 1;
+    } else if (midKey > char) {
+      hi2 = mid - 1;
+    } else {
+      return decodeTree[nodeIndex + packedKeySlots + mid];
+    }
+  }
+  return -1;
+}
+
+// node_modules/htmlparser2/dist/esm/Tokenizer.js
+var CharCodes2;
+(function(CharCodes4) {
+  CharCodes4[CharCodes4["Tab"] = 9] = "Tab";
+  CharCodes4[CharCodes4["NewLine"] = 10] = "NewLine";
+  CharCodes4[CharCodes4["FormFeed"] = 12] = "FormFeed";
+  CharCodes4[CharCodes4["CarriageReturn"] = 13] = "CarriageReturn";
+  CharCodes4[CharCodes4["Space"] = 32] = "Space";
+  CharCodes4[CharCodes4["ExclamationMark"] = 33] = "ExclamationMark";
+  CharCodes4[CharCodes4["Number"] = 35] = "Number";
+  CharCodes4[CharCodes4["Amp"] = 38] = "Amp";
+  CharCodes4[CharCodes4["SingleQuote"] = 39] = "SingleQuote";
+  CharCodes4[CharCodes4["DoubleQuote"] = 34] = "DoubleQuote";
+  CharCodes4[CharCodes4["Dash"] = 45] = "Dash";
+  CharCodes4[CharCodes4["Slash"] = 47] = "Slash";
+  CharCodes4[CharCodes4["Zero"] = 48] = "Zero";
+  CharCodes4[CharCodes4["Nine"] = 57] = "Nine";
+  CharCodes4[CharCodes4["Semi"] = 59] = "Semi";
+  CharCodes4[CharCodes4["Lt"] = 60] = "Lt";
+  CharCodes4[CharCodes4["Eq"] = 61] = "Eq";
+  CharCodes4[CharCodes4["Gt"] = 62] = "Gt";
+  CharCodes4[CharCodes4["Questionmark"] = 63] = "Questionmark";
+  CharCodes4[CharCodes4["UpperA"] = 65] = "UpperA";
+  CharCodes4[CharCodes4["LowerA"] = 97] = "LowerA";
+  CharCodes4[CharCodes4["UpperF"] = 70] = "UpperF";
+  CharCodes4[CharCodes4["LowerF"] = 102] = "LowerF";
+  CharCodes4[CharCodes4["UpperZ"] = 90] = "UpperZ";
+  CharCodes4[CharCodes4["LowerZ"] = 122] = "LowerZ";
+  CharCodes4[CharCodes4["LowerX"] = 120] = "LowerX";
+  CharCodes4[CharCodes4["OpeningSquareBracket"] = 91] = "OpeningSquareBracket";
+})(CharCodes2 || (CharCodes2 = {}));
+var State;
+(function(State2) {
+  State2[State2["Text"] = 1] = "Text";
+  State2[State2["BeforeTagName"] = 2] = "BeforeTagName";
+  State2[State2["InTagName"] = 3] = "InTagName";
+  State2[State2["InSelfClosingTag"] = 4] = "InSelfClosingTag";
+  State2[State2["BeforeClosingTagName"] = 5] = "BeforeClosingTagName";
+  State2[State2["InClosingTagName"] = 6] = "InClosingTagName";
+  State2[State2["AfterClosingTagName"] = 7] = "AfterClosingTagName";
+  State2[State2["BeforeAttributeName"] = 8] = "BeforeAttributeName";
+  State2[State2["InAttributeName"] = 9] = "InAttributeName";
+  State2[State2["AfterAttributeName"] = 10] = "AfterAttributeName";
+  State2[State2["BeforeAttributeValue"] = 11] = "BeforeAttributeValue";
+  State2[State2["InAttributeValueDq"] = 12] = "InAttributeValueDq";
+  State2[State2["InAttributeValueSq"] = 13] = "InAttributeValueSq";
+  State2[State2["InAttributeValueNq"] = 14] = "InAttributeValueNq";
+  State2[State2["BeforeDeclaration"] = 15] = "BeforeDeclaration";
+  State2[State2["InDeclaration"] = 16] = "InDeclaration";
+  State2[State2["InProcessingInstruction"] = 17] = "InProcessingInstruction";
+  State2[State2["BeforeComment"] = 18] = "BeforeComment";
+  State2[State2["CDATASequence"] = 19] = "CDATASequence";
+  State2[State2["InSpecialComment"] = 20] = "InSpecialComment";
+  State2[State2["InCommentLike"] = 21] = "InCommentLike";
+  State2[State2["BeforeSpecialS"] = 22] = "BeforeSpecialS";
+  State2[State2["BeforeSpecialT"] = 23] = "BeforeSpecialT";
+  State2[State2["SpecialStartSequence"] = 24] = "SpecialStartSequence";
+  State2[State2["InSpecialTag"] = 25] = "InSpecialTag";
+  State2[State2["InEntity"] = 26] = "InEntity";
+})(State || (State = {}));
+function isWhitespace(c3) {
+  return c3 === CharCodes2.Space || c3 === CharCodes2.NewLine || c3 === CharCodes2.Tab || c3 === CharCodes2.FormFeed || c3 === CharCodes2.CarriageReturn;
+}
+function isEndOfTagSection(c3) {
+  return c3 === CharCodes2.Slash || c3 === CharCodes2.Gt || isWhitespace(c3);
+}
+function isASCIIAlpha(c3) {
+  return c3 >= CharCodes2.LowerA && c3 <= CharCodes2.LowerZ || c3 >= CharCodes2.UpperA && c3 <= CharCodes2.UpperZ;
+}
+var QuoteType;
+(function(QuoteType2) {
+  QuoteType2[QuoteType2["NoValue"] = 0] = "NoValue";
+  QuoteType2[QuoteType2["Unquoted"] = 1] = "Unquoted";
+  QuoteType2[QuoteType2["Single"] = 2] = "Single";
+  QuoteType2[QuoteType2["Double"] = 3] = "Double";
+})(QuoteType || (QuoteType = {}));
+var Sequences = {
+  Cdata: new Uint8Array([67, 68, 65, 84, 65, 91]),
+  // CDATA[
+  CdataEnd: new Uint8Array([93, 93, 62]),
+  // ]]>
+  CommentEnd: new Uint8Array([45, 45, 62]),
+  // `-->`
+  ScriptEnd: new Uint8Array([60, 47, 115, 99, 114, 105, 112, 116]),
+  // `</script`
+  StyleEnd: new Uint8Array([60, 47, 115, 116, 121, 108, 101]),
+  // `</style`
+  TitleEnd: new Uint8Array([60, 47, 116, 105, 116, 108, 101]),
+  // `</title`
+  TextareaEnd: new Uint8Array([
+    60,
+    47,
+    116,
+    101,
+    120,
+    116,
+    97,
+    114,
+    101,
+    97
+  ]),
+  // `</textarea`
+  XmpEnd: new Uint8Array([60, 47, 120, 109, 112])
+  // `</xmp`
+};
+var Tokenizer = class {
+  constructor({ xmlMode = false, decodeEntities = true }, cbs) {
+    this.cbs = cbs;
+    this.state = State.Text;
+    this.buffer = "";
+    this.sectionStart = 0;
+    this.index = 0;
+    this.entityStart = 0;
+    this.baseState = State.Text;
+    this.isSpecial = false;
+    this.running = true;
+    this.offset = 0;
+    this.currentSequence = void 0;
+    this.sequenceIndex = 0;
+    this.xmlMode = xmlMode;
+    this.decodeEntities = decodeEntities;
+    this.entityDecoder = new EntityDecoder(xmlMode ? xmlDecodeTree : htmlDecodeTree, (cp2, consumed) => this.emitCodePoint(cp2, consumed));
+  }
+  reset() {
+    this.state = State.Text;
+    this.buffer = "";
+    this.sectionStart = 0;
+    this.index = 0;
+    this.baseState = State.Text;
+    this.currentSequence = void 0;
+    this.running = true;
+    this.offset = 0;
+  }
+  write(chunk) {
+    this.offset += this.buffer.length;
+    this.buffer = chunk;
+    this.parse();
+  }
+  end() {
+    if (this.running)
+      this.finish();
+  }
+  pause() {
+    this.running = false;
+  }
+  resume() {
+    this.running = true;
+    if (this.index < this.buffer.length + this.offset) {
+      this.parse();
+    }
+  }
+  stateText(c3) {
+    if (c3 === CharCodes2.Lt || !this.decodeEntities && this.fastForwardTo(CharCodes2.Lt)) {
+      if (this.index > this.sectionStart) {
+        this.cbs.ontext(this.sectionStart, this.index);
+      }
+      this.state = State.BeforeTagName;
+      this.sectionStart = this.index;
+    } else if (this.decodeEntities && c3 === CharCodes2.Amp) {
+      this.startEntity();
+    }
+  }
+  stateSpecialStartSequence(c3) {
+    const isEnd = this.sequenceIndex === this.currentSequence.length;
+    const isMatch = isEnd ? (
+      // If we are at the end of the sequence, make sure the tag name has ended
+      isEndOfTagSection(c3)
+    ) : (
+      // Otherwise, do a case-insensitive comparison
+      (c3 | 32) === this.currentSequence[this.sequenceIndex]
+    );
+    if (!isMatch) {
+      this.isSpecial = false;
+    } else if (!isEnd) {
+      this.sequenceIndex++;
+      return;
+    }
+    this.sequenceIndex = 0;
+    this.state = State.InTagName;
+    this.stateInTagName(c3);
+  }
+  /** Look for an end tag. For <title> tags, also decode entities. */
+  stateInSpecialTag(c3) {
+    if (this.sequenceIndex === this.currentSequence.length) {
+      if (c3 === CharCodes2.Gt || isWhitespace(c3)) {
+        const endOfText = this.index - this.currentSequence.length;
+        if (this.sectionStart < endOfText) {
+          const actualIndex = this.index;
+          this.index = endOfText;
+          this.cbs.ontext(this.sectionStart, endOfText);
+          this.index = actualIndex;
+        }
+        this.isSpecial = false;
+        this.sectionStart = endOfText + 2;
+        this.stateInClosingTagName(c3);
+        return;
+      }
+      this.sequenceIndex = 0;
+    }
+    if ((c3 | 32) === this.currentSequence[this.sequenceIndex]) {
+      this.sequenceIndex += 1;
+    } else if (this.sequenceIndex === 0) {
+      if (this.currentSequence === Sequences.TitleEnd) {
+        if (this.decodeEntities && c3 === CharCodes2.Amp) {
+          this.startEntity();
+        }
+      } else if (this.fastForwardTo(CharCodes2.Lt)) {
+        this.sequenceIndex = 1;
+      }
+    } else {
+      this.sequenceIndex = Number(c3 === CharCodes2.Lt);
+    }
+  }
+  stateCDATASequence(c3) {
+    if (c3 === Sequences.Cdata[this.sequenceIndex]) {
+      if (++this.sequenceIndex === Sequences.Cdata.length) {
+        this.state = State.InCommentLike;
+        this.currentSequence = Sequences.CdataEnd;
+        this.sequenceIndex = 0;
+        this.sectionStart = this.index + 1;
+      }
+    } else {
+      this.sequenceIndex = 0;
+      this.state = State.InDeclaration;
+      this.stateInDeclaration(c3);
+    }
+  }
+  /**
+   * When we wait for one specific character, we can speed things up
+   * by skipping through the buffer until we find it.
+   *
+   * @returns Whether the character was found.
+   */
+  fastForwardTo(c3) {
+    while (++this.index < this.buffer.length + this.offset) {
+      if (this.buffer.charCodeAt(this.index - this.offset) === c3) {
+        return true;
+      }
+    }
+    this.index = this.buffer.length + this.offset - 1;
+    return false;
+  }
+  /**
+   * Comments and CDATA end with `-->` and `]]>`.
+   *
+   * Their common qualities are:
+   * - Their end sequences have a distinct character they start with.
+   * - That character is then repeated, so we have to check multiple repeats.
+   * - All characters but the start character of the sequence can be skipped.
+   */
+  stateInCommentLike(c3) {
+    if (c3 === this.currentSequence[this.sequenceIndex]) {
+      if (++this.sequenceIndex === this.currentSequence.length) {
+        if (this.currentSequence === Sequences.CdataEnd) {
+          this.cbs.oncdata(this.sectionStart, this.index, 2);
+        } else {
+          this.cbs.oncomment(this.sectionStart, this.index, 2);
+        }
+        this.sequenceIndex = 0;
+        this.sectionStart = this.index + 1;
+        this.state = State.Text;
+      }
+    } else if (this.sequenceIndex === 0) {
+      if (this.fastForwardTo(this.currentSequence[0])) {
+        this.sequenceIndex = 1;
+      }
+    } else if (c3 !== this.currentSequence[this.sequenceIndex - 1]) {
+      this.sequenceIndex = 0;
+    }
+  }
+  /**
+   * HTML only allows ASCII alpha characters (a-z and A-Z) at the beginning of a tag name.
+   *
+   * XML allows a lot more characters here (@see https://www.w3.org/TR/REC-xml/#NT-NameStartChar).
+   * We allow anything that wouldn't end the tag.
+   */
+  isTagStartChar(c3) {
+    return this.xmlMode ? !isEndOfTagSection(c3) : isASCIIAlpha(c3);
+  }
+  startSpecial(sequence, offset) {
+    this.isSpecial = true;
+    this.currentSequence = sequence;
+    this.sequenceIndex = offset;
+    this.state = State.SpecialStartSequence;
+  }
+  stateBeforeTagName(c3) {
+    if (c3 === CharCodes2.ExclamationMark) {
+      this.state = State.BeforeDeclaration;
+      this.sectionStart = this.index + 1;
+    } else if (c3 === CharCodes2.Questionmark) {
+      this.state = State.InProcessingInstruction;
+      this.sectionStart = this.index + 1;
+    } else if (this.isTagStartChar(c3)) {
+      const lower = c3 | 32;
+      this.sectionStart = this.index;
+      if (this.xmlMode) {
+        this.state = State.InTagName;
+      } else if (lower === Sequences.ScriptEnd[2]) {
+        this.state = State.BeforeSpecialS;
+      } else if (lower === Sequences.TitleEnd[2] || lower === Sequences.XmpEnd[2]) {
+        this.state = State.BeforeSpecialT;
+      } else {
+        this.state = State.InTagName;
+      }
+    } else if (c3 === CharCodes2.Slash) {
+      this.state = State.BeforeClosingTagName;
+    } else {
+      this.state = State.Text;
+      this.stateText(c3);
+    }
+  }
+  stateInTagName(c3) {
+    if (isEndOfTagSection(c3)) {
+      this.cbs.onopentagname(this.sectionStart, this.index);
+      this.sectionStart = -1;
+      this.state = State.BeforeAttributeName;
+      this.stateBeforeAttributeName(c3);
+    }
+  }
+  stateBeforeClosingTagName(c3) {
+    if (isWhitespace(c3)) {
+    } else if (c3 === CharCodes2.Gt) {
+      this.state = State.Text;
+    } else {
+      this.state = this.isTagStartChar(c3) ? State.InClosingTagName : State.InSpecialComment;
+      this.sectionStart = this.index;
+    }
+  }
+  stateInClosingTagName(c3) {
+    if (c3 === CharCodes2.Gt || isWhitespace(c3)) {
+      this.cbs.onclosetag(this.sectionStart, this.index);
+      this.sectionStart = -1;
+      this.state = State.AfterClosingTagName;
+      this.stateAfterClosingTagName(c3);
+    }
+  }
+  stateAfterClosingTagName(c3) {
+    if (c3 === CharCodes2.Gt || this.fastForwardTo(CharCodes2.Gt)) {
+      this.state = State.Text;
+      this.sectionStart = this.index + 1;
+    }
+  }
+  stateBeforeAttributeName(c3) {
+    if (c3 === CharCodes2.Gt) {
+      this.cbs.onopentagend(this.index);
+      if (this.isSpecial) {
+        this.state = State.InSpecialTag;
+        this.sequenceIndex = 0;
+      } else {
+        this.state = State.Text;
+      }
+      this.sectionStart = this.index + 1;
+    } else if (c3 === CharCodes2.Slash) {
+      this.state = State.InSelfClosingTag;
+    } else if (!isWhitespace(c3)) {
+      this.state = State.InAttributeName;
+      this.sectionStart = this.index;
+    }
+  }
+  stateInSelfClosingTag(c3) {
+    if (c3 === CharCodes2.Gt) {
+      this.cbs.onselfclosingtag(this.index);
+      this.state = State.Text;
+      this.sectionStart = this.index + 1;
+      this.isSpecial = false;
+    } else if (!isWhitespace(c3)) {
+      this.state = State.BeforeAttributeName;
+      this.stateBeforeAttributeName(c3);
+    }
+  }
+  stateInAttributeName(c3) {
+    if (c3 === CharCodes2.Eq || isEndOfTagSection(c3)) {
+      this.cbs.onattribname(this.sectionStart, this.index);
+      this.sectionStart = this.index;
+      this.state = State.AfterAttributeName;
+      this.stateAfterAttributeName(c3);
+    }
+  }
+  stateAfterAttributeName(c3) {
+    if (c3 === CharCodes2.Eq) {
+      this.state = State.BeforeAttributeValue;
+    } else if (c3 === CharCodes2.Slash || c3 === CharCodes2.Gt) {
+      this.cbs.onattribend(QuoteType.NoValue, this.sectionStart);
+      this.sectionStart = -1;
+      this.state = State.BeforeAttributeName;
+      this.stateBeforeAttributeName(c3);
+    } else if (!isWhitespace(c3)) {
+      this.cbs.onattribend(QuoteType.NoValue, this.sectionStart);
+      this.state = State.InAttributeName;
+      this.sectionStart = this.index;
+    }
+  }
+  stateBeforeAttributeValue(c3) {
+    if (c3 === CharCodes2.DoubleQuote) {
+      this.state = State.InAttributeValueDq;
+      this.sectionStart = this.index + 1;
+    } else if (c3 === CharCodes2.SingleQuote) {
+      this.state = State.InAttributeValueSq;
+      this.sectionStart = this.index + 1;
+    } else if (!isWhitespace(c3)) {
+      this.sectionStart = this.index;
+      this.state = State.InAttributeValueNq;
+      this.stateInAttributeValueNoQuotes(c3);
+    }
+  }
+  handleInAttributeValue(c3, quote) {
+    if (c3 === quote || !this.decodeEntities && this.fastForwardTo(quote)) {
+      this.cbs.onattribdata(this.sectionStart, this.index);
+      this.sectionStart = -1;
+      this.cbs.onattribend(quote === CharCodes2.DoubleQuote ? QuoteType.Double : QuoteType.Single, this.index + 1);
+      this.state = State.BeforeAttributeName;
+    } else if (this.decodeEntities && c3 === CharCodes2.Amp) {
+      this.startEntity();
+    }
+  }
+  stateInAttributeValueDoubleQuotes(c3) {
+    this.handleInAttributeValue(c3, CharCodes2.DoubleQuote);
+  }
+  stateInAttributeValueSingleQuotes(c3) {
+    this.handleInAttributeValue(c3, CharCodes2.SingleQuote);
+  }
+  stateInAttributeValueNoQuotes(c3) {
+    if (isWhitespace(c3) || c3 === CharCodes2.Gt) {
+      this.cbs.onattribdata(this.sectionStart, this.index);
+      this.sectionStart = -1;
+      this.cbs.onattribend(QuoteType.Unquoted, this.index);
+      this.state = State.BeforeAttributeName;
+      this.stateBeforeAttributeName(c3);
+    } else if (this.decodeEntities && c3 === CharCodes2.Amp) {
+      this.startEntity();
+    }
+  }
+  stateBeforeDeclaration(c3) {
+    if (c3 === CharCodes2.OpeningSquareBracket) {
+      this.state = State.CDATASequence;
+      this.sequenceIndex = 0;
+    } else {
+      this.state = c3 === CharCodes2.Dash ? State.BeforeComment : State.InDeclaration;
+    }
+  }
+  stateInDeclaration(c3) {
+    if (c3 === CharCodes2.Gt || this.fastForwardTo(CharCodes2.Gt)) {
+      this.cbs.ondeclaration(this.sectionStart, this.index);
+      this.state = State.Text;
+      this.sectionStart = this.index + 1;
+    }
+  }
+  stateInProcessingInstruction(c3) {
+    if (c3 === CharCodes2.Gt || this.fastForwardTo(CharCodes2.Gt)) {
+      this.cbs.onprocessinginstruction(this.sectionStart, this.index);
+      this.state = State.Text;
+      this.sectionStart = this.index + 1;
+    }
+  }
+  stateBeforeComment(c3) {
+    if (c3 === CharCodes2.Dash) {
+      this.state = State.InCommentLike;
+      this.currentSequence = Sequences.CommentEnd;
+      this.sequenceIndex = 2;
+      this.sectionStart = this.index + 1;
+    } else {
+      this.state = State.InDeclaration;
+    }
+  }
+  stateInSpecialComment(c3) {
+    if (c3 === CharCodes2.Gt || this.fastForwardTo(CharCodes2.Gt)) {
+      this.cbs.oncomment(this.sectionStart, this.index, 0);
+      this.state = State.Text;
+      this.sectionStart = this.index + 1;
+    }
+  }
+  stateBeforeSpecialS(c3) {
+    const lower = c3 | 32;
+    if (lower === Sequences.ScriptEnd[3]) {
+      this.startSpecial(Sequences.ScriptEnd, 4);
+    } else if (lower === Sequences.StyleEnd[3]) {
+      this.startSpecial(Sequences.StyleEnd, 4);
+    } else {
+      this.state = State.InTagName;
+      this.stateInTagName(c3);
+    }
+  }
+  stateBeforeSpecialT(c3) {
+    const lower = c3 | 32;
+    switch (lower) {
+      case Sequences.TitleEnd[3]: {
+        this.startSpecial(Sequences.TitleEnd, 4);
+        break;
+      }
+      case Sequences.TextareaEnd[3]: {
+        this.startSpecial(Sequences.TextareaEnd, 4);
+        break;
+      }
+      case Sequences.XmpEnd[3]: {
+        this.startSpecial(Sequences.XmpEnd, 4);
+        break;
+      }
+      default: {
+        this.state = State.InTagName;
+        this.stateInTagName(c3);
+      }
+    }
+  }
+  startEntity() {
+    this.baseState = this.state;
+    this.state = State.InEntity;
+    this.entityStart = this.index;
+    this.entityDecoder.startEntity(this.xmlMode ? DecodingMode.Strict : this.baseState === State.Text || this.baseState === State.InSpecialTag ? DecodingMode.Legacy : DecodingMode.Attribute);
+  }
+  stateInEntity() {
+    const indexInBuffer = this.index - this.offset;
+    const length = this.entityDecoder.write(this.buffer, indexInBuffer);
+    if (length >= 0) {
+      this.state = this.baseState;
+      if (length === 0) {
+        this.index -= 1;
+      }
+    } else {
+      if (indexInBuffer < this.buffer.length && this.buffer.charCodeAt(indexInBuffer) === CharCodes2.Amp) {
+        this.state = this.baseState;
+        this.index -= 1;
+        return;
+      }
+      this.index = this.offset + this.buffer.length - 1;
+    }
+  }
+  /**
+   * Remove data that has already been consumed from the buffer.
+   */
+  cleanup() {
+    if (this.running && this.sectionStart !== this.index) {
+      if (this.state === State.Text || this.state === State.InSpecialTag && this.sequenceIndex === 0) {
+        this.cbs.ontext(this.sectionStart, this.index);
+        this.sectionStart = this.index;
+      } else if (this.state === State.InAttributeValueDq || this.state === State.InAttributeValueSq || this.state === State.InAttributeValueNq) {
+        this.cbs.onattribdata(this.sectionStart, this.index);
+        this.sectionStart = this.index;
+      }
+    }
+  }
+  shouldContinue() {
+    return this.index < this.buffer.length + this.offset && this.running;
+  }
+  /**
+   * Iterates through the buffer, calling the function corresponding to the current state.
+   *
+   * States that are more likely to be hit are higher up, as a performance improvement.
+   */
+  parse() {
+    while (this.shouldContinue()) {
+      const c3 = this.buffer.charCodeAt(this.index - this.offset);
+      switch (this.state) {
+        case State.Text: {
+          this.stateText(c3);
+          break;
+        }
+        case State.SpecialStartSequence: {
+          this.stateSpecialStartSequence(c3);
+          break;
+        }
+        case State.InSpecialTag: {
+          this.stateInSpecialTag(c3);
+          break;
+        }
+        case State.CDATASequence: {
+          this.stateCDATASequence(c3);
+          break;
+        }
+        case State.InAttributeValueDq: {
+          this.stateInAttributeValueDoubleQuotes(c3);
+          break;
+        }
+        case State.InAttributeName: {
+          this.stateInAttributeName(c3);
+          break;
+        }
+        case State.InCommentLike: {
+          this.stateInCommentLike(c3);
+          break;
+        }
+        case State.InSpecialComment: {
+          this.stateInSpecialComment(c3);
+          break;
+        }
+        case State.BeforeAttributeName: {
+          this.stateBeforeAttributeName(c3);
+          break;
+        }
+        case State.InTagName: {
+          this.stateInTagName(c3);
+          break;
+        }
+        case State.InClosingTagName: {
+          this.stateInClosingTagName(c3);
+          break;
+        }
+        case State.BeforeTagName: {
+          this.stateBeforeTagName(c3);
+          break;
+        }
+        case State.AfterAttributeName: {
+          this.stateAfterAttributeName(c3);
+          break;
+        }
+        case State.InAttributeValueSq: {
+          this.stateInAttributeValueSingleQuotes(c3);
+          break;
+        }
+        case State.BeforeAttributeValue: {
+          this.stateBeforeAttributeValue(c3);
+          break;
+        }
+        case State.BeforeClosingTagName: {
+          this.stateBeforeClosingTagName(c3);
+          break;
+        }
+        case State.AfterClosingTagName: {
+          this.stateAfterClosingTagName(c3);
+          break;
+        }
+        case State.BeforeSpecialS: {
+          this.stateBeforeSpecialS(c3);
+          break;
+        }
+        case State.BeforeSpecialT: {
+          this.stateBeforeSpecialT(c3);
+          break;
+        }
+        case State.InAttributeValueNq: {
+          this.stateInAttributeValueNoQuotes(c3);
+          break;
+        }
+        case State.InSelfClosingTag: {
+          this.stateInSelfClosingTag(c3);
+          break;
+        }
+        case State.InDeclaration: {
+          this.stateInDeclaration(c3);
+          break;
+        }
+        case State.BeforeDeclaration: {
+          this.stateBeforeDeclaration(c3);
+          break;
+        }
+        case State.BeforeComment: {
+          this.stateBeforeComment(c3);
+          break;
+        }
+        case State.InProcessingInstruction: {
+          this.stateInProcessingInstruction(c3);
+          break;
+        }
+        case State.InEntity: {
+          this.stateInEntity();
+          break;
+        }
+      }
+      this.index++;
+    }
+    this.cleanup();
+  }
+  finish() {
+    if (this.state === State.InEntity) {
+      this.entityDecoder.end();
+      this.state = this.baseState;
+    }
+    this.handleTrailingData();
+    this.cbs.onend();
+  }
+  /** Handle any trailing data. */
+  handleTrailingData() {
+    const endIndex = this.buffer.length + this.offset;
+    if (this.sectionStart >= endIndex) {
+      return;
+    }
+    if (this.state === State.InCommentLike) {
+      if (this.currentSequence === Sequences.CdataEnd) {
+        this.cbs.oncdata(this.sectionStart, endIndex, 0);
+      } else {
+        this.cbs.oncomment(this.sectionStart, endIndex, 0);
+      }
+    } else if (this.state === State.InTagName || this.state === State.BeforeAttributeName || this.state === State.BeforeAttributeValue || this.state === State.AfterAttributeName || this.state === State.InAttributeName || this.state === State.InAttributeValueSq || this.state === State.InAttributeValueDq || this.state === State.InAttributeValueNq || this.state === State.InClosingTagName) {
+    } else {
+      this.cbs.ontext(this.sectionStart, endIndex);
+    }
+  }
+  emitCodePoint(cp2, consumed) {
+    if (this.baseState !== State.Text && this.baseState !== State.InSpecialTag) {
+      if (this.sectionStart < this.entityStart) {
+        this.cbs.onattribdata(this.sectionStart, this.entityStart);
+      }
+      this.sectionStart = this.entityStart + consumed;
+      this.index = this.sectionStart - 1;
+      this.cbs.onattribentity(cp2);
+    } else {
+      if (this.sectionStart < this.entityStart) {
+        this.cbs.ontext(this.sectionStart, this.entityStart);
+      }
+      this.sectionStart = this.entityStart + consumed;
+      this.index = this.sectionStart - 1;
+      this.cbs.ontextentity(cp2, this.sectionStart);
+    }
+  }
+};
+
+// node_modules/htmlparser2/dist/esm/Parser.js
+var formTags = /* @__PURE__ */ new Set([
+  "input",
+  "option",
+  "optgroup",
+  "select",
+  "button",
+  "datalist",
+  "textarea"
+]);
+var pTag = /* @__PURE__ */ new Set(["p"]);
+var tableSectionTags = /* @__PURE__ */ new Set(["thead", "tbody"]);
+var ddtTags = /* @__PURE__ */ new Set(["dd", "dt"]);
+var rtpTags = /* @__PURE__ */ new Set(["rt", "rp"]);
+var openImpliesClose = /* @__PURE__ */ new Map([
+  ["tr", /* @__PURE__ */ new Set(["tr", "th", "td"])],
+  ["th", /* @__PURE__ */ new Set(["th"])],
+  ["td", /* @__PURE__ */ new Set(["thead", "th", "td"])],
+  ["body", /* @__PURE__ */ new Set(["head", "link", "script"])],
+  ["li", /* @__PURE__ */ new Set(["li"])],
+  ["p", pTag],
+  ["h1", pTag],
+  ["h2", pTag],
+  ["h3", pTag],
+  ["h4", pTag],
+  ["h5", pTag],
+  ["h6", pTag],
+  ["select", formTags],
+  ["input", formTags],
+  ["output", formTags],
+  ["button", formTags],
+  ["datalist", formTags],
+  ["textarea", formTags],
+  ["option", /* @__PURE__ */ new Set(["option"])],
+  ["optgroup", /* @__PURE__ */ new Set(["optgroup", "option"])],
+  ["dd", ddtTags],
+  ["dt", ddtTags],
+  ["address", pTag],
+  ["article", pTag],
+  ["aside", pTag],
+  ["blockquote", pTag],
+  ["details", pTag],
+  ["div", pTag],
+  ["dl", pTag],
+  ["fieldset", pTag],
+  ["figcaption", pTag],
+  ["figure", pTag],
+  ["footer", pTag],
+  ["form", pTag],
+  ["header", pTag],
+  ["hr", pTag],
+  ["main", pTag],
+  ["nav", pTag],
+  ["ol", pTag],
+  ["pre", pTag],
+  ["section", pTag],
+  ["table", pTag],
+  ["ul", pTag],
+  ["rt", rtpTags],
+  ["rp", rtpTags],
+  ["tbody", tableSectionTags],
+  ["tfoot", tableSectionTags]
+]);
+var voidElements = /* @__PURE__ */ new Set([
+  "area",
+  "base",
+  "basefont",
+  "br",
+  "col",
+  "command",
+  "embed",
+  "frame",
+  "hr",
+  "img",
+  "input",
+  "isindex",
+  "keygen",
+  "link",
+  "meta",
+  "param",
+  "source",
+  "track",
+  "wbr"
+]);
+var foreignContextElements = /* @__PURE__ */ new Set(["math", "svg"]);
+var htmlIntegrationElements = /* @__PURE__ */ new Set([
+  "mi",
+  "mo",
+  "mn",
+  "ms",
+  "mtext",
+  "annotation-xml",
+  "foreignobject",
+  "desc",
+  "title"
+]);
+var reNameEnd = /\s|\//;
+var Parser = class {
+  constructor(cbs, options3 = {}) {
+    var _a8, _b3, _c, _d, _e3, _f;
+    this.options = options3;
+    this.startIndex = 0;
+    this.endIndex = 0;
+    this.openTagStart = 0;
+    this.tagname = "";
+    this.attribname = "";
+    this.attribvalue = "";
+    this.attribs = null;
+    this.stack = [];
+    this.buffers = [];
+    this.bufferOffset = 0;
+    this.writeIndex = 0;
+    this.ended = false;
+    this.cbs = cbs !== null && cbs !== void 0 ? cbs : {};
+    this.htmlMode = !this.options.xmlMode;
+    this.lowerCaseTagNames = (_a8 = options3.lowerCaseTags) !== null && _a8 !== void 0 ? _a8 : this.htmlMode;
+    this.lowerCaseAttributeNames = (_b3 = options3.lowerCaseAttributeNames) !== null && _b3 !== void 0 ? _b3 : this.htmlMode;
+    this.recognizeSelfClosing = (_c = options3.recognizeSelfClosing) !== null && _c !== void 0 ? _c : !this.htmlMode;
+    this.tokenizer = new ((_d = options3.Tokenizer) !== null && _d !== void 0 ? _d : Tokenizer)(this.options, this);
+    this.foreignContext = [!this.htmlMode];
+    (_f = (_e3 = this.cbs).onparserinit) === null || _f === void 0 ? void 0 : _f.call(_e3, this);
+  }
+  // Tokenizer event handlers
+  /** @internal */
+  ontext(start2, endIndex) {
+    var _a8, _b3;
+    const data = this.getSlice(start2, endIndex);
+    this.endIndex = endIndex - 1;
+    (_b3 = (_a8 = this.cbs).ontext) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, data);
+    this.startIndex = endIndex;
+  }
+  /** @internal */
+  ontextentity(cp2, endIndex) {
+    var _a8, _b3;
+    this.endIndex = endIndex - 1;
+    (_b3 = (_a8 = this.cbs).ontext) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, fromCodePoint(cp2));
+    this.startIndex = endIndex;
+  }
+  /**
+   * Checks if the current tag is a void element. Override this if you want
+   * to specify your own additional void elements.
+   */
+  isVoidElement(name) {
+    return this.htmlMode && voidElements.has(name);
+  }
+  /** @internal */
+  onopentagname(start2, endIndex) {
+    this.endIndex = endIndex;
+    let name = this.getSlice(start2, endIndex);
+    if (this.lowerCaseTagNames) {
+      name = name.toLowerCase();
+    }
+    this.emitOpenTag(name);
+  }
+  emitOpenTag(name) {
+    var _a8, _b3, _c, _d;
+    this.openTagStart = this.startIndex;
+    this.tagname = name;
+    const impliesClose = this.htmlMode && openImpliesClose.get(name);
+    if (impliesClose) {
+      while (this.stack.length > 0 && impliesClose.has(this.stack[0])) {
+        const element = this.stack.shift();
+        (_b3 = (_a8 = this.cbs).onclosetag) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, element, true);
+      }
+    }
+    if (!this.isVoidElement(name)) {
+      this.stack.unshift(name);
+      if (this.htmlMode) {
+        if (foreignContextElements.has(name)) {
+          this.foreignContext.unshift(true);
+        } else if (htmlIntegrationElements.has(name)) {
+          this.foreignContext.unshift(false);
+        }
+      }
+    }
+    (_d = (_c = this.cbs).onopentagname) === null || _d === void 0 ? void 0 : _d.call(_c, name);
+    if (this.cbs.onopentag)
+      this.attribs = {};
+  }
+  endOpenTag(isImplied) {
+    var _a8, _b3;
+    this.startIndex = this.openTagStart;
+    if (this.attribs) {
+      (_b3 = (_a8 = this.cbs).onopentag) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, this.tagname, this.attribs, isImplied);
+      this.attribs = null;
+    }
+    if (this.cbs.onclosetag && this.isVoidElement(this.tagname)) {
+      this.cbs.onclosetag(this.tagname, true);
+    }
+    this.tagname = "";
+  }
+  /** @internal */
+  onopentagend(endIndex) {
+    this.endIndex = endIndex;
+    this.endOpenTag(false);
+    this.startIndex = endIndex + 1;
+  }
+  /** @internal */
+  onclosetag(start2, endIndex) {
+    var _a8, _b3, _c, _d, _e3, _f, _g, _h;
+    this.endIndex = endIndex;
+    let name = this.getSlice(start2, endIndex);
+    if (this.lowerCaseTagNames) {
+      name = name.toLowerCase();
+    }
+    if (this.htmlMode && (foreignContextElements.has(name) || htmlIntegrationElements.has(name))) {
+      this.foreignContext.shift();
+    }
+    if (!this.isVoidElement(name)) {
+      const pos = this.stack.indexOf(name);
+      if (pos !== -1) {
+        for (let index2 = 0; index2 <= pos; index2++) {
+          const element = this.stack.shift();
+          (_b3 = (_a8 = this.cbs).onclosetag) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, element, index2 !== pos);
+        }
+      } else if (this.htmlMode && name === "p") {
+        this.emitOpenTag("p");
+        this.closeCurrentTag(true);
+      }
+    } else if (this.htmlMode && name === "br") {
+      (_d = (_c = this.cbs).onopentagname) === null || _d === void 0 ? void 0 : _d.call(_c, "br");
+      (_f = (_e3 = this.cbs).onopentag) === null || _f === void 0 ? void 0 : _f.call(_e3, "br", {}, true);
+      (_h = (_g = this.cbs).onclosetag) === null || _h === void 0 ? void 0 : _h.call(_g, "br", false);
+    }
+    this.startIndex = endIndex + 1;
+  }
+  /** @internal */
+  onselfclosingtag(endIndex) {
+    this.endIndex = endIndex;
+    if (this.recognizeSelfClosing || this.foreignContext[0]) {
+      this.closeCurrentTag(false);
+      this.startIndex = endIndex + 1;
+    } else {
+      this.onopentagend(endIndex);
+    }
+  }
+  closeCurrentTag(isOpenImplied) {
+    var _a8, _b3;
+    const name = this.tagname;
+    this.endOpenTag(isOpenImplied);
+    if (this.stack[0] === name) {
+      (_b3 = (_a8 = this.cbs).onclosetag) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, name, !isOpenImplied);
+      this.stack.shift();
+    }
+  }
+  /** @internal */
+  onattribname(start2, endIndex) {
+    this.startIndex = start2;
+    const name = this.getSlice(start2, endIndex);
+    this.attribname = this.lowerCaseAttributeNames ? name.toLowerCase() : name;
+  }
+  /** @internal */
+  onattribdata(start2, endIndex) {
+    this.attribvalue += this.getSlice(start2, endIndex);
+  }
+  /** @internal */
+  onattribentity(cp2) {
+    this.attribvalue += fromCodePoint(cp2);
+  }
+  /** @internal */
+  onattribend(quote, endIndex) {
+    var _a8, _b3;
+    this.endIndex = endIndex;
+    (_b3 = (_a8 = this.cbs).onattribute) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, this.attribname, this.attribvalue, quote === QuoteType.Double ? '"' : quote === QuoteType.Single ? "'" : quote === QuoteType.NoValue ? void 0 : null);
+    if (this.attribs && !Object.prototype.hasOwnProperty.call(this.attribs, this.attribname)) {
+      this.attribs[this.attribname] = this.attribvalue;
+    }
+    this.attribvalue = "";
+  }
+  getInstructionName(value) {
+    const index2 = value.search(reNameEnd);
+    let name = index2 < 0 ? value : value.substr(0, index2);
+    if (this.lowerCaseTagNames) {
+      name = name.toLowerCase();
+    }
+    return name;
+  }
+  /** @internal */
+  ondeclaration(start2, endIndex) {
+    this.endIndex = endIndex;
+    const value = this.getSlice(start2, endIndex);
+    if (this.cbs.onprocessinginstruction) {
+      const name = this.getInstructionName(value);
+      this.cbs.onprocessinginstruction(`!${name}`, `!${value}`);
+    }
+    this.startIndex = endIndex + 1;
+  }
+  /** @internal */
+  onprocessinginstruction(start2, endIndex) {
+    this.endIndex = endIndex;
+    const value = this.getSlice(start2, endIndex);
+    if (this.cbs.onprocessinginstruction) {
+      const name = this.getInstructionName(value);
+      this.cbs.onprocessinginstruction(`?${name}`, `?${value}`);
+    }
+    this.startIndex = endIndex + 1;
+  }
+  /** @internal */
+  oncomment(start2, endIndex, offset) {
+    var _a8, _b3, _c, _d;
+    this.endIndex = endIndex;
+    (_b3 = (_a8 = this.cbs).oncomment) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, this.getSlice(start2, endIndex - offset));
+    (_d = (_c = this.cbs).oncommentend) === null || _d === void 0 ? void 0 : _d.call(_c);
+    this.startIndex = endIndex + 1;
+  }
+  /** @internal */
+  oncdata(start2, endIndex, offset) {
+    var _a8, _b3, _c, _d, _e3, _f, _g, _h, _j, _k;
+    this.endIndex = endIndex;
+    const value = this.getSlice(start2, endIndex - offset);
+    if (!this.htmlMode || this.options.recognizeCDATA) {
+      (_b3 = (_a8 = this.cbs).oncdatastart) === null || _b3 === void 0 ? void 0 : _b3.call(_a8);
+      (_d = (_c = this.cbs).ontext) === null || _d === void 0 ? void 0 : _d.call(_c, value);
+      (_f = (_e3 = this.cbs).oncdataend) === null || _f === void 0 ? void 0 : _f.call(_e3);
+    } else {
+      (_h = (_g = this.cbs).oncomment) === null || _h === void 0 ? void 0 : _h.call(_g, `[CDATA[${value}]]`);
+      (_k = (_j = this.cbs).oncommentend) === null || _k === void 0 ? void 0 : _k.call(_j);
+    }
+    this.startIndex = endIndex + 1;
+  }
+  /** @internal */
+  onend() {
+    var _a8, _b3;
+    if (this.cbs.onclosetag) {
+      this.endIndex = this.startIndex;
+      for (let index2 = 0; index2 < this.stack.length; index2++) {
+        this.cbs.onclosetag(this.stack[index2], true);
+      }
+    }
+    (_b3 = (_a8 = this.cbs).onend) === null || _b3 === void 0 ? void 0 : _b3.call(_a8);
+  }
+  /**
+   * Resets the parser to a blank state, ready to parse a new HTML document
+   */
+  reset() {
+    var _a8, _b3, _c, _d;
+    (_b3 = (_a8 = this.cbs).onreset) === null || _b3 === void 0 ? void 0 : _b3.call(_a8);
+    this.tokenizer.reset();
+    this.tagname = "";
+    this.attribname = "";
+    this.attribs = null;
+    this.stack.length = 0;
+    this.startIndex = 0;
+    this.endIndex = 0;
+    (_d = (_c = this.cbs).onparserinit) === null || _d === void 0 ? void 0 : _d.call(_c, this);
+    this.buffers.length = 0;
+    this.foreignContext.length = 0;
+    this.foreignContext.unshift(!this.htmlMode);
+    this.bufferOffset = 0;
+    this.writeIndex = 0;
+    this.ended = false;
+  }
+  /**
+   * Resets the parser, then parses a complete document and
+   * pushes it to the handler.
+   *
+   * @param data Document to parse.
+   */
+  parseComplete(data) {
+    this.reset();
+    this.end(data);
+  }
+  getSlice(start2, end) {
+    while (start2 - this.bufferOffset >= this.buffers[0].length) {
+      this.shiftBuffer();
+    }
+    let slice2 = this.buffers[0].slice(start2 - this.bufferOffset, end - this.bufferOffset);
+    while (end - this.bufferOffset > this.buffers[0].length) {
+      this.shiftBuffer();
+      slice2 += this.buffers[0].slice(0, end - this.bufferOffset);
+    }
+    return slice2;
+  }
+  shiftBuffer() {
+    this.bufferOffset += this.buffers[0].length;
+    this.writeIndex--;
+    this.buffers.shift();
+  }
+  /**
+   * Parses a chunk of data and calls the corresponding callbacks.
+   *
+   * @param chunk Chunk to parse.
+   */
+  write(chunk) {
+    var _a8, _b3;
+    if (this.ended) {
+      (_b3 = (_a8 = this.cbs).onerror) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, new Error(".write() after done!"));
+      return;
+    }
+    this.buffers.push(chunk);
+    if (this.tokenizer.running) {
+      this.tokenizer.write(chunk);
+      this.writeIndex++;
+    }
+  }
+  /**
+   * Parses the end of the buffer and clears the stack, calls onend.
+   *
+   * @param chunk Optional final chunk to parse.
+   */
+  end(chunk) {
+    var _a8, _b3;
+    if (this.ended) {
+      (_b3 = (_a8 = this.cbs).onerror) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, new Error(".end() after done!"));
+      return;
+    }
+    if (chunk)
+      this.write(chunk);
+    this.ended = true;
+    this.tokenizer.end();
+  }
+  /**
+   * Pauses parsing. The parser won't emit events until `resume` is called.
+   */
+  pause() {
+    this.tokenizer.pause();
+  }
+  /**
+   * Resumes parsing after `pause` was called.
+   */
+  resume() {
+    this.tokenizer.resume();
+    while (this.tokenizer.running && this.writeIndex < this.buffers.length) {
+      this.tokenizer.write(this.buffers[this.writeIndex++]);
+    }
+    if (this.ended)
+      this.tokenizer.end();
+  }
+  /**
+   * Alias of `write`, for backwards compatibility.
+   *
+   * @param chunk Chunk to parse.
+   * @deprecated
+   */
+  parseChunk(chunk) {
+    this.write(chunk);
+  }
+  /**
+   * Alias of `end`, for backwards compatibility.
+   *
+   * @param chunk Optional final chunk to parse.
+   * @deprecated
+   */
+  done(chunk) {
+    this.end(chunk);
+  }
+};
+
+// node_modules/domelementtype/lib/esm/index.js
+var esm_exports = {};
+__export(esm_exports, {
+  CDATA: () => CDATA,
+  Comment: () => Comment,
+  Directive: () => Directive,
+  Doctype: () => Doctype,
+  ElementType: () => ElementType,
+  Root: () => Root,
+  Script: () => Script,
+  Style: () => Style,
+  Tag: () => Tag,
+  Text: () => Text,
+  isTag: () => isTag
+});
+var ElementType;
+(function(ElementType2) {
+  ElementType2["Root"] = "root";
+  ElementType2["Text"] = "text";
+  ElementType2["Directive"] = "directive";
+  ElementType2["Comment"] = "comment";
+  ElementType2["Script"] = "script";
+  ElementType2["Style"] = "style";
+  ElementType2["Tag"] = "tag";
+  ElementType2["CDATA"] = "cdata";
+  ElementType2["Doctype"] = "doctype";
+})(ElementType || (ElementType = {}));
+function isTag(elem) {
+  return elem.type === ElementType.Tag || elem.type === ElementType.Script || elem.type === ElementType.Style;
+}
+var Root = ElementType.Root;
+var Text = ElementType.Text;
+var Directive = ElementType.Directive;
+var Comment = ElementType.Comment;
+var Script = ElementType.Script;
+var Style = ElementType.Style;
+var Tag = ElementType.Tag;
+var CDATA = ElementType.CDATA;
+var Doctype = ElementType.Doctype;
+
+// node_modules/domhandler/lib/esm/node.js
+function isTag2(node) {
+  return isTag(node);
+}
+function isCDATA(node) {
+  return node.type === ElementType.CDATA;
+}
+function isText(node) {
+  return node.type === ElementType.Text;
+}
+function isComment(node) {
+  return node.type === ElementType.Comment;
+}
+function isDocument(node) {
+  return node.type === ElementType.Root;
+}
+function hasChildren(node) {
+  return Object.prototype.hasOwnProperty.call(node, "children");
+}
+
+// node_modules/domutils/lib/esm/index.js
+var esm_exports2 = {};
+__export(esm_exports2, {
+  DocumentPosition: () => DocumentPosition,
+  append: () => append,
+  appendChild: () => appendChild,
+  compareDocumentPosition: () => compareDocumentPosition,
+  existsOne: () => existsOne,
+  filter: () => filter,
+  find: () => find,
+  findAll: () => findAll,
+  findOne: () => findOne,
+  findOneChild: () => findOneChild,
+  getAttributeValue: () => getAttributeValue,
+  getChildren: () => getChildren,
+  getElementById: () => getElementById,
+  getElements: () => getElements,
+  getElementsByClassName: () => getElementsByClassName,
+  getElementsByTagName: () => getElementsByTagName,
+  getElementsByTagType: () => getElementsByTagType,
+  getFeed: () => getFeed,
+  getInnerHTML: () => getInnerHTML,
+  getName: () => getName,
+  getOuterHTML: () => getOuterHTML,
+  getParent: () => getParent,
+  getSiblings: () => getSiblings,
+  getText: () => getText,
+  hasAttrib: () => hasAttrib,
+  hasChildren: () => hasChildren,
+  innerText: () => innerText,
+  isCDATA: () => isCDATA,
+  isComment: () => isComment,
+  isDocument: () => isDocument,
+  isTag: () => isTag2,
+  isText: () => isText,
+  nextElementSibling: () => nextElementSibling,
+  prepend: () => prepend,
+  prependChild: () => prependChild,
+  prevElementSibling: () => prevElementSibling,
+  removeElement: () => removeElement,
+  removeSubsets: () => removeSubsets,
+  replaceElement: () => replaceElement,
+  testElement: () => testElement,
+  textContent: () => textContent,
+  uniqueSort: () => uniqueSort
+});
+
+// node_modules/dom-serializer/node_modules/entities/lib/esm/generated/decode-data-html.js
+var decode_data_html_default = new Uint16Array(
+  // prettier-ignore
+  '\u1D41<\xD5\u0131\u028A\u049D\u057B\u05D0\u0675\u06DE\u07A2\u07D6\u080F\u0A4A\u0A91\u0DA1\u0E6D\u0F09\u0F26\u10CA\u1228\u12E1\u1415\u149D\u14C3\u14DF\u1525\0\0\0\0\0\0\u156B\u16CD\u198D\u1C12\u1DDD\u1F7E\u2060\u21B0\u228D\u23C0\u23FB\u2442\u2824\u2912\u2D08\u2E48\u2FCE\u3016\u32BA\u3639\u37AC\u38FE\u3A28\u3A71\u3AE0\u3B2E\u0800EMabcfglmnoprstu\\bfms\x7F\x84\x8B\x90\x95\x98\xA6\xB3\xB9\xC8\xCFlig\u803B\xC6\u40C6P\u803B&\u4026cute\u803B\xC1\u40C1reve;\u4102\u0100iyx}rc\u803B\xC2\u40C2;\u4410r;\uC000\u{1D504}rave\u803B\xC0\u40C0pha;\u4391acr;\u4100d;\u6A53\u0100gp\x9D\xA1on;\u4104f;\uC000\u{1D538}plyFunction;\u6061ing\u803B\xC5\u40C5\u0100cs\xBE\xC3r;\uC000\u{1D49C}ign;\u6254ilde\u803B\xC3\u40C3ml\u803B\xC4\u40C4\u0400aceforsu\xE5\xFB\xFE\u0117\u011C\u0122\u0127\u012A\u0100cr\xEA\xF2kslash;\u6216\u0176\xF6\xF8;\u6AE7ed;\u6306y;\u4411\u0180crt\u0105\u010B\u0114ause;\u6235noullis;\u612Ca;\u4392r;\uC000\u{1D505}pf;\uC000\u{1D539}eve;\u42D8c\xF2\u0113mpeq;\u624E\u0700HOacdefhilorsu\u014D\u0151\u0156\u0180\u019E\u01A2\u01B5\u01B7\u01BA\u01DC\u0215\u0273\u0278\u027Ecy;\u4427PY\u803B\xA9\u40A9\u0180cpy\u015D\u0162\u017Aute;\u4106\u0100;i\u0167\u0168\u62D2talDifferentialD;\u6145leys;\u612D\u0200aeio\u0189\u018E\u0194\u0198ron;\u410Cdil\u803B\xC7\u40C7rc;\u4108nint;\u6230ot;\u410A\u0100dn\u01A7\u01ADilla;\u40B8terDot;\u40B7\xF2\u017Fi;\u43A7rcle\u0200DMPT\u01C7\u01CB\u01D1\u01D6ot;\u6299inus;\u6296lus;\u6295imes;\u6297o\u0100cs\u01E2\u01F8kwiseContourIntegral;\u6232eCurly\u0100DQ\u0203\u020FoubleQuote;\u601Duote;\u6019\u0200lnpu\u021E\u0228\u0247\u0255on\u0100;e\u0225\u0226\u6237;\u6A74\u0180git\u022F\u0236\u023Aruent;\u6261nt;\u622FourIntegral;\u622E\u0100fr\u024C\u024E;\u6102oduct;\u6210nterClockwiseContourIntegral;\u6233oss;\u6A2Fcr;\uC000\u{1D49E}p\u0100;C\u0284\u0285\u62D3ap;\u624D\u0580DJSZacefios\u02A0\u02AC\u02B0\u02B4\u02B8\u02CB\u02D7\u02E1\u02E6\u0333\u048D\u0100;o\u0179\u02A5trahd;\u6911cy;\u4402cy;\u4405cy;\u440F\u0180grs\u02BF\u02C4\u02C7ger;\u6021r;\u61A1hv;\u6AE4\u0100ay\u02D0\u02D5ron;\u410E;\u4414l\u0100;t\u02DD\u02DE\u6207a;\u4394r;\uC000\u{1D507}\u0100af\u02EB\u0327\u0100cm\u02F0\u0322ritical\u0200ADGT\u0300\u0306\u0316\u031Ccute;\u40B4o\u0174\u030B\u030D;\u42D9bleAcute;\u42DDrave;\u4060ilde;\u42DCond;\u62C4ferentialD;\u6146\u0470\u033D\0\0\0\u0342\u0354\0\u0405f;\uC000\u{1D53B}\u0180;DE\u0348\u0349\u034D\u40A8ot;\u60DCqual;\u6250ble\u0300CDLRUV\u0363\u0372\u0382\u03CF\u03E2\u03F8ontourIntegra\xEC\u0239o\u0274\u0379\0\0\u037B\xBB\u0349nArrow;\u61D3\u0100eo\u0387\u03A4ft\u0180ART\u0390\u0396\u03A1rrow;\u61D0ightArrow;\u61D4e\xE5\u02CAng\u0100LR\u03AB\u03C4eft\u0100AR\u03B3\u03B9rrow;\u67F8ightArrow;\u67FAightArrow;\u67F9ight\u0100AT\u03D8\u03DErrow;\u61D2ee;\u62A8p\u0241\u03E9\0\0\u03EFrrow;\u61D1ownArrow;\u61D5erticalBar;\u6225n\u0300ABLRTa\u0412\u042A\u0430\u045E\u047F\u037Crrow\u0180;BU\u041D\u041E\u0422\u6193ar;\u6913pArrow;\u61F5reve;\u4311eft\u02D2\u043A\0\u0446\0\u0450ightVector;\u6950eeVector;\u695Eector\u0100;B\u0459\u045A\u61BDar;\u6956ight\u01D4\u0467\0\u0471eeVector;\u695Fector\u0100;B\u047A\u047B\u61C1ar;\u6957ee\u0100;A\u0486\u0487\u62A4rrow;\u61A7\u0100ct\u0492\u0497r;\uC000\u{1D49F}rok;\u4110\u0800NTacdfglmopqstux\u04BD\u04C0\u04C4\u04CB\u04DE\u04E2\u04E7\u04EE\u04F5\u0521\u052F\u0536\u0552\u055D\u0560\u0565G;\u414AH\u803B\xD0\u40D0cute\u803B\xC9\u40C9\u0180aiy\u04D2\u04D7\u04DCron;\u411Arc\u803B\xCA\u40CA;\u442Dot;\u4116r;\uC000\u{1D508}rave\u803B\xC8\u40C8ement;\u6208\u0100ap\u04FA\u04FEcr;\u4112ty\u0253\u0506\0\0\u0512mallSquare;\u65FBerySmallSquare;\u65AB\u0100gp\u0526\u052Aon;\u4118f;\uC000\u{1D53C}silon;\u4395u\u0100ai\u053C\u0549l\u0100;T\u0542\u0543\u6A75ilde;\u6242librium;\u61CC\u0100ci\u0557\u055Ar;\u6130m;\u6A73a;\u4397ml\u803B\xCB\u40CB\u0100ip\u056A\u056Fsts;\u6203onentialE;\u6147\u0280cfios\u0585\u0588\u058D\u05B2\u05CCy;\u4424r;\uC000\u{1D509}lled\u0253\u0597\0\0\u05A3mallSquare;\u65FCerySmallSquare;\u65AA\u0370\u05BA\0\u05BF\0\0\u05C4f;\uC000\u{1D53D}All;\u6200riertrf;\u6131c\xF2\u05CB\u0600JTabcdfgorst\u05E8\u05EC\u05EF\u05FA\u0600\u0612\u0616\u061B\u061D\u0623\u066C\u0672cy;\u4403\u803B>\u403Emma\u0100;d\u05F7\u05F8\u4393;\u43DCreve;\u411E\u0180eiy\u0607\u060C\u0610dil;\u4122rc;\u411C;\u4413ot;\u4120r;\uC000\u{1D50A};\u62D9pf;\uC000\u{1D53E}eater\u0300EFGLST\u0635\u0644\u064E\u0656\u065B\u0666qual\u0100;L\u063E\u063F\u6265ess;\u62DBullEqual;\u6267reater;\u6AA2ess;\u6277lantEqual;\u6A7Eilde;\u6273cr;\uC000\u{1D4A2};\u626B\u0400Aacfiosu\u0685\u068B\u0696\u069B\u069E\u06AA\u06BE\u06CARDcy;\u442A\u0100ct\u0690\u0694ek;\u42C7;\u405Eirc;\u4124r;\u610ClbertSpace;\u610B\u01F0\u06AF\0\u06B2f;\u610DizontalLine;\u6500\u0100ct\u06C3\u06C5\xF2\u06A9rok;\u4126mp\u0144\u06D0\u06D8ownHum\xF0\u012Fqual;\u624F\u0700EJOacdfgmnostu\u06FA\u06FE\u0703\u0707\u070E\u071A\u071E\u0721\u0728\u0744\u0778\u078B\u078F\u0795cy;\u4415lig;\u4132cy;\u4401cute\u803B\xCD\u40CD\u0100iy\u0713\u0718rc\u803B\xCE\u40CE;\u4418ot;\u4130r;\u6111rave\u803B\xCC\u40CC\u0180;ap\u0720\u072F\u073F\u0100cg\u0734\u0737r;\u412AinaryI;\u6148lie\xF3\u03DD\u01F4\u0749\0\u0762\u0100;e\u074D\u074E\u622C\u0100gr\u0753\u0758ral;\u622Bsection;\u62C2isible\u0100CT\u076C\u0772omma;\u6063imes;\u6062\u0180gpt\u077F\u0783\u0788on;\u412Ef;\uC000\u{1D540}a;\u4399cr;\u6110ilde;\u4128\u01EB\u079A\0\u079Ecy;\u4406l\u803B\xCF\u40CF\u0280cfosu\u07AC\u07B7\u07BC\u07C2\u07D0\u0100iy\u07B1\u07B5rc;\u4134;\u4419r;\uC000\u{1D50D}pf;\uC000\u{1D541}\u01E3\u07C7\0\u07CCr;\uC000\u{1D4A5}rcy;\u4408kcy;\u4404\u0380HJacfos\u07E4\u07E8\u07EC\u07F1\u07FD\u0802\u0808cy;\u4425cy;\u440Cppa;\u439A\u0100ey\u07F6\u07FBdil;\u4136;\u441Ar;\uC000\u{1D50E}pf;\uC000\u{1D542}cr;\uC000\u{1D4A6}\u0580JTaceflmost\u0825\u0829\u082C\u0850\u0863\u09B3\u09B8\u09C7\u09CD\u0A37\u0A47cy;\u4409\u803B<\u403C\u0280cmnpr\u0837\u083C\u0841\u0844\u084Dute;\u4139bda;\u439Bg;\u67EAlacetrf;\u6112r;\u619E\u0180aey\u0857\u085C\u0861ron;\u413Ddil;\u413B;\u441B\u0100fs\u0868\u0970t\u0500ACDFRTUVar\u087E\u08A9\u08B1\u08E0\u08E6\u08FC\u092F\u095B\u0390\u096A\u0100nr\u0883\u088FgleBracket;\u67E8row\u0180;BR\u0899\u089A\u089E\u6190ar;\u61E4ightArrow;\u61C6eiling;\u6308o\u01F5\u08B7\0\u08C3bleBracket;\u67E6n\u01D4\u08C8\0\u08D2eeVector;\u6961ector\u0100;B\u08DB\u08DC\u61C3ar;\u6959loor;\u630Aight\u0100AV\u08EF\u08F5rrow;\u6194ector;\u694E\u0100er\u0901\u0917e\u0180;AV\u0909\u090A\u0910\u62A3rrow;\u61A4ector;\u695Aiangle\u0180;BE\u0924\u0925\u0929\u62B2ar;\u69CFqual;\u62B4p\u0180DTV\u0937\u0942\u094CownVector;\u6951eeVector;\u6960ector\u0100;B\u0956\u0957\u61BFar;\u6958ector\u0100;B\u0965\u0966\u61BCar;\u6952ight\xE1\u039Cs\u0300EFGLST\u097E\u098B\u0995\u099D\u09A2\u09ADqualGreater;\u62DAullEqual;\u6266reater;\u6276ess;\u6AA1lantEqual;\u6A7Dilde;\u6272r;\uC000\u{1D50F}\u0100;e\u09BD\u09BE\u62D8ftarrow;\u61DAidot;\u413F\u0180npw\u09D4\u0A16\u0A1Bg\u0200LRlr\u09DE\u09F7\u0A02\u0A10eft\u0100AR\u09E6\u09ECrrow;\u67F5ightArrow;\u67F7ightArrow;\u67F6eft\u0100ar\u03B3\u0A0Aight\xE1\u03BFight\xE1\u03CAf;\uC000\u{1D543}er\u0100LR\u0A22\u0A2CeftArrow;\u6199ightArrow;\u6198\u0180cht\u0A3E\u0A40\u0A42\xF2\u084C;\u61B0rok;\u4141;\u626A\u0400acefiosu\u0A5A\u0A5D\u0A60\u0A77\u0A7C\u0A85\u0A8B\u0A8Ep;\u6905y;\u441C\u0100dl\u0A65\u0A6FiumSpace;\u605Flintrf;\u6133r;\uC000\u{1D510}nusPlus;\u6213pf;\uC000\u{1D544}c\xF2\u0A76;\u439C\u0480Jacefostu\u0AA3\u0AA7\u0AAD\u0AC0\u0B14\u0B19\u0D91\u0D97\u0D9Ecy;\u440Acute;\u4143\u0180aey\u0AB4\u0AB9\u0ABEron;\u4147dil;\u4145;\u441D\u0180gsw\u0AC7\u0AF0\u0B0Eative\u0180MTV\u0AD3\u0ADF\u0AE8ediumSpace;\u600Bhi\u0100cn\u0AE6\u0AD8\xEB\u0AD9eryThi\xEE\u0AD9ted\u0100GL\u0AF8\u0B06reaterGreate\xF2\u0673essLes\xF3\u0A48Line;\u400Ar;\uC000\u{1D511}\u0200Bnpt\u0B22\u0B28\u0B37\u0B3Areak;\u6060BreakingSpace;\u40A0f;\u6115\u0680;CDEGHLNPRSTV\u0B55\u0B56\u0B6A\u0B7C\u0BA1\u0BEB\u0C04\u0C5E\u0C84\u0CA6\u0CD8\u0D61\u0D85\u6AEC\u0100ou\u0B5B\u0B64ngruent;\u6262pCap;\u626DoubleVerticalBar;\u6226\u0180lqx\u0B83\u0B8A\u0B9Bement;\u6209ual\u0100;T\u0B92\u0B93\u6260ilde;\uC000\u2242\u0338ists;\u6204reater\u0380;EFGLST\u0BB6\u0BB7\u0BBD\u0BC9\u0BD3\u0BD8\u0BE5\u626Fqual;\u6271ullEqual;\uC000\u2267\u0338reater;\uC000\u226B\u0338ess;\u6279lantEqual;\uC000\u2A7E\u0338ilde;\u6275ump\u0144\u0BF2\u0BFDownHump;\uC000\u224E\u0338qual;\uC000\u224F\u0338e\u0100fs\u0C0A\u0C27tTriangle\u0180;BE\u0C1A\u0C1B\u0C21\u62EAar;\uC000\u29CF\u0338qual;\u62ECs\u0300;EGLST\u0C35\u0C36\u0C3C\u0C44\u0C4B\u0C58\u626Equal;\u6270reater;\u6278ess;\uC000\u226A\u0338lantEqual;\uC000\u2A7D\u0338ilde;\u6274ested\u0100GL\u0C68\u0C79reaterGreater;\uC000\u2AA2\u0338essLess;\uC000\u2AA1\u0338recedes\u0180;ES\u0C92\u0C93\u0C9B\u6280qual;\uC000\u2AAF\u0338lantEqual;\u62E0\u0100ei\u0CAB\u0CB9verseElement;\u620CghtTriangle\u0180;BE\u0CCB\u0CCC\u0CD2\u62EBar;\uC000\u29D0\u0338qual;\u62ED\u0100qu\u0CDD\u0D0CuareSu\u0100bp\u0CE8\u0CF9set\u0100;E\u0CF0\u0CF3\uC000\u228F\u0338qual;\u62E2erset\u0100;E\u0D03\u0D06\uC000\u2290\u0338qual;\u62E3\u0180bcp\u0D13\u0D24\u0D4Eset\u0100;E\u0D1B\u0D1E\uC000\u2282\u20D2qual;\u6288ceeds\u0200;EST\u0D32\u0D33\u0D3B\u0D46\u6281qual;\uC000\u2AB0\u0338lantEqual;\u62E1ilde;\uC000\u227F\u0338erset\u0100;E\u0D58\u0D5B\uC000\u2283\u20D2qual;\u6289ilde\u0200;EFT\u0D6E\u0D6F\u0D75\u0D7F\u6241qual;\u6244ullEqual;\u6247ilde;\u6249erticalBar;\u6224cr;\uC000\u{1D4A9}ilde\u803B\xD1\u40D1;\u439D\u0700Eacdfgmoprstuv\u0DBD\u0DC2\u0DC9\u0DD5\u0DDB\u0DE0\u0DE7\u0DFC\u0E02\u0E20\u0E22\u0E32\u0E3F\u0E44lig;\u4152cute\u803B\xD3\u40D3\u0100iy\u0DCE\u0DD3rc\u803B\xD4\u40D4;\u441Eblac;\u4150r;\uC000\u{1D512}rave\u803B\xD2\u40D2\u0180aei\u0DEE\u0DF2\u0DF6cr;\u414Cga;\u43A9cron;\u439Fpf;\uC000\u{1D546}enCurly\u0100DQ\u0E0E\u0E1AoubleQuote;\u601Cuote;\u6018;\u6A54\u0100cl\u0E27\u0E2Cr;\uC000\u{1D4AA}ash\u803B\xD8\u40D8i\u016C\u0E37\u0E3Cde\u803B\xD5\u40D5es;\u6A37ml\u803B\xD6\u40D6er\u0100BP\u0E4B\u0E60\u0100ar\u0E50\u0E53r;\u603Eac\u0100ek\u0E5A\u0E5C;\u63DEet;\u63B4arenthesis;\u63DC\u0480acfhilors\u0E7F\u0E87\u0E8A\u0E8F\u0E92\u0E94\u0E9D\u0EB0\u0EFCrtialD;\u6202y;\u441Fr;\uC000\u{1D513}i;\u43A6;\u43A0usMinus;\u40B1\u0100ip\u0EA2\u0EADncareplan\xE5\u069Df;\u6119\u0200;eio\u0EB9\u0EBA\u0EE0\u0EE4\u6ABBcedes\u0200;EST\u0EC8\u0EC9\u0ECF\u0EDA\u627Aqual;\u6AAFlantEqual;\u627Cilde;\u627Eme;\u6033\u0100dp\u0EE9\u0EEEuct;\u620Fortion\u0100;a\u0225\u0EF9l;\u621D\u0100ci\u0F01\u0F06r;\uC000\u{1D4AB};\u43A8\u0200Ufos\u0F11\u0F16\u0F1B\u0F1FOT\u803B"\u4022r;\uC000\u{1D514}pf;\u611Acr;\uC000\u{1D4AC}\u0600BEacefhiorsu\u0F3E\u0F43\u0F47\u0F60\u0F73\u0FA7\u0FAA\u0FAD\u1096\u10A9\u10B4\u10BEarr;\u6910G\u803B\xAE\u40AE\u0180cnr\u0F4E\u0F53\u0F56ute;\u4154g;\u67EBr\u0100;t\u0F5C\u0F5D\u61A0l;\u6916\u0180aey\u0F67\u0F6C\u0F71ron;\u4158dil;\u4156;\u4420\u0100;v\u0F78\u0F79\u611Cerse\u0100EU\u0F82\u0F99\u0100lq\u0F87\u0F8Eement;\u620Builibrium;\u61CBpEquilibrium;\u696Fr\xBB\u0F79o;\u43A1ght\u0400ACDFTUVa\u0FC1\u0FEB\u0FF3\u1022\u1028\u105B\u1087\u03D8\u0100nr\u0FC6\u0FD2gleBracket;\u67E9row\u0180;BL\u0FDC\u0FDD\u0FE1\u6192ar;\u61E5eftArrow;\u61C4eiling;\u6309o\u01F5\u0FF9\0\u1005bleBracket;\u67E7n\u01D4\u100A\0\u1014eeVector;\u695Dector\u0100;B\u101D\u101E\u61C2ar;\u6955loor;\u630B\u0100er\u102D\u1043e\u0180;AV\u1035\u1036\u103C\u62A2rrow;\u61A6ector;\u695Biangle\u0180;BE\u1050\u1051\u1055\u62B3ar;\u69D0qual;\u62B5p\u0180DTV\u1063\u106E\u1078ownVector;\u694FeeVector;\u695Cector\u0100;B\u1082\u1083\u61BEar;\u6954ector\u0100;B\u1091\u1092\u61C0ar;\u6953\u0100pu\u109B\u109Ef;\u611DndImplies;\u6970ightarrow;\u61DB\u0100ch\u10B9\u10BCr;\u611B;\u61B1leDelayed;\u69F4\u0680HOacfhimoqstu\u10E4\u10F1\u10F7\u10FD\u1119\u111E\u1151\u1156\u1161\u1167\u11B5\u11BB\u11BF\u0100Cc\u10E9\u10EEHcy;\u4429y;\u4428FTcy;\u442Ccute;\u415A\u0280;aeiy\u1108\u1109\u110E\u1113\u1117\u6ABCron;\u4160dil;\u415Erc;\u415C;\u4421r;\uC000\u{1D516}ort\u0200DLRU\u112A\u1134\u113E\u1149ownArrow\xBB\u041EeftArrow\xBB\u089AightArrow\xBB\u0FDDpArrow;\u6191gma;\u43A3allCircle;\u6218pf;\uC000\u{1D54A}\u0272\u116D\0\0\u1170t;\u621Aare\u0200;ISU\u117B\u117C\u1189\u11AF\u65A1ntersection;\u6293u\u0100bp\u118F\u119Eset\u0100;E\u1197\u1198\u628Fqual;\u6291erset\u0100;E\u11A8\u11A9\u6290qual;\u6292nion;\u6294cr;\uC000\u{1D4AE}ar;\u62C6\u0200bcmp\u11C8\u11DB\u1209\u120B\u0100;s\u11CD\u11CE\u62D0et\u0100;E\u11CD\u11D5qual;\u6286\u0100ch\u11E0\u1205eeds\u0200;EST\u11ED\u11EE\u11F4\u11FF\u627Bqual;\u6AB0lantEqual;\u627Dilde;\u627FTh\xE1\u0F8C;\u6211\u0180;es\u1212\u1213\u1223\u62D1rset\u0100;E\u121C\u121D\u6283qual;\u6287et\xBB\u1213\u0580HRSacfhiors\u123E\u1244\u1249\u1255\u125E\u1271\u1276\u129F\u12C2\u12C8\u12D1ORN\u803B\xDE\u40DEADE;\u6122\u0100Hc\u124E\u1252cy;\u440By;\u4426\u0100bu\u125A\u125C;\u4009;\u43A4\u0180aey\u1265\u126A\u126Fron;\u4164dil;\u4162;\u4422r;\uC000\u{1D517}\u0100ei\u127B\u1289\u01F2\u1280\0\u1287efore;\u6234a;\u4398\u0100cn\u128E\u1298kSpace;\uC000\u205F\u200ASpace;\u6009lde\u0200;EFT\u12AB\u12AC\u12B2\u12BC\u623Cqual;\u6243ullEqual;\u6245ilde;\u6248pf;\uC000\u{1D54B}ipleDot;\u60DB\u0100ct\u12D6\u12DBr;\uC000\u{1D4AF}rok;\u4166\u0AE1\u12F7\u130E\u131A\u1326\0\u132C\u1331\0\0\0\0\0\u1338\u133D\u1377\u1385\0\u13FF\u1404\u140A\u1410\u0100cr\u12FB\u1301ute\u803B\xDA\u40DAr\u0100;o\u1307\u1308\u619Fcir;\u6949r\u01E3\u1313\0\u1316y;\u440Eve;\u416C\u0100iy\u131E\u1323rc\u803B\xDB\u40DB;\u4423blac;\u4170r;\uC000\u{1D518}rave\u803B\xD9\u40D9acr;\u416A\u0100di\u1341\u1369er\u0100BP\u1348\u135D\u0100ar\u134D\u1350r;\u405Fac\u0100ek\u1357\u1359;\u63DFet;\u63B5arenthesis;\u63DDon\u0100;P\u1370\u1371\u62C3lus;\u628E\u0100gp\u137B\u137Fon;\u4172f;\uC000\u{1D54C}\u0400ADETadps\u1395\u13AE\u13B8\u13C4\u03E8\u13D2\u13D7\u13F3rrow\u0180;BD\u1150\u13A0\u13A4ar;\u6912ownArrow;\u61C5ownArrow;\u6195quilibrium;\u696Eee\u0100;A\u13CB\u13CC\u62A5rrow;\u61A5own\xE1\u03F3er\u0100LR\u13DE\u13E8eftArrow;\u6196ightArrow;\u6197i\u0100;l\u13F9\u13FA\u43D2on;\u43A5ing;\u416Ecr;\uC000\u{1D4B0}ilde;\u4168ml\u803B\xDC\u40DC\u0480Dbcdefosv\u1427\u142C\u1430\u1433\u143E\u1485\u148A\u1490\u1496ash;\u62ABar;\u6AEBy;\u4412ash\u0100;l\u143B\u143C\u62A9;\u6AE6\u0100er\u1443\u1445;\u62C1\u0180bty\u144C\u1450\u147Aar;\u6016\u0100;i\u144F\u1455cal\u0200BLST\u1461\u1465\u146A\u1474ar;\u6223ine;\u407Ceparator;\u6758ilde;\u6240ThinSpace;\u600Ar;\uC000\u{1D519}pf;\uC000\u{1D54D}cr;\uC000\u{1D4B1}dash;\u62AA\u0280cefos\u14A7\u14AC\u14B1\u14B6\u14BCirc;\u4174dge;\u62C0r;\uC000\u{1D51A}pf;\uC000\u{1D54E}cr;\uC000\u{1D4B2}\u0200fios\u14CB\u14D0\u14D2\u14D8r;\uC000\u{1D51B};\u439Epf;\uC000\u{1D54F}cr;\uC000\u{1D4B3}\u0480AIUacfosu\u14F1\u14F5\u14F9\u14FD\u1504\u150F\u1514\u151A\u1520cy;\u442Fcy;\u4407cy;\u442Ecute\u803B\xDD\u40DD\u0100iy\u1509\u150Drc;\u4176;\u442Br;\uC000\u{1D51C}pf;\uC000\u{1D550}cr;\uC000\u{1D4B4}ml;\u4178\u0400Hacdefos\u1535\u1539\u153F\u154B\u154F\u155D\u1560\u1564cy;\u4416cute;\u4179\u0100ay\u1544\u1549ron;\u417D;\u4417ot;\u417B\u01F2\u1554\0\u155BoWidt\xE8\u0AD9a;\u4396r;\u6128pf;\u6124cr;\uC000\u{1D4B5}\u0BE1\u1583\u158A\u1590\0\u15B0\u15B6\u15BF\0\0\0\0\u15C6\u15DB\u15EB\u165F\u166D\0\u1695\u169B\u16B2\u16B9\0\u16BEcute\u803B\xE1\u40E1reve;\u4103\u0300;Ediuy\u159C\u159D\u15A1\u15A3\u15A8\u15AD\u623E;\uC000\u223E\u0333;\u623Frc\u803B\xE2\u40E2te\u80BB\xB4\u0306;\u4430lig\u803B\xE6\u40E6\u0100;r\xB2\u15BA;\uC000\u{1D51E}rave\u803B\xE0\u40E0\u0100ep\u15CA\u15D6\u0100fp\u15CF\u15D4sym;\u6135\xE8\u15D3ha;\u43B1\u0100ap\u15DFc\u0100cl\u15E4\u15E7r;\u4101g;\u6A3F\u0264\u15F0\0\0\u160A\u0280;adsv\u15FA\u15FB\u15FF\u1601\u1607\u6227nd;\u6A55;\u6A5Clope;\u6A58;\u6A5A\u0380;elmrsz\u1618\u1619\u161B\u161E\u163F\u164F\u1659\u6220;\u69A4e\xBB\u1619sd\u0100;a\u1625\u1626\u6221\u0461\u1630\u1632\u1634\u1636\u1638\u163A\u163C\u163E;\u69A8;\u69A9;\u69AA;\u69AB;\u69AC;\u69AD;\u69AE;\u69AFt\u0100;v\u1645\u1646\u621Fb\u0100;d\u164C\u164D\u62BE;\u699D\u0100pt\u1654\u1657h;\u6222\xBB\xB9arr;\u637C\u0100gp\u1663\u1667on;\u4105f;\uC000\u{1D552}\u0380;Eaeiop\u12C1\u167B\u167D\u1682\u1684\u1687\u168A;\u6A70cir;\u6A6F;\u624Ad;\u624Bs;\u4027rox\u0100;e\u12C1\u1692\xF1\u1683ing\u803B\xE5\u40E5\u0180cty\u16A1\u16A6\u16A8r;\uC000\u{1D4B6};\u402Amp\u0100;e\u12C1\u16AF\xF1\u0288ilde\u803B\xE3\u40E3ml\u803B\xE4\u40E4\u0100ci\u16C2\u16C8onin\xF4\u0272nt;\u6A11\u0800Nabcdefiklnoprsu\u16ED\u16F1\u1730\u173C\u1743\u1748\u1778\u177D\u17E0\u17E6\u1839\u1850\u170D\u193D\u1948\u1970ot;\u6AED\u0100cr\u16F6\u171Ek\u0200ceps\u1700\u1705\u170D\u1713ong;\u624Cpsilon;\u43F6rime;\u6035im\u0100;e\u171A\u171B\u623Dq;\u62CD\u0176\u1722\u1726ee;\u62BDed\u0100;g\u172C\u172D\u6305e\xBB\u172Drk\u0100;t\u135C\u1737brk;\u63B6\u0100oy\u1701\u1741;\u4431quo;\u601E\u0280cmprt\u1753\u175B\u1761\u1764\u1768aus\u0100;e\u010A\u0109ptyv;\u69B0s\xE9\u170Cno\xF5\u0113\u0180ahw\u176F\u1771\u1773;\u43B2;\u6136een;\u626Cr;\uC000\u{1D51F}g\u0380costuvw\u178D\u179D\u17B3\u17C1\u17D5\u17DB\u17DE\u0180aiu\u1794\u1796\u179A\xF0\u0760rc;\u65EFp\xBB\u1371\u0180dpt\u17A4\u17A8\u17ADot;\u6A00lus;\u6A01imes;\u6A02\u0271\u17B9\0\0\u17BEcup;\u6A06ar;\u6605riangle\u0100du\u17CD\u17D2own;\u65BDp;\u65B3plus;\u6A04e\xE5\u1444\xE5\u14ADarow;\u690D\u0180ako\u17ED\u1826\u1835\u0100cn\u17F2\u1823k\u0180lst\u17FA\u05AB\u1802ozenge;\u69EBriangle\u0200;dlr\u1812\u1813\u1818\u181D\u65B4own;\u65BEeft;\u65C2ight;\u65B8k;\u6423\u01B1\u182B\0\u1833\u01B2\u182F\0\u1831;\u6592;\u65914;\u6593ck;\u6588\u0100eo\u183E\u184D\u0100;q\u1843\u1846\uC000=\u20E5uiv;\uC000\u2261\u20E5t;\u6310\u0200ptwx\u1859\u185E\u1867\u186Cf;\uC000\u{1D553}\u0100;t\u13CB\u1863om\xBB\u13CCtie;\u62C8\u0600DHUVbdhmptuv\u1885\u1896\u18AA\u18BB\u18D7\u18DB\u18EC\u18FF\u1905\u190A\u1910\u1921\u0200LRlr\u188E\u1890\u1892\u1894;\u6557;\u6554;\u6556;\u6553\u0280;DUdu\u18A1\u18A2\u18A4\u18A6\u18A8\u6550;\u6566;\u6569;\u6564;\u6567\u0200LRlr\u18B3\u18B5\u18B7\u18B9;\u655D;\u655A;\u655C;\u6559\u0380;HLRhlr\u18CA\u18CB\u18CD\u18CF\u18D1\u18D3\u18D5\u6551;\u656C;\u6563;\u6560;\u656B;\u6562;\u655Fox;\u69C9\u0200LRlr\u18E4\u18E6\u18E8\u18EA;\u6555;\u6552;\u6510;\u650C\u0280;DUdu\u06BD\u18F7\u18F9\u18FB\u18FD;\u6565;\u6568;\u652C;\u6534inus;\u629Flus;\u629Eimes;\u62A0\u0200LRlr\u1919\u191B\u191D\u191F;\u655B;\u6558;\u6518;\u6514\u0380;HLRhlr\u1930\u1931\u1933\u1935\u1937\u1939\u193B\u6502;\u656A;\u6561;\u655E;\u653C;\u6524;\u651C\u0100ev\u0123\u1942bar\u803B\xA6\u40A6\u0200ceio\u1951\u1956\u195A\u1960r;\uC000\u{1D4B7}mi;\u604Fm\u0100;e\u171A\u171Cl\u0180;bh\u1968\u1969\u196B\u405C;\u69C5sub;\u67C8\u016C\u1974\u197El\u0100;e\u1979\u197A\u6022t\xBB\u197Ap\u0180;Ee\u012F\u1985\u1987;\u6AAE\u0100;q\u06DC\u06DB\u0CE1\u19A7\0\u19E8\u1A11\u1A15\u1A32\0\u1A37\u1A50\0\0\u1AB4\0\0\u1AC1\0\0\u1B21\u1B2E\u1B4D\u1B52\0\u1BFD\0\u1C0C\u0180cpr\u19AD\u19B2\u19DDute;\u4107\u0300;abcds\u19BF\u19C0\u19C4\u19CA\u19D5\u19D9\u6229nd;\u6A44rcup;\u6A49\u0100au\u19CF\u19D2p;\u6A4Bp;\u6A47ot;\u6A40;\uC000\u2229\uFE00\u0100eo\u19E2\u19E5t;\u6041\xEE\u0693\u0200aeiu\u19F0\u19FB\u1A01\u1A05\u01F0\u19F5\0\u19F8s;\u6A4Don;\u410Ddil\u803B\xE7\u40E7rc;\u4109ps\u0100;s\u1A0C\u1A0D\u6A4Cm;\u6A50ot;\u410B\u0180dmn\u1A1B\u1A20\u1A26il\u80BB\xB8\u01ADptyv;\u69B2t\u8100\xA2;e\u1A2D\u1A2E\u40A2r\xE4\u01B2r;\uC000\u{1D520}\u0180cei\u1A3D\u1A40\u1A4Dy;\u4447ck\u0100;m\u1A47\u1A48\u6713ark\xBB\u1A48;\u43C7r\u0380;Ecefms\u1A5F\u1A60\u1A62\u1A6B\u1AA4\u1AAA\u1AAE\u65CB;\u69C3\u0180;el\u1A69\u1A6A\u1A6D\u42C6q;\u6257e\u0261\u1A74\0\0\u1A88rrow\u0100lr\u1A7C\u1A81eft;\u61BAight;\u61BB\u0280RSacd\u1A92\u1A94\u1A96\u1A9A\u1A9F\xBB\u0F47;\u64C8st;\u629Birc;\u629Aash;\u629Dnint;\u6A10id;\u6AEFcir;\u69C2ubs\u0100;u\u1ABB\u1ABC\u6663it\xBB\u1ABC\u02EC\u1AC7\u1AD4\u1AFA\0\u1B0Aon\u0100;e\u1ACD\u1ACE\u403A\u0100;q\xC7\xC6\u026D\u1AD9\0\0\u1AE2a\u0100;t\u1ADE\u1ADF\u402C;\u4040\u0180;fl\u1AE8\u1AE9\u1AEB\u6201\xEE\u1160e\u0100mx\u1AF1\u1AF6ent\xBB\u1AE9e\xF3\u024D\u01E7\u1AFE\0\u1B07\u0100;d\u12BB\u1B02ot;\u6A6Dn\xF4\u0246\u0180fry\u1B10\u1B14\u1B17;\uC000\u{1D554}o\xE4\u0254\u8100\xA9;s\u0155\u1B1Dr;\u6117\u0100ao\u1B25\u1B29rr;\u61B5ss;\u6717\u0100cu\u1B32\u1B37r;\uC000\u{1D4B8}\u0100bp\u1B3C\u1B44\u0100;e\u1B41\u1B42\u6ACF;\u6AD1\u0100;e\u1B49\u1B4A\u6AD0;\u6AD2dot;\u62EF\u0380delprvw\u1B60\u1B6C\u1B77\u1B82\u1BAC\u1BD4\u1BF9arr\u0100lr\u1B68\u1B6A;\u6938;\u6935\u0270\u1B72\0\0\u1B75r;\u62DEc;\u62DFarr\u0100;p\u1B7F\u1B80\u61B6;\u693D\u0300;bcdos\u1B8F\u1B90\u1B96\u1BA1\u1BA5\u1BA8\u622Arcap;\u6A48\u0100au\u1B9B\u1B9Ep;\u6A46p;\u6A4Aot;\u628Dr;\u6A45;\uC000\u222A\uFE00\u0200alrv\u1BB5\u1BBF\u1BDE\u1BE3rr\u0100;m\u1BBC\u1BBD\u61B7;\u693Cy\u0180evw\u1BC7\u1BD4\u1BD8q\u0270\u1BCE\0\0\u1BD2re\xE3\u1B73u\xE3\u1B75ee;\u62CEedge;\u62CFen\u803B\xA4\u40A4earrow\u0100lr\u1BEE\u1BF3eft\xBB\u1B80ight\xBB\u1BBDe\xE4\u1BDD\u0100ci\u1C01\u1C07onin\xF4\u01F7nt;\u6231lcty;\u632D\u0980AHabcdefhijlorstuwz\u1C38\u1C3B\u1C3F\u1C5D\u1C69\u1C75\u1C8A\u1C9E\u1CAC\u1CB7\u1CFB\u1CFF\u1D0D\u1D7B\u1D91\u1DAB\u1DBB\u1DC6\u1DCDr\xF2\u0381ar;\u6965\u0200glrs\u1C48\u1C4D\u1C52\u1C54ger;\u6020eth;\u6138\xF2\u1133h\u0100;v\u1C5A\u1C5B\u6010\xBB\u090A\u016B\u1C61\u1C67arow;\u690Fa\xE3\u0315\u0100ay\u1C6E\u1C73ron;\u410F;\u4434\u0180;ao\u0332\u1C7C\u1C84\u0100gr\u02BF\u1C81r;\u61CAtseq;\u6A77\u0180glm\u1C91\u1C94\u1C98\u803B\xB0\u40B0ta;\u43B4ptyv;\u69B1\u0100ir\u1CA3\u1CA8sht;\u697F;\uC000\u{1D521}ar\u0100lr\u1CB3\u1CB5\xBB\u08DC\xBB\u101E\u0280aegsv\u1CC2\u0378\u1CD6\u1CDC\u1CE0m\u0180;os\u0326\u1CCA\u1CD4nd\u0100;s\u0326\u1CD1uit;\u6666amma;\u43DDin;\u62F2\u0180;io\u1CE7\u1CE8\u1CF8\u40F7de\u8100\xF7;o\u1CE7\u1CF0ntimes;\u62C7n\xF8\u1CF7cy;\u4452c\u026F\u1D06\0\0\u1D0Arn;\u631Eop;\u630D\u0280lptuw\u1D18\u1D1D\u1D22\u1D49\u1D55lar;\u4024f;\uC000\u{1D555}\u0280;emps\u030B\u1D2D\u1D37\u1D3D\u1D42q\u0100;d\u0352\u1D33ot;\u6251inus;\u6238lus;\u6214quare;\u62A1blebarwedg\xE5\xFAn\u0180adh\u112E\u1D5D\u1D67ownarrow\xF3\u1C83arpoon\u0100lr\u1D72\u1D76ef\xF4\u1CB4igh\xF4\u1CB6\u0162\u1D7F\u1D85karo\xF7\u0F42\u026F\u1D8A\0\0\u1D8Ern;\u631Fop;\u630C\u0180cot\u1D98\u1DA3\u1DA6\u0100ry\u1D9D\u1DA1;\uC000\u{1D4B9};\u4455l;\u69F6rok;\u4111\u0100dr\u1DB0\u1DB4ot;\u62F1i\u0100;f\u1DBA\u1816\u65BF\u0100ah\u1DC0\u1DC3r\xF2\u0429a\xF2\u0FA6angle;\u69A6\u0100ci\u1DD2\u1DD5y;\u445Fgrarr;\u67FF\u0900Dacdefglmnopqrstux\u1E01\u1E09\u1E19\u1E38\u0578\u1E3C\u1E49\u1E61\u1E7E\u1EA5\u1EAF\u1EBD\u1EE1\u1F2A\u1F37\u1F44\u1F4E\u1F5A\u0100Do\u1E06\u1D34o\xF4\u1C89\u0100cs\u1E0E\u1E14ute\u803B\xE9\u40E9ter;\u6A6E\u0200aioy\u1E22\u1E27\u1E31\u1E36ron;\u411Br\u0100;c\u1E2D\u1E2E\u6256\u803B\xEA\u40EAlon;\u6255;\u444Dot;\u4117\u0100Dr\u1E41\u1E45ot;\u6252;\uC000\u{1D522}\u0180;rs\u1E50\u1E51\u1E57\u6A9Aave\u803B\xE8\u40E8\u0100;d\u1E5C\u1E5D\u6A96ot;\u6A98\u0200;ils\u1E6A\u1E6B\u1E72\u1E74\u6A99nters;\u63E7;\u6113\u0100;d\u1E79\u1E7A\u6A95ot;\u6A97\u0180aps\u1E85\u1E89\u1E97cr;\u4113ty\u0180;sv\u1E92\u1E93\u1E95\u6205et\xBB\u1E93p\u01001;\u1E9D\u1EA4\u0133\u1EA1\u1EA3;\u6004;\u6005\u6003\u0100gs\u1EAA\u1EAC;\u414Bp;\u6002\u0100gp\u1EB4\u1EB8on;\u4119f;\uC000\u{1D556}\u0180als\u1EC4\u1ECE\u1ED2r\u0100;s\u1ECA\u1ECB\u62D5l;\u69E3us;\u6A71i\u0180;lv\u1EDA\u1EDB\u1EDF\u43B5on\xBB\u1EDB;\u43F5\u0200csuv\u1EEA\u1EF3\u1F0B\u1F23\u0100io\u1EEF\u1E31rc\xBB\u1E2E\u0269\u1EF9\0\0\u1EFB\xED\u0548ant\u0100gl\u1F02\u1F06tr\xBB\u1E5Dess\xBB\u1E7A\u0180aei\u1F12\u1F16\u1F1Als;\u403Dst;\u625Fv\u0100;D\u0235\u1F20D;\u6A78parsl;\u69E5\u0100Da\u1F2F\u1F33ot;\u6253rr;\u6971\u0180cdi\u1F3E\u1F41\u1EF8r;\u612Fo\xF4\u0352\u0100ah\u1F49\u1F4B;\u43B7\u803B\xF0\u40F0\u0100mr\u1F53\u1F57l\u803B\xEB\u40EBo;\u60AC\u0180cip\u1F61\u1F64\u1F67l;\u4021s\xF4\u056E\u0100eo\u1F6C\u1F74ctatio\xEE\u0559nential\xE5\u0579\u09E1\u1F92\0\u1F9E\0\u1FA1\u1FA7\0\0\u1FC6\u1FCC\0\u1FD3\0\u1FE6\u1FEA\u2000\0\u2008\u205Allingdotse\xF1\u1E44y;\u4444male;\u6640\u0180ilr\u1FAD\u1FB3\u1FC1lig;\u8000\uFB03\u0269\u1FB9\0\0\u1FBDg;\u8000\uFB00ig;\u8000\uFB04;\uC000\u{1D523}lig;\u8000\uFB01lig;\uC000fj\u0180alt\u1FD9\u1FDC\u1FE1t;\u666Dig;\u8000\uFB02ns;\u65B1of;\u4192\u01F0\u1FEE\0\u1FF3f;\uC000\u{1D557}\u0100ak\u05BF\u1FF7\u0100;v\u1FFC\u1FFD\u62D4;\u6AD9artint;\u6A0D\u0100ao\u200C\u2055\u0100cs\u2011\u2052\u03B1\u201A\u2030\u2038\u2045\u2048\0\u2050\u03B2\u2022\u2025\u2027\u202A\u202C\0\u202E\u803B\xBD\u40BD;\u6153\u803B\xBC\u40BC;\u6155;\u6159;\u615B\u01B3\u2034\0\u2036;\u6154;\u6156\u02B4\u203E\u2041\0\0\u2043\u803B\xBE\u40BE;\u6157;\u615C5;\u6158\u01B6\u204C\0\u204E;\u615A;\u615D8;\u615El;\u6044wn;\u6322cr;\uC000\u{1D4BB}\u0880Eabcdefgijlnorstv\u2082\u2089\u209F\u20A5\u20B0\u20B4\u20F0\u20F5\u20FA\u20FF\u2103\u2112\u2138\u0317\u213E\u2152\u219E\u0100;l\u064D\u2087;\u6A8C\u0180cmp\u2090\u2095\u209Dute;\u41F5ma\u0100;d\u209C\u1CDA\u43B3;\u6A86reve;\u411F\u0100iy\u20AA\u20AErc;\u411D;\u4433ot;\u4121\u0200;lqs\u063E\u0642\u20BD\u20C9\u0180;qs\u063E\u064C\u20C4lan\xF4\u0665\u0200;cdl\u0665\u20D2\u20D5\u20E5c;\u6AA9ot\u0100;o\u20DC\u20DD\u6A80\u0100;l\u20E2\u20E3\u6A82;\u6A84\u0100;e\u20EA\u20ED\uC000\u22DB\uFE00s;\u6A94r;\uC000\u{1D524}\u0100;g\u0673\u061Bmel;\u6137cy;\u4453\u0200;Eaj\u065A\u210C\u210E\u2110;\u6A92;\u6AA5;\u6AA4\u0200Eaes\u211B\u211D\u2129\u2134;\u6269p\u0100;p\u2123\u2124\u6A8Arox\xBB\u2124\u0100;q\u212E\u212F\u6A88\u0100;q\u212E\u211Bim;\u62E7pf;\uC000\u{1D558}\u0100ci\u2143\u2146r;\u610Am\u0180;el\u066B\u214E\u2150;\u6A8E;\u6A90\u8300>;cdlqr\u05EE\u2160\u216A\u216E\u2173\u2179\u0100ci\u2165\u2167;\u6AA7r;\u6A7Aot;\u62D7Par;\u6995uest;\u6A7C\u0280adels\u2184\u216A\u2190\u0656\u219B\u01F0\u2189\0\u218Epro\xF8\u209Er;\u6978q\u0100lq\u063F\u2196les\xF3\u2088i\xED\u066B\u0100en\u21A3\u21ADrtneqq;\uC000\u2269\uFE00\xC5\u21AA\u0500Aabcefkosy\u21C4\u21C7\u21F1\u21F5\u21FA\u2218\u221D\u222F\u2268\u227Dr\xF2\u03A0\u0200ilmr\u21D0\u21D4\u21D7\u21DBrs\xF0\u1484f\xBB\u2024il\xF4\u06A9\u0100dr\u21E0\u21E4cy;\u444A\u0180;cw\u08F4\u21EB\u21EFir;\u6948;\u61ADar;\u610Firc;\u4125\u0180alr\u2201\u220E\u2213rts\u0100;u\u2209\u220A\u6665it\xBB\u220Alip;\u6026con;\u62B9r;\uC000\u{1D525}s\u0100ew\u2223\u2229arow;\u6925arow;\u6926\u0280amopr\u223A\u223E\u2243\u225E\u2263rr;\u61FFtht;\u623Bk\u0100lr\u2249\u2253eftarrow;\u61A9ightarrow;\u61AAf;\uC000\u{1D559}bar;\u6015\u0180clt\u226F\u2274\u2278r;\uC000\u{1D4BD}as\xE8\u21F4rok;\u4127\u0100bp\u2282\u2287ull;\u6043hen\xBB\u1C5B\u0AE1\u22A3\0\u22AA\0\u22B8\u22C5\u22CE\0\u22D5\u22F3\0\0\u22F8\u2322\u2367\u2362\u237F\0\u2386\u23AA\u23B4cute\u803B\xED\u40ED\u0180;iy\u0771\u22B0\u22B5rc\u803B\xEE\u40EE;\u4438\u0100cx\u22BC\u22BFy;\u4435cl\u803B\xA1\u40A1\u0100fr\u039F\u22C9;\uC000\u{1D526}rave\u803B\xEC\u40EC\u0200;ino\u073E\u22DD\u22E9\u22EE\u0100in\u22E2\u22E6nt;\u6A0Ct;\u622Dfin;\u69DCta;\u6129lig;\u4133\u0180aop\u22FE\u231A\u231D\u0180cgt\u2305\u2308\u2317r;\u412B\u0180elp\u071F\u230F\u2313in\xE5\u078Ear\xF4\u0720h;\u4131f;\u62B7ed;\u41B5\u0280;cfot\u04F4\u232C\u2331\u233D\u2341are;\u6105in\u0100;t\u2338\u2339\u621Eie;\u69DDdo\xF4\u2319\u0280;celp\u0757\u234C\u2350\u235B\u2361al;\u62BA\u0100gr\u2355\u2359er\xF3\u1563\xE3\u234Darhk;\u6A17rod;\u6A3C\u0200cgpt\u236F\u2372\u2376\u237By;\u4451on;\u412Ff;\uC000\u{1D55A}a;\u43B9uest\u803B\xBF\u40BF\u0100ci\u238A\u238Fr;\uC000\u{1D4BE}n\u0280;Edsv\u04F4\u239B\u239D\u23A1\u04F3;\u62F9ot;\u62F5\u0100;v\u23A6\u23A7\u62F4;\u62F3\u0100;i\u0777\u23AElde;\u4129\u01EB\u23B8\0\u23BCcy;\u4456l\u803B\xEF\u40EF\u0300cfmosu\u23CC\u23D7\u23DC\u23E1\u23E7\u23F5\u0100iy\u23D1\u23D5rc;\u4135;\u4439r;\uC000\u{1D527}ath;\u4237pf;\uC000\u{1D55B}\u01E3\u23EC\0\u23F1r;\uC000\u{1D4BF}rcy;\u4458kcy;\u4454\u0400acfghjos\u240B\u2416\u2422\u2427\u242D\u2431\u2435\u243Bppa\u0100;v\u2413\u2414\u43BA;\u43F0\u0100ey\u241B\u2420dil;\u4137;\u443Ar;\uC000\u{1D528}reen;\u4138cy;\u4445cy;\u445Cpf;\uC000\u{1D55C}cr;\uC000\u{1D4C0}\u0B80ABEHabcdefghjlmnoprstuv\u2470\u2481\u2486\u248D\u2491\u250E\u253D\u255A\u2580\u264E\u265E\u2665\u2679\u267D\u269A\u26B2\u26D8\u275D\u2768\u278B\u27C0\u2801\u2812\u0180art\u2477\u247A\u247Cr\xF2\u09C6\xF2\u0395ail;\u691Barr;\u690E\u0100;g\u0994\u248B;\u6A8Bar;\u6962\u0963\u24A5\0\u24AA\0\u24B1\0\0\0\0\0\u24B5\u24BA\0\u24C6\u24C8\u24CD\0\u24F9ute;\u413Amptyv;\u69B4ra\xEE\u084Cbda;\u43BBg\u0180;dl\u088E\u24C1\u24C3;\u6991\xE5\u088E;\u6A85uo\u803B\xAB\u40ABr\u0400;bfhlpst\u0899\u24DE\u24E6\u24E9\u24EB\u24EE\u24F1\u24F5\u0100;f\u089D\u24E3s;\u691Fs;\u691D\xEB\u2252p;\u61ABl;\u6939im;\u6973l;\u61A2\u0180;ae\u24FF\u2500\u2504\u6AABil;\u6919\u0100;s\u2509\u250A\u6AAD;\uC000\u2AAD\uFE00\u0180abr\u2515\u2519\u251Drr;\u690Crk;\u6772\u0100ak\u2522\u252Cc\u0100ek\u2528\u252A;\u407B;\u405B\u0100es\u2531\u2533;\u698Bl\u0100du\u2539\u253B;\u698F;\u698D\u0200aeuy\u2546\u254B\u2556\u2558ron;\u413E\u0100di\u2550\u2554il;\u413C\xEC\u08B0\xE2\u2529;\u443B\u0200cqrs\u2563\u2566\u256D\u257Da;\u6936uo\u0100;r\u0E19\u1746\u0100du\u2572\u2577har;\u6967shar;\u694Bh;\u61B2\u0280;fgqs\u258B\u258C\u0989\u25F3\u25FF\u6264t\u0280ahlrt\u2598\u25A4\u25B7\u25C2\u25E8rrow\u0100;t\u0899\u25A1a\xE9\u24F6arpoon\u0100du\u25AF\u25B4own\xBB\u045Ap\xBB\u0966eftarrows;\u61C7ight\u0180ahs\u25CD\u25D6\u25DErrow\u0100;s\u08F4\u08A7arpoon\xF3\u0F98quigarro\xF7\u21F0hreetimes;\u62CB\u0180;qs\u258B\u0993\u25FAlan\xF4\u09AC\u0280;cdgs\u09AC\u260A\u260D\u261D\u2628c;\u6AA8ot\u0100;o\u2614\u2615\u6A7F\u0100;r\u261A\u261B\u6A81;\u6A83\u0100;e\u2622\u2625\uC000\u22DA\uFE00s;\u6A93\u0280adegs\u2633\u2639\u263D\u2649\u264Bppro\xF8\u24C6ot;\u62D6q\u0100gq\u2643\u2645\xF4\u0989gt\xF2\u248C\xF4\u099Bi\xED\u09B2\u0180ilr\u2655\u08E1\u265Asht;\u697C;\uC000\u{1D529}\u0100;E\u099C\u2663;\u6A91\u0161\u2669\u2676r\u0100du\u25B2\u266E\u0100;l\u0965\u2673;\u696Alk;\u6584cy;\u4459\u0280;acht\u0A48\u2688\u268B\u2691\u2696r\xF2\u25C1orne\xF2\u1D08ard;\u696Bri;\u65FA\u0100io\u269F\u26A4dot;\u4140ust\u0100;a\u26AC\u26AD\u63B0che\xBB\u26AD\u0200Eaes\u26BB\u26BD\u26C9\u26D4;\u6268p\u0100;p\u26C3\u26C4\u6A89rox\xBB\u26C4\u0100;q\u26CE\u26CF\u6A87\u0100;q\u26CE\u26BBim;\u62E6\u0400abnoptwz\u26E9\u26F4\u26F7\u271A\u272F\u2741\u2747\u2750\u0100nr\u26EE\u26F1g;\u67ECr;\u61FDr\xEB\u08C1g\u0180lmr\u26FF\u270D\u2714eft\u0100ar\u09E6\u2707ight\xE1\u09F2apsto;\u67FCight\xE1\u09FDparrow\u0100lr\u2725\u2729ef\xF4\u24EDight;\u61AC\u0180afl\u2736\u2739\u273Dr;\u6985;\uC000\u{1D55D}us;\u6A2Dimes;\u6A34\u0161\u274B\u274Fst;\u6217\xE1\u134E\u0180;ef\u2757\u2758\u1800\u65CAnge\xBB\u2758ar\u0100;l\u2764\u2765\u4028t;\u6993\u0280achmt\u2773\u2776\u277C\u2785\u2787r\xF2\u08A8orne\xF2\u1D8Car\u0100;d\u0F98\u2783;\u696D;\u600Eri;\u62BF\u0300achiqt\u2798\u279D\u0A40\u27A2\u27AE\u27BBquo;\u6039r;\uC000\u{1D4C1}m\u0180;eg\u09B2\u27AA\u27AC;\u6A8D;\u6A8F\u0100bu\u252A\u27B3o\u0100;r\u0E1F\u27B9;\u601Arok;\u4142\u8400<;cdhilqr\u082B\u27D2\u2639\u27DC\u27E0\u27E5\u27EA\u27F0\u0100ci\u27D7\u27D9;\u6AA6r;\u6A79re\xE5\u25F2mes;\u62C9arr;\u6976uest;\u6A7B\u0100Pi\u27F5\u27F9ar;\u6996\u0180;ef\u2800\u092D\u181B\u65C3r\u0100du\u2807\u280Dshar;\u694Ahar;\u6966\u0100en\u2817\u2821rtneqq;\uC000\u2268\uFE00\xC5\u281E\u0700Dacdefhilnopsu\u2840\u2845\u2882\u288E\u2893\u28A0\u28A5\u28A8\u28DA\u28E2\u28E4\u0A83\u28F3\u2902Dot;\u623A\u0200clpr\u284E\u2852\u2863\u287Dr\u803B\xAF\u40AF\u0100et\u2857\u2859;\u6642\u0100;e\u285E\u285F\u6720se\xBB\u285F\u0100;s\u103B\u2868to\u0200;dlu\u103B\u2873\u2877\u287Bow\xEE\u048Cef\xF4\u090F\xF0\u13D1ker;\u65AE\u0100oy\u2887\u288Cmma;\u6A29;\u443Cash;\u6014asuredangle\xBB\u1626r;\uC000\u{1D52A}o;\u6127\u0180cdn\u28AF\u28B4\u28C9ro\u803B\xB5\u40B5\u0200;acd\u1464\u28BD\u28C0\u28C4s\xF4\u16A7ir;\u6AF0ot\u80BB\xB7\u01B5us\u0180;bd\u28D2\u1903\u28D3\u6212\u0100;u\u1D3C\u28D8;\u6A2A\u0163\u28DE\u28E1p;\u6ADB\xF2\u2212\xF0\u0A81\u0100dp\u28E9\u28EEels;\u62A7f;\uC000\u{1D55E}\u0100ct\u28F8\u28FDr;\uC000\u{1D4C2}pos\xBB\u159D\u0180;lm\u2909\u290A\u290D\u43BCtimap;\u62B8\u0C00GLRVabcdefghijlmoprstuvw\u2942\u2953\u297E\u2989\u2998\u29DA\u29E9\u2A15\u2A1A\u2A58\u2A5D\u2A83\u2A95\u2AA4\u2AA8\u2B04\u2B07\u2B44\u2B7F\u2BAE\u2C34\u2C67\u2C7C\u2CE9\u0100gt\u2947\u294B;\uC000\u22D9\u0338\u0100;v\u2950\u0BCF\uC000\u226B\u20D2\u0180elt\u295A\u2972\u2976ft\u0100ar\u2961\u2967rrow;\u61CDightarrow;\u61CE;\uC000\u22D8\u0338\u0100;v\u297B\u0C47\uC000\u226A\u20D2ightarrow;\u61CF\u0100Dd\u298E\u2993ash;\u62AFash;\u62AE\u0280bcnpt\u29A3\u29A7\u29AC\u29B1\u29CCla\xBB\u02DEute;\u4144g;\uC000\u2220\u20D2\u0280;Eiop\u0D84\u29BC\u29C0\u29C5\u29C8;\uC000\u2A70\u0338d;\uC000\u224B\u0338s;\u4149ro\xF8\u0D84ur\u0100;a\u29D3\u29D4\u666El\u0100;s\u29D3\u0B38\u01F3\u29DF\0\u29E3p\u80BB\xA0\u0B37mp\u0100;e\u0BF9\u0C00\u0280aeouy\u29F4\u29FE\u2A03\u2A10\u2A13\u01F0\u29F9\0\u29FB;\u6A43on;\u4148dil;\u4146ng\u0100;d\u0D7E\u2A0Aot;\uC000\u2A6D\u0338p;\u6A42;\u443Dash;\u6013\u0380;Aadqsx\u0B92\u2A29\u2A2D\u2A3B\u2A41\u2A45\u2A50rr;\u61D7r\u0100hr\u2A33\u2A36k;\u6924\u0100;o\u13F2\u13F0ot;\uC000\u2250\u0338ui\xF6\u0B63\u0100ei\u2A4A\u2A4Ear;\u6928\xED\u0B98ist\u0100;s\u0BA0\u0B9Fr;\uC000\u{1D52B}\u0200Eest\u0BC5\u2A66\u2A79\u2A7C\u0180;qs\u0BBC\u2A6D\u0BE1\u0180;qs\u0BBC\u0BC5\u2A74lan\xF4\u0BE2i\xED\u0BEA\u0100;r\u0BB6\u2A81\xBB\u0BB7\u0180Aap\u2A8A\u2A8D\u2A91r\xF2\u2971rr;\u61AEar;\u6AF2\u0180;sv\u0F8D\u2A9C\u0F8C\u0100;d\u2AA1\u2AA2\u62FC;\u62FAcy;\u445A\u0380AEadest\u2AB7\u2ABA\u2ABE\u2AC2\u2AC5\u2AF6\u2AF9r\xF2\u2966;\uC000\u2266\u0338rr;\u619Ar;\u6025\u0200;fqs\u0C3B\u2ACE\u2AE3\u2AEFt\u0100ar\u2AD4\u2AD9rro\xF7\u2AC1ightarro\xF7\u2A90\u0180;qs\u0C3B\u2ABA\u2AEAlan\xF4\u0C55\u0100;s\u0C55\u2AF4\xBB\u0C36i\xED\u0C5D\u0100;r\u0C35\u2AFEi\u0100;e\u0C1A\u0C25i\xE4\u0D90\u0100pt\u2B0C\u2B11f;\uC000\u{1D55F}\u8180\xAC;in\u2B19\u2B1A\u2B36\u40ACn\u0200;Edv\u0B89\u2B24\u2B28\u2B2E;\uC000\u22F9\u0338ot;\uC000\u22F5\u0338\u01E1\u0B89\u2B33\u2B35;\u62F7;\u62F6i\u0100;v\u0CB8\u2B3C\u01E1\u0CB8\u2B41\u2B43;\u62FE;\u62FD\u0180aor\u2B4B\u2B63\u2B69r\u0200;ast\u0B7B\u2B55\u2B5A\u2B5Flle\xEC\u0B7Bl;\uC000\u2AFD\u20E5;\uC000\u2202\u0338lint;\u6A14\u0180;ce\u0C92\u2B70\u2B73u\xE5\u0CA5\u0100;c\u0C98\u2B78\u0100;e\u0C92\u2B7D\xF1\u0C98\u0200Aait\u2B88\u2B8B\u2B9D\u2BA7r\xF2\u2988rr\u0180;cw\u2B94\u2B95\u2B99\u619B;\uC000\u2933\u0338;\uC000\u219D\u0338ghtarrow\xBB\u2B95ri\u0100;e\u0CCB\u0CD6\u0380chimpqu\u2BBD\u2BCD\u2BD9\u2B04\u0B78\u2BE4\u2BEF\u0200;cer\u0D32\u2BC6\u0D37\u2BC9u\xE5\u0D45;\uC000\u{1D4C3}ort\u026D\u2B05\0\0\u2BD6ar\xE1\u2B56m\u0100;e\u0D6E\u2BDF\u0100;q\u0D74\u0D73su\u0100bp\u2BEB\u2BED\xE5\u0CF8\xE5\u0D0B\u0180bcp\u2BF6\u2C11\u2C19\u0200;Ees\u2BFF\u2C00\u0D22\u2C04\u6284;\uC000\u2AC5\u0338et\u0100;e\u0D1B\u2C0Bq\u0100;q\u0D23\u2C00c\u0100;e\u0D32\u2C17\xF1\u0D38\u0200;Ees\u2C22\u2C23\u0D5F\u2C27\u6285;\uC000\u2AC6\u0338et\u0100;e\u0D58\u2C2Eq\u0100;q\u0D60\u2C23\u0200gilr\u2C3D\u2C3F\u2C45\u2C47\xEC\u0BD7lde\u803B\xF1\u40F1\xE7\u0C43iangle\u0100lr\u2C52\u2C5Ceft\u0100;e\u0C1A\u2C5A\xF1\u0C26ight\u0100;e\u0CCB\u2C65\xF1\u0CD7\u0100;m\u2C6C\u2C6D\u43BD\u0180;es\u2C74\u2C75\u2C79\u4023ro;\u6116p;\u6007\u0480DHadgilrs\u2C8F\u2C94\u2C99\u2C9E\u2CA3\u2CB0\u2CB6\u2CD3\u2CE3ash;\u62ADarr;\u6904p;\uC000\u224D\u20D2ash;\u62AC\u0100et\u2CA8\u2CAC;\uC000\u2265\u20D2;\uC000>\u20D2nfin;\u69DE\u0180Aet\u2CBD\u2CC1\u2CC5rr;\u6902;\uC000\u2264\u20D2\u0100;r\u2CCA\u2CCD\uC000<\u20D2ie;\uC000\u22B4\u20D2\u0100At\u2CD8\u2CDCrr;\u6903rie;\uC000\u22B5\u20D2im;\uC000\u223C\u20D2\u0180Aan\u2CF0\u2CF4\u2D02rr;\u61D6r\u0100hr\u2CFA\u2CFDk;\u6923\u0100;o\u13E7\u13E5ear;\u6927\u1253\u1A95\0\0\0\0\0\0\0\0\0\0\0\0\0\u2D2D\0\u2D38\u2D48\u2D60\u2D65\u2D72\u2D84\u1B07\0\0\u2D8D\u2DAB\0\u2DC8\u2DCE\0\u2DDC\u2E19\u2E2B\u2E3E\u2E43\u0100cs\u2D31\u1A97ute\u803B\xF3\u40F3\u0100iy\u2D3C\u2D45r\u0100;c\u1A9E\u2D42\u803B\xF4\u40F4;\u443E\u0280abios\u1AA0\u2D52\u2D57\u01C8\u2D5Alac;\u4151v;\u6A38old;\u69BClig;\u4153\u0100cr\u2D69\u2D6Dir;\u69BF;\uC000\u{1D52C}\u036F\u2D79\0\0\u2D7C\0\u2D82n;\u42DBave\u803B\xF2\u40F2;\u69C1\u0100bm\u2D88\u0DF4ar;\u69B5\u0200acit\u2D95\u2D98\u2DA5\u2DA8r\xF2\u1A80\u0100ir\u2D9D\u2DA0r;\u69BEoss;\u69BBn\xE5\u0E52;\u69C0\u0180aei\u2DB1\u2DB5\u2DB9cr;\u414Dga;\u43C9\u0180cdn\u2DC0\u2DC5\u01CDron;\u43BF;\u69B6pf;\uC000\u{1D560}\u0180ael\u2DD4\u2DD7\u01D2r;\u69B7rp;\u69B9\u0380;adiosv\u2DEA\u2DEB\u2DEE\u2E08\u2E0D\u2E10\u2E16\u6228r\xF2\u1A86\u0200;efm\u2DF7\u2DF8\u2E02\u2E05\u6A5Dr\u0100;o\u2DFE\u2DFF\u6134f\xBB\u2DFF\u803B\xAA\u40AA\u803B\xBA\u40BAgof;\u62B6r;\u6A56lope;\u6A57;\u6A5B\u0180clo\u2E1F\u2E21\u2E27\xF2\u2E01ash\u803B\xF8\u40F8l;\u6298i\u016C\u2E2F\u2E34de\u803B\xF5\u40F5es\u0100;a\u01DB\u2E3As;\u6A36ml\u803B\xF6\u40F6bar;\u633D\u0AE1\u2E5E\0\u2E7D\0\u2E80\u2E9D\0\u2EA2\u2EB9\0\0\u2ECB\u0E9C\0\u2F13\0\0\u2F2B\u2FBC\0\u2FC8r\u0200;ast\u0403\u2E67\u2E72\u0E85\u8100\xB6;l\u2E6D\u2E6E\u40B6le\xEC\u0403\u0269\u2E78\0\0\u2E7Bm;\u6AF3;\u6AFDy;\u443Fr\u0280cimpt\u2E8B\u2E8F\u2E93\u1865\u2E97nt;\u4025od;\u402Eil;\u6030enk;\u6031r;\uC000\u{1D52D}\u0180imo\u2EA8\u2EB0\u2EB4\u0100;v\u2EAD\u2EAE\u43C6;\u43D5ma\xF4\u0A76ne;\u660E\u0180;tv\u2EBF\u2EC0\u2EC8\u43C0chfork\xBB\u1FFD;\u43D6\u0100au\u2ECF\u2EDFn\u0100ck\u2ED5\u2EDDk\u0100;h\u21F4\u2EDB;\u610E\xF6\u21F4s\u0480;abcdemst\u2EF3\u2EF4\u1908\u2EF9\u2EFD\u2F04\u2F06\u2F0A\u2F0E\u402Bcir;\u6A23ir;\u6A22\u0100ou\u1D40\u2F02;\u6A25;\u6A72n\u80BB\xB1\u0E9Dim;\u6A26wo;\u6A27\u0180ipu\u2F19\u2F20\u2F25ntint;\u6A15f;\uC000\u{1D561}nd\u803B\xA3\u40A3\u0500;Eaceinosu\u0EC8\u2F3F\u2F41\u2F44\u2F47\u2F81\u2F89\u2F92\u2F7E\u2FB6;\u6AB3p;\u6AB7u\xE5\u0ED9\u0100;c\u0ECE\u2F4C\u0300;acens\u0EC8\u2F59\u2F5F\u2F66\u2F68\u2F7Eppro\xF8\u2F43urlye\xF1\u0ED9\xF1\u0ECE\u0180aes\u2F6F\u2F76\u2F7Approx;\u6AB9qq;\u6AB5im;\u62E8i\xED\u0EDFme\u0100;s\u2F88\u0EAE\u6032\u0180Eas\u2F78\u2F90\u2F7A\xF0\u2F75\u0180dfp\u0EEC\u2F99\u2FAF\u0180als\u2FA0\u2FA5\u2FAAlar;\u632Eine;\u6312urf;\u6313\u0100;t\u0EFB\u2FB4\xEF\u0EFBrel;\u62B0\u0100ci\u2FC0\u2FC5r;\uC000\u{1D4C5};\u43C8ncsp;\u6008\u0300fiopsu\u2FDA\u22E2\u2FDF\u2FE5\u2FEB\u2FF1r;\uC000\u{1D52E}pf;\uC000\u{1D562}rime;\u6057cr;\uC000\u{1D4C6}\u0180aeo\u2FF8\u3009\u3013t\u0100ei\u2FFE\u3005rnion\xF3\u06B0nt;\u6A16st\u0100;e\u3010\u3011\u403F\xF1\u1F19\xF4\u0F14\u0A80ABHabcdefhilmnoprstux\u3040\u3051\u3055\u3059\u30E0\u310E\u312B\u3147\u3162\u3172\u318E\u3206\u3215\u3224\u3229\u3258\u326E\u3272\u3290\u32B0\u32B7\u0180art\u3047\u304A\u304Cr\xF2\u10B3\xF2\u03DDail;\u691Car\xF2\u1C65ar;\u6964\u0380cdenqrt\u3068\u3075\u3078\u307F\u308F\u3094\u30CC\u0100eu\u306D\u3071;\uC000\u223D\u0331te;\u4155i\xE3\u116Emptyv;\u69B3g\u0200;del\u0FD1\u3089\u308B\u308D;\u6992;\u69A5\xE5\u0FD1uo\u803B\xBB\u40BBr\u0580;abcfhlpstw\u0FDC\u30AC\u30AF\u30B7\u30B9\u30BC\u30BE\u30C0\u30C3\u30C7\u30CAp;\u6975\u0100;f\u0FE0\u30B4s;\u6920;\u6933s;\u691E\xEB\u225D\xF0\u272El;\u6945im;\u6974l;\u61A3;\u619D\u0100ai\u30D1\u30D5il;\u691Ao\u0100;n\u30DB\u30DC\u6236al\xF3\u0F1E\u0180abr\u30E7\u30EA\u30EEr\xF2\u17E5rk;\u6773\u0100ak\u30F3\u30FDc\u0100ek\u30F9\u30FB;\u407D;\u405D\u0100es\u3102\u3104;\u698Cl\u0100du\u310A\u310C;\u698E;\u6990\u0200aeuy\u3117\u311C\u3127\u3129ron;\u4159\u0100di\u3121\u3125il;\u4157\xEC\u0FF2\xE2\u30FA;\u4440\u0200clqs\u3134\u3137\u313D\u3144a;\u6937dhar;\u6969uo\u0100;r\u020E\u020Dh;\u61B3\u0180acg\u314E\u315F\u0F44l\u0200;ips\u0F78\u3158\u315B\u109Cn\xE5\u10BBar\xF4\u0FA9t;\u65AD\u0180ilr\u3169\u1023\u316Esht;\u697D;\uC000\u{1D52F}\u0100ao\u3177\u3186r\u0100du\u317D\u317F\xBB\u047B\u0100;l\u1091\u3184;\u696C\u0100;v\u318B\u318C\u43C1;\u43F1\u0180gns\u3195\u31F9\u31FCht\u0300ahlrst\u31A4\u31B0\u31C2\u31D8\u31E4\u31EErrow\u0100;t\u0FDC\u31ADa\xE9\u30C8arpoon\u0100du\u31BB\u31BFow\xEE\u317Ep\xBB\u1092eft\u0100ah\u31CA\u31D0rrow\xF3\u0FEAarpoon\xF3\u0551ightarrows;\u61C9quigarro\xF7\u30CBhreetimes;\u62CCg;\u42DAingdotse\xF1\u1F32\u0180ahm\u320D\u3210\u3213r\xF2\u0FEAa\xF2\u0551;\u600Foust\u0100;a\u321E\u321F\u63B1che\xBB\u321Fmid;\u6AEE\u0200abpt\u3232\u323D\u3240\u3252\u0100nr\u3237\u323Ag;\u67EDr;\u61FEr\xEB\u1003\u0180afl\u3247\u324A\u324Er;\u6986;\uC000\u{1D563}us;\u6A2Eimes;\u6A35\u0100ap\u325D\u3267r\u0100;g\u3263\u3264\u4029t;\u6994olint;\u6A12ar\xF2\u31E3\u0200achq\u327B\u3280\u10BC\u3285quo;\u603Ar;\uC000\u{1D4C7}\u0100bu\u30FB\u328Ao\u0100;r\u0214\u0213\u0180hir\u3297\u329B\u32A0re\xE5\u31F8mes;\u62CAi\u0200;efl\u32AA\u1059\u1821\u32AB\u65B9tri;\u69CEluhar;\u6968;\u611E\u0D61\u32D5\u32DB\u32DF\u332C\u3338\u3371\0\u337A\u33A4\0\0\u33EC\u33F0\0\u3428\u3448\u345A\u34AD\u34B1\u34CA\u34F1\0\u3616\0\0\u3633cute;\u415Bqu\xEF\u27BA\u0500;Eaceinpsy\u11ED\u32F3\u32F5\u32FF\u3302\u330B\u330F\u331F\u3326\u3329;\u6AB4\u01F0\u32FA\0\u32FC;\u6AB8on;\u4161u\xE5\u11FE\u0100;d\u11F3\u3307il;\u415Frc;\u415D\u0180Eas\u3316\u3318\u331B;\u6AB6p;\u6ABAim;\u62E9olint;\u6A13i\xED\u1204;\u4441ot\u0180;be\u3334\u1D47\u3335\u62C5;\u6A66\u0380Aacmstx\u3346\u334A\u3357\u335B\u335E\u3363\u336Drr;\u61D8r\u0100hr\u3350\u3352\xEB\u2228\u0100;o\u0A36\u0A34t\u803B\xA7\u40A7i;\u403Bwar;\u6929m\u0100in\u3369\xF0nu\xF3\xF1t;\u6736r\u0100;o\u3376\u2055\uC000\u{1D530}\u0200acoy\u3382\u3386\u3391\u33A0rp;\u666F\u0100hy\u338B\u338Fcy;\u4449;\u4448rt\u026D\u3399\0\0\u339Ci\xE4\u1464ara\xEC\u2E6F\u803B\xAD\u40AD\u0100gm\u33A8\u33B4ma\u0180;fv\u33B1\u33B2\u33B2\u43C3;\u43C2\u0400;deglnpr\u12AB\u33C5\u33C9\u33CE\u33D6\u33DE\u33E1\u33E6ot;\u6A6A\u0100;q\u12B1\u12B0\u0100;E\u33D3\u33D4\u6A9E;\u6AA0\u0100;E\u33DB\u33DC\u6A9D;\u6A9Fe;\u6246lus;\u6A24arr;\u6972ar\xF2\u113D\u0200aeit\u33F8\u3408\u340F\u3417\u0100ls\u33FD\u3404lsetm\xE9\u336Ahp;\u6A33parsl;\u69E4\u0100dl\u1463\u3414e;\u6323\u0100;e\u341C\u341D\u6AAA\u0100;s\u3422\u3423\u6AAC;\uC000\u2AAC\uFE00\u0180flp\u342E\u3433\u3442tcy;\u444C\u0100;b\u3438\u3439\u402F\u0100;a\u343E\u343F\u69C4r;\u633Ff;\uC000\u{1D564}a\u0100dr\u344D\u0402es\u0100;u\u3454\u3455\u6660it\xBB\u3455\u0180csu\u3460\u3479\u349F\u0100au\u3465\u346Fp\u0100;s\u1188\u346B;\uC000\u2293\uFE00p\u0100;s\u11B4\u3475;\uC000\u2294\uFE00u\u0100bp\u347F\u348F\u0180;es\u1197\u119C\u3486et\u0100;e\u1197\u348D\xF1\u119D\u0180;es\u11A8\u11AD\u3496et\u0100;e\u11A8\u349D\xF1\u11AE\u0180;af\u117B\u34A6\u05B0r\u0165\u34AB\u05B1\xBB\u117Car\xF2\u1148\u0200cemt\u34B9\u34BE\u34C2\u34C5r;\uC000\u{1D4C8}tm\xEE\xF1i\xEC\u3415ar\xE6\u11BE\u0100ar\u34CE\u34D5r\u0100;f\u34D4\u17BF\u6606\u0100an\u34DA\u34EDight\u0100ep\u34E3\u34EApsilo\xEE\u1EE0h\xE9\u2EAFs\xBB\u2852\u0280bcmnp\u34FB\u355E\u1209\u358B\u358E\u0480;Edemnprs\u350E\u350F\u3511\u3515\u351E\u3523\u352C\u3531\u3536\u6282;\u6AC5ot;\u6ABD\u0100;d\u11DA\u351Aot;\u6AC3ult;\u6AC1\u0100Ee\u3528\u352A;\u6ACB;\u628Alus;\u6ABFarr;\u6979\u0180eiu\u353D\u3552\u3555t\u0180;en\u350E\u3545\u354Bq\u0100;q\u11DA\u350Feq\u0100;q\u352B\u3528m;\u6AC7\u0100bp\u355A\u355C;\u6AD5;\u6AD3c\u0300;acens\u11ED\u356C\u3572\u3579\u357B\u3326ppro\xF8\u32FAurlye\xF1\u11FE\xF1\u11F3\u0180aes\u3582\u3588\u331Bppro\xF8\u331Aq\xF1\u3317g;\u666A\u0680123;Edehlmnps\u35A9\u35AC\u35AF\u121C\u35B2\u35B4\u35C0\u35C9\u35D5\u35DA\u35DF\u35E8\u35ED\u803B\xB9\u40B9\u803B\xB2\u40B2\u803B\xB3\u40B3;\u6AC6\u0100os\u35B9\u35BCt;\u6ABEub;\u6AD8\u0100;d\u1222\u35C5ot;\u6AC4s\u0100ou\u35CF\u35D2l;\u67C9b;\u6AD7arr;\u697Bult;\u6AC2\u0100Ee\u35E4\u35E6;\u6ACC;\u628Blus;\u6AC0\u0180eiu\u35F4\u3609\u360Ct\u0180;en\u121C\u35FC\u3602q\u0100;q\u1222\u35B2eq\u0100;q\u35E7\u35E4m;\u6AC8\u0100bp\u3611\u3613;\u6AD4;\u6AD6\u0180Aan\u361C\u3620\u362Drr;\u61D9r\u0100hr\u3626\u3628\xEB\u222E\u0100;o\u0A2B\u0A29war;\u692Alig\u803B\xDF\u40DF\u0BE1\u3651\u365D\u3660\u12CE\u3673\u3679\0\u367E\u36C2\0\0\0\0\0\u36DB\u3703\0\u3709\u376C\0\0\0\u3787\u0272\u3656\0\0\u365Bget;\u6316;\u43C4r\xEB\u0E5F\u0180aey\u3666\u366B\u3670ron;\u4165dil;\u4163;\u4442lrec;\u6315r;\uC000\u{1D531}\u0200eiko\u3686\u369D\u36B5\u36BC\u01F2\u368B\0\u3691e\u01004f\u1284\u1281a\u0180;sv\u3698\u3699\u369B\u43B8ym;\u43D1\u0100cn\u36A2\u36B2k\u0100as\u36A8\u36AEppro\xF8\u12C1im\xBB\u12ACs\xF0\u129E\u0100as\u36BA\u36AE\xF0\u12C1rn\u803B\xFE\u40FE\u01EC\u031F\u36C6\u22E7es\u8180\xD7;bd\u36CF\u36D0\u36D8\u40D7\u0100;a\u190F\u36D5r;\u6A31;\u6A30\u0180eps\u36E1\u36E3\u3700\xE1\u2A4D\u0200;bcf\u0486\u36EC\u36F0\u36F4ot;\u6336ir;\u6AF1\u0100;o\u36F9\u36FC\uC000\u{1D565}rk;\u6ADA\xE1\u3362rime;\u6034\u0180aip\u370F\u3712\u3764d\xE5\u1248\u0380adempst\u3721\u374D\u3740\u3751\u3757\u375C\u375Fngle\u0280;dlqr\u3730\u3731\u3736\u3740\u3742\u65B5own\xBB\u1DBBeft\u0100;e\u2800\u373E\xF1\u092E;\u625Cight\u0100;e\u32AA\u374B\xF1\u105Aot;\u65ECinus;\u6A3Alus;\u6A39b;\u69CDime;\u6A3Bezium;\u63E2\u0180cht\u3772\u377D\u3781\u0100ry\u3777\u377B;\uC000\u{1D4C9};\u4446cy;\u445Brok;\u4167\u0100io\u378B\u378Ex\xF4\u1777head\u0100lr\u3797\u37A0eftarro\xF7\u084Fightarrow\xBB\u0F5D\u0900AHabcdfghlmoprstuw\u37D0\u37D3\u37D7\u37E4\u37F0\u37FC\u380E\u381C\u3823\u3834\u3851\u385D\u386B\u38A9\u38CC\u38D2\u38EA\u38F6r\xF2\u03EDar;\u6963\u0100cr\u37DC\u37E2ute\u803B\xFA\u40FA\xF2\u1150r\u01E3\u37EA\0\u37EDy;\u445Eve;\u416D\u0100iy\u37F5\u37FArc\u803B\xFB\u40FB;\u4443\u0180abh\u3803\u3806\u380Br\xF2\u13ADlac;\u4171a\xF2\u13C3\u0100ir\u3813\u3818sht;\u697E;\uC000\u{1D532}rave\u803B\xF9\u40F9\u0161\u3827\u3831r\u0100lr\u382C\u382E\xBB\u0957\xBB\u1083lk;\u6580\u0100ct\u3839\u384D\u026F\u383F\0\0\u384Arn\u0100;e\u3845\u3846\u631Cr\xBB\u3846op;\u630Fri;\u65F8\u0100al\u3856\u385Acr;\u416B\u80BB\xA8\u0349\u0100gp\u3862\u3866on;\u4173f;\uC000\u{1D566}\u0300adhlsu\u114B\u3878\u387D\u1372\u3891\u38A0own\xE1\u13B3arpoon\u0100lr\u3888\u388Cef\xF4\u382Digh\xF4\u382Fi\u0180;hl\u3899\u389A\u389C\u43C5\xBB\u13FAon\xBB\u389Aparrows;\u61C8\u0180cit\u38B0\u38C4\u38C8\u026F\u38B6\0\0\u38C1rn\u0100;e\u38BC\u38BD\u631Dr\xBB\u38BDop;\u630Eng;\u416Fri;\u65F9cr;\uC000\u{1D4CA}\u0180dir\u38D9\u38DD\u38E2ot;\u62F0lde;\u4169i\u0100;f\u3730\u38E8\xBB\u1813\u0100am\u38EF\u38F2r\xF2\u38A8l\u803B\xFC\u40FCangle;\u69A7\u0780ABDacdeflnoprsz\u391C\u391F\u3929\u392D\u39B5\u39B8\u39BD\u39DF\u39E4\u39E8\u39F3\u39F9\u39FD\u3A01\u3A20r\xF2\u03F7ar\u0100;v\u3926\u3927\u6AE8;\u6AE9as\xE8\u03E1\u0100nr\u3932\u3937grt;\u699C\u0380eknprst\u34E3\u3946\u394B\u3952\u395D\u3964\u3996app\xE1\u2415othin\xE7\u1E96\u0180hir\u34EB\u2EC8\u3959op\xF4\u2FB5\u0100;h\u13B7\u3962\xEF\u318D\u0100iu\u3969\u396Dgm\xE1\u33B3\u0100bp\u3972\u3984setneq\u0100;q\u397D\u3980\uC000\u228A\uFE00;\uC000\u2ACB\uFE00setneq\u0100;q\u398F\u3992\uC000\u228B\uFE00;\uC000\u2ACC\uFE00\u0100hr\u399B\u399Fet\xE1\u369Ciangle\u0100lr\u39AA\u39AFeft\xBB\u0925ight\xBB\u1051y;\u4432ash\xBB\u1036\u0180elr\u39C4\u39D2\u39D7\u0180;be\u2DEA\u39CB\u39CFar;\u62BBq;\u625Alip;\u62EE\u0100bt\u39DC\u1468a\xF2\u1469r;\uC000\u{1D533}tr\xE9\u39AEsu\u0100bp\u39EF\u39F1\xBB\u0D1C\xBB\u0D59pf;\uC000\u{1D567}ro\xF0\u0EFBtr\xE9\u39B4\u0100cu\u3A06\u3A0Br;\uC000\u{1D4CB}\u0100bp\u3A10\u3A18n\u0100Ee\u3980\u3A16\xBB\u397En\u0100Ee\u3992\u3A1E\xBB\u3990igzag;\u699A\u0380cefoprs\u3A36\u3A3B\u3A56\u3A5B\u3A54\u3A61\u3A6Airc;\u4175\u0100di\u3A40\u3A51\u0100bg\u3A45\u3A49ar;\u6A5Fe\u0100;q\u15FA\u3A4F;\u6259erp;\u6118r;\uC000\u{1D534}pf;\uC000\u{1D568}\u0100;e\u1479\u3A66at\xE8\u1479cr;\uC000\u{1D4CC}\u0AE3\u178E\u3A87\0\u3A8B\0\u3A90\u3A9B\0\0\u3A9D\u3AA8\u3AAB\u3AAF\0\0\u3AC3\u3ACE\0\u3AD8\u17DC\u17DFtr\xE9\u17D1r;\uC000\u{1D535}\u0100Aa\u3A94\u3A97r\xF2\u03C3r\xF2\u09F6;\u43BE\u0100Aa\u3AA1\u3AA4r\xF2\u03B8r\xF2\u09EBa\xF0\u2713is;\u62FB\u0180dpt\u17A4\u3AB5\u3ABE\u0100fl\u3ABA\u17A9;\uC000\u{1D569}im\xE5\u17B2\u0100Aa\u3AC7\u3ACAr\xF2\u03CEr\xF2\u0A01\u0100cq\u3AD2\u17B8r;\uC000\u{1D4CD}\u0100pt\u17D6\u3ADCr\xE9\u17D4\u0400acefiosu\u3AF0\u3AFD\u3B08\u3B0C\u3B11\u3B15\u3B1B\u3B21c\u0100uy\u3AF6\u3AFBte\u803B\xFD\u40FD;\u444F\u0100iy\u3B02\u3B06rc;\u4177;\u444Bn\u803B\xA5\u40A5r;\uC000\u{1D536}cy;\u4457pf;\uC000\u{1D56A}cr;\uC000\u{1D4CE}\u0100cm\u3B26\u3B29y;\u444El\u803B\xFF\u40FF\u0500acdefhiosw\u3B42\u3B48\u3B54\u3B58\u3B64\u3B69\u3B6D\u3B74\u3B7A\u3B80cute;\u417A\u0100ay\u3B4D\u3B52ron;\u417E;\u4437ot;\u417C\u0100et\u3B5D\u3B61tr\xE6\u155Fa;\u43B6r;\uC000\u{1D537}cy;\u4436grarr;\u61DDpf;\uC000\u{1D56B}cr;\uC000\u{1D4CF}\u0100jn\u3B85\u3B87;\u600Dj;\u600C'.split("").map((c3) => c3.charCodeAt(0))
+);
+
+// node_modules/dom-serializer/node_modules/entities/lib/esm/generated/decode-data-xml.js
+var decode_data_xml_default = new Uint16Array(
+  // prettier-ignore
+  "\u0200aglq	\x1B\u026D\0\0p;\u4026os;\u4027t;\u403Et;\u403Cuot;\u4022".split("").map((c3) => c3.charCodeAt(0))
+);
+
+// node_modules/dom-serializer/node_modules/entities/lib/esm/decode_codepoint.js
+var _a6;
+var decodeMap2 = /* @__PURE__ */ new Map([
+  [0, 65533],
+  // C1 Unicode control character reference replacements
+  [128, 8364],
+  [130, 8218],
+  [131, 402],
+  [132, 8222],
+  [133, 8230],
+  [134, 8224],
+  [135, 8225],
+  [136, 710],
+  [137, 8240],
+  [138, 352],
+  [139, 8249],
+  [140, 338],
+  [142, 381],
+  [145, 8216],
+  [146, 8217],
+  [147, 8220],
+  [148, 8221],
+  [149, 8226],
+  [150, 8211],
+  [151, 8212],
+  [152, 732],
+  [153, 8482],
+  [154, 353],
+  [155, 8250],
+  [156, 339],
+  [158, 382],
+  [159, 376]
+]);
+var fromCodePoint2 = (
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition, node/no-unsupported-features/es-builtins
+  (_a6 = String.fromCodePoint) !== null && _a6 !== void 0 ? _a6 : function(codePoint) {
+    let output = "";
+    if (codePoint > 65535) {
+      codePoint -= 65536;
+      output += String.fromCharCode(codePoint >>> 10 & 1023 | 55296);
+      codePoint = 56320 | codePoint & 1023;
+    }
+    output += String.fromCharCode(codePoint);
+    return output;
+  }
+);
+function replaceCodePoint2(codePoint) {
+  var _a8;
+  if (codePoint >= 55296 && codePoint <= 57343 || codePoint > 1114111) {
+    return 65533;
+  }
+  return (_a8 = decodeMap2.get(codePoint)) !== null && _a8 !== void 0 ? _a8 : codePoint;
+}
+
+// node_modules/dom-serializer/node_modules/entities/lib/esm/decode.js
+var CharCodes3;
+(function(CharCodes4) {
+  CharCodes4[CharCodes4["NUM"] = 35] = "NUM";
+  CharCodes4[CharCodes4["SEMI"] = 59] = "SEMI";
+  CharCodes4[CharCodes4["EQUALS"] = 61] = "EQUALS";
+  CharCodes4[CharCodes4["ZERO"] = 48] = "ZERO";
+  CharCodes4[CharCodes4["NINE"] = 57] = "NINE";
+  CharCodes4[CharCodes4["LOWER_A"] = 97] = "LOWER_A";
+  CharCodes4[CharCodes4["LOWER_F"] = 102] = "LOWER_F";
+  CharCodes4[CharCodes4["LOWER_X"] = 120] = "LOWER_X";
+  CharCodes4[CharCodes4["LOWER_Z"] = 122] = "LOWER_Z";
+  CharCodes4[CharCodes4["UPPER_A"] = 65] = "UPPER_A";
+  CharCodes4[CharCodes4["UPPER_F"] = 70] = "UPPER_F";
+  CharCodes4[CharCodes4["UPPER_Z"] = 90] = "UPPER_Z";
+})(CharCodes3 || (CharCodes3 = {}));
+var TO_LOWER_BIT2 = 32;
+var BinTrieFlags2;
+(function(BinTrieFlags3) {
+  BinTrieFlags3[BinTrieFlags3["VALUE_LENGTH"] = 49152] = "VALUE_LENGTH";
+  BinTrieFlags3[BinTrieFlags3["BRANCH_LENGTH"] = 16256] = "BRANCH_LENGTH";
+  BinTrieFlags3[BinTrieFlags3["JUMP_TABLE"] = 127] = "JUMP_TABLE";
+})(BinTrieFlags2 || (BinTrieFlags2 = {}));
+function isNumber2(code) {
+  return code >= CharCodes3.ZERO && code <= CharCodes3.NINE;
+}
+function isHexadecimalCharacter2(code) {
+  return code >= CharCodes3.UPPER_A && code <= CharCodes3.UPPER_F || code >= CharCodes3.LOWER_A && code <= CharCodes3.LOWER_F;
+}
+function isAsciiAlphaNumeric2(code) {
+  return code >= CharCodes3.UPPER_A && code <= CharCodes3.UPPER_Z || code >= CharCodes3.LOWER_A && code <= CharCodes3.LOWER_Z || isNumber2(code);
+}
+function isEntityInAttributeInvalidEnd2(code) {
+  return code === CharCodes3.EQUALS || isAsciiAlphaNumeric2(code);
+}
+var EntityDecoderState2;
+(function(EntityDecoderState3) {
+  EntityDecoderState3[EntityDecoderState3["EntityStart"] = 0] = "EntityStart";
+  EntityDecoderState3[EntityDecoderState3["NumericStart"] = 1] = "NumericStart";
+  EntityDecoderState3[EntityDecoderState3["NumericDecimal"] = 2] = "NumericDecimal";
+  EntityDecoderState3[EntityDecoderState3["NumericHex"] = 3] = "NumericHex";
+  EntityDecoderState3[EntityDecoderState3["NamedEntity"] = 4] = "NamedEntity";
+})(EntityDecoderState2 || (EntityDecoderState2 = {}));
+var DecodingMode2;
+(function(DecodingMode3) {
+  DecodingMode3[DecodingMode3["Legacy"] = 0] = "Legacy";
+  DecodingMode3[DecodingMode3["Strict"] = 1] = "Strict";
+  DecodingMode3[DecodingMode3["Attribute"] = 2] = "Attribute";
+})(DecodingMode2 || (DecodingMode2 = {}));
+var EntityDecoder2 = class {
+  constructor(decodeTree, emitCodePoint, errors) {
+    this.decodeTree = decodeTree;
+    this.emitCodePoint = emitCodePoint;
+    this.errors = errors;
+    this.state = EntityDecoderState2.EntityStart;
+    this.consumed = 1;
+    this.result = 0;
+    this.treeIndex = 0;
+    this.excess = 1;
+    this.decodeMode = DecodingMode2.Strict;
+  }
+  /** Resets the instance to make it reusable. */
+  startEntity(decodeMode) {
+    this.decodeMode = decodeMode;
+    this.state = EntityDecoderState2.EntityStart;
+    this.result = 0;
+    this.treeIndex = 0;
+    this.excess = 1;
+    this.consumed = 1;
+  }
+  /**
+   * Write an entity to the decoder. This can be called multiple times with partial entities.
+   * If the entity is incomplete, the decoder will return -1.
+   *
+   * Mirrors the implementation of `getDecoder`, but with the ability to stop decoding if the
+   * entity is incomplete, and resume when the next string is written.
+   *
+   * @param string The string containing the entity (or a continuation of the entity).
+   * @param offset The offset at which the entity begins. Should be 0 if this is not the first call.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  write(str, offset) {
+    switch (this.state) {
+      case EntityDecoderState2.EntityStart: {
+        if (str.charCodeAt(offset) === CharCodes3.NUM) {
+          this.state = EntityDecoderState2.NumericStart;
+          this.consumed += 1;
+          return this.stateNumericStart(str, offset + 1);
+        }
+        this.state = EntityDecoderState2.NamedEntity;
+        return this.stateNamedEntity(str, offset);
+      }
+      case EntityDecoderState2.NumericStart: {
+        return this.stateNumericStart(str, offset);
+      }
+      case EntityDecoderState2.NumericDecimal: {
+        return this.stateNumericDecimal(str, offset);
+      }
+      case EntityDecoderState2.NumericHex: {
+        return this.stateNumericHex(str, offset);
+      }
+      case EntityDecoderState2.NamedEntity: {
+        return this.stateNamedEntity(str, offset);
+      }
+    }
+  }
+  /**
+   * Switches between the numeric decimal and hexadecimal states.
+   *
+   * Equivalent to the `Numeric character reference state` in the HTML spec.
+   *
+   * @param str The string containing the entity (or a continuation of the entity).
+   * @param offset The current offset.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  stateNumericStart(str, offset) {
+    if (offset >= str.length) {
+      return -1;
+    }
+    if ((str.charCodeAt(offset) | TO_LOWER_BIT2) === CharCodes3.LOWER_X) {
+      this.state = EntityDecoderState2.NumericHex;
+      this.consumed += 1;
+      return this.stateNumericHex(str, offset + 1);
+    }
+    this.state = EntityDecoderState2.NumericDecimal;
+    return this.stateNumericDecimal(str, offset);
+  }
+  addToNumericResult(str, start2, end, base) {
+    if (start2 !== end) {
+      const digitCount = end - start2;
+      this.result = this.result * Math.pow(base, digitCount) + parseInt(str.substr(start2, digitCount), base);
+      this.consumed += digitCount;
+    }
+  }
+  /**
+   * Parses a hexadecimal numeric entity.
+   *
+   * Equivalent to the `Hexademical character reference state` in the HTML spec.
+   *
+   * @param str The string containing the entity (or a continuation of the entity).
+   * @param offset The current offset.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  stateNumericHex(str, offset) {
+    const startIdx = offset;
+    while (offset < str.length) {
+      const char = str.charCodeAt(offset);
+      if (isNumber2(char) || isHexadecimalCharacter2(char)) {
+        offset += 1;
+      } else {
+        this.addToNumericResult(str, startIdx, offset, 16);
+        return this.emitNumericEntity(char, 3);
+      }
+    }
+    this.addToNumericResult(str, startIdx, offset, 16);
+    return -1;
+  }
+  /**
+   * Parses a decimal numeric entity.
+   *
+   * Equivalent to the `Decimal character reference state` in the HTML spec.
+   *
+   * @param str The string containing the entity (or a continuation of the entity).
+   * @param offset The current offset.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  stateNumericDecimal(str, offset) {
+    const startIdx = offset;
+    while (offset < str.length) {
+      const char = str.charCodeAt(offset);
+      if (isNumber2(char)) {
+        offset += 1;
+      } else {
+        this.addToNumericResult(str, startIdx, offset, 10);
+        return this.emitNumericEntity(char, 2);
+      }
+    }
+    this.addToNumericResult(str, startIdx, offset, 10);
+    return -1;
+  }
+  /**
+   * Validate and emit a numeric entity.
+   *
+   * Implements the logic from the `Hexademical character reference start
+   * state` and `Numeric character reference end state` in the HTML spec.
+   *
+   * @param lastCp The last code point of the entity. Used to see if the
+   *               entity was terminated with a semicolon.
+   * @param expectedLength The minimum number of characters that should be
+   *                       consumed. Used to validate that at least one digit
+   *                       was consumed.
+   * @returns The number of characters that were consumed.
+   */
+  emitNumericEntity(lastCp, expectedLength) {
+    var _a8;
+    if (this.consumed <= expectedLength) {
+      (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.absenceOfDigitsInNumericCharacterReference(this.consumed);
+      return 0;
+    }
+    if (lastCp === CharCodes3.SEMI) {
+      this.consumed += 1;
+    } else if (this.decodeMode === DecodingMode2.Strict) {
+      return 0;
+    }
+    this.emitCodePoint(replaceCodePoint2(this.result), this.consumed);
+    if (this.errors) {
+      if (lastCp !== CharCodes3.SEMI) {
+        this.errors.missingSemicolonAfterCharacterReference();
+      }
+      this.errors.validateNumericCharacterReference(this.result);
+    }
+    return this.consumed;
+  }
+  /**
+   * Parses a named entity.
+   *
+   * Equivalent to the `Named character reference state` in the HTML spec.
+   *
+   * @param str The string containing the entity (or a continuation of the entity).
+   * @param offset The current offset.
+   * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+   */
+  stateNamedEntity(str, offset) {
+    const { decodeTree } = this;
+    let current2 = decodeTree[this.treeIndex];
+    let valueLength = (current2 & BinTrieFlags2.VALUE_LENGTH) >> 14;
+    for (; offset < str.length; offset++, this.excess++) {
+      const char = str.charCodeAt(offset);
+      this.treeIndex = determineBranch2(decodeTree, current2, this.treeIndex + Math.max(1, valueLength), char);
+      if (this.treeIndex < 0) {
+        return this.result === 0 || // If we are parsing an attribute
+        this.decodeMode === DecodingMode2.Attribute && // We shouldn't have consumed any characters after the entity,
+        (valueLength === 0 || // And there should be no invalid characters.
+        isEntityInAttributeInvalidEnd2(char)) ? 0 : this.emitNotTerminatedNamedEntity();
+      }
+      current2 = decodeTree[this.treeIndex];
+      valueLength = (current2 & BinTrieFlags2.VALUE_LENGTH) >> 14;
+      if (valueLength !== 0) {
+        if (char === CharCodes3.SEMI) {
+          return this.emitNamedEntityData(this.treeIndex, valueLength, this.consumed + this.excess);
+        }
+        if (this.decodeMode !== DecodingMode2.Strict) {
+          this.result = this.treeIndex;
+          this.consumed += this.excess;
+          this.excess = 0;
+        }
+      }
+    }
+    return -1;
+  }
+  /**
+   * Emit a named entity that was not terminated with a semicolon.
+   *
+   * @returns The number of characters consumed.
+   */
+  emitNotTerminatedNamedEntity() {
+    var _a8;
+    const { result, decodeTree } = this;
+    const valueLength = (decodeTree[result] & BinTrieFlags2.VALUE_LENGTH) >> 14;
+    this.emitNamedEntityData(result, valueLength, this.consumed);
+    (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.missingSemicolonAfterCharacterReference();
+    return this.consumed;
+  }
+  /**
+   * Emit a named entity.
+   *
+   * @param result The index of the entity in the decode tree.
+   * @param valueLength The number of bytes in the entity.
+   * @param consumed The number of characters consumed.
+   *
+   * @returns The number of characters consumed.
+   */
+  emitNamedEntityData(result, valueLength, consumed) {
+    const { decodeTree } = this;
+    this.emitCodePoint(valueLength === 1 ? decodeTree[result] & ~BinTrieFlags2.VALUE_LENGTH : decodeTree[result + 1], consumed);
+    if (valueLength === 3) {
+      this.emitCodePoint(decodeTree[result + 2], consumed);
+    }
+    return consumed;
+  }
+  /**
+   * Signal to the parser that the end of the input was reached.
+   *
+   * Remaining data will be emitted and relevant errors will be produced.
+   *
+   * @returns The number of characters consumed.
+   */
+  end() {
+    var _a8;
+    switch (this.state) {
+      case EntityDecoderState2.NamedEntity: {
+        return this.result !== 0 && (this.decodeMode !== DecodingMode2.Attribute || this.result === this.treeIndex) ? this.emitNotTerminatedNamedEntity() : 0;
+      }
+      // Otherwise, emit a numeric entity if we have one.
+      case EntityDecoderState2.NumericDecimal: {
+        return this.emitNumericEntity(0, 2);
+      }
+      case EntityDecoderState2.NumericHex: {
+        return this.emitNumericEntity(0, 3);
+      }
+      case EntityDecoderState2.NumericStart: {
+        (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.absenceOfDigitsInNumericCharacterReference(this.consumed);
+        return 0;
+      }
+      case EntityDecoderState2.EntityStart: {
+        return 0;
+      }
+    }
+  }
+};
+function getDecoder(decodeTree) {
+  let ret = "";
+  const decoder = new EntityDecoder2(decodeTree, (str) => ret += fromCodePoint2(str));
+  return function decodeWithTrie(str, decodeMode) {
+    let lastIndex = 0;
+    let offset = 0;
+    while ((offset = str.indexOf("&", offset)) >= 0) {
+      ret += str.slice(lastIndex, offset);
+      decoder.startEntity(decodeMode);
+      const len = decoder.write(
+        str,
+        // Skip the "&"
+        offset + 1
+      );
+      if (len < 0) {
+        lastIndex = offset + decoder.end();
+        break;
+      }
+      lastIndex = offset + len;
+      offset = len === 0 ? lastIndex + 1 : lastIndex;
+    }
+    const result = ret + str.slice(lastIndex);
+    ret = "";
+    return result;
+  };
+}
+function determineBranch2(decodeTree, current2, nodeIdx, char) {
+  const branchCount = (current2 & BinTrieFlags2.BRANCH_LENGTH) >> 7;
+  const jumpOffset = current2 & BinTrieFlags2.JUMP_TABLE;
+  if (branchCount === 0) {
+    return jumpOffset !== 0 && char === jumpOffset ? nodeIdx : -1;
+  }
+  if (jumpOffset) {
+    const value = char - jumpOffset;
+    return value < 0 || value >= branchCount ? -1 : decodeTree[nodeIdx + value] - 1;
+  }
+  let lo2 = nodeIdx;
+  let hi2 = lo2 + branchCount - 1;
+  while (lo2 <= hi2) {
+    const mid = lo2 + hi2 >>> 1;
+    const midVal = decodeTree[mid];
+    if (midVal < char) {
+      lo2 = mid + 1;
+    } else if (midVal > char) {
+      hi2 = mid - 1;
+    } else {
+      return decodeTree[mid + branchCount];
+    }
+  }
+  return -1;
+}
+var htmlDecoder = getDecoder(decode_data_html_default);
+var xmlDecoder = getDecoder(decode_data_xml_default);
+
+// node_modules/dom-serializer/node_modules/entities/lib/esm/generated/encode-html.js
+function restoreDiff(arr) {
+  for (let i3 = 1; i3 < arr.length; i3++) {
+    arr[i3][0] += arr[i3 - 1][0] + 1;
+  }
+  return arr;
+}
+var encode_html_default = new Map(/* @__PURE__ */ restoreDiff([[9, "&Tab;"], [0, "&NewLine;"], [22, "&excl;"], [0, "&quot;"], [0, "&num;"], [0, "&dollar;"], [0, "&percnt;"], [0, "&amp;"], [0, "&apos;"], [0, "&lpar;"], [0, "&rpar;"], [0, "&ast;"], [0, "&plus;"], [0, "&comma;"], [1, "&period;"], [0, "&sol;"], [10, "&colon;"], [0, "&semi;"], [0, { v: "&lt;", n: 8402, o: "&nvlt;" }], [0, { v: "&equals;", n: 8421, o: "&bne;" }], [0, { v: "&gt;", n: 8402, o: "&nvgt;" }], [0, "&quest;"], [0, "&commat;"], [26, "&lbrack;"], [0, "&bsol;"], [0, "&rbrack;"], [0, "&Hat;"], [0, "&lowbar;"], [0, "&DiacriticalGrave;"], [5, { n: 106, o: "&fjlig;" }], [20, "&lbrace;"], [0, "&verbar;"], [0, "&rbrace;"], [34, "&nbsp;"], [0, "&iexcl;"], [0, "&cent;"], [0, "&pound;"], [0, "&curren;"], [0, "&yen;"], [0, "&brvbar;"], [0, "&sect;"], [0, "&die;"], [0, "&copy;"], [0, "&ordf;"], [0, "&laquo;"], [0, "&not;"], [0, "&shy;"], [0, "&circledR;"], [0, "&macr;"], [0, "&deg;"], [0, "&PlusMinus;"], [0, "&sup2;"], [0, "&sup3;"], [0, "&acute;"], [0, "&micro;"], [0, "&para;"], [0, "&centerdot;"], [0, "&cedil;"], [0, "&sup1;"], [0, "&ordm;"], [0, "&raquo;"], [0, "&frac14;"], [0, "&frac12;"], [0, "&frac34;"], [0, "&iquest;"], [0, "&Agrave;"], [0, "&Aacute;"], [0, "&Acirc;"], [0, "&Atilde;"], [0, "&Auml;"], [0, "&angst;"], [0, "&AElig;"], [0, "&Ccedil;"], [0, "&Egrave;"], [0, "&Eacute;"], [0, "&Ecirc;"], [0, "&Euml;"], [0, "&Igrave;"], [0, "&Iacute;"], [0, "&Icirc;"], [0, "&Iuml;"], [0, "&ETH;"], [0, "&Ntilde;"], [0, "&Ograve;"], [0, "&Oacute;"], [0, "&Ocirc;"], [0, "&Otilde;"], [0, "&Ouml;"], [0, "&times;"], [0, "&Oslash;"], [0, "&Ugrave;"], [0, "&Uacute;"], [0, "&Ucirc;"], [0, "&Uuml;"], [0, "&Yacute;"], [0, "&THORN;"], [0, "&szlig;"], [0, "&agrave;"], [0, "&aacute;"], [0, "&acirc;"], [0, "&atilde;"], [0, "&auml;"], [0, "&aring;"], [0, "&aelig;"], [0, "&ccedil;"], [0, "&egrave;"], [0, "&eacute;"], [0, "&ecirc;"], [0, "&euml;"], [0, "&igrave;"], [0, "&iacute;"], [0, "&icirc;"], [0, "&iuml;"], [0, "&eth;"], [0, "&ntilde;"], [0, "&ograve;"], [0, "&oacute;"], [0, "&ocirc;"], [0, "&otilde;"], [0, "&ouml;"], [0, "&div;"], [0, "&oslash;"], [0, "&ugrave;"], [0, "&uacute;"], [0, "&ucirc;"], [0, "&uuml;"], [0, "&yacute;"], [0, "&thorn;"], [0, "&yuml;"], [0, "&Amacr;"], [0, "&amacr;"], [0, "&Abreve;"], [0, "&abreve;"], [0, "&Aogon;"], [0, "&aogon;"], [0, "&Cacute;"], [0, "&cacute;"], [0, "&Ccirc;"], [0, "&ccirc;"], [0, "&Cdot;"], [0, "&cdot;"], [0, "&Ccaron;"], [0, "&ccaron;"], [0, "&Dcaron;"], [0, "&dcaron;"], [0, "&Dstrok;"], [0, "&dstrok;"], [0, "&Emacr;"], [0, "&emacr;"], [2, "&Edot;"], [0, "&edot;"], [0, "&Eogon;"], [0, "&eogon;"], [0, "&Ecaron;"], [0, "&ecaron;"], [0, "&Gcirc;"], [0, "&gcirc;"], [0, "&Gbreve;"], [0, "&gbreve;"], [0, "&Gdot;"], [0, "&gdot;"], [0, "&Gcedil;"], [1, "&Hcirc;"], [0, "&hcirc;"], [0, "&Hstrok;"], [0, "&hstrok;"], [0, "&Itilde;"], [0, "&itilde;"], [0, "&Imacr;"], [0, "&imacr;"], [2, "&Iogon;"], [0, "&iogon;"], [0, "&Idot;"], [0, "&imath;"], [0, "&IJlig;"], [0, "&ijlig;"], [0, "&Jcirc;"], [0, "&jcirc;"], [0, "&Kcedil;"], [0, "&kcedil;"], [0, "&kgreen;"], [0, "&Lacute;"], [0, "&lacute;"], [0, "&Lcedil;"], [0, "&lcedil;"], [0, "&Lcaron;"], [0, "&lcaron;"], [0, "&Lmidot;"], [0, "&lmidot;"], [0, "&Lstrok;"], [0, "&lstrok;"], [0, "&Nacute;"], [0, "&nacute;"], [0, "&Ncedil;"], [0, "&ncedil;"], [0, "&Ncaron;"], [0, "&ncaron;"], [0, "&napos;"], [0, "&ENG;"], [0, "&eng;"], [0, "&Omacr;"], [0, "&omacr;"], [2, "&Odblac;"], [0, "&odblac;"], [0, "&OElig;"], [0, "&oelig;"], [0, "&Racute;"], [0, "&racute;"], [0, "&Rcedil;"], [0, "&rcedil;"], [0, "&Rcaron;"], [0, "&rcaron;"], [0, "&Sacute;"], [0, "&sacute;"], [0, "&Scirc;"], [0, "&scirc;"], [0, "&Scedil;"], [0, "&scedil;"], [0, "&Scaron;"], [0, "&scaron;"], [0, "&Tcedil;"], [0, "&tcedil;"], [0, "&Tcaron;"], [0, "&tcaron;"], [0, "&Tstrok;"], [0, "&tstrok;"], [0, "&Utilde;"], [0, "&utilde;"], [0, "&Umacr;"], [0, "&umacr;"], [0, "&Ubreve;"], [0, "&ubreve;"], [0, "&Uring;"], [0, "&uring;"], [0, "&Udblac;"], [0, "&udblac;"], [0, "&Uogon;"], [0, "&uogon;"], [0, "&Wcirc;"], [0, "&wcirc;"], [0, "&Ycirc;"], [0, "&ycirc;"], [0, "&Yuml;"], [0, "&Zacute;"], [0, "&zacute;"], [0, "&Zdot;"], [0, "&zdot;"], [0, "&Zcaron;"], [0, "&zcaron;"], [19, "&fnof;"], [34, "&imped;"], [63, "&gacute;"], [65, "&jmath;"], [142, "&circ;"], [0, "&caron;"], [16, "&breve;"], [0, "&DiacriticalDot;"], [0, "&ring;"], [0, "&ogon;"], [0, "&DiacriticalTilde;"], [0, "&dblac;"], [51, "&DownBreve;"], [127, "&Alpha;"], [0, "&Beta;"], [0, "&Gamma;"], [0, "&Delta;"], [0, "&Epsilon;"], [0, "&Zeta;"], [0, "&Eta;"], [0, "&Theta;"], [0, "&Iota;"], [0, "&Kappa;"], [0, "&Lambda;"], [0, "&Mu;"], [0, "&Nu;"], [0, "&Xi;"], [0, "&Omicron;"], [0, "&Pi;"], [0, "&Rho;"], [1, "&Sigma;"], [0, "&Tau;"], [0, "&Upsilon;"], [0, "&Phi;"], [0, "&Chi;"], [0, "&Psi;"], [0, "&ohm;"], [7, "&alpha;"], [0, "&beta;"], [0, "&gamma;"], [0, "&delta;"], [0, "&epsi;"], [0, "&zeta;"], [0, "&eta;"], [0, "&theta;"], [0, "&iota;"], [0, "&kappa;"], [0, "&lambda;"], [0, "&mu;"], [0, "&nu;"], [0, "&xi;"], [0, "&omicron;"], [0, "&pi;"], [0, "&rho;"], [0, "&sigmaf;"], [0, "&sigma;"], [0, "&tau;"], [0, "&upsi;"], [0, "&phi;"], [0, "&chi;"], [0, "&psi;"], [0, "&omega;"], [7, "&thetasym;"], [0, "&Upsi;"], [2, "&phiv;"], [0, "&piv;"], [5, "&Gammad;"], [0, "&digamma;"], [18, "&kappav;"], [0, "&rhov;"], [3, "&epsiv;"], [0, "&backepsilon;"], [10, "&IOcy;"], [0, "&DJcy;"], [0, "&GJcy;"], [0, "&Jukcy;"], [0, "&DScy;"], [0, "&Iukcy;"], [0, "&YIcy;"], [0, "&Jsercy;"], [0, "&LJcy;"], [0, "&NJcy;"], [0, "&TSHcy;"], [0, "&KJcy;"], [1, "&Ubrcy;"], [0, "&DZcy;"], [0, "&Acy;"], [0, "&Bcy;"], [0, "&Vcy;"], [0, "&Gcy;"], [0, "&Dcy;"], [0, "&IEcy;"], [0, "&ZHcy;"], [0, "&Zcy;"], [0, "&Icy;"], [0, "&Jcy;"], [0, "&Kcy;"], [0, "&Lcy;"], [0, "&Mcy;"], [0, "&Ncy;"], [0, "&Ocy;"], [0, "&Pcy;"], [0, "&Rcy;"], [0, "&Scy;"], [0, "&Tcy;"], [0, "&Ucy;"], [0, "&Fcy;"], [0, "&KHcy;"], [0, "&TScy;"], [0, "&CHcy;"], [0, "&SHcy;"], [0, "&SHCHcy;"], [0, "&HARDcy;"], [0, "&Ycy;"], [0, "&SOFTcy;"], [0, "&Ecy;"], [0, "&YUcy;"], [0, "&YAcy;"], [0, "&acy;"], [0, "&bcy;"], [0, "&vcy;"], [0, "&gcy;"], [0, "&dcy;"], [0, "&iecy;"], [0, "&zhcy;"], [0, "&zcy;"], [0, "&icy;"], [0, "&jcy;"], [0, "&kcy;"], [0, "&lcy;"], [0, "&mcy;"], [0, "&ncy;"], [0, "&ocy;"], [0, "&pcy;"], [0, "&rcy;"], [0, "&scy;"], [0, "&tcy;"], [0, "&ucy;"], [0, "&fcy;"], [0, "&khcy;"], [0, "&tscy;"], [0, "&chcy;"], [0, "&shcy;"], [0, "&shchcy;"], [0, "&hardcy;"], [0, "&ycy;"], [0, "&softcy;"], [0, "&ecy;"], [0, "&yucy;"], [0, "&yacy;"], [1, "&iocy;"], [0, "&djcy;"], [0, "&gjcy;"], [0, "&jukcy;"], [0, "&dscy;"], [0, "&iukcy;"], [0, "&yicy;"], [0, "&jsercy;"], [0, "&ljcy;"], [0, "&njcy;"], [0, "&tshcy;"], [0, "&kjcy;"], [1, "&ubrcy;"], [0, "&dzcy;"], [7074, "&ensp;"], [0, "&emsp;"], [0, "&emsp13;"], [0, "&emsp14;"], [1, "&numsp;"], [0, "&puncsp;"], [0, "&ThinSpace;"], [0, "&hairsp;"], [0, "&NegativeMediumSpace;"], [0, "&zwnj;"], [0, "&zwj;"], [0, "&lrm;"], [0, "&rlm;"], [0, "&dash;"], [2, "&ndash;"], [0, "&mdash;"], [0, "&horbar;"], [0, "&Verbar;"], [1, "&lsquo;"], [0, "&CloseCurlyQuote;"], [0, "&lsquor;"], [1, "&ldquo;"], [0, "&CloseCurlyDoubleQuote;"], [0, "&bdquo;"], [1, "&dagger;"], [0, "&Dagger;"], [0, "&bull;"], [2, "&nldr;"], [0, "&hellip;"], [9, "&permil;"], [0, "&pertenk;"], [0, "&prime;"], [0, "&Prime;"], [0, "&tprime;"], [0, "&backprime;"], [3, "&lsaquo;"], [0, "&rsaquo;"], [3, "&oline;"], [2, "&caret;"], [1, "&hybull;"], [0, "&frasl;"], [10, "&bsemi;"], [7, "&qprime;"], [7, { v: "&MediumSpace;", n: 8202, o: "&ThickSpace;" }], [0, "&NoBreak;"], [0, "&af;"], [0, "&InvisibleTimes;"], [0, "&ic;"], [72, "&euro;"], [46, "&tdot;"], [0, "&DotDot;"], [37, "&complexes;"], [2, "&incare;"], [4, "&gscr;"], [0, "&hamilt;"], [0, "&Hfr;"], [0, "&Hopf;"], [0, "&planckh;"], [0, "&hbar;"], [0, "&imagline;"], [0, "&Ifr;"], [0, "&lagran;"], [0, "&ell;"], [1, "&naturals;"], [0, "&numero;"], [0, "&copysr;"], [0, "&weierp;"], [0, "&Popf;"], [0, "&Qopf;"], [0, "&realine;"], [0, "&real;"], [0, "&reals;"], [0, "&rx;"], [3, "&trade;"], [1, "&integers;"], [2, "&mho;"], [0, "&zeetrf;"], [0, "&iiota;"], [2, "&bernou;"], [0, "&Cayleys;"], [1, "&escr;"], [0, "&Escr;"], [0, "&Fouriertrf;"], [1, "&Mellintrf;"], [0, "&order;"], [0, "&alefsym;"], [0, "&beth;"], [0, "&gimel;"], [0, "&daleth;"], [12, "&CapitalDifferentialD;"], [0, "&dd;"], [0, "&ee;"], [0, "&ii;"], [10, "&frac13;"], [0, "&frac23;"], [0, "&frac15;"], [0, "&frac25;"], [0, "&frac35;"], [0, "&frac45;"], [0, "&frac16;"], [0, "&frac56;"], [0, "&frac18;"], [0, "&frac38;"], [0, "&frac58;"], [0, "&frac78;"], [49, "&larr;"], [0, "&ShortUpArrow;"], [0, "&rarr;"], [0, "&darr;"], [0, "&harr;"], [0, "&updownarrow;"], [0, "&nwarr;"], [0, "&nearr;"], [0, "&LowerRightArrow;"], [0, "&LowerLeftArrow;"], [0, "&nlarr;"], [0, "&nrarr;"], [1, { v: "&rarrw;", n: 824, o: "&nrarrw;" }], [0, "&Larr;"], [0, "&Uarr;"], [0, "&Rarr;"], [0, "&Darr;"], [0, "&larrtl;"], [0, "&rarrtl;"], [0, "&LeftTeeArrow;"], [0, "&mapstoup;"], [0, "&map;"], [0, "&DownTeeArrow;"], [1, "&hookleftarrow;"], [0, "&hookrightarrow;"], [0, "&larrlp;"], [0, "&looparrowright;"], [0, "&harrw;"], [0, "&nharr;"], [1, "&lsh;"], [0, "&rsh;"], [0, "&ldsh;"], [0, "&rdsh;"], [1, "&crarr;"], [0, "&cularr;"], [0, "&curarr;"], [2, "&circlearrowleft;"], [0, "&circlearrowright;"], [0, "&leftharpoonup;"], [0, "&DownLeftVector;"], [0, "&RightUpVector;"], [0, "&LeftUpVector;"], [0, "&rharu;"], [0, "&DownRightVector;"], [0, "&dharr;"], [0, "&dharl;"], [0, "&RightArrowLeftArrow;"], [0, "&udarr;"], [0, "&LeftArrowRightArrow;"], [0, "&leftleftarrows;"], [0, "&upuparrows;"], [0, "&rightrightarrows;"], [0, "&ddarr;"], [0, "&leftrightharpoons;"], [0, "&Equilibrium;"], [0, "&nlArr;"], [0, "&nhArr;"], [0, "&nrArr;"], [0, "&DoubleLeftArrow;"], [0, "&DoubleUpArrow;"], [0, "&DoubleRightArrow;"], [0, "&dArr;"], [0, "&DoubleLeftRightArrow;"], [0, "&DoubleUpDownArrow;"], [0, "&nwArr;"], [0, "&neArr;"], [0, "&seArr;"], [0, "&swArr;"], [0, "&lAarr;"], [0, "&rAarr;"], [1, "&zigrarr;"], [6, "&larrb;"], [0, "&rarrb;"], [15, "&DownArrowUpArrow;"], [7, "&loarr;"], [0, "&roarr;"], [0, "&hoarr;"], [0, "&forall;"], [0, "&comp;"], [0, { v: "&part;", n: 824, o: "&npart;" }], [0, "&exist;"], [0, "&nexist;"], [0, "&empty;"], [1, "&Del;"], [0, "&Element;"], [0, "&NotElement;"], [1, "&ni;"], [0, "&notni;"], [2, "&prod;"], [0, "&coprod;"], [0, "&sum;"], [0, "&minus;"], [0, "&MinusPlus;"], [0, "&dotplus;"], [1, "&Backslash;"], [0, "&lowast;"], [0, "&compfn;"], [1, "&radic;"], [2, "&prop;"], [0, "&infin;"], [0, "&angrt;"], [0, { v: "&ang;", n: 8402, o: "&nang;" }], [0, "&angmsd;"], [0, "&angsph;"], [0, "&mid;"], [0, "&nmid;"], [0, "&DoubleVerticalBar;"], [0, "&NotDoubleVerticalBar;"], [0, "&and;"], [0, "&or;"], [0, { v: "&cap;", n: 65024, o: "&caps;" }], [0, { v: "&cup;", n: 65024, o: "&cups;" }], [0, "&int;"], [0, "&Int;"], [0, "&iiint;"], [0, "&conint;"], [0, "&Conint;"], [0, "&Cconint;"], [0, "&cwint;"], [0, "&ClockwiseContourIntegral;"], [0, "&awconint;"], [0, "&there4;"], [0, "&becaus;"], [0, "&ratio;"], [0, "&Colon;"], [0, "&dotminus;"], [1, "&mDDot;"], [0, "&homtht;"], [0, { v: "&sim;", n: 8402, o: "&nvsim;" }], [0, { v: "&backsim;", n: 817, o: "&race;" }], [0, { v: "&ac;", n: 819, o: "&acE;" }], [0, "&acd;"], [0, "&VerticalTilde;"], [0, "&NotTilde;"], [0, { v: "&eqsim;", n: 824, o: "&nesim;" }], [0, "&sime;"], [0, "&NotTildeEqual;"], [0, "&cong;"], [0, "&simne;"], [0, "&ncong;"], [0, "&ap;"], [0, "&nap;"], [0, "&ape;"], [0, { v: "&apid;", n: 824, o: "&napid;" }], [0, "&backcong;"], [0, { v: "&asympeq;", n: 8402, o: "&nvap;" }], [0, { v: "&bump;", n: 824, o: "&nbump;" }], [0, { v: "&bumpe;", n: 824, o: "&nbumpe;" }], [0, { v: "&doteq;", n: 824, o: "&nedot;" }], [0, "&doteqdot;"], [0, "&efDot;"], [0, "&erDot;"], [0, "&Assign;"], [0, "&ecolon;"], [0, "&ecir;"], [0, "&circeq;"], [1, "&wedgeq;"], [0, "&veeeq;"], [1, "&triangleq;"], [2, "&equest;"], [0, "&ne;"], [0, { v: "&Congruent;", n: 8421, o: "&bnequiv;" }], [0, "&nequiv;"], [1, { v: "&le;", n: 8402, o: "&nvle;" }], [0, { v: "&ge;", n: 8402, o: "&nvge;" }], [0, { v: "&lE;", n: 824, o: "&nlE;" }], [0, { v: "&gE;", n: 824, o: "&ngE;" }], [0, { v: "&lnE;", n: 65024, o: "&lvertneqq;" }], [0, { v: "&gnE;", n: 65024, o: "&gvertneqq;" }], [0, { v: "&ll;", n: new Map(/* @__PURE__ */ restoreDiff([[824, "&nLtv;"], [7577, "&nLt;"]])) }], [0, { v: "&gg;", n: new Map(/* @__PURE__ */ restoreDiff([[824, "&nGtv;"], [7577, "&nGt;"]])) }], [0, "&between;"], [0, "&NotCupCap;"], [0, "&nless;"], [0, "&ngt;"], [0, "&nle;"], [0, "&nge;"], [0, "&lesssim;"], [0, "&GreaterTilde;"], [0, "&nlsim;"], [0, "&ngsim;"], [0, "&LessGreater;"], [0, "&gl;"], [0, "&NotLessGreater;"], [0, "&NotGreaterLess;"], [0, "&pr;"], [0, "&sc;"], [0, "&prcue;"], [0, "&sccue;"], [0, "&PrecedesTilde;"], [0, { v: "&scsim;", n: 824, o: "&NotSucceedsTilde;" }], [0, "&NotPrecedes;"], [0, "&NotSucceeds;"], [0, { v: "&sub;", n: 8402, o: "&NotSubset;" }], [0, { v: "&sup;", n: 8402, o: "&NotSuperset;" }], [0, "&nsub;"], [0, "&nsup;"], [0, "&sube;"], [0, "&supe;"], [0, "&NotSubsetEqual;"], [0, "&NotSupersetEqual;"], [0, { v: "&subne;", n: 65024, o: "&varsubsetneq;" }], [0, { v: "&supne;", n: 65024, o: "&varsupsetneq;" }], [1, "&cupdot;"], [0, "&UnionPlus;"], [0, { v: "&sqsub;", n: 824, o: "&NotSquareSubset;" }], [0, { v: "&sqsup;", n: 824, o: "&NotSquareSuperset;" }], [0, "&sqsube;"], [0, "&sqsupe;"], [0, { v: "&sqcap;", n: 65024, o: "&sqcaps;" }], [0, { v: "&sqcup;", n: 65024, o: "&sqcups;" }], [0, "&CirclePlus;"], [0, "&CircleMinus;"], [0, "&CircleTimes;"], [0, "&osol;"], [0, "&CircleDot;"], [0, "&circledcirc;"], [0, "&circledast;"], [1, "&circleddash;"], [0, "&boxplus;"], [0, "&boxminus;"], [0, "&boxtimes;"], [0, "&dotsquare;"], [0, "&RightTee;"], [0, "&dashv;"], [0, "&DownTee;"], [0, "&bot;"], [1, "&models;"], [0, "&DoubleRightTee;"], [0, "&Vdash;"], [0, "&Vvdash;"], [0, "&VDash;"], [0, "&nvdash;"], [0, "&nvDash;"], [0, "&nVdash;"], [0, "&nVDash;"], [0, "&prurel;"], [1, "&LeftTriangle;"], [0, "&RightTriangle;"], [0, { v: "&LeftTriangleEqual;", n: 8402, o: "&nvltrie;" }], [0, { v: "&RightTriangleEqual;", n: 8402, o: "&nvrtrie;" }], [0, "&origof;"], [0, "&imof;"], [0, "&multimap;"], [0, "&hercon;"], [0, "&intcal;"], [0, "&veebar;"], [1, "&barvee;"], [0, "&angrtvb;"], [0, "&lrtri;"], [0, "&bigwedge;"], [0, "&bigvee;"], [0, "&bigcap;"], [0, "&bigcup;"], [0, "&diam;"], [0, "&sdot;"], [0, "&sstarf;"], [0, "&divideontimes;"], [0, "&bowtie;"], [0, "&ltimes;"], [0, "&rtimes;"], [0, "&leftthreetimes;"], [0, "&rightthreetimes;"], [0, "&backsimeq;"], [0, "&curlyvee;"], [0, "&curlywedge;"], [0, "&Sub;"], [0, "&Sup;"], [0, "&Cap;"], [0, "&Cup;"], [0, "&fork;"], [0, "&epar;"], [0, "&lessdot;"], [0, "&gtdot;"], [0, { v: "&Ll;", n: 824, o: "&nLl;" }], [0, { v: "&Gg;", n: 824, o: "&nGg;" }], [0, { v: "&leg;", n: 65024, o: "&lesg;" }], [0, { v: "&gel;", n: 65024, o: "&gesl;" }], [2, "&cuepr;"], [0, "&cuesc;"], [0, "&NotPrecedesSlantEqual;"], [0, "&NotSucceedsSlantEqual;"], [0, "&NotSquareSubsetEqual;"], [0, "&NotSquareSupersetEqual;"], [2, "&lnsim;"], [0, "&gnsim;"], [0, "&precnsim;"], [0, "&scnsim;"], [0, "&nltri;"], [0, "&NotRightTriangle;"], [0, "&nltrie;"], [0, "&NotRightTriangleEqual;"], [0, "&vellip;"], [0, "&ctdot;"], [0, "&utdot;"], [0, "&dtdot;"], [0, "&disin;"], [0, "&isinsv;"], [0, "&isins;"], [0, { v: "&isindot;", n: 824, o: "&notindot;" }], [0, "&notinvc;"], [0, "&notinvb;"], [1, { v: "&isinE;", n: 824, o: "&notinE;" }], [0, "&nisd;"], [0, "&xnis;"], [0, "&nis;"], [0, "&notnivc;"], [0, "&notnivb;"], [6, "&barwed;"], [0, "&Barwed;"], [1, "&lceil;"], [0, "&rceil;"], [0, "&LeftFloor;"], [0, "&rfloor;"], [0, "&drcrop;"], [0, "&dlcrop;"], [0, "&urcrop;"], [0, "&ulcrop;"], [0, "&bnot;"], [1, "&profline;"], [0, "&profsurf;"], [1, "&telrec;"], [0, "&target;"], [5, "&ulcorn;"], [0, "&urcorn;"], [0, "&dlcorn;"], [0, "&drcorn;"], [2, "&frown;"], [0, "&smile;"], [9, "&cylcty;"], [0, "&profalar;"], [7, "&topbot;"], [6, "&ovbar;"], [1, "&solbar;"], [60, "&angzarr;"], [51, "&lmoustache;"], [0, "&rmoustache;"], [2, "&OverBracket;"], [0, "&bbrk;"], [0, "&bbrktbrk;"], [37, "&OverParenthesis;"], [0, "&UnderParenthesis;"], [0, "&OverBrace;"], [0, "&UnderBrace;"], [2, "&trpezium;"], [4, "&elinters;"], [59, "&blank;"], [164, "&circledS;"], [55, "&boxh;"], [1, "&boxv;"], [9, "&boxdr;"], [3, "&boxdl;"], [3, "&boxur;"], [3, "&boxul;"], [3, "&boxvr;"], [7, "&boxvl;"], [7, "&boxhd;"], [7, "&boxhu;"], [7, "&boxvh;"], [19, "&boxH;"], [0, "&boxV;"], [0, "&boxdR;"], [0, "&boxDr;"], [0, "&boxDR;"], [0, "&boxdL;"], [0, "&boxDl;"], [0, "&boxDL;"], [0, "&boxuR;"], [0, "&boxUr;"], [0, "&boxUR;"], [0, "&boxuL;"], [0, "&boxUl;"], [0, "&boxUL;"], [0, "&boxvR;"], [0, "&boxVr;"], [0, "&boxVR;"], [0, "&boxvL;"], [0, "&boxVl;"], [0, "&boxVL;"], [0, "&boxHd;"], [0, "&boxhD;"], [0, "&boxHD;"], [0, "&boxHu;"], [0, "&boxhU;"], [0, "&boxHU;"], [0, "&boxvH;"], [0, "&boxVh;"], [0, "&boxVH;"], [19, "&uhblk;"], [3, "&lhblk;"], [3, "&block;"], [8, "&blk14;"], [0, "&blk12;"], [0, "&blk34;"], [13, "&square;"], [8, "&blacksquare;"], [0, "&EmptyVerySmallSquare;"], [1, "&rect;"], [0, "&marker;"], [2, "&fltns;"], [1, "&bigtriangleup;"], [0, "&blacktriangle;"], [0, "&triangle;"], [2, "&blacktriangleright;"], [0, "&rtri;"], [3, "&bigtriangledown;"], [0, "&blacktriangledown;"], [0, "&dtri;"], [2, "&blacktriangleleft;"], [0, "&ltri;"], [6, "&loz;"], [0, "&cir;"], [32, "&tridot;"], [2, "&bigcirc;"], [8, "&ultri;"], [0, "&urtri;"], [0, "&lltri;"], [0, "&EmptySmallSquare;"], [0, "&FilledSmallSquare;"], [8, "&bigstar;"], [0, "&star;"], [7, "&phone;"], [49, "&female;"], [1, "&male;"], [29, "&spades;"], [2, "&clubs;"], [1, "&hearts;"], [0, "&diamondsuit;"], [3, "&sung;"], [2, "&flat;"], [0, "&natural;"], [0, "&sharp;"], [163, "&check;"], [3, "&cross;"], [8, "&malt;"], [21, "&sext;"], [33, "&VerticalSeparator;"], [25, "&lbbrk;"], [0, "&rbbrk;"], [84, "&bsolhsub;"], [0, "&suphsol;"], [28, "&LeftDoubleBracket;"], [0, "&RightDoubleBracket;"], [0, "&lang;"], [0, "&rang;"], [0, "&Lang;"], [0, "&Rang;"], [0, "&loang;"], [0, "&roang;"], [7, "&longleftarrow;"], [0, "&longrightarrow;"], [0, "&longleftrightarrow;"], [0, "&DoubleLongLeftArrow;"], [0, "&DoubleLongRightArrow;"], [0, "&DoubleLongLeftRightArrow;"], [1, "&longmapsto;"], [2, "&dzigrarr;"], [258, "&nvlArr;"], [0, "&nvrArr;"], [0, "&nvHarr;"], [0, "&Map;"], [6, "&lbarr;"], [0, "&bkarow;"], [0, "&lBarr;"], [0, "&dbkarow;"], [0, "&drbkarow;"], [0, "&DDotrahd;"], [0, "&UpArrowBar;"], [0, "&DownArrowBar;"], [2, "&Rarrtl;"], [2, "&latail;"], [0, "&ratail;"], [0, "&lAtail;"], [0, "&rAtail;"], [0, "&larrfs;"], [0, "&rarrfs;"], [0, "&larrbfs;"], [0, "&rarrbfs;"], [2, "&nwarhk;"], [0, "&nearhk;"], [0, "&hksearow;"], [0, "&hkswarow;"], [0, "&nwnear;"], [0, "&nesear;"], [0, "&seswar;"], [0, "&swnwar;"], [8, { v: "&rarrc;", n: 824, o: "&nrarrc;" }], [1, "&cudarrr;"], [0, "&ldca;"], [0, "&rdca;"], [0, "&cudarrl;"], [0, "&larrpl;"], [2, "&curarrm;"], [0, "&cularrp;"], [7, "&rarrpl;"], [2, "&harrcir;"], [0, "&Uarrocir;"], [0, "&lurdshar;"], [0, "&ldrushar;"], [2, "&LeftRightVector;"], [0, "&RightUpDownVector;"], [0, "&DownLeftRightVector;"], [0, "&LeftUpDownVector;"], [0, "&LeftVectorBar;"], [0, "&RightVectorBar;"], [0, "&RightUpVectorBar;"], [0, "&RightDownVectorBar;"], [0, "&DownLeftVectorBar;"], [0, "&DownRightVectorBar;"], [0, "&LeftUpVectorBar;"], [0, "&LeftDownVectorBar;"], [0, "&LeftTeeVector;"], [0, "&RightTeeVector;"], [0, "&RightUpTeeVector;"], [0, "&RightDownTeeVector;"], [0, "&DownLeftTeeVector;"], [0, "&DownRightTeeVector;"], [0, "&LeftUpTeeVector;"], [0, "&LeftDownTeeVector;"], [0, "&lHar;"], [0, "&uHar;"], [0, "&rHar;"], [0, "&dHar;"], [0, "&luruhar;"], [0, "&ldrdhar;"], [0, "&ruluhar;"], [0, "&rdldhar;"], [0, "&lharul;"], [0, "&llhard;"], [0, "&rharul;"], [0, "&lrhard;"], [0, "&udhar;"], [0, "&duhar;"], [0, "&RoundImplies;"], [0, "&erarr;"], [0, "&simrarr;"], [0, "&larrsim;"], [0, "&rarrsim;"], [0, "&rarrap;"], [0, "&ltlarr;"], [1, "&gtrarr;"], [0, "&subrarr;"], [1, "&suplarr;"], [0, "&lfisht;"], [0, "&rfisht;"], [0, "&ufisht;"], [0, "&dfisht;"], [5, "&lopar;"], [0, "&ropar;"], [4, "&lbrke;"], [0, "&rbrke;"], [0, "&lbrkslu;"], [0, "&rbrksld;"], [0, "&lbrksld;"], [0, "&rbrkslu;"], [0, "&langd;"], [0, "&rangd;"], [0, "&lparlt;"], [0, "&rpargt;"], [0, "&gtlPar;"], [0, "&ltrPar;"], [3, "&vzigzag;"], [1, "&vangrt;"], [0, "&angrtvbd;"], [6, "&ange;"], [0, "&range;"], [0, "&dwangle;"], [0, "&uwangle;"], [0, "&angmsdaa;"], [0, "&angmsdab;"], [0, "&angmsdac;"], [0, "&angmsdad;"], [0, "&angmsdae;"], [0, "&angmsdaf;"], [0, "&angmsdag;"], [0, "&angmsdah;"], [0, "&bemptyv;"], [0, "&demptyv;"], [0, "&cemptyv;"], [0, "&raemptyv;"], [0, "&laemptyv;"], [0, "&ohbar;"], [0, "&omid;"], [0, "&opar;"], [1, "&operp;"], [1, "&olcross;"], [0, "&odsold;"], [1, "&olcir;"], [0, "&ofcir;"], [0, "&olt;"], [0, "&ogt;"], [0, "&cirscir;"], [0, "&cirE;"], [0, "&solb;"], [0, "&bsolb;"], [3, "&boxbox;"], [3, "&trisb;"], [0, "&rtriltri;"], [0, { v: "&LeftTriangleBar;", n: 824, o: "&NotLeftTriangleBar;" }], [0, { v: "&RightTriangleBar;", n: 824, o: "&NotRightTriangleBar;" }], [11, "&iinfin;"], [0, "&infintie;"], [0, "&nvinfin;"], [4, "&eparsl;"], [0, "&smeparsl;"], [0, "&eqvparsl;"], [5, "&blacklozenge;"], [8, "&RuleDelayed;"], [1, "&dsol;"], [9, "&bigodot;"], [0, "&bigoplus;"], [0, "&bigotimes;"], [1, "&biguplus;"], [1, "&bigsqcup;"], [5, "&iiiint;"], [0, "&fpartint;"], [2, "&cirfnint;"], [0, "&awint;"], [0, "&rppolint;"], [0, "&scpolint;"], [0, "&npolint;"], [0, "&pointint;"], [0, "&quatint;"], [0, "&intlarhk;"], [10, "&pluscir;"], [0, "&plusacir;"], [0, "&simplus;"], [0, "&plusdu;"], [0, "&plussim;"], [0, "&plustwo;"], [1, "&mcomma;"], [0, "&minusdu;"], [2, "&loplus;"], [0, "&roplus;"], [0, "&Cross;"], [0, "&timesd;"], [0, "&timesbar;"], [1, "&smashp;"], [0, "&lotimes;"], [0, "&rotimes;"], [0, "&otimesas;"], [0, "&Otimes;"], [0, "&odiv;"], [0, "&triplus;"], [0, "&triminus;"], [0, "&tritime;"], [0, "&intprod;"], [2, "&amalg;"], [0, "&capdot;"], [1, "&ncup;"], [0, "&ncap;"], [0, "&capand;"], [0, "&cupor;"], [0, "&cupcap;"], [0, "&capcup;"], [0, "&cupbrcap;"], [0, "&capbrcup;"], [0, "&cupcup;"], [0, "&capcap;"], [0, "&ccups;"], [0, "&ccaps;"], [2, "&ccupssm;"], [2, "&And;"], [0, "&Or;"], [0, "&andand;"], [0, "&oror;"], [0, "&orslope;"], [0, "&andslope;"], [1, "&andv;"], [0, "&orv;"], [0, "&andd;"], [0, "&ord;"], [1, "&wedbar;"], [6, "&sdote;"], [3, "&simdot;"], [2, { v: "&congdot;", n: 824, o: "&ncongdot;" }], [0, "&easter;"], [0, "&apacir;"], [0, { v: "&apE;", n: 824, o: "&napE;" }], [0, "&eplus;"], [0, "&pluse;"], [0, "&Esim;"], [0, "&Colone;"], [0, "&Equal;"], [1, "&ddotseq;"], [0, "&equivDD;"], [0, "&ltcir;"], [0, "&gtcir;"], [0, "&ltquest;"], [0, "&gtquest;"], [0, { v: "&leqslant;", n: 824, o: "&nleqslant;" }], [0, { v: "&geqslant;", n: 824, o: "&ngeqslant;" }], [0, "&lesdot;"], [0, "&gesdot;"], [0, "&lesdoto;"], [0, "&gesdoto;"], [0, "&lesdotor;"], [0, "&gesdotol;"], [0, "&lap;"], [0, "&gap;"], [0, "&lne;"], [0, "&gne;"], [0, "&lnap;"], [0, "&gnap;"], [0, "&lEg;"], [0, "&gEl;"], [0, "&lsime;"], [0, "&gsime;"], [0, "&lsimg;"], [0, "&gsiml;"], [0, "&lgE;"], [0, "&glE;"], [0, "&lesges;"], [0, "&gesles;"], [0, "&els;"], [0, "&egs;"], [0, "&elsdot;"], [0, "&egsdot;"], [0, "&el;"], [0, "&eg;"], [2, "&siml;"], [0, "&simg;"], [0, "&simlE;"], [0, "&simgE;"], [0, { v: "&LessLess;", n: 824, o: "&NotNestedLessLess;" }], [0, { v: "&GreaterGreater;", n: 824, o: "&NotNestedGreaterGreater;" }], [1, "&glj;"], [0, "&gla;"], [0, "&ltcc;"], [0, "&gtcc;"], [0, "&lescc;"], [0, "&gescc;"], [0, "&smt;"], [0, "&lat;"], [0, { v: "&smte;", n: 65024, o: "&smtes;" }], [0, { v: "&late;", n: 65024, o: "&lates;" }], [0, "&bumpE;"], [0, { v: "&PrecedesEqual;", n: 824, o: "&NotPrecedesEqual;" }], [0, { v: "&sce;", n: 824, o: "&NotSucceedsEqual;" }], [2, "&prE;"], [0, "&scE;"], [0, "&precneqq;"], [0, "&scnE;"], [0, "&prap;"], [0, "&scap;"], [0, "&precnapprox;"], [0, "&scnap;"], [0, "&Pr;"], [0, "&Sc;"], [0, "&subdot;"], [0, "&supdot;"], [0, "&subplus;"], [0, "&supplus;"], [0, "&submult;"], [0, "&supmult;"], [0, "&subedot;"], [0, "&supedot;"], [0, { v: "&subE;", n: 824, o: "&nsubE;" }], [0, { v: "&supE;", n: 824, o: "&nsupE;" }], [0, "&subsim;"], [0, "&supsim;"], [2, { v: "&subnE;", n: 65024, o: "&varsubsetneqq;" }], [0, { v: "&supnE;", n: 65024, o: "&varsupsetneqq;" }], [2, "&csub;"], [0, "&csup;"], [0, "&csube;"], [0, "&csupe;"], [0, "&subsup;"], [0, "&supsub;"], [0, "&subsub;"], [0, "&supsup;"], [0, "&suphsub;"], [0, "&supdsub;"], [0, "&forkv;"], [0, "&topfork;"], [0, "&mlcp;"], [8, "&Dashv;"], [1, "&Vdashl;"], [0, "&Barv;"], [0, "&vBar;"], [0, "&vBarv;"], [1, "&Vbar;"], [0, "&Not;"], [0, "&bNot;"], [0, "&rnmid;"], [0, "&cirmid;"], [0, "&midcir;"], [0, "&topcir;"], [0, "&nhpar;"], [0, "&parsim;"], [9, { v: "&parsl;", n: 8421, o: "&nparsl;" }], [44343, { n: new Map(/* @__PURE__ */ restoreDiff([[56476, "&Ascr;"], [1, "&Cscr;"], [0, "&Dscr;"], [2, "&Gscr;"], [2, "&Jscr;"], [0, "&Kscr;"], [2, "&Nscr;"], [0, "&Oscr;"], [0, "&Pscr;"], [0, "&Qscr;"], [1, "&Sscr;"], [0, "&Tscr;"], [0, "&Uscr;"], [0, "&Vscr;"], [0, "&Wscr;"], [0, "&Xscr;"], [0, "&Yscr;"], [0, "&Zscr;"], [0, "&ascr;"], [0, "&bscr;"], [0, "&cscr;"], [0, "&dscr;"], [1, "&fscr;"], [1, "&hscr;"], [0, "&iscr;"], [0, "&jscr;"], [0, "&kscr;"], [0, "&lscr;"], [0, "&mscr;"], [0, "&nscr;"], [1, "&pscr;"], [0, "&qscr;"], [0, "&rscr;"], [0, "&sscr;"], [0, "&tscr;"], [0, "&uscr;"], [0, "&vscr;"], [0, "&wscr;"], [0, "&xscr;"], [0, "&yscr;"], [0, "&zscr;"], [52, "&Afr;"], [0, "&Bfr;"], [1, "&Dfr;"], [0, "&Efr;"], [0, "&Ffr;"], [0, "&Gfr;"], [2, "&Jfr;"], [0, "&Kfr;"], [0, "&Lfr;"], [0, "&Mfr;"], [0, "&Nfr;"], [0, "&Ofr;"], [0, "&Pfr;"], [0, "&Qfr;"], [1, "&Sfr;"], [0, "&Tfr;"], [0, "&Ufr;"], [0, "&Vfr;"], [0, "&Wfr;"], [0, "&Xfr;"], [0, "&Yfr;"], [1, "&afr;"], [0, "&bfr;"], [0, "&cfr;"], [0, "&dfr;"], [0, "&efr;"], [0, "&ffr;"], [0, "&gfr;"], [0, "&hfr;"], [0, "&ifr;"], [0, "&jfr;"], [0, "&kfr;"], [0, "&lfr;"], [0, "&mfr;"], [0, "&nfr;"], [0, "&ofr;"], [0, "&pfr;"], [0, "&qfr;"], [0, "&rfr;"], [0, "&sfr;"], [0, "&tfr;"], [0, "&ufr;"], [0, "&vfr;"], [0, "&wfr;"], [0, "&xfr;"], [0, "&yfr;"], [0, "&zfr;"], [0, "&Aopf;"], [0, "&Bopf;"], [1, "&Dopf;"], [0, "&Eopf;"], [0, "&Fopf;"], [0, "&Gopf;"], [1, "&Iopf;"], [0, "&Jopf;"], [0, "&Kopf;"], [0, "&Lopf;"], [0, "&Mopf;"], [1, "&Oopf;"], [3, "&Sopf;"], [0, "&Topf;"], [0, "&Uopf;"], [0, "&Vopf;"], [0, "&Wopf;"], [0, "&Xopf;"], [0, "&Yopf;"], [1, "&aopf;"], [0, "&bopf;"], [0, "&copf;"], [0, "&dopf;"], [0, "&eopf;"], [0, "&fopf;"], [0, "&gopf;"], [0, "&hopf;"], [0, "&iopf;"], [0, "&jopf;"], [0, "&kopf;"], [0, "&lopf;"], [0, "&mopf;"], [0, "&nopf;"], [0, "&oopf;"], [0, "&popf;"], [0, "&qopf;"], [0, "&ropf;"], [0, "&sopf;"], [0, "&topf;"], [0, "&uopf;"], [0, "&vopf;"], [0, "&wopf;"], [0, "&xopf;"], [0, "&yopf;"], [0, "&zopf;"]])) }], [8906, "&fflig;"], [0, "&filig;"], [0, "&fllig;"], [0, "&ffilig;"], [0, "&ffllig;"]]));
+
+// node_modules/dom-serializer/node_modules/entities/lib/esm/escape.js
+var xmlReplacer = /["&'<>$\x80-\uFFFF]/g;
+var xmlCodeMap = /* @__PURE__ */ new Map([
+  [34, "&quot;"],
+  [38, "&amp;"],
+  [39, "&apos;"],
+  [60, "&lt;"],
+  [62, "&gt;"]
+]);
+var getCodePoint = (
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition
+  String.prototype.codePointAt != null ? (str, index2) => str.codePointAt(index2) : (
+    // http://mathiasbynens.be/notes/javascript-encoding#surrogate-formulae
+    (c3, index2) => (c3.charCodeAt(index2) & 64512) === 55296 ? (c3.charCodeAt(index2) - 55296) * 1024 + c3.charCodeAt(index2 + 1) - 56320 + 65536 : c3.charCodeAt(index2)
+  )
+);
+function encodeXML(str) {
+  let ret = "";
+  let lastIdx = 0;
+  let match;
+  while ((match = xmlReplacer.exec(str)) !== null) {
+    const i3 = match.index;
+    const char = str.charCodeAt(i3);
+    const next2 = xmlCodeMap.get(char);
+    if (next2 !== void 0) {
+      ret += str.substring(lastIdx, i3) + next2;
+      lastIdx = i3 + 1;
+    } else {
+      ret += `${str.substring(lastIdx, i3)}&#x${getCodePoint(str, i3).toString(16)};`;
+      lastIdx = xmlReplacer.lastIndex += Number((char & 64512) === 55296);
+    }
+  }
+  return ret + str.substr(lastIdx);
+}
+function getEscaper(regex2, map) {
+  return function escape2(data) {
+    let match;
+    let lastIdx = 0;
+    let result = "";
+    while (match = regex2.exec(data)) {
+      if (lastIdx !== match.index) {
+        result += data.substring(lastIdx, match.index);
+      }
+      result += map.get(match[0].charCodeAt(0));
+      lastIdx = match.index + 1;
+    }
+    return result + data.substring(lastIdx);
+  };
+}
+var escapeUTF8 = getEscaper(/[&<>'"]/g, xmlCodeMap);
+var escapeAttribute = getEscaper(/["&\u00A0]/g, /* @__PURE__ */ new Map([
+  [34, "&quot;"],
+  [38, "&amp;"],
+  [160, "&nbsp;"]
+]));
+var escapeText = getEscaper(/[&<>\u00A0]/g, /* @__PURE__ */ new Map([
+  [38, "&amp;"],
+  [60, "&lt;"],
+  [62, "&gt;"],
+  [160, "&nbsp;"]
+]));
+
+// node_modules/dom-serializer/node_modules/entities/lib/esm/index.js
+var EntityLevel;
+(function(EntityLevel2) {
+  EntityLevel2[EntityLevel2["XML"] = 0] = "XML";
+  EntityLevel2[EntityLevel2["HTML"] = 1] = "HTML";
+})(EntityLevel || (EntityLevel = {}));
+var EncodingMode;
+(function(EncodingMode2) {
+  EncodingMode2[EncodingMode2["UTF8"] = 0] = "UTF8";
+  EncodingMode2[EncodingMode2["ASCII"] = 1] = "ASCII";
+  EncodingMode2[EncodingMode2["Extensive"] = 2] = "Extensive";
+  EncodingMode2[EncodingMode2["Attribute"] = 3] = "Attribute";
+  EncodingMode2[EncodingMode2["Text"] = 4] = "Text";
+})(EncodingMode || (EncodingMode = {}));
+
+// node_modules/dom-serializer/lib/esm/foreignNames.js
+var elementNames = new Map([
+  "altGlyph",
+  "altGlyphDef",
+  "altGlyphItem",
+  "animateColor",
+  "animateMotion",
+  "animateTransform",
+  "clipPath",
+  "feBlend",
+  "feColorMatrix",
+  "feComponentTransfer",
+  "feComposite",
+  "feConvolveMatrix",
+  "feDiffuseLighting",
+  "feDisplacementMap",
+  "feDistantLight",
+  "feDropShadow",
+  "feFlood",
+  "feFuncA",
+  "feFuncB",
+  "feFuncG",
+  "feFuncR",
+  "feGaussianBlur",
+  "feImage",
+  "feMerge",
+  "feMergeNode",
+  "feMorphology",
+  "feOffset",
+  "fePointLight",
+  "feSpecularLighting",
+  "feSpotLight",
+  "feTile",
+  "feTurbulence",
+  "foreignObject",
+  "glyphRef",
+  "linearGradient",
+  "radialGradient",
+  "textPath"
+].map((val) => [val.toLowerCase(), val]));
+var attributeNames = new Map([
+  "definitionURL",
+  "attributeName",
+  "attributeType",
+  "baseFrequency",
+  "baseProfile",
+  "calcMode",
+  "clipPathUnits",
+  "diffuseConstant",
+  "edgeMode",
+  "filterUnits",
+  "glyphRef",
+  "gradientTransform",
+  "gradientUnits",
+  "kernelMatrix",
+  "kernelUnitLength",
+  "keyPoints",
+  "keySplines",
+  "keyTimes",
+  "lengthAdjust",
+  "limitingConeAngle",
+  "markerHeight",
+  "markerUnits",
+  "markerWidth",
+  "maskContentUnits",
+  "maskUnits",
+  "numOctaves",
+  "pathLength",
+  "patternContentUnits",
+  "patternTransform",
+  "patternUnits",
+  "pointsAtX",
+  "pointsAtY",
+  "pointsAtZ",
+  "preserveAlpha",
+  "preserveAspectRatio",
+  "primitiveUnits",
+  "refX",
+  "refY",
+  "repeatCount",
+  "repeatDur",
+  "requiredExtensions",
+  "requiredFeatures",
+  "specularConstant",
+  "specularExponent",
+  "spreadMethod",
+  "startOffset",
+  "stdDeviation",
+  "stitchTiles",
+  "surfaceScale",
+  "systemLanguage",
+  "tableValues",
+  "targetX",
+  "targetY",
+  "textLength",
+  "viewBox",
+  "viewTarget",
+  "xChannelSelector",
+  "yChannelSelector",
+  "zoomAndPan"
+].map((val) => [val.toLowerCase(), val]));
+
+// node_modules/dom-serializer/lib/esm/index.js
+var unencodedElements = /* @__PURE__ */ new Set([
+  "style",
+  "script",
+  "xmp",
+  "iframe",
+  "noembed",
+  "noframes",
+  "plaintext",
+  "noscript"
+]);
+function replaceQuotes(value) {
+  return value.replace(/"/g, "&quot;");
+}
+function formatAttributes(attributes, opts) {
+  var _a8;
+  if (!attributes)
+    return;
+  const encode3 = ((_a8 = opts.encodeEntities) !== null && _a8 !== void 0 ? _a8 : opts.decodeEntities) === false ? replaceQuotes : opts.xmlMode || opts.encodeEntities !== "utf8" ? encodeXML : escapeAttribute;
+  return Object.keys(attributes).map((key) => {
+    var _a9, _b3;
+    const value = (_a9 = attributes[key]) !== null && _a9 !== void 0 ? _a9 : "";
+    if (opts.xmlMode === "foreign") {
+      key = (_b3 = attributeNames.get(key)) !== null && _b3 !== void 0 ? _b3 : key;
+    }
+    if (!opts.emptyAttrs && !opts.xmlMode && value === "") {
+      return key;
+    }
+    return `${key}="${encode3(value)}"`;
+  }).join(" ");
+}
+var singleTag = /* @__PURE__ */ new Set([
+  "area",
+  "base",
+  "basefont",
+  "br",
+  "col",
+  "command",
+  "embed",
+  "frame",
+  "hr",
+  "img",
+  "input",
+  "isindex",
+  "keygen",
+  "link",
+  "meta",
+  "param",
+  "source",
+  "track",
+  "wbr"
+]);
+function render(node, options3 = {}) {
+  const nodes = "length" in node ? node : [node];
+  let output = "";
+  for (let i3 = 0; i3 < nodes.length; i3++) {
+    output += renderNode(nodes[i3], options3);
+  }
+  return output;
+}
+var esm_default = render;
+function renderNode(node, options3) {
+  switch (node.type) {
+    case Root:
+      return render(node.children, options3);
+    // @ts-expect-error We don't use `Doctype` yet
+    case Doctype:
+    case Directive:
+      return renderDirective(node);
+    case Comment:
+      return renderComment(node);
+    case CDATA:
+      return renderCdata(node);
+    case Script:
+    case Style:
+    case Tag:
+      return renderTag(node, options3);
+    case Text:
+      return renderText(node, options3);
+  }
+}
+var foreignModeIntegrationPoints = /* @__PURE__ */ new Set([
+  "mi",
+  "mo",
+  "mn",
+  "ms",
+  "mtext",
+  "annotation-xml",
+  "foreignObject",
+  "desc",
+  "title"
+]);
+var foreignElements = /* @__PURE__ */ new Set(["svg", "math"]);
+function renderTag(elem, opts) {
+  var _a8;
+  if (opts.xmlMode === "foreign") {
+    elem.name = (_a8 = elementNames.get(elem.name)) !== null && _a8 !== void 0 ? _a8 : elem.name;
+    if (elem.parent && foreignModeIntegrationPoints.has(elem.parent.name)) {
+      opts = { ...opts, xmlMode: false };
+    }
+  }
+  if (!opts.xmlMode && foreignElements.has(elem.name)) {
+    opts = { ...opts, xmlMode: "foreign" };
+  }
+  let tag = `<${elem.name}`;
+  const attribs = formatAttributes(elem.attribs, opts);
+  if (attribs) {
+    tag += ` ${attribs}`;
+  }
+  if (elem.children.length === 0 && (opts.xmlMode ? (
+    // In XML mode or foreign mode, and user hasn't explicitly turned off self-closing tags
+    opts.selfClosingTags !== false
+  ) : (
+    // User explicitly asked for self-closing tags, even in HTML mode
+    opts.selfClosingTags && singleTag.has(elem.name)
+  ))) {
+    if (!opts.xmlMode)
+      tag += " ";
+    tag += "/>";
+  } else {
+    tag += ">";
+    if (elem.children.length > 0) {
+      tag += render(elem.children, opts);
+    }
+    if (opts.xmlMode || !singleTag.has(elem.name)) {
+      tag += `</${elem.name}>`;
+    }
+  }
+  return tag;
+}
+function renderDirective(elem) {
+  return `<${elem.data}>`;
+}
+function renderText(elem, opts) {
+  var _a8;
+  let data = elem.data || "";
+  if (((_a8 = opts.encodeEntities) !== null && _a8 !== void 0 ? _a8 : opts.decodeEntities) !== false && !(!opts.xmlMode && elem.parent && unencodedElements.has(elem.parent.name))) {
+    data = opts.xmlMode || opts.encodeEntities !== "utf8" ? encodeXML(data) : escapeText(data);
+  }
+  return data;
+}
+function renderCdata(elem) {
+  return `<![CDATA[${elem.children[0].data}]]>`;
+}
+function renderComment(elem) {
+  return `<!--${elem.data}-->`;
+}
+
+// node_modules/domutils/lib/esm/stringify.js
+function getOuterHTML(node, options3) {
+  return esm_default(node, options3);
+}
+function getInnerHTML(node, options3) {
+  return hasChildren(node) ? node.children.map((node2) => getOuterHTML(node2, options3)).join("") : "";
+}
+function getText(node) {
+  if (Array.isArray(node))
+    return node.map(getText).join("");
+  if (isTag2(node))
+    return node.name === "br" ? "\n" : getText(node.children);
+  if (isCDATA(node))
+    return getText(node.children);
+  if (isText(node))
+    return node.data;
+  return "";
+}
+function textContent(node) {
+  if (Array.isArray(node))
+    return node.map(textContent).join("");
+  if (hasChildren(node) && !isComment(node)) {
+    return textContent(node.children);
+  }
+  if (isText(node))
+    return node.data;
+  return "";
+}
+function innerText(node) {
+  if (Array.isArray(node))
+    return node.map(innerText).join("");
+  if (hasChildren(node) && (node.type === ElementType.Tag || isCDATA(node))) {
+    return innerText(node.children);
+  }
+  if (isText(node))
+    return node.data;
+  return "";
+}
+
+// node_modules/domutils/lib/esm/traversal.js
+function getChildren(elem) {
+  return hasChildren(elem) ? elem.children : [];
+}
+function getParent(elem) {
+  return elem.parent || null;
+}
+function getSiblings(elem) {
+  const parent = getParent(elem);
+  if (parent != null)
+    return getChildren(parent);
+  const siblings = [elem];
+  let { prev, next: next2 } = elem;
+  while (prev != null) {
+    siblings.unshift(prev);
+    ({ prev } = prev);
+  }
+  while (next2 != null) {
+    siblings.push(next2);
+    ({ next: next2 } = next2);
+  }
+  return siblings;
+}
+function getAttributeValue(elem, name) {
+  var _a8;
+  return (_a8 = elem.attribs) === null || _a8 === void 0 ? void 0 : _a8[name];
+}
+function hasAttrib(elem, name) {
+  return elem.attribs != null && Object.prototype.hasOwnProperty.call(elem.attribs, name) && elem.attribs[name] != null;
+}
+function getName(elem) {
+  return elem.name;
+}
+function nextElementSibling(elem) {
+  let { next: next2 } = elem;
+  while (next2 !== null && !isTag2(next2))
+    ({ next: next2 } = next2);
+  return next2;
+}
+function prevElementSibling(elem) {
+  let { prev } = elem;
+  while (prev !== null && !isTag2(prev))
+    ({ prev } = prev);
+  return prev;
+}
+
+// node_modules/domutils/lib/esm/manipulation.js
+function removeElement(elem) {
+  if (elem.prev)
+    elem.prev.next = elem.next;
+  if (elem.next)
+    elem.next.prev = elem.prev;
+  if (elem.parent) {
+    const childs = elem.parent.children;
+    const childsIndex = childs.lastIndexOf(elem);
+    if (childsIndex >= 0) {
+      childs.splice(childsIndex, 1);
+    }
+  }
+  elem.next = null;
+  elem.prev = null;
+  elem.parent = null;
+}
+function replaceElement(elem, replacement) {
+  const prev = replacement.prev = elem.prev;
+  if (prev) {
+    prev.next = replacement;
+  }
+  const next2 = replacement.next = elem.next;
+  if (next2) {
+    next2.prev = replacement;
+  }
+  const parent = replacement.parent = elem.parent;
+  if (parent) {
+    const childs = parent.children;
+    childs[childs.lastIndexOf(elem)] = replacement;
+    elem.parent = null;
+  }
+}
+function appendChild(parent, child2) {
+  removeElement(child2);
+  child2.next = null;
+  child2.parent = parent;
+  if (parent.children.push(child2) > 1) {
+    const sibling = parent.children[parent.children.length - 2];
+    sibling.next = child2;
+    child2.prev = sibling;
+  } else {
+    child2.prev = null;
+  }
+}
+function append(elem, next2) {
+  removeElement(next2);
+  const { parent } = elem;
+  const currNext = elem.next;
+  next2.next = currNext;
+  next2.prev = elem;
+  elem.next = next2;
+  next2.parent = parent;
+  if (currNext) {
+    currNext.prev = next2;
+    if (parent) {
+      const childs = parent.children;
+      childs.splice(childs.lastIndexOf(currNext), 0, next2);
+    }
+  } else if (parent) {
+    parent.children.push(next2);
+  }
+}
+function prependChild(parent, child2) {
+  removeElement(child2);
+  child2.parent = parent;
+  child2.prev = null;
+  if (parent.children.unshift(child2) !== 1) {
+    const sibling = parent.children[1];
+    sibling.prev = child2;
+    child2.next = sibling;
+  } else {
+    child2.next = null;
+  }
+}
+function prepend(elem, prev) {
+  removeElement(prev);
+  const { parent } = elem;
+  if (parent) {
+    const childs = parent.children;
+    childs.splice(childs.indexOf(elem), 0, prev);
+  }
+  if (elem.prev) {
+    elem.prev.next = prev;
+  }
+  prev.parent = parent;
+  prev.prev = elem.prev;
+  prev.next = elem;
+  elem.prev = prev;
+}
+
+// node_modules/domutils/lib/esm/querying.js
+function filter(test, node, recurse = true, limit = Infinity) {
+  return find(test, Array.isArray(node) ? node : [node], recurse, limit);
+}
+function find(test, nodes, recurse, limit) {
+  const result = [];
+  const nodeStack = [Array.isArray(nodes) ? nodes : [nodes]];
+  const indexStack = [0];
+  for (; ; ) {
+    if (indexStack[0] >= nodeStack[0].length) {
+      if (indexStack.length === 1) {
+        return result;
+      }
+      nodeStack.shift();
+      indexStack.shift();
+      continue;
+    }
+    const elem = nodeStack[0][indexStack[0]++];
+    if (test(elem)) {
+      result.push(elem);
+      if (--limit <= 0)
+        return result;
+    }
+    if (recurse && hasChildren(elem) && elem.children.length > 0) {
+      indexStack.unshift(0);
+      nodeStack.unshift(elem.children);
+    }
+  }
+}
+function findOneChild(test, nodes) {
+  return nodes.find(test);
+}
+function findOne(test, nodes, recurse = true) {
+  const searchedNodes = Array.isArray(nodes) ? nodes : [nodes];
+  for (let i3 = 0; i3 < searchedNodes.length; i3++) {
+    const node = searchedNodes[i3];
+    if (isTag2(node) && test(node)) {
+      return node;
+    }
+    if (recurse && hasChildren(node) && node.children.length > 0) {
+      const found = findOne(test, node.children, true);
+      if (found)
+        return found;
+    }
+  }
+  return null;
+}
+function existsOne(test, nodes) {
+  return (Array.isArray(nodes) ? nodes : [nodes]).some((node) => isTag2(node) && test(node) || hasChildren(node) && existsOne(test, node.children));
+}
+function findAll(test, nodes) {
+  const result = [];
+  const nodeStack = [Array.isArray(nodes) ? nodes : [nodes]];
+  const indexStack = [0];
+  for (; ; ) {
+    if (indexStack[0] >= nodeStack[0].length) {
+      if (nodeStack.length === 1) {
+        return result;
+      }
+      nodeStack.shift();
+      indexStack.shift();
+      continue;
+    }
+    const elem = nodeStack[0][indexStack[0]++];
+    if (isTag2(elem) && test(elem))
+      result.push(elem);
+    if (hasChildren(elem) && elem.children.length > 0) {
+      indexStack.unshift(0);
+      nodeStack.unshift(elem.children);
+    }
+  }
+}
+
+// node_modules/domutils/lib/esm/legacy.js
+var Checks = {
+  tag_name(name) {
+    if (typeof name === "function") {
+      return (elem) => isTag2(elem) && name(elem.name);
+    } else if (name === "*") {
+      return isTag2;
+    }
+    return (elem) => isTag2(elem) && elem.name === name;
+  },
+  tag_type(type) {
+    if (typeof type === "function") {
+      return (elem) => type(elem.type);
+    }
+    return (elem) => elem.type === type;
+  },
+  tag_contains(data) {
+    if (typeof data === "function") {
+      return (elem) => isText(elem) && data(elem.data);
+    }
+    return (elem) => isText(elem) && elem.data === data;
+  }
+};
+function getAttribCheck(attrib, value) {
+  if (typeof value === "function") {
+    return (elem) => isTag2(elem) && value(elem.attribs[attrib]);
+  }
+  return (elem) => isTag2(elem) && elem.attribs[attrib] === value;
+}
+function combineFuncs(a, b4) {
+  return (elem) => a(elem) || b4(elem);
+}
+function compileTest(options3) {
+  const funcs = Object.keys(options3).map((key) => {
+    const value = options3[key];
+    return Object.prototype.hasOwnProperty.call(Checks, key) ? Checks[key](value) : getAttribCheck(key, value);
+  });
+  return funcs.length === 0 ? null : funcs.reduce(combineFuncs);
+}
+function testElement(options3, node) {
+  const test = compileTest(options3);
+  return test ? test(node) : true;
+}
+function getElements(options3, nodes, recurse, limit = Infinity) {
+  const test = compileTest(options3);
+  return test ? filter(test, nodes, recurse, limit) : [];
+}
+function getElementById(id, nodes, recurse = true) {
+  if (!Array.isArray(nodes))
+    nodes = [nodes];
+  return findOne(getAttribCheck("id", id), nodes, recurse);
+}
+function getElementsByTagName(tagName, nodes, recurse = true, limit = Infinity) {
+  return filter(Checks["tag_name"](tagName), nodes, recurse, limit);
+}
+function getElementsByClassName(className, nodes, recurse = true, limit = Infinity) {
+  return filter(getAttribCheck("class", className), nodes, recurse, limit);
+}
+function getElementsByTagType(type, nodes, recurse = true, limit = Infinity) {
+  return filter(Checks["tag_type"](type), nodes, recurse, limit);
+}
+
+// node_modules/domutils/lib/esm/helpers.js
+function removeSubsets(nodes) {
+  let idx = nodes.length;
+  while (--idx >= 0) {
+    const node = nodes[idx];
+    if (idx > 0 && nodes.lastIndexOf(node, idx - 1) >= 0) {
+      nodes.splice(idx, 1);
+      continue;
+    }
+    for (let ancestor = node.parent; ancestor; ancestor = ancestor.parent) {
+      if (nodes.includes(ancestor)) {
+        nodes.splice(idx, 1);
+        break;
+      }
+    }
+  }
+  return nodes;
+}
+var DocumentPosition;
+(function(DocumentPosition2) {
+  DocumentPosition2[DocumentPosition2["DISCONNECTED"] = 1] = "DISCONNECTED";
+  DocumentPosition2[DocumentPosition2["PRECEDING"] = 2] = "PRECEDING";
+  DocumentPosition2[DocumentPosition2["FOLLOWING"] = 4] = "FOLLOWING";
+  DocumentPosition2[DocumentPosition2["CONTAINS"] = 8] = "CONTAINS";
+  DocumentPosition2[DocumentPosition2["CONTAINED_BY"] = 16] = "CONTAINED_BY";
+})(DocumentPosition || (DocumentPosition = {}));
+function compareDocumentPosition(nodeA, nodeB) {
+  const aParents = [];
+  const bParents = [];
+  if (nodeA === nodeB) {
+    return 0;
+  }
+  let current2 = hasChildren(nodeA) ? nodeA : nodeA.parent;
+  while (current2) {
+    aParents.unshift(current2);
+    current2 = current2.parent;
+  }
+  current2 = hasChildren(nodeB) ? nodeB : nodeB.parent;
+  while (current2) {
+    bParents.unshift(current2);
+    current2 = current2.parent;
+  }
+  const maxIdx = Math.min(aParents.length, bParents.length);
+  let idx = 0;
+  while (idx < maxIdx && aParents[idx] === bParents[idx]) {
+    idx++;
+  }
+  if (idx === 0) {
+    return DocumentPosition.DISCONNECTED;
+  }
+  const sharedParent = aParents[idx - 1];
+  const siblings = sharedParent.children;
+  const aSibling = aParents[idx];
+  const bSibling = bParents[idx];
+  if (siblings.indexOf(aSibling) > siblings.indexOf(bSibling)) {
+    if (sharedParent === nodeB) {
+      return DocumentPosition.FOLLOWING | DocumentPosition.CONTAINED_BY;
+    }
+    return DocumentPosition.FOLLOWING;
+  }
+  if (sharedParent === nodeA) {
+    return DocumentPosition.PRECEDING | DocumentPosition.CONTAINS;
+  }
+  return DocumentPosition.PRECEDING;
+}
+function uniqueSort(nodes) {
+  nodes = nodes.filter((node, i3, arr) => !arr.includes(node, i3 + 1));
+  nodes.sort((a, b4) => {
+    const relative5 = compareDocumentPosition(a, b4);
+    if (relative5 & DocumentPosition.PRECEDING) {
+      return -1;
+    } else if (relative5 & DocumentPosition.FOLLOWING) {
+      return 1;
+    }
+    return 0;
+  });
+  return nodes;
+}
+
+// node_modules/domutils/lib/esm/feeds.js
+function getFeed(doc) {
+  const feedRoot = getOneElement(isValidFeed, doc);
+  return !feedRoot ? null : feedRoot.name === "feed" ? getAtomFeed(feedRoot) : getRssFeed(feedRoot);
+}
+function getAtomFeed(feedRoot) {
+  var _a8;
+  const childs = feedRoot.children;
+  const feed2 = {
+    type: "atom",
+    items: getElementsByTagName("entry", childs).map((item) => {
+      var _a9;
+      const { children } = item;
+      const entry = { media: getMediaElements(children) };
+      addConditionally(entry, "id", "id", children);
+      addConditionally(entry, "title", "title", children);
+      const href2 = (_a9 = getOneElement("link", children)) === null || _a9 === void 0 ? void 0 : _a9.attribs["href"];
+      if (href2) {
+        entry.link = href2;
+      }
+      const description = fetch("summary", children) || fetch("content", children);
+      if (description) {
+        entry.description = description;
+      }
+      const pubDate = fetch("updated", children);
+      if (pubDate) {
+        entry.pubDate = new Date(pubDate);
+      }
+      return entry;
+    })
+  };
+  addConditionally(feed2, "id", "id", childs);
+  addConditionally(feed2, "title", "title", childs);
+  const href = (_a8 = getOneElement("link", childs)) === null || _a8 === void 0 ? void 0 : _a8.attribs["href"];
+  if (href) {
+    feed2.link = href;
+  }
+  addConditionally(feed2, "description", "subtitle", childs);
+  const updated = fetch("updated", childs);
+  if (updated) {
+    feed2.updated = new Date(updated);
+  }
+  addConditionally(feed2, "author", "email", childs, true);
+  return feed2;
+}
+function getRssFeed(feedRoot) {
+  var _a8, _b3;
+  const childs = (_b3 = (_a8 = getOneElement("channel", feedRoot.children)) === null || _a8 === void 0 ? void 0 : _a8.children) !== null && _b3 !== void 0 ? _b3 : [];
+  const feed2 = {
+    type: feedRoot.name.substr(0, 3),
+    id: "",
+    items: getElementsByTagName("item", feedRoot.children).map((item) => {
+      const { children } = item;
+      const entry = { media: getMediaElements(children) };
+      addConditionally(entry, "id", "guid", children);
+      addConditionally(entry, "title", "title", children);
+      addConditionally(entry, "link", "link", children);
+      addConditionally(entry, "description", "description", children);
+      const pubDate = fetch("pubDate", children) || fetch("dc:date", children);
+      if (pubDate)
+        entry.pubDate = new Date(pubDate);
+      return entry;
+    })
+  };
+  addConditionally(feed2, "title", "title", childs);
+  addConditionally(feed2, "link", "link", childs);
+  addConditionally(feed2, "description", "description", childs);
+  const updated = fetch("lastBuildDate", childs);
+  if (updated) {
+    feed2.updated = new Date(updated);
+  }
+  addConditionally(feed2, "author", "managingEditor", childs, true);
+  return feed2;
+}
+var MEDIA_KEYS_STRING = ["url", "type", "lang"];
+var MEDIA_KEYS_INT = [
+  "fileSize",
+  "bitrate",
+  "framerate",
+  "samplingrate",
+  "channels",
+  "duration",
+  "height",
+  "width"
+];
+function getMediaElements(where) {
+  return getElementsByTagName("media:content", where).map((elem) => {
+    const { attribs } = elem;
+    const media = {
+      medium: attribs["medium"],
+      isDefault: !!attribs["isDefault"]
+    };
+    for (const attrib of MEDIA_KEYS_STRING) {
+      if (attribs[attrib]) {
+        media[attrib] = attribs[attrib];
+      }
+    }
+    for (const attrib of MEDIA_KEYS_INT) {
+      if (attribs[attrib]) {
+        media[attrib] = parseInt(attribs[attrib], 10);
+      }
+    }
+    if (attribs["expression"]) {
+      media.expression = attribs["expression"];
+    }
+    return media;
+  });
+}
+function getOneElement(tagName, node) {
+  return getElementsByTagName(tagName, node, true, 1)[0];
+}
+function fetch(tagName, where, recurse = false) {
+  return textContent(getElementsByTagName(tagName, where, recurse, 1)).trim();
+}
+function addConditionally(obj, prop, tagName, where, recurse = false) {
+  const val = fetch(tagName, where, recurse);
+  if (val)
+    obj[prop] = val;
+}
+function isValidFeed(value) {
+  return value === "rss" || value === "feed" || value === "rdf:RDF";
+}
+
+// src/sources/listing.ts
+function readListing(text3, pageUrl) {
+  const start2 = text3.slice(0, 1e3).trimStart();
+  if (start2.startsWith("[") || start2.startsWith("{")) return readJson(text3);
+  if (/^(?:<\?xml[^>]*>\s*)?<(?:list|ListBucketResult)\b/.test(start2)) return readXmlListing(text3);
+  return readHtml(text3, pageUrl);
+}
+function toListing(entries) {
+  const folders = /* @__PURE__ */ new Set();
+  const files = /* @__PURE__ */ new Set();
+  for (const { name, isFolder } of entries) {
+    if (!isName(name)) continue;
+    if (isFolder) folders.add(name);
+    else files.add(name);
+  }
+  return { folders: [...folders], files: [...files] };
+}
+function isName(name) {
+  return name !== "" && name !== "." && name !== ".." && !name.includes("/");
+}
+function readJson(text3) {
+  let data;
+  try {
+    data = JSON.parse(text3);
+  } catch {
+    return void 0;
+  }
+  if (!Array.isArray(data) || !data.every(isJsonEntry)) return void 0;
+  return toListing(data.map(({ name, type }) => ({ name, isFolder: type === "directory" })));
+}
+function isJsonEntry(entry) {
+  if (typeof entry !== "object" || entry === null) return false;
+  return "name" in entry && typeof entry.name === "string" && "type" in entry && typeof entry.type === "string";
+}
+function readXmlListing(text3) {
+  const nginx = [];
+  const keys = [];
+  let prefix = "";
+  let isCut = false;
+  const path5 = [];
+  let content = "";
+  const parser = new Parser(
+    {
+      onopentag: (name) => {
+        path5.push(name);
+        content = "";
+      },
+      ontext: (piece) => {
+        content += piece;
+      },
+      onclosetag: () => {
+        const place = path5.join(" ");
+        path5.pop();
+        if (place === "list directory") nginx.push({ name: content, isFolder: true });
+        if (place === "list file") nginx.push({ name: content, isFolder: false });
+        if (place === "ListBucketResult Prefix") prefix = content;
+        if (place === "ListBucketResult IsTruncated") isCut = content.trim() === "true";
+        if (/^ListBucketResult (?:Contents Key|CommonPrefixes Prefix)$/.test(place)) {
+          keys.push(content);
+        }
+        content = "";
+      }
+    },
+    { xmlMode: true, decodeEntities: true }
+  );
+  parser.end(text3);
+  if (isCut) return void 0;
+  const below = keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+  const s3 = below.map((key) => {
+    var _a8;
+    return { name: (_a8 = key.split("/")[0]) != null ? _a8 : "", isFolder: key.includes("/") };
+  });
+  return toListing([...nginx, ...s3]);
+}
+function readHtml(html, pageUrl) {
+  const { links, base, title } = parseHtml(html);
+  const page = withoutIndex(new URL(pageUrl));
+  if (!page.pathname.endsWith("/")) page.pathname += "/";
+  const resolveFrom = base !== void 0 && URL.canParse(base, page.href) ? new URL(base, page) : page;
+  const isIndex = /^\s*(?:index of|directory listing for)\s/i.test(title);
+  const children = [];
+  let linksToParent = false;
+  for (const href of links) {
+    if (!URL.canParse(href, resolveFrom.href)) continue;
+    const target = withoutIndex(new URL(href, resolveFrom));
+    if (target.origin === page.origin && target.pathname === parentOf(page.pathname)) {
+      linksToParent = true;
+    }
+    const child2 = childOf(page.pathname, target.pathname);
+    if (child2) children.push({ ...child2, origin: target.origin });
+  }
+  const own = children.filter(({ origin }) => origin === page.origin);
+  const chosen = own.length > 0 || !isIndex ? own : mostFrequentOrigin(children);
+  if (chosen.length === 0 && !linksToParent && !isIndex) return void 0;
+  const marks = chosen.some(({ isFolder }) => isFolder);
+  const listing = toListing(chosen);
+  return marks ? listing : { folders: listing.files, files: listing.files };
+}
+function parseHtml(html) {
+  const links = [];
+  let base;
+  let title = "";
+  let inTitle = false;
+  const parser = new Parser({
+    onopentag: (name, attributes) => {
+      if (name === "a" && attributes.href !== void 0) links.push(attributes.href);
+      if (name === "base") base != null ? base : base = attributes.href;
+      if (name === "title") inTitle = title === "";
+    },
+    ontext: (piece) => {
+      if (inTitle && title.length < 1e3) title += piece;
+    },
+    onclosetag: (name) => {
+      if (name === "title") inTitle = false;
+    }
+  });
+  parser.end(html);
+  return { links, base, title };
+}
+function mostFrequentOrigin(links) {
+  var _a8;
+  const counts = /* @__PURE__ */ new Map();
+  for (const { origin } of links) counts.set(origin, ((_a8 = counts.get(origin)) != null ? _a8 : 0) + 1);
+  const [first2] = [...counts].sort(([, one2], [, two2]) => two2 - one2);
+  return links.filter(({ origin }) => origin === (first2 == null ? void 0 : first2[0]));
+}
+function withoutIndex(url3) {
+  url3.pathname = url3.pathname.replace(/\/index\.html?$/i, "/");
+  return url3;
 }
 function childOf(folder2, path5) {
   if (!path5.startsWith(folder2)) return void 0;
   const rest = path5.slice(folder2.length);
   if (!/^[^/]+\/?$/.test(rest)) return void 0;
+  const isFolder = rest.endsWith("/");
   try {
-    const name = decodeURIComponent(rest);
-    return /^[^/]+\/?$/.test(name) ? name : void 0;
+    return { name: decodeURIComponent(isFolder ? rest.slice(0, -1) : rest), isFolder };
   } catch {
     return void 0;
   }
@@ -78506,9 +81599,9 @@ async function expandTemplate(template, list2, choice2 = { wants: () => true, gu
   return found;
 }
 async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
-  var _a6;
+  var _a8;
   const bound = substitute(segment, bindings);
-  const [, before, placeholder, after2] = (_a6 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a6 : [];
+  const [, before, placeholder, after2] = (_a8 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a8 : [];
   const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
   if (placeholder === void 0) return [{ folder: below(bound), bindings }];
   const kind = placeholder;
@@ -78516,8 +81609,8 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
   const looksRight = (names) => kind !== "release" || names.some((name) => valueIn(name) !== void 0);
   const listed = await list2(folder2, looksRight, choice2.guesses(kind).length > 0);
   const values = listed ? listed.flatMap((name) => {
-    var _a7;
-    return (_a7 = valueIn(name)) != null ? _a7 : [];
+    var _a9;
+    return (_a9 = valueIn(name)) != null ? _a9 : [];
   }).filter((value) => choice2.wants(kind, value)) : choice2.guesses(kind);
   return values.map((value) => {
     const found = { ...bindings, [kind]: value };
@@ -78526,8 +81619,8 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
 }
 function substitute(template, bindings) {
   return template.replace(/<([a-z]+)>/g, (whole, name) => {
-    var _a6;
-    return (_a6 = bindings[name]) != null ? _a6 : whole;
+    var _a8;
+    return (_a8 = bindings[name]) != null ? _a8 : whole;
   });
 }
 function between(name, before, after2) {
@@ -78536,18 +81629,18 @@ function between(name, before, after2) {
   return value === "" ? void 0 : value;
 }
 function versionIdOf(source2, name) {
-  var _a6;
-  const found = (_a6 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a6[1];
+  var _a8;
+  const found = (_a8 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a8[1];
   return found === void 0 ? void 0 : nameOrUndefined(() => asVersionId(found));
 }
 async function findPlaces(source2, wanted, list2) {
-  var _a6;
+  var _a8;
   const existing = { release: /* @__PURE__ */ new Set(), arch: /* @__PURE__ */ new Set() };
   const wantsRelease = selector(wanted.releases);
   const wantsArch = selector(wanted.arches);
   const choice2 = {
     wants: (placeholder, name) => {
-      if (placeholder === "variant" || !isName(source2, placeholder, name)) return false;
+      if (placeholder === "variant" || !isName2(source2, placeholder, name)) return false;
       existing[placeholder].add(name);
       return placeholder === "release" ? wantsRelease(name) : wantsArch(name);
     },
@@ -78555,13 +81648,13 @@ async function findPlaces(source2, wanted, list2) {
       if (placeholder === "variant") return [];
       const words2 = placeholder === "release" ? wanted.releases : wanted.arches;
       const literal2 = words2.length > 0 && !words2.some(isGlob);
-      return literal2 ? words2.filter((word2) => isName(source2, placeholder, word2)) : [];
+      return literal2 ? words2.filter((word2) => isName2(source2, placeholder, word2)) : [];
     }
   };
   const places = /* @__PURE__ */ new Map();
   for (const { name, folders } of source2.repositories) {
     for (const template of folders) {
-      const head = (_a6 = template.split("/<variant>")[0]) != null ? _a6 : template;
+      const head = (_a8 = template.split("/<variant>")[0]) != null ? _a8 : template;
       for (const { bindings } of await expandTemplate(head, list2, choice2)) {
         const place = toPlace(source2, name, bindings, template, places);
         if (place) places.set(place.key, place.value);
@@ -78573,8 +81666,8 @@ async function findPlaces(source2, wanted, list2) {
   return [...places.values()];
 }
 function toPlace(source2, name, bindings, template, places) {
-  var _a6, _b3, _c, _d;
-  const release2 = asRelease((_a6 = bindings.release) != null ? _a6 : "");
+  var _a8, _b3, _c, _d;
+  const release2 = asRelease((_a8 = bindings.release) != null ? _a8 : "");
   const arch3 = asArch((_b3 = bindings.arch) != null ? _b3 : "");
   const versionId2 = versionIdOf(source2, release2);
   if (versionId2 === void 0) return void 0;
@@ -78582,7 +81675,7 @@ function toPlace(source2, name, bindings, template, places) {
   const forms = [...(_d = (_c = places.get(key)) == null ? void 0 : _c.forms) != null ? _d : [], substitute(template, bindings)];
   return { key, value: { name, release: release2, versionId: versionId2, arch: arch3, forms } };
 }
-function isName(source2, placeholder, name) {
+function isName2(source2, placeholder, name) {
   if (placeholder === "arch") return nameOrUndefined(() => asArch(name)) !== void 0;
   return versionIdOf(source2, name) !== void 0 && nameOrUndefined(() => asRelease(name)) !== void 0;
 }
@@ -78642,16 +81735,17 @@ function treeOf(platform3, { cache, source: source2 }, roots, names, { advance }
       const known = listed.get(folder2);
       if (known) return known;
       const names2 = readPage(reading, folder2 === "" ? "" : `${folder2}/`, async (page) => {
-        const found = folderNames(page.text, page.url);
+        var _a8;
+        const found = (_a8 = readListing(page.text, page.url)) == null ? void 0 : _a8.folders;
         if (found && looksRight(found)) return found;
         const failure = found ? noTree(source2, page.url) : noListing(page.url);
-        const { mirrors } = looksRight([]) ? { mirrors: [] } : pool;
+        const { mirrors } = dispensable || looksRight([]) ? { mirrors: [] } : pool;
         for (const mirror of mirrors) {
           if (mirror.base === page.mirror) pool.ban(mirror, failure.message);
         }
         throw failure;
       }).catch((error) => {
-        if (dispensable && error instanceof Failure && error.reason === "network") return void 0;
+        if (dispensable && isAboutMirror(error)) return void 0;
         throw error;
       });
       listed.set(folder2, names2);
@@ -78663,16 +81757,19 @@ function treeOf(platform3, { cache, source: source2 }, roots, names, { advance }
     }
   };
 }
+function isAboutMirror(error) {
+  return error instanceof Failure && ["network", "bad-repository"].includes(error.reason);
+}
 function noListing(url3) {
   return new Failure(
     "bad-repository",
     `${url3} answers with a page that lists no folder.`,
-    "A network that asks for a login does that, or a server that shows no folders: then name --release and --arch."
+    "The network may ask for a login. If the server does not list its folders, name --release and --arch."
   );
 }
 function noTree(source2, url3) {
-  var _a6, _b3;
-  const template = (_b3 = (_a6 = source2.repositories[0]) == null ? void 0 : _a6.folders[0]) != null ? _b3 : "";
+  var _a8, _b3;
+  const template = (_b3 = (_a8 = source2.repositories[0]) == null ? void 0 : _a8.folders[0]) != null ? _b3 : "";
   return new Failure(
     "bad-repository",
     `${url3} is no ${source2.id} tree: it has no folder for '${template}'.`,
@@ -78853,11 +81950,11 @@ var KNOWN_MESSAGES = [
   }
 ];
 function explainGitError(attempt, where, said, cause) {
-  var _a6;
+  var _a8;
   const known = KNOWN_MESSAGES.find(({ pattern: pattern2 }) => pattern2.test(said));
   const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^hint:/.test(line2));
   const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(" ") || "it said nothing."}`;
-  return new Failure((_a6 = known == null ? void 0 : known.reason) != null ? _a6 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
+  return new Failure((_a8 = known == null ? void 0 : known.reason) != null ? _a8 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
 }
 
 // src/git/repository.ts
@@ -78875,8 +81972,8 @@ function r(n) {
   return n instanceof String && t.has(n);
 }
 function o(n) {
-  var _a6;
-  return (_a6 = t.get(n)) != null ? _a6 : [];
+  var _a8;
+  return (_a8 = t.get(n)) != null ? _a8 : [];
 }
 
 // node_modules/simple-git/dist/index.mjs
@@ -78921,19 +82018,19 @@ var E = /* @__PURE__ */ new Set([
 ]);
 var F2 = /* @__PURE__ */ new Set(["get", "get-color", "get-colorbool", "list"]);
 function A3(e, n) {
-  var _a6;
+  var _a8;
   for (const { name: o2 } of x2(e, "task")) {
     if (P2.has(o2))
       return w2(true, n);
     if (S3.has(o2))
       return w2(false, n);
   }
-  const t2 = (_a6 = n.at(0)) == null ? void 0 : _a6.toLowerCase();
+  const t2 = (_a8 = n.at(0)) == null ? void 0 : _a8.toLowerCase();
   return t2 === void 0 ? null : E.has(t2) ? w2(true, n.slice(1)) : F2.has(t2) ? w2(false, n.slice(1)) : n.length === 1 ? w2(false, n) : w2(true, n);
 }
 function w2(e = false, n = []) {
-  var _a6;
-  const t2 = (_a6 = n.at(0)) == null ? void 0 : _a6.toLowerCase();
+  var _a8;
+  const t2 = (_a8 = n.at(0)) == null ? void 0 : _a8.toLowerCase();
   return t2 === void 0 ? null : {
     isWrite: e,
     isRead: !e,
@@ -79125,8 +82222,8 @@ var R2 = {
 };
 var T = { short: /* @__PURE__ */ new Map(), long: /* @__PURE__ */ new Set() };
 function B2(e) {
-  var _a6;
-  const n = (_a6 = R2[e != null ? e : ""]) != null ? _a6 : T;
+  var _a8;
+  const n = (_a8 = R2[e != null ? e : ""]) != null ? _a8 : T;
   return {
     short: new Map([...C2.short.entries(), ...n.short.entries()]),
     long: n.long
@@ -79355,8 +82452,8 @@ var y = {
   visual: "allowUnsafeEditor"
 };
 function* Q2(e) {
-  var _a6;
-  const n = parseInt((_a6 = e.git_config_count) != null ? _a6 : "0", 10);
+  var _a8;
+  const n = parseInt((_a8 = e.git_config_count) != null ? _a8 : "0", 10);
   for (let t2 = 0; t2 < n; t2++) {
     const o2 = e[`git_config_key_${t2}`], a = e[`git_config_value_${t2}`];
     o2 !== void 0 && (yield { key: o2.toLowerCase().trim(), value: a, scope: "env" });
@@ -81982,8 +85079,8 @@ function Fs2(t2, e = false) {
   return {
     type: "spawn.options",
     action(r2, s3) {
-      var _a6;
-      const o2 = { ...(_a6 = r2.env) != null ? _a6 : process.env }, i3 = new Set(
+      var _a8;
+      const o2 = { ...(_a8 = r2.env) != null ? _a8 : process.env }, i3 = new Set(
         Object.keys(s3.env).map((a) => a.toLowerCase().trim())
       );
       for (const a of Object.keys(o2)) {
@@ -82067,12 +85164,12 @@ function Ws2({
   return {
     type: "spawn.after",
     async action(s3, { spawned: o2, close: i3 }) {
-      var _a6, _b3;
+      var _a8, _b3;
       const a = n();
       let c3 = true, y2 = () => {
         c3 = false;
       };
-      (_a6 = o2.stdout) == null ? void 0 : _a6.on("data", y2), (_b3 = o2.stderr) == null ? void 0 : _b3.on("data", y2), o2.on("error", y2), o2.on("close", (w3) => a.close(w3)), o2.on("exit", (w3) => a.exit(w3));
+      (_a8 = o2.stdout) == null ? void 0 : _a8.on("data", y2), (_b3 = o2.stderr) == null ? void 0 : _b3.on("data", y2), o2.on("error", y2), o2.on("close", (w3) => a.close(w3)), o2.on("exit", (w3) => a.exit(w3));
       try {
         await a.result, c3 && await wt2(50), i3(a.exitCode);
       } catch (w3) {
@@ -82127,9 +85224,9 @@ function Ys2(t2) {
 }
 var Qs2 = class extends O3 {
   constructor(e = "") {
-    var _a6, _b3;
+    var _a8, _b3;
     const n = Ys2(e);
-    super(void 0, (_b3 = (_a6 = be2[n].solution) == null ? void 0 : _a6.replace("{message}", e)) != null ? _b3 : e), this.reason = n;
+    super(void 0, (_b3 = (_a8 = be2[n].solution) == null ? void 0 : _a8.replace("{message}", e)) != null ? _b3 : e), this.reason = n;
   }
 };
 function Js(t2) {
@@ -82166,10 +85263,10 @@ function no2(t2) {
   return {
     type: "spawn.after",
     action(e, { commands: n, input: r2, spawned: { stdin: s3 } }) {
-      var _a6;
+      var _a8;
       if (!s3)
         return;
-      const o2 = (_a6 = t2 == null ? void 0 : t2([...n])) != null ? _a6 : r2;
+      const o2 = (_a8 = t2 == null ? void 0 : t2([...n])) != null ? _a8 : r2;
       if (!o2)
         return nt2("generated zero length content, not writing to stdin");
       nt2("writing %s bytes to stdin", Le(o2)), s3.on("error", (i3) => {
@@ -82222,8 +85319,8 @@ function so2(t2) {
   }, {
     type: "spawn.after",
     action(o2, i3) {
-      var _a6;
-      i3.commands.includes(e) && ((_a6 = i3.spawned.stderr) == null ? void 0 : _a6.on("data", (a) => {
+      var _a8;
+      i3.commands.includes(e) && ((_a8 = i3.spawned.stderr) == null ? void 0 : _a8.on("data", (a) => {
         const c3 = /^([\s\S]+?):\s*(\d+)% \((\d+)\/(\d+)\)/.exec(a.toString("utf8"));
         c3 && t2({
           method: i3.method,
@@ -82284,24 +85381,24 @@ function uo2({
     return {
       type: "spawn.after",
       action(r2, s3) {
-        var _a6, _b3;
+        var _a8, _b3;
         let o2;
         function i3() {
           o2 && clearTimeout(o2), o2 = setTimeout(c3, t2);
         }
         function a() {
-          var _a7, _b4;
-          (_a7 = s3.spawned.stdout) == null ? void 0 : _a7.off("data", i3), (_b4 = s3.spawned.stderr) == null ? void 0 : _b4.off("data", i3), s3.spawned.off("exit", a), s3.spawned.off("close", a), o2 && clearTimeout(o2);
+          var _a9, _b4;
+          (_a9 = s3.spawned.stdout) == null ? void 0 : _a9.off("data", i3), (_b4 = s3.spawned.stderr) == null ? void 0 : _b4.off("data", i3), s3.spawned.off("exit", a), s3.spawned.off("close", a), o2 && clearTimeout(o2);
         }
         function c3() {
           a(), s3.kill(new A4(void 0, "timeout", "block timeout reached"));
         }
-        n && ((_a6 = s3.spawned.stdout) == null ? void 0 : _a6.on("data", i3)), e && ((_b3 = s3.spawned.stderr) == null ? void 0 : _b3.on("data", i3)), s3.spawned.on("exit", a), s3.spawned.on("close", a), i3();
+        n && ((_a8 = s3.spawned.stdout) == null ? void 0 : _a8.on("data", i3)), e && ((_b3 = s3.spawned.stderr) == null ? void 0 : _b3.on("data", i3)), s3.spawned.on("exit", a), s3.spawned.on("close", a), i3();
       }
     };
 }
 var wo2 = (t2, e) => {
-  var _a6, _b3, _c;
+  var _a8, _b3, _c;
   const n = new ro2(), r2 = Ge2(
     t2 && (typeof t2 == "string" ? { baseDir: t2 } : t2) || {},
     e
@@ -82311,7 +85408,7 @@ var wo2 = (t2, e) => {
       r2,
       "Cannot use simple-git on a directory that does not exist"
     );
-  return Array.isArray(r2.config) && n.add(qs2(r2.config)), n.add(zs2(r2.unsafe)), n.add(Ws2(r2.completion)), r2.abort && n.add(Is2(r2.abort)), r2.progress && n.add(so2(r2.progress)), r2.timeout && n.add(uo2(r2.timeout)), r2.spawnOptions && n.add(io2(r2.spawnOptions)), n.add(ao2()), n.add(no2(r2.input)), n.add(Mt2(to2(true))), r2.errors && n.add(Mt2(r2.errors)), Xs2(n, r2.binary, (_a6 = r2.unsafe) == null ? void 0 : _a6.allowUnsafeCustomBinary), n.add(
+  return Array.isArray(r2.config) && n.add(qs2(r2.config)), n.add(zs2(r2.unsafe)), n.add(Ws2(r2.completion)), r2.abort && n.add(Is2(r2.abort)), r2.progress && n.add(so2(r2.progress)), r2.timeout && n.add(uo2(r2.timeout)), r2.spawnOptions && n.add(io2(r2.spawnOptions)), n.add(ao2()), n.add(no2(r2.input)), n.add(Mt2(to2(true))), r2.errors && n.add(Mt2(r2.errors)), Xs2(n, r2.binary, (_a8 = r2.unsafe) == null ? void 0 : _a8.allowUnsafeCustomBinary), n.add(
     Fs2((_b3 = r2.allowEnvironment) != null ? _b3 : [], (_c = r2.unsafe) == null ? void 0 : _c.allowAbbreviatedOptions)
   ), new f3(r2, n);
 };
@@ -82343,16 +85440,16 @@ var ALLOWED_UNSAFE = {
   allowUnsafeTemplateDir: true
 };
 async function createScratchRepository(platform3, credential) {
-  var _a6;
+  var _a8;
   await platform3.programs.run({ program: "git", args: ["--version"] });
-  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a6 = platform3.env.TMPDIR) != null ? _a6 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
+  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a8 = platform3.env.TMPDIR) != null ? _a8 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
   const env = gitEnvironment(platform3.env, credential);
   const git = ({ input, env: more }) => {
-    var _a7;
+    var _a9;
     const whole = { ...env, ...more };
     return wo2({
       baseDir: folder2,
-      config: ["gc.auto=0", "maintenance.auto=false", ...(_a7 = credential == null ? void 0 : credential.gitConfig) != null ? _a7 : []],
+      config: ["gc.auto=0", "maintenance.auto=false", ...(_a9 = credential == null ? void 0 : credential.gitConfig) != null ? _a9 : []],
       allowEnvironment: Object.keys(whole),
       unsafe: ALLOWED_UNSAFE,
       completion: { onClose: true, onExit: false },
@@ -82366,8 +85463,8 @@ async function createScratchRepository(platform3, credential) {
     }).env(whole);
   };
   const hide = (text3) => {
-    var _a7;
-    return (_a7 = credential == null ? void 0 : credential.hide(text3)) != null ? _a7 : text3;
+    var _a9;
+    return (_a9 = credential == null ? void 0 : credential.hide(text3)) != null ? _a9 : text3;
   };
   const repository = {
     folder: folder2,
@@ -82571,8 +85668,8 @@ function gitArchive(remote2) {
     return listTree(repository, commit);
   };
   const listPaths = (branch2 = "HEAD") => {
-    var _a6;
-    const listing = (_a6 = listings.get(branch2)) != null ? _a6 : list2(branch2);
+    var _a8;
+    const listing = (_a8 = listings.get(branch2)) != null ? _a8 : list2(branch2);
     listings.set(branch2, listing);
     return listing;
   };
@@ -82672,8 +85769,8 @@ var line = pipe2(
   transform2((text3) => clean2(text3))
 );
 function clean2(text3) {
-  var _a6;
-  return ((_a6 = text3.match(/.{1,100}/gsu)) != null ? _a6 : []).map(printable).join("");
+  var _a8;
+  return ((_a8 = text3.match(/.{1,100}/gsu)) != null ? _a8 : []).map(printable).join("");
 }
 var word = pipe2(
   string(),
@@ -82843,12 +85940,12 @@ function mergeFailures(known, news) {
   return { ...later, attempts: [first2, ...rest] };
 }
 function updateStates(catalog, base, next2) {
-  var _a6, _b3;
+  var _a8, _b3;
   const updated = /* @__PURE__ */ new Map();
   for (const [path5, entry] of catalog) {
     if (entry.state === "failed") {
       if (!base.has(path5) && !next2.has(path5)) updated.set(path5, entry);
-    } else if (((_a6 = base.get(path5)) == null ? void 0 : _a6.oid) === entry.tarball.blob) {
+    } else if (((_a8 = base.get(path5)) == null ? void 0 : _a8.oid) === entry.tarball.blob) {
       updated.set(path5, { ...entry, state: "archived" });
     } else if (((_b3 = next2.get(path5)) == null ? void 0 : _b3.oid) === entry.tarball.blob) {
       updated.set(path5, { ...entry, state: "pending" });
@@ -82930,10 +86027,10 @@ function hoursAfter(attempts) {
   return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
 }
 function mayRetry(kernel, failure, now) {
-  var _a6;
+  var _a8;
   if (!isSamePackage(kernel, failure)) return true;
   if (PERMANENT.includes(failure.reason)) return false;
-  const last = Date.parse((_a6 = failure.attempts.at(-1)) != null ? _a6 : "");
+  const last = Date.parse((_a8 = failure.attempts.at(-1)) != null ? _a8 : "");
   if (Number.isNaN(last)) return true;
   return now.getTime() >= last + hoursAfter(failure.attempts.length) * 36e5;
 }
@@ -83051,7 +86148,7 @@ var NONE2 = {
   bytes: 0
 };
 function countAll(states, chosen) {
-  var _a6;
+  var _a8;
   const rows = /* @__PURE__ */ new Map();
   let total = NONE2;
   for (const [kernel, state] of states) {
@@ -83059,7 +86156,7 @@ function countAll(states, chosen) {
     const { arch: arch3 } = kernel;
     const key = `${release2} ${arch3}`;
     const column = state !== "wanted" ? state : chosen.has(kernel) ? "build" : "later";
-    const row3 = (_a6 = rows.get(key)) != null ? _a6 : { release: release2, arch: arch3, ...NONE2 };
+    const row3 = (_a8 = rows.get(key)) != null ? _a8 : { release: release2, arch: arch3, ...NONE2 };
     rows.set(key, { ...row3, ...counted(row3, column, kernel.size) });
     total = counted(total, column, kernel.size);
   }
@@ -83198,8 +86295,8 @@ function parseSource2(data, origin) {
   if (result.success) return result.output;
   const mistakes = result.issues.map(
     (issue2) => {
-      var _a6;
-      return `${(_a6 = getDotPath(issue2)) != null ? _a6 : "source"}: ${issue2.message}`;
+      var _a8;
+      return `${(_a8 = getDotPath(issue2)) != null ? _a8 : "source"}: ${issue2.message}`;
     }
   );
   throw new Failure(
@@ -83303,8 +86400,8 @@ var words = list("<arch>", "architecture, for example 'x86_64' or 'aarch64'; a g
 var archOption = {
   ...words,
   parse: (given) => words.parse(given).map((word2) => {
-    var _a6;
-    return (_a6 = ALIASES.get(word2)) != null ? _a6 : word2;
+    var _a8;
+    return (_a8 = ALIASES.get(word2)) != null ? _a8 : word2;
   })
 };
 
@@ -83343,9 +86440,9 @@ var selectionOptions = {
   )
 };
 async function toQuery(platform3, options3, progress) {
-  var _a6;
+  var _a8;
   const source2 = await chooseSource(options3.distribution, options3.sources);
-  const folder2 = (_a6 = options3.cache) != null ? _a6 : defaultCache(platform3.env);
+  const folder2 = (_a8 = options3.cache) != null ? _a8 : defaultCache(platform3.env);
   return {
     source: source2,
     mirrors: options3.mirror,
@@ -83389,8 +86486,8 @@ function parsed(spec, make) {
   return { ...spec, parse: (given) => make(spec.parse(given)) };
 }
 function parseSince(word2) {
-  var _a6;
-  const days = (_a6 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a6[1];
+  var _a8;
+  const days = (_a8 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a8[1];
   if (days !== void 0) return { days: Number(days) };
   const day = /^\d{4}-\d\d-\d\d$/.test(word2) ? /* @__PURE__ */ new Date(`${word2}T00:00:00Z`) : void 0;
   if (day && day.getTime() > 0 && day.toISOString().startsWith(word2)) return { day };
@@ -83542,12 +86639,12 @@ var buildOptions = {
   )
 };
 function toBuildRequest(options3) {
-  var _a6;
+  var _a8;
   const { profile, jobs, connections, temp, signature } = options3;
   return {
     ...{ profile, jobs, connections, temp, signature },
     tools: toToolRequest(options3),
-    expectation: { kind: "kernel", minimumTypes: (_a6 = options3.minimumTypes) != null ? _a6 : KERNEL.minimumTypes },
+    expectation: { kind: "kernel", minimumTypes: (_a8 = options3.minimumTypes) != null ? _a8 : KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
   };
 }
@@ -83662,12 +86759,12 @@ function decodeInstructions(bytes2, byteOrder) {
 var SIZES = { 0: 4, 8: 2, 16: 1, 24: 8 };
 var SIZE_BITS = 24;
 function accessSize({ code }) {
-  var _a6;
-  return (_a6 = SIZES[code & SIZE_BITS]) != null ? _a6 : 0;
+  var _a8;
+  return (_a8 = SIZES[code & SIZE_BITS]) != null ? _a8 : 0;
 }
 function withAccessSize(instruction, size2) {
-  var _a6;
-  const bits2 = (_a6 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a6[0];
+  var _a8;
+  const bits2 = (_a8 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a8[0];
   if (bits2 === void 0) return void 0;
   return { ...instruction, code: instruction.code & ~SIZE_BITS | Number(bits2) };
 }
@@ -83902,7 +86999,7 @@ function leavesAreCompatible(ours, theirs) {
   }
 }
 function typesAreCompatible(local2, localId, target, targetId, levels = MAX_DEPTH) {
-  var _a6, _b3;
+  var _a8, _b3;
   if (!sameKind(local2.type(localId), target.type(targetId))) return false;
   let ours = local2.skipModifiers(localId);
   let theirs = target.skipModifiers(targetId);
@@ -83913,7 +87010,7 @@ function typesAreCompatible(local2, localId, target, targetId, levels = MAX_DEPT
       for (const [index2, parameter] of ours.parameters.entries()) {
         if (levels <= 0) throw new RelocationError("functions lie too deep in each other");
         const ourId = local2.skipModifiers(parameter.type).id;
-        const theirId = target.skipModifiers((_b3 = (_a6 = theirs.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0).id;
+        const theirId = target.skipModifiers((_b3 = (_a8 = theirs.parameters[index2]) == null ? void 0 : _a8.type) != null ? _b3 : 0).id;
         if (!typesAreCompatible(local2, ourId, target, theirId, levels - 1)) return false;
       }
     } else if (ours.kind !== "PTR" && ours.kind !== "ARRAY") {
@@ -83941,7 +87038,7 @@ function shapesAreCompatible(ours, theirs) {
   }
 }
 function typesMatch(local2, localId, target, targetId, behindPointer = false, levels = MAX_DEPTH) {
-  var _a6, _b3;
+  var _a8, _b3;
   if (levels <= 0) throw new RelocationError("types lie too deep in each other");
   let behind = behindPointer;
   let ours = local2.skipModifiers(localId);
@@ -83955,7 +87052,7 @@ function typesMatch(local2, localId, target, targetId, behindPointer = false, le
     } else if (ours.kind === "FUNC_PROTO" && theirs.kind === "FUNC_PROTO") {
       if (ours.parameters.length !== theirs.parameters.length) return false;
       for (const [index2, { type }] of ours.parameters.entries()) {
-        const theirType = (_b3 = (_a6 = theirs.parameters[index2]) == null ? void 0 : _a6.type) != null ? _b3 : 0;
+        const theirType = (_b3 = (_a8 = theirs.parameters[index2]) == null ? void 0 : _a8.type) != null ? _b3 : 0;
         if (!typesMatch(local2, type, target, theirType, behind, levels - 1)) return false;
       }
     } else {
@@ -84079,9 +87176,9 @@ function matchSpec(local2, kind, target, root) {
   return family === "enumerator" ? matchEnumerator(local2, target, root) : matchField(local2, target, root);
 }
 function matchEnumerator(local2, target, root) {
-  var _a6, _b3, _c;
+  var _a8, _b3, _c;
   const type = target.skipModifiers(root);
-  const wanted = essentialName((_b3 = (_a6 = local2.accessors[0]) == null ? void 0 : _a6.name) != null ? _b3 : "");
+  const wanted = essentialName((_b3 = (_a8 = local2.accessors[0]) == null ? void 0 : _a8.name) != null ? _b3 : "");
   const names = isEnum(type) ? type.values.map(({ name }) => name) : [];
   const index2 = names.findIndex((name) => essentialName(name) === wanted);
   if (index2 < 0) return { reached: 0, why: "absent" };
@@ -84114,12 +87211,12 @@ function matchField(local2, target, root) {
   return { types: target, root, accessors: steps, bitOffset };
 }
 function findMember(local2, wanted, target, owner, depth) {
-  var _a6, _b3;
+  var _a8, _b3;
   if (!isComposite(owner)) return "absent";
   if (depth > MAX_SPEC_LENGTH) throw new RelocationError("structs lie too deep in each other");
   for (const [index2, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
-      const ours = (_b3 = (_a6 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a6.type) != null ? _b3 : 0;
+      const ours = (_b3 = (_a8 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a8.type) != null ? _b3 : 0;
       if (!fieldsAreCompatible(local2, ours, target, member.type)) return "other-type";
       const step = { type: owner.id, index: index2, name: member.name };
       return { step, bitOffset: member.bitOffset, type: member.type };
@@ -84132,12 +87229,12 @@ function findMember(local2, wanted, target, owner, depth) {
   return "absent";
 }
 function describeSpec(spec, steps = spec.accessors) {
-  var _a6, _b3;
+  var _a8, _b3;
   const { kind, name } = spec.types.type(spec.root);
   const words2 = {
     ...{ STRUCT: "struct ", UNION: "union ", ENUM: "enum ", ENUM64: "enum ", FWD: "struct " }
   };
-  const root = `${(_a6 = words2[kind]) != null ? _a6 : ""}${name}`;
+  const root = `${(_a8 = words2[kind]) != null ? _a8 : ""}${name}`;
   if (isEnum(spec.types.skipModifiers(spec.root)) && steps.length > 0)
     return `${root}::${(_b3 = steps[0]) == null ? void 0 : _b3.name}`;
   const ways = steps.map((step, position) => {
@@ -84170,19 +87267,19 @@ function typeValue(kind, spec) {
   return plain(1);
 }
 function enumeratorValue(spec) {
-  var _a6, _b3, _c;
+  var _a8, _b3, _c;
   const [step] = spec.accessors;
-  const type = spec.types.type((_a6 = step == null ? void 0 : step.type) != null ? _a6 : 0);
+  const type = spec.types.type((_a8 = step == null ? void 0 : step.type) != null ? _a8 : 0);
   const value = isEnum(type) ? (_c = type.values[(_b3 = step == null ? void 0 : step.index) != null ? _b3 : 0]) == null ? void 0 : _c.value : void 0;
   if (value === void 0) throw new RelocationError("an enumerator is not there");
   const wide = typeof value === "bigint" ? value : BigInt(value | 0);
   return { value: BigInt.asUintN(64, wide), validate: true };
 }
 function fieldValue(kind, spec) {
-  var _a6, _b3, _c;
+  var _a8, _b3, _c;
   const { types, bitOffset } = spec;
   const step = spec.accessors.at(-1);
-  const owner = types.type((_a6 = step == null ? void 0 : step.type) != null ? _a6 : 0);
+  const owner = types.type((_a8 = step == null ? void 0 : step.type) != null ? _a8 : 0);
   if ((step == null ? void 0 : step.name) === void 0) {
     if (kind === "byte_sz") return plain(types.sizeOf(owner.id));
     if (kind !== "byte_off") throw new RelocationError(`an element of an array has no ${kind}`);
@@ -84253,8 +87350,8 @@ var KernelTypes = class {
   }
   /** All types that may be what the object means by its type: of its name, without flavours, and kind. */
   candidates(local2) {
-    var _a6;
-    const ids = (_a6 = this.#byName.get(essentialName(local2.name))) != null ? _a6 : [];
+    var _a8;
+    const ids = (_a8 = this.#byName.get(essentialName(local2.name))) != null ? _a8 : [];
     return ids.filter((id) => sameKind(local2, this.types.type(id)));
   }
 };
@@ -84271,7 +87368,7 @@ function resolver(local2, kernel) {
   };
 }
 function resolve5(local2, kernel, remaining, relocation) {
-  var _a6;
+  var _a8;
   const root = local2.type(relocation.type);
   let what = root.name;
   try {
@@ -84282,7 +87379,7 @@ function resolve5(local2, kernel, remaining, relocation) {
       return { status: "value", original: value2, value: value2, spec };
     }
     if (root.name === "") throw new RelocationError("a type without a name cannot be looked for");
-    const candidates = (_a6 = remaining.get(root.id)) != null ? _a6 : kernel.candidates(root);
+    const candidates = (_a8 = remaining.get(root.id)) != null ? _a8 : kernel.candidates(root);
     remaining.set(root.id, candidates);
     const { matches, best } = matchAll(spec, relocation, kernel.types, candidates);
     if (matches.length > 0) {
@@ -84322,8 +87419,8 @@ function disagree({ kind }, first2, matches) {
       return `types ${first2.root} and ${other.root} have it at ${offsets}`;
     }
     const values = [first2, other].map((spec) => {
-      var _a6;
-      return (_a6 = evaluate(kind, spec)) == null ? void 0 : _a6.value;
+      var _a8;
+      return (_a8 = evaluate(kind, spec)) == null ? void 0 : _a8.value;
     });
     if (values[0] !== values[1]) {
       return `types ${first2.root} and ${other.root} make it ${values.join(" and ")}`;
@@ -84349,7 +87446,7 @@ function missing(spec, { kind }, best) {
 
 // src/btf/core/patch.ts
 function patch(instructions, index2, resolved, kernel) {
-  var _a6, _b3;
+  var _a8, _b3;
   const what = describeSpec(resolved.spec);
   try {
     const instruction = instructions[index2];
@@ -84370,7 +87467,7 @@ function patch(instructions, index2, resolved, kernel) {
           instructions[index2] = moved2;
           return resolved;
         }
-        const detail = `it has ${(_a6 = resolved.value.access) == null ? void 0 : _a6.size} bytes here, and ${(_b3 = resolved.original.access) == null ? void 0 : _b3.size} there`;
+        const detail = `it has ${(_a8 = resolved.value.access) == null ? void 0 : _a8.size} bytes here, and ${(_b3 = resolved.original.access) == null ? void 0 : _b3.size} there`;
         return { status: "poisoned", problem: { why: "other-size", what, detail } };
       }
       default:
@@ -84389,13 +87486,13 @@ function requireOriginal({ original }, found) {
   }
 }
 function patchAccess(instruction, resolved, kernel) {
-  var _a6, _b3, _c, _d;
+  var _a8, _b3, _c, _d;
   const { original, value, spec } = resolved;
   requireOriginal(resolved, BigInt(instruction.offset));
   if (value.value > 0x7fffn) throw new RelocationError(`its offset ${value.value} is too large`);
   const before = original.access;
   const after2 = value.access;
-  const sizes = [(_a6 = before == null ? void 0 : before.size) != null ? _a6 : 0, (_b3 = after2 == null ? void 0 : after2.size) != null ? _b3 : 0];
+  const sizes = [(_a8 = before == null ? void 0 : before.size) != null ? _a8 : 0, (_b3 = after2 == null ? void 0 : after2.size) != null ? _b3 : 0];
   const moved2 = { ...instruction, offset: Number(value.value) };
   if (sizes[0] === sizes[1]) return moved2;
   const types = [spec.types.type((_c = before == null ? void 0 : before.type) != null ? _c : 0), kernel.type((_d = after2 == null ? void 0 : after2.type) != null ? _d : 0)];
@@ -84459,8 +87556,8 @@ function isLocalCall({ code, source: source2 }) {
   return code === (CLASS.JMP | CALL) && source2 === PSEUDO_CALL;
 }
 function isGlobal(code, { section, index: index2 }) {
-  var _a6, _b3;
-  const functions = (_b3 = (_a6 = code.get(section)) == null ? void 0 : _a6.functions) != null ? _b3 : [];
+  var _a8, _b3;
+  const functions = (_b3 = (_a8 = code.get(section)) == null ? void 0 : _a8.functions) != null ? _b3 : [];
   return functions.some((one2) => one2.start === index2 && one2.isGlobal);
 }
 function functionsOf(code, entry) {
@@ -84552,14 +87649,14 @@ function moved({ offset }, operand, bits2) {
   return constant(low(value, bits2));
 }
 function addToPointer(left, right, sign) {
-  var _a6;
+  var _a8;
   const [base, by] = left.kind === "constant" && sign === 1 ? [right, left] : [left, right];
   if (base.kind === "stack") {
     const known = by.kind === "constant" && base.offset !== void 0;
     return {
       kind: "stack",
       frame: base.frame,
-      offset: known ? ((_a6 = base.offset) != null ? _a6 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
+      offset: known ? ((_a8 = base.offset) != null ? _a8 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
     };
   }
   if (base.kind !== "data") return void 0;
@@ -84613,11 +87710,11 @@ var COMPARISONS = {
 var EQUAL = 16;
 var NOT_EQUAL = 80;
 function evaluateBranch(instruction, left, right) {
-  var _a6;
+  var _a8;
   const operation = instruction.code & 240;
   const bits2 = classOf(instruction) === CLASS.JMP ? 64 : 32;
   if (left.kind === "constant" && right.kind === "constant") {
-    return (_a6 = COMPARISONS[operation]) == null ? void 0 : _a6.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
+    return (_a8 = COMPARISONS[operation]) == null ? void 0 : _a8.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
   }
   const isAddress = left.kind === "stack" || left.kind === "data";
   if (isAddress && bits2 === 64 && right.kind === "constant" && right.value === 0n) {
@@ -84668,8 +87765,8 @@ var _AbstractState = class _AbstractState {
     return __privateGet(this, _frames).length;
   }
   get(register) {
-    var _a6, _b3;
-    return (_b3 = (_a6 = __privateGet(this, _frames).at(-1)) == null ? void 0 : _a6.registers[register]) != null ? _b3 : UNKNOWN;
+    var _a8, _b3;
+    return (_b3 = (_a8 = __privateGet(this, _frames).at(-1)) == null ? void 0 : _a8.registers[register]) != null ? _b3 : UNKNOWN;
   }
   set(register, value) {
     __privateMethod(this, _AbstractState_instances, change_fn).call(this, this.depth - 1).registers[register] = value;
@@ -84698,9 +87795,9 @@ var _AbstractState = class _AbstractState {
     }
   }
   load(address, size2) {
-    var _a6;
+    var _a8;
     if (address.kind !== "stack" || address.offset === void 0) return UNKNOWN;
-    const slot = (_a6 = __privateGet(this, _frames)[address.frame]) == null ? void 0 : _a6.stack.get(address.offset);
+    const slot = (_a8 = __privateGet(this, _frames)[address.frame]) == null ? void 0 : _a8.stack.get(address.offset);
     return (slot == null ? void 0 : slot.size) === size2 ? slot.value : UNKNOWN;
   }
   store(address, size2, value) {
@@ -84725,14 +87822,14 @@ var _AbstractState = class _AbstractState {
   }
   /** Adds what is known on another path to the same instruction. Returns whether that changed this state. */
   joinWith(other) {
-    var _a6, _b3;
+    var _a8, _b3;
     let changed = false;
     let escaped = __privateGet(this, _escaped) || __privateGet(other, _escaped);
     for (const [index2, frame] of __privateGet(this, _frames).entries()) {
       const theirs = __privateGet(other, _frames)[index2];
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
-        const theirValue = (_a6 = theirs.registers[register]) != null ? _a6 : UNKNOWN;
+        const theirValue = (_a8 = theirs.registers[register]) != null ? _a8 : UNKNOWN;
         const joined2 = join17(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
@@ -84765,12 +87862,12 @@ _escaped = new WeakMap();
 _AbstractState_instances = new WeakSet();
 /** Removes what lies in these bytes, or in the whole frame, and returns the values that were there. */
 clear_fn = function(address, length) {
-  var _a6, _b3;
+  var _a8, _b3;
   const { frame, offset } = address;
   const start2 = offset != null ? offset : Number.NEGATIVE_INFINITY;
   const end = offset === void 0 ? Number.POSITIVE_INFINITY : offset + length;
   const cleared = [];
-  for (const [at3, { size: size2, value }] of (_b3 = (_a6 = __privateGet(this, _frames)[frame]) == null ? void 0 : _a6.stack) != null ? _b3 : []) {
+  for (const [at3, { size: size2, value }] of (_b3 = (_a8 = __privateGet(this, _frames)[frame]) == null ? void 0 : _a8.stack) != null ? _b3 : []) {
     if (at3 >= end || at3 + size2 <= start2) continue;
     __privateMethod(this, _AbstractState_instances, change_fn).call(this, frame).stack.delete(at3);
     cleared.push(value);
@@ -84779,8 +87876,8 @@ clear_fn = function(address, length) {
 };
 /** The frame, as a copy of its own where another state shares it. */
 change_fn = function(index2) {
-  var _a6;
-  const frame = (_a6 = __privateGet(this, _frames)[index2]) != null ? _a6 : newFrame(index2, []);
+  var _a8;
+  const frame = (_a8 = __privateGet(this, _frames)[index2]) != null ? _a8 : newFrame(index2, []);
   if (__privateGet(this, _ownFrames).has(index2)) return frame;
   const copy = { registers: [...frame.registers], stack: new Map(frame.stack) };
   __privateGet(this, _frames)[index2] = copy;
@@ -84816,13 +87913,13 @@ function evaluateLoad(instruction, state, address, read2) {
   return value === void 0 ? UNKNOWN : constant(value);
 }
 function applyStore(instruction, state, address, source2) {
-  var _a6;
+  var _a8;
   const size2 = accessSize(instruction);
   const isExact = address.kind === "stack" && address.offset !== void 0;
   const at3 = isExact ? {
     kind: "stack",
     frame: address.frame,
-    offset: ((_a6 = address.offset) != null ? _a6 : 0) + instruction.offset
+    offset: ((_a8 = address.offset) != null ? _a8 : 0) + instruction.offset
   } : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
     state.forgetAt(at3, size2);
@@ -84886,8 +87983,8 @@ function findReachable(input, entry) {
   return ({ section, index: index2 }) => all.some((one2) => one2.section === section && one2.start <= index2 && index2 < one2.end);
 }
 function rangeOf(code, { section, index: index2 }) {
-  var _a6, _b3;
-  const found = (_a6 = code.get(section)) == null ? void 0 : _a6.functions.find(({ start: start2 }) => start2 === index2);
+  var _a8, _b3;
+  const found = (_a8 = code.get(section)) == null ? void 0 : _a8.functions.find(({ start: start2 }) => start2 === index2);
   return { section, start: index2, end: (_b3 = found == null ? void 0 : found.end) != null ? _b3 : index2 };
 }
 var ARGUMENTS = [1, 2, 3, 4, 5];
@@ -84921,10 +88018,10 @@ var Analysis = class {
   }
   /** Returns false when the program is too large or calls too deep, so that the result is useless. */
   run() {
-    var _a6;
+    var _a8;
     for (let steps = 0; ; steps++) {
       if (__privateGet(this, _isTooLarge) || steps > MAX_STEPS) return false;
-      const task = (_a6 = __privateGet(this, _waiting2).pop()) != null ? _a6 : __privateMethod(this, _Analysis_instances, nextCallback_fn).call(this);
+      const task = (_a8 = __privateGet(this, _waiting2).pop()) != null ? _a8 : __privateMethod(this, _Analysis_instances, nextCallback_fn).call(this);
       if (task === void 0) return true;
       const { address, context } = task;
       const section = __privateGet(this, _input).code.get(address.section);
@@ -85155,12 +88252,12 @@ function withoutOffset(result, before) {
 
 // src/verifier/verdict.ts
 function judge2(object2, kernel, uname2, known = /* @__PURE__ */ new Map()) {
-  var _a6;
+  var _a8;
   const relocated = relocate(object2, kernel);
   const relocations = relocated.results.length;
   if (!relocated.results.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
   const key = cacheKey(object2, relocated, uname2);
-  const verdict = (_a6 = known.get(key)) != null ? _a6 : analyse(object2, relocated, uname2);
+  const verdict = (_a8 = known.get(key)) != null ? _a8 : analyse(object2, relocated, uname2);
   known.set(key, verdict);
   return verdict;
 }
@@ -85237,10 +88334,10 @@ function entryPoints(code) {
   return programs.length > 0 ? programs : all;
 }
 function functionAt({ code }, { section, index: index2 }) {
-  var _a6, _b3;
+  var _a8, _b3;
   const found = code.get(section);
   const owner = found == null ? void 0 : found.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
-  return { name: (_a6 = owner == null ? void 0 : owner.name) != null ? _a6 : "", isOptional: (_b3 = found == null ? void 0 : found.name.startsWith("?")) != null ? _b3 : false };
+  return { name: (_a8 = owner == null ? void 0 : owner.name) != null ? _a8 : "", isOptional: (_b3 = found == null ? void 0 : found.name.startsWith("?")) != null ? _b3 : false };
 }
 var VERSION_VARIABLE = "LINUX_KERNEL_VERSION";
 function versionCode(uname2) {
@@ -85252,10 +88349,10 @@ function versionCode(uname2) {
 function constantReader(object2, version, constants6) {
   const { byteOrder } = object2.types.btf;
   return (of, offset, size2) => {
-    var _a6;
+    var _a8;
     if (of === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version : void 0;
     if (typeof of === "string" || constants6 === "any") return void 0;
-    const bytes2 = (_a6 = object2.constants.get(of)) == null ? void 0 : _a6.subarray(offset, offset + size2);
+    const bytes2 = (_a8 = object2.constants.get(of)) == null ? void 0 : _a8.subarray(offset, offset + size2);
     return (bytes2 == null ? void 0 : bytes2.length) === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
   };
 }
@@ -85299,10 +88396,10 @@ async function checkObjects(platform3, progress, objects, kernels3) {
 }
 var NOTED = 50;
 function tallyOf(tallies, object2, line2) {
-  var _a6;
+  var _a8;
   const key = `${object2.name}
 ${line2}`;
-  const tally2 = (_a6 = tallies.get(key)) != null ? _a6 : new LineTally(object2.name, line2);
+  const tally2 = (_a8 = tallies.get(key)) != null ? _a8 : new LineTally(object2.name, line2);
   tallies.set(key, tally2);
   return tally2;
 }
@@ -85317,12 +88414,12 @@ var LineTally = class {
     this.#line = line2;
   }
   add(kernel, missing3) {
-    var _a6;
+    var _a8;
     this.#kernels++;
     if (missing3.every(({ when }) => when === "optional")) this.#good++;
     for (const one2 of missing3) {
       const key = `${one2.what} ${one2.why} ${one2.when}`;
-      const entry = (_a6 = this.#missing.get(key)) != null ? _a6 : { one: one2, functions: /* @__PURE__ */ new Set(), kernels: /* @__PURE__ */ new Set() };
+      const entry = (_a8 = this.#missing.get(key)) != null ? _a8 : { one: one2, functions: /* @__PURE__ */ new Set(), kernels: /* @__PURE__ */ new Set() };
       entry.functions.add(one2.function);
       entry.kernels.add(kernel);
       this.#missing.set(key, entry);
@@ -85350,14 +88447,14 @@ var import_promises24 = require("fs/promises");
 var import_node_path28 = require("path");
 var OWN_BTF = "sys/kernel/btf/vmlinux";
 async function readMachine(platform3, root, wanted) {
-  var _a6;
+  var _a8;
   const running = root === "/" ? await runningKernel(platform3) : void 0;
   const kernel = wanted ? { uname: wanted, arch: archOf(wanted) } : void 0;
   const release2 = await readOsRelease(root);
   return {
     distribution: named2(asDistributionId, release2.get("ID")),
     versionId: named2(asVersionId, release2.get("VERSION_ID")),
-    kernel: (_a6 = kernel != null ? kernel : running) != null ? _a6 : await onlyKernel(root),
+    kernel: (_a8 = kernel != null ? kernel : running) != null ? _a8 : await onlyKernel(root),
     hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path28.join)(root, OWN_BTF))
   };
 }
@@ -85387,9 +88484,9 @@ async function onlyKernel(root) {
   return { uname: uname2, arch: archOf(uname2) };
 }
 function archOf(uname2) {
-  var _a6, _b3;
+  var _a8, _b3;
   const last = uname2.slice(uname2.lastIndexOf(".") + 1);
-  return asArch((_b3 = (_a6 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a6[0]) != null ? _b3 : "");
+  return asArch((_b3 = (_a8 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a8[0]) != null ? _b3 : "");
 }
 function named2(check3, text3) {
   try {
@@ -85412,8 +88509,8 @@ function parseOsRelease(text3) {
   const lines = text3.matchAll(/^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/gm);
   return new Map(
     [...lines].map(([, name = "", value = ""]) => {
-      var _a6, _b3;
-      const quoted2 = (_b3 = (_a6 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a6[2]) != null ? _b3 : value;
+      var _a8, _b3;
+      const quoted2 = (_b3 = (_a8 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a8[2]) != null ? _b3 : value;
       return [name, quoted2.replace(/\\(.)/g, "$1")];
     })
   );
@@ -85441,8 +88538,8 @@ function toEvr(uname2) {
   return { epoch: 0, version, release: release2.join("-") };
 }
 function baseOf(uname2) {
-  var _a6;
-  return (_a6 = uname2.split("-", 1)[0]) != null ? _a6 : uname2;
+  var _a8;
+  return (_a8 = uname2.split("-", 1)[0]) != null ? _a8 : uname2;
 }
 
 // src/jobs/fetch/fetch.ts
@@ -85546,8 +88643,8 @@ async function selectKernels2(reader, selection) {
     selector(selection.releases)
   ];
   const selected = all.filter((kernel) => {
-    var _a6, _b3;
-    const releases = (_b3 = (_a6 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a6.releases) != null ? _b3 : [];
+    var _a8, _b3;
+    const releases = (_b3 = (_a8 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a8.releases) != null ? _b3 : [];
     return byKernel(kernel.uname) && byArch(kernel.arch) && [kernel.versionId, ...releases].some((name) => byRelease(name));
   });
   if (selected.length > 0) return selected;
@@ -85590,8 +88687,8 @@ async function unpack2(platform3, path5, bytes2) {
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 function kernelSeries(uname2) {
-  var _a6, _b3;
-  return (_b3 = (_a6 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a6[0]) != null ? _b3 : uname2;
+  var _a8, _b3;
+  return (_b3 = (_a8 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a8[0]) != null ? _b3 : uname2;
 }
 
 // src/archive/reader.ts
@@ -85618,10 +88715,10 @@ function archiveReader(archive) {
     },
     catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
     identify: async (kernel) => {
-      var _a6;
+      var _a8;
       const listing = await archive.listPaths();
       const path5 = archivePaths(kernel, kernel.uname).find((one2) => listing.has(one2));
-      const oid = path5 === void 0 ? void 0 : (_a6 = listing.get(path5)) == null ? void 0 : _a6.oid;
+      const oid = path5 === void 0 ? void 0 : (_a8 = listing.get(path5)) == null ? void 0 : _a8.oid;
       return oid === void 0 ? void 0 : `git-${oid}`;
     },
     close: () => archive.close()
@@ -85713,7 +88810,7 @@ async function openReader(platform3, where) {
   return archiveReader(await openArchive(platform3, where));
 }
 async function speaksGit({ http, interrupted }, where) {
-  var _a6;
+  var _a8;
   const url3 = URL.canParse(where) ? new URL(where) : void 0;
   if ((url3 == null ? void 0 : url3.username) !== "" || url3.password !== "") return true;
   const path5 = url3.pathname.replace(/\/+$/, "");
@@ -85724,7 +88821,7 @@ async function speaksGit({ http, interrupted }, where) {
     const answer2 = await http.request({ url: url3.href, signal: interrupted });
     answer2.body.on("error", () => {
     }).destroy();
-    return ((_a6 = answer2.headers["content-type"]) != null ? _a6 : "").startsWith("application/x-git-");
+    return ((_a8 = answer2.headers["content-type"]) != null ? _a8 : "").startsWith("application/x-git-");
   } catch (error) {
     interrupted.throwIfAborted();
     const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
@@ -85841,8 +88938,8 @@ function describe3({ results, unread }) {
   return textTable(COLUMNS2, rows) + failures.join("");
 }
 function describeObject(lines) {
-  var _a6, _b3, _c, _d;
-  const name = (0, import_node_path30.basename)((_b3 = (_a6 = lines[0]) == null ? void 0 : _a6.object) != null ? _b3 : "");
+  var _a8, _b3, _c, _d;
+  const name = (0, import_node_path30.basename)((_b3 = (_a8 = lines[0]) == null ? void 0 : _a8.object) != null ? _b3 : "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
   const count4 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
@@ -85868,8 +88965,8 @@ var import_node_http = require("http");
 var import_node_path31 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
-    var _a6;
-    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a6 = request2.url) != null ? _a6 : "/", "http://h").pathname));
+    var _a8;
+    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a8 = request2.url) != null ? _a8 : "/", "http://h").pathname));
     answer((0, import_node_path31.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
@@ -85899,7 +88996,7 @@ async function answer(file, path5, asked, response) {
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
-  var _a6;
+  var _a8;
   const { size: size2, mtime, mtimeMs } = found;
   const headers = {
     "accept-ranges": "bytes",
@@ -85911,7 +89008,7 @@ function answerFile(file, found, asked, response) {
     response.writeHead(304, headers).end();
     return;
   }
-  const range = /^bytes=(\d+)-(\d*)$/.exec(String((_a6 = asked.range) != null ? _a6 : ""));
+  const range = /^bytes=(\d+)-(\d*)$/.exec(String((_a8 = asked.range) != null ? _a8 : ""));
   const start2 = range ? Number(range[1]) : 0;
   const end = (range == null ? void 0 : range[2]) ? Math.min(Number(range[2]), size2 - 1) : size2 - 1;
   if (range && start2 > end) {
@@ -85951,13 +89048,13 @@ function variableOf(name) {
 function readOptions(options3, given, env) {
   return Object.fromEntries(
     Object.entries(options3).map(([name, spec]) => {
-      var _a6;
+      var _a8;
       const typed = given[name];
       if (typed !== void 0) {
         return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
       }
       const source2 = `${kebab(name)} (${variableOf(name)})`;
-      const words2 = fromVariable(source2, spec, (_a6 = env[variableOf(name)]) != null ? _a6 : "");
+      const words2 = fromVariable(source2, spec, (_a8 = env[variableOf(name)]) != null ? _a8 : "");
       if (words2.length === 0 && spec.required) {
         throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
       }
@@ -86190,14 +89287,14 @@ var COLUMNS3 = [
   { title: "RESULT" }
 ];
 function row2(finding) {
-  var _a6, _b3;
+  var _a8, _b3;
   const name = (0, import_node_path33.basename)(finding.path);
   if (!isSound(finding)) {
     const { reason: reason2, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
   }
   const { size: size2, types, kinds: kinds3 } = finding.btf;
-  const counts = [types, (_a6 = kinds3.STRUCT) != null ? _a6 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count4) => `${count4}`);
+  const counts = [types, (_a8 = kinds3.STRUCT) != null ? _a8 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count4) => `${count4}`);
   return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
 }
 function describeOne({ path: path5, size: size2, uname: uname2, btf, record: record2 }) {
@@ -86355,7 +89452,7 @@ function ownBtfNote({ hasBtf }) {
 }
 
 // src/commands/fetch.ts
-var fetch = defineCommand({
+var fetch2 = defineCommand({
   name: "fetch",
   summary: "download the BTF of one kernel from the archive",
   description: "Finds the kernel by os-release and 'uname -r', downloads its tarball, compares it with the archive's catalog, unpacks it and checks the BTF. If the archive does not have the kernel, the message names the nearest kernels, and whether the running kernel has its own BTF.",
@@ -86369,12 +89466,12 @@ var fetch = defineCommand({
     "btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64"
   ],
   run: async (platform3, options3) => {
-    var _a6;
+    var _a8;
     const machine = await toMachine(platform3, options3);
     const fetched = await fetchFor(platform3, openProgress(platform3), options3, machine);
     const { kernel, btf, summary: summary3, promised } = fetched;
     const name = `${kernel.uname}.btf`;
-    const output = await write((_a6 = options3.output) != null ? _a6 : name, name, btf);
+    const output = await write((_a8 = options3.output) != null ? _a8 : name, name, btf);
     const size2 = `${bytes(summary3.size)}, ${summary3.types} types`;
     return {
       status: 0,
@@ -86418,9 +89515,9 @@ var HEADER_SIZE4 = 64;
 var SECTION_SIZE2 = 64;
 var NAMES2 = ".shstrtab";
 function elfWithBtf(btf, arch3) {
-  var _a6;
+  var _a8;
   const order = btf[0] === 159 ? "little" : "big";
-  const file = { machine: (_a6 = MACHINES[arch3]) != null ? _a6 : EM_NONE, type: ET_EXEC, order };
+  const file = { machine: (_a8 = MACHINES[arch3]) != null ? _a8 : EM_NONE, type: ET_EXEC, order };
   return writeElf(file, [{ name: ".BTF", bytes: btf }]);
 }
 function writeElf(elf, sections) {
@@ -86589,7 +89686,7 @@ function fileOf(folder2, { uname: kernel, path: path5 }) {
 // src/jobs/install/install.ts
 var MODE = 292;
 async function installBtf(state, kernel, btf, to3) {
-  var _a6;
+  var _a8;
   const { root } = state;
   const place = await choosePlace(root, kernel.uname, to3);
   const content = place.form === "elf" ? elfWithBtf(btf, kernel.arch) : btf;
@@ -86603,7 +89700,7 @@ async function installBtf(state, kernel, btf, to3) {
   if (before !== void 0 && !(record2 == null ? void 0 : record2.sums.includes(before))) throw taken(place.path);
   try {
     const made = await makeFolders(root, file);
-    const folders = [...made, ...(_a6 = record2 == null ? void 0 : record2.folders) != null ? _a6 : []];
+    const folders = [...made, ...(_a8 = record2 == null ? void 0 : record2.folders) != null ? _a8 : []];
     const sums = [sum2, ...before === void 0 ? [] : [before]];
     await writeInstallRecord(state, { uname: kernel.uname, path: place.path, sums, folders });
     await writeWhole2(file, content, MODE);
@@ -86712,9 +89809,9 @@ var install = defineCommand({
   }
 });
 function installStateOf({ env }, given) {
-  var _a6;
+  var _a8;
   const root = (0, import_node_path39.resolve)(given);
-  if (root !== "/" || ((_a6 = process.getuid) == null ? void 0 : _a6.call(process)) === 0) return { root, folder: MACHINE_STATE };
+  if (root !== "/" || ((_a8 = process.getuid) == null ? void 0 : _a8.call(process)) === 0) return { root, folder: MACHINE_STATE };
   const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
   return { root, folder: (0, import_node_path39.join)(base, "btfhub", "installed") };
 }
@@ -86759,8 +89856,8 @@ function describe5({ uname: uname2, path: path5, loader, what }) {
     ["tracee", `TRACEE_BTF_FILE=${path5}`]
   ];
   const lines = advice2.flatMap((line2) => {
-    var _a6;
-    return line2 ? [`  ${(_a6 = line2[0]) == null ? void 0 : _a6.padEnd(22)}${line2[1]}
+    var _a8;
+    return line2 ? [`  ${(_a8 = line2[0]) == null ? void 0 : _a8.padEnd(22)}${line2[1]}
 `] : [];
   });
   return `The BTF of ${uname2} ${INSTALLED[what]}: ${path5}
@@ -86792,11 +89889,11 @@ function makeMatrix(kernels3, jobs) {
   return matrix;
 }
 function grouped(kernels3) {
-  var _a6;
+  var _a8;
   const groups3 = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    const group = (_a6 = groups3.get(key)) != null ? _a6 : [];
+    const group = (_a8 = groups3.get(key)) != null ? _a8 : [];
     groups3.set(key, group);
     group.push(kernel);
   }
@@ -86815,8 +89912,8 @@ function distribute(bundles, shares) {
 function inOrderOf(kernels3, shares) {
   const place = new Map(kernels3.map((kernel, index2) => [kernel, index2]));
   const placeOf = (kernel) => {
-    var _a6;
-    return (_a6 = kernel && place.get(kernel)) != null ? _a6 : 0;
+    var _a8;
+    return (_a8 = kernel && place.get(kernel)) != null ? _a8 : 0;
   };
   return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
 }
@@ -86853,9 +89950,9 @@ var plan = defineCommand({
     "btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10"
   ],
   run: async (platform3, options3) => {
-    var _a6;
+    var _a8;
     const made = await toPlan(platform3, options3, openProgress(platform3));
-    const matrix = makeMatrix(made.kernels, (_a6 = options3.maxJobs) != null ? _a6 : MOST_JOBS);
+    const matrix = makeMatrix(made.kernels, (_a8 = options3.maxJobs) != null ? _a8 : MOST_JOBS);
     const { include, count: count4 } = matrix;
     return {
       status: made.troubles.length > 0 ? 1 : 0,
@@ -87062,13 +90159,13 @@ function advice({ title, permission }, { status, headers, text: text3 }) {
 
 // src/forge/parse-response.ts
 function parseResponse(title, schema, answer2) {
-  var _a6;
+  var _a8;
   const result = safeParse(schema, answer2, { abortEarly: true });
   if (result.success) return result.output;
   const [issue2] = result.issues;
   throw new Failure(
     "forge",
-    `${title} answered in another shape than its API describes: ${(_a6 = getDotPath(issue2)) != null ? _a6 : "all of it"}.`,
+    `${title} answered in another shape than its API describes: ${(_a8 = getDotPath(issue2)) != null ? _a8 : "all of it"}.`,
     "Is --forge right, and --api-url the address of its API?"
   );
 }
@@ -87113,8 +90210,8 @@ function atomgit(place) {
         const some = parseResponse("AtomGit", array(pull), answer2);
         const ours = some.filter(
           (one2) => {
-            var _a6, _b3, _c, _d;
-            return ((_b3 = one2.source_branch) != null ? _b3 : (_a6 = one2.head) == null ? void 0 : _a6.ref) === head && ((_d = one2.target_branch) != null ? _d : (_c = one2.base) == null ? void 0 : _c.ref) === base;
+            var _a8, _b3, _c, _d;
+            return ((_b3 = one2.source_branch) != null ? _b3 : (_a8 = one2.head) == null ? void 0 : _a8.ref) === head && ((_d = one2.target_branch) != null ? _d : (_c = one2.base) == null ? void 0 : _c.ref) === base;
           }
         );
         found.push(...ours.map((one2) => toPullRequest(one2)));
@@ -87133,8 +90230,8 @@ function atomgit(place) {
   };
 }
 function toPullRequest(one2) {
-  var _a6, _b3, _c, _d, _e3;
-  const number3 = parseResponse("AtomGit", number2(), (_a6 = one2.number) != null ? _a6 : one2.iid);
+  var _a8, _b3, _c, _d, _e3;
+  const number3 = parseResponse("AtomGit", number2(), (_a8 = one2.number) != null ? _a8 : one2.iid);
   const url3 = parseResponse("AtomGit", string(), (_b3 = one2.html_url) != null ? _b3 : one2.web_url);
   return { number: number3, url: url3, title: (_c = one2.title) != null ? _c : "", body: (_e3 = (_d = one2.body) != null ? _d : one2.description) != null ? _e3 : "" };
 }
@@ -87306,9 +90403,9 @@ var OWN_ROOTS = {
   gitea: "/api/v1"
 };
 function findForge(remote2, wish) {
-  var _a6, _b3, _c, _d, _e3;
+  var _a8, _b3, _c, _d, _e3;
   const known = HOSTS[remote2.host.replace(/^(www|ssh|git)\./, "").toLowerCase()];
-  const forge = (_a6 = wish.forge) != null ? _a6 : known == null ? void 0 : known.forge;
+  const forge = (_a8 = wish.forge) != null ? _a8 : known == null ? void 0 : known.forge;
   if (forge === void 0) {
     throw new Failure(
       "usage",
@@ -87379,8 +90476,8 @@ async function ensurePullRequest(forge, head, base, text3) {
 // src/git/commits.ts
 var import_node_path40 = require("path");
 function parseIdentity(text3, option) {
-  var _a6;
-  const [, name, email] = (_a6 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a6 : [];
+  var _a8;
+  const [, name, email] = (_a8 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a8 : [];
   if (name === void 0 || email === void 0) {
     throw new Failure("usage", `${option}: '${text3}' is not of the shape 'Name <mail@host>'.`);
   }
@@ -87464,12 +90561,12 @@ async function identityOf2(platform3, repository, role, given) {
 
 // src/jobs/publish/messages.ts
 function commitMessage(additions, runUrl) {
-  var _a6;
+  var _a8;
   const { added, aliases } = additions;
   const folders = /* @__PURE__ */ new Map();
   for (const { record: record2 } of added) {
     const folder2 = record2.tarball.path.split("/").slice(0, -1).join("/");
-    folders.set(folder2, [...(_a6 = folders.get(folder2)) != null ? _a6 : [], record2.uname]);
+    folders.set(folder2, [...(_a8 = folders.get(folder2)) != null ? _a8 : [], record2.uname]);
   }
   const paragraphs = [
     added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted2(aliases.length, "tarball")} of arm64 a second name`,
@@ -87513,10 +90610,10 @@ function hasPending({ known, others, removed, aliases }) {
   return known.length + others.length + removed.length + aliases > 0;
 }
 function pullRequestText(waiting, longestBody) {
-  var _a6;
+  var _a8;
   const { known, others, removed, aliases } = waiting;
   const versions = [...new Set(known.map(({ versionId: versionId2 }) => versionId2))].sort();
-  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a6 = known[0]) == null ? void 0 : _a6.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + aliases, "file")} of the archive`;
+  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a8 = known[0]) == null ? void 0 : _a8.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + aliases, "file")} of the archive`;
   const parts = [
     ...known.length > 0 ? [summaryTable(known)] : [],
     ...aliases > 0 ? [
@@ -87553,14 +90650,14 @@ function shorten(text3, longest) {
   return text3.length <= longest ? text3 : `${text3.slice(0, longest - 3)}...`;
 }
 function groups2(entries) {
-  var _a6;
+  var _a8;
   const key = ({ releases, arch: arch3 }) => `${releases.join(", ")}|${arch3}`;
   const order = new Intl.Collator("en", { numeric: true });
   const sorted2 = [...entries].sort(
     (a, b4) => order.compare(key(a), key(b4)) || order.compare(a.uname, b4.uname)
   );
   const found = /* @__PURE__ */ new Map();
-  for (const entry of sorted2) found.set(key(entry), [...(_a6 = found.get(key(entry))) != null ? _a6 : [], entry]);
+  for (const entry of sorted2) found.set(key(entry), [...(_a8 = found.get(key(entry))) != null ? _a8 : [], entry]);
   return found;
 }
 function summaryTable(entries) {
@@ -87850,7 +90947,7 @@ async function retryPush(context, branch2, attempt) {
 // src/archive/datadog.ts
 var DATADOG_FILE = "datadog.json";
 function datadogCatalog(catalog) {
-  var _a6, _b3, _c;
+  var _a8, _b3, _c;
   const tree = {};
   const entries = [...catalog.values()].flatMap((entry) => {
     if (entry.state === "failed") return [];
@@ -87862,7 +90959,7 @@ function datadogCatalog(catalog) {
   entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
   for (const { keys, sha256: sha2568 } of entries) {
     const [arch3, distribution2, version, uname2] = keys;
-    (_a6 = tree[arch3]) != null ? _a6 : tree[arch3] = {};
+    (_a8 = tree[arch3]) != null ? _a8 : tree[arch3] = {};
     const distributions = tree[arch3];
     (_b3 = distributions[distribution2]) != null ? _b3 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
@@ -88114,7 +91211,7 @@ async function publishTo(platform3, progress, request2, remote2) {
   };
 }
 async function ensureReview(request2, hasBase, waiting) {
-  var _a6;
+  var _a8;
   const { forge, base, branch: branch2, dryRun } = request2;
   const none = (why) => ({ action: "none", why });
   if (!hasPending(waiting)) return none("nothing-waits");
@@ -88129,7 +91226,7 @@ async function ensureReview(request2, hasBase, waiting) {
     throw new Failure(
       error.reason,
       `'${branch2}' is pushed, but it has no up-to-date pull request: ${error.message}`,
-      `${(_a6 = error.advice) != null ? _a6 : ""} Then run it again.`.trim(),
+      `${(_a8 = error.advice) != null ? _a8 : ""} Then run it again.`.trim(),
       error
     );
   }
@@ -88280,7 +91377,7 @@ var Summary = class {
       }
       try {
         yield access(pathFromEnv, import_fs5.constants.R_OK | import_fs5.constants.W_OK);
-      } catch (_a6) {
+      } catch (_a8) {
         throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
       }
       this._filePath = pathFromEnv;
@@ -89098,7 +92195,7 @@ function argStringToArray(argString) {
   let inQuotes = false;
   let escaped = false;
   let arg = "";
-  function append(c3) {
+  function append2(c3) {
     if (escaped && c3 !== '"') {
       arg += "\\";
     }
@@ -89111,12 +92208,12 @@ function argStringToArray(argString) {
       if (!escaped) {
         inQuotes = !inQuotes;
       } else {
-        append(c3);
+        append2(c3);
       }
       continue;
     }
     if (c3 === "\\" && escaped) {
-      append(c3);
+      append2(c3);
       continue;
     }
     if (c3 === "\\" && inQuotes) {
@@ -89130,7 +92227,7 @@ function argStringToArray(argString) {
       }
       continue;
     }
-    append(c3);
+    append2(c3);
   }
   if (arg.length > 0) {
     args.push(arg.trim());
@@ -89242,12 +92339,12 @@ function exec(commandLine, args, options3) {
 }
 function getExecOutput(commandLine, args, options3) {
   return __awaiter5(this, void 0, void 0, function* () {
-    var _a6, _b3;
+    var _a8, _b3;
     let stdout = "";
     let stderr = "";
     const stdoutDecoder = new import_string_decoder.StringDecoder("utf8");
     const stderrDecoder = new import_string_decoder.StringDecoder("utf8");
-    const originalStdoutListener = (_a6 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a6 === void 0 ? void 0 : _a6.stdout;
+    const originalStdoutListener = (_a8 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a8 === void 0 ? void 0 : _a8.stdout;
     const originalStdErrListener = (_b3 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _b3 === void 0 ? void 0 : _b3.stderr;
     const stdErrListener = (data) => {
       stderr += stderrDecoder.write(data);
@@ -89314,11 +92411,11 @@ var getWindowsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
   };
 });
 var getMacOsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
-  var _a6, _b3, _c, _d;
+  var _a8, _b3, _c, _d;
   const { stdout } = yield getExecOutput("sw_vers", void 0, {
     silent: true
   });
-  const version = (_b3 = (_a6 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a6 === void 0 ? void 0 : _a6[1]) !== null && _b3 !== void 0 ? _b3 : "";
+  const version = (_b3 = (_a8 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a8 === void 0 ? void 0 : _a8[1]) !== null && _b3 !== void 0 ? _b3 : "";
   const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : "";
   return {
     name,
@@ -89369,11 +92466,11 @@ function setOutput(name, value) {
 
 // src/report/host.ts
 function addGithubNamesOfAtomGit(env) {
-  var _a6, _b3;
+  var _a8, _b3;
   if (env.ATOMGIT_ACTIONS !== "true") return;
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith("ATOMGIT_") || name === "ATOMGIT_TOKEN") continue;
-    (_b3 = env[_a6 = name.replace("ATOMGIT_", "GITHUB_")]) != null ? _b3 : env[_a6] = value;
+    (_b3 = env[_a8 = name.replace("ATOMGIT_", "GITHUB_")]) != null ? _b3 : env[_a8] = value;
   }
 }
 function findHost(env) {
@@ -89452,7 +92549,7 @@ function escapeProperty2(text3) {
 
 // src/commands/publish-report.ts
 function publishOutcome(request2, forge, published) {
-  var _a6, _b3;
+  var _a8, _b3;
   const { additions, input, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published;
   const { added, left, refused: refused2, aliases } = additions;
   const ensured = pullRequest.action === "none" ? void 0 : pullRequest;
@@ -89489,7 +92586,7 @@ function publishOutcome(request2, forge, published) {
       left: `${left.length}`,
       refused: `${refused2.length}`,
       commit: commit != null ? commit : "",
-      "pull-request-number": `${(_a6 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a6 : ""}`,
+      "pull-request-number": `${(_a8 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a8 : ""}`,
       "pull-request-url": (_b3 = ensured == null ? void 0 : ensured.pullRequest.url) != null ? _b3 : "",
       "pull-request-operation": pullRequest.action
     },
@@ -89600,9 +92697,9 @@ var publish2 = defineCommand({
   }
 });
 async function readCredential(platform3, location, given) {
-  var _a6, _b3, _c;
+  var _a8, _b3, _c;
   const inUrl = location.kind === "remote" ? location.password : void 0;
-  const token = (_a6 = await tokenOf(platform3, given.tokenFile)) != null ? _a6 : inUrl;
+  const token = (_a8 = await tokenOf(platform3, given.tokenFile)) != null ? _a8 : inUrl;
   if (token === void 0) return void 0;
   maskSecret(findHost(platform3.env), platform3.stderr, token);
   if (location.kind !== "remote") return void 0;
@@ -89610,8 +92707,8 @@ async function readCredential(platform3, location, given) {
   return credentialFor(origin, token, (_c = given.user) != null ? _c : location.user);
 }
 async function tokenOf(platform3, file) {
-  var _a6;
-  if (file === void 0) return ((_a6 = platform3.env.BTFHUB_TOKEN) == null ? void 0 : _a6.trim()) || void 0;
+  var _a8;
+  if (file === void 0) return ((_a8 = platform3.env.BTFHUB_TOKEN) == null ? void 0 : _a8.trim()) || void 0;
   try {
     return (await (0, import_promises34.readFile)(file, "utf8")).trim();
   } catch (error) {
@@ -89623,7 +92720,7 @@ async function tokenOf(platform3, file) {
   }
 }
 function toRequest(platform3, given) {
-  var _a6, _b3;
+  var _a8, _b3;
   const [base, branch2] = [asBranch(given.base), asBranch(given.branch)];
   if (base === branch2 || branch2 === "catalog" || base === "catalog") {
     throw new Failure(
@@ -89634,7 +92731,7 @@ function toRequest(platform3, given) {
   const { author, committer } = given;
   return {
     ...{ folders: given.input, base, branch: branch2, replace: given.replace, dryRun: given.dryRun },
-    expectation: { kind: "kernel", minimumTypes: (_a6 = given.minimumTypes) != null ? _a6 : 1e4 },
+    expectation: { kind: "kernel", minimumTypes: (_a8 = given.minimumTypes) != null ? _a8 : 1e4 },
     ...author === void 0 ? {} : { author: parseIdentity(author, "--author") },
     ...committer === void 0 ? {} : { committer: parseIdentity(committer, "--committer") },
     runUrl: (_b3 = given.runUrl) != null ? _b3 : findHost(platform3.env).runUrl
@@ -89677,9 +92774,9 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
 async function system(osRelease) {
   const text3 = await (0, import_promises35.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
-    var _a6, _b3;
-    return (_b3 = (_a6 = new RegExp(`^${name}="?([^"
-]*)"?$`, "m").exec(text3)) == null ? void 0 : _a6[1]) != null ? _b3 : "";
+    var _a8, _b3;
+    return (_b3 = (_a8 = new RegExp(`^${name}="?([^"
+]*)"?$`, "m").exec(text3)) == null ? void 0 : _a8[1]) != null ? _b3 : "";
   };
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
 }
@@ -89700,9 +92797,9 @@ var setup = defineCommand({
     "btfhub setup --show-cache --json"
   ],
   run: async (platform3, options3) => {
-    var _a6;
+    var _a8;
     const request2 = toToolRequest(options3);
-    const cache = await planCache((_a6 = request2.cacheFolder) != null ? _a6 : defaultCacheFolder(platform3.env), request2);
+    const cache = await planCache((_a8 = request2.cacheFolder) != null ? _a8 : defaultCacheFolder(platform3.env), request2);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
     if (options3.showCache) {
       const text3 = `${[cache.key, ...cache.folders].join("\n")}
@@ -89903,9 +93000,9 @@ var freb2 = function(eb, start2) {
   }
   return { b: b4, r: r2 };
 };
-var _a5 = freb2(fleb2, 2);
-var fl2 = _a5.b;
-var revfl2 = _a5.r;
+var _a7 = freb2(fleb2, 2);
+var fl2 = _a7.b;
+var revfl2 = _a7.r;
 fl2[28] = 258, revfl2[258] = 28;
 var _b2 = freb2(fdeb2, 0);
 var fd2 = _b2.b;
@@ -90121,7 +93218,7 @@ var wfblk2 = function(out, pos, dat) {
 var wblk2 = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
   wbits2(out, p3++, final);
   ++lf[256];
-  var _a6 = hTree2(lf, 15), dlt = _a6.t, mlb = _a6.l;
+  var _a8 = hTree2(lf, 15), dlt = _a8.t, mlb = _a8.l;
   var _b3 = hTree2(df, 15), ddt = _b3.t, mdb = _b3.l;
   var _c = lc2(dlt), lclt = _c.c, nlc = _c.n;
   var _d = lc2(ddt), lcdt = _d.c, ndc = _d.n;
@@ -90379,11 +93476,11 @@ function packTar(layout, entries) {
   return gzipSync(Buffer.concat(blocks), { level: 9, mtime: 0 });
 }
 function groupEqual(entries) {
-  var _a6;
+  var _a8;
   const groups3 = /* @__PURE__ */ new Map();
   for (const entry of entries.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
     const sum2 = (0, import_node_crypto21.createHash)("sha256").update(entry.content).digest("hex");
-    const group = (_a6 = groups3.get(sum2)) != null ? _a6 : [];
+    const group = (_a8 = groups3.get(sum2)) != null ? _a8 : [];
     group.push(entry);
     groups3.set(sum2, group);
   }
@@ -90544,8 +93641,8 @@ function intWord(type) {
 // src/btf/core/combine.ts
 var [MACHINE2, RELOCATABLE] = [247, 1];
 function combineObjects(objects) {
-  var _a6, _b3;
-  const order = (_b3 = (_a6 = objects[0]) == null ? void 0 : _a6.types.btf.byteOrder) != null ? _b3 : "little";
+  var _a8, _b3;
+  const order = (_b3 = (_a8 = objects[0]) == null ? void 0 : _a8.types.btf.byteOrder) != null ? _b3 : "little";
   const collection = new Collection();
   const questions = /* @__PURE__ */ new Map();
   for (const { types, relocations } of objects) {
@@ -90689,7 +93786,7 @@ function writeExt(questions, strings, order) {
 var import_promises38 = require("fs/promises");
 var import_node_path45 = require("path");
 async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
-  var _a6;
+  var _a8;
   const name = `${distribution2}-${versionId2}-${uname2}`;
   const [whole, least] = [(0, import_node_path45.join)(folder2, `${name}.btf`), (0, import_node_path45.join)(folder2, `${name}.min.btf`)];
   try {
@@ -90700,7 +93797,7 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
       signal: interrupted
     });
     if (status === 0) return await (0, import_promises38.readFile)(least);
-    const said = printable((_a6 = stderr.trim().split("\n").at(-1)) != null ? _a6 : "");
+    const said = printable((_a8 = stderr.trim().split("\n").at(-1)) != null ? _a8 : "");
     throw new Failure(
       "bad-btf",
       `bpftool ended with ${status != null ? status : signal} on the BTF of ${uname2}: ${said || "it said nothing"}.`,
@@ -90823,7 +93920,7 @@ var tailor2 = defineCommand({
     "btfhub tailor --object probe.bpf.o --archive ../btfhub-archive --arch aarch64 --layout plain --output btf"
   ],
   run: async (platform3, options3) => {
-    var _a6;
+    var _a8;
     const { object: object2, layout, output } = options3;
     const cache = options3.cache === "none" ? void 0 : options3.cache;
     const archive = await openReader(platform3, options3.archive);
@@ -90836,7 +93933,7 @@ var tailor2 = defineCommand({
       }
       const made = await tailor(platform3, openProgress(platform3), reader, {
         ...{ objects: object2, layout, output, selection: toSelection(options3) },
-        jobs: (_a6 = options3.jobs) != null ? _a6 : (0, import_node_os11.availableParallelism)()
+        jobs: (_a8 = options3.jobs) != null ? _a8 : (0, import_node_os11.availableParallelism)()
       });
       const { failed: failed3, kernels: kernels3 } = made;
       if (cache !== void 0 && failed3.length === 0) await removeOthers(reader, cache, kernels3);
@@ -90878,7 +93975,7 @@ function linking(output) {
 // src/commands/all.ts
 var COMMANDS = [
   ...[demo, setup, plan, build, verify2, publish2],
-  ...[fetch, install, tailor2, check2]
+  ...[fetch2, install, tailor2, check2]
 ];
 
 // src/download/http.ts
@@ -90889,10 +93986,10 @@ var HEADERS_TIMEOUT = 6e4;
 var SILENCE_TIMEOUT = 3e5;
 var REDIRECTIONS = 5;
 function undiciHttp(env, tls = {}) {
-  var _a6, _b3, _c, _d, _e3;
+  var _a8, _b3, _c, _d, _e3;
   const setting2 = (name) => {
-    var _a7;
-    return (_a7 = env[name]) != null ? _a7 : env[name.toUpperCase()];
+    var _a9;
+    return (_a9 = env[name]) != null ? _a9 : env[name.toUpperCase()];
   };
   const strict = { ...tls, rejectUnauthorized: true };
   const common = {
@@ -90910,14 +94007,14 @@ function undiciHttp(env, tls = {}) {
     // The proxy's own pool would forget the limits above.
     factory: (origin, options3) => new import_undici.Pool(origin, { ...common, ...options3 }),
     // An empty string keeps undici from looking into the environment of the process by itself.
-    httpProxy: (_b3 = (_a6 = setting2("http_proxy")) != null ? _a6 : setting2("all_proxy")) != null ? _b3 : "",
+    httpProxy: (_b3 = (_a8 = setting2("http_proxy")) != null ? _a8 : setting2("all_proxy")) != null ? _b3 : "",
     httpsProxy: (_d = (_c = setting2("https_proxy")) != null ? _c : setting2("all_proxy")) != null ? _d : "",
     noProxy: (_e3 = setting2("no_proxy")) != null ? _e3 : ""
   });
   const following = direct.compose(import_undici.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
   return {
     request: async ({ url: url3, method = "GET", headers = {}, body, signal, redirect: redirect2 }) => {
-      var _a7;
+      var _a9;
       const answer2 = await (0, import_undici.request)(url3, {
         dispatcher: redirect2 === "manual" ? direct : following,
         method,
@@ -90933,7 +94030,7 @@ function undiciHttp(env, tls = {}) {
         status: answer2.statusCode,
         headers: Object.fromEntries(plain2),
         body: answer2.body,
-        url: (_a7 = lastOf(answer2.context)) != null ? _a7 : url3
+        url: (_a9 = lastOf(answer2.context)) != null ? _a9 : url3
       };
     }
   };
@@ -91036,7 +94133,7 @@ async function openOutlet(push) {
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
   const begin = (invocation2, outlet) => new Promise((resolve10, reject) => {
-    var _a6;
+    var _a8;
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
     const child2 = (0, import_node_child_process2.spawn)(program3, [...args], {
@@ -91044,7 +94141,7 @@ function systemPrograms(env, packages = PACKAGES) {
       // Their messages are read here. LANGUAGE goes before LC_ALL for all but the plain `C`.
       env: { ...env, LC_ALL: "C.UTF-8", LANGUAGE: "", ...invocation2.env },
       stdio: ["pipe", outlet != null ? outlet : "pipe", "pipe"],
-      detached: (_a6 = invocation2.group) != null ? _a6 : false
+      detached: (_a8 = invocation2.group) != null ? _a8 : false
     });
     let stderr = Buffer.alloc(0);
     child2.stderr.on("data", (chunk) => {
@@ -91099,9 +94196,9 @@ function systemPrograms(env, packages = PACKAGES) {
       }
     },
     run: async (invocation2) => {
-      var _a6, _b3;
+      var _a8, _b3;
       const running = await start2(invocation2);
-      for (const piece of [(_a6 = invocation2.input) != null ? _a6 : []].flat()) running.stdin.write(piece);
+      for (const piece of [(_a8 = invocation2.input) != null ? _a8 : []].flat()) running.stdin.write(piece);
       running.stdin.end();
       const chunks = [];
       for await (const chunk of running.stdout) chunks.push(chunk);
@@ -91110,8 +94207,8 @@ function systemPrograms(env, packages = PACKAGES) {
       return { ...ending, stdout: Buffer.concat(chunks) };
     },
     find: (program3) => {
-      var _a6;
-      const folders = (0, import_node_path49.isAbsolute)(program3) ? [""] : ((_a6 = env.PATH) != null ? _a6 : "").split(import_node_path49.delimiter);
+      var _a8;
+      const folders = (0, import_node_path49.isAbsolute)(program3) ? [""] : ((_a8 = env.PATH) != null ? _a8 : "").split(import_node_path49.delimiter);
       return folders.map((folder2) => (0, import_node_path49.join)(folder2, program3)).find(isExecutable);
     }
   };
@@ -91204,7 +94301,7 @@ ${examples}`).action(async (...received) => {
   });
 }
 async function execute(command, given, operands) {
-  var _a6, _b3;
+  var _a8, _b3;
   const json = given.json === true;
   try {
     const values = readOptions(command.options, given, platform2.env);
@@ -91212,7 +94309,7 @@ async function execute(command, given, operands) {
     reportToHost(outcome);
     platform2.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}
 ` : outcome.text);
-    (_a6 = process.exitCode) != null ? _a6 : process.exitCode = outcome.status;
+    (_a8 = process.exitCode) != null ? _a8 : process.exitCode = outcome.status;
   } catch (thrown) {
     const failure = interruption.signal.aborted ? interruption.signal.reason : asFailure(thrown);
     if (json) platform2.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}

@@ -311,6 +311,16 @@ test('releases and architectures that are named need no page of folders', async 
   expect(await failure({ ...named, releases: ['all'] })).toMatchObject({ reason: 'network' });
 });
 
+test('a page that is no listing does not matter where release and architecture are named', async () => {
+  await using portal = await serveTree(
+    root,
+    (path, _, response) => path.endsWith('/') && !!answer(response, PORTAL),
+  );
+  const named = { mirrors: [portal.url], releases: ['22.03-LTS-SP1'], arches: ['x86_64'] };
+  expect(await names(named)).toEqual(ALL.slice(2));
+  expect(await failure({ ...named, arches: ['all'] })).toMatchObject({ reason: 'bad-repository' });
+});
+
 test('when every repository is broken, the first of their failures is that of the search', async () => {
   await using bad = await serveTree(
     root,

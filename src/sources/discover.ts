@@ -15,7 +15,7 @@ import {
   type RepositoryPackages,
   selectKernels,
 } from './kernels.ts';
-import { folderNames } from './listing.ts';
+import { readListing } from './listing.ts';
 import {
   AT_ONCE,
   expandTemplate,
@@ -116,17 +116,17 @@ function treeOf(
       const known = listed.get(folder);
       if (known) return known;
       const names = readPage(reading, folder === '' ? '' : `${folder}/`, async (page) => {
-        const found = folderNames(page.text, page.url);
+        const found = readListing(page.text, page.url)?.folders;
         if (found && looksRight(found)) return found;
         const failure = found ? noTree(source, page.url) : noListing(page.url);
-        // Where the releases should be, that says all of this mirror: its 404s mean nothing either.
-        const { mirrors } = looksRight([]) ? { mirrors: [] } : pool;
+        // A page without releases where the releases should be: the 404s of this mirror mean nothing either.
+        const { mirrors } = dispensable || looksRight([]) ? { mirrors: [] } : pool;
         for (const mirror of mirrors) {
           if (mirror.base === page.mirror) pool.ban(mirror, failure.message);
         }
         throw failure;
       }).catch((error: unknown) => {
-        if (dispensable && error instanceof Failure && error.reason === 'network') return undefined;
+        if (dispensable && isAboutMirror(error)) return undefined;
         throw error;
       });
       listed.set(folder, names);
@@ -139,11 +139,16 @@ function treeOf(
   };
 }
 
+/** A mirror refuses to show the folder, or shows another page in its place. */
+function isAboutMirror(error: unknown): boolean {
+  return error instanceof Failure && ['network', 'bad-repository'].includes(error.reason);
+}
+
 function noListing(url: string): Failure {
   return new Failure(
     'bad-repository',
     `${url} answers with a page that lists no folder.`,
-    'A network that asks for a login does that, or a server that shows no folders: then name --release and --arch.',
+    'The network may ask for a login. If the server does not list its folders, name --release and --arch.',
   );
 }
 

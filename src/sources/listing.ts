@@ -1,53 +1,188 @@
-/**
- * The names of the folders on a server's page of a folder (nginx's autoindex, Apache, Caddy,
- * Python's): every link to a direct child that ends in a slash, decoded, each once, in the page's
- * order. The link's text is not read: servers cut it. Undefined for a page that is none of these,
- * with a link neither to a child nor to the parent.
- */
-export function folderNames(html: string, pageUrl: string): readonly string[] | undefined {
-  const page = new URL(pageUrl);
-  if (!page.pathname.endsWith('/')) page.pathname += '/';
-  const names = new Set<string>();
-  let plausible = false;
-  for (const href of hrefs(html)) {
-    if (!URL.canParse(href, page.href)) continue;
-    const target = new URL(href, page);
-    if (target.origin !== page.origin) continue;
-    if (target.pathname === parentOf(page.pathname)) plausible = true;
-    const name = childOf(page.pathname, target.pathname);
-    if (name === undefined) continue;
-    plausible = true;
-    if (name.endsWith('/')) names.add(name.slice(0, -1));
-  }
-  return plausible || /<title>Index of /i.test(html) ? [...names] : undefined;
+import { Parser } from 'htmlparser2';
+
+/** What a server's page of a folder lists, each name once, decoded, in the order of the page. */
+export interface Listing {
+  readonly folders: readonly string[];
+  /** Everything that is not marked as a folder. */
+  readonly files: readonly string[];
 }
 
-const ANCHOR = /<a\s[^>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))/gi;
-const ENTITIES: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  '#39': "'",
-};
+/**
+ * Reads a server's page of a folder: HTML as nginx, Apache, lighttpd, Caddy and Python write it, JSON and
+ * XML of nginx's autoindex, and the XML of an S3 bucket. In HTML the links count, not their text, because
+ * servers cut long names. Undefined for any other page, and for an S3 listing that is cut off.
+ *
+ * @param pageUrl where the page came from, after redirects
+ */
+export function readListing(text: string, pageUrl: string): Listing | undefined {
+  const start = text.slice(0, 1000).trimStart();
+  if (start.startsWith('[') || start.startsWith('{')) return readJson(text);
+  if (/^(?:<\?xml[^>]*>\s*)?<(?:list|ListBucketResult)\b/.test(start)) return readXmlListing(text);
+  return readHtml(text, pageUrl);
+}
 
-function hrefs(html: string): readonly string[] {
-  return [...html.matchAll(ANCHOR)].map(([, double, single, bare]) =>
-    (double ?? single ?? bare ?? '').replace(
-      /&(amp|lt|gt|quot|#39);/g,
-      (entity, name: string) => ENTITIES[name] ?? entity,
-    ),
+/** A name as a page gives it, and whether the page marks it as a folder. */
+interface Named {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
+function toListing(entries: Iterable<Named>): Listing {
+  const folders = new Set<string>();
+  const files = new Set<string>();
+  for (const { name, isFolder } of entries) {
+    if (!isName(name)) continue;
+    if (isFolder) folders.add(name);
+    else files.add(name);
+  }
+  return { folders: [...folders], files: [...files] };
+}
+
+function isName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !name.includes('/');
+}
+
+/** ngx_http_autoindex_module with `autoindex_format json`. */
+function readJson(text: string): Listing | undefined {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(data) || !data.every(isJsonEntry)) return undefined;
+  return toListing(data.map(({ name, type }) => ({ name, isFolder: type === 'directory' })));
+}
+
+function isJsonEntry(entry: unknown): entry is { readonly name: string; readonly type: string } {
+  if (typeof entry !== 'object' || entry === null) return false;
+  return (
+    'name' in entry &&
+    typeof entry.name === 'string' &&
+    'type' in entry &&
+    typeof entry.type === 'string'
   );
 }
 
-/** `name` or `name/` of a direct child, undefined for anything else. */
-function childOf(folder: string, path: string): string | undefined {
+/**
+ * nginx with `autoindex_format xml`: `<list>` of `<directory>` and `<file>`. S3: `<ListBucketResult>` with
+ * `<Contents><Key>` and `<CommonPrefixes><Prefix>`, all of them below `<Prefix>`.
+ */
+function readXmlListing(text: string): Listing | undefined {
+  const nginx: Named[] = [];
+  const keys: string[] = [];
+  let prefix = '';
+  let isCut = false;
+  const path: string[] = [];
+  let content = '';
+  const parser = new Parser(
+    {
+      onopentag: (name) => {
+        path.push(name);
+        content = '';
+      },
+      ontext: (piece) => {
+        content += piece;
+      },
+      onclosetag: () => {
+        const place = path.join(' ');
+        path.pop();
+        if (place === 'list directory') nginx.push({ name: content, isFolder: true });
+        if (place === 'list file') nginx.push({ name: content, isFolder: false });
+        if (place === 'ListBucketResult Prefix') prefix = content;
+        if (place === 'ListBucketResult IsTruncated') isCut = content.trim() === 'true';
+        if (/^ListBucketResult (?:Contents Key|CommonPrefixes Prefix)$/.test(place)) {
+          keys.push(content);
+        }
+        content = '';
+      },
+    },
+    { xmlMode: true, decodeEntities: true },
+  );
+  parser.end(text);
+  if (isCut) return undefined;
+  const below = keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+  const s3 = below.map((key) => ({ name: key.split('/')[0] ?? '', isFolder: key.includes('/') }));
+  return toListing([...nginx, ...s3]);
+}
+
+interface Link extends Named {
+  readonly origin: string;
+}
+
+/**
+ * The children that a page links to. A proxy may serve pages whose links have the name of the server
+ * behind it: links to another origin count where the page has no child of its own origin, and is called an index.
+ */
+function readHtml(html: string, pageUrl: string): Listing | undefined {
+  const { links, base, title } = parseHtml(html);
+  const page = withoutIndex(new URL(pageUrl));
+  if (!page.pathname.endsWith('/')) page.pathname += '/';
+  const resolveFrom =
+    base !== undefined && URL.canParse(base, page.href) ? new URL(base, page) : page;
+  const isIndex = /^\s*(?:index of|directory listing for)\s/i.test(title);
+  const children: Link[] = [];
+  let linksToParent = false;
+  for (const href of links) {
+    if (!URL.canParse(href, resolveFrom.href)) continue;
+    const target = withoutIndex(new URL(href, resolveFrom));
+    if (target.origin === page.origin && target.pathname === parentOf(page.pathname)) {
+      linksToParent = true;
+    }
+    const child = childOf(page.pathname, target.pathname);
+    if (child) children.push({ ...child, origin: target.origin });
+  }
+  const own = children.filter(({ origin }) => origin === page.origin);
+  const chosen = own.length > 0 || !isIndex ? own : mostFrequentOrigin(children);
+  if (chosen.length === 0 && !linksToParent && !isIndex) return undefined;
+  // A server that marks no folder with a slash: any entry may be one.
+  const marks = chosen.some(({ isFolder }) => isFolder);
+  const listing = toListing(chosen);
+  return marks ? listing : { folders: listing.files, files: listing.files };
+}
+
+function parseHtml(html: string) {
+  const links: string[] = [];
+  let base: string | undefined;
+  let title = '';
+  let inTitle = false;
+  const parser = new Parser({
+    onopentag: (name, attributes) => {
+      if (name === 'a' && attributes.href !== undefined) links.push(attributes.href);
+      if (name === 'base') base ??= attributes.href;
+      if (name === 'title') inTitle = title === '';
+    },
+    ontext: (piece) => {
+      if (inTitle && title.length < 1000) title += piece;
+    },
+    onclosetag: (name) => {
+      if (name === 'title') inTitle = false;
+    },
+  });
+  parser.end(html);
+  return { links, base, title };
+}
+
+function mostFrequentOrigin(links: readonly Link[]): readonly Link[] {
+  const counts = new Map<string, number>();
+  for (const { origin } of links) counts.set(origin, (counts.get(origin) ?? 0) + 1);
+  const [first] = [...counts].sort(([, one], [, two]) => two - one);
+  return links.filter(({ origin }) => origin === first?.[0]);
+}
+
+/** Static listings link to `folder/index.html`. */
+function withoutIndex(url: URL): URL {
+  url.pathname = url.pathname.replace(/\/index\.html?$/i, '/');
+  return url;
+}
+
+function childOf(folder: string, path: string): Named | undefined {
   if (!path.startsWith(folder)) return undefined;
   const rest = path.slice(folder.length);
   if (!/^[^/]+\/?$/.test(rest)) return undefined;
+  const isFolder = rest.endsWith('/');
   try {
-    const name = decodeURIComponent(rest);
-    return /^[^/]+\/?$/.test(name) ? name : undefined;
+    return { name: decodeURIComponent(isFolder ? rest.slice(0, -1) : rest), isFolder };
   } catch {
     return undefined;
   }
