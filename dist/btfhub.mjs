@@ -43631,19 +43631,34 @@ var RequestError = class extends Error {
   retry;
   /** Milliseconds that the server asked us to wait (Retry-After). */
   retryAfter;
-  constructor(retry, message, retryAfter2) {
+  /** False where no connection to the server could be made. */
+  connected;
+  constructor(retry, message, { retryAfter: retryAfter2, connected = true } = {}) {
     super(message);
     this.retry = retry;
     this.retryAfter = retryAfter2;
+    this.connected = connected;
   }
 };
+var NO_CONNECTION = [
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"
+];
 function asRequestError(thrown) {
-  return thrown instanceof RequestError ? thrown : new RequestError("later", networkError(thrown));
-}
-function networkError(thrown) {
-  var _a8;
-  const known = ["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH"];
-  return describe(thrown) || ((_a8 = known.find((code) => isSystemError(thrown, code))) != null ? _a8 : "no connection");
+  if (thrown instanceof RequestError) return thrown;
+  const code = NO_CONNECTION.find((one2) => isSystemError(thrown, one2));
+  const message = describe(thrown) || code || "no connection";
+  return new RequestError("later", message, { connected: code === void 0 });
 }
 var PASSING = [408, 421, 425, 429];
 function statusError({ status, headers }, fine, date) {
@@ -43651,7 +43666,9 @@ function statusError({ status, headers }, fine, date) {
   const passing = status >= 500 || PASSING.includes(status);
   const wait2 = passing ? retryAfter(headers["retry-after"], date) : void 0;
   const asked = wait2 === void 0 ? "" : `, to be asked again in ${Math.ceil(wait2 / 1e3)} s`;
-  return new RequestError(passing ? "later" : "never", `status ${status}${asked}`, wait2);
+  return new RequestError(passing ? "later" : "never", `status ${status}${asked}`, {
+    retryAfter: wait2
+  });
 }
 function unreachable(path5, mirrors) {
   const each = mirrors.map(([{ base, health }, error]) => {
@@ -43668,8 +43685,8 @@ function grantedRange(head, wanted, date) {
   var _a8;
   const { status, headers } = head;
   if (status === 416) throw new RequestError("later", "it has a shorter file (status 416)");
-  const fault = statusError(head, [200, 206], date);
-  if (fault) throw fault;
+  const error = statusError(head, [200, 206], date);
+  if (error) throw error;
   const length = headers["content-length"];
   const encoding = (_a8 = headers["content-encoding"]) != null ? _a8 : "identity";
   if (encoding !== "identity" && length === void 0) {
@@ -43722,95 +43739,117 @@ function difference(before, now) {
 }
 
 // src/download/request.ts
-async function get(ports, url3, options3) {
+var LEAST_RATE = 1024;
+async function get({ http, clock }, url3, options3) {
   const { headers, idleTimeout, signal } = options3;
   signal.throwIfAborted();
-  const watch = new IdleTimer(ports.clock, idleTimeout, signal);
+  const timer = new IdleTimer(clock, idleTimeout, signal);
   try {
-    const response = await ports.http.request({ url: url3, headers, signal: watch.signal });
+    const response = await http.request({ url: url3, headers, signal: timer.signal });
     response.body.on("error", () => {
     });
-    const discard = () => {
-      watch.end();
-      response.body.destroy();
+    return {
+      status: response.status,
+      headers: response.headers,
+      url: response.url,
+      bytes: timed(response.body, timer),
+      discard: () => {
+        timer.end();
+        response.body.destroy();
+      }
     };
-    return { ...response, bytes: watched(response.body, watch), discard };
   } catch (error) {
-    watch.end();
-    throw watch.why(error);
+    timer.end();
+    throw timer.reason(error);
   }
 }
-async function* watched(body, watch) {
+async function* timed(body, timer) {
   try {
     for await (const chunk of body) {
-      watch.rest();
+      timer.pause(chunk.length);
       yield chunk;
-      watch.expect();
+      timer.resume();
     }
   } catch (error) {
-    throw watch.why(error);
+    throw timer.reason(error);
   } finally {
-    watch.end();
+    timer.end();
     body.destroy();
   }
 }
-var _abort, _over, _clock, _idleTimeout, _owner, _expectedSince, _passOn, _IdleTimer_instances, run_fn;
+var _abort, _over, _clock, _timeout, _caller, _expectedSince, _waited, _bytes, _passOn, _IdleTimer_instances, run_fn, complaint_get;
 var IdleTimer = class {
-  constructor(clock, idleTimeout, owner) {
+  constructor(clock, timeout, caller) {
     __privateAdd(this, _IdleTimer_instances);
     __privateAdd(this, _abort, new AbortController());
     __privateAdd(this, _over, new AbortController());
     __privateAdd(this, _clock);
-    __privateAdd(this, _idleTimeout);
-    __privateAdd(this, _owner);
+    __privateAdd(this, _timeout);
+    __privateAdd(this, _caller);
+    /** Since when a byte is expected; undefined while the consumer is at work. */
     __privateAdd(this, _expectedSince);
-    __privateAdd(this, _passOn, () => __privateGet(this, _abort).abort(__privateGet(this, _owner).reason));
+    /** Of the current period: milliseconds of waiting that are over, and the bytes that came. */
+    __privateAdd(this, _waited, 0);
+    __privateAdd(this, _bytes, 0);
+    __privateAdd(this, _passOn, () => __privateGet(this, _abort).abort(__privateGet(this, _caller).reason));
     __privateSet(this, _clock, clock);
-    __privateSet(this, _idleTimeout, idleTimeout);
-    __privateSet(this, _owner, owner);
-    __privateGet(this, _owner).addEventListener("abort", __privateGet(this, _passOn));
-    this.expect();
+    __privateSet(this, _timeout, timeout);
+    __privateSet(this, _caller, caller);
+    __privateGet(this, _caller).addEventListener("abort", __privateGet(this, _passOn));
+    this.resume();
     void __privateMethod(this, _IdleTimer_instances, run_fn).call(this);
   }
   get signal() {
     return __privateGet(this, _abort).signal;
   }
-  expect() {
+  resume() {
     __privateSet(this, _expectedSince, __privateGet(this, _clock).now());
   }
-  rest() {
+  /** So many bytes came; until `resume` nothing is expected. */
+  pause(bytes2) {
+    var _a8;
+    __privateSet(this, _waited, __privateGet(this, _waited) + (__privateGet(this, _clock).now() - ((_a8 = __privateGet(this, _expectedSince)) != null ? _a8 : __privateGet(this, _clock).now())));
+    __privateSet(this, _bytes, __privateGet(this, _bytes) + bytes2);
     __privateSet(this, _expectedSince, void 0);
+    if (__privateGet(this, _bytes) >= LEAST_RATE * __privateGet(this, _timeout) / 1e3) {
+      __privateSet(this, _waited, 0);
+      __privateSet(this, _bytes, 0);
+    }
   }
   end() {
-    __privateGet(this, _owner).removeEventListener("abort", __privateGet(this, _passOn));
+    __privateGet(this, _caller).removeEventListener("abort", __privateGet(this, _passOn));
     __privateGet(this, _over).abort();
   }
   /** What to throw for an error that came out of the request. */
-  why(error) {
-    if (__privateGet(this, _owner).aborted) return __privateGet(this, _owner).reason;
+  reason(error) {
+    if (__privateGet(this, _caller).aborted) return __privateGet(this, _caller).reason;
     return asRequestError(__privateGet(this, _abort).signal.aborted ? __privateGet(this, _abort).signal.reason : error);
   }
 };
 _abort = new WeakMap();
 _over = new WeakMap();
 _clock = new WeakMap();
-_idleTimeout = new WeakMap();
-_owner = new WeakMap();
+_timeout = new WeakMap();
+_caller = new WeakMap();
 _expectedSince = new WeakMap();
+_waited = new WeakMap();
+_bytes = new WeakMap();
 _passOn = new WeakMap();
 _IdleTimer_instances = new WeakSet();
 run_fn = async function() {
   var _a8;
   while (!__privateGet(this, _over).signal.aborted) {
-    const since = (_a8 = __privateGet(this, _expectedSince)) != null ? _a8 : __privateGet(this, _clock).now();
-    const left = since + __privateGet(this, _idleTimeout) - __privateGet(this, _clock).now();
-    if (left <= 0) {
-      const silence = `no byte for ${__privateGet(this, _idleTimeout) / 1e3} s`;
-      return __privateGet(this, _abort).abort(new RequestError("later", silence));
-    }
+    const now = __privateGet(this, _clock).now();
+    const waited = __privateGet(this, _waited) + now - ((_a8 = __privateGet(this, _expectedSince)) != null ? _a8 : now);
+    const left = __privateGet(this, _timeout) - waited;
+    if (left <= 0) return __privateGet(this, _abort).abort(new RequestError("later", __privateGet(this, _IdleTimer_instances, complaint_get)));
     await __privateGet(this, _clock).sleep(left, __privateGet(this, _over).signal).catch(() => {
     });
   }
+};
+complaint_get = function() {
+  const seconds2 = __privateGet(this, _timeout) / 1e3;
+  return __privateGet(this, _bytes) === 0 ? `no byte for ${seconds2} s` : `only ${__privateGet(this, _bytes)} bytes in ${seconds2} s`;
 };
 
 // src/download/segment.ts
@@ -43822,15 +43861,13 @@ var Segment = class {
   requests = /* @__PURE__ */ new Set();
   /** Mirrors that failed on it. */
   failed = /* @__PURE__ */ new Set();
-  #memory;
-  /** Who served what is here and was not taken yet, each from where the one before ends. */
-  #origins = [];
+  #buffer;
   #taken;
-  constructor(start2, end, memory) {
+  constructor(start2, end, buffer) {
     this.received = start2;
     this.#taken = start2;
     this.end = end;
-    this.#memory = memory;
+    this.#buffer = buffer;
   }
   get complete() {
     return this.received === this.end;
@@ -43844,33 +43881,66 @@ var Segment = class {
     return this.received - this.#taken;
   }
   /** Keeps a copy of what is new of bytes that begin at `at`. Returns how many that are. */
-  accept(at3, bytes2, mirror) {
+  accept(at3, bytes2) {
     const known = this.received - at3;
     if (known >= bytes2.length) return 0;
     const fresh = known > 0 ? bytes2.subarray(known) : bytes2;
-    this.#memory.write(this.received, fresh);
+    this.#buffer.write(this.received, fresh);
     this.received += fresh.length;
-    const last = this.#origins.at(-1);
-    if ((last == null ? void 0 : last.mirror) === mirror) last.end = this.received;
-    else this.#origins.push({ mirror, end: this.received });
     return fresh.length;
   }
-  /** What came next, of one mirror and of one block of memory. */
+  /** The next bytes that are here: a view, valid until the next call. */
   take() {
-    const [origin] = this.#origins;
-    if (origin === void 0) return void 0;
-    const bytes2 = this.#memory.read(this.#taken, origin.end);
+    if (this.held === 0) return void 0;
+    const bytes2 = this.#buffer.read(this.#taken, this.received);
     this.#taken += bytes2.length;
-    if (this.#taken === origin.end) this.#origins.shift();
-    return { mirror: origin.mirror, bytes: bytes2 };
+    return bytes2;
   }
 };
-var _owner2, _abort2, _overtaken, _SegmentRequest_instances, fetch_fn, read_fn;
+var MOST_FAILURES = 8;
+var MirrorState = class {
+  mirror;
+  use = { kind: "ranges" };
+  /** Requests of this download that run now. */
+  busy = 0;
+  lastError;
+  #first;
+  #failures = 0;
+  #failedAt = 0;
+  constructor(mirror) {
+    this.mirror = mirror;
+  }
+  /** Compares a version with the first one that this mirror showed. Throws a `RequestError` when it is another. */
+  checkVersion(version) {
+    var _a8;
+    (_a8 = this.#first) != null ? _a8 : this.#first = version;
+    const other = difference(this.#first, version);
+    if (other !== void 0)
+      throw new RequestError("later", `the file changed while it was read: ${other}`);
+  }
+  succeeded() {
+    this.#failures = 0;
+  }
+  /**
+   * A request that began then failed now; several lost to one event count once. `isDown`: the mirror failed so
+   * often for other files that once is enough.
+   */
+  failed(error, began, now, isDown) {
+    this.lastError = error.message;
+    if (error.retry === "without-ranges") this.use = { kind: "without-ranges" };
+    if (error.retry === "never") this.use = { kind: "none" };
+    if (error.retry !== "later" || began < this.#failedAt) return;
+    this.#failedAt = now;
+    this.#failures += 1;
+    if (isDown || this.#failures >= MOST_FAILURES) this.use = { kind: "none" };
+  }
+};
+var _owner, _abort2, _overtaken, _SegmentRequest_instances, fetch_fn, read_fn;
 var SegmentRequest = class {
-  constructor(owner, segment, source2) {
+  constructor(owner, segment, state) {
     __privateAdd(this, _SegmentRequest_instances);
     __publicField(this, "segment");
-    __publicField(this, "source");
+    __publicField(this, "state");
     __publicField(this, "began");
     /** Bytes that came, and when the last ones did (`Clock.now`). */
     __publicField(this, "bytes", 0);
@@ -43879,15 +43949,15 @@ var SegmentRequest = class {
     __publicField(this, "fresh", 0);
     /** One stream from the beginning of the file, because the server has no ranges. */
     __publicField(this, "whole");
-    __privateAdd(this, _owner2);
+    __privateAdd(this, _owner);
     __privateAdd(this, _abort2, new AbortController());
     __privateAdd(this, _overtaken, false);
-    __privateSet(this, _owner2, owner);
+    __privateSet(this, _owner, owner);
     this.segment = segment;
-    this.source = source2;
-    this.began = owner.pool.ports.clock.now();
+    this.state = state;
+    this.began = owner.pool.clock.now();
     this.lastByte = this.began;
-    this.whole = source2.use.kind === "without-ranges";
+    this.whole = state.use.kind === "without-ranges";
   }
   /** Bytes a millisecond so far; none when nothing came for three seconds. */
   pace(now) {
@@ -43896,7 +43966,7 @@ var SegmentRequest = class {
   abort(reason2) {
     __privateGet(this, _abort2).abort(reason2);
   }
-  /** Another request completed the segment: this one is of no use any more. */
+  /** Another request completed the segment: this one is not needed any more. */
   overtake() {
     __privateSet(this, _overtaken, true);
     __privateGet(this, _abort2).abort(new RequestError("later", "overtaken"));
@@ -43908,45 +43978,45 @@ var SegmentRequest = class {
       return { kind: "complete" };
     } catch (error) {
       if (__privateGet(this, _overtaken)) return { kind: "overtaken" };
-      return error instanceof RequestError ? { kind: "fault", fault: error } : { kind: "thrown", error };
+      return error instanceof RequestError ? { kind: "failed", error } : { kind: "thrown", error };
     }
   }
 };
-_owner2 = new WeakMap();
+_owner = new WeakMap();
 _abort2 = new WeakMap();
 _overtaken = new WeakMap();
 _SegmentRequest_instances = new WeakSet();
 fetch_fn = async function() {
-  const { pool, path: path5, size: size2 } = __privateGet(this, _owner2);
+  const { pool, path: path5, size: size2 } = __privateGet(this, _owner);
   const wanted = this.whole ? { from: 0, to: size2, size: size2 } : { from: this.segment.received, to: this.segment.end, size: size2 };
-  const asked = await get(pool.ports, this.source.mirror.url(path5), {
+  const response = await get(pool.dependencies, this.state.mirror.url(path5), {
     headers: this.whole ? {} : { range: `bytes=${wanted.from}-${wanted.to - 1}` },
     idleTimeout: pool.idleTimeout,
     signal: __privateGet(this, _abort2).signal
   });
   try {
-    const { from, to: to3 } = grantedRange(asked, wanted, pool.ports.clock.date());
-    this.source.recognise(versionOf(asked));
-    await __privateMethod(this, _SegmentRequest_instances, read_fn).call(this, asked, from, to3);
+    const { from, to: to3 } = grantedRange(response, wanted, pool.clock.date());
+    this.state.checkVersion(versionOf(response));
+    await __privateMethod(this, _SegmentRequest_instances, read_fn).call(this, response, from, to3);
     if (to3 < wanted.to) throw new RequestError("later", `it sent ${to3 - from} bytes and no more`);
   } finally {
-    asked.discard();
+    response.discard();
   }
 };
-read_fn = async function(asked, from, to3) {
-  const { pool } = __privateGet(this, _owner2);
+read_fn = async function(response, from, to3) {
+  const { pool } = __privateGet(this, _owner);
   let at3 = from;
-  for await (const chunk of asked.bytes) {
+  for await (const chunk of response.bytes) {
     if (at3 + chunk.length > to3)
       throw new RequestError("later", `it sent more than ${to3 - from} bytes`);
     this.bytes += chunk.length;
-    this.lastByte = pool.ports.clock.now();
-    const fresh = this.segment.accept(at3, chunk, this.source.mirror);
+    this.lastByte = pool.clock.now();
+    const fresh = this.segment.accept(at3, chunk);
     collectAfter(chunk.length);
     this.fresh += fresh;
     at3 += chunk.length;
-    if (fresh > 0) __privateGet(this, _owner2).received(this, fresh);
-    await __privateGet(this, _owner2).room(at3);
+    if (fresh > 0) __privateGet(this, _owner).received(this, fresh);
+    await __privateGet(this, _owner).room(at3);
   }
   if (at3 < to3) throw new RequestError("later", `it sent ${at3 - from} of ${to3 - from} bytes`);
 };
@@ -43955,7 +44025,7 @@ read_fn = async function(asked, from, to3) {
 var Window = class {
   size;
   #width;
-  #memory;
+  #buffer;
   /** What is planned and was not taken, in order. */
   #segments = [];
   #taken = 0;
@@ -43963,10 +44033,10 @@ var Window = class {
   #held = 0;
   #mostHeld = 0;
   /** `width` in bytes; it may change, because several downloads share the memory. */
-  constructor(size2, width, spare) {
+  constructor(size2, width, blocks) {
     this.size = size2;
     this.#width = width;
-    this.#memory = new FileBuffer(spare);
+    this.#buffer = new FileBuffer(blocks);
   }
   get segments() {
     return this.#segments;
@@ -43987,11 +44057,11 @@ var Window = class {
   get complete() {
     return this.#taken + this.#held === this.size;
   }
-  /** The first segment that nobody fetches. */
+  /** The first segment that no request fetches. */
   get waiting() {
     return this.#segments.find((one2) => !one2.complete && one2.requests.size === 0);
   }
-  /** The smallest segment worth a request of its own. */
+  /** Bytes of the smallest segment that is worth a request of its own. */
   get least() {
     return Math.ceil(this.#width() / 64);
   }
@@ -44001,12 +44071,13 @@ var Window = class {
     return left > 0 && this.end - this.#planned >= Math.min(left, this.least);
   }
   /**
-   * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
-   * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
-   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the
-   * file they get smaller, for `running` requests and this one to end together. Where the consumer is slower
-   * than the network, one connection keeps up with it, whose share is all: few large segments. (One that took
-   * what little room there is would have many like it follow.)
+   * A new segment; undefined while there is no room for all of it.
+   *
+   * `share` is the part that its mirror's connection has in the pace of all (0 to 1), undefined when that is not
+   * known. The segment is that part of half of the window, so that all take about as long; the first one is large
+   * enough to measure a rate by. Towards the end of the file segments get smaller, so that the `running` requests
+   * and this one end together. Where the consumer is slower than the network, one connection keeps up with it and
+   * has the whole share: few large segments. A segment that took any small room would be followed by many such.
    */
   cut(share, running) {
     const width = this.#width();
@@ -44015,21 +44086,21 @@ var Window = class {
     const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
     const length = Math.min(Math.ceil(wanted), left);
     if (length > this.end - this.#planned) return void 0;
-    const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
+    const segment = new Segment(this.#planned, this.#planned + length, this.#buffer);
     this.#segments.push(segment);
     this.#planned = segment.end;
     return segment;
   }
   /**
-   * All that is missing as one segment, for one stream from a server without ranges. Nothing may be under
-   * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
+   * All that is missing as one segment, for one stream from a server without ranges. No request may run.
+   * What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
    */
-  rest() {
+  remainder() {
     const gap = this.#segments.findIndex((one2) => !one2.complete);
     if (gap !== -1) {
       for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
     } else if (this.#planned < this.size) {
-      this.#segments.push(new Segment(this.#planned, this.size, this.#memory));
+      this.#segments.push(new Segment(this.#planned, this.size, this.#buffer));
     }
     const last = this.#segments.at(-1);
     if (last === void 0 || last.complete) return void 0;
@@ -44048,16 +44119,16 @@ var Window = class {
     this.#held += bytes2;
     this.#mostHeld = Math.max(this.#mostHeld, this.#held);
   }
-  /** The next bytes in order, if they are here. Those of the last time are done with. */
+  /** The next bytes in order, if they are here. Those of the last call are not valid any more. */
   take() {
-    this.#memory.forget(this.#taken);
+    this.#buffer.forget(this.#taken);
     const [first2] = this.#segments;
-    const piece = first2 == null ? void 0 : first2.take();
-    if (first2 === void 0 || piece === void 0) return void 0;
-    this.#taken += piece.bytes.length;
-    this.#held -= piece.bytes.length;
+    const bytes2 = first2 == null ? void 0 : first2.take();
+    if (first2 === void 0 || bytes2 === void 0) return void 0;
+    this.#taken += bytes2.length;
+    this.#held -= bytes2.length;
     if (first2.over) this.#segments.shift();
-    return piece;
+    return bytes2;
   }
 };
 var BlockPool = class {
@@ -44075,17 +44146,17 @@ var BlockPool = class {
     this.#blocks.push(block);
   }
 };
-var _spare, _blocks, _first, _FileBuffer_instances, block_fn;
+var _pool, _blocks, _first, _FileBuffer_instances, block_fn;
 var FileBuffer = class {
-  constructor(spare) {
+  constructor(pool) {
     __privateAdd(this, _FileBuffer_instances);
-    __privateAdd(this, _spare);
+    __privateAdd(this, _pool);
     __privateAdd(this, _blocks, /* @__PURE__ */ new Map());
     __privateAdd(this, _first, 0);
-    __privateSet(this, _spare, spare);
+    __privateSet(this, _pool, pool);
   }
   write(position, bytes2) {
-    const { size: size2 } = __privateGet(this, _spare);
+    const { size: size2 } = __privateGet(this, _pool);
     for (let from = 0; from < bytes2.length; ) {
       const at3 = position + from;
       const part = bytes2.subarray(from, from + size2 - at3 % size2);
@@ -44095,74 +44166,80 @@ var FileBuffer = class {
   }
   /** What was written from `start` on, up to `end` or the end of the block: a view. */
   read(start2, end) {
-    const at3 = start2 % __privateGet(this, _spare).size;
+    const at3 = start2 % __privateGet(this, _pool).size;
     return __privateMethod(this, _FileBuffer_instances, block_fn).call(this, start2).subarray(at3, at3 + end - start2);
   }
-  /** Nothing before that position is wanted any more, and no view of it is used. */
+  /** Nothing before that position is needed any more, and no view of it is in use. */
   forget(position) {
-    for (; (__privateGet(this, _first) + 1) * __privateGet(this, _spare).size <= position; __privateSet(this, _first, __privateGet(this, _first) + 1)) {
+    for (; (__privateGet(this, _first) + 1) * __privateGet(this, _pool).size <= position; __privateSet(this, _first, __privateGet(this, _first) + 1)) {
       const block = __privateGet(this, _blocks).get(__privateGet(this, _first));
-      if (block !== void 0) __privateGet(this, _spare).giveBack(block);
+      if (block !== void 0) __privateGet(this, _pool).giveBack(block);
       __privateGet(this, _blocks).delete(__privateGet(this, _first));
     }
   }
 };
-_spare = new WeakMap();
+_pool = new WeakMap();
 _blocks = new WeakMap();
 _first = new WeakMap();
 _FileBuffer_instances = new WeakSet();
 block_fn = function(position) {
   var _a8;
-  const index2 = Math.floor(position / __privateGet(this, _spare).size);
-  const block = (_a8 = __privateGet(this, _blocks).get(index2)) != null ? _a8 : __privateGet(this, _spare).take();
+  const index2 = Math.floor(position / __privateGet(this, _pool).size);
+  const block = (_a8 = __privateGet(this, _blocks).get(index2)) != null ? _a8 : __privateGet(this, _pool).take();
   __privateGet(this, _blocks).set(index2, block);
   return block;
 };
 
 // src/download/mirrors.ts
 var MiB = 1024 * 1024;
-var DEFAULTS = { connections: 4, window: 16 * MiB, idleTimeout: 3e4, note: () => {
+var DEFAULTS = { connections: 4, window: 16 * MiB, idleTimeout: 3e4, log: () => {
 } };
-var LEAST_WINDOW = 4 * MiB;
+var SMALLEST_WINDOW = 4 * MiB;
 var FIRST_BACKOFF = 500;
 var LONGEST_BACKOFF = 6e4;
+var DOWN_AFTER = 8;
+var UNREACHABLE_AFTER = 3;
 var RATE_LASTS = 6e4;
-var LEAST_MEASURE = { bytes: 128 * 1024, milliseconds: 1e3 };
+var SMALLEST_MEASURE = { bytes: 128 * 1024, milliseconds: 1e3 };
 var Mirror = class {
   /** An http or https URL that ends in `/`. */
   base;
   health = { kind: "healthy" };
   /** Requests to it that run now. */
   busy = 0;
-  /** Bytes a second of one connection, smoothed, and when that was known. */
+  /** Bytes a second of one connection, smoothed, and when that was measured. */
   measured;
   constructor(base) {
     this.base = asBase(base);
   }
-  /** The URL of a file below the base. Throws `bad-repository` for a path that leads anywhere else. */
+  /**
+   * The URL of a file below the base. `+` becomes `%2B`: to some object stores a bare `+` is a space.
+   * Throws `bad-repository` for a path that leads anywhere else.
+   */
   url(path5) {
     const url3 = URL.canParse(path5, this.base) ? new URL(path5, this.base) : void 0;
     if (!(url3 == null ? void 0 : url3.href.startsWith(this.base)) || url3.search !== "" || url3.hash !== "") {
       throw new Failure(
         "bad-repository",
         `The repository names a file outside of itself: '${path5.slice(0, 200)}'.`,
-        "Use another mirror, and tell whoever runs this one."
+        "Use another mirror, and tell the operator of this one."
       );
     }
-    return url3.href;
+    return this.base + url3.href.slice(this.base.length).replaceAll("+", "%2B");
   }
 };
-var _settings, _listeners, _downloads, _MirrorPool_instances, set_fn, changed_fn;
+var _settings, _listeners, _downloads, _MirrorPool_instances, hasOthersThan_fn, set_fn, changed_fn;
 var MirrorPool = class {
   /** Throws `usage` for a base that is no http or https URL, or when there is none. */
-  constructor(bases, ports, settings = {}) {
+  constructor(bases, dependencies, settings = {}) {
     __privateAdd(this, _MirrorPool_instances);
-    /** In the order they were given: the first is the one whose "not found" is believed. */
+    /** In the order they were given. */
     __publicField(this, "mirrors");
-    __publicField(this, "ports");
+    __publicField(this, "dependencies");
+    __publicField(this, "clock");
     __publicField(this, "idleTimeout");
-    /** Blocks of memory that its downloads share. */
-    __publicField(this, "spare", new BlockPool());
+    /** Memory that its downloads share. */
+    __publicField(this, "blocks", new BlockPool());
     __privateAdd(this, _settings);
     __privateAdd(this, _listeners, /* @__PURE__ */ new Set());
     __privateAdd(this, _downloads, 0);
@@ -44170,11 +44247,18 @@ var MirrorPool = class {
     if (this.mirrors.length === 0) {
       throw new Failure("usage", "There is no mirror to fetch from.", "Name one with --mirror.");
     }
-    this.ports = ports;
-    __privateSet(this, _settings, { ...DEFAULTS, ...settings });
-    this.idleTimeout = __privateGet(this, _settings).idleTimeout;
+    this.dependencies = dependencies;
+    this.clock = dependencies.clock;
+    const {
+      connections = DEFAULTS.connections,
+      window: window2 = DEFAULTS.window,
+      idleTimeout = DEFAULTS.idleTimeout,
+      log = DEFAULTS.log
+    } = settings;
+    __privateSet(this, _settings, { connections, window: window2, idleTimeout, log });
+    this.idleTimeout = idleTimeout;
   }
-  /** Called whenever a connection is free again or a mirror's health changed. Returns how to end it. */
+  /** Calls `listener` whenever a connection is free again or a mirror's health changed. Returns how to end it. */
   onChange(listener) {
     __privateGet(this, _listeners).add(listener);
     return () => void __privateGet(this, _listeners).delete(listener);
@@ -44192,18 +44276,22 @@ var MirrorPool = class {
     const downloads = Math.max(1, __privateGet(this, _downloads));
     const { window: window2 } = __privateGet(this, _settings);
     return {
-      window: Math.max(Math.min(LEAST_WINDOW, window2), Math.floor(window2 / downloads)),
+      window: Math.max(Math.min(SMALLEST_WINDOW, window2), Math.floor(window2 / downloads)),
       connections: Math.ceil(__privateGet(this, _settings).connections / downloads)
     };
   }
-  /** Whether a mirror may be asked now: it is not aside, and has a connection free. */
+  /** Whether a mirror may be asked now: it does not back off, and has a connection free. */
   isAvailable(mirror) {
-    return mirror.busy < __privateGet(this, _settings).connections && this.availableAt(mirror) <= this.ports.clock.now();
+    return mirror.busy < __privateGet(this, _settings).connections && this.availableAt(mirror) <= this.clock.now();
   }
   /** When a mirror may be asked again (`Clock.now`); Infinity for never. */
   availableAt({ health }) {
-    if (health.kind === "banned") return Number.POSITIVE_INFINITY;
+    if (health.kind === "banned" || health.kind === "unreachable") return Number.POSITIVE_INFINITY;
     return health.kind === "backing-off" ? health.until : 0;
+  }
+  /** Whether the mirror failed so often in a row that one more failure is enough for a file to leave it. */
+  isDown({ health }) {
+    return health.kind === "backing-off" && health.failures >= DOWN_AFTER;
   }
   /** Takes a connection to a mirror. Returns how to give it back. */
   connect(mirror) {
@@ -44215,50 +44303,65 @@ var MirrorPool = class {
   }
   /** Bytes a second that one connection to the mirror brings, if that was measured lately. */
   rate({ measured: measured2 }) {
-    return measured2 && this.ports.clock.now() - measured2.at < RATE_LASTS ? measured2.rate : void 0;
+    return measured2 && this.clock.now() - measured2.at < RATE_LASTS ? measured2.rate : void 0;
   }
   /** A request brought so many bytes in so many milliseconds. */
   measure(mirror, bytes2, milliseconds) {
-    if (bytes2 < LEAST_MEASURE.bytes && milliseconds < LEAST_MEASURE.milliseconds) return;
+    if (bytes2 < SMALLEST_MEASURE.bytes && milliseconds < SMALLEST_MEASURE.milliseconds) return;
     const now = Math.max(1, bytes2 * 1e3 / Math.max(1, milliseconds));
     const before = this.rate(mirror);
     const rate = before === void 0 ? now : 0.6 * before + 0.4 * now;
-    mirror.measured = { rate, at: this.ports.clock.now() };
+    mirror.measured = { rate, at: this.clock.now() };
   }
   /** A request came to its end: the mirror is well. */
   succeeded(mirror) {
     if (mirror.health.kind === "backing-off") __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "healthy" });
   }
   /**
-   * A request that began then (`Clock.now`) failed: the mirror is set aside, each time in a row for twice as
-   * long, with jitter, or for as long as it asked. Several requests lost to one event count once.
+   * A request that began then (`Clock.now`) failed: the mirror is not asked for a while, each time in a row for
+   * twice as long, with jitter, or for as long as it said. Several requests lost to one event count once. One
+   * that no connection can be made to is left out for the run, unless it is the last that there is.
    */
-  failed(mirror, began, error, retryAfter2) {
-    var _a8, _b3;
+  failed(mirror, began, error) {
+    var _a8, _b3, _c, _d;
     const { health } = mirror;
-    if (health.kind === "banned") return;
-    const now = this.ports.clock.now();
+    if (health.kind === "banned" || health.kind === "unreachable") return;
+    const { message } = error;
     const before = health.kind === "backing-off" ? health : void 0;
-    const sameEvent = before !== void 0 && began < before.since;
-    const failures = ((_a8 = before == null ? void 0 : before.failures) != null ? _a8 : 0) + (sameEvent ? 0 : 1);
-    const wait2 = retryAfter2 != null ? retryAfter2 : this.backoff(failures);
-    const until = Math.max(now + wait2, (_b3 = before == null ? void 0 : before.until) != null ? _b3 : 0);
-    if (before === void 0 || wait2 > this.idleTimeout) {
-      __privateGet(this, _settings).note(
-        `${mirror.base}: ${error}; set aside for ${((until - now) / 1e3).toFixed(1)} s`
-      );
+    const count4 = before !== void 0 && began < before.since ? 0 : 1;
+    const failures = ((_a8 = before == null ? void 0 : before.failures) != null ? _a8 : 0) + count4;
+    const unconnected = error.connected ? 0 : ((_b3 = before == null ? void 0 : before.unconnected) != null ? _b3 : 0) + count4;
+    if (unconnected >= UNREACHABLE_AFTER && __privateMethod(this, _MirrorPool_instances, hasOthersThan_fn).call(this, mirror)) {
+      __privateGet(this, _settings).log(`${mirror.base}: ${message}; not used any more in this run`);
+      __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "unreachable", error: message });
+      return;
     }
-    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "backing-off", until, failures, since: now, error });
+    const now = this.clock.now();
+    const wait2 = (_c = error.retryAfter) != null ? _c : this.backoff(failures);
+    const until = Math.max(now + wait2, (_d = before == null ? void 0 : before.until) != null ? _d : 0);
+    if (before === void 0 || wait2 > this.idleTimeout) {
+      const seconds2 = ((until - now) / 1e3).toFixed(1);
+      __privateGet(this, _settings).log(`${mirror.base}: ${message}; not asked for ${seconds2} s`);
+    }
+    const since = now;
+    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, {
+      kind: "backing-off",
+      until,
+      failures,
+      unconnected,
+      since,
+      error: message
+    });
   }
   /** The mirror delivered bytes that are not what the repository promises: nothing more is taken from it. */
   ban(mirror, error) {
-    __privateGet(this, _settings).note(`${mirror.base}: ${error}; not used any more`);
+    __privateGet(this, _settings).log(`${mirror.base}: ${error}; not used any more in this run`);
     __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "banned", error });
   }
-  /** Milliseconds to wait after so many failures in a row: doubled each time, the half of it by chance. */
+  /** Milliseconds to wait after so many failures in a row: doubled each time, half of it random. */
   backoff(failures) {
     const most = Math.min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** Math.max(0, failures - 1));
-    return most * (0.5 + this.ports.random() / 2);
+    return most * (0.5 + this.dependencies.random() / 2);
   }
   /** Resolves when something changed, at that time (`Clock.now`) at the latest. */
   async change(until, signal) {
@@ -44267,8 +44370,7 @@ var MirrorPool = class {
     const abort = () => over.abort();
     const end = this.onChange(abort);
     signal == null ? void 0 : signal.addEventListener("abort", abort);
-    const { clock } = this.ports;
-    await clock.sleep(Math.max(0, until - clock.now()), over.signal).catch(() => {
+    await this.clock.sleep(Math.max(0, until - this.clock.now()), over.signal).catch(() => {
     });
     signal == null ? void 0 : signal.removeEventListener("abort", abort);
     end();
@@ -44279,6 +44381,11 @@ _settings = new WeakMap();
 _listeners = new WeakMap();
 _downloads = new WeakMap();
 _MirrorPool_instances = new WeakSet();
+hasOthersThan_fn = function(mirror) {
+  return this.mirrors.some(
+    (other) => other !== mirror && this.availableAt(other) < Number.POSITIVE_INFINITY
+  );
+};
 set_fn = function(mirror, health) {
   mirror.health = health;
   __privateMethod(this, _MirrorPool_instances, changed_fn).call(this);
@@ -44382,133 +44489,25 @@ function read(path5) {
   }
 }
 
-// src/download/history.ts
-var import_node_crypto4 = require("crypto");
-var LARGEST_BLOCK = 1024 * 1024;
-var _comparisons, _only, _mirrors, _open, _bytes, _History_instances, record_fn;
-var History = class {
-  /**
-   * `earlier`: fetches of the same file to compare with, however early they ended. `only`: there is but one
-   * mirror, so that nobody asks who of several was wrong, and no block is hashed to tell.
-   */
-  constructor(earlier = [], { only = false } = {}) {
-    __privateAdd(this, _History_instances);
-    __publicField(this, "blocks", []);
-    __privateAdd(this, _comparisons);
-    __privateAdd(this, _only);
-    __privateAdd(this, _mirrors, /* @__PURE__ */ new Set());
-    __privateAdd(this, _open);
-    __privateAdd(this, _bytes, 0);
-    __privateSet(this, _comparisons, new Map(earlier.map((one2) => [one2, new Comparison(one2.blocks)])));
-    __privateSet(this, _only, only);
-  }
-  /** Bytes delivered so far. */
-  get bytes() {
-    return __privateGet(this, _bytes);
-  }
-  get mirrors() {
-    return __privateGet(this, _mirrors);
-  }
-  add(mirror, bytes2) {
-    __privateGet(this, _mirrors).add(mirror);
-    if (__privateGet(this, _only)) __privateSet(this, _bytes, __privateGet(this, _bytes) + bytes2.length);
-    else __privateMethod(this, _History_instances, record_fn).call(this, mirror, bytes2);
-  }
-  /** The delivery is over, here or before its time. */
-  end() {
-    if (__privateGet(this, _open) === void 0) return;
-    const { mirror, start: start2, hash } = __privateGet(this, _open);
-    this.blocks.push({ mirror, start: start2, end: __privateGet(this, _bytes), sha256: hash.digest("hex") });
-    __privateSet(this, _open, void 0);
-  }
-  /** Where an earlier fetch, one of those it was made with, had other bytes. */
-  differences(earlier) {
-    var _a8, _b3;
-    return (_b3 = (_a8 = __privateGet(this, _comparisons).get(earlier)) == null ? void 0 : _a8.differences) != null ? _b3 : [];
-  }
-};
-_comparisons = new WeakMap();
-_only = new WeakMap();
-_mirrors = new WeakMap();
-_open = new WeakMap();
-_bytes = new WeakMap();
-_History_instances = new WeakSet();
-record_fn = function(mirror, bytes2) {
-  var _a8, _b3;
-  for (const comparison of __privateGet(this, _comparisons).values()) comparison.add(mirror, bytes2);
-  if (((_a8 = __privateGet(this, _open)) == null ? void 0 : _a8.mirror) !== mirror) this.end();
-  for (let from = 0; from < bytes2.length; ) {
-    (_b3 = __privateGet(this, _open)) != null ? _b3 : __privateSet(this, _open, { mirror, start: __privateGet(this, _bytes), hash: (0, import_node_crypto4.createHash)("sha256") });
-    const end = __privateGet(this, _open).start + LARGEST_BLOCK;
-    const part = bytes2.subarray(from, from + end - __privateGet(this, _bytes));
-    __privateGet(this, _open).hash.update(part);
-    __privateSet(this, _bytes, __privateGet(this, _bytes) + part.length);
-    from += part.length;
-    if (__privateGet(this, _bytes) === end) this.end();
-  }
-};
-var _blocks2, _nth, _at, _hash, _mirrors2, _Comparison_instances, compare_fn;
-var Comparison = class {
-  constructor(blocks) {
-    __privateAdd(this, _Comparison_instances);
-    __publicField(this, "differences", []);
-    __privateAdd(this, _blocks2);
-    __privateAdd(this, _nth, 0);
-    __privateAdd(this, _at, 0);
-    __privateAdd(this, _hash, (0, import_node_crypto4.createHash)("sha256"));
-    __privateAdd(this, _mirrors2, /* @__PURE__ */ new Set());
-    __privateSet(this, _blocks2, blocks);
-  }
-  add(mirror, bytes2) {
-    for (let from = 0; from < bytes2.length; ) {
-      const block = __privateGet(this, _blocks2)[__privateGet(this, _nth)];
-      if (block === void 0) return;
-      const part = bytes2.subarray(from, from + block.end - __privateGet(this, _at));
-      __privateGet(this, _hash).update(part);
-      __privateGet(this, _mirrors2).add(mirror);
-      __privateSet(this, _at, __privateGet(this, _at) + part.length);
-      from += part.length;
-      if (__privateGet(this, _at) === block.end) __privateMethod(this, _Comparison_instances, compare_fn).call(this, block);
-    }
-  }
-};
-_blocks2 = new WeakMap();
-_nth = new WeakMap();
-_at = new WeakMap();
-_hash = new WeakMap();
-_mirrors2 = new WeakMap();
-_Comparison_instances = new WeakSet();
-compare_fn = function(block) {
-  if (__privateGet(this, _hash).digest("hex") !== block.sha256) {
-    this.differences.push({ block, now: __privateGet(this, _mirrors2) });
-  }
-  __privateSet(this, _nth, __privateGet(this, _nth) + 1);
-  __privateSet(this, _hash, (0, import_node_crypto4.createHash)("sha256"));
-  __privateSet(this, _mirrors2, /* @__PURE__ */ new Set());
-};
-function guilty(wrong, right) {
-  const differences = right.differences(wrong);
-  const accused = differences.filter(({ block, now }) => !now.has(block.mirror));
-  return new Set(accused.map(({ block }) => block.mirror));
-}
-
 // src/download/scheduler.ts
 var TICK = 500;
 var PROGRESS = 64 * 1024;
 var LONGEST_WAIT = 10 * 6e4;
-var HEAD_START = 2e3;
+var RACE_AFTER = 2e3;
 var WORTH_A_RACE = { times: 2, plus: 1e3 };
-var _window, _sources2, _requests, _waiting, _over2, _leave, _state, _Scheduler_instances, roomFor_fn, step_fn, fill_fn, segmentFor_fn, choose_fn, isWorthwhile_fn, pace_get, giveUp_fn, race_fn, start_fn, settle_fn, tick_fn, stop_fn, woken_fn, wake_fn;
+var _window, _mirrors, _requests, _waiting, _over2, _leave, _state, _Scheduler_instances, roomFor_fn, step_fn, fill_fn, segmentFor_fn, choose_fn, isWorthwhile_fn, pace_get, giveUp_fn, race_fn, start_fn, settle_fn, tick_fn, stop_fn, woken_fn, wake_fn;
 var Scheduler = class {
   constructor(pool, file, mirrors) {
     __privateAdd(this, _Scheduler_instances);
     __publicField(this, "pool");
     __publicField(this, "path");
     __publicField(this, "size");
+    /** Mirrors whose bytes are among those that came. */
+    __publicField(this, "servedBy", /* @__PURE__ */ new Set());
     __privateAdd(this, _window);
-    __privateAdd(this, _sources2);
+    __privateAdd(this, _mirrors);
     __privateAdd(this, _requests, /* @__PURE__ */ new Set());
-    /** Whoever waits for bytes or for room. */
+    /** Those that wait for bytes or for room. */
     __privateAdd(this, _waiting, /* @__PURE__ */ new Set());
     __privateAdd(this, _over2, new AbortController());
     __privateAdd(this, _leave, () => {
@@ -44517,8 +44516,8 @@ var Scheduler = class {
     this.pool = pool;
     this.path = file.path;
     this.size = file.size;
-    __privateSet(this, _window, new Window(file.size, () => pool.share.window, pool.spare));
-    __privateSet(this, _sources2, mirrors.map((mirror) => new MirrorState(mirror)));
+    __privateSet(this, _window, new Window(file.size, () => pool.share.window, pool.blocks));
+    __privateSet(this, _mirrors, mirrors.map((mirror) => new MirrorState(mirror)));
   }
   get buffered() {
     return __privateGet(this, _window).held;
@@ -44533,15 +44532,15 @@ var Scheduler = class {
     void __privateMethod(this, _Scheduler_instances, tick_fn).call(this);
     __privateMethod(this, _Scheduler_instances, step_fn).call(this);
   }
-  /** The next bytes in order; undefined after the last. Throws what made the download fail. */
+  /** The next bytes in order, valid until the next call; undefined after the last. Throws what made the download fail. */
   async next() {
     while (!__privateGet(this, _window).over) {
       if (__privateGet(this, _state).kind === "failed") throw __privateGet(this, _state).error;
-      const piece = __privateGet(this, _window).take();
-      if (piece !== void 0) {
+      const bytes2 = __privateGet(this, _window).take();
+      if (bytes2 !== void 0) {
         __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
         __privateMethod(this, _Scheduler_instances, fill_fn).call(this);
-        return piece;
+        return bytes2;
       }
       await __privateMethod(this, _Scheduler_instances, woken_fn).call(this);
     }
@@ -44556,6 +44555,7 @@ var Scheduler = class {
   }
   received(request2, fresh) {
     __privateGet(this, _window).keep(fresh);
+    this.servedBy.add(request2.state.mirror);
     const { segment } = request2;
     if (segment.complete) {
       for (const other of segment.requests) if (other !== request2) other.overtake();
@@ -44567,7 +44567,7 @@ var Scheduler = class {
   }
 };
 _window = new WeakMap();
-_sources2 = new WeakMap();
+_mirrors = new WeakMap();
 _requests = new WeakMap();
 _waiting = new WeakMap();
 _over2 = new WeakMap();
@@ -44585,15 +44585,15 @@ fill_fn = function() {
   while (__privateGet(this, _state).kind === "running") {
     const waiting = __privateGet(this, _window).waiting;
     if (waiting === void 0 && !__privateGet(this, _window).hasRoom) return;
-    const source2 = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, waiting);
-    if (source2 === void 0) return;
-    const segment = __privateMethod(this, _Scheduler_instances, segmentFor_fn).call(this, source2, waiting);
+    const state = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, waiting);
+    if (state === void 0) return;
+    const segment = __privateMethod(this, _Scheduler_instances, segmentFor_fn).call(this, state, waiting);
     if (segment === void 0) return;
-    __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, source2);
+    __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, state);
   }
 };
 segmentFor_fn = function({ mirror, use }, waiting) {
-  if (use.kind === "without-ranges") return __privateGet(this, _window).rest();
+  if (use.kind === "without-ranges") return __privateGet(this, _window).remainder();
   const rate = this.pool.rate(mirror);
   const share = rate === void 0 ? void 0 : rate / (__privateGet(this, _Scheduler_instances, pace_get) + rate);
   return waiting != null ? waiting : __privateGet(this, _window).cut(share, __privateGet(this, _requests).size);
@@ -44601,7 +44601,7 @@ segmentFor_fn = function({ mirror, use }, waiting) {
 /** The best mirror with a free connection; for a segment that some failed on, another one if there is. */
 choose_fn = function(segment) {
   const { connections } = this.pool.share;
-  const free2 = __privateGet(this, _sources2).filter(
+  const free2 = __privateGet(this, _mirrors).filter(
     ({ mirror, use, busy }) => use.kind !== "none" && busy < connections && this.pool.isAvailable(mirror)
   );
   const ranged = free2.filter((one2) => one2.use.kind === "ranges" && __privateMethod(this, _Scheduler_instances, isWorthwhile_fn).call(this, one2));
@@ -44610,8 +44610,9 @@ choose_fn = function(segment) {
     var _a8;
     return [
       (segment == null ? void 0 : segment.failed.has(mirror)) ? 1 : 0,
+      mirror.health.kind === "healthy" ? 0 : 1,
       -((_a8 = this.pool.rate(mirror)) != null ? _a8 : Number.MAX_VALUE),
-      // one that nobody knows is worth a try
+      // one that was not measured is worth a try
       busy
     ];
   };
@@ -44625,70 +44626,68 @@ isWorthwhile_fn = function({ mirror }) {
 pace_get = function() {
   var _a8;
   let sum2 = 0;
-  for (const { source: source2 } of __privateGet(this, _requests)) sum2 += (_a8 = this.pool.rate(source2.mirror)) != null ? _a8 : 0;
+  for (const { state } of __privateGet(this, _requests)) sum2 += (_a8 = this.pool.rate(state.mirror)) != null ? _a8 : 0;
   return sum2;
 };
 /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
 giveUp_fn = function() {
   if (__privateGet(this, _state).kind !== "running" || __privateGet(this, _requests).size > 0 || __privateGet(this, _window).complete) return;
-  const usable = __privateGet(this, _sources2).filter(({ use }) => use.kind !== "none");
+  const usable = __privateGet(this, _mirrors).filter(({ use }) => use.kind !== "none");
   const soonest = Math.min(...usable.map(({ mirror }) => this.pool.availableAt(mirror)));
-  if (soonest <= this.pool.ports.clock.now() + LONGEST_WAIT) return;
-  const errors = __privateGet(this, _sources2).map(({ mirror, lastError }) => [mirror, lastError]);
+  if (soonest <= this.pool.clock.now() + LONGEST_WAIT) return;
+  const errors = __privateGet(this, _mirrors).map(({ mirror, lastError }) => [mirror, lastError]);
   this.fail(unreachable(this.path, errors));
 };
 /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
 race_fn = function() {
   var _a8;
-  const now = this.pool.ports.clock.now();
+  const now = this.pool.clock.now();
   for (const segment of __privateGet(this, _window).segments) {
     const [slow, second] = segment.requests;
     if (slow === void 0 || second !== void 0 || segment.complete) continue;
-    if (now - slow.began < HEAD_START) continue;
+    if (now - slow.began < RACE_AFTER) continue;
     const rival = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, segment);
     if ((rival == null ? void 0 : rival.use.kind) !== "ranges") return;
     const left = segment.end - segment.received;
-    const rate = ((_a8 = this.pool.rate(rival.mirror)) != null ? _a8 : 0) / 1e3;
+    const rate = ((_a8 = this.pool.rate(rival.mirror)) != null ? _a8 : Number.POSITIVE_INFINITY) / 1e3;
     const { times: times2, plus } = WORTH_A_RACE;
     if (left / slow.pace(now) > times2 * left / rate + plus) __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, rival);
   }
 };
-start_fn = function(segment, source2) {
-  const request2 = new SegmentRequest(this, segment, source2);
-  const giveBack = this.pool.connect(source2.mirror);
+start_fn = function(segment, state) {
+  const request2 = new SegmentRequest(this, segment, state);
+  const giveBack = this.pool.connect(state.mirror);
   __privateGet(this, _requests).add(request2);
   segment.requests.add(request2);
-  source2.busy += 1;
-  void request2.run().then((ending) => {
+  state.busy += 1;
+  void request2.run().then((outcome) => {
     __privateGet(this, _requests).delete(request2);
     segment.requests.delete(request2);
-    source2.busy -= 1;
-    __privateMethod(this, _Scheduler_instances, settle_fn).call(this, request2, ending);
+    state.busy -= 1;
+    __privateMethod(this, _Scheduler_instances, settle_fn).call(this, request2, outcome);
     giveBack();
   });
 };
-settle_fn = function(request2, ending) {
-  const { source: source2, segment, began, bytes: bytes2, fresh } = request2;
-  const { mirror } = source2;
-  const now = this.pool.ports.clock.now();
+settle_fn = function(request2, outcome) {
+  const { state, segment, began, bytes: bytes2, fresh } = request2;
+  const { mirror } = state;
+  const now = this.pool.clock.now();
   this.pool.measure(mirror, bytes2, now - began);
-  if (ending.kind === "complete" || fresh >= PROGRESS) {
-    source2.succeeded();
+  if (outcome.kind === "complete" || fresh >= PROGRESS) {
+    state.succeeded();
     this.pool.succeeded(mirror);
   }
-  if (ending.kind === "thrown") this.fail(ending.error);
-  if (ending.kind !== "fault") return;
-  const { fault } = ending;
+  if (outcome.kind === "thrown") this.fail(outcome.error);
+  if (outcome.kind !== "failed") return;
+  const { error } = outcome;
   segment.failed.add(mirror);
-  source2.failed(fault, began, now);
+  state.failed(error, began, now, this.pool.isDown(mirror));
   if (request2.whole && segment.requests.size === 0) __privateGet(this, _window).shorten(segment);
-  if (fault.retry === "later") {
-    this.pool.failed(mirror, began, fault.message, fault.retryAfter);
-  }
+  if (error.retry === "later") this.pool.failed(mirror, began, error);
 };
 tick_fn = async function() {
   while (__privateGet(this, _state).kind === "running") {
-    await this.pool.ports.clock.sleep(TICK, __privateGet(this, _over2).signal).catch(() => {
+    await this.pool.clock.sleep(TICK, __privateGet(this, _over2).signal).catch(() => {
     });
     __privateMethod(this, _Scheduler_instances, step_fn).call(this);
     if (__privateGet(this, _state).kind === "running") __privateMethod(this, _Scheduler_instances, race_fn).call(this);
@@ -44713,59 +44712,23 @@ function isBefore(one2, other) {
   const at3 = one2.findIndex((value, index2) => value !== other[index2]);
   return at3 !== -1 && one2[at3] < other[at3];
 }
-var MOST_FAILURES = 8;
-var MirrorState = class {
-  mirror;
-  use = { kind: "ranges" };
-  /** Requests of this download that run now. */
-  busy = 0;
-  lastError;
-  #first;
-  #strikes = 0;
-  #struckAt = 0;
-  constructor(mirror) {
-    this.mirror = mirror;
-  }
-  /** Holds a version against the first one that this mirror showed. Throws a `RequestError` when it is another. */
-  recognise(version) {
-    var _a8;
-    (_a8 = this.#first) != null ? _a8 : this.#first = version;
-    const other = difference(this.#first, version);
-    if (other !== void 0)
-      throw new RequestError("later", `the file changed while it was read: ${other}`);
-  }
-  succeeded() {
-    this.#strikes = 0;
-  }
-  /** A request that began then failed now; several lost to one event count once. */
-  failed(fault, began, now) {
-    this.lastError = fault.message;
-    if (fault.retry === "without-ranges") this.use = { kind: "without-ranges" };
-    if (fault.retry === "never") this.use = { kind: "none" };
-    if (fault.retry !== "later" || began < this.#struckAt) return;
-    this.#struckAt = now;
-    this.#strikes += 1;
-    if (this.#strikes >= MOST_FAILURES) this.use = { kind: "none" };
-  }
-};
 
 // src/download/download.ts
 var Download = class {
-  resource;
-  /** Which mirror served what was delivered so far. */
-  history;
   #scheduler;
   #signal;
   #begun = false;
-  constructor(pool, resource, options3 = {}) {
-    this.resource = resource;
-    this.history = new History(options3.after, { only: pool.mirrors.length === 1 });
+  constructor(pool, file, options3 = {}) {
     this.#signal = options3.signal;
     const mirrors = pool.mirrors.filter((mirror) => {
       var _a8;
       return !((_a8 = options3.avoid) == null ? void 0 : _a8.has(mirror));
     });
-    this.#scheduler = new Scheduler(pool, resource, mirrors);
+    this.#scheduler = new Scheduler(pool, file, mirrors);
+  }
+  /** Mirrors whose bytes are among those that came so far. */
+  get servedBy() {
+    return this.#scheduler.servedBy;
   }
   /** Bytes that came and were not taken yet: now, and at most. */
   get buffered() {
@@ -44784,111 +44747,100 @@ var Download = class {
     (_b3 = this.#signal) == null ? void 0 : _b3.addEventListener("abort", abort);
     scheduler.begin();
     try {
-      for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
-        this.history.add(piece.mirror, piece.bytes);
-        yield piece.bytes;
-      }
+      for (let bytes2 = await scheduler.next(); bytes2; bytes2 = await scheduler.next()) yield bytes2;
     } finally {
       (_c = this.#signal) == null ? void 0 : _c.removeEventListener("abort", abort);
-      this.history.end();
       scheduler.leave();
     }
   }
 };
-function download(pool, resource, options3 = {}) {
-  return new Download(pool, resource, options3);
-}
-
-// src/download/elsewhere.ts
-var FETCHES = 3;
-function nextToAvoid(pool, wrong) {
-  if (wrong.length === 0) return /* @__PURE__ */ new Set();
-  if (wrong.length >= FETCHES) return void 0;
-  const honest = pool.mirrors.filter(({ health }) => health.kind !== "banned");
-  const served = new Set(wrong.flatMap(({ mirrors }) => [...mirrors]));
-  if (honest.some((mirror) => !served.has(mirror))) return served;
-  const alone = new Set(wrong.flatMap(({ mirrors }) => mirrors.size === 1 ? [...mirrors] : []));
-  const candidates = honest.length === 1 && wrong.length === 1 ? honest : honest.filter((one2) => !alone.has(one2));
-  const [best] = candidates.toSorted(
-    (one2, other) => {
-      var _a8, _b3;
-      return ((_a8 = pool.rate(other)) != null ? _a8 : 0) - ((_b3 = pool.rate(one2)) != null ? _b3 : 0);
-    }
-  );
-  if (best === void 0) return void 0;
-  return new Set(pool.mirrors.filter((mirror) => mirror !== best));
-}
-function describeDisagreement(fetches) {
-  const last = fetches.at(-1);
-  const [one2] = fetches.flatMap((earlier) => {
-    var _a8;
-    return (_a8 = last == null ? void 0 : last.differences(earlier)) != null ? _a8 : [];
-  });
-  if (one2 === void 0) return void 0;
-  const { mirror, start: start2, end } = one2.block;
-  const now = [...one2.now].map(({ base }) => base).join(" and ");
-  return `${mirror.base} and ${now} have different bytes from ${start2} to ${end - 1}`;
+function download(pool, file, options3 = {}) {
+  return new Download(pool, file, options3);
 }
 
 // src/jobs/make-btf/package-downloader.ts
-var _pool, _kernel, _signal, _downloads2, _PackageDownloader_instances, histories_get;
+var DOWNLOADS = 3;
+var _pool2, _kernel, _signal, _downloads2, _PackageDownloader_instances, nextMirror_get;
 var PackageDownloader = class {
   constructor(pool, kernel, signal) {
     __privateAdd(this, _PackageDownloader_instances);
-    __privateAdd(this, _pool);
+    __privateAdd(this, _pool2);
     __privateAdd(this, _kernel);
     __privateAdd(this, _signal);
     __privateAdd(this, _downloads2, []);
-    __privateSet(this, _pool, pool);
+    __privateSet(this, _pool2, pool);
     __privateSet(this, _kernel, kernel);
     __privateSet(this, _signal, signal);
   }
   /** The package's URL at the first mirror: what the record names, whichever mirror served it. */
   get url() {
-    const [first2] = __privateGet(this, _pool).mirrors;
+    const [first2] = __privateGet(this, _pool2).mirrors;
     return first2.url(__privateGet(this, _kernel).locations[0]);
   }
-  /** Whether there is use in context again what came wrong every time so far. */
+  /** Whether another download may bring other bytes, after all so far were wrong. */
   get canTryAgain() {
-    return nextToAvoid(__privateGet(this, _pool), __privateGet(this, _PackageDownloader_instances, histories_get)) !== void 0;
+    return __privateGet(this, _downloads2).length < DOWNLOADS && __privateGet(this, _PackageDownloader_instances, nextMirror_get) !== void 0;
   }
-  /** Starts a download; after wrong bytes, without the mirrors that may have served them. */
+  /** Starts a download: from all mirrors, and after wrong bytes from one that did not serve them alone. */
   fetch() {
     const { locations, size: size2 } = __privateGet(this, _kernel);
-    const resource = { path: locations[0], size: size2 };
-    const next2 = download(__privateGet(this, _pool), resource, {
-      signal: __privateGet(this, _signal),
-      avoid: nextToAvoid(__privateGet(this, _pool), __privateGet(this, _PackageDownloader_instances, histories_get)),
-      after: __privateGet(this, _PackageDownloader_instances, histories_get)
-    });
+    const only = __privateGet(this, _downloads2).length === 0 ? void 0 : __privateGet(this, _PackageDownloader_instances, nextMirror_get);
+    const avoid = only && new Set(__privateGet(this, _pool2).mirrors.filter((mirror) => mirror !== only));
+    const signal = __privateGet(this, _signal);
+    const next2 = download(__privateGet(this, _pool2), { path: locations[0], size: size2 }, { signal, avoid });
     __privateGet(this, _downloads2).push(next2);
     return next2;
   }
-  /** Which mirrors served the last download, and where it differs from those before, for a message. */
+  /** Which mirrors served the last download, for a message. */
   get servedBy() {
     var _a8, _b3;
-    const mirrors = [...(_b3 = (_a8 = __privateGet(this, _PackageDownloader_instances, histories_get).at(-1)) == null ? void 0 : _a8.mirrors) != null ? _b3 : []].map(({ base }) => base);
-    const difference2 = describeDisagreement(__privateGet(this, _PackageDownloader_instances, histories_get));
-    return `${mirrors.join(" and ") || "no mirror"}${difference2 ? ` (${difference2})` : ""}`;
+    const mirrors = [...(_b3 = (_a8 = __privateGet(this, _downloads2).at(-1)) == null ? void 0 : _a8.servedBy) != null ? _b3 : []].map(({ base }) => base);
+    return mirrors.join(" and ") || "no mirror";
   }
-  /** The last download was right: mirrors that served other bytes before are not used again in this run. */
+  /**
+   * The last download was right. Mirrors that served wrong bytes before are not used again in this run: one that
+   * served a whole wrong download, or else all that served one together, without the one that is right now.
+   */
   confirm() {
-    const right = __privateGet(this, _PackageDownloader_instances, histories_get).at(-1);
-    if (!right) return;
-    for (const wrong of __privateGet(this, _PackageDownloader_instances, histories_get).slice(0, -1)) {
-      for (const mirror of guilty(wrong, right)) {
-        __privateGet(this, _pool).ban(mirror, `served wrong bytes of ${__privateGet(this, _kernel).nvra}`);
-      }
+    var _a8;
+    const right = (_a8 = __privateGet(this, _downloads2).at(-1)) == null ? void 0 : _a8.servedBy;
+    const wrong = __privateGet(this, _downloads2).slice(0, -1).map(({ servedBy }) => servedBy);
+    const alone = wrong.filter(({ size: size2 }) => size2 === 1).flatMap((served) => [...served]);
+    const suspects = alone.length > 0 ? alone : wrong.flatMap((served) => [...served]);
+    const accused = [...new Set(suspects)].filter((mirror) => !(right == null ? void 0 : right.has(mirror)));
+    for (const mirror of accused) {
+      const others = accused.filter((other) => other !== mirror).map(({ base }) => base);
+      const doubt = alone.length > 0 || others.length === 0 ? "" : `, or ${others.join(" or ")} did`;
+      __privateGet(this, _pool2).ban(mirror, `served wrong bytes of ${__privateGet(this, _kernel).nvra}${doubt}`);
     }
   }
 };
-_pool = new WeakMap();
+_pool2 = new WeakMap();
 _kernel = new WeakMap();
 _signal = new WeakMap();
 _downloads2 = new WeakMap();
 _PackageDownloader_instances = new WeakSet();
-histories_get = function() {
-  return __privateGet(this, _downloads2).map(({ history }) => history);
+nextMirror_get = function() {
+  const wrong = __privateGet(this, _downloads2).map(({ servedBy }) => servedBy);
+  const usable = __privateGet(this, _pool2).mirrors.filter(
+    (mirror) => __privateGet(this, _pool2).availableAt(mirror) < Number.POSITIVE_INFINITY
+  );
+  const candidates = usable.length === 1 && wrong.length === 1 ? usable : usable.filter(
+    (mirror) => !wrong.some((served) => served.size === 1 && served.has(mirror))
+  );
+  const rank = (mirror) => {
+    var _a8;
+    return [
+      wrong.some((served) => served.has(mirror)) ? 1 : 0,
+      mirror.health.kind === "healthy" ? 0 : 1,
+      -((_a8 = __privateGet(this, _pool2).rate(mirror)) != null ? _a8 : 0)
+    ];
+  };
+  return candidates.toSorted((one2, other) => {
+    var _a8;
+    const [a, b4] = [rank(one2), rank(other)];
+    return (_a8 = a.map((value, index2) => value - b4[index2]).find((sign) => sign !== 0)) != null ? _a8 : 0;
+  })[0];
 };
 
 // src/jobs/make-btf/semaphore.ts
@@ -44953,7 +44905,11 @@ var import_promises7 = require("fs/promises");
 var import_node_stream2 = require("stream");
 var TRIES = 4;
 var LONGEST_WAIT2 = 10 * 6e4;
-var UNFIT = [
+var LONGEST_WAIT_FOR_BETTER = 3e4;
+var RACE_AFTER2 = 2e3;
+var RACE_BELOW_BYTES_PER_SECOND = 32 * 1024;
+var TICK2 = 500;
+var ABOUT_CONTENT = [
   "bad-repository",
   "checksum-mismatch",
   "corrupt-package",
@@ -44963,138 +44919,235 @@ var UNFIT = [
 async function fetchFile(pool, path5, options3, read2) {
   return new FileFetch(pool, path5, options3, read2).run();
 }
-var _pool2, _path, _options, _read, _tried, _FileFetch_instances, next_fn, mayTry_fn, times_fn, from_fn, get_fn, judge_fn, readBody_fn, unreachable_fn;
+var _pool3, _path, _options, _read, _outcomes, _transfers, _result, _FileFetch_instances, missing_fn, cannotAnswerNow_fn, next_fn, candidates_fn, mayTry_fn, times_fn, isSlow_fn, isOver_fn, wakeAt_fn, start_fn2, end_fn, note_fn, ask_fn, judge_fn, readBody_fn, counted_fn, completed_fn, failure_fn, now_fn;
 var FileFetch = class {
   constructor(pool, path5, options3, read2) {
     __privateAdd(this, _FileFetch_instances);
-    __privateAdd(this, _pool2);
+    __privateAdd(this, _pool3);
     __privateAdd(this, _path);
     __privateAdd(this, _options);
     __privateAdd(this, _read);
-    __privateAdd(this, _tried, /* @__PURE__ */ new Map());
-    __privateSet(this, _pool2, pool);
+    __privateAdd(this, _outcomes, /* @__PURE__ */ new Map());
+    __privateAdd(this, _transfers, /* @__PURE__ */ new Set());
+    __privateAdd(this, _result);
+    __privateSet(this, _pool3, pool);
     __privateSet(this, _path, path5);
     __privateSet(this, _options, options3);
     __privateSet(this, _read, read2);
   }
   async run() {
-    for (let mirror = await __privateMethod(this, _FileFetch_instances, next_fn).call(this); mirror !== void 0; mirror = await __privateMethod(this, _FileFetch_instances, next_fn).call(this)) {
-      const result = await __privateMethod(this, _FileFetch_instances, from_fn).call(this, mirror);
-      if (result !== void 0) return result.value;
+    var _a8, _b3;
+    const { signal } = __privateGet(this, _options);
+    try {
+      for (; ; ) {
+        signal == null ? void 0 : signal.throwIfAborted();
+        if (((_a8 = __privateGet(this, _result)) == null ? void 0 : _a8.kind) === "value") return __privateGet(this, _result).value;
+        if (((_b3 = __privateGet(this, _result)) == null ? void 0 : _b3.kind) === "thrown") throw __privateGet(this, _result).error;
+        const missing3 = __privateMethod(this, _FileFetch_instances, missing_fn).call(this);
+        if (missing3) return await __privateGet(this, _read).call(this, missing3);
+        const mirror = __privateMethod(this, _FileFetch_instances, next_fn).call(this);
+        if (mirror) __privateMethod(this, _FileFetch_instances, start_fn2).call(this, mirror);
+        else if (__privateMethod(this, _FileFetch_instances, isOver_fn).call(this)) throw __privateMethod(this, _FileFetch_instances, failure_fn).call(this);
+        else await __privateGet(this, _pool3).change(__privateMethod(this, _FileFetch_instances, wakeAt_fn).call(this), signal);
+      }
+    } finally {
+      for (const transfer of __privateGet(this, _transfers)) {
+        const reason2 = __privateMethod(this, _FileFetch_instances, isSlow_fn).call(this, transfer) ? TOO_SLOW : new RequestError("later", "not needed");
+        transfer.abort.abort((signal == null ? void 0 : signal.aborted) ? signal.reason : reason2);
+      }
     }
-    const outcomes = [...__privateGet(this, _tried).values()];
-    const unfit = outcomes.findLast((one2) => one2.kind === "unfit");
-    if (unfit) throw unfit.failure;
-    const missing3 = [...__privateGet(this, _tried)].find(([, one2]) => one2.kind === "missing");
-    if (missing3) return __privateGet(this, _read).call(this, nothing(404, missing3[0], missing3[0].url(__privateGet(this, _path))));
-    throw __privateMethod(this, _FileFetch_instances, unreachable_fn).call(this);
   }
 };
-_pool2 = new WeakMap();
+_pool3 = new WeakMap();
 _path = new WeakMap();
 _options = new WeakMap();
 _read = new WeakMap();
-_tried = new WeakMap();
+_outcomes = new WeakMap();
+_transfers = new WeakMap();
+_result = new WeakMap();
 _FileFetch_instances = new WeakSet();
-next_fn = async function() {
-  for (; ; ) {
-    const left = __privateGet(this, _pool2).mirrors.filter((mirror) => __privateMethod(this, _FileFetch_instances, mayTry_fn).call(this, mirror));
-    const soonest = Math.min(...left.map((mirror) => __privateGet(this, _pool2).availableAt(mirror)));
-    if (soonest > __privateGet(this, _pool2).ports.clock.now() + LONGEST_WAIT2) return void 0;
-    const free2 = left.filter((mirror) => __privateGet(this, _pool2).isAvailable(mirror));
-    free2.sort((one2, other) => __privateMethod(this, _FileFetch_instances, times_fn).call(this, one2) - __privateMethod(this, _FileFetch_instances, times_fn).call(this, other));
-    if (free2[0]) return free2[0];
-    const now = __privateGet(this, _pool2).ports.clock.now();
-    await __privateGet(this, _pool2).change(soonest > now ? soonest : now + LONGEST_WAIT2, __privateGet(this, _options).signal);
-  }
+/** The response that says "not found", once that counts. */
+missing_fn = function() {
+  var _a8;
+  const missing3 = [...__privateGet(this, _outcomes)].find(([, { kind }]) => kind === "missing");
+  if (missing3 === void 0) return void 0;
+  const [mirror, outcome] = missing3;
+  const { mirrors } = __privateGet(this, _pool3);
+  const counts = __privateGet(this, _options).notFound === "all" ? __privateMethod(this, _FileFetch_instances, isOver_fn).call(this) : ((_a8 = __privateGet(this, _outcomes).get(mirrors[0])) == null ? void 0 : _a8.kind) === "missing" || mirrors.every((other) => __privateGet(this, _outcomes).has(other) || __privateMethod(this, _FileFetch_instances, cannotAnswerNow_fn).call(this, other));
+  if (!counts || outcome.kind !== "missing") return void 0;
+  return withoutBody(404, mirror, outcome.url);
+};
+cannotAnswerNow_fn = function(mirror) {
+  const transfer = [...__privateGet(this, _transfers)].find((one2) => one2.mirror === mirror);
+  return transfer ? __privateMethod(this, _FileFetch_instances, isSlow_fn).call(this, transfer) : __privateGet(this, _pool3).availableAt(mirror) > __privateMethod(this, _FileFetch_instances, now_fn).call(this);
+};
+/** The mirror to ask now; undefined while the one that is asked does well, or none is free. */
+next_fn = function() {
+  if ([...__privateGet(this, _transfers)].some((one2) => !__privateMethod(this, _FileFetch_instances, isSlow_fn).call(this, one2))) return void 0;
+  const rank = (mirror) => [
+    __privateMethod(this, _FileFetch_instances, times_fn).call(this, mirror),
+    mirror.base === __privateGet(this, _options).prefer ? 0 : 1,
+    mirror.health.kind === "healthy" ? 0 : 1
+  ];
+  return __privateMethod(this, _FileFetch_instances, candidates_fn).call(this).filter((mirror) => __privateGet(this, _pool3).isAvailable(mirror)).toSorted((one2, other) => compare(rank(one2), rank(other)))[0];
+};
+/** Mirrors that are not asked now and may be later, in their order. */
+candidates_fn = function() {
+  const asked = new Set([...__privateGet(this, _transfers)].map(({ mirror }) => mirror));
+  return __privateGet(this, _pool3).mirrors.filter((mirror) => !asked.has(mirror) && __privateMethod(this, _FileFetch_instances, mayTry_fn).call(this, mirror));
 };
 mayTry_fn = function(mirror) {
-  const tried = __privateGet(this, _tried).get(mirror);
-  return tried === void 0 || tried.kind === "failed" && tried.times < TRIES;
+  const outcome = __privateGet(this, _outcomes).get(mirror);
+  if (outcome === void 0) return true;
+  const tries = __privateGet(this, _pool3).isDown(mirror) ? 1 : TRIES;
+  return outcome.kind === "failed" && outcome.times < tries;
 };
 times_fn = function(mirror) {
-  const tried = __privateGet(this, _tried).get(mirror);
-  return (tried == null ? void 0 : tried.kind) === "failed" ? tried.times : 0;
+  const outcome = __privateGet(this, _outcomes).get(mirror);
+  return (outcome == null ? void 0 : outcome.kind) === "failed" ? outcome.times : 0;
 };
-from_fn = async function(mirror) {
+isSlow_fn = function({ began, bytes: bytes2, complete: complete2 }) {
+  const elapsed = __privateMethod(this, _FileFetch_instances, now_fn).call(this) - began;
+  const rate = bytes2 * 1e3 / Math.max(1, elapsed);
+  return !complete2 && elapsed >= RACE_AFTER2 && rate < RACE_BELOW_BYTES_PER_SECOND;
+};
+/** Whether nothing runs and no mirror can be asked in good time. */
+isOver_fn = function() {
+  if (__privateGet(this, _transfers).size > 0) return false;
+  const refused2 = [...__privateGet(this, _outcomes).values()].some(({ kind }) => kind === "refused");
+  const longest = refused2 ? LONGEST_WAIT_FOR_BETTER : LONGEST_WAIT2;
+  const soonest = Math.min(...__privateMethod(this, _FileFetch_instances, candidates_fn).call(this).map((one2) => __privateGet(this, _pool3).availableAt(one2)));
+  return soonest > __privateMethod(this, _FileFetch_instances, now_fn).call(this) + longest;
+};
+wakeAt_fn = function() {
+  const now = __privateMethod(this, _FileFetch_instances, now_fn).call(this);
+  const later = __privateMethod(this, _FileFetch_instances, candidates_fn).call(this).map((mirror) => __privateGet(this, _pool3).availableAt(mirror));
+  const races = [...__privateGet(this, _transfers)].map(({ began }) => Math.max(began + RACE_AFTER2, now + TICK2));
+  return Math.min(now + LONGEST_WAIT2, ...races, ...later.filter((time2) => time2 > now));
+};
+start_fn2 = function(mirror) {
+  const transfer = {
+    mirror,
+    began: __privateMethod(this, _FileFetch_instances, now_fn).call(this),
+    abort: new AbortController(),
+    bytes: 0,
+    complete: false
+  };
+  const release2 = __privateGet(this, _pool3).connect(mirror);
+  __privateGet(this, _transfers).add(transfer);
+  void __privateMethod(this, _FileFetch_instances, ask_fn).call(this, transfer).then(
+    (value) => __privateMethod(this, _FileFetch_instances, end_fn).call(this, transfer, release2, value),
+    (error) => {
+      __privateMethod(this, _FileFetch_instances, note_fn).call(this, transfer, error);
+      __privateMethod(this, _FileFetch_instances, end_fn).call(this, transfer, release2, void 0);
+    }
+  );
+};
+end_fn = function(transfer, release2, value) {
   var _a8;
-  const began = __privateGet(this, _pool2).ports.clock.now();
-  const release2 = __privateGet(this, _pool2).connect(mirror);
-  try {
-    return await __privateMethod(this, _FileFetch_instances, get_fn).call(this, mirror);
-  } catch (thrown) {
-    if ((_a8 = __privateGet(this, _options).signal) == null ? void 0 : _a8.aborted) throw __privateGet(this, _options).signal.reason;
-    if (!(thrown instanceof RequestError)) throw thrown;
-    __privateGet(this, _pool2).failed(mirror, began, thrown.message, thrown.retryAfter);
-    const times2 = thrown.retry === "later" ? __privateMethod(this, _FileFetch_instances, times_fn).call(this, mirror) + 1 : TRIES;
-    __privateGet(this, _tried).set(mirror, { kind: "failed", times: times2, fault: thrown });
-    return void 0;
-  } finally {
-    release2();
+  __privateGet(this, _transfers).delete(transfer);
+  if (value) (_a8 = __privateGet(this, _result)) != null ? _a8 : __privateSet(this, _result, { kind: "value", value: value.value });
+  release2();
+};
+note_fn = function({ mirror, began, abort }, error) {
+  var _a8;
+  if (error instanceof RequestError) {
+    const lost = abort.signal.aborted;
+    if (!lost || error === TOO_SLOW) __privateGet(this, _pool3).failed(mirror, began, error);
+    const times2 = error.retry === "later" ? __privateMethod(this, _FileFetch_instances, times_fn).call(this, mirror) + 1 : TRIES;
+    __privateGet(this, _outcomes).set(mirror, { kind: "failed", times: times2, error });
+  } else if (error instanceof Failure && ABOUT_CONTENT.includes(error.reason)) {
+    __privateGet(this, _outcomes).set(mirror, { kind: "refused", failure: error });
+  } else {
+    (_a8 = __privateGet(this, _result)) != null ? _a8 : __privateSet(this, _result, { kind: "thrown", error });
   }
 };
-get_fn = async function(mirror) {
-  const { etag, lastModified, signal } = __privateGet(this, _options);
-  const asked = await get(__privateGet(this, _pool2).ports, mirror.url(__privateGet(this, _path)), {
-    headers: {
-      ...etag === void 0 ? {} : { "if-none-match": etag },
-      ...lastModified === void 0 ? {} : { "if-modified-since": lastModified }
-    },
-    idleTimeout: __privateGet(this, _pool2).idleTimeout,
-    signal: signal != null ? signal : new AbortController().signal
+ask_fn = async function(transfer) {
+  const { etag, lastModified } = __privateGet(this, _options);
+  const headers = {};
+  if (etag !== void 0) headers["if-none-match"] = etag;
+  if (lastModified !== void 0) headers["if-modified-since"] = lastModified;
+  const response = await get(__privateGet(this, _pool3).dependencies, transfer.mirror.url(__privateGet(this, _path)), {
+    headers,
+    idleTimeout: __privateGet(this, _pool3).idleTimeout,
+    signal: transfer.abort.signal
   });
   try {
-    return await __privateMethod(this, _FileFetch_instances, judge_fn).call(this, mirror, asked);
+    return await __privateMethod(this, _FileFetch_instances, judge_fn).call(this, transfer, response);
   } finally {
-    asked.discard();
+    response.discard();
   }
 };
-judge_fn = async function(mirror, asked) {
-  const { status, headers, url: url3 } = asked;
+judge_fn = async function(transfer, response) {
+  const { mirror } = transfer;
+  const { status, headers, url: url3 } = response;
   if (status === 404 || status === 410) {
-    __privateGet(this, _pool2).succeeded(mirror);
-    if (mirror === __privateGet(this, _pool2).mirrors[0]) {
-      return { value: await __privateGet(this, _read).call(this, nothing(404, mirror, url3)) };
-    }
-    __privateGet(this, _tried).set(mirror, { kind: "missing" });
+    __privateGet(this, _pool3).succeeded(mirror);
+    __privateGet(this, _outcomes).set(mirror, { kind: "missing", url: url3 });
     return void 0;
   }
-  const fault = statusError(asked, [200, 304], __privateGet(this, _pool2).ports.clock.date());
-  if (fault) throw fault;
-  __privateGet(this, _pool2).succeeded(mirror);
-  const known = { etag: headers.etag, lastModified: headers["last-modified"] };
+  const error = statusError(response, [200, 304], __privateGet(this, _pool3).clock.date());
+  if (error) throw error;
+  const version = { etag: headers.etag, lastModified: headers["last-modified"] };
   if (status === 304) {
-    return { value: await __privateGet(this, _read).call(this, { ...nothing(304, mirror, url3), ...known }) };
+    __privateMethod(this, _FileFetch_instances, completed_fn).call(this, transfer);
+    return { value: await __privateGet(this, _read).call(this, { ...withoutBody(304, mirror, url3), ...version }) };
   }
-  return __privateMethod(this, _FileFetch_instances, readBody_fn).call(this, { status: 200, mirror, url: url3, ...known }, asked);
+  const { etag, lastModified } = version;
+  return __privateMethod(this, _FileFetch_instances, readBody_fn).call(this, transfer, response, { status: 200, mirror, url: url3, etag, lastModified });
 };
-readBody_fn = async function(answer2, asked) {
-  const body = import_node_stream2.Readable.from(asked.bytes, { objectMode: false });
+readBody_fn = async function(transfer, response, head) {
+  const body = import_node_stream2.Readable.from(__privateMethod(this, _FileFetch_instances, counted_fn).call(this, transfer, response), { objectMode: false });
   let broken;
   body.on("error", (error) => {
     broken = error;
   });
+  const { status, mirror, url: url3, etag, lastModified } = head;
   try {
-    return { value: await __privateGet(this, _read).call(this, { ...answer2, body }) };
+    return { value: await __privateGet(this, _read).call(this, { status, mirror, url: url3, etag, lastModified, body }) };
   } catch (thrown) {
     if (broken !== void 0) throw asRequestError(broken);
-    if (!(thrown instanceof Failure) || !UNFIT.includes(thrown.reason)) throw thrown;
-    __privateGet(this, _tried).set(answer2.mirror, { kind: "unfit", failure: thrown });
-    return void 0;
+    throw thrown;
   } finally {
     body.destroy();
   }
 };
-unreachable_fn = function() {
-  const errors = __privateGet(this, _pool2).mirrors.map((mirror) => {
-    const tried = __privateGet(this, _tried).get(mirror);
-    return [mirror, (tried == null ? void 0 : tried.kind) === "failed" ? tried.fault.message : void 0];
+counted_fn = async function* (transfer, response) {
+  for await (const chunk of response.bytes) {
+    transfer.bytes += chunk.length;
+    yield chunk;
+  }
+  __privateMethod(this, _FileFetch_instances, completed_fn).call(this, transfer);
+};
+/** All bytes of a transfer are here: those that race it are ended. */
+completed_fn = function(transfer) {
+  transfer.complete = true;
+  __privateGet(this, _pool3).succeeded(transfer.mirror);
+  for (const other of __privateGet(this, _transfers)) {
+    if (other !== transfer && __privateMethod(this, _FileFetch_instances, isSlow_fn).call(this, other)) other.abort.abort(TOO_SLOW);
+  }
+};
+failure_fn = function() {
+  const outcomes = [...__privateGet(this, _outcomes).values()];
+  const refused2 = outcomes.findLast((one2) => one2.kind === "refused");
+  if (refused2) return refused2.failure;
+  const errors = __privateGet(this, _pool3).mirrors.map((mirror) => {
+    const outcome = __privateGet(this, _outcomes).get(mirror);
+    return [mirror, (outcome == null ? void 0 : outcome.kind) === "failed" ? outcome.error.message : void 0];
   });
   return unreachable(__privateGet(this, _path), errors);
 };
-function nothing(status, mirror, url3) {
+now_fn = function() {
+  return __privateGet(this, _pool3).clock.now();
+};
+var TOO_SLOW = new RequestError("later", "slower than another mirror");
+function withoutBody(status, mirror, url3) {
   const body = import_node_stream2.Readable.from([]);
   return { status, mirror, url: url3, etag: void 0, lastModified: void 0, body };
+}
+function compare(one2, other) {
+  const at3 = one2.findIndex((value, index2) => value !== other[index2]);
+  return at3 === -1 ? 0 : one2[at3] - other[at3];
 }
 
 // node_modules/openpgp/dist/node/openpgp.mjs
@@ -69635,7 +69688,7 @@ var Blake2b = class {
     return out.buffer;
   }
 };
-function createHash4(outlen, key, salt, personal) {
+function createHash3(outlen, key, salt, personal) {
   if (outlen > OUTBYTES_MAX) throw new Error(`outlen must be at most ${OUTBYTES_MAX} (given: ${outlen})`);
   return new Blake2b(outlen, key, salt, personal);
 }
@@ -69677,15 +69730,15 @@ function H_(outlen, X5, res) {
   LE32(V1_in, outlen, 0);
   V1_in.set(X5, 4);
   if (outlen <= 64) {
-    createHash4(outlen).update(V1_in).digest(res);
+    createHash3(outlen).update(V1_in).digest(res);
     return res;
   }
   const r2 = Math.ceil(outlen / 32) - 2;
   for (let i3 = 0; i3 < r2; i3++) {
-    createHash4(64).update(i3 === 0 ? V1_in : V5).digest(V5);
+    createHash3(64).update(i3 === 0 ? V1_in : V5).digest(V5);
     res.set(V5.subarray(0, 32), i3 * 32);
   }
-  const V_r1 = new Uint8Array(createHash4(outlen - 32 * r2).update(V5).digest());
+  const V_r1 = new Uint8Array(createHash3(outlen - 32 * r2).update(V5).digest());
   res.set(V_r1, r2 * 32);
   return res;
 }
@@ -69829,7 +69882,7 @@ function argon2id(params, { memory, instance: wasmInstance }) {
   return tag;
 }
 function getH0(ctx) {
-  const H4 = createHash4(ARGON2_PREHASH_DIGEST_LENGTH);
+  const H4 = createHash3(ARGON2_PREHASH_DIGEST_LENGTH);
   const ZERO32 = new Uint8Array(4);
   const params = new Uint8Array(24);
   LE32(params, ctx.lanes, 0);
@@ -70704,7 +70757,7 @@ function corrupt(message) {
 }
 
 // src/rpm/signature-packet.ts
-var import_node_crypto5 = require("crypto");
+var import_node_crypto4 = require("crypto");
 
 // src/rpm/tags.ts
 var TAG = {
@@ -70848,12 +70901,12 @@ function version3(body) {
       const { rsa, size: size2 } = rsaKey(key);
       const padded = Buffer.concat([Buffer.alloc(Math.max(0, size2 - number3.length)), number3]);
       const made = body.subarray(2, 7);
-      const digest = (0, import_node_crypto5.createHash)(hash).update(bytes2).update(made).digest();
+      const digest = (0, import_node_crypto4.createHash)(hash).update(bytes2).update(made).digest();
       if (!digest.subarray(0, 2).equals(body.subarray(17, 19))) {
         throw new Error("Signed digest did not match");
       }
-      const verifier = (0, import_node_crypto5.createVerify)(hash).update(bytes2).update(made);
-      const good = verifier.verify({ key: rsa, padding: import_node_crypto5.constants.RSA_PKCS1_PADDING }, padded);
+      const verifier = (0, import_node_crypto4.createVerify)(hash).update(bytes2).update(made);
+      const good = verifier.verify({ key: rsa, padding: import_node_crypto4.constants.RSA_PKCS1_PADDING }, padded);
       if (!good) throw new Error("Signature verification failed");
     }
   };
@@ -70864,7 +70917,7 @@ function rsaKey({ keyPacket }) {
   if (!(n && e)) throw new Error("The key is no RSA key");
   const number3 = (bytes2) => Buffer.from(bytes2).toString("base64url");
   const jwk = { kty: "RSA", n: number3(n), e: number3(e) };
-  return { rsa: (0, import_node_crypto5.createPublicKey)({ key: jwk, format: "jwk" }), size: n.length };
+  return { rsa: (0, import_node_crypto4.createPublicKey)({ key: jwk, format: "jwk" }), size: n.length };
 }
 function hashOf(number3) {
   const hash = DIGEST_ALGORITHMS.get(number3);
@@ -70956,18 +71009,18 @@ function bad3(message, advice2) {
 // src/jobs/make-btf/signature-verifier.ts
 var SIGNATURE_POLICIES = ["require", "prefer", "off"];
 var MOST_KEY_BYTES = 1024 * 1024;
-var _platform2, _pool3, _policy, _given, _fingerprints, _published, _SignatureVerifier_instances, keysAt_fn, fetch_fn2;
+var _platform2, _pool4, _policy, _given, _fingerprints, _published, _SignatureVerifier_instances, keysAt_fn, fetch_fn2;
 var _SignatureVerifier = class _SignatureVerifier {
   constructor(platform3, pool, policy, fingerprints, given) {
     __privateAdd(this, _SignatureVerifier_instances);
     __privateAdd(this, _platform2);
-    __privateAdd(this, _pool3);
+    __privateAdd(this, _pool4);
     __privateAdd(this, _policy);
     __privateAdd(this, _given);
     __privateAdd(this, _fingerprints);
     __privateAdd(this, _published, /* @__PURE__ */ new Map());
     __privateSet(this, _platform2, platform3);
-    __privateSet(this, _pool3, pool);
+    __privateSet(this, _pool4, pool);
     __privateSet(this, _policy, policy);
     __privateSet(this, _fingerprints, fingerprints);
     __privateSet(this, _given, given);
@@ -71003,7 +71056,7 @@ var _SignatureVerifier = class _SignatureVerifier {
   }
 };
 _platform2 = new WeakMap();
-_pool3 = new WeakMap();
+_pool4 = new WeakMap();
 _policy = new WeakMap();
 _given = new WeakMap();
 _fingerprints = new WeakMap();
@@ -71017,7 +71070,7 @@ keysAt_fn = function(path5) {
 };
 fetch_fn2 = function(path5) {
   const { interrupted: signal } = __privateGet(this, _platform2);
-  return fetchFile(__privateGet(this, _pool3), path5, { signal }, async ({ status, url: url3, body }) => {
+  return fetchFile(__privateGet(this, _pool4), path5, { signal }, async ({ status, url: url3, body }) => {
     if (status !== 200) return void 0;
     const chunks = [];
     let size2 = 0;
@@ -71092,7 +71145,7 @@ async function openBuildContext(outside, tools2, settings, progress) {
   const pool = new MirrorPool(
     settings.mirrors,
     { http: platform3.http, clock: platform3.clock, random: Math.random },
-    { note: progress.note, ...connections === void 0 ? {} : { connections } }
+    { log: progress.note, ...connections === void 0 ? {} : { connections } }
   );
   const { available } = machineMemory();
   const workspace = await openWorkspace(platform3, settings.temp, available);
@@ -71531,7 +71584,7 @@ function seconds(count4) {
 }
 
 // src/jobs/make-btf/build-kernel.ts
-var import_node_crypto10 = require("crypto");
+var import_node_crypto9 = require("crypto");
 var import_promises14 = require("fs/promises");
 var import_node_path17 = require("path");
 
@@ -71746,7 +71799,7 @@ var import_node_path11 = require("path");
 var import_path3 = __toESM(require("path"), 1);
 var import_node_fs9 = __toESM(require("fs"), 1);
 var import_node_assert = __toESM(require("assert"), 1);
-var import_node_crypto6 = require("crypto");
+var import_node_crypto5 = require("crypto");
 var import_node_fs10 = __toESM(require("fs"), 1);
 var import_node_path12 = __toESM(require("path"), 1);
 var import_fs4 = __toESM(require("fs"), 1);
@@ -74181,7 +74234,7 @@ var Te = fo === "win32";
 var uo = 1024;
 var mo = (s3, t2) => {
   if (!Te) return import_node_fs10.default.unlink(s3, t2);
-  let e = s3 + ".DELETE." + (0, import_node_crypto6.randomBytes)(16).toString("hex");
+  let e = s3 + ".DELETE." + (0, import_node_crypto5.randomBytes)(16).toString("hex");
   import_node_fs10.default.rename(s3, e, (i3) => {
     if (i3) return t2(i3);
     import_node_fs10.default.unlink(e, t2);
@@ -74189,7 +74242,7 @@ var mo = (s3, t2) => {
 };
 var po = (s3) => {
   if (!Te) return import_node_fs10.default.unlinkSync(s3);
-  let t2 = s3 + ".DELETE." + (0, import_node_crypto6.randomBytes)(16).toString("hex");
+  let t2 = s3 + ".DELETE." + (0, import_node_crypto5.randomBytes)(16).toString("hex");
   import_node_fs10.default.renameSync(s3, t2), import_node_fs10.default.unlinkSync(t2);
 };
 var vr = (s3, t2, e) => s3 !== void 0 && s3 === s3 >>> 0 ? s3 : t2 !== void 0 && t2 === t2 >>> 0 ? t2 : e;
@@ -75424,7 +75477,7 @@ function strippedSize(file) {
 }
 
 // src/rpm/package.ts
-var import_node_crypto7 = require("crypto");
+var import_node_crypto6 = require("crypto");
 
 // src/rpm/bytes.ts
 var _source, _chunks, _held, _taken, _ByteQueue_instances, join_fn;
@@ -75617,7 +75670,7 @@ function checkDigests(header2, signatures) {
   ];
   return stated.flatMap(([algorithm, expected]) => {
     if (expected === void 0) return [];
-    const actual = (0, import_node_crypto7.createHash)(algorithm).update(header2.bytes).digest("hex");
+    const actual = (0, import_node_crypto6.createHash)(algorithm).update(header2.bytes).digest("hex");
     if (actual !== expected.toLowerCase()) {
       throw corrupt(
         `The header's ${algorithm} is ${actual}, but the package says ${expected.slice(0, 64)}.`
@@ -75641,7 +75694,7 @@ function nvraOf(header2, source2) {
   };
 }
 async function* checkedBody(queue, expected, digest) {
-  const hash = digest && (0, import_node_crypto7.createHash)(digest.algorithm);
+  const hash = digest && (0, import_node_crypto6.createHash)(digest.algorithm);
   let size2 = 0;
   for await (const chunk of queue.rest()) {
     size2 += chunk.length;
@@ -75663,19 +75716,19 @@ async function* checkedBody(queue, expected, digest) {
 }
 
 // src/jobs/make-btf/vmlinux-file.ts
-var import_node_crypto8 = require("crypto");
+var import_node_crypto7 = require("crypto");
 var import_node_fs14 = require("fs");
 var VmlinuxFile = class {
   /** The open file, for a program that writes to it directly. */
   descriptor;
-  #sha256 = (0, import_node_crypto8.createHash)("sha256");
+  #sha256 = (0, import_node_crypto7.createHash)("sha256");
   #other;
   #size = 0;
   #open = true;
   /** @param algorithm of the header's digest of the file */
   constructor(path5, algorithm = "sha256") {
     this.descriptor = (0, import_node_fs14.openSync)(path5, "wx+", 384);
-    this.#other = algorithm === "sha256" ? void 0 : (0, import_node_crypto8.createHash)(algorithm);
+    this.#other = algorithm === "sha256" ? void 0 : (0, import_node_crypto7.createHash)(algorithm);
   }
   get size() {
     return this.#size;
@@ -75773,7 +75826,7 @@ function noVmlinux({ nvra, vmlinuxPath }) {
 }
 
 // src/jobs/make-btf/package-bytes.ts
-var import_node_crypto9 = require("crypto");
+var import_node_crypto8 = require("crypto");
 var _source2, _hashes, _promised, _passed, _size, _over3, _PackageBytes_instances, next_fn2;
 var PackageBytes = class {
   /** @param algorithm of the repository's checksum; SHA-256 is always computed */
@@ -75787,7 +75840,7 @@ var PackageBytes = class {
     __privateAdd(this, _size, 0);
     __privateAdd(this, _over3, false);
     __privateSet(this, _source2, source2[Symbol.asyncIterator]());
-    __privateSet(this, _hashes, new Map([algorithm, "sha256"].map((name) => [name, (0, import_node_crypto9.createHash)(name)])));
+    __privateSet(this, _hashes, new Map([algorithm, "sha256"].map((name) => [name, (0, import_node_crypto8.createHash)(name)])));
     __privateSet(this, _promised, promised);
     __privateSet(this, _passed, passed2);
   }
@@ -76140,11 +76193,11 @@ async function buildKernel(context, kernel, cores, task) {
   }
 }
 function sha2562(bytes2) {
-  return (0, import_node_crypto10.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto9.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/jobs/make-btf/output.ts
-var import_node_crypto11 = require("crypto");
+var import_node_crypto10 = require("crypto");
 var import_promises15 = require("fs/promises");
 var import_node_path18 = require("path");
 async function finishedBefore(output, kernel, encoder) {
@@ -76157,7 +76210,7 @@ async function finishedBefore(output, kernel, encoder) {
     undefinedIfMissing
   );
   if (!tarball) return void 0;
-  const sum2 = (0, import_node_crypto11.createHash)("sha256").update(tarball).digest("hex");
+  const sum2 = (0, import_node_crypto10.createHash)("sha256").update(tarball).digest("hex");
   return sum2 === record2.tarball.sha256 ? record2 : void 0;
 }
 async function writeBuilt(output, { record: record2, tarball }) {
@@ -77856,7 +77909,7 @@ async function textOf({ body, url: url3 }) {
 }
 
 // src/rpmmd/repository.ts
-var import_node_crypto12 = require("crypto");
+var import_node_crypto11 = require("crypto");
 var import_node_fs15 = require("fs");
 var import_promises16 = require("fs/promises");
 var import_node_os6 = require("os");
@@ -78177,7 +78230,7 @@ async function readRepository(reading, folder2, names) {
 }
 async function fetchPrimary(reading, mirror, folder2, entry, names) {
   var _a8;
-  const pool = new MirrorPool([mirror], reading.pool.ports);
+  const pool = new MirrorPool([mirror], reading.pool.dependencies);
   const path5 = `${folder2}/${entry.location}`;
   const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os6.tmpdir)(), "btfhub-metadata-"));
   const file = (0, import_node_path19.join)(temporary, "primary");
@@ -78207,7 +78260,7 @@ function gone(mirror, folder2, { location }) {
   );
 }
 async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, checksum }, file, onBytes) {
-  const hash = (0, import_node_crypto12.createHash)(checksum.algorithm);
+  const hash = (0, import_node_crypto11.createHash)(checksum.algorithm);
   let size2 = 0;
   await (0, import_promises17.pipeline)(
     body,
@@ -86179,7 +86232,7 @@ function toPlanProblem({ where, failure }) {
 var import_node_path26 = require("path");
 
 // src/rpmmd/cache.ts
-var import_node_crypto13 = require("crypto");
+var import_node_crypto12 = require("crypto");
 var import_promises21 = require("fs/promises");
 var import_node_path25 = require("path");
 var SCHEMA = 1;
@@ -86187,7 +86240,7 @@ var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain) {
   let writable = true;
-  const fileOf2 = (key) => (0, import_node_path25.join)(folder2, `${(0, import_node_crypto13.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  const fileOf2 = (key) => (0, import_node_path25.join)(folder2, `${(0, import_node_crypto12.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
   return {
     read: async (key, shape) => {
       const text3 = await (0, import_promises21.readFile)(fileOf2(key), "utf8").catch(() => void 0);
@@ -86198,7 +86251,7 @@ function folderCache(folder2, complain) {
     write: async (key, value) => {
       if (!writable) return;
       const file = fileOf2(key);
-      const draft = `${file}.${(0, import_node_crypto13.randomBytes)(6).toString("hex")}`;
+      const draft = `${file}.${(0, import_node_crypto12.randomBytes)(6).toString("hex")}`;
       try {
         await (0, import_promises21.mkdir)(folder2, { recursive: true });
         await (0, import_promises21.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
@@ -88692,7 +88745,7 @@ function kernelSeries(uname2) {
 }
 
 // src/archive/reader.ts
-var import_node_crypto14 = require("crypto");
+var import_node_crypto13 = require("crypto");
 function archiveReader(archive) {
   const regularFiles2 = async () => {
     const entries = [...await archive.listPaths()];
@@ -88791,7 +88844,7 @@ function isPromised(catalog, kernel, tarball, archive) {
   const path5 = entryPath(kernel);
   const entry = catalog == null ? void 0 : catalog.get(path5);
   if (entry === void 0 || entry.state === "failed") return false;
-  const sum2 = (0, import_node_crypto14.createHash)("sha256").update(tarball).digest("hex");
+  const sum2 = (0, import_node_crypto13.createHash)("sha256").update(tarball).digest("hex");
   if (sum2 === entry.tarball.sha256) return true;
   if (entry.state === "pending") return false;
   throw new Failure(
@@ -89083,7 +89136,7 @@ function parse4(source2, spec, words2) {
 var import_node_path33 = require("path");
 
 // src/jobs/verify.ts
-var import_node_crypto15 = require("crypto");
+var import_node_crypto14 = require("crypto");
 var import_promises27 = require("fs/promises");
 var import_node_path32 = require("path");
 
@@ -89206,7 +89259,7 @@ function summarise2(btf, expectation) {
   return { ...checkBtf(btf, expectation), sha256: sha2564(btf) };
 }
 function sha2564(bytes2) {
-  return (0, import_node_crypto15.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto14.createHash)("sha256").update(bytes2).digest("hex");
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
@@ -89390,10 +89443,10 @@ var import_promises29 = require("fs/promises");
 var import_node_path35 = require("path");
 
 // src/jobs/install/write.ts
-var import_node_crypto16 = require("crypto");
+var import_node_crypto15 = require("crypto");
 var import_promises28 = require("fs/promises");
 async function writeWhole2(path5, content, mode) {
-  const draft = `${path5}.${(0, import_node_crypto16.randomBytes)(6).toString("hex")}.new`;
+  const draft = `${path5}.${(0, import_node_crypto15.randomBytes)(6).toString("hex")}.new`;
   try {
     const file = await (0, import_promises28.open)(draft, "wx", mode);
     try {
@@ -89498,7 +89551,7 @@ var import_node_os8 = require("os");
 var import_node_path39 = require("path");
 
 // src/jobs/install/install.ts
-var import_node_crypto18 = require("crypto");
+var import_node_crypto17 = require("crypto");
 var import_node_fs22 = require("fs");
 var import_promises32 = require("fs/promises");
 var import_node_path38 = require("path");
@@ -89576,7 +89629,7 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-var import_node_crypto17 = require("crypto");
+var import_node_crypto16 = require("crypto");
 var import_promises31 = require("fs/promises");
 var import_node_path37 = require("path");
 
@@ -89679,7 +89732,7 @@ async function removeInstallRecord(state, record2) {
   await (0, import_promises31.rm)(await insideOf(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path5 }) {
-  const digest = (0, import_node_crypto17.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
+  const digest = (0, import_node_crypto16.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
   return `${folder2}/${kernel}.${digest}.json`;
 }
 
@@ -89758,7 +89811,7 @@ async function sumOf(file) {
   }
 }
 function sha2565(bytes2) {
-  return (0, import_node_crypto18.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto17.createHash)("sha256").update(bytes2).digest("hex");
 }
 function taken(path5) {
   return new Failure(
@@ -90069,7 +90122,7 @@ async function send(settings, attempt, method, url3, body) {
     const response = await settings.http.request({
       url: url3.href,
       method,
-      headers: { accept: "application/json", "user-agent": "btfhub", ...settings.headers, ...json },
+      headers: { accept: "application/json", ...settings.headers, ...json },
       ...body === void 0 ? {} : { body: JSON.stringify(body) },
       signal: settings.signal,
       redirect: "manual"
@@ -90995,8 +91048,8 @@ async function updateCatalog(context, listings, news, seen) {
     const merged = mergeCatalog(known.catalog, entries);
     const catalog = updateStates(merged, listings.base, listings.next);
     const text3 = serialiseCatalog(catalog);
-    const nothing2 = catalog.size === 0 && known.commit === void 0;
-    if (nothing2 || text3 === serialiseCatalog(known.catalog)) return { catalog, commit: void 0 };
+    const nothing = catalog.size === 0 && known.commit === void 0;
+    if (nothing || text3 === serialiseCatalog(known.catalog)) return { catalog, commit: void 0 };
     const datadog = `${JSON.stringify(datadogCatalog(catalog), null, 2)}
 `;
     const file = async (content) => {
@@ -91031,7 +91084,7 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-var import_node_crypto19 = require("crypto");
+var import_node_crypto18 = require("crypto");
 var import_promises33 = require("fs/promises");
 var import_node_os9 = require("os");
 var import_node_path41 = require("path");
@@ -91163,7 +91216,7 @@ async function checkTarball(platform3, tarball, record2, expectation) {
   }
 }
 function sha2566(bytes2) {
-  return (0, import_node_crypto19.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto18.createHash)("sha256").update(bytes2).digest("hex");
 }
 function expectSame(what, actual, recorded) {
   if (actual === recorded) return;
@@ -92839,7 +92892,7 @@ var import_node_os11 = require("os");
 var import_node_path47 = require("path");
 
 // src/archive/cached-reader.ts
-var import_node_crypto20 = require("crypto");
+var import_node_crypto19 = require("crypto");
 var import_promises36 = require("fs/promises");
 var import_node_path43 = require("path");
 function cachedReader(reader, folder2) {
@@ -92883,7 +92936,7 @@ async function readKept(folder2, name) {
 }
 function isNamed(name, bytes2) {
   const [kind, sum2 = ""] = name.split("-");
-  const hash = (0, import_node_crypto20.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
+  const hash = (0, import_node_crypto19.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
   return hash.update(bytes2).digest("hex") === sum2;
 }
@@ -92895,12 +92948,12 @@ async function removeOthers(reader, folder2, kernels3) {
 }
 async function cacheKey2(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
-  const sum2 = (0, import_node_crypto20.createHash)("sha256").update(names.join("\n")).digest("hex");
+  const sum2 = (0, import_node_crypto19.createHash)("sha256").update(names.join("\n")).digest("hex");
   return `btfhub-archive-${sum2.slice(0, 32)}`;
 }
 
 // src/jobs/tailor/pack.ts
-var import_node_crypto21 = require("crypto");
+var import_node_crypto20 = require("crypto");
 var import_promises37 = require("fs/promises");
 var import_node_path44 = require("path");
 
@@ -93479,7 +93532,7 @@ function groupEqual(entries) {
   var _a8;
   const groups3 = /* @__PURE__ */ new Map();
   for (const entry of entries.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
-    const sum2 = (0, import_node_crypto21.createHash)("sha256").update(entry.content).digest("hex");
+    const sum2 = (0, import_node_crypto20.createHash)("sha256").update(entry.content).digest("hex");
     const group = (_a8 = groups3.get(sum2)) != null ? _a8 : [];
     group.push(entry);
     groups3.set(sum2, group);
@@ -93527,7 +93580,7 @@ async function writeFolder(folder2, entries) {
 }
 
 // src/jobs/tailor/tailor.ts
-var import_node_crypto22 = require("crypto");
+var import_node_crypto21 = require("crypto");
 var import_promises39 = require("fs/promises");
 var import_node_os10 = require("os");
 var import_node_path46 = require("path");
@@ -93884,7 +93937,7 @@ function isTarball(path5) {
   return /\.(tar\.gz|tgz)$/.test(path5);
 }
 function sha2567(bytes2) {
-  return (0, import_node_crypto22.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto21.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/commands/tailor.ts
@@ -93981,61 +94034,109 @@ var COMMANDS = [
 // src/download/http.ts
 var import_undici = __toESM(require_undici(), 1);
 var CONNECTIONS = 64;
-var CONNECT_TIMEOUT = 2e4;
+var CONNECT_TIMEOUT = 1e4;
+var NEXT_ADDRESS_AFTER = 250;
 var HEADERS_TIMEOUT = 6e4;
-var SILENCE_TIMEOUT = 3e5;
-var REDIRECTIONS = 5;
-function undiciHttp(env, tls = {}) {
+var BODY_TIMEOUT = 3e5;
+var REDIRECTS2 = 5;
+var PROJECT = "https://github.com/openeuler/btfhub-action";
+function undiciHttp(env, { version = "development", ca } = {}) {
   var _a8, _b3, _c, _d, _e3;
   const setting2 = (name) => {
     var _a9;
     return (_a9 = env[name]) != null ? _a9 : env[name.toUpperCase()];
   };
-  const strict = { ...tls, rejectUnauthorized: true };
+  const strict = { rejectUnauthorized: true, ...ca === void 0 ? {} : { ca } };
   const common = {
     allowH2: false,
     connections: CONNECTIONS,
     headersTimeout: HEADERS_TIMEOUT,
-    bodyTimeout: SILENCE_TIMEOUT
+    bodyTimeout: BODY_TIMEOUT
+  };
+  const bothFamilies = {
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER,
+    timeout: CONNECT_TIMEOUT
   };
   const direct = new import_undici.EnvHttpProxyAgent({
     ...common,
-    connect: { ...strict, timeout: CONNECT_TIMEOUT },
+    connect: { ...strict, ...bothFamilies },
     requestTls: strict,
     proxyTls: strict,
     proxyTunnel: false,
     // The proxy's own pool would forget the limits above.
     factory: (origin, options3) => new import_undici.Pool(origin, { ...common, ...options3 }),
-    // An empty string keeps undici from looking into the environment of the process by itself.
+    // An empty string keeps undici from reading the environment of the process by itself.
     httpProxy: (_b3 = (_a8 = setting2("http_proxy")) != null ? _a8 : setting2("all_proxy")) != null ? _b3 : "",
     httpsProxy: (_d = (_c = setting2("https_proxy")) != null ? _c : setting2("all_proxy")) != null ? _d : "",
     noProxy: (_e3 = setting2("no_proxy")) != null ? _e3 : ""
   });
-  const following = direct.compose(import_undici.interceptors.redirect({ maxRedirections: REDIRECTIONS }));
+  const redirect2 = import_undici.interceptors.redirect({ maxRedirections: REDIRECTS2 });
+  const following = direct.compose(redirect2);
+  const followingTls = direct.compose(refusePlainHttp, redirect2);
+  const identity2 = {
+    "accept-encoding": "identity",
+    "user-agent": `btfhub/${version} (+${PROJECT})`
+  };
+  const dispatcherFor = ({ url: url3, redirect: redirect3 }) => {
+    if (redirect3 === "manual") return direct;
+    return /^https:/i.test(url3) ? followingTls : following;
+  };
   return {
-    request: async ({ url: url3, method = "GET", headers = {}, body, signal, redirect: redirect2 }) => {
+    request: async (asked) => {
       var _a9;
-      const answer2 = await (0, import_undici.request)(url3, {
-        dispatcher: redirect2 === "manual" ? direct : following,
-        method,
-        headers: { "accept-encoding": "identity", ...headers },
-        ...body === void 0 ? {} : { body },
-        ...signal ? { signal } : {}
-      });
-      const plain2 = Object.entries(answer2.headers).map(([name, value]) => [
+      const { url: url3, method = "GET", headers = {}, body, signal } = asked;
+      const response = await orAborted(
+        (0, import_undici.request)(url3, {
+          dispatcher: dispatcherFor(asked),
+          method,
+          headers: { ...identity2, ...headers },
+          ...body === void 0 ? {} : { body },
+          ...signal ? { signal } : {}
+        }),
+        signal
+      );
+      const plain2 = Object.entries(response.headers).map(([name, value]) => [
         name,
         Array.isArray(value) ? value.join(", ") : value != null ? value : ""
       ]);
       return {
-        status: answer2.statusCode,
+        status: response.statusCode,
         headers: Object.fromEntries(plain2),
-        body: answer2.body,
-        url: (_a9 = lastOf(answer2.context)) != null ? _a9 : url3
+        body: response.body,
+        url: (_a9 = lastUrl(response.context)) != null ? _a9 : url3
       };
     }
   };
 }
-function lastOf(context) {
+function refusePlainHttp(dispatch) {
+  return (options3, handler) => {
+    const origin = `${options3.origin}`;
+    if (origin.startsWith("https:")) return dispatch(options3, handler);
+    throw new Error(`it redirects from https to ${origin}, which is refused`);
+  };
+}
+async function orAborted(response, signal) {
+  if (signal === void 0) return response;
+  let abort = () => {
+  };
+  const aborted = new Promise((_5, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([response, aborted]);
+  } catch (error) {
+    if (signal.aborted)
+      response.then(({ body }) => body.on("error", () => {
+      }).destroy()).catch(() => {
+      });
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+function lastUrl(context) {
   const history = context && "history" in context ? context.history : void 0;
   const last = Array.isArray(history) ? history.at(-1) : void 0;
   return last instanceof URL ? last.href : void 0;
@@ -94256,7 +94357,7 @@ var interruption = new AbortController();
 var platform2 = {
   env: process.env,
   clock: systemClock,
-  http: undiciHttp(process.env),
+  http: undiciHttp(process.env, { version: "0.1.0" }),
   programs: systemPrograms(process.env),
   stdout: process.stdout,
   stderr: process.stderr,

@@ -25,7 +25,7 @@ const interruption = new AbortController();
 const platform: Platform = {
   env: process.env,
   clock: systemClock,
-  http: undiciHttp(process.env),
+  http: undiciHttp(process.env, { version: __VERSION__ }),
   programs: systemPrograms(process.env),
   stdout: process.stdout,
   stderr: process.stderr,

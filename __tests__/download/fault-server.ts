@@ -44,6 +44,8 @@ export interface FaultServer {
   readonly asked: ReceivedRequest[];
   /** The largest number of requests that were open at one time. */
   readonly mostAtOnce: () => number;
+  /** Bytes of bodies that were sent. */
+  readonly sent: () => number;
   close(): Promise<void>;
 }
 
@@ -93,6 +95,7 @@ export async function faultServer(behaviour: Behaviour): Promise<FaultServer> {
     port,
     asked,
     mostAtOnce: () => most,
+    sent: () => life.sent,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -181,7 +184,7 @@ async function send(
 ): Promise<void> {
   const cut = misdeed.kind === 'stall' || misdeed.kind === 'reset' ? misdeed.after : body.length;
   const rate = misdeed.kind === 'slow' ? misdeed.bytesPerSecond : behaviour.bytesPerSecond;
-  const piece = rate === undefined ? 64 * 1024 : Math.max(1, Math.ceil(rate / 50));
+  const piece = pieceAt(rate);
   const clock = behaviour.clock ?? systemClock;
   const began = clock.now();
   for (let at = 0; at < Math.min(cut, body.length); at += piece) {
@@ -202,6 +205,12 @@ async function send(
   if (misdeed.kind === 'stall') return;
   if (misdeed.kind === 'reset') response.destroy();
   else response.end();
+}
+
+/** Fifty pieces a second, or one where so little comes. */
+function pieceAt(rate: number | undefined): number {
+  if (rate === undefined) return 64 * 1024;
+  return rate < 1000 ? Math.max(1, rate) : Math.ceil(rate / 50);
 }
 
 function drained(response: ServerResponse): Promise<void> {

@@ -138,6 +138,100 @@ describe('several mirrors', () => {
   });
 });
 
+describe('a sick first mirror does not hold up what the second has', () => {
+  const busy = always({ kind: 'status', status: 503, retryAfter: '300' });
+  const SICK: readonly [string, Partial<Behaviour>][] = [
+    ['answers nothing', { misdeed: always({ kind: 'mute' }) }],
+    ['stops after its headers', { misdeed: always({ kind: 'stall', after: 0 }) }],
+    ['stops half-way', { misdeed: always({ kind: 'stall', after: 150_000 }) }],
+    ['drips', { misdeed: always({ kind: 'slow', bytesPerSecond: 20 }) }],
+    ['asks for five minutes', { misdeed: busy }],
+    ['resets', { misdeed: always({ kind: 'reset', after: 0 }) }],
+  ];
+  const elapsed = async (work: () => Promise<unknown>) => {
+    const began = field.clock.now();
+    await work();
+    return field.clock.now() - began;
+  };
+
+  test.each(SICK)('where it %s: 200 and 404 alike', async (_, sick) => {
+    const mirrors = await pool(sick, {});
+    const fetched: number[] = [];
+    const time = await elapsed(async () => {
+      for (const path of ['a/repomd.xml', 'a/missing', 'a/repomd.xml', 'a/other']) {
+        fetched.push((await fetchFile(mirrors, path, {}, whole)).status);
+      }
+    });
+    expect(fetched).toEqual([200, 404, 200, 404]);
+    // One race of two seconds: from then on the healthy one is asked first.
+    expect(time).toBeLessThan(6000);
+    expect(asked(0)).toBeLessThanOrEqual(3);
+  });
+
+  test('where it refuses connections, and it is not asked any more', async () => {
+    const mirrors = await pool({}, {});
+    await servers[0]?.close();
+    const time = await elapsed(async () => {
+      for (let nth = 0; nth < 8; nth += 1) {
+        expect((await fetchFile(mirrors, `a/${nth}`, {}, whole)).status).toBe(404);
+      }
+    });
+    expect(time).toBeLessThan(1000);
+  });
+});
+
+test('a slow mirror that is the only one is not raced, and its bytes are right', async () => {
+  const mirrors = await pool({ misdeed: always({ kind: 'slow', bytesPerSecond: 20_000 }) });
+  const answer = await fetchFile(mirrors, 'a/repomd.xml', {}, whole);
+  expect(answer.bytes.equals(page)).toBe(true);
+  expect(asked(0)).toBe(1);
+});
+
+test('a mirror that drips is given up by name, whatever keeps coming', async () => {
+  const mirrors = await pool({ misdeed: always({ kind: 'slow', bytesPerSecond: 100 }) });
+  const fetched = fetchFile(mirrors, 'a/repomd.xml', {}, whole);
+  await expect(fetched).rejects.toThrow(/only \d+ bytes in 30 s/);
+  expect(asked(0)).toBe(4);
+});
+
+test('the content of a racer that is refused leads to the other', async () => {
+  const corrupt = { misdeed: always({ kind: 'corrupt', at: 9 }) };
+  const mirrors = await pool(
+    { misdeed: always({ kind: 'slow', bytesPerSecond: 30_000 }) },
+    corrupt,
+  );
+  const answer = await fetchFile(mirrors, 'a/repomd.xml', {}, async (one) => {
+    const read = await whole(one);
+    if (!read.bytes.equals(page)) throw new Failure('checksum-mismatch', 'Other bytes.');
+    return one.mirror.base;
+  });
+  expect(answer).toBe(servers[0]?.base);
+});
+
+describe('a file that every mirror has to lack before it counts as missing', () => {
+  test('is asked of all of them', async () => {
+    const mirrors = await pool({ files: {} }, { files: {} }, {});
+    const options = { notFound: 'all' } as const;
+    expect((await fetchFile(mirrors, 'a/repomd.xml', options, whole)).status).toBe(200);
+    expect((await fetchFile(mirrors, 'a/missing', options, whole)).status).toBe(404);
+    expect([asked(0), asked(1), asked(2)]).toEqual([2, 2, 2]);
+  });
+
+  test('is asked again of one that was down for a moment', async () => {
+    const down = first({ kind: 'status', status: 503 });
+    const mirrors = await pool({ files: {} }, { misdeed: down });
+    const options = { notFound: 'all' } as const;
+    expect((await fetchFile(mirrors, 'a/repomd.xml', options, whole)).status).toBe(200);
+  });
+});
+
+test('the mirror that is preferred is asked first', async () => {
+  const mirrors = await pool({}, {});
+  const prefer = servers[1]?.base;
+  await fetchFile(mirrors, 'a/repomd.xml', { prefer }, whole);
+  expect([asked(0), asked(1)]).toEqual([0, 1]);
+});
+
 test('a defect of the reader is not blamed on the mirror', async () => {
   const mirrors = await pool({}, {});
   const defect = async () => {

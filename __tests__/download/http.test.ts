@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -98,6 +99,16 @@ describe('a request', () => {
     expect((await get(undiciHttp({}), `http://localhost:${port}/`)).text).toBe('1.1 identity');
   });
 
+  test('names the program, its version and where it is described', async () => {
+    const port = await listening(
+      createServer((asked, response) => response.end(`${asked.headers['user-agent']}`)),
+    );
+    const http = undiciHttp({}, { version: '1.2.3' });
+    expect((await get(http, `http://localhost:${port}/`)).text).toBe(
+      'btfhub/1.2.3 (+https://github.com/openeuler/btfhub-action)',
+    );
+  });
+
   test('keeps its connection for others', async () => {
     const server = echo('here');
     let connections = 0;
@@ -143,6 +154,114 @@ describe('a request', () => {
     );
     expect((await get(undiciHttp({}), `http://localhost:${port}/`)).status).toBe(302);
   });
+});
+
+describe('a redirect', () => {
+  const to = (location: string) =>
+    createTlsServer(tls, (_, response) => void response.writeHead(302, { location }).end());
+
+  test('from https to http is refused, and the other server is not asked', async () => {
+    let asked = 0;
+    const there = await listening(
+      createServer((_, response) => {
+        asked += 1;
+        response.end('plain');
+      }),
+    );
+    const here = await listening(to(`http://localhost:${there}/`));
+    const http = undiciHttp({}, { ca: tls.cert });
+    const refused = await get(http, `https://localhost:${here}/`).catch(messageOf);
+    expect(refused).toContain(
+      `redirects from https to http://localhost:${there}, which is refused`,
+    );
+    expect(asked).toBe(0);
+  });
+
+  test('from https to https to http is refused as well', async () => {
+    const plain = await listening(echo('plain'));
+    const second = await listening(to(`http://localhost:${plain}/`));
+    const first = await listening(to(`https://localhost:${second}/`));
+    const http = undiciHttp({}, { ca: tls.cert });
+    const refused = await get(http, `https://localhost:${first}/`).catch(messageOf);
+    expect(refused).toContain('which is refused');
+  });
+
+  test('from http to https is followed', async () => {
+    const there = await listening(echoTls());
+    const here = await listening(
+      createServer((_, response) => {
+        response.writeHead(301, { location: `https://localhost:${there}/` }).end();
+      }),
+    );
+    const http = undiciHttp({}, { ca: tls.cert });
+    expect((await get(http, `http://localhost:${here}/`)).text).toBe('over tls');
+  });
+
+  test.each([
+    ['an invalid URL', 'http://[bad'],
+    ['another protocol', 'ftp://localhost/x'],
+    ['a closed port', 'http://localhost:1/'],
+    ['no host', 'http:///'],
+    ['a very long path', 'x'.repeat(9000)],
+  ])('to %s ends', async (_, location) => {
+    const port = await listening(
+      createServer((_, response) => void response.writeHead(302, { location }).end()),
+    );
+    const ended = await get(undiciHttp({}), `http://localhost:${port}/`).then(
+      ({ status }) => `${status}`,
+      messageOf,
+    );
+    expect(ended).not.toBe('200');
+  });
+
+  test('whose second request gets no connection ends when it is aborted', async () => {
+    // Sixty-four requests hold all sockets to the origin: one more waits for its turn.
+    const mute = createServer(() => {});
+    const there = await listening(mute);
+    let told = () => {};
+    const redirected = new Promise<void>((resolve) => {
+      told = resolve;
+    });
+    const here = await listening(
+      createServer((_, response) => {
+        response.writeHead(302, { location: `http://localhost:${there}/` }).end(told);
+      }),
+    );
+    const http = undiciHttp({});
+    const end = new AbortController();
+    let arrived = 0;
+    const all = new Promise<void>((resolve) => {
+      mute.on('request', () => {
+        arrived += 1;
+        if (arrived === 64) resolve();
+      });
+    });
+    const held = Array.from({ length: 64 }, () =>
+      http.request({ url: `http://localhost:${there}/`, signal: end.signal }).catch(() => {}),
+    );
+    await all;
+    const stop = new AbortController();
+    const one = http.request({ url: `http://localhost:${here}/`, signal: stop.signal });
+    await redirected;
+    for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate); // it is read by now
+    stop.abort(new Error('enough'));
+    await expect(one).rejects.toThrow('enough');
+    end.abort();
+    await Promise.all(held);
+  });
+});
+
+test('a host whose first address refuses is reached by its second', async () => {
+  const addresses = await lookup('localhost', { all: true });
+  if (new Set(addresses.map(({ family }) => family)).size < 2) {
+    process.stderr.write('skipped: localhost has one address family on this machine\n');
+    return;
+  }
+  const server = echo('here');
+  open.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  expect((await get(undiciHttp({}), `http://localhost:${port}/`)).text).toBe('here 1.1 /');
 });
 
 describe('TLS', () => {

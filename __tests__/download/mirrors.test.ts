@@ -1,7 +1,11 @@
-import { asBase, type Mirror, MirrorPool } from '../../src/download/mirrors.ts';
+import { asBase, Mirror, MirrorPool } from '../../src/download/mirrors.ts';
+import { RequestError } from '../../src/download/response.ts';
 import { ports, StillClock } from './conditions.ts';
 
 const MB = 1_000_000;
+const reset = new RequestError('later', 'reset');
+const refused = new RequestError('later', 'ECONNREFUSED', { connected: false });
+const busy = new RequestError('later', 'status 429', { retryAfter: 120_000 });
 let clock: StillClock;
 let chance: number;
 let notes: string[];
@@ -14,7 +18,7 @@ beforeEach(() => {
 
 function pool(bases = ['https://one.example/tree'], settings = {}): [MirrorPool, Mirror] {
   const made = new MirrorPool(bases, ports({ clock, random: () => chance }), {
-    note: (line) => notes.push(line),
+    log: (line) => notes.push(line),
     ...settings,
   });
   return [made, made.mirrors[0] as Mirror];
@@ -48,7 +52,8 @@ describe('a path', () => {
   const [, mirror] = [0, new MirrorPool(['https://a.example/t'], ports()).mirrors[0] as Mirror];
 
   test('is taken below the base, escaped where need be', () => {
-    expect(mirror.url('a/b+c~1^2.rpm')).toBe('https://a.example/t/a/b+c~1^2.rpm');
+    expect(mirror.url('a/b+c~1^2.rpm')).toBe('https://a.example/t/a/b%2Bc~1^2.rpm');
+    expect(new Mirror('https://a.example/c++').url('x')).toBe('https://a.example/c++/x');
     expect(mirror.url('a b')).toBe('https://a.example/t/a%20b');
   });
 
@@ -67,10 +72,10 @@ describe('a path', () => {
 });
 
 describe('a mirror that fails', () => {
-  test('is set aside for twice as long each time in a row, a minute at most, and then asked again', () => {
+  test('is not asked for twice as long each time in a row, a minute at most, and then asked again', () => {
     const [mirrors, mirror] = pool();
     const waits = Array.from({ length: 9 }, () => {
-      mirrors.failed(mirror, clock.now(), 'reset');
+      mirrors.failed(mirror, clock.now(), reset);
       const wait = mirrors.availableAt(mirror) - clock.now();
       expect(mirrors.isAvailable(mirror)).toBe(false);
       clock.pass(wait);
@@ -80,10 +85,10 @@ describe('a mirror that fails', () => {
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
   });
 
-  test('is set aside for half as long by chance', () => {
+  test('is not asked for half as long by chance', () => {
     const [mirrors, mirror] = pool();
     chance = 0;
-    mirrors.failed(mirror, clock.now(), 'reset');
+    mirrors.failed(mirror, clock.now(), reset);
     expect(mirrors.availableAt(mirror) - clock.now()).toBe(250);
   });
 
@@ -91,34 +96,78 @@ describe('a mirror that fails', () => {
     const [mirrors, mirror] = pool();
     const began = clock.now();
     clock.pass(10);
-    for (let request = 0; request < 8; request++) mirrors.failed(mirror, began, 'reset');
+    for (let request = 0; request < 8; request++) mirrors.failed(mirror, began, reset);
     expect(mirror.health).toMatchObject({ failures: 1 });
-    expect(notes).toEqual(['https://one.example/tree/: reset; set aside for 0.5 s']);
+    expect(notes).toEqual(['https://one.example/tree/: reset; not asked for 0.5 s']);
   });
 
   test('is forgiven when it serves', () => {
     const [mirrors, mirror] = pool();
-    mirrors.failed(mirror, clock.now(), 'reset');
+    mirrors.failed(mirror, clock.now(), reset);
     mirrors.succeeded(mirror);
     expect(mirror.health).toEqual({ kind: 'healthy' });
+  });
+
+  const BOTH = ['https://one.example/', 'https://two.example/'];
+
+  test('because it refuses connections is left out for the run after three times', () => {
+    const [mirrors, mirror] = pool(BOTH);
+    for (const kind of ['backing-off', 'backing-off', 'unreachable']) {
+      mirrors.failed(mirror, clock.now(), refused);
+      expect(mirror.health.kind).toBe(kind);
+      clock.pass(60_000);
+    }
+    expect(mirrors.availableAt(mirror)).toBe(Number.POSITIVE_INFINITY);
+    expect(notes.at(-1)).toBe('https://one.example/: ECONNREFUSED; not used any more in this run');
+  });
+
+  test('because of two lost connections and a reset between is not left out', () => {
+    const [mirrors, mirror] = pool(BOTH);
+    for (const error of [refused, refused, reset, refused, refused]) {
+      mirrors.failed(mirror, clock.now(), error);
+      clock.pass(60_000);
+    }
+    expect(mirror.health.kind).toBe('backing-off');
+  });
+
+  test('is not left out when it is the last one, whatever happened to the others', () => {
+    const [mirrors, one] = pool(BOTH);
+    const [, two] = mirrors.mirrors as readonly [Mirror, Mirror];
+    for (let time = 0; time < 4; time += 1) {
+      for (const mirror of [one, two]) mirrors.failed(mirror, clock.now(), refused);
+      clock.pass(60_000);
+    }
+    expect([one.health.kind, two.health.kind]).toEqual(['unreachable', 'backing-off']);
+  });
+
+  test('is down after eight failures in a row, and up again when it serves', () => {
+    const [mirrors, mirror] = pool();
+    for (let time = 0; time < 8; time += 1) {
+      expect(mirrors.isDown(mirror)).toBe(false);
+      mirrors.failed(mirror, clock.now(), reset);
+      clock.pass(60_000);
+    }
+    expect(mirrors.isDown(mirror)).toBe(true);
+    mirrors.succeeded(mirror);
+    expect(mirrors.isDown(mirror)).toBe(false);
   });
 
   test('is left alone for as long as it asks, whatever else fails', () => {
     const [mirrors, mirror] = pool();
     const began = clock.now();
-    mirrors.failed(mirror, began, 'status 429', 120_000);
-    mirrors.failed(mirror, began, 'reset');
+    mirrors.failed(mirror, began, busy);
+    mirrors.failed(mirror, began, reset);
     clock.pass(119_999);
     expect(mirrors.isAvailable(mirror)).toBe(false);
     clock.pass(1);
     expect(mirrors.isAvailable(mirror)).toBe(true);
   });
 
-  test('that is convicted never comes back', () => {
+  test('that is banned never comes back', () => {
     const [mirrors, mirror] = pool();
     mirrors.ban(mirror, 'wrong bytes');
     mirrors.succeeded(mirror);
-    mirrors.failed(mirror, clock.now(), 'reset');
+    mirrors.failed(mirror, clock.now(), reset);
     expect(mirror.health.kind).toBe('banned');
     expect(mirrors.availableAt(mirror)).toBe(Number.POSITIVE_INFINITY);
   });

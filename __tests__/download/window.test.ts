@@ -5,7 +5,6 @@ import { BlockPool, Window } from '../../src/download/window.ts';
 import { bytes, ports } from './conditions.ts';
 
 const MiB = 1024 * 1024;
-const [mirror] = new MirrorPool(['http://a.example/'], ports()).mirrors as readonly [Mirror];
 
 function cut(window: Window, share: number | undefined, running: number): Segment {
   const segment = window.cut(share, running);
@@ -25,7 +24,7 @@ test('segments are larger for quicker connections, within bounds', () => {
 test('the narrowest window has a segment of unknown pace be large enough to measure the pace by', () => {
   const pool = new MirrorPool(['http://a.example/'], ports());
   for (let downloads = 0; downloads < 16; downloads++) pool.join();
-  const segment = cut(new Window(1000 * MiB, () => pool.share.window, pool.spare), undefined, 0);
+  const segment = cut(new Window(1000 * MiB, () => pool.share.window, pool.blocks), undefined, 0);
   const [mirror] = pool.mirrors as readonly [Mirror];
   pool.measure(mirror, segment.end, 1);
   expect(pool.rate(mirror)).toBeDefined();
@@ -49,10 +48,10 @@ test('segments follow each other without gaps, fill the window and no more, and 
         if (segment === undefined) {
           for (const segment of window.segments) {
             const part = file.subarray(segment.received, segment.end);
-            window.keep(segment.accept(segment.received, part, mirror));
+            window.keep(segment.accept(segment.received, part));
           }
           for (let piece = window.take(); piece; piece = window.take()) {
-            taken.push(Buffer.from(piece.bytes));
+            taken.push(Buffer.from(piece));
           }
           continue;
         }
@@ -78,7 +77,7 @@ test('behind a slow consumer segments do not get smaller: a small room waits for
       lengths.push((next.end - next.received) / MiB);
     }
     const coming = window.segments.find((one) => !one.complete);
-    if (coming) window.keep(coming.accept(coming.received, piece, mirror));
+    if (coming) window.keep(coming.accept(coming.received, piece));
     window.take();
   }
   expect(lengths.length).toBeGreaterThan(50);
@@ -89,12 +88,12 @@ test('bytes that come twice count once', () => {
   const window = new Window(100, () => 6400, new BlockPool(64));
   const segment = cut(window, 1, 0);
   const file = bytes(100);
-  expect(segment.accept(0, file.subarray(0, 60), mirror)).toBe(60);
-  expect(segment.accept(0, file.subarray(0, 40), mirror)).toBe(0);
-  expect(segment.accept(40, file.subarray(40), mirror)).toBe(40);
+  expect(segment.accept(0, file.subarray(0, 60))).toBe(60);
+  expect(segment.accept(0, file.subarray(0, 40))).toBe(0);
+  expect(segment.accept(40, file.subarray(40))).toBe(40);
   const pieces: Buffer[] = [];
   for (let piece = window.take(); piece; piece = window.take()) {
-    pieces.push(Buffer.from(piece.bytes));
+    pieces.push(Buffer.from(piece));
   }
   expect(Buffer.concat(pieces).equals(file)).toBe(true);
 });
@@ -105,13 +104,13 @@ test('the rest is one segment from the first gap, and shrinks to what came when 
   const quarter = () => cut(window, 0.25, 0);
   const [first, second, third] = [quarter(), quarter(), quarter()];
   for (const one of [first, third]) {
-    window.keep(one.accept(one.received, file.subarray(one.received, one.end), mirror));
+    window.keep(one.accept(one.received, file.subarray(one.received, one.end)));
   }
-  const rest = window.rest();
+  const rest = window.remainder();
   expect(rest).toBe(second);
   expect([rest?.received, rest?.end]).toEqual([80, 1000]);
   expect(window.held.now).toBe(80);
-  second.accept(80, file.subarray(80, 90), mirror);
+  second.accept(80, file.subarray(80, 90));
   window.shorten(second);
   expect(second.complete).toBe(true);
   expect(window.cut(0.25, 0)?.received).toBe(90);

@@ -1,5 +1,4 @@
 import { Failure } from '../failure.ts';
-import { History } from './history.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -13,32 +12,30 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Mirrors to leave out. */
   readonly avoid?: ReadonlySet<Mirror> | undefined;
-  /** Earlier fetches of the same file, to find out where they differ and who was wrong. */
-  readonly after?: readonly History[] | undefined;
 }
 
 /**
  * A large file, fetched in segments over several connections and mirrors, delivered in order. It begins
- * when it is iterated, which can be done once; whoever leaves early ends it. The bytes are views into memory
- * that is used again for what follows: whoever keeps some copies them.
+ * when it is iterated, which can be done once; a consumer that leaves early ends it. The bytes are views into
+ * memory that is used again: they are valid until the next ones are taken.
  *
  * Throws `network` with what each mirror did when none can deliver, or the signal's reason. The bytes are as
- * the mirrors sent them: whether they are the right ones is for a checksum to say.
+ * the mirrors sent them: the caller compares them with a checksum.
  */
 export class Download implements AsyncIterable<Uint8Array> {
-  readonly resource: RemoteFile;
-  /** Which mirror served what was delivered so far. */
-  readonly history: History;
   readonly #scheduler: Scheduler;
   readonly #signal: AbortSignal | undefined;
   #begun = false;
 
-  constructor(pool: MirrorPool, resource: RemoteFile, options: DownloadOptions = {}) {
-    this.resource = resource;
-    this.history = new History(options.after, { only: pool.mirrors.length === 1 });
+  constructor(pool: MirrorPool, file: RemoteFile, options: DownloadOptions = {}) {
     this.#signal = options.signal;
     const mirrors = pool.mirrors.filter((mirror) => !options.avoid?.has(mirror));
-    this.#scheduler = new Scheduler(pool, resource, mirrors);
+    this.#scheduler = new Scheduler(pool, file, mirrors);
+  }
+
+  /** Mirrors whose bytes are among those that came so far. */
+  get servedBy(): ReadonlySet<Mirror> {
+    return this.#scheduler.servedBy;
   }
 
   /** Bytes that came and were not taken yet: now, and at most. */
@@ -55,13 +52,9 @@ export class Download implements AsyncIterable<Uint8Array> {
     this.#signal?.addEventListener('abort', abort);
     scheduler.begin();
     try {
-      for (let piece = await scheduler.next(); piece; piece = await scheduler.next()) {
-        this.history.add(piece.mirror, piece.bytes);
-        yield piece.bytes;
-      }
+      for (let bytes = await scheduler.next(); bytes; bytes = await scheduler.next()) yield bytes;
     } finally {
       this.#signal?.removeEventListener('abort', abort);
-      this.history.end();
       scheduler.leave();
     }
   }
@@ -70,8 +63,8 @@ export class Download implements AsyncIterable<Uint8Array> {
 /** See `Download`. */
 export function download(
   pool: MirrorPool,
-  resource: RemoteFile,
+  file: RemoteFile,
   options: DownloadOptions = {},
 ): Download {
-  return new Download(pool, resource, options);
+  return new Download(pool, file, options);
 }

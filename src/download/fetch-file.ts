@@ -4,7 +4,7 @@ import type { Mirror, MirrorPool } from './mirrors.ts';
 import { get, type StreamedResponse } from './request.ts';
 import { asRequestError, RequestError, statusError, unreachable } from './response.ts';
 
-/** What a mirror said about one file. */
+/** What a mirror has for one path. */
 export interface FileResponse {
   /** 404 stands for 410 too. */
   readonly status: 200 | 304 | 404;
@@ -18,18 +18,31 @@ export interface FileResponse {
 }
 
 export interface FetchFileOptions {
-  /** Of the copy that is there already: the answer may be 304. */
+  /** Of the copy that is there already: the response may be 304. */
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
+  /** The base of the mirror to ask before the others; the first of the pool where undefined. */
+  readonly prefer?: string | undefined;
+  /**
+   * When "not found" counts: `first`: at once from the first mirror, from another when no further one can
+   * answer now; `all`: when every mirror that can be reached says so.
+   */
+  readonly notFound?: 'first' | 'all';
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Times that each mirror is asked. */
 const TRIES = 4;
-/** Nobody waits longer than this for a mirror that asked to be left alone. */
+/** The longest wait for a mirror that says when to come back, in milliseconds. */
 const LONGEST_WAIT = 10 * 60_000;
-/** What `read` may throw to say that the content is no good, and another mirror may have better. */
-const UNFIT: readonly Reason[] = [
+/** The same where another mirror gave the file, but with content that was refused. */
+const LONGEST_WAIT_FOR_BETTER = 30_000;
+/** A transfer that takes longer, and is slower than this, gets a rival on another mirror. */
+const RACE_AFTER = 2000;
+const RACE_BELOW_BYTES_PER_SECOND = 32 * 1024;
+const TICK = 500;
+/** What `read` may throw to say that the content is refused, and another mirror may have better. */
+const ABOUT_CONTENT: readonly Reason[] = [
   'bad-repository',
   'checksum-mismatch',
   'corrupt-package',
@@ -38,13 +51,12 @@ const UNFIT: readonly Reason[] = [
 ];
 
 /**
- * Fetches a file of metadata, a key or a listing, and lets `read` make something of it.
+ * Fetches a file of metadata, a key or a listing, and passes it to `read`.
  *
- * Mirrors are asked in their order, so the first is the authority and the others step in. Network errors,
- * silence, 5xx and 429 lead to the next mirror, and later back to the same one. A body that breaks while
- * `read` reads it, and a `read` that throws a Failure about the content, lead to the next one as well: so
- * `read` may be called several times. "Not found" is an answer: the first mirror's at once, another's
- * when nobody has the file.
+ * Mirrors are asked in their order, healthy ones first. Network errors, silence, 5xx and 429 lead to the next
+ * mirror, and later back to the same one. A transfer that is slow is raced by the next mirror; the first that
+ * is complete counts, and slower ones are asked last from then on. A `read` that throws a Failure about the
+ * content leads to the next mirror too: so `read` may be called several times, and at the same time.
  *
  * Throws the last failure of `read`, or `network` with what each mirror did.
  */
@@ -52,29 +64,45 @@ export async function fetchFile<Result>(
   pool: MirrorPool,
   path: string,
   options: FetchFileOptions,
-  read: (answer: FileResponse) => Promise<Result>,
+  read: (response: FileResponse) => Promise<Result>,
 ): Promise<Result> {
   return new FileFetch(pool, path, options, read).run();
 }
 
-/** Where one mirror stands in this fetch. */
+/** What came of asking one mirror, in this fetch. */
 type MirrorOutcome =
-  | { readonly kind: 'failed'; readonly times: number; readonly fault: RequestError }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'unfit'; readonly failure: Failure };
+  | { readonly kind: 'failed'; readonly times: number; readonly error: RequestError }
+  | { readonly kind: 'missing'; readonly url: string }
+  | { readonly kind: 'refused'; readonly failure: Failure };
 
-class FileFetch<Result> {
+/** One request that runs. */
+interface Transfer {
+  readonly mirror: Mirror;
+  readonly began: number;
+  readonly abort: AbortController;
+  bytes: number;
+  /** All bytes are here, and `read` is at work. */
+  complete: boolean;
+}
+
+type Result<Value> =
+  | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'thrown'; readonly error: unknown };
+
+class FileFetch<Value> {
   readonly #pool: MirrorPool;
   readonly #path: string;
   readonly #options: FetchFileOptions;
-  readonly #read: (answer: FileResponse) => Promise<Result>;
-  readonly #tried = new Map<Mirror, MirrorOutcome>();
+  readonly #read: (response: FileResponse) => Promise<Value>;
+  readonly #outcomes = new Map<Mirror, MirrorOutcome>();
+  readonly #transfers = new Set<Transfer>();
+  #result: Result<Value> | undefined;
 
   constructor(
     pool: MirrorPool,
     path: string,
     options: FetchFileOptions,
-    read: (answer: FileResponse) => Promise<Result>,
+    read: (response: FileResponse) => Promise<Value>,
   ) {
     this.#pool = pool;
     this.#path = path;
@@ -82,134 +110,244 @@ class FileFetch<Result> {
     this.#read = read;
   }
 
-  async run(): Promise<Result> {
-    for (let mirror = await this.#next(); mirror !== undefined; mirror = await this.#next()) {
-      const result = await this.#from(mirror);
-      if (result !== undefined) return result.value;
+  async run(): Promise<Value> {
+    const { signal } = this.#options;
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        if (this.#result?.kind === 'value') return this.#result.value;
+        if (this.#result?.kind === 'thrown') throw this.#result.error;
+        const missing = this.#missing();
+        if (missing) return await this.#read(missing);
+        const mirror = this.#next();
+        if (mirror) this.#start(mirror);
+        else if (this.#isOver()) throw this.#failure();
+        else await this.#pool.change(this.#wakeAt(), signal);
+      }
+    } finally {
+      for (const transfer of this.#transfers) {
+        const reason = this.#isSlow(transfer) ? TOO_SLOW : new RequestError('later', 'not needed');
+        transfer.abort.abort(signal?.aborted ? signal.reason : reason);
+      }
     }
-    const outcomes = [...this.#tried.values()];
-    const unfit = outcomes.findLast((one) => one.kind === 'unfit');
-    if (unfit) throw unfit.failure;
-    const missing = [...this.#tried].find(([, one]) => one.kind === 'missing');
-    if (missing) return this.#read(nothing(404, missing[0], missing[0].url(this.#path)));
-    throw this.#unreachable();
   }
 
-  /** The mirror to ask now, when one may be asked; undefined when there is no use in going on. */
-  async #next(): Promise<Mirror | undefined> {
-    for (;;) {
-      const left = this.#pool.mirrors.filter((mirror) => this.#mayTry(mirror));
-      const soonest = Math.min(...left.map((mirror) => this.#pool.availableAt(mirror)));
-      if (soonest > this.#pool.ports.clock.now() + LONGEST_WAIT) return undefined;
-      const free = left.filter((mirror) => this.#pool.isAvailable(mirror));
-      // A stable sort: among equals the order of the list stays.
-      free.sort((one, other) => this.#times(one) - this.#times(other));
-      if (free[0]) return free[0];
-      const now = this.#pool.ports.clock.now();
-      // All connections in use: whoever gives one back wakes us.
-      await this.#pool.change(soonest > now ? soonest : now + LONGEST_WAIT, this.#options.signal);
-    }
+  /** The response that says "not found", once that counts. */
+  #missing(): FileResponse | undefined {
+    const missing = [...this.#outcomes].find(([, { kind }]) => kind === 'missing');
+    if (missing === undefined) return undefined;
+    const [mirror, outcome] = missing;
+    const { mirrors } = this.#pool;
+    const counts =
+      this.#options.notFound === 'all'
+        ? this.#isOver()
+        : this.#outcomes.get(mirrors[0] as Mirror)?.kind === 'missing' ||
+          mirrors.every((other) => this.#outcomes.has(other) || this.#cannotAnswerNow(other));
+    if (!counts || outcome.kind !== 'missing') return undefined;
+    return withoutBody(404, mirror, outcome.url);
+  }
+
+  #cannotAnswerNow(mirror: Mirror): boolean {
+    const transfer = [...this.#transfers].find((one) => one.mirror === mirror);
+    return transfer ? this.#isSlow(transfer) : this.#pool.availableAt(mirror) > this.#now();
+  }
+
+  /** The mirror to ask now; undefined while the one that is asked does well, or none is free. */
+  #next(): Mirror | undefined {
+    if ([...this.#transfers].some((one) => !this.#isSlow(one))) return undefined;
+    const rank = (mirror: Mirror) => [
+      this.#times(mirror),
+      mirror.base === this.#options.prefer ? 0 : 1,
+      mirror.health.kind === 'healthy' ? 0 : 1,
+    ];
+    return this.#candidates()
+      .filter((mirror) => this.#pool.isAvailable(mirror))
+      .toSorted((one, other) => compare(rank(one), rank(other)))[0];
+  }
+
+  /** Mirrors that are not asked now and may be later, in their order. */
+  #candidates(): readonly Mirror[] {
+    const asked = new Set([...this.#transfers].map(({ mirror }) => mirror));
+    return this.#pool.mirrors.filter((mirror) => !asked.has(mirror) && this.#mayTry(mirror));
   }
 
   #mayTry(mirror: Mirror): boolean {
-    const tried = this.#tried.get(mirror);
-    return tried === undefined || (tried.kind === 'failed' && tried.times < TRIES);
+    const outcome = this.#outcomes.get(mirror);
+    if (outcome === undefined) return true;
+    const tries = this.#pool.isDown(mirror) ? 1 : TRIES;
+    return outcome.kind === 'failed' && outcome.times < tries;
   }
 
   #times(mirror: Mirror): number {
-    const tried = this.#tried.get(mirror);
-    return tried?.kind === 'failed' ? tried.times : 0;
+    const outcome = this.#outcomes.get(mirror);
+    return outcome?.kind === 'failed' ? outcome.times : 0;
   }
 
-  async #from(mirror: Mirror): Promise<{ readonly value: Result } | undefined> {
-    const began = this.#pool.ports.clock.now();
+  #isSlow({ began, bytes, complete }: Transfer): boolean {
+    const elapsed = this.#now() - began;
+    const rate = (bytes * 1000) / Math.max(1, elapsed);
+    return !complete && elapsed >= RACE_AFTER && rate < RACE_BELOW_BYTES_PER_SECOND;
+  }
+
+  /** Whether nothing runs and no mirror can be asked in good time. */
+  #isOver(): boolean {
+    if (this.#transfers.size > 0) return false;
+    const refused = [...this.#outcomes.values()].some(({ kind }) => kind === 'refused');
+    const longest = refused ? LONGEST_WAIT_FOR_BETTER : LONGEST_WAIT;
+    const soonest = Math.min(...this.#candidates().map((one) => this.#pool.availableAt(one)));
+    return soonest > this.#now() + longest;
+  }
+
+  #wakeAt(): number {
+    const now = this.#now();
+    const later = this.#candidates().map((mirror) => this.#pool.availableAt(mirror));
+    const races = [...this.#transfers].map(({ began }) => Math.max(began + RACE_AFTER, now + TICK));
+    // Where all connections are in use, one that becomes free is a change of the pool.
+    return Math.min(now + LONGEST_WAIT, ...races, ...later.filter((time) => time > now));
+  }
+
+  #start(mirror: Mirror): void {
+    const transfer: Transfer = {
+      mirror,
+      began: this.#now(),
+      abort: new AbortController(),
+      bytes: 0,
+      complete: false,
+    };
     const release = this.#pool.connect(mirror);
-    try {
-      return await this.#get(mirror);
-    } catch (thrown) {
-      if (this.#options.signal?.aborted) throw this.#options.signal.reason;
-      if (!(thrown instanceof RequestError)) throw thrown;
-      this.#pool.failed(mirror, began, thrown.message, thrown.retryAfter);
-      const times = thrown.retry === 'later' ? this.#times(mirror) + 1 : TRIES;
-      this.#tried.set(mirror, { kind: 'failed', times, fault: thrown });
-      return undefined;
-    } finally {
-      release();
+    this.#transfers.add(transfer);
+    void this.#ask(transfer).then(
+      (value) => this.#end(transfer, release, value),
+      (error: unknown) => {
+        this.#note(transfer, error);
+        this.#end(transfer, release, undefined);
+      },
+    );
+  }
+
+  #end(transfer: Transfer, release: () => void, value: { value: Value } | undefined): void {
+    this.#transfers.delete(transfer);
+    if (value) this.#result ??= { kind: 'value', value: value.value };
+    release(); // the pool changes, which wakes `run`
+  }
+
+  #note({ mirror, began, abort }: Transfer, error: unknown): void {
+    if (error instanceof RequestError) {
+      const lost = abort.signal.aborted;
+      // A request that is not needed any more says nothing about its mirror, unless it was too slow.
+      if (!lost || error === TOO_SLOW) this.#pool.failed(mirror, began, error);
+      const times = error.retry === 'later' ? this.#times(mirror) + 1 : TRIES;
+      this.#outcomes.set(mirror, { kind: 'failed', times, error });
+    } else if (error instanceof Failure && ABOUT_CONTENT.includes(error.reason)) {
+      this.#outcomes.set(mirror, { kind: 'refused', failure: error });
+    } else {
+      this.#result ??= { kind: 'thrown', error };
     }
   }
 
-  async #get(mirror: Mirror): Promise<{ readonly value: Result } | undefined> {
-    const { etag, lastModified, signal } = this.#options;
-    const asked = await get(this.#pool.ports, mirror.url(this.#path), {
-      headers: {
-        ...(etag === undefined ? {} : { 'if-none-match': etag }),
-        ...(lastModified === undefined ? {} : { 'if-modified-since': lastModified }),
-      },
+  async #ask(transfer: Transfer): Promise<{ value: Value } | undefined> {
+    const { etag, lastModified } = this.#options;
+    const headers: Record<string, string> = {};
+    if (etag !== undefined) headers['if-none-match'] = etag;
+    if (lastModified !== undefined) headers['if-modified-since'] = lastModified;
+    const response = await get(this.#pool.dependencies, transfer.mirror.url(this.#path), {
+      headers,
       idleTimeout: this.#pool.idleTimeout,
-      signal: signal ?? new AbortController().signal,
+      signal: transfer.abort.signal,
     });
     try {
-      return await this.#judge(mirror, asked);
+      return await this.#judge(transfer, response);
     } finally {
-      asked.discard();
+      response.discard();
     }
   }
 
   async #judge(
-    mirror: Mirror,
-    asked: StreamedResponse,
-  ): Promise<{ readonly value: Result } | undefined> {
-    const { status, headers, url } = asked;
+    transfer: Transfer,
+    response: StreamedResponse,
+  ): Promise<{ value: Value } | undefined> {
+    const { mirror } = transfer;
+    const { status, headers, url } = response;
     if (status === 404 || status === 410) {
       this.#pool.succeeded(mirror);
-      if (mirror === this.#pool.mirrors[0]) {
-        return { value: await this.#read(nothing(404, mirror, url)) };
-      }
-      this.#tried.set(mirror, { kind: 'missing' });
+      this.#outcomes.set(mirror, { kind: 'missing', url });
       return undefined;
     }
-    const fault = statusError(asked, [200, 304], this.#pool.ports.clock.date());
-    if (fault) throw fault;
-    this.#pool.succeeded(mirror);
-    const known = { etag: headers.etag, lastModified: headers['last-modified'] };
+    const error = statusError(response, [200, 304], this.#pool.clock.date());
+    if (error) throw error;
+    const version = { etag: headers.etag, lastModified: headers['last-modified'] };
     if (status === 304) {
-      return { value: await this.#read({ ...nothing(304, mirror, url), ...known }) };
+      this.#completed(transfer);
+      return { value: await this.#read({ ...withoutBody(304, mirror, url), ...version }) };
     }
-    return this.#readBody({ status: 200, mirror, url, ...known }, asked);
+    const { etag, lastModified } = version;
+    return this.#readBody(transfer, response, { status: 200, mirror, url, etag, lastModified });
   }
 
   async #readBody(
-    answer: Omit<FileResponse, 'body'>,
-    asked: StreamedResponse,
-  ): Promise<{ readonly value: Result } | undefined> {
-    const body = Readable.from(asked.bytes, { objectMode: false });
+    transfer: Transfer,
+    response: StreamedResponse,
+    head: Omit<FileResponse, 'body'>,
+  ): Promise<{ value: Value }> {
+    const body = Readable.from(this.#counted(transfer, response), { objectMode: false });
     let broken: unknown;
     body.on('error', (error) => {
       broken = error;
     });
+    const { status, mirror, url, etag, lastModified } = head;
     try {
-      return { value: await this.#read({ ...answer, body }) };
+      return { value: await this.#read({ status, mirror, url, etag, lastModified, body }) };
     } catch (thrown) {
-      // However a parser words it: when the connection broke, that is why.
+      // Whatever a parser says of it: when the connection broke, that is the reason.
       if (broken !== undefined) throw asRequestError(broken);
-      if (!(thrown instanceof Failure) || !UNFIT.includes(thrown.reason)) throw thrown;
-      this.#tried.set(answer.mirror, { kind: 'unfit', failure: thrown });
-      return undefined;
+      throw thrown;
     } finally {
       body.destroy();
     }
   }
 
-  #unreachable(): Failure {
+  async *#counted(transfer: Transfer, response: StreamedResponse): AsyncGenerator<Buffer, void> {
+    for await (const chunk of response.bytes) {
+      transfer.bytes += chunk.length;
+      yield chunk;
+    }
+    this.#completed(transfer);
+  }
+
+  /** All bytes of a transfer are here: those that race it are ended. */
+  #completed(transfer: Transfer): void {
+    transfer.complete = true;
+    this.#pool.succeeded(transfer.mirror);
+    for (const other of this.#transfers) {
+      if (other !== transfer && this.#isSlow(other)) other.abort.abort(TOO_SLOW);
+    }
+  }
+
+  #failure(): Failure {
+    const outcomes = [...this.#outcomes.values()];
+    const refused = outcomes.findLast((one) => one.kind === 'refused');
+    if (refused) return refused.failure;
     const errors = this.#pool.mirrors.map((mirror) => {
-      const tried = this.#tried.get(mirror);
-      return [mirror, tried?.kind === 'failed' ? tried.fault.message : undefined] as const;
+      const outcome = this.#outcomes.get(mirror);
+      return [mirror, outcome?.kind === 'failed' ? outcome.error.message : undefined] as const;
     });
     return unreachable(this.#path, errors);
   }
+
+  #now(): number {
+    return this.#pool.clock.now();
+  }
 }
 
-function nothing(status: 304 | 404, mirror: Mirror, url: string): FileResponse {
+const TOO_SLOW = new RequestError('later', 'slower than another mirror');
+
+function withoutBody(status: 304 | 404, mirror: Mirror, url: string): FileResponse {
   const body = Readable.from([]);
   return { status, mirror, url, etag: undefined, lastModified: undefined, body };
+}
+
+/** Compares number by number, as `sort` wants it. */
+function compare(one: readonly number[], other: readonly number[]): number {
+  const at = one.findIndex((value, index) => value !== other[index]);
+  return at === -1 ? 0 : (one[at] as number) - (other[at] as number);
 }

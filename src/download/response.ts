@@ -4,39 +4,60 @@ import { retryAfter } from '../platform/retry-after.ts';
 import type { Mirror } from './mirrors.ts';
 
 /**
- * What to do with a mirror after one of its answers was no good:
+ * What to do with a mirror after a request to it failed:
  * `later`: it may serve later; `never`: it does not have this file;
- * `without-ranges`: it has it, and serves only the whole of it.
+ * `without-ranges`: it has the file, and serves only the whole of it.
  */
 export type Retry = 'later' | 'never' | 'without-ranges';
 
-/** One answer of one mirror that was no good; the caller tries elsewhere. It never leaves this folder. */
+/** One request to one mirror that failed; the caller tries another one. It never leaves this folder. */
 export class RequestError extends Error {
   readonly retry: Retry;
   /** Milliseconds that the server asked us to wait (Retry-After). */
   readonly retryAfter: number | undefined;
+  /** False where no connection to the server could be made. */
+  readonly connected: boolean;
 
-  constructor(retry: Retry, message: string, retryAfter?: number) {
+  constructor(
+    retry: Retry,
+    message: string,
+    { retryAfter, connected = true }: { retryAfter?: number | undefined; connected?: boolean } = {},
+  ) {
     super(message);
     this.retry = retry;
     this.retryAfter = retryAfter;
+    this.connected = connected;
   }
 }
 
-/** Whatever a request or a body threw, as a fault that may be gone the next time. */
-export function asRequestError(thrown: unknown): RequestError {
-  return thrown instanceof RequestError ? thrown : new RequestError('later', networkError(thrown));
-}
+/** Errors of Node, undici and OpenSSL that come before there is a connection. */
+const NO_CONNECTION = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+];
 
-/** The message of a network error; Node gives none when several addresses of a host refused. */
-function networkError(thrown: unknown): string {
-  const known = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'];
-  return describe(thrown) || (known.find((code) => isSystemError(thrown, code)) ?? 'no connection');
+/** Anything that a request or a body threw, as an error that may be gone the next time. */
+export function asRequestError(thrown: unknown): RequestError {
+  if (thrown instanceof RequestError) return thrown;
+  const code = NO_CONNECTION.find((one) => isSystemError(thrown, one));
+  // Node gives no message when several addresses of a host refused.
+  const message = describe(thrown) || code || 'no connection';
+  return new RequestError('later', message, { connected: code === undefined });
 }
 
 const PASSING = [408, 421, 425, 429];
 
-/** The fault that an answer's status is, unless it is one of `fine`. `date` is today, for a Retry-After that is a date. */
+/** The error that a response's status is, unless it is one of `fine`. `date` is today, for a Retry-After that is a date. */
 export function statusError(
   { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
   fine: readonly number[],
@@ -46,7 +67,9 @@ export function statusError(
   const passing = status >= 500 || PASSING.includes(status);
   const wait = passing ? retryAfter(headers['retry-after'], date) : undefined;
   const asked = wait === undefined ? '' : `, to be asked again in ${Math.ceil(wait / 1000)} s`;
-  return new RequestError(passing ? 'later' : 'never', `status ${status}${asked}`, wait);
+  return new RequestError(passing ? 'later' : 'never', `status ${status}${asked}`, {
+    retryAfter: wait,
+  });
 }
 
 /** The failure of a file that no mirror delivered, with what each of them did. */
@@ -81,7 +104,7 @@ export interface FileVersion {
 type Head = Pick<HttpResponse, 'status' | 'headers'>;
 
 /**
- * Which bytes an answer carries, by its status and headers (RFC 9110, 14 and 15.3.7): of a 206 the beginning
+ * Which bytes a response carries, by its status and headers (RFC 9110, 14 and 15.3.7): of a 206 the beginning
  * of what was wanted, or all of it; of a 200 the whole file.
  *
  * Throws a `RequestError`: 'without-ranges' for a server that ignores ranges, when the file was not wanted from its first
@@ -90,8 +113,8 @@ type Head = Pick<HttpResponse, 'status' | 'headers'>;
 export function grantedRange(head: Head, wanted: ByteRange, date: Date): ByteRange {
   const { status, headers } = head;
   if (status === 416) throw new RequestError('later', 'it has a shorter file (status 416)');
-  const fault = statusError(head, [200, 206], date);
-  if (fault) throw fault;
+  const error = statusError(head, [200, 206], date);
+  if (error) throw error;
   const length = headers['content-length'];
   const encoding = headers['content-encoding'] ?? 'identity';
   // A label on bytes that have the right length is only a label, and never decoded.

@@ -1,7 +1,7 @@
 import type { Mirror, MirrorPool } from './mirrors.ts';
-import { difference, type FileVersion, RequestError, unreachable } from './response.ts';
+import { unreachable } from './response.ts';
 import {
-  type FilePiece,
+  MirrorState,
   type RequestOutcome,
   type Segment,
   type SegmentOwner,
@@ -9,14 +9,14 @@ import {
 } from './segment.ts';
 import { Window } from './window.ts';
 
-/** How often it looks whether a mirror is back, or a request is too slow. */
+/** How often it checks whether a mirror is available again, or a request is too slow. */
 const TICK = 500;
 /** So many bytes show that a mirror serves, even if the request broke in the end. */
 const PROGRESS = 64 * 1024;
-/** Nobody waits longer than this for a mirror that asked to be left alone. */
+/** The longest wait for a mirror that says when to come back, in milliseconds. */
 const LONGEST_WAIT = 10 * 60_000;
 /** A request has so many milliseconds before another may race it, and must then be this much slower. */
-const HEAD_START = 2000;
+const RACE_AFTER = 2000;
 const WORTH_A_RACE = { times: 2, plus: 1000 };
 
 type State =
@@ -25,10 +25,10 @@ type State =
   | { readonly kind: 'left' };
 
 /**
- * Who fetches what.
+ * Decides which request fetches what.
  *
- * Whenever something changes, (1) every free connection gets the first segment that waits for one, or a new one;
- * quick mirrors choose first, and their segments are larger, so that all segments take about as long;
+ * Whenever something changes, (1) every free connection gets the first segment that no request fetches, or a
+ * new one; quick mirrors choose first, and their segments are larger, so that all segments take about as long;
  * (2) if nothing runs and nothing can, the download fails. Now and then, (3) connections that found no work race
  * the requests that hold up the window.
  */
@@ -36,10 +36,12 @@ export class Scheduler implements SegmentOwner {
   readonly pool: MirrorPool;
   readonly path: string;
   readonly size: number;
+  /** Mirrors whose bytes are among those that came. */
+  readonly servedBy = new Set<Mirror>();
   readonly #window: Window;
-  readonly #sources: readonly MirrorState[];
+  readonly #mirrors: readonly MirrorState[];
   readonly #requests = new Set<SegmentRequest>();
-  /** Whoever waits for bytes or for room. */
+  /** Those that wait for bytes or for room. */
   readonly #waiting = new Set<() => void>();
   readonly #over = new AbortController();
   #leave: () => void = () => {};
@@ -49,8 +51,8 @@ export class Scheduler implements SegmentOwner {
     this.pool = pool;
     this.path = file.path;
     this.size = file.size;
-    this.#window = new Window(file.size, () => pool.share.window, pool.spare);
-    this.#sources = mirrors.map((mirror) => new MirrorState(mirror));
+    this.#window = new Window(file.size, () => pool.share.window, pool.blocks);
+    this.#mirrors = mirrors.map((mirror) => new MirrorState(mirror));
   }
 
   get buffered(): { readonly now: number; readonly most: number } {
@@ -68,15 +70,15 @@ export class Scheduler implements SegmentOwner {
     this.#step();
   }
 
-  /** The next bytes in order; undefined after the last. Throws what made the download fail. */
-  async next(): Promise<FilePiece | undefined> {
+  /** The next bytes in order, valid until the next call; undefined after the last. Throws what made the download fail. */
+  async next(): Promise<Uint8Array | undefined> {
     while (!this.#window.over) {
       if (this.#state.kind === 'failed') throw this.#state.error;
-      const piece = this.#window.take();
-      if (piece !== undefined) {
+      const bytes = this.#window.take();
+      if (bytes !== undefined) {
         this.#wake();
         this.#fill();
-        return piece;
+        return bytes;
       }
       await this.#woken();
     }
@@ -94,6 +96,7 @@ export class Scheduler implements SegmentOwner {
 
   received(request: SegmentRequest, fresh: number): void {
     this.#window.keep(fresh);
+    this.servedBy.add(request.state.mirror);
     const { segment } = request;
     if (segment.complete) {
       for (const other of segment.requests) if (other !== request) other.overtake();
@@ -118,16 +121,16 @@ export class Scheduler implements SegmentOwner {
     while (this.#state.kind === 'running') {
       const waiting = this.#window.waiting;
       if (waiting === undefined && !this.#window.hasRoom) return;
-      const source = this.#choose(waiting);
-      if (source === undefined) return;
-      const segment = this.#segmentFor(source, waiting);
+      const state = this.#choose(waiting);
+      if (state === undefined) return;
+      const segment = this.#segmentFor(state, waiting);
       if (segment === undefined) return;
-      this.#start(segment, source);
+      this.#start(segment, state);
     }
   }
 
   #segmentFor({ mirror, use }: MirrorState, waiting: Segment | undefined): Segment | undefined {
-    if (use.kind === 'without-ranges') return this.#window.rest();
+    if (use.kind === 'without-ranges') return this.#window.remainder();
     const rate = this.pool.rate(mirror);
     const share = rate === undefined ? undefined : rate / (this.#pace + rate);
     return waiting ?? this.#window.cut(share, this.#requests.size);
@@ -136,7 +139,7 @@ export class Scheduler implements SegmentOwner {
   /** The best mirror with a free connection; for a segment that some failed on, another one if there is. */
   #choose(segment: Segment | undefined): MirrorState | undefined {
     const { connections } = this.pool.share;
-    const free = this.#sources.filter(
+    const free = this.#mirrors.filter(
       ({ mirror, use, busy }) =>
         use.kind !== 'none' && busy < connections && this.pool.isAvailable(mirror),
     );
@@ -145,7 +148,8 @@ export class Scheduler implements SegmentOwner {
     if (ranged.length === 0) return this.#requests.size === 0 ? free[0] : undefined;
     const order = ({ mirror, busy }: MirrorState) => [
       segment?.failed.has(mirror) ? 1 : 0,
-      -(this.pool.rate(mirror) ?? Number.MAX_VALUE), // one that nobody knows is worth a try
+      mirror.health.kind === 'healthy' ? 0 : 1,
+      -(this.pool.rate(mirror) ?? Number.MAX_VALUE), // one that was not measured is worth a try
       busy,
     ];
     return ranged.reduce((best, one) => (isBefore(order(one), order(best)) ? one : best));
@@ -160,74 +164,73 @@ export class Scheduler implements SegmentOwner {
   /** Bytes a second of all requests that run, as far as their mirrors were measured. */
   get #pace(): number {
     let sum = 0;
-    for (const { source } of this.#requests) sum += this.pool.rate(source.mirror) ?? 0;
+    for (const { state } of this.#requests) sum += this.pool.rate(state.mirror) ?? 0;
     return sum;
   }
 
   /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
   #giveUp(): void {
     if (this.#state.kind !== 'running' || this.#requests.size > 0 || this.#window.complete) return;
-    const usable = this.#sources.filter(({ use }) => use.kind !== 'none');
+    const usable = this.#mirrors.filter(({ use }) => use.kind !== 'none');
     const soonest = Math.min(...usable.map(({ mirror }) => this.pool.availableAt(mirror)));
-    if (soonest <= this.pool.ports.clock.now() + LONGEST_WAIT) return;
-    const errors = this.#sources.map(({ mirror, lastError }) => [mirror, lastError] as const);
+    if (soonest <= this.pool.clock.now() + LONGEST_WAIT) return;
+    const errors = this.#mirrors.map(({ mirror, lastError }) => [mirror, lastError] as const);
     this.fail(unreachable(this.path, errors));
   }
 
   /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
   #race(): void {
-    const now = this.pool.ports.clock.now();
+    const now = this.pool.clock.now();
     for (const segment of this.#window.segments) {
       const [slow, second] = segment.requests;
       if (slow === undefined || second !== undefined || segment.complete) continue;
-      if (now - slow.began < HEAD_START) continue;
+      if (now - slow.began < RACE_AFTER) continue;
       const rival = this.#choose(segment);
       if (rival?.use.kind !== 'ranges') return;
       const left = segment.end - segment.received;
-      const rate = (this.pool.rate(rival.mirror) ?? 0) / 1000;
+      // A mirror that was not measured yet is assumed to be quick.
+      const rate = (this.pool.rate(rival.mirror) ?? Number.POSITIVE_INFINITY) / 1000;
       const { times, plus } = WORTH_A_RACE;
       if (left / slow.pace(now) > (times * left) / rate + plus) this.#start(segment, rival);
     }
   }
 
-  #start(segment: Segment, source: MirrorState): void {
-    const request = new SegmentRequest(this, segment, source);
-    const giveBack = this.pool.connect(source.mirror);
+  #start(segment: Segment, state: MirrorState): void {
+    const request = new SegmentRequest(this, segment, state);
+    const giveBack = this.pool.connect(state.mirror);
     this.#requests.add(request);
     segment.requests.add(request);
-    source.busy += 1;
-    void request.run().then((ending) => {
+    state.busy += 1;
+    void request.run().then((outcome) => {
       this.#requests.delete(request);
       segment.requests.delete(request);
-      source.busy -= 1;
-      this.#settle(request, ending);
+      state.busy -= 1;
+      this.#settle(request, outcome);
       giveBack();
     });
   }
 
-  #settle(request: SegmentRequest, ending: RequestOutcome): void {
-    const { source, segment, began, bytes, fresh } = request;
-    const { mirror } = source;
-    const now = this.pool.ports.clock.now();
+  #settle(request: SegmentRequest, outcome: RequestOutcome): void {
+    const { state, segment, began, bytes, fresh } = request;
+    const { mirror } = state;
+    const now = this.pool.clock.now();
     this.pool.measure(mirror, bytes, now - began);
-    if (ending.kind === 'complete' || fresh >= PROGRESS) {
-      source.succeeded();
+    if (outcome.kind === 'complete' || fresh >= PROGRESS) {
+      state.succeeded();
       this.pool.succeeded(mirror);
     }
-    if (ending.kind === 'thrown') this.fail(ending.error);
-    if (ending.kind !== 'fault') return;
-    const { fault } = ending;
+    if (outcome.kind === 'thrown') this.fail(outcome.error);
+    if (outcome.kind !== 'failed') return;
+    const { error } = outcome;
     segment.failed.add(mirror);
-    source.failed(fault, began, now);
+    state.failed(error, began, now, this.pool.isDown(mirror));
     if (request.whole && segment.requests.size === 0) this.#window.shorten(segment);
-    if (fault.retry === 'later') {
-      this.pool.failed(mirror, began, fault.message, fault.retryAfter);
-    }
+    if (error.retry === 'later') this.pool.failed(mirror, began, error);
   }
 
   async #tick(): Promise<void> {
     while (this.#state.kind === 'running') {
-      await this.pool.ports.clock.sleep(TICK, this.#over.signal).catch(() => {});
+      await this.pool.clock.sleep(TICK, this.#over.signal).catch(() => {});
       this.#step();
       if (this.#state.kind === 'running') this.#race();
     }
@@ -256,54 +259,4 @@ export class Scheduler implements SegmentOwner {
 function isBefore(one: readonly number[], other: readonly number[]): boolean {
   const at = one.findIndex((value, index) => value !== other[index]);
   return at !== -1 && (one[at] as number) < (other[at] as number);
-}
-
-/** What one mirror can do for one download. */
-export type Use =
-  | { readonly kind: 'ranges' }
-  /** It serves the file from its first byte on only. */
-  | { readonly kind: 'without-ranges' }
-  /** It does not have the file, or failed too often in a row. */
-  | { readonly kind: 'none' };
-
-/** Failures in a row, without much of a byte between, after which a download leaves a mirror. */
-const MOST_FAILURES = 8;
-
-/** One mirror as one download sees it. */
-export class MirrorState {
-  readonly mirror: Mirror;
-  use: Use = { kind: 'ranges' };
-  /** Requests of this download that run now. */
-  busy = 0;
-  lastError: string | undefined;
-  #first: FileVersion | undefined;
-  #strikes = 0;
-  #struckAt = 0;
-
-  constructor(mirror: Mirror) {
-    this.mirror = mirror;
-  }
-
-  /** Holds a version against the first one that this mirror showed. Throws a `RequestError` when it is another. */
-  recognise(version: FileVersion): void {
-    this.#first ??= version;
-    const other = difference(this.#first, version);
-    if (other !== undefined)
-      throw new RequestError('later', `the file changed while it was read: ${other}`);
-  }
-
-  succeeded(): void {
-    this.#strikes = 0;
-  }
-
-  /** A request that began then failed now; several lost to one event count once. */
-  failed(fault: RequestError, began: number, now: number): void {
-    this.lastError = fault.message;
-    if (fault.retry === 'without-ranges') this.use = { kind: 'without-ranges' };
-    if (fault.retry === 'never') this.use = { kind: 'none' };
-    if (fault.retry !== 'later' || began < this.#struckAt) return;
-    this.#struckAt = now;
-    this.#strikes += 1;
-    if (this.#strikes >= MOST_FAILURES) this.use = { kind: 'none' };
-  }
 }

@@ -1,19 +1,12 @@
 import { collectAfter } from '../platform/heap.ts';
 import type { Mirror, MirrorPool } from './mirrors.ts';
 import { get, type StreamedResponse } from './request.ts';
-import { grantedRange, RequestError, versionOf } from './response.ts';
-import type { MirrorState } from './scheduler.ts';
+import { difference, type FileVersion, grantedRange, RequestError, versionOf } from './response.ts';
 import type { FileBuffer } from './window.ts';
 
-/** Bytes that one mirror served: a view, to be done with when the next piece is asked for. */
-export interface FilePiece {
-  readonly mirror: Mirror;
-  readonly bytes: Uint8Array;
-}
-
 /**
- * A stretch of the file that is fetched by one request, or by two that race, or by one after the other: what
- * came stays, and the next request begins where the last one ended.
+ * A part of the file that one request fetches, or two that race, or several one after the other: what came
+ * stays, and the next request begins where the last one ended.
  */
 export class Segment {
   /** One past its last byte. */
@@ -23,16 +16,14 @@ export class Segment {
   readonly requests = new Set<SegmentRequest>();
   /** Mirrors that failed on it. */
   readonly failed = new Set<Mirror>();
-  readonly #memory: FileBuffer;
-  /** Who served what is here and was not taken yet, each from where the one before ends. */
-  readonly #origins: { readonly mirror: Mirror; end: number }[] = [];
+  readonly #buffer: FileBuffer;
   #taken: number;
 
-  constructor(start: number, end: number, memory: FileBuffer) {
+  constructor(start: number, end: number, buffer: FileBuffer) {
     this.received = start;
     this.#taken = start;
     this.end = end;
-    this.#memory = memory;
+    this.#buffer = buffer;
   }
 
   get complete(): boolean {
@@ -50,26 +41,74 @@ export class Segment {
   }
 
   /** Keeps a copy of what is new of bytes that begin at `at`. Returns how many that are. */
-  accept(at: number, bytes: Uint8Array, mirror: Mirror): number {
+  accept(at: number, bytes: Uint8Array): number {
     const known = this.received - at;
     if (known >= bytes.length) return 0;
     const fresh = known > 0 ? bytes.subarray(known) : bytes;
-    this.#memory.write(this.received, fresh);
+    this.#buffer.write(this.received, fresh);
     this.received += fresh.length;
-    const last = this.#origins.at(-1);
-    if (last?.mirror === mirror) last.end = this.received;
-    else this.#origins.push({ mirror, end: this.received });
     return fresh.length;
   }
 
-  /** What came next, of one mirror and of one block of memory. */
-  take(): FilePiece | undefined {
-    const [origin] = this.#origins;
-    if (origin === undefined) return undefined;
-    const bytes = this.#memory.read(this.#taken, origin.end);
+  /** The next bytes that are here: a view, valid until the next call. */
+  take(): Uint8Array | undefined {
+    if (this.held === 0) return undefined;
+    const bytes = this.#buffer.read(this.#taken, this.received);
     this.#taken += bytes.length;
-    if (this.#taken === origin.end) this.#origins.shift();
-    return { mirror: origin.mirror, bytes };
+    return bytes;
+  }
+}
+
+/** How one download can use one mirror. */
+export type MirrorUse =
+  | { readonly kind: 'ranges' }
+  /** It serves the file from its first byte on only. */
+  | { readonly kind: 'without-ranges' }
+  /** It does not have the file, or failed too often in a row. */
+  | { readonly kind: 'none' };
+
+/** Failures in a row, with hardly a byte between, after which a download leaves a mirror. */
+const MOST_FAILURES = 8;
+
+/** One mirror in one download. */
+export class MirrorState {
+  readonly mirror: Mirror;
+  use: MirrorUse = { kind: 'ranges' };
+  /** Requests of this download that run now. */
+  busy = 0;
+  lastError: string | undefined;
+  #first: FileVersion | undefined;
+  #failures = 0;
+  #failedAt = 0;
+
+  constructor(mirror: Mirror) {
+    this.mirror = mirror;
+  }
+
+  /** Compares a version with the first one that this mirror showed. Throws a `RequestError` when it is another. */
+  checkVersion(version: FileVersion): void {
+    this.#first ??= version;
+    const other = difference(this.#first, version);
+    if (other !== undefined)
+      throw new RequestError('later', `the file changed while it was read: ${other}`);
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+  }
+
+  /**
+   * A request that began then failed now; several lost to one event count once. `isDown`: the mirror failed so
+   * often for other files that once is enough.
+   */
+  failed(error: RequestError, began: number, now: number, isDown: boolean): void {
+    this.lastError = error.message;
+    if (error.retry === 'without-ranges') this.use = { kind: 'without-ranges' };
+    if (error.retry === 'never') this.use = { kind: 'none' };
+    if (error.retry !== 'later' || began < this.#failedAt) return;
+    this.#failedAt = now;
+    this.#failures += 1;
+    if (isDown || this.#failures >= MOST_FAILURES) this.use = { kind: 'none' };
   }
 }
 
@@ -77,11 +116,11 @@ export type RequestOutcome =
   | { readonly kind: 'complete' }
   /** Another request had the segment's bytes first. */
   | { readonly kind: 'overtaken' }
-  | { readonly kind: 'fault'; readonly fault: RequestError }
+  | { readonly kind: 'failed'; readonly error: RequestError }
   /** The download is over, or this program has a defect. */
   | { readonly kind: 'thrown'; readonly error: unknown };
 
-/** What an request needs of its download. */
+/** What a request needs of its download. */
 export interface SegmentOwner {
   readonly pool: MirrorPool;
   readonly path: string;
@@ -95,7 +134,7 @@ export interface SegmentOwner {
 /** One request for the rest of a segment. */
 export class SegmentRequest {
   readonly segment: Segment;
-  readonly source: MirrorState;
+  readonly state: MirrorState;
   readonly began: number;
   /** Bytes that came, and when the last ones did (`Clock.now`). */
   bytes = 0;
@@ -108,13 +147,13 @@ export class SegmentRequest {
   readonly #abort = new AbortController();
   #overtaken = false;
 
-  constructor(owner: SegmentOwner, segment: Segment, source: MirrorState) {
+  constructor(owner: SegmentOwner, segment: Segment, state: MirrorState) {
     this.#owner = owner;
     this.segment = segment;
-    this.source = source;
-    this.began = owner.pool.ports.clock.now();
+    this.state = state;
+    this.began = owner.pool.clock.now();
     this.lastByte = this.began;
-    this.whole = source.use.kind === 'without-ranges';
+    this.whole = state.use.kind === 'without-ranges';
   }
 
   /** Bytes a millisecond so far; none when nothing came for three seconds. */
@@ -126,7 +165,7 @@ export class SegmentRequest {
     this.#abort.abort(reason);
   }
 
-  /** Another request completed the segment: this one is of no use any more. */
+  /** Another request completed the segment: this one is not needed any more. */
   overtake(): void {
     this.#overtaken = true;
     this.#abort.abort(new RequestError('later', 'overtaken'));
@@ -139,9 +178,7 @@ export class SegmentRequest {
       return { kind: 'complete' };
     } catch (error) {
       if (this.#overtaken) return { kind: 'overtaken' };
-      return error instanceof RequestError
-        ? { kind: 'fault', fault: error }
-        : { kind: 'thrown', error };
+      return error instanceof RequestError ? { kind: 'failed', error } : { kind: 'thrown', error };
     }
   }
 
@@ -150,31 +187,31 @@ export class SegmentRequest {
     const wanted = this.whole
       ? { from: 0, to: size, size }
       : { from: this.segment.received, to: this.segment.end, size };
-    const asked = await get(pool.ports, this.source.mirror.url(path), {
+    const response = await get(pool.dependencies, this.state.mirror.url(path), {
       headers: this.whole ? {} : { range: `bytes=${wanted.from}-${wanted.to - 1}` },
       idleTimeout: pool.idleTimeout,
       signal: this.#abort.signal,
     });
     try {
-      const { from, to } = grantedRange(asked, wanted, pool.ports.clock.date());
-      this.source.recognise(versionOf(asked));
-      await this.#read(asked, from, to);
+      const { from, to } = grantedRange(response, wanted, pool.clock.date());
+      this.state.checkVersion(versionOf(response));
+      await this.#read(response, from, to);
       if (to < wanted.to) throw new RequestError('later', `it sent ${to - from} bytes and no more`);
     } finally {
-      asked.discard();
+      response.discard();
     }
   }
 
-  async #read(asked: StreamedResponse, from: number, to: number): Promise<void> {
+  async #read(response: StreamedResponse, from: number, to: number): Promise<void> {
     const { pool } = this.#owner;
     let at = from;
-    for await (const chunk of asked.bytes) {
-      // A chunk that goes too far is not believed at all; what is missing comes from elsewhere.
+    for await (const chunk of response.bytes) {
+      // Nothing of a chunk that goes too far is used; what is missing comes from another request.
       if (at + chunk.length > to)
         throw new RequestError('later', `it sent more than ${to - from} bytes`);
       this.bytes += chunk.length;
-      this.lastByte = pool.ports.clock.now();
-      const fresh = this.segment.accept(at, chunk, this.source.mirror);
+      this.lastByte = pool.clock.now();
+      const fresh = this.segment.accept(at, chunk);
       collectAfter(chunk.length);
       this.fresh += fresh;
       at += chunk.length;

@@ -1,13 +1,13 @@
-import { type FilePiece, Segment } from './segment.ts';
+import { Segment } from './segment.ts';
 
 /**
  * The part of a file that is on its way: it begins where the consumer is, is no wider than memory allows, and
- * is cut into segments without gaps.
+ * consists of segments without gaps.
  */
 export class Window {
   readonly size: number;
   readonly #width: () => number;
-  readonly #memory: FileBuffer;
+  readonly #buffer: FileBuffer;
   /** What is planned and was not taken, in order. */
   readonly #segments: Segment[] = [];
   #taken = 0;
@@ -16,10 +16,10 @@ export class Window {
   #mostHeld = 0;
 
   /** `width` in bytes; it may change, because several downloads share the memory. */
-  constructor(size: number, width: () => number, spare: BlockPool) {
+  constructor(size: number, width: () => number, blocks: BlockPool) {
     this.size = size;
     this.#width = width;
-    this.#memory = new FileBuffer(spare);
+    this.#buffer = new FileBuffer(blocks);
   }
 
   get segments(): readonly Segment[] {
@@ -46,12 +46,12 @@ export class Window {
     return this.#taken + this.#held === this.size;
   }
 
-  /** The first segment that nobody fetches. */
+  /** The first segment that no request fetches. */
   get waiting(): Segment | undefined {
     return this.#segments.find((one) => !one.complete && one.requests.size === 0);
   }
 
-  /** The smallest segment worth a request of its own. */
+  /** Bytes of the smallest segment that is worth a request of its own. */
   get least(): number {
     return Math.ceil(this.#width() / 64);
   }
@@ -63,12 +63,13 @@ export class Window {
   }
 
   /**
-   * A new segment; undefined while there is no room for all of it. `share` is the part that its mirror's connection has in the pace
-   * of all (0 to 1), undefined when that is not known: the segment is as much of half of the window, so that
-   * all take about as long; what one begins with is never too small to measure a rate by. Towards the end of the
-   * file they get smaller, for `running` requests and this one to end together. Where the consumer is slower
-   * than the network, one connection keeps up with it, whose share is all: few large segments. (One that took
-   * what little room there is would have many like it follow.)
+   * A new segment; undefined while there is no room for all of it.
+   *
+   * `share` is the part that its mirror's connection has in the pace of all (0 to 1), undefined when that is not
+   * known. The segment is that part of half of the window, so that all take about as long; the first one is large
+   * enough to measure a rate by. Towards the end of the file segments get smaller, so that the `running` requests
+   * and this one end together. Where the consumer is slower than the network, one connection keeps up with it and
+   * has the whole share: few large segments. A segment that took any small room would be followed by many such.
    */
   cut(share: number | undefined, running: number): Segment | undefined {
     const width = this.#width();
@@ -77,22 +78,22 @@ export class Window {
     const wanted = Math.max(this.least, Math.min(fair, left / (running + 1)));
     const length = Math.min(Math.ceil(wanted), left);
     if (length > this.end - this.#planned) return undefined;
-    const segment = new Segment(this.#planned, this.#planned + length, this.#memory);
+    const segment = new Segment(this.#planned, this.#planned + length, this.#buffer);
     this.#segments.push(segment);
     this.#planned = segment.end;
     return segment;
   }
 
   /**
-   * All that is missing as one segment, for one stream from a server without ranges. Nothing may be under
-   * way. What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
+   * All that is missing as one segment, for one stream from a server without ranges. No request may run.
+   * What came beyond a gap is dropped, and comes again; undefined when nothing is missing.
    */
-  rest(): Segment | undefined {
+  remainder(): Segment | undefined {
     const gap = this.#segments.findIndex((one) => !one.complete);
     if (gap !== -1) {
       for (const dropped of this.#segments.splice(gap + 1)) this.#held -= dropped.held;
     } else if (this.#planned < this.size) {
-      this.#segments.push(new Segment(this.#planned, this.size, this.#memory));
+      this.#segments.push(new Segment(this.#planned, this.size, this.#buffer));
     }
     const last = this.#segments.at(-1);
     if (last === undefined || last.complete) return undefined;
@@ -114,22 +115,22 @@ export class Window {
     this.#mostHeld = Math.max(this.#mostHeld, this.#held);
   }
 
-  /** The next bytes in order, if they are here. Those of the last time are done with. */
-  take(): FilePiece | undefined {
-    this.#memory.forget(this.#taken);
+  /** The next bytes in order, if they are here. Those of the last call are not valid any more. */
+  take(): Uint8Array | undefined {
+    this.#buffer.forget(this.#taken);
     const [first] = this.#segments;
-    const piece = first?.take();
-    if (first === undefined || piece === undefined) return undefined;
-    this.#taken += piece.bytes.length;
-    this.#held -= piece.bytes.length;
+    const bytes = first?.take();
+    if (first === undefined || bytes === undefined) return undefined;
+    this.#taken += bytes.length;
+    this.#held -= bytes.length;
     if (first.over) this.#segments.shift();
-    return piece;
+    return bytes;
   }
 }
 
 /**
- * Blocks that nobody uses now, for all downloads of a pool. What a download held for a while and let
- * go would be garbage of the kind that V8 looks for last; so its memory is used again.
+ * Blocks that are not in use, for all downloads of a pool. Memory that lives for seconds is collected late, so
+ * it is used again instead.
  */
 export class BlockPool {
   /** Bytes in a block. */
@@ -151,16 +152,16 @@ export class BlockPool {
 
 /** The bytes of a file that are here now, by their position in the file. */
 export class FileBuffer {
-  readonly #spare: BlockPool;
+  readonly #pool: BlockPool;
   readonly #blocks = new Map<number, Buffer>();
   #first = 0;
 
-  constructor(spare: BlockPool) {
-    this.#spare = spare;
+  constructor(pool: BlockPool) {
+    this.#pool = pool;
   }
 
   write(position: number, bytes: Uint8Array): void {
-    const { size } = this.#spare;
+    const { size } = this.#pool;
     for (let from = 0; from < bytes.length; ) {
       const at = position + from;
       const part = bytes.subarray(from, from + size - (at % size));
@@ -171,22 +172,22 @@ export class FileBuffer {
 
   /** What was written from `start` on, up to `end` or the end of the block: a view. */
   read(start: number, end: number): Buffer {
-    const at = start % this.#spare.size;
+    const at = start % this.#pool.size;
     return this.#block(start).subarray(at, at + end - start);
   }
 
-  /** Nothing before that position is wanted any more, and no view of it is used. */
+  /** Nothing before that position is needed any more, and no view of it is in use. */
   forget(position: number): void {
-    for (; (this.#first + 1) * this.#spare.size <= position; this.#first += 1) {
+    for (; (this.#first + 1) * this.#pool.size <= position; this.#first += 1) {
       const block = this.#blocks.get(this.#first);
-      if (block !== undefined) this.#spare.giveBack(block);
+      if (block !== undefined) this.#pool.giveBack(block);
       this.#blocks.delete(this.#first);
     }
   }
 
   #block(position: number): Buffer {
-    const index = Math.floor(position / this.#spare.size);
-    const block = this.#blocks.get(index) ?? this.#spare.take();
+    const index = Math.floor(position / this.#pool.size);
+    const block = this.#blocks.get(index) ?? this.#pool.take();
     this.#blocks.set(index, block);
     return block;
   }

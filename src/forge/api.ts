@@ -95,7 +95,7 @@ async function send(
     const response = await settings.http.request({
       url: url.href,
       method,
-      headers: { accept: 'application/json', 'user-agent': 'btfhub', ...settings.headers, ...json },
+      headers: { accept: 'application/json', ...settings.headers, ...json },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: settings.signal,
       redirect: 'manual',

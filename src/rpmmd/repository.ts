@@ -80,7 +80,7 @@ async function fetchPrimary(
   entry: PrimaryEntry,
   names: ReadonlySet<string>,
 ): Promise<PrimaryResult> {
-  const pool = new MirrorPool([mirror], reading.pool.ports);
+  const pool = new MirrorPool([mirror], reading.pool.dependencies);
   const path = `${folder}/${entry.location}`;
   const temporary = await mkdtemp(join(tmpdir(), 'btfhub-metadata-'));
   const file = join(temporary, 'primary');

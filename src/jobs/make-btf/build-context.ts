@@ -45,7 +45,7 @@ export async function openBuildContext(
   const pool = new MirrorPool(
     settings.mirrors,
     { http: platform.http, clock: platform.clock, random: Math.random },
-    { note: progress.note, ...(connections === undefined ? {} : { connections }) },
+    { log: progress.note, ...(connections === undefined ? {} : { connections }) },
   );
   const { available } = machineMemory();
   const workspace = await openWorkspace(platform, settings.temp, available);
