@@ -5730,7 +5730,7 @@ var require_scan = __commonJS({
         token.depth = token.isGlobstar ? Infinity : 1;
       }
     };
-    var scan = (input, options3) => {
+    var scan2 = (input, options3) => {
       const opts = options3 || {};
       const length = input.length - 1;
       const scanToEnd = opts.parts === true || opts.tokens === true || opts.scanToEnd === true;
@@ -6019,7 +6019,7 @@ var require_scan = __commonJS({
       }
       return state;
     };
-    module2.exports = scan;
+    module2.exports = scan2;
   }
 });
 
@@ -7042,7 +7042,7 @@ var require_parse = __commonJS({
 var require_picomatch = __commonJS({
   "node_modules/picomatch/lib/picomatch.js"(exports2, module2) {
     "use strict";
-    var scan = require_scan();
+    var scan2 = require_scan();
     var parse6 = require_parse();
     var utils = require_utils();
     var constants6 = require_constants();
@@ -7133,7 +7133,7 @@ var require_picomatch = __commonJS({
       if (Array.isArray(pattern2)) return pattern2.map((p3) => picomatch2.parse(p3, options3));
       return parse6(pattern2, { ...options3, fastpaths: false });
     };
-    picomatch2.scan = (input, options3) => scan(input, options3);
+    picomatch2.scan = (input, options3) => scan2(input, options3);
     picomatch2.compileRe = (state, options3, returnOutput = false, returnState = false) => {
       if (returnOutput === true) {
         return state.output;
@@ -7641,7 +7641,7 @@ var require_browser = __commonJS({
   "node_modules/debug/src/browser.js"(exports2, module2) {
     exports2.formatArgs = formatArgs;
     exports2.save = save;
-    exports2.load = load;
+    exports2.load = load2;
     exports2.useColors = useColors;
     exports2.storage = localstorage();
     exports2.destroy = /* @__PURE__ */ (() => {
@@ -7777,7 +7777,7 @@ var require_browser = __commonJS({
       } catch (error) {
       }
     }
-    function load() {
+    function load2() {
       let r2;
       try {
         r2 = exports2.storage.getItem("debug") || exports2.storage.getItem("DEBUG");
@@ -7930,7 +7930,7 @@ var require_node = __commonJS({
     exports2.log = log;
     exports2.formatArgs = formatArgs;
     exports2.save = save;
-    exports2.load = load;
+    exports2.load = load2;
     exports2.useColors = useColors;
     exports2.destroy = util2.deprecate(
       () => {
@@ -8072,7 +8072,7 @@ var require_node = __commonJS({
         delete process.env.DEBUG;
       }
     }
-    function load() {
+    function load2() {
       return process.env.DEBUG;
     }
     function init(debug) {
@@ -29562,7 +29562,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports2, module2) {
     "use strict";
-    var { writeFile: writeFile11, readFile: readFile19, mkdir: mkdir13 } = require("fs/promises");
+    var { writeFile: writeFile11, readFile: readFile20, mkdir: mkdir13 } = require("fs/promises");
     var { dirname: dirname12, resolve: resolve10 } = require("path");
     var { setTimeout: setTimeout3, clearTimeout: clearTimeout2 } = require("timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
@@ -29766,7 +29766,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile19(resolve10(path5), "utf8");
+          const data = await readFile20(resolve10(path5), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             __privateGet(this, _snapshots).clear();
@@ -40823,7 +40823,7 @@ var require_websocketstream = __commonJS({
     var { kEnumerableProperty } = require_util();
     var { utf8DecodeBytes } = require_encoding();
     var emittedExperimentalWarning = false;
-    var _url, _openedPromise, _closedPromise, _readableStream, _readableStreamController, _writableStreamController, _handshakeAborted, _handler, _parser, _WebSocketStream_instances, write_fn, onConnectionEstablished_fn, onMessage_fn, onSocketClose_fn, closeUsingReason_fn, cancel_fn;
+    var _url, _openedPromise, _closedPromise, _readableStream, _readableStreamController, _writableStreamController, _handshakeAborted, _handler, _parser, _WebSocketStream_instances, write_fn2, onConnectionEstablished_fn, onMessage_fn, onSocketClose_fn, closeUsingReason_fn, cancel_fn;
     var WebSocketStream = class {
       constructor(url3, options3 = void 0) {
         __privateAdd(this, _WebSocketStream_instances);
@@ -40960,7 +40960,7 @@ var require_websocketstream = __commonJS({
     _handler = new WeakMap();
     _parser = new WeakMap();
     _WebSocketStream_instances = new WeakSet();
-    write_fn = function(chunk) {
+    write_fn2 = function(chunk) {
       chunk = webidl.converters.WebSocketStreamWrite(chunk);
       const promise = createDeferredPromise();
       let data = null;
@@ -41013,7 +41013,7 @@ var require_websocketstream = __commonJS({
         start: (controller) => {
           __privateSet(this, _writableStreamController, controller);
         },
-        write: (chunk) => __privateMethod(this, _WebSocketStream_instances, write_fn).call(this, chunk),
+        write: (chunk) => __privateMethod(this, _WebSocketStream_instances, write_fn2).call(this, chunk),
         close: () => closeWebSocketConnection(__privateGet(this, _handler), null, null),
         abort: (reason2) => __privateMethod(this, _WebSocketStream_instances, closeUsingReason_fn).call(this, reason2)
       });
@@ -43158,12 +43158,12 @@ async function buildTool(platform3, recipe, work, options3) {
 }
 async function change(source2, { file, from, to: to3 }, recipe) {
   const path5 = (0, import_node_path3.join)(source2, file);
-  const pieces = (await (0, import_promises4.readFile)(path5, "utf8")).split(from);
-  if (pieces.length !== 2) {
+  const pieces2 = (await (0, import_promises4.readFile)(path5, "utf8")).split(from);
+  if (pieces2.length !== 2) {
     const { tool, version } = recipe;
     throw failed(`The source of ${tool} ${version} is not the expected one: see ${file}.`);
   }
-  await (0, import_promises4.writeFile)(path5, pieces.join(to3));
+  await (0, import_promises4.writeFile)(path5, pieces2.join(to3));
 }
 async function cmake(platform3, recipe, args) {
   const answer2 = await platform3.programs.run({
@@ -85497,9 +85497,9 @@ async function createScratchRepository(platform3, credential) {
   await platform3.programs.run({ program: "git", args: ["--version"] });
   const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a8 = platform3.env.TMPDIR) != null ? _a8 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
   const env = gitEnvironment(platform3.env, credential);
-  const git = ({ input, env: more }) => {
+  const git = ({ input, env: more2 }) => {
     var _a9;
-    const whole = { ...env, ...more };
+    const whole = { ...env, ...more2 };
     return wo2({
       baseDir: folder2,
       config: ["gc.auto=0", "maintenance.auto=false", ...(_a9 = credential == null ? void 0 : credential.gitConfig) != null ? _a9 : []],
@@ -85617,8 +85617,8 @@ function remoteOf(repository, location, tracking) {
     return branchesOf(new Map(refs), tracking);
   };
   const missingBlobs = async (branch2) => {
-    const walk = ["rev-list", "--objects", "--no-walk", "--missing=print", localRef(branch2)];
-    const lines = (await repository.run(walk)).split("\n");
+    const walk2 = ["rev-list", "--objects", "--no-walk", "--missing=print", localRef(branch2)];
+    const lines = (await repository.run(walk2)).split("\n");
     return new Set(lines.filter((line2) => line2.startsWith("?")).map((line2) => line2.slice(1)));
   };
   return {
@@ -86980,15 +86980,15 @@ async function readObject(source2) {
   }
   const bytesOf = (section) => readSectionBytes(source2, section, MAX_SECTION_BYTES2);
   const named3 = (wanted) => elf.sections.find((section) => section.name === wanted);
-  const [btfSection, extSection] = [named3(".BTF"), named3(".BTF.ext")];
-  if (btfSection === void 0 || extSection === void 0) {
+  const [btfSection2, extSection] = [named3(".BTF"), named3(".BTF.ext")];
+  if (btfSection2 === void 0 || extSection === void 0) {
     throw new Failure(
       "bad-btf",
-      `${name} has no ${btfSection === void 0 ? ".BTF" : ".BTF.ext"} section, so that nothing can be said of it.`,
+      `${name} has no ${btfSection2 === void 0 ? ".BTF" : ".BTF.ext"} section, so that nothing can be said of it.`,
       "Compile it with 'clang -g', and strip only DWARF ('llvm-strip -g')."
     );
   }
-  const btf = new Btf(await bytesOf(btfSection));
+  const btf = new Btf(await bytesOf(btfSection2));
   const relocations = readRelocations(await bytesOf(extSection), btf);
   const symbols = await readSymbols(source2, elf);
   const code = [];
@@ -88425,10 +88425,10 @@ async function checkObjects(platform3, progress, objects, kernels3) {
   const task = progress.begin("check");
   task.stage("judge");
   let done = 0;
-  for await (const { name, line: line2, load } of kernels3.each) {
+  for await (const { name, line: line2, load: load2 } of kernels3.each) {
     platform3.interrupted.throwIfAborted();
     try {
-      const btf = await load();
+      const btf = await load2();
       const kernel = new KernelTypes(new Btf(btf));
       for (const object2 of objects) {
         const { missing: missing3 } = judge2(object2, kernel, name, known.get(object2));
@@ -88715,8 +88715,8 @@ async function archiveKernels(platform3, reader, selection) {
   async function* each() {
     for await (const { kernel, tarball } of reader.read(kernels3)) {
       const { versionId: versionId2, arch: arch3, uname: uname2 } = kernel;
-      const load = () => unpackOf(platform3, kernel, tarball, reader.name);
-      yield { name: uname2, line: `${versionId2} ${arch3} ${kernelSeries(uname2)}`, load };
+      const load2 = () => unpackOf(platform3, kernel, tarball, reader.name);
+      yield { name: uname2, line: `${versionId2} ${arch3} ${kernelSeries(uname2)}`, load: load2 };
     }
   }
   return { count: kernels3.length, each: each() };
@@ -88726,8 +88726,8 @@ function fileKernels(platform3, paths) {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
       const name = (0, import_node_path29.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load = async () => isTarball2 ? unpack2(platform3, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
-      yield { name, line: name, load };
+      const load2 = async () => isTarball2 ? unpack2(platform3, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
+      yield { name, line: name, load: load2 };
     }
   }
   return { count: paths.length, each: each() };
@@ -89008,19 +89008,674 @@ function describeObject(lines) {
   return [...first2, ...others];
 }
 
+// src/commands/compare.ts
+var import_node_path31 = require("path");
+
+// src/jobs/compare.ts
+var import_node_crypto15 = require("crypto");
+
+// src/boot-image/load.ts
+var import_promises26 = require("fs/promises");
+
+// src/boot-image/format.ts
+var HEAD = 592;
+var COMPRESSION_MAGICS = [
+  ["gzip", "1f8b08"],
+  ["xz", "fd377a585a00"],
+  ["zstd", "28b52ffd"],
+  ["bzip2", "425a68"],
+  // The properties byte of lc=3, lp=0, pb=2 and a dictionary of a multiple of 64 KiB: what every encoder writes.
+  ["lzma", "5d0000"],
+  ["lz4", "02214c18"],
+  // the legacy format, which the kernel uses
+  ["lz4", "04224d18"],
+  ["lzo", "894c5a4f000d0a1a0a"]
+];
+var TRAILER2 = 4;
+function compressionOf2(start2) {
+  var _a8;
+  const hex = start2.toString("hex", 0, 16);
+  return (_a8 = COMPRESSION_MAGICS.find(([, magic]) => hex.startsWith(magic))) == null ? void 0 : _a8[0];
+}
+async function recognise(source2) {
+  const head = await source2.read(0, Math.min(HEAD, source2.size));
+  const at3 = (offset, text3) => head.length >= offset + text3.length && head.toString("latin1", offset, offset + text3.length) === text3;
+  if (at3(0, "\x7FELF")) return { kind: "kernel", form: "ELF" };
+  if (at3(510, "U\xAA") && at3(514, "HdrS")) return bzImage(source2, head);
+  if (at3(4, "zimg")) return zboot(source2, head);
+  if (at3(56, "ARMd")) return { kind: "kernel", form: "arm64 Image" };
+  if (at3(56, "RSC") || at3(48, "RISCV\0\0\0")) {
+    return { kind: "kernel", form: "riscv64 Image" };
+  }
+  const compression = compressionOf2(head);
+  if (compression !== void 0) return { kind: "compressed", compression };
+  return { kind: "kernel", form: "plain" };
+}
+async function bzImage(source2, head) {
+  const name = "bzImage";
+  const broken = (problem) => ({ kind: "broken", name, problem });
+  if (head.length < HEAD) return broken("it ends within its setup header");
+  const version = head.readUInt16LE(518);
+  if (version < 520) {
+    return broken(
+      `its boot protocol is ${version >> 8}.${version & 255}, and 2.8 is the first that says where the kernel is`
+    );
+  }
+  const setupSectors = head.readUInt8(497) || 4;
+  const offset = (setupSectors + 1) * 512 + head.readUInt32LE(584);
+  return wrapper(source2, name, { offset, size: head.readUInt32LE(588) }, TRAILER2);
+}
+async function zboot(source2, head) {
+  const name = "EFI zboot";
+  if (head.length < 64) return { kind: "broken", name, problem: "it ends within its header" };
+  const range = { offset: head.readUInt32LE(8), size: head.readUInt32LE(12) };
+  return wrapper(source2, name, range, 0);
+}
+async function wrapper(source2, name, payload, trailerBytes) {
+  const { offset, size: size2 } = payload;
+  if (size2 <= 16 || offset + size2 > source2.size) {
+    const problem = `its header says that ${size2} bytes of kernel begin at ${offset}, and it has ${source2.size} bytes`;
+    return { kind: "broken", name, problem };
+  }
+  const start2 = await source2.read(offset, 16);
+  const compression = compressionOf2(start2);
+  if (compression === void 0) {
+    if (start2.toString("latin1", 0, 4) === "\x7FELF") {
+      return { kind: "wrapper", name, payload, compression: "none", trailer: 0 };
+    }
+    const problem = `its kernel begins with ${start2.toString("hex", 0, 8)}, which is the beginning of no known compression`;
+    return { kind: "broken", name, problem };
+  }
+  const trailer = compression === "gzip" ? 0 : trailerBytes;
+  return { kind: "wrapper", name, payload: { offset, size: size2 - trailer }, compression, trailer };
+}
+
+// src/boot-image/unpack.ts
+var MOST_IMAGE_BYTES = 256 * 1024 * 1024;
+var MOST_LAYERS = 4;
+var PIECE = 1024 * 1024;
+var XZ2 = {
+  program: "xz",
+  args: ["--decompress", "--stdout", "--single-stream", "--memlimit-decompress=512MiB"],
+  env: PLAIN_ENVIRONMENT
+};
+async function unpackBootImage(image, unpacking) {
+  if (image.size > MOST_IMAGE_BYTES) {
+    throw badImage(
+      image,
+      `it has ${image.size} bytes, and ${MOST_IMAGE_BYTES} is the most that is read`
+    );
+  }
+  const layers = [];
+  let held;
+  let bytes2 = image;
+  try {
+    for (; ; ) {
+      const layer = await recognise(bytes2);
+      if (layer.kind === "broken")
+        throw badImage(image, `as ${layer.name} it is broken: ${layer.problem}`);
+      if (layer.kind === "kernel") {
+        const last = held;
+        layers.push(layer.form);
+        return { bytes: bytes2, form: layer.form, layers, remove: async () => last == null ? void 0 : last.remove() };
+      }
+      if (layers.length >= 2 * MOST_LAYERS) throw badImage(image, "it is wrapped too often");
+      const { compression } = layer;
+      if (layer.kind === "wrapper") layers.push(layer.name);
+      if (compression !== "none") layers.push(compression);
+      const payload = layer.kind === "wrapper" ? layer.payload : { offset: 0, size: bytes2.size };
+      const stated = layer.kind === "wrapper" && layer.trailer > 0 ? (await bytes2.read(payload.offset + payload.size, 4)).readUInt32LE(0) : void 0;
+      const next2 = await unpacking.store();
+      try {
+        await unpackInto(
+          next2,
+          { image, bytes: bytes2, payload, compression, stated },
+          { programs: unpacking.programs, xz: XZ2 }
+        );
+        bytes2 = await next2.finish(image.name);
+      } catch (error) {
+        await next2.remove();
+        throw error;
+      }
+      await (held == null ? void 0 : held.remove());
+      held = next2;
+    }
+  } catch (error) {
+    await (held == null ? void 0 : held.remove());
+    throw error;
+  }
+}
+async function unpackInto(store, packed, decoders) {
+  const { image, bytes: bytes2, payload, compression, stated } = packed;
+  const damaged = (why) => badImage(image, `its ${compression} data cannot be unpacked: ${why}`);
+  let size2 = 0;
+  for await (const chunk of decompress(compression, pieces(bytes2, payload), decoders, damaged)) {
+    size2 += chunk.length;
+    if (size2 > MOST_IMAGE_BYTES)
+      throw badImage(image, `it unpacks to more than ${MOST_IMAGE_BYTES} bytes`);
+    await store.write(chunk);
+  }
+  if (stated !== void 0 && stated !== size2) {
+    throw badImage(image, `it says that it unpacks to ${stated} bytes, and there are ${size2}`);
+  }
+}
+async function* pieces(bytes2, { offset, size: size2 }) {
+  for (let at3 = 0; at3 < size2; at3 += PIECE)
+    yield bytes2.read(offset + at3, Math.min(PIECE, size2 - at3));
+}
+async function memoryStore() {
+  let chunks = [];
+  return {
+    write: async (bytes2) => {
+      chunks.push(Buffer.from(bytes2));
+    },
+    finish: async (name) => {
+      const all = Buffer.concat(chunks);
+      chunks = [];
+      return {
+        name,
+        size: all.length,
+        read: async (offset, length) => all.subarray(offset, offset + length)
+      };
+    },
+    remove: async () => {
+      chunks = [];
+    }
+  };
+}
+function badImage(image, what) {
+  return new Failure("bad-image", `${image.name} is not a sound boot image: ${what}.`);
+}
+
+// src/boot-image/find-btf.ts
+var PIECE2 = 4 * 1024 * 1024;
+var MOST_CANDIDATES = 64;
+var BANNER = "Linux version ";
+var LONGEST_UNAME = 128;
+async function findKernelBtf(kernel, sought) {
+  const { bytes: bytes2 } = kernel;
+  const section = kernel.form === "ELF" ? await btfSection(bytes2) : "no sections";
+  const found = await scan(bytes2, section === "no sections");
+  const uname2 = soleBanner(bytes2, found.banners, sought.uname);
+  if (section === void 0) throw noBtf(bytes2, uname2, "its ELF file has no section .BTF");
+  if (section !== "no sections") return { btf: section, foundBy: "section", uname: uname2 };
+  return {
+    btf: await soleCandidate(bytes2, found.candidates, sought, uname2),
+    foundBy: "scan",
+    uname: uname2
+  };
+}
+async function btfSection(bytes2) {
+  try {
+    const elf = await readElf(bytes2);
+    if (elf.sections.length === 0) return "no sections";
+    const section = findSection(elf, ".BTF");
+    return section && await readSectionBytes(bytes2, section, MAX_BTF_BYTES);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.reason !== "bad-elf") throw error;
+    throw badImage(bytes2, `its kernel is a broken ELF file: ${error.message}`);
+  }
+}
+async function scan(bytes2, forBtf) {
+  const banners = /* @__PURE__ */ new Set();
+  const candidates = [];
+  const overlap = BANNER.length + LONGEST_UNAME;
+  for (let at3 = 0; at3 < bytes2.size; at3 += PIECE2) {
+    const piece = await bytes2.read(at3, Math.min(PIECE2 + overlap, bytes2.size - at3));
+    for (const uname2 of bannersIn(piece)) banners.add(uname2);
+    if (banners.size > MOST_CANDIDATES) throw badImage(bytes2, "it has the banners of many kernels");
+    if (!forBtf) continue;
+    const end = Math.min(PIECE2, piece.length);
+    for (const offset of headersIn(piece, end)) {
+      const size2 = plausibleSize(piece.subarray(offset), bytes2.size - at3 - offset);
+      if (size2 === void 0) continue;
+      candidates.push({ offset: at3 + offset, size: size2 });
+      if (candidates.length > MOST_CANDIDATES) {
+        throw ambiguous(bytes2, `more than ${MOST_CANDIDATES} places look like BTF`);
+      }
+    }
+  }
+  return { banners, candidates };
+}
+function* bannersIn(piece) {
+  for (let at3 = piece.indexOf(BANNER); at3 >= 0; at3 = piece.indexOf(BANNER, at3 + 1)) {
+    const start2 = at3 + BANNER.length;
+    const text3 = piece.toString("latin1", start2, start2 + LONGEST_UNAME);
+    const match = /^(\d[0-9A-Za-z._+~^-]*) \(/.exec(text3);
+    if (match) yield match[1];
+  }
+}
+function* headersIn(piece, end) {
+  for (const magic of [Buffer.from([159, 235, 1, 0]), Buffer.from([235, 159, 1, 0])]) {
+    for (let at3 = piece.indexOf(magic); at3 >= 0 && at3 < end; at3 = piece.indexOf(magic, at3 + 1)) {
+      if (at3 % 4 === 0) yield at3;
+    }
+  }
+}
+function plausibleSize(head, room) {
+  if (head.length < 24 || room < 24) return void 0;
+  const little = head[0] === 159;
+  const u322 = (at3) => little ? head.readUInt32LE(at3) : head.readUInt32BE(at3);
+  const length = u322(4);
+  if (length !== 24 && length !== 32) return void 0;
+  if (length === 32 && head.length < 32) return void 0;
+  const [types, typeBytes, strings, stringBytes] = [u322(8), u322(12), u322(16), u322(20)];
+  if (types !== 0 && length === 24) return void 0;
+  if (types % 4 !== 0 || typeBytes < 12 || typeBytes % 4 !== 0) return void 0;
+  if (strings < types + typeBytes || stringBytes < 2) return void 0;
+  const layoutEnd = length === 32 ? u322(24) + u322(28) : 0;
+  const size2 = length + Math.max(strings + stringBytes, types + typeBytes, layoutEnd);
+  return size2 <= room && size2 <= MAX_BTF_BYTES ? size2 : void 0;
+}
+function soleBanner(bytes2, banners, wanted) {
+  const [first2, ...others] = banners;
+  if (first2 === void 0)
+    throw badImage(bytes2, `there is no '${BANNER}...' in it, so it is no Linux kernel`);
+  if (others.length > 0) {
+    const names = [...banners].slice(0, 4).map(printable).join(", ");
+    throw badImage(bytes2, `it has the banners of several kernels: ${names}`);
+  }
+  if (wanted !== void 0 && first2 !== wanted) {
+    throw badImage(bytes2, `it is the kernel ${printable(first2)}, not ${wanted}`);
+  }
+  return first2;
+}
+async function soleCandidate(bytes2, candidates, { minimumTypes }, uname2) {
+  const sound = [];
+  let unsound;
+  for (const candidate of candidates) {
+    try {
+      const types = walk(await bytes2.read(candidate.offset, candidate.size));
+      sound.push({ offset: candidate.offset, size: candidate.size, types });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      unsound != null ? unsound : unsound = describe(error);
+    }
+  }
+  const whole = sound.filter(({ types }) => types >= minimumTypes);
+  const left = whole.length > 0 ? whole : sound;
+  const [only, second] = left;
+  if (only === void 0) {
+    if (unsound === void 0) throw noBtf(bytes2, uname2, "nothing in it looks like BTF");
+    throw new Failure(
+      "bad-btf",
+      `What looks like the BTF of ${bytes2.name} cannot be read: ${unsound}`
+    );
+  }
+  if (second !== void 0) {
+    const places = left.map(({ offset }) => offset).join(", ");
+    throw ambiguous(bytes2, `BTF of its own lies at each of the bytes ${places}`);
+  }
+  return bytes2.read(only.offset, only.size);
+}
+function walk(candidate) {
+  const btf = new Btf(candidate);
+  for (let id = 1; id <= btf.count; id++) btf.nameOf(id);
+  return btf.count;
+}
+function noBtf(bytes2, uname2, why) {
+  return new Failure(
+    "no-btf",
+    `The kernel ${printable(uname2)} in ${bytes2.name} carries no BTF: ${why}.`,
+    "It is built without CONFIG_DEBUG_INFO_BTF: make its BTF of its debug information (--method dwarf)."
+  );
+}
+function ambiguous(bytes2, why) {
+  return new Failure("ambiguous-btf", `The BTF of ${bytes2.name} cannot be told: ${why}.`);
+}
+
+// src/boot-image/read.ts
+async function readBootImage(image, unpacking, sought) {
+  const kernel = await unpackBootImage(image, unpacking);
+  try {
+    const { btf, foundBy, uname: uname2 } = await findKernelBtf(kernel, sought);
+    const own = Buffer.from(btf);
+    return { btf: own, foundBy, uname: uname2, layers: kernel.layers, kernelSize: kernel.bytes.size };
+  } finally {
+    await kernel.remove();
+  }
+}
+
+// src/boot-image/load.ts
+async function loadAnyBtf(platform3, path5, minimumTypes) {
+  if (path5.endsWith(".tar.xz")) return loadTarball(platform3, path5);
+  return withFile(path5, async (source2) => {
+    if (!await isBootImage(source2)) {
+      const from = await isElf(source2) ? "ELF" : "raw";
+      return { btf: await readBtf(source2), from, uname: void 0 };
+    }
+    const unpacking = { programs: platform3.programs, store: memoryStore };
+    const { btf, uname: uname2 } = await readBootImage(source2, unpacking, {
+      uname: void 0,
+      minimumTypes
+    });
+    return { btf, from: "boot image", uname: uname2 };
+  });
+}
+async function isBootImage(source2) {
+  const layer = await recognise(source2);
+  if (layer.kind !== "kernel") return true;
+  if (layer.form === "ELF") return (await readElf(source2)).sections.length === 0;
+  return layer.form !== "plain";
+}
+async function loadTarball(platform3, path5) {
+  const tarball = await withFile(path5, async ({ size: size2 }) => {
+    if (size2 <= MAX_BTF_BYTES) return (0, import_promises26.readFile)(path5);
+    throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
+  });
+  const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
+    signal: platform3.interrupted
+  });
+  return { btf, from: "tarball", uname: uname2 };
+}
+
+// src/btf/compare.ts
+var import_node_crypto14 = require("crypto");
+var COMPARED = [
+  "STRUCT",
+  "UNION",
+  "ENUM",
+  "TYPEDEF",
+  "FWD",
+  "INT",
+  "FLOAT",
+  "FUNC",
+  "VAR",
+  "DECL_TAG"
+];
+var ASPECT = {
+  STRUCT: "layout",
+  UNION: "layout",
+  ENUM: "enumerators",
+  TYPEDEF: "type",
+  FWD: "type",
+  INT: "layout",
+  FLOAT: "layout",
+  FUNC: "signature",
+  VAR: "type",
+  DECL_TAG: "type"
+};
+function compareBtf(first2, second) {
+  const [one2, two2] = [definitions(first2), definitions(second)];
+  const kinds3 = COMPARED.map((kind) => compareKind(kind, one2[kind], two2[kind]));
+  const equal = kinds3.every(
+    ({ onlyFirst, onlySecond, different }) => onlyFirst.length + onlySecond.length + different.length === 0
+  );
+  return { equal, kinds: kinds3 };
+}
+function compareKind(kind, one2, two2) {
+  const onlyFirst = [...one2.keys()].filter((name) => !two2.has(name)).sort();
+  const onlySecond = [...two2.keys()].filter((name) => !one2.has(name)).sort();
+  const different = [];
+  let equal = 0;
+  for (const [name, left] of one2) {
+    const right = two2.get(name);
+    if (right === void 0) continue;
+    const same3 = left.size === right.size && [...left.keys()].every((digest) => right.has(digest));
+    if (same3) equal += 1;
+    else different.push(differenceOf(kind, name, left, right));
+  }
+  different.sort((a, b4) => a.name < b4.name ? -1 : 1);
+  return { kind, first: one2.size, second: two2.size, equal, onlyFirst, onlySecond, different };
+}
+function differenceOf(kind, name, left, right) {
+  const lines = (one2, other) => [...one2].filter(([digest]) => !other.has(digest)).flatMap(([, text3]) => text3);
+  const [only, others] = [lines(left, right), lines(right, left)];
+  const without = (some, all) => {
+    const known = new Set(all);
+    return some.filter((line2) => !known.has(line2));
+  };
+  return {
+    name,
+    aspect: ASPECT[kind],
+    onlyFirst: without(only, others),
+    onlySecond: without(others, only)
+  };
+}
+function definitions(btf) {
+  const all = Object.fromEntries(
+    COMPARED.map((kind) => [kind, /* @__PURE__ */ new Map()])
+  );
+  const text3 = new TypeText(btf);
+  for (const type of btf.types()) {
+    const kind = type.kind === "ENUM64" ? "ENUM" : type.kind;
+    if (type.name === "" || !isCompared(kind)) continue;
+    const lines = text3.lines(type);
+    const digest = digestOf2(lines.join("\n"));
+    const named3 = all[kind].get(type.name);
+    if (named3 === void 0) all[kind].set(type.name, /* @__PURE__ */ new Map([[digest, lines]]));
+    else named3.set(digest, lines);
+  }
+  return all;
+}
+function isCompared(kind) {
+  return COMPARED.includes(kind);
+}
+var LONGEST_TEXT = 400;
+function digestOf2(text3) {
+  return (0, import_node_crypto14.createHash)("sha1").update(text3).digest("base64");
+}
+var _btf, _references, _TypeText_instances, write_fn;
+var TypeText = class {
+  constructor(btf) {
+    __privateAdd(this, _TypeText_instances);
+    __privateAdd(this, _btf);
+    __privateAdd(this, _references, []);
+    __privateSet(this, _btf, btf);
+  }
+  /** What a type is, without its name: a line for each of its parts. */
+  lines(type) {
+    switch (type.kind) {
+      case "STRUCT":
+      case "UNION":
+        return [
+          `${type.size} bytes`,
+          ...type.members.map(({ name, type: id, bitOffset, bitfieldSize }) => {
+            const place = bitOffset % 8 === 0 ? `${bitOffset / 8}` : `${bitOffset / 8 - bitOffset % 8 / 8}.${bitOffset % 8}`;
+            const bits2 = bitfieldSize === 0 ? "" : `:${bitfieldSize}`;
+            return `${place}: ${this.reference(id)} ${name}${bits2}`;
+          })
+        ];
+      case "ENUM":
+        return [
+          `${type.size} bytes`,
+          ...type.values.map(({ name, value }) => `${name} = ${value | 0}`)
+        ];
+      case "ENUM64":
+        return [
+          `${type.size} bytes`,
+          ...type.values.map(({ name, value }) => `${name} = ${BigInt.asIntN(64, value)}`)
+        ];
+      case "INT":
+        return [`${type.size} bytes, ${type.bits} bits at ${type.bitOffset}, ${type.encoding}`];
+      case "FLOAT":
+        return [`${type.size} bytes`];
+      case "FWD":
+        return [type.fwdKind];
+      case "FUNC_PROTO": {
+        const parameters = type.parameters.map(
+          ({ name, type: id }) => id === 0 && name === "" ? "..." : `${this.reference(id)} ${name}`.trimEnd()
+        );
+        return [`${this.reference(type.type)} (${parameters.join(", ")})`];
+      }
+      case "DECL_TAG": {
+        const component = type.componentIndex < 0 ? "" : `, part ${type.componentIndex}`;
+        return [`${this.reference(type.type)}${component}`];
+      }
+      case "DATASEC":
+      case "VOID":
+        return [];
+      default:
+        return [this.reference(type.type)];
+    }
+  }
+  /** How other types name a type. */
+  reference(id) {
+    const known = __privateGet(this, _references)[id];
+    if (known !== void 0) return known;
+    __privateGet(this, _references)[id] = "<itself>";
+    const text3 = __privateMethod(this, _TypeText_instances, write_fn).call(this, __privateGet(this, _btf).type(id));
+    const short2 = text3.length > LONGEST_TEXT ? `<${digestOf2(text3)}>` : text3;
+    __privateGet(this, _references)[id] = short2;
+    return short2;
+  }
+};
+_btf = new WeakMap();
+_references = new WeakMap();
+_TypeText_instances = new WeakSet();
+write_fn = function(type) {
+  switch (type.kind) {
+    case "VOID":
+      return "void";
+    case "PTR":
+      return `${this.reference(type.type)} *`;
+    case "CONST":
+    case "VOLATILE":
+    case "RESTRICT":
+      return `${type.kind.toLowerCase()}(${this.reference(type.type)})`;
+    case "TYPE_TAG":
+      return `[${type.name}] ${this.reference(type.type)}`;
+    case "ARRAY":
+      return `${this.reference(type.type)} [${type.length}]`;
+    case "FUNC_PROTO":
+      return this.lines(type).join("");
+    case "INT":
+    case "FLOAT":
+    case "TYPEDEF":
+      return type.name;
+    case "FWD":
+      return `${type.fwdKind} ${type.name}`;
+    case "FUNC":
+    case "VAR":
+    case "DATASEC":
+    case "DECL_TAG":
+      return `${type.kind} ${type.name}`;
+    default: {
+      const word2 = type.kind === "ENUM64" ? "enum" : type.kind.toLowerCase();
+      return type.name === "" ? `${word2} {${this.lines(type).join("; ")}}` : `${word2} ${type.name}`;
+    }
+  }
+};
+
+// src/jobs/compare.ts
+async function compareFiles(platform3, paths) {
+  const [first2, second] = [await load(platform3, paths[0]), await load(platform3, paths[1])];
+  const { equal, kinds: kinds3 } = compareBtf(new Btf(first2.btf), new Btf(second.btf));
+  const identical = first2.btf.equals(second.btf);
+  return { first: first2.file, second: second.file, identical, equal, kinds: kinds3 };
+}
+async function load(platform3, path5) {
+  const { btf, from, uname: uname2 } = await loadAnyBtf(platform3, path5, 0);
+  const { size: size2, types, kinds: kinds3 } = checkBtf(btf, { kind: "any" });
+  const sha2568 = (0, import_node_crypto15.createHash)("sha256").update(btf).digest("hex");
+  const summary3 = { size: size2, types, kinds: kinds3, sha256: sha2568 };
+  const file = uname2 === void 0 ? { path: path5, from, btf: summary3 } : { path: path5, from, uname: uname2, btf: summary3 };
+  return { btf, file };
+}
+
+// src/commands/compare.ts
+var compare2 = defineCommand({
+  name: "compare",
+  summary: "compare two files of BTF definition by definition",
+  description: "Each file is a tarball of the archive (*.tar.xz), raw BTF, an ELF file with a .BTF section, or a boot image. A definition is known by its kind and name; what it refers to is compared by name. Exits with 0 when all definitions are equal, with 1 when any differs.",
+  operands: { shape: "<path...>", description: "the two files" },
+  options: {},
+  examples: [
+    "btfhub compare /sys/kernel/btf/vmlinux btf/openEuler/24.03/x86_64/6.6.0-72.0.0.76.oe2403sp1.x86_64.btf.tar.xz",
+    "btfhub compare /boot/vmlinuz-6.6.0-72.0.0.76.oe2403sp1.x86_64 /sys/kernel/btf/vmlinux --json"
+  ],
+  run: async (platform3, _options2, paths) => {
+    const [first2, second, ...others] = paths;
+    if (first2 === void 0 || second === void 0 || others.length > 0) {
+      throw new Failure(
+        "usage",
+        `compare takes two files, and ${paths.length} were given.`,
+        "See 'btfhub compare --help'."
+      );
+    }
+    const comparison = await compareFiles(platform3, [first2, second]);
+    return { status: comparison.equal ? 0 : 1, document: comparison, text: describe4(comparison) };
+  }
+});
+var SHOWN = 10;
+function describe4(comparison) {
+  const { first: first2, second, identical, equal, kinds: kinds3 } = comparison;
+  const lines = [`first:  ${describeFile(first2)}
+`, `second: ${describeFile(second)}
+`];
+  if (identical) return `${lines.join("")}Both have the same bytes.
+`;
+  const rows = kinds3.filter(({ first: first3, second: second2 }) => first3 + second2 > 0).map((kind) => [
+    kind.kind,
+    ...[kind.first, kind.second, kind.equal, kind.onlyFirst.length, kind.onlySecond.length].map(
+      String
+    ),
+    `${kind.different.length}`
+  ]);
+  const table2 = textTable(COLUMNS3, rows);
+  const details = kinds3.map(describeKind).join("");
+  const result = equal ? "All definitions are equal." : "The two differ.";
+  return `${lines.join("")}
+${table2}
+${details}${result}
+`;
+}
+var COLUMNS3 = [
+  { title: "KIND" },
+  { title: "FIRST", align: "right" },
+  { title: "SECOND", align: "right" },
+  { title: "EQUAL", align: "right" },
+  { title: "ONLY FIRST", align: "right" },
+  { title: "ONLY SECOND", align: "right" },
+  { title: "DIFFERENT", align: "right" }
+];
+function describeFile({ path: path5, from, uname: uname2, btf }) {
+  const kernel = uname2 === void 0 || (0, import_node_path31.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
+  return `${path5} (${from}${kernel}): ${btf.types} types, ${bytes(btf.size)}`;
+}
+function describeKind({ kind, onlyFirst, onlySecond, different }) {
+  const names = (title, all) => {
+    if (all.length === 0) return "";
+    const shown = all.slice(0, SHOWN).map(printable).join(", ");
+    return `${kind} ${title}: ${shown}${more(all.length)}
+`;
+  };
+  const differences = different.slice(0, SHOWN).map(({ name, aspect, onlyFirst: minus, onlySecond: plus }) => {
+    const lines = [
+      ...minus.slice(0, SHOWN).map((line2) => `  - ${printable(line2)}
+`),
+      ...plus.slice(0, SHOWN).map((line2) => `  + ${printable(line2)}
+`)
+    ];
+    return `${kind} ${printable(name)} has another ${aspect}:
+${lines.join("")}`;
+  });
+  const rest = different.length > SHOWN ? `${kind}: ${different.length - SHOWN} more differ
+` : "";
+  return [
+    names("only in the first", onlyFirst),
+    names("only in the second", onlySecond),
+    ...differences,
+    rest
+  ].join("");
+}
+function more(count4) {
+  return count4 > SHOWN ? ` and ${count4 - SHOWN} more` : "";
+}
+
 // src/commands/demo.ts
 var import_node_fs20 = require("fs");
 
 // src/download/static-server.ts
 var import_node_fs19 = require("fs");
-var import_promises26 = require("fs/promises");
+var import_promises27 = require("fs/promises");
 var import_node_http = require("http");
-var import_node_path31 = require("path");
+var import_node_path32 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
     var _a8;
-    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a8 = request2.url) != null ? _a8 : "/", "http://h").pathname));
-    answer((0, import_node_path31.join)(root, path5), path5, request2.headers, response).catch(() => {
+    const path5 = (0, import_node_path32.normalize)(decodeURIComponent(new URL((_a8 = request2.url) != null ? _a8 : "/", "http://h").pathname));
+    answer((0, import_node_path32.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -89039,13 +89694,13 @@ async function serveFolder(root) {
   };
 }
 async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises26.stat)(file);
+  const found = await (0, import_promises27.stat)(file);
   if (!found.isDirectory()) return answerFile(file, found, asked, response);
   if (!path5.endsWith("/")) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries = await (0, import_promises26.readdir)(file, { withFileTypes: true });
+  const entries = await (0, import_promises27.readdir)(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
@@ -89133,12 +89788,12 @@ function parse4(source2, spec, words2) {
 }
 
 // src/commands/verify.ts
-var import_node_path33 = require("path");
+var import_node_path34 = require("path");
 
 // src/jobs/verify.ts
-var import_node_crypto14 = require("crypto");
-var import_promises27 = require("fs/promises");
-var import_node_path32 = require("path");
+var import_node_crypto16 = require("crypto");
+var import_promises28 = require("fs/promises");
+var import_node_path33 = require("path");
 
 // src/archive/parse-record.ts
 var MOST_BYTES2 = 1024 * 1024;
@@ -89217,35 +89872,42 @@ async function verifyFiles(platform3, progress, request2) {
 }
 async function filesAt(path5) {
   try {
-    const facts = await (0, import_promises27.stat)(path5);
+    const facts = await (0, import_promises28.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries = await (0, import_promises27.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path32.join)(entry.parentPath, entry.name)).sort();
+  const entries = await (0, import_promises28.readdir)(path5, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path33.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises27.stat)(one2)).size })));
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises28.stat)(one2)).size })));
 }
 async function verifyFile(platform3, file, expectation) {
   const { path: path5 } = file;
   try {
-    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(platform3, file, expectation) : { ...file, btf: summarise2(await loadBtf(path5), expectation), record: "none" };
+    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(platform3, file, expectation) : await verifyOther(platform3, file, expectation);
   } catch (thrown) {
     platform3.interrupted.throwIfAborted();
     return { path: path5, error: asFailure(thrown) };
   }
 }
+async function verifyOther(platform3, { path: path5, size: size2 }, expectation) {
+  const least = expectation.kind === "kernel" ? expectation.minimumTypes : 0;
+  const loaded = await loadAnyBtf(platform3, path5, least);
+  const btf = summarise2(loaded.btf, expectation);
+  if (loaded.uname === void 0) return { path: path5, size: size2, btf, record: "none" };
+  return { path: path5, size: size2, uname: asUname(loaded.uname), btf, record: "none" };
+}
 async function verifyTarball(platform3, { path: path5, size: size2 }, expectation) {
   if (size2 > MAX_BTF_BYTES)
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
-  const tarball = await (0, import_promises27.readFile)(path5);
+  const tarball = await (0, import_promises28.readFile)(path5);
   const signal = platform3.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform3.programs, tarball, { signal });
-  if ((0, import_node_path32.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if ((0, import_node_path33.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
@@ -89259,14 +89921,14 @@ function summarise2(btf, expectation) {
   return { ...checkBtf(btf, expectation), sha256: sha2564(btf) };
 }
 function sha2564(bytes2) {
-  return (0, import_node_crypto14.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto16.createHash)("sha256").update(bytes2).digest("hex");
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
-  const file = (0, import_node_path32.join)((0, import_node_path32.dirname)(path5), "..", "..", "..", name);
+  const file = (0, import_node_path33.join)((0, import_node_path33.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises27.readFile)(file, "utf8");
+    text3 = await (0, import_promises28.readFile)(file, "utf8");
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
     throw error;
@@ -89291,7 +89953,7 @@ async function compareWithRecord(path5, uname2, sums) {
 var verify2 = defineCommand({
   name: "verify",
   summary: "check BTF and tarballs of BTF, and show what is in them",
-  description: "Checks raw BTF, ELF files with a .BTF section and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. Where build left the record of a tarball, the sums are compared with it.",
+  description: "Checks raw BTF, ELF files with a .BTF section, boot images and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. Where build left the record of a tarball, the sums are compared with it.",
   operands: {
     shape: "<path...>",
     description: "files, and folders that are searched for *.btf and *.btf.tar.xz"
@@ -89306,6 +89968,7 @@ var verify2 = defineCommand({
   examples: [
     "btfhub verify btf-output",
     "btfhub verify /sys/kernel/btf/vmlinux",
+    "btfhub verify /boot/vmlinuz-6.6.0-72.0.0.76.oe2403sp1.x86_64",
     "btfhub verify --minimum-types 0 probe.bpf.o"
   ],
   run: async (platform3, { minimumTypes = 1e4 }, paths) => {
@@ -89319,17 +89982,17 @@ var verify2 = defineCommand({
         unsound: unsound.length,
         files: findings
       },
-      text: describe4(findings),
+      text: describe5(findings),
       failures: unsound.map(({ path: path5, error }) => ({ title: path5, message: error.message }))
     };
   }
 });
-function describe4(findings) {
+function describe5(findings) {
   const [only] = findings;
   if (findings.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
-  return textTable(COLUMNS3, findings.map(row2));
+  return textTable(COLUMNS4, findings.map(row2));
 }
-var COLUMNS3 = [
+var COLUMNS4 = [
   { title: "FILE" },
   { title: "SIZE", align: "right" },
   { title: "BTF", align: "right" },
@@ -89341,7 +90004,7 @@ var COLUMNS3 = [
 ];
 function row2(finding) {
   var _a8, _b3;
-  const name = (0, import_node_path33.basename)(finding.path);
+  const name = (0, import_node_path34.basename)(finding.path);
   if (!isSound(finding)) {
     const { reason: reason2, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -89439,16 +90102,16 @@ The same for one kernel from openEuler's repository:
 }
 
 // src/commands/fetch.ts
-var import_promises29 = require("fs/promises");
-var import_node_path35 = require("path");
+var import_promises30 = require("fs/promises");
+var import_node_path36 = require("path");
 
 // src/jobs/install/write.ts
-var import_node_crypto15 = require("crypto");
-var import_promises28 = require("fs/promises");
+var import_node_crypto17 = require("crypto");
+var import_promises29 = require("fs/promises");
 async function writeWhole2(path5, content, mode) {
-  const draft = `${path5}.${(0, import_node_crypto15.randomBytes)(6).toString("hex")}.new`;
+  const draft = `${path5}.${(0, import_node_crypto17.randomBytes)(6).toString("hex")}.new`;
   try {
-    const file = await (0, import_promises28.open)(draft, "wx", mode);
+    const file = await (0, import_promises29.open)(draft, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -89456,15 +90119,15 @@ async function writeWhole2(path5, content, mode) {
     } finally {
       await file.close();
     }
-    await (0, import_promises28.rename)(draft, path5);
+    await (0, import_promises29.rename)(draft, path5);
   } catch (error) {
-    await (0, import_promises28.rm)(draft, { force: true });
+    await (0, import_promises29.rm)(draft, { force: true });
     throw error;
   }
 }
 
 // src/commands/fetching.ts
-var import_node_path34 = require("path");
+var import_node_path35 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
   archive: archiveOption,
@@ -89484,7 +90147,7 @@ var fetchingOptions = {
 async function toMachine(platform3, options3) {
   const { uname: uname2, distribution: distribution2, versionId: versionId2 } = options3;
   const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
-  const machine = await readMachine(platform3, (0, import_node_path34.resolve)(options3.root), wanted);
+  const machine = await readMachine(platform3, (0, import_node_path35.resolve)(options3.root), wanted);
   return {
     ...machine,
     distribution: distribution2 === void 0 ? machine.distribution : asDistributionId(distribution2),
@@ -89536,25 +90199,25 @@ ${ownBtfNote(machine)}`,
   }
 });
 async function write(given, name, btf) {
-  const there = await (0, import_promises29.stat)(given).catch((error) => {
+  const there = await (0, import_promises30.stat)(given).catch((error) => {
     if (isSystemError(error, "ENOENT")) return void 0;
     throw error;
   });
-  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path35.join)(given, name) : given;
+  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path36.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
-  else await (0, import_promises29.writeFile)(path5, btf);
+  else await (0, import_promises30.writeFile)(path5, btf);
   return path5;
 }
 
 // src/commands/install.ts
 var import_node_os8 = require("os");
-var import_node_path39 = require("path");
+var import_node_path40 = require("path");
 
 // src/jobs/install/install.ts
-var import_node_crypto17 = require("crypto");
+var import_node_crypto19 = require("crypto");
 var import_node_fs22 = require("fs");
-var import_promises32 = require("fs/promises");
-var import_node_path38 = require("path");
+var import_promises33 = require("fs/promises");
+var import_node_path39 = require("path");
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -89629,24 +90292,24 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-var import_node_crypto16 = require("crypto");
-var import_promises31 = require("fs/promises");
-var import_node_path37 = require("path");
+var import_node_crypto18 = require("crypto");
+var import_promises32 = require("fs/promises");
+var import_node_path38 = require("path");
 
 // src/jobs/install/place.ts
 var import_node_fs21 = require("fs");
-var import_promises30 = require("fs/promises");
-var import_node_path36 = require("path");
+var import_promises31 = require("fs/promises");
+var import_node_path37 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
-    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path36.join)(root, (0, import_node_path36.resolve)("/", to3)));
-    const path5 = isFolder ? (0, import_node_path36.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path36.resolve)("/", to3);
+    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path37.join)(root, (0, import_node_path37.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path37.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path37.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
-    const form = (0, import_node_path36.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    const form = (0, import_node_path37.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, loader: known ? "libbpf" : void 0 };
   }
-  if ((0, import_node_fs21.existsSync)((0, import_node_path36.join)(root, GOPHER))) {
+  if ((0, import_node_fs21.existsSync)((0, import_node_path37.join)(root, GOPHER))) {
     return { path: `${GOPHER}/btf/${uname2}.btf`, loader: "gala-gopher", form: "raw" };
   }
   return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, loader: "libbpf", form: "elf" };
@@ -89664,19 +90327,19 @@ function libbpfPaths(uname2) {
 }
 async function folderAt(path5) {
   try {
-    return (await (0, import_promises30.stat)(path5)).isDirectory();
+    return (await (0, import_promises31.stat)(path5)).isDirectory();
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return false;
     throw error;
   }
 }
 async function insideOf(root, path5) {
-  const full = (0, import_node_path36.join)(root, path5);
-  let there = (0, import_node_path36.dirname)(full);
-  while (!(0, import_node_fs21.existsSync)(there)) there = (0, import_node_path36.dirname)(there);
-  const [top, real] = [await (0, import_promises30.realpath)(root), await (0, import_promises30.realpath)(there)];
-  const way = (0, import_node_path36.relative)(top, real);
-  if (way === ".." || way.startsWith(`..${import_node_path36.sep}`)) {
+  const full = (0, import_node_path37.join)(root, path5);
+  let there = (0, import_node_path37.dirname)(full);
+  while (!(0, import_node_fs21.existsSync)(there)) there = (0, import_node_path37.dirname)(there);
+  const [top, real] = [await (0, import_promises31.realpath)(root), await (0, import_promises31.realpath)(there)];
+  const way = (0, import_node_path37.relative)(top, real);
+  if (way === ".." || way.startsWith(`..${import_node_path37.sep}`)) {
     throw new Failure(
       "usage",
       `${path5} below ${root} leads out of ${root}: a symbolic link points to ${real}.`,
@@ -89702,14 +90365,14 @@ function isPlain(path5) {
 }
 async function readInstallRecords(state, wanted) {
   const folder2 = await insideOf(state.root, state.folder);
-  const names = await (0, import_promises31.readdir)(folder2).catch((error) => {
+  const names = await (0, import_promises32.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const records = await Promise.all(
     files.map(
-      async (name) => parse5(await (0, import_promises31.readFile)((0, import_node_path37.join)(folder2, name), "utf8"), (0, import_node_path37.join)(folder2, name))
+      async (name) => parse5(await (0, import_promises32.readFile)((0, import_node_path38.join)(folder2, name), "utf8"), (0, import_node_path38.join)(folder2, name))
     )
   );
   return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
@@ -89724,15 +90387,15 @@ function parse5(text3, file) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await insideOf(state.root, fileOf(state.folder, record2));
-  await (0, import_promises31.mkdir)((0, import_node_path37.dirname)(file), { recursive: true });
+  await (0, import_promises32.mkdir)((0, import_node_path38.dirname)(file), { recursive: true });
   await writeWhole2(file, `${JSON.stringify(record2, null, 2)}
 `, 420);
 }
 async function removeInstallRecord(state, record2) {
-  await (0, import_promises31.rm)(await insideOf(state.root, fileOf(state.folder, record2)), { force: true });
+  await (0, import_promises32.rm)(await insideOf(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path5 }) {
-  const digest = (0, import_node_crypto16.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
+  const digest = (0, import_node_crypto18.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
   return `${folder2}/${kernel}.${digest}.json`;
 }
 
@@ -89778,7 +90441,7 @@ async function remove(state, record2) {
   const sum2 = await sumOf(file);
   if (sum2 !== void 0 && !record2.sums.includes(sum2)) return { ...record2, what: "changed" };
   try {
-    if (sum2 !== void 0) await (0, import_promises32.unlink)(file);
+    if (sum2 !== void 0) await (0, import_promises33.unlink)(file);
     for (const folder2 of record2.folders) await removeEmpty(await insideOf(root, folder2));
     await removeInstallRecord(state, record2);
   } catch (error) {
@@ -89788,30 +90451,30 @@ async function remove(state, record2) {
 }
 async function removeEmpty(folder2) {
   try {
-    await (0, import_promises32.rmdir)(folder2);
+    await (0, import_promises33.rmdir)(folder2);
   } catch (error) {
     if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error, code))) throw error;
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = (0, import_node_path38.dirname)(file);
+  const folder2 = (0, import_node_path39.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path38.dirname)(one2)) {
-    missing3.push(`/${(0, import_node_path38.relative)(root, one2)}`);
+  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path39.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path39.relative)(root, one2)}`);
   }
-  await (0, import_promises32.mkdir)(folder2, { recursive: true, mode: 493 });
+  await (0, import_promises33.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha2565(await (0, import_promises32.readFile)(file));
+    return sha2565(await (0, import_promises33.readFile)(file));
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return void 0;
     throw denied(error, file);
   }
 }
 function sha2565(bytes2) {
-  return (0, import_node_crypto17.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto19.createHash)("sha256").update(bytes2).digest("hex");
 }
 function taken(path5) {
   return new Failure(
@@ -89831,7 +90494,10 @@ function denied(error, path5) {
 // src/commands/install.ts
 var options = {
   ...fetchingOptions,
-  btf: text2("<file>", "install the BTF of this file instead of fetching it from the archive"),
+  btf: text2(
+    "<file>",
+    "install the BTF of this file (raw, ELF, tarball or boot image) instead of fetching it"
+  ),
   to: text2("<file|folder>", "path to install to; by default where loaders look"),
   remove: flag("remove what was installed, for --uname or for all kernels")
 };
@@ -89856,23 +90522,31 @@ var install = defineCommand({
     return {
       status: 0,
       document: { ...rest, audience: loader != null ? loader : "nobody", ownBtf: machine.hasBtf },
-      text: describe5(installed) + ownBtfNote(machine),
+      text: describe6(installed) + ownBtfNote(machine),
       outputs: { path: installed.path }
     };
   }
 });
 function installStateOf({ env }, given) {
   var _a8;
-  const root = (0, import_node_path39.resolve)(given);
+  const root = (0, import_node_path40.resolve)(given);
   if (root !== "/" || ((_a8 = process.getuid) == null ? void 0 : _a8.call(process)) === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
-  return { root, folder: (0, import_node_path39.join)(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || (0, import_node_path40.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
+  return { root, folder: (0, import_node_path40.join)(base, "btfhub", "installed") };
 }
 async function btfFor(platform3, given, machine) {
+  var _a8;
   if (given.btf === void 0) {
     return (await fetchFor(platform3, openProgress(platform3), given, machine)).btf;
   }
-  const btf = await loadBtf(given.btf);
+  const { btf, from, uname: uname2 } = await loadAnyBtf(platform3, given.btf, (_a8 = given.minimumTypes) != null ? _a8 : 0);
+  if (from === "boot image" && uname2 !== machine.kernel.uname) {
+    throw new Failure(
+      "usage",
+      `${given.btf} is the boot image of ${printable(uname2 != null ? uname2 : "")}, and this kernel is ${machine.kernel.uname}.`,
+      "Give the boot image of this kernel."
+    );
+  }
   checkBtf(btf, expectationOf(given.minimumTypes));
   return btf;
 }
@@ -89902,7 +90576,7 @@ var INSTALLED = {
   replaced: "is installed and replaces an older one",
   present: "was installed already"
 };
-function describe5({ uname: uname2, path: path5, loader, what }) {
+function describe6({ uname: uname2, path: path5, loader, what }) {
   const advice2 = [
     loader === "gala-gopher" ? ["gala-gopher", "finds it automatically"] : void 0,
     loader === "libbpf" ? ["libbpf, bpftool, bcc", "find it automatically"] : ["libbpf", `btf_custom_path = "${path5}"`],
@@ -90075,7 +90749,7 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-var import_promises34 = require("fs/promises");
+var import_promises35 = require("fs/promises");
 
 // src/forge/api.ts
 var import_consumers = require("stream/consumers");
@@ -90527,7 +91201,7 @@ async function ensurePullRequest(forge, head, base, text3) {
 }
 
 // src/git/commits.ts
-var import_node_path40 = require("path");
+var import_node_path41 = require("path");
 function parseIdentity(text3, option) {
   var _a8;
   const [, name, email] = (_a8 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a8 : [];
@@ -90553,7 +91227,7 @@ async function openCommitWriter(platform3, repository, signature) {
     },
     writeTree: async (base, changes) => {
       indexes += 1;
-      const env = { GIT_INDEX_FILE: (0, import_node_path40.join)(repository.folder, `index-${indexes}`) };
+      const env = { GIT_INDEX_FILE: (0, import_node_path41.join)(repository.folder, `index-${indexes}`) };
       await repository.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], {
         env
       });
@@ -90682,8 +91356,8 @@ function pullRequestText(waiting, longestBody) {
 function runsOf(entries) {
   const runs = [...new Set(entries.flatMap(({ run: run2 }) => run2 != null ? run2 : []))].sort();
   if (runs.length === 0) return [];
-  const more = runs.length > 10 ? `, and ${runs.length - 10} more` : "";
-  return [`Published by ${runs.slice(0, 10).join(", ")}${more}`];
+  const more2 = runs.length > 10 ? `, and ${runs.length - 10} more` : "";
+  return [`Published by ${runs.slice(0, 10).join(", ")}${more2}`];
 }
 function assemble(parts, details, longest) {
   const body = [...parts];
@@ -90773,10 +91447,10 @@ function sum(numbers) {
 function fileList(title, paths) {
   if (paths.length === 0) return [];
   const shown = paths.slice(0, 20).map((path5) => `- \`${printable(path5).replaceAll("`", "?")}\``);
-  const more = paths.length > 20 ? [`- and ${paths.length - 20} more`] : [];
+  const more2 = paths.length > 20 ? [`- and ${paths.length - 20} more`] : [];
   return [`${title}
 
-${[...shown, ...more].join("\n")}`];
+${[...shown, ...more2].join("\n")}`];
 }
 
 // src/archive/branch-state.ts
@@ -91084,10 +91758,10 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-var import_node_crypto18 = require("crypto");
-var import_promises33 = require("fs/promises");
+var import_node_crypto20 = require("crypto");
+var import_promises34 = require("fs/promises");
 var import_node_os9 = require("os");
-var import_node_path41 = require("path");
+var import_node_path42 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function validateInput(platform3, progress, request2) {
@@ -91106,7 +91780,7 @@ async function validateInput(platform3, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises34.readFile)((0, import_node_path42.join)(folder2, record2.tarball.path));
         await checkTarball(platform3, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -91114,7 +91788,7 @@ async function validateInput(platform3, progress, request2) {
       } catch (error) {
         platform3.interrupted.throwIfAborted();
         task.end("refused", describe(error));
-        problems.push(`${(0, import_node_path41.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
+        problems.push(`${(0, import_node_path42.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
         return void 0;
       }
     },
@@ -91127,11 +91801,11 @@ function throwProblems(problems) {
   if (problems.length === 0) return;
   const shown = problems.slice(0, 20).map((problem) => `
   ${problem}`);
-  const more = problems.length > 20 ? `
+  const more2 = problems.length > 20 ? `
   and ${problems.length - 20} more` : "";
   throw new Failure(
     "usage",
-    `Nothing is published, because not all is as \`btfhub build\` leaves it:${shown.join("")}${more}
+    `Nothing is published, because not all is as \`btfhub build\` leaves it:${shown.join("")}${more2}
 `,
     "Build these kernels again, or take away what does not belong there."
   );
@@ -91145,10 +91819,10 @@ async function readFolder(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises33.readFile)((0, import_node_path41.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises34.readFile)((0, import_node_path42.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error) {
-      problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${describe(error)}`);
+      problems.push(`${(0, import_node_path42.join)(folder2, printable(file))}: ${describe(error)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -91156,35 +91830,35 @@ async function readFolder(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path41.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path42.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path42.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
+  const entries = await (0, import_promises34.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
     if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path5 = (0, import_node_path41.relative)(folder2, (0, import_node_path41.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path42.relative)(folder2, (0, import_node_path42.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path41.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path42.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises33.stat)((0, import_node_path41.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path41.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises34.stat)((0, import_node_path42.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path42.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function uniqueRecords(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -91216,7 +91890,7 @@ async function checkTarball(platform3, tarball, record2, expectation) {
   }
 }
 function sha2566(bytes2) {
-  return (0, import_node_crypto18.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto20.createHash)("sha256").update(bytes2).digest("hex");
 }
 function expectSame(what, actual, recorded) {
   if (actual === recorded) return;
@@ -92763,7 +93437,7 @@ async function tokenOf(platform3, file) {
   var _a8;
   if (file === void 0) return ((_a8 = platform3.env.BTFHUB_TOKEN) == null ? void 0 : _a8.trim()) || void 0;
   try {
-    return (await (0, import_promises34.readFile)(file, "utf8")).trim();
+    return (await (0, import_promises35.readFile)(file, "utf8")).trim();
   } catch (error) {
     throw new Failure(
       "usage",
@@ -92808,8 +93482,8 @@ function chooseForge(platform3, location, credential, given) {
 }
 
 // src/toolchain/cache-key.ts
-var import_promises35 = require("fs/promises");
-var import_node_path42 = require("path");
+var import_promises36 = require("fs/promises");
+var import_node_path43 = require("path");
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -92821,11 +93495,11 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path42.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path43.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
-  const text3 = await (0, import_promises35.readFile)(osRelease, "utf8").catch(() => "");
+  const text3 = await (0, import_promises36.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
     var _a8, _b3;
     return (_b3 = (_a8 = new RegExp(`^${name}="?([^"
@@ -92889,17 +93563,17 @@ function table(tools2) {
 
 // src/commands/tailor.ts
 var import_node_os11 = require("os");
-var import_node_path47 = require("path");
+var import_node_path48 = require("path");
 
 // src/archive/cached-reader.ts
-var import_node_crypto19 = require("crypto");
-var import_promises36 = require("fs/promises");
-var import_node_path43 = require("path");
+var import_node_crypto21 = require("crypto");
+var import_promises37 = require("fs/promises");
+var import_node_path44 = require("path");
 function cachedReader(reader, folder2) {
   return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
 }
 async function* readCached(reader, folder2, kernels3) {
-  await (0, import_promises36.mkdir)(folder2, { recursive: true });
+  await (0, import_promises37.mkdir)(folder2, { recursive: true });
   const kept = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const name = await reader.identify(kernel);
@@ -92923,11 +93597,11 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await (0, import_promises36.writeFile)((0, import_node_path43.join)(folder2, name), one2.tarball);
+  if (name !== void 0) await (0, import_promises37.writeFile)((0, import_node_path44.join)(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await (0, import_promises36.readFile)((0, import_node_path43.join)(folder2, name));
+    const bytes2 = await (0, import_promises37.readFile)((0, import_node_path44.join)(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return void 0;
@@ -92936,26 +93610,26 @@ async function readKept(folder2, name) {
 }
 function isNamed(name, bytes2) {
   const [kind, sum2 = ""] = name.split("-");
-  const hash = (0, import_node_crypto19.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
+  const hash = (0, import_node_crypto21.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
   return hash.update(bytes2).digest("hex") === sum2;
 }
 async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
-  const names = await (0, import_promises36.readdir)(folder2);
+  const names = await (0, import_promises37.readdir)(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises36.rm)((0, import_node_path43.join)(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises37.rm)((0, import_node_path44.join)(folder2, name))));
 }
 async function cacheKey2(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
-  const sum2 = (0, import_node_crypto19.createHash)("sha256").update(names.join("\n")).digest("hex");
+  const sum2 = (0, import_node_crypto21.createHash)("sha256").update(names.join("\n")).digest("hex");
   return `btfhub-archive-${sum2.slice(0, 32)}`;
 }
 
 // src/jobs/tailor/pack.ts
-var import_node_crypto20 = require("crypto");
-var import_promises37 = require("fs/promises");
-var import_node_path44 = require("path");
+var import_node_crypto22 = require("crypto");
+var import_promises38 = require("fs/promises");
+var import_node_path45 = require("path");
 
 // node_modules/fflate/esm/index.mjs
 var import_module2 = require("module");
@@ -93532,7 +94206,7 @@ function groupEqual(entries) {
   var _a8;
   const groups3 = /* @__PURE__ */ new Map();
   for (const entry of entries.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
-    const sum2 = (0, import_node_crypto20.createHash)("sha256").update(entry.content).digest("hex");
+    const sum2 = (0, import_node_crypto22.createHash)("sha256").update(entry.content).digest("hex");
     const group = (_a8 = groups3.get(sum2)) != null ? _a8 : [];
     group.push(entry);
     groups3.set(sum2, group);
@@ -93555,7 +94229,7 @@ function padding3(size2) {
   return Buffer.alloc((BLOCK2 - size2 % BLOCK2) % BLOCK2);
 }
 async function requireEmpty(folder2) {
-  const names = await (0, import_promises37.readdir)(folder2).catch((error) => {
+  const names = await (0, import_promises38.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
@@ -93570,20 +94244,20 @@ async function writeFolder(folder2, entries) {
   for (const group of groupEqual(entries)) {
     let first2;
     for (const { path: path5, content } of group) {
-      const file = (0, import_node_path44.join)(folder2, path5);
-      await (0, import_promises37.mkdir)((0, import_node_path44.dirname)(file), { recursive: true });
+      const file = (0, import_node_path45.join)(folder2, path5);
+      await (0, import_promises38.mkdir)((0, import_node_path45.dirname)(file), { recursive: true });
       if (first2 === void 0) await writeWhole2(file, content, 420);
-      else await (0, import_promises37.link)(first2, file);
+      else await (0, import_promises38.link)(first2, file);
       first2 != null ? first2 : first2 = file;
     }
   }
 }
 
 // src/jobs/tailor/tailor.ts
-var import_node_crypto21 = require("crypto");
-var import_promises39 = require("fs/promises");
+var import_node_crypto23 = require("crypto");
+var import_promises40 = require("fs/promises");
 var import_node_os10 = require("os");
-var import_node_path46 = require("path");
+var import_node_path47 = require("path");
 
 // src/btf/write.ts
 var StringTable = class {
@@ -93836,20 +94510,20 @@ function writeExt(questions, strings, order) {
 }
 
 // src/jobs/tailor/minimise.ts
-var import_promises38 = require("fs/promises");
-var import_node_path45 = require("path");
+var import_promises39 = require("fs/promises");
+var import_node_path46 = require("path");
 async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   var _a8;
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [(0, import_node_path45.join)(folder2, `${name}.btf`), (0, import_node_path45.join)(folder2, `${name}.min.btf`)];
+  const [whole, least] = [(0, import_node_path46.join)(folder2, `${name}.btf`), (0, import_node_path46.join)(folder2, `${name}.min.btf`)];
   try {
-    await (0, import_promises38.writeFile)(whole, btf);
+    await (0, import_promises39.writeFile)(whole, btf);
     const { status, signal, stderr } = await programs.run({
       program: "bpftool",
       args: ["gen", "min_core_btf", whole, least, object2],
       signal: interrupted
     });
-    if (status === 0) return await (0, import_promises38.readFile)(least);
+    if (status === 0) return await (0, import_promises39.readFile)(least);
     const said = printable((_a8 = stderr.trim().split("\n").at(-1)) != null ? _a8 : "");
     throw new Failure(
       "bad-btf",
@@ -93857,7 +94531,7 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path5) => (0, import_promises38.rm)(path5, { force: true })));
+    await Promise.all([whole, least].map((path5) => (0, import_promises39.rm)(path5, { force: true })));
   }
 }
 
@@ -93902,8 +94576,8 @@ async function tailor(platform3, progress, reader, request2) {
   };
 }
 async function* minimiseAll(platform3, reader, kernels3, { questions, jobs }) {
-  const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path46.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
-  const object2 = (0, import_node_path46.join)(folder2, "questions.bpf.o");
+  const folder2 = await (0, import_promises40.mkdtemp)((0, import_node_path47.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
+  const object2 = (0, import_node_path47.join)(folder2, "questions.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform3, kernel, tarball, reader.name);
@@ -93918,10 +94592,10 @@ async function* minimiseAll(platform3, reader, kernels3, { questions, jobs }) {
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
-    await (0, import_promises39.writeFile)(object2, questions);
+    await (0, import_promises40.writeFile)(object2, questions);
     yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
-    await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises40.rm)(folder2, { recursive: true, force: true });
   }
 }
 async function write2(output, layout, entries) {
@@ -93937,7 +94611,7 @@ function isTarball(path5) {
   return /\.(tar\.gz|tgz)$/.test(path5);
 }
 function sha2567(bytes2) {
-  return (0, import_node_crypto21.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto23.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/commands/tailor.ts
@@ -93993,7 +94667,7 @@ var tailor2 = defineCommand({
       return {
         status: failed3.length > 0 ? 1 : 0,
         document: { output, layout, ...made },
-        text: describe6(made, output, object2.length),
+        text: describe7(made, output, object2.length),
         outputs: { output, kernels: `${kernels3.length}`, failed: `${failed3.length}` },
         failures: failed3.map(({ kernel, error }) => ({
           title: kernel.uname,
@@ -94005,7 +94679,7 @@ var tailor2 = defineCommand({
     }
   }
 });
-function describe6(made, output, objects) {
+function describe7(made, output, objects) {
   const { kernels: kernels3, failed: failed3, different, size: size2, packedSize } = made;
   const lost = failed3.map(({ kernel, error }) => `${kernel.uname}: ${error.message}
 `);
@@ -94020,14 +94694,14 @@ function count3(number3, what) {
 }
 function linking(output) {
   if (!isTarball(output)) return "";
-  const name = (0, import_node_path47.basename)(output);
+  const name = (0, import_node_path48.basename)(output);
   return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
 `;
 }
 
 // src/commands/all.ts
 var COMMANDS = [
-  ...[demo, setup, plan, build, verify2, publish2],
+  ...[demo, setup, plan, build, verify2, compare2, publish2],
   ...[fetch2, install, tailor2, check2]
 ];
 
@@ -94143,13 +94817,13 @@ function lastUrl(context) {
 }
 
 // src/platform/clock.ts
-var import_promises40 = require("timers/promises");
+var import_promises41 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises40.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
+    await (0, import_promises41.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error;
     });
   }
@@ -94158,7 +94832,7 @@ var systemClock = {
 // src/platform/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs25 = require("fs");
-var import_node_path49 = require("path");
+var import_node_path50 = require("path");
 
 // src/platform/follow.ts
 var import_node_fs24 = require("fs");
@@ -94195,20 +94869,20 @@ function follow(file, push) {
 
 // src/platform/outlet.ts
 var import_node_events3 = require("events");
-var import_promises41 = require("fs/promises");
+var import_promises42 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os12 = require("os");
-var import_node_path48 = require("path");
+var import_node_path49 = require("path");
 var BUFFER2 = 256 * 1024;
 var WORTHWHILE2 = 128 * 1024;
 var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os12.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os12.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path48.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises42.mkdtemp)((0, import_node_path49.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path48.join)(folder2, "out");
+    const path5 = (0, import_node_path49.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER2);
@@ -94226,7 +94900,7 @@ async function openOutlet(push) {
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises41.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises42.rm)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -94309,8 +94983,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a8;
-      const folders = (0, import_node_path49.isAbsolute)(program3) ? [""] : ((_a8 = env.PATH) != null ? _a8 : "").split(import_node_path49.delimiter);
-      return folders.map((folder2) => (0, import_node_path49.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path50.isAbsolute)(program3) ? [""] : ((_a8 = env.PATH) != null ? _a8 : "").split(import_node_path50.delimiter);
+      return folders.map((folder2) => (0, import_node_path50.join)(folder2, program3)).find(isExecutable);
     }
   };
 }

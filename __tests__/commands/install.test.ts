@@ -16,6 +16,7 @@ import { fetch } from '../../src/commands/fetch.ts';
 import { install } from '../../src/commands/install.ts';
 import { asUname } from '../../src/names.ts';
 import { archiveFiles, catalogOf, writeFiles } from '../archive/archive-files.ts';
+import { compress, flatKernel } from '../boot-image/made.ts';
 import { TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
 import { compileBpf, EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
@@ -155,6 +156,20 @@ test('a symbolic link in an image does not lead out of it', async () => {
   const given = { archive, root, to: '/opt/file.btf', ...any };
   await expect(run(platform, install, given)).rejects.toMatchObject({ reason: 'usage' });
   expect(readdirSync(outside)).toEqual([]);
+});
+
+test('the BTF of the boot image of this kernel is installed, and that of another kernel is not', async () => {
+  const file = join(folder, 'vmlinuz');
+  writeFileSync(file, compress('gzip', flatKernel({ form: 'arm64', banners: [ARM], btf: [btf] })));
+  const root = image(ARM);
+  await run(platform, install, { btf: file, root, ...any });
+  expect(await loadBtf(join(root, `/lib/modules/${ARM}/vmlinux-${ARM}`))).toEqual(btf);
+  await expect(
+    run(platform, install, { btf: file, root: image(X86), ...any }),
+  ).rejects.toMatchObject({
+    reason: 'usage',
+    message: expect.stringContaining(ARM),
+  });
 });
 
 test('BTF that was fetched before is installed without an archive', async () => {

@@ -7,6 +7,7 @@ import { asUname } from '../../src/names.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { Platform } from '../../src/platform/platform.ts';
 import { failureRecord, kernelRecord } from '../archive/records.ts';
+import { bzImage, elfKernel, UNAME, withSize } from '../boot-image/made.ts';
 import { compileBpf, EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
 import { shared, testWithShared } from '../shared.ts';
 
@@ -54,6 +55,19 @@ test('one file is described in full', async () => {
   expect(text).toMatch(/^kernel {7}5\.10\.0-1\.oe2203\.x86_64$/m);
   expect(text).toMatch(/^task_struct {2}\d+ bytes, 11 members, once$/m);
   expect(text).toMatch(/INT \d+, .*STRUCT 2/);
+});
+
+test('a boot image is checked, and says whose kernel it is', async () => {
+  const image = join(folder, 'vmlinuz');
+  writeFileSync(image, bzImage(withSize('gzip', elfKernel(folder, btf))));
+  const { status, document } = await run(20, image);
+  expect(document).toMatchObject({
+    files: [{ path: image, uname: UNAME, btf: { sha256: sha256(btf) }, record: 'none' }],
+  });
+  expect(status).toBe(0);
+  writeFileSync(image, bzImage(withSize('gzip', elfKernel(folder, undefined))));
+  const without = await run(20, image);
+  expect(without.document).toMatchObject({ files: [{ error: { reason: 'no-btf' } }] });
 });
 
 test('a tarball that is not the one of its record is unsound', async () => {

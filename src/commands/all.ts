@@ -1,6 +1,7 @@
 import { build } from './build.ts';
 import { check } from './check.ts';
 import type { Command } from './command.ts';
+import { compare } from './compare.ts';
 import { demo } from './demo.ts';
 import { fetch } from './fetch.ts';
 import { install } from './install.ts';
@@ -12,6 +13,6 @@ import { verify } from './verify.ts';
 
 /** All commands, in the order of the help: the demo first, then in the order of the data flow. */
 export const COMMANDS: readonly Command[] = [
-  ...[demo, setup, plan, build, verify, publish],
+  ...[demo, setup, plan, build, verify, compare, publish],
   ...[fetch, install, tailor, check],
 ];

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { loadAnyBtf } from '../boot-image/load.ts';
 import { checkBtf } from '../btf/check.ts';
-import { loadBtf } from '../btf/load.ts';
 import { Failure } from '../failure.ts';
 import type { Machine } from '../jobs/fetch/machine.ts';
 import {
@@ -11,7 +11,7 @@ import {
   removeInstalled,
 } from '../jobs/install/install.ts';
 import { type InstallState, MACHINE_STATE } from '../jobs/install/install-records.ts';
-import { asUname } from '../names.ts';
+import { asUname, printable } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import { openProgress } from '../report/open.ts';
 import { expectationOf } from './archive-options.ts';
@@ -20,7 +20,10 @@ import { fetchFor, fetchingOptions, ownBtfNote, toMachine } from './fetching.ts'
 
 const options = {
   ...fetchingOptions,
-  btf: text('<file>', 'install the BTF of this file instead of fetching it from the archive'),
+  btf: text(
+    '<file>',
+    'install the BTF of this file (raw, ELF, tarball or boot image) instead of fetching it',
+  ),
   to: text('<file|folder>', 'path to install to; by default where loaders look'),
   remove: flag('remove what was installed, for --uname or for all kernels'),
 } as const;
@@ -70,7 +73,14 @@ async function btfFor(
   if (given.btf === undefined) {
     return (await fetchFor(platform, openProgress(platform), given, machine)).btf;
   }
-  const btf = await loadBtf(given.btf);
+  const { btf, from, uname } = await loadAnyBtf(platform, given.btf, given.minimumTypes ?? 0);
+  if (from === 'boot image' && uname !== machine.kernel.uname) {
+    throw new Failure(
+      'usage',
+      `${given.btf} is the boot image of ${printable(uname ?? '')}, and this kernel is ${machine.kernel.uname}.`,
+      'Give the boot image of this kernel.',
+    );
+  }
   checkBtf(btf, expectationOf(given.minimumTypes));
   return btf;
 }

@@ -10,7 +10,7 @@ export const verify = defineCommand({
   name: 'verify',
   summary: 'check BTF and tarballs of BTF, and show what is in them',
   description:
-    'Checks raw BTF, ELF files with a .BTF section and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. ' +
+    'Checks raw BTF, ELF files with a .BTF section, boot images and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. ' +
     'Where build left the record of a tarball, the sums are compared with it.',
   operands: {
     shape: '<path...>',
@@ -26,6 +26,7 @@ export const verify = defineCommand({
   examples: [
     'btfhub verify btf-output',
     'btfhub verify /sys/kernel/btf/vmlinux',
+    'btfhub verify /boot/vmlinuz-6.6.0-72.0.0.76.oe2403sp1.x86_64',
     'btfhub verify --minimum-types 0 probe.bpf.o',
   ],
   run: async (platform, { minimumTypes = 10_000 }, paths) => {

@@ -4,12 +4,13 @@ import { basename, dirname, join } from 'node:path';
 import { TARBALL_SUFFIX } from '../archive/layout.ts';
 import { parseRecord } from '../archive/parse-record.ts';
 import { isFailureRecord, recordPath } from '../archive/record.ts';
+import { loadAnyBtf } from '../boot-image/load.ts';
 import { type BtfSummary, checkBtf, type Expectation } from '../btf/check.ts';
 import { bytesSource } from '../btf/elf.ts';
-import { loadBtf, MAX_BTF_BYTES, readBtf } from '../btf/load.ts';
+import { MAX_BTF_BYTES, readBtf } from '../btf/load.ts';
 import { unpackBtf } from '../btf/tarball.ts';
 import { asFailure, Failure, isSystemError } from '../failure.ts';
-import type { Uname } from '../names.ts';
+import { asUname, type Uname } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 
@@ -18,7 +19,7 @@ export interface Sound {
   readonly path: string;
   /** Bytes of the file. */
   readonly size: number;
-  /** The kernel that a tarball's member is named after. */
+  /** The kernel that a tarball's member is named after, or that a boot image holds. */
   readonly uname?: Uname;
   readonly btf: BtfSummary & { readonly sha256: string };
   /** Whether a record of its making was found, and so agrees. */
@@ -93,11 +94,24 @@ async function verifyFile(
   try {
     return path.endsWith(TARBALL_SUFFIX)
       ? await verifyTarball(platform, file, expectation)
-      : { ...file, btf: summarise(await loadBtf(path), expectation), record: 'none' };
+      : await verifyOther(platform, file, expectation);
   } catch (thrown) {
     platform.interrupted.throwIfAborted();
     return { path, error: asFailure(thrown) };
   }
+}
+
+/** Raw BTF, an ELF file, or a boot image, which says whose kernel it is. */
+async function verifyOther(
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
+  { path, size }: File,
+  expectation: Expectation,
+): Promise<Sound> {
+  const least = expectation.kind === 'kernel' ? expectation.minimumTypes : 0;
+  const loaded = await loadAnyBtf(platform, path, least);
+  const btf = summarise(loaded.btf, expectation);
+  if (loaded.uname === undefined) return { path, size, btf, record: 'none' };
+  return { path, size, uname: asUname(loaded.uname), btf, record: 'none' };
 }
 
 async function verifyTarball(
