@@ -6355,13 +6355,13 @@ var require_parse = __commonJS({
         consume(token.value);
       };
       const negate = () => {
-        let count4 = 1;
+        let count3 = 1;
         while (peek2() === "!" && (peek2(2) !== "(" || peek2(3) === "?")) {
           advance();
           state.start++;
-          count4++;
+          count3++;
         }
-        if (count4 % 2 === 0) {
+        if (count3 % 2 === 0) {
           return false;
         }
         state.negated = true;
@@ -8773,8 +8773,8 @@ var require_Node = __commonJS({
         };
         const res = toJS.toJS(this, "", ctx);
         if (typeof onAnchor === "function")
-          for (const { count: count4, res: res2 } of ctx.anchors.values())
-            onAnchor(res2, count4);
+          for (const { count: count3, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count3);
         return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
       }
     };
@@ -8882,13 +8882,13 @@ var require_Alias = __commonJS({
         const anchor = anchors2 && source2 && anchors2.get(source2);
         return anchor ? anchor.count * anchor.aliasCount : 0;
       } else if (identity2.isCollection(node)) {
-        let count4 = 0;
+        let count3 = 0;
         for (const item of node.items) {
           const c3 = getAliasCount(doc, item, anchors2);
-          if (c3 > count4)
-            count4 = c3;
+          if (c3 > count3)
+            count3 = c3;
         }
-        return count4;
+        return count3;
       } else if (identity2.isPair(node)) {
         const kc = getAliasCount(doc, node.key, anchors2);
         const vc = getAliasCount(doc, node.value, anchors2);
@@ -11864,8 +11864,8 @@ var require_Document = __commonJS({
         };
         const res = toJS.toJS(this.contents, jsonArg != null ? jsonArg : "", ctx);
         if (typeof onAnchor === "function")
-          for (const { count: count4, res: res2 } of ctx.anchors.values())
-            onAnchor(res2, count4);
+          for (const { count: count3, res: res2 } of ctx.anchors.values())
+            onAnchor(res2, count3);
         return typeof reviver === "function" ? applyReviver.applyReviver(reviver, { "": res }, "", res) : res;
       }
       /**
@@ -11942,12 +11942,12 @@ var require_errors = __commonJS({
         lineStr = prev + lineStr;
       }
       if (/[^ ]/.test(lineStr)) {
-        let count4 = 1;
+        let count3 = 1;
         const end = error.linePos[1];
         if ((end == null ? void 0 : end.line) === line2 && end.col > col) {
-          count4 = Math.max(1, Math.min(end.col - col, 80 - ci2));
+          count3 = Math.max(1, Math.min(end.col - col, 80 - ci2));
         }
-        const pointer = " ".repeat(ci2) + "^".repeat(count4);
+        const pointer = " ".repeat(ci2) + "^".repeat(count3);
         error.message += `:
 
 ${lineStr}
@@ -41446,15 +41446,15 @@ ${value}`;
           pos = 0;
         }
       }
-      discardLeadingBytes(count4) {
-        while (count4 > 0 && this.lineChunkIndex < this.chunks.length) {
+      discardLeadingBytes(count3) {
+        while (count3 > 0 && this.lineChunkIndex < this.chunks.length) {
           const chunk = this.chunks[this.lineChunkIndex];
           const remaining = chunk.length - this.linePos;
-          if (count4 < remaining) {
-            this.linePos += count4;
-            count4 = 0;
+          if (count3 < remaining) {
+            this.linePos += count3;
+            count3 = 0;
           } else {
-            count4 -= remaining;
+            count3 -= remaining;
             this.lineChunkIndex++;
             this.linePos = 0;
           }
@@ -42037,7 +42037,7 @@ var {
 } = import_index.default;
 
 // src/commands/build.ts
-var import_node_path27 = require("path");
+var import_node_path26 = require("path");
 
 // src/failure.ts
 var REASONS = [
@@ -42644,8 +42644,8 @@ function checkParsed(btf, size2, expectation) {
   checkSizes(btf);
   const taskStruct = agreedTaskStruct(tasks);
   const kinds3 = Object.fromEntries(counts);
-  const { byteOrder, count: count4, stringBytes } = btf;
-  const summary3 = { size: size2, byteOrder, types: count4, kinds: kinds3, stringBytes };
+  const { byteOrder, count: count3, stringBytes } = btf;
+  const summary3 = { size: size2, byteOrder, types: count3, kinds: kinds3, stringBytes };
   if (expectation.kind === "kernel") checkKernel(summary3, tasks, expectation.minimumTypes);
   return taskStruct === void 0 ? summary3 : { ...summary3, taskStruct };
 }
@@ -44328,9 +44328,9 @@ var MirrorPool = class {
     if (health.kind === "banned" || health.kind === "unreachable") return;
     const { message } = error;
     const before = health.kind === "backing-off" ? health : void 0;
-    const count4 = before !== void 0 && began < before.since ? 0 : 1;
-    const failures = ((_a8 = before == null ? void 0 : before.failures) != null ? _a8 : 0) + count4;
-    const unconnected = error.connected ? 0 : ((_b3 = before == null ? void 0 : before.unconnected) != null ? _b3 : 0) + count4;
+    const count3 = before !== void 0 && began < before.since ? 0 : 1;
+    const failures = ((_a8 = before == null ? void 0 : before.failures) != null ? _a8 : 0) + count3;
+    const unconnected = error.connected ? 0 : ((_b3 = before == null ? void 0 : before.unconnected) != null ? _b3 : 0) + count3;
     if (unconnected >= UNREACHABLE_AFTER && __privateMethod(this, _MirrorPool_instances, hasOthersThan_fn).call(this, mirror)) {
       __privateGet(this, _settings).log(`${mirror.base}: ${message}; not used any more in this run`);
       __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "unreachable", error: message });
@@ -45200,9 +45200,9 @@ ArrayStream.prototype.getReader = function() {
     }
   };
 };
-ArrayStream.prototype.readToEnd = async function(join35) {
+ArrayStream.prototype.readToEnd = async function(join33) {
   await this[doneWritingPromise];
-  const result = join35(this.slice(this[readingIndex]));
+  const result = join33(this.slice(this[readingIndex]));
   this.length = 0;
   return result;
 };
@@ -45404,14 +45404,14 @@ Reader.prototype.unshift = function(...values) {
   }
   this[externalBuffer].unshift(...values.filter((value) => value && value.length));
 };
-Reader.prototype.readToEnd = async function(join35 = concat) {
+Reader.prototype.readToEnd = async function(join33 = concat) {
   const result = [];
   while (true) {
     const { done, value } = await this.read();
     if (done) break;
     result.push(value);
   }
-  return join35(result);
+  return join33(result);
 };
 function toStream(input) {
   if (isStream(input)) {
@@ -45834,12 +45834,12 @@ function slice(input, begin = 0, end = Infinity) {
   }
   return input.slice(begin, end);
 }
-async function readToEnd(input, join35 = concat) {
+async function readToEnd(input, join33 = concat) {
   if (isArrayStream(input)) {
-    return input.readToEnd(join35);
+    return input.readToEnd(join33);
   }
   if (isStream(input)) {
-    return getReader(input).readToEnd(join35);
+    return getReader(input).readToEnd(join33);
   }
   return input;
 }
@@ -48723,12 +48723,12 @@ hash_headers[14] = [
 ];
 function getPKCS1Padding(length) {
   const result = new Uint8Array(length);
-  let count4 = 0;
-  while (count4 < length) {
-    const randomBytes4 = getRandomBytes(length - count4);
+  let count3 = 0;
+  while (count3 < length) {
+    const randomBytes4 = getRandomBytes(length - count3);
     for (let i3 = 0; i3 < randomBytes4.length; i3++) {
       if (randomBytes4[i3] !== 0) {
-        result[count4++] = randomBytes4[i3];
+        result[count3++] = randomBytes4[i3];
       }
     }
   }
@@ -53162,10 +53162,10 @@ var GenericS2K = class {
         case "iterated": {
           const data = util.concatUint8Array([this.salt, passphrase]);
           let datalen = data.length;
-          const count4 = Math.max(this.getCount(), datalen);
-          toHash = new Uint8Array(prefixlen + count4);
+          const count3 = Math.max(this.getCount(), datalen);
+          toHash = new Uint8Array(prefixlen + count3);
           toHash.set(data, prefixlen);
-          for (let pos = prefixlen + datalen; pos < count4; pos += datalen, datalen *= 2) {
+          for (let pos = prefixlen + datalen; pos < count3; pos += datalen, datalen *= 2) {
             toHash.copyWithin(pos, prefixlen, pos);
           }
           break;
@@ -70410,8 +70410,8 @@ function requireBzip2() {
       this.mtfSymbol[i3] = i3;
       this.byteCount[i3] = 0;
     }
-    var runPos, count4, symCount, selector2;
-    runPos = count4 = symCount = selector2 = 0;
+    var runPos, count3, symCount, selector2;
+    runPos = count3 = symCount = selector2 = 0;
     while (true) {
       if (!symCount--) {
         symCount = GROUP_SIZE - 1;
@@ -70443,13 +70443,13 @@ function requireBzip2() {
       }
       if (runPos) {
         runPos = 0;
-        if (count4 + t2 > bufsize) message.Error("Invalid bzip data");
+        if (count3 + t2 > bufsize) message.Error("Invalid bzip data");
         uc = this.symToByte[this.mtfSymbol[0]];
         this.byteCount[uc] += t2;
-        while (t2--) buf[count4++] = uc;
+        while (t2--) buf[count3++] = uc;
       }
       if (nextSym > symTotal) break;
-      if (count4 >= bufsize) message.Error("Invalid bzip data");
+      if (count3 >= bufsize) message.Error("Invalid bzip data");
       i3 = nextSym - 1;
       uc = this.mtfSymbol[i3];
       for (var k3 = i3 - 1; k3 >= 0; k3--) {
@@ -70458,31 +70458,31 @@ function requireBzip2() {
       this.mtfSymbol[0] = uc;
       uc = this.symToByte[uc];
       this.byteCount[uc]++;
-      buf[count4++] = uc;
+      buf[count3++] = uc;
     }
-    if (origPtr < 0 || origPtr >= count4) message.Error("Invalid bzip data");
+    if (origPtr < 0 || origPtr >= count3) message.Error("Invalid bzip data");
     var j4 = 0;
     for (var i3 = 0; i3 < 256; i3++) {
       k3 = j4 + this.byteCount[i3];
       this.byteCount[i3] = j4;
       j4 = k3;
     }
-    for (var i3 = 0; i3 < count4; i3++) {
+    for (var i3 = 0; i3 < count3; i3++) {
       uc = buf[i3] & 255;
       buf[this.byteCount[uc]] |= i3 << 8;
       this.byteCount[uc]++;
     }
     var pos = 0, current2 = 0, run2 = 0;
-    if (count4) {
+    if (count3) {
       pos = buf[origPtr];
       current2 = pos & 255;
       pos >>= 8;
       run2 = -1;
     }
-    count4 = count4;
+    count3 = count3;
     var copies2, previous, outbyte;
-    while (count4) {
-      count4--;
+    while (count3) {
+      count3--;
       previous = current2;
       pos = buf[pos];
       current2 = pos & 255;
@@ -71563,8 +71563,8 @@ function recordPath(uname2) {
 
 // src/report/units.ts
 var UNITS = ["B", "kB", "MB", "GB", "TB"];
-function bytes(count4) {
-  let value = count4;
+function bytes(count3) {
+  let value = count3;
   let unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) {
     value /= 1e3;
@@ -71573,9 +71573,9 @@ function bytes(count4) {
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
-function seconds(count4) {
-  if (count4 < 9.95) return `${count4.toFixed(1)} s`;
-  const whole = Math.round(count4);
+function seconds(count3) {
+  if (count3 < 9.95) return `${count3.toFixed(1)} s`;
+  const whole = Math.round(count3);
   if (whole < 60) return `${whole} s`;
   const two2 = (value) => `${value}`.padStart(2, "0");
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${two2(whole % 60)} s`;
@@ -71691,15 +71691,15 @@ async function readElf(source2) {
   if (fields.u16(58) !== SECTION_SIZE) throw bad6("has section headers of an unknown size");
   if (!within(source2, table2, SECTION_SIZE)) throw bad6("has its section table outside of itself");
   const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
-  const count4 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
+  const count3 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
-  if (count4 > MAX_SECTIONS) throw bad6(`says it has ${count4} sections, which is absurd`);
-  if (!within(source2, table2, count4 * SECTION_SIZE)) {
+  if (count3 > MAX_SECTIONS) throw bad6(`says it has ${count3} sections, which is absurd`);
+  if (!within(source2, table2, count3 * SECTION_SIZE)) {
     throw bad6("has its section table outside of itself");
   }
-  const entries = await source2.read(table2, count4 * SECTION_SIZE);
+  const entries = await source2.read(table2, count3 * SECTION_SIZE);
   const unnamed = Array.from(
-    { length: count4 },
+    { length: count3 },
     (_5, index2) => readSection(fieldsOf(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
   );
   for (const section of unnamed) {
@@ -75037,28 +75037,28 @@ addEntry_fn = function(at3) {
   const tag = this.bytes.readUInt32BE(at3);
   const type = this.bytes.readUInt32BE(at3 + 4);
   const offset = this.bytes.readUInt32BE(at3 + 8);
-  const count4 = this.bytes.readUInt32BE(at3 + 12);
+  const count3 = this.bytes.readUInt32BE(at3 + 12);
   const { title } = __privateGet(this, _kind);
   if (tag < FIRST_TAG)
     throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
   if (type < TYPE2.char || type > TYPE2.i18n)
     throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
   const width = (_a8 = BYTES_OF_NUMBER.get(type)) != null ? _a8 : 1;
-  const fits = offset < __privateGet(this, _data).length && count4 <= (__privateGet(this, _data).length - offset) / width;
-  if (count4 === 0 || !fits || type === TYPE2.string && count4 !== 1) {
+  const fits = offset < __privateGet(this, _data).length && count3 <= (__privateGet(this, _data).length - offset) / width;
+  if (count3 === 0 || !fits || type === TYPE2.string && count3 !== 1) {
     throw corrupt(
-      `The ${title}'s tag ${tag} says it has ${count4} values of type ${type} at offset ${offset} of ${__privateGet(this, _data).length} bytes.`
+      `The ${title}'s tag ${tag} says it has ${count3} values of type ${type} at offset ${offset} of ${__privateGet(this, _data).length} bytes.`
     );
   }
   if (__privateGet(this, _entries).has(tag)) throw corrupt(`The ${title} has the tag ${tag} twice.`);
-  __privateGet(this, _entries).set(tag, { type, offset, count: count4 });
+  __privateGet(this, _entries).set(tag, { type, offset, count: count3 });
 };
 /** The region's entry points at a trailer, an entry whose negative offset says how many entries it spans. */
 checkRegion_fn = function(entries) {
   const { title, regionTag, regionIsAll } = __privateGet(this, _kind);
   const wrong = (what) => corrupt(`The ${title}'s region ${what}.`);
   const offset = this.bytes.readUInt32BE(INTRO_SIZE + 8);
-  const isRegion = (type, count4) => type === TYPE2.binary && count4 === REGION_SIZE;
+  const isRegion = (type, count3) => type === TYPE2.binary && count3 === REGION_SIZE;
   if (!isRegion(this.bytes.readUInt32BE(INTRO_SIZE + 4), this.bytes.readUInt32BE(INTRO_SIZE + 12))) {
     throw wrong("is not 16 bytes");
   }
@@ -75922,8 +75922,8 @@ var Attempt = class {
     __privateSet(this, _stopwatch, stopwatch);
     __privateSet(this, _downloader, downloader);
     const { size: size2, checksum } = kernel;
-    const passed2 = (count4, soFar) => {
-      stopwatch.advance(count4);
+    const passed2 = (count3, soFar) => {
+      stopwatch.advance(count3);
       if (soFar === size2) stopwatch.end("download", size2);
     };
     __privateSet(this, _bytes2, new PackageBytes(downloader.fetch(), checksum.algorithm, size2, passed2));
@@ -76374,7 +76374,7 @@ function logProgress(output, clock) {
       say(`${name}: begins`);
       return {
         stage: (stage, total) => task.enter(stage, total),
-        advance: (count4) => task.advance(count4),
+        advance: (count3) => task.advance(count3),
         end: (result, detail) => say(`${name}: ${result}${task.summary(detail)}`)
       };
     },
@@ -76390,7 +76390,7 @@ function actionsProgress(output, clock) {
       const task = new LoggedTask(clock, (line2) => say(`${name}: ${line2}`));
       return {
         stage: (stage, total) => task.enter(stage, total),
-        advance: (count4) => task.advance(count4),
+        advance: (count3) => task.advance(count3),
         end: (result, detail) => {
           task.leave();
           say(`::group::${name}: ${result}${task.time()}`);
@@ -76424,9 +76424,9 @@ var LoggedTask = class {
     this.leave();
     this.stage = { name, total, since: this.clock.now(), done: 0 };
   }
-  advance(count4) {
+  advance(count3) {
     if (!this.stage) return;
-    this.stage.done += count4;
+    this.stage.done += count3;
     const now = this.clock.now();
     if (now - this.toldAt < TELL_EVERY) return;
     this.toldAt = now;
@@ -76478,8 +76478,8 @@ function terminalProgress(output, clock) {
           task.stage = { name: stage, total, since: clock.now(), done: 0 };
           draw();
         },
-        advance: (count4) => {
-          if (task.stage) task.stage.done += count4;
+        advance: (count3) => {
+          if (task.stage) task.stage.done += count3;
           draw();
         },
         end: (result, detail = "") => {
@@ -76546,8 +76546,8 @@ var COLUMNS = [
   { title: "packed", align: "right" }
 ];
 function buildOutcome(results, troubles, output) {
-  const count4 = (state) => results.filter((result) => result.state === state).length;
-  const counts = { built: count4("built"), failed: count4("failed"), skipped: count4("skipped") };
+  const count3 = (state) => results.filter((result) => result.state === state).length;
+  const counts = { built: count3("built"), failed: count3("failed"), skipped: count3("skipped") };
   const document4 = {
     ...counts,
     output,
@@ -76668,7 +76668,7 @@ function choice(choices, description, options3) {
 }
 
 // src/commands/plan-options.ts
-var import_promises23 = require("fs/promises");
+var import_promises22 = require("fs/promises");
 
 // src/jobs/plan/limit.ts
 var UNITS2 = {
@@ -81879,8 +81879,8 @@ function noRepository({ source: source2, releases, arches }, roots) {
 }
 
 // src/archive/archive.ts
-var import_promises20 = require("fs/promises");
-var import_node_path24 = require("path");
+var import_promises19 = require("fs/promises");
+var import_node_path23 = require("path");
 
 // src/git/location.ts
 var import_node_fs16 = require("fs");
@@ -81935,11 +81935,6 @@ function repositoryPath(path5) {
   return path5.replace(/^\/+|\/+$/g, "").replace(/\.git$/, "");
 }
 
-// src/git/remote.ts
-var import_node_fs17 = require("fs");
-var import_promises19 = require("fs/promises");
-var import_node_path23 = require("path");
-
 // src/git/credential.ts
 var HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$BTFHUB_GIT_USER" "$BTFHUB_GIT_PASSWORD"; }; f';
 function credentialFor(origin, token, user = "oauth2") {
@@ -81972,6 +81967,36 @@ function credentialFor(origin, token, user = "oauth2") {
 // src/git/explain-error.ts
 var KNOWN_MESSAGES = [
   {
+    pattern: /No space left on device|Disk quota exceeded/i,
+    reason: "no-space",
+    advice: "Free some space, or set TMPDIR to another folder."
+  },
+  {
+    pattern: /dubious ownership/i,
+    reason: "bad-archive",
+    advice: "The repository belongs to another user: run 'git config --global --add safe.directory <folder>' if you trust it."
+  },
+  {
+    pattern: /failed to sign|gpg failed|cannot run gpg|user\.signingkey needs to be set|Couldn't load public key|No secret key/i,
+    reason: "usage",
+    advice: "Git is set to sign commits (commit.gpgsign), and cannot. Give it a key (user.signingkey), or set 'git config --global commit.gpgsign false'."
+  },
+  {
+    pattern: /hash algorithm|mismatched algorithms|unknown object format|unsupported object format|repository extension.*objectformat/i,
+    reason: "bad-archive",
+    advice: "The archive uses another hash algorithm (SHA-256) than this git can push to it: push one commit to it by hand, or use a SHA-1 repository."
+  },
+  {
+    pattern: /insufficient permission for adding|unable to create (temporary|new|file|directory)|unable to write (sha1|loose|new|object|file)|Read-only file system|could not create (work tree|leading|directory)|unable to append/i,
+    reason: "bad-archive",
+    advice: "The folder cannot be written: check who owns it, its rights, and --archive or TMPDIR."
+  },
+  {
+    pattern: /quota|over its (data|storage) limit|LFS (budget|storage)|exceeds .{0,40}(limit|maximum)|larger than|file size limit|repository size|GH001|error: 413|HTTP 413|Too Large/i,
+    reason: "bad-archive",
+    advice: "A limit of the host on size is reached: raise it there, or publish fewer kernels at a time."
+  },
+  {
     pattern: /could not read Username|could not read Password|terminal prompts disabled/i,
     reason: "bad-archive",
     advice: "The host wants to know who you are: set BTFHUB_TOKEN or --token-file. A private or misspelt repository looks the same."
@@ -81982,19 +82007,24 @@ var KNOWN_MESSAGES = [
     advice: "The host does not accept the token: is it expired, or of another host? Some hosts want --user too."
   },
   {
+    pattern: /archived|read[- ]only mode|is (currently )?read-only/i,
+    reason: "bad-archive",
+    advice: "The host keeps the repository for reading only: make it writable, or give another --archive."
+  },
+  {
+    pattern: /protected branch|protected ref|hook declined|GH006|GH013|push rule|not allowed to force push/i,
+    reason: "bad-archive",
+    advice: "A rule or a hook of the host refuses pushes to this branch: allow them for the user of the token."
+  },
+  {
     pattern: /error: 403|denied to|not allowed to push|permission denied|access denied|Write access/i,
     reason: "bad-archive",
     advice: "The token may not do this: it needs the right to write to the repository (contents: write)."
   },
   {
-    pattern: /protected branch|pre-receive hook declined|GH006|hook declined/i,
-    reason: "bad-archive",
-    advice: "A rule of the host refuses pushes to this branch: allow it for the user of the token."
-  },
-  {
-    pattern: /not found|does not exist|not appear to be a git repository|error: 404/i,
+    pattern: /not found|does not exist|not appear to be a git repository|error: 404|error: 410/i,
     reason: "not-found",
-    advice: "Check --archive. A private repository looks the same to those who may not see it."
+    advice: "Check --archive: was the repository renamed or moved? A private repository looks the same to those who may not see it."
   },
   {
     pattern: /Could not resolve|Failed to connect|Connection (refused|reset|timed out)|unable to access|early EOF|hung up|RPC failed|unexpected disconnect|timed out|error: (429|5\d\d)/i,
@@ -82005,12 +82035,13 @@ var KNOWN_MESSAGES = [
 function explainGitError(attempt, where, said, cause) {
   var _a8;
   const known = KNOWN_MESSAGES.find(({ pattern: pattern2 }) => pattern2.test(said));
-  const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^hint:/.test(line2));
+  const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^(hint|To) ?:?/.test(line2) && line2 !== "Done");
   const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(" ") || "it said nothing."}`;
   return new Failure((_a8 = known == null ? void 0 : known.reason) != null ? _a8 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
 }
 
 // src/git/repository.ts
+var import_node_fs17 = require("fs");
 var import_promises18 = require("fs/promises");
 var import_node_os7 = require("os");
 var import_node_path22 = require("path");
@@ -82028,13 +82059,6 @@ function o(n) {
   var _a8;
   return (_a8 = t.get(n)) != null ? _a8 : [];
 }
-
-// node_modules/simple-git/dist/index.mjs
-var import_file_exists = __toESM(require_dist(), 1);
-var import_node_child_process = require("child_process");
-var import_debug = __toESM(require_src(), 1);
-var import_promise_deferred = __toESM(require_dist2(), 1);
-var import_node_path21 = require("path");
 
 // node_modules/@simple-git/argv-parser/dist/index.mjs
 function* x2(e, n) {
@@ -82551,6 +82575,11 @@ function oe2(e, n) {
 }
 
 // node_modules/simple-git/dist/index.mjs
+var import_file_exists = __toESM(require_dist(), 1);
+var import_node_child_process = require("child_process");
+var import_debug = __toESM(require_src(), 1);
+var import_promise_deferred = __toESM(require_dist2(), 1);
+var import_node_path21 = require("path");
 var import_node_events2 = require("events");
 var O3 = class extends Error {
   constructor(e, n) {
@@ -85466,7 +85495,7 @@ var wo2 = (t2, e) => {
   ), new f3(r2, n);
 };
 
-// src/git/repository.ts
+// src/git/run.ts
 var GitExitError = class extends O3 {
   status;
   stdout;
@@ -85479,81 +85508,397 @@ var GitExitError = class extends O3 {
   }
 };
 var LOCATING = /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|SHALLOW_FILE|QUARANTINE_PATH)$/;
-var ALLOWED_UNSAFE = {
-  allowUnsafeAskPass: true,
-  allowUnsafeConfigEnvCount: true,
-  allowUnsafeConfigPaths: true,
-  allowUnsafeCredentialHelper: true,
-  allowUnsafeDiffExternal: true,
-  allowUnsafeEditor: true,
-  allowUnsafeExec: true,
-  allowUnsafeGitProxy: true,
-  allowUnsafePager: true,
-  allowUnsafeSshCommand: true,
-  allowUnsafeTemplateDir: true
-};
-async function createScratchRepository(platform3, credential) {
-  var _a8;
-  await platform3.programs.run({ program: "git", args: ["--version"] });
-  const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a8 = platform3.env.TMPDIR) != null ? _a8 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
-  const env = gitEnvironment(platform3.env, credential);
-  const git = ({ input, env: more2 }) => {
-    var _a9;
-    const whole = { ...env, ...more2 };
-    return wo2({
-      baseDir: folder2,
-      config: ["gc.auto=0", "maintenance.auto=false", ...(_a9 = credential == null ? void 0 : credential.gitConfig) != null ? _a9 : []],
-      allowEnvironment: Object.keys(whole),
-      unsafe: ALLOWED_UNSAFE,
-      completion: { onClose: true, onExit: false },
-      abort: platform3.interrupted,
-      ...input === void 0 ? {} : { input: () => Buffer.from(input) },
-      errors: (error, { exitCode, stdOut, stdErr }) => {
-        if (exitCode === 0 || error instanceof A4) return error;
-        const text3 = (chunks) => hide(Buffer.concat(chunks).toString("utf8"));
-        return new GitExitError(exitCode, text3(stdOut), text3(stdErr));
-      }
-    }).env(whole);
-  };
-  const hide = (text3) => {
-    var _a9;
-    return (_a9 = credential == null ? void 0 : credential.hide(text3)) != null ? _a9 : text3;
-  };
-  const repository = {
-    folder: folder2,
-    run: (args, call = {}) => settled(platform3, git(call).raw([...args])),
-    catFile: (args, call = {}) => settled(platform3, git(call).binaryCatFile([...args])),
-    close: () => (0, import_promises18.rm)(folder2, { recursive: true, force: true, maxRetries: 3 })
-  };
-  try {
-    await repository.run(["init", "--quiet", "--bare", "--template=", "."]);
-  } catch (error) {
-    await repository.close();
-    throw error;
+var NOT_NEEDED = /^(GIT_)?(EDITOR|PAGER|PREFIX)$|^VISUAL$|^GIT_(SEQUENCE_EDITOR|EXTERNAL_DIFF|TEMPLATE_DIR|EXEC_PATH|CONFIG)$/;
+var _platform3, _credential, _env, _userGuards, _GitRunner_instances, localEnv_fn, git_fn, settle_fn2;
+var GitRunner = class {
+  constructor(platform3, folder2, credential) {
+    __privateAdd(this, _GitRunner_instances);
+    __publicField(this, "folder");
+    __privateAdd(this, _platform3);
+    __privateAdd(this, _credential);
+    __privateAdd(this, _env);
+    __privateAdd(this, _userGuards);
+    this.folder = folder2;
+    __privateSet(this, _platform3, platform3);
+    __privateSet(this, _credential, credential);
+    const users = Object.entries(platform3.env).filter(
+      (entry) => entry[1] !== void 0 && !LOCATING.test(entry[0]) && !NOT_NEEDED.test(entry[0]) && entry[0] !== "BTFHUB_TOKEN"
+    );
+    const { vulnerabilities } = ne2(Object.fromEntries(users));
+    __privateSet(this, _userGuards, Object.fromEntries(vulnerabilities.map(({ category }) => [category, true])));
+    __privateSet(this, _env, {
+      ...Object.fromEntries(users),
+      LC_ALL: "C.UTF-8",
+      LANGUAGE: "",
+      GIT_TERMINAL_PROMPT: "0"
+    });
   }
-  return repository;
-}
-async function settled(platform3, answer2) {
+  /** Text without the secret. */
+  hide(text3) {
+    var _a8, _b3;
+    return (_b3 = (_a8 = __privateGet(this, _credential)) == null ? void 0 : _a8.hide(text3)) != null ? _b3 : text3;
+  }
+  /**
+   * Standard output of a command that stays on this machine. It does not see the credential.
+   * Throws GitExitError on any status but 0.
+   */
+  local(args, call = {}) {
+    return __privateMethod(this, _GitRunner_instances, settle_fn2).call(this, __privateMethod(this, _GitRunner_instances, git_fn).call(this, call, __privateMethod(this, _GitRunner_instances, localEnv_fn).call(this, call), {}).raw([...args]));
+  }
+  /** The same for `cat-file`, whose output is bytes. */
+  catFile(args, call = {}) {
+    return __privateMethod(this, _GitRunner_instances, settle_fn2).call(this, __privateMethod(this, _GitRunner_instances, git_fn).call(this, call, __privateMethod(this, _GitRunner_instances, localEnv_fn).call(this, call), {}).binaryCatFile([...args]));
+  }
+  /** `git init` here, bare and without a template. */
+  init(args) {
+    const unsafe2 = { allowUnsafeTemplateDir: true };
+    const git = __privateMethod(this, _GitRunner_instances, git_fn).call(this, {}, __privateMethod(this, _GitRunner_instances, localEnv_fn).call(this, {}), unsafe2);
+    return __privateMethod(this, _GitRunner_instances, settle_fn2).call(this, git.raw(["init", "--quiet", "--bare", "--template=", ...args, "."]));
+  }
+  /** Standard output of a command that talks to the remote, with the credential. */
+  remote(args, call = {}) {
+    var _a8, _b3;
+    const credential = __privateGet(this, _credential);
+    const env = { ...__privateGet(this, _env), ...credential == null ? void 0 : credential.gitEnvironment, ...call.env };
+    const config2 = [...(_a8 = call.config) != null ? _a8 : [], ...(_b3 = credential == null ? void 0 : credential.gitConfig) != null ? _b3 : []];
+    const unsafe2 = credential === void 0 ? {} : { allowUnsafeCredentialHelper: true, allowUnsafeAskPass: true };
+    return __privateMethod(this, _GitRunner_instances, settle_fn2).call(this, __privateMethod(this, _GitRunner_instances, git_fn).call(this, { ...call, config: config2 }, env, unsafe2).raw([...args]));
+  }
+  /**
+   * Runs one of the above, and explains what git says when it fails.
+   * @param attempt a verb phrase: `list the branches of`
+   * @param on what it is done to
+   * @throws Failure
+   */
+  async explained(attempt, on2, running) {
+    try {
+      return await running;
+    } catch (error) {
+      if (!(error instanceof GitExitError)) throw error;
+      throw explainGitError(attempt, on2, error.message, error);
+    }
+  }
+};
+_platform3 = new WeakMap();
+_credential = new WeakMap();
+_env = new WeakMap();
+_userGuards = new WeakMap();
+_GitRunner_instances = new WeakSet();
+/** Git would fetch what is missing by itself, without the credential (git 2.44 and later can be told not to). */
+localEnv_fn = function(call) {
+  return { ...__privateGet(this, _env), GIT_NO_LAZY_FETCH: "1", ...call.env };
+};
+git_fn = function({ input, config: config2 = [] }, env, unsafe2) {
+  return wo2({
+    baseDir: this.folder,
+    config: ["gc.auto=0", "maintenance.auto=false", ...config2],
+    allowEnvironment: Object.keys(env),
+    unsafe: { ...__privateGet(this, _userGuards), ...unsafe2 },
+    completion: { onClose: true, onExit: false },
+    abort: __privateGet(this, _platform3).interrupted,
+    ...input === void 0 ? {} : { input: () => Buffer.from(input) },
+    errors: (error, { exitCode, stdOut, stdErr }) => {
+      if (exitCode === 0 || error instanceof A4) return error;
+      const text3 = (chunks) => this.hide(Buffer.concat(chunks).toString("utf8"));
+      return new GitExitError(exitCode, text3(stdOut), text3(stdErr));
+    }
+  }).env(env);
+};
+settle_fn2 = async function(answer2) {
   try {
     return await answer2;
   } catch (error) {
-    platform3.interrupted.throwIfAborted();
+    __privateGet(this, _platform3).interrupted.throwIfAborted();
     if (error instanceof GitExitError) throw error;
     throw new Failure("internal", "git could not be run.", void 0, error);
   }
-}
-function gitEnvironment(env, credential) {
-  const kept = Object.entries(env).filter(
-    (entry) => entry[1] !== void 0 && !LOCATING.test(entry[0]) && entry[0] !== "BTFHUB_TOKEN"
-  );
+};
+
+// src/git/repository.ts
+var REMOTE = "archive";
+var FETCH = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"];
+var WITHOUT_BLOBS = "--filter=blob:none";
+var _git, _alternate, _format, _indexes2, _GitRepository_instances, init_fn, local_fn, useFormatOf_fn, missingObjects_fn;
+var _GitRepository = class _GitRepository {
+  constructor(git, name, format, alternate) {
+    __privateAdd(this, _GitRepository_instances);
+    __publicField(this, "folder");
+    /** For messages: the remote, without a credential. */
+    __publicField(this, "name");
+    __privateAdd(this, _git);
+    /** The folder with the objects of a repository on this machine, which are not copied. */
+    __privateAdd(this, _alternate);
+    __privateAdd(this, _format);
+    __privateAdd(this, _indexes2, 0);
+    this.folder = git.folder;
+    this.name = name;
+    __privateSet(this, _git, git);
+    __privateSet(this, _format, format);
+    __privateSet(this, _alternate, alternate);
+  }
+  /**
+   * @param url of the remote
+   * @param isLocal whether it is a folder on this machine, whose objects can be read in place
+   */
+  static async open(platform3, url3, isLocal, credential) {
+    var _a8, _b3, _c;
+    await platform3.programs.run({ program: "git", args: ["--version"] });
+    const other = isLocal ? await findObjects(platform3, url3) : void 0;
+    const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a8 = platform3.env.TMPDIR) != null ? _a8 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
+    const git = new GitRunner(platform3, folder2, credential);
+    const repository = new _GitRepository(git, url3, (_b3 = other == null ? void 0 : other.format) != null ? _b3 : "sha1", other == null ? void 0 : other.folder);
+    try {
+      await __privateMethod(_c = repository, _GitRepository_instances, init_fn).call(_c);
+    } catch (error) {
+      await repository.close();
+      throw error;
+    }
+    return repository;
+  }
+  async close() {
+    await (0, import_promises18.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+  // What talks to the remote.
+  /** All references of the remote, and `HEAD`: name -> commit. */
+  async lsRemote() {
+    const running = __privateGet(this, _git).remote(["ls-remote", "--quiet", REMOTE]);
+    const text3 = await __privateGet(this, _git).explained("list the branches of", this.name, running);
+    const refs = new Map(
+      text3.split("\n").filter(Boolean).map((line2) => {
+        const [oid = "", ref = ""] = line2.split("	");
+        return [ref, oid];
+      })
+    );
+    const [first2] = refs.values();
+    if (first2 !== void 0) await __privateMethod(this, _GitRepository_instances, useFormatOf_fn).call(this, first2);
+    return refs;
+  }
+  /**
+   * Fetches commits and trees of branches, without blobs where the server can leave them out.
+   * @param depth `1` leaves out history too
+   * @returns their commits, in the same order
+   */
+  async fetchBranches(branches, depth) {
+    const specs = branches.map((branch2) => `+${remoteRef(branch2)}:${localRef(branch2)}`);
+    const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path22.join)(this.folder, "shallow"));
+    const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
+    const running = __privateGet(this, _git).remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
+    await __privateGet(this, _git).explained("read", this.name, running);
+    const heads = await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "read", ["rev-parse", ...branches.map(localRef)]);
+    return heads.trim().split("\n");
+  }
+  /**
+   * Fetches blobs by their names, of those that a fetched branch holds and that are not here.
+   * Throws GitExitError where the server gives no blob by its name.
+   */
+  async fetchBlobs(branch2, oids) {
+    const missing3 = await __privateMethod(this, _GitRepository_instances, missingObjects_fn).call(this, branch2);
+    const wanted = [...new Set(oids)].filter((oid) => missing3.has(oid));
+    for (let start2 = 0; start2 < wanted.length; start2 += 400) {
+      const some = wanted.slice(start2, start2 + 400);
+      const config2 = ["fetch.negotiationAlgorithm=noop"];
+      await __privateGet(this, _git).remote([...FETCH, WITHOUT_BLOBS, REMOTE, ...some], { config: config2 });
+    }
+  }
+  /** Fetches the latest commit of a branch again, with all its files. */
+  async fetchWhole(branch2) {
+    const spec = `+${remoteRef(branch2)}:${localRef(branch2)}`;
+    const whole = [...FETCH, "--refetch", "--no-filter", "--depth=1", REMOTE, spec];
+    await __privateGet(this, _git).explained("read files of", this.name, __privateGet(this, _git).remote(whole));
+  }
+  /**
+   * Pushes a commit to a branch that must be at `lease`, or not exist where that is undefined.
+   * Throws GitExitError, whose output says why.
+   */
+  async pushWithLease(branch2, commit, lease) {
+    const ref = `refs/heads/${branch2}`;
+    const config2 = ["core.bigFileThreshold=256k"];
+    await __privateGet(this, _git).remote(
+      [
+        ...["push", "--porcelain", "--no-thin", "--no-verify", "--recurse-submodules=no"],
+        ...[`--force-with-lease=${ref}:${lease != null ? lease : ""}`, REMOTE, `${commit}:${ref}`]
+      ],
+      { config: config2 }
+    );
+  }
+  /** All files of a commit or tree. */
+  async listTree(oid) {
+    const listing = await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "list", ["ls-tree", "-r", "-z", "--full-tree", oid]);
+    return new Map(
+      listing.split("\0").filter(Boolean).map((line2) => {
+        const tab = line2.indexOf("	");
+        const [mode = "", , blob = ""] = line2.slice(0, tab).split(" ");
+        return [line2.slice(tab + 1), { mode, oid: blob }];
+      })
+    );
+  }
+  /** The contents of blobs, by one process: `<oid> SP blob SP <size> LF <bytes> LF` (git-cat-file(1)). */
+  async readBlobs(oids) {
+    if (oids.length === 0) return [];
+    const running = __privateGet(this, _git).catFile(["--batch"], { input: `${oids.join("\n")}
+` });
+    const output = await __privateGet(this, _git).explained("read files of", this.name, running);
+    let at3 = 0;
+    return oids.map((oid) => {
+      const end = output.indexOf(10, at3);
+      const [, type, size2] = output.toString("latin1", at3, end).split(" ");
+      if (type !== "blob") {
+        throw new Failure(
+          "bad-archive",
+          `The archive lacks the contents of a file that it lists (blob ${oid}).`,
+          "If it is a folder that was cloned with a filter, give the URL it came from."
+        );
+      }
+      at3 = end + 1 + Number(size2) + 1;
+      return output.subarray(end + 1, at3 - 1);
+    });
+  }
+  /** How many commits a range holds: `a..b`, with options of git-rev-list(1). */
+  async countCommits(range, options3 = []) {
+    return Number(
+      await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "count the commits of", ["rev-list", "--count", ...options3, range])
+    );
+  }
+  /** The commits of a range without merges, parents first. */
+  async listCommits(range) {
+    const walk2 = ["rev-list", "--reverse", "--topo-order", "--no-merges", range];
+    return (await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "list the commits of", walk2)).split("\n").filter(Boolean);
+  }
+  /** The best common ancestor; undefined for histories that have nothing in common. */
+  async mergeBase(a, b4) {
+    try {
+      return (await __privateGet(this, _git).local(["merge-base", a, b4])).trim();
+    } catch (error) {
+      if (error instanceof GitExitError && error.status === 1) return void 0;
+      return __privateGet(this, _git).explained("compare the branches of", this.name, Promise.reject(error));
+    }
+  }
+  /** What a commit changed against its first parent (git-diff-tree(1), raw format with -z). */
+  async changesOf(commit) {
+    const raw = ["diff-tree", "-r", "-z", "--root", "--no-commit-id", "--no-renames", commit];
+    const fields = (await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "compare the commits of", raw)).split("\0");
+    const changes = /* @__PURE__ */ new Map();
+    for (let at3 = 0; at3 + 1 < fields.length; at3 += 2) {
+      const [, mode = "", , oid = "", status] = fields[at3].split(" ");
+      changes.set(fields[at3 + 1], status === "D" ? null : { mode, oid });
+    }
+    return changes;
+  }
+  /** Every blob that a path had in a range of commits. */
+  async blobsOf(range, path5) {
+    const log = ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", range];
+    const text3 = await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "read the history of", [...log, "--", `:(literal)${path5}`]);
+    const lines = text3.split("\n").filter(Boolean);
+    return new Set(lines.map((line2) => {
+      var _a8;
+      return (_a8 = line2.split(" ")[3]) != null ? _a8 : "";
+    }));
+  }
+  async readCommit(commit) {
+    const shown = await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "read a commit of", [
+      ...["show", "--no-patch", "--no-show-signature", "--date=raw"],
+      ...["--format=%an%x00%ae%x00%ad%x00%B", commit]
+    ]);
+    const [name = "", email = "", date = "", ...message] = shown.split("\0");
+    return { name: name || "unknown", email, date, message: `${message.join("").trimEnd()}
+` };
+  }
+  // What writes objects.
+  async writeBlob(bytes2) {
+    const args = ["hash-object", "-w", "--stdin"];
+    return (await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "write a file into", args, bytes2)).trim();
+  }
+  /** The tree of a commit (or the empty one) with changes; the blobs need not be here. */
+  async writeTree(base, changes) {
+    __privateSet(this, _indexes2, __privateGet(this, _indexes2) + 1);
+    const env = { GIT_INDEX_FILE: (0, import_node_path22.join)(this.folder, `index-${__privateGet(this, _indexes2)}`) };
+    const run2 = (args, input) => __privateGet(this, _git).explained(
+      "write a tree into",
+      this.folder,
+      __privateGet(this, _git).local(args, input === void 0 ? { env } : { env, input })
+    );
+    await run2(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`]);
+    const zero2 = "0".repeat(__privateGet(this, _format) === "sha256" ? 64 : 40);
+    const lines = [...changes].map(
+      ([path5, entry]) => entry === null ? `0 ${zero2}	${path5}\0` : `${entry.mode} ${entry.oid}	${path5}\0`
+    );
+    if (lines.length > 0) await run2(["update-index", "-z", "--index-info"], lines.join(""));
+    return (await run2(["write-tree", "--missing-ok"])).trim();
+  }
+  /**
+   * Writes a commit.
+   * @param env who it is by: GIT_AUTHOR_NAME and its siblings (git-commit-tree(1))
+   */
+  async commitTree(tree, parent, message, options3) {
+    const parents = parent === void 0 ? [] : ["-p", parent];
+    const sign = options3.sign ? ["-S"] : [];
+    const args = ["commit-tree", ...sign, ...parents, "-F", "-", tree];
+    const running = __privateGet(this, _git).local(args, { input: message, env: options3.env });
+    return (await __privateGet(this, _git).explained("write a commit for", this.name, running)).trim();
+  }
+  // What git's configuration says.
+  async isSet(name) {
+    const asked = __privateGet(this, _git).local(["config", "--type=bool", "--get", name]);
+    return (await asked.catch(() => "false")).trim() === "true";
+  }
+  /** Whether configuration or environment say who commits; git would make an address up otherwise. */
+  async knowsIdentity(role) {
+    const config2 = ["user.useConfigOnly=true"];
+    const asked = __privateGet(this, _git).local(["var", `GIT_${role}_IDENT`], { config: config2 });
+    return asked.then(
+      () => true,
+      () => false
+    );
+  }
+};
+_git = new WeakMap();
+_alternate = new WeakMap();
+_format = new WeakMap();
+_indexes2 = new WeakMap();
+_GitRepository_instances = new WeakSet();
+init_fn = async function() {
+  const format = __privateGet(this, _format) === "sha1" ? [] : [`--object-format=${__privateGet(this, _format)}`];
+  await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "make a repository in", ["init", ...format]);
+  if (__privateGet(this, _alternate) !== void 0) {
+    await (0, import_promises18.mkdir)((0, import_node_path22.join)(this.folder, "objects/info"), { recursive: true });
+    await (0, import_promises18.writeFile)((0, import_node_path22.join)(this.folder, "objects/info/alternates"), `${__privateGet(this, _alternate)}
+`);
+  }
+  await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "make a repository in", ["remote", "add", REMOTE, this.name]);
+};
+local_fn = function(attempt, args, input) {
+  const running = args[0] === "init" ? __privateGet(this, _git).init(args.slice(1)) : __privateGet(this, _git).local(args, input === void 0 ? {} : { input });
+  return __privateGet(this, _git).explained(attempt, this.folder, running);
+};
+useFormatOf_fn = async function(oid) {
+  const format = oid.length === 64 ? "sha256" : "sha1";
+  if (format === __privateGet(this, _format)) return;
+  __privateSet(this, _format, format);
+  await (0, import_promises18.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  await (0, import_promises18.mkdir)(this.folder, { mode: 448 });
+  await __privateMethod(this, _GitRepository_instances, init_fn).call(this);
+};
+missingObjects_fn = async function(branch2) {
+  const walk2 = ["rev-list", "--objects", "--no-walk", "--missing=print", localRef(branch2)];
+  const lines = (await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "list the files of", walk2)).split("\n");
+  return new Set(lines.filter((line2) => line2.startsWith("?")).map((line2) => line2.slice(1)));
+};
+var GitRepository = _GitRepository;
+async function findObjects(platform3, folder2) {
+  const git = new GitRunner(platform3, folder2);
+  const asked = (args) => git.explained("read", folder2, git.local(["rev-parse", ...args]));
+  const objects = (await asked(["--git-path", "objects"])).trim();
+  const format = await git.local(["rev-parse", "--show-object-format"]).catch(() => "sha1");
   return {
-    ...Object.fromEntries(kept),
-    // Messages are read by program here and there; prompts would wait for ever in a workflow.
-    LC_ALL: "C.UTF-8",
-    LANGUAGE: "",
-    GIT_TERMINAL_PROMPT: "0",
-    ...credential == null ? void 0 : credential.gitEnvironment
+    folder: (0, import_node_path22.resolve)(folder2, objects),
+    format: format.trim() === "sha256" ? "sha256" : "sha1"
   };
+}
+function remoteRef(branch2) {
+  return branch2 === "HEAD" ? "HEAD" : `refs/heads/${branch2}`;
+}
+function localRef(branch2) {
+  return `refs/archive/${branch2}`;
 }
 
 // src/git/remote.ts
@@ -85563,97 +85908,30 @@ function credentialOf(location, token, user) {
   if (secret === void 0) return void 0;
   return credentialFor(location.origin, secret, user != null ? user : location.user);
 }
-var REMOTE = "archive";
-var FETCH = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"];
-var WITHOUT_BLOBS = "--filter=blob:none";
 var UNADVERTISED = /unadvertised object|not our ref/;
-function remoteRef(branch2) {
-  return branch2 === "HEAD" ? "HEAD" : `refs/heads/${branch2}`;
-}
-function localRef(branch2) {
-  return `refs/archive/${branch2}`;
-}
 async function openRemote(platform3, location, credential, options3 = { tracking: false }) {
-  const repository = await createScratchRepository(platform3, credential);
-  try {
-    if (location.kind === "repository") await addAlternates(platform3, location.url, repository);
-    await repository.run(["remote", "add", REMOTE, location.url]);
-    return remoteOf(repository, location, options3.tracking);
-  } catch (error) {
-    await repository.close();
-    throw error;
-  }
-}
-async function addAlternates(platform3, folder2, repository) {
-  const asked = await platform3.programs.run({
-    program: "git",
-    args: ["rev-parse", "--git-path", "objects"],
-    cwd: folder2,
-    env: { GIT_DIR: void 0, GIT_OBJECT_DIRECTORY: void 0 }
-  });
-  if (asked.status !== 0) throw explainGitError("read", folder2, asked.stderr);
-  const objects = (0, import_node_path23.resolve)(folder2, asked.stdout.toString("utf8").trim());
-  await (0, import_promises19.mkdir)((0, import_node_path23.join)(repository.folder, "objects/info"), { recursive: true });
-  await (0, import_promises19.writeFile)((0, import_node_path23.join)(repository.folder, "objects/info/alternates"), `${objects}
-`);
-}
-function remoteOf(repository, location, tracking) {
+  const isLocal = location.kind === "repository";
   const name = location.url;
-  const here = location.kind === "repository";
-  const run2 = async (attempt, args) => {
-    try {
-      return await repository.run(args);
-    } catch (error) {
-      if (!(error instanceof GitExitError)) throw error;
-      throw explainGitError(attempt, name, error.message, error);
-    }
-  };
-  const lsRemote = async () => {
-    const lines = (await run2("list the branches of", ["ls-remote", "--quiet", REMOTE])).split("\n");
-    const refs = lines.filter(Boolean).map((line2) => {
-      const [oid = "", ref = ""] = line2.split("	");
-      return [ref, oid];
-    });
-    return branchesOf(new Map(refs), tracking);
-  };
-  const missingBlobs = async (branch2) => {
-    const walk2 = ["rev-list", "--objects", "--no-walk", "--missing=print", localRef(branch2)];
-    const lines = (await repository.run(walk2)).split("\n");
-    return new Set(lines.filter((line2) => line2.startsWith("?")).map((line2) => line2.slice(1)));
-  };
+  const repository = await GitRepository.open(platform3, name, isLocal, credential);
+  const branches = async () => branchesOf(await repository.lsRemote(), options3.tracking);
   return {
     name,
     repository,
-    run: run2,
-    branches: lsRemote,
-    fetchBranches: async (branches, depth) => {
-      if (branches.length === 0) return [];
-      if (here) {
-        const known = await lsRemote();
-        return branches.map((branch2) => known.get(branch2));
-      }
-      const specs = branches.map((branch2) => `+${remoteRef(branch2)}:${localRef(branch2)}`);
-      const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path23.join)(repository.folder, "shallow"));
-      const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
-      await run2("read", [...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
-      const heads = await repository.run(["rev-parse", ...branches.map(localRef)]);
-      return heads.trim().split("\n");
+    branches,
+    fetchBranches: async (wanted, depth) => {
+      if (wanted.length === 0) return [];
+      if (!isLocal) return repository.fetchBranches(wanted, depth);
+      const known = await branches();
+      return wanted.map((branch2) => known.get(branch2));
     },
     fetchBlobs: async (branch2, oids) => {
-      if (here || oids.length === 0) return;
-      const missing3 = await missingBlobs(branch2);
-      const wanted = [...new Set(oids)].filter((oid) => missing3.has(oid));
+      if (isLocal || oids.length === 0) return;
       try {
-        for (let start2 = 0; start2 < wanted.length; start2 += 400) {
-          const noop = ["-c", "fetch.negotiationAlgorithm=noop"];
-          const some = wanted.slice(start2, start2 + 400);
-          await run2("read files of", [...noop, ...FETCH, WITHOUT_BLOBS, REMOTE, ...some]);
-        }
+        await repository.fetchBlobs(branch2, oids);
       } catch (error) {
-        if (!UNADVERTISED.test(describe(error))) throw error;
-        const spec = `+${remoteRef(branch2)}:${localRef(branch2)}`;
-        const whole = [...FETCH, "--refetch", "--no-filter", "--depth=1", REMOTE, spec];
-        await run2("read files of", whole);
+        if (!(error instanceof GitExitError)) throw error;
+        if (UNADVERTISED.test(describe(error))) return repository.fetchWhole(branch2);
+        throw explainGitError("read files of", name, error.message, error);
       }
     }
   };
@@ -85668,35 +85946,6 @@ function branchesOf(refs, tracking) {
   const head = refs.get("HEAD");
   if (head !== void 0) branches.set("HEAD", head);
   return branches;
-}
-async function listTree(repository, oid) {
-  const listing = await repository.run(["ls-tree", "-r", "-z", "--full-tree", oid]);
-  return new Map(
-    listing.split("\0").filter(Boolean).map((line2) => {
-      const tab = line2.indexOf("	");
-      const [mode = "", , blob = ""] = line2.slice(0, tab).split(" ");
-      return [line2.slice(tab + 1), { mode, oid: blob }];
-    })
-  );
-}
-async function readBlobs(repository, oids) {
-  if (oids.length === 0) return [];
-  const output = await repository.catFile(["--batch"], { input: `${oids.join("\n")}
-` });
-  let at3 = 0;
-  return oids.map((oid) => {
-    const end = output.indexOf(10, at3);
-    const [, type, size2] = output.toString("latin1", at3, end).split(" ");
-    if (type !== "blob") {
-      throw new Failure(
-        "bad-archive",
-        `The archive lacks the contents of a file that it lists (blob ${oid}).`,
-        "If it is a folder that was cloned with a filter, give the URL it came from."
-      );
-    }
-    at3 = end + 1 + Number(size2) + 1;
-    return output.subarray(end + 1, at3 - 1);
-  });
 }
 
 // src/archive/archive.ts
@@ -85718,7 +85967,7 @@ function gitArchive(remote2) {
   const list2 = async (branch2) => {
     if (await head(branch2) === void 0) return /* @__PURE__ */ new Map();
     const [commit] = await remote2.fetchBranches([branch2], 1);
-    return listTree(repository, commit);
+    return repository.listTree(commit);
   };
   const listPaths = (branch2 = "HEAD") => {
     var _a8;
@@ -85740,10 +85989,7 @@ function gitArchive(remote2) {
     );
     for (let start2 = 0; start2 < found.length; start2 += 32) {
       const some = found.slice(start2, start2 + 32);
-      const contents = await readBlobs(
-        repository,
-        some.map(({ oid }) => oid)
-      );
+      const contents = await repository.readBlobs(some.map(({ oid }) => oid));
       for (const [index2, bytes2] of contents.entries()) {
         yield { path: some[index2].path, bytes: bytes2 };
       }
@@ -85763,18 +86009,18 @@ function gitArchive(remote2) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries = await (0, import_promises20.readdir)(folder2, { recursive: true, withFileTypes: true });
+    const entries = await (0, import_promises19.readdir)(folder2, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        (0, import_node_path24.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
+        (0, import_node_path23.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path5) => {
     try {
-      return await (0, import_promises20.readFile)((0, import_node_path24.join)(folder2, path5));
+      return await (0, import_promises19.readFile)((0, import_node_path23.join)(folder2, path5));
     } catch (error) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error, code)))
         return void 0;
@@ -86229,21 +86475,21 @@ function toPlanProblem({ where, failure }) {
 }
 
 // src/commands/selection-options.ts
-var import_node_path26 = require("path");
+var import_node_path25 = require("path");
 
 // src/rpmmd/cache.ts
 var import_node_crypto12 = require("crypto");
-var import_promises21 = require("fs/promises");
-var import_node_path25 = require("path");
+var import_promises20 = require("fs/promises");
+var import_node_path24 = require("path");
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain) {
   let writable = true;
-  const fileOf2 = (key) => (0, import_node_path25.join)(folder2, `${(0, import_node_crypto12.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  const fileOf2 = (key) => (0, import_node_path24.join)(folder2, `${(0, import_node_crypto12.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
   return {
     read: async (key, shape) => {
-      const text3 = await (0, import_promises21.readFile)(fileOf2(key), "utf8").catch(() => void 0);
+      const text3 = await (0, import_promises20.readFile)(fileOf2(key), "utf8").catch(() => void 0);
       if (text3 === void 0) return void 0;
       const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
       return result.success ? result.output.value : void 0;
@@ -86253,12 +86499,12 @@ function folderCache(folder2, complain) {
       const file = fileOf2(key);
       const draft = `${file}.${(0, import_node_crypto12.randomBytes)(6).toString("hex")}`;
       try {
-        await (0, import_promises21.mkdir)(folder2, { recursive: true });
-        await (0, import_promises21.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
-        await (0, import_promises21.rename)(draft, file);
+        await (0, import_promises20.mkdir)(folder2, { recursive: true });
+        await (0, import_promises20.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
+        await (0, import_promises20.rename)(draft, file);
       } catch (error) {
         writable = false;
-        await (0, import_promises21.rm)(draft, { force: true }).catch(() => {
+        await (0, import_promises20.rm)(draft, { force: true }).catch(() => {
         });
         complain(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
       }
@@ -86274,7 +86520,7 @@ function parseJson(text3) {
 }
 
 // src/sources/choose.ts
-var import_promises22 = require("fs/promises");
+var import_promises21 = require("fs/promises");
 var import_yaml = __toESM(require_dist3(), 1);
 
 // src/sources/source.ts
@@ -86433,7 +86679,7 @@ async function chooseSource(id, files) {
 async function readSources(file) {
   let data;
   try {
-    data = (0, import_yaml.parse)(await (0, import_promises22.readFile)(file, "utf8"));
+    data = (0, import_yaml.parse)(await (0, import_promises21.readFile)(file, "utf8"));
   } catch (error) {
     throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error)}.`);
   }
@@ -86507,8 +86753,8 @@ async function toQuery(platform3, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path26.join)(env.HOME, ".cache");
-  return base ? (0, import_node_path26.join)(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path25.join)(env.HOME, ".cache");
+  return base ? (0, import_node_path25.join)(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/plan-options.ts
@@ -86622,7 +86868,7 @@ function refuseBeside(options3) {
 async function readPlan(file) {
   let content;
   try {
-    content = await (0, import_promises23.readFile)(file, "utf8");
+    content = await (0, import_promises22.readFile)(file, "utf8");
   } catch (error) {
     throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error)}.`);
   }
@@ -86718,7 +86964,7 @@ var build = defineCommand({
   run: async (platform3, options3) => {
     const progress = openProgress(platform3);
     const { plan: plan2, problems } = await toBuildPlan(platform3, options3, progress);
-    const output = (0, import_node_path27.resolve)(options3.output);
+    const output = (0, import_node_path26.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = plan2;
     const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3) };
     return buildOutcome(await runBuild(platform3, request2, progress), problems, output);
@@ -86726,7 +86972,7 @@ var build = defineCommand({
 });
 
 // src/commands/check.ts
-var import_node_path30 = require("path");
+var import_node_path29 = require("path");
 
 // src/btf/btf-ext.ts
 var RELOCATION_KINDS = [
@@ -86754,10 +87000,10 @@ function readRelocations(bytes2, btf) {
   for (let at3 = start2 + 4; at3 < end; ) {
     if (at3 + SECTION_HEADER_SIZE > end) throw bad5("it is cut off");
     const section = btf.string(u322(at3));
-    const count4 = u322(at3 + 4);
+    const count3 = u322(at3 + 4);
     at3 += SECTION_HEADER_SIZE;
-    if (at3 + count4 * recordSize > end) throw bad5(`the relocations of ${section} are cut off`);
-    for (let index2 = 0; index2 < count4; index2++, at3 += recordSize) {
+    if (at3 + count3 * recordSize > end) throw bad5(`the relocations of ${section} are cut off`);
+    for (let index2 = 0; index2 < count3; index2++, at3 += recordSize) {
       const kind = RELOCATION_KINDS[u322(at3 + 12)];
       if (kind === void 0)
         throw bad5(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
@@ -86796,8 +87042,8 @@ function classOf(instruction) {
 function decodeInstructions(bytes2, byteOrder) {
   const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   const little = byteOrder === "little";
-  const count4 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
-  return Array.from({ length: count4 }, (_5, index2) => {
+  const count3 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
+  return Array.from({ length: count3 }, (_5, index2) => {
     const at3 = index2 * INSTRUCTION_SIZE;
     const registers = view.getUint8(at3 + 1);
     const [low2, high] = [registers & 15, registers >> 4];
@@ -86914,10 +87160,10 @@ var TypeCache = class {
   }
   /** Bytes of a value of the type (btf__resolve_size). */
   sizeOf(id) {
-    let count4 = 1;
+    let count3 = 1;
     let type = this.skipModifiers(id);
     for (let step = 0; step < MAX_RESOLVE_DEPTH && type.kind === "ARRAY"; step++) {
-      count4 *= type.length;
+      count3 *= type.length;
       type = this.skipModifiers(type.type);
     }
     switch (type.kind) {
@@ -86928,9 +87174,9 @@ var TypeCache = class {
       case "ENUM64":
       case "FLOAT":
       case "DATASEC":
-        return count4 * type.size;
+        return count3 * type.size;
       case "PTR":
-        return count4 * this.#pointerSize;
+        return count3 * this.#pointerSize;
       default:
         throw new RelocationError(`type ${id} (${type.kind} '${type.name}') has no size`);
     }
@@ -87661,7 +87907,7 @@ function equalValues(left, right) {
       return right.kind === "data" && left.section === right.section && left.offset === right.offset;
   }
 }
-function join17(left, right) {
+function join16(left, right) {
   if (equalValues(left, right)) return left;
   const isOneFrame = left.kind === "stack" && right.kind === "stack" && left.frame === right.frame;
   return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN;
@@ -87883,7 +88129,7 @@ var _AbstractState = class _AbstractState {
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
         const theirValue = (_a8 = theirs.registers[register]) != null ? _a8 : UNKNOWN;
-        const joined2 = join17(value, theirValue);
+        const joined2 = join16(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
         __privateMethod(this, _AbstractState_instances, change_fn).call(this, index2).registers[register] = joined2;
@@ -87892,7 +88138,7 @@ var _AbstractState = class _AbstractState {
       for (const [offset, slot] of frame.stack) {
         const theirSlot = theirs.stack.get(offset);
         const theirValue = (theirSlot == null ? void 0 : theirSlot.size) === slot.size ? theirSlot.value : UNKNOWN;
-        const joined2 = join17(slot.value, theirValue);
+        const joined2 = join16(slot.value, theirValue);
         if (losesAddress(joined2, slot.value, theirValue)) escaped = true;
         if (theirSlot !== void 0 && equalValues(joined2, slot.value)) continue;
         if (joined2.kind === "unknown") __privateMethod(this, _AbstractState_instances, change_fn).call(this, index2).stack.delete(offset);
@@ -88243,7 +88489,7 @@ callWithCallback_fn = function(current2, helper, target) {
     callback: { address: target, helper, context: value }
   });
   if (inner.callback === void 0) return;
-  inner.callback.context = join17(inner.callback.context, value);
+  inner.callback.context = join16(inner.callback.context, value);
   state.forgetCallerSaved();
   __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, target, argumentsOf(inner.callback), state, inner);
   __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
@@ -88491,13 +88737,13 @@ var LineTally = class {
 };
 
 // src/jobs/check-kernels.ts
-var import_promises25 = require("fs/promises");
-var import_node_path29 = require("path");
+var import_promises24 = require("fs/promises");
+var import_node_path28 = require("path");
 
 // src/jobs/fetch/machine.ts
 var import_node_fs18 = require("fs");
-var import_promises24 = require("fs/promises");
-var import_node_path28 = require("path");
+var import_promises23 = require("fs/promises");
+var import_node_path27 = require("path");
 var OWN_BTF = "sys/kernel/btf/vmlinux";
 async function readMachine(platform3, root, wanted) {
   var _a8;
@@ -88508,7 +88754,7 @@ async function readMachine(platform3, root, wanted) {
     distribution: named2(asDistributionId, release2.get("ID")),
     versionId: named2(asVersionId, release2.get("VERSION_ID")),
     kernel: (_a8 = kernel != null ? kernel : running) != null ? _a8 : await onlyKernel(root),
-    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path28.join)(root, OWN_BTF))
+    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path27.join)(root, OWN_BTF))
   };
 }
 async function runningKernel({
@@ -88519,8 +88765,8 @@ async function runningKernel({
   return { uname: asUname(release2), arch: asArch(machine) };
 }
 async function onlyKernel(root) {
-  const folder2 = (0, import_node_path28.join)(root, "lib", "modules");
-  const names = await (0, import_promises24.readdir)(folder2).catch((error) => {
+  const folder2 = (0, import_node_path27.join)(root, "lib", "modules");
+  const names = await (0, import_promises23.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
@@ -88551,7 +88797,7 @@ function named2(check3, text3) {
 async function readOsRelease(root) {
   for (const path5 of ["etc/os-release", "usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await (0, import_promises24.readFile)((0, import_node_path28.join)(root, path5), "utf8"));
+      return parseOsRelease(await (0, import_promises23.readFile)((0, import_node_path27.join)(root, path5), "utf8"));
     } catch (error) {
       if (!isSystemError(error, "ENOENT")) throw error;
     }
@@ -88725,8 +88971,8 @@ function fileKernels(platform3, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
-      const name = (0, import_node_path29.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load2 = async () => isTarball2 ? unpack2(platform3, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
+      const name = (0, import_node_path28.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
+      const load2 = async () => isTarball2 ? unpack2(platform3, path5, await (0, import_promises24.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load: load2 };
     }
   }
@@ -88736,7 +88982,7 @@ async function unpack2(platform3, path5, bytes2) {
   const { uname: uname2, btf } = await unpackBtf(platform3.programs, bytes2, {
     signal: platform3.interrupted
   });
-  if ((0, import_node_path29.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  if ((0, import_node_path28.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 function kernelSeries(uname2) {
@@ -88992,11 +89238,11 @@ function describe3({ results, unread }) {
 }
 function describeObject(lines) {
   var _a8, _b3, _c, _d;
-  const name = (0, import_node_path30.basename)((_b3 = (_a8 = lines[0]) == null ? void 0 : _a8.object) != null ? _b3 : "");
+  const name = (0, import_node_path29.basename)((_b3 = (_a8 = lines[0]) == null ? void 0 : _a8.object) != null ? _b3 : "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
-  const count4 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
+  const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
-  const first2 = sound.length > 0 ? [[name, title, `${count4} of ${count4}`]] : [];
+  const first2 = sound.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
   const others = lines.filter(({ missing: missing3 }) => missing3.length > 0).flatMap(
     ({ line: line2, kernels: kernels3, good, missing: missing3 }) => missing3.map((one2, index2) => {
       const start2 = index2 === 0 ? [name, line2, `${good} of ${kernels3}`] : ["", "", ""];
@@ -89009,13 +89255,13 @@ function describeObject(lines) {
 }
 
 // src/commands/compare.ts
-var import_node_path31 = require("path");
+var import_node_path30 = require("path");
 
 // src/jobs/compare.ts
 var import_node_crypto15 = require("crypto");
 
 // src/boot-image/load.ts
-var import_promises26 = require("fs/promises");
+var import_promises25 = require("fs/promises");
 
 // src/boot-image/format.ts
 var HEAD = 592;
@@ -89360,7 +89606,7 @@ async function isBootImage(source2) {
 }
 async function loadTarball(platform3, path5) {
   const tarball = await withFile(path5, async ({ size: size2 }) => {
-    if (size2 <= MAX_BTF_BYTES) return (0, import_promises26.readFile)(path5);
+    if (size2 <= MAX_BTF_BYTES) return (0, import_promises25.readFile)(path5);
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   });
   const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
@@ -89630,7 +89876,7 @@ var COLUMNS3 = [
   { title: "DIFFERENT", align: "right" }
 ];
 function describeFile({ path: path5, from, uname: uname2, btf }) {
-  const kernel = uname2 === void 0 || (0, import_node_path31.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
+  const kernel = uname2 === void 0 || (0, import_node_path30.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
   return `${path5} (${from}${kernel}): ${btf.types} types, ${bytes(btf.size)}`;
 }
 function describeKind({ kind, onlyFirst, onlySecond, different }) {
@@ -89659,8 +89905,8 @@ ${lines.join("")}`;
     rest
   ].join("");
 }
-function more(count4) {
-  return count4 > SHOWN ? ` and ${count4 - SHOWN} more` : "";
+function more(count3) {
+  return count3 > SHOWN ? ` and ${count3 - SHOWN} more` : "";
 }
 
 // src/commands/demo.ts
@@ -89668,14 +89914,14 @@ var import_node_fs20 = require("fs");
 
 // src/download/static-server.ts
 var import_node_fs19 = require("fs");
-var import_promises27 = require("fs/promises");
+var import_promises26 = require("fs/promises");
 var import_node_http = require("http");
-var import_node_path32 = require("path");
+var import_node_path31 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
     var _a8;
-    const path5 = (0, import_node_path32.normalize)(decodeURIComponent(new URL((_a8 = request2.url) != null ? _a8 : "/", "http://h").pathname));
-    answer((0, import_node_path32.join)(root, path5), path5, request2.headers, response).catch(() => {
+    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a8 = request2.url) != null ? _a8 : "/", "http://h").pathname));
+    answer((0, import_node_path31.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -89694,13 +89940,13 @@ async function serveFolder(root) {
   };
 }
 async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises27.stat)(file);
+  const found = await (0, import_promises26.stat)(file);
   if (!found.isDirectory()) return answerFile(file, found, asked, response);
   if (!path5.endsWith("/")) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries = await (0, import_promises27.readdir)(file, { withFileTypes: true });
+  const entries = await (0, import_promises26.readdir)(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
@@ -89788,12 +90034,12 @@ function parse4(source2, spec, words2) {
 }
 
 // src/commands/verify.ts
-var import_node_path34 = require("path");
+var import_node_path33 = require("path");
 
 // src/jobs/verify.ts
 var import_node_crypto16 = require("crypto");
-var import_promises28 = require("fs/promises");
-var import_node_path33 = require("path");
+var import_promises27 = require("fs/promises");
+var import_node_path32 = require("path");
 
 // src/archive/parse-record.ts
 var MOST_BYTES2 = 1024 * 1024;
@@ -89872,18 +90118,18 @@ async function verifyFiles(platform3, progress, request2) {
 }
 async function filesAt(path5) {
   try {
-    const facts = await (0, import_promises28.stat)(path5);
+    const facts = await (0, import_promises27.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
   } catch (error) {
     if (!isSystemError(error, "ENOENT")) throw error;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries = await (0, import_promises28.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path33.join)(entry.parentPath, entry.name)).sort();
+  const entries = await (0, import_promises27.readdir)(path5, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path32.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises28.stat)(one2)).size })));
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises27.stat)(one2)).size })));
 }
 async function verifyFile(platform3, file, expectation) {
   const { path: path5 } = file;
@@ -89904,10 +90150,10 @@ async function verifyOther(platform3, { path: path5, size: size2 }, expectation)
 async function verifyTarball(platform3, { path: path5, size: size2 }, expectation) {
   if (size2 > MAX_BTF_BYTES)
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
-  const tarball = await (0, import_promises28.readFile)(path5);
+  const tarball = await (0, import_promises27.readFile)(path5);
   const signal = platform3.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform3.programs, tarball, { signal });
-  if ((0, import_node_path33.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if ((0, import_node_path32.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
@@ -89925,10 +90171,10 @@ function sha2564(bytes2) {
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
-  const file = (0, import_node_path33.join)((0, import_node_path33.dirname)(path5), "..", "..", "..", name);
+  const file = (0, import_node_path32.join)((0, import_node_path32.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises28.readFile)(file, "utf8");
+    text3 = await (0, import_promises27.readFile)(file, "utf8");
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
     throw error;
@@ -90004,13 +90250,13 @@ var COLUMNS4 = [
 ];
 function row2(finding) {
   var _a8, _b3;
-  const name = (0, import_node_path34.basename)(finding.path);
+  const name = (0, import_node_path33.basename)(finding.path);
   if (!isSound(finding)) {
     const { reason: reason2, message } = finding.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
   }
   const { size: size2, types, kinds: kinds3 } = finding.btf;
-  const counts = [types, (_a8 = kinds3.STRUCT) != null ? _a8 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count4) => `${count4}`);
+  const counts = [types, (_a8 = kinds3.STRUCT) != null ? _a8 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count3) => `${count3}`);
   return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
 }
 function describeOne({ path: path5, size: size2, uname: uname2, btf, record: record2 }) {
@@ -90021,7 +90267,7 @@ function describeOne({ path: path5, size: size2, uname: uname2, btf, record: rec
     ["kernel", uname2],
     ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
     ["types", `${btf.types}`],
-    ["", kinds3.map(([kind, count4]) => `${kind} ${count4}`).join(", ")],
+    ["", kinds3.map(([kind, count3]) => `${kind} ${count3}`).join(", ")],
     ["strings", `${btf.stringBytes} bytes`],
     ["task_struct", task && `${task.size} bytes, ${task.members} members, ${times(task.copies)}`],
     ["record", record2],
@@ -90030,8 +90276,8 @@ function describeOne({ path: path5, size: size2, uname: uname2, btf, record: rec
   return lines.filter(([, value]) => value !== void 0).map(([title = "", value]) => `${title.padEnd(12)} ${value}
 `).join("");
 }
-function times(count4) {
-  return count4 === 1 ? "once" : `${count4} times`;
+function times(count3) {
+  return count3 === 1 ? "once" : `${count3} times`;
 }
 
 // src/commands/demo.ts
@@ -90102,16 +90348,16 @@ The same for one kernel from openEuler's repository:
 }
 
 // src/commands/fetch.ts
-var import_promises30 = require("fs/promises");
-var import_node_path36 = require("path");
+var import_promises29 = require("fs/promises");
+var import_node_path35 = require("path");
 
 // src/jobs/install/write.ts
 var import_node_crypto17 = require("crypto");
-var import_promises29 = require("fs/promises");
+var import_promises28 = require("fs/promises");
 async function writeWhole2(path5, content, mode) {
   const draft = `${path5}.${(0, import_node_crypto17.randomBytes)(6).toString("hex")}.new`;
   try {
-    const file = await (0, import_promises29.open)(draft, "wx", mode);
+    const file = await (0, import_promises28.open)(draft, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -90119,15 +90365,15 @@ async function writeWhole2(path5, content, mode) {
     } finally {
       await file.close();
     }
-    await (0, import_promises29.rename)(draft, path5);
+    await (0, import_promises28.rename)(draft, path5);
   } catch (error) {
-    await (0, import_promises29.rm)(draft, { force: true });
+    await (0, import_promises28.rm)(draft, { force: true });
     throw error;
   }
 }
 
 // src/commands/fetching.ts
-var import_node_path35 = require("path");
+var import_node_path34 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
   archive: archiveOption,
@@ -90147,7 +90393,7 @@ var fetchingOptions = {
 async function toMachine(platform3, options3) {
   const { uname: uname2, distribution: distribution2, versionId: versionId2 } = options3;
   const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
-  const machine = await readMachine(platform3, (0, import_node_path35.resolve)(options3.root), wanted);
+  const machine = await readMachine(platform3, (0, import_node_path34.resolve)(options3.root), wanted);
   return {
     ...machine,
     distribution: distribution2 === void 0 ? machine.distribution : asDistributionId(distribution2),
@@ -90199,25 +90445,25 @@ ${ownBtfNote(machine)}`,
   }
 });
 async function write(given, name, btf) {
-  const there = await (0, import_promises30.stat)(given).catch((error) => {
+  const there = await (0, import_promises29.stat)(given).catch((error) => {
     if (isSystemError(error, "ENOENT")) return void 0;
     throw error;
   });
-  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path36.join)(given, name) : given;
+  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path35.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
-  else await (0, import_promises30.writeFile)(path5, btf);
+  else await (0, import_promises29.writeFile)(path5, btf);
   return path5;
 }
 
 // src/commands/install.ts
 var import_node_os8 = require("os");
-var import_node_path40 = require("path");
+var import_node_path39 = require("path");
 
 // src/jobs/install/install.ts
 var import_node_crypto19 = require("crypto");
 var import_node_fs22 = require("fs");
-var import_promises33 = require("fs/promises");
-var import_node_path39 = require("path");
+var import_promises32 = require("fs/promises");
+var import_node_path38 = require("path");
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -90293,23 +90539,23 @@ function writers(file, order) {
 
 // src/jobs/install/install-records.ts
 var import_node_crypto18 = require("crypto");
-var import_promises32 = require("fs/promises");
-var import_node_path38 = require("path");
+var import_promises31 = require("fs/promises");
+var import_node_path37 = require("path");
 
 // src/jobs/install/place.ts
 var import_node_fs21 = require("fs");
-var import_promises31 = require("fs/promises");
-var import_node_path37 = require("path");
+var import_promises30 = require("fs/promises");
+var import_node_path36 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
-    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path37.join)(root, (0, import_node_path37.resolve)("/", to3)));
-    const path5 = isFolder ? (0, import_node_path37.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path37.resolve)("/", to3);
+    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path36.join)(root, (0, import_node_path36.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path36.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path36.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
-    const form = (0, import_node_path37.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    const form = (0, import_node_path36.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, loader: known ? "libbpf" : void 0 };
   }
-  if ((0, import_node_fs21.existsSync)((0, import_node_path37.join)(root, GOPHER))) {
+  if ((0, import_node_fs21.existsSync)((0, import_node_path36.join)(root, GOPHER))) {
     return { path: `${GOPHER}/btf/${uname2}.btf`, loader: "gala-gopher", form: "raw" };
   }
   return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, loader: "libbpf", form: "elf" };
@@ -90327,19 +90573,19 @@ function libbpfPaths(uname2) {
 }
 async function folderAt(path5) {
   try {
-    return (await (0, import_promises31.stat)(path5)).isDirectory();
+    return (await (0, import_promises30.stat)(path5)).isDirectory();
   } catch (error) {
     if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return false;
     throw error;
   }
 }
 async function insideOf(root, path5) {
-  const full = (0, import_node_path37.join)(root, path5);
-  let there = (0, import_node_path37.dirname)(full);
-  while (!(0, import_node_fs21.existsSync)(there)) there = (0, import_node_path37.dirname)(there);
-  const [top, real] = [await (0, import_promises31.realpath)(root), await (0, import_promises31.realpath)(there)];
-  const way = (0, import_node_path37.relative)(top, real);
-  if (way === ".." || way.startsWith(`..${import_node_path37.sep}`)) {
+  const full = (0, import_node_path36.join)(root, path5);
+  let there = (0, import_node_path36.dirname)(full);
+  while (!(0, import_node_fs21.existsSync)(there)) there = (0, import_node_path36.dirname)(there);
+  const [top, real] = [await (0, import_promises30.realpath)(root), await (0, import_promises30.realpath)(there)];
+  const way = (0, import_node_path36.relative)(top, real);
+  if (way === ".." || way.startsWith(`..${import_node_path36.sep}`)) {
     throw new Failure(
       "usage",
       `${path5} below ${root} leads out of ${root}: a symbolic link points to ${real}.`,
@@ -90365,14 +90611,14 @@ function isPlain(path5) {
 }
 async function readInstallRecords(state, wanted) {
   const folder2 = await insideOf(state.root, state.folder);
-  const names = await (0, import_promises32.readdir)(folder2).catch((error) => {
+  const names = await (0, import_promises31.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const records = await Promise.all(
     files.map(
-      async (name) => parse5(await (0, import_promises32.readFile)((0, import_node_path38.join)(folder2, name), "utf8"), (0, import_node_path38.join)(folder2, name))
+      async (name) => parse5(await (0, import_promises31.readFile)((0, import_node_path37.join)(folder2, name), "utf8"), (0, import_node_path37.join)(folder2, name))
     )
   );
   return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
@@ -90387,12 +90633,12 @@ function parse5(text3, file) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await insideOf(state.root, fileOf(state.folder, record2));
-  await (0, import_promises32.mkdir)((0, import_node_path38.dirname)(file), { recursive: true });
+  await (0, import_promises31.mkdir)((0, import_node_path37.dirname)(file), { recursive: true });
   await writeWhole2(file, `${JSON.stringify(record2, null, 2)}
 `, 420);
 }
 async function removeInstallRecord(state, record2) {
-  await (0, import_promises32.rm)(await insideOf(state.root, fileOf(state.folder, record2)), { force: true });
+  await (0, import_promises31.rm)(await insideOf(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path5 }) {
   const digest = (0, import_node_crypto18.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
@@ -90441,7 +90687,7 @@ async function remove(state, record2) {
   const sum2 = await sumOf(file);
   if (sum2 !== void 0 && !record2.sums.includes(sum2)) return { ...record2, what: "changed" };
   try {
-    if (sum2 !== void 0) await (0, import_promises33.unlink)(file);
+    if (sum2 !== void 0) await (0, import_promises32.unlink)(file);
     for (const folder2 of record2.folders) await removeEmpty(await insideOf(root, folder2));
     await removeInstallRecord(state, record2);
   } catch (error) {
@@ -90451,23 +90697,23 @@ async function remove(state, record2) {
 }
 async function removeEmpty(folder2) {
   try {
-    await (0, import_promises33.rmdir)(folder2);
+    await (0, import_promises32.rmdir)(folder2);
   } catch (error) {
     if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error, code))) throw error;
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = (0, import_node_path39.dirname)(file);
+  const folder2 = (0, import_node_path38.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path39.dirname)(one2)) {
-    missing3.push(`/${(0, import_node_path39.relative)(root, one2)}`);
+  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path38.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path38.relative)(root, one2)}`);
   }
-  await (0, import_promises33.mkdir)(folder2, { recursive: true, mode: 493 });
+  await (0, import_promises32.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha2565(await (0, import_promises33.readFile)(file));
+    return sha2565(await (0, import_promises32.readFile)(file));
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return void 0;
     throw denied(error, file);
@@ -90529,10 +90775,10 @@ var install = defineCommand({
 });
 function installStateOf({ env }, given) {
   var _a8;
-  const root = (0, import_node_path40.resolve)(given);
+  const root = (0, import_node_path39.resolve)(given);
   if (root !== "/" || ((_a8 = process.getuid) == null ? void 0 : _a8.call(process)) === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path40.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
-  return { root, folder: (0, import_node_path40.join)(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
+  return { root, folder: (0, import_node_path39.join)(base, "btfhub", "installed") };
 }
 async function btfFor(platform3, given, machine) {
   var _a8;
@@ -90680,13 +90926,13 @@ var plan = defineCommand({
     var _a8;
     const made = await toPlan(platform3, options3, openProgress(platform3));
     const matrix = makeMatrix(made.kernels, (_a8 = options3.maxJobs) != null ? _a8 : MOST_JOBS);
-    const { include, count: count4 } = matrix;
+    const { include, count: count3 } = matrix;
     return {
       status: made.troubles.length > 0 ? 1 : 0,
       document: options3.matrix ? matrix : made,
       text: options3.matrix ? `${JSON.stringify(matrix)}
 ` : asText(made),
-      outputs: { matrix: JSON.stringify({ include }), count: `${count4}` },
+      outputs: { matrix: JSON.stringify({ include }), count: `${count3}` },
       summary: asMarkdown(made, matrix),
       failures: made.troubles.map(({ where, message }) => ({ title: where, message }))
     };
@@ -90749,7 +90995,7 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-var import_promises35 = require("fs/promises");
+var import_promises34 = require("fs/promises");
 
 // src/forge/api.ts
 var import_consumers = require("stream/consumers");
@@ -91201,7 +91447,6 @@ async function ensurePullRequest(forge, head, base, text3) {
 }
 
 // src/git/commits.ts
-var import_node_path41 = require("path");
 function parseIdentity(text3, option) {
   var _a8;
   const [, name, email] = (_a8 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a8 : [];
@@ -91210,67 +91455,29 @@ function parseIdentity(text3, option) {
   }
   return { name: name.trim(), email };
 }
-var DEFAULT_IDENTITY = { name: "openEuler BTFHub", email: "btfhub@noreply.invalid" };
-async function openCommitWriter(platform3, repository, signature) {
-  const author = await identityOf2(platform3, repository, "AUTHOR", signature.author);
-  const committer = await identityOf2(platform3, repository, "COMMITTER", signature.committer);
-  const sign = await setting(repository, "commit.gpgsign") ? ["-S"] : [];
-  let indexes = 0;
-  const commitTree = async (tree, parent, call) => {
-    const parents = parent === void 0 ? [] : ["-p", parent];
-    return (await repository.run(["commit-tree", ...sign, ...parents, "-F", "-", tree], call)).trim();
-  };
+var DEFAULT_IDENTITY = {
+  name: "openEuler BTFHub",
+  email: "btfhub@noreply.invalid"
+};
+async function openCommitWriter(platform3, repository, identities) {
+  const author = await identityOf2(platform3, repository, "AUTHOR", identities.author);
+  const committer = await identityOf2(platform3, repository, "COMMITTER", identities.committer);
+  const sign = await repository.isSet("commit.gpgsign");
   return {
-    writeBlob: async (bytes2) => {
-      const written2 = await repository.run(["hash-object", "-w", "--stdin"], { input: bytes2 });
-      return written2.trim();
-    },
-    writeTree: async (base, changes) => {
-      indexes += 1;
-      const env = { GIT_INDEX_FILE: (0, import_node_path41.join)(repository.folder, `index-${indexes}`) };
-      await repository.run(["read-tree", base === void 0 ? "--empty" : `${base}^{tree}`], {
-        env
-      });
-      const zero2 = "0".repeat(40);
-      const lines = [...changes].map(
-        ([path5, entry]) => entry === null ? `0 ${zero2}	${path5}\0` : `${entry.mode} ${entry.oid}	${path5}\0`
-      );
-      if (lines.length > 0) {
-        await repository.run(["update-index", "-z", "--index-info"], {
-          env,
-          input: lines.join("")
-        });
-      }
-      return (await repository.run(["write-tree", "--missing-ok"], { env })).trim();
-    },
-    commit: (tree, parent, message) => commitTree(tree, parent, { input: message, env: { ...author, ...committer } }),
+    writeBlob: (bytes2) => repository.writeBlob(bytes2),
+    writeTree: (base, changes) => repository.writeTree(base, changes),
+    commit: (tree, parent, message) => repository.commitTree(tree, parent, message, { sign, env: { ...author, ...committer } }),
     copyCommit: async (original, tree, parent) => {
-      const format = [
-        "-c",
-        "log.showSignature=false",
-        "show",
-        "--no-patch",
-        "--format=%an%x00%ae%x00%ad%x00%B",
-        "--date=raw"
-      ];
-      const shown = await repository.run([...format, original]);
-      const [name = "", email = "", date = "", ...message] = shown.split("\0");
-      return commitTree(tree, parent, {
-        input: `${message.join("").trimEnd()}
-`,
-        env: {
-          GIT_AUTHOR_NAME: name || "unknown",
-          GIT_AUTHOR_EMAIL: email,
-          GIT_AUTHOR_DATE: date,
-          ...committer
-        }
-      });
+      const { name, email, date, message } = await repository.readCommit(original);
+      const env = {
+        GIT_AUTHOR_NAME: name,
+        GIT_AUTHOR_EMAIL: email,
+        GIT_AUTHOR_DATE: date,
+        ...committer
+      };
+      return repository.commitTree(tree, parent, message, { sign, env });
     }
   };
-}
-async function setting(repository, name) {
-  const asked = repository.run(["config", "--type=bool", "--get", name]);
-  return (await asked.catch(() => "false")).trim() === "true";
 }
 async function identityOf2(platform3, repository, role, given) {
   const variables = ({ name, email }) => ({
@@ -91279,11 +91486,7 @@ async function identityOf2(platform3, repository, role, given) {
   });
   if (given !== void 0) return variables(given);
   if (platform3.env[`GIT_${role}_EMAIL`]) return {};
-  const known = repository.run(["-c", "user.useConfigOnly=true", "var", `GIT_${role}_IDENT`]);
-  return known.then(
-    () => ({}),
-    () => variables(DEFAULT_IDENTITY)
-  );
+  return await repository.knowsIdentity(role) ? {} : variables(DEFAULT_IDENTITY);
 }
 
 // src/jobs/publish/messages.ts
@@ -91311,8 +91514,8 @@ function commitMessage(additions, runUrl) {
 function kernels(unames) {
   return unames.length === 1 ? `${unames[0]}` : counted2(unames.length, "kernel");
 }
-function counted2(count4, what) {
-  return `${count4} ${what}${count4 === 1 ? "" : "s"}`;
+function counted2(count3, what) {
+  return `${count3} ${what}${count3 === 1 ? "" : "s"}`;
 }
 function findPending(base, next2, catalog) {
   const changed = [...next2].filter(([path5, entry]) => {
@@ -91438,8 +91641,8 @@ function distinct(words2) {
 function tally(words2) {
   const kinds3 = [...new Set(words2)].sort();
   if (kinds3.length === 1) return `${kinds3[0]}`;
-  const count4 = (kind) => words2.filter((word2) => word2 === kind).length;
-  return kinds3.map((kind) => `${count4(kind)} \xD7 ${kind}`).join(", ");
+  const count3 = (kind) => words2.filter((word2) => word2 === kind).length;
+  return kinds3.map((kind) => `${count3(kind)} \xD7 ${kind}`).join(", ");
 }
 function sum(numbers) {
   return numbers.reduce((total, one2) => total + one2, 0);
@@ -91462,17 +91665,17 @@ async function readBranchState(remote2, committer, baseBranch, branch2) {
   const at3 = (name) => oids[wanted.indexOf(name)];
   const base = at3(baseBranch);
   const lease = at3(branch2);
-  const listing = async (oid) => oid === void 0 ? /* @__PURE__ */ new Map() : listTree(repository, oid);
+  const listing = async (oid) => oid === void 0 ? /* @__PURE__ */ new Map() : repository.listTree(oid);
   const baseListing = await listing(base);
   const state = { base: baseListing, lease, hasBase: base !== void 0 };
   if (base === void 0 || lease === void 0 || base === lease) {
     const next2 = lease === void 0 || lease === base ? baseListing : await listing(lease);
     return { ...state, tip: lease != null ? lease : base, next: next2, moved: "no" };
   }
-  const ahead = await count2(repository, [`${base}..${lease}`]);
+  const ahead = await repository.countCommits(`${base}..${lease}`);
   if (ahead === 0) return { ...state, tip: base, next: baseListing, moved: "afresh" };
-  const behind = await count2(repository, [`${lease}..${base}`]);
-  const merges = await count2(repository, ["--merges", `${base}..${lease}`]);
+  const behind = await repository.countCommits(`${lease}..${base}`);
+  const merges = await repository.countCommits(`${base}..${lease}`, ["--merges"]);
   if (behind === 0 && merges === 0) {
     return { ...state, tip: lease, next: await listing(lease), moved: "no" };
   }
@@ -91481,16 +91684,13 @@ async function readBranchState(remote2, committer, baseBranch, branch2) {
   const tip = await rebase(repository, committer, base, lease, waiting);
   return { ...state, tip, next: await listing(tip), moved: "rebased" };
 }
-async function count2(repository, args) {
-  return Number(await repository.run(["rev-list", "--count", ...args]));
-}
 var same = (a, b4) => (a == null ? void 0 : a.oid) === (b4 == null ? void 0 : b4.oid) && (a == null ? void 0 : a.mode) === (b4 == null ? void 0 : b4.mode);
 async function findPending2(repository, base, lease, names) {
-  const fork = await forkPoint(repository, base, lease);
+  const fork = await repository.mergeBase(base, lease);
   const [before, there, here] = [
-    fork === void 0 ? /* @__PURE__ */ new Map() : await listTree(repository, fork),
-    await listTree(repository, base),
-    await listTree(repository, lease)
+    fork === void 0 ? /* @__PURE__ */ new Map() : await repository.listTree(fork),
+    await repository.listTree(base),
+    await repository.listTree(lease)
   ];
   const waiting = /* @__PURE__ */ new Map();
   const conflicts = [];
@@ -91510,68 +91710,51 @@ async function findPending2(repository, base, lease, names) {
   }
   return waiting;
 }
-async function forkPoint(repository, a, b4) {
-  const found = await repository.run(["merge-base", a, b4]).catch(() => "");
-  return found.trim() || void 0;
-}
 async function wasInHistory(repository, fork, base, path5, entry) {
   if (entry === void 0) return false;
   const range = fork === void 0 ? base : `${fork}..${base}`;
-  const log = ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", range];
-  const changes = await repository.run([...log, "--", `:(literal)${path5}`]);
-  return changes.split("\n").some((line2) => line2.split(" ")[3] === entry.oid);
+  return (await repository.blobsOf(range, path5)).has(entry.oid);
 }
 async function rebase(repository, committer, base, lease, waiting) {
-  const range = ["rev-list", "--reverse", "--topo-order", "--no-merges", `${base}..${lease}`];
-  const originals = (await repository.run(range)).split("\n").filter(Boolean);
+  const originals = await repository.listCommits(`${base}..${lease}`);
   let tip = base;
-  let now = await listTree(repository, base);
+  let now = await repository.listTree(base);
   const apply = async (changes, commit) => {
     const news = new Map(
       [...changes].filter(([path5, entry]) => !same(now.get(path5), entry != null ? entry : void 0))
     );
     if (news.size === 0) return;
     tip = await commit(await committer.writeTree(tip, news));
-    now = await listTree(repository, tip);
+    now = await repository.listTree(tip);
   };
   for (const original of originals) {
-    const changes = await changesOf(repository, original);
+    const changes = await repository.changesOf(original);
     const left = new Map([...changes].filter(([path5]) => waiting.has(path5)));
     await apply(left, (tree) => committer.copyCommit(original, tree, tip));
   }
   await apply(waiting, (tree) => committer.copyCommit(lease, tree, tip));
   return tip;
 }
-async function changesOf(repository, commit) {
-  const raw = ["diff-tree", "-r", "-z", "--root", "--no-commit-id", "--no-renames", commit];
-  const fields = (await repository.run(raw)).split("\0");
-  const changes = /* @__PURE__ */ new Map();
-  for (let at3 = 0; at3 + 1 < fields.length; at3 += 2) {
-    const [, mode = "", , oid = "", status] = fields[at3].split(" ");
-    changes.set(fields[at3 + 1], status === "D" ? null : { mode, oid });
-  }
-  return changes;
-}
 
 // src/git/push.ts
-var LOST = /stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|reference already exists|remote ref updated since checkout|failed to lock/i;
+var STALE = /stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|reference already exists|remote ref updated since checkout|failed to lock/i;
 var BROKEN = /RPC failed|hung up|unexpected disconnect|early EOF|Connection (reset|closed|timed out)|Empty reply|send-pack: unexpected|error: 5\d\d|transfer closed|recv failure|send failure/i;
+var REFUSED = /^!\t[^\t\n]*\t\[(?:remote )?rejected\] \((.*)\)$/m;
 async function pushBranch(remote2, branch2, commit, lease) {
-  const ref = `refs/heads/${branch2}`;
-  const args = [
-    ...["push", "--porcelain", "--no-thin", "--no-verify", "--recurse-submodules=no"],
-    ...[`--force-with-lease=${ref}:${lease != null ? lease : ""}`, REMOTE, `${commit}:${ref}`]
-  ];
+  var _a8;
   try {
-    await remote2.repository.run(["-c", "core.bigFileThreshold=256k", ...args]);
+    await remote2.repository.pushWithLease(branch2, commit, lease);
     return "done";
   } catch (error) {
     if (!(error instanceof GitExitError)) throw error;
     const said = `${error.stdout}
 ${error.stderr}`;
-    if (LOST.test(said)) return "lost";
-    if (BROKEN.test(said)) return "unknown";
-    throw explainGitError(`push to the branch '${branch2}' of`, remote2.name, said, error);
+    const refusal = (_a8 = REFUSED.exec(error.stdout)) == null ? void 0 : _a8[1];
+    if (STALE.test(refusal != null ? refusal : said)) return "stale";
+    const failure = explainGitError(`push to the branch '${branch2}' of`, remote2.name, said, error);
+    const isForGood = refusal !== void 0 || failure.advice && failure.reason !== "network";
+    if (!isForGood && BROKEN.test(said)) return "unknown";
+    throw failure;
   }
 }
 
@@ -91646,7 +91829,7 @@ async function pushKernels(context, names, candidates, replace) {
     const tree = await committer.writeTree(state.tip, additions.changes);
     const message = commitMessage(additions, context.runUrl);
     const commit = await committer.commit(tree, state.tip, message);
-    const next2 = await listTree(remote2.repository, commit);
+    const next2 = await remote2.repository.listTree(commit);
     if (context.dryRun) return { state, additions, commit, next: next2 };
     [ours, before] = [commit, additions];
     const pushed = await pushBranch(remote2, names.branch, commit, state.lease);
@@ -91656,11 +91839,11 @@ async function pushKernels(context, names, candidates, replace) {
 async function retryPush(context, branch2, attempt) {
   for (let tried = 1; ; tried += 1) {
     const result = await attempt();
-    if (result !== "lost" && result !== "unknown") return result;
-    const why = result === "lost" ? "another push was faster" : "the connection broke during the push";
+    if (result !== "stale" && result !== "unknown") return result;
+    const why = result === "stale" ? "another push was faster" : "the connection broke during the push";
     if (tried === ATTEMPTS2) {
       throw new Failure(
-        result === "lost" ? "bad-archive" : "network",
+        result === "stale" ? "bad-archive" : "network",
         `The branch '${branch2}' of ${context.remote.name} could not be pushed in ${ATTEMPTS2} attempts: ${why}.`,
         "Run it again: what was checked is checked again, and nothing is pushed twice."
       );
@@ -91702,11 +91885,11 @@ async function readCatalog(remote2) {
     return { catalog: EMPTY_CATALOG, commit: void 0 };
   }
   const [commit] = await remote2.fetchBranches([CATALOG_BRANCH], 1);
-  const files = await listTree(remote2.repository, commit);
+  const files = await remote2.repository.listTree(commit);
   const file = files.get(CATALOG_FILE);
   if (file === void 0) return { catalog: EMPTY_CATALOG, commit };
   await remote2.fetchBlobs(CATALOG_BRANCH, [file.oid]);
-  const [text3] = await readBlobs(remote2.repository, [file.oid]);
+  const [text3] = await remote2.repository.readBlobs([file.oid]);
   return { catalog: parseCatalog(String(text3), remote2.name), commit };
 }
 async function updateCatalog(context, listings, news, seen) {
@@ -91746,8 +91929,8 @@ function describeNews(before, after2, runUrl) {
     ([path5, entry]) => JSON.stringify(entry) !== JSON.stringify(before.get(path5))
   );
   const states = ["pending", "archived", "failed"].flatMap((state) => {
-    const count4 = changed.filter(([, entry]) => entry.state === state).length;
-    return count4 === 0 ? [] : [`${count4} ${state}`];
+    const count3 = changed.filter(([, entry]) => entry.state === state).length;
+    return count3 === 0 ? [] : [`${count3} ${state}`];
   });
   const gone2 = [...before.keys()].filter((path5) => !after2.has(path5)).length;
   const news = [...states, ...gone2 === 0 ? [] : [`${gone2} gone`]].join(", ");
@@ -91759,9 +91942,9 @@ Run: ${runUrl}
 
 // src/jobs/publish/validate-input.ts
 var import_node_crypto20 = require("crypto");
-var import_promises34 = require("fs/promises");
+var import_promises33 = require("fs/promises");
 var import_node_os9 = require("os");
-var import_node_path42 = require("path");
+var import_node_path40 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function validateInput(platform3, progress, request2) {
@@ -91780,7 +91963,7 @@ async function validateInput(platform3, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises34.readFile)((0, import_node_path42.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises33.readFile)((0, import_node_path40.join)(folder2, record2.tarball.path));
         await checkTarball(platform3, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -91788,7 +91971,7 @@ async function validateInput(platform3, progress, request2) {
       } catch (error) {
         platform3.interrupted.throwIfAborted();
         task.end("refused", describe(error));
-        problems.push(`${(0, import_node_path42.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
+        problems.push(`${(0, import_node_path40.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
         return void 0;
       }
     },
@@ -91819,10 +92002,10 @@ async function readFolder(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises34.readFile)((0, import_node_path42.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises33.readFile)((0, import_node_path40.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error) {
-      problems.push(`${(0, import_node_path42.join)(folder2, printable(file))}: ${describe(error)}`);
+      problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${describe(error)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -91830,35 +92013,35 @@ async function readFolder(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path42.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path40.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path42.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries = await (0, import_promises34.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
+  const entries = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
     if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path5 = (0, import_node_path42.relative)(folder2, (0, import_node_path42.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path40.relative)(folder2, (0, import_node_path40.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path42.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path40.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises34.stat)((0, import_node_path42.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path42.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises33.stat)((0, import_node_path40.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path40.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function uniqueRecords(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -91909,8 +92092,8 @@ async function publish(platform3, progress, request2) {
 async function publishTo(platform3, progress, request2, remote2) {
   const { base, branch: branch2, dryRun, runUrl, expectation, author, committer: person } = request2;
   const committer = await openCommitWriter(platform3, remote2.repository, {
-    ...author === void 0 ? {} : { author },
-    ...person === void 0 ? {} : { committer: person }
+    author,
+    committer: person
   });
   const seen = await readCatalog(remote2);
   const input = await validateInput(platform3, progress, {
@@ -93321,10 +93504,10 @@ function publishOutcome(request2, forge, published) {
 
 ${lines.map((line2) => `- ${line2.trim()}`).join("\n")}
 `,
-    failures: refused2.map(({ record: record2 }) => ({ title: record2.uname, message: REFUSED }))
+    failures: refused2.map(({ record: record2 }) => ({ title: record2.uname, message: REFUSED2 }))
   };
 }
-var REFUSED = "The archive has it with other bytes, which stay. Give --replace to put these in their place.";
+var REFUSED2 = "The archive has it with other bytes, which stay. Give --replace to put these in their place.";
 function summary2({ record: record2 }) {
   const { uname: uname2, tarball } = record2;
   return { uname: uname2, path: tarball.path, size: tarball.size, sha256: tarball.sha256 };
@@ -93344,7 +93527,7 @@ function report(request2, published) {
     ...moved2 === "afresh" && commit ? [`'${branch2}' was merged, and ${would}started afresh on '${base}'`] : [],
     ...aliases.length > 0 ? [`${aliases.length} tarballs of arm64 ${would}named aarch64 too`] : [],
     ...left.length > 0 ? [`${kernels2(left.length)} there already, with the same bytes`] : [],
-    ...refused2.map(({ record: record2 }) => `Refused: ${record2.uname}. ${REFUSED}`),
+    ...refused2.map(({ record: record2 }) => `Refused: ${record2.uname}. ${REFUSED2}`),
     ...input.failed.length > 0 ? [
       `${kernels2(input.failed.length)} failed to build; the catalog ${dryRun ? "would say" : "says"} why`
     ] : [],
@@ -93353,8 +93536,8 @@ function report(request2, published) {
     ...pullRequestLines(request2, published.pullRequest)
   ];
 }
-function kernels2(count4) {
-  return count4 === 1 ? "1 kernel" : `${count4} kernels`;
+function kernels2(count3) {
+  return count3 === 1 ? "1 kernel" : `${count3} kernels`;
 }
 function short(commit, dryRun) {
   return commit === void 0 || dryRun ? "" : ` (commit ${commit.slice(0, 12)})`;
@@ -93437,7 +93620,7 @@ async function tokenOf(platform3, file) {
   var _a8;
   if (file === void 0) return ((_a8 = platform3.env.BTFHUB_TOKEN) == null ? void 0 : _a8.trim()) || void 0;
   try {
-    return (await (0, import_promises35.readFile)(file, "utf8")).trim();
+    return (await (0, import_promises34.readFile)(file, "utf8")).trim();
   } catch (error) {
     throw new Failure(
       "usage",
@@ -93459,8 +93642,8 @@ function toRequest(platform3, given) {
   return {
     ...{ folders: given.input, base, branch: branch2, replace: given.replace, dryRun: given.dryRun },
     expectation: { kind: "kernel", minimumTypes: (_a8 = given.minimumTypes) != null ? _a8 : 1e4 },
-    ...author === void 0 ? {} : { author: parseIdentity(author, "--author") },
-    ...committer === void 0 ? {} : { committer: parseIdentity(committer, "--committer") },
+    author: author === void 0 ? void 0 : parseIdentity(author, "--author"),
+    committer: committer === void 0 ? void 0 : parseIdentity(committer, "--committer"),
     runUrl: (_b3 = given.runUrl) != null ? _b3 : findHost(platform3.env).runUrl
   };
 }
@@ -93482,8 +93665,8 @@ function chooseForge(platform3, location, credential, given) {
 }
 
 // src/toolchain/cache-key.ts
-var import_promises36 = require("fs/promises");
-var import_node_path43 = require("path");
+var import_promises35 = require("fs/promises");
+var import_node_path41 = require("path");
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -93495,11 +93678,11 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path43.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path41.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
-  const text3 = await (0, import_promises36.readFile)(osRelease, "utf8").catch(() => "");
+  const text3 = await (0, import_promises35.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
     var _a8, _b3;
     return (_b3 = (_a8 = new RegExp(`^${name}="?([^"
@@ -93563,17 +93746,17 @@ function table(tools2) {
 
 // src/commands/tailor.ts
 var import_node_os11 = require("os");
-var import_node_path48 = require("path");
+var import_node_path46 = require("path");
 
 // src/archive/cached-reader.ts
 var import_node_crypto21 = require("crypto");
-var import_promises37 = require("fs/promises");
-var import_node_path44 = require("path");
+var import_promises36 = require("fs/promises");
+var import_node_path42 = require("path");
 function cachedReader(reader, folder2) {
   return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
 }
 async function* readCached(reader, folder2, kernels3) {
-  await (0, import_promises37.mkdir)(folder2, { recursive: true });
+  await (0, import_promises36.mkdir)(folder2, { recursive: true });
   const kept = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const name = await reader.identify(kernel);
@@ -93597,11 +93780,11 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await (0, import_promises37.writeFile)((0, import_node_path44.join)(folder2, name), one2.tarball);
+  if (name !== void 0) await (0, import_promises36.writeFile)((0, import_node_path42.join)(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await (0, import_promises37.readFile)((0, import_node_path44.join)(folder2, name));
+    const bytes2 = await (0, import_promises36.readFile)((0, import_node_path42.join)(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return void 0;
@@ -93616,9 +93799,9 @@ function isNamed(name, bytes2) {
 }
 async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
-  const names = await (0, import_promises37.readdir)(folder2);
+  const names = await (0, import_promises36.readdir)(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises37.rm)((0, import_node_path44.join)(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises36.rm)((0, import_node_path42.join)(folder2, name))));
 }
 async function cacheKey2(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
@@ -93628,8 +93811,8 @@ async function cacheKey2(reader, kernels3) {
 
 // src/jobs/tailor/pack.ts
 var import_node_crypto22 = require("crypto");
-var import_promises38 = require("fs/promises");
-var import_node_path45 = require("path");
+var import_promises37 = require("fs/promises");
+var import_node_path43 = require("path");
 
 // node_modules/fflate/esm/index.mjs
 var import_module2 = require("module");
@@ -94229,7 +94412,7 @@ function padding3(size2) {
   return Buffer.alloc((BLOCK2 - size2 % BLOCK2) % BLOCK2);
 }
 async function requireEmpty(folder2) {
-  const names = await (0, import_promises38.readdir)(folder2).catch((error) => {
+  const names = await (0, import_promises37.readdir)(folder2).catch((error) => {
     if (isSystemError(error, "ENOENT")) return [];
     throw error;
   });
@@ -94244,10 +94427,10 @@ async function writeFolder(folder2, entries) {
   for (const group of groupEqual(entries)) {
     let first2;
     for (const { path: path5, content } of group) {
-      const file = (0, import_node_path45.join)(folder2, path5);
-      await (0, import_promises38.mkdir)((0, import_node_path45.dirname)(file), { recursive: true });
+      const file = (0, import_node_path43.join)(folder2, path5);
+      await (0, import_promises37.mkdir)((0, import_node_path43.dirname)(file), { recursive: true });
       if (first2 === void 0) await writeWhole2(file, content, 420);
-      else await (0, import_promises38.link)(first2, file);
+      else await (0, import_promises37.link)(first2, file);
       first2 != null ? first2 : first2 = file;
     }
   }
@@ -94255,9 +94438,9 @@ async function writeFolder(folder2, entries) {
 
 // src/jobs/tailor/tailor.ts
 var import_node_crypto23 = require("crypto");
-var import_promises40 = require("fs/promises");
+var import_promises39 = require("fs/promises");
 var import_node_os10 = require("os");
-var import_node_path47 = require("path");
+var import_node_path45 = require("path");
 
 // src/btf/write.ts
 var StringTable = class {
@@ -94510,20 +94693,20 @@ function writeExt(questions, strings, order) {
 }
 
 // src/jobs/tailor/minimise.ts
-var import_promises39 = require("fs/promises");
-var import_node_path46 = require("path");
+var import_promises38 = require("fs/promises");
+var import_node_path44 = require("path");
 async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   var _a8;
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [(0, import_node_path46.join)(folder2, `${name}.btf`), (0, import_node_path46.join)(folder2, `${name}.min.btf`)];
+  const [whole, least] = [(0, import_node_path44.join)(folder2, `${name}.btf`), (0, import_node_path44.join)(folder2, `${name}.min.btf`)];
   try {
-    await (0, import_promises39.writeFile)(whole, btf);
+    await (0, import_promises38.writeFile)(whole, btf);
     const { status, signal, stderr } = await programs.run({
       program: "bpftool",
       args: ["gen", "min_core_btf", whole, least, object2],
       signal: interrupted
     });
-    if (status === 0) return await (0, import_promises39.readFile)(least);
+    if (status === 0) return await (0, import_promises38.readFile)(least);
     const said = printable((_a8 = stderr.trim().split("\n").at(-1)) != null ? _a8 : "");
     throw new Failure(
       "bad-btf",
@@ -94531,7 +94714,7 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path5) => (0, import_promises39.rm)(path5, { force: true })));
+    await Promise.all([whole, least].map((path5) => (0, import_promises38.rm)(path5, { force: true })));
   }
 }
 
@@ -94576,8 +94759,8 @@ async function tailor(platform3, progress, reader, request2) {
   };
 }
 async function* minimiseAll(platform3, reader, kernels3, { questions, jobs }) {
-  const folder2 = await (0, import_promises40.mkdtemp)((0, import_node_path47.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
-  const object2 = (0, import_node_path47.join)(folder2, "questions.bpf.o");
+  const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path45.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
+  const object2 = (0, import_node_path45.join)(folder2, "questions.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform3, kernel, tarball, reader.name);
@@ -94592,10 +94775,10 @@ async function* minimiseAll(platform3, reader, kernels3, { questions, jobs }) {
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
-    await (0, import_promises40.writeFile)(object2, questions);
+    await (0, import_promises39.writeFile)(object2, questions);
     yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
-    await (0, import_promises40.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
   }
 }
 async function write2(output, layout, entries) {
@@ -94683,18 +94866,18 @@ function describe7(made, output, objects) {
   const { kernels: kernels3, failed: failed3, different, size: size2, packedSize } = made;
   const lost = failed3.map(({ kernel, error }) => `${kernel.uname}: ${error.message}
 `);
-  const counts = `${count3(kernels3.length, "kernel")} for ${count3(objects, "object")}`;
+  const counts = `${count2(kernels3.length, "kernel")} for ${count2(objects, "object")}`;
   const sizes = `${bytes(size2)} of BTF, ${different} different`;
   const packed = packedSize === void 0 ? "" : `, packed ${bytes(packedSize)}`;
   return `${lost.join("")}${output}: ${counts}, ${sizes}${packed}.
 ${linking(output)}`;
 }
-function count3(number3, what) {
+function count2(number3, what) {
   return `${number3} ${what}${number3 === 1 ? "" : "s"}`;
 }
 function linking(output) {
   if (!isTarball(output)) return "";
-  const name = (0, import_node_path48.basename)(output);
+  const name = (0, import_node_path46.basename)(output);
   return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
 `;
 }
@@ -94716,7 +94899,7 @@ var REDIRECTS2 = 5;
 var PROJECT = "https://github.com/openeuler/btfhub-action";
 function undiciHttp(env, { version = "development", ca } = {}) {
   var _a8, _b3, _c, _d, _e3;
-  const setting2 = (name) => {
+  const setting = (name) => {
     var _a9;
     return (_a9 = env[name]) != null ? _a9 : env[name.toUpperCase()];
   };
@@ -94741,9 +94924,9 @@ function undiciHttp(env, { version = "development", ca } = {}) {
     // The proxy's own pool would forget the limits above.
     factory: (origin, options3) => new import_undici.Pool(origin, { ...common, ...options3 }),
     // An empty string keeps undici from reading the environment of the process by itself.
-    httpProxy: (_b3 = (_a8 = setting2("http_proxy")) != null ? _a8 : setting2("all_proxy")) != null ? _b3 : "",
-    httpsProxy: (_d = (_c = setting2("https_proxy")) != null ? _c : setting2("all_proxy")) != null ? _d : "",
-    noProxy: (_e3 = setting2("no_proxy")) != null ? _e3 : ""
+    httpProxy: (_b3 = (_a8 = setting("http_proxy")) != null ? _a8 : setting("all_proxy")) != null ? _b3 : "",
+    httpsProxy: (_d = (_c = setting("https_proxy")) != null ? _c : setting("all_proxy")) != null ? _d : "",
+    noProxy: (_e3 = setting("no_proxy")) != null ? _e3 : ""
   });
   const redirect2 = import_undici.interceptors.redirect({ maxRedirections: REDIRECTS2 });
   const following = direct.compose(redirect2);
@@ -94817,13 +95000,13 @@ function lastUrl(context) {
 }
 
 // src/platform/clock.ts
-var import_promises41 = require("timers/promises");
+var import_promises40 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises41.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
+    await (0, import_promises40.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error;
     });
   }
@@ -94832,7 +95015,7 @@ var systemClock = {
 // src/platform/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs25 = require("fs");
-var import_node_path50 = require("path");
+var import_node_path48 = require("path");
 
 // src/platform/follow.ts
 var import_node_fs24 = require("fs");
@@ -94843,10 +95026,10 @@ function follow(file, push) {
   let at3 = 0;
   const catchUp = () => {
     for (; ; ) {
-      const count4 = (0, import_node_fs24.readSync)(file, buffer, 0, buffer.length, at3);
-      if (count4 === 0) return;
-      at3 += count4;
-      push(buffer.subarray(0, count4));
+      const count3 = (0, import_node_fs24.readSync)(file, buffer, 0, buffer.length, at3);
+      if (count3 === 0) return;
+      at3 += count3;
+      push(buffer.subarray(0, count3));
     }
   };
   let broken;
@@ -94869,26 +95052,26 @@ function follow(file, push) {
 
 // src/platform/outlet.ts
 var import_node_events3 = require("events");
-var import_promises42 = require("fs/promises");
+var import_promises41 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os12 = require("os");
-var import_node_path49 = require("path");
+var import_node_path47 = require("path");
 var BUFFER2 = 256 * 1024;
 var WORTHWHILE2 = 128 * 1024;
 var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os12.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os12.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises42.mkdtemp)((0, import_node_path49.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path47.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path49.join)(folder2, "out");
+    const path5 = (0, import_node_path47.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER2);
-    const callback = (count4) => {
-      push(buffer.subarray(0, count4));
-      if (count4 >= WORTHWHILE2) return true;
+    const callback = (count3) => {
+      push(buffer.subarray(0, count3));
+      if (count3 >= WORTHWHILE2) return true;
       setTimeout(() => socket.resume(), WAIT_MS);
       return false;
     };
@@ -94900,7 +95083,7 @@ async function openOutlet(push) {
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises42.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises41.rm)(folder2, { recursive: true, force: true });
   }
 }
 
@@ -94913,8 +95096,14 @@ function systemPrograms(env, packages = PACKAGES) {
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
     const child2 = (0, import_node_child_process2.spawn)(program3, [...args], {
       cwd,
-      // Their messages are read here. LANGUAGE goes before LC_ALL for all but the plain `C`.
-      env: { ...env, LC_ALL: "C.UTF-8", LANGUAGE: "", ...invocation2.env },
+      // The token is for git and the forge alone. Messages are read here. LANGUAGE goes before LC_ALL for all but the plain `C`.
+      env: {
+        ...env,
+        BTFHUB_TOKEN: void 0,
+        LC_ALL: "C.UTF-8",
+        LANGUAGE: "",
+        ...invocation2.env
+      },
       stdio: ["pipe", outlet != null ? outlet : "pipe", "pipe"],
       detached: (_a8 = invocation2.group) != null ? _a8 : false
     });
@@ -94983,8 +95172,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a8;
-      const folders = (0, import_node_path50.isAbsolute)(program3) ? [""] : ((_a8 = env.PATH) != null ? _a8 : "").split(import_node_path50.delimiter);
-      return folders.map((folder2) => (0, import_node_path50.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path48.isAbsolute)(program3) ? [""] : ((_a8 = env.PATH) != null ? _a8 : "").split(import_node_path48.delimiter);
+      return folders.map((folder2) => (0, import_node_path48.join)(folder2, program3)).find(isExecutable);
     }
   };
 }

@@ -36,17 +36,20 @@ export interface RepositoryOptions {
   readonly filter?: boolean;
   /** Refuses pushes to `master`, as the forges do with a protected branch. */
   readonly protect?: boolean;
+  /** The algorithm that names its objects. */
+  readonly format?: 'sha1' | 'sha256';
 }
 
 /** Makes `<root>/<name>`, bare and without a commit. */
 export function createRepository(
   root: string,
   name: string,
-  { filter = true, protect = true }: RepositoryOptions = {},
+  { filter = true, protect = true, format = 'sha1' }: RepositoryOptions = {},
 ): string {
   const folder = join(root, name);
   mkdirSync(folder, { recursive: true });
-  git(folder, ['init', '--quiet', '--bare', '--initial-branch=master', '--template=', '.']);
+  const names = ['--initial-branch=master', `--object-format=${format}`];
+  git(folder, ['init', '--quiet', '--bare', ...names, '--template=', '.']);
   const settings = `[http]\nreceivepack = true\n[uploadpack]\nallowFilter = ${filter}\n`;
   appendFileSync(join(folder, 'config'), settings);
   mkdirSync(join(folder, 'hooks'));

@@ -2,18 +2,18 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemError } from '../failure.ts';
 import { parseLocation } from '../git/location.ts';
-import {
-  type ArchiveEntry,
-  credentialOf,
-  type GitPlatform,
-  listTree,
-  type Oid,
-  openRemote,
-  type Remote,
-  readBlobs,
-  type TreeEntry,
-} from '../git/remote.ts';
+import { credentialOf, openRemote, type Remote } from '../git/remote.ts';
+import type { Oid, TreeEntry } from '../git/repository.ts';
+import type { GitPlatform } from '../git/run.ts';
 import type { Branch } from '../names.ts';
+
+/** A file of an archive. */
+export interface ArchiveEntry {
+  /** The blob's name; undefined where the archive is a folder without git. */
+  readonly oid: Oid | undefined;
+  /** As git writes it: `100644` for a regular file. */
+  readonly mode: string;
+}
 
 /** An archive to read from: names first, contents only of what is asked for. */
 export interface Archive {
@@ -67,7 +67,7 @@ function gitArchive(remote: Remote): Archive {
   const list = async (branch: string) => {
     if ((await head(branch)) === undefined) return new Map<string, TreeEntry>();
     const [commit] = await remote.fetchBranches([branch], 1);
-    return listTree(repository, commit as Oid);
+    return repository.listTree(commit as Oid);
   };
   const listPaths = (branch: string = 'HEAD') => {
     const listing = listings.get(branch) ?? list(branch);
@@ -88,10 +88,7 @@ function gitArchive(remote: Remote): Archive {
     );
     for (let start = 0; start < found.length; start += 32) {
       const some = found.slice(start, start + 32);
-      const contents = await readBlobs(
-        repository,
-        some.map(({ oid }) => oid),
-      );
+      const contents = await repository.readBlobs(some.map(({ oid }) => oid));
       for (const [index, bytes] of contents.entries()) {
         yield { path: (some[index] as { path: string }).path, bytes };
       }

@@ -1,10 +1,8 @@
 import { Failure } from '../failure.ts';
-import type { CommitWriter, TreeChanges } from '../git/commits.ts';
-import { listTree, type Oid, type Remote, type TreeEntry } from '../git/remote.ts';
-import type { GitRepository } from '../git/repository.ts';
+import type { CommitWriter } from '../git/commits.ts';
+import type { Remote } from '../git/remote.ts';
+import type { GitRepository, Oid, TreeChanges, TreeEntry, TreeListing } from '../git/repository.ts';
 import type { Branch } from '../names.ts';
-
-export type TreeListing = ReadonlyMap<string, TreeEntry>;
 
 /** The base branch, and what waits for review on top of it. */
 export interface BranchState {
@@ -43,7 +41,7 @@ export async function readBranchState(
   const base = at(baseBranch);
   const lease = at(branch);
   const listing = async (oid: Oid | undefined) =>
-    oid === undefined ? new Map<string, TreeEntry>() : listTree(repository, oid);
+    oid === undefined ? new Map<string, TreeEntry>() : repository.listTree(oid);
   const baseListing = await listing(base);
   const state = { base: baseListing, lease, hasBase: base !== undefined };
   if (base === undefined || lease === undefined || base === lease) {
@@ -51,10 +49,10 @@ export async function readBranchState(
     return { ...state, tip: lease ?? base, next, moved: 'no' };
   }
 
-  const ahead = await count(repository, [`${base}..${lease}`]);
+  const ahead = await repository.countCommits(`${base}..${lease}`);
   if (ahead === 0) return { ...state, tip: base, next: baseListing, moved: 'afresh' };
-  const behind = await count(repository, [`${lease}..${base}`]);
-  const merges = await count(repository, ['--merges', `${base}..${lease}`]);
+  const behind = await repository.countCommits(`${lease}..${base}`);
+  const merges = await repository.countCommits(`${base}..${lease}`, ['--merges']);
   if (behind === 0 && merges === 0) {
     return { ...state, tip: lease, next: await listing(lease), moved: 'no' };
   }
@@ -62,10 +60,6 @@ export async function readBranchState(
   if (waiting.size === 0) return { ...state, tip: base, next: baseListing, moved: 'afresh' };
   const tip = await rebase(repository, committer, base, lease, waiting);
   return { ...state, tip, next: await listing(tip), moved: 'rebased' };
-}
-
-async function count(repository: GitRepository, args: readonly string[]): Promise<number> {
-  return Number(await repository.run(['rev-list', '--count', ...args]));
 }
 
 const same = (a: TreeEntry | undefined, b: TreeEntry | undefined) =>
@@ -78,11 +72,11 @@ async function findPending(
   lease: Oid,
   names: { readonly baseBranch: Branch; readonly branch: Branch },
 ): Promise<TreeChanges> {
-  const fork = await forkPoint(repository, base, lease);
+  const fork = await repository.mergeBase(base, lease);
   const [before, there, here] = [
-    fork === undefined ? new Map<string, TreeEntry>() : await listTree(repository, fork),
-    await listTree(repository, base),
-    await listTree(repository, lease),
+    fork === undefined ? new Map<string, TreeEntry>() : await repository.listTree(fork),
+    await repository.listTree(base),
+    await repository.listTree(lease),
   ];
   const waiting = new Map<string, TreeEntry | null>();
   const conflicts: string[] = [];
@@ -105,12 +99,6 @@ async function findPending(
   return waiting;
 }
 
-async function forkPoint(repository: GitRepository, a: Oid, b: Oid): Promise<Oid | undefined> {
-  // Status 1 and no word: the histories have nothing in common.
-  const found = await repository.run(['merge-base', a, b]).catch(() => '');
-  return found.trim() || undefined;
-}
-
 /** Whether the base branch once took this very version, and went on from there. */
 async function wasInHistory(
   repository: GitRepository,
@@ -121,9 +109,7 @@ async function wasInHistory(
 ): Promise<boolean> {
   if (entry === undefined) return false;
   const range = fork === undefined ? base : `${fork}..${base}`;
-  const log = ['log', '--format=', '--raw', '--no-abbrev', '--no-renames', '-m', range];
-  const changes = await repository.run([...log, '--', `:(literal)${path}`]);
-  return changes.split('\n').some((line) => line.split(' ')[3] === entry.oid);
+  return (await repository.blobsOf(range, path)).has(entry.oid);
 }
 
 /**
@@ -137,36 +123,23 @@ async function rebase(
   lease: Oid,
   waiting: TreeChanges,
 ): Promise<Oid> {
-  const range = ['rev-list', '--reverse', '--topo-order', '--no-merges', `${base}..${lease}`];
-  const originals = (await repository.run(range)).split('\n').filter(Boolean);
+  const originals = await repository.listCommits(`${base}..${lease}`);
   let tip = base;
-  let now: TreeListing = await listTree(repository, base);
+  let now: TreeListing = await repository.listTree(base);
   const apply = async (changes: TreeChanges, commit: (tree: Oid) => Promise<Oid>) => {
     const news = new Map(
       [...changes].filter(([path, entry]) => !same(now.get(path), entry ?? undefined)),
     );
     if (news.size === 0) return;
     tip = await commit(await committer.writeTree(tip, news));
-    now = await listTree(repository, tip);
+    now = await repository.listTree(tip);
   };
   for (const original of originals) {
-    const changes = await changesOf(repository, original);
+    const changes = await repository.changesOf(original);
     const left = new Map([...changes].filter(([path]) => waiting.has(path)));
     await apply(left, (tree) => committer.copyCommit(original, tree, tip));
   }
   // What a person put into a merge commit stands in no other commit.
   await apply(waiting, (tree) => committer.copyCommit(lease, tree, tip));
   return tip;
-}
-
-/** What a commit changed against its first parent (git-diff-tree(1), raw format with -z). */
-async function changesOf(repository: GitRepository, commit: Oid): Promise<TreeChanges> {
-  const raw = ['diff-tree', '-r', '-z', '--root', '--no-commit-id', '--no-renames', commit];
-  const fields = (await repository.run(raw)).split('\0');
-  const changes = new Map<string, TreeEntry | null>();
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [, mode = '', , oid = '', status] = (fields[at] as string).split(' ');
-    changes.set(fields[at + 1] as string, status === 'D' ? null : { mode, oid });
-  }
-  return changes;
 }

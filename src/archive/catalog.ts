@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { describe, Failure } from '../failure.ts';
-import type { Oid } from '../git/remote.ts';
+import type { Oid } from '../git/repository.ts';
 import { asBranch, type Uname } from '../names.ts';
 import { type ArchiveFolder, tarballPath } from './layout.ts';
 import type { FailureRecord, KernelRecord } from './record.ts';

@@ -117,8 +117,8 @@ function toRequest(
   return {
     ...{ folders: given.input, base, branch, replace: given.replace, dryRun: given.dryRun },
     expectation: { kind: 'kernel', minimumTypes: given.minimumTypes ?? 10_000 },
-    ...(author === undefined ? {} : { author: parseIdentity(author, '--author') }),
-    ...(committer === undefined ? {} : { committer: parseIdentity(committer, '--committer') }),
+    author: author === undefined ? undefined : parseIdentity(author, '--author'),
+    committer: committer === undefined ? undefined : parseIdentity(committer, '--committer'),
     runUrl: given.runUrl ?? findHost(platform.env).runUrl,
   };
 }

@@ -1,8 +1,6 @@
-import { join } from 'node:path';
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
-import type { Oid, TreeEntry } from './remote.ts';
-import type { GitCall, GitRepository } from './repository.ts';
+import type { GitRepository, Oid, TreeChanges } from './repository.ts';
 
 /** A person or program, as git writes it: `Name <mail>`. */
 export interface GitIdentity {
@@ -10,10 +8,10 @@ export interface GitIdentity {
   readonly email: string;
 }
 
-/** Who is behind our commits; without one, git's own configuration says. */
+/** Who stands in our commits; where one is missing, git's own configuration says. */
 export interface CommitIdentities {
-  readonly author?: GitIdentity;
-  readonly committer?: GitIdentity;
+  readonly author: GitIdentity | undefined;
+  readonly committer: GitIdentity | undefined;
 }
 
 /** @throws Failure `usage` unless it is `Name <mail>` */
@@ -25,13 +23,13 @@ export function parseIdentity(text: string, option: string): GitIdentity {
   return { name: name.trim(), email };
 }
 
-/** Who commits where neither options nor git's configuration say; `.invalid` is nobody's (RFC 2606). */
-const DEFAULT_IDENTITY: GitIdentity = { name: 'openEuler BTFHub', email: 'btfhub@noreply.invalid' };
+/** Stands in commits where neither options nor git's configuration say; `.invalid` belongs to no one (RFC 2606). */
+const DEFAULT_IDENTITY: GitIdentity = {
+  name: 'openEuler BTFHub',
+  email: 'btfhub@noreply.invalid',
+};
 
-/** Paths to set, or with `null` to remove. */
-export type TreeChanges = ReadonlyMap<string, TreeEntry | null>;
-
-/** Writes commits without a checkout, by git's repository. */
+/** Writes commits without a checkout. */
 export interface CommitWriter {
   /** Puts bytes into the object store. */
   writeBlob(bytes: Uint8Array): Promise<Oid>;
@@ -39,78 +37,34 @@ export interface CommitWriter {
   writeTree(base: Oid | undefined, changes: TreeChanges): Promise<Oid>;
   /** A commit by us; signed when git's configuration says that commits are. */
   commit(tree: Oid, parent: Oid | undefined, message: string): Promise<Oid>;
-  /** Somebody's commit again, with another tree on another parent: author and message stay. */
+  /** A commit again, with another tree on another parent: author and message stay. */
   copyCommit(original: Oid, tree: Oid, parent: Oid | undefined): Promise<Oid>;
 }
 
 export async function openCommitWriter(
   platform: Pick<Platform, 'env'>,
   repository: GitRepository,
-  signature: CommitIdentities,
+  identities: CommitIdentities,
 ): Promise<CommitWriter> {
-  const author = await identityOf(platform, repository, 'AUTHOR', signature.author);
-  const committer = await identityOf(platform, repository, 'COMMITTER', signature.committer);
-  const sign = (await setting(repository, 'commit.gpgsign')) ? ['-S'] : [];
-  let indexes = 0;
-
-  const commitTree = async (tree: Oid, parent: Oid | undefined, call: GitCall) => {
-    const parents = parent === undefined ? [] : ['-p', parent];
-    return (
-      await repository.run(['commit-tree', ...sign, ...parents, '-F', '-', tree], call)
-    ).trim();
-  };
+  const author = await identityOf(platform, repository, 'AUTHOR', identities.author);
+  const committer = await identityOf(platform, repository, 'COMMITTER', identities.committer);
+  const sign = await repository.isSet('commit.gpgsign');
   return {
-    writeBlob: async (bytes) => {
-      const written = await repository.run(['hash-object', '-w', '--stdin'], { input: bytes });
-      return written.trim();
-    },
-    writeTree: async (base, changes) => {
-      indexes += 1;
-      const env = { GIT_INDEX_FILE: join(repository.folder, `index-${indexes}`) };
-      await repository.run(['read-tree', base === undefined ? '--empty' : `${base}^{tree}`], {
-        env,
-      });
-      const zero = '0'.repeat(40);
-      const lines = [...changes].map(([path, entry]) =>
-        entry === null ? `0 ${zero}\t${path}\0` : `${entry.mode} ${entry.oid}\t${path}\0`,
-      );
-      if (lines.length > 0) {
-        await repository.run(['update-index', '-z', '--index-info'], {
-          env,
-          input: lines.join(''),
-        });
-      }
-      return (await repository.run(['write-tree', '--missing-ok'], { env })).trim();
-    },
+    writeBlob: (bytes) => repository.writeBlob(bytes),
+    writeTree: (base, changes) => repository.writeTree(base, changes),
     commit: (tree, parent, message) =>
-      commitTree(tree, parent, { input: message, env: { ...author, ...committer } }),
+      repository.commitTree(tree, parent, message, { sign, env: { ...author, ...committer } }),
     copyCommit: async (original, tree, parent) => {
-      const format = [
-        '-c',
-        'log.showSignature=false',
-        'show',
-        '--no-patch',
-        '--format=%an%x00%ae%x00%ad%x00%B',
-        '--date=raw',
-      ];
-      const shown = await repository.run([...format, original]);
-      const [name = '', email = '', date = '', ...message] = shown.split('\0');
-      return commitTree(tree, parent, {
-        input: `${message.join('').trimEnd()}\n`,
-        env: {
-          GIT_AUTHOR_NAME: name || 'unknown',
-          GIT_AUTHOR_EMAIL: email,
-          GIT_AUTHOR_DATE: date,
-          ...committer,
-        },
-      });
+      const { name, email, date, message } = await repository.readCommit(original);
+      const env = {
+        GIT_AUTHOR_NAME: name,
+        GIT_AUTHOR_EMAIL: email,
+        GIT_AUTHOR_DATE: date,
+        ...committer,
+      };
+      return repository.commitTree(tree, parent, message, { sign, env });
     },
   };
-}
-
-async function setting(repository: GitRepository, name: string): Promise<boolean> {
-  const asked = repository.run(['config', '--type=bool', '--get', name]);
-  return (await asked.catch(() => 'false')).trim() === 'true';
 }
 
 async function identityOf(
@@ -125,10 +79,5 @@ async function identityOf(
   });
   if (given !== undefined) return variables(given);
   if (platform.env[`GIT_${role}_EMAIL`]) return {};
-  // Otherwise git makes an address up out of the login and the machine's name.
-  const known = repository.run(['-c', 'user.useConfigOnly=true', 'var', `GIT_${role}_IDENT`]);
-  return known.then(
-    () => ({}),
-    () => variables(DEFAULT_IDENTITY),
-  );
+  return (await repository.knowsIdentity(role)) ? {} : variables(DEFAULT_IDENTITY);
 }

@@ -9,6 +9,44 @@ interface KnownMessage {
 /** What git and the hosts say, and what helps; the first that fits counts. */
 const KNOWN_MESSAGES: readonly KnownMessage[] = [
   {
+    pattern: /No space left on device|Disk quota exceeded/i,
+    reason: 'no-space',
+    advice: 'Free some space, or set TMPDIR to another folder.',
+  },
+  {
+    pattern: /dubious ownership/i,
+    reason: 'bad-archive',
+    advice:
+      "The repository belongs to another user: run 'git config --global --add safe.directory <folder>' if you trust it.",
+  },
+  {
+    pattern:
+      /failed to sign|gpg failed|cannot run gpg|user\.signingkey needs to be set|Couldn't load public key|No secret key/i,
+    reason: 'usage',
+    advice:
+      "Git is set to sign commits (commit.gpgsign), and cannot. Give it a key (user.signingkey), or set 'git config --global commit.gpgsign false'.",
+  },
+  {
+    pattern:
+      /hash algorithm|mismatched algorithms|unknown object format|unsupported object format|repository extension.*objectformat/i,
+    reason: 'bad-archive',
+    advice:
+      'The archive uses another hash algorithm (SHA-256) than this git can push to it: push one commit to it by hand, or use a SHA-1 repository.',
+  },
+  {
+    pattern:
+      /insufficient permission for adding|unable to create (temporary|new|file|directory)|unable to write (sha1|loose|new|object|file)|Read-only file system|could not create (work tree|leading|directory)|unable to append/i,
+    reason: 'bad-archive',
+    advice: 'The folder cannot be written: check who owns it, its rights, and --archive or TMPDIR.',
+  },
+  {
+    pattern:
+      /quota|over its (data|storage) limit|LFS (budget|storage)|exceeds .{0,40}(limit|maximum)|larger than|file size limit|repository size|GH001|error: 413|HTTP 413|Too Large/i,
+    reason: 'bad-archive',
+    advice:
+      'A limit of the host on size is reached: raise it there, or publish fewer kernels at a time.',
+  },
+  {
     pattern: /could not read Username|could not read Password|terminal prompts disabled/i,
     reason: 'bad-archive',
     advice:
@@ -21,6 +59,19 @@ const KNOWN_MESSAGES: readonly KnownMessage[] = [
       'The host does not accept the token: is it expired, or of another host? Some hosts want --user too.',
   },
   {
+    pattern: /archived|read[- ]only mode|is (currently )?read-only/i,
+    reason: 'bad-archive',
+    advice:
+      'The host keeps the repository for reading only: make it writable, or give another --archive.',
+  },
+  {
+    pattern:
+      /protected branch|protected ref|hook declined|GH006|GH013|push rule|not allowed to force push/i,
+    reason: 'bad-archive',
+    advice:
+      'A rule or a hook of the host refuses pushes to this branch: allow them for the user of the token.',
+  },
+  {
     pattern:
       /error: 403|denied to|not allowed to push|permission denied|access denied|Write access/i,
     reason: 'bad-archive',
@@ -28,14 +79,10 @@ const KNOWN_MESSAGES: readonly KnownMessage[] = [
       'The token may not do this: it needs the right to write to the repository (contents: write).',
   },
   {
-    pattern: /protected branch|pre-receive hook declined|GH006|hook declined/i,
-    reason: 'bad-archive',
-    advice: 'A rule of the host refuses pushes to this branch: allow it for the user of the token.',
-  },
-  {
-    pattern: /not found|does not exist|not appear to be a git repository|error: 404/i,
+    pattern: /not found|does not exist|not appear to be a git repository|error: 404|error: 410/i,
     reason: 'not-found',
-    advice: 'Check --archive. A private repository looks the same to those who may not see it.',
+    advice:
+      'Check --archive: was the repository renamed or moved? A private repository looks the same to those who may not see it.',
   },
   {
     pattern:
@@ -56,7 +103,7 @@ export function explainGitError(
   const lines = said
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !/^hint:/.test(line));
+    .filter((line) => line !== '' && !/^(hint|To) ?:?/.test(line) && line !== 'Done');
   const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(' ') || 'it said nothing.'}`;
   return new Failure(known?.reason ?? 'bad-archive', message, known?.advice, cause);
 }

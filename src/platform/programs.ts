@@ -82,8 +82,14 @@ export function systemPrograms(
       if (signal?.aborted) return reject(signal.reason);
       const child = spawn(program, [...args], {
         cwd,
-        // Their messages are read here. LANGUAGE goes before LC_ALL for all but the plain `C`.
-        env: { ...env, LC_ALL: 'C.UTF-8', LANGUAGE: '', ...invocation.env },
+        // The token is for git and the forge alone. Messages are read here. LANGUAGE goes before LC_ALL for all but the plain `C`.
+        env: {
+          ...env,
+          BTFHUB_TOKEN: undefined,
+          LC_ALL: 'C.UTF-8',
+          LANGUAGE: '',
+          ...invocation.env,
+        },
         stdio: ['pipe', outlet ?? 'pipe', 'pipe'],
         detached: invocation.group ?? false,
       }) as Begun['child'];

@@ -241,7 +241,7 @@ test('a branch that the host protects is refused with the rule named', async () 
   const { url } = await archive();
   const run = await push(url, [A], [], { branch: 'master', base: 'main' });
   expect(run.status).toBe(2);
-  expect(run.said).toMatch(/rule of the host/);
+  expect(run.said).toMatch(/rule or a hook of the host/);
 });
 
 test('no run leaves anything in the temporary folder', () => {

@@ -1,7 +1,6 @@
-import type { TreeListing } from '../../archive/branch-state.ts';
 import { aliasPath, archivePaths, TARBALL_SUFFIX } from '../../archive/layout.ts';
 import { Failure } from '../../failure.ts';
-import type { TreeEntry } from '../../git/remote.ts';
+import type { TreeEntry, TreeListing } from '../../git/repository.ts';
 import type { ValidatedKernel } from './validate-input.ts';
 
 /** What becomes of the kernels of a run, given the files that the branch has already. */

@@ -1,7 +1,7 @@
-import type { TreeListing } from '../../archive/branch-state.ts';
 import type { BuiltEntry, Catalog } from '../../archive/catalog.ts';
 import { aliasPath, TARBALL_SUFFIX } from '../../archive/layout.ts';
 import type { PullRequestText } from '../../forge/forge.ts';
+import type { TreeListing } from '../../git/repository.ts';
 import { printable } from '../../names.ts';
 import { markdownTable } from '../../report/table.ts';
 import { bytes } from '../../report/units.ts';

@@ -4,7 +4,8 @@ import { ensurePullRequest, type Forge, type PullRequestResult } from '../../for
 import { type GitIdentity, openCommitWriter } from '../../git/commits.ts';
 import type { GitCredential } from '../../git/credential.ts';
 import type { RepositoryLocation } from '../../git/location.ts';
-import { type Oid, openRemote, type Remote } from '../../git/remote.ts';
+import { openRemote, type Remote } from '../../git/remote.ts';
+import type { Oid } from '../../git/repository.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
@@ -26,8 +27,8 @@ export interface PublishRequest {
   readonly replace: boolean;
   readonly dryRun: boolean;
   readonly expectation: Expectation;
-  readonly author?: GitIdentity;
-  readonly committer?: GitIdentity;
+  readonly author: GitIdentity | undefined;
+  readonly committer: GitIdentity | undefined;
   readonly runUrl: string | undefined;
 }
 
@@ -76,8 +77,8 @@ async function publishTo(
 ): Promise<Published> {
   const { base, branch, dryRun, runUrl, expectation, author, committer: person } = request;
   const committer = await openCommitWriter(platform, remote.repository, {
-    ...(author === undefined ? {} : { author }),
-    ...(person === undefined ? {} : { committer: person }),
+    author,
+    committer: person,
   });
   // A catalog that cannot be read is told before anything is pushed.
   const seen = await readCatalog(remote);

@@ -2,7 +2,8 @@ import { type BranchState, readBranchState } from '../../archive/branch-state.ts
 import { Failure } from '../../failure.ts';
 import type { CommitWriter } from '../../git/commits.ts';
 import { pushBranch } from '../../git/push.ts';
-import { listTree, type Oid, type Remote } from '../../git/remote.ts';
+import type { Remote } from '../../git/remote.ts';
+import type { Oid } from '../../git/repository.ts';
 import type { Branch } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
@@ -58,7 +59,7 @@ export async function pushKernels(
     const tree = await committer.writeTree(state.tip, additions.changes);
     const message = commitMessage(additions, context.runUrl);
     const commit = await committer.commit(tree, state.tip, message);
-    const next = await listTree(remote.repository, commit);
+    const next = await remote.repository.listTree(commit);
     if (context.dryRun) return { state, additions, commit, next };
     [ours, before] = [commit, additions];
     const pushed = await pushBranch(remote, names.branch, commit, state.lease);
@@ -66,20 +67,20 @@ export async function pushKernels(
   });
 }
 
-/** Until it is neither lost nor unknown, with pauses that grow. */
+/** Repeats an attempt until its push is neither stale nor unknown, with pauses that grow. */
 export async function retryPush<Result extends object>(
   context: Pick<PublishContext, 'platform' | 'progress' | 'remote'>,
   branch: Branch,
-  attempt: () => Promise<Result | 'lost' | 'unknown'>,
+  attempt: () => Promise<Result | 'stale' | 'unknown'>,
 ): Promise<Result> {
   for (let tried = 1; ; tried += 1) {
     const result = await attempt();
-    if (result !== 'lost' && result !== 'unknown') return result;
+    if (result !== 'stale' && result !== 'unknown') return result;
     const why =
-      result === 'lost' ? 'another push was faster' : 'the connection broke during the push';
+      result === 'stale' ? 'another push was faster' : 'the connection broke during the push';
     if (tried === ATTEMPTS) {
       throw new Failure(
-        result === 'lost' ? 'bad-archive' : 'network',
+        result === 'stale' ? 'bad-archive' : 'network',
         `The branch '${branch}' of ${context.remote.name} could not be pushed in ${ATTEMPTS} attempts: ${why}.`,
         'Run it again: what was checked is checked again, and nothing is pushed twice.',
       );

@@ -14,7 +14,8 @@ import {
 import { DATADOG_FILE, datadogCatalog } from '../../archive/datadog.ts';
 import type { FailureRecord } from '../../archive/record.ts';
 import { pushBranch } from '../../git/push.ts';
-import { listTree, type Oid, type Remote, readBlobs } from '../../git/remote.ts';
+import type { Remote } from '../../git/remote.ts';
+import type { Oid } from '../../git/repository.ts';
 import { type PublishContext, retryPush } from './push-kernels.ts';
 import type { ValidatedKernel } from './validate-input.ts';
 
@@ -30,11 +31,11 @@ export async function readCatalog(remote: Remote): Promise<CatalogState> {
     return { catalog: EMPTY_CATALOG, commit: undefined };
   }
   const [commit] = await remote.fetchBranches([CATALOG_BRANCH], 1);
-  const files = await listTree(remote.repository, commit as Oid);
+  const files = await remote.repository.listTree(commit as Oid);
   const file = files.get(CATALOG_FILE);
   if (file === undefined) return { catalog: EMPTY_CATALOG, commit };
   await remote.fetchBlobs(CATALOG_BRANCH, [file.oid]);
-  const [text] = await readBlobs(remote.repository, [file.oid]);
+  const [text] = await remote.repository.readBlobs([file.oid]);
   return { catalog: parseCatalog(String(text), remote.name), commit };
 }
 

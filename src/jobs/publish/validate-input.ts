@@ -16,7 +16,7 @@ import {
 import { checkBtf, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { describe, Failure, isSystemError } from '../../failure.ts';
-import type { Oid } from '../../git/remote.ts';
+import type { Oid } from '../../git/repository.ts';
 import { printable } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
