@@ -42126,18 +42126,38 @@ function isSystemError(thrown, code) {
 var MAGIC = 60319;
 var VERSION = 1;
 var HEADER_SIZE = 24;
+var LAYOUT_HEADER_SIZE = 32;
 var TYPE_SIZE = 12;
+var VLEN_MASK = 16777215;
+var KIND_MASK = 127;
+var KIND_FLAG = 2147483648;
 var KINDS = [
   ...["VOID", "INT", "PTR", "ARRAY", "STRUCT", "UNION", "ENUM", "FWD", "TYPEDEF", "VOLATILE"],
   ...["CONST", "RESTRICT", "FUNC", "FUNC_PROTO", "VAR", "DATASEC", "FLOAT", "DECL_TAG"],
   ...["TYPE_TAG", "ENUM64"]
 ];
 var ELEMENT_SIZE = {
-  ...{ STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12 }
+  STRUCT: 12,
+  UNION: 12,
+  ENUM: 8,
+  FUNC_PROTO: 8,
+  DATASEC: 12,
+  ENUM64: 12
 };
 var INFO_SIZE = {
-  ...{ INT: 4, ARRAY: 12, VAR: 4, DECL_TAG: 4 }
+  INT: 4,
+  ARRAY: 12,
+  VAR: 4,
+  DECL_TAG: 4
 };
+var ELEMENT_SIZES = KINDS.map((kind) => {
+  var _a8;
+  return (_a8 = ELEMENT_SIZE[kind]) != null ? _a8 : 0;
+});
+var INFO_SIZES = KINDS.map((kind) => {
+  var _a8;
+  return (_a8 = INFO_SIZE[kind]) != null ? _a8 : 0;
+});
 function invalidType(type, what) {
   const name = type.name === "" ? "" : ` '${type.name}'`;
   return new Failure(
@@ -42152,7 +42172,7 @@ var NAMES = {
   ...{ UNION: "optional", ENUM: "optional", FWD: "required", TYPEDEF: "required" },
   ...{ VOLATILE: "none", CONST: "none", RESTRICT: "none", FUNC: "required", FUNC_PROTO: "none" },
   ...{ VAR: "required", DATASEC: "required", FLOAT: "optional", DECL_TAG: "required" },
-  ...{ TYPE_TAG: "required", ENUM64: "optional" }
+  ...{ TYPE_TAG: "required", ENUM64: "optional", OPAQUE: "optional" }
 };
 var IDENTIFIER = /^[A-Za-z_.$][\w.$]*$/;
 var PRINTABLE = /^[^\u0000-\u001f\u007f\ufffd]+$/;
@@ -42193,7 +42213,7 @@ var NOT_DATA = /* @__PURE__ */ new Set(["FUNC", "VAR", "DATASEC", "DECL_TAG"]);
 function checkReferences(btf, type) {
   const kindOf2 = (id) => {
     if (!btf.has(id))
-      throw invalidType(type, `refers to type ${id}, and the last one is ${btf.count}`);
+      throw invalidType(type, `refers to type ${id}, and the last one is ${btf.lastId}`);
     return btf.kindOf(id);
   };
   const refuse = (id) => invalidType(type, `refers to type ${id}, which is a ${kindOf2(id)}`);
@@ -42201,7 +42221,7 @@ function checkReferences(btf, type) {
     if (NOT_DATA.has(kindOf2(id))) throw refuse(id);
   };
   const oneOf = (id, ...kinds3) => {
-    if (!kinds3.includes(kindOf2(id))) throw refuse(id);
+    if (kindOf2(id) !== "OPAQUE" && !kinds3.includes(kindOf2(id))) throw refuse(id);
   };
   switch (type.kind) {
     case "PTR":
@@ -42240,6 +42260,7 @@ function checkComponent(btf, tag) {
   const target = btf.type(tag.type);
   if (tag.componentIndex < -1) throw invalidType(tag, `is on component ${tag.componentIndex}`);
   if (tag.componentIndex === -1) return;
+  if (target.kind === "OPAQUE") return;
   let parts = 0;
   if (target.kind === "STRUCT" || target.kind === "UNION") parts = target.members.length;
   if (target.kind === "FUNC") {
@@ -42252,118 +42273,104 @@ function checkComponent(btf, tag) {
   }
 }
 
-// src/btf/reader.ts
-var ELEMENT_SIZES = KINDS.map((kind) => {
-  var _a8;
-  return (_a8 = ELEMENT_SIZE[kind]) != null ? _a8 : 0;
-});
-var INFO_SIZES = KINDS.map((kind) => {
-  var _a8;
-  return (_a8 = INFO_SIZE[kind]) != null ? _a8 : 0;
-});
-var FUNC = KINDS.indexOf("FUNC");
-var RESERVED = 1627324416;
-var Btf = class {
-  byteOrder;
-  /** Number of types without `void`; the ids are 1 up to this. */
-  count;
-  /** Bytes of the table of strings. */
-  stringBytes;
-  /** Bytes from the header's first to the last that the header speaks of. */
-  byteLength;
-  #words;
-  #offsets;
-  #kinds;
-  /**
-   * Reads the header and finds every type; throws `bad-btf` when lengths contradict each other or a
-   * kind is unknown. What the types and names refer to is for checkBtf to judge.
-   */
-  constructor(bytes2) {
-    const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-    this.byteOrder = readByteOrder(view);
-    const header2 = readHeader(view, this.byteOrder);
-    const { strings, stringBytes } = header2;
-    this.stringBytes = stringBytes;
-    this.byteLength = Math.max(header2.types + header2.typeBytes, strings + stringBytes);
-    if (bytes2[strings] !== 0 || bytes2[strings + stringBytes - 1] !== 0) {
-      throw bad("its table of strings does not begin and end with a zero byte");
-    }
-    this.#words = new Words(bytes2, this.byteOrder, strings, stringBytes);
-    const index2 = indexTypes(view, this.byteOrder, header2.types, header2.typeBytes);
-    this.#offsets = index2.offsets;
-    this.#kinds = index2.kinds;
-    this.count = index2.offsets.length - 1;
+// src/btf/header.ts
+function readHeader(view, isSplit) {
+  const byteOrder = readByteOrder(view);
+  const u322 = (at3) => view.getUint32(at3, byteOrder === "little");
+  const version = view.getUint8(2);
+  if (version !== VERSION) {
+    throw badBtf(`it is of version ${version}, and only ${VERSION} is known`);
   }
-  has(id) {
-    return id <= this.count;
+  const length = u322(4);
+  if (length < HEADER_SIZE) throw badBtf(`its header says it is only ${length} bytes long`);
+  if (length > view.byteLength) {
+    throw badBtf(`its header says it is ${length} bytes long, and it has ${view.byteLength}`);
   }
-  /** The kind of a type, without decoding it. */
-  kindOf(id) {
-    demand(this, id);
-    return KINDS[this.#kinds[id]];
+  for (let at3 = LAYOUT_HEADER_SIZE; at3 < length; at3++) {
+    if (view.getUint8(at3) !== 0) throw badBtf(`byte ${at3} of its header has an unknown meaning`);
   }
-  /** The name of a type, without decoding the rest; empty where it has none. */
-  nameOf(id) {
-    demand(this, id);
-    return id === 0 ? "" : this.#words.string(this.#words.u32(this.#offsets[id]));
+  const types = length + u322(8);
+  const typeBytes = u322(12);
+  const strings = length + u322(16);
+  const stringBytes = u322(20);
+  if (types % 4 !== 0) throw badBtf("its types do not begin at a multiple of four");
+  if (types + typeBytes > strings) throw badBtf("its types reach into its strings");
+  if (stringBytes === 0 && !isSplit) throw badBtf("it has no table of strings");
+  if (strings + stringBytes > view.byteLength) {
+    const end = strings + stringBytes;
+    throw badBtf(`its header speaks of ${end} bytes, and it has ${view.byteLength}`);
   }
-  /** The string at an offset in the table of strings. */
-  string(offset) {
-    return this.#words.string(offset);
-  }
-  /** Decodes one type. Its own ids are not looked at: they may lead nowhere until it is checked. */
-  type(id) {
-    demand(this, id);
-    if (id === 0) return { kind: "VOID", id, name: "" };
-    try {
-      const kind = KINDS[this.#kinds[id]];
-      return decode(this.#words, id, kind, this.#offsets[id]);
-    } catch (error) {
-      throw error instanceof Failure ? ofType(error, id) : error;
-    }
-  }
-  *types() {
-    for (let id = 1; id <= this.count; id++) yield this.type(id);
-  }
-};
-function pointerSizeOf(btf) {
-  const names = ["long int", "long", "unsigned long", "long unsigned int"];
-  for (let id = 1; id <= btf.count; id++) {
-    if (btf.kindOf(id) !== "INT") continue;
-    const int = btf.type(id);
-    if (int.kind === "INT" && names.includes(int.name)) return int.size;
-  }
-  return 8;
+  const hasLayout = length >= LAYOUT_HEADER_SIZE && u322(28) > 0;
+  const layout = hasLayout ? readLayout(view, byteOrder, length + u322(24), u322(28), { from: types + typeBytes, strings }) : void 0;
+  const byteLength2 = Math.max(types + typeBytes, strings + stringBytes);
+  const flags = view.getUint8(3);
+  return { byteOrder, length, flags, types, typeBytes, strings, stringBytes, layout, byteLength: byteLength2 };
 }
-var Words = class {
+function readByteOrder(view) {
+  if (view.byteLength < HEADER_SIZE) {
+    throw badBtf(`its ${view.byteLength} bytes are fewer than the header's ${HEADER_SIZE}`);
+  }
+  if (view.getUint16(0, true) === MAGIC) return "little";
+  if (view.getUint16(0, false) === MAGIC) return "big";
+  throw badBtf("it does not begin with the magic number of BTF");
+}
+var ENTRY_SIZE = 4;
+function readLayout(view, byteOrder, start2, bytes2, between2) {
+  if (start2 % 4 !== 0 || bytes2 % ENTRY_SIZE !== 0) {
+    throw badBtf("its layout section is not of whole words");
+  }
+  if (start2 < between2.from || start2 + bytes2 > between2.strings) {
+    throw badBtf("its layout section does not lie between its types and its strings");
+  }
+  return Array.from({ length: bytes2 / ENTRY_SIZE }, (_5, kind) => {
+    const at3 = start2 + kind * ENTRY_SIZE;
+    const infoSize = view.getUint8(at3);
+    const elementSize = view.getUint8(at3 + 1);
+    if (infoSize % 4 !== 0 || elementSize % 4 !== 0) {
+      throw badBtf(`its layout section gives kind ${kind} a size that is not of whole words`);
+    }
+    const known = KINDS[kind];
+    if (known !== void 0 && (infoSize !== INFO_SIZES[kind] || elementSize !== ELEMENT_SIZES[kind])) {
+      throw badBtf(`its layout section gives kind ${kind} (${known}) another size than the format`);
+    }
+    return { infoSize, elementSize, flags: view.getUint16(at3 + 2, byteOrder === "little") };
+  });
+}
+function badBtf(what, advice2) {
+  return new Failure("bad-btf", `This is not sound BTF: ${what}.`, advice2);
+}
+
+// src/btf/decode.ts
+var WordReader = class {
   #bytes;
   #view;
   #little;
   #strings;
-  #stringBytes;
-  constructor(bytes2, byteOrder, strings, stringBytes) {
+  constructor(bytes2, byteOrder, strings) {
     this.#bytes = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
     this.#view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
     this.#little = byteOrder === "little";
     this.#strings = strings;
-    this.#stringBytes = stringBytes;
   }
   u32(offset) {
     return this.#view.getUint32(offset, this.#little);
   }
   string(offset) {
     if (offset === 0) return "";
-    if (offset >= this.#stringBytes) {
-      throw bad(`string offset ${offset} is beyond the ${this.#stringBytes} bytes of its strings`);
+    const { start: start2, bytes: bytes2, base } = this.#strings;
+    if (offset < base.from) return base.string(offset);
+    const own = offset - base.from;
+    if (own >= bytes2) {
+      const end = base.from + bytes2;
+      throw badBtf(`string offset ${offset} is beyond the ${end} bytes of its strings`);
     }
-    const start2 = this.#strings + offset;
-    return this.#bytes.toString("utf8", start2, this.#bytes.indexOf(0, start2));
+    return this.#bytes.toString("utf8", start2 + own, this.#bytes.indexOf(0, start2 + own));
   }
 };
 function decode(words2, id, kind, at3) {
   const name = words2.string(words2.u32(at3));
   const info = words2.u32(at3 + 4);
-  const flag2 = info >>> 31 === 1;
+  const kindFlag = info >>> 31 === 1;
   const size2 = words2.u32(at3 + 8);
   const type = size2;
   const body = at3 + TYPE_SIZE;
@@ -42377,143 +42384,269 @@ function decode(words2, id, kind, at3) {
     case "VOLATILE":
     case "CONST":
     case "RESTRICT":
-    case "TYPE_TAG":
       return { kind, id, name, type };
+    case "TYPE_TAG":
+      return { kind, id, name, type, isAttribute: kindFlag };
     case "ARRAY": {
       const indexType = words2.u32(body + 4);
       return { kind, id, name, type: words2.u32(body), indexType, length: words2.u32(body + 8) };
     }
     case "STRUCT":
     case "UNION": {
-      const members = readParts(info, body, 12, (part) => {
-        const place = words2.u32(part + 8);
+      const members = readElements(info, body, 12, (element) => {
+        const place = words2.u32(element + 8);
         return {
-          name: words2.string(words2.u32(part)),
-          type: words2.u32(part + 4),
-          bitOffset: flag2 ? place & 16777215 : place,
-          bitfieldSize: flag2 ? place >>> 24 : 0
+          name: words2.string(words2.u32(element)),
+          type: words2.u32(element + 4),
+          bitOffset: kindFlag ? place & 16777215 : place,
+          bitfieldSize: kindFlag ? place >>> 24 : 0
         };
       });
       return { kind, id, name, size: size2, members };
     }
     case "ENUM": {
-      const values = readParts(info, body, 8, (part) => ({
-        name: words2.string(words2.u32(part)),
-        value: flag2 ? words2.u32(part + 4) | 0 : words2.u32(part + 4)
+      const values = readElements(info, body, 8, (element) => ({
+        name: words2.string(words2.u32(element)),
+        value: kindFlag ? words2.u32(element + 4) | 0 : words2.u32(element + 4)
       }));
-      return { kind, id, name, size: size2, signed: flag2, values };
+      return { kind, id, name, size: size2, signed: kindFlag, values };
     }
     case "ENUM64": {
-      const values = readParts(info, body, 12, (part) => {
-        const value = BigInt(words2.u32(part + 8)) << 32n | BigInt(words2.u32(part + 4));
+      const values = readElements(info, body, 12, (element) => {
+        const value = BigInt(words2.u32(element + 8)) << 32n | BigInt(words2.u32(element + 4));
         return {
-          name: words2.string(words2.u32(part)),
-          value: flag2 ? BigInt.asIntN(64, value) : value
+          name: words2.string(words2.u32(element)),
+          value: kindFlag ? BigInt.asIntN(64, value) : value
         };
       });
-      return { kind, id, name, size: size2, signed: flag2, values };
+      return { kind, id, name, size: size2, signed: kindFlag, values };
     }
     case "FWD":
-      return { kind, id, name, fwdKind: flag2 ? "union" : "struct" };
+      return { kind, id, name, fwdKind: kindFlag ? "union" : "struct" };
     case "FUNC":
-      return { kind, id, name, type, linkage: info & 65535 };
+      return { kind, id, name, type, linkage: info & VLEN_MASK };
     case "FUNC_PROTO": {
-      const parameters = readParts(info, body, 8, (part) => ({
-        name: words2.string(words2.u32(part)),
-        type: words2.u32(part + 4)
+      const parameters = readElements(info, body, 8, (element) => ({
+        name: words2.string(words2.u32(element)),
+        type: words2.u32(element + 4)
       }));
       return { kind, id, name, type, parameters };
     }
     case "VAR":
       return { kind, id, name, type, linkage: words2.u32(body) };
     case "DATASEC": {
-      const vars = readParts(info, body, 12, (part) => ({
-        type: words2.u32(part),
-        offset: words2.u32(part + 4),
-        size: words2.u32(part + 8)
+      const vars = readElements(info, body, 12, (element) => ({
+        type: words2.u32(element),
+        offset: words2.u32(element + 4),
+        size: words2.u32(element + 8)
       }));
       return { kind, id, name, size: size2, vars };
     }
     case "FLOAT":
       return { kind, id, name, size: size2 };
     case "DECL_TAG":
-      return { kind, id, name, type, componentIndex: words2.u32(body) | 0 };
+      return {
+        kind,
+        id,
+        name,
+        type,
+        componentIndex: words2.u32(body) | 0,
+        isAttribute: kindFlag
+      };
+    case "OPAQUE":
+      return { kind, id, name, number: info >>> 24 & KIND_MASK };
   }
 }
-function readParts(info, start2, size2, read2) {
-  const parts = [];
-  const end = start2 + (info & 65535) * size2;
-  for (let at3 = start2; at3 < end; at3 += size2) parts.push(read2(at3));
-  return parts;
-}
-function demand(btf, id) {
-  if (!btf.has(id)) throw bad(`there is no type ${id}: the last one is ${btf.count}`);
-}
-function readByteOrder(view) {
-  if (view.byteLength < HEADER_SIZE) {
-    throw bad(`its ${view.byteLength} bytes are fewer than the header's ${HEADER_SIZE}`);
-  }
-  if (view.getUint16(0, true) === MAGIC) return "little";
-  if (view.getUint16(0, false) === MAGIC) return "big";
-  throw bad("it does not begin with the magic number of BTF");
-}
-function readHeader(view, byteOrder) {
-  const u322 = (at3) => view.getUint32(at3, byteOrder === "little");
-  const version = view.getUint8(2);
-  if (version !== VERSION) throw bad(`it is of version ${version}, and only ${VERSION} is known`);
-  const length = u322(4);
-  if (length < HEADER_SIZE) throw bad(`its header says it is only ${length} bytes long`);
-  const header2 = {
-    ...{ types: length + u322(8), typeBytes: u322(12) },
-    ...{ strings: length + u322(16), stringBytes: u322(20) }
-  };
-  const { types, typeBytes, strings, stringBytes } = header2;
-  if (types % 4 !== 0) throw bad("its types do not begin at a multiple of four");
-  if (types + typeBytes > strings) throw bad("its types reach into its strings");
-  if (stringBytes === 0) throw bad("it has no table of strings");
-  if (strings + stringBytes > view.byteLength) {
-    throw bad(`its header speaks of ${strings + stringBytes} bytes, and it has ${view.byteLength}`);
-  }
-  return header2;
-}
-function indexTypes(view, byteOrder, start2, length) {
-  const little = byteOrder === "little";
-  const end = start2 + length;
-  const most = Math.floor(length / TYPE_SIZE) + 1;
-  const offsets = new Uint32Array(most);
-  const kinds3 = new Uint8Array(most);
-  let id = 0;
-  for (let at3 = start2; at3 < end; ) {
-    id++;
-    if (at3 + TYPE_SIZE > end) throw bad(`type ${id} is cut off`);
-    const info = view.getUint32(at3 + 4, little);
-    const kind = info >>> 24 & 31;
-    if (kind === 0 || kind >= KINDS.length) {
-      const known = `only 1 (INT) to ${KINDS.length - 1} (${KINDS.at(-1)}) are known`;
-      throw bad(`type ${id} is of the unknown kind ${kind}: ${known}`);
-    }
-    const parts = info & 65535;
-    const partSize = ELEMENT_SIZES[kind];
-    if ((info & RESERVED) !== 0 || parts !== 0 && partSize === 0 && kind !== FUNC) {
-      throw bad(`type ${id} (${KINDS[kind]}) has bits set that its kind has no use for`);
-    }
-    offsets[id] = at3;
-    kinds3[id] = kind;
-    at3 += TYPE_SIZE + INFO_SIZES[kind] + parts * partSize;
-    if (at3 > end) throw bad(`type ${id} (${KINDS[kind]}) is cut off`);
-  }
-  return { offsets: offsets.slice(0, id + 1), kinds: kinds3.slice(0, id + 1) };
+function readElements(info, start2, size2, read2) {
+  const elements = [];
+  const end = start2 + (info & VLEN_MASK) * size2;
+  for (let at3 = start2; at3 < end; at3 += size2) elements.push(read2(at3));
+  return elements;
 }
 var ENCODINGS = {
-  ...{ 0: "none", 1: "SIGNED", 2: "CHAR", 4: "BOOL" }
+  0: "none",
+  1: "SIGNED",
+  2: "CHAR",
+  4: "BOOL"
 };
 function intEncoding(word2) {
   var _a8;
   const encoding = (_a8 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a8 : "unknown";
   return { bits: word2 & 255, bitOffset: word2 >>> 16 & 255, encoding };
 }
-function bad(what) {
-  return new Failure("bad-btf", `This is not sound BTF: ${what}.`);
+
+// src/btf/reader.ts
+var Btf = class {
+  byteOrder;
+  /** Where each section lies in this file. */
+  header;
+  base;
+  /** The id of the first type in this file: 1 without a base. */
+  firstId;
+  /** Number of types in this file, without `void`. */
+  count;
+  /** Bytes of the table of strings of this file. */
+  stringBytes;
+  /** Bytes from the header's first to the last that the header speaks of. */
+  byteLength;
+  /** Types of each kind that is newer than this program, by the number of the kind. */
+  opaqueKinds;
+  /** The most elements that a type of this file has (vlen). */
+  maxVlen;
+  #strings;
+  #words;
+  #offsets;
+  #kinds;
+  /**
+   * Reads the header and finds every type; throws `bad-btf` when lengths contradict each other or
+   * no layout describes an unknown kind. What the types and names refer to is for checkBtf to judge.
+   */
+  constructor(bytes2, base) {
+    var _a8;
+    const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+    const header2 = readHeader(view, base !== void 0);
+    const { byteOrder, strings, stringBytes } = header2;
+    if (base !== void 0 && base.byteOrder !== byteOrder) {
+      throw badBtf(`it is ${byteOrder}-endian and its base is not`);
+    }
+    this.header = header2;
+    this.byteOrder = byteOrder;
+    this.base = base;
+    this.stringBytes = stringBytes;
+    this.byteLength = header2.byteLength;
+    if (stringBytes > 0 && bytes2[strings + stringBytes - 1] !== 0) {
+      throw badBtf("its table of strings does not end with a zero byte");
+    }
+    if (base === void 0 && bytes2[strings] !== 0) throw splitWithoutBase();
+    this.#strings = {
+      start: strings,
+      bytes: stringBytes,
+      base: {
+        from: base === void 0 ? 0 : base.stringEnd,
+        string: (offset) => {
+          var _a9;
+          return (_a9 = base == null ? void 0 : base.string(offset)) != null ? _a9 : "";
+        }
+      }
+    };
+    this.#words = new WordReader(bytes2, byteOrder, this.#strings);
+    this.firstId = base === void 0 ? 1 : base.lastId + 1;
+    const index2 = indexTypes(view, header2, (_a8 = header2.layout) != null ? _a8 : base == null ? void 0 : base.header.layout);
+    this.#offsets = index2.offsets;
+    this.#kinds = index2.kinds;
+    this.opaqueKinds = index2.opaqueKinds;
+    this.maxVlen = index2.maxVlen;
+    this.count = index2.offsets.length;
+  }
+  /** The highest id; those of a base are below `firstId`. */
+  get lastId() {
+    return this.firstId + this.count - 1;
+  }
+  /** The first string offset beyond this table: where the strings of a split BTF on it begin. */
+  get stringEnd() {
+    return this.#strings.base.from + this.stringBytes;
+  }
+  has(id) {
+    return id <= this.lastId;
+  }
+  /** The kind of a type, without decoding it. */
+  kindOf(id) {
+    var _a8;
+    if (id < this.firstId) return id === 0 ? "VOID" : this.base.kindOf(id);
+    demand(this, id);
+    return (_a8 = KINDS[this.#kinds[id - this.firstId]]) != null ? _a8 : "OPAQUE";
+  }
+  /** The name of a type, without decoding the rest; empty where it has none. */
+  nameOf(id) {
+    if (id < this.firstId) return id === 0 ? "" : this.base.nameOf(id);
+    demand(this, id);
+    return this.#words.string(this.#words.u32(this.#offsets[id - this.firstId]));
+  }
+  /** The string at an offset in the table of strings, or in the base's. */
+  string(offset) {
+    return this.#words.string(offset);
+  }
+  /** Decodes one type. Its own ids are not looked at: they may lead nowhere until it is checked. */
+  type(id) {
+    if (id < this.firstId) {
+      return id === 0 ? { kind: "VOID", id, name: "" } : this.base.type(id);
+    }
+    demand(this, id);
+    try {
+      return decode(this.#words, id, this.kindOf(id), this.#offsets[id - this.firstId]);
+    } catch (error) {
+      throw error instanceof Failure ? ofType(error, id) : error;
+    }
+  }
+  /** The types of this file, without those of its base. */
+  *types() {
+    for (let id = this.firstId; id <= this.lastId; id++) yield this.type(id);
+  }
+};
+function pointerSizeOf(btf) {
+  const names = ["long int", "long", "unsigned long", "long unsigned int"];
+  for (let id = 1; id <= btf.lastId; id++) {
+    if (btf.kindOf(id) !== "INT") continue;
+    const int = btf.type(id);
+    if (int.kind === "INT" && names.includes(int.name)) return int.size;
+  }
+  return 8;
+}
+function demand(btf, id) {
+  if (!btf.has(id)) throw badBtf(`there is no type ${id}: the last one is ${btf.lastId}`);
+}
+var FUNC = KINDS.indexOf("FUNC");
+var WITH_KIND_FLAG = new Set(
+  ["STRUCT", "UNION", "ENUM", "ENUM64", "FWD", "DECL_TAG", "TYPE_TAG"].map(
+    (kind) => KINDS.indexOf(kind)
+  )
+);
+function indexTypes(view, { byteOrder, types, typeBytes }, layout) {
+  var _a8, _b3;
+  const little = byteOrder === "little";
+  const end = types + typeBytes;
+  const most = Math.floor(typeBytes / TYPE_SIZE);
+  const offsets = new Uint32Array(most);
+  const kinds3 = new Uint8Array(most);
+  const opaqueKinds = /* @__PURE__ */ new Map();
+  let count3 = 0;
+  let maxVlen = 0;
+  for (let at3 = types; at3 < end; count3++) {
+    const position = count3 + 1;
+    if (at3 + TYPE_SIZE > end) throw badBtf(`type ${position} is cut off`);
+    const info = view.getUint32(at3 + 4, little);
+    const kind = info >>> 24 & KIND_MASK;
+    const vlen = info & VLEN_MASK;
+    offsets[count3] = at3;
+    kinds3[count3] = kind;
+    if (kind > 0 && kind < KINDS.length) {
+      const elementSize = ELEMENT_SIZES[kind];
+      const isUnused = vlen !== 0 && elementSize === 0 && kind !== FUNC;
+      if (isUnused || info & KIND_FLAG && !WITH_KIND_FLAG.has(kind)) {
+        throw badBtf(`type ${position} (${KINDS[kind]}) has bits set that its kind has no use for`);
+      }
+      at3 += TYPE_SIZE + INFO_SIZES[kind] + vlen * elementSize;
+      if (elementSize > 0 && vlen > maxVlen) maxVlen = vlen;
+    } else {
+      const sizes = kind === 0 ? void 0 : layout == null ? void 0 : layout[kind];
+      if (sizes === void 0) throw unknownKind(position, kind);
+      opaqueKinds.set(kind, ((_a8 = opaqueKinds.get(kind)) != null ? _a8 : 0) + 1);
+      at3 += TYPE_SIZE + sizes.infoSize + vlen * sizes.elementSize;
+    }
+    if (at3 > end) throw badBtf(`type ${position} (${(_b3 = KINDS[kind]) != null ? _b3 : `kind ${kind}`}) is cut off`);
+  }
+  return { offsets: offsets.slice(0, count3), kinds: kinds3.slice(0, count3), opaqueKinds, maxVlen };
+}
+function unknownKind(position, kind) {
+  const last = KINDS.length - 1;
+  const known = `only 1 (INT) to ${last} (${KINDS[last]}) are known, and no layout section describes it`;
+  return badBtf(`type ${position} is of the unknown kind ${kind}: ${known}`);
+}
+function splitWithoutBase() {
+  return badBtf(
+    "its table of strings does not begin with a zero byte, as in the split BTF of a module",
+    "The BTF of a module needs that of its kernel: 'btfhub verify --base <vmlinux>'."
+  );
 }
 function ofType(failure, id) {
   return new Failure("bad-btf", failure.message.replace(": ", `: in type ${id}, `));
@@ -42521,29 +42654,30 @@ function ofType(failure, id) {
 
 // src/btf/check-sizes.ts
 var NONE = Number.NaN;
+var UNKNOWN = Number.POSITIVE_INFINITY;
 function checkSizes(btf) {
-  const sizes = new Float64Array(btf.count + 1).fill(NONE);
-  const state = new Uint8Array(btf.count + 1);
+  const sizes = new Float64Array(btf.lastId + 1).fill(NONE);
+  const state = new Uint8Array(btf.lastId + 1);
   const pointerSize = pointerSizeOf(btf);
   const stack = [];
   const enter = (id) => {
     const type = btf.type(id);
     state[id] = ENTERED;
-    stack.push({ type, parts: containedIn(type), next: 0 });
+    stack.push({ type, contained: containedIn(type), next: 0 });
   };
-  for (let id = 1; id <= btf.count; id++) {
+  for (let id = btf.firstId; id <= btf.lastId; id++) {
     if (UNSIZED.has(btf.kindOf(id))) state[id] = DONE;
     if (state[id] === NEW) enter(id);
     for (let top = stack.at(-1); top !== void 0; top = stack.at(-1)) {
-      const part = top.parts[top.next++];
-      if (part === void 0) {
+      const inner = top.contained[top.next++];
+      if (inner === void 0) {
         sizes[top.type.id] = sizeOf(top.type, sizes, pointerSize);
         state[top.type.id] = DONE;
         stack.pop();
-      } else if (state[part] === ENTERED) {
-        throw invalidType(top.type, `contains type ${part}, which contains it`);
-      } else if (state[part] === NEW) {
-        enter(part);
+      } else if (state[inner] === ENTERED) {
+        throw invalidType(top.type, `contains type ${inner}, which contains it`);
+      } else if (state[inner] === NEW) {
+        enter(inner);
       }
     }
   }
@@ -42595,11 +42729,13 @@ function sizeOf(type, sizes, pointerSize) {
       return of(type.type);
     case "ARRAY":
       if (Number.isNaN(of(type.type))) throw invalidType(type, "is an array of what has no size");
-      return of(type.type) * type.length;
+      return type.length === 0 ? 0 : of(type.type) * type.length;
     case "STRUCT":
     case "UNION":
       checkMembers(type, of);
       return type.size;
+    case "OPAQUE":
+      return UNKNOWN;
     default:
       return NONE;
   }
@@ -42609,6 +42745,7 @@ function checkMembers(type, sizeOf3) {
     const name = member.name === "" ? `member ${index2}` : `member '${member.name}'`;
     const size2 = sizeOf3(member.type);
     if (Number.isNaN(size2)) throw invalidType(type, `has the ${name}, whose type has no size`);
+    if (size2 === UNKNOWN) continue;
     if (member.bitfieldSize > size2 * 8) {
       throw invalidType(type, `has the ${name} with ${member.bitfieldSize} bits of ${size2} bytes`);
     }
@@ -42623,10 +42760,172 @@ function checkMembers(type, sizeOf3) {
   }
 }
 
+// src/btf/write.ts
+var StringTable = class {
+  #offsets = /* @__PURE__ */ new Map([["", 0]]);
+  #length = 1;
+  offsetOf(text3) {
+    const known = this.#offsets.get(text3);
+    if (known !== void 0) return known;
+    const offset = this.#length;
+    this.#offsets.set(text3, offset);
+    this.#length += Buffer.byteLength(text3) + 1;
+    return offset;
+  }
+  bytes() {
+    return Buffer.from([...this.#offsets.keys(), ""].join("\0"));
+  }
+};
+function wordsOf(words2, order) {
+  const bytes2 = Buffer.alloc(words2.length * 4);
+  for (const [index2, word2] of words2.entries()) {
+    if (order === "little") bytes2.writeUInt32LE(word2 >>> 0, index2 * 4);
+    else bytes2.writeUInt32BE(word2 >>> 0, index2 * 4);
+  }
+  return bytes2;
+}
+function preamble(order) {
+  const magic = order === "little" ? [MAGIC & 255, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 255];
+  return Buffer.from([...magic, VERSION, 0]);
+}
+function writeBtf(types, strings, order) {
+  const body = wordsOf(
+    types.flatMap((type) => typeWords(type, (text3) => strings.offsetOf(text3))),
+    order
+  );
+  const table2 = strings.bytes();
+  const lengths = [HEADER_SIZE, 0, body.length, body.length, table2.length];
+  return Buffer.concat([preamble(order), wordsOf(lengths, order), body, table2]);
+}
+var NO_ELEMENTS = 0;
+function typeWords(type, string2) {
+  const head = (word2, vlen = NO_ELEMENTS, kindFlag = false) => [
+    string2(type.name),
+    (kindFlag ? KIND_FLAG : 0) | KINDS.indexOf(type.kind) << 24 | vlen,
+    word2
+  ];
+  switch (type.kind) {
+    case "VOID":
+      throw invalidType(type, "is not written: it is there without");
+    case "INT":
+      return [...head(type.size), intWord(type)];
+    case "PTR":
+    case "TYPEDEF":
+    case "VOLATILE":
+    case "CONST":
+    case "RESTRICT":
+      return head(type.type);
+    case "TYPE_TAG":
+      return head(type.type, NO_ELEMENTS, type.isAttribute);
+    case "ARRAY":
+      return [...head(0), type.type, type.indexType, type.length];
+    case "STRUCT":
+    case "UNION": {
+      const flag2 = type.members.some(({ bitfieldSize }) => bitfieldSize > 0);
+      const members = type.members.flatMap((member) => [
+        ...[string2(member.name), member.type],
+        flag2 ? member.bitfieldSize << 24 | member.bitOffset : member.bitOffset
+      ]);
+      return [...head(type.size, type.members.length, flag2), ...members];
+    }
+    case "ENUM": {
+      const values = type.values.flatMap(({ name, value }) => [string2(name), value]);
+      return [...head(type.size, type.values.length, type.signed), ...values];
+    }
+    case "ENUM64": {
+      const values = type.values.flatMap(({ name, value }) => [
+        ...[string2(name), Number(BigInt.asUintN(32, value))],
+        Number(BigInt.asUintN(32, value >> 32n))
+      ]);
+      return [...head(type.size, type.values.length, type.signed), ...values];
+    }
+    case "FWD":
+      return head(0, NO_ELEMENTS, type.fwdKind === "union");
+    case "FUNC":
+      return head(type.type, type.linkage);
+    case "FUNC_PROTO": {
+      const parameters = type.parameters.flatMap((one2) => [string2(one2.name), one2.type]);
+      return [...head(type.type, type.parameters.length), ...parameters];
+    }
+    case "VAR":
+      return [...head(type.type), type.linkage];
+    case "DATASEC": {
+      const vars = type.vars.flatMap((one2) => [one2.type, one2.offset, one2.size]);
+      return [...head(type.size, type.vars.length), ...vars];
+    }
+    case "FLOAT":
+      return head(type.size);
+    case "DECL_TAG":
+      return [...head(type.type, NO_ELEMENTS, type.isAttribute), type.componentIndex];
+    case "OPAQUE":
+      throw invalidType(type, `is of kind ${type.number}, which this program cannot write again`);
+  }
+}
+var ENCODINGS2 = { none: 0, SIGNED: 1, CHAR: 2, BOOL: 4 };
+function intWord(type) {
+  if (type.encoding === "unknown")
+    throw invalidType(type, "has an encoding that the format does not");
+  return ENCODINGS2[type.encoding] << 24 | type.bitOffset << 16 | type.bits;
+}
+
+// src/btf/plain.ts
+var MAX_VLEN = 65535;
+function makePlain(bytes2, base) {
+  const btf = new Btf(bytes2, base);
+  checkTypesArePlain(btf);
+  if (headerProblem(btf, bytes2.length) === void 0) return bytes2;
+  const { types, typeBytes, strings, stringBytes } = btf.header;
+  return Buffer.concat([
+    preamble(btf.byteOrder),
+    wordsOf([HEADER_SIZE, 0, typeBytes, typeBytes, stringBytes], btf.byteOrder),
+    bytes2.subarray(types, types + typeBytes),
+    bytes2.subarray(strings, strings + stringBytes)
+  ]);
+}
+function checkIsPlain(btf, size2) {
+  checkTypesArePlain(btf);
+  const problem = headerProblem(btf, size2);
+  if (problem !== void 0) throw notPlain(problem);
+}
+function headerProblem({ header: header2, byteLength: byteLength2 }, size2) {
+  const { length, flags, layout, types, typeBytes, strings } = header2;
+  if (length !== HEADER_SIZE)
+    return `its header has ${length} bytes, and older ones ${HEADER_SIZE}`;
+  if (layout !== void 0) return "it has a layout section";
+  if (flags !== 0) return `its header has the flags ${flags}`;
+  if (types !== HEADER_SIZE || strings !== types + typeBytes) {
+    return "there is something between its header, its types and its strings";
+  }
+  return size2 === byteLength2 ? void 0 : `${size2 - byteLength2} bytes follow its strings`;
+}
+function checkTypesArePlain(btf) {
+  const [opaque] = btf.opaqueKinds.keys();
+  if (opaque !== void 0) {
+    const known = `${KINDS.length - 1} (${KINDS.at(-1)}) is the last that every consumer knows`;
+    throw notPlain(`it has types of kind ${opaque}, and ${known}`);
+  }
+  if (btf.maxVlen > MAX_VLEN) {
+    throw notPlain(`a type has ${btf.maxVlen} elements, and ${MAX_VLEN} is the most`);
+  }
+}
+function notPlain(what) {
+  return new Failure(
+    "bad-btf",
+    `This BTF is not in the form that every consumer reads: ${what}.`,
+    "Encode it with pahole 1.31, which writes that form."
+  );
+}
+
 // src/btf/check.ts
 var KERNEL = { kind: "kernel", minimumTypes: 1e4 };
-function checkBtf(bytes2, expectation) {
-  return checkParsed(new Btf(bytes2), bytes2.length, expectation);
+function checkBtf(bytes2, expectation, base) {
+  return checkParsed(new Btf(bytes2, base), bytes2.length, expectation);
+}
+function checkPublishable(bytes2, expectation) {
+  const btf = new Btf(bytes2);
+  const summary3 = checkParsed(btf, bytes2.length, expectation);
+  checkIsPlain(btf, bytes2.length);
+  return summary3;
 }
 function checkParsed(btf, size2, expectation) {
   var _a8;
@@ -42991,21 +43290,21 @@ function parseSource(text3) {
   const [, name, place] = (_a8 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a8 : [];
   const repository = REPOSITORIES.find((one2) => one2 === name);
   if (!repository || !place) {
-    throw bad2(text3, `it begins with one of ${REPOSITORIES.map((one2) => `${one2}=`).join(", ")}`);
+    throw bad(text3, `it begins with one of ${REPOSITORIES.map((one2) => `${one2}=`).join(", ")}`);
   }
   const tarball = /^(.+)@sha256:([0-9a-f]{64})$/.exec(place);
   if ((tarball == null ? void 0 : tarball[1]) && tarball[2]) {
     return { kind: "tarball", repository, path: (0, import_node_path.resolve)(tarball[1]), sha256: tarball[2] };
   }
   if (/\.(tar\.\w+|tgz)(@.*)?$/.test(place)) {
-    throw bad2(text3, "a tarball ends in '@sha256:' and its sum, 64 lower-case hex digits");
+    throw bad(text3, "a tarball ends in '@sha256:' and its sum, 64 lower-case hex digits");
   }
   if (!/^(https?|git|ssh|file):\/\//.test(place)) {
-    throw bad2(text3, "a git remote is a URL that begins with 'https://', 'ssh://' or 'file://'");
+    throw bad(text3, "a git remote is a URL that begins with 'https://', 'ssh://' or 'file://'");
   }
   return { kind: "git", repository, url: place };
 }
-function bad2(text3, rule) {
+function bad(text3, rule) {
   return new Failure("usage", `'${text3}' is not a source: ${rule}.`);
 }
 async function sha256Of(path5) {
@@ -70962,7 +71261,7 @@ async function verdictOf(signature, { primary, key }, bytes2, now) {
   try {
     await signature.verify(bytes2, primary, key, now);
   } catch (error) {
-    throw bad3(
+    throw bad2(
       `The signature by the key ${nameOf(primary, key)} does not fit the package's header: ${describe(error)}.`,
       "The package was changed after it was signed, or its signature was. Do not use it; try another mirror."
     );
@@ -70978,7 +71277,7 @@ async function verdictOf(signature, { primary, key }, bytes2, now) {
 }
 async function checkKey(primary, key, now) {
   const unfit = (error) => {
-    throw bad3(
+    throw bad2(
       `The package is signed by the key ${nameOf(primary, key)}, which is not valid: ${describe(error)}.`,
       "If its owner has made it valid again, give a new copy of it with --trust-key <file>."
     );
@@ -70988,12 +71287,12 @@ async function checkKey(primary, key, now) {
 }
 function stranger({ keyId }, found) {
   if (found === void 0) {
-    return bad3(
+    return bad2(
       `The package is signed by an unknown key: of the one with the ID ${keyId} no public key is at hand.`,
       "If you have it and trust it, give it with --trust-key <file>."
     );
   }
-  return bad3(
+  return bad2(
     `The package is signed by the key ${nameOf(found.primary, found.key)}, which is not trusted.`,
     `If you trust it, give --trust-key ${fingerprintOf(found.primary)}.`
   );
@@ -71002,7 +71301,7 @@ function nameOf(primary, key) {
   const name = fingerprintOf(primary);
   return key === primary ? name : `${fingerprintOf(key)}, a subkey of ${name}`;
 }
-function bad3(message, advice2) {
+function bad2(message, advice2) {
   return new Failure("bad-signature", message, advice2);
 }
 
@@ -71676,26 +71975,26 @@ async function isElf(source2) {
   return source2.size >= 4 && (await source2.read(0, 4)).toString("latin1") === "\x7FELF";
 }
 async function readElf(source2) {
-  const bad6 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
-  if (!await isElf(source2)) throw bad6("is not an ELF file");
-  if (source2.size < HEADER_SIZE2) throw bad6("ends within its ELF header");
+  const bad5 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
+  if (!await isElf(source2)) throw bad5("is not an ELF file");
+  if (source2.size < HEADER_SIZE2) throw bad5("ends within its ELF header");
   const header2 = await source2.read(0, HEADER_SIZE2);
-  if (header2[4] === 1) throw bad6("is a 32-bit ELF file, and only 64-bit ones are read");
+  if (header2[4] === 1) throw bad5("is a 32-bit ELF file, and only 64-bit ones are read");
   const order = header2[5];
-  if (header2[4] !== 2 || order !== 1 && order !== 2) throw bad6("has a broken ELF header");
+  if (header2[4] !== 2 || order !== 1 && order !== 2) throw bad5("has a broken ELF header");
   const byteOrder = order === 1 ? "little" : "big";
   const fields = fieldsOf(header2, byteOrder);
   const machine = fields.u16(18);
   const table2 = fields.u64(40);
   if (table2 === 0) return { byteOrder, machine, sections: [] };
-  if (fields.u16(58) !== SECTION_SIZE) throw bad6("has section headers of an unknown size");
-  if (!within(source2, table2, SECTION_SIZE)) throw bad6("has its section table outside of itself");
+  if (fields.u16(58) !== SECTION_SIZE) throw bad5("has section headers of an unknown size");
+  if (!within(source2, table2, SECTION_SIZE)) throw bad5("has its section table outside of itself");
   const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
   const count3 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
-  if (count3 > MAX_SECTIONS) throw bad6(`says it has ${count3} sections, which is absurd`);
+  if (count3 > MAX_SECTIONS) throw bad5(`says it has ${count3} sections, which is absurd`);
   if (!within(source2, table2, count3 * SECTION_SIZE)) {
-    throw bad6("has its section table outside of itself");
+    throw bad5("has its section table outside of itself");
   }
   const entries = await source2.read(table2, count3 * SECTION_SIZE);
   const unnamed = Array.from(
@@ -71705,16 +72004,16 @@ async function readElf(source2) {
   for (const section of unnamed) {
     const empty = section.type === SHT_NOBITS || section.type === SHT_NULL;
     if (!empty && !within(source2, section.offset, section.size)) {
-      throw bad6(`has its section ${section.index} outside of itself`);
+      throw bad5(`has its section ${section.index} outside of itself`);
     }
   }
   const strings = unnamed[nameSection];
-  if (strings === void 0) throw bad6("has no names for its sections");
+  if (strings === void 0) throw bad5("has no names for its sections");
   const names = await readSectionBytes(source2, strings, 16 * 1024 * 1024);
   const sections = unnamed.map(({ nameOffset, ...section }) => {
     const end = names.indexOf(0, nameOffset);
     if (nameOffset >= names.length || end < 0)
-      throw bad6(`has no name for section ${section.index}`);
+      throw bad5(`has no name for section ${section.index}`);
     return { ...section, name: names.toString("latin1", nameOffset, end) };
   });
   return { byteOrder, machine, sections };
@@ -74779,22 +75078,30 @@ var To = (s3) => {
 
 // src/btf/load.ts
 var MAX_BTF_BYTES = 64 * 1024 * 1024;
-function loadBtf(path5) {
-  return withFile(path5, readBtf);
+async function loadBtf(path5) {
+  return (await withFile(path5, readBtfAndBase)).btf;
 }
 async function readBtf(source2) {
+  return (await readBtfAndBase(source2)).btf;
+}
+async function readBtfAndBase(source2) {
   if (await isElf(source2)) {
-    const section = findSection(await readElf(source2), ".BTF");
-    if (section === void 0) {
+    const elf = await readElf(source2);
+    const btf = await readBtfSection(source2, elf, ".BTF");
+    if (btf === void 0) {
       throw new Failure("bad-btf", `${source2.name} is an ELF file without a .BTF section.`);
     }
-    return readSectionBytes(source2, section, MAX_BTF_BYTES);
+    return { btf, distilledBase: await readBtfSection(source2, elf, ".BTF.base") };
   }
   if (source2.size > MAX_BTF_BYTES) {
     const sizes = `${source2.size} bytes, and ${MAX_BTF_BYTES} is the most that is read`;
     throw new Failure("bad-btf", `${source2.name} has ${sizes}.`);
   }
-  return source2.read(0, source2.size);
+  return { btf: await source2.read(0, source2.size), distilledBase: void 0 };
+}
+async function readBtfSection(source2, elf, name) {
+  const section = findSection(elf, name);
+  return section === void 0 ? void 0 : readSectionBytes(source2, section, MAX_BTF_BYTES);
 }
 
 // src/btf/tarball.ts
@@ -74837,15 +75144,15 @@ function padding(size2) {
 async function unpackBtf(programs, tarball, use = {}) {
   var _a8, _b3;
   const tar = await decompress2(programs, tarball, use);
-  if (tar.length < BLOCK) throw bad4("it is too short to have a member");
+  if (tar.length < BLOCK) throw bad3("it is too short to have a member");
   const header2 = readHeader2(tar);
   if (header2.type !== "File" && header2.type !== "OldFile") {
-    throw bad4(`its member is not a regular file but a ${header2.type}`);
+    throw bad3(`its member is not a regular file but a ${header2.type}`);
   }
   const size2 = (_a8 = header2.size) != null ? _a8 : -1;
   const end = BLOCK + size2;
-  if (size2 < 0 || end > tar.length) throw bad4("it ends within its member");
-  if (tar.subarray(end).some((byte) => byte !== 0)) throw bad4("something follows its one member");
+  if (size2 < 0 || end > tar.length) throw bad3("it ends within its member");
+  if (tar.subarray(end).some((byte) => byte !== 0)) throw bad3("something follows its one member");
   return { uname: memberName((_b3 = header2.path) != null ? _b3 : ""), btf: tar.subarray(BLOCK, end) };
 }
 function readHeader2(tar) {
@@ -74853,20 +75160,20 @@ function readHeader2(tar) {
   try {
     header2 = new F(tar, 0);
   } catch (error) {
-    throw bad4("its header cannot be read", error);
+    throw bad3("its header cannot be read", error);
   }
-  if (header2.nullBlock) throw bad4("it has no member");
-  if (!header2.cksumValid) throw bad4("the sum of its header is wrong");
+  if (header2.nullBlock) throw bad3("it has no member");
+  if (!header2.cksumValid) throw bad3("the sum of its header is wrong");
   return header2;
 }
 function memberName(path5) {
   if (!path5.endsWith(SUFFIX)) {
-    throw bad4(`its member '${printable(path5)}' is not named <uname -r>${SUFFIX}`);
+    throw bad3(`its member '${printable(path5)}' is not named <uname -r>${SUFFIX}`);
   }
   try {
     return asUname(path5.slice(0, -SUFFIX.length));
   } catch (error) {
-    throw bad4(`its member '${printable(path5)}' is not named after a kernel`, error);
+    throw bad3(`its member '${printable(path5)}' is not named after a kernel`, error);
   }
 }
 async function decompress2(programs, tarball, use) {
@@ -74880,15 +75187,15 @@ async function decompress2(programs, tarball, use) {
     length += chunk.length;
     if (length > MAX_TAR_BYTES) {
       running.kill();
-      throw bad4(`it unpacks to more than ${MAX_TAR_BYTES} bytes`);
+      throw bad3(`it unpacks to more than ${MAX_TAR_BYTES} bytes`);
     }
   }
   const { status, stderr } = await running.ended;
   (_a8 = use.signal) == null ? void 0 : _a8.throwIfAborted();
-  if (status !== 0) throw bad4(`xz refused it: ${printable(stderr.trim())}`);
+  if (status !== 0) throw bad3(`xz refused it: ${printable(stderr.trim())}`);
   return Buffer.concat(chunks);
 }
-function bad4(what, cause) {
+function bad3(what, cause) {
   return new Failure("bad-archive", `This is not a tarball of BTF: ${what}.`, void 0, cause);
 }
 
@@ -74899,7 +75206,7 @@ var import_promises11 = require("fs/promises");
 var import_node_buffer = require("buffer");
 var MAGIC2 = 2393761793;
 var INTRO_SIZE = 16;
-var ENTRY_SIZE = 16;
+var ENTRY_SIZE2 = 16;
 var REGION_SIZE = 16;
 var FIRST_TAG = 100;
 var MAX_VALUES = 1 << 18;
@@ -74953,7 +75260,7 @@ function headerSize(intro, kind) {
       `The ${kind.title} says it has ${data} bytes of data; at most ${kind.maxData} are sane.`
     );
   }
-  return INTRO_SIZE + entries * ENTRY_SIZE + data;
+  return INTRO_SIZE + entries * ENTRY_SIZE2 + data;
 }
 var _kind, _data, _entries, _Header_instances, addEntry_fn, checkRegion_fn, list_fn, endOfString_fn, long_fn, wrongType_fn;
 var Header = class {
@@ -74972,11 +75279,11 @@ var Header = class {
     this.bytes = bytes2;
     __privateSet(this, _kind, kind);
     const entries = bytes2.readUInt32BE(8);
-    __privateSet(this, _data, bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE));
+    __privateSet(this, _data, bytes2.subarray(INTRO_SIZE + entries * ENTRY_SIZE2));
     this.hasRegion = bytes2.readUInt32BE(INTRO_SIZE) === kind.regionTag;
     if (this.hasRegion) __privateMethod(this, _Header_instances, checkRegion_fn).call(this, entries);
     for (let index2 = this.hasRegion ? 1 : 0; index2 < entries; index2++) {
-      __privateMethod(this, _Header_instances, addEntry_fn).call(this, INTRO_SIZE + index2 * ENTRY_SIZE);
+      __privateMethod(this, _Header_instances, addEntry_fn).call(this, INTRO_SIZE + index2 * ENTRY_SIZE2);
     }
   }
   has(tag) {
@@ -75071,10 +75378,10 @@ checkRegion_fn = function(entries) {
     throw wrong("has a broken trailer");
   }
   const spanned = -trailer.readInt32BE(8);
-  if (spanned <= 0 || spanned % ENTRY_SIZE !== 0 || spanned / ENTRY_SIZE > entries) {
-    throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE}`);
+  if (spanned <= 0 || spanned % ENTRY_SIZE2 !== 0 || spanned / ENTRY_SIZE2 > entries) {
+    throw wrong(`spans ${spanned} bytes of ${entries * ENTRY_SIZE2}`);
   }
-  const spansAll = spanned / ENTRY_SIZE === entries && offset + REGION_SIZE === __privateGet(this, _data).length;
+  const spansAll = spanned / ENTRY_SIZE2 === entries && offset + REGION_SIZE === __privateGet(this, _data).length;
   if (regionIsAll && !spansAll) throw wrong("leaves out a part of it");
 };
 list_fn = function(tag) {
@@ -76150,12 +76457,12 @@ async function buildKernel(context, kernel, cores, task) {
     const elf = await withFile(path5, readElf);
     stopwatch.begin("pahole");
     const { file, flags } = await runPahole(context, path5, cores);
-    const btf = await (0, import_promises14.readFile)(file);
+    const btf = makePlain(await (0, import_promises14.readFile)(file));
     stopwatch.end("pahole", btf.length);
     await (0, import_promises14.rm)(path5);
     release2();
     stopwatch.begin("check");
-    const { size: size2, kinds: kinds3 } = checkBtf(btf, context.expectation);
+    const { size: size2, kinds: kinds3 } = checkPublishable(btf, context.expectation);
     stopwatch.end("check", size2);
     stopwatch.begin("compress");
     const tarball = await packBtf(platform3.programs, kernel.uname, btf, { signal: interrupted });
@@ -86993,22 +87300,22 @@ function readRelocations(bytes2, btf) {
   const start2 = headerSize2 + u322(24);
   const end = start2 + length;
   if (length === 0) return [];
-  if (end > view.byteLength || length < 4) throw bad5("its CO-RE relocations leave it");
+  if (end > view.byteLength || length < 4) throw bad4("its CO-RE relocations leave it");
   const recordSize = u322(start2);
-  if (recordSize < RECORD_SIZE) throw bad5(`its records have ${recordSize} bytes`);
+  if (recordSize < RECORD_SIZE) throw bad4(`its records have ${recordSize} bytes`);
   const relocations = [];
   for (let at3 = start2 + 4; at3 < end; ) {
-    if (at3 + SECTION_HEADER_SIZE > end) throw bad5("it is cut off");
+    if (at3 + SECTION_HEADER_SIZE > end) throw bad4("it is cut off");
     const section = btf.string(u322(at3));
     const count3 = u322(at3 + 4);
     at3 += SECTION_HEADER_SIZE;
-    if (at3 + count3 * recordSize > end) throw bad5(`the relocations of ${section} are cut off`);
+    if (at3 + count3 * recordSize > end) throw bad4(`the relocations of ${section} are cut off`);
     for (let index2 = 0; index2 < count3; index2++, at3 += recordSize) {
       const kind = RELOCATION_KINDS[u322(at3 + 12)];
       if (kind === void 0)
-        throw bad5(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
+        throw bad4(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
       const type = u322(at3 + 4);
-      if (!btf.has(type)) throw bad5(`a relocation is of type ${type}, which is not there`);
+      if (!btf.has(type)) throw bad4(`a relocation is of type ${type}, which is not there`);
       const access2 = btf.string(u322(at3 + 8));
       relocations.push({ section, index: index2, offset: u322(at3), type, access: access2, kind });
     }
@@ -87017,12 +87324,12 @@ function readRelocations(bytes2, btf) {
 }
 function readOrder(view, expected) {
   const little = expected === "little";
-  if (view.byteLength < 24) throw bad5("it is too short");
-  if (view.getUint16(0, little) !== MAGIC) throw bad5("it does not begin with the magic number");
-  if (view.getUint8(2) !== 1) throw bad5(`it is of version ${view.getUint8(2)}`);
+  if (view.byteLength < 24) throw bad4("it is too short");
+  if (view.getUint16(0, little) !== MAGIC) throw bad4("it does not begin with the magic number");
+  if (view.getUint8(2) !== 1) throw bad4(`it is of version ${view.getUint8(2)}`);
   return little;
 }
-function bad5(what) {
+function bad4(what) {
   return new Failure("bad-btf", `This is not a sound .BTF.ext section: ${what}.`);
 }
 
@@ -87890,7 +88197,7 @@ function calledFunction(section, place, { immediate }) {
 }
 
 // src/verifier/domain.ts
-var UNKNOWN = { kind: "unknown" };
+var UNKNOWN2 = { kind: "unknown" };
 function constant(value) {
   return { kind: "constant", value: BigInt.asUintN(64, value) };
 }
@@ -87910,7 +88217,7 @@ function equalValues(left, right) {
 function join16(left, right) {
   if (equalValues(left, right)) return left;
   const isOneFrame = left.kind === "stack" && right.kind === "stack" && left.frame === right.frame;
-  return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN;
+  return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN2;
 }
 var [ADD, SUB, MUL, DIV, OR, AND] = [0, 16, 32, 48, 64, 80];
 var [LSH, RSH, NEG, MOD, XOR2, MOV, ARSH, END2] = [96, 112, 128, 144, 160, 176, 192, 208];
@@ -87918,7 +88225,7 @@ function evaluateAlu(instruction, destination, source2) {
   const operation = instruction.code & 240;
   const bits2 = classOf(instruction) === CLASS.ALU64 ? 64 : 32;
   const operand = (instruction.code & REGISTER_OPERAND) === 0 ? constant(BigInt(instruction.immediate)) : source2;
-  if (operation === END2) return UNKNOWN;
+  if (operation === END2) return UNKNOWN2;
   if (operation === MOV) return moved(instruction, operand, bits2);
   if (bits2 === 64 && (operation === ADD || operation === SUB)) {
     const shifted = addToPointer(destination, operand, operation === ADD ? 1 : -1);
@@ -87931,7 +88238,7 @@ function evaluateAlu(instruction, destination, source2) {
   if (destination.kind === "constant" && operation === NEG) {
     return constant(low(-destination.value, bits2));
   }
-  if (destination.kind !== "constant" || operand.kind !== "constant") return UNKNOWN;
+  if (destination.kind !== "constant" || operand.kind !== "constant") return UNKNOWN2;
   const result = arithmetic(
     operation,
     low(destination.value, bits2),
@@ -87939,11 +88246,11 @@ function evaluateAlu(instruction, destination, source2) {
     bits2,
     instruction.offset !== 0
   );
-  return result === void 0 ? UNKNOWN : constant(low(result, bits2));
+  return result === void 0 ? UNKNOWN2 : constant(low(result, bits2));
 }
 function moved({ offset }, operand, bits2) {
   if (bits2 === 64 && offset === 0) return operand;
-  if (operand.kind !== "constant" || ![0, 8, 16, 32].includes(offset)) return UNKNOWN;
+  if (operand.kind !== "constant" || ![0, 8, 16, 32].includes(offset)) return UNKNOWN2;
   const value = offset === 0 ? operand.value : BigInt.asIntN(offset, operand.value);
   return constant(low(value, bits2));
 }
@@ -87959,7 +88266,7 @@ function addToPointer(left, right, sign) {
     };
   }
   if (base.kind !== "data") return void 0;
-  if (by.kind !== "constant") return UNKNOWN;
+  if (by.kind !== "constant") return UNKNOWN2;
   return { ...base, offset: base.offset + sign * Number(BigInt.asIntN(64, by.value)) };
 }
 function arithmetic(operation, left, right, bits2, signed) {
@@ -88065,14 +88372,14 @@ var _AbstractState = class _AbstractState {
   }
   get(register) {
     var _a8, _b3;
-    return (_b3 = (_a8 = __privateGet(this, _frames).at(-1)) == null ? void 0 : _a8.registers[register]) != null ? _b3 : UNKNOWN;
+    return (_b3 = (_a8 = __privateGet(this, _frames).at(-1)) == null ? void 0 : _a8.registers[register]) != null ? _b3 : UNKNOWN2;
   }
   set(register, value) {
     __privateMethod(this, _AbstractState_instances, change_fn).call(this, this.depth - 1).registers[register] = value;
   }
   /** What a call leaves in the registers that it may change. */
   forgetCallerSaved() {
-    for (const register of CALLER_SAVED) this.set(register, UNKNOWN);
+    for (const register of CALLER_SAVED) this.set(register, UNKNOWN2);
   }
   /** Begins a function whose first arguments are these. */
   pushFrame(args) {
@@ -88086,7 +88393,7 @@ var _AbstractState = class _AbstractState {
     __privateGet(this, _frames).pop();
     __privateGet(this, _ownFrames).delete(index2);
     this.forgetCallerSaved();
-    this.set(0, pointsInto(result, index2) ? UNKNOWN : result);
+    this.set(0, pointsInto(result, index2) ? UNKNOWN2 : result);
     for (const [at3, { stack }] of __privateGet(this, _frames).entries()) {
       for (const [offset, { value }] of stack) {
         if (pointsInto(value, index2)) __privateMethod(this, _AbstractState_instances, change_fn).call(this, at3).stack.delete(offset);
@@ -88095,9 +88402,9 @@ var _AbstractState = class _AbstractState {
   }
   load(address, size2) {
     var _a8;
-    if (address.kind !== "stack" || address.offset === void 0) return UNKNOWN;
+    if (address.kind !== "stack" || address.offset === void 0) return UNKNOWN2;
     const slot = (_a8 = __privateGet(this, _frames)[address.frame]) == null ? void 0 : _a8.stack.get(address.offset);
-    return (slot == null ? void 0 : slot.size) === size2 ? slot.value : UNKNOWN;
+    return (slot == null ? void 0 : slot.size) === size2 ? slot.value : UNKNOWN2;
   }
   store(address, size2, value) {
     const isExact = address.kind === "stack" && address.offset !== void 0;
@@ -88128,7 +88435,7 @@ var _AbstractState = class _AbstractState {
       const theirs = __privateGet(other, _frames)[index2];
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
-        const theirValue = (_a8 = theirs.registers[register]) != null ? _a8 : UNKNOWN;
+        const theirValue = (_a8 = theirs.registers[register]) != null ? _a8 : UNKNOWN2;
         const joined2 = join16(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
@@ -88137,7 +88444,7 @@ var _AbstractState = class _AbstractState {
       }
       for (const [offset, slot] of frame.stack) {
         const theirSlot = theirs.stack.get(offset);
-        const theirValue = (theirSlot == null ? void 0 : theirSlot.size) === slot.size ? theirSlot.value : UNKNOWN;
+        const theirValue = (theirSlot == null ? void 0 : theirSlot.size) === slot.size ? theirSlot.value : UNKNOWN2;
         const joined2 = join16(slot.value, theirValue);
         if (losesAddress(joined2, slot.value, theirValue)) escaped = true;
         if (theirSlot !== void 0 && equalValues(joined2, slot.value)) continue;
@@ -88185,7 +88492,7 @@ change_fn = function(index2) {
 };
 var AbstractState = _AbstractState;
 function newFrame(index2, args) {
-  const registers = Array.from({ length: REGISTER_COUNT }, () => UNKNOWN);
+  const registers = Array.from({ length: REGISTER_COUNT }, () => UNKNOWN2);
   for (const [position, value] of args.entries()) registers[position + 1] = value;
   registers[FRAME_POINTER] = { kind: "stack", frame: index2, offset: 0 };
   return { registers, stack: /* @__PURE__ */ new Map() };
@@ -88202,14 +88509,14 @@ var MODE_BITS = 224;
 var MODE_MEMORY = 96;
 var MODE_ATOMIC = 192;
 function evaluateLoad(instruction, state, address, read2) {
-  if ((instruction.code & MODE_BITS) !== MODE_MEMORY) return UNKNOWN;
+  if ((instruction.code & MODE_BITS) !== MODE_MEMORY) return UNKNOWN2;
   const size2 = accessSize(instruction);
   if (address.kind === "stack" && address.offset !== void 0) {
     return state.load({ ...address, offset: address.offset + instruction.offset }, size2);
   }
-  if (address.kind !== "data") return UNKNOWN;
+  if (address.kind !== "data") return UNKNOWN2;
   const value = read2(address.section, address.offset + instruction.offset, size2);
-  return value === void 0 ? UNKNOWN : constant(value);
+  return value === void 0 ? UNKNOWN2 : constant(value);
 }
 function applyStore(instruction, state, address, source2) {
   var _a8;
@@ -88222,8 +88529,8 @@ function applyStore(instruction, state, address, source2) {
   } : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
     state.forgetAt(at3, size2);
-    state.set(instruction.source, UNKNOWN);
-    state.set(0, UNKNOWN);
+    state.set(instruction.source, UNKNOWN2);
+    state.set(0, UNKNOWN2);
     return;
   }
   const immediate = constant(BigInt.asUintN(size2 * 8, BigInt(instruction.immediate)));
@@ -88384,7 +88691,7 @@ step_fn2 = function(current2) {
     case CLASS.LD:
       if (code === LOAD_IMMEDIATE_64) {
         const value = __privateMethod(this, _Analysis_instances, loadImmediate64_fn).call(this, section, address.index);
-        state.set(destination, isUnknown(address) ? UNKNOWN : value);
+        state.set(destination, isUnknown(address) ? UNKNOWN2 : value);
         __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2, 1);
       } else {
         state.forgetCallerSaved();
@@ -88511,7 +88818,7 @@ exit_fn = function({ state, context }) {
   if (caller === void 0) return;
   state.popFrame();
   if (callback !== void 0) {
-    state.set(0, UNKNOWN);
+    state.set(0, UNKNOWN2);
     __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, callback.address, argumentsOf(callback), state, context);
   }
   __privateMethod(this, _Analysis_instances, flow_fn).call(this, caller.returnAddress, state, caller.context);
@@ -88520,15 +88827,15 @@ exit_fn = function({ state, context }) {
 loadImmediate64_fn = function(section, index2) {
   const low2 = section.instructions[index2];
   const high = section.instructions[index2 + 1];
-  if (low2 === void 0 || high === void 0) return UNKNOWN;
+  if (low2 === void 0 || high === void 0) return UNKNOWN2;
   const reference = section.references.get(index2);
   if (reference === void 0) {
     const number3 = BigInt.asUintN(32, BigInt(low2.immediate)) | BigInt(high.immediate) << 32n;
-    return low2.source === 0 ? constant(number3) : UNKNOWN;
+    return low2.source === 0 ? constant(number3) : UNKNOWN2;
   }
   if (reference.kind === "extern") {
     const isConfiguration = /^(CONFIG|LINUX)_/.test(reference.name);
-    return isConfiguration ? { kind: "data", section: reference.name, offset: 0 } : UNKNOWN;
+    return isConfiguration ? { kind: "data", section: reference.name, offset: 0 } : UNKNOWN2;
   }
   const offset = reference.offset + low2.immediate;
   const value = { kind: "data", section: reference.section, offset };
@@ -88542,11 +88849,11 @@ function after(address, distance2 = 0) {
   return { section: address.section, index: address.index + 1 + distance2 };
 }
 function argumentsOf({ helper, context }) {
-  return ARGUMENTS.map((register) => register === helper.contextArgument ? context : UNKNOWN);
+  return ARGUMENTS.map((register) => register === helper.contextArgument ? context : UNKNOWN2);
 }
 function withoutOffset(result, before) {
   const stack = [result, before].find((value) => value.kind === "stack");
-  return (stack == null ? void 0 : stack.kind) === "stack" ? { kind: "stack", frame: stack.frame, offset: void 0 } : UNKNOWN;
+  return (stack == null ? void 0 : stack.kind) === "stack" ? { kind: "stack", frame: stack.frame, offset: void 0 } : UNKNOWN2;
 }
 
 // src/verifier/verdict.ts
@@ -88689,8 +88996,8 @@ async function checkObjects(platform3, progress, objects, kernels3) {
     if (done % NOTED === 0) progress.note(`${done} of ${kernels3.count} kernels`);
   }
   const results = [...tallies.values()].map((tally2) => tally2.result());
-  const bad6 = results.reduce((sum2, { kernels: kernels4, good }) => sum2 + kernels4 - good, 0);
-  task.end(bad6 === 0 ? "all good" : "missing", `${objects.length} objects on ${done} kernels`);
+  const bad5 = results.reduce((sum2, { kernels: kernels4, good }) => sum2 + kernels4 - good, 0);
+  task.end(bad5 === 0 ? "all good" : "missing", `${objects.length} objects on ${done} kernels`);
   return { results, unread };
 }
 var NOTED = 50;
@@ -89588,7 +89895,8 @@ async function loadAnyBtf(platform3, path5, minimumTypes) {
   return withFile(path5, async (source2) => {
     if (!await isBootImage(source2)) {
       const from = await isElf(source2) ? "ELF" : "raw";
-      return { btf: await readBtf(source2), from, uname: void 0 };
+      const { btf: btf2, distilledBase } = await readBtfAndBase(source2);
+      return { btf: btf2, from, uname: void 0, distilledBase };
     }
     const unpacking = { programs: platform3.programs, store: memoryStore };
     const { btf, uname: uname2 } = await readBootImage(source2, unpacking, {
@@ -89751,6 +90059,8 @@ var TypeText = class {
       case "DATASEC":
       case "VOID":
         return [];
+      case "OPAQUE":
+        return [`kind ${type.number}`];
       default:
         return [this.reference(type.type)];
     }
@@ -90098,23 +90408,35 @@ function parseRecord(text3, file) {
 }
 
 // src/jobs/verify.ts
-function isSound(finding) {
-  return "btf" in finding;
+function isSound(file) {
+  return "btf" in file;
 }
 async function verifyFiles(platform3, progress, request2) {
+  const base = request2.base === void 0 ? void 0 : await loadBase(platform3, request2.base);
+  const target = { expectation: request2.expectation, base };
   const files = (await Promise.all(request2.paths.map(filesAt))).flat();
   const total = files.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
   const task = progress.begin("verify");
   task.stage("check", total);
-  const findings = [];
+  const results = [];
   for (const file of files) {
     platform3.interrupted.throwIfAborted();
-    findings.push(await verifyFile(platform3, file, request2.expectation));
+    results.push(await verifyFile(platform3, file, target));
     task.advance(file.size);
   }
-  const bad6 = findings.filter((finding) => !isSound(finding)).length;
-  task.end(bad6 === 0 ? "sound" : "unsound", `${findings.length} files, ${bad6} of them unsound`);
-  return findings;
+  const bad5 = results.filter((result) => !isSound(result)).length;
+  task.end(bad5 === 0 ? "sound" : "unsound", `${results.length} files, ${bad5} of them unsound`);
+  return results;
+}
+async function loadBase(platform3, path5) {
+  const { btf: bytes2 } = await loadAnyBtf(platform3, path5, 0);
+  try {
+    checkBtf(bytes2, { kind: "any" });
+  } catch (thrown) {
+    const { message } = asFailure(thrown);
+    throw new Failure("bad-btf", `The base ${path5} is not sound. ${message}`, void 0, thrown);
+  }
+  return new Btf(bytes2);
 }
 async function filesAt(path5) {
   try {
@@ -90131,25 +90453,35 @@ async function filesAt(path5) {
   }
   return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises27.stat)(one2)).size })));
 }
-async function verifyFile(platform3, file, expectation) {
+async function verifyFile(platform3, file, target) {
   const { path: path5 } = file;
   try {
-    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(platform3, file, expectation) : await verifyOther(platform3, file, expectation);
+    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(platform3, file, target) : await verifyOther(platform3, file, target);
   } catch (thrown) {
     platform3.interrupted.throwIfAborted();
     return { path: path5, error: asFailure(thrown) };
   }
 }
-async function verifyOther(platform3, { path: path5, size: size2 }, expectation) {
-  const least = expectation.kind === "kernel" ? expectation.minimumTypes : 0;
-  const loaded = await loadAnyBtf(platform3, path5, least);
+async function verifyOther(platform3, { path: path5, size: size2 }, { expectation, base }) {
+  const minimumTypes = expectation.kind === "kernel" ? expectation.minimumTypes : 0;
+  const loaded = await loadAnyBtf(platform3, path5, minimumTypes);
+  if (loaded.distilledBase !== void 0) {
+    checkBtf(loaded.distilledBase, ANY);
+    const btf2 = summarise2(loaded.btf, ANY, new Btf(loaded.distilledBase));
+    return { path: path5, size: size2, btf: btf2, base: "distilled", record: "none" };
+  }
+  if (base !== void 0) {
+    return { path: path5, size: size2, btf: summarise2(loaded.btf, ANY, base), base: "kernel", record: "none" };
+  }
   const btf = summarise2(loaded.btf, expectation);
   if (loaded.uname === void 0) return { path: path5, size: size2, btf, record: "none" };
   return { path: path5, size: size2, uname: asUname(loaded.uname), btf, record: "none" };
 }
-async function verifyTarball(platform3, { path: path5, size: size2 }, expectation) {
-  if (size2 > MAX_BTF_BYTES)
+var ANY = { kind: "any" };
+async function verifyTarball(platform3, { path: path5, size: size2 }, { expectation }) {
+  if (size2 > MAX_BTF_BYTES) {
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
+  }
   const tarball = await (0, import_promises27.readFile)(path5);
   const signal = platform3.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform3.programs, tarball, { signal });
@@ -90163,8 +90495,8 @@ async function verifyTarball(platform3, { path: path5, size: size2 }, expectatio
   });
   return { path: path5, size: size2, uname: uname2, btf, record: record2 };
 }
-function summarise2(btf, expectation) {
-  return { ...checkBtf(btf, expectation), sha256: sha2564(btf) };
+function summarise2(btf, expectation, base) {
+  return { ...checkBtf(btf, expectation, base), sha256: sha2564(btf) };
 }
 function sha2564(bytes2) {
   return (0, import_node_crypto16.createHash)("sha256").update(bytes2).digest("hex");
@@ -90199,15 +90531,19 @@ async function compareWithRecord(path5, uname2, sums) {
 var verify2 = defineCommand({
   name: "verify",
   summary: "check BTF and tarballs of BTF, and show what is in them",
-  description: "Checks raw BTF, ELF files with a .BTF section, boot images and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. Where build left the record of a tarball, the sums are compared with it.",
+  description: "Checks raw BTF, ELF files with a .BTF section, boot images and tarballs as the archive has them: every type and name resolves, nothing contains itself, members lie within their structs, and it is the BTF of a whole kernel. Headers of 24 and 32 bytes, layout sections and the kinds that they describe, and either byte order are read. Where build left the record of a tarball, the sums are compared with it. The BTF of a kernel module is checked together with its base.",
   operands: {
     shape: "<path...>",
     description: "files, and folders that are searched for *.btf and *.btf.tar.xz"
   },
   options: {
+    base: text2(
+      "<file>",
+      "the kernel's BTF that the files, of its modules, build on: raw BTF or ELF; a module with a .BTF.base section needs none"
+    ),
     minimumTypes: number(
       "<number>",
-      "how many types the BTF of a whole kernel has at least; 0 takes any BTF, also of modules and eBPF objects",
+      "the fewest types that the BTF of a whole kernel has; 0 takes any BTF, also of eBPF objects",
       { default: 1e4, least: 0, most: 1e7 }
     )
   },
@@ -90215,28 +90551,33 @@ var verify2 = defineCommand({
     "btfhub verify btf-output",
     "btfhub verify /sys/kernel/btf/vmlinux",
     "btfhub verify /boot/vmlinuz-6.6.0-72.0.0.76.oe2403sp1.x86_64",
-    "btfhub verify --minimum-types 0 probe.bpf.o"
+    "btfhub verify --minimum-types 0 probe.bpf.o",
+    "btfhub verify --base /sys/kernel/btf/vmlinux /sys/kernel/btf/nf_conntrack"
   ],
-  run: async (platform3, { minimumTypes = 1e4 }, paths) => {
+  run: async (platform3, { minimumTypes = 1e4, base }, paths) => {
     const expectation = minimumTypes === 0 ? { kind: "any" } : { kind: "kernel", minimumTypes };
-    const findings = await verifyFiles(platform3, openProgress(platform3), { paths, expectation });
-    const unsound = findings.filter((finding) => "error" in finding);
+    const files = await verifyFiles(platform3, openProgress(platform3), {
+      paths,
+      expectation,
+      base
+    });
+    const unsound = files.filter((file) => !isSound(file));
     return {
       status: unsound.length === 0 ? 0 : 1,
       document: {
-        sound: findings.length - unsound.length,
+        sound: files.length - unsound.length,
         unsound: unsound.length,
-        files: findings
+        files
       },
-      text: describe5(findings),
+      text: describe5(files),
       failures: unsound.map(({ path: path5, error }) => ({ title: path5, message: error.message }))
     };
   }
 });
-function describe5(findings) {
-  const [only] = findings;
-  if (findings.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
-  return textTable(COLUMNS4, findings.map(row2));
+function describe5(files) {
+  const [only] = files;
+  if (files.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
+  return textTable(COLUMNS4, files.map(row2));
 }
 var COLUMNS4 = [
   { title: "FILE" },
@@ -90248,24 +90589,25 @@ var COLUMNS4 = [
   { title: "RECORD" },
   { title: "RESULT" }
 ];
-function row2(finding) {
+function row2(file) {
   var _a8, _b3;
-  const name = (0, import_node_path33.basename)(finding.path);
-  if (!isSound(finding)) {
-    const { reason: reason2, message } = finding.error;
+  const name = (0, import_node_path33.basename)(file.path);
+  if (!isSound(file)) {
+    const { reason: reason2, message } = file.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
   }
-  const { size: size2, types, kinds: kinds3 } = finding.btf;
+  const { size: size2, types, kinds: kinds3 } = file.btf;
   const counts = [types, (_a8 = kinds3.STRUCT) != null ? _a8 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count3) => `${count3}`);
-  return [name, bytes(finding.size), bytes(size2), ...counts, finding.record, "sound"];
+  return [name, bytes(file.size), bytes(size2), ...counts, file.record, "sound"];
 }
-function describeOne({ path: path5, size: size2, uname: uname2, btf, record: record2 }) {
+function describeOne({ path: path5, size: size2, uname: uname2, btf, base, record: record2 }) {
   const kinds3 = Object.entries(btf.kinds).sort(([, left], [, right]) => right - left);
   const task = btf.taskStruct;
   const lines = [
     ["file", `${path5}, ${size2} bytes`],
     ["kernel", uname2],
     ["BTF", `${btf.size} bytes, ${btf.byteOrder}-endian, sha256 ${btf.sha256}`],
+    ["base", base && { kernel: "the one given", distilled: "its .BTF.base section" }[base]],
     ["types", `${btf.types}`],
     ["", kinds3.map(([kind, count3]) => `${kind} ${count3}`).join(", ")],
     ["strings", `${btf.stringBytes} bytes`],
@@ -92067,7 +92409,7 @@ async function checkTarball(platform3, tarball, record2, expectation) {
   expectSame("name of the member", uname2, record2.uname);
   expectSame("bytes of BTF", btf.length, record2.btf.size);
   expectSame("SHA-256 of the BTF", sha2566(btf), record2.btf.sha256);
-  const { kinds: kinds3 } = checkBtf(btf, expectation);
+  const { kinds: kinds3 } = checkPublishable(btf, expectation);
   if (!(0, import_node_util.isDeepStrictEqual)({ ...kinds3 }, { ...record2.btf.kinds })) {
     throw new Error("the types are not as many as its record says.");
   }
@@ -94442,110 +94784,25 @@ var import_promises39 = require("fs/promises");
 var import_node_os10 = require("os");
 var import_node_path45 = require("path");
 
-// src/btf/write.ts
-var StringTable = class {
-  #offsets = /* @__PURE__ */ new Map([["", 0]]);
-  #length = 1;
-  offsetOf(text3) {
-    const known = this.#offsets.get(text3);
-    if (known !== void 0) return known;
-    const offset = this.#length;
-    this.#offsets.set(text3, offset);
-    this.#length += Buffer.byteLength(text3) + 1;
-    return offset;
-  }
-  bytes() {
-    return Buffer.from([...this.#offsets.keys(), ""].join("\0"));
-  }
-};
-function wordsOf(words2, order) {
-  const bytes2 = Buffer.alloc(words2.length * 4);
-  for (const [index2, word2] of words2.entries()) {
-    if (order === "little") bytes2.writeUInt32LE(word2 >>> 0, index2 * 4);
-    else bytes2.writeUInt32BE(word2 >>> 0, index2 * 4);
-  }
-  return bytes2;
-}
-function preamble(order) {
-  const magic = order === "little" ? [MAGIC & 255, MAGIC >> 8] : [MAGIC >> 8, MAGIC & 255];
-  return Buffer.from([...magic, VERSION, 0]);
-}
-function writeBtf(types, strings, order) {
-  const body = wordsOf(
-    types.flatMap((type) => typeWords(type, (text3) => strings.offsetOf(text3))),
-    order
-  );
-  const table2 = strings.bytes();
-  const lengths = [HEADER_SIZE, 0, body.length, body.length, table2.length];
-  return Buffer.concat([preamble(order), wordsOf(lengths, order), body, table2]);
-}
-var FLAG = 2147483648;
-var NO_PARTS = 0;
-function typeWords(type, string2) {
-  const head = (word2, parts = NO_PARTS, flag2 = false) => [
-    string2(type.name),
-    (flag2 ? FLAG : 0) | KINDS.indexOf(type.kind) << 24 | parts,
-    word2
-  ];
+// src/btf/remap.ts
+function remapIds(type, to3) {
+  const element = (one2) => ({
+    ...one2,
+    type: to3(one2.type)
+  });
   switch (type.kind) {
-    case "VOID":
-      throw invalidType(type, "is not written: it is there without");
-    case "INT":
-      return [...head(type.size), intWord(type)];
-    case "PTR":
-    case "TYPEDEF":
-    case "VOLATILE":
-    case "CONST":
-    case "RESTRICT":
-    case "TYPE_TAG":
-      return head(type.type);
     case "ARRAY":
-      return [...head(0), type.type, type.indexType, type.length];
+      return { ...type, type: to3(type.type), indexType: to3(type.indexType) };
     case "STRUCT":
-    case "UNION": {
-      const flag2 = type.members.some(({ bitfieldSize }) => bitfieldSize > 0);
-      const members = type.members.flatMap((member) => [
-        ...[string2(member.name), member.type],
-        flag2 ? member.bitfieldSize << 24 | member.bitOffset : member.bitOffset
-      ]);
-      return [...head(type.size, type.members.length, flag2), ...members];
-    }
-    case "ENUM": {
-      const values = type.values.flatMap(({ name, value }) => [string2(name), value]);
-      return [...head(type.size, type.values.length, type.signed), ...values];
-    }
-    case "ENUM64": {
-      const values = type.values.flatMap(({ name, value }) => [
-        ...[string2(name), Number(BigInt.asUintN(32, value))],
-        Number(BigInt.asUintN(32, value >> 32n))
-      ]);
-      return [...head(type.size, type.values.length, type.signed), ...values];
-    }
-    case "FWD":
-      return head(0, NO_PARTS, type.fwdKind === "union");
-    case "FUNC":
-      return head(type.type, type.linkage);
-    case "FUNC_PROTO": {
-      const parameters = type.parameters.flatMap((one2) => [string2(one2.name), one2.type]);
-      return [...head(type.type, type.parameters.length), ...parameters];
-    }
-    case "VAR":
-      return [...head(type.type), type.linkage];
-    case "DATASEC": {
-      const vars = type.vars.flatMap((one2) => [one2.type, one2.offset, one2.size]);
-      return [...head(type.size, type.vars.length), ...vars];
-    }
-    case "FLOAT":
-      return head(type.size);
-    case "DECL_TAG":
-      return [...head(type.type), type.componentIndex];
+    case "UNION":
+      return { ...type, members: type.members.map(element) };
+    case "FUNC_PROTO":
+      return { ...type, type: to3(type.type), parameters: type.parameters.map(element) };
+    case "DATASEC":
+      return { ...type, vars: type.vars.map(element) };
+    default:
+      return "type" in type ? { ...type, type: to3(type.type) } : type;
   }
-}
-var ENCODINGS2 = { none: 0, SIGNED: 1, CHAR: 2, BOOL: 4 };
-function intWord(type) {
-  if (type.encoding === "unknown")
-    throw invalidType(type, "has an encoding that the format does not");
-  return ENCODINGS2[type.encoding] << 24 | type.bitOffset << 16 | type.bits;
 }
 
 // src/btf/core/combine.ts
@@ -94631,7 +94888,7 @@ var ByValue = class {
     if (this.#copied.has(id)) throw invalidType(type, "holds itself");
     this.#copied.set(id, void 0);
     const value = type.kind === "PTR" ? { ...type, type: 0 } : type;
-    const copy = this.#collection.intern(redirect(value, (one2) => this.add(one2)));
+    const copy = this.#collection.intern(remapIds(value, (one2) => this.add(one2)));
     this.#copied.set(id, copy);
     return copy;
   }
@@ -94656,30 +94913,11 @@ var Whole = class {
     };
     const copy = copyOf(root);
     for (let id = waiting.pop(); id !== void 0; id = waiting.pop()) {
-      this.#collection.fill(copyOf(id), redirect(this.#types.type(id), copyOf));
+      this.#collection.fill(copyOf(id), remapIds(this.#types.type(id), copyOf));
     }
     return copy;
   }
 };
-function redirect(type, to3) {
-  const part = (one2) => ({
-    ...one2,
-    type: to3(one2.type)
-  });
-  switch (type.kind) {
-    case "ARRAY":
-      return { ...type, type: to3(type.type), indexType: to3(type.indexType) };
-    case "STRUCT":
-    case "UNION":
-      return { ...type, members: type.members.map(part) };
-    case "FUNC_PROTO":
-      return { ...type, type: to3(type.type), parameters: type.parameters.map(part) };
-    case "DATASEC":
-      return { ...type, vars: type.vars.map(part) };
-    default:
-      return "type" in type ? { ...type, type: to3(type.type) } : type;
-  }
-}
 var [HEADER_SIZE5, RECORD_SIZE2] = [32, 16];
 function writeExt(questions, strings, order) {
   const records = questions.flatMap(({ type, access: access2, kind }) => [
@@ -94928,15 +95166,15 @@ function undiciHttp(env, { version = "development", ca } = {}) {
     httpsProxy: (_d = (_c = setting("https_proxy")) != null ? _c : setting("all_proxy")) != null ? _d : "",
     noProxy: (_e3 = setting("no_proxy")) != null ? _e3 : ""
   });
-  const redirect2 = import_undici.interceptors.redirect({ maxRedirections: REDIRECTS2 });
-  const following = direct.compose(redirect2);
-  const followingTls = direct.compose(refusePlainHttp, redirect2);
+  const redirect = import_undici.interceptors.redirect({ maxRedirections: REDIRECTS2 });
+  const following = direct.compose(redirect);
+  const followingTls = direct.compose(refusePlainHttp, redirect);
   const identity2 = {
     "accept-encoding": "identity",
     "user-agent": `btfhub/${version} (+${PROJECT})`
   };
-  const dispatcherFor = ({ url: url3, redirect: redirect3 }) => {
-    if (redirect3 === "manual") return direct;
+  const dispatcherFor = ({ url: url3, redirect: redirect2 }) => {
+    if (redirect2 === "manual") return direct;
     return /^https:/i.test(url3) ? followingTls : following;
   };
   return {

@@ -18,8 +18,8 @@ test('sound BTF is counted', () => {
   });
 });
 
-const struct = (parts: number, word: number, ...rest: (number | string)[]): Row => {
-  return { kind: 'STRUCT', name: 's', parts, word, rest };
+const struct = (vlen: number, word: number, ...rest: (number | string)[]): Row => {
+  return { kind: 'STRUCT', name: 's', vlen, word, rest };
 };
 
 test.each<[string, Row[], RegExp]>([
@@ -48,7 +48,7 @@ test.each<[string, Row[], RegExp]>([
   ],
   [
     'a section of no variables',
-    [INT, { kind: 'DATASEC', name: '.data', parts: 1, rest: [1, 0, 4] }],
+    [INT, { kind: 'DATASEC', name: '.data', vlen: 1, rest: [1, 0, 4] }],
     /which is a INT/,
   ],
   [
@@ -81,17 +81,17 @@ test.each<[string, Row[], RegExp]>([
   ],
   [
     'a bit-field that ends beyond the struct',
-    [INT, { ...struct(1, 4, 'a', 1, (9 << 24) | 24), flag: true }],
+    [INT, { ...struct(1, 4, 'a', 1, (9 << 24) | 24), kindFlag: true }],
     /ends beyond/,
   ],
   [
     'a bit-field wider than its type',
-    [INT, { ...struct(1, 8, 'a', 1, 33 << 24), flag: true }],
+    [INT, { ...struct(1, 8, 'a', 1, 33 << 24), kindFlag: true }],
     /33 bits of 4 bytes/,
   ],
   [
     'a member of a union that is not at its beginning',
-    [INT, { kind: 'UNION', parts: 1, word: 8, rest: ['a', 1, 8] }],
+    [INT, { kind: 'UNION', vlen: 1, word: 8, rest: ['a', 1, 8] }],
     /does not begin where/,
   ],
   [
@@ -121,15 +121,15 @@ test.each<[string, Row[], RegExp]>([
   ['an unprintable name', [{ ...INT, name: 'in\u0007t' }], /not one/],
   [
     'an enumerator without a name',
-    [{ kind: 'ENUM', parts: 1, word: 4, rest: ['', 0] }],
+    [{ kind: 'ENUM', vlen: 1, word: 4, rest: ['', 0] }],
     /value without a name/,
   ],
   [
     'a string beyond the strings',
-    [{ kind: 'ENUM', parts: 1, word: 4, rest: [99, 0] }],
+    [{ kind: 'ENUM', vlen: 1, word: 4, rest: [99, 0] }],
     /in type 1, string offset 99/,
   ],
-  ['parts of what has none', [{ kind: 'PTR', parts: 1 }], /bits set that its kind has no use for/],
+  ['parts of what has none', [{ kind: 'PTR', vlen: 1 }], /bits set that its kind has no use for/],
 ])('%s is bad-btf, and the type is named', (_, rows, message) => {
   const failure = { reason: 'bad-btf', message: expect.stringMatching(message) };
   expect(() => check(...rows)).toThrow(expect.objectContaining(failure));
@@ -139,7 +139,7 @@ test('a struct that points to itself, and a function that takes itself, are soun
   const list = [struct(1, 8, 'next', 2, 0), { kind: 'PTR', word: 1 } as const];
   const callback: Row[] = [
     { kind: 'PTR', word: 4 },
-    { kind: 'FUNC_PROTO', parts: 1, rest: ['f', 3] },
+    { kind: 'FUNC_PROTO', vlen: 1, rest: ['f', 3] },
   ];
   expect(check(...list, ...callback).types).toBe(4);
 });

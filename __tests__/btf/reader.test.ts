@@ -75,6 +75,7 @@ function asBpftool(type: BtfType): Record<string, unknown> {
     case 'FLOAT':
       return { ...named, size: type.size };
     case 'VOID':
+    case 'OPAQUE':
       return named;
     default:
       return { ...named, type_id: type.type };

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,7 +9,14 @@ import { systemClock } from '../../src/platform/clock.ts';
 import type { Platform } from '../../src/platform/platform.ts';
 import { failureRecord, kernelRecord } from '../archive/records.ts';
 import { bzImage, elfKernel, UNAME, withSize } from '../boot-image/made.ts';
-import { compileBpf, EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
+import {
+  compile,
+  compileBpf,
+  EVERY_KIND,
+  paholeBtf,
+  programs,
+  temporaryFolder,
+} from '../btf/made.ts';
 import { shared, testWithShared } from '../shared.ts';
 
 const folder = temporaryFolder();
@@ -26,7 +34,7 @@ const platform: Platform = {
 };
 
 function run(minimumTypes: number, ...paths: string[]) {
-  return verify.run(platform, { minimumTypes }, paths);
+  return verify.run(platform, { minimumTypes, base: undefined }, paths);
 }
 
 beforeAll(async () => {
@@ -120,4 +128,22 @@ testWithShared('samples')('the archive of today is sound', async () => {
   const { status, document } = await run(10_000, join(shared, 'samples'));
   expect(document).toMatchObject({ sound: 2, unsound: 0 });
   expect(status).toBe(0);
+});
+
+test("a module's BTF is sound with its kernel's, and without it the advice says what is missing", async () => {
+  const [kernel, module] = [join(folder, 'vmlinux.btf'), join(folder, 'module.btf')];
+  writeFileSync(kernel, btf);
+  const object = compile(folder, 'struct own { int a; } own;');
+  execFileSync('pahole', ['--btf_base', kernel, '--btf_encode_detached', module, object]);
+  const { status, text } = await verify.run(platform, { minimumTypes: 10_000, base: kernel }, [
+    module,
+  ]);
+  expect(status).toBe(0);
+  expect(text).toMatch(/^base {9}the one given$/m);
+  const { document } = await run(0, module);
+  const advice = expect.stringContaining('--base');
+  expect(document).toMatchObject({ files: [{ error: { reason: 'bad-btf', advice } }] });
+  writeFileSync(kernel, 'no BTF');
+  const broken = verify.run(platform, { minimumTypes: 0, base: kernel }, [module]);
+  await expect(broken).rejects.toMatchObject({ reason: 'bad-btf' });
 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type ByteSource, isElf, readElf, withFile } from '../btf/elf.ts';
-import { MAX_BTF_BYTES, readBtf } from '../btf/load.ts';
+import { MAX_BTF_BYTES, readBtfAndBase } from '../btf/load.ts';
 import { unpackBtf } from '../btf/tarball.ts';
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -14,6 +14,8 @@ export interface LoadedBtf {
   readonly from: 'raw' | 'ELF' | 'tarball' | 'boot image';
   /** `uname -r`, where the file says it: the member of a tarball, the banner of a boot image. */
   readonly uname: string | undefined;
+  /** The `.BTF.base` section of a module's ELF file. */
+  readonly distilledBase?: Buffer | undefined;
 }
 
 export type LoadPlatform = Pick<Platform, 'programs' | 'interrupted'>;
@@ -33,7 +35,8 @@ export async function loadAnyBtf(
   return withFile(path, async (source) => {
     if (!(await isBootImage(source))) {
       const from = (await isElf(source)) ? 'ELF' : 'raw';
-      return { btf: await readBtf(source), from, uname: undefined };
+      const { btf, distilledBase } = await readBtfAndBase(source);
+      return { btf, from, uname: undefined, distilledBase };
     }
     const unpacking = { programs: platform.programs, store: memoryStore };
     const { btf, uname } = await readBootImage(source, unpacking, {

@@ -6,7 +6,7 @@ const NAMES: Readonly<Record<Kind, 'required' | 'optional' | 'none'>> = {
   ...{ UNION: 'optional', ENUM: 'optional', FWD: 'required', TYPEDEF: 'required' },
   ...{ VOLATILE: 'none', CONST: 'none', RESTRICT: 'none', FUNC: 'required', FUNC_PROTO: 'none' },
   ...{ VAR: 'required', DATASEC: 'required', FLOAT: 'optional', DECL_TAG: 'required' },
-  ...{ TYPE_TAG: 'required', ENUM64: 'optional' },
+  ...{ TYPE_TAG: 'required', ENUM64: 'optional', OPAQUE: 'optional' },
 };
 
 /** As the kernel has it, with `$`; dots come from compilers, in what they add to the name of a copy. */

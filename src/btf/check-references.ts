@@ -8,7 +8,7 @@ const NOT_DATA: ReadonlySet<Kind> = new Set(['FUNC', 'VAR', 'DATASEC', 'DECL_TAG
 export function checkReferences(btf: Btf, type: BtfType): void {
   const kindOf = (id: TypeId): Kind => {
     if (!btf.has(id))
-      throw invalidType(type, `refers to type ${id}, and the last one is ${btf.count}`);
+      throw invalidType(type, `refers to type ${id}, and the last one is ${btf.lastId}`);
     return btf.kindOf(id);
   };
   const refuse = (id: TypeId) =>
@@ -17,7 +17,8 @@ export function checkReferences(btf: Btf, type: BtfType): void {
     if (NOT_DATA.has(kindOf(id))) throw refuse(id);
   };
   const oneOf = (id: TypeId, ...kinds: readonly Kind[]) => {
-    if (!kinds.includes(kindOf(id))) throw refuse(id);
+    // What a newer kind may stand for is not known.
+    if (kindOf(id) !== 'OPAQUE' && !kinds.includes(kindOf(id))) throw refuse(id);
   };
   switch (type.kind) {
     case 'PTR':
@@ -58,6 +59,7 @@ function checkComponent(btf: Btf, tag: DeclTag): void {
   const target = btf.type(tag.type);
   if (tag.componentIndex < -1) throw invalidType(tag, `is on component ${tag.componentIndex}`);
   if (tag.componentIndex === -1) return;
+  if (target.kind === 'OPAQUE') return;
   let parts = 0;
   if (target.kind === 'STRUCT' || target.kind === 'UNION') parts = target.members.length;
   if (target.kind === 'FUNC') {

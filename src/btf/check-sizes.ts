@@ -3,35 +3,37 @@ import { type Btf, pointerSizeOf } from './reader.ts';
 
 /** The size of what has none: `void`, functions, structs that are only declared. */
 const NONE = Number.NaN;
+/** The size of a type of a newer kind: not known, and anything may lie within it. */
+const UNKNOWN = Number.POSITIVE_INFINITY;
 
 /**
  * Finds the size of every type and checks that nothing contains itself, and that members lie within
- * their struct. Ids must be checked before. It walks with a stack of its own, and visits each type
- * once: a chain of 100,000 typedefs is only long.
+ * their struct. Ids must be checked before, those of a base too. It walks with a stack of its own, and
+ * visits each type once: a chain of 100,000 typedefs is only long.
  */
 export function checkSizes(btf: Btf): void {
-  const sizes = new Float64Array(btf.count + 1).fill(NONE);
-  const state = new Uint8Array(btf.count + 1);
+  const sizes = new Float64Array(btf.lastId + 1).fill(NONE);
+  const state = new Uint8Array(btf.lastId + 1);
   const pointerSize = pointerSizeOf(btf);
-  const stack: { type: BtfType; parts: readonly TypeId[]; next: number }[] = [];
+  const stack: { type: BtfType; contained: readonly TypeId[]; next: number }[] = [];
   const enter = (id: TypeId) => {
     const type = btf.type(id);
     state[id] = ENTERED;
-    stack.push({ type, parts: containedIn(type), next: 0 });
+    stack.push({ type, contained: containedIn(type), next: 0 });
   };
-  for (let id = 1; id <= btf.count; id++) {
+  for (let id = btf.firstId; id <= btf.lastId; id++) {
     if (UNSIZED.has(btf.kindOf(id))) state[id] = DONE;
     if (state[id] === NEW) enter(id);
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const part = top.parts[top.next++];
-      if (part === undefined) {
+      const inner = top.contained[top.next++];
+      if (inner === undefined) {
         sizes[top.type.id] = sizeOf(top.type, sizes, pointerSize);
         state[top.type.id] = DONE;
         stack.pop();
-      } else if (state[part] === ENTERED) {
-        throw invalidType(top.type, `contains type ${part}, which contains it`);
-      } else if (state[part] === NEW) {
-        enter(part);
+      } else if (state[inner] === ENTERED) {
+        throw invalidType(top.type, `contains type ${inner}, which contains it`);
+      } else if (state[inner] === NEW) {
+        enter(inner);
       }
     }
   }
@@ -44,7 +46,7 @@ const NEW = 0;
 const ENTERED = 1;
 const DONE = 2;
 
-/** What a type has within itself, rather than at the end of a pointer or in the hand of a function. */
+/** The types that a type contains: those behind a pointer or of a function are not part of it. */
 function containedIn(type: BtfType): readonly TypeId[] {
   switch (type.kind) {
     case 'TYPEDEF':
@@ -89,11 +91,13 @@ function sizeOf(type: BtfType, sizes: Float64Array, pointerSize: number): number
       return of(type.type);
     case 'ARRAY':
       if (Number.isNaN(of(type.type))) throw invalidType(type, 'is an array of what has no size');
-      return of(type.type) * type.length;
+      return type.length === 0 ? 0 : of(type.type) * type.length;
     case 'STRUCT':
     case 'UNION':
       checkMembers(type, of);
       return type.size;
+    case 'OPAQUE':
+      return UNKNOWN;
     default:
       return NONE;
   }
@@ -104,6 +108,7 @@ function checkMembers(type: Composite, sizeOf: (id: TypeId) => number): void {
     const name = member.name === '' ? `member ${index}` : `member '${member.name}'`;
     const size = sizeOf(member.type);
     if (Number.isNaN(size)) throw invalidType(type, `has the ${name}, whose type has no size`);
+    if (size === UNKNOWN) continue;
     if (member.bitfieldSize > size * 8) {
       throw invalidType(type, `has the ${name} with ${member.bitfieldSize} bits of ${size} bytes`);
     }

@@ -3,6 +3,7 @@ import { checkNames } from './check-names.ts';
 import { checkReferences } from './check-references.ts';
 import { checkSizes } from './check-sizes.ts';
 import type { BtfType, ByteOrder, Composite, Kind, TypeId } from './format.ts';
+import { checkIsPlain } from './plain.ts';
 import { Btf } from './reader.ts';
 
 /** What BTF must be besides sound. */
@@ -23,7 +24,7 @@ export interface BtfSummary {
   readonly kinds: Readonly<Partial<Record<Kind, number>>>;
   /** Bytes of the table of strings. */
   readonly stringBytes: number;
-  /** The kernel's best known struct, where there is one. */
+  /** The struct of a task, where there is one: readers of BTF know it. */
   readonly taskStruct?: {
     readonly copies: number;
     readonly size: number;
@@ -33,14 +34,22 @@ export interface BtfSummary {
 
 /**
  * Checks raw BTF as the kernel's verifier does (kernel/bpf/btf.c), as far as what pahole writes
- * allows, and that it is what is expected. Every failure is `bad-btf` and names the type.
+ * allows, and that it is what is expected. Every failure is `bad-btf` and names the type. The BTF of
+ * a module is checked with its base, which must have passed this check itself.
  */
-export function checkBtf(bytes: Uint8Array, expectation: Expectation): BtfSummary {
-  return checkParsed(new Btf(bytes), bytes.length, expectation);
+export function checkBtf(bytes: Uint8Array, expectation: Expectation, base?: Btf): BtfSummary {
+  return checkParsed(new Btf(bytes, base), bytes.length, expectation);
 }
 
-/** The same for BTF that is read already; `size` is that of its file. */
-export function checkParsed(btf: Btf, size: number, expectation: Expectation): BtfSummary {
+/** The same, and that every consumer can read it (`checkIsPlain`): what is published passes this. */
+export function checkPublishable(bytes: Uint8Array, expectation: Expectation): BtfSummary {
+  const btf = new Btf(bytes);
+  const summary = checkParsed(btf, bytes.length, expectation);
+  checkIsPlain(btf, bytes.length);
+  return summary;
+}
+
+function checkParsed(btf: Btf, size: number, expectation: Expectation): BtfSummary {
   if (size !== btf.byteLength) {
     throw new Failure('bad-btf', `${size - btf.byteLength} bytes follow the end of the BTF.`);
   }

@@ -196,6 +196,8 @@ class TypeText {
       case 'DATASEC':
       case 'VOID':
         return [];
+      case 'OPAQUE':
+        return [`kind ${type.number}`];
       default:
         return [this.reference(type.type)];
     }

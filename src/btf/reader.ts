@@ -1,104 +1,144 @@
 import { Failure } from '../failure.ts';
+import { decode, type StringSection, WordReader } from './decode.ts';
 import {
   type BtfType,
   type ByteOrder,
-  ELEMENT_SIZE,
-  HEADER_SIZE,
-  INFO_SIZE,
-  type Int,
+  ELEMENT_SIZES,
+  INFO_SIZES,
+  KIND_FLAG,
+  KIND_MASK,
   KINDS,
   type Kind,
-  MAGIC,
   TYPE_SIZE,
   type TypeId,
-  VERSION,
+  type TypeLayout,
+  VLEN_MASK,
 } from './format.ts';
-
-const ELEMENT_SIZES = KINDS.map((kind) => ELEMENT_SIZE[kind] ?? 0);
-const INFO_SIZES = KINDS.map((kind) => INFO_SIZE[kind] ?? 0);
-const FUNC = KINDS.indexOf('FUNC');
-/** Kind in bits 24-28, number of parts in 0-15, a flag in 31; the rest is reserved. */
-const RESERVED = 0x60ff0000;
+import { badBtf, type Header, readHeader } from './header.ts';
 
 /**
  * The types and strings of one BTF file. Reading keeps the bytes and 5 more for each type; `type`
  * makes an object only of what is asked for, so that a kernel's 150,000 types fit in little memory.
+ *
+ * The BTF of a module is split: its ids and string offsets go on where those of its base end, which
+ * is the kernel's BTF or a `.BTF.base` section (Documentation/bpf/btf.rst).
  */
 export class Btf {
   readonly byteOrder: ByteOrder;
-  /** Number of types without `void`; the ids are 1 up to this. */
+  /** Where each section lies in this file. */
+  readonly header: Header;
+  readonly base: Btf | undefined;
+  /** The id of the first type in this file: 1 without a base. */
+  readonly firstId: TypeId;
+  /** Number of types in this file, without `void`. */
   readonly count: number;
-  /** Bytes of the table of strings. */
+  /** Bytes of the table of strings of this file. */
   readonly stringBytes: number;
   /** Bytes from the header's first to the last that the header speaks of. */
   readonly byteLength: number;
-  readonly #words: Words;
+  /** Types of each kind that is newer than this program, by the number of the kind. */
+  readonly opaqueKinds: ReadonlyMap<number, number>;
+  /** The most elements that a type of this file has (vlen). */
+  readonly maxVlen: number;
+  readonly #strings: StringSection;
+  readonly #words: WordReader;
   readonly #offsets: Uint32Array;
   readonly #kinds: Uint8Array;
 
   /**
-   * Reads the header and finds every type; throws `bad-btf` when lengths contradict each other or a
-   * kind is unknown. What the types and names refer to is for checkBtf to judge.
+   * Reads the header and finds every type; throws `bad-btf` when lengths contradict each other or
+   * no layout describes an unknown kind. What the types and names refer to is for checkBtf to judge.
    */
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, base?: Btf) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.byteOrder = readByteOrder(view);
-    const header = readHeader(view, this.byteOrder);
-    const { strings, stringBytes } = header;
-    this.stringBytes = stringBytes;
-    this.byteLength = Math.max(header.types + header.typeBytes, strings + stringBytes);
-    if (bytes[strings] !== 0 || bytes[strings + stringBytes - 1] !== 0) {
-      throw bad('its table of strings does not begin and end with a zero byte');
+    const header = readHeader(view, base !== undefined);
+    const { byteOrder, strings, stringBytes } = header;
+    if (base !== undefined && base.byteOrder !== byteOrder) {
+      throw badBtf(`it is ${byteOrder}-endian and its base is not`);
     }
-    this.#words = new Words(bytes, this.byteOrder, strings, stringBytes);
-    const index = indexTypes(view, this.byteOrder, header.types, header.typeBytes);
+    this.header = header;
+    this.byteOrder = byteOrder;
+    this.base = base;
+    this.stringBytes = stringBytes;
+    this.byteLength = header.byteLength;
+    if (stringBytes > 0 && bytes[strings + stringBytes - 1] !== 0) {
+      throw badBtf('its table of strings does not end with a zero byte');
+    }
+    if (base === undefined && bytes[strings] !== 0) throw splitWithoutBase();
+    this.#strings = {
+      start: strings,
+      bytes: stringBytes,
+      base: {
+        from: base === undefined ? 0 : base.stringEnd,
+        string: (offset) => base?.string(offset) ?? '',
+      },
+    };
+    this.#words = new WordReader(bytes, byteOrder, this.#strings);
+    this.firstId = base === undefined ? 1 : base.lastId + 1;
+    const index = indexTypes(view, header, header.layout ?? base?.header.layout);
     this.#offsets = index.offsets;
     this.#kinds = index.kinds;
-    this.count = index.offsets.length - 1;
+    this.opaqueKinds = index.opaqueKinds;
+    this.maxVlen = index.maxVlen;
+    this.count = index.offsets.length;
+  }
+
+  /** The highest id; those of a base are below `firstId`. */
+  get lastId(): TypeId {
+    return this.firstId + this.count - 1;
+  }
+
+  /** The first string offset beyond this table: where the strings of a split BTF on it begin. */
+  get stringEnd(): number {
+    return this.#strings.base.from + this.stringBytes;
   }
 
   has(id: TypeId): boolean {
-    return id <= this.count;
+    return id <= this.lastId;
   }
 
   /** The kind of a type, without decoding it. */
   kindOf(id: TypeId): Kind {
+    if (id < this.firstId) return id === 0 ? 'VOID' : (this.base as Btf).kindOf(id);
     demand(this, id);
-    return KINDS[this.#kinds[id] as number] as Kind;
+    return KINDS[this.#kinds[id - this.firstId] as number] ?? 'OPAQUE';
   }
 
   /** The name of a type, without decoding the rest; empty where it has none. */
   nameOf(id: TypeId): string {
+    if (id < this.firstId) return id === 0 ? '' : (this.base as Btf).nameOf(id);
     demand(this, id);
-    return id === 0 ? '' : this.#words.string(this.#words.u32(this.#offsets[id] as number));
+    return this.#words.string(this.#words.u32(this.#offsets[id - this.firstId] as number));
   }
 
-  /** The string at an offset in the table of strings. */
+  /** The string at an offset in the table of strings, or in the base's. */
   string(offset: number): string {
     return this.#words.string(offset);
   }
 
   /** Decodes one type. Its own ids are not looked at: they may lead nowhere until it is checked. */
   type(id: TypeId): BtfType {
+    if (id < this.firstId) {
+      return id === 0 ? { kind: 'VOID', id, name: '' } : (this.base as Btf).type(id);
+    }
     demand(this, id);
-    if (id === 0) return { kind: 'VOID', id, name: '' };
     try {
-      const kind = KINDS[this.#kinds[id] as number] as Kind;
-      return decode(this.#words, id, kind, this.#offsets[id] as number);
+      return decode(this.#words, id, this.kindOf(id), this.#offsets[id - this.firstId] as number);
     } catch (error) {
       throw error instanceof Failure ? ofType(error, id) : error;
     }
   }
 
+  /** The types of this file, without those of its base. */
   *types(): Generator<BtfType> {
-    for (let id = 1; id <= this.count; id++) yield this.type(id);
+    for (let id = this.firstId; id <= this.lastId; id++) yield this.type(id);
   }
 }
 
 /** Bytes of a pointer: those of `long`, as libbpf's determine_ptr_size has it; 8 where there is none. */
 export function pointerSizeOf(btf: Btf): number {
   const names = ['long int', 'long', 'unsigned long', 'long unsigned int'];
-  for (let id = 1; id <= btf.count; id++) {
+  for (let id = 1; id <= btf.lastId; id++) {
     if (btf.kindOf(id) !== 'INT') continue;
     const int = btf.type(id);
     if (int.kind === 'INT' && names.includes(int.name)) return int.size;
@@ -106,215 +146,72 @@ export function pointerSizeOf(btf: Btf): number {
   return 8;
 }
 
-/**
- * Words and strings of the file, of which there are a million to read. (No private methods: in the
- * bundle, which is in the language of Node 12, they would take the fields with them into WeakMaps.)
- */
-class Words {
-  readonly #bytes: Buffer;
-  readonly #view: DataView;
-  readonly #little: boolean;
-  readonly #strings: number;
-  readonly #stringBytes: number;
-
-  constructor(bytes: Uint8Array, byteOrder: ByteOrder, strings: number, stringBytes: number) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#little = byteOrder === 'little';
-    this.#strings = strings;
-    this.#stringBytes = stringBytes;
-  }
-
-  u32(offset: number): number {
-    return this.#view.getUint32(offset, this.#little);
-  }
-
-  string(offset: number): string {
-    if (offset === 0) return '';
-    if (offset >= this.#stringBytes) {
-      throw bad(`string offset ${offset} is beyond the ${this.#stringBytes} bytes of its strings`);
-    }
-    const start = this.#strings + offset;
-    return this.#bytes.toString('utf8', start, this.#bytes.indexOf(0, start));
-  }
-}
-
-function decode(words: Words, id: TypeId, kind: Kind, at: number): BtfType {
-  const name = words.string(words.u32(at));
-  const info = words.u32(at + 4);
-  const flag = info >>> 31 === 1;
-  // The third word is a size or a type, as the kind has it.
-  const size = words.u32(at + 8);
-  const type = size;
-  const body = at + TYPE_SIZE;
-  switch (kind) {
-    case 'VOID':
-      return { kind, id, name };
-    case 'INT':
-      return { kind, id, name, size, ...intEncoding(words.u32(body)) };
-    case 'PTR':
-    case 'TYPEDEF':
-    case 'VOLATILE':
-    case 'CONST':
-    case 'RESTRICT':
-    case 'TYPE_TAG':
-      return { kind, id, name, type };
-    case 'ARRAY': {
-      const indexType = words.u32(body + 4);
-      return { kind, id, name, type: words.u32(body), indexType, length: words.u32(body + 8) };
-    }
-    case 'STRUCT':
-    case 'UNION': {
-      const members = readParts(info, body, 12, (part) => {
-        const place = words.u32(part + 8);
-        return {
-          name: words.string(words.u32(part)),
-          type: words.u32(part + 4),
-          bitOffset: flag ? place & 0xffffff : place,
-          bitfieldSize: flag ? place >>> 24 : 0,
-        };
-      });
-      return { kind, id, name, size, members };
-    }
-    case 'ENUM': {
-      const values = readParts(info, body, 8, (part) => ({
-        name: words.string(words.u32(part)),
-        value: flag ? words.u32(part + 4) | 0 : words.u32(part + 4),
-      }));
-      return { kind, id, name, size, signed: flag, values };
-    }
-    case 'ENUM64': {
-      const values = readParts(info, body, 12, (part) => {
-        const value = (BigInt(words.u32(part + 8)) << 32n) | BigInt(words.u32(part + 4));
-        return {
-          name: words.string(words.u32(part)),
-          value: flag ? BigInt.asIntN(64, value) : value,
-        };
-      });
-      return { kind, id, name, size, signed: flag, values };
-    }
-    case 'FWD':
-      return { kind, id, name, fwdKind: flag ? 'union' : 'struct' };
-    case 'FUNC':
-      return { kind, id, name, type, linkage: info & 0xffff };
-    case 'FUNC_PROTO': {
-      const parameters = readParts(info, body, 8, (part) => ({
-        name: words.string(words.u32(part)),
-        type: words.u32(part + 4),
-      }));
-      return { kind, id, name, type, parameters };
-    }
-    case 'VAR':
-      return { kind, id, name, type, linkage: words.u32(body) };
-    case 'DATASEC': {
-      const vars = readParts(info, body, 12, (part) => ({
-        type: words.u32(part),
-        offset: words.u32(part + 4),
-        size: words.u32(part + 8),
-      }));
-      return { kind, id, name, size, vars };
-    }
-    case 'FLOAT':
-      return { kind, id, name, size };
-    case 'DECL_TAG':
-      return { kind, id, name, type, componentIndex: words.u32(body) | 0 };
-  }
-}
-
-function readParts<Part>(
-  info: number,
-  start: number,
-  size: number,
-  read: (at: number) => Part,
-): Part[] {
-  const parts: Part[] = [];
-  const end = start + (info & 0xffff) * size;
-  for (let at = start; at < end; at += size) parts.push(read(at));
-  return parts;
-}
-
 function demand(btf: Btf, id: TypeId): void {
-  if (!btf.has(id)) throw bad(`there is no type ${id}: the last one is ${btf.count}`);
+  if (!btf.has(id)) throw badBtf(`there is no type ${id}: the last one is ${btf.lastId}`);
 }
 
-interface Header {
-  readonly types: number;
-  readonly typeBytes: number;
-  readonly strings: number;
-  readonly stringBytes: number;
-}
-
-function readByteOrder(view: DataView): ByteOrder {
-  if (view.byteLength < HEADER_SIZE) {
-    throw bad(`its ${view.byteLength} bytes are fewer than the header's ${HEADER_SIZE}`);
-  }
-  if (view.getUint16(0, true) === MAGIC) return 'little';
-  if (view.getUint16(0, false) === MAGIC) return 'big';
-  throw bad('it does not begin with the magic number of BTF');
-}
-
-function readHeader(view: DataView, byteOrder: ByteOrder): Header {
-  const u32 = (at: number) => view.getUint32(at, byteOrder === 'little');
-  const version = view.getUint8(2);
-  if (version !== VERSION) throw bad(`it is of version ${version}, and only ${VERSION} is known`);
-  const length = u32(4);
-  if (length < HEADER_SIZE) throw bad(`its header says it is only ${length} bytes long`);
-  const header: Header = {
-    ...{ types: length + u32(8), typeBytes: u32(12) },
-    ...{ strings: length + u32(16), stringBytes: u32(20) },
-  };
-  const { types, typeBytes, strings, stringBytes } = header;
-  if (types % 4 !== 0) throw bad('its types do not begin at a multiple of four');
-  if (types + typeBytes > strings) throw bad('its types reach into its strings');
-  if (stringBytes === 0) throw bad('it has no table of strings');
-  if (strings + stringBytes > view.byteLength) {
-    throw bad(`its header speaks of ${strings + stringBytes} bytes, and it has ${view.byteLength}`);
-  }
-  return header;
-}
+const FUNC = KINDS.indexOf('FUNC');
+/** btf_*_check_meta of the kernel's btf.c: the other kinds must not have kind_flag. */
+const WITH_KIND_FLAG = new Set(
+  (['STRUCT', 'UNION', 'ENUM', 'ENUM64', 'FWD', 'DECL_TAG', 'TYPE_TAG'] as const).map((kind) =>
+    KINDS.indexOf(kind),
+  ),
+);
 
 /** Walks over the types once: where each begins, and its kind. After this every read is in bounds. */
-function indexTypes(view: DataView, byteOrder: ByteOrder, start: number, length: number) {
+function indexTypes(
+  view: DataView,
+  { byteOrder, types, typeBytes }: Header,
+  layout: readonly TypeLayout[] | undefined,
+) {
   const little = byteOrder === 'little';
-  const end = start + length;
-  const most = Math.floor(length / TYPE_SIZE) + 1;
+  const end = types + typeBytes;
+  const most = Math.floor(typeBytes / TYPE_SIZE);
   const offsets = new Uint32Array(most);
   const kinds = new Uint8Array(most);
-  let id = 0;
-  for (let at = start; at < end; ) {
-    id++;
-    if (at + TYPE_SIZE > end) throw bad(`type ${id} is cut off`);
+  const opaqueKinds = new Map<number, number>();
+  let count = 0;
+  let maxVlen = 0;
+  for (let at = types; at < end; count++) {
+    // In a split BTF the base's types come before; its own are counted from 1 here.
+    const position = count + 1;
+    if (at + TYPE_SIZE > end) throw badBtf(`type ${position} is cut off`);
     const info = view.getUint32(at + 4, little);
-    const kind = (info >>> 24) & 0x1f;
-    if (kind === 0 || kind >= KINDS.length) {
-      const known = `only 1 (INT) to ${KINDS.length - 1} (${KINDS.at(-1)}) are known`;
-      throw bad(`type ${id} is of the unknown kind ${kind}: ${known}`);
+    const kind = (info >>> 24) & KIND_MASK;
+    const vlen = info & VLEN_MASK;
+    offsets[count] = at;
+    kinds[count] = kind;
+    if (kind > 0 && kind < KINDS.length) {
+      const elementSize = ELEMENT_SIZES[kind] as number;
+      // FUNC keeps its linkage where others have the number of their elements.
+      const isUnused = vlen !== 0 && elementSize === 0 && kind !== FUNC;
+      if (isUnused || (info & KIND_FLAG && !WITH_KIND_FLAG.has(kind))) {
+        throw badBtf(`type ${position} (${KINDS[kind]}) has bits set that its kind has no use for`);
+      }
+      at += TYPE_SIZE + (INFO_SIZES[kind] as number) + vlen * elementSize;
+      if (elementSize > 0 && vlen > maxVlen) maxVlen = vlen;
+    } else {
+      const sizes = kind === 0 ? undefined : layout?.[kind];
+      if (sizes === undefined) throw unknownKind(position, kind);
+      opaqueKinds.set(kind, (opaqueKinds.get(kind) ?? 0) + 1);
+      at += TYPE_SIZE + sizes.infoSize + vlen * sizes.elementSize;
     }
-    const parts = info & 0xffff;
-    const partSize = ELEMENT_SIZES[kind] as number;
-    // FUNC keeps its linkage where others have the number of their parts.
-    if ((info & RESERVED) !== 0 || (parts !== 0 && partSize === 0 && kind !== FUNC)) {
-      throw bad(`type ${id} (${KINDS[kind]}) has bits set that its kind has no use for`);
-    }
-    offsets[id] = at;
-    kinds[id] = kind;
-    at += TYPE_SIZE + (INFO_SIZES[kind] as number) + parts * partSize;
-    if (at > end) throw bad(`type ${id} (${KINDS[kind]}) is cut off`);
+    if (at > end) throw badBtf(`type ${position} (${KINDS[kind] ?? `kind ${kind}`}) is cut off`);
   }
-  return { offsets: offsets.slice(0, id + 1), kinds: kinds.slice(0, id + 1) };
+  return { offsets: offsets.slice(0, count), kinds: kinds.slice(0, count), opaqueKinds, maxVlen };
 }
 
-const ENCODINGS: Readonly<Record<number, Int['encoding']>> = {
-  ...{ 0: 'none', 1: 'SIGNED', 2: 'CHAR', 4: 'BOOL' },
-};
-
-function intEncoding(word: number): Pick<Int, 'bits' | 'bitOffset' | 'encoding'> {
-  const encoding = ENCODINGS[(word >>> 24) & 0xf] ?? 'unknown';
-  return { bits: word & 0xff, bitOffset: (word >>> 16) & 0xff, encoding };
+function unknownKind(position: number, kind: number): Failure {
+  const last = KINDS.length - 1;
+  const known = `only 1 (INT) to ${last} (${KINDS[last]}) are known, and no layout section describes it`;
+  return badBtf(`type ${position} is of the unknown kind ${kind}: ${known}`);
 }
 
-function bad(what: string): Failure {
-  return new Failure('bad-btf', `This is not sound BTF: ${what}.`);
+function splitWithoutBase(): Failure {
+  return badBtf(
+    'its table of strings does not begin with a zero byte, as in the split BTF of a module',
+    "The BTF of a module needs that of its kernel: 'btfhub verify --base <vmlinux>'.",
+  );
 }
 
 function ofType(failure: Failure, id: TypeId): Failure {

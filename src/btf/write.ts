@@ -4,6 +4,7 @@ import {
   HEADER_SIZE,
   type Int,
   invalidType,
+  KIND_FLAG,
   KINDS,
   MAGIC,
   VERSION,
@@ -62,15 +63,14 @@ export function writeBtf(
   return Buffer.concat([preamble(order), wordsOf(lengths, order), body, table]);
 }
 
-const FLAG = 0x80000000;
 /** Of a type without members, enumerators and the like. */
-const NO_PARTS = 0;
+const NO_ELEMENTS = 0;
 
 /** All words of one type: name, info, size or type, and what its kind has beyond these. */
 function typeWords(type: BtfType, string: (text: string) => number): readonly number[] {
-  const head = (word: number, parts = NO_PARTS, flag = false) => [
+  const head = (word: number, vlen = NO_ELEMENTS, kindFlag = false) => [
     string(type.name),
-    (flag ? FLAG : 0) | (KINDS.indexOf(type.kind) << 24) | parts,
+    (kindFlag ? KIND_FLAG : 0) | (KINDS.indexOf(type.kind) << 24) | vlen,
     word,
   ];
   switch (type.kind) {
@@ -83,8 +83,9 @@ function typeWords(type: BtfType, string: (text: string) => number): readonly nu
     case 'VOLATILE':
     case 'CONST':
     case 'RESTRICT':
-    case 'TYPE_TAG':
       return head(type.type);
+    case 'TYPE_TAG':
+      return head(type.type, NO_ELEMENTS, type.isAttribute);
     case 'ARRAY':
       return [...head(0), type.type, type.indexType, type.length];
     case 'STRUCT':
@@ -108,7 +109,7 @@ function typeWords(type: BtfType, string: (text: string) => number): readonly nu
       return [...head(type.size, type.values.length, type.signed), ...values];
     }
     case 'FWD':
-      return head(0, NO_PARTS, type.fwdKind === 'union');
+      return head(0, NO_ELEMENTS, type.fwdKind === 'union');
     case 'FUNC':
       return head(type.type, type.linkage);
     case 'FUNC_PROTO': {
@@ -124,7 +125,9 @@ function typeWords(type: BtfType, string: (text: string) => number): readonly nu
     case 'FLOAT':
       return head(type.size);
     case 'DECL_TAG':
-      return [...head(type.type), type.componentIndex];
+      return [...head(type.type, NO_ELEMENTS, type.isAttribute), type.componentIndex];
+    case 'OPAQUE':
+      throw invalidType(type, `is of kind ${type.number}, which this program cannot write again`);
   }
 }
 

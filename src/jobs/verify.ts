@@ -8,6 +8,7 @@ import { loadAnyBtf } from '../boot-image/load.ts';
 import { type BtfSummary, checkBtf, type Expectation } from '../btf/check.ts';
 import { bytesSource } from '../btf/elf.ts';
 import { MAX_BTF_BYTES, readBtf } from '../btf/load.ts';
+import { Btf } from '../btf/reader.ts';
 import { unpackBtf } from '../btf/tarball.ts';
 import { asFailure, Failure, isSystemError } from '../failure.ts';
 import { asUname, type Uname } from '../names.ts';
@@ -15,50 +16,83 @@ import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 
 /** A file that is sound, and what is in it. */
-export interface Sound {
+export interface SoundFile {
   readonly path: string;
   /** Bytes of the file. */
   readonly size: number;
   /** The kernel that a tarball's member is named after, or that a boot image holds. */
   readonly uname?: Uname;
   readonly btf: BtfSummary & { readonly sha256: string };
+  /** For the BTF of a module: what its ids were checked against. */
+  readonly base?: 'kernel' | 'distilled';
   /** Whether a record of its making was found, and so agrees. */
   readonly record: 'agrees' | 'none';
 }
 
-export interface Unsound {
+/** A file that is not, and why. */
+export interface UnsoundFile {
   readonly path: string;
   readonly error: Failure;
 }
 
-export type Finding = Sound | Unsound;
+export type VerifiedFile = SoundFile | UnsoundFile;
 
-export function isSound(finding: Finding): finding is Sound {
-  return 'btf' in finding;
+export function isSound(file: VerifiedFile): file is SoundFile {
+  return 'btf' in file;
+}
+
+export interface VerifyRequest {
+  readonly paths: readonly string[];
+  readonly expectation: Expectation;
+  /** The kernel's BTF, where the files hold the split BTF of its modules. */
+  readonly base: string | undefined;
+}
+
+/** What every file is held against. */
+interface Target {
+  readonly expectation: Expectation;
+  readonly base: Btf | undefined;
 }
 
 /**
  * Checks files, and in folders every `*.btf` and `*.btf.tar.xz`, one after the other. What is wrong
- * with one of them is in its finding; `not-found` is thrown when there is nothing to check.
+ * with one of them stands in its result; `not-found` is thrown when there is nothing to check, and
+ * `bad-btf` when the base is not sound.
  */
 export async function verifyFiles(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   progress: Progress,
-  request: { readonly paths: readonly string[]; readonly expectation: Expectation },
-): Promise<readonly Finding[]> {
+  request: VerifyRequest,
+): Promise<readonly VerifiedFile[]> {
+  const base = request.base === undefined ? undefined : await loadBase(platform, request.base);
+  const target = { expectation: request.expectation, base };
   const files = (await Promise.all(request.paths.map(filesAt))).flat();
   const total = files.reduce((sum, { size }) => sum + size, 0);
   const task = progress.begin('verify');
   task.stage('check', total);
-  const findings: Finding[] = [];
+  const results: VerifiedFile[] = [];
   for (const file of files) {
     platform.interrupted.throwIfAborted();
-    findings.push(await verifyFile(platform, file, request.expectation));
+    results.push(await verifyFile(platform, file, target));
     task.advance(file.size);
   }
-  const bad = findings.filter((finding) => !isSound(finding)).length;
-  task.end(bad === 0 ? 'sound' : 'unsound', `${findings.length} files, ${bad} of them unsound`);
-  return findings;
+  const bad = results.filter((result) => !isSound(result)).length;
+  task.end(bad === 0 ? 'sound' : 'unsound', `${results.length} files, ${bad} of them unsound`);
+  return results;
+}
+
+async function loadBase(
+  platform: Pick<Platform, 'programs' | 'interrupted'>,
+  path: string,
+): Promise<Btf> {
+  const { btf: bytes } = await loadAnyBtf(platform, path, 0);
+  try {
+    checkBtf(bytes, { kind: 'any' });
+  } catch (thrown) {
+    const { message } = asFailure(thrown);
+    throw new Failure('bad-btf', `The base ${path} is not sound. ${message}`, undefined, thrown);
+  }
+  return new Btf(bytes);
 }
 
 interface File {
@@ -88,13 +122,13 @@ async function filesAt(path: string): Promise<File[]> {
 async function verifyFile(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   file: File,
-  expectation: Expectation,
-): Promise<Finding> {
+  target: Target,
+): Promise<VerifiedFile> {
   const { path } = file;
   try {
     return path.endsWith(TARBALL_SUFFIX)
-      ? await verifyTarball(platform, file, expectation)
-      : await verifyOther(platform, file, expectation);
+      ? await verifyTarball(platform, file, target)
+      : await verifyOther(platform, file, target);
   } catch (thrown) {
     platform.interrupted.throwIfAborted();
     return { path, error: asFailure(thrown) };
@@ -105,22 +139,34 @@ async function verifyFile(
 async function verifyOther(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   { path, size }: File,
-  expectation: Expectation,
-): Promise<Sound> {
-  const least = expectation.kind === 'kernel' ? expectation.minimumTypes : 0;
-  const loaded = await loadAnyBtf(platform, path, least);
+  { expectation, base }: Target,
+): Promise<SoundFile> {
+  const minimumTypes = expectation.kind === 'kernel' ? expectation.minimumTypes : 0;
+  const loaded = await loadAnyBtf(platform, path, minimumTypes);
+  if (loaded.distilledBase !== undefined) {
+    checkBtf(loaded.distilledBase, ANY);
+    const btf = summarise(loaded.btf, ANY, new Btf(loaded.distilledBase));
+    return { path, size, btf, base: 'distilled', record: 'none' };
+  }
+  if (base !== undefined) {
+    // A module has none of what makes BTF that of a whole kernel.
+    return { path, size, btf: summarise(loaded.btf, ANY, base), base: 'kernel', record: 'none' };
+  }
   const btf = summarise(loaded.btf, expectation);
   if (loaded.uname === undefined) return { path, size, btf, record: 'none' };
   return { path, size, uname: asUname(loaded.uname), btf, record: 'none' };
 }
 
+const ANY = { kind: 'any' } as const;
+
 async function verifyTarball(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   { path, size }: File,
-  expectation: Expectation,
-): Promise<Sound> {
-  if (size > MAX_BTF_BYTES)
+  { expectation }: Target,
+): Promise<SoundFile> {
+  if (size > MAX_BTF_BYTES) {
     throw new Failure('bad-archive', `${path} is too large: ${size} bytes.`);
+  }
   const tarball = await readFile(path);
   const signal = platform.interrupted;
   const { uname, btf: raw } = await unpackBtf(platform.programs, tarball, { signal });
@@ -135,8 +181,8 @@ async function verifyTarball(
   return { path, size, uname, btf, record };
 }
 
-function summarise(btf: Buffer, expectation: Expectation): Sound['btf'] {
-  return { ...checkBtf(btf, expectation), sha256: sha256(btf) };
+function summarise(btf: Buffer, expectation: Expectation, base?: Btf): SoundFile['btf'] {
+  return { ...checkBtf(btf, expectation, base), sha256: sha256(btf) };
 }
 
 function sha256(bytes: Uint8Array): string {
@@ -148,7 +194,7 @@ async function compareWithRecord(
   path: string,
   uname: Uname,
   sums: { readonly tarball: string; readonly btf: string },
-): Promise<Sound['record']> {
+): Promise<SoundFile['record']> {
   const name = recordPath(uname);
   const file = join(dirname(path), '..', '..', '..', name);
   let text: string;

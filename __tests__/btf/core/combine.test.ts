@@ -142,7 +142,7 @@ test('a big-endian object is read as it is, and stays so', async () => {
   expect(ofBig.questions).toEqual(ofLittle.questions);
 });
 
-const STRUCT: Row = { kind: 'STRUCT', name: 'one', parts: 1, word: 8, rest: ['self', 2, 0] };
+const STRUCT: Row = { kind: 'STRUCT', name: 'one', vlen: 1, word: 8, rest: ['self', 2, 0] };
 const TYPEDEF: Row = { kind: 'TYPEDEF', name: 'one', word: 2 };
 
 test.each([

@@ -1,5 +1,6 @@
 import { RELOCATION_KINDS, type Relocation } from '../btf-ext.ts';
 import { type BtfType, type ByteOrder, invalidType, type TypeId } from '../format.ts';
+import { remapIds } from '../remap.ts';
 import { preamble, StringTable, wordsOf, writeBtf } from '../write.ts';
 import { writeElf } from '../write-elf.ts';
 import type { BpfObject } from './object.ts';
@@ -115,7 +116,7 @@ class ByValue {
     if (this.#copied.has(id)) throw invalidType(type, 'holds itself');
     this.#copied.set(id, undefined);
     const value = type.kind === 'PTR' ? { ...type, type: 0 } : type;
-    const copy = this.#collection.intern(redirect(value, (one) => this.add(one)));
+    const copy = this.#collection.intern(remapIds(value, (one) => this.add(one)));
     this.#copied.set(id, copy);
     return copy;
   }
@@ -144,30 +145,9 @@ class Whole {
     };
     const copy = copyOf(root);
     for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-      this.#collection.fill(copyOf(id), redirect(this.#types.type(id), copyOf));
+      this.#collection.fill(copyOf(id), remapIds(this.#types.type(id), copyOf));
     }
     return copy;
-  }
-}
-
-/** The type with other ids in the place of those that it refers to. */
-function redirect(type: BtfType, to: (id: TypeId) => TypeId): BtfType {
-  const part = <Part extends { readonly type: TypeId }>(one: Part) => ({
-    ...one,
-    type: to(one.type),
-  });
-  switch (type.kind) {
-    case 'ARRAY':
-      return { ...type, type: to(type.type), indexType: to(type.indexType) };
-    case 'STRUCT':
-    case 'UNION':
-      return { ...type, members: type.members.map(part) };
-    case 'FUNC_PROTO':
-      return { ...type, type: to(type.type), parameters: type.parameters.map(part) };
-    case 'DATASEC':
-      return { ...type, vars: type.vars.map(part) };
-    default:
-      return 'type' in type ? { ...type, type: to(type.type) } : type;
   }
 }
 

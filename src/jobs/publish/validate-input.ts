@@ -13,7 +13,7 @@ import {
   type KernelRecord,
   recordPath,
 } from '../../archive/record.ts';
-import { checkBtf, type Expectation } from '../../btf/check.ts';
+import { checkPublishable, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
 import { describe, Failure, isSystemError } from '../../failure.ts';
 import type { Oid } from '../../git/repository.ts';
@@ -192,7 +192,7 @@ async function checkTarball(
   expectSame('name of the member', uname, record.uname);
   expectSame('bytes of BTF', btf.length, record.btf.size);
   expectSame('SHA-256 of the BTF', sha256(btf), record.btf.sha256);
-  const { kinds } = checkBtf(btf, expectation);
+  const { kinds } = checkPublishable(btf, expectation);
   if (!isDeepStrictEqual({ ...kinds }, { ...record.btf.kinds })) {
     throw new Error('the types are not as many as its record says.');
   }
