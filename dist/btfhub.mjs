@@ -1283,7 +1283,7 @@ var require_command = __commonJS({
         this._outputConfiguration = {
           writeOut: (str) => process2.stdout.write(str),
           writeErr: (str) => process2.stderr.write(str),
-          outputError: (str, write3) => write3(str),
+          outputError: (str, write2) => write2(str),
           getOutHelpWidth: () => process2.stdout.isTTY ? process2.stdout.columns : void 0,
           getErrHelpWidth: () => process2.stderr.isTTY ? process2.stderr.columns : void 0,
           getOutHasColors: () => {
@@ -3278,11 +3278,11 @@ Expecting one of '${allowedValues.join("', '")}'`);
           hasColors = this._outputConfiguration.getOutHasColors();
           helpWidth = this._outputConfiguration.getOutHelpWidth();
         }
-        const write3 = (str) => {
+        const write2 = (str) => {
           if (!hasColors) str = this._outputConfiguration.stripColor(str);
           return baseWrite(str);
         };
-        return { error, write: write3, hasColors, helpWidth };
+        return { error, write: write2, hasColors, helpWidth };
       }
       /**
        * Output help information for this command.
@@ -9498,9 +9498,9 @@ ${indent}`) + "'";
         start2 = start2.replace(/\n+/g, `$&${indent}`);
       }
       const indentSize = indent ? "2" : "1";
-      let header2 = (startWithSpace ? indentSize : "") + chomp;
+      let header = (startWithSpace ? indentSize : "") + chomp;
       if (comment) {
-        header2 += " " + commentString(comment.replace(/ ?[\r\n]+/g, " "));
+        header += " " + commentString(comment.replace(/ ?[\r\n]+/g, " "));
         if (onComment)
           onComment();
       }
@@ -9515,11 +9515,11 @@ ${indent}`) + "'";
         }
         const body = foldFlowLines.foldFlowLines(`${start2}${foldedValue}${end}`, indent, foldFlowLines.FOLD_BLOCK, foldOptions);
         if (!literalFallback)
-          return `>${header2}
+          return `>${header}
 ${indent}${body}`;
       }
       value = value.replace(/\n+/g, `$&${indent}`);
-      return `|${header2}
+      return `|${header}
 ${indent}${start2}${value}${end}`;
     }
     function plainString(item, ctx, onComment, onChompKeep) {
@@ -12644,10 +12644,10 @@ var require_resolve_block_scalar = __commonJS({
     var Scalar = require_Scalar();
     function resolveBlockScalar(ctx, scalar, onError) {
       const start2 = scalar.offset;
-      const header2 = parseBlockScalarHeader(scalar, ctx.options.strict, onError);
-      if (!header2)
+      const header = parseBlockScalarHeader(scalar, ctx.options.strict, onError);
+      if (!header)
         return { value: "", type: null, comment: "", range: [start2, start2, start2] };
-      const type = header2.mode === ">" ? Scalar.Scalar.BLOCK_FOLDED : Scalar.Scalar.BLOCK_LITERAL;
+      const type = header.mode === ">" ? Scalar.Scalar.BLOCK_FOLDED : Scalar.Scalar.BLOCK_LITERAL;
       const lines = scalar.source ? splitLines(scalar.source) : [];
       let chompStart = lines.length;
       for (let i3 = lines.length - 1; i3 >= 0; --i3) {
@@ -12658,26 +12658,26 @@ var require_resolve_block_scalar = __commonJS({
           break;
       }
       if (chompStart === 0) {
-        const value2 = header2.chomp === "+" && lines.length > 0 ? "\n".repeat(Math.max(1, lines.length - 1)) : "";
-        let end2 = start2 + header2.length;
+        const value2 = header.chomp === "+" && lines.length > 0 ? "\n".repeat(Math.max(1, lines.length - 1)) : "";
+        let end2 = start2 + header.length;
         if (scalar.source)
           end2 += scalar.source.length;
-        return { value: value2, type, comment: header2.comment, range: [start2, end2, end2] };
+        return { value: value2, type, comment: header.comment, range: [start2, end2, end2] };
       }
-      let trimIndent = scalar.indent + header2.indent;
-      let offset = scalar.offset + header2.length;
+      let trimIndent = scalar.indent + header.indent;
+      let offset = scalar.offset + header.length;
       let contentStart = 0;
       for (let i3 = 0; i3 < chompStart; ++i3) {
         const [indent, content] = lines[i3];
         if (content === "" || content === "\r") {
-          if (header2.indent === 0 && indent.length > trimIndent)
+          if (header.indent === 0 && indent.length > trimIndent)
             trimIndent = indent.length;
         } else {
           if (indent.length < trimIndent) {
             const message = "Block scalars with more-indented leading empty lines must use an explicit indentation indicator";
             onError(offset + indent.length, "MISSING_CHAR", message);
           }
-          if (header2.indent === 0)
+          if (header.indent === 0)
             trimIndent = indent.length;
           contentStart = i3;
           if (trimIndent === 0 && !ctx.atRoot) {
@@ -12704,7 +12704,7 @@ var require_resolve_block_scalar = __commonJS({
         if (crlf)
           content = content.slice(0, -1);
         if (content && indent.length < trimIndent) {
-          const src = header2.indent ? "explicit indentation indicator" : "first line";
+          const src = header.indent ? "explicit indentation indicator" : "first line";
           const message = `Block scalar lines must not be less indented than their ${src}`;
           onError(offset - content.length - (crlf ? 2 : 1), "BAD_INDENT", message);
           indent = "";
@@ -12731,7 +12731,7 @@ var require_resolve_block_scalar = __commonJS({
           prevMoreIndented = false;
         }
       }
-      switch (header2.chomp) {
+      switch (header.chomp) {
         case "-":
           break;
         case "+":
@@ -12743,8 +12743,8 @@ var require_resolve_block_scalar = __commonJS({
         default:
           value += "\n";
       }
-      const end = start2 + header2.length + scalar.source.length;
-      return { value, type, comment: header2.comment, range: [start2, end, end] };
+      const end = start2 + header.length + scalar.source.length;
+      return { value, type, comment: header.comment, range: [start2, end, end] };
     }
     function parseBlockScalarHeader({ offset, props }, strict, onError) {
       if (props[0].type !== "block-scalar-header") {
@@ -13594,10 +13594,10 @@ var require_cst_scalar = __commonJS({
             type = "QUOTE_DOUBLE";
             break;
           case "block-scalar": {
-            const header2 = token.props[0];
-            if (header2.type !== "block-scalar-header")
+            const header = token.props[0];
+            if (header.type !== "block-scalar-header")
               throw new Error("Invalid block scalar header");
-            type = header2.source[0] === ">" ? "BLOCK_FOLDED" : "BLOCK_LITERAL";
+            type = header.source[0] === ">" ? "BLOCK_FOLDED" : "BLOCK_LITERAL";
             break;
           }
           default:
@@ -13629,10 +13629,10 @@ var require_cst_scalar = __commonJS({
       const head = source2.substring(0, he3);
       const body = source2.substring(he3 + 1) + "\n";
       if (token.type === "block-scalar") {
-        const header2 = token.props[0];
-        if (header2.type !== "block-scalar-header")
+        const header = token.props[0];
+        if (header.type !== "block-scalar-header")
           throw new Error("Invalid block scalar header");
-        header2.source = head;
+        header.source = head;
         token.source = body;
       } else {
         const { offset } = token;
@@ -16405,10 +16405,10 @@ var require_constants2 = __commonJS({
     Object.setPrototypeOf(headerNameLowerCasedRecord, null);
     var wellknownHeaderNameBuffers = {};
     Object.setPrototypeOf(wellknownHeaderNameBuffers, null);
-    function getHeaderNameAsBuffer(header2) {
-      let buffer = wellknownHeaderNameBuffers[header2];
+    function getHeaderNameAsBuffer(header) {
+      let buffer = wellknownHeaderNameBuffers[header];
       if (buffer === void 0) {
-        buffer = Buffer.from(header2);
+        buffer = Buffer.from(header);
       }
       return buffer;
     }
@@ -17804,11 +17804,11 @@ var require_request = __commonJS({
           }
         } else if (headers && typeof headers === "object") {
           if (hasSafeIterator(headers)) {
-            for (const header2 of headers) {
-              if (!Array.isArray(header2) || header2.length !== 2) {
+            for (const header of headers) {
+              if (!Array.isArray(header) || header.length !== 2) {
                 throw new InvalidArgumentError2("headers must be in key-value pair format");
               }
-              processHeader(this, header2[0], header2[1]);
+              processHeader(this, header[0], header[1]);
             }
           } else {
             const keys = Object.keys(headers);
@@ -20722,9 +20722,9 @@ var require_util2 = __commonJS({
       return "success";
     }
     function appendFetchMetadata(httpRequest) {
-      let header2 = null;
-      header2 = httpRequest.mode;
-      httpRequest.headersList.set("sec-fetch-mode", header2, true);
+      let header = null;
+      header = httpRequest.mode;
+      httpRequest.headersList.set("sec-fetch-mode", header, true);
     }
     function appendRequestOriginHeader(request2) {
       let serializedOrigin = request2.origin;
@@ -23117,22 +23117,22 @@ var require_client_h1 = __commonJS({
       if (socket.setTypeOfService) {
         socket.setTypeOfService(request2.typeOfService);
       }
-      let header2 = `${method} ${path5} HTTP/1.1\r
+      let header = `${method} ${path5} HTTP/1.1\r
 `;
       if (typeof host2 === "string") {
-        header2 += `host: ${host2}\r
+        header += `host: ${host2}\r
 `;
       } else {
-        header2 += client[kHostHeader];
+        header += client[kHostHeader];
       }
       if (upgrade) {
-        header2 += `connection: upgrade\r
+        header += `connection: upgrade\r
 upgrade: ${upgrade}\r
 `;
       } else if (client[kPipelining] && !socket[kReset]) {
-        header2 += "connection: keep-alive\r\n";
+        header += "connection: keep-alive\r\n";
       } else {
-        header2 += "connection: close\r\n";
+        header += "connection: close\r\n";
       }
       if (Array.isArray(headers)) {
         for (let n = 0; n < headers.length; n += 2) {
@@ -23140,42 +23140,42 @@ upgrade: ${upgrade}\r
           const val = headers[n + 1];
           if (Array.isArray(val)) {
             for (let i3 = 0; i3 < val.length; i3++) {
-              header2 += `${key}: ${val[i3]}\r
+              header += `${key}: ${val[i3]}\r
 `;
             }
           } else {
-            header2 += `${key}: ${val}\r
+            header += `${key}: ${val}\r
 `;
           }
         }
       }
       if (channels.sendHeaders.hasSubscribers) {
-        channels.sendHeaders.publish({ request: request2, headers: header2, socket });
+        channels.sendHeaders.publish({ request: request2, headers: header, socket });
       }
       if (!body || bodyLength === 0) {
-        writeBuffer(abort, null, client, request2, socket, contentLength, header2, expectsPayload);
+        writeBuffer(abort, null, client, request2, socket, contentLength, header, expectsPayload);
       } else if (util2.isBuffer(body)) {
-        writeBuffer(abort, body, client, request2, socket, contentLength, header2, expectsPayload);
+        writeBuffer(abort, body, client, request2, socket, contentLength, header, expectsPayload);
       } else if (util2.isBlobLike(body)) {
         if (typeof body.stream === "function") {
-          writeIterable(abort, body.stream(), client, request2, socket, contentLength, header2, expectsPayload);
+          writeIterable(abort, body.stream(), client, request2, socket, contentLength, header, expectsPayload);
         } else {
-          writeBlob(abort, body, client, request2, socket, contentLength, header2, expectsPayload);
+          writeBlob(abort, body, client, request2, socket, contentLength, header, expectsPayload);
         }
       } else if (util2.isStream(body)) {
-        writeStream(abort, body, client, request2, socket, contentLength, header2, expectsPayload);
+        writeStream(abort, body, client, request2, socket, contentLength, header, expectsPayload);
       } else if (util2.isIterable(body)) {
-        writeIterable(abort, body, client, request2, socket, contentLength, header2, expectsPayload);
+        writeIterable(abort, body, client, request2, socket, contentLength, header, expectsPayload);
       } else {
         assert(false);
       }
       return true;
     }
-    function writeStream(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
+    function writeStream(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
       var _a8, _b3, _c;
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
       let finished = false;
-      const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header: header2 });
+      const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header });
       const onData = function(chunk) {
         if (finished) {
           return;
@@ -23241,22 +23241,22 @@ upgrade: ${upgrade}\r
         setImmediate(onClose);
       }
     }
-    function writeBuffer(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
+    function writeBuffer(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
       try {
         if (!body) {
           if (contentLength === 0) {
-            socket.write(`${header2}content-length: 0\r
+            socket.write(`${header}content-length: 0\r
 \r
 `, "latin1");
           } else {
             assert(contentLength === null, "no body must not have content length");
-            socket.write(`${header2}\r
+            socket.write(`${header}\r
 `, "latin1");
           }
         } else if (util2.isBuffer(body)) {
           assert(contentLength === body.byteLength, "buffer body must have content length");
           socket.cork();
-          socket.write(`${header2}content-length: ${contentLength}\r
+          socket.write(`${header}content-length: ${contentLength}\r
 \r
 `, "latin1");
           socket.write(body);
@@ -23272,7 +23272,7 @@ upgrade: ${upgrade}\r
         abort(err2);
       }
     }
-    async function writeBlob(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
+    async function writeBlob(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
       assert(contentLength === body.size, "blob body must have content length");
       try {
         if (contentLength != null && contentLength !== body.size) {
@@ -23280,7 +23280,7 @@ upgrade: ${upgrade}\r
         }
         const buffer = Buffer.from(await body.arrayBuffer());
         socket.cork();
-        socket.write(`${header2}content-length: ${contentLength}\r
+        socket.write(`${header}content-length: ${contentLength}\r
 \r
 `, "latin1");
         socket.write(buffer);
@@ -23295,7 +23295,7 @@ upgrade: ${upgrade}\r
         abort(err2);
       }
     }
-    async function writeIterable(abort, body, client, request2, socket, contentLength, header2, expectsPayload) {
+    async function writeIterable(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
       assert(contentLength !== 0 || client[kRunning] === 0, "iterator body cannot be pipelined");
       let callback = null;
       function onDrain() {
@@ -23314,7 +23314,7 @@ upgrade: ${upgrade}\r
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
-      const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header: header2 });
+      const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header });
       try {
         for await (const chunk of body) {
           if (socket[kError]) {
@@ -23343,14 +23343,14 @@ upgrade: ${upgrade}\r
        * @param {boolean} arg.expectsPayload
        * @param {string} arg.header
        */
-      constructor({ abort, socket, request: request2, contentLength, client, expectsPayload, header: header2 }) {
+      constructor({ abort, socket, request: request2, contentLength, client, expectsPayload, header }) {
         this.socket = socket;
         this.request = request2;
         this.contentLength = contentLength;
         this.client = client;
         this.bytesWritten = 0;
         this.expectsPayload = expectsPayload;
-        this.header = header2;
+        this.header = header;
         this.abort = abort;
         socket[kWriting] = true;
       }
@@ -23359,7 +23359,7 @@ upgrade: ${upgrade}\r
        * @returns
        */
       write(chunk) {
-        const { socket, request: request2, contentLength, client, bytesWritten, expectsPayload, header: header2 } = this;
+        const { socket, request: request2, contentLength, client, bytesWritten, expectsPayload, header } = this;
         if (socket[kError]) {
           throw socket[kError];
         }
@@ -23382,10 +23382,10 @@ upgrade: ${upgrade}\r
             socket[kReset] = true;
           }
           if (contentLength === null) {
-            socket.write(`${header2}transfer-encoding: chunked\r
+            socket.write(`${header}transfer-encoding: chunked\r
 `, "latin1");
           } else {
-            socket.write(`${header2}content-length: ${contentLength}\r
+            socket.write(`${header}content-length: ${contentLength}\r
 \r
 `, "latin1");
           }
@@ -23412,7 +23412,7 @@ ${len.toString(16)}\r
        * @returns {void}
        */
       end() {
-        const { socket, contentLength, client, bytesWritten, expectsPayload, header: header2, request: request2 } = this;
+        const { socket, contentLength, client, bytesWritten, expectsPayload, header, request: request2 } = this;
         request2.onRequestSent();
         socket[kWriting] = false;
         if (socket[kError]) {
@@ -23423,11 +23423,11 @@ ${len.toString(16)}\r
         }
         if (bytesWritten === 0) {
           if (expectsPayload) {
-            socket.write(`${header2}content-length: 0\r
+            socket.write(`${header}content-length: 0\r
 \r
 `, "latin1");
           } else {
-            socket.write(`${header2}\r
+            socket.write(`${header}\r
 `, "latin1");
           }
         } else if (contentLength === null) {
@@ -23953,12 +23953,12 @@ var require_client_h2 = __commonJS({
       }
       session.ref();
       if (channels.sendHeaders.hasSubscribers) {
-        let header2 = "";
+        let header = "";
         for (const key in headers) {
-          header2 += `${key}: ${headers[key]}\r
+          header += `${key}: ${headers[key]}\r
 `;
         }
-        channels.sendHeaders.publish({ request: request2, headers: header2, socket: session[kSocket] });
+        channels.sendHeaders.publish({ request: request2, headers: header, socket: session[kSocket] });
       }
       const shouldEndStream = method === "GET" || method === "HEAD" || body === null;
       if (expectContinue) {
@@ -29481,9 +29481,9 @@ var require_snapshot_utils = __commonJS({
     function createHeaderFilters(matchOptions = {}) {
       const { ignoreHeaders = [], excludeHeaders = [], matchHeaders = [], caseSensitive = false } = matchOptions;
       return {
-        ignore: new Set(ignoreHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase())),
-        exclude: new Set(excludeHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase())),
-        match: new Set(matchHeaders.map((header2) => caseSensitive ? header2 : header2.toLowerCase()))
+        ignore: new Set(ignoreHeaders.map((header) => caseSensitive ? header : header.toLowerCase())),
+        exclude: new Set(excludeHeaders.map((header) => caseSensitive ? header : header.toLowerCase())),
+        match: new Set(matchHeaders.map((header) => caseSensitive ? header : header.toLowerCase()))
       };
     }
     var crypto3 = runtimeFeatures.has("crypto") ? require("crypto") : null;
@@ -30478,15 +30478,15 @@ var require_redirect_handler = __commonJS({
         (_b3 = (_a8 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a8, controller, error);
       }
     };
-    function shouldRemoveHeader(header2, removeContent, unknownOrigin) {
-      if (header2.length === 4) {
-        return util2.headerNameToString(header2) === "host";
+    function shouldRemoveHeader(header, removeContent, unknownOrigin) {
+      if (header.length === 4) {
+        return util2.headerNameToString(header) === "host";
       }
-      if (removeContent && util2.headerNameToString(header2).startsWith("content-")) {
+      if (removeContent && util2.headerNameToString(header).startsWith("content-")) {
         return true;
       }
-      if (unknownOrigin && (header2.length === 13 || header2.length === 6 || header2.length === 19)) {
-        const name = util2.headerNameToString(header2);
+      if (unknownOrigin && (header.length === 13 || header.length === 6 || header.length === 19)) {
+        const name = util2.headerNameToString(header);
         return name === "authorization" || name === "cookie" || name === "proxy-authorization";
       }
       return false;
@@ -30763,22 +30763,22 @@ var require_dns = __commonJS({
           return headers;
         }
         const normalized = [];
-        for (const header2 of headers) {
-          if (Array.isArray(header2) && header2.length === 2) {
-            normalized.push(header2[0], header2[1]);
+        for (const header of headers) {
+          if (Array.isArray(header) && header.length === 2) {
+            normalized.push(header[0], header[1]);
           } else {
-            normalized.push(header2);
+            normalized.push(header);
           }
         }
         return normalized;
       }
       if (typeof headers === "object" && hasSafeIterator(headers)) {
         const normalized = [];
-        for (const header2 of headers) {
-          if (Array.isArray(header2) && header2.length === 2) {
-            normalized.push(header2[0], header2[1]);
+        for (const header of headers) {
+          if (Array.isArray(header) && header.length === 2) {
+            normalized.push(header[0], header[1]);
           } else {
-            normalized.push(header2);
+            normalized.push(header);
           }
         }
         return normalized;
@@ -31399,11 +31399,11 @@ var require_cache = __commonJS({
         throw new TypeError(`expected value.etag to be string, got ${typeof value.etag}`);
       }
     }
-    function parseCacheControlHeader(header2) {
+    function parseCacheControlHeader(header) {
       const output = {};
       const invalidNumericDirectives = /* @__PURE__ */ new Set();
       const invalidNoArgumentDirectives = /* @__PURE__ */ new Set();
-      const directives = splitCacheControlHeaderValue(Array.isArray(header2) ? header2.join(",") : header2);
+      const directives = splitCacheControlHeaderValue(Array.isArray(header) ? header.join(",") : header);
       for (let i3 = 0; i3 < directives.length; i3++) {
         const directiveRecord = directives[i3];
         const directive = directiveRecord.value.toLowerCase();
@@ -31591,8 +31591,8 @@ var require_cache = __commonJS({
         {}
       );
       const varyingHeaders = splitVaryHeader(varyHeader);
-      for (const header2 of varyingHeaders) {
-        const trimmedHeader = trimOWS(header2).toLowerCase();
+      for (const header of varyingHeaders) {
+        const trimmedHeader = trimOWS(header).toLowerCase();
         if (trimmedHeader.length === 0) {
           continue;
         }
@@ -31646,11 +31646,11 @@ var require_cache = __commonJS({
       const headers = {};
       if (cacheKey3.headers) {
         const sortedHeaders = Object.keys(cacheKey3.headers).sort();
-        for (const header2 of sortedHeaders) {
-          if (excludeHeaders == null ? void 0 : excludeHeaders.has(header2.toLowerCase())) {
+        for (const header of sortedHeaders) {
+          if (excludeHeaders == null ? void 0 : excludeHeaders.has(header.toLowerCase())) {
             continue;
           }
-          headers[header2] = cacheKey3.headers[header2];
+          headers[header] = cacheKey3.headers[header];
         }
       }
       return JSON.stringify([cacheKey3.origin, cacheKey3.method, cacheKey3.path, headers]);
@@ -34409,7 +34409,7 @@ var require_sqlite_cache_store = __commonJS({
     var { Writable } = require("stream");
     var { assertCacheKey, assertCacheValue } = require_cache();
     var DatabaseSync;
-    var VERSION3 = 3;
+    var VERSION4 = 3;
     var MAX_ENTRY_SIZE = 2 * 1e3 * 1e3 * 1e3;
     var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a8;
     module2.exports = (_a8 = class {
@@ -34483,7 +34483,7 @@ var require_sqlite_cache_store = __commonJS({
       PRAGMA temp_store = memory;
       PRAGMA optimize;
 
-      CREATE TABLE IF NOT EXISTS cacheInterceptorV${VERSION3} (
+      CREATE TABLE IF NOT EXISTS cacheInterceptorV${VERSION4} (
         -- Data specific to us
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         url TEXT NOT NULL,
@@ -34502,8 +34502,8 @@ var require_sqlite_cache_store = __commonJS({
         staleAt INTEGER NOT NULL
       );
 
-      CREATE INDEX IF NOT EXISTS idx_cacheInterceptorV${VERSION3}_getValuesQuery ON cacheInterceptorV${VERSION3}(url, method, deleteAt);
-      CREATE INDEX IF NOT EXISTS idx_cacheInterceptorV${VERSION3}_deleteByUrlQuery ON cacheInterceptorV${VERSION3}(deleteAt);
+      CREATE INDEX IF NOT EXISTS idx_cacheInterceptorV${VERSION4}_getValuesQuery ON cacheInterceptorV${VERSION4}(url, method, deleteAt);
+      CREATE INDEX IF NOT EXISTS idx_cacheInterceptorV${VERSION4}_deleteByUrlQuery ON cacheInterceptorV${VERSION4}(deleteAt);
     `);
         __privateSet(this, _getValuesQuery, __privateGet(this, _db).prepare(`
       SELECT
@@ -34518,7 +34518,7 @@ var require_sqlite_cache_store = __commonJS({
         vary,
         cachedAt,
         staleAt
-      FROM cacheInterceptorV${VERSION3}
+      FROM cacheInterceptorV${VERSION4}
       WHERE
         url = ?
         AND method = ?
@@ -34526,7 +34526,7 @@ var require_sqlite_cache_store = __commonJS({
         deleteAt ASC
     `));
         __privateSet(this, _updateValueQuery, __privateGet(this, _db).prepare(`
-      UPDATE cacheInterceptorV${VERSION3} SET
+      UPDATE cacheInterceptorV${VERSION4} SET
         body = ?,
         deleteAt = ?,
         statusCode = ?,
@@ -34540,7 +34540,7 @@ var require_sqlite_cache_store = __commonJS({
         id = ?
     `));
         __privateSet(this, _insertValueQuery, __privateGet(this, _db).prepare(`
-      INSERT INTO cacheInterceptorV${VERSION3} (
+      INSERT INTO cacheInterceptorV${VERSION4} (
         url,
         method,
         body,
@@ -34556,20 +34556,20 @@ var require_sqlite_cache_store = __commonJS({
       ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     `));
         __privateSet(this, _deleteByUrlQuery, __privateGet(this, _db).prepare(
-          `DELETE FROM cacheInterceptorV${VERSION3} WHERE url = ?`
+          `DELETE FROM cacheInterceptorV${VERSION4} WHERE url = ?`
         ));
         __privateSet(this, _countEntriesQuery, __privateGet(this, _db).prepare(
-          `SELECT COUNT(*) AS total FROM cacheInterceptorV${VERSION3}`
+          `SELECT COUNT(*) AS total FROM cacheInterceptorV${VERSION4}`
         ));
         __privateSet(this, _deleteExpiredValuesQuery, __privateGet(this, _db).prepare(
-          `DELETE FROM cacheInterceptorV${VERSION3} WHERE deleteAt <= ?`
+          `DELETE FROM cacheInterceptorV${VERSION4} WHERE deleteAt <= ?`
         ));
         __privateSet(this, _deleteOldValuesQuery, __privateGet(this, _maxCount) === Infinity ? null : __privateGet(this, _db).prepare(`
-        DELETE FROM cacheInterceptorV${VERSION3}
+        DELETE FROM cacheInterceptorV${VERSION4}
         WHERE id IN (
           SELECT
             id
-          FROM cacheInterceptorV${VERSION3}
+          FROM cacheInterceptorV${VERSION4}
           ORDER BY cachedAt ASC
           LIMIT ?
         )
@@ -34731,8 +34731,8 @@ var require_sqlite_cache_store = __commonJS({
         let matches = true;
         if (value.vary) {
           const vary = JSON.parse(value.vary);
-          for (const header2 in vary) {
-            if (!headerValueEquals(headers[header2], vary[header2])) {
+          for (const header in vary) {
+            if (!headerValueEquals(headers[header], vary[header])) {
               matches = false;
               break;
             }
@@ -34794,14 +34794,14 @@ var require_headers = __commonJS({
     function fill(headers, object2) {
       if (Array.isArray(object2)) {
         for (let i3 = 0; i3 < object2.length; ++i3) {
-          const header2 = object2[i3];
-          if (header2.length !== 2) {
+          const header = object2[i3];
+          if (header.length !== 2) {
             throw webidl.errors.exception({
               header: "Headers constructor",
-              message: `expected name/value pair to be length 2, found ${header2.length}.`
+              message: `expected name/value pair to be length 2, found ${header.length}.`
             });
           }
-          appendHeader(headers, header2[0], header2[1]);
+          appendHeader(headers, header[0], header[1]);
         }
       } else if (typeof object2 === "object" && object2 !== null) {
         const keys = Object.keys(object2);
@@ -37722,10 +37722,10 @@ var require_util3 = __commonJS({
       const serializedB = URLSerializer(B4, excludeFragment);
       return serializedA === serializedB;
     }
-    function getFieldValues(header2) {
-      assert(header2 !== null);
+    function getFieldValues(header) {
+      assert(header !== null);
       const values = [];
-      for (let value of header2.split(",")) {
+      for (let value of header.split(",")) {
         value = value.trim();
         if (isValidHeaderName(value)) {
           values.push(value);
@@ -38633,20 +38633,20 @@ var require_parse2 = __commonJS({
     var { maxNameValuePairSize, maxAttributeValueSize } = require_constants5();
     var { isCTLExcludingHtab } = require_util4();
     var assert = require("assert");
-    function parseSetCookie(header2) {
-      if (isCTLExcludingHtab(header2)) {
+    function parseSetCookie(header) {
+      if (isCTLExcludingHtab(header)) {
         return null;
       }
       let nameValuePair = "";
       let unparsedAttributes = "";
       let name = "";
       let value = "";
-      if (header2.includes(";")) {
+      if (header.includes(";")) {
         const position = { position: 0 };
-        nameValuePair = collectASequenceOfCodePointsFast(";", header2, position);
-        unparsedAttributes = header2.slice(position.position);
+        nameValuePair = collectASequenceOfCodePointsFast(";", header, position);
+        unparsedAttributes = header.slice(position.position);
       } else {
-        nameValuePair = header2;
+        nameValuePair = header;
       }
       if (!nameValuePair.includes("=")) {
         value = nameValuePair;
@@ -42504,16 +42504,16 @@ var Btf = class {
   constructor(bytes2, base) {
     var _a8;
     const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-    const header2 = readHeader(view, base !== void 0);
-    const { byteOrder, strings, stringBytes } = header2;
+    const header = readHeader(view, base !== void 0);
+    const { byteOrder, strings, stringBytes } = header;
     if (base !== void 0 && base.byteOrder !== byteOrder) {
       throw badBtf(`it is ${byteOrder}-endian and its base is not`);
     }
-    this.header = header2;
+    this.header = header;
     this.byteOrder = byteOrder;
     this.base = base;
     this.stringBytes = stringBytes;
-    this.byteLength = header2.byteLength;
+    this.byteLength = header.byteLength;
     if (stringBytes > 0 && bytes2[strings + stringBytes - 1] !== 0) {
       throw badBtf("its table of strings does not end with a zero byte");
     }
@@ -42531,7 +42531,7 @@ var Btf = class {
     };
     this.#words = new WordReader(bytes2, byteOrder, this.#strings);
     this.firstId = base === void 0 ? 1 : base.lastId + 1;
-    const index2 = indexTypes(view, header2, (_a8 = header2.layout) != null ? _a8 : base == null ? void 0 : base.header.layout);
+    const index2 = indexTypes(view, header, (_a8 = header.layout) != null ? _a8 : base == null ? void 0 : base.header.layout);
     this.#offsets = index2.offsets;
     this.#kinds = index2.kinds;
     this.opaqueKinds = index2.opaqueKinds;
@@ -42887,8 +42887,8 @@ function checkIsPlain(btf, size2) {
   const problem = headerProblem(btf, size2);
   if (problem !== void 0) throw notPlain(problem);
 }
-function headerProblem({ header: header2, byteLength: byteLength2 }, size2) {
-  const { length, flags, layout, types, typeBytes, strings } = header2;
+function headerProblem({ header, byteLength: byteLength2 }, size2) {
+  const { length, flags, layout, types, typeBytes, strings } = header;
   if (length !== HEADER_SIZE)
     return `its header has ${length} bytes, and older ones ${HEADER_SIZE}`;
   if (layout !== void 0) return "it has a layout section";
@@ -43918,10 +43918,10 @@ cannotBuild_fn = function(tool, version) {
 };
 
 // src/platform/retry-after.ts
-function retryAfter(header2, date) {
-  if (header2 === void 0) return void 0;
-  if (/^\d{1,9}$/.test(header2.trim())) return Number(header2) * 1e3;
-  const until = /^[A-Za-z]{3}/.test(header2.trim()) ? Date.parse(header2) : Number.NaN;
+function retryAfter(header, date) {
+  if (header === void 0) return void 0;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1e3;
+  const until = /^[A-Za-z]{3}/.test(header.trim()) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(until) ? void 0 : Math.max(0, until - date.getTime());
 }
 
@@ -44005,10 +44005,10 @@ function grantedRange(head, wanted, date) {
 }
 function partOf(headers, { from, to: to3, size: size2 }) {
   var _a8;
-  const header2 = (_a8 = headers["content-range"]) != null ? _a8 : "";
-  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header2.trim());
+  const header = (_a8 = headers["content-range"]) != null ? _a8 : "";
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header.trim());
   if (!match)
-    throw new RequestError("later", `it answered with the range '${header2.slice(0, 80)}'`);
+    throw new RequestError("later", `it answered with the range '${header.slice(0, 80)}'`);
   const [first2, last] = [Number(match[1]), Number(match[2])];
   if (match[3] !== "*" && Number(match[3]) !== size2) throw otherSize(`${match[3]} bytes`, size2);
   if (first2 !== from || last < first2 || last >= to3) {
@@ -47608,29 +47608,29 @@ function uint8ArrayToB64(bytes2, url3) {
 }
 function getType(text3) {
   const reHeader = /^-----BEGIN PGP (MESSAGE, PART \d+\/\d+|MESSAGE, PART \d+|SIGNED MESSAGE|MESSAGE|PUBLIC KEY BLOCK|PRIVATE KEY BLOCK|SIGNATURE)-----$/m;
-  const header2 = text3.match(reHeader);
-  if (!header2) {
+  const header = text3.match(reHeader);
+  if (!header) {
     throw new Error("Unknown ASCII armor type");
   }
-  if (/MESSAGE, PART \d+\/\d+/.test(header2[1])) {
+  if (/MESSAGE, PART \d+\/\d+/.test(header[1])) {
     return enums.armor.multipartSection;
   }
-  if (/MESSAGE, PART \d+/.test(header2[1])) {
+  if (/MESSAGE, PART \d+/.test(header[1])) {
     return enums.armor.multipartLast;
   }
-  if (/SIGNED MESSAGE/.test(header2[1])) {
+  if (/SIGNED MESSAGE/.test(header[1])) {
     return enums.armor.signed;
   }
-  if (/MESSAGE/.test(header2[1])) {
+  if (/MESSAGE/.test(header[1])) {
     return enums.armor.message;
   }
-  if (/PUBLIC KEY BLOCK/.test(header2[1])) {
+  if (/PUBLIC KEY BLOCK/.test(header[1])) {
     return enums.armor.publicKey;
   }
-  if (/PRIVATE KEY BLOCK/.test(header2[1])) {
+  if (/PRIVATE KEY BLOCK/.test(header[1])) {
     return enums.armor.privateKey;
   }
-  if (/SIGNATURE/.test(header2[1])) {
+  if (/SIGNATURE/.test(header[1])) {
     return enums.armor.signature;
   }
 }
@@ -52710,16 +52710,16 @@ function nodeDecrypt(algo, key, ct3, iv) {
 var webCrypto$2 = util.getWebCrypto();
 var nodeCrypto$2 = util.getNodeCrypto();
 var blockLength$3 = 16;
-function rightXORMut(data, padding4) {
+function rightXORMut(data, padding2) {
   const offset = data.length - blockLength$3;
   for (let i3 = 0; i3 < blockLength$3; i3++) {
-    data[i3 + offset] ^= padding4[i3];
+    data[i3 + offset] ^= padding2[i3];
   }
   return data;
 }
-function pad(data, padding4, padding22) {
+function pad(data, padding2, padding22) {
   if (data.length && data.length % blockLength$3 === 0) {
-    return rightXORMut(data, padding4);
+    return rightXORMut(data, padding2);
   }
   const padded = new Uint8Array(data.length + (blockLength$3 - data.length % blockLength$3));
   padded.set(data);
@@ -52729,10 +52729,10 @@ function pad(data, padding4, padding22) {
 var zeroBlock$1 = new Uint8Array(blockLength$3);
 async function CMAC(key) {
   const cbc2 = await CBC(key);
-  const padding4 = util.double(await cbc2(zeroBlock$1));
-  const padding22 = util.double(padding4);
+  const padding2 = util.double(await cbc2(zeroBlock$1));
+  const padding22 = util.double(padding2);
   return async function(data) {
-    return (await cbc2(pad(data, padding4, padding22))).subarray(-blockLength$3);
+    return (await cbc2(pad(data, padding2, padding22))).subarray(-blockLength$3);
   };
 }
 async function CBC(key) {
@@ -52961,8 +52961,8 @@ async function OCB(cipher, key) {
     }
     if (text3.length) {
       xorMut(offset, mask.x);
-      const padding4 = encipher(offset);
-      ct3.set(xor(text3, padding4), pos);
+      const padding2 = encipher(offset);
+      ct3.set(xor(text3, padding2), pos);
       const xorInput = new Uint8Array(blockLength$1);
       xorInput.set(fn2 === encipher ? text3 : ct3.subarray(pos, -tagLength$1), 0);
       xorInput[text3.length] = 128;
@@ -54490,9 +54490,9 @@ var LiteralDataPacket = class {
    * @returns {Uint8Array | ReadableStream<Uint8Array>} Uint8Array representation of the packet.
    */
   write() {
-    const header2 = this.writeHeader();
+    const header = this.writeHeader();
     const data = this.getBytes();
-    return util.concat([header2, data]);
+    return util.concat([header, data]);
   }
 };
 var KeyID = class _KeyID {
@@ -64906,7 +64906,7 @@ var naclFast = /* @__PURE__ */ Object.freeze({
   __proto__: null,
   default: nacl
 });
-function des(keys, message, encrypt, mode, iv, padding4) {
+function des(keys, message, encrypt, mode, iv, padding2) {
   const spfunction1 = [
     16843776,
     0,
@@ -65814,7 +65814,7 @@ function desCreateKeys(key) {
   }
   return keys;
 }
-function desAddPadding(message, padding4) {
+function desAddPadding(message, padding2) {
   const padLength = 8 - message.length % 8;
   let pad2;
   if (padLength < 8) {
@@ -65833,7 +65833,7 @@ function desAddPadding(message, padding4) {
   }
   return paddedMessage;
 }
-function desRemovePadding(message, padding4) {
+function desRemovePadding(message, padding2) {
   let padLength = null;
   let pad2;
   {
@@ -71230,7 +71230,7 @@ function hashOf(number3) {
 
 // src/rpm/signature.ts
 var MAX_SIGNATURES = 16;
-async function checkSignature({ header: header2, signatures }, keyring, now) {
+async function checkSignature({ header, signatures }, keyring, now) {
   const packets = signaturePackets(signatures);
   if (packets.length === 0) return { status: "unsigned", message: whyUnsigned(signatures) };
   if (packets.length > MAX_SIGNATURES)
@@ -71239,7 +71239,7 @@ async function checkSignature({ header: header2, signatures }, keyring, now) {
   const strangers = [];
   for (const signature of await Promise.all(packets.map(parseSignature))) {
     const found = keyring.find(signature.keyId);
-    if (found == null ? void 0 : found.trusted) verdicts.push(await verdictOf(signature, found, header2.bytes, now));
+    if (found == null ? void 0 : found.trusted) verdicts.push(await verdictOf(signature, found, header.bytes, now));
     else strangers.push(stranger(signature, found));
   }
   const [best] = verdicts;
@@ -71975,26 +71975,26 @@ async function isElf(source2) {
   return source2.size >= 4 && (await source2.read(0, 4)).toString("latin1") === "\x7FELF";
 }
 async function readElf(source2) {
-  const bad5 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
-  if (!await isElf(source2)) throw bad5("is not an ELF file");
-  if (source2.size < HEADER_SIZE2) throw bad5("ends within its ELF header");
-  const header2 = await source2.read(0, HEADER_SIZE2);
-  if (header2[4] === 1) throw bad5("is a 32-bit ELF file, and only 64-bit ones are read");
-  const order = header2[5];
-  if (header2[4] !== 2 || order !== 1 && order !== 2) throw bad5("has a broken ELF header");
+  const bad4 = (what) => new Failure("bad-elf", `${source2.name} ${what}.`);
+  if (!await isElf(source2)) throw bad4("is not an ELF file");
+  if (source2.size < HEADER_SIZE2) throw bad4("ends within its ELF header");
+  const header = await source2.read(0, HEADER_SIZE2);
+  if (header[4] === 1) throw bad4("is a 32-bit ELF file, and only 64-bit ones are read");
+  const order = header[5];
+  if (header[4] !== 2 || order !== 1 && order !== 2) throw bad4("has a broken ELF header");
   const byteOrder = order === 1 ? "little" : "big";
-  const fields = fieldsOf(header2, byteOrder);
+  const fields = fieldsOf(header, byteOrder);
   const machine = fields.u16(18);
   const table2 = fields.u64(40);
   if (table2 === 0) return { byteOrder, machine, sections: [] };
-  if (fields.u16(58) !== SECTION_SIZE) throw bad5("has section headers of an unknown size");
-  if (!within(source2, table2, SECTION_SIZE)) throw bad5("has its section table outside of itself");
+  if (fields.u16(58) !== SECTION_SIZE) throw bad4("has section headers of an unknown size");
+  if (!within(source2, table2, SECTION_SIZE)) throw bad4("has its section table outside of itself");
   const first2 = fieldsOf(await source2.read(table2, SECTION_SIZE), byteOrder);
   const count3 = fields.u16(60) === 0 ? first2.u64(32) : fields.u16(60);
   const nameSection = fields.u16(62) === SHN_XINDEX ? first2.u32(40) : fields.u16(62);
-  if (count3 > MAX_SECTIONS) throw bad5(`says it has ${count3} sections, which is absurd`);
+  if (count3 > MAX_SECTIONS) throw bad4(`says it has ${count3} sections, which is absurd`);
   if (!within(source2, table2, count3 * SECTION_SIZE)) {
-    throw bad5("has its section table outside of itself");
+    throw bad4("has its section table outside of itself");
   }
   const entries = await source2.read(table2, count3 * SECTION_SIZE);
   const unnamed = Array.from(
@@ -72004,16 +72004,16 @@ async function readElf(source2) {
   for (const section of unnamed) {
     const empty = section.type === SHT_NOBITS || section.type === SHT_NULL;
     if (!empty && !within(source2, section.offset, section.size)) {
-      throw bad5(`has its section ${section.index} outside of itself`);
+      throw bad4(`has its section ${section.index} outside of itself`);
     }
   }
   const strings = unnamed[nameSection];
-  if (strings === void 0) throw bad5("has no names for its sections");
+  if (strings === void 0) throw bad4("has no names for its sections");
   const names = await readSectionBytes(source2, strings, 16 * 1024 * 1024);
   const sections = unnamed.map(({ nameOffset, ...section }) => {
     const end = names.indexOf(0, nameOffset);
     if (nameOffset >= names.length || end < 0)
-      throw bad5(`has no name for section ${section.index}`);
+      throw bad4(`has no name for section ${section.index}`);
     return { ...section, name: names.toString("latin1", nameOffset, end) };
   });
   return { byteOrder, machine, sections };
@@ -72049,9 +72049,9 @@ function debugInfoOf(path5) {
     if (!gnu && (section.flags & SHF_COMPRESSED) === 0) {
       return { size: section.size, compressed: false };
     }
-    const header2 = await source2.read(section.offset, Math.min(section.size, 16));
-    if (header2.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
-    const size2 = gnu ? fieldsOf(header2, "big").u64(4) : fieldsOf(header2, elf.byteOrder).u64(8);
+    const header = await source2.read(section.offset, Math.min(section.size, 16));
+    if (header.length < 16) throw new Failure("bad-elf", `${source2.name} has broken DWARF.`);
+    const size2 = gnu ? fieldsOf(header, "big").u64(4) : fieldsOf(header, elf.byteOrder).u64(8);
     return { size: size2, compressed: true };
   });
 }
@@ -72073,6 +72073,50 @@ function fieldsOf(bytes2, byteOrder) {
     // Beyond 2^53 it loses digits, but is then beyond any file as well.
     u64: (offset) => Number(view.getBigUint64(offset, little))
   };
+}
+
+// src/btf/lfs.ts
+var VERSION3 = "version https://git-lfs.github.com/spec/";
+var MAX_BYTES = 1024;
+function checkNoLfsPointer(name, bytes2) {
+  if (bytes2.length > MAX_BYTES) return;
+  const text3 = Buffer.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength).toString("latin1");
+  if (!text3.startsWith(VERSION3)) return;
+  throw new Failure(
+    "bad-archive",
+    `${name} is a Git LFS pointer: the file itself is not here.`,
+    "In a clone, 'git lfs pull' fetches it. An archive that others read keeps its tarballs out of Git LFS."
+  );
+}
+
+// src/btf/load.ts
+var MAX_BTF_BYTES = 64 * 1024 * 1024;
+async function loadBtf(path5) {
+  return (await withFile(path5, readBtfAndBase)).btf;
+}
+async function readBtf(source2) {
+  return (await readBtfAndBase(source2)).btf;
+}
+async function readBtfAndBase(source2) {
+  if (await isElf(source2)) {
+    const elf = await readElf(source2);
+    const btf2 = await readBtfSection(source2, elf, ".BTF");
+    if (btf2 === void 0) {
+      throw new Failure("bad-btf", `${source2.name} is an ELF file without a .BTF section.`);
+    }
+    return { btf: btf2, distilledBase: await readBtfSection(source2, elf, ".BTF.base") };
+  }
+  if (source2.size > MAX_BTF_BYTES) {
+    const sizes = `${source2.size} bytes, and ${MAX_BTF_BYTES} is the most that is read`;
+    throw new Failure("bad-btf", `${source2.name} has ${sizes}.`);
+  }
+  const btf = await source2.read(0, source2.size);
+  checkNoLfsPointer(source2.name, btf);
+  return { btf, distilledBase: void 0 };
+}
+async function readBtfSection(source2, elf, name) {
+  const section = findSection(elf, name);
+  return section === void 0 ? void 0 : readSectionBytes(source2, section, MAX_BTF_BYTES);
 }
 
 // node_modules/tar/dist/esm/index.min.js
@@ -75076,37 +75120,68 @@ var To = (s3) => {
   };
 };
 
-// src/btf/load.ts
-var MAX_BTF_BYTES = 64 * 1024 * 1024;
-async function loadBtf(path5) {
-  return (await withFile(path5, readBtfAndBase)).btf;
+// src/btf/tar.ts
+async function packFiles(files) {
+  const pack2 = new wt({ preservePaths: true, noPax: true });
+  const packed = pack2.concat();
+  for (const file of files) pack2.add(entryOf(file));
+  pack2.end();
+  return packed;
 }
-async function readBtf(source2) {
-  return (await readBtfAndBase(source2)).btf;
+function entryOf(file) {
+  const content = file.kind === "file" ? file.content : Buffer.alloc(0);
+  const header = new F({
+    path: file.path,
+    type: file.kind === "file" ? "File" : "Link",
+    ...file.kind === "file" ? void 0 : { linkpath: file.target },
+    size: content.length,
+    mode: 292,
+    uid: 0,
+    gid: 0,
+    mtime: /* @__PURE__ */ new Date(0)
+  });
+  if (header.encode()) throw new Failure("internal", `${file.path} does not fit a tar header.`);
+  const entry = new $e(header);
+  entry.end(Buffer.from(content.buffer, content.byteOffset, content.byteLength));
+  return entry;
 }
-async function readBtfAndBase(source2) {
-  if (await isElf(source2)) {
-    const elf = await readElf(source2);
-    const btf = await readBtfSection(source2, elf, ".BTF");
-    if (btf === void 0) {
-      throw new Failure("bad-btf", `${source2.name} is an ELF file without a .BTF section.`);
+var COMPRESSED = ["1f8b", "28b52ffd"];
+var REGULAR = ["File", "OldFile", "ContiguousFile"];
+async function readMembers(tar) {
+  if (COMPRESSED.some((magic) => tar.toString("hex", 0, magic.length / 2) === magic)) {
+    throw badTarball("it is compressed twice");
+  }
+  const members = [];
+  let problem;
+  const parser = new rt();
+  parser.on("warn", (_5, message) => {
+    problem != null ? problem : problem = `${message instanceof Error ? message.message : message}`;
+  });
+  parser.on("ignoredEntry", ({ path: path5, type }) => {
+    problem != null ? problem : problem = `its member '${printable(`${path5}`)}' is of the type ${printable(`${type}`)}`;
+  });
+  parser.on("entry", (entry) => {
+    const chunks = [];
+    const { path: path5, type } = entry;
+    if (REGULAR.includes(type)) members.push({ path: `${path5}`, chunks });
+    else if (type !== "Directory") {
+      problem != null ? problem : problem = `its member '${printable(`${path5}`)}' is not a regular file but a ${type}`;
     }
-    return { btf, distilledBase: await readBtfSection(source2, elf, ".BTF.base") };
+    entry.on("data", (chunk) => chunks.push(chunk));
+  });
+  try {
+    parser.end(tar);
+  } catch (thrown) {
+    throw badTarball("it cannot be read", thrown);
   }
-  if (source2.size > MAX_BTF_BYTES) {
-    const sizes = `${source2.size} bytes, and ${MAX_BTF_BYTES} is the most that is read`;
-    throw new Failure("bad-btf", `${source2.name} has ${sizes}.`);
-  }
-  return { btf: await source2.read(0, source2.size), distilledBase: void 0 };
+  if (problem !== void 0) throw badTarball(problem);
+  return members.map(({ path: path5, chunks }) => ({ path: path5, content: Buffer.concat(chunks) }));
 }
-async function readBtfSection(source2, elf, name) {
-  const section = findSection(elf, name);
-  return section === void 0 ? void 0 : readSectionBytes(source2, section, MAX_BTF_BYTES);
+function badTarball(what, cause) {
+  return new Failure("bad-archive", `This is not a tarball of BTF: ${what}.`, void 0, cause);
 }
 
 // src/btf/tarball.ts
-var BLOCK = 512;
-var END = Buffer.alloc(2 * BLOCK);
 var SUFFIX = ".btf";
 var MAX_TAR_BYTES = MAX_BTF_BYTES + 1024 * 1024;
 function compress2(size2) {
@@ -75117,9 +75192,8 @@ function compress2(size2) {
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
   var _a8;
-  const input = [memberHeader(uname2, btf.length), btf, padding(btf.length), END];
-  const size2 = input.reduce((sum2, { length }) => sum2 + length, 0);
-  const ending = await programs.run({ ...invocation(use, compress2(size2)), input });
+  const tar = await packFiles([{ kind: "file", path: `${uname2}${SUFFIX}`, content: btf }]);
+  const ending = await programs.run({ ...invocation(use, compress2(tar.length)), input: [tar] });
   if (ending.status !== 0) {
     const how = (_a8 = ending.status) != null ? _a8 : ending.signal;
     throw new Failure("internal", `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
@@ -75129,51 +75203,26 @@ async function packBtf(programs, uname2, btf, use = {}) {
 function invocation({ xz = "xz", signal }, args) {
   return { program: xz, args, env: PLAIN_ENVIRONMENT, ...signal === void 0 ? {} : { signal } };
 }
-function memberHeader(uname2, size2) {
-  const block = Buffer.alloc(BLOCK);
-  const header2 = new F({
-    ...{ path: `${uname2}${SUFFIX}`, type: "File", mode: 292, uid: 0, gid: 0 },
-    ...{ size: size2, mtime: /* @__PURE__ */ new Date(0) }
-  });
-  if (header2.encode(block)) throw new Failure("internal", `${uname2} does not fit a tar header.`);
-  return block;
-}
-function padding(size2) {
-  return Buffer.alloc((BLOCK - size2 % BLOCK) % BLOCK);
-}
 async function unpackBtf(programs, tarball, use = {}) {
-  var _a8, _b3;
-  const tar = await decompress2(programs, tarball, use);
-  if (tar.length < BLOCK) throw bad3("it is too short to have a member");
-  const header2 = readHeader2(tar);
-  if (header2.type !== "File" && header2.type !== "OldFile") {
-    throw bad3(`its member is not a regular file but a ${header2.type}`);
-  }
-  const size2 = (_a8 = header2.size) != null ? _a8 : -1;
-  const end = BLOCK + size2;
-  if (size2 < 0 || end > tar.length) throw bad3("it ends within its member");
-  if (tar.subarray(end).some((byte) => byte !== 0)) throw bad3("something follows its one member");
-  return { uname: memberName((_b3 = header2.path) != null ? _b3 : ""), btf: tar.subarray(BLOCK, end) };
+  checkNoLfsPointer("This tarball of BTF", tarball);
+  const members = await readMembers(await decompress2(programs, tarball, use));
+  const [member] = members;
+  if (member === void 0) throw badTarball("it has no member");
+  if (members.length > 1) throw badTarball(`it has ${members.length} members, and one is expected`);
+  return { uname: unameOf(member.path), btf: member.content };
 }
-function readHeader2(tar) {
-  let header2;
-  try {
-    header2 = new F(tar, 0);
-  } catch (error) {
-    throw bad3("its header cannot be read", error);
+function unameOf(path5) {
+  var _a8;
+  const parts = path5.split("/");
+  const name = (_a8 = parts.at(-1)) != null ? _a8 : "";
+  if (!name.endsWith(SUFFIX)) {
+    throw badTarball(`its member '${printable(path5)}' is not named <uname -r>${SUFFIX}`);
   }
-  if (header2.nullBlock) throw bad3("it has no member");
-  if (!header2.cksumValid) throw bad3("the sum of its header is wrong");
-  return header2;
-}
-function memberName(path5) {
-  if (!path5.endsWith(SUFFIX)) {
-    throw bad3(`its member '${printable(path5)}' is not named <uname -r>${SUFFIX}`);
-  }
+  if (parts.includes("..")) throw badTarball(`its member '${printable(path5)}' leads out of it`);
   try {
-    return asUname(path5.slice(0, -SUFFIX.length));
+    return asUname(name.slice(0, -SUFFIX.length));
   } catch (error) {
-    throw bad3(`its member '${printable(path5)}' is not named after a kernel`, error);
+    throw badTarball(`its member '${printable(path5)}' is not named after a kernel`, error);
   }
 }
 async function decompress2(programs, tarball, use) {
@@ -75187,16 +75236,13 @@ async function decompress2(programs, tarball, use) {
     length += chunk.length;
     if (length > MAX_TAR_BYTES) {
       running.kill();
-      throw bad3(`it unpacks to more than ${MAX_TAR_BYTES} bytes`);
+      throw badTarball(`it unpacks to more than ${MAX_TAR_BYTES} bytes`);
     }
   }
   const { status, stderr } = await running.ended;
   (_a8 = use.signal) == null ? void 0 : _a8.throwIfAborted();
-  if (status !== 0) throw bad3(`xz refused it: ${printable(stderr.trim())}`);
+  if (status !== 0) throw badTarball(`xz refused it: ${printable(stderr.trim())}`);
   return Buffer.concat(chunks);
-}
-function bad3(what, cause) {
-  return new Failure("bad-archive", `This is not a tarball of BTF: ${what}.`, void 0, cause);
 }
 
 // src/jobs/make-btf/fetch-vmlinux.ts
@@ -75431,9 +75477,9 @@ var KINDS2 = /* @__PURE__ */ new Map([
 function pathOfMember(name) {
   return name.replace(/^\.?\/*/, "/");
 }
-function packageFiles(header2, source2) {
+function packageFiles(header, source2) {
   var _a8;
-  const paths = filePaths(header2, source2);
+  const paths = filePaths(header, source2);
   const list2 = (tag, values) => {
     if (values.length !== paths.length) {
       throw corrupt(
@@ -75442,14 +75488,14 @@ function packageFiles(header2, source2) {
     }
     return values;
   };
-  const numbers = (tag) => list2(tag, header2.numbers(tag));
-  const sizesTag = header2.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
+  const numbers = (tag) => list2(tag, header.numbers(tag));
+  const sizesTag = header.has(TAG.longFileSizes) ? TAG.longFileSizes : TAG.fileSizes;
   const sizes = numbers(sizesTag);
   const modes = numbers(TAG.fileModes);
-  const flags = header2.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
-  const digests = header2.has(TAG.fileDigests) ? list2(TAG.fileDigests, header2.strings(TAG.fileDigests)) : [];
-  const linkTos = header2.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header2.strings(TAG.fileLinkTos)) : [];
-  const algorithm = DIGEST_ALGORITHMS.get((_a8 = header2.number(TAG.fileDigestAlgorithm)) != null ? _a8 : 1);
+  const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
+  const digests = header.has(TAG.fileDigests) ? list2(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
+  const linkTos = header.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
+  const algorithm = DIGEST_ALGORITHMS.get((_a8 = header.number(TAG.fileDigestAlgorithm)) != null ? _a8 : 1);
   const files = paths.map((path5, index2) => {
     var _a9, _b3, _c, _d;
     const mode = (_a9 = modes[index2]) != null ? _a9 : 0;
@@ -75466,12 +75512,12 @@ function packageFiles(header2, source2) {
       links: [index2]
     };
   });
-  return withHardLinks(files, header2);
+  return withHardLinks(files, header);
 }
-function filePaths(header2, source2) {
-  const namesTag = header2.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
-  const names = header2.strings(namesTag);
-  const paths = namesTag === TAG.oldFileNames ? names : joined(header2, names);
+function filePaths(header, source2) {
+  const namesTag = header.has(TAG.baseNames) ? TAG.baseNames : TAG.oldFileNames;
+  const names = header.strings(namesTag);
+  const paths = namesTag === TAG.oldFileNames ? names : joined(header, names);
   const seen = /* @__PURE__ */ new Set();
   let total = 0;
   for (const path5 of paths) {
@@ -75484,9 +75530,9 @@ function filePaths(header2, source2) {
   }
   return paths;
 }
-function joined(header2, names) {
-  const folders = header2.strings(TAG.dirNames);
-  const indexes = header2.numbers(TAG.dirIndexes);
+function joined(header, names) {
+  const folders = header.strings(TAG.dirNames);
+  const indexes = header.numbers(TAG.dirIndexes);
   if (indexes.length !== names.length) {
     throw corrupt(`The header lists ${names.length} files, but the folders of ${indexes.length}.`);
   }
@@ -75519,9 +75565,9 @@ function asDigest(hex, algorithm, path5) {
   }
   return { algorithm, hex: hex.toLowerCase() };
 }
-function withHardLinks(files, header2) {
-  const inodes = header2.numbers(TAG.fileInodes);
-  const devices = header2.numbers(TAG.fileDevices);
+function withHardLinks(files, header) {
+  const inodes = header.numbers(TAG.fileInodes);
+  const devices = header.numbers(TAG.fileDevices);
   const names = /* @__PURE__ */ new Map();
   for (const file of files) {
     const inode = inodes[file.index];
@@ -75556,10 +75602,10 @@ function beginningOf(files, index2, stripped) {
     if (file.links.length > 1 || !/^[\x20-\x7e]*$/.test(file.path)) return void 0;
     if (file.ghost) continue;
     const named3 = NEWC_SIZE + `.${file.path}\0`.length;
-    offset += stripped ? STRIPPED_SIZE : named3 + padding2(named3);
+    offset += stripped ? STRIPPED_SIZE : named3 + padding(named3);
     if (file.index === index2) return offset;
     offset += sizeInPayload(file);
-    offset += padding2(offset);
+    offset += padding(offset);
   }
   return void 0;
 }
@@ -75689,7 +75735,7 @@ readNewc_fn = function() {
   if (size2 === NEWC_SIZE || size2 > NEWC_SIZE + MAX_NAME) {
     throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `a name of ${size2 - NEWC_SIZE} bytes`);
   }
-  __privateMethod(this, _CpioParser_instances, gather_fn).call(this, size2 + padding2(size2), __privateMethod(this, _CpioParser_instances, readNamed_fn));
+  __privateMethod(this, _CpioParser_instances, gather_fn).call(this, size2 + padding(size2), __privateMethod(this, _CpioParser_instances, readNamed_fn));
 };
 readNamed_fn = function() {
   const end = __privateGet(this, _head).indexOf(0, NEWC_SIZE);
@@ -75746,7 +75792,7 @@ endMember_fn = function() {
   __privateSet(this, _expectedSum, void 0);
   __privateSet(this, _sink, void 0);
   __privateSet(this, _member, void 0);
-  __privateSet(this, _remaining, padding2(__privateGet(this, _offset)));
+  __privateSet(this, _remaining, padding(__privateGet(this, _offset)));
   if (__privateGet(this, _remaining) > 0) __privateSet(this, _state2, "zeros");
   else __privateMethod(this, _CpioParser_instances, startHead_fn).call(this);
   sink == null ? void 0 : sink.end();
@@ -75773,7 +75819,7 @@ hex_fn = function(at3) {
 wrong_fn = function(what) {
   return corrupt(`In the unpacked payload, up to byte ${__privateGet(this, _offset)}, there is ${what}.`);
 };
-function padding2(offset) {
+function padding(offset) {
   return (4 - offset % 4) % 4;
 }
 function sizeInPayload(file) {
@@ -75885,19 +75931,19 @@ var MAGIC3 = {
   xz: "fd377a585a00",
   zstd: "28b52ffd"
 };
-function payloadOf(header2, signatures, offset, start2) {
+function payloadOf(header, signatures, offset, start2) {
   var _a8, _b3, _c, _d;
-  const format = (_a8 = header2.string(TAG.payloadFormat)) != null ? _a8 : "cpio";
+  const format = (_a8 = header.string(TAG.payloadFormat)) != null ? _a8 : "cpio";
   if (format !== "cpio")
     throw corrupt(`The payload's format is ${quoted(format)}; only cpio holds files.`);
   return {
-    compressor: compressorOf(header2.string(TAG.payloadCompressor), start2.toString("hex")),
-    flags: header2.string(TAG.payloadFlags),
+    compressor: compressorOf(header.string(TAG.payloadCompressor), start2.toString("hex")),
+    flags: header.string(TAG.payloadFlags),
     offset,
-    size: payloadSize(header2, signatures),
-    unpackedSize: (_d = (_c = (_b3 = header2.number(TAG.payloadSizeUnpacked)) != null ? _b3 : signatures.number(SIGNATURE_TAG.longArchiveSize)) != null ? _c : signatures.number(SIGNATURE_TAG.archiveSize)) != null ? _d : header2.number(TAG.archiveSize),
-    digest: digestOf(header2, TAG.payloadDigest),
-    unpackedDigest: digestOf(header2, TAG.payloadDigestUnpacked)
+    size: payloadSize(header, signatures),
+    unpackedSize: (_d = (_c = (_b3 = header.number(TAG.payloadSizeUnpacked)) != null ? _b3 : signatures.number(SIGNATURE_TAG.longArchiveSize)) != null ? _c : signatures.number(SIGNATURE_TAG.archiveSize)) != null ? _d : header.number(TAG.archiveSize),
+    digest: digestOf(header, TAG.payloadDigest),
+    unpackedDigest: digestOf(header, TAG.payloadDigestUnpacked)
   };
 }
 function compressorOf(stated, start2) {
@@ -75912,23 +75958,23 @@ function compressorOf(stated, start2) {
   }
   return compressor;
 }
-function payloadSize(header2, signatures) {
+function payloadSize(header, signatures) {
   var _a8;
-  const own = header2.number(TAG.payloadSize);
+  const own = header.number(TAG.payloadSize);
   if (own !== void 0) return own;
   const both = (_a8 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a8 : signatures.number(SIGNATURE_TAG.size);
   if (both === void 0) return void 0;
-  if (both < header2.bytes.length) {
+  if (both < header.bytes.length) {
     throw corrupt(
-      `Header and payload should have ${both} bytes, but the header alone has ${header2.bytes.length}.`
+      `Header and payload should have ${both} bytes, but the header alone has ${header.bytes.length}.`
     );
   }
-  return both - header2.bytes.length;
+  return both - header.bytes.length;
 }
-function digestOf(header2, tag) {
+function digestOf(header, tag) {
   var _a8;
-  const hex = header2.strings(tag)[0];
-  const algorithm = DIGEST_ALGORITHMS.get((_a8 = header2.number(TAG.payloadDigestAlgorithm)) != null ? _a8 : 8);
+  const hex = header.strings(tag)[0];
+  const algorithm = DIGEST_ALGORITHMS.get((_a8 = header.number(TAG.payloadDigestAlgorithm)) != null ? _a8 : 8);
   return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
 }
 
@@ -75947,29 +75993,29 @@ async function readPackageHead(source2) {
 }
 async function readHead(queue) {
   const lead = parseLead(await queue.take(LEAD_SIZE, "its lead"));
-  const signatures = await readHeader3(queue, SIGNATURE_HEADER);
+  const signatures = await readHeader2(queue, SIGNATURE_HEADER);
   await queue.take(-signatures.bytes.length & 7, "the padding of the signature header");
-  const header2 = await readHeader3(queue, HEADER);
-  const headerDigests = checkDigests(header2, signatures);
+  const header = await readHeader2(queue, HEADER);
+  const headerDigests = checkDigests(header, signatures);
   const offset = queue.taken;
   const start2 = await queue.peek(PAYLOAD_START, "its payload");
-  const payload = payloadOf(header2, signatures, offset, start2);
+  const payload = payloadOf(header, signatures, offset, start2);
   return {
-    format: header2.number(TAG.rpmFormat) === 6 ? 6 : header2.hasRegion ? 4 : 3,
-    nvra: nvraOf(header2, lead.source),
+    format: header.number(TAG.rpmFormat) === 6 ? 6 : header.hasRegion ? 4 : 3,
+    nvra: nvraOf(header, lead.source),
     signatures,
-    header: header2,
+    header,
     headerDigests,
-    files: packageFiles(header2, lead.source),
+    files: packageFiles(header, lead.source),
     payload,
     body: (digest = "checked") => checkedBody(queue, payload.size, digest === "checked" ? payload.digest : void 0)
   };
 }
-async function readHeader3(queue, kind) {
+async function readHeader2(queue, kind) {
   const size2 = headerSize(await queue.peek(16, `the ${kind.title}`), kind);
   return new Header(await queue.take(size2, `the ${kind.title}`), kind);
 }
-function checkDigests(header2, signatures) {
+function checkDigests(header, signatures) {
   const stated = [
     ["sha1", signatures.string(SIGNATURE_TAG.sha1)],
     ["sha256", signatures.string(SIGNATURE_TAG.sha256)],
@@ -75977,7 +76023,7 @@ function checkDigests(header2, signatures) {
   ];
   return stated.flatMap(([algorithm, expected]) => {
     if (expected === void 0) return [];
-    const actual = (0, import_node_crypto6.createHash)(algorithm).update(header2.bytes).digest("hex");
+    const actual = (0, import_node_crypto6.createHash)(algorithm).update(header.bytes).digest("hex");
     if (actual !== expected.toLowerCase()) {
       throw corrupt(
         `The header's ${algorithm} is ${actual}, but the package says ${expected.slice(0, 64)}.`
@@ -75986,15 +76032,15 @@ function checkDigests(header2, signatures) {
     return [algorithm];
   });
 }
-function nvraOf(header2, source2) {
+function nvraOf(header, source2) {
   const required = (tag, what) => {
-    const value = header2.string(tag);
+    const value = header.string(tag);
     if (!value) throw corrupt(`The header has no ${what}.`);
     return value;
   };
   return {
     name: required(TAG.name, "name"),
-    epoch: header2.number(TAG.epoch),
+    epoch: header.number(TAG.epoch),
     version: required(TAG.version, "version"),
     release: required(TAG.release, "release"),
     arch: source2 ? "src" : required(TAG.arch, "architecture")
@@ -76108,8 +76154,8 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
     file.close();
   }
 }
-function partOf2({ files, header: header2 }, { index: index2, size: size2 }) {
-  const first2 = beginningOf(files, index2, header2.has(TAG.longFileSizes));
+function partOf2({ files, header }, { index: index2, size: size2 }) {
+  const first2 = beginningOf(files, index2, header.has(TAG.longFileSizes));
   return first2 === void 0 ? void 0 : { first: first2, size: size2 };
 }
 function isStrong(digest) {
@@ -87300,22 +87346,22 @@ function readRelocations(bytes2, btf) {
   const start2 = headerSize2 + u322(24);
   const end = start2 + length;
   if (length === 0) return [];
-  if (end > view.byteLength || length < 4) throw bad4("its CO-RE relocations leave it");
+  if (end > view.byteLength || length < 4) throw bad3("its CO-RE relocations leave it");
   const recordSize = u322(start2);
-  if (recordSize < RECORD_SIZE) throw bad4(`its records have ${recordSize} bytes`);
+  if (recordSize < RECORD_SIZE) throw bad3(`its records have ${recordSize} bytes`);
   const relocations = [];
   for (let at3 = start2 + 4; at3 < end; ) {
-    if (at3 + SECTION_HEADER_SIZE > end) throw bad4("it is cut off");
+    if (at3 + SECTION_HEADER_SIZE > end) throw bad3("it is cut off");
     const section = btf.string(u322(at3));
     const count3 = u322(at3 + 4);
     at3 += SECTION_HEADER_SIZE;
-    if (at3 + count3 * recordSize > end) throw bad4(`the relocations of ${section} are cut off`);
+    if (at3 + count3 * recordSize > end) throw bad3(`the relocations of ${section} are cut off`);
     for (let index2 = 0; index2 < count3; index2++, at3 += recordSize) {
       const kind = RELOCATION_KINDS[u322(at3 + 12)];
       if (kind === void 0)
-        throw bad4(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
+        throw bad3(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
       const type = u322(at3 + 4);
-      if (!btf.has(type)) throw bad4(`a relocation is of type ${type}, which is not there`);
+      if (!btf.has(type)) throw bad3(`a relocation is of type ${type}, which is not there`);
       const access2 = btf.string(u322(at3 + 8));
       relocations.push({ section, index: index2, offset: u322(at3), type, access: access2, kind });
     }
@@ -87324,12 +87370,12 @@ function readRelocations(bytes2, btf) {
 }
 function readOrder(view, expected) {
   const little = expected === "little";
-  if (view.byteLength < 24) throw bad4("it is too short");
-  if (view.getUint16(0, little) !== MAGIC) throw bad4("it does not begin with the magic number");
-  if (view.getUint8(2) !== 1) throw bad4(`it is of version ${view.getUint8(2)}`);
+  if (view.byteLength < 24) throw bad3("it is too short");
+  if (view.getUint16(0, little) !== MAGIC) throw bad3("it does not begin with the magic number");
+  if (view.getUint8(2) !== 1) throw bad3(`it is of version ${view.getUint8(2)}`);
   return little;
 }
-function bad4(what) {
+function bad3(what) {
   return new Failure("bad-btf", `This is not a sound .BTF.ext section: ${what}.`);
 }
 
@@ -88220,12 +88266,12 @@ function join16(left, right) {
   return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN2;
 }
 var [ADD, SUB, MUL, DIV, OR, AND] = [0, 16, 32, 48, 64, 80];
-var [LSH, RSH, NEG, MOD, XOR2, MOV, ARSH, END2] = [96, 112, 128, 144, 160, 176, 192, 208];
+var [LSH, RSH, NEG, MOD, XOR2, MOV, ARSH, END] = [96, 112, 128, 144, 160, 176, 192, 208];
 function evaluateAlu(instruction, destination, source2) {
   const operation = instruction.code & 240;
   const bits2 = classOf(instruction) === CLASS.ALU64 ? 64 : 32;
   const operand = (instruction.code & REGISTER_OPERAND) === 0 ? constant(BigInt(instruction.immediate)) : source2;
-  if (operation === END2) return UNKNOWN2;
+  if (operation === END) return UNKNOWN2;
   if (operation === MOV) return moved(instruction, operand, bits2);
   if (bits2 === 64 && (operation === ADD || operation === SUB)) {
     const shifted = addToPointer(destination, operand, operation === ADD ? 1 : -1);
@@ -88996,8 +89042,8 @@ async function checkObjects(platform3, progress, objects, kernels3) {
     if (done % NOTED === 0) progress.note(`${done} of ${kernels3.count} kernels`);
   }
   const results = [...tallies.values()].map((tally2) => tally2.result());
-  const bad5 = results.reduce((sum2, { kernels: kernels4, good }) => sum2 + kernels4 - good, 0);
-  task.end(bad5 === 0 ? "all good" : "missing", `${objects.length} objects on ${done} kernels`);
+  const bad4 = results.reduce((sum2, { kernels: kernels4, good }) => sum2 + kernels4 - good, 0);
+  task.end(bad4 === 0 ? "all good" : "missing", `${objects.length} objects on ${done} kernels`);
   return { results, unread };
 }
 var NOTED = 50;
@@ -90424,8 +90470,8 @@ async function verifyFiles(platform3, progress, request2) {
     results.push(await verifyFile(platform3, file, target));
     task.advance(file.size);
   }
-  const bad5 = results.filter((result) => !isSound(result)).length;
-  task.end(bad5 === 0 ? "sound" : "unsound", `${results.length} files, ${bad5} of them unsound`);
+  const bad4 = results.filter((result) => !isSound(result)).length;
+  task.end(bad4 === 0 ? "sound" : "unsound", `${results.length} files, ${bad4} of them unsound`);
   return results;
 }
 async function loadBase(platform3, path5) {
@@ -91972,8 +92018,8 @@ ${table2}
 </details>`;
 }
 function verification2({ verified: verified2 }) {
-  const { repodata, header: header2, file, signature } = verified2;
-  const sums = [repodata && "repodata", header2 && "header", file && "vmlinux"].filter(Boolean);
+  const { repodata, header, file, signature } = verified2;
+  const sums = [repodata && "repodata", header && "header", file && "vmlinux"].filter(Boolean);
   const signed = signature.status === "good" ? `signed by ${signature.key}` : `signature: ${signature.status}`;
   return [sums.length > 0 ? `sums of ${sums.join(", ")}` : "no sums", signed].join("; ");
 }
@@ -92101,7 +92147,7 @@ ${error.stderr}`;
 }
 
 // src/jobs/publish/additions.ts
-var REGULAR = "100644";
+var REGULAR2 = "100644";
 function planAdditions(candidates, listing, replace) {
   const changes = /* @__PURE__ */ new Map();
   const added = [];
@@ -92109,7 +92155,7 @@ function planAdditions(candidates, listing, replace) {
   const refused2 = [];
   for (const candidate of candidates) {
     const { record: record2, blob } = candidate;
-    const entry = { mode: REGULAR, oid: blob };
+    const entry = { mode: REGULAR2, oid: blob };
     const news = archivePaths(record2, record2.uname).filter((path6) => {
       checkFolders(path6, listing);
       return !same2(listing.get(path6), entry);
@@ -92133,7 +92179,7 @@ function same2(a, b4) {
 function missingAliases(listing) {
   return [...listing].flatMap(([path5, entry]) => {
     const alias = path5.endsWith(TARBALL_SUFFIX) ? aliasPath(path5) : void 0;
-    if (alias === void 0 || entry.mode !== REGULAR || listing.has(alias)) return [];
+    if (alias === void 0 || entry.mode !== REGULAR2 || listing.has(alias)) return [];
     checkFolders(alias, listing);
     return [{ alias, entry }];
   });
@@ -92763,8 +92809,8 @@ var Summary = class {
         if (typeof cell === "string") {
           return this.wrap("td", cell);
         }
-        const { header: header2, data, colspan, rowspan } = cell;
-        const tag = header2 ? "th" : "td";
+        const { header, data, colspan, rowspan } = cell;
+        const tag = header ? "th" : "td";
         const attrs = Object.assign(Object.assign({}, colspan && { colspan }), rowspan && { rowspan });
         return this.wrap(tag, data, attrs);
       }).join("");
@@ -94151,7 +94197,7 @@ async function cacheKey2(reader, kernels3) {
   return `btfhub-archive-${sum2.slice(0, 32)}`;
 }
 
-// src/jobs/tailor/pack.ts
+// src/jobs/tailor/output.ts
 var import_node_crypto22 = require("crypto");
 var import_promises37 = require("fs/promises");
 var import_node_path43 = require("path");
@@ -94706,52 +94752,35 @@ try {
 } catch (e) {
 }
 
-// src/jobs/tailor/pack.ts
+// src/jobs/tailor/output.ts
 var LAYOUTS = ["bpf-compatible", "plain"];
 function pathIn(layout, kernel) {
   const { distribution: distribution2, versionId: versionId2, arch: arch3, uname: uname2 } = kernel;
   const path5 = `${distribution2}/${versionId2}/${arch3}/${uname2}.btf`;
   return layout === "plain" ? path5 : `./btfhub-archive/${path5}`;
 }
-var BLOCK2 = 512;
-var MODE2 = 292;
-function packTar(layout, entries) {
-  const blocks = [];
-  for (const group of groupEqual(entries)) {
-    for (const [index2, { path: path5, content }] of group.entries()) {
-      const first2 = group[0];
-      if (index2 > 0 && layout === "plain") blocks.push(header(path5, 0, first2.path));
-      else blocks.push(header(path5, content.length), content, padding3(content.length));
-    }
-  }
-  blocks.push(Buffer.alloc(2 * BLOCK2));
-  return gzipSync(Buffer.concat(blocks), { level: 9, mtime: 0 });
+async function packTarGz(layout, files) {
+  const toPack = groupEqual(files).flatMap(
+    (group) => group.map(({ path: path5, content }, index2) => {
+      const target = group[0].path;
+      return index2 > 0 && layout === "plain" ? { kind: "link", path: path5, target } : { kind: "file", path: path5, content };
+    })
+  );
+  return gzipSync(await packFiles(toPack), { level: 9, mtime: 0 });
 }
-function groupEqual(entries) {
+function groupEqual(files) {
   var _a8;
   const groups3 = /* @__PURE__ */ new Map();
-  for (const entry of entries.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
-    const sum2 = (0, import_node_crypto22.createHash)("sha256").update(entry.content).digest("hex");
+  for (const file of files.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
+    const sum2 = (0, import_node_crypto22.createHash)("sha256").update(file.content).digest("hex");
     const group = (_a8 = groups3.get(sum2)) != null ? _a8 : [];
-    group.push(entry);
+    group.push(file);
     groups3.set(sum2, group);
   }
   return [...groups3.values()];
 }
-function countDifferent(entries) {
-  return groupEqual(entries).length;
-}
-function header(path5, size2, target) {
-  const block = Buffer.alloc(BLOCK2);
-  const made = new F({
-    ...{ path: path5, size: size2, mode: MODE2, uid: 0, gid: 0, mtime: /* @__PURE__ */ new Date(0) },
-    ...target === void 0 ? { type: "File" } : { type: "Link", linkpath: target }
-  });
-  if (made.encode(block)) throw new Failure("internal", `${path5} does not fit a tar header.`);
-  return block;
-}
-function padding3(size2) {
-  return Buffer.alloc((BLOCK2 - size2 % BLOCK2) % BLOCK2);
+function countDistinct(files) {
+  return groupEqual(files).length;
 }
 async function requireEmpty(folder2) {
   const names = await (0, import_promises37.readdir)(folder2).catch((error) => {
@@ -94765,15 +94794,15 @@ async function requireEmpty(folder2) {
     "Empty it, or name another one: what else is in it would be shipped too."
   );
 }
-async function writeFolder(folder2, entries) {
-  for (const group of groupEqual(entries)) {
+async function writeFolder(folder2, files) {
+  for (const group of groupEqual(files)) {
     let first2;
     for (const { path: path5, content } of group) {
-      const file = (0, import_node_path43.join)(folder2, path5);
-      await (0, import_promises37.mkdir)((0, import_node_path43.dirname)(file), { recursive: true });
-      if (first2 === void 0) await writeWhole2(file, content, 420);
-      else await (0, import_promises37.link)(first2, file);
-      first2 != null ? first2 : first2 = file;
+      const target = (0, import_node_path43.join)(folder2, path5);
+      await (0, import_promises37.mkdir)((0, import_node_path43.dirname)(target), { recursive: true });
+      if (first2 === void 0) await writeWhole2(target, content, 420);
+      else await (0, import_promises37.link)(first2, target);
+      first2 != null ? first2 : first2 = target;
     }
   }
 }
@@ -94926,19 +94955,19 @@ function writeExt(questions, strings, order) {
   const section = [strings.offsetOf("combined"), questions.length, ...records];
   const isEmpty = questions.length === 0;
   const data = isEmpty ? [0] : [RECORD_SIZE2, ...section];
-  const header2 = [HEADER_SIZE5, 0, 0, 0, 0, 0, isEmpty ? 0 : data.length * 4];
-  return Buffer.concat([preamble(order), wordsOf([...header2, ...data], order)]);
+  const header = [HEADER_SIZE5, 0, 0, 0, 0, 0, isEmpty ? 0 : data.length * 4];
+  return Buffer.concat([preamble(order), wordsOf([...header, ...data], order)]);
 }
 
-// src/jobs/tailor/minimise.ts
+// src/jobs/tailor/min-core-btf.ts
 var import_promises38 = require("fs/promises");
 var import_node_path44 = require("path");
-async function minimise({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
+async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   var _a8;
   const name = `${distribution2}-${versionId2}-${uname2}`;
   const [whole, least] = [(0, import_node_path44.join)(folder2, `${name}.btf`), (0, import_node_path44.join)(folder2, `${name}.min.btf`)];
   try {
-    await (0, import_promises38.writeFile)(whole, btf);
+    await (0, import_promises38.writeFile)(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
       program: "bpftool",
       args: ["gen", "min_core_btf", whole, least, object2],
@@ -94957,74 +94986,76 @@ async function minimise({ programs, interrupted }, folder2, { distribution: dist
 }
 
 // src/jobs/tailor/tailor.ts
-var NOTED2 = 50;
+var KERNELS_PER_NOTE = 50;
 async function tailor(platform3, progress, reader, request2) {
   const { objects, output, layout } = request2;
-  const questions = combineObjects(await readObjects(objects));
+  const combined = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
   const kernels3 = await selectKernels2(reader, request2.selection);
   const task = progress.begin(`tailor ${kernels3.length} kernels`);
   task.stage("minimise");
   const made = [];
   const failed3 = [];
-  for await (const one2 of minimiseAll(platform3, reader, kernels3, {
-    questions,
+  for await (const one2 of tailorAll(platform3, reader, kernels3, {
+    combined,
     jobs: request2.jobs
   })) {
-    if ("error" in one2) failed3.push(one2);
+    if (one2.kind === "failed") failed3.push({ kernel: one2.kernel, error: one2.error });
     else {
       made.push({ ...one2, path: pathIn(layout, one2.kernel) });
       task.advance(one2.whole);
     }
     const done = made.length + failed3.length;
-    if (done % NOTED2 === 0) progress.note(`${done} of ${kernels3.length} kernels`);
+    if (done % KERNELS_PER_NOTE === 0) progress.note(`${done} of ${kernels3.length} kernels`);
   }
   if (failed3[0] && made.length === 0) {
     task.end("failed");
     throw failed3[0].error;
   }
-  const packedSize = await write2(output, layout, made);
+  const packedSize = await writeOutput(output, layout, made);
   task.end(failed3.length === 0 ? "done" : "incomplete", `${made.length} kernels`);
   return {
     kernels: made.map(({ kernel, path: path5, content }) => ({
       ...kernel,
-      ...{ path: path5, size: content.length, sha256: sha2567(content) }
+      path: path5,
+      size: content.length,
+      sha256: sha2567(content)
     })),
     failed: failed3,
-    different: countDifferent(made),
+    different: countDistinct(made),
     size: made.reduce((sum2, { content }) => sum2 + content.length, 0),
     packedSize
   };
 }
-async function* minimiseAll(platform3, reader, kernels3, { questions, jobs }) {
+async function* tailorAll(platform3, reader, kernels3, { combined, jobs }) {
   const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path45.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
-  const object2 = (0, import_node_path45.join)(folder2, "questions.bpf.o");
+  const object2 = (0, import_node_path45.join)(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform3, kernel, tarball, reader.name);
-      const content = await minimise(platform3, folder2, kernel, btf, object2);
-      return { kernel, content, whole: btf.length };
+      const content = await minCoreBtf(platform3, folder2, kernel, btf, object2);
+      return { kind: "tailored", kernel, content, whole: btf.length };
     } catch (thrown) {
       platform3.interrupted.throwIfAborted();
       const error = asFailure(thrown);
       if (["missing-program", "no-space", "internal"].includes(error.reason)) throw error;
-      return { kernel, error };
+      return { kind: "failed", kernel, error };
     }
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
-    await (0, import_promises39.writeFile)(object2, questions);
+    await (0, import_promises39.writeFile)(object2, combined);
     yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
     await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
   }
 }
-async function write2(output, layout, entries) {
+async function writeOutput(output, layout, files) {
   if (!isTarball(output)) {
-    await writeFolder(output, entries);
+    await writeFolder(output, files);
     return void 0;
   }
-  const packed = packTar(layout, entries);
+  const packed = await packTarGz(layout, files);
   await writeWhole2(output, packed, 420);
   return packed.length;
 }

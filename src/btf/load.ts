@@ -8,6 +8,7 @@ import {
   readSectionBytes,
   withFile,
 } from './elf.ts';
+import { checkNoLfsPointer } from './lfs.ts';
 
 /** Six times the largest kernel's; beyond it something is wrong, and memory would be. */
 export const MAX_BTF_BYTES = 64 * 1024 * 1024;
@@ -48,7 +49,9 @@ export async function readBtfAndBase(source: ByteSource): Promise<BtfAndBase> {
     const sizes = `${source.size} bytes, and ${MAX_BTF_BYTES} is the most that is read`;
     throw new Failure('bad-btf', `${source.name} has ${sizes}.`);
   }
-  return { btf: await source.read(0, source.size), distilledBase: undefined };
+  const btf = await source.read(0, source.size);
+  checkNoLfsPointer(source.name, btf);
+  return { btf, distilledBase: undefined };
 }
 
 async function readBtfSection(

@@ -1,12 +1,11 @@
-import { Header } from 'tar';
 import { Failure } from '../failure.ts';
 import { asUname, printable, type Uname } from '../names.ts';
 import type { Invocation, Programs } from '../platform/programs.ts';
 import { PLAIN_ENVIRONMENT } from '../toolchain/xz.ts';
+import { checkNoLfsPointer } from './lfs.ts';
 import { MAX_BTF_BYTES } from './load.ts';
+import { badTarball, packFiles, readMembers } from './tar.ts';
 
-const BLOCK = 512;
-const END = Buffer.alloc(2 * BLOCK);
 const SUFFIX = '.btf';
 /** GNU tar fills up to 20 blocks, and may be told to fill up more. */
 const MAX_TAR_BYTES = MAX_BTF_BYTES + 1024 * 1024;
@@ -41,9 +40,8 @@ export async function packBtf(
   btf: Uint8Array,
   use: XzUse = {},
 ): Promise<Buffer> {
-  const input = [memberHeader(uname, btf.length), btf, padding(btf.length), END];
-  const size = input.reduce((sum, { length }) => sum + length, 0);
-  const ending = await programs.run({ ...invocation(use, compress(size)), input });
+  const tar = await packFiles([{ kind: 'file', path: `${uname}${SUFFIX}`, content: btf }]);
+  const ending = await programs.run({ ...invocation(use, compress(tar.length)), input: [tar] });
   if (ending.status !== 0) {
     const how = ending.status ?? ending.signal;
     throw new Failure('internal', `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
@@ -55,63 +53,35 @@ function invocation({ xz = 'xz', signal }: XzUse, args: readonly string[]): Invo
   return { program: xz, args, env: PLAIN_ENVIRONMENT, ...(signal === undefined ? {} : { signal }) };
 }
 
-function memberHeader(uname: Uname, size: number): Buffer {
-  const block = Buffer.alloc(BLOCK);
-  const header = new Header({
-    ...{ path: `${uname}${SUFFIX}`, type: 'File', mode: 0o444, uid: 0, gid: 0 },
-    ...{ size, mtime: new Date(0) },
-  });
-  if (header.encode(block)) throw new Failure('internal', `${uname} does not fit a tar header.`);
-  return block;
-}
-
-function padding(size: number): Buffer {
-  return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
-}
-
 /**
- * Takes the BTF out of such a tarball, or out of an older one whose mode and times differ. Throws
- * `bad-archive` unless it holds exactly one regular member with a kernel's name, of sane size. That
- * its content is BTF is for checkBtf to say.
+ * Takes the BTF out of a tarball, made by any tool: what `tar x` makes one file of, with folders before
+ * its name or not. Throws `bad-archive` unless there is exactly one, with a kernel's name and of sane
+ * size. That its content is BTF is for checkBtf to say.
  */
 export async function unpackBtf(
   programs: Programs,
   tarball: Uint8Array,
   use: XzUse = {},
 ): Promise<{ readonly uname: Uname; readonly btf: Buffer }> {
-  const tar = await decompress(programs, tarball, use);
-  if (tar.length < BLOCK) throw bad('it is too short to have a member');
-  const header = readHeader(tar);
-  if (header.type !== 'File' && header.type !== 'OldFile') {
-    throw bad(`its member is not a regular file but a ${header.type}`);
-  }
-  const size = header.size ?? -1;
-  const end = BLOCK + size;
-  if (size < 0 || end > tar.length) throw bad('it ends within its member');
-  if (tar.subarray(end).some((byte) => byte !== 0)) throw bad('something follows its one member');
-  return { uname: memberName(header.path ?? ''), btf: tar.subarray(BLOCK, end) };
+  checkNoLfsPointer('This tarball of BTF', tarball);
+  const members = await readMembers(await decompress(programs, tarball, use));
+  const [member] = members;
+  if (member === undefined) throw badTarball('it has no member');
+  if (members.length > 1) throw badTarball(`it has ${members.length} members, and one is expected`);
+  return { uname: unameOf(member.path), btf: member.content };
 }
 
-function readHeader(tar: Buffer): Header {
-  let header: Header;
-  try {
-    header = new Header(tar, 0);
-  } catch (error) {
-    throw bad('its header cannot be read', error);
+function unameOf(path: string): Uname {
+  const parts = path.split('/');
+  const name = parts.at(-1) ?? '';
+  if (!name.endsWith(SUFFIX)) {
+    throw badTarball(`its member '${printable(path)}' is not named <uname -r>${SUFFIX}`);
   }
-  if (header.nullBlock) throw bad('it has no member');
-  if (!header.cksumValid) throw bad('the sum of its header is wrong');
-  return header;
-}
-
-function memberName(path: string): Uname {
-  if (!path.endsWith(SUFFIX)) {
-    throw bad(`its member '${printable(path)}' is not named <uname -r>${SUFFIX}`);
-  }
+  if (parts.includes('..')) throw badTarball(`its member '${printable(path)}' leads out of it`);
   try {
-    return asUname(path.slice(0, -SUFFIX.length));
+    return asUname(name.slice(0, -SUFFIX.length));
   } catch (error) {
-    throw bad(`its member '${printable(path)}' is not named after a kernel`, error);
+    throw badTarball(`its member '${printable(path)}' is not named after a kernel`, error);
   }
 }
 
@@ -125,15 +95,11 @@ async function decompress(programs: Programs, tarball: Uint8Array, use: XzUse): 
     length += (chunk as Buffer).length;
     if (length > MAX_TAR_BYTES) {
       running.kill();
-      throw bad(`it unpacks to more than ${MAX_TAR_BYTES} bytes`);
+      throw badTarball(`it unpacks to more than ${MAX_TAR_BYTES} bytes`);
     }
   }
   const { status, stderr } = await running.ended;
   use.signal?.throwIfAborted();
-  if (status !== 0) throw bad(`xz refused it: ${printable(stderr.trim())}`);
+  if (status !== 0) throw badTarball(`xz refused it: ${printable(stderr.trim())}`);
   return Buffer.concat(chunks);
-}
-
-function bad(what: string, cause?: unknown): Failure {
-  return new Failure('bad-archive', `This is not a tarball of BTF: ${what}.`, undefined, cause);
 }

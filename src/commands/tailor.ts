@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { cachedReader, cacheKey, removeOthers } from '../archive/cached-reader.ts';
 import { openReader } from '../jobs/fetch/open.ts';
 import { selectKernels } from '../jobs/fetch/select.ts';
-import { LAYOUTS } from '../jobs/tailor/pack.ts';
+import { LAYOUTS } from '../jobs/tailor/output.ts';
 import { isTarball, tailor as runTailor, type Tailored } from '../jobs/tailor/tailor.ts';
 import { openProgress } from '../report/open.ts';
 import { bytes } from '../report/units.ts';

@@ -13,22 +13,22 @@ import { readObjects } from '../check.ts';
 import { unpackOf } from '../fetch/fetch.ts';
 import { type Selection, selectKernels } from '../fetch/select.ts';
 import { writeWhole } from '../install/write.ts';
-import { minimise } from './minimise.ts';
+import { minCoreBtf } from './min-core-btf.ts';
 import {
-  countDifferent,
-  type Entry,
-  type Layout,
-  packTar,
+  countDistinct,
+  type FileLayout,
+  type OutputFile,
+  packTarGz,
   pathIn,
   requireEmpty,
   writeFolder,
-} from './pack.ts';
+} from './output.ts';
 
 export interface TailorRequest {
   /** Paths of eBPF objects. */
   readonly objects: readonly string[];
   readonly selection: Selection;
-  readonly layout: Layout;
+  readonly layout: FileLayout;
   /** A `.tar.gz` or `.tgz`, else a folder. */
   readonly output: string;
   /** Kernels at work at the same time. */
@@ -53,8 +53,8 @@ export interface Tailored {
   readonly packedSize: number | undefined;
 }
 
-/** Often enough to see that it goes on, and a dozen lines for a whole archive. */
-const NOTED = 50;
+/** A line of progress for so many kernels: about a dozen for a whole archive. */
+const KERNELS_PER_NOTE = 50;
 
 /**
  * Makes the minimal BTF of every selected kernel for all objects together, and packs it. Only the
@@ -68,44 +68,47 @@ export async function tailor(
   request: TailorRequest,
 ): Promise<Tailored> {
   const { objects, output, layout } = request;
-  const questions = combineObjects(await readObjects(objects));
+  const combined = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
   const kernels = await selectKernels(reader, request.selection);
   const task = progress.begin(`tailor ${kernels.length} kernels`);
   task.stage('minimise');
-  const made: (Made & Entry)[] = [];
-  const failed: Lost[] = [];
-  for await (const one of minimiseAll(platform, reader, kernels, {
-    questions,
+  const made: (TailoredBtf & OutputFile)[] = [];
+  const failed: { readonly kernel: KernelName; readonly error: Failure }[] = [];
+  for await (const one of tailorAll(platform, reader, kernels, {
+    combined,
     jobs: request.jobs,
   })) {
-    if ('error' in one) failed.push(one);
+    if (one.kind === 'failed') failed.push({ kernel: one.kernel, error: one.error });
     else {
       made.push({ ...one, path: pathIn(layout, one.kernel) });
       task.advance(one.whole);
     }
     const done = made.length + failed.length;
-    if (done % NOTED === 0) progress.note(`${done} of ${kernels.length} kernels`);
+    if (done % KERNELS_PER_NOTE === 0) progress.note(`${done} of ${kernels.length} kernels`);
   }
   if (failed[0] && made.length === 0) {
     task.end('failed');
     throw failed[0].error;
   }
-  const packedSize = await write(output, layout, made);
+  const packedSize = await writeOutput(output, layout, made);
   task.end(failed.length === 0 ? 'done' : 'incomplete', `${made.length} kernels`);
   return {
     kernels: made.map(({ kernel, path, content }) => ({
       ...kernel,
-      ...{ path, size: content.length, sha256: sha256(content) },
+      path,
+      size: content.length,
+      sha256: sha256(content),
     })),
     failed,
-    different: countDifferent(made),
+    different: countDistinct(made),
     size: made.reduce((sum, { content }) => sum + content.length, 0),
     packedSize,
   };
 }
 
-interface Made {
+interface TailoredBtf {
+  readonly kind: 'tailored';
   readonly kernel: KernelName;
   /** The minimal BTF. */
   readonly content: Buffer;
@@ -113,36 +116,37 @@ interface Made {
   readonly whole: number;
 }
 
-interface Lost {
+interface FailedKernel {
+  readonly kind: 'failed';
   readonly kernel: KernelName;
   readonly error: Failure;
 }
 
-/** As many at once as there are jobs; few tarballs wait in memory for their turn. */
-async function* minimiseAll(
+/** As many at once as `jobs`; at most twice as many tarballs wait in memory. */
+async function* tailorAll(
   platform: Pick<Platform, 'programs' | 'interrupted'>,
   reader: ArchiveReader,
   kernels: readonly KernelName[],
-  { questions, jobs }: { readonly questions: Buffer; readonly jobs: number },
-): AsyncGenerator<Made | Lost> {
+  { combined, jobs }: { readonly combined: Buffer; readonly jobs: number },
+): AsyncGenerator<TailoredBtf | FailedKernel> {
   const folder = await mkdtemp(join(tmpdir(), 'btfhub-tailor-'));
-  const object = join(folder, 'questions.bpf.o');
-  const one = async ({ kernel, tarball }: ArchivedTarball): Promise<Made | Lost> => {
+  const object = join(folder, 'combined.bpf.o');
+  const one = async ({ kernel, tarball }: ArchivedTarball): Promise<TailoredBtf | FailedKernel> => {
     try {
       const btf = await unpackOf(platform, kernel, tarball, reader.name);
-      const content = await minimise(platform, folder, kernel, btf, object);
-      return { kernel, content, whole: btf.length };
+      const content = await minCoreBtf(platform, folder, kernel, btf, object);
+      return { kind: 'tailored', kernel, content, whole: btf.length };
     } catch (thrown) {
       platform.interrupted.throwIfAborted();
       const error = asFailure(thrown);
-      // Without bpftool or xz, or space, the next kernel fares no better.
+      // The next kernel would fail for the same reason.
       if (['missing-program', 'no-space', 'internal'].includes(error.reason)) throw error;
-      return { kernel, error };
+      return { kind: 'failed', kernel, error };
     }
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
-    await writeFile(object, questions);
+    await writeFile(object, combined);
     yield* pMapIterable(reader.read(kernels), one, ahead);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -150,16 +154,16 @@ async function* minimiseAll(
 }
 
 /** Returns the bytes of the tar.gz, where it is one. */
-async function write(
+async function writeOutput(
   output: string,
-  layout: Layout,
-  entries: readonly Entry[],
+  layout: FileLayout,
+  files: readonly OutputFile[],
 ): Promise<number | undefined> {
   if (!isTarball(output)) {
-    await writeFolder(output, entries);
+    await writeFolder(output, files);
     return undefined;
   }
-  const packed = packTar(layout, entries);
+  const packed = await packTarGz(layout, files);
   await writeWhole(output, packed, 0o644);
   return packed.length;
 }

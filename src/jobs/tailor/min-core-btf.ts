@@ -1,19 +1,20 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KernelName } from '../../archive/layout.ts';
+import { makePlain } from '../../btf/plain.ts';
 import { Failure } from '../../failure.ts';
 import { printable } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 
 /**
- * The least BTF with which an object's CO-RE relocations come out as with the kernel's whole one:
- * what `bpftool gen min_core_btf` writes (bpftool-gen(8)).
+ * The smallest BTF with which an object's CO-RE relocations give the same values as with the kernel's
+ * whole BTF: what `bpftool gen min_core_btf` writes (bpftool-gen(8)).
  *
  * @param folder for the files that bpftool reads and writes; they are gone afterwards
  * @param object absolute path
  * @throws Failure `bad-btf` with what bpftool said, `missing-program`
  */
-export async function minimise(
+export async function minCoreBtf(
   { programs, interrupted }: Pick<Platform, 'programs' | 'interrupted'>,
   folder: string,
   { distribution, versionId, uname }: KernelName,
@@ -23,7 +24,8 @@ export async function minimise(
   const name = `${distribution}-${versionId}-${uname}`;
   const [whole, least] = [join(folder, `${name}.btf`), join(folder, `${name}.min.btf`)];
   try {
-    await writeFile(whole, btf);
+    // A bpftool from before 2026 reads no other form.
+    await writeFile(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
       program: 'bpftool',
       args: ['gen', 'min_core_btf', whole, least, object],
