@@ -42493,6 +42493,7 @@ var Btf = class {
   opaqueKinds;
   /** The most elements that a type of this file has (vlen). */
   maxVlen;
+  #bytes;
   #strings;
   #words;
   #offsets;
@@ -42509,6 +42510,7 @@ var Btf = class {
     if (base !== void 0 && base.byteOrder !== byteOrder) {
       throw badBtf(`it is ${byteOrder}-endian and its base is not`);
     }
+    this.#bytes = bytes2;
     this.header = header;
     this.byteOrder = byteOrder;
     this.base = base;
@@ -42565,6 +42567,10 @@ var Btf = class {
   /** The string at an offset in the table of strings, or in the base's. */
   string(offset) {
     return this.#words.string(offset);
+  }
+  /** The bytes of the table of strings of this file. */
+  stringTable() {
+    return this.#bytes.subarray(this.header.strings, this.header.strings + this.stringBytes);
   }
   /** Decodes one type. Its own ids are not looked at: they may lead nowhere until it is checked. */
   type(id) {
@@ -42763,17 +42769,36 @@ function checkMembers(type, sizeOf3) {
 // src/btf/write.ts
 var StringTable = class {
   #offsets = /* @__PURE__ */ new Map([["", 0]]);
-  #length = 1;
+  #start;
+  #added = [];
+  #length;
+  /** Begins with the strings of `start`, at their offsets there; empty without. */
+  constructor(start2) {
+    var _a8;
+    this.#start = (_a8 = start2 == null ? void 0 : start2.stringTable()) != null ? _a8 : Buffer.alloc(1);
+    this.#length = this.#start.length;
+    const text3 = Buffer.from(this.#start);
+    for (let at3 = 0; at3 < text3.length; ) {
+      const end = text3.indexOf(0, at3);
+      const string2 = text3.toString("utf8", at3, end);
+      if (!this.#offsets.has(string2)) this.#offsets.set(string2, at3);
+      at3 = end + 1;
+    }
+  }
   offsetOf(text3) {
     const known = this.#offsets.get(text3);
     if (known !== void 0) return known;
     const offset = this.#length;
     this.#offsets.set(text3, offset);
+    this.#added.push(text3);
     this.#length += Buffer.byteLength(text3) + 1;
     return offset;
   }
   bytes() {
-    return Buffer.from([...this.#offsets.keys(), ""].join("\0"));
+    return Buffer.concat([
+      this.#start,
+      Buffer.from(this.#added.map((text3) => `${text3}\0`).join(""))
+    ]);
   }
 };
 function wordsOf(words2, order) {
@@ -42789,10 +42814,16 @@ function preamble(order) {
   return Buffer.from([...magic, VERSION, 0]);
 }
 function writeBtf(types, strings, order) {
-  const body = wordsOf(
+  return writeSections([writeTypes(types, strings, order)], strings, order);
+}
+function writeTypes(types, strings, order) {
+  return wordsOf(
     types.flatMap((type) => typeWords(type, (text3) => strings.offsetOf(text3))),
     order
   );
+}
+function writeSections(types, strings, order) {
+  const body = Buffer.concat(types);
   const table2 = strings.bytes();
   const lengths = [HEADER_SIZE, 0, body.length, body.length, table2.length];
   return Buffer.concat([preamble(order), wordsOf(lengths, order), body, table2]);

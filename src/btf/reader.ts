@@ -40,6 +40,7 @@ export class Btf {
   readonly opaqueKinds: ReadonlyMap<number, number>;
   /** The most elements that a type of this file has (vlen). */
   readonly maxVlen: number;
+  readonly #bytes: Uint8Array;
   readonly #strings: StringSection;
   readonly #words: WordReader;
   readonly #offsets: Uint32Array;
@@ -56,6 +57,7 @@ export class Btf {
     if (base !== undefined && base.byteOrder !== byteOrder) {
       throw badBtf(`it is ${byteOrder}-endian and its base is not`);
     }
+    this.#bytes = bytes;
     this.header = header;
     this.byteOrder = byteOrder;
     this.base = base;
@@ -114,6 +116,11 @@ export class Btf {
   /** The string at an offset in the table of strings, or in the base's. */
   string(offset: number): string {
     return this.#words.string(offset);
+  }
+
+  /** The bytes of the table of strings of this file. */
+  stringTable(): Uint8Array {
+    return this.#bytes.subarray(this.header.strings, this.header.strings + this.stringBytes);
   }
 
   /** Decodes one type. Its own ids are not looked at: they may lead nowhere until it is checked. */

@@ -9,23 +9,43 @@ import {
   MAGIC,
   VERSION,
 } from './format.ts';
+import type { Btf } from './reader.ts';
 
 /** A table of strings that grows: each once, and where it begins. */
 export class StringTable {
   readonly #offsets = new Map([['', 0]]);
-  #length = 1;
+  readonly #start: Uint8Array;
+  readonly #added: string[] = [];
+  #length: number;
+
+  /** Begins with the strings of `start`, at their offsets there; empty without. */
+  constructor(start?: Btf) {
+    this.#start = start?.stringTable() ?? Buffer.alloc(1);
+    this.#length = this.#start.length;
+    const text = Buffer.from(this.#start);
+    for (let at = 0; at < text.length; ) {
+      const end = text.indexOf(0, at);
+      const string = text.toString('utf8', at, end);
+      if (!this.#offsets.has(string)) this.#offsets.set(string, at);
+      at = end + 1;
+    }
+  }
 
   offsetOf(text: string): number {
     const known = this.#offsets.get(text);
     if (known !== undefined) return known;
     const offset = this.#length;
     this.#offsets.set(text, offset);
+    this.#added.push(text);
     this.#length += Buffer.byteLength(text) + 1;
     return offset;
   }
 
   bytes(): Buffer {
-    return Buffer.from([...this.#offsets.keys(), ''].join('\0'));
+    return Buffer.concat([
+      this.#start,
+      Buffer.from(this.#added.map((text) => `${text}\0`).join('')),
+    ]);
   }
 }
 
@@ -54,10 +74,28 @@ export function writeBtf(
   strings: StringTable,
   order: ByteOrder,
 ): Buffer {
-  const body = wordsOf(
+  return writeSections([writeTypes(types, strings, order)], strings, order);
+}
+
+/** The types alone; `writeSections` makes a file of such parts. */
+export function writeTypes(
+  types: readonly BtfType[],
+  strings: StringTable,
+  order: ByteOrder,
+): Buffer {
+  return wordsOf(
     types.flatMap((type) => typeWords(type, (text) => strings.offsetOf(text))),
     order,
   );
+}
+
+/** Raw BTF in the plain form: a header of 24 bytes, these types one after the other, and strings. */
+export function writeSections(
+  types: readonly Uint8Array[],
+  strings: StringTable,
+  order: ByteOrder,
+): Buffer {
+  const body = Buffer.concat(types);
   const table = strings.bytes();
   const lengths = [HEADER_SIZE, 0, body.length, body.length, table.length];
   return Buffer.concat([preamble(order), wordsOf(lengths, order), body, table]);
