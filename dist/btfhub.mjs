@@ -42746,10 +42746,10 @@ function sizeOf(type, sizes, pointerSize) {
       return NONE;
   }
 }
-function checkMembers(type, sizeOf3) {
+function checkMembers(type, sizeOf4) {
   for (const [index2, member] of type.members.entries()) {
     const name = member.name === "" ? `member ${index2}` : `member '${member.name}'`;
-    const size2 = sizeOf3(member.type);
+    const size2 = sizeOf4(member.type);
     if (Number.isNaN(size2)) throw invalidType(type, `has the ${name}, whose type has no size`);
     if (size2 === UNKNOWN) continue;
     if (member.bitfieldSize > size2 * 8) {
@@ -78778,13 +78778,13 @@ function packageNames(source2, flavours) {
   const wanted = known.filter(([flavour]) => selector(globs)(flavour));
   return new Map(wanted.map(([flavour, shape]) => [shape.package, flavour]));
 }
-function mergeKernels(source2, flavourOf, repositories) {
+function mergeKernels(source2, flavourOf2, repositories) {
   const kernels3 = /* @__PURE__ */ new Map();
   const problems = [];
   const sorted2 = [...repositories].sort((one2, two2) => compareText2(one2.folder, two2.folder));
   for (const { place, folder: folder2, packages } of sorted2) {
     for (const item of packages) {
-      const flavour = flavourOf.get(item.name);
+      const flavour = flavourOf2.get(item.name);
       if (flavour === void 0 || item.arch !== place.arch) continue;
       const kernel = toKernel(source2, flavour, place, folder2, item);
       if (kernel instanceof Failure) {
@@ -82135,18 +82135,18 @@ function nameOrUndefined(make) {
 var PRIMARIES_AT_ONCE = 1;
 async function findKernels(platform3, query, progress) {
   const { source: source2 } = query;
-  const flavourOf = packageNames(source2, query.flavours);
+  const flavourOf2 = packageNames(source2, query.flavours);
   const roots = query.mirrors.length > 0 ? query.mirrors : source2.mirrors;
   const task = progress.begin(`${source2.id} repositories`);
   task.stage("metadata");
   try {
-    const tree = treeOf(platform3, query, roots, new Set(flavourOf.keys()), task);
+    const tree = treeOf(platform3, query, roots, new Set(flavourOf2.keys()), task);
     const places = await findPlaces(source2, query, tree.list);
     const outcomes = await pMap(places, (place) => readPlace(place, tree), {
       concurrency: AT_ONCE,
       signal: platform3.interrupted
     });
-    const discovery = summarise(query, flavourOf, outcomes, roots);
+    const discovery = summarise(query, flavourOf2, outcomes, roots);
     const { kernels: kernels3, repositories, packages } = discovery;
     task.end(
       "read",
@@ -82232,7 +82232,7 @@ async function readPlace(place, tree) {
     return { problem: { where, failure } };
   }
 }
-function summarise(query, flavourOf, outcomes, roots) {
+function summarise(query, flavourOf2, outcomes, roots) {
   const { source: source2, kernels: globs } = query;
   const read2 = outcomes.flatMap((outcome) => "read" in outcome ? outcome.read : []);
   const problems = outcomes.flatMap((outcome) => "problem" in outcome ? [outcome.problem] : []);
@@ -82240,7 +82240,7 @@ function summarise(query, flavourOf, outcomes, roots) {
     if (problems[0]) throw problems[0].failure;
     throw noRepository(query, roots);
   }
-  const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf, read2);
+  const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf2, read2);
   const { kernels: kernels3, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels: kernels3,
@@ -87364,40 +87364,65 @@ var RELOCATION_KINDS = [
   ...["local_type_id", "target_type_id", "type_exists", "type_size"],
   ...["enumval_exists", "enumval_value", "type_matches"]
 ];
-var HEADER_SIZE3 = 32;
-var RECORD_SIZE = 16;
+var [LINE_HEADER_SIZE, RELOCATION_HEADER_SIZE] = [24, 32];
+var [LINE_SIZE, RELOCATION_SIZE] = [16, 16];
 var SECTION_HEADER_SIZE = 8;
 function readRelocations(bytes2, btf) {
+  const table2 = {
+    what: "CO-RE relocations",
+    header: 24,
+    headerSize: RELOCATION_HEADER_SIZE,
+    recordSize: RELOCATION_SIZE
+  };
+  return readTable(bytes2, btf, table2, (section, index2, u322) => {
+    const kind = RELOCATION_KINDS[u322(12)];
+    if (kind === void 0) throw bad3(`there is a relocation of the unknown kind ${u322(12)}`);
+    const type = u322(4);
+    if (!btf.has(type)) throw bad3(`a relocation is of type ${type}, which is not there`);
+    return { section, index: index2, offset: u322(0), type, access: btf.string(u322(8)), kind };
+  });
+}
+function readSourceLines(bytes2, btf) {
+  const table2 = {
+    what: "line info",
+    header: 16,
+    headerSize: LINE_HEADER_SIZE,
+    recordSize: LINE_SIZE
+  };
+  return readTable(bytes2, btf, table2, (section, _5, u322) => ({
+    section,
+    offset: u322(0),
+    file: btf.string(u322(4)),
+    line: u322(12) >>> 10,
+    column: u322(12) & 1023,
+    text: btf.string(u322(8))
+  }));
+}
+function readTable(bytes2, btf, { what, header, headerSize: headerSize2, recordSize: leastSize }, read2) {
   const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   const little = readOrder(view, btf.byteOrder);
   const u322 = (at3) => view.getUint32(at3, little);
-  const headerSize2 = u322(4);
-  if (headerSize2 < HEADER_SIZE3 || view.byteLength < HEADER_SIZE3) return [];
-  const length = u322(28);
-  const start2 = headerSize2 + u322(24);
+  if (u322(4) < headerSize2 || view.byteLength < headerSize2) return [];
+  const length = u322(header + 4);
+  const start2 = u322(4) + u322(header);
   const end = start2 + length;
   if (length === 0) return [];
-  if (end > view.byteLength || length < 4) throw bad3("its CO-RE relocations leave it");
+  if (end > view.byteLength || length < 4) throw bad3(`its ${what} leave it`);
   const recordSize = u322(start2);
-  if (recordSize < RECORD_SIZE) throw bad3(`its records have ${recordSize} bytes`);
-  const relocations = [];
+  if (recordSize < leastSize) throw bad3(`its records have ${recordSize} bytes`);
+  const records = [];
   for (let at3 = start2 + 4; at3 < end; ) {
     if (at3 + SECTION_HEADER_SIZE > end) throw bad3("it is cut off");
     const section = btf.string(u322(at3));
     const count3 = u322(at3 + 4);
     at3 += SECTION_HEADER_SIZE;
-    if (at3 + count3 * recordSize > end) throw bad3(`the relocations of ${section} are cut off`);
+    if (at3 + count3 * recordSize > end) throw bad3(`the ${what} of ${section} are cut off`);
     for (let index2 = 0; index2 < count3; index2++, at3 += recordSize) {
-      const kind = RELOCATION_KINDS[u322(at3 + 12)];
-      if (kind === void 0)
-        throw bad3(`there is a relocation of the unknown kind ${u322(at3 + 12)}`);
-      const type = u322(at3 + 4);
-      if (!btf.has(type)) throw bad3(`a relocation is of type ${type}, which is not there`);
-      const access2 = btf.string(u322(at3 + 8));
-      relocations.push({ section, index: index2, offset: u322(at3), type, access: access2, kind });
+      const first2 = at3;
+      records.push(read2(section, index2, (offset) => u322(first2 + offset)));
     }
   }
-  return relocations;
+  return records;
 }
 function readOrder(view, expected) {
   const little = expected === "little";
@@ -87408,99 +87433,6 @@ function readOrder(view, expected) {
 }
 function bad3(what) {
   return new Failure("bad-btf", `This is not a sound .BTF.ext section: ${what}.`);
-}
-
-// src/btf/core/instruction.ts
-function keyOf({ section, index: index2 }) {
-  return `${section}:${index2}`;
-}
-var INSTRUCTION_SIZE = 8;
-var CLASS = {
-  ...{ LD: 0, LDX: 1, ST: 2, STX: 3, ALU: 4, JMP: 5, JMP32: 6, ALU64: 7 }
-};
-var LOAD_IMMEDIATE_64 = 24;
-var REGISTER_OPERAND = 8;
-function classOf(instruction) {
-  return instruction.code & 7;
-}
-function decodeInstructions(bytes2, byteOrder) {
-  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-  const little = byteOrder === "little";
-  const count3 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
-  return Array.from({ length: count3 }, (_5, index2) => {
-    const at3 = index2 * INSTRUCTION_SIZE;
-    const registers = view.getUint8(at3 + 1);
-    const [low2, high] = [registers & 15, registers >> 4];
-    return {
-      code: view.getUint8(at3),
-      ...little ? { destination: low2, source: high } : { destination: high, source: low2 },
-      offset: view.getInt16(at3 + 2, little),
-      immediate: view.getInt32(at3 + 4, little)
-    };
-  });
-}
-var SIZES = { 0: 4, 8: 2, 16: 1, 24: 8 };
-var SIZE_BITS = 24;
-function accessSize({ code }) {
-  var _a8;
-  return (_a8 = SIZES[code & SIZE_BITS]) != null ? _a8 : 0;
-}
-function withAccessSize(instruction, size2) {
-  var _a8;
-  const bits2 = (_a8 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a8[0];
-  if (bits2 === void 0) return void 0;
-  return { ...instruction, code: instruction.code & ~SIZE_BITS | Number(bits2) };
-}
-
-// src/btf/core/symbols.ts
-var SHT_SYMTAB = 2;
-var SHT_REL = 9;
-var SYMBOL_SIZE = 24;
-var REL_SIZE = 16;
-var STT_FUNC = 2;
-var STB_LOCAL = 0;
-var STV_DEFAULT = 0;
-var MAX_SECTION_BYTES = 64 * 1024 * 1024;
-async function readSymbols(source2, elf) {
-  const table2 = elf.sections.find((section) => section.type === SHT_SYMTAB);
-  const strings = table2 && elf.sections[table2.link];
-  if (table2 === void 0 || strings === void 0) return [];
-  const bytes2 = await readSectionBytes(source2, table2, MAX_SECTION_BYTES);
-  const names = await readSectionBytes(source2, strings, MAX_SECTION_BYTES);
-  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-  const little = elf.byteOrder === "little";
-  return Array.from({ length: Math.floor(bytes2.length / SYMBOL_SIZE) }, (_5, index2) => {
-    const at3 = index2 * SYMBOL_SIZE;
-    const start2 = Math.min(view.getUint32(at3, little), names.length);
-    const end = names.indexOf(0, start2);
-    return {
-      name: names.toString("utf8", start2, end < 0 ? names.length : end),
-      isFunction: (view.getUint8(at3 + 4) & 15) === STT_FUNC,
-      isGlobal: view.getUint8(at3 + 4) >> 4 !== STB_LOCAL && (view.getUint8(at3 + 5) & 3) === STV_DEFAULT,
-      section: view.getUint16(at3 + 6, little),
-      value: Number(view.getBigUint64(at3 + 8, little)),
-      size: Number(view.getBigUint64(at3 + 16, little))
-    };
-  });
-}
-async function readReferences(source2, elf, code, symbols) {
-  const references = /* @__PURE__ */ new Map();
-  const little = elf.byteOrder === "little";
-  for (const section of elf.sections) {
-    if (section.type !== SHT_REL || section.info !== code.index) continue;
-    const bytes2 = await readSectionBytes(source2, section, MAX_SECTION_BYTES);
-    const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
-    for (let at3 = 0; at3 + REL_SIZE <= bytes2.length; at3 += REL_SIZE) {
-      const offset = Number(view.getBigUint64(at3, little));
-      const symbol = symbols[Number(view.getBigUint64(at3 + 8, little) >> 32n)];
-      if (symbol === void 0) continue;
-      references.set(
-        offset / INSTRUCTION_SIZE,
-        symbol.section === 0 ? { kind: "extern", name: symbol.name } : { kind: "section", section: symbol.section, offset: symbol.value }
-      );
-    }
-  }
-  return references;
 }
 
 // src/btf/core/types.ts
@@ -87590,64 +87522,6 @@ function isEnum(type) {
 }
 function isComposite(type) {
   return type.kind === "STRUCT" || type.kind === "UNION";
-}
-
-// src/btf/core/object.ts
-var MACHINE = 247;
-var SHT_PROGBITS = 1;
-var SHF_WRITE = 1;
-var SHF_EXECINSTR = 4;
-var MAX_SECTION_BYTES2 = 64 * 1024 * 1024;
-async function readObject(source2) {
-  const { name } = source2;
-  const elf = await readElf(source2);
-  if (elf.machine !== MACHINE) {
-    throw new Failure(
-      "bad-elf",
-      `${name} is not an eBPF object: its machine is ${elf.machine}.`,
-      "Give it the output of 'clang -target bpf -g -O2 -c'."
-    );
-  }
-  const bytesOf = (section) => readSectionBytes(source2, section, MAX_SECTION_BYTES2);
-  const named3 = (wanted) => elf.sections.find((section) => section.name === wanted);
-  const [btfSection2, extSection] = [named3(".BTF"), named3(".BTF.ext")];
-  if (btfSection2 === void 0 || extSection === void 0) {
-    throw new Failure(
-      "bad-btf",
-      `${name} has no ${btfSection2 === void 0 ? ".BTF" : ".BTF.ext"} section, so that nothing can be said of it.`,
-      "Compile it with 'clang -g', and strip only DWARF ('llvm-strip -g')."
-    );
-  }
-  const btf = new Btf(await bytesOf(btfSection2));
-  const relocations = readRelocations(await bytesOf(extSection), btf);
-  const symbols = await readSymbols(source2, elf);
-  const code = [];
-  const constants6 = /* @__PURE__ */ new Map();
-  for (const section of elf.sections) {
-    if (section.type !== SHT_PROGBITS || section.size === 0) continue;
-    if ((section.flags & SHF_EXECINSTR) !== 0) {
-      code.push(await readCode(source2, elf, section, symbols));
-    } else if ((section.flags & SHF_WRITE) === 0 && section.name.startsWith(".rodata")) {
-      constants6.set(section.index, await bytesOf(section));
-    }
-  }
-  return { name, types: new TypeCache(btf, 8), relocations, code, constants: constants6 };
-}
-async function readCode(source2, elf, section, symbols) {
-  const bytes2 = await readSectionBytes(source2, section, MAX_SECTION_BYTES2);
-  const functions = symbols.filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0).map(({ name, value, size: size2, isGlobal: isGlobal2 }) => ({
-    ...{
-      name,
-      start: value / INSTRUCTION_SIZE,
-      end: (value + size2) / INSTRUCTION_SIZE,
-      isGlobal: isGlobal2
-    }
-  })).sort((left, right) => left.start - right.start);
-  return {
-    ...{ section: section.index, name: section.name, functions },
-    instructions: decodeInstructions(bytes2, elf.byteOrder),
-    references: await readReferences(source2, elf, section, symbols)
-  };
 }
 
 // src/btf/core/compatible.ts
@@ -87789,6 +87663,349 @@ function namesMatch(ours, theirs) {
   return theirs === "" ? ours === "" : essentialName(ours) === essentialName(theirs);
 }
 
+// src/btf/core/type-name.ts
+var MAX_DEPTH2 = 16;
+function typeName(types, id) {
+  return declare(types, types.type(id), "", MAX_DEPTH2).trim();
+}
+function functionName(types, name, prototype) {
+  return declare(types, types.type(prototype), name, MAX_DEPTH2);
+}
+function declare(types, type, declarator, depth) {
+  if (depth === 0) return `... ${declarator}`;
+  const rest = (id, text3) => declare(types, types.type(id), text3, depth - 1);
+  const named3 = (word2) => `${word2} ${declarator}`.trimEnd();
+  switch (type.kind) {
+    case "VOID":
+      return named3("void");
+    case "STRUCT":
+    case "UNION":
+      return named3(`${type.kind.toLowerCase()} ${type.name || "{...}"}`);
+    case "ENUM":
+    case "ENUM64":
+      return named3(`enum ${type.name || "{...}"}`);
+    case "FWD":
+      return named3(`${type.fwdKind} ${type.name}`);
+    case "CONST":
+    case "VOLATILE":
+    case "RESTRICT": {
+      const word2 = type.kind.toLowerCase();
+      const isPointer = types.type(type.type).kind === "PTR";
+      return isPointer ? rest(type.type, ` ${word2} ${declarator}`.trimEnd()) : `${word2} ${rest(type.type, declarator)}`;
+    }
+    case "TYPE_TAG":
+      return rest(type.type, declarator);
+    case "PTR": {
+      const target = types.type(type.type).kind;
+      const isGrouped = target === "ARRAY" || target === "FUNC_PROTO";
+      return rest(type.type, isGrouped ? `(*${declarator.trim()})` : `*${declarator.trimStart()}`);
+    }
+    case "ARRAY":
+      return rest(type.type, `${declarator}[${type.length}]`);
+    case "FUNC_PROTO": {
+      const parameters = type.parameters.map(
+        ({ name, type: parameter }) => name === "" && parameter === 0 ? "..." : rest(parameter, "").trim()
+      );
+      return rest(type.type, `${declarator}(${parameters.join(", ") || "void"})`);
+    }
+    default:
+      return named3(type.name);
+  }
+}
+
+// src/btf/lookup/ksym.ts
+var KSYMS = ".ksyms";
+function readKsyms(types, symbols) {
+  const weak = new Set(
+    symbols.filter(({ isWeak, section }) => isWeak && section === 0).map(({ name }) => name)
+  );
+  const ksyms = [];
+  for (const section of types.btf.types()) {
+    if (section.kind !== "DATASEC" || section.name !== KSYMS) continue;
+    for (const { type: id } of section.vars) {
+      const entry = types.type(id);
+      const { name } = entry;
+      const isWeak = weak.has(name);
+      if (entry.kind === "FUNC") ksyms.push({ name, kind: "function", isWeak, type: entry.type });
+      if (entry.kind !== "VAR") continue;
+      const type = types.skipModifiers(entry.type).id;
+      ksyms.push({ name, kind: "variable", isWeak, type: type === 0 ? void 0 : type });
+    }
+  }
+  return ksyms;
+}
+function resolveKsym(types, kernel, ksym) {
+  const { name, kind, isWeak, type } = ksym;
+  if (type === void 0) return { status: "not-checked" };
+  const what = kind === "function" ? `${essentialName(name)}()` : name;
+  const id = kind === "function" ? kernel.find(essentialName(name), "FUNC") : kernel.find(name, "VAR");
+  if (id === void 0) {
+    const detail = `the kernel's BTF has no ${kind} '${name}'`;
+    const problem2 = { why: "no-ksym", what, detail };
+    return { status: isWeak ? "absent" : "refused", problem: problem2 };
+  }
+  const entry = kernel.types.type(id);
+  const found = "type" in entry ? entry.type : 0;
+  const compared = kind === "function" ? found : kernel.types.skipModifiers(found).id;
+  if (isCompatible(types, type, kernel.types, compared)) return { status: "found" };
+  const problem = {
+    why: "other-type",
+    what,
+    detail: `the kernel's ${kind} '${name}' has another type`,
+    wanted: kind === "function" ? functionName(types, name, type) : typeName(types, type),
+    found: kind === "function" ? functionName(kernel.types, name, found) : typeName(kernel.types, compared)
+  };
+  return { status: isWeak && kind === "function" ? "absent" : "refused", problem };
+}
+function isCompatible(types, type, kernelTypes, kernelType) {
+  try {
+    return typesAreCompatible(types, type, kernelTypes, kernelType);
+  } catch (thrown) {
+    if (thrown instanceof RelocationError) return false;
+    throw thrown;
+  }
+}
+
+// src/btf/lookup/struct-ops.ts
+function readStructOps(types, section, bytes2, references) {
+  const maps = [];
+  for (const datasec of types.btf.types()) {
+    if (datasec.kind !== "DATASEC" || datasec.name !== section) continue;
+    for (const { type: id, offset } of datasec.vars) {
+      const variable = types.type(id);
+      if (variable.kind !== "VAR") continue;
+      const struct = types.skipModifiers(variable.type);
+      if (struct.kind !== "STRUCT") continue;
+      const [values, programs] = [/* @__PURE__ */ new Set(), /* @__PURE__ */ new Set()];
+      for (const { name, type, bitOffset } of struct.members) {
+        const start2 = offset + Math.floor(bitOffset / 8);
+        if (references.has(start2)) programs.add(name);
+        const content = bytes2.subarray(start2, start2 + sizeOf3(types, type));
+        if (content.some((byte) => byte !== 0)) values.add(name);
+      }
+      const isOptional = section.startsWith("?");
+      maps.push({ name: variable.name, type: struct.id, isOptional, values, programs });
+    }
+  }
+  return maps;
+}
+var VALUE_PREFIX = "bpf_struct_ops_";
+function missingStructOps(types, kernel, map) {
+  const struct = types.type(map.type);
+  if (struct.kind !== "STRUCT") return [];
+  const name = essentialName(struct.name);
+  const what = `struct ${name}`;
+  const wrapper2 = kernel.find(`${VALUE_PREFIX}${name}`, "STRUCT");
+  const found = kernel.find(name, "STRUCT");
+  const target = found === void 0 ? void 0 : kernel.types.type(found);
+  if (wrapper2 === void 0 || (target == null ? void 0 : target.kind) !== "STRUCT") {
+    const missing3 = wrapper2 === void 0 ? `struct ${VALUE_PREFIX}${name}` : what;
+    return [{ why: "no-struct-ops", what, detail: `the kernel's BTF has no ${missing3}` }];
+  }
+  return struct.members.flatMap((member) => {
+    const other = target.members.find((one2) => one2.name === member.name);
+    const problem = other === void 0 ? map.values.has(member.name) && "the kernel has no such member" : compareMembers(types, member, kernel.types, other, map);
+    if (!problem) return [];
+    const wanted = typeName(types, member.type);
+    const base = { why: "no-struct-ops", what: `${what}.${member.name}`, detail: problem };
+    if (other === void 0) return [{ ...base, wanted }];
+    return [{ ...base, wanted, found: typeName(kernel.types, other.type) }];
+  });
+}
+function compareMembers(types, member, kernelTypes, other, map) {
+  if (member.bitfieldSize > 0 || other.bitfieldSize > 0) return "bit-fields are not supported";
+  const type = types.skipModifiers(member.type);
+  const kernelType = kernelTypes.skipModifiers(other.type);
+  if (type.kind !== kernelType.kind) {
+    return "the kernel has another kind of type there";
+  }
+  if (type.kind === "PTR" && kernelType.kind === "PTR") {
+    if (!map.programs.has(member.name)) return void 0;
+    const callback = kernelTypes.skipModifiers(kernelType.type);
+    return callback.kind === "FUNC_PROTO" ? void 0 : "the kernel has no callback there";
+  }
+  const sizes = [sizeOf3(types, type.id), sizeOf3(kernelTypes, kernelType.id)];
+  return sizes[0] === sizes[1] ? void 0 : `it has ${sizes[0]} bytes, and ${sizes[1]} in the kernel`;
+}
+function sizeOf3(types, type) {
+  try {
+    return types.sizeOf(type);
+  } catch (thrown) {
+    if (thrown instanceof RelocationError) return 0;
+    throw thrown;
+  }
+}
+
+// src/btf/core/instruction.ts
+function keyOf({ section, index: index2 }) {
+  return `${section}:${index2}`;
+}
+var INSTRUCTION_SIZE = 8;
+var CLASS = {
+  ...{ LD: 0, LDX: 1, ST: 2, STX: 3, ALU: 4, JMP: 5, JMP32: 6, ALU64: 7 }
+};
+var LOAD_IMMEDIATE_64 = 24;
+var REGISTER_OPERAND = 8;
+function classOf(instruction) {
+  return instruction.code & 7;
+}
+function decodeInstructions(bytes2, byteOrder) {
+  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  const little = byteOrder === "little";
+  const count3 = Math.floor(bytes2.byteLength / INSTRUCTION_SIZE);
+  return Array.from({ length: count3 }, (_5, index2) => {
+    const at3 = index2 * INSTRUCTION_SIZE;
+    const registers = view.getUint8(at3 + 1);
+    const [low2, high] = [registers & 15, registers >> 4];
+    return {
+      code: view.getUint8(at3),
+      ...little ? { destination: low2, source: high } : { destination: high, source: low2 },
+      offset: view.getInt16(at3 + 2, little),
+      immediate: view.getInt32(at3 + 4, little)
+    };
+  });
+}
+var SIZES = { 0: 4, 8: 2, 16: 1, 24: 8 };
+var SIZE_BITS = 24;
+function accessSize({ code }) {
+  var _a8;
+  return (_a8 = SIZES[code & SIZE_BITS]) != null ? _a8 : 0;
+}
+function withAccessSize(instruction, size2) {
+  var _a8;
+  const bits2 = (_a8 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a8[0];
+  if (bits2 === void 0) return void 0;
+  return { ...instruction, code: instruction.code & ~SIZE_BITS | Number(bits2) };
+}
+
+// src/btf/core/symbols.ts
+var SHT_SYMTAB = 2;
+var SHT_REL = 9;
+var SYMBOL_SIZE = 24;
+var REL_SIZE = 16;
+var STT_FUNC = 2;
+var [STB_LOCAL, STB_WEAK] = [0, 2];
+var STV_DEFAULT = 0;
+var MAX_SECTION_BYTES = 64 * 1024 * 1024;
+async function readSymbols(source2, elf) {
+  const table2 = elf.sections.find((section) => section.type === SHT_SYMTAB);
+  const strings = table2 && elf.sections[table2.link];
+  if (table2 === void 0 || strings === void 0) return [];
+  const bytes2 = await readSectionBytes(source2, table2, MAX_SECTION_BYTES);
+  const names = await readSectionBytes(source2, strings, MAX_SECTION_BYTES);
+  const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  const little = elf.byteOrder === "little";
+  return Array.from({ length: Math.floor(bytes2.length / SYMBOL_SIZE) }, (_5, index2) => {
+    const at3 = index2 * SYMBOL_SIZE;
+    const start2 = Math.min(view.getUint32(at3, little), names.length);
+    const end = names.indexOf(0, start2);
+    return {
+      name: names.toString("utf8", start2, end < 0 ? names.length : end),
+      isFunction: (view.getUint8(at3 + 4) & 15) === STT_FUNC,
+      isGlobal: view.getUint8(at3 + 4) >> 4 !== STB_LOCAL && (view.getUint8(at3 + 5) & 3) === STV_DEFAULT,
+      isWeak: view.getUint8(at3 + 4) >> 4 === STB_WEAK,
+      section: view.getUint16(at3 + 6, little),
+      value: Number(view.getBigUint64(at3 + 8, little)),
+      size: Number(view.getBigUint64(at3 + 16, little))
+    };
+  });
+}
+async function readReferences(source2, elf, target, symbols) {
+  const references = /* @__PURE__ */ new Map();
+  const little = elf.byteOrder === "little";
+  for (const section of elf.sections) {
+    if (section.type !== SHT_REL || section.info !== target.index) continue;
+    const bytes2 = await readSectionBytes(source2, section, MAX_SECTION_BYTES);
+    const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+    for (let at3 = 0; at3 + REL_SIZE <= bytes2.length; at3 += REL_SIZE) {
+      const offset = Number(view.getBigUint64(at3, little));
+      const symbol = symbols[Number(view.getBigUint64(at3 + 8, little) >> 32n)];
+      if (symbol === void 0) continue;
+      references.set(
+        offset,
+        symbol.section === 0 ? { kind: "extern", name: symbol.name } : { kind: "section", section: symbol.section, offset: symbol.value }
+      );
+    }
+  }
+  return references;
+}
+
+// src/btf/core/object.ts
+var MACHINE = 247;
+var SHT_PROGBITS = 1;
+var SHF_WRITE = 1;
+var SHF_EXECINSTR = 4;
+var MAX_SECTION_BYTES2 = 64 * 1024 * 1024;
+async function readObject(source2) {
+  const { name } = source2;
+  const elf = await readElf(source2);
+  if (elf.machine !== MACHINE) {
+    throw new Failure(
+      "bad-elf",
+      `${name} is not an eBPF object: its machine is ${elf.machine}.`,
+      "Give it the output of 'clang -target bpf -g -O2 -c'."
+    );
+  }
+  const bytesOf = (section) => readSectionBytes(source2, section, MAX_SECTION_BYTES2);
+  const named3 = (wanted) => elf.sections.find((section) => section.name === wanted);
+  const [btfSection2, extSection] = [named3(".BTF"), named3(".BTF.ext")];
+  if (btfSection2 === void 0 || extSection === void 0) {
+    throw new Failure(
+      "bad-btf",
+      `${name} has no ${btfSection2 === void 0 ? ".BTF" : ".BTF.ext"} section, so that nothing can be said of it.`,
+      "Compile it with 'clang -g', and strip only DWARF ('llvm-strip -g')."
+    );
+  }
+  const btf = new Btf(await bytesOf(btfSection2));
+  const types = new TypeCache(btf, 8);
+  const ext = await bytesOf(extSection);
+  const relocations = readRelocations(ext, btf);
+  const lines = readSourceLines(ext, btf);
+  const symbols = await readSymbols(source2, elf);
+  const code = [];
+  const constants6 = /* @__PURE__ */ new Map();
+  const structOps = [];
+  for (const section of elf.sections) {
+    if (section.type !== SHT_PROGBITS || section.size === 0) continue;
+    if ((section.flags & SHF_EXECINSTR) !== 0) {
+      const own = lines.filter((line2) => line2.section === section.name);
+      code.push(await readCode(source2, elf, section, symbols, own));
+    } else if (section.name.includes(".struct_ops")) {
+      const references = await readReferences(source2, elf, section, symbols);
+      structOps.push(...readStructOps(types, section.name, await bytesOf(section), references));
+    } else if ((section.flags & SHF_WRITE) === 0 && section.name.startsWith(".rodata")) {
+      constants6.set(section.index, await bytesOf(section));
+    }
+  }
+  return { name, types, relocations, code, constants: constants6, ksyms: readKsyms(types, symbols), structOps };
+}
+async function readCode(source2, elf, section, symbols, lines) {
+  const bytes2 = await readSectionBytes(source2, section, MAX_SECTION_BYTES2);
+  const functions = symbols.filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0).map(({ name, value, size: size2, isGlobal: isGlobal2 }) => ({
+    name,
+    start: value / INSTRUCTION_SIZE,
+    end: (value + size2) / INSTRUCTION_SIZE,
+    isGlobal: isGlobal2
+  })).sort((left, right) => left.start - right.start);
+  const references = await readReferences(source2, elf, section, symbols);
+  return {
+    section: section.index,
+    name: section.name,
+    functions,
+    lines: lines.toSorted((left, right) => left.offset - right.offset),
+    instructions: decodeInstructions(bytes2, elf.byteOrder),
+    references: new Map(
+      [...references].map(([offset, reference]) => [offset / INSTRUCTION_SIZE, reference])
+    )
+  };
+}
+function sourceLineOf(code, index2) {
+  var _a8;
+  const owner = code.functions.find(({ start: start3, end }) => start3 <= index2 && index2 < end);
+  const start2 = ((_a8 = owner == null ? void 0 : owner.start) != null ? _a8 : 0) * INSTRUCTION_SIZE;
+  return code.lines.findLast(({ offset }) => start2 <= offset && offset <= index2 * INSTRUCTION_SIZE);
+}
+
 // src/btf/core/spec.ts
 function familyOf(kind) {
   if (kind.startsWith("enumval")) return "enumerator";
@@ -87800,17 +88017,18 @@ function localSpec(types, relocation) {
   const family = familyOf(kind);
   const positions = access2.split(":").map(Number);
   if (!/^\d+(:\d+)*$/.test(access2) || positions.length > MAX_SPEC_LENGTH) {
-    throw new RelocationError(`'${access2}' is not a way to a field`);
+    throw new RelocationError(`'${access2}' is not the path of a field`);
   }
   if (family === "type") {
-    if (access2 !== "0") throw new RelocationError(`'${access2}' is not a way to a type`);
+    if (access2 !== "0") throw new RelocationError(`'${access2}' is not the path of a type`);
     return { types, root, accessors: [], bitOffset: 0 };
   }
   const type = types.skipModifiers(root);
   const [first2 = 0, ...rest] = positions;
   if (family === "enumerator") {
     const value = isEnum(type) && rest.length === 0 ? type.values[first2] : void 0;
-    if (value === void 0) throw new RelocationError(`'${access2}' is not a way to an enumerator`);
+    if (value === void 0)
+      throw new RelocationError(`'${access2}' is not the path of an enumerator`);
     return {
       types,
       root,
@@ -87821,7 +88039,7 @@ function localSpec(types, relocation) {
   return fieldSpec(types, root, type, first2, rest);
 }
 function fieldSpec(types, root, start2, first2, rest) {
-  const steps = [{ type: start2.id, index: first2 }];
+  const accessors = [{ type: start2.id, index: first2 }];
   let bitOffset = first2 * types.sizeOf(start2.id) * 8;
   let type = start2;
   for (const index2 of rest) {
@@ -87829,20 +88047,20 @@ function fieldSpec(types, root, start2, first2, rest) {
       const member = type.members[index2];
       if (member === void 0) throw new RelocationError(`type ${type.id} has no member ${index2}`);
       bitOffset += member.bitOffset;
-      if (member.name !== "") steps.push({ type: type.id, index: index2, name: member.name });
+      if (member.name !== "") accessors.push({ type: type.id, index: index2, name: member.name });
       type = types.skipModifiers(member.type);
     } else if (type.kind === "ARRAY") {
-      if (index2 >= type.length && !isFlexible(types, steps.at(-1), type)) {
+      if (index2 >= type.length && !isFlexible(types, accessors.at(-1), type)) {
         throw new RelocationError(`type ${type.id} has no element ${index2}`);
       }
       type = types.skipModifiers(type.type);
-      steps.push({ type: type.id, index: index2 });
+      accessors.push({ type: type.id, index: index2 });
       bitOffset += index2 * types.sizeOf(type.id) * 8;
     } else {
       throw new RelocationError(`type ${type.id} (${type.kind}) has no parts`);
     }
   }
-  return { types, root, accessors: steps, bitOffset };
+  return { types, root, accessors, bitOffset };
 }
 function isFlexible(types, step, array2) {
   if ((step == null ? void 0 : step.name) === void 0 || array2.length > 0) return false;
@@ -87869,29 +88087,33 @@ function matchEnumerator(local2, target, root) {
   return { types: target, root, accessors: [step], bitOffset: 0 };
 }
 function matchField(local2, target, root) {
-  const steps = [];
+  const accessors = [];
   let bitOffset = 0;
   let type = target.skipModifiers(root);
   for (const [reached, step] of local2.accessors.entries()) {
     if (step.name !== void 0) {
       const found = findMember(local2.types, step, target, type, 0);
-      if (typeof found === "string") return { reached, why: found };
-      steps.push(found.step);
+      if (found === "absent") return { reached, why: "absent" };
+      if ("otherType" in found) {
+        return { reached, why: "other-type", found: { types: target, type: found.otherType } };
+      }
+      accessors.push(found.step);
       bitOffset += found.bitOffset;
       type = target.skipModifiers(found.type);
       continue;
     }
     if (reached > 0) {
-      if (type.kind !== "ARRAY") return { reached, why: "other-type" };
-      if (step.index >= type.length && !isFlexible(target, steps.at(-1), type)) {
-        return { reached, why: "too-short" };
+      const here = { types: target, type: type.id };
+      if (type.kind !== "ARRAY") return { reached, why: "other-type", found: here };
+      if (step.index >= type.length && !isFlexible(target, accessors.at(-1), type)) {
+        return { reached, why: "too-short", found: here };
       }
       type = target.skipModifiers(type.type);
     }
-    steps.push({ type: type.id, index: step.index });
+    accessors.push({ type: type.id, index: step.index });
     bitOffset += step.index * target.sizeOf(type.id) * 8;
   }
-  return { types: target, root, accessors: steps, bitOffset };
+  return { types: target, root, accessors, bitOffset };
 }
 function findMember(local2, wanted, target, owner, depth) {
   var _a8, _b3;
@@ -87900,31 +88122,38 @@ function findMember(local2, wanted, target, owner, depth) {
   for (const [index2, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
       const ours = (_b3 = (_a8 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a8.type) != null ? _b3 : 0;
-      if (!fieldsAreCompatible(local2, ours, target, member.type)) return "other-type";
+      if (!fieldsAreCompatible(local2, ours, target, member.type)) {
+        return { otherType: member.type };
+      }
       const step = { type: owner.id, index: index2, name: member.name };
       return { step, bitOffset: member.bitOffset, type: member.type };
     }
     if (member.name !== "") continue;
     const inner = findMember(local2, wanted, target, target.skipModifiers(member.type), depth + 1);
-    if (inner === "other-type") return inner;
-    if (inner !== "absent") return { ...inner, bitOffset: inner.bitOffset + member.bitOffset };
+    if (inner === "absent") continue;
+    if ("otherType" in inner) return inner;
+    return { ...inner, bitOffset: inner.bitOffset + member.bitOffset };
   }
   return "absent";
 }
-function describeSpec(spec, steps = spec.accessors) {
+function describeSpec(spec, accessors = spec.accessors) {
   var _a8, _b3;
   const { kind, name } = spec.types.type(spec.root);
   const words2 = {
-    ...{ STRUCT: "struct ", UNION: "union ", ENUM: "enum ", ENUM64: "enum ", FWD: "struct " }
+    STRUCT: "struct ",
+    UNION: "union ",
+    ENUM: "enum ",
+    ENUM64: "enum ",
+    FWD: "struct "
   };
   const root = `${(_a8 = words2[kind]) != null ? _a8 : ""}${name}`;
-  if (isEnum(spec.types.skipModifiers(spec.root)) && steps.length > 0)
-    return `${root}::${(_b3 = steps[0]) == null ? void 0 : _b3.name}`;
-  const ways = steps.map((step, position) => {
+  if (isEnum(spec.types.skipModifiers(spec.root)) && accessors.length > 0)
+    return `${root}::${(_b3 = accessors[0]) == null ? void 0 : _b3.name}`;
+  const path5 = accessors.map((step, position) => {
     if (step.name !== void 0) return `.${step.name}`;
     return position > 0 || step.index > 0 ? `[${step.index}]` : "";
   });
-  return `${root}${ways.join("")}`;
+  return `${root}${path5.join("")}`;
 }
 
 // src/btf/core/value.ts
@@ -88016,11 +88245,20 @@ function isSigned(type) {
 
 // src/btf/core/resolve.ts
 var CANDIDATE_KINDS = /* @__PURE__ */ new Set([
-  ...["INT", "STRUCT", "UNION", "ENUM", "ENUM64", "FWD", "TYPEDEF", "FLOAT"]
+  "INT",
+  "STRUCT",
+  "UNION",
+  "ENUM",
+  "ENUM64",
+  "FWD",
+  "TYPEDEF",
+  "FLOAT"
 ]);
 var KernelTypes = class {
   types;
+  /** By the name without flavours. */
   #byName = /* @__PURE__ */ new Map();
+  #byKind = /* @__PURE__ */ new Map();
   constructor(btf) {
     this.types = new TypeCache(btf);
     for (let id = 1; id <= btf.count; id++) {
@@ -88031,11 +88269,23 @@ var KernelTypes = class {
       else this.#byName.set(name, [id]);
     }
   }
-  /** All types that may be what the object means by its type: of its name, without flavours, and kind. */
+  /** All types that may be what the object means by its type: of the same name, without flavours, and kind. */
   candidates(local2) {
     var _a8;
     const ids = (_a8 = this.#byName.get(essentialName(local2.name))) != null ? _a8 : [];
     return ids.filter((id) => sameKind(local2, this.types.type(id)));
+  }
+  /** The first type of that kind with exactly that name (btf__find_by_name_kind). */
+  find(name, kind) {
+    const known = this.#byKind.get(kind);
+    if (known !== void 0) return known.get(name);
+    const { btf } = this.types;
+    const ids = /* @__PURE__ */ new Map();
+    for (let id = btf.count; id > 0; id--) {
+      if (btf.kindOf(id) === kind) ids.set(btf.nameOf(id), id);
+    }
+    this.#byKind.set(kind, ids);
+    return ids.get(name);
   }
 };
 function resolver(local2, kernel) {
@@ -88111,20 +88361,103 @@ function disagree({ kind }, first2, matches) {
   }
   return void 0;
 }
-var WHY = { absent: "no-field", "other-type": "other-type", "too-short": "no-element" };
-var DETAIL = {
-  ...{ "no-field": "no such member", "other-type": "of a kind that does not fit" },
-  ...{ "no-element": "the array is shorter" }
-};
 function missing(spec, { kind }, best) {
   const what = describeSpec(spec);
   if (best === void 0) {
     return { why: "no-type", what, detail: `there is no ${describeSpec(spec, [])}` };
   }
   if (kind === "enumval_value") return { why: "no-enumerator", what, detail: "no such enumerator" };
-  const why = WHY[best.why];
-  const part = spec.accessors.slice(0, best.reached + 1);
-  return { why, what, detail: `${describeSpec(spec, part)}: ${DETAIL[why]}` };
+  const part = describeSpec(spec, spec.accessors.slice(0, best.reached + 1));
+  const wanted = wantedType(spec, best.reached);
+  if (best.why === "absent" || best.found === void 0) {
+    return { why: "no-field", what, detail: `${part}: no such member`, wanted };
+  }
+  const found = typeName(best.found.types, best.found.type);
+  return best.why === "too-short" ? { why: "no-element", what, detail: `${part}: the array is shorter`, wanted, found } : { why: "other-type", what, detail: `${part}: of a kind that does not fit`, wanted, found };
+}
+function wantedType({ types, accessors, root }, position) {
+  var _a8;
+  const accessor = accessors[position];
+  const before = accessors[position - 1];
+  const memberOf = ({ type, index: index2 }) => {
+    var _a9;
+    const owner = types.type(type);
+    return isComposite(owner) ? (_a9 = owner.members[index2]) == null ? void 0 : _a9.type : void 0;
+  };
+  if ((accessor == null ? void 0 : accessor.name) !== void 0) return typeName(types, (_a8 = memberOf(accessor)) != null ? _a8 : accessor.type);
+  const array2 = (before == null ? void 0 : before.name) === void 0 ? before == null ? void 0 : before.type : memberOf(before);
+  return typeName(types, array2 != null ? array2 : root);
+}
+
+// src/btf/lookup/program-section.ts
+var FUNCTION = { typeKind: "FUNC", prefix: "" };
+var LSM = { typeKind: "FUNC", prefix: "bpf_lsm_" };
+var ITERATOR = { typeKind: "FUNC", prefix: "bpf_iter_" };
+var BTF_SECTIONS = /* @__PURE__ */ new Map([
+  ["tp_btf", { typeKind: "TYPEDEF", prefix: "btf_trace_" }],
+  ["fentry", FUNCTION],
+  ["fentry.s", FUNCTION],
+  ["fexit", FUNCTION],
+  ["fexit.s", FUNCTION],
+  ["fmod_ret", FUNCTION],
+  ["fmod_ret.s", FUNCTION],
+  ["fsession", FUNCTION],
+  ["fsession.s", FUNCTION],
+  ["lsm", LSM],
+  ["lsm.s", LSM],
+  ["lsm_cgroup", LSM],
+  ["iter", ITERATOR],
+  ["iter.s", ITERATOR]
+]);
+var OTHER_SECTIONS = /^(k(ret)?probe(\.multi|\.session)?|u(ret)?probe(\.multi|\.session)?(\.s)?|k(ret)?syscall|usdt(\.s)?|(raw_)?(tracepoint|tp)(\.w)?)$/;
+function attachTargetOf(section) {
+  const plain2 = section.replace(/^\?/, "");
+  const slash = plain2.indexOf("/");
+  const type = slash < 0 ? plain2 : plain2.slice(0, slash);
+  const target = slash < 0 ? void 0 : plain2.slice(slash + 1);
+  const btf = BTF_SECTIONS.get(type);
+  if (btf !== void 0) {
+    if (target === void 0 || target === "") return { kind: "loader" };
+    const name = target.slice(target.indexOf(":") + 1);
+    return { kind: "btf", typeKind: btf.typeKind, prefix: btf.prefix, name };
+  }
+  if (OTHER_SECTIONS.test(type)) return { kind: "other" };
+  return type === "freplace" ? { kind: "loader" } : { kind: "none" };
+}
+function isOptionalSection(section) {
+  return section.startsWith("?");
+}
+
+// src/verifier/hint.ts
+function hintFor({ why, what }) {
+  switch (why) {
+    case "no-type":
+      return "Use it only after bpf_core_type_exists() says that it is there.";
+    case "no-field":
+      return `Use it only after bpf_core_field_exists() says that it is there; where it has another name or place, declare a second version of the struct with a flavour ('${flavourOf(what)}') and choose between them.`;
+    case "other-type":
+      return what.startsWith("struct ") || what.startsWith("union ") ? `Declare a second version of the struct with a flavour ('${flavourOf(what)}') in which the field has the kernel's type, and choose with bpf_core_field_exists().` : "Declare it with the kernel's type; for a function, declare a second one with a flavour ('name___new'), both __weak, and choose with bpf_ksym_exists().";
+    case "no-element":
+      return "Use the element only after bpf_core_field_exists() says that it is there.";
+    case "no-enumerator":
+      return "Use it only after bpf_core_enum_value_exists() says that it is there.";
+    case "other-size":
+      return `Read it with BPF_CORE_READ(), or declare a second version of the struct with a flavour ('${flavourOf(what)}') in which the field has the kernel's type.`;
+    case "no-attach-target":
+      return "Put '?' before the section's name and turn the program on with bpf_program__set_autoload() where the kernel has the target, or attach to another one with bpf_program__set_attach_target().";
+    case "no-ksym":
+      return "Declare it with __weak, and use it only after bpf_ksym_exists() says that it is there.";
+    case "no-struct-ops":
+      return "Put '?' before the section's name and create the map with bpf_map__set_autocreate() where the kernel has the type, or declare a second version of the struct with a flavour.";
+    case "ambiguous":
+      return "The kernel has several types of that name; ask only for what all of them have in the same place.";
+    case "refused":
+      return "Read what libbpf says about it: bpf_object__load() refuses the object on this kernel.";
+  }
+}
+function flavourOf(what) {
+  const [root = what] = what.split(/[.[:]/);
+  return `${root.replace(/___.*$/, "")}___old`;
 }
 
 // src/btf/core/patch.ts
@@ -88232,6 +88565,25 @@ function relocate(object2, kernel) {
   return { code, results: applied };
 }
 
+// src/btf/lookup/attach-target.ts
+var WHAT = {
+  bpf_lsm_: "LSM hook",
+  bpf_iter_: "iterator",
+  btf_trace_: "tracepoint",
+  "": "function"
+};
+function missingAttachTarget(kernel, section) {
+  const target = attachTargetOf(section);
+  if (target.kind !== "btf") return void 0;
+  if (kernel.find(`${target.prefix}${target.name}`, target.typeKind) !== void 0)
+    return void 0;
+  return {
+    why: "no-attach-target",
+    what: section.replace(/^\?/, ""),
+    detail: `the kernel's BTF has no ${WHAT[target.prefix]} '${target.name}'`
+  };
+}
+
 // src/verifier/call-graph.ts
 var CALL = 128;
 var PSEUDO_CALL = 1;
@@ -88254,9 +88606,10 @@ function functionsOf(code, entry) {
     for (let index2 = own.start; index2 < own.end; index2++) {
       const instruction = section.instructions[index2];
       if (instruction === void 0) break;
-      if (isLocalCall(instruction))
-        waiting.push(calledFunction(section, { ...place, index: index2 }, instruction));
       const reference = section.references.get(index2);
+      if (isLocalCall(instruction) && (reference == null ? void 0 : reference.kind) !== "extern") {
+        waiting.push(calledFunction(section, { ...place, index: index2 }, instruction));
+      }
       if (instruction.code === LOAD_IMMEDIATE_64 && (reference == null ? void 0 : reference.kind) === "section") {
         const offset = reference.offset + instruction.immediate;
         waiting.push({ section: reference.section, index: offset / 8 });
@@ -88672,9 +89025,9 @@ function rangeOf(code, { section, index: index2 }) {
 }
 var ARGUMENTS = [1, 2, 3, 4, 5];
 var [ALWAYS, CALL2, EXIT, MAY_GOTO] = [0, 128, 144, 224];
-var MAX_DEPTH2 = 8;
+var MAX_DEPTH3 = 8;
 var MAX_STEPS = 1e6;
-var _input, _states, _reached, _contexts, _waiting2, _callbacks, _hasUnknownCallback, _isTooLarge, _Analysis_instances, nextCallback_fn, contextOf_fn, flow_fn, next_fn3, step_fn2, jump_fn, branch_fn, call_fn, enterFrame_fn, callKernel_fn, callWithCallback_fn, enterArguments_fn, functionAt_fn, exit_fn, loadImmediate64_fn;
+var _input, _states, _reached, _contexts, _waiting2, _callbacks, _hasUnknownCallback, _isTooLarge, _Analysis_instances, nextCallback_fn, contextOf_fn, flow_fn, next_fn3, step_fn2, jump_fn, branch_fn, call_fn, enterFrame_fn, callKernel_fn, callWithCallback_fn, enterArguments_fn, functionAt_fn, exit_fn, addressOf_fn, loadImmediate64_fn;
 var Analysis = class {
   constructor(input) {
     __privateAdd(this, _Analysis_instances);
@@ -88789,6 +89142,7 @@ step_fn2 = function(current2) {
   }
 };
 jump_fn = function(current2) {
+  var _a8;
   const { address, section, instruction } = current2;
   switch (instruction.code & 240) {
     case EXIT:
@@ -88800,7 +89154,7 @@ jump_fn = function(current2) {
       break;
     }
     case CALL2:
-      if (isLocalCall(instruction)) {
+      if (isLocalCall(instruction) && ((_a8 = section.references.get(address.index)) == null ? void 0 : _a8.kind) !== "extern") {
         __privateMethod(this, _Analysis_instances, call_fn).call(this, current2, calledFunction(section, address, instruction));
       } else {
         __privateMethod(this, _Analysis_instances, callKernel_fn).call(this, current2);
@@ -88841,7 +89195,7 @@ call_fn = function(current2, to3) {
 };
 /** Enters a function in the frame after the current one. */
 enterFrame_fn = function(to3, args, state, context) {
-  if (state.depth >= MAX_DEPTH2) {
+  if (state.depth >= MAX_DEPTH3) {
     __privateSet(this, _isTooLarge, true);
     return;
   }
@@ -88900,6 +89254,13 @@ exit_fn = function({ state, context }) {
   }
   __privateMethod(this, _Analysis_instances, flow_fn).call(this, caller.returnAddress, state, caller.context);
 };
+/** The address of an extern: 0 for a weak kernel symbol that the kernel does not have. */
+addressOf_fn = function(name) {
+  const ksym = __privateGet(this, _input).ksyms.get(name);
+  if ((ksym == null ? void 0 : ksym.status) === "absent") return constant(0n);
+  const isKnown = (ksym == null ? void 0 : ksym.status) === "found" || /^(CONFIG|LINUX)_/.test(name);
+  return isKnown ? { kind: "data", section: name, offset: 0 } : UNKNOWN2;
+};
 /** What `r = <64 bits>` gives. */
 loadImmediate64_fn = function(section, index2) {
   const low2 = section.instructions[index2];
@@ -88910,10 +89271,7 @@ loadImmediate64_fn = function(section, index2) {
     const number3 = BigInt.asUintN(32, BigInt(low2.immediate)) | BigInt(high.immediate) << 32n;
     return low2.source === 0 ? constant(number3) : UNKNOWN2;
   }
-  if (reference.kind === "extern") {
-    const isConfiguration = /^(CONFIG|LINUX)_/.test(reference.name);
-    return isConfiguration ? { kind: "data", section: reference.name, offset: 0 } : UNKNOWN2;
-  }
+  if (reference.kind === "extern") return __privateMethod(this, _Analysis_instances, addressOf_fn).call(this, reference.name);
   const offset = reference.offset + low2.immediate;
   const value = { kind: "data", section: reference.section, offset };
   const target = __privateMethod(this, _Analysis_instances, functionAt_fn).call(this, value);
@@ -88934,93 +89292,187 @@ function withoutOffset(result, before) {
 }
 
 // src/verifier/verdict.ts
-function judge2(object2, kernel, uname2, known = /* @__PURE__ */ new Map()) {
+function judge2(object2, kernel, uname2, cache = /* @__PURE__ */ new Map()) {
   var _a8;
-  const relocated = relocate(object2, kernel);
-  const relocations = relocated.results.length;
-  if (!relocated.results.some(hasFailed)) return { relocations, guarded: 0, missing: [] };
-  const key = cacheKey(object2, relocated, uname2);
-  const verdict = (_a8 = known.get(key)) != null ? _a8 : analyse(object2, relocated, uname2);
-  known.set(key, verdict);
+  const evidence = collect3(object2, kernel, uname2);
+  const key = cacheKey(evidence);
+  const verdict = (_a8 = cache.get(key)) != null ? _a8 : decide(evidence);
+  cache.set(key, verdict);
   return verdict;
 }
-function hasFailed(applied) {
-  return applied.resolution.status !== "value";
-}
-function cacheKey(object2, { results: applied }, uname2) {
-  const answers = applied.map((one2) => {
-    if (hasFailed(one2)) return `${one2.resolution.problem.why} ${one2.resolution.problem.detail}`;
-    const isKnown = one2.resolution.status === "value" && !isOffset(one2);
-    return isKnown ? `${one2.resolution.value.value}` : "";
+function collect3(object2, kernel, uname2) {
+  const relocated = relocate(object2, kernel);
+  const ksyms = new Map(
+    object2.ksyms.map((ksym) => [ksym.name, resolveKsym(object2.types, kernel, ksym)])
+  );
+  const invalid = relocated.results.flatMap(({ address, resolution }) => {
+    if (resolution.status === "value") return [];
+    const isRefused = resolution.status === "refused";
+    return [{ address, problem: resolution.problem, isRefused }];
   });
-  const version = usesVersion(object2) ? `${versionCode(uname2)}` : "";
-  return [version, `${isLazy(uname2)}`, ...answers].join("\n");
+  return {
+    object: object2,
+    version: versionCode(uname2),
+    relocated,
+    ksyms,
+    invalid: [...invalid, ...callsOfAbsent(object2, ksyms)],
+    missing: [
+      ...missingTargets(object2, kernel),
+      ...refusedKsyms(object2, ksyms),
+      ...object2.structOps.flatMap(
+        (map) => missingStructOps(object2.types, kernel, map).map((problem) => {
+          const when = map.isOptional ? "optional" : "always";
+          return missingAt(problem, map.name, when, []);
+        })
+      )
+    ]
+  };
+}
+function missingTargets(object2, kernel) {
+  return object2.code.flatMap((code) => {
+    const problem = missingAttachTarget(kernel, code.name);
+    if (problem === void 0) return [];
+    const when = isOptionalSection(code.name) ? "optional" : "always";
+    return code.functions.map(
+      ({ name, start: start2 }) => missingAt(problem, name, when, [sourceLineOf(code, start2)])
+    );
+  });
+}
+function refusedKsyms(object2, ksyms) {
+  return [...ksyms].flatMap(([name, resolution]) => {
+    if (resolution.status !== "refused") return [];
+    const users = usesOf(object2, name);
+    const functions = [...new Set(users.map((use) => use.function))];
+    if (functions.length === 0) return [missingAt(resolution.problem, "", "always", [])];
+    return functions.map((one2) => {
+      const lines = users.filter((use) => use.function === one2).map(({ line: line2 }) => line2);
+      return missingAt(resolution.problem, one2, "always", lines);
+    });
+  });
+}
+function callsOfAbsent(object2, ksyms) {
+  return [...ksyms].flatMap(([name, resolution]) => {
+    if (resolution.status !== "absent") return [];
+    return usesOf(object2, name).filter(({ isCall }) => isCall).map(({ address }) => ({ address, problem: resolution.problem, isRefused: false }));
+  });
+}
+function usesOf(object2, name) {
+  return object2.code.flatMap(
+    (code) => [...code.references].flatMap(([index2, reference]) => {
+      var _a8;
+      const instruction = code.instructions[index2];
+      if (reference.kind !== "extern" || reference.name !== name) return [];
+      if (instruction === void 0) return [];
+      const owner = code.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
+      return [
+        {
+          address: { section: code.section, index: index2 },
+          function: (_a8 = owner == null ? void 0 : owner.name) != null ? _a8 : "",
+          isCall: isLocalCall(instruction),
+          line: sourceLineOf(code, index2)
+        }
+      ];
+    })
+  );
+}
+function missingAt(problem, name, when, lines) {
+  const positions = /* @__PURE__ */ new Map();
+  for (const one2 of lines) {
+    if (one2 === void 0) continue;
+    const { file, line: line2, column, text: text3 } = one2;
+    positions.set(`${file}:${line2}`, { file, line: line2, column, text: text3 });
+  }
+  return { ...problem, function: name, when, sources: [...positions.values()] };
+}
+function cacheKey({ relocated, ksyms, missing: missing3, version, object: object2 }) {
+  const answers = relocated.results.map(({ resolution, relocation }) => {
+    if (resolution.status !== "value") return describeProblem(resolution.problem);
+    return relocation.kind === "byte_off" ? "" : `${resolution.value.value}`;
+  });
+  const symbols = [...ksyms.values()].map(
+    (one2) => "problem" in one2 ? `${one2.status} ${describeProblem(one2.problem)}` : one2.status
+  );
+  const others = missing3.map((one2) => `${one2.function} ${describeProblem(one2)}`);
+  const release2 = usesVersion(object2) ? `${version}` : "";
+  return [release2, `${isLazy(version)}`, ...answers, ...symbols, ...others].join("\n");
+}
+function describeProblem({ why, what, detail, found }) {
+  return `${why} ${what} ${detail} ${found}`;
 }
 function usesVersion({ code }) {
   return code.some(
     ({ references }) => [...references.values()].some((one2) => one2.kind === "extern" && one2.name === VERSION_VARIABLE)
   );
 }
-function analyse(object2, relocated, uname2) {
-  const failed3 = relocated.results.filter(hasFailed);
-  const asConfigured = reachedIn(object2, relocated, uname2, "any");
-  const isSuspect = ({ address: place, resolution }) => resolution.status === "refused" || asConfigured(place);
-  const suspects = failed3.filter(isSuspect);
-  const asBuilt = suspects.length > 0 ? reachedIn(object2, relocated, uname2, "as-built") : () => false;
-  const missing3 = /* @__PURE__ */ new Map();
-  for (const { address: place, resolution } of suspects) {
-    const { name, isOptional } = functionAt(relocated, place);
-    const isReached = resolution.status === "refused" || asBuilt(place);
-    const when = isReached && !isOptional ? "always" : "optional";
-    const found = { ...resolution.problem, function: name, when };
-    missing3.set(`${name} ${found.what} ${found.why} ${when}`, found);
+function decide(evidence) {
+  var _a8, _b3;
+  const { relocated, invalid, missing: missing3 } = evidence;
+  const relocations = relocated.results.length;
+  if (invalid.length === 0) return { relocations, guarded: 0, missing: missing3 };
+  const asConfigured = reachedIn(evidence, "any");
+  const suspects = invalid.filter(({ address, isRefused }) => isRefused || asConfigured(address));
+  const asBuilt = suspects.length > 0 ? reachedIn(evidence, "as-built") : () => false;
+  const found = /* @__PURE__ */ new Map();
+  for (const { address, problem, isRefused } of suspects) {
+    const code = relocated.code.get(address.section);
+    const line2 = code && sourceLineOf(code, address.index);
+    const isOptional = isOptionalSection((_a8 = code == null ? void 0 : code.name) != null ? _a8 : "");
+    const when = (isRefused || asBuilt(address)) && !isOptional ? "always" : "optional";
+    const one2 = missingAt(problem, functionAt(code, address.index), when, []);
+    const key = `${one2.function} ${one2.when} ${describeProblem(one2)}`;
+    const entry = (_b3 = found.get(key)) != null ? _b3 : { one: one2, lines: [] };
+    if (line2 !== void 0) entry.lines.push(line2);
+    found.set(key, entry);
   }
+  const reached = [...found.values()].map(
+    ({ one: one2, lines }) => missingAt(one2, one2.function, one2.when, lines)
+  );
   return {
-    relocations: relocated.results.length,
-    guarded: failed3.length - suspects.length,
-    missing: [...missing3.values()]
+    relocations,
+    guarded: invalid.length - suspects.length,
+    missing: [...missing3, ...reached]
   };
 }
-function reachedIn(object2, relocated, uname2, constants6) {
-  const read2 = constantReader(object2, versionCode(uname2), constants6);
-  const offsets = new Set(
-    relocated.results.filter(isOffset).map(({ address: place }) => keyOf(place))
-  );
-  const failed3 = new Set(
-    relocated.results.filter(hasFailed).map(({ address: place }) => keyOf(place))
-  );
-  const isUnknown = (place) => offsets.has(keyOf(place)) || failed3.has(keyOf(place));
-  const programs = entryPoints(relocated.code).filter(({ optional: optional2 }) => constants6 === "any" || !optional2).flatMap(({ place }) => [place, ...globalFunctions(relocated.code, place, uname2)]).map((place) => findReachable({ code: relocated.code, read: read2, isUnknown }, place));
-  return (place) => programs.some((reached) => reached(place));
+function reachedIn({ object: object2, relocated, ksyms, invalid, version }, constants6) {
+  const { code, results } = relocated;
+  const unknown = new Set(invalid.map(({ address }) => keyOf(address)));
+  for (const { address } of results.filter(isOffset)) unknown.add(keyOf(address));
+  const input = {
+    code,
+    read: constantReader(object2, version, constants6),
+    ksyms,
+    isUnknown: (address) => unknown.has(keyOf(address))
+  };
+  const programs = entryPoints(code).filter(({ isOptional }) => constants6 === "any" || !isOptional).flatMap(({ address }) => [address, ...globalFunctions(code, address, version)]).map((address) => findReachable(input, address));
+  return (address) => programs.some((isReached) => isReached(address));
 }
 var LAZY_SINCE = 0x60800n;
-function isLazy(uname2) {
-  const version = versionCode(uname2);
+function isLazy(version) {
   return version !== void 0 && version >= LAZY_SINCE;
 }
-function globalFunctions(code, entry, uname2) {
-  if (isLazy(uname2)) return [];
-  return functionsOf(code, entry).filter((place) => place !== entry && isGlobal(code, place));
+function globalFunctions(code, entry, version) {
+  if (isLazy(version)) return [];
+  return functionsOf(code, entry).filter((address) => address !== entry && isGlobal(code, address));
 }
 function isOffset({ relocation }) {
   return relocation.kind === "byte_off";
 }
 var SUBPROGRAMS = ".text";
 function entryPoints(code) {
-  const all = [...code.values()].flatMap(
+  const sections = [...code.values()];
+  const programs = sections.filter(({ name }) => name !== SUBPROGRAMS);
+  const chosen = programs.some(({ functions }) => functions.length > 0) ? programs : sections;
+  return chosen.flatMap(
     ({ name, section, functions }) => functions.map(({ start: start2 }) => ({
-      ...{ isSubprogram: name === SUBPROGRAMS, optional: name.startsWith("?") },
-      place: { section, index: start2 }
+      address: { section, index: start2 },
+      isOptional: isOptionalSection(name)
     }))
   );
-  const programs = all.filter(({ isSubprogram }) => !isSubprogram);
-  return programs.length > 0 ? programs : all;
 }
-function functionAt({ code }, { section, index: index2 }) {
-  var _a8, _b3;
-  const found = code.get(section);
-  const owner = found == null ? void 0 : found.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
-  return { name: (_a8 = owner == null ? void 0 : owner.name) != null ? _a8 : "", isOptional: (_b3 = found == null ? void 0 : found.name.startsWith("?")) != null ? _b3 : false };
+function functionAt(code, index2) {
+  var _a8;
+  const owner = code == null ? void 0 : code.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
+  return (_a8 = owner == null ? void 0 : owner.name) != null ? _a8 : "";
 }
 var VERSION_VARIABLE = "LINUX_KERNEL_VERSION";
 function versionCode(uname2) {
@@ -89031,11 +89483,11 @@ function versionCode(uname2) {
 }
 function constantReader(object2, version, constants6) {
   const { byteOrder } = object2.types.btf;
-  return (of, offset, size2) => {
+  return (section, offset, size2) => {
     var _a8;
-    if (of === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version : void 0;
-    if (typeof of === "string" || constants6 === "any") return void 0;
-    const bytes2 = (_a8 = object2.constants.get(of)) == null ? void 0 : _a8.subarray(offset, offset + size2);
+    if (section === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version : void 0;
+    if (typeof section === "string" || constants6 === "any") return void 0;
+    const bytes2 = (_a8 = object2.constants.get(section)) == null ? void 0 : _a8.subarray(offset, offset + size2);
     return (bytes2 == null ? void 0 : bytes2.length) === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
   };
 }
@@ -89048,36 +89500,74 @@ function toBigInt(bytes2, byteOrder) {
 function readObjects(paths) {
   return Promise.all(paths.map((path5) => withFile(path5, readObject)));
 }
-async function checkObjects(platform3, progress, objects, kernels3) {
-  const known = new Map(objects.map((object2) => [object2, /* @__PURE__ */ new Map()]));
+async function checkObjects(platform3, progress, objects, kernels3, jobs) {
+  const caches = new Map(objects.map((object2) => [object2, /* @__PURE__ */ new Map()]));
   const tallies = /* @__PURE__ */ new Map();
   const unread = [];
   const task = progress.begin("check");
   task.stage("judge");
   let done = 0;
-  for await (const { name, line: line2, load: load2 } of kernels3.each) {
+  const load2 = (kernel) => loadKernel(platform3, kernel);
+  for await (const { kernel, content } of pMapIterable(kernels3.each, load2, { concurrency: jobs })) {
     platform3.interrupted.throwIfAborted();
     try {
-      const btf = await load2();
-      const kernel = new KernelTypes(new Btf(btf));
+      if ("error" in content) throw content.error;
+      const types = new KernelTypes(new Btf(content.btf));
       for (const object2 of objects) {
-        const { missing: missing3 } = judge2(object2, kernel, name, known.get(object2));
-        tallyOf(tallies, object2, line2).add(name, missing3);
+        const { missing: missing3 } = judge2(object2, types, kernel.name, caches.get(object2));
+        tallyOf(tallies, object2, kernel.line).add(kernel.name, missing3);
       }
-      task.advance(btf.length);
+      task.advance(content.btf.length);
     } catch (thrown) {
-      platform3.interrupted.throwIfAborted();
-      unread.push({ kernel: name, error: asFailure(thrown) });
+      unread.push({ kernel: kernel.name, error: asFailure(thrown) });
     }
     done++;
-    if (done % NOTED === 0) progress.note(`${done} of ${kernels3.count} kernels`);
+    if (done % NOTE_INTERVAL === 0) progress.note(`${done} of ${kernels3.count} kernels`);
   }
   const results = [...tallies.values()].map((tally2) => tally2.result());
   const bad4 = results.reduce((sum2, { kernels: kernels4, good }) => sum2 + kernels4 - good, 0);
   task.end(bad4 === 0 ? "all good" : "missing", `${objects.length} objects on ${done} kernels`);
-  return { results, unread };
+  return {
+    schema: 1,
+    results,
+    programs: objects.flatMap(programsOf),
+    ksyms: objects.flatMap(ksymsOf),
+    unread
+  };
 }
-var NOTED = 50;
+var NOTE_INTERVAL = 50;
+async function loadKernel(platform3, kernel) {
+  try {
+    return { kernel, content: { btf: await kernel.load() } };
+  } catch (error) {
+    platform3.interrupted.throwIfAborted();
+    return { kernel, content: { error } };
+  }
+}
+function programsOf({ name, code }) {
+  const attachOf = (section) => {
+    const { kind } = attachTargetOf(section);
+    if (kind === "btf") return "checked";
+    return kind === "none" ? "none" : "not-checked";
+  };
+  return code.filter((section) => section.name !== ".text").flatMap(
+    (section) => section.functions.map((one2) => ({
+      object: name,
+      function: one2.name,
+      section: section.name,
+      attach: attachOf(section.name)
+    }))
+  );
+}
+function ksymsOf({ name: object2, ksyms }) {
+  return ksyms.map(({ name, kind, isWeak, type }) => ({
+    object: object2,
+    name,
+    kind,
+    weak: isWeak,
+    lookup: type === void 0 ? "not-checked" : "checked"
+  }));
+}
 function tallyOf(tallies, object2, line2) {
   var _a8;
   const key = `${object2.name}
@@ -89101,20 +89591,35 @@ var LineTally = class {
     this.#kernels++;
     if (missing3.every(({ when }) => when === "optional")) this.#good++;
     for (const one2 of missing3) {
-      const key = `${one2.what} ${one2.why} ${one2.when}`;
-      const entry = (_a8 = this.#missing.get(key)) != null ? _a8 : { one: one2, functions: /* @__PURE__ */ new Set(), kernels: /* @__PURE__ */ new Set() };
+      const key = JSON.stringify([one2.what, one2.why, one2.when, one2.wanted, one2.found]);
+      const entry = (_a8 = this.#missing.get(key)) != null ? _a8 : {
+        one: one2,
+        functions: /* @__PURE__ */ new Set(),
+        sources: /* @__PURE__ */ new Map(),
+        kernels: /* @__PURE__ */ new Set()
+      };
       entry.functions.add(one2.function);
+      for (const source2 of one2.sources) entry.sources.set(`${source2.file}:${source2.line}`, source2);
       entry.kernels.add(kernel);
       this.#missing.set(key, entry);
     }
   }
   result() {
-    const missing3 = [...this.#missing.values()].map(({ one: one2, functions, kernels: kernels3 }) => {
-      const { why, what, detail, when } = one2;
-      return { why, what, detail, when, functions: [...functions], kernels: [...kernels3] };
+    const missing3 = [...this.#missing.values()].map(({ one: one2, functions, sources, kernels: kernels3 }) => {
+      const { function: _5, ...dependency } = one2;
+      return {
+        ...dependency,
+        functions: [...functions],
+        sources: [...sources.values()],
+        hint: hintFor(one2),
+        kernels: [...kernels3]
+      };
     });
     return {
-      ...{ object: this.#object, line: this.#line, kernels: this.#kernels, good: this.#good },
+      object: this.#object,
+      line: this.#line,
+      kernels: this.#kernels,
+      good: this.#good,
       missing: missing3
     };
   }
@@ -89563,7 +90068,7 @@ function toSelection(options3) {
 var check2 = defineCommand({
   name: "check",
   summary: "tell on which kernels eBPF objects find their types and fields",
-  description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
+  description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. It also looks for what fentry, fexit, fmod_ret, tp_btf, LSM, iterator and struct_ops programs are attached to, and for kernel functions and variables (__ksym). What kprobe, tracepoint and uprobe programs are attached to is in no BTF: the report says that it is not checked. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
   options: {
     object: list("<file>", "eBPF object, as clang or bpftool gen object writes it", {
       required: true
@@ -89590,7 +90095,7 @@ var check2 = defineCommand({
     const reader = where === void 0 || btf.length > 0 ? void 0 : await openReader(platform3, where);
     try {
       const kernels3 = reader === void 0 ? fileKernels(platform3, btf) : await archiveKernels(platform3, reader, toSelection(options3));
-      const report2 = await checkObjects(platform3, progress, objects, kernels3);
+      const report2 = await checkObjects(platform3, progress, objects, kernels3, 1);
       const isGood = report2.results.every(({ good, kernels: kernels4 }) => good === kernels4);
       return {
         status: isGood && report2.unread.length === 0 ? 0 : 1,
@@ -89611,14 +90116,22 @@ var COLUMNS2 = [
   { title: "WHY" },
   { title: "IN" }
 ];
-function describe3({ results, unread }) {
+function describe3({ results, programs, ksyms, unread }) {
   const objects = new Set(results.map(({ object: object2 }) => object2));
   const rows = [...objects].flatMap(
     (object2) => describeObject(results.filter((result) => result.object === object2))
   );
   const failures = unread.map(({ kernel, error }) => `${kernel}: ${error.message}
 `);
-  return textTable(COLUMNS2, rows) + failures.join("");
+  return textTable(COLUMNS2, rows) + notChecked(programs, ksyms) + failures.join("");
+}
+function notChecked(programs, ksyms) {
+  const lines = [
+    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${(0, import_node_path29.basename)(one2.object)}: ${one2.function}: the target of ${one2.section}`),
+    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${(0, import_node_path29.basename)(object2)}: the kernel symbol '${name}' without a type`)
+  ];
+  return lines.map((line2) => `Not checked: ${line2}.
+`).join("");
 }
 function describeObject(lines) {
   var _a8, _b3, _c, _d;
@@ -90892,7 +91405,7 @@ var EM_NONE = 0;
 var ET_EXEC = 2;
 var SHT_PROGBITS2 = 1;
 var SHT_STRTAB = 3;
-var HEADER_SIZE4 = 64;
+var HEADER_SIZE3 = 64;
 var SECTION_SIZE2 = 64;
 var NAMES2 = ".shstrtab";
 function elfWithBtf(btf, arch3) {
@@ -90909,7 +91422,7 @@ function writeElf(elf, sections) {
   ];
   const parts = [];
   const headers = [Buffer.alloc(SECTION_SIZE2)];
-  let offset = HEADER_SIZE4;
+  let offset = HEADER_SIZE3;
   for (const { name, bytes: bytes2, type, alignment } of all) {
     const place = { offset, size: bytes2.length, name: names.indexOf(`${name}\0`), type, alignment };
     headers.push(sectionHeader(place, elf.order));
@@ -90923,7 +91436,7 @@ function align(offset) {
   return Math.ceil(offset / 8) * 8;
 }
 function fileHeader({ machine, type, order }, table2, sections) {
-  const bytes2 = Buffer.alloc(HEADER_SIZE4);
+  const bytes2 = Buffer.alloc(HEADER_SIZE3);
   const { half, word: word2, long } = writers(bytes2, order);
   bytes2.write("\x7FELF", 0, "latin1");
   bytes2.set([2, order === "little" ? 1 : 2, 1], 4);
@@ -90931,7 +91444,7 @@ function fileHeader({ machine, type, order }, table2, sections) {
   half(machine, 18);
   word2(1, 20);
   long(table2, 40);
-  half(HEADER_SIZE4, 52);
+  half(HEADER_SIZE3, 52);
   half(SECTION_SIZE2, 58);
   half(sections, 60);
   half(sections - 1, 62);
@@ -94978,15 +95491,15 @@ var Whole = class {
     return copy;
   }
 };
-var [HEADER_SIZE5, RECORD_SIZE2] = [32, 16];
+var [HEADER_SIZE4, RECORD_SIZE] = [32, 16];
 function writeExt(questions, strings, order) {
   const records = questions.flatMap(({ type, access: access2, kind }) => [
     ...[0, type, strings.offsetOf(access2), RELOCATION_KINDS.indexOf(kind)]
   ]);
   const section = [strings.offsetOf("combined"), questions.length, ...records];
   const isEmpty = questions.length === 0;
-  const data = isEmpty ? [0] : [RECORD_SIZE2, ...section];
-  const header = [HEADER_SIZE5, 0, 0, 0, 0, 0, isEmpty ? 0 : data.length * 4];
+  const data = isEmpty ? [0] : [RECORD_SIZE, ...section];
+  const header = [HEADER_SIZE4, 0, 0, 0, 0, 0, isEmpty ? 0 : data.length * 4];
   return Buffer.concat([preamble(order), wordsOf([...header, ...data], order)]);
 }
 

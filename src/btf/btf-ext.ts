@@ -26,9 +26,24 @@ export interface Relocation {
   readonly kind: RelocationKind;
 }
 
-/** Bytes of the header up to and with the place of the CO-RE relocations. */
-const HEADER_SIZE = 32;
-const RECORD_SIZE = 16;
+/** The source line of an instruction, from clang's `-g`. */
+export interface SourceLine {
+  /** The ELF section of the instruction. */
+  readonly section: string;
+  /** Where the instruction begins in the section, in bytes. */
+  readonly offset: number;
+  /** As the compiler was given it: often an absolute path. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** The text of the line; empty where the object does not hold it. */
+  readonly text: string;
+}
+
+/** Bytes of the header up to and with the place of the line info, and of the CO-RE relocations. */
+const [LINE_HEADER_SIZE, RELOCATION_HEADER_SIZE] = [24, 32];
+/** Bytes of one record (struct bpf_line_info and struct bpf_core_relo of include/uapi/linux/bpf.h). */
+const [LINE_SIZE, RELOCATION_SIZE] = [16, 16];
 const SECTION_HEADER_SIZE = 8;
 
 /**
@@ -36,38 +51,81 @@ const SECTION_HEADER_SIZE = 8;
  * section"); its strings and types are those of `btf`. Throws `bad-btf`.
  */
 export function readRelocations(bytes: Uint8Array, btf: Btf): readonly Relocation[] {
+  const table = {
+    what: 'CO-RE relocations',
+    header: 24,
+    headerSize: RELOCATION_HEADER_SIZE,
+    recordSize: RELOCATION_SIZE,
+  };
+  return readTable(bytes, btf, table, (section, index, u32) => {
+    const kind = RELOCATION_KINDS[u32(12)];
+    if (kind === undefined) throw bad(`there is a relocation of the unknown kind ${u32(12)}`);
+    const type = u32(4);
+    if (!btf.has(type)) throw bad(`a relocation is of type ${type}, which is not there`);
+    return { section, index, offset: u32(0), type, access: btf.string(u32(8)), kind };
+  });
+}
+
+/** Reads the line info in a `.BTF.ext` section, in the order of the file. Throws `bad-btf`. */
+export function readSourceLines(bytes: Uint8Array, btf: Btf): readonly SourceLine[] {
+  const table = {
+    what: 'line info',
+    header: 16,
+    headerSize: LINE_HEADER_SIZE,
+    recordSize: LINE_SIZE,
+  };
+  return readTable(bytes, btf, table, (section, _, u32) => ({
+    section,
+    offset: u32(0),
+    file: btf.string(u32(4)),
+    line: u32(12) >>> 10,
+    column: u32(12) & 0x3ff,
+    text: btf.string(u32(8)),
+  }));
+}
+
+interface Table {
+  readonly what: string;
+  /** Where the header has its offset and length, in bytes. */
+  readonly header: number;
+  /** Bytes of the shortest header that has them. */
+  readonly headerSize: number;
+  readonly recordSize: number;
+}
+
+/** One of the tables: the size of a record, then for each section its name, a count and the records. */
+function readTable<Record>(
+  bytes: Uint8Array,
+  btf: Btf,
+  { what, header, headerSize, recordSize: leastSize }: Table,
+  read: (section: string, index: number, u32: (at: number) => number) => Record,
+): Record[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = readOrder(view, btf.byteOrder);
   const u32 = (at: number) => view.getUint32(at, little);
-  const headerSize = u32(4);
-  // Objects without CO-RE relocations may have the header that was current before there were any.
-  if (headerSize < HEADER_SIZE || view.byteLength < HEADER_SIZE) return [];
-  const length = u32(28);
-  const start = headerSize + u32(24);
+  // Objects of older compilers have a shorter header, and none of what came later.
+  if (u32(4) < headerSize || view.byteLength < headerSize) return [];
+  const length = u32(header + 4);
+  const start = u32(4) + u32(header);
   const end = start + length;
   if (length === 0) return [];
-  if (end > view.byteLength || length < 4) throw bad('its CO-RE relocations leave it');
+  if (end > view.byteLength || length < 4) throw bad(`its ${what} leave it`);
   const recordSize = u32(start);
-  if (recordSize < RECORD_SIZE) throw bad(`its records have ${recordSize} bytes`);
+  if (recordSize < leastSize) throw bad(`its records have ${recordSize} bytes`);
 
-  const relocations: Relocation[] = [];
+  const records: Record[] = [];
   for (let at = start + 4; at < end; ) {
     if (at + SECTION_HEADER_SIZE > end) throw bad('it is cut off');
     const section = btf.string(u32(at));
     const count = u32(at + 4);
     at += SECTION_HEADER_SIZE;
-    if (at + count * recordSize > end) throw bad(`the relocations of ${section} are cut off`);
+    if (at + count * recordSize > end) throw bad(`the ${what} of ${section} are cut off`);
     for (let index = 0; index < count; index++, at += recordSize) {
-      const kind = RELOCATION_KINDS[u32(at + 12)];
-      if (kind === undefined)
-        throw bad(`there is a relocation of the unknown kind ${u32(at + 12)}`);
-      const type = u32(at + 4);
-      if (!btf.has(type)) throw bad(`a relocation is of type ${type}, which is not there`);
-      const access = btf.string(u32(at + 8));
-      relocations.push({ section, index, offset: u32(at), type, access, kind });
+      const first = at;
+      records.push(read(section, index, (offset) => u32(first + offset)));
     }
   }
-  return relocations;
+  return records;
 }
 
 function readOrder(view: DataView, expected: ByteOrder): boolean {

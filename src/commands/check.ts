@@ -14,6 +14,7 @@ export const check = defineCommand({
   description:
     'Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. ' +
     'What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. ' +
+    'It also looks for what fentry, fexit, fmod_ret, tp_btf, LSM, iterator and struct_ops programs are attached to, and for kernel functions and variables (__ksym). What kprobe, tracepoint and uprobe programs are attached to is in no BTF: the report says that it is not checked. ' +
     "'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
   options: {
     object: list('<file>', 'eBPF object, as clang or bpftool gen object writes it', {
@@ -46,7 +47,7 @@ export const check = defineCommand({
         reader === undefined
           ? fileKernels(platform, btf)
           : await archiveKernels(platform, reader, toSelection(options));
-      const report = await checkObjects(platform, progress, objects, kernels);
+      const report = await checkObjects(platform, progress, objects, kernels, 1);
       const isGood = report.results.every(({ good, kernels }) => good === kernels);
       return {
         status: isGood && report.unread.length === 0 ? 0 : 1,
@@ -69,13 +70,26 @@ const COLUMNS: readonly Column[] = [
   { title: 'IN' },
 ];
 
-function describe({ results, unread }: CheckReport): string {
+function describe({ results, programs, ksyms, unread }: CheckReport): string {
   const objects = new Set(results.map(({ object }) => object));
   const rows = [...objects].flatMap((object) =>
     describeObject(results.filter((result) => result.object === object)),
   );
   const failures = unread.map(({ kernel, error }) => `${kernel}: ${error.message}\n`);
-  return textTable(COLUMNS, rows) + failures.join('');
+  return textTable(COLUMNS, rows) + notChecked(programs, ksyms) + failures.join('');
+}
+
+/** What BTF cannot answer: a good report says nothing about these. */
+function notChecked(programs: CheckReport['programs'], ksyms: CheckReport['ksyms']): string {
+  const lines = [
+    ...programs
+      .filter(({ attach }) => attach === 'not-checked')
+      .map((one) => `${basename(one.object)}: ${one.function}: the target of ${one.section}`),
+    ...ksyms
+      .filter(({ lookup }) => lookup === 'not-checked')
+      .map(({ object, name }) => `${basename(object)}: the kernel symbol '${name}' without a type`),
+  ];
+  return lines.map((line) => `Not checked: ${line}.\n`).join('');
 }
 
 /** One row for all lines where nothing is missing, and one for every thing that is missing elsewhere. */

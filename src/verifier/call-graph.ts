@@ -10,12 +10,15 @@ import type { CodeSection } from '../btf/core/object.ts';
 const CALL = 0x80;
 const PSEUDO_CALL = 1;
 
-/** Whether an instruction calls a function of the object's own, rather than one of the kernel's. */
+/**
+ * Whether an instruction calls a function by its place in the object. Calls of kernel functions
+ * (`__ksym`) look the same until libbpf relocates them: their reference is an extern.
+ */
 export function isLocalCall({ code, source }: Instruction): boolean {
   return code === (CLASS.JMP | CALL) && source === PSEUDO_CALL;
 }
 
-/** The verifier looks at a global function for itself: with any arguments, and any result. */
+/** Whether the verifier looks at the function by itself, with unknown arguments and an unknown result. */
 export function isGlobal(
   code: ReadonlyMap<number, CodeSection>,
   { section, index }: CodeAddress,
@@ -25,8 +28,8 @@ export function isGlobal(
 }
 
 /**
- * The functions that a program has in its code, reached or not: libbpf appends what it calls, and
- * takes the address of, and what these call.
+ * The functions that libbpf puts into a program, reached or not: those that it calls, those whose
+ * address it takes, and those that these call in turn.
  */
 export function functionsOf(
   code: ReadonlyMap<number, CodeSection>,
@@ -42,9 +45,10 @@ export function functionsOf(
     for (let index = own.start; index < own.end; index++) {
       const instruction = section.instructions[index];
       if (instruction === undefined) break;
-      if (isLocalCall(instruction))
-        waiting.push(calledFunction(section, { ...place, index }, instruction));
       const reference = section.references.get(index);
+      if (isLocalCall(instruction) && reference?.kind !== 'extern') {
+        waiting.push(calledFunction(section, { ...place, index }, instruction));
+      }
       if (instruction.code === LOAD_IMMEDIATE_64 && reference?.kind === 'section') {
         const offset = reference.offset + instruction.immediate;
         waiting.push({ section: reference.section, index: offset / 8 });

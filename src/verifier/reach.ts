@@ -8,6 +8,7 @@ import {
   REGISTER_OPERAND,
 } from '../btf/core/instruction.ts';
 import type { CodeSection } from '../btf/core/object.ts';
+import type { KsymResolution } from '../btf/lookup/ksym.ts';
 import { calledFunction, functionsOf, isGlobal, isLocalCall } from './call-graph.ts';
 import {
   type AbstractValue,
@@ -32,6 +33,8 @@ import {
 export interface AnalysisInput {
   readonly code: ReadonlyMap<number, CodeSection>;
   readonly read: ReadConstant;
+  /** The kernel symbols that the code uses, by name. */
+  readonly ksyms: ReadonlyMap<string, KsymResolution>;
   /** Whether the constant of an instruction must not be used. */
   readonly isUnknown: (address: CodeAddress) => boolean;
 }
@@ -220,7 +223,7 @@ class Analysis {
         break;
       }
       case CALL:
-        if (isLocalCall(instruction)) {
+        if (isLocalCall(instruction) && section.references.get(address.index)?.kind !== 'extern') {
           this.#call(current, calledFunction(section, address, instruction));
         } else {
           this.#callKernel(current);
@@ -339,6 +342,14 @@ class Analysis {
     this.#flow(caller.returnAddress, state, caller.context);
   }
 
+  /** The address of an extern: 0 for a weak kernel symbol that the kernel does not have. */
+  #addressOf(name: string): AbstractValue {
+    const ksym = this.#input.ksyms.get(name);
+    if (ksym?.status === 'absent') return constant(0n);
+    const isKnown = ksym?.status === 'found' || /^(CONFIG|LINUX)_/.test(name);
+    return isKnown ? { kind: 'data', section: name, offset: 0 } : UNKNOWN;
+  }
+
   /** What `r = <64 bits>` gives. */
   #loadImmediate64(section: CodeSection, index: number): AbstractValue {
     const low = section.instructions[index];
@@ -350,10 +361,7 @@ class Analysis {
       // With a source register the number stands for a map, a function or the like.
       return low.source === 0 ? constant(number) : UNKNOWN;
     }
-    if (reference.kind === 'extern') {
-      const isConfiguration = /^(CONFIG|LINUX)_/.test(reference.name);
-      return isConfiguration ? { kind: 'data', section: reference.name, offset: 0 } : UNKNOWN;
-    }
+    if (reference.kind === 'extern') return this.#addressOf(reference.name);
     const offset = reference.offset + low.immediate;
     const value: AbstractValue = { kind: 'data', section: reference.section, offset };
     const target = this.#functionAt(value);

@@ -157,7 +157,7 @@ test.each([
       types: new TypeCache(new Btf(assemble([INT, row])), 8),
       relocations: [relocation],
     },
-    ...{ code: [], constants: new Map() },
+    ...{ code: [], constants: new Map(), ksyms: [], structOps: [] },
   };
   expect(() => combineObjects([object])).toThrow(message);
 });

@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * libbpf relocating an object against a BTF file, and saying what it does. With `stand-in` the bpf()
- * system call does nothing and succeeds, but for finding no pinned map, and every folder is one to pin
- * in, so that it needs no rights and no kernel; with `kernel` the running kernel's verifier judges
- * what came out.
+ * libbpf loads an object with a BTF file, and says what it does. With `stand-in` the bpf() system call
+ * does nothing and succeeds, but finds no pinned map; every folder is one to pin in; and the BTF file
+ * is that of the running kernel. So it needs no rights and no kernel. With `kernel` the verifier of the
+ * running kernel judges what libbpf made.
  */
 const SOURCE = `
 #define _GNU_SOURCE
@@ -23,6 +23,26 @@ const SOURCE = `
 #include <linux/bpf.h>
 #include <bpf/libbpf.h>
 static int stand_in;
+static const char *btf;
+static const char *replace(const char *path) {
+  return stand_in && !strcmp(path, "/sys/kernel/btf/vmlinux") ? btf : path;
+}
+FILE *fopen(const char *path, const char *mode) {
+  FILE *(*real)(const char *, const char *) = dlsym(RTLD_NEXT, "fopen");
+  return real(replace(path), mode);
+}
+FILE *fopen64(const char *path, const char *mode) {
+  FILE *(*real)(const char *, const char *) = dlsym(RTLD_NEXT, "fopen64");
+  return real(replace(path), mode);
+}
+int access(const char *path, int mode) {
+  int (*real)(const char *, int) = dlsym(RTLD_NEXT, "access");
+  return real(replace(path), mode);
+}
+int faccessat(int folder, const char *path, int mode, int flags) {
+  int (*real)(int, const char *, int, int) = dlsym(RTLD_NEXT, "faccessat");
+  return real(folder, replace(path), mode, flags);
+}
 long syscall(long number, ...) {
   va_list list;
   long a[6];
@@ -30,7 +50,8 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
   va_end(list);
   if (stand_in && number == __NR_bpf) {
-    if (a[0] == BPF_OBJ_GET) return errno = ENOENT, -1;
+    // No map is pinned, and no kernel module is loaded.
+    if (a[0] == BPF_OBJ_GET || a[0] == BPF_BTF_GET_NEXT_ID) return errno = ENOENT, -1;
     int creates = a[0] == BPF_MAP_CREATE || a[0] == BPF_PROG_LOAD || a[0] == BPF_BTF_LOAD;
     return creates ? open("/dev/null", O_RDONLY | O_CLOEXEC) : 0;
   }
@@ -48,6 +69,7 @@ static int print(enum libbpf_print_level level, const char *format, va_list list
 }
 int main(int count, char **args) {
   stand_in = !strcmp(args[1], "stand-in");
+  btf = args[3];
   libbpf_set_print(print);
   LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = args[3]);
   struct bpf_object *object = bpf_object__open_file(args[2], &options);
@@ -60,7 +82,7 @@ int main(int count, char **args) {
 export interface LibbpfVerdict {
   /** `<function> <instruction>` to what libbpf did with it, as `imm 8` or `invalid`. */
   readonly done: ReadonlyMap<string, string>;
-  /** Whether relocation went through; false when libbpf refused the object. */
+  /** Whether CO-RE relocation succeeded; false when libbpf refused the object for it. */
   readonly relocated: boolean;
   /** What bpf_object__load returned. */
   readonly result: number;

@@ -1,6 +1,8 @@
 import { Failure } from '../../failure.ts';
-import { type Relocation, readRelocations } from '../btf-ext.ts';
+import { type Relocation, readRelocations, readSourceLines, type SourceLine } from '../btf-ext.ts';
 import { type ByteSource, type Elf, readElf, readSectionBytes, type Section } from '../elf.ts';
+import { type Ksym, readKsyms } from '../lookup/ksym.ts';
+import { readStructOps, type StructOpsMap } from '../lookup/struct-ops.ts';
 import { Btf } from '../reader.ts';
 import { decodeInstructions, INSTRUCTION_SIZE, type Instruction } from './instruction.ts';
 import { type CodeReference, type ElfSymbol, readReferences, readSymbols } from './symbols.ts';
@@ -14,26 +16,31 @@ export interface CodeSection {
   readonly instructions: readonly Instruction[];
   /** By the number of the instruction. */
   readonly references: ReadonlyMap<number, CodeReference>;
-  /** Where functions begin and end, as numbers of instructions. */
+  /** In the order of the section. */
   readonly functions: readonly BpfFunction[];
+  /** In the order of the section; empty without line info. */
+  readonly lines: readonly SourceLine[];
 }
 
 export interface BpfFunction {
   readonly name: string;
+  /** Number of its first instruction in the section, and of the one after its last. */
   readonly start: number;
   readonly end: number;
-  /** Verified for itself, whatever it is called with. */
+  /** The verifier looks at it by itself, with unknown arguments. */
   readonly isGlobal: boolean;
 }
 
-/** An eBPF object as clang and bpftool write them, as far as CO-RE is concerned. */
+/** An eBPF object as clang and bpftool write them: all of it that depends on the kernel. */
 export interface BpfObject {
   readonly name: string;
   readonly types: TypeCache;
   readonly relocations: readonly Relocation[];
   readonly code: readonly CodeSection[];
-  /** Data that programs may read and nobody may write, by section number. */
-  readonly constants: ReadonlyMap<number, Buffer>;
+  /** The read-only data sections, by section number. */
+  readonly constants: ReadonlyMap<number, Uint8Array>;
+  readonly ksyms: readonly Ksym[];
+  readonly structOps: readonly StructOpsMap[];
 }
 
 /** `EM_BPF` */
@@ -41,7 +48,7 @@ const MACHINE = 247;
 const SHT_PROGBITS = 1;
 const SHF_WRITE = 1;
 const SHF_EXECINSTR = 4;
-/** Far above the limit of a million instructions in a program. */
+/** A program has at most a million instructions of 8 bytes. */
 const MAX_SECTION_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -69,19 +76,27 @@ export async function readObject(source: ByteSource): Promise<BpfObject> {
     );
   }
   const btf = new Btf(await bytesOf(btfSection));
-  const relocations = readRelocations(await bytesOf(extSection), btf);
+  const types = new TypeCache(btf, 8);
+  const ext = await bytesOf(extSection);
+  const relocations = readRelocations(ext, btf);
+  const lines = readSourceLines(ext, btf);
   const symbols = await readSymbols(source, elf);
   const code: CodeSection[] = [];
-  const constants = new Map<number, Buffer>();
+  const constants = new Map<number, Uint8Array>();
+  const structOps: StructOpsMap[] = [];
   for (const section of elf.sections) {
     if (section.type !== SHT_PROGBITS || section.size === 0) continue;
     if ((section.flags & SHF_EXECINSTR) !== 0) {
-      code.push(await readCode(source, elf, section, symbols));
+      const own = lines.filter((line) => line.section === section.name);
+      code.push(await readCode(source, elf, section, symbols, own));
+    } else if (section.name.includes('.struct_ops')) {
+      const references = await readReferences(source, elf, section, symbols);
+      structOps.push(...readStructOps(types, section.name, await bytesOf(section), references));
     } else if ((section.flags & SHF_WRITE) === 0 && section.name.startsWith('.rodata')) {
       constants.set(section.index, await bytesOf(section));
     }
   }
-  return { name, types: new TypeCache(btf, 8), relocations, code, constants };
+  return { name, types, relocations, code, constants, ksyms: readKsyms(types, symbols), structOps };
 }
 
 async function readCode(
@@ -89,22 +104,34 @@ async function readCode(
   elf: Elf,
   section: Section,
   symbols: readonly ElfSymbol[],
+  lines: readonly SourceLine[],
 ): Promise<CodeSection> {
   const bytes = await readSectionBytes(source, section, MAX_SECTION_BYTES);
   const functions = symbols
     .filter((symbol) => symbol.isFunction && symbol.section === section.index && symbol.size > 0)
     .map(({ name, value, size, isGlobal }) => ({
-      ...{
-        name,
-        start: value / INSTRUCTION_SIZE,
-        end: (value + size) / INSTRUCTION_SIZE,
-        isGlobal,
-      },
+      name,
+      start: value / INSTRUCTION_SIZE,
+      end: (value + size) / INSTRUCTION_SIZE,
+      isGlobal,
     }))
     .sort((left, right) => left.start - right.start);
+  const references = await readReferences(source, elf, section, symbols);
   return {
-    ...{ section: section.index, name: section.name, functions },
+    section: section.index,
+    name: section.name,
+    functions,
+    lines: lines.toSorted((left, right) => left.offset - right.offset),
     instructions: decodeInstructions(bytes, elf.byteOrder),
-    references: await readReferences(source, elf, section, symbols),
+    references: new Map(
+      [...references].map(([offset, reference]) => [offset / INSTRUCTION_SIZE, reference]),
+    ),
   };
+}
+
+/** The source line of an instruction, by its number in the section; undefined without line info. */
+export function sourceLineOf(code: CodeSection, index: number): SourceLine | undefined {
+  const owner = code.functions.find(({ start, end }) => start <= index && index < end);
+  const start = (owner?.start ?? 0) * INSTRUCTION_SIZE;
+  return code.lines.findLast(({ offset }) => start <= offset && offset <= index * INSTRUCTION_SIZE);
 }

@@ -9,10 +9,11 @@ import {
   matchSpec,
   type SpecMismatch,
 } from './spec.ts';
-import { essentialName, RelocationError, sameKind, TypeCache } from './types.ts';
+import { typeName } from './type-name.ts';
+import { essentialName, isComposite, RelocationError, sameKind, TypeCache } from './types.ts';
 import { evaluate, type RelocationValue } from './value.ts';
 
-/** Why a relocation has no value on a kernel. */
+/** Something that an object needs and a kernel does not have. */
 export interface Unresolved {
   readonly why:
     | 'no-type' // no type of that name
@@ -22,14 +23,21 @@ export interface Unresolved {
     | 'no-enumerator'
     | 'other-size' // the field is of a width that the instruction cannot be changed to
     | 'ambiguous' // types of that name disagree, so that libbpf refuses the object
+    | 'no-attach-target' // no function, tracepoint, LSM hook or iterator of that name
+    | 'no-ksym' // no kernel function or variable of that name
+    | 'no-struct-ops' // the kernel does not have that struct_ops type, or not that member
     | 'refused'; // libbpf refuses the object for another reason
   /** What is asked for, as C would write it. */
   readonly what: string;
-  /** More of it, for a person. */
+  /** One sentence for a person. */
   readonly detail: string;
+  /** The C type that the object has for it; absent where a type does not matter. */
+  readonly wanted?: string;
+  /** The C type that the kernel has for it; absent where it has none. */
+  readonly found?: string;
 }
 
-/** What a relocation comes to on a kernel. */
+/** What libbpf makes of a relocation on a kernel. */
 export type Resolution =
   | {
       readonly status: 'value';
@@ -37,20 +45,29 @@ export type Resolution =
       readonly value: RelocationValue;
       readonly spec: CoreSpec;
     }
-  /** libbpf makes the instruction one that no verifier lets pass, if it can be reached. */
+  /** libbpf replaces the instruction by one that the verifier refuses, if the program reaches it. */
   | { readonly status: 'poisoned'; readonly problem: Unresolved }
   /** libbpf does not load the object at all. */
   | { readonly status: 'refused'; readonly problem: Unresolved };
 
-/** Kinds that have names and parts of interest; the many functions of a kernel are none. */
-const CANDIDATE_KINDS: ReadonlySet<Kind> = new Set([
-  ...(['INT', 'STRUCT', 'UNION', 'ENUM', 'ENUM64', 'FWD', 'TYPEDEF', 'FLOAT'] as const),
+/** Kinds that a relocation can ask for; a kernel's many functions are none of them. */
+const CANDIDATE_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+  'INT',
+  'STRUCT',
+  'UNION',
+  'ENUM',
+  'ENUM64',
+  'FWD',
+  'TYPEDEF',
+  'FLOAT',
 ]);
 
-/** A kernel's types as one object after another is resolved against them. */
+/** The types of one kernel, indexed by name. One instance serves any number of objects. */
 export class KernelTypes {
   readonly types: TypeCache;
+  /** By the name without flavours. */
   readonly #byName = new Map<string, TypeId[]>();
+  readonly #byKind = new Map<Kind, ReadonlyMap<string, TypeId>>();
 
   constructor(btf: Btf) {
     this.types = new TypeCache(btf);
@@ -63,10 +80,23 @@ export class KernelTypes {
     }
   }
 
-  /** All types that may be what the object means by its type: of its name, without flavours, and kind. */
+  /** All types that may be what the object means by its type: of the same name, without flavours, and kind. */
   candidates(local: BtfType): TypeId[] {
     const ids = this.#byName.get(essentialName(local.name)) ?? [];
     return ids.filter((id) => sameKind(local, this.types.type(id)));
+  }
+
+  /** The first type of that kind with exactly that name (btf__find_by_name_kind). */
+  find(name: string, kind: Kind): TypeId | undefined {
+    const known = this.#byKind.get(kind);
+    if (known !== undefined) return known.get(name);
+    const { btf } = this.types;
+    const ids = new Map<string, TypeId>();
+    for (let id = btf.count; id > 0; id--) {
+      if (btf.kindOf(id) === kind) ids.set(btf.nameOf(id), id);
+    }
+    this.#byKind.set(kind, ids);
+    return ids.get(name);
   }
 }
 
@@ -167,19 +197,32 @@ function disagree(
   return undefined;
 }
 
-const WHY = { absent: 'no-field', 'other-type': 'other-type', 'too-short': 'no-element' } as const;
-const DETAIL = {
-  ...{ 'no-field': 'no such member', 'other-type': 'of a kind that does not fit' },
-  ...{ 'no-element': 'the array is shorter' },
-} as const;
-
 function missing(spec: CoreSpec, { kind }: Relocation, best: SpecMismatch | undefined): Unresolved {
   const what = describeSpec(spec);
   if (best === undefined) {
     return { why: 'no-type', what, detail: `there is no ${describeSpec(spec, [])}` };
   }
   if (kind === 'enumval_value') return { why: 'no-enumerator', what, detail: 'no such enumerator' };
-  const why = WHY[best.why];
-  const part: readonly Accessor[] = spec.accessors.slice(0, best.reached + 1);
-  return { why, what, detail: `${describeSpec(spec, part)}: ${DETAIL[why]}` };
+  const part = describeSpec(spec, spec.accessors.slice(0, best.reached + 1));
+  const wanted = wantedType(spec, best.reached);
+  if (best.why === 'absent' || best.found === undefined) {
+    return { why: 'no-field', what, detail: `${part}: no such member`, wanted };
+  }
+  const found = typeName(best.found.types, best.found.type);
+  return best.why === 'too-short'
+    ? { why: 'no-element', what, detail: `${part}: the array is shorter`, wanted, found }
+    : { why: 'other-type', what, detail: `${part}: of a kind that does not fit`, wanted, found };
+}
+
+/** The object's own type of a member, or of the array whose element is asked for. */
+function wantedType({ types, accessors, root }: CoreSpec, position: number): string {
+  const accessor = accessors[position];
+  const before = accessors[position - 1];
+  const memberOf = ({ type, index }: Accessor): TypeId | undefined => {
+    const owner = types.type(type);
+    return isComposite(owner) ? owner.members[index]?.type : undefined;
+  };
+  if (accessor?.name !== undefined) return typeName(types, memberOf(accessor) ?? accessor.type);
+  const array = before?.name === undefined ? before?.type : memberOf(before);
+  return typeName(types, array ?? root);
 }

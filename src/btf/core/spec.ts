@@ -3,7 +3,7 @@ import type { BtfArray, BtfType, Composite, TypeId } from '../format.ts';
 import { fieldsAreCompatible, typesAreCompatible, typesMatch } from './compatible.ts';
 import { essentialName, isComposite, isEnum, RelocationError, type TypeCache } from './types.ts';
 
-/** One meaningful step of a way through types: a named member, an enumerator, or an element. */
+/** One step from a type to a field (struct bpf_core_accessor): a named member, an enumerator, or an array element. */
 export interface Accessor {
   /** The struct, union or enum that has it; for an element, the element's type. */
   readonly type: TypeId;
@@ -12,7 +12,7 @@ export interface Accessor {
   readonly name?: string;
 }
 
-/** A way from a root type to a field or enumerator; type relocations have no steps. */
+/** The path from a root type to a field or enumerator (struct bpf_core_spec); empty for a type relocation. */
 export interface CoreSpec {
   readonly types: TypeCache;
   readonly root: TypeId;
@@ -27,26 +27,27 @@ export function familyOf(kind: RelocationKind): RelocationFamily {
   return kind.includes('type') ? 'type' : 'field';
 }
 
-/** Deepest nesting that libbpf follows. */
+/** BPF_CORE_SPEC_MAX_LEN */
 const MAX_SPEC_LENGTH = 64;
 
-/** The way that a relocation describes, in the object's own types (bpf_core_parse_spec). */
+/** The path that a relocation describes, in the object's own types (bpf_core_parse_spec). */
 export function localSpec(types: TypeCache, relocation: Relocation): CoreSpec {
   const { type: root, access, kind } = relocation;
   const family = familyOf(kind);
   const positions = access.split(':').map(Number);
   if (!/^\d+(:\d+)*$/.test(access) || positions.length > MAX_SPEC_LENGTH) {
-    throw new RelocationError(`'${access}' is not a way to a field`);
+    throw new RelocationError(`'${access}' is not the path of a field`);
   }
   if (family === 'type') {
-    if (access !== '0') throw new RelocationError(`'${access}' is not a way to a type`);
+    if (access !== '0') throw new RelocationError(`'${access}' is not the path of a type`);
     return { types, root, accessors: [], bitOffset: 0 };
   }
   const type = types.skipModifiers(root);
   const [first = 0, ...rest] = positions;
   if (family === 'enumerator') {
     const value = isEnum(type) && rest.length === 0 ? type.values[first] : undefined;
-    if (value === undefined) throw new RelocationError(`'${access}' is not a way to an enumerator`);
+    if (value === undefined)
+      throw new RelocationError(`'${access}' is not the path of an enumerator`);
     return {
       types,
       root,
@@ -64,7 +65,7 @@ function fieldSpec(
   first: number,
   rest: readonly number[],
 ): CoreSpec {
-  const steps: Accessor[] = [{ type: start.id, index: first }];
+  const accessors: Accessor[] = [{ type: start.id, index: first }];
   let bitOffset = first * types.sizeOf(start.id) * 8;
   let type = start;
   for (const index of rest) {
@@ -72,37 +73,39 @@ function fieldSpec(
       const member = type.members[index];
       if (member === undefined) throw new RelocationError(`type ${type.id} has no member ${index}`);
       bitOffset += member.bitOffset;
-      if (member.name !== '') steps.push({ type: type.id, index, name: member.name });
+      if (member.name !== '') accessors.push({ type: type.id, index, name: member.name });
       type = types.skipModifiers(member.type);
     } else if (type.kind === 'ARRAY') {
-      if (index >= type.length && !isFlexible(types, steps.at(-1), type)) {
+      if (index >= type.length && !isFlexible(types, accessors.at(-1), type)) {
         throw new RelocationError(`type ${type.id} has no element ${index}`);
       }
       type = types.skipModifiers(type.type);
-      steps.push({ type: type.id, index });
+      accessors.push({ type: type.id, index });
       bitOffset += index * types.sizeOf(type.id) * 8;
     } else {
       throw new RelocationError(`type ${type.id} (${type.kind}) has no parts`);
     }
   }
-  return { types, root, accessors: steps, bitOffset };
+  return { types, root, accessors, bitOffset };
 }
 
-/** An array of no length at the end of a struct, which has as many elements as one likes. */
+/** A flexible array: without a length, at the end of a struct. Any index is in it. */
 function isFlexible(types: TypeCache, step: Accessor | undefined, array: BtfArray): boolean {
   if (step?.name === undefined || array.length > 0) return false;
   const owner = types.type(step.type);
   return isComposite(owner) && step.index === owner.members.length - 1;
 }
 
-/** How far a candidate goes along the local way, when it does not go all of it. */
+/** Why a candidate does not have what the local spec asks for. */
 export interface SpecMismatch {
-  /** Number of steps of the local spec that it has. */
+  /** Number of accessors of the local spec that it has. */
   readonly reached: number;
   readonly why: 'absent' | 'other-type' | 'too-short';
+  /** The candidate's own type in that place; absent where it has nothing there. */
+  readonly found?: { readonly types: TypeCache; readonly type: TypeId };
 }
 
-/** The same way in a type of the kernel (bpf_core_spec_match), or where it ends. */
+/** The same path in a type of the kernel (bpf_core_spec_match), or where it ends. */
 export function matchSpec(
   local: CoreSpec,
   kind: RelocationKind,
@@ -137,29 +140,33 @@ function matchEnumerator(
 }
 
 function matchField(local: CoreSpec, target: TypeCache, root: TypeId): CoreSpec | SpecMismatch {
-  const steps: Accessor[] = [];
+  const accessors: Accessor[] = [];
   let bitOffset = 0;
   let type = target.skipModifiers(root);
   for (const [reached, step] of local.accessors.entries()) {
     if (step.name !== undefined) {
       const found = findMember(local.types, step, target, type, 0);
-      if (typeof found === 'string') return { reached, why: found };
-      steps.push(found.step);
+      if (found === 'absent') return { reached, why: 'absent' };
+      if ('otherType' in found) {
+        return { reached, why: 'other-type', found: { types: target, type: found.otherType } };
+      }
+      accessors.push(found.step);
       bitOffset += found.bitOffset;
       type = target.skipModifiers(found.type);
       continue;
     }
     if (reached > 0) {
-      if (type.kind !== 'ARRAY') return { reached, why: 'other-type' };
-      if (step.index >= type.length && !isFlexible(target, steps.at(-1), type)) {
-        return { reached, why: 'too-short' };
+      const here = { types: target, type: type.id };
+      if (type.kind !== 'ARRAY') return { reached, why: 'other-type', found: here };
+      if (step.index >= type.length && !isFlexible(target, accessors.at(-1), type)) {
+        return { reached, why: 'too-short', found: here };
       }
       type = target.skipModifiers(type.type);
     }
-    steps.push({ type: type.id, index: step.index });
+    accessors.push({ type: type.id, index: step.index });
     bitOffset += step.index * target.sizeOf(type.id) * 8;
   }
-  return { types: target, root, accessors: steps, bitOffset };
+  return { types: target, root, accessors, bitOffset };
 }
 
 interface MatchedMember {
@@ -169,43 +176,53 @@ interface MatchedMember {
   readonly type: TypeId;
 }
 
-/** Looks for the member of that name, also in what is embedded without a name (bpf_core_match_member). */
+/** Finds the member of that name, also within members without a name (bpf_core_match_member). */
 function findMember(
   local: TypeCache,
   wanted: Accessor,
   target: TypeCache,
   owner: BtfType,
   depth: number,
-): MatchedMember | 'absent' | 'other-type' {
+): MatchedMember | 'absent' | { readonly otherType: TypeId } {
   if (!isComposite(owner)) return 'absent';
   if (depth > MAX_SPEC_LENGTH) throw new RelocationError('structs lie too deep in each other');
   for (const [index, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
       const ours = (local.type(wanted.type) as Composite).members[wanted.index]?.type ?? 0;
-      if (!fieldsAreCompatible(local, ours, target, member.type)) return 'other-type';
+      if (!fieldsAreCompatible(local, ours, target, member.type)) {
+        return { otherType: member.type };
+      }
       const step: Accessor = { type: owner.id, index, name: member.name };
       return { step, bitOffset: member.bitOffset, type: member.type };
     }
     if (member.name !== '') continue;
     const inner = findMember(local, wanted, target, target.skipModifiers(member.type), depth + 1);
-    if (inner === 'other-type') return inner;
-    if (inner !== 'absent') return { ...inner, bitOffset: inner.bitOffset + member.bitOffset };
+    if (inner === 'absent') continue;
+    if ('otherType' in inner) return inner;
+    return { ...inner, bitOffset: inner.bitOffset + member.bitOffset };
   }
   return 'absent';
 }
 
-/** The way as C would write it: `task_struct.parent.pid`, `cpu_topology[3].core`, `perf_type_id::PERF_TYPE_MAX`. */
-export function describeSpec(spec: CoreSpec, steps: readonly Accessor[] = spec.accessors): string {
+/** The path as C would write it: `task_struct.parent.pid`, `cpu_topology[3].core`, `perf_type_id::PERF_TYPE_MAX`. */
+export function describeSpec(
+  spec: CoreSpec,
+  accessors: readonly Accessor[] = spec.accessors,
+): string {
   const { kind, name } = spec.types.type(spec.root);
   const words: Partial<Record<BtfType['kind'], string>> = {
-    ...{ STRUCT: 'struct ', UNION: 'union ', ENUM: 'enum ', ENUM64: 'enum ', FWD: 'struct ' },
+    STRUCT: 'struct ',
+    UNION: 'union ',
+    ENUM: 'enum ',
+    ENUM64: 'enum ',
+    FWD: 'struct ',
   };
   const root = `${words[kind] ?? ''}${name}`;
-  if (isEnum(spec.types.skipModifiers(spec.root)) && steps.length > 0)
-    return `${root}::${steps[0]?.name}`;
-  const ways = steps.map((step, position) => {
+  if (isEnum(spec.types.skipModifiers(spec.root)) && accessors.length > 0)
+    return `${root}::${accessors[0]?.name}`;
+  const path = accessors.map((step, position) => {
     if (step.name !== undefined) return `.${step.name}`;
     return position > 0 || step.index > 0 ? `[${step.index}]` : '';
   });
-  return `${root}${ways.join('')}`;
+  return `${root}${path.join('')}`;
 }

@@ -1,23 +1,23 @@
 import { type ByteSource, type Elf, readSectionBytes, type Section } from '../elf.ts';
-import { INSTRUCTION_SIZE } from './instruction.ts';
 
 /** An entry of the ELF symbol table. */
 export interface ElfSymbol {
   readonly name: string;
   readonly isFunction: boolean;
-  /** Seen from other objects: not static, and not hidden. */
+  /** Visible to other objects: not static, and not hidden. */
   readonly isGlobal: boolean;
-  /** 0 where it is defined elsewhere. */
+  readonly isWeak: boolean;
+  /** 0 where it is an extern. */
   readonly section: number;
-  /** Where it begins in its section, in bytes. */
+  /** Its offset in its section, in bytes. */
   readonly value: number;
   readonly size: number;
 }
 
-/** What an instruction refers to besides its own constants. */
+/** What the ELF relocation of an instruction, or of data, refers to. */
 export type CodeReference =
   | { readonly kind: 'section'; readonly section: number; readonly offset: number }
-  /** Something that the loader provides: `LINUX_KERNEL_VERSION`, a kernel symbol. */
+  /** What the loader provides: `LINUX_KERNEL_VERSION`, a kernel function or variable. */
   | { readonly kind: 'extern'; readonly name: string };
 
 const SHT_SYMTAB = 2;
@@ -25,7 +25,7 @@ const SHT_REL = 9;
 const SYMBOL_SIZE = 24;
 const REL_SIZE = 16;
 const STT_FUNC = 2;
-const STB_LOCAL = 0;
+const [STB_LOCAL, STB_WEAK] = [0, 2];
 const STV_DEFAULT = 0;
 const MAX_SECTION_BYTES = 64 * 1024 * 1024;
 
@@ -46,6 +46,7 @@ export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonl
       isFunction: (view.getUint8(at + 4) & 15) === STT_FUNC,
       isGlobal:
         view.getUint8(at + 4) >> 4 !== STB_LOCAL && (view.getUint8(at + 5) & 3) === STV_DEFAULT,
+      isWeak: view.getUint8(at + 4) >> 4 === STB_WEAK,
       section: view.getUint16(at + 6, little),
       value: Number(view.getBigUint64(at + 8, little)),
       size: Number(view.getBigUint64(at + 16, little)),
@@ -53,17 +54,17 @@ export async function readSymbols(source: ByteSource, elf: Elf): Promise<readonl
   });
 }
 
-/** What the instructions of a section refer to, by the number of the instruction. */
+/** What a section refers to, by the offset in bytes. */
 export async function readReferences(
   source: ByteSource,
   elf: Elf,
-  code: Section,
+  target: Section,
   symbols: readonly ElfSymbol[],
 ): Promise<ReadonlyMap<number, CodeReference>> {
   const references = new Map<number, CodeReference>();
   const little = elf.byteOrder === 'little';
   for (const section of elf.sections) {
-    if (section.type !== SHT_REL || section.info !== code.index) continue;
+    if (section.type !== SHT_REL || section.info !== target.index) continue;
     const bytes = await readSectionBytes(source, section, MAX_SECTION_BYTES);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at + REL_SIZE <= bytes.length; at += REL_SIZE) {
@@ -71,7 +72,7 @@ export async function readReferences(
       const symbol = symbols[Number(view.getBigUint64(at + 8, little) >> 32n)];
       if (symbol === undefined) continue;
       references.set(
-        offset / INSTRUCTION_SIZE,
+        offset,
         symbol.section === 0
           ? { kind: 'extern', name: symbol.name }
           : { kind: 'section', section: symbol.section, offset: symbol.value },
