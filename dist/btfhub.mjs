@@ -76992,16 +76992,24 @@ function defineCommand(command) {
 }
 function flag(description) {
   return {
-    ...{ placeholder: void 0, description, required: false, repeatable: false },
-    ...{ shownDefault: void 0, choices: void 0 },
+    placeholder: void 0,
+    description,
+    required: false,
+    separator: void 0,
+    shownDefault: void 0,
+    choices: void 0,
     parse: (given) => given.length > 0
   };
 }
 function text2(placeholder, description, options3 = {}) {
   var _a8;
   return {
-    ...{ placeholder, description, required: (_a8 = options3.required) != null ? _a8 : false, repeatable: false },
-    ...{ shownDefault: options3.default, choices: void 0 },
+    placeholder,
+    description,
+    required: (_a8 = options3.required) != null ? _a8 : false,
+    separator: void 0,
+    shownDefault: options3.default,
+    choices: void 0,
     parse: (given) => {
       var _a9;
       return (_a9 = given.at(-1)) != null ? _a9 : options3.default;
@@ -77009,23 +77017,41 @@ function text2(placeholder, description, options3 = {}) {
   };
 }
 function list(placeholder, description, options3 = {}) {
-  var _a8, _b3;
+  var _a8, _b3, _c;
   const fallback = (_a8 = options3.default) != null ? _a8 : [];
+  const separator = (_b3 = options3.separator) != null ? _b3 : "words";
   return {
-    ...{ placeholder, description, required: (_b3 = options3.required) != null ? _b3 : false, repeatable: true },
-    ...{ shownDefault: fallback.length > 0 ? fallback.join(",") : void 0, choices: void 0 },
+    placeholder,
+    description,
+    required: (_c = options3.required) != null ? _c : false,
+    separator,
+    shownDefault: fallback.length > 0 ? fallback.join(",") : void 0,
+    choices: void 0,
     parse: (given) => {
-      const words2 = given.flatMap((word2) => word2.split(/[\s,]+/)).filter((word2) => word2 !== "");
-      return words2.length > 0 ? words2 : fallback;
+      const values = given.filter((value) => value !== "");
+      const several = separator === "words" ? values.find((one2) => WORDS.test(one2)) : void 0;
+      if (several !== void 0) {
+        throw new Error(`'${several}' is not one value. Repeat the option for several values.`);
+      }
+      return values.length > 0 ? values : fallback;
     }
   };
+}
+var WORDS = /[\s,]+/;
+function splitValues(text3, separator) {
+  const parts = separator === "words" ? text3.split(WORDS) : text3.split(/[\r\n]+/);
+  return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
 function number(placeholder, description, options3) {
   var _a8;
   const { least, most } = options3;
   return {
-    ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: (_a8 = options3.default) == null ? void 0 : _a8.toString(), choices: void 0 },
+    placeholder,
+    description,
+    required: false,
+    separator: void 0,
+    shownDefault: (_a8 = options3.default) == null ? void 0 : _a8.toString(),
+    choices: void 0,
     parse: (given) => {
       const word2 = given.at(-1);
       if (word2 === void 0 || word2 === "") return options3.default;
@@ -77039,8 +77065,12 @@ function number(placeholder, description, options3) {
 }
 function choice(choices, description, options3) {
   return {
-    ...{ placeholder: `<${choices.join("|")}>`, description, required: false, repeatable: false },
-    ...{ shownDefault: options3.default, choices },
+    placeholder: `<${choices.join("|")}>`,
+    description,
+    required: false,
+    separator: void 0,
+    shownDefault: options3.default,
+    choices,
     parse: (given) => {
       var _a8;
       const word2 = (_a8 = given.at(-1)) != null ? _a8 : options3.default;
@@ -87116,7 +87146,9 @@ var selectionOptions = {
   distribution: text2("<ID>", "distribution whose kernels to find: ID of /etc/os-release", {
     default: "openEuler"
   }),
-  sources: list("<file>", "file that describes another distribution (JSON or YAML)"),
+  sources: list("<file>", "file that describes another distribution (JSON or YAML)", {
+    separator: "lines"
+  }),
   cache: text2(
     "<folder>",
     "folder that keeps repository metadata between runs; 'none' keeps nothing"
@@ -87277,7 +87309,8 @@ var toolchainOptions = {
   ),
   toolSource: list(
     "<name=source>",
-    "source of dwarves, libbpf or xz that is tried before the public ones: a git URL, or <tarball>@sha256:<sum>"
+    "source of dwarves, libbpf or xz that is tried before the public ones: a git URL, or <tarball>@sha256:<sum>",
+    { separator: "lines" }
   ),
   installDependencies: flag("install missing tools and the packages to build them with apt or dnf")
 };
@@ -87305,7 +87338,9 @@ var buildOptions = {
     "whether packages must be signed: all, those of repositories that publish a key, or none",
     { default: "prefer" }
   ),
-  trustKey: list("<fingerprint|file>", "key to trust in addition to the distribution's keys"),
+  trustKey: list("<fingerprint|file>", "key to trust in addition to the distribution's keys", {
+    separator: "lines"
+  }),
   jobs: number(
     "<number>",
     "number of kernels to process at the same time; by default the number of cores",
@@ -90071,13 +90106,16 @@ var check2 = defineCommand({
   description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. It also looks for what fentry, fexit, fmod_ret, tp_btf, LSM, iterator and struct_ops programs are attached to, and for kernel functions and variables (__ksym). What kprobe, tracepoint and uprobe programs are attached to is in no BTF: the report says that it is not checked. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
   options: {
     object: list("<file>", "eBPF object, as clang or bpftool gen object writes it", {
-      required: true
+      required: true,
+      separator: "lines"
     }),
     archive: text2(
       "<URL|folder>",
       "archive whose kernels to look at: a git URL, the HTTP root of its files, or a folder"
     ),
-    btf: list("<file>", "BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz"),
+    btf: list("<file>", "BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz", {
+      separator: "lines"
+    }),
     ...archiveSelection
   },
   examples: [
@@ -90923,7 +90961,7 @@ function fromVariable(source2, spec, value) {
   if (isFlag && trimmed !== "true") {
     throw new Failure("usage", `${source2}: '${trimmed}' is neither 'true' nor 'false'.`);
   }
-  return [trimmed];
+  return spec.separator === void 0 ? [trimmed] : splitValues(trimmed, spec.separator);
 }
 function parse4(source2, spec, words2) {
   try {
@@ -94487,7 +94525,8 @@ function pullRequestLines({ base, branch: branch2 }, pullRequest) {
 // src/commands/publish.ts
 var options2 = {
   input: list("<folder>", "folder that build filled: tarballs and records, and nothing else", {
-    required: true
+    required: true,
+    separator: "lines"
   }),
   archive: text2("<git URL>", "git repository of the archive; a folder with one will do", {
     required: true
@@ -95618,7 +95657,8 @@ var tailor2 = defineCommand({
   description: "For each kernel, 'bpftool gen min_core_btf' keeps the types that the objects' CO-RE relocations need: a few kB in the place of megabytes. The result is packed as bpf-compatible's library reads it, the same bytes on any machine, ready to be linked into a program or to be shipped with it. Only the kernels that are selected are moved.",
   options: {
     object: list("<file>", "eBPF object that is to run there, as clang writes it", {
-      required: true
+      required: true,
+      separator: "lines"
     }),
     archive: archiveOption,
     ...archiveSelection,
@@ -96058,7 +96098,7 @@ function toCommander(command) {
   for (const [name, spec] of Object.entries(command.options)) {
     const placeholder = spec.placeholder ? ` ${spec.placeholder}` : "";
     const notes = [
-      spec.repeatable ? "repeatable" : "",
+      spec.separator === void 0 ? "" : "repeatable",
       spec.shownDefault === void 0 ? "" : `default: ${spec.shownDefault}`
     ].filter(Boolean);
     const help = notes.length > 0 ? `${spec.description} (${notes.join("; ")})` : spec.description;

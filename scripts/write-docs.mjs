@@ -60,10 +60,11 @@ function writeAction(file, text) {
   });
 }
 
-function describe({ description, choices, repeatable }) {
+function describe({ description, choices, separator }) {
   const sentence = description[0].toUpperCase() + description.slice(1);
   if (choices) return `${sentence}; one of ${choices.join(', ')}`;
-  return repeatable ? `${sentence}; comma- or space-separated` : sentence;
+  if (separator === 'words') return `${sentence}; comma- or space-separated`;
+  return separator === 'lines' ? `${sentence}; one per line` : sentence;
 }
 
 function between(text, open, close, content) {
@@ -86,7 +87,7 @@ const TABLES = {
         [
           cell(spec.description),
           ...(spec.required ? ['**required**'] : []),
-          ...(spec.repeatable ? ['repeatable'] : []),
+          ...(spec.separator ? ['repeatable'] : []),
         ].join('; '),
         spec.shownDefault === undefined ? '' : `\`${spec.shownDefault}\``,
       ]),

@@ -56,7 +56,7 @@ function toCommander(command: Command): Commander {
   for (const [name, spec] of Object.entries(command.options)) {
     const placeholder = spec.placeholder ? ` ${spec.placeholder}` : '';
     const notes = [
-      spec.repeatable ? 'repeatable' : '',
+      spec.separator === undefined ? '' : 'repeatable',
       spec.shownDefault === undefined ? '' : `default: ${spec.shownDefault}`,
     ].filter(Boolean);
     const help = notes.length > 0 ? `${spec.description} (${notes.join('; ')})` : spec.description;

@@ -62,7 +62,8 @@ async function planHere(...args: string[]): Promise<Pick<Run, 'status' | 'stdout
     const value = words[at + 1];
     if (!word.startsWith('--')) continue;
     const name = word.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-    given[name] = value === undefined || value.startsWith('--') ? true : [value];
+    const before = given[name] === true ? [] : (given[name] ?? []);
+    given[name] = value === undefined || value.startsWith('--') ? true : [...before, value];
   }
   try {
     const options = readOptions(plan.options, given, {}) as Values<typeof plan.options>;
@@ -77,6 +78,9 @@ async function planHere(...args: string[]): Promise<Pick<Run, 'status' | 'stdout
     return { status: 2, stdout: '', stderr: `${error.message} ${error.advice}` };
   }
 }
+
+/** The words of a matrix, which an action gets in its environment, as options of a command line. */
+const repeat = (option: string, words = '') => words.split(' ').flatMap((word) => [option, word]);
 
 const planOf = ({ stdout }: Pick<Run, 'stdout'>): Plan => JSON.parse(stdout);
 
@@ -235,8 +239,8 @@ describe('against an archive of 700 files behind a git server', () => {
     expect(matrix.include).toHaveLength(5);
     const [one, ...rest] = matrix.include;
     const again = await planHere(
-      ...['--json', '--release', one?.release ?? '', '--arch', one?.arch ?? ''],
-      ...['--kernel', one?.kernels ?? ''],
+      ...['--json', ...repeat('--release', one?.release), ...repeat('--arch', one?.arch)],
+      ...repeat('--kernel', one?.kernels),
     );
     expect(
       planOf(again)
@@ -276,7 +280,7 @@ describe('against an archive of 700 files behind a git server', () => {
 
 test('a kernel that is not published is named beside the others, with exit status 1', async () => {
   const published = planOf(await planHere('--json')).kernels[0]?.uname ?? '';
-  const run = await planHere('--kernel', `1.2.3 ${published}`, '--json');
+  const run = await planHere(...repeat('--kernel', `1.2.3 ${published}`), '--json');
   expect(run.status).toBe(1);
   expect(planOf(run).troubles).toMatchObject([{ where: '--kernel 1.2.3', reason: 'not-found' }]);
   expect(planOf(run).kernels).toHaveLength(1);

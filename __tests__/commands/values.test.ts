@@ -36,6 +36,29 @@ test('the environment gives what the command line does not', () => {
   });
 });
 
+test('on the command line each value is given by itself: a path has spaces, a fingerprint has blanks', () => {
+  const paths = { input: list('<folder>', 'Folders', { separator: 'lines' }) };
+  expect(readOptions(paths, { input: ['/a b', 'c,d'] }, {})).toEqual({ input: ['/a b', 'c,d'] });
+  const values = readOptions(options, { ...given, release: ['22.03-LTS', '24.03-*'] }, {});
+  expect(values.release).toEqual(['22.03-LTS', '24.03-*']);
+});
+
+test('several names in one value on the command line are refused, with what to do', () => {
+  const line = { ...given, release: ['22.03-LTS,24.03-LTS'] };
+  expect(() => readOptions(options, line, {})).toThrow(
+    "--release: '22.03-LTS,24.03-LTS' is not one value. Repeat the option for several values.",
+  );
+});
+
+test('in the environment names are split at commas and white space, paths at line ends only', () => {
+  const both = { ...options, input: list('<folder>', 'Folders', { separator: 'lines' }) };
+  const env = { BTFHUB_RELEASE: '22.03-LTS, 20.03-LTS  24.03', BTFHUB_INPUT: '/a b\r\n  c,d\n\n' };
+  expect(readOptions(both, given, env)).toMatchObject({
+    release: ['22.03-LTS', '20.03-LTS', '24.03'],
+    input: ['/a b', 'c,d'],
+  });
+});
+
 test('an empty variable is none: a workflow passes one for an input that nobody gave', () => {
   const env = { BTFHUB_RELEASE: '', BTFHUB_LIMIT: ' ', BTFHUB_SIGNATURE: '', BTFHUB_DRY_RUN: '' };
   expect(readOptions(options, given, env)).toEqual(readOptions(options, given, {}));

@@ -24,7 +24,9 @@ export const buildOptions = {
     'whether packages must be signed: all, those of repositories that publish a key, or none',
     { default: 'prefer' },
   ),
-  trustKey: list('<fingerprint|file>', "key to trust in addition to the distribution's keys"),
+  trustKey: list('<fingerprint|file>', "key to trust in addition to the distribution's keys", {
+    separator: 'lines',
+  }),
   jobs: number(
     '<number>',
     'number of kernels to process at the same time; by default the number of cores',

@@ -19,12 +19,15 @@ export const check = defineCommand({
   options: {
     object: list('<file>', 'eBPF object, as clang or bpftool gen object writes it', {
       required: true,
+      separator: 'lines',
     }),
     archive: text(
       '<URL|folder>',
       'archive whose kernels to look at: a git URL, the HTTP root of its files, or a folder',
     ),
-    btf: list('<file>', 'BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz'),
+    btf: list('<file>', 'BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz', {
+      separator: 'lines',
+    }),
     ...archiveSelection,
   },
   examples: [

@@ -29,13 +29,17 @@ export interface OptionSpec<Value> {
   /** One sentence without a full stop and without Markdown. */
   readonly description: string;
   readonly required: boolean;
-  readonly repeatable: boolean;
+  /** How several values are separated in the environment; undefined for an option with one value. */
+  readonly separator: Separator | undefined;
   /** The default as the help shows it; undefined for none. */
   readonly shownDefault: string | undefined;
   readonly choices: readonly string[] | undefined;
   /** Parses the given words (none when absent). Throws an Error that says which values are allowed. */
   parse(given: readonly string[]): Value;
 }
+
+/** `words`: commas or white space. `lines`: line ends. */
+export type Separator = 'words' | 'lines';
 
 export type OptionTable = Readonly<Record<string, OptionSpec<unknown>>>;
 export type Values<Table extends OptionTable> = {
@@ -67,8 +71,12 @@ export function defineCommand<const Table extends OptionTable>(
 /** `--quiet`: true when given. */
 export function flag(description: string): OptionSpec<boolean> {
   return {
-    ...{ placeholder: undefined, description, required: false, repeatable: false },
-    ...{ shownDefault: undefined, choices: undefined },
+    placeholder: undefined,
+    description,
+    required: false,
+    separator: undefined,
+    shownDefault: undefined,
+    choices: undefined,
     parse: (given) => given.length > 0,
   };
 }
@@ -88,27 +96,56 @@ export function text(
   options: TextOption & { readonly default?: string } = {},
 ): OptionSpec<string | undefined> {
   return {
-    ...{ placeholder, description, required: options.required ?? false, repeatable: false },
-    ...{ shownDefault: options.default, choices: undefined },
+    placeholder,
+    description,
+    required: options.required ?? false,
+    separator: undefined,
+    shownDefault: options.default,
+    choices: undefined,
     parse: (given) => given.at(-1) ?? options.default,
   };
 }
 
-/** `--release <release>...`: repeatable; one word may hold several values, comma- or space-separated. */
+/**
+ * `--release <release>`: repeatable, one value each time. In the environment one variable has all values:
+ * names are separated by commas or spaces; with `separator: 'lines'` each line is a value, for paths and
+ * other values that can contain spaces.
+ */
 export function list(
   placeholder: string,
   description: string,
-  options: { readonly required?: boolean; readonly default?: readonly string[] } = {},
+  options: {
+    readonly required?: boolean;
+    readonly default?: readonly string[];
+    readonly separator?: Separator;
+  } = {},
 ): OptionSpec<readonly string[]> {
   const fallback = options.default ?? [];
+  const separator = options.separator ?? 'words';
   return {
-    ...{ placeholder, description, required: options.required ?? false, repeatable: true },
-    ...{ shownDefault: fallback.length > 0 ? fallback.join(',') : undefined, choices: undefined },
+    placeholder,
+    description,
+    required: options.required ?? false,
+    separator,
+    shownDefault: fallback.length > 0 ? fallback.join(',') : undefined,
+    choices: undefined,
     parse: (given) => {
-      const words = given.flatMap((word) => word.split(/[\s,]+/)).filter((word) => word !== '');
-      return words.length > 0 ? words : fallback;
+      const values = given.filter((value) => value !== '');
+      const several = separator === 'words' ? values.find((one) => WORDS.test(one)) : undefined;
+      if (several !== undefined) {
+        throw new Error(`'${several}' is not one value. Repeat the option for several values.`);
+      }
+      return values.length > 0 ? values : fallback;
     },
   };
+}
+
+const WORDS = /[\s,]+/;
+
+/** The values of a list in an environment variable. */
+export function splitValues(text: string, separator: Separator): string[] {
+  const parts = separator === 'words' ? text.split(WORDS) : text.split(/[\r\n]+/);
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
 
 /** `--jobs <number>`: an integer between `least` and `most`. */
@@ -119,8 +156,12 @@ export function number(
 ): OptionSpec<number | undefined> {
   const { least, most } = options;
   return {
-    ...{ placeholder, description, required: false, repeatable: false },
-    ...{ shownDefault: options.default?.toString(), choices: undefined },
+    placeholder,
+    description,
+    required: false,
+    separator: undefined,
+    shownDefault: options.default?.toString(),
+    choices: undefined,
     parse: (given) => {
       const word = given.at(-1);
       if (word === undefined || word === '') return options.default;
@@ -140,8 +181,12 @@ export function choice<const Choice extends string>(
   options: { readonly default: NoInfer<Choice> },
 ): OptionSpec<Choice> {
   return {
-    ...{ placeholder: `<${choices.join('|')}>`, description, required: false, repeatable: false },
-    ...{ shownDefault: options.default, choices },
+    placeholder: `<${choices.join('|')}>`,
+    description,
+    required: false,
+    separator: undefined,
+    shownDefault: options.default,
+    choices,
     parse: (given) => {
       const word = given.at(-1) ?? options.default;
       const found = choices.find((one) => one === word);

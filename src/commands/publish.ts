@@ -16,6 +16,7 @@ import { publishOutcome } from './publish-report.ts';
 const options = {
   input: list('<folder>', 'folder that build filled: tarballs and records, and nothing else', {
     required: true,
+    separator: 'lines',
   }),
   archive: text('<git URL>', 'git repository of the archive; a folder with one will do', {
     required: true,

@@ -35,7 +35,9 @@ export const selectionOptions = {
   distribution: text('<ID>', 'distribution whose kernels to find: ID of /etc/os-release', {
     default: 'openEuler',
   }),
-  sources: list('<file>', 'file that describes another distribution (JSON or YAML)'),
+  sources: list('<file>', 'file that describes another distribution (JSON or YAML)', {
+    separator: 'lines',
+  }),
   cache: text(
     '<folder>',
     "folder that keeps repository metadata between runs; 'none' keeps nothing",

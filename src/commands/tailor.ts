@@ -23,6 +23,7 @@ export const tailor = defineCommand({
   options: {
     object: list('<file>', 'eBPF object that is to run there, as clang writes it', {
       required: true,
+      separator: 'lines',
     }),
     archive: archiveOption,
     ...archiveSelection,

@@ -21,6 +21,7 @@ export const toolchainOptions = {
   toolSource: list(
     '<name=source>',
     'source of dwarves, libbpf or xz that is tried before the public ones: a git URL, or <tarball>@sha256:<sum>',
+    { separator: 'lines' },
   ),
   installDependencies: flag('install missing tools and the packages to build them with apt or dnf'),
 };

@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts';
-import type { OptionSpec, OptionTable } from './command.ts';
+import { type OptionSpec, type OptionTable, splitValues } from './command.ts';
 
 /** The options as commander collected them: all words of an option in their order, `true` for a flag. */
 export type Given = Readonly<Record<string, readonly string[] | true | undefined>>;
@@ -47,7 +47,7 @@ function fromVariable(source: string, spec: OptionSpec<unknown>, value: string):
   if (isFlag && trimmed !== 'true') {
     throw new Failure('usage', `${source}: '${trimmed}' is neither 'true' nor 'false'.`);
   }
-  return [trimmed];
+  return spec.separator === undefined ? [trimmed] : splitValues(trimmed, spec.separator);
 }
 
 function parse(source: string, spec: OptionSpec<unknown>, words: readonly string[]): unknown {
