@@ -78,6 +78,63 @@ test('with --json there is one document on standard output and the rest on stand
   expect(Buffer.concat((await stderr) ?? []).toString()).toContain('built');
 });
 
+test('a closed pipe ends the program quietly, with the status of SIGPIPE', async () => {
+  for (const command of [
+    '--help | head -n 1',
+    'build --help | true',
+    'verify nothing 2>&1 | true',
+  ]) {
+    const [args, reader] = command.split(' | ');
+    const script = `"$@" ${args} | { ${reader} >/dev/null; exec <&-; }; echo \${PIPESTATUS[0]}`;
+    const { stdout, stderr } = spawnSync('bash', ['-c', script, '-', process.execPath, bundle], {
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    // A short output can be written completely before the reader ends.
+    expect(stdout).toMatch(/^(141|0|2)\n$/);
+  }
+  const endless = `node -e '
+    const { spawn } = require("node:child_process");
+    const child = spawn(process.execPath, process.argv.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    child.stderr.on("data", (text) => process.stderr.write(text));
+    child.on("close", (status) => console.log(status));' "$@"`;
+  const { stdout, stderr } = spawnSync(
+    'bash',
+    ['-c', endless, '-', bundle, 'verify', '--json', join(root, 'dist')],
+    { encoding: 'utf8' },
+  );
+  expect({ stdout, stderr: stderr.includes('EPIPE') }).toEqual({ stdout: '141\n', stderr: false });
+});
+
+test('--output writes the JSON document to a file, and standard output has the text', () => {
+  const file = join(folder, 'report.json');
+  const found = join(folder, 'one');
+  const args = ['verify', found, '--minimum-types', '100', '--output', file];
+  const { status, stdout } = btfhub(args);
+  expect({ status, text: stdout.includes('FILE') }).toEqual({ status: 0, text: true });
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ sound: 2, unsound: 0 });
+  const failed = btfhub([...args.slice(0, -1), join(folder, 'nothing', 'report.json')]);
+  expect(failed.status).toBe(2);
+  expect(failed.stderr).toContain('cannot be written');
+});
+
+test('in a workflow the log is on standard output; with --json it is on standard error', () => {
+  const run = (...more: string[]) =>
+    spawnSync(process.execPath, [bundle, 'verify', join(folder, 'one'), ...more], {
+      encoding: 'utf8',
+      env: { ...process.env, GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: '', GITHUB_STEP_SUMMARY: '' },
+    });
+  const log = run();
+  expect(log.status).toBe(1);
+  expect(log.stdout).toMatch(/^::group::verify: unsound/m);
+  expect(log.stdout).toMatch(/^::error title=.*::/m);
+  const json = run('--json');
+  expect(JSON.parse(json.stdout)).toMatchObject({ unsound: 2 });
+  expect(json.stderr).toMatch(/^::group::verify: unsound/m);
+  expect(json.stderr).toMatch(/^::error title=.*::/m);
+});
+
 test('when some kernels fail the status is 1', async () => {
   const args = [...build, '--minimum-types', '387', '--output', join(folder, 'some')];
   const child = spawn(process.execPath, [bundle, ...args], { stdio: 'ignore' });

@@ -247,8 +247,8 @@ var require_help = __commonJS({
        * @param {{ error?: boolean, helpWidth?: number, outputHasColors?: boolean }} contextOptions
        */
       prepareContext(contextOptions) {
-        var _a8, _b3;
-        this.helpWidth = (_b3 = (_a8 = this.helpWidth) != null ? _a8 : contextOptions.helpWidth) != null ? _b3 : 80;
+        var _a21, _b15;
+        this.helpWidth = (_b15 = (_a21 = this.helpWidth) != null ? _a21 : contextOptions.helpWidth) != null ? _b15 : 80;
       }
       /**
        * Get an array of the visible subcommands. Includes a placeholder for the implicit help command, if there is one.
@@ -585,9 +585,9 @@ var require_help = __commonJS({
        * @returns {string}
        */
       formatHelp(cmd, helper) {
-        var _a8;
+        var _a21;
         const termWidth = helper.padWidth(cmd, helper);
-        const helpWidth = (_a8 = helper.helpWidth) != null ? _a8 : 80;
+        const helpWidth = (_a21 = helper.helpWidth) != null ? _a21 : 80;
         function callFormatItem(term, description) {
           return helper.formatItem(term, termWidth, description, helper);
         }
@@ -618,8 +618,8 @@ var require_help = __commonJS({
           cmd.options,
           helper.visibleOptions(cmd),
           (option) => {
-            var _a9;
-            return (_a9 = option.helpGroupHeading) != null ? _a9 : "Options:";
+            var _a22;
+            return (_a22 = option.helpGroupHeading) != null ? _a22 : "Options:";
           }
         );
         optionGroups.forEach((options3, group) => {
@@ -764,7 +764,7 @@ var require_help = __commonJS({
        * @returns {string}
        */
       formatItem(term, termWidth, description, helper) {
-        var _a8;
+        var _a21;
         const itemIndent = 2;
         const itemIndentStr = " ".repeat(itemIndent);
         if (!description) return itemIndentStr + term;
@@ -772,7 +772,7 @@ var require_help = __commonJS({
           termWidth + term.length - helper.displayWidth(term)
         );
         const spacerWidth = 2;
-        const helpWidth = (_a8 = this.helpWidth) != null ? _a8 : 80;
+        const helpWidth = (_a21 = this.helpWidth) != null ? _a21 : 80;
         const remainingWidth = helpWidth - termWidth - spacerWidth - itemIndent;
         let formattedDescription;
         if (remainingWidth < this.minWidthToWrap || helper.preformatted(description)) {
@@ -1234,7 +1234,7 @@ var require_command = __commonJS({
     var childProcess = require("child_process");
     var path5 = require("path");
     var fs5 = require("fs");
-    var process2 = require("process");
+    var process7 = require("process");
     var { Argument: Argument2, humanReadableArgName } = require_argument();
     var { CommanderError: CommanderError2 } = require_error();
     var { Help: Help2, stripColor } = require_help();
@@ -1281,18 +1281,18 @@ var require_command = __commonJS({
         this._showSuggestionAfterError = true;
         this._savedState = null;
         this._outputConfiguration = {
-          writeOut: (str) => process2.stdout.write(str),
-          writeErr: (str) => process2.stderr.write(str),
+          writeOut: (str) => process7.stdout.write(str),
+          writeErr: (str) => process7.stderr.write(str),
           outputError: (str, write2) => write2(str),
-          getOutHelpWidth: () => process2.stdout.isTTY ? process2.stdout.columns : void 0,
-          getErrHelpWidth: () => process2.stderr.isTTY ? process2.stderr.columns : void 0,
+          getOutHelpWidth: () => process7.stdout.isTTY ? process7.stdout.columns : void 0,
+          getErrHelpWidth: () => process7.stderr.isTTY ? process7.stderr.columns : void 0,
           getOutHasColors: () => {
-            var _a8, _b3, _c;
-            return (_c = useColor()) != null ? _c : process2.stdout.isTTY && ((_b3 = (_a8 = process2.stdout).hasColors) == null ? void 0 : _b3.call(_a8));
+            var _a21, _b15, _c5;
+            return (_c5 = useColor()) != null ? _c5 : process7.stdout.isTTY && ((_b15 = (_a21 = process7.stdout).hasColors) == null ? void 0 : _b15.call(_a21));
           },
           getErrHasColors: () => {
-            var _a8, _b3, _c;
-            return (_c = useColor()) != null ? _c : process2.stderr.isTTY && ((_b3 = (_a8 = process2.stderr).hasColors) == null ? void 0 : _b3.call(_a8));
+            var _a21, _b15, _c5;
+            return (_c5 = useColor()) != null ? _c5 : process7.stderr.isTTY && ((_b15 = (_a21 = process7.stderr).hasColors) == null ? void 0 : _b15.call(_a21));
           },
           stripColor: (str) => stripColor(str)
         };
@@ -1626,8 +1626,8 @@ var require_command = __commonJS({
        * @package
        */
       _getHelpCommand() {
-        var _a8;
-        const hasImplicitHelpCommand = (_a8 = this._addImplicitHelpCommand) != null ? _a8 : this.commands.length && !this._actionHandler && !this._findCommand("help");
+        var _a21;
+        const hasImplicitHelpCommand = (_a21 = this._addImplicitHelpCommand) != null ? _a21 : this.commands.length && !this._actionHandler && !this._findCommand("help");
         if (hasImplicitHelpCommand) {
           if (this._helpCommand === void 0) {
             this.helpCommand(void 0, void 0);
@@ -1688,7 +1688,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         if (this._exitCallback) {
           this._exitCallback(new CommanderError2(exitCode, code, message));
         }
-        process2.exit(exitCode);
+        process7.exit(exitCode);
       }
       /**
        * Register callback `fn` for the command.
@@ -1865,9 +1865,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
         if (typeof fn2 === "function") {
           option.default(defaultValue).argParser(fn2);
         } else if (fn2 instanceof RegExp) {
-          const regex2 = fn2;
+          const regex3 = fn2;
           fn2 = (val, def) => {
-            const m3 = regex2.exec(val);
+            const m3 = regex3.exec(val);
             return m3 ? m3[0] : def;
           };
           option.default(defaultValue).argParser(fn2);
@@ -2083,22 +2083,22 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _prepareUserArgs(argv, parseOptions) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (argv !== void 0 && !Array.isArray(argv)) {
           throw new Error("first parameter to parse must be array or undefined");
         }
         parseOptions = parseOptions || {};
         if (argv === void 0 && parseOptions.from === void 0) {
-          if ((_a8 = process2.versions) == null ? void 0 : _a8.electron) {
+          if ((_a21 = process7.versions) == null ? void 0 : _a21.electron) {
             parseOptions.from = "electron";
           }
-          const execArgv = (_b3 = process2.execArgv) != null ? _b3 : [];
+          const execArgv = (_b15 = process7.execArgv) != null ? _b15 : [];
           if (execArgv.includes("-e") || execArgv.includes("--eval") || execArgv.includes("-p") || execArgv.includes("--print")) {
             parseOptions.from = "eval";
           }
         }
         if (argv === void 0) {
-          argv = process2.argv;
+          argv = process7.argv;
         }
         this.rawArgs = argv.slice();
         let userArgs;
@@ -2109,7 +2109,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
             userArgs = argv.slice(2);
             break;
           case "electron":
-            if (process2.defaultApp) {
+            if (process7.defaultApp) {
               this._scriptPath = argv[1];
               userArgs = argv.slice(2);
             } else {
@@ -2296,11 +2296,11 @@ Expecting one of '${allowedValues.join("', '")}'`);
         }
         launchWithNode = sourceExt.includes(path5.extname(executableFile));
         let proc;
-        if (process2.platform !== "win32") {
+        if (process7.platform !== "win32") {
           if (launchWithNode) {
             args.unshift(executableFile);
-            args = incrementNodeInspectorPort(process2.execArgv).concat(args);
-            proc = childProcess.spawn(process2.argv[0], args, { stdio: "inherit" });
+            args = incrementNodeInspectorPort(process7.execArgv).concat(args);
+            proc = childProcess.spawn(process7.argv[0], args, { stdio: "inherit" });
           } else {
             proc = childProcess.spawn(executableFile, args, { stdio: "inherit" });
           }
@@ -2311,13 +2311,13 @@ Expecting one of '${allowedValues.join("', '")}'`);
             subcommand._name
           );
           args.unshift(executableFile);
-          args = incrementNodeInspectorPort(process2.execArgv).concat(args);
-          proc = childProcess.spawn(process2.execPath, args, { stdio: "inherit" });
+          args = incrementNodeInspectorPort(process7.execArgv).concat(args);
+          proc = childProcess.spawn(process7.execPath, args, { stdio: "inherit" });
         }
         if (!proc.killed) {
-          const signals = ["SIGUSR1", "SIGUSR2", "SIGTERM", "SIGINT", "SIGHUP"];
-          signals.forEach((signal) => {
-            process2.on(signal, () => {
+          const signals2 = ["SIGUSR1", "SIGUSR2", "SIGTERM", "SIGINT", "SIGHUP"];
+          signals2.forEach((signal) => {
+            process7.on(signal, () => {
               if (proc.killed === false && proc.exitCode === null) {
                 proc.kill(signal);
               }
@@ -2328,7 +2328,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         proc.on("close", (code) => {
           code = code != null ? code : 1;
           if (!exitCallback) {
-            process2.exit(code);
+            process7.exit(code);
           } else {
             exitCallback(
               new CommanderError2(
@@ -2350,7 +2350,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
             throw new Error(`'${executableFile}' not executable`);
           }
           if (!exitCallback) {
-            process2.exit(1);
+            process7.exit(1);
           } else {
             const wrappedError = new CommanderError2(
               1,
@@ -2392,7 +2392,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _dispatchHelpCommand(subcommandName) {
-        var _a8, _b3, _c, _d;
+        var _a21, _b15, _c5, _d4;
         if (!subcommandName) {
           this.help();
         }
@@ -2403,7 +2403,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         return this._dispatchSubcommand(
           subcommandName,
           [],
-          [(_d = (_c = (_a8 = this._getHelpOption()) == null ? void 0 : _a8.long) != null ? _c : (_b3 = this._getHelpOption()) == null ? void 0 : _b3.short) != null ? _d : "--help"]
+          [(_d4 = (_c5 = (_a21 = this._getHelpOption()) == null ? void 0 : _a21.long) != null ? _c5 : (_b15 = this._getHelpOption()) == null ? void 0 : _b15.short) != null ? _d4 : "--help"]
         );
       }
       /**
@@ -2533,7 +2533,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @private
        */
       _parseCommand(operands, unknown) {
-        var _a8;
+        var _a21;
         const parsed2 = this.parseOptions(unknown);
         this._parseOptionsEnv();
         this._parseOptionsImplied();
@@ -2583,7 +2583,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           promiseChain = this._chainOrCallHooks(promiseChain, "postAction");
           return promiseChain;
         }
-        if ((_a8 = this.parent) == null ? void 0 : _a8.listenerCount(commandEvent)) {
+        if ((_a21 = this.parent) == null ? void 0 : _a21.listenerCount(commandEvent)) {
           checkForUnknownOptions();
           this._processArguments();
           this.parent.emit(commandEvent, operands, unknown);
@@ -2852,13 +2852,13 @@ Expecting one of '${allowedValues.join("', '")}'`);
        */
       _parseOptionsEnv() {
         this.options.forEach((option) => {
-          if (option.envVar && option.envVar in process2.env) {
+          if (option.envVar && option.envVar in process7.env) {
             const optionKey = option.attributeName();
             if (this.getOptionValue(optionKey) === void 0 || ["default", "config", "env"].includes(
               this.getOptionValueSource(optionKey)
             )) {
               if (option.required || option.optional) {
-                this.emit(`optionEnv:${option.name()}`, process2.env[option.envVar]);
+                this.emit(`optionEnv:${option.name()}`, process7.env[option.envVar]);
               } else {
                 this.emit(`optionEnv:${option.name()}`);
               }
@@ -3073,7 +3073,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {(string|Command)}
        */
       alias(alias) {
-        var _a8;
+        var _a21;
         if (alias === void 0) return this._aliases[0];
         let command = this;
         if (this.commands.length !== 0 && this.commands[this.commands.length - 1]._executableHandler) {
@@ -3081,7 +3081,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
         }
         if (alias === command._name)
           throw new Error("Command alias can't be the same as its name");
-        const matchingCommand = (_a8 = this.parent) == null ? void 0 : _a8._findCommand(alias);
+        const matchingCommand = (_a21 = this.parent) == null ? void 0 : _a21._findCommand(alias);
         if (matchingCommand) {
           const existingCmd = [matchingCommand.name()].concat(matchingCommand.aliases()).join("|");
           throw new Error(
@@ -3143,8 +3143,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {Command | string}
        */
       helpGroup(heading) {
-        var _a8;
-        if (heading === void 0) return (_a8 = this._helpGroupHeading) != null ? _a8 : "";
+        var _a21;
+        if (heading === void 0) return (_a21 = this._helpGroupHeading) != null ? _a21 : "";
         this._helpGroupHeading = heading;
         return this;
       }
@@ -3162,8 +3162,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @returns {Command | string}
        */
       commandsGroup(heading) {
-        var _a8;
-        if (heading === void 0) return (_a8 = this._defaultCommandGroup) != null ? _a8 : "";
+        var _a21;
+        if (heading === void 0) return (_a21 = this._defaultCommandGroup) != null ? _a21 : "";
         this._defaultCommandGroup = heading;
         return this;
       }
@@ -3181,8 +3181,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @returns {Command | string}
        */
       optionsGroup(heading) {
-        var _a8;
-        if (heading === void 0) return (_a8 = this._defaultOptionGroup) != null ? _a8 : "";
+        var _a21;
+        if (heading === void 0) return (_a21 = this._defaultOptionGroup) != null ? _a21 : "";
         this._defaultOptionGroup = heading;
         return this;
       }
@@ -3265,11 +3265,11 @@ Expecting one of '${allowedValues.join("', '")}'`);
        */
       _getOutputContext(contextOptions) {
         contextOptions = contextOptions || {};
-        const error = !!contextOptions.error;
+        const error2 = !!contextOptions.error;
         let baseWrite;
         let hasColors;
         let helpWidth;
-        if (error) {
+        if (error2) {
           baseWrite = (str) => this._outputConfiguration.writeErr(str);
           hasColors = this._outputConfiguration.getErrHasColors();
           helpWidth = this._outputConfiguration.getErrHelpWidth();
@@ -3282,7 +3282,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           if (!hasColors) str = this._outputConfiguration.stripColor(str);
           return baseWrite(str);
         };
-        return { error, write: write2, hasColors, helpWidth };
+        return { error: error2, write: write2, hasColors, helpWidth };
       }
       /**
        * Output help information for this command.
@@ -3292,7 +3292,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {{ error: boolean } | Function} [contextOptions] - pass {error:true} to write to stderr instead of stdout
        */
       outputHelp(contextOptions) {
-        var _a8;
+        var _a21;
         let deprecatedCallback;
         if (typeof contextOptions === "function") {
           deprecatedCallback = contextOptions;
@@ -3314,7 +3314,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
           }
         }
         outputContext.write(helpInformation);
-        if ((_a8 = this._getHelpOption()) == null ? void 0 : _a8.long) {
+        if ((_a21 = this._getHelpOption()) == null ? void 0 : _a21.long) {
           this.emit(this._getHelpOption().long);
         }
         this.emit("afterHelp", eventContext);
@@ -3386,9 +3386,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {{ error: boolean }} [contextOptions] - pass {error:true} to write to stderr instead of stdout
        */
       help(contextOptions) {
-        var _a8;
+        var _a21;
         this.outputHelp(contextOptions);
-        let exitCode = Number((_a8 = process2.exitCode) != null ? _a8 : 0);
+        let exitCode = Number((_a21 = process7.exitCode) != null ? _a21 : 0);
         if (exitCode === 0 && contextOptions && typeof contextOptions !== "function" && contextOptions.error) {
           exitCode = 1;
         }
@@ -3478,9 +3478,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
       });
     }
     function useColor() {
-      if (process2.env.NO_COLOR || process2.env.FORCE_COLOR === "0" || process2.env.FORCE_COLOR === "false")
+      if (process7.env.NO_COLOR || process7.env.FORCE_COLOR === "0" || process7.env.FORCE_COLOR === "false")
         return false;
-      if (process2.env.FORCE_COLOR || process2.env.CLICOLOR_FORCE !== void 0)
+      if (process7.env.FORCE_COLOR || process7.env.CLICOLOR_FORCE !== void 0)
         return true;
       return void 0;
     }
@@ -3888,7 +3888,7 @@ var require_saxes = __commonJS({
         return this._closed;
       }
       _init() {
-        var _a8;
+        var _a21;
         this.openWakaBang = "";
         this.text = "";
         this.name = "";
@@ -3930,7 +3930,7 @@ var require_saxes = __commonJS({
         this.line = 1;
         this.column = 0;
         this.ENTITIES = Object.create(XML_ENTITIES);
-        (_a8 = this.readyHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this);
+        (_a21 = this.readyHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this);
       }
       /**
        * The stream position the parser is currently looking at. This field is
@@ -3988,8 +3988,8 @@ var require_saxes = __commonJS({
        * @returns An error object with a properly formatted message.
        */
       makeError(message) {
-        var _a8;
-        let msg = (_a8 = this.fileName) !== null && _a8 !== void 0 ? _a8 : "";
+        var _a21;
+        let msg = (_a21 = this.fileName) !== null && _a21 !== void 0 ? _a21 : "";
         if (this.trackPosition) {
           if (msg.length > 0) {
             msg += ":";
@@ -4335,11 +4335,11 @@ var require_saxes = __commonJS({
         }
       }
       sDoctype() {
-        var _a8;
+        var _a21;
         const c3 = this.captureTo(DOCTYPE_TERMINATOR);
         switch (c3) {
           case GREATER: {
-            (_a8 = this.doctypeHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, this.text);
+            (_a21 = this.doctypeHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, this.text);
             this.text = "";
             this.state = S_TEXT;
             this.doctype = true;
@@ -4553,11 +4553,11 @@ var require_saxes = __commonJS({
         }
       }
       sCommentEnding() {
-        var _a8;
+        var _a21;
         const c3 = this.getCodeNorm();
         if (c3 === MINUS) {
           this.state = S_COMMENT_ENDED;
-          (_a8 = this.commentHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, this.text);
+          (_a21 = this.commentHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, this.text);
           this.text = "";
         } else {
           this.text += `-${String.fromCodePoint(c3)}`;
@@ -4589,11 +4589,11 @@ var require_saxes = __commonJS({
         }
       }
       sCDataEnding2() {
-        var _a8;
+        var _a21;
         const c3 = this.getCodeNorm();
         switch (c3) {
           case GREATER: {
-            (_a8 = this.cdataHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, this.text);
+            (_a21 = this.cdataHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, this.text);
             this.text = "";
             this.state = S_TEXT;
             break;
@@ -4663,14 +4663,14 @@ var require_saxes = __commonJS({
         }
       }
       sPIEnding() {
-        var _a8;
+        var _a21;
         const c3 = this.getCodeNorm();
         if (c3 === GREATER) {
           const { piTarget } = this;
           if (piTarget.toLowerCase() === "xml") {
             this.fail("the XML declaration must appear at the start of the document.");
           }
-          (_a8 = this.piHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, {
+          (_a21 = this.piHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, {
             target: piTarget,
             body: this.text
           });
@@ -4813,7 +4813,7 @@ var require_saxes = __commonJS({
         this.state = S_XML_DECL_NAME_START;
       }
       sXMLDeclEnding() {
-        var _a8;
+        var _a21;
         const c3 = this.getCodeNorm();
         if (c3 === GREATER) {
           if (this.piTarget !== "xml") {
@@ -4821,7 +4821,7 @@ var require_saxes = __commonJS({
           } else if (this.name !== "version" && this.xmlDeclExpects.includes("version")) {
             this.fail("XML declaration must contain a version.");
           }
-          (_a8 = this.xmldeclHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, this.xmlDecl);
+          (_a21 = this.xmldeclHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, this.xmlDecl);
           this.name = "";
           this.piTarget = this.text = "";
           this.state = S_TEXT;
@@ -4831,7 +4831,7 @@ var require_saxes = __commonJS({
         this.xmlDeclPossible = false;
       }
       sOpenTag() {
-        var _a8;
+        var _a21;
         const c3 = this.captureNameChars();
         if (c3 === EOC) {
           return;
@@ -4844,7 +4844,7 @@ var require_saxes = __commonJS({
         if (this.xmlnsOpt) {
           this.topNS = tag.ns = /* @__PURE__ */ Object.create(null);
         }
-        (_a8 = this.openTagStartHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, tag);
+        (_a21 = this.openTagStartHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, tag);
         this.sawRoot = true;
         if (!this.fragmentOpt && this.closedRoot) {
           this.fail("documents may contain only one root.");
@@ -5161,11 +5161,11 @@ var require_saxes = __commonJS({
         }
       }
       pushAttribNS(name, value) {
-        var _a8;
+        var _a21;
         const { prefix, local: local2 } = this.qname(name);
         const attr = { name, prefix, local: local2, value };
         this.attribList.push(attr);
-        (_a8 = this.attributeHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, attr);
+        (_a21 = this.attributeHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, attr);
         if (prefix === "xmlns") {
           const trimmed = value.trim();
           if (this.currentXMLVersion === "1.0" && trimmed === "") {
@@ -5180,10 +5180,10 @@ var require_saxes = __commonJS({
         }
       }
       pushAttribPlain(name, value) {
-        var _a8;
+        var _a21;
         const attr = { name, value };
         this.attribList.push(attr);
-        (_a8 = this.attributeHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, attr);
+        (_a21 = this.attributeHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, attr);
       }
       /**
        * End parsing. This performs final well-formedness checks and resets the
@@ -5192,7 +5192,7 @@ var require_saxes = __commonJS({
        * @returns this
        */
       end() {
-        var _a8, _b3;
+        var _a21, _b15;
         if (!this.sawRoot) {
           this.fail("document must contain a root element.");
         }
@@ -5206,11 +5206,11 @@ var require_saxes = __commonJS({
         }
         const { text: text3 } = this;
         if (text3.length !== 0) {
-          (_a8 = this.textHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, text3);
+          (_a21 = this.textHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, text3);
           this.text = "";
         }
         this._closed = true;
-        (_b3 = this.endHandler) === null || _b3 === void 0 ? void 0 : _b3.call(this);
+        (_b15 = this.endHandler) === null || _b15 === void 0 ? void 0 : _b15.call(this);
         this._init();
         return this;
       }
@@ -5222,7 +5222,7 @@ var require_saxes = __commonJS({
        * @returns The namespace URI or ``undefined`` if the prefix is not defined.
        */
       resolve(prefix) {
-        var _a8, _b3;
+        var _a21, _b15;
         let uri = this.topNS[prefix];
         if (uri !== void 0) {
           return uri;
@@ -5238,7 +5238,7 @@ var require_saxes = __commonJS({
         if (uri !== void 0) {
           return uri;
         }
-        return (_b3 = (_a8 = this.opt).resolvePrefix) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, prefix);
+        return (_b15 = (_a21 = this.opt).resolvePrefix) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, prefix);
       }
       /**
        * Parse a qname into its prefix and local name parts.
@@ -5260,14 +5260,14 @@ var require_saxes = __commonJS({
         return { prefix, local: local2 };
       }
       processAttribsNS() {
-        var _a8;
+        var _a21;
         const { attribList } = this;
         const tag = this.tag;
         {
           const { prefix, local: local2 } = this.qname(tag.name);
           tag.prefix = prefix;
           tag.local = local2;
-          const uri = tag.uri = (_a8 = this.resolve(prefix)) !== null && _a8 !== void 0 ? _a8 : "";
+          const uri = tag.uri = (_a21 = this.resolve(prefix)) !== null && _a21 !== void 0 ? _a21 : "";
           if (prefix !== "") {
             if (prefix === "xmlns") {
               this.fail('tags may not have "xmlns" as prefix.');
@@ -5324,12 +5324,12 @@ var require_saxes = __commonJS({
        * ``onopentag``.
        */
       openTag() {
-        var _a8;
+        var _a21;
         this.processAttribs();
         const { tags } = this;
         const tag = this.tag;
         tag.isSelfClosing = false;
-        (_a8 = this.openTagHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, tag);
+        (_a21 = this.openTagHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, tag);
         tags.push(tag);
         this.state = S_TEXT;
         this.name = "";
@@ -5340,14 +5340,14 @@ var require_saxes = __commonJS({
        * ``onopentag`` and ``onclosetag``.
        */
       openSelfClosingTag() {
-        var _a8, _b3, _c;
+        var _a21, _b15, _c5;
         this.processAttribs();
         const { tags } = this;
         const tag = this.tag;
         tag.isSelfClosing = true;
-        (_a8 = this.openTagHandler) === null || _a8 === void 0 ? void 0 : _a8.call(this, tag);
-        (_b3 = this.closeTagHandler) === null || _b3 === void 0 ? void 0 : _b3.call(this, tag);
-        const top = this.tag = (_c = tags[tags.length - 1]) !== null && _c !== void 0 ? _c : null;
+        (_a21 = this.openTagHandler) === null || _a21 === void 0 ? void 0 : _a21.call(this, tag);
+        (_b15 = this.closeTagHandler) === null || _b15 === void 0 ? void 0 : _b15.call(this, tag);
+        const top = this.tag = (_c5 = tags[tags.length - 1]) !== null && _c5 !== void 0 ? _c5 : null;
         if (top === null) {
           this.closedRoot = true;
         }
@@ -5441,7 +5441,7 @@ var require_constants = __commonJS({
     var NO_DOTS_SLASH = `(?!${DOTS_SLASH})`;
     var QMARK_NO_DOT = `[^.${SLASH_LITERAL}]`;
     var STAR = `${QMARK}*?`;
-    var SEP = "/";
+    var SEP2 = "/";
     var POSIX_CHARS = {
       DOT_LITERAL,
       PLUS_LITERAL,
@@ -5458,7 +5458,7 @@ var require_constants = __commonJS({
       QMARK_NO_DOT,
       STAR,
       START_ANCHOR,
-      SEP
+      SEP: SEP2
     };
     var WINDOWS_CHARS = {
       ...POSIX_CHARS,
@@ -5638,8 +5638,8 @@ var require_utils = __commonJS({
     exports2.toPosixSlashes = (str) => str.replace(REGEX_BACKSLASH, "/");
     exports2.isWindows = () => {
       if (typeof navigator !== "undefined" && navigator.platform) {
-        const platform3 = navigator.platform.toLowerCase();
-        return platform3 === "win32" || platform3 === "windows";
+        const platform4 = navigator.platform.toLowerCase();
+        return platform4 === "win32" || platform4 === "windows";
       }
       if (typeof process !== "undefined" && process.platform) {
         return process.platform === "win32";
@@ -6146,16 +6146,16 @@ var require_parse = __commonJS({
       }
       return false;
     };
-    var parseRepeatedExtglob = (pattern2, requireEnd = true) => {
-      if (pattern2[0] !== "+" && pattern2[0] !== "*" || pattern2[1] !== "(") {
+    var parseRepeatedExtglob = (pattern3, requireEnd = true) => {
+      if (pattern3[0] !== "+" && pattern3[0] !== "*" || pattern3[1] !== "(") {
         return;
       }
       let bracket = 0;
       let paren = 0;
       let quote = 0;
       let escaped = false;
-      for (let i3 = 1; i3 < pattern2.length; i3++) {
-        const ch = pattern2[i3];
+      for (let i3 = 1; i3 < pattern3.length; i3++) {
+        const ch = pattern3[i3];
         if (escaped === true) {
           escaped = false;
           continue;
@@ -6189,12 +6189,12 @@ var require_parse = __commonJS({
         if (ch === ")") {
           paren--;
           if (paren === 0) {
-            if (requireEnd === true && i3 !== pattern2.length - 1) {
+            if (requireEnd === true && i3 !== pattern3.length - 1) {
               return;
             }
             return {
-              type: pattern2[0],
-              body: pattern2.slice(2, i3),
+              type: pattern3[0],
+              body: pattern3.slice(2, i3),
               end: i3
             };
           }
@@ -6205,11 +6205,11 @@ var require_parse = __commonJS({
       const source2 = chars.length === 1 ? utils.escapeRegex(chars[0]) : `[${chars.map((ch) => utils.escapeRegex(ch)).join("")}]`;
       return `${source2}*`;
     };
-    var getStarExtglobSequenceChars = (pattern2) => {
+    var getStarExtglobSequenceChars = (pattern3) => {
       let index2 = 0;
       const chars = [];
-      while (index2 < pattern2.length) {
-        const match = parseRepeatedExtglob(pattern2.slice(index2), false);
+      while (index2 < pattern3.length) {
+        const match = parseRepeatedExtglob(pattern3.slice(index2), false);
         if (!match || match.type !== "*") {
           return;
         }
@@ -6229,9 +6229,9 @@ var require_parse = __commonJS({
       }
       return chars;
     };
-    var repeatedExtglobRecursion = (pattern2) => {
+    var repeatedExtglobRecursion = (pattern3) => {
       let depth = 0;
-      let value = pattern2.trim();
+      let value = pattern3.trim();
       let match = parseRepeatedExtglob(value);
       while (match) {
         depth++;
@@ -7065,17 +7065,17 @@ var require_picomatch = __commonJS({
       }
       const opts = options3 || {};
       const posix = opts.windows;
-      const regex2 = isState ? picomatch2.compileRe(glob, options3) : picomatch2.makeRe(glob, options3, false, true);
-      const state = regex2.state;
-      delete regex2.state;
+      const regex3 = isState ? picomatch2.compileRe(glob, options3) : picomatch2.makeRe(glob, options3, false, true);
+      const state = regex3.state;
+      delete regex3.state;
       let isIgnored = () => false;
       if (opts.ignore) {
         const ignoreOpts = { ...options3, ignore: null, onMatch: null, onResult: null };
         isIgnored = picomatch2(opts.ignore, ignoreOpts, returnState);
       }
       const matcher = (input, returnObject = false) => {
-        const { isMatch, match, output } = picomatch2.test(input, regex2, options3, { glob, posix });
-        const result = { glob, state, regex: regex2, posix, input, output, match, isMatch };
+        const { isMatch, match, output } = picomatch2.test(input, regex3, options3, { glob, posix });
+        const result = { glob, state, regex: regex3, posix, input, output, match, isMatch };
         if (typeof opts.onResult === "function") {
           opts.onResult(result);
         }
@@ -7100,7 +7100,7 @@ var require_picomatch = __commonJS({
       }
       return matcher;
     };
-    picomatch2.test = (input, regex2, options3, { glob, posix } = {}) => {
+    picomatch2.test = (input, regex3, options3, { glob, posix } = {}) => {
       if (typeof input !== "string") {
         throw new TypeError("Expected input to be a string");
       }
@@ -7117,21 +7117,21 @@ var require_picomatch = __commonJS({
       }
       if (match === false || opts.capture === true) {
         if (opts.matchBase === true || opts.basename === true) {
-          match = picomatch2.matchBase(input, regex2, options3, posix);
+          match = picomatch2.matchBase(input, regex3, options3, posix);
         } else {
-          match = regex2.exec(output);
+          match = regex3.exec(output);
         }
       }
       return { isMatch: Boolean(match), match, output };
     };
     picomatch2.matchBase = (input, glob, options3, posix = options3 && options3.windows) => {
-      const regex2 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options3);
-      return regex2.test(utils.basename(input, { windows: posix }));
+      const regex3 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options3);
+      return regex3.test(utils.basename(input, { windows: posix }));
     };
     picomatch2.isMatch = (str, patterns, options3) => picomatch2(patterns, options3)(str);
-    picomatch2.parse = (pattern2, options3) => {
-      if (Array.isArray(pattern2)) return pattern2.map((p3) => picomatch2.parse(p3, options3));
-      return parse6(pattern2, { ...options3, fastpaths: false });
+    picomatch2.parse = (pattern3, options3) => {
+      if (Array.isArray(pattern3)) return pattern3.map((p3) => picomatch2.parse(p3, options3));
+      return parse6(pattern3, { ...options3, fastpaths: false });
     };
     picomatch2.scan = (input, options3) => scan2(input, options3);
     picomatch2.compileRe = (state, options3, returnOutput = false, returnState = false) => {
@@ -7145,11 +7145,11 @@ var require_picomatch = __commonJS({
       if (state && state.negated === true) {
         source2 = `^(?!${source2}).*$`;
       }
-      const regex2 = picomatch2.toRegex(source2, options3);
+      const regex3 = picomatch2.toRegex(source2, options3);
       if (returnState === true) {
-        regex2.state = state;
+        regex3.state = state;
       }
-      return regex2;
+      return regex3;
     };
     picomatch2.makeRe = (input, options3 = {}, returnOutput = false, returnState = false) => {
       if (!input || typeof input !== "string") {
@@ -7641,7 +7641,7 @@ var require_browser = __commonJS({
   "node_modules/debug/src/browser.js"(exports2, module2) {
     exports2.formatArgs = formatArgs;
     exports2.save = save;
-    exports2.load = load2;
+    exports2.load = load3;
     exports2.useColors = useColors;
     exports2.storage = localstorage();
     exports2.destroy = /* @__PURE__ */ (() => {
@@ -7774,14 +7774,14 @@ var require_browser = __commonJS({
         } else {
           exports2.storage.removeItem("debug");
         }
-      } catch (error) {
+      } catch (error2) {
       }
     }
-    function load2() {
+    function load3() {
       let r2;
       try {
         r2 = exports2.storage.getItem("debug") || exports2.storage.getItem("DEBUG");
-      } catch (error) {
+      } catch (error2) {
       }
       if (!r2 && typeof process !== "undefined" && "env" in process) {
         r2 = process.env.DEBUG;
@@ -7791,7 +7791,7 @@ var require_browser = __commonJS({
     function localstorage() {
       try {
         return localStorage;
-      } catch (error) {
+      } catch (error2) {
       }
     }
     module2.exports = require_common()(exports2);
@@ -7799,8 +7799,8 @@ var require_browser = __commonJS({
     formatters.j = function(v3) {
       try {
         return JSON.stringify(v3);
-      } catch (error) {
-        return "[UnexpectedJSONParseError]: " + error.message;
+      } catch (error2) {
+        return "[UnexpectedJSONParseError]: " + error2.message;
       }
     };
   }
@@ -7823,7 +7823,7 @@ var require_has_flag = __commonJS({
 var require_supports_color = __commonJS({
   "node_modules/supports-color/index.js"(exports2, module2) {
     "use strict";
-    var os8 = require("os");
+    var os9 = require("os");
     var tty = require("tty");
     var hasFlag = require_has_flag();
     var { env } = process;
@@ -7871,7 +7871,7 @@ var require_supports_color = __commonJS({
         return min;
       }
       if (process.platform === "win32") {
-        const osRelease = os8.release().split(".");
+        const osRelease = os9.release().split(".");
         if (Number(osRelease[0]) >= 10 && Number(osRelease[2]) >= 10586) {
           return Number(osRelease[2]) >= 14931 ? 3 : 2;
         }
@@ -7930,7 +7930,7 @@ var require_node = __commonJS({
     exports2.log = log;
     exports2.formatArgs = formatArgs;
     exports2.save = save;
-    exports2.load = load2;
+    exports2.load = load3;
     exports2.useColors = useColors;
     exports2.destroy = util2.deprecate(
       () => {
@@ -8020,7 +8020,7 @@ var require_node = __commonJS({
           221
         ];
       }
-    } catch (error) {
+    } catch (error2) {
     }
     exports2.inspectOpts = Object.keys(process.env).filter((key) => {
       return /^debug_/i.test(key);
@@ -8072,7 +8072,7 @@ var require_node = __commonJS({
         delete process.env.DEBUG;
       }
     }
-    function load2() {
+    function load3() {
       return process.env.DEBUG;
     }
     function init(debug) {
@@ -8184,10 +8184,10 @@ var require_dist2 = __commonJS({
             done(result);
           }
         },
-        fail(error) {
+        fail(error2) {
           if (status === "pending") {
             status = "rejected";
-            fail(error);
+            fail(error2);
           }
         },
         get fulfilled() {
@@ -8230,7 +8230,7 @@ var require_identity = __commonJS({
         }
       return false;
     }
-    function isNode(node) {
+    function isNode2(node) {
       if (node && typeof node === "object")
         switch (node[NODE_TYPE]) {
           case ALIAS:
@@ -8254,7 +8254,7 @@ var require_identity = __commonJS({
     exports2.isCollection = isCollection;
     exports2.isDocument = isDocument2;
     exports2.isMap = isMap;
-    exports2.isNode = isNode;
+    exports2.isNode = isNode2;
     exports2.isPair = isPair;
     exports2.isScalar = isScalar;
     exports2.isSeq = isSeq;
@@ -8384,19 +8384,19 @@ var require_visit = __commonJS({
       return visitor;
     }
     function callVisitor(key, node, visitor, path5) {
-      var _a8, _b3, _c, _d, _e3;
+      var _a21, _b15, _c5, _d4, _e4;
       if (typeof visitor === "function")
         return visitor(key, node, path5);
       if (identity2.isMap(node))
-        return (_a8 = visitor.Map) == null ? void 0 : _a8.call(visitor, key, node, path5);
+        return (_a21 = visitor.Map) == null ? void 0 : _a21.call(visitor, key, node, path5);
       if (identity2.isSeq(node))
-        return (_b3 = visitor.Seq) == null ? void 0 : _b3.call(visitor, key, node, path5);
+        return (_b15 = visitor.Seq) == null ? void 0 : _b15.call(visitor, key, node, path5);
       if (identity2.isPair(node))
-        return (_c = visitor.Pair) == null ? void 0 : _c.call(visitor, key, node, path5);
+        return (_c5 = visitor.Pair) == null ? void 0 : _c5.call(visitor, key, node, path5);
       if (identity2.isScalar(node))
-        return (_d = visitor.Scalar) == null ? void 0 : _d.call(visitor, key, node, path5);
+        return (_d4 = visitor.Scalar) == null ? void 0 : _d4.call(visitor, key, node, path5);
       if (identity2.isAlias(node))
-        return (_e3 = visitor.Alias) == null ? void 0 : _e3.call(visitor, key, node, path5);
+        return (_e4 = visitor.Alias) == null ? void 0 : _e4.call(visitor, key, node, path5);
       return void 0;
     }
     function replaceNode(key, path5, node) {
@@ -8542,8 +8542,8 @@ var require_directives = __commonJS({
         if (prefix) {
           try {
             return prefix + decodeURIComponent(suffix);
-          } catch (error) {
-            onError(String(error));
+          } catch (error2) {
+            onError(String(error2));
             return null;
           }
         }
@@ -8645,9 +8645,9 @@ var require_anchors = __commonJS({
             if (typeof ref === "object" && ref.anchor && (identity2.isScalar(ref.node) || identity2.isCollection(ref.node))) {
               ref.node.anchor = ref.anchor;
             } else {
-              const error = new Error("Failed to resolve repeated object (this should not happen)");
-              error.source = source2;
-              throw error;
+              const error2 = new Error("Failed to resolve repeated object (this should not happen)");
+              error2.source = source2;
+              throw error2;
             }
           }
         },
@@ -8939,27 +8939,27 @@ var require_createNode = __commonJS({
     var Scalar = require_Scalar();
     var defaultTagPrefix = "tag:yaml.org,2002:";
     function findTagObject(value, tagName, tags) {
-      var _a8;
+      var _a21;
       if (tagName) {
         const match = tags.filter((t2) => t2.tag === tagName);
-        const tagObj = (_a8 = match.find((t2) => !t2.format)) != null ? _a8 : match[0];
+        const tagObj = (_a21 = match.find((t2) => !t2.format)) != null ? _a21 : match[0];
         if (!tagObj)
           throw new Error(`Tag ${tagName} not found`);
         return tagObj;
       }
       return tags.find((t2) => {
-        var _a9;
-        return ((_a9 = t2.identify) == null ? void 0 : _a9.call(t2, value)) && !t2.format;
+        var _a22;
+        return ((_a22 = t2.identify) == null ? void 0 : _a22.call(t2, value)) && !t2.format;
       });
     }
     function createNode(value, tagName, ctx) {
-      var _a8, _b3, _c, _d;
+      var _a21, _b15, _c5, _d4;
       if (identity2.isDocument(value))
         value = value.contents;
       if (identity2.isNode(value))
         return value;
       if (identity2.isPair(value)) {
-        const map = (_b3 = (_a8 = ctx.schema[identity2.MAP]).createNode) == null ? void 0 : _b3.call(_a8, ctx.schema, null, ctx);
+        const map = (_b15 = (_a21 = ctx.schema[identity2.MAP]).createNode) == null ? void 0 : _b15.call(_a21, ctx.schema, null, ctx);
         map.items.push(value);
         return map;
       }
@@ -8971,7 +8971,7 @@ var require_createNode = __commonJS({
       if (aliasDuplicateObjects && value && typeof value === "object") {
         ref = sourceObjects.get(value);
         if (ref) {
-          (_c = ref.anchor) != null ? _c : ref.anchor = onAnchor(value);
+          (_c5 = ref.anchor) != null ? _c5 : ref.anchor = onAnchor(value);
           return new Alias.Alias(ref.anchor);
         } else {
           ref = { anchor: null, node: null };
@@ -8997,7 +8997,7 @@ var require_createNode = __commonJS({
         onTagObj(tagObj);
         delete ctx.onTagObj;
       }
-      const node = (tagObj == null ? void 0 : tagObj.createNode) ? tagObj.createNode(ctx.schema, value, ctx) : typeof ((_d = tagObj == null ? void 0 : tagObj.nodeClass) == null ? void 0 : _d.from) === "function" ? tagObj.nodeClass.from(ctx.schema, value, ctx) : new Scalar.Scalar(value);
+      const node = (tagObj == null ? void 0 : tagObj.createNode) ? tagObj.createNode(ctx.schema, value, ctx) : typeof ((_d4 = tagObj == null ? void 0 : tagObj.nodeClass) == null ? void 0 : _d4.from) === "function" ? tagObj.nodeClass.from(ctx.schema, value, ctx) : new Scalar.Scalar(value);
       if (tagName)
         node.tag = tagName;
       else if (!tagObj.default)
@@ -9546,8 +9546,8 @@ ${indent}${start2}${value}${end}`;
 ${indent}`);
       if (actualString) {
         const test = (tag) => {
-          var _a8;
-          return tag.default && tag.tag !== "tag:yaml.org,2002:str" && ((_a8 = tag.test) == null ? void 0 : _a8.test(str));
+          var _a21;
+          return tag.default && tag.tag !== "tag:yaml.org,2002:str" && ((_a21 = tag.test) == null ? void 0 : _a21.test(str));
         };
         const { compat, tags } = ctx.doc.schema;
         if (tags.some(test) || (compat == null ? void 0 : compat.some(test)))
@@ -9643,38 +9643,38 @@ var require_stringify = __commonJS({
       };
     }
     function getTagObject(tags, item) {
-      var _a8, _b3, _c, _d;
+      var _a21, _b15, _c5, _d4;
       if (item.tag) {
         const match = tags.filter((t2) => t2.tag === item.tag);
         if (match.length > 0)
-          return (_a8 = match.find((t2) => t2.format === item.format)) != null ? _a8 : match[0];
+          return (_a21 = match.find((t2) => t2.format === item.format)) != null ? _a21 : match[0];
       }
       let tagObj = void 0;
       let obj;
       if (identity2.isScalar(item)) {
         obj = item.value;
         let match = tags.filter((t2) => {
-          var _a9;
-          return (_a9 = t2.identify) == null ? void 0 : _a9.call(t2, obj);
+          var _a22;
+          return (_a22 = t2.identify) == null ? void 0 : _a22.call(t2, obj);
         });
         if (match.length > 1) {
           const testMatch = match.filter((t2) => t2.test);
           if (testMatch.length > 0)
             match = testMatch;
         }
-        tagObj = (_b3 = match.find((t2) => t2.format === item.format)) != null ? _b3 : match.find((t2) => !t2.format);
+        tagObj = (_b15 = match.find((t2) => t2.format === item.format)) != null ? _b15 : match.find((t2) => !t2.format);
       } else {
         obj = item;
         tagObj = tags.find((t2) => t2.nodeClass && obj instanceof t2.nodeClass);
       }
       if (!tagObj) {
-        const name = (_d = (_c = obj == null ? void 0 : obj.constructor) == null ? void 0 : _c.name) != null ? _d : obj === null ? "null" : typeof obj;
+        const name = (_d4 = (_c5 = obj == null ? void 0 : obj.constructor) == null ? void 0 : _c5.name) != null ? _d4 : obj === null ? "null" : typeof obj;
         throw new Error(`Tag not resolved for ${name} value`);
       }
       return tagObj;
     }
     function stringifyProps(node, tagObj, { anchors: anchors$1, doc }) {
-      var _a8;
+      var _a21;
       if (!doc.directives)
         return "";
       const props = [];
@@ -9683,19 +9683,19 @@ var require_stringify = __commonJS({
         anchors$1.add(anchor);
         props.push(`&${anchor}`);
       }
-      const tag = (_a8 = node.tag) != null ? _a8 : tagObj.default ? null : tagObj.tag;
+      const tag = (_a21 = node.tag) != null ? _a21 : tagObj.default ? null : tagObj.tag;
       if (tag)
         props.push(doc.directives.tagString(tag));
       return props.join(" ");
     }
     function stringify(item, ctx, onComment, onChompKeep) {
-      var _a8, _b3;
+      var _a21, _b15;
       if (identity2.isPair(item))
         return item.toString(ctx, onComment, onChompKeep);
       if (identity2.isAlias(item)) {
         if (ctx.doc.directives)
           return item.toString(ctx);
-        if ((_a8 = ctx.resolvedAliases) == null ? void 0 : _a8.has(item)) {
+        if ((_a21 = ctx.resolvedAliases) == null ? void 0 : _a21.has(item)) {
           throw new TypeError(`Cannot stringify circular structure without alias nodes`);
         } else {
           if (ctx.resolvedAliases)
@@ -9710,7 +9710,7 @@ var require_stringify = __commonJS({
       tagObj != null ? tagObj : tagObj = getTagObject(ctx.doc.schema.tags, node);
       const props = stringifyProps(node, tagObj, ctx);
       if (props.length > 0)
-        ctx.indentAtStart = ((_b3 = ctx.indentAtStart) != null ? _b3 : 0) + props.length + 1;
+        ctx.indentAtStart = ((_b15 = ctx.indentAtStart) != null ? _b15 : 0) + props.length + 1;
       const str = typeof tagObj.stringify === "function" ? tagObj.stringify(node, ctx, onComment, onChompKeep) : identity2.isScalar(node) ? stringifyString.stringifyString(node, ctx, onComment, onChompKeep) : node.toString(ctx, onComment, onChompKeep);
       if (!props)
         return str;
@@ -9731,7 +9731,7 @@ var require_stringifyPair = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyPair({ key, value }, ctx, onComment, onChompKeep) {
-      var _a8, _b3;
+      var _a21, _b15;
       const { allNullValues, doc, indent, indentStep, options: { commentString, indentSeq, simpleKeys } } = ctx;
       let keyComment = identity2.isNode(key) && key.comment || null;
       if (simpleKeys) {
@@ -9823,7 +9823,7 @@ ${ctx.indent}`;
         const vs0 = valueStr[0];
         const nl0 = valueStr.indexOf("\n");
         const hasNewline = nl0 !== -1;
-        const flow = (_b3 = (_a8 = ctx.inFlow) != null ? _a8 : value.flow) != null ? _b3 : value.items.length === 0;
+        const flow = (_b15 = (_a21 = ctx.inFlow) != null ? _a21 : value.flow) != null ? _b15 : value.items.length === 0;
         if (hasNewline || !flow) {
           let hasPropsLine = false;
           if (hasNewline && (vs0 === "&" || vs0 === "!")) {
@@ -9865,12 +9865,12 @@ var require_log = __commonJS({
       if (logLevel === "debug")
         console.log(...messages);
     }
-    function warn(logLevel, warning) {
+    function warn(logLevel, warning2) {
       if (logLevel === "debug" || logLevel === "warn") {
         if (typeof node_process.emitWarning === "function")
-          node_process.emitWarning(warning);
+          node_process.emitWarning(warning2);
         else
-          console.warn(warning);
+          console.warn(warning2);
       }
     }
     exports2.debug = debug;
@@ -10050,8 +10050,8 @@ var require_stringifyCollection = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyCollection(collection, ctx, options3) {
-      var _a8;
-      const flow = (_a8 = ctx.inFlow) != null ? _a8 : collection.flow;
+      var _a21;
+      const flow = (_a21 = ctx.inFlow) != null ? _a21 : collection.flow;
       const stringify2 = flow ? stringifyFlowCollection : stringifyBlockCollection;
       return stringify2(collection, ctx, options3);
     }
@@ -10258,7 +10258,7 @@ var require_YAMLMap = __commonJS({
        *   collection will throw. Otherwise, overwrites the previous value.
        */
       add(pair, overwrite2) {
-        var _a8;
+        var _a21;
         let _pair;
         if (identity2.isPair(pair))
           _pair = pair;
@@ -10267,7 +10267,7 @@ var require_YAMLMap = __commonJS({
         } else
           _pair = new Pair.Pair(pair.key, pair.value);
         const prev = findPair(this.items, _pair.key);
-        const sortEntries = (_a8 = this.schema) == null ? void 0 : _a8.sortMapEntries;
+        const sortEntries = (_a21 = this.schema) == null ? void 0 : _a21.sortMapEntries;
         if (prev) {
           if (!overwrite2)
             throw new Error(`Key ${_pair.key} already set`);
@@ -10293,10 +10293,10 @@ var require_YAMLMap = __commonJS({
         return del.length > 0;
       }
       get(key, keepScalar) {
-        var _a8;
+        var _a21;
         const it3 = findPair(this.items, key);
         const node = it3 == null ? void 0 : it3.value;
-        return (_a8 = !keepScalar && identity2.isScalar(node) ? node.value : node) != null ? _a8 : void 0;
+        return (_a21 = !keepScalar && identity2.isScalar(node) ? node.value : node) != null ? _a21 : void 0;
       }
       has(key) {
         return !!findPair(this.items, key);
@@ -10849,7 +10849,7 @@ var require_pairs = __commonJS({
     var Scalar = require_Scalar();
     var YAMLSeq = require_YAMLSeq();
     function resolvePairs(seq, onError) {
-      var _a8;
+      var _a21;
       if (identity2.isSeq(seq)) {
         for (let i3 = 0; i3 < seq.items.length; ++i3) {
           let item = seq.items[i3];
@@ -10863,7 +10863,7 @@ var require_pairs = __commonJS({
               pair.key.commentBefore = pair.key.commentBefore ? `${item.commentBefore}
 ${pair.key.commentBefore}` : item.commentBefore;
             if (item.comment) {
-              const cn3 = (_a8 = pair.value) != null ? _a8 : pair.key;
+              const cn3 = (_a21 = pair.value) != null ? _a21 : pair.key;
               cn3.comment = cn3.comment ? `${item.comment}
 ${cn3.comment}` : item.comment;
             }
@@ -11327,8 +11327,8 @@ var require_timestamp = __commonJS({
         return new Date(date);
       },
       stringify: ({ value }) => {
-        var _a8;
-        return (_a8 = value == null ? void 0 : value.toISOString().replace(/(T00:00:00)?\.000Z$/, "")) != null ? _a8 : "";
+        var _a21;
+        return (_a21 = value == null ? void 0 : value.toISOString().replace(/(T00:00:00)?\.000Z$/, "")) != null ? _a21 : "";
       }
     };
     exports2.floatTime = floatTime;
@@ -11515,7 +11515,7 @@ var require_stringifyDocument = __commonJS({
     var stringify = require_stringify();
     var stringifyComment = require_stringifyComment();
     function stringifyDocument(doc, options3) {
-      var _a8;
+      var _a21;
       const lines = [];
       let hasDirectives = options3.directives === true;
       if (options3.directives !== false && doc.directives) {
@@ -11560,7 +11560,7 @@ var require_stringifyDocument = __commonJS({
       } else {
         lines.push(stringify.stringify(doc.contents, ctx));
       }
-      if ((_a8 = doc.directives) == null ? void 0 : _a8.docEnd) {
+      if ((_a21 = doc.directives) == null ? void 0 : _a21.docEnd) {
         if (doc.comment) {
           const cs3 = commentString(doc.comment);
           if (cs3.includes("\n")) {
@@ -11920,12 +11920,12 @@ var require_errors = __commonJS({
         super("YAMLWarning", pos, code, message);
       }
     };
-    var prettifyError = (src, lc3) => (error) => {
-      if (error.pos[0] === -1)
+    var prettifyError = (src, lc3) => (error2) => {
+      if (error2.pos[0] === -1)
         return;
-      error.linePos = error.pos.map((pos) => lc3.linePos(pos));
-      const { line: line2, col } = error.linePos[0];
-      error.message += ` at line ${line2}, column ${col}`;
+      error2.linePos = error2.pos.map((pos) => lc3.linePos(pos));
+      const { line: line2, col } = error2.linePos[0];
+      error2.message += ` at line ${line2}, column ${col}`;
       let ci2 = col - 1;
       let lineStr = src.substring(lc3.lineStarts[line2 - 1], lc3.lineStarts[line2]).replace(/[\n\r]+$/, "");
       if (ci2 >= 60 && lineStr.length > 80) {
@@ -11943,12 +11943,12 @@ var require_errors = __commonJS({
       }
       if (/[^ ]/.test(lineStr)) {
         let count3 = 1;
-        const end = error.linePos[1];
+        const end = error2.linePos[1];
         if ((end == null ? void 0 : end.line) === line2 && end.col > col) {
           count3 = Math.max(1, Math.min(end.col - col, 80 - ci2));
         }
         const pointer = " ".repeat(ci2) + "^".repeat(count3);
-        error.message += `:
+        error2.message += `:
 
 ${lineStr}
 ${pointer}
@@ -12184,8 +12184,8 @@ var require_resolve_block_map = __commonJS({
     var utilMapIncludes = require_util_map_includes();
     var startColMsg = "All mapping items must start at the same column";
     function resolveBlockMap({ composeNode, composeEmptyNode }, ctx, bm, onError, tag) {
-      var _a8, _b3;
-      const NodeClass = (_a8 = tag == null ? void 0 : tag.nodeClass) != null ? _a8 : YAMLMap.YAMLMap;
+      var _a21, _b15;
+      const NodeClass = (_a21 = tag == null ? void 0 : tag.nodeClass) != null ? _a21 : YAMLMap.YAMLMap;
       const map = new NodeClass(ctx.schema);
       if (ctx.atRoot)
         ctx.atRoot = false;
@@ -12222,7 +12222,7 @@ var require_resolve_block_map = __commonJS({
           if (keyProps.newlineAfterProp || utilContainsNewline.containsNewline(key)) {
             onError(key != null ? key : start2[start2.length - 1], "MULTILINE_IMPLICIT_KEY", "Implicit keys need to be on a single line");
           }
-        } else if (((_b3 = keyProps.found) == null ? void 0 : _b3.indent) !== bm.indent) {
+        } else if (((_b15 = keyProps.found) == null ? void 0 : _b15.indent) !== bm.indent) {
           onError(offset, "BAD_INDENT", startColMsg);
         }
         ctx.atKey = true;
@@ -12289,8 +12289,8 @@ var require_resolve_block_seq = __commonJS({
     var resolveProps = require_resolve_props();
     var utilFlowIndentCheck = require_util_flow_indent_check();
     function resolveBlockSeq({ composeNode, composeEmptyNode }, ctx, bs3, onError, tag) {
-      var _a8;
-      const NodeClass = (_a8 = tag == null ? void 0 : tag.nodeClass) != null ? _a8 : YAMLSeq.YAMLSeq;
+      var _a21;
+      const NodeClass = (_a21 = tag == null ? void 0 : tag.nodeClass) != null ? _a21 : YAMLSeq.YAMLSeq;
       const seq = new NodeClass(ctx.schema);
       if (ctx.atRoot)
         ctx.atRoot = false;
@@ -12391,10 +12391,10 @@ var require_resolve_flow_collection = __commonJS({
     var blockMsg = "Block collections are not allowed within flow collections";
     var isBlock = (token) => token && (token.type === "block-map" || token.type === "block-seq");
     function resolveFlowCollection({ composeNode, composeEmptyNode }, ctx, fc, onError, tag) {
-      var _a8, _b3, _c;
+      var _a21, _b15, _c5;
       const isMap = fc.start.source === "{";
       const fcName = isMap ? "flow map" : "flow sequence";
-      const NodeClass = (_a8 = tag == null ? void 0 : tag.nodeClass) != null ? _a8 : isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq;
+      const NodeClass = (_a21 = tag == null ? void 0 : tag.nodeClass) != null ? _a21 : isMap ? YAMLMap.YAMLMap : YAMLSeq.YAMLSeq;
       const coll = new NodeClass(ctx.schema);
       coll.flow = true;
       const atRoot = ctx.atRoot;
@@ -12461,7 +12461,7 @@ var require_resolve_flow_collection = __commonJS({
             if (prevItemComment) {
               let prev = coll.items[coll.items.length - 1];
               if (identity2.isPair(prev))
-                prev = (_b3 = prev.value) != null ? _b3 : prev.key;
+                prev = (_b15 = prev.value) != null ? _b15 : prev.key;
               if (prev.comment)
                 prev.comment += "\n" + prevItemComment;
               else
@@ -12507,7 +12507,7 @@ var require_resolve_flow_collection = __commonJS({
                 onError(valueProps.found, "KEY_OVER_1024_CHARS", "The : indicator must be at most 1024 chars after the start of an implicit flow sequence key");
             }
           } else if (value) {
-            if ("source" in value && ((_c = value.source) == null ? void 0 : _c[0]) === ":")
+            if ("source" in value && ((_c5 = value.source) == null ? void 0 : _c5[0]) === ":")
               onError(value, "MISSING_CHAR", `Missing space after : in ${fcName}`);
             else
               onError(valueProps.start, "MISSING_CHAR", `Missing , or : between ${fcName} items`);
@@ -12594,7 +12594,7 @@ var require_compose_collection = __commonJS({
       return coll;
     }
     function composeCollection(CN, ctx, token, props, onError) {
-      var _a8, _b3, _c;
+      var _a21, _b15, _c5;
       const tagToken = props.tag;
       const tagName = !tagToken ? null : ctx.directives.tagName(tagToken.source, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg));
       if (token.type === "block-seq") {
@@ -12617,7 +12617,7 @@ var require_compose_collection = __commonJS({
           tag = kt3;
         } else {
           if (kt3) {
-            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt3.tag} used for ${expType} collection, but expects ${(_a8 = kt3.collection) != null ? _a8 : "scalar"}`, true);
+            onError(tagToken, "BAD_COLLECTION_TYPE", `${kt3.tag} used for ${expType} collection, but expects ${(_a21 = kt3.collection) != null ? _a21 : "scalar"}`, true);
           } else {
             onError(tagToken, "TAG_RESOLVE_FAILED", `Unresolved tag: ${tagName}`, true);
           }
@@ -12625,7 +12625,7 @@ var require_compose_collection = __commonJS({
         }
       }
       const coll = resolveCollection(CN, ctx, token, onError, tagName, tag);
-      const res = (_c = (_b3 = tag.resolve) == null ? void 0 : _b3.call(tag, coll, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg), ctx.options)) != null ? _c : coll;
+      const res = (_c5 = (_b15 = tag.resolve) == null ? void 0 : _b15.call(tag, coll, (msg) => onError(tagToken, "TAG_RESOLVE_FAILED", msg), ctx.options)) != null ? _c5 : coll;
       const node = identity2.isNode(res) ? res : new Scalar.Scalar(res);
       node.range = coll.range;
       node.tag = tagName;
@@ -12755,7 +12755,7 @@ var require_resolve_block_scalar = __commonJS({
       const mode = source2[0];
       let indent = 0;
       let chomp = "";
-      let error = -1;
+      let error2 = -1;
       for (let i3 = 1; i3 < source2.length; ++i3) {
         const ch = source2[i3];
         if (!chomp && (ch === "-" || ch === "+"))
@@ -12764,12 +12764,12 @@ var require_resolve_block_scalar = __commonJS({
           const n = Number(ch);
           if (!indent && n)
             indent = n;
-          else if (error === -1)
-            error = offset + i3;
+          else if (error2 === -1)
+            error2 = offset + i3;
         }
       }
-      if (error !== -1)
-        onError(error, "UNEXPECTED_TOKEN", `Block scalar header includes extra characters: ${source2}`);
+      if (error2 !== -1)
+        onError(error2, "UNEXPECTED_TOKEN", `Block scalar header includes extra characters: ${source2}`);
       let hasSpace = false;
       let comment = "";
       let length = source2.length;
@@ -12897,7 +12897,7 @@ var require_resolve_flow_scalar = __commonJS({
       return unfoldLines(source2.slice(1, -1)).replace(/''/g, "'");
     }
     function unfoldLines(source2) {
-      var _a8;
+      var _a21;
       const line2 = /(.*?)\r?\n/sy;
       let match = line2.exec(source2);
       if (!match)
@@ -12929,7 +12929,7 @@ var require_resolve_flow_scalar = __commonJS({
       const last = /[ \t]*(.*)/sy;
       last.lastIndex = pos;
       match = last.exec(source2);
-      return res + sep3 + ((_a8 = match == null ? void 0 : match[1]) != null ? _a8 : "");
+      return res + sep3 + ((_a21 = match == null ? void 0 : match[1]) != null ? _a21 : "");
     }
     function doubleQuotedValue(source2, onError) {
       let res = "";
@@ -13066,8 +13066,8 @@ var require_compose_scalar = __commonJS({
       try {
         const res = tag.resolve(value, (msg) => onError(tagToken != null ? tagToken : token, "TAG_RESOLVE_FAILED", msg), ctx.options);
         scalar = identity2.isScalar(res) ? res : new Scalar.Scalar(res);
-      } catch (error) {
-        const msg = error instanceof Error ? error.message : String(error);
+      } catch (error2) {
+        const msg = error2 instanceof Error ? error2.message : String(error2);
         onError(tagToken != null ? tagToken : token, "TAG_RESOLVE_FAILED", msg);
         scalar = new Scalar.Scalar(value);
       }
@@ -13084,7 +13084,7 @@ var require_compose_scalar = __commonJS({
       return scalar;
     }
     function findScalarTagByName(schema, value, tagName, tagToken, onError) {
-      var _a8;
+      var _a21;
       if (tagName === "!")
         return schema[identity2.SCALAR];
       const matchWithTest = [];
@@ -13097,7 +13097,7 @@ var require_compose_scalar = __commonJS({
         }
       }
       for (const tag of matchWithTest)
-        if ((_a8 = tag.test) == null ? void 0 : _a8.test(value))
+        if ((_a21 = tag.test) == null ? void 0 : _a21.test(value))
           return tag;
       const kt3 = schema.knownTags[tagName];
       if (kt3 && !kt3.collection) {
@@ -13108,16 +13108,16 @@ var require_compose_scalar = __commonJS({
       return schema[identity2.SCALAR];
     }
     function findScalarTagByTest({ atKey, directives, schema }, value, token, onError) {
-      var _a8;
+      var _a21;
       const tag = schema.tags.find((tag2) => {
-        var _a9;
-        return (tag2.default === true || atKey && tag2.default === "key") && ((_a9 = tag2.test) == null ? void 0 : _a9.test(value));
+        var _a22;
+        return (tag2.default === true || atKey && tag2.default === "key") && ((_a22 = tag2.test) == null ? void 0 : _a22.test(value));
       }) || schema[identity2.SCALAR];
       if (schema.compat) {
-        const compat = (_a8 = schema.compat.find((tag2) => {
-          var _a9;
-          return tag2.default && ((_a9 = tag2.test) == null ? void 0 : _a9.test(value));
-        })) != null ? _a8 : schema[identity2.SCALAR];
+        const compat = (_a21 = schema.compat.find((tag2) => {
+          var _a22;
+          return tag2.default && ((_a22 = tag2.test) == null ? void 0 : _a22.test(value));
+        })) != null ? _a21 : schema[identity2.SCALAR];
         if (tag.tag !== compat.tag) {
           const ts3 = directives.tagString(tag.tag);
           const cs3 = directives.tagString(compat.tag);
@@ -13198,8 +13198,8 @@ var require_compose_node = __commonJS({
             node = composeCollection.composeCollection(CN, ctx, token, props, onError);
             if (anchor)
               node.anchor = anchor.source.substring(1);
-          } catch (error) {
-            const message = error instanceof Error ? error.message : String(error);
+          } catch (error2) {
+            const message = error2 instanceof Error ? error2.message : String(error2);
             onError(token, "RESOURCE_EXHAUSTION", message);
           }
           break;
@@ -13330,7 +13330,7 @@ var require_composer = __commonJS({
       return [offset, offset + (typeof source2 === "string" ? source2.length : 1)];
     }
     function parsePrelude(prelude) {
-      var _a8;
+      var _a21;
       let comment = "";
       let atComment = false;
       let afterEmptyLine = false;
@@ -13343,7 +13343,7 @@ var require_composer = __commonJS({
             afterEmptyLine = false;
             break;
           case "%":
-            if (((_a8 = prelude[i3 + 1]) == null ? void 0 : _a8[0]) !== "#")
+            if (((_a21 = prelude[i3 + 1]) == null ? void 0 : _a21[0]) !== "#")
               i3 += 1;
             atComment = false;
             break;
@@ -13362,9 +13362,9 @@ var require_composer = __commonJS({
         this.prelude = [];
         this.errors = [];
         this.warnings = [];
-        this.onError = (source2, code, message, warning) => {
+        this.onError = (source2, code, message, warning2) => {
           const pos = getErrorPos(source2);
-          if (warning)
+          if (warning2)
             this.warnings.push(new errors.YAMLWarning(pos, code, message));
           else
             this.errors.push(new errors.YAMLParseError(pos, code, message));
@@ -13437,10 +13437,10 @@ ${cb}` : comment;
           console.dir(token, { depth: null });
         switch (token.type) {
           case "directive":
-            this.directives.add(token.source, (offset, message, warning) => {
+            this.directives.add(token.source, (offset, message, warning2) => {
               const pos = getErrorPos(token);
               pos[0] += offset;
-              this.onError(pos, "BAD_DIRECTIVE", message, warning);
+              this.onError(pos, "BAD_DIRECTIVE", message, warning2);
             });
             this.prelude.push(token.source);
             this.atDirectives = true;
@@ -13465,11 +13465,11 @@ ${cb}` : comment;
             break;
           case "error": {
             const msg = token.source ? `${token.message}: ${JSON.stringify(token.source)}` : token.message;
-            const error = new errors.YAMLParseError(getErrorPos(token), "UNEXPECTED_TOKEN", msg);
+            const error2 = new errors.YAMLParseError(getErrorPos(token), "UNEXPECTED_TOKEN", msg);
             if (this.atDirectives || !this.doc)
-              this.errors.push(error);
+              this.errors.push(error2);
             else
-              this.doc.errors.push(error);
+              this.doc.errors.push(error2);
             break;
           }
           case "doc-end": {
@@ -13548,7 +13548,7 @@ var require_cst_scalar = __commonJS({
       return null;
     }
     function createScalarToken(value, context) {
-      var _a8;
+      var _a21;
       const { implicitKey = false, indent, inFlow = false, offset = -1, type = "PLAIN" } = context;
       const source2 = stringifyString.stringifyString({ type, value }, {
         implicitKey,
@@ -13556,7 +13556,7 @@ var require_cst_scalar = __commonJS({
         inFlow,
         options: { blockQuote: true, lineWidth: -1 }
       });
-      const end = (_a8 = context.end) != null ? _a8 : [
+      const end = (_a21 = context.end) != null ? _a21 : [
         { type: "newline", offset: -1, indent, source: "\n" }
       ];
       switch (source2[0]) {
@@ -13973,7 +13973,7 @@ var require_lexer = __commonJS({
        * @returns A generator of lexical tokens
        */
       *lex(source2, incomplete = false) {
-        var _a8;
+        var _a21;
         if (source2) {
           if (typeof source2 !== "string")
             throw TypeError("source is not a string");
@@ -13981,7 +13981,7 @@ var require_lexer = __commonJS({
           this.lineEndPos = null;
         }
         this.atEnd = !incomplete;
-        let next2 = (_a8 = this.next) != null ? _a8 : "stream";
+        let next2 = (_a21 = this.next) != null ? _a21 : "stream";
         while (next2 && (incomplete || this.hasChars(1)))
           next2 = yield* this.parseNext(next2);
       }
@@ -14590,13 +14590,13 @@ var require_parser = __commonJS({
       }
     }
     function getPrevProps(parent) {
-      var _a8;
+      var _a21;
       switch (parent.type) {
         case "document":
           return parent.start;
         case "block-map": {
           const it3 = parent.items[parent.items.length - 1];
-          return (_a8 = it3.sep) != null ? _a8 : it3.start;
+          return (_a21 = it3.sep) != null ? _a21 : it3.start;
         }
         case "block-seq":
           return parent.items[parent.items.length - 1].start;
@@ -14606,7 +14606,7 @@ var require_parser = __commonJS({
       }
     }
     function getFirstKeyStartProps(prev) {
-      var _a8;
+      var _a21;
       if (prev.length === 0)
         return [];
       let i3 = prev.length;
@@ -14620,7 +14620,7 @@ var require_parser = __commonJS({
             break loop;
         }
       }
-      while (((_a8 = prev[++i3]) == null ? void 0 : _a8.type) === "space") {
+      while (((_a21 = prev[++i3]) == null ? void 0 : _a21.type) === "space") {
       }
       return prev.splice(i3, prev.length);
     }
@@ -14786,8 +14786,8 @@ var require_parser = __commonJS({
       peek(n) {
         return this.stack[this.stack.length - n];
       }
-      *pop(error) {
-        const token = error != null ? error : this.stack.pop();
+      *pop(error2) {
+        const token = error2 != null ? error2 : this.stack.pop();
         if (!token) {
           const message = "Tried to pop an empty stack";
           yield { type: "error", offset: this.offset, source: "", message };
@@ -14971,7 +14971,7 @@ var require_parser = __commonJS({
         }
       }
       *blockMap(map) {
-        var _a8;
+        var _a21;
         const it3 = map.items[map.items.length - 1];
         switch (this.type) {
           case "newline":
@@ -14998,7 +14998,7 @@ var require_parser = __commonJS({
             } else {
               if (this.atIndentedComment(it3.start, map.indent)) {
                 const prev = map.items[map.items.length - 2];
-                const end = (_a8 = prev == null ? void 0 : prev.value) == null ? void 0 : _a8.end;
+                const end = (_a21 = prev == null ? void 0 : prev.value) == null ? void 0 : _a21.end;
                 if (Array.isArray(end)) {
                   arrayPushArray(end, it3.start);
                   end.push(this.sourceToken);
@@ -15166,7 +15166,7 @@ var require_parser = __commonJS({
         yield* this.step();
       }
       *blockSequence(seq) {
-        var _a8;
+        var _a21;
         const it3 = seq.items[seq.items.length - 1];
         switch (this.type) {
           case "newline":
@@ -15187,7 +15187,7 @@ var require_parser = __commonJS({
             else {
               if (this.atIndentedComment(it3.start, seq.indent)) {
                 const prev = seq.items[seq.items.length - 2];
-                const end = (_a8 = prev == null ? void 0 : prev.value) == null ? void 0 : _a8.end;
+                const end = (_a21 = prev == null ? void 0 : prev.value) == null ? void 0 : _a21.end;
                 if (Array.isArray(end)) {
                   arrayPushArray(end, it3.start);
                   end.push(this.sourceToken);
@@ -15488,7 +15488,7 @@ var require_public_api = __commonJS({
       const doc = parseDocument(src, options3);
       if (!doc)
         return null;
-      doc.warnings.forEach((warning) => log.warn(doc.options.logLevel, warning));
+      doc.warnings.forEach((warning2) => log.warn(doc.options.logLevel, warning2));
       if (doc.errors.length > 0) {
         if (doc.options.logLevel !== "silent")
           throw doc.errors[0];
@@ -15498,7 +15498,7 @@ var require_public_api = __commonJS({
       return doc.toJS(Object.assign({ reviver: _reviver }, options3));
     }
     function stringify(value, replacer, options3) {
-      var _a8;
+      var _a21;
       let _replacer = null;
       if (typeof replacer === "function" || Array.isArray(replacer)) {
         _replacer = replacer;
@@ -15512,7 +15512,7 @@ var require_public_api = __commonJS({
         options3 = indent < 1 ? void 0 : indent > 8 ? { indent: 8 } : { indent };
       }
       if (value === void 0) {
-        const { keepUndefined } = (_a8 = options3 != null ? options3 : replacer) != null ? _a8 : {};
+        const { keepUndefined } = (_a21 = options3 != null ? options3 : replacer) != null ? _a21 : {};
         if (!keepUndefined)
           return void 0;
       }
@@ -16552,8 +16552,8 @@ var require_tree = __commonJS({
        * @returns {any}
        */
       lookup(key) {
-        var _a8, _b3, _c;
-        return (_c = (_b3 = (_a8 = this.node) == null ? void 0 : _a8.search(key)) == null ? void 0 : _b3.value) != null ? _c : null;
+        var _a21, _b15, _c5;
+        return (_c5 = (_b15 = (_a21 = this.node) == null ? void 0 : _a21.search(key)) == null ? void 0 : _b15.value) != null ? _c5 : null;
       }
     };
     var tree = new TernarySearchTree();
@@ -16758,8 +16758,8 @@ var require_util = __commonJS({
       return null;
     }
     function isDestroyed(body) {
-      var _a8;
-      return body && !!(body.destroyed || body[kDestroyed] || ((_a8 = stream.isDestroyed) == null ? void 0 : _a8.call(stream, body)));
+      var _a21;
+      return body && !!(body.destroyed || body[kDestroyed] || ((_a21 = stream.isDestroyed) == null ? void 0 : _a21.call(stream, body)));
     }
     function destroy(stream2, err2) {
       if (stream2 == null || !isStream2(stream2) || isDestroyed(stream2)) {
@@ -16785,12 +16785,12 @@ var require_util = __commonJS({
       return m3 ? parseInt(m3[1], 10) * 1e3 : null;
     }
     function headerNameToString(value) {
-      var _a8, _b3;
-      return typeof value === "string" ? (_a8 = headerNameLowerCasedRecord[value]) != null ? _a8 : value.toLowerCase() : (_b3 = tree.lookup(value)) != null ? _b3 : value.toString("latin1").toLowerCase();
+      var _a21, _b15;
+      return typeof value === "string" ? (_a21 = headerNameLowerCasedRecord[value]) != null ? _a21 : value.toLowerCase() : (_b15 = tree.lookup(value)) != null ? _b15 : value.toString("latin1").toLowerCase();
     }
     function bufferToLowerCasedHeaderName(value) {
-      var _a8;
-      return (_a8 = tree.lookup(value)) != null ? _a8 : value.toString("latin1").toLowerCase();
+      var _a21;
+      return (_a21 = tree.lookup(value)) != null ? _a21 : value.toString("latin1").toLowerCase();
     }
     function parseHeaders(headers, obj) {
       if (obj === void 0) obj = {};
@@ -16906,9 +16906,9 @@ var require_util = __commonJS({
             return iterator.next().then(({ done, value }) => {
               if (done) {
                 return queueMicrotask(() => {
-                  var _a8;
+                  var _a21;
                   controller.close();
-                  (_a8 = controller.byobRequest) == null ? void 0 : _a8.respond(0);
+                  (_a21 = controller.byobRequest) == null ? void 0 : _a21.respond(0);
                 });
               } else {
                 const buf = Buffer.isBuffer(value) ? value : Buffer.from(value);
@@ -17241,8 +17241,8 @@ var require_util = __commonJS({
       } : null;
     }
     function addListener(obj, name, listener) {
-      var _a8;
-      const listeners = (_a8 = obj[kListeners]) != null ? _a8 : obj[kListeners] = [];
+      var _a21;
+      const listeners = (_a21 = obj[kListeners]) != null ? _a21 : obj[kListeners] = [];
       listeners.push([name, listener]);
       obj.on(name, listener);
       return obj;
@@ -17505,7 +17505,7 @@ var require_diagnostics = __commonJS({
         (evt) => {
           const {
             connectParams: { version, protocol, port, host: host2 },
-            error
+            error: error2
           } = evt;
           debugLog(
             "connection to %s%s using %s%s errored - %s",
@@ -17513,7 +17513,7 @@ var require_diagnostics = __commonJS({
             port ? `:${port}` : "",
             protocol,
             version,
-            error.message
+            error2.message
           );
         }
       );
@@ -17567,14 +17567,14 @@ var require_diagnostics = __commonJS({
         (evt) => {
           const {
             request: { method, path: path5, origin },
-            error
+            error: error2
           } = evt;
           debugLog(
             "request to %s %s%s errored - %s",
             method,
             origin,
             path5,
-            error.message
+            error2.message
           );
         }
       );
@@ -17861,8 +17861,8 @@ var require_request = __commonJS({
         }
       }
       onResponseStarted() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this[kHandler]).onResponseStarted) == null ? void 0 : _b3.call(_a8);
+        var _a21, _b15;
+        return (_b15 = (_a21 = this[kHandler]).onResponseStarted) == null ? void 0 : _b15.call(_a21);
       }
       onHeaders(statusCode, headers, resume, statusText) {
         assert(!this.aborted);
@@ -17925,16 +17925,16 @@ var require_request = __commonJS({
           this.onError(err2);
         }
       }
-      onError(error) {
+      onError(error2) {
         this.onFinally();
         if (channels.error.hasSubscribers) {
-          channels.error.publish({ request: this, error });
+          channels.error.publish({ request: this, error: error2 });
         }
         if (this.aborted) {
           return;
         }
         this.aborted = true;
-        return this[kHandler].onError(error);
+        return this[kHandler].onError(error2);
       }
       onFinally() {
         if (this.errorHandler) {
@@ -18057,79 +18057,79 @@ var require_wrap_handler = __commonJS({
       }
       // Unwrap Interface
       onConnect(abort, context) {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#handler).onConnect) == null ? void 0 : _b3.call(_a8, abort, context);
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#handler).onConnect) == null ? void 0 : _b15.call(_a21, abort, context);
       }
       onResponseStarted() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#handler).onResponseStarted) == null ? void 0 : _b3.call(_a8);
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#handler).onResponseStarted) == null ? void 0 : _b15.call(_a21);
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#handler).onHeaders) == null ? void 0 : _b3.call(_a8, statusCode, rawHeaders, resume, statusMessage);
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#handler).onHeaders) == null ? void 0 : _b15.call(_a21, statusCode, rawHeaders, resume, statusMessage);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#handler).onUpgrade) == null ? void 0 : _b3.call(_a8, statusCode, rawHeaders, socket);
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#handler).onUpgrade) == null ? void 0 : _b15.call(_a21, statusCode, rawHeaders, socket);
       }
       onData(data) {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#handler).onData) == null ? void 0 : _b3.call(_a8, data);
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#handler).onData) == null ? void 0 : _b15.call(_a21, data);
       }
       onComplete(trailers) {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#handler).onComplete) == null ? void 0 : _b3.call(_a8, trailers);
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#handler).onComplete) == null ? void 0 : _b15.call(_a21, trailers);
       }
       onError(err2) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (!this.#handler.onError) {
           throw err2;
         }
-        return (_b3 = (_a8 = this.#handler).onError) == null ? void 0 : _b3.call(_a8, err2);
+        return (_b15 = (_a21 = this.#handler).onError) == null ? void 0 : _b15.call(_a21, err2);
       }
       // Wrap Interface
       onRequestStart(controller, context) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.#handler).onConnect) == null ? void 0 : _b3.call(_a8, (reason2) => controller.abort(reason2), context);
+        var _a21, _b15;
+        (_b15 = (_a21 = this.#handler).onConnect) == null ? void 0 : _b15.call(_a21, (reason2) => controller.abort(reason2), context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a8, _b3;
+        var _a21, _b15;
         const rawHeaders = [];
         for (const [key, val] of Object.entries(headers)) {
           rawHeaders.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        (_b3 = (_a8 = this.#handler).onUpgrade) == null ? void 0 : _b3.call(_a8, statusCode, rawHeaders, socket);
+        (_b15 = (_a21 = this.#handler).onUpgrade) == null ? void 0 : _b15.call(_a21, statusCode, rawHeaders, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a8, _b3;
+        var _a21, _b15;
         const rawHeaders = [];
         for (const [key, val] of Object.entries(headers)) {
           rawHeaders.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        if (((_b3 = (_a8 = this.#handler).onHeaders) == null ? void 0 : _b3.call(_a8, statusCode, rawHeaders, () => controller.resume(), statusMessage)) === false) {
+        if (((_b15 = (_a21 = this.#handler).onHeaders) == null ? void 0 : _b15.call(_a21, statusCode, rawHeaders, () => controller.resume(), statusMessage)) === false) {
           controller.pause();
         }
       }
       onResponseData(controller, data) {
-        var _a8, _b3;
-        if (((_b3 = (_a8 = this.#handler).onData) == null ? void 0 : _b3.call(_a8, data)) === false) {
+        var _a21, _b15;
+        if (((_b15 = (_a21 = this.#handler).onData) == null ? void 0 : _b15.call(_a21, data)) === false) {
           controller.pause();
         }
       }
       onResponseEnd(controller, trailers) {
-        var _a8, _b3;
+        var _a21, _b15;
         const rawTrailers = [];
         for (const [key, val] of Object.entries(trailers)) {
           rawTrailers.push(Buffer.from(key, "latin1"), toRawHeaderValue(val));
         }
-        (_b3 = (_a8 = this.#handler).onComplete) == null ? void 0 : _b3.call(_a8, rawTrailers);
+        (_b15 = (_a21 = this.#handler).onComplete) == null ? void 0 : _b15.call(_a21, rawTrailers);
       }
       onResponseError(controller, err2) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (!this.#handler.onError) {
           throw new InvalidArgumentError2("invalid onError method");
         }
-        (_b3 = (_a8 = this.#handler).onError) == null ? void 0 : _b3.call(_a8, err2);
+        (_b15 = (_a21 = this.#handler).onError) == null ? void 0 : _b15.call(_a21, err2);
       }
     };
     function toRawHeaderValue(value) {
@@ -18202,10 +18202,10 @@ var require_unwrap_handler = __commonJS({
         this.#paused = true;
       }
       resume() {
-        var _a8;
+        var _a21;
         if (this.#paused) {
           this.#paused = false;
-          (_a8 = this[kResume]) == null ? void 0 : _a8.call(this);
+          (_a21 = this[kResume]) == null ? void 0 : _a21.call(this);
         }
       }
       abort(reason2) {
@@ -18235,42 +18235,42 @@ var require_unwrap_handler = __commonJS({
         return !handler.onRequestStart ? handler : new UnwrapHandler(handler);
       }
       onConnect(abort, context) {
-        var _a8, _b3;
+        var _a21, _b15;
         this.#controller = new UnwrapController(abort);
-        (_b3 = (_a8 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a8, this.#controller, context);
+        (_b15 = (_a21 = this.#handler).onRequestStart) == null ? void 0 : _b15.call(_a21, this.#controller, context);
       }
       onResponseStarted() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#handler).onResponseStarted) == null ? void 0 : _b3.call(_a8);
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#handler).onResponseStarted) == null ? void 0 : _b15.call(_a21);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        var _a8, _b3;
+        var _a21, _b15;
         this.#controller.rawHeaders = rawHeaders;
-        (_b3 = (_a8 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, this.#controller, statusCode, parseHeaders(rawHeaders), socket);
+        (_b15 = (_a21 = this.#handler).onRequestUpgrade) == null ? void 0 : _b15.call(_a21, this.#controller, statusCode, parseHeaders(rawHeaders), socket);
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a8, _b3;
+        var _a21, _b15;
         this.#controller[kResume] = resume;
         this.#controller.rawHeaders = rawHeaders;
-        (_b3 = (_a8 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(_a8, this.#controller, statusCode, parseHeaders(rawHeaders), statusMessage);
+        (_b15 = (_a21 = this.#handler).onResponseStart) == null ? void 0 : _b15.call(_a21, this.#controller, statusCode, parseHeaders(rawHeaders), statusMessage);
         return !this.#controller.paused;
       }
       onData(data) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a8, this.#controller, data);
+        var _a21, _b15;
+        (_b15 = (_a21 = this.#handler).onResponseData) == null ? void 0 : _b15.call(_a21, this.#controller, data);
         return !this.#controller.paused;
       }
       onComplete(rawTrailers) {
-        var _a8, _b3;
+        var _a21, _b15;
         this.#controller.rawTrailers = rawTrailers;
-        (_b3 = (_a8 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, this.#controller, parseHeaders(rawTrailers));
+        (_b15 = (_a21 = this.#handler).onResponseEnd) == null ? void 0 : _b15.call(_a21, this.#controller, parseHeaders(rawTrailers));
       }
       onError(err2) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (!this.#handler.onResponseError) {
           throw new InvalidArgumentError2("invalid onError method");
         }
-        (_b3 = (_a8 = this.#handler).onResponseError) == null ? void 0 : _b3.call(_a8, this.#controller, err2);
+        (_b15 = (_a21 = this.#handler).onResponseError) == null ? void 0 : _b15.call(_a21, this.#controller, err2);
       }
     };
   }
@@ -18304,18 +18304,18 @@ var require_dispatcher_base = __commonJS({
        * @param {import('../../types/dispatcher').DispatcherOptions} [opts]
        */
       constructor(opts) {
-        var _a8;
+        var _a21;
         super();
-        this[kWebSocketOptions] = (_a8 = opts == null ? void 0 : opts.webSocket) != null ? _a8 : {};
+        this[kWebSocketOptions] = (_a21 = opts == null ? void 0 : opts.webSocket) != null ? _a21 : {};
       }
       /**
        * @returns {import('../../types/dispatcher').WebSocketOptions}
        */
       get webSocketOptions() {
-        var _a8, _b3;
+        var _a21, _b15;
         return {
-          maxFragments: (_a8 = this[kWebSocketOptions].maxFragments) != null ? _a8 : 131072,
-          maxPayloadSize: (_b3 = this[kWebSocketOptions].maxPayloadSize) != null ? _b3 : 128 * 1024 * 1024
+          maxFragments: (_a21 = this[kWebSocketOptions].maxFragments) != null ? _a21 : 131072,
+          maxPayloadSize: (_b15 = this[kWebSocketOptions].maxPayloadSize) != null ? _b15 : 128 * 1024 * 1024
           // 128 MB default
         };
       }
@@ -18328,7 +18328,7 @@ var require_dispatcher_base = __commonJS({
         return this[kClosed];
       }
       close(callback) {
-        var _a8;
+        var _a21;
         if (callback === void 0) {
           return new Promise((resolve10, reject) => {
             this.close((err2, data) => {
@@ -18353,7 +18353,7 @@ var require_dispatcher_base = __commonJS({
           return;
         }
         this[kClosed] = true;
-        (_a8 = this[kOnClosed]) != null ? _a8 : this[kOnClosed] = [];
+        (_a21 = this[kOnClosed]) != null ? _a21 : this[kOnClosed] = [];
         this[kOnClosed].push(callback);
         const onClosed = () => {
           const callbacks = this[kOnClosed];
@@ -18365,7 +18365,7 @@ var require_dispatcher_base = __commonJS({
         this[kClose]().then(() => this.destroy()).then(() => queueMicrotask(onClosed));
       }
       destroy(err2, callback) {
-        var _a8;
+        var _a21;
         if (typeof err2 === "function") {
           callback = err2;
           err2 = null;
@@ -18392,7 +18392,7 @@ var require_dispatcher_base = __commonJS({
           err2 = new ClientDestroyedError();
         }
         this[kDestroyed] = true;
-        (_a8 = this[kOnDestroyed]) != null ? _a8 : this[kOnDestroyed] = [];
+        (_a21 = this[kOnDestroyed]) != null ? _a21 : this[kOnDestroyed] = [];
         this[kOnDestroyed].push(callback);
         const onDestroyed = () => {
           const callbacks = this[kOnDestroyed];
@@ -18565,9 +18565,9 @@ var require_utils2 = __commonJS({
     Object.defineProperty(exports2, "__esModule", { value: true });
     exports2.enumToMap = enumToMap;
     function enumToMap(obj, filter2 = [], exceptions = []) {
-      var _a8, _b3;
-      const emptyFilter = ((_a8 = filter2 == null ? void 0 : filter2.length) != null ? _a8 : 0) === 0;
-      const emptyExceptions = ((_b3 = exceptions == null ? void 0 : exceptions.length) != null ? _b3 : 0) === 0;
+      var _a21, _b15;
+      const emptyFilter = ((_a21 = filter2 == null ? void 0 : filter2.length) != null ? _a21 : 0) === 0;
+      const emptyExceptions = ((_b15 = exceptions == null ? void 0 : exceptions.length) != null ? _b15 : 0) === 0;
       return Object.fromEntries(Object.entries(obj).filter(([, value]) => {
         return typeof value === "number" && (emptyFilter || filter2.includes(value)) && (emptyExceptions || !exceptions.includes(value));
       }));
@@ -19979,8 +19979,8 @@ var require_runtime_features = __commonJS({
        * @returns {boolean}
        */
       has(feature) {
-        var _a8;
-        return (_a8 = __privateGet(this, _map).get(feature)) != null ? _a8 : __privateMethod(this, _RuntimeFeatures_instances, detectRuntimeFeature_fn).call(this, feature);
+        var _a21;
+        return (_a21 = __privateGet(this, _map).get(feature)) != null ? _a21 : __privateMethod(this, _RuntimeFeatures_instances, detectRuntimeFeature_fn).call(this, feature);
       }
       /**
        * @param {Feature} feature
@@ -20233,14 +20233,14 @@ var require_webidl = __commonJS({
     };
     webidl.sequenceConverter = function(converter) {
       return (V5, prefix, argument, Iterable) => {
-        var _a8;
+        var _a21;
         if (webidl.util.Type(V5) !== OBJECT) {
           throw webidl.errors.exception({
             header: prefix,
             message: `${argument} (${webidl.util.Stringify(V5)}) is not iterable.`
           });
         }
-        const method = typeof Iterable === "function" ? Iterable() : (_a8 = V5 == null ? void 0 : V5[Symbol.iterator]) == null ? void 0 : _a8.call(V5);
+        const method = typeof Iterable === "function" ? Iterable() : (_a21 = V5 == null ? void 0 : V5[Symbol.iterator]) == null ? void 0 : _a21.call(V5);
         const seq = [];
         let index2 = 0;
         if (method === void 0 || typeof method.next !== "function") {
@@ -20673,8 +20673,8 @@ var require_util2 = __commonJS({
       return "allowed";
     }
     function isErrorLike(object2) {
-      var _a8, _b3;
-      return object2 instanceof Error || (((_a8 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _a8.name) === "Error" || ((_b3 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _b3.name) === "DOMException");
+      var _a21, _b15;
+      return object2 instanceof Error || (((_a21 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _a21.name) === "Error" || ((_b15 = object2 == null ? void 0 : object2.constructor) == null ? void 0 : _b15.name) === "DOMException");
     }
     function isValidReasonPhrase(statusText) {
       for (let i3 = 0; i3 < statusText.length; ++i3) {
@@ -20692,8 +20692,8 @@ var require_util2 = __commonJS({
       return (potentialValue[0] === "	" || potentialValue[0] === " " || potentialValue[potentialValue.length - 1] === "	" || potentialValue[potentialValue.length - 1] === " " || potentialValue.includes("\n") || potentialValue.includes("\r") || potentialValue.includes("\0")) === false;
     }
     function parseReferrerPolicy(actualResponse) {
-      var _a8;
-      const policyHeader = ((_a8 = actualResponse.headersList.get("referrer-policy", true)) != null ? _a8 : "").split(",");
+      var _a21;
+      const policyHeader = ((_a21 = actualResponse.headersList.get("referrer-policy", true)) != null ? _a21 : "").split(",");
       let policy = "";
       if (policyHeader.length) {
         for (let i3 = policyHeader.length; i3 !== 0; i3--) {
@@ -20782,12 +20782,12 @@ var require_util2 = __commonJS({
       return coarsenTime(performance2.now(), crossOriginIsolatedCapability);
     }
     function createOpaqueTimingInfo(timingInfo) {
-      var _a8, _b3;
+      var _a21, _b15;
       return {
-        startTime: (_a8 = timingInfo.startTime) != null ? _a8 : 0,
+        startTime: (_a21 = timingInfo.startTime) != null ? _a21 : 0,
         redirectStartTime: 0,
         redirectEndTime: 0,
-        postRedirectStartTime: (_b3 = timingInfo.startTime) != null ? _b3 : 0,
+        postRedirectStartTime: (_b15 = timingInfo.startTime) != null ? _b15 : 0,
         finalServiceWorkerStartTime: 0,
         finalNetworkResponseStartTime: 0,
         finalNetworkRequestStartTime: 0,
@@ -20948,8 +20948,8 @@ var require_util2 = __commonJS({
       return fetchParams.controller.state === "aborted" || fetchParams.controller.state === "terminated";
     }
     function normalizeMethod(method) {
-      var _a8;
-      return (_a8 = normalizedMethodRecordsBase[method.toLowerCase()]) != null ? _a8 : method;
+      var _a21;
+      return (_a21 = normalizedMethodRecordsBase[method.toLowerCase()]) != null ? _a21 : method;
     }
     var esIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
     function createIterator(name, kInternalIterator, keyIndex = 0, valueIndex = 1) {
@@ -21093,10 +21093,10 @@ var require_util2 = __commonJS({
       }
     }
     function readableStreamClose(controller) {
-      var _a8;
+      var _a21;
       try {
         controller.close();
-        (_a8 = controller.byobRequest) == null ? void 0 : _a8.respond(0);
+        (_a21 = controller.byobRequest) == null ? void 0 : _a21.respond(0);
       } catch (err2) {
         if (!err2.message.includes("Controller is already closed") && !err2.message.includes("ReadableStream is already closed")) {
           throw err2;
@@ -21329,8 +21329,8 @@ var require_util2 = __commonJS({
         return getGlobalOrigin();
       }
       get origin() {
-        var _a8;
-        return (_a8 = this.baseUrl) == null ? void 0 : _a8.origin;
+        var _a21;
+        return (_a21 = this.baseUrl) == null ? void 0 : _a21.origin;
       }
       policyContainer = makePolicyContainer();
     };
@@ -21484,7 +21484,7 @@ var require_formdata = __commonJS({
         }
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a8, _b3;
+        var _a21, _b15;
         const state = this.#state.reduce((a, b4) => {
           if (a[b4.name]) {
             if (Array.isArray(a[b4.name])) {
@@ -21497,8 +21497,8 @@ var require_formdata = __commonJS({
           }
           return a;
         }, { __proto__: null });
-        (_a8 = options3.depth) != null ? _a8 : options3.depth = depth;
-        (_b3 = options3.colors) != null ? _b3 : options3.colors = true;
+        (_a21 = options3.depth) != null ? _a21 : options3.depth = depth;
+        (_b15 = options3.colors) != null ? _b15 : options3.colors = true;
         const output = nodeUtil.formatWithOptions(options3, state);
         return `FormData ${output.slice(output.indexOf("]") + 2)}`;
       }
@@ -22041,9 +22041,9 @@ Content-Type: ${value.type || "application/octet-stream"}\r
       if (action != null) {
         ;
         (async () => {
-          var _a8;
+          var _a21;
           const result = action();
-          const iterator = (_a8 = result == null ? void 0 : result[Symbol.asyncIterator]) == null ? void 0 : _a8.call(result);
+          const iterator = (_a21 = result == null ? void 0 : result[Symbol.asyncIterator]) == null ? void 0 : _a21.call(result);
           if (iterator) {
             for await (const bytes2 of iterator) {
               if (isErrored(stream)) break;
@@ -22399,7 +22399,7 @@ var require_client_h1 = __commonJS({
         this.maxResponseSize = client[kMaxResponseSize];
       }
       setTimeout(delay, type) {
-        var _a8;
+        var _a21;
         if (delay !== this.timeoutValue || type & USE_FAST_TIMER ^ this.timeoutType & USE_FAST_TIMER) {
           if (this.timeout) {
             timers.clearTimeout(this.timeout);
@@ -22410,7 +22410,7 @@ var require_client_h1 = __commonJS({
               this.timeout = timers.setFastTimeout(onParserTimeout, delay, this.timeoutWeakRef);
             } else {
               this.timeout = setTimeout(onParserTimeout, delay, this.timeoutWeakRef);
-              (_a8 = this.timeout) == null ? void 0 : _a8.unref();
+              (_a21 = this.timeout) == null ? void 0 : _a21.unref();
             }
           }
           this.timeoutValue = delay;
@@ -22922,8 +22922,8 @@ var require_client_h1 = __commonJS({
       this[kClient][kOnError](err2);
     }
     function onHttpSocketReadable() {
-      var _a8;
-      (_a8 = this[kParser]) == null ? void 0 : _a8.readMore();
+      var _a21;
+      (_a21 = this[kParser]) == null ? void 0 : _a21.readMore();
     }
     function onHttpSocketEnd() {
       const parser = this[kParser];
@@ -23172,7 +23172,7 @@ upgrade: ${upgrade}\r
       return true;
     }
     function writeStream(abort, body, client, request2, socket, contentLength, header, expectsPayload) {
-      var _a8, _b3, _c;
+      var _a21, _b15, _c5;
       assert(contentLength !== 0 || client[kRunning] === 0, "stream body cannot be pipelined");
       let finished = false;
       const writer = new AsyncWriter({ abort, socket, request: request2, contentLength, client, expectsPayload, header });
@@ -23232,12 +23232,12 @@ upgrade: ${upgrade}\r
         body.resume();
       }
       socket.on("drain", onDrain).on("error", onFinished);
-      if ((_a8 = body.errorEmitted) != null ? _a8 : body.errored) {
+      if ((_a21 = body.errorEmitted) != null ? _a21 : body.errored) {
         setImmediate(onFinished, body.errored);
-      } else if ((_b3 = body.endEmitted) != null ? _b3 : body.readableEnded) {
+      } else if ((_b15 = body.endEmitted) != null ? _b15 : body.readableEnded) {
         setImmediate(onFinished, null);
       }
-      if ((_c = body.closeEmitted) != null ? _c : body.closed) {
+      if ((_c5 = body.closeEmitted) != null ? _c5 : body.closed) {
         setImmediate(onClose);
       }
     }
@@ -23658,15 +23658,15 @@ var require_client_h2 = __commonJS({
       }
     }
     function onHttp2RemoteSettings(settings) {
-      var _a8, _b3;
-      this[kClient][kMaxConcurrentStreams] = (_a8 = settings.maxConcurrentStreams) != null ? _a8 : this[kClient][kMaxConcurrentStreams];
+      var _a21, _b15;
+      this[kClient][kMaxConcurrentStreams] = (_a21 = settings.maxConcurrentStreams) != null ? _a21 : this[kClient][kMaxConcurrentStreams];
       if (this[kRemoteSettings] === true && this[kEnableConnectProtocol] === true && settings.enableConnectProtocol === false) {
         const err2 = new InformationalError("HTTP/2: Server disabled extended CONNECT protocol against RFC-8441");
         this[kSocket][kError] = err2;
         this[kClient][kOnError](err2);
         return;
       }
-      this[kEnableConnectProtocol] = (_b3 = settings.enableConnectProtocol) != null ? _b3 : this[kEnableConnectProtocol];
+      this[kEnableConnectProtocol] = (_b15 = settings.enableConnectProtocol) != null ? _b15 : this[kEnableConnectProtocol];
       this[kRemoteSettings] = true;
       this[kClient][kResume]();
     }
@@ -23682,9 +23682,9 @@ var require_client_h2 = __commonJS({
         const client = this[kClient];
         const socket = this[kClient];
         if (err2 != null) {
-          const error = new InformationalError(`HTTP/2: "PING" errored - type ${err2.message}`);
-          socket[kError] = error;
-          client[kOnError](error);
+          const error2 = new InformationalError(`HTTP/2: "PING" errored - type ${err2.message}`);
+          socket[kError] = error2;
+          client[kOnError](error2);
         } else {
           client.emit("ping", duration);
         }
@@ -23795,9 +23795,9 @@ var require_client_h2 = __commonJS({
       return method !== "GET" && method !== "HEAD" && method !== "OPTIONS" && method !== "TRACE" && method !== "CONNECT";
     }
     function writeH2(client, request2) {
-      var _a8, _b3;
-      const headersTimeout = (_a8 = request2.headersTimeout) != null ? _a8 : client[kHeadersTimeout];
-      const bodyTimeout = (_b3 = request2.bodyTimeout) != null ? _b3 : client[kBodyTimeout];
+      var _a21, _b15;
+      const headersTimeout = (_a21 = request2.headersTimeout) != null ? _a21 : client[kHeadersTimeout];
+      const bodyTimeout = (_b15 = request2.bodyTimeout) != null ? _b15 : client[kBodyTimeout];
       const session = client[kHTTP2Session];
       const { method, path: path5, host: host2, upgrade, expectContinue, signal, protocol, headers: reqHeaders } = request2;
       let { body } = request2;
@@ -24139,8 +24139,8 @@ var require_client_h2 = __commonJS({
         }
         request2.onRequestSent();
         client[kResume]();
-      } catch (error) {
-        abort(error);
+      } catch (error2) {
+        abort(error2);
       }
     }
     function writeStream(abort, socket, expectsPayload, h2stream, body, client, request2, contentLength) {
@@ -24304,8 +24304,8 @@ var require_client = __commonJS({
     var noop = () => {
     };
     function getPipelining(client) {
-      var _a8, _b3, _c;
-      return (_c = (_b3 = client[kPipelining]) != null ? _b3 : (_a8 = client[kHTTPContext]) == null ? void 0 : _a8.defaultPipelining) != null ? _c : 1;
+      var _a21, _b15, _c5;
+      return (_c5 = (_b15 = client[kPipelining]) != null ? _b15 : (_a21 = client[kHTTPContext]) == null ? void 0 : _a21.defaultPipelining) != null ? _c5 : 1;
     }
     var Client = class extends DispatcherBase {
       /**
@@ -24496,9 +24496,9 @@ var require_client = __commonJS({
         return !!this[kHTTPContext] && !this[kConnecting] && !this[kHTTPContext].destroyed;
       }
       get [kBusy]() {
-        var _a8;
+        var _a21;
         return Boolean(
-          ((_a8 = this[kHTTPContext]) == null ? void 0 : _a8.busy(null)) || this[kSize] >= (getPipelining(this) || 1) || this[kPending] > 0
+          ((_a21 = this[kHTTPContext]) == null ? void 0 : _a21.busy(null)) || this[kSize] >= (getPipelining(this) || 1) || this[kPending] > 0
         );
       }
       [kConnect](cb) {
@@ -24569,7 +24569,7 @@ var require_client = __commonJS({
       }
     }
     function connect2(client) {
-      var _a8;
+      var _a21;
       assert(!client[kConnecting]);
       assert(!client[kHTTPContext]);
       let { host: host2, hostname, protocol, port } = client[kUrl];
@@ -24588,7 +24588,7 @@ var require_client = __commonJS({
             hostname,
             protocol,
             port,
-            version: (_a8 = client[kHTTPContext]) == null ? void 0 : _a8.version,
+            version: (_a21 = client[kHTTPContext]) == null ? void 0 : _a21.version,
             servername: client[kServerName],
             localAddress: client[kLocalAddress]
           },
@@ -24604,7 +24604,7 @@ var require_client = __commonJS({
           servername: client[kServerName],
           localAddress: client[kLocalAddress]
         }, (err2, socket) => {
-          var _a9;
+          var _a22;
           if (err2) {
             handleConnectError(client, err2, { host: host2, hostname, protocol, port });
             client[kResume]();
@@ -24636,7 +24636,7 @@ var require_client = __commonJS({
                 hostname,
                 protocol,
                 port,
-                version: (_a9 = client[kHTTPContext]) == null ? void 0 : _a9.version,
+                version: (_a22 = client[kHTTPContext]) == null ? void 0 : _a22.version,
                 servername: client[kServerName],
                 localAddress: client[kLocalAddress]
               },
@@ -24653,7 +24653,7 @@ var require_client = __commonJS({
       }
     }
     function handleConnectError(client, err2, { host: host2, hostname, protocol, port }) {
-      var _a8;
+      var _a21;
       if (client.destroyed) {
         return;
       }
@@ -24665,7 +24665,7 @@ var require_client = __commonJS({
             hostname,
             protocol,
             port,
-            version: (_a8 = client[kHTTPContext]) == null ? void 0 : _a8.version,
+            version: (_a21 = client[kHTTPContext]) == null ? void 0 : _a21.version,
             servername: client[kServerName],
             localAddress: client[kLocalAddress]
           },
@@ -24702,7 +24702,7 @@ var require_client = __commonJS({
       }
     }
     function _resume(client, sync) {
-      var _a8;
+      var _a21;
       while (true) {
         if (client.destroyed) {
           assert(client[kPending] === 0);
@@ -24742,7 +24742,7 @@ var require_client = __commonJS({
             return;
           }
           client[kServerName] = request2.servername;
-          (_a8 = client[kHTTPContext]) == null ? void 0 : _a8.destroy(new InformationalError("servername changed"), () => {
+          (_a21 = client[kHTTPContext]) == null ? void 0 : _a21.destroy(new InformationalError("servername changed"), () => {
             client[kHTTPContext] = null;
             resume(client);
           });
@@ -25091,7 +25091,7 @@ var require_pool = __commonJS({
             }
           }
         });
-        this.on("connectionError", (origin2, targets, error) => {
+        this.on("connectionError", (origin2, targets, error2) => {
           for (const target of targets) {
             const idx = this[kClients].indexOf(target);
             if (idx !== -1) {
@@ -25345,7 +25345,7 @@ var require_round_robin_pool = __commonJS({
             }
           }
         });
-        this.on("connectionError", (origin2, targets, error) => {
+        this.on("connectionError", (origin2, targets, error2) => {
           for (const target of targets) {
             const idx = this[kClients].indexOf(target);
             if (idx !== -1) {
@@ -25667,9 +25667,9 @@ var require_socks5_utils = __commonJS({
         8: "Address type not supported"
       };
       const message = messages[replyCode] || `Unknown SOCKS5 error code: ${replyCode}`;
-      const error = new Error(message);
-      error.code = `SOCKS5_${replyCode}`;
-      return error;
+      const error2 = new Error(message);
+      error2.code = `SOCKS5_${replyCode}`;
+      return error2;
     }
     module2.exports = {
       parseAddress,
@@ -26038,7 +26038,7 @@ var require_socks5_proxy_agent = __commonJS({
     var experimentalWarningEmitted = false;
     var Socks5ProxyAgent = class extends DispatcherBase {
       constructor(proxyUrl, options3 = {}) {
-        var _a8;
+        var _a21;
         super();
         if (!experimentalWarningEmitted) {
           process.emitWarning(
@@ -26064,7 +26064,7 @@ var require_socks5_proxy_agent = __commonJS({
         };
         this[kConnector] = options3.connect || buildConnector({
           ...options3.proxyTls,
-          servername: ((_a8 = options3.proxyTls) == null ? void 0 : _a8.servername) || url3.hostname
+          servername: ((_a21 = options3.proxyTls) == null ? void 0 : _a21.servername) || url3.hostname
         });
         this[kPools] = /* @__PURE__ */ new Map();
       }
@@ -26122,8 +26122,8 @@ var require_socks5_proxy_agent = __commonJS({
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 connection timeout"));
           }, 5e3);
-          const onConnected = (info) => {
-            debug("SOCKS5 tunnel established to", targetHost, targetPort, "via", info);
+          const onConnected = (info2) => {
+            debug("SOCKS5 tunnel established to", targetHost, targetPort, "via", info2);
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
             resolve10();
@@ -26152,7 +26152,7 @@ var require_socks5_proxy_agent = __commonJS({
               pipelining: opts.pipelining,
               connections: opts.connections,
               connect: async (connectOpts, callback) => {
-                var _a8;
+                var _a21;
                 try {
                   const url3 = new URL2(origin);
                   const targetHost = url3.hostname;
@@ -26168,7 +26168,7 @@ var require_socks5_proxy_agent = __commonJS({
                     finalSocket = tls.connect({
                       ...this[kRequestTls],
                       socket,
-                      servername: ((_a8 = this[kRequestTls]) == null ? void 0 : _a8.servername) || targetHost
+                      servername: ((_a21 = this[kRequestTls]) == null ? void 0 : _a21.servername) || targetHost
                     });
                     await new Promise((resolve10, reject) => {
                       finalSocket.once("secureConnect", resolve10);
@@ -26361,7 +26361,7 @@ var require_proxy_agent = __commonJS({
           ...opts,
           factory,
           connect: async (opts2, callback) => {
-            var _a8;
+            var _a21;
             if (!this[kClient]) {
               callback(new InvalidArgumentError2("Cannot establish tunnel connection without a proxy client"));
               return;
@@ -26381,7 +26381,7 @@ var require_proxy_agent = __commonJS({
                   host: opts2.host,
                   ...opts2.connections == null || opts2.connections > 0 ? { "proxy-connection": "keep-alive" } : {}
                 },
-                servername: ((_a8 = this[kProxyTls]) == null ? void 0 : _a8.servername) || proxyHostname
+                servername: ((_a21 = this[kProxyTls]) == null ? void 0 : _a21.servername) || proxyHostname
               };
               const { socket, statusCode } = await this[kClient].connect(connectParams);
               if (statusCode !== 200) {
@@ -26495,7 +26495,7 @@ var require_env_http_proxy_agent = __commonJS({
     var _noProxyValue, _noProxyEntries, _opts, _EnvHttpProxyAgent_instances, getProxyAgentForUrl_fn, shouldProxy_fn, parseNoProxy_fn, noProxyChanged_get, noProxyEnv_get;
     var EnvHttpProxyAgent2 = class extends DispatcherBase {
       constructor(opts = {}) {
-        var _a8, _b3;
+        var _a21, _b15;
         super();
         __privateAdd(this, _EnvHttpProxyAgent_instances);
         __privateAdd(this, _noProxyValue, null);
@@ -26504,13 +26504,13 @@ var require_env_http_proxy_agent = __commonJS({
         __privateSet(this, _opts, opts);
         const { httpProxy, httpsProxy, noProxy, ...agentOpts } = opts;
         this[kNoProxyAgent] = new Agent(agentOpts);
-        const HTTP_PROXY = (_a8 = httpProxy != null ? httpProxy : process.env.http_proxy) != null ? _a8 : process.env.HTTP_PROXY;
+        const HTTP_PROXY = (_a21 = httpProxy != null ? httpProxy : process.env.http_proxy) != null ? _a21 : process.env.HTTP_PROXY;
         if (HTTP_PROXY) {
           this[kHttpProxyAgent] = new ProxyAgent({ ...agentOpts, uri: HTTP_PROXY });
         } else {
           this[kHttpProxyAgent] = this[kNoProxyAgent];
         }
-        const HTTPS_PROXY = (_b3 = httpsProxy != null ? httpsProxy : process.env.https_proxy) != null ? _b3 : process.env.HTTPS_PROXY;
+        const HTTPS_PROXY = (_b15 = httpsProxy != null ? httpsProxy : process.env.https_proxy) != null ? _b15 : process.env.HTTPS_PROXY;
         if (HTTPS_PROXY) {
           this[kHttpsProxyAgent] = new ProxyAgent({ ...agentOpts, uri: HTTPS_PROXY });
         } else {
@@ -26579,8 +26579,8 @@ var require_env_http_proxy_agent = __commonJS({
       return true;
     };
     parseNoProxy_fn = function() {
-      var _a8;
-      const noProxyValue = (_a8 = __privateGet(this, _opts).noProxy) != null ? _a8 : __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
+      var _a21;
+      const noProxyValue = (_a21 = __privateGet(this, _opts).noProxy) != null ? _a21 : __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
       const noProxySplit = noProxyValue.split(/[,\s]/);
       const noProxyEntries = [];
       for (let i3 = 0; i3 < noProxySplit.length; i3++) {
@@ -26605,8 +26605,8 @@ var require_env_http_proxy_agent = __commonJS({
       return __privateGet(this, _noProxyValue) !== __privateGet(this, _EnvHttpProxyAgent_instances, noProxyEnv_get);
     };
     noProxyEnv_get = function() {
-      var _a8, _b3;
-      return (_b3 = (_a8 = process.env.no_proxy) != null ? _a8 : process.env.NO_PROXY) != null ? _b3 : "";
+      var _a21, _b15;
+      return (_b15 = (_a21 = process.env.no_proxy) != null ? _a21 : process.env.NO_PROXY) != null ? _b15 : "";
     };
     module2.exports = EnvHttpProxyAgent2;
   }
@@ -26659,34 +26659,34 @@ var require_retry_handler = __commonJS({
         return this.#target;
       }
       pause() {
-        var _a8;
+        var _a21;
         this.#paused = true;
-        (_a8 = this.#target) == null ? void 0 : _a8.pause();
+        (_a21 = this.#target) == null ? void 0 : _a21.pause();
       }
       resume() {
-        var _a8;
+        var _a21;
         this.#paused = false;
-        (_a8 = this.#target) == null ? void 0 : _a8.resume();
+        (_a21 = this.#target) == null ? void 0 : _a21.resume();
       }
       abort(reason2) {
-        var _a8;
-        (_a8 = this.#target) == null ? void 0 : _a8.abort(reason2);
+        var _a21;
+        (_a21 = this.#target) == null ? void 0 : _a21.abort(reason2);
       }
       get paused() {
-        var _a8, _b3;
-        return this.#paused || ((_b3 = (_a8 = this.#target) == null ? void 0 : _a8.paused) != null ? _b3 : false);
+        var _a21, _b15;
+        return this.#paused || ((_b15 = (_a21 = this.#target) == null ? void 0 : _a21.paused) != null ? _b15 : false);
       }
       get aborted() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#target) == null ? void 0 : _a8.aborted) != null ? _b3 : false;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#target) == null ? void 0 : _a21.aborted) != null ? _b15 : false;
       }
       get reason() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#target) == null ? void 0 : _a8.reason) != null ? _b3 : null;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#target) == null ? void 0 : _a21.reason) != null ? _b15 : null;
       }
       get rawHeaders() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#target) == null ? void 0 : _a8.rawHeaders) != null ? _b3 : null;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#target) == null ? void 0 : _a21.rawHeaders) != null ? _b15 : null;
       }
       set rawHeaders(value) {
         if (this.#target) {
@@ -26694,8 +26694,8 @@ var require_retry_handler = __commonJS({
         }
       }
       get rawTrailers() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.#target) == null ? void 0 : _a8.rawTrailers) != null ? _b3 : null;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.#target) == null ? void 0 : _a21.rawTrailers) != null ? _b15 : null;
       }
       set rawTrailers(value) {
         if (this.#target) {
@@ -26760,15 +26760,15 @@ var require_retry_handler = __commonJS({
         this.controllerProxy = new RetryController();
       }
       onResponseStartWithRetry(controller, statusCode, headers, statusMessage, err2) {
-        var _a8, _b3, _c, _d, _e3, _f;
+        var _a21, _b15, _c5, _d4, _e4, _f;
         if (this.retryOpts.throwOnError) {
           if (this.retryOpts.statusCodes.includes(statusCode) === false) {
             if (this.headersSent) {
-              (_b3 = (_a8 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a8, this.controllerProxy, err2);
+              (_b15 = (_a21 = this.handler).onResponseError) == null ? void 0 : _b15.call(_a21, this.controllerProxy, err2);
             } else {
               this.headersSent = true;
               this.checkpointResponseEnd(headers);
-              (_d = (_c = this.handler).onResponseStart) == null ? void 0 : _d.call(_c, this.controllerProxy, statusCode, headers, statusMessage);
+              (_d4 = (_c5 = this.handler).onResponseStart) == null ? void 0 : _d4.call(_c5, this.controllerProxy, statusCode, headers, statusMessage);
             }
           } else {
             this.error = err2;
@@ -26778,18 +26778,18 @@ var require_retry_handler = __commonJS({
         if (isDisturbed(this.opts.body)) {
           this.headersSent = true;
           this.checkpointResponseEnd(headers);
-          (_f = (_e3 = this.handler).onResponseStart) == null ? void 0 : _f.call(_e3, this.controllerProxy, statusCode, headers, statusMessage);
+          (_f = (_e4 = this.handler).onResponseStart) == null ? void 0 : _f.call(_e4, this.controllerProxy, statusCode, headers, statusMessage);
           return;
         }
         function shouldRetry(passedErr) {
-          var _a9, _b4, _c2, _d2;
+          var _a22, _b16, _c6, _d5;
           if (passedErr) {
             if (this.headersSent) {
-              (_b4 = (_a9 = this.handler).onResponseError) == null ? void 0 : _b4.call(_a9, this.controllerProxy, passedErr);
+              (_b16 = (_a22 = this.handler).onResponseError) == null ? void 0 : _b16.call(_a22, this.controllerProxy, passedErr);
             } else {
               this.headersSent = true;
               this.checkpointResponseEnd(headers);
-              (_d2 = (_c2 = this.handler).onResponseStart) == null ? void 0 : _d2.call(_c2, this.controllerProxy, statusCode, headers, statusMessage);
+              (_d5 = (_c6 = this.handler).onResponseStart) == null ? void 0 : _d5.call(_c6, this.controllerProxy, statusCode, headers, statusMessage);
             }
             controller.resume();
             return;
@@ -26819,15 +26819,15 @@ var require_retry_handler = __commonJS({
         }
       }
       onRequestStart(controller, context) {
-        var _a8, _b3;
+        var _a21, _b15;
         this.controllerProxy.target = controller;
         if (!this.headersSent) {
-          (_b3 = (_a8 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a8, this.controllerProxy, context);
+          (_b15 = (_a21 = this.handler).onRequestStart) == null ? void 0 : _b15.call(_a21, this.controllerProxy, context);
         }
       }
       onRequestUpgrade(_controller, statusCode, headers, socket) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, this.controllerProxy, statusCode, headers, socket);
+        var _a21, _b15;
+        (_b15 = (_a21 = this.handler).onRequestUpgrade) == null ? void 0 : _b15.call(_a21, this.controllerProxy, statusCode, headers, socket);
       }
       static [kRetryHandlerDefaultRetry](err2, { state, opts }, cb) {
         const { statusCode, code, headers } = err2;
@@ -26867,7 +26867,7 @@ var require_retry_handler = __commonJS({
         setTimeout(() => cb(null), retryTimeout);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a8, _b3, _c, _d;
+        var _a21, _b15, _c5, _d4;
         this.error = null;
         this.retryCount += 1;
         if (statusCode >= 300) {
@@ -26915,8 +26915,8 @@ var require_retry_handler = __commonJS({
             const range = parseRangeHeader(headers["content-range"]);
             if (range == null) {
               this.headersSent = true;
-              (_b3 = (_a8 = this.handler).onResponseStart) == null ? void 0 : _b3.call(
-                _a8,
+              (_b15 = (_a21 = this.handler).onResponseStart) == null ? void 0 : _b15.call(
+                _a21,
                 this.controllerProxy,
                 statusCode,
                 headers,
@@ -26949,8 +26949,8 @@ var require_retry_handler = __commonJS({
             this.etag = null;
           }
           this.headersSent = true;
-          (_d = (_c = this.handler).onResponseStart) == null ? void 0 : _d.call(
-            _c,
+          (_d4 = (_c5 = this.handler).onResponseStart) == null ? void 0 : _d4.call(
+            _c5,
             this.controllerProxy,
             statusCode,
             headers,
@@ -26964,28 +26964,28 @@ var require_retry_handler = __commonJS({
         }
       }
       onResponseData(_controller, chunk) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (this.error) {
           return;
         }
         this.start += chunk.length;
-        (_b3 = (_a8 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a8, this.controllerProxy, chunk);
+        (_b15 = (_a21 = this.handler).onResponseData) == null ? void 0 : _b15.call(_a21, this.controllerProxy, chunk);
       }
       onResponseEnd(_controller, trailers) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (this.error && this.retryOpts.throwOnError) {
           throw this.error;
         }
         if (!this.error) {
           this.retryCount = 0;
-          return (_b3 = (_a8 = this.handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, this.controllerProxy, trailers);
+          return (_b15 = (_a21 = this.handler).onResponseEnd) == null ? void 0 : _b15.call(_a21, this.controllerProxy, trailers);
         }
         this.retry();
       }
       retry() {
-        var _a8, _b3, _c;
+        var _a21, _b15, _c5;
         if (this.start !== 0) {
-          const headers = { range: `bytes=${this.start}-${(_a8 = this.end) != null ? _a8 : ""}` };
+          const headers = { range: `bytes=${this.start}-${(_a21 = this.end) != null ? _a21 : ""}` };
           if (this.etag != null) {
             headers["if-match"] = this.etag;
           }
@@ -27001,22 +27001,22 @@ var require_retry_handler = __commonJS({
           this.retryCountCheckpoint = this.retryCount;
           this.dispatch(this.opts, this);
         } catch (err2) {
-          (_c = (_b3 = this.handler).onResponseError) == null ? void 0 : _c.call(_b3, this.controllerProxy, err2);
+          (_c5 = (_b15 = this.handler).onResponseError) == null ? void 0 : _c5.call(_b15, this.controllerProxy, err2);
         }
       }
       onResponseError(controller, err2) {
-        var _a8, _b3;
+        var _a21, _b15;
         if ((controller == null ? void 0 : controller.aborted) || isDisturbed(this.opts.body) || this.headersSent && !this.resume) {
-          (_b3 = (_a8 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a8, this.controllerProxy, err2);
+          (_b15 = (_a21 = this.handler).onResponseError) == null ? void 0 : _b15.call(_a21, this.controllerProxy, err2);
           return;
         }
         function shouldRetry(returnedErr) {
-          var _a9, _b4;
+          var _a22, _b16;
           if (!returnedErr) {
             this.retry();
             return;
           }
-          (_b4 = (_a9 = this.handler) == null ? void 0 : _a9.onResponseError) == null ? void 0 : _b4.call(_a9, this.controllerProxy, returnedErr);
+          (_b16 = (_a22 = this.handler) == null ? void 0 : _a22.onResponseError) == null ? void 0 : _b16.call(_a22, this.controllerProxy, returnedErr);
         }
         if (this.retryCount - this.retryCountCheckpoint > 0) {
           this.retryCount = this.retryCountCheckpoint + (this.retryCount - this.retryCountCheckpoint);
@@ -27326,14 +27326,14 @@ var require_readable = __commonJS({
        * @returns {Promise<null>}
        */
       dump(opts) {
-        var _a8;
+        var _a21;
         const signal = opts == null ? void 0 : opts.signal;
         if (signal != null && (typeof signal !== "object" || !("aborted" in signal))) {
           return Promise.reject(new InvalidArgumentError2("signal must be an AbortSignal"));
         }
         const limit = (opts == null ? void 0 : opts.limit) && Number.isFinite(opts.limit) ? opts.limit : 128 * 1024;
         if (signal == null ? void 0 : signal.aborted) {
-          return Promise.reject((_a8 = signal.reason) != null ? _a8 : new AbortError());
+          return Promise.reject((_a21 = signal.reason) != null ? _a21 : new AbortError());
         }
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
@@ -27344,15 +27344,15 @@ var require_readable = __commonJS({
           }
           if (signal) {
             const onAbort = () => {
-              var _a9;
-              this.destroy((_a9 = signal.reason) != null ? _a9 : new AbortError());
+              var _a22;
+              this.destroy((_a22 = signal.reason) != null ? _a22 : new AbortError());
             };
             signal.addEventListener("abort", onAbort);
             this.on("close", function() {
-              var _a9;
+              var _a22;
               signal.removeEventListener("abort", onAbort);
               if (signal.aborted) {
-                reject((_a9 = signal.reason) != null ? _a9 : new AbortError());
+                reject((_a22 = signal.reason) != null ? _a22 : new AbortError());
               } else {
                 resolve10(null);
               }
@@ -27379,8 +27379,8 @@ var require_readable = __commonJS({
       }
     };
     function isLocked(bodyReadable) {
-      var _a8;
-      return ((_a8 = bodyReadable[kBody]) == null ? void 0 : _a8.locked) === true || bodyReadable[kConsume] !== null;
+      var _a21;
+      return ((_a21 = bodyReadable[kBody]) == null ? void 0 : _a21.locked) === true || bodyReadable[kConsume] !== null;
     }
     function isUnusable(bodyReadable) {
       return util2.isDisturbed(bodyReadable) || isLocked(bodyReadable);
@@ -27388,7 +27388,7 @@ var require_readable = __commonJS({
     function consume(stream, type) {
       assert(!stream[kConsume]);
       return new Promise((resolve10, reject) => {
-        var _a8;
+        var _a21;
         if (isUnusable(stream)) {
           const rState = stream._readableState;
           if (rState.destroyed && rState.closeEmitted === false) {
@@ -27396,7 +27396,7 @@ var require_readable = __commonJS({
               reject(new TypeError("unusable"));
             });
           } else {
-            reject((_a8 = rState.errored) != null ? _a8 : new TypeError("unusable"));
+            reject((_a21 = rState.errored) != null ? _a21 : new TypeError("unusable"));
           }
         } else {
           queueMicrotask(() => {
@@ -27535,7 +27535,7 @@ var require_api_request = __commonJS({
     }
     var RequestHandler = class extends AsyncResource {
       constructor(opts, callback) {
-        var _a8;
+        var _a21;
         if (!opts || typeof opts !== "object") {
           throw new InvalidArgumentError2("invalid opts");
         }
@@ -27577,11 +27577,11 @@ var require_api_request = __commonJS({
         this.reason = null;
         this.removeAbortListener = null;
         if (signal == null ? void 0 : signal.aborted) {
-          this.reason = (_a8 = signal.reason) != null ? _a8 : new RequestAbortedError();
+          this.reason = (_a21 = signal.reason) != null ? _a21 : new RequestAbortedError();
         } else if (signal) {
           this.removeAbortListener = util2.addAbortListener(signal, () => {
-            var _a9;
-            this.reason = (_a9 = signal.reason) != null ? _a9 : new RequestAbortedError();
+            var _a22;
+            this.reason = (_a22 = signal.reason) != null ? _a22 : new RequestAbortedError();
             if (this.res) {
               util2.destroy(this.res.on("error", noop), this.reason);
             } else if (this.abort) {
@@ -27711,11 +27711,11 @@ var require_abort_signal = __commonJS({
     var kListener = /* @__PURE__ */ Symbol("kListener");
     var kSignal = /* @__PURE__ */ Symbol("kSignal");
     function abort(self2) {
-      var _a8, _b3, _c;
+      var _a21, _b15, _c5;
       if (self2.abort) {
-        self2.abort((_a8 = self2[kSignal]) == null ? void 0 : _a8.reason);
+        self2.abort((_a21 = self2[kSignal]) == null ? void 0 : _a21.reason);
       } else {
-        self2.reason = (_c = (_b3 = self2[kSignal]) == null ? void 0 : _b3.reason) != null ? _c : new RequestAbortedError();
+        self2.reason = (_c5 = (_b15 = self2[kSignal]) == null ? void 0 : _b15.reason) != null ? _c5 : new RequestAbortedError();
       }
       removeSignal(self2);
     }
@@ -27823,7 +27823,7 @@ var require_api_stream = __commonJS({
         this.context = context;
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        var _a8;
+        var _a21;
         const { factory, opaque, context, responseHeaders } = this;
         const headers = responseHeaders === "raw" ? util2.parseRawHeaders(rawHeaders) : util2.parseHeaders(rawHeaders);
         if (statusCode < 200) {
@@ -27859,7 +27859,7 @@ var require_api_stream = __commonJS({
         });
         res.on("drain", resume);
         this.res = res;
-        const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : (_a8 = res._writableState) == null ? void 0 : _a8.needDrain;
+        const needDrain = res.writableNeedDrain !== void 0 ? res.writableNeedDrain : (_a21 = res._writableState) == null ? void 0 : _a21.needDrain;
         return needDrain !== true;
       }
       onData(chunk) {
@@ -28610,20 +28610,20 @@ var require_mock_utils = __commonJS({
       return Buffer.concat(buffers).toString("utf8");
     }
     function mockDispatch(opts, handler) {
-      var _a8;
+      var _a21;
       const key = buildKey(opts);
       const mockDispatch2 = getMockDispatch(this[kDispatches], key);
       mockDispatch2.timesInvoked++;
       if (mockDispatch2.data.callback) {
         mockDispatch2.data = { ...mockDispatch2.data, ...mockDispatch2.data.callback(opts) };
       }
-      const { data: { statusCode, data, headers, trailers, error }, delay, persist } = mockDispatch2;
+      const { data: { statusCode, data, headers, trailers, error: error2 }, delay, persist } = mockDispatch2;
       const { timesInvoked, times: times2 } = mockDispatch2;
       mockDispatch2.consumed = !persist && timesInvoked >= times2;
       mockDispatch2.pending = timesInvoked < times2;
-      if (error !== null) {
+      if (error2 !== null) {
         deleteMockDispatch(this[kDispatches], key);
-        handler.onError(error);
+        handler.onError(error2);
         return true;
       }
       let aborted = false;
@@ -28639,7 +28639,7 @@ var require_mock_utils = __commonJS({
         }
         handler.onError(err2);
       }
-      (_a8 = handler.onConnect) == null ? void 0 : _a8.call(handler, abort, null);
+      (_a21 = handler.onConnect) == null ? void 0 : _a21.call(handler, abort, null);
       if (typeof delay === "number" && delay > 0) {
         timer = setTimeout(() => {
           timer = null;
@@ -28649,7 +28649,7 @@ var require_mock_utils = __commonJS({
         handleReply(this[kDispatches]);
       }
       function handleReply(mockDispatches, _data2 = data) {
-        var _a9, _b3, _c;
+        var _a22, _b15, _c5;
         if (aborted) {
           return;
         }
@@ -28664,9 +28664,9 @@ var require_mock_utils = __commonJS({
         const responseData = getResponseData(body);
         const responseHeaders = generateKeyValues(headers);
         const responseTrailers = generateKeyValues(trailers);
-        (_a9 = handler.onHeaders) == null ? void 0 : _a9.call(handler, statusCode, responseHeaders, resume, getStatusText(statusCode));
-        (_b3 = handler.onData) == null ? void 0 : _b3.call(handler, Buffer.from(responseData));
-        (_c = handler.onComplete) == null ? void 0 : _c.call(handler, responseTrailers);
+        (_a22 = handler.onHeaders) == null ? void 0 : _a22.call(handler, statusCode, responseHeaders, resume, getStatusText(statusCode));
+        (_b15 = handler.onData) == null ? void 0 : _b15.call(handler, Buffer.from(responseData));
+        (_c5 = handler.onComplete) == null ? void 0 : _c5.call(handler, responseTrailers);
         deleteMockDispatch(mockDispatches, key);
       }
       function resume() {
@@ -28681,22 +28681,22 @@ var require_mock_utils = __commonJS({
         if (agent.isMockActive) {
           try {
             mockDispatch.call(this, opts, handler);
-          } catch (error) {
-            if (error.code === "UND_MOCK_ERR_MOCK_NOT_MATCHED") {
+          } catch (error2) {
+            if (error2.code === "UND_MOCK_ERR_MOCK_NOT_MATCHED") {
               const netConnect = agent[kGetNetConnect]();
               const totalInterceptsCount = this[kDispatches][kTotalDispatchCount] || this[kDispatches].length;
               const pendingInterceptsCount = this[kDispatches].filter(({ consumed }) => !consumed).length;
               const interceptsMessage = `, ${pendingInterceptsCount} interceptor(s) remaining out of ${totalInterceptsCount} defined`;
               if (netConnect === false) {
-                throw new MockNotMatchedError(`${error.message}: subsequent request to origin ${origin} was not allowed (net.connect disabled)${interceptsMessage}`);
+                throw new MockNotMatchedError(`${error2.message}: subsequent request to origin ${origin} was not allowed (net.connect disabled)${interceptsMessage}`);
               }
               if (checkNetConnect(netConnect, origin)) {
                 originalDispatch.call(this, opts, handler);
               } else {
-                throw new MockNotMatchedError(`${error.message}: subsequent request to origin ${origin} was not allowed (net.connect is not enabled for this origin)${interceptsMessage}`);
+                throw new MockNotMatchedError(`${error2.message}: subsequent request to origin ${origin} was not allowed (net.connect is not enabled for this origin)${interceptsMessage}`);
               }
             } else {
-              throw error;
+              throw error2;
             }
           }
         } else {
@@ -28807,7 +28807,7 @@ var require_mock_interceptor = __commonJS({
     };
     var MockInterceptor = class {
       constructor(opts, mockDispatches) {
-        var _a8;
+        var _a21;
         if (typeof opts !== "object") {
           throw new InvalidArgumentError2("opts must be an object");
         }
@@ -28830,7 +28830,7 @@ var require_mock_interceptor = __commonJS({
         }
         this[kDispatchKey] = buildKey(opts);
         this[kDispatches] = mockDispatches;
-        this[kIgnoreTrailingSlash] = (_a8 = opts.ignoreTrailingSlash) != null ? _a8 : false;
+        this[kIgnoreTrailingSlash] = (_a21 = opts.ignoreTrailingSlash) != null ? _a21 : false;
         this[kDefaultHeaders] = {};
         this[kDefaultTrailers] = {};
         this[kContentLength] = false;
@@ -28882,11 +28882,11 @@ var require_mock_interceptor = __commonJS({
       /**
        * Mock an undici request with a defined error.
        */
-      replyWithError(error) {
-        if (typeof error === "undefined") {
+      replyWithError(error2) {
+        if (typeof error2 === "undefined") {
           throw new InvalidArgumentError2("error must be defined");
         }
-        const newMockDispatch = addMockDispatch(this[kDispatches], this[kDispatchKey], { error }, { ignoreTrailingSlash: this[kIgnoreTrailingSlash] });
+        const newMockDispatch = addMockDispatch(this[kDispatches], this[kDispatchKey], { error: error2 }, { ignoreTrailingSlash: this[kIgnoreTrailingSlash] });
         return new MockScope(newMockDispatch);
       }
       /**
@@ -28944,14 +28944,14 @@ var require_mock_client = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockClient = class extends Client {
       constructor(origin, opts) {
-        var _a8;
+        var _a21;
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
         super(origin, opts);
         this[kMockAgent] = opts.agent;
         this[kOrigin] = origin;
-        this[kIgnoreTrailingSlash] = (_a8 = opts.ignoreTrailingSlash) != null ? _a8 : false;
+        this[kIgnoreTrailingSlash] = (_a21 = opts.ignoreTrailingSlash) != null ? _a21 : false;
         this[kDispatches] = [];
         this[kConnected] = 1;
         this[kOriginalDispatch] = this.dispatch;
@@ -29037,8 +29037,8 @@ var require_mock_call_history = __commonJS({
         }
         url3.search = new URLSearchParams(requestInit.query).toString();
         return url3;
-      } catch (error) {
-        throw new InvalidArgumentError2("An error occurred when computing MockCallHistoryLog.url", { cause: error });
+      } catch (error2) {
+        throw new InvalidArgumentError2("An error occurred when computing MockCallHistoryLog.url", { cause: error2 });
       }
     }
     var MockCallHistoryLog = class {
@@ -29206,14 +29206,14 @@ var require_mock_pool = __commonJS({
     var { InvalidArgumentError: InvalidArgumentError2 } = require_errors2();
     var MockPool = class extends Pool2 {
       constructor(origin, opts) {
-        var _a8;
+        var _a21;
         if (!opts || !opts.agent || typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
         super(origin, opts);
         this[kMockAgent] = opts.agent;
         this[kOrigin] = origin;
-        this[kIgnoreTrailingSlash] = (_a8 = opts.ignoreTrailingSlash) != null ? _a8 : false;
+        this[kIgnoreTrailingSlash] = (_a21 = opts.ignoreTrailingSlash) != null ? _a21 : false;
         this[kDispatches] = [];
         this[kConnected] = 1;
         this[kOriginalDispatch] = this.dispatch;
@@ -29320,14 +29320,14 @@ var require_mock_agent = __commonJS({
     var { MockCallHistory } = require_mock_call_history();
     var MockAgent = class extends Dispatcher {
       constructor(opts = {}) {
-        var _a8, _b3, _c;
+        var _a21, _b15, _c5;
         super(opts);
         const mockOptions = buildAndValidateMockOptions(opts);
         this[kNetConnect] = true;
         this[kIsMockActive] = true;
-        this[kMockAgentIsCallHistoryEnabled] = (_a8 = mockOptions.enableCallHistory) != null ? _a8 : false;
-        this[kMockAgentAcceptsNonStandardSearchParameters] = (_b3 = mockOptions.acceptNonStandardSearchParameters) != null ? _b3 : false;
-        this[kIgnoreTrailingSlash] = (_c = mockOptions.ignoreTrailingSlash) != null ? _c : false;
+        this[kMockAgentIsCallHistoryEnabled] = (_a21 = mockOptions.enableCallHistory) != null ? _a21 : false;
+        this[kMockAgentAcceptsNonStandardSearchParameters] = (_b15 = mockOptions.acceptNonStandardSearchParameters) != null ? _b15 : false;
+        this[kIgnoreTrailingSlash] = (_c5 = mockOptions.ignoreTrailingSlash) != null ? _c5 : false;
         if ((opts == null ? void 0 : opts.agent) && typeof opts.agent.dispatch !== "function") {
           throw new InvalidArgumentError2("Argument opts.agent must implement Agent");
         }
@@ -29497,16 +29497,16 @@ var require_snapshot_utils = __commonJS({
       }
       return function isUrlExcluded(url3) {
         let urlLowerCased;
-        for (const pattern2 of excludePatterns) {
-          if (typeof pattern2 === "string") {
+        for (const pattern3 of excludePatterns) {
+          if (typeof pattern3 === "string") {
             if (!urlLowerCased) {
               urlLowerCased = url3.toLowerCase();
             }
-            if (urlLowerCased.includes(pattern2.toLowerCase())) {
+            if (urlLowerCased.includes(pattern3.toLowerCase())) {
               return true;
             }
-          } else if (pattern2 instanceof RegExp) {
-            if (pattern2.test(url3)) {
+          } else if (pattern3 instanceof RegExp) {
+            if (pattern3.test(url3)) {
               return true;
             }
           }
@@ -29776,11 +29776,11 @@ var require_snapshot_recorder = __commonJS({
           } else {
             __privateSet(this, _snapshots, new Map(Object.entries(parsed2)));
           }
-        } catch (error) {
-          if (error.code === "ENOENT") {
+        } catch (error2) {
+          if (error2.code === "ENOENT") {
             __privateGet(this, _snapshots).clear();
           } else {
-            throw new UndiciError(`Failed to load snapshots from ${path5}`, { cause: error });
+            throw new UndiciError(`Failed to load snapshots from ${path5}`, { cause: error2 });
           }
         }
       }
@@ -29931,11 +29931,11 @@ var require_snapshot_recorder = __commonJS({
      */
     scheduleFlush_fn = function() {
       __privateSet(this, _flushTimeout, setTimeout3(() => {
-        var _a8;
+        var _a21;
         this.saveSnapshots().catch(() => {
         });
         if (__privateGet(this, _autoFlush)) {
-          (_a8 = __privateGet(this, _flushTimeout)) == null ? void 0 : _a8.refresh();
+          (_a21 = __privateGet(this, _flushTimeout)) == null ? void 0 : _a21.refresh();
         } else {
           __privateSet(this, _flushTimeout, null);
         }
@@ -30025,12 +30025,12 @@ var require_snapshot_agent = __commonJS({
           } else if (mode === "update") {
             return __privateMethod(this, _SnapshotAgent_instances, recordAndReplay_fn).call(this, opts, handler);
           } else {
-            const error = new UndiciError(`No snapshot found for ${opts.method || "GET"} ${opts.path}`);
+            const error2 = new UndiciError(`No snapshot found for ${opts.method || "GET"} ${opts.path}`);
             if (handler.onError) {
-              handler.onError(error);
+              handler.onError(error2);
               return;
             }
-            throw error;
+            throw error2;
           }
         } else if (mode === "record") {
           return __privateMethod(this, _SnapshotAgent_instances, recordAndReplay_fn).call(this, opts, handler);
@@ -30115,9 +30115,9 @@ var require_snapshot_agent = __commonJS({
        * @returns {Promise<void>}
        */
       async close() {
-        var _a8;
+        var _a21;
         await this[kSnapshotRecorder].close();
-        await ((_a8 = this[kRealAgent]) == null ? void 0 : _a8.close());
+        await ((_a21 = this[kRealAgent]) == null ? void 0 : _a21.close());
         await super.close();
       }
     };
@@ -30161,7 +30161,7 @@ var require_snapshot_agent = __commonJS({
             headers: responseData.headers,
             body: responseBody,
             trailers: responseData.trailers
-          }).then(() => handler.onResponseEnd(controller, trailers)).catch((error) => handler.onResponseError(controller, error));
+          }).then(() => handler.onResponseEnd(controller, trailers)).catch((error2) => handler.onResponseError(controller, error2));
         }
       };
       const agent = this[kRealAgent];
@@ -30175,7 +30175,7 @@ var require_snapshot_agent = __commonJS({
      * @returns {void}
      */
     replaySnapshot_fn = function(snapshot, handler) {
-      var _a8;
+      var _a21;
       try {
         const { response } = snapshot;
         const controller = {
@@ -30195,8 +30195,8 @@ var require_snapshot_agent = __commonJS({
         const body = Buffer.from(response.body, "base64");
         handler.onResponseData(controller, body);
         handler.onResponseEnd(controller, response.trailers);
-      } catch (error) {
-        (_a8 = handler.onError) == null ? void 0 : _a8.call(handler, error);
+      } catch (error2) {
+        (_a21 = handler.onError) == null ? void 0 : _a21.call(handler, error2);
       }
     };
     /**
@@ -30306,40 +30306,40 @@ var require_decorator_handler = __commonJS({
         this.#handler = WrapHandler.wrap(handler);
       }
       onRequestStart(...args) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a8, ...args);
+        var _a21, _b15;
+        (_b15 = (_a21 = this.#handler).onRequestStart) == null ? void 0 : _b15.call(_a21, ...args);
       }
       onRequestUpgrade(...args) {
-        var _a8, _b3;
+        var _a21, _b15;
         assert(!this.#onCompleteCalled);
         assert(!this.#onErrorCalled);
-        return (_b3 = (_a8 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, ...args);
+        return (_b15 = (_a21 = this.#handler).onRequestUpgrade) == null ? void 0 : _b15.call(_a21, ...args);
       }
       onResponseStart(...args) {
-        var _a8, _b3;
+        var _a21, _b15;
         assert(!this.#onCompleteCalled);
         assert(!this.#onErrorCalled);
         assert(!this.#onResponseStartCalled);
         this.#onResponseStartCalled = true;
-        return (_b3 = (_a8 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(_a8, ...args);
+        return (_b15 = (_a21 = this.#handler).onResponseStart) == null ? void 0 : _b15.call(_a21, ...args);
       }
       onResponseData(...args) {
-        var _a8, _b3;
+        var _a21, _b15;
         assert(!this.#onCompleteCalled);
         assert(!this.#onErrorCalled);
-        return (_b3 = (_a8 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a8, ...args);
+        return (_b15 = (_a21 = this.#handler).onResponseData) == null ? void 0 : _b15.call(_a21, ...args);
       }
       onResponseEnd(...args) {
-        var _a8, _b3;
+        var _a21, _b15;
         assert(!this.#onCompleteCalled);
         assert(!this.#onErrorCalled);
         this.#onCompleteCalled = true;
-        return (_b3 = (_a8 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, ...args);
+        return (_b15 = (_a21 = this.#handler).onResponseEnd) == null ? void 0 : _b15.call(_a21, ...args);
       }
       onResponseError(...args) {
-        var _a8, _b3;
+        var _a21, _b15;
         this.#onErrorCalled = true;
-        return (_b3 = (_a8 = this.#handler).onResponseError) == null ? void 0 : _b3.call(_a8, ...args);
+        return (_b15 = (_a21 = this.#handler).onResponseError) == null ? void 0 : _b15.call(_a21, ...args);
       }
       /**
        * @deprecated
@@ -30412,15 +30412,15 @@ var require_redirect_handler = __commonJS({
         }
       }
       onRequestStart(controller, context) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.handler).onRequestStart) == null ? void 0 : _b3.call(_a8, controller, { ...context, history: this.history });
+        var _a21, _b15;
+        (_b15 = (_a21 = this.handler).onRequestStart) == null ? void 0 : _b15.call(_a21, controller, { ...context, history: this.history });
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, socket);
+        var _a21, _b15;
+        (_b15 = (_a21 = this.handler).onRequestUpgrade) == null ? void 0 : _b15.call(_a21, controller, statusCode, headers, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (this.opts.throwOnMaxRedirect && this.history.length >= this.maxRedirections) {
           throw new Error("max redirects");
         }
@@ -30443,7 +30443,7 @@ var require_redirect_handler = __commonJS({
           this.history.push(new URL(this.opts.path, this.opts.origin));
         }
         if (!this.location) {
-          (_b3 = (_a8 = this.handler).onResponseStart) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, statusMessage);
+          (_b15 = (_a21 = this.handler).onResponseStart) == null ? void 0 : _b15.call(_a21, controller, statusCode, headers, statusMessage);
           return;
         }
         const { origin, pathname, search } = util2.parseURL(new URL(this.location, this.opts.origin && new URL(this.opts.path, this.opts.origin)));
@@ -30460,10 +30460,10 @@ var require_redirect_handler = __commonJS({
         this.opts.query = null;
       }
       onResponseData(controller, chunk) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (this.location) {
         } else {
-          (_b3 = (_a8 = this.handler).onResponseData) == null ? void 0 : _b3.call(_a8, controller, chunk);
+          (_b15 = (_a21 = this.handler).onResponseData) == null ? void 0 : _b15.call(_a21, controller, chunk);
         }
       }
       onResponseEnd(controller, trailers) {
@@ -30473,9 +30473,9 @@ var require_redirect_handler = __commonJS({
           this.handler.onResponseEnd(controller, trailers);
         }
       }
-      onResponseError(controller, error) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.handler).onResponseError) == null ? void 0 : _b3.call(_a8, controller, error);
+      onResponseError(controller, error2) {
+        var _a21, _b15;
+        (_b15 = (_a21 = this.handler).onResponseError) == null ? void 0 : _b15.call(_a21, controller, error2);
       }
     };
     function shouldRemoveHeader(header, removeContent, unknownOrigin) {
@@ -30574,16 +30574,16 @@ var require_response_error = __commonJS({
         }
       }
       onResponseData(controller, chunk) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (__privateGet(this, _statusCode) < 400) {
           return super.onResponseData(controller, chunk);
         }
-        __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a8 = __privateGet(this, _decoder)) == null ? void 0 : _a8.decode(chunk, { stream: true })) != null ? _b3 : ""));
+        __privateSet(this, _body, __privateGet(this, _body) + ((_b15 = (_a21 = __privateGet(this, _decoder)) == null ? void 0 : _a21.decode(chunk, { stream: true })) != null ? _b15 : ""));
       }
       onResponseEnd(controller, trailers) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (__privateGet(this, _statusCode) >= 400) {
-          __privateSet(this, _body, __privateGet(this, _body) + ((_b3 = (_a8 = __privateGet(this, _decoder)) == null ? void 0 : _a8.decode(void 0, { stream: false })) != null ? _b3 : ""));
+          __privateSet(this, _body, __privateGet(this, _body) + ((_b15 = (_a21 = __privateGet(this, _decoder)) == null ? void 0 : _a21.decode(void 0, { stream: false })) != null ? _b15 : ""));
           if (__privateMethod(this, _ResponseErrorHandler_instances, checkContentType_fn).call(this, "application/json")) {
             try {
               __privateSet(this, _body, JSON.parse(__privateGet(this, _body)));
@@ -30617,8 +30617,8 @@ var require_response_error = __commonJS({
     _body = new WeakMap();
     _ResponseErrorHandler_instances = new WeakSet();
     checkContentType_fn = function(contentType) {
-      var _a8;
-      return ((_a8 = __privateGet(this, _contentType)) != null ? _a8 : "").indexOf(contentType) === 0;
+      var _a21;
+      return ((_a21 = __privateGet(this, _contentType)) != null ? _a21 : "").indexOf(contentType) === 0;
     };
     module2.exports = () => {
       return (dispatch) => {
@@ -30835,8 +30835,8 @@ var require_dns = __commonJS({
         return this.#records.size;
       }
       get(hostname) {
-        var _a8;
-        return (_a8 = this.#records.get(hostname)) != null ? _a8 : null;
+        var _a21;
+        return (_a21 = this.#records.get(hostname)) != null ? _a21 : null;
       }
       set(hostname, records) {
         this.#records.set(hostname, records);
@@ -30860,14 +30860,14 @@ var require_dns = __commonJS({
         __publicField(this, "lookup", null);
         __publicField(this, "pick", null);
         __publicField(this, "storage", null);
-        var _a8, _b3, _c;
+        var _a21, _b15, _c5;
         __privateSet(this, _maxTTL, opts.maxTTL);
         __privateSet(this, _maxItems, opts.maxItems);
         this.dualStack = opts.dualStack;
         this.affinity = opts.affinity;
-        this.lookup = (_a8 = opts.lookup) != null ? _a8 : __privateMethod(this, _DNSInstance_instances, defaultLookup_fn);
-        this.pick = (_b3 = opts.pick) != null ? _b3 : __privateMethod(this, _DNSInstance_instances, defaultPick_fn);
-        this.storage = (_c = opts.storage) != null ? _c : new DNSStorage(opts);
+        this.lookup = (_a21 = opts.lookup) != null ? _a21 : __privateMethod(this, _DNSInstance_instances, defaultLookup_fn);
+        this.pick = (_b15 = opts.pick) != null ? _b15 : __privateMethod(this, _DNSInstance_instances, defaultPick_fn);
+        this.storage = (_c5 = opts.storage) != null ? _c5 : new DNSStorage(opts);
       }
       runLookup(origin, opts, cb) {
         const ips = this.storage.get(origin.hostname);
@@ -30936,8 +30936,8 @@ var require_dns = __commonJS({
         }
       }
       pickFamily(origin, ipFamily) {
-        var _a8, _b3;
-        const records = (_a8 = this.storage.get(origin.hostname)) == null ? void 0 : _a8.records;
+        var _a21, _b15;
+        const records = (_a21 = this.storage.get(origin.hostname)) == null ? void 0 : _a21.records;
         if (!records) {
           return null;
         }
@@ -30951,7 +30951,7 @@ var require_dns = __commonJS({
           family.offset++;
         }
         const position = family.offset % family.ips.length;
-        const ip = (_b3 = family.ips[position]) != null ? _b3 : null;
+        const ip = (_b15 = family.ips[position]) != null ? _b15 : null;
         if (ip == null) {
           return ip;
         }
@@ -30961,7 +30961,7 @@ var require_dns = __commonJS({
         return ip;
       }
       setRecords(origin, addresses) {
-        var _a8;
+        var _a21;
         const timestamp = Date.now();
         const records = { records: { 4: null, 6: null } };
         let minTTL = __privateGet(this, _maxTTL);
@@ -30973,7 +30973,7 @@ var require_dns = __commonJS({
           } else {
             record2.ttl = __privateGet(this, _maxTTL);
           }
-          const familyRecords = (_a8 = records.records[record2.family]) != null ? _a8 : { ips: [] };
+          const familyRecords = (_a21 = records.records[record2.family]) != null ? _a21 : { ips: [] };
           familyRecords.ips.push(record2);
           records.records[record2.family] = familyRecords;
         }
@@ -31010,7 +31010,7 @@ var require_dns = __commonJS({
       );
     };
     defaultPick_fn = function(origin, hostnameRecords, affinity) {
-      var _a8;
+      var _a21;
       let ip = null;
       const { records, offset } = hostnameRecords;
       let family;
@@ -31041,7 +31041,7 @@ var require_dns = __commonJS({
         family.offset++;
       }
       const position = family.offset % family.ips.length;
-      ip = (_a8 = family.ips[position]) != null ? _a8 : null;
+      ip = (_a21 = family.ips[position]) != null ? _a21 : null;
       if (ip == null) {
         return ip;
       }
@@ -31113,7 +31113,7 @@ var require_dns = __commonJS({
       }
     };
     module2.exports = (interceptorOpts) => {
-      var _a8, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k;
+      var _a21, _b15, _c5, _d4, _e4, _f, _g, _h, _i3, _j, _k;
       if ((interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) != null && (typeof (interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) !== "number" || (interceptorOpts == null ? void 0 : interceptorOpts.maxTTL) < 0)) {
         throw new InvalidArgumentError2("Invalid maxTTL. Must be a positive number");
       }
@@ -31134,10 +31134,10 @@ var require_dns = __commonJS({
       if ((interceptorOpts == null ? void 0 : interceptorOpts.pick) != null && typeof (interceptorOpts == null ? void 0 : interceptorOpts.pick) !== "function") {
         throw new InvalidArgumentError2("Invalid pick. Must be a function");
       }
-      if ((interceptorOpts == null ? void 0 : interceptorOpts.storage) != null && (typeof ((_a8 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _a8.get) !== "function" || typeof ((_b3 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _b3.set) !== "function" || typeof ((_c = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _c.full) !== "function" || typeof ((_d = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _d.delete) !== "function")) {
+      if ((interceptorOpts == null ? void 0 : interceptorOpts.storage) != null && (typeof ((_a21 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _a21.get) !== "function" || typeof ((_b15 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _b15.set) !== "function" || typeof ((_c5 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _c5.full) !== "function" || typeof ((_d4 = interceptorOpts == null ? void 0 : interceptorOpts.storage) == null ? void 0 : _d4.delete) !== "function")) {
         throw new InvalidArgumentError2("Invalid storage. Must be a object with methods: { get, set, full, delete }");
       }
-      const dualStack = (_e3 = interceptorOpts == null ? void 0 : interceptorOpts.dualStack) != null ? _e3 : true;
+      const dualStack = (_e4 = interceptorOpts == null ? void 0 : interceptorOpts.dualStack) != null ? _e4 : true;
       let affinity;
       if (dualStack) {
         affinity = (_f = interceptorOpts == null ? void 0 : interceptorOpts.affinity) != null ? _f : null;
@@ -31288,8 +31288,8 @@ var require_cache = __commonJS({
       invalidDirectives.add(key);
     }
     function hasInvalidCacheControlDirective(directives, key) {
-      var _a8;
-      return ((_a8 = directives[kInvalidCacheControlDirectives]) == null ? void 0 : _a8.has(key)) === true;
+      var _a21;
+      return ((_a21 = directives[kInvalidCacheControlDirectives]) == null ? void 0 : _a21.has(key)) === true;
     }
     function getMalformedRestrictiveDirectiveName(key) {
       for (const directiveName of RESTRICTIVE_DIRECTIVE_NAMES) {
@@ -32317,14 +32317,14 @@ var require_cache_handler = __commonJS({
         this.#handler = handler;
       }
       onRequestStart(controller, context) {
-        var _a8, _b3, _c;
-        (_a8 = this.#writeStream) == null ? void 0 : _a8.destroy();
+        var _a21, _b15, _c5;
+        (_a21 = this.#writeStream) == null ? void 0 : _a21.destroy();
         this.#writeStream = void 0;
-        (_c = (_b3 = this.#handler).onRequestStart) == null ? void 0 : _c.call(_b3, controller, context);
+        (_c5 = (_b15 = this.#handler).onRequestStart) == null ? void 0 : _c5.call(_b15, controller, context);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, socket);
+        var _a21, _b15;
+        (_b15 = (_a21 = this.#handler).onRequestUpgrade) == null ? void 0 : _b15.call(_a21, controller, statusCode, headers, socket);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -32333,11 +32333,11 @@ var require_cache_handler = __commonJS({
        * @param {string} statusMessage
        */
       onResponseStart(controller, statusCode, resHeaders, statusMessage) {
-        var _a8;
+        var _a21;
         const downstreamOnHeaders = () => {
-          var _a9, _b3;
-          return (_b3 = (_a9 = this.#handler).onResponseStart) == null ? void 0 : _b3.call(
-            _a9,
+          var _a22, _b15;
+          return (_b15 = (_a22 = this.#handler).onResponseStart) == null ? void 0 : _b15.call(
+            _a22,
             controller,
             statusCode,
             resHeaders,
@@ -32381,7 +32381,7 @@ var require_cache_handler = __commonJS({
         }
         const apparentAge = resDate ? Math.max(0, now - resDate.getTime()) : 0;
         const currentAge = Math.max(apparentAge, resAge != null ? resAge : 0);
-        const staleAt = (_a8 = determineStaleAt(this.#cacheType, now, resAge, resHeaders, resDate, cacheControlDirectives)) != null ? _a8 : this.#cacheByDefault;
+        const staleAt = (_a21 = determineStaleAt(this.#cacheType, now, resAge, resHeaders, resDate, cacheControlDirectives)) != null ? _a21 : this.#cacheByDefault;
         if (staleAt === void 0 || currentAge >= staleAt) {
           if (cacheControlHeader || staleAt !== void 0) {
             deleteCachedValueIfNotModified(statusCode, this.#store, this.#cacheKey);
@@ -32432,10 +32432,10 @@ var require_cache_handler = __commonJS({
             if (typeof cachedValue.body.values === "function") {
               const bodyIterator = cachedValue.body.values();
               const streamCachedBody = () => {
-                var _a9, _b3;
+                var _a22, _b15;
                 for (const chunk of bodyIterator) {
                   const full = this.#writeStream.write(chunk) === false;
-                  (_b3 = (_a9 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a9, controller, chunk);
+                  (_b15 = (_a22 = this.#handler).onResponseData) == null ? void 0 : _b15.call(_a22, controller, chunk);
                   if (full) {
                     break;
                   }
@@ -32454,9 +32454,9 @@ var require_cache_handler = __commonJS({
               streamCachedBody();
             } else if (typeof cachedValue.body.on === "function") {
               cachedValue.body.on("data", (chunk) => {
-                var _a9, _b3;
+                var _a22, _b15;
                 this.#writeStream.write(chunk);
-                (_b3 = (_a9 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a9, controller, chunk);
+                (_b15 = (_a22 = this.#handler).onResponseData) == null ? void 0 : _b15.call(_a22, controller, chunk);
               }).on("end", () => {
                 this.#writeStream.end();
               }).on("error", () => {
@@ -32500,28 +32500,28 @@ var require_cache_handler = __commonJS({
         }
       }
       onResponseData(controller, chunk) {
-        var _a8, _b3, _c;
-        if (((_a8 = this.#writeStream) == null ? void 0 : _a8.write(chunk)) === false) {
+        var _a21, _b15, _c5;
+        if (((_a21 = this.#writeStream) == null ? void 0 : _a21.write(chunk)) === false) {
           controller.pause();
         }
-        (_c = (_b3 = this.#handler).onResponseData) == null ? void 0 : _c.call(_b3, controller, chunk);
+        (_c5 = (_b15 = this.#handler).onResponseData) == null ? void 0 : _c5.call(_b15, controller, chunk);
       }
       onResponseEnd(controller, trailers) {
-        var _a8, _b3, _c;
-        (_a8 = this.#writeStream) == null ? void 0 : _a8.end();
-        (_c = (_b3 = this.#handler).onResponseEnd) == null ? void 0 : _c.call(_b3, controller, trailers);
+        var _a21, _b15, _c5;
+        (_a21 = this.#writeStream) == null ? void 0 : _a21.end();
+        (_c5 = (_b15 = this.#handler).onResponseEnd) == null ? void 0 : _c5.call(_b15, controller, trailers);
       }
       onResponseError(controller, err2) {
-        var _a8, _b3, _c;
-        (_a8 = this.#writeStream) == null ? void 0 : _a8.destroy(err2);
+        var _a21, _b15, _c5;
+        (_a21 = this.#writeStream) == null ? void 0 : _a21.destroy(err2);
         this.#writeStream = void 0;
-        (_c = (_b3 = this.#handler).onResponseError) == null ? void 0 : _c.call(_b3, controller, err2);
+        (_c5 = (_b15 = this.#handler).onResponseError) == null ? void 0 : _c5.call(_b15, controller, err2);
       }
     };
     function deleteCachedValue(store, cacheKey3) {
-      var _a8, _b3;
+      var _a21, _b15;
       try {
-        (_b3 = (_a8 = store.delete(cacheKey3)) == null ? void 0 : _a8.catch) == null ? void 0 : _b3.call(_a8, noop);
+        (_b15 = (_a21 = store.delete(cacheKey3)) == null ? void 0 : _a21.catch) == null ? void 0 : _b15.call(_a21, noop);
       } catch {
       }
     }
@@ -32863,12 +32863,12 @@ var require_memory_cache_store = __commonJS({
        * @param {CacheKey} key
        */
       delete(key) {
-        var _a8;
+        var _a21;
         if (typeof key !== "object") {
           throw new TypeError(`expected key to be object, got ${typeof key}`);
         }
         const topLevelKey = `${key.origin}:${key.path}`;
-        for (const entry of (_a8 = this.#entries.get(topLevelKey)) != null ? _a8 : []) {
+        for (const entry of (_a21 = this.#entries.get(topLevelKey)) != null ? _a21 : []) {
           this.#size -= entry.size;
           this.#count -= 1;
         }
@@ -32884,12 +32884,12 @@ var require_memory_cache_store = __commonJS({
       }
     }
     function varyMatches(key, entry) {
-      var _a8;
+      var _a21;
       if (entry.vary == null) {
         return true;
       }
       for (const headerName in entry.vary) {
-        if (Object.hasOwn(entry.vary, headerName) && !headerValueEquals((_a8 = key.headers) == null ? void 0 : _a8[headerName], entry.vary[headerName])) {
+        if (Object.hasOwn(entry.vary, headerName) && !headerValueEquals((_a21 = key.headers) == null ? void 0 : _a21[headerName], entry.vary[headerName])) {
           return false;
         }
       }
@@ -32957,11 +32957,11 @@ var require_cache_revalidation_handler = __commonJS({
         this.#context = context;
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a8, _b3;
-        (_b3 = (_a8 = this.#handler).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, socket);
+        var _a21, _b15;
+        (_b15 = (_a21 = this.#handler).onRequestUpgrade) == null ? void 0 : _b15.call(_a21, controller, statusCode, headers, socket);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a8, _b3, _c, _d;
+        var _a21, _b15, _c5, _d4;
         assert(this.#callback != null);
         this.#successful = statusCode === 304 || this.#allowErrorStatusCodes && statusCode >= 500 && statusCode <= 504;
         this.#callback(this.#successful, this.#context, statusCode, headers);
@@ -32969,9 +32969,9 @@ var require_cache_revalidation_handler = __commonJS({
         if (this.#successful) {
           return true;
         }
-        (_b3 = (_a8 = this.#handler).onRequestStart) == null ? void 0 : _b3.call(_a8, controller, this.#context);
-        (_d = (_c = this.#handler).onResponseStart) == null ? void 0 : _d.call(
-          _c,
+        (_b15 = (_a21 = this.#handler).onRequestStart) == null ? void 0 : _b15.call(_a21, controller, this.#context);
+        (_d4 = (_c5 = this.#handler).onResponseStart) == null ? void 0 : _d4.call(
+          _c5,
           controller,
           statusCode,
           headers,
@@ -32979,18 +32979,18 @@ var require_cache_revalidation_handler = __commonJS({
         );
       }
       onResponseData(controller, chunk) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (this.#successful) {
           return;
         }
-        return (_b3 = (_a8 = this.#handler).onResponseData) == null ? void 0 : _b3.call(_a8, controller, chunk);
+        return (_b15 = (_a21 = this.#handler).onResponseData) == null ? void 0 : _b15.call(_a21, controller, chunk);
       }
       onResponseEnd(controller, trailers) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (this.#successful) {
           return;
         }
-        (_b3 = (_a8 = this.#handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, controller, trailers);
+        (_b15 = (_a21 = this.#handler).onResponseEnd) == null ? void 0 : _b15.call(_a21, controller, trailers);
       }
       onResponseError(controller, err2) {
         if (this.#successful) {
@@ -33070,11 +33070,11 @@ var require_cache2 = __commonJS({
       return false;
     }
     function needsRevalidation(result, cacheControlDirectives, { headers = {} }) {
-      var _a8;
+      var _a21;
       if (cacheControlDirectives == null ? void 0 : cacheControlDirectives["no-cache"]) {
         return true;
       }
-      if (((_a8 = result.cacheControlDirectives) == null ? void 0 : _a8["no-cache"]) && !Array.isArray(result.cacheControlDirectives["no-cache"])) {
+      if (((_a21 = result.cacheControlDirectives) == null ? void 0 : _a21["no-cache"]) && !Array.isArray(result.cacheControlDirectives["no-cache"])) {
         return true;
       }
       if (headers["if-modified-since"] || headers["if-none-match"]) {
@@ -33083,10 +33083,10 @@ var require_cache2 = __commonJS({
       return false;
     }
     function staleResponseRequiresRevalidation(result, cacheType) {
-      var _a8, _b3, _c;
-      return ((_a8 = result.cacheControlDirectives) == null ? void 0 : _a8["must-revalidate"]) === true || cacheType === "shared" && (((_b3 = result.cacheControlDirectives) == null ? void 0 : _b3["proxy-revalidate"]) === true || // https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10
+      var _a21, _b15, _c5;
+      return ((_a21 = result.cacheControlDirectives) == null ? void 0 : _a21["must-revalidate"]) === true || cacheType === "shared" && (((_b15 = result.cacheControlDirectives) == null ? void 0 : _b15["proxy-revalidate"]) === true || // https://www.rfc-editor.org/rfc/rfc9111.html#section-5.2.2.10
       // s-maxage implies proxy-revalidate for shared caches.
-      ((_c = result.cacheControlDirectives) == null ? void 0 : _c["s-maxage"]) !== void 0);
+      ((_c5 = result.cacheControlDirectives) == null ? void 0 : _c5["s-maxage"]) !== void 0);
     }
     function revalidationResponseDisallowsCachedReuse(cacheType, headers) {
       if (headers.vary && isInvalidOrWildcardVaryHeader(headers.vary) || cacheType === "shared" && Object.hasOwn(headers, "set-cookie")) {
@@ -33103,9 +33103,9 @@ var require_cache2 = __commonJS({
       return headers["cache-control"] !== void 0;
     }
     function deleteCachedValue(store, cacheKey3) {
-      var _a8, _b3;
+      var _a21, _b15;
       try {
-        (_b3 = (_a8 = store.delete(cacheKey3)) == null ? void 0 : _a8.catch) == null ? void 0 : _b3.call(_a8, nop);
+        (_b15 = (_a21 = store.delete(cacheKey3)) == null ? void 0 : _a21.catch) == null ? void 0 : _b15.call(_a21, nop);
       } catch {
       }
     }
@@ -33116,10 +33116,10 @@ var require_cache2 = __commonJS({
       }
     }
     function makeRevalidationHeaders(opts, result) {
-      var _a8;
+      var _a21;
       const headers = {
         ...opts.headers,
-        "if-modified-since": (_a8 = getUsableLastModified(result.headers)) != null ? _a8 : new Date(result.cachedAt).toUTCString()
+        "if-modified-since": (_a21 = getUsableLastModified(result.headers)) != null ? _a21 : new Date(result.cachedAt).toUTCString()
       };
       if (result.etag) {
         headers["if-none-match"] = result.etag;
@@ -33150,8 +33150,8 @@ var require_cache2 = __commonJS({
       return false;
     }
     function withinStaleWhileRevalidateWindow(result, cacheType) {
-      var _a8;
-      const staleWhileRevalidate = (_a8 = result.cacheControlDirectives) == null ? void 0 : _a8["stale-while-revalidate"];
+      var _a21;
+      const staleWhileRevalidate = (_a21 = result.cacheControlDirectives) == null ? void 0 : _a21["stale-while-revalidate"];
       if (!staleWhileRevalidate || staleResponseRequiresRevalidation(result, cacheType)) {
         return false;
       }
@@ -33190,8 +33190,8 @@ var require_cache2 = __commonJS({
       return dispatch(opts, new CacheHandler(globalOpts, cacheKey3, handler));
     }
     function sendCachedValue(handler, opts, result, age, context, isStale2) {
-      var _a8, _b3, _c;
-      const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a8 = result.body) != null ? _a8 : []);
+      var _a21, _b15, _c5;
+      const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a21 = result.body) != null ? _a21 : []);
       assert(!stream.destroyed, "stream should not be destroyed");
       assert(!stream.readableDidRead, "stream should not be readableDidRead");
       const controller = {
@@ -33223,12 +33223,12 @@ var require_cache2 = __commonJS({
           }
         }
       }).on("close", function() {
-        var _a9;
+        var _a22;
         if (!this.errored) {
-          (_a9 = handler.onResponseEnd) == null ? void 0 : _a9.call(handler, controller, {});
+          (_a22 = handler.onResponseEnd) == null ? void 0 : _a22.call(handler, controller, {});
         }
       });
-      (_b3 = handler.onRequestStart) == null ? void 0 : _b3.call(handler, controller, context);
+      (_b15 = handler.onRequestStart) == null ? void 0 : _b15.call(handler, controller, context);
       if (stream.destroyed) {
         return;
       }
@@ -33236,18 +33236,18 @@ var require_cache2 = __commonJS({
       if (isStale2) {
         headers.warning = '110 - "response is stale"';
       }
-      (_c = handler.onResponseStart) == null ? void 0 : _c.call(handler, controller, result.statusCode, headers, result.statusMessage);
+      (_c5 = handler.onResponseStart) == null ? void 0 : _c5.call(handler, controller, result.statusCode, headers, result.statusMessage);
       if (opts.method === "HEAD") {
         stream.destroy();
       } else {
         stream.on("data", function(chunk) {
-          var _a9;
-          (_a9 = handler.onResponseData) == null ? void 0 : _a9.call(handler, controller, chunk);
+          var _a22;
+          (_a22 = handler.onResponseData) == null ? void 0 : _a22.call(handler, controller, chunk);
         });
       }
     }
     function handleResult(dispatch, globalOpts, cacheKey3, handler, opts, reqCacheControl, result) {
-      var _a8;
+      var _a21;
       if (!result) {
         return handleUncachedResponse(dispatch, globalOpts, cacheKey3, handler, opts, reqCacheControl);
       }
@@ -33300,7 +33300,7 @@ var require_cache2 = __commonJS({
         }
         let withinStaleIfErrorThreshold = false;
         if (!staleResponseRequiresRevalidation(result, globalOpts.type)) {
-          const staleIfErrorExpiry = (_a8 = result.cacheControlDirectives["stale-if-error"]) != null ? _a8 : reqCacheControl == null ? void 0 : reqCacheControl["stale-if-error"];
+          const staleIfErrorExpiry = (_a21 = result.cacheControlDirectives["stale-if-error"]) != null ? _a21 : reqCacheControl == null ? void 0 : reqCacheControl["stale-if-error"];
           if (staleIfErrorExpiry) {
             withinStaleIfErrorThreshold = now < result.staleAt + staleIfErrorExpiry * 1e3;
           }
@@ -33376,7 +33376,7 @@ var require_cache2 = __commonJS({
       }
       return (dispatch) => {
         return (opts2, handler) => {
-          var _a8;
+          var _a21;
           if (!opts2.origin || arrayIncludes(safeMethodsToNotCache, opts2.method)) {
             return dispatch(opts2, handler);
           }
@@ -33403,7 +33403,7 @@ var require_cache2 = __commonJS({
             ...opts2,
             headers: normalizeHeaders(opts2)
           };
-          const reqCacheControl = ((_a8 = opts2.headers) == null ? void 0 : _a8["cache-control"]) ? parseCacheControlHeader(opts2.headers["cache-control"]) : hasPragmaNoCache(opts2.headers) ? { "no-cache": true } : void 0;
+          const reqCacheControl = ((_a21 = opts2.headers) == null ? void 0 : _a21["cache-control"]) ? parseCacheControlHeader(opts2.headers["cache-control"]) : hasPragmaNoCache(opts2.headers) ? { "no-cache": true } : void 0;
           if (reqCacheControl == null ? void 0 : reqCacheControl["no-store"]) {
             return dispatch(opts2, handler);
           }
@@ -33474,24 +33474,24 @@ var require_decompress = __commonJS({
         this.#onResume();
       }
       abort(reason2) {
-        var _a8;
-        (_a8 = this.target) == null ? void 0 : _a8.abort(reason2);
+        var _a21;
+        (_a21 = this.target) == null ? void 0 : _a21.abort(reason2);
         this.#onAbort(reason2);
       }
       get paused() {
         return this.#paused;
       }
       get aborted() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.target) == null ? void 0 : _a8.aborted) != null ? _b3 : false;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.target) == null ? void 0 : _a21.aborted) != null ? _b15 : false;
       }
       get reason() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.target) == null ? void 0 : _a8.reason) != null ? _b3 : null;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.target) == null ? void 0 : _a21.reason) != null ? _b15 : null;
       }
       get rawHeaders() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.target) == null ? void 0 : _a8.rawHeaders) != null ? _b3 : null;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.target) == null ? void 0 : _a21.rawHeaders) != null ? _b15 : null;
       }
       set rawHeaders(value) {
         if (this.target) {
@@ -33499,8 +33499,8 @@ var require_decompress = __commonJS({
         }
       }
       get rawTrailers() {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.target) == null ? void 0 : _a8.rawTrailers) != null ? _b3 : null;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.target) == null ? void 0 : _a21.rawTrailers) != null ? _b15 : null;
       }
       set rawTrailers(value) {
         if (this.target) {
@@ -33724,18 +33724,18 @@ var require_decompress = __commonJS({
       }
     };
     pauseUpstream_fn = function() {
-      var _a8;
+      var _a21;
       if (!__privateGet(this, _upstreamPaused) && !__privateGet(this, _terminated)) {
         __privateSet(this, _upstreamPaused, true);
-        (_a8 = __privateGet(this, _controller).target) == null ? void 0 : _a8.pause();
+        (_a21 = __privateGet(this, _controller).target) == null ? void 0 : _a21.pause();
       }
     };
     resumeUpstreamIfNeeded_fn = function() {
-      var _a8;
+      var _a21;
       if (__privateGet(this, _upstreamPaused) && !__privateGet(this, _controller).paused && !__privateGet(this, _inputBackpressured)) {
         __privateSet(this, _upstreamPaused, false);
         if (!__privateGet(this, _inputEnded)) {
-          (_a8 = __privateGet(this, _controller).target) == null ? void 0 : _a8.resume();
+          (_a21 = __privateGet(this, _controller).target) == null ? void 0 : _a21.resume();
         }
       }
     };
@@ -33843,14 +33843,14 @@ var require_decompress = __commonJS({
      * @param {Error} error - The decompression error
      * @returns {void}
      */
-    fail_fn = function(error) {
+    fail_fn = function(error2) {
       if (__privateGet(this, _terminated)) {
         return;
       }
       if (__privateGet(this, _inputEnded)) {
-        this.onResponseError(__privateGet(this, _controller), error);
+        this.onResponseError(__privateGet(this, _controller), error2);
       } else {
-        __privateGet(this, _controller).abort(error);
+        __privateGet(this, _controller).abort(error2);
       }
     };
     /**
@@ -33861,7 +33861,7 @@ var require_decompress = __commonJS({
     setupDecompressorEvents_fn = function(decompressor) {
       __privateSet(this, _finalDecompressor, decompressor);
       decompressor.on("readable", () => __privateMethod(this, _DecompressHandler_instances, drainOutput_fn).call(this));
-      decompressor.on("error", (error) => __privateMethod(this, _DecompressHandler_instances, fail_fn).call(this, error));
+      decompressor.on("error", (error2) => __privateMethod(this, _DecompressHandler_instances, fail_fn).call(this, error2));
     };
     /**
      * Sets up event handling for a single decompressor
@@ -34006,20 +34006,20 @@ var require_deduplication_handler = __commonJS({
        * @returns {boolean}
        */
       addWaitingHandler(handler) {
-        var _a8, _b3;
+        var _a21, _b15;
         if (__privateGet(this, _completed) || __privateGet(this, _responseDataStarted)) {
           return false;
         }
         const waitingHandler = __privateMethod(this, _DeduplicationHandler_instances, createWaitingHandler_fn).call(this, handler);
         const waitingController = waitingHandler.controller;
         try {
-          (_a8 = handler.onRequestStart) == null ? void 0 : _a8.call(handler, waitingController, null);
+          (_a21 = handler.onRequestStart) == null ? void 0 : _a21.call(handler, waitingController, null);
           if (waitingController.aborted) {
             waitingHandler.done = true;
             return true;
           }
           if (__privateGet(this, _responseStarted)) {
-            (_b3 = handler.onResponseStart) == null ? void 0 : _b3.call(
+            (_b15 = handler.onResponseStart) == null ? void 0 : _b15.call(
               handler,
               waitingController,
               __privateGet(this, _statusCode),
@@ -34041,9 +34041,9 @@ var require_deduplication_handler = __commonJS({
        * @param {any} context
        */
       onRequestStart(controller, context) {
-        var _a8, _b3;
+        var _a21, _b15;
         __privateSet(this, _controller, controller);
-        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b3.call(_a8, controller, context);
+        (_b15 = (_a21 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b15.call(_a21, controller, context);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -34052,8 +34052,8 @@ var require_deduplication_handler = __commonJS({
        * @param {Socket} socket
        */
       onRequestUpgrade(controller, statusCode, headers, socket) {
-        var _a8, _b3;
-        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onRequestUpgrade) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, socket);
+        var _a21, _b15;
+        (_b15 = (_a21 = __privateGet(this, _primaryHandler)).onRequestUpgrade) == null ? void 0 : _b15.call(_a21, controller, statusCode, headers, socket);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -34062,12 +34062,12 @@ var require_deduplication_handler = __commonJS({
        * @param {string} statusMessage
        */
       onResponseStart(controller, statusCode, headers, statusMessage) {
-        var _a8, _b3, _c;
+        var _a21, _b15, _c5;
         __privateSet(this, _responseStarted, true);
         __privateSet(this, _statusCode, statusCode);
         __privateSet(this, _headers, headers);
         __privateSet(this, _statusMessage, statusMessage);
-        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onResponseStart) == null ? void 0 : _b3.call(_a8, controller, statusCode, headers, statusMessage);
+        (_b15 = (_a21 = __privateGet(this, _primaryHandler)).onResponseStart) == null ? void 0 : _b15.call(_a21, controller, statusCode, headers, statusMessage);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           const { handler, controller: waitingController } = waitingHandler;
           if (waitingHandler.done || waitingController.aborted) {
@@ -34075,7 +34075,7 @@ var require_deduplication_handler = __commonJS({
             continue;
           }
           try {
-            (_c = handler.onResponseStart) == null ? void 0 : _c.call(
+            (_c5 = handler.onResponseStart) == null ? void 0 : _c5.call(
               handler,
               waitingController,
               statusCode,
@@ -34095,12 +34095,12 @@ var require_deduplication_handler = __commonJS({
        * @param {Buffer} chunk
        */
       onResponseData(controller, chunk) {
-        var _a8, _b3, _c;
+        var _a21, _b15, _c5;
         if (__privateGet(this, _aborted) || __privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _responseDataStarted, true);
-        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onResponseData) == null ? void 0 : _b3.call(_a8, controller, chunk);
+        (_b15 = (_a21 = __privateGet(this, _primaryHandler)).onResponseData) == null ? void 0 : _b15.call(_a21, controller, chunk);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           const { handler, controller: waitingController } = waitingHandler;
           if (waitingHandler.done || waitingController.aborted) {
@@ -34112,7 +34112,7 @@ var require_deduplication_handler = __commonJS({
             continue;
           }
           try {
-            (_c = handler.onResponseData) == null ? void 0 : _c.call(handler, waitingController, chunk);
+            (_c5 = handler.onResponseData) == null ? void 0 : _c5.call(handler, waitingController, chunk);
           } catch {
           }
           if (waitingController.aborted) {
@@ -34128,12 +34128,12 @@ var require_deduplication_handler = __commonJS({
        * @param {object} trailers
        */
       onResponseEnd(controller, trailers) {
-        var _a8, _b3, _c, _d, _e3;
+        var _a21, _b15, _c5, _d4, _e4;
         if (__privateGet(this, _aborted) || __privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _completed, true);
-        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onResponseEnd) == null ? void 0 : _b3.call(_a8, controller, trailers);
+        (_b15 = (_a21 = __privateGet(this, _primaryHandler)).onResponseEnd) == null ? void 0 : _b15.call(_a21, controller, trailers);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           if (waitingHandler.done || waitingHandler.controller.aborted) {
             waitingHandler.done = true;
@@ -34149,31 +34149,31 @@ var require_deduplication_handler = __commonJS({
             continue;
           }
           try {
-            (_d = (_c = waitingHandler.handler).onResponseEnd) == null ? void 0 : _d.call(_c, waitingHandler.controller, trailers);
+            (_d4 = (_c5 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _d4.call(_c5, waitingHandler.controller, trailers);
           } catch {
           }
           waitingHandler.done = true;
         }
         __privateMethod(this, _DeduplicationHandler_instances, pruneDoneWaitingHandlers_fn).call(this);
-        (_e3 = __privateGet(this, _onComplete)) == null ? void 0 : _e3.call(this);
+        (_e4 = __privateGet(this, _onComplete)) == null ? void 0 : _e4.call(this);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
        * @param {Error} err
        */
       onResponseError(controller, err2) {
-        var _a8, _b3, _c;
+        var _a21, _b15, _c5;
         if (__privateGet(this, _completed)) {
           return;
         }
         __privateSet(this, _aborted, true);
         __privateSet(this, _completed, true);
-        (_b3 = (_a8 = __privateGet(this, _primaryHandler)).onResponseError) == null ? void 0 : _b3.call(_a8, controller, err2);
+        (_b15 = (_a21 = __privateGet(this, _primaryHandler)).onResponseError) == null ? void 0 : _b15.call(_a21, controller, err2);
         for (const waitingHandler of __privateGet(this, _waitingHandlers)) {
           __privateMethod(this, _DeduplicationHandler_instances, errorWaitingHandler_fn).call(this, waitingHandler, err2);
         }
         __privateSet(this, _waitingHandlers, []);
-        (_c = __privateGet(this, _onComplete)) == null ? void 0 : _c.call(this);
+        (_c5 = __privateGet(this, _onComplete)) == null ? void 0 : _c5.call(this);
       }
     };
     _primaryHandler = new WeakMap();
@@ -34209,7 +34209,7 @@ var require_deduplication_handler = __commonJS({
       };
       waitingHandler.controller = {
         resume: () => {
-          var _a8, _b3;
+          var _a21, _b15;
           if (state.aborted) {
             return;
           }
@@ -34217,7 +34217,7 @@ var require_deduplication_handler = __commonJS({
           __privateMethod(this, _DeduplicationHandler_instances, flushWaitingHandler_fn).call(this, waitingHandler);
           if (__privateGet(this, _completed) && waitingHandler.pendingTrailers && waitingHandler.bufferedChunks.length === 0 && !state.paused && !state.aborted) {
             try {
-              (_b3 = (_a8 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _b3.call(_a8, waitingHandler.controller, waitingHandler.pendingTrailers);
+              (_b15 = (_a21 = waitingHandler.handler).onResponseEnd) == null ? void 0 : _b15.call(_a21, waitingHandler.controller, waitingHandler.pendingTrailers);
             } catch {
             }
             waitingHandler.pendingTrailers = null;
@@ -34273,13 +34273,13 @@ var require_deduplication_handler = __commonJS({
      * @param {WaitingHandler} waitingHandler
      */
     flushWaitingHandler_fn = function(waitingHandler) {
-      var _a8;
+      var _a21;
       const { handler, controller } = waitingHandler;
       while (!waitingHandler.done && !controller.aborted && !controller.paused && waitingHandler.bufferedChunks.length > 0) {
         const bufferedChunk = waitingHandler.bufferedChunks.shift();
         waitingHandler.bufferedBytes -= bufferedChunk.length;
         try {
-          (_a8 = handler.onResponseData) == null ? void 0 : _a8.call(handler, controller, bufferedChunk);
+          (_a21 = handler.onResponseData) == null ? void 0 : _a21.call(handler, controller, bufferedChunk);
         } catch {
         }
         if (controller.aborted) {
@@ -34296,7 +34296,7 @@ var require_deduplication_handler = __commonJS({
      * @param {Error} err
      */
     errorWaitingHandler_fn = function(waitingHandler, err2) {
-      var _a8, _b3;
+      var _a21, _b15;
       if (waitingHandler.done) {
         return;
       }
@@ -34306,7 +34306,7 @@ var require_deduplication_handler = __commonJS({
       waitingHandler.bufferedBytes = 0;
       try {
         waitingHandler.controller.abort(err2);
-        (_b3 = (_a8 = waitingHandler.handler).onResponseError) == null ? void 0 : _b3.call(_a8, waitingHandler.controller, err2);
+        (_b15 = (_a21 = waitingHandler.handler).onResponseError) == null ? void 0 : _b15.call(_a21, waitingHandler.controller, err2);
       } catch {
       }
     };
@@ -34411,8 +34411,8 @@ var require_sqlite_cache_store = __commonJS({
     var DatabaseSync;
     var VERSION4 = 3;
     var MAX_ENTRY_SIZE = 2 * 1e3 * 1e3 * 1e3;
-    var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a8;
-    module2.exports = (_a8 = class {
+    var _maxEntrySize, _maxCount, _db, _getValuesQuery, _updateValueQuery, _insertValueQuery, _deleteExpiredValuesQuery, _deleteByUrlQuery, _countEntriesQuery, _deleteOldValuesQuery, _SqliteCacheStore_instances, prune_fn, makeValueUrl_fn, findValue_fn, _a21;
+    module2.exports = (_a21 = class {
       /**
        * @param {import('../../types/cache-interceptor.d.ts').default.SqliteCacheStoreOpts | undefined} opts
        */
@@ -34452,7 +34452,7 @@ var require_sqlite_cache_store = __commonJS({
          * @type {import('node:sqlite').StatementSync | null}
          */
         __privateAdd(this, _deleteOldValuesQuery);
-        var _a9;
+        var _a22;
         if (opts) {
           if (typeof opts !== "object") {
             throw new TypeError("SqliteCacheStore options must be an object");
@@ -34476,7 +34476,7 @@ var require_sqlite_cache_store = __commonJS({
         if (!DatabaseSync) {
           DatabaseSync = require("sqlite").DatabaseSync;
         }
-        __privateSet(this, _db, new DatabaseSync((_a9 = opts == null ? void 0 : opts.location) != null ? _a9 : ":memory:"));
+        __privateSet(this, _db, new DatabaseSync((_a22 = opts == null ? void 0 : opts.location) != null ? _a22 : ":memory:"));
         __privateGet(this, _db).exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
@@ -34688,7 +34688,7 @@ var require_sqlite_cache_store = __commonJS({
         return total;
       }
     }, _maxEntrySize = new WeakMap(), _maxCount = new WeakMap(), _db = new WeakMap(), _getValuesQuery = new WeakMap(), _updateValueQuery = new WeakMap(), _insertValueQuery = new WeakMap(), _deleteExpiredValuesQuery = new WeakMap(), _deleteByUrlQuery = new WeakMap(), _countEntriesQuery = new WeakMap(), _deleteOldValuesQuery = new WeakMap(), _SqliteCacheStore_instances = new WeakSet(), prune_fn = function() {
-      var _a9;
+      var _a22;
       if (Number.isFinite(__privateGet(this, _maxCount)) && this.size <= __privateGet(this, _maxCount)) {
         return 0;
       }
@@ -34699,7 +34699,7 @@ var require_sqlite_cache_store = __commonJS({
         }
       }
       {
-        const removed = (_a9 = __privateGet(this, _deleteOldValuesQuery)) == null ? void 0 : _a9.run(Math.max(Math.floor(__privateGet(this, _maxCount) * 0.1), 1)).changes;
+        const removed = (_a22 = __privateGet(this, _deleteOldValuesQuery)) == null ? void 0 : _a22.run(Math.max(Math.floor(__privateGet(this, _maxCount) * 0.1), 1)).changes;
         if (removed) {
           return removed;
         }
@@ -34743,7 +34743,7 @@ var require_sqlite_cache_store = __commonJS({
         }
       }
       return void 0;
-    }, _a8);
+    }, _a21);
     function headerValueEquals(lhs, rhs) {
       if (lhs == null && rhs == null) {
         return true;
@@ -34900,7 +34900,7 @@ var require_headers = __commonJS({
        * @param {boolean} isLowerCase
        */
       append(name, value, isLowerCase) {
-        var _a8;
+        var _a21;
         this.sortedMap = null;
         const lowercaseName = isLowerCase ? name : name.toLowerCase();
         const exists2 = this.headersMap.get(lowercaseName);
@@ -34914,7 +34914,7 @@ var require_headers = __commonJS({
           this.headersMap.set(lowercaseName, { name, value });
         }
         if (lowercaseName === "set-cookie") {
-          ((_a8 = this.cookies) != null ? _a8 : this.cookies = []).push(value);
+          ((_a21 = this.cookies) != null ? _a21 : this.cookies = []).push(value);
         }
       }
       /**
@@ -34951,8 +34951,8 @@ var require_headers = __commonJS({
        * @returns {string | null}
        */
       get(name, isLowerCase) {
-        var _a8, _b3;
-        return (_b3 = (_a8 = this.headersMap.get(isLowerCase ? name : name.toLowerCase())) == null ? void 0 : _a8.value) != null ? _b3 : null;
+        var _a21, _b15;
+        return (_b15 = (_a21 = this.headersMap.get(isLowerCase ? name : name.toLowerCase())) == null ? void 0 : _a21.value) != null ? _b15 : null;
       }
       *[Symbol.iterator]() {
         for (const { 0: name, 1: { value } } of this.headersMap) {
@@ -35152,8 +35152,8 @@ var require_headers = __commonJS({
         return [];
       }
       [util2.inspect.custom](depth, options3) {
-        var _a8;
-        (_a8 = options3.depth) != null ? _a8 : options3.depth = depth;
+        var _a21;
+        (_a21 = options3.depth) != null ? _a21 : options3.depth = depth;
         return `Headers ${util2.formatWithOptions(options3, this.#headersList.entries)}`;
       }
       static getHeadersGuard(o2) {
@@ -35328,10 +35328,10 @@ var require_response = __commonJS({
       }
       // Returns response?s URL, if it has one; otherwise the empty string.
       get url() {
-        var _a8;
+        var _a21;
         webidl.brandCheck(this, _Response);
         const urlList = this.#state.urlList;
-        const url3 = (_a8 = urlList[urlList.length - 1]) != null ? _a8 : null;
+        const url3 = (_a21 = urlList[urlList.length - 1]) != null ? _a21 : null;
         if (url3 === null) {
           return "";
         }
@@ -35372,7 +35372,7 @@ var require_response = __commonJS({
       }
       // Returns a clone of response.
       clone() {
-        var _a8;
+        var _a21;
         webidl.brandCheck(this, _Response);
         if (bodyUnusable(this.#state)) {
           throw webidl.errors.exception({
@@ -35381,17 +35381,17 @@ var require_response = __commonJS({
           });
         }
         const clonedResponse = cloneResponse(this.#state);
-        if (this.#state.urlList.length !== 0 && ((_a8 = this.#state.body) == null ? void 0 : _a8.stream)) {
+        if (this.#state.urlList.length !== 0 && ((_a21 = this.#state.body) == null ? void 0 : _a21.stream)) {
           streamRegistry.register(this, new WeakRef(this.#state.body.stream));
         }
         return fromInnerResponse(clonedResponse, getHeadersGuard(this.#headers));
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a8;
+        var _a21;
         if (options3.depth === null) {
           options3.depth = 2;
         }
-        (_a8 = options3.colors) != null ? _a8 : options3.colors = true;
+        (_a21 = options3.colors) != null ? _a21 : options3.colors = true;
         const properties = {
           status: this.status,
           statusText: this.statusText,
@@ -35587,14 +35587,14 @@ var require_response = __commonJS({
       }
     }
     function fromInnerResponse(innerResponse, guard) {
-      var _a8;
+      var _a21;
       const response = new Response(kConstruct);
       setResponseState(response, innerResponse);
       const headers = new Headers(kConstruct);
       setResponseHeaders(response, headers);
       setHeadersList(headers, innerResponse.headersList);
       setHeadersGuard(headers, guard);
-      if (innerResponse.urlList.length !== 0 && ((_a8 = innerResponse.body) == null ? void 0 : _a8.stream)) {
+      if (innerResponse.urlList.length !== 0 && ((_a21 = innerResponse.body) == null ? void 0 : _a21.stream)) {
         streamRegistry.register(response, new WeakRef(innerResponse.body.stream));
       }
       return response;
@@ -35732,7 +35732,7 @@ var require_request2 = __commonJS({
       #state;
       // https://fetch.spec.whatwg.org/#dom-request
       constructor(input, init = void 0) {
-        var _a8, _b3, _c;
+        var _a21, _b15, _c5;
         webidl.util.markAsUncloneable(this);
         if (input === kConstruct) {
           return;
@@ -35768,7 +35768,7 @@ var require_request2 = __commonJS({
         }
         const origin = environmentSettingsObject.settingsObject.origin;
         let window2 = "client";
-        if (((_b3 = (_a8 = request2.window) == null ? void 0 : _a8.constructor) == null ? void 0 : _b3.name) === "EnvironmentSettingsObject" && sameOrigin(request2.window, origin)) {
+        if (((_b15 = (_a21 = request2.window) == null ? void 0 : _a21.constructor) == null ? void 0 : _b15.name) === "EnvironmentSettingsObject" && sameOrigin(request2.window, origin)) {
           window2 = request2.window;
         }
         if (init.window != null) {
@@ -35902,7 +35902,7 @@ var require_request2 = __commonJS({
             if (forbiddenMethodsSet.has(upperCase)) {
               throw new TypeError(`'${method}' HTTP method is unsupported.`);
             }
-            method = (_c = normalizedMethodRecordsBase[upperCase]) != null ? _c : method;
+            method = (_c5 = normalizedMethodRecordsBase[upperCase]) != null ? _c5 : method;
             request2.method = method;
           }
           if (!patchMethodWarning && request2.method === "patch") {
@@ -36144,11 +36144,11 @@ var require_request2 = __commonJS({
         return fromInnerRequest(clonedRequest, this.#dispatcher, ac.signal, getHeadersGuard(this.#headers));
       }
       [nodeUtil.inspect.custom](depth, options3) {
-        var _a8;
+        var _a21;
         if (options3.depth === null) {
           options3.depth = 2;
         }
-        (_a8 = options3.colors) != null ? _a8 : options3.colors = true;
+        (_a21 = options3.colors) != null ? _a21 : options3.colors = true;
         const properties = {
           method: this.method,
           url: this.url,
@@ -36219,13 +36219,13 @@ var require_request2 = __commonJS({
     Reflect.deleteProperty(Request, "setRequestState");
     mixinBody(Request, getRequestState);
     function makeRequest(init) {
-      var _a8, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y, _z, _A, _B, _C, _D, _E, _F, _G, _H, _I, _J, _K;
+      var _a21, _b15, _c5, _d4, _e4, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y, _z, _A, _B, _C, _D, _E, _F, _G, _H, _I, _J, _K;
       return {
-        method: (_a8 = init.method) != null ? _a8 : "GET",
-        localURLsOnly: (_b3 = init.localURLsOnly) != null ? _b3 : false,
-        unsafeRequest: (_c = init.unsafeRequest) != null ? _c : false,
-        body: (_d = init.body) != null ? _d : null,
-        client: (_e3 = init.client) != null ? _e3 : null,
+        method: (_a21 = init.method) != null ? _a21 : "GET",
+        localURLsOnly: (_b15 = init.localURLsOnly) != null ? _b15 : false,
+        unsafeRequest: (_c5 = init.unsafeRequest) != null ? _c5 : false,
+        body: (_d4 = init.body) != null ? _d4 : null,
+        client: (_e4 = init.client) != null ? _e4 : null,
         reservedClient: (_f = init.reservedClient) != null ? _f : null,
         replacesClientId: (_g = init.replacesClientId) != null ? _g : "",
         window: (_h = init.window) != null ? _h : "client",
@@ -36637,34 +36637,34 @@ var require_fetch = __commonJS({
         this.state = "ongoing";
       }
       terminate(reason2) {
-        var _a8;
+        var _a21;
         if (this.state !== "ongoing") {
           return;
         }
         this.state = "terminated";
-        (_a8 = this.connection) == null ? void 0 : _a8.destroy(reason2);
+        (_a21 = this.connection) == null ? void 0 : _a21.destroy(reason2);
         this.emit("terminated", reason2);
       }
       // https://fetch.spec.whatwg.org/#fetch-controller-abort
-      abort(error) {
-        var _a8;
+      abort(error2) {
+        var _a21;
         if (this.state !== "ongoing") {
           return;
         }
         this.state = "aborted";
-        if (!error) {
-          error = new DOMException("The operation was aborted.", "AbortError");
+        if (!error2) {
+          error2 = new DOMException("The operation was aborted.", "AbortError");
         }
-        this.serializedAbortReason = error;
-        (_a8 = this.connection) == null ? void 0 : _a8.destroy(error);
-        this.emit("terminated", error);
+        this.serializedAbortReason = error2;
+        (_a21 = this.connection) == null ? void 0 : _a21.destroy(error2);
+        this.emit("terminated", error2);
       }
     };
     function handleFetchDone(response) {
       finalizeAndReportTiming(response, "fetch");
     }
     function fetch3(input, init = void 0) {
-      var _a8;
+      var _a21;
       webidl.argumentLengthCheck(arguments, 1, "globalThis.fetch");
       let p3 = createDeferredPromise();
       let requestObject;
@@ -36680,7 +36680,7 @@ var require_fetch = __commonJS({
         return p3.promise;
       }
       const globalObject = request2.client.globalObject;
-      if (((_a8 = globalObject == null ? void 0 : globalObject.constructor) == null ? void 0 : _a8.name) === "ServiceWorkerGlobalScope") {
+      if (((_a21 = globalObject == null ? void 0 : globalObject.constructor) == null ? void 0 : _a21.name) === "ServiceWorkerGlobalScope") {
         request2.serviceWorkers = "none";
       }
       let responseObject = null;
@@ -36725,11 +36725,11 @@ var require_fetch = __commonJS({
       return p3.promise;
     }
     function finalizeAndReportTiming(response, initiatorType = "other") {
-      var _a8;
+      var _a21;
       if (response.type === "error" && response.aborted) {
         return;
       }
-      if (!((_a8 = response.urlList) == null ? void 0 : _a8.length)) {
+      if (!((_a21 = response.urlList) == null ? void 0 : _a21.length)) {
         return;
       }
       const originalURL = response.urlList[0];
@@ -36761,13 +36761,13 @@ var require_fetch = __commonJS({
       );
     }
     var markResourceTiming = performance.markResourceTiming;
-    function abortFetch(p3, request2, responseObject, error, controller) {
-      var _a8, _b3;
+    function abortFetch(p3, request2, responseObject, error2, controller) {
+      var _a21, _b15;
       if (p3) {
-        p3.reject(error);
+        p3.reject(error2);
       }
-      if (((_a8 = request2.body) == null ? void 0 : _a8.stream) != null && isReadable(request2.body.stream)) {
-        request2.body.stream.cancel(error).catch((err2) => {
+      if (((_a21 = request2.body) == null ? void 0 : _a21.stream) != null && isReadable(request2.body.stream)) {
+        request2.body.stream.cancel(error2).catch((err2) => {
           if (err2.code === "ERR_INVALID_STATE") {
             return;
           }
@@ -36778,8 +36778,8 @@ var require_fetch = __commonJS({
         return;
       }
       const response = getResponseState(responseObject);
-      if (((_b3 = response.body) == null ? void 0 : _b3.stream) != null && isReadable(response.body.stream)) {
-        controller.error(error);
+      if (((_b15 = response.body) == null ? void 0 : _b15.stream) != null && isReadable(response.body.stream)) {
+        controller.error(error2);
       }
     }
     function fetching({
@@ -36795,7 +36795,7 @@ var require_fetch = __commonJS({
       requestObject = null
       // Keep alive to prevent AbortController GC, see #4627
     }) {
-      var _a8, _b3, _c;
+      var _a21, _b15, _c5;
       assert(dispatcher);
       let taskDestination = null;
       let crossOriginIsolatedCapability = false;
@@ -36823,7 +36823,7 @@ var require_fetch = __commonJS({
       };
       assert(!request2.body || request2.body.stream);
       if (request2.window === "client") {
-        request2.window = ((_c = (_b3 = (_a8 = request2.client) == null ? void 0 : _a8.globalObject) == null ? void 0 : _b3.constructor) == null ? void 0 : _c.name) === "Window" ? request2.client : "no-window";
+        request2.window = ((_c5 = (_b15 = (_a21 = request2.client) == null ? void 0 : _a21.globalObject) == null ? void 0 : _b15.constructor) == null ? void 0 : _c5.name) === "Window" ? request2.client : "no-window";
       }
       if (request2.origin === "client") {
         request2.origin = request2.client.origin;
@@ -37047,7 +37047,7 @@ var require_fetch = __commonJS({
       }
     }
     function fetchFinale(fetchParams, response) {
-      var _a8;
+      var _a21;
       let timingInfo = fetchParams.timingInfo;
       const processResponseEndOfBody = () => {
         const unsafeEndTime = Date.now();
@@ -37094,7 +37094,7 @@ var require_fetch = __commonJS({
           fetchParams.processResponse = null;
         });
       }
-      const internalResponse = response.type === "error" ? response : (_a8 = response.internalResponse) != null ? _a8 : response;
+      const internalResponse = response.type === "error" ? response : (_a21 = response.internalResponse) != null ? _a21 : response;
       if (internalResponse.body == null) {
         processResponseEndOfBody();
       } else {
@@ -37359,11 +37359,11 @@ var require_fetch = __commonJS({
         abort: null,
         destroyed: false,
         destroy(err2, abort = true) {
-          var _a8;
+          var _a21;
           if (!this.destroyed) {
             this.destroyed = true;
             if (abort) {
-              (_a8 = this.abort) == null ? void 0 : _a8.call(this, err2 != null ? err2 : new DOMException("The operation was aborted.", "AbortError"));
+              (_a21 = this.abort) == null ? void 0 : _a21.call(this, err2 != null ? err2 : new DOMException("The operation was aborted.", "AbortError"));
             }
           }
         }
@@ -37384,12 +37384,12 @@ var require_fetch = __commonJS({
         queueMicrotask(() => fetchParams.processRequestEndOfBody());
       } else if (request2.body != null) {
         const processBodyChunk = async function* (bytes2) {
-          var _a8;
+          var _a21;
           if (isCancelled(fetchParams)) {
             return;
           }
           yield bytes2;
-          (_a8 = fetchParams.processRequestBodyChunkLength) == null ? void 0 : _a8.call(fetchParams, bytes2.byteLength);
+          (_a21 = fetchParams.processRequestBodyChunkLength) == null ? void 0 : _a21.call(fetchParams, bytes2.byteLength);
         };
         const processEndOfBody = () => {
           if (isCancelled(fetchParams)) {
@@ -37459,7 +37459,7 @@ var require_fetch = __commonJS({
         fetchParams.controller.on("terminated", onAborted);
       }
       fetchParams.controller.resume = async () => {
-        var _a8;
+        var _a21;
         while (true) {
           let bytes2;
           let isFailure;
@@ -37482,7 +37482,7 @@ var require_fetch = __commonJS({
             finalizeResponse(fetchParams, response);
             return;
           }
-          timingInfo.decodedBodySize += (_a8 = bytes2 == null ? void 0 : bytes2.byteLength) != null ? _a8 : 0;
+          timingInfo.decodedBodySize += (_a21 = bytes2 == null ? void 0 : bytes2.byteLength) != null ? _a21 : 0;
           if (isFailure) {
             fetchParams.controller.terminate(bytes2);
             return;
@@ -37638,14 +37638,14 @@ var require_fetch = __commonJS({
               fetchParams.controller.ended = true;
               this.body.push(null);
             },
-            onError(error) {
-              var _a8;
+            onError(error2) {
+              var _a21;
               if (this.abort) {
                 fetchParams.controller.off("terminated", this.abort);
               }
-              (_a8 = this.body) == null ? void 0 : _a8.destroy(error);
-              fetchParams.controller.terminate(error);
-              reject(error);
+              (_a21 = this.body) == null ? void 0 : _a21.destroy(error2);
+              fetchParams.controller.terminate(error2);
+              reject(error2);
             },
             onRequestUpgrade(_controller, status, headers, socket) {
               if (socket.session != null && status !== 200 || socket.session == null && status !== 101) {
@@ -38671,7 +38671,7 @@ var require_parse2 = __commonJS({
       };
     }
     function parseUnparsedAttributes(unparsedAttributes, cookieAttributeList = {}) {
-      var _a8;
+      var _a21;
       if (unparsedAttributes.length === 0) {
         return cookieAttributeList;
       }
@@ -38750,7 +38750,7 @@ var require_parse2 = __commonJS({
           cookieAttributeList.sameSite = "Lax";
         }
       } else {
-        (_a8 = cookieAttributeList.unparsed) != null ? _a8 : cookieAttributeList.unparsed = [];
+        (_a21 = cookieAttributeList.unparsed) != null ? _a21 : cookieAttributeList.unparsed = [];
         cookieAttributeList.unparsed.push(`${attributeName}=${attributeValue}`);
       }
       return parseUnparsedAttributes(unparsedAttributes, cookieAttributeList);
@@ -38957,12 +38957,12 @@ var require_events = __commonJS({
         });
       }
       static createFastMessageEvent(type, init) {
-        var _a8, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j;
+        var _a21, _b15, _c5, _d4, _e4, _f, _g, _h, _i3, _j;
         const messageEvent = new _MessageEvent(kConstruct, type, init);
         messageEvent.#eventInit = init;
-        (_b3 = (_a8 = messageEvent.#eventInit).data) != null ? _b3 : _a8.data = null;
-        (_d = (_c = messageEvent.#eventInit).origin) != null ? _d : _c.origin = "";
-        (_f = (_e3 = messageEvent.#eventInit).lastEventId) != null ? _f : _e3.lastEventId = "";
+        (_b15 = (_a21 = messageEvent.#eventInit).data) != null ? _b15 : _a21.data = null;
+        (_d4 = (_c5 = messageEvent.#eventInit).origin) != null ? _d4 : _c5.origin = "";
+        (_f = (_e4 = messageEvent.#eventInit).lastEventId) != null ? _f : _e4.lastEventId = "";
         (_h = (_g = messageEvent.#eventInit).source) != null ? _h : _g.source = null;
         (_j = (_i3 = messageEvent.#eventInit).ports) != null ? _j : _i3.ports = [];
         return messageEvent;
@@ -39227,7 +39227,7 @@ var require_util5 = __commonJS({
   "node_modules/undici/lib/web/websocket/util.js"(exports2, module2) {
     "use strict";
     var { states, opcodes } = require_constants6();
-    var { isUtf8: isUtf82 } = require("buffer");
+    var { isUtf8: isUtf83 } = require("buffer");
     var { removeHTTPWhitespace } = require_data_url();
     var { collectASequenceOfCodePointsFast } = require_infra();
     function isConnecting(readyState) {
@@ -39370,7 +39370,7 @@ var require_util5 = __commonJS({
         return fatalDecoder.decode.bind(fatalDecoder);
       }
       return function(buffer) {
-        if (isUtf82(buffer)) {
+        if (isUtf83(buffer)) {
           return buffer.toString("utf-8");
         }
         throw new TypeError("Invalid utf-8 received.");
@@ -39429,10 +39429,10 @@ var require_frame = __commonJS({
         this.frameData = data;
       }
       createFrame(opcode) {
-        var _a8;
+        var _a21;
         const frameData = this.frameData;
         const maskKey = generateMask();
-        const bodyLength = (_a8 = frameData == null ? void 0 : frameData.byteLength) != null ? _a8 : 0;
+        const bodyLength = (_a21 = frameData == null ? void 0 : frameData.byteLength) != null ? _a21 : 0;
         let payloadLength = bodyLength;
         let offset = 6;
         if (bodyLength > maxUnsigned16Bit) {
@@ -39551,9 +39551,9 @@ var require_connection = __commonJS({
         useParallelQueue: true,
         dispatcher: options3.dispatcher,
         processResponse(response) {
-          var _a8, _b3, _c, _d;
+          var _a21, _b15, _c5, _d4;
           if (response.type === "error" || response.status !== 101) {
-            if (((_a8 = response.socket) == null ? void 0 : _a8.session) == null) {
+            if (((_a21 = response.socket) == null ? void 0 : _a21.session) == null) {
               failHandshake(handler, response, 1002, "Received network error or non-101 status code.", response.error);
               return;
             }
@@ -39562,7 +39562,7 @@ var require_connection = __commonJS({
               return;
             }
           }
-          if (warningEmitted === false && ((_b3 = response.socket) == null ? void 0 : _b3.session) != null) {
+          if (warningEmitted === false && ((_b15 = response.socket) == null ? void 0 : _b15.session) != null) {
             process.emitWarning("WebSocket over HTTP2 is experimental, and subject to change.", "ExperimentalWarning");
             warningEmitted = true;
           }
@@ -39570,11 +39570,11 @@ var require_connection = __commonJS({
             failHandshake(handler, response, 1002, "Server did not respond with sent protocols.");
             return;
           }
-          if (response.socket.session == null && ((_c = response.headersList.get("Upgrade")) == null ? void 0 : _c.toLowerCase()) !== "websocket") {
+          if (response.socket.session == null && ((_c5 = response.headersList.get("Upgrade")) == null ? void 0 : _c5.toLowerCase()) !== "websocket") {
             failHandshake(handler, response, 1002, 'Server did not set Upgrade header to "websocket".');
             return;
           }
-          if (response.socket.session == null && ((_d = response.headersList.get("Connection")) == null ? void 0 : _d.toLowerCase()) !== "upgrade") {
+          if (response.socket.session == null && ((_d4 = response.headersList.get("Connection")) == null ? void 0 : _d4.toLowerCase()) !== "upgrade") {
             failHandshake(handler, response, 1002, 'Server did not set Connection header to "upgrade".');
             return;
           }
@@ -39610,10 +39610,10 @@ var require_connection = __commonJS({
       });
       return controller;
     }
-    function closeWebSocketConnection(object2, code, reason2, validate = false) {
+    function closeWebSocketConnection(object2, code, reason2, validate2 = false) {
       code != null ? code : code = null;
       reason2 != null ? reason2 : reason2 = "";
-      if (validate) validateCloseCodeAndReason(code, reason2);
+      if (validate2) validateCloseCodeAndReason(code, reason2);
       if (isClosed(object2.readyState) || isClosing(object2.readyState)) {
       } else if (!isEstablished(object2.readyState)) {
         failWebsocketConnection(object2);
@@ -39644,21 +39644,21 @@ var require_connection = __commonJS({
       }
     }
     function failHandshake(handler, response, code, reason2, cause) {
-      var _a8;
-      if (((_a8 = response.socket) == null ? void 0 : _a8.session) != null && !response.socket.destroyed) {
+      var _a21;
+      if (((_a21 = response.socket) == null ? void 0 : _a21.session) != null && !response.socket.destroyed) {
         response.socket.destroy();
       }
       failWebsocketConnection(handler, code, reason2, cause);
     }
     function failWebsocketConnection(handler, code, reason2, cause) {
-      var _a8;
+      var _a21;
       if (isEstablished(handler.readyState)) {
         closeWebSocketConnection(handler, code, reason2, false);
       }
       handler.controller.abort();
       if (isConnecting(handler.readyState)) {
         handler.onSocketClose();
-      } else if (((_a8 = handler.socket) == null ? void 0 : _a8.destroyed) === false) {
+      } else if (((_a21 = handler.socket) == null ? void 0 : _a21.destroyed) === false) {
         handler.socket.destroy();
       }
     }
@@ -39780,7 +39780,7 @@ var require_receiver = __commonJS({
        * @param {{ maxFragments?: number, maxPayloadSize?: number }} [options]
        */
       constructor(handler, extensions, options3 = {}) {
-        var _a8, _b3;
+        var _a21, _b15;
         super();
         __privateAdd(this, _ByteParser_instances);
         __privateAdd(this, _buffers, []);
@@ -39800,8 +39800,8 @@ var require_receiver = __commonJS({
         __privateAdd(this, _maxPayloadSize);
         __privateSet(this, _handler, handler);
         __privateSet(this, _extensions, extensions == null ? /* @__PURE__ */ new Map() : extensions);
-        __privateSet(this, _maxFragments, (_a8 = options3.maxFragments) != null ? _a8 : 0);
-        __privateSet(this, _maxPayloadSize, (_b3 = options3.maxPayloadSize) != null ? _b3 : 0);
+        __privateSet(this, _maxFragments, (_a21 = options3.maxFragments) != null ? _a21 : 0);
+        __privateSet(this, _maxPayloadSize, (_b15 = options3.maxPayloadSize) != null ? _b15 : 0);
         if (__privateGet(this, _extensions).has("permessage-deflate")) {
           __privateGet(this, _extensions).set("permessage-deflate", new PerMessageDeflate(extensions, options3));
         }
@@ -39938,10 +39938,10 @@ var require_receiver = __commonJS({
                 __privateGet(this, _extensions).get("permessage-deflate").decompress(
                   body,
                   __privateGet(this, _info).fin,
-                  (error, data) => {
-                    if (error) {
-                      const code = error instanceof MessageSizeExceededError ? 1009 : 1007;
-                      failWebsocketConnection(__privateGet(this, _handler), code, error.message);
+                  (error2, data) => {
+                    if (error2) {
+                      const code = error2 instanceof MessageSizeExceededError ? 1009 : 1007;
+                      failWebsocketConnection(__privateGet(this, _handler), code, error2.message);
                       return;
                     }
                     if (!this.writeFragments(data)) {
@@ -40248,11 +40248,11 @@ var require_websocket = __commonJS({
     var { WebsocketFrameSend } = require_frame();
     var { channels } = require_diagnostics();
     function getSocketAddress(socket) {
-      var _a8, _b3;
+      var _a21, _b15;
       if (typeof (socket == null ? void 0 : socket.address) === "function") {
         return socket.address();
       }
-      if (typeof ((_b3 = (_a8 = socket == null ? void 0 : socket.session) == null ? void 0 : _a8.socket) == null ? void 0 : _b3.address) === "function") {
+      if (typeof ((_b15 = (_a21 = socket == null ? void 0 : socket.session) == null ? void 0 : _a21.socket) == null ? void 0 : _b15.address) === "function") {
         return socket.session.socket.address();
       }
       return null;
@@ -40540,9 +40540,9 @@ var require_websocket = __commonJS({
      * @see https://websockets.spec.whatwg.org/#feedback-from-the-protocol
      */
     onConnectionEstablished_fn = function(response, parsedExtensions) {
-      var _a8;
+      var _a21;
       __privateGet(this, _handler).socket = response.socket;
-      const webSocketOptions = (_a8 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a8.webSocketOptions;
+      const webSocketOptions = (_a21 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a21.webSocketOptions;
       const maxFragments = webSocketOptions == null ? void 0 : webSocketOptions.maxFragments;
       const maxPayloadSize = webSocketOptions == null ? void 0 : webSocketOptions.maxPayloadSize;
       const parser = new ByteParser(__privateGet(this, _handler), parsedExtensions, {
@@ -40610,13 +40610,13 @@ var require_websocket = __commonJS({
      * @see https://datatracker.ietf.org/doc/html/rfc6455#section-7.1.4
      */
     onSocketClose_fn = function() {
-      var _a8, _b3;
+      var _a21, _b15;
       const wasClean = __privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && __privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED);
       let code = 1005;
       let reason2 = "";
-      const result = (_a8 = __privateGet(this, _parser)) == null ? void 0 : _a8.closingInfo;
+      const result = (_a21 = __privateGet(this, _parser)) == null ? void 0 : _a21.closingInfo;
       if (result && !result.error) {
-        code = (_b3 = result.code) != null ? _b3 : 1005;
+        code = (_b15 = result.code) != null ? _b15 : 1005;
         reason2 = result.reason;
       }
       __privateGet(this, _handler).readyState = states.CLOSED;
@@ -40754,7 +40754,7 @@ var require_websocketerror = __commonJS({
       #closeCode;
       #reason;
       constructor(message = "", init = void 0) {
-        var _a8, _b3;
+        var _a21, _b15;
         message = webidl.converters.DOMString(message, "WebSocketError", "message");
         super(message, "WebSocketError");
         if (init === kConstruct) {
@@ -40762,8 +40762,8 @@ var require_websocketerror = __commonJS({
         } else if (init !== null) {
           init = webidl.converters.WebSocketCloseInfo(init);
         }
-        let code = (_a8 = init.closeCode) != null ? _a8 : null;
-        const reason2 = (_b3 = init.reason) != null ? _b3 : "";
+        let code = (_a21 = init.closeCode) != null ? _a21 : null;
+        const reason2 = (_b15 = init.reason) != null ? _b15 : "";
         validateCloseCodeAndReason(code, reason2);
         if (reason2.length !== 0 && code === null) {
           code = 1e3;
@@ -40783,10 +40783,10 @@ var require_websocketerror = __commonJS({
        * @param {string} reason
        */
       static createUnvalidatedWebSocketError(message, code, reason2) {
-        const error = new _WebSocketError(message, kConstruct);
-        error.#closeCode = code;
-        error.#reason = reason2;
-        return error;
+        const error2 = new _WebSocketError(message, kConstruct);
+        error2.#closeCode = code;
+        error2.#reason = reason2;
+        return error2;
       }
     };
     var { createUnvalidatedWebSocketError } = WebSocketError;
@@ -40941,11 +40941,11 @@ var require_websocketstream = __commonJS({
       }
       // The close( closeInfo ) method steps are:
       close(closeInfo = void 0) {
-        var _a8;
+        var _a21;
         if (closeInfo !== null) {
           closeInfo = webidl.converters.WebSocketCloseInfo(closeInfo);
         }
-        const code = (_a8 = closeInfo.closeCode) != null ? _a8 : null;
+        const code = (_a21 = closeInfo.closeCode) != null ? _a21 : null;
         const reason2 = closeInfo.reason;
         closeWebSocketConnection(__privateGet(this, _handler), code, reason2, true);
       }
@@ -40989,10 +40989,10 @@ var require_websocketstream = __commonJS({
     };
     /** @type {import('../websocket').Handler['onConnectionEstablished']} */
     onConnectionEstablished_fn = function(response, parsedExtensions) {
-      var _a8, _b3, _c, _d, _e3;
+      var _a21, _b15, _c5, _d4, _e4;
       __privateGet(this, _handler).socket = response.socket;
-      const maxFragments = (_b3 = (_a8 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a8.webSocketOptions) == null ? void 0 : _b3.maxFragments;
-      const maxPayloadSize = (_d = (_c = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _c.webSocketOptions) == null ? void 0 : _d.maxPayloadSize;
+      const maxFragments = (_b15 = (_a21 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _a21.webSocketOptions) == null ? void 0 : _b15.maxFragments;
+      const maxPayloadSize = (_d4 = (_c5 = __privateGet(this, _handler).controller.dispatcher) == null ? void 0 : _c5.webSocketOptions) == null ? void 0 : _d4.maxPayloadSize;
       const parser = new ByteParser(__privateGet(this, _handler), parsedExtensions, {
         maxFragments,
         maxPayloadSize
@@ -41002,7 +41002,7 @@ var require_websocketstream = __commonJS({
       __privateSet(this, _parser, parser);
       __privateGet(this, _handler).readyState = states.OPEN;
       const extensions = parsedExtensions != null ? parsedExtensions : "";
-      const protocol = (_e3 = response.headersList.get("sec-websocket-protocol")) != null ? _e3 : "";
+      const protocol = (_e4 = response.headersList.get("sec-websocket-protocol")) != null ? _e4 : "";
       const readable = new ReadableStream({
         start: (controller) => {
           __privateSet(this, _readableStreamController, controller);
@@ -41045,7 +41045,7 @@ var require_websocketstream = __commonJS({
     };
     /** @type {import('../websocket').Handler['onSocketClose']} */
     onSocketClose_fn = function() {
-      var _a8, _b3, _c, _d;
+      var _a21, _b15, _c5, _d4;
       const wasClean = __privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && __privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED);
       __privateGet(this, _handler).readyState = states.CLOSED;
       if (__privateGet(this, _handshakeAborted)) {
@@ -41054,8 +41054,8 @@ var require_websocketstream = __commonJS({
       if (!__privateGet(this, _handler).wasEverConnected) {
         __privateGet(this, _openedPromise).reject(new WebSocketError("Socket never opened"));
       }
-      const result = (_a8 = __privateGet(this, _parser)) == null ? void 0 : _a8.closingInfo;
-      let code = (_b3 = result == null ? void 0 : result.code) != null ? _b3 : 1005;
+      const result = (_a21 = __privateGet(this, _parser)) == null ? void 0 : _a21.closingInfo;
+      let code = (_b15 = result == null ? void 0 : result.code) != null ? _b15 : 1005;
       if (!__privateGet(this, _handler).closeState.has(sentCloseFrameState.SENT) && !__privateGet(this, _handler).closeState.has(sentCloseFrameState.RECEIVED)) {
         code = 1006;
       }
@@ -41068,10 +41068,10 @@ var require_websocketstream = __commonJS({
           reason: reason2
         });
       } else {
-        const error = createUnvalidatedWebSocketError("unclean close", code, reason2);
-        (_c = __privateGet(this, _readableStreamController)) == null ? void 0 : _c.error(error);
-        (_d = __privateGet(this, _writableStreamController)) == null ? void 0 : _d.error(error);
-        __privateGet(this, _closedPromise).reject(error);
+        const error2 = createUnvalidatedWebSocketError("unclean close", code, reason2);
+        (_c5 = __privateGet(this, _readableStreamController)) == null ? void 0 : _c5.error(error2);
+        (_d4 = __privateGet(this, _writableStreamController)) == null ? void 0 : _d4.error(error2);
+        __privateGet(this, _closedPromise).reject(error2);
       }
     };
     closeUsingReason_fn = function(reason2) {
@@ -41727,8 +41727,8 @@ var require_eventsource = __commonJS({
         pipeline4(
           response.body.stream,
           eventSourceStream,
-          (error) => {
-            if ((error == null ? void 0 : error.aborted) === false) {
+          (error2) => {
+            if ((error2 == null ? void 0 : error2.aborted) === false) {
               this.close();
               this.dispatchEvent(new Event("error"));
             }
@@ -41742,17 +41742,17 @@ var require_eventsource = __commonJS({
      * @returns {void}
      */
     reconnect_fn = function() {
-      var _a8;
+      var _a21;
       if (__privateGet(this, _readyState) === CLOSED) return;
       __privateSet(this, _readyState, CONNECTING);
       this.dispatchEvent(new Event("error"));
-      (_a8 = setTimeout(() => {
+      (_a21 = setTimeout(() => {
         if (__privateGet(this, _readyState) !== CONNECTING) return;
         if (__privateGet(this, _state3).lastEventId.length) {
           __privateGet(this, _request).headersList.set("last-event-id", __privateGet(this, _state3).lastEventId, true);
         }
         __privateMethod(this, _EventSource_instances, connect_fn).call(this);
-      }, __privateGet(this, _state3).reconnectionTime)) == null ? void 0 : _a8.unref();
+      }, __privateGet(this, _state3).reconnectionTime)) == null ? void 0 : _a21.unref();
     };
     var EventSource = _EventSource;
     var constantsPropertyDescriptors = {
@@ -42019,6 +42019,9 @@ ${captureLines}` : capture.stack;
   }
 });
 
+// src/cli.ts
+var import_node_fs26 = require("fs");
+
 // node_modules/commander/esm.mjs
 var import_index = __toESM(require_commander(), 1);
 var {
@@ -42151,12 +42154,12 @@ var INFO_SIZE = {
   DECL_TAG: 4
 };
 var ELEMENT_SIZES = KINDS.map((kind) => {
-  var _a8;
-  return (_a8 = ELEMENT_SIZE[kind]) != null ? _a8 : 0;
+  var _a21;
+  return (_a21 = ELEMENT_SIZE[kind]) != null ? _a21 : 0;
 });
 var INFO_SIZES = KINDS.map((kind) => {
-  var _a8;
-  return (_a8 = INFO_SIZE[kind]) != null ? _a8 : 0;
+  var _a21;
+  return (_a21 = INFO_SIZE[kind]) != null ? _a21 : 0;
 });
 function invalidType(type, what) {
   const name = type.name === "" ? "" : ` '${type.name}'`;
@@ -42182,8 +42185,8 @@ function checkNames(type) {
   const rule = NAMES[kind];
   if (rule === "required" && name === "") throw invalidType(type, "has no name");
   if (rule === "none" && name !== "") throw invalidType(type, "has a name");
-  const pattern2 = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
-  if (name !== "" && !pattern2.test(name)) throw invalidType(type, "has a name that is not one");
+  const pattern3 = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
+  if (name !== "" && !pattern3.test(name)) throw invalidType(type, "has a name that is not one");
   switch (kind) {
     case "STRUCT":
     case "UNION":
@@ -42369,8 +42372,8 @@ var WordReader = class {
 };
 function decode(words2, id, kind, at3) {
   const name = words2.string(words2.u32(at3));
-  const info = words2.u32(at3 + 4);
-  const kindFlag = info >>> 31 === 1;
+  const info2 = words2.u32(at3 + 4);
+  const kindFlag = info2 >>> 31 === 1;
   const size2 = words2.u32(at3 + 8);
   const type = size2;
   const body = at3 + TYPE_SIZE;
@@ -42393,7 +42396,7 @@ function decode(words2, id, kind, at3) {
     }
     case "STRUCT":
     case "UNION": {
-      const members = readElements(info, body, 12, (element) => {
+      const members = readElements(info2, body, 12, (element) => {
         const place = words2.u32(element + 8);
         return {
           name: words2.string(words2.u32(element)),
@@ -42405,14 +42408,14 @@ function decode(words2, id, kind, at3) {
       return { kind, id, name, size: size2, members };
     }
     case "ENUM": {
-      const values = readElements(info, body, 8, (element) => ({
+      const values = readElements(info2, body, 8, (element) => ({
         name: words2.string(words2.u32(element)),
         value: kindFlag ? words2.u32(element + 4) | 0 : words2.u32(element + 4)
       }));
       return { kind, id, name, size: size2, signed: kindFlag, values };
     }
     case "ENUM64": {
-      const values = readElements(info, body, 12, (element) => {
+      const values = readElements(info2, body, 12, (element) => {
         const value = BigInt(words2.u32(element + 8)) << 32n | BigInt(words2.u32(element + 4));
         return {
           name: words2.string(words2.u32(element)),
@@ -42424,9 +42427,9 @@ function decode(words2, id, kind, at3) {
     case "FWD":
       return { kind, id, name, fwdKind: kindFlag ? "union" : "struct" };
     case "FUNC":
-      return { kind, id, name, type, linkage: info & VLEN_MASK };
+      return { kind, id, name, type, linkage: info2 & VLEN_MASK };
     case "FUNC_PROTO": {
-      const parameters = readElements(info, body, 8, (element) => ({
+      const parameters = readElements(info2, body, 8, (element) => ({
         name: words2.string(words2.u32(element)),
         type: words2.u32(element + 4)
       }));
@@ -42435,7 +42438,7 @@ function decode(words2, id, kind, at3) {
     case "VAR":
       return { kind, id, name, type, linkage: words2.u32(body) };
     case "DATASEC": {
-      const vars = readElements(info, body, 12, (element) => ({
+      const vars = readElements(info2, body, 12, (element) => ({
         type: words2.u32(element),
         offset: words2.u32(element + 4),
         size: words2.u32(element + 8)
@@ -42454,12 +42457,12 @@ function decode(words2, id, kind, at3) {
         isAttribute: kindFlag
       };
     case "OPAQUE":
-      return { kind, id, name, number: info >>> 24 & KIND_MASK };
+      return { kind, id, name, number: info2 >>> 24 & KIND_MASK };
   }
 }
-function readElements(info, start2, size2, read2) {
+function readElements(info2, start2, size2, read2) {
   const elements = [];
-  const end = start2 + (info & VLEN_MASK) * size2;
+  const end = start2 + (info2 & VLEN_MASK) * size2;
   for (let at3 = start2; at3 < end; at3 += size2) elements.push(read2(at3));
   return elements;
 }
@@ -42470,8 +42473,8 @@ var ENCODINGS = {
   4: "BOOL"
 };
 function intEncoding(word2) {
-  var _a8;
-  const encoding = (_a8 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a8 : "unknown";
+  var _a21;
+  const encoding = (_a21 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a21 : "unknown";
   return { bits: word2 & 255, bitOffset: word2 >>> 16 & 255, encoding };
 }
 
@@ -42503,7 +42506,7 @@ var Btf = class {
    * no layout describes an unknown kind. What the types and names refer to is for checkBtf to judge.
    */
   constructor(bytes2, base) {
-    var _a8;
+    var _a21;
     const view = new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
     const header = readHeader(view, base !== void 0);
     const { byteOrder, strings, stringBytes } = header;
@@ -42526,14 +42529,14 @@ var Btf = class {
       base: {
         from: base === void 0 ? 0 : base.stringEnd,
         string: (offset) => {
-          var _a9;
-          return (_a9 = base == null ? void 0 : base.string(offset)) != null ? _a9 : "";
+          var _a22;
+          return (_a22 = base == null ? void 0 : base.string(offset)) != null ? _a22 : "";
         }
       }
     };
     this.#words = new WordReader(bytes2, byteOrder, this.#strings);
     this.firstId = base === void 0 ? 1 : base.lastId + 1;
-    const index2 = indexTypes(view, header, (_a8 = header.layout) != null ? _a8 : base == null ? void 0 : base.header.layout);
+    const index2 = indexTypes(view, header, (_a21 = header.layout) != null ? _a21 : base == null ? void 0 : base.header.layout);
     this.#offsets = index2.offsets;
     this.#kinds = index2.kinds;
     this.opaqueKinds = index2.opaqueKinds;
@@ -42553,10 +42556,10 @@ var Btf = class {
   }
   /** The kind of a type, without decoding it. */
   kindOf(id) {
-    var _a8;
+    var _a21;
     if (id < this.firstId) return id === 0 ? "VOID" : this.base.kindOf(id);
     demand(this, id);
-    return (_a8 = KINDS[this.#kinds[id - this.firstId]]) != null ? _a8 : "OPAQUE";
+    return (_a21 = KINDS[this.#kinds[id - this.firstId]]) != null ? _a21 : "OPAQUE";
   }
   /** The name of a type, without decoding the rest; empty where it has none. */
   nameOf(id) {
@@ -42580,8 +42583,8 @@ var Btf = class {
     demand(this, id);
     try {
       return decode(this.#words, id, this.kindOf(id), this.#offsets[id - this.firstId]);
-    } catch (error) {
-      throw error instanceof Failure ? ofType(error, id) : error;
+    } catch (error2) {
+      throw error2 instanceof Failure ? ofType(error2, id) : error2;
     }
   }
   /** The types of this file, without those of its base. */
@@ -42608,7 +42611,7 @@ var WITH_KIND_FLAG = new Set(
   )
 );
 function indexTypes(view, { byteOrder, types, typeBytes }, layout) {
-  var _a8, _b3;
+  var _a21, _b15;
   const little = byteOrder === "little";
   const end = types + typeBytes;
   const most = Math.floor(typeBytes / TYPE_SIZE);
@@ -42620,15 +42623,15 @@ function indexTypes(view, { byteOrder, types, typeBytes }, layout) {
   for (let at3 = types; at3 < end; count3++) {
     const position = count3 + 1;
     if (at3 + TYPE_SIZE > end) throw badBtf(`type ${position} is cut off`);
-    const info = view.getUint32(at3 + 4, little);
-    const kind = info >>> 24 & KIND_MASK;
-    const vlen = info & VLEN_MASK;
+    const info2 = view.getUint32(at3 + 4, little);
+    const kind = info2 >>> 24 & KIND_MASK;
+    const vlen = info2 & VLEN_MASK;
     offsets[count3] = at3;
     kinds3[count3] = kind;
     if (kind > 0 && kind < KINDS.length) {
       const elementSize = ELEMENT_SIZES[kind];
       const isUnused = vlen !== 0 && elementSize === 0 && kind !== FUNC;
-      if (isUnused || info & KIND_FLAG && !WITH_KIND_FLAG.has(kind)) {
+      if (isUnused || info2 & KIND_FLAG && !WITH_KIND_FLAG.has(kind)) {
         throw badBtf(`type ${position} (${KINDS[kind]}) has bits set that its kind has no use for`);
       }
       at3 += TYPE_SIZE + INFO_SIZES[kind] + vlen * elementSize;
@@ -42636,10 +42639,10 @@ function indexTypes(view, { byteOrder, types, typeBytes }, layout) {
     } else {
       const sizes = kind === 0 ? void 0 : layout == null ? void 0 : layout[kind];
       if (sizes === void 0) throw unknownKind(position, kind);
-      opaqueKinds.set(kind, ((_a8 = opaqueKinds.get(kind)) != null ? _a8 : 0) + 1);
+      opaqueKinds.set(kind, ((_a21 = opaqueKinds.get(kind)) != null ? _a21 : 0) + 1);
       at3 += TYPE_SIZE + sizes.infoSize + vlen * sizes.elementSize;
     }
-    if (at3 > end) throw badBtf(`type ${position} (${(_b3 = KINDS[kind]) != null ? _b3 : `kind ${kind}`}) is cut off`);
+    if (at3 > end) throw badBtf(`type ${position} (${(_b15 = KINDS[kind]) != null ? _b15 : `kind ${kind}`}) is cut off`);
   }
   return { offsets: offsets.slice(0, count3), kinds: kinds3.slice(0, count3), opaqueKinds, maxVlen };
 }
@@ -42774,8 +42777,8 @@ var StringTable = class {
   #length;
   /** Begins with the strings of `start`, at their offsets there; empty without. */
   constructor(start2) {
-    var _a8;
-    this.#start = (_a8 = start2 == null ? void 0 : start2.stringTable()) != null ? _a8 : Buffer.alloc(1);
+    var _a21;
+    this.#start = (_a21 = start2 == null ? void 0 : start2.stringTable()) != null ? _a21 : Buffer.alloc(1);
     this.#length = this.#start.length;
     const text3 = Buffer.from(this.#start);
     for (let at3 = 0; at3 < text3.length; ) {
@@ -42959,7 +42962,7 @@ function checkPublishable(bytes2, expectation) {
   return summary3;
 }
 function checkParsed(btf, size2, expectation) {
-  var _a8;
+  var _a21;
   if (size2 !== btf.byteLength) {
     throw new Failure("bad-btf", `${size2 - btf.byteLength} bytes follow the end of the BTF.`);
   }
@@ -42968,7 +42971,7 @@ function checkParsed(btf, size2, expectation) {
   for (const type of btf.types()) {
     checkNames(type);
     checkReferences(btf, type);
-    counts.set(type.kind, ((_a8 = counts.get(type.kind)) != null ? _a8 : 0) + 1);
+    counts.set(type.kind, ((_a21 = counts.get(type.kind)) != null ? _a21 : 0) + 1);
     if (isTaskStruct(type)) tasks.push(type);
   }
   checkSizes(btf);
@@ -43021,9 +43024,9 @@ var import_node_zlib = __toESM(require("zlib"), 1);
 
 // src/names.ts
 var WORD = /^[0-9A-Za-z](?:[0-9A-Za-z._+~^-]*[0-9A-Za-z+])?$/;
-function checker(kind, pattern2, longest) {
+function checker(kind, pattern3, longest) {
   return (text3) => {
-    if (text3.length > longest || !pattern2.test(text3) || text3.includes("..")) {
+    if (text3.length > longest || !pattern3.test(text3) || text3.includes("..")) {
       throw new Failure(
         "usage",
         `'${printable(text3)}' is not the name of a ${kind}.`,
@@ -43129,15 +43132,15 @@ async function* byZlib(engine, body, damaged) {
   });
   try {
     yield* engine;
-  } catch (error) {
-    throw error instanceof Failure ? error : damaged(describe(error));
+  } catch (error2) {
+    throw error2 instanceof Failure ? error2 : damaged(describe(error2));
   }
 }
 async function* byProgram(invocation2, body, programs, damaged) {
   const running = await programs.start(invocation2);
   let broken;
-  void feed(body, running.stdin, (error) => {
-    broken = error;
+  void feed(body, running.stdin, (error2) => {
+    broken = error2;
     running.kill();
   });
   try {
@@ -43160,8 +43163,8 @@ async function decodeBy(invocation2, push, body, programs, damaged, file) {
     if (broken !== void 0) return;
     try {
       push(bytes2);
-    } catch (error) {
-      breakOff(error);
+    } catch (error2) {
+      breakOff(error2);
     }
   };
   running = await programs.pour(invocation2, guarded, file);
@@ -43171,9 +43174,9 @@ async function decodeBy(invocation2, push, body, programs, damaged, file) {
   judge(invocation2, ending, damaged);
 }
 function judge({ program: program3 }, { status, signal, stderr }, damaged) {
-  var _a8;
+  var _a21;
   if (status === 0) return;
-  const said = printable((_a8 = stderr.trim().split("\n").at(-1)) != null ? _a8 : "");
+  const said = printable((_a21 = stderr.trim().split("\n").at(-1)) != null ? _a21 : "");
   if (/No space left on device/.test(said)) throw noSpace(said);
   throw damaged(said || `${program3} ended with ${status != null ? status : signal}`);
 }
@@ -43186,12 +43189,12 @@ async function feed(body, stdin, broken) {
       if (!await written(stdin, bytes2)) return;
     }
     stdin.end();
-  } catch (error) {
-    broken(error);
+  } catch (error2) {
+    broken(error2);
   }
 }
 function written(stdin, bytes2) {
-  return new Promise((resolve10) => stdin.write(bytes2, (error) => resolve10(!error)));
+  return new Promise((resolve10) => stdin.write(bytes2, (error2) => resolve10(!error2)));
 }
 
 // src/toolchain/build-tool.ts
@@ -43299,8 +43302,8 @@ var RECIPES = [
 ];
 var FORMAT = 1;
 function fingerprint(recipe) {
-  var _a8;
-  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a8 = recipe.edits) != null ? _a8 : null, recipe.cmake]);
+  var _a21;
+  const text3 = JSON.stringify([FORMAT, recipe.parts, (_a21 = recipe.edits) != null ? _a21 : null, recipe.cmake]);
   return (0, import_node_crypto.createHash)("sha256").update(text3).digest("hex").slice(0, 12);
 }
 
@@ -43317,8 +43320,8 @@ var UPSTREAMS = [
   upstream("xz", "https://git.tukaani.org/xz.git")
 ];
 function parseSource(text3) {
-  var _a8;
-  const [, name, place] = (_a8 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a8 : [];
+  var _a21;
+  const [, name, place] = (_a21 = /^([a-z]+)=(.+)$/.exec(text3)) != null ? _a21 : [];
   const repository = REPOSITORIES.find((one2) => one2 === name);
   if (!repository || !place) {
     throw bad(text3, `it begins with one of ${REPOSITORIES.map((one2) => `${one2}=`).join(", ")}`);
@@ -43362,25 +43365,25 @@ async function checkedCopy(source2, folder2) {
 
 // src/toolchain/fetch-sources.ts
 var TIMEOUTS = { silence: 15, attempt: 180 };
-async function fetchSources(platform3, recipe, sources, folder2, options3) {
+async function fetchSources(platform4, recipe, sources, folder2, options3) {
   for (const part of recipe.parts) {
     const place = (0, import_node_path2.join)(folder2, part.path);
     if ((0, import_node_fs2.existsSync)((0, import_node_path2.join)(place, "src"))) continue;
-    const fitting2 = sources.filter(({ repository }) => repository === part.repository);
-    await fetchPart(platform3, part, fitting2, place, options3);
+    const fitting = sources.filter(({ repository }) => repository === part.repository);
+    await fetchPart(platform4, part, fitting, place, options3);
   }
 }
-async function fetchPart(platform3, part, sources, place, options3) {
+async function fetchPart(platform4, part, sources, place, options3) {
   const answers = [];
   for (const source2 of sources) {
-    if (source2.kind === "tarball") return unpack(platform3, source2, place);
+    if (source2.kind === "tarball") return unpack(platform4, source2, place);
     try {
-      return await checkOut(platform3, source2.url, part.commit, place, options3.timeouts);
-    } catch (error) {
-      platform3.interrupted.throwIfAborted();
+      return await checkOut(platform4, source2.url, part.commit, place, options3.timeouts);
+    } catch (error2) {
+      platform4.interrupted.throwIfAborted();
       await (0, import_promises3.rm)(place, { recursive: true, force: true });
-      answers.push(`${source2.url}: ${describe(error)}`);
-      options3.note(`${source2.url} did not deliver ${part.repository}: ${describe(error)}`);
+      answers.push(`${source2.url}: ${describe(error2)}`);
+      options3.note(`${source2.url} did not deliver ${part.repository}: ${describe(error2)}`);
     }
   }
   throw new Failure(
@@ -43389,46 +43392,46 @@ async function fetchPart(platform3, part, sources, place, options3) {
     `Name a mirror or a tarball: --tool-source ${part.repository}=<URL or tarball@sha256:sum>.`
   );
 }
-async function unpack(platform3, source2, place) {
+async function unpack(platform4, source2, place) {
   const copy = await checkedCopy(source2, `${place}.tarball`);
   await (0, import_promises3.mkdir)(place, { recursive: true });
-  const answer2 = await platform3.programs.run({
+  const answer2 = await platform4.programs.run({
     program: "tar",
     args: ["--extract", "--file", copy, "--strip-components=1", "--no-same-owner"],
     cwd: place,
-    signal: platform3.interrupted
+    signal: platform4.interrupted
   });
   await (0, import_promises3.rm)(`${place}.tarball`, { recursive: true, force: true });
   if (answer2.status === 0) return;
   throw new Failure("not-found", `tar cannot unpack '${source2.path}': ${lastLine(answer2.stderr)}.`);
 }
-async function checkOut(platform3, url3, commit, place, timeouts) {
+async function checkOut(platform4, url3, commit, place, timeouts) {
   await (0, import_promises3.mkdir)(place, { recursive: true });
-  const git = (...args) => runGit(platform3, place, timeouts, args);
+  const git = (...args) => runGit(platform4, place, timeouts, args);
   await git("init", "--quiet");
   try {
     await git("fetch", "--quiet", "--depth=1", "--no-tags", url3, commit);
-  } catch (error) {
-    if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error))) throw error;
+  } catch (error2) {
+    if (!/unadvertised object|not our ref|allow.*sha1/i.test(describe(error2))) throw error2;
     await git("fetch", "--quiet", "--tags", url3, "+refs/heads/*:refs/remotes/origin/*");
   }
-  const kind = await kindOf(platform3, place, timeouts, commit);
+  const kind = await kindOf(platform4, place, timeouts, commit);
   if (kind === "missing") throw new Error(`it does not have commit ${commit}`);
   if (kind !== "commit") throw new Error(`its ${commit} is a ${kind}, not a commit`);
   await git("checkout", "--quiet", "--detach", commit);
 }
-async function kindOf(platform3, place, timeouts, object2) {
-  const line2 = await runGit(platform3, place, timeouts, ["cat-file", "--batch-check"], object2);
+async function kindOf(platform4, place, timeouts, object2) {
+  const line2 = await runGit(platform4, place, timeouts, ["cat-file", "--batch-check"], object2);
   return line2.trim().split(" ")[1];
 }
-async function runGit(platform3, place, timeouts, args, input = "") {
+async function runGit(platform4, place, timeouts, args, input = "") {
   const impatience = new AbortController();
   const late = new Error(`no answer within ${timeouts.attempt} seconds`);
-  const signal = AbortSignal.any([platform3.interrupted, impatience.signal]);
-  const deadline = platform3.clock.sleep(timeouts.attempt * 1e3, signal).then(() => impatience.abort(late)).catch(() => {
+  const signal = AbortSignal.any([platform4.interrupted, impatience.signal]);
+  const deadline = platform4.clock.sleep(timeouts.attempt * 1e3, signal).then(() => impatience.abort(late)).catch(() => {
   });
   try {
-    const answer2 = await platform3.programs.run({
+    const answer2 = await platform4.programs.run({
       program: "git",
       args: [
         ...["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"],
@@ -43447,20 +43450,20 @@ async function runGit(platform3, place, timeouts, args, input = "") {
   }
 }
 function lastLine(text3) {
-  var _a8;
-  return (_a8 = text3.trim().split("\n").at(-1)) != null ? _a8 : "";
+  var _a21;
+  return (_a21 = text3.trim().split("\n").at(-1)) != null ? _a21 : "";
 }
 
 // src/toolchain/version.ts
 function versionIn(text3) {
-  var _a8;
-  return (_a8 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a8[1];
+  var _a21;
+  return (_a21 = /(?:^|[\s(v])(\d+(?:\.\d+)+)/.exec(text3)) == null ? void 0 : _a21[1];
 }
 function compareVersions(left, right) {
-  var _a8, _b3, _c, _d;
+  var _a21, _b15, _c5, _d4;
   const [a, b4] = [left, right].map((version) => version.split(".").map(Number));
-  for (let index2 = 0; index2 < Math.max((_a8 = a == null ? void 0 : a.length) != null ? _a8 : 0, (_b3 = b4 == null ? void 0 : b4.length) != null ? _b3 : 0); index2++) {
-    const difference2 = ((_c = a == null ? void 0 : a[index2]) != null ? _c : 0) - ((_d = b4 == null ? void 0 : b4[index2]) != null ? _d : 0);
+  for (let index2 = 0; index2 < Math.max((_a21 = a == null ? void 0 : a.length) != null ? _a21 : 0, (_b15 = b4 == null ? void 0 : b4.length) != null ? _b15 : 0); index2++) {
+    const difference2 = ((_c5 = a == null ? void 0 : a[index2]) != null ? _c5 : 0) - ((_d4 = b4 == null ? void 0 : b4[index2]) != null ? _d4 : 0);
     if (difference2 !== 0) return difference2;
   }
   return 0;
@@ -43470,20 +43473,20 @@ function atLeast(version, least) {
 }
 
 // src/toolchain/build-tool.ts
-async function buildTool(platform3, recipe, work, options3) {
-  var _a8;
+async function buildTool(platform4, recipe, work, options3) {
+  var _a21;
   const [source2, build2, finished] = [(0, import_node_path3.join)(work, "source"), (0, import_node_path3.join)(work, "build"), (0, import_node_path3.join)(work, "tool")];
   options3.stage("sources");
-  await fetchSources(platform3, recipe, options3.sources, source2, options3);
-  for (const edit of (_a8 = recipe.edits) != null ? _a8 : []) await change(source2, edit, recipe);
+  await fetchSources(platform4, recipe, options3.sources, source2, options3);
+  for (const edit of (_a21 = recipe.edits) != null ? _a21 : []) await change(source2, edit, recipe);
   options3.stage("configure");
-  await cmake(platform3, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
+  await cmake(platform4, recipe, ["-S", source2, "-B", build2, ...recipe.cmake]);
   options3.stage("compile");
   const jobs = String((0, import_node_os.availableParallelism)());
-  await cmake(platform3, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
+  await cmake(platform4, recipe, ["--build", build2, "--parallel", jobs, "--target", recipe.target]);
   options3.stage("check");
-  await collect2(platform3, (0, import_node_path3.join)(build2, recipe.target), finished);
-  await checkVersion(platform3, recipe, (0, import_node_path3.join)(finished, "bin", recipe.target));
+  await collect2(platform4, (0, import_node_path3.join)(build2, recipe.target), finished);
+  await checkVersion(platform4, recipe, (0, import_node_path3.join)(finished, "bin", recipe.target));
   return finished;
 }
 async function change(source2, { file, from, to: to3 }, recipe) {
@@ -43495,9 +43498,9 @@ async function change(source2, { file, from, to: to3 }, recipe) {
   }
   await (0, import_promises4.writeFile)(path5, pieces2.join(to3));
 }
-async function cmake(platform3, recipe, args) {
-  const answer2 = await platform3.programs.run({
-    ...{ program: "cmake", args, signal: platform3.interrupted, group: true },
+async function cmake(platform4, recipe, args) {
+  const answer2 = await platform4.programs.run({
+    ...{ program: "cmake", args, signal: platform4.interrupted, group: true },
     env: { DESTDIR: void 0, CMAKE_GENERATOR: "Unix Makefiles" }
   });
   if (answer2.status === 0) return;
@@ -43512,17 +43515,17 @@ function firstError(output) {
   return said.slice(first2 < 0 ? -3 : first2, first2 < 0 ? void 0 : first2 + 3).join(" / ");
 }
 var GLIBC = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread)\.so)/;
-async function collect2(platform3, program3, finished) {
+async function collect2(platform4, program3, finished) {
   await (0, import_promises4.mkdir)((0, import_node_path3.join)(finished, "bin"), { recursive: true });
   await (0, import_promises4.mkdir)((0, import_node_path3.join)(finished, "lib"));
   await (0, import_promises4.copyFile)(program3, (0, import_node_path3.join)(finished, "bin", (0, import_node_path3.basename)(program3)));
-  const { stdout } = await platform3.programs.run({ program: "ldd", args: [program3] });
+  const { stdout } = await platform4.programs.run({ program: "ldd", args: [program3] });
   for (const [, name = "", path5 = ""] of stdout.toString("utf8").matchAll(/^\s*(\S+) => (\/\S+)/gm)) {
     if (!GLIBC.test(name)) await (0, import_promises4.copyFile)(path5, (0, import_node_path3.join)(finished, "lib", name));
   }
 }
-async function checkVersion(platform3, recipe, program3) {
-  const answer2 = await platform3.programs.run({ program: program3, args: ["--version"] });
+async function checkVersion(platform4, recipe, program3) {
+  const answer2 = await platform4.programs.run({ program: program3, args: ["--version"] });
   const version = versionIn(answer2.stdout.toString("utf8"));
   if (answer2.status === 0 && version === recipe.version) return;
   throw failed(
@@ -43558,13 +43561,13 @@ var DISTRIBUTION_PACKAGES = {
   xz: need("xz", "xz-utils", "xz")
 };
 var ZSTD = need("zstd", "zstd");
-async function installDependencies(platform3, needs, options3) {
+async function installDependencies(platform4, needs, options3) {
   const missing3 = needs.filter(
-    ({ thing }) => !(thing.startsWith("/") ? (0, import_node_fs3.existsSync)(thing) : platform3.programs.find(thing))
+    ({ thing }) => !(thing.startsWith("/") ? (0, import_node_fs3.existsSync)(thing) : platform4.programs.find(thing))
   );
   if (missing3.length === 0) return;
   const things = missing3.map(({ thing }) => thing).join(", ");
-  const manager = managerOf(platform3);
+  const manager = managerOf(platform4);
   if (!manager) {
     throw new Failure(
       "missing-program",
@@ -43582,11 +43585,11 @@ async function installDependencies(platform3, needs, options3) {
     );
   }
   options3.note(`Installing ${packages.join(", ")} by ${manager.program}.`);
-  const root = await sudoPrefix(platform3);
+  const root = await sudoPrefix(platform4);
   for (const args of manager.steps(packages)) {
     const [program3 = "", ...rest] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", ...args];
-    const answer2 = await platform3.programs.run({
-      ...{ program: program3, args: rest, signal: platform3.interrupted, group: true }
+    const answer2 = await platform4.programs.run({
+      ...{ program: program3, args: rest, signal: platform4.interrupted, group: true }
     });
     if (answer2.status !== 0 && args !== manager.update) {
       throw new Failure(
@@ -43612,21 +43615,21 @@ var MANAGERS = [
     steps: (packages) => [["dnf", "-q", "-y", "install", ...packages]]
   }
 ];
-function managerOf(platform3) {
-  return MANAGERS.find(({ program: program3 }) => platform3.programs.find(program3) !== void 0);
+function managerOf(platform4) {
+  return MANAGERS.find(({ program: program3 }) => platform4.programs.find(program3) !== void 0);
 }
-async function sudoPrefix(platform3) {
-  const { stdout } = await platform3.programs.run({ program: "id", args: ["-u"] });
+async function sudoPrefix(platform4) {
+  const { stdout } = await platform4.programs.run({ program: "id", args: ["-u"] });
   if (stdout.toString("utf8").trim() === "0") return [];
-  return platform3.programs.find("sudo") ? ["sudo", "-n"] : [];
+  return platform4.programs.find("sudo") ? ["sudo", "-n"] : [];
 }
 
 // src/toolchain/pahole.ts
 var OLDEST_PAHOLE = "1.22";
-async function inspectPahole(platform3, path5, origin) {
-  const found = platform3.programs.find(path5);
+async function inspectPahole(platform4, path5, origin) {
+  const found = platform4.programs.find(path5);
   if (found === void 0) throw notThere(path5);
-  const answer2 = await platform3.programs.run({ program: found, args: ["--version"] });
+  const answer2 = await platform4.programs.run({ program: found, args: ["--version"] });
   const version = versionIn(answer2.stdout.toString("utf8"));
   if (answer2.status !== 0 || version === void 0) {
     throw new Failure(
@@ -43636,17 +43639,17 @@ async function inspectPahole(platform3, path5, origin) {
     );
   }
   if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
-  const help = await platform3.programs.run({ program: found, args: ["--help"] });
+  const help = await platform4.programs.run({ program: found, args: ["--help"] });
   const options3 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
-      var _a8;
-      return (_a8 = match[1]) != null ? _a8 : "";
+      var _a21;
+      return (_a21 = match[1]) != null ? _a21 : "";
     })
   );
-  return { path: found, version, origin, options: options3, features: await featuresOf(platform3, found) };
+  return { path: found, version, origin, options: options3, features: await featuresOf(platform4, found) };
 }
-async function featuresOf(platform3, path5) {
-  const answer2 = await platform3.programs.run({ program: path5, args: ["--supported_btf_features"] });
+async function featuresOf(platform4, path5) {
+  const answer2 = await platform4.programs.run({ program: path5, args: ["--supported_btf_features"] });
   if (answer2.status !== 0) return /* @__PURE__ */ new Set();
   return new Set(answer2.stdout.toString("utf8").trim().split(","));
 }
@@ -43743,8 +43746,8 @@ async function saveTool(cacheFolder, recipe, finished) {
   try {
     await (0, import_promises5.mkdir)((0, import_node_path4.dirname)(folder2), { recursive: true });
     await (0, import_promises5.cp)(finished, staging, { recursive: true });
-    await (0, import_promises5.rename)(staging, folder2).catch((error) => {
-      if (!isSystemError(error, "ENOTEMPTY") && !isSystemError(error, "EEXIST")) throw error;
+    await (0, import_promises5.rename)(staging, folder2).catch((error2) => {
+      if (!isSystemError(error2, "ENOTEMPTY") && !isSystemError(error2, "EEXIST")) throw error2;
     });
     await (0, import_promises5.writeFile)(`${folder2}.complete`, "");
     return folder2;
@@ -43756,17 +43759,17 @@ async function discardTool(cacheFolder, recipe) {
   const folder2 = toolFolder(cacheFolder, recipe);
   const discarded = (0, import_node_path4.join)((0, import_node_path4.dirname)(folder2), `.${(0, import_node_crypto3.randomUUID)()}`);
   await (0, import_promises5.rm)(`${folder2}.complete`, { force: true });
-  await (0, import_promises5.rename)(folder2, discarded).catch((error) => {
-    if (!isSystemError(error, "ENOENT")) throw error;
+  await (0, import_promises5.rename)(folder2, discarded).catch((error2) => {
+    if (!isSystemError(error2, "ENOENT")) throw error2;
   });
   await (0, import_promises5.rm)(discarded, { recursive: true, force: true });
 }
 
 // src/toolchain/xz.ts
 var FAST_XZ = "5.8";
-async function inspectXz(platform3, path5, origin) {
-  const found = platform3.programs.find(path5);
-  const answer2 = found && await platform3.programs.run({ program: found, args: ["--version"] });
+async function inspectXz(platform4, path5, origin) {
+  const found = platform4.programs.find(path5);
+  const answer2 = found && await platform4.programs.run({ program: found, args: ["--version"] });
   const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
   if (!found || !version) {
     throw new Failure(
@@ -43775,15 +43778,15 @@ async function inspectXz(platform3, path5, origin) {
       "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
     );
   }
-  return { path: found, version, origin, writesParts: await writesParts(platform3, found) };
+  return { path: found, version, origin, writesParts: await writesParts(platform4, found) };
 }
 var SAMPLE = Buffer.from(
   "/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=",
   "base64"
 );
-async function writesParts(platform3, path5) {
+async function writesParts(platform4, path5) {
   const command = decodeCommand({ path: path5 }, { first: 4, size: 3 });
-  const answer2 = await platform3.programs.run({ ...command, input: SAMPLE });
+  const answer2 = await platform4.programs.run({ ...command, input: SAMPLE });
   return answer2.status === 0 && answer2.stdout.length === 3;
 }
 function decodeCommand(xz, part) {
@@ -43813,8 +43816,8 @@ var XZ = {
   contentWith: (version) => atLeast(version, FAST_XZ),
   drawbacks: (version) => atLeast(version, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
 };
-async function prepareToolchain(platform3, request2, progress, toolSources = PUBLIC) {
-  const preparer = new ToolPreparer(platform3, request2, progress, toolSources);
+async function prepareToolchain(platform4, request2, progress, toolSources = PUBLIC) {
+  const preparer = new ToolPreparer(platform4, request2, progress, toolSources);
   const tools2 = {
     pahole: await preparer.get(PAHOLE, request2.pahole),
     xz: await preparer.get(XZ, request2.xz)
@@ -43824,7 +43827,7 @@ async function prepareToolchain(platform3, request2, progress, toolSources = PUB
 }
 var _platform, _progress, _toolSources, _cacheFolder, _sources, _installing, _ToolPreparer_instances, recipe_fn, kept_fn, tryOwn_fn, system_fn, asItIs_fn, build_fn, fallBack_fn, cannotBuild_fn;
 var ToolPreparer = class {
-  constructor(platform3, request2, progress, toolSources) {
+  constructor(platform4, request2, progress, toolSources) {
     __privateAdd(this, _ToolPreparer_instances);
     __privateAdd(this, _platform);
     __privateAdd(this, _progress);
@@ -43832,20 +43835,20 @@ var ToolPreparer = class {
     __privateAdd(this, _cacheFolder);
     __privateAdd(this, _sources);
     __privateAdd(this, _installing);
-    var _a8;
-    __privateSet(this, _platform, platform3);
+    var _a21;
+    __privateSet(this, _platform, platform4);
     __privateSet(this, _progress, progress);
     __privateSet(this, _toolSources, toolSources);
-    __privateSet(this, _cacheFolder, (_a8 = request2.cacheFolder) != null ? _a8 : defaultCacheFolder(platform3.env));
+    __privateSet(this, _cacheFolder, (_a21 = request2.cacheFolder) != null ? _a21 : defaultCacheFolder(platform4.env));
     __privateSet(this, _sources, [...request2.sources, ...toolSources.upstreams]);
     __privateSet(this, _installing, { allowed: request2.allowInstall, note: (text3) => progress.note(text3) });
   }
   async get(tool, wish) {
-    var _a8;
+    var _a21;
     if (wish.includes("/")) return __privateMethod(this, _ToolPreparer_instances, asItIs_fn).call(this, tool, wish);
     if (wish === "system") return __privateMethod(this, _ToolPreparer_instances, system_fn).call(this, tool);
     const recipe = __privateMethod(this, _ToolPreparer_instances, recipe_fn).call(this, tool.name, wish);
-    const version = (_a8 = recipe == null ? void 0 : recipe.version) != null ? _a8 : wish.replace(/^v/, "");
+    const version = (_a21 = recipe == null ? void 0 : recipe.version) != null ? _a21 : wish.replace(/^v/, "");
     const kept = recipe && await __privateMethod(this, _ToolPreparer_instances, kept_fn).call(this, tool, recipe);
     if (kept) return kept;
     const own = __privateGet(this, _platform).programs.find(tool.name) ? await __privateMethod(this, _ToolPreparer_instances, tryOwn_fn).call(this, tool) : void 0;
@@ -43853,14 +43856,14 @@ var ToolPreparer = class {
     if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
     if (!recipe) throw __privateMethod(this, _ToolPreparer_instances, cannotBuild_fn).call(this, tool.name, version);
     if (wish !== "auto") return __privateMethod(this, _ToolPreparer_instances, build_fn).call(this, tool, recipe);
-    return __privateMethod(this, _ToolPreparer_instances, build_fn).call(this, tool, recipe).catch((error) => __privateMethod(this, _ToolPreparer_instances, fallBack_fn).call(this, tool, recipe, error));
+    return __privateMethod(this, _ToolPreparer_instances, build_fn).call(this, tool, recipe).catch((error2) => __privateMethod(this, _ToolPreparer_instances, fallBack_fn).call(this, tool, recipe, error2));
   }
   /** Where it may be installed: few packages need it, so that its absence stops those alone. */
   async installZstd() {
     if (!__privateGet(this, _installing).allowed || nodeHasZstd()) return;
-    await installDependencies(__privateGet(this, _platform), [ZSTD], __privateGet(this, _installing)).catch((error) => {
+    await installDependencies(__privateGet(this, _platform), [ZSTD], __privateGet(this, _installing)).catch((error2) => {
       __privateGet(this, _platform).interrupted.throwIfAborted();
-      __privateGet(this, _progress).warn(describe(error));
+      __privateGet(this, _progress).warn(describe(error2));
     });
   }
 };
@@ -43880,8 +43883,8 @@ kept_fn = async function(tool, recipe) {
   if (!folder2) return void 0;
   try {
     return await tool.inspect(__privateGet(this, _platform), (0, import_node_path5.join)(folder2, "bin", recipe.target), "cached");
-  } catch (error) {
-    __privateGet(this, _progress).note(`The kept ${tool.name} does not run any more: ${describe(error)}`);
+  } catch (error2) {
+    __privateGet(this, _progress).note(`The kept ${tool.name} does not run any more: ${describe(error2)}`);
     await discardTool(__privateGet(this, _cacheFolder), recipe);
     return void 0;
   }
@@ -43917,19 +43920,19 @@ build_fn = async function(tool, recipe) {
     const built2 = await tool.inspect(__privateGet(this, _platform), (0, import_node_path5.join)(folder2, "bin", recipe.target), "built");
     task.end("built", folder2);
     return built2;
-  } catch (error) {
+  } catch (error2) {
     task.end("failed");
-    throw error;
+    throw error2;
   } finally {
     await (0, import_promises6.rm)(work, { recursive: true, force: true, maxRetries: 3 });
   }
 };
-fallBack_fn = async function(tool, recipe, error) {
+fallBack_fn = async function(tool, recipe, error2) {
   __privateGet(this, _platform).interrupted.throwIfAborted();
-  if (error instanceof Failure && error.reason === "checksum-mismatch") throw error;
-  const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error)}`;
+  if (error2 instanceof Failure && error2.reason === "checksum-mismatch") throw error2;
+  const why = `${recipe.tool} ${recipe.version} cannot be had here: ${describe(error2)}`;
   const own = await __privateMethod(this, _ToolPreparer_instances, system_fn).call(this, tool).catch((second) => {
-    const advice2 = error instanceof Failure ? error.advice : void 0;
+    const advice2 = error2 instanceof Failure ? error2.advice : void 0;
     throw new Failure(
       "missing-program",
       `${why} And there is no other: ${describe(second)}`,
@@ -44001,9 +44004,9 @@ function statusError({ status, headers }, fine, date) {
   });
 }
 function unreachable(path5, mirrors) {
-  const each = mirrors.map(([{ base, health }, error]) => {
+  const each = mirrors.map(([{ base, health }, error2]) => {
     const known = health.kind === "healthy" ? "not tried" : health.error;
-    return `${base}: ${error != null ? error : known}`;
+    return `${base}: ${error2 != null ? error2 : known}`;
   });
   return new Failure(
     "network",
@@ -44012,13 +44015,13 @@ function unreachable(path5, mirrors) {
   );
 }
 function grantedRange(head, wanted, date) {
-  var _a8;
+  var _a21;
   const { status, headers } = head;
   if (status === 416) throw new RequestError("later", "it has a shorter file (status 416)");
-  const error = statusError(head, [200, 206], date);
-  if (error) throw error;
+  const error2 = statusError(head, [200, 206], date);
+  if (error2) throw error2;
   const length = headers["content-length"];
-  const encoding = (_a8 = headers["content-encoding"]) != null ? _a8 : "identity";
+  const encoding = (_a21 = headers["content-encoding"]) != null ? _a21 : "identity";
   if (encoding !== "identity" && length === void 0) {
     throw new RequestError(
       "later",
@@ -44035,8 +44038,8 @@ function grantedRange(head, wanted, date) {
   return range;
 }
 function partOf(headers, { from, to: to3, size: size2 }) {
-  var _a8;
-  const header = (_a8 = headers["content-range"]) != null ? _a8 : "";
+  var _a21;
+  const header = (_a21 = headers["content-range"]) != null ? _a21 : "";
   const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/i.exec(header.trim());
   if (!match)
     throw new RequestError("later", `it answered with the range '${header.slice(0, 80)}'`);
@@ -44088,9 +44091,9 @@ async function get({ http, clock }, url3, options3) {
         response.body.destroy();
       }
     };
-  } catch (error) {
+  } catch (error2) {
     timer.end();
-    throw timer.reason(error);
+    throw timer.reason(error2);
   }
 }
 async function* timed(body, timer) {
@@ -44100,8 +44103,8 @@ async function* timed(body, timer) {
       yield chunk;
       timer.resume();
     }
-  } catch (error) {
-    throw timer.reason(error);
+  } catch (error2) {
+    throw timer.reason(error2);
   } finally {
     timer.end();
     body.destroy();
@@ -44137,8 +44140,8 @@ var IdleTimer = class {
   }
   /** So many bytes came; until `resume` nothing is expected. */
   pause(bytes2) {
-    var _a8;
-    __privateSet(this, _waited, __privateGet(this, _waited) + (__privateGet(this, _clock).now() - ((_a8 = __privateGet(this, _expectedSince)) != null ? _a8 : __privateGet(this, _clock).now())));
+    var _a21;
+    __privateSet(this, _waited, __privateGet(this, _waited) + (__privateGet(this, _clock).now() - ((_a21 = __privateGet(this, _expectedSince)) != null ? _a21 : __privateGet(this, _clock).now())));
     __privateSet(this, _bytes, __privateGet(this, _bytes) + bytes2);
     __privateSet(this, _expectedSince, void 0);
     if (__privateGet(this, _bytes) >= LEAST_RATE * __privateGet(this, _timeout) / 1e3) {
@@ -44151,9 +44154,9 @@ var IdleTimer = class {
     __privateGet(this, _over).abort();
   }
   /** What to throw for an error that came out of the request. */
-  reason(error) {
+  reason(error2) {
     if (__privateGet(this, _caller).aborted) return __privateGet(this, _caller).reason;
-    return asRequestError(__privateGet(this, _abort).signal.aborted ? __privateGet(this, _abort).signal.reason : error);
+    return asRequestError(__privateGet(this, _abort).signal.aborted ? __privateGet(this, _abort).signal.reason : error2);
   }
 };
 _abort = new WeakMap();
@@ -44167,10 +44170,10 @@ _bytes = new WeakMap();
 _passOn = new WeakMap();
 _IdleTimer_instances = new WeakSet();
 run_fn = async function() {
-  var _a8;
+  var _a21;
   while (!__privateGet(this, _over).signal.aborted) {
     const now = __privateGet(this, _clock).now();
-    const waited = __privateGet(this, _waited) + now - ((_a8 = __privateGet(this, _expectedSince)) != null ? _a8 : now);
+    const waited = __privateGet(this, _waited) + now - ((_a21 = __privateGet(this, _expectedSince)) != null ? _a21 : now);
     const left = __privateGet(this, _timeout) - waited;
     if (left <= 0) return __privateGet(this, _abort).abort(new RequestError("later", __privateGet(this, _IdleTimer_instances, complaint_get)));
     await __privateGet(this, _clock).sleep(left, __privateGet(this, _over).signal).catch(() => {
@@ -44242,8 +44245,8 @@ var MirrorState = class {
   }
   /** Compares a version with the first one that this mirror showed. Throws a `RequestError` when it is another. */
   checkVersion(version) {
-    var _a8;
-    (_a8 = this.#first) != null ? _a8 : this.#first = version;
+    var _a21;
+    (_a21 = this.#first) != null ? _a21 : this.#first = version;
     const other = difference(this.#first, version);
     if (other !== void 0)
       throw new RequestError("later", `the file changed while it was read: ${other}`);
@@ -44255,11 +44258,11 @@ var MirrorState = class {
    * A request that began then failed now; several lost to one event count once. `isDown`: the mirror failed so
    * often for other files that once is enough.
    */
-  failed(error, began, now, isDown) {
-    this.lastError = error.message;
-    if (error.retry === "without-ranges") this.use = { kind: "without-ranges" };
-    if (error.retry === "never") this.use = { kind: "none" };
-    if (error.retry !== "later" || began < this.#failedAt) return;
+  failed(error2, began, now, isDown) {
+    this.lastError = error2.message;
+    if (error2.retry === "without-ranges") this.use = { kind: "without-ranges" };
+    if (error2.retry === "never") this.use = { kind: "none" };
+    if (error2.retry !== "later" || began < this.#failedAt) return;
     this.#failedAt = now;
     this.#failures += 1;
     if (isDown || this.#failures >= MOST_FAILURES) this.use = { kind: "none" };
@@ -44306,9 +44309,9 @@ var SegmentRequest = class {
     try {
       await __privateMethod(this, _SegmentRequest_instances, fetch_fn).call(this);
       return { kind: "complete" };
-    } catch (error) {
+    } catch (error2) {
       if (__privateGet(this, _overtaken)) return { kind: "overtaken" };
-      return error instanceof RequestError ? { kind: "failed", error } : { kind: "thrown", error };
+      return error2 instanceof RequestError ? { kind: "failed", error: error2 } : { kind: "thrown", error: error2 };
     }
   }
 };
@@ -44469,8 +44472,8 @@ var BlockPool = class {
     this.size = size2;
   }
   take() {
-    var _a8;
-    return (_a8 = this.#blocks.pop()) != null ? _a8 : Buffer.allocUnsafeSlow(this.size);
+    var _a21;
+    return (_a21 = this.#blocks.pop()) != null ? _a21 : Buffer.allocUnsafeSlow(this.size);
   }
   giveBack(block) {
     this.#blocks.push(block);
@@ -44513,9 +44516,9 @@ _blocks = new WeakMap();
 _first = new WeakMap();
 _FileBuffer_instances = new WeakSet();
 block_fn = function(position) {
-  var _a8;
+  var _a21;
   const index2 = Math.floor(position / __privateGet(this, _pool).size);
-  const block = (_a8 = __privateGet(this, _blocks).get(index2)) != null ? _a8 : __privateGet(this, _pool).take();
+  const block = (_a21 = __privateGet(this, _blocks).get(index2)) != null ? _a21 : __privateGet(this, _pool).take();
   __privateGet(this, _blocks).set(index2, block);
   return block;
 };
@@ -44652,23 +44655,23 @@ var MirrorPool = class {
    * twice as long, with jitter, or for as long as it said. Several requests lost to one event count once. One
    * that no connection can be made to is left out for the run, unless it is the last that there is.
    */
-  failed(mirror, began, error) {
-    var _a8, _b3, _c, _d;
+  failed(mirror, began, error2) {
+    var _a21, _b15, _c5, _d4;
     const { health } = mirror;
     if (health.kind === "banned" || health.kind === "unreachable") return;
-    const { message } = error;
+    const { message } = error2;
     const before = health.kind === "backing-off" ? health : void 0;
     const count3 = before !== void 0 && began < before.since ? 0 : 1;
-    const failures = ((_a8 = before == null ? void 0 : before.failures) != null ? _a8 : 0) + count3;
-    const unconnected = error.connected ? 0 : ((_b3 = before == null ? void 0 : before.unconnected) != null ? _b3 : 0) + count3;
+    const failures = ((_a21 = before == null ? void 0 : before.failures) != null ? _a21 : 0) + count3;
+    const unconnected = error2.connected ? 0 : ((_b15 = before == null ? void 0 : before.unconnected) != null ? _b15 : 0) + count3;
     if (unconnected >= UNREACHABLE_AFTER && __privateMethod(this, _MirrorPool_instances, hasOthersThan_fn).call(this, mirror)) {
       __privateGet(this, _settings).log(`${mirror.base}: ${message}; not used any more in this run`);
       __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "unreachable", error: message });
       return;
     }
     const now = this.clock.now();
-    const wait2 = (_c = error.retryAfter) != null ? _c : this.backoff(failures);
-    const until = Math.max(now + wait2, (_d = before == null ? void 0 : before.until) != null ? _d : 0);
+    const wait2 = (_c5 = error2.retryAfter) != null ? _c5 : this.backoff(failures);
+    const until = Math.max(now + wait2, (_d4 = before == null ? void 0 : before.until) != null ? _d4 : 0);
     if (before === void 0 || wait2 > this.idleTimeout) {
       const seconds2 = ((until - now) / 1e3).toFixed(1);
       __privateGet(this, _settings).log(`${mirror.base}: ${message}; not asked for ${seconds2} s`);
@@ -44684,9 +44687,9 @@ var MirrorPool = class {
     });
   }
   /** The mirror delivered bytes that are not what the repository promises: nothing more is taken from it. */
-  ban(mirror, error) {
-    __privateGet(this, _settings).log(`${mirror.base}: ${error}; not used any more in this run`);
-    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "banned", error });
+  ban(mirror, error2) {
+    __privateGet(this, _settings).log(`${mirror.base}: ${error2}; not used any more in this run`);
+    __privateMethod(this, _MirrorPool_instances, set_fn).call(this, mirror, { kind: "banned", error: error2 });
   }
   /** Milliseconds to wait after so many failures in a row: doubled each time, half of it random. */
   backoff(failures) {
@@ -44757,11 +44760,11 @@ var LINUX = {
   mount: "/sys/fs/cgroup"
 };
 function machineMemory(files = LINUX) {
-  var _a8;
-  const meminfo = (_a8 = read(files.meminfo)) != null ? _a8 : "";
+  var _a21;
+  const meminfo = (_a21 = read(files.meminfo)) != null ? _a21 : "";
   const field = (name) => {
-    var _a9, _b3;
-    return Number((_b3 = (_a9 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a9[1]) != null ? _b3 : Number.NaN) * 1024;
+    var _a22, _b15;
+    return Number((_b15 = (_a22 = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo)) == null ? void 0 : _a22[1]) != null ? _b15 : Number.NaN) * 1024;
   };
   const [total, free2] = [field("MemTotal"), field("MemAvailable")];
   const all = [
@@ -44785,10 +44788,10 @@ var V1 = {
   cache: /^total_(?:in)?active_file (\d+)/gm
 };
 function groups({ cgroup, mount }) {
-  var _a8;
-  return ((_a8 = read(cgroup)) != null ? _a8 : "").split("\n").flatMap((line2) => {
-    var _a9;
-    const [, controllers, path5] = (_a9 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a9 : [];
+  var _a21;
+  return ((_a21 = read(cgroup)) != null ? _a21 : "").split("\n").flatMap((line2) => {
+    var _a22;
+    const [, controllers, path5] = (_a22 = /^\d+:([^:]*):(\/.*)$/.exec(line2)) != null ? _a22 : [];
     if (controllers === void 0 || path5 === void 0) return [];
     if (controllers === "") return upwards(mount, path5).map((folder2) => ({ ...V2, folder: folder2 }));
     if (!controllers.split(",").includes("memory")) return [];
@@ -44801,13 +44804,13 @@ function upwards(root, path5) {
   return folders.filter((folder2) => (0, import_node_fs5.existsSync)(folder2));
 }
 function readGroup({ folder: folder2, limit, usage, cache }) {
-  var _a8, _b3, _c;
-  const most = Number((_a8 = read((0, import_node_path6.join)(folder2, limit))) != null ? _a8 : Number.NaN);
-  const used = Number((_b3 = read((0, import_node_path6.join)(folder2, usage))) != null ? _b3 : Number.NaN);
+  var _a21, _b15, _c5;
+  const most = Number((_a21 = read((0, import_node_path6.join)(folder2, limit))) != null ? _a21 : Number.NaN);
+  const used = Number((_b15 = read((0, import_node_path6.join)(folder2, usage))) != null ? _b15 : Number.NaN);
   if (!Number.isFinite(most) || !Number.isFinite(used)) {
     return { total: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
   }
-  const stat8 = (_c = read((0, import_node_path6.join)(folder2, "memory.stat"))) != null ? _c : "";
+  const stat8 = (_c5 = read((0, import_node_path6.join)(folder2, "memory.stat"))) != null ? _c5 : "";
   const given = [...stat8.matchAll(cache)].reduce((sum2, [, bytes2]) => sum2 + Number(bytes2), 0);
   return { total: most, available: most - used + Math.min(given, used) };
 }
@@ -44876,8 +44879,8 @@ var Scheduler = class {
     }
     return void 0;
   }
-  fail(error) {
-    if (__privateGet(this, _state).kind === "running") __privateMethod(this, _Scheduler_instances, stop_fn).call(this, { kind: "failed", error }, error);
+  fail(error2) {
+    if (__privateGet(this, _state).kind === "running") __privateMethod(this, _Scheduler_instances, stop_fn).call(this, { kind: "failed", error: error2 }, error2);
   }
   leave() {
     if (__privateGet(this, _state).kind === "running") __privateMethod(this, _Scheduler_instances, stop_fn).call(this, { kind: "left" }, new Error("left"));
@@ -44937,11 +44940,11 @@ choose_fn = function(segment) {
   const ranged = free2.filter((one2) => one2.use.kind === "ranges" && __privateMethod(this, _Scheduler_instances, isWorthwhile_fn).call(this, one2));
   if (ranged.length === 0) return __privateGet(this, _requests).size === 0 ? free2[0] : void 0;
   const order = ({ mirror, busy }) => {
-    var _a8;
+    var _a21;
     return [
       (segment == null ? void 0 : segment.failed.has(mirror)) ? 1 : 0,
       mirror.health.kind === "healthy" ? 0 : 1,
-      -((_a8 = this.pool.rate(mirror)) != null ? _a8 : Number.MAX_VALUE),
+      -((_a21 = this.pool.rate(mirror)) != null ? _a21 : Number.MAX_VALUE),
       // one that was not measured is worth a try
       busy
     ];
@@ -44954,9 +44957,9 @@ isWorthwhile_fn = function({ mirror }) {
   return rate === void 0 || rate * this.pool.share.window >= __privateGet(this, _Scheduler_instances, pace_get) * __privateGet(this, _window).least;
 };
 pace_get = function() {
-  var _a8;
+  var _a21;
   let sum2 = 0;
-  for (const { state } of __privateGet(this, _requests)) sum2 += (_a8 = this.pool.rate(state.mirror)) != null ? _a8 : 0;
+  for (const { state } of __privateGet(this, _requests)) sum2 += (_a21 = this.pool.rate(state.mirror)) != null ? _a21 : 0;
   return sum2;
 };
 /** Ends a download that nothing runs for, when no mirror is left that may be asked in good time. */
@@ -44970,7 +44973,7 @@ giveUp_fn = function() {
 };
 /** A request that is much slower than another connection would be gets a rival for what it has not brought yet. */
 race_fn = function() {
-  var _a8;
+  var _a21;
   const now = this.pool.clock.now();
   for (const segment of __privateGet(this, _window).segments) {
     const [slow, second] = segment.requests;
@@ -44979,7 +44982,7 @@ race_fn = function() {
     const rival = __privateMethod(this, _Scheduler_instances, choose_fn).call(this, segment);
     if ((rival == null ? void 0 : rival.use.kind) !== "ranges") return;
     const left = segment.end - segment.received;
-    const rate = ((_a8 = this.pool.rate(rival.mirror)) != null ? _a8 : Number.POSITIVE_INFINITY) / 1e3;
+    const rate = ((_a21 = this.pool.rate(rival.mirror)) != null ? _a21 : Number.POSITIVE_INFINITY) / 1e3;
     const { times: times2, plus } = WORTH_A_RACE;
     if (left / slow.pace(now) > times2 * left / rate + plus) __privateMethod(this, _Scheduler_instances, start_fn).call(this, segment, rival);
   }
@@ -45009,11 +45012,11 @@ settle_fn = function(request2, outcome) {
   }
   if (outcome.kind === "thrown") this.fail(outcome.error);
   if (outcome.kind !== "failed") return;
-  const { error } = outcome;
+  const { error: error2 } = outcome;
   segment.failed.add(mirror);
-  state.failed(error, began, now, this.pool.isDown(mirror));
+  state.failed(error2, began, now, this.pool.isDown(mirror));
   if (request2.whole && segment.requests.size === 0) __privateGet(this, _window).shorten(segment);
-  if (error.retry === "later") this.pool.failed(mirror, began, error);
+  if (error2.retry === "later") this.pool.failed(mirror, began, error2);
 };
 tick_fn = async function() {
   while (__privateGet(this, _state).kind === "running") {
@@ -45051,8 +45054,8 @@ var Download = class {
   constructor(pool, file, options3 = {}) {
     this.#signal = options3.signal;
     const mirrors = pool.mirrors.filter((mirror) => {
-      var _a8;
-      return !((_a8 = options3.avoid) == null ? void 0 : _a8.has(mirror));
+      var _a21;
+      return !((_a21 = options3.avoid) == null ? void 0 : _a21.has(mirror));
     });
     this.#scheduler = new Scheduler(pool, file, mirrors);
   }
@@ -45065,21 +45068,21 @@ var Download = class {
     return this.#scheduler.buffered;
   }
   async *[Symbol.asyncIterator]() {
-    var _a8, _b3, _c;
+    var _a21, _b15, _c5;
     if (this.#begun) throw new Failure("internal", "A download can be read only once.");
     this.#begun = true;
-    (_a8 = this.#signal) == null ? void 0 : _a8.throwIfAborted();
+    (_a21 = this.#signal) == null ? void 0 : _a21.throwIfAborted();
     const scheduler = this.#scheduler;
     const abort = () => {
-      var _a9;
-      return scheduler.fail((_a9 = this.#signal) == null ? void 0 : _a9.reason);
+      var _a22;
+      return scheduler.fail((_a22 = this.#signal) == null ? void 0 : _a22.reason);
     };
-    (_b3 = this.#signal) == null ? void 0 : _b3.addEventListener("abort", abort);
+    (_b15 = this.#signal) == null ? void 0 : _b15.addEventListener("abort", abort);
     scheduler.begin();
     try {
       for (let bytes2 = await scheduler.next(); bytes2; bytes2 = await scheduler.next()) yield bytes2;
     } finally {
-      (_c = this.#signal) == null ? void 0 : _c.removeEventListener("abort", abort);
+      (_c5 = this.#signal) == null ? void 0 : _c5.removeEventListener("abort", abort);
       scheduler.leave();
     }
   }
@@ -45123,8 +45126,8 @@ var PackageDownloader = class {
   }
   /** Which mirrors served the last download, for a message. */
   get servedBy() {
-    var _a8, _b3;
-    const mirrors = [...(_b3 = (_a8 = __privateGet(this, _downloads2).at(-1)) == null ? void 0 : _a8.servedBy) != null ? _b3 : []].map(({ base }) => base);
+    var _a21, _b15;
+    const mirrors = [...(_b15 = (_a21 = __privateGet(this, _downloads2).at(-1)) == null ? void 0 : _a21.servedBy) != null ? _b15 : []].map(({ base }) => base);
     return mirrors.join(" and ") || "no mirror";
   }
   /**
@@ -45132,8 +45135,8 @@ var PackageDownloader = class {
    * served a whole wrong download, or else all that served one together, without the one that is right now.
    */
   confirm() {
-    var _a8;
-    const right = (_a8 = __privateGet(this, _downloads2).at(-1)) == null ? void 0 : _a8.servedBy;
+    var _a21;
+    const right = (_a21 = __privateGet(this, _downloads2).at(-1)) == null ? void 0 : _a21.servedBy;
     const wrong = __privateGet(this, _downloads2).slice(0, -1).map(({ servedBy }) => servedBy);
     const alone = wrong.filter(({ size: size2 }) => size2 === 1).flatMap((served) => [...served]);
     const suspects = alone.length > 0 ? alone : wrong.flatMap((served) => [...served]);
@@ -45159,17 +45162,17 @@ nextMirror_get = function() {
     (mirror) => !wrong.some((served) => served.size === 1 && served.has(mirror))
   );
   const rank = (mirror) => {
-    var _a8;
+    var _a21;
     return [
       wrong.some((served) => served.has(mirror)) ? 1 : 0,
       mirror.health.kind === "healthy" ? 0 : 1,
-      -((_a8 = __privateGet(this, _pool2).rate(mirror)) != null ? _a8 : 0)
+      -((_a21 = __privateGet(this, _pool2).rate(mirror)) != null ? _a21 : 0)
     ];
   };
   return candidates.toSorted((one2, other) => {
-    var _a8;
+    var _a21;
     const [a, b4] = [rank(one2), rank(other)];
-    return (_a8 = a.map((value, index2) => value - b4[index2]).find((sign) => sign !== 0)) != null ? _a8 : 0;
+    return (_a21 = a.map((value, index2) => value - b4[index2]).find((sign) => sign !== 0)) != null ? _a21 : 0;
   })[0];
 };
 
@@ -45266,13 +45269,13 @@ var FileFetch = class {
     __privateSet(this, _read, read2);
   }
   async run() {
-    var _a8, _b3;
+    var _a21, _b15;
     const { signal } = __privateGet(this, _options);
     try {
       for (; ; ) {
         signal == null ? void 0 : signal.throwIfAborted();
-        if (((_a8 = __privateGet(this, _result)) == null ? void 0 : _a8.kind) === "value") return __privateGet(this, _result).value;
-        if (((_b3 = __privateGet(this, _result)) == null ? void 0 : _b3.kind) === "thrown") throw __privateGet(this, _result).error;
+        if (((_a21 = __privateGet(this, _result)) == null ? void 0 : _a21.kind) === "value") return __privateGet(this, _result).value;
+        if (((_b15 = __privateGet(this, _result)) == null ? void 0 : _b15.kind) === "thrown") throw __privateGet(this, _result).error;
         const missing3 = __privateMethod(this, _FileFetch_instances, missing_fn).call(this);
         if (missing3) return await __privateGet(this, _read).call(this, missing3);
         const mirror = __privateMethod(this, _FileFetch_instances, next_fn).call(this);
@@ -45298,12 +45301,12 @@ _result = new WeakMap();
 _FileFetch_instances = new WeakSet();
 /** The response that says "not found", once that counts. */
 missing_fn = function() {
-  var _a8;
+  var _a21;
   const missing3 = [...__privateGet(this, _outcomes)].find(([, { kind }]) => kind === "missing");
   if (missing3 === void 0) return void 0;
   const [mirror, outcome] = missing3;
   const { mirrors } = __privateGet(this, _pool3);
-  const counts = __privateGet(this, _options).notFound === "all" ? __privateMethod(this, _FileFetch_instances, isOver_fn).call(this) : ((_a8 = __privateGet(this, _outcomes).get(mirrors[0])) == null ? void 0 : _a8.kind) === "missing" || mirrors.every((other) => __privateGet(this, _outcomes).has(other) || __privateMethod(this, _FileFetch_instances, cannotAnswerNow_fn).call(this, other));
+  const counts = __privateGet(this, _options).notFound === "all" ? __privateMethod(this, _FileFetch_instances, isOver_fn).call(this) : ((_a21 = __privateGet(this, _outcomes).get(mirrors[0])) == null ? void 0 : _a21.kind) === "missing" || mirrors.every((other) => __privateGet(this, _outcomes).has(other) || __privateMethod(this, _FileFetch_instances, cannotAnswerNow_fn).call(this, other));
   if (!counts || outcome.kind !== "missing") return void 0;
   return withoutBody(404, mirror, outcome.url);
 };
@@ -45367,29 +45370,29 @@ start_fn2 = function(mirror) {
   __privateGet(this, _transfers).add(transfer);
   void __privateMethod(this, _FileFetch_instances, ask_fn).call(this, transfer).then(
     (value) => __privateMethod(this, _FileFetch_instances, end_fn).call(this, transfer, release2, value),
-    (error) => {
-      __privateMethod(this, _FileFetch_instances, note_fn).call(this, transfer, error);
+    (error2) => {
+      __privateMethod(this, _FileFetch_instances, note_fn).call(this, transfer, error2);
       __privateMethod(this, _FileFetch_instances, end_fn).call(this, transfer, release2, void 0);
     }
   );
 };
 end_fn = function(transfer, release2, value) {
-  var _a8;
+  var _a21;
   __privateGet(this, _transfers).delete(transfer);
-  if (value) (_a8 = __privateGet(this, _result)) != null ? _a8 : __privateSet(this, _result, { kind: "value", value: value.value });
+  if (value) (_a21 = __privateGet(this, _result)) != null ? _a21 : __privateSet(this, _result, { kind: "value", value: value.value });
   release2();
 };
-note_fn = function({ mirror, began, abort }, error) {
-  var _a8;
-  if (error instanceof RequestError) {
+note_fn = function({ mirror, began, abort }, error2) {
+  var _a21;
+  if (error2 instanceof RequestError) {
     const lost = abort.signal.aborted;
-    if (!lost || error === TOO_SLOW) __privateGet(this, _pool3).failed(mirror, began, error);
-    const times2 = error.retry === "later" ? __privateMethod(this, _FileFetch_instances, times_fn).call(this, mirror) + 1 : TRIES;
-    __privateGet(this, _outcomes).set(mirror, { kind: "failed", times: times2, error });
-  } else if (error instanceof Failure && ABOUT_CONTENT.includes(error.reason)) {
-    __privateGet(this, _outcomes).set(mirror, { kind: "refused", failure: error });
+    if (!lost || error2 === TOO_SLOW) __privateGet(this, _pool3).failed(mirror, began, error2);
+    const times2 = error2.retry === "later" ? __privateMethod(this, _FileFetch_instances, times_fn).call(this, mirror) + 1 : TRIES;
+    __privateGet(this, _outcomes).set(mirror, { kind: "failed", times: times2, error: error2 });
+  } else if (error2 instanceof Failure && ABOUT_CONTENT.includes(error2.reason)) {
+    __privateGet(this, _outcomes).set(mirror, { kind: "refused", failure: error2 });
   } else {
-    (_a8 = __privateGet(this, _result)) != null ? _a8 : __privateSet(this, _result, { kind: "thrown", error });
+    (_a21 = __privateGet(this, _result)) != null ? _a21 : __privateSet(this, _result, { kind: "thrown", error: error2 });
   }
 };
 ask_fn = async function(transfer) {
@@ -45416,8 +45419,8 @@ judge_fn = async function(transfer, response) {
     __privateGet(this, _outcomes).set(mirror, { kind: "missing", url: url3 });
     return void 0;
   }
-  const error = statusError(response, [200, 304], __privateGet(this, _pool3).clock.date());
-  if (error) throw error;
+  const error2 = statusError(response, [200, 304], __privateGet(this, _pool3).clock.date());
+  if (error2) throw error2;
   const version = { etag: headers.etag, lastModified: headers["last-modified"] };
   if (status === 304) {
     __privateMethod(this, _FileFetch_instances, completed_fn).call(this, transfer);
@@ -45429,8 +45432,8 @@ judge_fn = async function(transfer, response) {
 readBody_fn = async function(transfer, response, head) {
   const body = import_node_stream2.Readable.from(__privateMethod(this, _FileFetch_instances, counted_fn).call(this, transfer, response), { objectMode: false });
   let broken;
-  body.on("error", (error) => {
-    broken = error;
+  body.on("error", (error2) => {
+    broken = error2;
   });
   const { status, mirror, url: url3, etag, lastModified } = head;
   try {
@@ -45903,32 +45906,32 @@ function transformWithCancel(customCancel) {
     })
   };
 }
-function transform(input, process2 = () => void 0, finish = () => void 0, queuingStrategy = { highWaterMark: 0 }) {
+function transform(input, process7 = () => void 0, finish = () => void 0, queuingStrategy = { highWaterMark: 0 }) {
   if (isStream(input)) {
-    return _transformStream(input, process2, finish, queuingStrategy);
+    return _transformStream(input, process7, finish, queuingStrategy);
   }
-  const result1 = process2(input);
+  const result1 = process7(input);
   const result2 = finish();
   if (result1 !== void 0 && result2 !== void 0) return concat([result1, result2]);
   return result1 !== void 0 ? result1 : result2;
 }
-async function transformAsync(input, process2 = async () => void 0, finish = async () => void 0, queuingStrategy = { highWaterMark: 1 }) {
+async function transformAsync(input, process7 = async () => void 0, finish = async () => void 0, queuingStrategy = { highWaterMark: 1 }) {
   if (isStream(input)) {
-    return _transformStream(input, process2, finish, queuingStrategy);
+    return _transformStream(input, process7, finish, queuingStrategy);
   }
-  const result1 = await process2(input);
+  const result1 = await process7(input);
   const result2 = await finish();
   if (result1 !== void 0 && result2 !== void 0) return concat([result1, result2]);
   return result1 !== void 0 ? result1 : result2;
 }
-function _transformStream(input, process2, finish, queuingStrategy) {
+function _transformStream(input, process7, finish, queuingStrategy) {
   if (isArrayStream(input)) {
     const output = new ArrayStream();
     (async () => {
       const writer = getWriter(output);
       try {
         const data = await readToEnd(input);
-        const result1 = await process2(data);
+        const result1 = await process7(data);
         const result2 = await finish();
         let result;
         if (result1 !== void 0 && result2 !== void 0) result = concat([result1, result2]);
@@ -45958,7 +45961,7 @@ function _transformStream(input, process2, finish, queuingStrategy) {
           while (true) {
             const { value, done } = await reader.read();
             allDone = done;
-            const result = await (done ? finish : process2)(value);
+            const result = await (done ? finish : process7)(value);
             if (result !== void 0) {
               controller.enqueue(result);
               return;
@@ -47158,10 +47161,10 @@ var util = {
    */
   encodeUTF8: function(str) {
     const encoder = new TextEncoder("utf-8");
-    function process2(value, lastChunk = false) {
+    function process7(value, lastChunk = false) {
       return encoder.encode(value, { stream: !lastChunk });
     }
-    return transform(str, process2, () => process2("", true));
+    return transform(str, process7, () => process7("", true));
   },
   /**
    * Convert a Uint8Array of utf8 bytes to a native javascript string
@@ -47170,10 +47173,10 @@ var util = {
    */
   decodeUTF8: function(utf8) {
     const decoder = new TextDecoder("utf-8");
-    function process2(value, lastChunk = false) {
+    function process7(value, lastChunk = false) {
       return decoder.decode(value, { stream: !lastChunk });
     }
-    return transform(utf8, process2, () => process2(new Uint8Array(), true));
+    return transform(utf8, process7, () => process7(new Uint8Array(), true));
   },
   /**
    * Concat a list of Uint8Arrays, Strings or Streams
@@ -47267,9 +47270,9 @@ var util = {
    * messages are only printed if
    * @param {String} str - String of the debug message
    */
-  printDebugError: function(error) {
+  printDebugError: function(error2) {
     if (debugMode) {
-      console.error("[OpenPGP.js debug]", error);
+      console.error("[OpenPGP.js debug]", error2);
     }
   },
   // returns bit length of the integer x
@@ -47344,9 +47347,9 @@ var util = {
    * @throws if the API is not available
    */
   getWebCrypto: function() {
-    var _a8;
+    var _a21;
     const globalWebCrypto = typeof globalThis2 !== "undefined" && globalThis2.crypto && globalThis2.crypto.subtle;
-    const webCrypto2 = globalWebCrypto || ((_a8 = this.getNodeCrypto()) == null ? void 0 : _a8.webcrypto.subtle);
+    const webCrypto2 = globalWebCrypto || ((_a21 = this.getNodeCrypto()) == null ? void 0 : _a21.webcrypto.subtle);
     if (!webCrypto2) {
       throw new Error("The WebCrypto API is not available");
     }
@@ -47375,8 +47378,8 @@ var util = {
     if (typeof navigator !== "undefined") {
       return navigator.hardwareConcurrency || 1;
     }
-    const os8 = this.nodeRequire("os");
-    return os8.cpus().length;
+    const os9 = this.nodeRequire("os");
+    return os9.cpus().length;
   },
   /**
    * Test email format to ensure basic compliance:
@@ -47485,22 +47488,22 @@ var util = {
       return line2.substr(0, i3 + 1);
     }).join("\n");
   },
-  wrapError: function(error, cause) {
+  wrapError: function(error2, cause) {
     if (!cause) {
-      if (error instanceof Error) {
-        return error;
+      if (error2 instanceof Error) {
+        return error2;
       }
-      return new Error(error);
+      return new Error(error2);
     }
-    if (error instanceof Error) {
+    if (error2 instanceof Error) {
       try {
-        error.message += ": " + cause.message;
-        error.cause = cause;
+        error2.message += ": " + cause.message;
+        error2.cause = cause;
       } catch {
       }
-      return error;
+      return error2;
     }
-    return new Error(error + ": " + cause.message, { cause });
+    return new Error(error2 + ": " + cause.message, { cause });
   },
   /**
    * Map allowed packet tags to corresponding classes
@@ -50921,13 +50924,13 @@ async function unwrap(algo, key, wrappedData) {
     throw err2;
   }
 }
-async function computeHKDF(hashAlgo, inputKey, salt, info, outLen) {
+async function computeHKDF(hashAlgo, inputKey, salt, info2, outLen) {
   const webCrypto2 = util.getWebCrypto();
   const hash = enums.read(enums.webHash, hashAlgo);
   if (!hash)
     throw new Error("Hash algo not supported with HKDF");
   const importedKey = await webCrypto2.importKey("raw", inputKey, "HKDF", false, ["deriveBits"]);
-  const bits2 = await webCrypto2.deriveBits({ name: "HKDF", hash, salt, info }, importedKey, outLen * 8);
+  const bits2 = await webCrypto2.deriveBits({ name: "HKDF", hash, salt, info: info2 }, importedKey, outLen * 8);
   return new Uint8Array(bits2);
 }
 var HKDF_INFO = {
@@ -52488,7 +52491,7 @@ async function encrypt$1(algo, key, plaintext, iv, config2) {
   const block_size = cipherfn.blockSize;
   const blockc = iv.slice();
   let pt3 = new Uint8Array();
-  const process2 = (chunk) => {
+  const process7 = (chunk) => {
     if (chunk) {
       pt3 = util.concatUint8Array([pt3, chunk]);
     }
@@ -52505,7 +52508,7 @@ async function encrypt$1(algo, key, plaintext, iv, config2) {
     }
     return ciphertext.subarray(0, j4);
   };
-  return transform(plaintext, process2, process2);
+  return transform(plaintext, process7, process7);
 }
 async function decrypt$1(algo, key, ciphertext, iv) {
   const algoName = enums.read(enums.symmetric, algo);
@@ -52520,7 +52523,7 @@ async function decrypt$1(algo, key, ciphertext, iv) {
   const block_size = cipherfn.blockSize;
   let blockp = iv;
   let ct3 = new Uint8Array();
-  const process2 = (chunk) => {
+  const process7 = (chunk) => {
     if (chunk) {
       ct3 = util.concatUint8Array([ct3, chunk]);
     }
@@ -52537,7 +52540,7 @@ async function decrypt$1(algo, key, ciphertext, iv) {
     }
     return plaintext.subarray(0, j4);
   };
-  return transform(ciphertext, process2, process2);
+  return transform(ciphertext, process7, process7);
 }
 var WebCryptoEncryptor = class {
   constructor(algo, key, iv) {
@@ -54034,16 +54037,16 @@ var wfblk = function(out, pos, dat) {
 var wblk = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
   wbits(out, p3++, final);
   ++lf[256];
-  var _a8 = hTree(lf, 15), dlt = _a8.t, mlb = _a8.l;
-  var _b3 = hTree(df, 15), ddt = _b3.t, mdb = _b3.l;
-  var _c = lc(dlt), lclt = _c.c, nlc = _c.n;
-  var _d = lc(ddt), lcdt = _d.c, ndc = _d.n;
+  var _a21 = hTree(lf, 15), dlt = _a21.t, mlb = _a21.l;
+  var _b15 = hTree(df, 15), ddt = _b15.t, mdb = _b15.l;
+  var _c5 = lc(dlt), lclt = _c5.c, nlc = _c5.n;
+  var _d4 = lc(ddt), lcdt = _d4.c, ndc = _d4.n;
   var lcfreq = new u16(19);
   for (var i3 = 0; i3 < lclt.length; ++i3)
     ++lcfreq[lclt[i3] & 31];
   for (var i3 = 0; i3 < lcdt.length; ++i3)
     ++lcfreq[lcdt[i3] & 31];
-  var _e3 = hTree(lcfreq, 7), lct = _e3.t, mlcb = _e3.l;
+  var _e4 = hTree(lcfreq, 7), lct = _e4.t, mlcb = _e4.l;
   var nlcc = 19;
   for (; nlcc > 4 && !lct[clim[nlcc - 1]]; --nlcc)
     ;
@@ -56043,8 +56046,8 @@ async function runAEAD(packet, fn2, key, data) {
   if (isSEIPDv2) {
     const { keySize } = getCipherParams(packet.cipherAlgorithm);
     const { ivLength: ivLength2 } = mode;
-    const info = new Uint8Array(adataBuffer, 0, 5);
-    const derived = await computeHKDF(enums.hash.sha256, key, packet.salt, info, keySize + ivLength2);
+    const info2 = new Uint8Array(adataBuffer, 0, 5);
+    const derived = await computeHKDF(enums.hash.sha256, key, packet.salt, info2, keySize + ivLength2);
     key = derived.subarray(0, keySize);
     iv = derived.subarray(keySize);
     iv.fill(0, iv.length - 8);
@@ -57067,11 +57070,11 @@ async function produceEncryptionKey(keyVersion, s2k, passphrase, cipherAlgo, aea
   if (!aeadMode || keyVersion === 5 || isLegacyAEAD) {
     return derivedKey;
   }
-  const info = util.concatUint8Array([
+  const info2 = util.concatUint8Array([
     serializedPacketTag,
     new Uint8Array([keyVersion, cipherAlgo, aeadMode])
   ]);
-  return computeHKDF(enums.hash.sha256, derivedKey, new Uint8Array(), info, keySize);
+  return computeHKDF(enums.hash.sha256, derivedKey, new Uint8Array(), info2, keySize);
 }
 var UserIDPacket = class _UserIDPacket {
   static get tag() {
@@ -61257,8 +61260,8 @@ function _createCurveFields(type, CURVE, curveOpts = {}, FpFnLE) {
   }
   const Fp2 = createField(CURVE.p, curveOpts.Fp, FpFnLE);
   const Fn4 = createField(CURVE.n, curveOpts.Fn, FpFnLE);
-  const _b3 = type === "weierstrass" ? "b" : "d";
-  const params = ["Gx", "Gy", "a", _b3];
+  const _b15 = type === "weierstrass" ? "b" : "d";
+  const params = ["Gx", "Gy", "a", _b15];
   for (const p3 of params) {
     if (!Fp2.isValid(CURVE[p3]))
       throw new Error(`CURVE.${p3} must be valid field element of CURVE.Fp`);
@@ -61420,7 +61423,7 @@ function _normFnElement(Fn4, key) {
     let bytes2 = ensureBytes("private key", key);
     try {
       num = Fn4.fromBytes(bytes2);
-    } catch (error) {
+    } catch (error2) {
       throw new Error(`invalid private key: expected ui8a of size ${expected}, got ${typeof key}`);
     }
   }
@@ -61453,7 +61456,7 @@ function weierstrassN(params, extraOpts = {}) {
     if (!Fp2.isOdd)
       throw new Error("compression is not supported: Field does not have .isOdd()");
   }
-  function pointToBytes(_c, point, isCompressed) {
+  function pointToBytes(_c5, point, isCompressed) {
     const { x: x5, y: y2 } = point.toAffine();
     const bx = Fp2.toBytes(x5);
     _abool2(isCompressed, "isCompressed");
@@ -61893,7 +61896,7 @@ function ecdh(Point, ecdhOpts = {}) {
   function isValidSecretKey(secretKey) {
     try {
       return !!_normFnElement(Fn4, secretKey);
-    } catch (error) {
+    } catch (error2) {
       return false;
     }
   }
@@ -61906,7 +61909,7 @@ function ecdh(Point, ecdhOpts = {}) {
       if (isCompressed === false && l3 !== publicKeyUncompressed)
         return false;
       return !!Point.fromBytes(publicKey);
-    } catch (error) {
+    } catch (error2) {
       return false;
     }
   }
@@ -62170,7 +62173,7 @@ function ecdsa(Point, hash, ecdsaOpts = {}) {
       if (!sig) {
         try {
           sig = Signature2.fromBytes(ensureBytes("sig", sg), "compact");
-        } catch (error) {
+        } catch (error2) {
           return false;
         }
       }
@@ -62865,7 +62868,7 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
       A5 = Point.fromBytes(publicKey, zip215);
       R4 = Point.fromBytes(r2, zip215);
       SB = BASE.multiplyUnsafe(s3);
-    } catch (error) {
+    } catch (error2) {
       return false;
     }
     if (!zip215 && A5.isSmallOrder())
@@ -62894,7 +62897,7 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
   function isValidPublicKey(key, zip215) {
     try {
       return !!Point.fromBytes(key, zip215);
-    } catch (error) {
+    } catch (error2) {
       return false;
     }
   }
@@ -71045,14 +71048,14 @@ var Keyring = class _Keyring {
   }
   /** @param keyId 16 hexadecimal digits; a trusted key comes before another that has the same. */
   find(keyId) {
-    var _a8;
+    var _a21;
     const found = [...this.#keys].flatMap(([fingerprint2, primary]) => {
       const key = [primary, ...primary.subkeys].find(
         (each) => keyIdOf(each) === keyId.toUpperCase()
       );
       return key ? [{ primary, key, trusted: this.#trusted.has(fingerprint2) }] : [];
     });
-    return (_a8 = found.find((each) => each.trusted)) != null ? _a8 : found[0];
+    return (_a21 = found.find((each) => each.trusted)) != null ? _a21 : found[0];
   }
 };
 function fingerprintOf(key) {
@@ -71067,12 +71070,12 @@ async function keysOf({ name, bytes: bytes2 }) {
   try {
     if (blocks === null) return await readKeys({ binaryKeys: bytes2 });
     return (await Promise.all(blocks.map((block) => readKeys({ armoredKeys: block })))).flat();
-  } catch (error) {
+  } catch (error2) {
     throw new Failure(
       "bad-signature",
-      `The key file ${printable(name)} cannot be read: ${describe(error)}`,
+      `The key file ${printable(name)} cannot be read: ${describe(error2)}`,
       "It should hold public OpenPGP keys, as `gpg --export --armor` writes them.",
-      error
+      error2
     );
   }
 }
@@ -71154,8 +71157,8 @@ async function parseSignature(packet) {
   return body[0] === 3 ? version3(body) : current(packet);
 }
 function bodyOf(packet) {
-  var _a8;
-  const first2 = (_a8 = packet[0]) != null ? _a8 : 0;
+  var _a21;
+  const first2 = (_a21 = packet[0]) != null ? _a21 : 0;
   const old = (first2 & 192) === 128;
   const tag = old ? first2 >> 2 & 15 : first2 & 63;
   const [start2, length] = old ? oldLength(packet, first2 & 3) : newLength(packet);
@@ -71176,9 +71179,9 @@ function newLength(packet) {
   return first2 === 255 && packet.length >= 6 ? [6, packet.readUInt32BE(2)] : [0, 0];
 }
 async function current(packet) {
-  var _a8;
-  const signature = await readSignature({ binarySignature: packet }).catch((error) => {
-    throw corrupt(`The signature of the header cannot be read: ${describe(error)}`);
+  var _a21;
+  const signature = await readSignature({ binarySignature: packet }).catch((error2) => {
+    throw corrupt(`The signature of the header cannot be read: ${describe(error2)}`);
   });
   const [only] = signature.packets;
   if (!(only instanceof SignaturePacket) || only.signatureType !== BINARY_DOCUMENT || !only.created) {
@@ -71186,7 +71189,7 @@ async function current(packet) {
   }
   return {
     keyId: only.issuerKeyID.toHex().toUpperCase(),
-    hash: hashOf((_a8 = only.hashAlgorithm) != null ? _a8 : 0),
+    hash: hashOf((_a21 = only.hashAlgorithm) != null ? _a21 : 0),
     created: only.created,
     verify: async (bytes2, primary, _key, now) => {
       const message = await createMessage({ binary: bytes2 });
@@ -71211,7 +71214,7 @@ var CONFIG = {
   allowInsecureVerificationWithReformattedKeys: true
 };
 function version3(body) {
-  var _a8;
+  var _a21;
   if (body.length < 21 || body[1] !== 5 || body[2] !== BINARY_DOCUMENT || body[15] !== RSA) {
     throw corrupt("The signature of the header, of version 3, is not one by RSA over bytes.");
   }
@@ -71219,7 +71222,7 @@ function version3(body) {
   const number3 = body.subarray(21);
   if (number3.length !== bits2 + 7 >> 3)
     throw corrupt("The signature of the header has a number of another length.");
-  const hash = hashOf((_a8 = body[16]) != null ? _a8 : 0);
+  const hash = hashOf((_a21 = body[16]) != null ? _a21 : 0);
   const created = new Date(body.readUInt32BE(3) * 1e3);
   return {
     keyId: body.toString("hex", 7, 15).toUpperCase(),
@@ -71242,8 +71245,8 @@ function version3(body) {
   };
 }
 function rsaKey({ keyPacket }) {
-  var _a8;
-  const { n, e } = (_a8 = keyPacket.publicParams) != null ? _a8 : {};
+  var _a21;
+  const { n, e } = (_a21 = keyPacket.publicParams) != null ? _a21 : {};
   if (!(n && e)) throw new Error("The key is no RSA key");
   const number3 = (bytes2) => Buffer.from(bytes2).toString("base64url");
   const jwk = { kty: "RSA", n: number3(n), e: number3(e) };
@@ -71291,9 +71294,9 @@ async function verdictOf(signature, { primary, key }, bytes2, now) {
   await checkKey(primary, key, now);
   try {
     await signature.verify(bytes2, primary, key, now);
-  } catch (error) {
+  } catch (error2) {
     throw bad2(
-      `The signature by the key ${nameOf(primary, key)} does not fit the package's header: ${describe(error)}.`,
+      `The signature by the key ${nameOf(primary, key)} does not fit the package's header: ${describe(error2)}.`,
       "The package was changed after it was signed, or its signature was. Do not use it; try another mirror."
     );
   }
@@ -71307,9 +71310,9 @@ async function verdictOf(signature, { primary, key }, bytes2, now) {
   };
 }
 async function checkKey(primary, key, now) {
-  const unfit = (error) => {
+  const unfit = (error2) => {
     throw bad2(
-      `The package is signed by the key ${nameOf(primary, key)}, which is not valid: ${describe(error)}.`,
+      `The package is signed by the key ${nameOf(primary, key)}, which is not valid: ${describe(error2)}.`,
       "If its owner has made it valid again, give a new copy of it with --trust-key <file>."
     );
   };
@@ -71341,7 +71344,7 @@ var SIGNATURE_POLICIES = ["require", "prefer", "off"];
 var MOST_KEY_BYTES = 1024 * 1024;
 var _platform2, _pool4, _policy, _given, _fingerprints, _published, _SignatureVerifier_instances, keysAt_fn, fetch_fn2;
 var _SignatureVerifier = class _SignatureVerifier {
-  constructor(platform3, pool, policy, fingerprints, given) {
+  constructor(platform4, pool, policy, fingerprints, given) {
     __privateAdd(this, _SignatureVerifier_instances);
     __privateAdd(this, _platform2);
     __privateAdd(this, _pool4);
@@ -71349,18 +71352,18 @@ var _SignatureVerifier = class _SignatureVerifier {
     __privateAdd(this, _given);
     __privateAdd(this, _fingerprints);
     __privateAdd(this, _published, /* @__PURE__ */ new Map());
-    __privateSet(this, _platform2, platform3);
+    __privateSet(this, _platform2, platform4);
     __privateSet(this, _pool4, pool);
     __privateSet(this, _policy, policy);
     __privateSet(this, _fingerprints, fingerprints);
     __privateSet(this, _given, given);
   }
   /** Reads the key files that the user named; `usage` for one that cannot be read. */
-  static async open(platform3, pool, policy, trust) {
+  static async open(platform4, pool, policy, trust) {
     const fingerprints = trust.flatMap((one2) => "fingerprint" in one2 ? one2.fingerprint : []);
     const paths = trust.flatMap((one2) => "file" in one2 ? one2.file : []);
     return new _SignatureVerifier(
-      platform3,
+      platform4,
       pool,
       policy,
       fingerprints,
@@ -71393,8 +71396,8 @@ _fingerprints = new WeakMap();
 _published = new WeakMap();
 _SignatureVerifier_instances = new WeakSet();
 keysAt_fn = function(path5) {
-  var _a8;
-  const known = (_a8 = __privateGet(this, _published).get(path5)) != null ? _a8 : __privateMethod(this, _SignatureVerifier_instances, fetch_fn2).call(this, path5);
+  var _a21;
+  const known = (_a21 = __privateGet(this, _published).get(path5)) != null ? _a21 : __privateMethod(this, _SignatureVerifier_instances, fetch_fn2).call(this, path5);
   __privateGet(this, _published).set(path5, known);
   return known;
 };
@@ -71418,8 +71421,8 @@ var SignatureVerifier = _SignatureVerifier;
 async function readKeys2(path5) {
   try {
     return { name: path5, bytes: await (0, import_promises7.readFile)(path5), trusted: true };
-  } catch (error) {
-    throw new Failure("usage", `--trust-key: ${path5} cannot be read: ${describe(error)}.`);
+  } catch (error2) {
+    throw new Failure("usage", `--trust-key: ${path5} cannot be read: ${describe(error2)}.`);
   }
 }
 
@@ -71431,14 +71434,14 @@ var import_node_path7 = require("path");
 var MEMORY = "/dev/shm";
 var SHARE_OF_MEMORY = 0.5;
 var WORTHWHILE = 2e9;
-async function openWorkspace(platform3, chosen, availableMemory) {
-  var _a8;
+async function openWorkspace(platform4, chosen, availableMemory) {
+  var _a21;
   const inMemory = Math.min(await free(MEMORY), availableMemory * SHARE_OF_MEMORY);
-  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a8 = platform3.env.TMPDIR) != null ? _a8 : (0, import_node_os4.tmpdir)();
+  const parent = chosen != null ? chosen : inMemory >= WORTHWHILE ? MEMORY : (_a21 = platform4.env.TMPDIR) != null ? _a21 : (0, import_node_os4.tmpdir)();
   const capacity = parent === MEMORY ? inMemory : await free(parent);
-  const folder2 = await (0, import_promises8.mkdtemp)((0, import_node_path7.join)(parent, "btfhub-")).catch((error) => {
+  const folder2 = await (0, import_promises8.mkdtemp)((0, import_node_path7.join)(parent, "btfhub-")).catch((error2) => {
     const advice2 = "Name a folder that can be written with --temp.";
-    throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice2, error);
+    throw new Failure("usage", `Cannot make a temporary folder in ${parent}.`, advice2, error2);
   });
   const removeNow = () => (0, import_node_fs6.rmSync)(folder2, { recursive: true, force: true });
   process.once("exit", removeNow);
@@ -71471,18 +71474,18 @@ async function openBuildContext(outside, tools2, settings, progress) {
   const { connections, profile, expectation, signature, trust } = settings;
   const stopping = new AbortController();
   const interrupted = AbortSignal.any([outside.interrupted, stopping.signal]);
-  const platform3 = { ...outside, interrupted };
+  const platform4 = { ...outside, interrupted };
   const pool = new MirrorPool(
     settings.mirrors,
-    { http: platform3.http, clock: platform3.clock, random: Math.random },
+    { http: platform4.http, clock: platform4.clock, random: Math.random },
     { log: progress.note, ...connections === void 0 ? {} : { connections } }
   );
   const { available } = machineMemory();
-  const workspace = await openWorkspace(platform3, settings.temp, available);
+  const workspace = await openWorkspace(platform4, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
-  const verifier = await SignatureVerifier.open(platform3, pool, signature, trust);
+  const verifier = await SignatureVerifier.open(platform4, pool, signature, trust);
   const context = {
-    platform: platform3,
+    platform: platform4,
     workspace,
     profile,
     expectation,
@@ -71490,7 +71493,7 @@ async function openBuildContext(outside, tools2, settings, progress) {
     stop: (reason2) => stopping.abort(reason2),
     pahole: tools2.pahole,
     decoders: {
-      programs: platform3.programs,
+      programs: platform4.programs,
       xz: decodeCommand(tools2.xz),
       xzPart: tools2.xz.writesParts ? (part) => decodeCommand(tools2.xz, part) : void 0
     },
@@ -71592,10 +71595,10 @@ async function mapConcurrently(iterable, mapper, {
       let nextItem;
       try {
         nextItem = await pull5();
-      } catch (error) {
+      } catch (error2) {
         pendingIndexes.delete(index2);
         if (index2 < doneIndex) {
-          throw error;
+          throw error2;
         }
         settleIfFinished();
         return;
@@ -71625,17 +71628,17 @@ async function mapConcurrently(iterable, mapper, {
             skippedCount++;
           }
           result[index2] = isSettled && value !== pMapSkip ? { status: "fulfilled", value } : value;
-        } catch (error) {
+        } catch (error2) {
           if (index2 >= doneIndex) {
             return;
           }
           if (isSettled) {
-            result[index2] = { status: "rejected", reason: error };
+            result[index2] = { status: "rejected", reason: error2 };
           } else if (stopOnError) {
-            reject(error);
+            reject(error2);
             return;
           } else {
-            errors[index2] = error;
+            errors[index2] = error2;
           }
         } finally {
           pendingIndexes.delete(index2);
@@ -71643,8 +71646,8 @@ async function mapConcurrently(iterable, mapper, {
         }
         try {
           await next2();
-        } catch (error) {
-          reject(error);
+        } catch (error2) {
+          reject(error2);
         }
       })();
       runner.then(() => new Promise(() => {
@@ -71654,8 +71657,8 @@ async function mapConcurrently(iterable, mapper, {
       for (let index2 = 0; index2 < concurrency; index2++) {
         try {
           await next2();
-        } catch (error) {
-          reject(error);
+        } catch (error2) {
+          reject(error2);
           break;
         }
         if (isResolved || currentIndex >= doneIndex) {
@@ -71678,7 +71681,7 @@ function pMapIterable(iterable, mapper, {
     [Symbol.asyncIterator]() {
       let isDone = false;
       const generator = (async function* () {
-        var _a8;
+        var _a21;
         const iterator = getIterator(iterable);
         let promises3 = [];
         let headIndex = 0;
@@ -71750,13 +71753,13 @@ function pMapIterable(iterable, mapper, {
                 stopIndex = Math.min(stopIndex, currentIndex);
               }
               return { done: false, value: returnValue };
-            } catch (error) {
+            } catch (error2) {
               if (preserveOrder) {
                 stopIndex = Math.min(stopIndex, currentIndex);
               } else if (currentIndex < doneIndex) {
                 isDone = true;
               }
-              return { error };
+              return { error: error2 };
             }
           })();
           if (preserveOrder) {
@@ -71783,7 +71786,7 @@ function pMapIterable(iterable, mapper, {
         trySpawn();
         try {
           while (headIndex < promises3.length) {
-            const result = await ((_a8 = promises3[headIndex]) != null ? _a8 : new Promise((resolve10) => {
+            const result = await ((_a21 = promises3[headIndex]) != null ? _a21 : new Promise((resolve10) => {
               wake = resolve10;
             }));
             const { done, value } = result;
@@ -71824,9 +71827,9 @@ function pMapIterable(iterable, mapper, {
         isDone = true;
         return generatorReturn.call(generator, value);
       };
-      generator.throw = (error) => {
+      generator.throw = (error2) => {
         isDone = true;
-        return generatorThrow.call(generator, error);
+        return generatorThrow.call(generator, error2);
       };
       return generator;
     }
@@ -71852,9 +71855,9 @@ function getIterator(iterable) {
   return iterable[Symbol.asyncIterator] === void 0 ? iterable[Symbol.iterator]() : iterable[Symbol.asyncIterator]();
 }
 async function closeIterator(iterator) {
-  var _a8;
+  var _a21;
   try {
-    await ((_a8 = iterator.return) == null ? void 0 : _a8.call(iterator));
+    await ((_a21 = iterator.return) == null ? void 0 : _a21.call(iterator));
   } catch {
   }
 }
@@ -71922,8 +71925,8 @@ var import_node_path17 = require("path");
 var FOLDER_OF_ARCH = { aarch64: "arm64" };
 var TARBALL_SUFFIX = ".btf.tar.xz";
 function tarballPath(folder2, uname2) {
-  var _a8;
-  const archFolder = (_a8 = FOLDER_OF_ARCH[folder2.arch]) != null ? _a8 : folder2.arch;
+  var _a21;
+  const archFolder = (_a21 = FOLDER_OF_ARCH[folder2.arch]) != null ? _a21 : folder2.arch;
   return `${folder2.distribution}/${folder2.versionId}/${archFolder}/${uname2}${TARBALL_SUFFIX}`;
 }
 function archivePaths(folder2, uname2) {
@@ -71939,7 +71942,7 @@ function aliasPath(path5) {
   return [parts[0], parts[1], arch3, parts[3]].join("/");
 }
 function parseTarballPath(path5) {
-  var _a8;
+  var _a21;
   const parts = /^([^/]+)\/([^/]+)\/([^/]+)\/([^/]+)\.btf\.tar\.xz$/.exec(path5);
   if (!parts) return void 0;
   const [, distribution2 = "", versionId2 = "", folder2 = "", uname2 = ""] = parts;
@@ -71947,7 +71950,7 @@ function parseTarballPath(path5) {
     return {
       distribution: asDistributionId(distribution2),
       versionId: asVersionId(versionId2),
-      arch: asArch((_a8 = ARCH_OF_FOLDER[folder2]) != null ? _a8 : folder2),
+      arch: asArch((_a21 = ARCH_OF_FOLDER[folder2]) != null ? _a21 : folder2),
       uname: asUname(uname2)
     };
   } catch {
@@ -71976,8 +71979,8 @@ async function withFile(path5, use) {
   let file;
   try {
     file = await (0, import_promises9.open)(path5, import_node_fs7.constants.O_RDONLY | import_node_fs7.constants.O_NONBLOCK);
-  } catch (error) {
-    throw new Failure("not-found", `Cannot read ${path5}.`, "Is the path right?", error);
+  } catch (error2) {
+    throw new Failure("not-found", `Cannot read ${path5}.`, "Is the path right?", error2);
   }
   try {
     const facts = await file.stat();
@@ -72054,18 +72057,18 @@ function findSection(elf, name) {
   return elf.sections.find(stored);
 }
 async function readSectionBytes(source2, section, limit) {
-  var _a8;
+  var _a21;
   if (section.type === SHT_NOBITS || section.type === SHT_NULL) return Buffer.alloc(0);
   if (section.size > limit) {
-    const which2 = printable((_a8 = section.name) != null ? _a8 : `${section.index}`);
+    const which2 = printable((_a21 = section.name) != null ? _a21 : `${section.index}`);
     const sizes = `${section.size} bytes, and ${limit} is the most that is read`;
     throw new Failure("bad-elf", `Section ${which2} of ${source2.name} has ${sizes}.`);
   }
   return source2.read(section.offset, section.size);
 }
 function findDwarf(elf) {
-  var _a8;
-  return (_a8 = findSection(elf, ".debug_info")) != null ? _a8 : findSection(elf, ".zdebug_info");
+  var _a21;
+  return (_a21 = findSection(elf, ".debug_info")) != null ? _a21 : findSection(elf, ".zdebug_info");
 }
 function hasDwarf(elf) {
   return findDwarf(elf) !== void 0;
@@ -72310,8 +72313,8 @@ var A2 = class extends import_node_events.EventEmitter {
     this[Z2] = this[Z2] || !!t2;
   }
   [xi]() {
-    var _a8, _b3;
-    this[Ce] = true, this.emit("abort", (_a8 = this[Jt]) == null ? void 0 : _a8.reason), this.destroy((_b3 = this[Jt]) == null ? void 0 : _b3.reason);
+    var _a21, _b15;
+    this[Ce] = true, this.emit("abort", (_a21 = this[Jt]) == null ? void 0 : _a21.reason), this.destroy((_b15 = this[Jt]) == null ? void 0 : _b15.reason);
   }
   get aborted() {
     return this[Ce];
@@ -72319,7 +72322,7 @@ var A2 = class extends import_node_events.EventEmitter {
   set aborted(t2) {
   }
   write(t2, e, i3) {
-    var _a8;
+    var _a21;
     if (this[Ce]) return false;
     if (this[Q]) throw new Error("write after end");
     if (this[S2]) return this.emit("error", Object.assign(new Error("Cannot call write after a stream was destroyed"), { code: "ERR_STREAM_DESTROYED" })), true;
@@ -72330,7 +72333,7 @@ var A2 = class extends import_node_events.EventEmitter {
       else if (Vr(t2)) t2 = Buffer.from(t2);
       else if (typeof t2 != "string") throw new Error("Non-contiguous data written to non-objectMode stream");
     }
-    return this[L2] ? (this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : t2.length ? (typeof t2 == "string" && !(e === this[z] && !((_a8 = this[Mt]) == null ? void 0 : _a8.lastNeed)) && (t2 = Buffer.from(t2, e)), Buffer.isBuffer(t2) && this[z] && (t2 = this[Mt].write(t2)), this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : (this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]);
+    return this[L2] ? (this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : t2.length ? (typeof t2 == "string" && !(e === this[z] && !((_a21 = this[Mt]) == null ? void 0 : _a21.lastNeed)) && (t2 = Buffer.from(t2, e)), Buffer.isBuffer(t2) && this[z] && (t2 = this[Mt].write(t2)), this[g] && this[_] !== 0 && this[Ae](true), this[g] ? this.emit("data", t2) : this[bi](t2), this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]) : (this[_] !== 0 && this.emit("readable"), i3 && r2(i3), this[g]);
   }
   read(t2) {
     if (this[S2]) return null;
@@ -72839,9 +72842,9 @@ var re = class extends A2 {
     return this.#s;
   }
   constructor(t2, e) {
-    var _a8, _b3, _c, _d;
+    var _a21, _b15, _c5, _d4;
     if (!t2 || typeof t2 != "object") throw new TypeError("invalid options for ZlibBase constructor");
-    if (super(t2), this.#s = (_a8 = t2.flush) != null ? _a8 : 0, this.#n = (_b3 = t2.finishFlush) != null ? _b3 : 0, this.#r = (_c = t2.fullFlushFlag) != null ? _c : 0, typeof Ps[e] != "function") throw new TypeError("Compression method not supported: " + e);
+    if (super(t2), this.#s = (_a21 = t2.flush) != null ? _a21 : 0, this.#n = (_b15 = t2.finishFlush) != null ? _b15 : 0, this.#r = (_c5 = t2.fullFlushFlag) != null ? _c5 : 0, typeof Ps[e] != "function") throw new TypeError("Compression method not supported: " + e);
     try {
       this.#e = new Ps[e](t2);
     } catch (i3) {
@@ -72849,14 +72852,14 @@ var re = class extends A2 {
     }
     this.#o = (i3) => {
       this.#t || (this.#t = true, this.close(), this.emit("error", i3));
-    }, (_d = this.#e) == null ? void 0 : _d.on("error", (i3) => this.#o(new Gt(i3))), this.once("end", () => this.close);
+    }, (_d4 = this.#e) == null ? void 0 : _d4.on("error", (i3) => this.#o(new Gt(i3))), this.once("end", () => this.close);
   }
   close() {
     this.#e && (this.#e.close(), this.#e = void 0, this.emit("close"));
   }
   reset() {
-    var _a8, _b3;
-    if (!this.#t) return (0, import_assert.default)(this.#e, "zlib binding closed"), (_b3 = (_a8 = this.#e).reset) == null ? void 0 : _b3.call(_a8);
+    var _a21, _b15;
+    if (!this.#t) return (0, import_assert.default)(this.#e, "zlib binding closed"), (_b15 = (_a21 = this.#e).reset) == null ? void 0 : _b15.call(_a21);
   }
   flush(t2) {
     this.ended || (typeof t2 != "number" && (t2 = this.#r), this.write(Object.assign(import_buffer.Buffer.alloc(0), { [Pi]: t2 })));
@@ -73044,10 +73047,10 @@ var F = (_a2 = class {
     Buffer.isBuffer(t2) ? this.decode(t2, e || 0, i3, r2) : t2 && __privateMethod(this, _F_instances, i_fn).call(this, t2);
   }
   decode(t2, e, i3, r2) {
-    var _a8, _b3, _c, _d, _e3, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y;
+    var _a21, _b15, _c5, _d4, _e4, _f, _g, _h, _i3, _j, _k, _l, _m, _n3, _o2, _p, _q, _r3, _s4, _t5, _u, _v, _w, _x, _y;
     if (e || (e = 0), !t2 || !(t2.length >= e + 512)) throw new Error("need 512 bytes for header");
     let n = xt(t2, e + 156, 1), o2 = Ui.has(n), h3 = o2 ? i3 : void 0, a = o2 ? r2 : void 0;
-    if (this.path = (_a8 = h3 == null ? void 0 : h3.path) != null ? _a8 : xt(t2, e, 100), this.mode = (_c = (_b3 = h3 == null ? void 0 : h3.mode) != null ? _b3 : a == null ? void 0 : a.mode) != null ? _c : lt(t2, e + 100, 8), this.uid = (_e3 = (_d = h3 == null ? void 0 : h3.uid) != null ? _d : a == null ? void 0 : a.uid) != null ? _e3 : lt(t2, e + 108, 8), this.gid = (_g = (_f = h3 == null ? void 0 : h3.gid) != null ? _f : a == null ? void 0 : a.gid) != null ? _g : lt(t2, e + 116, 8), this.size = un((_i3 = (_h = h3 == null ? void 0 : h3.size) != null ? _h : a == null ? void 0 : a.size) != null ? _i3 : lt(t2, e + 124, 12)), this.mtime = (_k = (_j = h3 == null ? void 0 : h3.mtime) != null ? _j : a == null ? void 0 : a.mtime) != null ? _k : Wi(t2, e + 136, 12), this.cksum = lt(t2, e + 148, 12), a && __privateMethod(this, _F_instances, i_fn).call(this, a, true), h3 && __privateMethod(this, _F_instances, i_fn).call(this, h3), ne(n) && __privateSet(this, _t2, n || "0"), __privateGet(this, _t2) === "0" && this.path.slice(-1) === "/" && __privateSet(this, _t2, "5"), __privateGet(this, _t2) === "5" && (this.size = 0), this.linkpath = xt(t2, e + 157, 100), t2.subarray(e + 257, e + 265).toString() === "ustar\x0000") if (this.uname = (_m = (_l = h3 == null ? void 0 : h3.uname) != null ? _l : a == null ? void 0 : a.uname) != null ? _m : xt(t2, e + 265, 32), this.gname = (_o2 = (_n3 = h3 == null ? void 0 : h3.gname) != null ? _n3 : a == null ? void 0 : a.gname) != null ? _o2 : xt(t2, e + 297, 32), this.devmaj = (_r3 = (_q = (_p = h3 == null ? void 0 : h3.devmaj) != null ? _p : a == null ? void 0 : a.devmaj) != null ? _q : lt(t2, e + 329, 8)) != null ? _r3 : 0, this.devmin = (_u = (_t5 = (_s4 = h3 == null ? void 0 : h3.devmin) != null ? _s4 : a == null ? void 0 : a.devmin) != null ? _t5 : lt(t2, e + 337, 8)) != null ? _u : 0, t2[e + 475] !== 0) {
+    if (this.path = (_a21 = h3 == null ? void 0 : h3.path) != null ? _a21 : xt(t2, e, 100), this.mode = (_c5 = (_b15 = h3 == null ? void 0 : h3.mode) != null ? _b15 : a == null ? void 0 : a.mode) != null ? _c5 : lt(t2, e + 100, 8), this.uid = (_e4 = (_d4 = h3 == null ? void 0 : h3.uid) != null ? _d4 : a == null ? void 0 : a.uid) != null ? _e4 : lt(t2, e + 108, 8), this.gid = (_g = (_f = h3 == null ? void 0 : h3.gid) != null ? _f : a == null ? void 0 : a.gid) != null ? _g : lt(t2, e + 116, 8), this.size = un((_i3 = (_h = h3 == null ? void 0 : h3.size) != null ? _h : a == null ? void 0 : a.size) != null ? _i3 : lt(t2, e + 124, 12)), this.mtime = (_k = (_j = h3 == null ? void 0 : h3.mtime) != null ? _j : a == null ? void 0 : a.mtime) != null ? _k : Wi(t2, e + 136, 12), this.cksum = lt(t2, e + 148, 12), a && __privateMethod(this, _F_instances, i_fn).call(this, a, true), h3 && __privateMethod(this, _F_instances, i_fn).call(this, h3), ne(n) && __privateSet(this, _t2, n || "0"), __privateGet(this, _t2) === "0" && this.path.slice(-1) === "/" && __privateSet(this, _t2, "5"), __privateGet(this, _t2) === "5" && (this.size = 0), this.linkpath = xt(t2, e + 157, 100), t2.subarray(e + 257, e + 265).toString() === "ustar\x0000") if (this.uname = (_m = (_l = h3 == null ? void 0 : h3.uname) != null ? _l : a == null ? void 0 : a.uname) != null ? _m : xt(t2, e + 265, 32), this.gname = (_o2 = (_n3 = h3 == null ? void 0 : h3.gname) != null ? _n3 : a == null ? void 0 : a.gname) != null ? _o2 : xt(t2, e + 297, 32), this.devmaj = (_r3 = (_q = (_p = h3 == null ? void 0 : h3.devmaj) != null ? _p : a == null ? void 0 : a.devmaj) != null ? _q : lt(t2, e + 329, 8)) != null ? _r3 : 0, this.devmin = (_u = (_t5 = (_s4 = h3 == null ? void 0 : h3.devmin) != null ? _s4 : a == null ? void 0 : a.devmin) != null ? _t5 : lt(t2, e + 337, 8)) != null ? _u : 0, t2[e + 475] !== 0) {
       let c3 = xt(t2, e + 345, 155);
       this.path = c3 + "/" + this.path;
     } else {
@@ -73131,12 +73134,12 @@ var ft = class s {
     this.atime = t2.atime, this.charset = t2.charset, this.comment = t2.comment, this.ctime = t2.ctime, this.dev = t2.dev, this.gid = t2.gid, this.global = e, this.gname = t2.gname, this.ino = t2.ino, this.linkpath = t2.linkpath, this.mtime = t2.mtime, this.nlink = t2.nlink, this.path = t2.path, this.size = t2.size, this.uid = t2.uid, this.uname = t2.uname;
   }
   encode() {
-    var _a8;
+    var _a21;
     let t2 = this.encodeBody();
     if (t2 === "") return Buffer.allocUnsafe(0);
     let e = Buffer.byteLength(t2), i3 = 512 * Math.ceil(1 + e / 512), r2 = Buffer.allocUnsafe(i3);
     for (let n = 0; n < 512; n++) r2[n] = 0;
-    new F({ path: ("PaxHeader/" + (0, import_node_path10.basename)((_a8 = this.path) != null ? _a8 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
+    new F({ path: ("PaxHeader/" + (0, import_node_path10.basename)((_a21 = this.path) != null ? _a21 : "")).slice(0, 99), mode: this.mode || 420, uid: this.uid, gid: this.gid, size: e, mtime: this.mtime, type: this.global ? "GlobalExtendedHeader" : "ExtendedHeader", linkpath: "", uname: this.uname || "", gname: this.gname || "", devmaj: 0, devmin: 0, atime: this.atime, ctime: this.ctime }).encode(r2), r2.write(t2, 512, e, "utf8");
     for (let n = e + 512; n < r2.length; n++) r2[n] = 0;
     return r2;
   }
@@ -73198,7 +73201,7 @@ var f = Ln !== "win32" ? (s3) => String(s3) : (s3) => String(s3).replaceAll(/\\/
 var _$e_instances, t_fn, _a3;
 var $e = (_a3 = class extends A2 {
   constructor(t2, e, i3) {
-    var _a8;
+    var _a21;
     super({});
     __privateAdd(this, _$e_instances);
     __publicField(this, "extended");
@@ -73227,7 +73230,7 @@ var $e = (_a3 = class extends A2 {
     __publicField(this, "invalid", false);
     __publicField(this, "absolute");
     __publicField(this, "unsupported", false);
-    switch (this.pause(), this.extended = e, this.globalExtended = i3, this.header = t2, this.remain = (_a8 = t2.size) != null ? _a8 : 0, this.startBlockSize = 512 * Math.ceil(this.remain / 512), this.blockRemain = this.startBlockSize, this.type = t2.type, this.type) {
+    switch (this.pause(), this.extended = e, this.globalExtended = i3, this.header = t2, this.remain = (_a21 = t2.size) != null ? _a21 : 0, this.startBlockSize = 512 * Math.ceil(this.remain / 512), this.blockRemain = this.startBlockSize, this.type = t2.type, this.type) {
       case "File":
       case "OldFile":
       case "Link":
@@ -73396,10 +73399,10 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   [Ki](t2, e) {
-    var _a8;
+    var _a21;
     let i3 = this[Nt];
     if (!i3) throw new Error("attempt to consume body without entry??");
-    let r2 = (_a8 = i3.blockRemain) != null ? _a8 : 0, n = r2 >= t2.length && e === 0 ? t2 : t2.subarray(e, e + r2);
+    let r2 = (_a21 = i3.blockRemain) != null ? _a21 : 0, n = r2 >= t2.length && e === 0 ? t2 : t2.subarray(e, e + r2);
     return i3.write(n), i3.blockRemain || (this[B] = "header", this[Nt] = void 0, i3.end()), n.length;
   }
   [Ks](t2, e) {
@@ -73410,7 +73413,7 @@ var rt = class extends import_events2.EventEmitter {
     this[st].length === 0 && !this[it] ? this.emit(t2, e, i3) : this[st].push([t2, e, i3]);
   }
   [Ys](t2) {
-    var _a8;
+    var _a21;
     switch (this[At]("meta", this[dt]), t2.type) {
       case "ExtendedHeader":
       case "OldExtendedHeader":
@@ -73421,7 +73424,7 @@ var rt = class extends import_events2.EventEmitter {
         break;
       case "NextFileHasLongPath":
       case "OldGnuLongPath": {
-        let e = (_a8 = this[V]) != null ? _a8 : /* @__PURE__ */ Object.create(null);
+        let e = (_a21 = this[V]) != null ? _a21 : /* @__PURE__ */ Object.create(null);
         this[V] = e, e.path = this[dt].replace(/\0.*/, "");
         break;
       }
@@ -73435,11 +73438,11 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   abort(t2) {
-    var _a8;
+    var _a21;
     if (!this[$]) {
       if (this[w]) {
         let e = this[w];
-        e.write = () => true, e.end = () => e, e.emit = () => false, (_a8 = e.destroy) == null ? void 0 : _a8.call(e);
+        e.write = () => true, e.end = () => e, e.emit = () => false, (_a21 = e.destroy) == null ? void 0 : _a21.call(e);
       }
       this[$] = true, this.emit("abort", t2), this.warn("TAR_ABORT", t2, { recoverable: false });
     }
@@ -73450,7 +73453,7 @@ var rt = class extends import_events2.EventEmitter {
     return e > this.maxDecompressionRatio ? (this.abort(new Error(`max decompression ratio exceeded: ${e.toFixed(2)} > ${this.maxDecompressionRatio}`)), false) : true;
   }
   write(t2, e, i3) {
-    var _a8;
+    var _a21;
     if (typeof e == "function" && (i3 = e, e = void 0), typeof t2 == "string" && (t2 = Buffer.from(t2, typeof e == "string" ? e : "utf8")), this[$]) return i3 == null ? void 0 : i3(), false;
     if ((this[w] === void 0 || this.brotli === void 0 && this[w] === false) && t2) {
       if (this[p] && (t2 = Buffer.concat([this[p], t2]), this[p] = void 0), t2.length < An) return this[p] = t2, i3 == null ? void 0 : i3(), true;
@@ -73486,7 +73489,7 @@ var rt = class extends import_events2.EventEmitter {
     }
     this[Yt] = true, this[w] ? (this[le] += t2.length, this[w].write(t2)) : this[Xe](t2), this[Yt] = false;
     let n = this[st].length > 0 ? false : this[it] ? this[it].flowing : true;
-    return !n && this[st].length === 0 && ((_a8 = this[it]) == null ? void 0 : _a8.once("drain", () => this.emit("drain"))), i3 == null ? void 0 : i3(), n;
+    return !n && this[st].length === 0 && ((_a21 = this[it]) == null ? void 0 : _a21.once("drain", () => this.emit("drain"))), i3 == null ? void 0 : i3(), n;
   }
   [Vi](t2) {
     t2 && !this[$] && (this[p] = this[p] ? Buffer.concat([this[p], t2]) : t2);
@@ -73503,7 +73506,7 @@ var rt = class extends import_events2.EventEmitter {
     }
   }
   [Xe](t2) {
-    var _a8;
+    var _a21;
     if (this[ae] && t2) this[Vi](t2);
     else if (!t2 && !this[p]) this[Qe]();
     else if (t2) {
@@ -73512,7 +73515,7 @@ var rt = class extends import_events2.EventEmitter {
         let e = this[p];
         this[p] = void 0, this[qe](e);
       } else this[qe](t2);
-      for (; this[p] && ((_a8 = this[p]) == null ? void 0 : _a8.length) >= 512 && !this[$] && !this[ti]; ) {
+      for (; this[p] && ((_a21 = this[p]) == null ? void 0 : _a21.length) >= 512 && !this[$] && !this[ti]; ) {
         let e = this[p];
         this[p] = void 0, this[qe](e);
       }
@@ -73719,10 +73722,10 @@ var de = class extends A2 {
     return rr(t2, this.prefix);
   }
   [fe]() {
-    var _a8, _b3;
+    var _a21, _b15;
     if (!this.stat) throw new Error("cannot write header before stat");
-    this.type === "Directory" && this.portable && (this.noMtime = true), (_a8 = this.onWriteEntry) == null ? void 0 : _a8.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this[ri](this.stat.mode), uid: this.portable ? void 0 : this.stat.uid, gid: this.portable ? void 0 : this.stat.gid, size: this.stat.size, mtime: this.noMtime ? void 0 : this.mtime || this.stat.mtime, type: this.type === "Unsupported" ? void 0 : this.type, uname: this.portable ? void 0 : this.stat.uid === this.myuid ? this.myuser : "", atime: this.portable ? void 0 : this.stat.atime, ctime: this.portable ? void 0 : this.stat.ctime }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.header.atime, ctime: this.portable ? void 0 : this.header.ctime, gid: this.portable ? void 0 : this.header.gid, mtime: this.noMtime ? void 0 : this.mtime || this.header.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.header.size, uid: this.portable ? void 0 : this.header.uid, uname: this.portable ? void 0 : this.header.uname, dev: this.portable ? void 0 : this.stat.dev, ino: this.portable ? void 0 : this.stat.ino, nlink: this.portable ? void 0 : this.stat.nlink }).encode());
-    let t2 = (_b3 = this.header) == null ? void 0 : _b3.block;
+    this.type === "Directory" && this.portable && (this.noMtime = true), (_a21 = this.onWriteEntry) == null ? void 0 : _a21.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this[ri](this.stat.mode), uid: this.portable ? void 0 : this.stat.uid, gid: this.portable ? void 0 : this.stat.gid, size: this.stat.size, mtime: this.noMtime ? void 0 : this.mtime || this.stat.mtime, type: this.type === "Unsupported" ? void 0 : this.type, uname: this.portable ? void 0 : this.stat.uid === this.myuid ? this.myuser : "", atime: this.portable ? void 0 : this.stat.atime, ctime: this.portable ? void 0 : this.stat.ctime }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.header.atime, ctime: this.portable ? void 0 : this.header.ctime, gid: this.portable ? void 0 : this.header.gid, mtime: this.noMtime ? void 0 : this.mtime || this.header.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.header.size, uid: this.portable ? void 0 : this.header.uid, uname: this.portable ? void 0 : this.header.uname, dev: this.portable ? void 0 : this.stat.dev, ino: this.portable ? void 0 : this.stat.ino, nlink: this.portable ? void 0 : this.stat.nlink }).encode());
+    let t2 = (_b15 = this.header) == null ? void 0 : _b15.block;
     if (!t2) throw new Error("failed to encode header");
     super.write(t2);
   }
@@ -73874,7 +73877,7 @@ var oi = class extends A2 {
     return Dt(this, t2, e, i3);
   }
   constructor(t2, e = {}) {
-    var _a8, _b3;
+    var _a21, _b15;
     let i3 = se(e);
     super(), this.preservePaths = !!i3.preservePaths, this.portable = !!i3.portable, this.strict = !!i3.strict, this.noPax = !!i3.noPax, this.noMtime = !!i3.noMtime, this.onWriteEntry = i3.onWriteEntry, this.readEntry = t2;
     let { type: r2 } = t2;
@@ -73885,8 +73888,8 @@ var oi = class extends A2 {
       let [h3, a] = ce(this.path);
       h3 && typeof a == "string" && (this.path = a, n = h3);
     }
-    this.remain = t2.size, this.blockRemain = t2.startBlockSize, (_a8 = this.onWriteEntry) == null ? void 0 : _a8.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this.mode, uid: this.portable ? void 0 : this.uid, gid: this.portable ? void 0 : this.gid, size: this.size, mtime: this.noMtime ? void 0 : this.mtime, type: this.type, uname: this.portable ? void 0 : this.uname, atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime }), n && this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute path`, { entry: this, path: n + this.path }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime, gid: this.portable ? void 0 : this.gid, mtime: this.noMtime ? void 0 : this.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.size, uid: this.portable ? void 0 : this.uid, uname: this.portable ? void 0 : this.uname, dev: this.portable ? void 0 : this.readEntry.dev, ino: this.portable ? void 0 : this.readEntry.ino, nlink: this.portable ? void 0 : this.readEntry.nlink }).encode());
-    let o2 = (_b3 = this.header) == null ? void 0 : _b3.block;
+    this.remain = t2.size, this.blockRemain = t2.startBlockSize, (_a21 = this.onWriteEntry) == null ? void 0 : _a21.call(this, this), this.header = new F({ path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, mode: this.mode, uid: this.portable ? void 0 : this.uid, gid: this.portable ? void 0 : this.gid, size: this.size, mtime: this.noMtime ? void 0 : this.mtime, type: this.type, uname: this.portable ? void 0 : this.uname, atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime }), n && this.warn("TAR_ENTRY_INFO", `stripping ${n} from absolute path`, { entry: this, path: n + this.path }), this.header.encode() && !this.noPax && super.write(new ft({ atime: this.portable ? void 0 : this.atime, ctime: this.portable ? void 0 : this.ctime, gid: this.portable ? void 0 : this.gid, mtime: this.noMtime ? void 0 : this.mtime, path: this[q](this.path), linkpath: this.type === "Link" && this.linkpath !== void 0 ? this[q](this.linkpath) : this.linkpath, size: this.size, uid: this.portable ? void 0 : this.uid, uname: this.portable ? void 0 : this.uname, dev: this.portable ? void 0 : this.readEntry.dev, ino: this.portable ? void 0 : this.readEntry.ino, nlink: this.portable ? void 0 : this.readEntry.nlink }).encode());
+    let o2 = (_b15 = this.header) == null ? void 0 : _b15.block;
     if (!o2) throw new Error("failed to encode header");
     super.write(o2), t2.pipe(this);
   }
@@ -74431,9 +74434,9 @@ var no = (s3, t2) => {
   });
 };
 var gr = (s3, t2, e) => {
-  var _a8;
+  var _a21;
   s3 = f(s3);
-  let i3 = (_a8 = t2.umask) != null ? _a8 : 18, r2 = t2.mode | 448, n = (r2 & i3) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x5) => {
+  let i3 = (_a21 = t2.umask) != null ? _a21 : 18, r2 = t2.mode | 448, n = (r2 & i3) !== 0, o2 = t2.uid, h3 = t2.gid, a = typeof o2 == "number" && typeof h3 == "number" && (o2 !== t2.processUid || h3 !== t2.processGid), l3 = t2.preserve, c3 = t2.unlink, d2 = f(t2.cwd), y2 = (E3, x5) => {
     E3 ? e(E3) : x5 && a ? Es(x5, o2, h3, (Le2) => y2(Le2)) : n ? import_node_fs12.default.chmod(s3, r2, e) : e();
   };
   if (s3 === d2) return no(s3, y2);
@@ -74471,13 +74474,13 @@ var oo = (s3) => {
   }
 };
 var _r = (s3, t2) => {
-  var _a8, _b3;
+  var _a21, _b15;
   s3 = f(s3);
-  let e = (_a8 = t2.umask) != null ? _a8 : 18, i3 = t2.mode | 448, r2 = (i3 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
+  let e = (_a21 = t2.umask) != null ? _a21 : 18, i3 = t2.mode | 448, r2 = (i3 & e) !== 0, n = t2.uid, o2 = t2.gid, h3 = typeof n == "number" && typeof o2 == "number" && (n !== t2.processUid || o2 !== t2.processGid), a = t2.preserve, l3 = t2.unlink, c3 = f(t2.cwd), d2 = (E3) => {
     E3 && h3 && ws(E3, n, o2), r2 && import_node_fs12.default.chmodSync(s3, i3);
   };
   if (s3 === c3) return oo(c3), d2();
-  if (a) return d2((_b3 = import_node_fs12.default.mkdirSync(s3, { mode: i3, recursive: true })) != null ? _b3 : void 0);
+  if (a) return d2((_b15 = import_node_fs12.default.mkdirSync(s3, { mode: i3, recursive: true })) != null ? _b15 : void 0);
   let T2 = f(import_node_path14.default.relative(c3, s3)).split("/"), D4;
   for (let E3 = T2.shift(), x5 = c3; E3 && (x5 += "/" + E3); E3 = T2.shift()) {
     x5 = f(import_node_path14.default.resolve(x5));
@@ -74650,7 +74653,7 @@ var Xt = class extends rt {
   fmode;
   chmod;
   constructor(t2 = {}) {
-    var _a8;
+    var _a21;
     if (t2.ondone = () => {
       this[gs] = true, this[bs]();
     }, super(t2), this.transform = t2.transform, this.chmod = !!t2.chmod, typeof t2.uid == "number" || typeof t2.gid == "number") {
@@ -74658,7 +74661,7 @@ var Xt = class extends rt {
       if (t2.preserveOwner) throw new TypeError("cannot preserve owner in archive and also set owner explicitly");
       this.uid = t2.uid, this.gid = t2.gid, this.setOwner = true;
     } else this.uid = void 0, this.gid = void 0, this.setOwner = false;
-    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a8 = process.getuid) == null ? void 0 : _a8.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path12.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
+    this.preserveOwner = t2.preserveOwner === void 0 && typeof t2.uid != "number" ? ((_a21 = process.getuid) == null ? void 0 : _a21.call(process)) === 0 : !!t2.preserveOwner, this.processUid = (this.preserveOwner || this.setOwner) && process.getuid ? process.getuid() : void 0, this.processGid = (this.preserveOwner || this.setOwner) && process.getgid ? process.getgid() : void 0, this.maxDepth = typeof t2.maxDepth == "number" ? t2.maxDepth : uo, this.forceChown = t2.forceChown === true, this.win32 = !!t2.win32 || Te, this.newer = !!t2.newer, this.keep = !!t2.keep, this.noMtime = !!t2.noMtime, this.preservePaths = !!t2.preservePaths, this.unlink = !!t2.unlink, this.cwd = f(import_node_path12.default.resolve(t2.cwd || process.cwd())), this.strip = Number(t2.strip) || 0, this.processUmask = this.chmod ? typeof t2.processUmask == "number" ? t2.processUmask : Lr() : 0, this.umask = typeof t2.umask == "number" ? t2.umask : this.processUmask, this.dmode = t2.dmode || 511 & ~this.umask, this.fmode = t2.fmode || 438 & ~this.umask, this.on("entry", (e) => this[Dr](e));
   }
   warn(t2, e, i3 = {}) {
     return (t2 === "TAR_BAD_ARCHIVE" || t2 === "TAR_ABORT") && (i3.recoverable = false), super.warn(t2, e, i3);
@@ -74667,11 +74670,11 @@ var Xt = class extends rt {
     this[gs] && this[Ri] === 0 && (this.emit("prefinish"), this.emit("finish"), this.emit("end"));
   }
   [Rs](t2, e) {
-    var _a8;
+    var _a21;
     let i3 = t2[e], { type: r2 } = t2;
     if (!i3 || this.preservePaths) return true;
     let [n, o2] = ce(i3), h3 = o2.replaceAll(/\\/g, "/").split("/");
-    if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a8 = h3[0]) != null ? _a8 : "")) {
+    if (h3.includes("..") || Te && /^[a-z]:\.\.$/i.test((_a21 = h3[0]) != null ? _a21 : "")) {
       if (e === "path" || r2 === "Link") return this.warn("TAR_ENTRY_ERROR", `${e} contains '..'`, { entry: t2, [e]: i3 }), false;
       let a = import_node_path12.default.posix.dirname(t2.path), l3 = import_node_path12.default.posix.normalize(import_node_path12.default.posix.join(a, h3.join("/")));
       if (l3.startsWith("../") || l3 === "..") return this.warn("TAR_ENTRY_ERROR", `${e} escapes extraction directory`, { entry: t2, [e]: i3 }), false;
@@ -74847,8 +74850,8 @@ var Xt = class extends rt {
       o2();
     }, o2 = () => {
       import_node_fs10.default.lstat(String(t2.absolute), (h3, a) => {
-        var _a8;
-        if (a && (this.keep || this.newer && a.mtime > ((_a8 = t2.mtime) != null ? _a8 : a.mtime))) {
+        var _a21;
+        if (a && (this.keep || this.newer && a.mtime > ((_a21 = t2.mtime) != null ? _a21 : a.mtime))) {
           this[Ls](t2), i3();
           return;
         }
@@ -74905,7 +74908,7 @@ var xe = class extends Xt {
     });
   }
   [_s2](t2) {
-    var _a8;
+    var _a21;
     if (!this[Oe]) {
       let n = this[yt](this.cwd, this.dmode);
       if (n) return this[O](n, t2);
@@ -74919,7 +74922,7 @@ var xe = class extends Xt {
       }
     }
     let [e, i3] = ye(() => import_node_fs10.default.lstatSync(String(t2.absolute)));
-    if (i3 && (this.keep || this.newer && i3.mtime > ((_a8 = t2.mtime) != null ? _a8 : i3.mtime))) return this[Ls](t2);
+    if (i3 && (this.keep || this.newer && i3.mtime > ((_a21 = t2.mtime) != null ? _a21 : i3.mtime))) return this[Ls](t2);
     if (e || this[Os](t2, i3)) return this[P](null, t2);
     if (i3.isDirectory()) {
       if (t2.type === "Directory") {
@@ -75088,14 +75091,14 @@ var go = (s3, t2) => {
     }, l3 = 0;
     if (o2 === 0) return a(null, 0);
     let c3 = 0, d2 = Buffer.alloc(512), y2 = (T2, D4) => {
-      var _a8;
+      var _a21;
       if (T2 || D4 === void 0) return a(T2);
       if (c3 += D4, c3 < 512 && D4) return import_node_fs13.default.read(n, d2, c3, d2.length - c3, l3 + c3, y2);
       if (l3 === 0 && d2[0] === 31 && d2[1] === 139) return a(new Error("cannot append to compressed archives"));
       if (c3 < 512) return a(null, l3);
       let E3 = new F(d2);
       if (!E3.cksumValid) return a(null, l3);
-      let x5 = 512 * Math.ceil(((_a8 = E3.size) != null ? _a8 : 0) / 512);
+      let x5 = 512 * Math.ceil(((_a21 = E3.size) != null ? _a21 : 0) / 512);
       if (l3 + x5 + 512 > o2 || (l3 += x5 + 512, l3 >= o2)) return a(null, l3);
       s3.mtimeCache && E3.mtime && s3.mtimeCache.set(String(E3.path), E3.mtime), c3 = 0, import_node_fs13.default.read(n, d2, 0, 512, l3, y2);
     };
@@ -75137,17 +75140,17 @@ var vt = K2(yo, go, () => {
   if (!(t2 == null ? void 0 : t2.length)) throw new TypeError("no paths specified to add/replace");
 });
 var Oo = K2(vt.syncFile, vt.asyncFile, vt.syncNoFile, vt.asyncNoFile, (s3, t2 = []) => {
-  var _a8;
-  (_a8 = vt.validate) == null ? void 0 : _a8.call(vt, s3, t2), To(s3);
+  var _a21;
+  (_a21 = vt.validate) == null ? void 0 : _a21.call(vt, s3, t2), To(s3);
 });
 var To = (s3) => {
   let t2 = s3.filter;
   s3.mtimeCache || (s3.mtimeCache = /* @__PURE__ */ new Map()), s3.filter = t2 ? (e, i3) => {
-    var _a8, _b3, _c, _d;
-    return t2(e, i3) && !(((_c = (_b3 = (_a8 = s3.mtimeCache) == null ? void 0 : _a8.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
+    var _a21, _b15, _c5, _d4;
+    return t2(e, i3) && !(((_c5 = (_b15 = (_a21 = s3.mtimeCache) == null ? void 0 : _a21.get(e)) != null ? _b15 : i3.mtime) != null ? _c5 : 0) > ((_d4 = i3.mtime) != null ? _d4 : 0));
   } : (e, i3) => {
-    var _a8, _b3, _c, _d;
-    return !(((_c = (_b3 = (_a8 = s3.mtimeCache) == null ? void 0 : _a8.get(e)) != null ? _b3 : i3.mtime) != null ? _c : 0) > ((_d = i3.mtime) != null ? _d : 0));
+    var _a21, _b15, _c5, _d4;
+    return !(((_c5 = (_b15 = (_a21 = s3.mtimeCache) == null ? void 0 : _a21.get(e)) != null ? _b15 : i3.mtime) != null ? _c5 : 0) > ((_d4 = i3.mtime) != null ? _d4 : 0));
   };
 };
 
@@ -75222,11 +75225,11 @@ function compress2(size2) {
 }
 var DECOMPRESS = ["--decompress", "--stdout", "--format=xz", "--threads=1"];
 async function packBtf(programs, uname2, btf, use = {}) {
-  var _a8;
+  var _a21;
   const tar = await packFiles([{ kind: "file", path: `${uname2}${SUFFIX}`, content: btf }]);
   const ending = await programs.run({ ...invocation(use, compress2(tar.length)), input: [tar] });
   if (ending.status !== 0) {
-    const how = (_a8 = ending.status) != null ? _a8 : ending.signal;
+    const how = (_a21 = ending.status) != null ? _a21 : ending.signal;
     throw new Failure("internal", `xz ended with ${how}: ${printable(ending.stderr.trim())}.`);
   }
   return ending.stdout;
@@ -75243,21 +75246,21 @@ async function unpackBtf(programs, tarball, use = {}) {
   return { uname: unameOf(member.path), btf: member.content };
 }
 function unameOf(path5) {
-  var _a8;
+  var _a21;
   const parts = path5.split("/");
-  const name = (_a8 = parts.at(-1)) != null ? _a8 : "";
+  const name = (_a21 = parts.at(-1)) != null ? _a21 : "";
   if (!name.endsWith(SUFFIX)) {
     throw badTarball(`its member '${printable(path5)}' is not named <uname -r>${SUFFIX}`);
   }
   if (parts.includes("..")) throw badTarball(`its member '${printable(path5)}' leads out of it`);
   try {
     return asUname(name.slice(0, -SUFFIX.length));
-  } catch (error) {
-    throw badTarball(`its member '${printable(path5)}' is not named after a kernel`, error);
+  } catch (error2) {
+    throw badTarball(`its member '${printable(path5)}' is not named after a kernel`, error2);
   }
 }
 async function decompress2(programs, tarball, use) {
-  var _a8;
+  var _a21;
   const running = await programs.start(invocation(use, DECOMPRESS));
   running.stdin.end(tarball);
   const chunks = [];
@@ -75271,7 +75274,7 @@ async function decompress2(programs, tarball, use) {
     }
   }
   const { status, stderr } = await running.ended;
-  (_a8 = use.signal) == null ? void 0 : _a8.throwIfAborted();
+  (_a21 = use.signal) == null ? void 0 : _a21.throwIfAborted();
   if (status !== 0) throw badTarball(`xz refused it: ${printable(stderr.trim())}`);
   return Buffer.concat(chunks);
 }
@@ -75417,7 +75420,7 @@ _data = new WeakMap();
 _entries = new WeakMap();
 _Header_instances = new WeakSet();
 addEntry_fn = function(at3) {
-  var _a8;
+  var _a21;
   const tag = this.bytes.readUInt32BE(at3);
   const type = this.bytes.readUInt32BE(at3 + 4);
   const offset = this.bytes.readUInt32BE(at3 + 8);
@@ -75427,7 +75430,7 @@ addEntry_fn = function(at3) {
     throw corrupt(`The ${title} has an entry with the tag ${tag}, which none may have.`);
   if (type < TYPE2.char || type > TYPE2.i18n)
     throw corrupt(`The ${title}'s tag ${tag} has the unknown type ${type}.`);
-  const width = (_a8 = BYTES_OF_NUMBER.get(type)) != null ? _a8 : 1;
+  const width = (_a21 = BYTES_OF_NUMBER.get(type)) != null ? _a21 : 1;
   const fits = offset < __privateGet(this, _data).length && count3 <= (__privateGet(this, _data).length - offset) / width;
   if (count3 === 0 || !fits || type === TYPE2.string && count3 !== 1) {
     throw corrupt(
@@ -75509,7 +75512,7 @@ function pathOfMember(name) {
   return name.replace(/^\.?\/*/, "/");
 }
 function packageFiles(header, source2) {
-  var _a8;
+  var _a21;
   const paths = filePaths(header, source2);
   const list2 = (tag, values) => {
     if (values.length !== paths.length) {
@@ -75526,20 +75529,20 @@ function packageFiles(header, source2) {
   const flags = header.has(TAG.fileFlags) ? numbers(TAG.fileFlags) : [];
   const digests = header.has(TAG.fileDigests) ? list2(TAG.fileDigests, header.strings(TAG.fileDigests)) : [];
   const linkTos = header.has(TAG.fileLinkTos) ? list2(TAG.fileLinkTos, header.strings(TAG.fileLinkTos)) : [];
-  const algorithm = DIGEST_ALGORITHMS.get((_a8 = header.number(TAG.fileDigestAlgorithm)) != null ? _a8 : 1);
+  const algorithm = DIGEST_ALGORITHMS.get((_a21 = header.number(TAG.fileDigestAlgorithm)) != null ? _a21 : 1);
   const files = paths.map((path5, index2) => {
-    var _a9, _b3, _c, _d;
-    const mode = (_a9 = modes[index2]) != null ? _a9 : 0;
-    const kind = (_b3 = KINDS2.get(mode & 61440)) != null ? _b3 : "other";
+    var _a22, _b15, _c5, _d4;
+    const mode = (_a22 = modes[index2]) != null ? _a22 : 0;
+    const kind = (_b15 = KINDS2.get(mode & 61440)) != null ? _b15 : "other";
     return {
       index: index2,
       path: path5,
       kind,
       mode,
-      size: (_c = sizes[index2]) != null ? _c : 0,
+      size: (_c5 = sizes[index2]) != null ? _c5 : 0,
       digest: kind === "file" ? asDigest(digests[index2], algorithm, path5) : void 0,
       linkTo: kind === "symlink" ? linkTos[index2] : void 0,
-      ghost: (((_d = flags[index2]) != null ? _d : 0) & FILE_FLAG_GHOST) !== 0,
+      ghost: (((_d4 = flags[index2]) != null ? _d4 : 0) & FILE_FLAG_GHOST) !== 0,
       links: [index2]
     };
   });
@@ -75569,8 +75572,8 @@ function joined(header, names) {
   }
   let total = 0;
   return names.map((name, index2) => {
-    var _a8;
-    const folder2 = folders[(_a8 = indexes[index2]) != null ? _a8 : -1];
+    var _a21;
+    const folder2 = folders[(_a21 = indexes[index2]) != null ? _a21 : -1];
     if (folder2 === void 0) {
       throw corrupt(
         `The header puts the file ${quoted(name)} into folder ${indexes[index2]} of ${folders.length}.`
@@ -75724,13 +75727,13 @@ takeHead_fn = function(bytes2) {
   if (__privateGet(this, _filled) === __privateGet(this, _needed)) __privateGet(this, _readHead).call(this);
 };
 takeData_fn = function(chunk, at3, end) {
-  var _a8, _b3;
+  var _a21, _b15;
   __privateSet(this, _remaining, __privateGet(this, _remaining) - (end - at3));
   __privateSet(this, _offset, __privateGet(this, _offset) + (end - at3));
   if (__privateGet(this, _expectedSum) !== void 0) {
-    for (let index2 = at3; index2 < end; index2++) __privateSet(this, _sum, __privateGet(this, _sum) + ((_a8 = chunk[index2]) != null ? _a8 : 0));
+    for (let index2 = at3; index2 < end; index2++) __privateSet(this, _sum, __privateGet(this, _sum) + ((_a21 = chunk[index2]) != null ? _a21 : 0));
   }
-  (_b3 = __privateGet(this, _sink)) == null ? void 0 : _b3.data(chunk.subarray(at3, end));
+  (_b15 = __privateGet(this, _sink)) == null ? void 0 : _b15.data(chunk.subarray(at3, end));
   if (__privateGet(this, _remaining) === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
 };
 takeZeros_fn = function(chunk, at3, end) {
@@ -75794,9 +75797,9 @@ beginMember_fn = function(index2, stated) {
   __privateGet(this, _came)[index2] = 1;
   __privateSet(this, _member, file);
   __privateSet(this, _sum, 0);
-  const paths = size2 > 0 || file.size === 0 ? file.links.map((link2) => {
-    var _a8;
-    return (_a8 = __privateGet(this, _files)[link2]) == null ? void 0 : _a8.path;
+  const paths = size2 > 0 || file.size === 0 ? file.links.map((link3) => {
+    var _a21;
+    return (_a21 = __privateGet(this, _files)[link3]) == null ? void 0 : _a21.path;
   }) : [];
   __privateSet(this, _sink, __privateGet(this, _choose).call(this, { file, size: size2, holds: (path5) => paths.includes(path5) }));
   __privateSet(this, _state2, "data");
@@ -75804,8 +75807,8 @@ beginMember_fn = function(index2, stated) {
   if (size2 === 0) __privateMethod(this, _CpioParser_instances, endMember_fn).call(this);
 };
 checkSize_fn = function(file, size2) {
-  var _a8;
-  const content = (_a8 = file.links[0]) != null ? _a8 : file.index;
+  var _a21;
+  const content = (_a21 = file.links[0]) != null ? _a21 : file.index;
   const elsewhere = size2 === 0 && (file.links.length > 1 || file.ghost);
   if (!elsewhere && size2 !== sizeInPayload(file)) {
     throw __privateMethod(this, _CpioParser_instances, wrong_fn).call(this, `${quoted(file.path)} with ${size2} bytes, of which the header says ${sizeInPayload(file)}`);
@@ -75830,8 +75833,8 @@ endMember_fn = function() {
 };
 endArchive_fn = function() {
   const missing3 = __privateGet(this, _files).find((file) => {
-    var _a8;
-    const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a8 = file.links[0]) != null ? _a8 : file.index];
+    var _a21;
+    const complete2 = sizeInPayload(file) === 0 || __privateGet(this, _content)[(_a21 = file.links[0]) != null ? _a21 : file.index];
     return !file.ghost && !(__privateGet(this, _came)[file.index] && complete2);
   });
   if (missing3 !== void 0)
@@ -75914,8 +75917,8 @@ var ByteQueue = class {
     }
   }
   async close() {
-    var _a8, _b3;
-    await ((_b3 = (_a8 = __privateGet(this, _source)).return) == null ? void 0 : _b3.call(_a8));
+    var _a21, _b15;
+    await ((_b15 = (_a21 = __privateGet(this, _source)).return) == null ? void 0 : _b15.call(_a21));
   }
 };
 _source = new WeakMap();
@@ -75963,8 +75966,8 @@ var MAGIC3 = {
   zstd: "28b52ffd"
 };
 function payloadOf(header, signatures, offset, start2) {
-  var _a8, _b3, _c, _d;
-  const format = (_a8 = header.string(TAG.payloadFormat)) != null ? _a8 : "cpio";
+  var _a21, _b15, _c5, _d4;
+  const format = (_a21 = header.string(TAG.payloadFormat)) != null ? _a21 : "cpio";
   if (format !== "cpio")
     throw corrupt(`The payload's format is ${quoted(format)}; only cpio holds files.`);
   return {
@@ -75972,7 +75975,7 @@ function payloadOf(header, signatures, offset, start2) {
     flags: header.string(TAG.payloadFlags),
     offset,
     size: payloadSize(header, signatures),
-    unpackedSize: (_d = (_c = (_b3 = header.number(TAG.payloadSizeUnpacked)) != null ? _b3 : signatures.number(SIGNATURE_TAG.longArchiveSize)) != null ? _c : signatures.number(SIGNATURE_TAG.archiveSize)) != null ? _d : header.number(TAG.archiveSize),
+    unpackedSize: (_d4 = (_c5 = (_b15 = header.number(TAG.payloadSizeUnpacked)) != null ? _b15 : signatures.number(SIGNATURE_TAG.longArchiveSize)) != null ? _c5 : signatures.number(SIGNATURE_TAG.archiveSize)) != null ? _d4 : header.number(TAG.archiveSize),
     digest: digestOf(header, TAG.payloadDigest),
     unpackedDigest: digestOf(header, TAG.payloadDigestUnpacked)
   };
@@ -75990,10 +75993,10 @@ function compressorOf(stated, start2) {
   return compressor;
 }
 function payloadSize(header, signatures) {
-  var _a8;
+  var _a21;
   const own = header.number(TAG.payloadSize);
   if (own !== void 0) return own;
-  const both = (_a8 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a8 : signatures.number(SIGNATURE_TAG.size);
+  const both = (_a21 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a21 : signatures.number(SIGNATURE_TAG.size);
   if (both === void 0) return void 0;
   if (both < header.bytes.length) {
     throw corrupt(
@@ -76003,9 +76006,9 @@ function payloadSize(header, signatures) {
   return both - header.bytes.length;
 }
 function digestOf(header, tag) {
-  var _a8;
+  var _a21;
   const hex = header.strings(tag)[0];
-  const algorithm = DIGEST_ALGORITHMS.get((_a8 = header.number(TAG.payloadDigestAlgorithm)) != null ? _a8 : 8);
+  const algorithm = DIGEST_ALGORITHMS.get((_a21 = header.number(TAG.payloadDigestAlgorithm)) != null ? _a21 : 8);
   return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
 }
 
@@ -76017,9 +76020,9 @@ async function readPackageHead(source2) {
   const queue = new ByteQueue(source2);
   try {
     return await readHead(queue);
-  } catch (error) {
+  } catch (error2) {
     await queue.close();
-    throw error;
+    throw error2;
   }
 }
 async function readHead(queue) {
@@ -76123,9 +76126,9 @@ var VmlinuxFile = class {
   }
   /** Hashes the next bytes, which another process wrote to the file. */
   written(bytes2) {
-    var _a8;
+    var _a21;
     this.#sha256.update(bytes2);
-    (_a8 = this.#other) == null ? void 0 : _a8.update(bytes2);
+    (_a21 = this.#other) == null ? void 0 : _a21.update(bytes2);
     this.#size += bytes2.length;
   }
   end() {
@@ -76138,9 +76141,9 @@ var VmlinuxFile = class {
   }
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
-    var _a8, _b3;
+    var _a21, _b15;
     const sha2568 = this.#sha256.digest("hex");
-    return { sha256: sha2568, digest: (_b3 = (_a8 = this.#other) == null ? void 0 : _a8.digest("hex")) != null ? _b3 : sha2568 };
+    return { sha256: sha2568, digest: (_b15 = (_a21 = this.#other) == null ? void 0 : _a21.digest("hex")) != null ? _b15 : sha2568 };
   }
 };
 
@@ -76148,7 +76151,7 @@ var VmlinuxFile = class {
 var Misled = class extends Failure {
 };
 async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
-  var _a8, _b3;
+  var _a21, _b15;
   const head = await readPackageHead(bytes2);
   if (nvraText(head.nvra) !== wanted.nvra) {
     const is3 = printable(nvraText(head.nvra));
@@ -76158,12 +76161,12 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   const entry = head.files.find((file2) => file2.path === path5 && file2.kind === "file");
   if (!entry || entry.ghost) throw noVmlinux(wanted);
   await admit(head, entry);
-  const file = new VmlinuxFile(target, (_a8 = entry.digest) == null ? void 0 : _a8.algorithm);
+  const file = new VmlinuxFile(target, (_a21 = entry.digest) == null ? void 0 : _a21.algorithm);
   const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
   const strong = isStrong(entry.digest);
   const body = head.body(strong ? "not-needed" : "checked");
   const part = strong ? partOf2(head, entry) : void 0;
-  const decoding = part && ((_b3 = partDecoder(head.payload.compressor, decoders)) == null ? void 0 : _b3(part));
+  const decoding = part && ((_b15 = partDecoder(head.payload.compressor, decoders)) == null ? void 0 : _b15(part));
   try {
     if (decoding === void 0) {
       const choose = (member) => member.holds(path5) ? file : void 0;
@@ -76179,8 +76182,8 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
     const { sha256: sha2568, digest } = file.digests();
     if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);
     return { head, size: file.size, sha256: sha2568, proven: strong };
-  } catch (error) {
-    throw decoding && isCorrupt(error) ? new Misled(error.reason, error.message) : error;
+  } catch (error2) {
+    throw decoding && isCorrupt(error2) ? new Misled(error2.reason, error2.message) : error2;
   } finally {
     file.close();
   }
@@ -76192,8 +76195,8 @@ function partOf2({ files, header }, { index: index2, size: size2 }) {
 function isStrong(digest) {
   return digest !== void 0 && !["md5", "sha1"].includes(digest.algorithm);
 }
-function isCorrupt(error) {
-  return error instanceof Failure && error.reason === "corrupt-package";
+function isCorrupt(error2) {
+  return error2 instanceof Failure && error2.reason === "corrupt-package";
 }
 function wrongDigest({ algorithm, hex }, actual) {
   return new Failure(
@@ -76234,8 +76237,8 @@ var PackageBytes = class {
   }
   /** Of all bytes so far, in lower-case hex. */
   digest(algorithm) {
-    var _a8, _b3;
-    return (_b3 = (_a8 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a8.copy().digest("hex")) != null ? _b3 : "";
+    var _a21, _b15;
+    return (_b15 = (_a21 = __privateGet(this, _hashes).get(algorithm)) == null ? void 0 : _a21.copy().digest("hex")) != null ? _b15 : "";
   }
   [Symbol.asyncIterator]() {
     return { next: () => __privateMethod(this, _PackageBytes_instances, next_fn2).call(this) };
@@ -76246,8 +76249,8 @@ var PackageBytes = class {
   }
   /** Ends the download, whether or not it was read to the end. */
   async close() {
-    var _a8, _b3;
-    if (!__privateGet(this, _over3)) await ((_b3 = (_a8 = __privateGet(this, _source2)).return) == null ? void 0 : _b3.call(_a8));
+    var _a21, _b15;
+    if (!__privateGet(this, _over3)) await ((_b15 = (_a21 = __privateGet(this, _source2)).return) == null ? void 0 : _b15.call(_a21));
     __privateSet(this, _over3, true);
   }
 };
@@ -76278,10 +76281,10 @@ async function fetchVmlinux(context, kernel, target, stopwatch) {
     try {
       const attempt = new Attempt({ ...context, decoders }, kernel, downloader, target, stopwatch);
       return await attempt.run();
-    } catch (error) {
-      const wrong = error instanceof Failure && error.reason === "checksum-mismatch";
-      const misled = error instanceof Misled;
-      if (!misled && !(wrong && downloader.canTryAgain)) throw error;
+    } catch (error2) {
+      const wrong = error2 instanceof Failure && error2.reason === "checksum-mismatch";
+      const misled = error2 instanceof Misled;
+      if (!misled && !(wrong && downloader.canTryAgain)) throw error2;
       if (misled) decoders = { ...decoders, xzPart: void 0 };
       await (0, import_promises11.rm)(target, { force: true });
     }
@@ -76332,9 +76335,9 @@ var Attempt = class {
         },
         release: __privateGet(this, _release)
       };
-    } catch (error) {
+    } catch (error2) {
       __privateGet(this, _release).call(this);
-      throw error;
+      throw error2;
     } finally {
       await __privateGet(this, _bytes2).close();
     }
@@ -76361,10 +76364,10 @@ extract_fn = async function() {
     const vmlinux = await extractVmlinux(__privateGet(this, _bytes2), wanted, __privateGet(this, _target), decoders, admit);
     await __privateMethod(this, _Attempt_instances, verify_fn).call(this);
     return vmlinux;
-  } catch (error) {
+  } catch (error2) {
     interrupted.throwIfAborted();
-    if (error instanceof Failure && isAboutContent(error)) await __privateMethod(this, _Attempt_instances, verify_fn).call(this);
-    throw error;
+    if (error2 instanceof Failure && isAboutContent(error2)) await __privateMethod(this, _Attempt_instances, verify_fn).call(this);
+    throw error2;
   }
 };
 verify_fn = async function() {
@@ -76448,9 +76451,9 @@ function lastLines(text3) {
 async function sizeOf2(path5) {
   try {
     return (await (0, import_promises12.stat)(path5)).size;
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return void 0;
-    throw error;
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT")) return void 0;
+    throw error2;
   }
 }
 
@@ -76464,8 +76467,8 @@ async function runPahole(context, vmlinux, cores) {
     const spare = need2 + memory.free;
     const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), spare));
     return await start(context, vmlinux, jobs);
-  } catch (error) {
-    if (!(error instanceof Failure) || error.reason !== "out-of-memory") throw error;
+  } catch (error2) {
+    if (!(error2 instanceof Failure) || error2.reason !== "out-of-memory") throw error2;
   } finally {
     release2();
   }
@@ -76476,13 +76479,13 @@ async function runPahole(context, vmlinux, cores) {
     all();
   }
 }
-async function start({ platform: platform3, pahole: pahole3, profile }, vmlinux, jobs) {
+async function start({ platform: platform4, pahole: pahole3, profile }, vmlinux, jobs) {
   const { args, flags } = paholeArguments(pahole3, { profile, jobs });
   const file = `${vmlinux}.btf`;
   await (0, import_promises13.rm)(file, { force: true });
   const encoder = { path: pahole3.path, args };
-  const signal = platform3.interrupted;
-  await encodeBtf(platform3.programs, encoder, { vmlinux, output: file, signal });
+  const signal = platform4.interrupted;
+  await encodeBtf(platform4.programs, encoder, { vmlinux, output: file, signal });
   return { file, flags };
 }
 
@@ -76512,8 +76515,8 @@ var Stopwatch = class {
   get stages() {
     const none = { seconds: 0, bytes: 0 };
     const entries = STAGES.map((stage) => {
-      var _a8;
-      return [stage, (_a8 = this.#measured[stage]) != null ? _a8 : none];
+      var _a21;
+      return [stage, (_a21 = this.#measured[stage]) != null ? _a21 : none];
     });
     return Object.fromEntries(entries);
   }
@@ -76521,8 +76524,8 @@ var Stopwatch = class {
 
 // src/jobs/make-btf/build-kernel.ts
 async function buildKernel(context, kernel, cores, task) {
-  const { platform: platform3, pahole: pahole3, interrupted } = context;
-  const stopwatch = new Stopwatch(platform3.clock, task);
+  const { platform: platform4, pahole: pahole3, interrupted } = context;
+  const stopwatch = new Stopwatch(platform4.clock, task);
   const directory = await context.workspace.kernelDirectory();
   const path5 = (0, import_node_path17.join)(directory.folder, "vmlinux");
   let release2 = () => {
@@ -76542,7 +76545,7 @@ async function buildKernel(context, kernel, cores, task) {
     const { size: size2, kinds: kinds3 } = checkPublishable(btf, context.expectation);
     stopwatch.end("check", size2);
     stopwatch.begin("compress");
-    const tarball = await packBtf(platform3.programs, kernel.uname, btf, { signal: interrupted });
+    const tarball = await packBtf(platform4.programs, kernel.uname, btf, { signal: interrupted });
     stopwatch.end("compress", tarball.length);
     const { uname: uname2, nvra, distribution: distribution2, versionId: versionId2, arch: arch3, releases } = kernel;
     const record2 = {
@@ -76568,7 +76571,7 @@ async function buildKernel(context, kernel, cores, task) {
         sha256: sha2562(tarball)
       },
       stages: stopwatch.stages,
-      finishedAt: platform3.clock.date().toISOString()
+      finishedAt: platform4.clock.date().toISOString()
     };
     return { record: record2, tarball };
   } finally {
@@ -76615,9 +76618,9 @@ async function writeWhole(path5, content) {
   try {
     await (0, import_promises15.writeFile)(partial, content, { mode: 420 });
     await (0, import_promises15.rename)(partial, path5);
-  } catch (error) {
+  } catch (error2) {
     await (0, import_promises15.rm)(partial, { force: true });
-    throw error;
+    throw error2;
   }
 }
 async function readRecord(path5) {
@@ -76629,8 +76632,8 @@ async function readRecord(path5) {
     return void 0;
   }
 }
-function undefinedIfMissing(error) {
-  if (!isSystemError(error, "ENOENT")) throw error;
+function undefinedIfMissing(error2) {
+  if (!isSystemError(error2, "ENOENT")) throw error2;
 }
 
 // src/jobs/make-btf/pahole-cores.ts
@@ -76662,12 +76665,12 @@ async function buildKernels(context, kernels3, { output, concurrency, cores }, p
       const { btf, tarball } = built2.record;
       task.end("built", `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
       return { state: "built", record: built2.record, seconds: seconds2() };
-    } catch (error) {
+    } catch (error2) {
       if (interrupted.aborted) {
         task.end("interrupted");
         throw interrupted.reason;
       }
-      const record2 = failureRecord(context, kernel, error);
+      const record2 = failureRecord(context, kernel, error2);
       await writeFailed(output, record2);
       task.end(`failed (${record2.reason})`, record2.message);
       return { state: "failed", record: record2, seconds: seconds2() };
@@ -76681,8 +76684,8 @@ async function buildKernels(context, kernels3, { output, concurrency, cores }, p
     working += 1;
     try {
       return await attempt(kernel);
-    } catch (error) {
-      stop(error);
+    } catch (error2) {
+      stop(error2);
       return void 0;
     } finally {
       working -= 1;
@@ -76692,8 +76695,8 @@ async function buildKernels(context, kernels3, { output, concurrency, cores }, p
   interrupted.throwIfAborted();
   return results.filter((result) => result !== void 0);
 }
-function failureRecord(context, kernel, error) {
-  const { reason: reason2, message, advice: advice2 } = asFailure(error);
+function failureRecord(context, kernel, error2) {
+  const { reason: reason2, message, advice: advice2 } = asFailure(error2);
   const { size: size2, checksum } = kernel;
   return {
     schema: RECORD_SCHEMA,
@@ -76712,15 +76715,15 @@ function failureRecord(context, kernel, error) {
 }
 
 // src/jobs/make-btf/run.ts
-async function runBuild(platform3, request2, progress) {
-  var _a8;
+async function runBuild(platform4, request2, progress) {
+  var _a21;
   if (request2.kernels.length === 0) return [];
-  const tools2 = await prepareToolchain(platform3, request2.tools, progress);
-  const opened = await openBuildContext(platform3, tools2, request2, progress);
+  const tools2 = await prepareToolchain(platform4, request2.tools, progress);
+  const opened = await openBuildContext(platform4, tools2, request2, progress);
   const cores = (0, import_node_os5.availableParallelism)();
   const settings = {
     output: request2.output,
-    concurrency: (_a8 = request2.jobs) != null ? _a8 : Math.max(2, cores),
+    concurrency: (_a21 = request2.jobs) != null ? _a21 : Math.max(2, cores),
     cores
   };
   try {
@@ -76736,26 +76739,56 @@ function describeStage(stage, now) {
   if (stage.done === 0) return `${stage.name}  ${seconds(elapsed)}`;
   const facts = [];
   const rate = elapsed > 0.5 ? stage.done / elapsed : 0;
-  if (stage.total) facts.push(`${Math.floor(100 * stage.done / stage.total)}%`);
+  if (stage.total) facts.push(percent(stage));
   if (rate > 0) facts.push(`${bytes(rate)}/s`);
-  if (stage.total && rate > 0) facts.push(`${seconds((stage.total - stage.done) / rate)} left`);
+  if (stage.total && rate > 0) {
+    const left = Math.max(0, stage.total - stage.done) / rate;
+    facts.push(left > 0 ? `${seconds(left)} left` : seconds(elapsed));
+  }
   const amount = stage.total ? `${bytes(stage.done)} of ${bytes(stage.total)}` : `${bytes(stage.done)}`;
   return `${stage.name}  ${amount}${facts.length > 0 ? `  (${facts.join(", ")})` : ""}`;
 }
+function fitStage(task, stage, now, width, ellipsis) {
+  const state = stage.total && stage.done > 0 ? percent(stage) : elapsedTime(stage, now);
+  const states = [describeStage(stage, now), `${stage.name} ${state}`, state];
+  for (const text3 of states.map((one2) => one2.trim())) {
+    const room = width - text3.length - 2;
+    if (room >= Math.min(task.length, SHORTEST_NAME)) {
+      return `${shorten(task, room, ellipsis)}  ${text3}`;
+    }
+  }
+  return state.slice(0, width);
+}
+var SHORTEST_NAME = 16;
+function shorten(name, width, ellipsis) {
+  if (name.length <= width) return name;
+  const kept = Math.max(0, width - ellipsis.length);
+  const tail = Math.floor(kept / 2);
+  return `${name.slice(0, kept - tail)}${ellipsis}${name.slice(name.length - tail)}`.slice(
+    0,
+    width
+  );
+}
+function percent({ done, total }) {
+  return `${Math.min(100, Math.floor(100 * done / (total != null ? total : done)))}%`;
+}
+function elapsedTime({ since }, now) {
+  return seconds((now - since) / 1e3);
+}
 function summariseStage(stage, now) {
-  const time2 = seconds((now - stage.since) / 1e3);
+  const time2 = elapsedTime(stage, now);
   return stage.done > 0 ? `${stage.name} ${bytes(stage.done)} in ${time2}` : `${stage.name} ${time2}`;
 }
 
 // src/report/log.ts
-var TELL_EVERY = 3e4;
+var REPORT_EVERY = 3e4;
 function logProgress(output, clock) {
   const say = (line2) => void output.write(`${line2}
 `);
   return {
     begin: (name) => {
       const task = new LoggedTask(clock, (line2) => say(`${name}: ${line2}`));
-      say(`${name}: begins`);
+      say(`${name}: started`);
       return {
         stage: (stage, total) => task.enter(stage, total),
         advance: (count3) => task.advance(count3),
@@ -76766,43 +76799,38 @@ function logProgress(output, clock) {
     warn: (message) => say(`warning: ${message}`)
   };
 }
-function actionsProgress(output, clock) {
-  const say = (line2) => void output.write(`${line2}
-`);
+function workflowProgress(log, clock) {
   return {
     begin: (name) => {
-      const task = new LoggedTask(clock, (line2) => say(`${name}: ${line2}`));
+      const task = new LoggedTask(clock, (line2) => log.info(`${name}: ${line2}`));
       return {
         stage: (stage, total) => task.enter(stage, total),
         advance: (count3) => task.advance(count3),
         end: (result, detail) => {
           task.leave();
-          say(`::group::${name}: ${result}${task.time()}`);
-          for (const stage of task.over) say(stage);
-          if (detail) say(detail);
-          say("::endgroup::");
+          log.startGroup(`${name}: ${result}${task.time()}`);
+          for (const stage of task.finished) log.info(stage);
+          if (detail) log.info(detail);
+          log.endGroup();
         }
       };
     },
-    note: say,
-    warn: (message) => say(`::warning::${escapeData(message)}`)
+    note: (message) => log.info(message),
+    warn: (message) => log.warning(message)
   };
 }
-function escapeData(text3) {
-  return text3.replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
-}
 var LoggedTask = class {
-  over = [];
-  begun;
+  finished = [];
+  startedAt;
   stage;
-  toldAt;
+  reportedAt;
   clock;
-  tell;
-  constructor(clock, tell) {
+  report;
+  constructor(clock, report2) {
     this.clock = clock;
-    this.tell = tell;
-    this.begun = clock.now();
-    this.toldAt = this.begun;
+    this.report = report2;
+    this.startedAt = clock.now();
+    this.reportedAt = this.startedAt;
   }
   enter(name, total) {
     this.leave();
@@ -76812,51 +76840,2797 @@ var LoggedTask = class {
     if (!this.stage) return;
     this.stage.done += count3;
     const now = this.clock.now();
-    if (now - this.toldAt < TELL_EVERY) return;
-    this.toldAt = now;
-    this.tell(describeStage(this.stage, now));
+    if (now - this.reportedAt < REPORT_EVERY) return;
+    this.reportedAt = now;
+    this.report(describeStage(this.stage, now));
   }
   leave() {
-    if (this.stage) this.over.push(summariseStage(this.stage, this.clock.now()));
+    if (this.stage) this.finished.push(summariseStage(this.stage, this.clock.now()));
     this.stage = void 0;
   }
   time() {
-    return ` after ${((this.clock.now() - this.begun) / 1e3).toFixed(1)} s`;
+    return ` after ${((this.clock.now() - this.startedAt) / 1e3).toFixed(1)} s`;
   }
   summary(detail) {
     this.leave();
-    const stages = this.over.length > 0 ? ` (${this.over.join(", ")})` : "";
+    const stages = this.finished.length > 0 ? ` (${this.finished.join(", ")})` : "";
     return `${this.time()}${stages}${detail ? `: ${detail}` : ""}`;
   }
 };
 
+// node_modules/log-update/index.js
+var import_node_process4 = __toESM(require("process"), 1);
+
+// node_modules/log-update/node_modules/ansi-escapes/base.js
+var base_exports = {};
+__export(base_exports, {
+  ConEmu: () => ConEmu,
+  beep: () => beep,
+  beginSynchronizedOutput: () => beginSynchronizedOutput,
+  clearScreen: () => clearScreen,
+  clearTerminal: () => clearTerminal,
+  clearViewport: () => clearViewport,
+  cursorBackward: () => cursorBackward,
+  cursorDown: () => cursorDown,
+  cursorForward: () => cursorForward,
+  cursorGetPosition: () => cursorGetPosition,
+  cursorHide: () => cursorHide,
+  cursorLeft: () => cursorLeft,
+  cursorMove: () => cursorMove,
+  cursorNextLine: () => cursorNextLine,
+  cursorPrevLine: () => cursorPrevLine,
+  cursorRestorePosition: () => cursorRestorePosition,
+  cursorSavePosition: () => cursorSavePosition,
+  cursorShow: () => cursorShow,
+  cursorTo: () => cursorTo,
+  cursorUp: () => cursorUp,
+  endSynchronizedOutput: () => endSynchronizedOutput,
+  enterAlternativeScreen: () => enterAlternativeScreen,
+  eraseDown: () => eraseDown,
+  eraseEndLine: () => eraseEndLine,
+  eraseLine: () => eraseLine,
+  eraseLines: () => eraseLines,
+  eraseScreen: () => eraseScreen,
+  eraseStartLine: () => eraseStartLine,
+  eraseUp: () => eraseUp,
+  exitAlternativeScreen: () => exitAlternativeScreen,
+  iTerm: () => iTerm,
+  image: () => image,
+  link: () => link,
+  scrollDown: () => scrollDown,
+  scrollUp: () => scrollUp,
+  setCwd: () => setCwd,
+  synchronizedOutput: () => synchronizedOutput
+});
+var import_node_process = __toESM(require("process"), 1);
+var import_node_os6 = __toESM(require("os"), 1);
+
+// node_modules/environment/index.js
+var _a5;
+var isBrowser = ((_a5 = globalThis.window) == null ? void 0 : _a5.document) !== void 0;
+var _a6, _b2;
+var isNode = ((_b2 = (_a6 = globalThis.process) == null ? void 0 : _a6.versions) == null ? void 0 : _b2.node) !== void 0;
+var _a7, _b3;
+var isBun = ((_b3 = (_a7 = globalThis.process) == null ? void 0 : _a7.versions) == null ? void 0 : _b3.bun) !== void 0;
+var _a8, _b4;
+var isDeno = ((_b4 = (_a8 = globalThis.Deno) == null ? void 0 : _a8.version) == null ? void 0 : _b4.deno) !== void 0;
+var _a9, _b5;
+var isElectron = ((_b5 = (_a9 = globalThis.process) == null ? void 0 : _a9.versions) == null ? void 0 : _b5.electron) !== void 0;
+var _a10, _b6;
+var isJsDom = ((_b6 = (_a10 = globalThis.navigator) == null ? void 0 : _a10.userAgent) == null ? void 0 : _b6.includes("jsdom")) === true;
+var isWebWorker = typeof WorkerGlobalScope !== "undefined" && globalThis instanceof WorkerGlobalScope;
+var isDedicatedWorker = typeof DedicatedWorkerGlobalScope !== "undefined" && globalThis instanceof DedicatedWorkerGlobalScope;
+var isSharedWorker = typeof SharedWorkerGlobalScope !== "undefined" && globalThis instanceof SharedWorkerGlobalScope;
+var isServiceWorker = typeof ServiceWorkerGlobalScope !== "undefined" && globalThis instanceof ServiceWorkerGlobalScope;
+var _a11, _b7;
+var platform = (_b7 = (_a11 = globalThis.navigator) == null ? void 0 : _a11.userAgentData) == null ? void 0 : _b7.platform;
+var _a12, _b8, _c, _d;
+var isMacOs = platform === "macOS" || ((_a12 = globalThis.navigator) == null ? void 0 : _a12.platform) === "MacIntel" || ((_c = (_b8 = globalThis.navigator) == null ? void 0 : _b8.userAgent) == null ? void 0 : _c.includes(" Mac ")) === true || ((_d = globalThis.process) == null ? void 0 : _d.platform) === "darwin";
+var _a13, _b9;
+var isWindows = platform === "Windows" || ((_a13 = globalThis.navigator) == null ? void 0 : _a13.platform) === "Win32" || ((_b9 = globalThis.process) == null ? void 0 : _b9.platform) === "win32";
+var _a14, _b10, _c2, _d2, _e2;
+var isLinux = platform === "Linux" || ((_b10 = (_a14 = globalThis.navigator) == null ? void 0 : _a14.platform) == null ? void 0 : _b10.startsWith("Linux")) === true || ((_d2 = (_c2 = globalThis.navigator) == null ? void 0 : _c2.userAgent) == null ? void 0 : _d2.includes(" Linux ")) === true || ((_e2 = globalThis.process) == null ? void 0 : _e2.platform) === "linux";
+var _a15, _b11, _c3;
+var isIos = platform === "iOS" || ((_a15 = globalThis.navigator) == null ? void 0 : _a15.platform) === "MacIntel" && ((_b11 = globalThis.navigator) == null ? void 0 : _b11.maxTouchPoints) > 1 || /iPad|iPhone|iPod/.test((_c3 = globalThis.navigator) == null ? void 0 : _c3.platform);
+var _a16, _b12, _c4, _d3;
+var isAndroid = platform === "Android" || ((_a16 = globalThis.navigator) == null ? void 0 : _a16.platform) === "Android" || ((_c4 = (_b12 = globalThis.navigator) == null ? void 0 : _b12.userAgent) == null ? void 0 : _c4.includes(" Android ")) === true || ((_d3 = globalThis.process) == null ? void 0 : _d3.platform) === "android";
+
+// node_modules/log-update/node_modules/ansi-escapes/base.js
+var ESC = "\x1B[";
+var OSC = "\x1B]";
+var BEL = "\x07";
+var SEP = ";";
+var isTerminalApp = !isBrowser && import_node_process.default.env.TERM_PROGRAM === "Apple_Terminal";
+var isWindows2 = !isBrowser && import_node_process.default.platform === "win32";
+var _a17, _b13;
+var isTmux = !isBrowser && (((_a17 = import_node_process.default.env.TERM) == null ? void 0 : _a17.startsWith("screen")) || ((_b13 = import_node_process.default.env.TERM) == null ? void 0 : _b13.startsWith("tmux")) || import_node_process.default.env.TMUX !== void 0);
+var cwdFunction = isBrowser ? () => {
+  throw new Error("`process.cwd()` only works in Node.js, not the browser.");
+} : import_node_process.default.cwd;
+var wrapOsc = (sequence) => {
+  if (isTmux) {
+    return "\x1BPtmux;" + sequence.replaceAll("\x1B", "\x1B\x1B") + "\x1B\\";
+  }
+  return sequence;
+};
+var cursorTo = (x5, y2) => {
+  if (typeof x5 !== "number") {
+    throw new TypeError("The `x` argument is required");
+  }
+  if (typeof y2 !== "number") {
+    return ESC + (x5 + 1) + "G";
+  }
+  return ESC + (y2 + 1) + SEP + (x5 + 1) + "H";
+};
+var cursorMove = (x5, y2) => {
+  if (typeof x5 !== "number") {
+    throw new TypeError("The `x` argument is required");
+  }
+  let returnValue = "";
+  if (x5 < 0) {
+    returnValue += ESC + -x5 + "D";
+  } else if (x5 > 0) {
+    returnValue += ESC + x5 + "C";
+  }
+  if (y2 < 0) {
+    returnValue += ESC + -y2 + "A";
+  } else if (y2 > 0) {
+    returnValue += ESC + y2 + "B";
+  }
+  return returnValue;
+};
+var cursorUp = (count3 = 1) => ESC + count3 + "A";
+var cursorDown = (count3 = 1) => ESC + count3 + "B";
+var cursorForward = (count3 = 1) => ESC + count3 + "C";
+var cursorBackward = (count3 = 1) => ESC + count3 + "D";
+var cursorLeft = ESC + "G";
+var cursorSavePosition = isTerminalApp ? "\x1B7" : ESC + "s";
+var cursorRestorePosition = isTerminalApp ? "\x1B8" : ESC + "u";
+var cursorGetPosition = ESC + "6n";
+var cursorNextLine = ESC + "E";
+var cursorPrevLine = ESC + "F";
+var cursorHide = ESC + "?25l";
+var cursorShow = ESC + "?25h";
+var eraseLines = (count3) => {
+  let clear = "";
+  for (let i3 = 0; i3 < count3; i3++) {
+    clear += eraseLine + (i3 < count3 - 1 ? cursorUp() : "");
+  }
+  if (count3) {
+    clear += cursorLeft;
+  }
+  return clear;
+};
+var eraseEndLine = ESC + "K";
+var eraseStartLine = ESC + "1K";
+var eraseLine = ESC + "2K";
+var eraseDown = ESC + "J";
+var eraseUp = ESC + "1J";
+var eraseScreen = ESC + "2J";
+var scrollUp = ESC + "S";
+var scrollDown = ESC + "T";
+var clearScreen = "\x1Bc";
+var clearViewport = `${eraseScreen}${ESC}H`;
+var isOldWindows = () => {
+  var _a21;
+  if (isBrowser || !isWindows2) {
+    return false;
+  }
+  const parts = import_node_os6.default.release().split(".");
+  const major = Number(parts[0]);
+  const build2 = Number((_a21 = parts[2]) != null ? _a21 : 0);
+  if (major < 10) {
+    return true;
+  }
+  if (major === 10 && build2 < 10586) {
+    return true;
+  }
+  return false;
+};
+var clearTerminal = isOldWindows() ? `${eraseScreen}${ESC}0f` : `${eraseScreen}${ESC}3J${ESC}H`;
+var enterAlternativeScreen = ESC + "?1049h";
+var exitAlternativeScreen = ESC + "?1049l";
+var beginSynchronizedOutput = ESC + "?2026h";
+var endSynchronizedOutput = ESC + "?2026l";
+var synchronizedOutput = (text3) => beginSynchronizedOutput + text3 + endSynchronizedOutput;
+var beep = BEL;
+var link = (text3, url3) => {
+  const openLink = wrapOsc(`${OSC}8${SEP}${SEP}${url3}${BEL}`);
+  const closeLink = wrapOsc(`${OSC}8${SEP}${SEP}${BEL}`);
+  return openLink + text3 + closeLink;
+};
+var image = (data, options3 = {}) => {
+  let returnValue = `${OSC}1337;File=inline=1`;
+  if (options3.width) {
+    returnValue += `;width=${options3.width}`;
+  }
+  if (options3.height) {
+    returnValue += `;height=${options3.height}`;
+  }
+  if (options3.preserveAspectRatio === false) {
+    returnValue += ";preserveAspectRatio=0";
+  }
+  const imageBuffer = Buffer.from(data);
+  return wrapOsc(returnValue + `;size=${imageBuffer.byteLength}:` + imageBuffer.toString("base64") + BEL);
+};
+var iTerm = {
+  setCwd: (cwd = cwdFunction()) => wrapOsc(`${OSC}50;CurrentDir=${cwd}${BEL}`),
+  annotation(message, options3 = {}) {
+    let returnValue = `${OSC}1337;`;
+    const hasX = options3.x !== void 0;
+    const hasY = options3.y !== void 0;
+    if ((hasX || hasY) && !(hasX && hasY && options3.length !== void 0)) {
+      throw new Error("`x`, `y` and `length` must be defined when `x` or `y` is defined");
+    }
+    message = message.replaceAll("|", "");
+    returnValue += options3.isHidden ? "AddHiddenAnnotation=" : "AddAnnotation=";
+    if (options3.length > 0) {
+      returnValue += (hasX ? [message, options3.length, options3.x, options3.y] : [options3.length, message]).join("|");
+    } else {
+      returnValue += message;
+    }
+    return wrapOsc(returnValue + BEL);
+  }
+};
+var ConEmu = {
+  setCwd: (cwd = cwdFunction()) => wrapOsc(`${OSC}9;9;${cwd}${BEL}`)
+};
+var setCwd = (cwd = cwdFunction()) => iTerm.setCwd(cwd) + ConEmu.setCwd(cwd);
+
+// node_modules/cli-cursor/index.js
+var import_node_process3 = __toESM(require("process"), 1);
+
+// node_modules/restore-cursor/index.js
+var import_node_process2 = __toESM(require("process"), 1);
+
+// node_modules/mimic-function/index.js
+var copyProperty = (to3, from, property, ignoreNonConfigurable) => {
+  if (property === "length" || property === "prototype") {
+    return;
+  }
+  if (property === "arguments" || property === "caller") {
+    return;
+  }
+  const toDescriptor = Object.getOwnPropertyDescriptor(to3, property);
+  const fromDescriptor = Object.getOwnPropertyDescriptor(from, property);
+  if (!canCopyProperty(toDescriptor, fromDescriptor) && ignoreNonConfigurable) {
+    return;
+  }
+  Object.defineProperty(to3, property, fromDescriptor);
+};
+var canCopyProperty = function(toDescriptor, fromDescriptor) {
+  return toDescriptor === void 0 || toDescriptor.configurable || toDescriptor.writable === fromDescriptor.writable && toDescriptor.enumerable === fromDescriptor.enumerable && toDescriptor.configurable === fromDescriptor.configurable && (toDescriptor.writable || toDescriptor.value === fromDescriptor.value);
+};
+var changePrototype = (to3, from) => {
+  const fromPrototype = Object.getPrototypeOf(from);
+  if (fromPrototype === Object.getPrototypeOf(to3)) {
+    return;
+  }
+  Object.setPrototypeOf(to3, fromPrototype);
+};
+var wrappedToString = (withName, fromBody) => `/* Wrapped ${withName}*/
+${fromBody}`;
+var toStringDescriptor = Object.getOwnPropertyDescriptor(Function.prototype, "toString");
+var toStringName = Object.getOwnPropertyDescriptor(Function.prototype.toString, "name");
+var changeToString = (to3, from, name) => {
+  const withName = name === "" ? "" : `with ${name.trim()}() `;
+  const newToString = wrappedToString.bind(null, withName, from.toString());
+  Object.defineProperty(newToString, "name", toStringName);
+  const { writable, enumerable, configurable } = toStringDescriptor;
+  Object.defineProperty(to3, "toString", { value: newToString, writable, enumerable, configurable });
+};
+function mimicFunction(to3, from, { ignoreNonConfigurable = false } = {}) {
+  const { name } = to3;
+  for (const property of Reflect.ownKeys(from)) {
+    copyProperty(to3, from, property, ignoreNonConfigurable);
+  }
+  changePrototype(to3, from);
+  changeToString(to3, from, name);
+  return to3;
+}
+
+// node_modules/restore-cursor/node_modules/onetime/index.js
+var calledFunctions = /* @__PURE__ */ new WeakMap();
+var onetime = (function_, options3 = {}) => {
+  if (typeof function_ !== "function") {
+    throw new TypeError("Expected a function");
+  }
+  let returnValue;
+  let callCount = 0;
+  const functionName2 = function_.displayName || function_.name || "<anonymous>";
+  const onetime2 = function(...arguments_) {
+    calledFunctions.set(onetime2, ++callCount);
+    if (callCount === 1) {
+      returnValue = function_.apply(this, arguments_);
+      function_ = void 0;
+    } else if (options3.throw === true) {
+      throw new Error(`Function \`${functionName2}\` can only be called once`);
+    }
+    return returnValue;
+  };
+  mimicFunction(onetime2, function_);
+  calledFunctions.set(onetime2, callCount);
+  return onetime2;
+};
+onetime.callCount = (function_) => {
+  if (!calledFunctions.has(function_)) {
+    throw new Error(`The given function \`${function_.name}\` is not wrapped by the \`onetime\` package`);
+  }
+  return calledFunctions.get(function_);
+};
+var onetime_default = onetime;
+
+// node_modules/restore-cursor/node_modules/signal-exit/dist/mjs/signals.js
+var signals = [];
+signals.push("SIGHUP", "SIGINT", "SIGTERM");
+if (process.platform !== "win32") {
+  signals.push(
+    "SIGALRM",
+    "SIGABRT",
+    "SIGVTALRM",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGUSR2",
+    "SIGTRAP",
+    "SIGSYS",
+    "SIGQUIT",
+    "SIGIOT"
+    // should detect profiler and enable/disable accordingly.
+    // see #21
+    // 'SIGPROF'
+  );
+}
+if (process.platform === "linux") {
+  signals.push("SIGIO", "SIGPOLL", "SIGPWR", "SIGSTKFLT");
+}
+
+// node_modules/restore-cursor/node_modules/signal-exit/dist/mjs/index.js
+var processOk = (process7) => !!process7 && typeof process7 === "object" && typeof process7.removeListener === "function" && typeof process7.emit === "function" && typeof process7.reallyExit === "function" && typeof process7.listeners === "function" && typeof process7.kill === "function" && typeof process7.pid === "number" && typeof process7.on === "function";
+var kExitEmitter = /* @__PURE__ */ Symbol.for("signal-exit emitter");
+var global2 = globalThis;
+var ObjectDefineProperty = Object.defineProperty.bind(Object);
+var Emitter = class {
+  emitted = {
+    afterExit: false,
+    exit: false
+  };
+  listeners = {
+    afterExit: [],
+    exit: []
+  };
+  count = 0;
+  id = Math.random();
+  constructor() {
+    if (global2[kExitEmitter]) {
+      return global2[kExitEmitter];
+    }
+    ObjectDefineProperty(global2, kExitEmitter, {
+      value: this,
+      writable: false,
+      enumerable: false,
+      configurable: false
+    });
+  }
+  on(ev, fn2) {
+    this.listeners[ev].push(fn2);
+  }
+  removeListener(ev, fn2) {
+    const list2 = this.listeners[ev];
+    const i3 = list2.indexOf(fn2);
+    if (i3 === -1) {
+      return;
+    }
+    if (i3 === 0 && list2.length === 1) {
+      list2.length = 0;
+    } else {
+      list2.splice(i3, 1);
+    }
+  }
+  emit(ev, code, signal) {
+    if (this.emitted[ev]) {
+      return false;
+    }
+    this.emitted[ev] = true;
+    let ret = false;
+    for (const fn2 of this.listeners[ev]) {
+      ret = fn2(code, signal) === true || ret;
+    }
+    if (ev === "exit") {
+      ret = this.emit("afterExit", code, signal) || ret;
+    }
+    return ret;
+  }
+};
+var SignalExitBase = class {
+};
+var signalExitWrap = (handler) => {
+  return {
+    onExit(cb, opts) {
+      return handler.onExit(cb, opts);
+    },
+    load() {
+      return handler.load();
+    },
+    unload() {
+      return handler.unload();
+    }
+  };
+};
+var SignalExitFallback = class extends SignalExitBase {
+  onExit() {
+    return () => {
+    };
+  }
+  load() {
+  }
+  unload() {
+  }
+};
+var _hupSig, _emitter, _process, _originalProcessEmit, _originalProcessReallyExit, _sigListeners, _loaded, _SignalExit_instances, processReallyExit_fn, processEmit_fn;
+var SignalExit = class extends SignalExitBase {
+  constructor(process7) {
+    super();
+    __privateAdd(this, _SignalExit_instances);
+    // "SIGHUP" throws an `ENOSYS` error on Windows,
+    // so use a supported signal instead
+    /* c8 ignore start */
+    __privateAdd(this, _hupSig, process3.platform === "win32" ? "SIGINT" : "SIGHUP");
+    /* c8 ignore stop */
+    __privateAdd(this, _emitter, new Emitter());
+    __privateAdd(this, _process);
+    __privateAdd(this, _originalProcessEmit);
+    __privateAdd(this, _originalProcessReallyExit);
+    __privateAdd(this, _sigListeners, {});
+    __privateAdd(this, _loaded, false);
+    __privateSet(this, _process, process7);
+    __privateSet(this, _sigListeners, {});
+    for (const sig of signals) {
+      __privateGet(this, _sigListeners)[sig] = () => {
+        const listeners = __privateGet(this, _process).listeners(sig);
+        let { count: count3 } = __privateGet(this, _emitter);
+        const p3 = process7;
+        if (typeof p3.__signal_exit_emitter__ === "object" && typeof p3.__signal_exit_emitter__.count === "number") {
+          count3 += p3.__signal_exit_emitter__.count;
+        }
+        if (listeners.length === count3) {
+          this.unload();
+          const ret = __privateGet(this, _emitter).emit("exit", null, sig);
+          const s3 = sig === "SIGHUP" ? __privateGet(this, _hupSig) : sig;
+          if (!ret)
+            process7.kill(process7.pid, s3);
+        }
+      };
+    }
+    __privateSet(this, _originalProcessReallyExit, process7.reallyExit);
+    __privateSet(this, _originalProcessEmit, process7.emit);
+  }
+  onExit(cb, opts) {
+    if (!processOk(__privateGet(this, _process))) {
+      return () => {
+      };
+    }
+    if (__privateGet(this, _loaded) === false) {
+      this.load();
+    }
+    const ev = (opts == null ? void 0 : opts.alwaysLast) ? "afterExit" : "exit";
+    __privateGet(this, _emitter).on(ev, cb);
+    return () => {
+      __privateGet(this, _emitter).removeListener(ev, cb);
+      if (__privateGet(this, _emitter).listeners["exit"].length === 0 && __privateGet(this, _emitter).listeners["afterExit"].length === 0) {
+        this.unload();
+      }
+    };
+  }
+  load() {
+    if (__privateGet(this, _loaded)) {
+      return;
+    }
+    __privateSet(this, _loaded, true);
+    __privateGet(this, _emitter).count += 1;
+    for (const sig of signals) {
+      try {
+        const fn2 = __privateGet(this, _sigListeners)[sig];
+        if (fn2)
+          __privateGet(this, _process).on(sig, fn2);
+      } catch (_5) {
+      }
+    }
+    __privateGet(this, _process).emit = (ev, ...a) => {
+      return __privateMethod(this, _SignalExit_instances, processEmit_fn).call(this, ev, ...a);
+    };
+    __privateGet(this, _process).reallyExit = (code) => {
+      return __privateMethod(this, _SignalExit_instances, processReallyExit_fn).call(this, code);
+    };
+  }
+  unload() {
+    if (!__privateGet(this, _loaded)) {
+      return;
+    }
+    __privateSet(this, _loaded, false);
+    signals.forEach((sig) => {
+      const listener = __privateGet(this, _sigListeners)[sig];
+      if (!listener) {
+        throw new Error("Listener not defined for signal: " + sig);
+      }
+      try {
+        __privateGet(this, _process).removeListener(sig, listener);
+      } catch (_5) {
+      }
+    });
+    __privateGet(this, _process).emit = __privateGet(this, _originalProcessEmit);
+    __privateGet(this, _process).reallyExit = __privateGet(this, _originalProcessReallyExit);
+    __privateGet(this, _emitter).count -= 1;
+  }
+};
+_hupSig = new WeakMap();
+_emitter = new WeakMap();
+_process = new WeakMap();
+_originalProcessEmit = new WeakMap();
+_originalProcessReallyExit = new WeakMap();
+_sigListeners = new WeakMap();
+_loaded = new WeakMap();
+_SignalExit_instances = new WeakSet();
+processReallyExit_fn = function(code) {
+  if (!processOk(__privateGet(this, _process))) {
+    return 0;
+  }
+  __privateGet(this, _process).exitCode = code || 0;
+  __privateGet(this, _emitter).emit("exit", __privateGet(this, _process).exitCode, null);
+  return __privateGet(this, _originalProcessReallyExit).call(__privateGet(this, _process), __privateGet(this, _process).exitCode);
+};
+processEmit_fn = function(ev, ...args) {
+  const og = __privateGet(this, _originalProcessEmit);
+  if (ev === "exit" && processOk(__privateGet(this, _process))) {
+    if (typeof args[0] === "number") {
+      __privateGet(this, _process).exitCode = args[0];
+    }
+    const ret = og.call(__privateGet(this, _process), ev, ...args);
+    __privateGet(this, _emitter).emit("exit", __privateGet(this, _process).exitCode, null);
+    return ret;
+  } else {
+    return og.call(__privateGet(this, _process), ev, ...args);
+  }
+};
+var process3 = globalThis.process;
+var {
+  /**
+   * Called when the process is exiting, whether via signal, explicit
+   * exit, or running out of stuff to do.
+   *
+   * If the global process object is not suitable for instrumentation,
+   * then this will be a no-op.
+   *
+   * Returns a function that may be used to unload signal-exit.
+   */
+  onExit,
+  /**
+   * Load the listeners.  Likely you never need to call this, unless
+   * doing a rather deep integration with signal-exit functionality.
+   * Mostly exposed for the benefit of testing.
+   *
+   * @internal
+   */
+  load,
+  /**
+   * Unload the listeners.  Likely you never need to call this, unless
+   * doing a rather deep integration with signal-exit functionality.
+   * Mostly exposed for the benefit of testing.
+   *
+   * @internal
+   */
+  unload
+} = signalExitWrap(processOk(process3) ? new SignalExit(process3) : new SignalExitFallback());
+
+// node_modules/restore-cursor/index.js
+var terminal = import_node_process2.default.stderr.isTTY ? import_node_process2.default.stderr : import_node_process2.default.stdout.isTTY ? import_node_process2.default.stdout : void 0;
+var restoreCursor = terminal ? onetime_default(() => {
+  onExit(() => {
+    terminal.write("\x1B[?25h");
+  }, { alwaysLast: true });
+}) : () => {
+};
+var restore_cursor_default = restoreCursor;
+
+// node_modules/cli-cursor/index.js
+var isHidden = false;
+var cliCursor = {};
+cliCursor.show = (writableStream = import_node_process3.default.stderr) => {
+  if (!writableStream.isTTY) {
+    return;
+  }
+  isHidden = false;
+  writableStream.write("\x1B[?25h");
+};
+cliCursor.hide = (writableStream = import_node_process3.default.stderr) => {
+  if (!writableStream.isTTY) {
+    return;
+  }
+  restore_cursor_default();
+  isHidden = true;
+  writableStream.write("\x1B[?25l");
+};
+cliCursor.toggle = (force, writableStream) => {
+  if (force !== void 0) {
+    isHidden = force;
+  }
+  if (isHidden) {
+    cliCursor.show(writableStream);
+  } else {
+    cliCursor.hide(writableStream);
+  }
+};
+var cli_cursor_default = cliCursor;
+
+// node_modules/log-update/node_modules/ansi-regex/index.js
+var ST = String.raw`(?:\u001B\u005C|\u009C)`;
+var stringControls = String.raw`\u0018\u001A\u001B\u0080-\u009F`;
+var osc = String.raw`(?:\u001B\]|\u009D)[^\u0007${stringControls}]*(?:\u0007|${ST})`;
+var controlString = String.raw`(?:\u001B[PX^_k]|[\u0090\u0098\u009E\u009F])[^${stringControls}]*${ST}`;
+var linuxPalette = String.raw`\u001B\](?:P[\dA-Fa-f]{7}|R)(?:\u0007|${ST})?`;
+var csi = String.raw`(?:\u001B\[|\u009B)[\u0030-\u003F]*[\u0020-\u002F]*[\u0040-\u007E]`;
+var escape = String.raw`\u001B(?:[\u0020-\u002F]+[\u0030-\u007E]|[\dA-PR-TZcf-oq-uy=><~|}])`;
+var pattern = `${linuxPalette}|${osc}|${controlString}|${csi}|${escape}`;
+function ansiRegex({ onlyFirst = false } = {}) {
+  return new RegExp(pattern, onlyFirst ? void 0 : "g");
+}
+
+// node_modules/log-update/node_modules/strip-ansi/index.js
+var regex = ansiRegex();
+function stripAnsi(string2) {
+  if (typeof string2 !== "string") {
+    throw new TypeError(`Expected a \`string\`, got \`${typeof string2}\``);
+  }
+  if (!string2.includes("\x1B") && !string2.includes("\x9B")) {
+    return string2;
+  }
+  return string2.replace(regex, "");
+}
+
+// node_modules/get-east-asian-width/lookup-data.js
+var ambiguousMinimalCodePoint = 161;
+var ambiguousMaximumCodePoint = 1114109;
+var ambiguousRanges = [161, 161, 164, 164, 167, 168, 170, 170, 173, 174, 176, 180, 182, 186, 188, 191, 198, 198, 208, 208, 215, 216, 222, 225, 230, 230, 232, 234, 236, 237, 240, 240, 242, 243, 247, 250, 252, 252, 254, 254, 257, 257, 273, 273, 275, 275, 283, 283, 294, 295, 299, 299, 305, 307, 312, 312, 319, 322, 324, 324, 328, 331, 333, 333, 338, 339, 358, 359, 363, 363, 462, 462, 464, 464, 466, 466, 468, 468, 470, 470, 472, 472, 474, 474, 476, 476, 593, 593, 609, 609, 708, 708, 711, 711, 713, 715, 717, 717, 720, 720, 728, 731, 733, 733, 735, 735, 768, 879, 913, 929, 931, 937, 945, 961, 963, 969, 1025, 1025, 1040, 1103, 1105, 1105, 8208, 8208, 8211, 8214, 8216, 8217, 8220, 8221, 8224, 8226, 8228, 8231, 8240, 8240, 8242, 8243, 8245, 8245, 8251, 8251, 8254, 8254, 8308, 8308, 8319, 8319, 8321, 8324, 8364, 8364, 8451, 8451, 8453, 8453, 8457, 8457, 8467, 8467, 8470, 8470, 8481, 8482, 8486, 8486, 8491, 8491, 8531, 8532, 8539, 8542, 8544, 8555, 8560, 8569, 8585, 8585, 8592, 8601, 8632, 8633, 8658, 8658, 8660, 8660, 8679, 8679, 8704, 8704, 8706, 8707, 8711, 8712, 8715, 8715, 8719, 8719, 8721, 8721, 8725, 8725, 8730, 8730, 8733, 8736, 8739, 8739, 8741, 8741, 8743, 8748, 8750, 8750, 8756, 8759, 8764, 8765, 8776, 8776, 8780, 8780, 8786, 8786, 8800, 8801, 8804, 8807, 8810, 8811, 8814, 8815, 8834, 8835, 8838, 8839, 8853, 8853, 8857, 8857, 8869, 8869, 8895, 8895, 8978, 8978, 9312, 9449, 9451, 9547, 9552, 9587, 9600, 9615, 9618, 9621, 9632, 9633, 9635, 9641, 9650, 9651, 9654, 9655, 9660, 9661, 9664, 9665, 9670, 9672, 9675, 9675, 9678, 9681, 9698, 9701, 9711, 9711, 9733, 9734, 9737, 9737, 9742, 9743, 9756, 9756, 9758, 9758, 9792, 9792, 9794, 9794, 9824, 9825, 9827, 9829, 9831, 9834, 9836, 9837, 9839, 9839, 9886, 9887, 9919, 9919, 9926, 9933, 9935, 9939, 9941, 9953, 9955, 9955, 9960, 9961, 9963, 9969, 9972, 9972, 9974, 9977, 9979, 9980, 9982, 9983, 10045, 10045, 10102, 10111, 11094, 11097, 12872, 12879, 57344, 63743, 65024, 65039, 65533, 65533, 127232, 127242, 127248, 127277, 127280, 127337, 127344, 127373, 127375, 127376, 127387, 127404, 917760, 917999, 983040, 1048573, 1048576, 1114109];
+var fullwidthMinimalCodePoint = 12288;
+var fullwidthMaximumCodePoint = 65510;
+var fullwidthRanges = [12288, 12288, 65281, 65376, 65504, 65510];
+var wideMinimalCodePoint = 4352;
+var wideMaximumCodePoint = 262141;
+var wideRanges = [4352, 4447, 8986, 8987, 9001, 9002, 9193, 9196, 9200, 9200, 9203, 9203, 9725, 9726, 9748, 9749, 9776, 9783, 9800, 9811, 9855, 9855, 9866, 9871, 9875, 9875, 9889, 9889, 9898, 9899, 9917, 9918, 9924, 9925, 9934, 9934, 9940, 9940, 9962, 9962, 9970, 9971, 9973, 9973, 9978, 9978, 9981, 9981, 9989, 9989, 9994, 9995, 10024, 10024, 10060, 10060, 10062, 10062, 10067, 10069, 10071, 10071, 10133, 10135, 10160, 10160, 10175, 10175, 11035, 11036, 11088, 11088, 11093, 11093, 11904, 11929, 11931, 12019, 12032, 12245, 12272, 12287, 12289, 12350, 12353, 12438, 12441, 12543, 12549, 12591, 12593, 12686, 12688, 12773, 12783, 12830, 12832, 12871, 12880, 42124, 42128, 42182, 43360, 43388, 44032, 55203, 63744, 64255, 65040, 65049, 65072, 65106, 65108, 65126, 65128, 65131, 94176, 94180, 94192, 94198, 94208, 101594, 101631, 101664, 101760, 101874, 101888, 102801, 102816, 102866, 110576, 110579, 110581, 110587, 110589, 110590, 110592, 110888, 110898, 110898, 110928, 110930, 110933, 110933, 110948, 110952, 110960, 111355, 119552, 119638, 119648, 119670, 126980, 126980, 127183, 127183, 127374, 127374, 127377, 127386, 127406, 127406, 127488, 127490, 127504, 127547, 127552, 127560, 127568, 127569, 127584, 127589, 127744, 127776, 127789, 127797, 127799, 127868, 127870, 127891, 127904, 127946, 127951, 127955, 127968, 127984, 127988, 127988, 127992, 128062, 128064, 128064, 128066, 128252, 128255, 128317, 128331, 128334, 128336, 128359, 128378, 128378, 128405, 128406, 128420, 128420, 128507, 128591, 128640, 128709, 128716, 128716, 128720, 128722, 128725, 128729, 128732, 128735, 128747, 128748, 128756, 128764, 128986, 128986, 128992, 129003, 129008, 129008, 129292, 129338, 129340, 129349, 129351, 129535, 129648, 129660, 129664, 129734, 129736, 129736, 129740, 129757, 129759, 129771, 129775, 129786, 131072, 196605, 196608, 262141];
+
+// node_modules/get-east-asian-width/utilities.js
+var isInRange = (ranges, codePoint) => {
+  let low2 = 0;
+  let high = Math.floor(ranges.length / 2) - 1;
+  while (low2 <= high) {
+    const mid = Math.floor((low2 + high) / 2);
+    const i3 = mid * 2;
+    if (codePoint < ranges[i3]) {
+      high = mid - 1;
+    } else if (codePoint > ranges[i3 + 1]) {
+      low2 = mid + 1;
+    } else {
+      return true;
+    }
+  }
+  return false;
+};
+
+// node_modules/get-east-asian-width/lookup.js
+var commonCjkCodePoint = 19968;
+var [wideFastPathStart, wideFastPathEnd] = /* @__PURE__ */ findWideFastPathRange(wideRanges);
+function findWideFastPathRange(ranges) {
+  let fastPathStart = ranges[0];
+  let fastPathEnd = ranges[1];
+  for (let index2 = 0; index2 < ranges.length; index2 += 2) {
+    const start2 = ranges[index2];
+    const end = ranges[index2 + 1];
+    if (commonCjkCodePoint >= start2 && commonCjkCodePoint <= end) {
+      return [start2, end];
+    }
+    if (end - start2 > fastPathEnd - fastPathStart) {
+      fastPathStart = start2;
+      fastPathEnd = end;
+    }
+  }
+  return [fastPathStart, fastPathEnd];
+}
+var isAmbiguous = (codePoint) => {
+  if (codePoint < ambiguousMinimalCodePoint || codePoint > ambiguousMaximumCodePoint) {
+    return false;
+  }
+  return isInRange(ambiguousRanges, codePoint);
+};
+var isFullwidth = (codePoint) => {
+  if (codePoint < fullwidthMinimalCodePoint || codePoint > fullwidthMaximumCodePoint) {
+    return false;
+  }
+  return isInRange(fullwidthRanges, codePoint);
+};
+var isWide = (codePoint) => {
+  if (codePoint >= wideFastPathStart && codePoint <= wideFastPathEnd) {
+    return true;
+  }
+  if (codePoint < wideMinimalCodePoint || codePoint > wideMaximumCodePoint) {
+    return false;
+  }
+  return isInRange(wideRanges, codePoint);
+};
+
+// node_modules/get-east-asian-width/index.js
+function validate(codePoint) {
+  if (!Number.isSafeInteger(codePoint)) {
+    throw new TypeError(`Expected a code point, got \`${typeof codePoint}\`.`);
+  }
+}
+function eastAsianWidth(codePoint, { ambiguousAsWide = false } = {}) {
+  validate(codePoint);
+  if (isFullwidth(codePoint) || isWide(codePoint) || ambiguousAsWide && isAmbiguous(codePoint)) {
+    return 2;
+  }
+  return 1;
+}
+
+// node_modules/log-update/node_modules/string-width/index.js
+var segmenter = new Intl.Segmenter();
+var visibleCharacterRegex = new RegExp("[^\\p{Default_Ignorable_Code_Point}\\p{Control}\\p{Format}\\p{Nonspacing_Mark}\\p{Enclosing_Mark}\\p{Surrogate}]", "v");
+var spacingMarkRegex = new RegExp("\\p{Spacing_Mark}", "v");
+var rgiEmojiRegex = new RegExp("^\\p{RGI_Emoji}$", "v");
+var unqualifiedKeycapRegex = /^[\d#*]\u20E3$/;
+var extendedPictographicRegex = new RegExp("\\p{Extended_Pictographic}", "gu");
+function isDoubleWidthNonRgiEmojiSequence(segment) {
+  if (segment.length > 50) {
+    return false;
+  }
+  if (unqualifiedKeycapRegex.test(segment)) {
+    return true;
+  }
+  if (segment.includes("\u200D")) {
+    const pictographics = segment.match(extendedPictographicRegex);
+    return pictographics !== null && pictographics.length >= 2;
+  }
+  return false;
+}
+function baseVisible(segment) {
+  const index2 = segment.search(visibleCharacterRegex);
+  return index2 === -1 ? void 0 : segment.slice(index2);
+}
+function isHangulLeadingJamo(codePoint) {
+  return codePoint >= 4352 && codePoint <= 4447 || codePoint >= 43360 && codePoint <= 43388;
+}
+function isHangulVowelJamo(codePoint) {
+  return codePoint >= 4448 && codePoint <= 4519 || codePoint >= 55216 && codePoint <= 55238;
+}
+function isHangulTrailingJamo(codePoint) {
+  return codePoint >= 4520 && codePoint <= 4607 || codePoint >= 55243 && codePoint <= 55291;
+}
+function isHangulJamo(codePoint) {
+  return isHangulLeadingJamo(codePoint) || isHangulVowelJamo(codePoint) || isHangulTrailingJamo(codePoint);
+}
+function hangulClusterWidth(visibleSegment, eastAsianWidthOptions) {
+  const codePoints = [];
+  for (const character of visibleSegment) {
+    if (!visibleCharacterRegex.test(character)) {
+      continue;
+    }
+    codePoints.push(character.codePointAt(0));
+  }
+  if (codePoints.length === 0) {
+    return void 0;
+  }
+  let width = 0;
+  for (let index2 = 0; index2 < codePoints.length; index2++) {
+    const codePoint = codePoints[index2];
+    if (!isHangulJamo(codePoint)) {
+      if (width === 0) {
+        return void 0;
+      }
+      for (let remaining = index2; remaining < codePoints.length; remaining++) {
+        width += eastAsianWidth(codePoints[remaining], eastAsianWidthOptions);
+      }
+      return width;
+    }
+    if (isHangulLeadingJamo(codePoint) && isHangulVowelJamo(codePoints[index2 + 1])) {
+      width += 2;
+      index2 += isHangulTrailingJamo(codePoints[index2 + 2]) ? 2 : 1;
+      continue;
+    }
+    width += eastAsianWidth(codePoint, eastAsianWidthOptions);
+  }
+  return width;
+}
+function trailingWidth(visibleSegment, eastAsianWidthOptions) {
+  let extra = 0;
+  let first2 = true;
+  for (const character of visibleSegment) {
+    if (first2) {
+      first2 = false;
+      continue;
+    }
+    if (spacingMarkRegex.test(character) || character >= "\uFF00" && character <= "\uFFEF") {
+      extra += eastAsianWidth(character.codePointAt(0), eastAsianWidthOptions);
+    }
+  }
+  return extra;
+}
+function stringWidth(input, options3 = {}) {
+  if (typeof input !== "string" || input.length === 0) {
+    return 0;
+  }
+  const {
+    ambiguousIsNarrow = true,
+    countAnsiEscapeCodes = false
+  } = options3;
+  let string2 = input;
+  if (!countAnsiEscapeCodes && (string2.includes("\x1B") || string2.includes("\x9B"))) {
+    string2 = stripAnsi(string2);
+  }
+  if (string2.length === 0) {
+    return 0;
+  }
+  if (/^[\u0020-\u007E]*$/.test(string2)) {
+    return string2.length;
+  }
+  let width = 0;
+  const eastAsianWidthOptions = { ambiguousAsWide: !ambiguousIsNarrow };
+  for (const { segment } of segmenter.segment(string2)) {
+    const visibleSegment = baseVisible(segment);
+    if (visibleSegment === void 0) {
+      continue;
+    }
+    if (rgiEmojiRegex.test(segment) || isDoubleWidthNonRgiEmojiSequence(segment)) {
+      width += 2;
+      continue;
+    }
+    const hangulWidth = hangulClusterWidth(visibleSegment, eastAsianWidthOptions);
+    if (hangulWidth !== void 0) {
+      width += hangulWidth;
+      continue;
+    }
+    const codePoint = visibleSegment.codePointAt(0);
+    width += eastAsianWidth(codePoint, eastAsianWidthOptions);
+    width += trailingWidth(visibleSegment, eastAsianWidthOptions);
+  }
+  return width;
+}
+
+// node_modules/log-update/node_modules/ansi-styles/index.js
+var ANSI_BACKGROUND_OFFSET = 10;
+var wrapAnsi16 = (offset = 0) => (code) => `\x1B[${code + offset}m`;
+var wrapAnsi256 = (offset = 0) => (code) => `\x1B[${38 + offset};5;${code}m`;
+var wrapAnsi16m = (offset = 0) => (red, green, blue) => `\x1B[${38 + offset};2;${red};${green};${blue}m`;
+var styles = {
+  modifier: {
+    reset: [0, 0],
+    // 21 isn't widely supported and 22 does the same thing
+    bold: [1, 22],
+    dim: [2, 22],
+    italic: [3, 23],
+    underline: [4, 24],
+    overline: [53, 55],
+    inverse: [7, 27],
+    hidden: [8, 28],
+    strikethrough: [9, 29]
+  },
+  color: {
+    black: [30, 39],
+    red: [31, 39],
+    green: [32, 39],
+    yellow: [33, 39],
+    blue: [34, 39],
+    magenta: [35, 39],
+    cyan: [36, 39],
+    white: [37, 39],
+    // Bright color
+    blackBright: [90, 39],
+    gray: [90, 39],
+    // Alias of `blackBright`
+    grey: [90, 39],
+    // Alias of `blackBright`
+    redBright: [91, 39],
+    greenBright: [92, 39],
+    yellowBright: [93, 39],
+    blueBright: [94, 39],
+    magentaBright: [95, 39],
+    cyanBright: [96, 39],
+    whiteBright: [97, 39]
+  },
+  bgColor: {
+    bgBlack: [40, 49],
+    bgRed: [41, 49],
+    bgGreen: [42, 49],
+    bgYellow: [43, 49],
+    bgBlue: [44, 49],
+    bgMagenta: [45, 49],
+    bgCyan: [46, 49],
+    bgWhite: [47, 49],
+    // Bright color
+    bgBlackBright: [100, 49],
+    bgGray: [100, 49],
+    // Alias of `bgBlackBright`
+    bgGrey: [100, 49],
+    // Alias of `bgBlackBright`
+    bgRedBright: [101, 49],
+    bgGreenBright: [102, 49],
+    bgYellowBright: [103, 49],
+    bgBlueBright: [104, 49],
+    bgMagentaBright: [105, 49],
+    bgCyanBright: [106, 49],
+    bgWhiteBright: [107, 49]
+  }
+};
+var modifierNames = Object.keys(styles.modifier);
+var foregroundColorNames = Object.keys(styles.color);
+var backgroundColorNames = Object.keys(styles.bgColor);
+var colorNames = [...foregroundColorNames, ...backgroundColorNames];
+function assembleStyles() {
+  const codes = /* @__PURE__ */ new Map();
+  for (const [groupName, group] of Object.entries(styles)) {
+    for (const [styleName, style] of Object.entries(group)) {
+      styles[styleName] = {
+        open: `\x1B[${style[0]}m`,
+        close: `\x1B[${style[1]}m`
+      };
+      group[styleName] = styles[styleName];
+      codes.set(style[0], style[1]);
+    }
+    Object.defineProperty(styles, groupName, {
+      value: group,
+      enumerable: false
+    });
+  }
+  Object.defineProperty(styles, "codes", {
+    value: codes,
+    enumerable: false
+  });
+  styles.color.close = "\x1B[39m";
+  styles.bgColor.close = "\x1B[49m";
+  styles.color.ansi = wrapAnsi16();
+  styles.color.ansi256 = wrapAnsi256();
+  styles.color.ansi16m = wrapAnsi16m();
+  styles.bgColor.ansi = wrapAnsi16(ANSI_BACKGROUND_OFFSET);
+  styles.bgColor.ansi256 = wrapAnsi256(ANSI_BACKGROUND_OFFSET);
+  styles.bgColor.ansi16m = wrapAnsi16m(ANSI_BACKGROUND_OFFSET);
+  Object.defineProperties(styles, {
+    rgbToAnsi256: {
+      value(red, green, blue) {
+        if (red === green && green === blue) {
+          if (red < 8) {
+            return 16;
+          }
+          if (red > 248) {
+            return 231;
+          }
+          return Math.round((red - 8) / 247 * 24) + 232;
+        }
+        return 16 + 36 * Math.round(red / 255 * 5) + 6 * Math.round(green / 255 * 5) + Math.round(blue / 255 * 5);
+      },
+      enumerable: false
+    },
+    hexToRgb: {
+      value(hex) {
+        const matches = /[a-f\d]{6}|[a-f\d]{3}/i.exec(hex.toString(16));
+        if (!matches) {
+          return [0, 0, 0];
+        }
+        let [colorString] = matches;
+        if (colorString.length === 3) {
+          colorString = [...colorString].map((character) => character + character).join("");
+        }
+        const integer = Number.parseInt(colorString, 16);
+        return [
+          /* eslint-disable no-bitwise */
+          integer >> 16 & 255,
+          integer >> 8 & 255,
+          integer & 255
+          /* eslint-enable no-bitwise */
+        ];
+      },
+      enumerable: false
+    },
+    hexToAnsi256: {
+      value: (hex) => styles.rgbToAnsi256(...styles.hexToRgb(hex)),
+      enumerable: false
+    },
+    ansi256ToAnsi: {
+      value(code) {
+        if (code < 8) {
+          return 30 + code;
+        }
+        if (code < 16) {
+          return 90 + (code - 8);
+        }
+        let red;
+        let green;
+        let blue;
+        if (code >= 232) {
+          red = ((code - 232) * 10 + 8) / 255;
+          green = red;
+          blue = red;
+        } else {
+          code -= 16;
+          const remainder = code % 36;
+          red = Math.floor(code / 36) / 5;
+          green = Math.floor(remainder / 6) / 5;
+          blue = remainder % 6 / 5;
+        }
+        const value = Math.max(red, green, blue) * 2;
+        if (value === 0) {
+          return 30;
+        }
+        let result = 30 + (Math.round(blue) << 2 | Math.round(green) << 1 | Math.round(red));
+        if (value === 2) {
+          result += 60;
+        }
+        return result;
+      },
+      enumerable: false
+    },
+    rgbToAnsi: {
+      value: (red, green, blue) => styles.ansi256ToAnsi(styles.rgbToAnsi256(red, green, blue)),
+      enumerable: false
+    },
+    hexToAnsi: {
+      value: (hex) => styles.ansi256ToAnsi(styles.hexToAnsi256(hex)),
+      enumerable: false
+    }
+  });
+  return styles;
+}
+var ansiStyles = assembleStyles();
+var ansi_styles_default = ansiStyles;
+
+// node_modules/log-update/node_modules/wrap-ansi/index.js
+var ANSI_ESCAPE = "\x1B";
+var ANSI_ESCAPE_BELL = "\x07";
+var C1_CSI = "\x9B";
+var ANSI_CSI = "[";
+var ANSI_OSC = "]";
+var ANSI_SGR_TERMINATOR = "m";
+var ANSI_SGR_RESET = 0;
+var ANSI_SGR_RESET_FOREGROUND = 39;
+var ANSI_SGR_RESET_BACKGROUND = 49;
+var ANSI_SGR_RESET_UNDERLINE_COLOR = 59;
+var ANSI_SGR_FOREGROUND_EXTENDED = 38;
+var ANSI_SGR_BACKGROUND_EXTENDED = 48;
+var ANSI_SGR_UNDERLINE_COLOR_EXTENDED = 58;
+var ANSI_SGR_COLOR_MODE_RGB = 2;
+var ANSI_SGR_COLOR_MODE_256 = 5;
+var ANSI_ESCAPE_LINK = `${ANSI_OSC}8;`;
+var ESCAPES = /* @__PURE__ */ new Set([
+  ANSI_ESCAPE,
+  C1_CSI
+]);
+var ESCAPE_CHARACTERS = [...ESCAPES].join("");
+var CSI_INTRODUCER = `(?:${ANSI_ESCAPE}\\${ANSI_CSI}|${C1_CSI})`;
+var CSI_PARAMETERS = "[0-?]*[ -/]*[@-~]";
+var SGR_PARAMETERS = `(?<sgr>[0-9;:]*)${ANSI_SGR_TERMINATOR}`;
+var OSC_STRING_TERMINATOR = `(?:${ANSI_ESCAPE_BELL}|${ANSI_ESCAPE}\\\\)`;
+var OSC_STRING_PAYLOAD = String.raw`[^\u0000-\u001F\u007F-\u009F]*`;
+var LINK_PARAMETERS = String.raw`8;(?<parameters>[^;\u0000-\u001F\u007F-\u009F]*);(?<uri>${OSC_STRING_PAYLOAD})${OSC_STRING_TERMINATOR}`;
+var OSC_STRING = `${OSC_STRING_PAYLOAD}${OSC_STRING_TERMINATOR}`;
+var ANSI_ESCAPE_REGEX = new RegExp(
+  `${CSI_INTRODUCER}(?:${SGR_PARAMETERS}|${CSI_PARAMETERS})|${ANSI_ESCAPE}\\${ANSI_OSC}(?:${LINK_PARAMETERS}|${OSC_STRING})`,
+  "y"
+);
+var ANSI_SGR_MODIFIER_CLOSE_CODES = new Set(ansi_styles_default.codes.values());
+ANSI_SGR_MODIFIER_CLOSE_CODES.delete(ANSI_SGR_RESET);
+var segmenter2 = new Intl.Segmenter();
+var getStringWidth = (string2) => stringWidth(string2, { countAnsiEscapeCodes: true });
+var TAB_SIZE = 8;
+var ESCAPE_INTRODUCER_REGEX = new RegExp(`[${ESCAPE_CHARACTERS}]`, "g");
+var ROW_BOUNDARY_REGEX = new RegExp(`[\\n${ESCAPE_CHARACTERS}]`, "g");
+var ASCII_PRINTABLE_REGEX = /^[ -~]*$/;
+var wrapAnsiCode = (code) => `${ANSI_ESCAPE}${ANSI_CSI}${code}${ANSI_SGR_TERMINATOR}`;
+var wrapAnsiHyperlink = (url3, parameters = "") => `${ANSI_ESCAPE}${ANSI_ESCAPE_LINK}${parameters};${url3}${ANSI_ESCAPE_BELL}`;
+var matchAnsiEscape = (string2, index2) => {
+  var _a21;
+  if (!ESCAPES.has(string2[index2])) {
+    return;
+  }
+  ANSI_ESCAPE_REGEX.lastIndex = index2;
+  return (_a21 = ANSI_ESCAPE_REGEX.exec(string2)) != null ? _a21 : void 0;
+};
+var forEachSegment = (string2, onPlainText, onEscape = () => {
+}) => {
+  let plainStart = 0;
+  let index2 = 0;
+  while (index2 < string2.length) {
+    ESCAPE_INTRODUCER_REGEX.lastIndex = index2;
+    const introducer = ESCAPE_INTRODUCER_REGEX.exec(string2);
+    if (!introducer) {
+      break;
+    }
+    const escape3 = matchAnsiEscape(string2, introducer.index);
+    if (!escape3) {
+      index2 = introducer.index + 1;
+      continue;
+    }
+    if (introducer.index > plainStart) {
+      onPlainText(string2.slice(plainStart, introducer.index));
+    }
+    onEscape(escape3[0]);
+    index2 = introducer.index + escape3[0].length;
+    plainStart = index2;
+  }
+  if (plainStart < string2.length) {
+    onPlainText(string2.slice(plainStart));
+  }
+};
+var getWidth = (string2) => {
+  let plainText = "";
+  forEachSegment(string2, (part) => {
+    plainText += part;
+  });
+  return getStringWidth(plainText);
+};
+var getTokens = (string2) => {
+  const tokens = [];
+  forEachSegment(string2, (plainText) => {
+    if (ASCII_PRINTABLE_REGEX.test(plainText)) {
+      for (const character of plainText) {
+        tokens.push({ value: character, width: 1 });
+      }
+      return;
+    }
+    for (const { segment } of segmenter2.segment(plainText)) {
+      tokens.push({ value: segment, width: getStringWidth(segment) });
+    }
+  }, (escape3) => {
+    tokens.push({ value: escape3, width: 0 });
+  });
+  return tokens;
+};
+var splitWords = (string2) => {
+  let currentWord = { value: "", plainText: "" };
+  const words2 = [currentWord];
+  forEachSegment(string2, (plainText) => {
+    const parts = plainText.split(" ");
+    currentWord.value += parts[0];
+    currentWord.plainText += parts[0];
+    for (let index2 = 1; index2 < parts.length; index2++) {
+      currentWord = { value: parts[index2], plainText: parts[index2] };
+      words2.push(currentWord);
+    }
+  }, (escape3) => {
+    currentWord.value += escape3;
+  });
+  for (const word2 of words2) {
+    word2.width = getStringWidth(word2.plainText);
+  }
+  return words2;
+};
+var getColonColorToken = (parameter) => {
+  const parts = parameter.split(":");
+  const code = Number.parseInt(parts[0], 10);
+  const mode = Number.parseInt(parts[1], 10);
+  if (![ANSI_SGR_FOREGROUND_EXTENDED, ANSI_SGR_BACKGROUND_EXTENDED, ANSI_SGR_UNDERLINE_COLOR_EXTENDED].includes(code)) {
+    return;
+  }
+  if (mode === ANSI_SGR_COLOR_MODE_256 && parts.length === 3 && /^\d+$/.test(parts[2])) {
+    return { code, open: parameter, hasArguments: true };
+  }
+  if (mode !== ANSI_SGR_COLOR_MODE_RGB) {
+    return;
+  }
+  const components = parts.length === 6 ? parts.slice(3) : parts.slice(2);
+  const colorSpace = parts.length === 6 ? parts[2] : void 0;
+  if (components.length === 3 && components.every((component) => /^\d+$/.test(component)) && (colorSpace === void 0 || /^\d*$/.test(colorSpace))) {
+    return { code, open: parameter, hasArguments: true };
+  }
+};
+var getSgrTokens = (sgrParameters) => {
+  const parameters = sgrParameters.split(";");
+  const sgrTokens = [];
+  for (let index2 = 0; index2 < parameters.length; index2++) {
+    const parameter = parameters[index2];
+    if (parameter.includes(":")) {
+      const colonColorToken = getColonColorToken(parameter);
+      if (colonColorToken) {
+        sgrTokens.push(colonColorToken);
+      }
+      continue;
+    }
+    const code = parameter === "" ? ANSI_SGR_RESET : Number.parseInt(parameter, 10);
+    if (!Number.isFinite(code)) {
+      continue;
+    }
+    if (code === ANSI_SGR_FOREGROUND_EXTENDED || code === ANSI_SGR_BACKGROUND_EXTENDED || code === ANSI_SGR_UNDERLINE_COLOR_EXTENDED) {
+      if (index2 + 1 >= parameters.length) {
+        break;
+      }
+      const mode = Number.parseInt(parameters[index2 + 1], 10);
+      const colorIndex = Number.parseInt(parameters[index2 + 2], 10);
+      if (mode === ANSI_SGR_COLOR_MODE_256 && Number.isFinite(colorIndex)) {
+        sgrTokens.push({ code, open: [code, mode, colorIndex].join(";"), hasArguments: true });
+        index2 += 2;
+        continue;
+      }
+      const red = Number.parseInt(parameters[index2 + 2], 10);
+      const green = Number.parseInt(parameters[index2 + 3], 10);
+      const blue = Number.parseInt(parameters[index2 + 4], 10);
+      if (mode === ANSI_SGR_COLOR_MODE_RGB && Number.isFinite(red) && Number.isFinite(green) && Number.isFinite(blue)) {
+        sgrTokens.push({ code, open: [code, mode, red, green, blue].join(";"), hasArguments: true });
+        index2 += 4;
+        continue;
+      }
+      break;
+    }
+    sgrTokens.push({ code, open: String(code), hasArguments: false });
+  }
+  return sgrTokens;
+};
+var removeActiveStyle = (activeStyles, family) => {
+  const activeStyleIndex = activeStyles.findIndex((activeStyle) => activeStyle.family === family);
+  if (activeStyleIndex !== -1) {
+    activeStyles.splice(activeStyleIndex, 1);
+  }
+};
+var upsertActiveStyle = (activeStyles, nextActiveStyle) => {
+  removeActiveStyle(activeStyles, nextActiveStyle.family);
+  activeStyles.push(nextActiveStyle);
+};
+var removeModifierStylesByClose = (activeStyles, closeCode) => {
+  for (let index2 = activeStyles.length - 1; index2 >= 0; index2--) {
+    const activeStyle = activeStyles[index2];
+    if (activeStyle.family.startsWith("modifier-") && activeStyle.close === closeCode) {
+      activeStyles.splice(index2, 1);
+    }
+  }
+};
+var getColorStyle = (sgrToken) => {
+  const { code, open: open4, hasArguments } = sgrToken;
+  if (code >= 30 && code <= 37 || code >= 90 && code <= 97 || code === ANSI_SGR_FOREGROUND_EXTENDED && hasArguments) {
+    return {
+      family: "foreground",
+      open: open4,
+      close: ANSI_SGR_RESET_FOREGROUND
+    };
+  }
+  if (code >= 40 && code <= 47 || code >= 100 && code <= 107 || code === ANSI_SGR_BACKGROUND_EXTENDED && hasArguments) {
+    return {
+      family: "background",
+      open: open4,
+      close: ANSI_SGR_RESET_BACKGROUND
+    };
+  }
+  if (code === ANSI_SGR_UNDERLINE_COLOR_EXTENDED && hasArguments) {
+    return {
+      family: "underlineColor",
+      open: open4,
+      close: ANSI_SGR_RESET_UNDERLINE_COLOR
+    };
+  }
+};
+var applySgrResetCode = (code, activeStyles) => {
+  if (code === ANSI_SGR_RESET) {
+    activeStyles.length = 0;
+    return true;
+  }
+  if (code === ANSI_SGR_RESET_FOREGROUND) {
+    removeActiveStyle(activeStyles, "foreground");
+    return true;
+  }
+  if (code === ANSI_SGR_RESET_BACKGROUND) {
+    removeActiveStyle(activeStyles, "background");
+    return true;
+  }
+  if (code === ANSI_SGR_RESET_UNDERLINE_COLOR) {
+    removeActiveStyle(activeStyles, "underlineColor");
+    return true;
+  }
+  if (ANSI_SGR_MODIFIER_CLOSE_CODES.has(code)) {
+    removeModifierStylesByClose(activeStyles, code);
+    return true;
+  }
+  return false;
+};
+var applySgrToken = (sgrToken, activeStyles) => {
+  const { code } = sgrToken;
+  if (applySgrResetCode(code, activeStyles)) {
+    return;
+  }
+  const colorStyle = getColorStyle(sgrToken);
+  if (colorStyle) {
+    upsertActiveStyle(activeStyles, colorStyle);
+    return;
+  }
+  const close = ansi_styles_default.codes.get(code);
+  if (close !== void 0 && close !== ANSI_SGR_RESET) {
+    upsertActiveStyle(activeStyles, {
+      family: `modifier-${code}`,
+      open: sgrToken.open,
+      close
+    });
+  }
+};
+var applySgrParameters = (sgrParameters, activeStyles) => {
+  for (const sgrToken of getSgrTokens(sgrParameters)) {
+    applySgrToken(sgrToken, activeStyles);
+  }
+};
+var applySgrResets = (sgrParameters, activeStyles) => {
+  for (const { code } of getSgrTokens(sgrParameters)) {
+    applySgrResetCode(code, activeStyles);
+  }
+};
+var applyLeadingSgrResets = (string2, startIndex, activeStyles) => {
+  let index2 = startIndex;
+  while (index2 < string2.length) {
+    const match = matchAnsiEscape(string2, index2);
+    if (!match) {
+      break;
+    }
+    if (match.groups.sgr !== void 0) {
+      applySgrResets(match.groups.sgr, activeStyles);
+    }
+    index2 += match[0].length;
+  }
+};
+var getClosingSgrSequence = (activeStyles) => [...activeStyles].reverse().map((activeStyle) => wrapAnsiCode(activeStyle.close)).join("");
+var getOpeningSgrSequence = (activeStyles) => activeStyles.map((activeStyle) => wrapAnsiCode(activeStyle.open)).join("");
+var wrapWord = (rows, word2, columns, rowWidth) => {
+  const tokens = getTokens(word2);
+  let visible = rowWidth;
+  for (let index2 = 0; index2 < tokens.length; index2++) {
+    const token = tokens[index2];
+    if (token.width > 0 && visible > 0 && visible + token.width > columns) {
+      rows.push("");
+      visible = 0;
+    }
+    rows[rows.length - 1] += token.value;
+    visible += token.width;
+    if (visible === columns && index2 < tokens.length - 1) {
+      rows.push("");
+      visible = 0;
+    }
+  }
+  if (!visible && rows.at(-1).length > 0 && rows.length > 1) {
+    rows[rows.length - 2] += rows.pop();
+  }
+  return getWidth(rows.at(-1));
+};
+var stringVisibleTrimSpacesRight = (string2) => {
+  if (!string2.includes(" ")) {
+    return string2;
+  }
+  const segments = [];
+  forEachSegment(string2, (plainText) => {
+    segments.push({ value: plainText, isEscape: false });
+  }, (escape3) => {
+    segments.push({ value: escape3, isEscape: true });
+  });
+  for (let index2 = segments.length - 1; index2 >= 0; index2--) {
+    const segment = segments[index2];
+    if (segment.isEscape) {
+      continue;
+    }
+    let end = segment.value.length;
+    while (end > 0 && segment.value[end - 1] === " ") {
+      end--;
+    }
+    segment.value = segment.value.slice(0, end);
+    if (getStringWidth(segment.value) > 0) {
+      break;
+    }
+  }
+  return segments.map((segment) => segment.value).join("");
+};
+var expandTabs = (line2) => {
+  if (!line2.includes("	")) {
+    return line2;
+  }
+  let visible = 0;
+  let expandedLine = "";
+  let plainTextSinceTab = "";
+  const expandPlainText = (plainText) => {
+    const segments = plainText.split("	");
+    for (const [index2, segment] of segments.entries()) {
+      expandedLine += segment;
+      plainTextSinceTab += segment;
+      if (index2 < segments.length - 1) {
+        visible += getStringWidth(plainTextSinceTab);
+        plainTextSinceTab = "";
+        const spaces = TAB_SIZE - visible % TAB_SIZE;
+        expandedLine += " ".repeat(spaces);
+        visible += spaces;
+      }
+    }
+  };
+  forEachSegment(line2, expandPlainText, (escape3) => {
+    expandedLine += escape3;
+  });
+  return expandedLine;
+};
+var restoreStylesAcrossRows = (preString) => {
+  let returnValue = "";
+  let activeHyperlink;
+  const activeStyles = [];
+  let index2 = 0;
+  let copiedIndex = 0;
+  while (index2 < preString.length) {
+    ROW_BOUNDARY_REGEX.lastIndex = index2;
+    const boundary = ROW_BOUNDARY_REGEX.exec(preString);
+    if (!boundary) {
+      break;
+    }
+    index2 = boundary.index;
+    if (boundary[0] !== "\n") {
+      const escape3 = matchAnsiEscape(preString, index2);
+      if (!escape3) {
+        index2++;
+        continue;
+      }
+      const { groups: groups3 } = escape3;
+      if (groups3.sgr !== void 0) {
+        applySgrParameters(groups3.sgr, activeStyles);
+      } else if (groups3.uri !== void 0) {
+        activeHyperlink = groups3.uri.length === 0 ? void 0 : { parameters: groups3.parameters, uri: groups3.uri };
+      }
+      index2 += escape3[0].length;
+      continue;
+    }
+    returnValue += preString.slice(copiedIndex, index2);
+    if (index2 > copiedIndex) {
+      if (activeHyperlink) {
+        returnValue += wrapAnsiHyperlink("");
+      }
+      returnValue += getClosingSgrSequence(activeStyles);
+    }
+    returnValue += "\n";
+    index2++;
+    copiedIndex = index2;
+    if (index2 < preString.length && preString[index2] !== "\n") {
+      const openingStyles = [...activeStyles];
+      applyLeadingSgrResets(preString, index2, openingStyles);
+      returnValue += getOpeningSgrSequence(openingStyles);
+      if (activeHyperlink) {
+        returnValue += wrapAnsiHyperlink(activeHyperlink.uri, activeHyperlink.parameters);
+      }
+    }
+  }
+  return returnValue + preString.slice(copiedIndex);
+};
+var exec = (string2, columns, options3 = {}) => {
+  if (options3.trim !== false && string2.trim() === "") {
+    return "";
+  }
+  const words2 = splitWords(string2);
+  let rows = [""];
+  let rowLength = 0;
+  let trimmedRowIndex = -1;
+  let isFirstWord = true;
+  for (const word2 of words2) {
+    const rowIndex = rows.length - 1;
+    if (options3.trim !== false && trimmedRowIndex !== rowIndex) {
+      const row3 = rows[rowIndex];
+      const trimmedRow = row3.trimStart();
+      if (trimmedRow.length !== row3.length) {
+        rows[rowIndex] = trimmedRow;
+        rowLength = getWidth(trimmedRow);
+      }
+      if (trimmedRow.length > 0) {
+        trimmedRowIndex = rowIndex;
+      }
+    }
+    if (isFirstWord) {
+      isFirstWord = false;
+    } else {
+      if (rowLength >= columns && (options3.wordWrap === false || options3.trim === false)) {
+        rows.push("");
+        rowLength = 0;
+      }
+      if (rowLength > 0 || options3.trim === false) {
+        rows[rows.length - 1] += " ";
+        rowLength++;
+      }
+    }
+    if (options3.hard && options3.wordWrap !== false && word2.width > columns) {
+      const remainingColumns = columns - rowLength;
+      const breaksStartingThisLine = 1 + Math.floor((word2.width - remainingColumns - 1) / columns);
+      const breaksStartingNextLine = Math.floor((word2.width - 1) / columns);
+      if (breaksStartingNextLine < breaksStartingThisLine) {
+        rows.push("");
+        rowLength = 0;
+      }
+      rowLength = wrapWord(rows, word2.value, columns, rowLength);
+      continue;
+    }
+    if (rowLength + word2.width > columns && rowLength > 0 && word2.width > 0) {
+      if (options3.wordWrap === false && rowLength < columns) {
+        rowLength = wrapWord(rows, word2.value, columns, rowLength);
+        continue;
+      }
+      rows.push("");
+      rowLength = 0;
+    }
+    if (rowLength + word2.width > columns && options3.wordWrap === false) {
+      rowLength = wrapWord(rows, word2.value, columns, rowLength);
+      continue;
+    }
+    rows[rows.length - 1] += word2.value;
+    rowLength += word2.width;
+  }
+  if (options3.trim !== false) {
+    rows = rows.map((row3) => stringVisibleTrimSpacesRight(row3));
+  }
+  return restoreStylesAcrossRows(rows.join("\n"));
+};
+var normalizeText = (string2) => {
+  let normalizedString = "";
+  forEachSegment(string2, (plainText) => {
+    normalizedString += plainText.normalize();
+  }, (escape3) => {
+    normalizedString += escape3;
+  });
+  return normalizedString;
+};
+function wrapAnsi(string2, columns, options3) {
+  return normalizeText(String(string2)).replaceAll("\r\n", "\n").split("\n").map((line2) => exec(expandTabs(line2), columns, options3)).join("\n");
+}
+
+// node_modules/slice-ansi/node_modules/ansi-styles/index.js
+var ANSI_BACKGROUND_OFFSET2 = 10;
+var wrapAnsi162 = (offset = 0) => (code) => `\x1B[${code + offset}m`;
+var wrapAnsi2562 = (offset = 0) => (code) => `\x1B[${38 + offset};5;${code}m`;
+var wrapAnsi16m2 = (offset = 0) => (red, green, blue) => `\x1B[${38 + offset};2;${red};${green};${blue}m`;
+var styles2 = {
+  modifier: {
+    reset: [0, 0],
+    // 21 isn't widely supported and 22 does the same thing
+    bold: [1, 22],
+    dim: [2, 22],
+    italic: [3, 23],
+    underline: [4, 24],
+    overline: [53, 55],
+    inverse: [7, 27],
+    hidden: [8, 28],
+    strikethrough: [9, 29]
+  },
+  color: {
+    black: [30, 39],
+    red: [31, 39],
+    green: [32, 39],
+    yellow: [33, 39],
+    blue: [34, 39],
+    magenta: [35, 39],
+    cyan: [36, 39],
+    white: [37, 39],
+    // Bright color
+    blackBright: [90, 39],
+    gray: [90, 39],
+    // Alias of `blackBright`
+    grey: [90, 39],
+    // Alias of `blackBright`
+    redBright: [91, 39],
+    greenBright: [92, 39],
+    yellowBright: [93, 39],
+    blueBright: [94, 39],
+    magentaBright: [95, 39],
+    cyanBright: [96, 39],
+    whiteBright: [97, 39]
+  },
+  bgColor: {
+    bgBlack: [40, 49],
+    bgRed: [41, 49],
+    bgGreen: [42, 49],
+    bgYellow: [43, 49],
+    bgBlue: [44, 49],
+    bgMagenta: [45, 49],
+    bgCyan: [46, 49],
+    bgWhite: [47, 49],
+    // Bright color
+    bgBlackBright: [100, 49],
+    bgGray: [100, 49],
+    // Alias of `bgBlackBright`
+    bgGrey: [100, 49],
+    // Alias of `bgBlackBright`
+    bgRedBright: [101, 49],
+    bgGreenBright: [102, 49],
+    bgYellowBright: [103, 49],
+    bgBlueBright: [104, 49],
+    bgMagentaBright: [105, 49],
+    bgCyanBright: [106, 49],
+    bgWhiteBright: [107, 49]
+  }
+};
+var modifierNames2 = Object.keys(styles2.modifier);
+var foregroundColorNames2 = Object.keys(styles2.color);
+var backgroundColorNames2 = Object.keys(styles2.bgColor);
+var colorNames2 = [...foregroundColorNames2, ...backgroundColorNames2];
+function assembleStyles2() {
+  const codes = /* @__PURE__ */ new Map();
+  for (const [groupName, group] of Object.entries(styles2)) {
+    for (const [styleName, style] of Object.entries(group)) {
+      styles2[styleName] = {
+        open: `\x1B[${style[0]}m`,
+        close: `\x1B[${style[1]}m`
+      };
+      group[styleName] = styles2[styleName];
+      codes.set(style[0], style[1]);
+    }
+    Object.defineProperty(styles2, groupName, {
+      value: group,
+      enumerable: false
+    });
+  }
+  Object.defineProperty(styles2, "codes", {
+    value: codes,
+    enumerable: false
+  });
+  styles2.color.close = "\x1B[39m";
+  styles2.bgColor.close = "\x1B[49m";
+  styles2.color.ansi = wrapAnsi162();
+  styles2.color.ansi256 = wrapAnsi2562();
+  styles2.color.ansi16m = wrapAnsi16m2();
+  styles2.bgColor.ansi = wrapAnsi162(ANSI_BACKGROUND_OFFSET2);
+  styles2.bgColor.ansi256 = wrapAnsi2562(ANSI_BACKGROUND_OFFSET2);
+  styles2.bgColor.ansi16m = wrapAnsi16m2(ANSI_BACKGROUND_OFFSET2);
+  Object.defineProperties(styles2, {
+    rgbToAnsi256: {
+      value(red, green, blue) {
+        if (red === green && green === blue) {
+          if (red < 8) {
+            return 16;
+          }
+          if (red > 248) {
+            return 231;
+          }
+          return Math.round((red - 8) / 247 * 24) + 232;
+        }
+        return 16 + 36 * Math.round(red / 255 * 5) + 6 * Math.round(green / 255 * 5) + Math.round(blue / 255 * 5);
+      },
+      enumerable: false
+    },
+    hexToRgb: {
+      value(hex) {
+        const matches = /[a-f\d]{6}|[a-f\d]{3}/i.exec(hex.toString(16));
+        if (!matches) {
+          return [0, 0, 0];
+        }
+        let [colorString] = matches;
+        if (colorString.length === 3) {
+          colorString = [...colorString].map((character) => character + character).join("");
+        }
+        const integer = Number.parseInt(colorString, 16);
+        return [
+          /* eslint-disable no-bitwise */
+          integer >> 16 & 255,
+          integer >> 8 & 255,
+          integer & 255
+          /* eslint-enable no-bitwise */
+        ];
+      },
+      enumerable: false
+    },
+    hexToAnsi256: {
+      value: (hex) => styles2.rgbToAnsi256(...styles2.hexToRgb(hex)),
+      enumerable: false
+    },
+    ansi256ToAnsi: {
+      value(code) {
+        if (code < 8) {
+          return 30 + code;
+        }
+        if (code < 16) {
+          return 90 + (code - 8);
+        }
+        let red;
+        let green;
+        let blue;
+        if (code >= 232) {
+          red = ((code - 232) * 10 + 8) / 255;
+          green = red;
+          blue = red;
+        } else {
+          code -= 16;
+          const remainder = code % 36;
+          red = Math.floor(code / 36) / 5;
+          green = Math.floor(remainder / 6) / 5;
+          blue = remainder % 6 / 5;
+        }
+        const value = Math.max(red, green, blue) * 2;
+        if (value === 0) {
+          return 30;
+        }
+        let result = 30 + (Math.round(blue) << 2 | Math.round(green) << 1 | Math.round(red));
+        if (value === 2) {
+          result += 60;
+        }
+        return result;
+      },
+      enumerable: false
+    },
+    rgbToAnsi: {
+      value: (red, green, blue) => styles2.ansi256ToAnsi(styles2.rgbToAnsi256(red, green, blue)),
+      enumerable: false
+    },
+    hexToAnsi: {
+      value: (hex) => styles2.ansi256ToAnsi(styles2.hexToAnsi256(hex)),
+      enumerable: false
+    }
+  });
+  return styles2;
+}
+var ansiStyles2 = assembleStyles2();
+var ansi_styles_default2 = ansiStyles2;
+
+// node_modules/slice-ansi/node_modules/is-fullwidth-code-point/index.js
+function isFullwidthCodePoint(codePoint) {
+  if (!Number.isInteger(codePoint)) {
+    return false;
+  }
+  return isFullwidth(codePoint) || isWide(codePoint);
+}
+
+// node_modules/slice-ansi/tokenize-ansi.js
+var ESCAPE_CODE_POINT = 27;
+var C1_DCS_CODE_POINT = 144;
+var C1_SOS_CODE_POINT = 152;
+var C1_CSI_CODE_POINT = 155;
+var C1_ST_CODE_POINT = 156;
+var C1_OSC_CODE_POINT = 157;
+var C1_PM_CODE_POINT = 158;
+var C1_APC_CODE_POINT = 159;
+var ESCAPES2 = /* @__PURE__ */ new Set([
+  ESCAPE_CODE_POINT,
+  C1_DCS_CODE_POINT,
+  C1_SOS_CODE_POINT,
+  C1_CSI_CODE_POINT,
+  C1_ST_CODE_POINT,
+  C1_OSC_CODE_POINT,
+  C1_PM_CODE_POINT,
+  C1_APC_CODE_POINT
+]);
+var ESCAPE = "\x1B";
+var ANSI_BELL = "\x07";
+var ANSI_CSI2 = "[";
+var ANSI_OSC2 = "]";
+var ANSI_DCS = "P";
+var ANSI_SOS = "X";
+var ANSI_PM = "^";
+var ANSI_APC = "_";
+var ANSI_SGR_TERMINATOR2 = "m";
+var ANSI_OSC_TERMINATOR = "\\";
+var ANSI_STRING_TERMINATOR = `${ESCAPE}${ANSI_OSC_TERMINATOR}`;
+var C1_OSC = "\x9D";
+var C1_STRING_TERMINATOR = "\x9C";
+var ANSI_HYPERLINK_ESC_PREFIX = `${ESCAPE}${ANSI_OSC2}8;`;
+var ANSI_HYPERLINK_C1_PREFIX = `${C1_OSC}8;`;
+var ANSI_HYPERLINK_ESC_CLOSE = `${ANSI_HYPERLINK_ESC_PREFIX};`;
+var ANSI_HYPERLINK_C1_CLOSE = `${ANSI_HYPERLINK_C1_PREFIX};`;
+var CODE_POINT_0 = "0".codePointAt(0);
+var CODE_POINT_9 = "9".codePointAt(0);
+var CODE_POINT_SEMICOLON = ";".codePointAt(0);
+var CODE_POINT_COLON = ":".codePointAt(0);
+var CODE_POINT_CSI_PARAMETER_START = "0".codePointAt(0);
+var CODE_POINT_CSI_PARAMETER_END = "?".codePointAt(0);
+var CODE_POINT_CSI_INTERMEDIATE_START = " ".codePointAt(0);
+var CODE_POINT_CSI_INTERMEDIATE_END = "/".codePointAt(0);
+var CODE_POINT_CSI_FINAL_START = "@".codePointAt(0);
+var CODE_POINT_CSI_FINAL_END = "~".codePointAt(0);
+var REGIONAL_INDICATOR_SYMBOL_LETTER_A = 127462;
+var REGIONAL_INDICATOR_SYMBOL_LETTER_Z = 127487;
+var SGR_RESET_CODE = 0;
+var SGR_EXTENDED_FOREGROUND_CODE = 38;
+var SGR_DEFAULT_FOREGROUND_CODE = 39;
+var SGR_EXTENDED_BACKGROUND_CODE = 48;
+var SGR_DEFAULT_BACKGROUND_CODE = 49;
+var SGR_COLOR_TYPE_ANSI_256 = 5;
+var SGR_COLOR_TYPE_TRUECOLOR = 2;
+var SGR_ANSI_256_FRAGMENT_LENGTH = 3;
+var SGR_TRUECOLOR_FRAGMENT_LENGTH = 5;
+var SGR_ANSI_256_LAST_PARAMETER_OFFSET = 2;
+var SGR_TRUECOLOR_LAST_PARAMETER_OFFSET = 4;
+var VARIATION_SELECTOR_16_CODE_POINT = 65039;
+var COMBINING_ENCLOSING_KEYCAP_CODE_POINT = 8419;
+var EMOJI_PRESENTATION_GRAPHEME_REGEX = new RegExp("\\p{Emoji_Presentation}", "u");
+var GRAPHEME_SEGMENTER = new Intl.Segmenter(void 0, { granularity: "grapheme" });
+var endCodeNumbers = /* @__PURE__ */ new Set();
+for (const [, end] of ansi_styles_default2.codes) {
+  endCodeNumbers.add(end);
+}
+function isSgrParameterCharacter(codePoint) {
+  return codePoint >= CODE_POINT_0 && codePoint <= CODE_POINT_9 || codePoint === CODE_POINT_SEMICOLON || codePoint === CODE_POINT_COLON;
+}
+function isCsiParameterCharacter(codePoint) {
+  return codePoint >= CODE_POINT_CSI_PARAMETER_START && codePoint <= CODE_POINT_CSI_PARAMETER_END;
+}
+function isCsiIntermediateCharacter(codePoint) {
+  return codePoint >= CODE_POINT_CSI_INTERMEDIATE_START && codePoint <= CODE_POINT_CSI_INTERMEDIATE_END;
+}
+function isCsiFinalCharacter(codePoint) {
+  return codePoint >= CODE_POINT_CSI_FINAL_START && codePoint <= CODE_POINT_CSI_FINAL_END;
+}
+function isRegionalIndicatorCodePoint(codePoint) {
+  return codePoint >= REGIONAL_INDICATOR_SYMBOL_LETTER_A && codePoint <= REGIONAL_INDICATOR_SYMBOL_LETTER_Z;
+}
+function createControlParseResult(code, endIndex) {
+  return {
+    token: {
+      type: "control",
+      code
+    },
+    endIndex
+  };
+}
+function isEmojiStyleGrapheme(grapheme) {
+  if (EMOJI_PRESENTATION_GRAPHEME_REGEX.test(grapheme)) {
+    return true;
+  }
+  for (const character of grapheme) {
+    const codePoint = character.codePointAt(0);
+    if (codePoint === VARIATION_SELECTOR_16_CODE_POINT || codePoint === COMBINING_ENCLOSING_KEYCAP_CODE_POINT) {
+      return true;
+    }
+  }
+  return false;
+}
+function getGraphemeWidth(grapheme) {
+  let regionalIndicatorCount = 0;
+  for (const character of grapheme) {
+    const codePoint = character.codePointAt(0);
+    if (isFullwidthCodePoint(codePoint)) {
+      return 2;
+    }
+    if (isRegionalIndicatorCodePoint(codePoint)) {
+      regionalIndicatorCount++;
+    }
+  }
+  if (regionalIndicatorCount >= 1) {
+    return 2;
+  }
+  if (isEmojiStyleGrapheme(grapheme)) {
+    return 2;
+  }
+  return 1;
+}
+function getSgrPrefix(code) {
+  if (code.startsWith("\x9B")) {
+    return "\x9B";
+  }
+  return `${ESCAPE}${ANSI_CSI2}`;
+}
+function createSgrCode(prefix, values) {
+  return `${prefix}${values.join(";")}${ANSI_SGR_TERMINATOR2}`;
+}
+function getSgrFragments(code) {
+  const fragments = [];
+  const sgrPrefix = getSgrPrefix(code);
+  let parameterString;
+  if (code.startsWith(`${ESCAPE}${ANSI_CSI2}`)) {
+    parameterString = code.slice(2, -1);
+  } else if (code.startsWith("\x9B")) {
+    parameterString = code.slice(1, -1);
+  } else {
+    return fragments;
+  }
+  const rawCodes = parameterString.length === 0 ? [String(SGR_RESET_CODE)] : parameterString.split(";");
+  let index2 = 0;
+  while (index2 < rawCodes.length) {
+    const codeNumber = Number.parseInt(rawCodes[index2], 10);
+    if (Number.isNaN(codeNumber)) {
+      index2++;
+      continue;
+    }
+    if (codeNumber === SGR_RESET_CODE) {
+      fragments.push({ type: "reset" });
+      index2++;
+      continue;
+    }
+    if (codeNumber === SGR_EXTENDED_FOREGROUND_CODE || codeNumber === SGR_EXTENDED_BACKGROUND_CODE) {
+      const colorType = Number.parseInt(rawCodes[index2 + 1], 10);
+      if (colorType === SGR_COLOR_TYPE_ANSI_256 && index2 + SGR_ANSI_256_LAST_PARAMETER_OFFSET < rawCodes.length) {
+        const openCode3 = createSgrCode(sgrPrefix, rawCodes.slice(index2, index2 + SGR_ANSI_256_FRAGMENT_LENGTH));
+        fragments.push({
+          type: "start",
+          code: openCode3,
+          endCode: ansi_styles_default2.color.ansi(codeNumber === SGR_EXTENDED_FOREGROUND_CODE ? SGR_DEFAULT_FOREGROUND_CODE : SGR_DEFAULT_BACKGROUND_CODE)
+        });
+        index2 += SGR_ANSI_256_FRAGMENT_LENGTH;
+        continue;
+      }
+      if (colorType === SGR_COLOR_TYPE_TRUECOLOR && index2 + SGR_TRUECOLOR_LAST_PARAMETER_OFFSET < rawCodes.length) {
+        const openCode3 = createSgrCode(sgrPrefix, rawCodes.slice(index2, index2 + SGR_TRUECOLOR_FRAGMENT_LENGTH));
+        fragments.push({
+          type: "start",
+          code: openCode3,
+          endCode: ansi_styles_default2.color.ansi(codeNumber === SGR_EXTENDED_FOREGROUND_CODE ? SGR_DEFAULT_FOREGROUND_CODE : SGR_DEFAULT_BACKGROUND_CODE)
+        });
+        index2 += SGR_TRUECOLOR_FRAGMENT_LENGTH;
+        continue;
+      }
+      const openCode2 = createSgrCode(sgrPrefix, [rawCodes[index2]]);
+      fragments.push({
+        type: "start",
+        code: openCode2,
+        endCode: ansi_styles_default2.color.ansi(codeNumber === SGR_EXTENDED_FOREGROUND_CODE ? SGR_DEFAULT_FOREGROUND_CODE : SGR_DEFAULT_BACKGROUND_CODE)
+      });
+      index2++;
+      continue;
+    }
+    if (endCodeNumbers.has(codeNumber)) {
+      fragments.push({
+        type: "end",
+        endCode: ansi_styles_default2.color.ansi(codeNumber)
+      });
+      index2++;
+      continue;
+    }
+    const mappedEndCode = ansi_styles_default2.codes.get(codeNumber);
+    if (mappedEndCode !== void 0) {
+      const openCode2 = createSgrCode(sgrPrefix, [rawCodes[index2]]);
+      fragments.push({
+        type: "start",
+        code: openCode2,
+        endCode: ansi_styles_default2.color.ansi(mappedEndCode)
+      });
+      index2++;
+      continue;
+    }
+    const openCode = createSgrCode(sgrPrefix, [rawCodes[index2]]);
+    fragments.push({
+      type: "start",
+      code: openCode,
+      endCode: ansi_styles_default2.reset.open
+    });
+    index2++;
+  }
+  if (fragments.length === 0) {
+    fragments.push({ type: "reset" });
+  }
+  return fragments;
+}
+function parseCsiCode(string2, index2) {
+  const escapeCodePoint = string2.codePointAt(index2);
+  let sequenceStartIndex;
+  if (escapeCodePoint === ESCAPE_CODE_POINT) {
+    if (string2[index2 + 1] !== ANSI_CSI2) {
+      return;
+    }
+    sequenceStartIndex = index2 + 2;
+  } else if (escapeCodePoint === C1_CSI_CODE_POINT) {
+    sequenceStartIndex = index2 + 1;
+  } else {
+    return;
+  }
+  let hasCanonicalSgrParameters = true;
+  for (let sequenceIndex = sequenceStartIndex; sequenceIndex < string2.length; sequenceIndex++) {
+    const codePoint = string2.codePointAt(sequenceIndex);
+    if (isCsiFinalCharacter(codePoint)) {
+      const code = string2.slice(index2, sequenceIndex + 1);
+      if (string2[sequenceIndex] !== ANSI_SGR_TERMINATOR2 || !hasCanonicalSgrParameters) {
+        return createControlParseResult(code, sequenceIndex + 1);
+      }
+      return {
+        token: {
+          type: "sgr",
+          code,
+          fragments: getSgrFragments(code)
+        },
+        endIndex: sequenceIndex + 1
+      };
+    }
+    if (isCsiParameterCharacter(codePoint)) {
+      if (!isSgrParameterCharacter(codePoint)) {
+        hasCanonicalSgrParameters = false;
+      }
+      continue;
+    }
+    if (isCsiIntermediateCharacter(codePoint)) {
+      hasCanonicalSgrParameters = false;
+      continue;
+    }
+    const endIndex = sequenceIndex;
+    return createControlParseResult(string2.slice(index2, endIndex), endIndex);
+  }
+  return createControlParseResult(string2.slice(index2), string2.length);
+}
+function parseHyperlinkCode(string2, index2) {
+  let hyperlinkPrefix;
+  let hyperlinkClose;
+  const codePoint = string2.codePointAt(index2);
+  if (codePoint === ESCAPE_CODE_POINT && string2.startsWith(ANSI_HYPERLINK_ESC_PREFIX, index2)) {
+    hyperlinkPrefix = ANSI_HYPERLINK_ESC_PREFIX;
+    hyperlinkClose = ANSI_HYPERLINK_ESC_CLOSE;
+  } else if (codePoint === C1_OSC_CODE_POINT && string2.startsWith(ANSI_HYPERLINK_C1_PREFIX, index2)) {
+    hyperlinkPrefix = ANSI_HYPERLINK_C1_PREFIX;
+    hyperlinkClose = ANSI_HYPERLINK_C1_CLOSE;
+  } else {
+    return;
+  }
+  const uriStart = string2.indexOf(";", index2 + hyperlinkPrefix.length);
+  if (uriStart === -1) {
+    return createControlParseResult(string2.slice(index2), string2.length);
+  }
+  for (let sequenceIndex = uriStart + 1; sequenceIndex < string2.length; sequenceIndex++) {
+    const character = string2[sequenceIndex];
+    if (character === ANSI_BELL) {
+      const code = string2.slice(index2, sequenceIndex + 1);
+      const action = sequenceIndex === uriStart + 1 ? "close" : "open";
+      return {
+        token: {
+          type: "hyperlink",
+          code,
+          action,
+          closePrefix: hyperlinkClose,
+          terminator: ANSI_BELL
+        },
+        endIndex: sequenceIndex + 1
+      };
+    }
+    if (character === ESCAPE && string2[sequenceIndex + 1] === ANSI_OSC_TERMINATOR) {
+      const code = string2.slice(index2, sequenceIndex + 2);
+      const action = sequenceIndex === uriStart + 1 ? "close" : "open";
+      return {
+        token: {
+          type: "hyperlink",
+          code,
+          action,
+          closePrefix: hyperlinkClose,
+          terminator: ANSI_STRING_TERMINATOR
+        },
+        endIndex: sequenceIndex + 2
+      };
+    }
+    if (character === C1_STRING_TERMINATOR) {
+      const code = string2.slice(index2, sequenceIndex + 1);
+      const action = sequenceIndex === uriStart + 1 ? "close" : "open";
+      return {
+        token: {
+          type: "hyperlink",
+          code,
+          action,
+          closePrefix: hyperlinkClose,
+          terminator: C1_STRING_TERMINATOR
+        },
+        endIndex: sequenceIndex + 1
+      };
+    }
+  }
+  return createControlParseResult(string2.slice(index2), string2.length);
+}
+function parseControlStringCode(string2, index2) {
+  const codePoint = string2.codePointAt(index2);
+  let sequenceStartIndex;
+  let supportsBellTerminator = false;
+  switch (codePoint) {
+    case ESCAPE_CODE_POINT: {
+      const command = string2[index2 + 1];
+      switch (command) {
+        case ANSI_OSC2: {
+          sequenceStartIndex = index2 + 2;
+          supportsBellTerminator = true;
+          break;
+        }
+        case ANSI_DCS:
+        case ANSI_SOS:
+        case ANSI_PM:
+        case ANSI_APC: {
+          sequenceStartIndex = index2 + 2;
+          break;
+        }
+        case ANSI_OSC_TERMINATOR: {
+          return createControlParseResult(ANSI_STRING_TERMINATOR, index2 + 2);
+        }
+        default: {
+          return;
+        }
+      }
+      break;
+    }
+    case C1_OSC_CODE_POINT: {
+      sequenceStartIndex = index2 + 1;
+      supportsBellTerminator = true;
+      break;
+    }
+    case C1_DCS_CODE_POINT:
+    case C1_SOS_CODE_POINT:
+    case C1_PM_CODE_POINT:
+    case C1_APC_CODE_POINT: {
+      sequenceStartIndex = index2 + 1;
+      break;
+    }
+    case C1_ST_CODE_POINT: {
+      return createControlParseResult(C1_STRING_TERMINATOR, index2 + 1);
+    }
+    default: {
+      return;
+    }
+  }
+  for (let sequenceIndex = sequenceStartIndex; sequenceIndex < string2.length; sequenceIndex++) {
+    if (supportsBellTerminator && string2[sequenceIndex] === ANSI_BELL) {
+      return createControlParseResult(string2.slice(index2, sequenceIndex + 1), sequenceIndex + 1);
+    }
+    if (string2[sequenceIndex] === ESCAPE && string2[sequenceIndex + 1] === ANSI_OSC_TERMINATOR) {
+      return createControlParseResult(string2.slice(index2, sequenceIndex + 2), sequenceIndex + 2);
+    }
+    if (string2[sequenceIndex] === C1_STRING_TERMINATOR) {
+      return createControlParseResult(string2.slice(index2, sequenceIndex + 1), sequenceIndex + 1);
+    }
+  }
+  return createControlParseResult(string2.slice(index2), string2.length);
+}
+function parseAnsiCode(string2, index2) {
+  const codePoint = string2.codePointAt(index2);
+  if (codePoint === ESCAPE_CODE_POINT || codePoint === C1_OSC_CODE_POINT) {
+    const hyperlinkCode = parseHyperlinkCode(string2, index2);
+    if (hyperlinkCode) {
+      return hyperlinkCode;
+    }
+  }
+  const controlStringCode = parseControlStringCode(string2, index2);
+  if (controlStringCode) {
+    return controlStringCode;
+  }
+  return parseCsiCode(string2, index2);
+}
+function appendTrailingAnsiTokens(string2, index2, tokens) {
+  while (index2 < string2.length) {
+    const nextCodePoint = string2.codePointAt(index2);
+    if (!ESCAPES2.has(nextCodePoint)) {
+      break;
+    }
+    const escapeCode = parseAnsiCode(string2, index2);
+    if (!escapeCode) {
+      break;
+    }
+    tokens.push(escapeCode.token);
+    index2 = escapeCode.endIndex;
+  }
+  return index2;
+}
+function parseCharacterTokenWithRawSegmentation(string2, index2, graphemeSegments) {
+  const segment = graphemeSegments.containing(index2);
+  if (!segment || segment.index !== index2) {
+    return;
+  }
+  return {
+    token: {
+      type: "character",
+      // Intentionally preserve UAX29 behavior (GB3): CRLF is one grapheme cluster.
+      value: segment.segment,
+      visibleWidth: getGraphemeWidth(segment.segment),
+      isGraphemeContinuation: false
+    },
+    endIndex: index2 + segment.segment.length
+  };
+}
+function collectVisibleCharacters(string2) {
+  const visibleCharacters = [];
+  let index2 = 0;
+  while (index2 < string2.length) {
+    const codePoint = string2.codePointAt(index2);
+    if (ESCAPES2.has(codePoint)) {
+      const code = parseAnsiCode(string2, index2);
+      if (code) {
+        index2 = code.endIndex;
+        continue;
+      }
+    }
+    const value = String.fromCodePoint(codePoint);
+    visibleCharacters.push({
+      value,
+      visibleWidth: 1,
+      isGraphemeContinuation: false
+    });
+    index2 += value.length;
+  }
+  return visibleCharacters;
+}
+function applyGraphemeMetadata(visibleCharacters) {
+  if (visibleCharacters.length === 0) {
+    return;
+  }
+  const visibleString = visibleCharacters.map(({ value }) => value).join("");
+  const scalarOffsets = [];
+  let scalarOffset = 0;
+  for (const visibleCharacter of visibleCharacters) {
+    scalarOffsets.push(scalarOffset);
+    scalarOffset += visibleCharacter.value.length;
+  }
+  let scalarIndex = 0;
+  for (const segment of GRAPHEME_SEGMENTER.segment(visibleString)) {
+    while (scalarIndex < visibleCharacters.length && scalarOffsets[scalarIndex] < segment.index) {
+      scalarIndex++;
+    }
+    let graphemeIndex = scalarIndex;
+    let isFirstInGrapheme = true;
+    while (graphemeIndex < visibleCharacters.length && scalarOffsets[graphemeIndex] < segment.index + segment.segment.length) {
+      visibleCharacters[graphemeIndex].visibleWidth = isFirstInGrapheme ? getGraphemeWidth(segment.segment) : 0;
+      visibleCharacters[graphemeIndex].isGraphemeContinuation = !isFirstInGrapheme;
+      isFirstInGrapheme = false;
+      graphemeIndex++;
+    }
+    scalarIndex = graphemeIndex;
+  }
+}
+function tokenizeAnsiWithVisibleSegmentation(string2, { endCharacter = Number.POSITIVE_INFINITY } = {}) {
+  const tokens = [];
+  const visibleCharacters = collectVisibleCharacters(string2);
+  applyGraphemeMetadata(visibleCharacters);
+  let index2 = 0;
+  let visibleCharacterIndex = 0;
+  let visibleCount = 0;
+  while (index2 < string2.length) {
+    const codePoint = string2.codePointAt(index2);
+    if (ESCAPES2.has(codePoint)) {
+      const code = parseAnsiCode(string2, index2);
+      if (code) {
+        tokens.push(code.token);
+        index2 = code.endIndex;
+        continue;
+      }
+    }
+    const value = String.fromCodePoint(codePoint);
+    const visibleCharacter = visibleCharacters[visibleCharacterIndex];
+    let visibleWidth = isFullwidthCodePoint(codePoint) ? 2 : value.length;
+    if (visibleCharacter) {
+      visibleWidth = visibleCharacter.visibleWidth;
+    }
+    const token = {
+      type: "character",
+      value,
+      visibleWidth,
+      isGraphemeContinuation: visibleCharacter ? visibleCharacter.isGraphemeContinuation : false
+    };
+    tokens.push(token);
+    index2 += value.length;
+    visibleCharacterIndex++;
+    visibleCount += token.visibleWidth;
+    if (visibleCount >= endCharacter) {
+      const nextVisibleCharacter = visibleCharacters[visibleCharacterIndex];
+      if (!nextVisibleCharacter || !nextVisibleCharacter.isGraphemeContinuation) {
+        index2 = appendTrailingAnsiTokens(string2, index2, tokens);
+        break;
+      }
+    }
+  }
+  return tokens;
+}
+function areValuesInSameGrapheme(leftValue, rightValue) {
+  const pair = `${leftValue}${rightValue}`;
+  const splitIndex = leftValue.length;
+  for (const segment of GRAPHEME_SEGMENTER.segment(pair)) {
+    if (segment.index === splitIndex) {
+      return false;
+    }
+    if (segment.index > splitIndex) {
+      return true;
+    }
+  }
+  return true;
+}
+function hasAnsiSplitContinuationAhead(string2, startIndex, previousVisibleValue, graphemeSegments) {
+  if (!previousVisibleValue) {
+    return false;
+  }
+  let index2 = startIndex;
+  let hasAnsiCode = false;
+  while (index2 < string2.length) {
+    const codePoint = string2.codePointAt(index2);
+    if (ESCAPES2.has(codePoint)) {
+      const code = parseAnsiCode(string2, index2);
+      if (code) {
+        hasAnsiCode = true;
+        index2 = code.endIndex;
+        continue;
+      }
+    }
+    if (!hasAnsiCode) {
+      return false;
+    }
+    const characterToken = parseCharacterTokenWithRawSegmentation(string2, index2, graphemeSegments);
+    if (!characterToken) {
+      return true;
+    }
+    return areValuesInSameGrapheme(previousVisibleValue, characterToken.token.value);
+  }
+  return false;
+}
+function tokenizeAnsi(string2, { endCharacter = Number.POSITIVE_INFINITY } = {}) {
+  const tokens = [];
+  const graphemeSegments = GRAPHEME_SEGMENTER.segment(string2);
+  let index2 = 0;
+  let visibleCount = 0;
+  let previousVisibleValue;
+  let hasAnsiSinceLastVisible = false;
+  while (index2 < string2.length) {
+    const codePoint = string2.codePointAt(index2);
+    if (ESCAPES2.has(codePoint)) {
+      const code = parseAnsiCode(string2, index2);
+      if (code) {
+        tokens.push(code.token);
+        index2 = code.endIndex;
+        hasAnsiSinceLastVisible = true;
+        continue;
+      }
+    }
+    const characterToken = parseCharacterTokenWithRawSegmentation(string2, index2, graphemeSegments);
+    if (!characterToken) {
+      return tokenizeAnsiWithVisibleSegmentation(string2, { endCharacter });
+    }
+    if (hasAnsiSinceLastVisible && previousVisibleValue && areValuesInSameGrapheme(previousVisibleValue, characterToken.token.value)) {
+      return tokenizeAnsiWithVisibleSegmentation(string2, { endCharacter });
+    }
+    tokens.push(characterToken.token);
+    index2 = characterToken.endIndex;
+    visibleCount += characterToken.token.visibleWidth;
+    hasAnsiSinceLastVisible = false;
+    previousVisibleValue = characterToken.token.value;
+    if (visibleCount >= endCharacter) {
+      if (hasAnsiSplitContinuationAhead(string2, index2, previousVisibleValue, graphemeSegments)) {
+        return tokenizeAnsiWithVisibleSegmentation(string2, { endCharacter });
+      }
+      index2 = appendTrailingAnsiTokens(string2, index2, tokens);
+      break;
+    }
+  }
+  return tokens;
+}
+
+// node_modules/slice-ansi/index.js
+function applySgrFragments(activeStyles, fragments) {
+  for (const fragment of fragments) {
+    switch (fragment.type) {
+      case "reset": {
+        activeStyles.clear();
+        break;
+      }
+      case "end": {
+        activeStyles.delete(fragment.endCode);
+        break;
+      }
+      case "start": {
+        activeStyles.delete(fragment.endCode);
+        activeStyles.set(fragment.endCode, fragment.code);
+        break;
+      }
+      default: {
+        break;
+      }
+    }
+  }
+  return activeStyles;
+}
+function undoAnsiCodes(activeStyles) {
+  return [...activeStyles.keys()].reverse().join("");
+}
+function closeHyperlink(hyperlinkToken) {
+  return `${hyperlinkToken.closePrefix}${hyperlinkToken.terminator}`;
+}
+function shouldIncludeSgrAfterEnd(token, activeStyles) {
+  let hasStartFragment = false;
+  let hasClosingEffect = false;
+  for (const fragment of token.fragments) {
+    if (fragment.type === "start") {
+      hasStartFragment = true;
+      continue;
+    }
+    if (fragment.type === "reset" && activeStyles.size > 0) {
+      hasClosingEffect = true;
+      continue;
+    }
+    if (fragment.type === "end" && activeStyles.has(fragment.endCode)) {
+      hasClosingEffect = true;
+    }
+  }
+  return hasClosingEffect && !hasStartFragment;
+}
+function applySgrToken2({ token, isPastEnd, activeStyles, returnValue, include, activeHyperlink, position }) {
+  if (isPastEnd && !shouldIncludeSgrAfterEnd(token, activeStyles)) {
+    return {
+      activeStyles,
+      activeHyperlink,
+      position,
+      returnValue,
+      include
+    };
+  }
+  activeStyles = applySgrFragments(activeStyles, token.fragments);
+  if (include) {
+    returnValue += token.code;
+  }
+  return {
+    activeStyles,
+    activeHyperlink,
+    position,
+    returnValue,
+    include
+  };
+}
+function applyHyperlinkToken({ token, isPastEnd, activeStyles, activeHyperlink, position, returnValue, include }) {
+  if (isPastEnd && (token.action !== "close" || !activeHyperlink)) {
+    return {
+      activeStyles,
+      activeHyperlink,
+      position,
+      returnValue,
+      include
+    };
+  }
+  if (token.action === "open") {
+    activeHyperlink = token;
+  } else if (token.action === "close") {
+    activeHyperlink = void 0;
+  }
+  if (include) {
+    returnValue += token.code;
+  }
+  return {
+    activeStyles,
+    activeHyperlink,
+    position,
+    returnValue,
+    include
+  };
+}
+function applyControlToken({ token, isPastEnd, activeStyles, activeHyperlink, position, returnValue, include }) {
+  if (!isPastEnd && include) {
+    returnValue += token.code;
+  }
+  return {
+    activeStyles,
+    activeHyperlink,
+    position,
+    returnValue,
+    include
+  };
+}
+function applyCharacterToken({ token, start: start2, activeStyles, activeHyperlink, position, returnValue, include }) {
+  if (!include && position >= start2 && !token.isGraphemeContinuation) {
+    include = true;
+    returnValue = [...activeStyles.values()].join("");
+    if (activeHyperlink) {
+      returnValue += activeHyperlink.code;
+    }
+  }
+  if (include) {
+    returnValue += token.value;
+  }
+  position += token.visibleWidth;
+  return {
+    activeStyles,
+    activeHyperlink,
+    position,
+    returnValue,
+    include
+  };
+}
+var tokenHandlers = {
+  sgr: applySgrToken2,
+  hyperlink: applyHyperlinkToken,
+  control: applyControlToken,
+  character: applyCharacterToken
+};
+function applyToken(parameters) {
+  const tokenHandler = tokenHandlers[parameters.token.type];
+  if (!tokenHandler) {
+    const {
+      activeStyles,
+      activeHyperlink,
+      position,
+      returnValue,
+      include
+    } = parameters;
+    return {
+      activeStyles,
+      activeHyperlink,
+      position,
+      returnValue,
+      include
+    };
+  }
+  return tokenHandler(parameters);
+}
+function createHasContinuationAheadMap(tokens) {
+  const hasContinuationAhead = Array.from({ length: tokens.length }, () => false);
+  let nextCharacterIsContinuation = false;
+  for (let tokenIndex = tokens.length - 1; tokenIndex >= 0; tokenIndex--) {
+    const token = tokens[tokenIndex];
+    hasContinuationAhead[tokenIndex] = nextCharacterIsContinuation;
+    if (token.type === "character") {
+      nextCharacterIsContinuation = Boolean(token.isGraphemeContinuation);
+    }
+  }
+  return hasContinuationAhead;
+}
+function sliceAnsi(string2, start2, end) {
+  const tokens = tokenizeAnsi(string2, { endCharacter: end });
+  const hasContinuationAhead = createHasContinuationAheadMap(tokens);
+  let activeStyles = /* @__PURE__ */ new Map();
+  let activeHyperlink;
+  let position = 0;
+  let returnValue = "";
+  let include = false;
+  for (const [tokenIndex, token] of tokens.entries()) {
+    let isPastEnd = end !== void 0 && position >= end;
+    if (isPastEnd && token.type !== "character" && hasContinuationAhead[tokenIndex]) {
+      isPastEnd = false;
+    }
+    if (isPastEnd && token.type === "character" && !token.isGraphemeContinuation) {
+      break;
+    }
+    ({ activeStyles, activeHyperlink, position, returnValue, include } = applyToken({
+      token,
+      isPastEnd,
+      start: start2,
+      activeStyles,
+      activeHyperlink,
+      position,
+      returnValue,
+      include
+    }));
+  }
+  if (!include) {
+    return "";
+  }
+  if (activeHyperlink) {
+    returnValue += closeHyperlink(activeHyperlink);
+  }
+  returnValue += undoAnsiCodes(activeStyles);
+  return returnValue;
+}
+
+// node_modules/log-update/index.js
+var getWidth2 = (stream, defaultWidth) => {
+  var _a21, _b15;
+  return (_b15 = (_a21 = stream.columns) != null ? _a21 : defaultWidth) != null ? _b15 : 80;
+};
+var SYNCHRONIZED_OUTPUT_ENABLE = "\x1B[?2026h";
+var SYNCHRONIZED_OUTPUT_DISABLE = "\x1B[?2026l";
+var fitToTerminalHeight = (stream, wrappedText, defaultHeight) => {
+  var _a21, _b15;
+  const terminalHeight = (_b15 = (_a21 = stream.rows) != null ? _a21 : defaultHeight) != null ? _b15 : 24;
+  if (terminalHeight === void 0) {
+    return { text: wrappedText, wasClipped: false };
+  }
+  if (terminalHeight === 0) {
+    return { text: "", wasClipped: wrappedText !== "" };
+  }
+  const unstyled = stripAnsi(wrappedText);
+  const newlineCount = [...unstyled].filter((character) => character === "\n").length;
+  const linesCount = newlineCount + 1;
+  const toRemove = Math.max(0, linesCount - terminalHeight);
+  if (toRemove === 0) {
+    return { text: wrappedText, wasClipped: false };
+  }
+  let seen = 0;
+  let cut = 0;
+  for (const [index2, character] of [...unstyled].entries()) {
+    if (character === "\n") {
+      seen++;
+      if (seen === toRemove) {
+        cut = index2 + 1;
+        break;
+      }
+    }
+  }
+  return { text: sliceAnsi(wrappedText, cut), wasClipped: true };
+};
+var diffFrames = (previousLines, nextLines) => {
+  let start2 = 0;
+  for (; start2 < previousLines.length && start2 < nextLines.length; start2++) {
+    if (previousLines[start2] !== nextLines[start2]) {
+      break;
+    }
+  }
+  let endPrevious = previousLines.length - 1;
+  let endNext = nextLines.length - 1;
+  while (endPrevious >= start2 && endNext >= start2 && previousLines[endPrevious] === nextLines[endNext]) {
+    endPrevious--;
+    endNext--;
+  }
+  return { start: start2, endPrevious, endNext };
+};
+var buildPatch = ({
+  prevCount,
+  start: start2,
+  endPrevious,
+  endNext,
+  nextLines,
+  nextWrappedEndsWithNewline
+}) => {
+  let sequence = "";
+  const upCount = Math.max(0, prevCount - 1 - start2);
+  if (upCount > 0) {
+    sequence += base_exports.cursorUp(upCount);
+  }
+  sequence += base_exports.cursorLeft;
+  const linesToClear = Math.max(0, endPrevious - start2 + 1);
+  for (let index2 = 0; index2 < linesToClear; index2++) {
+    sequence += base_exports.eraseLine;
+    if (index2 < linesToClear - 1) {
+      sequence += base_exports.cursorDown();
+    }
+  }
+  if (linesToClear > 1) {
+    sequence += base_exports.cursorUp(linesToClear - 1);
+  }
+  sequence += base_exports.cursorLeft;
+  const wroteSlice = nextLines.slice(start2, endNext + 1);
+  if (wroteSlice.length > 0) {
+    const chunk = wroteSlice.join("\n");
+    sequence += chunk;
+    sequence += base_exports.eraseEndLine;
+    if (nextWrappedEndsWithNewline && !chunk.endsWith("\n")) {
+      sequence += "\n";
+    }
+  }
+  const currentLine = start2 + wroteSlice.length;
+  const finalLine = nextLines.length - 1;
+  const downCount = finalLine - currentLine;
+  if (downCount > 0) {
+    sequence += base_exports.cursorDown(downCount);
+  }
+  return sequence;
+};
+function createLogUpdate(stream, { showCursor = false, defaultWidth, defaultHeight } = {}) {
+  let previousLineCount = 0;
+  let previousWidth = getWidth2(stream, defaultWidth);
+  let previousOutput = "";
+  const useSynchronizedOutput = stream.isTTY === true;
+  const write2 = (output) => {
+    if (output === "") {
+      return;
+    }
+    if (useSynchronizedOutput) {
+      stream.write(SYNCHRONIZED_OUTPUT_ENABLE + output + SYNCHRONIZED_OUTPUT_DISABLE);
+      return;
+    }
+    stream.write(output);
+  };
+  const computeFrame = (text3, width) => {
+    const textString = String(text3);
+    const raw = textString.endsWith("\n") ? textString : `${textString}
+`;
+    const wrapped = wrapAnsi(raw, width, { trim: false, hard: true, wordWrap: false });
+    const { text: clippedText, wasClipped } = fitToTerminalHeight(stream, wrapped, defaultHeight);
+    const lines = clippedText === "" ? [] : clippedText.split("\n");
+    return { wrapped: clippedText, lines, wasClipped };
+  };
+  const reset = () => {
+    previousOutput = "";
+    previousWidth = getWidth2(stream, defaultWidth);
+    previousLineCount = 0;
+  };
+  const render2 = (...arguments_) => {
+    if (!showCursor) {
+      cli_cursor_default.hide();
+    }
+    const width = getWidth2(stream, defaultWidth);
+    const { wrapped, lines, wasClipped } = computeFrame(arguments_.join(" "), width);
+    if (lines.length === 0) {
+      previousOutput = wrapped;
+      previousWidth = width;
+      previousLineCount = 0;
+      return;
+    }
+    if (wrapped === previousOutput && previousWidth === width) {
+      return;
+    }
+    if (previousLineCount === 0) {
+      write2(wrapped);
+      previousOutput = wrapped;
+      previousWidth = width;
+      previousLineCount = lines.length;
+      return;
+    }
+    if (previousWidth !== width || wasClipped) {
+      write2(base_exports.eraseLines(previousLineCount) + wrapped);
+      previousOutput = wrapped;
+      previousWidth = width;
+      previousLineCount = lines.length;
+      return;
+    }
+    const previousLines = previousOutput === "" ? [] : previousOutput.split("\n");
+    const { start: start2, endPrevious, endNext } = diffFrames(previousLines, lines);
+    if (start2 === lines.length && previousLineCount === lines.length) {
+      return;
+    }
+    if (start2 === 0) {
+      write2(base_exports.eraseLines(previousLineCount) + wrapped);
+      previousOutput = wrapped;
+      previousWidth = width;
+      previousLineCount = lines.length;
+      return;
+    }
+    const patch2 = buildPatch({
+      prevCount: previousLineCount,
+      start: start2,
+      endPrevious,
+      endNext,
+      nextLines: lines,
+      nextWrappedEndsWithNewline: wrapped.endsWith("\n")
+    });
+    write2(patch2);
+    previousOutput = wrapped;
+    previousWidth = width;
+    previousLineCount = lines.length;
+  };
+  render2.clear = () => {
+    write2(base_exports.eraseLines(previousLineCount));
+    reset();
+  };
+  render2.done = () => {
+    reset();
+    if (!showCursor) {
+      cli_cursor_default.show();
+    }
+  };
+  render2.persist = (...arguments_) => {
+    const erasePrevious = previousLineCount > 0 ? base_exports.eraseLines(previousLineCount) : "";
+    if (previousLineCount > 0) {
+      previousLineCount = 0;
+    }
+    const text3 = `${arguments_.join(" ")}`;
+    const width = getWidth2(stream, defaultWidth);
+    const { wrapped: wrappedText } = computeFrame(text3, width);
+    write2(erasePrevious + wrappedText);
+    reset();
+  };
+  return render2;
+}
+var logUpdate = createLogUpdate(import_node_process4.default.stdout);
+var logUpdateStderr = createLogUpdate(import_node_process4.default.stderr);
+
 // src/report/terminal.ts
 var REDRAW_EVERY = 100;
-var UP_AND_CLEAR = "\x1B[1A\x1B[2K";
-function terminalProgress(output, clock) {
-  const live = /* @__PURE__ */ new Map();
-  let drawn = 0;
+var TICK3 = 1e3;
+var systemRepeat = (milliseconds, run2) => {
+  const timer = setInterval(run2, milliseconds);
+  timer.unref();
+  return () => clearInterval(timer);
+};
+function terminalProgress(output, clock, env = {}, repeat = systemRepeat) {
+  var _a21;
+  const live = /* @__PURE__ */ new Set();
+  const ellipsis = isUtf82(env) ? "\u2026" : "...";
+  const render2 = createLogUpdate(output, { showCursor: true });
+  let stop;
   let drawnAt = Number.NEGATIVE_INFINITY;
-  const draw = (above = "") => {
-    var _a8;
+  let drawn = [];
+  let drawnWidth = 0;
+  const frame = () => {
+    const width = widthOf(output);
+    const rows = Math.max(1, (output.rows || 24) - 1);
     const now = clock.now();
-    if (above === "" && now - drawnAt < REDRAW_EVERY) return;
-    const width = ((_a8 = output.columns) != null ? _a8 : 80) - 1;
-    const lines = [...live.values()].map(
-      ({ name, stage }) => `${name}  ${stage ? describeStage(stage, now) : ""}`.slice(0, width)
+    const lines = [...live].map(
+      ({ name, stage, since }) => fitStage(name, stage != null ? stage : { name: "", total: void 0, since, done: 0 }, now, width, ellipsis)
     );
-    const text3 = lines.map((line2) => `${line2}
-`).join("");
-    output.write(`${UP_AND_CLEAR.repeat(drawn)}${above}${text3}`);
-    drawn = lines.length;
-    drawnAt = now;
+    if (lines.length <= rows) return lines;
+    const shown = lines.slice(0, rows - 1);
+    return [...shown, `${ellipsis} and ${lines.length - shown.length} more`.slice(0, width)];
   };
+  const draw = () => {
+    drawnAt = clock.now();
+    drawn = frame();
+    drawnWidth = widthOf(output);
+    if (drawn.length > 0) render2(drawn.join("\n"));
+    else render2.clear();
+  };
+  const advance = () => {
+    if (clock.now() - drawnAt >= REDRAW_EVERY) draw();
+  };
+  const print = (line2) => {
+    render2.clear();
+    output.write(`${line2}
+`);
+    draw();
+  };
+  const resized = () => {
+    const width = widthOf(output);
+    const extra = drawn.reduce((sum2, line2) => sum2 + Math.ceil(line2.length / (width + 1)) - 1, 0);
+    render2.clear();
+    if (width < drawnWidth && extra > 0) output.write(ERASE_ROW_ABOVE.repeat(extra));
+    draw();
+  };
+  (_a21 = output.on) == null ? void 0 : _a21.call(output, "resize", resized);
   return {
     begin: (name) => {
-      const key = Symbol(name);
-      const task = { name, stage: void 0 };
-      live.set(key, task);
-      const begun = clock.now();
+      const task = { name, since: clock.now(), stage: void 0 };
+      live.add(task);
+      stop != null ? stop : stop = repeat(TICK3, draw);
+      draw();
       return {
         stage: (stage, total) => {
           task.stage = { name: stage, total, since: clock.now(), done: 0 };
@@ -76864,41 +79638,57 @@ function terminalProgress(output, clock) {
         },
         advance: (count3) => {
           if (task.stage) task.stage.done += count3;
-          draw();
+          advance();
         },
         end: (result, detail = "") => {
-          live.delete(key);
-          const time2 = ((clock.now() - begun) / 1e3).toFixed(1);
-          draw(`${name}  ${result}  ${time2} s${detail === "" ? "" : `  ${detail}`}
-`);
+          live.delete(task);
+          if (live.size === 0) {
+            stop == null ? void 0 : stop();
+            stop = void 0;
+          }
+          const time2 = ((clock.now() - task.since) / 1e3).toFixed(1);
+          const isFailure = /^(failed|unsound)/.test(result);
+          const shown = isFailure ? colour(output, RED, result) : result;
+          print(`${name}  ${shown}  ${time2} s${detail === "" ? "" : `  ${detail}`}`);
         }
       };
     },
-    note: (message) => draw(`${message}
-`),
-    warn: (message) => draw(`warning: ${message}
-`)
+    note: print,
+    warn: (message) => print(`${colour(output, YELLOW, "warning")}: ${message}`)
   };
+}
+var ERASE_ROW_ABOVE = "\x1B[1A\x1B[2K";
+var RED = 31;
+var YELLOW = 33;
+function colour(output, code, text3) {
+  var _a21;
+  return ((_a21 = output.hasColors) == null ? void 0 : _a21.call(output)) ? `\x1B[${code}m${text3}\x1B[39m` : text3;
+}
+function widthOf({ columns }) {
+  return Math.max(1, (columns || 80) - 1);
+}
+function isUtf82(env) {
+  return /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || "");
 }
 
 // src/report/open.ts
-function openProgress({ env, stderr, clock }) {
-  if (env.GITHUB_ACTIONS === "true") return actionsProgress(stderr, clock);
-  const terminal = stderr.isTTY === true && env.TERM !== "dumb" && env.CI === void 0;
-  return terminal ? terminalProgress(stderr, clock) : logProgress(stderr, clock);
+function openProgress({ env, stderr, clock, workflow }) {
+  if (workflow !== void 0) return workflowProgress(workflow, clock);
+  const isTerminal = stderr.isTTY === true && env.TERM !== "dumb" && !env.CI;
+  return isTerminal ? terminalProgress(stderr, clock, env) : logProgress(stderr, clock);
 }
 
 // src/report/table.ts
 function textTable(columns, rows) {
   const all = [columns.map((column) => column.title), ...rows];
   const widths = columns.map((_5, index2) => Math.max(...all.map((row3) => {
-    var _a8, _b3;
-    return (_b3 = (_a8 = row3[index2]) == null ? void 0 : _a8.length) != null ? _b3 : 0;
+    var _a21, _b15;
+    return (_b15 = (_a21 = row3[index2]) == null ? void 0 : _a21.length) != null ? _b15 : 0;
   })));
   const line2 = (row3) => columns.map(({ align: align2 }, index2) => {
-    var _a8, _b3;
-    const width = (_a8 = widths[index2]) != null ? _a8 : 0;
-    const cell = (_b3 = row3[index2]) != null ? _b3 : "";
+    var _a21, _b15;
+    const width = (_a21 = widths[index2]) != null ? _a21 : 0;
+    const cell = (_b15 = row3[index2]) != null ? _b15 : "";
     return align2 === "right" ? cell.padStart(width) : cell.padEnd(width);
   }).join("  ").trimEnd();
   return all.map((row3) => `${line2(row3)}
@@ -76911,8 +79701,8 @@ function markdownTable(columns, rows) {
     line2(columns.map(({ title }) => title)),
     line2(columns.map(({ align: align2 }) => align2 === "right" ? "---:" : "---")),
     ...rows.map((row3) => line2(columns.map((_5, index2) => {
-      var _a8;
-      return markdownCell((_a8 = row3[index2]) != null ? _a8 : "");
+      var _a21;
+      return markdownCell((_a21 = row3[index2]) != null ? _a21 : "");
     })))
   ].join("");
 }
@@ -76987,6 +79777,18 @@ function describe2({ built: built2, failed: failed3, skipped }, troubles, output
 }
 
 // src/commands/command.ts
+var JSON_OPTION = {
+  name: "json",
+  description: "print one JSON document on standard output, and everything else on standard error"
+};
+var REPORT_OPTION = {
+  name: "output",
+  placeholder: "<file>",
+  description: "write the JSON document to this file; standard output has the text"
+};
+function hasReportFile({ options: options3 }) {
+  return !("output" in options3);
+}
 function defineCommand(command) {
   return command;
 }
@@ -77002,28 +79804,28 @@ function flag(description) {
   };
 }
 function text2(placeholder, description, options3 = {}) {
-  var _a8;
+  var _a21;
   return {
     placeholder,
     description,
-    required: (_a8 = options3.required) != null ? _a8 : false,
+    required: (_a21 = options3.required) != null ? _a21 : false,
     separator: void 0,
     shownDefault: options3.default,
     choices: void 0,
     parse: (given) => {
-      var _a9;
-      return (_a9 = given.at(-1)) != null ? _a9 : options3.default;
+      var _a22;
+      return (_a22 = given.at(-1)) != null ? _a22 : options3.default;
     }
   };
 }
 function list(placeholder, description, options3 = {}) {
-  var _a8, _b3, _c;
-  const fallback = (_a8 = options3.default) != null ? _a8 : [];
-  const separator = (_b3 = options3.separator) != null ? _b3 : "words";
+  var _a21, _b15, _c5;
+  const fallback = (_a21 = options3.default) != null ? _a21 : [];
+  const separator = (_b15 = options3.separator) != null ? _b15 : "words";
   return {
     placeholder,
     description,
-    required: (_c = options3.required) != null ? _c : false,
+    required: (_c5 = options3.required) != null ? _c5 : false,
     separator,
     shownDefault: fallback.length > 0 ? fallback.join(",") : void 0,
     choices: void 0,
@@ -77043,14 +79845,14 @@ function splitValues(text3, separator) {
   return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
 function number(placeholder, description, options3) {
-  var _a8;
+  var _a21;
   const { least, most } = options3;
   return {
     placeholder,
     description,
     required: false,
     separator: void 0,
-    shownDefault: (_a8 = options3.default) == null ? void 0 : _a8.toString(),
+    shownDefault: (_a21 = options3.default) == null ? void 0 : _a21.toString(),
     choices: void 0,
     parse: (given) => {
       const word2 = given.at(-1);
@@ -77072,8 +79874,8 @@ function choice(choices, description, options3) {
     shownDefault: options3.default,
     choices,
     parse: (given) => {
-      var _a8;
-      const word2 = (_a8 = given.at(-1)) != null ? _a8 : options3.default;
+      var _a21;
+      const word2 = (_a21 = given.at(-1)) != null ? _a21 : options3.default;
       const found = choices.find((one2) => one2 === word2);
       if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
       return found;
@@ -77094,8 +79896,8 @@ var UNITS2 = {
   h: ["minutes", 60]
 };
 function parseLimit(word2) {
-  var _a8;
-  const [, digits, unit] = (_a8 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a8 : [];
+  var _a21;
+  const [, digits, unit] = (_a21 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a21 : [];
   if (digits === void 0 || unit === void 0 && digits.includes(".")) {
     throw new Error(`'${word2}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
   }
@@ -77106,8 +79908,8 @@ function parseLimit(word2) {
 function tightest(limits) {
   const of = (kind) => {
     const values = limits.flatMap((limit) => {
-      var _a8;
-      return (_a8 = limit[kind]) != null ? _a8 : [];
+      var _a21;
+      return (_a21 = limit[kind]) != null ? _a21 : [];
     });
     return values.length > 0 ? { [kind]: Math.min(...values) } : {};
   };
@@ -77284,12 +80086,12 @@ function pLimit(concurrency) {
             promises3.push(promise);
             return promise;
           });
-        } catch (error) {
+        } catch (error2) {
           for (const promise of promises3) {
             promise.catch(() => {
             });
           }
-          throw error;
+          throw error2;
         }
         return Promise.all(promises3);
       }
@@ -77313,13 +80115,13 @@ var DEFAULT_CONFIG = {
 };
 // @__NO_SIDE_EFFECTS__
 function getGlobalConfig(config$1) {
-  var _a8, _b3, _c;
+  var _a21, _b15, _c5;
   if (!config$1 && !store$4) return DEFAULT_CONFIG;
   return {
-    lang: (_a8 = config$1 == null ? void 0 : config$1.lang) != null ? _a8 : store$4 == null ? void 0 : store$4.lang,
+    lang: (_a21 = config$1 == null ? void 0 : config$1.lang) != null ? _a21 : store$4 == null ? void 0 : store$4.lang,
     message: config$1 == null ? void 0 : config$1.message,
-    abortEarly: (_b3 = config$1 == null ? void 0 : config$1.abortEarly) != null ? _b3 : store$4 == null ? void 0 : store$4.abortEarly,
-    abortPipeEarly: (_c = config$1 == null ? void 0 : config$1.abortPipeEarly) != null ? _c : store$4 == null ? void 0 : store$4.abortPipeEarly
+    abortEarly: (_b15 = config$1 == null ? void 0 : config$1.abortEarly) != null ? _b15 : store$4 == null ? void 0 : store$4.abortEarly,
+    abortPipeEarly: (_c5 = config$1 == null ? void 0 : config$1.abortPipeEarly) != null ? _c5 : store$4 == null ? void 0 : store$4.abortPipeEarly
   };
 }
 var store$3;
@@ -77335,23 +80137,23 @@ function getSchemaMessage(lang) {
 var store$1;
 // @__NO_SIDE_EFFECTS__
 function getSpecificMessage(reference, lang) {
-  var _a8;
-  return (_a8 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a8.get(lang);
+  var _a21;
+  return (_a21 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a21.get(lang);
 }
 // @__NO_SIDE_EFFECTS__
 function _stringify(input) {
-  var _a8, _b3, _c;
+  var _a21, _b15, _c5;
   const type = typeof input;
   if (type === "string") return `"${input}"`;
   if (type === "number" || type === "bigint" || type === "boolean") return `${input}`;
-  if (type === "object" || type === "function") return (_c = input && ((_b3 = (_a8 = Object.getPrototypeOf(input)) == null ? void 0 : _a8.constructor) == null ? void 0 : _b3.name)) != null ? _c : "null";
+  if (type === "object" || type === "function") return (_c5 = input && ((_b15 = (_a21 = Object.getPrototypeOf(input)) == null ? void 0 : _a21.constructor) == null ? void 0 : _b15.name)) != null ? _c5 : "null";
   return type;
 }
 function _addIssue(context, label, dataset, config$1, other) {
-  var _a8, _b3, _c, _d, _e3, _f, _g, _h;
+  var _a21, _b15, _c5, _d4, _e4, _f, _g, _h;
   const input = other && "input" in other ? other.input : dataset.value;
-  const expected = (_b3 = (_a8 = other == null ? void 0 : other.expected) != null ? _a8 : context.expects) != null ? _b3 : null;
-  const received = (_c = other == null ? void 0 : other.received) != null ? _c : /* @__PURE__ */ _stringify(input);
+  const expected = (_b15 = (_a21 = other == null ? void 0 : other.expected) != null ? _a21 : context.expects) != null ? _b15 : null;
+  const received = (_c5 = other == null ? void 0 : other.received) != null ? _c5 : /* @__PURE__ */ _stringify(input);
   const issue2 = {
     kind: context.kind,
     type: context.type,
@@ -77367,7 +80169,7 @@ function _addIssue(context, label, dataset, config$1, other) {
     abortPipeEarly: config$1.abortPipeEarly
   };
   const isSchema = context.kind === "schema";
-  const message$1 = (_h = (_g = (_f = (_e3 = (_d = other == null ? void 0 : other.message) != null ? _d : context.message) != null ? _e3 : /* @__PURE__ */ getSpecificMessage(context.reference, issue2.lang)) != null ? _f : isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) != null ? _g : config$1.message) != null ? _h : /* @__PURE__ */ getGlobalMessage(issue2.lang);
+  const message$1 = (_h = (_g = (_f = (_e4 = (_d4 = other == null ? void 0 : other.message) != null ? _d4 : context.message) != null ? _e4 : /* @__PURE__ */ getSpecificMessage(context.reference, issue2.lang)) != null ? _f : isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) != null ? _g : config$1.message) != null ? _h : /* @__PURE__ */ getGlobalMessage(issue2.lang);
   if (message$1 !== void 0) issue2.message = typeof message$1 === "function" ? message$1(issue2) : message$1;
   if (isSchema) dataset.typed = false;
   if (dataset.issues) dataset.issues.push(issue2);
@@ -77383,10 +80185,10 @@ function _isValidObjectKey(object$1, key) {
 }
 // @__NO_SIDE_EFFECTS__
 function _joinExpects(values$1, separator) {
-  var _a8;
+  var _a21;
   const list2 = [...new Set(values$1)];
   if (list2.length > 1) return `(${list2.join(` ${separator} `)})`;
-  return (_a8 = list2[0]) != null ? _a8 : "never";
+  return (_a21 = list2[0]) != null ? _a21 : "never";
 }
 function _standardSchema(schema) {
   schema["~standard"] = {
@@ -77567,9 +80369,9 @@ function rawTransform(action) {
       const output = action({
         dataset,
         config: config$1,
-        addIssue: (info) => {
-          var _a8;
-          return _addIssue(this, (_a8 = info == null ? void 0 : info.label) != null ? _a8 : "input", dataset, config$1, info);
+        addIssue: (info2) => {
+          var _a21;
+          return _addIssue(this, (_a21 = info2 == null ? void 0 : info2.label) != null ? _a21 : "input", dataset, config$1, info2);
         },
         NEVER: null
       });
@@ -77580,11 +80382,11 @@ function rawTransform(action) {
   };
 }
 // @__NO_SIDE_EFFECTS__
-function regex(requirement, message$1) {
+function regex2(requirement, message$1) {
   return {
     kind: "validation",
     type: "regex",
-    reference: regex,
+    reference: regex2,
     async: false,
     expects: `${requirement}`,
     requirement,
@@ -77685,7 +80487,7 @@ function array(item, message$1) {
     item,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a8;
+      var _a21;
       const input = dataset.value;
       if (Array.isArray(input)) {
         dataset.typed = true;
@@ -77704,7 +80506,7 @@ function array(item, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
+              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -77817,7 +80619,7 @@ function object(entries$1, message$1) {
     entries: entries$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a8;
+      var _a21;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77838,7 +80640,7 @@ function object(entries$1, message$1) {
               for (const issue2 of valueDataset.issues) {
                 if (issue2.path) issue2.path.unshift(pathItem);
                 else issue2.path = [pathItem];
-                (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
+                (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
               }
               if (!dataset.issues) dataset.issues = valueDataset.issues;
               if (config$1.abortEarly) {
@@ -77920,7 +80722,7 @@ function record(key, value$1, message$1) {
     value: value$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a8, _b3;
+      var _a21, _b15;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -77938,7 +80740,7 @@ function record(key, value$1, message$1) {
             };
             for (const issue2 of keyDataset.issues) {
               issue2.path = [pathItem];
-              (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
+              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
             }
             if (!dataset.issues) dataset.issues = keyDataset.issues;
             if (config$1.abortEarly) {
@@ -77958,7 +80760,7 @@ function record(key, value$1, message$1) {
             for (const issue2 of valueDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_b3 = dataset.issues) == null ? void 0 : _b3.push(issue2);
+              (_b15 = dataset.issues) == null ? void 0 : _b15.push(issue2);
             }
             if (!dataset.issues) dataset.issues = valueDataset.issues;
             if (config$1.abortEarly) {
@@ -77985,7 +80787,7 @@ function strictObject(entries$1, message$1) {
     entries: entries$1,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a8;
+      var _a21;
       const input = dataset.value;
       if (input && typeof input === "object") {
         dataset.typed = true;
@@ -78006,7 +80808,7 @@ function strictObject(entries$1, message$1) {
               for (const issue2 of valueDataset.issues) {
                 if (issue2.path) issue2.path.unshift(pathItem);
                 else issue2.path = [pathItem];
-                (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
+                (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
               }
               if (!dataset.issues) dataset.issues = valueDataset.issues;
               if (config$1.abortEarly) {
@@ -78081,7 +80883,7 @@ function tupleWithRest(items, rest, message$1) {
     rest,
     message: message$1,
     "~run"(dataset, config$1) {
-      var _a8, _b3;
+      var _a21, _b15;
       const input = dataset.value;
       if (Array.isArray(input)) {
         dataset.typed = true;
@@ -78100,7 +80902,7 @@ function tupleWithRest(items, rest, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_a8 = dataset.issues) == null ? void 0 : _a8.push(issue2);
+              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -78125,7 +80927,7 @@ function tupleWithRest(items, rest, message$1) {
             for (const issue2 of itemDataset.issues) {
               if (issue2.path) issue2.path.unshift(pathItem);
               else issue2.path = [pathItem];
-              (_b3 = dataset.issues) == null ? void 0 : _b3.push(issue2);
+              (_b15 = dataset.issues) == null ? void 0 : _b15.push(issue2);
             }
             if (!dataset.issues) dataset.issues = itemDataset.issues;
             if (config$1.abortEarly) {
@@ -78298,12 +81100,12 @@ async function readPage({ pool, cache, signal }, path5, use) {
   const kept = await cache.read(key, KeptPage);
   const { etag, lastModified } = kept != null ? kept : {};
   return fetchFile(pool, path5, { etag, lastModified, signal }, async (answer2) => {
-    var _a8;
+    var _a21;
     if (answer2.status === 404) return void 0;
     if (answer2.status === 304 && kept) return use(kept);
     const page = { text: await textOf(answer2), url: answer2.url, mirror: answer2.mirror.base };
     const result = await use(page);
-    if ((_a8 = answer2.etag) != null ? _a8 : answer2.lastModified) {
+    if ((_a21 = answer2.etag) != null ? _a21 : answer2.lastModified) {
       await cache.write(key, { ...page, etag: answer2.etag, lastModified: answer2.lastModified });
     }
     return result;
@@ -78326,7 +81128,7 @@ async function textOf({ body, url: url3 }) {
 var import_node_crypto11 = require("crypto");
 var import_node_fs15 = require("fs");
 var import_promises16 = require("fs/promises");
-var import_node_os6 = require("os");
+var import_node_os7 = require("os");
 var import_node_path19 = require("path");
 var import_promises17 = require("stream/promises");
 
@@ -78338,9 +81140,9 @@ var MAGICS = [
   { kind: "bzip2", bytes: [66, 90, 104] }
 ];
 function compressionOf(start2) {
-  var _a8;
+  var _a21;
   const match = MAGICS.find(({ bytes: bytes2 }) => bytes2.every((byte, index2) => start2[index2] === byte));
-  return (_a8 = match == null ? void 0 : match.kind) != null ? _a8 : "none";
+  return (_a21 = match == null ? void 0 : match.kind) != null ? _a21 : "none";
 }
 async function* decompress3(body, programs, origin, most) {
   const { start: start2, all } = await peek(body);
@@ -78370,12 +81172,12 @@ async function peek(body) {
     length += next2.value.byteLength;
   }
   async function* all() {
-    var _a8;
+    var _a21;
     try {
       yield* first2;
       yield* { [Symbol.asyncIterator]: () => iterator };
     } finally {
-      await ((_a8 = iterator.return) == null ? void 0 : _a8.call(iterator));
+      await ((_a21 = iterator.return) == null ? void 0 : _a21.call(iterator));
     }
   }
   return { start: Buffer.concat(first2), all: all() };
@@ -78403,8 +81205,8 @@ async function readXml(chunks, handler, origin) {
   const parser = new import_saxes.SaxesParser({ position: false, xmlns: false });
   const decoder = new import_node_string_decoder2.StringDecoder("utf8");
   let text3 = "";
-  parser.on("error", (error) => {
-    throw notXml(origin, describe(error));
+  parser.on("error", (error2) => {
+    throw notXml(origin, describe(error2));
   });
   parser.on("doctype", () => {
     throw notXml(origin, "it declares a document type");
@@ -78568,11 +81370,11 @@ async function readPrimary(chunks, wanted, origin) {
   return { packages, total };
 }
 function readAttributes(draft, name, attributes, origin) {
-  var _a8, _b3, _c, _d;
+  var _a21, _b15, _c5, _d4;
   if (name === "version") {
-    draft.epoch = Number((_a8 = attributes.epoch) != null ? _a8 : 0);
-    draft.version = (_b3 = attributes.ver) != null ? _b3 : "";
-    draft.release = (_c = attributes.rel) != null ? _c : "";
+    draft.epoch = Number((_a21 = attributes.epoch) != null ? _a21 : 0);
+    draft.version = (_b15 = attributes.ver) != null ? _b15 : "";
+    draft.release = (_c5 = attributes.rel) != null ? _c5 : "";
   } else if (name === "time") {
     draft.builtAt = Number(attributes.build);
   } else if (name === "size") {
@@ -78580,7 +81382,7 @@ function readAttributes(draft, name, attributes, origin) {
   } else if (name === "location") {
     const elsewhere = attributes["xml:base"];
     draft.location = asRepositoryPath(
-      elsewhere === void 0 ? (_d = attributes.href) != null ? _d : "" : `${elsewhere}/${attributes.href}`,
+      elsewhere === void 0 ? (_d4 = attributes.href) != null ? _d4 : "" : `${elsewhere}/${attributes.href}`,
       origin
     );
   }
@@ -78643,10 +81445,10 @@ async function readRepository(reading, folder2, names) {
   });
 }
 async function fetchPrimary(reading, mirror, folder2, entry, names) {
-  var _a8;
+  var _a21;
   const pool = new MirrorPool([mirror], reading.pool.dependencies);
   const path5 = `${folder2}/${entry.location}`;
-  const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os6.tmpdir)(), "btfhub-metadata-"));
+  const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os7.tmpdir)(), "btfhub-metadata-"));
   const file = (0, import_node_path19.join)(temporary, "primary");
   try {
     const url3 = await fetchFile(pool, path5, { signal: reading.signal }, async (answer2) => {
@@ -78654,14 +81456,14 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
       else throw gone(mirror, folder2, entry);
       return answer2.url;
     });
-    const most = (_a8 = entry.openSize) != null ? _a8 : LARGEST_PRIMARY;
+    const most = (_a21 = entry.openSize) != null ? _a21 : LARGEST_PRIMARY;
     return await reading.gate(() => {
       const xml = decompress3((0, import_node_fs15.createReadStream)(file), reading.programs, url3, most);
       return readPrimary(xml, (name) => names.has(name), url3);
     });
-  } catch (error) {
-    if (!(error instanceof Failure) || error.reason !== "network") throw error;
-    throw new Failure("bad-repository", error.message, error.advice, error);
+  } catch (error2) {
+    if (!(error2 instanceof Failure) || error2.reason !== "network") throw error2;
+    throw new Failure("bad-repository", error2.message, error2.advice, error2);
   } finally {
     await (0, import_promises16.rm)(temporary, { recursive: true, force: true });
   }
@@ -78741,7 +81543,7 @@ var SEPARATORS = /^[^0-9A-Za-z~^]+/;
 var DIGITS = /^[0-9]+/;
 var LETTERS = /^[A-Za-z]*/;
 function rpmvercmp(a, b4) {
-  var _a8, _b3, _c, _d;
+  var _a21, _b15, _c5, _d4;
   if (a === b4) return 0;
   let one2 = a;
   let two2 = b4;
@@ -78758,8 +81560,8 @@ function rpmvercmp(a, b4) {
     if (one2 === "" || two2 === "") break;
     const digits = DIGITS.exec(one2);
     const run2 = digits ? DIGITS : LETTERS;
-    const left = (_b3 = (_a8 = run2.exec(one2)) == null ? void 0 : _a8[0]) != null ? _b3 : "";
-    const right = (_d = (_c = run2.exec(two2)) == null ? void 0 : _c[0]) != null ? _d : "";
+    const left = (_b15 = (_a21 = run2.exec(one2)) == null ? void 0 : _a21[0]) != null ? _b15 : "";
+    const right = (_d4 = (_c5 = run2.exec(two2)) == null ? void 0 : _c5[0]) != null ? _d4 : "";
     if (right === "") return digits ? 1 : -1;
     const order = digits ? compareNumbers(left, right) : compareText(left, right);
     if (order !== 0) return order;
@@ -78832,8 +81634,8 @@ function byVersion(one2, two2) {
   return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
 }
 function carriesBtf(source2, kernel) {
-  var _a8;
-  const embedded = (_a8 = source2.flavours[kernel.flavour]) == null ? void 0 : _a8.embeddedBtf;
+  var _a21;
+  const embedded = (_a21 = source2.flavours[kernel.flavour]) == null ? void 0 : _a21.embeddedBtf;
   if (!(embedded == null ? void 0 : embedded.arches.includes(kernel.arch))) return false;
   const [version = "", release2 = ""] = embedded.from.split("-");
   return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
@@ -78854,7 +81656,7 @@ function selectKernels(kernels3, globs) {
   return { kernels: selected(globs), problems };
 }
 function toKernel(source2, flavour, place, folder2, item) {
-  var _a8, _b3;
+  var _a21, _b15;
   const shape = source2.flavours[flavour];
   if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
   const { version, release: release2, arch: arch3, epoch } = item;
@@ -78862,11 +81664,11 @@ function toKernel(source2, flavour, place, folder2, item) {
   let uname2;
   try {
     uname2 = asUname(shape.uname.replace(/<(ver|rel|arch)>/g, (_5, part) => {
-      var _a9;
-      return (_a9 = parts[part]) != null ? _a9 : "";
+      var _a22;
+      return (_a22 = parts[part]) != null ? _a22 : "";
     }));
-  } catch (error) {
-    return new Failure("bad-repository", `${item.name} is skipped: ${describe(error)}`);
+  } catch (error2) {
+    return new Failure("bad-repository", `${item.name} is skipped: ${describe(error2)}`);
   }
   return {
     distribution: source2.id,
@@ -78883,7 +81685,7 @@ function toKernel(source2, flavour, place, folder2, item) {
     builtAt: item.builtAt,
     locations: [`${folder2}/${item.location}`],
     keyPaths: source2.keys ? [`${folder2}/${source2.keys.file}`] : [],
-    trustedKeys: (_b3 = (_a8 = source2.keys) == null ? void 0 : _a8.fingerprints) != null ? _b3 : []
+    trustedKeys: (_b15 = (_a21 = source2.keys) == null ? void 0 : _a21.fingerprints) != null ? _b15 : []
   };
 }
 function merge(known, again) {
@@ -78907,7 +81709,7 @@ function compareText2(one2, two2) {
 }
 
 // node_modules/entities/dist/esm/decode-codepoint.js
-var _a5;
+var _a18;
 var decodeMap = /* @__PURE__ */ new Map([
   [0, 65533],
   // C1 Unicode control character reference replacements
@@ -78941,7 +81743,7 @@ var decodeMap = /* @__PURE__ */ new Map([
 ]);
 var fromCodePoint = (
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition, n/no-unsupported-features/es-builtins
-  (_a5 = String.fromCodePoint) !== null && _a5 !== void 0 ? _a5 : ((codePoint) => {
+  (_a18 = String.fromCodePoint) !== null && _a18 !== void 0 ? _a18 : ((codePoint) => {
     let output = "";
     if (codePoint > 65535) {
       codePoint -= 65536;
@@ -78953,11 +81755,11 @@ var fromCodePoint = (
   })
 );
 function replaceCodePoint(codePoint) {
-  var _a8;
+  var _a21;
   if (codePoint >= 55296 && codePoint <= 57343 || codePoint > 1114111) {
     return 65533;
   }
-  return (_a8 = decodeMap.get(codePoint)) !== null && _a8 !== void 0 ? _a8 : codePoint;
+  return (_a21 = decodeMap.get(codePoint)) !== null && _a21 !== void 0 ? _a21 : codePoint;
 }
 
 // node_modules/entities/dist/esm/internal/decode-shared.js
@@ -79187,9 +81989,9 @@ var EntityDecoder = class {
    * @returns The number of characters that were consumed.
    */
   emitNumericEntity(lastCp, expectedLength) {
-    var _a8;
+    var _a21;
     if (this.consumed <= expectedLength) {
-      (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.absenceOfDigitsInNumericCharacterReference(this.consumed);
+      (_a21 = this.errors) === null || _a21 === void 0 ? void 0 : _a21.absenceOfDigitsInNumericCharacterReference(this.consumed);
       return 0;
     }
     if (lastCp === CharCodes.SEMI) {
@@ -79287,11 +82089,11 @@ var EntityDecoder = class {
    * @returns The number of characters consumed.
    */
   emitNotTerminatedNamedEntity() {
-    var _a8;
+    var _a21;
     const { result, decodeTree } = this;
     const valueLength = (decodeTree[result] & BinTrieFlags.VALUE_LENGTH) >> 14;
     this.emitNamedEntityData(result, valueLength, this.consumed);
-    (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.missingSemicolonAfterCharacterReference();
+    (_a21 = this.errors) === null || _a21 === void 0 ? void 0 : _a21.missingSemicolonAfterCharacterReference();
     return this.consumed;
   }
   /**
@@ -79319,7 +82121,7 @@ var EntityDecoder = class {
    * @returns The number of characters consumed.
    */
   end() {
-    var _a8;
+    var _a21;
     switch (this.state) {
       case EntityDecoderState.NamedEntity: {
         return this.result !== 0 && (this.decodeMode !== DecodingMode.Attribute || this.result === this.treeIndex) ? this.emitNotTerminatedNamedEntity() : 0;
@@ -79332,7 +82134,7 @@ var EntityDecoder = class {
         return this.emitNumericEntity(0, 3);
       }
       case EntityDecoderState.NumericStart: {
-        (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.absenceOfDigitsInNumericCharacterReference(this.consumed);
+        (_a21 = this.errors) === null || _a21 === void 0 ? void 0 : _a21.absenceOfDigitsInNumericCharacterReference(this.consumed);
         return 0;
       }
       case EntityDecoderState.EntityStart: {
@@ -80174,7 +82976,7 @@ var htmlIntegrationElements = /* @__PURE__ */ new Set([
 var reNameEnd = /\s|\//;
 var Parser = class {
   constructor(cbs, options3 = {}) {
-    var _a8, _b3, _c, _d, _e3, _f;
+    var _a21, _b15, _c5, _d4, _e4, _f;
     this.options = options3;
     this.startIndex = 0;
     this.endIndex = 0;
@@ -80190,27 +82992,27 @@ var Parser = class {
     this.ended = false;
     this.cbs = cbs !== null && cbs !== void 0 ? cbs : {};
     this.htmlMode = !this.options.xmlMode;
-    this.lowerCaseTagNames = (_a8 = options3.lowerCaseTags) !== null && _a8 !== void 0 ? _a8 : this.htmlMode;
-    this.lowerCaseAttributeNames = (_b3 = options3.lowerCaseAttributeNames) !== null && _b3 !== void 0 ? _b3 : this.htmlMode;
-    this.recognizeSelfClosing = (_c = options3.recognizeSelfClosing) !== null && _c !== void 0 ? _c : !this.htmlMode;
-    this.tokenizer = new ((_d = options3.Tokenizer) !== null && _d !== void 0 ? _d : Tokenizer)(this.options, this);
+    this.lowerCaseTagNames = (_a21 = options3.lowerCaseTags) !== null && _a21 !== void 0 ? _a21 : this.htmlMode;
+    this.lowerCaseAttributeNames = (_b15 = options3.lowerCaseAttributeNames) !== null && _b15 !== void 0 ? _b15 : this.htmlMode;
+    this.recognizeSelfClosing = (_c5 = options3.recognizeSelfClosing) !== null && _c5 !== void 0 ? _c5 : !this.htmlMode;
+    this.tokenizer = new ((_d4 = options3.Tokenizer) !== null && _d4 !== void 0 ? _d4 : Tokenizer)(this.options, this);
     this.foreignContext = [!this.htmlMode];
-    (_f = (_e3 = this.cbs).onparserinit) === null || _f === void 0 ? void 0 : _f.call(_e3, this);
+    (_f = (_e4 = this.cbs).onparserinit) === null || _f === void 0 ? void 0 : _f.call(_e4, this);
   }
   // Tokenizer event handlers
   /** @internal */
   ontext(start2, endIndex) {
-    var _a8, _b3;
+    var _a21, _b15;
     const data = this.getSlice(start2, endIndex);
     this.endIndex = endIndex - 1;
-    (_b3 = (_a8 = this.cbs).ontext) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, data);
+    (_b15 = (_a21 = this.cbs).ontext) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, data);
     this.startIndex = endIndex;
   }
   /** @internal */
   ontextentity(cp2, endIndex) {
-    var _a8, _b3;
+    var _a21, _b15;
     this.endIndex = endIndex - 1;
-    (_b3 = (_a8 = this.cbs).ontext) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, fromCodePoint(cp2));
+    (_b15 = (_a21 = this.cbs).ontext) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, fromCodePoint(cp2));
     this.startIndex = endIndex;
   }
   /**
@@ -80230,14 +83032,14 @@ var Parser = class {
     this.emitOpenTag(name);
   }
   emitOpenTag(name) {
-    var _a8, _b3, _c, _d;
+    var _a21, _b15, _c5, _d4;
     this.openTagStart = this.startIndex;
     this.tagname = name;
     const impliesClose = this.htmlMode && openImpliesClose.get(name);
     if (impliesClose) {
       while (this.stack.length > 0 && impliesClose.has(this.stack[0])) {
         const element = this.stack.shift();
-        (_b3 = (_a8 = this.cbs).onclosetag) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, element, true);
+        (_b15 = (_a21 = this.cbs).onclosetag) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, element, true);
       }
     }
     if (!this.isVoidElement(name)) {
@@ -80250,15 +83052,15 @@ var Parser = class {
         }
       }
     }
-    (_d = (_c = this.cbs).onopentagname) === null || _d === void 0 ? void 0 : _d.call(_c, name);
+    (_d4 = (_c5 = this.cbs).onopentagname) === null || _d4 === void 0 ? void 0 : _d4.call(_c5, name);
     if (this.cbs.onopentag)
       this.attribs = {};
   }
   endOpenTag(isImplied) {
-    var _a8, _b3;
+    var _a21, _b15;
     this.startIndex = this.openTagStart;
     if (this.attribs) {
-      (_b3 = (_a8 = this.cbs).onopentag) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, this.tagname, this.attribs, isImplied);
+      (_b15 = (_a21 = this.cbs).onopentag) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, this.tagname, this.attribs, isImplied);
       this.attribs = null;
     }
     if (this.cbs.onclosetag && this.isVoidElement(this.tagname)) {
@@ -80274,7 +83076,7 @@ var Parser = class {
   }
   /** @internal */
   onclosetag(start2, endIndex) {
-    var _a8, _b3, _c, _d, _e3, _f, _g, _h;
+    var _a21, _b15, _c5, _d4, _e4, _f, _g, _h;
     this.endIndex = endIndex;
     let name = this.getSlice(start2, endIndex);
     if (this.lowerCaseTagNames) {
@@ -80288,15 +83090,15 @@ var Parser = class {
       if (pos !== -1) {
         for (let index2 = 0; index2 <= pos; index2++) {
           const element = this.stack.shift();
-          (_b3 = (_a8 = this.cbs).onclosetag) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, element, index2 !== pos);
+          (_b15 = (_a21 = this.cbs).onclosetag) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, element, index2 !== pos);
         }
       } else if (this.htmlMode && name === "p") {
         this.emitOpenTag("p");
         this.closeCurrentTag(true);
       }
     } else if (this.htmlMode && name === "br") {
-      (_d = (_c = this.cbs).onopentagname) === null || _d === void 0 ? void 0 : _d.call(_c, "br");
-      (_f = (_e3 = this.cbs).onopentag) === null || _f === void 0 ? void 0 : _f.call(_e3, "br", {}, true);
+      (_d4 = (_c5 = this.cbs).onopentagname) === null || _d4 === void 0 ? void 0 : _d4.call(_c5, "br");
+      (_f = (_e4 = this.cbs).onopentag) === null || _f === void 0 ? void 0 : _f.call(_e4, "br", {}, true);
       (_h = (_g = this.cbs).onclosetag) === null || _h === void 0 ? void 0 : _h.call(_g, "br", false);
     }
     this.startIndex = endIndex + 1;
@@ -80312,11 +83114,11 @@ var Parser = class {
     }
   }
   closeCurrentTag(isOpenImplied) {
-    var _a8, _b3;
+    var _a21, _b15;
     const name = this.tagname;
     this.endOpenTag(isOpenImplied);
     if (this.stack[0] === name) {
-      (_b3 = (_a8 = this.cbs).onclosetag) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, name, !isOpenImplied);
+      (_b15 = (_a21 = this.cbs).onclosetag) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, name, !isOpenImplied);
       this.stack.shift();
     }
   }
@@ -80336,9 +83138,9 @@ var Parser = class {
   }
   /** @internal */
   onattribend(quote, endIndex) {
-    var _a8, _b3;
+    var _a21, _b15;
     this.endIndex = endIndex;
-    (_b3 = (_a8 = this.cbs).onattribute) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, this.attribname, this.attribvalue, quote === QuoteType.Double ? '"' : quote === QuoteType.Single ? "'" : quote === QuoteType.NoValue ? void 0 : null);
+    (_b15 = (_a21 = this.cbs).onattribute) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, this.attribname, this.attribvalue, quote === QuoteType.Double ? '"' : quote === QuoteType.Single ? "'" : quote === QuoteType.NoValue ? void 0 : null);
     if (this.attribs && !Object.prototype.hasOwnProperty.call(this.attribs, this.attribname)) {
       this.attribs[this.attribname] = this.attribvalue;
     }
@@ -80374,21 +83176,21 @@ var Parser = class {
   }
   /** @internal */
   oncomment(start2, endIndex, offset) {
-    var _a8, _b3, _c, _d;
+    var _a21, _b15, _c5, _d4;
     this.endIndex = endIndex;
-    (_b3 = (_a8 = this.cbs).oncomment) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, this.getSlice(start2, endIndex - offset));
-    (_d = (_c = this.cbs).oncommentend) === null || _d === void 0 ? void 0 : _d.call(_c);
+    (_b15 = (_a21 = this.cbs).oncomment) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, this.getSlice(start2, endIndex - offset));
+    (_d4 = (_c5 = this.cbs).oncommentend) === null || _d4 === void 0 ? void 0 : _d4.call(_c5);
     this.startIndex = endIndex + 1;
   }
   /** @internal */
   oncdata(start2, endIndex, offset) {
-    var _a8, _b3, _c, _d, _e3, _f, _g, _h, _j, _k;
+    var _a21, _b15, _c5, _d4, _e4, _f, _g, _h, _j, _k;
     this.endIndex = endIndex;
     const value = this.getSlice(start2, endIndex - offset);
     if (!this.htmlMode || this.options.recognizeCDATA) {
-      (_b3 = (_a8 = this.cbs).oncdatastart) === null || _b3 === void 0 ? void 0 : _b3.call(_a8);
-      (_d = (_c = this.cbs).ontext) === null || _d === void 0 ? void 0 : _d.call(_c, value);
-      (_f = (_e3 = this.cbs).oncdataend) === null || _f === void 0 ? void 0 : _f.call(_e3);
+      (_b15 = (_a21 = this.cbs).oncdatastart) === null || _b15 === void 0 ? void 0 : _b15.call(_a21);
+      (_d4 = (_c5 = this.cbs).ontext) === null || _d4 === void 0 ? void 0 : _d4.call(_c5, value);
+      (_f = (_e4 = this.cbs).oncdataend) === null || _f === void 0 ? void 0 : _f.call(_e4);
     } else {
       (_h = (_g = this.cbs).oncomment) === null || _h === void 0 ? void 0 : _h.call(_g, `[CDATA[${value}]]`);
       (_k = (_j = this.cbs).oncommentend) === null || _k === void 0 ? void 0 : _k.call(_j);
@@ -80397,21 +83199,21 @@ var Parser = class {
   }
   /** @internal */
   onend() {
-    var _a8, _b3;
+    var _a21, _b15;
     if (this.cbs.onclosetag) {
       this.endIndex = this.startIndex;
       for (let index2 = 0; index2 < this.stack.length; index2++) {
         this.cbs.onclosetag(this.stack[index2], true);
       }
     }
-    (_b3 = (_a8 = this.cbs).onend) === null || _b3 === void 0 ? void 0 : _b3.call(_a8);
+    (_b15 = (_a21 = this.cbs).onend) === null || _b15 === void 0 ? void 0 : _b15.call(_a21);
   }
   /**
    * Resets the parser to a blank state, ready to parse a new HTML document
    */
   reset() {
-    var _a8, _b3, _c, _d;
-    (_b3 = (_a8 = this.cbs).onreset) === null || _b3 === void 0 ? void 0 : _b3.call(_a8);
+    var _a21, _b15, _c5, _d4;
+    (_b15 = (_a21 = this.cbs).onreset) === null || _b15 === void 0 ? void 0 : _b15.call(_a21);
     this.tokenizer.reset();
     this.tagname = "";
     this.attribname = "";
@@ -80419,7 +83221,7 @@ var Parser = class {
     this.stack.length = 0;
     this.startIndex = 0;
     this.endIndex = 0;
-    (_d = (_c = this.cbs).onparserinit) === null || _d === void 0 ? void 0 : _d.call(_c, this);
+    (_d4 = (_c5 = this.cbs).onparserinit) === null || _d4 === void 0 ? void 0 : _d4.call(_c5, this);
     this.buffers.length = 0;
     this.foreignContext.length = 0;
     this.foreignContext.unshift(!this.htmlMode);
@@ -80459,9 +83261,9 @@ var Parser = class {
    * @param chunk Chunk to parse.
    */
   write(chunk) {
-    var _a8, _b3;
+    var _a21, _b15;
     if (this.ended) {
-      (_b3 = (_a8 = this.cbs).onerror) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, new Error(".write() after done!"));
+      (_b15 = (_a21 = this.cbs).onerror) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, new Error(".write() after done!"));
       return;
     }
     this.buffers.push(chunk);
@@ -80476,9 +83278,9 @@ var Parser = class {
    * @param chunk Optional final chunk to parse.
    */
   end(chunk) {
-    var _a8, _b3;
+    var _a21, _b15;
     if (this.ended) {
-      (_b3 = (_a8 = this.cbs).onerror) === null || _b3 === void 0 ? void 0 : _b3.call(_a8, new Error(".end() after done!"));
+      (_b15 = (_a21 = this.cbs).onerror) === null || _b15 === void 0 ? void 0 : _b15.call(_a21, new Error(".end() after done!"));
       return;
     }
     if (chunk)
@@ -80643,7 +83445,7 @@ var decode_data_xml_default = new Uint16Array(
 );
 
 // node_modules/dom-serializer/node_modules/entities/lib/esm/decode_codepoint.js
-var _a6;
+var _a19;
 var decodeMap2 = /* @__PURE__ */ new Map([
   [0, 65533],
   // C1 Unicode control character reference replacements
@@ -80677,7 +83479,7 @@ var decodeMap2 = /* @__PURE__ */ new Map([
 ]);
 var fromCodePoint2 = (
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition, node/no-unsupported-features/es-builtins
-  (_a6 = String.fromCodePoint) !== null && _a6 !== void 0 ? _a6 : function(codePoint) {
+  (_a19 = String.fromCodePoint) !== null && _a19 !== void 0 ? _a19 : function(codePoint) {
     let output = "";
     if (codePoint > 65535) {
       codePoint -= 65536;
@@ -80689,11 +83491,11 @@ var fromCodePoint2 = (
   }
 );
 function replaceCodePoint2(codePoint) {
-  var _a8;
+  var _a21;
   if (codePoint >= 55296 && codePoint <= 57343 || codePoint > 1114111) {
     return 65533;
   }
-  return (_a8 = decodeMap2.get(codePoint)) !== null && _a8 !== void 0 ? _a8 : codePoint;
+  return (_a21 = decodeMap2.get(codePoint)) !== null && _a21 !== void 0 ? _a21 : codePoint;
 }
 
 // node_modules/dom-serializer/node_modules/entities/lib/esm/decode.js
@@ -80890,9 +83692,9 @@ var EntityDecoder2 = class {
    * @returns The number of characters that were consumed.
    */
   emitNumericEntity(lastCp, expectedLength) {
-    var _a8;
+    var _a21;
     if (this.consumed <= expectedLength) {
-      (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.absenceOfDigitsInNumericCharacterReference(this.consumed);
+      (_a21 = this.errors) === null || _a21 === void 0 ? void 0 : _a21.absenceOfDigitsInNumericCharacterReference(this.consumed);
       return 0;
     }
     if (lastCp === CharCodes3.SEMI) {
@@ -80952,11 +83754,11 @@ var EntityDecoder2 = class {
    * @returns The number of characters consumed.
    */
   emitNotTerminatedNamedEntity() {
-    var _a8;
+    var _a21;
     const { result, decodeTree } = this;
     const valueLength = (decodeTree[result] & BinTrieFlags2.VALUE_LENGTH) >> 14;
     this.emitNamedEntityData(result, valueLength, this.consumed);
-    (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.missingSemicolonAfterCharacterReference();
+    (_a21 = this.errors) === null || _a21 === void 0 ? void 0 : _a21.missingSemicolonAfterCharacterReference();
     return this.consumed;
   }
   /**
@@ -80984,7 +83786,7 @@ var EntityDecoder2 = class {
    * @returns The number of characters consumed.
    */
   end() {
-    var _a8;
+    var _a21;
     switch (this.state) {
       case EntityDecoderState2.NamedEntity: {
         return this.result !== 0 && (this.decodeMode !== DecodingMode2.Attribute || this.result === this.treeIndex) ? this.emitNotTerminatedNamedEntity() : 0;
@@ -80997,7 +83799,7 @@ var EntityDecoder2 = class {
         return this.emitNumericEntity(0, 3);
       }
       case EntityDecoderState2.NumericStart: {
-        (_a8 = this.errors) === null || _a8 === void 0 ? void 0 : _a8.absenceOfDigitsInNumericCharacterReference(this.consumed);
+        (_a21 = this.errors) === null || _a21 === void 0 ? void 0 : _a21.absenceOfDigitsInNumericCharacterReference(this.consumed);
         return 0;
       }
       case EntityDecoderState2.EntityStart: {
@@ -81103,12 +83905,12 @@ function encodeXML(str) {
   }
   return ret + str.substr(lastIdx);
 }
-function getEscaper(regex2, map) {
-  return function escape2(data) {
+function getEscaper(regex3, map) {
+  return function escape3(data) {
     let match;
     let lastIdx = 0;
     let result = "";
-    while (match = regex2.exec(data)) {
+    while (match = regex3.exec(data)) {
       if (lastIdx !== match.index) {
         result += data.substring(lastIdx, match.index);
       }
@@ -81263,15 +84065,15 @@ function replaceQuotes(value) {
   return value.replace(/"/g, "&quot;");
 }
 function formatAttributes(attributes, opts) {
-  var _a8;
+  var _a21;
   if (!attributes)
     return;
-  const encode3 = ((_a8 = opts.encodeEntities) !== null && _a8 !== void 0 ? _a8 : opts.decodeEntities) === false ? replaceQuotes : opts.xmlMode || opts.encodeEntities !== "utf8" ? encodeXML : escapeAttribute;
+  const encode3 = ((_a21 = opts.encodeEntities) !== null && _a21 !== void 0 ? _a21 : opts.decodeEntities) === false ? replaceQuotes : opts.xmlMode || opts.encodeEntities !== "utf8" ? encodeXML : escapeAttribute;
   return Object.keys(attributes).map((key) => {
-    var _a9, _b3;
-    const value = (_a9 = attributes[key]) !== null && _a9 !== void 0 ? _a9 : "";
+    var _a22, _b15;
+    const value = (_a22 = attributes[key]) !== null && _a22 !== void 0 ? _a22 : "";
     if (opts.xmlMode === "foreign") {
-      key = (_b3 = attributeNames.get(key)) !== null && _b3 !== void 0 ? _b3 : key;
+      key = (_b15 = attributeNames.get(key)) !== null && _b15 !== void 0 ? _b15 : key;
     }
     if (!opts.emptyAttrs && !opts.xmlMode && value === "") {
       return key;
@@ -81342,9 +84144,9 @@ var foreignModeIntegrationPoints = /* @__PURE__ */ new Set([
 ]);
 var foreignElements = /* @__PURE__ */ new Set(["svg", "math"]);
 function renderTag(elem, opts) {
-  var _a8;
+  var _a21;
   if (opts.xmlMode === "foreign") {
-    elem.name = (_a8 = elementNames.get(elem.name)) !== null && _a8 !== void 0 ? _a8 : elem.name;
+    elem.name = (_a21 = elementNames.get(elem.name)) !== null && _a21 !== void 0 ? _a21 : elem.name;
     if (elem.parent && foreignModeIntegrationPoints.has(elem.parent.name)) {
       opts = { ...opts, xmlMode: false };
     }
@@ -81382,9 +84184,9 @@ function renderDirective(elem) {
   return `<${elem.data}>`;
 }
 function renderText(elem, opts) {
-  var _a8;
+  var _a21;
   let data = elem.data || "";
-  if (((_a8 = opts.encodeEntities) !== null && _a8 !== void 0 ? _a8 : opts.decodeEntities) !== false && !(!opts.xmlMode && elem.parent && unencodedElements.has(elem.parent.name))) {
+  if (((_a21 = opts.encodeEntities) !== null && _a21 !== void 0 ? _a21 : opts.decodeEntities) !== false && !(!opts.xmlMode && elem.parent && unencodedElements.has(elem.parent.name))) {
     data = opts.xmlMode || opts.encodeEntities !== "utf8" ? encodeXML(data) : escapeText(data);
   }
   return data;
@@ -81459,8 +84261,8 @@ function getSiblings(elem) {
   return siblings;
 }
 function getAttributeValue(elem, name) {
-  var _a8;
-  return (_a8 = elem.attribs) === null || _a8 === void 0 ? void 0 : _a8[name];
+  var _a21;
+  return (_a21 = elem.attribs) === null || _a21 === void 0 ? void 0 : _a21[name];
 }
 function hasAttrib(elem, name) {
   return elem.attribs != null && Object.prototype.hasOwnProperty.call(elem.attribs, name) && elem.attribs[name] != null;
@@ -81792,17 +84594,17 @@ function getFeed(doc) {
   return !feedRoot ? null : feedRoot.name === "feed" ? getAtomFeed(feedRoot) : getRssFeed(feedRoot);
 }
 function getAtomFeed(feedRoot) {
-  var _a8;
+  var _a21;
   const childs = feedRoot.children;
   const feed2 = {
     type: "atom",
     items: getElementsByTagName("entry", childs).map((item) => {
-      var _a9;
+      var _a22;
       const { children } = item;
       const entry = { media: getMediaElements(children) };
       addConditionally(entry, "id", "id", children);
       addConditionally(entry, "title", "title", children);
-      const href2 = (_a9 = getOneElement("link", children)) === null || _a9 === void 0 ? void 0 : _a9.attribs["href"];
+      const href2 = (_a22 = getOneElement("link", children)) === null || _a22 === void 0 ? void 0 : _a22.attribs["href"];
       if (href2) {
         entry.link = href2;
       }
@@ -81819,7 +84621,7 @@ function getAtomFeed(feedRoot) {
   };
   addConditionally(feed2, "id", "id", childs);
   addConditionally(feed2, "title", "title", childs);
-  const href = (_a8 = getOneElement("link", childs)) === null || _a8 === void 0 ? void 0 : _a8.attribs["href"];
+  const href = (_a21 = getOneElement("link", childs)) === null || _a21 === void 0 ? void 0 : _a21.attribs["href"];
   if (href) {
     feed2.link = href;
   }
@@ -81832,8 +84634,8 @@ function getAtomFeed(feedRoot) {
   return feed2;
 }
 function getRssFeed(feedRoot) {
-  var _a8, _b3;
-  const childs = (_b3 = (_a8 = getOneElement("channel", feedRoot.children)) === null || _a8 === void 0 ? void 0 : _a8.children) !== null && _b3 !== void 0 ? _b3 : [];
+  var _a21, _b15;
+  const childs = (_b15 = (_a21 = getOneElement("channel", feedRoot.children)) === null || _a21 === void 0 ? void 0 : _a21.children) !== null && _b15 !== void 0 ? _b15 : [];
   const feed2 = {
     type: feedRoot.name.substr(0, 3),
     id: "",
@@ -81978,8 +84780,8 @@ function readXmlListing(text3) {
   if (isCut) return void 0;
   const below = keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
   const s3 = below.map((key) => {
-    var _a8;
-    return { name: (_a8 = key.split("/")[0]) != null ? _a8 : "", isFolder: key.includes("/") };
+    var _a21;
+    return { name: (_a21 = key.split("/")[0]) != null ? _a21 : "", isFolder: key.includes("/") };
   });
   return toListing([...nginx, ...s3]);
 }
@@ -82029,9 +84831,9 @@ function parseHtml(html) {
   return { links, base, title };
 }
 function mostFrequentOrigin(links) {
-  var _a8;
+  var _a21;
   const counts = /* @__PURE__ */ new Map();
-  for (const { origin } of links) counts.set(origin, ((_a8 = counts.get(origin)) != null ? _a8 : 0) + 1);
+  for (const { origin } of links) counts.set(origin, ((_a21 = counts.get(origin)) != null ? _a21 : 0) + 1);
   const [first2] = [...counts].sort(([, one2], [, two2]) => two2 - one2);
   return links.filter(({ origin }) => origin === (first2 == null ? void 0 : first2[0]));
 }
@@ -82066,9 +84868,9 @@ async function expandTemplate(template, list2, choice2 = { wants: () => true, gu
   return found;
 }
 async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
-  var _a8;
+  var _a21;
   const bound = substitute(segment, bindings);
-  const [, before, placeholder, after2] = (_a8 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a8 : [];
+  const [, before, placeholder, after2] = (_a21 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a21 : [];
   const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
   if (placeholder === void 0) return [{ folder: below(bound), bindings }];
   const kind = placeholder;
@@ -82076,8 +84878,8 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
   const looksRight = (names) => kind !== "release" || names.some((name) => valueIn(name) !== void 0);
   const listed = await list2(folder2, looksRight, choice2.guesses(kind).length > 0);
   const values = listed ? listed.flatMap((name) => {
-    var _a9;
-    return (_a9 = valueIn(name)) != null ? _a9 : [];
+    var _a22;
+    return (_a22 = valueIn(name)) != null ? _a22 : [];
   }).filter((value) => choice2.wants(kind, value)) : choice2.guesses(kind);
   return values.map((value) => {
     const found = { ...bindings, [kind]: value };
@@ -82086,8 +84888,8 @@ async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
 }
 function substitute(template, bindings) {
   return template.replace(/<([a-z]+)>/g, (whole, name) => {
-    var _a8;
-    return (_a8 = bindings[name]) != null ? _a8 : whole;
+    var _a21;
+    return (_a21 = bindings[name]) != null ? _a21 : whole;
   });
 }
 function between(name, before, after2) {
@@ -82096,12 +84898,12 @@ function between(name, before, after2) {
   return value === "" ? void 0 : value;
 }
 function versionIdOf(source2, name) {
-  var _a8;
-  const found = (_a8 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a8[1];
+  var _a21;
+  const found = (_a21 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a21[1];
   return found === void 0 ? void 0 : nameOrUndefined(() => asVersionId(found));
 }
 async function findPlaces(source2, wanted, list2) {
-  var _a8;
+  var _a21;
   const existing = { release: /* @__PURE__ */ new Set(), arch: /* @__PURE__ */ new Set() };
   const wantsRelease = selector(wanted.releases);
   const wantsArch = selector(wanted.arches);
@@ -82121,7 +84923,7 @@ async function findPlaces(source2, wanted, list2) {
   const places = /* @__PURE__ */ new Map();
   for (const { name, folders } of source2.repositories) {
     for (const template of folders) {
-      const head = (_a8 = template.split("/<variant>")[0]) != null ? _a8 : template;
+      const head = (_a21 = template.split("/<variant>")[0]) != null ? _a21 : template;
       for (const { bindings } of await expandTemplate(head, list2, choice2)) {
         const place = toPlace(source2, name, bindings, template, places);
         if (place) places.set(place.key, place.value);
@@ -82133,13 +84935,13 @@ async function findPlaces(source2, wanted, list2) {
   return [...places.values()];
 }
 function toPlace(source2, name, bindings, template, places) {
-  var _a8, _b3, _c, _d;
-  const release2 = asRelease((_a8 = bindings.release) != null ? _a8 : "");
-  const arch3 = asArch((_b3 = bindings.arch) != null ? _b3 : "");
+  var _a21, _b15, _c5, _d4;
+  const release2 = asRelease((_a21 = bindings.release) != null ? _a21 : "");
+  const arch3 = asArch((_b15 = bindings.arch) != null ? _b15 : "");
   const versionId2 = versionIdOf(source2, release2);
   if (versionId2 === void 0) return void 0;
   const key = `${name} ${release2} ${arch3}`;
-  const forms = [...(_d = (_c = places.get(key)) == null ? void 0 : _c.forms) != null ? _d : [], substitute(template, bindings)];
+  const forms = [...(_d4 = (_c5 = places.get(key)) == null ? void 0 : _c5.forms) != null ? _d4 : [], substitute(template, bindings)];
   return { key, value: { name, release: release2, versionId: versionId2, arch: arch3, forms } };
 }
 function isName2(source2, placeholder, name) {
@@ -82155,26 +84957,26 @@ function expectKnownNames(option, words2, existing) {
 function nameOrUndefined(make) {
   try {
     return make();
-  } catch (error) {
-    if (error instanceof Failure) return void 0;
-    throw error;
+  } catch (error2) {
+    if (error2 instanceof Failure) return void 0;
+    throw error2;
   }
 }
 
 // src/sources/discover.ts
 var PRIMARIES_AT_ONCE = 1;
-async function findKernels(platform3, query, progress) {
+async function findKernels(platform4, query, progress) {
   const { source: source2 } = query;
   const flavourOf2 = packageNames(source2, query.flavours);
   const roots = query.mirrors.length > 0 ? query.mirrors : source2.mirrors;
   const task = progress.begin(`${source2.id} repositories`);
   task.stage("metadata");
   try {
-    const tree = treeOf(platform3, query, roots, new Set(flavourOf2.keys()), task);
+    const tree = treeOf(platform4, query, roots, new Set(flavourOf2.keys()), task);
     const places = await findPlaces(source2, query, tree.list);
     const outcomes = await pMap(places, (place) => readPlace(place, tree), {
       concurrency: AT_ONCE,
-      signal: platform3.interrupted
+      signal: platform4.interrupted
     });
     const discovery = summarise(query, flavourOf2, outcomes, roots);
     const { kernels: kernels3, repositories, packages } = discovery;
@@ -82185,13 +84987,13 @@ async function findKernels(platform3, query, progress) {
     for (const { where, failure } of discovery.problems)
       progress.warn(`${where}: ${failure.message}`);
     return discovery;
-  } catch (error) {
+  } catch (error2) {
     task.end("failed");
-    throw error;
+    throw error2;
   }
 }
-function treeOf(platform3, { cache, source: source2 }, roots, names, { advance }) {
-  const { http, clock, programs, interrupted: signal } = platform3;
+function treeOf(platform4, { cache, source: source2 }, roots, names, { advance }) {
+  const { http, clock, programs, interrupted: signal } = platform4;
   const ports = { http, clock, random: Math.random };
   const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });
   const gate = pLimit(PRIMARIES_AT_ONCE);
@@ -82202,8 +85004,8 @@ function treeOf(platform3, { cache, source: source2 }, roots, names, { advance }
       const known = listed.get(folder2);
       if (known) return known;
       const names2 = readPage(reading, folder2 === "" ? "" : `${folder2}/`, async (page) => {
-        var _a8;
-        const found = (_a8 = readListing(page.text, page.url)) == null ? void 0 : _a8.folders;
+        var _a21;
+        const found = (_a21 = readListing(page.text, page.url)) == null ? void 0 : _a21.folders;
         if (found && looksRight(found)) return found;
         const failure = found ? noTree(source2, page.url) : noListing(page.url);
         const { mirrors } = dispensable || looksRight([]) ? { mirrors: [] } : pool;
@@ -82211,9 +85013,9 @@ function treeOf(platform3, { cache, source: source2 }, roots, names, { advance }
           if (mirror.base === page.mirror) pool.ban(mirror, failure.message);
         }
         throw failure;
-      }).catch((error) => {
-        if (dispensable && isAboutMirror(error)) return void 0;
-        throw error;
+      }).catch((error2) => {
+        if (dispensable && isAboutMirror(error2)) return void 0;
+        throw error2;
       });
       listed.set(folder2, names2);
       return names2;
@@ -82224,8 +85026,8 @@ function treeOf(platform3, { cache, source: source2 }, roots, names, { advance }
     }
   };
 }
-function isAboutMirror(error) {
-  return error instanceof Failure && ["network", "bad-repository"].includes(error.reason);
+function isAboutMirror(error2) {
+  return error2 instanceof Failure && ["network", "bad-repository"].includes(error2.reason);
 }
 function noListing(url3) {
   return new Failure(
@@ -82235,8 +85037,8 @@ function noListing(url3) {
   );
 }
 function noTree(source2, url3) {
-  var _a8, _b3;
-  const template = (_b3 = (_a8 = source2.repositories[0]) == null ? void 0 : _a8.folders[0]) != null ? _b3 : "";
+  var _a21, _b15;
+  const template = (_b15 = (_a21 = source2.repositories[0]) == null ? void 0 : _a21.folders[0]) != null ? _b15 : "";
   return new Failure(
     "bad-repository",
     `${url3} is no ${source2.id} tree: it has no folder for '${template}'.`,
@@ -82256,9 +85058,9 @@ async function readPlace(place, tree) {
       if (read2.length > 0) return { read: read2 };
     }
     return { read: [] };
-  } catch (error) {
-    const failure = asFailure(error);
-    if (!["network", "bad-repository", "checksum-mismatch"].includes(failure.reason)) throw error;
+  } catch (error2) {
+    const failure = asFailure(error2);
+    if (!["network", "bad-repository", "checksum-mismatch"].includes(failure.reason)) throw error2;
     return { problem: { where, failure } };
   }
 }
@@ -82447,17 +85249,17 @@ var KNOWN_MESSAGES = [
   }
 ];
 function explainGitError(attempt, where, said, cause) {
-  var _a8;
-  const known = KNOWN_MESSAGES.find(({ pattern: pattern2 }) => pattern2.test(said));
+  var _a21;
+  const known = KNOWN_MESSAGES.find(({ pattern: pattern3 }) => pattern3.test(said));
   const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^(hint|To) ?:?/.test(line2) && line2 !== "Done");
   const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(" ") || "it said nothing."}`;
-  return new Failure((_a8 = known == null ? void 0 : known.reason) != null ? _a8 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
+  return new Failure((_a21 = known == null ? void 0 : known.reason) != null ? _a21 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
 }
 
 // src/git/repository.ts
 var import_node_fs17 = require("fs");
 var import_promises18 = require("fs/promises");
-var import_node_os7 = require("os");
+var import_node_os8 = require("os");
 var import_node_path22 = require("path");
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
@@ -82470,8 +85272,8 @@ function r(n) {
   return n instanceof String && t.has(n);
 }
 function o(n) {
-  var _a8;
-  return (_a8 = t.get(n)) != null ? _a8 : [];
+  var _a21;
+  return (_a21 = t.get(n)) != null ? _a21 : [];
 }
 
 // node_modules/@simple-git/argv-parser/dist/index.mjs
@@ -82509,19 +85311,19 @@ var E = /* @__PURE__ */ new Set([
 ]);
 var F2 = /* @__PURE__ */ new Set(["get", "get-color", "get-colorbool", "list"]);
 function A3(e, n) {
-  var _a8;
+  var _a21;
   for (const { name: o2 } of x2(e, "task")) {
     if (P2.has(o2))
       return w2(true, n);
     if (S3.has(o2))
       return w2(false, n);
   }
-  const t2 = (_a8 = n.at(0)) == null ? void 0 : _a8.toLowerCase();
+  const t2 = (_a21 = n.at(0)) == null ? void 0 : _a21.toLowerCase();
   return t2 === void 0 ? null : E.has(t2) ? w2(true, n.slice(1)) : F2.has(t2) ? w2(false, n.slice(1)) : n.length === 1 ? w2(false, n) : w2(true, n);
 }
 function w2(e = false, n = []) {
-  var _a8;
-  const t2 = (_a8 = n.at(0)) == null ? void 0 : _a8.toLowerCase();
+  var _a21;
+  const t2 = (_a21 = n.at(0)) == null ? void 0 : _a21.toLowerCase();
   return t2 === void 0 ? null : {
     isWrite: e,
     isRead: !e,
@@ -82713,8 +85515,8 @@ var R2 = {
 };
 var T = { short: /* @__PURE__ */ new Map(), long: /* @__PURE__ */ new Set() };
 function B2(e) {
-  var _a8;
-  const n = (_a8 = R2[e != null ? e : ""]) != null ? _a8 : T;
+  var _a21;
+  const n = (_a21 = R2[e != null ? e : ""]) != null ? _a21 : T;
   return {
     short: new Map([...C2.short.entries(), ...n.short.entries()]),
     long: n.long
@@ -82943,8 +85745,8 @@ var y = {
   visual: "allowUnsafeEditor"
 };
 function* Q2(e) {
-  var _a8;
-  const n = parseInt((_a8 = e.git_config_count) != null ? _a8 : "0", 10);
+  var _a21;
+  const n = parseInt((_a21 = e.git_config_count) != null ? _a21 : "0", 10);
   for (let t2 = 0; t2 < n; t2++) {
     const o2 = e[`git_config_key_${t2}`], a = e[`git_config_value_${t2}`];
     o2 !== void 0 && (yield { key: o2.toLowerCase().trim(), value: a, scope: "env" });
@@ -85001,12 +87803,12 @@ var gt2 = (t2, e) => E2(new ts2(), ss2, [t2, e]);
 function de2(t2, e) {
   return e === V4.ERROR && pe2.test(t2);
 }
-function os2(t2) {
+function os3(t2) {
   const e = ["-d", "-D", "--delete"];
   return t2.some((n) => e.includes(n));
 }
 function is2(t2) {
-  const e = os2(t2), n = t2.includes("--show-current"), r2 = ["branch", ...t2];
+  const e = os3(t2), n = t2.includes("--show-current"), r2 = ["branch", ...t2];
   return r2.length === 1 && r2.push("-a"), r2.includes("-v") || r2.splice(1, 0, "-v"), {
     format: "utf-8",
     commands: r2,
@@ -85575,8 +88377,8 @@ function Fs2(t2, e = false) {
   return {
     type: "spawn.options",
     action(r2, s3) {
-      var _a8;
-      const o2 = { ...(_a8 = r2.env) != null ? _a8 : process.env }, i3 = new Set(
+      var _a21;
+      const o2 = { ...(_a21 = r2.env) != null ? _a21 : process.env }, i3 = new Set(
         Object.keys(s3.env).map((a) => a.toLowerCase().trim())
       );
       for (const a of Object.keys(o2)) {
@@ -85660,12 +88462,12 @@ function Ws2({
   return {
     type: "spawn.after",
     async action(s3, { spawned: o2, close: i3 }) {
-      var _a8, _b3;
+      var _a21, _b15;
       const a = n();
       let c3 = true, y2 = () => {
         c3 = false;
       };
-      (_a8 = o2.stdout) == null ? void 0 : _a8.on("data", y2), (_b3 = o2.stderr) == null ? void 0 : _b3.on("data", y2), o2.on("error", y2), o2.on("close", (w3) => a.close(w3)), o2.on("exit", (w3) => a.exit(w3));
+      (_a21 = o2.stdout) == null ? void 0 : _a21.on("data", y2), (_b15 = o2.stderr) == null ? void 0 : _b15.on("data", y2), o2.on("error", y2), o2.on("close", (w3) => a.close(w3)), o2.on("exit", (w3) => a.exit(w3));
       try {
         await a.result, c3 && await wt2(50), i3(a.exitCode);
       } catch (w3) {
@@ -85720,9 +88522,9 @@ function Ys2(t2) {
 }
 var Qs2 = class extends O3 {
   constructor(e = "") {
-    var _a8, _b3;
+    var _a21, _b15;
     const n = Ys2(e);
-    super(void 0, (_b3 = (_a8 = be2[n].solution) == null ? void 0 : _a8.replace("{message}", e)) != null ? _b3 : e), this.reason = n;
+    super(void 0, (_b15 = (_a21 = be2[n].solution) == null ? void 0 : _a21.replace("{message}", e)) != null ? _b15 : e), this.reason = n;
   }
 };
 function Js(t2) {
@@ -85759,10 +88561,10 @@ function no2(t2) {
   return {
     type: "spawn.after",
     action(e, { commands: n, input: r2, spawned: { stdin: s3 } }) {
-      var _a8;
+      var _a21;
       if (!s3)
         return;
-      const o2 = (_a8 = t2 == null ? void 0 : t2([...n])) != null ? _a8 : r2;
+      const o2 = (_a21 = t2 == null ? void 0 : t2([...n])) != null ? _a21 : r2;
       if (!o2)
         return nt2("generated zero length content, not writing to stdin");
       nt2("writing %s bytes to stdin", Le(o2)), s3.on("error", (i3) => {
@@ -85815,8 +88617,8 @@ function so2(t2) {
   }, {
     type: "spawn.after",
     action(o2, i3) {
-      var _a8;
-      i3.commands.includes(e) && ((_a8 = i3.spawned.stderr) == null ? void 0 : _a8.on("data", (a) => {
+      var _a21;
+      i3.commands.includes(e) && ((_a21 = i3.spawned.stderr) == null ? void 0 : _a21.on("data", (a) => {
         const c3 = /^([\s\S]+?):\s*(\d+)% \((\d+)\/(\d+)\)/.exec(a.toString("utf8"));
         c3 && t2({
           method: i3.method,
@@ -85877,24 +88679,24 @@ function uo2({
     return {
       type: "spawn.after",
       action(r2, s3) {
-        var _a8, _b3;
+        var _a21, _b15;
         let o2;
         function i3() {
           o2 && clearTimeout(o2), o2 = setTimeout(c3, t2);
         }
         function a() {
-          var _a9, _b4;
-          (_a9 = s3.spawned.stdout) == null ? void 0 : _a9.off("data", i3), (_b4 = s3.spawned.stderr) == null ? void 0 : _b4.off("data", i3), s3.spawned.off("exit", a), s3.spawned.off("close", a), o2 && clearTimeout(o2);
+          var _a22, _b16;
+          (_a22 = s3.spawned.stdout) == null ? void 0 : _a22.off("data", i3), (_b16 = s3.spawned.stderr) == null ? void 0 : _b16.off("data", i3), s3.spawned.off("exit", a), s3.spawned.off("close", a), o2 && clearTimeout(o2);
         }
         function c3() {
           a(), s3.kill(new A4(void 0, "timeout", "block timeout reached"));
         }
-        n && ((_a8 = s3.spawned.stdout) == null ? void 0 : _a8.on("data", i3)), e && ((_b3 = s3.spawned.stderr) == null ? void 0 : _b3.on("data", i3)), s3.spawned.on("exit", a), s3.spawned.on("close", a), i3();
+        n && ((_a21 = s3.spawned.stdout) == null ? void 0 : _a21.on("data", i3)), e && ((_b15 = s3.spawned.stderr) == null ? void 0 : _b15.on("data", i3)), s3.spawned.on("exit", a), s3.spawned.on("close", a), i3();
       }
     };
 }
 var wo2 = (t2, e) => {
-  var _a8, _b3, _c;
+  var _a21, _b15, _c5;
   const n = new ro2(), r2 = Ge2(
     t2 && (typeof t2 == "string" ? { baseDir: t2 } : t2) || {},
     e
@@ -85904,8 +88706,8 @@ var wo2 = (t2, e) => {
       r2,
       "Cannot use simple-git on a directory that does not exist"
     );
-  return Array.isArray(r2.config) && n.add(qs2(r2.config)), n.add(zs2(r2.unsafe)), n.add(Ws2(r2.completion)), r2.abort && n.add(Is2(r2.abort)), r2.progress && n.add(so2(r2.progress)), r2.timeout && n.add(uo2(r2.timeout)), r2.spawnOptions && n.add(io2(r2.spawnOptions)), n.add(ao2()), n.add(no2(r2.input)), n.add(Mt2(to2(true))), r2.errors && n.add(Mt2(r2.errors)), Xs2(n, r2.binary, (_a8 = r2.unsafe) == null ? void 0 : _a8.allowUnsafeCustomBinary), n.add(
-    Fs2((_b3 = r2.allowEnvironment) != null ? _b3 : [], (_c = r2.unsafe) == null ? void 0 : _c.allowAbbreviatedOptions)
+  return Array.isArray(r2.config) && n.add(qs2(r2.config)), n.add(zs2(r2.unsafe)), n.add(Ws2(r2.completion)), r2.abort && n.add(Is2(r2.abort)), r2.progress && n.add(so2(r2.progress)), r2.timeout && n.add(uo2(r2.timeout)), r2.spawnOptions && n.add(io2(r2.spawnOptions)), n.add(ao2()), n.add(no2(r2.input)), n.add(Mt2(to2(true))), r2.errors && n.add(Mt2(r2.errors)), Xs2(n, r2.binary, (_a21 = r2.unsafe) == null ? void 0 : _a21.allowUnsafeCustomBinary), n.add(
+    Fs2((_b15 = r2.allowEnvironment) != null ? _b15 : [], (_c5 = r2.unsafe) == null ? void 0 : _c5.allowAbbreviatedOptions)
   ), new f3(r2, n);
 };
 
@@ -85925,7 +88727,7 @@ var LOCATING = /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT
 var NOT_NEEDED = /^(GIT_)?(EDITOR|PAGER|PREFIX)$|^VISUAL$|^GIT_(SEQUENCE_EDITOR|EXTERNAL_DIFF|TEMPLATE_DIR|EXEC_PATH|CONFIG)$/;
 var _platform3, _credential, _env, _userGuards, _GitRunner_instances, localEnv_fn, git_fn, settle_fn2;
 var GitRunner = class {
-  constructor(platform3, folder2, credential) {
+  constructor(platform4, folder2, credential) {
     __privateAdd(this, _GitRunner_instances);
     __publicField(this, "folder");
     __privateAdd(this, _platform3);
@@ -85933,9 +88735,9 @@ var GitRunner = class {
     __privateAdd(this, _env);
     __privateAdd(this, _userGuards);
     this.folder = folder2;
-    __privateSet(this, _platform3, platform3);
+    __privateSet(this, _platform3, platform4);
     __privateSet(this, _credential, credential);
-    const users = Object.entries(platform3.env).filter(
+    const users = Object.entries(platform4.env).filter(
       (entry) => entry[1] !== void 0 && !LOCATING.test(entry[0]) && !NOT_NEEDED.test(entry[0]) && entry[0] !== "BTFHUB_TOKEN"
     );
     const { vulnerabilities } = ne2(Object.fromEntries(users));
@@ -85949,8 +88751,8 @@ var GitRunner = class {
   }
   /** Text without the secret. */
   hide(text3) {
-    var _a8, _b3;
-    return (_b3 = (_a8 = __privateGet(this, _credential)) == null ? void 0 : _a8.hide(text3)) != null ? _b3 : text3;
+    var _a21, _b15;
+    return (_b15 = (_a21 = __privateGet(this, _credential)) == null ? void 0 : _a21.hide(text3)) != null ? _b15 : text3;
   }
   /**
    * Standard output of a command that stays on this machine. It does not see the credential.
@@ -85971,10 +88773,10 @@ var GitRunner = class {
   }
   /** Standard output of a command that talks to the remote, with the credential. */
   remote(args, call = {}) {
-    var _a8, _b3;
+    var _a21, _b15;
     const credential = __privateGet(this, _credential);
     const env = { ...__privateGet(this, _env), ...credential == null ? void 0 : credential.gitEnvironment, ...call.env };
-    const config2 = [...(_a8 = call.config) != null ? _a8 : [], ...(_b3 = credential == null ? void 0 : credential.gitConfig) != null ? _b3 : []];
+    const config2 = [...(_a21 = call.config) != null ? _a21 : [], ...(_b15 = credential == null ? void 0 : credential.gitConfig) != null ? _b15 : []];
     const unsafe2 = credential === void 0 ? {} : { allowUnsafeCredentialHelper: true, allowUnsafeAskPass: true };
     return __privateMethod(this, _GitRunner_instances, settle_fn2).call(this, __privateMethod(this, _GitRunner_instances, git_fn).call(this, { ...call, config: config2 }, env, unsafe2).raw([...args]));
   }
@@ -85987,9 +88789,9 @@ var GitRunner = class {
   async explained(attempt, on2, running) {
     try {
       return await running;
-    } catch (error) {
-      if (!(error instanceof GitExitError)) throw error;
-      throw explainGitError(attempt, on2, error.message, error);
+    } catch (error2) {
+      if (!(error2 instanceof GitExitError)) throw error2;
+      throw explainGitError(attempt, on2, error2.message, error2);
     }
   }
 };
@@ -86011,8 +88813,8 @@ git_fn = function({ input, config: config2 = [] }, env, unsafe2) {
     completion: { onClose: true, onExit: false },
     abort: __privateGet(this, _platform3).interrupted,
     ...input === void 0 ? {} : { input: () => Buffer.from(input) },
-    errors: (error, { exitCode, stdOut, stdErr }) => {
-      if (exitCode === 0 || error instanceof A4) return error;
+    errors: (error2, { exitCode, stdOut, stdErr }) => {
+      if (exitCode === 0 || error2 instanceof A4) return error2;
       const text3 = (chunks) => this.hide(Buffer.concat(chunks).toString("utf8"));
       return new GitExitError(exitCode, text3(stdOut), text3(stdErr));
     }
@@ -86021,10 +88823,10 @@ git_fn = function({ input, config: config2 = [] }, env, unsafe2) {
 settle_fn2 = async function(answer2) {
   try {
     return await answer2;
-  } catch (error) {
+  } catch (error2) {
     __privateGet(this, _platform3).interrupted.throwIfAborted();
-    if (error instanceof GitExitError) throw error;
-    throw new Failure("internal", "git could not be run.", void 0, error);
+    if (error2 instanceof GitExitError) throw error2;
+    throw new Failure("internal", "git could not be run.", void 0, error2);
   }
 };
 
@@ -86054,18 +88856,18 @@ var _GitRepository = class _GitRepository {
    * @param url of the remote
    * @param isLocal whether it is a folder on this machine, whose objects can be read in place
    */
-  static async open(platform3, url3, isLocal, credential) {
-    var _a8, _b3, _c;
-    await platform3.programs.run({ program: "git", args: ["--version"] });
-    const other = isLocal ? await findObjects(platform3, url3) : void 0;
-    const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a8 = platform3.env.TMPDIR) != null ? _a8 : (0, import_node_os7.tmpdir)(), "btfhub-git-"));
-    const git = new GitRunner(platform3, folder2, credential);
-    const repository = new _GitRepository(git, url3, (_b3 = other == null ? void 0 : other.format) != null ? _b3 : "sha1", other == null ? void 0 : other.folder);
+  static async open(platform4, url3, isLocal, credential) {
+    var _a21, _b15, _c5;
+    await platform4.programs.run({ program: "git", args: ["--version"] });
+    const other = isLocal ? await findObjects(platform4, url3) : void 0;
+    const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a21 = platform4.env.TMPDIR) != null ? _a21 : (0, import_node_os8.tmpdir)(), "btfhub-git-"));
+    const git = new GitRunner(platform4, folder2, credential);
+    const repository = new _GitRepository(git, url3, (_b15 = other == null ? void 0 : other.format) != null ? _b15 : "sha1", other == null ? void 0 : other.folder);
     try {
-      await __privateMethod(_c = repository, _GitRepository_instances, init_fn).call(_c);
-    } catch (error) {
+      await __privateMethod(_c5 = repository, _GitRepository_instances, init_fn).call(_c5);
+    } catch (error2) {
       await repository.close();
-      throw error;
+      throw error2;
     }
     return repository;
   }
@@ -86182,9 +88984,9 @@ var _GitRepository = class _GitRepository {
   async mergeBase(a, b4) {
     try {
       return (await __privateGet(this, _git).local(["merge-base", a, b4])).trim();
-    } catch (error) {
-      if (error instanceof GitExitError && error.status === 1) return void 0;
-      return __privateGet(this, _git).explained("compare the branches of", this.name, Promise.reject(error));
+    } catch (error2) {
+      if (error2 instanceof GitExitError && error2.status === 1) return void 0;
+      return __privateGet(this, _git).explained("compare the branches of", this.name, Promise.reject(error2));
     }
   }
   /** What a commit changed against its first parent (git-diff-tree(1), raw format with -z). */
@@ -86204,8 +89006,8 @@ var _GitRepository = class _GitRepository {
     const text3 = await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "read the history of", [...log, "--", `:(literal)${path5}`]);
     const lines = text3.split("\n").filter(Boolean);
     return new Set(lines.map((line2) => {
-      var _a8;
-      return (_a8 = line2.split(" ")[3]) != null ? _a8 : "";
+      var _a21;
+      return (_a21 = line2.split(" ")[3]) != null ? _a21 : "";
     }));
   }
   async readCommit(commit) {
@@ -86298,8 +89100,8 @@ missingObjects_fn = async function(branch2) {
   return new Set(lines.filter((line2) => line2.startsWith("?")).map((line2) => line2.slice(1)));
 };
 var GitRepository = _GitRepository;
-async function findObjects(platform3, folder2) {
-  const git = new GitRunner(platform3, folder2);
+async function findObjects(platform4, folder2) {
+  const git = new GitRunner(platform4, folder2);
   const asked = (args) => git.explained("read", folder2, git.local(["rev-parse", ...args]));
   const objects = (await asked(["--git-path", "objects"])).trim();
   const format = await git.local(["rev-parse", "--show-object-format"]).catch(() => "sha1");
@@ -86323,10 +89125,10 @@ function credentialOf(location, token, user) {
   return credentialFor(location.origin, secret, user != null ? user : location.user);
 }
 var UNADVERTISED = /unadvertised object|not our ref/;
-async function openRemote(platform3, location, credential, options3 = { tracking: false }) {
+async function openRemote(platform4, location, credential, options3 = { tracking: false }) {
   const isLocal = location.kind === "repository";
   const name = location.url;
-  const repository = await GitRepository.open(platform3, name, isLocal, credential);
+  const repository = await GitRepository.open(platform4, name, isLocal, credential);
   const branches = async () => branchesOf(await repository.lsRemote(), options3.tracking);
   return {
     name,
@@ -86342,10 +89144,10 @@ async function openRemote(platform3, location, credential, options3 = { tracking
       if (isLocal || oids.length === 0) return;
       try {
         await repository.fetchBlobs(branch2, oids);
-      } catch (error) {
-        if (!(error instanceof GitExitError)) throw error;
-        if (UNADVERTISED.test(describe(error))) return repository.fetchWhole(branch2);
-        throw explainGitError("read files of", name, error.message, error);
+      } catch (error2) {
+        if (!(error2 instanceof GitExitError)) throw error2;
+        if (UNADVERTISED.test(describe(error2))) return repository.fetchWhole(branch2);
+        throw explainGitError("read files of", name, error2.message, error2);
       }
     }
   };
@@ -86363,11 +89165,11 @@ function branchesOf(refs, tracking) {
 }
 
 // src/archive/archive.ts
-async function openArchive(platform3, where, options3 = {}) {
+async function openArchive(platform4, where, options3 = {}) {
   const location = parseLocation(where);
   if (location.kind === "folder") return folderArchive(location.folder);
   const credential = credentialOf(location, options3.token, options3.user);
-  const remote2 = await openRemote(platform3, location, credential, { tracking: true });
+  const remote2 = await openRemote(platform4, location, credential, { tracking: true });
   return gitArchive(remote2);
 }
 function gitArchive(remote2) {
@@ -86384,8 +89186,8 @@ function gitArchive(remote2) {
     return repository.listTree(commit);
   };
   const listPaths = (branch2 = "HEAD") => {
-    var _a8;
-    const listing = (_a8 = listings.get(branch2)) != null ? _a8 : list2(branch2);
+    var _a21;
+    const listing = (_a21 = listings.get(branch2)) != null ? _a21 : list2(branch2);
     listings.set(branch2, listing);
     return listing;
   };
@@ -86435,10 +89237,10 @@ function folderArchive(folder2) {
   const read2 = async (path5) => {
     try {
       return await (0, import_promises19.readFile)((0, import_node_path23.join)(folder2, path5));
-    } catch (error) {
-      if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error, code)))
+    } catch (error2) {
+      if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error2, code)))
         return void 0;
-      throw error;
+      throw error2;
     }
   };
   return {
@@ -86464,8 +89266,8 @@ function named(check3) {
     rawTransform(({ dataset, addIssue, NEVER }) => {
       try {
         return check3(dataset.value);
-      } catch (error) {
-        addIssue({ message: describe(error) });
+      } catch (error2) {
+        addIssue({ message: describe(error2) });
         return NEVER;
       }
     })
@@ -86482,15 +89284,15 @@ var line = pipe2(
   transform2((text3) => clean2(text3))
 );
 function clean2(text3) {
-  var _a8;
-  return ((_a8 = text3.match(/.{1,100}/gsu)) != null ? _a8 : []).map(printable).join("");
+  var _a21;
+  return ((_a21 = text3.match(/.{1,100}/gsu)) != null ? _a21 : []).map(printable).join("");
 }
 var word = pipe2(
   string(),
-  regex(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
+  regex2(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
   maxLength(200)
 );
-var sha2563 = pipe2(string(), regex(/^[0-9a-f]{64}$/, "is no SHA-256"));
+var sha2563 = pipe2(string(), regex2(/^[0-9a-f]{64}$/, "is no SHA-256"));
 var count = pipe2(number2(), safeInteger(), minValue(0));
 var size = pipe2(number2(), safeInteger(), minValue(1));
 var time = pipe2(string(), isoTimestamp(), endsWith("Z"));
@@ -86505,11 +89307,11 @@ var url2 = pipe2(
   }, "is no http, https or file URL, or holds a password")
 );
 var source = strictObject({ url: url2, size, sha256: sha2563 });
-var kinds2 = record(pipe2(string(), regex(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
+var kinds2 = record(pipe2(string(), regex2(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
 var pahole2 = strictObject({
-  version: pipe2(string(), regex(/^\d+(\.\d+)+$/, "is no version")),
+  version: pipe2(string(), regex2(/^\d+(\.\d+)+$/, "is no version")),
   flags: pipe2(
-    array(pipe2(string(), regex(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
+    array(pipe2(string(), regex2(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
     maxLength(100)
   ),
   origin: picklist(["built", "cached", "system"])
@@ -86549,7 +89351,7 @@ var built = strictObject({
   tarball: strictObject({
     size,
     sha256: sha2563,
-    blob: pipe2(string(), regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "is no git object"))
+    blob: pipe2(string(), regex2(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "is no git object"))
   }),
   btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
   vmlinux: strictObject({
@@ -86580,8 +89382,8 @@ function parseCatalog(text3, from) {
   let json;
   try {
     json = JSON.parse(text3);
-  } catch (error) {
-    throw fail(describe(error), mend);
+  } catch (error2) {
+    throw fail(describe(error2), mend);
   }
   const version = safeParse(object({ schema: number2() }), json);
   if (version.success && version.output.schema > CATALOG_SCHEMA) {
@@ -86653,14 +89455,14 @@ function mergeFailures(known, news) {
   return { ...later, attempts: [first2, ...rest] };
 }
 function updateStates(catalog, base, next2) {
-  var _a8, _b3;
+  var _a21, _b15;
   const updated = /* @__PURE__ */ new Map();
   for (const [path5, entry] of catalog) {
     if (entry.state === "failed") {
       if (!base.has(path5) && !next2.has(path5)) updated.set(path5, entry);
-    } else if (((_a8 = base.get(path5)) == null ? void 0 : _a8.oid) === entry.tarball.blob) {
+    } else if (((_a21 = base.get(path5)) == null ? void 0 : _a21.oid) === entry.tarball.blob) {
       updated.set(path5, { ...entry, state: "archived" });
-    } else if (((_b3 = next2.get(path5)) == null ? void 0 : _b3.oid) === entry.tarball.blob) {
+    } else if (((_b15 = next2.get(path5)) == null ? void 0 : _b15.oid) === entry.tarball.blob) {
       updated.set(path5, { ...entry, state: "pending" });
     }
   }
@@ -86668,8 +89470,8 @@ function updateStates(catalog, base, next2) {
 }
 
 // src/jobs/plan/archive-state.ts
-async function readArchiveState(platform3, query, progress) {
-  const archive = await openArchive(platform3, query.where);
+async function readArchiveState(platform4, query, progress) {
+  const archive = await openArchive(platform4, query.where);
   const task = progress.begin(`archive ${archive.name}`);
   task.stage("listing");
   try {
@@ -86685,9 +89487,9 @@ async function readArchiveState(platform3, query, progress) {
       `${archived.size} files on the base branch, ${pending.size} more under review`
     );
     return { archived, pending, failed: failed3 };
-  } catch (error) {
+  } catch (error2) {
     task.end("failed");
-    throw error;
+    throw error2;
   } finally {
     await archive.close();
   }
@@ -86740,10 +89542,10 @@ function hoursAfter(attempts) {
   return Math.min(LONGEST_WAIT_HOURS, FIRST_WAIT_HOURS * 2 ** Math.max(0, attempts - 1));
 }
 function mayRetry(kernel, failure, now) {
-  var _a8;
+  var _a21;
   if (!isSamePackage(kernel, failure)) return true;
   if (PERMANENT.includes(failure.reason)) return false;
-  const last = Date.parse((_a8 = failure.attempts.at(-1)) != null ? _a8 : "");
+  const last = Date.parse((_a21 = failure.attempts.at(-1)) != null ? _a21 : "");
   if (Number.isNaN(last)) return true;
   return now.getTime() >= last + hoursAfter(failure.attempts.length) * 36e5;
 }
@@ -86768,12 +89570,12 @@ var KernelShape = object({
   size,
   checksum: object({
     algorithm: picklist(CHECKSUM_ALGORITHMS),
-    value: pipe2(string(), regex(/^[0-9a-f]{40,128}$/))
+    value: pipe2(string(), regex2(/^[0-9a-f]{40,128}$/))
   }),
   builtAt: count,
   locations: tupleWithRest([path], path),
   keyPaths: array(path),
-  trustedKeys: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/)))
+  trustedKeys: array(pipe2(string(), regex2(/^[0-9A-F]{40,64}$/)))
 });
 var PlanShape = object({
   schema: literal(PLAN_SCHEMA),
@@ -86811,8 +89613,8 @@ function parsePlan(text3, origin) {
   let data;
   try {
     data = JSON.parse(text3);
-  } catch (error) {
-    throw noPlan(origin, describe(error));
+  } catch (error2) {
+    throw noPlan(origin, describe(error2));
   }
   const result = safeParse(PlanShape, data, { abortEarly: true });
   if (result.success) return result.output;
@@ -86827,11 +89629,11 @@ function noPlan(origin, why) {
 }
 
 // src/jobs/plan/make-plan.ts
-async function makePlan(platform3, request2, progress) {
+async function makePlan(platform4, request2, progress) {
   const { query, archive, since, limits, skipEmbedded, retryFailed } = request2;
-  const state = archive ? await readArchiveState(platform3, archive, progress) : NO_ARCHIVE;
-  const discovery = await findKernels(platform3, query, progress);
-  const now = platform3.clock.date();
+  const state = archive ? await readArchiveState(platform4, archive, progress) : NO_ARCHIVE;
+  const discovery = await findKernels(platform4, query, progress);
+  const now = platform4.clock.date();
   const rules = { source: query.source, archive: state, skipEmbedded, retryFailed, now };
   const earliest = since === void 0 ? 0 : since.getTime() / 1e3;
   const published = discovery.kernels.filter(({ builtAt }) => builtAt >= earliest);
@@ -86861,7 +89663,7 @@ var NONE2 = {
   bytes: 0
 };
 function countAll(states, chosen) {
-  var _a8;
+  var _a21;
   const rows = /* @__PURE__ */ new Map();
   let total = NONE2;
   for (const [kernel, state] of states) {
@@ -86869,7 +89671,7 @@ function countAll(states, chosen) {
     const { arch: arch3 } = kernel;
     const key = `${release2} ${arch3}`;
     const column = state !== "wanted" ? state : chosen.has(kernel) ? "build" : "later";
-    const row3 = (_a8 = rows.get(key)) != null ? _a8 : { release: release2, arch: arch3, ...NONE2 };
+    const row3 = (_a21 = rows.get(key)) != null ? _a21 : { release: release2, arch: arch3, ...NONE2 };
     rows.set(key, { ...row3, ...counted(row3, column, kernel.size) });
     total = counted(total, column, kernel.size);
   }
@@ -86916,11 +89718,11 @@ function folderCache(folder2, complain) {
         await (0, import_promises20.mkdir)(folder2, { recursive: true });
         await (0, import_promises20.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
         await (0, import_promises20.rename)(draft, file);
-      } catch (error) {
+      } catch (error2) {
         writable = false;
         await (0, import_promises20.rm)(draft, { force: true }).catch(() => {
         });
-        complain(`The metadata cache in ${folder2} cannot be written: ${describe(error)}.`);
+        complain(`The metadata cache in ${folder2} cannot be written: ${describe(error2)}.`);
       }
     }
   };
@@ -86939,7 +89741,7 @@ var import_yaml = __toESM(require_dist3(), 1);
 
 // src/sources/source.ts
 var PLACEHOLDER = /<(release|arch|variant)>/g;
-var pattern = pipe2(
+var pattern2 = pipe2(
   string(),
   check((text3) => {
     try {
@@ -86952,7 +89754,7 @@ var pattern = pipe2(
 );
 var folder = pipe2(
   string(),
-  regex(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
+  regex2(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
   check((text3) => {
     const names = [...text3.matchAll(PLACEHOLDER)].map((match) => match[1]);
     return names.includes("release") && names.includes("arch") && !text3.includes("..");
@@ -86960,7 +89762,7 @@ var folder = pipe2(
 );
 var FlavourShape = strictObject({
   /** The package that holds vmlinux: `kernel-debuginfo`. */
-  package: pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/)),
+  package: pipe2(string(), regex2(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/)),
   /** `uname -r` out of the package's `<ver>`, `<rel>` and `<arch>`. */
   uname: pipe2(string(), includes("<ver>"), includes("<rel>")),
   /** The member of the payload that is vmlinux, with `<uname>` in it. */
@@ -86968,7 +89770,7 @@ var FlavourShape = strictObject({
   /** From which `version-release` on, and on which architectures, the kernel carries BTF of its own. */
   embeddedBtf: optional(
     strictObject({
-      from: pipe2(string(), regex(/^[^-]+-[^-]+$/)),
+      from: pipe2(string(), regex2(/^[^-]+-[^-]+$/)),
       arches: array(arch)
     })
   )
@@ -86979,7 +89781,7 @@ var SourceShape = strictObject({
   /** Roots of mirrors, the one to ask first in front. */
   mirrors: array(pipe2(string(), url())),
   /** VERSION_ID of /etc/os-release: the first group of this expression on the release's name. What does not match is no release. */
-  versionId: pattern,
+  versionId: pattern2,
   /**
    * The repositories that hold kernels, each as the forms its folder may have below the root:
    * the first form that has repodata counts.
@@ -86990,16 +89792,16 @@ var SourceShape = strictObject({
   ),
   /** By the word that --flavour takes; the first one is the default. */
   flavours: pipe2(
-    record(pipe2(string(), regex(/^[0-9a-z]+$/)), FlavourShape),
+    record(pipe2(string(), regex2(/^[0-9a-z]+$/)), FlavourShape),
     check((flavours) => Object.keys(flavours).length > 0, "needs at least one flavour")
   ),
   /** The keys its packages are signed with; absent where a distribution signs nothing. */
   keys: optional(
     strictObject({
       /** The key file's name in the repository's folder. */
-      file: pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._-]*$/)),
+      file: pipe2(string(), regex2(/^[0-9A-Za-z][0-9A-Za-z._-]*$/)),
       /** Upper-case hex of the primary keys; a key from the network counts only with one of these. */
-      fingerprints: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/)))
+      fingerprints: array(pipe2(string(), regex2(/^[0-9A-F]{40,64}$/)))
     })
   )
 });
@@ -87008,8 +89810,8 @@ function parseSource2(data, origin) {
   if (result.success) return result.output;
   const mistakes = result.issues.map(
     (issue2) => {
-      var _a8;
-      return `${(_a8 = getDotPath(issue2)) != null ? _a8 : "source"}: ${issue2.message}`;
+      var _a21;
+      return `${(_a21 = getDotPath(issue2)) != null ? _a21 : "source"}: ${issue2.message}`;
     }
   );
   throw new Failure(
@@ -87094,8 +89896,8 @@ async function readSources(file) {
   let data;
   try {
     data = (0, import_yaml.parse)(await (0, import_promises21.readFile)(file, "utf8"));
-  } catch (error) {
-    throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error)}.`);
+  } catch (error2) {
+    throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error2)}.`);
   }
   return (Array.isArray(data) ? data : [data]).map((one2) => parseSource2(one2, file));
 }
@@ -87113,8 +89915,8 @@ var words = list("<arch>", "architecture, for example 'x86_64' or 'aarch64'; a g
 var archOption = {
   ...words,
   parse: (given) => words.parse(given).map((word2) => {
-    var _a8;
-    return (_a8 = ALIASES.get(word2)) != null ? _a8 : word2;
+    var _a21;
+    return (_a21 = ALIASES.get(word2)) != null ? _a21 : word2;
   })
 };
 
@@ -87154,10 +89956,10 @@ var selectionOptions = {
     "folder that keeps repository metadata between runs; 'none' keeps nothing"
   )
 };
-async function toQuery(platform3, options3, progress) {
-  var _a8;
+async function toQuery(platform4, options3, progress) {
+  var _a21;
   const source2 = await chooseSource(options3.distribution, options3.sources);
-  const folder2 = (_a8 = options3.cache) != null ? _a8 : defaultCache(platform3.env);
+  const folder2 = (_a21 = options3.cache) != null ? _a21 : defaultCache(platform4.env);
   return {
     source: source2,
     mirrors: options3.mirror,
@@ -87201,8 +90003,8 @@ function parsed(spec, make) {
   return { ...spec, parse: (given) => make(spec.parse(given)) };
 }
 function parseSince(word2) {
-  var _a8;
-  const days = (_a8 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a8[1];
+  var _a21;
+  const days = (_a21 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a21[1];
   if (days !== void 0) return { days: Number(days) };
   const day = /^\d{4}-\d\d-\d\d$/.test(word2) ? /* @__PURE__ */ new Date(`${word2}T00:00:00Z`) : void 0;
   if (day && day.getTime() > 0 && day.toISOString().startsWith(word2)) return { day };
@@ -87211,7 +90013,7 @@ function parseSince(word2) {
 function toDate(since, now) {
   return "day" in since ? since.day : new Date(now.getTime() - since.days * 864e5);
 }
-async function toPlan(platform3, options3, progress) {
+async function toPlan(platform4, options3, progress) {
   const {
     archive: where,
     allowEmpty,
@@ -87223,7 +90025,7 @@ async function toPlan(platform3, options3, progress) {
     retryFailed
   } = options3;
   const request2 = {
-    query: await toQuery(platform3, options3, progress),
+    query: await toQuery(platform4, options3, progress),
     ...where === void 0 ? {} : {
       archive: {
         where,
@@ -87232,10 +90034,10 @@ async function toPlan(platform3, options3, progress) {
         ...base === void 0 ? {} : { base: asBranch(base) }
       }
     },
-    ...since ? { since: toDate(since, platform3.clock.date()) } : {},
+    ...since ? { since: toDate(since, platform4.clock.date()) } : {},
     ...{ limits: limit, skipEmbedded, retryFailed }
   };
-  return makePlan(platform3, request2, progress);
+  return makePlan(platform4, request2, progress);
 }
 var buildPlanOptions = {
   plan: text2(
@@ -87244,9 +90046,9 @@ var buildPlanOptions = {
   ),
   ...planOptions
 };
-async function toBuildPlan(platform3, options3, progress) {
+async function toBuildPlan(platform4, options3, progress) {
   if (options3.plan === void 0) {
-    const plan3 = await toPlan(platform3, options3, progress);
+    const plan3 = await toPlan(platform4, options3, progress);
     return { plan: plan3, problems: plan3.troubles };
   }
   const { release: release2, arch: arch3, flavour, kernel, mirror, limit } = options3;
@@ -87285,8 +90087,8 @@ async function readPlan(file) {
   let content;
   try {
     content = await (0, import_promises22.readFile)(file, "utf8");
-  } catch (error) {
-    throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error)}.`);
+  } catch (error2) {
+    throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error2)}.`);
   }
   return parsePlan(content, file);
 }
@@ -87357,12 +90159,12 @@ var buildOptions = {
   )
 };
 function toBuildRequest(options3) {
-  var _a8;
+  var _a21;
   const { profile, jobs, connections, temp, signature } = options3;
   return {
     ...{ profile, jobs, connections, temp, signature },
     tools: toToolRequest(options3),
-    expectation: { kind: "kernel", minimumTypes: (_a8 = options3.minimumTypes) != null ? _a8 : KERNEL.minimumTypes },
+    expectation: { kind: "kernel", minimumTypes: (_a21 = options3.minimumTypes) != null ? _a21 : KERNEL.minimumTypes },
     trust: options3.trustKey.map(parseTrustOption)
   };
 }
@@ -87380,13 +90182,13 @@ var build = defineCommand({
     "btfhub build --release 24.03-LTS --arch all --kernel '6.6.0-72.*' --mirror https://repo.openeuler.org/",
     "btfhub build --plan plan.json --output btf"
   ],
-  run: async (platform3, options3) => {
-    const progress = openProgress(platform3);
-    const { plan: plan2, problems } = await toBuildPlan(platform3, options3, progress);
+  run: async (platform4, options3) => {
+    const progress = openProgress(platform4);
+    const { plan: plan2, problems } = await toBuildPlan(platform4, options3, progress);
     const output = (0, import_node_path26.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = plan2;
     const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3) };
-    return buildOutcome(await runBuild(platform3, request2, progress), problems, output);
+    return buildOutcome(await runBuild(platform4, request2, progress), problems, output);
   }
 });
 
@@ -87591,7 +90393,7 @@ function leavesAreCompatible(ours, theirs) {
   }
 }
 function typesAreCompatible(local2, localId, target, targetId, levels = MAX_DEPTH) {
-  var _a8, _b3;
+  var _a21, _b15;
   if (!sameKind(local2.type(localId), target.type(targetId))) return false;
   let ours = local2.skipModifiers(localId);
   let theirs = target.skipModifiers(targetId);
@@ -87602,7 +90404,7 @@ function typesAreCompatible(local2, localId, target, targetId, levels = MAX_DEPT
       for (const [index2, parameter] of ours.parameters.entries()) {
         if (levels <= 0) throw new RelocationError("functions lie too deep in each other");
         const ourId = local2.skipModifiers(parameter.type).id;
-        const theirId = target.skipModifiers((_b3 = (_a8 = theirs.parameters[index2]) == null ? void 0 : _a8.type) != null ? _b3 : 0).id;
+        const theirId = target.skipModifiers((_b15 = (_a21 = theirs.parameters[index2]) == null ? void 0 : _a21.type) != null ? _b15 : 0).id;
         if (!typesAreCompatible(local2, ourId, target, theirId, levels - 1)) return false;
       }
     } else if (ours.kind !== "PTR" && ours.kind !== "ARRAY") {
@@ -87630,7 +90432,7 @@ function shapesAreCompatible(ours, theirs) {
   }
 }
 function typesMatch(local2, localId, target, targetId, behindPointer = false, levels = MAX_DEPTH) {
-  var _a8, _b3;
+  var _a21, _b15;
   if (levels <= 0) throw new RelocationError("types lie too deep in each other");
   let behind = behindPointer;
   let ours = local2.skipModifiers(localId);
@@ -87644,7 +90446,7 @@ function typesMatch(local2, localId, target, targetId, behindPointer = false, le
     } else if (ours.kind === "FUNC_PROTO" && theirs.kind === "FUNC_PROTO") {
       if (ours.parameters.length !== theirs.parameters.length) return false;
       for (const [index2, { type }] of ours.parameters.entries()) {
-        const theirType = (_b3 = (_a8 = theirs.parameters[index2]) == null ? void 0 : _a8.type) != null ? _b3 : 0;
+        const theirType = (_b15 = (_a21 = theirs.parameters[index2]) == null ? void 0 : _a21.type) != null ? _b15 : 0;
         if (!typesMatch(local2, type, target, theirType, behind, levels - 1)) return false;
       }
     } else {
@@ -87903,12 +90705,12 @@ function decodeInstructions(bytes2, byteOrder) {
 var SIZES = { 0: 4, 8: 2, 16: 1, 24: 8 };
 var SIZE_BITS = 24;
 function accessSize({ code }) {
-  var _a8;
-  return (_a8 = SIZES[code & SIZE_BITS]) != null ? _a8 : 0;
+  var _a21;
+  return (_a21 = SIZES[code & SIZE_BITS]) != null ? _a21 : 0;
 }
 function withAccessSize(instruction, size2) {
-  var _a8;
-  const bits2 = (_a8 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a8[0];
+  var _a21;
+  const bits2 = (_a21 = Object.entries(SIZES).find(([, bytes2]) => bytes2 === size2)) == null ? void 0 : _a21[0];
   if (bits2 === void 0) return void 0;
   return { ...instruction, code: instruction.code & ~SIZE_BITS | Number(bits2) };
 }
@@ -88035,9 +90837,9 @@ async function readCode(source2, elf, section, symbols, lines) {
   };
 }
 function sourceLineOf(code, index2) {
-  var _a8;
+  var _a21;
   const owner = code.functions.find(({ start: start3, end }) => start3 <= index2 && index2 < end);
-  const start2 = ((_a8 = owner == null ? void 0 : owner.start) != null ? _a8 : 0) * INSTRUCTION_SIZE;
+  const start2 = ((_a21 = owner == null ? void 0 : owner.start) != null ? _a21 : 0) * INSTRUCTION_SIZE;
   return code.lines.findLast(({ offset }) => start2 <= offset && offset <= index2 * INSTRUCTION_SIZE);
 }
 
@@ -88112,13 +90914,13 @@ function matchSpec(local2, kind, target, root) {
   return family === "enumerator" ? matchEnumerator(local2, target, root) : matchField(local2, target, root);
 }
 function matchEnumerator(local2, target, root) {
-  var _a8, _b3, _c;
+  var _a21, _b15, _c5;
   const type = target.skipModifiers(root);
-  const wanted = essentialName((_b3 = (_a8 = local2.accessors[0]) == null ? void 0 : _a8.name) != null ? _b3 : "");
+  const wanted = essentialName((_b15 = (_a21 = local2.accessors[0]) == null ? void 0 : _a21.name) != null ? _b15 : "");
   const names = isEnum(type) ? type.values.map(({ name }) => name) : [];
   const index2 = names.findIndex((name) => essentialName(name) === wanted);
   if (index2 < 0) return { reached: 0, why: "absent" };
-  const step = { type: type.id, index: index2, name: (_c = names[index2]) != null ? _c : "" };
+  const step = { type: type.id, index: index2, name: (_c5 = names[index2]) != null ? _c5 : "" };
   return { types: target, root, accessors: [step], bitOffset: 0 };
 }
 function matchField(local2, target, root) {
@@ -88151,12 +90953,12 @@ function matchField(local2, target, root) {
   return { types: target, root, accessors, bitOffset };
 }
 function findMember(local2, wanted, target, owner, depth) {
-  var _a8, _b3;
+  var _a21, _b15;
   if (!isComposite(owner)) return "absent";
   if (depth > MAX_SPEC_LENGTH) throw new RelocationError("structs lie too deep in each other");
   for (const [index2, member] of owner.members.entries()) {
     if (member.name === wanted.name) {
-      const ours = (_b3 = (_a8 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a8.type) != null ? _b3 : 0;
+      const ours = (_b15 = (_a21 = local2.type(wanted.type).members[wanted.index]) == null ? void 0 : _a21.type) != null ? _b15 : 0;
       if (!fieldsAreCompatible(local2, ours, target, member.type)) {
         return { otherType: member.type };
       }
@@ -88172,7 +90974,7 @@ function findMember(local2, wanted, target, owner, depth) {
   return "absent";
 }
 function describeSpec(spec, accessors = spec.accessors) {
-  var _a8, _b3;
+  var _a21, _b15;
   const { kind, name } = spec.types.type(spec.root);
   const words2 = {
     STRUCT: "struct ",
@@ -88181,9 +90983,9 @@ function describeSpec(spec, accessors = spec.accessors) {
     ENUM64: "enum ",
     FWD: "struct "
   };
-  const root = `${(_a8 = words2[kind]) != null ? _a8 : ""}${name}`;
+  const root = `${(_a21 = words2[kind]) != null ? _a21 : ""}${name}`;
   if (isEnum(spec.types.skipModifiers(spec.root)) && accessors.length > 0)
-    return `${root}::${(_b3 = accessors[0]) == null ? void 0 : _b3.name}`;
+    return `${root}::${(_b15 = accessors[0]) == null ? void 0 : _b15.name}`;
   const path5 = accessors.map((step, position) => {
     if (step.name !== void 0) return `.${step.name}`;
     return position > 0 || step.index > 0 ? `[${step.index}]` : "";
@@ -88204,8 +91006,8 @@ function evaluate(kind, spec) {
       return spec === void 0 ? void 0 : enumeratorValue(spec);
   }
 }
-function plain(value, validate = true) {
-  return { value: BigInt(value), validate };
+function plain(value, validate2 = true) {
+  return { value: BigInt(value), validate: validate2 };
 }
 function typeValue(kind, spec) {
   if (spec === void 0) return plain(0);
@@ -88214,19 +91016,19 @@ function typeValue(kind, spec) {
   return plain(1);
 }
 function enumeratorValue(spec) {
-  var _a8, _b3, _c;
+  var _a21, _b15, _c5;
   const [step] = spec.accessors;
-  const type = spec.types.type((_a8 = step == null ? void 0 : step.type) != null ? _a8 : 0);
-  const value = isEnum(type) ? (_c = type.values[(_b3 = step == null ? void 0 : step.index) != null ? _b3 : 0]) == null ? void 0 : _c.value : void 0;
+  const type = spec.types.type((_a21 = step == null ? void 0 : step.type) != null ? _a21 : 0);
+  const value = isEnum(type) ? (_c5 = type.values[(_b15 = step == null ? void 0 : step.index) != null ? _b15 : 0]) == null ? void 0 : _c5.value : void 0;
   if (value === void 0) throw new RelocationError("an enumerator is not there");
   const wide = typeof value === "bigint" ? value : BigInt(value | 0);
   return { value: BigInt.asUintN(64, wide), validate: true };
 }
 function fieldValue(kind, spec) {
-  var _a8, _b3, _c;
+  var _a21, _b15, _c5;
   const { types, bitOffset } = spec;
   const step = spec.accessors.at(-1);
-  const owner = types.type((_a8 = step == null ? void 0 : step.type) != null ? _a8 : 0);
+  const owner = types.type((_a21 = step == null ? void 0 : step.type) != null ? _a21 : 0);
   if ((step == null ? void 0 : step.name) === void 0) {
     if (kind === "byte_sz") return plain(types.sizeOf(owner.id));
     if (kind !== "byte_off") throw new RelocationError(`an element of an array has no ${kind}`);
@@ -88236,22 +91038,22 @@ function fieldValue(kind, spec) {
   if (member === void 0) throw new RelocationError("a member is not there");
   const type = types.skipModifiers(member.type);
   const place = member.bitfieldSize > 0 ? bitFieldAccess(type, member, bitOffset) : void 0;
-  const size2 = (_b3 = place == null ? void 0 : place.size) != null ? _b3 : types.sizeOf(type.id);
-  const offset = (_c = place == null ? void 0 : place.offset) != null ? _c : Math.floor(bitOffset / 8);
+  const size2 = (_b15 = place == null ? void 0 : place.size) != null ? _b15 : types.sizeOf(type.id);
+  const offset = (_c5 = place == null ? void 0 : place.offset) != null ? _c5 : Math.floor(bitOffset / 8);
   const bits2 = place === void 0 ? size2 * 8 : member.bitfieldSize;
-  const validate = place === void 0;
+  const validate2 = place === void 0;
   switch (kind) {
     case "byte_off":
-      return validate ? { ...plain(offset), access: accessOf(spec, type.id) } : plain(offset, validate);
+      return validate2 ? { ...plain(offset), access: accessOf(spec, type.id) } : plain(offset, validate2);
     case "byte_sz":
-      return plain(size2, validate);
+      return plain(size2, validate2);
     case "signed":
       return plain(isSigned(type) ? 1 : 0);
     case "lshift_u64": {
       const little = types.btf.byteOrder === "little";
       const before = bitOffset - offset * 8;
       const shift = little ? 64 - (before + bits2) : (8 - size2) * 8 + before;
-      return { value: BigInt.asUintN(64, BigInt(shift)), validate };
+      return { value: BigInt.asUintN(64, BigInt(shift)), validate: validate2 };
     }
     case "rshift_u64":
       return { value: BigInt.asUintN(64, BigInt(64 - bits2)), validate: true };
@@ -88306,8 +91108,8 @@ var KernelTypes = class {
   }
   /** All types that may be what the object means by its type: of the same name, without flavours, and kind. */
   candidates(local2) {
-    var _a8;
-    const ids = (_a8 = this.#byName.get(essentialName(local2.name))) != null ? _a8 : [];
+    var _a21;
+    const ids = (_a21 = this.#byName.get(essentialName(local2.name))) != null ? _a21 : [];
     return ids.filter((id) => sameKind(local2, this.types.type(id)));
   }
   /** The first type of that kind with exactly that name (btf__find_by_name_kind). */
@@ -88336,7 +91138,7 @@ function resolver(local2, kernel) {
   };
 }
 function resolve5(local2, kernel, remaining, relocation) {
-  var _a8;
+  var _a21;
   const root = local2.type(relocation.type);
   let what = root.name;
   try {
@@ -88347,7 +91149,7 @@ function resolve5(local2, kernel, remaining, relocation) {
       return { status: "value", original: value2, value: value2, spec };
     }
     if (root.name === "") throw new RelocationError("a type without a name cannot be looked for");
-    const candidates = (_a8 = remaining.get(root.id)) != null ? _a8 : kernel.candidates(root);
+    const candidates = (_a21 = remaining.get(root.id)) != null ? _a21 : kernel.candidates(root);
     remaining.set(root.id, candidates);
     const { matches, best } = matchAll(spec, relocation, kernel.types, candidates);
     if (matches.length > 0) {
@@ -88365,9 +91167,9 @@ function resolve5(local2, kernel, remaining, relocation) {
       return { status: "poisoned", problem: missing(spec, relocation, best) };
     }
     return { status: "value", original, value, spec };
-  } catch (error) {
-    if (!(error instanceof RelocationError)) throw error;
-    return { status: "refused", problem: { why: "refused", what, detail: error.message } };
+  } catch (error2) {
+    if (!(error2 instanceof RelocationError)) throw error2;
+    return { status: "refused", problem: { why: "refused", what, detail: error2.message } };
   }
 }
 function matchAll(spec, { kind }, target, candidates) {
@@ -88387,8 +91189,8 @@ function disagree({ kind }, first2, matches) {
       return `types ${first2.root} and ${other.root} have it at ${offsets}`;
     }
     const values = [first2, other].map((spec) => {
-      var _a8;
-      return (_a8 = evaluate(kind, spec)) == null ? void 0 : _a8.value;
+      var _a21;
+      return (_a21 = evaluate(kind, spec)) == null ? void 0 : _a21.value;
     });
     if (values[0] !== values[1]) {
       return `types ${first2.root} and ${other.root} make it ${values.join(" and ")}`;
@@ -88411,15 +91213,15 @@ function missing(spec, { kind }, best) {
   return best.why === "too-short" ? { why: "no-element", what, detail: `${part}: the array is shorter`, wanted, found } : { why: "other-type", what, detail: `${part}: of a kind that does not fit`, wanted, found };
 }
 function wantedType({ types, accessors, root }, position) {
-  var _a8;
+  var _a21;
   const accessor = accessors[position];
   const before = accessors[position - 1];
   const memberOf = ({ type, index: index2 }) => {
-    var _a9;
+    var _a22;
     const owner = types.type(type);
-    return isComposite(owner) ? (_a9 = owner.members[index2]) == null ? void 0 : _a9.type : void 0;
+    return isComposite(owner) ? (_a22 = owner.members[index2]) == null ? void 0 : _a22.type : void 0;
   };
-  if ((accessor == null ? void 0 : accessor.name) !== void 0) return typeName(types, (_a8 = memberOf(accessor)) != null ? _a8 : accessor.type);
+  if ((accessor == null ? void 0 : accessor.name) !== void 0) return typeName(types, (_a21 = memberOf(accessor)) != null ? _a21 : accessor.type);
   const array2 = (before == null ? void 0 : before.name) === void 0 ? before == null ? void 0 : before.type : memberOf(before);
   return typeName(types, array2 != null ? array2 : root);
 }
@@ -88497,7 +91299,7 @@ function flavourOf(what) {
 
 // src/btf/core/patch.ts
 function patch(instructions, index2, resolved, kernel) {
-  var _a8, _b3;
+  var _a21, _b15;
   const what = describeSpec(resolved.spec);
   try {
     const instruction = instructions[index2];
@@ -88518,16 +91320,16 @@ function patch(instructions, index2, resolved, kernel) {
           instructions[index2] = moved2;
           return resolved;
         }
-        const detail = `it has ${(_a8 = resolved.value.access) == null ? void 0 : _a8.size} bytes here, and ${(_b3 = resolved.original.access) == null ? void 0 : _b3.size} there`;
+        const detail = `it has ${(_a21 = resolved.value.access) == null ? void 0 : _a21.size} bytes here, and ${(_b15 = resolved.original.access) == null ? void 0 : _b15.size} there`;
         return { status: "poisoned", problem: { why: "other-size", what, detail } };
       }
       default:
         patchWide(instructions, index2, instruction, resolved);
         return resolved;
     }
-  } catch (error) {
-    if (!(error instanceof RelocationError)) throw error;
-    return { status: "refused", problem: { why: "refused", what, detail: error.message } };
+  } catch (error2) {
+    if (!(error2 instanceof RelocationError)) throw error2;
+    return { status: "refused", problem: { why: "refused", what, detail: error2.message } };
   }
 }
 function requireOriginal({ original }, found) {
@@ -88537,16 +91339,16 @@ function requireOriginal({ original }, found) {
   }
 }
 function patchAccess(instruction, resolved, kernel) {
-  var _a8, _b3, _c, _d;
+  var _a21, _b15, _c5, _d4;
   const { original, value, spec } = resolved;
   requireOriginal(resolved, BigInt(instruction.offset));
   if (value.value > 0x7fffn) throw new RelocationError(`its offset ${value.value} is too large`);
   const before = original.access;
   const after2 = value.access;
-  const sizes = [(_a8 = before == null ? void 0 : before.size) != null ? _a8 : 0, (_b3 = after2 == null ? void 0 : after2.size) != null ? _b3 : 0];
+  const sizes = [(_a21 = before == null ? void 0 : before.size) != null ? _a21 : 0, (_b15 = after2 == null ? void 0 : after2.size) != null ? _b15 : 0];
   const moved2 = { ...instruction, offset: Number(value.value) };
   if (sizes[0] === sizes[1]) return moved2;
-  const types = [spec.types.type((_c = before == null ? void 0 : before.type) != null ? _c : 0), kernel.type((_d = after2 == null ? void 0 : after2.type) != null ? _d : 0)];
+  const types = [spec.types.type((_c5 = before == null ? void 0 : before.type) != null ? _c5 : 0), kernel.type((_d4 = after2 == null ? void 0 : after2.type) != null ? _d4 : 0)];
   if (!canWiden(...types)) return void 0;
   if (accessSize(instruction) !== sizes[0]) {
     throw new RelocationError(
@@ -88626,8 +91428,8 @@ function isLocalCall({ code, source: source2 }) {
   return code === (CLASS.JMP | CALL) && source2 === PSEUDO_CALL;
 }
 function isGlobal(code, { section, index: index2 }) {
-  var _a8, _b3;
-  const functions = (_b3 = (_a8 = code.get(section)) == null ? void 0 : _a8.functions) != null ? _b3 : [];
+  var _a21, _b15;
+  const functions = (_b15 = (_a21 = code.get(section)) == null ? void 0 : _a21.functions) != null ? _b15 : [];
   return functions.some((one2) => one2.start === index2 && one2.isGlobal);
 }
 function functionsOf(code, entry) {
@@ -88720,14 +91522,14 @@ function moved({ offset }, operand, bits2) {
   return constant(low(value, bits2));
 }
 function addToPointer(left, right, sign) {
-  var _a8;
+  var _a21;
   const [base, by] = left.kind === "constant" && sign === 1 ? [right, left] : [left, right];
   if (base.kind === "stack") {
     const known = by.kind === "constant" && base.offset !== void 0;
     return {
       kind: "stack",
       frame: base.frame,
-      offset: known ? ((_a8 = base.offset) != null ? _a8 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
+      offset: known ? ((_a21 = base.offset) != null ? _a21 : 0) + sign * Number(BigInt.asIntN(64, by.value)) : void 0
     };
   }
   if (base.kind !== "data") return void 0;
@@ -88781,11 +91583,11 @@ var COMPARISONS = {
 var EQUAL = 16;
 var NOT_EQUAL = 80;
 function evaluateBranch(instruction, left, right) {
-  var _a8;
+  var _a21;
   const operation = instruction.code & 240;
   const bits2 = classOf(instruction) === CLASS.JMP ? 64 : 32;
   if (left.kind === "constant" && right.kind === "constant") {
-    return (_a8 = COMPARISONS[operation]) == null ? void 0 : _a8.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
+    return (_a21 = COMPARISONS[operation]) == null ? void 0 : _a21.call(COMPARISONS, low(left.value, bits2), low(right.value, bits2), bits2);
   }
   const isAddress = left.kind === "stack" || left.kind === "data";
   if (isAddress && bits2 === 64 && right.kind === "constant" && right.value === 0n) {
@@ -88836,8 +91638,8 @@ var _AbstractState = class _AbstractState {
     return __privateGet(this, _frames).length;
   }
   get(register) {
-    var _a8, _b3;
-    return (_b3 = (_a8 = __privateGet(this, _frames).at(-1)) == null ? void 0 : _a8.registers[register]) != null ? _b3 : UNKNOWN2;
+    var _a21, _b15;
+    return (_b15 = (_a21 = __privateGet(this, _frames).at(-1)) == null ? void 0 : _a21.registers[register]) != null ? _b15 : UNKNOWN2;
   }
   set(register, value) {
     __privateMethod(this, _AbstractState_instances, change_fn).call(this, this.depth - 1).registers[register] = value;
@@ -88866,9 +91668,9 @@ var _AbstractState = class _AbstractState {
     }
   }
   load(address, size2) {
-    var _a8;
+    var _a21;
     if (address.kind !== "stack" || address.offset === void 0) return UNKNOWN2;
-    const slot = (_a8 = __privateGet(this, _frames)[address.frame]) == null ? void 0 : _a8.stack.get(address.offset);
+    const slot = (_a21 = __privateGet(this, _frames)[address.frame]) == null ? void 0 : _a21.stack.get(address.offset);
     return (slot == null ? void 0 : slot.size) === size2 ? slot.value : UNKNOWN2;
   }
   store(address, size2, value) {
@@ -88893,14 +91695,14 @@ var _AbstractState = class _AbstractState {
   }
   /** Adds what is known on another path to the same instruction. Returns whether that changed this state. */
   joinWith(other) {
-    var _a8, _b3;
+    var _a21, _b15;
     let changed = false;
     let escaped = __privateGet(this, _escaped) || __privateGet(other, _escaped);
     for (const [index2, frame] of __privateGet(this, _frames).entries()) {
       const theirs = __privateGet(other, _frames)[index2];
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
-        const theirValue = (_a8 = theirs.registers[register]) != null ? _a8 : UNKNOWN2;
+        const theirValue = (_a21 = theirs.registers[register]) != null ? _a21 : UNKNOWN2;
         const joined2 = join16(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
@@ -88918,7 +91720,7 @@ var _AbstractState = class _AbstractState {
         changed = true;
       }
       for (const [offset, { size: size2, value }] of theirs.stack) {
-        const isKept = ((_b3 = frame.stack.get(offset)) == null ? void 0 : _b3.size) === size2;
+        const isKept = ((_b15 = frame.stack.get(offset)) == null ? void 0 : _b15.size) === size2;
         if (!isKept && value.kind === "stack") escaped = true;
       }
     }
@@ -88933,12 +91735,12 @@ _escaped = new WeakMap();
 _AbstractState_instances = new WeakSet();
 /** Removes what lies in these bytes, or in the whole frame, and returns the values that were there. */
 clear_fn = function(address, length) {
-  var _a8, _b3;
+  var _a21, _b15;
   const { frame, offset } = address;
   const start2 = offset != null ? offset : Number.NEGATIVE_INFINITY;
   const end = offset === void 0 ? Number.POSITIVE_INFINITY : offset + length;
   const cleared = [];
-  for (const [at3, { size: size2, value }] of (_b3 = (_a8 = __privateGet(this, _frames)[frame]) == null ? void 0 : _a8.stack) != null ? _b3 : []) {
+  for (const [at3, { size: size2, value }] of (_b15 = (_a21 = __privateGet(this, _frames)[frame]) == null ? void 0 : _a21.stack) != null ? _b15 : []) {
     if (at3 >= end || at3 + size2 <= start2) continue;
     __privateMethod(this, _AbstractState_instances, change_fn).call(this, frame).stack.delete(at3);
     cleared.push(value);
@@ -88947,8 +91749,8 @@ clear_fn = function(address, length) {
 };
 /** The frame, as a copy of its own where another state shares it. */
 change_fn = function(index2) {
-  var _a8;
-  const frame = (_a8 = __privateGet(this, _frames)[index2]) != null ? _a8 : newFrame(index2, []);
+  var _a21;
+  const frame = (_a21 = __privateGet(this, _frames)[index2]) != null ? _a21 : newFrame(index2, []);
   if (__privateGet(this, _ownFrames).has(index2)) return frame;
   const copy = { registers: [...frame.registers], stack: new Map(frame.stack) };
   __privateGet(this, _frames)[index2] = copy;
@@ -88984,13 +91786,13 @@ function evaluateLoad(instruction, state, address, read2) {
   return value === void 0 ? UNKNOWN2 : constant(value);
 }
 function applyStore(instruction, state, address, source2) {
-  var _a8;
+  var _a21;
   const size2 = accessSize(instruction);
   const isExact = address.kind === "stack" && address.offset !== void 0;
   const at3 = isExact ? {
     kind: "stack",
     frame: address.frame,
-    offset: ((_a8 = address.offset) != null ? _a8 : 0) + instruction.offset
+    offset: ((_a21 = address.offset) != null ? _a21 : 0) + instruction.offset
   } : address;
   if ((instruction.code & MODE_BITS) === MODE_ATOMIC) {
     state.forgetAt(at3, size2);
@@ -89054,9 +91856,9 @@ function findReachable(input, entry) {
   return ({ section, index: index2 }) => all.some((one2) => one2.section === section && one2.start <= index2 && index2 < one2.end);
 }
 function rangeOf(code, { section, index: index2 }) {
-  var _a8, _b3;
-  const found = (_a8 = code.get(section)) == null ? void 0 : _a8.functions.find(({ start: start2 }) => start2 === index2);
-  return { section, start: index2, end: (_b3 = found == null ? void 0 : found.end) != null ? _b3 : index2 };
+  var _a21, _b15;
+  const found = (_a21 = code.get(section)) == null ? void 0 : _a21.functions.find(({ start: start2 }) => start2 === index2);
+  return { section, start: index2, end: (_b15 = found == null ? void 0 : found.end) != null ? _b15 : index2 };
 }
 var ARGUMENTS = [1, 2, 3, 4, 5];
 var [ALWAYS, CALL2, EXIT, MAY_GOTO] = [0, 128, 144, 224];
@@ -89089,10 +91891,10 @@ var Analysis = class {
   }
   /** Returns false when the program is too large or calls too deep, so that the result is useless. */
   run() {
-    var _a8;
+    var _a21;
     for (let steps = 0; ; steps++) {
       if (__privateGet(this, _isTooLarge) || steps > MAX_STEPS) return false;
-      const task = (_a8 = __privateGet(this, _waiting2).pop()) != null ? _a8 : __privateMethod(this, _Analysis_instances, nextCallback_fn).call(this);
+      const task = (_a21 = __privateGet(this, _waiting2).pop()) != null ? _a21 : __privateMethod(this, _Analysis_instances, nextCallback_fn).call(this);
       if (task === void 0) return true;
       const { address, context } = task;
       const section = __privateGet(this, _input).code.get(address.section);
@@ -89177,7 +91979,7 @@ step_fn2 = function(current2) {
   }
 };
 jump_fn = function(current2) {
-  var _a8;
+  var _a21;
   const { address, section, instruction } = current2;
   switch (instruction.code & 240) {
     case EXIT:
@@ -89189,7 +91991,7 @@ jump_fn = function(current2) {
       break;
     }
     case CALL2:
-      if (isLocalCall(instruction) && ((_a8 = section.references.get(address.index)) == null ? void 0 : _a8.kind) !== "extern") {
+      if (isLocalCall(instruction) && ((_a21 = section.references.get(address.index)) == null ? void 0 : _a21.kind) !== "extern") {
         __privateMethod(this, _Analysis_instances, call_fn).call(this, current2, calledFunction(section, address, instruction));
       } else {
         __privateMethod(this, _Analysis_instances, callKernel_fn).call(this, current2);
@@ -89328,10 +92130,10 @@ function withoutOffset(result, before) {
 
 // src/verifier/verdict.ts
 function judge2(object2, kernel, uname2, cache = /* @__PURE__ */ new Map()) {
-  var _a8;
+  var _a21;
   const evidence = collect3(object2, kernel, uname2);
   const key = cacheKey(evidence);
-  const verdict = (_a8 = cache.get(key)) != null ? _a8 : decide(evidence);
+  const verdict = (_a21 = cache.get(key)) != null ? _a21 : decide(evidence);
   cache.set(key, verdict);
   return verdict;
 }
@@ -89394,7 +92196,7 @@ function callsOfAbsent(object2, ksyms) {
 function usesOf(object2, name) {
   return object2.code.flatMap(
     (code) => [...code.references].flatMap(([index2, reference]) => {
-      var _a8;
+      var _a21;
       const instruction = code.instructions[index2];
       if (reference.kind !== "extern" || reference.name !== name) return [];
       if (instruction === void 0) return [];
@@ -89402,7 +92204,7 @@ function usesOf(object2, name) {
       return [
         {
           address: { section: code.section, index: index2 },
-          function: (_a8 = owner == null ? void 0 : owner.name) != null ? _a8 : "",
+          function: (_a21 = owner == null ? void 0 : owner.name) != null ? _a21 : "",
           isCall: isLocalCall(instruction),
           line: sourceLineOf(code, index2)
         }
@@ -89440,7 +92242,7 @@ function usesVersion({ code }) {
   );
 }
 function decide(evidence) {
-  var _a8, _b3;
+  var _a21, _b15;
   const { relocated, invalid, missing: missing3 } = evidence;
   const relocations = relocated.results.length;
   if (invalid.length === 0) return { relocations, guarded: 0, missing: missing3 };
@@ -89451,11 +92253,11 @@ function decide(evidence) {
   for (const { address, problem, isRefused } of suspects) {
     const code = relocated.code.get(address.section);
     const line2 = code && sourceLineOf(code, address.index);
-    const isOptional = isOptionalSection((_a8 = code == null ? void 0 : code.name) != null ? _a8 : "");
+    const isOptional = isOptionalSection((_a21 = code == null ? void 0 : code.name) != null ? _a21 : "");
     const when = (isRefused || asBuilt(address)) && !isOptional ? "always" : "optional";
     const one2 = missingAt(problem, functionAt(code, address.index), when, []);
     const key = `${one2.function} ${one2.when} ${describeProblem(one2)}`;
-    const entry = (_b3 = found.get(key)) != null ? _b3 : { one: one2, lines: [] };
+    const entry = (_b15 = found.get(key)) != null ? _b15 : { one: one2, lines: [] };
     if (line2 !== void 0) entry.lines.push(line2);
     found.set(key, entry);
   }
@@ -89505,9 +92307,9 @@ function entryPoints(code) {
   );
 }
 function functionAt(code, index2) {
-  var _a8;
+  var _a21;
   const owner = code == null ? void 0 : code.functions.find(({ start: start2, end }) => start2 <= index2 && index2 < end);
-  return (_a8 = owner == null ? void 0 : owner.name) != null ? _a8 : "";
+  return (_a21 = owner == null ? void 0 : owner.name) != null ? _a21 : "";
 }
 var VERSION_VARIABLE = "LINUX_KERNEL_VERSION";
 function versionCode(uname2) {
@@ -89519,10 +92321,10 @@ function versionCode(uname2) {
 function constantReader(object2, version, constants6) {
   const { byteOrder } = object2.types.btf;
   return (section, offset, size2) => {
-    var _a8;
+    var _a21;
     if (section === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version : void 0;
     if (typeof section === "string" || constants6 === "any") return void 0;
-    const bytes2 = (_a8 = object2.constants.get(section)) == null ? void 0 : _a8.subarray(offset, offset + size2);
+    const bytes2 = (_a21 = object2.constants.get(section)) == null ? void 0 : _a21.subarray(offset, offset + size2);
     return (bytes2 == null ? void 0 : bytes2.length) === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
   };
 }
@@ -89535,16 +92337,16 @@ function toBigInt(bytes2, byteOrder) {
 function readObjects(paths) {
   return Promise.all(paths.map((path5) => withFile(path5, readObject)));
 }
-async function checkObjects(platform3, progress, objects, kernels3, jobs) {
+async function checkObjects(platform4, progress, objects, kernels3, jobs) {
   const caches = new Map(objects.map((object2) => [object2, /* @__PURE__ */ new Map()]));
   const tallies = /* @__PURE__ */ new Map();
   const unread = [];
   const task = progress.begin("check");
   task.stage("judge");
   let done = 0;
-  const load2 = (kernel) => loadKernel(platform3, kernel);
-  for await (const { kernel, content } of pMapIterable(kernels3.each, load2, { concurrency: jobs })) {
-    platform3.interrupted.throwIfAborted();
+  const load3 = (kernel) => loadKernel(platform4, kernel);
+  for await (const { kernel, content } of pMapIterable(kernels3.each, load3, { concurrency: jobs })) {
+    platform4.interrupted.throwIfAborted();
     try {
       if ("error" in content) throw content.error;
       const types = new KernelTypes(new Btf(content.btf));
@@ -89571,12 +92373,12 @@ async function checkObjects(platform3, progress, objects, kernels3, jobs) {
   };
 }
 var NOTE_INTERVAL = 50;
-async function loadKernel(platform3, kernel) {
+async function loadKernel(platform4, kernel) {
   try {
     return { kernel, content: { btf: await kernel.load() } };
-  } catch (error) {
-    platform3.interrupted.throwIfAborted();
-    return { kernel, content: { error } };
+  } catch (error2) {
+    platform4.interrupted.throwIfAborted();
+    return { kernel, content: { error: error2 } };
   }
 }
 function programsOf({ name, code }) {
@@ -89604,10 +92406,10 @@ function ksymsOf({ name: object2, ksyms }) {
   }));
 }
 function tallyOf(tallies, object2, line2) {
-  var _a8;
+  var _a21;
   const key = `${object2.name}
 ${line2}`;
-  const tally2 = (_a8 = tallies.get(key)) != null ? _a8 : new LineTally(object2.name, line2);
+  const tally2 = (_a21 = tallies.get(key)) != null ? _a21 : new LineTally(object2.name, line2);
   tallies.set(key, tally2);
   return tally2;
 }
@@ -89622,12 +92424,12 @@ var LineTally = class {
     this.#line = line2;
   }
   add(kernel, missing3) {
-    var _a8;
+    var _a21;
     this.#kernels++;
     if (missing3.every(({ when }) => when === "optional")) this.#good++;
     for (const one2 of missing3) {
       const key = JSON.stringify([one2.what, one2.why, one2.when, one2.wanted, one2.found]);
-      const entry = (_a8 = this.#missing.get(key)) != null ? _a8 : {
+      const entry = (_a21 = this.#missing.get(key)) != null ? _a21 : {
         one: one2,
         functions: /* @__PURE__ */ new Set(),
         sources: /* @__PURE__ */ new Map(),
@@ -89669,15 +92471,15 @@ var import_node_fs18 = require("fs");
 var import_promises23 = require("fs/promises");
 var import_node_path27 = require("path");
 var OWN_BTF = "sys/kernel/btf/vmlinux";
-async function readMachine(platform3, root, wanted) {
-  var _a8;
-  const running = root === "/" ? await runningKernel(platform3) : void 0;
+async function readMachine(platform4, root, wanted) {
+  var _a21;
+  const running = root === "/" ? await runningKernel(platform4) : void 0;
   const kernel = wanted ? { uname: wanted, arch: archOf(wanted) } : void 0;
   const release2 = await readOsRelease(root);
   return {
     distribution: named2(asDistributionId, release2.get("ID")),
     versionId: named2(asVersionId, release2.get("VERSION_ID")),
-    kernel: (_a8 = kernel != null ? kernel : running) != null ? _a8 : await onlyKernel(root),
+    kernel: (_a21 = kernel != null ? kernel : running) != null ? _a21 : await onlyKernel(root),
     hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path27.join)(root, OWN_BTF))
   };
 }
@@ -89690,9 +92492,9 @@ async function runningKernel({
 }
 async function onlyKernel(root) {
   const folder2 = (0, import_node_path27.join)(root, "lib", "modules");
-  const names = await (0, import_promises23.readdir)(folder2).catch((error) => {
-    if (isSystemError(error, "ENOENT")) return [];
-    throw error;
+  const names = await (0, import_promises23.readdir)(folder2).catch((error2) => {
+    if (isSystemError(error2, "ENOENT")) return [];
+    throw error2;
   });
   const [only, ...others] = names.sort();
   if (only === void 0 || others.length > 0) {
@@ -89707,9 +92509,9 @@ async function onlyKernel(root) {
   return { uname: uname2, arch: archOf(uname2) };
 }
 function archOf(uname2) {
-  var _a8, _b3;
+  var _a21, _b15;
   const last = uname2.slice(uname2.lastIndexOf(".") + 1);
-  return asArch((_b3 = (_a8 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a8[0]) != null ? _b3 : "");
+  return asArch((_b15 = (_a21 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a21[0]) != null ? _b15 : "");
 }
 function named2(check3, text3) {
   try {
@@ -89722,8 +92524,8 @@ async function readOsRelease(root) {
   for (const path5 of ["etc/os-release", "usr/lib/os-release"]) {
     try {
       return parseOsRelease(await (0, import_promises23.readFile)((0, import_node_path27.join)(root, path5), "utf8"));
-    } catch (error) {
-      if (!isSystemError(error, "ENOENT")) throw error;
+    } catch (error2) {
+      if (!isSystemError(error2, "ENOENT")) throw error2;
     }
   }
   return /* @__PURE__ */ new Map();
@@ -89732,8 +92534,8 @@ function parseOsRelease(text3) {
   const lines = text3.matchAll(/^\s*([A-Z][A-Z0-9_]*)=(.*?)\s*$/gm);
   return new Map(
     [...lines].map(([, name = "", value = ""]) => {
-      var _a8, _b3;
-      const quoted2 = (_b3 = (_a8 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a8[2]) != null ? _b3 : value;
+      var _a21, _b15;
+      const quoted2 = (_b15 = (_a21 = /^(["'])(.*)\1$/.exec(value)) == null ? void 0 : _a21[2]) != null ? _b15 : value;
       return [name, quoted2.replace(/\\(.)/g, "$1")];
     })
   );
@@ -89761,8 +92563,8 @@ function toEvr(uname2) {
   return { epoch: 0, version, release: release2.join("-") };
 }
 function baseOf(uname2) {
-  var _a8;
-  return (_a8 = uname2.split("-", 1)[0]) != null ? _a8 : uname2;
+  var _a21;
+  return (_a21 = uname2.split("-", 1)[0]) != null ? _a21 : uname2;
 }
 
 // src/jobs/fetch/fetch.ts
@@ -89789,28 +92591,28 @@ function describeNearest({ uname: uname2, arch: arch3 }, nearest) {
   if (nearest.length === 0) return `It has no kernel ${uname2.split("-", 1)[0]} for ${arch3}.`;
   return `The nearest kernels in it: ${nearest.map((one2) => one2.uname).join(", ")}.`;
 }
-async function fetchBtf(platform3, progress, reader, request2) {
+async function fetchBtf(platform4, progress, reader, request2) {
   const task = progress.begin(request2.machine.kernel.uname);
   task.stage("download");
   try {
     const { kernel, tarball, promised } = await deliver(reader, request2.machine);
     task.advance(tarball.length);
     task.stage("check");
-    const btf = await unpackOf(platform3, kernel, tarball, reader.name);
+    const btf = await unpackOf(platform4, kernel, tarball, reader.name);
     const summary3 = checkBtf(btf, request2.expectation);
     task.end(
       "fetched",
       promised ? "SHA-256 matches the catalog" : "no SHA-256 in a catalog to compare with"
     );
     return { kernel, btf, summary: summary3, promised };
-  } catch (error) {
+  } catch (error2) {
     task.end("failed");
-    throw error;
+    throw error2;
   }
 }
-async function unpackOf(platform3, kernel, tarball, archive) {
-  const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
-    signal: platform3.interrupted
+async function unpackOf(platform4, kernel, tarball, archive) {
+  const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
+    signal: platform4.interrupted
   });
   if (uname2 === kernel.uname) return btf;
   const what = `The tarball of ${kernel.uname} in ${archive}`;
@@ -89822,9 +92624,9 @@ async function deliver(reader, machine) {
     const own = await first(reader.read([{ distribution: distribution2, versionId: versionId2, ...kernel }]));
     if (own) return own;
   }
-  const all = await reader.list().catch((error) => {
-    if (error instanceof Failure && error.reason === "not-found") return void 0;
-    throw error;
+  const all = await reader.list().catch((error2) => {
+    if (error2 instanceof Failure && error2.reason === "not-found") return void 0;
+    throw error2;
   });
   if (all === void 0) {
     if (versionId2 !== void 0) throw new NotArchived(reader.name, machine, void 0);
@@ -89866,8 +92668,8 @@ async function selectKernels2(reader, selection) {
     selector(selection.releases)
   ];
   const selected = all.filter((kernel) => {
-    var _a8, _b3;
-    const releases = (_b3 = (_a8 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a8.releases) != null ? _b3 : [];
+    var _a21, _b15;
+    const releases = (_b15 = (_a21 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a21.releases) != null ? _b15 : [];
     return byKernel(kernel.uname) && byArch(kernel.arch) && [kernel.versionId, ...releases].some((name) => byRelease(name));
   });
   if (selected.length > 0) return selected;
@@ -89880,38 +92682,38 @@ async function selectKernels2(reader, selection) {
 }
 
 // src/jobs/check-kernels.ts
-async function archiveKernels(platform3, reader, selection) {
+async function archiveKernels(platform4, reader, selection) {
   const kernels3 = await selectKernels2(reader, selection);
   async function* each() {
     for await (const { kernel, tarball } of reader.read(kernels3)) {
       const { versionId: versionId2, arch: arch3, uname: uname2 } = kernel;
-      const load2 = () => unpackOf(platform3, kernel, tarball, reader.name);
-      yield { name: uname2, line: `${versionId2} ${arch3} ${kernelSeries(uname2)}`, load: load2 };
+      const load3 = () => unpackOf(platform4, kernel, tarball, reader.name);
+      yield { name: uname2, line: `${versionId2} ${arch3} ${kernelSeries(uname2)}`, load: load3 };
     }
   }
   return { count: kernels3.length, each: each() };
 }
-function fileKernels(platform3, paths) {
+function fileKernels(platform4, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
       const name = (0, import_node_path28.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load2 = async () => isTarball2 ? unpack2(platform3, path5, await (0, import_promises24.readFile)(path5)) : loadBtf(path5);
-      yield { name, line: name, load: load2 };
+      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises24.readFile)(path5)) : loadBtf(path5);
+      yield { name, line: name, load: load3 };
     }
   }
   return { count: paths.length, each: each() };
 }
-async function unpack2(platform3, path5, bytes2) {
-  const { uname: uname2, btf } = await unpackBtf(platform3.programs, bytes2, {
-    signal: platform3.interrupted
+async function unpack2(platform4, path5, bytes2) {
+  const { uname: uname2, btf } = await unpackBtf(platform4.programs, bytes2, {
+    signal: platform4.interrupted
   });
   if ((0, import_node_path28.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 function kernelSeries(uname2) {
-  var _a8, _b3;
-  return (_b3 = (_a8 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a8[0]) != null ? _b3 : uname2;
+  var _a21, _b15;
+  return (_b15 = (_a21 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a21[0]) != null ? _b15 : uname2;
 }
 
 // src/archive/reader.ts
@@ -89938,10 +92740,10 @@ function archiveReader(archive) {
     },
     catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
     identify: async (kernel) => {
-      var _a8;
+      var _a21;
       const listing = await archive.listPaths();
       const path5 = archivePaths(kernel, kernel.uname).find((one2) => listing.has(one2));
-      const oid = path5 === void 0 ? void 0 : (_a8 = listing.get(path5)) == null ? void 0 : _a8.oid;
+      const oid = path5 === void 0 ? void 0 : (_a21 = listing.get(path5)) == null ? void 0 : _a21.oid;
       return oid === void 0 ? void 0 : `git-${oid}`;
     },
     close: () => archive.close()
@@ -90026,14 +92828,14 @@ function isPromised(catalog, kernel, tarball, archive) {
 
 // src/jobs/fetch/open.ts
 var MOST_BYTES = 32 * 1024 * 1024;
-async function openReader(platform3, where) {
-  if (/^https?:\/\//i.test(where) && !await speaksGit(platform3, where)) {
-    return httpReader(where, rawFiles(platform3, where));
+async function openReader(platform4, where) {
+  if (/^https?:\/\//i.test(where) && !await speaksGit(platform4, where)) {
+    return httpReader(where, rawFiles(platform4, where));
   }
-  return archiveReader(await openArchive(platform3, where));
+  return archiveReader(await openArchive(platform4, where));
 }
 async function speaksGit({ http, interrupted }, where) {
-  var _a8;
+  var _a21;
   const url3 = URL.canParse(where) ? new URL(where) : void 0;
   if ((url3 == null ? void 0 : url3.username) !== "" || url3.password !== "") return true;
   const path5 = url3.pathname.replace(/\/+$/, "");
@@ -90044,11 +92846,11 @@ async function speaksGit({ http, interrupted }, where) {
     const answer2 = await http.request({ url: url3.href, signal: interrupted });
     answer2.body.on("error", () => {
     }).destroy();
-    return ((_a8 = answer2.headers["content-type"]) != null ? _a8 : "").startsWith("application/x-git-");
-  } catch (error) {
+    return ((_a21 = answer2.headers["content-type"]) != null ? _a21 : "").startsWith("application/x-git-");
+  } catch (error2) {
     interrupted.throwIfAborted();
-    const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
-    throw new Failure("network", why, "Check the URL and the network.", error);
+    const why = `The archive ${where} cannot be reached: ${describe(error2)}.`;
+    throw new Failure("network", why, "Check the URL and the network.", error2);
   }
 }
 function rawFiles({ http, clock, interrupted }, root) {
@@ -90123,17 +92925,17 @@ var check2 = defineCommand({
     "btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --release 22.03 --arch aarch64",
     "btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux"
   ],
-  run: async (platform3, options3) => {
+  run: async (platform4, options3) => {
     const { object: object2, archive: where, btf } = options3;
     if (where === void 0 && btf.length === 0) {
       throw new Failure("usage", "Say which kernels to look at, with --archive or --btf.");
     }
     const objects = await readObjects(object2);
-    const progress = openProgress(platform3);
-    const reader = where === void 0 || btf.length > 0 ? void 0 : await openReader(platform3, where);
+    const progress = openProgress(platform4);
+    const reader = where === void 0 || btf.length > 0 ? void 0 : await openReader(platform4, where);
     try {
-      const kernels3 = reader === void 0 ? fileKernels(platform3, btf) : await archiveKernels(platform3, reader, toSelection(options3));
-      const report2 = await checkObjects(platform3, progress, objects, kernels3, 1);
+      const kernels3 = reader === void 0 ? fileKernels(platform4, btf) : await archiveKernels(platform4, reader, toSelection(options3));
+      const report2 = await checkObjects(platform4, progress, objects, kernels3, 1);
       const isGood = report2.results.every(({ good, kernels: kernels4 }) => good === kernels4);
       return {
         status: isGood && report2.unread.length === 0 ? 0 : 1,
@@ -90159,7 +92961,7 @@ function describe3({ results, programs, ksyms, unread }) {
   const rows = [...objects].flatMap(
     (object2) => describeObject(results.filter((result) => result.object === object2))
   );
-  const failures = unread.map(({ kernel, error }) => `${kernel}: ${error.message}
+  const failures = unread.map(({ kernel, error: error2 }) => `${kernel}: ${error2.message}
 `);
   return textTable(COLUMNS2, rows) + notChecked(programs, ksyms) + failures.join("");
 }
@@ -90172,11 +92974,11 @@ function notChecked(programs, ksyms) {
 `).join("");
 }
 function describeObject(lines) {
-  var _a8, _b3, _c, _d;
-  const name = (0, import_node_path29.basename)((_b3 = (_a8 = lines[0]) == null ? void 0 : _a8.object) != null ? _b3 : "");
+  var _a21, _b15, _c5, _d4;
+  const name = (0, import_node_path29.basename)((_b15 = (_a21 = lines[0]) == null ? void 0 : _a21.object) != null ? _b15 : "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
   const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
-  const title = sound.length === 1 ? (_d = (_c = sound[0]) == null ? void 0 : _c.line) != null ? _d : "" : `${sound.length} lines`;
+  const title = sound.length === 1 ? (_d4 = (_c5 = sound[0]) == null ? void 0 : _c5.line) != null ? _d4 : "" : `${sound.length} lines`;
   const first2 = sound.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
   const others = lines.filter(({ missing: missing3 }) => missing3.length > 0).flatMap(
     ({ line: line2, kernels: kernels3, good, missing: missing3 }) => missing3.map((one2, index2) => {
@@ -90214,9 +93016,9 @@ var COMPRESSION_MAGICS = [
 ];
 var TRAILER2 = 4;
 function compressionOf2(start2) {
-  var _a8;
+  var _a21;
   const hex = start2.toString("hex", 0, 16);
-  return (_a8 = COMPRESSION_MAGICS.find(([, magic]) => hex.startsWith(magic))) == null ? void 0 : _a8[0];
+  return (_a21 = COMPRESSION_MAGICS.find(([, magic]) => hex.startsWith(magic))) == null ? void 0 : _a21[0];
 }
 async function recognise(source2) {
   const head = await source2.read(0, Math.min(HEAD, source2.size));
@@ -90280,27 +93082,27 @@ var XZ2 = {
   args: ["--decompress", "--stdout", "--single-stream", "--memlimit-decompress=512MiB"],
   env: PLAIN_ENVIRONMENT
 };
-async function unpackBootImage(image, unpacking) {
-  if (image.size > MOST_IMAGE_BYTES) {
+async function unpackBootImage(image2, unpacking) {
+  if (image2.size > MOST_IMAGE_BYTES) {
     throw badImage(
-      image,
-      `it has ${image.size} bytes, and ${MOST_IMAGE_BYTES} is the most that is read`
+      image2,
+      `it has ${image2.size} bytes, and ${MOST_IMAGE_BYTES} is the most that is read`
     );
   }
   const layers = [];
   let held;
-  let bytes2 = image;
+  let bytes2 = image2;
   try {
     for (; ; ) {
       const layer = await recognise(bytes2);
       if (layer.kind === "broken")
-        throw badImage(image, `as ${layer.name} it is broken: ${layer.problem}`);
+        throw badImage(image2, `as ${layer.name} it is broken: ${layer.problem}`);
       if (layer.kind === "kernel") {
         const last = held;
         layers.push(layer.form);
         return { bytes: bytes2, form: layer.form, layers, remove: async () => last == null ? void 0 : last.remove() };
       }
-      if (layers.length >= 2 * MOST_LAYERS) throw badImage(image, "it is wrapped too often");
+      if (layers.length >= 2 * MOST_LAYERS) throw badImage(image2, "it is wrapped too often");
       const { compression } = layer;
       if (layer.kind === "wrapper") layers.push(layer.name);
       if (compression !== "none") layers.push(compression);
@@ -90310,34 +93112,34 @@ async function unpackBootImage(image, unpacking) {
       try {
         await unpackInto(
           next2,
-          { image, bytes: bytes2, payload, compression, stated },
+          { image: image2, bytes: bytes2, payload, compression, stated },
           { programs: unpacking.programs, xz: XZ2 }
         );
-        bytes2 = await next2.finish(image.name);
-      } catch (error) {
+        bytes2 = await next2.finish(image2.name);
+      } catch (error2) {
         await next2.remove();
-        throw error;
+        throw error2;
       }
       await (held == null ? void 0 : held.remove());
       held = next2;
     }
-  } catch (error) {
+  } catch (error2) {
     await (held == null ? void 0 : held.remove());
-    throw error;
+    throw error2;
   }
 }
 async function unpackInto(store, packed, decoders) {
-  const { image, bytes: bytes2, payload, compression, stated } = packed;
-  const damaged = (why) => badImage(image, `its ${compression} data cannot be unpacked: ${why}`);
+  const { image: image2, bytes: bytes2, payload, compression, stated } = packed;
+  const damaged = (why) => badImage(image2, `its ${compression} data cannot be unpacked: ${why}`);
   let size2 = 0;
   for await (const chunk of decompress(compression, pieces(bytes2, payload), decoders, damaged)) {
     size2 += chunk.length;
     if (size2 > MOST_IMAGE_BYTES)
-      throw badImage(image, `it unpacks to more than ${MOST_IMAGE_BYTES} bytes`);
+      throw badImage(image2, `it unpacks to more than ${MOST_IMAGE_BYTES} bytes`);
     await store.write(chunk);
   }
   if (stated !== void 0 && stated !== size2) {
-    throw badImage(image, `it says that it unpacks to ${stated} bytes, and there are ${size2}`);
+    throw badImage(image2, `it says that it unpacks to ${stated} bytes, and there are ${size2}`);
   }
 }
 async function* pieces(bytes2, { offset, size: size2 }) {
@@ -90364,8 +93166,8 @@ async function memoryStore() {
     }
   };
 }
-function badImage(image, what) {
-  return new Failure("bad-image", `${image.name} is not a sound boot image: ${what}.`);
+function badImage(image2, what) {
+  return new Failure("bad-image", `${image2.name} is not a sound boot image: ${what}.`);
 }
 
 // src/boot-image/find-btf.ts
@@ -90392,9 +93194,9 @@ async function btfSection(bytes2) {
     if (elf.sections.length === 0) return "no sections";
     const section = findSection(elf, ".BTF");
     return section && await readSectionBytes(bytes2, section, MAX_BTF_BYTES);
-  } catch (error) {
-    if (!(error instanceof Failure) || error.reason !== "bad-elf") throw error;
-    throw badImage(bytes2, `its kernel is a broken ELF file: ${error.message}`);
+  } catch (error2) {
+    if (!(error2 instanceof Failure) || error2.reason !== "bad-elf") throw error2;
+    throw badImage(bytes2, `its kernel is a broken ELF file: ${error2.message}`);
   }
 }
 async function scan(bytes2, forBtf) {
@@ -90468,9 +93270,9 @@ async function soleCandidate(bytes2, candidates, { minimumTypes }, uname2) {
     try {
       const types = walk(await bytes2.read(candidate.offset, candidate.size));
       sound.push({ offset: candidate.offset, size: candidate.size, types });
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      unsound != null ? unsound : unsound = describe(error);
+    } catch (error2) {
+      if (!(error2 instanceof Failure)) throw error2;
+      unsound != null ? unsound : unsound = describe(error2);
     }
   }
   const whole = sound.filter(({ types }) => types >= minimumTypes);
@@ -90506,8 +93308,8 @@ function ambiguous(bytes2, why) {
 }
 
 // src/boot-image/read.ts
-async function readBootImage(image, unpacking, sought) {
-  const kernel = await unpackBootImage(image, unpacking);
+async function readBootImage(image2, unpacking, sought) {
+  const kernel = await unpackBootImage(image2, unpacking);
   try {
     const { btf, foundBy, uname: uname2 } = await findKernelBtf(kernel, sought);
     const own = Buffer.from(btf);
@@ -90518,15 +93320,15 @@ async function readBootImage(image, unpacking, sought) {
 }
 
 // src/boot-image/load.ts
-async function loadAnyBtf(platform3, path5, minimumTypes) {
-  if (path5.endsWith(".tar.xz")) return loadTarball(platform3, path5);
+async function loadAnyBtf(platform4, path5, minimumTypes) {
+  if (path5.endsWith(".tar.xz")) return loadTarball(platform4, path5);
   return withFile(path5, async (source2) => {
     if (!await isBootImage(source2)) {
       const from = await isElf(source2) ? "ELF" : "raw";
       const { btf: btf2, distilledBase } = await readBtfAndBase(source2);
       return { btf: btf2, from, uname: void 0, distilledBase };
     }
-    const unpacking = { programs: platform3.programs, store: memoryStore };
+    const unpacking = { programs: platform4.programs, store: memoryStore };
     const { btf, uname: uname2 } = await readBootImage(source2, unpacking, {
       uname: void 0,
       minimumTypes
@@ -90540,13 +93342,13 @@ async function isBootImage(source2) {
   if (layer.form === "ELF") return (await readElf(source2)).sections.length === 0;
   return layer.form !== "plain";
 }
-async function loadTarball(platform3, path5) {
+async function loadTarball(platform4, path5) {
   const tarball = await withFile(path5, async ({ size: size2 }) => {
     if (size2 <= MAX_BTF_BYTES) return (0, import_promises25.readFile)(path5);
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   });
-  const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
-    signal: platform3.interrupted
+  const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
+    signal: platform4.interrupted
   });
   return { btf, from: "tarball", uname: uname2 };
 }
@@ -90742,14 +93544,14 @@ write_fn = function(type) {
 };
 
 // src/jobs/compare.ts
-async function compareFiles(platform3, paths) {
-  const [first2, second] = [await load(platform3, paths[0]), await load(platform3, paths[1])];
+async function compareFiles(platform4, paths) {
+  const [first2, second] = [await load2(platform4, paths[0]), await load2(platform4, paths[1])];
   const { equal, kinds: kinds3 } = compareBtf(new Btf(first2.btf), new Btf(second.btf));
   const identical = first2.btf.equals(second.btf);
   return { first: first2.file, second: second.file, identical, equal, kinds: kinds3 };
 }
-async function load(platform3, path5) {
-  const { btf, from, uname: uname2 } = await loadAnyBtf(platform3, path5, 0);
+async function load2(platform4, path5) {
+  const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path5, 0);
   const { size: size2, types, kinds: kinds3 } = checkBtf(btf, { kind: "any" });
   const sha2568 = (0, import_node_crypto15.createHash)("sha256").update(btf).digest("hex");
   const summary3 = { size: size2, types, kinds: kinds3, sha256: sha2568 };
@@ -90768,7 +93570,7 @@ var compare2 = defineCommand({
     "btfhub compare /sys/kernel/btf/vmlinux btf/openEuler/24.03/x86_64/6.6.0-72.0.0.76.oe2403sp1.x86_64.btf.tar.xz",
     "btfhub compare /boot/vmlinuz-6.6.0-72.0.0.76.oe2403sp1.x86_64 /sys/kernel/btf/vmlinux --json"
   ],
-  run: async (platform3, _options2, paths) => {
+  run: async (platform4, _options2, paths) => {
     const [first2, second, ...others] = paths;
     if (first2 === void 0 || second === void 0 || others.length > 0) {
       throw new Failure(
@@ -90777,7 +93579,7 @@ var compare2 = defineCommand({
         "See 'btfhub compare --help'."
       );
     }
-    const comparison = await compareFiles(platform3, [first2, second]);
+    const comparison = await compareFiles(platform4, [first2, second]);
     return { status: comparison.equal ? 0 : 1, document: comparison, text: describe4(comparison) };
   }
 });
@@ -90857,8 +93659,8 @@ var import_node_http = require("http");
 var import_node_path31 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
-    var _a8;
-    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a8 = request2.url) != null ? _a8 : "/", "http://h").pathname));
+    var _a21;
+    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a21 = request2.url) != null ? _a21 : "/", "http://h").pathname));
     answer((0, import_node_path31.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
@@ -90888,7 +93690,7 @@ async function answer(file, path5, asked, response) {
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
-  var _a8;
+  var _a21;
   const { size: size2, mtime, mtimeMs } = found;
   const headers = {
     "accept-ranges": "bytes",
@@ -90900,7 +93702,7 @@ function answerFile(file, found, asked, response) {
     response.writeHead(304, headers).end();
     return;
   }
-  const range = /^bytes=(\d+)-(\d*)$/.exec(String((_a8 = asked.range) != null ? _a8 : ""));
+  const range = /^bytes=(\d+)-(\d*)$/.exec(String((_a21 = asked.range) != null ? _a21 : ""));
   const start2 = range ? Number(range[1]) : 0;
   const end = (range == null ? void 0 : range[2]) ? Math.min(Number(range[2]), size2 - 1) : size2 - 1;
   if (range && start2 > end) {
@@ -90940,13 +93742,13 @@ function variableOf(name) {
 function readOptions(options3, given, env) {
   return Object.fromEntries(
     Object.entries(options3).map(([name, spec]) => {
-      var _a8;
+      var _a21;
       const typed = given[name];
       if (typed !== void 0) {
         return [name, parse4(`--${kebab(name)}`, spec, typed === true ? [""] : typed)];
       }
       const source2 = `${kebab(name)} (${variableOf(name)})`;
-      const words2 = fromVariable(source2, spec, (_a8 = env[variableOf(name)]) != null ? _a8 : "");
+      const words2 = fromVariable(source2, spec, (_a21 = env[variableOf(name)]) != null ? _a21 : "");
       if (words2.length === 0 && spec.required) {
         throw new Failure("usage", `--${kebab(name)} ${spec.placeholder} is required.`);
       }
@@ -90966,8 +93768,8 @@ function fromVariable(source2, spec, value) {
 function parse4(source2, spec, words2) {
   try {
     return spec.parse(words2);
-  } catch (error) {
-    throw new Failure("usage", `${source2}: ${error.message}`);
+  } catch (error2) {
+    throw new Failure("usage", `${source2}: ${error2.message}`);
   }
 }
 
@@ -91019,8 +93821,8 @@ function parseRecord(text3, file) {
   let json;
   try {
     json = JSON.parse(text3);
-  } catch (error) {
-    throw fail(printable(describe(error)), error);
+  } catch (error2) {
+    throw fail(printable(describe(error2)), error2);
   }
   const failed3 = typeof json === "object" && json !== null && "state" in json;
   const result = safeParse(failed3 ? failureRecord2 : kernelRecord, json, { abortEarly: true });
@@ -91039,8 +93841,8 @@ function parseRecord(text3, file) {
 function isSound(file) {
   return "btf" in file;
 }
-async function verifyFiles(platform3, progress, request2) {
-  const base = request2.base === void 0 ? void 0 : await loadBase(platform3, request2.base);
+async function verifyFiles(platform4, progress, request2) {
+  const base = request2.base === void 0 ? void 0 : await loadBase(platform4, request2.base);
   const target = { expectation: request2.expectation, base };
   const files = (await Promise.all(request2.paths.map(filesAt))).flat();
   const total = files.reduce((sum2, { size: size2 }) => sum2 + size2, 0);
@@ -91048,16 +93850,16 @@ async function verifyFiles(platform3, progress, request2) {
   task.stage("check", total);
   const results = [];
   for (const file of files) {
-    platform3.interrupted.throwIfAborted();
-    results.push(await verifyFile(platform3, file, target));
+    platform4.interrupted.throwIfAborted();
+    results.push(await verifyFile(platform4, file, target));
     task.advance(file.size);
   }
   const bad4 = results.filter((result) => !isSound(result)).length;
   task.end(bad4 === 0 ? "sound" : "unsound", `${results.length} files, ${bad4} of them unsound`);
   return results;
 }
-async function loadBase(platform3, path5) {
-  const { btf: bytes2 } = await loadAnyBtf(platform3, path5, 0);
+async function loadBase(platform4, path5) {
+  const { btf: bytes2 } = await loadAnyBtf(platform4, path5, 0);
   try {
     checkBtf(bytes2, { kind: "any" });
   } catch (thrown) {
@@ -91070,8 +93872,8 @@ async function filesAt(path5) {
   try {
     const facts = await (0, import_promises27.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
-  } catch (error) {
-    if (!isSystemError(error, "ENOENT")) throw error;
+  } catch (error2) {
+    if (!isSystemError(error2, "ENOENT")) throw error2;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
   const entries = await (0, import_promises27.readdir)(path5, { recursive: true, withFileTypes: true });
@@ -91081,18 +93883,18 @@ async function filesAt(path5) {
   }
   return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises27.stat)(one2)).size })));
 }
-async function verifyFile(platform3, file, target) {
+async function verifyFile(platform4, file, target) {
   const { path: path5 } = file;
   try {
-    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(platform3, file, target) : await verifyOther(platform3, file, target);
+    return path5.endsWith(TARBALL_SUFFIX) ? await verifyTarball(platform4, file, target) : await verifyOther(platform4, file, target);
   } catch (thrown) {
-    platform3.interrupted.throwIfAborted();
+    platform4.interrupted.throwIfAborted();
     return { path: path5, error: asFailure(thrown) };
   }
 }
-async function verifyOther(platform3, { path: path5, size: size2 }, { expectation, base }) {
+async function verifyOther(platform4, { path: path5, size: size2 }, { expectation, base }) {
   const minimumTypes = expectation.kind === "kernel" ? expectation.minimumTypes : 0;
-  const loaded = await loadAnyBtf(platform3, path5, minimumTypes);
+  const loaded = await loadAnyBtf(platform4, path5, minimumTypes);
   if (loaded.distilledBase !== void 0) {
     checkBtf(loaded.distilledBase, ANY);
     const btf2 = summarise2(loaded.btf, ANY, new Btf(loaded.distilledBase));
@@ -91106,13 +93908,13 @@ async function verifyOther(platform3, { path: path5, size: size2 }, { expectatio
   return { path: path5, size: size2, uname: asUname(loaded.uname), btf, record: "none" };
 }
 var ANY = { kind: "any" };
-async function verifyTarball(platform3, { path: path5, size: size2 }, { expectation }) {
+async function verifyTarball(platform4, { path: path5, size: size2 }, { expectation }) {
   if (size2 > MAX_BTF_BYTES) {
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   }
   const tarball = await (0, import_promises27.readFile)(path5);
-  const signal = platform3.interrupted;
-  const { uname: uname2, btf: raw } = await unpackBtf(platform3.programs, tarball, { signal });
+  const signal = platform4.interrupted;
+  const { uname: uname2, btf: raw } = await unpackBtf(platform4.programs, tarball, { signal });
   if ((0, import_node_path32.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
@@ -91135,9 +93937,9 @@ async function compareWithRecord(path5, uname2, sums) {
   let text3;
   try {
     text3 = await (0, import_promises27.readFile)(file, "utf8");
-  } catch (error) {
-    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return "none";
-    throw error;
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return "none";
+    throw error2;
   }
   const record2 = parseRecord(text3, name);
   if (isFailureRecord(record2)) {
@@ -91182,9 +93984,9 @@ var verify2 = defineCommand({
     "btfhub verify --minimum-types 0 probe.bpf.o",
     "btfhub verify --base /sys/kernel/btf/vmlinux /sys/kernel/btf/nf_conntrack"
   ],
-  run: async (platform3, { minimumTypes = 1e4, base }, paths) => {
+  run: async (platform4, { minimumTypes = 1e4, base }, paths) => {
     const expectation = minimumTypes === 0 ? { kind: "any" } : { kind: "kernel", minimumTypes };
-    const files = await verifyFiles(platform3, openProgress(platform3), {
+    const files = await verifyFiles(platform4, openProgress(platform4), {
       paths,
       expectation,
       base
@@ -91198,7 +94000,7 @@ var verify2 = defineCommand({
         files
       },
       text: describe5(files),
-      failures: unsound.map(({ path: path5, error }) => ({ title: path5, message: error.message }))
+      failures: unsound.map(({ path: path5, error: error2 }) => ({ title: path5, message: error2.message }))
     };
   }
 });
@@ -91218,14 +94020,14 @@ var COLUMNS4 = [
   { title: "RESULT" }
 ];
 function row2(file) {
-  var _a8, _b3;
+  var _a21, _b15;
   const name = (0, import_node_path33.basename)(file.path);
   if (!isSound(file)) {
     const { reason: reason2, message } = file.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
   }
   const { size: size2, types, kinds: kinds3 } = file.btf;
-  const counts = [types, (_a8 = kinds3.STRUCT) != null ? _a8 : 0, (_b3 = kinds3.FUNC) != null ? _b3 : 0].map((count3) => `${count3}`);
+  const counts = [types, (_a21 = kinds3.STRUCT) != null ? _a21 : 0, (_b15 = kinds3.FUNC) != null ? _b15 : 0].map((count3) => `${count3}`);
   return [name, bytes(file.size), bytes(size2), ...counts, file.record, "sound"];
 }
 function describeOne({ path: path5, size: size2, uname: uname2, btf, base, record: record2 }) {
@@ -91264,7 +94066,7 @@ var demo = defineCommand({
   description: "Serves demo/repository, which has the layout of openEuler's, on the loopback interface, and runs build and verify on it. Missing programs (pahole, xz) are installed with apt or dnf; without the right to install packages the message names the command to run.",
   options: demoOptions,
   examples: ["btfhub demo", "btfhub demo --pahole system --output /tmp/demo"],
-  run: async (platform3, options3) => {
+  run: async (platform4, options3) => {
     if (!(0, import_node_fs20.existsSync)(REPOSITORY)) {
       throw new Failure(
         "not-found",
@@ -91274,22 +94076,22 @@ var demo = defineCommand({
     }
     const served = await serveFolder(REPOSITORY);
     try {
-      return await demonstrate(platform3, options3, served.url);
+      return await demonstrate(platform4, options3, served.url);
     } finally {
       await served.close();
     }
   }
 });
-async function demonstrate(platform3, options3, mirror) {
+async function demonstrate(platform4, options3, mirror) {
   const { output, pahole: pahole3, xz, toolCache, toolSource } = options3;
-  const built2 = await runAs(platform3, build, [], {
+  const built2 = await runAs(platform4, build, [], {
     ...{ mirror: [mirror], output: [output], minimumTypes: [TYPES_OF_A_SMALL_KERNEL] },
     ...{ pahole: [pahole3], xz: [xz], toolSource, installDependencies: true },
     ...toolCache === void 0 ? {} : { toolCache: [toolCache] },
     cache: ["none"]
   });
   if (built2.status === 2) return built2;
-  const verified2 = await runAs(platform3, verify2, [output], {
+  const verified2 = await runAs(platform4, verify2, [output], {
     minimumTypes: [TYPES_OF_A_SMALL_KERNEL]
   });
   return {
@@ -91300,14 +94102,14 @@ ${verified2.text}
 ${next(output)}`
   };
 }
-async function runAs(platform3, command, operands, given) {
+async function runAs(platform4, command, operands, given) {
   const words2 = Object.entries(given).flatMap(
     ([name, values2]) => values2 === true ? [`--${kebab(name)}`] : (values2 != null ? values2 : []).map((value) => `--${kebab(name)} ${value}`)
   );
-  platform3.stderr.write(`$ btfhub ${[command.name, ...operands, ...words2].join(" ")}
+  platform4.stderr.write(`$ btfhub ${[command.name, ...operands, ...words2].join(" ")}
 `);
   const values = readOptions(command.options, given, {});
-  return command.run(platform3, values, operands);
+  return command.run(platform4, values, operands);
 }
 function next(output) {
   return `Each tarball contains one file, <uname -r>.btf, for libbpf's btf_custom_path:
@@ -91336,9 +94138,9 @@ async function writeWhole2(path5, content, mode) {
       await file.close();
     }
     await (0, import_promises28.rename)(draft, path5);
-  } catch (error) {
+  } catch (error2) {
     await (0, import_promises28.rm)(draft, { force: true });
-    throw error;
+    throw error2;
   }
 }
 
@@ -91360,21 +94162,21 @@ var fetchingOptions = {
   }),
   minimumTypes: minimumTypesOption
 };
-async function toMachine(platform3, options3) {
+async function toMachine(platform4, options3) {
   const { uname: uname2, distribution: distribution2, versionId: versionId2 } = options3;
   const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
-  const machine = await readMachine(platform3, (0, import_node_path34.resolve)(options3.root), wanted);
+  const machine = await readMachine(platform4, (0, import_node_path34.resolve)(options3.root), wanted);
   return {
     ...machine,
     distribution: distribution2 === void 0 ? machine.distribution : asDistributionId(distribution2),
     versionId: versionId2 === void 0 ? machine.versionId : asVersionId(versionId2)
   };
 }
-async function fetchFor(platform3, progress, options3, machine) {
-  const reader = await openReader(platform3, options3.archive);
+async function fetchFor(platform4, progress, options3, machine) {
+  const reader = await openReader(platform4, options3.archive);
   try {
     const expectation = expectationOf(options3.minimumTypes);
-    return await fetchBtf(platform3, progress, reader, { machine, expectation });
+    return await fetchBtf(platform4, progress, reader, { machine, expectation });
   } finally {
     await reader.close();
   }
@@ -91397,13 +94199,13 @@ var fetch2 = defineCommand({
     "btfhub fetch --uname 5.10.0-136.12.0.86.oe2203sp1.x86_64 --output kernel.btf",
     "btfhub fetch --archive https://example.org/btfhub-archive --uname 6.6.0-28.0.0.34.oe2403.aarch64"
   ],
-  run: async (platform3, options3) => {
-    var _a8;
-    const machine = await toMachine(platform3, options3);
-    const fetched = await fetchFor(platform3, openProgress(platform3), options3, machine);
+  run: async (platform4, options3) => {
+    var _a21;
+    const machine = await toMachine(platform4, options3);
+    const fetched = await fetchFor(platform4, openProgress(platform4), options3, machine);
     const { kernel, btf, summary: summary3, promised } = fetched;
     const name = `${kernel.uname}.btf`;
-    const output = await write((_a8 = options3.output) != null ? _a8 : name, name, btf);
+    const output = await write((_a21 = options3.output) != null ? _a21 : name, name, btf);
     const size2 = `${bytes(summary3.size)}, ${summary3.types} types`;
     return {
       status: 0,
@@ -91415,9 +94217,9 @@ ${ownBtfNote(machine)}`,
   }
 });
 async function write(given, name, btf) {
-  const there = await (0, import_promises29.stat)(given).catch((error) => {
-    if (isSystemError(error, "ENOENT")) return void 0;
-    throw error;
+  const there = await (0, import_promises29.stat)(given).catch((error2) => {
+    if (isSystemError(error2, "ENOENT")) return void 0;
+    throw error2;
   });
   const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path35.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
@@ -91426,7 +94228,7 @@ async function write(given, name, btf) {
 }
 
 // src/commands/install.ts
-var import_node_os8 = require("os");
+var import_node_os9 = require("os");
 var import_node_path39 = require("path");
 
 // src/jobs/install/install.ts
@@ -91447,9 +94249,9 @@ var HEADER_SIZE3 = 64;
 var SECTION_SIZE2 = 64;
 var NAMES2 = ".shstrtab";
 function elfWithBtf(btf, arch3) {
-  var _a8;
+  var _a21;
   const order = btf[0] === 159 ? "little" : "big";
-  const file = { machine: (_a8 = MACHINES[arch3]) != null ? _a8 : EM_NONE, type: ET_EXEC, order };
+  const file = { machine: (_a21 = MACHINES[arch3]) != null ? _a21 : EM_NONE, type: ET_EXEC, order };
   return writeElf(file, [{ name: ".BTF", bytes: btf }]);
 }
 function writeElf(elf, sections) {
@@ -91544,9 +94346,9 @@ function libbpfPaths(uname2) {
 async function folderAt(path5) {
   try {
     return (await (0, import_promises30.stat)(path5)).isDirectory();
-  } catch (error) {
-    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENOTDIR")) return false;
-    throw error;
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return false;
+    throw error2;
   }
 }
 async function insideOf(root, path5) {
@@ -91581,9 +94383,9 @@ function isPlain(path5) {
 }
 async function readInstallRecords(state, wanted) {
   const folder2 = await insideOf(state.root, state.folder);
-  const names = await (0, import_promises31.readdir)(folder2).catch((error) => {
-    if (isSystemError(error, "ENOENT")) return [];
-    throw error;
+  const names = await (0, import_promises31.readdir)(folder2).catch((error2) => {
+    if (isSystemError(error2, "ENOENT")) return [];
+    throw error2;
   });
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const records = await Promise.all(
@@ -91596,9 +94398,9 @@ async function readInstallRecords(state, wanted) {
 function parse5(text3, file) {
   try {
     return parse2(InstallRecordShape, JSON.parse(text3));
-  } catch (error) {
+  } catch (error2) {
     const advice2 = "Read it, and delete it if the file that it names does not exist.";
-    throw new Failure("usage", `${file} is not a valid install record.`, advice2, error);
+    throw new Failure("usage", `${file} is not a valid install record.`, advice2, error2);
   }
 }
 async function writeInstallRecord(state, record2) {
@@ -91618,7 +94420,7 @@ function fileOf(folder2, { uname: kernel, path: path5 }) {
 // src/jobs/install/install.ts
 var MODE = 292;
 async function installBtf(state, kernel, btf, to3) {
-  var _a8;
+  var _a21;
   const { root } = state;
   const place = await choosePlace(root, kernel.uname, to3);
   const content = place.form === "elf" ? elfWithBtf(btf, kernel.arch) : btf;
@@ -91632,12 +94434,12 @@ async function installBtf(state, kernel, btf, to3) {
   if (before !== void 0 && !(record2 == null ? void 0 : record2.sums.includes(before))) throw taken(place.path);
   try {
     const made = await makeFolders(root, file);
-    const folders = [...made, ...(_a8 = record2 == null ? void 0 : record2.folders) != null ? _a8 : []];
+    const folders = [...made, ...(_a21 = record2 == null ? void 0 : record2.folders) != null ? _a21 : []];
     const sums = [sum2, ...before === void 0 ? [] : [before]];
     await writeInstallRecord(state, { uname: kernel.uname, path: place.path, sums, folders });
     await writeWhole2(file, content, MODE);
-  } catch (error) {
-    throw denied(error, place.path);
+  } catch (error2) {
+    throw denied(error2, place.path);
   }
   return { ...result, what: before === void 0 ? "installed" : "replaced" };
 }
@@ -91660,16 +94462,16 @@ async function remove(state, record2) {
     if (sum2 !== void 0) await (0, import_promises32.unlink)(file);
     for (const folder2 of record2.folders) await removeEmpty(await insideOf(root, folder2));
     await removeInstallRecord(state, record2);
-  } catch (error) {
-    throw denied(error, record2.path);
+  } catch (error2) {
+    throw denied(error2, record2.path);
   }
   return { ...record2, what: sum2 === void 0 ? "gone" : "removed" };
 }
 async function removeEmpty(folder2) {
   try {
     await (0, import_promises32.rmdir)(folder2);
-  } catch (error) {
-    if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error, code))) throw error;
+  } catch (error2) {
+    if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error2, code))) throw error2;
   }
 }
 async function makeFolders(root, file) {
@@ -91684,9 +94486,9 @@ async function makeFolders(root, file) {
 async function sumOf(file) {
   try {
     return sha2565(await (0, import_promises32.readFile)(file));
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return void 0;
-    throw denied(error, file);
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT")) return void 0;
+    throw denied(error2, file);
   }
 }
 function sha2565(bytes2) {
@@ -91699,12 +94501,12 @@ function taken(path5) {
     "Move it away if it is not needed, or give another path with --to."
   );
 }
-function denied(error, path5) {
+function denied(error2, path5) {
   const codes = ["EACCES", "EPERM", "EROFS", "EISDIR", "ENOTDIR"];
-  const code = codes.find((one2) => isSystemError(error, one2));
-  if (code === void 0) return error;
+  const code = codes.find((one2) => isSystemError(error2, one2));
+  if (code === void 0) return error2;
   const advice2 = code === "EACCES" || code === "EPERM" ? "Run btfhub as root, or give a path that you can write with --to." : "Give another path with --to.";
-  return new Failure("usage", `${path5} cannot be written (${code}).`, advice2, error);
+  return new Failure("usage", `${path5} cannot be written (${code}).`, advice2, error2);
 }
 
 // src/commands/install.ts
@@ -91728,11 +94530,11 @@ var install = defineCommand({
     "btfhub install --root /mnt/image --archive /media/btfhub-archive",
     "btfhub install --remove"
   ],
-  run: async (platform3, given) => {
-    const state = installStateOf(platform3, given.root);
+  run: async (platform4, given) => {
+    const state = installStateOf(platform4, given.root);
     if (given.remove) return remove2(state, given.uname);
-    const machine = await toMachine(platform3, given);
-    const btf = await btfFor(platform3, given, machine);
+    const machine = await toMachine(platform4, given);
+    const btf = await btfFor(platform4, given, machine);
     const installed = await installBtf(state, machine.kernel, btf, given.to);
     const { loader, ...rest } = installed;
     return {
@@ -91744,18 +94546,18 @@ var install = defineCommand({
   }
 });
 function installStateOf({ env }, given) {
-  var _a8;
+  var _a21;
   const root = (0, import_node_path39.resolve)(given);
-  if (root !== "/" || ((_a8 = process.getuid) == null ? void 0 : _a8.call(process)) === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os8.homedir)(), ".local", "state");
+  if (root !== "/" || ((_a21 = process.getuid) == null ? void 0 : _a21.call(process)) === 0) return { root, folder: MACHINE_STATE };
+  const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os9.homedir)(), ".local", "state");
   return { root, folder: (0, import_node_path39.join)(base, "btfhub", "installed") };
 }
-async function btfFor(platform3, given, machine) {
-  var _a8;
+async function btfFor(platform4, given, machine) {
+  var _a21;
   if (given.btf === void 0) {
-    return (await fetchFor(platform3, openProgress(platform3), given, machine)).btf;
+    return (await fetchFor(platform4, openProgress(platform4), given, machine)).btf;
   }
-  const { btf, from, uname: uname2 } = await loadAnyBtf(platform3, given.btf, (_a8 = given.minimumTypes) != null ? _a8 : 0);
+  const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, given.btf, (_a21 = given.minimumTypes) != null ? _a21 : 0);
   if (from === "boot image" && uname2 !== machine.kernel.uname) {
     throw new Failure(
       "usage",
@@ -91799,8 +94601,8 @@ function describe6({ uname: uname2, path: path5, loader, what }) {
     ["tracee", `TRACEE_BTF_FILE=${path5}`]
   ];
   const lines = advice2.flatMap((line2) => {
-    var _a8;
-    return line2 ? [`  ${(_a8 = line2[0]) == null ? void 0 : _a8.padEnd(22)}${line2[1]}
+    var _a21;
+    return line2 ? [`  ${(_a21 = line2[0]) == null ? void 0 : _a21.padEnd(22)}${line2[1]}
 `] : [];
   });
   return `The BTF of ${uname2} ${INSTALLED[what]}: ${path5}
@@ -91832,11 +94634,11 @@ function makeMatrix(kernels3, jobs) {
   return matrix;
 }
 function grouped(kernels3) {
-  var _a8;
+  var _a21;
   const groups3 = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const key = `${kernel.releases[0]} ${kernel.arch} ${kernel.flavour}`;
-    const group = (_a8 = groups3.get(key)) != null ? _a8 : [];
+    const group = (_a21 = groups3.get(key)) != null ? _a21 : [];
     groups3.set(key, group);
     group.push(kernel);
   }
@@ -91855,8 +94657,8 @@ function distribute(bundles, shares) {
 function inOrderOf(kernels3, shares) {
   const place = new Map(kernels3.map((kernel, index2) => [kernel, index2]));
   const placeOf = (kernel) => {
-    var _a8;
-    return (_a8 = kernel && place.get(kernel)) != null ? _a8 : 0;
+    var _a21;
+    return (_a21 = kernel && place.get(kernel)) != null ? _a21 : 0;
   };
   return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
 }
@@ -91892,10 +94694,10 @@ var plan = defineCommand({
     "btfhub plan --release 24.03-LTS-SP1 --arch x86_64 --archive https://gitee.com/openeuler/btfhub-archive.git",
     "btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10"
   ],
-  run: async (platform3, options3) => {
-    var _a8;
-    const made = await toPlan(platform3, options3, openProgress(platform3));
-    const matrix = makeMatrix(made.kernels, (_a8 = options3.maxJobs) != null ? _a8 : MOST_JOBS);
+  run: async (platform4, options3) => {
+    var _a21;
+    const made = await toPlan(platform4, options3, openProgress(platform4));
+    const matrix = makeMatrix(made.kernels, (_a21 = options3.maxJobs) != null ? _a21 : MOST_JOBS);
     const { include, count: count3 } = matrix;
     return {
       status: made.troubles.length > 0 ? 1 : 0,
@@ -92019,9 +94821,9 @@ async function send(settings, attempt, method, url3, body) {
     });
     const { status, headers } = response;
     return { status, headers, url: response.url, text: await (0, import_consumers.text)(response.body) };
-  } catch (error) {
+  } catch (error2) {
     settings.signal.throwIfAborted();
-    const why = settings.hide(describe(error)) || "no connection";
+    const why = settings.hide(describe(error2)) || "no connection";
     return new Failure(
       "network",
       `${settings.title} could not be asked to ${attempt} at ${url3.origin}: ${why}.`,
@@ -92102,13 +94904,13 @@ function advice({ title, permission }, { status, headers, text: text3 }) {
 
 // src/forge/parse-response.ts
 function parseResponse(title, schema, answer2) {
-  var _a8;
+  var _a21;
   const result = safeParse(schema, answer2, { abortEarly: true });
   if (result.success) return result.output;
   const [issue2] = result.issues;
   throw new Failure(
     "forge",
-    `${title} answered in another shape than its API describes: ${(_a8 = getDotPath(issue2)) != null ? _a8 : "all of it"}.`,
+    `${title} answered in another shape than its API describes: ${(_a21 = getDotPath(issue2)) != null ? _a21 : "all of it"}.`,
     "Is --forge right, and --api-url the address of its API?"
   );
 }
@@ -92153,8 +94955,8 @@ function atomgit(place) {
         const some = parseResponse("AtomGit", array(pull), answer2);
         const ours = some.filter(
           (one2) => {
-            var _a8, _b3, _c, _d;
-            return ((_b3 = one2.source_branch) != null ? _b3 : (_a8 = one2.head) == null ? void 0 : _a8.ref) === head && ((_d = one2.target_branch) != null ? _d : (_c = one2.base) == null ? void 0 : _c.ref) === base;
+            var _a21, _b15, _c5, _d4;
+            return ((_b15 = one2.source_branch) != null ? _b15 : (_a21 = one2.head) == null ? void 0 : _a21.ref) === head && ((_d4 = one2.target_branch) != null ? _d4 : (_c5 = one2.base) == null ? void 0 : _c5.ref) === base;
           }
         );
         found.push(...ours.map((one2) => toPullRequest(one2)));
@@ -92173,10 +94975,10 @@ function atomgit(place) {
   };
 }
 function toPullRequest(one2) {
-  var _a8, _b3, _c, _d, _e3;
-  const number3 = parseResponse("AtomGit", number2(), (_a8 = one2.number) != null ? _a8 : one2.iid);
-  const url3 = parseResponse("AtomGit", string(), (_b3 = one2.html_url) != null ? _b3 : one2.web_url);
-  return { number: number3, url: url3, title: (_c = one2.title) != null ? _c : "", body: (_e3 = (_d = one2.body) != null ? _d : one2.description) != null ? _e3 : "" };
+  var _a21, _b15, _c5, _d4, _e4;
+  const number3 = parseResponse("AtomGit", number2(), (_a21 = one2.number) != null ? _a21 : one2.iid);
+  const url3 = parseResponse("AtomGit", string(), (_b15 = one2.html_url) != null ? _b15 : one2.web_url);
+  return { number: number3, url: url3, title: (_c5 = one2.title) != null ? _c5 : "", body: (_e4 = (_d4 = one2.body) != null ? _d4 : one2.description) != null ? _e4 : "" };
 }
 
 // src/forge/gitea.ts
@@ -92346,9 +95148,9 @@ var OWN_ROOTS = {
   gitea: "/api/v1"
 };
 function findForge(remote2, wish) {
-  var _a8, _b3, _c, _d, _e3;
+  var _a21, _b15, _c5, _d4, _e4;
   const known = HOSTS[remote2.host.replace(/^(www|ssh|git)\./, "").toLowerCase()];
-  const forge = (_a8 = wish.forge) != null ? _a8 : known == null ? void 0 : known.forge;
+  const forge = (_a21 = wish.forge) != null ? _a21 : known == null ? void 0 : known.forge;
   if (forge === void 0) {
     throw new Failure(
       "usage",
@@ -92357,7 +95159,7 @@ function findForge(remote2, wish) {
     );
   }
   const parts = remote2.path.split("/");
-  const repository = (_b3 = parts.pop()) != null ? _b3 : "";
+  const repository = (_b15 = parts.pop()) != null ? _b15 : "";
   if (parts.length === 0 || repository === "") {
     throw new Failure(
       "usage",
@@ -92366,10 +95168,10 @@ function findForge(remote2, wish) {
     );
   }
   const usual = (known == null ? void 0 : known.forge) === forge ? known.root : void 0;
-  const own = `${(_c = remote2.origin) != null ? _c : `https://${remote2.host}`}${OWN_ROOTS[forge]}`;
+  const own = `${(_c5 = remote2.origin) != null ? _c5 : `https://${remote2.host}`}${OWN_ROOTS[forge]}`;
   return {
     forge,
-    root: checkRoot((_e3 = (_d = wish.apiUrl) != null ? _d : usual) != null ? _e3 : own),
+    root: checkRoot((_e4 = (_d4 = wish.apiUrl) != null ? _d4 : usual) != null ? _e4 : own),
     owner: parts.map(encode2).join("/"),
     repository: encode2(repository)
   };
@@ -92407,19 +95209,19 @@ async function ensurePullRequest(forge, head, base, text3) {
     if (known !== void 0) return adopt(known);
     try {
       return { pullRequest: await forge.create(head, base, text3), action: "created" };
-    } catch (error) {
+    } catch (error2) {
       const [other] = await forge.find(head, base).catch(() => []);
       if (other !== void 0) return adopt(other);
-      const broken = error instanceof Failure && error.reason === "network";
-      if (!broken || round === ROUNDS) throw error;
+      const broken = error2 instanceof Failure && error2.reason === "network";
+      if (!broken || round === ROUNDS) throw error2;
     }
   }
 }
 
 // src/git/commits.ts
 function parseIdentity(text3, option) {
-  var _a8;
-  const [, name, email] = (_a8 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a8 : [];
+  var _a21;
+  const [, name, email] = (_a21 = /^([^<>\p{Cc}]*[^<>\p{Cc}\s])\s*<([^<>\s]+@[^<>\s]+)>$/u.exec(text3)) != null ? _a21 : [];
   if (name === void 0 || email === void 0) {
     throw new Failure("usage", `${option}: '${text3}' is not of the shape 'Name <mail@host>'.`);
   }
@@ -92429,9 +95231,9 @@ var DEFAULT_IDENTITY = {
   name: "openEuler BTFHub",
   email: "btfhub@noreply.invalid"
 };
-async function openCommitWriter(platform3, repository, identities) {
-  const author = await identityOf2(platform3, repository, "AUTHOR", identities.author);
-  const committer = await identityOf2(platform3, repository, "COMMITTER", identities.committer);
+async function openCommitWriter(platform4, repository, identities) {
+  const author = await identityOf2(platform4, repository, "AUTHOR", identities.author);
+  const committer = await identityOf2(platform4, repository, "COMMITTER", identities.committer);
   const sign = await repository.isSet("commit.gpgsign");
   return {
     writeBlob: (bytes2) => repository.writeBlob(bytes2),
@@ -92449,24 +95251,24 @@ async function openCommitWriter(platform3, repository, identities) {
     }
   };
 }
-async function identityOf2(platform3, repository, role, given) {
+async function identityOf2(platform4, repository, role, given) {
   const variables = ({ name, email }) => ({
     [`GIT_${role}_NAME`]: name,
     [`GIT_${role}_EMAIL`]: email
   });
   if (given !== void 0) return variables(given);
-  if (platform3.env[`GIT_${role}_EMAIL`]) return {};
+  if (platform4.env[`GIT_${role}_EMAIL`]) return {};
   return await repository.knowsIdentity(role) ? {} : variables(DEFAULT_IDENTITY);
 }
 
 // src/jobs/publish/messages.ts
 function commitMessage(additions, runUrl) {
-  var _a8;
+  var _a21;
   const { added, aliases } = additions;
   const folders = /* @__PURE__ */ new Map();
   for (const { record: record2 } of added) {
     const folder2 = record2.tarball.path.split("/").slice(0, -1).join("/");
-    folders.set(folder2, [...(_a8 = folders.get(folder2)) != null ? _a8 : [], record2.uname]);
+    folders.set(folder2, [...(_a21 = folders.get(folder2)) != null ? _a21 : [], record2.uname]);
   }
   const paragraphs = [
     added.length > 0 ? `Add BTF of ${kernels(added.map(({ record: record2 }) => record2.uname))}` : `Give ${counted2(aliases.length, "tarball")} of arm64 a second name`,
@@ -92510,10 +95312,10 @@ function hasPending({ known, others, removed, aliases }) {
   return known.length + others.length + removed.length + aliases > 0;
 }
 function pullRequestText(waiting, longestBody) {
-  var _a8;
+  var _a21;
   const { known, others, removed, aliases } = waiting;
   const versions = [...new Set(known.map(({ versionId: versionId2 }) => versionId2))].sort();
-  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a8 = known[0]) == null ? void 0 : _a8.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + aliases, "file")} of the archive`;
+  const title = known.length > 0 ? `Add BTF of ${kernels(known.map(({ uname: uname2 }) => uname2))} (${(_a21 = known[0]) == null ? void 0 : _a21.distribution} ${versions.join(", ")})` : `Change ${counted2(others.length + removed.length + aliases, "file")} of the archive`;
   const parts = [
     ...known.length > 0 ? [summaryTable(known)] : [],
     ...aliases > 0 ? [
@@ -92524,7 +95326,7 @@ function pullRequestText(waiting, longestBody) {
     ...runsOf(known)
   ];
   const details = [...groups2(known)].map(([, entries]) => kernelTable(entries));
-  return { title: shorten(title, 200), body: assemble(parts, details, longestBody) };
+  return { title: shorten2(title, 200), body: assemble(parts, details, longestBody) };
 }
 function runsOf(entries) {
   const runs = [...new Set(entries.flatMap(({ run: run2 }) => run2 != null ? run2 : []))].sort();
@@ -92543,21 +95345,21 @@ function assemble(parts, details, longest) {
     }
     body.push(detail);
   }
-  return shorten(`${body.join("\n\n")}
+  return shorten2(`${body.join("\n\n")}
 `, longest);
 }
-function shorten(text3, longest) {
+function shorten2(text3, longest) {
   return text3.length <= longest ? text3 : `${text3.slice(0, longest - 3)}...`;
 }
 function groups2(entries) {
-  var _a8;
+  var _a21;
   const key = ({ releases, arch: arch3 }) => `${releases.join(", ")}|${arch3}`;
   const order = new Intl.Collator("en", { numeric: true });
   const sorted2 = [...entries].sort(
     (a, b4) => order.compare(key(a), key(b4)) || order.compare(a.uname, b4.uname)
   );
   const found = /* @__PURE__ */ new Map();
-  for (const entry of sorted2) found.set(key(entry), [...(_a8 = found.get(key(entry))) != null ? _a8 : [], entry]);
+  for (const entry of sorted2) found.set(key(entry), [...(_a21 = found.get(key(entry))) != null ? _a21 : [], entry]);
   return found;
 }
 function summaryTable(entries) {
@@ -92711,17 +95513,17 @@ var STALE = /stale info|fetch first|non-fast-forward|cannot lock ref|failed to u
 var BROKEN = /RPC failed|hung up|unexpected disconnect|early EOF|Connection (reset|closed|timed out)|Empty reply|send-pack: unexpected|error: 5\d\d|transfer closed|recv failure|send failure/i;
 var REFUSED = /^!\t[^\t\n]*\t\[(?:remote )?rejected\] \((.*)\)$/m;
 async function pushBranch(remote2, branch2, commit, lease) {
-  var _a8;
+  var _a21;
   try {
     await remote2.repository.pushWithLease(branch2, commit, lease);
     return "done";
-  } catch (error) {
-    if (!(error instanceof GitExitError)) throw error;
-    const said = `${error.stdout}
-${error.stderr}`;
-    const refusal = (_a8 = REFUSED.exec(error.stdout)) == null ? void 0 : _a8[1];
+  } catch (error2) {
+    if (!(error2 instanceof GitExitError)) throw error2;
+    const said = `${error2.stdout}
+${error2.stderr}`;
+    const refusal = (_a21 = REFUSED.exec(error2.stdout)) == null ? void 0 : _a21[1];
     if (STALE.test(refusal != null ? refusal : said)) return "stale";
-    const failure = explainGitError(`push to the branch '${branch2}' of`, remote2.name, said, error);
+    const failure = explainGitError(`push to the branch '${branch2}' of`, remote2.name, said, error2);
     const isForGood = refusal !== void 0 || failure.advice && failure.reason !== "network";
     if (!isForGood && BROKEN.test(said)) return "unknown";
     throw failure;
@@ -92827,7 +95629,7 @@ async function retryPush(context, branch2, attempt) {
 // src/archive/datadog.ts
 var DATADOG_FILE = "datadog.json";
 function datadogCatalog(catalog) {
-  var _a8, _b3, _c;
+  var _a21, _b15, _c5;
   const tree = {};
   const entries = [...catalog.values()].flatMap((entry) => {
     if (entry.state === "failed") return [];
@@ -92839,11 +95641,11 @@ function datadogCatalog(catalog) {
   entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
   for (const { keys, sha256: sha2568 } of entries) {
     const [arch3, distribution2, version, uname2] = keys;
-    (_a8 = tree[arch3]) != null ? _a8 : tree[arch3] = {};
+    (_a21 = tree[arch3]) != null ? _a21 : tree[arch3] = {};
     const distributions = tree[arch3];
-    (_b3 = distributions[distribution2]) != null ? _b3 : distributions[distribution2] = {};
+    (_b15 = distributions[distribution2]) != null ? _b15 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
-    (_c = versions[version]) != null ? _c : versions[version] = {};
+    (_c5 = versions[version]) != null ? _c5 : versions[version] = {};
     versions[version][uname2] = { sha256: sha2568 };
   }
   return tree;
@@ -92913,11 +95715,11 @@ Run: ${runUrl}
 // src/jobs/publish/validate-input.ts
 var import_node_crypto20 = require("crypto");
 var import_promises33 = require("fs/promises");
-var import_node_os9 = require("os");
+var import_node_os10 = require("os");
 var import_node_path40 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
-async function validateInput(platform3, progress, request2) {
+async function validateInput(platform4, progress, request2) {
   const problems = [];
   const found = [];
   for (const folder2 of request2.folders) found.push(...await readFolder(folder2, problems));
@@ -92934,18 +95736,18 @@ async function validateInput(platform3, progress, request2) {
       task.stage("check", record2.btf.size);
       try {
         const tarball = await (0, import_promises33.readFile)((0, import_node_path40.join)(folder2, record2.tarball.path));
-        await checkTarball(platform3, tarball, record2, request2.expectation);
+        await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
         return { record: record2, blob };
-      } catch (error) {
-        platform3.interrupted.throwIfAborted();
-        task.end("refused", describe(error));
-        problems.push(`${(0, import_node_path40.join)(folder2, record2.tarball.path)}: ${describe(error)}`);
+      } catch (error2) {
+        platform4.interrupted.throwIfAborted();
+        task.end("refused", describe(error2));
+        problems.push(`${(0, import_node_path40.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
-    { concurrency: (0, import_node_os9.availableParallelism)() }
+    { concurrency: (0, import_node_os10.availableParallelism)() }
   );
   throwProblems(problems);
   return { candidates: candidates.filter((one2) => one2 !== void 0), failed: failed3 };
@@ -92974,8 +95776,8 @@ async function readFolder(folder2, problems) {
       await checkSize(folder2, file, LARGEST.record);
       const record2 = parseRecord(await (0, import_promises33.readFile)((0, import_node_path40.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
-    } catch (error) {
-      problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${describe(error)}`);
+    } catch (error2) {
+      problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -92994,8 +95796,8 @@ async function readFolder(folder2, problems) {
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error) => {
-    if (!isSystemError(error, "ENOENT") && !isSystemError(error, "ENOTDIR")) throw error;
+  const entries = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
+    if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
@@ -93028,11 +95830,11 @@ function uniqueRecords(found, problems) {
 function sameTarball(a, b4) {
   return !isFailureRecord(a) && !isFailureRecord(b4) && a.tarball.sha256 === b4.tarball.sha256;
 }
-async function checkTarball(platform3, tarball, record2, expectation) {
+async function checkTarball(platform4, tarball, record2, expectation) {
   expectSame("bytes", tarball.length, record2.tarball.size);
   expectSame("SHA-256", sha2566(tarball), record2.tarball.sha256);
-  const { uname: uname2, btf } = await unpackBtf(platform3.programs, tarball, {
-    signal: platform3.interrupted
+  const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
+    signal: platform4.interrupted
   });
   expectSame("name of the member", uname2, record2.uname);
   expectSame("bytes of BTF", btf.length, record2.btf.size);
@@ -93051,27 +95853,27 @@ function expectSame(what, actual, recorded) {
 }
 
 // src/jobs/publish/publish.ts
-async function publish(platform3, progress, request2) {
-  const remote2 = await openRemote(platform3, request2.location, request2.credential);
+async function publish(platform4, progress, request2) {
+  const remote2 = await openRemote(platform4, request2.location, request2.credential);
   try {
-    return await publishTo(platform3, progress, request2, remote2);
+    return await publishTo(platform4, progress, request2, remote2);
   } finally {
     await remote2.repository.close();
   }
 }
-async function publishTo(platform3, progress, request2, remote2) {
+async function publishTo(platform4, progress, request2, remote2) {
   const { base, branch: branch2, dryRun, runUrl, expectation, author, committer: person } = request2;
-  const committer = await openCommitWriter(platform3, remote2.repository, {
+  const committer = await openCommitWriter(platform4, remote2.repository, {
     author,
     committer: person
   });
   const seen = await readCatalog(remote2);
-  const input = await validateInput(platform3, progress, {
+  const input = await validateInput(platform4, progress, {
     folders: request2.folders,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball)
   });
-  const context = { platform: platform3, progress, remote: remote2, committer, runUrl, dryRun };
+  const context = { platform: platform4, progress, remote: remote2, committer, runUrl, dryRun };
   const pushed = await pushKernels(context, { base, branch: branch2 }, input.candidates, request2.replace);
   const { state, additions } = pushed;
   if (pushed.commit !== void 0 && !dryRun) {
@@ -93091,7 +95893,7 @@ async function publishTo(platform3, progress, request2, remote2) {
   };
 }
 async function ensureReview(request2, hasBase, waiting) {
-  var _a8;
+  var _a21;
   const { forge, base, branch: branch2, dryRun } = request2;
   const none = (why) => ({ action: "none", why });
   if (!hasPending(waiting)) return none("nothing-waits");
@@ -93101,13 +95903,13 @@ async function ensureReview(request2, hasBase, waiting) {
   const text3 = pullRequestText(waiting, forge.longestBody);
   try {
     return await ensurePullRequest(forge, branch2, base, text3);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+  } catch (error2) {
+    if (!(error2 instanceof Failure)) throw error2;
     throw new Failure(
-      error.reason,
-      `'${branch2}' is pushed, but it has no up-to-date pull request: ${error.message}`,
-      `${(_a8 = error.advice) != null ? _a8 : ""} Then run it again.`.trim(),
-      error
+      error2.reason,
+      `'${branch2}' is pushed, but it has no up-to-date pull request: ${error2.message}`,
+      `${(_a21 = error2.advice) != null ? _a21 : ""} Then run it again.`.trim(),
+      error2
     );
   }
 }
@@ -93116,7 +95918,7 @@ async function ensureReview(request2, hasBase, waiting) {
 var import_node_fs23 = require("fs");
 
 // node_modules/@actions/core/lib/command.js
-var os3 = __toESM(require("os"), 1);
+var os4 = __toESM(require("os"), 1);
 
 // node_modules/@actions/core/lib/utils.js
 function toCommandValue(input) {
@@ -93127,11 +95929,27 @@ function toCommandValue(input) {
   }
   return JSON.stringify(input);
 }
+function toCommandProperties(annotationProperties) {
+  if (!Object.keys(annotationProperties).length) {
+    return {};
+  }
+  return {
+    title: annotationProperties.title,
+    file: annotationProperties.file,
+    line: annotationProperties.startLine,
+    endLine: annotationProperties.endLine,
+    col: annotationProperties.startColumn,
+    endColumn: annotationProperties.endColumn
+  };
+}
 
 // node_modules/@actions/core/lib/command.js
 function issueCommand(command, properties, message) {
   const cmd = new Command2(command, properties, message);
-  process.stdout.write(cmd.toString() + os3.EOL);
+  process.stdout.write(cmd.toString() + os4.EOL);
+}
+function issue(name, message = "") {
+  issueCommand(name, {}, message);
 }
 var CMD_STRING = "::";
 var Command2 = class {
@@ -93162,11 +95980,11 @@ var Command2 = class {
         }
       }
     }
-    cmdStr += `${CMD_STRING}${escapeData2(this.message)}`;
+    cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
     return cmdStr;
   }
 };
-function escapeData2(s3) {
+function escapeData(s3) {
   return toCommandValue(s3).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
 }
 function escapeProperty(s3) {
@@ -93176,7 +95994,7 @@ function escapeProperty(s3) {
 // node_modules/@actions/core/lib/file-command.js
 var crypto2 = __toESM(require("crypto"), 1);
 var fs3 = __toESM(require("fs"), 1);
-var os4 = __toESM(require("os"), 1);
+var os5 = __toESM(require("os"), 1);
 function issueFileCommand(command, message) {
   const filePath = process.env[`GITHUB_${command}`];
   if (!filePath) {
@@ -93185,7 +96003,7 @@ function issueFileCommand(command, message) {
   if (!fs3.existsSync(filePath)) {
     throw new Error(`Missing file at path: ${filePath}`);
   }
-  fs3.appendFileSync(filePath, `${toCommandValue(message)}${os4.EOL}`, {
+  fs3.appendFileSync(filePath, `${toCommandValue(message)}${os5.EOL}`, {
     encoding: "utf8"
   });
 }
@@ -93198,11 +96016,11 @@ function prepareKeyValueMessage(key, value) {
   if (convertedValue.includes(delimiter3)) {
     throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter3}"`);
   }
-  return `${key}<<${delimiter3}${os4.EOL}${convertedValue}${os4.EOL}${delimiter3}`;
+  return `${key}<<${delimiter3}${os5.EOL}${convertedValue}${os5.EOL}${delimiter3}`;
 }
 
 // node_modules/@actions/core/lib/core.js
-var os7 = __toESM(require("os"), 1);
+var os8 = __toESM(require("os"), 1);
 
 // node_modules/@actions/core/lib/summary.js
 var import_os = require("os");
@@ -93257,7 +96075,7 @@ var Summary = class {
       }
       try {
         yield access(pathFromEnv, import_fs5.constants.R_OK | import_fs5.constants.W_OK);
-      } catch (_a8) {
+      } catch (_a21) {
         throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
       }
       this._filePath = pathFromEnv;
@@ -93487,16 +96305,17 @@ var Summary = class {
   }
 };
 var _summary = new Summary();
+var summary = _summary;
 
 // node_modules/@actions/core/lib/platform.js
 var platform_exports = {};
 __export(platform_exports, {
   arch: () => arch2,
   getDetails: () => getDetails,
-  isLinux: () => isLinux,
+  isLinux: () => isLinux2,
   isMacOS: () => isMacOS,
-  isWindows: () => isWindows,
-  platform: () => platform
+  isWindows: () => isWindows3,
+  platform: () => platform2
 });
 var import_os2 = __toESM(require("os"), 1);
 
@@ -93504,7 +96323,7 @@ var import_os2 = __toESM(require("os"), 1);
 var import_string_decoder = require("string_decoder");
 
 // node_modules/@actions/exec/lib/toolrunner.js
-var os5 = __toESM(require("os"), 1);
+var os6 = __toESM(require("os"), 1);
 var events = __toESM(require("events"), 1);
 var child = __toESM(require("child_process"), 1);
 var path4 = __toESM(require("path"), 1);
@@ -93808,12 +96627,12 @@ var ToolRunner = class extends events.EventEmitter {
   _processLineBuffer(data, strBuffer, onLine) {
     try {
       let s3 = strBuffer + data.toString();
-      let n = s3.indexOf(os5.EOL);
+      let n = s3.indexOf(os6.EOL);
       while (n > -1) {
         const line2 = s3.substring(0, n);
         onLine(line2);
-        s3 = s3.substring(n + os5.EOL.length);
-        n = s3.indexOf(os5.EOL);
+        s3 = s3.substring(n + os6.EOL.length);
+        n = s3.indexOf(os6.EOL);
       }
       return s3;
     } catch (err2) {
@@ -93982,7 +96801,7 @@ var ToolRunner = class extends events.EventEmitter {
         }
         const optionsNonNull = this._cloneExecOptions(this.options);
         if (!optionsNonNull.silent && optionsNonNull.outStream) {
-          optionsNonNull.outStream.write(this._getCommandString(optionsNonNull) + os5.EOL);
+          optionsNonNull.outStream.write(this._getCommandString(optionsNonNull) + os6.EOL);
         }
         const state = new ExecState(optionsNonNull, this.toolPath);
         state.on("debug", (message) => {
@@ -94046,7 +96865,7 @@ var ToolRunner = class extends events.EventEmitter {
           this._debug(`STDIO streams have closed for tool '${this.toolPath}'`);
           state.CheckComplete();
         });
-        state.on("done", (error, exitCode) => {
+        state.on("done", (error2, exitCode) => {
           if (stdbuffer.length > 0) {
             this.emit("stdline", stdbuffer);
           }
@@ -94054,8 +96873,8 @@ var ToolRunner = class extends events.EventEmitter {
             this.emit("errline", errbuffer);
           }
           cp2.removeAllListeners();
-          if (error) {
-            reject(error);
+          if (error2) {
+            reject(error2);
           } else {
             resolve10(exitCode);
           }
@@ -94148,14 +96967,14 @@ var ExecState = class _ExecState extends events.EventEmitter {
     this.emit("debug", message);
   }
   _setResult() {
-    let error;
+    let error2;
     if (this.processExited) {
       if (this.processError) {
-        error = new Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`);
+        error2 = new Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`);
       } else if (this.processExitCode !== 0 && !this.options.ignoreReturnCode) {
-        error = new Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`);
+        error2 = new Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`);
       } else if (this.processStderr && this.options.failOnStdErr) {
-        error = new Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`);
+        error2 = new Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`);
       }
     }
     if (this.timeout) {
@@ -94163,7 +96982,7 @@ var ExecState = class _ExecState extends events.EventEmitter {
       this.timeout = null;
     }
     this.done = true;
-    this.emit("done", error, this.processExitCode);
+    this.emit("done", error2, this.processExitCode);
   }
   static HandleTimeout(state) {
     if (state.done) {
@@ -94205,7 +97024,7 @@ var __awaiter5 = function(thisArg, _arguments, P4, generator) {
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-function exec(commandLine, args, options3) {
+function exec2(commandLine, args, options3) {
   return __awaiter5(this, void 0, void 0, function* () {
     const commandArgs = argStringToArray(commandLine);
     if (commandArgs.length === 0) {
@@ -94219,13 +97038,13 @@ function exec(commandLine, args, options3) {
 }
 function getExecOutput(commandLine, args, options3) {
   return __awaiter5(this, void 0, void 0, function* () {
-    var _a8, _b3;
+    var _a21, _b15;
     let stdout = "";
     let stderr = "";
     const stdoutDecoder = new import_string_decoder.StringDecoder("utf8");
     const stderrDecoder = new import_string_decoder.StringDecoder("utf8");
-    const originalStdoutListener = (_a8 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a8 === void 0 ? void 0 : _a8.stdout;
-    const originalStdErrListener = (_b3 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _b3 === void 0 ? void 0 : _b3.stderr;
+    const originalStdoutListener = (_a21 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _a21 === void 0 ? void 0 : _a21.stdout;
+    const originalStdErrListener = (_b15 = options3 === null || options3 === void 0 ? void 0 : options3.listeners) === null || _b15 === void 0 ? void 0 : _b15.stderr;
     const stdErrListener = (data) => {
       stderr += stderrDecoder.write(data);
       if (originalStdErrListener) {
@@ -94239,7 +97058,7 @@ function getExecOutput(commandLine, args, options3) {
       }
     };
     const listeners = Object.assign(Object.assign({}, options3 === null || options3 === void 0 ? void 0 : options3.listeners), { stdout: stdOutListener, stderr: stdErrListener });
-    const exitCode = yield exec(commandLine, args, Object.assign(Object.assign({}, options3), { listeners }));
+    const exitCode = yield exec2(commandLine, args, Object.assign(Object.assign({}, options3), { listeners }));
     stdout += stdoutDecoder.end();
     stderr += stderrDecoder.end();
     return {
@@ -94291,12 +97110,12 @@ var getWindowsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
   };
 });
 var getMacOsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
-  var _a8, _b3, _c, _d;
+  var _a21, _b15, _c5, _d4;
   const { stdout } = yield getExecOutput("sw_vers", void 0, {
     silent: true
   });
-  const version = (_b3 = (_a8 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a8 === void 0 ? void 0 : _a8[1]) !== null && _b3 !== void 0 ? _b3 : "";
-  const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : "";
+  const version = (_b15 = (_a21 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a21 === void 0 ? void 0 : _a21[1]) !== null && _b15 !== void 0 ? _b15 : "";
+  const name = (_d4 = (_c5 = stdout.match(/ProductName:\s*(.+)/)) === null || _c5 === void 0 ? void 0 : _c5[1]) !== null && _d4 !== void 0 ? _d4 : "";
   return {
     name,
     version
@@ -94312,19 +97131,19 @@ var getLinuxInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
     version
   };
 });
-var platform = import_os2.default.platform();
+var platform2 = import_os2.default.platform();
 var arch2 = import_os2.default.arch();
-var isWindows = platform === "win32";
-var isMacOS = platform === "darwin";
-var isLinux = platform === "linux";
+var isWindows3 = platform2 === "win32";
+var isMacOS = platform2 === "darwin";
+var isLinux2 = platform2 === "linux";
 function getDetails() {
   return __awaiter6(this, void 0, void 0, function* () {
-    return Object.assign(Object.assign({}, yield isWindows ? getWindowsInfo() : isMacOS ? getMacOsInfo() : getLinuxInfo()), {
-      platform,
+    return Object.assign(Object.assign({}, yield isWindows3 ? getWindowsInfo() : isMacOS ? getMacOsInfo() : getLinuxInfo()), {
+      platform: platform2,
       arch: arch2,
-      isWindows,
+      isWindows: isWindows3,
       isMacOS,
-      isLinux
+      isLinux: isLinux2
     });
   });
 }
@@ -94335,22 +97154,40 @@ var ExitCode;
   ExitCode2[ExitCode2["Success"] = 0] = "Success";
   ExitCode2[ExitCode2["Failure"] = 1] = "Failure";
 })(ExitCode || (ExitCode = {}));
+function setSecret(secret) {
+  issueCommand("add-mask", {}, secret);
+}
 function setOutput(name, value) {
   const filePath = process.env["GITHUB_OUTPUT"] || "";
   if (filePath) {
     return issueFileCommand("OUTPUT", prepareKeyValueMessage(name, value));
   }
-  process.stdout.write(os7.EOL);
+  process.stdout.write(os8.EOL);
   issueCommand("set-output", { name }, toCommandValue(value));
+}
+function error(message, properties = {}) {
+  issueCommand("error", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function warning(message, properties = {}) {
+  issueCommand("warning", toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+function info(message) {
+  process.stdout.write(message + os8.EOL);
+}
+function startGroup(name) {
+  issue("group", name);
+}
+function endGroup() {
+  issue("endgroup");
 }
 
 // src/report/host.ts
 function addGithubNamesOfAtomGit(env) {
-  var _a8, _b3;
+  var _a21, _b15;
   if (env.ATOMGIT_ACTIONS !== "true") return;
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith("ATOMGIT_") || name === "ATOMGIT_TOKEN") continue;
-    (_b3 = env[_a8 = name.replace("ATOMGIT_", "GITHUB_")]) != null ? _b3 : env[_a8] = value;
+    (_b15 = env[_a21 = name.replace("ATOMGIT_", "GITHUB_")]) != null ? _b15 : env[_a21] = value;
   }
 }
 function findHost(env) {
@@ -94389,47 +97226,26 @@ function writeOutputs(host2, env, outputs) {
   }
   return refused2;
 }
-function writeSummary(host2, env, markdown) {
+async function writeSummary(host2, env, markdown) {
   if (host2.isActions && env.GITHUB_STEP_SUMMARY) {
-    (0, import_node_fs23.appendFileSync)(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}
-`);
+    await summary.addRaw(cutToLimit(markdown), true).write();
   }
   if (env.BTFHUB_SUMMARY) (0, import_node_fs23.appendFileSync)(env.BTFHUB_SUMMARY, `${markdown}
 `);
 }
-function annotate(host2, output, failures) {
-  if (!host2.isActions) return;
-  for (const { title, message } of failures) {
-    output.write(`::error title=${escapeProperty2(title)}::${escapeData3(message)}
-`);
-  }
-}
-function maskSecret(host2, output, secret) {
-  if (!host2.isActions) return;
-  for (const line2 of secret.split(/[\r\n]+/).filter((one2) => one2.trim() !== "")) {
-    output.write(`::add-mask::${escapeData3(line2)}
-`);
-  }
-}
 var LARGEST_OUTPUT = 1e6;
 var LARGEST_SUMMARY = 1024 * 1024;
-function fitting(markdown) {
+function cutToLimit(markdown) {
   const bytes2 = Buffer.from(markdown);
   if (bytes2.length < LARGEST_SUMMARY) return markdown;
-  const notice = "\n\nThe rest does not fit here: the log and the report have all of it.\n";
+  const notice = "\n\nThe rest is larger than the host allows: see the log and the report.\n";
   const kept = bytes2.subarray(0, LARGEST_SUMMARY - notice.length - 1).toString("utf8");
   return `${kept.slice(0, kept.lastIndexOf("\n"))}${notice}`;
-}
-function escapeData3(text3) {
-  return text3.replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
-}
-function escapeProperty2(text3) {
-  return escapeData3(text3).replace(/:/g, "%3A").replace(/,/g, "%2C");
 }
 
 // src/commands/publish-report.ts
 function publishOutcome(request2, forge, published) {
-  var _a8, _b3;
+  var _a21, _b15;
   const { additions, input, pullRequest, commit, catalogCommit, moved: moved2, waiting } = published;
   const { added, left, refused: refused2, aliases } = additions;
   const ensured = pullRequest.action === "none" ? void 0 : pullRequest;
@@ -94466,8 +97282,8 @@ function publishOutcome(request2, forge, published) {
       left: `${left.length}`,
       refused: `${refused2.length}`,
       commit: commit != null ? commit : "",
-      "pull-request-number": `${(_a8 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a8 : ""}`,
-      "pull-request-url": (_b3 = ensured == null ? void 0 : ensured.pullRequest.url) != null ? _b3 : "",
+      "pull-request-number": `${(_a21 = ensured == null ? void 0 : ensured.pullRequest.number) != null ? _a21 : ""}`,
+      "pull-request-url": (_b15 = ensured == null ? void 0 : ensured.pullRequest.url) != null ? _b15 : "",
       "pull-request-operation": pullRequest.action
     },
     summary: `### BTF archive
@@ -94561,7 +97377,7 @@ var publish2 = defineCommand({
     "btfhub publish --input btf --archive https://git.example.org/btf/archive.git --forge gitea",
     "btfhub publish --input btf --archive ../btfhub-archive --no-pull-request --dry-run"
   ],
-  run: async (platform3, given) => {
+  run: async (platform4, given) => {
     const location = parseLocation(given.archive);
     if (location.kind === "folder") {
       throw new Failure(
@@ -94570,38 +97386,38 @@ var publish2 = defineCommand({
         "Give --archive the URL of the archive, or a folder with a clone of it."
       );
     }
-    const credential = await readCredential(platform3, location, given);
-    const request2 = { ...toRequest(platform3, given), location, credential };
-    const forge = chooseForge(platform3, location, credential, given);
-    const result = await publish(platform3, openProgress(platform3), { ...request2, forge });
+    const credential = await readCredential(platform4, location, given);
+    const request2 = { ...toRequest(platform4, given), location, credential };
+    const forge = chooseForge(platform4, location, credential, given);
+    const result = await publish(platform4, openProgress(platform4), { ...request2, forge });
     return publishOutcome(request2, forge == null ? void 0 : forge.name, result);
   }
 });
-async function readCredential(platform3, location, given) {
-  var _a8, _b3, _c;
+async function readCredential(platform4, location, given) {
+  var _a21, _b15, _c5, _d4;
   const inUrl = location.kind === "remote" ? location.password : void 0;
-  const token = (_a8 = await tokenOf(platform3, given.tokenFile)) != null ? _a8 : inUrl;
+  const token = (_a21 = await tokenOf(platform4, given.tokenFile)) != null ? _a21 : inUrl;
   if (token === void 0) return void 0;
-  maskSecret(findHost(platform3.env), platform3.stderr, token);
+  (_b15 = platform4.workflow) == null ? void 0 : _b15.mask(token);
   if (location.kind !== "remote") return void 0;
-  const origin = (_b3 = location.origin) != null ? _b3 : `https://${location.host}`;
-  return credentialFor(origin, token, (_c = given.user) != null ? _c : location.user);
+  const origin = (_c5 = location.origin) != null ? _c5 : `https://${location.host}`;
+  return credentialFor(origin, token, (_d4 = given.user) != null ? _d4 : location.user);
 }
-async function tokenOf(platform3, file) {
-  var _a8;
-  if (file === void 0) return ((_a8 = platform3.env.BTFHUB_TOKEN) == null ? void 0 : _a8.trim()) || void 0;
+async function tokenOf(platform4, file) {
+  var _a21;
+  if (file === void 0) return ((_a21 = platform4.env.BTFHUB_TOKEN) == null ? void 0 : _a21.trim()) || void 0;
   try {
     return (await (0, import_promises34.readFile)(file, "utf8")).trim();
-  } catch (error) {
+  } catch (error2) {
     throw new Failure(
       "usage",
-      `The file of --token-file cannot be read: ${describe(error)}.`,
+      `The file of --token-file cannot be read: ${describe(error2)}.`,
       "It is to hold the token, and nothing else."
     );
   }
 }
-function toRequest(platform3, given) {
-  var _a8, _b3;
+function toRequest(platform4, given) {
+  var _a21, _b15;
   const [base, branch2] = [asBranch(given.base), asBranch(given.branch)];
   if (base === branch2 || branch2 === "catalog" || base === "catalog") {
     throw new Failure(
@@ -94612,13 +97428,13 @@ function toRequest(platform3, given) {
   const { author, committer } = given;
   return {
     ...{ folders: given.input, base, branch: branch2, replace: given.replace, dryRun: given.dryRun },
-    expectation: { kind: "kernel", minimumTypes: (_a8 = given.minimumTypes) != null ? _a8 : 1e4 },
+    expectation: { kind: "kernel", minimumTypes: (_a21 = given.minimumTypes) != null ? _a21 : 1e4 },
     author: author === void 0 ? void 0 : parseIdentity(author, "--author"),
     committer: committer === void 0 ? void 0 : parseIdentity(committer, "--committer"),
-    runUrl: (_b3 = given.runUrl) != null ? _b3 : findHost(platform3.env).runUrl
+    runUrl: (_b15 = given.runUrl) != null ? _b15 : findHost(platform4.env).runUrl
   };
 }
-function chooseForge(platform3, location, credential, given) {
+function chooseForge(platform4, location, credential, given) {
   if (given.noPullRequest || location.kind !== "remote") return void 0;
   const forge = given.forge === "auto" ? void 0 : given.forge;
   const address = findForge(location, { forge, apiUrl: given.apiUrl });
@@ -94630,7 +97446,7 @@ function chooseForge(platform3, location, credential, given) {
       "Set BTFHUB_TOKEN or --token-file; or give --no-pull-request to push alone."
     );
   }
-  const { http, clock, interrupted } = platform3;
+  const { http, clock, interrupted } = platform4;
   const { token, hide } = credential;
   return openForge(address, { http, clock, signal: interrupted, token, hide });
 }
@@ -94641,9 +97457,9 @@ var import_node_path41 = require("path");
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
-    const fitting2 = RECIPES.filter((recipe) => recipe.tool === tool);
+    const fitting = RECIPES.filter((recipe) => recipe.tool === tool);
     const wish = request2[tool].replace(/^v/, "");
-    const found = wish === "auto" ? fitting2[0] : fitting2.find(({ version }) => version === wish);
+    const found = wish === "auto" ? fitting[0] : fitting.find(({ version }) => version === wish);
     return found ? [found] : [];
   });
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
@@ -94655,9 +97471,9 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
 async function system(osRelease) {
   const text3 = await (0, import_promises35.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
-    var _a8, _b3;
-    return (_b3 = (_a8 = new RegExp(`^${name}="?([^"
-]*)"?$`, "m").exec(text3)) == null ? void 0 : _a8[1]) != null ? _b3 : "";
+    var _a21, _b15;
+    return (_b15 = (_a21 = new RegExp(`^${name}="?([^"
+]*)"?$`, "m").exec(text3)) == null ? void 0 : _a21[1]) != null ? _b15 : "";
   };
   return (value("ID") + value("VERSION_ID")).replace(/[^\w.]/g, "") || "linux";
 }
@@ -94677,17 +97493,17 @@ var setup = defineCommand({
     "btfhub setup --pahole 1.31 --tool-source dwarves=https://mirror.example/pahole.git",
     "btfhub setup --show-cache --json"
   ],
-  run: async (platform3, options3) => {
-    var _a8;
+  run: async (platform4, options3) => {
+    var _a21;
     const request2 = toToolRequest(options3);
-    const cache = await planCache((_a8 = request2.cacheFolder) != null ? _a8 : defaultCacheFolder(platform3.env), request2);
+    const cache = await planCache((_a21 = request2.cacheFolder) != null ? _a21 : defaultCacheFolder(platform4.env), request2);
     const outputs = { "cache-key": cache.key, "cache-path": cache.folders.join("\n") };
     if (options3.showCache) {
       const text3 = `${[cache.key, ...cache.folders].join("\n")}
 `;
       return { status: 0, document: cache, text: text3, outputs };
     }
-    const tools2 = await prepareToolchain(platform3, request2, openProgress(platform3));
+    const tools2 = await prepareToolchain(platform4, request2, openProgress(platform4));
     const versions = { "pahole-version": tools2.pahole.version, "xz-version": tools2.xz.version };
     return {
       ...{ status: 0, document: document3(tools2, cache), text: table(tools2) },
@@ -94716,7 +97532,7 @@ function table(tools2) {
 }
 
 // src/commands/tailor.ts
-var import_node_os11 = require("os");
+var import_node_os12 = require("os");
 var import_node_path46 = require("path");
 
 // src/archive/cached-reader.ts
@@ -94757,9 +97573,9 @@ async function readKept(folder2, name) {
   try {
     const bytes2 = await (0, import_promises36.readFile)((0, import_node_path42.join)(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return void 0;
-    throw error;
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT")) return void 0;
+    throw error2;
   }
 }
 function isNamed(name, bytes2) {
@@ -94881,13 +97697,13 @@ var freb2 = function(eb, start2) {
   }
   return { b: b4, r: r2 };
 };
-var _a7 = freb2(fleb2, 2);
-var fl2 = _a7.b;
-var revfl2 = _a7.r;
+var _a20 = freb2(fleb2, 2);
+var fl2 = _a20.b;
+var revfl2 = _a20.r;
 fl2[28] = 258, revfl2[258] = 28;
-var _b2 = freb2(fdeb2, 0);
-var fd2 = _b2.b;
-var revfd2 = _b2.r;
+var _b14 = freb2(fdeb2, 0);
+var fd2 = _b14.b;
+var revfd2 = _b14.r;
 var rev2 = new u162(32768);
 for (i2 = 0; i2 < 32768; ++i2) {
   x4 = (i2 & 43690) >> 1 | (i2 & 21845) << 1;
@@ -95099,16 +97915,16 @@ var wfblk2 = function(out, pos, dat) {
 var wblk2 = function(dat, out, final, syms, lf, df, eb, li2, bs3, bl, p3) {
   wbits2(out, p3++, final);
   ++lf[256];
-  var _a8 = hTree2(lf, 15), dlt = _a8.t, mlb = _a8.l;
-  var _b3 = hTree2(df, 15), ddt = _b3.t, mdb = _b3.l;
-  var _c = lc2(dlt), lclt = _c.c, nlc = _c.n;
-  var _d = lc2(ddt), lcdt = _d.c, ndc = _d.n;
+  var _a21 = hTree2(lf, 15), dlt = _a21.t, mlb = _a21.l;
+  var _b15 = hTree2(df, 15), ddt = _b15.t, mdb = _b15.l;
+  var _c5 = lc2(dlt), lclt = _c5.c, nlc = _c5.n;
+  var _d4 = lc2(ddt), lcdt = _d4.c, ndc = _d4.n;
   var lcfreq = new u162(19);
   for (var i3 = 0; i3 < lclt.length; ++i3)
     ++lcfreq[lclt[i3] & 31];
   for (var i3 = 0; i3 < lcdt.length; ++i3)
     ++lcfreq[lcdt[i3] & 31];
-  var _e3 = hTree2(lcfreq, 7), lct = _e3.t, mlcb = _e3.l;
+  var _e4 = hTree2(lcfreq, 7), lct = _e4.t, mlcb = _e4.l;
   var nlcc = 19;
   for (; nlcc > 4 && !lct[clim2[nlcc - 1]]; --nlcc)
     ;
@@ -95352,11 +98168,11 @@ async function packTarGz(layout, files) {
   return gzipSync(await packFiles(toPack), { level: 9, mtime: 0 });
 }
 function groupEqual(files) {
-  var _a8;
+  var _a21;
   const groups3 = /* @__PURE__ */ new Map();
   for (const file of files.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
     const sum2 = (0, import_node_crypto22.createHash)("sha256").update(file.content).digest("hex");
-    const group = (_a8 = groups3.get(sum2)) != null ? _a8 : [];
+    const group = (_a21 = groups3.get(sum2)) != null ? _a21 : [];
     group.push(file);
     groups3.set(sum2, group);
   }
@@ -95366,9 +98182,9 @@ function countDistinct(files) {
   return groupEqual(files).length;
 }
 async function requireEmpty(folder2) {
-  const names = await (0, import_promises37.readdir)(folder2).catch((error) => {
-    if (isSystemError(error, "ENOENT")) return [];
-    throw error;
+  const names = await (0, import_promises37.readdir)(folder2).catch((error2) => {
+    if (isSystemError(error2, "ENOENT")) return [];
+    throw error2;
   });
   if (names.length === 0) return;
   throw new Failure(
@@ -95393,7 +98209,7 @@ async function writeFolder(folder2, files) {
 // src/jobs/tailor/tailor.ts
 var import_node_crypto23 = require("crypto");
 var import_promises39 = require("fs/promises");
-var import_node_os10 = require("os");
+var import_node_os11 = require("os");
 var import_node_path45 = require("path");
 
 // src/btf/remap.ts
@@ -95420,8 +98236,8 @@ function remapIds(type, to3) {
 // src/btf/core/combine.ts
 var [MACHINE2, RELOCATABLE] = [247, 1];
 function combineObjects(objects) {
-  var _a8, _b3;
-  const order = (_b3 = (_a8 = objects[0]) == null ? void 0 : _a8.types.btf.byteOrder) != null ? _b3 : "little";
+  var _a21, _b15;
+  const order = (_b15 = (_a21 = objects[0]) == null ? void 0 : _a21.types.btf.byteOrder) != null ? _b15 : "little";
   const collection = new Collection();
   const questions = /* @__PURE__ */ new Map();
   for (const { types, relocations } of objects) {
@@ -95546,7 +98362,7 @@ function writeExt(questions, strings, order) {
 var import_promises38 = require("fs/promises");
 var import_node_path44 = require("path");
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
-  var _a8;
+  var _a21;
   const name = `${distribution2}-${versionId2}-${uname2}`;
   const [whole, least] = [(0, import_node_path44.join)(folder2, `${name}.btf`), (0, import_node_path44.join)(folder2, `${name}.min.btf`)];
   try {
@@ -95557,7 +98373,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
       signal: interrupted
     });
     if (status === 0) return await (0, import_promises38.readFile)(least);
-    const said = printable((_a8 = stderr.trim().split("\n").at(-1)) != null ? _a8 : "");
+    const said = printable((_a21 = stderr.trim().split("\n").at(-1)) != null ? _a21 : "");
     throw new Failure(
       "bad-btf",
       `bpftool ended with ${status != null ? status : signal} on the BTF of ${uname2}: ${said || "it said nothing"}.`,
@@ -95570,7 +98386,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
 
 // src/jobs/tailor/tailor.ts
 var KERNELS_PER_NOTE = 50;
-async function tailor(platform3, progress, reader, request2) {
+async function tailor(platform4, progress, reader, request2) {
   const { objects, output, layout } = request2;
   const combined = combineObjects(await readObjects(objects));
   if (!isTarball(output)) await requireEmpty(output);
@@ -95579,7 +98395,7 @@ async function tailor(platform3, progress, reader, request2) {
   task.stage("minimise");
   const made = [];
   const failed3 = [];
-  for await (const one2 of tailorAll(platform3, reader, kernels3, {
+  for await (const one2 of tailorAll(platform4, reader, kernels3, {
     combined,
     jobs: request2.jobs
   })) {
@@ -95610,19 +98426,19 @@ async function tailor(platform3, progress, reader, request2) {
     packedSize
   };
 }
-async function* tailorAll(platform3, reader, kernels3, { combined, jobs }) {
-  const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path45.join)((0, import_node_os10.tmpdir)(), "btfhub-tailor-"));
+async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
+  const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path45.join)((0, import_node_os11.tmpdir)(), "btfhub-tailor-"));
   const object2 = (0, import_node_path45.join)(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
-      const btf = await unpackOf(platform3, kernel, tarball, reader.name);
-      const content = await minCoreBtf(platform3, folder2, kernel, btf, object2);
+      const btf = await unpackOf(platform4, kernel, tarball, reader.name);
+      const content = await minCoreBtf(platform4, folder2, kernel, btf, object2);
       return { kind: "tailored", kernel, content, whole: btf.length };
     } catch (thrown) {
-      platform3.interrupted.throwIfAborted();
-      const error = asFailure(thrown);
-      if (["missing-program", "no-space", "internal"].includes(error.reason)) throw error;
-      return { kind: "failed", kernel, error };
+      platform4.interrupted.throwIfAborted();
+      const error2 = asFailure(thrown);
+      if (["missing-program", "no-space", "internal"].includes(error2.reason)) throw error2;
+      return { kind: "failed", kernel, error: error2 };
     }
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
@@ -95682,11 +98498,11 @@ var tailor2 = defineCommand({
     "btfhub tailor --object tcp.bpf.o --object io.bpf.o --release 22.03 --kernel '5.10.0-136.*'",
     "btfhub tailor --object probe.bpf.o --archive ../btfhub-archive --arch aarch64 --layout plain --output btf"
   ],
-  run: async (platform3, options3) => {
-    var _a8;
+  run: async (platform4, options3) => {
+    var _a21;
     const { object: object2, layout, output } = options3;
     const cache = options3.cache === "none" ? void 0 : options3.cache;
-    const archive = await openReader(platform3, options3.archive);
+    const archive = await openReader(platform4, options3.archive);
     const reader = cache === void 0 ? archive : cachedReader(archive, cache);
     try {
       if (options3.showCache) {
@@ -95694,9 +98510,9 @@ var tailor2 = defineCommand({
         return { status: 0, document: { key }, text: `${key}
 `, outputs: { "cache-key": key } };
       }
-      const made = await tailor(platform3, openProgress(platform3), reader, {
+      const made = await tailor(platform4, openProgress(platform4), reader, {
         ...{ objects: object2, layout, output, selection: toSelection(options3) },
-        jobs: (_a8 = options3.jobs) != null ? _a8 : (0, import_node_os11.availableParallelism)()
+        jobs: (_a21 = options3.jobs) != null ? _a21 : (0, import_node_os12.availableParallelism)()
       });
       const { failed: failed3, kernels: kernels3 } = made;
       if (cache !== void 0 && failed3.length === 0) await removeOthers(reader, cache, kernels3);
@@ -95705,9 +98521,9 @@ var tailor2 = defineCommand({
         document: { output, layout, ...made },
         text: describe7(made, output, object2.length),
         outputs: { output, kernels: `${kernels3.length}`, failed: `${failed3.length}` },
-        failures: failed3.map(({ kernel, error }) => ({
+        failures: failed3.map(({ kernel, error: error2 }) => ({
           title: kernel.uname,
-          message: error.message
+          message: error2.message
         }))
       };
     } finally {
@@ -95717,7 +98533,7 @@ var tailor2 = defineCommand({
 });
 function describe7(made, output, objects) {
   const { kernels: kernels3, failed: failed3, different, size: size2, packedSize } = made;
-  const lost = failed3.map(({ kernel, error }) => `${kernel.uname}: ${error.message}
+  const lost = failed3.map(({ kernel, error: error2 }) => `${kernel.uname}: ${error2.message}
 `);
   const counts = `${count2(kernels3.length, "kernel")} for ${count2(objects, "object")}`;
   const sizes = `${bytes(size2)} of BTF, ${different} different`;
@@ -95751,10 +98567,10 @@ var BODY_TIMEOUT = 3e5;
 var REDIRECTS2 = 5;
 var PROJECT = "https://github.com/openeuler/btfhub-action";
 function undiciHttp(env, { version = "development", ca } = {}) {
-  var _a8, _b3, _c, _d, _e3;
+  var _a21, _b15, _c5, _d4, _e4;
   const setting = (name) => {
-    var _a9;
-    return (_a9 = env[name]) != null ? _a9 : env[name.toUpperCase()];
+    var _a22;
+    return (_a22 = env[name]) != null ? _a22 : env[name.toUpperCase()];
   };
   const strict = { rejectUnauthorized: true, ...ca === void 0 ? {} : { ca } };
   const common = {
@@ -95777,9 +98593,9 @@ function undiciHttp(env, { version = "development", ca } = {}) {
     // The proxy's own pool would forget the limits above.
     factory: (origin, options3) => new import_undici.Pool(origin, { ...common, ...options3 }),
     // An empty string keeps undici from reading the environment of the process by itself.
-    httpProxy: (_b3 = (_a8 = setting("http_proxy")) != null ? _a8 : setting("all_proxy")) != null ? _b3 : "",
-    httpsProxy: (_d = (_c = setting("https_proxy")) != null ? _c : setting("all_proxy")) != null ? _d : "",
-    noProxy: (_e3 = setting("no_proxy")) != null ? _e3 : ""
+    httpProxy: (_b15 = (_a21 = setting("http_proxy")) != null ? _a21 : setting("all_proxy")) != null ? _b15 : "",
+    httpsProxy: (_d4 = (_c5 = setting("https_proxy")) != null ? _c5 : setting("all_proxy")) != null ? _d4 : "",
+    noProxy: (_e4 = setting("no_proxy")) != null ? _e4 : ""
   });
   const redirect = import_undici.interceptors.redirect({ maxRedirections: REDIRECTS2 });
   const following = direct.compose(redirect);
@@ -95794,7 +98610,7 @@ function undiciHttp(env, { version = "development", ca } = {}) {
   };
   return {
     request: async (asked) => {
-      var _a9;
+      var _a22;
       const { url: url3, method = "GET", headers = {}, body, signal } = asked;
       const response = await orAborted(
         (0, import_undici.request)(url3, {
@@ -95814,7 +98630,7 @@ function undiciHttp(env, { version = "development", ca } = {}) {
         status: response.statusCode,
         headers: Object.fromEntries(plain2),
         body: response.body,
-        url: (_a9 = lastUrl(response.context)) != null ? _a9 : url3
+        url: (_a22 = lastUrl(response.context)) != null ? _a22 : url3
       };
     }
   };
@@ -95836,12 +98652,12 @@ async function orAborted(response, signal) {
   });
   try {
     return await Promise.race([response, aborted]);
-  } catch (error) {
+  } catch (error2) {
     if (signal.aborted)
       response.then(({ body }) => body.on("error", () => {
       }).destroy()).catch(() => {
       });
-    throw error;
+    throw error2;
   } finally {
     signal.removeEventListener("abort", abort);
   }
@@ -95859,8 +98675,8 @@ var systemClock = {
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises40.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error) => {
-      throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error;
+    await (0, import_promises40.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error2) => {
+      throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error2;
     });
   }
 };
@@ -95907,14 +98723,14 @@ function follow(file, push) {
 var import_node_events3 = require("events");
 var import_promises41 = require("fs/promises");
 var import_node_net = require("net");
-var import_node_os12 = require("os");
+var import_node_os13 = require("os");
 var import_node_path47 = require("path");
 var BUFFER2 = 256 * 1024;
 var WORTHWHILE2 = 128 * 1024;
 var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
-  const parent = (0, import_node_os12.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os12.tmpdir)() : "/tmp";
+  const parent = (0, import_node_os13.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os13.tmpdir)() : "/tmp";
   const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path47.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
@@ -95944,7 +98760,7 @@ async function openOutlet(push) {
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
   const begin = (invocation2, outlet) => new Promise((resolve10, reject) => {
-    var _a8;
+    var _a21;
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
     const child2 = (0, import_node_child_process2.spawn)(program3, [...args], {
@@ -95958,7 +98774,7 @@ function systemPrograms(env, packages = PACKAGES) {
         ...invocation2.env
       },
       stdio: ["pipe", outlet != null ? outlet : "pipe", "pipe"],
-      detached: (_a8 = invocation2.group) != null ? _a8 : false
+      detached: (_a21 = invocation2.group) != null ? _a21 : false
     });
     let stderr = Buffer.alloc(0);
     child2.stderr.on("data", (chunk) => {
@@ -95977,9 +98793,9 @@ function systemPrograms(env, packages = PACKAGES) {
         end({ status, signal: endSignal, stderr: stderr.toString("utf8") });
       });
     });
-    child2.once("error", (error) => {
+    child2.once("error", (error2) => {
       signal == null ? void 0 : signal.removeEventListener("abort", kill);
-      reject(isSystemError(error, "ENOENT") ? missing2(program3, packages) : error);
+      reject(isSystemError(error2, "ENOENT") ? missing2(program3, packages) : error2);
     });
     child2.once("spawn", () => resolve10({ child: child2, ended, kill }));
   });
@@ -96005,27 +98821,27 @@ function systemPrograms(env, packages = PACKAGES) {
         const { child: child2, ended, kill } = await begin(invocation2, outlet.inlet);
         const all = Promise.all([ended, outlet.ended]).then(([ending]) => ending);
         return { stdin: child2.stdin, pid: child2.pid, ended: all, kill };
-      } catch (error) {
+      } catch (error2) {
         outlet.close();
-        throw error;
+        throw error2;
       } finally {
         outlet.inlet.destroy();
       }
     },
     run: async (invocation2) => {
-      var _a8, _b3;
+      var _a21, _b15;
       const running = await start2(invocation2);
-      for (const piece of [(_a8 = invocation2.input) != null ? _a8 : []].flat()) running.stdin.write(piece);
+      for (const piece of [(_a21 = invocation2.input) != null ? _a21 : []].flat()) running.stdin.write(piece);
       running.stdin.end();
       const chunks = [];
       for await (const chunk of running.stdout) chunks.push(chunk);
       const ending = await running.ended;
-      (_b3 = invocation2.signal) == null ? void 0 : _b3.throwIfAborted();
+      (_b15 = invocation2.signal) == null ? void 0 : _b15.throwIfAborted();
       return { ...ending, stdout: Buffer.concat(chunks) };
     },
     find: (program3) => {
-      var _a8;
-      const folders = (0, import_node_path48.isAbsolute)(program3) ? [""] : ((_a8 = env.PATH) != null ? _a8 : "").split(import_node_path48.delimiter);
+      var _a21;
+      const folders = (0, import_node_path48.isAbsolute)(program3) ? [""] : ((_a21 = env.PATH) != null ? _a21 : "").split(import_node_path48.delimiter);
       return folders.map((folder2) => (0, import_node_path48.join)(folder2, program3)).find(isExecutable);
     }
   };
@@ -96033,8 +98849,8 @@ function systemPrograms(env, packages = PACKAGES) {
 function killGroup(leader) {
   try {
     process.kill(-leader, "SIGKILL");
-  } catch (error) {
-    if (!isSystemError(error, "ESRCH")) throw error;
+  } catch (error2) {
+    if (!isSystemError(error2, "ESRCH")) throw error2;
   }
 }
 function isExecutable(path5) {
@@ -96065,18 +98881,36 @@ function missing2(program3, packages) {
   );
 }
 
+// src/report/workflow.ts
+var toolkitLog = {
+  info: (line2) => info(withoutCommands(line2)),
+  warning: (message) => warning(message),
+  error: (message, title) => error(message, { title }),
+  startGroup: (title) => startGroup(title),
+  endGroup: () => endGroup(),
+  mask: (secret) => {
+    for (const line2 of secret.split(/[\r\n]+/).filter((one2) => one2.trim() !== "")) {
+      setSecret(line2);
+    }
+  }
+};
+function withoutCommands(text3) {
+  return text3.replace(/^([^\S\n]*):(?=:)/gm, "$1: ").replace(/##(?=\[)/g, "## ");
+}
+
 // src/cli.ts
 keepHeapSmall();
 addGithubNamesOfAtomGit(process.env);
 var host = findHost(process.env);
 var interruption = new AbortController();
-var platform2 = {
+var platform3 = {
   env: process.env,
   clock: systemClock,
   http: undiciHttp(process.env, { version: "0.1.0" }),
   programs: systemPrograms(process.env),
   stdout: process.stdout,
   stderr: process.stderr,
+  workflow: host.isActions ? toolkitLog : void 0,
   interrupted: interruption.signal
 };
 for (const [signal, status] of [
@@ -96089,11 +98923,22 @@ for (const [signal, status] of [
     interruption.abort(new Failure("interrupted", `Stopped by ${signal}.`));
   });
 }
+var SIGPIPE_STATUS = 141;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error2) => {
+    if (error2.code !== "EPIPE") throw error2;
+    process.exitCode = SIGPIPE_STATUS;
+    interruption.abort(new Failure("interrupted", "Stopped, because the output is closed."));
+  });
+}
 function toCommander(command) {
-  const commander2 = new Command(command.name).summary(command.summary).description(command.description).option(
-    "--json",
-    "print one JSON document on standard output, and everything else on standard error"
-  );
+  const commander2 = new Command(command.name).summary(command.summary).description(command.description).option(`--${JSON_OPTION.name}`, JSON_OPTION.description);
+  if (hasReportFile(command)) {
+    commander2.option(
+      `--${REPORT_OPTION.name} ${REPORT_OPTION.placeholder}`,
+      REPORT_OPTION.description
+    );
+  }
   if (command.operands) commander2.argument(command.operands.shape, command.operands.description);
   for (const [name, spec] of Object.entries(command.options)) {
     const placeholder = spec.placeholder ? ` ${spec.placeholder}` : "";
@@ -96114,45 +98959,82 @@ Examples:
 ${examples}`).action(async (...received) => {
     const given = commander2.opts();
     const operands = command.operands ? [received[0]].flat().filter((one2) => one2 !== void 0) : [];
-    await execute(command, given, operands);
+    const report2 = hasReportFile(command) ? given.output : void 0;
+    await execute(command, given, operands, report2);
   });
 }
-async function execute(command, given, operands) {
-  var _a8, _b3;
-  const json = given.json === true;
+async function execute(command, given, operands, reportFile) {
+  var _a21, _b15;
+  const printDocument = given.json === true ? reserveStdout() : void 0;
+  const report2 = (document4) => {
+    const text3 = `${JSON.stringify(document4, null, 2)}
+`;
+    if (reportFile !== void 0) writeReport(reportFile, text3);
+    printDocument == null ? void 0 : printDocument(text3);
+  };
+  const reportError = (error2) => {
+    try {
+      report2({ error: error2 });
+    } catch {
+      printDocument == null ? void 0 : printDocument(`${JSON.stringify({ error: error2 }, null, 2)}
+`);
+    }
+  };
   try {
-    const values = readOptions(command.options, given, platform2.env);
-    const outcome = await command.run(platform2, values, operands);
-    reportToHost(outcome);
-    platform2.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}
-` : outcome.text);
-    (_a8 = process.exitCode) != null ? _a8 : process.exitCode = outcome.status;
+    const values = readOptions(command.options, given, platform3.env);
+    const outcome = await command.run(platform3, values, operands);
+    await reportToHost(outcome);
+    report2(outcome.document);
+    if (printDocument === void 0) printText(outcome.text);
+    (_a21 = process.exitCode) != null ? _a21 : process.exitCode = outcome.status;
   } catch (thrown) {
     const failure = interruption.signal.aborted ? interruption.signal.reason : asFailure(thrown);
-    if (json) platform2.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
-`);
-    printFailure(failure);
-    (_b3 = process.exitCode) != null ? _b3 : process.exitCode = 2;
+    reportError(failure);
+    if (process.exitCode !== SIGPIPE_STATUS) printFailure(failure);
+    (_b15 = process.exitCode) != null ? _b15 : process.exitCode = 2;
   }
 }
-function reportToHost({ outputs, summary: summary3, failures }) {
-  for (const name of outputs ? writeOutputs(host, platform2.env, outputs) : []) {
-    platform2.stderr.write(`The output '${name}' is larger than the host allows and is not set.
-`);
+function reserveStdout() {
+  const write2 = process.stdout.write.bind(process.stdout);
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  return (text3) => void write2(text3);
+}
+function writeReport(file, text3) {
+  try {
+    (0, import_node_fs26.writeFileSync)(file, text3);
+  } catch (error2) {
+    throw new Failure(
+      "usage",
+      `The report ${file} cannot be written: ${describe(error2)}.`,
+      "Give another file with --output."
+    );
   }
-  if (summary3) writeSummary(host, platform2.env, summary3);
-  if (failures) annotate(host, platform2.stderr, failures);
+}
+function printText(text3) {
+  platform3.stdout.write(platform3.workflow === void 0 ? text3 : withoutCommands(text3));
+}
+async function reportToHost({ outputs, summary: summary3, failures }) {
+  var _a21;
+  const warn = (message) => {
+    var _a22, _b15;
+    return (_b15 = (_a22 = platform3.workflow) == null ? void 0 : _a22.warning(message)) != null ? _b15 : platform3.stderr.write(`warning: ${message}
+`);
+  };
+  for (const name of outputs ? writeOutputs(host, platform3.env, outputs) : []) {
+    warn(`The output '${name}' is larger than the host allows and is not set.`);
+  }
+  if (summary3) {
+    await writeSummary(host, platform3.env, summary3).catch((error2) => warn(describe(error2)));
+  }
+  for (const { title, message } of failures != null ? failures : []) (_a21 = platform3.workflow) == null ? void 0 : _a21.error(message, title);
 }
 function printFailure(failure) {
   const advice2 = failure.advice ? ` ${failure.advice}` : "";
-  if (host.isActions) {
-    annotate(host, platform2.stderr, [{ title: "btfhub", message: `${failure.message}${advice2}` }]);
-  } else {
-    platform2.stderr.write(`btfhub: ${failure.message}${advice2}
+  if (platform3.workflow) platform3.workflow.error(`${failure.message}${advice2}`, "btfhub");
+  else platform3.stderr.write(`btfhub: ${failure.message}${advice2}
 `);
-  }
   if (failure.reason === "internal" && failure.cause instanceof Error) {
-    platform2.stderr.write(`${failure.cause.stack}
+    platform3.stderr.write(`${failure.cause.stack}
 `);
   }
 }
@@ -96163,12 +99045,13 @@ var program2 = new Command("btfhub").description(
   "\nEach option can also be set in the environment: --trust-key as BTFHUB_TRUST_KEY. The command line has priority."
 ).exitOverride();
 for (const command of COMMANDS) program2.addCommand(toCommander(command).exitOverride());
-program2.parseAsync(process.argv).catch((error) => {
-  if (!(error instanceof CommanderError)) throw error;
-  if (error.exitCode !== 0 && process.argv.includes("--json")) {
-    const failure = new Failure("usage", error.message.replace(/^error: /, ""));
-    platform2.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
+program2.parseAsync(process.argv).catch((error2) => {
+  var _a21;
+  if (!(error2 instanceof CommanderError)) throw error2;
+  if (error2.exitCode !== 0 && process.argv.includes("--json")) {
+    const failure = new Failure("usage", error2.message.replace(/^error: /, ""));
+    platform3.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}
 `);
   }
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
+  (_a21 = process.exitCode) != null ? _a21 : process.exitCode = error2.exitCode === 0 ? 0 : 2;
 });

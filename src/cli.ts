@@ -1,20 +1,22 @@
+import { writeFileSync } from 'node:fs';
 import { Command as Commander, CommanderError, Option } from 'commander';
 import { COMMANDS } from './commands/all.ts';
-import type { Command, Outcome } from './commands/command.ts';
+import {
+  type Command,
+  hasReportFile,
+  JSON_OPTION,
+  type Outcome,
+  REPORT_OPTION,
+} from './commands/command.ts';
 import { type Given, kebab, readOptions } from './commands/values.ts';
 import { undiciHttp } from './download/http.ts';
-import { asFailure, Failure } from './failure.ts';
+import { asFailure, describe, Failure } from './failure.ts';
 import { systemClock } from './platform/clock.ts';
 import { keepHeapSmall } from './platform/heap.ts';
 import type { Platform } from './platform/platform.ts';
 import { systemPrograms } from './platform/programs.ts';
-import {
-  addGithubNamesOfAtomGit,
-  annotate,
-  findHost,
-  writeOutputs,
-  writeSummary,
-} from './report/host.ts';
+import { addGithubNamesOfAtomGit, findHost, writeOutputs, writeSummary } from './report/host.ts';
+import { toolkitLog, withoutCommands } from './report/workflow.ts';
 
 declare const __VERSION__: string;
 
@@ -29,6 +31,7 @@ const platform: Platform = {
   programs: systemPrograms(process.env),
   stdout: process.stdout,
   stderr: process.stderr,
+  workflow: host.isActions ? toolkitLog : undefined,
   interrupted: interruption.signal,
 };
 
@@ -44,14 +47,28 @@ for (const [signal, status] of [
   });
 }
 
+// The reader of a pipe is gone (`btfhub ... | head`): end as a shell reports a program that SIGPIPE ends, without
+// a message. Node ignores the signal, and reports the error EPIPE instead.
+const SIGPIPE_STATUS = 141;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exitCode = SIGPIPE_STATUS;
+    interruption.abort(new Failure('interrupted', 'Stopped, because the output is closed.'));
+  });
+}
+
 function toCommander(command: Command): Commander {
   const commander = new Commander(command.name)
     .summary(command.summary)
     .description(command.description)
-    .option(
-      '--json',
-      'print one JSON document on standard output, and everything else on standard error',
+    .option(`--${JSON_OPTION.name}`, JSON_OPTION.description);
+  if (hasReportFile(command)) {
+    commander.option(
+      `--${REPORT_OPTION.name} ${REPORT_OPTION.placeholder}`,
+      REPORT_OPTION.description,
     );
+  }
   if (command.operands) commander.argument(command.operands.shape, command.operands.description);
   for (const [name, spec] of Object.entries(command.options)) {
     const placeholder = spec.placeholder ? ` ${spec.placeholder}` : '';
@@ -69,47 +86,94 @@ function toCommander(command: Command): Commander {
   return commander
     .addHelpText('after', examples === '' ? '' : `\nExamples:\n${examples}`)
     .action(async (...received: unknown[]) => {
-      const given = commander.opts<Given>();
+      const given = commander.opts<Given & { readonly output?: string | readonly string[] }>();
       const operands = command.operands
         ? [received[0]].flat().filter((one) => one !== undefined)
         : [];
-      await execute(command, given, operands as string[]);
+      const report = hasReportFile(command) ? (given.output as string | undefined) : undefined;
+      await execute(command, given as Given, operands as string[], report);
     });
 }
 
-async function execute(command: Command, given: Given, operands: string[]): Promise<void> {
-  const json = given.json === true;
+async function execute(
+  command: Command,
+  given: Given,
+  operands: string[],
+  reportFile: string | undefined,
+): Promise<void> {
+  const printDocument = given.json === true ? reserveStdout() : undefined;
+  const report = (document: unknown) => {
+    const text = `${JSON.stringify(document, null, 2)}\n`;
+    if (reportFile !== undefined) writeReport(reportFile, text);
+    printDocument?.(text);
+  };
+  const reportError = (error: Failure) => {
+    try {
+      report({ error });
+    } catch {
+      // The report file cannot be written, which `error` already says.
+      printDocument?.(`${JSON.stringify({ error }, null, 2)}\n`);
+    }
+  };
   try {
     const values = readOptions(command.options, given, platform.env);
     const outcome = await command.run(platform, values, operands);
-    reportToHost(outcome);
-    platform.stdout.write(json ? `${JSON.stringify(outcome.document, null, 2)}\n` : outcome.text);
+    await reportToHost(outcome);
+    report(outcome.document);
+    if (printDocument === undefined) printText(outcome.text);
     process.exitCode ??= outcome.status;
   } catch (thrown) {
     const failure = interruption.signal.aborted
       ? (interruption.signal.reason as Failure)
       : asFailure(thrown);
-    if (json) platform.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
-    printFailure(failure);
+    reportError(failure);
+    if (process.exitCode !== SIGPIPE_STATUS) printFailure(failure);
     process.exitCode ??= 2;
   }
 }
 
-function reportToHost({ outputs, summary, failures }: Outcome): void {
-  for (const name of outputs ? writeOutputs(host, platform.env, outputs) : []) {
-    platform.stderr.write(`The output '${name}' is larger than the host allows and is not set.\n`);
+/**
+ * Reserves standard output for the JSON document: everything else that is written to it, by libraries too, goes
+ * to standard error. Returns the function that writes the document.
+ */
+function reserveStdout(): (text: string) => void {
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  return (text) => void write(text);
+}
+
+function writeReport(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new Failure(
+      'usage',
+      `The report ${file} cannot be written: ${describe(error)}.`,
+      'Give another file with --output.',
+    );
   }
-  if (summary) writeSummary(host, platform.env, summary);
-  if (failures) annotate(host, platform.stderr, failures);
+}
+
+function printText(text: string): void {
+  platform.stdout.write(platform.workflow === undefined ? text : withoutCommands(text));
+}
+
+async function reportToHost({ outputs, summary, failures }: Outcome): Promise<void> {
+  const warn = (message: string) =>
+    platform.workflow?.warning(message) ?? platform.stderr.write(`warning: ${message}\n`);
+  for (const name of outputs ? writeOutputs(host, platform.env, outputs) : []) {
+    warn(`The output '${name}' is larger than the host allows and is not set.`);
+  }
+  if (summary) {
+    await writeSummary(host, platform.env, summary).catch((error) => warn(describe(error)));
+  }
+  for (const { title, message } of failures ?? []) platform.workflow?.error(message, title);
 }
 
 function printFailure(failure: Failure): void {
   const advice = failure.advice ? ` ${failure.advice}` : '';
-  if (host.isActions) {
-    annotate(host, platform.stderr, [{ title: 'btfhub', message: `${failure.message}${advice}` }]);
-  } else {
-    platform.stderr.write(`btfhub: ${failure.message}${advice}\n`);
-  }
+  if (platform.workflow) platform.workflow.error(`${failure.message}${advice}`, 'btfhub');
+  else platform.stderr.write(`btfhub: ${failure.message}${advice}\n`);
   if (failure.reason === 'internal' && failure.cause instanceof Error) {
     platform.stderr.write(`${failure.cause.stack}\n`);
   }
@@ -133,5 +197,5 @@ program.parseAsync(process.argv).catch((error: unknown) => {
     const failure = new Failure('usage', error.message.replace(/^error: /, ''));
     platform.stdout.write(`${JSON.stringify({ error: failure }, null, 2)}\n`);
   }
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
+  process.exitCode ??= error.exitCode === 0 ? 0 : 2;
 });

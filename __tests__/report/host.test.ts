@@ -3,16 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   addGithubNamesOfAtomGit,
-  annotate,
   findHost,
-  maskSecret,
   writeOutputs,
   writeSummary,
 } from '../../src/report/host.ts';
+import { toolkitLog, withoutCommands } from '../../src/report/workflow.ts';
 
 let folder: string;
+/** One for all tests: the toolkit keeps the path of the first one. */
+const summaryFolder = mkdtempSync(join(tmpdir(), 'summary-'));
+const summaryFile = join(summaryFolder, 'summary.md');
+afterAll(() => rmSync(summaryFolder, { recursive: true }));
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'host-'));
+  writeFileSync(summaryFile, '');
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -23,11 +27,11 @@ function emptyFile(name: string): string {
 }
 
 /** The toolkit reads the process's own environment: it is lent these and gets its own back. */
-function within(env: Record<string, string>, work: () => void) {
+async function within(env: Record<string, string>, work: () => void | Promise<void>) {
   const before = { ...process.env };
   Object.assign(process.env, env);
   try {
-    work();
+    await work();
   } finally {
     for (const name of Object.keys(env)) delete process.env[name];
     Object.assign(process.env, before);
@@ -42,7 +46,7 @@ const github = {
   GITHUB_RUN_NUMBER: '12',
 };
 
-test('each host is known by its own variables, and so is the page of the run', () => {
+test('each host is detected by its own variables, and so is the page of the run', () => {
   expect(findHost({})).toMatchObject({ name: 'none', isActions: false, runUrl: undefined });
   expect(findHost(github)).toEqual({
     name: 'github',
@@ -61,7 +65,7 @@ test('each host is known by its own variables, and so is the page of the run', (
   expect(findHost({ GITEE_PIPELINE_NAME: 'nightly' }).name).toBe('gitee-go');
 });
 
-test("AtomGit's variables get the names everybody knows; its token does not, nor is one overwritten", () => {
+test("AtomGit's variables get GitHub's names; its token does not, and no variable is overwritten", () => {
   const env: NodeJS.ProcessEnv = {
     ATOMGIT_ACTIONS: 'true',
     ATOMGIT_OUTPUT: '/o',
@@ -80,15 +84,15 @@ test("AtomGit's variables get the names everybody knows; its token does not, nor
   expect(elsewhere).toEqual({ ATOMGIT_OUTPUT: '/o' });
 });
 
-test("outputs and summary go to GitHub's files, whatever is in them", () => {
+test("outputs and summary go to GitHub's files, with any content", async () => {
   const env = {
     ...github,
     GITHUB_OUTPUT: emptyFile('output'),
-    GITHUB_STEP_SUMMARY: emptyFile('summary'),
+    GITHUB_STEP_SUMMARY: summaryFile,
   };
-  within(env, () => {
+  await within(env, async () => {
     writeOutputs(findHost(env), env, { built: '3', report: '{"a":1}\nEOF\nbuilt=9' });
-    writeSummary(findHost(env), env, '| a | b |');
+    await writeSummary(findHost(env), env, '| a | b |');
   });
   const [first, value, end, second] = readFileSync(env.GITHUB_OUTPUT, 'utf8').split('\n');
   expect([first?.slice(0, 7), value]).toEqual(['built<<', '3']);
@@ -97,46 +101,68 @@ test("outputs and summary go to GitHub's files, whatever is in them", () => {
   expect(readFileSync(env.GITHUB_STEP_SUMMARY, 'utf8')).toBe('| a | b |\n');
 });
 
-test('an output that the host would not take is left out by name', () => {
+test('an output that is too large for the host is not set, and is named', async () => {
   const env = { ...github, GITHUB_OUTPUT: emptyFile('output') };
   const outputs = { report: 'x'.repeat(1_000_001), built: '1' };
-  within(env, () => expect(writeOutputs(findHost(env), env, outputs)).toEqual(['report']));
+  await within(env, () => expect(writeOutputs(findHost(env), env, outputs)).toEqual(['report']));
   expect(readFileSync(env.GITHUB_OUTPUT, 'utf8')).toMatch(/^built<<\S+\n1\n\S+\n$/);
 });
 
-test('a summary that is too large for the host is cut at a line and says so', () => {
-  const env = { ...github, GITHUB_STEP_SUMMARY: emptyFile('summary') };
+test('a summary that is too large for the host is cut at a line and says so', async () => {
+  const env = { ...github, GITHUB_STEP_SUMMARY: summaryFile };
   const line = `${'kernel '.repeat(20)}\n`;
-  writeSummary(findHost(env), env, line.repeat(10_000));
+  await within(env, () => writeSummary(findHost(env), env, line.repeat(10_000)));
   const written = readFileSync(env.GITHUB_STEP_SUMMARY);
   expect(written.length).toBeLessThanOrEqual(1024 * 1024);
-  expect(written.toString()).toMatch(/kernel \n\nThe rest does not fit here.*\n\n$/);
+  expect(written.toString()).toMatch(/kernel \n\nThe rest is larger than the host allows.*\n\n$/);
 });
 
-test('on a host without such files they go where BTFHUB_OUTPUTS and BTFHUB_SUMMARY say', () => {
+test('on other hosts they go to the files of BTFHUB_OUTPUTS and BTFHUB_SUMMARY', async () => {
   const env = {
     JENKINS_URL: 'http://j/',
     BTFHUB_OUTPUTS: join(folder, 'outputs'),
     BTFHUB_SUMMARY: join(folder, 'summary.md'),
   };
   writeOutputs(findHost(env), env, { built: '3', failed: '0' });
-  writeSummary(findHost(env), env, '# Built');
+  await writeSummary(findHost(env), env, '# Built');
   expect(readFileSync(env.BTFHUB_OUTPUTS, 'utf8')).toBe('built=3\nfailed=0\n');
   expect(readFileSync(env.BTFHUB_SUMMARY, 'utf8')).toBe('# Built\n');
 });
 
-test('annotations and masks are one line each, whatever the message holds, and only where read', () => {
-  const lines: string[] = [];
-  const output = { write: (line: string) => lines.push(line) > 0 };
-  const failures = [{ title: '5.10.0,x:y', message: '100%\n::add-mask::x' }];
-  annotate(findHost({}), output, failures);
-  maskSecret(findHost({}), output, 'token');
-  expect(lines).toEqual([]);
-  annotate(findHost(github), output, failures);
-  maskSecret(findHost(github), output, 'one\ntwo\n');
-  expect(lines).toEqual([
-    '::error title=5.10.0%2Cx%3Ay::100%25%0A::add-mask::x\n',
-    '::add-mask::one\n',
-    '::add-mask::two\n',
+/** What is written to standard output meanwhile. */
+function stdoutOf(work: () => void): string {
+  let text = '';
+  const write = process.stdout.write;
+  process.stdout.write = (chunk) => {
+    text += chunk;
+    return true;
+  };
+  try {
+    work();
+  } finally {
+    process.stdout.write = write;
+  }
+  return text;
+}
+
+test('an annotation is one line with any message, and each line of a secret is masked', () => {
+  const text = stdoutOf(() => {
+    toolkitLog.error('100%\n::add-mask::x', '5.10.0,x:y');
+    toolkitLog.mask('one\ntwo\n');
+  });
+  expect(text.split('\n')).toEqual([
+    '::error title=5.10.0%2Cx%3Ay::100%25%0A::add-mask::x',
+    '::add-mask::one',
+    '::add-mask::two',
+    '',
   ]);
+});
+
+test('a message that contains a workflow command is not one', () => {
+  const hostile = 'a\n  ::set-output name=x::y\n##[add-path]/tmp\nstruct a::b';
+  expect(withoutCommands(hostile)).toBe(
+    'a\n  : :set-output name=x::y\n## [add-path]/tmp\nstruct a::b',
+  );
+  const text = stdoutOf(() => toolkitLog.info('::stop-commands::x'));
+  expect(text).toBe(': :stop-commands::x\n');
 });

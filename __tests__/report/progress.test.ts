@@ -1,8 +1,9 @@
 import type { Clock } from '../../src/platform/clock.ts';
-import type { Platform } from '../../src/platform/platform.ts';
-import { actionsProgress, logProgress } from '../../src/report/log.ts';
+import type { Platform, WorkflowLog } from '../../src/platform/platform.ts';
+import { logProgress, workflowProgress } from '../../src/report/log.ts';
 import { openProgress } from '../../src/report/open.ts';
 import type { Progress } from '../../src/report/progress.ts';
+import { fitStage } from '../../src/report/stage.ts';
 import { terminalProgress } from '../../src/report/terminal.ts';
 
 function stage() {
@@ -32,18 +33,17 @@ function stage() {
   };
 }
 
-/** What an ANSI terminal shows after these bytes: only "up and clear the line" is understood. */
-function screen(text: string): string[] {
-  const lines: string[] = [''];
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what a terminal obeys
-  for (const part of text.split(/(\u001b\[1A\u001b\[2K|\n)/)) {
-    if (part === '\n') lines.push('');
-    else if (part.startsWith('\u001b')) {
-      lines.pop();
-      lines[lines.length - 1] = '';
-    } else lines[lines.length - 1] += part;
-  }
-  return lines.slice(0, -1);
+/** A workflow's log that shows each command in a line; the toolkit's own is tested in host.test.ts. */
+function workflowOn(output: { write(text: string): boolean }): WorkflowLog {
+  const say = (line: string) => void output.write(`${line}\n`);
+  return {
+    info: say,
+    warning: (message) => say(`::warning::${message}`),
+    error: (message, title) => say(`::error title=${title}::${message}`),
+    startGroup: (title) => say(`::group::${title}`),
+    endGroup: () => say('::endgroup::'),
+    mask: (secret) => say(`::add-mask::${secret}`),
+  };
 }
 
 function build(progress: Progress, pass: (milliseconds: number) => void): void {
@@ -61,37 +61,12 @@ function build(progress: Progress, pass: (milliseconds: number) => void): void {
   one.end('built');
 }
 
-test('a terminal shows a live line a task, with bytes, rate and time left, and keeps what is over above', () => {
-  const { clock, output, pass, text } = stage();
-  const progress = terminalProgress(output, clock);
-  const task = progress.begin('kernel-1');
-  task.stage('download', 1000);
-  pass(1000);
-  task.advance(250);
-  expect(screen(text())).toEqual(['kernel-1  download  250 B of 1.00 kB  (25%, 250 B/s, 3.0 s']);
-  progress.note('news');
-  expect(screen(text())[0]).toBe('news');
-  task.end('built', '3 MB');
-  expect(screen(text())).toEqual(['news', 'kernel-1  built  1.0 s  3 MB']);
-});
-
-test('a terminal is redrawn ten times a second at most, however often bytes come', () => {
-  const { clock, output, pass, text } = stage();
-  const task = terminalProgress(output, clock).begin('kernel-1');
-  task.stage('download', 1e6);
-  for (let index = 0; index < 1000; index++) {
-    pass(1);
-    task.advance(1);
-  }
-  expect(text().split('download').length - 1).toBeLessThanOrEqual(11);
-});
-
-test('a log has a line when a task begins and ends, and a sign of life each half minute', () => {
+test('a log has a line when a task starts and ends, and one each 30 s in a long stage', () => {
   const { clock, output, pass, lines } = stage();
   build(logProgress(output, clock), pass);
   expect(lines()).toEqual([
-    'kernel-1: begins',
-    'kernel-2: begins',
+    'kernel-1: started',
+    'kernel-2: started',
     'kernel-1: download  750 B of 1.00 kB  (75%, 23 B/s, 11 s left)',
     'warning: 100% odd',
     'kernel-2: failed (no-dwarf) after 32.0 s (pahole 31 s): It has none.',
@@ -99,12 +74,12 @@ test('a log has a line when a task begins and ends, and a sign of life each half
   ]);
 });
 
-test('a workflow log has a folded group a kernel that never interleave, and escaped annotations', () => {
+test("a workflow's log has a folded group for each kernel, and a warning is an annotation", () => {
   const { clock, output, pass, lines } = stage();
-  build(actionsProgress(output, clock), pass);
+  build(workflowProgress(workflowOn(output), clock), pass);
   expect(lines()).toEqual([
     'kernel-1: download  750 B of 1.00 kB  (75%, 23 B/s, 11 s left)',
-    '::warning::100%25 odd',
+    '::warning::100% odd',
     '::group::kernel-2: failed (no-dwarf) after 32.0 s',
     'pahole 31 s',
     'It has none.',
@@ -116,15 +91,40 @@ test('a workflow log has a folded group a kernel that never interleave, and esca
 });
 
 test.each([
-  ['a terminal', { isTTY: true, env: {} }, '\u001b'],
-  ['a pipe', { isTTY: false, env: {} }, 'x: begins'],
-  ['a dumb terminal', { isTTY: true, env: { TERM: 'dumb' } }, 'x: begins'],
-  ['a workflow', { isTTY: true, env: { GITHUB_ACTIONS: 'true' } }, '::group::x'],
-])('%s gets its own way of progress', (_, { isTTY, env }, sign) => {
+  ['a terminal', { isTTY: true, env: {}, isWorkflow: false }, '\u001b'],
+  ['a pipe', { isTTY: false, env: {}, isWorkflow: false }, 'x: started'],
+  ['a dumb terminal', { isTTY: true, env: { TERM: 'dumb' }, isWorkflow: false }, 'x: started'],
+  ['a CI system', { isTTY: true, env: { CI: '1' }, isWorkflow: false }, 'x: started'],
+  ['a workflow', { isTTY: true, env: {}, isWorkflow: true }, '::group::x'],
+])('%s has its own kind of progress', (_, { isTTY, env, isWorkflow }, sign) => {
   const { clock, output, text } = stage();
-  const platform = { env, clock, stderr: { ...output, isTTY } } as unknown as Platform;
+  const workflow = isWorkflow ? workflowOn(output) : undefined;
+  const platform = { env, clock, stderr: { ...output, isTTY }, workflow } as unknown as Platform;
   const task = openProgress(platform).begin('x');
   task.stage('download');
   task.end('built');
   expect(text()).toContain(sign);
+});
+
+const NAME = '5.10.0-136.12.0.86.oe2203sp1.x86_64';
+
+test.each([100, 70, 30, 22, 3])('in %d columns a line keeps its percentage', (width) => {
+  const running = { name: 'download', total: 1000, since: 0, done: 250 };
+  const line = fitStage(NAME, running, 1000, width, '…');
+  expect(line.length).toBeLessThanOrEqual(width);
+  expect(line).toContain('25%');
+});
+
+test('a terminal is redrawn at each change of stage, and ten times a second at most for bytes', () => {
+  const { clock, output, pass, text } = stage();
+  const task = terminalProgress(output, clock).begin('kernel-1');
+  task.stage('download', 1e6);
+  for (let index = 0; index < 1000; index++) {
+    pass(1);
+    task.advance(1);
+  }
+  expect(text().split('download').length - 1).toBeLessThanOrEqual(11);
+  task.stage('pahole');
+  expect(text()).toContain('pahole');
+  task.end('built');
 });

@@ -1,5 +1,4 @@
 import type { Platform } from '../platform/platform.ts';
-import type { Annotation } from '../report/host.ts';
 
 /** 0: all done. 1: something failed, the rest is done. 2: wrong usage, or nothing could be done. */
 export type ExitStatus = 0 | 1 | 2;
@@ -15,8 +14,8 @@ export interface Outcome {
   readonly outputs?: Readonly<Record<string, string>>;
   /** Markdown for the step summary of a workflow. */
   readonly summary?: string;
-  /** One error annotation for each thing that failed although the command went on. */
-  readonly failures?: readonly Annotation[];
+  /** What failed although the command went on: an error annotation each. The title is a kernel or a path. */
+  readonly failures?: readonly { readonly title: string; readonly message: string }[];
 }
 
 /**
@@ -59,6 +58,23 @@ export interface Command<Table extends OptionTable = OptionTable> {
   /** Complete command lines that work, for the help and the documentation. */
   readonly examples: readonly string[];
   run(platform: Platform, options: Values<Table>, operands: readonly string[]): Promise<Outcome>;
+}
+
+/** Options of every command, which exist on the command line only. */
+export const JSON_OPTION = {
+  name: 'json',
+  description: 'print one JSON document on standard output, and everything else on standard error',
+} as const;
+
+/** An option of the commands that have no `--output` of their own. */
+export const REPORT_OPTION = {
+  name: 'output',
+  placeholder: '<file>',
+  description: 'write the JSON document to this file; standard output has the text',
+} as const;
+
+export function hasReportFile({ options }: Command): boolean {
+  return !('output' in options);
 }
 
 /** Gives a command's `run` the types of its options. */

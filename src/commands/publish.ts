@@ -8,7 +8,7 @@ import { parseLocation, type RepositoryLocation } from '../git/location.ts';
 import { type PublishRequest, publish as runPublish } from '../jobs/publish/publish.ts';
 import { asBranch } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
-import { findHost, maskSecret } from '../report/host.ts';
+import { findHost } from '../report/host.ts';
 import { openProgress } from '../report/open.ts';
 import { choice, defineCommand, flag, list, number, text, type Values } from './command.ts';
 import { publishOutcome } from './publish-report.ts';
@@ -83,7 +83,7 @@ async function readCredential(
   const inUrl = location.kind === 'remote' ? location.password : undefined;
   const token = (await tokenOf(platform, given.tokenFile)) ?? inUrl;
   if (token === undefined) return undefined;
-  maskSecret(findHost(platform.env), platform.stderr, token);
+  platform.workflow?.mask(token);
   if (location.kind !== 'remote') return undefined;
   // By ssh git has keys of its own, and the token is for the forge's API.
   const origin = location.origin ?? `https://${location.host}`;

@@ -1,6 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import { setOutput } from '@actions/core';
-import type { Output } from '../platform/platform.ts';
+import { setOutput, summary } from '@actions/core';
 
 export type HostName = 'github' | 'gitea' | 'atomgit' | 'jenkins' | 'gitee-go' | 'none';
 
@@ -14,13 +13,6 @@ export interface Host {
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** One error that the host shows on the page of the run. */
-export interface Annotation {
-  /** The kernel, file or repository with the error. */
-  readonly title: string;
-  readonly message: string;
-}
 
 /**
  * AtomGit Action implements GitHub's protocol with variables called `ATOMGIT_<NAME>`. This sets each
@@ -87,48 +79,20 @@ export function writeOutputs(
 }
 
 /** Adds Markdown to the page of the run, and on any host to the file that BTFHUB_SUMMARY names. */
-export function writeSummary(host: Host, env: Env, markdown: string): void {
+export async function writeSummary(host: Host, env: Env, markdown: string): Promise<void> {
   if (host.isActions && env.GITHUB_STEP_SUMMARY) {
-    appendFileSync(env.GITHUB_STEP_SUMMARY, `${fitting(markdown)}\n`);
+    await summary.addRaw(cutToLimit(markdown), true).write();
   }
   if (env.BTFHUB_SUMMARY) appendFileSync(env.BTFHUB_SUMMARY, `${markdown}\n`);
 }
 
-/** Writes an error annotation for each failure on hosts that have annotations. */
-export function annotate(host: Host, output: Output, failures: readonly Annotation[]): void {
-  if (!host.isActions) return;
-  for (const { title, message } of failures) {
-    output.write(`::error title=${escapeProperty(title)}::${escapeData(message)}\n`);
-  }
-}
-
-/**
- * Has the host blot a secret out of its logs, each line of it. It goes where people read, not to
- * standard output as the toolkit's own does: that holds one JSON document.
- */
-export function maskSecret(host: Host, output: Output, secret: string): void {
-  if (!host.isActions) return;
-  for (const line of secret.split(/[\r\n]+/).filter((one) => one.trim() !== '')) {
-    output.write(`::add-mask::${escapeData(line)}\n`);
-  }
-}
-
 const LARGEST_OUTPUT = 1_000_000; // bytes: a job whose outputs are larger than 1 MiB fails
-const LARGEST_SUMMARY = 1024 * 1024; // bytes a step: a larger one is refused as a whole
+const LARGEST_SUMMARY = 1024 * 1024; // bytes a step: GitHub refuses a larger one as a whole
 
-function fitting(markdown: string): string {
+function cutToLimit(markdown: string): string {
   const bytes = Buffer.from(markdown);
   if (bytes.length < LARGEST_SUMMARY) return markdown;
-  const notice = '\n\nThe rest does not fit here: the log and the report have all of it.\n';
+  const notice = '\n\nThe rest is larger than the host allows: see the log and the report.\n';
   const kept = bytes.subarray(0, LARGEST_SUMMARY - notice.length - 1).toString('utf8');
   return `${kept.slice(0, kept.lastIndexOf('\n'))}${notice}`;
-}
-
-/** Data of a workflow command, as GitHub's runner reads it. */
-function escapeData(text: string): string {
-  return text.replace(/%/g, '%25').replace(/\r/g, '%0D').replace(/\n/g, '%0A');
-}
-
-function escapeProperty(text: string): string {
-  return escapeData(text).replace(/:/g, '%3A').replace(/,/g, '%2C');
 }

@@ -1,17 +1,17 @@
 import type { Clock } from '../platform/clock.ts';
-import type { Output } from '../platform/platform.ts';
+import type { Output, WorkflowLog } from '../platform/platform.ts';
 import type { Progress } from './progress.ts';
 import { describeStage, type Stage, summariseStage } from './stage.ts';
 
-const TELL_EVERY = 30_000; // milliseconds: a sign of life, not a flood
+const REPORT_EVERY = 30_000; // milliseconds
 
-/** Lines for a pipe or a log: one when a task begins and ends, and a sign of life in long stages. */
+/** Progress for a pipe or a log file: a line when a task starts and ends, and every 30 s in long stages. */
 export function logProgress(output: Output, clock: Clock): Progress {
   const say = (line: string) => void output.write(`${line}\n`);
   return {
     begin: (name) => {
       const task = new LoggedTask(clock, (line) => say(`${name}: ${line}`));
-      say(`${name}: begins`);
+      say(`${name}: started`);
       return {
         stage: (stage, total) => task.enter(stage, total),
         advance: (count) => task.advance(count),
@@ -24,51 +24,44 @@ export function logProgress(output: Output, clock: Clock): Progress {
 }
 
 /**
- * The same for GitHub's log and those that follow its conventions: a folded group for each kernel
- * with a line for each stage, written when the kernel is over so that groups never interleave;
- * warnings become annotations.
+ * Progress for a workflow's log: a folded group for each task with a line for each stage. A group is written
+ * when its task ends, so groups of tasks that run at the same time do not interleave. Warnings are annotations.
  */
-export function actionsProgress(output: Output, clock: Clock): Progress {
-  const say = (line: string) => void output.write(`${line}\n`);
+export function workflowProgress(log: WorkflowLog, clock: Clock): Progress {
   return {
     begin: (name) => {
-      const task = new LoggedTask(clock, (line) => say(`${name}: ${line}`));
+      const task = new LoggedTask(clock, (line) => log.info(`${name}: ${line}`));
       return {
         stage: (stage, total) => task.enter(stage, total),
         advance: (count) => task.advance(count),
         end: (result, detail) => {
           task.leave();
-          say(`::group::${name}: ${result}${task.time()}`);
-          for (const stage of task.over) say(stage);
-          if (detail) say(detail);
-          say('::endgroup::');
+          log.startGroup(`${name}: ${result}${task.time()}`);
+          for (const stage of task.finished) log.info(stage);
+          if (detail) log.info(detail);
+          log.endGroup();
         },
       };
     },
-    note: say,
-    warn: (message) => say(`::warning::${escapeData(message)}`),
+    note: (message) => log.info(message),
+    warn: (message) => log.warning(message),
   };
 }
 
-/** Data of a workflow command, as the runner's own toolkit escapes it. */
-export function escapeData(text: string): string {
-  return text.replace(/%/g, '%25').replace(/\r/g, '%0D').replace(/\n/g, '%0A');
-}
-
 class LoggedTask {
-  readonly over: string[] = [];
-  private readonly begun: number;
+  readonly finished: string[] = [];
+  private readonly startedAt: number;
   private stage: Stage | undefined;
-  private toldAt: number;
+  private reportedAt: number;
 
   private readonly clock: Clock;
-  private readonly tell: (line: string) => void;
+  private readonly report: (line: string) => void;
 
-  constructor(clock: Clock, tell: (line: string) => void) {
+  constructor(clock: Clock, report: (line: string) => void) {
     this.clock = clock;
-    this.tell = tell;
-    this.begun = clock.now();
-    this.toldAt = this.begun;
+    this.report = report;
+    this.startedAt = clock.now();
+    this.reportedAt = this.startedAt;
   }
 
   enter(name: string, total: number | undefined): void {
@@ -80,23 +73,23 @@ class LoggedTask {
     if (!this.stage) return;
     this.stage.done += count;
     const now = this.clock.now();
-    if (now - this.toldAt < TELL_EVERY) return;
-    this.toldAt = now;
-    this.tell(describeStage(this.stage, now));
+    if (now - this.reportedAt < REPORT_EVERY) return;
+    this.reportedAt = now;
+    this.report(describeStage(this.stage, now));
   }
 
   leave(): void {
-    if (this.stage) this.over.push(summariseStage(this.stage, this.clock.now()));
+    if (this.stage) this.finished.push(summariseStage(this.stage, this.clock.now()));
     this.stage = undefined;
   }
 
   time(): string {
-    return ` after ${((this.clock.now() - this.begun) / 1000).toFixed(1)} s`;
+    return ` after ${((this.clock.now() - this.startedAt) / 1000).toFixed(1)} s`;
   }
 
   summary(detail: string | undefined): string {
     this.leave();
-    const stages = this.over.length > 0 ? ` (${this.over.join(', ')})` : '';
+    const stages = this.finished.length > 0 ? ` (${this.finished.join(', ')})` : '';
     return `${this.time()}${stages}${detail ? `: ${detail}` : ''}`;
   }
 }

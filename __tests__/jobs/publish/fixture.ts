@@ -5,7 +5,7 @@ import { publish } from '../../../src/commands/publish.ts';
 import { readOptions } from '../../../src/commands/values.ts';
 import { undiciHttp } from '../../../src/download/http.ts';
 import { asFailure } from '../../../src/failure.ts';
-import type { Platform } from '../../../src/platform/platform.ts';
+import type { Platform, WorkflowLog } from '../../../src/platform/platform.ts';
 import { systemPrograms } from '../../../src/platform/programs.ts';
 import { fastClock } from '../../download/conditions.ts';
 import { type GitServer, type GitServerOptions, startGitServer } from '../../git/git-server.ts';
@@ -59,6 +59,18 @@ export function openFixture(): PublishFixture {
   };
 }
 
+/** A workflow's log that keeps what the runner would interpret. */
+function recordedLog(said: string[]): WorkflowLog {
+  return {
+    info: (line) => said.push(line),
+    warning: (message) => said.push(message),
+    error: (message) => said.push(message),
+    startGroup: (title) => said.push(title),
+    endGroup: () => {},
+    mask: (secret) => said.push(`mask ${secret}\n`),
+  };
+}
+
 async function runPublish(
   scratch: string,
   options: Record<string, string | true | readonly string[]>,
@@ -81,6 +93,7 @@ async function runPublish(
     programs: systemPrograms(whole),
     stdout: output,
     stderr: output,
+    workflow: env.GITHUB_ACTIONS === 'true' ? recordedLog(said) : undefined,
     interrupted: new AbortController().signal,
   };
   const given = Object.fromEntries(
