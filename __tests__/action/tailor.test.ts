@@ -118,7 +118,7 @@ test('a project gets the minimal BTF of every kernel, and the next run moves no 
   const made = readFileSync(first.file);
 
   const second = await run();
-  expect(second.log).toContain("--- skipped: Keep the archive's tarballs\n");
+  expect(second.log).toContain('--- skipped: Save archive tarballs\n');
   expect(readFileSync(second.file).equals(made)).toBe(true);
   const sizes = Object.values(tarballs).reduce((sum, { length }) => sum + length, 0);
   expect(first.moved - second.moved).toBeGreaterThan(sizes / 2);
