@@ -12192,10 +12192,10 @@ var require_resolve_block_map = __commonJS({
       let offset = bm.offset;
       let commentEnd = null;
       for (const collItem of bm.items) {
-        const { start: start2, key, sep: sep3, value } = collItem;
+        const { start: start2, key, sep: sep2, value } = collItem;
         const keyProps = resolveProps.resolveProps(start2, {
           indicator: "explicit-key-ind",
-          next: key != null ? key : sep3 == null ? void 0 : sep3[0],
+          next: key != null ? key : sep2 == null ? void 0 : sep2[0],
           offset,
           onError,
           parentIndent: bm.indent,
@@ -12209,7 +12209,7 @@ var require_resolve_block_map = __commonJS({
             else if ("indent" in key && key.indent !== bm.indent)
               onError(offset, "BAD_INDENT", startColMsg);
           }
-          if (!keyProps.anchor && !keyProps.tag && !sep3) {
+          if (!keyProps.anchor && !keyProps.tag && !sep2) {
             commentEnd = keyProps.end;
             if (keyProps.comment) {
               if (map.comment)
@@ -12233,7 +12233,7 @@ var require_resolve_block_map = __commonJS({
         ctx.atKey = false;
         if (utilMapIncludes.mapIncludes(ctx, map.items, keyNode))
           onError(keyStart, "DUPLICATE_KEY", "Map keys must be unique");
-        const valueProps = resolveProps.resolveProps(sep3 != null ? sep3 : [], {
+        const valueProps = resolveProps.resolveProps(sep2 != null ? sep2 : [], {
           indicator: "map-value-ind",
           next: value,
           offset: keyNode.range[2],
@@ -12249,7 +12249,7 @@ var require_resolve_block_map = __commonJS({
             if (ctx.options.strict && keyProps.start < valueProps.found.offset - 1024)
               onError(keyNode.range, "KEY_OVER_1024_CHARS", "The : indicator must be at most 1024 chars after the start of an implicit block mapping key");
           }
-          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : composeEmptyNode(ctx, offset, sep3, null, valueProps, onError);
+          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : composeEmptyNode(ctx, offset, sep2, null, valueProps, onError);
           if (ctx.schema.compat)
             utilFlowIndentCheck.flowIndentCheck(bm.indent, value, onError);
           offset = valueNode.range[2];
@@ -12341,7 +12341,7 @@ var require_resolve_end = __commonJS({
       let comment = "";
       if (end) {
         let hasSpace = false;
-        let sep3 = "";
+        let sep2 = "";
         for (const token of end) {
           const { source: source2, type } = token;
           switch (type) {
@@ -12355,13 +12355,13 @@ var require_resolve_end = __commonJS({
               if (!comment)
                 comment = cb;
               else
-                comment += sep3 + cb;
-              sep3 = "";
+                comment += sep2 + cb;
+              sep2 = "";
               break;
             }
             case "newline":
               if (comment)
-                sep3 += source2;
+                sep2 += source2;
               hasSpace = true;
               break;
             default:
@@ -12405,18 +12405,18 @@ var require_resolve_flow_collection = __commonJS({
       let offset = fc.offset + fc.start.source.length;
       for (let i3 = 0; i3 < fc.items.length; ++i3) {
         const collItem = fc.items[i3];
-        const { start: start2, key, sep: sep3, value } = collItem;
+        const { start: start2, key, sep: sep2, value } = collItem;
         const props = resolveProps.resolveProps(start2, {
           flow: fcName,
           indicator: "explicit-key-ind",
-          next: key != null ? key : sep3 == null ? void 0 : sep3[0],
+          next: key != null ? key : sep2 == null ? void 0 : sep2[0],
           offset,
           onError,
           parentIndent: fc.indent,
           startOnNewline: false
         });
         if (!props.found) {
-          if (!props.anchor && !props.tag && !sep3 && !value) {
+          if (!props.anchor && !props.tag && !sep2 && !value) {
             if (i3 === 0 && props.comma)
               onError(props.comma, "UNEXPECTED_TOKEN", `Unexpected , in ${fcName}`);
             else if (i3 < fc.items.length - 1)
@@ -12470,8 +12470,8 @@ var require_resolve_flow_collection = __commonJS({
             }
           }
         }
-        if (!isMap && !sep3 && !props.found) {
-          const valueNode = value ? composeNode(ctx, value, props, onError) : composeEmptyNode(ctx, props.end, sep3, null, props, onError);
+        if (!isMap && !sep2 && !props.found) {
+          const valueNode = value ? composeNode(ctx, value, props, onError) : composeEmptyNode(ctx, props.end, sep2, null, props, onError);
           coll.items.push(valueNode);
           offset = valueNode.range[2];
           if (isBlock(value))
@@ -12483,7 +12483,7 @@ var require_resolve_flow_collection = __commonJS({
           if (isBlock(key))
             onError(keyNode.range, "BLOCK_IN_FLOW", blockMsg);
           ctx.atKey = false;
-          const valueProps = resolveProps.resolveProps(sep3 != null ? sep3 : [], {
+          const valueProps = resolveProps.resolveProps(sep2 != null ? sep2 : [], {
             flow: fcName,
             indicator: "map-value-ind",
             next: value,
@@ -12494,8 +12494,8 @@ var require_resolve_flow_collection = __commonJS({
           });
           if (valueProps.found) {
             if (!isMap && !props.found && ctx.options.strict) {
-              if (sep3)
-                for (const st3 of sep3) {
+              if (sep2)
+                for (const st3 of sep2) {
                   if (st3 === valueProps.found)
                     break;
                   if (st3.type === "newline") {
@@ -12512,7 +12512,7 @@ var require_resolve_flow_collection = __commonJS({
             else
               onError(valueProps.start, "MISSING_CHAR", `Missing , or : between ${fcName} items`);
           }
-          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : valueProps.found ? composeEmptyNode(ctx, valueProps.end, sep3, null, valueProps, onError) : null;
+          const valueNode = value ? composeNode(ctx, value, valueProps, onError) : valueProps.found ? composeEmptyNode(ctx, valueProps.end, sep2, null, valueProps, onError) : null;
           if (valueNode) {
             if (isBlock(value))
               onError(valueNode.range, "BLOCK_IN_FLOW", blockMsg);
@@ -12693,7 +12693,7 @@ var require_resolve_block_scalar = __commonJS({
           chompStart = i3 + 1;
       }
       let value = "";
-      let sep3 = "";
+      let sep2 = "";
       let prevMoreIndented = false;
       for (let i3 = 0; i3 < contentStart; ++i3)
         value += lines[i3][0].slice(trimIndent) + "\n";
@@ -12710,24 +12710,24 @@ var require_resolve_block_scalar = __commonJS({
           indent = "";
         }
         if (type === Scalar.Scalar.BLOCK_LITERAL) {
-          value += sep3 + indent.slice(trimIndent) + content;
-          sep3 = "\n";
+          value += sep2 + indent.slice(trimIndent) + content;
+          sep2 = "\n";
         } else if (indent.length > trimIndent || content[0] === "	") {
-          if (sep3 === " ")
-            sep3 = "\n";
-          else if (!prevMoreIndented && sep3 === "\n")
-            sep3 = "\n\n";
-          value += sep3 + indent.slice(trimIndent) + content;
-          sep3 = "\n";
+          if (sep2 === " ")
+            sep2 = "\n";
+          else if (!prevMoreIndented && sep2 === "\n")
+            sep2 = "\n\n";
+          value += sep2 + indent.slice(trimIndent) + content;
+          sep2 = "\n";
           prevMoreIndented = true;
         } else if (content === "") {
-          if (sep3 === "\n")
+          if (sep2 === "\n")
             value += "\n";
           else
-            sep3 = "\n";
+            sep2 = "\n";
         } else {
-          value += sep3 + content;
-          sep3 = " ";
+          value += sep2 + content;
+          sep2 = " ";
           prevMoreIndented = false;
         }
       }
@@ -12911,25 +12911,25 @@ var require_resolve_flow_scalar = __commonJS({
         trimBoth = /^[ \t]+|[ \t]+$/g;
       }
       let res = match[1].replace(trimEnd, "");
-      let sep3 = " ";
+      let sep2 = " ";
       let pos = line2.lastIndex;
       while (match = line2.exec(source2)) {
         const lm = match[1].replace(trimBoth, "");
         if (lm === "") {
-          if (sep3 === "\n")
-            res += sep3;
+          if (sep2 === "\n")
+            res += sep2;
           else
-            sep3 = "\n";
+            sep2 = "\n";
         } else {
-          res += sep3 + lm;
-          sep3 = " ";
+          res += sep2 + lm;
+          sep2 = " ";
         }
         pos = line2.lastIndex;
       }
       const last = /[ \t]*(.*)/sy;
       last.lastIndex = pos;
       match = last.exec(source2);
-      return res + sep3 + ((_a21 = match == null ? void 0 : match[1]) != null ? _a21 : "");
+      return res + sep2 + ((_a21 = match == null ? void 0 : match[1]) != null ? _a21 : "");
     }
     function doubleQuotedValue(source2, onError) {
       let res = "";
@@ -13749,14 +13749,14 @@ var require_cst_stringify = __commonJS({
         }
       }
     }
-    function stringifyItem({ start: start2, key, sep: sep3, value }) {
+    function stringifyItem({ start: start2, key, sep: sep2, value }) {
       let res = "";
       for (const st3 of start2)
         res += st3.source;
       if (key)
         res += stringifyToken(key);
-      if (sep3)
-        for (const st3 of sep3)
+      if (sep2)
+        for (const st3 of sep2)
           res += st3.source;
       if (value)
         res += stringifyToken(value);
@@ -14926,18 +14926,18 @@ var require_parser = __commonJS({
         if (this.type === "map-value-ind") {
           const prev = getPrevProps(this.peek(2));
           const start2 = getFirstKeyStartProps(prev);
-          let sep3;
+          let sep2;
           if (scalar.end) {
-            sep3 = scalar.end;
-            sep3.push(this.sourceToken);
+            sep2 = scalar.end;
+            sep2.push(this.sourceToken);
             delete scalar.end;
           } else
-            sep3 = [this.sourceToken];
+            sep2 = [this.sourceToken];
           const map = {
             type: "block-map",
             offset: scalar.offset,
             indent: scalar.indent,
-            items: [{ start: start2, key: scalar, sep: sep3 }]
+            items: [{ start: start2, key: scalar, sep: sep2 }]
           };
           this.onKeyLine = true;
           this.stack[this.stack.length - 1] = map;
@@ -15091,15 +15091,15 @@ var require_parser = __commonJS({
                 } else if (isFlowToken(it3.key) && !includesToken(it3.sep, "newline")) {
                   const start3 = getFirstKeyStartProps(it3.start);
                   const key = it3.key;
-                  const sep3 = it3.sep;
-                  sep3.push(this.sourceToken);
+                  const sep2 = it3.sep;
+                  sep2.push(this.sourceToken);
                   delete it3.key;
                   delete it3.sep;
                   this.stack.push({
                     type: "block-map",
                     offset: this.offset,
                     indent: this.indent,
-                    items: [{ start: start3, key, sep: sep3 }]
+                    items: [{ start: start3, key, sep: sep2 }]
                   });
                 } else if (start2.length > 0) {
                   it3.sep = it3.sep.concat(start2, this.sourceToken);
@@ -15294,13 +15294,13 @@ var require_parser = __commonJS({
             const prev = getPrevProps(parent);
             const start2 = getFirstKeyStartProps(prev);
             fixFlowSeqItems(fc);
-            const sep3 = fc.end.splice(1, fc.end.length);
-            sep3.push(this.sourceToken);
+            const sep2 = fc.end.splice(1, fc.end.length);
+            sep2.push(this.sourceToken);
             const map = {
               type: "block-map",
               offset: fc.offset,
               indent: fc.indent,
-              items: [{ start: start2, key: fc, sep: sep3 }]
+              items: [{ start: start2, key: fc, sep: sep2 }]
             };
             this.onKeyLine = true;
             this.stack[this.stack.length - 1] = map;
@@ -18330,9 +18330,9 @@ var require_dispatcher_base = __commonJS({
       close(callback) {
         var _a21;
         if (callback === void 0) {
-          return new Promise((resolve10, reject) => {
+          return new Promise((resolve11, reject) => {
             this.close((err2, data) => {
-              return err2 ? reject(err2) : resolve10(data);
+              return err2 ? reject(err2) : resolve11(data);
             });
           });
         }
@@ -18371,9 +18371,9 @@ var require_dispatcher_base = __commonJS({
           err2 = null;
         }
         if (callback === void 0) {
-          return new Promise((resolve10, reject) => {
+          return new Promise((resolve11, reject) => {
             this.destroy(err2, (err3, data) => {
-              return err3 ? reject(err3) : resolve10(data);
+              return err3 ? reject(err3) : resolve11(data);
             });
           });
         }
@@ -21890,8 +21890,8 @@ var require_promise = __commonJS({
     function createDeferredPromise() {
       let res;
       let rej;
-      const promise = new Promise((resolve10, reject) => {
-        res = resolve10;
+      const promise = new Promise((resolve11, reject) => {
+        res = resolve11;
         rej = reject;
       });
       return { promise, resolve: res, reject: rej };
@@ -23305,12 +23305,12 @@ upgrade: ${upgrade}\r
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve10, reject) => {
+      const waitForDrain = () => new Promise((resolve11, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve10;
+          callback = resolve11;
         }
       });
       socket.on("close", onDrain).on("drain", onDrain);
@@ -24198,12 +24198,12 @@ var require_client_h2 = __commonJS({
           cb();
         }
       }
-      const waitForDrain = () => new Promise((resolve10, reject) => {
+      const waitForDrain = () => new Promise((resolve11, reject) => {
         assert(callback === null);
         if (socket[kError]) {
           reject(socket[kError]);
         } else {
-          callback = resolve10;
+          callback = resolve11;
         }
       });
       h2stream.on("close", onDrain).on("drain", onDrain);
@@ -24521,16 +24521,16 @@ var require_client = __commonJS({
         return this[kNeedDrain] < 2;
       }
       [kClose]() {
-        return new Promise((resolve10) => {
+        return new Promise((resolve11) => {
           if (this[kSize]) {
-            this[kClosedResolve] = resolve10;
+            this[kClosedResolve] = resolve11;
           } else {
-            resolve10(null);
+            resolve11(null);
           }
         });
       }
       [kDestroy](err2) {
-        return new Promise((resolve10) => {
+        return new Promise((resolve11) => {
           const requests = this[kQueue].splice(this[kPendingIdx]);
           for (let i3 = 0; i3 < requests.length; i3++) {
             const request2 = requests[i3];
@@ -24543,7 +24543,7 @@ var require_client = __commonJS({
               this[kClosedResolve]();
               this[kClosedResolve] = null;
             }
-            resolve10(null);
+            resolve11(null);
           };
           if (this[kHTTPContext]) {
             this[kHTTPContext].destroy(err2, callback);
@@ -24954,8 +24954,8 @@ var require_pool_base = __commonJS({
           }
           return Promise.all(closeAll);
         } else {
-          return new Promise((resolve10) => {
-            this[kClosedResolve] = resolve10;
+          return new Promise((resolve11) => {
+            this[kClosedResolve] = resolve11;
           });
         }
       }
@@ -26075,7 +26075,7 @@ var require_socks5_proxy_agent = __commonJS({
         const proxyHost = this[kProxyUrl].hostname;
         const proxyPort = parseInt(this[kProxyUrl].port) || 1080;
         debug("creating SOCKS5 connection to", proxyHost, proxyPort);
-        const socket = await new Promise((resolve10, reject) => {
+        const socket = await new Promise((resolve11, reject) => {
           this[kConnector]({
             hostname: proxyHost,
             host: proxyHost,
@@ -26085,7 +26085,7 @@ var require_socks5_proxy_agent = __commonJS({
             if (err2) {
               reject(err2);
             } else {
-              resolve10(socket2);
+              resolve11(socket2);
             }
           });
         });
@@ -26095,14 +26095,14 @@ var require_socks5_proxy_agent = __commonJS({
           socket.destroy();
         });
         await socks5Client.handshake();
-        await new Promise((resolve10, reject) => {
+        await new Promise((resolve11, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 authentication timeout"));
           }, 5e3);
           const onAuthenticated = () => {
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve10();
+            resolve11();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -26111,14 +26111,14 @@ var require_socks5_proxy_agent = __commonJS({
           };
           if (socks5Client.state === STATES.AUTHENTICATED) {
             clearTimeout(timeout);
-            resolve10();
+            resolve11();
           } else {
             socks5Client.once("authenticated", onAuthenticated);
             socks5Client.once("error", onError);
           }
         });
         await socks5Client.connect(targetHost, targetPort);
-        await new Promise((resolve10, reject) => {
+        await new Promise((resolve11, reject) => {
           const timeout = setTimeout(() => {
             reject(new Error("SOCKS5 connection timeout"));
           }, 5e3);
@@ -26126,7 +26126,7 @@ var require_socks5_proxy_agent = __commonJS({
             debug("SOCKS5 tunnel established to", targetHost, targetPort, "via", info2);
             clearTimeout(timeout);
             socks5Client.removeListener("error", onError);
-            resolve10();
+            resolve11();
           };
           const onError = (err2) => {
             clearTimeout(timeout);
@@ -26170,8 +26170,8 @@ var require_socks5_proxy_agent = __commonJS({
                       socket,
                       servername: ((_a21 = this[kRequestTls]) == null ? void 0 : _a21.servername) || targetHost
                     });
-                    await new Promise((resolve10, reject) => {
-                      finalSocket.once("secureConnect", resolve10);
+                    await new Promise((resolve11, reject) => {
+                      finalSocket.once("secureConnect", resolve11);
                       finalSocket.once("error", reject);
                     });
                   }
@@ -27338,7 +27338,7 @@ var require_readable = __commonJS({
         if (this._readableState.closeEmitted) {
           return Promise.resolve(null);
         }
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           if (this[kContentLength] && this[kContentLength] > limit || this[kBytesRead] > limit) {
             this.destroy(new AbortError());
           }
@@ -27354,11 +27354,11 @@ var require_readable = __commonJS({
               if (signal.aborted) {
                 reject((_a22 = signal.reason) != null ? _a22 : new AbortError());
               } else {
-                resolve10(null);
+                resolve11(null);
               }
             });
           } else {
-            this.on("close", resolve10);
+            this.on("close", resolve11);
           }
           this.on("error", noop).on("data", () => {
             if (this[kBytesRead] > limit) {
@@ -27387,7 +27387,7 @@ var require_readable = __commonJS({
     }
     function consume(stream, type) {
       assert(!stream[kConsume]);
-      return new Promise((resolve10, reject) => {
+      return new Promise((resolve11, reject) => {
         var _a21;
         if (isUnusable(stream)) {
           const rState = stream._readableState;
@@ -27403,7 +27403,7 @@ var require_readable = __commonJS({
             stream[kConsume] = {
               type,
               stream,
-              resolve: resolve10,
+              resolve: resolve11,
               reject,
               length: 0,
               body: []
@@ -27477,18 +27477,18 @@ var require_readable = __commonJS({
       return buffer;
     }
     function consumeEnd(consume2, encoding) {
-      const { type, body, resolve: resolve10, stream, length } = consume2;
+      const { type, body, resolve: resolve11, stream, length } = consume2;
       try {
         if (type === "text") {
-          resolve10(chunksDecode(body, length, encoding));
+          resolve11(chunksDecode(body, length, encoding));
         } else if (type === "json") {
-          resolve10(JSON.parse(chunksDecode(body, length, encoding)));
+          resolve11(JSON.parse(chunksDecode(body, length, encoding)));
         } else if (type === "arrayBuffer") {
-          resolve10(chunksConcat(body, length).buffer);
+          resolve11(chunksConcat(body, length).buffer);
         } else if (type === "blob") {
-          resolve10(new Blob(body, { type: stream[kContentType] }));
+          resolve11(new Blob(body, { type: stream[kContentType] }));
         } else if (type === "bytes") {
-          resolve10(chunksConcat(body, length));
+          resolve11(chunksConcat(body, length));
         }
         consumeFinish(consume2);
       } catch (err2) {
@@ -27680,9 +27680,9 @@ var require_api_request = __commonJS({
     };
     function request2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           request2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve10(data);
+            return err2 ? reject(err2) : resolve11(data);
           });
         });
       }
@@ -27896,9 +27896,9 @@ var require_api_stream = __commonJS({
     };
     function stream(opts, factory, callback) {
       if (callback === void 0) {
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           stream.call(this, opts, factory, (err2, data) => {
-            return err2 ? reject(err2) : resolve10(data);
+            return err2 ? reject(err2) : resolve11(data);
           });
         });
       }
@@ -28186,9 +28186,9 @@ var require_api_upgrade = __commonJS({
     };
     function upgrade(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           upgrade.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve10(data);
+            return err2 ? reject(err2) : resolve11(data);
           });
         });
       }
@@ -28281,9 +28281,9 @@ var require_api_connect = __commonJS({
     };
     function connect2(opts, callback) {
       if (callback === void 0) {
-        return new Promise((resolve10, reject) => {
+        return new Promise((resolve11, reject) => {
           connect2.call(this, opts, (err2, data) => {
-            return err2 ? reject(err2) : resolve10(data);
+            return err2 ? reject(err2) : resolve11(data);
           });
         });
       }
@@ -29562,8 +29562,8 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports2, module2) {
     "use strict";
-    var { writeFile: writeFile11, readFile: readFile20, mkdir: mkdir13 } = require("fs/promises");
-    var { dirname: dirname12, resolve: resolve10 } = require("path");
+    var { writeFile: writeFile11, readFile: readFile21, mkdir: mkdir13 } = require("fs/promises");
+    var { dirname: dirname12, resolve: resolve11 } = require("path");
     var { setTimeout: setTimeout3, clearTimeout: clearTimeout2 } = require("timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
     var { hashId, isUrlExcludedFactory, normalizeHeaders, createHeaderFilters } = require_snapshot_utils();
@@ -29766,7 +29766,7 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         try {
-          const data = await readFile20(resolve10(path5), "utf8");
+          const data = await readFile21(resolve11(path5), "utf8");
           const parsed2 = JSON.parse(data);
           if (Array.isArray(parsed2)) {
             __privateGet(this, _snapshots).clear();
@@ -29795,7 +29795,7 @@ var require_snapshot_recorder = __commonJS({
         if (!path5) {
           throw new InvalidArgumentError2("Snapshot path is required");
         }
-        const resolvedPath = resolve10(path5);
+        const resolvedPath = resolve11(path5);
         await mkdir13(dirname12(resolvedPath), { recursive: true });
         const data = Array.from(__privateGet(this, _snapshots).entries()).map(([hash, snapshot]) => ({
           hash,
@@ -37523,7 +37523,7 @@ var require_fetch = __commonJS({
         const agent = fetchParams.controller.dispatcher;
         const path5 = url3.pathname + url3.search;
         const hasTrailingQuestionMark = url3.search.length === 0 && url3.href[url3.href.length - url3.hash.length - 1] === "?";
-        return new Promise((resolve10, reject) => agent.dispatch(
+        return new Promise((resolve11, reject) => agent.dispatch(
           {
             path: hasTrailingQuestionMark ? `${path5}?` : path5,
             origin: url3.origin,
@@ -37611,7 +37611,7 @@ var require_fetch = __commonJS({
                 }
               }
               const onError = this.onError.bind(this);
-              resolve10({
+              resolve11({
                 status,
                 statusText,
                 headersList,
@@ -37665,7 +37665,7 @@ var require_fetch = __commonJS({
                   headersList.append(headerName, String(value), true);
                 }
               }
-              resolve10({
+              resolve11({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -37689,7 +37689,7 @@ var require_fetch = __commonJS({
                   headersList.append(nameStr, value.toString("latin1"), true);
                 }
               }
-              resolve10({
+              resolve11({
                 status,
                 statusText: STATUS_CODES[status],
                 headersList,
@@ -43036,7 +43036,7 @@ function checker(kind, pattern3, longest) {
     return text3;
   };
 }
-var asUname = checker("uname -r", /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z]$/, 80);
+var asUname = checker("uname -r", /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z+]$/, 80);
 var asRelease = checker("release", WORD, 64);
 var asArch = checker("architecture", /^[a-z][0-9a-z_]*$/, 32);
 var asVersionId = checker("VERSION_ID", WORD, 32);
@@ -43194,7 +43194,7 @@ async function feed(body, stdin, broken) {
   }
 }
 function written(stdin, bytes2) {
-  return new Promise((resolve10) => stdin.write(bytes2, (error2) => resolve10(!error2)));
+  return new Promise((resolve11) => stdin.write(bytes2, (error2) => resolve11(!error2)));
 }
 
 // src/toolchain/build-tool.ts
@@ -45033,13 +45033,13 @@ stop_fn = function(state, reason2) {
   __privateMethod(this, _Scheduler_instances, wake_fn).call(this);
 };
 woken_fn = function() {
-  return new Promise((resolve10) => __privateGet(this, _waiting).add(resolve10));
+  return new Promise((resolve11) => __privateGet(this, _waiting).add(resolve11));
 };
 wake_fn = function() {
   if (__privateGet(this, _waiting).size === 0) return;
   const waiting = [...__privateGet(this, _waiting)];
   __privateGet(this, _waiting).clear();
-  for (const resolve10 of waiting) resolve10();
+  for (const resolve11 of waiting) resolve11();
 };
 function isBefore(one2, other) {
   const at3 = one2.findIndex((value, index2) => value !== other[index2]);
@@ -45194,7 +45194,7 @@ var Semaphore = class {
   async acquire(amount, signal) {
     signal == null ? void 0 : signal.throwIfAborted();
     const wanted = Math.min(amount, this.capacity);
-    await new Promise((resolve10, reject) => {
+    await new Promise((resolve11, reject) => {
       const leave = () => {
         __privateGet(this, _queue).splice(__privateGet(this, _queue).indexOf(entry), 1);
         reject(signal == null ? void 0 : signal.reason);
@@ -45204,7 +45204,7 @@ var Semaphore = class {
         amount: wanted,
         grant: () => {
           signal == null ? void 0 : signal.removeEventListener("abort", leave);
-          resolve10();
+          resolve11();
         }
       };
       signal == null ? void 0 : signal.addEventListener("abort", leave, { once: true });
@@ -45511,8 +45511,8 @@ var ArrayStream = class _ArrayStream extends Array {
   constructor() {
     super();
     Object.setPrototypeOf(this, _ArrayStream.prototype);
-    this[doneWritingPromise] = new Promise((resolve10, reject) => {
-      this[doneWritingResolve] = resolve10;
+    this[doneWritingPromise] = new Promise((resolve11, reject) => {
+      this[doneWritingResolve] = resolve11;
       this[doneWritingReject] = reject;
     });
     this[doneWritingPromise].catch(() => {
@@ -45891,8 +45891,8 @@ function transformWithCancel(customCancel) {
         }
         outputController.enqueue(chunk);
         if (!pulled) {
-          await new Promise((resolve10, reject) => {
-            backpressureChangePromiseResolve = resolve10;
+          await new Promise((resolve11, reject) => {
+            backpressureChangePromiseResolve = resolve11;
             backpressureChangePromiseReject = reject;
           });
           backpressureChangePromiseResolve = null;
@@ -45995,7 +45995,7 @@ function transformPair(input, fn2) {
     const outgoing = transformWithCancel(async function(reason2) {
       incomingTransformController.error(reason2);
       await pipeDonePromise;
-      await new Promise((resolve10) => setTimeout(resolve10));
+      await new Promise((resolve11) => setTimeout(resolve11));
     });
     fn2(incoming.readable, outgoing.writable);
     return outgoing.readable;
@@ -46180,12 +46180,12 @@ async function cancel(input, reason2) {
   if (isStream(input)) {
     if (input.cancel) {
       const cancelled = await input.cancel(reason2);
-      await new Promise((resolve10) => setTimeout(resolve10));
+      await new Promise((resolve11) => setTimeout(resolve11));
       return cancelled;
     }
     if (input.destroy) {
       input.destroy(reason2);
-      await new Promise((resolve10) => setTimeout(resolve10));
+      await new Promise((resolve11) => setTimeout(resolve11));
       return reason2;
     }
   }
@@ -47530,11 +47530,11 @@ var util = {
    *                          or rejected with the Error of the last resolved Promise (if all promises are rejected)
    */
   anyPromise: function(promises3) {
-    return new Promise((resolve10, reject) => {
+    return new Promise((resolve11, reject) => {
       let exception;
       void Promise.all(promises3.map(async (promise) => {
         try {
-          resolve10(await promise);
+          resolve11(await promise);
         } catch (e) {
           exception = e;
         }
@@ -47751,7 +47751,7 @@ function removeChecksum(text3) {
   return body;
 }
 function unarmor(input) {
-  return new Promise((resolve10, reject) => {
+  return new Promise((resolve11, reject) => {
     try {
       const reSplit = /^-----[^-]+-----$/m;
       const reEmptyLine = /^[ \f\r\t\u00a0\u2000-\u200a\u202f\u205f\u3000]*$/;
@@ -47784,7 +47784,7 @@ function unarmor(input) {
                 verifyHeaders$1(lastHeaders);
                 headersDone = true;
                 if (textDone || type !== enums.armor.signed) {
-                  resolve10({ text: text3, data, headers, type });
+                  resolve11({ text: text3, data, headers, type });
                   break;
                 }
               }
@@ -49192,12 +49192,12 @@ async function generate$4(bits2, e) {
       publicKeyEncoding: { type: "pkcs1", format: "jwk" },
       privateKeyEncoding: { type: "pkcs1", format: "jwk" }
     };
-    const jwk = await new Promise((resolve10, reject) => {
+    const jwk = await new Promise((resolve11, reject) => {
       nodeCrypto$6.generateKeyPair("rsa", opts, (err2, _5, jwkPrivateKey) => {
         if (err2) {
           reject(err2);
         } else {
-          resolve10(jwkPrivateKey);
+          resolve11(jwkPrivateKey);
         }
       });
     });
@@ -59325,8 +59325,8 @@ var Message = class _Message {
     const signatureList = packets.filterByTag(enums.packet.signature);
     if (onePassSigList.length && !signatureList.length && util.isStream(packets.stream) && !isArrayStream(packets.stream)) {
       await Promise.all(onePassSigList.map(async (onePassSig) => {
-        onePassSig.correspondingSig = new Promise((resolve10, reject) => {
-          onePassSig.correspondingSigResolve = resolve10;
+        onePassSig.correspondingSig = new Promise((resolve11, reject) => {
+          onePassSig.correspondingSigResolve = resolve11;
           onePassSig.correspondingSigReject = reject;
         });
         onePassSig.signatureData = fromAsync(async () => (await onePassSig.correspondingSig).signatureData);
@@ -71531,7 +71531,7 @@ async function mapConcurrently(iterable, mapper, {
     const cleanup2 = () => {
       signal == null ? void 0 : signal.removeEventListener("abort", signalListener);
     };
-    const resolve10 = (value) => {
+    const resolve11 = (value) => {
       resolve_(value);
       cleanup2();
     };
@@ -71581,10 +71581,10 @@ async function mapConcurrently(iterable, mapper, {
       }
       const lastIndex = Math.min(doneIndex, result.length);
       if (lastIndex === result.length && skippedCount === 0) {
-        resolve10(result);
+        resolve11(result);
         return;
       }
-      resolve10(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
+      resolve11(result.slice(0, lastIndex).filter((value) => value !== pMapSkip));
     };
     const next2 = async () => {
       if (isResolved || currentIndex >= doneIndex) {
@@ -71732,8 +71732,8 @@ function pMapIterable(iterable, mapper, {
                 if (runningMappersCount < concurrency) {
                   runningMappersCount++;
                 } else {
-                  await new Promise((resolve10) => {
-                    mapperWaiters.set(mapperWaiterCount++, resolve10);
+                  await new Promise((resolve11) => {
+                    mapperWaiters.set(mapperWaiterCount++, resolve11);
                   });
                 }
               } finally {
@@ -71786,8 +71786,8 @@ function pMapIterable(iterable, mapper, {
         trySpawn();
         try {
           while (headIndex < promises3.length) {
-            const result = await ((_a21 = promises3[headIndex]) != null ? _a21 : new Promise((resolve10) => {
-              wake = resolve10;
+            const result = await ((_a21 = promises3[headIndex]) != null ? _a21 : new Promise((resolve11) => {
+              wake = resolve11;
             }));
             const { done, value } = result;
             promises3[headIndex] = void 0;
@@ -75635,8 +75635,8 @@ function beginningOf(files, index2, stripped) {
   for (const file of files.slice(0, index2 + 1)) {
     if (file.links.length > 1 || !/^[\x20-\x7e]*$/.test(file.path)) return void 0;
     if (file.ghost) continue;
-    const named3 = NEWC_SIZE + `.${file.path}\0`.length;
-    offset += stripped ? STRIPPED_SIZE : named3 + padding(named3);
+    const named2 = NEWC_SIZE + `.${file.path}\0`.length;
+    offset += stripped ? STRIPPED_SIZE : named2 + padding(named2);
     if (file.index === index2) return offset;
     offset += sizeInPayload(file);
     offset += padding(offset);
@@ -75981,10 +75981,10 @@ function payloadOf(header, signatures, offset, start2) {
   };
 }
 function compressorOf(stated, start2) {
-  const named3 = COMPRESSORS.find((name) => name === (stated != null ? stated : "gzip"));
-  if (named3 === void 0)
+  const named2 = COMPRESSORS.find((name) => name === (stated != null ? stated : "gzip"));
+  if (named2 === void 0)
     throw corrupt(`The payload's compressor is ${quoted(stated != null ? stated : "")}, which rpm does not have.`);
-  const compressor = named3 === "gzip" && start2.startsWith(MAGIC3.none) ? "none" : named3;
+  const compressor = named2 === "gzip" && start2.startsWith(MAGIC3.none) ? "none" : named2;
   if (compressor !== "lzma" && !start2.startsWith(MAGIC3[compressor])) {
     throw corrupt(
       `The payload should be ${compressor}, but begins with ${start2} instead of ${MAGIC3[compressor]}.`
@@ -76142,8 +76142,8 @@ var VmlinuxFile = class {
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
     var _a21, _b15;
-    const sha2568 = this.#sha256.digest("hex");
-    return { sha256: sha2568, digest: (_b15 = (_a21 = this.#other) == null ? void 0 : _a21.digest("hex")) != null ? _b15 : sha2568 };
+    const sha2569 = this.#sha256.digest("hex");
+    return { sha256: sha2569, digest: (_b15 = (_a21 = this.#other) == null ? void 0 : _a21.digest("hex")) != null ? _b15 : sha2569 };
   }
 };
 
@@ -76179,9 +76179,9 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
       const see = (bytes3) => file.written(bytes3);
       await decodeBy(decoding, see, body, programs, damaged, file.descriptor);
     }
-    const { sha256: sha2568, digest } = file.digests();
+    const { sha256: sha2569, digest } = file.digests();
     if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);
-    return { head, size: file.size, sha256: sha2568, proven: strong };
+    return { head, size: file.size, sha256: sha2569, proven: strong };
   } catch (error2) {
     throw decoding && isCorrupt(error2) ? new Misled(error2.reason, error2.message) : error2;
   } finally {
@@ -80024,27 +80024,27 @@ function pLimit(concurrency) {
     activeCount--;
     resumeNext();
   };
-  const run2 = async (function_, resolve10, arguments_) => {
+  const run2 = async (function_, resolve11, arguments_) => {
     const result = (async () => function_(...arguments_))();
-    resolve10(result);
+    resolve11(result);
     try {
       await result;
     } catch {
     }
     next2();
   };
-  const enqueue = (function_, resolve10, reject, arguments_) => {
+  const enqueue = (function_, resolve11, reject, arguments_) => {
     const queueItem = { reject };
     new Promise((internalResolve) => {
       queueItem.run = internalResolve;
       queue.enqueue(queueItem);
-    }).then(run2.bind(void 0, function_, resolve10, arguments_));
+    }).then(run2.bind(void 0, function_, resolve11, arguments_));
     if (activeCount < concurrency) {
       resumeNext();
     }
   };
-  const generator = (function_, ...arguments_) => new Promise((resolve10, reject) => {
-    enqueue(function_, resolve10, reject, arguments_);
+  const generator = (function_, ...arguments_) => new Promise((resolve11, reject) => {
+    enqueue(function_, resolve11, reject, arguments_);
   });
   Object.defineProperties(generator, {
     activeCount: {
@@ -84577,10 +84577,10 @@ function compareDocumentPosition(nodeA, nodeB) {
 function uniqueSort(nodes) {
   nodes = nodes.filter((node, i3, arr) => !arr.includes(node, i3 + 1));
   nodes.sort((a, b4) => {
-    const relative5 = compareDocumentPosition(a, b4);
-    if (relative5 & DocumentPosition.PRECEDING) {
+    const relative4 = compareDocumentPosition(a, b4);
+    if (relative4 & DocumentPosition.PRECEDING) {
       return -1;
-    } else if (relative5 & DocumentPosition.FOLLOWING) {
+    } else if (relative4 & DocumentPosition.FOLLOWING) {
       return 1;
     }
     return 0;
@@ -89408,12 +89408,12 @@ function sorted(catalog) {
   return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
 }
 function builtEntry(record2, blob, runUrl) {
-  const { sha256: sha2568, size: size2 } = record2.tarball;
+  const { sha256: sha2569, size: size2 } = record2.tarball;
   const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
   return {
     ...identityOf(record2),
     state: "pending",
-    tarball: { size: size2, sha256: sha2568, blob },
+    tarball: { size: size2, sha256: sha2569, blob },
     ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
@@ -90511,18 +90511,18 @@ function functionName(types, name, prototype) {
 function declare(types, type, declarator, depth) {
   if (depth === 0) return `... ${declarator}`;
   const rest = (id, text3) => declare(types, types.type(id), text3, depth - 1);
-  const named3 = (word2) => `${word2} ${declarator}`.trimEnd();
+  const named2 = (word2) => `${word2} ${declarator}`.trimEnd();
   switch (type.kind) {
     case "VOID":
-      return named3("void");
+      return named2("void");
     case "STRUCT":
     case "UNION":
-      return named3(`${type.kind.toLowerCase()} ${type.name || "{...}"}`);
+      return named2(`${type.kind.toLowerCase()} ${type.name || "{...}"}`);
     case "ENUM":
     case "ENUM64":
-      return named3(`enum ${type.name || "{...}"}`);
+      return named2(`enum ${type.name || "{...}"}`);
     case "FWD":
-      return named3(`${type.fwdKind} ${type.name}`);
+      return named2(`${type.fwdKind} ${type.name}`);
     case "CONST":
     case "VOLATILE":
     case "RESTRICT": {
@@ -90546,7 +90546,7 @@ function declare(types, type, declarator, depth) {
       return rest(type.type, `${declarator}(${parameters.join(", ") || "void"})`);
     }
     default:
-      return named3(type.name);
+      return named2(type.name);
   }
 }
 
@@ -90784,8 +90784,8 @@ async function readObject(source2) {
     );
   }
   const bytesOf = (section) => readSectionBytes(source2, section, MAX_SECTION_BYTES2);
-  const named3 = (wanted) => elf.sections.find((section) => section.name === wanted);
-  const [btfSection2, extSection] = [named3(".BTF"), named3(".BTF.ext")];
+  const named2 = (wanted) => elf.sections.find((section) => section.name === wanted);
+  const [btfSection2, extSection] = [named2(".BTF"), named2(".BTF.ext")];
   if (btfSection2 === void 0 || extSection === void 0) {
     throw new Failure(
       "bad-btf",
@@ -91384,7 +91384,7 @@ function low32(value) {
 
 // src/btf/core/relocate.ts
 function relocate(object2, kernel) {
-  const resolve10 = resolver(object2.types, kernel);
+  const resolve11 = resolver(object2.types, kernel);
   const sections = new Map(
     object2.code.map((code2) => [code2.name, { ...code2, instructions: [...code2.instructions] }])
   );
@@ -91394,7 +91394,7 @@ function relocate(object2, kernel) {
     if (code2 === void 0) continue;
     const index2 = relocation.offset / INSTRUCTION_SIZE;
     if (!code2.functions.some(({ start: start2, end }) => start2 <= index2 && index2 < end)) continue;
-    const resolved = resolve10(relocation);
+    const resolved = resolve11(relocation);
     const resolution = resolved.status === "value" ? patch(code2.instructions, index2, resolved, kernel.types) : resolved;
     applied.push({ relocation, address: { section: code2.section, index: index2 }, resolution });
   }
@@ -92463,25 +92463,105 @@ var LineTally = class {
 };
 
 // src/jobs/check-kernels.ts
-var import_promises24 = require("fs/promises");
+var import_promises25 = require("fs/promises");
 var import_node_path28 = require("path");
 
 // src/jobs/fetch/machine.ts
 var import_node_fs18 = require("fs");
+var import_promises24 = require("fs/promises");
+
+// src/jobs/fetch/image.ts
 var import_promises23 = require("fs/promises");
 var import_node_path27 = require("path");
-var OWN_BTF = "sys/kernel/btf/vmlinux";
-async function readMachine(platform4, root, wanted) {
-  var _a21;
+var MOST_LINKS = 40;
+async function resolveInImage(root, path5, last = "follow") {
+  if (root === "/") return path5;
+  let todo = path5.split("/");
+  let done = [];
+  for (let links = 0; todo.length > 0; ) {
+    const [part = "", ...rest] = todo;
+    todo = rest;
+    if (part === "" || part === ".") continue;
+    if (part === "..") {
+      done = done.slice(0, -1);
+      continue;
+    }
+    const isLast = rest.every((one2) => one2 === "");
+    const target = isLast && last === "keep" ? void 0 : await linkAt((0, import_node_path27.join)(root, ...done, part));
+    if (target === void 0) {
+      done = [...done, part];
+      continue;
+    }
+    links += 1;
+    if (links > MOST_LINKS) {
+      throw new Failure(
+        "usage",
+        `${path5} below ${root} cannot be resolved: its symbolic links form a loop.`,
+        "Repair the image, or give another path."
+      );
+    }
+    if (target.startsWith("/")) done = [];
+    todo = [...target.split("/"), ...rest];
+  }
+  return (0, import_node_path27.join)(root, ...done);
+}
+async function linkAt(path5) {
+  try {
+    return (await (0, import_promises23.lstat)(path5)).isSymbolicLink() ? await (0, import_promises23.readlink)(path5) : void 0;
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return void 0;
+    throw error2;
+  }
+}
+
+// src/jobs/fetch/uname.ts
+var OE1 = {
+  "4.19": ["20.03", "20.09"],
+  "5.10": ["21.03", "21.09"]
+};
+function osOfUname(uname2) {
+  var _a21, _b15;
+  const [, year, month] = (_a21 = /\.oe(\d\d)(\d\d)(?:sp\d+)?(?=[.+]|$)/.exec(uname2)) != null ? _a21 : [];
+  const versions = /\.oe1(?=[.+]|$)/.test(uname2) ? (_b15 = OE1[uname2.split(".", 2).join(".")]) != null ? _b15 : [] : year !== void 0 ? [`${year}.${month}`] : [];
+  const distribution2 = asDistributionId("openEuler");
+  return versions.map((version) => ({ distribution: distribution2, versionId: asVersionId(version) }));
+}
+
+// src/jobs/fetch/machine.ts
+var OWN_BTF = "/sys/kernel/btf/vmlinux";
+async function readMachine(platform4, request2) {
+  var _a21, _b15, _c5;
+  const { root, uname: wanted } = request2;
   const running = root === "/" ? await runningKernel(platform4) : void 0;
-  const kernel = wanted ? { uname: wanted, arch: archOf(wanted) } : void 0;
-  const release2 = await readOsRelease(root);
+  const uname2 = (_a21 = wanted != null ? wanted : running == null ? void 0 : running.uname) != null ? _a21 : await onlyKernel(root);
+  const isRunning = uname2 === (running == null ? void 0 : running.uname);
+  const arch3 = (_c5 = (_b15 = request2.arch) != null ? _b15 : isRunning ? running == null ? void 0 : running.arch : archOf(uname2)) != null ? _c5 : running == null ? void 0 : running.arch;
+  if (arch3 === void 0) {
+    throw new Failure(
+      "usage",
+      `The name ${uname2} does not tell the architecture of the kernel.`,
+      "Give it with --arch, for example 'x86_64' or 'aarch64'."
+    );
+  }
   return {
-    distribution: named2(asDistributionId, release2.get("ID")),
-    versionId: named2(asVersionId, release2.get("VERSION_ID")),
-    kernel: (_a21 = kernel != null ? kernel : running) != null ? _a21 : await onlyKernel(root),
-    hasBtf: running !== void 0 && (wanted === void 0 || wanted === running.uname) && (0, import_node_fs18.existsSync)((0, import_node_path27.join)(root, OWN_BTF))
+    places: placesOf(request2, uname2, await readOsRelease(root)),
+    kernel: { uname: uname2, arch: arch3 },
+    hasBtf: isRunning && (0, import_node_fs18.existsSync)(OWN_BTF)
   };
+}
+function placesOf(request2, uname2, release2) {
+  const own = {
+    distribution: validOrUndefined(asDistributionId, release2.get("ID")),
+    versionId: validOrUndefined(asVersionId, release2.get("VERSION_ID"))
+  };
+  const places = [...osOfUname(uname2), own].flatMap((one2) => {
+    var _a21, _b15;
+    const distribution2 = (_a21 = request2.distribution) != null ? _a21 : one2.distribution;
+    const versionId2 = (_b15 = request2.versionId) != null ? _b15 : one2.versionId;
+    return distribution2 && versionId2 ? [{ distribution: distribution2, versionId: versionId2 }] : [];
+  });
+  const keyOf2 = ({ distribution: distribution2, versionId: versionId2 }) => `${distribution2}/${versionId2}`;
+  return [...new Map(places.map((one2) => [keyOf2(one2), one2])).values()];
 }
 async function runningKernel({
   programs
@@ -92491,9 +92571,9 @@ async function runningKernel({
   return { uname: asUname(release2), arch: asArch(machine) };
 }
 async function onlyKernel(root) {
-  const folder2 = (0, import_node_path27.join)(root, "lib", "modules");
-  const names = await (0, import_promises23.readdir)(folder2).catch((error2) => {
-    if (isSystemError(error2, "ENOENT")) return [];
+  const folder2 = await resolveInImage(root, "/lib/modules");
+  const names = await (0, import_promises24.readdir)(folder2).catch((error2) => {
+    if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return [];
     throw error2;
   });
   const [only, ...others] = names.sort();
@@ -92505,15 +92585,15 @@ async function onlyKernel(root) {
       "Name the kernel with --uname."
     );
   }
-  const uname2 = asUname(only);
-  return { uname: uname2, arch: archOf(uname2) };
+  return asUname(only);
 }
 function archOf(uname2) {
-  var _a21, _b15;
+  var _a21;
   const last = uname2.slice(uname2.lastIndexOf(".") + 1);
-  return asArch((_b15 = (_a21 = /^[a-z][0-9a-z_]*/.exec(last)) == null ? void 0 : _a21[0]) != null ? _b15 : "");
+  const arch3 = (_a21 = /^(?!oe\d)[a-z][a-z_]*\d[0-9a-z_]*/.exec(last)) == null ? void 0 : _a21[0];
+  return arch3 === void 0 ? void 0 : asArch(arch3);
 }
-function named2(check3, text3) {
+function validOrUndefined(check3, text3) {
   try {
     return text3 === void 0 ? void 0 : check3(text3);
   } catch {
@@ -92521,11 +92601,11 @@ function named2(check3, text3) {
   }
 }
 async function readOsRelease(root) {
-  for (const path5 of ["etc/os-release", "usr/lib/os-release"]) {
+  for (const path5 of ["/etc/os-release", "/usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await (0, import_promises23.readFile)((0, import_node_path27.join)(root, path5), "utf8"));
+      return parseOsRelease(await (0, import_promises24.readFile)(await resolveInImage(root, path5), "utf8"));
     } catch (error2) {
-      if (!isSystemError(error2, "ENOENT")) throw error2;
+      if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     }
   }
   return /* @__PURE__ */ new Map();
@@ -92574,9 +92654,18 @@ var NotArchived = class extends Failure {
   hasBtf;
   constructor(archive, machine, nearest) {
     const { kernel, hasBtf } = machine;
-    const neighbours = describeNearest(kernel, nearest);
-    const own = hasBtf ? `This kernel has its own BTF in /${OWN_BTF}, so it needs none from the archive.` : "Do not use the BTF of another kernel: its offsets can be wrong. 'btfhub build' makes the BTF of this one.";
-    super("not-found", `${archive} has no BTF for ${kernel.uname}. ${neighbours}`, own);
+    const where = nearest === void 0 ? pathsNotFound(machine) : describeNearest(kernel, nearest);
+    const advice2 = [
+      ...hasBtf ? [`This kernel has its own BTF in ${OWN_BTF}, so it needs none from the archive.`] : [],
+      ...nearest === void 0 ? ["If the kernel belongs to another release, give --version-id and --distribution."] : hasBtf ? [] : [
+        "Do not use the BTF of another kernel: its offsets can be wrong. 'btfhub build' makes the BTF of this one."
+      ]
+    ];
+    super(
+      "not-found",
+      `${archive} has no BTF for ${kernel.uname} (${kernel.arch}). ${where}`,
+      advice2.join(" ")
+    );
     this.nearest = nearest;
     this.hasBtf = hasBtf;
   }
@@ -92585,9 +92674,11 @@ var NotArchived = class extends Failure {
     return { ...super.toJSON(), nearest, hasBtf };
   }
 };
+function pathsNotFound({ places, kernel }) {
+  const paths = places.flatMap((place) => archivePaths({ ...place, ...kernel }, kernel.uname));
+  return `It has no catalog to list its kernels, and no file ${paths.join(" or ")}.`;
+}
 function describeNearest({ uname: uname2, arch: arch3 }, nearest) {
-  if (nearest === void 0)
-    return "Other kernels of this archive cannot be listed: it has no catalog.";
   if (nearest.length === 0) return `It has no kernel ${uname2.split("-", 1)[0]} for ${arch3}.`;
   return `The nearest kernels in it: ${nearest.map((one2) => one2.uname).join(", ")}.`;
 }
@@ -92619,39 +92710,38 @@ async function unpackOf(platform4, kernel, tarball, archive) {
   throw new Failure("bad-archive", `${what} contains the BTF of another kernel: ${uname2}.`);
 }
 async function deliver(reader, machine) {
-  const { distribution: distribution2, versionId: versionId2, kernel } = machine;
-  if (distribution2 !== void 0 && versionId2 !== void 0) {
-    const own = await first(reader.read([{ distribution: distribution2, versionId: versionId2, ...kernel }]));
-    if (own) return own;
+  var _a21;
+  const { places, kernel } = machine;
+  for (const place of places) {
+    const found2 = await first(reader.read([{ ...place, ...kernel }]));
+    if (found2) return found2;
   }
   const all = await reader.list().catch((error2) => {
     if (error2 instanceof Failure && error2.reason === "not-found") return void 0;
     throw error2;
   });
   if (all === void 0) {
-    if (versionId2 !== void 0) throw new NotArchived(reader.name, machine, void 0);
+    if (places.length > 0) throw new NotArchived(reader.name, machine, void 0);
     throw new Failure(
       "usage",
-      `${reader.name} has no catalog, and this machine does not say which VERSION_ID ${kernel.uname} is of.`,
-      "Give --version-id, '22.03' for example, and --distribution."
+      `${reader.name} has no catalog to list its kernels, and nothing tells the VERSION_ID of ${kernel.uname}.`,
+      "Give --version-id, for example '22.03', and --distribution."
     );
   }
-  const named3 = all.filter(({ uname: uname2, arch: arch3 }) => uname2 === kernel.uname && arch3 === kernel.arch);
-  const places = named3.map((one2) => `${one2.distribution} ${one2.versionId}`);
-  if (named3.length > 1) {
+  const named2 = all.filter(({ uname: uname2, arch: arch3 }) => uname2 === kernel.uname && arch3 === kernel.arch);
+  if (named2.length > 1) {
+    const folders = named2.map((one2) => `${one2.distribution} ${one2.versionId}`);
     throw new Failure(
       "usage",
-      `${reader.name} has ${kernel.uname} several times: for ${places.join(", ")}.`,
-      "Say which with --version-id."
+      `${reader.name} has ${kernel.uname} several times: for ${folders.join(", ")}.`,
+      "Choose one with --version-id and --distribution."
     );
   }
-  const elsewhere = await first(reader.read(named3));
-  if (elsewhere) return elsewhere;
-  throw new NotArchived(
-    reader.name,
-    machine,
-    nearestKernels(all, { ...kernel, ...versionId2 ? { versionId: versionId2 } : {} })
-  );
+  const found = await first(reader.read(named2));
+  if (found) return found;
+  const versionId2 = (_a21 = places[0]) == null ? void 0 : _a21.versionId;
+  const wanted = versionId2 === void 0 ? kernel : { ...kernel, versionId: versionId2 };
+  throw new NotArchived(reader.name, machine, nearestKernels(all, wanted));
 }
 async function first(values) {
   for await (const value of values) return value;
@@ -92698,7 +92788,7 @@ function fileKernels(platform4, paths) {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
       const name = (0, import_node_path28.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises24.readFile)(path5)) : loadBtf(path5);
+      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load: load3 };
     }
   }
@@ -92998,7 +93088,7 @@ var import_node_path30 = require("path");
 var import_node_crypto15 = require("crypto");
 
 // src/boot-image/load.ts
-var import_promises25 = require("fs/promises");
+var import_promises26 = require("fs/promises");
 
 // src/boot-image/format.ts
 var HEAD = 592;
@@ -93344,7 +93434,7 @@ async function isBootImage(source2) {
 }
 async function loadTarball(platform4, path5) {
   const tarball = await withFile(path5, async ({ size: size2 }) => {
-    if (size2 <= MAX_BTF_BYTES) return (0, import_promises25.readFile)(path5);
+    if (size2 <= MAX_BTF_BYTES) return (0, import_promises26.readFile)(path5);
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   });
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
@@ -93426,9 +93516,9 @@ function definitions(btf) {
     if (type.name === "" || !isCompared(kind)) continue;
     const lines = text3.lines(type);
     const digest = digestOf2(lines.join("\n"));
-    const named3 = all[kind].get(type.name);
-    if (named3 === void 0) all[kind].set(type.name, /* @__PURE__ */ new Map([[digest, lines]]));
-    else named3.set(digest, lines);
+    const named2 = all[kind].get(type.name);
+    if (named2 === void 0) all[kind].set(type.name, /* @__PURE__ */ new Map([[digest, lines]]));
+    else named2.set(digest, lines);
   }
   return all;
 }
@@ -93553,8 +93643,8 @@ async function compareFiles(platform4, paths) {
 async function load2(platform4, path5) {
   const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path5, 0);
   const { size: size2, types, kinds: kinds3 } = checkBtf(btf, { kind: "any" });
-  const sha2568 = (0, import_node_crypto15.createHash)("sha256").update(btf).digest("hex");
-  const summary3 = { size: size2, types, kinds: kinds3, sha256: sha2568 };
+  const sha2569 = (0, import_node_crypto15.createHash)("sha256").update(btf).digest("hex");
+  const summary3 = { size: size2, types, kinds: kinds3, sha256: sha2569 };
   const file = uname2 === void 0 ? { path: path5, from, btf: summary3 } : { path: path5, from, uname: uname2, btf: summary3 };
   return { btf, file };
 }
@@ -93654,7 +93744,7 @@ var import_node_fs20 = require("fs");
 
 // src/download/static-server.ts
 var import_node_fs19 = require("fs");
-var import_promises26 = require("fs/promises");
+var import_promises27 = require("fs/promises");
 var import_node_http = require("http");
 var import_node_path31 = require("path");
 async function serveFolder(root) {
@@ -93666,27 +93756,27 @@ async function serveFolder(root) {
       else response.writeHead(404).end("404 Not Found\n");
     });
   });
-  await new Promise((resolve10, reject) => {
+  await new Promise((resolve11, reject) => {
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve10);
+    server.listen(0, "127.0.0.1", resolve11);
   });
   const { port } = server.address();
   return {
     url: `http://127.0.0.1:${port}/`,
-    close: () => new Promise((resolve10) => {
-      server.close(() => resolve10());
+    close: () => new Promise((resolve11) => {
+      server.close(() => resolve11());
       server.closeAllConnections();
     })
   };
 }
 async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises26.stat)(file);
+  const found = await (0, import_promises27.stat)(file);
   if (!found.isDirectory()) return answerFile(file, found, asked, response);
   if (!path5.endsWith("/")) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries = await (0, import_promises26.readdir)(file, { withFileTypes: true });
+  const entries = await (0, import_promises27.readdir)(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
@@ -93778,7 +93868,7 @@ var import_node_path33 = require("path");
 
 // src/jobs/verify.ts
 var import_node_crypto16 = require("crypto");
-var import_promises27 = require("fs/promises");
+var import_promises28 = require("fs/promises");
 var import_node_path32 = require("path");
 
 // src/archive/parse-record.ts
@@ -93870,18 +93960,18 @@ async function loadBase(platform4, path5) {
 }
 async function filesAt(path5) {
   try {
-    const facts = await (0, import_promises27.stat)(path5);
+    const facts = await (0, import_promises28.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
   } catch (error2) {
     if (!isSystemError(error2, "ENOENT")) throw error2;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries = await (0, import_promises27.readdir)(path5, { recursive: true, withFileTypes: true });
+  const entries = await (0, import_promises28.readdir)(path5, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path32.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises27.stat)(one2)).size })));
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises28.stat)(one2)).size })));
 }
 async function verifyFile(platform4, file, target) {
   const { path: path5 } = file;
@@ -93912,7 +94002,7 @@ async function verifyTarball(platform4, { path: path5, size: size2 }, { expectat
   if (size2 > MAX_BTF_BYTES) {
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   }
-  const tarball = await (0, import_promises27.readFile)(path5);
+  const tarball = await (0, import_promises28.readFile)(path5);
   const signal = platform4.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform4.programs, tarball, { signal });
   if ((0, import_node_path32.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
@@ -93936,7 +94026,7 @@ async function compareWithRecord(path5, uname2, sums) {
   const file = (0, import_node_path32.join)((0, import_node_path32.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises27.readFile)(file, "utf8");
+    text3 = await (0, import_promises28.readFile)(file, "utf8");
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return "none";
     throw error2;
@@ -94120,16 +94210,16 @@ The same for one kernel from openEuler's repository:
 }
 
 // src/commands/fetch.ts
-var import_promises29 = require("fs/promises");
+var import_promises30 = require("fs/promises");
 var import_node_path35 = require("path");
 
 // src/jobs/install/write.ts
 var import_node_crypto17 = require("crypto");
-var import_promises28 = require("fs/promises");
+var import_promises29 = require("fs/promises");
 async function writeWhole2(path5, content, mode) {
   const draft = `${path5}.${(0, import_node_crypto17.randomBytes)(6).toString("hex")}.new`;
   try {
-    const file = await (0, import_promises28.open)(draft, "wx", mode);
+    const file = await (0, import_promises29.open)(draft, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -94137,9 +94227,9 @@ async function writeWhole2(path5, content, mode) {
     } finally {
       await file.close();
     }
-    await (0, import_promises28.rename)(draft, path5);
+    await (0, import_promises29.rename)(draft, path5);
   } catch (error2) {
-    await (0, import_promises28.rm)(draft, { force: true });
+    await (0, import_promises29.rm)(draft, { force: true });
     throw error2;
   }
 }
@@ -94148,14 +94238,15 @@ async function writeWhole2(path5, content, mode) {
 var import_node_path34 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
+  arch: text2("<arch>", "architecture of the kernel; by default from its name, else this machine's"),
   archive: archiveOption,
   distribution: text2(
     "<ID>",
-    "ID in the os-release of the kernel's distribution; by default this machine's"
+    "ID in the os-release of the kernel's distribution; by default from the name of the kernel, else this machine's"
   ),
   versionId: text2(
     "<VERSION_ID>",
-    "VERSION_ID in the os-release of the kernel's distribution; by default this machine's"
+    "VERSION_ID in the os-release of the kernel's distribution; by default from the name of the kernel, else this machine's"
   ),
   root: text2("<folder>", "root folder of an image or a chroot to use instead of this machine", {
     default: "/"
@@ -94163,14 +94254,14 @@ var fetchingOptions = {
   minimumTypes: minimumTypesOption
 };
 async function toMachine(platform4, options3) {
-  const { uname: uname2, distribution: distribution2, versionId: versionId2 } = options3;
-  const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
-  const machine = await readMachine(platform4, (0, import_node_path34.resolve)(options3.root), wanted);
-  return {
-    ...machine,
-    distribution: distribution2 === void 0 ? machine.distribution : asDistributionId(distribution2),
-    versionId: versionId2 === void 0 ? machine.versionId : asVersionId(versionId2)
-  };
+  const { uname: uname2, arch: arch3, distribution: distribution2, versionId: versionId2 } = options3;
+  return readMachine(platform4, {
+    root: (0, import_node_path34.resolve)(options3.root),
+    uname: uname2 === void 0 ? void 0 : asUname(uname2),
+    arch: arch3 === void 0 ? void 0 : asArch(arch3),
+    distribution: distribution2 === void 0 ? void 0 : asDistributionId(distribution2),
+    versionId: versionId2 === void 0 ? void 0 : asVersionId(versionId2)
+  });
 }
 async function fetchFor(platform4, progress, options3, machine) {
   const reader = await openReader(platform4, options3.archive);
@@ -94181,8 +94272,9 @@ async function fetchFor(platform4, progress, options3, machine) {
     await reader.close();
   }
 }
-function ownBtfNote({ hasBtf }) {
-  return hasBtf ? "This kernel has its own BTF in /sys/kernel/btf/vmlinux, which loaders use first.\n" : "";
+function noteOwnBtf(progress, { hasBtf }) {
+  if (!hasBtf) return;
+  progress.note(`The running kernel has its own BTF in ${OWN_BTF}, which loaders use first.`);
 }
 
 // src/commands/fetch.ts
@@ -94202,7 +94294,9 @@ var fetch2 = defineCommand({
   run: async (platform4, options3) => {
     var _a21;
     const machine = await toMachine(platform4, options3);
-    const fetched = await fetchFor(platform4, openProgress(platform4), options3, machine);
+    const progress = openProgress(platform4);
+    noteOwnBtf(progress, machine);
+    const fetched = await fetchFor(platform4, progress, options3, machine);
     const { kernel, btf, summary: summary3, promised } = fetched;
     const name = `${kernel.uname}.btf`;
     const output = await write((_a21 = options3.output) != null ? _a21 : name, name, btf);
@@ -94211,31 +94305,110 @@ var fetch2 = defineCommand({
       status: 0,
       document: { ...kernel, output, promised, ownBtf: machine.hasBtf, btf: summary3 },
       text: `${output}: the BTF of ${kernel.uname}, ${size2}.
-${ownBtfNote(machine)}`,
+`,
       outputs: { output }
     };
   }
 });
 async function write(given, name, btf) {
-  const there = await (0, import_promises29.stat)(given).catch((error2) => {
+  const there = await (0, import_promises30.stat)(given).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
   const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path35.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
-  else await (0, import_promises29.writeFile)(path5, btf);
+  else await (0, import_promises30.writeFile)(path5, btf);
   return path5;
 }
 
 // src/commands/install.ts
 var import_node_os9 = require("os");
-var import_node_path39 = require("path");
+var import_node_path40 = require("path");
+
+// src/jobs/install/btf-file.ts
+var import_node_crypto18 = require("crypto");
+var import_promises31 = require("fs/promises");
+var import_node_path36 = require("path");
+var CLAIMED_BY = {
+  raw: "its content",
+  ELF: "its content",
+  tarball: "the file in the tarball",
+  "boot image": "the banner of the boot image"
+};
+async function readBtfFile(platform4, path5, minimumTypes) {
+  const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path5, minimumTypes);
+  const named2 = unameOfFile(path5);
+  const inside = validUname(uname2);
+  const tarball = from === "tarball" ? await (0, import_promises31.readFile)(path5) : void 0;
+  const sums = { btf: sha2565(btf), tarball: tarball && sha2565(tarball) };
+  const folder2 = (0, import_node_path36.dirname)((0, import_node_path36.resolve)(path5));
+  const claims = [
+    ...named2 === void 0 ? [] : [{ by: "its file name", unames: [named2] }],
+    ...inside === void 0 ? [] : [{ by: CLAIMED_BY[from], unames: [inside] }]
+  ];
+  for (const above of [folder2, (0, import_node_path36.resolve)(folder2, "..", "..", "..")]) {
+    claims.push(...await claimsOfCatalog((0, import_node_path36.join)(above, CATALOG_FILE), sums));
+    claims.push(...await claimsOfRecords((0, import_node_path36.join)(above, "records"), sums));
+  }
+  return { btf, claims };
+}
+function checkKernel2(path5, { claims }, uname2) {
+  const other = claims.find(({ unames }) => !unames.includes(uname2));
+  if (other === void 0) return claims.length > 0;
+  throw new Failure(
+    "usage",
+    `${path5} is the BTF of ${other.unames.join(", ")} by ${other.by}, and it is to be installed for ${uname2}.`,
+    `Get the right one with 'btfhub fetch --uname ${uname2}', or add --allow-other-kernel.`
+  );
+}
+function unameOfFile(path5) {
+  var _a21, _b15, _c5;
+  const name = (0, import_node_path36.basename)(path5);
+  const uname2 = (_c5 = (_a21 = /^(.+)\.btf(?:\.tar\.xz)?$/.exec(name)) == null ? void 0 : _a21[1]) != null ? _c5 : (_b15 = /^vmlinux-(.+)$/.exec(name)) == null ? void 0 : _b15[1];
+  return validUname(uname2);
+}
+function validUname(text3) {
+  return text3 === void 0 ? void 0 : tryParse(() => asUname(text3));
+}
+async function claimsOfCatalog(file, sums) {
+  var _a21;
+  const text3 = await (0, import_promises31.readFile)(file, "utf8").catch(() => void 0);
+  if (text3 === void 0) return [];
+  const catalog = (_a21 = tryParse(() => parseCatalog(text3, file))) != null ? _a21 : EMPTY_CATALOG;
+  const unames = [...catalog.values()].flatMap(
+    (entry) => entry.state !== "failed" && hasSum(entry, sums) ? [entry.uname] : []
+  );
+  return unames.length > 0 ? [{ by: `the catalog ${file}`, unames }] : [];
+}
+async function claimsOfRecords(folder2, sums) {
+  const names = await (0, import_promises31.readdir)(folder2).catch(() => []);
+  const unames = [];
+  for (const name of names.filter((one2) => one2.endsWith(".json"))) {
+    const text3 = await (0, import_promises31.readFile)((0, import_node_path36.join)(folder2, name), "utf8").catch(() => "");
+    const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
+    if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
+  }
+  return unames.length > 0 ? [{ by: `the records in ${folder2}`, unames }] : [];
+}
+function tryParse(parse6) {
+  try {
+    return parse6();
+  } catch {
+    return void 0;
+  }
+}
+function hasSum(entry, { btf, tarball }) {
+  return entry.btf.sha256 === btf || entry.tarball.sha256 === tarball;
+}
+function sha2565(bytes2) {
+  return (0, import_node_crypto18.createHash)("sha256").update(bytes2).digest("hex");
+}
 
 // src/jobs/install/install.ts
-var import_node_crypto19 = require("crypto");
+var import_node_crypto20 = require("crypto");
 var import_node_fs22 = require("fs");
-var import_promises32 = require("fs/promises");
-var import_node_path38 = require("path");
+var import_promises34 = require("fs/promises");
+var import_node_path39 = require("path");
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -94310,24 +94483,72 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-var import_node_crypto18 = require("crypto");
-var import_promises31 = require("fs/promises");
+var import_node_crypto19 = require("crypto");
+var import_promises32 = require("fs/promises");
 var import_node_path37 = require("path");
+var InstallRecordShape = strictObject({
+  uname,
+  /** As the machine sees it: absolute, without the folder that stands for its root. */
+  path: pipe2(string(), check(isPlain, "is no absolute path")),
+  /** SHA-256 of the file, the newest first. A second one is there when an update was interrupted. */
+  sums: pipe2(array(sha2563), minLength(1)),
+  /** Folders that were created for the file, the deepest first; as the machine sees them. */
+  folders: array(pipe2(string(), check(isPlain, "is no absolute path")))
+});
+var MACHINE_STATE = "/var/lib/btfhub/installed";
+function isPlain(path5) {
+  return path5.startsWith("/") && !path5.split("/").includes("..");
+}
+async function readInstallRecords(state, wanted) {
+  const folder2 = await resolveInImage(state.root, state.folder);
+  const names = await (0, import_promises32.readdir)(folder2).catch((error2) => {
+    if (isSystemError(error2, "ENOENT")) return [];
+    throw error2;
+  });
+  const files = names.filter((name) => name.endsWith(".json")).sort();
+  const records = await Promise.all(
+    files.map(
+      async (name) => parse5(await (0, import_promises32.readFile)((0, import_node_path37.join)(folder2, name), "utf8"), (0, import_node_path37.join)(folder2, name))
+    )
+  );
+  return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
+}
+function parse5(text3, file) {
+  try {
+    return parse2(InstallRecordShape, JSON.parse(text3));
+  } catch (error2) {
+    const advice2 = "Read it, and delete it if the file that it names does not exist.";
+    throw new Failure("usage", `${file} is not a valid install record.`, advice2, error2);
+  }
+}
+async function writeInstallRecord(state, record2) {
+  const file = await resolveInImage(state.root, fileOf(state.folder, record2));
+  await (0, import_promises32.mkdir)((0, import_node_path37.dirname)(file), { recursive: true });
+  await writeWhole2(file, `${JSON.stringify(record2, null, 2)}
+`, 420);
+}
+async function removeInstallRecord(state, record2) {
+  await (0, import_promises32.rm)(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
+}
+function fileOf(folder2, { uname: kernel, path: path5 }) {
+  const digest = (0, import_node_crypto19.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
+  return `${folder2}/${kernel}.${digest}.json`;
+}
 
 // src/jobs/install/place.ts
 var import_node_fs21 = require("fs");
-var import_promises30 = require("fs/promises");
-var import_node_path36 = require("path");
+var import_promises33 = require("fs/promises");
+var import_node_path38 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
-    const isFolder = to3.endsWith("/") || await folderAt((0, import_node_path36.join)(root, (0, import_node_path36.resolve)("/", to3)));
-    const path5 = isFolder ? (0, import_node_path36.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path36.resolve)("/", to3);
+    const isFolder = to3.endsWith("/") || await folderAt(await resolveInImage(root, (0, import_node_path38.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path38.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path38.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
-    const form = (0, import_node_path36.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    const form = (0, import_node_path38.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, loader: known ? "libbpf" : void 0 };
   }
-  if ((0, import_node_fs21.existsSync)((0, import_node_path36.join)(root, GOPHER))) {
+  if ((0, import_node_fs21.existsSync)(await resolveInImage(root, GOPHER))) {
     return { path: `${GOPHER}/btf/${uname2}.btf`, loader: "gala-gopher", form: "raw" };
   }
   return { path: `/lib/modules/${uname2}/vmlinux-${uname2}`, loader: "libbpf", form: "elf" };
@@ -94345,76 +94566,11 @@ function libbpfPaths(uname2) {
 }
 async function folderAt(path5) {
   try {
-    return (await (0, import_promises30.stat)(path5)).isDirectory();
+    return (await (0, import_promises33.stat)(path5)).isDirectory();
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return false;
     throw error2;
   }
-}
-async function insideOf(root, path5) {
-  const full = (0, import_node_path36.join)(root, path5);
-  let there = (0, import_node_path36.dirname)(full);
-  while (!(0, import_node_fs21.existsSync)(there)) there = (0, import_node_path36.dirname)(there);
-  const [top, real] = [await (0, import_promises30.realpath)(root), await (0, import_promises30.realpath)(there)];
-  const way = (0, import_node_path36.relative)(top, real);
-  if (way === ".." || way.startsWith(`..${import_node_path36.sep}`)) {
-    throw new Failure(
-      "usage",
-      `${path5} below ${root} leads out of ${root}: a symbolic link points to ${real}.`,
-      "Give another path with --to."
-    );
-  }
-  return full;
-}
-
-// src/jobs/install/install-records.ts
-var InstallRecordShape = strictObject({
-  uname,
-  /** As the machine sees it: absolute, without the folder that stands for its root. */
-  path: pipe2(string(), check(isPlain, "is no absolute path")),
-  /** SHA-256 of the file, the newest first. A second one is there when an update was interrupted. */
-  sums: pipe2(array(sha2563), minLength(1)),
-  /** Folders that were created for the file, the deepest first; as the machine sees them. */
-  folders: array(pipe2(string(), check(isPlain, "is no absolute path")))
-});
-var MACHINE_STATE = "/var/lib/btfhub/installed";
-function isPlain(path5) {
-  return path5.startsWith("/") && !path5.split("/").includes("..");
-}
-async function readInstallRecords(state, wanted) {
-  const folder2 = await insideOf(state.root, state.folder);
-  const names = await (0, import_promises31.readdir)(folder2).catch((error2) => {
-    if (isSystemError(error2, "ENOENT")) return [];
-    throw error2;
-  });
-  const files = names.filter((name) => name.endsWith(".json")).sort();
-  const records = await Promise.all(
-    files.map(
-      async (name) => parse5(await (0, import_promises31.readFile)((0, import_node_path37.join)(folder2, name), "utf8"), (0, import_node_path37.join)(folder2, name))
-    )
-  );
-  return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
-}
-function parse5(text3, file) {
-  try {
-    return parse2(InstallRecordShape, JSON.parse(text3));
-  } catch (error2) {
-    const advice2 = "Read it, and delete it if the file that it names does not exist.";
-    throw new Failure("usage", `${file} is not a valid install record.`, advice2, error2);
-  }
-}
-async function writeInstallRecord(state, record2) {
-  const file = await insideOf(state.root, fileOf(state.folder, record2));
-  await (0, import_promises31.mkdir)((0, import_node_path37.dirname)(file), { recursive: true });
-  await writeWhole2(file, `${JSON.stringify(record2, null, 2)}
-`, 420);
-}
-async function removeInstallRecord(state, record2) {
-  await (0, import_promises31.rm)(await insideOf(state.root, fileOf(state.folder, record2)), { force: true });
-}
-function fileOf(folder2, { uname: kernel, path: path5 }) {
-  const digest = (0, import_node_crypto18.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
-  return `${folder2}/${kernel}.${digest}.json`;
 }
 
 // src/jobs/install/install.ts
@@ -94424,10 +94580,10 @@ async function installBtf(state, kernel, btf, to3) {
   const { root } = state;
   const place = await choosePlace(root, kernel.uname, to3);
   const content = place.form === "elf" ? elfWithBtf(btf, kernel.arch) : btf;
-  const sum2 = sha2565(content);
-  const file = await insideOf(root, place.path);
-  const result = { ...place, uname: kernel.uname, sha256: sum2 };
-  const before = await sumOf(file);
+  const sum2 = sha2566(content);
+  const file = await resolveInImage(root, place.path, "keep");
+  const result = { ...place, file, uname: kernel.uname, sha256: sum2 };
+  const before = await sumOf(await resolveInImage(root, place.path));
   if (before === sum2) return { ...result, what: "present" };
   const records = await readInstallRecords(state);
   const record2 = records.find(({ path: path5 }) => path5 === place.path);
@@ -94455,12 +94611,12 @@ async function removeInstalled(state, wanted) {
 }
 async function remove(state, record2) {
   const { root } = state;
-  const file = await insideOf(root, record2.path);
-  const sum2 = await sumOf(file);
+  const file = await resolveInImage(root, record2.path, "keep");
+  const sum2 = await sumOf(await resolveInImage(root, record2.path));
   if (sum2 !== void 0 && !record2.sums.includes(sum2)) return { ...record2, what: "changed" };
   try {
-    if (sum2 !== void 0) await (0, import_promises32.unlink)(file);
-    for (const folder2 of record2.folders) await removeEmpty(await insideOf(root, folder2));
+    if (sum2 !== void 0) await (0, import_promises34.unlink)(file);
+    for (const folder2 of record2.folders) await removeEmpty(await resolveInImage(root, folder2));
     await removeInstallRecord(state, record2);
   } catch (error2) {
     throw denied(error2, record2.path);
@@ -94469,30 +94625,30 @@ async function remove(state, record2) {
 }
 async function removeEmpty(folder2) {
   try {
-    await (0, import_promises32.rmdir)(folder2);
+    await (0, import_promises34.rmdir)(folder2);
   } catch (error2) {
     if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error2, code))) throw error2;
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = (0, import_node_path38.dirname)(file);
+  const folder2 = (0, import_node_path39.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path38.dirname)(one2)) {
-    missing3.push(`/${(0, import_node_path38.relative)(root, one2)}`);
+  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path39.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path39.relative)(root, one2)}`);
   }
-  await (0, import_promises32.mkdir)(folder2, { recursive: true, mode: 493 });
+  await (0, import_promises34.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha2565(await (0, import_promises32.readFile)(file));
+    return sha2566(await (0, import_promises34.readFile)(file));
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw denied(error2, file);
   }
 }
-function sha2565(bytes2) {
-  return (0, import_node_crypto19.createHash)("sha256").update(bytes2).digest("hex");
+function sha2566(bytes2) {
+  return (0, import_node_crypto20.createHash)("sha256").update(bytes2).digest("hex");
 }
 function taken(path5) {
   return new Failure(
@@ -94516,6 +94672,7 @@ var options = {
     "<file>",
     "install the BTF of this file (raw, ELF, tarball or boot image) instead of fetching it"
   ),
+  allowOtherKernel: flag("with --btf, install the BTF of another kernel too"),
   to: text2("<file|folder>", "path to install to; by default where loaders look"),
   remove: flag("remove what was installed, for --uname or for all kernels")
 };
@@ -94528,45 +94685,43 @@ var install = defineCommand({
     "btfhub install",
     "btfhub install --to /usr/share/btf/",
     "btfhub install --root /mnt/image --archive /media/btfhub-archive",
+    "btfhub install --btf 5.10.0-136.12.0.86.oe2203sp1.x86_64.btf",
     "btfhub install --remove"
   ],
   run: async (platform4, given) => {
     const state = installStateOf(platform4, given.root);
     if (given.remove) return remove2(state, given.uname);
     const machine = await toMachine(platform4, given);
-    const btf = await btfFor(platform4, given, machine);
-    const installed = await installBtf(state, machine.kernel, btf, given.to);
-    const { loader, ...rest } = installed;
+    const progress = openProgress(platform4);
+    noteOwnBtf(progress, machine);
+    const btf = given.btf === void 0 ? (await fetchFor(platform4, progress, given, machine)).btf : await readGiven(platform4, progress, given.btf, given, machine);
+    const { loader, file, ...rest } = await installBtf(state, machine.kernel, btf, given.to);
     return {
       status: 0,
       document: { ...rest, audience: loader != null ? loader : "nobody", ownBtf: machine.hasBtf },
-      text: describe6(installed) + ownBtfNote(machine),
-      outputs: { path: installed.path }
+      text: describe6({ ...rest, loader, file }),
+      outputs: { path: rest.path }
     };
   }
 });
 function installStateOf({ env }, given) {
   var _a21;
-  const root = (0, import_node_path39.resolve)(given);
+  const root = (0, import_node_path40.resolve)(given);
   if (root !== "/" || ((_a21 = process.getuid) == null ? void 0 : _a21.call(process)) === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path39.join)(env.HOME || (0, import_node_os9.homedir)(), ".local", "state");
-  return { root, folder: (0, import_node_path39.join)(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || (0, import_node_path40.join)(env.HOME || (0, import_node_os9.homedir)(), ".local", "state");
+  return { root, folder: (0, import_node_path40.join)(base, "btfhub", "installed") };
 }
-async function btfFor(platform4, given, machine) {
+async function readGiven(platform4, progress, path5, given, { kernel }) {
   var _a21;
-  if (given.btf === void 0) {
-    return (await fetchFor(platform4, openProgress(platform4), given, machine)).btf;
-  }
-  const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, given.btf, (_a21 = given.minimumTypes) != null ? _a21 : 0);
-  if (from === "boot image" && uname2 !== machine.kernel.uname) {
-    throw new Failure(
-      "usage",
-      `${given.btf} is the boot image of ${printable(uname2 != null ? uname2 : "")}, and this kernel is ${machine.kernel.uname}.`,
-      "Give the boot image of this kernel."
+  const file = await readBtfFile(platform4, path5, (_a21 = given.minimumTypes) != null ? _a21 : 0);
+  checkBtf(file.btf, expectationOf(given.minimumTypes));
+  if (given.allowOtherKernel) return file.btf;
+  if (!checkKernel2(path5, file, kernel.uname)) {
+    progress.warn(
+      `Nothing tells which kernel ${path5} belongs to, and it is installed for ${kernel.uname}. Keep the name that 'btfhub fetch' gives, <uname>.btf, and it is checked.`
     );
   }
-  checkBtf(btf, expectationOf(given.minimumTypes));
-  return btf;
+  return file.btf;
 }
 async function remove2(state, uname2) {
   const wanted = uname2 === void 0 ? void 0 : asUname(uname2);
@@ -94594,7 +94749,7 @@ var INSTALLED = {
   replaced: "is installed and replaces an older one",
   present: "was installed already"
 };
-function describe6({ uname: uname2, path: path5, loader, what }) {
+function describe6({ uname: uname2, path: path5, file, loader, what }) {
   const advice2 = [
     loader === "gala-gopher" ? ["gala-gopher", "finds it automatically"] : void 0,
     loader === "libbpf" ? ["libbpf, bpftool, bcc", "find it automatically"] : ["libbpf", `btf_custom_path = "${path5}"`],
@@ -94605,7 +94760,7 @@ function describe6({ uname: uname2, path: path5, loader, what }) {
     return line2 ? [`  ${(_a21 = line2[0]) == null ? void 0 : _a21.padEnd(22)}${line2[1]}
 `] : [];
   });
-  return `The BTF of ${uname2} ${INSTALLED[what]}: ${path5}
+  return `The BTF of ${uname2} ${INSTALLED[what]}: ${file}
 ${lines.join("")}`;
 }
 
@@ -94767,7 +94922,7 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-var import_promises34 = require("fs/promises");
+var import_promises36 = require("fs/promises");
 
 // src/forge/api.ts
 var import_consumers = require("stream/consumers");
@@ -95639,14 +95794,14 @@ function datadogCatalog(catalog) {
   });
   const key = ({ keys }) => keys.join("/");
   entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
-  for (const { keys, sha256: sha2568 } of entries) {
+  for (const { keys, sha256: sha2569 } of entries) {
     const [arch3, distribution2, version, uname2] = keys;
     (_a21 = tree[arch3]) != null ? _a21 : tree[arch3] = {};
     const distributions = tree[arch3];
     (_b15 = distributions[distribution2]) != null ? _b15 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
     (_c5 = versions[version]) != null ? _c5 : versions[version] = {};
-    versions[version][uname2] = { sha256: sha2568 };
+    versions[version][uname2] = { sha256: sha2569 };
   }
   return tree;
 }
@@ -95713,10 +95868,10 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-var import_node_crypto20 = require("crypto");
-var import_promises33 = require("fs/promises");
+var import_node_crypto21 = require("crypto");
+var import_promises35 = require("fs/promises");
 var import_node_os10 = require("os");
-var import_node_path40 = require("path");
+var import_node_path41 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function validateInput(platform4, progress, request2) {
@@ -95735,7 +95890,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises33.readFile)((0, import_node_path40.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises35.readFile)((0, import_node_path41.join)(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -95743,7 +95898,7 @@ async function validateInput(platform4, progress, request2) {
       } catch (error2) {
         platform4.interrupted.throwIfAborted();
         task.end("refused", describe(error2));
-        problems.push(`${(0, import_node_path40.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
+        problems.push(`${(0, import_node_path41.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
@@ -95774,10 +95929,10 @@ async function readFolder(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises33.readFile)((0, import_node_path40.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises35.readFile)((0, import_node_path41.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
-      problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${describe(error2)}`);
+      problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -95785,35 +95940,35 @@ async function readFolder(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path40.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path41.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path40.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries = await (0, import_promises33.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
+  const entries = await (0, import_promises35.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
     if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path5 = (0, import_node_path40.relative)(folder2, (0, import_node_path40.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path41.relative)(folder2, (0, import_node_path41.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path40.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path41.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises33.stat)((0, import_node_path40.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path40.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises35.stat)((0, import_node_path41.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path41.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function uniqueRecords(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -95832,20 +95987,20 @@ function sameTarball(a, b4) {
 }
 async function checkTarball(platform4, tarball, record2, expectation) {
   expectSame("bytes", tarball.length, record2.tarball.size);
-  expectSame("SHA-256", sha2566(tarball), record2.tarball.sha256);
+  expectSame("SHA-256", sha2567(tarball), record2.tarball.sha256);
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
     signal: platform4.interrupted
   });
   expectSame("name of the member", uname2, record2.uname);
   expectSame("bytes of BTF", btf.length, record2.btf.size);
-  expectSame("SHA-256 of the BTF", sha2566(btf), record2.btf.sha256);
+  expectSame("SHA-256 of the BTF", sha2567(btf), record2.btf.sha256);
   const { kinds: kinds3 } = checkPublishable(btf, expectation);
   if (!(0, import_node_util.isDeepStrictEqual)({ ...kinds3 }, { ...record2.btf.kinds })) {
     throw new Error("the types are not as many as its record says.");
   }
 }
-function sha2566(bytes2) {
-  return (0, import_node_crypto20.createHash)("sha256").update(bytes2).digest("hex");
+function sha2567(bytes2) {
+  return (0, import_node_crypto21.createHash)("sha256").update(bytes2).digest("hex");
 }
 function expectSame(what, actual, recorded) {
   if (actual === recorded) return;
@@ -96027,11 +96182,11 @@ var import_os = require("os");
 var import_fs5 = require("fs");
 var __awaiter = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -96047,7 +96202,7 @@ var __awaiter = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -96336,11 +96491,11 @@ var fs4 = __toESM(require("fs"), 1);
 var path2 = __toESM(require("path"), 1);
 var __awaiter2 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -96356,12 +96511,12 @@ var __awaiter2 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { chmod, copyFile: copyFile3, lstat, mkdir: mkdir10, open: open3, readdir: readdir7, rename: rename5, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir10, open: open3, readdir: readdir8, rename: rename5, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 function exists(fsPath) {
@@ -96425,7 +96580,7 @@ function tryGetExecutablePath(filePath, extensions) {
           try {
             const directory = path2.dirname(filePath);
             const upperName = path2.basename(filePath).toUpperCase();
-            for (const actualName of yield readdir7(directory)) {
+            for (const actualName of yield readdir8(directory)) {
               if (upperName === actualName.toUpperCase()) {
                 filePath = path2.join(directory, actualName);
                 break;
@@ -96460,11 +96615,11 @@ function isUnixExecutable(stats) {
 // node_modules/@actions/io/lib/io.js
 var __awaiter3 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -96480,7 +96635,7 @@ var __awaiter3 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -96554,11 +96709,11 @@ function findInPath(tool) {
 var import_timers = require("timers");
 var __awaiter4 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -96574,7 +96729,7 @@ var __awaiter4 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -96793,7 +96948,7 @@ var ToolRunner = class extends events.EventEmitter {
         this.toolPath = path4.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
       }
       this.toolPath = yield which(this.toolPath, true);
-      return new Promise((resolve10, reject) => __awaiter4(this, void 0, void 0, function* () {
+      return new Promise((resolve11, reject) => __awaiter4(this, void 0, void 0, function* () {
         this._debug(`exec tool: ${this.toolPath}`);
         this._debug("arguments:");
         for (const arg of this.args) {
@@ -96876,7 +97031,7 @@ var ToolRunner = class extends events.EventEmitter {
           if (error2) {
             reject(error2);
           } else {
-            resolve10(exitCode);
+            resolve11(exitCode);
           }
         });
         if (this.options.input) {
@@ -96999,11 +97154,11 @@ var ExecState = class _ExecState extends events.EventEmitter {
 // node_modules/@actions/exec/lib/exec.js
 var __awaiter5 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -97019,7 +97174,7 @@ var __awaiter5 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -97072,11 +97227,11 @@ function getExecOutput(commandLine, args, options3) {
 // node_modules/@actions/core/lib/platform.js
 var __awaiter6 = function(thisArg, _arguments, P4, generator) {
   function adopt(value) {
-    return value instanceof P4 ? value : new P4(function(resolve10) {
-      resolve10(value);
+    return value instanceof P4 ? value : new P4(function(resolve11) {
+      resolve11(value);
     });
   }
-  return new (P4 || (P4 = Promise))(function(resolve10, reject) {
+  return new (P4 || (P4 = Promise))(function(resolve11, reject) {
     function fulfilled(value) {
       try {
         step(generator.next(value));
@@ -97092,7 +97247,7 @@ var __awaiter6 = function(thisArg, _arguments, P4, generator) {
       }
     }
     function step(result) {
-      result.done ? resolve10(result.value) : adopt(result.value).then(fulfilled, rejected);
+      result.done ? resolve11(result.value) : adopt(result.value).then(fulfilled, rejected);
     }
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
@@ -97407,7 +97562,7 @@ async function tokenOf(platform4, file) {
   var _a21;
   if (file === void 0) return ((_a21 = platform4.env.BTFHUB_TOKEN) == null ? void 0 : _a21.trim()) || void 0;
   try {
-    return (await (0, import_promises34.readFile)(file, "utf8")).trim();
+    return (await (0, import_promises36.readFile)(file, "utf8")).trim();
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -97452,8 +97607,8 @@ function chooseForge(platform4, location, credential, given) {
 }
 
 // src/toolchain/cache-key.ts
-var import_promises35 = require("fs/promises");
-var import_node_path41 = require("path");
+var import_promises37 = require("fs/promises");
+var import_node_path42 = require("path");
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -97465,11 +97620,11 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path41.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path42.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
-  const text3 = await (0, import_promises35.readFile)(osRelease, "utf8").catch(() => "");
+  const text3 = await (0, import_promises37.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
     var _a21, _b15;
     return (_b15 = (_a21 = new RegExp(`^${name}="?([^"
@@ -97533,17 +97688,17 @@ function table(tools2) {
 
 // src/commands/tailor.ts
 var import_node_os12 = require("os");
-var import_node_path46 = require("path");
+var import_node_path47 = require("path");
 
 // src/archive/cached-reader.ts
-var import_node_crypto21 = require("crypto");
-var import_promises36 = require("fs/promises");
-var import_node_path42 = require("path");
+var import_node_crypto22 = require("crypto");
+var import_promises38 = require("fs/promises");
+var import_node_path43 = require("path");
 function cachedReader(reader, folder2) {
   return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
 }
 async function* readCached(reader, folder2, kernels3) {
-  await (0, import_promises36.mkdir)(folder2, { recursive: true });
+  await (0, import_promises38.mkdir)(folder2, { recursive: true });
   const kept = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const name = await reader.identify(kernel);
@@ -97567,11 +97722,11 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await (0, import_promises36.writeFile)((0, import_node_path42.join)(folder2, name), one2.tarball);
+  if (name !== void 0) await (0, import_promises38.writeFile)((0, import_node_path43.join)(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await (0, import_promises36.readFile)((0, import_node_path42.join)(folder2, name));
+    const bytes2 = await (0, import_promises38.readFile)((0, import_node_path43.join)(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
@@ -97580,26 +97735,26 @@ async function readKept(folder2, name) {
 }
 function isNamed(name, bytes2) {
   const [kind, sum2 = ""] = name.split("-");
-  const hash = (0, import_node_crypto21.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
+  const hash = (0, import_node_crypto22.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
   return hash.update(bytes2).digest("hex") === sum2;
 }
 async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
-  const names = await (0, import_promises36.readdir)(folder2);
+  const names = await (0, import_promises38.readdir)(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises36.rm)((0, import_node_path42.join)(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises38.rm)((0, import_node_path43.join)(folder2, name))));
 }
 async function cacheKey2(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
-  const sum2 = (0, import_node_crypto21.createHash)("sha256").update(names.join("\n")).digest("hex");
+  const sum2 = (0, import_node_crypto22.createHash)("sha256").update(names.join("\n")).digest("hex");
   return `btfhub-archive-${sum2.slice(0, 32)}`;
 }
 
 // src/jobs/tailor/output.ts
-var import_node_crypto22 = require("crypto");
-var import_promises37 = require("fs/promises");
-var import_node_path43 = require("path");
+var import_node_crypto23 = require("crypto");
+var import_promises39 = require("fs/promises");
+var import_node_path44 = require("path");
 
 // node_modules/fflate/esm/index.mjs
 var import_module2 = require("module");
@@ -98171,7 +98326,7 @@ function groupEqual(files) {
   var _a21;
   const groups3 = /* @__PURE__ */ new Map();
   for (const file of files.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
-    const sum2 = (0, import_node_crypto22.createHash)("sha256").update(file.content).digest("hex");
+    const sum2 = (0, import_node_crypto23.createHash)("sha256").update(file.content).digest("hex");
     const group = (_a21 = groups3.get(sum2)) != null ? _a21 : [];
     group.push(file);
     groups3.set(sum2, group);
@@ -98182,7 +98337,7 @@ function countDistinct(files) {
   return groupEqual(files).length;
 }
 async function requireEmpty(folder2) {
-  const names = await (0, import_promises37.readdir)(folder2).catch((error2) => {
+  const names = await (0, import_promises39.readdir)(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
@@ -98197,20 +98352,20 @@ async function writeFolder(folder2, files) {
   for (const group of groupEqual(files)) {
     let first2;
     for (const { path: path5, content } of group) {
-      const target = (0, import_node_path43.join)(folder2, path5);
-      await (0, import_promises37.mkdir)((0, import_node_path43.dirname)(target), { recursive: true });
+      const target = (0, import_node_path44.join)(folder2, path5);
+      await (0, import_promises39.mkdir)((0, import_node_path44.dirname)(target), { recursive: true });
       if (first2 === void 0) await writeWhole2(target, content, 420);
-      else await (0, import_promises37.link)(first2, target);
+      else await (0, import_promises39.link)(first2, target);
       first2 != null ? first2 : first2 = target;
     }
   }
 }
 
 // src/jobs/tailor/tailor.ts
-var import_node_crypto23 = require("crypto");
-var import_promises39 = require("fs/promises");
+var import_node_crypto24 = require("crypto");
+var import_promises41 = require("fs/promises");
 var import_node_os11 = require("os");
-var import_node_path45 = require("path");
+var import_node_path46 = require("path");
 
 // src/btf/remap.ts
 function remapIds(type, to3) {
@@ -98359,20 +98514,20 @@ function writeExt(questions, strings, order) {
 }
 
 // src/jobs/tailor/min-core-btf.ts
-var import_promises38 = require("fs/promises");
-var import_node_path44 = require("path");
+var import_promises40 = require("fs/promises");
+var import_node_path45 = require("path");
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   var _a21;
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [(0, import_node_path44.join)(folder2, `${name}.btf`), (0, import_node_path44.join)(folder2, `${name}.min.btf`)];
+  const [whole, least] = [(0, import_node_path45.join)(folder2, `${name}.btf`), (0, import_node_path45.join)(folder2, `${name}.min.btf`)];
   try {
-    await (0, import_promises38.writeFile)(whole, makePlain(btf));
+    await (0, import_promises40.writeFile)(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
       program: "bpftool",
       args: ["gen", "min_core_btf", whole, least, object2],
       signal: interrupted
     });
-    if (status === 0) return await (0, import_promises38.readFile)(least);
+    if (status === 0) return await (0, import_promises40.readFile)(least);
     const said = printable((_a21 = stderr.trim().split("\n").at(-1)) != null ? _a21 : "");
     throw new Failure(
       "bad-btf",
@@ -98380,7 +98535,7 @@ async function minCoreBtf({ programs, interrupted }, folder2, { distribution: di
       "It must know 'gen min_core_btf', which came with Linux 5.18."
     );
   } finally {
-    await Promise.all([whole, least].map((path5) => (0, import_promises38.rm)(path5, { force: true })));
+    await Promise.all([whole, least].map((path5) => (0, import_promises40.rm)(path5, { force: true })));
   }
 }
 
@@ -98418,7 +98573,7 @@ async function tailor(platform4, progress, reader, request2) {
       ...kernel,
       path: path5,
       size: content.length,
-      sha256: sha2567(content)
+      sha256: sha2568(content)
     })),
     failed: failed3,
     different: countDistinct(made),
@@ -98427,8 +98582,8 @@ async function tailor(platform4, progress, reader, request2) {
   };
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
-  const folder2 = await (0, import_promises39.mkdtemp)((0, import_node_path45.join)((0, import_node_os11.tmpdir)(), "btfhub-tailor-"));
-  const object2 = (0, import_node_path45.join)(folder2, "combined.bpf.o");
+  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path46.join)((0, import_node_os11.tmpdir)(), "btfhub-tailor-"));
+  const object2 = (0, import_node_path46.join)(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform4, kernel, tarball, reader.name);
@@ -98443,10 +98598,10 @@ async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
   };
   const ahead = { concurrency: jobs, backpressure: 2 * jobs };
   try {
-    await (0, import_promises39.writeFile)(object2, combined);
+    await (0, import_promises41.writeFile)(object2, combined);
     yield* pMapIterable(reader.read(kernels3), one2, ahead);
   } finally {
-    await (0, import_promises39.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises41.rm)(folder2, { recursive: true, force: true });
   }
 }
 async function writeOutput(output, layout, files) {
@@ -98461,8 +98616,8 @@ async function writeOutput(output, layout, files) {
 function isTarball(path5) {
   return /\.(tar\.gz|tgz)$/.test(path5);
 }
-function sha2567(bytes2) {
-  return (0, import_node_crypto23.createHash)("sha256").update(bytes2).digest("hex");
+function sha2568(bytes2) {
+  return (0, import_node_crypto24.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/commands/tailor.ts
@@ -98546,7 +98701,7 @@ function count2(number3, what) {
 }
 function linking(output) {
   if (!isTarball(output)) return "";
-  const name = (0, import_node_path46.basename)(output);
+  const name = (0, import_node_path47.basename)(output);
   return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
 `;
 }
@@ -98669,13 +98824,13 @@ function lastUrl(context) {
 }
 
 // src/platform/clock.ts
-var import_promises40 = require("timers/promises");
+var import_promises42 = require("timers/promises");
 var systemClock = {
   date: () => /* @__PURE__ */ new Date(),
   now: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     signal == null ? void 0 : signal.throwIfAborted();
-    await (0, import_promises40.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error2) => {
+    await (0, import_promises42.setTimeout)(milliseconds, void 0, signal ? { signal } : {}).catch((error2) => {
       throw (signal == null ? void 0 : signal.aborted) ? signal.reason : error2;
     });
   }
@@ -98684,7 +98839,7 @@ var systemClock = {
 // src/platform/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs25 = require("fs");
-var import_node_path48 = require("path");
+var import_node_path49 = require("path");
 
 // src/platform/follow.ts
 var import_node_fs24 = require("fs");
@@ -98721,20 +98876,20 @@ function follow(file, push) {
 
 // src/platform/outlet.ts
 var import_node_events3 = require("events");
-var import_promises41 = require("fs/promises");
+var import_promises43 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os13 = require("os");
-var import_node_path47 = require("path");
+var import_node_path48 = require("path");
 var BUFFER2 = 256 * 1024;
 var WORTHWHILE2 = 128 * 1024;
 var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os13.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os13.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path47.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises43.mkdtemp)((0, import_node_path48.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path47.join)(folder2, "out");
+    const path5 = (0, import_node_path48.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER2);
@@ -98747,19 +98902,19 @@ async function openOutlet(push) {
     const incoming = (0, import_node_events3.once)(server, "connection");
     const socket = (0, import_node_net.connect)({ path: path5, onread: { buffer, callback } });
     socket.on("error", () => socket.destroy());
-    const ended = new Promise((resolve10) => socket.once("close", () => resolve10()));
+    const ended = new Promise((resolve11) => socket.once("close", () => resolve11()));
     const [inlet] = await incoming;
     return { inlet, ended, close: () => socket.destroy() };
   } finally {
     server.close();
-    await (0, import_promises41.rm)(folder2, { recursive: true, force: true });
+    await (0, import_promises43.rm)(folder2, { recursive: true, force: true });
   }
 }
 
 // src/platform/programs.ts
 var KEPT_OF_STDERR = 64 * 1024;
 function systemPrograms(env, packages = PACKAGES) {
-  const begin = (invocation2, outlet) => new Promise((resolve10, reject) => {
+  const begin = (invocation2, outlet) => new Promise((resolve11, reject) => {
     var _a21;
     const { program: program3, args, cwd, signal } = invocation2;
     if (signal == null ? void 0 : signal.aborted) return reject(signal.reason);
@@ -98797,7 +98952,7 @@ function systemPrograms(env, packages = PACKAGES) {
       signal == null ? void 0 : signal.removeEventListener("abort", kill);
       reject(isSystemError(error2, "ENOENT") ? missing2(program3, packages) : error2);
     });
-    child2.once("spawn", () => resolve10({ child: child2, ended, kill }));
+    child2.once("spawn", () => resolve11({ child: child2, ended, kill }));
   });
   const start2 = async (invocation2) => {
     const { child: child2, ended, kill } = await begin(invocation2);
@@ -98841,8 +98996,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a21;
-      const folders = (0, import_node_path48.isAbsolute)(program3) ? [""] : ((_a21 = env.PATH) != null ? _a21 : "").split(import_node_path48.delimiter);
-      return folders.map((folder2) => (0, import_node_path48.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path49.isAbsolute)(program3) ? [""] : ((_a21 = env.PATH) != null ? _a21 : "").split(import_node_path49.delimiter);
+      return folders.map((folder2) => (0, import_node_path49.join)(folder2, program3)).find(isExecutable);
     }
   };
 }

@@ -38,7 +38,7 @@ function checker<Kind extends string>(kind: Kind, pattern: RegExp, longest: numb
  * 80 bytes keep `openEuler/<VERSION_ID>/<arch>/<uname -r>.btf.tar.xz` below the 100 that a ustar
  * header's name field has behind bpf-compatible's `./btfhub-archive/`.
  */
-export const asUname = checker('uname -r', /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z]$/, 80);
+export const asUname = checker('uname -r', /^\d[0-9A-Za-z._+~^-]*[0-9A-Za-z+]$/, 80);
 export const asRelease = checker('release', WORD, 64);
 export const asArch = checker('architecture', /^[a-z][0-9a-z_]*$/, 32);
 export const asVersionId = checker('VERSION_ID', WORD, 32);

@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { packBtf, unpackBtf } from '../../src/btf/tarball.ts';
 import { fetch } from '../../src/commands/fetch.ts';
 import { serveFolder } from '../../src/download/static-server.ts';
-import { parseOsRelease } from '../../src/jobs/fetch/machine.ts';
+import { parseOsRelease, readOsRelease } from '../../src/jobs/fetch/machine.ts';
+import { osOfUname } from '../../src/jobs/fetch/uname.ts';
 import { asUname } from '../../src/names.ts';
 import { archiveFiles, catalogOf, writeFiles } from '../archive/archive-files.ts';
 import { EVERY_KIND, paholeBtf, programs, temporaryFolder } from '../btf/made.ts';
@@ -92,19 +93,92 @@ test('nothing is written when the BTF is not that of a whole kernel', async () =
   expect(readdirSync(empty).sort()).toEqual(['etc', 'lib']);
 });
 
-test('an HTTP root without a catalog is told the VERSION_ID', async () => {
+describe('an HTTP root without a catalog', () => {
   const bare = join(folder, 'bare');
-  writeFiles(bare, archiveFiles({ [X86]: await packBtf(programs, asUname(X86), btf) }));
-  const served = await serveFolder(bare);
-  closers.push(served.close);
-  const root = makeImage(join(folder, 'unknown'), '99.09', X86);
-  const given = { archive: served.url, output, root, ...small };
-  const platform = hostWith(X86, 'x86_64');
-  await expect(run(platform, fetch, given)).rejects.toMatchObject({
-    message: expect.stringMatching(/cannot be listed: it has no catalog/),
+  const OLD = '4.19.90-2112.8.0.0131.oe1.x86_64';
+  const OWN = '5.10.0-7.own.x86_64';
+  let url: string;
+  beforeAll(async () => {
+    for (const uname of [X86, OLD, OWN]) {
+      writeFiles(bare, archiveFiles({ [uname]: await packBtf(programs, asUname(uname), btf) }));
+    }
+    const served = await serveFolder(bare);
+    closers.push(served.close);
+    url = served.url;
   });
-  const { document } = await run(platform, fetch, { ...given, versionId: '22.03' });
-  expect(document).toMatchObject({ uname: X86, promised: false });
+
+  test.each([
+    ['oe2203', X86, '22.03'],
+    ['oe1', OLD, '20.03'],
+  ])('has the kernel where the name says, %s, on any machine', async (_, uname, versionId) => {
+    const root = makeImage(join(folder, `elsewhere-${versionId}`), '99.09', NEXT);
+    for (const more of [{ root }, {}]) {
+      const given = { archive: url, output, uname, ...small, ...more };
+      const { document } = await run(hostWith(ARM, 'aarch64'), fetch, given);
+      expect(document).toMatchObject({ uname, arch: 'x86_64', versionId, promised: false });
+    }
+  });
+
+  test('is asked where the options say; the failure names the files, and the options', async () => {
+    const root = makeImage(join(folder, 'unknown'), '99.09', OWN);
+    const given = { archive: url, output, root, ...small };
+    const platform = hostWith(X86, 'x86_64');
+    await expect(run(platform, fetch, given)).rejects.toMatchObject({
+      reason: 'not-found',
+      message: expect.stringContaining(`openEuler/99.09/x86_64/${OWN}.btf.tar.xz`),
+      advice: expect.stringContaining('--version-id'),
+    });
+    const { document } = await run(platform, fetch, { ...given, versionId: '22.03' });
+    expect(document).toMatchObject({ uname: OWN, versionId: '22.03' });
+  });
+
+  test('cannot be asked when nothing tells the VERSION_ID', async () => {
+    const root = join(folder, 'bare-image');
+    writeFiles(root, { [`lib/modules/${OWN}/modules.dep`]: '' });
+    await expect(
+      run(hostWith(X86, 'x86_64'), fetch, { archive: url, output, root, ...small }),
+    ).rejects.toMatchObject({ reason: 'usage', advice: expect.stringContaining('--version-id') });
+  });
+});
+
+test('a self-built kernel is found by its name, with the architecture of the machine or of --arch', async () => {
+  const own = join(folder, 'own');
+  const tarball = await packBtf(programs, asUname('5.10.0+'), btf);
+  writeFiles(own, { 'openEuler/22.03/arm64/5.10.0+.btf.tar.xz': tarball });
+  const running = hostWith('5.10.0+', 'aarch64');
+  const given = { archive: own, output, ...small };
+  expect((await run(running, fetch, given)).document).toMatchObject({
+    ...{ uname: '5.10.0+', arch: 'aarch64' },
+  });
+  const root = makeImage(join(folder, 'self-built'), '22.03', '5.10.0+');
+  const x86 = hostWith(X86, 'x86_64');
+  await expect(run(x86, fetch, { ...given, root })).rejects.toMatchObject({
+    reason: 'usage',
+    advice: expect.stringContaining('--arch'),
+  });
+  const { document } = await run(x86, fetch, { ...given, root, arch: 'aarch64' });
+  expect(document).toMatchObject({ uname: '5.10.0+', arch: 'aarch64' });
+});
+
+test('the os-release of an image is read inside it, not that of the machine', async () => {
+  const root = makeImage(join(folder, 'links'), '22.03', X86);
+  rmSync(join(root, 'etc/os-release'));
+  symlinkSync('/usr/lib/os-release', join(root, 'etc/os-release'));
+  expect(await readOsRelease(root)).toEqual(new Map());
+  writeFiles(root, { 'usr/lib/os-release': 'ID=openEuler\nVERSION_ID=20.03\n' });
+  expect((await readOsRelease(root)).get('VERSION_ID')).toBe('20.03');
+});
+
+test.each([
+  ['4.19.90-2112.8.0.0131.oe1.x86_64', ['20.03', '20.09']],
+  ['5.10.0-4.17.0.28.oe1.x86_64', ['21.03', '21.09']],
+  ['4.19.90-2312.1.0.0255.oe2003sp4.aarch64', ['20.03']],
+  ['5.10.0-216.0.0.115.oe2203sp4.aarch64+64kb', ['22.03']],
+  ['6.6.0-102.0.0.8.oe2509.x86_64', ['25.09']],
+  ['6.12.0-1.fc41.x86_64', []],
+  ['5.10.0+', []],
+])('the name %s tells the VERSION_ID %j', (uname, versions) => {
+  expect(osOfUname(asUname(uname)).map(({ versionId }) => versionId)).toEqual(versions);
 });
 
 test('os-release is read with and without quotes', () => {

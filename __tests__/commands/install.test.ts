@@ -1,21 +1,23 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { loadBtf } from '../../src/btf/load.ts';
 import { packBtf } from '../../src/btf/tarball.ts';
 import { fetch } from '../../src/commands/fetch.ts';
 import { install } from '../../src/commands/install.ts';
 import { asUname } from '../../src/names.ts';
 import { archiveFiles, catalogOf, writeFiles } from '../archive/archive-files.ts';
+import { kernelRecord } from '../archive/records.ts';
 import { compress, flatKernel } from '../boot-image/made.ts';
 import { TASKS_AND_SOCKETS } from '../btf/core/cases.ts';
 import { buildLibbpf } from '../btf/core/libbpf.ts';
@@ -148,19 +150,30 @@ test('a file that was changed after the installation stays, with exit status 1',
   });
 });
 
-test('a symbolic link in an image does not lead out of it', async () => {
+test('links in an image are resolved inside it, absolute ones too', async () => {
   const root = image();
   const outside = join(folder, 'outside');
   mkdirSync(outside);
   symlinkSync(outside, join(root, 'opt'));
-  const given = { archive, root, to: '/opt/file.btf', ...any };
-  await expect(run(platform, install, given)).rejects.toMatchObject({ reason: 'usage' });
+  symlinkSync('../../../..', join(root, 'up'));
+  for (const to of ['/opt/file.btf', '/up/below.btf']) {
+    await run(platform, install, { archive, root, to, ...any });
+  }
   expect(readdirSync(outside)).toEqual([]);
+  expect(readFileSync(join(root, outside, 'file.btf'))).toEqual(btf);
+  expect(readFileSync(join(root, 'below.btf'))).toEqual(btf);
+  await run(platform, install, { root, remove: true });
+  expect(existsSync(join(root, outside, 'file.btf'))).toBe(false);
+  symlinkSync('/loop', join(root, 'loop'));
+  await expect(
+    run(platform, install, { archive, root, to: '/loop/file.btf', ...any }),
+  ).rejects.toMatchObject({ reason: 'usage', message: expect.stringContaining('loop') });
 });
 
 test('the BTF of the boot image of this kernel is installed, and that of another kernel is not', async () => {
   const file = join(folder, 'vmlinuz');
-  writeFileSync(file, compress('gzip', flatKernel({ form: 'arm64', banners: [ARM], btf: [btf] })));
+  const kernel = flatKernel({ form: 'arm64', banners: [ARM], btf: [btf] });
+  writeFiles(folder, { vmlinuz: compress('gzip', kernel) });
   const root = image(ARM);
   await run(platform, install, { btf: file, root, ...any });
   expect(await loadBtf(join(root, `/lib/modules/${ARM}/vmlinux-${ARM}`))).toEqual(btf);
@@ -168,18 +181,96 @@ test('the BTF of the boot image of this kernel is installed, and that of another
     run(platform, install, { btf: file, root: image(X86), ...any }),
   ).rejects.toMatchObject({
     reason: 'usage',
-    message: expect.stringContaining(ARM),
+    message: expect.stringContaining(`${ARM} by the banner of the boot image`),
   });
 });
 
-test('BTF that was fetched before is installed without an archive', async () => {
-  const root = image();
-  const file = join(folder, 'fetched.btf');
-  writeFileSync(file, btf);
-  const given = { archive: '/nowhere', root, btf: file, ...any };
-  expect((await run(platform, install, given)).document).toMatchObject({ what: 'installed' });
-  const whole = { archive: '/nowhere', root, btf: file };
-  await expect(run(platform, install, whole)).rejects.toMatchObject({ reason: 'bad-btf' });
+test('an image whose folders are links, as of merged /usr, is installed into', async () => {
+  const root = makeImage(join(folder, 'merged'), '22.03');
+  writeFiles(root, {
+    'usr/lib/os-release': 'ID="openEuler"\nVERSION_ID="22.03"\n',
+    [`usr/lib/modules/${ARM}/modules.dep`]: '',
+  });
+  rmSync(join(root, 'etc/os-release'));
+  symlinkSync('/usr/lib/os-release', join(root, 'etc/os-release'));
+  symlinkSync('/usr/lib', join(root, 'lib'));
+  const { document, text } = await run(platform, install, { archive, root, ...any });
+  expect(document).toMatchObject({ uname: ARM });
+  const file = join(root, `usr/lib/modules/${ARM}/vmlinux-${ARM}`);
+  expect(await loadBtf(file)).toEqual(btf);
+  expect(text).toContain(file);
+});
+
+describe('--btf', () => {
+  const offline = { archive: '/nowhere', ...any };
+  const put = (file: string, more: Record<string, string | true> = {}) => {
+    const lines: string[] = [];
+    const stderr = { write: (line: string) => lines.push(line) > 0 };
+    const given = { ...offline, root: image(), btf: file, ...more };
+    return run({ ...platform, stderr }, install, given).then(({ document }) => {
+      return { document, said: lines.join('') };
+    });
+  };
+  const file = (name: string, content: Uint8Array) => {
+    const path = join(folder, name);
+    writeFiles(folder, { [name]: Buffer.from(content) });
+    return path;
+  };
+  const refusal = (by: string) => ({
+    reason: 'usage',
+    message: expect.stringMatching(new RegExp(`is the BTF of ${ARM} by ${by}.*for ${X86}`)),
+  });
+
+  test('is installed without an archive and without a warning when its name is the kernel', async () => {
+    const { document, said } = await put(file(`named/${X86}.btf`, btf));
+    expect(document).toMatchObject({ what: 'installed', uname: X86 });
+    expect(said).toBe('');
+  });
+
+  test('is installed with a warning when nothing tells whose it is', async () => {
+    const { document, said } = await put(file('kernel.btf', btf));
+    expect(document).toMatchObject({ what: 'installed' });
+    expect(said).toMatch(/^warning: Nothing tells which kernel .*kernel\.btf belongs to/);
+  });
+
+  test('takes a tarball of the archive', async () => {
+    const tarball = await packBtf(programs, asUname(X86), btf);
+    const { document, said } = await put(file('download.btf.tar.xz', tarball));
+    expect(document).toMatchObject({ what: 'installed', uname: X86 });
+    expect(said).toBe('');
+  });
+
+  test('is refused when its name is another kernel, unless another kernel is allowed', async () => {
+    const path = file(`other/${ARM}.btf`, btf);
+    await expect(put(path)).rejects.toMatchObject(refusal('its file name'));
+    const { document } = await put(path, { allowOtherKernel: true });
+    expect(document).toMatchObject({ what: 'installed', uname: X86 });
+  });
+
+  test('is refused when the tarball has the file of another kernel', async () => {
+    const path = file(`tarball/${X86}.btf.tar.xz`, await packBtf(programs, asUname(ARM), btf));
+    await expect(put(path)).rejects.toMatchObject(refusal('the file in the tarball'));
+  });
+
+  test('is refused when a catalog or a record names another kernel with its sum', async () => {
+    const tarball = await packBtf(programs, asUname(X86), btf);
+    const path = file('catalogued/kernel.btf.tar.xz', tarball);
+    writeFiles(folder, { 'catalogued/catalog.json': catalogOf({ [ARM]: tarball }) });
+    await expect(put(path)).rejects.toMatchObject(refusal('the catalog'));
+    const raw = file('recorded/kernel.btf', btf);
+    const sha256 = createHash('sha256').update(btf).digest('hex');
+    const record = kernelRecord(ARM, { btf: { size: btf.length, sha256, kinds: { INT: 1 } } });
+    writeFiles(folder, { [`recorded/records/${ARM}.json`]: JSON.stringify(record) });
+    await expect(put(raw)).rejects.toMatchObject(refusal('the records in'));
+    writeFiles(folder, { [`recorded/records/${ARM}.json`]: '{}' });
+    expect((await put(raw)).said).toMatch(/Nothing tells/);
+  });
+
+  test('must be the BTF of a whole kernel', async () => {
+    const path = file(`whole/${X86}.btf`, btf);
+    const given = { archive: '/nowhere', root: image(), btf: path };
+    await expect(run(platform, install, given)).rejects.toMatchObject({ reason: 'bad-btf' });
+  });
 });
 
 describe.each(['x86_64', 'aarch64'])('the real BTF of %s', (arch) => {
@@ -205,7 +296,8 @@ describe.each(['x86_64', 'aarch64'])('the real BTF of %s', (arch) => {
       mkdirSync(join(root, 'opt/gala-gopher'), { recursive: true });
       mkdirSync(join(root, 'var/lib/btfhub/installed'), { recursive: true });
       const before = everything(root);
-      const fetched = join(folder, `fetched-${arch}.btf`);
+      const fetched = join(folder, `fetched-${arch}`, `${uname}.btf`);
+      mkdirSync(dirname(fetched));
       await run(machine, fetch, { archive: real, output: fetched });
       const given = { archive: '/nowhere', root, btf: fetched };
       const { document } = await run(machine, install, given);

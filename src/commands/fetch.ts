@@ -5,7 +5,7 @@ import { writeWhole } from '../jobs/install/write.ts';
 import { openProgress } from '../report/open.ts';
 import { bytes } from '../report/units.ts';
 import { defineCommand, text } from './command.ts';
-import { fetchFor, fetchingOptions, ownBtfNote, toMachine } from './fetching.ts';
+import { fetchFor, fetchingOptions, noteOwnBtf, toMachine } from './fetching.ts';
 
 export const fetch = defineCommand({
   name: 'fetch',
@@ -24,7 +24,9 @@ export const fetch = defineCommand({
   ],
   run: async (platform, options) => {
     const machine = await toMachine(platform, options);
-    const fetched = await fetchFor(platform, openProgress(platform), options, machine);
+    const progress = openProgress(platform);
+    noteOwnBtf(progress, machine);
+    const fetched = await fetchFor(platform, progress, options, machine);
     const { kernel, btf, summary, promised } = fetched;
     const name = `${kernel.uname}.btf`;
     const output = await write(options.output ?? name, name, btf);
@@ -32,7 +34,7 @@ export const fetch = defineCommand({
     return {
       status: 0,
       document: { ...kernel, output, promised, ownBtf: machine.hasBtf, btf: summary },
-      text: `${output}: the BTF of ${kernel.uname}, ${size}.\n${ownBtfNote(machine)}`,
+      text: `${output}: the BTF of ${kernel.uname}, ${size}.\n`,
       outputs: { output },
     };
   },

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { type Fetched, fetchBtf } from '../jobs/fetch/fetch.ts';
-import { type Machine, readMachine } from '../jobs/fetch/machine.ts';
+import { type Machine, OWN_BTF, readMachine } from '../jobs/fetch/machine.ts';
 import { openReader } from '../jobs/fetch/open.ts';
-import { asDistributionId, asUname, asVersionId } from '../names.ts';
+import { asArch, asDistributionId, asUname, asVersionId } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
 import { archiveOption, expectationOf, minimumTypesOption } from './archive-options.ts';
@@ -11,14 +11,15 @@ import { text, type Values } from './command.ts';
 /** The kernel, the machine and the archive: the options of `fetch` and `install`. */
 export const fetchingOptions = {
   uname: text('<uname>', "'uname -r' of the kernel; by default the running kernel"),
+  arch: text('<arch>', "architecture of the kernel; by default from its name, else this machine's"),
   archive: archiveOption,
   distribution: text(
     '<ID>',
-    "ID in the os-release of the kernel's distribution; by default this machine's",
+    "ID in the os-release of the kernel's distribution; by default from the name of the kernel, else this machine's",
   ),
   versionId: text(
     '<VERSION_ID>',
-    "VERSION_ID in the os-release of the kernel's distribution; by default this machine's",
+    "VERSION_ID in the os-release of the kernel's distribution; by default from the name of the kernel, else this machine's",
   ),
   root: text('<folder>', 'root folder of an image or a chroot to use instead of this machine', {
     default: '/',
@@ -30,15 +31,14 @@ type Options = Values<typeof fetchingOptions>;
 
 /** The machine and kernel that the options select. */
 export async function toMachine(platform: Platform, options: Options): Promise<Machine> {
-  const { uname, distribution, versionId } = options;
-  const wanted = uname === undefined ? undefined : asUname(uname);
-  const machine = await readMachine(platform, resolve(options.root), wanted);
-  return {
-    ...machine,
-    distribution:
-      distribution === undefined ? machine.distribution : asDistributionId(distribution),
-    versionId: versionId === undefined ? machine.versionId : asVersionId(versionId),
-  };
+  const { uname, arch, distribution, versionId } = options;
+  return readMachine(platform, {
+    root: resolve(options.root),
+    uname: uname === undefined ? undefined : asUname(uname),
+    arch: arch === undefined ? undefined : asArch(arch),
+    distribution: distribution === undefined ? undefined : asDistributionId(distribution),
+    versionId: versionId === undefined ? undefined : asVersionId(versionId),
+  });
 }
 
 /** Downloads the BTF of a machine's kernel from the archive of the options. */
@@ -57,9 +57,8 @@ export async function fetchFor(
   }
 }
 
-/** A note for a kernel that has its own BTF. */
-export function ownBtfNote({ hasBtf }: Machine): string {
-  return hasBtf
-    ? 'This kernel has its own BTF in /sys/kernel/btf/vmlinux, which loaders use first.\n'
-    : '';
+/** Says that the kernel has its own BTF, before anything is downloaded. */
+export function noteOwnBtf(progress: Progress, { hasBtf }: Machine): void {
+  if (!hasBtf) return;
+  progress.note(`The running kernel has its own BTF in ${OWN_BTF}, which loaders use first.`);
 }

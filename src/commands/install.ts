@@ -1,9 +1,9 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { loadAnyBtf } from '../boot-image/load.ts';
 import { checkBtf } from '../btf/check.ts';
 import { Failure } from '../failure.ts';
 import type { Machine } from '../jobs/fetch/machine.ts';
+import { checkKernel, readBtfFile } from '../jobs/install/btf-file.ts';
 import {
   type Installed,
   installBtf,
@@ -11,12 +11,13 @@ import {
   removeInstalled,
 } from '../jobs/install/install.ts';
 import { type InstallState, MACHINE_STATE } from '../jobs/install/install-records.ts';
-import { asUname, printable } from '../names.ts';
+import { asUname } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import { openProgress } from '../report/open.ts';
+import type { Progress } from '../report/progress.ts';
 import { expectationOf } from './archive-options.ts';
 import { defineCommand, flag, type Outcome, text, type Values } from './command.ts';
-import { fetchFor, fetchingOptions, ownBtfNote, toMachine } from './fetching.ts';
+import { fetchFor, fetchingOptions, noteOwnBtf, toMachine } from './fetching.ts';
 
 const options = {
   ...fetchingOptions,
@@ -24,6 +25,7 @@ const options = {
     '<file>',
     'install the BTF of this file (raw, ELF, tarball or boot image) instead of fetching it',
   ),
+  allowOtherKernel: flag('with --btf, install the BTF of another kernel too'),
   to: text('<file|folder>', 'path to install to; by default where loaders look'),
   remove: flag('remove what was installed, for --uname or for all kernels'),
 } as const;
@@ -39,20 +41,25 @@ export const install = defineCommand({
     'btfhub install',
     'btfhub install --to /usr/share/btf/',
     'btfhub install --root /mnt/image --archive /media/btfhub-archive',
+    'btfhub install --btf 5.10.0-136.12.0.86.oe2203sp1.x86_64.btf',
     'btfhub install --remove',
   ],
   run: async (platform, given): Promise<Outcome> => {
     const state = installStateOf(platform, given.root);
     if (given.remove) return remove(state, given.uname);
     const machine = await toMachine(platform, given);
-    const btf = await btfFor(platform, given, machine);
-    const installed = await installBtf(state, machine.kernel, btf, given.to);
-    const { loader, ...rest } = installed;
+    const progress = openProgress(platform);
+    noteOwnBtf(progress, machine);
+    const btf =
+      given.btf === undefined
+        ? (await fetchFor(platform, progress, given, machine)).btf
+        : await readGiven(platform, progress, given.btf, given, machine);
+    const { loader, file, ...rest } = await installBtf(state, machine.kernel, btf, given.to);
     return {
       status: 0,
       document: { ...rest, audience: loader ?? 'nobody', ownBtf: machine.hasBtf },
-      text: describe(installed) + ownBtfNote(machine),
-      outputs: { path: installed.path },
+      text: describe({ ...rest, loader, file }),
+      outputs: { path: rest.path },
     };
   },
 });
@@ -65,24 +72,24 @@ function installStateOf({ env }: Platform, given: string): InstallState {
   return { root, folder: join(base, 'btfhub', 'installed') };
 }
 
-async function btfFor(
+/** The BTF of `--btf`, which must be that of the machine's kernel. */
+async function readGiven(
   platform: Platform,
+  progress: Progress,
+  path: string,
   given: Values<typeof options>,
-  machine: Machine,
+  { kernel }: Machine,
 ): Promise<Buffer> {
-  if (given.btf === undefined) {
-    return (await fetchFor(platform, openProgress(platform), given, machine)).btf;
-  }
-  const { btf, from, uname } = await loadAnyBtf(platform, given.btf, given.minimumTypes ?? 0);
-  if (from === 'boot image' && uname !== machine.kernel.uname) {
-    throw new Failure(
-      'usage',
-      `${given.btf} is the boot image of ${printable(uname ?? '')}, and this kernel is ${machine.kernel.uname}.`,
-      'Give the boot image of this kernel.',
+  const file = await readBtfFile(platform, path, given.minimumTypes ?? 0);
+  checkBtf(file.btf, expectationOf(given.minimumTypes));
+  if (given.allowOtherKernel) return file.btf;
+  if (!checkKernel(path, file, kernel.uname)) {
+    progress.warn(
+      `Nothing tells which kernel ${path} belongs to, and it is installed for ${kernel.uname}. ` +
+        "Keep the name that 'btfhub fetch' gives, <uname>.btf, and it is checked.",
     );
   }
-  checkBtf(btf, expectationOf(given.minimumTypes));
-  return btf;
+  return file.btf;
 }
 
 async function remove(state: InstallState, uname: string | undefined): Promise<Outcome> {
@@ -113,7 +120,7 @@ const INSTALLED: Readonly<Record<Installed['what'], string>> = {
   present: 'was installed already',
 };
 
-function describe({ uname, path, loader, what }: Installed): string {
+function describe({ uname, path, file, loader, what }: Installed): string {
   const advice = [
     loader === 'gala-gopher' ? ['gala-gopher', 'finds it automatically'] : undefined,
     loader === 'libbpf'
@@ -122,5 +129,5 @@ function describe({ uname, path, loader, what }: Installed): string {
     ['tracee', `TRACEE_BTF_FILE=${path}`],
   ];
   const lines = advice.flatMap((line) => (line ? [`  ${line[0]?.padEnd(22)}${line[1]}\n`] : []));
-  return `The BTF of ${uname} ${INSTALLED[what]}: ${path}\n${lines.join('')}`;
+  return `The BTF of ${uname} ${INSTALLED[what]}: ${file}\n${lines.join('')}`;
 }

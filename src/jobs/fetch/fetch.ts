@@ -1,4 +1,4 @@
-import type { KernelName } from '../../archive/layout.ts';
+import { archivePaths, type KernelName } from '../../archive/layout.ts';
 import type { ArchivedTarball, ArchiveReader } from '../../archive/reader.ts';
 import { type BtfSummary, checkBtf, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
@@ -26,11 +26,24 @@ export class NotArchived extends Failure {
 
   constructor(archive: string, machine: Machine, nearest: readonly KernelName[] | undefined) {
     const { kernel, hasBtf } = machine;
-    const neighbours = describeNearest(kernel, nearest);
-    const own = hasBtf
-      ? `This kernel has its own BTF in /${OWN_BTF}, so it needs none from the archive.`
-      : "Do not use the BTF of another kernel: its offsets can be wrong. 'btfhub build' makes the BTF of this one.";
-    super('not-found', `${archive} has no BTF for ${kernel.uname}. ${neighbours}`, own);
+    const where = nearest === undefined ? pathsNotFound(machine) : describeNearest(kernel, nearest);
+    const advice = [
+      ...(hasBtf
+        ? [`This kernel has its own BTF in ${OWN_BTF}, so it needs none from the archive.`]
+        : []),
+      ...(nearest === undefined
+        ? ['If the kernel belongs to another release, give --version-id and --distribution.']
+        : hasBtf
+          ? []
+          : [
+              "Do not use the BTF of another kernel: its offsets can be wrong. 'btfhub build' makes the BTF of this one.",
+            ]),
+    ];
+    super(
+      'not-found',
+      `${archive} has no BTF for ${kernel.uname} (${kernel.arch}). ${where}`,
+      advice.join(' '),
+    );
     this.nearest = nearest;
     this.hasBtf = hasBtf;
   }
@@ -41,12 +54,16 @@ export class NotArchived extends Failure {
   }
 }
 
+/** What was requested of an archive without a catalog, which cannot be listed. */
+function pathsNotFound({ places, kernel }: Machine): string {
+  const paths = places.flatMap((place) => archivePaths({ ...place, ...kernel }, kernel.uname));
+  return `It has no catalog to list its kernels, and no file ${paths.join(' or ')}.`;
+}
+
 function describeNearest(
   { uname, arch }: Machine['kernel'],
-  nearest: readonly KernelName[] | undefined,
+  nearest: readonly KernelName[],
 ): string {
-  if (nearest === undefined)
-    return 'Other kernels of this archive cannot be listed: it has no catalog.';
   if (nearest.length === 0) return `It has no kernel ${uname.split('-', 1)[0]} for ${arch}.`;
   return `The nearest kernels in it: ${nearest.map((one) => one.uname).join(', ')}.`;
 }
@@ -96,43 +113,41 @@ export async function unpackOf(
 }
 
 /**
- * Looks in the folder that the machine's os-release names, then for the same `uname -r` in all folders: in a
- * container, os-release can be that of another distribution than the kernel's.
+ * Looks in the folders that the kernel's name and the machine's os-release tell, then for the same `uname -r` in
+ * all folders: in a container, os-release can be that of another distribution than the kernel's.
  */
 async function deliver(reader: ArchiveReader, machine: Machine): Promise<ArchivedTarball> {
-  const { distribution, versionId, kernel } = machine;
-  if (distribution !== undefined && versionId !== undefined) {
-    const own = await first(reader.read([{ distribution, versionId, ...kernel }]));
-    if (own) return own;
+  const { places, kernel } = machine;
+  for (const place of places) {
+    const found = await first(reader.read([{ ...place, ...kernel }]));
+    if (found) return found;
   }
   const all = await reader.list().catch((error) => {
     if (error instanceof Failure && error.reason === 'not-found') return undefined;
     throw error;
   });
   if (all === undefined) {
-    if (versionId !== undefined) throw new NotArchived(reader.name, machine, undefined);
+    if (places.length > 0) throw new NotArchived(reader.name, machine, undefined);
     throw new Failure(
       'usage',
-      `${reader.name} has no catalog, and this machine does not say which VERSION_ID ${kernel.uname} is of.`,
-      "Give --version-id, '22.03' for example, and --distribution.",
+      `${reader.name} has no catalog to list its kernels, and nothing tells the VERSION_ID of ${kernel.uname}.`,
+      "Give --version-id, for example '22.03', and --distribution.",
     );
   }
   const named = all.filter(({ uname, arch }) => uname === kernel.uname && arch === kernel.arch);
-  const places = named.map((one) => `${one.distribution} ${one.versionId}`);
   if (named.length > 1) {
+    const folders = named.map((one) => `${one.distribution} ${one.versionId}`);
     throw new Failure(
       'usage',
-      `${reader.name} has ${kernel.uname} several times: for ${places.join(', ')}.`,
-      'Say which with --version-id.',
+      `${reader.name} has ${kernel.uname} several times: for ${folders.join(', ')}.`,
+      'Choose one with --version-id and --distribution.',
     );
   }
-  const elsewhere = await first(reader.read(named));
-  if (elsewhere) return elsewhere;
-  throw new NotArchived(
-    reader.name,
-    machine,
-    nearestKernels(all, { ...kernel, ...(versionId ? { versionId } : {}) }),
-  );
+  const found = await first(reader.read(named));
+  if (found) return found;
+  const versionId = places[0]?.versionId;
+  const wanted = versionId === undefined ? kernel : { ...kernel, versionId };
+  throw new NotArchived(reader.name, machine, nearestKernels(all, wanted));
 }
 
 async function first<Value>(values: AsyncIterable<Value>): Promise<Value | undefined> {

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { sha256, uname } from '../../archive/shapes.ts';
 import { Failure, isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
-import { insideOf } from './place.ts';
+import { resolveInImage } from '../fetch/image.ts';
 import { writeWhole } from './write.ts';
 
 /** What was installed for a kernel. `install --remove` removes exactly this. */
@@ -41,7 +41,7 @@ export async function readInstallRecords(
   state: InstallState,
   wanted?: Uname,
 ): Promise<readonly InstallRecord[]> {
-  const folder = await insideOf(state.root, state.folder);
+  const folder = await resolveInImage(state.root, state.folder);
   const names = await readdir(folder).catch((error) => {
     if (isSystemError(error, 'ENOENT')) return [];
     throw error;
@@ -68,7 +68,7 @@ export async function writeInstallRecord(
   state: InstallState,
   record: InstallRecord,
 ): Promise<void> {
-  const file = await insideOf(state.root, fileOf(state.folder, record));
+  const file = await resolveInImage(state.root, fileOf(state.folder, record));
   await mkdir(dirname(file), { recursive: true });
   await writeWhole(file, `${JSON.stringify(record, null, 2)}\n`, 0o644);
 }
@@ -77,7 +77,7 @@ export async function removeInstallRecord(
   state: InstallState,
   record: InstallRecord,
 ): Promise<void> {
-  await rm(await insideOf(state.root, fileOf(state.folder, record)), { force: true });
+  await rm(await resolveInImage(state.root, fileOf(state.folder, record)), { force: true });
 }
 
 /** One file for each path: a kernel's BTF can be installed in several places. */

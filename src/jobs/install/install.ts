@@ -5,6 +5,7 @@ import { dirname, relative } from 'node:path';
 import { elfWithBtf } from '../../btf/write-elf.ts';
 import { Failure, isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
+import { resolveInImage } from '../fetch/image.ts';
 import type { Machine } from '../fetch/machine.ts';
 import {
   type InstallRecord,
@@ -13,11 +14,13 @@ import {
   removeInstallRecord,
   writeInstallRecord,
 } from './install-records.ts';
-import { choosePlace, insideOf, type Place } from './place.ts';
+import { choosePlace, type Place } from './place.ts';
 import { writeWhole } from './write.ts';
 
 /** The result of one installation. */
 export interface Installed extends Place {
+  /** The real path of the file, with the folder that stands for the root. */
+  readonly file: string;
   readonly uname: Uname;
   readonly sha256: string;
   /** `present`: a file with the same bytes was there already, installed by btfhub or not. */
@@ -43,9 +46,9 @@ export async function installBtf(
   const place = await choosePlace(root, kernel.uname, to);
   const content = place.form === 'elf' ? elfWithBtf(btf, kernel.arch) : btf;
   const sum = sha256(content);
-  const file = await insideOf(root, place.path);
-  const result = { ...place, uname: kernel.uname, sha256: sum };
-  const before = await sumOf(file);
+  const file = await resolveInImage(root, place.path, 'keep');
+  const result = { ...place, file, uname: kernel.uname, sha256: sum };
+  const before = await sumOf(await resolveInImage(root, place.path));
   if (before === sum) return { ...result, what: 'present' };
   const records = await readInstallRecords(state);
   const record = records.find(({ path }) => path === place.path);
@@ -89,12 +92,12 @@ export async function removeInstalled(
 
 async function remove(state: InstallState, record: InstallRecord): Promise<Removed> {
   const { root } = state;
-  const file = await insideOf(root, record.path);
-  const sum = await sumOf(file);
+  const file = await resolveInImage(root, record.path, 'keep');
+  const sum = await sumOf(await resolveInImage(root, record.path));
   if (sum !== undefined && !record.sums.includes(sum)) return { ...record, what: 'changed' };
   try {
     if (sum !== undefined) await unlink(file);
-    for (const folder of record.folders) await removeEmpty(await insideOf(root, folder));
+    for (const folder of record.folders) await removeEmpty(await resolveInImage(root, folder));
     await removeInstallRecord(state, record);
   } catch (error) {
     throw denied(error, record.path);

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { Failure, isSystemError } from '../../failure.ts';
+import { stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
+import { resolveInImage } from '../fetch/image.ts';
 
 /** A program or library that finds the file by itself. */
 export type Loader = 'gala-gopher' | 'libbpf';
@@ -29,14 +30,15 @@ const GOPHER = '/opt/gala-gopher';
  */
 export async function choosePlace(root: string, uname: Uname, to?: string): Promise<Place> {
   if (to !== undefined) {
-    const isFolder = to.endsWith('/') || (await folderAt(join(root, resolve('/', to))));
+    const isFolder =
+      to.endsWith('/') || (await folderAt(await resolveInImage(root, resolve('/', to))));
     const path = isFolder ? resolve('/', to, `${uname}.btf`) : resolve('/', to);
     const known = libbpfPaths(uname).includes(path);
     // By name only: loaders open a file called vmlinux as ELF.
     const form = basename(path).startsWith('vmlinux') ? 'elf' : 'raw';
     return { path, form, loader: known ? 'libbpf' : undefined };
   }
-  if (existsSync(join(root, GOPHER))) {
+  if (existsSync(await resolveInImage(root, GOPHER))) {
     return { path: `${GOPHER}/btf/${uname}.btf`, loader: 'gala-gopher', form: 'raw' };
   }
   return { path: `/lib/modules/${uname}/vmlinux-${uname}`, loader: 'libbpf', form: 'elf' };
@@ -62,24 +64,4 @@ async function folderAt(path: string): Promise<boolean> {
     if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return false;
     throw error;
   }
-}
-
-/**
- * The real path of a path of the machine. Throws `usage` when a symbolic link in an image leads out of the
- * image, to the machine that btfhub runs on.
- */
-export async function insideOf(root: string, path: string): Promise<string> {
-  const full = join(root, path);
-  let there = dirname(full);
-  while (!existsSync(there)) there = dirname(there);
-  const [top, real] = [await realpath(root), await realpath(there)];
-  const way = relative(top, real);
-  if (way === '..' || way.startsWith(`..${sep}`)) {
-    throw new Failure(
-      'usage',
-      `${path} below ${root} leads out of ${root}: a symbolic link points to ${real}.`,
-      'Give another path with --to.',
-    );
-  }
-  return full;
 }
