@@ -111,8 +111,8 @@ var require_argument = __commonJS({
        * @param {string} name
        * @param {string} [description]
        */
-      constructor(name, description) {
-        this.description = description || "";
+      constructor(name, description2) {
+        this.description = description2 || "";
         this.variadic = false;
         this.parseArg = void 0;
         this.defaultValue = void 0;
@@ -162,9 +162,9 @@ var require_argument = __commonJS({
        * @param {string} [description]
        * @return {Argument}
        */
-      default(value, description) {
+      default(value, description2) {
         this.defaultValue = value;
-        this.defaultValueDescription = description;
+        this.defaultValueDescription = description2;
         return this;
       }
       /**
@@ -588,8 +588,8 @@ var require_help = __commonJS({
         var _a21;
         const termWidth = helper.padWidth(cmd, helper);
         const helpWidth = (_a21 = helper.helpWidth) != null ? _a21 : 80;
-        function callFormatItem(term, description) {
-          return helper.formatItem(term, termWidth, description, helper);
+        function callFormatItem(term, description2) {
+          return helper.formatItem(term, termWidth, description2, helper);
         }
         let output = [
           `${helper.styleTitle("Usage:")} ${helper.styleUsage(helper.commandUsage(cmd))}`,
@@ -677,12 +677,12 @@ var require_help = __commonJS({
         return str;
       }
       styleUsage(str) {
-        return str.split(" ").map((word2) => {
-          if (word2 === "[options]") return this.styleOptionText(word2);
-          if (word2 === "[command]") return this.styleSubcommandText(word2);
-          if (word2[0] === "[" || word2[0] === "<")
-            return this.styleArgumentText(word2);
-          return this.styleCommandText(word2);
+        return str.split(" ").map((word3) => {
+          if (word3 === "[options]") return this.styleOptionText(word3);
+          if (word3 === "[command]") return this.styleSubcommandText(word3);
+          if (word3[0] === "[" || word3[0] === "<")
+            return this.styleArgumentText(word3);
+          return this.styleCommandText(word3);
         }).join(" ");
       }
       styleCommandDescription(str) {
@@ -704,11 +704,11 @@ var require_help = __commonJS({
         return this.styleOptionText(str);
       }
       styleSubcommandTerm(str) {
-        return str.split(" ").map((word2) => {
-          if (word2 === "[options]") return this.styleOptionText(word2);
-          if (word2[0] === "[" || word2[0] === "<")
-            return this.styleArgumentText(word2);
-          return this.styleSubcommandText(word2);
+        return str.split(" ").map((word3) => {
+          if (word3 === "[options]") return this.styleOptionText(word3);
+          if (word3[0] === "[" || word3[0] === "<")
+            return this.styleArgumentText(word3);
+          return this.styleSubcommandText(word3);
         }).join(" ");
       }
       styleArgumentTerm(str) {
@@ -763,11 +763,11 @@ var require_help = __commonJS({
        * @param {Help} helper
        * @returns {string}
        */
-      formatItem(term, termWidth, description, helper) {
+      formatItem(term, termWidth, description2, helper) {
         var _a21;
         const itemIndent = 2;
         const itemIndentStr = " ".repeat(itemIndent);
-        if (!description) return itemIndentStr + term;
+        if (!description2) return itemIndentStr + term;
         const paddedTerm = term.padEnd(
           termWidth + term.length - helper.displayWidth(term)
         );
@@ -775,10 +775,10 @@ var require_help = __commonJS({
         const helpWidth = (_a21 = this.helpWidth) != null ? _a21 : 80;
         const remainingWidth = helpWidth - termWidth - spacerWidth - itemIndent;
         let formattedDescription;
-        if (remainingWidth < this.minWidthToWrap || helper.preformatted(description)) {
-          formattedDescription = description;
+        if (remainingWidth < this.minWidthToWrap || helper.preformatted(description2)) {
+          formattedDescription = description2;
         } else {
-          const wrappedDescription = helper.boxWrap(description, remainingWidth);
+          const wrappedDescription = helper.boxWrap(description2, remainingWidth);
           formattedDescription = wrappedDescription.replace(
             /\n/g,
             "\n" + " ".repeat(termWidth + spacerWidth)
@@ -845,9 +845,9 @@ var require_option = __commonJS({
        * @param {string} flags
        * @param {string} [description]
        */
-      constructor(flags, description) {
+      constructor(flags, description2) {
         this.flags = flags;
-        this.description = description || "";
+        this.description = description2 || "";
         this.required = flags.includes("<");
         this.optional = flags.includes("[");
         this.variadic = /\w\.\.\.[>\]]$/.test(flags);
@@ -877,9 +877,9 @@ var require_option = __commonJS({
        * @param {string} [description]
        * @return {Option}
        */
-      default(value, description) {
+      default(value, description2) {
         this.defaultValue = value;
-        this.defaultValueDescription = description;
+        this.defaultValueDescription = description2;
         return this;
       }
       /**
@@ -1099,8 +1099,8 @@ var require_option = __commonJS({
       }
     };
     function camelcase(str) {
-      return str.split("-").reduce((str2, word2) => {
-        return str2 + word2[0].toUpperCase() + word2.slice(1);
+      return str.split("-").reduce((str2, word3) => {
+        return str2 + word3[0].toUpperCase() + word3.slice(1);
       });
     }
     function splitOptionFlags(flags) {
@@ -1184,12 +1184,12 @@ var require_suggestSimilar = __commonJS({
       }
       return d2[a.length][b4.length];
     }
-    function suggestSimilar(word2, candidates) {
+    function suggestSimilar(word3, candidates) {
       if (!candidates || candidates.length === 0) return "";
       candidates = Array.from(new Set(candidates));
-      const searchingOptions = word2.startsWith("--");
+      const searchingOptions = word3.startsWith("--");
       if (searchingOptions) {
-        word2 = word2.slice(2);
+        word3 = word3.slice(2);
         candidates = candidates.map((candidate) => candidate.slice(2));
       }
       let similar = [];
@@ -1197,8 +1197,8 @@ var require_suggestSimilar = __commonJS({
       const minSimilarity = 0.4;
       candidates.forEach((candidate) => {
         if (candidate.length <= 1) return;
-        const distance2 = editDistance(word2, candidate);
-        const length = Math.max(word2.length, candidate.length);
+        const distance2 = editDistance(word3, candidate);
+        const length = Math.max(word3.length, candidate.length);
         const similarity = (length - distance2) / length;
         if (similarity > minSimilarity) {
           if (distance2 < bestDistance) {
@@ -1502,8 +1502,8 @@ var require_command = __commonJS({
        * @param {string} [description]
        * @return {Argument} new argument
        */
-      createArgument(name, description) {
-        return new Argument2(name, description);
+      createArgument(name, description2) {
+        return new Argument2(name, description2);
       }
       /**
        * Define argument syntax for command.
@@ -1521,8 +1521,8 @@ var require_command = __commonJS({
        * @param {*} [defaultValue]
        * @return {Command} `this` command for chaining
        */
-      argument(name, description, parseArg, defaultValue) {
-        const argument = this.createArgument(name, description);
+      argument(name, description2, parseArg, defaultValue) {
+        const argument = this.createArgument(name, description2);
         if (typeof parseArg === "function") {
           argument.default(defaultValue).argParser(parseArg);
         } else {
@@ -1582,7 +1582,7 @@ var require_command = __commonJS({
        * @param {string} [description] - custom description
        * @return {Command} `this` command for chaining
        */
-      helpCommand(enableOrNameAndArgs, description) {
+      helpCommand(enableOrNameAndArgs, description2) {
         if (typeof enableOrNameAndArgs === "boolean") {
           this._addImplicitHelpCommand = enableOrNameAndArgs;
           if (enableOrNameAndArgs && this._defaultCommandGroup) {
@@ -1592,14 +1592,14 @@ var require_command = __commonJS({
         }
         const nameAndArgs = enableOrNameAndArgs != null ? enableOrNameAndArgs : "help [command]";
         const [, helpName, helpArgs] = nameAndArgs.match(/([^ ]+) *(.*)/);
-        const helpDescription = description != null ? description : "display help for command";
+        const helpDescription = description2 != null ? description2 : "display help for command";
         const helpCommand = this.createCommand(helpName);
         helpCommand.helpOption(false);
         if (helpArgs) helpCommand.arguments(helpArgs);
         if (helpDescription) helpCommand.description(helpDescription);
         this._addImplicitHelpCommand = true;
         this._helpCommand = helpCommand;
-        if (enableOrNameAndArgs || description) this._initCommandGroup(helpCommand);
+        if (enableOrNameAndArgs || description2) this._initCommandGroup(helpCommand);
         return this;
       }
       /**
@@ -1729,8 +1729,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {string} [description]
        * @return {Option} new option
        */
-      createOption(flags, description) {
-        return new Option2(flags, description);
+      createOption(flags, description2) {
+        return new Option2(flags, description2);
       }
       /**
        * Wrap parseArgs to catch 'commander.invalidArgument'.
@@ -1854,13 +1854,13 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @return {Command} `this` command for chaining
        * @private
        */
-      _optionEx(config2, flags, description, fn2, defaultValue) {
+      _optionEx(config2, flags, description2, fn2, defaultValue) {
         if (typeof flags === "object" && flags instanceof Option2) {
           throw new Error(
             "To add an Option object use addOption() instead of option() or requiredOption()"
           );
         }
-        const option = this.createOption(flags, description);
+        const option = this.createOption(flags, description2);
         option.makeOptionMandatory(!!config2.mandatory);
         if (typeof fn2 === "function") {
           option.default(defaultValue).argParser(fn2);
@@ -1897,8 +1897,8 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {*} [defaultValue]
        * @return {Command} `this` command for chaining
        */
-      option(flags, description, parseArg, defaultValue) {
-        return this._optionEx({}, flags, description, parseArg, defaultValue);
+      option(flags, description2, parseArg, defaultValue) {
+        return this._optionEx({}, flags, description2, parseArg, defaultValue);
       }
       /**
        * Add a required option which must have a value after parsing. This usually means
@@ -1912,11 +1912,11 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {*} [defaultValue]
        * @return {Command} `this` command for chaining
        */
-      requiredOption(flags, description, parseArg, defaultValue) {
+      requiredOption(flags, description2, parseArg, defaultValue) {
         return this._optionEx(
           { mandatory: true },
           flags,
-          description,
+          description2,
           parseArg,
           defaultValue
         );
@@ -3022,12 +3022,12 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {string} [description]
        * @return {(this | string | undefined)} `this` command for chaining, or version string if no arguments
        */
-      version(str, flags, description) {
+      version(str, flags, description2) {
         if (str === void 0) return this._version;
         this._version = str;
         flags = flags || "-V, --version";
-        description = description || "output the version number";
-        const versionOption = this.createOption(flags, description);
+        description2 = description2 || "output the version number";
+        const versionOption = this.createOption(flags, description2);
         this._versionOptionName = versionOption.attributeName();
         this._registerOption(versionOption);
         this.on("option:" + versionOption.name(), () => {
@@ -3242,14 +3242,14 @@ Expecting one of '${allowedValues.join("', '")}'`);
        */
       helpInformation(contextOptions) {
         const helper = this.createHelp();
-        const context = this._getOutputContext(contextOptions);
+        const context2 = this._getOutputContext(contextOptions);
         helper.prepareContext({
-          error: context.error,
-          helpWidth: context.helpWidth,
-          outputHasColors: context.hasColors
+          error: context2.error,
+          helpWidth: context2.helpWidth,
+          outputHasColors: context2.hasColors
         });
         const text3 = helper.formatHelp(this, helper);
-        if (context.hasColors) return text3;
+        if (context2.hasColors) return text3;
         return this._outputConfiguration.stripColor(text3);
       }
       /**
@@ -3334,7 +3334,7 @@ Expecting one of '${allowedValues.join("', '")}'`);
        * @param {string} [description]
        * @return {Command} `this` command for chaining
        */
-      helpOption(flags, description) {
+      helpOption(flags, description2) {
         if (typeof flags === "boolean") {
           if (flags) {
             if (this._helpOption === null) this._helpOption = void 0;
@@ -3348,9 +3348,9 @@ Expecting one of '${allowedValues.join("', '")}'`);
         }
         this._helpOption = this.createOption(
           flags != null ? flags : "-h, --help",
-          description != null ? description : "display help for command"
+          description2 != null ? description2 : "display help for command"
         );
-        if (flags || description) this._initOptionGroup(this._helpOption);
+        if (flags || description2) this._initOptionGroup(this._helpOption);
         return this;
       }
       /**
@@ -3419,15 +3419,15 @@ Expecting one of '${allowedValues.join("', '")}'`);
 Expecting one of '${allowedValues.join("', '")}'`);
         }
         const helpEvent = `${position}Help`;
-        this.on(helpEvent, (context) => {
+        this.on(helpEvent, (context2) => {
           let helpStr;
           if (typeof text3 === "function") {
-            helpStr = text3({ error: context.error, command: context.command });
+            helpStr = text3({ error: context2.error, command: context2.command });
           } else {
             helpStr = text3;
           }
           if (helpStr) {
-            context.write(`${helpStr}
+            context2.write(`${helpStr}
 `);
           }
         });
@@ -3499,8 +3499,8 @@ var require_commander = __commonJS({
     var { Option: Option2 } = require_option();
     exports2.program = new Command3();
     exports2.createCommand = (name) => new Command3(name);
-    exports2.createOption = (flags, description) => new Option2(flags, description);
-    exports2.createArgument = (name, description) => new Argument2(name, description);
+    exports2.createOption = (flags, description2) => new Option2(flags, description2);
+    exports2.createArgument = (name, description2) => new Argument2(name, description2);
     exports2.Command = Command3;
     exports2.Option = Option2;
     exports2.Argument = Argument2;
@@ -3508,6 +3508,1930 @@ var require_commander = __commonJS({
     exports2.CommanderError = CommanderError2;
     exports2.InvalidArgumentError = InvalidArgumentError2;
     exports2.InvalidOptionArgumentError = InvalidArgumentError2;
+  }
+});
+
+// node_modules/picomatch/lib/constants.js
+var require_constants = __commonJS({
+  "node_modules/picomatch/lib/constants.js"(exports2, module2) {
+    "use strict";
+    var WIN_SLASH = "\\\\/";
+    var WIN_NO_SLASH = `[^${WIN_SLASH}]`;
+    var DEFAULT_MAX_EXTGLOB_RECURSION = 0;
+    var DOT_LITERAL = "\\.";
+    var PLUS_LITERAL = "\\+";
+    var QMARK_LITERAL = "\\?";
+    var SLASH_LITERAL = "\\/";
+    var ONE_CHAR = "(?=.)";
+    var QMARK = "[^/]";
+    var END_ANCHOR = `(?:${SLASH_LITERAL}|$)`;
+    var START_ANCHOR = `(?:^|${SLASH_LITERAL})`;
+    var DOTS_SLASH = `${DOT_LITERAL}{1,2}${END_ANCHOR}`;
+    var NO_DOT = `(?!${DOT_LITERAL})`;
+    var NO_DOTS = `(?!${START_ANCHOR}${DOTS_SLASH})`;
+    var NO_DOT_SLASH = `(?!${DOT_LITERAL}{0,1}${END_ANCHOR})`;
+    var NO_DOTS_SLASH = `(?!${DOTS_SLASH})`;
+    var QMARK_NO_DOT = `[^.${SLASH_LITERAL}]`;
+    var STAR = `${QMARK}*?`;
+    var SEP2 = "/";
+    var POSIX_CHARS = {
+      DOT_LITERAL,
+      PLUS_LITERAL,
+      QMARK_LITERAL,
+      SLASH_LITERAL,
+      ONE_CHAR,
+      QMARK,
+      END_ANCHOR,
+      DOTS_SLASH,
+      NO_DOT,
+      NO_DOTS,
+      NO_DOT_SLASH,
+      NO_DOTS_SLASH,
+      QMARK_NO_DOT,
+      STAR,
+      START_ANCHOR,
+      SEP: SEP2
+    };
+    var WINDOWS_CHARS = {
+      ...POSIX_CHARS,
+      SLASH_LITERAL: `[${WIN_SLASH}]`,
+      QMARK: WIN_NO_SLASH,
+      STAR: `${WIN_NO_SLASH}*?`,
+      DOTS_SLASH: `${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$)`,
+      NO_DOT: `(?!${DOT_LITERAL})`,
+      NO_DOTS: `(?!(?:^|[${WIN_SLASH}])${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$))`,
+      NO_DOT_SLASH: `(?!${DOT_LITERAL}{0,1}(?:[${WIN_SLASH}]|$))`,
+      NO_DOTS_SLASH: `(?!${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$))`,
+      QMARK_NO_DOT: `[^.${WIN_SLASH}]`,
+      START_ANCHOR: `(?:^|[${WIN_SLASH}])`,
+      END_ANCHOR: `(?:[${WIN_SLASH}]|$)`,
+      SEP: "\\"
+    };
+    var POSIX_REGEX_SOURCE = {
+      __proto__: null,
+      alnum: "a-zA-Z0-9",
+      alpha: "a-zA-Z",
+      ascii: "\\x00-\\x7F",
+      blank: " \\t",
+      cntrl: "\\x00-\\x1F\\x7F",
+      digit: "0-9",
+      graph: "\\x21-\\x7E",
+      lower: "a-z",
+      print: "\\x20-\\x7E ",
+      punct: "\\-!\"#$%&'()\\*+,./:;<=>?@[\\]^_`{|}~",
+      space: " \\t\\r\\n\\v\\f",
+      upper: "A-Z",
+      word: "A-Za-z0-9_",
+      xdigit: "A-Fa-f0-9"
+    };
+    module2.exports = {
+      DEFAULT_MAX_EXTGLOB_RECURSION,
+      MAX_LENGTH: 1024 * 64,
+      POSIX_REGEX_SOURCE,
+      // regular expressions
+      REGEX_BACKSLASH: /\\(?![*+?^${}(|)[\]])/g,
+      REGEX_NON_SPECIAL_CHARS: /^[^@![\].,$*+?^{}()|\\/]+/,
+      REGEX_SPECIAL_CHARS: /[-*+?.^${}(|)[\]]/,
+      REGEX_SPECIAL_CHARS_BACKREF: /(\\?)((\W)(\3*))/g,
+      REGEX_SPECIAL_CHARS_GLOBAL: /([-*+?.^${}(|)[\]])/g,
+      REGEX_REMOVE_BACKSLASH: /(?:\[.*?[^\\]\]|\\(?=.))/g,
+      // Replace globs with equivalent patterns to reduce parsing time.
+      REPLACEMENTS: {
+        __proto__: null,
+        "***": "*",
+        "**/**": "**",
+        "**/**/**": "**"
+      },
+      // Digits
+      CHAR_0: 48,
+      /* 0 */
+      CHAR_9: 57,
+      /* 9 */
+      // Alphabet chars.
+      CHAR_UPPERCASE_A: 65,
+      /* A */
+      CHAR_LOWERCASE_A: 97,
+      /* a */
+      CHAR_UPPERCASE_Z: 90,
+      /* Z */
+      CHAR_LOWERCASE_Z: 122,
+      /* z */
+      CHAR_LEFT_PARENTHESES: 40,
+      /* ( */
+      CHAR_RIGHT_PARENTHESES: 41,
+      /* ) */
+      CHAR_ASTERISK: 42,
+      /* * */
+      // Non-alphabetic chars.
+      CHAR_AMPERSAND: 38,
+      /* & */
+      CHAR_AT: 64,
+      /* @ */
+      CHAR_BACKWARD_SLASH: 92,
+      /* \ */
+      CHAR_CARRIAGE_RETURN: 13,
+      /* \r */
+      CHAR_CIRCUMFLEX_ACCENT: 94,
+      /* ^ */
+      CHAR_COLON: 58,
+      /* : */
+      CHAR_COMMA: 44,
+      /* , */
+      CHAR_DOT: 46,
+      /* . */
+      CHAR_DOUBLE_QUOTE: 34,
+      /* " */
+      CHAR_EQUAL: 61,
+      /* = */
+      CHAR_EXCLAMATION_MARK: 33,
+      /* ! */
+      CHAR_FORM_FEED: 12,
+      /* \f */
+      CHAR_FORWARD_SLASH: 47,
+      /* / */
+      CHAR_GRAVE_ACCENT: 96,
+      /* ` */
+      CHAR_HASH: 35,
+      /* # */
+      CHAR_HYPHEN_MINUS: 45,
+      /* - */
+      CHAR_LEFT_ANGLE_BRACKET: 60,
+      /* < */
+      CHAR_LEFT_CURLY_BRACE: 123,
+      /* { */
+      CHAR_LEFT_SQUARE_BRACKET: 91,
+      /* [ */
+      CHAR_LINE_FEED: 10,
+      /* \n */
+      CHAR_NO_BREAK_SPACE: 160,
+      /* \u00A0 */
+      CHAR_PERCENT: 37,
+      /* % */
+      CHAR_PLUS: 43,
+      /* + */
+      CHAR_QUESTION_MARK: 63,
+      /* ? */
+      CHAR_RIGHT_ANGLE_BRACKET: 62,
+      /* > */
+      CHAR_RIGHT_CURLY_BRACE: 125,
+      /* } */
+      CHAR_RIGHT_SQUARE_BRACKET: 93,
+      /* ] */
+      CHAR_SEMICOLON: 59,
+      /* ; */
+      CHAR_SINGLE_QUOTE: 39,
+      /* ' */
+      CHAR_SPACE: 32,
+      /*   */
+      CHAR_TAB: 9,
+      /* \t */
+      CHAR_UNDERSCORE: 95,
+      /* _ */
+      CHAR_VERTICAL_LINE: 124,
+      /* | */
+      CHAR_ZERO_WIDTH_NOBREAK_SPACE: 65279,
+      /* \uFEFF */
+      /**
+       * Create EXTGLOB_CHARS
+       */
+      extglobChars(chars) {
+        return {
+          "!": { type: "negate", open: "(?:(?!(?:", close: `))${chars.STAR})` },
+          "?": { type: "qmark", open: "(?:", close: ")?" },
+          "+": { type: "plus", open: "(?:", close: ")+" },
+          "*": { type: "star", open: "(?:", close: ")*" },
+          "@": { type: "at", open: "(?:", close: ")" }
+        };
+      },
+      /**
+       * Create GLOB_CHARS
+       */
+      globChars(win32) {
+        return win32 === true ? WINDOWS_CHARS : POSIX_CHARS;
+      }
+    };
+  }
+});
+
+// node_modules/picomatch/lib/utils.js
+var require_utils = __commonJS({
+  "node_modules/picomatch/lib/utils.js"(exports2) {
+    "use strict";
+    var {
+      REGEX_BACKSLASH,
+      REGEX_REMOVE_BACKSLASH,
+      REGEX_SPECIAL_CHARS,
+      REGEX_SPECIAL_CHARS_GLOBAL
+    } = require_constants();
+    exports2.isObject = (val) => val !== null && typeof val === "object" && !Array.isArray(val);
+    exports2.hasRegexChars = (str) => REGEX_SPECIAL_CHARS.test(str);
+    exports2.isRegexChar = (str) => str.length === 1 && exports2.hasRegexChars(str);
+    exports2.escapeRegex = (str) => str.replace(REGEX_SPECIAL_CHARS_GLOBAL, "\\$1");
+    exports2.toPosixSlashes = (str) => str.replace(REGEX_BACKSLASH, "/");
+    exports2.isWindows = () => {
+      if (typeof navigator !== "undefined" && navigator.platform) {
+        const platform4 = navigator.platform.toLowerCase();
+        return platform4 === "win32" || platform4 === "windows";
+      }
+      if (typeof process !== "undefined" && process.platform) {
+        return process.platform === "win32";
+      }
+      return false;
+    };
+    exports2.removeBackslashes = (str) => {
+      return str.replace(REGEX_REMOVE_BACKSLASH, (match) => {
+        return match === "\\" ? "" : match;
+      });
+    };
+    exports2.escapeLast = (input, char, lastIdx) => {
+      const idx = input.lastIndexOf(char, lastIdx);
+      if (idx === -1) return input;
+      if (input[idx - 1] === "\\") return exports2.escapeLast(input, char, idx - 1);
+      return `${input.slice(0, idx)}\\${input.slice(idx)}`;
+    };
+    exports2.removePrefix = (input, state = {}) => {
+      let output = input;
+      if (output.startsWith("./")) {
+        output = output.slice(2);
+        state.prefix = "./";
+      }
+      return output;
+    };
+    exports2.wrapOutput = (input, state = {}, options3 = {}) => {
+      const prepend2 = options3.contains ? "" : "^";
+      const append2 = options3.contains ? "" : "$";
+      let output = `${prepend2}(?:${input})${append2}`;
+      if (state.negated === true) {
+        output = `(?:^(?!${output}).*$)`;
+      }
+      return output;
+    };
+    exports2.basename = (path5, { windows } = {}) => {
+      const segs = path5.split(windows ? /[\\/]/ : "/");
+      const last = segs[segs.length - 1];
+      if (last === "") {
+        return segs[segs.length - 2];
+      }
+      return last;
+    };
+  }
+});
+
+// node_modules/picomatch/lib/scan.js
+var require_scan = __commonJS({
+  "node_modules/picomatch/lib/scan.js"(exports2, module2) {
+    "use strict";
+    var utils = require_utils();
+    var {
+      CHAR_ASTERISK,
+      /* * */
+      CHAR_AT,
+      /* @ */
+      CHAR_BACKWARD_SLASH,
+      /* \ */
+      CHAR_COMMA,
+      /* , */
+      CHAR_DOT,
+      /* . */
+      CHAR_EXCLAMATION_MARK,
+      /* ! */
+      CHAR_FORWARD_SLASH,
+      /* / */
+      CHAR_LEFT_CURLY_BRACE,
+      /* { */
+      CHAR_LEFT_PARENTHESES,
+      /* ( */
+      CHAR_LEFT_SQUARE_BRACKET,
+      /* [ */
+      CHAR_PLUS,
+      /* + */
+      CHAR_QUESTION_MARK,
+      /* ? */
+      CHAR_RIGHT_CURLY_BRACE,
+      /* } */
+      CHAR_RIGHT_PARENTHESES,
+      /* ) */
+      CHAR_RIGHT_SQUARE_BRACKET
+      /* ] */
+    } = require_constants();
+    var isPathSeparator = (code) => {
+      return code === CHAR_FORWARD_SLASH || code === CHAR_BACKWARD_SLASH;
+    };
+    var depth = (token) => {
+      if (token.isPrefix !== true) {
+        token.depth = token.isGlobstar ? Infinity : 1;
+      }
+    };
+    var scan2 = (input, options3) => {
+      const opts = options3 || {};
+      const length = input.length - 1;
+      const scanToEnd = opts.parts === true || opts.tokens === true || opts.scanToEnd === true;
+      const slashes = [];
+      const tokens = [];
+      const parts = [];
+      let str = input;
+      let index2 = -1;
+      let start2 = 0;
+      let lastIndex = 0;
+      let isBrace = false;
+      let isBracket = false;
+      let isGlob2 = false;
+      let isExtglob = false;
+      let isGlobstar = false;
+      let braceEscaped = false;
+      let backslashes = false;
+      let negated = false;
+      let negatedExtglob = false;
+      let finished = false;
+      let braces = 0;
+      let prev;
+      let code;
+      let token = { value: "", depth: 0, isGlob: false };
+      const eos = () => index2 >= length;
+      const peek2 = () => str.charCodeAt(index2 + 1);
+      const advance = () => {
+        prev = code;
+        return str.charCodeAt(++index2);
+      };
+      while (index2 < length) {
+        code = advance();
+        let next2;
+        if (code === CHAR_BACKWARD_SLASH) {
+          backslashes = token.backslashes = true;
+          code = advance();
+          if (code === CHAR_LEFT_CURLY_BRACE) {
+            braceEscaped = true;
+          }
+          continue;
+        }
+        if (braceEscaped === true || code === CHAR_LEFT_CURLY_BRACE) {
+          braces++;
+          while (eos() !== true && (code = advance())) {
+            if (code === CHAR_BACKWARD_SLASH) {
+              backslashes = token.backslashes = true;
+              advance();
+              continue;
+            }
+            if (code === CHAR_LEFT_CURLY_BRACE) {
+              braces++;
+              continue;
+            }
+            if (braceEscaped !== true && code === CHAR_DOT && (code = advance()) === CHAR_DOT) {
+              isBrace = token.isBrace = true;
+              isGlob2 = token.isGlob = true;
+              finished = true;
+              if (scanToEnd === true) {
+                continue;
+              }
+              break;
+            }
+            if (braceEscaped !== true && code === CHAR_COMMA) {
+              isBrace = token.isBrace = true;
+              isGlob2 = token.isGlob = true;
+              finished = true;
+              if (scanToEnd === true) {
+                continue;
+              }
+              break;
+            }
+            if (code === CHAR_RIGHT_CURLY_BRACE) {
+              braces--;
+              if (braces === 0) {
+                braceEscaped = false;
+                isBrace = token.isBrace = true;
+                finished = true;
+                break;
+              }
+            }
+          }
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+        if (code === CHAR_FORWARD_SLASH) {
+          slashes.push(index2);
+          tokens.push(token);
+          token = { value: "", depth: 0, isGlob: false };
+          if (finished === true) continue;
+          if (prev === CHAR_DOT && index2 === start2 + 1) {
+            start2 += 2;
+            continue;
+          }
+          lastIndex = index2 + 1;
+          continue;
+        }
+        if (opts.noext !== true) {
+          const isExtglobChar = code === CHAR_PLUS || code === CHAR_AT || code === CHAR_ASTERISK || code === CHAR_QUESTION_MARK || code === CHAR_EXCLAMATION_MARK;
+          if (isExtglobChar === true && peek2() === CHAR_LEFT_PARENTHESES) {
+            isGlob2 = token.isGlob = true;
+            isExtglob = token.isExtglob = true;
+            finished = true;
+            if (code === CHAR_EXCLAMATION_MARK && index2 === start2) {
+              negatedExtglob = true;
+            }
+            if (scanToEnd === true) {
+              let parens = 0;
+              while (eos() !== true && (code = advance())) {
+                if (code === CHAR_BACKWARD_SLASH) {
+                  backslashes = token.backslashes = true;
+                  advance();
+                  continue;
+                }
+                if (code === CHAR_LEFT_PARENTHESES) {
+                  parens++;
+                  continue;
+                }
+                if (code === CHAR_RIGHT_PARENTHESES && --parens === 0) {
+                  finished = true;
+                  break;
+                }
+              }
+              continue;
+            }
+            break;
+          }
+        }
+        if (code === CHAR_ASTERISK) {
+          if (prev === CHAR_ASTERISK) isGlobstar = token.isGlobstar = true;
+          isGlob2 = token.isGlob = true;
+          finished = true;
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+        if (code === CHAR_QUESTION_MARK) {
+          isGlob2 = token.isGlob = true;
+          finished = true;
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+        if (code === CHAR_LEFT_SQUARE_BRACKET) {
+          while (eos() !== true && (next2 = advance())) {
+            if (next2 === CHAR_BACKWARD_SLASH) {
+              backslashes = token.backslashes = true;
+              advance();
+              continue;
+            }
+            if (next2 === CHAR_RIGHT_SQUARE_BRACKET) {
+              isBracket = token.isBracket = true;
+              isGlob2 = token.isGlob = true;
+              finished = true;
+              break;
+            }
+          }
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+        if (opts.nonegate !== true && code === CHAR_EXCLAMATION_MARK && index2 === start2) {
+          negated = token.negated = true;
+          start2++;
+          continue;
+        }
+        if (opts.noparen !== true && code === CHAR_LEFT_PARENTHESES) {
+          isGlob2 = token.isGlob = true;
+          if (scanToEnd === true) {
+            let parens = 1;
+            while (eos() !== true && (code = advance())) {
+              if (code === CHAR_BACKWARD_SLASH) {
+                backslashes = token.backslashes = true;
+                advance();
+                continue;
+              }
+              if (code === CHAR_LEFT_PARENTHESES) {
+                parens++;
+                continue;
+              }
+              if (code === CHAR_RIGHT_PARENTHESES && --parens === 0) {
+                finished = true;
+                break;
+              }
+            }
+            continue;
+          }
+          break;
+        }
+        if (isGlob2 === true) {
+          finished = true;
+          if (scanToEnd === true) {
+            continue;
+          }
+          break;
+        }
+      }
+      if (opts.noext === true) {
+        isExtglob = false;
+        isGlob2 = false;
+      }
+      let base = str;
+      let prefix = "";
+      let glob = "";
+      if (start2 > 0) {
+        prefix = str.slice(0, start2);
+        str = str.slice(start2);
+        lastIndex -= start2;
+      }
+      if (base && isGlob2 === true && lastIndex > 0) {
+        base = str.slice(0, lastIndex);
+        glob = str.slice(lastIndex);
+      } else if (isGlob2 === true) {
+        base = "";
+        glob = str;
+      } else {
+        base = str;
+      }
+      if (base && base !== "" && base !== "/" && base !== str) {
+        if (isPathSeparator(base.charCodeAt(base.length - 1))) {
+          base = base.slice(0, -1);
+        }
+      }
+      if (opts.unescape === true) {
+        if (glob) glob = utils.removeBackslashes(glob);
+        if (base && backslashes === true) {
+          base = utils.removeBackslashes(base);
+        }
+      }
+      const state = {
+        prefix,
+        input,
+        start: start2,
+        base,
+        glob,
+        isBrace,
+        isBracket,
+        isGlob: isGlob2,
+        isExtglob,
+        isGlobstar,
+        negated,
+        negatedExtglob
+      };
+      if (opts.tokens === true) {
+        state.maxDepth = 0;
+        if (!isPathSeparator(code)) {
+          tokens.push(token);
+        }
+        state.tokens = tokens;
+      }
+      if (opts.parts === true || opts.tokens === true) {
+        let prevIndex;
+        for (let idx = 0; idx < slashes.length; idx++) {
+          const n2 = prevIndex !== void 0 ? prevIndex + 1 : start2;
+          const i3 = slashes[idx];
+          const value2 = input.slice(n2, i3);
+          if (opts.tokens) {
+            if (idx === 0 && start2 !== 0) {
+              tokens[idx].isPrefix = true;
+              tokens[idx].value = prefix;
+            } else {
+              tokens[idx].value = value2;
+            }
+            depth(tokens[idx]);
+            state.maxDepth += tokens[idx].depth;
+          }
+          if (i3 >= start2) {
+            parts.push(value2);
+            prevIndex = i3;
+          }
+        }
+        const n = prevIndex !== void 0 ? prevIndex + 1 : start2;
+        const value = input.slice(n);
+        parts.push(value);
+        if (opts.tokens && prevIndex && prevIndex + 1 < input.length) {
+          tokens[tokens.length - 1].value = value;
+          depth(tokens[tokens.length - 1]);
+          state.maxDepth += tokens[tokens.length - 1].depth;
+        }
+        state.slashes = slashes;
+        state.parts = parts;
+      }
+      return state;
+    };
+    module2.exports = scan2;
+  }
+});
+
+// node_modules/picomatch/lib/parse.js
+var require_parse = __commonJS({
+  "node_modules/picomatch/lib/parse.js"(exports2, module2) {
+    "use strict";
+    var constants6 = require_constants();
+    var utils = require_utils();
+    var {
+      MAX_LENGTH,
+      POSIX_REGEX_SOURCE,
+      REGEX_NON_SPECIAL_CHARS,
+      REGEX_SPECIAL_CHARS_BACKREF,
+      REPLACEMENTS
+    } = constants6;
+    var expandRange = (args, options3) => {
+      if (typeof options3.expandRange === "function") {
+        return options3.expandRange(...args, options3);
+      }
+      args.sort();
+      const value = `[${args.join("-")}]`;
+      try {
+        new RegExp(value);
+      } catch (ex) {
+        return args.map((v3) => utils.escapeRegex(v3)).join("..");
+      }
+      return value;
+    };
+    var syntaxError = (type, char) => {
+      return `Missing ${type}: "${char}" - use "\\\\${char}" to match literal characters`;
+    };
+    var splitTopLevel = (input) => {
+      const parts = [];
+      let bracket = 0;
+      let paren = 0;
+      let quote = 0;
+      let value = "";
+      let escaped = false;
+      for (const ch of input) {
+        if (escaped === true) {
+          value += ch;
+          escaped = false;
+          continue;
+        }
+        if (ch === "\\") {
+          value += ch;
+          escaped = true;
+          continue;
+        }
+        if (ch === '"') {
+          quote = quote === 1 ? 0 : 1;
+          value += ch;
+          continue;
+        }
+        if (quote === 0) {
+          if (ch === "[") {
+            bracket++;
+          } else if (ch === "]" && bracket > 0) {
+            bracket--;
+          } else if (bracket === 0) {
+            if (ch === "(") {
+              paren++;
+            } else if (ch === ")" && paren > 0) {
+              paren--;
+            } else if (ch === "|" && paren === 0) {
+              parts.push(value);
+              value = "";
+              continue;
+            }
+          }
+        }
+        value += ch;
+      }
+      parts.push(value);
+      return parts;
+    };
+    var isPlainBranch = (branch2) => {
+      let escaped = false;
+      for (const ch of branch2) {
+        if (escaped === true) {
+          escaped = false;
+          continue;
+        }
+        if (ch === "\\") {
+          escaped = true;
+          continue;
+        }
+        if (/[?*+@!()[\]{}]/.test(ch)) {
+          return false;
+        }
+      }
+      return true;
+    };
+    var normalizeSimpleBranch = (branch2) => {
+      let value = branch2.trim();
+      let changed = true;
+      while (changed === true) {
+        changed = false;
+        if (/^@\([^\\()[\]{}|]+\)$/.test(value)) {
+          value = value.slice(2, -1);
+          changed = true;
+        }
+      }
+      if (!isPlainBranch(value)) {
+        return;
+      }
+      return value.replace(/\\(.)/g, "$1");
+    };
+    var hasRepeatedCharPrefixOverlap = (branches) => {
+      const values = branches.map(normalizeSimpleBranch).filter(Boolean);
+      for (let i3 = 0; i3 < values.length; i3++) {
+        for (let j4 = i3 + 1; j4 < values.length; j4++) {
+          const a = values[i3];
+          const b4 = values[j4];
+          const char = a[0];
+          if (!char || a !== char.repeat(a.length) || b4 !== char.repeat(b4.length)) {
+            continue;
+          }
+          if (a === b4 || a.startsWith(b4) || b4.startsWith(a)) {
+            return true;
+          }
+        }
+      }
+      return false;
+    };
+    var parseRepeatedExtglob = (pattern2, requireEnd = true) => {
+      if (pattern2[0] !== "+" && pattern2[0] !== "*" || pattern2[1] !== "(") {
+        return;
+      }
+      let bracket = 0;
+      let paren = 0;
+      let quote = 0;
+      let escaped = false;
+      for (let i3 = 1; i3 < pattern2.length; i3++) {
+        const ch = pattern2[i3];
+        if (escaped === true) {
+          escaped = false;
+          continue;
+        }
+        if (ch === "\\") {
+          escaped = true;
+          continue;
+        }
+        if (ch === '"') {
+          quote = quote === 1 ? 0 : 1;
+          continue;
+        }
+        if (quote === 1) {
+          continue;
+        }
+        if (ch === "[") {
+          bracket++;
+          continue;
+        }
+        if (ch === "]" && bracket > 0) {
+          bracket--;
+          continue;
+        }
+        if (bracket > 0) {
+          continue;
+        }
+        if (ch === "(") {
+          paren++;
+          continue;
+        }
+        if (ch === ")") {
+          paren--;
+          if (paren === 0) {
+            if (requireEnd === true && i3 !== pattern2.length - 1) {
+              return;
+            }
+            return {
+              type: pattern2[0],
+              body: pattern2.slice(2, i3),
+              end: i3
+            };
+          }
+        }
+      }
+    };
+    var buildCharClassStar = (chars) => {
+      const source2 = chars.length === 1 ? utils.escapeRegex(chars[0]) : `[${chars.map((ch) => utils.escapeRegex(ch)).join("")}]`;
+      return `${source2}*`;
+    };
+    var getStarExtglobSequenceChars = (pattern2) => {
+      let index2 = 0;
+      const chars = [];
+      while (index2 < pattern2.length) {
+        const match = parseRepeatedExtglob(pattern2.slice(index2), false);
+        if (!match || match.type !== "*") {
+          return;
+        }
+        const branches = splitTopLevel(match.body).map((branch3) => branch3.trim());
+        if (branches.length !== 1) {
+          return;
+        }
+        const branch2 = normalizeSimpleBranch(branches[0]);
+        if (!branch2 || branch2.length !== 1) {
+          return;
+        }
+        chars.push(branch2);
+        index2 += match.end + 1;
+      }
+      if (chars.length < 1) {
+        return;
+      }
+      return chars;
+    };
+    var repeatedExtglobRecursion = (pattern2) => {
+      let depth = 0;
+      let value = pattern2.trim();
+      let match = parseRepeatedExtglob(value);
+      while (match) {
+        depth++;
+        value = match.body.trim();
+        match = parseRepeatedExtglob(value);
+      }
+      return depth;
+    };
+    var analyzeRepeatedExtglob = (body, options3) => {
+      if (options3.maxExtglobRecursion === false) {
+        return { risky: false };
+      }
+      const max2 = typeof options3.maxExtglobRecursion === "number" ? options3.maxExtglobRecursion : constants6.DEFAULT_MAX_EXTGLOB_RECURSION;
+      const branches = splitTopLevel(body).map((branch2) => branch2.trim());
+      if (branches.length > 1) {
+        if (branches.some((branch2) => branch2 === "") || branches.some((branch2) => /^[*?]+$/.test(branch2)) || hasRepeatedCharPrefixOverlap(branches)) {
+          return { risky: true };
+        }
+      }
+      const safeChars = [];
+      let sawStarSequence = false;
+      let combinable = true;
+      for (const branch2 of branches) {
+        const chars = getStarExtglobSequenceChars(branch2);
+        if (chars) {
+          sawStarSequence = true;
+          safeChars.push(...chars);
+          continue;
+        }
+        const literal2 = normalizeSimpleBranch(branch2);
+        if (literal2 && literal2.length === 1) {
+          safeChars.push(literal2);
+          continue;
+        }
+        combinable = false;
+        if (repeatedExtglobRecursion(branch2) > max2) {
+          return { risky: true };
+        }
+      }
+      if (sawStarSequence) {
+        return combinable ? { risky: true, safeOutput: buildCharClassStar([...new Set(safeChars)]) } : { risky: true };
+      }
+      return { risky: false };
+    };
+    var parse6 = (input, options3) => {
+      if (typeof input !== "string") {
+        throw new TypeError("Expected a string");
+      }
+      input = REPLACEMENTS[input] || input;
+      const opts = { ...options3 };
+      const max2 = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
+      let len = input.length;
+      if (len > max2) {
+        throw new SyntaxError(`Input length: ${len}, exceeds maximum allowed length: ${max2}`);
+      }
+      const bos = { type: "bos", value: "", output: opts.prepend || "" };
+      const tokens = [bos];
+      const capture = opts.capture ? "" : "?:";
+      const PLATFORM_CHARS = constants6.globChars(opts.windows);
+      const EXTGLOB_CHARS = constants6.extglobChars(PLATFORM_CHARS);
+      const {
+        DOT_LITERAL,
+        PLUS_LITERAL,
+        SLASH_LITERAL,
+        ONE_CHAR,
+        DOTS_SLASH,
+        NO_DOT,
+        NO_DOT_SLASH,
+        NO_DOTS_SLASH,
+        QMARK,
+        QMARK_NO_DOT,
+        STAR,
+        START_ANCHOR
+      } = PLATFORM_CHARS;
+      const globstar = (opts2) => {
+        return `(${capture}(?:(?!${START_ANCHOR}${opts2.dot ? DOTS_SLASH : DOT_LITERAL}).)*?)`;
+      };
+      const nodot = opts.dot ? "" : NO_DOT;
+      const qmarkNoDot = opts.dot ? QMARK : QMARK_NO_DOT;
+      let star = opts.bash === true ? globstar(opts) : STAR;
+      if (opts.capture) {
+        star = `(${star})`;
+      }
+      if (typeof opts.noext === "boolean") {
+        opts.noextglob = opts.noext;
+      }
+      const state = {
+        input,
+        index: -1,
+        start: 0,
+        dot: opts.dot === true,
+        consumed: "",
+        output: "",
+        prefix: "",
+        backtrack: false,
+        negated: false,
+        brackets: 0,
+        braces: 0,
+        parens: 0,
+        quotes: 0,
+        globstar: false,
+        tokens
+      };
+      input = utils.removePrefix(input, state);
+      len = input.length;
+      const extglobs = [];
+      const braces = [];
+      const stack = [];
+      let prev = bos;
+      let value;
+      const eos = () => state.index === len - 1;
+      const peek2 = state.peek = (n = 1) => input[state.index + n];
+      const advance = state.advance = () => input[++state.index] || "";
+      const remaining = () => input.slice(state.index + 1);
+      const consume = (value2 = "", num = 0) => {
+        state.consumed += value2;
+        state.index += num;
+      };
+      const append2 = (token) => {
+        state.output += token.output != null ? token.output : token.value;
+        consume(token.value);
+      };
+      const negate = () => {
+        let count3 = 1;
+        while (peek2() === "!" && (peek2(2) !== "(" || peek2(3) === "?")) {
+          advance();
+          state.start++;
+          count3++;
+        }
+        if (count3 % 2 === 0) {
+          return false;
+        }
+        state.negated = true;
+        state.start++;
+        return true;
+      };
+      const increment = (type) => {
+        state[type]++;
+        stack.push(type);
+      };
+      const decrement = (type) => {
+        state[type]--;
+        stack.pop();
+      };
+      const push = (tok) => {
+        if (prev.type === "globstar") {
+          const isBrace = state.braces > 0 && (tok.type === "comma" || tok.type === "brace");
+          const isExtglob = tok.extglob === true || extglobs.length && (tok.type === "pipe" || tok.type === "paren");
+          if (tok.type !== "slash" && tok.type !== "paren" && !isBrace && !isExtglob) {
+            state.output = state.output.slice(0, -prev.output.length);
+            prev.type = "star";
+            prev.value = "*";
+            prev.output = star;
+            state.output += prev.output;
+          }
+        }
+        if (extglobs.length && tok.type !== "paren") {
+          extglobs[extglobs.length - 1].inner += tok.value;
+        }
+        if (tok.value || tok.output) append2(tok);
+        if (prev && prev.type === "text" && tok.type === "text") {
+          prev.output = (prev.output || prev.value) + tok.value;
+          prev.value += tok.value;
+          return;
+        }
+        tok.prev = prev;
+        tokens.push(tok);
+        prev = tok;
+      };
+      const extglobOpen = (type, value2) => {
+        const token = { ...EXTGLOB_CHARS[value2], conditions: 1, inner: "" };
+        token.prev = prev;
+        token.parens = state.parens;
+        token.output = state.output;
+        token.startIndex = state.index;
+        token.tokensIndex = tokens.length;
+        const output = (opts.capture ? "(" : "") + token.open;
+        increment("parens");
+        push({ type, value: value2, output: state.output ? "" : ONE_CHAR });
+        push({ type: "paren", extglob: true, value: advance(), output });
+        extglobs.push(token);
+      };
+      const extglobClose = (token) => {
+        const literal2 = input.slice(token.startIndex, state.index + 1);
+        const body = input.slice(token.startIndex + 2, state.index);
+        const analysis = analyzeRepeatedExtglob(body, opts);
+        if ((token.type === "plus" || token.type === "star") && analysis.risky) {
+          const safeOutput = analysis.safeOutput ? (token.output ? "" : ONE_CHAR) + (opts.capture ? `(${analysis.safeOutput})` : analysis.safeOutput) : void 0;
+          const open4 = tokens[token.tokensIndex];
+          open4.type = "text";
+          open4.value = literal2;
+          open4.output = safeOutput || utils.escapeRegex(literal2);
+          for (let i3 = token.tokensIndex + 1; i3 < tokens.length; i3++) {
+            tokens[i3].value = "";
+            tokens[i3].output = "";
+            delete tokens[i3].suffix;
+          }
+          state.output = token.output + open4.output;
+          state.backtrack = true;
+          push({ type: "paren", extglob: true, value, output: "" });
+          decrement("parens");
+          return;
+        }
+        let output = token.close + (opts.capture ? ")" : "");
+        let rest;
+        if (token.type === "negate") {
+          let extglobStar = star;
+          if (token.inner && token.inner.length > 1 && token.inner.includes("/")) {
+            extglobStar = globstar(opts);
+          }
+          if (extglobStar !== star || eos() || /^\)+$/.test(remaining())) {
+            output = token.close = `)$))${extglobStar}`;
+          }
+          if (token.inner.includes("*") && (rest = remaining()) && /^\.[^\\/.]+$/.test(rest)) {
+            const expression2 = parse6(rest, { ...options3, fastpaths: false }).output;
+            output = token.close = `)${expression2})${extglobStar})`;
+          }
+          if (token.prev.type === "bos") {
+            state.negatedExtglob = true;
+          }
+        }
+        push({ type: "paren", extglob: true, value, output });
+        decrement("parens");
+      };
+      if (opts.fastpaths !== false && !/(^[*!]|[/()[\]{}"])/.test(input)) {
+        let backslashes = false;
+        let output = input.replace(REGEX_SPECIAL_CHARS_BACKREF, (m3, esc, chars, first2, rest, index2) => {
+          if (first2 === "\\") {
+            backslashes = true;
+            return m3;
+          }
+          if (first2 === "?") {
+            if (esc) {
+              return esc + first2 + (rest ? QMARK.repeat(rest.length) : "");
+            }
+            if (index2 === 0) {
+              return qmarkNoDot + (rest ? QMARK.repeat(rest.length) : "");
+            }
+            return QMARK.repeat(chars.length);
+          }
+          if (first2 === ".") {
+            return DOT_LITERAL.repeat(chars.length);
+          }
+          if (first2 === "*") {
+            if (esc) {
+              return esc + first2 + (rest ? star : "");
+            }
+            return star;
+          }
+          return esc ? m3 : `\\${m3}`;
+        });
+        if (backslashes === true) {
+          if (opts.unescape === true) {
+            output = output.replace(/\\/g, "");
+          } else {
+            output = output.replace(/\\+/g, (m3) => {
+              return m3.length % 2 === 0 ? "\\\\" : m3 ? "\\" : "";
+            });
+          }
+        }
+        if (output === input && opts.contains === true) {
+          state.output = input;
+          return state;
+        }
+        state.output = utils.wrapOutput(output, state, options3);
+        return state;
+      }
+      while (!eos()) {
+        value = advance();
+        if (value === "\0") {
+          continue;
+        }
+        if (value === "\\") {
+          const next2 = peek2();
+          if (next2 === "/" && opts.bash !== true) {
+            continue;
+          }
+          if (next2 === "." || next2 === ";") {
+            continue;
+          }
+          if (!next2) {
+            value += "\\";
+            push({ type: "text", value });
+            continue;
+          }
+          const match = /^\\+/.exec(remaining());
+          let slashes = 0;
+          if (match && match[0].length > 2) {
+            slashes = match[0].length;
+            state.index += slashes;
+            if (slashes % 2 !== 0) {
+              value += "\\";
+            }
+          }
+          if (opts.unescape === true) {
+            value = advance();
+          } else {
+            value += advance();
+          }
+          if (state.brackets === 0) {
+            push({ type: "text", value });
+            continue;
+          }
+        }
+        if (state.brackets > 0 && (value !== "]" || prev.value === "[" || prev.value === "[^")) {
+          if (opts.posix !== false && value === ":") {
+            const inner = prev.value.slice(1);
+            if (inner.includes("[")) {
+              prev.posix = true;
+              if (inner.includes(":")) {
+                const idx = prev.value.lastIndexOf("[");
+                const pre = prev.value.slice(0, idx);
+                const rest2 = prev.value.slice(idx + 2);
+                const posix2 = POSIX_REGEX_SOURCE[rest2];
+                if (posix2) {
+                  prev.value = pre + posix2;
+                  state.backtrack = true;
+                  advance();
+                  if (!bos.output && tokens.indexOf(prev) === 1) {
+                    bos.output = ONE_CHAR;
+                  }
+                  continue;
+                }
+              }
+            }
+          }
+          if (value === "[" && peek2() !== ":" || value === "-" && peek2() === "]") {
+            value = `\\${value}`;
+          }
+          if (value === "]" && (prev.value === "[" || prev.value === "[^")) {
+            value = `\\${value}`;
+          }
+          if (opts.posix === true && value === "!" && prev.value === "[") {
+            value = "^";
+          }
+          prev.value += value;
+          append2({ value });
+          continue;
+        }
+        if (state.quotes === 1 && value !== '"') {
+          value = utils.escapeRegex(value);
+          prev.value += value;
+          append2({ value });
+          continue;
+        }
+        if (value === '"') {
+          state.quotes = state.quotes === 1 ? 0 : 1;
+          if (opts.keepQuotes === true) {
+            push({ type: "text", value });
+          }
+          continue;
+        }
+        if (value === "(") {
+          increment("parens");
+          push({ type: "paren", value });
+          continue;
+        }
+        if (value === ")") {
+          if (state.parens === 0 && opts.strictBrackets === true) {
+            throw new SyntaxError(syntaxError("opening", "("));
+          }
+          const extglob = extglobs[extglobs.length - 1];
+          if (extglob && state.parens === extglob.parens + 1) {
+            extglobClose(extglobs.pop());
+            continue;
+          }
+          push({ type: "paren", value, output: state.parens ? ")" : "\\)" });
+          decrement("parens");
+          continue;
+        }
+        if (value === "[") {
+          if (opts.nobracket === true || !remaining().includes("]")) {
+            if (opts.nobracket !== true && opts.strictBrackets === true) {
+              throw new SyntaxError(syntaxError("closing", "]"));
+            }
+            value = `\\${value}`;
+          } else {
+            increment("brackets");
+          }
+          push({ type: "bracket", value });
+          continue;
+        }
+        if (value === "]") {
+          if (opts.nobracket === true || prev && prev.type === "bracket" && prev.value.length === 1) {
+            push({ type: "text", value, output: `\\${value}` });
+            continue;
+          }
+          if (state.brackets === 0) {
+            if (opts.strictBrackets === true) {
+              throw new SyntaxError(syntaxError("opening", "["));
+            }
+            push({ type: "text", value, output: `\\${value}` });
+            continue;
+          }
+          decrement("brackets");
+          const prevValue = prev.value.slice(1);
+          if (prev.posix !== true && prevValue[0] === "^" && !prevValue.includes("/")) {
+            value = `/${value}`;
+          }
+          prev.value += value;
+          append2({ value });
+          if (opts.literalBrackets === false || utils.hasRegexChars(prevValue)) {
+            continue;
+          }
+          const escaped = utils.escapeRegex(prev.value);
+          state.output = state.output.slice(0, -prev.value.length);
+          if (opts.literalBrackets === true) {
+            state.output += escaped;
+            prev.value = escaped;
+            continue;
+          }
+          prev.value = `(${capture}${escaped}|${prev.value})`;
+          state.output += prev.value;
+          continue;
+        }
+        if (value === "{" && opts.nobrace !== true) {
+          increment("braces");
+          const open4 = {
+            type: "brace",
+            value,
+            output: "(",
+            outputIndex: state.output.length,
+            tokensIndex: state.tokens.length
+          };
+          braces.push(open4);
+          push(open4);
+          continue;
+        }
+        if (value === "}") {
+          const brace = braces[braces.length - 1];
+          if (opts.nobrace === true || !brace) {
+            push({ type: "text", value, output: value });
+            continue;
+          }
+          let output = ")";
+          if (brace.dots === true) {
+            const arr = tokens.slice();
+            const range = [];
+            for (let i3 = arr.length - 1; i3 >= 0; i3--) {
+              tokens.pop();
+              if (arr[i3].type === "brace") {
+                break;
+              }
+              if (arr[i3].type !== "dots") {
+                range.unshift(arr[i3].value);
+              }
+            }
+            output = expandRange(range, opts);
+            state.backtrack = true;
+          }
+          if (brace.comma !== true && brace.dots !== true) {
+            const out = state.output.slice(0, brace.outputIndex);
+            const toks = state.tokens.slice(brace.tokensIndex);
+            brace.value = brace.output = "\\{";
+            value = output = "\\}";
+            state.output = out;
+            for (const t2 of toks) {
+              state.output += t2.output || t2.value;
+            }
+          }
+          push({ type: "brace", value, output });
+          decrement("braces");
+          braces.pop();
+          continue;
+        }
+        if (value === "|") {
+          if (extglobs.length > 0) {
+            extglobs[extglobs.length - 1].conditions++;
+          }
+          push({ type: "text", value });
+          continue;
+        }
+        if (value === ",") {
+          let output = value;
+          const brace = braces[braces.length - 1];
+          if (brace && stack[stack.length - 1] === "braces") {
+            brace.comma = true;
+            output = "|";
+          }
+          push({ type: "comma", value, output });
+          continue;
+        }
+        if (value === "/") {
+          if (prev.type === "dot" && state.index === state.start + 1) {
+            state.start = state.index + 1;
+            state.consumed = "";
+            state.output = "";
+            tokens.pop();
+            prev = bos;
+            continue;
+          }
+          push({ type: "slash", value, output: SLASH_LITERAL });
+          continue;
+        }
+        if (value === ".") {
+          if (state.braces > 0 && prev.type === "dot") {
+            if (prev.value === ".") prev.output = DOT_LITERAL;
+            const brace = braces[braces.length - 1];
+            prev.type = "dots";
+            prev.output += value;
+            prev.value += value;
+            brace.dots = true;
+            continue;
+          }
+          if (state.braces + state.parens === 0 && prev.type !== "bos" && prev.type !== "slash") {
+            push({ type: "text", value, output: DOT_LITERAL });
+            continue;
+          }
+          push({ type: "dot", value, output: DOT_LITERAL });
+          continue;
+        }
+        if (value === "?") {
+          const isGroup = prev && prev.value === "(";
+          if (!isGroup && opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
+            extglobOpen("qmark", value);
+            continue;
+          }
+          if (prev && prev.type === "paren") {
+            const next2 = peek2();
+            let output = value;
+            if (prev.value === "(" && !/[!=<:]/.test(next2) || next2 === "<" && !/<([!=]|\w+>)/.test(remaining())) {
+              output = `\\${value}`;
+            }
+            push({ type: "text", value, output });
+            continue;
+          }
+          if (opts.dot !== true && (prev.type === "slash" || prev.type === "bos")) {
+            push({ type: "qmark", value, output: QMARK_NO_DOT });
+            continue;
+          }
+          push({ type: "qmark", value, output: QMARK });
+          continue;
+        }
+        if (value === "!") {
+          if (opts.noextglob !== true && peek2() === "(") {
+            if (peek2(2) !== "?" || !/[!=<:]/.test(peek2(3))) {
+              extglobOpen("negate", value);
+              continue;
+            }
+          }
+          if (opts.nonegate !== true && state.index === 0) {
+            negate();
+            continue;
+          }
+        }
+        if (value === "+") {
+          if (opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
+            extglobOpen("plus", value);
+            continue;
+          }
+          if (prev && prev.value === "(" || opts.regex === false) {
+            push({ type: "plus", value, output: PLUS_LITERAL });
+            continue;
+          }
+          if (prev && (prev.type === "bracket" || prev.type === "paren" || prev.type === "brace") || state.parens > 0) {
+            push({ type: "plus", value });
+            continue;
+          }
+          push({ type: "plus", value: PLUS_LITERAL });
+          continue;
+        }
+        if (value === "@") {
+          if (opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
+            push({ type: "at", extglob: true, value, output: "" });
+            continue;
+          }
+          push({ type: "text", value });
+          continue;
+        }
+        if (value !== "*") {
+          if (value === "$" || value === "^") {
+            value = `\\${value}`;
+          }
+          const match = REGEX_NON_SPECIAL_CHARS.exec(remaining());
+          if (match) {
+            value += match[0];
+            state.index += match[0].length;
+          }
+          push({ type: "text", value });
+          continue;
+        }
+        if (prev && (prev.type === "globstar" || prev.star === true)) {
+          prev.type = "star";
+          prev.star = true;
+          prev.value += value;
+          prev.output = star;
+          state.backtrack = true;
+          state.globstar = true;
+          consume(value);
+          continue;
+        }
+        let rest = remaining();
+        if (opts.noextglob !== true && /^\([^?]/.test(rest)) {
+          extglobOpen("star", value);
+          continue;
+        }
+        if (prev.type === "star") {
+          if (opts.noglobstar === true) {
+            consume(value);
+            continue;
+          }
+          const prior = prev.prev;
+          const before = prior.prev;
+          const isStart = prior.type === "slash" || prior.type === "bos";
+          const afterStar = before && (before.type === "star" || before.type === "globstar");
+          if (opts.bash === true && (!isStart || rest[0] && rest[0] !== "/")) {
+            push({ type: "star", value, output: "" });
+            continue;
+          }
+          const isBrace = state.braces > 0 && (prior.type === "comma" || prior.type === "brace");
+          const isExtglob = extglobs.length && (prior.type === "pipe" || prior.type === "paren");
+          if (!isStart && prior.type !== "paren" && !isBrace && !isExtglob) {
+            push({ type: "star", value, output: "" });
+            continue;
+          }
+          while (rest.slice(0, 3) === "/**") {
+            const after2 = input[state.index + 4];
+            if (after2 && after2 !== "/") {
+              break;
+            }
+            rest = rest.slice(3);
+            consume("/**", 3);
+          }
+          const isEnd = eos() || state.parens > 0 && rest === ")".repeat(state.parens) && !extglobs.some((extglob) => extglob.type === "negate");
+          if (prior.type === "bos" && eos()) {
+            prev.type = "globstar";
+            prev.value += value;
+            prev.output = globstar(opts);
+            state.output = prev.output;
+            state.globstar = true;
+            consume(value);
+            continue;
+          }
+          if (prior.type === "slash" && prior.prev.type !== "bos" && !afterStar && isEnd) {
+            state.output = state.output.slice(0, -(prior.output + prev.output).length);
+            prior.output = `(?:${prior.output}`;
+            prev.type = "globstar";
+            prev.output = globstar(opts) + (opts.strictSlashes ? ")" : "|$)");
+            prev.value += value;
+            state.globstar = true;
+            state.output += prior.output + prev.output;
+            consume(value);
+            continue;
+          }
+          if (prior.type === "slash" && prior.prev.type !== "bos" && rest[0] === "/") {
+            const end = rest[1] !== void 0 ? "|$" : "";
+            state.output = state.output.slice(0, -(prior.output + prev.output).length);
+            prior.output = `(?:${prior.output}`;
+            prev.type = "globstar";
+            prev.output = `${globstar(opts)}${SLASH_LITERAL}|${SLASH_LITERAL}${end})`;
+            prev.value += value;
+            state.output += prior.output + prev.output;
+            state.globstar = true;
+            consume(value + advance());
+            push({ type: "slash", value: "/", output: "" });
+            continue;
+          }
+          if (prior.type === "bos" && rest[0] === "/") {
+            prev.type = "globstar";
+            prev.value += value;
+            prev.output = `(?:^|${SLASH_LITERAL}|${globstar(opts)}${SLASH_LITERAL})`;
+            state.output = prev.output;
+            state.globstar = true;
+            consume(value + advance());
+            push({ type: "slash", value: "/", output: "" });
+            continue;
+          }
+          state.output = state.output.slice(0, -prev.output.length);
+          prev.type = "globstar";
+          prev.output = globstar(opts);
+          prev.value += value;
+          state.output += prev.output;
+          state.globstar = true;
+          consume(value);
+          continue;
+        }
+        const token = { type: "star", value, output: star };
+        if (opts.bash === true) {
+          token.output = ".*?";
+          if (prev.type === "bos" || prev.type === "slash") {
+            token.output = nodot + token.output;
+          }
+          push(token);
+          continue;
+        }
+        if (prev && (prev.type === "bracket" || prev.type === "paren") && opts.regex === true) {
+          token.output = value;
+          push(token);
+          continue;
+        }
+        if (state.index === state.start || prev.type === "slash" || prev.type === "dot") {
+          if (prev.type === "dot") {
+            state.output += NO_DOT_SLASH;
+            prev.output += NO_DOT_SLASH;
+          } else if (opts.dot === true) {
+            state.output += NO_DOTS_SLASH;
+            prev.output += NO_DOTS_SLASH;
+          } else {
+            state.output += nodot;
+            prev.output += nodot;
+          }
+          if (peek2() !== "*") {
+            state.output += ONE_CHAR;
+            prev.output += ONE_CHAR;
+          }
+        }
+        push(token);
+      }
+      while (state.brackets > 0) {
+        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", "]"));
+        state.output = utils.escapeLast(state.output, "[");
+        decrement("brackets");
+      }
+      while (state.parens > 0) {
+        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", ")"));
+        state.output = utils.escapeLast(state.output, "(");
+        decrement("parens");
+      }
+      while (state.braces > 0) {
+        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", "}"));
+        state.output = utils.escapeLast(state.output, "{");
+        decrement("braces");
+      }
+      if (opts.strictSlashes !== true && (prev.type === "star" || prev.type === "bracket")) {
+        push({ type: "maybe_slash", value: "", output: `${SLASH_LITERAL}?` });
+      }
+      if (state.backtrack === true) {
+        state.output = "";
+        for (const token of state.tokens) {
+          state.output += token.output != null ? token.output : token.value;
+          if (token.suffix) {
+            state.output += token.suffix;
+          }
+        }
+      }
+      return state;
+    };
+    parse6.fastpaths = (input, options3) => {
+      const opts = { ...options3 };
+      const max2 = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
+      const len = input.length;
+      if (len > max2) {
+        throw new SyntaxError(`Input length: ${len}, exceeds maximum allowed length: ${max2}`);
+      }
+      input = REPLACEMENTS[input] || input;
+      const {
+        DOT_LITERAL,
+        SLASH_LITERAL,
+        ONE_CHAR,
+        DOTS_SLASH,
+        NO_DOT,
+        NO_DOTS,
+        NO_DOTS_SLASH,
+        STAR,
+        START_ANCHOR
+      } = constants6.globChars(opts.windows);
+      const nodot = opts.dot ? NO_DOTS : NO_DOT;
+      const slashDot = opts.dot ? NO_DOTS_SLASH : NO_DOT;
+      const capture = opts.capture ? "" : "?:";
+      const state = { negated: false, prefix: "" };
+      let star = opts.bash === true ? ".*?" : STAR;
+      if (opts.capture) {
+        star = `(${star})`;
+      }
+      const globstar = (opts2) => {
+        if (opts2.noglobstar === true) return star;
+        return `(${capture}(?:(?!${START_ANCHOR}${opts2.dot ? DOTS_SLASH : DOT_LITERAL}).)*?)`;
+      };
+      const create = (str) => {
+        switch (str) {
+          case "*":
+            return `${nodot}${ONE_CHAR}${star}`;
+          case ".*":
+            return `${DOT_LITERAL}${ONE_CHAR}${star}`;
+          case "*.*":
+            return `${nodot}${star}${DOT_LITERAL}${ONE_CHAR}${star}`;
+          case "*/*":
+            return `${nodot}${star}${SLASH_LITERAL}${ONE_CHAR}${slashDot}${star}`;
+          case "**":
+            return nodot + globstar(opts);
+          case "**/*":
+            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${slashDot}${ONE_CHAR}${star}`;
+          case "**/*.*":
+            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${slashDot}${star}${DOT_LITERAL}${ONE_CHAR}${star}`;
+          case "**/.*":
+            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${DOT_LITERAL}${ONE_CHAR}${star}`;
+          default: {
+            const match = /^(.*?)\.(\w+)$/.exec(str);
+            if (!match) return;
+            const source3 = create(match[1]);
+            if (!source3) return;
+            return source3 + DOT_LITERAL + match[2];
+          }
+        }
+      };
+      const output = utils.removePrefix(input, state);
+      let source2 = create(output);
+      if (source2 && opts.strictSlashes !== true) {
+        source2 += `${SLASH_LITERAL}?`;
+      }
+      return source2;
+    };
+    module2.exports = parse6;
+  }
+});
+
+// node_modules/picomatch/lib/picomatch.js
+var require_picomatch = __commonJS({
+  "node_modules/picomatch/lib/picomatch.js"(exports2, module2) {
+    "use strict";
+    var scan2 = require_scan();
+    var parse6 = require_parse();
+    var utils = require_utils();
+    var constants6 = require_constants();
+    var isObject = (val) => val && typeof val === "object" && !Array.isArray(val);
+    var picomatch2 = (glob, options3, returnState = false) => {
+      if (Array.isArray(glob)) {
+        const fns = glob.map((input) => picomatch2(input, options3, returnState));
+        const arrayMatcher = (str) => {
+          for (const isMatch of fns) {
+            const state2 = isMatch(str);
+            if (state2) return state2;
+          }
+          return false;
+        };
+        return arrayMatcher;
+      }
+      const isState = isObject(glob) && glob.tokens && glob.input;
+      if (glob === "" || typeof glob !== "string" && !isState) {
+        throw new TypeError("Expected pattern to be a non-empty string");
+      }
+      const opts = options3 || {};
+      const posix2 = opts.windows;
+      const regex3 = isState ? picomatch2.compileRe(glob, options3) : picomatch2.makeRe(glob, options3, false, true);
+      const state = regex3.state;
+      delete regex3.state;
+      let isIgnored = () => false;
+      if (opts.ignore) {
+        const ignoreOpts = { ...options3, ignore: null, onMatch: null, onResult: null };
+        isIgnored = picomatch2(opts.ignore, ignoreOpts, returnState);
+      }
+      const matcher = (input, returnObject = false) => {
+        const { isMatch, match, output } = picomatch2.test(input, regex3, options3, { glob, posix: posix2 });
+        const result = { glob, state, regex: regex3, posix: posix2, input, output, match, isMatch };
+        if (typeof opts.onResult === "function") {
+          opts.onResult(result);
+        }
+        if (isMatch === false) {
+          result.isMatch = false;
+          return returnObject ? result : false;
+        }
+        if (isIgnored(input)) {
+          if (typeof opts.onIgnore === "function") {
+            opts.onIgnore(result);
+          }
+          result.isMatch = false;
+          return returnObject ? result : false;
+        }
+        if (typeof opts.onMatch === "function") {
+          opts.onMatch(result);
+        }
+        return returnObject ? result : true;
+      };
+      if (returnState) {
+        matcher.state = state;
+      }
+      return matcher;
+    };
+    picomatch2.test = (input, regex3, options3, { glob, posix: posix2 } = {}) => {
+      if (typeof input !== "string") {
+        throw new TypeError("Expected input to be a string");
+      }
+      if (input === "") {
+        return { isMatch: false, output: "" };
+      }
+      const opts = options3 || {};
+      const format = opts.format || (posix2 ? utils.toPosixSlashes : null);
+      let match = input === glob;
+      let output = match && format ? format(input) : input;
+      if (match === false) {
+        output = format ? format(input) : input;
+        match = output === glob;
+      }
+      if (match === false || opts.capture === true) {
+        if (opts.matchBase === true || opts.basename === true) {
+          match = picomatch2.matchBase(input, regex3, options3, posix2);
+        } else {
+          match = regex3.exec(output);
+        }
+      }
+      return { isMatch: Boolean(match), match, output };
+    };
+    picomatch2.matchBase = (input, glob, options3, posix2 = options3 && options3.windows) => {
+      const regex3 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options3);
+      return regex3.test(utils.basename(input, { windows: posix2 }));
+    };
+    picomatch2.isMatch = (str, patterns, options3) => picomatch2(patterns, options3)(str);
+    picomatch2.parse = (pattern2, options3) => {
+      if (Array.isArray(pattern2)) return pattern2.map((p3) => picomatch2.parse(p3, options3));
+      return parse6(pattern2, { ...options3, fastpaths: false });
+    };
+    picomatch2.scan = (input, options3) => scan2(input, options3);
+    picomatch2.compileRe = (state, options3, returnOutput = false, returnState = false) => {
+      if (returnOutput === true) {
+        return state.output;
+      }
+      const opts = options3 || {};
+      const prepend2 = opts.contains ? "" : "^";
+      const append2 = opts.contains ? "" : "$";
+      let source2 = `${prepend2}(?:${state.output})${append2}`;
+      if (state && state.negated === true) {
+        source2 = `^(?!${source2}).*$`;
+      }
+      const regex3 = picomatch2.toRegex(source2, options3);
+      if (returnState === true) {
+        regex3.state = state;
+      }
+      return regex3;
+    };
+    picomatch2.makeRe = (input, options3 = {}, returnOutput = false, returnState = false) => {
+      if (!input || typeof input !== "string") {
+        throw new TypeError("Expected a non-empty string");
+      }
+      let parsed2 = { negated: false, fastpaths: true };
+      if (options3.fastpaths !== false && (input[0] === "." || input[0] === "*")) {
+        parsed2.output = parse6.fastpaths(input, options3);
+      }
+      if (!parsed2.output) {
+        parsed2 = parse6(input, options3);
+      }
+      return picomatch2.compileRe(parsed2, options3, returnOutput, returnState);
+    };
+    picomatch2.toRegex = (source2, options3) => {
+      try {
+        const opts = options3 || {};
+        return new RegExp(source2, opts.flags || (opts.nocase ? "i" : ""));
+      } catch (err2) {
+        if (options3 && options3.debug === true) throw err2;
+        return /$^/;
+      }
+    };
+    picomatch2.constants = constants6;
+    module2.exports = picomatch2;
+  }
+});
+
+// node_modules/picomatch/index.js
+var require_picomatch2 = __commonJS({
+  "node_modules/picomatch/index.js"(exports2, module2) {
+    "use strict";
+    var pico = require_picomatch();
+    var utils = require_utils();
+    function picomatch2(glob, options3, returnState = false) {
+      if (options3 && (options3.windows === null || options3.windows === void 0)) {
+        options3 = { ...options3, windows: utils.isWindows() };
+      }
+      return pico(glob, options3, returnState);
+    }
+    Object.assign(picomatch2, pico);
+    module2.exports = picomatch2;
+  }
+});
+
+// node_modules/fastest-levenshtein/mod.js
+var require_mod = __commonJS({
+  "node_modules/fastest-levenshtein/mod.js"(exports2) {
+    "use strict";
+    exports2.__esModule = true;
+    exports2.distance = exports2.closest = void 0;
+    var peq = new Uint32Array(65536);
+    var myers_32 = function(a, b4) {
+      var n = a.length;
+      var m3 = b4.length;
+      var lst = 1 << n - 1;
+      var pv = -1;
+      var mv = 0;
+      var sc = n;
+      var i3 = n;
+      while (i3--) {
+        peq[a.charCodeAt(i3)] |= 1 << i3;
+      }
+      for (i3 = 0; i3 < m3; i3++) {
+        var eq = peq[b4.charCodeAt(i3)];
+        var xv = eq | mv;
+        eq |= (eq & pv) + pv ^ pv;
+        mv |= ~(eq | pv);
+        pv &= eq;
+        if (mv & lst) {
+          sc++;
+        }
+        if (pv & lst) {
+          sc--;
+        }
+        mv = mv << 1 | 1;
+        pv = pv << 1 | ~(xv | mv);
+        mv &= xv;
+      }
+      i3 = n;
+      while (i3--) {
+        peq[a.charCodeAt(i3)] = 0;
+      }
+      return sc;
+    };
+    var myers_x = function(b4, a) {
+      var n = a.length;
+      var m3 = b4.length;
+      var mhc = [];
+      var phc = [];
+      var hsize = Math.ceil(n / 32);
+      var vsize = Math.ceil(m3 / 32);
+      for (var i3 = 0; i3 < hsize; i3++) {
+        phc[i3] = -1;
+        mhc[i3] = 0;
+      }
+      var j4 = 0;
+      for (; j4 < vsize - 1; j4++) {
+        var mv_1 = 0;
+        var pv_1 = -1;
+        var start_1 = j4 * 32;
+        var vlen_1 = Math.min(32, m3) + start_1;
+        for (var k3 = start_1; k3 < vlen_1; k3++) {
+          peq[b4.charCodeAt(k3)] |= 1 << k3;
+        }
+        for (var i3 = 0; i3 < n; i3++) {
+          var eq = peq[a.charCodeAt(i3)];
+          var pb = phc[i3 / 32 | 0] >>> i3 & 1;
+          var mb = mhc[i3 / 32 | 0] >>> i3 & 1;
+          var xv = eq | mv_1;
+          var xh = ((eq | mb) & pv_1) + pv_1 ^ pv_1 | eq | mb;
+          var ph = mv_1 | ~(xh | pv_1);
+          var mh = pv_1 & xh;
+          if (ph >>> 31 ^ pb) {
+            phc[i3 / 32 | 0] ^= 1 << i3;
+          }
+          if (mh >>> 31 ^ mb) {
+            mhc[i3 / 32 | 0] ^= 1 << i3;
+          }
+          ph = ph << 1 | pb;
+          mh = mh << 1 | mb;
+          pv_1 = mh | ~(xv | ph);
+          mv_1 = ph & xv;
+        }
+        for (var k3 = start_1; k3 < vlen_1; k3++) {
+          peq[b4.charCodeAt(k3)] = 0;
+        }
+      }
+      var mv = 0;
+      var pv = -1;
+      var start2 = j4 * 32;
+      var vlen = Math.min(32, m3 - start2) + start2;
+      for (var k3 = start2; k3 < vlen; k3++) {
+        peq[b4.charCodeAt(k3)] |= 1 << k3;
+      }
+      var score = m3;
+      for (var i3 = 0; i3 < n; i3++) {
+        var eq = peq[a.charCodeAt(i3)];
+        var pb = phc[i3 / 32 | 0] >>> i3 & 1;
+        var mb = mhc[i3 / 32 | 0] >>> i3 & 1;
+        var xv = eq | mv;
+        var xh = ((eq | mb) & pv) + pv ^ pv | eq | mb;
+        var ph = mv | ~(xh | pv);
+        var mh = pv & xh;
+        score += ph >>> m3 - 1 & 1;
+        score -= mh >>> m3 - 1 & 1;
+        if (ph >>> 31 ^ pb) {
+          phc[i3 / 32 | 0] ^= 1 << i3;
+        }
+        if (mh >>> 31 ^ mb) {
+          mhc[i3 / 32 | 0] ^= 1 << i3;
+        }
+        ph = ph << 1 | pb;
+        mh = mh << 1 | mb;
+        pv = mh | ~(xv | ph);
+        mv = ph & xv;
+      }
+      for (var k3 = start2; k3 < vlen; k3++) {
+        peq[b4.charCodeAt(k3)] = 0;
+      }
+      return score;
+    };
+    var distance2 = function(a, b4) {
+      if (a.length < b4.length) {
+        var tmp = b4;
+        b4 = a;
+        a = tmp;
+      }
+      if (b4.length === 0) {
+        return a.length;
+      }
+      if (a.length <= 32) {
+        return myers_32(a, b4);
+      }
+      return myers_x(a, b4);
+    };
+    exports2.distance = distance2;
+    var closest = function(str, arr) {
+      var min_distance = Infinity;
+      var min_index = 0;
+      for (var i3 = 0; i3 < arr.length; i3++) {
+        var dist = distance2(str, arr[i3]);
+        if (dist < min_distance) {
+          min_distance = dist;
+          min_index = i3;
+        }
+      }
+      return arr[min_index];
+    };
+    exports2.closest = closest;
   }
 });
 
@@ -3766,7 +5690,7 @@ var require_saxes = __commonJS({
       }
     }
     var isNCName = (name) => NC_NAME_RE.test(name);
-    var isName3 = (name) => NAME_RE.test(name);
+    var isName2 = (name) => NAME_RE.test(name);
     var FORBIDDEN_START = 0;
     var FORBIDDEN_BRACKET = 1;
     var FORBIDDEN_BRACKET_BRACKET = 2;
@@ -3825,7 +5749,7 @@ var require_saxes = __commonJS({
         } else {
           this.nameStartCheck = isNameStartChar;
           this.nameCheck = isNameChar;
-          this.isName = isName3;
+          this.isName = isName2;
           this.processAttribs = this.processAttribsPlain;
           this.pushAttrib = this.pushAttribPlain;
         }
@@ -5416,1930 +7340,6 @@ var require_saxes = __commonJS({
       }
     };
     exports2.SaxesParser = SaxesParser2;
-  }
-});
-
-// node_modules/picomatch/lib/constants.js
-var require_constants = __commonJS({
-  "node_modules/picomatch/lib/constants.js"(exports2, module2) {
-    "use strict";
-    var WIN_SLASH = "\\\\/";
-    var WIN_NO_SLASH = `[^${WIN_SLASH}]`;
-    var DEFAULT_MAX_EXTGLOB_RECURSION = 0;
-    var DOT_LITERAL = "\\.";
-    var PLUS_LITERAL = "\\+";
-    var QMARK_LITERAL = "\\?";
-    var SLASH_LITERAL = "\\/";
-    var ONE_CHAR = "(?=.)";
-    var QMARK = "[^/]";
-    var END_ANCHOR = `(?:${SLASH_LITERAL}|$)`;
-    var START_ANCHOR = `(?:^|${SLASH_LITERAL})`;
-    var DOTS_SLASH = `${DOT_LITERAL}{1,2}${END_ANCHOR}`;
-    var NO_DOT = `(?!${DOT_LITERAL})`;
-    var NO_DOTS = `(?!${START_ANCHOR}${DOTS_SLASH})`;
-    var NO_DOT_SLASH = `(?!${DOT_LITERAL}{0,1}${END_ANCHOR})`;
-    var NO_DOTS_SLASH = `(?!${DOTS_SLASH})`;
-    var QMARK_NO_DOT = `[^.${SLASH_LITERAL}]`;
-    var STAR = `${QMARK}*?`;
-    var SEP2 = "/";
-    var POSIX_CHARS = {
-      DOT_LITERAL,
-      PLUS_LITERAL,
-      QMARK_LITERAL,
-      SLASH_LITERAL,
-      ONE_CHAR,
-      QMARK,
-      END_ANCHOR,
-      DOTS_SLASH,
-      NO_DOT,
-      NO_DOTS,
-      NO_DOT_SLASH,
-      NO_DOTS_SLASH,
-      QMARK_NO_DOT,
-      STAR,
-      START_ANCHOR,
-      SEP: SEP2
-    };
-    var WINDOWS_CHARS = {
-      ...POSIX_CHARS,
-      SLASH_LITERAL: `[${WIN_SLASH}]`,
-      QMARK: WIN_NO_SLASH,
-      STAR: `${WIN_NO_SLASH}*?`,
-      DOTS_SLASH: `${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$)`,
-      NO_DOT: `(?!${DOT_LITERAL})`,
-      NO_DOTS: `(?!(?:^|[${WIN_SLASH}])${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$))`,
-      NO_DOT_SLASH: `(?!${DOT_LITERAL}{0,1}(?:[${WIN_SLASH}]|$))`,
-      NO_DOTS_SLASH: `(?!${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$))`,
-      QMARK_NO_DOT: `[^.${WIN_SLASH}]`,
-      START_ANCHOR: `(?:^|[${WIN_SLASH}])`,
-      END_ANCHOR: `(?:[${WIN_SLASH}]|$)`,
-      SEP: "\\"
-    };
-    var POSIX_REGEX_SOURCE = {
-      __proto__: null,
-      alnum: "a-zA-Z0-9",
-      alpha: "a-zA-Z",
-      ascii: "\\x00-\\x7F",
-      blank: " \\t",
-      cntrl: "\\x00-\\x1F\\x7F",
-      digit: "0-9",
-      graph: "\\x21-\\x7E",
-      lower: "a-z",
-      print: "\\x20-\\x7E ",
-      punct: "\\-!\"#$%&'()\\*+,./:;<=>?@[\\]^_`{|}~",
-      space: " \\t\\r\\n\\v\\f",
-      upper: "A-Z",
-      word: "A-Za-z0-9_",
-      xdigit: "A-Fa-f0-9"
-    };
-    module2.exports = {
-      DEFAULT_MAX_EXTGLOB_RECURSION,
-      MAX_LENGTH: 1024 * 64,
-      POSIX_REGEX_SOURCE,
-      // regular expressions
-      REGEX_BACKSLASH: /\\(?![*+?^${}(|)[\]])/g,
-      REGEX_NON_SPECIAL_CHARS: /^[^@![\].,$*+?^{}()|\\/]+/,
-      REGEX_SPECIAL_CHARS: /[-*+?.^${}(|)[\]]/,
-      REGEX_SPECIAL_CHARS_BACKREF: /(\\?)((\W)(\3*))/g,
-      REGEX_SPECIAL_CHARS_GLOBAL: /([-*+?.^${}(|)[\]])/g,
-      REGEX_REMOVE_BACKSLASH: /(?:\[.*?[^\\]\]|\\(?=.))/g,
-      // Replace globs with equivalent patterns to reduce parsing time.
-      REPLACEMENTS: {
-        __proto__: null,
-        "***": "*",
-        "**/**": "**",
-        "**/**/**": "**"
-      },
-      // Digits
-      CHAR_0: 48,
-      /* 0 */
-      CHAR_9: 57,
-      /* 9 */
-      // Alphabet chars.
-      CHAR_UPPERCASE_A: 65,
-      /* A */
-      CHAR_LOWERCASE_A: 97,
-      /* a */
-      CHAR_UPPERCASE_Z: 90,
-      /* Z */
-      CHAR_LOWERCASE_Z: 122,
-      /* z */
-      CHAR_LEFT_PARENTHESES: 40,
-      /* ( */
-      CHAR_RIGHT_PARENTHESES: 41,
-      /* ) */
-      CHAR_ASTERISK: 42,
-      /* * */
-      // Non-alphabetic chars.
-      CHAR_AMPERSAND: 38,
-      /* & */
-      CHAR_AT: 64,
-      /* @ */
-      CHAR_BACKWARD_SLASH: 92,
-      /* \ */
-      CHAR_CARRIAGE_RETURN: 13,
-      /* \r */
-      CHAR_CIRCUMFLEX_ACCENT: 94,
-      /* ^ */
-      CHAR_COLON: 58,
-      /* : */
-      CHAR_COMMA: 44,
-      /* , */
-      CHAR_DOT: 46,
-      /* . */
-      CHAR_DOUBLE_QUOTE: 34,
-      /* " */
-      CHAR_EQUAL: 61,
-      /* = */
-      CHAR_EXCLAMATION_MARK: 33,
-      /* ! */
-      CHAR_FORM_FEED: 12,
-      /* \f */
-      CHAR_FORWARD_SLASH: 47,
-      /* / */
-      CHAR_GRAVE_ACCENT: 96,
-      /* ` */
-      CHAR_HASH: 35,
-      /* # */
-      CHAR_HYPHEN_MINUS: 45,
-      /* - */
-      CHAR_LEFT_ANGLE_BRACKET: 60,
-      /* < */
-      CHAR_LEFT_CURLY_BRACE: 123,
-      /* { */
-      CHAR_LEFT_SQUARE_BRACKET: 91,
-      /* [ */
-      CHAR_LINE_FEED: 10,
-      /* \n */
-      CHAR_NO_BREAK_SPACE: 160,
-      /* \u00A0 */
-      CHAR_PERCENT: 37,
-      /* % */
-      CHAR_PLUS: 43,
-      /* + */
-      CHAR_QUESTION_MARK: 63,
-      /* ? */
-      CHAR_RIGHT_ANGLE_BRACKET: 62,
-      /* > */
-      CHAR_RIGHT_CURLY_BRACE: 125,
-      /* } */
-      CHAR_RIGHT_SQUARE_BRACKET: 93,
-      /* ] */
-      CHAR_SEMICOLON: 59,
-      /* ; */
-      CHAR_SINGLE_QUOTE: 39,
-      /* ' */
-      CHAR_SPACE: 32,
-      /*   */
-      CHAR_TAB: 9,
-      /* \t */
-      CHAR_UNDERSCORE: 95,
-      /* _ */
-      CHAR_VERTICAL_LINE: 124,
-      /* | */
-      CHAR_ZERO_WIDTH_NOBREAK_SPACE: 65279,
-      /* \uFEFF */
-      /**
-       * Create EXTGLOB_CHARS
-       */
-      extglobChars(chars) {
-        return {
-          "!": { type: "negate", open: "(?:(?!(?:", close: `))${chars.STAR})` },
-          "?": { type: "qmark", open: "(?:", close: ")?" },
-          "+": { type: "plus", open: "(?:", close: ")+" },
-          "*": { type: "star", open: "(?:", close: ")*" },
-          "@": { type: "at", open: "(?:", close: ")" }
-        };
-      },
-      /**
-       * Create GLOB_CHARS
-       */
-      globChars(win32) {
-        return win32 === true ? WINDOWS_CHARS : POSIX_CHARS;
-      }
-    };
-  }
-});
-
-// node_modules/picomatch/lib/utils.js
-var require_utils = __commonJS({
-  "node_modules/picomatch/lib/utils.js"(exports2) {
-    "use strict";
-    var {
-      REGEX_BACKSLASH,
-      REGEX_REMOVE_BACKSLASH,
-      REGEX_SPECIAL_CHARS,
-      REGEX_SPECIAL_CHARS_GLOBAL
-    } = require_constants();
-    exports2.isObject = (val) => val !== null && typeof val === "object" && !Array.isArray(val);
-    exports2.hasRegexChars = (str) => REGEX_SPECIAL_CHARS.test(str);
-    exports2.isRegexChar = (str) => str.length === 1 && exports2.hasRegexChars(str);
-    exports2.escapeRegex = (str) => str.replace(REGEX_SPECIAL_CHARS_GLOBAL, "\\$1");
-    exports2.toPosixSlashes = (str) => str.replace(REGEX_BACKSLASH, "/");
-    exports2.isWindows = () => {
-      if (typeof navigator !== "undefined" && navigator.platform) {
-        const platform4 = navigator.platform.toLowerCase();
-        return platform4 === "win32" || platform4 === "windows";
-      }
-      if (typeof process !== "undefined" && process.platform) {
-        return process.platform === "win32";
-      }
-      return false;
-    };
-    exports2.removeBackslashes = (str) => {
-      return str.replace(REGEX_REMOVE_BACKSLASH, (match) => {
-        return match === "\\" ? "" : match;
-      });
-    };
-    exports2.escapeLast = (input, char, lastIdx) => {
-      const idx = input.lastIndexOf(char, lastIdx);
-      if (idx === -1) return input;
-      if (input[idx - 1] === "\\") return exports2.escapeLast(input, char, idx - 1);
-      return `${input.slice(0, idx)}\\${input.slice(idx)}`;
-    };
-    exports2.removePrefix = (input, state = {}) => {
-      let output = input;
-      if (output.startsWith("./")) {
-        output = output.slice(2);
-        state.prefix = "./";
-      }
-      return output;
-    };
-    exports2.wrapOutput = (input, state = {}, options3 = {}) => {
-      const prepend2 = options3.contains ? "" : "^";
-      const append2 = options3.contains ? "" : "$";
-      let output = `${prepend2}(?:${input})${append2}`;
-      if (state.negated === true) {
-        output = `(?:^(?!${output}).*$)`;
-      }
-      return output;
-    };
-    exports2.basename = (path5, { windows } = {}) => {
-      const segs = path5.split(windows ? /[\\/]/ : "/");
-      const last = segs[segs.length - 1];
-      if (last === "") {
-        return segs[segs.length - 2];
-      }
-      return last;
-    };
-  }
-});
-
-// node_modules/picomatch/lib/scan.js
-var require_scan = __commonJS({
-  "node_modules/picomatch/lib/scan.js"(exports2, module2) {
-    "use strict";
-    var utils = require_utils();
-    var {
-      CHAR_ASTERISK,
-      /* * */
-      CHAR_AT,
-      /* @ */
-      CHAR_BACKWARD_SLASH,
-      /* \ */
-      CHAR_COMMA,
-      /* , */
-      CHAR_DOT,
-      /* . */
-      CHAR_EXCLAMATION_MARK,
-      /* ! */
-      CHAR_FORWARD_SLASH,
-      /* / */
-      CHAR_LEFT_CURLY_BRACE,
-      /* { */
-      CHAR_LEFT_PARENTHESES,
-      /* ( */
-      CHAR_LEFT_SQUARE_BRACKET,
-      /* [ */
-      CHAR_PLUS,
-      /* + */
-      CHAR_QUESTION_MARK,
-      /* ? */
-      CHAR_RIGHT_CURLY_BRACE,
-      /* } */
-      CHAR_RIGHT_PARENTHESES,
-      /* ) */
-      CHAR_RIGHT_SQUARE_BRACKET
-      /* ] */
-    } = require_constants();
-    var isPathSeparator = (code) => {
-      return code === CHAR_FORWARD_SLASH || code === CHAR_BACKWARD_SLASH;
-    };
-    var depth = (token) => {
-      if (token.isPrefix !== true) {
-        token.depth = token.isGlobstar ? Infinity : 1;
-      }
-    };
-    var scan2 = (input, options3) => {
-      const opts = options3 || {};
-      const length = input.length - 1;
-      const scanToEnd = opts.parts === true || opts.tokens === true || opts.scanToEnd === true;
-      const slashes = [];
-      const tokens = [];
-      const parts = [];
-      let str = input;
-      let index2 = -1;
-      let start2 = 0;
-      let lastIndex = 0;
-      let isBrace = false;
-      let isBracket = false;
-      let isGlob2 = false;
-      let isExtglob = false;
-      let isGlobstar = false;
-      let braceEscaped = false;
-      let backslashes = false;
-      let negated = false;
-      let negatedExtglob = false;
-      let finished = false;
-      let braces = 0;
-      let prev;
-      let code;
-      let token = { value: "", depth: 0, isGlob: false };
-      const eos = () => index2 >= length;
-      const peek2 = () => str.charCodeAt(index2 + 1);
-      const advance = () => {
-        prev = code;
-        return str.charCodeAt(++index2);
-      };
-      while (index2 < length) {
-        code = advance();
-        let next2;
-        if (code === CHAR_BACKWARD_SLASH) {
-          backslashes = token.backslashes = true;
-          code = advance();
-          if (code === CHAR_LEFT_CURLY_BRACE) {
-            braceEscaped = true;
-          }
-          continue;
-        }
-        if (braceEscaped === true || code === CHAR_LEFT_CURLY_BRACE) {
-          braces++;
-          while (eos() !== true && (code = advance())) {
-            if (code === CHAR_BACKWARD_SLASH) {
-              backslashes = token.backslashes = true;
-              advance();
-              continue;
-            }
-            if (code === CHAR_LEFT_CURLY_BRACE) {
-              braces++;
-              continue;
-            }
-            if (braceEscaped !== true && code === CHAR_DOT && (code = advance()) === CHAR_DOT) {
-              isBrace = token.isBrace = true;
-              isGlob2 = token.isGlob = true;
-              finished = true;
-              if (scanToEnd === true) {
-                continue;
-              }
-              break;
-            }
-            if (braceEscaped !== true && code === CHAR_COMMA) {
-              isBrace = token.isBrace = true;
-              isGlob2 = token.isGlob = true;
-              finished = true;
-              if (scanToEnd === true) {
-                continue;
-              }
-              break;
-            }
-            if (code === CHAR_RIGHT_CURLY_BRACE) {
-              braces--;
-              if (braces === 0) {
-                braceEscaped = false;
-                isBrace = token.isBrace = true;
-                finished = true;
-                break;
-              }
-            }
-          }
-          if (scanToEnd === true) {
-            continue;
-          }
-          break;
-        }
-        if (code === CHAR_FORWARD_SLASH) {
-          slashes.push(index2);
-          tokens.push(token);
-          token = { value: "", depth: 0, isGlob: false };
-          if (finished === true) continue;
-          if (prev === CHAR_DOT && index2 === start2 + 1) {
-            start2 += 2;
-            continue;
-          }
-          lastIndex = index2 + 1;
-          continue;
-        }
-        if (opts.noext !== true) {
-          const isExtglobChar = code === CHAR_PLUS || code === CHAR_AT || code === CHAR_ASTERISK || code === CHAR_QUESTION_MARK || code === CHAR_EXCLAMATION_MARK;
-          if (isExtglobChar === true && peek2() === CHAR_LEFT_PARENTHESES) {
-            isGlob2 = token.isGlob = true;
-            isExtglob = token.isExtglob = true;
-            finished = true;
-            if (code === CHAR_EXCLAMATION_MARK && index2 === start2) {
-              negatedExtglob = true;
-            }
-            if (scanToEnd === true) {
-              let parens = 0;
-              while (eos() !== true && (code = advance())) {
-                if (code === CHAR_BACKWARD_SLASH) {
-                  backslashes = token.backslashes = true;
-                  advance();
-                  continue;
-                }
-                if (code === CHAR_LEFT_PARENTHESES) {
-                  parens++;
-                  continue;
-                }
-                if (code === CHAR_RIGHT_PARENTHESES && --parens === 0) {
-                  finished = true;
-                  break;
-                }
-              }
-              continue;
-            }
-            break;
-          }
-        }
-        if (code === CHAR_ASTERISK) {
-          if (prev === CHAR_ASTERISK) isGlobstar = token.isGlobstar = true;
-          isGlob2 = token.isGlob = true;
-          finished = true;
-          if (scanToEnd === true) {
-            continue;
-          }
-          break;
-        }
-        if (code === CHAR_QUESTION_MARK) {
-          isGlob2 = token.isGlob = true;
-          finished = true;
-          if (scanToEnd === true) {
-            continue;
-          }
-          break;
-        }
-        if (code === CHAR_LEFT_SQUARE_BRACKET) {
-          while (eos() !== true && (next2 = advance())) {
-            if (next2 === CHAR_BACKWARD_SLASH) {
-              backslashes = token.backslashes = true;
-              advance();
-              continue;
-            }
-            if (next2 === CHAR_RIGHT_SQUARE_BRACKET) {
-              isBracket = token.isBracket = true;
-              isGlob2 = token.isGlob = true;
-              finished = true;
-              break;
-            }
-          }
-          if (scanToEnd === true) {
-            continue;
-          }
-          break;
-        }
-        if (opts.nonegate !== true && code === CHAR_EXCLAMATION_MARK && index2 === start2) {
-          negated = token.negated = true;
-          start2++;
-          continue;
-        }
-        if (opts.noparen !== true && code === CHAR_LEFT_PARENTHESES) {
-          isGlob2 = token.isGlob = true;
-          if (scanToEnd === true) {
-            let parens = 1;
-            while (eos() !== true && (code = advance())) {
-              if (code === CHAR_BACKWARD_SLASH) {
-                backslashes = token.backslashes = true;
-                advance();
-                continue;
-              }
-              if (code === CHAR_LEFT_PARENTHESES) {
-                parens++;
-                continue;
-              }
-              if (code === CHAR_RIGHT_PARENTHESES && --parens === 0) {
-                finished = true;
-                break;
-              }
-            }
-            continue;
-          }
-          break;
-        }
-        if (isGlob2 === true) {
-          finished = true;
-          if (scanToEnd === true) {
-            continue;
-          }
-          break;
-        }
-      }
-      if (opts.noext === true) {
-        isExtglob = false;
-        isGlob2 = false;
-      }
-      let base = str;
-      let prefix = "";
-      let glob = "";
-      if (start2 > 0) {
-        prefix = str.slice(0, start2);
-        str = str.slice(start2);
-        lastIndex -= start2;
-      }
-      if (base && isGlob2 === true && lastIndex > 0) {
-        base = str.slice(0, lastIndex);
-        glob = str.slice(lastIndex);
-      } else if (isGlob2 === true) {
-        base = "";
-        glob = str;
-      } else {
-        base = str;
-      }
-      if (base && base !== "" && base !== "/" && base !== str) {
-        if (isPathSeparator(base.charCodeAt(base.length - 1))) {
-          base = base.slice(0, -1);
-        }
-      }
-      if (opts.unescape === true) {
-        if (glob) glob = utils.removeBackslashes(glob);
-        if (base && backslashes === true) {
-          base = utils.removeBackslashes(base);
-        }
-      }
-      const state = {
-        prefix,
-        input,
-        start: start2,
-        base,
-        glob,
-        isBrace,
-        isBracket,
-        isGlob: isGlob2,
-        isExtglob,
-        isGlobstar,
-        negated,
-        negatedExtglob
-      };
-      if (opts.tokens === true) {
-        state.maxDepth = 0;
-        if (!isPathSeparator(code)) {
-          tokens.push(token);
-        }
-        state.tokens = tokens;
-      }
-      if (opts.parts === true || opts.tokens === true) {
-        let prevIndex;
-        for (let idx = 0; idx < slashes.length; idx++) {
-          const n2 = prevIndex !== void 0 ? prevIndex + 1 : start2;
-          const i3 = slashes[idx];
-          const value2 = input.slice(n2, i3);
-          if (opts.tokens) {
-            if (idx === 0 && start2 !== 0) {
-              tokens[idx].isPrefix = true;
-              tokens[idx].value = prefix;
-            } else {
-              tokens[idx].value = value2;
-            }
-            depth(tokens[idx]);
-            state.maxDepth += tokens[idx].depth;
-          }
-          if (i3 >= start2) {
-            parts.push(value2);
-            prevIndex = i3;
-          }
-        }
-        const n = prevIndex !== void 0 ? prevIndex + 1 : start2;
-        const value = input.slice(n);
-        parts.push(value);
-        if (opts.tokens && prevIndex && prevIndex + 1 < input.length) {
-          tokens[tokens.length - 1].value = value;
-          depth(tokens[tokens.length - 1]);
-          state.maxDepth += tokens[tokens.length - 1].depth;
-        }
-        state.slashes = slashes;
-        state.parts = parts;
-      }
-      return state;
-    };
-    module2.exports = scan2;
-  }
-});
-
-// node_modules/picomatch/lib/parse.js
-var require_parse = __commonJS({
-  "node_modules/picomatch/lib/parse.js"(exports2, module2) {
-    "use strict";
-    var constants6 = require_constants();
-    var utils = require_utils();
-    var {
-      MAX_LENGTH,
-      POSIX_REGEX_SOURCE,
-      REGEX_NON_SPECIAL_CHARS,
-      REGEX_SPECIAL_CHARS_BACKREF,
-      REPLACEMENTS
-    } = constants6;
-    var expandRange = (args, options3) => {
-      if (typeof options3.expandRange === "function") {
-        return options3.expandRange(...args, options3);
-      }
-      args.sort();
-      const value = `[${args.join("-")}]`;
-      try {
-        new RegExp(value);
-      } catch (ex) {
-        return args.map((v3) => utils.escapeRegex(v3)).join("..");
-      }
-      return value;
-    };
-    var syntaxError = (type, char) => {
-      return `Missing ${type}: "${char}" - use "\\\\${char}" to match literal characters`;
-    };
-    var splitTopLevel = (input) => {
-      const parts = [];
-      let bracket = 0;
-      let paren = 0;
-      let quote = 0;
-      let value = "";
-      let escaped = false;
-      for (const ch of input) {
-        if (escaped === true) {
-          value += ch;
-          escaped = false;
-          continue;
-        }
-        if (ch === "\\") {
-          value += ch;
-          escaped = true;
-          continue;
-        }
-        if (ch === '"') {
-          quote = quote === 1 ? 0 : 1;
-          value += ch;
-          continue;
-        }
-        if (quote === 0) {
-          if (ch === "[") {
-            bracket++;
-          } else if (ch === "]" && bracket > 0) {
-            bracket--;
-          } else if (bracket === 0) {
-            if (ch === "(") {
-              paren++;
-            } else if (ch === ")" && paren > 0) {
-              paren--;
-            } else if (ch === "|" && paren === 0) {
-              parts.push(value);
-              value = "";
-              continue;
-            }
-          }
-        }
-        value += ch;
-      }
-      parts.push(value);
-      return parts;
-    };
-    var isPlainBranch = (branch2) => {
-      let escaped = false;
-      for (const ch of branch2) {
-        if (escaped === true) {
-          escaped = false;
-          continue;
-        }
-        if (ch === "\\") {
-          escaped = true;
-          continue;
-        }
-        if (/[?*+@!()[\]{}]/.test(ch)) {
-          return false;
-        }
-      }
-      return true;
-    };
-    var normalizeSimpleBranch = (branch2) => {
-      let value = branch2.trim();
-      let changed = true;
-      while (changed === true) {
-        changed = false;
-        if (/^@\([^\\()[\]{}|]+\)$/.test(value)) {
-          value = value.slice(2, -1);
-          changed = true;
-        }
-      }
-      if (!isPlainBranch(value)) {
-        return;
-      }
-      return value.replace(/\\(.)/g, "$1");
-    };
-    var hasRepeatedCharPrefixOverlap = (branches) => {
-      const values = branches.map(normalizeSimpleBranch).filter(Boolean);
-      for (let i3 = 0; i3 < values.length; i3++) {
-        for (let j4 = i3 + 1; j4 < values.length; j4++) {
-          const a = values[i3];
-          const b4 = values[j4];
-          const char = a[0];
-          if (!char || a !== char.repeat(a.length) || b4 !== char.repeat(b4.length)) {
-            continue;
-          }
-          if (a === b4 || a.startsWith(b4) || b4.startsWith(a)) {
-            return true;
-          }
-        }
-      }
-      return false;
-    };
-    var parseRepeatedExtglob = (pattern3, requireEnd = true) => {
-      if (pattern3[0] !== "+" && pattern3[0] !== "*" || pattern3[1] !== "(") {
-        return;
-      }
-      let bracket = 0;
-      let paren = 0;
-      let quote = 0;
-      let escaped = false;
-      for (let i3 = 1; i3 < pattern3.length; i3++) {
-        const ch = pattern3[i3];
-        if (escaped === true) {
-          escaped = false;
-          continue;
-        }
-        if (ch === "\\") {
-          escaped = true;
-          continue;
-        }
-        if (ch === '"') {
-          quote = quote === 1 ? 0 : 1;
-          continue;
-        }
-        if (quote === 1) {
-          continue;
-        }
-        if (ch === "[") {
-          bracket++;
-          continue;
-        }
-        if (ch === "]" && bracket > 0) {
-          bracket--;
-          continue;
-        }
-        if (bracket > 0) {
-          continue;
-        }
-        if (ch === "(") {
-          paren++;
-          continue;
-        }
-        if (ch === ")") {
-          paren--;
-          if (paren === 0) {
-            if (requireEnd === true && i3 !== pattern3.length - 1) {
-              return;
-            }
-            return {
-              type: pattern3[0],
-              body: pattern3.slice(2, i3),
-              end: i3
-            };
-          }
-        }
-      }
-    };
-    var buildCharClassStar = (chars) => {
-      const source2 = chars.length === 1 ? utils.escapeRegex(chars[0]) : `[${chars.map((ch) => utils.escapeRegex(ch)).join("")}]`;
-      return `${source2}*`;
-    };
-    var getStarExtglobSequenceChars = (pattern3) => {
-      let index2 = 0;
-      const chars = [];
-      while (index2 < pattern3.length) {
-        const match = parseRepeatedExtglob(pattern3.slice(index2), false);
-        if (!match || match.type !== "*") {
-          return;
-        }
-        const branches = splitTopLevel(match.body).map((branch3) => branch3.trim());
-        if (branches.length !== 1) {
-          return;
-        }
-        const branch2 = normalizeSimpleBranch(branches[0]);
-        if (!branch2 || branch2.length !== 1) {
-          return;
-        }
-        chars.push(branch2);
-        index2 += match.end + 1;
-      }
-      if (chars.length < 1) {
-        return;
-      }
-      return chars;
-    };
-    var repeatedExtglobRecursion = (pattern3) => {
-      let depth = 0;
-      let value = pattern3.trim();
-      let match = parseRepeatedExtglob(value);
-      while (match) {
-        depth++;
-        value = match.body.trim();
-        match = parseRepeatedExtglob(value);
-      }
-      return depth;
-    };
-    var analyzeRepeatedExtglob = (body, options3) => {
-      if (options3.maxExtglobRecursion === false) {
-        return { risky: false };
-      }
-      const max2 = typeof options3.maxExtglobRecursion === "number" ? options3.maxExtglobRecursion : constants6.DEFAULT_MAX_EXTGLOB_RECURSION;
-      const branches = splitTopLevel(body).map((branch2) => branch2.trim());
-      if (branches.length > 1) {
-        if (branches.some((branch2) => branch2 === "") || branches.some((branch2) => /^[*?]+$/.test(branch2)) || hasRepeatedCharPrefixOverlap(branches)) {
-          return { risky: true };
-        }
-      }
-      const safeChars = [];
-      let sawStarSequence = false;
-      let combinable = true;
-      for (const branch2 of branches) {
-        const chars = getStarExtglobSequenceChars(branch2);
-        if (chars) {
-          sawStarSequence = true;
-          safeChars.push(...chars);
-          continue;
-        }
-        const literal2 = normalizeSimpleBranch(branch2);
-        if (literal2 && literal2.length === 1) {
-          safeChars.push(literal2);
-          continue;
-        }
-        combinable = false;
-        if (repeatedExtglobRecursion(branch2) > max2) {
-          return { risky: true };
-        }
-      }
-      if (sawStarSequence) {
-        return combinable ? { risky: true, safeOutput: buildCharClassStar([...new Set(safeChars)]) } : { risky: true };
-      }
-      return { risky: false };
-    };
-    var parse6 = (input, options3) => {
-      if (typeof input !== "string") {
-        throw new TypeError("Expected a string");
-      }
-      input = REPLACEMENTS[input] || input;
-      const opts = { ...options3 };
-      const max2 = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
-      let len = input.length;
-      if (len > max2) {
-        throw new SyntaxError(`Input length: ${len}, exceeds maximum allowed length: ${max2}`);
-      }
-      const bos = { type: "bos", value: "", output: opts.prepend || "" };
-      const tokens = [bos];
-      const capture = opts.capture ? "" : "?:";
-      const PLATFORM_CHARS = constants6.globChars(opts.windows);
-      const EXTGLOB_CHARS = constants6.extglobChars(PLATFORM_CHARS);
-      const {
-        DOT_LITERAL,
-        PLUS_LITERAL,
-        SLASH_LITERAL,
-        ONE_CHAR,
-        DOTS_SLASH,
-        NO_DOT,
-        NO_DOT_SLASH,
-        NO_DOTS_SLASH,
-        QMARK,
-        QMARK_NO_DOT,
-        STAR,
-        START_ANCHOR
-      } = PLATFORM_CHARS;
-      const globstar = (opts2) => {
-        return `(${capture}(?:(?!${START_ANCHOR}${opts2.dot ? DOTS_SLASH : DOT_LITERAL}).)*?)`;
-      };
-      const nodot = opts.dot ? "" : NO_DOT;
-      const qmarkNoDot = opts.dot ? QMARK : QMARK_NO_DOT;
-      let star = opts.bash === true ? globstar(opts) : STAR;
-      if (opts.capture) {
-        star = `(${star})`;
-      }
-      if (typeof opts.noext === "boolean") {
-        opts.noextglob = opts.noext;
-      }
-      const state = {
-        input,
-        index: -1,
-        start: 0,
-        dot: opts.dot === true,
-        consumed: "",
-        output: "",
-        prefix: "",
-        backtrack: false,
-        negated: false,
-        brackets: 0,
-        braces: 0,
-        parens: 0,
-        quotes: 0,
-        globstar: false,
-        tokens
-      };
-      input = utils.removePrefix(input, state);
-      len = input.length;
-      const extglobs = [];
-      const braces = [];
-      const stack = [];
-      let prev = bos;
-      let value;
-      const eos = () => state.index === len - 1;
-      const peek2 = state.peek = (n = 1) => input[state.index + n];
-      const advance = state.advance = () => input[++state.index] || "";
-      const remaining = () => input.slice(state.index + 1);
-      const consume = (value2 = "", num = 0) => {
-        state.consumed += value2;
-        state.index += num;
-      };
-      const append2 = (token) => {
-        state.output += token.output != null ? token.output : token.value;
-        consume(token.value);
-      };
-      const negate = () => {
-        let count3 = 1;
-        while (peek2() === "!" && (peek2(2) !== "(" || peek2(3) === "?")) {
-          advance();
-          state.start++;
-          count3++;
-        }
-        if (count3 % 2 === 0) {
-          return false;
-        }
-        state.negated = true;
-        state.start++;
-        return true;
-      };
-      const increment = (type) => {
-        state[type]++;
-        stack.push(type);
-      };
-      const decrement = (type) => {
-        state[type]--;
-        stack.pop();
-      };
-      const push = (tok) => {
-        if (prev.type === "globstar") {
-          const isBrace = state.braces > 0 && (tok.type === "comma" || tok.type === "brace");
-          const isExtglob = tok.extglob === true || extglobs.length && (tok.type === "pipe" || tok.type === "paren");
-          if (tok.type !== "slash" && tok.type !== "paren" && !isBrace && !isExtglob) {
-            state.output = state.output.slice(0, -prev.output.length);
-            prev.type = "star";
-            prev.value = "*";
-            prev.output = star;
-            state.output += prev.output;
-          }
-        }
-        if (extglobs.length && tok.type !== "paren") {
-          extglobs[extglobs.length - 1].inner += tok.value;
-        }
-        if (tok.value || tok.output) append2(tok);
-        if (prev && prev.type === "text" && tok.type === "text") {
-          prev.output = (prev.output || prev.value) + tok.value;
-          prev.value += tok.value;
-          return;
-        }
-        tok.prev = prev;
-        tokens.push(tok);
-        prev = tok;
-      };
-      const extglobOpen = (type, value2) => {
-        const token = { ...EXTGLOB_CHARS[value2], conditions: 1, inner: "" };
-        token.prev = prev;
-        token.parens = state.parens;
-        token.output = state.output;
-        token.startIndex = state.index;
-        token.tokensIndex = tokens.length;
-        const output = (opts.capture ? "(" : "") + token.open;
-        increment("parens");
-        push({ type, value: value2, output: state.output ? "" : ONE_CHAR });
-        push({ type: "paren", extglob: true, value: advance(), output });
-        extglobs.push(token);
-      };
-      const extglobClose = (token) => {
-        const literal2 = input.slice(token.startIndex, state.index + 1);
-        const body = input.slice(token.startIndex + 2, state.index);
-        const analysis = analyzeRepeatedExtglob(body, opts);
-        if ((token.type === "plus" || token.type === "star") && analysis.risky) {
-          const safeOutput = analysis.safeOutput ? (token.output ? "" : ONE_CHAR) + (opts.capture ? `(${analysis.safeOutput})` : analysis.safeOutput) : void 0;
-          const open4 = tokens[token.tokensIndex];
-          open4.type = "text";
-          open4.value = literal2;
-          open4.output = safeOutput || utils.escapeRegex(literal2);
-          for (let i3 = token.tokensIndex + 1; i3 < tokens.length; i3++) {
-            tokens[i3].value = "";
-            tokens[i3].output = "";
-            delete tokens[i3].suffix;
-          }
-          state.output = token.output + open4.output;
-          state.backtrack = true;
-          push({ type: "paren", extglob: true, value, output: "" });
-          decrement("parens");
-          return;
-        }
-        let output = token.close + (opts.capture ? ")" : "");
-        let rest;
-        if (token.type === "negate") {
-          let extglobStar = star;
-          if (token.inner && token.inner.length > 1 && token.inner.includes("/")) {
-            extglobStar = globstar(opts);
-          }
-          if (extglobStar !== star || eos() || /^\)+$/.test(remaining())) {
-            output = token.close = `)$))${extglobStar}`;
-          }
-          if (token.inner.includes("*") && (rest = remaining()) && /^\.[^\\/.]+$/.test(rest)) {
-            const expression = parse6(rest, { ...options3, fastpaths: false }).output;
-            output = token.close = `)${expression})${extglobStar})`;
-          }
-          if (token.prev.type === "bos") {
-            state.negatedExtglob = true;
-          }
-        }
-        push({ type: "paren", extglob: true, value, output });
-        decrement("parens");
-      };
-      if (opts.fastpaths !== false && !/(^[*!]|[/()[\]{}"])/.test(input)) {
-        let backslashes = false;
-        let output = input.replace(REGEX_SPECIAL_CHARS_BACKREF, (m3, esc, chars, first2, rest, index2) => {
-          if (first2 === "\\") {
-            backslashes = true;
-            return m3;
-          }
-          if (first2 === "?") {
-            if (esc) {
-              return esc + first2 + (rest ? QMARK.repeat(rest.length) : "");
-            }
-            if (index2 === 0) {
-              return qmarkNoDot + (rest ? QMARK.repeat(rest.length) : "");
-            }
-            return QMARK.repeat(chars.length);
-          }
-          if (first2 === ".") {
-            return DOT_LITERAL.repeat(chars.length);
-          }
-          if (first2 === "*") {
-            if (esc) {
-              return esc + first2 + (rest ? star : "");
-            }
-            return star;
-          }
-          return esc ? m3 : `\\${m3}`;
-        });
-        if (backslashes === true) {
-          if (opts.unescape === true) {
-            output = output.replace(/\\/g, "");
-          } else {
-            output = output.replace(/\\+/g, (m3) => {
-              return m3.length % 2 === 0 ? "\\\\" : m3 ? "\\" : "";
-            });
-          }
-        }
-        if (output === input && opts.contains === true) {
-          state.output = input;
-          return state;
-        }
-        state.output = utils.wrapOutput(output, state, options3);
-        return state;
-      }
-      while (!eos()) {
-        value = advance();
-        if (value === "\0") {
-          continue;
-        }
-        if (value === "\\") {
-          const next2 = peek2();
-          if (next2 === "/" && opts.bash !== true) {
-            continue;
-          }
-          if (next2 === "." || next2 === ";") {
-            continue;
-          }
-          if (!next2) {
-            value += "\\";
-            push({ type: "text", value });
-            continue;
-          }
-          const match = /^\\+/.exec(remaining());
-          let slashes = 0;
-          if (match && match[0].length > 2) {
-            slashes = match[0].length;
-            state.index += slashes;
-            if (slashes % 2 !== 0) {
-              value += "\\";
-            }
-          }
-          if (opts.unescape === true) {
-            value = advance();
-          } else {
-            value += advance();
-          }
-          if (state.brackets === 0) {
-            push({ type: "text", value });
-            continue;
-          }
-        }
-        if (state.brackets > 0 && (value !== "]" || prev.value === "[" || prev.value === "[^")) {
-          if (opts.posix !== false && value === ":") {
-            const inner = prev.value.slice(1);
-            if (inner.includes("[")) {
-              prev.posix = true;
-              if (inner.includes(":")) {
-                const idx = prev.value.lastIndexOf("[");
-                const pre = prev.value.slice(0, idx);
-                const rest2 = prev.value.slice(idx + 2);
-                const posix = POSIX_REGEX_SOURCE[rest2];
-                if (posix) {
-                  prev.value = pre + posix;
-                  state.backtrack = true;
-                  advance();
-                  if (!bos.output && tokens.indexOf(prev) === 1) {
-                    bos.output = ONE_CHAR;
-                  }
-                  continue;
-                }
-              }
-            }
-          }
-          if (value === "[" && peek2() !== ":" || value === "-" && peek2() === "]") {
-            value = `\\${value}`;
-          }
-          if (value === "]" && (prev.value === "[" || prev.value === "[^")) {
-            value = `\\${value}`;
-          }
-          if (opts.posix === true && value === "!" && prev.value === "[") {
-            value = "^";
-          }
-          prev.value += value;
-          append2({ value });
-          continue;
-        }
-        if (state.quotes === 1 && value !== '"') {
-          value = utils.escapeRegex(value);
-          prev.value += value;
-          append2({ value });
-          continue;
-        }
-        if (value === '"') {
-          state.quotes = state.quotes === 1 ? 0 : 1;
-          if (opts.keepQuotes === true) {
-            push({ type: "text", value });
-          }
-          continue;
-        }
-        if (value === "(") {
-          increment("parens");
-          push({ type: "paren", value });
-          continue;
-        }
-        if (value === ")") {
-          if (state.parens === 0 && opts.strictBrackets === true) {
-            throw new SyntaxError(syntaxError("opening", "("));
-          }
-          const extglob = extglobs[extglobs.length - 1];
-          if (extglob && state.parens === extglob.parens + 1) {
-            extglobClose(extglobs.pop());
-            continue;
-          }
-          push({ type: "paren", value, output: state.parens ? ")" : "\\)" });
-          decrement("parens");
-          continue;
-        }
-        if (value === "[") {
-          if (opts.nobracket === true || !remaining().includes("]")) {
-            if (opts.nobracket !== true && opts.strictBrackets === true) {
-              throw new SyntaxError(syntaxError("closing", "]"));
-            }
-            value = `\\${value}`;
-          } else {
-            increment("brackets");
-          }
-          push({ type: "bracket", value });
-          continue;
-        }
-        if (value === "]") {
-          if (opts.nobracket === true || prev && prev.type === "bracket" && prev.value.length === 1) {
-            push({ type: "text", value, output: `\\${value}` });
-            continue;
-          }
-          if (state.brackets === 0) {
-            if (opts.strictBrackets === true) {
-              throw new SyntaxError(syntaxError("opening", "["));
-            }
-            push({ type: "text", value, output: `\\${value}` });
-            continue;
-          }
-          decrement("brackets");
-          const prevValue = prev.value.slice(1);
-          if (prev.posix !== true && prevValue[0] === "^" && !prevValue.includes("/")) {
-            value = `/${value}`;
-          }
-          prev.value += value;
-          append2({ value });
-          if (opts.literalBrackets === false || utils.hasRegexChars(prevValue)) {
-            continue;
-          }
-          const escaped = utils.escapeRegex(prev.value);
-          state.output = state.output.slice(0, -prev.value.length);
-          if (opts.literalBrackets === true) {
-            state.output += escaped;
-            prev.value = escaped;
-            continue;
-          }
-          prev.value = `(${capture}${escaped}|${prev.value})`;
-          state.output += prev.value;
-          continue;
-        }
-        if (value === "{" && opts.nobrace !== true) {
-          increment("braces");
-          const open4 = {
-            type: "brace",
-            value,
-            output: "(",
-            outputIndex: state.output.length,
-            tokensIndex: state.tokens.length
-          };
-          braces.push(open4);
-          push(open4);
-          continue;
-        }
-        if (value === "}") {
-          const brace = braces[braces.length - 1];
-          if (opts.nobrace === true || !brace) {
-            push({ type: "text", value, output: value });
-            continue;
-          }
-          let output = ")";
-          if (brace.dots === true) {
-            const arr = tokens.slice();
-            const range = [];
-            for (let i3 = arr.length - 1; i3 >= 0; i3--) {
-              tokens.pop();
-              if (arr[i3].type === "brace") {
-                break;
-              }
-              if (arr[i3].type !== "dots") {
-                range.unshift(arr[i3].value);
-              }
-            }
-            output = expandRange(range, opts);
-            state.backtrack = true;
-          }
-          if (brace.comma !== true && brace.dots !== true) {
-            const out = state.output.slice(0, brace.outputIndex);
-            const toks = state.tokens.slice(brace.tokensIndex);
-            brace.value = brace.output = "\\{";
-            value = output = "\\}";
-            state.output = out;
-            for (const t2 of toks) {
-              state.output += t2.output || t2.value;
-            }
-          }
-          push({ type: "brace", value, output });
-          decrement("braces");
-          braces.pop();
-          continue;
-        }
-        if (value === "|") {
-          if (extglobs.length > 0) {
-            extglobs[extglobs.length - 1].conditions++;
-          }
-          push({ type: "text", value });
-          continue;
-        }
-        if (value === ",") {
-          let output = value;
-          const brace = braces[braces.length - 1];
-          if (brace && stack[stack.length - 1] === "braces") {
-            brace.comma = true;
-            output = "|";
-          }
-          push({ type: "comma", value, output });
-          continue;
-        }
-        if (value === "/") {
-          if (prev.type === "dot" && state.index === state.start + 1) {
-            state.start = state.index + 1;
-            state.consumed = "";
-            state.output = "";
-            tokens.pop();
-            prev = bos;
-            continue;
-          }
-          push({ type: "slash", value, output: SLASH_LITERAL });
-          continue;
-        }
-        if (value === ".") {
-          if (state.braces > 0 && prev.type === "dot") {
-            if (prev.value === ".") prev.output = DOT_LITERAL;
-            const brace = braces[braces.length - 1];
-            prev.type = "dots";
-            prev.output += value;
-            prev.value += value;
-            brace.dots = true;
-            continue;
-          }
-          if (state.braces + state.parens === 0 && prev.type !== "bos" && prev.type !== "slash") {
-            push({ type: "text", value, output: DOT_LITERAL });
-            continue;
-          }
-          push({ type: "dot", value, output: DOT_LITERAL });
-          continue;
-        }
-        if (value === "?") {
-          const isGroup = prev && prev.value === "(";
-          if (!isGroup && opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
-            extglobOpen("qmark", value);
-            continue;
-          }
-          if (prev && prev.type === "paren") {
-            const next2 = peek2();
-            let output = value;
-            if (prev.value === "(" && !/[!=<:]/.test(next2) || next2 === "<" && !/<([!=]|\w+>)/.test(remaining())) {
-              output = `\\${value}`;
-            }
-            push({ type: "text", value, output });
-            continue;
-          }
-          if (opts.dot !== true && (prev.type === "slash" || prev.type === "bos")) {
-            push({ type: "qmark", value, output: QMARK_NO_DOT });
-            continue;
-          }
-          push({ type: "qmark", value, output: QMARK });
-          continue;
-        }
-        if (value === "!") {
-          if (opts.noextglob !== true && peek2() === "(") {
-            if (peek2(2) !== "?" || !/[!=<:]/.test(peek2(3))) {
-              extglobOpen("negate", value);
-              continue;
-            }
-          }
-          if (opts.nonegate !== true && state.index === 0) {
-            negate();
-            continue;
-          }
-        }
-        if (value === "+") {
-          if (opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
-            extglobOpen("plus", value);
-            continue;
-          }
-          if (prev && prev.value === "(" || opts.regex === false) {
-            push({ type: "plus", value, output: PLUS_LITERAL });
-            continue;
-          }
-          if (prev && (prev.type === "bracket" || prev.type === "paren" || prev.type === "brace") || state.parens > 0) {
-            push({ type: "plus", value });
-            continue;
-          }
-          push({ type: "plus", value: PLUS_LITERAL });
-          continue;
-        }
-        if (value === "@") {
-          if (opts.noextglob !== true && peek2() === "(" && peek2(2) !== "?") {
-            push({ type: "at", extglob: true, value, output: "" });
-            continue;
-          }
-          push({ type: "text", value });
-          continue;
-        }
-        if (value !== "*") {
-          if (value === "$" || value === "^") {
-            value = `\\${value}`;
-          }
-          const match = REGEX_NON_SPECIAL_CHARS.exec(remaining());
-          if (match) {
-            value += match[0];
-            state.index += match[0].length;
-          }
-          push({ type: "text", value });
-          continue;
-        }
-        if (prev && (prev.type === "globstar" || prev.star === true)) {
-          prev.type = "star";
-          prev.star = true;
-          prev.value += value;
-          prev.output = star;
-          state.backtrack = true;
-          state.globstar = true;
-          consume(value);
-          continue;
-        }
-        let rest = remaining();
-        if (opts.noextglob !== true && /^\([^?]/.test(rest)) {
-          extglobOpen("star", value);
-          continue;
-        }
-        if (prev.type === "star") {
-          if (opts.noglobstar === true) {
-            consume(value);
-            continue;
-          }
-          const prior = prev.prev;
-          const before = prior.prev;
-          const isStart = prior.type === "slash" || prior.type === "bos";
-          const afterStar = before && (before.type === "star" || before.type === "globstar");
-          if (opts.bash === true && (!isStart || rest[0] && rest[0] !== "/")) {
-            push({ type: "star", value, output: "" });
-            continue;
-          }
-          const isBrace = state.braces > 0 && (prior.type === "comma" || prior.type === "brace");
-          const isExtglob = extglobs.length && (prior.type === "pipe" || prior.type === "paren");
-          if (!isStart && prior.type !== "paren" && !isBrace && !isExtglob) {
-            push({ type: "star", value, output: "" });
-            continue;
-          }
-          while (rest.slice(0, 3) === "/**") {
-            const after2 = input[state.index + 4];
-            if (after2 && after2 !== "/") {
-              break;
-            }
-            rest = rest.slice(3);
-            consume("/**", 3);
-          }
-          const isEnd = eos() || state.parens > 0 && rest === ")".repeat(state.parens) && !extglobs.some((extglob) => extglob.type === "negate");
-          if (prior.type === "bos" && eos()) {
-            prev.type = "globstar";
-            prev.value += value;
-            prev.output = globstar(opts);
-            state.output = prev.output;
-            state.globstar = true;
-            consume(value);
-            continue;
-          }
-          if (prior.type === "slash" && prior.prev.type !== "bos" && !afterStar && isEnd) {
-            state.output = state.output.slice(0, -(prior.output + prev.output).length);
-            prior.output = `(?:${prior.output}`;
-            prev.type = "globstar";
-            prev.output = globstar(opts) + (opts.strictSlashes ? ")" : "|$)");
-            prev.value += value;
-            state.globstar = true;
-            state.output += prior.output + prev.output;
-            consume(value);
-            continue;
-          }
-          if (prior.type === "slash" && prior.prev.type !== "bos" && rest[0] === "/") {
-            const end = rest[1] !== void 0 ? "|$" : "";
-            state.output = state.output.slice(0, -(prior.output + prev.output).length);
-            prior.output = `(?:${prior.output}`;
-            prev.type = "globstar";
-            prev.output = `${globstar(opts)}${SLASH_LITERAL}|${SLASH_LITERAL}${end})`;
-            prev.value += value;
-            state.output += prior.output + prev.output;
-            state.globstar = true;
-            consume(value + advance());
-            push({ type: "slash", value: "/", output: "" });
-            continue;
-          }
-          if (prior.type === "bos" && rest[0] === "/") {
-            prev.type = "globstar";
-            prev.value += value;
-            prev.output = `(?:^|${SLASH_LITERAL}|${globstar(opts)}${SLASH_LITERAL})`;
-            state.output = prev.output;
-            state.globstar = true;
-            consume(value + advance());
-            push({ type: "slash", value: "/", output: "" });
-            continue;
-          }
-          state.output = state.output.slice(0, -prev.output.length);
-          prev.type = "globstar";
-          prev.output = globstar(opts);
-          prev.value += value;
-          state.output += prev.output;
-          state.globstar = true;
-          consume(value);
-          continue;
-        }
-        const token = { type: "star", value, output: star };
-        if (opts.bash === true) {
-          token.output = ".*?";
-          if (prev.type === "bos" || prev.type === "slash") {
-            token.output = nodot + token.output;
-          }
-          push(token);
-          continue;
-        }
-        if (prev && (prev.type === "bracket" || prev.type === "paren") && opts.regex === true) {
-          token.output = value;
-          push(token);
-          continue;
-        }
-        if (state.index === state.start || prev.type === "slash" || prev.type === "dot") {
-          if (prev.type === "dot") {
-            state.output += NO_DOT_SLASH;
-            prev.output += NO_DOT_SLASH;
-          } else if (opts.dot === true) {
-            state.output += NO_DOTS_SLASH;
-            prev.output += NO_DOTS_SLASH;
-          } else {
-            state.output += nodot;
-            prev.output += nodot;
-          }
-          if (peek2() !== "*") {
-            state.output += ONE_CHAR;
-            prev.output += ONE_CHAR;
-          }
-        }
-        push(token);
-      }
-      while (state.brackets > 0) {
-        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", "]"));
-        state.output = utils.escapeLast(state.output, "[");
-        decrement("brackets");
-      }
-      while (state.parens > 0) {
-        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", ")"));
-        state.output = utils.escapeLast(state.output, "(");
-        decrement("parens");
-      }
-      while (state.braces > 0) {
-        if (opts.strictBrackets === true) throw new SyntaxError(syntaxError("closing", "}"));
-        state.output = utils.escapeLast(state.output, "{");
-        decrement("braces");
-      }
-      if (opts.strictSlashes !== true && (prev.type === "star" || prev.type === "bracket")) {
-        push({ type: "maybe_slash", value: "", output: `${SLASH_LITERAL}?` });
-      }
-      if (state.backtrack === true) {
-        state.output = "";
-        for (const token of state.tokens) {
-          state.output += token.output != null ? token.output : token.value;
-          if (token.suffix) {
-            state.output += token.suffix;
-          }
-        }
-      }
-      return state;
-    };
-    parse6.fastpaths = (input, options3) => {
-      const opts = { ...options3 };
-      const max2 = typeof opts.maxLength === "number" ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
-      const len = input.length;
-      if (len > max2) {
-        throw new SyntaxError(`Input length: ${len}, exceeds maximum allowed length: ${max2}`);
-      }
-      input = REPLACEMENTS[input] || input;
-      const {
-        DOT_LITERAL,
-        SLASH_LITERAL,
-        ONE_CHAR,
-        DOTS_SLASH,
-        NO_DOT,
-        NO_DOTS,
-        NO_DOTS_SLASH,
-        STAR,
-        START_ANCHOR
-      } = constants6.globChars(opts.windows);
-      const nodot = opts.dot ? NO_DOTS : NO_DOT;
-      const slashDot = opts.dot ? NO_DOTS_SLASH : NO_DOT;
-      const capture = opts.capture ? "" : "?:";
-      const state = { negated: false, prefix: "" };
-      let star = opts.bash === true ? ".*?" : STAR;
-      if (opts.capture) {
-        star = `(${star})`;
-      }
-      const globstar = (opts2) => {
-        if (opts2.noglobstar === true) return star;
-        return `(${capture}(?:(?!${START_ANCHOR}${opts2.dot ? DOTS_SLASH : DOT_LITERAL}).)*?)`;
-      };
-      const create = (str) => {
-        switch (str) {
-          case "*":
-            return `${nodot}${ONE_CHAR}${star}`;
-          case ".*":
-            return `${DOT_LITERAL}${ONE_CHAR}${star}`;
-          case "*.*":
-            return `${nodot}${star}${DOT_LITERAL}${ONE_CHAR}${star}`;
-          case "*/*":
-            return `${nodot}${star}${SLASH_LITERAL}${ONE_CHAR}${slashDot}${star}`;
-          case "**":
-            return nodot + globstar(opts);
-          case "**/*":
-            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${slashDot}${ONE_CHAR}${star}`;
-          case "**/*.*":
-            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${slashDot}${star}${DOT_LITERAL}${ONE_CHAR}${star}`;
-          case "**/.*":
-            return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${DOT_LITERAL}${ONE_CHAR}${star}`;
-          default: {
-            const match = /^(.*?)\.(\w+)$/.exec(str);
-            if (!match) return;
-            const source3 = create(match[1]);
-            if (!source3) return;
-            return source3 + DOT_LITERAL + match[2];
-          }
-        }
-      };
-      const output = utils.removePrefix(input, state);
-      let source2 = create(output);
-      if (source2 && opts.strictSlashes !== true) {
-        source2 += `${SLASH_LITERAL}?`;
-      }
-      return source2;
-    };
-    module2.exports = parse6;
-  }
-});
-
-// node_modules/picomatch/lib/picomatch.js
-var require_picomatch = __commonJS({
-  "node_modules/picomatch/lib/picomatch.js"(exports2, module2) {
-    "use strict";
-    var scan2 = require_scan();
-    var parse6 = require_parse();
-    var utils = require_utils();
-    var constants6 = require_constants();
-    var isObject = (val) => val && typeof val === "object" && !Array.isArray(val);
-    var picomatch2 = (glob, options3, returnState = false) => {
-      if (Array.isArray(glob)) {
-        const fns = glob.map((input) => picomatch2(input, options3, returnState));
-        const arrayMatcher = (str) => {
-          for (const isMatch of fns) {
-            const state2 = isMatch(str);
-            if (state2) return state2;
-          }
-          return false;
-        };
-        return arrayMatcher;
-      }
-      const isState = isObject(glob) && glob.tokens && glob.input;
-      if (glob === "" || typeof glob !== "string" && !isState) {
-        throw new TypeError("Expected pattern to be a non-empty string");
-      }
-      const opts = options3 || {};
-      const posix = opts.windows;
-      const regex3 = isState ? picomatch2.compileRe(glob, options3) : picomatch2.makeRe(glob, options3, false, true);
-      const state = regex3.state;
-      delete regex3.state;
-      let isIgnored = () => false;
-      if (opts.ignore) {
-        const ignoreOpts = { ...options3, ignore: null, onMatch: null, onResult: null };
-        isIgnored = picomatch2(opts.ignore, ignoreOpts, returnState);
-      }
-      const matcher = (input, returnObject = false) => {
-        const { isMatch, match, output } = picomatch2.test(input, regex3, options3, { glob, posix });
-        const result = { glob, state, regex: regex3, posix, input, output, match, isMatch };
-        if (typeof opts.onResult === "function") {
-          opts.onResult(result);
-        }
-        if (isMatch === false) {
-          result.isMatch = false;
-          return returnObject ? result : false;
-        }
-        if (isIgnored(input)) {
-          if (typeof opts.onIgnore === "function") {
-            opts.onIgnore(result);
-          }
-          result.isMatch = false;
-          return returnObject ? result : false;
-        }
-        if (typeof opts.onMatch === "function") {
-          opts.onMatch(result);
-        }
-        return returnObject ? result : true;
-      };
-      if (returnState) {
-        matcher.state = state;
-      }
-      return matcher;
-    };
-    picomatch2.test = (input, regex3, options3, { glob, posix } = {}) => {
-      if (typeof input !== "string") {
-        throw new TypeError("Expected input to be a string");
-      }
-      if (input === "") {
-        return { isMatch: false, output: "" };
-      }
-      const opts = options3 || {};
-      const format = opts.format || (posix ? utils.toPosixSlashes : null);
-      let match = input === glob;
-      let output = match && format ? format(input) : input;
-      if (match === false) {
-        output = format ? format(input) : input;
-        match = output === glob;
-      }
-      if (match === false || opts.capture === true) {
-        if (opts.matchBase === true || opts.basename === true) {
-          match = picomatch2.matchBase(input, regex3, options3, posix);
-        } else {
-          match = regex3.exec(output);
-        }
-      }
-      return { isMatch: Boolean(match), match, output };
-    };
-    picomatch2.matchBase = (input, glob, options3, posix = options3 && options3.windows) => {
-      const regex3 = glob instanceof RegExp ? glob : picomatch2.makeRe(glob, options3);
-      return regex3.test(utils.basename(input, { windows: posix }));
-    };
-    picomatch2.isMatch = (str, patterns, options3) => picomatch2(patterns, options3)(str);
-    picomatch2.parse = (pattern3, options3) => {
-      if (Array.isArray(pattern3)) return pattern3.map((p3) => picomatch2.parse(p3, options3));
-      return parse6(pattern3, { ...options3, fastpaths: false });
-    };
-    picomatch2.scan = (input, options3) => scan2(input, options3);
-    picomatch2.compileRe = (state, options3, returnOutput = false, returnState = false) => {
-      if (returnOutput === true) {
-        return state.output;
-      }
-      const opts = options3 || {};
-      const prepend2 = opts.contains ? "" : "^";
-      const append2 = opts.contains ? "" : "$";
-      let source2 = `${prepend2}(?:${state.output})${append2}`;
-      if (state && state.negated === true) {
-        source2 = `^(?!${source2}).*$`;
-      }
-      const regex3 = picomatch2.toRegex(source2, options3);
-      if (returnState === true) {
-        regex3.state = state;
-      }
-      return regex3;
-    };
-    picomatch2.makeRe = (input, options3 = {}, returnOutput = false, returnState = false) => {
-      if (!input || typeof input !== "string") {
-        throw new TypeError("Expected a non-empty string");
-      }
-      let parsed2 = { negated: false, fastpaths: true };
-      if (options3.fastpaths !== false && (input[0] === "." || input[0] === "*")) {
-        parsed2.output = parse6.fastpaths(input, options3);
-      }
-      if (!parsed2.output) {
-        parsed2 = parse6(input, options3);
-      }
-      return picomatch2.compileRe(parsed2, options3, returnOutput, returnState);
-    };
-    picomatch2.toRegex = (source2, options3) => {
-      try {
-        const opts = options3 || {};
-        return new RegExp(source2, opts.flags || (opts.nocase ? "i" : ""));
-      } catch (err2) {
-        if (options3 && options3.debug === true) throw err2;
-        return /$^/;
-      }
-    };
-    picomatch2.constants = constants6;
-    module2.exports = picomatch2;
-  }
-});
-
-// node_modules/picomatch/index.js
-var require_picomatch2 = __commonJS({
-  "node_modules/picomatch/index.js"(exports2, module2) {
-    "use strict";
-    var pico = require_picomatch();
-    var utils = require_utils();
-    function picomatch2(glob, options3, returnState = false) {
-      if (options3 && (options3.windows === null || options3.windows === void 0)) {
-        options3 = { ...options3, windows: utils.isWindows() };
-      }
-      return pico(glob, options3, returnState);
-    }
-    Object.assign(picomatch2, pico);
-    module2.exports = picomatch2;
-  }
-});
-
-// node_modules/fastest-levenshtein/mod.js
-var require_mod = __commonJS({
-  "node_modules/fastest-levenshtein/mod.js"(exports2) {
-    "use strict";
-    exports2.__esModule = true;
-    exports2.distance = exports2.closest = void 0;
-    var peq = new Uint32Array(65536);
-    var myers_32 = function(a, b4) {
-      var n = a.length;
-      var m3 = b4.length;
-      var lst = 1 << n - 1;
-      var pv = -1;
-      var mv = 0;
-      var sc = n;
-      var i3 = n;
-      while (i3--) {
-        peq[a.charCodeAt(i3)] |= 1 << i3;
-      }
-      for (i3 = 0; i3 < m3; i3++) {
-        var eq = peq[b4.charCodeAt(i3)];
-        var xv = eq | mv;
-        eq |= (eq & pv) + pv ^ pv;
-        mv |= ~(eq | pv);
-        pv &= eq;
-        if (mv & lst) {
-          sc++;
-        }
-        if (pv & lst) {
-          sc--;
-        }
-        mv = mv << 1 | 1;
-        pv = pv << 1 | ~(xv | mv);
-        mv &= xv;
-      }
-      i3 = n;
-      while (i3--) {
-        peq[a.charCodeAt(i3)] = 0;
-      }
-      return sc;
-    };
-    var myers_x = function(b4, a) {
-      var n = a.length;
-      var m3 = b4.length;
-      var mhc = [];
-      var phc = [];
-      var hsize = Math.ceil(n / 32);
-      var vsize = Math.ceil(m3 / 32);
-      for (var i3 = 0; i3 < hsize; i3++) {
-        phc[i3] = -1;
-        mhc[i3] = 0;
-      }
-      var j4 = 0;
-      for (; j4 < vsize - 1; j4++) {
-        var mv_1 = 0;
-        var pv_1 = -1;
-        var start_1 = j4 * 32;
-        var vlen_1 = Math.min(32, m3) + start_1;
-        for (var k3 = start_1; k3 < vlen_1; k3++) {
-          peq[b4.charCodeAt(k3)] |= 1 << k3;
-        }
-        for (var i3 = 0; i3 < n; i3++) {
-          var eq = peq[a.charCodeAt(i3)];
-          var pb = phc[i3 / 32 | 0] >>> i3 & 1;
-          var mb = mhc[i3 / 32 | 0] >>> i3 & 1;
-          var xv = eq | mv_1;
-          var xh = ((eq | mb) & pv_1) + pv_1 ^ pv_1 | eq | mb;
-          var ph = mv_1 | ~(xh | pv_1);
-          var mh = pv_1 & xh;
-          if (ph >>> 31 ^ pb) {
-            phc[i3 / 32 | 0] ^= 1 << i3;
-          }
-          if (mh >>> 31 ^ mb) {
-            mhc[i3 / 32 | 0] ^= 1 << i3;
-          }
-          ph = ph << 1 | pb;
-          mh = mh << 1 | mb;
-          pv_1 = mh | ~(xv | ph);
-          mv_1 = ph & xv;
-        }
-        for (var k3 = start_1; k3 < vlen_1; k3++) {
-          peq[b4.charCodeAt(k3)] = 0;
-        }
-      }
-      var mv = 0;
-      var pv = -1;
-      var start2 = j4 * 32;
-      var vlen = Math.min(32, m3 - start2) + start2;
-      for (var k3 = start2; k3 < vlen; k3++) {
-        peq[b4.charCodeAt(k3)] |= 1 << k3;
-      }
-      var score = m3;
-      for (var i3 = 0; i3 < n; i3++) {
-        var eq = peq[a.charCodeAt(i3)];
-        var pb = phc[i3 / 32 | 0] >>> i3 & 1;
-        var mb = mhc[i3 / 32 | 0] >>> i3 & 1;
-        var xv = eq | mv;
-        var xh = ((eq | mb) & pv) + pv ^ pv | eq | mb;
-        var ph = mv | ~(xh | pv);
-        var mh = pv & xh;
-        score += ph >>> m3 - 1 & 1;
-        score -= mh >>> m3 - 1 & 1;
-        if (ph >>> 31 ^ pb) {
-          phc[i3 / 32 | 0] ^= 1 << i3;
-        }
-        if (mh >>> 31 ^ mb) {
-          mhc[i3 / 32 | 0] ^= 1 << i3;
-        }
-        ph = ph << 1 | pb;
-        mh = mh << 1 | mb;
-        pv = mh | ~(xv | ph);
-        mv = ph & xv;
-      }
-      for (var k3 = start2; k3 < vlen; k3++) {
-        peq[b4.charCodeAt(k3)] = 0;
-      }
-      return score;
-    };
-    var distance2 = function(a, b4) {
-      if (a.length < b4.length) {
-        var tmp = b4;
-        b4 = a;
-        a = tmp;
-      }
-      if (b4.length === 0) {
-        return a.length;
-      }
-      if (a.length <= 32) {
-        return myers_32(a, b4);
-      }
-      return myers_x(a, b4);
-    };
-    exports2.distance = distance2;
-    var closest = function(str, arr) {
-      var min_distance = Infinity;
-      var min_index = 0;
-      for (var i3 = 0; i3 < arr.length; i3++) {
-        var dist = distance2(str, arr[i3]);
-        if (dist < min_distance) {
-          min_distance = dist;
-          min_index = i3;
-        }
-      }
-      return arr[min_index];
-    };
-    exports2.closest = closest;
   }
 });
 
@@ -13547,16 +13547,16 @@ var require_cst_scalar = __commonJS({
       }
       return null;
     }
-    function createScalarToken(value, context) {
+    function createScalarToken(value, context2) {
       var _a21;
-      const { implicitKey = false, indent, inFlow = false, offset = -1, type = "PLAIN" } = context;
+      const { implicitKey = false, indent, inFlow = false, offset = -1, type = "PLAIN" } = context2;
       const source2 = stringifyString.stringifyString({ type, value }, {
         implicitKey,
         indent: indent > 0 ? " ".repeat(indent) : "",
         inFlow,
         options: { blockQuote: true, lineWidth: -1 }
       });
-      const end = (_a21 = context.end) != null ? _a21 : [
+      const end = (_a21 = context2.end) != null ? _a21 : [
         { type: "newline", offset: -1, indent, source: "\n" }
       ];
       switch (source2[0]) {
@@ -13580,8 +13580,8 @@ var require_cst_scalar = __commonJS({
           return { type: "scalar", offset, indent, source: source2, end };
       }
     }
-    function setScalarValue(token, value, context = {}) {
-      let { afterKey = false, implicitKey = false, inFlow = false, type } = context;
+    function setScalarValue(token, value, context2 = {}) {
+      let { afterKey = false, implicitKey = false, inFlow = false, type } = context2;
       let indent = "indent" in token ? token.indent : null;
       if (afterKey && typeof indent === "number")
         indent += 2;
@@ -18056,9 +18056,9 @@ var require_wrap_handler = __commonJS({
         return handler.onRequestStart ? handler : new WrapHandler(handler);
       }
       // Unwrap Interface
-      onConnect(abort, context) {
+      onConnect(abort, context2) {
         var _a21, _b15;
-        return (_b15 = (_a21 = this.#handler).onConnect) == null ? void 0 : _b15.call(_a21, abort, context);
+        return (_b15 = (_a21 = this.#handler).onConnect) == null ? void 0 : _b15.call(_a21, abort, context2);
       }
       onResponseStarted() {
         var _a21, _b15;
@@ -18088,9 +18088,9 @@ var require_wrap_handler = __commonJS({
         return (_b15 = (_a21 = this.#handler).onError) == null ? void 0 : _b15.call(_a21, err2);
       }
       // Wrap Interface
-      onRequestStart(controller, context) {
+      onRequestStart(controller, context2) {
         var _a21, _b15;
-        (_b15 = (_a21 = this.#handler).onConnect) == null ? void 0 : _b15.call(_a21, (reason2) => controller.abort(reason2), context);
+        (_b15 = (_a21 = this.#handler).onConnect) == null ? void 0 : _b15.call(_a21, (reason2) => controller.abort(reason2), context2);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
         var _a21, _b15;
@@ -18234,10 +18234,10 @@ var require_unwrap_handler = __commonJS({
       static unwrap(handler) {
         return !handler.onRequestStart ? handler : new UnwrapHandler(handler);
       }
-      onConnect(abort, context) {
+      onConnect(abort, context2) {
         var _a21, _b15;
         this.#controller = new UnwrapController(abort);
-        (_b15 = (_a21 = this.#handler).onRequestStart) == null ? void 0 : _b15.call(_a21, this.#controller, context);
+        (_b15 = (_a21 = this.#handler).onRequestStart) == null ? void 0 : _b15.call(_a21, this.#controller, context2);
       }
       onResponseStarted() {
         var _a21, _b15;
@@ -20043,10 +20043,10 @@ var require_webidl = __commonJS({
         message
       });
     };
-    webidl.errors.invalidArgument = function(context) {
+    webidl.errors.invalidArgument = function(context2) {
       return webidl.errors.exception({
-        header: context.prefix,
-        message: `"${context.value}" is an invalid ${context.type}.`
+        header: context2.prefix,
+        message: `"${context2.value}" is an invalid ${context2.type}.`
       });
     };
     webidl.brandCheck = function(V5, I5) {
@@ -26818,11 +26818,11 @@ var require_retry_handler = __commonJS({
           this.resume = this.end != null;
         }
       }
-      onRequestStart(controller, context) {
+      onRequestStart(controller, context2) {
         var _a21, _b15;
         this.controllerProxy.target = controller;
         if (!this.headersSent) {
-          (_b15 = (_a21 = this.handler).onRequestStart) == null ? void 0 : _b15.call(_a21, this.controllerProxy, context);
+          (_b15 = (_a21 = this.handler).onRequestStart) == null ? void 0 : _b15.call(_a21, this.controllerProxy, context2);
         }
       }
       onRequestUpgrade(_controller, statusCode, headers, socket) {
@@ -27590,17 +27590,17 @@ var require_api_request = __commonJS({
           });
         }
       }
-      onConnect(abort, context) {
+      onConnect(abort, context2) {
         if (this.reason) {
           abort(this.reason);
           return;
         }
         assert(this.callback);
         this.abort = abort;
-        this.context = context;
+        this.context = context2;
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
-        const { callback, opaque, abort, context, responseHeaders, highWaterMark } = this;
+        const { callback, opaque, abort, context: context2, responseHeaders, highWaterMark } = this;
         const headers = responseHeaders === "raw" ? util2.parseRawHeaders(rawHeaders) : util2.parseHeaders(rawHeaders);
         if (statusCode < 200) {
           if (this.onInfo) {
@@ -27633,7 +27633,7 @@ var require_api_request = __commonJS({
               trailers: this.trailers,
               opaque,
               body: res,
-              context
+              context: context2
             });
           } catch (err2) {
             this.res = null;
@@ -27813,18 +27813,18 @@ var require_api_stream = __commonJS({
         }
         addSignal(this, signal);
       }
-      onConnect(abort, context) {
+      onConnect(abort, context2) {
         if (this.reason) {
           abort(this.reason);
           return;
         }
         assert(this.callback);
         this.abort = abort;
-        this.context = context;
+        this.context = context2;
       }
       onHeaders(statusCode, rawHeaders, resume, statusMessage) {
         var _a21;
-        const { factory, opaque, context, responseHeaders } = this;
+        const { factory, opaque, context: context2, responseHeaders } = this;
         const headers = responseHeaders === "raw" ? util2.parseRawHeaders(rawHeaders) : util2.parseHeaders(rawHeaders);
         if (statusCode < 200) {
           if (this.onInfo) {
@@ -27840,7 +27840,7 @@ var require_api_stream = __commonJS({
           statusCode,
           headers,
           opaque,
-          context
+          context: context2
         });
         if (!res || typeof res.write !== "function" || typeof res.end !== "function" || typeof res.on !== "function") {
           throw new InvalidReturnValueError("expected Writable");
@@ -28034,7 +28034,7 @@ var require_api_pipeline = __commonJS({
         this.res = null;
         addSignal(this, signal);
       }
-      onConnect(abort, context) {
+      onConnect(abort, context2) {
         const { res } = this;
         if (this.reason) {
           abort(this.reason);
@@ -28042,10 +28042,10 @@ var require_api_pipeline = __commonJS({
         }
         assert(!res, "pipeline cannot be retried");
         this.abort = abort;
-        this.context = context;
+        this.context = context2;
       }
       onHeaders(statusCode, rawHeaders, resume) {
-        const { opaque, handler, context } = this;
+        const { opaque, handler, context: context2 } = this;
         if (statusCode < 200) {
           if (this.onInfo) {
             const headers = this.responseHeaders === "raw" ? util2.parseRawHeaders(rawHeaders) : util2.parseHeaders(rawHeaders);
@@ -28063,7 +28063,7 @@ var require_api_pipeline = __commonJS({
             headers,
             opaque,
             body: this.res,
-            context
+            context: context2
           });
         } catch (err2) {
           this.res.on("error", noop);
@@ -28148,7 +28148,7 @@ var require_api_upgrade = __commonJS({
         this.context = null;
         addSignal(this, signal);
       }
-      onConnect(abort, context) {
+      onConnect(abort, context2) {
         if (this.reason) {
           abort(this.reason);
           return;
@@ -28162,7 +28162,7 @@ var require_api_upgrade = __commonJS({
       }
       onUpgrade(statusCode, rawHeaders, socket) {
         assert(socket[kHTTP2Stream] === true ? statusCode === 200 : statusCode === 101);
-        const { callback, opaque, context } = this;
+        const { callback, opaque, context: context2 } = this;
         removeSignal(this);
         this.callback = null;
         const headers = this.responseHeaders === "raw" ? util2.parseRawHeaders(rawHeaders) : util2.parseHeaders(rawHeaders);
@@ -28170,7 +28170,7 @@ var require_api_upgrade = __commonJS({
           headers,
           socket,
           opaque,
-          context
+          context: context2
         });
       }
       onError(err2) {
@@ -28240,20 +28240,20 @@ var require_api_connect = __commonJS({
         this.abort = null;
         addSignal(this, signal);
       }
-      onConnect(abort, context) {
+      onConnect(abort, context2) {
         if (this.reason) {
           abort(this.reason);
           return;
         }
         assert(this.callback);
         this.abort = abort;
-        this.context = context;
+        this.context = context2;
       }
       onHeaders() {
         throw new SocketError("bad connect", null);
       }
       onUpgrade(statusCode, rawHeaders, socket) {
-        const { callback, opaque, context } = this;
+        const { callback, opaque, context: context2 } = this;
         removeSignal(this);
         this.callback = null;
         let headers = rawHeaders;
@@ -28265,7 +28265,7 @@ var require_api_connect = __commonJS({
           headers,
           socket,
           opaque,
-          context
+          context: context2
         });
       }
       onError(err2) {
@@ -29497,16 +29497,16 @@ var require_snapshot_utils = __commonJS({
       }
       return function isUrlExcluded(url3) {
         let urlLowerCased;
-        for (const pattern3 of excludePatterns) {
-          if (typeof pattern3 === "string") {
+        for (const pattern2 of excludePatterns) {
+          if (typeof pattern2 === "string") {
             if (!urlLowerCased) {
               urlLowerCased = url3.toLowerCase();
             }
-            if (urlLowerCased.includes(pattern3.toLowerCase())) {
+            if (urlLowerCased.includes(pattern2.toLowerCase())) {
               return true;
             }
-          } else if (pattern3 instanceof RegExp) {
-            if (pattern3.test(url3)) {
+          } else if (pattern2 instanceof RegExp) {
+            if (pattern2.test(url3)) {
               return true;
             }
           }
@@ -30138,8 +30138,8 @@ var require_snapshot_agent = __commonJS({
       };
       const self2 = this;
       const recordingHandler = {
-        onRequestStart(controller, context) {
-          return handler.onRequestStart(controller, { ...context, history: this.history });
+        onRequestStart(controller, context2) {
+          return handler.onRequestStart(controller, { ...context2, history: this.history });
         },
         onRequestUpgrade(controller, statusCode, headers, socket) {
           return handler.onRequestUpgrade(controller, statusCode, headers, socket);
@@ -30411,9 +30411,9 @@ var require_redirect_handler = __commonJS({
           this.opts.body = new BodyAsyncIterable(this.opts.body);
         }
       }
-      onRequestStart(controller, context) {
+      onRequestStart(controller, context2) {
         var _a21, _b15;
-        (_b15 = (_a21 = this.handler).onRequestStart) == null ? void 0 : _b15.call(_a21, controller, { ...context, history: this.history });
+        (_b15 = (_a21 = this.handler).onRequestStart) == null ? void 0 : _b15.call(_a21, controller, { ...context2, history: this.history });
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
         var _a21, _b15;
@@ -30554,13 +30554,13 @@ var require_response_error = __commonJS({
         __privateAdd(this, _headers);
         __privateAdd(this, _body);
       }
-      onRequestStart(controller, context) {
+      onRequestStart(controller, context2) {
         __privateSet(this, _statusCode, 0);
         __privateSet(this, _contentType, null);
         __privateSet(this, _decoder, null);
         __privateSet(this, _headers, null);
         __privateSet(this, _body, "");
-        return super.onRequestStart(controller, context);
+        return super.onRequestStart(controller, context2);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
         __privateSet(this, _statusCode, statusCode);
@@ -30675,9 +30675,9 @@ var require_dump = __commonJS({
         __publicField(this, "reason", false);
         __privateSet(this, _maxSize, maxSize != null ? maxSize : __privateGet(this, _maxSize));
       }
-      onRequestStart(controller, context) {
+      onRequestStart(controller, context2) {
         controller.abort = __privateMethod(this, _DumpHandler_instances, abort_fn).bind(this);
-        return super.onRequestStart(controller, context);
+        return super.onRequestStart(controller, context2);
       }
       onResponseStart(controller, statusCode, headers, statusMessage) {
         const contentLength = headers["content-length"];
@@ -32316,11 +32316,11 @@ var require_cache_handler = __commonJS({
         this.#cacheKey = cacheKey3;
         this.#handler = handler;
       }
-      onRequestStart(controller, context) {
+      onRequestStart(controller, context2) {
         var _a21, _b15, _c5;
         (_a21 = this.#writeStream) == null ? void 0 : _a21.destroy();
         this.#writeStream = void 0;
-        (_c5 = (_b15 = this.#handler).onRequestStart) == null ? void 0 : _c5.call(_b15, controller, context);
+        (_c5 = (_b15 = this.#handler).onRequestStart) == null ? void 0 : _c5.call(_b15, controller, context2);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
         var _a21, _b15;
@@ -32952,9 +32952,9 @@ var require_cache_revalidation_handler = __commonJS({
         this.#handler = handler;
         this.#allowErrorStatusCodes = allowErrorStatusCodes;
       }
-      onRequestStart(_5, context) {
+      onRequestStart(_5, context2) {
         this.#successful = false;
-        this.#context = context;
+        this.#context = context2;
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
         var _a21, _b15;
@@ -33189,7 +33189,7 @@ var require_cache2 = __commonJS({
       }
       return dispatch(opts, new CacheHandler(globalOpts, cacheKey3, handler));
     }
-    function sendCachedValue(handler, opts, result, age, context, isStale2) {
+    function sendCachedValue(handler, opts, result, age, context2, isStale2) {
       var _a21, _b15, _c5;
       const stream = util2.isStream(result.body) ? result.body : Readable2.from((_a21 = result.body) != null ? _a21 : []);
       assert(!stream.destroyed, "stream should not be destroyed");
@@ -33228,7 +33228,7 @@ var require_cache2 = __commonJS({
           (_a22 = handler.onResponseEnd) == null ? void 0 : _a22.call(handler, controller, {});
         }
       });
-      (_b15 = handler.onRequestStart) == null ? void 0 : _b15.call(handler, controller, context);
+      (_b15 = handler.onRequestStart) == null ? void 0 : _b15.call(handler, controller, context2);
       if (stream.destroyed) {
         return;
       }
@@ -33312,7 +33312,7 @@ var require_cache2 = __commonJS({
             headers
           },
           new CacheRevalidationHandler(
-            (success, context, statusCode, headers2) => {
+            (success, context2, statusCode, headers2) => {
               if (success) {
                 if (statusCode === 304) {
                   if (revalidationResponseDisallowsCachedReuse(globalOpts.type, headers2)) {
@@ -33326,7 +33326,7 @@ var require_cache2 = __commonJS({
                     deleteCachedValue(globalOpts.store, cacheKey3);
                   }
                 }
-                sendCachedValue(handler, opts, result, age, context, stale);
+                sendCachedValue(handler, opts, result, age, context2, stale);
               } else if (util2.isStream(result.body)) {
                 result.body.on("error", nop).destroy();
               }
@@ -33593,9 +33593,9 @@ var require_decompress = __commonJS({
           }
         ));
       }
-      onRequestStart(controller, context) {
+      onRequestStart(controller, context2) {
         __privateGet(this, _controller).target = controller;
-        return super.onRequestStart(__privateGet(this, _controller), context);
+        return super.onRequestStart(__privateGet(this, _controller), context2);
       }
       onRequestUpgrade(controller, statusCode, headers, socket) {
         return super.onRequestUpgrade(__privateGet(this, _controller), statusCode, headers, socket);
@@ -34040,10 +34040,10 @@ var require_deduplication_handler = __commonJS({
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
        * @param {any} context
        */
-      onRequestStart(controller, context) {
+      onRequestStart(controller, context2) {
         var _a21, _b15;
         __privateSet(this, _controller, controller);
-        (_b15 = (_a21 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b15.call(_a21, controller, context);
+        (_b15 = (_a21 = __privateGet(this, _primaryHandler)).onRequestStart) == null ? void 0 : _b15.call(_a21, controller, context2);
       }
       /**
        * @param {import('../../types/dispatcher.d.ts').default.DispatchController} controller
@@ -40133,7 +40133,7 @@ var require_sender = __commonJS({
     var { WebsocketFrameSend } = require_frame();
     var { opcodes, sendHints } = require_constants6();
     var FixedQueue = require_fixed_queue();
-    var _queue2, _running, _socket, _SendQueue_instances, run_fn2;
+    var _queue2, _running, _socket, _SendQueue_instances, run_fn3;
     var SendQueue = class {
       constructor(socket) {
         __privateAdd(this, _SendQueue_instances);
@@ -40181,7 +40181,7 @@ var require_sender = __commonJS({
         };
         __privateGet(this, _queue2).push(node);
         if (!__privateGet(this, _running)) {
-          __privateMethod(this, _SendQueue_instances, run_fn2).call(this);
+          __privateMethod(this, _SendQueue_instances, run_fn3).call(this);
         }
       }
     };
@@ -40189,7 +40189,7 @@ var require_sender = __commonJS({
     _running = new WeakMap();
     _socket = new WeakMap();
     _SendQueue_instances = new WeakSet();
-    run_fn2 = async function() {
+    run_fn3 = async function() {
       __privateSet(this, _running, true);
       const queue = __privateGet(this, _queue2);
       while (!queue.isEmpty()) {
@@ -42040,7 +42040,7 @@ var {
 } = import_index.default;
 
 // src/commands/build.ts
-var import_node_path26 = require("path");
+var import_node_path27 = require("path");
 
 // src/failure.ts
 var REASONS = [
@@ -42185,8 +42185,8 @@ function checkNames(type) {
   const rule = NAMES[kind];
   if (rule === "required" && name === "") throw invalidType(type, "has no name");
   if (rule === "none" && name !== "") throw invalidType(type, "has a name");
-  const pattern3 = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
-  if (name !== "" && !pattern3.test(name)) throw invalidType(type, "has a name that is not one");
+  const pattern2 = WITH_IDENTIFIER.has(kind) ? IDENTIFIER : PRINTABLE;
+  if (name !== "" && !pattern2.test(name)) throw invalidType(type, "has a name that is not one");
   switch (kind) {
     case "STRUCT":
     case "UNION":
@@ -42318,11 +42318,11 @@ function readByteOrder(view) {
   throw badBtf("it does not begin with the magic number of BTF");
 }
 var ENTRY_SIZE = 4;
-function readLayout(view, byteOrder, start2, bytes2, between2) {
+function readLayout(view, byteOrder, start2, bytes2, between) {
   if (start2 % 4 !== 0 || bytes2 % ENTRY_SIZE !== 0) {
     throw badBtf("its layout section is not of whole words");
   }
-  if (start2 < between2.from || start2 + bytes2 > between2.strings) {
+  if (start2 < between.from || start2 + bytes2 > between.strings) {
     throw badBtf("its layout section does not lie between its types and its strings");
   }
   return Array.from({ length: bytes2 / ENTRY_SIZE }, (_5, kind) => {
@@ -42472,10 +42472,10 @@ var ENCODINGS = {
   2: "CHAR",
   4: "BOOL"
 };
-function intEncoding(word2) {
+function intEncoding(word3) {
   var _a21;
-  const encoding = (_a21 = ENCODINGS[word2 >>> 24 & 15]) != null ? _a21 : "unknown";
-  return { bits: word2 & 255, bitOffset: word2 >>> 16 & 255, encoding };
+  const encoding = (_a21 = ENCODINGS[word3 >>> 24 & 15]) != null ? _a21 : "unknown";
+  return { bits: word3 & 255, bitOffset: word3 >>> 16 & 255, encoding };
 }
 
 // src/btf/reader.ts
@@ -42749,10 +42749,10 @@ function sizeOf(type, sizes, pointerSize) {
       return NONE;
   }
 }
-function checkMembers(type, sizeOf4) {
+function checkMembers(type, sizeOf5) {
   for (const [index2, member] of type.members.entries()) {
     const name = member.name === "" ? `member ${index2}` : `member '${member.name}'`;
-    const size2 = sizeOf4(member.type);
+    const size2 = sizeOf5(member.type);
     if (Number.isNaN(size2)) throw invalidType(type, `has the ${name}, whose type has no size`);
     if (size2 === UNKNOWN) continue;
     if (member.bitfieldSize > size2 * 8) {
@@ -42806,9 +42806,9 @@ var StringTable = class {
 };
 function wordsOf(words2, order) {
   const bytes2 = Buffer.alloc(words2.length * 4);
-  for (const [index2, word2] of words2.entries()) {
-    if (order === "little") bytes2.writeUInt32LE(word2 >>> 0, index2 * 4);
-    else bytes2.writeUInt32BE(word2 >>> 0, index2 * 4);
+  for (const [index2, word3] of words2.entries()) {
+    if (order === "little") bytes2.writeUInt32LE(word3 >>> 0, index2 * 4);
+    else bytes2.writeUInt32BE(word3 >>> 0, index2 * 4);
   }
   return bytes2;
 }
@@ -42833,10 +42833,10 @@ function writeSections(types, strings, order) {
 }
 var NO_ELEMENTS = 0;
 function typeWords(type, string2) {
-  const head = (word2, vlen = NO_ELEMENTS, kindFlag = false) => [
+  const head = (word3, vlen = NO_ELEMENTS, kindFlag = false) => [
     string2(type.name),
     (kindFlag ? KIND_FLAG : 0) | KINDS.indexOf(type.kind) << 24 | vlen,
-    word2
+    word3
   ];
   switch (type.kind) {
     case "VOID":
@@ -43024,9 +43024,9 @@ var import_node_zlib = __toESM(require("zlib"), 1);
 
 // src/names.ts
 var WORD = /^[0-9A-Za-z](?:[0-9A-Za-z._+~^-]*[0-9A-Za-z+])?$/;
-function checker(kind, pattern3, longest) {
+function checker(kind, pattern2, longest) {
   return (text3) => {
-    if (text3.length > longest || !pattern3.test(text3) || text3.includes("..")) {
+    if (text3.length > longest || !pattern2.test(text3) || text3.includes("..")) {
       throw new Failure(
         "usage",
         `'${printable(text3)}' is not the name of a ${kind}.`,
@@ -43365,17 +43365,17 @@ async function checkedCopy(source2, folder2) {
 
 // src/toolchain/fetch-sources.ts
 var TIMEOUTS = { silence: 15, attempt: 180 };
-async function fetchSources(platform4, recipe, sources, folder2, options3) {
+async function fetchSources(platform4, recipe, sources2, folder2, options3) {
   for (const part of recipe.parts) {
     const place = (0, import_node_path2.join)(folder2, part.path);
     if ((0, import_node_fs2.existsSync)((0, import_node_path2.join)(place, "src"))) continue;
-    const fitting = sources.filter(({ repository }) => repository === part.repository);
+    const fitting = sources2.filter(({ repository }) => repository === part.repository);
     await fetchPart(platform4, part, fitting, place, options3);
   }
 }
-async function fetchPart(platform4, part, sources, place, options3) {
+async function fetchPart(platform4, part, sources2, place, options3) {
   const answers = [];
-  for (const source2 of sources) {
+  for (const source2 of sources2) {
     if (source2.kind === "tarball") return unpack(platform4, source2, place);
     try {
       return await checkOut(platform4, source2.url, part.commit, place, options3.timeouts);
@@ -44564,7 +44564,7 @@ var Mirror = class {
 var _settings, _listeners, _downloads, _MirrorPool_instances, hasOthersThan_fn, set_fn, changed_fn;
 var MirrorPool = class {
   /** Throws `usage` for a base that is no http or https URL, or when there is none. */
-  constructor(bases, dependencies, settings = {}) {
+  constructor(bases, dependencies2, settings = {}) {
     __privateAdd(this, _MirrorPool_instances);
     /** In the order they were given. */
     __publicField(this, "mirrors");
@@ -44580,8 +44580,8 @@ var MirrorPool = class {
     if (this.mirrors.length === 0) {
       throw new Failure("usage", "There is no mirror to fetch from.", "Name one with --mirror.");
     }
-    this.dependencies = dependencies;
-    this.clock = dependencies.clock;
+    this.dependencies = dependencies2;
+    this.clock = dependencies2.clock;
     const {
       connections = DEFAULTS.connections,
       window: window2 = DEFAULTS.window,
@@ -50292,7 +50292,7 @@ var sbox = /* @__PURE__ */ (() => {
 var invSbox = /* @__PURE__ */ sbox.map((_5, j4) => sbox.indexOf(j4));
 var rotr32_8 = (n) => n << 24 | n >>> 8;
 var rotl32_8 = (n) => n << 8 | n >>> 24;
-var byteSwap$1 = (word2) => word2 << 24 & 4278190080 | word2 << 8 & 16711680 | word2 >>> 8 & 65280 | word2 >>> 24 & 255;
+var byteSwap$1 = (word3) => word3 << 24 & 4278190080 | word3 << 8 & 16711680 | word3 >>> 8 & 65280 | word3 >>> 24 & 255;
 function genTtable(sbox2, fn2) {
   if (sbox2.length !== 256)
     throw new Error("Wrong sbox length");
@@ -51674,13 +51674,13 @@ function decode2(message) {
 async function validateParams$3(oid, Q4, d2) {
   return validateStandardParams(enums.publicKey.ecdh, oid, Q4, d2);
 }
-function buildEcdhParam(public_algo, oid, kdfParams, fingerprint2) {
+function buildEcdhParam(public_algo, oid, kdfParams, fingerprint3) {
   return util.concatUint8Array([
     oid.write(),
     new Uint8Array([public_algo]),
     kdfParams.write(),
     util.stringToUint8Array("Anonymous Sender    "),
-    fingerprint2
+    fingerprint3
   ]);
 }
 async function kdf(hashAlgo, X5, length, param, stripLeading = false, stripTrailing = false) {
@@ -51725,12 +51725,12 @@ async function genPublicEphemeralKey(curve, Q4) {
       return jsPublicEphemeralKey(curve, Q4);
   }
 }
-async function encrypt$2(oid, kdfParams, data, Q4, fingerprint2) {
+async function encrypt$2(oid, kdfParams, data, Q4, fingerprint3) {
   const m3 = encode(data);
   const curve = new CurveWithOID(oid);
   checkPublicPointEnconding(curve, Q4);
   const { publicKey, sharedKey } = await genPublicEphemeralKey(curve, Q4);
-  const param = buildEcdhParam(enums.publicKey.ecdh, oid, kdfParams, fingerprint2);
+  const param = buildEcdhParam(enums.publicKey.ecdh, oid, kdfParams, fingerprint3);
   const { keySize } = getCipherParams(kdfParams.cipher);
   const Z5 = await kdf(kdfParams.hash, sharedKey, keySize, param);
   const wrappedKey = await wrap(kdfParams.cipher, Z5, m3);
@@ -51764,12 +51764,12 @@ async function genPrivateEphemeralKey(curve, V5, Q4, d2) {
       return jsPrivateEphemeralKey(curve, V5, d2);
   }
 }
-async function decrypt$2(oid, kdfParams, V5, C3, Q4, d2, fingerprint2) {
+async function decrypt$2(oid, kdfParams, V5, C3, Q4, d2, fingerprint3) {
   const curve = new CurveWithOID(oid);
   checkPublicPointEnconding(curve, Q4);
   checkPublicPointEnconding(curve, V5);
   const { sharedKey } = await genPrivateEphemeralKey(curve, V5, Q4, d2);
-  const param = buildEcdhParam(enums.publicKey.ecdh, oid, kdfParams, fingerprint2);
+  const param = buildEcdhParam(enums.publicKey.ecdh, oid, kdfParams, fingerprint3);
   const { keySize } = getCipherParams(kdfParams.cipher);
   let err2;
   for (let i3 = 0; i3 < 3; i3++) {
@@ -52062,7 +52062,7 @@ var ECDHXSymmetricKey = class _ECDHXSymmetricKey {
     ]);
   }
 };
-async function publicKeyEncrypt(keyAlgo, symmetricAlgo, publicParams, data, fingerprint2) {
+async function publicKeyEncrypt(keyAlgo, symmetricAlgo, publicParams, data, fingerprint3) {
   switch (keyAlgo) {
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaEncryptSign: {
@@ -52076,7 +52076,7 @@ async function publicKeyEncrypt(keyAlgo, symmetricAlgo, publicParams, data, fing
     }
     case enums.publicKey.ecdh: {
       const { oid, Q: Q4, kdfParams } = publicParams;
-      const { publicKey: V5, wrappedKey: C3 } = await encrypt$2(oid, kdfParams, data, Q4, fingerprint2);
+      const { publicKey: V5, wrappedKey: C3 } = await encrypt$2(oid, kdfParams, data, Q4, fingerprint3);
       return { V: V5, C: new ECDHSymmetricKey(C3) };
     }
     case enums.publicKey.x25519:
@@ -52093,7 +52093,7 @@ async function publicKeyEncrypt(keyAlgo, symmetricAlgo, publicParams, data, fing
       return [];
   }
 }
-async function publicKeyDecrypt(algo, publicKeyParams, privateKeyParams, sessionKeyParams, fingerprint2, randomPayload) {
+async function publicKeyDecrypt(algo, publicKeyParams, privateKeyParams, sessionKeyParams, fingerprint3, randomPayload) {
   switch (algo) {
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.rsaEncrypt: {
@@ -52112,7 +52112,7 @@ async function publicKeyDecrypt(algo, publicKeyParams, privateKeyParams, session
       const { oid, Q: Q4, kdfParams } = publicKeyParams;
       const { d: d2 } = privateKeyParams;
       const { V: V5, C: C3 } = sessionKeyParams;
-      return decrypt$2(oid, kdfParams, V5, C3.data, Q4, d2, fingerprint2);
+      return decrypt$2(oid, kdfParams, V5, C3.data, Q4, d2, fingerprint3);
     }
     case enums.publicKey.x25519:
     case enums.publicKey.x448: {
@@ -56227,9 +56227,9 @@ var PublicKeyEncryptedSessionKeyPacket = class _PublicKeyEncryptedSessionKeyPack
   async encrypt(key) {
     const algo = enums.write(enums.publicKey, this.publicKeyAlgorithm);
     const sessionKeyAlgorithm = this.version === 3 ? this.sessionKeyAlgorithm : null;
-    const fingerprint2 = key.version === 5 ? key.getFingerprintBytes().subarray(0, 20) : key.getFingerprintBytes();
+    const fingerprint3 = key.version === 5 ? key.getFingerprintBytes().subarray(0, 20) : key.getFingerprintBytes();
     const encoded = encodeSessionKey(this.version, algo, sessionKeyAlgorithm, this.sessionKey);
-    this.encrypted = await publicKeyEncrypt(algo, sessionKeyAlgorithm, key.publicParams, encoded, fingerprint2);
+    this.encrypted = await publicKeyEncrypt(algo, sessionKeyAlgorithm, key.publicParams, encoded, fingerprint3);
   }
   /**
    * Decrypts the session key (only for public key encrypted session key packets (tag 1)
@@ -56244,8 +56244,8 @@ var PublicKeyEncryptedSessionKeyPacket = class _PublicKeyEncryptedSessionKeyPack
       throw new Error("Decryption error");
     }
     const randomPayload = randomSessionKey ? encodeSessionKey(this.version, this.publicKeyAlgorithm, randomSessionKey.sessionKeyAlgorithm, randomSessionKey.sessionKey) : null;
-    const fingerprint2 = key.version === 5 ? key.getFingerprintBytes().subarray(0, 20) : key.getFingerprintBytes();
-    const decryptedData = await publicKeyDecrypt(this.publicKeyAlgorithm, key.publicParams, key.privateParams, this.encrypted, fingerprint2, randomPayload);
+    const fingerprint3 = key.version === 5 ? key.getFingerprintBytes().subarray(0, 20) : key.getFingerprintBytes();
+    const decryptedData = await publicKeyDecrypt(this.publicKeyAlgorithm, key.publicParams, key.privateParams, this.encrypted, fingerprint3, randomPayload);
     const { sessionKey, sessionKeyAlgorithm } = decodeSessionKey(this.version, this.publicKeyAlgorithm, decryptedData, randomSessionKey);
     if (this.version === 3) {
       const hasEncryptedAlgo = this.publicKeyAlgorithm !== enums.publicKey.x25519 && this.publicKeyAlgorithm !== enums.publicKey.x448;
@@ -56472,13 +56472,13 @@ var PublicKeyPacket = class _PublicKeyPacket {
    */
   static fromSecretKeyPacket(secretKeyPacket) {
     const keyPacket = new _PublicKeyPacket();
-    const { version, created, algorithm, publicParams, keyID, fingerprint: fingerprint2 } = secretKeyPacket;
+    const { version, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretKeyPacket;
     keyPacket.version = version;
     keyPacket.created = created;
     keyPacket.algorithm = algorithm;
     keyPacket.publicParams = publicParams;
     keyPacket.keyID = keyID;
-    keyPacket.fingerprint = fingerprint2;
+    keyPacket.fingerprint = fingerprint3;
     return keyPacket;
   }
   /**
@@ -56644,13 +56644,13 @@ var PublicSubkeyPacket = class _PublicSubkeyPacket extends PublicKeyPacket {
    */
   static fromSecretSubkeyPacket(secretSubkeyPacket) {
     const keyPacket = new _PublicSubkeyPacket();
-    const { version, created, algorithm, publicParams, keyID, fingerprint: fingerprint2 } = secretSubkeyPacket;
+    const { version, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretSubkeyPacket;
     keyPacket.version = version;
     keyPacket.created = created;
     keyPacket.algorithm = algorithm;
     keyPacket.publicParams = publicParams;
     keyPacket.keyID = keyID;
-    keyPacket.fingerprint = fingerprint2;
+    keyPacket.fingerprint = fingerprint3;
     return keyPacket;
   }
 };
@@ -59732,15 +59732,15 @@ function clean(...arrays) {
 function createView(arr) {
   return new DataView(arr.buffer, arr.byteOffset, arr.byteLength);
 }
-function rotr(word2, shift) {
-  return word2 << 32 - shift | word2 >>> shift;
+function rotr(word3, shift) {
+  return word3 << 32 - shift | word3 >>> shift;
 }
-function rotl(word2, shift) {
-  return word2 << shift | word2 >>> 32 - shift >>> 0;
+function rotl(word3, shift) {
+  return word3 << shift | word3 >>> 32 - shift >>> 0;
 }
 var isLE = /* @__PURE__ */ (() => new Uint8Array(new Uint32Array([287454020]).buffer)[0] === 68)();
-function byteSwap(word2) {
-  return word2 << 24 & 4278190080 | word2 << 8 & 16711680 | word2 >>> 8 & 65280 | word2 >>> 24 & 255;
+function byteSwap(word3) {
+  return word3 << 24 & 4278190080 | word3 << 8 & 16711680 | word3 >>> 8 & 65280 | word3 >>> 24 & 255;
 }
 function byteSwap32(arr) {
   for (let i3 = 0; i3 < arr.length; i3++) {
@@ -62831,9 +62831,9 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
   function getPublicKey(secretKey) {
     return getExtendedPublicKey(secretKey).pointBytes;
   }
-  function hashDomainToScalar(context = Uint8Array.of(), ...msgs) {
+  function hashDomainToScalar(context2 = Uint8Array.of(), ...msgs) {
     const msg = concatBytes(...msgs);
-    return modN_LE(cHash(domain(msg, ensureBytes("context", context), !!prehash)));
+    return modN_LE(cHash(domain(msg, ensureBytes("context", context2), !!prehash)));
   }
   function sign(msg, secretKey, options3 = {}) {
     msg = ensureBytes("message", msg);
@@ -62851,7 +62851,7 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
   }
   const verifyOpts = { zip215: true };
   function verify3(sig, msg, publicKey, options3 = verifyOpts) {
-    const { context, zip215 } = options3;
+    const { context: context2, zip215 } = options3;
     const len = lengths.signature;
     sig = ensureBytes("signature", sig, len);
     msg = ensureBytes("message", msg);
@@ -62873,7 +62873,7 @@ function eddsa(Point, cHash, eddsaOpts = {}) {
     }
     if (!zip215 && A5.isSmallOrder())
       return false;
-    const k3 = hashDomainToScalar(context, R4.toBytes(), A5.toBytes(), msg);
+    const k3 = hashDomainToScalar(context2, R4.toBytes(), A5.toBytes(), msg);
     const RkA = R4.add(A5.multiplyUnsafe(k3));
     return RkA.subtract(SB).clearCofactor().is0();
   }
@@ -71034,26 +71034,26 @@ var Keyring = class _Keyring {
     const trusted = new Set(pinned);
     for (const file of files) {
       for (const key of await keysOf(file)) {
-        const fingerprint2 = fingerprintOf(key);
-        const known = keys.get(fingerprint2);
-        keys.set(fingerprint2, known === void 0 ? key : await known.update(key, now));
-        if (file.trusted) trusted.add(fingerprint2);
+        const fingerprint3 = fingerprintOf(key);
+        const known = keys.get(fingerprint3);
+        keys.set(fingerprint3, known === void 0 ? key : await known.update(key, now));
+        if (file.trusted) trusted.add(fingerprint3);
       }
     }
     return new _Keyring(keys, trusted);
   }
   /** Fingerprints of the primary keys at hand that are trusted. */
   get trusted() {
-    return [...this.#keys.keys()].filter((fingerprint2) => this.#trusted.has(fingerprint2));
+    return [...this.#keys.keys()].filter((fingerprint3) => this.#trusted.has(fingerprint3));
   }
   /** @param keyId 16 hexadecimal digits; a trusted key comes before another that has the same. */
   find(keyId) {
     var _a21;
-    const found = [...this.#keys].flatMap(([fingerprint2, primary]) => {
+    const found = [...this.#keys].flatMap(([fingerprint3, primary]) => {
       const key = [primary, ...primary.subkeys].find(
         (each) => keyIdOf(each) === keyId.toUpperCase()
       );
-      return key ? [{ primary, key, trusted: this.#trusted.has(fingerprint2) }] : [];
+      return key ? [{ primary, key, trusted: this.#trusted.has(fingerprint3) }] : [];
     });
     return (_a21 = found.find((each) => each.trusted)) != null ? _a21 : found[0];
   }
@@ -71484,7 +71484,7 @@ async function openBuildContext(outside, tools2, settings, progress) {
   const workspace = await openWorkspace(platform4, settings.temp, available);
   const forPahole = available - (workspace.inMemory ? workspace.capacity : 0);
   const verifier = await SignatureVerifier.open(platform4, pool, signature, trust);
-  const context = {
+  const context2 = {
     platform: platform4,
     workspace,
     profile,
@@ -71502,7 +71502,7 @@ async function openBuildContext(outside, tools2, settings, progress) {
     verifySignature: (head, kernel) => verifier.verify(head, kernel),
     downloader: (kernel) => new PackageDownloader(pool, kernel, interrupted)
   };
-  return { context, close: workspace.remove };
+  return { context: context2, close: workspace.remove };
 }
 
 // node_modules/p-map/index.js
@@ -75282,6 +75282,73 @@ async function decompress2(programs, tarball, use) {
 // src/jobs/make-btf/fetch-vmlinux.ts
 var import_promises11 = require("fs/promises");
 
+// src/rpm/bytes.ts
+var _source, _chunks, _held, _taken, _ByteQueue_instances, join_fn;
+var ByteQueue = class {
+  constructor(source2) {
+    __privateAdd(this, _ByteQueue_instances);
+    __privateAdd(this, _source);
+    __privateAdd(this, _chunks, []);
+    __privateAdd(this, _held, 0);
+    __privateAdd(this, _taken, 0);
+    __privateSet(this, _source, source2[Symbol.asyncIterator]());
+  }
+  /** How many bytes were taken. */
+  get taken() {
+    return __privateGet(this, _taken);
+  }
+  /** The next `length` bytes. Throws `corrupt-package` when the stream ends before; `what` says in what. */
+  async take(length, what) {
+    const bytes2 = await this.peek(length, what);
+    __privateSet(this, _chunks, [__privateMethod(this, _ByteQueue_instances, join_fn).call(this).subarray(length)]);
+    __privateSet(this, _held, __privateGet(this, _held) - length);
+    __privateSet(this, _taken, __privateGet(this, _taken) + length);
+    return bytes2;
+  }
+  /** The same, and they stay. */
+  async peek(length, what) {
+    while (__privateGet(this, _held) < length) {
+      const next2 = await __privateGet(this, _source).next();
+      if (next2.done) {
+        throw corrupt(
+          `The package ends at byte ${__privateGet(this, _taken) + __privateGet(this, _held)}, in ${what}, which goes on to byte ${__privateGet(this, _taken) + length}.`
+        );
+      }
+      __privateGet(this, _chunks).push(Buffer.from(next2.value));
+      __privateSet(this, _held, __privateGet(this, _held) + next2.value.length);
+    }
+    return __privateMethod(this, _ByteQueue_instances, join_fn).call(this).subarray(0, length);
+  }
+  /** What is left, without copying. */
+  async *rest() {
+    try {
+      for (const chunk of __privateGet(this, _chunks).splice(0)) if (chunk.length > 0) yield chunk;
+      for (; ; ) {
+        const next2 = await __privateGet(this, _source).next();
+        if (next2.done) return;
+        yield next2.value;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+  async close() {
+    var _a21, _b15;
+    await ((_b15 = (_a21 = __privateGet(this, _source)).return) == null ? void 0 : _b15.call(_a21));
+  }
+};
+_source = new WeakMap();
+_chunks = new WeakMap();
+_held = new WeakMap();
+_taken = new WeakMap();
+_ByteQueue_instances = new WeakSet();
+join_fn = function() {
+  const [first2] = __privateGet(this, _chunks);
+  const joined2 = __privateGet(this, _chunks).length === 1 && first2 !== void 0 ? Buffer.from(first2.buffer, first2.byteOffset, first2.byteLength) : Buffer.concat(__privateGet(this, _chunks));
+  __privateSet(this, _chunks, [joined2]);
+  return joined2;
+};
+
 // src/rpm/header.ts
 var import_node_buffer = require("buffer");
 var MAGIC2 = 2393761793;
@@ -75499,6 +75566,31 @@ function quoted(name) {
   return `'${printable(name)}'`;
 }
 
+// src/rpm/lead.ts
+var LEAD_SIZE = 96;
+function parseLead(bytes2) {
+  if (bytes2.length !== LEAD_SIZE || bytes2.readUInt32BE(0) !== 3987467995) {
+    throw corrupt(
+      `This is not an RPM: it begins with ${bytes2.toString("hex", 0, 4)} instead of edabeedb.`
+    );
+  }
+  const major = bytes2.readUInt8(4);
+  if (major !== 3 && major !== 4) {
+    throw corrupt(`The RPM's lead says version ${major}; 3 and 4 are known.`);
+  }
+  const type = bytes2.readUInt16BE(6);
+  if (type > 1)
+    throw corrupt(`The RPM's lead says type ${type}; 0 (binary) and 1 (source) are known.`);
+  const signature = bytes2.readUInt16BE(78);
+  if (signature !== 5) {
+    throw corrupt(`The RPM's lead says signature type ${signature}; only 5, a header, is known.`);
+  }
+  return { source: type === 1 };
+}
+
+// src/rpm/package.ts
+var import_node_crypto6 = require("crypto");
+
 // src/rpm/files.ts
 var MAX_PATH = 4096;
 var MAX_ALL_PATHS = 64 * 1024 * 1024;
@@ -75618,6 +75710,255 @@ function withHardLinks(files, header) {
     }
   }
   return result;
+}
+
+// src/rpm/payload.ts
+var COMPRESSORS = ["none", "gzip", "bzip2", "lzma", "xz", "zstd"];
+var PAYLOAD_START = 6;
+var MAGIC3 = {
+  none: Buffer.from("0707").toString("hex"),
+  gzip: "1f8b",
+  bzip2: Buffer.from("BZh").toString("hex"),
+  xz: "fd377a585a00",
+  zstd: "28b52ffd"
+};
+function payloadOf(header, signatures, offset, start2) {
+  var _a21, _b15, _c5, _d4;
+  const format = (_a21 = header.string(TAG.payloadFormat)) != null ? _a21 : "cpio";
+  if (format !== "cpio")
+    throw corrupt(`The payload's format is ${quoted(format)}; only cpio holds files.`);
+  return {
+    compressor: compressorOf(header.string(TAG.payloadCompressor), start2.toString("hex")),
+    flags: header.string(TAG.payloadFlags),
+    offset,
+    size: payloadSize(header, signatures),
+    unpackedSize: (_d4 = (_c5 = (_b15 = header.number(TAG.payloadSizeUnpacked)) != null ? _b15 : signatures.number(SIGNATURE_TAG.longArchiveSize)) != null ? _c5 : signatures.number(SIGNATURE_TAG.archiveSize)) != null ? _d4 : header.number(TAG.archiveSize),
+    digest: digestOf(header, TAG.payloadDigest),
+    unpackedDigest: digestOf(header, TAG.payloadDigestUnpacked)
+  };
+}
+function compressorOf(stated, start2) {
+  const named2 = COMPRESSORS.find((name) => name === (stated != null ? stated : "gzip"));
+  if (named2 === void 0)
+    throw corrupt(`The payload's compressor is ${quoted(stated != null ? stated : "")}, which rpm does not have.`);
+  const compressor = named2 === "gzip" && start2.startsWith(MAGIC3.none) ? "none" : named2;
+  if (compressor !== "lzma" && !start2.startsWith(MAGIC3[compressor])) {
+    throw corrupt(
+      `The payload should be ${compressor}, but begins with ${start2} instead of ${MAGIC3[compressor]}.`
+    );
+  }
+  return compressor;
+}
+function payloadSize(header, signatures) {
+  var _a21;
+  const own = header.number(TAG.payloadSize);
+  if (own !== void 0) return own;
+  const both = (_a21 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a21 : signatures.number(SIGNATURE_TAG.size);
+  if (both === void 0) return void 0;
+  if (both < header.bytes.length) {
+    throw corrupt(
+      `Header and payload should have ${both} bytes, but the header alone has ${header.bytes.length}.`
+    );
+  }
+  return both - header.bytes.length;
+}
+function digestOf(header, tag) {
+  var _a21;
+  const hex = header.strings(tag)[0];
+  const algorithm = DIGEST_ALGORITHMS.get((_a21 = header.number(TAG.payloadDigestAlgorithm)) != null ? _a21 : 8);
+  return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
+}
+
+// src/rpm/package.ts
+function nvraText({ name, version, release: release2, arch: arch3 }) {
+  return `${name}-${version}-${release2}.${arch3}`;
+}
+async function readPackageHead(source2) {
+  const queue = new ByteQueue(source2);
+  try {
+    return await readHead(queue);
+  } catch (error2) {
+    await queue.close();
+    throw error2;
+  }
+}
+async function readHead(queue) {
+  const lead = parseLead(await queue.take(LEAD_SIZE, "its lead"));
+  const signatures = await readHeader2(queue, SIGNATURE_HEADER);
+  await queue.take(-signatures.bytes.length & 7, "the padding of the signature header");
+  const header = await readHeader2(queue, HEADER);
+  const headerDigests = checkDigests(header, signatures);
+  const offset = queue.taken;
+  const start2 = await queue.peek(PAYLOAD_START, "its payload");
+  const payload = payloadOf(header, signatures, offset, start2);
+  return {
+    format: header.number(TAG.rpmFormat) === 6 ? 6 : header.hasRegion ? 4 : 3,
+    nvra: nvraOf(header, lead.source),
+    signatures,
+    header,
+    headerDigests,
+    files: packageFiles(header, lead.source),
+    payload,
+    body: (digest = "checked") => checkedBody(queue, payload.size, digest === "checked" ? payload.digest : void 0)
+  };
+}
+async function readHeader2(queue, kind) {
+  const size2 = headerSize(await queue.peek(16, `the ${kind.title}`), kind);
+  return new Header(await queue.take(size2, `the ${kind.title}`), kind);
+}
+function checkDigests(header, signatures) {
+  const stated = [
+    ["sha1", signatures.string(SIGNATURE_TAG.sha1)],
+    ["sha256", signatures.string(SIGNATURE_TAG.sha256)],
+    ["sha3-256", signatures.string(SIGNATURE_TAG.sha3)]
+  ];
+  return stated.flatMap(([algorithm, expected]) => {
+    if (expected === void 0) return [];
+    const actual = (0, import_node_crypto6.createHash)(algorithm).update(header.bytes).digest("hex");
+    if (actual !== expected.toLowerCase()) {
+      throw corrupt(
+        `The header's ${algorithm} is ${actual}, but the package says ${expected.slice(0, 64)}.`
+      );
+    }
+    return [algorithm];
+  });
+}
+function nvraOf(header, source2) {
+  const required = (tag, what) => {
+    const value = header.string(tag);
+    if (!value) throw corrupt(`The header has no ${what}.`);
+    return value;
+  };
+  return {
+    name: required(TAG.name, "name"),
+    epoch: header.number(TAG.epoch),
+    version: required(TAG.version, "version"),
+    release: required(TAG.release, "release"),
+    arch: source2 ? "src" : required(TAG.arch, "architecture")
+  };
+}
+async function* checkedBody(queue, expected, digest) {
+  const hash = digest && (0, import_node_crypto6.createHash)(digest.algorithm);
+  let size2 = 0;
+  for await (const chunk of queue.rest()) {
+    size2 += chunk.length;
+    if (expected !== void 0 && size2 > expected) {
+      throw corrupt(`The payload goes on after the ${expected} bytes that the package says.`);
+    }
+    hash == null ? void 0 : hash.update(chunk);
+    yield chunk;
+  }
+  if (expected !== void 0 && size2 !== expected) {
+    throw corrupt(`The payload ends after ${size2} of ${expected} bytes.`);
+  }
+  const actual = hash == null ? void 0 : hash.digest("hex");
+  if (digest && actual !== digest.hex) {
+    throw corrupt(
+      `The payload's ${digest.algorithm} is ${actual}, but the header says ${digest.hex}.`
+    );
+  }
+}
+
+// src/sources/package-start.ts
+var USUAL_START = 64 * 1024;
+var LARGEST_START = 32 * 1024 * 1024;
+var IDLE_TIMEOUT = 2e4;
+function parseRpmFileName(file) {
+  if (file.length > 255) return void 0;
+  const match = /^([0-9A-Za-z][^/]*)-([^-/]+)-([^-/]+)\.([^-./]+)\.rpm$/.exec(file);
+  if (!match) return void 0;
+  const [, name = "", version = "", release2 = "", arch3 = ""] = match;
+  return { name, version, release: release2, arch: arch3 };
+}
+async function readPackageStart(pool, path5, signal) {
+  return fromAnyMirror(pool, path5, signal, async (answer2) => {
+    const signatures = await readSignatureHeader(answer2.bytes);
+    const headerChecksum = headerChecksumOf(signatures);
+    if (!headerChecksum) {
+      throw new Failure("corrupt-package", `${answer2.url} has no digest of its header.`);
+    }
+    return { size: answer2.size, headerChecksum, changedAt: answer2.changedAt };
+  });
+}
+async function readPackageFiles(pool, path5, signal) {
+  return fromAnyMirror(pool, path5, signal, async ({ bytes: bytes2 }) => {
+    var _a21, _b15;
+    const head = await readPackageHead(bytes2);
+    await ((_b15 = (_a21 = head.body("not-needed")[Symbol.asyncIterator]()).return) == null ? void 0 : _b15.call(_a21));
+    return head.files.map((file) => file.path);
+  });
+}
+function headerChecksumOf(signatures) {
+  const sha2569 = signatures.string(SIGNATURE_TAG.sha256);
+  if (sha2569 !== void 0) return { algorithm: "sha256", value: sha2569.toLowerCase() };
+  const sha12 = signatures.string(SIGNATURE_TAG.sha1);
+  return sha12 === void 0 ? void 0 : { algorithm: "sha1", value: sha12.toLowerCase() };
+}
+async function readSignatureHeader(bytes2) {
+  const queue = new ByteQueue(bytes2);
+  try {
+    parseLead(await queue.take(LEAD_SIZE, "its lead"));
+    const intro = await queue.peek(16, "the signature header");
+    const size2 = headerSize(intro, SIGNATURE_HEADER);
+    return new Header(await queue.take(size2, "the signature header"), SIGNATURE_HEADER);
+  } finally {
+    await queue.close();
+  }
+}
+async function fromAnyMirror(pool, path5, signal, read2) {
+  const errors = [];
+  let last;
+  for (const mirror of pool.mirrors) {
+    const url3 = mirror.url(path5);
+    for (const length of [USUAL_START, LARGEST_START]) {
+      try {
+        return await readStart(pool, url3, length, signal, read2);
+      } catch (error2) {
+        signal.throwIfAborted();
+        last = error2;
+        errors.push(`${mirror.base}: ${describe(error2)}`);
+        if (!(error2 instanceof Failure) || error2.reason !== "corrupt-package") break;
+      }
+    }
+  }
+  if (last instanceof Failure && last.reason === "corrupt-package") throw last;
+  throw new Failure(
+    "network",
+    `No mirror could deliver the beginning of '${path5}' (${errors.join("; ")}).`,
+    "Check the network, try again later, or name other mirrors with --mirror.",
+    last
+  );
+}
+async function readStart(pool, url3, length, signal, read2) {
+  var _a21;
+  const headers = { range: `bytes=0-${length - 1}` };
+  const answer2 = await get(pool.dependencies, url3, { headers, idleTimeout: IDLE_TIMEOUT, signal });
+  try {
+    const size2 = sizeOf2(answer2);
+    if (size2 === void 0) throw new Error(`status ${answer2.status}`);
+    const changed = Date.parse((_a21 = answer2.headers["last-modified"]) != null ? _a21 : "");
+    const changedAt = Number.isNaN(changed) ? 0 : Math.floor(changed / 1e3);
+    return await read2({ url: url3, size: size2, changedAt, bytes: atMost(answer2.bytes, length) });
+  } finally {
+    answer2.discard();
+  }
+}
+async function* atMost(bytes2, length) {
+  let left = length;
+  for await (const chunk of bytes2) {
+    yield chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
+}
+function sizeOf2({
+  status,
+  headers
+}) {
+  var _a21, _b15;
+  const text3 = status === 206 ? (_b15 = /^bytes \d+-\d+\/(\d+)$/.exec((_a21 = headers["content-range"]) != null ? _a21 : "")) == null ? void 0 : _b15[1] : status === 200 ? headers["content-length"] : void 0;
+  const size2 = Number(text3);
+  return Number.isSafeInteger(size2) && size2 > 0 ? size2 : void 0;
 }
 
 // src/rpm/cpio.ts
@@ -75863,245 +76204,6 @@ function strippedSize(file) {
   return file.links.at(-1) === file.index ? sizeInPayload(file) : 0;
 }
 
-// src/rpm/package.ts
-var import_node_crypto6 = require("crypto");
-
-// src/rpm/bytes.ts
-var _source, _chunks, _held, _taken, _ByteQueue_instances, join_fn;
-var ByteQueue = class {
-  constructor(source2) {
-    __privateAdd(this, _ByteQueue_instances);
-    __privateAdd(this, _source);
-    __privateAdd(this, _chunks, []);
-    __privateAdd(this, _held, 0);
-    __privateAdd(this, _taken, 0);
-    __privateSet(this, _source, source2[Symbol.asyncIterator]());
-  }
-  /** How many bytes were taken. */
-  get taken() {
-    return __privateGet(this, _taken);
-  }
-  /** The next `length` bytes. Throws `corrupt-package` when the stream ends before; `what` says in what. */
-  async take(length, what) {
-    const bytes2 = await this.peek(length, what);
-    __privateSet(this, _chunks, [__privateMethod(this, _ByteQueue_instances, join_fn).call(this).subarray(length)]);
-    __privateSet(this, _held, __privateGet(this, _held) - length);
-    __privateSet(this, _taken, __privateGet(this, _taken) + length);
-    return bytes2;
-  }
-  /** The same, and they stay. */
-  async peek(length, what) {
-    while (__privateGet(this, _held) < length) {
-      const next2 = await __privateGet(this, _source).next();
-      if (next2.done) {
-        throw corrupt(
-          `The package ends at byte ${__privateGet(this, _taken) + __privateGet(this, _held)}, in ${what}, which goes on to byte ${__privateGet(this, _taken) + length}.`
-        );
-      }
-      __privateGet(this, _chunks).push(Buffer.from(next2.value));
-      __privateSet(this, _held, __privateGet(this, _held) + next2.value.length);
-    }
-    return __privateMethod(this, _ByteQueue_instances, join_fn).call(this).subarray(0, length);
-  }
-  /** What is left, without copying. */
-  async *rest() {
-    try {
-      for (const chunk of __privateGet(this, _chunks).splice(0)) if (chunk.length > 0) yield chunk;
-      for (; ; ) {
-        const next2 = await __privateGet(this, _source).next();
-        if (next2.done) return;
-        yield next2.value;
-      }
-    } finally {
-      await this.close();
-    }
-  }
-  async close() {
-    var _a21, _b15;
-    await ((_b15 = (_a21 = __privateGet(this, _source)).return) == null ? void 0 : _b15.call(_a21));
-  }
-};
-_source = new WeakMap();
-_chunks = new WeakMap();
-_held = new WeakMap();
-_taken = new WeakMap();
-_ByteQueue_instances = new WeakSet();
-join_fn = function() {
-  const [first2] = __privateGet(this, _chunks);
-  const joined2 = __privateGet(this, _chunks).length === 1 && first2 !== void 0 ? Buffer.from(first2.buffer, first2.byteOffset, first2.byteLength) : Buffer.concat(__privateGet(this, _chunks));
-  __privateSet(this, _chunks, [joined2]);
-  return joined2;
-};
-
-// src/rpm/lead.ts
-var LEAD_SIZE = 96;
-function parseLead(bytes2) {
-  if (bytes2.length !== LEAD_SIZE || bytes2.readUInt32BE(0) !== 3987467995) {
-    throw corrupt(
-      `This is not an RPM: it begins with ${bytes2.toString("hex", 0, 4)} instead of edabeedb.`
-    );
-  }
-  const major = bytes2.readUInt8(4);
-  if (major !== 3 && major !== 4) {
-    throw corrupt(`The RPM's lead says version ${major}; 3 and 4 are known.`);
-  }
-  const type = bytes2.readUInt16BE(6);
-  if (type > 1)
-    throw corrupt(`The RPM's lead says type ${type}; 0 (binary) and 1 (source) are known.`);
-  const signature = bytes2.readUInt16BE(78);
-  if (signature !== 5) {
-    throw corrupt(`The RPM's lead says signature type ${signature}; only 5, a header, is known.`);
-  }
-  return { source: type === 1 };
-}
-
-// src/rpm/payload.ts
-var COMPRESSORS = ["none", "gzip", "bzip2", "lzma", "xz", "zstd"];
-var PAYLOAD_START = 6;
-var MAGIC3 = {
-  none: Buffer.from("0707").toString("hex"),
-  gzip: "1f8b",
-  bzip2: Buffer.from("BZh").toString("hex"),
-  xz: "fd377a585a00",
-  zstd: "28b52ffd"
-};
-function payloadOf(header, signatures, offset, start2) {
-  var _a21, _b15, _c5, _d4;
-  const format = (_a21 = header.string(TAG.payloadFormat)) != null ? _a21 : "cpio";
-  if (format !== "cpio")
-    throw corrupt(`The payload's format is ${quoted(format)}; only cpio holds files.`);
-  return {
-    compressor: compressorOf(header.string(TAG.payloadCompressor), start2.toString("hex")),
-    flags: header.string(TAG.payloadFlags),
-    offset,
-    size: payloadSize(header, signatures),
-    unpackedSize: (_d4 = (_c5 = (_b15 = header.number(TAG.payloadSizeUnpacked)) != null ? _b15 : signatures.number(SIGNATURE_TAG.longArchiveSize)) != null ? _c5 : signatures.number(SIGNATURE_TAG.archiveSize)) != null ? _d4 : header.number(TAG.archiveSize),
-    digest: digestOf(header, TAG.payloadDigest),
-    unpackedDigest: digestOf(header, TAG.payloadDigestUnpacked)
-  };
-}
-function compressorOf(stated, start2) {
-  const named2 = COMPRESSORS.find((name) => name === (stated != null ? stated : "gzip"));
-  if (named2 === void 0)
-    throw corrupt(`The payload's compressor is ${quoted(stated != null ? stated : "")}, which rpm does not have.`);
-  const compressor = named2 === "gzip" && start2.startsWith(MAGIC3.none) ? "none" : named2;
-  if (compressor !== "lzma" && !start2.startsWith(MAGIC3[compressor])) {
-    throw corrupt(
-      `The payload should be ${compressor}, but begins with ${start2} instead of ${MAGIC3[compressor]}.`
-    );
-  }
-  return compressor;
-}
-function payloadSize(header, signatures) {
-  var _a21;
-  const own = header.number(TAG.payloadSize);
-  if (own !== void 0) return own;
-  const both = (_a21 = signatures.number(SIGNATURE_TAG.longSize)) != null ? _a21 : signatures.number(SIGNATURE_TAG.size);
-  if (both === void 0) return void 0;
-  if (both < header.bytes.length) {
-    throw corrupt(
-      `Header and payload should have ${both} bytes, but the header alone has ${header.bytes.length}.`
-    );
-  }
-  return both - header.bytes.length;
-}
-function digestOf(header, tag) {
-  var _a21;
-  const hex = header.strings(tag)[0];
-  const algorithm = DIGEST_ALGORITHMS.get((_a21 = header.number(TAG.payloadDigestAlgorithm)) != null ? _a21 : 8);
-  return hex && algorithm ? { algorithm, hex: hex.toLowerCase() } : void 0;
-}
-
-// src/rpm/package.ts
-function nvraText({ name, version, release: release2, arch: arch3 }) {
-  return `${name}-${version}-${release2}.${arch3}`;
-}
-async function readPackageHead(source2) {
-  const queue = new ByteQueue(source2);
-  try {
-    return await readHead(queue);
-  } catch (error2) {
-    await queue.close();
-    throw error2;
-  }
-}
-async function readHead(queue) {
-  const lead = parseLead(await queue.take(LEAD_SIZE, "its lead"));
-  const signatures = await readHeader2(queue, SIGNATURE_HEADER);
-  await queue.take(-signatures.bytes.length & 7, "the padding of the signature header");
-  const header = await readHeader2(queue, HEADER);
-  const headerDigests = checkDigests(header, signatures);
-  const offset = queue.taken;
-  const start2 = await queue.peek(PAYLOAD_START, "its payload");
-  const payload = payloadOf(header, signatures, offset, start2);
-  return {
-    format: header.number(TAG.rpmFormat) === 6 ? 6 : header.hasRegion ? 4 : 3,
-    nvra: nvraOf(header, lead.source),
-    signatures,
-    header,
-    headerDigests,
-    files: packageFiles(header, lead.source),
-    payload,
-    body: (digest = "checked") => checkedBody(queue, payload.size, digest === "checked" ? payload.digest : void 0)
-  };
-}
-async function readHeader2(queue, kind) {
-  const size2 = headerSize(await queue.peek(16, `the ${kind.title}`), kind);
-  return new Header(await queue.take(size2, `the ${kind.title}`), kind);
-}
-function checkDigests(header, signatures) {
-  const stated = [
-    ["sha1", signatures.string(SIGNATURE_TAG.sha1)],
-    ["sha256", signatures.string(SIGNATURE_TAG.sha256)],
-    ["sha3-256", signatures.string(SIGNATURE_TAG.sha3)]
-  ];
-  return stated.flatMap(([algorithm, expected]) => {
-    if (expected === void 0) return [];
-    const actual = (0, import_node_crypto6.createHash)(algorithm).update(header.bytes).digest("hex");
-    if (actual !== expected.toLowerCase()) {
-      throw corrupt(
-        `The header's ${algorithm} is ${actual}, but the package says ${expected.slice(0, 64)}.`
-      );
-    }
-    return [algorithm];
-  });
-}
-function nvraOf(header, source2) {
-  const required = (tag, what) => {
-    const value = header.string(tag);
-    if (!value) throw corrupt(`The header has no ${what}.`);
-    return value;
-  };
-  return {
-    name: required(TAG.name, "name"),
-    epoch: header.number(TAG.epoch),
-    version: required(TAG.version, "version"),
-    release: required(TAG.release, "release"),
-    arch: source2 ? "src" : required(TAG.arch, "architecture")
-  };
-}
-async function* checkedBody(queue, expected, digest) {
-  const hash = digest && (0, import_node_crypto6.createHash)(digest.algorithm);
-  let size2 = 0;
-  for await (const chunk of queue.rest()) {
-    size2 += chunk.length;
-    if (expected !== void 0 && size2 > expected) {
-      throw corrupt(`The payload goes on after the ${expected} bytes that the package says.`);
-    }
-    hash == null ? void 0 : hash.update(chunk);
-    yield chunk;
-  }
-  if (expected !== void 0 && size2 !== expected) {
-    throw corrupt(`The payload ends after ${size2} of ${expected} bytes.`);
-  }
-  const actual = hash == null ? void 0 : hash.digest("hex");
-  if (digest && actual !== digest.hex) {
-    throw corrupt(
-      `The payload's ${digest.algorithm} is ${actual}, but the header says ${digest.hex}.`
-    );
-  }
-}
-
 // src/jobs/make-btf/vmlinux-file.ts
 var import_node_crypto7 = require("crypto");
 var import_node_fs14 = require("fs");
@@ -76157,9 +76259,9 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
     const is3 = printable(nvraText(head.nvra));
     throw new Failure("corrupt-package", `The package is ${is3} and not ${wanted.nvra}.`);
   }
-  const path5 = pathOfMember(wanted.vmlinuxPath);
-  const entry = head.files.find((file2) => file2.path === path5 && file2.kind === "file");
-  if (!entry || entry.ghost) throw noVmlinux(wanted);
+  const entry = findVmlinux(head.files, wanted);
+  if (!entry) throw noVmlinux(wanted);
+  const { path: path5 } = entry;
   await admit(head, entry);
   const file = new VmlinuxFile(target, (_a21 = entry.digest) == null ? void 0 : _a21.algorithm);
   const damaged = (why) => new Failure("corrupt-package", `The payload of ${wanted.nvra} cannot be decoded: ${why}.`);
@@ -76187,6 +76289,14 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   } finally {
     file.close();
   }
+}
+function findVmlinux(files, { vmlinuxPath, otherVmlinuxPaths = [] }) {
+  for (const member of [vmlinuxPath, ...otherVmlinuxPaths]) {
+    const path5 = pathOfMember(member);
+    const entry = files.find((file) => file.path === path5 && file.kind === "file" && !file.ghost);
+    if (entry) return entry;
+  }
+  return void 0;
 }
 function partOf2({ files, header }, { index: index2, size: size2 }) {
   const first2 = beginningOf(files, index2, header.has(TAG.longFileSizes));
@@ -76275,11 +76385,11 @@ next_fn2 = async function() {
 };
 
 // src/jobs/make-btf/fetch-vmlinux.ts
-async function fetchVmlinux(context, kernel, target, stopwatch) {
-  const downloader = context.downloader(kernel);
-  for (let { decoders } = context; ; ) {
+async function fetchVmlinux(context2, kernel, target, stopwatch) {
+  const downloader = context2.downloader(kernel);
+  for (let { decoders } = context2; ; ) {
     try {
-      const attempt = new Attempt({ ...context, decoders }, kernel, downloader, target, stopwatch);
+      const attempt = new Attempt({ ...context2, decoders }, kernel, downloader, target, stopwatch);
       return await attempt.run();
     } catch (error2) {
       const wrong = error2 instanceof Failure && error2.reason === "checksum-mismatch";
@@ -76292,7 +76402,7 @@ async function fetchVmlinux(context, kernel, target, stopwatch) {
 }
 var _context, _kernel2, _target, _stopwatch, _downloader, _bytes2, _release, _signature, _Attempt_instances, extract_fn, verify_fn;
 var Attempt = class {
-  constructor(context, kernel, downloader, target, stopwatch) {
+  constructor(context2, kernel, downloader, target, stopwatch) {
     __privateAdd(this, _Attempt_instances);
     __privateAdd(this, _context);
     __privateAdd(this, _kernel2);
@@ -76303,7 +76413,7 @@ var Attempt = class {
     __privateAdd(this, _release, () => {
     });
     __privateAdd(this, _signature, { status: "off" });
-    __privateSet(this, _context, context);
+    __privateSet(this, _context, context2);
     __privateSet(this, _kernel2, kernel);
     __privateSet(this, _target, target);
     __privateSet(this, _stopwatch, stopwatch);
@@ -76328,7 +76438,7 @@ var Attempt = class {
           sha256: __privateGet(this, _bytes2).digest("sha256")
         },
         verified: {
-          repodata: true,
+          repodata: __privateGet(this, _kernel2).checksumOf !== "header",
           header: vmlinux.head.headerDigests.includes("sha256"),
           file: vmlinux.proven,
           signature: __privateGet(this, _signature)
@@ -76359,10 +76469,10 @@ extract_fn = async function() {
     __privateSet(this, _release, await space.acquire(file.size, interrupted));
   };
   try {
-    const { nvra, vmlinuxPath } = __privateGet(this, _kernel2);
-    const wanted = { nvra, vmlinuxPath };
+    const { nvra, vmlinuxPath, otherVmlinuxPaths = [] } = __privateGet(this, _kernel2);
+    const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths };
     const vmlinux = await extractVmlinux(__privateGet(this, _bytes2), wanted, __privateGet(this, _target), decoders, admit);
-    await __privateMethod(this, _Attempt_instances, verify_fn).call(this);
+    await __privateMethod(this, _Attempt_instances, verify_fn).call(this, vmlinux.head);
     return vmlinux;
   } catch (error2) {
     interrupted.throwIfAborted();
@@ -76370,11 +76480,13 @@ extract_fn = async function() {
     throw error2;
   }
 };
-verify_fn = async function() {
+verify_fn = async function(head) {
+  var _a21;
   await __privateGet(this, _bytes2).drain();
-  const { nvra, size: size2, checksum } = __privateGet(this, _kernel2);
-  const actual = __privateGet(this, _bytes2).digest(checksum.algorithm);
-  if (__privateGet(this, _bytes2).size === size2 && actual === checksum.value) {
+  const { nvra, size: size2, checksum, checksumOf: checksumOf2 } = __privateGet(this, _kernel2);
+  const actual = checksumOf2 === "header" ? head && ((_a21 = headerChecksumOf(head.signatures)) == null ? void 0 : _a21.value) : __privateGet(this, _bytes2).digest(checksum.algorithm);
+  const isExpected = actual === checksum.value || checksumOf2 === "header" && !head;
+  if (__privateGet(this, _bytes2).size === size2 && isExpected) {
     __privateGet(this, _downloader).confirm();
     return;
   }
@@ -76398,7 +76510,7 @@ async function encodeBtf(programs, encoder, request2) {
   const { vmlinux, output, signal } = request2;
   const elf = await withFile(vmlinux, readElf);
   if (!hasDwarf(elf)) throw noDwarf(vmlinux);
-  if (await sizeOf2(output) !== void 0) {
+  if (await sizeOf3(output) !== void 0) {
     throw new Failure("internal", `${output} is there already, and pahole needs a fresh file.`);
   }
   const { status, ...ending } = await programs.run({
@@ -76411,7 +76523,7 @@ async function encodeBtf(programs, encoder, request2) {
 ${ending.stdout.toString("utf8")}`);
   if (ending.signal === "SIGKILL") throw killed();
   if (status !== 0) throw refused(vmlinux, status != null ? status : ending.signal, said);
-  const size2 = await sizeOf2(output);
+  const size2 = await sizeOf3(output);
   if (size2 === void 0 || size2 === 0) {
     throw new Failure("pahole-failed", `pahole ended well and wrote no BTF.${said}`);
   }
@@ -76448,7 +76560,7 @@ function lastLines(text3) {
   const last = lines.filter((line2) => line2 !== "").slice(-3);
   return last.length === 0 ? "" : ` It said: ${last.join(" / ")}`;
 }
-async function sizeOf2(path5) {
+async function sizeOf3(path5) {
   try {
     return (await (0, import_promises12.stat)(path5)).size;
   } catch (error2) {
@@ -76458,23 +76570,23 @@ async function sizeOf2(path5) {
 }
 
 // src/jobs/make-btf/run-pahole.ts
-async function runPahole(context, vmlinux, cores) {
-  const { pahole: pahole3, memory } = context;
+async function runPahole(context2, vmlinux, cores) {
+  const { pahole: pahole3, memory } = context2;
   const debugInfo = await debugInfoOf(vmlinux);
   const need2 = paholeMemory(pahole3.version, debugInfo, 1);
-  const release2 = await memory.acquire(need2, context.platform.interrupted);
+  const release2 = await memory.acquire(need2, context2.platform.interrupted);
   try {
     const spare = need2 + memory.free;
     const jobs = Math.max(1, jobsThatFit(pahole3.version, debugInfo, cores(), spare));
-    return await start(context, vmlinux, jobs);
+    return await start(context2, vmlinux, jobs);
   } catch (error2) {
     if (!(error2 instanceof Failure) || error2.reason !== "out-of-memory") throw error2;
   } finally {
     release2();
   }
-  const all = await memory.acquire(memory.capacity, context.platform.interrupted);
+  const all = await memory.acquire(memory.capacity, context2.platform.interrupted);
   try {
-    return await start(context, vmlinux, 1);
+    return await start(context2, vmlinux, 1);
   } finally {
     all();
   }
@@ -76523,26 +76635,26 @@ var Stopwatch = class {
 };
 
 // src/jobs/make-btf/build-kernel.ts
-async function buildKernel(context, kernel, cores, task) {
-  const { platform: platform4, pahole: pahole3, interrupted } = context;
+async function buildKernel(context2, kernel, cores, task) {
+  const { platform: platform4, pahole: pahole3, interrupted } = context2;
   const stopwatch = new Stopwatch(platform4.clock, task);
-  const directory = await context.workspace.kernelDirectory();
+  const directory = await context2.workspace.kernelDirectory();
   const path5 = (0, import_node_path17.join)(directory.folder, "vmlinux");
   let release2 = () => {
   };
   try {
-    const fetched = await fetchVmlinux(context, kernel, path5, stopwatch);
+    const fetched = await fetchVmlinux(context2, kernel, path5, stopwatch);
     release2 = fetched.release;
     const { vmlinux } = fetched;
     const elf = await withFile(path5, readElf);
     stopwatch.begin("pahole");
-    const { file, flags } = await runPahole(context, path5, cores);
+    const { file, flags } = await runPahole(context2, path5, cores);
     const btf = makePlain(await (0, import_promises14.readFile)(file));
     stopwatch.end("pahole", btf.length);
     await (0, import_promises14.rm)(path5);
     release2();
     stopwatch.begin("check");
-    const { size: size2, kinds: kinds3 } = checkPublishable(btf, context.expectation);
+    const { size: size2, kinds: kinds3 } = checkPublishable(btf, context2.expectation);
     stopwatch.end("check", size2);
     stopwatch.begin("compress");
     const tarball = await packBtf(platform4.programs, kernel.uname, btf, { signal: interrupted });
@@ -76590,7 +76702,7 @@ var import_node_path18 = require("path");
 async function finishedBefore(output, kernel, encoder) {
   const record2 = await readRecord((0, import_node_path18.join)(output, recordPath(kernel.uname)));
   if (!record2 || isFailureRecord(record2)) return void 0;
-  const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || record2.package.sha256 === kernel.checksum.value);
+  const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || kernel.checksumOf === "header" || record2.package.sha256 === kernel.checksum.value);
   const sameEncoder = record2.pahole.version === encoder.version && record2.pahole.flags.join(" ") === encoder.flags.join(" ");
   if (!samePackage || !sameEncoder) return void 0;
   const tarball = await (0, import_promises15.readFile)((0, import_node_path18.join)(output, tarballPath(kernel, kernel.uname))).catch(
@@ -76643,12 +76755,12 @@ function paholeCores({ working, waiting }, cores) {
 }
 
 // src/jobs/make-btf/build-kernels.ts
-async function buildKernels(context, kernels3, { output, concurrency, cores }, progress) {
-  const { clock } = context.platform;
-  const { interrupted, stop } = context;
+async function buildKernels(context2, kernels3, { output, concurrency, cores }, progress) {
+  const { clock } = context2.platform;
+  const { interrupted, stop } = context2;
   const encoder = {
-    version: context.pahole.version,
-    flags: paholeArguments(context.pahole, { profile: context.profile, jobs: 1 }).flags
+    version: context2.pahole.version,
+    flags: paholeArguments(context2.pahole, { profile: context2.profile, jobs: 1 }).flags
   };
   let working = 0;
   let waiting = kernels3.length;
@@ -76660,7 +76772,7 @@ async function buildKernels(context, kernels3, { output, concurrency, cores }, p
     const task = progress.begin(kernel.uname);
     const spare = () => paholeCores({ working, waiting }, cores);
     try {
-      const built2 = await buildKernel(context, kernel, spare, task);
+      const built2 = await buildKernel(context2, kernel, spare, task);
       await writeBuilt(output, built2);
       const { btf, tarball } = built2.record;
       task.end("built", `${bytes(btf.size)} of BTF, ${bytes(tarball.size)} packed`);
@@ -76670,7 +76782,7 @@ async function buildKernels(context, kernels3, { output, concurrency, cores }, p
         task.end("interrupted");
         throw interrupted.reason;
       }
-      const record2 = failureRecord(context, kernel, error2);
+      const record2 = failureRecord(context2, kernel, error2);
       await writeFailed(output, record2);
       task.end(`failed (${record2.reason})`, record2.message);
       return { state: "failed", record: record2, seconds: seconds2() };
@@ -76695,7 +76807,7 @@ async function buildKernels(context, kernels3, { output, concurrency, cores }, p
   interrupted.throwIfAborted();
   return results.filter((result) => result !== void 0);
 }
-function failureRecord(context, kernel, error2) {
+function failureRecord(context2, kernel, error2) {
   const { reason: reason2, message, advice: advice2 } = asFailure(error2);
   const { size: size2, checksum } = kernel;
   return {
@@ -76707,10 +76819,10 @@ function failureRecord(context, kernel, error2) {
     versionId: kernel.versionId,
     releases: kernel.releases,
     arch: kernel.arch,
-    package: { url: context.downloader(kernel).url, size: size2, sha256: checksum.value },
+    package: { url: context2.downloader(kernel).url, size: size2, sha256: checksum.value },
     reason: reason2,
     message: advice2 === void 0 ? message : `${message} ${advice2}`,
-    finishedAt: context.platform.clock.date().toISOString()
+    finishedAt: context2.platform.clock.date().toISOString()
   };
 }
 
@@ -77994,8 +78106,8 @@ var splitWords = (string2) => {
   }, (escape3) => {
     currentWord.value += escape3;
   });
-  for (const word2 of words2) {
-    word2.width = getStringWidth(word2.plainText);
+  for (const word3 of words2) {
+    word3.width = getStringWidth(word3.plainText);
   }
   return words2;
 };
@@ -78168,8 +78280,8 @@ var applyLeadingSgrResets = (string2, startIndex, activeStyles) => {
 };
 var getClosingSgrSequence = (activeStyles) => [...activeStyles].reverse().map((activeStyle) => wrapAnsiCode(activeStyle.close)).join("");
 var getOpeningSgrSequence = (activeStyles) => activeStyles.map((activeStyle) => wrapAnsiCode(activeStyle.open)).join("");
-var wrapWord = (rows, word2, columns, rowWidth) => {
-  const tokens = getTokens(word2);
+var wrapWord = (rows, word3, columns, rowWidth) => {
+  const tokens = getTokens(word3);
   let visible = rowWidth;
   for (let index2 = 0; index2 < tokens.length; index2++) {
     const token = tokens[index2];
@@ -78299,7 +78411,7 @@ var exec = (string2, columns, options3 = {}) => {
   let rowLength = 0;
   let trimmedRowIndex = -1;
   let isFirstWord = true;
-  for (const word2 of words2) {
+  for (const word3 of words2) {
     const rowIndex = rows.length - 1;
     if (options3.trim !== false && trimmedRowIndex !== rowIndex) {
       const row3 = rows[rowIndex];
@@ -78324,31 +78436,31 @@ var exec = (string2, columns, options3 = {}) => {
         rowLength++;
       }
     }
-    if (options3.hard && options3.wordWrap !== false && word2.width > columns) {
+    if (options3.hard && options3.wordWrap !== false && word3.width > columns) {
       const remainingColumns = columns - rowLength;
-      const breaksStartingThisLine = 1 + Math.floor((word2.width - remainingColumns - 1) / columns);
-      const breaksStartingNextLine = Math.floor((word2.width - 1) / columns);
+      const breaksStartingThisLine = 1 + Math.floor((word3.width - remainingColumns - 1) / columns);
+      const breaksStartingNextLine = Math.floor((word3.width - 1) / columns);
       if (breaksStartingNextLine < breaksStartingThisLine) {
         rows.push("");
         rowLength = 0;
       }
-      rowLength = wrapWord(rows, word2.value, columns, rowLength);
+      rowLength = wrapWord(rows, word3.value, columns, rowLength);
       continue;
     }
-    if (rowLength + word2.width > columns && rowLength > 0 && word2.width > 0) {
+    if (rowLength + word3.width > columns && rowLength > 0 && word3.width > 0) {
       if (options3.wordWrap === false && rowLength < columns) {
-        rowLength = wrapWord(rows, word2.value, columns, rowLength);
+        rowLength = wrapWord(rows, word3.value, columns, rowLength);
         continue;
       }
       rows.push("");
       rowLength = 0;
     }
-    if (rowLength + word2.width > columns && options3.wordWrap === false) {
-      rowLength = wrapWord(rows, word2.value, columns, rowLength);
+    if (rowLength + word3.width > columns && options3.wordWrap === false) {
+      rowLength = wrapWord(rows, word3.value, columns, rowLength);
       continue;
     }
-    rows[rows.length - 1] += word2.value;
-    rowLength += word2.width;
+    rows[rows.length - 1] += word3.value;
+    rowLength += word3.width;
   }
   if (options3.trim !== false) {
     rows = rows.map((row3) => stringVisibleTrimSpacesRight(row3));
@@ -79792,10 +79904,10 @@ function hasReportFile({ options: options3 }) {
 function defineCommand(command) {
   return command;
 }
-function flag(description) {
+function flag(description2) {
   return {
     placeholder: void 0,
-    description,
+    description: description2,
     required: false,
     separator: void 0,
     shownDefault: void 0,
@@ -79803,11 +79915,11 @@ function flag(description) {
     parse: (given) => given.length > 0
   };
 }
-function text2(placeholder, description, options3 = {}) {
+function text2(placeholder, description2, options3 = {}) {
   var _a21;
   return {
     placeholder,
-    description,
+    description: description2,
     required: (_a21 = options3.required) != null ? _a21 : false,
     separator: void 0,
     shownDefault: options3.default,
@@ -79818,13 +79930,13 @@ function text2(placeholder, description, options3 = {}) {
     }
   };
 }
-function list(placeholder, description, options3 = {}) {
+function list(placeholder, description2, options3 = {}) {
   var _a21, _b15, _c5;
   const fallback = (_a21 = options3.default) != null ? _a21 : [];
   const separator = (_b15 = options3.separator) != null ? _b15 : "words";
   return {
     placeholder,
-    description,
+    description: description2,
     required: (_c5 = options3.required) != null ? _c5 : false,
     separator,
     shownDefault: fallback.length > 0 ? fallback.join(",") : void 0,
@@ -79844,40 +79956,40 @@ function splitValues(text3, separator) {
   const parts = separator === "words" ? text3.split(WORDS) : text3.split(/[\r\n]+/);
   return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
-function number(placeholder, description, options3) {
+function number(placeholder, description2, options3) {
   var _a21;
   const { least, most } = options3;
   return {
     placeholder,
-    description,
+    description: description2,
     required: false,
     separator: void 0,
     shownDefault: (_a21 = options3.default) == null ? void 0 : _a21.toString(),
     choices: void 0,
     parse: (given) => {
-      const word2 = given.at(-1);
-      if (word2 === void 0 || word2 === "") return options3.default;
-      const value = Number(word2);
-      if (!/^\d+$/.test(word2) || value < least || value > most) {
-        throw new Error(`'${word2}' is not a whole number from ${least} to ${most}.`);
+      const word3 = given.at(-1);
+      if (word3 === void 0 || word3 === "") return options3.default;
+      const value = Number(word3);
+      if (!/^\d+$/.test(word3) || value < least || value > most) {
+        throw new Error(`'${word3}' is not a whole number from ${least} to ${most}.`);
       }
       return value;
     }
   };
 }
-function choice(choices, description, options3) {
+function choice(choices, description2, options3) {
   return {
     placeholder: `<${choices.join("|")}>`,
-    description,
+    description: description2,
     required: false,
     separator: void 0,
     shownDefault: options3.default,
     choices,
     parse: (given) => {
       var _a21;
-      const word2 = (_a21 = given.at(-1)) != null ? _a21 : options3.default;
-      const found = choices.find((one2) => one2 === word2);
-      if (found === void 0) throw new Error(`'${word2}' is none of ${choices.join(", ")}.`);
+      const word3 = (_a21 = given.at(-1)) != null ? _a21 : options3.default;
+      const found = choices.find((one2) => one2 === word3);
+      if (found === void 0) throw new Error(`'${word3}' is none of ${choices.join(", ")}.`);
       return found;
     }
   };
@@ -79895,11 +80007,11 @@ var UNITS2 = {
   min: ["minutes", 1],
   h: ["minutes", 60]
 };
-function parseLimit(word2) {
+function parseLimit(word3) {
   var _a21;
-  const [, digits, unit] = (_a21 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word2)) != null ? _a21 : [];
+  const [, digits, unit] = (_a21 = /^([1-9]\d{0,8}(?:\.\d{1,3})?)(kB|MB|GB|TB|min|h)?$/.exec(word3)) != null ? _a21 : [];
   if (digits === void 0 || unit === void 0 && digits.includes(".")) {
-    throw new Error(`'${word2}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
+    throw new Error(`'${word3}' is no limit: give kernels (20), bytes (20GB) or time (90min, 6h).`);
   }
   if (unit === void 0) return { kernels: Number(digits) };
   const [kind, factor] = UNITS2[unit];
@@ -79936,174 +80048,118 @@ function withinLimits(kernels3, limits) {
   return kernels3.filter((kernel) => taken2.has(kernel));
 }
 
-// node_modules/yocto-queue/index.js
-var Node = class {
-  value;
-  next;
-  constructor(value) {
-    this.value = value;
+// src/sources/expression.ts
+var import_node_vm2 = require("vm");
+var TIME_LIMIT = 2e3;
+var LONGEST_TEXT = 1024;
+var context = (0, import_node_vm2.createContext)(/* @__PURE__ */ Object.create(null));
+var script = new import_node_vm2.Script(`
+  texts.map((text) => {
+    const match = expression.exec(text);
+    return match && { first: match[1], named: { ...match.groups } };
+  })
+`);
+var _expression, _known, _Expression_instances, run_fn2;
+var Expression = class {
+  /** Throws a SyntaxError for a text that is no expression. */
+  constructor(source2) {
+    __privateAdd(this, _Expression_instances);
+    __publicField(this, "source");
+    __privateAdd(this, _expression);
+    __privateAdd(this, _known, /* @__PURE__ */ new Map());
+    this.source = source2;
+    __privateSet(this, _expression, new RegExp(source2, "u"));
+  }
+  /** The groups of each text that matches, undefined for the others; kept. Throws `usage` when that takes too long. */
+  match(texts) {
+    var _a21;
+    const unknown = [...new Set(texts)].filter(
+      (text3) => text3.length <= LONGEST_TEXT && !__privateGet(this, _known).has(text3)
+    );
+    if (unknown.length > 0) {
+      const found = __privateMethod(this, _Expression_instances, run_fn2).call(this, unknown);
+      for (const [index2, text3] of unknown.entries()) {
+        __privateGet(this, _known).set(text3, (_a21 = found[index2]) != null ? _a21 : void 0);
+      }
+    }
+    return texts.map((text3) => __privateGet(this, _known).get(text3));
+  }
+  /** The groups of the texts that match, not kept: for thousands of texts that are read once. */
+  search(texts) {
+    const short2 = texts.filter((text3) => text3.length <= LONGEST_TEXT);
+    return __privateMethod(this, _Expression_instances, run_fn2).call(this, short2).filter((groups3) => groups3 !== null);
+  }
+  matchOne(text3) {
+    return this.match([text3])[0];
   }
 };
-var Queue = class {
-  #head;
-  #tail;
-  #size;
-  constructor() {
-    this.clear();
-  }
-  enqueue(value) {
-    const node = new Node(value);
-    if (this.#head) {
-      this.#tail.next = node;
-      this.#tail = node;
-    } else {
-      this.#head = node;
-      this.#tail = node;
-    }
-    this.#size++;
-  }
-  dequeue() {
-    const current2 = this.#head;
-    if (!current2) {
-      return;
-    }
-    this.#head = this.#head.next;
-    this.#size--;
-    if (!this.#head) {
-      this.#tail = void 0;
-    }
-    return current2.value;
-  }
-  peek() {
-    if (!this.#head) {
-      return;
-    }
-    return this.#head.value;
-  }
-  clear() {
-    this.#head = void 0;
-    this.#tail = void 0;
-    this.#size = 0;
-  }
-  get size() {
-    return this.#size;
-  }
-  *[Symbol.iterator]() {
-    let current2 = this.#head;
-    while (current2) {
-      yield current2.value;
-      current2 = current2.next;
-    }
-  }
-  *drain() {
-    while (this.#head) {
-      yield this.dequeue();
-    }
+_expression = new WeakMap();
+_known = new WeakMap();
+_Expression_instances = new WeakSet();
+run_fn2 = function(texts) {
+  context.expression = __privateGet(this, _expression);
+  context.texts = texts;
+  try {
+    return script.runInContext(context, { timeout: TIME_LIMIT });
+  } catch (error2) {
+    throw new Failure(
+      "usage",
+      `The expression '${this.source}' of the source file cannot be used: it takes longer than ${TIME_LIMIT / 1e3} s or too much memory.`,
+      "Write it without nested repetitions such as (a+)+.",
+      error2
+    );
+  } finally {
+    context.texts = void 0;
   }
 };
+var compiled = /* @__PURE__ */ new Map();
+function expressionOf(source2) {
+  var _a21;
+  const known = (_a21 = compiled.get(source2)) != null ? _a21 : new Expression(source2);
+  compiled.set(source2, known);
+  return known;
+}
+function fillIn(template, values) {
+  return template.replace(/<([a-zA-Z]\w*)>/g, (whole, name) => {
+    var _a21;
+    return (_a21 = values[name]) != null ? _a21 : whole;
+  });
+}
 
-// node_modules/p-limit/index.js
-function pLimit(concurrency) {
-  let rejectOnClear = false;
-  if (typeof concurrency === "object") {
-    ({ concurrency, rejectOnClear = false } = concurrency);
-  }
-  validateConcurrency(concurrency);
-  if (typeof rejectOnClear !== "boolean") {
-    throw new TypeError("Expected `rejectOnClear` to be a boolean");
-  }
-  const queue = new Queue();
-  let activeCount = 0;
-  const resumeNext = () => {
-    if (activeCount < concurrency && queue.size > 0) {
-      activeCount++;
-      queue.dequeue().run();
-    }
-  };
-  const next2 = () => {
-    activeCount--;
-    resumeNext();
-  };
-  const run2 = async (function_, resolve11, arguments_) => {
-    const result = (async () => function_(...arguments_))();
-    resolve11(result);
-    try {
-      await result;
-    } catch {
-    }
-    next2();
-  };
-  const enqueue = (function_, resolve11, reject, arguments_) => {
-    const queueItem = { reject };
-    new Promise((internalResolve) => {
-      queueItem.run = internalResolve;
-      queue.enqueue(queueItem);
-    }).then(run2.bind(void 0, function_, resolve11, arguments_));
-    if (activeCount < concurrency) {
-      resumeNext();
-    }
-  };
-  const generator = (function_, ...arguments_) => new Promise((resolve11, reject) => {
-    enqueue(function_, resolve11, reject, arguments_);
-  });
-  Object.defineProperties(generator, {
-    activeCount: {
-      get: () => activeCount
-    },
-    pendingCount: {
-      get: () => queue.size
-    },
-    clearQueue: {
-      value() {
-        if (!rejectOnClear) {
-          queue.clear();
-          return;
-        }
-        const abortError = AbortSignal.abort().reason;
-        while (queue.size > 0) {
-          queue.dequeue().reject(abortError);
-        }
-      }
-    },
-    concurrency: {
-      get: () => concurrency,
-      set(newConcurrency) {
-        validateConcurrency(newConcurrency);
-        concurrency = newConcurrency;
-        queueMicrotask(() => {
-          while (activeCount < concurrency && queue.size > 0) {
-            resumeNext();
-          }
-        });
-      }
-    },
-    map: {
-      async value(iterable, function_) {
-        const promises3 = [];
-        try {
-          Array.from(iterable, (value, index2) => {
-            const promise = generator(function_, value, index2);
-            promises3.push(promise);
-            return promise;
-          });
-        } catch (error2) {
-          for (const promise of promises3) {
-            promise.catch(() => {
-            });
-          }
-          throw error2;
-        }
-        return Promise.all(promises3);
-      }
-    }
-  });
-  return generator;
+// src/sources/glob.ts
+var import_picomatch = __toESM(require_picomatch2(), 1);
+function selector(globs) {
+  if (globs.length === 0 || globs.includes("all")) return () => true;
+  const literal2 = new Set(globs);
+  const options3 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
+  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options3));
+  return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
 }
-function validateConcurrency(concurrency) {
-  if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
-    throw new TypeError("Expected `concurrency` to be a number from 1 and up");
-  }
+function isGlob(word3) {
+  return word3 === "all" || /[*?[]/.test(word3);
 }
+
+// src/sources/nearest.ts
+var import_fastest_levenshtein = __toESM(require_mod(), 1);
+var MOST_LISTED = 12;
+function noMatch(option, word3, existing) {
+  return new Failure(
+    "not-found",
+    `${option} ${word3} matches nothing.`,
+    suggestion(word3, [...new Set(existing)])
+  );
+}
+function suggestion(word3, existing) {
+  if (existing.length === 0) return "There is nothing to choose from.";
+  if (existing.length <= MOST_LISTED) return `There are: ${existing.toSorted().join(", ")}.`;
+  const plain2 = word3.replace(/[*?[\]]/g, "");
+  const byDistance = existing.map((value) => ({ value, away: (0, import_fastest_levenshtein.distance)(plain2, value) })).sort((one2, two2) => one2.away - two2.away);
+  const nearest = byDistance.slice(0, 5).map(({ value }) => value);
+  return `Nearest of ${existing.length}: ${nearest.join(", ")}.`;
+}
+
+// src/sources/template.ts
+var import_node_path19 = require("path");
 
 // node_modules/valibot/dist/index.mjs
 var store$4;
@@ -80149,27 +80205,27 @@ function _stringify(input) {
   if (type === "object" || type === "function") return (_c5 = input && ((_b15 = (_a21 = Object.getPrototypeOf(input)) == null ? void 0 : _a21.constructor) == null ? void 0 : _b15.name)) != null ? _c5 : "null";
   return type;
 }
-function _addIssue(context, label, dataset, config$1, other) {
+function _addIssue(context2, label, dataset, config$1, other) {
   var _a21, _b15, _c5, _d4, _e4, _f, _g, _h;
   const input = other && "input" in other ? other.input : dataset.value;
-  const expected = (_b15 = (_a21 = other == null ? void 0 : other.expected) != null ? _a21 : context.expects) != null ? _b15 : null;
+  const expected = (_b15 = (_a21 = other == null ? void 0 : other.expected) != null ? _a21 : context2.expects) != null ? _b15 : null;
   const received = (_c5 = other == null ? void 0 : other.received) != null ? _c5 : /* @__PURE__ */ _stringify(input);
   const issue2 = {
-    kind: context.kind,
-    type: context.type,
+    kind: context2.kind,
+    type: context2.type,
     input,
     expected,
     received,
     message: `Invalid ${label}: ${expected ? `Expected ${expected} but r` : "R"}eceived ${received}`,
-    requirement: context.requirement,
+    requirement: context2.requirement,
     path: other == null ? void 0 : other.path,
     issues: other == null ? void 0 : other.issues,
     lang: config$1.lang,
     abortEarly: config$1.abortEarly,
     abortPipeEarly: config$1.abortPipeEarly
   };
-  const isSchema = context.kind === "schema";
-  const message$1 = (_h = (_g = (_f = (_e4 = (_d4 = other == null ? void 0 : other.message) != null ? _d4 : context.message) != null ? _e4 : /* @__PURE__ */ getSpecificMessage(context.reference, issue2.lang)) != null ? _f : isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) != null ? _g : config$1.message) != null ? _h : /* @__PURE__ */ getGlobalMessage(issue2.lang);
+  const isSchema = context2.kind === "schema";
+  const message$1 = (_h = (_g = (_f = (_e4 = (_d4 = other == null ? void 0 : other.message) != null ? _d4 : context2.message) != null ? _e4 : /* @__PURE__ */ getSpecificMessage(context2.reference, issue2.lang)) != null ? _f : isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) != null ? _g : config$1.message) != null ? _h : /* @__PURE__ */ getGlobalMessage(issue2.lang);
   if (message$1 !== void 0) issue2.message = typeof message$1 === "function" ? message$1(issue2) : message$1;
   if (isSchema) dataset.typed = false;
   if (dataset.issues) dataset.issues.push(issue2);
@@ -80228,6 +80284,7 @@ var ValiError = class extends Error {
   }
 };
 var EMOJI_REGEX = new RegExp("^(?:[\\u{1F1E6}-\\u{1F1FF}]{2}|\\u{1F3F4}[\\u{E0061}-\\u{E007A}]{2}[\\u{E0030}-\\u{E0039}\\u{E0061}-\\u{E007A}]{1,3}\\u{E007F}|(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation})(?:\\u200D(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation}))*)+$", "u");
+var ISO_DATE_REGEX = /^\d{4}-(?:0[1-9]|1[0-2])-(?:[12]\d|0[1-9]|3[01])$/u;
 var ISO_TIMESTAMP_REGEX = /^\d{4}-(?:0[1-9]|1[0-2])-(?:[12]\d|0[1-9]|3[01])[T ](?:0\d|1\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,9})?(?:Z| ?[+-](?:0\d|1\d|2[0-3])(?::?[0-5]\d)?)$/u;
 // @__NO_SIDE_EFFECTS__
 function check(requirement, message$1) {
@@ -80243,6 +80300,15 @@ function check(requirement, message$1) {
       if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "input", dataset, config$1);
       return dataset;
     }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function description(description_) {
+  return {
+    kind: "metadata",
+    type: "description",
+    reference: description,
+    description: description_
   };
 }
 // @__NO_SIDE_EFFECTS__
@@ -80290,6 +80356,22 @@ function includes(requirement, message$1) {
     message: message$1,
     "~run"(dataset, config$1) {
       if (dataset.typed && !dataset.value.includes(this.requirement)) _addIssue(this, "content", dataset, config$1, { received: `!${expects}` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function isoDate(message$1) {
+  return {
+    kind: "validation",
+    type: "iso_date",
+    reference: isoDate,
+    async: false,
+    expects: null,
+    requirement: ISO_DATE_REGEX,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement.test(dataset.value)) _addIssue(this, "date", dataset, config$1);
       return dataset;
     }
   };
@@ -81086,6 +81168,939 @@ function safeParse(schema, input, config$1) {
   };
 }
 
+// src/archive/shapes.ts
+function named(check3) {
+  return pipe2(
+    string(),
+    rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return check3(dataset.value);
+      } catch (error2) {
+        addIssue({ message: describe(error2) });
+        return NEVER;
+      }
+    })
+  );
+}
+var uname = named(asUname);
+var release = named(asRelease);
+var arch = named(asArch);
+var versionId = named(asVersionId);
+var distribution = named(asDistributionId);
+var line = pipe2(
+  string(),
+  maxLength(2e3),
+  transform2((text3) => clean2(text3))
+);
+function clean2(text3) {
+  var _a21;
+  return ((_a21 = text3.match(/.{1,100}/gsu)) != null ? _a21 : []).map(printable).join("");
+}
+var word = pipe2(
+  string(),
+  regex2(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
+  maxLength(200)
+);
+var sha2563 = pipe2(string(), regex2(/^[0-9a-f]{64}$/, "is no SHA-256"));
+var count = pipe2(number2(), safeInteger(), minValue(0));
+var size = pipe2(number2(), safeInteger(), minValue(1));
+var time = pipe2(string(), isoTimestamp(), endsWith("Z"));
+var reason = picklist(REASONS);
+var url2 = pipe2(
+  string(),
+  maxLength(2e3),
+  check((text3) => {
+    if (!URL.canParse(text3)) return false;
+    const { protocol, username, password } = new URL(text3);
+    return /^(https?|file):$/.test(protocol) && username === "" && password === "";
+  }, "is no http, https or file URL, or holds a password")
+);
+var source = strictObject({ url: url2, size, sha256: sha2563 });
+var kinds2 = record(pipe2(string(), regex2(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
+var pahole2 = strictObject({
+  version: pipe2(string(), regex2(/^\d+(\.\d+)+$/, "is no version")),
+  flags: pipe2(
+    array(pipe2(string(), regex2(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
+    maxLength(100)
+  ),
+  origin: picklist(["built", "cached", "system"])
+});
+var verification = strictObject({
+  repodata: boolean(),
+  header: boolean(),
+  file: boolean(),
+  signature: union([
+    strictObject({ status: literal("good"), key: word, hash: word }),
+    strictObject({ status: picklist(["unsigned", "off"]) })
+  ])
+});
+var identity = {
+  uname,
+  nvra: word,
+  distribution,
+  versionId,
+  releases: pipe2(array(release), minLength(1), maxLength(1e3)),
+  arch,
+  package: source
+};
+function complaint(issues) {
+  const path5 = getDotPath(issues[0]);
+  return printable(`${path5 != null ? path5 : "it"}: ${issues[0].message}`);
+}
+
+// src/sources/source.ts
+var PLACEHOLDERS = ["release", "arch", "variant", "repoid"];
+function isExpression(text3, groups3) {
+  try {
+    new Expression(text3);
+    return groups3.test(text3);
+  } catch {
+    return false;
+  }
+}
+var expression = (groups3, message) => pipe2(
+  string(),
+  maxLength(500),
+  check((text3) => isExpression(text3, groups3), message)
+);
+var ANY_GROUP = /\((?!\?)|\(\?<[a-zA-Z]/;
+var folder = pipe2(
+  string(),
+  maxLength(300),
+  regex2(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
+  check(
+    (text3) => !text3.split("/").some((one2) => one2 === "." || one2 === ".."),
+    "has . or .. in it"
+  ),
+  check(
+    (text3) => [...text3.matchAll(/<([^>]*)>/g)].every(
+      ([, name]) => PLACEHOLDERS.includes(name != null ? name : "")
+    ),
+    `has another placeholder than ${PLACEHOLDERS.map((name) => `<${name}>`).join(", ")}`
+  ),
+  check(
+    (text3) => text3.split("/").every((segment) => {
+      var _a21;
+      return ((_a21 = segment.match(/</g)) != null ? _a21 : []).length <= 3;
+    }),
+    "has more than three placeholders between two slashes"
+  )
+);
+var httpUrl = pipe2(string(), url(), regex2(/^https?:\/\//, "is no http or https URL"));
+var word2 = pipe2(string(), minLength(1), maxLength(200));
+var Derived = strictObject({
+  match: pipe2(
+    expression(ANY_GROUP, "is no regular expression with a group"),
+    description("regular expression; its named groups fill the template")
+  ),
+  text: pipe2(word2, description("template with <name> for each named group"))
+});
+var VersionIdShape = union([
+  expression(ANY_GROUP, "is no regular expression with a group"),
+  strictObject({
+    of: pipe2(
+      optional(picklist(["release", "package"]), "release"),
+      description(
+        "what the expression reads: the release's name, or the package's <version>-<release>.<arch>"
+      )
+    ),
+    ...Derived.entries
+  })
+]);
+var UnameShape = union([
+  pipe2(word2, includes("<ver>"), includes("<rel>")),
+  Derived,
+  strictObject({
+    files: pipe2(
+      expression(/\(\?<uname>/, "is no regular expression with the group (?<uname>...)"),
+      description("regular expression on the paths in the package's own file list")
+    )
+  })
+]);
+var memberPath = pipe2(
+  string(),
+  maxLength(300),
+  startsWith("./"),
+  includes("<uname>", "has no <uname> in it")
+);
+var FlavourShape = strictObject({
+  package: pipe2(
+    string(),
+    regex2(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/),
+    description("name of the package that holds vmlinux")
+  ),
+  uname: pipe2(
+    UnameShape,
+    description(
+      "'uname -r': a template of <ver>, <rel> and <arch>; an expression on <version>-<release>.<arch>; or an expression on the package's file list"
+    )
+  ),
+  vmlinux: pipe2(
+    union([memberPath, pipe2(array(memberPath), minLength(1), maxLength(10))]),
+    description(
+      "path of vmlinux in the package, with <uname> in it; the first of several that exists"
+    )
+  ),
+  embeddedBtf: pipe2(
+    optional(
+      strictObject({
+        from: pipe2(string(), regex2(/^[^-]+-[^-]+$/), description("<version>-<release>")),
+        arches: array(arch)
+      })
+    ),
+    description("from which version on, and on which architectures, kernels carry embedded BTF")
+  )
+});
+var RepositoryShape = pipe2(
+  strictObject({
+    name: pipe2(word2, description("name for messages")),
+    folders: pipe2(
+      array(folder),
+      minLength(1),
+      maxLength(20),
+      description(
+        "forms of the folder below the root of a mirror: <release>, <arch>, <variant> for any one name, <repoid> for an ID that the repomd.xml of the folder above lists; the first form that exists counts"
+      )
+    ),
+    release: pipe2(
+      optional(release),
+      description("the release, where no folder has <release>")
+    ),
+    arch: pipe2(
+      optional(arch),
+      description("the architecture, where no folder has <arch>; without it the packages' own")
+    ),
+    packages: pipe2(
+      optional(picklist(["repodata", "listing"]), "repodata"),
+      description(
+        "where packages are listed: in repodata/, or only by the server's page of the folder"
+      )
+    ),
+    mirrorList: pipe2(
+      optional(httpUrl),
+      description(
+        "URL of a mirror list or metalink for this repository, with <release> and <arch>"
+      )
+    )
+  }),
+  check(
+    ({ folders, release: release2 }) => release2 !== void 0 || folders.every((one2) => one2.includes("<release>")),
+    "needs <release> in each folder, or 'release'"
+  )
+);
+var fingerprint2 = pipe2(string(), regex2(/^[0-9A-F]{40,64}$/));
+var keyPath = pipe2(
+  string(),
+  maxLength(300),
+  regex2(
+    /^\/?(?:\.\.\/)*[0-9A-Za-z<][0-9A-Za-z._<>+-]*(?:\/[0-9A-Za-z<][0-9A-Za-z._<>+-]*)*$/,
+    "is no path of a key file"
+  )
+);
+var SourceShape = strictObject({
+  $schema: optional(string()),
+  id: pipe2(
+    distribution,
+    description("ID of /etc/os-release; the archive's first folder")
+  ),
+  key: pipe2(
+    optional(pipe2(string(), regex2(/^[0-9A-Za-z][0-9A-Za-z._-]*$/))),
+    description("word that --distribution takes, where it is not the ID")
+  ),
+  name: pipe2(optional(word2), description("name of the distribution, for people")),
+  status: pipe2(
+    optional(picklist(["confirmed", "unconfirmed"]), "confirmed"),
+    description("unconfirmed: some of it is assumed; --distribution does not offer it by name")
+  ),
+  evidence: pipe2(
+    optional(
+      array(
+        strictObject({
+          what: pipe2(string(), minLength(1), maxLength(500)),
+          on: pipe2(string(), isoDate())
+        })
+      ),
+      []
+    ),
+    description("public material that the description is taken from, and when it was read")
+  ),
+  mirrors: pipe2(
+    array(httpUrl),
+    description("root URLs of mirrors, in the order in which they are asked")
+  ),
+  versionId: pipe2(
+    VersionIdShape,
+    description(
+      "VERSION_ID of /etc/os-release: the first group of an expression on the release's name, or an expression and a template. A release that does not match is left out"
+    )
+  ),
+  releases: pipe2(
+    optional(array(release), []),
+    description("releases to ask for where the server does not list its folders")
+  ),
+  arches: pipe2(
+    optional(array(arch), []),
+    description("architectures to ask for where the server does not list its folders")
+  ),
+  repositories: pipe2(array(RepositoryShape), minLength(1), maxLength(50)),
+  flavours: pipe2(
+    record(pipe2(string(), regex2(/^[0-9a-z]+$/)), FlavourShape),
+    check((flavours) => Object.keys(flavours).length > 0, "needs at least one flavour"),
+    description("by the word that --flavour takes; the first one is the default")
+  ),
+  keys: pipe2(
+    optional(
+      strictObject({
+        file: pipe2(
+          union([keyPath, pipe2(array(keyPath), minLength(1), maxLength(10))]),
+          description(
+            "key file: relative to the repository's folder ('../pubkey.gpg' is one level up), or to the root of the mirror with a slash in front"
+          )
+        ),
+        fingerprints: pipe2(
+          array(fingerprint2),
+          description(
+            "primary keys, upper-case hex; a key of a mirror counts only with one of these"
+          )
+        )
+      })
+    ),
+    description("keys that sign the packages; absent where packages are not signed")
+  )
+});
+function parseSource2(data, origin) {
+  const result = safeParse(SourceShape, data);
+  if (result.success) return result.output;
+  const mistakes = result.issues.slice(0, 10).map((issue2) => {
+    var _a21;
+    return `${(_a21 = getDotPath(issue2)) != null ? _a21 : "source"}: ${issue2.message}`;
+  });
+  throw new Failure(
+    "usage",
+    `${origin} does not describe a source: ${mistakes.join("; ")}.`,
+    "See docs/distributions.md; 'btfhub sources check <file>' checks a file."
+  );
+}
+
+// src/sources/template.ts
+var PATTERNS = {
+  release: "[^/]+?",
+  arch: "[a-z][0-9a-z_]*",
+  variant: "[^/]+",
+  repoid: "[^/]+"
+};
+function placeholdersOf(template) {
+  const names = [...template.matchAll(/<([a-z]+)>/g)].map(([, name]) => name);
+  return [...new Set(names)].filter(
+    (name) => PLACEHOLDERS.includes(name)
+  );
+}
+function segmentReader(segment) {
+  const seen = /* @__PURE__ */ new Set();
+  const pattern2 = segment.split(/(<[a-z]+>)/).map((part) => {
+    var _a21;
+    const name = (_a21 = /^<([a-z]+)>$/.exec(part)) == null ? void 0 : _a21[1];
+    if (name === void 0) return part.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+    if (seen.has(name)) return `\\k<${name}>`;
+    seen.add(name);
+    return `(?<${name}>${PATTERNS[name]})`;
+  }).join("");
+  const expression2 = new RegExp(`^${pattern2}$`, "u");
+  return (name) => {
+    const match = name.length <= 255 ? expression2.exec(name) : null;
+    return match ? { ...match.groups } : void 0;
+  };
+}
+function readFolder(template, folder2) {
+  var _a21;
+  const segments = template.split("/");
+  const names = folder2.split("/");
+  if (segments.length !== names.length) return void 0;
+  let bindings = {};
+  for (const [index2, segment] of segments.entries()) {
+    const found = segmentReader(fillIn(segment, bindings))((_a21 = names[index2]) != null ? _a21 : "");
+    if (!found) return void 0;
+    bindings = { ...bindings, ...found };
+  }
+  return bindings;
+}
+function keyPathBelow(folder2, path5, bindings) {
+  const filled = fillIn(path5, bindings);
+  const joined2 = filled.startsWith("/") ? filled.slice(1) : import_node_path19.posix.join(folder2, filled);
+  const normal = import_node_path19.posix.normalize(joined2);
+  return normal.startsWith("..") || normal.startsWith("/") ? void 0 : normal;
+}
+
+// src/sources/version.ts
+function compareEvr(one2, two2) {
+  return one2.epoch - two2.epoch || rpmvercmp(one2.version, two2.version) || rpmvercmp(one2.release, two2.release);
+}
+var SEPARATORS = /^[^0-9A-Za-z~^]+/;
+var DIGITS = /^[0-9]+/;
+var LETTERS = /^[A-Za-z]*/;
+function rpmvercmp(a, b4) {
+  var _a21, _b15, _c5, _d4;
+  if (a === b4) return 0;
+  let one2 = a;
+  let two2 = b4;
+  while (one2 !== "" || two2 !== "") {
+    one2 = one2.replace(SEPARATORS, "");
+    two2 = two2.replace(SEPARATORS, "");
+    const marked = compareMarks(one2, two2);
+    if (marked === "both") {
+      one2 = one2.slice(1);
+      two2 = two2.slice(1);
+      continue;
+    }
+    if (marked !== void 0) return marked;
+    if (one2 === "" || two2 === "") break;
+    const digits = DIGITS.exec(one2);
+    const run2 = digits ? DIGITS : LETTERS;
+    const left = (_b15 = (_a21 = run2.exec(one2)) == null ? void 0 : _a21[0]) != null ? _b15 : "";
+    const right = (_d4 = (_c5 = run2.exec(two2)) == null ? void 0 : _c5[0]) != null ? _d4 : "";
+    if (right === "") return digits ? 1 : -1;
+    const order = digits ? compareNumbers(left, right) : compareText(left, right);
+    if (order !== 0) return order;
+    one2 = one2.slice(left.length);
+    two2 = two2.slice(right.length);
+  }
+  if (one2 === two2) return 0;
+  return one2 !== "" ? 1 : -1;
+}
+function compareMarks(one2, two2) {
+  if (one2[0] === "~" || two2[0] === "~") {
+    if (one2[0] !== "~") return 1;
+    return two2[0] === "~" ? "both" : -1;
+  }
+  if (one2[0] === "^" || two2[0] === "^") {
+    if (one2 === "") return -1;
+    if (two2 === "") return 1;
+    if (one2[0] !== "^") return 1;
+    return two2[0] === "^" ? "both" : -1;
+  }
+  return void 0;
+}
+function compareNumbers(left, right) {
+  const one2 = left.replace(/^0+/, "");
+  const two2 = right.replace(/^0+/, "");
+  if (one2.length !== two2.length) return one2.length > two2.length ? 1 : -1;
+  return compareText(one2, two2);
+}
+function compareText(one2, two2) {
+  if (one2 === two2) return 0;
+  return one2 > two2 ? 1 : -1;
+}
+
+// src/sources/kernels.ts
+function packageNames(source2, flavours) {
+  const known = Object.entries(source2.flavours);
+  const globs = flavours.length > 0 ? flavours : known.slice(0, 1).map(([flavour]) => flavour);
+  const unknown = globs.find((glob) => !known.some(([flavour]) => selector([glob])(flavour)));
+  if (unknown !== void 0) {
+    throw noMatch(
+      "--flavour",
+      unknown,
+      known.map(([flavour]) => flavour)
+    );
+  }
+  const wanted = known.filter(([flavour]) => selector(globs)(flavour));
+  return new Map(wanted.map(([flavour, shape]) => [shape.package, flavour]));
+}
+function mergeKernels(source2, flavourOf2, repositories, arches) {
+  var _a21;
+  const kernels3 = /* @__PURE__ */ new Map();
+  const problems = [];
+  const sorted2 = [...repositories].sort((one2, two2) => compareText2(one2.folder, two2.folder));
+  const wantsArch = selector(arches);
+  for (const repository of sorted2) {
+    const { place, folder: folder2, packages } = repository;
+    for (const item of packages) {
+      const flavour = flavourOf2.get(item.name);
+      if (flavour === void 0 || item.arch !== ((_a21 = place.arch) != null ? _a21 : item.arch)) continue;
+      if (!wantsArch(item.arch)) continue;
+      const kernel = toKernel(source2, flavour, repository, item);
+      if (kernel === void 0) continue;
+      if (kernel instanceof Failure) {
+        problems.push({ where: folder2, failure: kernel });
+        continue;
+      }
+      const key = `${kernel.versionId} ${kernel.nvra}`;
+      const known = kernels3.get(key);
+      kernels3.set(key, known ? merge(known, kernel) : kernel);
+    }
+  }
+  return { kernels: [...kernels3.values()].sort(byVersion), problems };
+}
+function byVersion(one2, two2) {
+  return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
+}
+function carriesBtf(source2, kernel) {
+  var _a21;
+  const embedded = (_a21 = source2.flavours[kernel.flavour]) == null ? void 0 : _a21.embeddedBtf;
+  if (!(embedded == null ? void 0 : embedded.arches.includes(kernel.arch))) return false;
+  const [version = "", release2 = ""] = embedded.from.split("-");
+  return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
+}
+function selectKernels(kernels3, globs) {
+  const selected = (words2) => {
+    const wants = selector(words2);
+    return kernels3.filter(({ uname: uname2, nvra }) => wants(uname2) || wants(nvra));
+  };
+  const unmatched = globs.filter((glob) => glob !== "all" && selected([glob]).length === 0);
+  const names = kernels3.map(({ uname: uname2 }) => uname2);
+  const problems = unmatched.map((glob) => ({
+    where: `--kernel ${glob}`,
+    failure: noMatch("--kernel", glob, names)
+  }));
+  const [first2] = problems;
+  if (first2 && problems.length === globs.length) throw first2.failure;
+  return { kernels: selected(globs), problems };
+}
+function versionText({ version, release: release2, arch: arch3 }) {
+  return `${version}-${release2}.${arch3}`;
+}
+function unameByName(source2, flavour, item) {
+  var _a21;
+  const rule = (_a21 = source2.flavours[flavour]) == null ? void 0 : _a21.uname;
+  if (rule === void 0 || typeof rule === "object" && "files" in rule) return void 0;
+  const parts = { ver: item.version, rel: item.release, arch: item.arch };
+  if (typeof rule === "string") return fillIn(rule, parts);
+  const groups3 = expressionOf(rule.match).matchOne(versionText(item));
+  return groups3 && fillIn(rule.text, { ...parts, ...groups3.named });
+}
+function versionIdOfPackage({ versionId: rule }, item) {
+  if (typeof rule === "string") return void 0;
+  const groups3 = expressionOf(rule.match).matchOne(versionText(item));
+  return groups3 && fillIn(rule.text, groups3.named);
+}
+function toKernel(source2, flavour, { place, folder: folder2, unames, headerOnly }, item) {
+  var _a21, _b15, _c5, _d4, _e4, _f;
+  const shape = source2.flavours[flavour];
+  if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
+  const { version, release: release2, arch: arch3, epoch } = item;
+  const nvra = `${item.name}-${versionText(item)}`;
+  const foundUname = (_a21 = unames.get(item.location)) != null ? _a21 : unameByName(source2, flavour, item);
+  if (foundUname instanceof Failure) return foundUname;
+  if (foundUname === void 0) {
+    return new Failure(
+      "bad-repository",
+      `${nvra} is skipped: the expression of the source file for its 'uname -r' does not match.`,
+      "Correct the expression in the source file."
+    );
+  }
+  const foundVersion = (_b15 = place.versionId) != null ? _b15 : versionIdOfPackage(source2, item);
+  if (foundVersion === void 0) return void 0;
+  let names;
+  try {
+    names = {
+      uname: asUname(foundUname),
+      versionId: asVersionId(foundVersion),
+      arch: asArch(arch3)
+    };
+  } catch (error2) {
+    return new Failure("bad-repository", `${item.name} is skipped: ${describe(error2)}`);
+  }
+  const { uname: uname2, versionId: versionId2 } = names;
+  const paths = [shape.vmlinux].flat().map((path5) => path5.replaceAll("<uname>", uname2));
+  const [vmlinuxPath = "", ...otherVmlinuxPaths] = paths;
+  const bindings = { release: place.release, arch: arch3 };
+  const keyPaths = [(_d4 = (_c5 = source2.keys) == null ? void 0 : _c5.file) != null ? _d4 : []].flat().flatMap((path5) => {
+    var _a22;
+    return (_a22 = keyPathBelow(folder2, path5, bindings)) != null ? _a22 : [];
+  });
+  return {
+    distribution: source2.id,
+    versionId: versionId2,
+    releases: [place.release],
+    arch: names.arch,
+    flavour,
+    nvra,
+    evr: { epoch, version, release: release2 },
+    uname: uname2,
+    vmlinuxPath,
+    ...otherVmlinuxPaths.length > 0 ? { otherVmlinuxPaths } : {},
+    size: item.size,
+    checksum: item.checksum,
+    ...headerOnly ? { checksumOf: "header" } : {},
+    builtAt: item.builtAt,
+    locations: [`${folder2}/${item.location}`],
+    keyPaths,
+    trustedKeys: (_f = (_e4 = source2.keys) == null ? void 0 : _e4.fingerprints) != null ? _f : []
+  };
+}
+function merge(known, again) {
+  const [first2, ...others] = known.releases;
+  const releases = [first2, .../* @__PURE__ */ new Set([...others, ...again.releases])];
+  const merged = { ...known, releases: unique(releases) };
+  const same3 = known.checksum.value === again.checksum.value && known.checksum.algorithm === again.checksum.algorithm;
+  if (!same3) return merged;
+  return {
+    ...merged,
+    locations: unique([...known.locations, ...again.locations]),
+    keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again.keyPaths])]
+  };
+}
+function unique([first2, ...rest]) {
+  return [first2, ...new Set(rest.filter((value) => value !== first2))];
+}
+function compareText2(one2, two2) {
+  if (one2 === two2) return 0;
+  return one2 < two2 ? -1 : 1;
+}
+
+// src/sources/repositories.ts
+var AT_ONCE = 6;
+var MOST_FOLDERS = 5e3;
+var EVERYTHING = { prepare: () => {
+}, wants: () => true, guesses: () => [] };
+async function expandTemplate(template, tree, choice2 = EVERYTHING) {
+  let found = [{ folder: "", bindings: {} }];
+  for (const segment of template.split("/")) {
+    const ask = (parent) => descend(parent, segment, tree, choice2);
+    found = (await pMap(found, ask, { concurrency: AT_ONCE })).flat();
+    if (found.length > MOST_FOLDERS) {
+      throw new Failure(
+        "bad-repository",
+        `More than ${MOST_FOLDERS} folders fit '${template}'.`,
+        "Name releases and architectures with --release and --arch, or correct the source file."
+      );
+    }
+  }
+  return found;
+}
+async function descend({ folder: folder2, bindings }, segment, tree, choice2) {
+  var _a21;
+  const bound = fillIn(segment, bindings);
+  const open4 = placeholdersOf(bound);
+  const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
+  if (open4.length === 0) return [{ folder: below(bound), bindings }];
+  if (open4.includes("repoid")) {
+    const ids = await tree.repositoryIds(folder2);
+    const each = ids.map(
+      (repoid) => descend({ folder: folder2, bindings: { ...bindings, repoid } }, segment, tree, choice2)
+    );
+    return (await Promise.all(each)).flat();
+  }
+  const read2 = segmentReader(bound);
+  const looksRight = (names) => !open4.includes("release") || names.some((name) => read2(name) !== void 0);
+  const guessed = combinations(open4, choice2);
+  const listed = await tree.list(folder2, looksRight, guessed.length > 0);
+  const found = (_a21 = listed == null ? void 0 : listed.folders.flatMap((name) => {
+    var _a22;
+    return (_a22 = read2(name)) != null ? _a22 : [];
+  })) != null ? _a21 : [];
+  for (const kind of open4)
+    choice2.prepare(
+      kind,
+      found.flatMap((one2) => {
+        var _a22;
+        return (_a22 = one2[kind]) != null ? _a22 : [];
+      })
+    );
+  const wanted = found.filter((one2) => open4.every((kind) => {
+    var _a22;
+    return choice2.wants(kind, (_a22 = one2[kind]) != null ? _a22 : "");
+  }));
+  return (listed ? wanted : guessed).map((one2) => ({
+    folder: below(fillIn(bound, one2)),
+    bindings: { ...bindings, ...one2 }
+  }));
+}
+function combinations(open4, choice2) {
+  let all = [{}];
+  for (const kind of open4) {
+    const values = choice2.guesses(kind);
+    all = all.flatMap((one2) => values.map((value) => ({ ...one2, [kind]: value })));
+  }
+  return all;
+}
+function versionIdOfRelease(source2, name) {
+  const rule = source2.versionId;
+  const groups3 = expressionOf(typeof rule === "string" ? rule : rule.match).matchOne(name);
+  if (!groups3) return void 0;
+  const found = typeof rule === "string" ? groups3.first : fillIn(rule.text, groups3.named);
+  return found === void 0 ? void 0 : nameOrUndefined(() => asVersionId(found));
+}
+function isVersionOfPackage({ versionId: versionId2 }) {
+  return typeof versionId2 !== "string" && versionId2.of === "package";
+}
+var _source3, _wanted, _existing, _selects, _Wishlist_instances, isName_fn;
+var Wishlist = class {
+  constructor(source2, wanted) {
+    __privateAdd(this, _Wishlist_instances);
+    __privateAdd(this, _source3);
+    __privateAdd(this, _wanted);
+    __privateAdd(this, _existing, { release: /* @__PURE__ */ new Set(), arch: /* @__PURE__ */ new Set() });
+    __privateAdd(this, _selects);
+    __privateSet(this, _source3, source2);
+    __privateSet(this, _wanted, wanted);
+    __privateSet(this, _selects, { release: selector(wanted.releases), arch: selector(wanted.arches) });
+  }
+  prepare(placeholder, names) {
+    const rule = __privateGet(this, _source3).versionId;
+    if (placeholder !== "release" || isVersionOfPackage(__privateGet(this, _source3))) return;
+    expressionOf(typeof rule === "string" ? rule : rule.match).match(names);
+  }
+  wants(placeholder, name) {
+    if (placeholder !== "release" && placeholder !== "arch") return isFolderName(name);
+    if (!__privateMethod(this, _Wishlist_instances, isName_fn).call(this, placeholder, name)) return false;
+    __privateGet(this, _existing)[placeholder].add(name);
+    return __privateGet(this, _selects)[placeholder](name);
+  }
+  guesses(placeholder) {
+    if (placeholder !== "release" && placeholder !== "arch") return [];
+    const words2 = placeholder === "release" ? __privateGet(this, _wanted).releases : __privateGet(this, _wanted).arches;
+    const declared = placeholder === "release" ? __privateGet(this, _source3).releases : __privateGet(this, _source3).arches;
+    const literal2 = words2.length > 0 && !words2.some(isGlob);
+    const names = literal2 ? words2 : declared.filter(__privateGet(this, _selects)[placeholder]);
+    return names.filter((word3) => __privateMethod(this, _Wishlist_instances, isName_fn).call(this, placeholder, word3));
+  }
+  /** Throws `not-found` for a release or architecture that is asked for and does not exist. */
+  expectKnown() {
+    expectKnownNames("--release", __privateGet(this, _wanted).releases, __privateGet(this, _existing).release);
+    expectKnownNames("--arch", __privateGet(this, _wanted).arches, __privateGet(this, _existing).arch);
+  }
+};
+_source3 = new WeakMap();
+_wanted = new WeakMap();
+_existing = new WeakMap();
+_selects = new WeakMap();
+_Wishlist_instances = new WeakSet();
+isName_fn = function(placeholder, name) {
+  if (placeholder === "arch") return nameOrUndefined(() => asArch(name)) !== void 0;
+  if (nameOrUndefined(() => asRelease(name)) === void 0) return false;
+  return isVersionOfPackage(__privateGet(this, _source3)) || versionIdOfRelease(__privateGet(this, _source3), name) !== void 0;
+};
+async function findPlaces(source2, repositories, wanted, tree) {
+  var _a21, _b15, _c5;
+  const choice2 = new Wishlist(source2, wanted);
+  const places = /* @__PURE__ */ new Map();
+  for (const repository of repositories) {
+    for (const template of repository.folders) {
+      const head = headOf(template);
+      for (const { bindings } of await expandTemplate(head, tree, choice2)) {
+        const place = toPlace(source2, repository, bindings, choice2);
+        if (!place) continue;
+        const key = `${repository.name} ${place.release} ${(_a21 = place.arch) != null ? _a21 : ""}`;
+        const forms = [...(_c5 = (_b15 = places.get(key)) == null ? void 0 : _b15.forms) != null ? _c5 : [], fillIn(template, bindings)];
+        places.set(key, { ...place, forms: [...new Set(forms)] });
+      }
+    }
+  }
+  choice2.expectKnown();
+  return [...places.values()];
+}
+function headOf(template) {
+  const segments = template.split("/");
+  const lazy = segments.findIndex((segment) => /<(?:variant|repoid)>/.test(segment));
+  if (lazy <= 0) return template;
+  const head = segments.slice(0, lazy).join("/");
+  const needed = placeholdersOf(template).filter((kind) => kind === "release" || kind === "arch");
+  return needed.every((kind) => head.includes(`<${kind}>`)) ? head : template;
+}
+function toPlace(source2, repository, bindings, choice2) {
+  var _a21, _b15, _c5;
+  const release2 = (_b15 = (_a21 = bindings.release) != null ? _a21 : repository.release) != null ? _b15 : "";
+  const arch3 = (_c5 = bindings.arch) != null ? _c5 : repository.arch;
+  const isFixed = { release: bindings.release === void 0, arch: bindings.arch === void 0 };
+  if (isFixed.release && !choice2.wants("release", release2)) return void 0;
+  if (isFixed.arch && arch3 !== void 0 && !choice2.wants("arch", arch3)) return void 0;
+  const versionId2 = isVersionOfPackage(source2) ? void 0 : versionIdOfRelease(source2, release2);
+  if (versionId2 === void 0 && !isVersionOfPackage(source2)) return void 0;
+  return {
+    repository,
+    release: asRelease(release2),
+    versionId: versionId2,
+    arch: arch3 === void 0 ? void 0 : asArch(arch3),
+    forms: []
+  };
+}
+function expectKnownNames(option, words2, existing) {
+  if (existing.size === 0) return;
+  const unknown = words2.find((word3) => ![...existing].some(selector([word3])));
+  if (unknown !== void 0) throw noMatch(option, unknown, existing);
+}
+function isFolderName(name) {
+  return nameOrUndefined(() => asRelease(name)) !== void 0;
+}
+function nameOrUndefined(make) {
+  try {
+    return make();
+  } catch (error2) {
+    if (error2 instanceof Failure) return void 0;
+    throw error2;
+  }
+}
+
+// node_modules/yocto-queue/index.js
+var Node = class {
+  value;
+  next;
+  constructor(value) {
+    this.value = value;
+  }
+};
+var Queue = class {
+  #head;
+  #tail;
+  #size;
+  constructor() {
+    this.clear();
+  }
+  enqueue(value) {
+    const node = new Node(value);
+    if (this.#head) {
+      this.#tail.next = node;
+      this.#tail = node;
+    } else {
+      this.#head = node;
+      this.#tail = node;
+    }
+    this.#size++;
+  }
+  dequeue() {
+    const current2 = this.#head;
+    if (!current2) {
+      return;
+    }
+    this.#head = this.#head.next;
+    this.#size--;
+    if (!this.#head) {
+      this.#tail = void 0;
+    }
+    return current2.value;
+  }
+  peek() {
+    if (!this.#head) {
+      return;
+    }
+    return this.#head.value;
+  }
+  clear() {
+    this.#head = void 0;
+    this.#tail = void 0;
+    this.#size = 0;
+  }
+  get size() {
+    return this.#size;
+  }
+  *[Symbol.iterator]() {
+    let current2 = this.#head;
+    while (current2) {
+      yield current2.value;
+      current2 = current2.next;
+    }
+  }
+  *drain() {
+    while (this.#head) {
+      yield this.dequeue();
+    }
+  }
+};
+
+// node_modules/p-limit/index.js
+function pLimit(concurrency) {
+  let rejectOnClear = false;
+  if (typeof concurrency === "object") {
+    ({ concurrency, rejectOnClear = false } = concurrency);
+  }
+  validateConcurrency(concurrency);
+  if (typeof rejectOnClear !== "boolean") {
+    throw new TypeError("Expected `rejectOnClear` to be a boolean");
+  }
+  const queue = new Queue();
+  let activeCount = 0;
+  const resumeNext = () => {
+    if (activeCount < concurrency && queue.size > 0) {
+      activeCount++;
+      queue.dequeue().run();
+    }
+  };
+  const next2 = () => {
+    activeCount--;
+    resumeNext();
+  };
+  const run2 = async (function_, resolve11, arguments_) => {
+    const result = (async () => function_(...arguments_))();
+    resolve11(result);
+    try {
+      await result;
+    } catch {
+    }
+    next2();
+  };
+  const enqueue = (function_, resolve11, reject, arguments_) => {
+    const queueItem = { reject };
+    new Promise((internalResolve) => {
+      queueItem.run = internalResolve;
+      queue.enqueue(queueItem);
+    }).then(run2.bind(void 0, function_, resolve11, arguments_));
+    if (activeCount < concurrency) {
+      resumeNext();
+    }
+  };
+  const generator = (function_, ...arguments_) => new Promise((resolve11, reject) => {
+    enqueue(function_, resolve11, reject, arguments_);
+  });
+  Object.defineProperties(generator, {
+    activeCount: {
+      get: () => activeCount
+    },
+    pendingCount: {
+      get: () => queue.size
+    },
+    clearQueue: {
+      value() {
+        if (!rejectOnClear) {
+          queue.clear();
+          return;
+        }
+        const abortError = AbortSignal.abort().reason;
+        while (queue.size > 0) {
+          queue.dequeue().reject(abortError);
+        }
+      }
+    },
+    concurrency: {
+      get: () => concurrency,
+      set(newConcurrency) {
+        validateConcurrency(newConcurrency);
+        concurrency = newConcurrency;
+        queueMicrotask(() => {
+          while (activeCount < concurrency && queue.size > 0) {
+            resumeNext();
+          }
+        });
+      }
+    },
+    map: {
+      async value(iterable, function_) {
+        const promises3 = [];
+        try {
+          Array.from(iterable, (value, index2) => {
+            const promise = generator(function_, value, index2);
+            promises3.push(promise);
+            return promise;
+          });
+        } catch (error2) {
+          for (const promise of promises3) {
+            promise.catch(() => {
+            });
+          }
+          throw error2;
+        }
+        return Promise.all(promises3);
+      }
+    }
+  });
+  return generator;
+}
+function validateConcurrency(concurrency) {
+  if (!((Number.isInteger(concurrency) || concurrency === Number.POSITIVE_INFINITY) && concurrency > 0)) {
+    throw new TypeError("Expected `concurrency` to be a number from 1 and up");
+  }
+}
+
 // src/rpmmd/page.ts
 var LARGEST_PAGE = 16 * 1024 * 1024;
 var KeptPage = object({
@@ -81124,12 +82139,27 @@ async function textOf({ body, url: url3 }) {
   return Buffer.concat(chunks).toString("utf8");
 }
 
+// src/rpmmd/path.ts
+function asRepositoryPath(href, origin) {
+  const segments = href.replace(/^(?:\.\/)+/, "").split("/");
+  const fine = segments.every(
+    (segment) => /^[0-9A-Za-z._+~^@=,:%-]+$/.test(segment) && segment !== "." && segment !== ".."
+  );
+  if (!fine || /^[a-z]+:/i.test(href)) {
+    throw new Failure(
+      "bad-repository",
+      `${origin} names a file at '${printable(href)}', which is not below the repository.`
+    );
+  }
+  return segments.join("/");
+}
+
 // src/rpmmd/repository.ts
 var import_node_crypto11 = require("crypto");
 var import_node_fs15 = require("fs");
 var import_promises16 = require("fs/promises");
 var import_node_os7 = require("os");
-var import_node_path19 = require("path");
+var import_node_path20 = require("path");
 var import_promises17 = require("stream/promises");
 
 // src/rpmmd/decompress.ts
@@ -81181,21 +82211,6 @@ async function peek(body) {
     }
   }
   return { start: Buffer.concat(first2), all: all() };
-}
-
-// src/rpmmd/path.ts
-function asRepositoryPath(href, origin) {
-  const segments = href.replace(/^(?:\.\/)+/, "").split("/");
-  const fine = segments.every(
-    (segment) => /^[0-9A-Za-z._+~^@=,:%-]+$/.test(segment) && segment !== "." && segment !== ".."
-  );
-  if (!fine || /^[a-z]+:/i.test(href)) {
-    throw new Failure(
-      "bad-repository",
-      `${origin} names a file at '${printable(href)}', which is not below the repository.`
-    );
-  }
-  return segments.join("/");
 }
 
 // src/rpmmd/xml.ts
@@ -81448,8 +82463,8 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
   var _a21;
   const pool = new MirrorPool([mirror], reading.pool.dependencies);
   const path5 = `${folder2}/${entry.location}`;
-  const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path19.join)((0, import_node_os7.tmpdir)(), "btfhub-metadata-"));
-  const file = (0, import_node_path19.join)(temporary, "primary");
+  const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path20.join)((0, import_node_os7.tmpdir)(), "btfhub-metadata-"));
+  const file = (0, import_node_path20.join)(temporary, "primary");
   try {
     const url3 = await fetchFile(pool, path5, { signal: reading.signal }, async (answer2) => {
       if (answer2.status === 200) await keep(answer2, entry, file, reading.onBytes);
@@ -81501,211 +82516,6 @@ async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, che
 }
 function mismatch(message) {
   return new Failure("checksum-mismatch", message, MID_UPDATE);
-}
-
-// src/sources/glob.ts
-var import_picomatch = __toESM(require_picomatch2(), 1);
-function selector(globs) {
-  if (globs.length === 0 || globs.includes("all")) return () => true;
-  const literal2 = new Set(globs);
-  const options3 = { dot: true, noextglob: true, nobrace: true, nonegate: true, nocase: false };
-  const matchers = globs.filter(isGlob).map((glob) => (0, import_picomatch.default)(glob, options3));
-  return (name) => literal2.has(name) || matchers.some((matches) => matches(name));
-}
-function isGlob(word2) {
-  return word2 === "all" || /[*?[]/.test(word2);
-}
-
-// src/sources/nearest.ts
-var import_fastest_levenshtein = __toESM(require_mod(), 1);
-var MOST_LISTED = 12;
-function noMatch(option, word2, existing) {
-  return new Failure(
-    "not-found",
-    `${option} ${word2} matches nothing.`,
-    suggestion(word2, [...new Set(existing)])
-  );
-}
-function suggestion(word2, existing) {
-  if (existing.length === 0) return "There is nothing to choose from.";
-  if (existing.length <= MOST_LISTED) return `There are: ${existing.toSorted().join(", ")}.`;
-  const plain2 = word2.replace(/[*?[\]]/g, "");
-  const byDistance = existing.map((value) => ({ value, away: (0, import_fastest_levenshtein.distance)(plain2, value) })).sort((one2, two2) => one2.away - two2.away);
-  const nearest = byDistance.slice(0, 5).map(({ value }) => value);
-  return `Nearest of ${existing.length}: ${nearest.join(", ")}.`;
-}
-
-// src/sources/version.ts
-function compareEvr(one2, two2) {
-  return one2.epoch - two2.epoch || rpmvercmp(one2.version, two2.version) || rpmvercmp(one2.release, two2.release);
-}
-var SEPARATORS = /^[^0-9A-Za-z~^]+/;
-var DIGITS = /^[0-9]+/;
-var LETTERS = /^[A-Za-z]*/;
-function rpmvercmp(a, b4) {
-  var _a21, _b15, _c5, _d4;
-  if (a === b4) return 0;
-  let one2 = a;
-  let two2 = b4;
-  while (one2 !== "" || two2 !== "") {
-    one2 = one2.replace(SEPARATORS, "");
-    two2 = two2.replace(SEPARATORS, "");
-    const marked = compareMarks(one2, two2);
-    if (marked === "both") {
-      one2 = one2.slice(1);
-      two2 = two2.slice(1);
-      continue;
-    }
-    if (marked !== void 0) return marked;
-    if (one2 === "" || two2 === "") break;
-    const digits = DIGITS.exec(one2);
-    const run2 = digits ? DIGITS : LETTERS;
-    const left = (_b15 = (_a21 = run2.exec(one2)) == null ? void 0 : _a21[0]) != null ? _b15 : "";
-    const right = (_d4 = (_c5 = run2.exec(two2)) == null ? void 0 : _c5[0]) != null ? _d4 : "";
-    if (right === "") return digits ? 1 : -1;
-    const order = digits ? compareNumbers(left, right) : compareText(left, right);
-    if (order !== 0) return order;
-    one2 = one2.slice(left.length);
-    two2 = two2.slice(right.length);
-  }
-  if (one2 === two2) return 0;
-  return one2 !== "" ? 1 : -1;
-}
-function compareMarks(one2, two2) {
-  if (one2[0] === "~" || two2[0] === "~") {
-    if (one2[0] !== "~") return 1;
-    return two2[0] === "~" ? "both" : -1;
-  }
-  if (one2[0] === "^" || two2[0] === "^") {
-    if (one2 === "") return -1;
-    if (two2 === "") return 1;
-    if (one2[0] !== "^") return 1;
-    return two2[0] === "^" ? "both" : -1;
-  }
-  return void 0;
-}
-function compareNumbers(left, right) {
-  const one2 = left.replace(/^0+/, "");
-  const two2 = right.replace(/^0+/, "");
-  if (one2.length !== two2.length) return one2.length > two2.length ? 1 : -1;
-  return compareText(one2, two2);
-}
-function compareText(one2, two2) {
-  if (one2 === two2) return 0;
-  return one2 > two2 ? 1 : -1;
-}
-
-// src/sources/kernels.ts
-function packageNames(source2, flavours) {
-  const known = Object.entries(source2.flavours);
-  const globs = flavours.length > 0 ? flavours : known.slice(0, 1).map(([flavour]) => flavour);
-  const unknown = globs.find((glob) => !known.some(([flavour]) => selector([glob])(flavour)));
-  if (unknown !== void 0) {
-    throw noMatch(
-      "--flavour",
-      unknown,
-      known.map(([flavour]) => flavour)
-    );
-  }
-  const wanted = known.filter(([flavour]) => selector(globs)(flavour));
-  return new Map(wanted.map(([flavour, shape]) => [shape.package, flavour]));
-}
-function mergeKernels(source2, flavourOf2, repositories) {
-  const kernels3 = /* @__PURE__ */ new Map();
-  const problems = [];
-  const sorted2 = [...repositories].sort((one2, two2) => compareText2(one2.folder, two2.folder));
-  for (const { place, folder: folder2, packages } of sorted2) {
-    for (const item of packages) {
-      const flavour = flavourOf2.get(item.name);
-      if (flavour === void 0 || item.arch !== place.arch) continue;
-      const kernel = toKernel(source2, flavour, place, folder2, item);
-      if (kernel instanceof Failure) {
-        problems.push({ where: folder2, failure: kernel });
-        continue;
-      }
-      const key = `${kernel.versionId} ${kernel.nvra}`;
-      const known = kernels3.get(key);
-      kernels3.set(key, known ? merge(known, kernel) : kernel);
-    }
-  }
-  return { kernels: [...kernels3.values()].sort(byVersion), problems };
-}
-function byVersion(one2, two2) {
-  return compareEvr(one2.evr, two2.evr) || compareText2(one2.nvra, two2.nvra);
-}
-function carriesBtf(source2, kernel) {
-  var _a21;
-  const embedded = (_a21 = source2.flavours[kernel.flavour]) == null ? void 0 : _a21.embeddedBtf;
-  if (!(embedded == null ? void 0 : embedded.arches.includes(kernel.arch))) return false;
-  const [version = "", release2 = ""] = embedded.from.split("-");
-  return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
-}
-function selectKernels(kernels3, globs) {
-  const selected = (words2) => {
-    const wants = selector(words2);
-    return kernels3.filter(({ uname: uname2, nvra }) => wants(uname2) || wants(nvra));
-  };
-  const unmatched = globs.filter((glob) => glob !== "all" && selected([glob]).length === 0);
-  const names = kernels3.map(({ uname: uname2 }) => uname2);
-  const problems = unmatched.map((glob) => ({
-    where: `--kernel ${glob}`,
-    failure: noMatch("--kernel", glob, names)
-  }));
-  const [first2] = problems;
-  if (first2 && problems.length === globs.length) throw first2.failure;
-  return { kernels: selected(globs), problems };
-}
-function toKernel(source2, flavour, place, folder2, item) {
-  var _a21, _b15;
-  const shape = source2.flavours[flavour];
-  if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
-  const { version, release: release2, arch: arch3, epoch } = item;
-  const parts = { ver: version, rel: release2, arch: arch3 };
-  let uname2;
-  try {
-    uname2 = asUname(shape.uname.replace(/<(ver|rel|arch)>/g, (_5, part) => {
-      var _a22;
-      return (_a22 = parts[part]) != null ? _a22 : "";
-    }));
-  } catch (error2) {
-    return new Failure("bad-repository", `${item.name} is skipped: ${describe(error2)}`);
-  }
-  return {
-    distribution: source2.id,
-    versionId: place.versionId,
-    releases: [place.release],
-    arch: place.arch,
-    flavour,
-    nvra: `${item.name}-${version}-${release2}.${arch3}`,
-    evr: { epoch, version, release: release2 },
-    uname: uname2,
-    vmlinuxPath: shape.vmlinux.replaceAll("<uname>", uname2),
-    size: item.size,
-    checksum: item.checksum,
-    builtAt: item.builtAt,
-    locations: [`${folder2}/${item.location}`],
-    keyPaths: source2.keys ? [`${folder2}/${source2.keys.file}`] : [],
-    trustedKeys: (_b15 = (_a21 = source2.keys) == null ? void 0 : _a21.fingerprints) != null ? _b15 : []
-  };
-}
-function merge(known, again) {
-  const [first2, ...others] = known.releases;
-  const releases = [first2, .../* @__PURE__ */ new Set([...others, ...again.releases])];
-  const merged = { ...known, releases: unique(releases) };
-  const same3 = known.checksum.value === again.checksum.value && known.checksum.algorithm === again.checksum.algorithm;
-  if (!same3) return merged;
-  return {
-    ...merged,
-    locations: unique([...known.locations, ...again.locations]),
-    keyPaths: [.../* @__PURE__ */ new Set([...known.keyPaths, ...again.keyPaths])]
-  };
-}
-function unique([first2, ...rest]) {
-  return [first2, ...new Set(rest.filter((value) => value !== first2))];
-}
-function compareText2(one2, two2) {
-  if (one2 === two2) return 0;
-  return one2 < two2 ? -1 : 1;
 }
 
 // node_modules/entities/dist/esm/decode-codepoint.js
@@ -83334,7 +84144,7 @@ __export(esm_exports, {
   Doctype: () => Doctype,
   ElementType: () => ElementType,
   Root: () => Root,
-  Script: () => Script,
+  Script: () => Script2,
   Style: () => Style,
   Tag: () => Tag,
   Text: () => Text,
@@ -83359,7 +84169,7 @@ var Root = ElementType.Root;
 var Text = ElementType.Text;
 var Directive = ElementType.Directive;
 var Comment = ElementType.Comment;
-var Script = ElementType.Script;
+var Script2 = ElementType.Script;
 var Style = ElementType.Style;
 var Tag = ElementType.Tag;
 var CDATA = ElementType.CDATA;
@@ -84123,7 +84933,7 @@ function renderNode(node, options3) {
       return renderComment(node);
     case CDATA:
       return renderCdata(node);
-    case Script:
+    case Script2:
     case Style:
     case Tag:
       return renderTag(node, options3);
@@ -84608,9 +85418,9 @@ function getAtomFeed(feedRoot) {
       if (href2) {
         entry.link = href2;
       }
-      const description = fetch("summary", children) || fetch("content", children);
-      if (description) {
-        entry.description = description;
+      const description2 = fetch("summary", children) || fetch("content", children);
+      if (description2) {
+        entry.description = description2;
       }
       const pubDate = fetch("updated", children);
       if (pubDate) {
@@ -84856,175 +85666,246 @@ function parentOf(folder2) {
   return folder2.replace(/[^/]+\/$/, "");
 }
 
-// src/sources/repositories.ts
-var AT_ONCE = 6;
-async function expandTemplate(template, list2, choice2 = { wants: () => true, guesses: () => [] }) {
-  let found = [{ folder: "", bindings: {} }];
-  for (const segment of template.split("/")) {
-    const ask = (parent) => descend(parent, segment, list2, choice2);
-    const next2 = await pMap(found, ask, { concurrency: AT_ONCE });
-    found = next2.flat();
-  }
-  return found;
+// src/sources/mirror-list.ts
+var LARGEST_LIST = 1024 * 1024;
+var MOST_ENTRIES = 1e3;
+var MOST_MIRRORS = 8;
+var IDLE_TIMEOUT2 = 2e4;
+var TRIES2 = 2;
+function parseMirrorList(text3) {
+  const words2 = /^\s*</.test(text3) ? urlsOfMetalink(text3) : text3.split(/\s+/);
+  const urls = words2.slice(0, MOST_ENTRIES).filter((word3) => /^https?:\/\//.test(word3) && URL.canParse(word3)).map((word3) => word3.replace(/\/repodata\/repomd\.xml$/, "").replace(/\/+$/, ""));
+  const unique2 = [...new Set(urls)];
+  return [...unique2.filter(isSecure), ...unique2.filter((url3) => !isSecure(url3))];
 }
-async function descend({ folder: folder2, bindings }, segment, list2, choice2) {
-  var _a21;
-  const bound = substitute(segment, bindings);
-  const [, before, placeholder, after2] = (_a21 = /^(.*)<(release|arch|variant)>(.*)$/.exec(bound)) != null ? _a21 : [];
-  const below = (name) => folder2 === "" ? name : `${folder2}/${name}`;
-  if (placeholder === void 0) return [{ folder: below(bound), bindings }];
-  const kind = placeholder;
-  const valueIn = (name) => between(name, before != null ? before : "", after2 != null ? after2 : "");
-  const looksRight = (names) => kind !== "release" || names.some((name) => valueIn(name) !== void 0);
-  const listed = await list2(folder2, looksRight, choice2.guesses(kind).length > 0);
-  const values = listed ? listed.flatMap((name) => {
-    var _a22;
-    return (_a22 = valueIn(name)) != null ? _a22 : [];
-  }).filter((value) => choice2.wants(kind, value)) : choice2.guesses(kind);
-  return values.map((value) => {
-    const found = { ...bindings, [kind]: value };
-    return { folder: below(substitute(segment, found)), bindings: found };
-  });
+function isSecure(url3) {
+  return url3.startsWith("https:");
 }
-function substitute(template, bindings) {
-  return template.replace(/<([a-z]+)>/g, (whole, name) => {
-    var _a21;
-    return (_a21 = bindings[name]) != null ? _a21 : whole;
-  });
-}
-function between(name, before, after2) {
-  const fits = name.startsWith(before) && name.endsWith(after2);
-  const value = fits ? name.slice(before.length, name.length - after2.length) : "";
-  return value === "" ? void 0 : value;
-}
-function versionIdOf(source2, name) {
-  var _a21;
-  const found = (_a21 = new RegExp(source2.versionId, "u").exec(name)) == null ? void 0 : _a21[1];
-  return found === void 0 ? void 0 : nameOrUndefined(() => asVersionId(found));
-}
-async function findPlaces(source2, wanted, list2) {
-  var _a21;
-  const existing = { release: /* @__PURE__ */ new Set(), arch: /* @__PURE__ */ new Set() };
-  const wantsRelease = selector(wanted.releases);
-  const wantsArch = selector(wanted.arches);
-  const choice2 = {
-    wants: (placeholder, name) => {
-      if (placeholder === "variant" || !isName2(source2, placeholder, name)) return false;
-      existing[placeholder].add(name);
-      return placeholder === "release" ? wantsRelease(name) : wantsArch(name);
+function urlsOfMetalink(text3) {
+  const urls = [];
+  let inUrl = false;
+  const parser = new Parser(
+    {
+      onopentag: (name) => {
+        inUrl = name === "url";
+        if (inUrl) urls.push("");
+      },
+      ontext: (piece) => {
+        var _a21;
+        if (inUrl) urls.push(`${(_a21 = urls.pop()) != null ? _a21 : ""}${piece}`);
+      },
+      onclosetag: () => {
+        inUrl = false;
+      }
     },
-    guesses: (placeholder) => {
-      if (placeholder === "variant") return [];
-      const words2 = placeholder === "release" ? wanted.releases : wanted.arches;
-      const literal2 = words2.length > 0 && !words2.some(isGlob);
-      return literal2 ? words2.filter((word2) => isName2(source2, placeholder, word2)) : [];
-    }
-  };
-  const places = /* @__PURE__ */ new Map();
-  for (const { name, folders } of source2.repositories) {
-    for (const template of folders) {
-      const head = (_a21 = template.split("/<variant>")[0]) != null ? _a21 : template;
-      for (const { bindings } of await expandTemplate(head, list2, choice2)) {
-        const place = toPlace(source2, name, bindings, template, places);
-        if (place) places.set(place.key, place.value);
+    { xmlMode: true, decodeEntities: true }
+  );
+  parser.end(text3);
+  return urls.map((url3) => url3.trim());
+}
+async function readMirrorLists(source2, wanted, ports, signal) {
+  const choice2 = new Wishlist(source2, wanted);
+  const listed = [];
+  const problems = [];
+  for (const repository of source2.repositories) {
+    for (const { url: url3, bindings } of listsOf(repository, choice2)) {
+      try {
+        const addresses = parseMirrorList(await fetchList(url3, ports, signal));
+        const found = locate(source2, repository, bindings, addresses, choice2);
+        if (!found) throw noRepository(url3);
+        listed.push(found);
+      } catch (error2) {
+        signal.throwIfAborted();
+        problems.push({ where: url3, failure: asListFailure(url3, error2) });
       }
     }
   }
-  expectKnownNames("--release", wanted.releases, existing.release);
-  expectKnownNames("--arch", wanted.arches, existing.arch);
-  return [...places.values()];
+  return { mirrors: commonRoots(listed), places: listed.map(({ place }) => place), problems };
 }
-function toPlace(source2, name, bindings, template, places) {
-  var _a21, _b15, _c5, _d4;
-  const release2 = asRelease((_a21 = bindings.release) != null ? _a21 : "");
-  const arch3 = asArch((_b15 = bindings.arch) != null ? _b15 : "");
-  const versionId2 = versionIdOf(source2, release2);
-  if (versionId2 === void 0) return void 0;
-  const key = `${name} ${release2} ${arch3}`;
-  const forms = [...(_d4 = (_c5 = places.get(key)) == null ? void 0 : _c5.forms) != null ? _d4 : [], substitute(template, bindings)];
-  return { key, value: { name, release: release2, versionId: versionId2, arch: arch3, forms } };
+function listsOf({ mirrorList, release: release2, arch: arch3 }, choice2) {
+  if (mirrorList === void 0) return [];
+  const releases = release2 === void 0 ? choice2.guesses("release") : [release2].filter((one2) => choice2.wants("release", one2));
+  const arches = arch3 === void 0 ? choice2.guesses("arch") : [arch3].filter((one2) => choice2.wants("arch", one2));
+  const all = releases.flatMap((one2) => arches.map((two2) => ({ release: one2, arch: two2 })));
+  return all.map((bindings) => ({ url: fillIn(mirrorList, bindings), bindings }));
 }
-function isName2(source2, placeholder, name) {
-  if (placeholder === "arch") return nameOrUndefined(() => asArch(name)) !== void 0;
-  return versionIdOf(source2, name) !== void 0 && nameOrUndefined(() => asRelease(name)) !== void 0;
-}
-function expectKnownNames(option, words2, existing) {
-  if (existing.size === 0) return;
-  const unknown = words2.find((word2) => ![...existing].some(selector([word2])));
-  if (unknown === void 0) return;
-  throw noMatch(option, unknown, existing);
-}
-function nameOrUndefined(make) {
-  try {
-    return make();
-  } catch (error2) {
-    if (error2 instanceof Failure) return void 0;
-    throw error2;
+async function fetchList(url3, ports, signal) {
+  for (let left = TRIES2; ; left -= 1) {
+    try {
+      const answer2 = await get(ports, url3, { headers: {}, idleTimeout: IDLE_TIMEOUT2, signal });
+      if (answer2.status !== 200) {
+        answer2.discard();
+        throw new Failure("network", `${url3} answers with status ${answer2.status}.`);
+      }
+      return await readText2(answer2.bytes, url3);
+    } catch (error2) {
+      signal.throwIfAborted();
+      if (left <= 1 || error2 instanceof Failure) throw error2;
+    }
   }
+}
+async function readText2(bytes2, url3) {
+  const chunks = [];
+  let size2 = 0;
+  for await (const chunk of bytes2) {
+    size2 += chunk.length;
+    if (size2 > LARGEST_LIST) {
+      throw new Failure(
+        "bad-repository",
+        `${url3} is longer than the ${LARGEST_LIST} bytes of a mirror list.`
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+function locate(source2, repository, asked, addresses, choice2) {
+  var _a21;
+  const byFolder = /* @__PURE__ */ new Map();
+  for (const address of addresses) {
+    const found = divide(address, repository);
+    if (!found) continue;
+    const same3 = (_a21 = byFolder.get(found.folder)) != null ? _a21 : {
+      bindings: { ...asked, ...found.bindings },
+      roots: []
+    };
+    same3.roots.push(found.root);
+    byFolder.set(found.folder, same3);
+  }
+  const [best] = [...byFolder].sort(([, one2], [, two2]) => two2.roots.length - one2.roots.length);
+  if (!best) return void 0;
+  const [folder2, { bindings, roots }] = best;
+  const place = toPlace(source2, repository, bindings, choice2);
+  return place && { place: { ...place, forms: [folder2] }, roots };
+}
+function divide(address, { folders }) {
+  const url3 = new URL(address);
+  const names = url3.pathname.split("/").filter((name) => name !== "");
+  const nothing = {};
+  try {
+    const decoded = names.map(decodeURIComponent);
+    for (const template of folders) {
+      const folder2 = decoded.slice(-template.split("/").length).join("/");
+      const bindings = readFolder(template, folder2);
+      if (!bindings) continue;
+      const front = names.slice(0, names.length - template.split("/").length).join("/");
+      return { root: asBase(`${url3.origin}/${front}`), folder: folder2, bindings };
+    }
+    const whole = decoded.join("/");
+    return whole === "" ? void 0 : { root: asBase(url3.origin), folder: whole, bindings: nothing };
+  } catch {
+    return void 0;
+  }
+}
+function commonRoots(listed) {
+  var _a21;
+  const counts = /* @__PURE__ */ new Map();
+  for (const { roots } of listed) {
+    for (const root of new Set(roots)) counts.set(root, ((_a21 = counts.get(root)) != null ? _a21 : 0) + 1);
+  }
+  const all = [...counts];
+  const common = all.filter(([, count3]) => count3 === listed.length).map(([root]) => root);
+  return (common.length > 0 ? common : all.map(([root]) => root)).slice(0, MOST_MIRRORS);
+}
+function noRepository(url3) {
+  return new Failure(
+    "bad-repository",
+    `${url3} names no address of a repository.`,
+    "Correct the source file, or name a mirror with --mirror."
+  );
+}
+function asListFailure(url3, error2) {
+  if (error2 instanceof Failure) return error2;
+  return new Failure(
+    "network",
+    `The mirror list ${url3} cannot be read: ${describe(error2)}.`,
+    "Check the network and the proxy variables, or name a mirror with --mirror.",
+    error2
+  );
 }
 
-// src/sources/discover.ts
+// src/sources/tree.ts
 var PRIMARIES_AT_ONCE = 1;
-async function findKernels(platform4, query, progress) {
+var MOST_IDS = 100;
+async function findWayIn(platform4, query) {
   const { source: source2 } = query;
-  const flavourOf2 = packageNames(source2, query.flavours);
-  const roots = query.mirrors.length > 0 ? query.mirrors : source2.mirrors;
-  const task = progress.begin(`${source2.id} repositories`);
-  task.stage("metadata");
-  try {
-    const tree = treeOf(platform4, query, roots, new Set(flavourOf2.keys()), task);
-    const places = await findPlaces(source2, query, tree.list);
-    const outcomes = await pMap(places, (place) => readPlace(place, tree), {
-      concurrency: AT_ONCE,
-      signal: platform4.interrupted
-    });
-    const discovery = summarise(query, flavourOf2, outcomes, roots);
-    const { kernels: kernels3, repositories, packages } = discovery;
-    task.end(
-      "read",
-      `${kernels3.length} kernels among ${packages} packages in ${repositories} repositories`
-    );
-    for (const { where, failure } of discovery.problems)
-      progress.warn(`${where}: ${failure.message}`);
-    return discovery;
-  } catch (error2) {
-    task.end("failed");
-    throw error2;
+  const withList = source2.repositories.filter(({ mirrorList }) => mirrorList !== void 0);
+  if (query.mirrors.length > 0 || withList.length === 0) {
+    const mirrors2 = query.mirrors.length > 0 ? query.mirrors : source2.mirrors;
+    return { mirrors: mirrors2, places: [], listed: /* @__PURE__ */ new Set(), problems: [] };
   }
+  const { interrupted } = platform4;
+  const lists = await readMirrorLists(source2, query, dependencies(platform4), interrupted);
+  const mirrors = [.../* @__PURE__ */ new Set([...source2.mirrors, ...lists.mirrors])];
+  const [first2] = lists.problems;
+  if (mirrors.length === 0 && first2) throw first2.failure;
+  return { mirrors, places: lists.places, listed: new Set(withList), problems: lists.problems };
 }
-function treeOf(platform4, { cache, source: source2 }, roots, names, { advance }) {
-  const { http, clock, programs, interrupted: signal } = platform4;
-  const ports = { http, clock, random: Math.random };
-  const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });
+function dependencies({ http, clock }) {
+  return { http, clock, random: Math.random };
+}
+function repositoryTree(platform4, query, roots, flavourOf2, { advance }) {
+  const { cache, source: source2 } = query;
+  const { programs, interrupted: signal } = platform4;
+  const names = new Set(flavourOf2.keys());
+  const pool = new MirrorPool(roots, dependencies(platform4), { connections: AT_ONCE });
   const gate = pLimit(PRIMARIES_AT_ONCE);
   const reading = { pool, cache, signal, programs, gate, onBytes: advance };
+  const folders = folderTree(reading, source2);
+  let reads = 0;
+  return {
+    folders,
+    read: async (folder2, place) => {
+      reads += 1;
+      if (reads > MOST_FOLDERS) throw tooManyFolders(source2);
+      const isFlat = place.repository.packages === "listing";
+      const result = isFlat ? await readFlatRepository(reading, query, flavourOf2, folder2, place, folders) : await readRepository(reading, folder2, names);
+      if (!result) return void 0;
+      const unames = await readUnames(reading, source2, flavourOf2, folder2, result.packages);
+      return { folder: folder2, unames, headerOnly: isFlat, ...result };
+    }
+  };
+}
+function folderTree(reading, source2) {
+  const { pool } = reading;
   const listed = /* @__PURE__ */ new Map();
+  const read2 = (folder2, looksRight, believe) => readPage(reading, folder2 === "" ? "" : `${folder2}/`, async (page) => {
+    const found = readListing(page.text, page.url);
+    if (found && looksRight(found.folders)) return found;
+    const failure = found ? noTree(source2, page.url) : noListing(page.url);
+    const mirrors = believe && !looksRight([]) ? pool.mirrors : [];
+    for (const mirror of mirrors) {
+      if (mirror.base === page.mirror) pool.ban(mirror, failure.message);
+    }
+    throw failure;
+  });
   return {
     list: (folder2, looksRight, dispensable) => {
       const known = listed.get(folder2);
       if (known) return known;
-      const names2 = readPage(reading, folder2 === "" ? "" : `${folder2}/`, async (page) => {
-        var _a21;
-        const found = (_a21 = readListing(page.text, page.url)) == null ? void 0 : _a21.folders;
-        if (found && looksRight(found)) return found;
-        const failure = found ? noTree(source2, page.url) : noListing(page.url);
-        const { mirrors } = dispensable || looksRight([]) ? { mirrors: [] } : pool;
-        for (const mirror of mirrors) {
-          if (mirror.base === page.mirror) pool.ban(mirror, failure.message);
-        }
-        throw failure;
-      }).catch((error2) => {
+      const listing = read2(folder2, looksRight, !dispensable).catch((error2) => {
         if (dispensable && isAboutMirror(error2)) return void 0;
         throw error2;
       });
-      listed.set(folder2, names2);
-      return names2;
+      listed.set(folder2, listing);
+      return listing;
     },
-    read: async (folder2) => {
-      const result = await readRepository(reading, folder2, names);
-      return result && { folder: folder2, ...result };
+    repositoryIds: async (folder2) => {
+      const ids = await readPage(
+        reading,
+        `${folder2}/repodata/repomd.xml`,
+        (page) => readRepositoryIds(page.text, page.url)
+      );
+      return ids != null ? ids : [];
     }
   };
+}
+function tooManyFolders({ id }) {
+  return new Failure(
+    "bad-repository",
+    `More than ${MOST_FOLDERS} folders may be repositories of ${id}.`,
+    "Name releases and architectures with --release and --arch, or correct the source file."
+  );
 }
 function isAboutMirror(error2) {
   return error2 instanceof Failure && ["network", "bad-repository"].includes(error2.reason);
@@ -85042,17 +85923,132 @@ function noTree(source2, url3) {
   return new Failure(
     "bad-repository",
     `${url3} is no ${source2.id} tree: it has no folder for '${template}'.`,
-    "Give the root of a mirror, the folder in which the releases are, with --mirror."
+    "Give the root of a mirror, the folder that holds the releases, with --mirror."
   );
 }
+async function readRepositoryIds(text3, origin) {
+  const ids = [];
+  const path5 = [];
+  await readXml(
+    [Buffer.from(text3)],
+    {
+      open: (name) => {
+        path5.push(name);
+      },
+      close: (name, content) => {
+        path5.pop();
+        if (name === "repo" && path5.at(-1) === "tags") ids.push(content.trim());
+      }
+    },
+    origin
+  );
+  const fine = ids.filter((id) => /^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/.test(id));
+  return [...new Set(fine)].slice(0, MOST_IDS);
+}
+async function readFlatRepository({ pool, signal }, query, flavourOf2, folder2, place, folders) {
+  var _a21;
+  const listing = await folders.list(folder2, () => true, false);
+  const rpms = ((_a21 = listing == null ? void 0 : listing.files) != null ? _a21 : []).flatMap((file) => {
+    const parts = parseRpmFileName(file);
+    return parts && isSafe(file) ? [{ file, ...parts }] : [];
+  });
+  if (rpms.length === 0) return void 0;
+  const wantsArch = selector(place.arch === void 0 ? query.arches : [place.arch]);
+  const wantsKernel = selector(query.kernels);
+  const wanted = rpms.filter((rpm) => {
+    const flavour = flavourOf2.get(rpm.name);
+    if (flavour === void 0 || !wantsArch(rpm.arch)) return false;
+    const uname2 = unameByName(query.source, flavour, rpm);
+    const nvra = rpm.file.replace(/\.rpm$/, "");
+    return uname2 === void 0 || wantsKernel(uname2) || wantsKernel(nvra);
+  });
+  const packages = await pMap(
+    wanted,
+    async ({ file, name, version, release: release2, arch: arch3 }) => {
+      const start2 = await readPackageStart(pool, `${folder2}/${file}`, signal);
+      const { size: size2, headerChecksum: checksum, changedAt: builtAt } = start2;
+      return { name, arch: arch3, epoch: 0, version, release: release2, checksum, size: size2, builtAt, location: file };
+    },
+    { concurrency: AT_ONCE, signal }
+  );
+  return { packages, total: rpms.length };
+}
+function isSafe(file) {
+  return nameOrUndefined(() => asRepositoryPath(file, "the listing")) === file;
+}
+async function readUnames({ pool, cache, signal }, source2, flavourOf2, folder2, packages) {
+  const unames = /* @__PURE__ */ new Map();
+  const read2 = async ({ name, location, checksum }) => {
+    var _a21, _b15;
+    const rule = (_b15 = source2.flavours[(_a21 = flavourOf2.get(name)) != null ? _a21 : ""]) == null ? void 0 : _b15.uname;
+    if (typeof rule !== "object" || !("files" in rule)) return;
+    const key = `uname ${checksum.algorithm}:${checksum.value} ${rule.files}`;
+    try {
+      const kept = await cache.read(key, string());
+      const path5 = `${folder2}/${location}`;
+      const uname2 = kept != null ? kept : unameIn(await readPackageFiles(pool, path5, signal), rule.files, location);
+      unames.set(location, uname2);
+      if (kept === void 0) await cache.write(key, uname2);
+    } catch (error2) {
+      signal.throwIfAborted();
+      unames.set(location, asFailure(error2));
+    }
+  };
+  await pMap(packages, read2, { concurrency: AT_ONCE, signal });
+  return unames;
+}
+function unameIn(paths, expression2, location) {
+  const found = expressionOf(expression2).search(paths);
+  const unames = [...new Set(found.flatMap(({ named: named2 }) => {
+    var _a21;
+    return (_a21 = named2.uname) != null ? _a21 : [];
+  }))];
+  const [uname2] = unames;
+  if (uname2 !== void 0 && unames.length === 1) return uname2;
+  throw new Failure(
+    "bad-repository",
+    `${location} has ${unames.length === 0 ? "no file" : `files of ${unames.length} kernels`} that '${expression2}' matches.`,
+    "Correct the expression in the source file."
+  );
+}
+
+// src/sources/discover.ts
+async function findKernels(platform4, query, progress) {
+  const { source: source2 } = query;
+  const flavourOf2 = packageNames(source2, query.flavours);
+  const task = progress.begin(`${source2.id} repositories`);
+  task.stage("metadata");
+  try {
+    const wayIn = await findWayIn(platform4, query);
+    const tree = repositoryTree(platform4, query, wayIn.mirrors, flavourOf2, task);
+    const templates = source2.repositories.filter((one2) => !wayIn.listed.has(one2));
+    const places = [...wayIn.places, ...await findPlaces(source2, templates, query, tree.folders)];
+    const outcomes = await pMap(places, (place) => readPlace(place, tree), {
+      concurrency: AT_ONCE,
+      signal: platform4.interrupted
+    });
+    const discovery = summarise(query, flavourOf2, outcomes, wayIn);
+    const { kernels: kernels3, repositories, packages } = discovery;
+    task.end(
+      "read",
+      `${kernels3.length} kernels among ${packages} packages in ${repositories} repositories`
+    );
+    for (const { where, failure } of discovery.problems)
+      progress.warn(`${where}: ${failure.message}`);
+    return discovery;
+  } catch (error2) {
+    task.end("failed");
+    throw error2;
+  }
+}
 async function readPlace(place, tree) {
-  let where = `${place.release} ${place.arch} ${place.name}`;
+  let where = [place.release, place.arch, place.repository.name].join(" ");
   try {
     for (const form of place.forms) {
       const read2 = [];
-      for (const { folder: folder2 } of await expandTemplate(form, tree.list)) {
+      for (const { folder: folder2 } of await expandTemplate(form, tree.folders)) {
         where = folder2;
-        const repository = await tree.read(folder2);
+        const repository = await tree.read(folder2, place);
         if (repository) read2.push({ place, ...repository });
       }
       if (read2.length > 0) return { read: read2 };
@@ -85064,27 +86060,29 @@ async function readPlace(place, tree) {
     return { problem: { where, failure } };
   }
 }
-function summarise(query, flavourOf2, outcomes, roots) {
+function summarise(query, flavourOf2, outcomes, wayIn) {
   const { source: source2, kernels: globs } = query;
   const read2 = outcomes.flatMap((outcome) => "read" in outcome ? outcome.read : []);
-  const problems = outcomes.flatMap((outcome) => "problem" in outcome ? [outcome.problem] : []);
+  const broken = outcomes.flatMap((outcome) => "problem" in outcome ? [outcome.problem] : []);
+  const problems = [...wayIn.problems, ...broken];
   if (read2.length === 0) {
     if (problems[0]) throw problems[0].failure;
-    throw noRepository(query, roots);
+    throw noRepository2(query, wayIn.mirrors);
   }
-  const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf2, read2);
+  const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf2, read2, query.arches);
   const { kernels: kernels3, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels: kernels3,
     problems: [...problems, ...odd, ...unmatched],
     repositories: read2.length,
-    packages: read2.reduce((sum2, { total }) => sum2 + total, 0)
+    packages: read2.reduce((sum2, { total }) => sum2 + total, 0),
+    mirrors: wayIn.mirrors
   };
 }
-function noRepository({ source: source2, releases, arches }, roots) {
+function noRepository2({ source: source2, releases, arches }, roots) {
   const given = [
-    ...releases.filter((word2) => word2 !== "all").map((word2) => `--release ${word2}`),
-    ...arches.filter((word2) => word2 !== "all").map((word2) => `--arch ${word2}`)
+    ...releases.filter((word3) => word3 !== "all").map((word3) => `--release ${word3}`),
+    ...arches.filter((word3) => word3 !== "all").map((word3) => `--arch ${word3}`)
   ];
   const selected = given.length > 0 ? ` for ${given.join(" ")}` : "";
   return new Failure(
@@ -85096,11 +86094,11 @@ function noRepository({ source: source2, releases, arches }, roots) {
 
 // src/archive/archive.ts
 var import_promises19 = require("fs/promises");
-var import_node_path23 = require("path");
+var import_node_path24 = require("path");
 
 // src/git/location.ts
 var import_node_fs16 = require("fs");
-var import_node_path20 = require("path");
+var import_node_path21 = require("path");
 var import_node_url = require("url");
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function parseLocation(where) {
@@ -85139,12 +86137,12 @@ function remote(where) {
   };
 }
 function local(where) {
-  const folder2 = (0, import_node_path20.resolve)(where);
+  const folder2 = (0, import_node_path21.resolve)(where);
   if (!(0, import_node_fs16.existsSync)(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = (0, import_node_fs16.existsSync)((0, import_node_path20.join)(folder2, "HEAD")) && (0, import_node_fs16.existsSync)((0, import_node_path20.join)(folder2, "objects"));
-  if (bare || (0, import_node_fs16.existsSync)((0, import_node_path20.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = (0, import_node_fs16.existsSync)((0, import_node_path21.join)(folder2, "HEAD")) && (0, import_node_fs16.existsSync)((0, import_node_path21.join)(folder2, "objects"));
+  if (bare || (0, import_node_fs16.existsSync)((0, import_node_path21.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path5) {
@@ -85250,7 +86248,7 @@ var KNOWN_MESSAGES = [
 ];
 function explainGitError(attempt, where, said, cause) {
   var _a21;
-  const known = KNOWN_MESSAGES.find(({ pattern: pattern3 }) => pattern3.test(said));
+  const known = KNOWN_MESSAGES.find(({ pattern: pattern2 }) => pattern2.test(said));
   const lines = said.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !/^(hint|To) ?:?/.test(line2) && line2 !== "Done");
   const message = `git could not ${attempt} ${where}: ${lines.slice(-6).join(" ") || "it said nothing."}`;
   return new Failure((_a21 = known == null ? void 0 : known.reason) != null ? _a21 : "bad-archive", message, known == null ? void 0 : known.advice, cause);
@@ -85260,7 +86258,7 @@ function explainGitError(attempt, where, said, cause) {
 var import_node_fs17 = require("fs");
 var import_promises18 = require("fs/promises");
 var import_node_os8 = require("os");
-var import_node_path22 = require("path");
+var import_node_path23 = require("path");
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -85795,7 +86793,7 @@ var import_file_exists = __toESM(require_dist(), 1);
 var import_node_child_process = require("child_process");
 var import_debug = __toESM(require_src(), 1);
 var import_promise_deferred = __toESM(require_dist2(), 1);
-var import_node_path21 = require("path");
+var import_node_path22 = require("path");
 var import_node_events2 = require("events");
 var O3 = class extends Error {
   constructor(e, n) {
@@ -87870,7 +88868,7 @@ function ls2(t2) {
 }
 function hs2(t2) {
   const e = t2.trim().replace(/^["']|["']$/g, "");
-  return e && (0, import_node_path21.normalize)(e);
+  return e && (0, import_node_path22.normalize)(e);
 }
 var ms2 = [
   new l2(/From (.+)$/, (t2, [e]) => {
@@ -88860,7 +89858,7 @@ var _GitRepository = class _GitRepository {
     var _a21, _b15, _c5;
     await platform4.programs.run({ program: "git", args: ["--version"] });
     const other = isLocal ? await findObjects(platform4, url3) : void 0;
-    const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path22.join)((_a21 = platform4.env.TMPDIR) != null ? _a21 : (0, import_node_os8.tmpdir)(), "btfhub-git-"));
+    const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path23.join)((_a21 = platform4.env.TMPDIR) != null ? _a21 : (0, import_node_os8.tmpdir)(), "btfhub-git-"));
     const git = new GitRunner(platform4, folder2, credential);
     const repository = new _GitRepository(git, url3, (_b15 = other == null ? void 0 : other.format) != null ? _b15 : "sha1", other == null ? void 0 : other.folder);
     try {
@@ -88896,7 +89894,7 @@ var _GitRepository = class _GitRepository {
    */
   async fetchBranches(branches, depth) {
     const specs = branches.map((branch2) => `+${remoteRef(branch2)}:${localRef(branch2)}`);
-    const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path22.join)(this.folder, "shallow"));
+    const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path23.join)(this.folder, "shallow"));
     const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
     const running = __privateGet(this, _git).remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
     await __privateGet(this, _git).explained("read", this.name, running);
@@ -89027,7 +90025,7 @@ var _GitRepository = class _GitRepository {
   /** The tree of a commit (or the empty one) with changes; the blobs need not be here. */
   async writeTree(base, changes) {
     __privateSet(this, _indexes2, __privateGet(this, _indexes2) + 1);
-    const env = { GIT_INDEX_FILE: (0, import_node_path22.join)(this.folder, `index-${__privateGet(this, _indexes2)}`) };
+    const env = { GIT_INDEX_FILE: (0, import_node_path23.join)(this.folder, `index-${__privateGet(this, _indexes2)}`) };
     const run2 = (args, input) => __privateGet(this, _git).explained(
       "write a tree into",
       this.folder,
@@ -89076,8 +90074,8 @@ init_fn = async function() {
   const format = __privateGet(this, _format) === "sha1" ? [] : [`--object-format=${__privateGet(this, _format)}`];
   await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "make a repository in", ["init", ...format]);
   if (__privateGet(this, _alternate) !== void 0) {
-    await (0, import_promises18.mkdir)((0, import_node_path22.join)(this.folder, "objects/info"), { recursive: true });
-    await (0, import_promises18.writeFile)((0, import_node_path22.join)(this.folder, "objects/info/alternates"), `${__privateGet(this, _alternate)}
+    await (0, import_promises18.mkdir)((0, import_node_path23.join)(this.folder, "objects/info"), { recursive: true });
+    await (0, import_promises18.writeFile)((0, import_node_path23.join)(this.folder, "objects/info/alternates"), `${__privateGet(this, _alternate)}
 `);
   }
   await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "make a repository in", ["remote", "add", REMOTE, this.name]);
@@ -89106,7 +90104,7 @@ async function findObjects(platform4, folder2) {
   const objects = (await asked(["--git-path", "objects"])).trim();
   const format = await git.local(["rev-parse", "--show-object-format"]).catch(() => "sha1");
   return {
-    folder: (0, import_node_path22.resolve)(folder2, objects),
+    folder: (0, import_node_path23.resolve)(folder2, objects),
     format: format.trim() === "sha256" ? "sha256" : "sha1"
   };
 }
@@ -89229,14 +90227,14 @@ function folderArchive(folder2) {
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        (0, import_node_path23.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
+        (0, import_node_path24.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path5) => {
     try {
-      return await (0, import_promises19.readFile)((0, import_node_path23.join)(folder2, path5));
+      return await (0, import_promises19.readFile)((0, import_node_path24.join)(folder2, path5));
     } catch (error2) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error2, code)))
         return void 0;
@@ -89257,86 +90255,6 @@ function folderArchive(folder2) {
     close: async () => {
     }
   };
-}
-
-// src/archive/shapes.ts
-function named(check3) {
-  return pipe2(
-    string(),
-    rawTransform(({ dataset, addIssue, NEVER }) => {
-      try {
-        return check3(dataset.value);
-      } catch (error2) {
-        addIssue({ message: describe(error2) });
-        return NEVER;
-      }
-    })
-  );
-}
-var uname = named(asUname);
-var release = named(asRelease);
-var arch = named(asArch);
-var versionId = named(asVersionId);
-var distribution = named(asDistributionId);
-var line = pipe2(
-  string(),
-  maxLength(2e3),
-  transform2((text3) => clean2(text3))
-);
-function clean2(text3) {
-  var _a21;
-  return ((_a21 = text3.match(/.{1,100}/gsu)) != null ? _a21 : []).map(printable).join("");
-}
-var word = pipe2(
-  string(),
-  regex2(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
-  maxLength(200)
-);
-var sha2563 = pipe2(string(), regex2(/^[0-9a-f]{64}$/, "is no SHA-256"));
-var count = pipe2(number2(), safeInteger(), minValue(0));
-var size = pipe2(number2(), safeInteger(), minValue(1));
-var time = pipe2(string(), isoTimestamp(), endsWith("Z"));
-var reason = picklist(REASONS);
-var url2 = pipe2(
-  string(),
-  maxLength(2e3),
-  check((text3) => {
-    if (!URL.canParse(text3)) return false;
-    const { protocol, username, password } = new URL(text3);
-    return /^(https?|file):$/.test(protocol) && username === "" && password === "";
-  }, "is no http, https or file URL, or holds a password")
-);
-var source = strictObject({ url: url2, size, sha256: sha2563 });
-var kinds2 = record(pipe2(string(), regex2(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
-var pahole2 = strictObject({
-  version: pipe2(string(), regex2(/^\d+(\.\d+)+$/, "is no version")),
-  flags: pipe2(
-    array(pipe2(string(), regex2(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
-    maxLength(100)
-  ),
-  origin: picklist(["built", "cached", "system"])
-});
-var verification = strictObject({
-  repodata: boolean(),
-  header: boolean(),
-  file: boolean(),
-  signature: union([
-    strictObject({ status: literal("good"), key: word, hash: word }),
-    strictObject({ status: picklist(["unsigned", "off"]) })
-  ])
-});
-var identity = {
-  uname,
-  nvra: word,
-  distribution,
-  versionId,
-  releases: pipe2(array(release), minLength(1), maxLength(1e3)),
-  arch,
-  package: source
-};
-function complaint(issues) {
-  const path5 = getDotPath(issues[0]);
-  return printable(`${path5 != null ? path5 : "it"}: ${issues[0].message}`);
 }
 
 // src/archive/catalog.ts
@@ -89557,6 +90475,7 @@ function isSamePackage({ size: size2, checksum }, failure) {
 // src/jobs/plan/plan.ts
 var PLAN_SCHEMA = 1;
 var path = named((text3) => asRepositoryPath(text3, "the plan"));
+var memberPath2 = pipe2(string(), startsWith("./"));
 var KernelShape = object({
   distribution,
   versionId,
@@ -89566,12 +90485,14 @@ var KernelShape = object({
   nvra: word,
   evr: object({ epoch: count, version: string(), release: string() }),
   uname,
-  vmlinuxPath: pipe2(string(), startsWith("./")),
+  vmlinuxPath: memberPath2,
+  otherVmlinuxPaths: exactOptional(array(memberPath2)),
   size,
   checksum: object({
     algorithm: picklist(CHECKSUM_ALGORITHMS),
     value: pipe2(string(), regex2(/^[0-9a-f]{40,128}$/))
   }),
+  checksumOf: exactOptional(literal("header")),
   builtAt: count,
   locations: tupleWithRest([path], path),
   keyPaths: array(path),
@@ -89640,12 +90561,11 @@ async function makePlan(platform4, request2, progress) {
   const states = new Map(published.map((kernel) => [kernel, kernelState(kernel, rules)]));
   const wanted = published.filter((kernel) => states.get(kernel) === "wanted");
   const kernels3 = withinLimits(wanted, limits);
-  const { mirrors, source: source2 } = query;
   return {
     schema: PLAN_SCHEMA,
-    distribution: source2.id,
+    distribution: query.source.id,
     madeAt: now.toISOString(),
-    mirrors: mirrors.length > 0 ? mirrors : source2.mirrors,
+    mirrors: discovery.mirrors,
     ...archive ? { archive: archive.where } : {},
     ...countAll(states, new Set(kernels3)),
     kernels: kernels3,
@@ -89691,18 +90611,18 @@ function toPlanProblem({ where, failure }) {
 }
 
 // src/commands/selection-options.ts
-var import_node_path25 = require("path");
+var import_node_path26 = require("path");
 
 // src/rpmmd/cache.ts
 var import_node_crypto12 = require("crypto");
 var import_promises20 = require("fs/promises");
-var import_node_path24 = require("path");
+var import_node_path25 = require("path");
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain) {
   let writable = true;
-  const fileOf2 = (key) => (0, import_node_path24.join)(folder2, `${(0, import_node_crypto12.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  const fileOf2 = (key) => (0, import_node_path25.join)(folder2, `${(0, import_node_crypto12.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
   return {
     read: async (key, shape) => {
       const text3 = await (0, import_promises20.readFile)(fileOf2(key), "utf8").catch(() => void 0);
@@ -89739,165 +90659,785 @@ function parseJson(text3) {
 var import_promises21 = require("fs/promises");
 var import_yaml = __toESM(require_dist3(), 1);
 
-// src/sources/source.ts
-var PLACEHOLDER = /<(release|arch|variant)>/g;
-var pattern2 = pipe2(
-  string(),
-  check((text3) => {
-    try {
-      new RegExp(text3, "u");
-      return /\((?!\?)/.test(text3);
-    } catch {
-      return false;
-    }
-  }, "is no regular expression with a group")
-);
-var folder = pipe2(
-  string(),
-  regex2(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
-  check((text3) => {
-    const names = [...text3.matchAll(PLACEHOLDER)].map((match) => match[1]);
-    return names.includes("release") && names.includes("arch") && !text3.includes("..");
-  }, "needs <release> and <arch>, and no ..")
-);
-var FlavourShape = strictObject({
-  /** The package that holds vmlinux: `kernel-debuginfo`. */
-  package: pipe2(string(), regex2(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/)),
-  /** `uname -r` out of the package's `<ver>`, `<rel>` and `<arch>`. */
-  uname: pipe2(string(), includes("<ver>"), includes("<rel>")),
-  /** The member of the payload that is vmlinux, with `<uname>` in it. */
-  vmlinux: pipe2(string(), startsWith("./"), includes("<uname>")),
-  /** From which `version-release` on, and on which architectures, the kernel carries BTF of its own. */
-  embeddedBtf: optional(
-    strictObject({
-      from: pipe2(string(), regex2(/^[^-]+-[^-]+$/)),
-      arches: array(arch)
-    })
-  )
-});
-var SourceShape = strictObject({
-  /** ID of /etc/os-release, which is the archive's first folder. */
-  id: distribution,
-  /** Roots of mirrors, the one to ask first in front. */
-  mirrors: array(pipe2(string(), url())),
-  /** VERSION_ID of /etc/os-release: the first group of this expression on the release's name. What does not match is no release. */
-  versionId: pattern2,
-  /**
-   * The repositories that hold kernels, each as the forms its folder may have below the root:
-   * the first form that has repodata counts.
-   */
-  repositories: pipe2(
-    array(strictObject({ name: string(), folders: pipe2(array(folder), minLength(1)) })),
-    minLength(1)
-  ),
-  /** By the word that --flavour takes; the first one is the default. */
-  flavours: pipe2(
-    record(pipe2(string(), regex2(/^[0-9a-z]+$/)), FlavourShape),
-    check((flavours) => Object.keys(flavours).length > 0, "needs at least one flavour")
-  ),
-  /** The keys its packages are signed with; absent where a distribution signs nothing. */
-  keys: optional(
-    strictObject({
-      /** The key file's name in the repository's folder. */
-      file: pipe2(string(), regex2(/^[0-9A-Za-z][0-9A-Za-z._-]*$/)),
-      /** Upper-case hex of the primary keys; a key from the network counts only with one of these. */
-      fingerprints: array(pipe2(string(), regex2(/^[0-9A-F]{40,64}$/)))
-    })
-  )
-});
-function parseSource2(data, origin) {
-  const result = safeParse(SourceShape, data);
-  if (result.success) return result.output;
-  const mistakes = result.issues.map(
-    (issue2) => {
-      var _a21;
-      return `${(_a21 = getDotPath(issue2)) != null ? _a21 : "source"}: ${issue2.message}`;
-    }
-  );
-  throw new Failure(
-    "usage",
-    `${origin} does not describe a source: ${mistakes.join("; ")}.`,
-    "See the description of source files in the README."
-  );
-}
-
-// src/sources/openeuler.ts
-var VMLINUX = "./usr/lib/debug/lib/modules/<uname>/vmlinux";
-var OPENEULER = parseSource2(
+// src/sources/built-in.ts
+var BUILT_IN = [
   {
-    id: "openEuler",
-    mirrors: [
-      "https://repo.openeuler.org/",
-      "https://mirrors.aliyun.com/openeuler/",
-      "https://mirrors.huaweicloud.com/openeuler/",
-      "https://repo.openeuler.openatom.cn/",
-      "https://de-repo.openeuler.org/"
-    ],
-    versionId: "^(\\d{2}\\.\\d{2})(?:-|$)",
-    repositories: [
-      {
-        // The kernel of the release day.
-        name: "debuginfo",
-        folders: [
-          "openEuler-<release>/debuginfo/<arch>",
-          "openEuler-<release>/debuginfo/<arch>/<variant>/<arch>"
-        ]
-      },
-      {
-        // Every later one, among all other packages.
-        name: "update",
-        folders: [
-          "openEuler-<release>/update/<arch>",
-          "openEuler-<release>/update/<arch>/<variant>/<arch>"
-        ]
+    "file": "sources/alinux.yaml",
+    "data": {
+      "id": "alinux",
+      "name": "Alibaba Cloud Linux",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "documentation of Alibaba Cloud Linux 3: repository alinux3-plus-debug",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://mirrors.aliyun.com/alinux/"
+      ],
+      "versionId": "^(\\d+)$",
+      "repositories": [
+        {
+          "name": "plus-debug",
+          "folders": [
+            "<release>/plus/<arch>/debug",
+            "<release>/plus/debug/<arch>"
+          ]
+        },
+        {
+          "name": "os-debug",
+          "folders": [
+            "<release>/os/<arch>/debug",
+            "<release>/os/debug/<arch>"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
       }
-    ],
-    flavours: {
-      stock: {
-        package: "kernel-debuginfo",
-        uname: "<ver>-<rel>.<arch>",
-        vmlinux: VMLINUX,
-        // CONFIG_DEBUG_INFO_BTF=y since then; 4.19 never had it.
-        embeddedBtf: { from: "5.10.0-52", arches: ["x86_64", "aarch64"] }
-      },
-      rt: { package: "kernel-rt-debuginfo", uname: "<ver>-<rel>.<arch>", vmlinux: VMLINUX },
-      "64kb": {
-        package: "kernel-64kb-debuginfo",
-        uname: "<ver>-<rel>.<arch>+64kb",
-        vmlinux: VMLINUX
-      }
-    },
-    keys: {
-      file: "RPM-GPG-KEY-openEuler",
-      fingerprints: [
-        "12EA74AC9DF48D46C69CA0BED557065EB25E7F66",
-        "8AA16BF9F2CA5244010DCA963B477C60B675600B"
-      ]
     }
   },
-  "openEuler's source"
-);
+  {
+    "file": "sources/almalinux.yaml",
+    "data": {
+      "id": "almalinux",
+      "name": "AlmaLinux",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "tree of repositories as Rocky Linux has it",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://repo.almalinux.org/almalinux/"
+      ],
+      "versionId": "^(\\d+\\.\\d+)$",
+      "repositories": [
+        {
+          "name": "BaseOS",
+          "folders": [
+            "<release>/BaseOS/<arch>/debug/tree"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        },
+        "rt": {
+          "package": "kernel-rt-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/amzn.yaml",
+    "data": {
+      "id": "amzn",
+      "name": "Amazon Linux 2 and 2023",
+      "evidence": [
+        {
+          "what": "mirrorlist of amzn2-core-debuginfo and of amazonlinux-debuginfo in the .repo files",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [],
+      "versionId": "^(2|2023)$",
+      "arches": [
+        "x86_64",
+        "aarch64"
+      ],
+      "repositories": [
+        {
+          "name": "core of 2",
+          "folders": [
+            "2/core/2.0/<arch>/debuginfo/<variant>"
+          ],
+          "release": "2",
+          "mirrorList": "https://cdn.amazonlinux.com/2/core/latest/debuginfo/<arch>/mirror.list"
+        },
+        {
+          "name": "core of 2023",
+          "folders": [
+            "al2023/core/guids/<variant>/<arch>"
+          ],
+          "release": "2023",
+          "mirrorList": "https://cdn.amazonlinux.com/al2023/core/mirrors/latest/debuginfo/<arch>/mirror.list"
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/anolis.yaml",
+    "data": {
+      "id": "anolis",
+      "name": "Anolis OS",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "baseurl and gpgkey of .repo files for Anolis OS 8",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://mirrors.openanolis.cn/anolis/"
+      ],
+      "versionId": "^(\\d+(?:\\.\\d+)?)$",
+      "repositories": [
+        {
+          "name": "BaseOS",
+          "folders": [
+            "<release>/BaseOS/<arch>/debug"
+          ]
+        },
+        {
+          "name": "kernel-5.10",
+          "folders": [
+            "<release>/kernel-5.10/<arch>/debug"
+          ]
+        },
+        {
+          "name": "os",
+          "folders": [
+            "<release>/os/<arch>/debug"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      },
+      "keys": {
+        "file": "/RPM-GPG-KEY-ANOLIS",
+        "fingerprints": [
+          "F87DB6522967855E986F840C619140084873F7C5"
+        ]
+      }
+    }
+  },
+  {
+    "file": "sources/bclinux.yaml",
+    "data": {
+      "id": "bclinux",
+      "name": "BC-Linux for Euler",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "addresses of packages of oe21.10 in public installation notes",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://mirrors.cmecloud.cn/bclinux/"
+      ],
+      "versionId": "^(\\d+\\.\\d+)",
+      "repositories": [
+        {
+          "name": "debuginfo",
+          "folders": [
+            "oe<release>/debuginfo/<arch>"
+          ]
+        },
+        {
+          "name": "OS",
+          "folders": [
+            "oe<release>/OS/<arch>"
+          ]
+        },
+        {
+          "name": "update",
+          "folders": [
+            "oe<release>/update/<arch>"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/centos.yaml",
+    "data": {
+      "id": "centos",
+      "name": "CentOS Linux 7 and 8",
+      "evidence": [
+        {
+          "what": "baseurl of debuginfo in the CentOS-Debuginfo.repo files of 7",
+          "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's scripts: packages in the folder itself for 7, in Packages/ for 8",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "http://debuginfo.centos.org/"
+      ],
+      "versionId": "^([78])$",
+      "repositories": [
+        {
+          "name": "debuginfo",
+          "folders": [
+            "<release>/<arch>"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/ctyunos.yaml",
+    "data": {
+      "id": "ctyunos",
+      "name": "CTyunOS",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "addresses of releases and of one update folder in public documentation",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://repo.ctyun.cn/hostos/"
+      ],
+      "versionId": "^(\\d+(?:\\.\\d+)*)$",
+      "repositories": [
+        {
+          "name": "debuginfo",
+          "folders": [
+            "ctyunos-<release>/debuginfo/<arch>"
+          ]
+        },
+        {
+          "name": "update",
+          "folders": [
+            "ctyunos-<release>/update/<arch>"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/eur.yaml",
+    "data": {
+      "id": "openEuler",
+      "key": "eur",
+      "name": "EUR, the user repositories of openEuler",
+      "evidence": [
+        {
+          "what": "baseurl and gpgkey of .repo files that projects publish",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [],
+      "versionId": "^(\\d{2}\\.\\d{2})(?:_|$)",
+      "repositories": [
+        {
+          "name": "project",
+          "folders": [
+            "openeuler-<release>-<arch>"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        },
+        "rt": {
+          "package": "kernel-rt-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      },
+      "keys": {
+        "file": "../pubkey.gpg",
+        "fingerprints": []
+      }
+    }
+  },
+  {
+    "file": "sources/fedora.yaml",
+    "data": {
+      "id": "fedora",
+      "name": "Fedora Linux",
+      "evidence": [
+        {
+          "what": "baseurl and metalink of fedora-debuginfo and updates-debuginfo in fedora.repo",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [],
+      "versionId": "^(\\d+)$",
+      "releases": [
+        "43",
+        "44"
+      ],
+      "arches": [
+        "x86_64",
+        "aarch64",
+        "ppc64le",
+        "s390x"
+      ],
+      "repositories": [
+        {
+          "name": "releases",
+          "folders": [
+            "releases/<release>/Everything/<arch>/debug/tree"
+          ],
+          "mirrorList": "https://mirrors.fedoraproject.org/metalink?repo=fedora-debug-<release>&arch=<arch>"
+        },
+        {
+          "name": "updates",
+          "folders": [
+            "updates/<release>/Everything/<arch>/debug"
+          ],
+          "mirrorList": "https://mirrors.fedoraproject.org/metalink?repo=updates-released-debug-f<release>&arch=<arch>"
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/kylin.yaml",
+    "data": {
+      "id": "kylin",
+      "name": "Kylin Linux Advanced Server",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "baseurl of .repo files for V10 SP1 to SP3",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://update.cs2c.com.cn/"
+      ],
+      "versionId": {
+        "match": "^(?<version>V\\d+)(?:SP.*)?$",
+        "text": "<version>"
+      },
+      "repositories": [
+        {
+          "name": "updates",
+          "folders": [
+            "NS/V10/<release>/os/adv/lic/updates/<arch>"
+          ]
+        },
+        {
+          "name": "base",
+          "folders": [
+            "NS/V10/<release>/os/adv/lic/base/<arch>"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/ol.yaml",
+    "data": {
+      "id": "ol",
+      "name": "Oracle Linux",
+      "evidence": [
+        {
+          "what": "addresses of the debuginfo folders of 7 and 8 in BTFHub and in public set-up scripts",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://oss.oracle.com/"
+      ],
+      "versionId": "^(\\d+)$",
+      "releases": [
+        "7",
+        "8",
+        "9"
+      ],
+      "repositories": [
+        {
+          "name": "debuginfo",
+          "folders": [
+            "ol<release>/debuginfo"
+          ],
+          "packages": "listing"
+        }
+      ],
+      "flavours": {
+        "uek": {
+          "package": "kernel-uek-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        },
+        "rhck": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/openEuler.yaml",
+    "data": {
+      "id": "openEuler",
+      "name": "openEuler",
+      "evidence": [
+        {
+          "what": "the folders and key file of the published repositories and the spec files of the kernel packages",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://repo.openeuler.org/",
+        "https://mirrors.aliyun.com/openeuler/",
+        "https://mirrors.huaweicloud.com/openeuler/",
+        "https://repo.openeuler.openatom.cn/",
+        "https://de-repo.openeuler.org/"
+      ],
+      "versionId": "^(\\d{2}\\.\\d{2})(?:-|$)",
+      "repositories": [
+        {
+          "name": "debuginfo",
+          "folders": [
+            "openEuler-<release>/debuginfo/<arch>",
+            "openEuler-<release>/debuginfo/<arch>/<variant>/<arch>"
+          ]
+        },
+        {
+          "name": "update",
+          "folders": [
+            "openEuler-<release>/update/<arch>",
+            "openEuler-<release>/update/<arch>/<variant>/<arch>"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "5.10.0-52",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
+        },
+        "rt": {
+          "package": "kernel-rt-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        },
+        "64kb": {
+          "package": "kernel-64kb-debuginfo",
+          "uname": "<ver>-<rel>.<arch>+64kb",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      },
+      "keys": {
+        "file": "RPM-GPG-KEY-openEuler",
+        "fingerprints": [
+          "12EA74AC9DF48D46C69CA0BED557065EB25E7F66",
+          "8AA16BF9F2CA5244010DCA963B477C60B675600B"
+        ]
+      }
+    }
+  },
+  {
+    "file": "sources/opencloudos.yaml",
+    "data": {
+      "id": "opencloudos",
+      "name": "OpenCloudOS",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "baseurl of .repo files for OpenCloudOS 8 and 9 and for OpenCloudOS Stream",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://mirrors.opencloudos.tech/opencloudos/",
+        "https://mirrors.tencent.com/opencloudos/"
+      ],
+      "versionId": "^(\\d+(?:\\.\\d+)?)$",
+      "repositories": [
+        {
+          "name": "BaseOS",
+          "folders": [
+            "<release>/BaseOS/<arch>/debug/tree",
+            "<release>/BaseOS/<arch>/debug"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/opensuse-leap.yaml",
+    "data": {
+      "id": "opensuse-leap",
+      "name": "openSUSE Leap",
+      "evidence": [
+        {
+          "what": "addresses of the debug repositories of Leap in public set-up scripts",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://download.opensuse.org/"
+      ],
+      "versionId": "^(\\d+\\.\\d+)$",
+      "repositories": [
+        {
+          "name": "distribution",
+          "folders": [
+            "debug/distribution/leap/<release>/repo/oss"
+          ]
+        },
+        {
+          "name": "update",
+          "folders": [
+            "debug/update/leap/<release>/oss",
+            "debug/update/leap/<release>/sle"
+          ]
+        }
+      ],
+      "flavours": {
+        "default": {
+          "package": "kernel-default-debuginfo",
+          "uname": {
+            "match": "^(?<version>[^-]+)-(?<number>.+)\\.\\d+\\.[^.]+$",
+            "text": "<version>-<number>-default"
+          },
+          "vmlinux": [
+            "./usr/lib/debug/boot/vmlinux-<uname>.debug",
+            "./usr/lib/debug/usr/lib/modules/<uname>/vmlinux.debug",
+            "./usr/lib/debug/lib/modules/<uname>/vmlinux.debug"
+          ]
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/opensuse-tumbleweed.yaml",
+    "data": {
+      "id": "opensuse-tumbleweed",
+      "name": "openSUSE Tumbleweed",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "addresses of the debug repository in public set-up scripts",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://download.opensuse.org/"
+      ],
+      "versionId": "^(tumbleweed)$",
+      "repositories": [
+        {
+          "name": "oss",
+          "folders": [
+            "debug/tumbleweed/repo/oss"
+          ],
+          "release": "tumbleweed"
+        }
+      ],
+      "flavours": {
+        "default": {
+          "package": "kernel-default-debuginfo",
+          "uname": {
+            "match": "^(?<version>[^-]+)-(?<number>.+)\\.\\d+\\.[^.]+$",
+            "text": "<version>-<number>-default"
+          },
+          "vmlinux": [
+            "./usr/lib/debug/usr/lib/modules/<uname>/vmlinux.debug",
+            "./usr/lib/debug/boot/vmlinux-<uname>.debug"
+          ]
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/rocky.yaml",
+    "data": {
+      "id": "rocky",
+      "name": "Rocky Linux",
+      "evidence": [
+        {
+          "what": "baseurl of baseos-debug in the .repo files of Rocky Linux 8 to 10",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [
+        "https://dl.rockylinux.org/pub/rocky/"
+      ],
+      "versionId": "^(\\d+\\.\\d+)$",
+      "repositories": [
+        {
+          "name": "BaseOS",
+          "folders": [
+            "<release>/BaseOS/<arch>/debug/tree"
+          ]
+        }
+      ],
+      "flavours": {
+        "stock": {
+          "package": "kernel-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        },
+        "rt": {
+          "package": "kernel-rt-debuginfo",
+          "uname": "<ver>-<rel>.<arch>",
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+        }
+      }
+    }
+  },
+  {
+    "file": "sources/sles.yaml",
+    "data": {
+      "id": "sles",
+      "name": "SUSE Linux Enterprise Server",
+      "status": "unconfirmed",
+      "evidence": [
+        {
+          "what": "names and versions of kernel-default-debuginfo in public security notices",
+          "on": "2026-11-25"
+        }
+      ],
+      "mirrors": [],
+      "versionId": {
+        "match": "^(?<major>\\d+)-SP(?<pack>\\d+)$",
+        "text": "<major>.<pack>"
+      },
+      "repositories": [
+        {
+          "name": "updates",
+          "folders": [
+            "SUSE/Updates/SLE-Module-Basesystem/<release>/<arch>/update_debug",
+            "SUSE/Updates/SLE-SERVER/<release>/<arch>/update_debug"
+          ]
+        }
+      ],
+      "flavours": {
+        "default": {
+          "package": "kernel-default-debuginfo",
+          "uname": {
+            "match": "^(?<version>[^-]+)-(?<number>.+)\\.\\d+\\.[^.]+$",
+            "text": "<version>-<number>-default"
+          },
+          "vmlinux": [
+            "./usr/lib/debug/boot/vmlinux-<uname>.debug",
+            "./usr/lib/debug/lib/modules/<uname>/vmlinux.debug"
+          ]
+        }
+      }
+    }
+  }
+];
 
 // src/sources/choose.ts
-async function chooseSource(id, files) {
-  const sources = /* @__PURE__ */ new Map([[OPENEULER.id, OPENEULER]]);
+function builtInDistributions() {
+  return BUILT_IN.map(({ file, data }) => withKey(parseSource2(data, file)));
+}
+function withKey(source2) {
+  var _a21;
+  return { key: (_a21 = source2.key) != null ? _a21 : source2.id, source: source2 };
+}
+async function chooseSource(word3, files) {
+  var _a21;
+  const sources2 = new Map(builtInDistributions().map(({ key, source: source2 }) => [key, source2]));
+  const given = /* @__PURE__ */ new Map();
   for (const file of files) {
-    for (const source2 of await readSources(file)) sources.set(source2.id, source2);
+    for (const source2 of await readSources(file)) given.set(withKey(source2).key, source2);
   }
-  const chosen = sources.get(id);
-  if (chosen) return chosen;
-  throw new Failure(
-    "not-found",
-    `No source is named '${id}'.`,
-    `There are: ${[...sources.keys()].join(", ")}; --sources adds more.`
-  );
+  const own = given.get(word3);
+  if (own) return own;
+  const builtIn = sources2.get(word3);
+  if ((builtIn == null ? void 0 : builtIn.status) === "confirmed") return builtIn;
+  if (builtIn) {
+    throw new Failure(
+      "not-found",
+      `The description of ${(_a21 = builtIn.name) != null ? _a21 : word3} is not confirmed: parts of it are assumed.`,
+      `Review sources/${word3}.yaml of the project, and give it with --sources.`
+    );
+  }
+  const confirmed = [...sources2].filter(([, { status }]) => status === "confirmed");
+  const words2 = [...confirmed.map(([key]) => key), ...given.keys()];
+  const { message, advice: advice2 } = noMatch("--distribution", word3, words2);
+  throw new Failure("not-found", message, `${advice2} --sources <file> adds more.`);
 }
 async function readSources(file) {
   let data;
   try {
-    data = (0, import_yaml.parse)(await (0, import_promises21.readFile)(file, "utf8"));
+    data = (0, import_yaml.parse)(await (0, import_promises21.readFile)(file, "utf8"), { maxAliasCount: 100 });
   } catch (error2) {
-    throw new Failure("usage", `The sources of ${file} cannot be read: ${describe(error2)}.`);
+    throw new Failure(
+      "usage",
+      `The source file ${file} cannot be read: ${describe(error2)}.`,
+      "Check the path; the file is YAML or JSON."
+    );
   }
   return (Array.isArray(data) ? data : [data]).map((one2) => parseSource2(one2, file));
 }
@@ -89914,9 +91454,9 @@ var words = list("<arch>", "architecture, for example 'x86_64' or 'aarch64'; a g
 });
 var archOption = {
   ...words,
-  parse: (given) => words.parse(given).map((word2) => {
+  parse: (given) => words.parse(given).map((word3) => {
     var _a21;
-    return (_a21 = ALIASES.get(word2)) != null ? _a21 : word2;
+    return (_a21 = ALIASES.get(word3)) != null ? _a21 : word3;
   })
 };
 
@@ -89971,8 +91511,8 @@ async function toQuery(platform4, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path25.join)(env.HOME, ".cache");
-  return base ? (0, import_node_path25.join)(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path26.join)(env.HOME, ".cache");
+  return base ? (0, import_node_path26.join)(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/plan-options.ts
@@ -89987,7 +91527,7 @@ var planOptions = {
   branch: text2("<branch>", "branch with files that wait for review", { default: "next" }),
   since: parsed(
     text2("<date|days>", "only packages built since '2026-01-31', or in the last '90d'"),
-    (word2) => word2 && parseSince(word2)
+    (word3) => word3 && parseSince(word3)
   ),
   limit: parsed(
     list(
@@ -90002,13 +91542,13 @@ var planOptions = {
 function parsed(spec, make) {
   return { ...spec, parse: (given) => make(spec.parse(given)) };
 }
-function parseSince(word2) {
+function parseSince(word3) {
   var _a21;
-  const days = (_a21 = /^([1-9]\d{0,4})d$/.exec(word2)) == null ? void 0 : _a21[1];
+  const days = (_a21 = /^([1-9]\d{0,4})d$/.exec(word3)) == null ? void 0 : _a21[1];
   if (days !== void 0) return { days: Number(days) };
-  const day = /^\d{4}-\d\d-\d\d$/.test(word2) ? /* @__PURE__ */ new Date(`${word2}T00:00:00Z`) : void 0;
-  if (day && day.getTime() > 0 && day.toISOString().startsWith(word2)) return { day };
-  throw new Error(`'${word2}' is neither a day (2026-01-31) nor a number of days (90d).`);
+  const day = /^\d{4}-\d\d-\d\d$/.test(word3) ? /* @__PURE__ */ new Date(`${word3}T00:00:00Z`) : void 0;
+  if (day && day.getTime() > 0 && day.toISOString().startsWith(word3)) return { day };
+  throw new Error(`'${word3}' is neither a day (2026-01-31) nor a number of days (90d).`);
 }
 function toDate(since, now) {
   return "day" in since ? since.day : new Date(now.getTime() - since.days * 864e5);
@@ -90065,7 +91605,7 @@ async function toBuildPlan(platform4, options3, progress) {
   };
 }
 function refuseBeside(options3) {
-  const { archive, allowEmpty, base, since, sources, skipEmbedded, retryFailed } = options3;
+  const { archive, allowEmpty, base, since, sources: sources2, skipEmbedded, retryFailed } = options3;
   const pointless = Object.entries({
     archive,
     "allow-empty": allowEmpty,
@@ -90073,7 +91613,7 @@ function refuseBeside(options3) {
     since,
     "skip-embedded": skipEmbedded,
     "retry-failed": retryFailed,
-    sources: sources.length > 0
+    sources: sources2.length > 0
   }).filter(([, value]) => value !== void 0 && value !== false);
   if (pointless.length === 0) return;
   const names = pointless.map(([name]) => `--${name}`).join(", ");
@@ -90185,7 +91725,7 @@ var build = defineCommand({
   run: async (platform4, options3) => {
     const progress = openProgress(platform4);
     const { plan: plan2, problems } = await toBuildPlan(platform4, options3, progress);
-    const output = (0, import_node_path26.resolve)(options3.output);
+    const output = (0, import_node_path27.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = plan2;
     const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3) };
     return buildOutcome(await runBuild(platform4, request2, progress), problems, output);
@@ -90193,7 +91733,7 @@ var build = defineCommand({
 });
 
 // src/commands/check.ts
-var import_node_path29 = require("path");
+var import_node_path30 = require("path");
 
 // src/btf/btf-ext.ts
 var RELOCATION_KINDS = [
@@ -90511,7 +92051,7 @@ function functionName(types, name, prototype) {
 function declare(types, type, declarator, depth) {
   if (depth === 0) return `... ${declarator}`;
   const rest = (id, text3) => declare(types, types.type(id), text3, depth - 1);
-  const named2 = (word2) => `${word2} ${declarator}`.trimEnd();
+  const named2 = (word3) => `${word3} ${declarator}`.trimEnd();
   switch (type.kind) {
     case "VOID":
       return named2("void");
@@ -90526,9 +92066,9 @@ function declare(types, type, declarator, depth) {
     case "CONST":
     case "VOLATILE":
     case "RESTRICT": {
-      const word2 = type.kind.toLowerCase();
+      const word3 = type.kind.toLowerCase();
       const isPointer = types.type(type.type).kind === "PTR";
-      return isPointer ? rest(type.type, ` ${word2} ${declarator}`.trimEnd()) : `${word2} ${rest(type.type, declarator)}`;
+      return isPointer ? rest(type.type, ` ${word3} ${declarator}`.trimEnd()) : `${word3} ${rest(type.type, declarator)}`;
     }
     case "TYPE_TAG":
       return rest(type.type, declarator);
@@ -90617,7 +92157,7 @@ function readStructOps(types, section, bytes2, references) {
       for (const { name, type, bitOffset } of struct.members) {
         const start2 = offset + Math.floor(bitOffset / 8);
         if (references.has(start2)) programs.add(name);
-        const content = bytes2.subarray(start2, start2 + sizeOf3(types, type));
+        const content = bytes2.subarray(start2, start2 + sizeOf4(types, type));
         if (content.some((byte) => byte !== 0)) values.add(name);
       }
       const isOptional = section.startsWith("?");
@@ -90661,10 +92201,10 @@ function compareMembers(types, member, kernelTypes, other, map) {
     const callback = kernelTypes.skipModifiers(kernelType.type);
     return callback.kind === "FUNC_PROTO" ? void 0 : "the kernel has no callback there";
   }
-  const sizes = [sizeOf3(types, type.id), sizeOf3(kernelTypes, kernelType.id)];
+  const sizes = [sizeOf4(types, type.id), sizeOf4(kernelTypes, kernelType.id)];
   return sizes[0] === sizes[1] ? void 0 : `it has ${sizes[0]} bytes, and ${sizes[1]} in the kernel`;
 }
-function sizeOf3(types, type) {
+function sizeOf4(types, type) {
   try {
     return types.sizeOf(type);
   } catch (thrown) {
@@ -91886,8 +93426,8 @@ var Analysis = class {
   /** Starts at the first instruction of a function, whose arguments are unknown. */
   enter(address) {
     if (!__privateGet(this, _input).code.has(address.section)) return;
-    const context = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `entry ${keyOf(address)}`, {});
-    __privateMethod(this, _Analysis_instances, flow_fn).call(this, address, AbstractState.atEntry(), context);
+    const context2 = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `entry ${keyOf(address)}`, {});
+    __privateMethod(this, _Analysis_instances, flow_fn).call(this, address, AbstractState.atEntry(), context2);
   }
   /** Returns false when the program is too large or calls too deep, so that the result is useless. */
   run() {
@@ -91896,12 +93436,12 @@ var Analysis = class {
       if (__privateGet(this, _isTooLarge) || steps > MAX_STEPS) return false;
       const task = (_a21 = __privateGet(this, _waiting2).pop()) != null ? _a21 : __privateMethod(this, _Analysis_instances, nextCallback_fn).call(this);
       if (task === void 0) return true;
-      const { address, context } = task;
+      const { address, context: context2 } = task;
       const section = __privateGet(this, _input).code.get(address.section);
       const instruction = section == null ? void 0 : section.instructions[address.index];
-      const state = __privateGet(this, _states).get(`${context.id}:${keyOf(address)}`);
+      const state = __privateGet(this, _states).get(`${context2.id}:${keyOf(address)}`);
       if (section === void 0 || instruction === void 0 || state === void 0) continue;
-      __privateMethod(this, _Analysis_instances, step_fn2).call(this, { address, context, section, instruction, state: state.copy() });
+      __privateMethod(this, _Analysis_instances, step_fn2).call(this, { address, context: context2, section, instruction, state: state.copy() });
     }
   }
 };
@@ -91924,12 +93464,12 @@ nextCallback_fn = function() {
 contextOf_fn = function(key, rest) {
   const known = __privateGet(this, _contexts).get(key);
   if (known !== void 0) return known;
-  const context = { ...rest, id: __privateGet(this, _contexts).size };
-  __privateGet(this, _contexts).set(key, context);
-  return context;
+  const context2 = { ...rest, id: __privateGet(this, _contexts).size };
+  __privateGet(this, _contexts).set(key, context2);
+  return context2;
 };
-flow_fn = function(address, state, context) {
-  const key = `${context.id}:${keyOf(address)}`;
+flow_fn = function(address, state, context2) {
+  const key = `${context2.id}:${keyOf(address)}`;
   const known = __privateGet(this, _states).get(key);
   if (known === void 0) {
     __privateGet(this, _states).set(key, state.copy());
@@ -91937,10 +93477,10 @@ flow_fn = function(address, state, context) {
   } else if (!known.joinWith(state)) {
     return;
   }
-  __privateGet(this, _waiting2).push({ address, context });
+  __privateGet(this, _waiting2).push({ address, context: context2 });
 };
-next_fn3 = function({ address, state, context }, distance2 = 0) {
-  __privateMethod(this, _Analysis_instances, flow_fn).call(this, after(address, distance2), state, context);
+next_fn3 = function({ address, state, context: context2 }, distance2 = 0) {
+  __privateMethod(this, _Analysis_instances, flow_fn).call(this, after(address, distance2), state, context2);
 };
 step_fn2 = function(current2) {
   const { address, section, instruction, state } = current2;
@@ -92017,7 +93557,7 @@ branch_fn = function(current2) {
   }
 };
 call_fn = function(current2, to3) {
-  const { address, state, context } = current2;
+  const { address, state, context: context2 } = current2;
   const args = ARGUMENTS.map((register) => state.get(register));
   if (isGlobal(__privateGet(this, _input).code, to3)) {
     for (const value of args) state.forgetAt(value);
@@ -92026,19 +93566,19 @@ call_fn = function(current2, to3) {
     __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
     return;
   }
-  const caller = { context, returnAddress: after(address) };
-  const inner = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `${context.id} ${keyOf(address)}`, { caller });
+  const caller = { context: context2, returnAddress: after(address) };
+  const inner = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `${context2.id} ${keyOf(address)}`, { caller });
   __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, to3, args, state, inner);
 };
 /** Enters a function in the frame after the current one. */
-enterFrame_fn = function(to3, args, state, context) {
+enterFrame_fn = function(to3, args, state, context2) {
   if (state.depth >= MAX_DEPTH3) {
     __privateSet(this, _isTooLarge, true);
     return;
   }
   const inner = state.copy();
   inner.pushFrame(args);
-  __privateMethod(this, _Analysis_instances, flow_fn).call(this, to3, inner, context);
+  __privateMethod(this, _Analysis_instances, flow_fn).call(this, to3, inner, context2);
 };
 /** A helper or a kernel function, which may call a function of the object. */
 callKernel_fn = function(current2) {
@@ -92055,12 +93595,12 @@ callKernel_fn = function(current2) {
   __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
 };
 callWithCallback_fn = function(current2, helper, target) {
-  const { address, state, context } = current2;
+  const { address, state, context: context2 } = current2;
   const followed = __privateGet(this, _callbacks).get(keyOf(target));
   if (followed !== void 0) followed.isFollowed = true;
   const value = state.get(helper.context);
-  const inner = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `${context.id} ${keyOf(address)} ${keyOf(target)}`, {
-    caller: { context, returnAddress: after(address) },
+  const inner = __privateMethod(this, _Analysis_instances, contextOf_fn).call(this, `${context2.id} ${keyOf(address)} ${keyOf(target)}`, {
+    caller: { context: context2, returnAddress: after(address) },
     callback: { address: target, helper, context: value }
   });
   if (inner.callback === void 0) return;
@@ -92081,13 +93621,13 @@ functionAt_fn = function(value) {
   if (!__privateGet(this, _input).code.has(value.section)) return void 0;
   return { section: value.section, index: value.offset / 8 };
 };
-exit_fn = function({ state, context }) {
-  const { caller, callback } = context;
+exit_fn = function({ state, context: context2 }) {
+  const { caller, callback } = context2;
   if (caller === void 0) return;
   state.popFrame();
   if (callback !== void 0) {
     state.set(0, UNKNOWN2);
-    __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, callback.address, argumentsOf(callback), state, context);
+    __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, callback.address, argumentsOf(callback), state, context2);
   }
   __privateMethod(this, _Analysis_instances, flow_fn).call(this, caller.returnAddress, state, caller.context);
 };
@@ -92120,8 +93660,8 @@ loadImmediate64_fn = function(section, index2) {
 function after(address, distance2 = 0) {
   return { section: address.section, index: address.index + 1 + distance2 };
 }
-function argumentsOf({ helper, context }) {
-  return ARGUMENTS.map((register) => register === helper.contextArgument ? context : UNKNOWN2);
+function argumentsOf({ helper, context: context2 }) {
+  return ARGUMENTS.map((register) => register === helper.contextArgument ? context2 : UNKNOWN2);
 }
 function withoutOffset(result, before) {
   const stack = [result, before].find((value) => value.kind === "stack");
@@ -92442,12 +93982,12 @@ var LineTally = class {
     }
   }
   result() {
-    const missing3 = [...this.#missing.values()].map(({ one: one2, functions, sources, kernels: kernels3 }) => {
+    const missing3 = [...this.#missing.values()].map(({ one: one2, functions, sources: sources2, kernels: kernels3 }) => {
       const { function: _5, ...dependency } = one2;
       return {
         ...dependency,
         functions: [...functions],
-        sources: [...sources.values()],
+        sources: [...sources2.values()],
         hint: hintFor(one2),
         kernels: [...kernels3]
       };
@@ -92464,7 +94004,7 @@ var LineTally = class {
 
 // src/jobs/check-kernels.ts
 var import_promises25 = require("fs/promises");
-var import_node_path28 = require("path");
+var import_node_path29 = require("path");
 
 // src/jobs/fetch/machine.ts
 var import_node_fs18 = require("fs");
@@ -92472,7 +94012,7 @@ var import_promises24 = require("fs/promises");
 
 // src/jobs/fetch/image.ts
 var import_promises23 = require("fs/promises");
-var import_node_path27 = require("path");
+var import_node_path28 = require("path");
 var MOST_LINKS = 40;
 async function resolveInImage(root, path5, last = "follow") {
   if (root === "/") return path5;
@@ -92487,7 +94027,7 @@ async function resolveInImage(root, path5, last = "follow") {
       continue;
     }
     const isLast = rest.every((one2) => one2 === "");
-    const target = isLast && last === "keep" ? void 0 : await linkAt((0, import_node_path27.join)(root, ...done, part));
+    const target = isLast && last === "keep" ? void 0 : await linkAt((0, import_node_path28.join)(root, ...done, part));
     if (target === void 0) {
       done = [...done, part];
       continue;
@@ -92503,7 +94043,7 @@ async function resolveInImage(root, path5, last = "follow") {
     if (target.startsWith("/")) done = [];
     todo = [...target.split("/"), ...rest];
   }
-  return (0, import_node_path27.join)(root, ...done);
+  return (0, import_node_path28.join)(root, ...done);
 }
 async function linkAt(path5) {
   try {
@@ -92787,7 +94327,7 @@ function fileKernels(platform4, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
-      const name = (0, import_node_path28.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
+      const name = (0, import_node_path29.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
       const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load: load3 };
     }
@@ -92798,7 +94338,7 @@ async function unpack2(platform4, path5, bytes2) {
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, bytes2, {
     signal: platform4.interrupted
   });
-  if ((0, import_node_path28.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  if ((0, import_node_path29.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 function kernelSeries(uname2) {
@@ -92964,11 +94504,11 @@ function rawFiles({ http, clock, interrupted }, root) {
 }
 
 // src/commands/archive-options.ts
-var OPENEULER2 = "https://atomgit.com/openeuler/btfhub-archive.git";
+var OPENEULER = "https://atomgit.com/openeuler/btfhub-archive.git";
 var archiveOption = text2(
   "<URL|folder>",
   "archive to read from: a git URL, the HTTP root of its files, or a folder",
-  { default: OPENEULER2 }
+  { default: OPENEULER }
 );
 var minimumTypesOption = number(
   "<number>",
@@ -93057,15 +94597,15 @@ function describe3({ results, programs, ksyms, unread }) {
 }
 function notChecked(programs, ksyms) {
   const lines = [
-    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${(0, import_node_path29.basename)(one2.object)}: ${one2.function}: the target of ${one2.section}`),
-    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${(0, import_node_path29.basename)(object2)}: the kernel symbol '${name}' without a type`)
+    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${(0, import_node_path30.basename)(one2.object)}: ${one2.function}: the target of ${one2.section}`),
+    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${(0, import_node_path30.basename)(object2)}: the kernel symbol '${name}' without a type`)
   ];
   return lines.map((line2) => `Not checked: ${line2}.
 `).join("");
 }
 function describeObject(lines) {
   var _a21, _b15, _c5, _d4;
-  const name = (0, import_node_path29.basename)((_b15 = (_a21 = lines[0]) == null ? void 0 : _a21.object) != null ? _b15 : "");
+  const name = (0, import_node_path30.basename)((_b15 = (_a21 = lines[0]) == null ? void 0 : _a21.object) != null ? _b15 : "");
   const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
   const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
   const title = sound.length === 1 ? (_d4 = (_c5 = sound[0]) == null ? void 0 : _c5.line) != null ? _d4 : "" : `${sound.length} lines`;
@@ -93082,7 +94622,7 @@ function describeObject(lines) {
 }
 
 // src/commands/compare.ts
-var import_node_path30 = require("path");
+var import_node_path31 = require("path");
 
 // src/jobs/compare.ts
 var import_node_crypto15 = require("crypto");
@@ -93525,7 +95065,7 @@ function definitions(btf) {
 function isCompared(kind) {
   return COMPARED.includes(kind);
 }
-var LONGEST_TEXT = 400;
+var LONGEST_TEXT2 = 400;
 function digestOf2(text3) {
   return (0, import_node_crypto14.createHash)("sha1").update(text3).digest("base64");
 }
@@ -93591,7 +95131,7 @@ var TypeText = class {
     if (known !== void 0) return known;
     __privateGet(this, _references)[id] = "<itself>";
     const text3 = __privateMethod(this, _TypeText_instances, write_fn).call(this, __privateGet(this, _btf).type(id));
-    const short2 = text3.length > LONGEST_TEXT ? `<${digestOf2(text3)}>` : text3;
+    const short2 = text3.length > LONGEST_TEXT2 ? `<${digestOf2(text3)}>` : text3;
     __privateGet(this, _references)[id] = short2;
     return short2;
   }
@@ -93627,8 +95167,8 @@ write_fn = function(type) {
     case "DECL_TAG":
       return `${type.kind} ${type.name}`;
     default: {
-      const word2 = type.kind === "ENUM64" ? "enum" : type.kind.toLowerCase();
-      return type.name === "" ? `${word2} {${this.lines(type).join("; ")}}` : `${word2} ${type.name}`;
+      const word3 = type.kind === "ENUM64" ? "enum" : type.kind.toLowerCase();
+      return type.name === "" ? `${word3} {${this.lines(type).join("; ")}}` : `${word3} ${type.name}`;
     }
   }
 };
@@ -93706,7 +95246,7 @@ var COLUMNS3 = [
   { title: "DIFFERENT", align: "right" }
 ];
 function describeFile({ path: path5, from, uname: uname2, btf }) {
-  const kernel = uname2 === void 0 || (0, import_node_path30.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
+  const kernel = uname2 === void 0 || (0, import_node_path31.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
   return `${path5} (${from}${kernel}): ${btf.types} types, ${bytes(btf.size)}`;
 }
 function describeKind({ kind, onlyFirst, onlySecond, different }) {
@@ -93746,12 +95286,12 @@ var import_node_fs20 = require("fs");
 var import_node_fs19 = require("fs");
 var import_promises27 = require("fs/promises");
 var import_node_http = require("http");
-var import_node_path31 = require("path");
+var import_node_path32 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
     var _a21;
-    const path5 = (0, import_node_path31.normalize)(decodeURIComponent(new URL((_a21 = request2.url) != null ? _a21 : "/", "http://h").pathname));
-    answer((0, import_node_path31.join)(root, path5), path5, request2.headers, response).catch(() => {
+    const path5 = (0, import_node_path32.normalize)(decodeURIComponent(new URL((_a21 = request2.url) != null ? _a21 : "/", "http://h").pathname));
+    answer((0, import_node_path32.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -93864,12 +95404,12 @@ function parse4(source2, spec, words2) {
 }
 
 // src/commands/verify.ts
-var import_node_path33 = require("path");
+var import_node_path34 = require("path");
 
 // src/jobs/verify.ts
 var import_node_crypto16 = require("crypto");
 var import_promises28 = require("fs/promises");
-var import_node_path32 = require("path");
+var import_node_path33 = require("path");
 
 // src/archive/parse-record.ts
 var MOST_BYTES2 = 1024 * 1024;
@@ -93967,7 +95507,7 @@ async function filesAt(path5) {
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
   const entries = await (0, import_promises28.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path32.join)(entry.parentPath, entry.name)).sort();
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path33.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
@@ -94005,7 +95545,7 @@ async function verifyTarball(platform4, { path: path5, size: size2 }, { expectat
   const tarball = await (0, import_promises28.readFile)(path5);
   const signal = platform4.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform4.programs, tarball, { signal });
-  if ((0, import_node_path32.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if ((0, import_node_path33.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
@@ -94023,7 +95563,7 @@ function sha2564(bytes2) {
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
-  const file = (0, import_node_path32.join)((0, import_node_path32.dirname)(path5), "..", "..", "..", name);
+  const file = (0, import_node_path33.join)((0, import_node_path33.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
     text3 = await (0, import_promises28.readFile)(file, "utf8");
@@ -94111,7 +95651,7 @@ var COLUMNS4 = [
 ];
 function row2(file) {
   var _a21, _b15;
-  const name = (0, import_node_path33.basename)(file.path);
+  const name = (0, import_node_path34.basename)(file.path);
   if (!isSound(file)) {
     const { reason: reason2, message } = file.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -94211,7 +95751,7 @@ The same for one kernel from openEuler's repository:
 
 // src/commands/fetch.ts
 var import_promises30 = require("fs/promises");
-var import_node_path35 = require("path");
+var import_node_path36 = require("path");
 
 // src/jobs/install/write.ts
 var import_node_crypto17 = require("crypto");
@@ -94235,7 +95775,7 @@ async function writeWhole2(path5, content, mode) {
 }
 
 // src/commands/fetching.ts
-var import_node_path34 = require("path");
+var import_node_path35 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
   arch: text2("<arch>", "architecture of the kernel; by default from its name, else this machine's"),
@@ -94256,7 +95796,7 @@ var fetchingOptions = {
 async function toMachine(platform4, options3) {
   const { uname: uname2, arch: arch3, distribution: distribution2, versionId: versionId2 } = options3;
   return readMachine(platform4, {
-    root: (0, import_node_path34.resolve)(options3.root),
+    root: (0, import_node_path35.resolve)(options3.root),
     uname: uname2 === void 0 ? void 0 : asUname(uname2),
     arch: arch3 === void 0 ? void 0 : asArch(arch3),
     distribution: distribution2 === void 0 ? void 0 : asDistributionId(distribution2),
@@ -94315,7 +95855,7 @@ async function write(given, name, btf) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
-  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path35.join)(given, name) : given;
+  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path36.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
   else await (0, import_promises30.writeFile)(path5, btf);
   return path5;
@@ -94323,12 +95863,12 @@ async function write(given, name, btf) {
 
 // src/commands/install.ts
 var import_node_os9 = require("os");
-var import_node_path40 = require("path");
+var import_node_path41 = require("path");
 
 // src/jobs/install/btf-file.ts
 var import_node_crypto18 = require("crypto");
 var import_promises31 = require("fs/promises");
-var import_node_path36 = require("path");
+var import_node_path37 = require("path");
 var CLAIMED_BY = {
   raw: "its content",
   ELF: "its content",
@@ -94341,14 +95881,14 @@ async function readBtfFile(platform4, path5, minimumTypes) {
   const inside = validUname(uname2);
   const tarball = from === "tarball" ? await (0, import_promises31.readFile)(path5) : void 0;
   const sums = { btf: sha2565(btf), tarball: tarball && sha2565(tarball) };
-  const folder2 = (0, import_node_path36.dirname)((0, import_node_path36.resolve)(path5));
+  const folder2 = (0, import_node_path37.dirname)((0, import_node_path37.resolve)(path5));
   const claims = [
     ...named2 === void 0 ? [] : [{ by: "its file name", unames: [named2] }],
     ...inside === void 0 ? [] : [{ by: CLAIMED_BY[from], unames: [inside] }]
   ];
-  for (const above of [folder2, (0, import_node_path36.resolve)(folder2, "..", "..", "..")]) {
-    claims.push(...await claimsOfCatalog((0, import_node_path36.join)(above, CATALOG_FILE), sums));
-    claims.push(...await claimsOfRecords((0, import_node_path36.join)(above, "records"), sums));
+  for (const above of [folder2, (0, import_node_path37.resolve)(folder2, "..", "..", "..")]) {
+    claims.push(...await claimsOfCatalog((0, import_node_path37.join)(above, CATALOG_FILE), sums));
+    claims.push(...await claimsOfRecords((0, import_node_path37.join)(above, "records"), sums));
   }
   return { btf, claims };
 }
@@ -94363,7 +95903,7 @@ function checkKernel2(path5, { claims }, uname2) {
 }
 function unameOfFile(path5) {
   var _a21, _b15, _c5;
-  const name = (0, import_node_path36.basename)(path5);
+  const name = (0, import_node_path37.basename)(path5);
   const uname2 = (_c5 = (_a21 = /^(.+)\.btf(?:\.tar\.xz)?$/.exec(name)) == null ? void 0 : _a21[1]) != null ? _c5 : (_b15 = /^vmlinux-(.+)$/.exec(name)) == null ? void 0 : _b15[1];
   return validUname(uname2);
 }
@@ -94384,7 +95924,7 @@ async function claimsOfRecords(folder2, sums) {
   const names = await (0, import_promises31.readdir)(folder2).catch(() => []);
   const unames = [];
   for (const name of names.filter((one2) => one2.endsWith(".json"))) {
-    const text3 = await (0, import_promises31.readFile)((0, import_node_path36.join)(folder2, name), "utf8").catch(() => "");
+    const text3 = await (0, import_promises31.readFile)((0, import_node_path37.join)(folder2, name), "utf8").catch(() => "");
     const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
     if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
   }
@@ -94408,7 +95948,7 @@ function sha2565(bytes2) {
 var import_node_crypto20 = require("crypto");
 var import_node_fs22 = require("fs");
 var import_promises34 = require("fs/promises");
-var import_node_path39 = require("path");
+var import_node_path40 = require("path");
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -94450,12 +95990,12 @@ function align(offset) {
 }
 function fileHeader({ machine, type, order }, table2, sections) {
   const bytes2 = Buffer.alloc(HEADER_SIZE3);
-  const { half, word: word2, long } = writers(bytes2, order);
+  const { half, word: word3, long } = writers(bytes2, order);
   bytes2.write("\x7FELF", 0, "latin1");
   bytes2.set([2, order === "little" ? 1 : 2, 1], 4);
   half(type, 16);
   half(machine, 18);
-  word2(1, 20);
+  word3(1, 20);
   long(table2, 40);
   half(HEADER_SIZE3, 52);
   half(SECTION_SIZE2, 58);
@@ -94465,9 +96005,9 @@ function fileHeader({ machine, type, order }, table2, sections) {
 }
 function sectionHeader(section, order) {
   const bytes2 = Buffer.alloc(SECTION_SIZE2);
-  const { word: word2, long } = writers(bytes2, order);
-  word2(section.name, 0);
-  word2(section.type, 4);
+  const { word: word3, long } = writers(bytes2, order);
+  word3(section.name, 0);
+  word3(section.type, 4);
   long(section.offset, 24);
   long(section.size, 32);
   long(section.alignment, 48);
@@ -94485,7 +96025,7 @@ function writers(file, order) {
 // src/jobs/install/install-records.ts
 var import_node_crypto19 = require("crypto");
 var import_promises32 = require("fs/promises");
-var import_node_path37 = require("path");
+var import_node_path38 = require("path");
 var InstallRecordShape = strictObject({
   uname,
   /** As the machine sees it: absolute, without the folder that stands for its root. */
@@ -94508,7 +96048,7 @@ async function readInstallRecords(state, wanted) {
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const records = await Promise.all(
     files.map(
-      async (name) => parse5(await (0, import_promises32.readFile)((0, import_node_path37.join)(folder2, name), "utf8"), (0, import_node_path37.join)(folder2, name))
+      async (name) => parse5(await (0, import_promises32.readFile)((0, import_node_path38.join)(folder2, name), "utf8"), (0, import_node_path38.join)(folder2, name))
     )
   );
   return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
@@ -94523,7 +96063,7 @@ function parse5(text3, file) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await resolveInImage(state.root, fileOf(state.folder, record2));
-  await (0, import_promises32.mkdir)((0, import_node_path37.dirname)(file), { recursive: true });
+  await (0, import_promises32.mkdir)((0, import_node_path38.dirname)(file), { recursive: true });
   await writeWhole2(file, `${JSON.stringify(record2, null, 2)}
 `, 420);
 }
@@ -94538,14 +96078,14 @@ function fileOf(folder2, { uname: kernel, path: path5 }) {
 // src/jobs/install/place.ts
 var import_node_fs21 = require("fs");
 var import_promises33 = require("fs/promises");
-var import_node_path38 = require("path");
+var import_node_path39 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
-    const isFolder = to3.endsWith("/") || await folderAt(await resolveInImage(root, (0, import_node_path38.resolve)("/", to3)));
-    const path5 = isFolder ? (0, import_node_path38.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path38.resolve)("/", to3);
+    const isFolder = to3.endsWith("/") || await folderAt(await resolveInImage(root, (0, import_node_path39.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path39.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path39.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
-    const form = (0, import_node_path38.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    const form = (0, import_node_path39.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, loader: known ? "libbpf" : void 0 };
   }
   if ((0, import_node_fs21.existsSync)(await resolveInImage(root, GOPHER))) {
@@ -94631,10 +96171,10 @@ async function removeEmpty(folder2) {
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = (0, import_node_path39.dirname)(file);
+  const folder2 = (0, import_node_path40.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path39.dirname)(one2)) {
-    missing3.push(`/${(0, import_node_path39.relative)(root, one2)}`);
+  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path40.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path40.relative)(root, one2)}`);
   }
   await (0, import_promises34.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
@@ -94706,10 +96246,10 @@ var install = defineCommand({
 });
 function installStateOf({ env }, given) {
   var _a21;
-  const root = (0, import_node_path40.resolve)(given);
+  const root = (0, import_node_path41.resolve)(given);
   if (root !== "/" || ((_a21 = process.getuid) == null ? void 0 : _a21.call(process)) === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path40.join)(env.HOME || (0, import_node_os9.homedir)(), ".local", "state");
-  return { root, folder: (0, import_node_path40.join)(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || (0, import_node_path41.join)(env.HOME || (0, import_node_os9.homedir)(), ".local", "state");
+  return { root, folder: (0, import_node_path41.join)(base, "btfhub", "installed") };
 }
 async function readGiven(platform4, progress, path5, given, { kernel }) {
   var _a21;
@@ -94840,6 +96380,7 @@ var plan = defineCommand({
   options: {
     ...planOptions,
     matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
+    listDistributions: flag("only print the distributions that --distribution knows"),
     maxJobs: number("<number>", "jobs in the matrix at the most", {
       ...{ default: 20, least: 1, most: MOST_JOBS }
     })
@@ -94851,6 +96392,7 @@ var plan = defineCommand({
   ],
   run: async (platform4, options3) => {
     var _a21;
+    if (options3.listDistributions) return listDistributions();
     const made = await toPlan(platform4, options3, openProgress(platform4));
     const matrix = makeMatrix(made.kernels, (_a21 = options3.maxJobs) != null ? _a21 : MOST_JOBS);
     const { include, count: count3 } = matrix;
@@ -94865,6 +96407,34 @@ var plan = defineCommand({
     };
   }
 });
+function listDistributions() {
+  const distributions = builtInDistributions().map(({ key, source: source2 }) => {
+    var _a21;
+    return {
+      key,
+      id: source2.id,
+      name: (_a21 = source2.name) != null ? _a21 : source2.id,
+      status: source2.status,
+      mirrors: source2.mirrors,
+      flavours: Object.keys(source2.flavours)
+    };
+  });
+  const columns = ["distribution", "ID", "name", "status", "flavours"].map((title) => ({ title }));
+  const lines = distributions.map(({ key, id, name, status, flavours }) => [
+    status === "confirmed" ? key : "",
+    id,
+    name,
+    status,
+    flavours.join(" ")
+  ]);
+  return {
+    status: 0,
+    document: { distributions },
+    text: `${textTable(columns, lines)}
+What is unconfirmed is not offered by name: review sources/<ID>.yaml and give it with --sources.
+`
+  };
+}
 var CELLS = [
   ["published", ({ published }) => published],
   ["archived", ({ archived }) => archived],
@@ -95568,7 +97138,7 @@ function distinct(words2) {
 function tally(words2) {
   const kinds3 = [...new Set(words2)].sort();
   if (kinds3.length === 1) return `${kinds3[0]}`;
-  const count3 = (kind) => words2.filter((word2) => word2 === kind).length;
+  const count3 = (kind) => words2.filter((word3) => word3 === kind).length;
   return kinds3.map((kind) => `${count3(kind)} \xD7 ${kind}`).join(", ");
 }
 function sum(numbers) {
@@ -95740,11 +97310,11 @@ function checkFolders(path5, listing) {
 
 // src/jobs/publish/push-kernels.ts
 var ATTEMPTS2 = 8;
-async function pushKernels(context, names, candidates, replace) {
-  const { remote: remote2, committer } = context;
+async function pushKernels(context2, names, candidates, replace) {
+  const { remote: remote2, committer } = context2;
   let ours;
   let before;
-  return retryPush(context, names.branch, async () => {
+  return retryPush(context2, names.branch, async () => {
     const state = await readBranchState(remote2, committer, names.base, names.branch);
     const additions = planAdditions(candidates, state.next, replace);
     if (ours !== void 0 && before !== void 0 && state.lease === ours) {
@@ -95754,16 +97324,16 @@ async function pushKernels(context, names, candidates, replace) {
       return { state, additions, commit: void 0, next: state.next };
     }
     const tree = await committer.writeTree(state.tip, additions.changes);
-    const message = commitMessage(additions, context.runUrl);
+    const message = commitMessage(additions, context2.runUrl);
     const commit = await committer.commit(tree, state.tip, message);
     const next2 = await remote2.repository.listTree(commit);
-    if (context.dryRun) return { state, additions, commit, next: next2 };
+    if (context2.dryRun) return { state, additions, commit, next: next2 };
     [ours, before] = [commit, additions];
     const pushed = await pushBranch(remote2, names.branch, commit, state.lease);
     return pushed === "done" ? { state, additions, commit, next: next2 } : pushed;
   });
 }
-async function retryPush(context, branch2, attempt) {
+async function retryPush(context2, branch2, attempt) {
   for (let tried = 1; ; tried += 1) {
     const result = await attempt();
     if (result !== "stale" && result !== "unknown") return result;
@@ -95771,12 +97341,12 @@ async function retryPush(context, branch2, attempt) {
     if (tried === ATTEMPTS2) {
       throw new Failure(
         result === "stale" ? "bad-archive" : "network",
-        `The branch '${branch2}' of ${context.remote.name} could not be pushed in ${ATTEMPTS2} attempts: ${why}.`,
+        `The branch '${branch2}' of ${context2.remote.name} could not be pushed in ${ATTEMPTS2} attempts: ${why}.`,
         "Run it again: what was checked is checked again, and nothing is pushed twice."
       );
     }
-    context.progress.note(`${branch2}: ${why}; looking again`);
-    const { clock, interrupted } = context.platform;
+    context2.progress.note(`${branch2}: ${why}; looking again`);
+    const { clock, interrupted } = context2.platform;
     await clock.sleep(250 * 2 ** tried * (0.5 + Math.random()), interrupted);
   }
 }
@@ -95819,14 +97389,14 @@ async function readCatalog(remote2) {
   const [text3] = await remote2.repository.readBlobs([file.oid]);
   return { catalog: parseCatalog(String(text3), remote2.name), commit };
 }
-async function updateCatalog(context, listings, news, seen) {
-  const { remote: remote2, committer, runUrl, dryRun } = context;
+async function updateCatalog(context2, listings, news, seen) {
+  const { remote: remote2, committer, runUrl, dryRun } = context2;
   const entries = [
     ...news.built.map(({ record: record2, blob }) => builtEntry(record2, blob, runUrl)),
     ...news.failed.map((record2) => failedEntry(record2, runUrl))
   ];
   let latest = seen;
-  return retryPush(context, CATALOG_BRANCH, async () => {
+  return retryPush(context2, CATALOG_BRANCH, async () => {
     const known = latest != null ? latest : await readCatalog(remote2);
     latest = void 0;
     const merged = mergeCatalog(known.catalog, entries);
@@ -95871,13 +97441,13 @@ Run: ${runUrl}
 var import_node_crypto21 = require("crypto");
 var import_promises35 = require("fs/promises");
 var import_node_os10 = require("os");
-var import_node_path41 = require("path");
+var import_node_path42 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function validateInput(platform4, progress, request2) {
   const problems = [];
   const found = [];
-  for (const folder2 of request2.folders) found.push(...await readFolder(folder2, problems));
+  for (const folder2 of request2.folders) found.push(...await readFolder2(folder2, problems));
   const records = uniqueRecords(found, problems);
   throwProblems(problems);
   const failed3 = records.map(({ record: record2 }) => record2).filter(isFailureRecord);
@@ -95890,7 +97460,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises35.readFile)((0, import_node_path41.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises35.readFile)((0, import_node_path42.join)(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -95898,7 +97468,7 @@ async function validateInput(platform4, progress, request2) {
       } catch (error2) {
         platform4.interrupted.throwIfAborted();
         task.end("refused", describe(error2));
-        problems.push(`${(0, import_node_path41.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
+        problems.push(`${(0, import_node_path42.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
@@ -95920,7 +97490,7 @@ function throwProblems(problems) {
     "Build these kernels again, or take away what does not belong there."
   );
 }
-async function readFolder(folder2, problems) {
+async function readFolder2(folder2, problems) {
   const files = await regularFiles(folder2, problems);
   const found = [];
   const expected = /* @__PURE__ */ new Set();
@@ -95929,10 +97499,10 @@ async function readFolder(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises35.readFile)((0, import_node_path41.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises35.readFile)((0, import_node_path42.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
-      problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${describe(error2)}`);
+      problems.push(`${(0, import_node_path42.join)(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -95940,13 +97510,13 @@ async function readFolder(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path41.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path42.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path41.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path42.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
@@ -95957,18 +97527,18 @@ async function regularFiles(folder2, problems) {
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path5 = (0, import_node_path41.relative)(folder2, (0, import_node_path41.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path42.relative)(folder2, (0, import_node_path42.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path41.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path42.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises35.stat)((0, import_node_path41.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path41.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises35.stat)((0, import_node_path42.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path42.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function uniqueRecords(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -96028,14 +97598,14 @@ async function publishTo(platform4, progress, request2, remote2) {
     expectation,
     keep: (tarball) => committer.writeBlob(tarball)
   });
-  const context = { platform: platform4, progress, remote: remote2, committer, runUrl, dryRun };
-  const pushed = await pushKernels(context, { base, branch: branch2 }, input.candidates, request2.replace);
+  const context2 = { platform: platform4, progress, remote: remote2, committer, runUrl, dryRun };
+  const pushed = await pushKernels(context2, { base, branch: branch2 }, input.candidates, request2.replace);
   const { state, additions } = pushed;
   if (pushed.commit !== void 0 && !dryRun) {
     progress.note(`${branch2}: pushed ${pushed.commit.slice(0, 12)}`);
   }
   const updated = await updateCatalog(
-    context,
+    context2,
     { base: state.base, next: pushed.next },
     { built: [...additions.added, ...additions.left], failed: input.failed },
     seen
@@ -97608,7 +99178,7 @@ function chooseForge(platform4, location, credential, given) {
 
 // src/toolchain/cache-key.ts
 var import_promises37 = require("fs/promises");
-var import_node_path42 = require("path");
+var import_node_path43 = require("path");
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -97620,7 +99190,7 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path42.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path43.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
@@ -97686,14 +99256,172 @@ function table(tools2) {
   );
 }
 
+// src/jobs/check-source.ts
+async function checkSource(platform4, source2, query, progress) {
+  var _a21;
+  const check3 = {
+    id: source2.id,
+    key: (_a21 = source2.key) != null ? _a21 : source2.id,
+    status: source2.status,
+    looksFor: source2.repositories.map((one2) => {
+      var _a22;
+      return lookFor(source2, one2, (_a22 = query == null ? void 0 : query.mirrors) != null ? _a22 : []);
+    })
+  };
+  if (query === void 0) return check3;
+  try {
+    const discovery = await findKernels(platform4, query, progress);
+    return { ...check3, found: summarise3(discovery) };
+  } catch (error2) {
+    platform4.interrupted.throwIfAborted();
+    return { ...check3, failure: asFailure(error2) };
+  }
+}
+function lookFor(source2, repository, given) {
+  var _a21, _b15, _c5;
+  const mirror = (_b15 = (_a21 = given[0]) != null ? _a21 : source2.mirrors[0]) != null ? _b15 : "<mirror>/";
+  const end = repository.packages === "listing" ? "/" : "/repodata/repomd.xml";
+  const byFolders = repository.folders.map((folder2) => `${mirror}${folder2}${end}`);
+  const byList = given.length === 0 && repository.mirrorList !== void 0;
+  return {
+    repository: repository.name,
+    addresses: byList ? [(_c5 = repository.mirrorList) != null ? _c5 : ""] : byFolders,
+    stops: stopsOf(source2, repository)
+  };
+}
+function stopsOf(source2, { folders, release: release2, arch: arch3 }) {
+  const stops = /* @__PURE__ */ new Set();
+  for (const folder2 of folders) {
+    const segments = folder2.split("/");
+    for (const [index2, segment] of segments.entries()) {
+      const front = segments.slice(0, index2).join("/");
+      const bound = new Set(placeholdersOf(front));
+      for (const kind of placeholdersOf(segment).filter((one2) => !bound.has(one2))) {
+        const where = `'${front === "" ? "/" : front}'`;
+        if (kind === "release" && release2 === void 0 && source2.releases.length === 0) {
+          stops.add(`${where} is not listed: name --release, or 'releases' in the file`);
+        }
+        if (kind === "arch" && arch3 === void 0 && source2.arches.length === 0) {
+          stops.add(`${where} is not listed: name --arch, or 'arches' in the file`);
+        }
+        if (kind === "variant") stops.add(`${where} is not listed: nothing else tells <variant>`);
+        if (kind === "repoid") stops.add(`${where} has no repomd.xml with repository IDs`);
+      }
+    }
+  }
+  return [...stops];
+}
+function summarise3({
+  kernels: kernels3,
+  repositories,
+  mirrors,
+  problems
+}) {
+  const unique2 = (values) => [...new Set(values)].sort();
+  const examples = [.../* @__PURE__ */ new Set([kernels3[0], kernels3.at(-1)])].filter((one2) => one2 !== void 0);
+  return {
+    mirrors,
+    repositories,
+    kernels: kernels3.length,
+    releases: unique2(kernels3.flatMap(({ releases }) => releases)),
+    arches: unique2(kernels3.map(({ arch: arch3 }) => arch3)),
+    examples: examples.map(({ uname: uname2, versionId: versionId2, arch: arch3, nvra, vmlinuxPath, locations }) => ({
+      uname: uname2,
+      versionId: versionId2,
+      arch: arch3,
+      nvra,
+      vmlinuxPath,
+      locations
+    })),
+    problems: problems.map(({ where, failure }) => ({ where, message: failure.message }))
+  };
+}
+
+// src/commands/sources.ts
+var sources = defineCommand({
+  name: "sources",
+  summary: "check files that describe distributions",
+  description: "'btfhub sources check <file>' checks a source file, and says which addresses it looks for and where the search stops if a server does not list its folders. With --mirror, or with a mirror list in the file and --release and --arch, it also reads the repositories and says what it finds. Exit status 1: nothing was found, or not all could be read.",
+  operands: { shape: "<words...>", description: "'check' and one or more source files" },
+  options: {
+    mirror: selectionOptions.mirror,
+    release: selectionOptions.release,
+    arch: selectionOptions.arch,
+    flavour: selectionOptions.flavour
+  },
+  examples: [
+    "btfhub sources check sources/ol.yaml",
+    "btfhub sources check my.yaml --mirror https://mirror.example/linux/ --release 9 --arch x86_64"
+  ],
+  run: async (platform4, options3, [action, ...files]) => {
+    if (action !== "check" || files.length === 0) {
+      throw new Failure("usage", "Say 'btfhub sources check <file>'.", "One file or more.");
+    }
+    const progress = openProgress(platform4);
+    const checks = [];
+    for (const file of files) {
+      for (const source2 of await readSources(file)) {
+        const isAsked = options3.mirror.length > 0 || isNamed(options3.release, options3.arch);
+        const query = {
+          source: source2,
+          mirrors: options3.mirror,
+          releases: options3.release,
+          arches: options3.arch,
+          kernels: [],
+          flavours: options3.flavour.length > 0 ? options3.flavour : ["all"],
+          cache: noCache
+        };
+        checks.push(await checkSource(platform4, source2, isAsked ? query : void 0, progress));
+      }
+    }
+    const isBad = ({ failure, found }) => failure !== void 0 || found !== void 0 && found.problems.length > 0;
+    return {
+      status: checks.some(isBad) ? 1 : 0,
+      document: { sources: checks },
+      text: checks.map(asText2).join("\n")
+    };
+  }
+});
+function isNamed(...lists) {
+  return lists.every((words2) => words2.length > 0 && !words2.includes("all"));
+}
+function asText2({ id, key, status, looksFor, found, failure }) {
+  var _a21;
+  const lines = [
+    `${key}: a source file of ${id}, ${status}`,
+    ...looksFor.flatMap(({ repository, addresses, stops }) => [
+      `  repository ${repository}`,
+      ...addresses.map((address) => `    looks for ${address}`),
+      ...stops.map((stop) => `    stops where ${stop}`)
+    ])
+  ];
+  if (failure) lines.push(`  found nothing: ${failure.message} ${(_a21 = failure.advice) != null ? _a21 : ""}`.trimEnd());
+  if (found) {
+    lines.push(
+      `  found ${found.kernels} kernels in ${found.repositories} repositories below ${found.mirrors.join(", ")}`,
+      `    releases: ${found.releases.join(", ") || "none"}`,
+      `    architectures: ${found.arches.join(", ") || "none"}`,
+      ...found.examples.flatMap((one2) => [
+        `    ${one2.nvra} is the kernel ${one2.uname}`,
+        `      package ${one2.locations[0]}`,
+        `      vmlinux ${one2.vmlinuxPath}`,
+        `      archive ${tarballPath({ distribution: id, versionId: one2.versionId, arch: one2.arch }, one2.uname)}`
+      ]),
+      ...found.problems.map(({ where, message }) => `    ${where}: ${message}`)
+    );
+  }
+  return `${lines.join("\n")}
+`;
+}
+
 // src/commands/tailor.ts
 var import_node_os12 = require("os");
-var import_node_path47 = require("path");
+var import_node_path48 = require("path");
 
 // src/archive/cached-reader.ts
 var import_node_crypto22 = require("crypto");
 var import_promises38 = require("fs/promises");
-var import_node_path43 = require("path");
+var import_node_path44 = require("path");
 function cachedReader(reader, folder2) {
   return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
 }
@@ -97722,18 +99450,18 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await (0, import_promises38.writeFile)((0, import_node_path43.join)(folder2, name), one2.tarball);
+  if (name !== void 0) await (0, import_promises38.writeFile)((0, import_node_path44.join)(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await (0, import_promises38.readFile)((0, import_node_path43.join)(folder2, name));
-    return isNamed(name, bytes2) ? bytes2 : void 0;
+    const bytes2 = await (0, import_promises38.readFile)((0, import_node_path44.join)(folder2, name));
+    return isNamed2(name, bytes2) ? bytes2 : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   }
 }
-function isNamed(name, bytes2) {
+function isNamed2(name, bytes2) {
   const [kind, sum2 = ""] = name.split("-");
   const hash = (0, import_node_crypto22.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
@@ -97743,7 +99471,7 @@ async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
   const names = await (0, import_promises38.readdir)(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises38.rm)((0, import_node_path43.join)(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises38.rm)((0, import_node_path44.join)(folder2, name))));
 }
 async function cacheKey2(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
@@ -97754,7 +99482,7 @@ async function cacheKey2(reader, kernels3) {
 // src/jobs/tailor/output.ts
 var import_node_crypto23 = require("crypto");
 var import_promises39 = require("fs/promises");
-var import_node_path44 = require("path");
+var import_node_path45 = require("path");
 
 // node_modules/fflate/esm/index.mjs
 var import_module2 = require("module");
@@ -98352,8 +100080,8 @@ async function writeFolder(folder2, files) {
   for (const group of groupEqual(files)) {
     let first2;
     for (const { path: path5, content } of group) {
-      const target = (0, import_node_path44.join)(folder2, path5);
-      await (0, import_promises39.mkdir)((0, import_node_path44.dirname)(target), { recursive: true });
+      const target = (0, import_node_path45.join)(folder2, path5);
+      await (0, import_promises39.mkdir)((0, import_node_path45.dirname)(target), { recursive: true });
       if (first2 === void 0) await writeWhole2(target, content, 420);
       else await (0, import_promises39.link)(first2, target);
       first2 != null ? first2 : first2 = target;
@@ -98365,7 +100093,7 @@ async function writeFolder(folder2, files) {
 var import_node_crypto24 = require("crypto");
 var import_promises41 = require("fs/promises");
 var import_node_os11 = require("os");
-var import_node_path46 = require("path");
+var import_node_path47 = require("path");
 
 // src/btf/remap.ts
 function remapIds(type, to3) {
@@ -98515,11 +100243,11 @@ function writeExt(questions, strings, order) {
 
 // src/jobs/tailor/min-core-btf.ts
 var import_promises40 = require("fs/promises");
-var import_node_path45 = require("path");
+var import_node_path46 = require("path");
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   var _a21;
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [(0, import_node_path45.join)(folder2, `${name}.btf`), (0, import_node_path45.join)(folder2, `${name}.min.btf`)];
+  const [whole, least] = [(0, import_node_path46.join)(folder2, `${name}.btf`), (0, import_node_path46.join)(folder2, `${name}.min.btf`)];
   try {
     await (0, import_promises40.writeFile)(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
@@ -98582,8 +100310,8 @@ async function tailor(platform4, progress, reader, request2) {
   };
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
-  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path46.join)((0, import_node_os11.tmpdir)(), "btfhub-tailor-"));
-  const object2 = (0, import_node_path46.join)(folder2, "combined.bpf.o");
+  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path47.join)((0, import_node_os11.tmpdir)(), "btfhub-tailor-"));
+  const object2 = (0, import_node_path47.join)(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform4, kernel, tarball, reader.name);
@@ -98701,7 +100429,7 @@ function count2(number3, what) {
 }
 function linking(output) {
   if (!isTarball(output)) return "";
-  const name = (0, import_node_path47.basename)(output);
+  const name = (0, import_node_path48.basename)(output);
   return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
 `;
 }
@@ -98709,7 +100437,7 @@ function linking(output) {
 // src/commands/all.ts
 var COMMANDS = [
   ...[demo, setup, plan, build, verify2, compare2, publish2],
-  ...[fetch2, install, tailor2, check2]
+  ...[fetch2, install, tailor2, check2, sources]
 ];
 
 // src/download/http.ts
@@ -98817,8 +100545,8 @@ async function orAborted(response, signal) {
     signal.removeEventListener("abort", abort);
   }
 }
-function lastUrl(context) {
-  const history = context && "history" in context ? context.history : void 0;
+function lastUrl(context2) {
+  const history = context2 && "history" in context2 ? context2.history : void 0;
   const last = Array.isArray(history) ? history.at(-1) : void 0;
   return last instanceof URL ? last.href : void 0;
 }
@@ -98839,7 +100567,7 @@ var systemClock = {
 // src/platform/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs25 = require("fs");
-var import_node_path49 = require("path");
+var import_node_path50 = require("path");
 
 // src/platform/follow.ts
 var import_node_fs24 = require("fs");
@@ -98879,17 +100607,17 @@ var import_node_events3 = require("events");
 var import_promises43 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os13 = require("os");
-var import_node_path48 = require("path");
+var import_node_path49 = require("path");
 var BUFFER2 = 256 * 1024;
 var WORTHWHILE2 = 128 * 1024;
 var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os13.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os13.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises43.mkdtemp)((0, import_node_path48.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises43.mkdtemp)((0, import_node_path49.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path48.join)(folder2, "out");
+    const path5 = (0, import_node_path49.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER2);
@@ -98996,8 +100724,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a21;
-      const folders = (0, import_node_path49.isAbsolute)(program3) ? [""] : ((_a21 = env.PATH) != null ? _a21 : "").split(import_node_path49.delimiter);
-      return folders.map((folder2) => (0, import_node_path49.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path50.isAbsolute)(program3) ? [""] : ((_a21 = env.PATH) != null ? _a21 : "").split(import_node_path50.delimiter);
+      return folders.map((folder2) => (0, import_node_path50.join)(folder2, program3)).find(isExecutable);
     }
   };
 }
@@ -99104,7 +100832,7 @@ function toCommander(command) {
     const help = notes.length > 0 ? `${spec.description} (${notes.join("; ")})` : spec.description;
     const option = new Option(`--${kebab(name)}${placeholder}`, help);
     option.negate = false;
-    option.argParser((word2, before) => [...before != null ? before : [], word2]);
+    option.argParser((word3, before) => [...before != null ? before : [], word3]);
     commander2.addOption(option);
   }
   const examples = command.examples.map((line2) => `  ${line2}

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { parse, stringify } from 'yaml';
+import './write-sources.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -18,7 +19,11 @@ const ACTIONS = {
     defaults: { pahole: '1.31', installDependencies: 'true' },
   },
   'tailor/action.yml': { command: 'tailor', without: ['cache', 'showCache'], defaults: {} },
-  'plan/action.yml': { command: 'plan', without: ['cache', 'matrix'], defaults: {} },
+  'plan/action.yml': {
+    command: 'plan',
+    without: ['cache', 'matrix', 'listDistributions'],
+    defaults: {},
+  },
   'publish/action.yml': {
     command: 'publish',
     without: ['tokenFile'],

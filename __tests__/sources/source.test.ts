@@ -80,7 +80,9 @@ test('an unknown distribution names those there are', async () => {
   writeFileSync(file, JSON.stringify([{ ...OPENEULER, id: 'other' }]));
   await expect(chooseSource('debian', [file])).rejects.toMatchObject({
     reason: 'not-found',
-    advice: 'There are: openEuler, other; --sources adds more.',
+    advice: expect.stringMatching(
+      /^There are: .*openEuler.*, other.*--sources <file> adds more\.$/,
+    ),
   });
   expect((await chooseSource('openEuler', [file])).id).toBe('openEuler');
 });
@@ -106,12 +108,12 @@ test.each<[string, Partial<Record<keyof Source, unknown>>, RegExp]>([
   [
     'with a folder without <release>',
     { repositories: [{ name: 'x', folders: ['a/<arch>'] }] },
-    /needs <release> and <arch>/,
+    /needs <release> in each folder/,
   ],
   [
     'with a folder that leads out',
     { repositories: [{ name: 'x', folders: ['<release>/../<arch>'] }] },
-    /no \.\./,
+    /has \. or \.\. in it/,
   ],
   ['without a flavour', { flavours: {} }, /flavours: needs at least one/],
   [

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A package as its header describes it; its payload is filler of that many bytes. */
 export interface TinyRpm {
   readonly name: string;
@@ -46,7 +48,10 @@ export function tinyRpm(rpm: TinyRpm): Buffer {
     [1126, STRING, ['2']],
   ]);
   const payload = Buffer.alloc(rpm.filler ?? 0, rpm.version);
-  const signature = header([[1000, INT32, [main.length + payload.length]]]);
+  const signature = header([
+    [273, STRING, [createHash('sha256').update(main).digest('hex')]],
+    [1000, INT32, [main.length + payload.length]],
+  ]);
   const padding = Buffer.alloc((8 - (signature.length % 8)) % 8);
   return Buffer.concat([lead, signature, padding, main, payload]);
 }

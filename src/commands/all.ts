@@ -8,11 +8,12 @@ import { install } from './install.ts';
 import { plan } from './plan.ts';
 import { publish } from './publish.ts';
 import { setup } from './setup.ts';
+import { sources } from './sources.ts';
 import { tailor } from './tailor.ts';
 import { verify } from './verify.ts';
 
 /** All commands, in the order of the help: the demo first, then in the order of the data flow. */
 export const COMMANDS: readonly Command[] = [
   ...[demo, setup, plan, build, verify, compare, publish],
-  ...[fetch, install, tailor, check],
+  ...[fetch, install, tailor, check, sources],
 ];

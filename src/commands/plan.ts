@@ -3,6 +3,7 @@ import type { Counts, Plan, PlanRow } from '../jobs/plan/plan.ts';
 import { openProgress } from '../report/open.ts';
 import { type Column, markdownTable, textTable } from '../report/table.ts';
 import { bytes } from '../report/units.ts';
+import { builtInDistributions } from '../sources/choose.ts';
 import { defineCommand, flag, number, type Outcome } from './command.ts';
 import { planOptions, toPlan } from './plan-options.ts';
 
@@ -17,6 +18,7 @@ export const plan = defineCommand({
   options: {
     ...planOptions,
     matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
+    listDistributions: flag('only print the distributions that --distribution knows'),
     maxJobs: number('<number>', 'jobs in the matrix at the most', {
       ...{ default: 20, least: 1, most: MOST_JOBS },
     }),
@@ -27,6 +29,7 @@ export const plan = defineCommand({
     'btfhub plan --archive ../btfhub-archive --limit 6h --matrix --max-jobs 10',
   ],
   run: async (platform, options): Promise<Outcome> => {
+    if (options.listDistributions) return listDistributions();
     const made = await toPlan(platform, options, openProgress(platform));
     const matrix = makeMatrix(made.kernels, options.maxJobs ?? MOST_JOBS);
     const { include, count } = matrix;
@@ -40,6 +43,31 @@ export const plan = defineCommand({
     };
   },
 });
+
+/** The source files that come with the program; those that are not confirmed are marked. */
+function listDistributions(): Outcome {
+  const distributions = builtInDistributions().map(({ key, source }) => ({
+    key,
+    id: source.id,
+    name: source.name ?? source.id,
+    status: source.status,
+    mirrors: source.mirrors,
+    flavours: Object.keys(source.flavours),
+  }));
+  const columns = ['distribution', 'ID', 'name', 'status', 'flavours'].map((title) => ({ title }));
+  const lines = distributions.map(({ key, id, name, status, flavours }) => [
+    status === 'confirmed' ? key : '',
+    id,
+    name,
+    status,
+    flavours.join(' '),
+  ]);
+  return {
+    status: 0,
+    document: { distributions },
+    text: `${textTable(columns, lines)}\nWhat is unconfirmed is not offered by name: review sources/<ID>.yaml and give it with --sources.\n`,
+  };
+}
 
 type Cell = readonly [title: string, value: (counts: Counts) => string | number];
 

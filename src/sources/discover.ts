@@ -1,12 +1,8 @@
-import pLimit from 'p-limit';
 import pMap from 'p-map';
-import { MirrorPool } from '../download/mirrors.ts';
 import { asFailure, Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
-import type { Progress, Task } from '../report/progress.ts';
+import type { Progress } from '../report/progress.ts';
 import type { MetadataCache } from '../rpmmd/cache.ts';
-import { readPage } from '../rpmmd/page.ts';
-import { type RepositoryReading, readRepository } from '../rpmmd/repository.ts';
 import {
   type KernelPackage,
   mergeKernels,
@@ -15,18 +11,9 @@ import {
   type RepositoryPackages,
   selectKernels,
 } from './kernels.ts';
-import { readListing } from './listing.ts';
-import {
-  AT_ONCE,
-  expandTemplate,
-  findPlaces,
-  type Lister,
-  type RepositoryPlace,
-} from './repositories.ts';
+import { AT_ONCE, expandTemplate, findPlaces, type RepositoryPlace } from './repositories.ts';
 import type { Source } from './source.ts';
-
-/** XML makes garbage faster than it is collected: large primaries one by one stay below 150 MB, six at once do not. */
-const PRIMARIES_AT_ONCE = 1;
+import { findWayIn, type RepositoryTree, repositoryTree, type WayIn } from './tree.ts';
 
 export interface KernelQuery {
   readonly source: Source;
@@ -49,6 +36,8 @@ export interface Discovery {
   /** Repositories that were read, and the packages of all kinds in them. */
   readonly repositories: number;
   readonly packages: number;
+  /** Root URLs of the mirrors that were asked, in their order. */
+  readonly mirrors: readonly string[];
 }
 
 /**
@@ -64,17 +53,18 @@ export async function findKernels(
 ): Promise<Discovery> {
   const { source } = query;
   const flavourOf = packageNames(source, query.flavours);
-  const roots = query.mirrors.length > 0 ? query.mirrors : source.mirrors;
   const task = progress.begin(`${source.id} repositories`);
   task.stage('metadata');
   try {
-    const tree = treeOf(platform, query, roots, new Set(flavourOf.keys()), task);
-    const places = await findPlaces(source, query, tree.list);
+    const wayIn = await findWayIn(platform, query);
+    const tree = repositoryTree(platform, query, wayIn.mirrors, flavourOf, task);
+    const templates = source.repositories.filter((one) => !wayIn.listed.has(one));
+    const places = [...wayIn.places, ...(await findPlaces(source, templates, query, tree.folders))];
     const outcomes = await pMap(places, (place) => readPlace(place, tree), {
       concurrency: AT_ONCE,
       signal: platform.interrupted,
     });
-    const discovery = summarise(query, flavourOf, outcomes, roots);
+    const discovery = summarise(query, flavourOf, outcomes, wayIn);
     const { kernels, repositories, packages } = discovery;
     task.end(
       'read',
@@ -89,91 +79,19 @@ export async function findKernels(
   }
 }
 
-/** The mirrors as one tree: what one of them cannot give, the next one may. */
-interface Tree {
-  readonly list: Lister;
-  readonly read: (
-    folder: string,
-  ) => Promise<(Omit<RepositoryPackages, 'place'> & { total: number }) | undefined>;
-}
-
-function treeOf(
-  platform: Platform,
-  { cache, source }: KernelQuery,
-  roots: readonly string[],
-  names: ReadonlySet<string>,
-  { advance }: Task,
-): Tree {
-  const { http, clock, programs, interrupted: signal } = platform;
-  const ports = { http, clock, random: Math.random };
-  // With a connection for each that waits, nobody turns to a later mirror because the first is busy.
-  const pool = new MirrorPool(roots, ports, { connections: AT_ONCE });
-  const gate = pLimit(PRIMARIES_AT_ONCE);
-  const reading: RepositoryReading = { pool, cache, signal, programs, gate, onBytes: advance };
-  const listed = new Map<string, ReturnType<Lister>>();
-  return {
-    list: (folder, looksRight, dispensable) => {
-      const known = listed.get(folder);
-      if (known) return known;
-      const names = readPage(reading, folder === '' ? '' : `${folder}/`, async (page) => {
-        const found = readListing(page.text, page.url)?.folders;
-        if (found && looksRight(found)) return found;
-        const failure = found ? noTree(source, page.url) : noListing(page.url);
-        // A page without releases where the releases should be: the 404s of this mirror mean nothing either.
-        const { mirrors } = dispensable || looksRight([]) ? { mirrors: [] } : pool;
-        for (const mirror of mirrors) {
-          if (mirror.base === page.mirror) pool.ban(mirror, failure.message);
-        }
-        throw failure;
-      }).catch((error: unknown) => {
-        if (dispensable && isAboutMirror(error)) return undefined;
-        throw error;
-      });
-      listed.set(folder, names);
-      return names;
-    },
-    read: async (folder) => {
-      const result = await readRepository(reading, folder, names);
-      return result && { folder, ...result };
-    },
-  };
-}
-
-/** A mirror refuses to show the folder, or shows another page in its place. */
-function isAboutMirror(error: unknown): boolean {
-  return error instanceof Failure && ['network', 'bad-repository'].includes(error.reason);
-}
-
-function noListing(url: string): Failure {
-  return new Failure(
-    'bad-repository',
-    `${url} answers with a page that lists no folder.`,
-    'The network may ask for a login. If the server does not list its folders, name --release and --arch.',
-  );
-}
-
-function noTree(source: Source, url: string): Failure {
-  const template = source.repositories[0]?.folders[0] ?? '';
-  return new Failure(
-    'bad-repository',
-    `${url} is no ${source.id} tree: it has no folder for '${template}'.`,
-    'Give the root of a mirror, the folder in which the releases are, with --mirror.',
-  );
-}
-
 type Outcome =
   | { readonly read: readonly (RepositoryPackages & { readonly total: number })[] }
   | { readonly problem: Problem };
 
-/** The repository in the first of its forms that has one; a form with <variant> may have several. */
-async function readPlace(place: RepositoryPlace, tree: Tree): Promise<Outcome> {
-  let where = `${place.release} ${place.arch} ${place.name}`;
+/** Reads the repository in the first of its forms that exists; a form with <variant> may have several. */
+async function readPlace(place: RepositoryPlace, tree: RepositoryTree): Promise<Outcome> {
+  let where = [place.release, place.arch, place.repository.name].join(' ');
   try {
     for (const form of place.forms) {
       const read = [];
-      for (const { folder } of await expandTemplate(form, tree.list)) {
+      for (const { folder } of await expandTemplate(form, tree.folders)) {
         where = folder;
-        const repository = await tree.read(folder);
+        const repository = await tree.read(folder, place);
         if (repository) read.push({ place, ...repository });
       }
       if (read.length > 0) return { read };
@@ -190,22 +108,24 @@ function summarise(
   query: KernelQuery,
   flavourOf: ReadonlyMap<string, string>,
   outcomes: readonly Outcome[],
-  roots: readonly string[],
+  wayIn: WayIn,
 ): Discovery {
   const { source, kernels: globs } = query;
   const read = outcomes.flatMap((outcome) => ('read' in outcome ? outcome.read : []));
-  const problems = outcomes.flatMap((outcome) => ('problem' in outcome ? [outcome.problem] : []));
+  const broken = outcomes.flatMap((outcome) => ('problem' in outcome ? [outcome.problem] : []));
+  const problems = [...wayIn.problems, ...broken];
   if (read.length === 0) {
     if (problems[0]) throw problems[0].failure;
-    throw noRepository(query, roots);
+    throw noRepository(query, wayIn.mirrors);
   }
-  const { kernels: all, problems: odd } = mergeKernels(source, flavourOf, read);
+  const { kernels: all, problems: odd } = mergeKernels(source, flavourOf, read, query.arches);
   const { kernels, problems: unmatched } = selectKernels(all, globs);
   return {
     kernels,
     problems: [...problems, ...odd, ...unmatched],
     repositories: read.length,
     packages: read.reduce((sum, { total }) => sum + total, 0),
+    mirrors: wayIn.mirrors,
   };
 }
 

@@ -1,7 +1,9 @@
 import { describe, Failure } from '../failure.ts';
 import {
   type Arch,
+  asArch,
   asUname,
+  asVersionId,
   type DistributionId,
   type Release,
   type Uname,
@@ -9,10 +11,12 @@ import {
 } from '../names.ts';
 import type { PrimaryPackage } from '../rpmmd/primary.ts';
 import type { Checksum } from '../rpmmd/repomd.ts';
+import { expressionOf, fillIn } from './expression.ts';
 import { selector } from './glob.ts';
 import { noMatch } from './nearest.ts';
 import type { RepositoryPlace } from './repositories.ts';
 import type { Source } from './source.ts';
+import { keyPathBelow } from './template.ts';
 import { compareEvr, type Evr } from './version.ts';
 
 /** One kernel that a distribution publishes: everything that building its BTF takes, the mirror aside. */
@@ -27,11 +31,15 @@ export interface KernelPackage {
   readonly nvra: string;
   readonly evr: Evr;
   readonly uname: Uname;
-  /** The exact name of the payload's member that is vmlinux. */
+  /** The path of vmlinux in the package. */
   readonly vmlinuxPath: string;
+  /** Where vmlinux is if it is not at `vmlinuxPath`, in the order to look; absent where there is one path only. */
+  readonly otherVmlinuxPaths?: readonly string[];
   /** Of the .rpm file, bytes. */
   readonly size: number;
   readonly checksum: Checksum;
+  /** `header`: the checksum is that of the package's header; no repository metadata promises the whole file. */
+  readonly checksumOf?: 'header';
   /** When it was built, seconds since 1970. */
   readonly builtAt: number;
   /** Where these very bytes are, relative to the root of any mirror; the first is as good as the others. */
@@ -55,6 +63,10 @@ export interface RepositoryPackages {
   /** Relative to the root. */
   readonly folder: string;
   readonly packages: readonly PrimaryPackage[];
+  /** `uname -r` of packages whose file list was read for it, by their location. */
+  readonly unames: ReadonlyMap<string, string | Failure>;
+  /** The checksums are those of the packages' headers. */
+  readonly headerOnly: boolean;
 }
 
 /** The names of the packages that hold a vmlinux, of the wanted flavours; `not-found` for an unknown flavour. */
@@ -86,15 +98,20 @@ export function mergeKernels(
   source: Source,
   flavourOf: ReadonlyMap<string, string>,
   repositories: readonly RepositoryPackages[],
+  arches: readonly string[],
 ): { readonly kernels: readonly KernelPackage[]; readonly problems: readonly Problem[] } {
   const kernels = new Map<string, KernelPackage>();
   const problems: Problem[] = [];
   const sorted = [...repositories].sort((one, two) => compareText(one.folder, two.folder));
-  for (const { place, folder, packages } of sorted) {
+  const wantsArch = selector(arches);
+  for (const repository of sorted) {
+    const { place, folder, packages } = repository;
     for (const item of packages) {
       const flavour = flavourOf.get(item.name);
-      if (flavour === undefined || item.arch !== place.arch) continue;
-      const kernel = toKernel(source, flavour, place, folder, item);
+      if (flavour === undefined || item.arch !== (place.arch ?? item.arch)) continue;
+      if (!wantsArch(item.arch)) continue;
+      const kernel = toKernel(source, flavour, repository, item);
+      if (kernel === undefined) continue;
       if (kernel instanceof Failure) {
         problems.push({ where: folder, failure: kernel });
         continue;
@@ -143,38 +160,97 @@ export function selectKernels(
   return { kernels: selected(globs), problems };
 }
 
+/** `<version>-<release>.<arch>` of a package, which expressions of the source read. */
+function versionText({ version, release, arch }: PackageVersion): string {
+  return `${version}-${release}.${arch}`;
+}
+
+interface PackageVersion {
+  readonly version: string;
+  readonly release: string;
+  readonly arch: string;
+}
+
+/**
+ * `uname -r` by the name of the package; undefined where the source reads it from the package's files, or where the
+ * source's expression does not match.
+ */
+export function unameByName(
+  source: Source,
+  flavour: string,
+  item: PackageVersion,
+): string | undefined {
+  const rule = source.flavours[flavour]?.uname;
+  if (rule === undefined || (typeof rule === 'object' && 'files' in rule)) return undefined;
+  const parts = { ver: item.version, rel: item.release, arch: item.arch };
+  if (typeof rule === 'string') return fillIn(rule, parts);
+  const groups = expressionOf(rule.match).matchOne(versionText(item));
+  return groups && fillIn(rule.text, { ...parts, ...groups.named });
+}
+
+/** VERSION_ID by the name of the package; undefined where the source's expression does not match. */
+function versionIdOfPackage({ versionId: rule }: Source, item: PackageVersion): string | undefined {
+  if (typeof rule === 'string') return undefined;
+  const groups = expressionOf(rule.match).matchOne(versionText(item));
+  return groups && fillIn(rule.text, groups.named);
+}
+
+/** Undefined for a package of another version of the distribution; a Failure for one whose names cannot be used. */
 function toKernel(
   source: Source,
   flavour: string,
-  place: RepositoryPlace,
-  folder: string,
+  { place, folder, unames, headerOnly }: RepositoryPackages,
   item: PrimaryPackage,
-): KernelPackage | Failure {
+): KernelPackage | Failure | undefined {
   const shape = source.flavours[flavour];
   if (shape === undefined) return new Failure('internal', `There is no flavour ${flavour}.`);
   const { version, release, arch, epoch } = item;
-  const parts: Readonly<Record<string, string>> = { ver: version, rel: release, arch };
-  let uname: Uname;
+  const nvra = `${item.name}-${versionText(item)}`;
+  const foundUname = unames.get(item.location) ?? unameByName(source, flavour, item);
+  if (foundUname instanceof Failure) return foundUname;
+  if (foundUname === undefined) {
+    return new Failure(
+      'bad-repository',
+      `${nvra} is skipped: the expression of the source file for its 'uname -r' does not match.`,
+      'Correct the expression in the source file.',
+    );
+  }
+  const foundVersion = place.versionId ?? versionIdOfPackage(source, item);
+  if (foundVersion === undefined) return undefined;
+  let names: Pick<KernelPackage, 'uname' | 'versionId' | 'arch'>;
   try {
-    uname = asUname(shape.uname.replace(/<(ver|rel|arch)>/g, (_, part) => parts[part] ?? ''));
+    names = {
+      uname: asUname(foundUname),
+      versionId: asVersionId(foundVersion),
+      arch: asArch(arch),
+    };
   } catch (error) {
     return new Failure('bad-repository', `${item.name} is skipped: ${describe(error)}`);
   }
+  const { uname, versionId } = names;
+  const paths = [shape.vmlinux].flat().map((path) => path.replaceAll('<uname>', uname));
+  const [vmlinuxPath = '', ...otherVmlinuxPaths] = paths;
+  const bindings = { release: place.release, arch };
+  const keyPaths = [source.keys?.file ?? []]
+    .flat()
+    .flatMap((path) => keyPathBelow(folder, path, bindings) ?? []);
   return {
     distribution: source.id,
-    versionId: place.versionId,
+    versionId,
     releases: [place.release],
-    arch: place.arch,
+    arch: names.arch,
     flavour,
-    nvra: `${item.name}-${version}-${release}.${arch}`,
+    nvra,
     evr: { epoch, version, release },
     uname,
-    vmlinuxPath: shape.vmlinux.replaceAll('<uname>', uname),
+    vmlinuxPath,
+    ...(otherVmlinuxPaths.length > 0 ? { otherVmlinuxPaths } : {}),
     size: item.size,
     checksum: item.checksum,
+    ...(headerOnly ? { checksumOf: 'header' as const } : {}),
     builtAt: item.builtAt,
     locations: [`${folder}/${item.location}`],
-    keyPaths: source.keys ? [`${folder}/${source.keys.file}`] : [],
+    keyPaths,
     trustedKeys: source.keys?.fingerprints ?? [],
   };
 }

@@ -19,6 +19,8 @@ export interface WantedPackage {
   readonly nvra: string;
   /** `./usr/lib/debug/lib/modules/<uname -r>/vmlinux`: the one member, by its exact path. */
   readonly vmlinuxPath: string;
+  /** Where to look next, in this order, if it is not there. */
+  readonly otherVmlinuxPaths?: readonly string[];
 }
 
 /** What lay where the header places vmlinux was not vmlinux; it may lie elsewhere. */
@@ -52,9 +54,9 @@ export async function extractVmlinux(
     const is = printable(nvraText(head.nvra));
     throw new Failure('corrupt-package', `The package is ${is} and not ${wanted.nvra}.`);
   }
-  const path = pathOfMember(wanted.vmlinuxPath);
-  const entry = head.files.find((file) => file.path === path && file.kind === 'file');
-  if (!entry || entry.ghost) throw noVmlinux(wanted);
+  const entry = findVmlinux(head.files, wanted);
+  if (!entry) throw noVmlinux(wanted);
+  const { path } = entry;
   await admit(head, entry);
 
   const file = new VmlinuxFile(target, entry.digest?.algorithm);
@@ -85,6 +87,18 @@ export async function extractVmlinux(
   } finally {
     file.close();
   }
+}
+
+function findVmlinux(
+  files: readonly PackageFile[],
+  { vmlinuxPath, otherVmlinuxPaths = [] }: WantedPackage,
+): PackageFile | undefined {
+  for (const member of [vmlinuxPath, ...otherVmlinuxPaths]) {
+    const path = pathOfMember(member);
+    const entry = files.find((file) => file.path === path && file.kind === 'file' && !file.ghost);
+    if (entry) return entry;
+  }
+  return undefined;
 }
 
 /** Where vmlinux lies in the unpacked payload, as far as the header tells. */

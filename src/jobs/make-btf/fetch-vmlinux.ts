@@ -4,6 +4,7 @@ import { Failure } from '../../failure.ts';
 import type { Decoders } from '../../platform/decompress.ts';
 import type { PackageHead } from '../../rpm/package.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
+import { headerChecksumOf } from '../../sources/package-start.ts';
 import { extractVmlinux, Misled, type Vmlinux } from './extract-vmlinux.ts';
 import { PackageBytes } from './package-bytes.ts';
 import type { PackageDownloader } from './package-downloader.ts';
@@ -99,7 +100,7 @@ class Attempt {
           sha256: this.#bytes.digest('sha256'),
         },
         verified: {
-          repodata: true,
+          repodata: this.#kernel.checksumOf !== 'header',
           header: vmlinux.head.headerDigests.includes('sha256'),
           file: vmlinux.proven,
           signature: this.#signature,
@@ -122,10 +123,10 @@ class Attempt {
       this.#release = await space.acquire(file.size, interrupted);
     };
     try {
-      const { nvra, vmlinuxPath } = this.#kernel;
-      const wanted = { nvra, vmlinuxPath };
+      const { nvra, vmlinuxPath, otherVmlinuxPaths = [] } = this.#kernel;
+      const wanted = { nvra, vmlinuxPath, otherVmlinuxPaths };
       const vmlinux = await extractVmlinux(this.#bytes, wanted, this.#target, decoders, admit);
-      await this.#verify();
+      await this.#verify(vmlinux.head);
       return vmlinux;
     } catch (error) {
       interrupted.throwIfAborted();
@@ -134,12 +135,20 @@ class Attempt {
     }
   }
 
-  /** Throws `checksum-mismatch` unless the whole package has the size and the sum of primary. */
-  async #verify(): Promise<void> {
+  /**
+   * Throws `checksum-mismatch` unless the whole package has the size and the checksum that the plan says: that of the
+   * file, or where no repository metadata promises one, that of the header.
+   */
+  async #verify(head?: PackageHead): Promise<void> {
     await this.#bytes.drain();
-    const { nvra, size, checksum } = this.#kernel;
-    const actual = this.#bytes.digest(checksum.algorithm);
-    if (this.#bytes.size === size && actual === checksum.value) {
+    const { nvra, size, checksum, checksumOf } = this.#kernel;
+    const actual =
+      checksumOf === 'header'
+        ? head && headerChecksumOf(head.signatures)?.value
+        : this.#bytes.digest(checksum.algorithm);
+    // A header that could not be read has no checksum: then why it could not is the failure.
+    const isExpected = actual === checksum.value || (checksumOf === 'header' && !head);
+    if (this.#bytes.size === size && isExpected) {
       this.#downloader.confirm();
       return;
     }

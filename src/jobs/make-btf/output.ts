@@ -31,7 +31,9 @@ export async function finishedBefore(
   if (!record || isFailureRecord(record)) return undefined;
   const samePackage =
     record.nvra === kernel.nvra &&
-    (kernel.checksum.algorithm !== 'sha256' || record.package.sha256 === kernel.checksum.value);
+    (kernel.checksum.algorithm !== 'sha256' ||
+      kernel.checksumOf === 'header' ||
+      record.package.sha256 === kernel.checksum.value);
   const sameEncoder =
     record.pahole.version === encoder.version &&
     record.pahole.flags.join(' ') === encoder.flags.join(' ');

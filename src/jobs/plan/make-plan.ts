@@ -34,12 +34,11 @@ export async function makePlan(
   const states = new Map(published.map((kernel) => [kernel, kernelState(kernel, rules)]));
   const wanted = published.filter((kernel) => states.get(kernel) === 'wanted');
   const kernels = withinLimits(wanted, limits);
-  const { mirrors, source } = query;
   return {
     schema: PLAN_SCHEMA,
-    distribution: source.id,
+    distribution: query.source.id,
     madeAt: now.toISOString(),
-    mirrors: mirrors.length > 0 ? mirrors : source.mirrors,
+    mirrors: discovery.mirrors,
     ...(archive ? { archive: archive.where } : {}),
     ...countAll(states, new Set(kernels)),
     kernels,

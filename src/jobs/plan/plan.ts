@@ -63,6 +63,8 @@ export interface PlanProblem {
 
 const path = shape.named((text) => asRepositoryPath(text, 'the plan'));
 
+const memberPath = v.pipe(v.string(), v.startsWith('./'));
+
 const KernelShape = v.object({
   distribution: shape.distribution,
   versionId: shape.versionId,
@@ -72,12 +74,14 @@ const KernelShape = v.object({
   nvra: shape.word,
   evr: v.object({ epoch: shape.count, version: v.string(), release: v.string() }),
   uname: shape.uname,
-  vmlinuxPath: v.pipe(v.string(), v.startsWith('./')),
+  vmlinuxPath: memberPath,
+  otherVmlinuxPaths: v.exactOptional(v.array(memberPath)),
   size: shape.size,
   checksum: v.object({
     algorithm: v.picklist(CHECKSUM_ALGORITHMS),
     value: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,128}$/)),
   }),
+  checksumOf: v.exactOptional(v.literal('header')),
   builtAt: shape.count,
   locations: v.tupleWithRest([path], path),
   keyPaths: v.array(path),

@@ -1,0 +1,109 @@
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { build } from '../../src/commands/build.ts';
+import type { Values } from '../../src/commands/command.ts';
+import { readOptions } from '../../src/commands/values.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { temporaryFolder } from '../btf/made.ts';
+import { run } from '../rpm/programs.ts';
+import { buildKernelRpm, type KernelRpm } from '../tree/kernel-rpm.ts';
+import { fastPlatform } from '../tree/platform.ts';
+import { serveTree } from '../tree/server.ts';
+
+const folder = temporaryFolder();
+
+interface Shape {
+  readonly at: string;
+  readonly rpm: KernelRpm;
+  readonly uname: string;
+  /** The archive's folder. */
+  readonly archived: string;
+  /** Whether the folder has no repodata. */
+  readonly isFlat?: boolean;
+}
+
+const modules = (uname: string) => `/usr/lib/debug/lib/modules/${uname}/vmlinux`;
+const SHAPES: Readonly<Record<string, Shape>> = {
+  ol: {
+    at: 'ol8/debuginfo',
+    rpm: {
+      name: 'kernel-uek-debuginfo',
+      version: '5.4.17',
+      release: '2136.el8uek',
+      vmlinux: modules('5.4.17-2136.el8uek.x86_64'),
+    },
+    uname: '5.4.17-2136.el8uek.x86_64',
+    archived: 'ol/8/x86_64',
+    isFlat: true,
+  },
+  'opensuse-leap': {
+    at: 'debug/update/leap/15.5/oss',
+    rpm: {
+      name: 'kernel-default-debuginfo',
+      version: '5.14.21',
+      release: '150500.55.31.1',
+      vmlinux: '/usr/lib/debug/usr/lib/modules/5.14.21-150500.55.31-default/vmlinux.debug',
+    },
+    uname: '5.14.21-150500.55.31-default',
+    archived: 'opensuse-leap/15.5/x86_64',
+  },
+  eur: {
+    at: 'openeuler-22.03_LTS_SP1-x86_64',
+    rpm: {
+      name: 'kernel-debuginfo',
+      version: '5.10.0',
+      release: '1.eur.oe2203sp1',
+      vmlinux: modules('5.10.0-1.eur.oe2203sp1.x86_64'),
+    },
+    uname: '5.10.0-1.eur.oe2203sp1.x86_64',
+    archived: 'openEuler/22.03/x86_64',
+  },
+  fedora: {
+    at: 'releases/44/Everything/x86_64/debug/tree',
+    rpm: {
+      name: 'kernel-debuginfo',
+      version: '6.17.4',
+      release: '200.fc44',
+      vmlinux: modules('6.17.4-200.fc44.x86_64'),
+    },
+    uname: '6.17.4-200.fc44.x86_64',
+    archived: 'fedora/44/x86_64',
+  },
+};
+
+test.each(Object.keys(SHAPES))(
+  'a kernel in a tree of the shape of %s is built, with the right path and record',
+  async (key) => {
+    const shape = SHAPES[key] as Shape;
+    const mirror = join(folder, key);
+    const file = buildKernelRpm(join(folder, 'rpms'), shape.rpm);
+    mkdirSync(join(mirror, shape.at), { recursive: true });
+    copyFileSync(file, join(mirror, shape.at, basename(file)));
+    if (!shape.isFlat) run('createrepo_c', ['--quiet', '--no-database', join(mirror, shape.at)]);
+    await using server = await serveTree(mirror);
+    const output = join(folder, `${key}-btf`);
+    const given = {
+      distribution: [key],
+      mirror: [server.url],
+      output: [output],
+      cache: ['none'],
+      pahole: ['system'],
+      xz: ['system'],
+      minimumTypes: ['1'],
+      signature: ['off'],
+    };
+    const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
+    const { status, text } = await build.run(fastPlatform({ clock: systemClock }), options, []);
+    expect(text).toContain('1 built');
+    expect(status).toBe(0);
+    expect(existsSync(join(output, shape.archived, `${shape.uname}.btf.tar.xz`))).toBe(true);
+    const record = JSON.parse(readFileSync(join(output, 'records', `${shape.uname}.json`), 'utf8'));
+    expect(record).toMatchObject({
+      uname: shape.uname,
+      nvra: basename(file, '.rpm'),
+      verified: { repodata: shape.isFlat !== true, header: true, file: true },
+      package: { url: `${server.url}${shape.at}/${basename(file)}` },
+    });
+  },
+  60_000,
+);
