@@ -6217,9 +6217,9 @@ var require_saxes = __commonJS({
           }
         }
       }
-      setXMLVersion(version) {
-        this.currentXMLVersion = version;
-        if (version === "1.0") {
+      setXMLVersion(version2) {
+        this.currentXMLVersion = version2;
+        if (version2 === "1.0") {
           this.isChar = isChar10;
           this.getCode = this.getCode10;
         } else {
@@ -6696,12 +6696,12 @@ var require_saxes = __commonJS({
         switch (this.name) {
           case "version": {
             this.xmlDeclExpects = ["encoding", "standalone"];
-            const version = value;
-            this.xmlDecl.version = version;
-            if (!/^1\.[0-9]+$/.test(version)) {
+            const version2 = value;
+            this.xmlDecl.version = version2;
+            if (!/^1\.[0-9]+$/.test(version2)) {
               this.fail("version number must match /^1\\.[0-9]+$/.");
             } else if (!this.opt.forceXMLVersion) {
-              this.setXMLVersion(version);
+              this.setXMLVersion(version2);
             }
             break;
           }
@@ -7890,10 +7890,10 @@ var require_supports_color = __commonJS({
         return 3;
       }
       if ("TERM_PROGRAM" in env) {
-        const version = parseInt((env.TERM_PROGRAM_VERSION || "").split(".")[0], 10);
+        const version2 = parseInt((env.TERM_PROGRAM_VERSION || "").split(".")[0], 10);
         switch (env.TERM_PROGRAM) {
           case "iTerm.app":
-            return version >= 3 ? 3 : 2;
+            return version2 >= 3 ? 3 : 2;
           case "Apple_Terminal":
             return 2;
         }
@@ -8497,13 +8497,13 @@ var require_directives = __commonJS({
               onError(0, "%YAML directive should contain exactly one part");
               return false;
             }
-            const [version] = parts;
-            if (version === "1.1" || version === "1.2") {
-              this.yaml.version = version;
+            const [version2] = parts;
+            if (version2 === "1.1" || version2 === "1.2") {
+              this.yaml.version = version2;
               return true;
             } else {
-              const isValid = /^\d+\.\d+$/.test(version);
-              onError(6, `Unsupported YAML version ${version}`, isValid);
+              const isValid = /^\d+\.\d+$/.test(version2);
+              onError(6, `Unsupported YAML version ${version2}`, isValid);
               return false;
             }
           }
@@ -11628,14 +11628,14 @@ var require_Document = __commonJS({
           version: "1.2"
         }, options3);
         this.options = opt;
-        let { version } = opt;
+        let { version: version2 } = opt;
         if (options3 == null ? void 0 : options3._directives) {
           this.directives = options3._directives.atDocument();
           if (this.directives.yaml.explicit)
-            version = this.directives.yaml.version;
+            version2 = this.directives.yaml.version;
         } else
-          this.directives = new directives.Directives({ version });
-        this.setSchema(version, options3);
+          this.directives = new directives.Directives({ version: version2 });
+        this.setSchema(version2, options3);
         this.contents = value === void 0 ? null : this.createNode(value, _replacer, options3);
       }
       /**
@@ -11815,11 +11815,11 @@ var require_Document = __commonJS({
        *
        * Overrides all previously set schema options.
        */
-      setSchema(version, options3 = {}) {
-        if (typeof version === "number")
-          version = String(version);
+      setSchema(version2, options3 = {}) {
+        if (typeof version2 === "number")
+          version2 = String(version2);
         let opt;
-        switch (version) {
+        switch (version2) {
           case "1.1":
             if (this.directives)
               this.directives.yaml.version = "1.1";
@@ -11830,9 +11830,9 @@ var require_Document = __commonJS({
           case "1.2":
           case "next":
             if (this.directives)
-              this.directives.yaml.version = version;
+              this.directives.yaml.version = version2;
             else
-              this.directives = new directives.Directives({ version });
+              this.directives = new directives.Directives({ version: version2 });
             opt = { resolveKnownTags: true, schema: "core" };
             break;
           case null:
@@ -11841,7 +11841,7 @@ var require_Document = __commonJS({
             opt = null;
             break;
           default: {
-            const sv = JSON.stringify(version);
+            const sv = JSON.stringify(version2);
             throw new Error(`Expected '1.1', '1.2' or null as first argument, but found: ${sv}`);
           }
         }
@@ -17474,14 +17474,14 @@ var require_diagnostics = __commonJS({
         "undici:client:beforeConnect",
         (evt) => {
           const {
-            connectParams: { version, protocol, port, host: host2 }
+            connectParams: { version: version2, protocol, port, host: host2 }
           } = evt;
           debugLog(
             "connecting to %s%s using %s%s",
             host2,
             port ? `:${port}` : "",
             protocol,
-            version
+            version2
           );
         }
       );
@@ -17489,14 +17489,14 @@ var require_diagnostics = __commonJS({
         "undici:client:connected",
         (evt) => {
           const {
-            connectParams: { version, protocol, port, host: host2 }
+            connectParams: { version: version2, protocol, port, host: host2 }
           } = evt;
           debugLog(
             "connected to %s%s using %s%s",
             host2,
             port ? `:${port}` : "",
             protocol,
-            version
+            version2
           );
         }
       );
@@ -17504,7 +17504,7 @@ var require_diagnostics = __commonJS({
         "undici:client:connectError",
         (evt) => {
           const {
-            connectParams: { version, protocol, port, host: host2 },
+            connectParams: { version: version2, protocol, port, host: host2 },
             error: error2
           } = evt;
           debugLog(
@@ -17512,7 +17512,7 @@ var require_diagnostics = __commonJS({
             host2,
             port ? `:${port}` : "",
             protocol,
-            version,
+            version2,
             error2.message
           );
         }
@@ -25827,10 +25827,10 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 2) {
           return;
         }
-        const version = this.buffer[0];
+        const version2 = this.buffer[0];
         const method = this.buffer[1];
-        if (version !== SOCKS_VERSION) {
-          throw new Socks5ProxyError(`Invalid SOCKS version: ${version}`, "UND_ERR_SOCKS5_VERSION");
+        if (version2 !== SOCKS_VERSION) {
+          throw new Socks5ProxyError(`Invalid SOCKS version: ${version2}`, "UND_ERR_SOCKS5_VERSION");
         }
         if (method === AUTH_METHODS.NO_ACCEPTABLE) {
           throw new Socks5ProxyError("No acceptable authentication method", "UND_ERR_SOCKS5_AUTH_REJECTED");
@@ -25875,10 +25875,10 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 2) {
           return;
         }
-        const version = this.buffer[0];
+        const version2 = this.buffer[0];
         const status = this.buffer[1];
-        if (version !== 1) {
-          throw new Socks5ProxyError(`Invalid auth sub-negotiation version: ${version}`, "UND_ERR_SOCKS5_AUTH_VERSION");
+        if (version2 !== 1) {
+          throw new Socks5ProxyError(`Invalid auth sub-negotiation version: ${version2}`, "UND_ERR_SOCKS5_AUTH_VERSION");
         }
         if (status !== 0) {
           throw new Socks5ProxyError("Authentication failed", "UND_ERR_SOCKS5_AUTH_FAILED");
@@ -25925,11 +25925,11 @@ var require_socks5_client = __commonJS({
         if (this.buffer.length < 4) {
           return;
         }
-        const version = this.buffer[0];
+        const version2 = this.buffer[0];
         const reply = this.buffer[1];
         const addressType = this.buffer[3];
-        if (version !== SOCKS_VERSION) {
-          throw new Socks5ProxyError(`Invalid SOCKS version in reply: ${version}`, "UND_ERR_SOCKS5_REPLY_VERSION");
+        if (version2 !== SOCKS_VERSION) {
+          throw new Socks5ProxyError(`Invalid SOCKS version in reply: ${version2}`, "UND_ERR_SOCKS5_REPLY_VERSION");
         }
         let responseLength = 4;
         if (addressType === ADDRESS_TYPES.IPV4) {
@@ -42280,9 +42280,9 @@ function checkComponent(btf, tag) {
 function readHeader(view, isSplit) {
   const byteOrder = readByteOrder(view);
   const u322 = (at3) => view.getUint32(at3, byteOrder === "little");
-  const version = view.getUint8(2);
-  if (version !== VERSION) {
-    throw badBtf(`it is of version ${version}, and only ${VERSION} is known`);
+  const version2 = view.getUint8(2);
+  if (version2 !== VERSION) {
+    throw badBtf(`it is of version ${version2}, and only ${VERSION} is known`);
   }
   const length = u322(4);
   if (length < HEADER_SIZE) throw badBtf(`its header says it is only ${length} bytes long`);
@@ -43223,10 +43223,10 @@ var PAHOLE_CMAKE = [
   ...["-DLIBBPF_EMBEDDED=ON", "-DGIT_SUBMODULE=OFF", "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON"],
   ...["-DCMAKE_INSTALL_RPATH=$ORIGIN/../lib", "-DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags"]
 ];
-function pahole(version, dwarves, libbpf) {
+function pahole(version2, dwarves, libbpf) {
   return {
     tool: "pahole",
-    version,
+    version: version2,
     parts: [
       { repository: "dwarves", commit: dwarves, path: "." },
       { repository: "libbpf", commit: libbpf, path: "lib/bpf" }
@@ -43461,15 +43461,15 @@ function versionIn(text3) {
 }
 function compareVersions(left, right) {
   var _a21, _b15, _c5, _d4;
-  const [a, b4] = [left, right].map((version) => version.split(".").map(Number));
+  const [a, b4] = [left, right].map((version2) => version2.split(".").map(Number));
   for (let index2 = 0; index2 < Math.max((_a21 = a == null ? void 0 : a.length) != null ? _a21 : 0, (_b15 = b4 == null ? void 0 : b4.length) != null ? _b15 : 0); index2++) {
     const difference2 = ((_c5 = a == null ? void 0 : a[index2]) != null ? _c5 : 0) - ((_d4 = b4 == null ? void 0 : b4[index2]) != null ? _d4 : 0);
     if (difference2 !== 0) return difference2;
   }
   return 0;
 }
-function atLeast(version, least) {
-  return compareVersions(version, least) >= 0;
+function atLeast(version2, least) {
+  return compareVersions(version2, least) >= 0;
 }
 
 // src/toolchain/build-tool.ts
@@ -43493,8 +43493,8 @@ async function change(source2, { file, from, to: to3 }, recipe) {
   const path5 = (0, import_node_path3.join)(source2, file);
   const pieces2 = (await (0, import_promises4.readFile)(path5, "utf8")).split(from);
   if (pieces2.length !== 2) {
-    const { tool, version } = recipe;
-    throw failed(`The source of ${tool} ${version} is not the expected one: see ${file}.`);
+    const { tool, version: version2 } = recipe;
+    throw failed(`The source of ${tool} ${version2} is not the expected one: see ${file}.`);
   }
   await (0, import_promises4.writeFile)(path5, pieces2.join(to3));
 }
@@ -43526,10 +43526,10 @@ async function collect2(platform4, program3, finished) {
 }
 async function checkVersion(platform4, recipe, program3) {
   const answer2 = await platform4.programs.run({ program: program3, args: ["--version"] });
-  const version = versionIn(answer2.stdout.toString("utf8"));
-  if (answer2.status === 0 && version === recipe.version) return;
+  const version2 = versionIn(answer2.stdout.toString("utf8"));
+  if (answer2.status === 0 && version2 === recipe.version) return;
   throw failed(
-    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version != null ? version : "nothing"}.`
+    `What was built for ${recipe.tool} ${recipe.version} says that it is ${version2 != null ? version2 : "nothing"}.`
   );
 }
 function failed(message) {
@@ -43630,15 +43630,15 @@ async function inspectPahole(platform4, path5, origin) {
   const found = platform4.programs.find(path5);
   if (found === void 0) throw notThere(path5);
   const answer2 = await platform4.programs.run({ program: found, args: ["--version"] });
-  const version = versionIn(answer2.stdout.toString("utf8"));
-  if (answer2.status !== 0 || version === void 0) {
+  const version2 = versionIn(answer2.stdout.toString("utf8"));
+  if (answer2.status !== 0 || version2 === void 0) {
     throw new Failure(
       "missing-program",
       `'${found} --version' does not answer as pahole does: ${answer2.stderr.trim() || answer2.status}.`,
       "Reinstall it, or let 'btfhub setup --pahole 1.31' bring one."
     );
   }
-  if (!atLeast(version, OLDEST_PAHOLE)) throw tooOld(found, version);
+  if (!atLeast(version2, OLDEST_PAHOLE)) throw tooOld(found, version2);
   const help = await platform4.programs.run({ program: found, args: ["--help"] });
   const options3 = new Set(
     [...help.stdout.toString("utf8").matchAll(/--([a-z_]+)/g)].map((match) => {
@@ -43646,7 +43646,7 @@ async function inspectPahole(platform4, path5, origin) {
       return (_a21 = match[1]) != null ? _a21 : "";
     })
   );
-  return { path: found, version, origin, options: options3, features: await featuresOf(platform4, found) };
+  return { path: found, version: version2, origin, options: options3, features: await featuresOf(platform4, found) };
 }
 async function featuresOf(platform4, path5) {
   const answer2 = await platform4.programs.run({ program: path5, args: ["--supported_btf_features"] });
@@ -43660,10 +43660,10 @@ function notThere(path5) {
     "Let 'btfhub setup --pahole 1.31' build one, or install the package 'pahole' (apt) or 'dwarves' (dnf)."
   );
 }
-function tooOld(path5, version) {
+function tooOld(path5, version2) {
   return new Failure(
     "missing-program",
-    `'${path5}' is pahole ${version}: older than ${OLDEST_PAHOLE}, which is the first that writes BTF into a file of its own.`,
+    `'${path5}' is pahole ${version2}: older than ${OLDEST_PAHOLE}, which is the first that writes BTF into a file of its own.`,
     "Let 'btfhub setup --pahole 1.31' bring a newer one."
   );
 }
@@ -43707,11 +43707,11 @@ function kinds({ features, options: options3 }, profile) {
 function languages({ options: options3 }) {
   return options3.has("lang_exclude") ? ["--lang_exclude=rust"] : [];
 }
-function parallelIsReproducible({ version }) {
-  return atLeast(version, "1.29");
+function parallelIsReproducible({ version: version2 }) {
+  return atLeast(version2, "1.29");
 }
-function caveats(version) {
-  const before = (newer) => !atLeast(version, newer);
+function caveats(version2) {
+  const before = (newer) => !atLeast(version2, newer);
   return [
     before("1.24") && "It cannot read what newer assemblers write, and fails on kernels since 6.0.",
     before("1.25") && "It also describes functions whose parameters differ between objects.",
@@ -43732,9 +43732,9 @@ function defaultCacheFolder(env) {
   return (0, import_node_path4.join)(home, "btfhub", "tools");
 }
 function toolFolder(cacheFolder, recipe) {
-  const version = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
+  const version2 = [...recipe.version.split("."), "0", "0"].slice(0, 3).join(".");
   const variant2 = `${process.arch}-${fingerprint(recipe)}`;
-  return (0, import_node_path4.join)(cacheFolder, `btfhub-${recipe.tool}`, version, variant2);
+  return (0, import_node_path4.join)(cacheFolder, `btfhub-${recipe.tool}`, version2, variant2);
 }
 function findTool(cacheFolder, recipe) {
   const folder2 = toolFolder(cacheFolder, recipe);
@@ -43770,15 +43770,15 @@ var FAST_XZ = "5.8";
 async function inspectXz(platform4, path5, origin) {
   const found = platform4.programs.find(path5);
   const answer2 = found && await platform4.programs.run({ program: found, args: ["--version"] });
-  const version = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
-  if (!found || !version) {
+  const version2 = answer2 && answer2.status === 0 && versionIn(answer2.stdout.toString("utf8"));
+  if (!found || !version2) {
     throw new Failure(
       "missing-program",
       found ? `'${found} --version' does not answer as xz does.` : `There is no xz at '${path5}'.`,
       "Install the package 'xz-utils' (apt) or 'xz' (dnf)."
     );
   }
-  return { path: found, version, origin, writesParts: await writesParts(platform4, found) };
+  return { path: found, version: version2, origin, writesParts: await writesParts(platform4, found) };
 }
 var SAMPLE = Buffer.from(
   "/Td6WFoAAAD/EtlBAgAhAQwAAACPmEGcAQAHc2tpcHBlZD8AAAEYCEClRqwGcp56AQAAAAAAWVo=",
@@ -43807,14 +43807,14 @@ var PUBLIC = { recipes: RECIPES, timeouts: TIMEOUTS, upstreams: UPSTREAMS };
 var PAHOLE = {
   name: "pahole",
   inspect: inspectPahole,
-  contentWith: (version, preferred) => version === preferred,
+  contentWith: (version2, preferred) => version2 === preferred,
   drawbacks: caveats
 };
 var XZ = {
   name: "xz",
   inspect: inspectXz,
-  contentWith: (version) => atLeast(version, FAST_XZ),
-  drawbacks: (version) => atLeast(version, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
+  contentWith: (version2) => atLeast(version2, FAST_XZ),
+  drawbacks: (version2) => atLeast(version2, FAST_XZ) ? [] : [`Before ${FAST_XZ} decoding takes half as long again.`]
 };
 async function prepareToolchain(platform4, request2, progress, toolSources = PUBLIC) {
   const preparer = new ToolPreparer(platform4, request2, progress, toolSources);
@@ -43848,13 +43848,13 @@ var ToolPreparer = class {
     if (wish.includes("/")) return __privateMethod(this, _ToolPreparer_instances, asItIs_fn).call(this, tool, wish);
     if (wish === "system") return __privateMethod(this, _ToolPreparer_instances, system_fn).call(this, tool);
     const recipe = __privateMethod(this, _ToolPreparer_instances, recipe_fn).call(this, tool.name, wish);
-    const version = (_a21 = recipe == null ? void 0 : recipe.version) != null ? _a21 : wish.replace(/^v/, "");
+    const version2 = (_a21 = recipe == null ? void 0 : recipe.version) != null ? _a21 : wish.replace(/^v/, "");
     const kept = recipe && await __privateMethod(this, _ToolPreparer_instances, kept_fn).call(this, tool, recipe);
     if (kept) return kept;
     const own = __privateGet(this, _platform).programs.find(tool.name) ? await __privateMethod(this, _ToolPreparer_instances, tryOwn_fn).call(this, tool) : void 0;
-    if ((own == null ? void 0 : own.version) === version) return own;
-    if (own && wish === "auto" && tool.contentWith(own.version, version)) return own;
-    if (!recipe) throw __privateMethod(this, _ToolPreparer_instances, cannotBuild_fn).call(this, tool.name, version);
+    if ((own == null ? void 0 : own.version) === version2) return own;
+    if (own && wish === "auto" && tool.contentWith(own.version, version2)) return own;
+    if (!recipe) throw __privateMethod(this, _ToolPreparer_instances, cannotBuild_fn).call(this, tool.name, version2);
     if (wish !== "auto") return __privateMethod(this, _ToolPreparer_instances, build_fn).call(this, tool, recipe);
     return __privateMethod(this, _ToolPreparer_instances, build_fn).call(this, tool, recipe).catch((error2) => __privateMethod(this, _ToolPreparer_instances, fallBack_fn).call(this, tool, recipe, error2));
   }
@@ -43876,7 +43876,7 @@ _installing = new WeakMap();
 _ToolPreparer_instances = new WeakSet();
 recipe_fn = function(tool, wish) {
   const recipes = __privateGet(this, _toolSources).recipes.filter((recipe) => recipe.tool === tool);
-  return wish === "auto" ? recipes[0] : recipes.find(({ version }) => version === wish.replace(/^v/, ""));
+  return wish === "auto" ? recipes[0] : recipes.find(({ version: version2 }) => version2 === wish.replace(/^v/, ""));
 };
 kept_fn = async function(tool, recipe) {
   const folder2 = findTool(__privateGet(this, _cacheFolder), recipe);
@@ -43942,11 +43942,11 @@ fallBack_fn = async function(tool, recipe, error2) {
   __privateGet(this, _progress).warn(`${why} Using the machine's ${own.version} instead.`);
   return own;
 };
-cannotBuild_fn = function(tool, version) {
+cannotBuild_fn = function(tool, version2) {
   const known = __privateGet(this, _toolSources).recipes.filter((recipe) => recipe.tool === tool);
   return new Failure(
     "usage",
-    `The machine's ${tool} is not version ${version}, and that is none that can be built.`,
+    `The machine's ${tool} is not version ${version2}, and that is none that can be built.`,
     `Choose ${known.map((recipe) => recipe.version).join(", ")}, auto, system or a path.`
   );
 };
@@ -44244,10 +44244,10 @@ var MirrorState = class {
     this.mirror = mirror;
   }
   /** Compares a version with the first one that this mirror showed. Throws a `RequestError` when it is another. */
-  checkVersion(version) {
+  checkVersion(version2) {
     var _a21;
-    (_a21 = this.#first) != null ? _a21 : this.#first = version;
-    const other = difference(this.#first, version);
+    (_a21 = this.#first) != null ? _a21 : this.#first = version2;
+    const other = difference(this.#first, version2);
     if (other !== void 0)
       throw new RequestError("later", `the file changed while it was read: ${other}`);
   }
@@ -44744,14 +44744,14 @@ function asBase(text3) {
 var import_node_fs5 = require("fs");
 var import_node_path6 = require("path");
 var MIB = 1024 * 1024;
-function paholeMemory(version, debugInfo, jobs) {
-  const keepsAll = atLeast(version, "1.25") && !atLeast(version, "1.28");
+function paholeMemory(version2, debugInfo, jobs) {
+  const keepsAll = atLeast(version2, "1.25") && !atLeast(version2, "1.28");
   const perByte = (keepsAll ? 24 : 1.9) + (debugInfo.compressed ? 1.6 : 0);
   return Math.round((16 * MIB + perByte * debugInfo.size) * (1 + 0.04 * (jobs - 1)));
 }
-function jobsThatFit(version, debugInfo, wished, available) {
+function jobsThatFit(version2, debugInfo, wished, available) {
   let jobs = wished;
-  while (jobs > 0 && paholeMemory(version, debugInfo, jobs) > available) jobs--;
+  while (jobs > 0 && paholeMemory(version2, debugInfo, jobs) > available) jobs--;
   return jobs;
 }
 var LINUX = {
@@ -44993,26 +44993,26 @@ start_fn = function(segment, state) {
   __privateGet(this, _requests).add(request2);
   segment.requests.add(request2);
   state.busy += 1;
-  void request2.run().then((outcome) => {
+  void request2.run().then((outcome2) => {
     __privateGet(this, _requests).delete(request2);
     segment.requests.delete(request2);
     state.busy -= 1;
-    __privateMethod(this, _Scheduler_instances, settle_fn).call(this, request2, outcome);
+    __privateMethod(this, _Scheduler_instances, settle_fn).call(this, request2, outcome2);
     giveBack();
   });
 };
-settle_fn = function(request2, outcome) {
+settle_fn = function(request2, outcome2) {
   const { state, segment, began, bytes: bytes2, fresh } = request2;
   const { mirror } = state;
   const now = this.pool.clock.now();
   this.pool.measure(mirror, bytes2, now - began);
-  if (outcome.kind === "complete" || fresh >= PROGRESS) {
+  if (outcome2.kind === "complete" || fresh >= PROGRESS) {
     state.succeeded();
     this.pool.succeeded(mirror);
   }
-  if (outcome.kind === "thrown") this.fail(outcome.error);
-  if (outcome.kind !== "failed") return;
-  const { error: error2 } = outcome;
+  if (outcome2.kind === "thrown") this.fail(outcome2.error);
+  if (outcome2.kind !== "failed") return;
+  const { error: error2 } = outcome2;
   segment.failed.add(mirror);
   state.failed(error2, began, now, this.pool.isDown(mirror));
   if (request2.whole && segment.requests.size === 0) __privateGet(this, _window).shorten(segment);
@@ -45304,11 +45304,11 @@ missing_fn = function() {
   var _a21;
   const missing3 = [...__privateGet(this, _outcomes)].find(([, { kind }]) => kind === "missing");
   if (missing3 === void 0) return void 0;
-  const [mirror, outcome] = missing3;
+  const [mirror, outcome2] = missing3;
   const { mirrors } = __privateGet(this, _pool3);
   const counts = __privateGet(this, _options).notFound === "all" ? __privateMethod(this, _FileFetch_instances, isOver_fn).call(this) : ((_a21 = __privateGet(this, _outcomes).get(mirrors[0])) == null ? void 0 : _a21.kind) === "missing" || mirrors.every((other) => __privateGet(this, _outcomes).has(other) || __privateMethod(this, _FileFetch_instances, cannotAnswerNow_fn).call(this, other));
-  if (!counts || outcome.kind !== "missing") return void 0;
-  return withoutBody(404, mirror, outcome.url);
+  if (!counts || outcome2.kind !== "missing") return void 0;
+  return withoutBody(404, mirror, outcome2.url);
 };
 cannotAnswerNow_fn = function(mirror) {
   const transfer = [...__privateGet(this, _transfers)].find((one2) => one2.mirror === mirror);
@@ -45330,14 +45330,14 @@ candidates_fn = function() {
   return __privateGet(this, _pool3).mirrors.filter((mirror) => !asked.has(mirror) && __privateMethod(this, _FileFetch_instances, mayTry_fn).call(this, mirror));
 };
 mayTry_fn = function(mirror) {
-  const outcome = __privateGet(this, _outcomes).get(mirror);
-  if (outcome === void 0) return true;
+  const outcome2 = __privateGet(this, _outcomes).get(mirror);
+  if (outcome2 === void 0) return true;
   const tries = __privateGet(this, _pool3).isDown(mirror) ? 1 : TRIES;
-  return outcome.kind === "failed" && outcome.times < tries;
+  return outcome2.kind === "failed" && outcome2.times < tries;
 };
 times_fn = function(mirror) {
-  const outcome = __privateGet(this, _outcomes).get(mirror);
-  return (outcome == null ? void 0 : outcome.kind) === "failed" ? outcome.times : 0;
+  const outcome2 = __privateGet(this, _outcomes).get(mirror);
+  return (outcome2 == null ? void 0 : outcome2.kind) === "failed" ? outcome2.times : 0;
 };
 isSlow_fn = function({ began, bytes: bytes2, complete: complete2 }) {
   const elapsed = __privateMethod(this, _FileFetch_instances, now_fn).call(this) - began;
@@ -45421,12 +45421,12 @@ judge_fn = async function(transfer, response) {
   }
   const error2 = statusError(response, [200, 304], __privateGet(this, _pool3).clock.date());
   if (error2) throw error2;
-  const version = { etag: headers.etag, lastModified: headers["last-modified"] };
+  const version2 = { etag: headers.etag, lastModified: headers["last-modified"] };
   if (status === 304) {
     __privateMethod(this, _FileFetch_instances, completed_fn).call(this, transfer);
-    return { value: await __privateGet(this, _read).call(this, { ...withoutBody(304, mirror, url3), ...version }) };
+    return { value: await __privateGet(this, _read).call(this, { ...withoutBody(304, mirror, url3), ...version2 }) };
   }
-  const { etag, lastModified } = version;
+  const { etag, lastModified } = version2;
   return __privateMethod(this, _FileFetch_instances, readBody_fn).call(this, transfer, response, { status: 200, mirror, url: url3, etag, lastModified });
 };
 readBody_fn = async function(transfer, response, head) {
@@ -45465,8 +45465,8 @@ failure_fn = function() {
   const refused2 = outcomes.findLast((one2) => one2.kind === "refused");
   if (refused2) return refused2.failure;
   const errors = __privateGet(this, _pool3).mirrors.map((mirror) => {
-    const outcome = __privateGet(this, _outcomes).get(mirror);
-    return [mirror, (outcome == null ? void 0 : outcome.kind) === "failed" ? outcome.error.message : void 0];
+    const outcome2 = __privateGet(this, _outcomes).get(mirror);
+    return [mirror, (outcome2 == null ? void 0 : outcome2.kind) === "failed" ? outcome2.error.message : void 0];
   });
   return unreachable(__privateGet(this, _path), errors);
 };
@@ -55898,13 +55898,13 @@ var SymEncryptedIntegrityProtectedDataPacket = class _SymEncryptedIntegrityProte
   static get tag() {
     return enums.packet.symEncryptedIntegrityProtectedData;
   }
-  static fromObject({ version, aeadAlgorithm }) {
-    if (version !== 1 && version !== 2) {
+  static fromObject({ version: version2, aeadAlgorithm }) {
+    if (version2 !== 1 && version2 !== 2) {
       throw new Error("Unsupported SEIPD version");
     }
     const seip = new _SymEncryptedIntegrityProtectedDataPacket();
-    seip.version = version;
-    if (version === 2) {
+    seip.version = version2;
+    if (version2 === 2) {
       seip.aeadAlgorithm = aeadAlgorithm;
     }
     return seip;
@@ -56138,13 +56138,13 @@ var PublicKeyEncryptedSessionKeyPacket = class _PublicKeyEncryptedSessionKeyPack
     this.sessionKeyAlgorithm = null;
     this.encrypted = {};
   }
-  static fromObject({ version, encryptionKeyPacket, anonymousRecipient, sessionKey, sessionKeyAlgorithm }) {
+  static fromObject({ version: version2, encryptionKeyPacket, anonymousRecipient, sessionKey, sessionKeyAlgorithm }) {
     const pkesk = new _PublicKeyEncryptedSessionKeyPacket();
-    if (version !== 3 && version !== 6) {
+    if (version2 !== 3 && version2 !== 6) {
       throw new Error("Unsupported PKESK version");
     }
-    pkesk.version = version;
-    if (version === 6) {
+    pkesk.version = version2;
+    if (version2 === 6) {
       pkesk.publicKeyVersion = anonymousRecipient ? null : encryptionKeyPacket.version;
       pkesk.publicKeyFingerprint = anonymousRecipient ? null : encryptionKeyPacket.getFingerprintBytes();
     }
@@ -56257,14 +56257,14 @@ var PublicKeyEncryptedSessionKeyPacket = class _PublicKeyEncryptedSessionKeyPack
     this.sessionKey = sessionKey;
   }
 };
-function encodeSessionKey(version, keyAlgo, cipherAlgo, sessionKeyData) {
+function encodeSessionKey(version2, keyAlgo, cipherAlgo, sessionKeyData) {
   switch (keyAlgo) {
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaEncryptSign:
     case enums.publicKey.elgamal:
     case enums.publicKey.ecdh:
       return util.concatUint8Array([
-        new Uint8Array(version === 6 ? [] : [cipherAlgo]),
+        new Uint8Array(version2 === 6 ? [] : [cipherAlgo]),
         sessionKeyData,
         util.writeChecksum(sessionKeyData.subarray(sessionKeyData.length % 8))
       ]);
@@ -56275,7 +56275,7 @@ function encodeSessionKey(version, keyAlgo, cipherAlgo, sessionKeyData) {
       throw new Error("Unsupported public key algorithm");
   }
 }
-function decodeSessionKey(version, keyAlgo, decryptedData, randomSessionKey) {
+function decodeSessionKey(version2, keyAlgo, decryptedData, randomSessionKey) {
   switch (keyAlgo) {
     case enums.publicKey.rsaEncrypt:
     case enums.publicKey.rsaEncryptSign:
@@ -56285,15 +56285,15 @@ function decodeSessionKey(version, keyAlgo, decryptedData, randomSessionKey) {
       const checksum = decryptedData.subarray(decryptedData.length - 2);
       const computedChecksum = util.writeChecksum(result.subarray(result.length % 8));
       const isValidChecksum = computedChecksum[0] === checksum[0] & computedChecksum[1] === checksum[1];
-      const decryptedSessionKey = version === 6 ? { sessionKeyAlgorithm: null, sessionKey: result } : { sessionKeyAlgorithm: result[0], sessionKey: result.subarray(1) };
+      const decryptedSessionKey = version2 === 6 ? { sessionKeyAlgorithm: null, sessionKey: result } : { sessionKeyAlgorithm: result[0], sessionKey: result.subarray(1) };
       if (randomSessionKey) {
         const isValidPayload = isValidChecksum & decryptedSessionKey.sessionKeyAlgorithm === randomSessionKey.sessionKeyAlgorithm & decryptedSessionKey.sessionKey.length === randomSessionKey.sessionKey.length;
         return {
           sessionKey: util.selectUint8Array(isValidPayload, decryptedSessionKey.sessionKey, randomSessionKey.sessionKey),
-          sessionKeyAlgorithm: version === 6 ? null : util.selectUint8(isValidPayload, decryptedSessionKey.sessionKeyAlgorithm, randomSessionKey.sessionKeyAlgorithm)
+          sessionKeyAlgorithm: version2 === 6 ? null : util.selectUint8(isValidPayload, decryptedSessionKey.sessionKeyAlgorithm, randomSessionKey.sessionKeyAlgorithm)
         };
       } else {
-        const isValidPayload = isValidChecksum && (version === 6 || enums.read(enums.symmetric, decryptedSessionKey.sessionKeyAlgorithm));
+        const isValidPayload = isValidChecksum && (version2 === 6 || enums.read(enums.symmetric, decryptedSessionKey.sessionKeyAlgorithm));
         if (isValidPayload) {
           return decryptedSessionKey;
         } else {
@@ -56472,8 +56472,8 @@ var PublicKeyPacket = class _PublicKeyPacket {
    */
   static fromSecretKeyPacket(secretKeyPacket) {
     const keyPacket = new _PublicKeyPacket();
-    const { version, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretKeyPacket;
-    keyPacket.version = version;
+    const { version: version2, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretKeyPacket;
+    keyPacket.version = version2;
     keyPacket.created = created;
     keyPacket.algorithm = algorithm;
     keyPacket.publicParams = publicParams;
@@ -56531,10 +56531,10 @@ var PublicKeyPacket = class _PublicKeyPacket {
    * Write packet in order to be hashed; either for a signature or a fingerprint
    * @param {Integer} version - target version of signature or key
    */
-  writeForHash(version) {
+  writeForHash(version2) {
     const bytes2 = this.writePublicKey();
-    const versionOctet = 149 + version;
-    const lengthOctets = version >= 5 ? 4 : 2;
+    const versionOctet = 149 + version2;
+    const lengthOctets = version2 >= 5 ? 4 : 2;
     return util.concatUint8Array([new Uint8Array([versionOctet]), util.writeNumber(bytes2.length, lengthOctets), bytes2]);
   }
   /**
@@ -56644,8 +56644,8 @@ var PublicSubkeyPacket = class _PublicSubkeyPacket extends PublicKeyPacket {
    */
   static fromSecretSubkeyPacket(secretSubkeyPacket) {
     const keyPacket = new _PublicSubkeyPacket();
-    const { version, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretSubkeyPacket;
-    keyPacket.version = version;
+    const { version: version2, created, algorithm, publicParams, keyID, fingerprint: fingerprint3 } = secretSubkeyPacket;
+    keyPacket.version = version2;
     keyPacket.created = created;
     keyPacket.algorithm = algorithm;
     keyPacket.publicParams = publicParams;
@@ -70119,20 +70119,20 @@ function* makePRNG(wasmContext, pass, lane, slice2, m_, totalPasses, segmentLeng
   }
   return [];
 }
-function validateParams({ type, version, tagLength: tagLength2, password, salt, ad, secret, parallelism, memorySize, passes }) {
+function validateParams({ type, version: version2, tagLength: tagLength2, password, salt, ad, secret, parallelism, memorySize, passes }) {
   const assertLength = (name, value, min, max2) => {
     if (value < min || value > max2) {
       throw new Error(`${name} size should be between ${min} and ${max2} bytes`);
     }
   };
-  if (type !== TYPE || version !== VERSION2) throw new Error("Unsupported type or version");
+  if (type !== TYPE || version2 !== VERSION2) throw new Error("Unsupported type or version");
   assertLength("password", password, passwordBYTES_MIN, passwordBYTES_MAX);
   assertLength("salt", salt, SALTBYTES_MIN, SALTBYTES_MAX);
   assertLength("tag", tagLength2, TAGBYTES_MIN, TAGBYTES_MAX);
   assertLength("memory", memorySize, 8 * parallelism, MEMBYTES_MAX);
   ad && assertLength("associated data", ad, 0, ADBYTES_MAX);
   secret && assertLength("secret", secret, 0, SECRETBYTES_MAX);
-  return { type, version, tagLength: tagLength2, password, salt, ad, secret, lanes: parallelism, memorySize, passes };
+  return { type, version: version2, tagLength: tagLength2, password, salt, ad, secret, lanes: parallelism, memorySize, passes };
 }
 var KB = 1024;
 var WASM_PAGE_SIZE = 64 * KB;
@@ -75770,8 +75770,8 @@ function digestOf(header, tag) {
 }
 
 // src/rpm/package.ts
-function nvraText({ name, version, release: release2, arch: arch3 }) {
-  return `${name}-${version}-${release2}.${arch3}`;
+function nvraText({ name, version: version2, release: release2, arch: arch3 }) {
+  return `${name}-${version2}-${release2}.${arch3}`;
 }
 async function readPackageHead(source2) {
   const queue = new ByteQueue(source2);
@@ -75867,8 +75867,8 @@ function parseRpmFileName(file) {
   if (file.length > 255) return void 0;
   const match = /^([0-9A-Za-z][^/]*)-([^-/]+)-([^-/]+)\.([^-./]+)\.rpm$/.exec(file);
   if (!match) return void 0;
-  const [, name = "", version = "", release2 = "", arch3 = ""] = match;
-  return { name, version, release: release2, arch: arch3 };
+  const [, name = "", version2 = "", release2 = "", arch3 = ""] = match;
+  return { name, version: version2, release: release2, arch: arch3 };
 }
 async function readPackageStart(pool, path5, signal) {
   return fromAnyMirror(pool, path5, signal, async (answer2) => {
@@ -81638,8 +81638,8 @@ function carriesBtf(source2, kernel) {
   var _a21;
   const embedded = (_a21 = source2.flavours[kernel.flavour]) == null ? void 0 : _a21.embeddedBtf;
   if (!(embedded == null ? void 0 : embedded.arches.includes(kernel.arch))) return false;
-  const [version = "", release2 = ""] = embedded.from.split("-");
-  return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version, release: release2 }) >= 0;
+  const [version2 = "", release2 = ""] = embedded.from.split("-");
+  return compareEvr(kernel.evr, { epoch: kernel.evr.epoch, version: version2, release: release2 }) >= 0;
 }
 function selectKernels(kernels3, globs) {
   const selected = (words2) => {
@@ -81656,8 +81656,8 @@ function selectKernels(kernels3, globs) {
   if (first2 && problems.length === globs.length) throw first2.failure;
   return { kernels: selected(globs), problems };
 }
-function versionText({ version, release: release2, arch: arch3 }) {
-  return `${version}-${release2}.${arch3}`;
+function versionText({ version: version2, release: release2, arch: arch3 }) {
+  return `${version2}-${release2}.${arch3}`;
 }
 function unameByName(source2, flavour, item) {
   var _a21;
@@ -81677,7 +81677,7 @@ function toKernel(source2, flavour, { place, folder: folder2, unames, headerOnly
   var _a21, _b15, _c5, _d4, _e4, _f;
   const shape = source2.flavours[flavour];
   if (shape === void 0) return new Failure("internal", `There is no flavour ${flavour}.`);
-  const { version, release: release2, arch: arch3, epoch } = item;
+  const { version: version2, release: release2, arch: arch3, epoch } = item;
   const nvra = `${item.name}-${versionText(item)}`;
   const foundUname = (_a21 = unames.get(item.location)) != null ? _a21 : unameByName(source2, flavour, item);
   if (foundUname instanceof Failure) return foundUname;
@@ -81715,7 +81715,7 @@ function toKernel(source2, flavour, { place, folder: folder2, unames, headerOnly
     arch: names.arch,
     flavour,
     nvra,
-    evr: { epoch, version, release: release2 },
+    evr: { epoch, version: version2, release: release2 },
     uname: uname2,
     vmlinuxPath,
     ...otherVmlinuxPaths.length > 0 ? { otherVmlinuxPaths } : {},
@@ -82411,15 +82411,15 @@ function readText(draft, name, text3, type) {
   }
 }
 function complete(draft, origin) {
-  const { name, arch: arch3, epoch, version, release: release2, checksum, size: size2, builtAt, location } = draft;
-  if (!name || !arch3 || !version || !release2 || !checksum || !location || !isCount2(size2)) {
+  const { name, arch: arch3, epoch, version: version2, release: release2, checksum, size: size2, builtAt, location } = draft;
+  if (!name || !arch3 || !version2 || !release2 || !checksum || !location || !isCount2(size2)) {
     throw new Failure(
       "bad-repository",
       `${origin} lists ${name != null ? name : "a package"} without what is needed to fetch it.`
     );
   }
   return structuredClone({
-    ...{ name, arch: arch3, version, release: release2, checksum, location, size: size2 },
+    ...{ name, arch: arch3, version: version2, release: release2, checksum, location, size: size2 },
     epoch: isCount2(epoch) ? epoch : 0,
     builtAt: isCount2(builtAt) ? builtAt : 0
   });
@@ -85387,10 +85387,10 @@ function compareDocumentPosition(nodeA, nodeB) {
 function uniqueSort(nodes) {
   nodes = nodes.filter((node, i3, arr) => !arr.includes(node, i3 + 1));
   nodes.sort((a, b4) => {
-    const relative4 = compareDocumentPosition(a, b4);
-    if (relative4 & DocumentPosition.PRECEDING) {
+    const relative5 = compareDocumentPosition(a, b4);
+    if (relative5 & DocumentPosition.PRECEDING) {
       return -1;
-    } else if (relative4 & DocumentPosition.FOLLOWING) {
+    } else if (relative5 & DocumentPosition.FOLLOWING) {
       return 1;
     }
     return 0;
@@ -85964,10 +85964,10 @@ async function readFlatRepository({ pool, signal }, query, flavourOf2, folder2, 
   });
   const packages = await pMap(
     wanted,
-    async ({ file, name, version, release: release2, arch: arch3 }) => {
+    async ({ file, name, version: version2, release: release2, arch: arch3 }) => {
       const start2 = await readPackageStart(pool, `${folder2}/${file}`, signal);
       const { size: size2, headerChecksum: checksum, changedAt: builtAt } = start2;
-      return { name, arch: arch3, epoch: 0, version, release: release2, checksum, size: size2, builtAt, location: file };
+      return { name, arch: arch3, epoch: 0, version: version2, release: release2, checksum, size: size2, builtAt, location: file };
     },
     { concurrency: AT_ONCE, signal }
   );
@@ -86062,8 +86062,8 @@ async function readPlace(place, tree) {
 }
 function summarise(query, flavourOf2, outcomes, wayIn) {
   const { source: source2, kernels: globs } = query;
-  const read2 = outcomes.flatMap((outcome) => "read" in outcome ? outcome.read : []);
-  const broken = outcomes.flatMap((outcome) => "problem" in outcome ? [outcome.problem] : []);
+  const read2 = outcomes.flatMap((outcome2) => "read" in outcome2 ? outcome2.read : []);
+  const broken = outcomes.flatMap((outcome2) => "problem" in outcome2 ? [outcome2.problem] : []);
   const problems = [...wayIn.problems, ...broken];
   if (read2.length === 0) {
     if (problems[0]) throw problems[0].failure;
@@ -90303,9 +90303,9 @@ function parseCatalog(text3, from) {
   } catch (error2) {
     throw fail(describe(error2), mend);
   }
-  const version = safeParse(object({ schema: number2() }), json);
-  if (version.success && version.output.schema > CATALOG_SCHEMA) {
-    throw fail(`its schema is ${version.output.schema}`, "Use a newer btfhub.");
+  const version2 = safeParse(object({ schema: number2() }), json);
+  if (version2.success && version2.output.schema > CATALOG_SCHEMA) {
+    throw fail(`its schema is ${version2.output.schema}`, "Use a newer btfhub.");
   }
   const result = safeParse(document2, json, { abortEarly: true });
   if (!result.success) throw fail(complaint(result.issues), mend);
@@ -91733,7 +91733,180 @@ var build = defineCommand({
 });
 
 // src/commands/check.ts
-var import_node_path30 = require("path");
+var import_node_os9 = require("os");
+
+// src/archive/cached-reader.ts
+var import_node_crypto14 = require("crypto");
+var import_promises23 = require("fs/promises");
+var import_node_path28 = require("path");
+
+// src/archive/reader.ts
+var import_node_crypto13 = require("crypto");
+function archiveReader(archive) {
+  const regularFiles2 = async () => {
+    const entries = [...await archive.listPaths()];
+    return entries.filter(([, { mode }]) => mode.startsWith("100")).map(([path5]) => path5);
+  };
+  return readerOf({
+    name: archive.name,
+    list: async () => kernelsAt(await regularFiles2()),
+    read: async function* (kernels3) {
+      const present = new Set(await regularFiles2());
+      const wanted = /* @__PURE__ */ new Map();
+      for (const kernel of kernels3) {
+        const path5 = archivePaths(kernel, kernel.uname).find((one2) => present.has(one2));
+        if (path5 !== void 0) wanted.set(path5, kernel);
+      }
+      for await (const { path: path5, bytes: bytes2 } of archive.readFiles(void 0, [...wanted.keys()])) {
+        const kernel = wanted.get(path5);
+        if (kernel !== void 0) yield { kernel, tarball: bytes2 };
+      }
+    },
+    catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
+    identify: async (kernel) => {
+      var _a21;
+      const listing = await archive.listPaths();
+      const path5 = archivePaths(kernel, kernel.uname).find((one2) => listing.has(one2));
+      const oid = path5 === void 0 ? void 0 : (_a21 = listing.get(path5)) == null ? void 0 : _a21.oid;
+      return oid === void 0 ? void 0 : `git-${oid}`;
+    },
+    close: () => archive.close()
+  });
+}
+var REQUESTS = 4;
+function httpReader(name, get2) {
+  const tarballOf = async (kernel) => {
+    for (const path5 of archivePaths(kernel, kernel.uname)) {
+      const tarball = await get2(path5);
+      if (tarball !== void 0) return { kernel, tarball };
+    }
+    return void 0;
+  };
+  return readerOf({
+    name,
+    list: async (catalog) => {
+      if (catalog === void 0) {
+        throw new Failure(
+          "not-found",
+          `What ${name} has cannot be listed: it has no ${CATALOG_FILE}.`,
+          "Give the git URL of the archive, or a folder with it."
+        );
+      }
+      const present = [...catalog.values()].filter(({ state }) => state === "archived");
+      return kernelsAt(present.map(entryPath));
+    },
+    read: async function* (kernels3) {
+      const some = { concurrency: REQUESTS };
+      for await (const one2 of pMapIterable(kernels3, tarballOf, some)) if (one2) yield one2;
+    },
+    catalogFile: () => get2(CATALOG_FILE),
+    identify: async (kernel, catalog) => {
+      const entry = catalog == null ? void 0 : catalog.get(entryPath(kernel));
+      return (entry == null ? void 0 : entry.state) === "archived" ? `sha256-${entry.tarball.sha256}` : void 0;
+    },
+    close: async () => {
+    }
+  });
+}
+function readerOf(files) {
+  let known;
+  const catalog = () => {
+    known != null ? known : known = files.catalogFile().then((bytes2) => bytes2 && parseCatalog(bytes2.toString("utf8"), files.name));
+    return known;
+  };
+  return {
+    name: files.name,
+    catalog,
+    list: async () => files.list(await catalog()),
+    identify: async (kernel) => files.identify(kernel, await catalog()),
+    read: async function* (kernels3) {
+      for await (const { kernel, tarball } of files.read(kernels3)) {
+        const promised = isPromised(await catalog(), kernel, tarball, files.name);
+        yield { kernel, tarball, promised };
+      }
+    },
+    close: files.close
+  };
+}
+function kernelsAt(paths) {
+  const kernels3 = /* @__PURE__ */ new Map();
+  for (const path5 of paths) {
+    const kernel = parseTarballPath(path5);
+    if (kernel) kernels3.set(tarballPath(kernel, kernel.uname), kernel);
+  }
+  return [...kernels3].sort(([one2], [two2]) => one2 < two2 ? -1 : 1).map(([, kernel]) => kernel);
+}
+function isPromised(catalog, kernel, tarball, archive) {
+  const path5 = entryPath(kernel);
+  const entry = catalog == null ? void 0 : catalog.get(path5);
+  if (entry === void 0 || entry.state === "failed") return false;
+  const sum2 = (0, import_node_crypto13.createHash)("sha256").update(tarball).digest("hex");
+  if (sum2 === entry.tarball.sha256) return true;
+  if (entry.state === "pending") return false;
+  throw new Failure(
+    "checksum-mismatch",
+    `${path5} of ${archive} has the SHA-256 ${sum2}, and its catalog promises ${entry.tarball.sha256}.`,
+    "Do not use it; try again, and if it stays so tell those who keep the archive."
+  );
+}
+
+// src/archive/cached-reader.ts
+function cachedReader(reader, folder2) {
+  return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
+}
+async function* readCached(reader, folder2, kernels3) {
+  await (0, import_promises23.mkdir)(folder2, { recursive: true });
+  const kept = /* @__PURE__ */ new Map();
+  for (const kernel of kernels3) {
+    const name = await reader.identify(kernel);
+    if (name !== void 0 && await readKept(folder2, name)) kept.set(kernel, name);
+  }
+  const missing3 = kernels3.filter((kernel) => !kept.has(kernel));
+  const fetched = reader.read(missing3);
+  let next2 = await fetched.next();
+  for (const kernel of kernels3) {
+    const name = kept.get(kernel);
+    const tarball = name && await readKept(folder2, name);
+    if (tarball) {
+      const promised = isPromised(await reader.catalog(), kernel, tarball, reader.name);
+      yield { kernel, tarball, promised };
+    } else if (!next2.done && next2.value.kernel === kernel) {
+      await keep2(reader, folder2, next2.value);
+      yield next2.value;
+      next2 = await fetched.next();
+    }
+  }
+}
+async function keep2(reader, folder2, one2) {
+  const name = await reader.identify(one2.kernel);
+  if (name !== void 0) await (0, import_promises23.writeFile)((0, import_node_path28.join)(folder2, name), one2.tarball);
+}
+async function readKept(folder2, name) {
+  try {
+    const bytes2 = await (0, import_promises23.readFile)((0, import_node_path28.join)(folder2, name));
+    return isNamed(name, bytes2) ? bytes2 : void 0;
+  } catch (error2) {
+    if (isSystemError(error2, "ENOENT")) return void 0;
+    throw error2;
+  }
+}
+function isNamed(name, bytes2) {
+  const [kind, sum2 = ""] = name.split("-");
+  const hash = (0, import_node_crypto14.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
+  if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
+  return hash.update(bytes2).digest("hex") === sum2;
+}
+async function removeOthers(reader, folder2, kernels3) {
+  const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
+  const names = await (0, import_promises23.readdir)(folder2);
+  const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises23.rm)((0, import_node_path28.join)(folder2, name))));
+}
+async function cacheKey(reader, kernels3) {
+  const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
+  const sum2 = (0, import_node_crypto14.createHash)("sha256").update(names.join("\n")).digest("hex");
+  return `btfhub-archive-${sum2.slice(0, 32)}`;
+}
 
 // src/btf/btf-ext.ts
 var RELOCATION_KINDS = [
@@ -92051,7 +92224,8 @@ function functionName(types, name, prototype) {
 function declare(types, type, declarator, depth) {
   if (depth === 0) return `... ${declarator}`;
   const rest = (id, text3) => declare(types, types.type(id), text3, depth - 1);
-  const named2 = (word3) => `${word3} ${declarator}`.trimEnd();
+  const space = declarator.startsWith("[") ? "" : " ";
+  const named2 = (word3) => `${word3}${space}${declarator}`.trimEnd();
   switch (type.kind) {
     case "VOID":
       return named2("void");
@@ -92767,22 +92941,30 @@ function wantedType({ types, accessors, root }, position) {
 }
 
 // src/btf/lookup/program-section.ts
-var FUNCTION = { typeKind: "FUNC", prefix: "" };
-var LSM = { typeKind: "FUNC", prefix: "bpf_lsm_" };
-var ITERATOR = { typeKind: "FUNC", prefix: "bpf_iter_" };
+var version = (major, minor) => major * 65536 + minor * 256;
+var TRACEPOINT = {
+  typeKind: "TYPEDEF",
+  prefix: "btf_trace_",
+  since: version(5, 5)
+};
+var FUNCTION = { typeKind: "FUNC", prefix: "", since: version(5, 5) };
+var MODIFY_RETURN = { typeKind: "FUNC", prefix: "", since: version(5, 7) };
+var LSM = { typeKind: "FUNC", prefix: "bpf_lsm_", since: version(5, 7) };
+var LSM_CGROUP = { typeKind: "FUNC", prefix: "bpf_lsm_", since: version(6, 0) };
+var ITERATOR = { typeKind: "FUNC", prefix: "bpf_iter_", since: version(5, 8) };
 var BTF_SECTIONS = /* @__PURE__ */ new Map([
-  ["tp_btf", { typeKind: "TYPEDEF", prefix: "btf_trace_" }],
+  ["tp_btf", TRACEPOINT],
   ["fentry", FUNCTION],
   ["fentry.s", FUNCTION],
   ["fexit", FUNCTION],
   ["fexit.s", FUNCTION],
-  ["fmod_ret", FUNCTION],
-  ["fmod_ret.s", FUNCTION],
+  ["fmod_ret", MODIFY_RETURN],
+  ["fmod_ret.s", MODIFY_RETURN],
   ["fsession", FUNCTION],
   ["fsession.s", FUNCTION],
   ["lsm", LSM],
   ["lsm.s", LSM],
-  ["lsm_cgroup", LSM],
+  ["lsm_cgroup", LSM_CGROUP],
   ["iter", ITERATOR],
   ["iter.s", ITERATOR]
 ]);
@@ -92796,7 +92978,8 @@ function attachTargetOf(section) {
   if (btf !== void 0) {
     if (target === void 0 || target === "") return { kind: "loader" };
     const name = target.slice(target.indexOf(":") + 1);
-    return { kind: "btf", typeKind: btf.typeKind, prefix: btf.prefix, name };
+    const { typeKind, prefix, since } = btf;
+    return { kind: "btf", typeKind, prefix, name, since };
   }
   if (OTHER_SECTIONS.test(type)) return { kind: "other" };
   return type === "freplace" ? { kind: "loader" } : { kind: "none" };
@@ -92949,14 +93132,24 @@ var WHAT = {
   btf_trace_: "tracepoint",
   "": "function"
 };
-function missingAttachTarget(kernel, section) {
+function missingAttachTarget(kernel, section, version2) {
   const target = attachTargetOf(section);
   if (target.kind !== "btf") return void 0;
+  const what = section.replace(/^\?/, "");
+  if (version2 !== void 0 && version2 < BigInt(target.since)) {
+    const since = `${target.since >> 16}.${target.since >> 8 & 255}`;
+    const type = what.slice(0, what.indexOf("/"));
+    return {
+      why: "no-attach-target",
+      what,
+      detail: `kernels before Linux ${since} have no ${type} programs`
+    };
+  }
   if (kernel.find(`${target.prefix}${target.name}`, target.typeKind) !== void 0)
     return void 0;
   return {
     why: "no-attach-target",
-    what: section.replace(/^\?/, ""),
+    what,
     detail: `the kernel's BTF has no ${WHAT[target.prefix]} '${target.name}'`
   };
 }
@@ -93021,7 +93214,7 @@ function equalValues(left, right) {
       return right.kind === "data" && left.section === right.section && left.offset === right.offset;
   }
 }
-function join16(left, right) {
+function join17(left, right) {
   if (equalValues(left, right)) return left;
   const isOneFrame = left.kind === "stack" && right.kind === "stack" && left.frame === right.frame;
   return isOneFrame ? { kind: "stack", frame: left.frame, offset: void 0 } : UNKNOWN2;
@@ -93243,7 +93436,7 @@ var _AbstractState = class _AbstractState {
       if (theirs === void 0 || theirs === frame) continue;
       for (const [register, value] of frame.registers.entries()) {
         const theirValue = (_a21 = theirs.registers[register]) != null ? _a21 : UNKNOWN2;
-        const joined2 = join16(value, theirValue);
+        const joined2 = join17(value, theirValue);
         if (losesAddress(joined2, value, theirValue)) escaped = true;
         if (equalValues(joined2, value)) continue;
         __privateMethod(this, _AbstractState_instances, change_fn).call(this, index2).registers[register] = joined2;
@@ -93252,7 +93445,7 @@ var _AbstractState = class _AbstractState {
       for (const [offset, slot] of frame.stack) {
         const theirSlot = theirs.stack.get(offset);
         const theirValue = (theirSlot == null ? void 0 : theirSlot.size) === slot.size ? theirSlot.value : UNKNOWN2;
-        const joined2 = join16(slot.value, theirValue);
+        const joined2 = join17(slot.value, theirValue);
         if (losesAddress(joined2, slot.value, theirValue)) escaped = true;
         if (theirSlot !== void 0 && equalValues(joined2, slot.value)) continue;
         if (joined2.kind === "unknown") __privateMethod(this, _AbstractState_instances, change_fn).call(this, index2).stack.delete(offset);
@@ -93604,7 +93797,7 @@ callWithCallback_fn = function(current2, helper, target) {
     callback: { address: target, helper, context: value }
   });
   if (inner.callback === void 0) return;
-  inner.callback.context = join16(inner.callback.context, value);
+  inner.callback.context = join17(inner.callback.context, value);
   state.forgetCallerSaved();
   __privateMethod(this, _Analysis_instances, enterFrame_fn).call(this, target, argumentsOf(inner.callback), state, inner);
   __privateMethod(this, _Analysis_instances, next_fn3).call(this, current2);
@@ -93672,12 +93865,13 @@ function withoutOffset(result, before) {
 function judge2(object2, kernel, uname2, cache = /* @__PURE__ */ new Map()) {
   var _a21;
   const evidence = collect3(object2, kernel, uname2);
-  const key = cacheKey(evidence);
+  const key = cacheKey2(evidence);
   const verdict = (_a21 = cache.get(key)) != null ? _a21 : decide(evidence);
   cache.set(key, verdict);
   return verdict;
 }
 function collect3(object2, kernel, uname2) {
+  const version2 = versionCode(uname2);
   const relocated = relocate(object2, kernel);
   const ksyms = new Map(
     object2.ksyms.map((ksym) => [ksym.name, resolveKsym(object2.types, kernel, ksym)])
@@ -93689,12 +93883,12 @@ function collect3(object2, kernel, uname2) {
   });
   return {
     object: object2,
-    version: versionCode(uname2),
+    version: version2,
     relocated,
     ksyms,
     invalid: [...invalid, ...callsOfAbsent(object2, ksyms)],
     missing: [
-      ...missingTargets(object2, kernel),
+      ...missingTargets(object2, kernel, version2),
       ...refusedKsyms(object2, ksyms),
       ...object2.structOps.flatMap(
         (map) => missingStructOps(object2.types, kernel, map).map((problem) => {
@@ -93705,9 +93899,9 @@ function collect3(object2, kernel, uname2) {
     ]
   };
 }
-function missingTargets(object2, kernel) {
+function missingTargets(object2, kernel, version2) {
   return object2.code.flatMap((code) => {
-    const problem = missingAttachTarget(kernel, code.name);
+    const problem = missingAttachTarget(kernel, code.name, version2);
     if (problem === void 0) return [];
     const when = isOptionalSection(code.name) ? "optional" : "always";
     return code.functions.map(
@@ -93761,7 +93955,7 @@ function missingAt(problem, name, when, lines) {
   }
   return { ...problem, function: name, when, sources: [...positions.values()] };
 }
-function cacheKey({ relocated, ksyms, missing: missing3, version, object: object2 }) {
+function cacheKey2({ relocated, ksyms, missing: missing3, version: version2, object: object2 }) {
   const answers = relocated.results.map(({ resolution, relocation }) => {
     if (resolution.status !== "value") return describeProblem(resolution.problem);
     return relocation.kind === "byte_off" ? "" : `${resolution.value.value}`;
@@ -93770,8 +93964,8 @@ function cacheKey({ relocated, ksyms, missing: missing3, version, object: object
     (one2) => "problem" in one2 ? `${one2.status} ${describeProblem(one2.problem)}` : one2.status
   );
   const others = missing3.map((one2) => `${one2.function} ${describeProblem(one2)}`);
-  const release2 = usesVersion(object2) ? `${version}` : "";
-  return [release2, `${isLazy(version)}`, ...answers, ...symbols, ...others].join("\n");
+  const release2 = usesVersion(object2) ? `${version2}` : "";
+  return [release2, `${isLazy(version2)}`, ...answers, ...symbols, ...others].join("\n");
 }
 function describeProblem({ why, what, detail, found }) {
   return `${why} ${what} ${detail} ${found}`;
@@ -93810,25 +94004,25 @@ function decide(evidence) {
     missing: [...missing3, ...reached]
   };
 }
-function reachedIn({ object: object2, relocated, ksyms, invalid, version }, constants6) {
+function reachedIn({ object: object2, relocated, ksyms, invalid, version: version2 }, constants6) {
   const { code, results } = relocated;
   const unknown = new Set(invalid.map(({ address }) => keyOf(address)));
   for (const { address } of results.filter(isOffset)) unknown.add(keyOf(address));
   const input = {
     code,
-    read: constantReader(object2, version, constants6),
+    read: constantReader(object2, version2, constants6),
     ksyms,
     isUnknown: (address) => unknown.has(keyOf(address))
   };
-  const programs = entryPoints(code).filter(({ isOptional }) => constants6 === "any" || !isOptional).flatMap(({ address }) => [address, ...globalFunctions(code, address, version)]).map((address) => findReachable(input, address));
+  const programs = entryPoints(code).filter(({ isOptional }) => constants6 === "any" || !isOptional).flatMap(({ address }) => [address, ...globalFunctions(code, address, version2)]).map((address) => findReachable(input, address));
   return (address) => programs.some((isReached) => isReached(address));
 }
 var LAZY_SINCE = 0x60800n;
-function isLazy(version) {
-  return version !== void 0 && version >= LAZY_SINCE;
+function isLazy(version2) {
+  return version2 !== void 0 && version2 >= LAZY_SINCE;
 }
-function globalFunctions(code, entry, version) {
-  if (isLazy(version)) return [];
+function globalFunctions(code, entry, version2) {
+  if (isLazy(version2)) return [];
   return functionsOf(code, entry).filter((address) => address !== entry && isGlobal(code, address));
 }
 function isOffset({ relocation }) {
@@ -93858,11 +94052,11 @@ function versionCode(uname2) {
   const [major = 0, minor = 0, patch2 = 0] = found.slice(1).map(Number);
   return BigInt(major * 65536 + minor * 256 + Math.min(patch2, 255));
 }
-function constantReader(object2, version, constants6) {
+function constantReader(object2, version2, constants6) {
   const { byteOrder } = object2.types.btf;
   return (section, offset, size2) => {
     var _a21;
-    if (section === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version : void 0;
+    if (section === VERSION_VARIABLE) return offset === 0 && size2 === 4 ? version2 : void 0;
     if (typeof section === "string" || constants6 === "any") return void 0;
     const bytes2 = (_a21 = object2.constants.get(section)) == null ? void 0 : _a21.subarray(offset, offset + size2);
     return (bytes2 == null ? void 0 : bytes2.length) === size2 && offset >= 0 ? toBigInt(bytes2, byteOrder) : void 0;
@@ -93956,7 +94150,7 @@ ${line2}`;
 var LineTally = class {
   #object;
   #line;
-  #kernels = 0;
+  #kernels = [];
   #good = 0;
   #missing = /* @__PURE__ */ new Map();
   constructor(object2, line2) {
@@ -93965,7 +94159,7 @@ var LineTally = class {
   }
   add(kernel, missing3) {
     var _a21;
-    this.#kernels++;
+    this.#kernels.push(kernel);
     if (missing3.every(({ when }) => when === "optional")) this.#good++;
     for (const one2 of missing3) {
       const key = JSON.stringify([one2.what, one2.why, one2.when, one2.wanted, one2.found]);
@@ -93982,6 +94176,7 @@ var LineTally = class {
     }
   }
   result() {
+    const all = this.#kernels.toSorted(compareVersions2);
     const missing3 = [...this.#missing.values()].map(({ one: one2, functions, sources: sources2, kernels: kernels3 }) => {
       const { function: _5, ...dependency } = one2;
       return {
@@ -93989,30 +94184,47 @@ var LineTally = class {
         functions: [...functions],
         sources: [...sources2.values()],
         hint: hintFor(one2),
-        kernels: [...kernels3]
+        kernels: [...kernels3],
+        ranges: rangesOf(all, kernels3)
       };
     });
     return {
       object: this.#object,
       line: this.#line,
-      kernels: this.#kernels,
+      kernels: all.length,
       good: this.#good,
       missing: missing3
     };
   }
 };
+var { compare: compareVersions2 } = new Intl.Collator("en", { numeric: true });
+function rangesOf(all, chosen) {
+  const ranges = [];
+  let isOpen = false;
+  for (const kernel of all) {
+    const range = isOpen ? ranges.at(-1) : void 0;
+    isOpen = chosen.has(kernel);
+    if (!isOpen) continue;
+    if (range === void 0) ranges.push({ first: kernel, last: kernel, count: 1 });
+    else {
+      range.last = kernel;
+      range.count++;
+    }
+  }
+  return ranges;
+}
 
 // src/jobs/check-kernels.ts
-var import_promises25 = require("fs/promises");
-var import_node_path29 = require("path");
+var import_promises26 = require("fs/promises");
+var import_node_path30 = require("path");
 
 // src/jobs/fetch/machine.ts
 var import_node_fs18 = require("fs");
-var import_promises24 = require("fs/promises");
+var import_promises25 = require("fs/promises");
 
 // src/jobs/fetch/image.ts
-var import_promises23 = require("fs/promises");
-var import_node_path28 = require("path");
+var import_promises24 = require("fs/promises");
+var import_node_path29 = require("path");
 var MOST_LINKS = 40;
 async function resolveInImage(root, path5, last = "follow") {
   if (root === "/") return path5;
@@ -94027,7 +94239,7 @@ async function resolveInImage(root, path5, last = "follow") {
       continue;
     }
     const isLast = rest.every((one2) => one2 === "");
-    const target = isLast && last === "keep" ? void 0 : await linkAt((0, import_node_path28.join)(root, ...done, part));
+    const target = isLast && last === "keep" ? void 0 : await linkAt((0, import_node_path29.join)(root, ...done, part));
     if (target === void 0) {
       done = [...done, part];
       continue;
@@ -94043,11 +94255,11 @@ async function resolveInImage(root, path5, last = "follow") {
     if (target.startsWith("/")) done = [];
     todo = [...target.split("/"), ...rest];
   }
-  return (0, import_node_path28.join)(root, ...done);
+  return (0, import_node_path29.join)(root, ...done);
 }
 async function linkAt(path5) {
   try {
-    return (await (0, import_promises23.lstat)(path5)).isSymbolicLink() ? await (0, import_promises23.readlink)(path5) : void 0;
+    return (await (0, import_promises24.lstat)(path5)).isSymbolicLink() ? await (0, import_promises24.readlink)(path5) : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return void 0;
     throw error2;
@@ -94064,7 +94276,7 @@ function osOfUname(uname2) {
   const [, year, month] = (_a21 = /\.oe(\d\d)(\d\d)(?:sp\d+)?(?=[.+]|$)/.exec(uname2)) != null ? _a21 : [];
   const versions = /\.oe1(?=[.+]|$)/.test(uname2) ? (_b15 = OE1[uname2.split(".", 2).join(".")]) != null ? _b15 : [] : year !== void 0 ? [`${year}.${month}`] : [];
   const distribution2 = asDistributionId("openEuler");
-  return versions.map((version) => ({ distribution: distribution2, versionId: asVersionId(version) }));
+  return versions.map((version2) => ({ distribution: distribution2, versionId: asVersionId(version2) }));
 }
 
 // src/jobs/fetch/machine.ts
@@ -94112,7 +94324,7 @@ async function runningKernel({
 }
 async function onlyKernel(root) {
   const folder2 = await resolveInImage(root, "/lib/modules");
-  const names = await (0, import_promises24.readdir)(folder2).catch((error2) => {
+  const names = await (0, import_promises25.readdir)(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return [];
     throw error2;
   });
@@ -94143,7 +94355,7 @@ function validOrUndefined(check3, text3) {
 async function readOsRelease(root) {
   for (const path5 of ["/etc/os-release", "/usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await (0, import_promises24.readFile)(await resolveInImage(root, path5), "utf8"));
+      return parseOsRelease(await (0, import_promises25.readFile)(await resolveInImage(root, path5), "utf8"));
     } catch (error2) {
       if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     }
@@ -94179,8 +94391,8 @@ function compareUnames(one2, two2) {
   return compareEvr(toEvr(one2), toEvr(two2));
 }
 function toEvr(uname2) {
-  const [version = "", ...release2] = uname2.split("-");
-  return { epoch: 0, version, release: release2.join("-") };
+  const [version2 = "", ...release2] = uname2.split("-");
+  return { epoch: 0, version: version2, release: release2.join("-") };
 }
 function baseOf(uname2) {
   var _a21;
@@ -94288,47 +94500,23 @@ async function first(values) {
   return void 0;
 }
 
-// src/jobs/fetch/select.ts
-async function selectKernels2(reader, selection) {
-  const all = await reader.list();
-  const catalog = await reader.catalog();
-  const [byKernel, byArch, byRelease] = [
-    selector(selection.kernels),
-    selector(selection.arches),
-    selector(selection.releases)
-  ];
-  const selected = all.filter((kernel) => {
-    var _a21, _b15;
-    const releases = (_b15 = (_a21 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a21.releases) != null ? _b15 : [];
-    return byKernel(kernel.uname) && byArch(kernel.arch) && [kernel.versionId, ...releases].some((name) => byRelease(name));
-  });
-  if (selected.length > 0) return selected;
-  const versions = [...new Set(all.map(({ versionId: versionId2 }) => versionId2))];
-  throw new Failure(
-    "not-found",
-    `--kernel, --arch and --release select none of the ${all.length} kernels of ${reader.name}.`,
-    `It has kernels of ${versions.join(", ") || "nothing"}${catalog ? "" : "; without a catalog --release is the VERSION_ID"}.`
-  );
-}
-
 // src/jobs/check-kernels.ts
-async function archiveKernels(platform4, reader, selection) {
-  const kernels3 = await selectKernels2(reader, selection);
+function archiveKernels(platform4, reader, selected) {
   async function* each() {
-    for await (const { kernel, tarball } of reader.read(kernels3)) {
+    for await (const { kernel, tarball } of reader.read(selected)) {
       const { versionId: versionId2, arch: arch3, uname: uname2 } = kernel;
       const load3 = () => unpackOf(platform4, kernel, tarball, reader.name);
       yield { name: uname2, line: `${versionId2} ${arch3} ${kernelSeries(uname2)}`, load: load3 };
     }
   }
-  return { count: kernels3.length, each: each() };
+  return { count: selected.length, each: each() };
 }
 function fileKernels(platform4, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
-      const name = (0, import_node_path29.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises25.readFile)(path5)) : loadBtf(path5);
+      const name = (0, import_node_path30.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
+      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises26.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load: load3 };
     }
   }
@@ -94338,122 +94526,12 @@ async function unpack2(platform4, path5, bytes2) {
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, bytes2, {
     signal: platform4.interrupted
   });
-  if ((0, import_node_path29.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  if ((0, import_node_path30.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 function kernelSeries(uname2) {
   var _a21, _b15;
   return (_b15 = (_a21 = /^\d+\.\d+\.\d+-\d+/.exec(uname2)) == null ? void 0 : _a21[0]) != null ? _b15 : uname2;
-}
-
-// src/archive/reader.ts
-var import_node_crypto13 = require("crypto");
-function archiveReader(archive) {
-  const regularFiles2 = async () => {
-    const entries = [...await archive.listPaths()];
-    return entries.filter(([, { mode }]) => mode.startsWith("100")).map(([path5]) => path5);
-  };
-  return readerOf({
-    name: archive.name,
-    list: async () => kernelsAt(await regularFiles2()),
-    read: async function* (kernels3) {
-      const present = new Set(await regularFiles2());
-      const wanted = /* @__PURE__ */ new Map();
-      for (const kernel of kernels3) {
-        const path5 = archivePaths(kernel, kernel.uname).find((one2) => present.has(one2));
-        if (path5 !== void 0) wanted.set(path5, kernel);
-      }
-      for await (const { path: path5, bytes: bytes2 } of archive.readFiles(void 0, [...wanted.keys()])) {
-        const kernel = wanted.get(path5);
-        if (kernel !== void 0) yield { kernel, tarball: bytes2 };
-      }
-    },
-    catalogFile: () => archive.readFile(CATALOG_BRANCH, CATALOG_FILE),
-    identify: async (kernel) => {
-      var _a21;
-      const listing = await archive.listPaths();
-      const path5 = archivePaths(kernel, kernel.uname).find((one2) => listing.has(one2));
-      const oid = path5 === void 0 ? void 0 : (_a21 = listing.get(path5)) == null ? void 0 : _a21.oid;
-      return oid === void 0 ? void 0 : `git-${oid}`;
-    },
-    close: () => archive.close()
-  });
-}
-var REQUESTS = 4;
-function httpReader(name, get2) {
-  const tarballOf = async (kernel) => {
-    for (const path5 of archivePaths(kernel, kernel.uname)) {
-      const tarball = await get2(path5);
-      if (tarball !== void 0) return { kernel, tarball };
-    }
-    return void 0;
-  };
-  return readerOf({
-    name,
-    list: async (catalog) => {
-      if (catalog === void 0) {
-        throw new Failure(
-          "not-found",
-          `What ${name} has cannot be listed: it has no ${CATALOG_FILE}.`,
-          "Give the git URL of the archive, or a folder with it."
-        );
-      }
-      const present = [...catalog.values()].filter(({ state }) => state === "archived");
-      return kernelsAt(present.map(entryPath));
-    },
-    read: async function* (kernels3) {
-      const some = { concurrency: REQUESTS };
-      for await (const one2 of pMapIterable(kernels3, tarballOf, some)) if (one2) yield one2;
-    },
-    catalogFile: () => get2(CATALOG_FILE),
-    identify: async (kernel, catalog) => {
-      const entry = catalog == null ? void 0 : catalog.get(entryPath(kernel));
-      return (entry == null ? void 0 : entry.state) === "archived" ? `sha256-${entry.tarball.sha256}` : void 0;
-    },
-    close: async () => {
-    }
-  });
-}
-function readerOf(files) {
-  let known;
-  const catalog = () => {
-    known != null ? known : known = files.catalogFile().then((bytes2) => bytes2 && parseCatalog(bytes2.toString("utf8"), files.name));
-    return known;
-  };
-  return {
-    name: files.name,
-    catalog,
-    list: async () => files.list(await catalog()),
-    identify: async (kernel) => files.identify(kernel, await catalog()),
-    read: async function* (kernels3) {
-      for await (const { kernel, tarball } of files.read(kernels3)) {
-        const promised = isPromised(await catalog(), kernel, tarball, files.name);
-        yield { kernel, tarball, promised };
-      }
-    },
-    close: files.close
-  };
-}
-function kernelsAt(paths) {
-  const kernels3 = /* @__PURE__ */ new Map();
-  for (const path5 of paths) {
-    const kernel = parseTarballPath(path5);
-    if (kernel) kernels3.set(tarballPath(kernel, kernel.uname), kernel);
-  }
-  return [...kernels3].sort(([one2], [two2]) => one2 < two2 ? -1 : 1).map(([, kernel]) => kernel);
-}
-function isPromised(catalog, kernel, tarball, archive) {
-  const path5 = entryPath(kernel);
-  const entry = catalog == null ? void 0 : catalog.get(path5);
-  if (entry === void 0 || entry.state === "failed") return false;
-  const sum2 = (0, import_node_crypto13.createHash)("sha256").update(tarball).digest("hex");
-  if (sum2 === entry.tarball.sha256) return true;
-  if (entry.state === "pending") return false;
-  throw new Failure(
-    "checksum-mismatch",
-    `${path5} of ${archive} has the SHA-256 ${sum2}, and its catalog promises ${entry.tarball.sha256}.`,
-    "Do not use it; try again, and if it stays so tell those who keep the archive."
-  );
 }
 
 // src/jobs/fetch/open.ts
@@ -94503,6 +94581,29 @@ function rawFiles({ http, clock, interrupted }, root) {
   });
 }
 
+// src/jobs/fetch/select.ts
+async function selectKernels2(reader, selection) {
+  const all = await reader.list();
+  const catalog = await reader.catalog();
+  const [byKernel, byArch, byRelease] = [
+    selector(selection.kernels),
+    selector(selection.arches),
+    selector(selection.releases)
+  ];
+  const selected = all.filter((kernel) => {
+    var _a21, _b15;
+    const releases = (_b15 = (_a21 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a21.releases) != null ? _b15 : [];
+    return byKernel(kernel.uname) && byArch(kernel.arch) && [kernel.versionId, ...releases].some((name) => byRelease(name));
+  });
+  if (selected.length > 0) return selected;
+  const versions = [...new Set(all.map(({ versionId: versionId2 }) => versionId2))];
+  throw new Failure(
+    "not-found",
+    `--kernel, --arch and --release select none of the ${all.length} kernels of ${reader.name}.`,
+    `It has kernels of ${versions.join(", ") || "nothing"}${catalog ? "" : "; without a catalog --release is the VERSION_ID"}.`
+  );
+}
+
 // src/commands/archive-options.ts
 var OPENEULER = "https://atomgit.com/openeuler/btfhub-archive.git";
 var archiveOption = text2(
@@ -94531,104 +94632,255 @@ function toSelection(options3) {
   return { kernels: options3.kernel, arches: options3.arch, releases: options3.release };
 }
 
+// src/commands/check-report.ts
+var import_node_path31 = require("path");
+var COLUMNS2 = [
+  { title: "OBJECT" },
+  { title: "KERNELS" },
+  { title: "GOOD", align: "right" }
+];
+function describeCheck(report2) {
+  const findings = findingsOf(report2);
+  const blocks = findings.map((finding) => `
+${describeFinding(finding)}`);
+  const notes = notChecked(report2).map((one2) => `Not checked: ${one2}.
+`);
+  const separator = notes.length > 0 ? "\n" : "";
+  const unread = report2.unread.map(({ kernel, error: error2 }) => `${kernel}: ${error2.message}
+`);
+  return [textTable(COLUMNS2, rowsOf(report2)), ...blocks, separator, ...notes, ...unread].join("");
+}
+function summariseCheck(report2) {
+  const findings = findingsOf(report2).map((finding) => [
+    finding.object,
+    finding.missing.what,
+    detailOf(finding.missing),
+    finding.missing.sources.map((source2) => placeOf(source2)).join(", "),
+    onKernels(finding).join("; ")
+  ]);
+  const columns = ["Object", "Missing", "Why", "Source", "On"].map((title) => ({ title }));
+  const notes = notChecked(report2).map((one2) => [one2]);
+  return [
+    "### btfhub check\n\n",
+    markdownTable(
+      COLUMNS2.map((column) => ({ ...column, title: capitalised(column.title) })),
+      rowsOf(report2)
+    ),
+    findings.length > 0 ? `
+${markdownTable(columns, findings)}` : "",
+    notes.length > 0 ? `
+${markdownTable([{ title: "Not checked" }], notes)}` : ""
+  ].join("");
+}
+function annotateCheck(report2, workspace) {
+  const missing3 = findingsOf(report2).filter((finding) => finding.missing.when === "always").flatMap((finding) => {
+    const { what, hint, sources: sources2 } = finding.missing;
+    const title = `${finding.object}: ${what}`;
+    const kernels3 = onKernels(finding).join("; ");
+    const message = `${detailOf(finding.missing)}. On ${kernels3}. ${hint}`;
+    if (sources2.length === 0) return [{ title, message }];
+    return sources2.map((source2) => {
+      const { line: line2, column } = source2;
+      return { title, message, source: { file: pathFrom(workspace, source2.file), line: line2, column } };
+    });
+  });
+  const unread = report2.unread.map(({ kernel, error: error2 }) => ({
+    title: kernel,
+    message: error2.message
+  }));
+  return [...missing3, ...unread];
+}
+function capitalised(title) {
+  return `${title.charAt(0)}${title.slice(1).toLowerCase()}`;
+}
+function rowsOf({ results }) {
+  return objectsOf(results).flatMap(({ name, lines }) => {
+    var _a21, _b15;
+    const good = lines.filter((line2) => line2.good === line2.kernels);
+    const count3 = good.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
+    const title = good.length === 1 ? (_b15 = (_a21 = good[0]) == null ? void 0 : _a21.line) != null ? _b15 : "" : `${good.length} lines`;
+    const first2 = good.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
+    const others = lines.filter((line2) => line2.good !== line2.kernels).map((line2) => [name, line2.line, `${line2.good} of ${line2.kernels}`]);
+    return [...first2, ...others];
+  });
+}
+function objectsOf(results) {
+  const objects = [...new Set(results.map(({ object: object2 }) => object2))];
+  return objects.map((object2) => ({
+    name: (0, import_node_path31.basename)(object2),
+    lines: results.filter((result) => result.object === object2)
+  }));
+}
+function findingsOf({ results }) {
+  return objectsOf(results).flatMap(({ name, lines }) => {
+    var _a21;
+    const findings = /* @__PURE__ */ new Map();
+    for (const line2 of lines) {
+      for (const missing3 of line2.missing) {
+        const { what, why, when, wanted, found } = missing3;
+        const key = JSON.stringify([what, why, when, wanted, found]);
+        const entry = (_a21 = findings.get(key)) != null ? _a21 : { missing: missing3, lines: [] };
+        entry.lines.push({ line: line2, missing: missing3 });
+        findings.set(key, entry);
+      }
+    }
+    return [...findings.values()].map((one2) => ({ object: name, ...one2 }));
+  });
+}
+function describeFinding(finding) {
+  const { object: object2, missing: missing3 } = finding;
+  const { what, sources: sources2, wanted, found, functions, hint, when } = missing3;
+  const quotes = sources2.map((source2) => {
+    const text3 = source2.text.trim();
+    return `  at ${placeOf(source2)}${text3 === "" ? "" : `
+     ${text3}`}
+`;
+  });
+  const types = [
+    ...wanted === void 0 ? [] : [`  the program has ${wanted}
+`],
+    ...found === void 0 ? [] : [`  the kernel has  ${found}
+`]
+  ];
+  const optional2 = when === "optional" ? " (optional)" : "";
+  return [
+    `${object2}: ${what}: ${missing3.detail}${optional2}
+`,
+    ...quotes,
+    ...types,
+    ...functions.join("") === "" ? [] : [`  in ${functions.join(", ")}
+`],
+    ...onKernels(finding).map((line2) => `  on ${line2}
+`),
+    `  hint: ${hint}
+`
+  ].join("");
+}
+function detailOf({ detail, wanted, found, when }) {
+  const types = wanted === void 0 || found === void 0 ? "" : `; the program has ${wanted}, the kernel has ${found}`;
+  return `${detail}${types}${when === "optional" ? " (optional)" : ""}`;
+}
+function onKernels({ lines }) {
+  return lines.map(({ line: line2, missing: missing3 }) => {
+    const count3 = missing3.kernels.length;
+    if (line2.kernels === 1) return line2.line;
+    if (count3 === line2.kernels) return `${line2.line}: all ${count3}`;
+    const ranges = missing3.ranges.map(
+      ({ first: first2, last }) => first2 === last ? first2 : `${first2} to ${last}`
+    );
+    return `${line2.line}: ${ranges.join(", ")} (${count3} of ${line2.kernels})`;
+  });
+}
+function placeOf({ file, line: line2, column }) {
+  return `${file}:${line2}:${column}`;
+}
+function notChecked({ programs, ksyms }) {
+  return [
+    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${(0, import_node_path31.basename)(one2.object)}: ${one2.function}: the target of ${one2.section}`),
+    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${(0, import_node_path31.basename)(object2)}: the kernel symbol '${name}' without a type`)
+  ];
+}
+function pathFrom(workspace, file) {
+  if (workspace === void 0 || !(0, import_node_path31.isAbsolute)(file)) return file;
+  const path5 = (0, import_node_path31.relative)(workspace, file);
+  return path5.startsWith("..") ? file : path5;
+}
+
 // src/commands/check.ts
 var check2 = defineCommand({
   name: "check",
-  summary: "tell on which kernels eBPF objects find their types and fields",
-  description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs to see which of those that find nothing would be reached. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. It also looks for what fentry, fexit, fmod_ret, tp_btf, LSM, iterator and struct_ops programs are attached to, and for kernel functions and variables (__ksym). What kprobe, tracepoint and uprobe programs are attached to is in no BTF: the report says that it is not checked. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
+  summary: "say on which kernels eBPF objects will load",
+  description: "Resolves the CO-RE relocations of eBPF objects against the BTF of kernels as libbpf does, and follows the programs as the verifier does, to see whether they reach a relocation that finds nothing. What a program asks for before it uses it (bpf_core_field_exists, bpf_core_type_exists, bpf_ksym_exists, an enumerator, LINUX_KERNEL_VERSION) is no error where it is missing. It also looks for what fentry, fexit, fmod_ret, tp_btf, LSM, iterator and struct_ops programs are attached to, and for kernel functions and variables (__ksym); these need a kernel that has BTF of its own. What kprobe, tracepoint and uprobe programs are attached to is in no BTF: the report says that it is not checked. 'optional' is what is reached only after the loader has changed a constant in .rodata, or turned on a program that is off ('?' before its section).",
   options: {
     object: list("<file>", "eBPF object, as clang or bpftool gen object writes it", {
       required: true,
       separator: "lines"
     }),
-    archive: text2(
-      "<URL|folder>",
-      "archive whose kernels to look at: a git URL, the HTTP root of its files, or a folder"
+    archive: archiveOption,
+    btf: list(
+      "<file>",
+      "BTF of a kernel to check, in place of an archive: raw, in an ELF file, or a .btf.tar.xz",
+      { separator: "lines" }
     ),
-    btf: list("<file>", "BTF of a kernel to look at: raw, in an ELF file, or a .btf.tar.xz", {
-      separator: "lines"
-    }),
-    ...archiveSelection
+    ...archiveSelection,
+    cache: text2(
+      "<folder>",
+      "folder that keeps the archive's tarballs between runs, so that each is downloaded once; 'none' keeps nothing"
+    ),
+    showCache: flag("only print the key under which a workflow should keep the cache"),
+    jobs: number(
+      "<number>",
+      "kernels that are unpacked at the same time; by default as many as cores",
+      { least: 1, most: 256 }
+    )
   },
   examples: [
-    "btfhub check --object probe.bpf.o --archive btfhub-archive",
+    "btfhub check --object probe.bpf.o",
     "btfhub check --object tcp.bpf.o --object io.bpf.o --archive btfhub-archive --release 22.03 --arch aarch64",
     "btfhub check --object probe.bpf.o --btf /sys/kernel/btf/vmlinux"
   ],
   run: async (platform4, options3) => {
-    const { object: object2, archive: where, btf } = options3;
-    if (where === void 0 && btf.length === 0) {
-      throw new Failure("usage", "Say which kernels to look at, with --archive or --btf.");
-    }
-    const objects = await readObjects(object2);
+    var _a21;
+    const { btf } = options3;
+    const jobs = (_a21 = options3.jobs) != null ? _a21 : (0, import_node_os9.availableParallelism)();
+    const objects = await readObjects(options3.object);
     const progress = openProgress(platform4);
-    const reader = where === void 0 || btf.length > 0 ? void 0 : await openReader(platform4, where);
+    if (btf.length > 0) {
+      const kernels3 = fileKernels(platform4, btf);
+      return outcome(platform4, await checkObjects(platform4, progress, objects, kernels3, jobs));
+    }
+    const cache = options3.cache === "none" ? void 0 : options3.cache;
+    const archive = await openReader(platform4, options3.archive);
+    const reader = cache === void 0 ? archive : cachedReader(archive, cache);
     try {
-      const kernels3 = reader === void 0 ? fileKernels(platform4, btf) : await archiveKernels(platform4, reader, toSelection(options3));
-      const report2 = await checkObjects(platform4, progress, objects, kernels3, 1);
-      const isGood = report2.results.every(({ good, kernels: kernels4 }) => good === kernels4);
-      return {
-        status: isGood && report2.unread.length === 0 ? 0 : 1,
-        document: report2,
-        text: describe3(report2)
-      };
+      const selected = await selectKernels2(reader, toSelection(options3));
+      if (options3.showCache) {
+        const key = await cacheKey(reader, selected);
+        return { status: 0, document: { key }, text: `${key}
+`, outputs: { "cache-key": key } };
+      }
+      const kernels3 = archiveKernels(platform4, reader, selected);
+      const report2 = await checkObjects(platform4, progress, objects, kernels3, jobs);
+      if (cache !== void 0 && report2.unread.length === 0) {
+        await removeOthers(reader, cache, selected);
+      }
+      return outcome(platform4, report2);
     } finally {
-      await (reader == null ? void 0 : reader.close());
+      await reader.close();
     }
   }
 });
-var COLUMNS2 = [
-  { title: "OBJECT" },
-  { title: "KERNELS" },
-  { title: "GOOD", align: "right" },
-  { title: "ON", align: "right" },
-  { title: "MISSING" },
-  { title: "WHY" },
-  { title: "IN" }
-];
-function describe3({ results, programs, ksyms, unread }) {
-  const objects = new Set(results.map(({ object: object2 }) => object2));
-  const rows = [...objects].flatMap(
-    (object2) => describeObject(results.filter((result) => result.object === object2))
+function outcome({ env }, report2) {
+  const bad4 = new Set(
+    report2.results.flatMap(
+      ({ missing: missing3, line: line2 }) => missing3.filter(({ when }) => when === "always").flatMap(({ kernels: kernels4 }) => kernels4.map((kernel) => `${line2} ${kernel}`))
+    )
   );
-  const failures = unread.map(({ kernel, error: error2 }) => `${kernel}: ${error2.message}
-`);
-  return textTable(COLUMNS2, rows) + notChecked(programs, ksyms) + failures.join("");
-}
-function notChecked(programs, ksyms) {
-  const lines = [
-    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${(0, import_node_path30.basename)(one2.object)}: ${one2.function}: the target of ${one2.section}`),
-    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${(0, import_node_path30.basename)(object2)}: the kernel symbol '${name}' without a type`)
-  ];
-  return lines.map((line2) => `Not checked: ${line2}.
-`).join("");
-}
-function describeObject(lines) {
-  var _a21, _b15, _c5, _d4;
-  const name = (0, import_node_path30.basename)((_b15 = (_a21 = lines[0]) == null ? void 0 : _a21.object) != null ? _b15 : "");
-  const sound = lines.filter(({ missing: missing3 }) => missing3.length === 0);
-  const count3 = sound.reduce((sum2, { kernels: kernels3 }) => sum2 + kernels3, 0);
-  const title = sound.length === 1 ? (_d4 = (_c5 = sound[0]) == null ? void 0 : _c5.line) != null ? _d4 : "" : `${sound.length} lines`;
-  const first2 = sound.length > 0 ? [[name, title, `${count3} of ${count3}`]] : [];
-  const others = lines.filter(({ missing: missing3 }) => missing3.length > 0).flatMap(
-    ({ line: line2, kernels: kernels3, good, missing: missing3 }) => missing3.map((one2, index2) => {
-      const start2 = index2 === 0 ? [name, line2, `${good} of ${kernels3}`] : ["", "", ""];
-      const optional2 = one2.when === "optional" ? " (optional)" : "";
-      const why = `${one2.detail}${optional2}`;
-      return [...start2, `${one2.kernels.length}`, one2.what, why, one2.functions.join(", ")];
-    })
-  );
-  return [...first2, ...others];
+  const [first2] = report2.results;
+  const lines = report2.results.filter(({ object: object2 }) => object2 === (first2 == null ? void 0 : first2.object));
+  const kernels3 = lines.reduce((sum2, line2) => sum2 + line2.kernels, 0);
+  return {
+    status: bad4.size === 0 && report2.unread.length === 0 ? 0 : 1,
+    document: report2,
+    text: describeCheck(report2),
+    outputs: {
+      kernels: `${kernels3}`,
+      good: `${kernels3 - bad4.size}`,
+      unread: `${report2.unread.length}`
+    },
+    summary: summariseCheck(report2),
+    failures: annotateCheck(report2, env.GITHUB_WORKSPACE)
+  };
 }
 
 // src/commands/compare.ts
-var import_node_path31 = require("path");
+var import_node_path32 = require("path");
 
 // src/jobs/compare.ts
-var import_node_crypto15 = require("crypto");
+var import_node_crypto16 = require("crypto");
 
 // src/boot-image/load.ts
-var import_promises26 = require("fs/promises");
+var import_promises27 = require("fs/promises");
 
 // src/boot-image/format.ts
 var HEAD = 592;
@@ -94668,10 +94920,10 @@ async function bzImage(source2, head) {
   const name = "bzImage";
   const broken = (problem) => ({ kind: "broken", name, problem });
   if (head.length < HEAD) return broken("it ends within its setup header");
-  const version = head.readUInt16LE(518);
-  if (version < 520) {
+  const version2 = head.readUInt16LE(518);
+  if (version2 < 520) {
     return broken(
-      `its boot protocol is ${version >> 8}.${version & 255}, and 2.8 is the first that says where the kernel is`
+      `its boot protocol is ${version2 >> 8}.${version2 & 255}, and 2.8 is the first that says where the kernel is`
     );
   }
   const setupSectors = head.readUInt8(497) || 4;
@@ -94974,7 +95226,7 @@ async function isBootImage(source2) {
 }
 async function loadTarball(platform4, path5) {
   const tarball = await withFile(path5, async ({ size: size2 }) => {
-    if (size2 <= MAX_BTF_BYTES) return (0, import_promises26.readFile)(path5);
+    if (size2 <= MAX_BTF_BYTES) return (0, import_promises27.readFile)(path5);
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   });
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
@@ -94984,7 +95236,7 @@ async function loadTarball(platform4, path5) {
 }
 
 // src/btf/compare.ts
-var import_node_crypto14 = require("crypto");
+var import_node_crypto15 = require("crypto");
 var COMPARED = [
   "STRUCT",
   "UNION",
@@ -95067,7 +95319,7 @@ function isCompared(kind) {
 }
 var LONGEST_TEXT2 = 400;
 function digestOf2(text3) {
-  return (0, import_node_crypto14.createHash)("sha1").update(text3).digest("base64");
+  return (0, import_node_crypto15.createHash)("sha1").update(text3).digest("base64");
 }
 var _btf, _references, _TypeText_instances, write_fn;
 var TypeText = class {
@@ -95183,7 +95435,7 @@ async function compareFiles(platform4, paths) {
 async function load2(platform4, path5) {
   const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path5, 0);
   const { size: size2, types, kinds: kinds3 } = checkBtf(btf, { kind: "any" });
-  const sha2569 = (0, import_node_crypto15.createHash)("sha256").update(btf).digest("hex");
+  const sha2569 = (0, import_node_crypto16.createHash)("sha256").update(btf).digest("hex");
   const summary3 = { size: size2, types, kinds: kinds3, sha256: sha2569 };
   const file = uname2 === void 0 ? { path: path5, from, btf: summary3 } : { path: path5, from, uname: uname2, btf: summary3 };
   return { btf, file };
@@ -95210,11 +95462,11 @@ var compare2 = defineCommand({
       );
     }
     const comparison = await compareFiles(platform4, [first2, second]);
-    return { status: comparison.equal ? 0 : 1, document: comparison, text: describe4(comparison) };
+    return { status: comparison.equal ? 0 : 1, document: comparison, text: describe3(comparison) };
   }
 });
 var SHOWN = 10;
-function describe4(comparison) {
+function describe3(comparison) {
   const { first: first2, second, identical, equal, kinds: kinds3 } = comparison;
   const lines = [`first:  ${describeFile(first2)}
 `, `second: ${describeFile(second)}
@@ -95246,7 +95498,7 @@ var COLUMNS3 = [
   { title: "DIFFERENT", align: "right" }
 ];
 function describeFile({ path: path5, from, uname: uname2, btf }) {
-  const kernel = uname2 === void 0 || (0, import_node_path31.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
+  const kernel = uname2 === void 0 || (0, import_node_path32.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
   return `${path5} (${from}${kernel}): ${btf.types} types, ${bytes(btf.size)}`;
 }
 function describeKind({ kind, onlyFirst, onlySecond, different }) {
@@ -95284,14 +95536,14 @@ var import_node_fs20 = require("fs");
 
 // src/download/static-server.ts
 var import_node_fs19 = require("fs");
-var import_promises27 = require("fs/promises");
+var import_promises28 = require("fs/promises");
 var import_node_http = require("http");
-var import_node_path32 = require("path");
+var import_node_path33 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
     var _a21;
-    const path5 = (0, import_node_path32.normalize)(decodeURIComponent(new URL((_a21 = request2.url) != null ? _a21 : "/", "http://h").pathname));
-    answer((0, import_node_path32.join)(root, path5), path5, request2.headers, response).catch(() => {
+    const path5 = (0, import_node_path33.normalize)(decodeURIComponent(new URL((_a21 = request2.url) != null ? _a21 : "/", "http://h").pathname));
+    answer((0, import_node_path33.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -95310,13 +95562,13 @@ async function serveFolder(root) {
   };
 }
 async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises27.stat)(file);
+  const found = await (0, import_promises28.stat)(file);
   if (!found.isDirectory()) return answerFile(file, found, asked, response);
   if (!path5.endsWith("/")) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries = await (0, import_promises27.readdir)(file, { withFileTypes: true });
+  const entries = await (0, import_promises28.readdir)(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
@@ -95404,12 +95656,12 @@ function parse4(source2, spec, words2) {
 }
 
 // src/commands/verify.ts
-var import_node_path34 = require("path");
+var import_node_path35 = require("path");
 
 // src/jobs/verify.ts
-var import_node_crypto16 = require("crypto");
-var import_promises28 = require("fs/promises");
-var import_node_path33 = require("path");
+var import_node_crypto17 = require("crypto");
+var import_promises29 = require("fs/promises");
+var import_node_path34 = require("path");
 
 // src/archive/parse-record.ts
 var MOST_BYTES2 = 1024 * 1024;
@@ -95500,18 +95752,18 @@ async function loadBase(platform4, path5) {
 }
 async function filesAt(path5) {
   try {
-    const facts = await (0, import_promises28.stat)(path5);
+    const facts = await (0, import_promises29.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
   } catch (error2) {
     if (!isSystemError(error2, "ENOENT")) throw error2;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries = await (0, import_promises28.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path33.join)(entry.parentPath, entry.name)).sort();
+  const entries = await (0, import_promises29.readdir)(path5, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path34.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises28.stat)(one2)).size })));
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises29.stat)(one2)).size })));
 }
 async function verifyFile(platform4, file, target) {
   const { path: path5 } = file;
@@ -95542,10 +95794,10 @@ async function verifyTarball(platform4, { path: path5, size: size2 }, { expectat
   if (size2 > MAX_BTF_BYTES) {
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   }
-  const tarball = await (0, import_promises28.readFile)(path5);
+  const tarball = await (0, import_promises29.readFile)(path5);
   const signal = platform4.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform4.programs, tarball, { signal });
-  if ((0, import_node_path33.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if ((0, import_node_path34.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
@@ -95559,14 +95811,14 @@ function summarise2(btf, expectation, base) {
   return { ...checkBtf(btf, expectation, base), sha256: sha2564(btf) };
 }
 function sha2564(bytes2) {
-  return (0, import_node_crypto16.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto17.createHash)("sha256").update(bytes2).digest("hex");
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
-  const file = (0, import_node_path33.join)((0, import_node_path33.dirname)(path5), "..", "..", "..", name);
+  const file = (0, import_node_path34.join)((0, import_node_path34.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises28.readFile)(file, "utf8");
+    text3 = await (0, import_promises29.readFile)(file, "utf8");
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return "none";
     throw error2;
@@ -95629,12 +95881,12 @@ var verify2 = defineCommand({
         unsound: unsound.length,
         files
       },
-      text: describe5(files),
+      text: describe4(files),
       failures: unsound.map(({ path: path5, error: error2 }) => ({ title: path5, message: error2.message }))
     };
   }
 });
-function describe5(files) {
+function describe4(files) {
   const [only] = files;
   if (files.length === 1 && only !== void 0 && isSound(only)) return describeOne(only);
   return textTable(COLUMNS4, files.map(row2));
@@ -95651,7 +95903,7 @@ var COLUMNS4 = [
 ];
 function row2(file) {
   var _a21, _b15;
-  const name = (0, import_node_path34.basename)(file.path);
+  const name = (0, import_node_path35.basename)(file.path);
   if (!isSound(file)) {
     const { reason: reason2, message } = file.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -95750,16 +96002,16 @@ The same for one kernel from openEuler's repository:
 }
 
 // src/commands/fetch.ts
-var import_promises30 = require("fs/promises");
-var import_node_path36 = require("path");
+var import_promises31 = require("fs/promises");
+var import_node_path37 = require("path");
 
 // src/jobs/install/write.ts
-var import_node_crypto17 = require("crypto");
-var import_promises29 = require("fs/promises");
+var import_node_crypto18 = require("crypto");
+var import_promises30 = require("fs/promises");
 async function writeWhole2(path5, content, mode) {
-  const draft = `${path5}.${(0, import_node_crypto17.randomBytes)(6).toString("hex")}.new`;
+  const draft = `${path5}.${(0, import_node_crypto18.randomBytes)(6).toString("hex")}.new`;
   try {
-    const file = await (0, import_promises29.open)(draft, "wx", mode);
+    const file = await (0, import_promises30.open)(draft, "wx", mode);
     try {
       await file.writeFile(content);
       await file.chmod(mode);
@@ -95767,15 +96019,15 @@ async function writeWhole2(path5, content, mode) {
     } finally {
       await file.close();
     }
-    await (0, import_promises29.rename)(draft, path5);
+    await (0, import_promises30.rename)(draft, path5);
   } catch (error2) {
-    await (0, import_promises29.rm)(draft, { force: true });
+    await (0, import_promises30.rm)(draft, { force: true });
     throw error2;
   }
 }
 
 // src/commands/fetching.ts
-var import_node_path35 = require("path");
+var import_node_path36 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
   arch: text2("<arch>", "architecture of the kernel; by default from its name, else this machine's"),
@@ -95796,7 +96048,7 @@ var fetchingOptions = {
 async function toMachine(platform4, options3) {
   const { uname: uname2, arch: arch3, distribution: distribution2, versionId: versionId2 } = options3;
   return readMachine(platform4, {
-    root: (0, import_node_path35.resolve)(options3.root),
+    root: (0, import_node_path36.resolve)(options3.root),
     uname: uname2 === void 0 ? void 0 : asUname(uname2),
     arch: arch3 === void 0 ? void 0 : asArch(arch3),
     distribution: distribution2 === void 0 ? void 0 : asDistributionId(distribution2),
@@ -95851,24 +96103,24 @@ var fetch2 = defineCommand({
   }
 });
 async function write(given, name, btf) {
-  const there = await (0, import_promises30.stat)(given).catch((error2) => {
+  const there = await (0, import_promises31.stat)(given).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
-  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path36.join)(given, name) : given;
+  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path37.join)(given, name) : given;
   if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
-  else await (0, import_promises30.writeFile)(path5, btf);
+  else await (0, import_promises31.writeFile)(path5, btf);
   return path5;
 }
 
 // src/commands/install.ts
-var import_node_os9 = require("os");
-var import_node_path41 = require("path");
+var import_node_os10 = require("os");
+var import_node_path42 = require("path");
 
 // src/jobs/install/btf-file.ts
-var import_node_crypto18 = require("crypto");
-var import_promises31 = require("fs/promises");
-var import_node_path37 = require("path");
+var import_node_crypto19 = require("crypto");
+var import_promises32 = require("fs/promises");
+var import_node_path38 = require("path");
 var CLAIMED_BY = {
   raw: "its content",
   ELF: "its content",
@@ -95879,16 +96131,16 @@ async function readBtfFile(platform4, path5, minimumTypes) {
   const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path5, minimumTypes);
   const named2 = unameOfFile(path5);
   const inside = validUname(uname2);
-  const tarball = from === "tarball" ? await (0, import_promises31.readFile)(path5) : void 0;
+  const tarball = from === "tarball" ? await (0, import_promises32.readFile)(path5) : void 0;
   const sums = { btf: sha2565(btf), tarball: tarball && sha2565(tarball) };
-  const folder2 = (0, import_node_path37.dirname)((0, import_node_path37.resolve)(path5));
+  const folder2 = (0, import_node_path38.dirname)((0, import_node_path38.resolve)(path5));
   const claims = [
     ...named2 === void 0 ? [] : [{ by: "its file name", unames: [named2] }],
     ...inside === void 0 ? [] : [{ by: CLAIMED_BY[from], unames: [inside] }]
   ];
-  for (const above of [folder2, (0, import_node_path37.resolve)(folder2, "..", "..", "..")]) {
-    claims.push(...await claimsOfCatalog((0, import_node_path37.join)(above, CATALOG_FILE), sums));
-    claims.push(...await claimsOfRecords((0, import_node_path37.join)(above, "records"), sums));
+  for (const above of [folder2, (0, import_node_path38.resolve)(folder2, "..", "..", "..")]) {
+    claims.push(...await claimsOfCatalog((0, import_node_path38.join)(above, CATALOG_FILE), sums));
+    claims.push(...await claimsOfRecords((0, import_node_path38.join)(above, "records"), sums));
   }
   return { btf, claims };
 }
@@ -95903,7 +96155,7 @@ function checkKernel2(path5, { claims }, uname2) {
 }
 function unameOfFile(path5) {
   var _a21, _b15, _c5;
-  const name = (0, import_node_path37.basename)(path5);
+  const name = (0, import_node_path38.basename)(path5);
   const uname2 = (_c5 = (_a21 = /^(.+)\.btf(?:\.tar\.xz)?$/.exec(name)) == null ? void 0 : _a21[1]) != null ? _c5 : (_b15 = /^vmlinux-(.+)$/.exec(name)) == null ? void 0 : _b15[1];
   return validUname(uname2);
 }
@@ -95912,7 +96164,7 @@ function validUname(text3) {
 }
 async function claimsOfCatalog(file, sums) {
   var _a21;
-  const text3 = await (0, import_promises31.readFile)(file, "utf8").catch(() => void 0);
+  const text3 = await (0, import_promises32.readFile)(file, "utf8").catch(() => void 0);
   if (text3 === void 0) return [];
   const catalog = (_a21 = tryParse(() => parseCatalog(text3, file))) != null ? _a21 : EMPTY_CATALOG;
   const unames = [...catalog.values()].flatMap(
@@ -95921,10 +96173,10 @@ async function claimsOfCatalog(file, sums) {
   return unames.length > 0 ? [{ by: `the catalog ${file}`, unames }] : [];
 }
 async function claimsOfRecords(folder2, sums) {
-  const names = await (0, import_promises31.readdir)(folder2).catch(() => []);
+  const names = await (0, import_promises32.readdir)(folder2).catch(() => []);
   const unames = [];
   for (const name of names.filter((one2) => one2.endsWith(".json"))) {
-    const text3 = await (0, import_promises31.readFile)((0, import_node_path37.join)(folder2, name), "utf8").catch(() => "");
+    const text3 = await (0, import_promises32.readFile)((0, import_node_path38.join)(folder2, name), "utf8").catch(() => "");
     const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
     if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
   }
@@ -95941,14 +96193,14 @@ function hasSum(entry, { btf, tarball }) {
   return entry.btf.sha256 === btf || entry.tarball.sha256 === tarball;
 }
 function sha2565(bytes2) {
-  return (0, import_node_crypto18.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto19.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/jobs/install/install.ts
-var import_node_crypto20 = require("crypto");
+var import_node_crypto21 = require("crypto");
 var import_node_fs22 = require("fs");
-var import_promises34 = require("fs/promises");
-var import_node_path40 = require("path");
+var import_promises35 = require("fs/promises");
+var import_node_path41 = require("path");
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -96023,9 +96275,9 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-var import_node_crypto19 = require("crypto");
-var import_promises32 = require("fs/promises");
-var import_node_path38 = require("path");
+var import_node_crypto20 = require("crypto");
+var import_promises33 = require("fs/promises");
+var import_node_path39 = require("path");
 var InstallRecordShape = strictObject({
   uname,
   /** As the machine sees it: absolute, without the folder that stands for its root. */
@@ -96041,14 +96293,14 @@ function isPlain(path5) {
 }
 async function readInstallRecords(state, wanted) {
   const folder2 = await resolveInImage(state.root, state.folder);
-  const names = await (0, import_promises32.readdir)(folder2).catch((error2) => {
+  const names = await (0, import_promises33.readdir)(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT")) return [];
     throw error2;
   });
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const records = await Promise.all(
     files.map(
-      async (name) => parse5(await (0, import_promises32.readFile)((0, import_node_path38.join)(folder2, name), "utf8"), (0, import_node_path38.join)(folder2, name))
+      async (name) => parse5(await (0, import_promises33.readFile)((0, import_node_path39.join)(folder2, name), "utf8"), (0, import_node_path39.join)(folder2, name))
     )
   );
   return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
@@ -96063,29 +96315,29 @@ function parse5(text3, file) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await resolveInImage(state.root, fileOf(state.folder, record2));
-  await (0, import_promises32.mkdir)((0, import_node_path38.dirname)(file), { recursive: true });
+  await (0, import_promises33.mkdir)((0, import_node_path39.dirname)(file), { recursive: true });
   await writeWhole2(file, `${JSON.stringify(record2, null, 2)}
 `, 420);
 }
 async function removeInstallRecord(state, record2) {
-  await (0, import_promises32.rm)(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
+  await (0, import_promises33.rm)(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path5 }) {
-  const digest = (0, import_node_crypto19.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
+  const digest = (0, import_node_crypto20.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
   return `${folder2}/${kernel}.${digest}.json`;
 }
 
 // src/jobs/install/place.ts
 var import_node_fs21 = require("fs");
-var import_promises33 = require("fs/promises");
-var import_node_path39 = require("path");
+var import_promises34 = require("fs/promises");
+var import_node_path40 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
-    const isFolder = to3.endsWith("/") || await folderAt(await resolveInImage(root, (0, import_node_path39.resolve)("/", to3)));
-    const path5 = isFolder ? (0, import_node_path39.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path39.resolve)("/", to3);
+    const isFolder = to3.endsWith("/") || await folderAt(await resolveInImage(root, (0, import_node_path40.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path40.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path40.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
-    const form = (0, import_node_path39.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    const form = (0, import_node_path40.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, loader: known ? "libbpf" : void 0 };
   }
   if ((0, import_node_fs21.existsSync)(await resolveInImage(root, GOPHER))) {
@@ -96106,7 +96358,7 @@ function libbpfPaths(uname2) {
 }
 async function folderAt(path5) {
   try {
-    return (await (0, import_promises33.stat)(path5)).isDirectory();
+    return (await (0, import_promises34.stat)(path5)).isDirectory();
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return false;
     throw error2;
@@ -96155,7 +96407,7 @@ async function remove(state, record2) {
   const sum2 = await sumOf(await resolveInImage(root, record2.path));
   if (sum2 !== void 0 && !record2.sums.includes(sum2)) return { ...record2, what: "changed" };
   try {
-    if (sum2 !== void 0) await (0, import_promises34.unlink)(file);
+    if (sum2 !== void 0) await (0, import_promises35.unlink)(file);
     for (const folder2 of record2.folders) await removeEmpty(await resolveInImage(root, folder2));
     await removeInstallRecord(state, record2);
   } catch (error2) {
@@ -96165,30 +96417,30 @@ async function remove(state, record2) {
 }
 async function removeEmpty(folder2) {
   try {
-    await (0, import_promises34.rmdir)(folder2);
+    await (0, import_promises35.rmdir)(folder2);
   } catch (error2) {
     if (!["ENOTEMPTY", "EEXIST", "ENOENT"].some((code) => isSystemError(error2, code))) throw error2;
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = (0, import_node_path40.dirname)(file);
+  const folder2 = (0, import_node_path41.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path40.dirname)(one2)) {
-    missing3.push(`/${(0, import_node_path40.relative)(root, one2)}`);
+  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path41.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path41.relative)(root, one2)}`);
   }
-  await (0, import_promises34.mkdir)(folder2, { recursive: true, mode: 493 });
+  await (0, import_promises35.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha2566(await (0, import_promises34.readFile)(file));
+    return sha2566(await (0, import_promises35.readFile)(file));
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw denied(error2, file);
   }
 }
 function sha2566(bytes2) {
-  return (0, import_node_crypto20.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto21.createHash)("sha256").update(bytes2).digest("hex");
 }
 function taken(path5) {
   return new Failure(
@@ -96239,17 +96491,17 @@ var install = defineCommand({
     return {
       status: 0,
       document: { ...rest, audience: loader != null ? loader : "nobody", ownBtf: machine.hasBtf },
-      text: describe6({ ...rest, loader, file }),
+      text: describe5({ ...rest, loader, file }),
       outputs: { path: rest.path }
     };
   }
 });
 function installStateOf({ env }, given) {
   var _a21;
-  const root = (0, import_node_path41.resolve)(given);
+  const root = (0, import_node_path42.resolve)(given);
   if (root !== "/" || ((_a21 = process.getuid) == null ? void 0 : _a21.call(process)) === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path41.join)(env.HOME || (0, import_node_os9.homedir)(), ".local", "state");
-  return { root, folder: (0, import_node_path41.join)(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || (0, import_node_path42.join)(env.HOME || (0, import_node_os10.homedir)(), ".local", "state");
+  return { root, folder: (0, import_node_path42.join)(base, "btfhub", "installed") };
 }
 async function readGiven(platform4, progress, path5, given, { kernel }) {
   var _a21;
@@ -96289,7 +96541,7 @@ var INSTALLED = {
   replaced: "is installed and replaces an older one",
   present: "was installed already"
 };
-function describe6({ uname: uname2, path: path5, file, loader, what }) {
+function describe5({ uname: uname2, path: path5, file, loader, what }) {
   const advice2 = [
     loader === "gala-gopher" ? ["gala-gopher", "finds it automatically"] : void 0,
     loader === "libbpf" ? ["libbpf, bpftool, bcc", "find it automatically"] : ["libbpf", `btf_custom_path = "${path5}"`],
@@ -96351,11 +96603,11 @@ function distribute(bundles, shares) {
 }
 function inOrderOf(kernels3, shares) {
   const place = new Map(kernels3.map((kernel, index2) => [kernel, index2]));
-  const placeOf = (kernel) => {
+  const placeOf2 = (kernel) => {
     var _a21;
     return (_a21 = kernel && place.get(kernel)) != null ? _a21 : 0;
   };
-  return shares.map((share) => [...share].sort((one2, two2) => placeOf(one2) - placeOf(two2))).sort(([one2], [two2]) => placeOf(one2) - placeOf(two2));
+  return shares.map((share) => [...share].sort((one2, two2) => placeOf2(one2) - placeOf2(two2))).sort(([one2], [two2]) => placeOf2(one2) - placeOf2(two2));
 }
 function toMatrixJob(kernels3, index2) {
   const words2 = (values) => [...new Set(values)].join(" ");
@@ -96492,7 +96744,7 @@ function conclusion({ total, kernels: kernels3 }) {
 }
 
 // src/commands/publish.ts
-var import_promises36 = require("fs/promises");
+var import_promises37 = require("fs/promises");
 
 // src/forge/api.ts
 var import_consumers = require("stream/consumers");
@@ -97358,20 +97610,20 @@ function datadogCatalog(catalog) {
   const tree = {};
   const entries = [...catalog.values()].flatMap((entry) => {
     if (entry.state === "failed") return [];
-    const [distribution2 = "", version = "", arch3 = ""] = entryPath(entry).split("/");
+    const [distribution2 = "", version2 = "", arch3 = ""] = entryPath(entry).split("/");
     const { uname: uname2, tarball } = entry;
-    return [{ keys: [arch3, distribution2, version, uname2], sha256: tarball.sha256 }];
+    return [{ keys: [arch3, distribution2, version2, uname2], sha256: tarball.sha256 }];
   });
   const key = ({ keys }) => keys.join("/");
   entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
   for (const { keys, sha256: sha2569 } of entries) {
-    const [arch3, distribution2, version, uname2] = keys;
+    const [arch3, distribution2, version2, uname2] = keys;
     (_a21 = tree[arch3]) != null ? _a21 : tree[arch3] = {};
     const distributions = tree[arch3];
     (_b15 = distributions[distribution2]) != null ? _b15 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
-    (_c5 = versions[version]) != null ? _c5 : versions[version] = {};
-    versions[version][uname2] = { sha256: sha2569 };
+    (_c5 = versions[version2]) != null ? _c5 : versions[version2] = {};
+    versions[version2][uname2] = { sha256: sha2569 };
   }
   return tree;
 }
@@ -97438,10 +97690,10 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-var import_node_crypto21 = require("crypto");
-var import_promises35 = require("fs/promises");
-var import_node_os10 = require("os");
-var import_node_path42 = require("path");
+var import_node_crypto22 = require("crypto");
+var import_promises36 = require("fs/promises");
+var import_node_os11 = require("os");
+var import_node_path43 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function validateInput(platform4, progress, request2) {
@@ -97460,7 +97712,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises35.readFile)((0, import_node_path42.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises36.readFile)((0, import_node_path43.join)(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -97468,11 +97720,11 @@ async function validateInput(platform4, progress, request2) {
       } catch (error2) {
         platform4.interrupted.throwIfAborted();
         task.end("refused", describe(error2));
-        problems.push(`${(0, import_node_path42.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
+        problems.push(`${(0, import_node_path43.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
-    { concurrency: (0, import_node_os10.availableParallelism)() }
+    { concurrency: (0, import_node_os11.availableParallelism)() }
   );
   throwProblems(problems);
   return { candidates: candidates.filter((one2) => one2 !== void 0), failed: failed3 };
@@ -97499,10 +97751,10 @@ async function readFolder2(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises35.readFile)((0, import_node_path42.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises36.readFile)((0, import_node_path43.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
-      problems.push(`${(0, import_node_path42.join)(folder2, printable(file))}: ${describe(error2)}`);
+      problems.push(`${(0, import_node_path43.join)(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -97510,35 +97762,35 @@ async function readFolder2(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path42.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path43.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path42.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path43.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
 async function regularFiles(folder2, problems) {
-  const entries = await (0, import_promises35.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
+  const entries = await (0, import_promises36.readdir)(folder2, { recursive: true, withFileTypes: true }).catch((error2) => {
     if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     throw new Failure("usage", `${folder2} is not a folder.`, "Check --input.");
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path5 = (0, import_node_path42.relative)(folder2, (0, import_node_path42.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path43.relative)(folder2, (0, import_node_path43.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path42.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path43.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises35.stat)((0, import_node_path42.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path42.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises36.stat)((0, import_node_path43.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path43.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function uniqueRecords(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -97570,7 +97822,7 @@ async function checkTarball(platform4, tarball, record2, expectation) {
   }
 }
 function sha2567(bytes2) {
-  return (0, import_node_crypto21.createHash)("sha256").update(bytes2).digest("hex");
+  return (0, import_node_crypto22.createHash)("sha256").update(bytes2).digest("hex");
 }
 function expectSame(what, actual, recorded) {
   if (actual === recorded) return;
@@ -97777,7 +98029,7 @@ var __awaiter = function(thisArg, _arguments, P4, generator) {
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { access, appendFile, writeFile: writeFile7 } = import_fs5.promises;
+var { access, appendFile, writeFile: writeFile8 } = import_fs5.promises;
 var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
 var Summary = class {
   constructor() {
@@ -97834,7 +98086,7 @@ var Summary = class {
     return __awaiter(this, void 0, void 0, function* () {
       const overwrite2 = !!(options3 === null || options3 === void 0 ? void 0 : options3.overwrite);
       const filePath = yield this.filePath();
-      const writeFunc = overwrite2 ? writeFile7 : appendFile;
+      const writeFunc = overwrite2 ? writeFile8 : appendFile;
       yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
       return this.emptyBuffer();
     });
@@ -98086,7 +98338,7 @@ var __awaiter2 = function(thisArg, _arguments, P4, generator) {
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir10, open: open3, readdir: readdir8, rename: rename5, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open3, readdir: readdir9, rename: rename5, rm: rm16, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 function exists(fsPath) {
@@ -98150,7 +98402,7 @@ function tryGetExecutablePath(filePath, extensions) {
           try {
             const directory = path2.dirname(filePath);
             const upperName = path2.basename(filePath).toUpperCase();
-            for (const actualName of yield readdir8(directory)) {
+            for (const actualName of yield readdir9(directory)) {
               if (upperName === actualName.toUpperCase()) {
                 filePath = path2.join(directory, actualName);
                 break;
@@ -98823,7 +99075,7 @@ var __awaiter6 = function(thisArg, _arguments, P4, generator) {
   });
 };
 var getWindowsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
-  const { stdout: version } = yield getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', void 0, {
+  const { stdout: version2 } = yield getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', void 0, {
     silent: true
   });
   const { stdout: name } = yield getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Caption"', void 0, {
@@ -98831,7 +99083,7 @@ var getWindowsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
   });
   return {
     name: name.trim(),
-    version: version.trim()
+    version: version2.trim()
   };
 });
 var getMacOsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
@@ -98839,21 +99091,21 @@ var getMacOsInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
   const { stdout } = yield getExecOutput("sw_vers", void 0, {
     silent: true
   });
-  const version = (_b15 = (_a21 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a21 === void 0 ? void 0 : _a21[1]) !== null && _b15 !== void 0 ? _b15 : "";
+  const version2 = (_b15 = (_a21 = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a21 === void 0 ? void 0 : _a21[1]) !== null && _b15 !== void 0 ? _b15 : "";
   const name = (_d4 = (_c5 = stdout.match(/ProductName:\s*(.+)/)) === null || _c5 === void 0 ? void 0 : _c5[1]) !== null && _d4 !== void 0 ? _d4 : "";
   return {
     name,
-    version
+    version: version2
   };
 });
 var getLinuxInfo = () => __awaiter6(void 0, void 0, void 0, function* () {
   const { stdout } = yield getExecOutput("lsb_release", ["-i", "-r", "-s"], {
     silent: true
   });
-  const [name, version] = stdout.trim().split("\n");
+  const [name, version2] = stdout.trim().split("\n");
   return {
     name,
-    version
+    version: version2
   };
 });
 var platform2 = import_os2.default.platform();
@@ -99132,7 +99384,7 @@ async function tokenOf(platform4, file) {
   var _a21;
   if (file === void 0) return ((_a21 = platform4.env.BTFHUB_TOKEN) == null ? void 0 : _a21.trim()) || void 0;
   try {
-    return (await (0, import_promises36.readFile)(file, "utf8")).trim();
+    return (await (0, import_promises37.readFile)(file, "utf8")).trim();
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -99177,24 +99429,24 @@ function chooseForge(platform4, location, credential, given) {
 }
 
 // src/toolchain/cache-key.ts
-var import_promises37 = require("fs/promises");
-var import_node_path43 = require("path");
+var import_promises38 = require("fs/promises");
+var import_node_path44 = require("path");
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
     const fitting = RECIPES.filter((recipe) => recipe.tool === tool);
     const wish = request2[tool].replace(/^v/, "");
-    const found = wish === "auto" ? fitting[0] : fitting.find(({ version }) => version === wish);
+    const found = wish === "auto" ? fitting[0] : fitting.find(({ version: version2 }) => version2 === wish);
     return found ? [found] : [];
   });
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path43.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path44.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
-  const text3 = await (0, import_promises37.readFile)(osRelease, "utf8").catch(() => "");
+  const text3 = await (0, import_promises38.readFile)(osRelease, "utf8").catch(() => "");
   const value = (name) => {
     var _a21, _b15;
     return (_b15 = (_a21 = new RegExp(`^${name}="?([^"
@@ -99361,7 +99613,7 @@ var sources = defineCommand({
     const checks = [];
     for (const file of files) {
       for (const source2 of await readSources(file)) {
-        const isAsked = options3.mirror.length > 0 || isNamed(options3.release, options3.arch);
+        const isAsked = options3.mirror.length > 0 || isNamed2(options3.release, options3.arch);
         const query = {
           source: source2,
           mirrors: options3.mirror,
@@ -99382,7 +99634,7 @@ var sources = defineCommand({
     };
   }
 });
-function isNamed(...lists) {
+function isNamed2(...lists) {
   return lists.every((words2) => words2.length > 0 && !words2.includes("all"));
 }
 function asText2({ id, key, status, looksFor, found, failure }) {
@@ -99415,69 +99667,8 @@ function asText2({ id, key, status, looksFor, found, failure }) {
 }
 
 // src/commands/tailor.ts
-var import_node_os12 = require("os");
+var import_node_os13 = require("os");
 var import_node_path48 = require("path");
-
-// src/archive/cached-reader.ts
-var import_node_crypto22 = require("crypto");
-var import_promises38 = require("fs/promises");
-var import_node_path44 = require("path");
-function cachedReader(reader, folder2) {
-  return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
-}
-async function* readCached(reader, folder2, kernels3) {
-  await (0, import_promises38.mkdir)(folder2, { recursive: true });
-  const kept = /* @__PURE__ */ new Map();
-  for (const kernel of kernels3) {
-    const name = await reader.identify(kernel);
-    if (name !== void 0 && await readKept(folder2, name)) kept.set(kernel, name);
-  }
-  const missing3 = kernels3.filter((kernel) => !kept.has(kernel));
-  const fetched = reader.read(missing3);
-  let next2 = await fetched.next();
-  for (const kernel of kernels3) {
-    const name = kept.get(kernel);
-    const tarball = name && await readKept(folder2, name);
-    if (tarball) {
-      const promised = isPromised(await reader.catalog(), kernel, tarball, reader.name);
-      yield { kernel, tarball, promised };
-    } else if (!next2.done && next2.value.kernel === kernel) {
-      await keep2(reader, folder2, next2.value);
-      yield next2.value;
-      next2 = await fetched.next();
-    }
-  }
-}
-async function keep2(reader, folder2, one2) {
-  const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await (0, import_promises38.writeFile)((0, import_node_path44.join)(folder2, name), one2.tarball);
-}
-async function readKept(folder2, name) {
-  try {
-    const bytes2 = await (0, import_promises38.readFile)((0, import_node_path44.join)(folder2, name));
-    return isNamed2(name, bytes2) ? bytes2 : void 0;
-  } catch (error2) {
-    if (isSystemError(error2, "ENOENT")) return void 0;
-    throw error2;
-  }
-}
-function isNamed2(name, bytes2) {
-  const [kind, sum2 = ""] = name.split("-");
-  const hash = (0, import_node_crypto22.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
-  if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
-  return hash.update(bytes2).digest("hex") === sum2;
-}
-async function removeOthers(reader, folder2, kernels3) {
-  const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
-  const names = await (0, import_promises38.readdir)(folder2);
-  const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises38.rm)((0, import_node_path44.join)(folder2, name))));
-}
-async function cacheKey2(reader, kernels3) {
-  const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
-  const sum2 = (0, import_node_crypto22.createHash)("sha256").update(names.join("\n")).digest("hex");
-  return `btfhub-archive-${sum2.slice(0, 32)}`;
-}
 
 // src/jobs/tailor/output.ts
 var import_node_crypto23 = require("crypto");
@@ -100092,7 +100283,7 @@ async function writeFolder(folder2, files) {
 // src/jobs/tailor/tailor.ts
 var import_node_crypto24 = require("crypto");
 var import_promises41 = require("fs/promises");
-var import_node_os11 = require("os");
+var import_node_os12 = require("os");
 var import_node_path47 = require("path");
 
 // src/btf/remap.ts
@@ -100310,7 +100501,7 @@ async function tailor(platform4, progress, reader, request2) {
   };
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
-  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path47.join)((0, import_node_os11.tmpdir)(), "btfhub-tailor-"));
+  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path47.join)((0, import_node_os12.tmpdir)(), "btfhub-tailor-"));
   const object2 = (0, import_node_path47.join)(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
@@ -100389,20 +100580,20 @@ var tailor2 = defineCommand({
     const reader = cache === void 0 ? archive : cachedReader(archive, cache);
     try {
       if (options3.showCache) {
-        const key = await cacheKey2(reader, await selectKernels2(reader, toSelection(options3)));
+        const key = await cacheKey(reader, await selectKernels2(reader, toSelection(options3)));
         return { status: 0, document: { key }, text: `${key}
 `, outputs: { "cache-key": key } };
       }
       const made = await tailor(platform4, openProgress(platform4), reader, {
         ...{ objects: object2, layout, output, selection: toSelection(options3) },
-        jobs: (_a21 = options3.jobs) != null ? _a21 : (0, import_node_os12.availableParallelism)()
+        jobs: (_a21 = options3.jobs) != null ? _a21 : (0, import_node_os13.availableParallelism)()
       });
       const { failed: failed3, kernels: kernels3 } = made;
       if (cache !== void 0 && failed3.length === 0) await removeOthers(reader, cache, kernels3);
       return {
         status: failed3.length > 0 ? 1 : 0,
         document: { output, layout, ...made },
-        text: describe7(made, output, object2.length),
+        text: describe6(made, output, object2.length),
         outputs: { output, kernels: `${kernels3.length}`, failed: `${failed3.length}` },
         failures: failed3.map(({ kernel, error: error2 }) => ({
           title: kernel.uname,
@@ -100414,7 +100605,7 @@ var tailor2 = defineCommand({
     }
   }
 });
-function describe7(made, output, objects) {
+function describe6(made, output, objects) {
   const { kernels: kernels3, failed: failed3, different, size: size2, packedSize } = made;
   const lost = failed3.map(({ kernel, error: error2 }) => `${kernel.uname}: ${error2.message}
 `);
@@ -100449,7 +100640,7 @@ var HEADERS_TIMEOUT = 6e4;
 var BODY_TIMEOUT = 3e5;
 var REDIRECTS2 = 5;
 var PROJECT = "https://github.com/openeuler/btfhub-action";
-function undiciHttp(env, { version = "development", ca } = {}) {
+function undiciHttp(env, { version: version2 = "development", ca } = {}) {
   var _a21, _b15, _c5, _d4, _e4;
   const setting = (name) => {
     var _a22;
@@ -100485,7 +100676,7 @@ function undiciHttp(env, { version = "development", ca } = {}) {
   const followingTls = direct.compose(refusePlainHttp, redirect);
   const identity2 = {
     "accept-encoding": "identity",
-    "user-agent": `btfhub/${version} (+${PROJECT})`
+    "user-agent": `btfhub/${version2} (+${PROJECT})`
   };
   const dispatcherFor = ({ url: url3, redirect: redirect2 }) => {
     if (redirect2 === "manual") return direct;
@@ -100606,14 +100797,14 @@ function follow(file, push) {
 var import_node_events3 = require("events");
 var import_promises43 = require("fs/promises");
 var import_node_net = require("net");
-var import_node_os13 = require("os");
+var import_node_os14 = require("os");
 var import_node_path49 = require("path");
 var BUFFER2 = 256 * 1024;
 var WORTHWHILE2 = 128 * 1024;
 var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
-  const parent = (0, import_node_os13.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os13.tmpdir)() : "/tmp";
+  const parent = (0, import_node_os14.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os14.tmpdir)() : "/tmp";
   const folder2 = await (0, import_promises43.mkdtemp)((0, import_node_path49.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
@@ -100768,7 +100959,13 @@ function missing2(program3, packages) {
 var toolkitLog = {
   info: (line2) => info(withoutCommands(line2)),
   warning: (message) => warning(message),
-  error: (message, title) => error(message, { title }),
+  error: (message, title, source2) => {
+    if (source2 === void 0) error(message, { title });
+    else {
+      const { file, line: line2, column } = source2;
+      error(message, { title, file, startLine: line2, startColumn: column });
+    }
+  },
   startGroup: (title) => startGroup(title),
   endGroup: () => endGroup(),
   mask: (secret) => {
@@ -100865,11 +101062,11 @@ async function execute(command, given, operands, reportFile) {
   };
   try {
     const values = readOptions(command.options, given, platform3.env);
-    const outcome = await command.run(platform3, values, operands);
-    await reportToHost(outcome);
-    report2(outcome.document);
-    if (printDocument === void 0) printText(outcome.text);
-    (_a21 = process.exitCode) != null ? _a21 : process.exitCode = outcome.status;
+    const outcome2 = await command.run(platform3, values, operands);
+    await reportToHost(outcome2);
+    report2(outcome2.document);
+    if (printDocument === void 0) printText(outcome2.text);
+    (_a21 = process.exitCode) != null ? _a21 : process.exitCode = outcome2.status;
   } catch (thrown) {
     const failure = interruption.signal.aborted ? interruption.signal.reason : asFailure(thrown);
     reportError(failure);
@@ -100909,7 +101106,9 @@ async function reportToHost({ outputs, summary: summary3, failures }) {
   if (summary3) {
     await writeSummary(host, platform3.env, summary3).catch((error2) => warn(describe(error2)));
   }
-  for (const { title, message } of failures != null ? failures : []) (_a21 = platform3.workflow) == null ? void 0 : _a21.error(message, title);
+  for (const { title, message, source: source2 } of failures != null ? failures : []) {
+    (_a21 = platform3.workflow) == null ? void 0 : _a21.error(message, title, source2);
+  }
 }
 function printFailure(failure) {
   const advice2 = failure.advice ? ` ${failure.advice}` : "";

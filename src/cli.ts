@@ -167,7 +167,9 @@ async function reportToHost({ outputs, summary, failures }: Outcome): Promise<vo
   if (summary) {
     await writeSummary(host, platform.env, summary).catch((error) => warn(describe(error)));
   }
-  for (const { title, message } of failures ?? []) platform.workflow?.error(message, title);
+  for (const { title, message, source } of failures ?? []) {
+    platform.workflow?.error(message, title, source);
+  }
 }
 
 function printFailure(failure: Failure): void {

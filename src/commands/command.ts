@@ -1,4 +1,4 @@
-import type { Platform } from '../platform/platform.ts';
+import type { AnnotatedLine, Platform } from '../platform/platform.ts';
 
 /** 0: all done. 1: something failed, the rest is done. 2: wrong usage, or nothing could be done. */
 export type ExitStatus = 0 | 1 | 2;
@@ -14,8 +14,16 @@ export interface Outcome {
   readonly outputs?: Readonly<Record<string, string>>;
   /** Markdown for the step summary of a workflow. */
   readonly summary?: string;
-  /** What failed although the command went on: an error annotation each. The title is a kernel or a path. */
-  readonly failures?: readonly { readonly title: string; readonly message: string }[];
+  /** What failed although the command went on: an error annotation each. */
+  readonly failures?: readonly Annotation[];
+}
+
+/** An error that the host of a workflow shows on the page of the run, and on a source line if it has one. */
+export interface Annotation {
+  /** A kernel, a path, or what is missing. */
+  readonly title: string;
+  readonly message: string;
+  readonly source?: AnnotatedLine;
 }
 
 /**

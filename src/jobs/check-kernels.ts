@@ -1,25 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { TARBALL_SUFFIX } from '../archive/layout.ts';
+import { type KernelName, TARBALL_SUFFIX } from '../archive/layout.ts';
 import type { ArchiveReader } from '../archive/reader.ts';
 import { loadBtf } from '../btf/load.ts';
 import { unpackBtf } from '../btf/tarball.ts';
 import { Failure } from '../failure.ts';
 import type { Platform } from '../platform/platform.ts';
 import { unpackOf } from './fetch/fetch.ts';
-import { type Selection, selectKernels } from './fetch/select.ts';
 
-/** One kernel to look at: its BTF is brought and unpacked when it is its turn. */
+/** One kernel to check. Its BTF is read and unpacked by `load`. */
 export interface KernelToCheck {
   /** `uname -r`, or the name of a file. */
   readonly name: string;
-  /** What it is counted with: `22.03 x86_64 5.10.0-60`. */
+  /** The group in which it is counted: `22.03 x86_64 5.10.0-60`. */
   readonly line: string;
   /** Raw BTF. */
   load(): Promise<Buffer>;
 }
 
-/** Kernels, and how many they are. */
+/** The kernels to check, and their number. */
 export interface KernelsToCheck {
   readonly count: number;
   readonly each: AsyncIterable<KernelToCheck>;
@@ -27,21 +26,20 @@ export interface KernelsToCheck {
 
 type Ports = Pick<Platform, 'programs' | 'interrupted'>;
 
-/** The kernels of an archive, one line after the other. Throws `not-found` for none. */
-export async function archiveKernels(
+/** The selected kernels of an archive, in their order. */
+export function archiveKernels(
   platform: Ports,
   reader: ArchiveReader,
-  selection: Selection,
-): Promise<KernelsToCheck> {
-  const kernels = await selectKernels(reader, selection);
+  selected: readonly KernelName[],
+): KernelsToCheck {
   async function* each(): AsyncGenerator<KernelToCheck> {
-    for await (const { kernel, tarball } of reader.read(kernels)) {
+    for await (const { kernel, tarball } of reader.read(selected)) {
       const { versionId, arch, uname } = kernel;
       const load = () => unpackOf(platform, kernel, tarball, reader.name);
       yield { name: uname, line: `${versionId} ${arch} ${kernelSeries(uname)}`, load };
     }
   }
-  return { count: kernels.length, each: each() };
+  return { count: selected.length, each: each() };
 }
 
 /** Files of raw BTF, ELF files with `.BTF`, and tarballs. */

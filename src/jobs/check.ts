@@ -23,6 +23,14 @@ export interface MissingOnKernels extends Omit<MissingDependency, 'function'> {
   /** What a programmer can do about it. */
   readonly hint: string;
   readonly kernels: readonly string[];
+  /** The same kernels as ranges of neighbouring kernels of the line, by version. */
+  readonly ranges: readonly KernelRange[];
+}
+
+export interface KernelRange {
+  readonly first: string;
+  readonly last: string;
+  readonly count: number;
 }
 
 /** One object on the kernels of one line. */
@@ -186,7 +194,7 @@ interface MissingTally {
 class LineTally {
   readonly #object: string;
   readonly #line: string;
-  #kernels = 0;
+  readonly #kernels: string[] = [];
   #good = 0;
   readonly #missing = new Map<string, MissingTally>();
 
@@ -196,7 +204,7 @@ class LineTally {
   }
 
   add(kernel: string, missing: readonly MissingDependency[]): void {
-    this.#kernels++;
+    this.#kernels.push(kernel);
     if (missing.every(({ when }) => when === 'optional')) this.#good++;
     for (const one of missing) {
       const key = JSON.stringify([one.what, one.why, one.when, one.wanted, one.found]);
@@ -214,6 +222,7 @@ class LineTally {
   }
 
   result(): ObjectOnLine {
+    const all = this.#kernels.toSorted(compareVersions);
     const missing = [...this.#missing.values()].map(({ one, functions, sources, kernels }) => {
       const { function: _, ...dependency } = one;
       return {
@@ -222,14 +231,34 @@ class LineTally {
         sources: [...sources.values()],
         hint: hintFor(one),
         kernels: [...kernels],
+        ranges: rangesOf(all, kernels),
       };
     });
     return {
       object: this.#object,
       line: this.#line,
-      kernels: this.#kernels,
+      kernels: all.length,
       good: this.#good,
       missing,
     };
   }
+}
+
+/** Numbers in a version count as numbers: `-60.9` comes before `-60.10`. */
+const { compare: compareVersions } = new Intl.Collator('en', { numeric: true });
+
+function rangesOf(all: readonly string[], chosen: ReadonlySet<string>): readonly KernelRange[] {
+  const ranges: { first: string; last: string; count: number }[] = [];
+  let isOpen = false;
+  for (const kernel of all) {
+    const range = isOpen ? ranges.at(-1) : undefined;
+    isOpen = chosen.has(kernel);
+    if (!isOpen) continue;
+    if (range === undefined) ranges.push({ first: kernel, last: kernel, count: 1 });
+    else {
+      range.last = kernel;
+      range.count++;
+    }
+  }
+  return ranges;
 }

@@ -32,13 +32,20 @@ export type Output = Pick<Writable, 'write'> & {
   on?(event: 'resize', listener: () => void): unknown;
 };
 
+/** A line of a file of the repository; the path starts at the repository's root. */
+export interface AnnotatedLine {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
 /** Workflow commands of GitHub, Gitea and AtomGit: the lines of the log that their runners interpret. */
 export interface WorkflowLog {
   info(line: string): void;
   /** A warning annotation. */
   warning(message: string): void;
-  /** An error annotation. */
-  error(message: string, title: string): void;
+  /** An error annotation, on a line of the repository where it is about one. */
+  error(message: string, title: string, source?: AnnotatedLine): void;
   /** Starts a folded group; groups do not nest. */
   startGroup(title: string): void;
   endGroup(): void;

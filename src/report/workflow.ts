@@ -5,7 +5,13 @@ import type { WorkflowLog } from '../platform/platform.ts';
 export const toolkitLog: WorkflowLog = {
   info: (line) => core.info(withoutCommands(line)),
   warning: (message) => core.warning(message),
-  error: (message, title) => core.error(message, { title }),
+  error: (message, title, source) => {
+    if (source === undefined) core.error(message, { title });
+    else {
+      const { file, line, column } = source;
+      core.error(message, { title, file, startLine: line, startColumn: column });
+    }
+  },
   startGroup: (title) => core.startGroup(title),
   endGroup: () => core.endGroup(),
   mask: (secret) => {

@@ -84,6 +84,7 @@ interface InvalidInstruction {
 }
 
 function collect(object: BpfObject, kernel: KernelTypes, uname: string | undefined): Evidence {
+  const version = versionCode(uname);
   const relocated = relocate(object, kernel);
   const ksyms = new Map(
     object.ksyms.map((ksym) => [ksym.name, resolveKsym(object.types, kernel, ksym)]),
@@ -95,12 +96,12 @@ function collect(object: BpfObject, kernel: KernelTypes, uname: string | undefin
   });
   return {
     object,
-    version: versionCode(uname),
+    version,
     relocated,
     ksyms,
     invalid: [...invalid, ...callsOfAbsent(object, ksyms)],
     missing: [
-      ...missingTargets(object, kernel),
+      ...missingTargets(object, kernel, version),
       ...refusedKsyms(object, ksyms),
       ...object.structOps.flatMap((map) =>
         missingStructOps(object.types, kernel, map).map((problem) => {
@@ -112,9 +113,13 @@ function collect(object: BpfObject, kernel: KernelTypes, uname: string | undefin
   };
 }
 
-function missingTargets(object: BpfObject, kernel: KernelTypes): readonly MissingDependency[] {
+function missingTargets(
+  object: BpfObject,
+  kernel: KernelTypes,
+  version: bigint | undefined,
+): readonly MissingDependency[] {
   return object.code.flatMap((code) => {
-    const problem = missingAttachTarget(kernel, code.name);
+    const problem = missingAttachTarget(kernel, code.name, version);
     if (problem === undefined) return [];
     const when = isOptionalSection(code.name) ? 'optional' : 'always';
     return code.functions.map(({ name, start }) =>

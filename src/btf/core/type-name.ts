@@ -18,7 +18,8 @@ export function functionName(types: TypeCache, name: string, prototype: TypeId):
 function declare(types: TypeCache, type: BtfType, declarator: string, depth: number): string {
   if (depth === 0) return `... ${declarator}`;
   const rest = (id: TypeId, text: string) => declare(types, types.type(id), text, depth - 1);
-  const named = (word: string) => `${word} ${declarator}`.trimEnd();
+  const space = declarator.startsWith('[') ? '' : ' ';
+  const named = (word: string) => `${word}${space}${declarator}`.trimEnd();
   switch (type.kind) {
     case 'VOID':
       return named('void');

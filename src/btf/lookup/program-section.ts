@@ -8,6 +8,8 @@ export type AttachTarget =
       readonly typeKind: Kind;
       readonly prefix: string;
       readonly name: string;
+      /** The first kernel version that has such programs, as LINUX_VERSION_CODE. */
+      readonly since: number;
     }
   /** By a name that BTF does not have: a symbol, a tracepoint, a function of a user program. */
   | { readonly kind: 'other' }
@@ -19,26 +21,36 @@ export type AttachTarget =
 interface BtfSection {
   readonly typeKind: Kind;
   readonly prefix: string;
+  readonly since: number;
 }
 
-const FUNCTION: BtfSection = { typeKind: 'FUNC', prefix: '' };
-const LSM: BtfSection = { typeKind: 'FUNC', prefix: 'bpf_lsm_' };
-const ITERATOR: BtfSection = { typeKind: 'FUNC', prefix: 'bpf_iter_' };
+const version = (major: number, minor: number) => major * 0x10000 + minor * 0x100;
+
+const TRACEPOINT: BtfSection = {
+  typeKind: 'TYPEDEF',
+  prefix: 'btf_trace_',
+  since: version(5, 5),
+};
+const FUNCTION: BtfSection = { typeKind: 'FUNC', prefix: '', since: version(5, 5) };
+const MODIFY_RETURN: BtfSection = { typeKind: 'FUNC', prefix: '', since: version(5, 7) };
+const LSM: BtfSection = { typeKind: 'FUNC', prefix: 'bpf_lsm_', since: version(5, 7) };
+const LSM_CGROUP: BtfSection = { typeKind: 'FUNC', prefix: 'bpf_lsm_', since: version(6, 0) };
+const ITERATOR: BtfSection = { typeKind: 'FUNC', prefix: 'bpf_iter_', since: version(5, 8) };
 
 /** Sections whose programs have a target in BTF (SEC_ATTACH_BTF; btf_get_kernel_prefix_kind). */
 const BTF_SECTIONS: ReadonlyMap<string, BtfSection> = new Map([
-  ['tp_btf', { typeKind: 'TYPEDEF', prefix: 'btf_trace_' }],
+  ['tp_btf', TRACEPOINT],
   ['fentry', FUNCTION],
   ['fentry.s', FUNCTION],
   ['fexit', FUNCTION],
   ['fexit.s', FUNCTION],
-  ['fmod_ret', FUNCTION],
-  ['fmod_ret.s', FUNCTION],
+  ['fmod_ret', MODIFY_RETURN],
+  ['fmod_ret.s', MODIFY_RETURN],
   ['fsession', FUNCTION],
   ['fsession.s', FUNCTION],
   ['lsm', LSM],
   ['lsm.s', LSM],
-  ['lsm_cgroup', LSM],
+  ['lsm_cgroup', LSM_CGROUP],
   ['iter', ITERATOR],
   ['iter.s', ITERATOR],
 ]);
@@ -58,7 +70,8 @@ export function attachTargetOf(section: string): AttachTarget {
     if (target === undefined || target === '') return { kind: 'loader' };
     // `<module>:<function>`, since libbpf 1.5.
     const name = target.slice(target.indexOf(':') + 1);
-    return { kind: 'btf', typeKind: btf.typeKind, prefix: btf.prefix, name };
+    const { typeKind, prefix, since } = btf;
+    return { kind: 'btf', typeKind, prefix, name, since };
   }
   if (OTHER_SECTIONS.test(type)) return { kind: 'other' };
   return type === 'freplace' ? { kind: 'loader' } : { kind: 'none' };
