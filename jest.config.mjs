@@ -4,7 +4,12 @@ export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
   // All real kernels but one: `npm run test:real` (jest.real.config.mjs).
-  testPathIgnorePatterns: ['/node_modules/', '/__tests__/real/(?!one-kernel)'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '/__tests__/real/(?!one-kernel)',
+    '/__tests__/real-forge/',
+    '/__tests__/real-runner/',
+  ],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
