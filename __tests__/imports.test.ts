@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 /**
- * The house from the street to the cellar. The upper part tells people from the work; the middle
- * is the way of the data; the lower part is what every step stands on.
+ * The folders of src, each before those that it may import: entry points first, then the way of the data, then what
+ * every step uses.
  */
 const ORDER = [
   'cli.ts',
@@ -27,7 +27,7 @@ const ORDER = [
 ];
 
 const src = join(import.meta.dirname, '..', 'src');
-const room = (path: string) => relative(src, path).split('/')[0] as string;
+const folderOf = (path: string) => relative(src, path).split('/')[0] as string;
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) =>
   name.endsWith('.ts'),
 );
@@ -41,14 +41,14 @@ const imports = files.flatMap((file) => {
 
 test('every file of src has its place in the order', () => {
   expect(
-    files.map((file) => room(join(src, file))).filter((name) => !ORDER.includes(name)),
+    files.map((file) => folderOf(join(src, file))).filter((name) => !ORDER.includes(name)),
   ).toEqual([]);
   expect(imports.length).toBeGreaterThan(0);
 });
 
 test('no import points upstream', () => {
   const upstream = imports
-    .filter(({ from, to }) => ORDER.indexOf(room(to)) < ORDER.indexOf(room(from)))
+    .filter(({ from, to }) => ORDER.indexOf(folderOf(to)) < ORDER.indexOf(folderOf(from)))
     .map(({ from, to }) => `${relative(src, from)} -> ${relative(src, to)}`);
   expect(upstream).toEqual([]);
 });

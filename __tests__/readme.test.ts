@@ -97,3 +97,14 @@ test.each(pages)('the files that %s links to are there', (page) => {
   const missing = targets.filter((target) => !existsSync(join(root, target ?? '')));
   expect(missing).toEqual([]);
 });
+
+test('the source files that CONTRIBUTING.md names are there', () => {
+  const all = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
+  const named = [...read('CONTRIBUTING.md').matchAll(/`(?:src\/)?([\w/-]+\.ts)`/g)];
+  const paths = named.map(([, path]) => path ?? '').filter((path) => !path.startsWith('__tests__'));
+  expect(paths.length).toBeGreaterThan(20);
+  const missing = paths.filter(
+    (path) => !all.some((one) => one === path || one.endsWith(`/${path}`)),
+  );
+  expect(missing).toEqual([]);
+});

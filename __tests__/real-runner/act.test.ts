@@ -44,6 +44,7 @@ function ownersWorkflow(
     'minimum-types': '100',
     'max-jobs': '2',
     'skip-attestation': 'true',
+    'allow-empty': 'true',
     forge: 'gitea',
     'api-url': `${forgeUrl()}/api/v1`,
     ...options,
