@@ -4189,9 +4189,9 @@ var require_parse = __commonJS({
       parts.push(value);
       return parts;
     };
-    var isPlainBranch = (branch2) => {
+    var isPlainBranch = (branch) => {
       let escaped = false;
-      for (const ch of branch2) {
+      for (const ch of branch) {
         if (escaped === true) {
           escaped = false;
           continue;
@@ -4206,8 +4206,8 @@ var require_parse = __commonJS({
       }
       return true;
     };
-    var normalizeSimpleBranch = (branch2) => {
-      let value = branch2.trim();
+    var normalizeSimpleBranch = (branch) => {
+      let value = branch.trim();
       let changed = true;
       while (changed === true) {
         changed = false;
@@ -4305,15 +4305,15 @@ var require_parse = __commonJS({
         if (!match || match.type !== "*") {
           return;
         }
-        const branches = splitTopLevel(match.body).map((branch3) => branch3.trim());
+        const branches = splitTopLevel(match.body).map((branch2) => branch2.trim());
         if (branches.length !== 1) {
           return;
         }
-        const branch2 = normalizeSimpleBranch(branches[0]);
-        if (!branch2 || branch2.length !== 1) {
+        const branch = normalizeSimpleBranch(branches[0]);
+        if (!branch || branch.length !== 1) {
           return;
         }
-        chars.push(branch2);
+        chars.push(branch);
         index2 += match.end + 1;
       }
       if (chars.length < 1) {
@@ -4337,29 +4337,29 @@ var require_parse = __commonJS({
         return { risky: false };
       }
       const max2 = typeof options3.maxExtglobRecursion === "number" ? options3.maxExtglobRecursion : constants6.DEFAULT_MAX_EXTGLOB_RECURSION;
-      const branches = splitTopLevel(body).map((branch2) => branch2.trim());
+      const branches = splitTopLevel(body).map((branch) => branch.trim());
       if (branches.length > 1) {
-        if (branches.some((branch2) => branch2 === "") || branches.some((branch2) => /^[*?]+$/.test(branch2)) || hasRepeatedCharPrefixOverlap(branches)) {
+        if (branches.some((branch) => branch === "") || branches.some((branch) => /^[*?]+$/.test(branch)) || hasRepeatedCharPrefixOverlap(branches)) {
           return { risky: true };
         }
       }
       const safeChars = [];
       let sawStarSequence = false;
       let combinable = true;
-      for (const branch2 of branches) {
-        const chars = getStarExtglobSequenceChars(branch2);
+      for (const branch of branches) {
+        const chars = getStarExtglobSequenceChars(branch);
         if (chars) {
           sawStarSequence = true;
           safeChars.push(...chars);
           continue;
         }
-        const literal2 = normalizeSimpleBranch(branch2);
+        const literal2 = normalizeSimpleBranch(branch);
         if (literal2 && literal2.length === 1) {
           safeChars.push(literal2);
           continue;
         }
         combinable = false;
-        if (repeatedExtglobRecursion(branch2) > max2) {
+        if (repeatedExtglobRecursion(branch) > max2) {
           return { risky: true };
         }
       }
@@ -89893,7 +89893,7 @@ var _GitRepository = class _GitRepository {
    * @returns their commits, in the same order
    */
   async fetchBranches(branches, depth) {
-    const specs = branches.map((branch2) => `+${remoteRef(branch2)}:${localRef(branch2)}`);
+    const specs = branches.map((branch) => `+${remoteRef(branch)}:${localRef(branch)}`);
     const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path23.join)(this.folder, "shallow"));
     const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
     const running = __privateGet(this, _git).remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
@@ -89905,8 +89905,8 @@ var _GitRepository = class _GitRepository {
    * Fetches blobs by their names, of those that a fetched branch holds and that are not here.
    * Throws GitExitError where the server gives no blob by its name.
    */
-  async fetchBlobs(branch2, oids) {
-    const missing3 = await __privateMethod(this, _GitRepository_instances, missingObjects_fn).call(this, branch2);
+  async fetchBlobs(branch, oids) {
+    const missing3 = await __privateMethod(this, _GitRepository_instances, missingObjects_fn).call(this, branch);
     const wanted = [...new Set(oids)].filter((oid) => missing3.has(oid));
     for (let start2 = 0; start2 < wanted.length; start2 += 400) {
       const some = wanted.slice(start2, start2 + 400);
@@ -89915,8 +89915,8 @@ var _GitRepository = class _GitRepository {
     }
   }
   /** Fetches the latest commit of a branch again, with all its files. */
-  async fetchWhole(branch2) {
-    const spec = `+${remoteRef(branch2)}:${localRef(branch2)}`;
+  async fetchWhole(branch) {
+    const spec = `+${remoteRef(branch)}:${localRef(branch)}`;
     const whole = [...FETCH, "--refetch", "--no-filter", "--depth=1", REMOTE, spec];
     await __privateGet(this, _git).explained("read files of", this.name, __privateGet(this, _git).remote(whole));
   }
@@ -89924,8 +89924,8 @@ var _GitRepository = class _GitRepository {
    * Pushes a commit to a branch that must be at `lease`, or not exist where that is undefined.
    * Throws GitExitError, whose output says why.
    */
-  async pushWithLease(branch2, commit, lease) {
-    const ref = `refs/heads/${branch2}`;
+  async pushWithLease(branch, commit, lease) {
+    const ref = `refs/heads/${branch}`;
     const config2 = ["core.bigFileThreshold=256k"];
     await __privateGet(this, _git).remote(
       [
@@ -90092,8 +90092,8 @@ useFormatOf_fn = async function(oid) {
   await (0, import_promises18.mkdir)(this.folder, { mode: 448 });
   await __privateMethod(this, _GitRepository_instances, init_fn).call(this);
 };
-missingObjects_fn = async function(branch2) {
-  const walk2 = ["rev-list", "--objects", "--no-walk", "--missing=print", localRef(branch2)];
+missingObjects_fn = async function(branch) {
+  const walk2 = ["rev-list", "--objects", "--no-walk", "--missing=print", localRef(branch)];
   const lines = (await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "list the files of", walk2)).split("\n");
   return new Set(lines.filter((line2) => line2.startsWith("?")).map((line2) => line2.slice(1)));
 };
@@ -90108,11 +90108,11 @@ async function findObjects(platform4, folder2) {
     format: format.trim() === "sha256" ? "sha256" : "sha1"
   };
 }
-function remoteRef(branch2) {
-  return branch2 === "HEAD" ? "HEAD" : `refs/heads/${branch2}`;
+function remoteRef(branch) {
+  return branch === "HEAD" ? "HEAD" : `refs/heads/${branch}`;
 }
-function localRef(branch2) {
-  return `refs/archive/${branch2}`;
+function localRef(branch) {
+  return `refs/archive/${branch}`;
 }
 
 // src/git/remote.ts
@@ -90136,15 +90136,15 @@ async function openRemote(platform4, location, credential, options3 = { tracking
       if (wanted.length === 0) return [];
       if (!isLocal) return repository.fetchBranches(wanted, depth);
       const known = await branches();
-      return wanted.map((branch2) => known.get(branch2));
+      return wanted.map((branch) => known.get(branch));
     },
-    fetchBlobs: async (branch2, oids) => {
+    fetchBlobs: async (branch, oids) => {
       if (isLocal || oids.length === 0) return;
       try {
-        await repository.fetchBlobs(branch2, oids);
+        await repository.fetchBlobs(branch, oids);
       } catch (error2) {
         if (!(error2 instanceof GitExitError)) throw error2;
-        if (UNADVERTISED.test(describe(error2))) return repository.fetchWhole(branch2);
+        if (UNADVERTISED.test(describe(error2))) return repository.fetchWhole(branch);
         throw explainGitError("read files of", name, error2.message, error2);
       }
     }
@@ -90174,31 +90174,31 @@ function gitArchive(remote2) {
   const { repository } = remote2;
   let known;
   const listings = /* @__PURE__ */ new Map();
-  const head = async (branch2 = "HEAD") => {
+  const head = async (branch = "HEAD") => {
     known != null ? known : known = remote2.branches();
-    return (await known).get(branch2);
+    return (await known).get(branch);
   };
-  const list2 = async (branch2) => {
-    if (await head(branch2) === void 0) return /* @__PURE__ */ new Map();
-    const [commit] = await remote2.fetchBranches([branch2], 1);
+  const list2 = async (branch) => {
+    if (await head(branch) === void 0) return /* @__PURE__ */ new Map();
+    const [commit] = await remote2.fetchBranches([branch], 1);
     return repository.listTree(commit);
   };
-  const listPaths = (branch2 = "HEAD") => {
+  const listPaths = (branch = "HEAD") => {
     var _a21;
-    const listing = (_a21 = listings.get(branch2)) != null ? _a21 : list2(branch2);
-    listings.set(branch2, listing);
+    const listing = (_a21 = listings.get(branch)) != null ? _a21 : list2(branch);
+    listings.set(branch, listing);
     return listing;
   };
-  async function* readFiles(branch2, paths) {
-    const listing = await listPaths(branch2);
+  async function* readFiles(branch, paths) {
+    const listing = await listPaths(branch);
     const found = paths.flatMap((path5) => {
       const entry = listing.get(path5);
       return entry ? [{ path: path5, oid: entry.oid }] : [];
     });
-    const commit = await head(branch2);
+    const commit = await head(branch);
     if (commit === void 0 || found.length === 0) return;
     await remote2.fetchBlobs(
-      branch2 != null ? branch2 : "HEAD",
+      branch != null ? branch : "HEAD",
       found.map(({ oid }) => oid)
     );
     for (let start2 = 0; start2 < found.length; start2 += 32) {
@@ -90214,8 +90214,8 @@ function gitArchive(remote2) {
     head,
     listPaths,
     readFiles,
-    readFile: async (branch2, path5) => {
-      for await (const { bytes: bytes2 } of readFiles(branch2, [path5])) return bytes2;
+    readFile: async (branch, path5) => {
+      for await (const { bytes: bytes2 } of readFiles(branch, [path5])) return bytes2;
       return void 0;
     },
     close: () => repository.close()
@@ -91558,7 +91558,7 @@ async function toPlan(platform4, options3, progress) {
     archive: where,
     allowEmpty,
     base,
-    branch: branch2,
+    branch,
     since,
     limit,
     skipEmbedded,
@@ -91569,7 +91569,7 @@ async function toPlan(platform4, options3, progress) {
     ...where === void 0 ? {} : {
       archive: {
         where,
-        branch: asBranch(branch2),
+        branch: asBranch(branch),
         allowEmpty,
         ...base === void 0 ? {} : { base: asBranch(base) }
       }
@@ -96746,10 +96746,34 @@ function conclusion({ total, kernels: kernels3 }) {
 // src/commands/publish.ts
 var import_promises37 = require("fs/promises");
 
+// src/platform/http.ts
+async function readBody(body, limits) {
+  const { bytes: bytes2, time: time2, exceeded } = limits;
+  const over = new AbortController();
+  time2 == null ? void 0 : time2.clock.sleep(time2.milliseconds, over.signal).then(
+    () => body.destroy(exceeded(`took longer than ${time2.milliseconds / 1e3} s`)),
+    () => {
+    }
+  );
+  const chunks = [];
+  let size2 = 0;
+  try {
+    for await (const chunk of body) {
+      size2 += chunk.length;
+      if (size2 > bytes2) throw exceeded(`has more than ${bytes2} bytes`);
+      chunks.push(chunk);
+    }
+  } finally {
+    over.abort();
+  }
+  return Buffer.concat(chunks);
+}
+
 // src/forge/api.ts
-var import_consumers = require("stream/consumers");
 var LONGEST_WAIT3 = 6e5;
 var ATTEMPTS = 5;
+var LONGEST_ANSWER = 12e4;
+var LARGEST_ANSWER = 32 * 1024 * 1024;
 var REDIRECTS = 3;
 function openApi(settings) {
   return {
@@ -96787,25 +96811,43 @@ async function sendFollowing(settings, attempt, method, path5, body) {
 }
 async function send(settings, attempt, method, url3, body) {
   const json = body === void 0 ? {} : { "content-type": "application/json" };
+  const late = new AbortController();
+  const ended = new AbortController();
+  settings.clock.sleep(LONGEST_ANSWER, ended.signal).then(
+    () => late.abort(new Error(`no whole answer within ${LONGEST_ANSWER / 1e3} s`)),
+    () => {
+    }
+  );
   try {
     const response = await settings.http.request({
       url: url3.href,
       method,
       headers: { accept: "application/json", ...settings.headers, ...json },
       ...body === void 0 ? {} : { body: JSON.stringify(body) },
-      signal: settings.signal,
+      signal: AbortSignal.any([settings.signal, late.signal]),
       redirect: "manual"
     });
     const { status, headers } = response;
-    return { status, headers, url: response.url, text: await (0, import_consumers.text)(response.body) };
+    const bytes2 = await readBody(response.body, {
+      bytes: LARGEST_ANSWER,
+      exceeded: (why) => new Failure(
+        "forge",
+        `The answer of ${settings.title} to the request to ${attempt} ${why}.`,
+        "Is --api-url the address of its API?"
+      )
+    });
+    return { status, headers, url: response.url, text: bytes2.toString("utf8") };
   } catch (error2) {
     settings.signal.throwIfAborted();
+    if (error2 instanceof Failure) throw error2;
     const why = settings.hide(describe(error2)) || "no connection";
     return new Failure(
       "network",
       `${settings.title} could not be asked to ${attempt} at ${url3.origin}: ${why}.`,
       "Try again; if it stays so, check the network, the proxy and --api-url."
     );
+  } finally {
+    ended.abort();
   }
 }
 function retryDelay({ clock }, method, answer2, tried) {
@@ -96892,8 +96934,47 @@ function parseResponse(title, schema, answer2) {
   );
 }
 
+// src/forge/list.ts
+var MOST_PAGES = 100;
+async function listPulls(api, title, path5, query, schema, isLast) {
+  const all = [];
+  for (let page = 1; page <= MOST_PAGES; page += 1) {
+    const search = new URLSearchParams({ ...query, page: `${page}` });
+    const answer2 = await api.call("list pull requests", "GET", `${path5}?${search}`);
+    const some = parseResponse(title, array(schema), answer2);
+    all.push(...some);
+    if (isLast(some.length)) break;
+  }
+  return all;
+}
+
+// src/forge/origin.ts
+var pullRequestEnd = object({
+  ref: optional(string()),
+  /** `null`: the fork is deleted. */
+  repo: nullish(
+    object({
+      id: optional(union([number2(), string()])),
+      full_name: optional(string())
+    })
+  )
+});
+function comesFromArchive(title, { owner, repository }, number3, head, base) {
+  var _a21;
+  if ((head == null ? void 0 : head.repo) === null) return false;
+  const from = head == null ? void 0 : head.repo;
+  const to3 = base == null ? void 0 : base.repo;
+  if ((from == null ? void 0 : from.id) !== void 0 && (to3 == null ? void 0 : to3.id) !== void 0) return `${from.id}` === `${to3.id}`;
+  const archive = (_a21 = to3 == null ? void 0 : to3.full_name) != null ? _a21 : decodeURIComponent(`${owner}/${repository}`);
+  if ((from == null ? void 0 : from.full_name) !== void 0) return from.full_name.toLowerCase() === archive.toLowerCase();
+  throw new Failure(
+    "forge",
+    `${title} does not say whether pull request ${number3} comes from the archive or from a fork.`,
+    "Close that pull request if it is not yours; or give --no-pull-request, and open one by hand."
+  );
+}
+
 // src/forge/atomgit.ts
-var branch = optional(object({ ref: optional(string()) }));
 var pull = object({
   number: optional(number2()),
   iid: optional(number2()),
@@ -96904,11 +96985,13 @@ var pull = object({
   description: nullish(string()),
   source_branch: nullish(string()),
   target_branch: nullish(string()),
-  head: branch,
-  base: branch
+  head: nullish(pullRequestEnd),
+  base: nullish(pullRequestEnd),
+  source_project_id: nullish(number2()),
+  target_project_id: nullish(number2()),
+  project_id: nullish(number2())
 });
 var PAGE = 100;
-var MOST_PAGES = 100;
 function atomgit(place) {
   const { owner, repository, token } = place;
   const api = openApi({
@@ -96923,23 +97006,19 @@ function atomgit(place) {
     longestBody: 6e4,
     // There is no filter for the branch it comes from: all that are open to the base are looked at.
     find: async (head, base) => {
-      const found = [];
-      for (let page = 1; page <= MOST_PAGES; page += 1) {
-        const query = new URLSearchParams({
-          ...{ state: "open", base, page: `${page}`, per_page: `${PAGE}` }
-        });
-        const answer2 = await api.call("list pull requests", "GET", `${pulls}?${query}`);
-        const some = parseResponse("AtomGit", array(pull), answer2);
-        const ours = some.filter(
-          (one2) => {
-            var _a21, _b15, _c5, _d4;
-            return ((_b15 = one2.source_branch) != null ? _b15 : (_a21 = one2.head) == null ? void 0 : _a21.ref) === head && ((_d4 = one2.target_branch) != null ? _d4 : (_c5 = one2.base) == null ? void 0 : _c5.ref) === base;
-          }
-        );
-        found.push(...ours.map((one2) => toPullRequest(one2)));
-        if (some.length < PAGE) break;
-      }
-      return found.sort((a, b4) => a.number - b4.number);
+      const query = { state: "open", base, per_page: `${PAGE}` };
+      const last = (entries) => entries < PAGE;
+      const found = await listPulls(api, "AtomGit", pulls, query, pull, last);
+      return found.filter(
+        (one2) => {
+          var _a21, _b15, _c5, _d4;
+          return ((_b15 = one2.source_branch) != null ? _b15 : (_a21 = one2.head) == null ? void 0 : _a21.ref) === head && ((_d4 = one2.target_branch) != null ? _d4 : (_c5 = one2.base) == null ? void 0 : _c5.ref) === base;
+        }
+      ).filter((one2) => {
+        var _a21, _b15;
+        const number3 = (_b15 = (_a21 = one2.number) != null ? _a21 : one2.iid) != null ? _b15 : 0;
+        return comesFromArchive("AtomGit", place, number3, headOf2(one2), baseOf2(one2));
+      }).map(toPullRequest).sort((a, b4) => a.number - b4.number);
     },
     create: async (head, base, text3) => {
       const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
@@ -96950,6 +97029,16 @@ function atomgit(place) {
       return { ...pullRequest, ...text3 };
     }
   };
+}
+function headOf2({ head, source_project_id: id }) {
+  if ((head == null ? void 0 : head.repo) !== void 0 || id === void 0) return head != null ? head : void 0;
+  return { repo: id === null ? null : { id } };
+}
+function baseOf2({ base, target_project_id, project_id }) {
+  var _a21;
+  const id = (_a21 = target_project_id != null ? target_project_id : project_id) != null ? _a21 : void 0;
+  if ((base == null ? void 0 : base.repo) !== void 0 || id === void 0) return base != null ? base : void 0;
+  return { repo: { id } };
 }
 function toPullRequest(one2) {
   var _a21, _b15, _c5, _d4, _e4;
@@ -96964,8 +97053,8 @@ var pull2 = object({
   html_url: string(),
   title: string(),
   body: nullish(string(), ""),
-  head: object({ ref: string() }),
-  base: object({ ref: string() })
+  head: optional(pullRequestEnd, {}),
+  base: optional(pullRequestEnd, {})
 });
 function gitea(place) {
   const api = openApi({
@@ -96978,17 +97067,11 @@ function gitea(place) {
   return {
     name: "gitea",
     longestBody: 6e4,
+    // A server may give shorter pages than it was asked for: an empty one is the end.
     find: async (head, base) => {
-      const found = [];
-      for (let page = 1; page <= MOST_PAGES2; page += 1) {
-        const query = new URLSearchParams({ state: "open", page: `${page}`, limit: `${PAGE2}` });
-        const answer2 = await api.call("list pull requests", "GET", `${pulls}?${query}`);
-        const some = parseResponse("Gitea", array(pull2), answer2);
-        const ours = some.filter((one2) => one2.head.ref === head && one2.base.ref === base);
-        found.push(...ours.map(toPullRequest2));
-        if (some.length === 0) break;
-      }
-      return found.sort((a, b4) => a.number - b4.number);
+      const query = { state: "open", limit: `${PAGE2}` };
+      const found = await listPulls(api, "Gitea", pulls, query, pull2, (entries) => entries === 0);
+      return found.filter((one2) => one2.head.ref === head && one2.base.ref === base).filter((one2) => comesFromArchive("Gitea", place, one2.number, one2.head, one2.base)).map(toPullRequest2).sort((a, b4) => a.number - b4.number);
     },
     create: async (head, base, text3) => {
       const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
@@ -97002,7 +97085,6 @@ function gitea(place) {
   };
 }
 var PAGE2 = 50;
-var MOST_PAGES2 = 100;
 function toPullRequest2({ number: number3, html_url, title, body }) {
   return { number: number3, url: html_url, title, body: body != null ? body : "" };
 }
@@ -97013,8 +97095,8 @@ var pull3 = object({
   html_url: string(),
   title: string(),
   body: nullish(string(), ""),
-  head: object({ ref: string() }),
-  base: object({ ref: string() })
+  head: optional(pullRequestEnd, {}),
+  base: optional(pullRequestEnd, {})
 });
 function gitee(place) {
   const { owner, repository, token } = place;
@@ -97028,13 +97110,18 @@ function gitee(place) {
   return {
     name: "gitee",
     longestBody: 6e4,
+    // It filters by the branch's name alone, so forks' branches of that name are among the answers.
     find: async (head, base) => {
-      const query = new URLSearchParams({
-        ...{ state: "open", head, base, sort: "created", direction: "asc" },
-        per_page: "100"
-      });
-      const found = await api.call("list pull requests", "GET", `${pulls}?${query}`);
-      return parseResponse("Gitee", array(pull3), found).filter((one2) => one2.head.ref === head && one2.base.ref === base).map(toPullRequest3);
+      const query = {
+        state: "open",
+        head,
+        base,
+        sort: "created",
+        direction: "asc",
+        per_page: `${PAGE3}`
+      };
+      const found = await listPulls(api, "Gitee", pulls, query, pull3, (entries) => entries < PAGE3);
+      return found.filter((one2) => one2.head.ref === head && one2.base.ref === base).filter((one2) => comesFromArchive("Gitee", place, one2.number, one2.head, one2.base)).map(toPullRequest3);
     },
     create: async (head, base, text3) => {
       const body = { access_token: token, ...text3, head, base };
@@ -97053,6 +97140,7 @@ function gitee(place) {
     }
   };
 }
+var PAGE3 = 100;
 function toPullRequest3({ number: number3, html_url, title, body }) {
   return { number: number3, url: html_url, title, body: body != null ? body : "" };
 }
@@ -97062,7 +97150,9 @@ var pull4 = object({
   number: number2(),
   html_url: string(),
   title: string(),
-  body: nullish(string(), "")
+  body: nullish(string(), ""),
+  head: optional(pullRequestEnd, {}),
+  base: optional(pullRequestEnd, {})
 });
 function github(place) {
   const { owner, repository } = place;
@@ -97080,13 +97170,18 @@ function github(place) {
   return {
     name: "github",
     longestBody: 65536,
+    // An organization may have a fork of its own archive: the owner's name alone does not tell.
     find: async (head, base) => {
-      const query = new URLSearchParams({
-        ...{ state: "open", head: `${owner}:${head}`, base },
-        ...{ sort: "created", direction: "asc" }
-      });
-      const found = await api.call("list pull requests", "GET", `${pulls}?${query}`);
-      return parseResponse("GitHub", array(pull4), found).map(toPullRequest4);
+      const query = {
+        state: "open",
+        head: `${decodeURIComponent(owner)}:${head}`,
+        base,
+        sort: "created",
+        direction: "asc",
+        per_page: `${PAGE4}`
+      };
+      const found = await listPulls(api, "GitHub", pulls, query, pull4, (entries) => entries < PAGE4);
+      return found.filter((one2) => one2.head.ref === head && one2.base.ref === base).filter((one2) => comesFromArchive("GitHub", place, one2.number, one2.head, one2.base)).map(toPullRequest4);
     },
     create: async (head, base, text3) => {
       const made = await api.call("open a pull request", "POST", pulls, { ...text3, head, base });
@@ -97099,6 +97194,7 @@ function github(place) {
     }
   };
 }
+var PAGE4 = 100;
 function toPullRequest4({ number: number3, html_url, title, body }) {
   return { number: number3, url: html_url, title, body: body != null ? body : "" };
 }
@@ -97406,14 +97502,14 @@ ${[...shown, ...more2].join("\n")}`];
 }
 
 // src/archive/branch-state.ts
-async function readBranchState(remote2, committer, baseBranch, branch2) {
+async function readBranchState(remote2, committer, baseBranch, branch) {
   const { repository } = remote2;
   const heads = await remote2.branches();
-  const wanted = [baseBranch, branch2].filter((name) => heads.has(name));
+  const wanted = [baseBranch, branch].filter((name) => heads.has(name));
   const oids = await remote2.fetchBranches(wanted, wanted.length > 1 ? "all" : 1);
   const at3 = (name) => oids[wanted.indexOf(name)];
   const base = at3(baseBranch);
-  const lease = at3(branch2);
+  const lease = at3(branch);
   const listing = async (oid) => oid === void 0 ? /* @__PURE__ */ new Map() : repository.listTree(oid);
   const baseListing = await listing(base);
   const state = { base: baseListing, lease, hasBase: base !== void 0 };
@@ -97428,7 +97524,7 @@ async function readBranchState(remote2, committer, baseBranch, branch2) {
   if (behind === 0 && merges === 0) {
     return { ...state, tip: lease, next: await listing(lease), moved: "no" };
   }
-  const waiting = await findPending2(repository, base, lease, { baseBranch, branch: branch2 });
+  const waiting = await findPending2(repository, base, lease, { baseBranch, branch });
   if (waiting.size === 0) return { ...state, tip: base, next: baseListing, moved: "afresh" };
   const tip = await rebase(repository, committer, base, lease, waiting);
   return { ...state, tip, next: await listing(tip), moved: "rebased" };
@@ -97450,11 +97546,11 @@ async function findPending2(repository, base, lease, names) {
     else if (!await wasInHistory(repository, fork, base, path5, mine)) conflicts.push(path5);
   }
   if (conflicts.length > 0) {
-    const { baseBranch, branch: branch2 } = names;
+    const { baseBranch, branch } = names;
     throw new Failure(
       "bad-archive",
-      `'${baseBranch}' and '${branch2}' both changed ${conflicts.slice(0, 10).join(", ")}${conflicts.length > 10 ? ` and ${conflicts.length - 10} more` : ""}, each in its own way.`,
-      `A person has to decide: make '${branch2}' hold what is right, or delete it to go on from '${baseBranch}'.`
+      `'${baseBranch}' and '${branch}' both changed ${conflicts.slice(0, 10).join(", ")}${conflicts.length > 10 ? ` and ${conflicts.length - 10} more` : ""}, each in its own way.`,
+      `A person has to decide: make '${branch}' hold what is right, or delete it to go on from '${baseBranch}'.`
     );
   }
   return waiting;
@@ -97489,10 +97585,10 @@ async function rebase(repository, committer, base, lease, waiting) {
 var STALE = /stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|reference already exists|remote ref updated since checkout|failed to lock/i;
 var BROKEN = /RPC failed|hung up|unexpected disconnect|early EOF|Connection (reset|closed|timed out)|Empty reply|send-pack: unexpected|error: 5\d\d|transfer closed|recv failure|send failure/i;
 var REFUSED = /^!\t[^\t\n]*\t\[(?:remote )?rejected\] \((.*)\)$/m;
-async function pushBranch(remote2, branch2, commit, lease) {
+async function pushBranch(remote2, branch, commit, lease) {
   var _a21;
   try {
-    await remote2.repository.pushWithLease(branch2, commit, lease);
+    await remote2.repository.pushWithLease(branch, commit, lease);
     return "done";
   } catch (error2) {
     if (!(error2 instanceof GitExitError)) throw error2;
@@ -97500,7 +97596,7 @@ async function pushBranch(remote2, branch2, commit, lease) {
 ${error2.stderr}`;
     const refusal = (_a21 = REFUSED.exec(error2.stdout)) == null ? void 0 : _a21[1];
     if (STALE.test(refusal != null ? refusal : said)) return "stale";
-    const failure = explainGitError(`push to the branch '${branch2}' of`, remote2.name, said, error2);
+    const failure = explainGitError(`push to the branch '${branch}' of`, remote2.name, said, error2);
     const isForGood = refusal !== void 0 || failure.advice && failure.reason !== "network";
     if (!isForGood && BROKEN.test(said)) return "unknown";
     throw failure;
@@ -97585,7 +97681,7 @@ async function pushKernels(context2, names, candidates, replace) {
     return pushed === "done" ? { state, additions, commit, next: next2 } : pushed;
   });
 }
-async function retryPush(context2, branch2, attempt) {
+async function retryPush(context2, branch, attempt) {
   for (let tried = 1; ; tried += 1) {
     const result = await attempt();
     if (result !== "stale" && result !== "unknown") return result;
@@ -97593,11 +97689,11 @@ async function retryPush(context2, branch2, attempt) {
     if (tried === ATTEMPTS2) {
       throw new Failure(
         result === "stale" ? "bad-archive" : "network",
-        `The branch '${branch2}' of ${context2.remote.name} could not be pushed in ${ATTEMPTS2} attempts: ${why}.`,
+        `The branch '${branch}' of ${context2.remote.name} could not be pushed in ${ATTEMPTS2} attempts: ${why}.`,
         "Run it again: what was checked is checked again, and nothing is pushed twice."
       );
     }
-    context2.progress.note(`${branch2}: ${why}; looking again`);
+    context2.progress.note(`${branch}: ${why}; looking again`);
     const { clock, interrupted } = context2.platform;
     await clock.sleep(250 * 2 ** tried * (0.5 + Math.random()), interrupted);
   }
@@ -97839,7 +97935,7 @@ async function publish(platform4, progress, request2) {
   }
 }
 async function publishTo(platform4, progress, request2, remote2) {
-  const { base, branch: branch2, dryRun, runUrl, expectation, author, committer: person } = request2;
+  const { base, branch, dryRun, runUrl, expectation, author, committer: person } = request2;
   const committer = await openCommitWriter(platform4, remote2.repository, {
     author,
     committer: person
@@ -97851,10 +97947,10 @@ async function publishTo(platform4, progress, request2, remote2) {
     keep: (tarball) => committer.writeBlob(tarball)
   });
   const context2 = { platform: platform4, progress, remote: remote2, committer, runUrl, dryRun };
-  const pushed = await pushKernels(context2, { base, branch: branch2 }, input.candidates, request2.replace);
+  const pushed = await pushKernels(context2, { base, branch }, input.candidates, request2.replace);
   const { state, additions } = pushed;
   if (pushed.commit !== void 0 && !dryRun) {
-    progress.note(`${branch2}: pushed ${pushed.commit.slice(0, 12)}`);
+    progress.note(`${branch}: pushed ${pushed.commit.slice(0, 12)}`);
   }
   const updated = await updateCatalog(
     context2,
@@ -97871,7 +97967,7 @@ async function publishTo(platform4, progress, request2, remote2) {
 }
 async function ensureReview(request2, hasBase, waiting) {
   var _a21;
-  const { forge, base, branch: branch2, dryRun } = request2;
+  const { forge, base, branch, dryRun } = request2;
   const none = (why) => ({ action: "none", why });
   if (!hasPending(waiting)) return none("nothing-waits");
   if (forge === void 0) return none("not-asked-for");
@@ -97879,12 +97975,12 @@ async function ensureReview(request2, hasBase, waiting) {
   if (dryRun) return none("dry-run");
   const text3 = pullRequestText(waiting, forge.longestBody);
   try {
-    return await ensurePullRequest(forge, branch2, base, text3);
+    return await ensurePullRequest(forge, branch, base, text3);
   } catch (error2) {
     if (!(error2 instanceof Failure)) throw error2;
     throw new Failure(
       error2.reason,
-      `'${branch2}' is pushed, but it has no up-to-date pull request: ${error2.message}`,
+      `'${branch}' is pushed, but it has no up-to-date pull request: ${error2.message}`,
       `${(_a21 = error2.advice) != null ? _a21 : ""} Then run it again.`.trim(),
       error2
     );
@@ -99281,13 +99377,13 @@ function reasonOf(pullRequest) {
 function report(request2, published) {
   const { additions, input, commit, catalogCommit, moved: moved2, waiting } = published;
   const { added, left, refused: refused2, aliases } = additions;
-  const { branch: branch2, base, dryRun } = request2;
+  const { branch, base, dryRun } = request2;
   const size2 = added.reduce((total, { record: record2 }) => total + record2.tarball.size, 0);
   const would = dryRun ? "would be " : "";
   return [
-    added.length > 0 ? `${kernels2(added.length)} (${bytes(size2)}) ${would}pushed to '${branch2}'${short(commit, dryRun)}` : commit === void 0 ? `Nothing new: nothing ${dryRun ? "would be" : "is"} pushed to '${branch2}'` : `'${branch2}' ${would}pushed${short(commit, dryRun)}`,
+    added.length > 0 ? `${kernels2(added.length)} (${bytes(size2)}) ${would}pushed to '${branch}'${short(commit, dryRun)}` : commit === void 0 ? `Nothing new: nothing ${dryRun ? "would be" : "is"} pushed to '${branch}'` : `'${branch}' ${would}pushed${short(commit, dryRun)}`,
     ...moved2 === "rebased" && commit ? [`What waited ${would}rebased on '${base}'`] : [],
-    ...moved2 === "afresh" && commit ? [`'${branch2}' was merged, and ${would}started afresh on '${base}'`] : [],
+    ...moved2 === "afresh" && commit ? [`'${branch}' was merged, and ${would}started afresh on '${base}'`] : [],
     ...aliases.length > 0 ? [`${aliases.length} tarballs of arm64 ${would}named aarch64 too`] : [],
     ...left.length > 0 ? [`${kernels2(left.length)} there already, with the same bytes`] : [],
     ...refused2.map(({ record: record2 }) => `Refused: ${record2.uname}. ${REFUSED2}`),
@@ -99305,13 +99401,13 @@ function kernels2(count3) {
 function short(commit, dryRun) {
   return commit === void 0 || dryRun ? "" : ` (commit ${commit.slice(0, 12)})`;
 }
-function pullRequestLines({ base, branch: branch2 }, pullRequest) {
+function pullRequestLines({ base, branch }, pullRequest) {
   if (pullRequest.action !== "none") {
     return [`Pull request ${pullRequest.action}: ${pullRequest.pullRequest.url}`];
   }
   if (pullRequest.why !== "no-base") return [];
   return [
-    `No pull request: the archive has no branch '${base}' yet. Make it once, from '${branch2}' or empty, and run this again`
+    `No pull request: the archive has no branch '${base}' yet. Make it once, from '${branch}' or empty, and run this again`
   ];
 }
 
@@ -99395,16 +99491,16 @@ async function tokenOf(platform4, file) {
 }
 function toRequest(platform4, given) {
   var _a21, _b15;
-  const [base, branch2] = [asBranch(given.base), asBranch(given.branch)];
-  if (base === branch2 || branch2 === "catalog" || base === "catalog") {
+  const [base, branch] = [asBranch(given.base), asBranch(given.branch)];
+  if (base === branch || branch === "catalog" || base === "catalog") {
     throw new Failure(
       "usage",
-      `--branch ${branch2} and --base ${base} must differ, and 'catalog' is the catalog's own.`
+      `--branch ${branch} and --base ${base} must differ, and 'catalog' is the catalog's own.`
     );
   }
   const { author, committer } = given;
   return {
-    ...{ folders: given.input, base, branch: branch2, replace: given.replace, dryRun: given.dryRun },
+    ...{ folders: given.input, base, branch, replace: given.replace, dryRun: given.dryRun },
     expectation: { kind: "kernel", minimumTypes: (_a21 = given.minimumTypes) != null ? _a21 : 1e4 },
     author: author === void 0 ? void 0 : parseIdentity(author, "--author"),
     committer: committer === void 0 ? void 0 : parseIdentity(committer, "--committer"),

@@ -6,8 +6,8 @@ interface PullRequest {
   readonly html_url: string;
   title: string;
   body: string;
-  readonly head: { readonly ref: string };
-  readonly base: { readonly ref: string };
+  readonly head: { readonly ref: string; readonly repo: object };
+  readonly base: { readonly ref: string; readonly repo: object };
 }
 
 /** The pull requests of one repository, asked for as Gitea's API v1 has it. */
@@ -45,7 +45,8 @@ export async function startGitea(token: string): Promise<GiteaStandIn> {
       const pull = {
         ...{ number: pulls.length + 1, title: given.title, body: given.body ?? '' },
         html_url: `https://forge.test/openeuler/archive/pulls/${pulls.length + 1}`,
-        ...{ head: { ref: given.head }, base: { ref: given.base } },
+        head: { ref: given.head, repo: { id: 1, full_name: 'openeuler/archive' } },
+        base: { ref: given.base, repo: { id: 1, full_name: 'openeuler/archive' } },
       };
       pulls.push(pull);
       return answer(201, pull);

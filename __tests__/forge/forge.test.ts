@@ -1,8 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import { undiciHttp } from '../../src/download/http.ts';
 import { openForge } from '../../src/forge/find.ts';
 import { ensurePullRequest, FORGES, type Forge, type ForgeName } from '../../src/forge/forge.ts';
 import { asBranch } from '../../src/names.ts';
-import { fastClock } from '../download/conditions.ts';
+import { forgeClock } from './clock.ts';
 import { type Reply, type StandIn, startForge } from './stand-in.ts';
 
 const TOKEN = 'f0rge-t0ken';
@@ -15,14 +16,17 @@ afterEach(async () => {
   for (const one of running.splice(0)) await one.close();
 });
 
-async function start(name: ForgeName): Promise<{ standIn: StandIn; forge: Forge }> {
+async function start(
+  name: ForgeName,
+  answerLimit?: number,
+): Promise<{ standIn: StandIn; forge: Forge }> {
   const standIn = await startForge(name, TOKEN);
   running.push(standIn);
   const forge = openForge(
     { forge: name, root: standIn.root, owner: 'owner', repository: 'archive' },
     {
       http: undiciHttp({}),
-      clock: fastClock(10_000),
+      clock: forgeClock(10_000, answerLimit),
       signal: new AbortController().signal,
       token: TOKEN,
       hide: (text) => text.replaceAll(TOKEN, '***'),
@@ -70,6 +74,60 @@ describe.each(FORGES)('%s', (name) => {
     });
     expect((await ensurePullRequest(forge, NEXT, MASTER, TEXT)).action).toBe('unchanged');
     expect(standIn.violations).toEqual([]);
+  });
+
+  test("does not adopt a pull request of a fork's branch with the same name", async () => {
+    const { standIn, forge } = await start(name);
+    const one = { title: 'Harmless', body: '', head: 'next', base: 'master', open: true };
+    standIn.pulls.push(
+      { ...one, number: 1, from: 'stranger/archive' },
+      { ...one, number: 2, from: 'owner/fork-of-it' },
+      { ...one, number: 3, from: null },
+    );
+    expect(await ensurePullRequest(forge, NEXT, MASTER, TEXT)).toMatchObject({
+      action: 'created',
+      pullRequest: { number: 4 },
+    });
+    expect((await ensurePullRequest(forge, NEXT, MASTER, TEXT)).action).toBe('unchanged');
+    expect(standIn.pulls.slice(0, 3).map(({ title }) => title)).toEqual(Array(3).fill('Harmless'));
+    expect(standIn.violations).toEqual([]);
+  });
+
+  test('finds its own pull request behind more than a page of those of forks', async () => {
+    const { standIn, forge } = await start(name);
+    const one = { title: 'Other', body: '', head: 'next', base: 'master', open: true };
+    standIn.pulls.push(
+      ...Array.from({ length: 150 }, (_, at) => ({
+        ...one,
+        number: at + 1,
+        from: `stranger-${at}/archive`,
+      })),
+      { ...one, number: 151 },
+    );
+    expect(await ensurePullRequest(forge, NEXT, MASTER, TEXT)).toMatchObject({
+      action: 'updated',
+      pullRequest: { number: 151 },
+    });
+    expect(standIn.pulls.filter(({ title }) => title === TEXT.title).length).toBe(1);
+  });
+
+  test('refuses a pull request that it cannot place, and says so', async () => {
+    const { standIn, forge } = await start(name);
+    standIn.pulls.push({
+      number: 7,
+      title: 'Whose?',
+      body: '',
+      head: 'next',
+      base: 'master',
+      open: true,
+      unsaid: true,
+    });
+    await expect(ensurePullRequest(forge, NEXT, MASTER, TEXT)).rejects.toMatchObject({
+      reason: 'forge',
+      message: expect.stringMatching(/does not say whether pull request 7 comes from/),
+    });
+    expect(standIn.pulls[0]?.title).toBe('Whose?');
+    expect(standIn.pulls.length).toBe(1);
   });
 
   test('gets one pull request from two runs at once', async () => {
@@ -184,6 +242,26 @@ describe.each(FORGES)('%s', (name) => {
       return moved % 2 === 1 ? { status: 307, headers: { location: url } } : undefined;
     };
     expect((await ensurePullRequest(forge, NEXT, MASTER, TEXT)).action).toBe('created');
+  });
+
+  test.each([
+    ['without an end', 60_000, 'forge', /has more than 33554432 bytes/],
+    ['a byte now and then', 200, 'network', /no whole answer within 120 s/],
+  ] as const)('is given up when its answer comes %s', async (how, limit, reason, message) => {
+    const { standIn, forge } = await start(name, limit);
+    let sent = 0;
+    standIn.stream = async function* () {
+      const block = how === 'without an end' ? Buffer.alloc(1 << 20, ' ') : Buffer.from(' ');
+      for (; ; sent += block.length) {
+        if (block.length === 1) await setTimeout(20);
+        yield block;
+      }
+    };
+    await expect(ensurePullRequest(forge, NEXT, MASTER, TEXT)).rejects.toMatchObject({
+      reason,
+      message: expect.stringMatching(message),
+    });
+    expect(sent).toBeLessThan(256 * 1024 * 1024);
   });
 
   test('is not taken for a forge when it answers with a page', async () => {

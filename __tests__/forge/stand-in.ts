@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { Worker } from 'node:worker_threads';
 import type { ForgeName } from '../../src/forge/forge.ts';
 import { description } from './descriptions.ts';
@@ -14,6 +15,10 @@ export interface Kept {
   head: string;
   base: string;
   open: boolean;
+  /** The repository of `head`: the archive where it is left out, `null` for a fork that is deleted. */
+  from?: string | null;
+  /** Leaves out where it comes from, as no description of a forge says. */
+  unsaid?: boolean;
 }
 
 export interface Asked {
@@ -33,6 +38,8 @@ export interface StandIn {
   readonly violations: string[];
   /** Answers before anything else does; undefined lets the request through. */
   intercept?: (asked: Asked) => Reply | 'drop' | 'do-and-drop' | undefined;
+  /** Answers every request with this body, as fast as it is read. */
+  stream?: () => AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
 
@@ -66,6 +73,10 @@ export async function startForge(forge: ForgeName, token: string): Promise<Stand
       ...(content === '' ? {} : { body: asked.body }),
     });
     if (complaint !== undefined) state.violations.push(`${method} ${url}: ${complaint}`);
+    if (state.stream !== undefined) {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return pipeline(state.stream(), response).catch(() => {});
+    }
     const early = state.intercept?.(asked);
     if (early === 'drop') return void request.socket.destroy();
     const reply =
@@ -144,7 +155,9 @@ function listed(forge: ForgeName, state: StandIn, query: URLSearchParams): unkno
     const isOpen =
       one.open || (query.get('state') ?? (forge === 'atomgit' ? 'all' : 'open')) === 'all';
     const isHead =
-      forge === 'github' ? head === `owner:${one.head}` : forge !== 'gitee' || head === one.head;
+      forge === 'github'
+        ? head === `${(one.from ?? 'owner/archive').split('/')[0]}:${one.head}`
+        : forge !== 'gitee' || head === one.head;
     const base = forge === 'gitea' ? null : query.get('base');
     return isOpen && isHead && (base === null || base === one.base);
   });
@@ -159,7 +172,9 @@ function created(forge: ForgeName, state: StandIn, body: Record<string, string>)
   if (!BRANCHES.includes(head) || !BRANCHES.includes(base)) {
     return refusal(forge, forge === 'gitea' ? 404 : 422, 'No such branch');
   }
-  if (state.pulls.some((one) => one.open && one.head === head && one.base === base)) {
+  const isSame = (one: Kept) =>
+    one.open && one.from === undefined && one.head === head && one.base === base;
+  if (state.pulls.some(isSame)) {
     const status = { github: 422, gitea: 409, gitee: 400, atomgit: 409 }[forge];
     return refusal(forge, status, 'A pull request already exists for owner:next.');
   }
@@ -178,6 +193,7 @@ function created(forge: ForgeName, state: StandIn, body: Record<string, string>)
 function shown(forge: ForgeName, { origin }: StandIn, one: Kept): unknown {
   const { number, title, body, head, base } = one;
   const page = `${origin}/owner/archive/pulls/${number}`;
+  const ends = one.unsaid ? { head: { ref: head }, base: { ref: base } } : endsOf(one);
   if (forge === 'atomgit') {
     return {
       number,
@@ -187,11 +203,21 @@ function shown(forge: ForgeName, { origin }: StandIn, one: Kept): unknown {
       description: body,
       source_branch: head,
       target_branch: base,
+      ...ends,
     };
   }
   // Forges keep the lines of the web.
   const stored = forge === 'github' ? body.replaceAll('\n', '\r\n') : body;
-  return { number, html_url: page, title, body: stored, head: { ref: head }, base: { ref: base } };
+  return { number, html_url: page, title, body: stored, ...ends };
+}
+
+/** Both ends as all four forges answer them: the branch and its repository. */
+function endsOf({ head, base, from = 'owner/archive' }: Kept): object {
+  const repository = (name: string) => ({ id: name.length, full_name: name });
+  return {
+    head: { ref: head, repo: from === null ? null : repository(from) },
+    base: { ref: base, repo: repository('owner/archive') },
+  };
 }
 
 function refusal(forge: ForgeName, status: number, message: string): Reply {

@@ -1,8 +1,7 @@
-import { text as readText } from 'node:stream/consumers';
 import { describe, Failure } from '../failure.ts';
 import { printable } from '../names.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Http, HttpResponse } from '../platform/http.ts';
+import { type Http, type HttpResponse, readBody } from '../platform/http.ts';
 import { retryAfter } from '../platform/retry-after.ts';
 
 /** Who asks, and where. */
@@ -33,6 +32,10 @@ export interface Api {
 /** Ten minutes: a nightly run may wait that long for a rate limit, a longer one is told to a person. */
 const LONGEST_WAIT = 600_000;
 const ATTEMPTS = 5;
+/** Milliseconds from a request to the last byte of its answer. */
+export const LONGEST_ANSWER = 120_000;
+/** Bytes: a page of 100 pull requests with the longest bodies has a fifth of it. */
+const LARGEST_ANSWER = 32 * 1024 * 1024;
 const REDIRECTS = 3;
 
 interface ApiResponse extends Omit<HttpResponse, 'body'> {
@@ -91,25 +94,43 @@ async function send(
   body: object | undefined,
 ): Promise<ApiResponse | Failure> {
   const json = body === undefined ? {} : { 'content-type': 'application/json' };
+  const late = new AbortController();
+  const ended = new AbortController();
+  settings.clock.sleep(LONGEST_ANSWER, ended.signal).then(
+    () => late.abort(new Error(`no whole answer within ${LONGEST_ANSWER / 1000} s`)),
+    () => {},
+  );
   try {
     const response = await settings.http.request({
       url: url.href,
       method,
       headers: { accept: 'application/json', ...settings.headers, ...json },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: settings.signal,
+      signal: AbortSignal.any([settings.signal, late.signal]),
       redirect: 'manual',
     });
     const { status, headers } = response;
-    return { status, headers, url: response.url, text: await readText(response.body) };
+    const bytes = await readBody(response.body, {
+      bytes: LARGEST_ANSWER,
+      exceeded: (why) =>
+        new Failure(
+          'forge',
+          `The answer of ${settings.title} to the request to ${attempt} ${why}.`,
+          'Is --api-url the address of its API?',
+        ),
+    });
+    return { status, headers, url: response.url, text: bytes.toString('utf8') };
   } catch (error) {
     settings.signal.throwIfAborted();
+    if (error instanceof Failure) throw error;
     const why = settings.hide(describe(error)) || 'no connection';
     return new Failure(
       'network',
       `${settings.title} could not be asked to ${attempt} at ${url.origin}: ${why}.`,
       'Try again; if it stays so, check the network, the proxy and --api-url.',
     );
+  } finally {
+    ended.abort();
   }
 }
 

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { openApi } from './api.ts';
 import type { Forge, PullRequest, PullRequestText } from './forge.ts';
+import { listPulls } from './list.ts';
+import { comesFromArchive, type PullRequestEnd, pullRequestEnd } from './origin.ts';
 import { parseResponse } from './parse-response.ts';
 import type { ForgeRepository } from './repository.ts';
-
-const branch = v.optional(v.object({ ref: v.optional(v.string()) }));
 
 /** Some answers are as GitHub's (`head.ref`, `body`), some as GitLab's (`source_branch`, `description`). */
 const pull = v.object({
@@ -17,13 +17,15 @@ const pull = v.object({
   description: v.nullish(v.string()),
   source_branch: v.nullish(v.string()),
   target_branch: v.nullish(v.string()),
-  head: branch,
-  base: branch,
+  head: v.nullish(pullRequestEnd),
+  base: v.nullish(pullRequestEnd),
+  source_project_id: v.nullish(v.number()),
+  target_project_id: v.nullish(v.number()),
+  project_id: v.nullish(v.number()),
 });
 type Pull = v.InferOutput<typeof pull>;
 
 const PAGE = 100;
-const MOST_PAGES = 100;
 
 /** AtomGit and GitCode, which are one service, API v5: https://docs.atomgit.com/docs/apis. */
 export function atomgit(place: ForgeRepository): Forge {
@@ -40,22 +42,21 @@ export function atomgit(place: ForgeRepository): Forge {
     longestBody: 60_000,
     // There is no filter for the branch it comes from: all that are open to the base are looked at.
     find: async (head, base) => {
-      const found: PullRequest[] = [];
-      for (let page = 1; page <= MOST_PAGES; page += 1) {
-        const query = new URLSearchParams({
-          ...{ state: 'open', base, page: `${page}`, per_page: `${PAGE}` },
-        });
-        const answer = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
-        const some = parseResponse('AtomGit', v.array(pull), answer);
-        const ours = some.filter(
+      const query = { state: 'open', base, per_page: `${PAGE}` };
+      const last = (entries: number) => entries < PAGE;
+      const found = await listPulls(api, 'AtomGit', pulls, query, pull, last);
+      return found
+        .filter(
           (one) =>
             (one.source_branch ?? one.head?.ref) === head &&
             (one.target_branch ?? one.base?.ref) === base,
-        );
-        found.push(...ours.map((one) => toPullRequest(one)));
-        if (some.length < PAGE) break;
-      }
-      return found.sort((a, b) => a.number - b.number);
+        )
+        .filter((one) => {
+          const number = one.number ?? one.iid ?? 0;
+          return comesFromArchive('AtomGit', place, number, headOf(one), baseOf(one));
+        })
+        .map(toPullRequest)
+        .sort((a, b) => a.number - b.number);
     },
     create: async (head, base, text) => {
       const made = await api.call('open a pull request', 'POST', pulls, { ...text, head, base });
@@ -68,6 +69,18 @@ export function atomgit(place: ForgeRepository): Forge {
       return { ...pullRequest, ...text };
     },
   };
+}
+
+/** Where it comes from: `head.repo`, or GitLab's `source_project_id`. */
+function headOf({ head, source_project_id: id }: Pull): PullRequestEnd | undefined {
+  if (head?.repo !== undefined || id === undefined) return head ?? undefined;
+  return { repo: id === null ? null : { id } };
+}
+
+function baseOf({ base, target_project_id, project_id }: Pull): PullRequestEnd | undefined {
+  const id = target_project_id ?? project_id ?? undefined;
+  if (base?.repo !== undefined || id === undefined) return base ?? undefined;
+  return { repo: { id } };
 }
 
 function toPullRequest(one: Pull): PullRequest {

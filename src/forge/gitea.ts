@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import { openApi } from './api.ts';
 import type { Forge, PullRequest } from './forge.ts';
+import { listPulls } from './list.ts';
+import { comesFromArchive, pullRequestEnd } from './origin.ts';
 import { parseResponse } from './parse-response.ts';
 import type { ForgeRepository } from './repository.ts';
 
@@ -9,11 +11,11 @@ const pull = v.object({
   html_url: v.string(),
   title: v.string(),
   body: v.nullish(v.string(), ''),
-  head: v.object({ ref: v.string() }),
-  base: v.object({ ref: v.string() }),
+  head: v.optional(pullRequestEnd, {}),
+  base: v.optional(pullRequestEnd, {}),
 });
 
-/** Gitea and Forgejo, API v1: `<host>/api/swagger`. Several pages of open pull requests are read. */
+/** Gitea and Forgejo, API v1: `<host>/api/swagger`. It filters by no branch: all that are open are read. */
 export function gitea(place: ForgeRepository): Forge {
   const api = openApi({
     ...place,
@@ -25,18 +27,15 @@ export function gitea(place: ForgeRepository): Forge {
   return {
     name: 'gitea',
     longestBody: 60_000,
+    // A server may give shorter pages than it was asked for: an empty one is the end.
     find: async (head, base) => {
-      const found: PullRequest[] = [];
-      for (let page = 1; page <= MOST_PAGES; page += 1) {
-        const query = new URLSearchParams({ state: 'open', page: `${page}`, limit: `${PAGE}` });
-        const answer = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
-        const some = parseResponse('Gitea', v.array(pull), answer);
-        const ours = some.filter((one) => one.head.ref === head && one.base.ref === base);
-        found.push(...ours.map(toPullRequest));
-        // A server may give shorter pages than it was asked for.
-        if (some.length === 0) break;
-      }
-      return found.sort((a, b) => a.number - b.number);
+      const query = { state: 'open', limit: `${PAGE}` };
+      const found = await listPulls(api, 'Gitea', pulls, query, pull, (entries) => entries === 0);
+      return found
+        .filter((one) => one.head.ref === head && one.base.ref === base)
+        .filter((one) => comesFromArchive('Gitea', place, one.number, one.head, one.base))
+        .map(toPullRequest)
+        .sort((a, b) => a.number - b.number);
     },
     create: async (head, base, text) => {
       const made = await api.call('open a pull request', 'POST', pulls, { ...text, head, base });
@@ -51,7 +50,6 @@ export function gitea(place: ForgeRepository): Forge {
 }
 
 const PAGE = 50;
-const MOST_PAGES = 100;
 
 function toPullRequest({ number, html_url, title, body }: v.InferOutput<typeof pull>): PullRequest {
   return { number, url: html_url, title, body: body ?? '' };

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import { openApi } from './api.ts';
 import type { Forge, PullRequest } from './forge.ts';
+import { listPulls } from './list.ts';
+import { comesFromArchive, pullRequestEnd } from './origin.ts';
 import { parseResponse } from './parse-response.ts';
 import type { ForgeRepository } from './repository.ts';
 
@@ -9,8 +11,8 @@ const pull = v.object({
   html_url: v.string(),
   title: v.string(),
   body: v.nullish(v.string(), ''),
-  head: v.object({ ref: v.string() }),
-  base: v.object({ ref: v.string() }),
+  head: v.optional(pullRequestEnd, {}),
+  base: v.optional(pullRequestEnd, {}),
 });
 
 /**
@@ -29,15 +31,20 @@ export function gitee(place: ForgeRepository): Forge {
   return {
     name: 'gitee',
     longestBody: 60_000,
+    // It filters by the branch's name alone, so forks' branches of that name are among the answers.
     find: async (head, base) => {
-      const query = new URLSearchParams({
-        ...{ state: 'open', head, base, sort: 'created', direction: 'asc' },
-        per_page: '100',
-      });
-      const found = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
-      // From a fork's branch of the same name comes another's pull request.
-      return parseResponse('Gitee', v.array(pull), found)
+      const query = {
+        state: 'open',
+        head,
+        base,
+        sort: 'created',
+        direction: 'asc',
+        per_page: `${PAGE}`,
+      };
+      const found = await listPulls(api, 'Gitee', pulls, query, pull, (entries) => entries < PAGE);
+      return found
         .filter((one) => one.head.ref === head && one.base.ref === base)
+        .filter((one) => comesFromArchive('Gitee', place, one.number, one.head, one.base))
         .map(toPullRequest);
     },
     create: async (head, base, text) => {
@@ -57,6 +64,8 @@ export function gitee(place: ForgeRepository): Forge {
     },
   };
 }
+
+const PAGE = 100;
 
 function toPullRequest({ number, html_url, title, body }: v.InferOutput<typeof pull>): PullRequest {
   return { number, url: html_url, title, body: body ?? '' };

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import { openApi } from './api.ts';
 import type { Forge, PullRequest } from './forge.ts';
+import { listPulls } from './list.ts';
+import { comesFromArchive, pullRequestEnd } from './origin.ts';
 import { parseResponse } from './parse-response.ts';
 import type { ForgeRepository } from './repository.ts';
 
@@ -9,6 +11,8 @@ const pull = v.object({
   html_url: v.string(),
   title: v.string(),
   body: v.nullish(v.string(), ''),
+  head: v.optional(pullRequestEnd, {}),
+  base: v.optional(pullRequestEnd, {}),
 });
 
 /**
@@ -31,13 +35,21 @@ export function github(place: ForgeRepository): Forge {
   return {
     name: 'github',
     longestBody: 65_536,
+    // An organization may have a fork of its own archive: the owner's name alone does not tell.
     find: async (head, base) => {
-      const query = new URLSearchParams({
-        ...{ state: 'open', head: `${owner}:${head}`, base },
-        ...{ sort: 'created', direction: 'asc' },
-      });
-      const found = await api.call('list pull requests', 'GET', `${pulls}?${query}`);
-      return parseResponse('GitHub', v.array(pull), found).map(toPullRequest);
+      const query = {
+        state: 'open',
+        head: `${decodeURIComponent(owner)}:${head}`,
+        base,
+        sort: 'created',
+        direction: 'asc',
+        per_page: `${PAGE}`,
+      };
+      const found = await listPulls(api, 'GitHub', pulls, query, pull, (entries) => entries < PAGE);
+      return found
+        .filter((one) => one.head.ref === head && one.base.ref === base)
+        .filter((one) => comesFromArchive('GitHub', place, one.number, one.head, one.base))
+        .map(toPullRequest);
     },
     create: async (head, base, text) => {
       const made = await api.call('open a pull request', 'POST', pulls, { ...text, head, base });
@@ -50,6 +62,8 @@ export function github(place: ForgeRepository): Forge {
     },
   };
 }
+
+const PAGE = 100;
 
 function toPullRequest({ number, html_url, title, body }: v.InferOutput<typeof pull>): PullRequest {
   return { number, url: html_url, title, body: body ?? '' };

@@ -7,7 +7,7 @@ import { undiciHttp } from '../../../src/download/http.ts';
 import { asFailure } from '../../../src/failure.ts';
 import type { Platform, WorkflowLog } from '../../../src/platform/platform.ts';
 import { systemPrograms } from '../../../src/platform/programs.ts';
-import { fastClock } from '../../download/conditions.ts';
+import { forgeClock } from '../../forge/clock.ts';
 import { type GitServer, type GitServerOptions, startGitServer } from '../../git/git-server.ts';
 import { MINIMUM_TYPES, putKernels } from './kernels.ts';
 
@@ -88,7 +88,7 @@ async function runPublish(
   };
   const platform: Platform = {
     env: whole,
-    clock: fastClock(1000),
+    clock: forgeClock(1000),
     http: undiciHttp({}),
     programs: systemPrograms(whole),
     stdout: output,
