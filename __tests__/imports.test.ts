@@ -23,6 +23,7 @@ const ORDER = [
   'report',
   'platform',
   'names.ts',
+  'sha256.ts',
   'failure.ts',
 ];
 

@@ -29562,7 +29562,7 @@ var require_snapshot_utils = __commonJS({
 var require_snapshot_recorder = __commonJS({
   "node_modules/undici/lib/mock/snapshot-recorder.js"(exports2, module2) {
     "use strict";
-    var { writeFile: writeFile11, readFile: readFile21, mkdir: mkdir13 } = require("fs/promises");
+    var { writeFile: writeFile8, readFile: readFile21, mkdir: mkdir12 } = require("fs/promises");
     var { dirname: dirname12, resolve: resolve11 } = require("path");
     var { setTimeout: setTimeout3, clearTimeout: clearTimeout2 } = require("timers");
     var { InvalidArgumentError: InvalidArgumentError2, UndiciError } = require_errors2();
@@ -29796,12 +29796,12 @@ var require_snapshot_recorder = __commonJS({
           throw new InvalidArgumentError2("Snapshot path is required");
         }
         const resolvedPath = resolve11(path5);
-        await mkdir13(dirname12(resolvedPath), { recursive: true });
+        await mkdir12(dirname12(resolvedPath), { recursive: true });
         const data = Array.from(__privateGet(this, _snapshots).entries()).map(([hash, snapshot]) => ({
           hash,
           snapshot
         }));
-        await writeFile11(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
+        await writeFile8(resolvedPath, JSON.stringify(data, null, 2), { flush: true });
       }
       /**
        * Clears all recorded snapshots
@@ -42040,7 +42040,7 @@ var {
 } = import_index.default;
 
 // src/commands/build.ts
-var import_node_path27 = require("path");
+var import_node_path28 = require("path");
 
 // src/failure.ts
 var REASONS = [
@@ -43214,8 +43214,13 @@ var import_promises = require("fs/promises");
 var import_node_path = require("path");
 var import_promises2 = require("stream/promises");
 
-// src/toolchain/recipes.ts
+// src/sha256.ts
 var import_node_crypto = require("crypto");
+function sha256(content) {
+  return (0, import_node_crypto.createHash)("sha256").update(content).digest("hex");
+}
+
+// src/toolchain/recipes.ts
 var REPOSITORIES = ["dwarves", "libbpf", "xz"];
 var STATIC = ["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF"];
 var PAHOLE_CMAKE = [
@@ -43304,7 +43309,7 @@ var FORMAT = 1;
 function fingerprint(recipe) {
   var _a21;
   const text3 = JSON.stringify([FORMAT, recipe.parts, (_a21 = recipe.edits) != null ? _a21 : null, recipe.cmake]);
-  return (0, import_node_crypto.createHash)("sha256").update(text3).digest("hex").slice(0, 12);
+  return sha256(text3).slice(0, 12);
 }
 
 // src/toolchain/sources.ts
@@ -49058,10 +49063,10 @@ function getPKCS1Padding(length) {
   const result = new Uint8Array(length);
   let count3 = 0;
   while (count3 < length) {
-    const randomBytes4 = getRandomBytes(length - count3);
-    for (let i3 = 0; i3 < randomBytes4.length; i3++) {
-      if (randomBytes4[i3] !== 0) {
-        result[count3++] = randomBytes4[i3];
+    const randomBytes3 = getRandomBytes(length - count3);
+    for (let i3 = 0; i3 < randomBytes3.length; i3++) {
+      if (randomBytes3[i3] !== 0) {
+        result[count3++] = randomBytes3[i3];
       }
     }
   }
@@ -63232,7 +63237,7 @@ function sqrtMod(y2) {
 }
 var Fpk1 = Field(secp256k1_CURVE.p, { sqrt: sqrtMod });
 var secp256k1 = createCurve({ ...secp256k1_CURVE, Fp: Fpk1, lowS: true, endo: secp256k1_ENDO }, sha256$1);
-var sha256 = sha256$1;
+var sha2562 = sha256$1;
 var sha224 = sha224$1;
 var Fp$2 = Field(BigInt("0xa9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377"));
 var CURVE_A$2 = Fp$2.create(BigInt("0x7d5a0975fc2c3057eef67530417affe7fb8055c126dc5c6ce94a4b44f330b5d9"));
@@ -63249,7 +63254,7 @@ var brainpoolP256r1 = createCurve({
   Gy: BigInt("0x547ef835c3dac4fd97f8461a14611dc9c27745132ded8e545c1d54c72f046997"),
   h: BigInt(1),
   lowS: false
-}, sha256);
+}, sha2562);
 var sha512 = sha512$1;
 var sha384 = sha384$1;
 var Fp$1 = Field(BigInt("0x8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d1a71874700133107ec53"));
@@ -63559,7 +63564,7 @@ var nobleHashes = new Map(Object.entries({
   md5,
   sha1,
   sha224,
-  sha256,
+  sha256: sha2562,
   sha384,
   sha512,
   sha3_256,
@@ -71917,7 +71922,6 @@ function seconds(count3) {
 }
 
 // src/jobs/make-btf/build-kernel.ts
-var import_node_crypto9 = require("crypto");
 var import_promises14 = require("fs/promises");
 var import_node_path17 = require("path");
 
@@ -75889,8 +75893,8 @@ async function readPackageFiles(pool, path5, signal) {
   });
 }
 function headerChecksumOf(signatures) {
-  const sha2569 = signatures.string(SIGNATURE_TAG.sha256);
-  if (sha2569 !== void 0) return { algorithm: "sha256", value: sha2569.toLowerCase() };
+  const sha2566 = signatures.string(SIGNATURE_TAG.sha256);
+  if (sha2566 !== void 0) return { algorithm: "sha256", value: sha2566.toLowerCase() };
   const sha12 = signatures.string(SIGNATURE_TAG.sha1);
   return sha12 === void 0 ? void 0 : { algorithm: "sha1", value: sha12.toLowerCase() };
 }
@@ -76244,8 +76248,8 @@ var VmlinuxFile = class {
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
     var _a21, _b15;
-    const sha2569 = this.#sha256.digest("hex");
-    return { sha256: sha2569, digest: (_b15 = (_a21 = this.#other) == null ? void 0 : _a21.digest("hex")) != null ? _b15 : sha2569 };
+    const sha2566 = this.#sha256.digest("hex");
+    return { sha256: sha2566, digest: (_b15 = (_a21 = this.#other) == null ? void 0 : _a21.digest("hex")) != null ? _b15 : sha2566 };
   }
 };
 
@@ -76281,9 +76285,9 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
       const see = (bytes3) => file.written(bytes3);
       await decodeBy(decoding, see, body, programs, damaged, file.descriptor);
     }
-    const { sha256: sha2569, digest } = file.digests();
+    const { sha256: sha2566, digest } = file.digests();
     if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);
-    return { head, size: file.size, sha256: sha2569, proven: strong };
+    return { head, size: file.size, sha256: sha2566, proven: strong };
   } catch (error2) {
     throw decoding && isCorrupt(error2) ? new Misled(error2.reason, error2.message) : error2;
   } finally {
@@ -76676,11 +76680,11 @@ async function buildKernel(context2, kernel, cores, task) {
         embeddedBtf: findSection(elf, ".BTF") !== void 0
       },
       pahole: { version: pahole3.version, flags, origin: pahole3.origin },
-      btf: { size: size2, sha256: sha2562(btf), kinds: kinds3 },
+      btf: { size: size2, sha256: sha256(btf), kinds: kinds3 },
       tarball: {
         path: tarballPath(kernel, uname2),
         size: tarball.length,
-        sha256: sha2562(tarball)
+        sha256: sha256(tarball)
       },
       stages: stopwatch.stages,
       finishedAt: platform4.clock.date().toISOString()
@@ -76691,57 +76695,1213 @@ async function buildKernel(context2, kernel, cores, task) {
     release2();
   }
 }
-function sha2562(bytes2) {
-  return (0, import_node_crypto9.createHash)("sha256").update(bytes2).digest("hex");
-}
 
 // src/jobs/make-btf/output.ts
-var import_node_crypto10 = require("crypto");
+var import_promises16 = require("fs/promises");
+var import_node_path19 = require("path");
+
+// node_modules/valibot/dist/index.mjs
+var store$4;
+var DEFAULT_CONFIG = {
+  lang: void 0,
+  message: void 0,
+  abortEarly: void 0,
+  abortPipeEarly: void 0
+};
+// @__NO_SIDE_EFFECTS__
+function getGlobalConfig(config$1) {
+  var _a21, _b15, _c5;
+  if (!config$1 && !store$4) return DEFAULT_CONFIG;
+  return {
+    lang: (_a21 = config$1 == null ? void 0 : config$1.lang) != null ? _a21 : store$4 == null ? void 0 : store$4.lang,
+    message: config$1 == null ? void 0 : config$1.message,
+    abortEarly: (_b15 = config$1 == null ? void 0 : config$1.abortEarly) != null ? _b15 : store$4 == null ? void 0 : store$4.abortEarly,
+    abortPipeEarly: (_c5 = config$1 == null ? void 0 : config$1.abortPipeEarly) != null ? _c5 : store$4 == null ? void 0 : store$4.abortPipeEarly
+  };
+}
+var store$3;
+// @__NO_SIDE_EFFECTS__
+function getGlobalMessage(lang) {
+  return store$3 == null ? void 0 : store$3.get(lang);
+}
+var store$2;
+// @__NO_SIDE_EFFECTS__
+function getSchemaMessage(lang) {
+  return store$2 == null ? void 0 : store$2.get(lang);
+}
+var store$1;
+// @__NO_SIDE_EFFECTS__
+function getSpecificMessage(reference, lang) {
+  var _a21;
+  return (_a21 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a21.get(lang);
+}
+// @__NO_SIDE_EFFECTS__
+function _stringify(input) {
+  var _a21, _b15, _c5;
+  const type = typeof input;
+  if (type === "string") return `"${input}"`;
+  if (type === "number" || type === "bigint" || type === "boolean") return `${input}`;
+  if (type === "object" || type === "function") return (_c5 = input && ((_b15 = (_a21 = Object.getPrototypeOf(input)) == null ? void 0 : _a21.constructor) == null ? void 0 : _b15.name)) != null ? _c5 : "null";
+  return type;
+}
+function _addIssue(context2, label, dataset, config$1, other) {
+  var _a21, _b15, _c5, _d4, _e4, _f, _g, _h;
+  const input = other && "input" in other ? other.input : dataset.value;
+  const expected = (_b15 = (_a21 = other == null ? void 0 : other.expected) != null ? _a21 : context2.expects) != null ? _b15 : null;
+  const received = (_c5 = other == null ? void 0 : other.received) != null ? _c5 : /* @__PURE__ */ _stringify(input);
+  const issue2 = {
+    kind: context2.kind,
+    type: context2.type,
+    input,
+    expected,
+    received,
+    message: `Invalid ${label}: ${expected ? `Expected ${expected} but r` : "R"}eceived ${received}`,
+    requirement: context2.requirement,
+    path: other == null ? void 0 : other.path,
+    issues: other == null ? void 0 : other.issues,
+    lang: config$1.lang,
+    abortEarly: config$1.abortEarly,
+    abortPipeEarly: config$1.abortPipeEarly
+  };
+  const isSchema = context2.kind === "schema";
+  const message$1 = (_h = (_g = (_f = (_e4 = (_d4 = other == null ? void 0 : other.message) != null ? _d4 : context2.message) != null ? _e4 : /* @__PURE__ */ getSpecificMessage(context2.reference, issue2.lang)) != null ? _f : isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) != null ? _g : config$1.message) != null ? _h : /* @__PURE__ */ getGlobalMessage(issue2.lang);
+  if (message$1 !== void 0) issue2.message = typeof message$1 === "function" ? message$1(issue2) : message$1;
+  if (isSchema) dataset.typed = false;
+  if (dataset.issues) dataset.issues.push(issue2);
+  else dataset.issues = [issue2];
+}
+// @__NO_SIDE_EFFECTS__
+function _isSameValueZero(value1, value2) {
+  return value1 === value2 || Number.isNaN(value1) && Number.isNaN(value2);
+}
+// @__NO_SIDE_EFFECTS__
+function _isValidObjectKey(object$1, key) {
+  return Object.prototype.hasOwnProperty.call(object$1, key) && key !== "__proto__" && key !== "prototype" && key !== "constructor";
+}
+// @__NO_SIDE_EFFECTS__
+function _joinExpects(values$1, separator) {
+  var _a21;
+  const list2 = [...new Set(values$1)];
+  if (list2.length > 1) return `(${list2.join(` ${separator} `)})`;
+  return (_a21 = list2[0]) != null ? _a21 : "never";
+}
+function _standardSchema(schema) {
+  schema["~standard"] = {
+    version: 1,
+    vendor: "valibot",
+    validate: (value$1) => schema["~run"]({ value: value$1 }, /* @__PURE__ */ getGlobalConfig())
+  };
+  return schema;
+}
+// @__NO_SIDE_EFFECTS__
+function entriesFromList(list2, schema) {
+  const entries$1 = {};
+  for (const key of list2) entries$1[key] = schema;
+  return entries$1;
+}
+// @__NO_SIDE_EFFECTS__
+function getDotPath(issue2) {
+  if (issue2.path) {
+    let key = "";
+    for (const item of issue2.path) if (typeof item.key === "string" || typeof item.key === "number") if (key) key += `.${item.key}`;
+    else key += item.key;
+    else return null;
+    return key;
+  }
+  return null;
+}
+var ValiError = class extends Error {
+  /**
+  * Creates a Valibot error with useful information.
+  *
+  * @param issues The error issues.
+  */
+  constructor(issues) {
+    super(issues[0].message);
+    this.name = "ValiError";
+    this.issues = issues;
+  }
+};
+var EMOJI_REGEX = new RegExp("^(?:[\\u{1F1E6}-\\u{1F1FF}]{2}|\\u{1F3F4}[\\u{E0061}-\\u{E007A}]{2}[\\u{E0030}-\\u{E0039}\\u{E0061}-\\u{E007A}]{1,3}\\u{E007F}|(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation})(?:\\u200D(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation}))*)+$", "u");
+var ISO_DATE_REGEX = /^\d{4}-(?:0[1-9]|1[0-2])-(?:[12]\d|0[1-9]|3[01])$/u;
+var ISO_TIMESTAMP_REGEX = /^\d{4}-(?:0[1-9]|1[0-2])-(?:[12]\d|0[1-9]|3[01])[T ](?:0\d|1\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,9})?(?:Z| ?[+-](?:0\d|1\d|2[0-3])(?::?[0-5]\d)?)$/u;
+// @__NO_SIDE_EFFECTS__
+function check(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "check",
+    reference: check,
+    async: false,
+    expects: null,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "input", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function description(description_) {
+  return {
+    kind: "metadata",
+    type: "description",
+    reference: description,
+    description: description_
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function endsWith(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "ends_with",
+    reference: endsWith,
+    async: false,
+    expects: `"${requirement}"`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !dataset.value.endsWith(this.requirement)) _addIssue(this, "end", dataset, config$1, { received: `"${dataset.value.slice(-this.requirement.length)}"` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function finite(message$1) {
+  return {
+    kind: "validation",
+    type: "finite",
+    reference: finite,
+    async: false,
+    expects: null,
+    requirement: Number.isFinite,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "finite", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function includes(requirement, message$1) {
+  const expects = /* @__PURE__ */ _stringify(requirement);
+  return {
+    kind: "validation",
+    type: "includes",
+    reference: includes,
+    async: false,
+    expects,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !dataset.value.includes(this.requirement)) _addIssue(this, "content", dataset, config$1, { received: `!${expects}` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function isoDate(message$1) {
+  return {
+    kind: "validation",
+    type: "iso_date",
+    reference: isoDate,
+    async: false,
+    expects: null,
+    requirement: ISO_DATE_REGEX,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement.test(dataset.value)) _addIssue(this, "date", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function isoTimestamp(message$1) {
+  return {
+    kind: "validation",
+    type: "iso_timestamp",
+    reference: isoTimestamp,
+    async: false,
+    expects: null,
+    requirement: ISO_TIMESTAMP_REGEX,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement.test(dataset.value)) _addIssue(this, "timestamp", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function maxLength(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "max_length",
+    reference: maxLength,
+    async: false,
+    expects: `<=${requirement}`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && dataset.value.length > this.requirement) _addIssue(this, "length", dataset, config$1, { received: `${dataset.value.length}` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function minLength(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "min_length",
+    reference: minLength,
+    async: false,
+    expects: `>=${requirement}`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && dataset.value.length < this.requirement) _addIssue(this, "length", dataset, config$1, { received: `${dataset.value.length}` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function minValue(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "min_value",
+    reference: minValue,
+    async: false,
+    expects: `>=${requirement instanceof Date ? requirement.toJSON() : /* @__PURE__ */ _stringify(requirement)}`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !(dataset.value >= this.requirement)) _addIssue(this, "value", dataset, config$1, { received: dataset.value instanceof Date ? dataset.value.toJSON() : /* @__PURE__ */ _stringify(dataset.value) });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function rawTransform(action) {
+  return {
+    kind: "transformation",
+    type: "raw_transform",
+    reference: rawTransform,
+    async: false,
+    "~run"(dataset, config$1) {
+      const output = action({
+        dataset,
+        config: config$1,
+        addIssue: (info2) => {
+          var _a21;
+          return _addIssue(this, (_a21 = info2 == null ? void 0 : info2.label) != null ? _a21 : "input", dataset, config$1, info2);
+        },
+        NEVER: null
+      });
+      if (dataset.issues) dataset.typed = false;
+      else dataset.value = output;
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function regex(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "regex",
+    reference: regex,
+    async: false,
+    expects: `${requirement}`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement.test(dataset.value)) _addIssue(this, "format", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function safeInteger(message$1) {
+  return {
+    kind: "validation",
+    type: "safe_integer",
+    reference: safeInteger,
+    async: false,
+    expects: null,
+    requirement: Number.isSafeInteger,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "safe integer", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function startsWith(requirement, message$1) {
+  return {
+    kind: "validation",
+    type: "starts_with",
+    reference: startsWith,
+    async: false,
+    expects: `"${requirement}"`,
+    requirement,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !dataset.value.startsWith(this.requirement)) _addIssue(this, "start", dataset, config$1, { received: `"${dataset.value.slice(0, this.requirement.length)}"` });
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function transform2(operation) {
+  return {
+    kind: "transformation",
+    type: "transform",
+    reference: transform2,
+    async: false,
+    operation,
+    "~run"(dataset) {
+      dataset.value = this.operation(dataset.value);
+      return dataset;
+    }
+  };
+}
+// @__NO_SIDE_EFFECTS__
+function url(message$1) {
+  return {
+    kind: "validation",
+    type: "url",
+    reference: url,
+    async: false,
+    expects: null,
+    requirement(input) {
+      try {
+        if (URL.canParse) return URL.canParse(input);
+        new URL(input);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "URL", dataset, config$1);
+      return dataset;
+    }
+  };
+}
+var ABORT_EARLY_CONFIG = { abortEarly: true };
+// @__NO_SIDE_EFFECTS__
+function getFallback(schema, dataset, config$1) {
+  return typeof schema.fallback === "function" ? schema.fallback(dataset, config$1) : schema.fallback;
+}
+// @__NO_SIDE_EFFECTS__
+function getDefault(schema, dataset, config$1) {
+  return typeof schema.default === "function" ? schema.default(dataset, config$1) : schema.default;
+}
+// @__NO_SIDE_EFFECTS__
+function array(item, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "array",
+    reference: array,
+    expects: "Array",
+    async: false,
+    item,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      var _a21;
+      const input = dataset.value;
+      if (Array.isArray(input)) {
+        dataset.typed = true;
+        dataset.value = [];
+        for (let key = 0; key < input.length; key++) {
+          const value$1 = input[key];
+          const itemDataset = this.item["~run"]({ value: value$1 }, config$1);
+          if (itemDataset.issues) {
+            const pathItem = {
+              type: "array",
+              origin: "value",
+              input,
+              key,
+              value: value$1
+            };
+            for (const issue2 of itemDataset.issues) {
+              if (issue2.path) issue2.path.unshift(pathItem);
+              else issue2.path = [pathItem];
+              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
+            }
+            if (!dataset.issues) dataset.issues = itemDataset.issues;
+            if (config$1.abortEarly) {
+              dataset.typed = false;
+              break;
+            }
+          }
+          if (!itemDataset.typed) dataset.typed = false;
+          dataset.value.push(itemDataset.value);
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function boolean(message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "boolean",
+    reference: boolean,
+    expects: "boolean",
+    async: false,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (typeof dataset.value === "boolean") dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function exactOptional(wrapped, default_) {
+  return _standardSchema({
+    kind: "schema",
+    type: "exact_optional",
+    reference: exactOptional,
+    expects: wrapped.expects,
+    async: false,
+    wrapped,
+    default: default_,
+    "~run"(dataset, config$1) {
+      return this.wrapped["~run"](dataset, config$1);
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function literal(literal_, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "literal",
+    reference: literal,
+    expects: /* @__PURE__ */ _stringify(literal_),
+    async: false,
+    literal: literal_,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (/* @__PURE__ */ _isSameValueZero(dataset.value, this.literal)) dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function nullish(wrapped, default_) {
+  return _standardSchema({
+    kind: "schema",
+    type: "nullish",
+    reference: nullish,
+    expects: `(${wrapped.expects} | null | undefined)`,
+    async: false,
+    wrapped,
+    default: default_,
+    "~run"(dataset, config$1) {
+      if (dataset.value === null || dataset.value === void 0) {
+        if (this.default !== void 0) dataset.value = /* @__PURE__ */ getDefault(this, dataset, config$1);
+        if (dataset.value === null || dataset.value === void 0) {
+          dataset.typed = true;
+          return dataset;
+        }
+      }
+      return this.wrapped["~run"](dataset, config$1);
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function number(message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "number",
+    reference: number,
+    expects: "number",
+    async: false,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (typeof dataset.value === "number" && !isNaN(dataset.value)) dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function object(entries$1, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "object",
+    reference: object,
+    expects: "Object",
+    async: false,
+    entries: entries$1,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      var _a21;
+      const input = dataset.value;
+      if (input && typeof input === "object") {
+        dataset.typed = true;
+        dataset.value = {};
+        for (const key in this.entries) {
+          const valueSchema = this.entries[key];
+          if (key in input || (valueSchema.type === "exact_optional" || valueSchema.type === "optional" || valueSchema.type === "nullish") && valueSchema.default !== void 0) {
+            const value$1 = key in input ? input[key] : /* @__PURE__ */ getDefault(valueSchema);
+            const valueDataset = valueSchema["~run"]({ value: value$1 }, config$1);
+            if (valueDataset.issues) {
+              const pathItem = {
+                type: "object",
+                origin: "value",
+                input,
+                key,
+                value: value$1
+              };
+              for (const issue2 of valueDataset.issues) {
+                if (issue2.path) issue2.path.unshift(pathItem);
+                else issue2.path = [pathItem];
+                (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
+              }
+              if (!dataset.issues) dataset.issues = valueDataset.issues;
+              if (config$1.abortEarly) {
+                dataset.typed = false;
+                break;
+              }
+            }
+            if (!valueDataset.typed) dataset.typed = false;
+            dataset.value[key] = valueDataset.value;
+          } else if (valueSchema.fallback !== void 0) dataset.value[key] = /* @__PURE__ */ getFallback(valueSchema);
+          else if (valueSchema.type !== "exact_optional" && valueSchema.type !== "optional" && valueSchema.type !== "nullish") {
+            _addIssue(this, "key", dataset, config$1, {
+              input: void 0,
+              expected: `"${key}"`,
+              path: [{
+                type: "object",
+                origin: "key",
+                input,
+                key,
+                value: input[key]
+              }]
+            });
+            if (config$1.abortEarly) break;
+          }
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function optional(wrapped, default_) {
+  return _standardSchema({
+    kind: "schema",
+    type: "optional",
+    reference: optional,
+    expects: `(${wrapped.expects} | undefined)`,
+    async: false,
+    wrapped,
+    default: default_,
+    "~run"(dataset, config$1) {
+      if (dataset.value === void 0) {
+        if (this.default !== void 0) dataset.value = /* @__PURE__ */ getDefault(this, dataset, config$1);
+        if (dataset.value === void 0) {
+          dataset.typed = true;
+          return dataset;
+        }
+      }
+      return this.wrapped["~run"](dataset, config$1);
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function picklist(options3, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "picklist",
+    reference: picklist,
+    expects: /* @__PURE__ */ _joinExpects(options3.map(_stringify), "|"),
+    async: false,
+    options: options3,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (this.options.includes(dataset.value)) dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function record(key, value$1, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "record",
+    reference: record,
+    expects: "Object",
+    async: false,
+    key,
+    value: value$1,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      var _a21, _b15;
+      const input = dataset.value;
+      if (input && typeof input === "object") {
+        dataset.typed = true;
+        dataset.value = {};
+        for (const entryKey in input) if (/* @__PURE__ */ _isValidObjectKey(input, entryKey)) {
+          const entryValue = input[entryKey];
+          const keyDataset = this.key["~run"]({ value: entryKey }, config$1);
+          if (keyDataset.issues) {
+            const pathItem = {
+              type: "object",
+              origin: "key",
+              input,
+              key: entryKey,
+              value: entryValue
+            };
+            for (const issue2 of keyDataset.issues) {
+              issue2.path = [pathItem];
+              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
+            }
+            if (!dataset.issues) dataset.issues = keyDataset.issues;
+            if (config$1.abortEarly) {
+              dataset.typed = false;
+              break;
+            }
+          }
+          const valueDataset = this.value["~run"]({ value: entryValue }, config$1);
+          if (valueDataset.issues) {
+            const pathItem = {
+              type: "object",
+              origin: "value",
+              input,
+              key: entryKey,
+              value: entryValue
+            };
+            for (const issue2 of valueDataset.issues) {
+              if (issue2.path) issue2.path.unshift(pathItem);
+              else issue2.path = [pathItem];
+              (_b15 = dataset.issues) == null ? void 0 : _b15.push(issue2);
+            }
+            if (!dataset.issues) dataset.issues = valueDataset.issues;
+            if (config$1.abortEarly) {
+              dataset.typed = false;
+              break;
+            }
+          }
+          if (!keyDataset.typed || !valueDataset.typed) dataset.typed = false;
+          if (keyDataset.typed) dataset.value[keyDataset.value] = valueDataset.value;
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function strictObject(entries$1, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "strict_object",
+    reference: strictObject,
+    expects: "Object",
+    async: false,
+    entries: entries$1,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      var _a21;
+      const input = dataset.value;
+      if (input && typeof input === "object") {
+        dataset.typed = true;
+        dataset.value = {};
+        for (const key in this.entries) {
+          const valueSchema = this.entries[key];
+          if (key in input || (valueSchema.type === "exact_optional" || valueSchema.type === "optional" || valueSchema.type === "nullish") && valueSchema.default !== void 0) {
+            const value$1 = key in input ? input[key] : /* @__PURE__ */ getDefault(valueSchema);
+            const valueDataset = valueSchema["~run"]({ value: value$1 }, config$1);
+            if (valueDataset.issues) {
+              const pathItem = {
+                type: "object",
+                origin: "value",
+                input,
+                key,
+                value: value$1
+              };
+              for (const issue2 of valueDataset.issues) {
+                if (issue2.path) issue2.path.unshift(pathItem);
+                else issue2.path = [pathItem];
+                (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
+              }
+              if (!dataset.issues) dataset.issues = valueDataset.issues;
+              if (config$1.abortEarly) {
+                dataset.typed = false;
+                break;
+              }
+            }
+            if (!valueDataset.typed) dataset.typed = false;
+            dataset.value[key] = valueDataset.value;
+          } else if (valueSchema.fallback !== void 0) dataset.value[key] = /* @__PURE__ */ getFallback(valueSchema);
+          else if (valueSchema.type !== "exact_optional" && valueSchema.type !== "optional" && valueSchema.type !== "nullish") {
+            _addIssue(this, "key", dataset, config$1, {
+              input: void 0,
+              expected: `"${key}"`,
+              path: [{
+                type: "object",
+                origin: "key",
+                input,
+                key,
+                value: input[key]
+              }]
+            });
+            if (config$1.abortEarly) break;
+          }
+        }
+        if (!dataset.issues || !config$1.abortEarly) {
+          for (const key in input) if (!Object.prototype.hasOwnProperty.call(this.entries, key)) {
+            _addIssue(this, "key", dataset, config$1, {
+              input: key,
+              expected: "never",
+              path: [{
+                type: "object",
+                origin: "key",
+                input,
+                key,
+                value: input[key]
+              }]
+            });
+            break;
+          }
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function string(message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "string",
+    reference: string,
+    expects: "string",
+    async: false,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      if (typeof dataset.value === "string") dataset.typed = true;
+      else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function tupleWithRest(items, rest, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "tuple_with_rest",
+    reference: tupleWithRest,
+    expects: "Array",
+    async: false,
+    items,
+    rest,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      var _a21, _b15;
+      const input = dataset.value;
+      if (Array.isArray(input)) {
+        dataset.typed = true;
+        dataset.value = [];
+        for (let key = 0; key < this.items.length; key++) {
+          const value$1 = input[key];
+          const itemDataset = this.items[key]["~run"]({ value: value$1 }, config$1);
+          if (itemDataset.issues) {
+            const pathItem = {
+              type: "array",
+              origin: "value",
+              input,
+              key,
+              value: value$1
+            };
+            for (const issue2 of itemDataset.issues) {
+              if (issue2.path) issue2.path.unshift(pathItem);
+              else issue2.path = [pathItem];
+              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
+            }
+            if (!dataset.issues) dataset.issues = itemDataset.issues;
+            if (config$1.abortEarly) {
+              dataset.typed = false;
+              break;
+            }
+          }
+          if (!itemDataset.typed) dataset.typed = false;
+          dataset.value.push(itemDataset.value);
+        }
+        if (!dataset.issues || !config$1.abortEarly) for (let key = this.items.length; key < input.length; key++) {
+          const value$1 = input[key];
+          const itemDataset = this.rest["~run"]({ value: value$1 }, config$1);
+          if (itemDataset.issues) {
+            const pathItem = {
+              type: "array",
+              origin: "value",
+              input,
+              key,
+              value: value$1
+            };
+            for (const issue2 of itemDataset.issues) {
+              if (issue2.path) issue2.path.unshift(pathItem);
+              else issue2.path = [pathItem];
+              (_b15 = dataset.issues) == null ? void 0 : _b15.push(issue2);
+            }
+            if (!dataset.issues) dataset.issues = itemDataset.issues;
+            if (config$1.abortEarly) {
+              dataset.typed = false;
+              break;
+            }
+          }
+          if (!itemDataset.typed) dataset.typed = false;
+          dataset.value.push(itemDataset.value);
+        }
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function _subIssues(datasets) {
+  let issues;
+  if (datasets) for (const dataset of datasets) if (issues) for (const issue2 of dataset.issues) issues.push(issue2);
+  else issues = dataset.issues;
+  return issues;
+}
+// @__NO_SIDE_EFFECTS__
+function union(options3, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "union",
+    reference: union,
+    expects: /* @__PURE__ */ _joinExpects(options3.map((option) => option.expects), "|"),
+    async: false,
+    options: options3,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      let validDataset;
+      let typedDatasets;
+      let untypedDatasets;
+      for (const schema of this.options) {
+        const optionDataset = schema["~run"]({ value: dataset.value }, config$1);
+        if (optionDataset.typed) if (optionDataset.issues) if (typedDatasets) typedDatasets.push(optionDataset);
+        else typedDatasets = [optionDataset];
+        else {
+          validDataset = optionDataset;
+          break;
+        }
+        else if (untypedDatasets) untypedDatasets.push(optionDataset);
+        else untypedDatasets = [optionDataset];
+      }
+      if (validDataset) return validDataset;
+      if (typedDatasets) {
+        if (typedDatasets.length === 1) return typedDatasets[0];
+        _addIssue(this, "type", dataset, config$1, { issues: /* @__PURE__ */ _subIssues(typedDatasets) });
+        dataset.typed = true;
+      } else if ((untypedDatasets == null ? void 0 : untypedDatasets.length) === 1) return untypedDatasets[0];
+      else _addIssue(this, "type", dataset, config$1, { issues: /* @__PURE__ */ _subIssues(untypedDatasets) });
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function variant(key, options3, message$1) {
+  return _standardSchema({
+    kind: "schema",
+    type: "variant",
+    reference: variant,
+    expects: "Object",
+    async: false,
+    key,
+    options: options3,
+    message: message$1,
+    "~run"(dataset, config$1) {
+      const input = dataset.value;
+      if (input && typeof input === "object") {
+        let outputDataset;
+        let maxDiscriminatorPriority = 0;
+        let invalidDiscriminatorKey = this.key;
+        let expectedDiscriminators = [];
+        const parseOptions = (variant$1, allKeys) => {
+          for (const schema of variant$1.options) {
+            if (schema.type === "variant") parseOptions(schema, new Set(allKeys).add(schema.key));
+            else {
+              let keysAreValid = true;
+              let currentPriority = 0;
+              for (const currentKey of allKeys) {
+                const discriminatorSchema = schema.entries[currentKey];
+                if (currentKey in input ? discriminatorSchema["~run"]({
+                  typed: false,
+                  value: input[currentKey]
+                }, ABORT_EARLY_CONFIG).issues : discriminatorSchema.type !== "exact_optional" && discriminatorSchema.type !== "optional" && discriminatorSchema.type !== "nullish") {
+                  keysAreValid = false;
+                  if (invalidDiscriminatorKey !== currentKey && (maxDiscriminatorPriority < currentPriority || maxDiscriminatorPriority === currentPriority && currentKey in input && !(invalidDiscriminatorKey in input))) {
+                    maxDiscriminatorPriority = currentPriority;
+                    invalidDiscriminatorKey = currentKey;
+                    expectedDiscriminators = [];
+                  }
+                  if (invalidDiscriminatorKey === currentKey) expectedDiscriminators.push(schema.entries[currentKey].expects);
+                  break;
+                }
+                currentPriority++;
+              }
+              if (keysAreValid) {
+                const optionDataset = schema["~run"]({ value: input }, config$1);
+                if (!outputDataset || !outputDataset.typed && optionDataset.typed) outputDataset = optionDataset;
+              }
+            }
+            if (outputDataset && !outputDataset.issues) break;
+          }
+        };
+        parseOptions(this, /* @__PURE__ */ new Set([this.key]));
+        if (outputDataset) return outputDataset;
+        _addIssue(this, "type", dataset, config$1, {
+          input: input[invalidDiscriminatorKey],
+          expected: /* @__PURE__ */ _joinExpects(expectedDiscriminators, "|"),
+          path: [{
+            type: "object",
+            origin: "value",
+            input,
+            key: invalidDiscriminatorKey,
+            value: input[invalidDiscriminatorKey]
+          }]
+        });
+      } else _addIssue(this, "type", dataset, config$1);
+      return dataset;
+    }
+  });
+}
+function parse2(schema, input, config$1) {
+  const dataset = schema["~run"]({ value: input }, /* @__PURE__ */ getGlobalConfig(config$1));
+  if (dataset.issues) throw new ValiError(dataset.issues);
+  return dataset.value;
+}
+// @__NO_SIDE_EFFECTS__
+function pipe2(...pipe$1) {
+  return _standardSchema({
+    ...pipe$1[0],
+    pipe: pipe$1,
+    "~run"(dataset, config$1) {
+      for (const item of pipe$1) if (item.kind !== "metadata") {
+        if (dataset.issues && (item.kind === "schema" || item.kind === "transformation")) {
+          dataset.typed = false;
+          break;
+        }
+        if (!dataset.issues || !config$1.abortEarly && !config$1.abortPipeEarly) dataset = item["~run"](dataset, config$1);
+      }
+      return dataset;
+    }
+  });
+}
+// @__NO_SIDE_EFFECTS__
+function safeParse(schema, input, config$1) {
+  const dataset = schema["~run"]({ value: input }, /* @__PURE__ */ getGlobalConfig(config$1));
+  return {
+    typed: dataset.typed,
+    success: !dataset.issues,
+    output: dataset.value,
+    issues: dataset.issues
+  };
+}
+
+// src/archive/shapes.ts
+function named(check3) {
+  return pipe2(
+    string(),
+    rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return check3(dataset.value);
+      } catch (error2) {
+        addIssue({ message: describe(error2) });
+        return NEVER;
+      }
+    })
+  );
+}
+var uname = named(asUname);
+var release = named(asRelease);
+var arch = named(asArch);
+var versionId = named(asVersionId);
+var distribution = named(asDistributionId);
+var line = pipe2(
+  string(),
+  maxLength(2e3),
+  transform2((text3) => clean2(text3))
+);
+function clean2(text3) {
+  var _a21;
+  return ((_a21 = text3.match(/.{1,100}/gsu)) != null ? _a21 : []).map(printable).join("");
+}
+var word = pipe2(
+  string(),
+  regex(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
+  maxLength(200)
+);
+var sha2563 = pipe2(string(), regex(/^[0-9a-f]{64}$/, "is no SHA-256"));
+var count = pipe2(number(), safeInteger(), minValue(0));
+var size = pipe2(number(), safeInteger(), minValue(1));
+var time = pipe2(string(), isoTimestamp(), endsWith("Z"));
+var reason = picklist(REASONS);
+var url2 = pipe2(
+  string(),
+  maxLength(2e3),
+  check((text3) => {
+    if (!URL.canParse(text3)) return false;
+    const { protocol, username, password } = new URL(text3);
+    return /^(https?|file):$/.test(protocol) && username === "" && password === "";
+  }, "is no http, https or file URL, or holds a password")
+);
+var source = strictObject({ url: url2, size, sha256: sha2563 });
+var kinds2 = record(pipe2(string(), regex(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
+var pahole2 = strictObject({
+  version: pipe2(string(), regex(/^\d+(\.\d+)+$/, "is no version")),
+  flags: pipe2(
+    array(pipe2(string(), regex(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
+    maxLength(100)
+  ),
+  origin: picklist(["built", "cached", "system"])
+});
+var verification = strictObject({
+  repodata: boolean(),
+  header: boolean(),
+  file: boolean(),
+  signature: union([
+    strictObject({ status: literal("good"), key: word, hash: word }),
+    strictObject({ status: picklist(["unsigned", "off"]) })
+  ])
+});
+var identity = {
+  uname,
+  nvra: word,
+  distribution,
+  versionId,
+  releases: pipe2(array(release), minLength(1), maxLength(1e3)),
+  arch,
+  package: source
+};
+function complaint(issues) {
+  const path5 = getDotPath(issues[0]);
+  return printable(`${path5 != null ? path5 : "it"}: ${issues[0].message}`);
+}
+
+// src/archive/parse-record.ts
+var MOST_BYTES = 1024 * 1024;
+var measured = strictObject({
+  seconds: pipe2(number(), finite(), minValue(0)),
+  bytes: count
+});
+var kernelRecord = strictObject({
+  schema: literal(RECORD_SCHEMA),
+  ...identity,
+  verified: verification,
+  vmlinux: strictObject({
+    size,
+    sha256: sha2563,
+    embeddedBtf: boolean()
+  }),
+  pahole: pahole2,
+  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
+  tarball: strictObject({ path: string(), size, sha256: sha2563 }),
+  stages: strictObject(entriesFromList(STAGES, measured)),
+  finishedAt: time
+});
+var failureRecord = strictObject({
+  schema: literal(RECORD_SCHEMA),
+  state: literal("failed"),
+  ...identity,
+  reason,
+  message: line,
+  finishedAt: time
+});
+function parseRecord(text3, file) {
+  const fail = (why, cause) => new Failure(
+    "usage",
+    `${printable(file)} is not a record: ${why}.`,
+    "Only what `btfhub build` leaves can be published.",
+    cause
+  );
+  if (text3.length > MOST_BYTES) throw fail("it is too long");
+  let json;
+  try {
+    json = JSON.parse(text3);
+  } catch (error2) {
+    throw fail(printable(describe(error2)), error2);
+  }
+  const failed3 = typeof json === "object" && json !== null && "state" in json;
+  const result = safeParse(failed3 ? failureRecord : kernelRecord, json, { abortEarly: true });
+  if (!result.success) throw fail(complaint(result.issues));
+  const record2 = result.output;
+  if (file !== recordPath(record2.uname)) {
+    throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
+  }
+  if (!("state" in record2) && record2.tarball.path !== tarballPath(record2, record2.uname)) {
+    throw fail(`its tarball should be ${tarballPath(record2, record2.uname)}`);
+  }
+  return record2;
+}
+
+// src/platform/replace-file.ts
+var import_node_crypto9 = require("crypto");
 var import_promises15 = require("fs/promises");
 var import_node_path18 = require("path");
-async function finishedBefore(output, kernel, encoder) {
-  const record2 = await readRecord((0, import_node_path18.join)(output, recordPath(kernel.uname)));
-  if (!record2 || isFailureRecord(record2)) return void 0;
-  const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || kernel.checksumOf === "header" || record2.package.sha256 === kernel.checksum.value);
-  const sameEncoder = record2.pahole.version === encoder.version && record2.pahole.flags.join(" ") === encoder.flags.join(" ");
-  if (!samePackage || !sameEncoder) return void 0;
-  const tarball = await (0, import_promises15.readFile)((0, import_node_path18.join)(output, tarballPath(kernel, kernel.uname))).catch(
-    undefinedIfMissing
-  );
-  if (!tarball) return void 0;
-  const sum2 = (0, import_node_crypto10.createHash)("sha256").update(tarball).digest("hex");
-  return sum2 === record2.tarball.sha256 ? record2 : void 0;
-}
-async function writeBuilt(output, { record: record2, tarball }) {
-  await writeWhole((0, import_node_path18.join)(output, record2.tarball.path), tarball);
-  await writeRecord(output, record2);
-}
-async function writeFailed(output, record2) {
-  await (0, import_promises15.rm)((0, import_node_path18.join)(output, tarballPath(record2, record2.uname)), { force: true });
-  await writeRecord(output, record2);
-}
-async function writeRecord(output, record2) {
-  await writeWhole((0, import_node_path18.join)(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
-`);
-}
-async function writeWhole(path5, content) {
+async function replaceFile(path5, content, options3 = {}) {
+  const { mode = 420, sync = false } = options3;
+  const partial = `${path5}.${(0, import_node_crypto9.randomBytes)(6).toString("hex")}.partial`;
   await (0, import_promises15.mkdir)((0, import_node_path18.dirname)(path5), { recursive: true });
-  const partial = `${path5}.partial`;
   try {
-    await (0, import_promises15.writeFile)(partial, content, { mode: 420 });
+    const file = await (0, import_promises15.open)(partial, "wx", mode);
+    try {
+      await file.writeFile(content);
+      await file.chmod(mode);
+      if (sync) await file.sync();
+    } finally {
+      await file.close();
+    }
     await (0, import_promises15.rename)(partial, path5);
   } catch (error2) {
     await (0, import_promises15.rm)(partial, { force: true });
     throw error2;
   }
 }
-async function readRecord(path5) {
-  const text3 = await (0, import_promises15.readFile)(path5, "utf8").catch(undefinedIfMissing);
+
+// src/jobs/make-btf/output.ts
+async function finishedBefore(output, kernel, encoder) {
+  const record2 = await readRecord(output, kernel.uname);
+  if (!record2 || isFailureRecord(record2)) return void 0;
+  const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || kernel.checksumOf === "header" || record2.package.sha256 === kernel.checksum.value);
+  const sameEncoder = record2.pahole.version === encoder.version && record2.pahole.flags.join(" ") === encoder.flags.join(" ");
+  if (!samePackage || !sameEncoder) return void 0;
+  const tarball = await (0, import_promises16.readFile)((0, import_node_path19.join)(output, tarballPath(kernel, kernel.uname))).catch(
+    undefinedIfMissing
+  );
+  if (!tarball) return void 0;
+  const sum2 = sha256(tarball);
+  return sum2 === record2.tarball.sha256 ? record2 : void 0;
+}
+async function writeBuilt(output, { record: record2, tarball }) {
+  await replaceFile((0, import_node_path19.join)(output, record2.tarball.path), tarball);
+  await writeRecord(output, record2);
+}
+async function writeFailed(output, record2) {
+  await (0, import_promises16.rm)((0, import_node_path19.join)(output, tarballPath(record2, record2.uname)), { force: true });
+  await writeRecord(output, record2);
+}
+async function writeRecord(output, record2) {
+  await replaceFile((0, import_node_path19.join)(output, recordPath(record2.uname)), `${JSON.stringify(record2, null, 2)}
+`);
+}
+async function readRecord(output, uname2) {
+  const file = recordPath(uname2);
+  const text3 = await (0, import_promises16.readFile)((0, import_node_path19.join)(output, file), "utf8").catch(undefinedIfMissing);
   if (text3 === void 0) return void 0;
   try {
-    return JSON.parse(text3);
-  } catch {
-    return void 0;
+    return parseRecord(text3, file);
+  } catch (error2) {
+    if (error2 instanceof Failure) return void 0;
+    throw error2;
   }
 }
 function undefinedIfMissing(error2) {
@@ -76782,7 +77942,7 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores }, 
         task.end("interrupted");
         throw interrupted.reason;
       }
-      const record2 = failureRecord(context2, kernel, error2);
+      const record2 = failureRecord2(context2, kernel, error2);
       await writeFailed(output, record2);
       task.end(`failed (${record2.reason})`, record2.message);
       return { state: "failed", record: record2, seconds: seconds2() };
@@ -76807,7 +77967,7 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores }, 
   interrupted.throwIfAborted();
   return results.filter((result) => result !== void 0);
 }
-function failureRecord(context2, kernel, error2) {
+function failureRecord2(context2, kernel, error2) {
   const { reason: reason2, message, advice: advice2 } = asFailure(error2);
   const { size: size2, checksum } = kernel;
   return {
@@ -77587,7 +78747,7 @@ function ansiRegex({ onlyFirst = false } = {}) {
 }
 
 // node_modules/log-update/node_modules/strip-ansi/index.js
-var regex = ansiRegex();
+var regex2 = ansiRegex();
 function stripAnsi(string2) {
   if (typeof string2 !== "string") {
     throw new TypeError(`Expected a \`string\`, got \`${typeof string2}\``);
@@ -77595,7 +78755,7 @@ function stripAnsi(string2) {
   if (!string2.includes("\x1B") && !string2.includes("\x9B")) {
     return string2;
   }
-  return string2.replace(regex, "");
+  return string2.replace(regex2, "");
 }
 
 // node_modules/get-east-asian-width/lookup-data.js
@@ -79956,7 +81116,7 @@ function splitValues(text3, separator) {
   const parts = separator === "words" ? text3.split(WORDS) : text3.split(/[\r\n]+/);
   return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
-function number(placeholder, description2, options3) {
+function number2(placeholder, description2, options3) {
   var _a21;
   const { least, most } = options3;
   return {
@@ -79996,7 +81156,7 @@ function choice(choices, description2, options3) {
 }
 
 // src/commands/plan-options.ts
-var import_promises22 = require("fs/promises");
+var import_promises23 = require("fs/promises");
 
 // src/jobs/plan/limit.ts
 var UNITS2 = {
@@ -80159,1094 +81319,7 @@ function suggestion(word3, existing) {
 }
 
 // src/sources/template.ts
-var import_node_path19 = require("path");
-
-// node_modules/valibot/dist/index.mjs
-var store$4;
-var DEFAULT_CONFIG = {
-  lang: void 0,
-  message: void 0,
-  abortEarly: void 0,
-  abortPipeEarly: void 0
-};
-// @__NO_SIDE_EFFECTS__
-function getGlobalConfig(config$1) {
-  var _a21, _b15, _c5;
-  if (!config$1 && !store$4) return DEFAULT_CONFIG;
-  return {
-    lang: (_a21 = config$1 == null ? void 0 : config$1.lang) != null ? _a21 : store$4 == null ? void 0 : store$4.lang,
-    message: config$1 == null ? void 0 : config$1.message,
-    abortEarly: (_b15 = config$1 == null ? void 0 : config$1.abortEarly) != null ? _b15 : store$4 == null ? void 0 : store$4.abortEarly,
-    abortPipeEarly: (_c5 = config$1 == null ? void 0 : config$1.abortPipeEarly) != null ? _c5 : store$4 == null ? void 0 : store$4.abortPipeEarly
-  };
-}
-var store$3;
-// @__NO_SIDE_EFFECTS__
-function getGlobalMessage(lang) {
-  return store$3 == null ? void 0 : store$3.get(lang);
-}
-var store$2;
-// @__NO_SIDE_EFFECTS__
-function getSchemaMessage(lang) {
-  return store$2 == null ? void 0 : store$2.get(lang);
-}
-var store$1;
-// @__NO_SIDE_EFFECTS__
-function getSpecificMessage(reference, lang) {
-  var _a21;
-  return (_a21 = store$1 == null ? void 0 : store$1.get(reference)) == null ? void 0 : _a21.get(lang);
-}
-// @__NO_SIDE_EFFECTS__
-function _stringify(input) {
-  var _a21, _b15, _c5;
-  const type = typeof input;
-  if (type === "string") return `"${input}"`;
-  if (type === "number" || type === "bigint" || type === "boolean") return `${input}`;
-  if (type === "object" || type === "function") return (_c5 = input && ((_b15 = (_a21 = Object.getPrototypeOf(input)) == null ? void 0 : _a21.constructor) == null ? void 0 : _b15.name)) != null ? _c5 : "null";
-  return type;
-}
-function _addIssue(context2, label, dataset, config$1, other) {
-  var _a21, _b15, _c5, _d4, _e4, _f, _g, _h;
-  const input = other && "input" in other ? other.input : dataset.value;
-  const expected = (_b15 = (_a21 = other == null ? void 0 : other.expected) != null ? _a21 : context2.expects) != null ? _b15 : null;
-  const received = (_c5 = other == null ? void 0 : other.received) != null ? _c5 : /* @__PURE__ */ _stringify(input);
-  const issue2 = {
-    kind: context2.kind,
-    type: context2.type,
-    input,
-    expected,
-    received,
-    message: `Invalid ${label}: ${expected ? `Expected ${expected} but r` : "R"}eceived ${received}`,
-    requirement: context2.requirement,
-    path: other == null ? void 0 : other.path,
-    issues: other == null ? void 0 : other.issues,
-    lang: config$1.lang,
-    abortEarly: config$1.abortEarly,
-    abortPipeEarly: config$1.abortPipeEarly
-  };
-  const isSchema = context2.kind === "schema";
-  const message$1 = (_h = (_g = (_f = (_e4 = (_d4 = other == null ? void 0 : other.message) != null ? _d4 : context2.message) != null ? _e4 : /* @__PURE__ */ getSpecificMessage(context2.reference, issue2.lang)) != null ? _f : isSchema ? /* @__PURE__ */ getSchemaMessage(issue2.lang) : null) != null ? _g : config$1.message) != null ? _h : /* @__PURE__ */ getGlobalMessage(issue2.lang);
-  if (message$1 !== void 0) issue2.message = typeof message$1 === "function" ? message$1(issue2) : message$1;
-  if (isSchema) dataset.typed = false;
-  if (dataset.issues) dataset.issues.push(issue2);
-  else dataset.issues = [issue2];
-}
-// @__NO_SIDE_EFFECTS__
-function _isSameValueZero(value1, value2) {
-  return value1 === value2 || Number.isNaN(value1) && Number.isNaN(value2);
-}
-// @__NO_SIDE_EFFECTS__
-function _isValidObjectKey(object$1, key) {
-  return Object.prototype.hasOwnProperty.call(object$1, key) && key !== "__proto__" && key !== "prototype" && key !== "constructor";
-}
-// @__NO_SIDE_EFFECTS__
-function _joinExpects(values$1, separator) {
-  var _a21;
-  const list2 = [...new Set(values$1)];
-  if (list2.length > 1) return `(${list2.join(` ${separator} `)})`;
-  return (_a21 = list2[0]) != null ? _a21 : "never";
-}
-function _standardSchema(schema) {
-  schema["~standard"] = {
-    version: 1,
-    vendor: "valibot",
-    validate: (value$1) => schema["~run"]({ value: value$1 }, /* @__PURE__ */ getGlobalConfig())
-  };
-  return schema;
-}
-// @__NO_SIDE_EFFECTS__
-function entriesFromList(list2, schema) {
-  const entries$1 = {};
-  for (const key of list2) entries$1[key] = schema;
-  return entries$1;
-}
-// @__NO_SIDE_EFFECTS__
-function getDotPath(issue2) {
-  if (issue2.path) {
-    let key = "";
-    for (const item of issue2.path) if (typeof item.key === "string" || typeof item.key === "number") if (key) key += `.${item.key}`;
-    else key += item.key;
-    else return null;
-    return key;
-  }
-  return null;
-}
-var ValiError = class extends Error {
-  /**
-  * Creates a Valibot error with useful information.
-  *
-  * @param issues The error issues.
-  */
-  constructor(issues) {
-    super(issues[0].message);
-    this.name = "ValiError";
-    this.issues = issues;
-  }
-};
-var EMOJI_REGEX = new RegExp("^(?:[\\u{1F1E6}-\\u{1F1FF}]{2}|\\u{1F3F4}[\\u{E0061}-\\u{E007A}]{2}[\\u{E0030}-\\u{E0039}\\u{E0061}-\\u{E007A}]{1,3}\\u{E007F}|(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation})(?:\\u200D(?:\\p{Emoji}\\uFE0F\\u20E3?|\\p{Emoji_Modifier_Base}\\p{Emoji_Modifier}?|(?![\\p{Emoji_Modifier_Base}\\u{1F1E6}-\\u{1F1FF}])\\p{Emoji_Presentation}))*)+$", "u");
-var ISO_DATE_REGEX = /^\d{4}-(?:0[1-9]|1[0-2])-(?:[12]\d|0[1-9]|3[01])$/u;
-var ISO_TIMESTAMP_REGEX = /^\d{4}-(?:0[1-9]|1[0-2])-(?:[12]\d|0[1-9]|3[01])[T ](?:0\d|1\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,9})?(?:Z| ?[+-](?:0\d|1\d|2[0-3])(?::?[0-5]\d)?)$/u;
-// @__NO_SIDE_EFFECTS__
-function check(requirement, message$1) {
-  return {
-    kind: "validation",
-    type: "check",
-    reference: check,
-    async: false,
-    expects: null,
-    requirement,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "input", dataset, config$1);
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function description(description_) {
-  return {
-    kind: "metadata",
-    type: "description",
-    reference: description,
-    description: description_
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function endsWith(requirement, message$1) {
-  return {
-    kind: "validation",
-    type: "ends_with",
-    reference: endsWith,
-    async: false,
-    expects: `"${requirement}"`,
-    requirement,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !dataset.value.endsWith(this.requirement)) _addIssue(this, "end", dataset, config$1, { received: `"${dataset.value.slice(-this.requirement.length)}"` });
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function finite(message$1) {
-  return {
-    kind: "validation",
-    type: "finite",
-    reference: finite,
-    async: false,
-    expects: null,
-    requirement: Number.isFinite,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "finite", dataset, config$1);
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function includes(requirement, message$1) {
-  const expects = /* @__PURE__ */ _stringify(requirement);
-  return {
-    kind: "validation",
-    type: "includes",
-    reference: includes,
-    async: false,
-    expects,
-    requirement,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !dataset.value.includes(this.requirement)) _addIssue(this, "content", dataset, config$1, { received: `!${expects}` });
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function isoDate(message$1) {
-  return {
-    kind: "validation",
-    type: "iso_date",
-    reference: isoDate,
-    async: false,
-    expects: null,
-    requirement: ISO_DATE_REGEX,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !this.requirement.test(dataset.value)) _addIssue(this, "date", dataset, config$1);
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function isoTimestamp(message$1) {
-  return {
-    kind: "validation",
-    type: "iso_timestamp",
-    reference: isoTimestamp,
-    async: false,
-    expects: null,
-    requirement: ISO_TIMESTAMP_REGEX,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !this.requirement.test(dataset.value)) _addIssue(this, "timestamp", dataset, config$1);
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function maxLength(requirement, message$1) {
-  return {
-    kind: "validation",
-    type: "max_length",
-    reference: maxLength,
-    async: false,
-    expects: `<=${requirement}`,
-    requirement,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && dataset.value.length > this.requirement) _addIssue(this, "length", dataset, config$1, { received: `${dataset.value.length}` });
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function minLength(requirement, message$1) {
-  return {
-    kind: "validation",
-    type: "min_length",
-    reference: minLength,
-    async: false,
-    expects: `>=${requirement}`,
-    requirement,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && dataset.value.length < this.requirement) _addIssue(this, "length", dataset, config$1, { received: `${dataset.value.length}` });
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function minValue(requirement, message$1) {
-  return {
-    kind: "validation",
-    type: "min_value",
-    reference: minValue,
-    async: false,
-    expects: `>=${requirement instanceof Date ? requirement.toJSON() : /* @__PURE__ */ _stringify(requirement)}`,
-    requirement,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !(dataset.value >= this.requirement)) _addIssue(this, "value", dataset, config$1, { received: dataset.value instanceof Date ? dataset.value.toJSON() : /* @__PURE__ */ _stringify(dataset.value) });
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function rawTransform(action) {
-  return {
-    kind: "transformation",
-    type: "raw_transform",
-    reference: rawTransform,
-    async: false,
-    "~run"(dataset, config$1) {
-      const output = action({
-        dataset,
-        config: config$1,
-        addIssue: (info2) => {
-          var _a21;
-          return _addIssue(this, (_a21 = info2 == null ? void 0 : info2.label) != null ? _a21 : "input", dataset, config$1, info2);
-        },
-        NEVER: null
-      });
-      if (dataset.issues) dataset.typed = false;
-      else dataset.value = output;
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function regex2(requirement, message$1) {
-  return {
-    kind: "validation",
-    type: "regex",
-    reference: regex2,
-    async: false,
-    expects: `${requirement}`,
-    requirement,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !this.requirement.test(dataset.value)) _addIssue(this, "format", dataset, config$1);
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function safeInteger(message$1) {
-  return {
-    kind: "validation",
-    type: "safe_integer",
-    reference: safeInteger,
-    async: false,
-    expects: null,
-    requirement: Number.isSafeInteger,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "safe integer", dataset, config$1);
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function startsWith(requirement, message$1) {
-  return {
-    kind: "validation",
-    type: "starts_with",
-    reference: startsWith,
-    async: false,
-    expects: `"${requirement}"`,
-    requirement,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !dataset.value.startsWith(this.requirement)) _addIssue(this, "start", dataset, config$1, { received: `"${dataset.value.slice(0, this.requirement.length)}"` });
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function transform2(operation) {
-  return {
-    kind: "transformation",
-    type: "transform",
-    reference: transform2,
-    async: false,
-    operation,
-    "~run"(dataset) {
-      dataset.value = this.operation(dataset.value);
-      return dataset;
-    }
-  };
-}
-// @__NO_SIDE_EFFECTS__
-function url(message$1) {
-  return {
-    kind: "validation",
-    type: "url",
-    reference: url,
-    async: false,
-    expects: null,
-    requirement(input) {
-      try {
-        if (URL.canParse) return URL.canParse(input);
-        new URL(input);
-        return true;
-      } catch {
-        return false;
-      }
-    },
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (dataset.typed && !this.requirement(dataset.value)) _addIssue(this, "URL", dataset, config$1);
-      return dataset;
-    }
-  };
-}
-var ABORT_EARLY_CONFIG = { abortEarly: true };
-// @__NO_SIDE_EFFECTS__
-function getFallback(schema, dataset, config$1) {
-  return typeof schema.fallback === "function" ? schema.fallback(dataset, config$1) : schema.fallback;
-}
-// @__NO_SIDE_EFFECTS__
-function getDefault(schema, dataset, config$1) {
-  return typeof schema.default === "function" ? schema.default(dataset, config$1) : schema.default;
-}
-// @__NO_SIDE_EFFECTS__
-function array(item, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "array",
-    reference: array,
-    expects: "Array",
-    async: false,
-    item,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      var _a21;
-      const input = dataset.value;
-      if (Array.isArray(input)) {
-        dataset.typed = true;
-        dataset.value = [];
-        for (let key = 0; key < input.length; key++) {
-          const value$1 = input[key];
-          const itemDataset = this.item["~run"]({ value: value$1 }, config$1);
-          if (itemDataset.issues) {
-            const pathItem = {
-              type: "array",
-              origin: "value",
-              input,
-              key,
-              value: value$1
-            };
-            for (const issue2 of itemDataset.issues) {
-              if (issue2.path) issue2.path.unshift(pathItem);
-              else issue2.path = [pathItem];
-              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
-            }
-            if (!dataset.issues) dataset.issues = itemDataset.issues;
-            if (config$1.abortEarly) {
-              dataset.typed = false;
-              break;
-            }
-          }
-          if (!itemDataset.typed) dataset.typed = false;
-          dataset.value.push(itemDataset.value);
-        }
-      } else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function boolean(message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "boolean",
-    reference: boolean,
-    expects: "boolean",
-    async: false,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (typeof dataset.value === "boolean") dataset.typed = true;
-      else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function exactOptional(wrapped, default_) {
-  return _standardSchema({
-    kind: "schema",
-    type: "exact_optional",
-    reference: exactOptional,
-    expects: wrapped.expects,
-    async: false,
-    wrapped,
-    default: default_,
-    "~run"(dataset, config$1) {
-      return this.wrapped["~run"](dataset, config$1);
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function literal(literal_, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "literal",
-    reference: literal,
-    expects: /* @__PURE__ */ _stringify(literal_),
-    async: false,
-    literal: literal_,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (/* @__PURE__ */ _isSameValueZero(dataset.value, this.literal)) dataset.typed = true;
-      else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function nullish(wrapped, default_) {
-  return _standardSchema({
-    kind: "schema",
-    type: "nullish",
-    reference: nullish,
-    expects: `(${wrapped.expects} | null | undefined)`,
-    async: false,
-    wrapped,
-    default: default_,
-    "~run"(dataset, config$1) {
-      if (dataset.value === null || dataset.value === void 0) {
-        if (this.default !== void 0) dataset.value = /* @__PURE__ */ getDefault(this, dataset, config$1);
-        if (dataset.value === null || dataset.value === void 0) {
-          dataset.typed = true;
-          return dataset;
-        }
-      }
-      return this.wrapped["~run"](dataset, config$1);
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function number2(message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "number",
-    reference: number2,
-    expects: "number",
-    async: false,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (typeof dataset.value === "number" && !isNaN(dataset.value)) dataset.typed = true;
-      else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function object(entries$1, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "object",
-    reference: object,
-    expects: "Object",
-    async: false,
-    entries: entries$1,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      var _a21;
-      const input = dataset.value;
-      if (input && typeof input === "object") {
-        dataset.typed = true;
-        dataset.value = {};
-        for (const key in this.entries) {
-          const valueSchema = this.entries[key];
-          if (key in input || (valueSchema.type === "exact_optional" || valueSchema.type === "optional" || valueSchema.type === "nullish") && valueSchema.default !== void 0) {
-            const value$1 = key in input ? input[key] : /* @__PURE__ */ getDefault(valueSchema);
-            const valueDataset = valueSchema["~run"]({ value: value$1 }, config$1);
-            if (valueDataset.issues) {
-              const pathItem = {
-                type: "object",
-                origin: "value",
-                input,
-                key,
-                value: value$1
-              };
-              for (const issue2 of valueDataset.issues) {
-                if (issue2.path) issue2.path.unshift(pathItem);
-                else issue2.path = [pathItem];
-                (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
-              }
-              if (!dataset.issues) dataset.issues = valueDataset.issues;
-              if (config$1.abortEarly) {
-                dataset.typed = false;
-                break;
-              }
-            }
-            if (!valueDataset.typed) dataset.typed = false;
-            dataset.value[key] = valueDataset.value;
-          } else if (valueSchema.fallback !== void 0) dataset.value[key] = /* @__PURE__ */ getFallback(valueSchema);
-          else if (valueSchema.type !== "exact_optional" && valueSchema.type !== "optional" && valueSchema.type !== "nullish") {
-            _addIssue(this, "key", dataset, config$1, {
-              input: void 0,
-              expected: `"${key}"`,
-              path: [{
-                type: "object",
-                origin: "key",
-                input,
-                key,
-                value: input[key]
-              }]
-            });
-            if (config$1.abortEarly) break;
-          }
-        }
-      } else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function optional(wrapped, default_) {
-  return _standardSchema({
-    kind: "schema",
-    type: "optional",
-    reference: optional,
-    expects: `(${wrapped.expects} | undefined)`,
-    async: false,
-    wrapped,
-    default: default_,
-    "~run"(dataset, config$1) {
-      if (dataset.value === void 0) {
-        if (this.default !== void 0) dataset.value = /* @__PURE__ */ getDefault(this, dataset, config$1);
-        if (dataset.value === void 0) {
-          dataset.typed = true;
-          return dataset;
-        }
-      }
-      return this.wrapped["~run"](dataset, config$1);
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function picklist(options3, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "picklist",
-    reference: picklist,
-    expects: /* @__PURE__ */ _joinExpects(options3.map(_stringify), "|"),
-    async: false,
-    options: options3,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (this.options.includes(dataset.value)) dataset.typed = true;
-      else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function record(key, value$1, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "record",
-    reference: record,
-    expects: "Object",
-    async: false,
-    key,
-    value: value$1,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      var _a21, _b15;
-      const input = dataset.value;
-      if (input && typeof input === "object") {
-        dataset.typed = true;
-        dataset.value = {};
-        for (const entryKey in input) if (/* @__PURE__ */ _isValidObjectKey(input, entryKey)) {
-          const entryValue = input[entryKey];
-          const keyDataset = this.key["~run"]({ value: entryKey }, config$1);
-          if (keyDataset.issues) {
-            const pathItem = {
-              type: "object",
-              origin: "key",
-              input,
-              key: entryKey,
-              value: entryValue
-            };
-            for (const issue2 of keyDataset.issues) {
-              issue2.path = [pathItem];
-              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
-            }
-            if (!dataset.issues) dataset.issues = keyDataset.issues;
-            if (config$1.abortEarly) {
-              dataset.typed = false;
-              break;
-            }
-          }
-          const valueDataset = this.value["~run"]({ value: entryValue }, config$1);
-          if (valueDataset.issues) {
-            const pathItem = {
-              type: "object",
-              origin: "value",
-              input,
-              key: entryKey,
-              value: entryValue
-            };
-            for (const issue2 of valueDataset.issues) {
-              if (issue2.path) issue2.path.unshift(pathItem);
-              else issue2.path = [pathItem];
-              (_b15 = dataset.issues) == null ? void 0 : _b15.push(issue2);
-            }
-            if (!dataset.issues) dataset.issues = valueDataset.issues;
-            if (config$1.abortEarly) {
-              dataset.typed = false;
-              break;
-            }
-          }
-          if (!keyDataset.typed || !valueDataset.typed) dataset.typed = false;
-          if (keyDataset.typed) dataset.value[keyDataset.value] = valueDataset.value;
-        }
-      } else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function strictObject(entries$1, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "strict_object",
-    reference: strictObject,
-    expects: "Object",
-    async: false,
-    entries: entries$1,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      var _a21;
-      const input = dataset.value;
-      if (input && typeof input === "object") {
-        dataset.typed = true;
-        dataset.value = {};
-        for (const key in this.entries) {
-          const valueSchema = this.entries[key];
-          if (key in input || (valueSchema.type === "exact_optional" || valueSchema.type === "optional" || valueSchema.type === "nullish") && valueSchema.default !== void 0) {
-            const value$1 = key in input ? input[key] : /* @__PURE__ */ getDefault(valueSchema);
-            const valueDataset = valueSchema["~run"]({ value: value$1 }, config$1);
-            if (valueDataset.issues) {
-              const pathItem = {
-                type: "object",
-                origin: "value",
-                input,
-                key,
-                value: value$1
-              };
-              for (const issue2 of valueDataset.issues) {
-                if (issue2.path) issue2.path.unshift(pathItem);
-                else issue2.path = [pathItem];
-                (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
-              }
-              if (!dataset.issues) dataset.issues = valueDataset.issues;
-              if (config$1.abortEarly) {
-                dataset.typed = false;
-                break;
-              }
-            }
-            if (!valueDataset.typed) dataset.typed = false;
-            dataset.value[key] = valueDataset.value;
-          } else if (valueSchema.fallback !== void 0) dataset.value[key] = /* @__PURE__ */ getFallback(valueSchema);
-          else if (valueSchema.type !== "exact_optional" && valueSchema.type !== "optional" && valueSchema.type !== "nullish") {
-            _addIssue(this, "key", dataset, config$1, {
-              input: void 0,
-              expected: `"${key}"`,
-              path: [{
-                type: "object",
-                origin: "key",
-                input,
-                key,
-                value: input[key]
-              }]
-            });
-            if (config$1.abortEarly) break;
-          }
-        }
-        if (!dataset.issues || !config$1.abortEarly) {
-          for (const key in input) if (!Object.prototype.hasOwnProperty.call(this.entries, key)) {
-            _addIssue(this, "key", dataset, config$1, {
-              input: key,
-              expected: "never",
-              path: [{
-                type: "object",
-                origin: "key",
-                input,
-                key,
-                value: input[key]
-              }]
-            });
-            break;
-          }
-        }
-      } else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function string(message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "string",
-    reference: string,
-    expects: "string",
-    async: false,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      if (typeof dataset.value === "string") dataset.typed = true;
-      else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function tupleWithRest(items, rest, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "tuple_with_rest",
-    reference: tupleWithRest,
-    expects: "Array",
-    async: false,
-    items,
-    rest,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      var _a21, _b15;
-      const input = dataset.value;
-      if (Array.isArray(input)) {
-        dataset.typed = true;
-        dataset.value = [];
-        for (let key = 0; key < this.items.length; key++) {
-          const value$1 = input[key];
-          const itemDataset = this.items[key]["~run"]({ value: value$1 }, config$1);
-          if (itemDataset.issues) {
-            const pathItem = {
-              type: "array",
-              origin: "value",
-              input,
-              key,
-              value: value$1
-            };
-            for (const issue2 of itemDataset.issues) {
-              if (issue2.path) issue2.path.unshift(pathItem);
-              else issue2.path = [pathItem];
-              (_a21 = dataset.issues) == null ? void 0 : _a21.push(issue2);
-            }
-            if (!dataset.issues) dataset.issues = itemDataset.issues;
-            if (config$1.abortEarly) {
-              dataset.typed = false;
-              break;
-            }
-          }
-          if (!itemDataset.typed) dataset.typed = false;
-          dataset.value.push(itemDataset.value);
-        }
-        if (!dataset.issues || !config$1.abortEarly) for (let key = this.items.length; key < input.length; key++) {
-          const value$1 = input[key];
-          const itemDataset = this.rest["~run"]({ value: value$1 }, config$1);
-          if (itemDataset.issues) {
-            const pathItem = {
-              type: "array",
-              origin: "value",
-              input,
-              key,
-              value: value$1
-            };
-            for (const issue2 of itemDataset.issues) {
-              if (issue2.path) issue2.path.unshift(pathItem);
-              else issue2.path = [pathItem];
-              (_b15 = dataset.issues) == null ? void 0 : _b15.push(issue2);
-            }
-            if (!dataset.issues) dataset.issues = itemDataset.issues;
-            if (config$1.abortEarly) {
-              dataset.typed = false;
-              break;
-            }
-          }
-          if (!itemDataset.typed) dataset.typed = false;
-          dataset.value.push(itemDataset.value);
-        }
-      } else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function _subIssues(datasets) {
-  let issues;
-  if (datasets) for (const dataset of datasets) if (issues) for (const issue2 of dataset.issues) issues.push(issue2);
-  else issues = dataset.issues;
-  return issues;
-}
-// @__NO_SIDE_EFFECTS__
-function union(options3, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "union",
-    reference: union,
-    expects: /* @__PURE__ */ _joinExpects(options3.map((option) => option.expects), "|"),
-    async: false,
-    options: options3,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      let validDataset;
-      let typedDatasets;
-      let untypedDatasets;
-      for (const schema of this.options) {
-        const optionDataset = schema["~run"]({ value: dataset.value }, config$1);
-        if (optionDataset.typed) if (optionDataset.issues) if (typedDatasets) typedDatasets.push(optionDataset);
-        else typedDatasets = [optionDataset];
-        else {
-          validDataset = optionDataset;
-          break;
-        }
-        else if (untypedDatasets) untypedDatasets.push(optionDataset);
-        else untypedDatasets = [optionDataset];
-      }
-      if (validDataset) return validDataset;
-      if (typedDatasets) {
-        if (typedDatasets.length === 1) return typedDatasets[0];
-        _addIssue(this, "type", dataset, config$1, { issues: /* @__PURE__ */ _subIssues(typedDatasets) });
-        dataset.typed = true;
-      } else if ((untypedDatasets == null ? void 0 : untypedDatasets.length) === 1) return untypedDatasets[0];
-      else _addIssue(this, "type", dataset, config$1, { issues: /* @__PURE__ */ _subIssues(untypedDatasets) });
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function variant(key, options3, message$1) {
-  return _standardSchema({
-    kind: "schema",
-    type: "variant",
-    reference: variant,
-    expects: "Object",
-    async: false,
-    key,
-    options: options3,
-    message: message$1,
-    "~run"(dataset, config$1) {
-      const input = dataset.value;
-      if (input && typeof input === "object") {
-        let outputDataset;
-        let maxDiscriminatorPriority = 0;
-        let invalidDiscriminatorKey = this.key;
-        let expectedDiscriminators = [];
-        const parseOptions = (variant$1, allKeys) => {
-          for (const schema of variant$1.options) {
-            if (schema.type === "variant") parseOptions(schema, new Set(allKeys).add(schema.key));
-            else {
-              let keysAreValid = true;
-              let currentPriority = 0;
-              for (const currentKey of allKeys) {
-                const discriminatorSchema = schema.entries[currentKey];
-                if (currentKey in input ? discriminatorSchema["~run"]({
-                  typed: false,
-                  value: input[currentKey]
-                }, ABORT_EARLY_CONFIG).issues : discriminatorSchema.type !== "exact_optional" && discriminatorSchema.type !== "optional" && discriminatorSchema.type !== "nullish") {
-                  keysAreValid = false;
-                  if (invalidDiscriminatorKey !== currentKey && (maxDiscriminatorPriority < currentPriority || maxDiscriminatorPriority === currentPriority && currentKey in input && !(invalidDiscriminatorKey in input))) {
-                    maxDiscriminatorPriority = currentPriority;
-                    invalidDiscriminatorKey = currentKey;
-                    expectedDiscriminators = [];
-                  }
-                  if (invalidDiscriminatorKey === currentKey) expectedDiscriminators.push(schema.entries[currentKey].expects);
-                  break;
-                }
-                currentPriority++;
-              }
-              if (keysAreValid) {
-                const optionDataset = schema["~run"]({ value: input }, config$1);
-                if (!outputDataset || !outputDataset.typed && optionDataset.typed) outputDataset = optionDataset;
-              }
-            }
-            if (outputDataset && !outputDataset.issues) break;
-          }
-        };
-        parseOptions(this, /* @__PURE__ */ new Set([this.key]));
-        if (outputDataset) return outputDataset;
-        _addIssue(this, "type", dataset, config$1, {
-          input: input[invalidDiscriminatorKey],
-          expected: /* @__PURE__ */ _joinExpects(expectedDiscriminators, "|"),
-          path: [{
-            type: "object",
-            origin: "value",
-            input,
-            key: invalidDiscriminatorKey,
-            value: input[invalidDiscriminatorKey]
-          }]
-        });
-      } else _addIssue(this, "type", dataset, config$1);
-      return dataset;
-    }
-  });
-}
-function parse2(schema, input, config$1) {
-  const dataset = schema["~run"]({ value: input }, /* @__PURE__ */ getGlobalConfig(config$1));
-  if (dataset.issues) throw new ValiError(dataset.issues);
-  return dataset.value;
-}
-// @__NO_SIDE_EFFECTS__
-function pipe2(...pipe$1) {
-  return _standardSchema({
-    ...pipe$1[0],
-    pipe: pipe$1,
-    "~run"(dataset, config$1) {
-      for (const item of pipe$1) if (item.kind !== "metadata") {
-        if (dataset.issues && (item.kind === "schema" || item.kind === "transformation")) {
-          dataset.typed = false;
-          break;
-        }
-        if (!dataset.issues || !config$1.abortEarly && !config$1.abortPipeEarly) dataset = item["~run"](dataset, config$1);
-      }
-      return dataset;
-    }
-  });
-}
-// @__NO_SIDE_EFFECTS__
-function safeParse(schema, input, config$1) {
-  const dataset = schema["~run"]({ value: input }, /* @__PURE__ */ getGlobalConfig(config$1));
-  return {
-    typed: dataset.typed,
-    success: !dataset.issues,
-    output: dataset.value,
-    issues: dataset.issues
-  };
-}
-
-// src/archive/shapes.ts
-function named(check3) {
-  return pipe2(
-    string(),
-    rawTransform(({ dataset, addIssue, NEVER }) => {
-      try {
-        return check3(dataset.value);
-      } catch (error2) {
-        addIssue({ message: describe(error2) });
-        return NEVER;
-      }
-    })
-  );
-}
-var uname = named(asUname);
-var release = named(asRelease);
-var arch = named(asArch);
-var versionId = named(asVersionId);
-var distribution = named(asDistributionId);
-var line = pipe2(
-  string(),
-  maxLength(2e3),
-  transform2((text3) => clean2(text3))
-);
-function clean2(text3) {
-  var _a21;
-  return ((_a21 = text3.match(/.{1,100}/gsu)) != null ? _a21 : []).map(printable).join("");
-}
-var word = pipe2(
-  string(),
-  regex2(/^[0-9A-Za-z][0-9A-Za-z._+~^-]*$/),
-  maxLength(200)
-);
-var sha2563 = pipe2(string(), regex2(/^[0-9a-f]{64}$/, "is no SHA-256"));
-var count = pipe2(number2(), safeInteger(), minValue(0));
-var size = pipe2(number2(), safeInteger(), minValue(1));
-var time = pipe2(string(), isoTimestamp(), endsWith("Z"));
-var reason = picklist(REASONS);
-var url2 = pipe2(
-  string(),
-  maxLength(2e3),
-  check((text3) => {
-    if (!URL.canParse(text3)) return false;
-    const { protocol, username, password } = new URL(text3);
-    return /^(https?|file):$/.test(protocol) && username === "" && password === "";
-  }, "is no http, https or file URL, or holds a password")
-);
-var source = strictObject({ url: url2, size, sha256: sha2563 });
-var kinds2 = record(pipe2(string(), regex2(/^[A-Z][A-Z0-9_]{1,19}$/)), count);
-var pahole2 = strictObject({
-  version: pipe2(string(), regex2(/^\d+(\.\d+)+$/, "is no version")),
-  flags: pipe2(
-    array(pipe2(string(), regex2(/^--?[0-9A-Za-z][0-9A-Za-z_,=+.-]*$/, "is no argument"))),
-    maxLength(100)
-  ),
-  origin: picklist(["built", "cached", "system"])
-});
-var verification = strictObject({
-  repodata: boolean(),
-  header: boolean(),
-  file: boolean(),
-  signature: union([
-    strictObject({ status: literal("good"), key: word, hash: word }),
-    strictObject({ status: picklist(["unsigned", "off"]) })
-  ])
-});
-var identity = {
-  uname,
-  nvra: word,
-  distribution,
-  versionId,
-  releases: pipe2(array(release), minLength(1), maxLength(1e3)),
-  arch,
-  package: source
-};
-function complaint(issues) {
-  const path5 = getDotPath(issues[0]);
-  return printable(`${path5 != null ? path5 : "it"}: ${issues[0].message}`);
-}
+var import_node_path20 = require("path");
 
 // src/sources/source.ts
 var PLACEHOLDERS = ["release", "arch", "variant", "repoid"];
@@ -81267,7 +81340,7 @@ var ANY_GROUP = /\((?!\?)|\(\?<[a-zA-Z]/;
 var folder = pipe2(
   string(),
   maxLength(300),
-  regex2(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
+  regex(/^[^/\s]+(?:\/[^/\s]+)*$/, "is no folder relative to the root of a mirror"),
   check(
     (text3) => !text3.split("/").some((one2) => one2 === "." || one2 === ".."),
     "has . or .. in it"
@@ -81286,7 +81359,7 @@ var folder = pipe2(
     "has more than three placeholders between two slashes"
   )
 );
-var httpUrl = pipe2(string(), url(), regex2(/^https?:\/\//, "is no http or https URL"));
+var httpUrl = pipe2(string(), url(), regex(/^https?:\/\//, "is no http or https URL"));
 var word2 = pipe2(string(), minLength(1), maxLength(200));
 var Derived = strictObject({
   match: pipe2(
@@ -81326,7 +81399,7 @@ var memberPath = pipe2(
 var FlavourShape = strictObject({
   package: pipe2(
     string(),
-    regex2(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/),
+    regex(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/),
     description("name of the package that holds vmlinux")
   ),
   uname: pipe2(
@@ -81344,7 +81417,7 @@ var FlavourShape = strictObject({
   embeddedBtf: pipe2(
     optional(
       strictObject({
-        from: pipe2(string(), regex2(/^[^-]+-[^-]+$/), description("<version>-<release>")),
+        from: pipe2(string(), regex(/^[^-]+-[^-]+$/), description("<version>-<release>")),
         arches: array(arch)
       })
     ),
@@ -81388,11 +81461,11 @@ var RepositoryShape = pipe2(
     "needs <release> in each folder, or 'release'"
   )
 );
-var fingerprint2 = pipe2(string(), regex2(/^[0-9A-F]{40,64}$/));
+var fingerprint2 = pipe2(string(), regex(/^[0-9A-F]{40,64}$/));
 var keyPath = pipe2(
   string(),
   maxLength(300),
-  regex2(
+  regex(
     /^\/?(?:\.\.\/)*[0-9A-Za-z<][0-9A-Za-z._<>+-]*(?:\/[0-9A-Za-z<][0-9A-Za-z._<>+-]*)*$/,
     "is no path of a key file"
   )
@@ -81404,7 +81477,7 @@ var SourceShape = strictObject({
     description("ID of /etc/os-release; the archive's first folder")
   ),
   key: pipe2(
-    optional(pipe2(string(), regex2(/^[0-9A-Za-z][0-9A-Za-z._-]*$/))),
+    optional(pipe2(string(), regex(/^[0-9A-Za-z][0-9A-Za-z._-]*$/))),
     description("word that --distribution takes, where it is not the ID")
   ),
   name: pipe2(optional(word2), description("name of the distribution, for people")),
@@ -81444,7 +81517,7 @@ var SourceShape = strictObject({
   ),
   repositories: pipe2(array(RepositoryShape), minLength(1), maxLength(50)),
   flavours: pipe2(
-    record(pipe2(string(), regex2(/^[0-9a-z]+$/)), FlavourShape),
+    record(pipe2(string(), regex(/^[0-9a-z]+$/)), FlavourShape),
     check((flavours) => Object.keys(flavours).length > 0, "needs at least one flavour"),
     description("by the word that --flavour takes; the first one is the default")
   ),
@@ -81526,8 +81599,8 @@ function readFolder(template, folder2) {
 }
 function keyPathBelow(folder2, path5, bindings) {
   const filled = fillIn(path5, bindings);
-  const joined2 = filled.startsWith("/") ? filled.slice(1) : import_node_path19.posix.join(folder2, filled);
-  const normal = import_node_path19.posix.normalize(joined2);
+  const joined2 = filled.startsWith("/") ? filled.slice(1) : import_node_path20.posix.join(folder2, filled);
+  const normal = import_node_path20.posix.normalize(joined2);
   return normal.startsWith("..") || normal.startsWith("/") ? void 0 : normal;
 }
 
@@ -82155,12 +82228,12 @@ function asRepositoryPath(href, origin) {
 }
 
 // src/rpmmd/repository.ts
-var import_node_crypto11 = require("crypto");
+var import_node_crypto10 = require("crypto");
 var import_node_fs15 = require("fs");
-var import_promises16 = require("fs/promises");
+var import_promises17 = require("fs/promises");
 var import_node_os7 = require("os");
-var import_node_path20 = require("path");
-var import_promises17 = require("stream/promises");
+var import_node_path21 = require("path");
+var import_promises18 = require("stream/promises");
 
 // src/rpmmd/decompress.ts
 var MAGICS = [
@@ -82432,17 +82505,17 @@ function isCount2(value) {
 var LARGEST_PRIMARY = 2 ** 30;
 var MID_UPDATE = "The mirror may be in the middle of an update: try again later, or another --mirror.";
 var KeptPrimary = object({
-  total: number2(),
+  total: number(),
   packages: array(
     object({
       name: string(),
       arch: string(),
-      epoch: number2(),
+      epoch: number(),
       version: string(),
       release: string(),
       checksum: object({ algorithm: picklist(CHECKSUM_ALGORITHMS), value: string() }),
-      size: number2(),
-      builtAt: number2(),
+      size: number(),
+      builtAt: number(),
       location: string()
     })
   )
@@ -82463,8 +82536,8 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
   var _a21;
   const pool = new MirrorPool([mirror], reading.pool.dependencies);
   const path5 = `${folder2}/${entry.location}`;
-  const temporary = await (0, import_promises16.mkdtemp)((0, import_node_path20.join)((0, import_node_os7.tmpdir)(), "btfhub-metadata-"));
-  const file = (0, import_node_path20.join)(temporary, "primary");
+  const temporary = await (0, import_promises17.mkdtemp)((0, import_node_path21.join)((0, import_node_os7.tmpdir)(), "btfhub-metadata-"));
+  const file = (0, import_node_path21.join)(temporary, "primary");
   try {
     const url3 = await fetchFile(pool, path5, { signal: reading.signal }, async (answer2) => {
       if (answer2.status === 200) await keep(answer2, entry, file, reading.onBytes);
@@ -82480,7 +82553,7 @@ async function fetchPrimary(reading, mirror, folder2, entry, names) {
     if (!(error2 instanceof Failure) || error2.reason !== "network") throw error2;
     throw new Failure("bad-repository", error2.message, error2.advice, error2);
   } finally {
-    await (0, import_promises16.rm)(temporary, { recursive: true, force: true });
+    await (0, import_promises17.rm)(temporary, { recursive: true, force: true });
   }
 }
 function gone(mirror, folder2, { location }) {
@@ -82491,9 +82564,9 @@ function gone(mirror, folder2, { location }) {
   );
 }
 async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, checksum }, file, onBytes) {
-  const hash = (0, import_node_crypto11.createHash)(checksum.algorithm);
+  const hash = (0, import_node_crypto10.createHash)(checksum.algorithm);
   let size2 = 0;
-  await (0, import_promises17.pipeline)(
+  await (0, import_promises18.pipeline)(
     body,
     async function* counted3(chunks) {
       for await (const chunk of chunks) {
@@ -86093,12 +86166,12 @@ function noRepository2({ source: source2, releases, arches }, roots) {
 }
 
 // src/archive/archive.ts
-var import_promises19 = require("fs/promises");
-var import_node_path24 = require("path");
+var import_promises20 = require("fs/promises");
+var import_node_path25 = require("path");
 
 // src/git/location.ts
 var import_node_fs16 = require("fs");
-var import_node_path21 = require("path");
+var import_node_path22 = require("path");
 var import_node_url = require("url");
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function parseLocation(where) {
@@ -86137,12 +86210,12 @@ function remote(where) {
   };
 }
 function local(where) {
-  const folder2 = (0, import_node_path21.resolve)(where);
+  const folder2 = (0, import_node_path22.resolve)(where);
   if (!(0, import_node_fs16.existsSync)(folder2)) {
     throw new Failure("not-found", `There is no archive at ${folder2}.`, "Check --archive.");
   }
-  const bare = (0, import_node_fs16.existsSync)((0, import_node_path21.join)(folder2, "HEAD")) && (0, import_node_fs16.existsSync)((0, import_node_path21.join)(folder2, "objects"));
-  if (bare || (0, import_node_fs16.existsSync)((0, import_node_path21.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
+  const bare = (0, import_node_fs16.existsSync)((0, import_node_path22.join)(folder2, "HEAD")) && (0, import_node_fs16.existsSync)((0, import_node_path22.join)(folder2, "objects"));
+  if (bare || (0, import_node_fs16.existsSync)((0, import_node_path22.join)(folder2, ".git"))) return { kind: "repository", url: folder2 };
   return { kind: "folder", folder: folder2 };
 }
 function repositoryPath(path5) {
@@ -86256,9 +86329,9 @@ function explainGitError(attempt, where, said, cause) {
 
 // src/git/repository.ts
 var import_node_fs17 = require("fs");
-var import_promises18 = require("fs/promises");
+var import_promises19 = require("fs/promises");
 var import_node_os8 = require("os");
-var import_node_path23 = require("path");
+var import_node_path24 = require("path");
 
 // node_modules/@simple-git/args-pathspec/dist/index.mjs
 var t = /* @__PURE__ */ new WeakMap();
@@ -86793,7 +86866,7 @@ var import_file_exists = __toESM(require_dist(), 1);
 var import_node_child_process = require("child_process");
 var import_debug = __toESM(require_src(), 1);
 var import_promise_deferred = __toESM(require_dist2(), 1);
-var import_node_path22 = require("path");
+var import_node_path23 = require("path");
 var import_node_events2 = require("events");
 var O3 = class extends Error {
   constructor(e, n) {
@@ -88868,7 +88941,7 @@ function ls2(t2) {
 }
 function hs2(t2) {
   const e = t2.trim().replace(/^["']|["']$/g, "");
-  return e && (0, import_node_path22.normalize)(e);
+  return e && (0, import_node_path23.normalize)(e);
 }
 var ms2 = [
   new l2(/From (.+)$/, (t2, [e]) => {
@@ -89858,7 +89931,7 @@ var _GitRepository = class _GitRepository {
     var _a21, _b15, _c5;
     await platform4.programs.run({ program: "git", args: ["--version"] });
     const other = isLocal ? await findObjects(platform4, url3) : void 0;
-    const folder2 = await (0, import_promises18.mkdtemp)((0, import_node_path23.join)((_a21 = platform4.env.TMPDIR) != null ? _a21 : (0, import_node_os8.tmpdir)(), "btfhub-git-"));
+    const folder2 = await (0, import_promises19.mkdtemp)((0, import_node_path24.join)((_a21 = platform4.env.TMPDIR) != null ? _a21 : (0, import_node_os8.tmpdir)(), "btfhub-git-"));
     const git = new GitRunner(platform4, folder2, credential);
     const repository = new _GitRepository(git, url3, (_b15 = other == null ? void 0 : other.format) != null ? _b15 : "sha1", other == null ? void 0 : other.folder);
     try {
@@ -89870,7 +89943,7 @@ var _GitRepository = class _GitRepository {
     return repository;
   }
   async close() {
-    await (0, import_promises18.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    await (0, import_promises19.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
   // What talks to the remote.
   /** All references of the remote, and `HEAD`: name -> commit. */
@@ -89894,7 +89967,7 @@ var _GitRepository = class _GitRepository {
    */
   async fetchBranches(branches, depth) {
     const specs = branches.map((branch) => `+${remoteRef(branch)}:${localRef(branch)}`);
-    const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path23.join)(this.folder, "shallow"));
+    const isShallow = (0, import_node_fs17.existsSync)((0, import_node_path24.join)(this.folder, "shallow"));
     const shallow = depth === 1 ? ["--depth=1"] : isShallow ? ["--unshallow"] : [];
     const running = __privateGet(this, _git).remote([...FETCH, ...shallow, WITHOUT_BLOBS, REMOTE, ...specs]);
     await __privateGet(this, _git).explained("read", this.name, running);
@@ -90025,7 +90098,7 @@ var _GitRepository = class _GitRepository {
   /** The tree of a commit (or the empty one) with changes; the blobs need not be here. */
   async writeTree(base, changes) {
     __privateSet(this, _indexes2, __privateGet(this, _indexes2) + 1);
-    const env = { GIT_INDEX_FILE: (0, import_node_path23.join)(this.folder, `index-${__privateGet(this, _indexes2)}`) };
+    const env = { GIT_INDEX_FILE: (0, import_node_path24.join)(this.folder, `index-${__privateGet(this, _indexes2)}`) };
     const run2 = (args, input) => __privateGet(this, _git).explained(
       "write a tree into",
       this.folder,
@@ -90074,8 +90147,8 @@ init_fn = async function() {
   const format = __privateGet(this, _format) === "sha1" ? [] : [`--object-format=${__privateGet(this, _format)}`];
   await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "make a repository in", ["init", ...format]);
   if (__privateGet(this, _alternate) !== void 0) {
-    await (0, import_promises18.mkdir)((0, import_node_path23.join)(this.folder, "objects/info"), { recursive: true });
-    await (0, import_promises18.writeFile)((0, import_node_path23.join)(this.folder, "objects/info/alternates"), `${__privateGet(this, _alternate)}
+    await (0, import_promises19.mkdir)((0, import_node_path24.join)(this.folder, "objects/info"), { recursive: true });
+    await (0, import_promises19.writeFile)((0, import_node_path24.join)(this.folder, "objects/info/alternates"), `${__privateGet(this, _alternate)}
 `);
   }
   await __privateMethod(this, _GitRepository_instances, local_fn).call(this, "make a repository in", ["remote", "add", REMOTE, this.name]);
@@ -90088,8 +90161,8 @@ useFormatOf_fn = async function(oid) {
   const format = oid.length === 64 ? "sha256" : "sha1";
   if (format === __privateGet(this, _format)) return;
   __privateSet(this, _format, format);
-  await (0, import_promises18.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
-  await (0, import_promises18.mkdir)(this.folder, { mode: 448 });
+  await (0, import_promises19.rm)(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  await (0, import_promises19.mkdir)(this.folder, { mode: 448 });
   await __privateMethod(this, _GitRepository_instances, init_fn).call(this);
 };
 missingObjects_fn = async function(branch) {
@@ -90104,7 +90177,7 @@ async function findObjects(platform4, folder2) {
   const objects = (await asked(["--git-path", "objects"])).trim();
   const format = await git.local(["rev-parse", "--show-object-format"]).catch(() => "sha1");
   return {
-    folder: (0, import_node_path23.resolve)(folder2, objects),
+    folder: (0, import_node_path24.resolve)(folder2, objects),
     format: format.trim() === "sha256" ? "sha256" : "sha1"
   };
 }
@@ -90223,18 +90296,18 @@ function gitArchive(remote2) {
 }
 function folderArchive(folder2) {
   const listPaths = async () => {
-    const entries = await (0, import_promises19.readdir)(folder2, { recursive: true, withFileTypes: true });
+    const entries = await (0, import_promises20.readdir)(folder2, { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     return new Map(
       files.map((entry) => [
-        (0, import_node_path24.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
+        (0, import_node_path25.join)(entry.parentPath, entry.name).slice(folder2.length + 1),
         { oid: void 0, mode: "100644" }
       ])
     );
   };
   const read2 = async (path5) => {
     try {
-      return await (0, import_promises19.readFile)((0, import_node_path24.join)(folder2, path5));
+      return await (0, import_promises20.readFile)((0, import_node_path25.join)(folder2, path5));
     } catch (error2) {
       if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => isSystemError(error2, code)))
         return void 0;
@@ -90269,7 +90342,7 @@ var built = strictObject({
   tarball: strictObject({
     size,
     sha256: sha2563,
-    blob: pipe2(string(), regex2(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "is no git object"))
+    blob: pipe2(string(), regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "is no git object"))
   }),
   btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
   vmlinux: strictObject({
@@ -90303,7 +90376,7 @@ function parseCatalog(text3, from) {
   } catch (error2) {
     throw fail(describe(error2), mend);
   }
-  const version2 = safeParse(object({ schema: number2() }), json);
+  const version2 = safeParse(object({ schema: number() }), json);
   if (version2.success && version2.output.schema > CATALOG_SCHEMA) {
     throw fail(`its schema is ${version2.output.schema}`, "Use a newer btfhub.");
   }
@@ -90326,12 +90399,12 @@ function sorted(catalog) {
   return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
 }
 function builtEntry(record2, blob, runUrl) {
-  const { sha256: sha2569, size: size2 } = record2.tarball;
+  const { sha256: sha2566, size: size2 } = record2.tarball;
   const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
   return {
     ...identityOf(record2),
     state: "pending",
-    tarball: { size: size2, sha256: sha2569, blob },
+    tarball: { size: size2, sha256: sha2566, blob },
     ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
@@ -90490,13 +90563,13 @@ var KernelShape = object({
   size,
   checksum: object({
     algorithm: picklist(CHECKSUM_ALGORITHMS),
-    value: pipe2(string(), regex2(/^[0-9a-f]{40,128}$/))
+    value: pipe2(string(), regex(/^[0-9a-f]{40,128}$/))
   }),
   checksumOf: exactOptional(literal("header")),
   builtAt: count,
   locations: tupleWithRest([path], path),
   keyPaths: array(path),
-  trustedKeys: array(pipe2(string(), regex2(/^[0-9A-F]{40,64}$/)))
+  trustedKeys: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/)))
 });
 var PlanShape = object({
   schema: literal(PLAN_SCHEMA),
@@ -90611,21 +90684,20 @@ function toPlanProblem({ where, failure }) {
 }
 
 // src/commands/selection-options.ts
-var import_node_path26 = require("path");
+var import_node_path27 = require("path");
 
 // src/rpmmd/cache.ts
-var import_node_crypto12 = require("crypto");
-var import_promises20 = require("fs/promises");
-var import_node_path25 = require("path");
+var import_promises21 = require("fs/promises");
+var import_node_path26 = require("path");
 var SCHEMA = 1;
 var noCache = { read: async () => void 0, write: async () => {
 } };
 function folderCache(folder2, complain) {
   let writable = true;
-  const fileOf2 = (key) => (0, import_node_path25.join)(folder2, `${(0, import_node_crypto12.createHash)("sha256").update(`${SCHEMA} ${key}`).digest("hex")}.json`);
+  const fileOf2 = (key) => (0, import_node_path26.join)(folder2, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
     read: async (key, shape) => {
-      const text3 = await (0, import_promises20.readFile)(fileOf2(key), "utf8").catch(() => void 0);
+      const text3 = await (0, import_promises21.readFile)(fileOf2(key), "utf8").catch(() => void 0);
       if (text3 === void 0) return void 0;
       const result = safeParse(object({ key: literal(key), value: shape }), parseJson(text3));
       return result.success ? result.output.value : void 0;
@@ -90633,15 +90705,10 @@ function folderCache(folder2, complain) {
     write: async (key, value) => {
       if (!writable) return;
       const file = fileOf2(key);
-      const draft = `${file}.${(0, import_node_crypto12.randomBytes)(6).toString("hex")}`;
       try {
-        await (0, import_promises20.mkdir)(folder2, { recursive: true });
-        await (0, import_promises20.writeFile)(draft, JSON.stringify({ key, value }), { flag: "wx" });
-        await (0, import_promises20.rename)(draft, file);
+        await replaceFile(file, JSON.stringify({ key, value }));
       } catch (error2) {
         writable = false;
-        await (0, import_promises20.rm)(draft, { force: true }).catch(() => {
-        });
         complain(`The metadata cache in ${folder2} cannot be written: ${describe(error2)}.`);
       }
     }
@@ -90656,7 +90723,7 @@ function parseJson(text3) {
 }
 
 // src/sources/choose.ts
-var import_promises21 = require("fs/promises");
+var import_promises22 = require("fs/promises");
 var import_yaml = __toESM(require_dist3(), 1);
 
 // src/sources/built-in.ts
@@ -91431,7 +91498,7 @@ async function chooseSource(word3, files) {
 async function readSources(file) {
   let data;
   try {
-    data = (0, import_yaml.parse)(await (0, import_promises21.readFile)(file, "utf8"), { maxAliasCount: 100 });
+    data = (0, import_yaml.parse)(await (0, import_promises22.readFile)(file, "utf8"), { maxAliasCount: 100 });
   } catch (error2) {
     throw new Failure(
       "usage",
@@ -91511,8 +91578,8 @@ async function toQuery(platform4, options3, progress) {
   };
 }
 function defaultCache(env) {
-  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path26.join)(env.HOME, ".cache");
-  return base ? (0, import_node_path26.join)(base, "btfhub", "metadata") : "none";
+  const base = env.XDG_CACHE_HOME || env.HOME && (0, import_node_path27.join)(env.HOME, ".cache");
+  return base ? (0, import_node_path27.join)(base, "btfhub", "metadata") : "none";
 }
 
 // src/commands/plan-options.ts
@@ -91626,7 +91693,7 @@ function refuseBeside(options3) {
 async function readPlan(file) {
   let content;
   try {
-    content = await (0, import_promises22.readFile)(file, "utf8");
+    content = await (0, import_promises23.readFile)(file, "utf8");
   } catch (error2) {
     throw new Failure("usage", `The plan ${file} cannot be read: ${describe(error2)}.`);
   }
@@ -91672,7 +91739,7 @@ var buildOptions = {
   profile: choice(PROFILES, "kinds of BTF types: all, or only those that libbpf before 0.8 reads", {
     default: "default"
   }),
-  minimumTypes: number("<number>", "minimum number of types in the BTF of a kernel", {
+  minimumTypes: number2("<number>", "minimum number of types in the BTF of a kernel", {
     ...{ default: 1e4, least: 1, most: 1e7 }
   }),
   signature: choice(
@@ -91683,14 +91750,14 @@ var buildOptions = {
   trustKey: list("<fingerprint|file>", "key to trust in addition to the distribution's keys", {
     separator: "lines"
   }),
-  jobs: number(
+  jobs: number2(
     "<number>",
     "number of kernels to process at the same time; by default the number of cores",
     {
       ...{ least: 1, most: 256 }
     }
   ),
-  connections: number("<number>", "number of connections to each mirror", {
+  connections: number2("<number>", "number of connections to each mirror", {
     ...{ default: 4, least: 1, most: 64 }
   }),
   temp: text2(
@@ -91725,7 +91792,7 @@ var build = defineCommand({
   run: async (platform4, options3) => {
     const progress = openProgress(platform4);
     const { plan: plan2, problems } = await toBuildPlan(platform4, options3, progress);
-    const output = (0, import_node_path27.resolve)(options3.output);
+    const output = (0, import_node_path28.resolve)(options3.output);
     const { kernels: kernels3, mirrors } = plan2;
     const request2 = { kernels: kernels3, output, mirrors, ...toBuildRequest(options3) };
     return buildOutcome(await runBuild(platform4, request2, progress), problems, output);
@@ -91736,12 +91803,11 @@ var build = defineCommand({
 var import_node_os9 = require("os");
 
 // src/archive/cached-reader.ts
-var import_node_crypto14 = require("crypto");
-var import_promises23 = require("fs/promises");
-var import_node_path28 = require("path");
+var import_node_crypto11 = require("crypto");
+var import_promises24 = require("fs/promises");
+var import_node_path29 = require("path");
 
 // src/archive/reader.ts
-var import_node_crypto13 = require("crypto");
 function archiveReader(archive) {
   const regularFiles2 = async () => {
     const entries = [...await archive.listPaths()];
@@ -91840,7 +91906,7 @@ function isPromised(catalog, kernel, tarball, archive) {
   const path5 = entryPath(kernel);
   const entry = catalog == null ? void 0 : catalog.get(path5);
   if (entry === void 0 || entry.state === "failed") return false;
-  const sum2 = (0, import_node_crypto13.createHash)("sha256").update(tarball).digest("hex");
+  const sum2 = sha256(tarball);
   if (sum2 === entry.tarball.sha256) return true;
   if (entry.state === "pending") return false;
   throw new Failure(
@@ -91855,7 +91921,7 @@ function cachedReader(reader, folder2) {
   return { ...reader, read: (kernels3) => readCached(reader, folder2, kernels3) };
 }
 async function* readCached(reader, folder2, kernels3) {
-  await (0, import_promises23.mkdir)(folder2, { recursive: true });
+  await (0, import_promises24.mkdir)(folder2, { recursive: true });
   const kept = /* @__PURE__ */ new Map();
   for (const kernel of kernels3) {
     const name = await reader.identify(kernel);
@@ -91879,11 +91945,11 @@ async function* readCached(reader, folder2, kernels3) {
 }
 async function keep2(reader, folder2, one2) {
   const name = await reader.identify(one2.kernel);
-  if (name !== void 0) await (0, import_promises23.writeFile)((0, import_node_path28.join)(folder2, name), one2.tarball);
+  if (name !== void 0) await replaceFile((0, import_node_path29.join)(folder2, name), one2.tarball);
 }
 async function readKept(folder2, name) {
   try {
-    const bytes2 = await (0, import_promises23.readFile)((0, import_node_path28.join)(folder2, name));
+    const bytes2 = await (0, import_promises24.readFile)((0, import_node_path29.join)(folder2, name));
     return isNamed(name, bytes2) ? bytes2 : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
@@ -91892,19 +91958,19 @@ async function readKept(folder2, name) {
 }
 function isNamed(name, bytes2) {
   const [kind, sum2 = ""] = name.split("-");
-  const hash = (0, import_node_crypto14.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
+  const hash = (0, import_node_crypto11.createHash)(kind === "git" && sum2.length === 40 ? "sha1" : "sha256");
   if (kind === "git") hash.update(`blob ${bytes2.length}\0`);
   return hash.update(bytes2).digest("hex") === sum2;
 }
 async function removeOthers(reader, folder2, kernels3) {
   const wanted = new Set(await Promise.all(kernels3.map((kernel) => reader.identify(kernel))));
-  const names = await (0, import_promises23.readdir)(folder2);
+  const names = await (0, import_promises24.readdir)(folder2);
   const ours = names.filter((name) => /^(git|sha256)-[0-9a-f]+$/.test(name));
-  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises23.rm)((0, import_node_path28.join)(folder2, name))));
+  await Promise.all(ours.filter((name) => !wanted.has(name)).map((name) => (0, import_promises24.rm)((0, import_node_path29.join)(folder2, name))));
 }
 async function cacheKey(reader, kernels3) {
   const names = await Promise.all(kernels3.map((kernel) => reader.identify(kernel)));
-  const sum2 = (0, import_node_crypto14.createHash)("sha256").update(names.join("\n")).digest("hex");
+  const sum2 = sha256(names.join("\n"));
   return `btfhub-archive-${sum2.slice(0, 32)}`;
 }
 
@@ -94215,16 +94281,16 @@ function rangesOf(all, chosen) {
 }
 
 // src/jobs/check-kernels.ts
-var import_promises26 = require("fs/promises");
-var import_node_path30 = require("path");
+var import_promises27 = require("fs/promises");
+var import_node_path31 = require("path");
 
 // src/jobs/fetch/machine.ts
 var import_node_fs18 = require("fs");
-var import_promises25 = require("fs/promises");
+var import_promises26 = require("fs/promises");
 
 // src/jobs/fetch/image.ts
-var import_promises24 = require("fs/promises");
-var import_node_path29 = require("path");
+var import_promises25 = require("fs/promises");
+var import_node_path30 = require("path");
 var MOST_LINKS = 40;
 async function resolveInImage(root, path5, last = "follow") {
   if (root === "/") return path5;
@@ -94239,7 +94305,7 @@ async function resolveInImage(root, path5, last = "follow") {
       continue;
     }
     const isLast = rest.every((one2) => one2 === "");
-    const target = isLast && last === "keep" ? void 0 : await linkAt((0, import_node_path29.join)(root, ...done, part));
+    const target = isLast && last === "keep" ? void 0 : await linkAt((0, import_node_path30.join)(root, ...done, part));
     if (target === void 0) {
       done = [...done, part];
       continue;
@@ -94255,11 +94321,11 @@ async function resolveInImage(root, path5, last = "follow") {
     if (target.startsWith("/")) done = [];
     todo = [...target.split("/"), ...rest];
   }
-  return (0, import_node_path29.join)(root, ...done);
+  return (0, import_node_path30.join)(root, ...done);
 }
 async function linkAt(path5) {
   try {
-    return (await (0, import_promises24.lstat)(path5)).isSymbolicLink() ? await (0, import_promises24.readlink)(path5) : void 0;
+    return (await (0, import_promises25.lstat)(path5)).isSymbolicLink() ? await (0, import_promises25.readlink)(path5) : void 0;
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return void 0;
     throw error2;
@@ -94324,7 +94390,7 @@ async function runningKernel({
 }
 async function onlyKernel(root) {
   const folder2 = await resolveInImage(root, "/lib/modules");
-  const names = await (0, import_promises25.readdir)(folder2).catch((error2) => {
+  const names = await (0, import_promises26.readdir)(folder2).catch((error2) => {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return [];
     throw error2;
   });
@@ -94355,7 +94421,7 @@ function validOrUndefined(check3, text3) {
 async function readOsRelease(root) {
   for (const path5 of ["/etc/os-release", "/usr/lib/os-release"]) {
     try {
-      return parseOsRelease(await (0, import_promises25.readFile)(await resolveInImage(root, path5), "utf8"));
+      return parseOsRelease(await (0, import_promises26.readFile)(await resolveInImage(root, path5), "utf8"));
     } catch (error2) {
       if (!isSystemError(error2, "ENOENT") && !isSystemError(error2, "ENOTDIR")) throw error2;
     }
@@ -94515,8 +94581,8 @@ function fileKernels(platform4, paths) {
   async function* each() {
     for (const path5 of paths) {
       const isTarball2 = path5.endsWith(TARBALL_SUFFIX);
-      const name = (0, import_node_path30.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
-      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises26.readFile)(path5)) : loadBtf(path5);
+      const name = (0, import_node_path31.basename)(path5).replace(/\.btf(\.tar\.xz)?$/, "");
+      const load3 = async () => isTarball2 ? unpack2(platform4, path5, await (0, import_promises27.readFile)(path5)) : loadBtf(path5);
       yield { name, line: name, load: load3 };
     }
   }
@@ -94526,7 +94592,7 @@ async function unpack2(platform4, path5, bytes2) {
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, bytes2, {
     signal: platform4.interrupted
   });
-  if ((0, import_node_path30.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
+  if ((0, import_node_path31.basename)(path5) === `${uname2}${TARBALL_SUFFIX}`) return btf;
   throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
 }
 function kernelSeries(uname2) {
@@ -94535,7 +94601,7 @@ function kernelSeries(uname2) {
 }
 
 // src/jobs/fetch/open.ts
-var MOST_BYTES = 32 * 1024 * 1024;
+var MOST_BYTES2 = 32 * 1024 * 1024;
 async function openReader(platform4, where) {
   if (/^https?:\/\//i.test(where) && !await speaksGit(platform4, where)) {
     return httpReader(where, rawFiles(platform4, where));
@@ -94570,10 +94636,10 @@ function rawFiles({ http, clock, interrupted }, root) {
     for await (const chunk of body) {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > MOST_BYTES) {
+      if (length > MOST_BYTES2) {
         throw new Failure(
           "bad-archive",
-          `${path5} of ${root} is larger than ${MOST_BYTES} bytes.`
+          `${path5} of ${root} is larger than ${MOST_BYTES2} bytes.`
         );
       }
     }
@@ -94611,7 +94677,7 @@ var archiveOption = text2(
   "archive to read from: a git URL, the HTTP root of its files, or a folder",
   { default: OPENEULER }
 );
-var minimumTypesOption = number(
+var minimumTypesOption = number2(
   "<number>",
   "minimum number of types in the BTF of a kernel; 0 accepts any BTF",
   { default: 1e4, least: 0, most: 1e7 }
@@ -94633,7 +94699,7 @@ function toSelection(options3) {
 }
 
 // src/commands/check-report.ts
-var import_node_path31 = require("path");
+var import_node_path32 = require("path");
 var COLUMNS2 = [
   { title: "OBJECT" },
   { title: "KERNELS" },
@@ -94707,7 +94773,7 @@ function rowsOf({ results }) {
 function objectsOf(results) {
   const objects = [...new Set(results.map(({ object: object2 }) => object2))];
   return objects.map((object2) => ({
-    name: (0, import_node_path31.basename)(object2),
+    name: (0, import_node_path32.basename)(object2),
     lines: results.filter((result) => result.object === object2)
   }));
 }
@@ -94776,13 +94842,13 @@ function placeOf({ file, line: line2, column }) {
 }
 function notChecked({ programs, ksyms }) {
   return [
-    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${(0, import_node_path31.basename)(one2.object)}: ${one2.function}: the target of ${one2.section}`),
-    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${(0, import_node_path31.basename)(object2)}: the kernel symbol '${name}' without a type`)
+    ...programs.filter(({ attach }) => attach === "not-checked").map((one2) => `${(0, import_node_path32.basename)(one2.object)}: ${one2.function}: the target of ${one2.section}`),
+    ...ksyms.filter(({ lookup }) => lookup === "not-checked").map(({ object: object2, name }) => `${(0, import_node_path32.basename)(object2)}: the kernel symbol '${name}' without a type`)
   ];
 }
 function pathFrom(workspace, file) {
-  if (workspace === void 0 || !(0, import_node_path31.isAbsolute)(file)) return file;
-  const path5 = (0, import_node_path31.relative)(workspace, file);
+  if (workspace === void 0 || !(0, import_node_path32.isAbsolute)(file)) return file;
+  const path5 = (0, import_node_path32.relative)(workspace, file);
   return path5.startsWith("..") ? file : path5;
 }
 
@@ -94808,7 +94874,7 @@ var check2 = defineCommand({
       "folder that keeps the archive's tarballs between runs, so that each is downloaded once; 'none' keeps nothing"
     ),
     showCache: flag("only print the key under which a workflow should keep the cache"),
-    jobs: number(
+    jobs: number2(
       "<number>",
       "kernels that are unpacked at the same time; by default as many as cores",
       { least: 1, most: 256 }
@@ -94874,13 +94940,10 @@ function outcome({ env }, report2) {
 }
 
 // src/commands/compare.ts
-var import_node_path32 = require("path");
-
-// src/jobs/compare.ts
-var import_node_crypto16 = require("crypto");
+var import_node_path33 = require("path");
 
 // src/boot-image/load.ts
-var import_promises27 = require("fs/promises");
+var import_promises28 = require("fs/promises");
 
 // src/boot-image/format.ts
 var HEAD = 592;
@@ -95226,7 +95289,7 @@ async function isBootImage(source2) {
 }
 async function loadTarball(platform4, path5) {
   const tarball = await withFile(path5, async ({ size: size2 }) => {
-    if (size2 <= MAX_BTF_BYTES) return (0, import_promises27.readFile)(path5);
+    if (size2 <= MAX_BTF_BYTES) return (0, import_promises28.readFile)(path5);
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   });
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
@@ -95236,7 +95299,7 @@ async function loadTarball(platform4, path5) {
 }
 
 // src/btf/compare.ts
-var import_node_crypto15 = require("crypto");
+var import_node_crypto12 = require("crypto");
 var COMPARED = [
   "STRUCT",
   "UNION",
@@ -95319,7 +95382,7 @@ function isCompared(kind) {
 }
 var LONGEST_TEXT2 = 400;
 function digestOf2(text3) {
-  return (0, import_node_crypto15.createHash)("sha1").update(text3).digest("base64");
+  return (0, import_node_crypto12.createHash)("sha1").update(text3).digest("base64");
 }
 var _btf, _references, _TypeText_instances, write_fn;
 var TypeText = class {
@@ -95435,8 +95498,7 @@ async function compareFiles(platform4, paths) {
 async function load2(platform4, path5) {
   const { btf, from, uname: uname2 } = await loadAnyBtf(platform4, path5, 0);
   const { size: size2, types, kinds: kinds3 } = checkBtf(btf, { kind: "any" });
-  const sha2569 = (0, import_node_crypto16.createHash)("sha256").update(btf).digest("hex");
-  const summary3 = { size: size2, types, kinds: kinds3, sha256: sha2569 };
+  const summary3 = { size: size2, types, kinds: kinds3, sha256: sha256(btf) };
   const file = uname2 === void 0 ? { path: path5, from, btf: summary3 } : { path: path5, from, uname: uname2, btf: summary3 };
   return { btf, file };
 }
@@ -95498,7 +95560,7 @@ var COLUMNS3 = [
   { title: "DIFFERENT", align: "right" }
 ];
 function describeFile({ path: path5, from, uname: uname2, btf }) {
-  const kernel = uname2 === void 0 || (0, import_node_path32.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
+  const kernel = uname2 === void 0 || (0, import_node_path33.basename)(path5).includes(uname2) ? "" : ` of ${printable(uname2)}`;
   return `${path5} (${from}${kernel}): ${btf.types} types, ${bytes(btf.size)}`;
 }
 function describeKind({ kind, onlyFirst, onlySecond, different }) {
@@ -95536,14 +95598,14 @@ var import_node_fs20 = require("fs");
 
 // src/download/static-server.ts
 var import_node_fs19 = require("fs");
-var import_promises28 = require("fs/promises");
+var import_promises29 = require("fs/promises");
 var import_node_http = require("http");
-var import_node_path33 = require("path");
+var import_node_path34 = require("path");
 async function serveFolder(root) {
   const server = (0, import_node_http.createServer)((request2, response) => {
     var _a21;
-    const path5 = (0, import_node_path33.normalize)(decodeURIComponent(new URL((_a21 = request2.url) != null ? _a21 : "/", "http://h").pathname));
-    answer((0, import_node_path33.join)(root, path5), path5, request2.headers, response).catch(() => {
+    const path5 = (0, import_node_path34.normalize)(decodeURIComponent(new URL((_a21 = request2.url) != null ? _a21 : "/", "http://h").pathname));
+    answer((0, import_node_path34.join)(root, path5), path5, request2.headers, response).catch(() => {
       if (response.headersSent) response.destroy();
       else response.writeHead(404).end("404 Not Found\n");
     });
@@ -95562,13 +95624,13 @@ async function serveFolder(root) {
   };
 }
 async function answer(file, path5, asked, response) {
-  const found = await (0, import_promises28.stat)(file);
+  const found = await (0, import_promises29.stat)(file);
   if (!found.isDirectory()) return answerFile(file, found, asked, response);
   if (!path5.endsWith("/")) {
     response.writeHead(301, { location: `${path5}/` }).end();
     return;
   }
-  const entries = await (0, import_promises28.readdir)(file, { withFileTypes: true });
+  const entries = await (0, import_promises29.readdir)(file, { withFileTypes: true });
   response.writeHead(200, { "content-type": "text/html" }).end(indexPage(path5, entries));
 }
 function answerFile(file, found, asked, response) {
@@ -95656,70 +95718,11 @@ function parse4(source2, spec, words2) {
 }
 
 // src/commands/verify.ts
+var import_node_path36 = require("path");
+
+// src/jobs/verify.ts
+var import_promises30 = require("fs/promises");
 var import_node_path35 = require("path");
-
-// src/jobs/verify.ts
-var import_node_crypto17 = require("crypto");
-var import_promises29 = require("fs/promises");
-var import_node_path34 = require("path");
-
-// src/archive/parse-record.ts
-var MOST_BYTES2 = 1024 * 1024;
-var measured = strictObject({
-  seconds: pipe2(number2(), finite(), minValue(0)),
-  bytes: count
-});
-var kernelRecord = strictObject({
-  schema: literal(RECORD_SCHEMA),
-  ...identity,
-  verified: verification,
-  vmlinux: strictObject({
-    size,
-    sha256: sha2563,
-    embeddedBtf: boolean()
-  }),
-  pahole: pahole2,
-  btf: strictObject({ size, sha256: sha2563, kinds: kinds2 }),
-  tarball: strictObject({ path: string(), size, sha256: sha2563 }),
-  stages: strictObject(entriesFromList(STAGES, measured)),
-  finishedAt: time
-});
-var failureRecord2 = strictObject({
-  schema: literal(RECORD_SCHEMA),
-  state: literal("failed"),
-  ...identity,
-  reason,
-  message: line,
-  finishedAt: time
-});
-function parseRecord(text3, file) {
-  const fail = (why, cause) => new Failure(
-    "usage",
-    `${printable(file)} is not a record: ${why}.`,
-    "Only what `btfhub build` leaves can be published.",
-    cause
-  );
-  if (text3.length > MOST_BYTES2) throw fail("it is too long");
-  let json;
-  try {
-    json = JSON.parse(text3);
-  } catch (error2) {
-    throw fail(printable(describe(error2)), error2);
-  }
-  const failed3 = typeof json === "object" && json !== null && "state" in json;
-  const result = safeParse(failed3 ? failureRecord2 : kernelRecord, json, { abortEarly: true });
-  if (!result.success) throw fail(complaint(result.issues));
-  const record2 = result.output;
-  if (file !== recordPath(record2.uname)) {
-    throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
-  }
-  if (!("state" in record2) && record2.tarball.path !== tarballPath(record2, record2.uname)) {
-    throw fail(`its tarball should be ${tarballPath(record2, record2.uname)}`);
-  }
-  return record2;
-}
-
-// src/jobs/verify.ts
 function isSound(file) {
   return "btf" in file;
 }
@@ -95752,18 +95755,18 @@ async function loadBase(platform4, path5) {
 }
 async function filesAt(path5) {
   try {
-    const facts = await (0, import_promises29.stat)(path5);
+    const facts = await (0, import_promises30.stat)(path5);
     if (!facts.isDirectory()) return [{ path: path5, size: facts.size }];
   } catch (error2) {
     if (!isSystemError(error2, "ENOENT")) throw error2;
     throw new Failure("not-found", `There is no ${path5}.`, "Is the path right?");
   }
-  const entries = await (0, import_promises29.readdir)(path5, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path34.join)(entry.parentPath, entry.name)).sort();
+  const entries = await (0, import_promises30.readdir)(path5, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile() && /\.btf(\.tar\.xz)?$/.test(entry.name)).map((entry) => (0, import_node_path35.join)(entry.parentPath, entry.name)).sort();
   if (paths.length === 0) {
     throw new Failure("not-found", `There is no *.btf and no *${TARBALL_SUFFIX} below ${path5}.`);
   }
-  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises29.stat)(one2)).size })));
+  return Promise.all(paths.map(async (one2) => ({ path: one2, size: (await (0, import_promises30.stat)(one2)).size })));
 }
 async function verifyFile(platform4, file, target) {
   const { path: path5 } = file;
@@ -95794,31 +95797,28 @@ async function verifyTarball(platform4, { path: path5, size: size2 }, { expectat
   if (size2 > MAX_BTF_BYTES) {
     throw new Failure("bad-archive", `${path5} is too large: ${size2} bytes.`);
   }
-  const tarball = await (0, import_promises29.readFile)(path5);
+  const tarball = await (0, import_promises30.readFile)(path5);
   const signal = platform4.interrupted;
   const { uname: uname2, btf: raw } = await unpackBtf(platform4.programs, tarball, { signal });
-  if ((0, import_node_path34.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
+  if ((0, import_node_path35.basename)(path5) !== `${uname2}${TARBALL_SUFFIX}`) {
     throw new Failure("bad-archive", `${path5} holds the BTF of another kernel: ${uname2}.`);
   }
   const btf = summarise2(await readBtf(bytesSource(path5, raw)), expectation);
   const record2 = await compareWithRecord(path5, uname2, {
-    tarball: sha2564(tarball),
+    tarball: sha256(tarball),
     btf: btf.sha256
   });
   return { path: path5, size: size2, uname: uname2, btf, record: record2 };
 }
 function summarise2(btf, expectation, base) {
-  return { ...checkBtf(btf, expectation, base), sha256: sha2564(btf) };
-}
-function sha2564(bytes2) {
-  return (0, import_node_crypto17.createHash)("sha256").update(bytes2).digest("hex");
+  return { ...checkBtf(btf, expectation, base), sha256: sha256(btf) };
 }
 async function compareWithRecord(path5, uname2, sums) {
   const name = recordPath(uname2);
-  const file = (0, import_node_path34.join)((0, import_node_path34.dirname)(path5), "..", "..", "..", name);
+  const file = (0, import_node_path35.join)((0, import_node_path35.dirname)(path5), "..", "..", "..", name);
   let text3;
   try {
-    text3 = await (0, import_promises29.readFile)(file, "utf8");
+    text3 = await (0, import_promises30.readFile)(file, "utf8");
   } catch (error2) {
     if (isSystemError(error2, "ENOENT") || isSystemError(error2, "ENOTDIR")) return "none";
     throw error2;
@@ -95853,7 +95853,7 @@ var verify2 = defineCommand({
       "<file>",
       "the kernel's BTF that the files, of its modules, build on: raw BTF or ELF; a module with a .BTF.base section needs none"
     ),
-    minimumTypes: number(
+    minimumTypes: number2(
       "<number>",
       "the fewest types that the BTF of a whole kernel has; 0 takes any BTF, also of eBPF objects",
       { default: 1e4, least: 0, most: 1e7 }
@@ -95903,7 +95903,7 @@ var COLUMNS4 = [
 ];
 function row2(file) {
   var _a21, _b15;
-  const name = (0, import_node_path35.basename)(file.path);
+  const name = (0, import_node_path36.basename)(file.path);
   if (!isSound(file)) {
     const { reason: reason2, message } = file.error;
     return [name, "", "", "", "", "", "", `${reason2}: ${message}`];
@@ -96003,31 +96003,10 @@ The same for one kernel from openEuler's repository:
 
 // src/commands/fetch.ts
 var import_promises31 = require("fs/promises");
-var import_node_path37 = require("path");
-
-// src/jobs/install/write.ts
-var import_node_crypto18 = require("crypto");
-var import_promises30 = require("fs/promises");
-async function writeWhole2(path5, content, mode) {
-  const draft = `${path5}.${(0, import_node_crypto18.randomBytes)(6).toString("hex")}.new`;
-  try {
-    const file = await (0, import_promises30.open)(draft, "wx", mode);
-    try {
-      await file.writeFile(content);
-      await file.chmod(mode);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await (0, import_promises30.rename)(draft, path5);
-  } catch (error2) {
-    await (0, import_promises30.rm)(draft, { force: true });
-    throw error2;
-  }
-}
+var import_node_path38 = require("path");
 
 // src/commands/fetching.ts
-var import_node_path36 = require("path");
+var import_node_path37 = require("path");
 var fetchingOptions = {
   uname: text2("<uname>", "'uname -r' of the kernel; by default the running kernel"),
   arch: text2("<arch>", "architecture of the kernel; by default from its name, else this machine's"),
@@ -96048,7 +96027,7 @@ var fetchingOptions = {
 async function toMachine(platform4, options3) {
   const { uname: uname2, arch: arch3, distribution: distribution2, versionId: versionId2 } = options3;
   return readMachine(platform4, {
-    root: (0, import_node_path36.resolve)(options3.root),
+    root: (0, import_node_path37.resolve)(options3.root),
     uname: uname2 === void 0 ? void 0 : asUname(uname2),
     arch: arch3 === void 0 ? void 0 : asArch(arch3),
     distribution: distribution2 === void 0 ? void 0 : asDistributionId(distribution2),
@@ -96107,20 +96086,21 @@ async function write(given, name, btf) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw error2;
   });
-  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path37.join)(given, name) : given;
-  if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false) await writeWhole2(path5, btf, 420);
+  const path5 = (there == null ? void 0 : there.isDirectory()) ? (0, import_node_path38.join)(given, name) : given;
+  if ((there == null ? void 0 : there.isDirectory()) || (there == null ? void 0 : there.isFile()) !== false)
+    await replaceFile(path5, btf, { mode: 420, sync: true });
   else await (0, import_promises31.writeFile)(path5, btf);
   return path5;
 }
 
 // src/commands/install.ts
 var import_node_os10 = require("os");
-var import_node_path42 = require("path");
+var import_node_path43 = require("path");
 
 // src/jobs/install/btf-file.ts
-var import_node_crypto19 = require("crypto");
+var import_node_crypto13 = require("crypto");
 var import_promises32 = require("fs/promises");
-var import_node_path38 = require("path");
+var import_node_path39 = require("path");
 var CLAIMED_BY = {
   raw: "its content",
   ELF: "its content",
@@ -96132,15 +96112,15 @@ async function readBtfFile(platform4, path5, minimumTypes) {
   const named2 = unameOfFile(path5);
   const inside = validUname(uname2);
   const tarball = from === "tarball" ? await (0, import_promises32.readFile)(path5) : void 0;
-  const sums = { btf: sha2565(btf), tarball: tarball && sha2565(tarball) };
-  const folder2 = (0, import_node_path38.dirname)((0, import_node_path38.resolve)(path5));
+  const sums = { btf: sha2564(btf), tarball: tarball && sha2564(tarball) };
+  const folder2 = (0, import_node_path39.dirname)((0, import_node_path39.resolve)(path5));
   const claims = [
     ...named2 === void 0 ? [] : [{ by: "its file name", unames: [named2] }],
     ...inside === void 0 ? [] : [{ by: CLAIMED_BY[from], unames: [inside] }]
   ];
-  for (const above of [folder2, (0, import_node_path38.resolve)(folder2, "..", "..", "..")]) {
-    claims.push(...await claimsOfCatalog((0, import_node_path38.join)(above, CATALOG_FILE), sums));
-    claims.push(...await claimsOfRecords((0, import_node_path38.join)(above, "records"), sums));
+  for (const above of [folder2, (0, import_node_path39.resolve)(folder2, "..", "..", "..")]) {
+    claims.push(...await claimsOfCatalog((0, import_node_path39.join)(above, CATALOG_FILE), sums));
+    claims.push(...await claimsOfRecords((0, import_node_path39.join)(above, "records"), sums));
   }
   return { btf, claims };
 }
@@ -96155,7 +96135,7 @@ function checkKernel2(path5, { claims }, uname2) {
 }
 function unameOfFile(path5) {
   var _a21, _b15, _c5;
-  const name = (0, import_node_path38.basename)(path5);
+  const name = (0, import_node_path39.basename)(path5);
   const uname2 = (_c5 = (_a21 = /^(.+)\.btf(?:\.tar\.xz)?$/.exec(name)) == null ? void 0 : _a21[1]) != null ? _c5 : (_b15 = /^vmlinux-(.+)$/.exec(name)) == null ? void 0 : _b15[1];
   return validUname(uname2);
 }
@@ -96176,7 +96156,7 @@ async function claimsOfRecords(folder2, sums) {
   const names = await (0, import_promises32.readdir)(folder2).catch(() => []);
   const unames = [];
   for (const name of names.filter((one2) => one2.endsWith(".json"))) {
-    const text3 = await (0, import_promises32.readFile)((0, import_node_path38.join)(folder2, name), "utf8").catch(() => "");
+    const text3 = await (0, import_promises32.readFile)((0, import_node_path39.join)(folder2, name), "utf8").catch(() => "");
     const record2 = tryParse(() => parseRecord(text3, `records/${name}`));
     if (record2 && !isFailureRecord(record2) && hasSum(record2, sums)) unames.push(record2.uname);
   }
@@ -96192,15 +96172,14 @@ function tryParse(parse6) {
 function hasSum(entry, { btf, tarball }) {
   return entry.btf.sha256 === btf || entry.tarball.sha256 === tarball;
 }
-function sha2565(bytes2) {
-  return (0, import_node_crypto19.createHash)("sha256").update(bytes2).digest("hex");
+function sha2564(bytes2) {
+  return (0, import_node_crypto13.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/jobs/install/install.ts
-var import_node_crypto21 = require("crypto");
 var import_node_fs22 = require("fs");
 var import_promises35 = require("fs/promises");
-var import_node_path41 = require("path");
+var import_node_path42 = require("path");
 
 // src/btf/write-elf.ts
 var MACHINES = {
@@ -96275,9 +96254,8 @@ function writers(file, order) {
 }
 
 // src/jobs/install/install-records.ts
-var import_node_crypto20 = require("crypto");
 var import_promises33 = require("fs/promises");
-var import_node_path39 = require("path");
+var import_node_path40 = require("path");
 var InstallRecordShape = strictObject({
   uname,
   /** As the machine sees it: absolute, without the folder that stands for its root. */
@@ -96300,7 +96278,7 @@ async function readInstallRecords(state, wanted) {
   const files = names.filter((name) => name.endsWith(".json")).sort();
   const records = await Promise.all(
     files.map(
-      async (name) => parse5(await (0, import_promises33.readFile)((0, import_node_path39.join)(folder2, name), "utf8"), (0, import_node_path39.join)(folder2, name))
+      async (name) => parse5(await (0, import_promises33.readFile)((0, import_node_path40.join)(folder2, name), "utf8"), (0, import_node_path40.join)(folder2, name))
     )
   );
   return records.filter((one2) => wanted === void 0 || one2.uname === wanted);
@@ -96315,29 +96293,29 @@ function parse5(text3, file) {
 }
 async function writeInstallRecord(state, record2) {
   const file = await resolveInImage(state.root, fileOf(state.folder, record2));
-  await (0, import_promises33.mkdir)((0, import_node_path39.dirname)(file), { recursive: true });
-  await writeWhole2(file, `${JSON.stringify(record2, null, 2)}
-`, 420);
+  await (0, import_promises33.mkdir)((0, import_node_path40.dirname)(file), { recursive: true });
+  await replaceFile(file, `${JSON.stringify(record2, null, 2)}
+`, { mode: 420, sync: true });
 }
 async function removeInstallRecord(state, record2) {
   await (0, import_promises33.rm)(await resolveInImage(state.root, fileOf(state.folder, record2)), { force: true });
 }
 function fileOf(folder2, { uname: kernel, path: path5 }) {
-  const digest = (0, import_node_crypto20.createHash)("sha256").update(path5).digest("hex").slice(0, 12);
+  const digest = sha256(path5).slice(0, 12);
   return `${folder2}/${kernel}.${digest}.json`;
 }
 
 // src/jobs/install/place.ts
 var import_node_fs21 = require("fs");
 var import_promises34 = require("fs/promises");
-var import_node_path40 = require("path");
+var import_node_path41 = require("path");
 var GOPHER = "/opt/gala-gopher";
 async function choosePlace(root, uname2, to3) {
   if (to3 !== void 0) {
-    const isFolder = to3.endsWith("/") || await folderAt(await resolveInImage(root, (0, import_node_path40.resolve)("/", to3)));
-    const path5 = isFolder ? (0, import_node_path40.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path40.resolve)("/", to3);
+    const isFolder = to3.endsWith("/") || await folderAt(await resolveInImage(root, (0, import_node_path41.resolve)("/", to3)));
+    const path5 = isFolder ? (0, import_node_path41.resolve)("/", to3, `${uname2}.btf`) : (0, import_node_path41.resolve)("/", to3);
     const known = libbpfPaths(uname2).includes(path5);
-    const form = (0, import_node_path40.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
+    const form = (0, import_node_path41.basename)(path5).startsWith("vmlinux") ? "elf" : "raw";
     return { path: path5, form, loader: known ? "libbpf" : void 0 };
   }
   if ((0, import_node_fs21.existsSync)(await resolveInImage(root, GOPHER))) {
@@ -96372,7 +96350,7 @@ async function installBtf(state, kernel, btf, to3) {
   const { root } = state;
   const place = await choosePlace(root, kernel.uname, to3);
   const content = place.form === "elf" ? elfWithBtf(btf, kernel.arch) : btf;
-  const sum2 = sha2566(content);
+  const sum2 = sha256(content);
   const file = await resolveInImage(root, place.path, "keep");
   const result = { ...place, file, uname: kernel.uname, sha256: sum2 };
   const before = await sumOf(await resolveInImage(root, place.path));
@@ -96385,7 +96363,7 @@ async function installBtf(state, kernel, btf, to3) {
     const folders = [...made, ...(_a21 = record2 == null ? void 0 : record2.folders) != null ? _a21 : []];
     const sums = [sum2, ...before === void 0 ? [] : [before]];
     await writeInstallRecord(state, { uname: kernel.uname, path: place.path, sums, folders });
-    await writeWhole2(file, content, MODE);
+    await replaceFile(file, content, { mode: MODE, sync: true });
   } catch (error2) {
     throw denied(error2, place.path);
   }
@@ -96423,24 +96401,21 @@ async function removeEmpty(folder2) {
   }
 }
 async function makeFolders(root, file) {
-  const folder2 = (0, import_node_path41.dirname)(file);
+  const folder2 = (0, import_node_path42.dirname)(file);
   const missing3 = [];
-  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path41.dirname)(one2)) {
-    missing3.push(`/${(0, import_node_path41.relative)(root, one2)}`);
+  for (let one2 = folder2; !(0, import_node_fs22.existsSync)(one2); one2 = (0, import_node_path42.dirname)(one2)) {
+    missing3.push(`/${(0, import_node_path42.relative)(root, one2)}`);
   }
   await (0, import_promises35.mkdir)(folder2, { recursive: true, mode: 493 });
   return missing3;
 }
 async function sumOf(file) {
   try {
-    return sha2566(await (0, import_promises35.readFile)(file));
+    return sha256(await (0, import_promises35.readFile)(file));
   } catch (error2) {
     if (isSystemError(error2, "ENOENT")) return void 0;
     throw denied(error2, file);
   }
-}
-function sha2566(bytes2) {
-  return (0, import_node_crypto21.createHash)("sha256").update(bytes2).digest("hex");
 }
 function taken(path5) {
   return new Failure(
@@ -96498,10 +96473,10 @@ var install = defineCommand({
 });
 function installStateOf({ env }, given) {
   var _a21;
-  const root = (0, import_node_path42.resolve)(given);
+  const root = (0, import_node_path43.resolve)(given);
   if (root !== "/" || ((_a21 = process.getuid) == null ? void 0 : _a21.call(process)) === 0) return { root, folder: MACHINE_STATE };
-  const base = env.XDG_STATE_HOME || (0, import_node_path42.join)(env.HOME || (0, import_node_os10.homedir)(), ".local", "state");
-  return { root, folder: (0, import_node_path42.join)(base, "btfhub", "installed") };
+  const base = env.XDG_STATE_HOME || (0, import_node_path43.join)(env.HOME || (0, import_node_os10.homedir)(), ".local", "state");
+  return { root, folder: (0, import_node_path43.join)(base, "btfhub", "installed") };
 }
 async function readGiven(platform4, progress, path5, given, { kernel }) {
   var _a21;
@@ -96633,7 +96608,7 @@ var plan = defineCommand({
     ...planOptions,
     matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
     listDistributions: flag("only print the distributions that --distribution knows"),
-    maxJobs: number("<number>", "jobs in the matrix at the most", {
+    maxJobs: number2("<number>", "jobs in the matrix at the most", {
       ...{ default: 20, least: 1, most: MOST_JOBS }
     })
   },
@@ -96954,7 +96929,7 @@ var pullRequestEnd = object({
   /** `null`: the fork is deleted. */
   repo: nullish(
     object({
-      id: optional(union([number2(), string()])),
+      id: optional(union([number(), string()])),
       full_name: optional(string())
     })
   )
@@ -96976,8 +96951,8 @@ function comesFromArchive(title, { owner, repository }, number3, head, base) {
 
 // src/forge/atomgit.ts
 var pull = object({
-  number: optional(number2()),
-  iid: optional(number2()),
+  number: optional(number()),
+  iid: optional(number()),
   html_url: optional(string()),
   web_url: optional(string()),
   title: nullish(string()),
@@ -96987,9 +96962,9 @@ var pull = object({
   target_branch: nullish(string()),
   head: nullish(pullRequestEnd),
   base: nullish(pullRequestEnd),
-  source_project_id: nullish(number2()),
-  target_project_id: nullish(number2()),
-  project_id: nullish(number2())
+  source_project_id: nullish(number()),
+  target_project_id: nullish(number()),
+  project_id: nullish(number())
 });
 var PAGE = 100;
 function atomgit(place) {
@@ -97042,14 +97017,14 @@ function baseOf2({ base, target_project_id, project_id }) {
 }
 function toPullRequest(one2) {
   var _a21, _b15, _c5, _d4, _e4;
-  const number3 = parseResponse("AtomGit", number2(), (_a21 = one2.number) != null ? _a21 : one2.iid);
+  const number3 = parseResponse("AtomGit", number(), (_a21 = one2.number) != null ? _a21 : one2.iid);
   const url3 = parseResponse("AtomGit", string(), (_b15 = one2.html_url) != null ? _b15 : one2.web_url);
   return { number: number3, url: url3, title: (_c5 = one2.title) != null ? _c5 : "", body: (_e4 = (_d4 = one2.body) != null ? _d4 : one2.description) != null ? _e4 : "" };
 }
 
 // src/forge/gitea.ts
 var pull2 = object({
-  number: number2(),
+  number: number(),
   html_url: string(),
   title: string(),
   body: nullish(string(), ""),
@@ -97091,7 +97066,7 @@ function toPullRequest2({ number: number3, html_url, title, body }) {
 
 // src/forge/gitee.ts
 var pull3 = object({
-  number: number2(),
+  number: number(),
   html_url: string(),
   title: string(),
   body: nullish(string(), ""),
@@ -97147,7 +97122,7 @@ function toPullRequest3({ number: number3, html_url, title, body }) {
 
 // src/forge/github.ts
 var pull4 = object({
-  number: number2(),
+  number: number(),
   html_url: string(),
   title: string(),
   body: nullish(string(), ""),
@@ -97712,14 +97687,14 @@ function datadogCatalog(catalog) {
   });
   const key = ({ keys }) => keys.join("/");
   entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
-  for (const { keys, sha256: sha2569 } of entries) {
+  for (const { keys, sha256: sha2566 } of entries) {
     const [arch3, distribution2, version2, uname2] = keys;
     (_a21 = tree[arch3]) != null ? _a21 : tree[arch3] = {};
     const distributions = tree[arch3];
     (_b15 = distributions[distribution2]) != null ? _b15 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
     (_c5 = versions[version2]) != null ? _c5 : versions[version2] = {};
-    versions[version2][uname2] = { sha256: sha2569 };
+    versions[version2][uname2] = { sha256: sha2566 };
   }
   return tree;
 }
@@ -97786,10 +97761,10 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-var import_node_crypto22 = require("crypto");
+var import_node_crypto14 = require("crypto");
 var import_promises36 = require("fs/promises");
 var import_node_os11 = require("os");
-var import_node_path43 = require("path");
+var import_node_path44 = require("path");
 var import_node_util = require("util");
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function validateInput(platform4, progress, request2) {
@@ -97808,7 +97783,7 @@ async function validateInput(platform4, progress, request2) {
       const task = progress.begin(record2.uname);
       task.stage("check", record2.btf.size);
       try {
-        const tarball = await (0, import_promises36.readFile)((0, import_node_path43.join)(folder2, record2.tarball.path));
+        const tarball = await (0, import_promises36.readFile)((0, import_node_path44.join)(folder2, record2.tarball.path));
         await checkTarball(platform4, tarball, record2, request2.expectation);
         const blob = await request2.keep(tarball);
         task.end("checked");
@@ -97816,7 +97791,7 @@ async function validateInput(platform4, progress, request2) {
       } catch (error2) {
         platform4.interrupted.throwIfAborted();
         task.end("refused", describe(error2));
-        problems.push(`${(0, import_node_path43.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
+        problems.push(`${(0, import_node_path44.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
       }
     },
@@ -97847,10 +97822,10 @@ async function readFolder2(folder2, problems) {
     expected.add(file);
     try {
       await checkSize(folder2, file, LARGEST.record);
-      const record2 = parseRecord(await (0, import_promises36.readFile)((0, import_node_path43.join)(folder2, file), "utf8"), file);
+      const record2 = parseRecord(await (0, import_promises36.readFile)((0, import_node_path44.join)(folder2, file), "utf8"), file);
       found.push({ folder: folder2, record: record2 });
     } catch (error2) {
-      problems.push(`${(0, import_node_path43.join)(folder2, printable(file))}: ${describe(error2)}`);
+      problems.push(`${(0, import_node_path44.join)(folder2, printable(file))}: ${describe(error2)}`);
     }
   }
   for (const { record: record2 } of found) {
@@ -97858,13 +97833,13 @@ async function readFolder2(folder2, problems) {
     const { path: path5 } = record2.tarball;
     expected.add(path5);
     if (!files.has(path5))
-      problems.push(`${(0, import_node_path43.join)(folder2, path5)}: it has a record, and is not there.`);
+      problems.push(`${(0, import_node_path44.join)(folder2, path5)}: it has a record, and is not there.`);
     else await checkSize(folder2, path5, LARGEST.tarball).catch((e) => problems.push(describe(e)));
   }
   for (const file of files) {
     if (expected.has(file)) continue;
     const why = file.endsWith(TARBALL_SUFFIX) ? `it has no record (${recordPath("<uname -r>")}) of its own.` : "it is neither a record nor the tarball of one.";
-    problems.push(`${(0, import_node_path43.join)(folder2, printable(file))}: ${why}`);
+    problems.push(`${(0, import_node_path44.join)(folder2, printable(file))}: ${why}`);
   }
   return found;
 }
@@ -97875,18 +97850,18 @@ async function regularFiles(folder2, problems) {
   });
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
-    const path5 = (0, import_node_path43.relative)(folder2, (0, import_node_path43.join)(entry.parentPath, entry.name));
+    const path5 = (0, import_node_path44.relative)(folder2, (0, import_node_path44.join)(entry.parentPath, entry.name));
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
-      problems.push(`${(0, import_node_path43.join)(folder2, printable(path5))}: it is ${kind}.`);
+      problems.push(`${(0, import_node_path44.join)(folder2, printable(path5))}: it is ${kind}.`);
     }
   }
   return files;
 }
 async function checkSize(folder2, file, most) {
-  const { size: size2 } = await (0, import_promises36.stat)((0, import_node_path43.join)(folder2, file));
-  if (size2 > most) throw new Error(`${(0, import_node_path43.join)(folder2, file)}: ${size2} bytes are too many.`);
+  const { size: size2 } = await (0, import_promises36.stat)((0, import_node_path44.join)(folder2, file));
+  if (size2 > most) throw new Error(`${(0, import_node_path44.join)(folder2, file)}: ${size2} bytes are too many.`);
 }
 function uniqueRecords(found, problems) {
   const byUname = /* @__PURE__ */ new Map();
@@ -97905,20 +97880,20 @@ function sameTarball(a, b4) {
 }
 async function checkTarball(platform4, tarball, record2, expectation) {
   expectSame("bytes", tarball.length, record2.tarball.size);
-  expectSame("SHA-256", sha2567(tarball), record2.tarball.sha256);
+  expectSame("SHA-256", sha2565(tarball), record2.tarball.sha256);
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
     signal: platform4.interrupted
   });
   expectSame("name of the member", uname2, record2.uname);
   expectSame("bytes of BTF", btf.length, record2.btf.size);
-  expectSame("SHA-256 of the BTF", sha2567(btf), record2.btf.sha256);
+  expectSame("SHA-256 of the BTF", sha2565(btf), record2.btf.sha256);
   const { kinds: kinds3 } = checkPublishable(btf, expectation);
   if (!(0, import_node_util.isDeepStrictEqual)({ ...kinds3 }, { ...record2.btf.kinds })) {
     throw new Error("the types are not as many as its record says.");
   }
 }
-function sha2567(bytes2) {
-  return (0, import_node_crypto22.createHash)("sha256").update(bytes2).digest("hex");
+function sha2565(bytes2) {
+  return (0, import_node_crypto14.createHash)("sha256").update(bytes2).digest("hex");
 }
 function expectSame(what, actual, recorded) {
   if (actual === recorded) return;
@@ -98125,7 +98100,7 @@ var __awaiter = function(thisArg, _arguments, P4, generator) {
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { access, appendFile, writeFile: writeFile8 } = import_fs5.promises;
+var { access, appendFile, writeFile: writeFile5 } = import_fs5.promises;
 var SUMMARY_ENV_VAR = "GITHUB_STEP_SUMMARY";
 var Summary = class {
   constructor() {
@@ -98182,7 +98157,7 @@ var Summary = class {
     return __awaiter(this, void 0, void 0, function* () {
       const overwrite2 = !!(options3 === null || options3 === void 0 ? void 0 : options3.overwrite);
       const filePath = yield this.filePath();
-      const writeFunc = overwrite2 ? writeFile8 : appendFile;
+      const writeFunc = overwrite2 ? writeFile5 : appendFile;
       yield writeFunc(filePath, this._buffer, { encoding: "utf8" });
       return this.emptyBuffer();
     });
@@ -98434,7 +98409,7 @@ var __awaiter2 = function(thisArg, _arguments, P4, generator) {
     step((generator = generator.apply(thisArg, _arguments || [])).next());
   });
 };
-var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir11, open: open3, readdir: readdir9, rename: rename5, rm: rm16, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
+var { chmod, copyFile: copyFile3, lstat: lstat2, mkdir: mkdir10, open: open3, readdir: readdir9, rename: rename3, rm: rm15, rmdir: rmdir2, stat: stat7, symlink, unlink: unlink2 } = fs4.promises;
 var IS_WINDOWS = process.platform === "win32";
 var READONLY = fs4.constants.O_RDONLY;
 function exists(fsPath) {
@@ -99435,7 +99410,7 @@ var options2 = {
   committer: text2("<Name <mail>>", "committer of the commits; by default likewise"),
   runUrl: text2("<URL>", "page of the run that publishes; in a workflow it is known"),
   replace: flag("put new bytes in the place of other bytes that the archive has under a name"),
-  minimumTypes: number("<number>", "least number of types that a kernel must have", {
+  minimumTypes: number2("<number>", "least number of types that a kernel must have", {
     ...{ default: 1e4, least: 1, most: 1e7 }
   }),
   dryRun: flag("do everything but push and ask the forge, and say what would be done")
@@ -99526,7 +99501,7 @@ function chooseForge(platform4, location, credential, given) {
 
 // src/toolchain/cache-key.ts
 var import_promises38 = require("fs/promises");
-var import_node_path44 = require("path");
+var import_node_path45 = require("path");
 async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const tools2 = ["pahole", "xz"];
   const recipes = tools2.flatMap((tool) => {
@@ -99538,7 +99513,7 @@ async function planCache(cacheFolder, request2, osRelease = "/etc/os-release") {
   const words2 = recipes.map((one2) => `${one2.tool}-${one2.version}-${fingerprint(one2)}`);
   return {
     key: ["btfhub-tools", await system(osRelease), process.arch, ...words2].join("-"),
-    folders: recipes.map((recipe) => (0, import_node_path44.dirname)(toolFolder(cacheFolder, recipe)))
+    folders: recipes.map((recipe) => (0, import_node_path45.dirname)(toolFolder(cacheFolder, recipe)))
   };
 }
 async function system(osRelease) {
@@ -99764,12 +99739,11 @@ function asText2({ id, key, status, looksFor, found, failure }) {
 
 // src/commands/tailor.ts
 var import_node_os13 = require("os");
-var import_node_path48 = require("path");
+var import_node_path49 = require("path");
 
 // src/jobs/tailor/output.ts
-var import_node_crypto23 = require("crypto");
 var import_promises39 = require("fs/promises");
-var import_node_path45 = require("path");
+var import_node_path46 = require("path");
 
 // node_modules/fflate/esm/index.mjs
 var import_module2 = require("module");
@@ -100341,7 +100315,7 @@ function groupEqual(files) {
   var _a21;
   const groups3 = /* @__PURE__ */ new Map();
   for (const file of files.toSorted((one2, two2) => one2.path < two2.path ? -1 : 1)) {
-    const sum2 = (0, import_node_crypto23.createHash)("sha256").update(file.content).digest("hex");
+    const sum2 = sha256(file.content);
     const group = (_a21 = groups3.get(sum2)) != null ? _a21 : [];
     group.push(file);
     groups3.set(sum2, group);
@@ -100367,9 +100341,9 @@ async function writeFolder(folder2, files) {
   for (const group of groupEqual(files)) {
     let first2;
     for (const { path: path5, content } of group) {
-      const target = (0, import_node_path45.join)(folder2, path5);
-      await (0, import_promises39.mkdir)((0, import_node_path45.dirname)(target), { recursive: true });
-      if (first2 === void 0) await writeWhole2(target, content, 420);
+      const target = (0, import_node_path46.join)(folder2, path5);
+      await (0, import_promises39.mkdir)((0, import_node_path46.dirname)(target), { recursive: true });
+      if (first2 === void 0) await replaceFile(target, content, { mode: 420, sync: true });
       else await (0, import_promises39.link)(first2, target);
       first2 != null ? first2 : first2 = target;
     }
@@ -100377,10 +100351,9 @@ async function writeFolder(folder2, files) {
 }
 
 // src/jobs/tailor/tailor.ts
-var import_node_crypto24 = require("crypto");
 var import_promises41 = require("fs/promises");
 var import_node_os12 = require("os");
-var import_node_path47 = require("path");
+var import_node_path48 = require("path");
 
 // src/btf/remap.ts
 function remapIds(type, to3) {
@@ -100530,11 +100503,11 @@ function writeExt(questions, strings, order) {
 
 // src/jobs/tailor/min-core-btf.ts
 var import_promises40 = require("fs/promises");
-var import_node_path46 = require("path");
+var import_node_path47 = require("path");
 async function minCoreBtf({ programs, interrupted }, folder2, { distribution: distribution2, versionId: versionId2, uname: uname2 }, btf, object2) {
   var _a21;
   const name = `${distribution2}-${versionId2}-${uname2}`;
-  const [whole, least] = [(0, import_node_path46.join)(folder2, `${name}.btf`), (0, import_node_path46.join)(folder2, `${name}.min.btf`)];
+  const [whole, least] = [(0, import_node_path47.join)(folder2, `${name}.btf`), (0, import_node_path47.join)(folder2, `${name}.min.btf`)];
   try {
     await (0, import_promises40.writeFile)(whole, makePlain(btf));
     const { status, signal, stderr } = await programs.run({
@@ -100588,7 +100561,7 @@ async function tailor(platform4, progress, reader, request2) {
       ...kernel,
       path: path5,
       size: content.length,
-      sha256: sha2568(content)
+      sha256: sha256(content)
     })),
     failed: failed3,
     different: countDistinct(made),
@@ -100597,8 +100570,8 @@ async function tailor(platform4, progress, reader, request2) {
   };
 }
 async function* tailorAll(platform4, reader, kernels3, { combined, jobs }) {
-  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path47.join)((0, import_node_os12.tmpdir)(), "btfhub-tailor-"));
-  const object2 = (0, import_node_path47.join)(folder2, "combined.bpf.o");
+  const folder2 = await (0, import_promises41.mkdtemp)((0, import_node_path48.join)((0, import_node_os12.tmpdir)(), "btfhub-tailor-"));
+  const object2 = (0, import_node_path48.join)(folder2, "combined.bpf.o");
   const one2 = async ({ kernel, tarball }) => {
     try {
       const btf = await unpackOf(platform4, kernel, tarball, reader.name);
@@ -100625,14 +100598,11 @@ async function writeOutput(output, layout, files) {
     return void 0;
   }
   const packed = await packTarGz(layout, files);
-  await writeWhole2(output, packed, 420);
+  await replaceFile(output, packed, { mode: 420, sync: true });
   return packed.length;
 }
 function isTarball(path5) {
   return /\.(tar\.gz|tgz)$/.test(path5);
-}
-function sha2568(bytes2) {
-  return (0, import_node_crypto24.createHash)("sha256").update(bytes2).digest("hex");
 }
 
 // src/commands/tailor.ts
@@ -100659,7 +100629,7 @@ var tailor2 = defineCommand({
       { default: "bpf-compatible" }
     ),
     output: text2("<file|folder>", "a .tar.gz to write, or an empty folder", { default: OUTPUT }),
-    jobs: number("<number>", "kernels at work at the same time; by default as many as cores", {
+    jobs: number2("<number>", "kernels at work at the same time; by default as many as cores", {
       ...{ least: 1, most: 256 }
     })
   },
@@ -100716,7 +100686,7 @@ function count2(number3, what) {
 }
 function linking(output) {
   if (!isTarball(output)) return "";
-  const name = (0, import_node_path48.basename)(output);
+  const name = (0, import_node_path49.basename)(output);
   return `To link it, in its folder: ld -r -b binary -o ${name.replace(/\..*$/, "")}.o ${name}
 `;
 }
@@ -100854,7 +100824,7 @@ var systemClock = {
 // src/platform/programs.ts
 var import_node_child_process2 = require("child_process");
 var import_node_fs25 = require("fs");
-var import_node_path50 = require("path");
+var import_node_path51 = require("path");
 
 // src/platform/follow.ts
 var import_node_fs24 = require("fs");
@@ -100894,17 +100864,17 @@ var import_node_events3 = require("events");
 var import_promises43 = require("fs/promises");
 var import_node_net = require("net");
 var import_node_os14 = require("os");
-var import_node_path49 = require("path");
+var import_node_path50 = require("path");
 var BUFFER2 = 256 * 1024;
 var WORTHWHILE2 = 128 * 1024;
 var WAIT_MS = 1;
 var LONGEST_PARENT = 80;
 async function openOutlet(push) {
   const parent = (0, import_node_os14.tmpdir)().length <= LONGEST_PARENT ? (0, import_node_os14.tmpdir)() : "/tmp";
-  const folder2 = await (0, import_promises43.mkdtemp)((0, import_node_path49.join)(parent, "btfhub-"));
+  const folder2 = await (0, import_promises43.mkdtemp)((0, import_node_path50.join)(parent, "btfhub-"));
   const server = (0, import_node_net.createServer)({ pauseOnConnect: true });
   try {
-    const path5 = (0, import_node_path49.join)(folder2, "out");
+    const path5 = (0, import_node_path50.join)(folder2, "out");
     server.listen(path5);
     await (0, import_node_events3.once)(server, "listening");
     const buffer = Buffer.allocUnsafe(BUFFER2);
@@ -101011,8 +100981,8 @@ function systemPrograms(env, packages = PACKAGES) {
     },
     find: (program3) => {
       var _a21;
-      const folders = (0, import_node_path50.isAbsolute)(program3) ? [""] : ((_a21 = env.PATH) != null ? _a21 : "").split(import_node_path50.delimiter);
-      return folders.map((folder2) => (0, import_node_path50.join)(folder2, program3)).find(isExecutable);
+      const folders = (0, import_node_path51.isAbsolute)(program3) ? [""] : ((_a21 = env.PATH) != null ? _a21 : "").split(import_node_path51.delimiter);
+      return folders.map((folder2) => (0, import_node_path51.join)(folder2, program3)).find(isExecutable);
     }
   };
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemError } from '../failure.ts';
+import { replaceFile } from '../platform/replace-file.ts';
+import { sha256 } from '../sha256.ts';
 import type { KernelName } from './layout.ts';
 import { type ArchivedTarball, type ArchiveReader, isPromised } from './reader.ts';
 
@@ -45,7 +47,7 @@ async function* readCached(
 
 async function keep(reader: ArchiveReader, folder: string, one: ArchivedTarball): Promise<void> {
   const name = await reader.identify(one.kernel);
-  if (name !== undefined) await writeFile(join(folder, name), one.tarball);
+  if (name !== undefined) await replaceFile(join(folder, name), one.tarball);
 }
 
 async function readKept(folder: string, name: string): Promise<Buffer | undefined> {
@@ -84,6 +86,6 @@ export async function cacheKey(
   kernels: readonly KernelName[],
 ): Promise<string> {
   const names = await Promise.all(kernels.map((kernel) => reader.identify(kernel)));
-  const sum = createHash('sha256').update(names.join('\n')).digest('hex');
+  const sum = sha256(names.join('\n'));
   return `btfhub-archive-${sum.slice(0, 32)}`;
 }

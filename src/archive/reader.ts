@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { pMapIterable } from 'p-map';
 import { Failure } from '../failure.ts';
+import { sha256 } from '../sha256.ts';
 import type { Archive } from './archive.ts';
 import { CATALOG_BRANCH, CATALOG_FILE, type Catalog, entryPath, parseCatalog } from './catalog.ts';
 import { archivePaths, type KernelName, parseTarballPath, tarballPath } from './layout.ts';
@@ -169,7 +169,7 @@ export function isPromised(
   const path = entryPath(kernel);
   const entry = catalog?.get(path);
   if (entry === undefined || entry.state === 'failed') return false;
-  const sum = createHash('sha256').update(tarball).digest('hex');
+  const sum = sha256(tarball);
   if (sum === entry.tarball.sha256) return true;
   // What waits for review is on another branch: here may be the bytes that it is to replace.
   if (entry.state === 'pending') return false;

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSystemError } from '../failure.ts';
-import { writeWhole } from '../jobs/install/write.ts';
+import { replaceFile } from '../platform/replace-file.ts';
 import { openProgress } from '../report/open.ts';
 import { bytes } from '../report/units.ts';
 import { defineCommand, text } from './command.ts';
@@ -48,7 +48,8 @@ async function write(given: string, name: string, btf: Uint8Array): Promise<stri
   });
   const path = there?.isDirectory() ? join(given, name) : given;
   // A pipe or a device is written to, not replaced.
-  if (there?.isDirectory() || there?.isFile() !== false) await writeWhole(path, btf, 0o644);
+  if (there?.isDirectory() || there?.isFile() !== false)
+    await replaceFile(path, btf, { mode: 0o644, sync: true });
   else await writeFile(path, btf);
   return path;
 }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { type LoadedBtf, type LoadPlatform, loadAnyBtf } from '../boot-image/load.ts';
 import { type BtfSummary, checkBtf } from '../btf/check.ts';
 import { type Comparison, compareBtf } from '../btf/compare.ts';
 import { Btf } from '../btf/reader.ts';
+import { sha256 } from '../sha256.ts';
 
 /** One of the two that are compared. */
 export interface ComparedFile {
@@ -33,8 +33,7 @@ export async function compareFiles(
 async function load(platform: LoadPlatform, path: string) {
   const { btf, from, uname } = await loadAnyBtf(platform, path, 0);
   const { size, types, kinds } = checkBtf(btf, { kind: 'any' });
-  const sha256 = createHash('sha256').update(btf).digest('hex');
-  const summary = { size, types, kinds, sha256 };
+  const summary = { size, types, kinds, sha256: sha256(btf) };
   const file: ComparedFile =
     uname === undefined ? { path, from, btf: summary } : { path, from, uname, btf: summary };
   return { btf, file };

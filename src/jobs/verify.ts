@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TARBALL_SUFFIX } from '../archive/layout.ts';
@@ -14,6 +13,7 @@ import { asFailure, Failure, isSystemError } from '../failure.ts';
 import { asUname, type Uname } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Progress } from '../report/progress.ts';
+import { sha256 } from '../sha256.ts';
 
 /** A file that is sound, and what is in it. */
 export interface SoundFile {
@@ -183,10 +183,6 @@ async function verifyTarball(
 
 function summarise(btf: Buffer, expectation: Expectation, base?: Btf): SoundFile['btf'] {
   return { ...checkBtf(btf, expectation, base), sha256: sha256(btf) };
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** `<output>/openEuler/<VERSION_ID>/<arch>/<tarball>` has its record in `<output>/records`. */

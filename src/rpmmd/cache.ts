@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { describe } from '../failure.ts';
+import { replaceFile } from '../platform/replace-file.ts';
+import { sha256 } from '../sha256.ts';
 
 /** Raised when what an older program kept must not be read by a newer one. */
 const SCHEMA = 1;
@@ -26,8 +27,7 @@ export const noCache: MetadataCache = { read: async () => undefined, write: asyn
  */
 export function folderCache(folder: string, complain: (message: string) => void): MetadataCache {
   let writable = true;
-  const fileOf = (key: string) =>
-    join(folder, `${createHash('sha256').update(`${SCHEMA} ${key}`).digest('hex')}.json`);
+  const fileOf = (key: string) => join(folder, `${sha256(`${SCHEMA} ${key}`)}.json`);
   return {
     read: async (key, shape) => {
       const text = await readFile(fileOf(key), 'utf8').catch(() => undefined);
@@ -38,14 +38,10 @@ export function folderCache(folder: string, complain: (message: string) => void)
     write: async (key, value) => {
       if (!writable) return;
       const file = fileOf(key);
-      const draft = `${file}.${randomBytes(6).toString('hex')}`;
       try {
-        await mkdir(folder, { recursive: true });
-        await writeFile(draft, JSON.stringify({ key, value }), { flag: 'wx' });
-        await rename(draft, file);
+        await replaceFile(file, JSON.stringify({ key, value }));
       } catch (error) {
         writable = false;
-        await rm(draft, { force: true }).catch(() => {});
         complain(`The metadata cache in ${folder} cannot be written: ${describe(error)}.`);
       }
     },

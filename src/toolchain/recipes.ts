@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../sha256.ts';
 
 export const REPOSITORIES = ['dwarves', 'libbpf', 'xz'] as const;
 export type RepositoryName = (typeof REPOSITORIES)[number];
@@ -142,5 +142,5 @@ const FORMAT = 1;
 /** Twelve hex digits that differ wherever the built program could differ. */
 export function fingerprint(recipe: Recipe): string {
   const text = JSON.stringify([FORMAT, recipe.parts, recipe.edits ?? null, recipe.cmake]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return sha256(text).slice(0, 12);
 }

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { sha256, uname } from '../../archive/shapes.ts';
+import { sha256 as sum, uname } from '../../archive/shapes.ts';
 import { Failure, isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
+import { replaceFile } from '../../platform/replace-file.ts';
+import { sha256 } from '../../sha256.ts';
 import { resolveInImage } from '../fetch/image.ts';
-import { writeWhole } from './write.ts';
 
 /** What was installed for a kernel. `install --remove` removes exactly this. */
 const InstallRecordShape = v.strictObject({
@@ -14,7 +14,7 @@ const InstallRecordShape = v.strictObject({
   /** As the machine sees it: absolute, without the folder that stands for its root. */
   path: v.pipe(v.string(), v.check(isPlain, 'is no absolute path')),
   /** SHA-256 of the file, the newest first. A second one is there when an update was interrupted. */
-  sums: v.pipe(v.array(sha256), v.minLength(1)),
+  sums: v.pipe(v.array(sum), v.minLength(1)),
   /** Folders that were created for the file, the deepest first; as the machine sees them. */
   folders: v.array(v.pipe(v.string(), v.check(isPlain, 'is no absolute path'))),
 });
@@ -70,7 +70,7 @@ export async function writeInstallRecord(
 ): Promise<void> {
   const file = await resolveInImage(state.root, fileOf(state.folder, record));
   await mkdir(dirname(file), { recursive: true });
-  await writeWhole(file, `${JSON.stringify(record, null, 2)}\n`, 0o644);
+  await replaceFile(file, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644, sync: true });
 }
 
 export async function removeInstallRecord(
@@ -82,6 +82,6 @@ export async function removeInstallRecord(
 
 /** One file for each path: a kernel's BTF can be installed in several places. */
 function fileOf(folder: string, { uname: kernel, path }: InstallRecord): string {
-  const digest = createHash('sha256').update(path).digest('hex').slice(0, 12);
+  const digest = sha256(path).slice(0, 12);
   return `${folder}/${kernel}.${digest}.json`;
 }

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rmdir, unlink } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import { elfWithBtf } from '../../btf/write-elf.ts';
 import { Failure, isSystemError } from '../../failure.ts';
 import type { Uname } from '../../names.ts';
+import { replaceFile } from '../../platform/replace-file.ts';
+import { sha256 } from '../../sha256.ts';
 import { resolveInImage } from '../fetch/image.ts';
 import type { Machine } from '../fetch/machine.ts';
 import {
@@ -15,7 +16,6 @@ import {
   writeInstallRecord,
 } from './install-records.ts';
 import { choosePlace, type Place } from './place.ts';
-import { writeWhole } from './write.ts';
 
 /** The result of one installation. */
 export interface Installed extends Place {
@@ -59,7 +59,7 @@ export async function installBtf(
     // The record is written first, so that --remove works after an interruption between the two.
     const sums = [sum, ...(before === undefined ? [] : [before])];
     await writeInstallRecord(state, { uname: kernel.uname, path: place.path, sums, folders });
-    await writeWhole(file, content, MODE);
+    await replaceFile(file, content, { mode: MODE, sync: true });
   } catch (error) {
     throw denied(error, place.path);
   }
@@ -132,10 +132,6 @@ async function sumOf(file: string): Promise<string | undefined> {
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw denied(error, file);
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function taken(path: string): Failure {

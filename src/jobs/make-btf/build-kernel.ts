@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tarballPath } from '../../archive/layout.ts';
@@ -9,6 +8,7 @@ import { makePlain } from '../../btf/plain.ts';
 import { packBtf } from '../../btf/tarball.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Task } from '../../report/progress.ts';
+import { sha256 } from '../../sha256.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import { type FetchContext, fetchVmlinux } from './fetch-vmlinux.ts';
 import { type PaholeContext, runPahole } from './run-pahole.ts';
@@ -99,8 +99,4 @@ export async function buildKernel(
     await directory.remove();
     release();
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

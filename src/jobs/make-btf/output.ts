@@ -1,14 +1,17 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { tarballPath } from '../../archive/layout.ts';
+import { parseRecord } from '../../archive/parse-record.ts';
 import {
   type BuildRecord,
   isFailureRecord,
   type KernelRecord,
   recordPath,
 } from '../../archive/record.ts';
-import { isSystemError } from '../../failure.ts';
+import { Failure, isSystemError } from '../../failure.ts';
+import type { Uname } from '../../names.ts';
+import { replaceFile } from '../../platform/replace-file.ts';
+import { sha256 } from '../../sha256.ts';
 import type { KernelPackage } from '../../sources/kernels.ts';
 import type { Built } from './build-kernel.ts';
 
@@ -27,7 +30,7 @@ export async function finishedBefore(
   kernel: KernelPackage,
   encoder: EncoderSettings,
 ): Promise<KernelRecord | undefined> {
-  const record = await readRecord(join(output, recordPath(kernel.uname)));
+  const record = await readRecord(output, kernel.uname);
   if (!record || isFailureRecord(record)) return undefined;
   const samePackage =
     record.nvra === kernel.nvra &&
@@ -42,13 +45,13 @@ export async function finishedBefore(
     undefinedIfMissing,
   );
   if (!tarball) return undefined;
-  const sum = createHash('sha256').update(tarball).digest('hex');
+  const sum = sha256(tarball);
   return sum === record.tarball.sha256 ? record : undefined;
 }
 
 /** Writes the tarball first and the record last: where there is a record, the kernel is finished. */
 export async function writeBuilt(output: string, { record, tarball }: Built): Promise<void> {
-  await writeWhole(join(output, record.tarball.path), tarball);
+  await replaceFile(join(output, record.tarball.path), tarball);
   await writeRecord(output, record);
 }
 
@@ -59,29 +62,19 @@ export async function writeFailed(output: string, record: BuildRecord): Promise<
 }
 
 async function writeRecord(output: string, record: BuildRecord): Promise<void> {
-  await writeWhole(join(output, recordPath(record.uname)), `${JSON.stringify(record, null, 2)}\n`);
+  await replaceFile(join(output, recordPath(record.uname)), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** Writes a file so that it is never seen half-written. */
-async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const partial = `${path}.partial`;
-  try {
-    await writeFile(partial, content, { mode: 0o644 });
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
-}
-
-async function readRecord(path: string): Promise<BuildRecord | undefined> {
-  const text = await readFile(path, 'utf8').catch(undefinedIfMissing);
+/** The record of an earlier run; undefined when there is none, or when the file is no record of this kernel. */
+async function readRecord(output: string, uname: Uname): Promise<BuildRecord | undefined> {
+  const file = recordPath(uname);
+  const text = await readFile(join(output, file), 'utf8').catch(undefinedIfMissing);
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as BuildRecord;
-  } catch {
-    return undefined;
+    return parseRecord(text, file);
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
   }
 }
 

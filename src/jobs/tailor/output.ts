@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
 import { link, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'fflate';
 import type { KernelName } from '../../archive/layout.ts';
 import { type FileToPack, packFiles } from '../../btf/tar.ts';
 import { Failure, isSystemError } from '../../failure.ts';
-import { writeWhole } from '../install/write.ts';
+import { replaceFile } from '../../platform/replace-file.ts';
+import { sha256 } from '../../sha256.ts';
 
 /**
  * How the files are named. `bpf-compatible`: as its library asks for them on the running machine, by
@@ -52,7 +52,7 @@ export async function packTarGz(
 function groupEqual(files: readonly OutputFile[]): readonly (readonly OutputFile[])[] {
   const groups = new Map<string, OutputFile[]>();
   for (const file of files.toSorted((one, two) => (one.path < two.path ? -1 : 1))) {
-    const sum = createHash('sha256').update(file.content).digest('hex');
+    const sum = sha256(file.content);
     const group = groups.get(sum) ?? [];
     group.push(file);
     groups.set(sum, group);
@@ -86,7 +86,7 @@ export async function writeFolder(folder: string, files: readonly OutputFile[]):
     for (const { path, content } of group) {
       const target = join(folder, path);
       await mkdir(dirname(target), { recursive: true });
-      if (first === undefined) await writeWhole(target, content, 0o644);
+      if (first === undefined) await replaceFile(target, content, { mode: 0o644, sync: true });
       else await link(first, target);
       first ??= target;
     }

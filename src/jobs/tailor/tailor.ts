@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +7,12 @@ import type { ArchivedTarball, ArchiveReader } from '../../archive/reader.ts';
 import { combineObjects } from '../../btf/core/combine.ts';
 import { asFailure, type Failure } from '../../failure.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { replaceFile } from '../../platform/replace-file.ts';
 import type { Progress } from '../../report/progress.ts';
+import { sha256 } from '../../sha256.ts';
 import { readObjects } from '../check.ts';
 import { unpackOf } from '../fetch/fetch.ts';
 import { type Selection, selectKernels } from '../fetch/select.ts';
-import { writeWhole } from '../install/write.ts';
 import { minCoreBtf } from './min-core-btf.ts';
 import {
   countDistinct,
@@ -164,14 +164,10 @@ async function writeOutput(
     return undefined;
   }
   const packed = await packTarGz(layout, files);
-  await writeWhole(output, packed, 0o644);
+  await replaceFile(output, packed, { mode: 0o644, sync: true });
   return packed.length;
 }
 
 export function isTarball(path: string): boolean {
   return /\.(tar\.gz|tgz)$/.test(path);
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
