@@ -42107,10 +42107,30 @@ var Failure = class extends Error {
 function asFailure(thrown) {
   if (thrown instanceof Failure) return thrown;
   const message = describe(thrown);
-  if (isSystemError(thrown, "ENOSPC")) {
+  if (isSystemError(thrown, "ENOSPC") || isSystemError(thrown, "EDQUOT")) {
     return noSpace(message, thrown);
   }
+  const mistake = pathMistake(thrown);
+  if (mistake !== void 0) {
+    return new Failure("usage", mistake, "Check the path, who owns it, and its rights.", thrown);
+  }
   return new Failure("internal", message, "This is a bug of btfhub: please report it.", thrown);
+}
+var PATH_MISTAKES = {
+  EACCES: "permission denied",
+  EPERM: "the operating system does not allow it",
+  EROFS: "the file system is read-only",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  EISDIR: "it is a folder, not a file",
+  EEXIST: "something of that name is there already",
+  ELOOP: "its links lead in a circle",
+  ENAMETOOLONG: "the name is too long"
+};
+function pathMistake(thrown) {
+  if (typeof thrown !== "object" || thrown === null) return void 0;
+  if (!("path" in thrown) || !("code" in thrown)) return void 0;
+  const why = PATH_MISTAKES[`${thrown.code}`];
+  return why === void 0 ? void 0 : `'${thrown.path}' cannot be used: ${why}.`;
 }
 function noSpace(message, cause) {
   return new Failure("no-space", message, "Free some space, or choose another folder.", cause);

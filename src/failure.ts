@@ -51,14 +51,40 @@ export class Failure extends Error {
   }
 }
 
-/** Converts a thrown value to a Failure. Other errors become `internal` (ENOSPC: `no-space`), with the error as the cause. */
+/**
+ * Converts a thrown value to a Failure. Other errors become `internal`, with the error as the cause; a full
+ * disk becomes `no-space`, and a path that cannot be used `usage`.
+ */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const message = describe(thrown);
-  if (isSystemError(thrown, 'ENOSPC')) {
+  if (isSystemError(thrown, 'ENOSPC') || isSystemError(thrown, 'EDQUOT')) {
     return noSpace(message, thrown);
   }
+  const mistake = pathMistake(thrown);
+  if (mistake !== undefined) {
+    return new Failure('usage', mistake, 'Check the path, who owns it, and its rights.', thrown);
+  }
   return new Failure('internal', message, 'This is a bug of btfhub: please report it.', thrown);
+}
+
+/** What the operating system says about a path that a person gave, by the code of its error (errno(3)). */
+const PATH_MISTAKES: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'the operating system does not allow it',
+  EROFS: 'the file system is read-only',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EISDIR: 'it is a folder, not a file',
+  EEXIST: 'something of that name is there already',
+  ELOOP: 'its links lead in a circle',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+function pathMistake(thrown: unknown): string | undefined {
+  if (typeof thrown !== 'object' || thrown === null) return undefined;
+  if (!('path' in thrown) || !('code' in thrown)) return undefined;
+  const why = PATH_MISTAKES[`${thrown.code}`];
+  return why === undefined ? undefined : `'${thrown.path}' cannot be used: ${why}.`;
 }
 
 /** The failure for a full disk or a full tmpfs. */
