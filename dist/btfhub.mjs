@@ -49280,11 +49280,11 @@ function bnSign(hashAlgo, n, d2, hashed) {
   d2 = uint8ArrayToBigInt(d2);
   return bigIntToUint8Array(modExp(m3, d2, n), "be", byteLength(n));
 }
-async function webSign$1(hashName, data, n, e, d2, p3, q4, u3) {
+async function webSign$1(hashName2, data, n, e, d2, p3, q4, u3) {
   const jwk = privateToJWK$1(n, e, d2, p3, q4, u3);
   const algo = {
     name: "RSASSA-PKCS1-v1_5",
-    hash: { name: hashName }
+    hash: { name: hashName2 }
   };
   const key = await webCrypto$7.importKey("jwk", jwk, algo, false, ["sign"]);
   return new Uint8Array(await webCrypto$7.sign("RSASSA-PKCS1-v1_5", key, data));
@@ -49307,11 +49307,11 @@ function bnVerify(hashAlgo, s3, n, e, hashed) {
   const EM2 = emsaEncode(hashAlgo, hashed, byteLength(n));
   return util.equalsUint8Array(EM1, EM2);
 }
-async function webVerify$1(hashName, data, s3, n, e) {
+async function webVerify$1(hashName2, data, s3, n, e) {
   const jwk = publicToJWK(n, e);
   const key = await webCrypto$7.importKey("jwk", jwk, {
     name: "RSASSA-PKCS1-v1_5",
-    hash: { name: hashName }
+    hash: { name: hashName2 }
   }, false, ["verify"]);
   return webCrypto$7.verify("RSASSA-PKCS1-v1_5", key, s3, data);
 }
@@ -71072,11 +71072,11 @@ var Keyring = class _Keyring {
     return [...this.#keys.keys()].filter((fingerprint3) => this.#trusted.has(fingerprint3));
   }
   /** @param keyId 16 hexadecimal digits; a trusted key comes before another that has the same. */
-  find(keyId) {
+  find(keyId2) {
     var _a21;
     const found = [...this.#keys].flatMap(([fingerprint3, primary]) => {
       const key = [primary, ...primary.subkeys].find(
-        (each) => keyIdOf(each) === keyId.toUpperCase()
+        (each) => keyIdOf(each) === keyId2.toUpperCase()
       );
       return key ? [{ primary, key, trusted: this.#trusted.has(fingerprint3) }] : [];
     });
@@ -71344,10 +71344,10 @@ async function checkKey(primary, key, now) {
   if ("mainKey" in key) await key.verify(now).catch(unfit);
   await primary.getSigningKey(key.getKeyID(), now).catch(unfit);
 }
-function stranger({ keyId }, found) {
+function stranger({ keyId: keyId2 }, found) {
   if (found === void 0) {
     return bad2(
-      `The package is signed by an unknown key: of the one with the ID ${keyId} no public key is at hand.`,
+      `The package is signed by an unknown key: of the one with the ID ${keyId2} no public key is at hand.`,
       "If you have it and trust it, give it with --trust-key <file>."
     );
   }
@@ -72060,8 +72060,8 @@ async function readElf(source2) {
     (_5, index2) => readSection(fieldsOf(entries.subarray(index2 * SECTION_SIZE), byteOrder), index2)
   );
   for (const section of unnamed) {
-    const empty = section.type === SHT_NOBITS || section.type === SHT_NULL;
-    if (!empty && !within(source2, section.offset, section.size)) {
+    const empty2 = section.type === SHT_NOBITS || section.type === SHT_NULL;
+    if (!empty2 && !within(source2, section.offset, section.size)) {
       throw bad4(`has its section ${section.index} outside of itself`);
     }
   }
@@ -75913,8 +75913,8 @@ async function readPackageFiles(pool, path5, signal) {
   });
 }
 function headerChecksumOf(signatures) {
-  const sha2566 = signatures.string(SIGNATURE_TAG.sha256);
-  if (sha2566 !== void 0) return { algorithm: "sha256", value: sha2566.toLowerCase() };
+  const sha2565 = signatures.string(SIGNATURE_TAG.sha256);
+  if (sha2565 !== void 0) return { algorithm: "sha256", value: sha2565.toLowerCase() };
   const sha12 = signatures.string(SIGNATURE_TAG.sha1);
   return sha12 === void 0 ? void 0 : { algorithm: "sha1", value: sha12.toLowerCase() };
 }
@@ -76268,8 +76268,8 @@ var VmlinuxFile = class {
   /** Lower-case hex, once, after the end: our SHA-256, and the digest by the header's algorithm. */
   digests() {
     var _a21, _b15;
-    const sha2566 = this.#sha256.digest("hex");
-    return { sha256: sha2566, digest: (_b15 = (_a21 = this.#other) == null ? void 0 : _a21.digest("hex")) != null ? _b15 : sha2566 };
+    const sha2565 = this.#sha256.digest("hex");
+    return { sha256: sha2565, digest: (_b15 = (_a21 = this.#other) == null ? void 0 : _a21.digest("hex")) != null ? _b15 : sha2565 };
   }
 };
 
@@ -76305,9 +76305,9 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
       const see = (bytes3) => file.written(bytes3);
       await decodeBy(decoding, see, body, programs, damaged, file.descriptor);
     }
-    const { sha256: sha2566, digest } = file.digests();
+    const { sha256: sha2565, digest } = file.digests();
     if (entry.digest && entry.digest.hex !== digest) throw wrongDigest(entry.digest, digest);
-    return { head, size: file.size, sha256: sha2566, proven: strong };
+    return { head, size: file.size, sha256: sha2565, proven: strong };
   } catch (error2) {
     throw decoding && isCorrupt(error2) ? new Misled(error2.reason, error2.message) : error2;
   } finally {
@@ -77768,6 +77768,10 @@ var reason = picklist(REASONS);
 var url2 = pipe2(
   string(),
   maxLength(2e3),
+  regex(
+    /^[a-z]+:\/\/(?:\[[0-9A-Fa-f:.]+\])?[0-9A-Za-z:/._~%+@=&?,;^#!$-]*$/,
+    "holds signs that a URL writes as %XX"
+  ),
   check((text3) => {
     if (!URL.canParse(text3)) return false;
     const { protocol, username, password } = new URL(text3);
@@ -77784,12 +77788,17 @@ var pahole2 = strictObject({
   ),
   origin: picklist(["built", "cached", "system"])
 });
+var keyId = pipe2(
+  string(),
+  regex(/^(?:[0-9A-F]{16}|[0-9A-F]{40}|[0-9A-F]{64})$/, "is no key")
+);
+var hashName = pipe2(string(), regex(/^[a-z][0-9a-z-]{2,15}$/, "is no hash algorithm"));
 var verification = strictObject({
   repodata: boolean(),
   header: boolean(),
   file: boolean(),
-  signature: union([
-    strictObject({ status: literal("good"), key: word, hash: word }),
+  signature: variant("status", [
+    strictObject({ status: literal("good"), key: keyId, hash: hashName }),
     strictObject({ status: picklist(["unsigned", "off"]) })
   ])
 });
@@ -77857,16 +77866,30 @@ function parseRecord(text3, file) {
   if (file !== recordPath(record2.uname)) {
     throw fail(`it tells of ${record2.uname}, so its name should be ${recordPath(record2.uname)}`);
   }
+  const mismatch2 = packageMismatch(record2);
+  if (mismatch2 !== void 0) throw fail(mismatch2);
   if (!("state" in record2) && record2.tarball.path !== tarballPath(record2, record2.uname)) {
     throw fail(`its tarball should be ${tarballPath(record2, record2.uname)}`);
   }
   return record2;
+}
+function packageMismatch({ uname: uname2, nvra, arch: arch3, package: { url: url3 } }) {
+  var _a21, _b15;
+  const [, version2 = "", release2 = "", built2 = ""] = (_a21 = /^.+-([^-]+)-([^-]+)\.([^.]+)$/.exec(nvra)) != null ? _a21 : [];
+  const rest = uname2.startsWith(version2) ? uname2.slice(version2.length).replace(/^[-._+~^]+/, "") : "";
+  const isOfKernel = version2 !== "" && rest.startsWith(release2) && !/^[0-9A-Za-z]/.test(rest.slice(release2.length));
+  if (!isOfKernel) return `its package ${printable(nvra)} is not the one of ${uname2}`;
+  if (built2 !== arch3) return `its package ${printable(nvra)} is not of ${arch3}`;
+  const file = decodeURIComponent((_b15 = new URL(url3).pathname.split("/").at(-1)) != null ? _b15 : "");
+  if (file !== `${nvra}.rpm`) return `the file at its URL is not ${printable(nvra)}.rpm`;
+  return void 0;
 }
 
 // src/platform/replace-file.ts
 var import_node_crypto9 = require("crypto");
 var import_promises15 = require("fs/promises");
 var import_node_path18 = require("path");
+var PARTIAL_FILE = /\.[0-9a-f]{12}\.partial$/;
 async function replaceFile(path5, content, options3 = {}) {
   const { mode = 420, sync = false } = options3;
   const partial = `${path5}.${(0, import_node_crypto9.randomBytes)(6).toString("hex")}.partial`;
@@ -80994,11 +81017,11 @@ function markdownTable(columns, rows) {
     line2(columns.map(({ align: align2 }) => align2 === "right" ? "---:" : "---")),
     ...rows.map((row3) => line2(columns.map((_5, index2) => {
       var _a21;
-      return markdownCell((_a21 = row3[index2]) != null ? _a21 : "");
+      return escapeMarkdown((_a21 = row3[index2]) != null ? _a21 : "");
     })))
   ].join("");
 }
-function markdownCell(text3) {
+function escapeMarkdown(text3) {
   return text3.replace(/\s+/g, " ").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/[\\|`*[\]]/g, (sign) => `\\${sign}`);
 }
 
@@ -90419,12 +90442,12 @@ function sorted(catalog) {
   return [...catalog].sort(([a], [b4]) => a < b4 ? -1 : 1);
 }
 function builtEntry(record2, blob, runUrl) {
-  const { sha256: sha2566, size: size2 } = record2.tarball;
+  const { sha256: sha2565, size: size2 } = record2.tarball;
   const { btf, vmlinux, pahole: pahole3, verified: verified2, finishedAt } = record2;
   return {
     ...identityOf(record2),
     state: "pending",
-    tarball: { size: size2, sha256: sha2566, blob },
+    tarball: { size: size2, sha256: sha2565, blob },
     ...{ btf, vmlinux, pahole: pahole3, verified: verified2, builtAt: finishedAt },
     ...runUrl === void 0 ? {} : { run: runUrl }
   };
@@ -97400,7 +97423,7 @@ function runsOf(entries) {
   const runs = [...new Set(entries.flatMap(({ run: run2 }) => run2 != null ? run2 : []))].sort();
   if (runs.length === 0) return [];
   const more2 = runs.length > 10 ? `, and ${runs.length - 10} more` : "";
-  return [`Published by ${runs.slice(0, 10).join(", ")}${more2}`];
+  return [escapeMarkdown(`Published by ${runs.slice(0, 10).join(", ")}${more2}`)];
 }
 function assemble(parts, details, longest) {
   const body = [...parts];
@@ -97434,7 +97457,7 @@ function summaryTable(entries) {
   const columns = [
     ...[{ title: "Release" }, { title: "Architecture" }],
     ...["Kernels", "BTF", "Tarballs"].map((title) => ({ title, align: "right" })),
-    ...[{ title: "pahole" }, { title: "Verified" }]
+    ...[{ title: "pahole" }, { title: "Verified by the build job" }]
   ];
   const rows = [...groups2(entries).values()].map((group) => [
     group[0].releases.join(", "),
@@ -97452,7 +97475,7 @@ function kernelTable(group) {
   const columns = [
     { title: "Kernel" },
     ...["BTF", "Types", "Tarball"].map((title2) => ({ title: title2, align: "right" })),
-    { title: "Verified" }
+    { title: "Verified by the build job" }
   ];
   const rows = group.map((entry) => [
     entry.uname,
@@ -97463,7 +97486,7 @@ function kernelTable(group) {
   ]);
   const title = `${releases.join(", ")}, ${arch3}: ${counted2(group.length, "kernel")}`;
   const table2 = markdownTable(columns, rows).trimEnd();
-  return `<details><summary>${title}</summary>
+  return `<details><summary>${escapeMarkdown(title)}</summary>
 
 ${table2}
 
@@ -97489,7 +97512,7 @@ function sum(numbers) {
 }
 function fileList(title, paths) {
   if (paths.length === 0) return [];
-  const shown = paths.slice(0, 20).map((path5) => `- \`${printable(path5).replaceAll("`", "?")}\``);
+  const shown = paths.slice(0, 20).map((path5) => `- ${escapeMarkdown(printable(path5))}`);
   const more2 = paths.length > 20 ? [`- and ${paths.length - 20} more`] : [];
   return [`${title}
 
@@ -97707,14 +97730,14 @@ function datadogCatalog(catalog) {
   });
   const key = ({ keys }) => keys.join("/");
   entries.sort((a, b4) => key(a) < key(b4) ? -1 : 1);
-  for (const { keys, sha256: sha2566 } of entries) {
+  for (const { keys, sha256: sha2565 } of entries) {
     const [arch3, distribution2, version2, uname2] = keys;
     (_a21 = tree[arch3]) != null ? _a21 : tree[arch3] = {};
     const distributions = tree[arch3];
     (_b15 = distributions[distribution2]) != null ? _b15 : distributions[distribution2] = {};
     const versions = distributions[distribution2];
     (_c5 = versions[version2]) != null ? _c5 : versions[version2] = {};
-    versions[version2][uname2] = { sha256: sha2566 };
+    versions[version2][uname2] = { sha256: sha2565 };
   }
   return tree;
 }
@@ -97781,16 +97804,25 @@ Run: ${runUrl}
 }
 
 // src/jobs/publish/validate-input.ts
-var import_node_crypto14 = require("crypto");
 var import_promises36 = require("fs/promises");
 var import_node_os11 = require("os");
 var import_node_path44 = require("path");
 var import_node_util = require("util");
+var OF_THE_MACHINE = [
+  "no-space",
+  "missing-program",
+  "out-of-memory",
+  "internal"
+];
 var LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
 async function validateInput(platform4, progress, request2) {
   const problems = [];
   const found = [];
-  for (const folder2 of request2.folders) found.push(...await readFolder2(folder2, problems));
+  for (const folder2 of request2.folders) {
+    const some = await readFolder2(folder2, problems);
+    if (some.length === 0 && problems.length === 0 && !request2.allowEmpty) throw empty(folder2);
+    found.push(...some);
+  }
   const records = uniqueRecords(found, problems);
   throwProblems(problems);
   const failed3 = records.map(({ record: record2 }) => record2).filter(isFailureRecord);
@@ -97810,6 +97842,7 @@ async function validateInput(platform4, progress, request2) {
         return { record: record2, blob };
       } catch (error2) {
         platform4.interrupted.throwIfAborted();
+        if (error2 instanceof Failure && OF_THE_MACHINE.includes(error2.reason)) throw error2;
         task.end("refused", describe(error2));
         problems.push(`${(0, import_node_path44.join)(folder2, record2.tarball.path)}: ${describe(error2)}`);
         return void 0;
@@ -97831,6 +97864,13 @@ function throwProblems(problems) {
     `Nothing is published, because not all is as \`btfhub build\` leaves it:${shown.join("")}${more2}
 `,
     "Build these kernels again, or take away what does not belong there."
+  );
+}
+function empty(folder2) {
+  return new Failure(
+    "usage",
+    `${folder2} holds no record: an artifact may be lost, or it is not the output of \`btfhub build\`.`,
+    "Check --input; or give --allow-empty, to bring the catalog alone up to date."
   );
 }
 async function readFolder2(folder2, problems) {
@@ -97871,6 +97911,7 @@ async function regularFiles(folder2, problems) {
   const files = /* @__PURE__ */ new Set();
   for (const entry of entries) {
     const path5 = (0, import_node_path44.relative)(folder2, (0, import_node_path44.join)(entry.parentPath, entry.name));
+    if (PARTIAL_FILE.test(entry.name)) continue;
     if (entry.isFile()) files.add(path5);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? "a link" : "no regular file";
@@ -97900,20 +97941,17 @@ function sameTarball(a, b4) {
 }
 async function checkTarball(platform4, tarball, record2, expectation) {
   expectSame("bytes", tarball.length, record2.tarball.size);
-  expectSame("SHA-256", sha2565(tarball), record2.tarball.sha256);
+  expectSame("SHA-256", sha256(tarball), record2.tarball.sha256);
   const { uname: uname2, btf } = await unpackBtf(platform4.programs, tarball, {
     signal: platform4.interrupted
   });
   expectSame("name of the member", uname2, record2.uname);
   expectSame("bytes of BTF", btf.length, record2.btf.size);
-  expectSame("SHA-256 of the BTF", sha2565(btf), record2.btf.sha256);
+  expectSame("SHA-256 of the BTF", sha256(btf), record2.btf.sha256);
   const { kinds: kinds3 } = checkPublishable(btf, expectation);
   if (!(0, import_node_util.isDeepStrictEqual)({ ...kinds3 }, { ...record2.btf.kinds })) {
     throw new Error("the types are not as many as its record says.");
   }
-}
-function sha2565(bytes2) {
-  return (0, import_node_crypto14.createHash)("sha256").update(bytes2).digest("hex");
 }
 function expectSame(what, actual, recorded) {
   if (actual === recorded) return;
@@ -97938,6 +97976,7 @@ async function publishTo(platform4, progress, request2, remote2) {
   const seen = await readCatalog(remote2);
   const input = await validateInput(platform4, progress, {
     folders: request2.folders,
+    allowEmpty: request2.allowEmpty,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball)
   });
@@ -99356,7 +99395,7 @@ function publishOutcome(request2, forge, published) {
     },
     summary: `### BTF archive
 
-${lines.map((line2) => `- ${line2.trim()}`).join("\n")}
+${lines.map((line2) => `- ${escapeMarkdown(line2.trim())}`).join("\n")}
 `,
     failures: refused2.map(({ record: record2 }) => ({ title: record2.uname, message: REFUSED2 }))
   };
@@ -99433,6 +99472,7 @@ var options2 = {
   minimumTypes: number2("<number>", "least number of types that a kernel must have", {
     ...{ default: 1e4, least: 1, most: 1e7 }
   }),
+  allowEmpty: flag("take an --input without a record, to bring the catalog alone up to date"),
   dryRun: flag("do everything but push and ask the forge, and say what would be done")
 };
 var publish2 = defineCommand({
@@ -99495,7 +99535,12 @@ function toRequest(platform4, given) {
   }
   const { author, committer } = given;
   return {
-    ...{ folders: given.input, base, branch, replace: given.replace, dryRun: given.dryRun },
+    folders: given.input,
+    allowEmpty: given.allowEmpty,
+    base,
+    branch,
+    replace: given.replace,
+    dryRun: given.dryRun,
     expectation: { kind: "kernel", minimumTypes: (_a21 = given.minimumTypes) != null ? _a21 : 1e4 },
     author: author === void 0 ? void 0 : parseIdentity(author, "--author"),
     committer: committer === void 0 ? void 0 : parseIdentity(committer, "--committer"),

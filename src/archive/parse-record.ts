@@ -67,8 +67,29 @@ export function parseRecord(text: string, file: string): BuildRecord {
   if (file !== recordPath(record.uname)) {
     throw fail(`it tells of ${record.uname}, so its name should be ${recordPath(record.uname)}`);
   }
+  const mismatch = packageMismatch(record);
+  if (mismatch !== undefined) throw fail(mismatch);
   if (!('state' in record) && record.tarball.path !== tarballPath(record, record.uname)) {
     throw fail(`its tarball should be ${tarballPath(record, record.uname)}`);
   }
   return record;
+}
+
+/**
+ * What in the package does not belong to the kernel. Its name is `<name>-<version>-<release>.<arch>`,
+ * and `uname -r` holds version and release in this order, however the distribution joins them.
+ */
+function packageMismatch({ uname, nvra, arch, package: { url } }: BuildRecord): string | undefined {
+  const [, version = '', release = '', built = ''] =
+    /^.+-([^-]+)-([^-]+)\.([^.]+)$/.exec(nvra) ?? [];
+  const rest = uname.startsWith(version)
+    ? uname.slice(version.length).replace(/^[-._+~^]+/, '')
+    : '';
+  const isOfKernel =
+    version !== '' && rest.startsWith(release) && !/^[0-9A-Za-z]/.test(rest.slice(release.length));
+  if (!isOfKernel) return `its package ${printable(nvra)} is not the one of ${uname}`;
+  if (built !== arch) return `its package ${printable(nvra)} is not of ${arch}`;
+  const file = decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '');
+  if (file !== `${nvra}.rpm`) return `the file at its URL is not ${printable(nvra)}.rpm`;
+  return undefined;
 }

@@ -51,10 +51,17 @@ export const size = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 export const time = v.pipe(v.string(), v.isoTimestamp(), v.endsWith('Z'));
 export const reason = v.picklist(REASONS);
 
-/** Where a package came from. A password in a URL would be published with it. */
+/**
+ * Where a package or a run is. A password in a URL would be published with it, and signs that mean
+ * something to Markdown or HTML would reach the reviewer's page: an honest URL writes them as `%28`.
+ */
 export const url = v.pipe(
   v.string(),
   v.maxLength(2000),
+  v.regex(
+    /^[a-z]+:\/\/(?:\[[0-9A-Fa-f:.]+\])?[0-9A-Za-z:/._~%+@=&?,;^#!$-]*$/,
+    'holds signs that a URL writes as %XX',
+  ),
   v.check((text) => {
     if (!URL.canParse(text)) return false;
     const { protocol, username, password } = new URL(text);
@@ -75,12 +82,19 @@ export const pahole = v.strictObject({
   origin: v.picklist(['built', 'cached', 'system']),
 });
 
+/** A key's id or fingerprint, upper-case hex (RFC 9580, 5.5.4). */
+const keyId = v.pipe(
+  v.string(),
+  v.regex(/^(?:[0-9A-F]{16}|[0-9A-F]{40}|[0-9A-F]{64})$/, 'is no key'),
+);
+const hashName = v.pipe(v.string(), v.regex(/^[a-z][0-9a-z-]{2,15}$/, 'is no hash algorithm'));
+
 export const verification = v.strictObject({
   repodata: v.boolean(),
   header: v.boolean(),
   file: v.boolean(),
-  signature: v.union([
-    v.strictObject({ status: v.literal('good'), key: word, hash: word }),
+  signature: v.variant('status', [
+    v.strictObject({ status: v.literal('good'), key: keyId, hash: hashName }),
     v.strictObject({ status: v.picklist(['unsigned', 'off']) }),
   ]),
 });

@@ -2,6 +2,7 @@ import type { ForgeName } from '../forge/forge.ts';
 import { hasPending } from '../jobs/publish/messages.ts';
 import type { Published, PublishRequest, PullRequestMissing } from '../jobs/publish/publish.ts';
 import type { ValidatedKernel } from '../jobs/publish/validate-input.ts';
+import { escapeMarkdown } from '../report/table.ts';
 import { bytes } from '../report/units.ts';
 import type { Outcome } from './command.ts';
 
@@ -52,7 +53,7 @@ export function publishOutcome(
       'pull-request-url': ensured?.pullRequest.url ?? '',
       'pull-request-operation': pullRequest.action,
     },
-    summary: `### BTF archive\n\n${lines.map((line) => `- ${line.trim()}`).join('\n')}\n`,
+    summary: `### BTF archive\n\n${lines.map((line) => `- ${escapeMarkdown(line.trim())}`).join('\n')}\n`,
     failures: refused.map(({ record }) => ({ title: record.uname, message: REFUSED })),
   };
 }

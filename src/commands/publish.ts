@@ -39,6 +39,7 @@ const options = {
   minimumTypes: number('<number>', 'least number of types that a kernel must have', {
     ...{ default: 10_000, least: 1, most: 10_000_000 },
   }),
+  allowEmpty: flag('take an --input without a record, to bring the catalog alone up to date'),
   dryRun: flag('do everything but push and ask the forge, and say what would be done'),
 } as const;
 
@@ -116,7 +117,12 @@ function toRequest(
   }
   const { author, committer } = given;
   return {
-    ...{ folders: given.input, base, branch, replace: given.replace, dryRun: given.dryRun },
+    folders: given.input,
+    allowEmpty: given.allowEmpty,
+    base,
+    branch,
+    replace: given.replace,
+    dryRun: given.dryRun,
     expectation: { kind: 'kernel', minimumTypes: given.minimumTypes ?? 10_000 },
     author: author === undefined ? undefined : parseIdentity(author, '--author'),
     committer: committer === undefined ? undefined : parseIdentity(committer, '--committer'),

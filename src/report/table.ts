@@ -32,11 +32,12 @@ export function markdownTable(
   return [
     line(columns.map(({ title }) => title)),
     line(columns.map(({ align }) => (align === 'right' ? '---:' : '---'))),
-    ...rows.map((row) => line(columns.map((_, index) => markdownCell(row[index] ?? '')))),
+    ...rows.map((row) => line(columns.map((_, index) => escapeMarkdown(row[index] ?? '')))),
   ].join('');
 }
 
-function markdownCell(text: string): string {
+/** Text that means nothing to Markdown or HTML, on one line: for cells, lists and `<summary>`. */
+export function escapeMarkdown(text: string): string {
   return text
     .replace(/\s+/g, ' ')
     .replace(/&/g, '&amp;')

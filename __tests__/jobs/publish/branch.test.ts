@@ -161,7 +161,8 @@ describe('after the review', () => {
     await push(url, [A]);
     git(folder, ['update-ref', 'refs/heads/master', 'next']);
     const next = head(folder, 'next');
-    const run = await push(url, []);
+    expect((await push(url, [])).status).toBe(2);
+    const run = await push(url, [], [], { allowEmpty: true });
     expect(run).toMatchObject({ status: 0, document: { operation: 'nothing-new' } });
     expect(head(folder, 'next')).toBe(next);
     expect(read(folder, 'catalog', 'catalog.json')).toContain('"archived"');

@@ -55,8 +55,8 @@ test("a person's files are named and made harmless; what goes and second names a
     others: ['README.md`<script>\n# x'],
   });
   const { body } = pullRequestText(waiting, 60_000);
-  expect(body).toContain('- `README.md?<script>?# x`');
-  expect(body).toMatch(/Files that go:\n\n- `old\.txt`/);
+  expect(body).toContain('- README.md\\`&lt;script>?# x');
+  expect(body).toMatch(/Files that go:\n\n- old\.txt/);
   expect(body).toContain('1 tarball of arm64 stands in aarch64 too');
 });
 

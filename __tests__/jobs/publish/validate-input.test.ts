@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { KernelRecord } from '../../../src/archive/record.ts';
 import { validateInput } from '../../../src/jobs/publish/validate-input.ts';
 import { silent } from '../../../src/report/progress.ts';
 import { failureRecord } from '../../archive/records.ts';
@@ -28,6 +29,7 @@ async function take(folders: string[], minimumTypes = MINIMUM_TYPES) {
     silent,
     {
       folders,
+      allowEmpty: false,
       expectation: { kind: 'kernel', minimumTypes },
       keep: async (tarball) => `${kept.push(tarball)}`,
     },
@@ -68,6 +70,64 @@ test('several folders are one; the same kernel twice is one, and with other byte
   const changed = { ...record.tarball, size: other.length, sha256: sum(other) };
   putRecord(second, { ...record, tarball: changed });
   await expect(take([folder, second])).rejects.toThrow(/with other bytes/);
+});
+
+test('a folder without a record is an error that names it, also beside others', async () => {
+  const { folder } = await good();
+  const empty = join(root, 'lost');
+  mkdirSync(join(empty, 'records'), { recursive: true });
+  await expect(take([folder, empty])).rejects.toMatchObject({
+    reason: 'usage',
+    message: expect.stringContaining(`${empty} holds no record`),
+    advice: expect.stringContaining('--allow-empty'),
+  });
+});
+
+test('what a killed build leaves half-written beside its files is passed over', async () => {
+  const { folder, path } = await good();
+  put(folder, `${path}.0123456789ab.partial`, 'half');
+  expect((await take([folder])).candidates.length).toBe(1);
+});
+
+test.each<[string, (record: KernelRecord) => object, RegExp]>([
+  ['the package of another kernel', () => ({ nvra: `kernel-debuginfo-${B}` }), /is not the one of/],
+  [
+    'a release that only begins the same',
+    ({ nvra }) => ({ nvra: nvra.replace('.oe2203', '.oe22') }),
+    /is not the one of/,
+  ],
+  [
+    'another architecture',
+    ({ nvra }) => ({ nvra: nvra.replace('x86_64', 'aarch64') }),
+    /is not of/,
+  ],
+  [
+    'the URL of another file',
+    (record) => ({ package: { ...record.package, url: 'https://host/other.rpm' } }),
+    /the file at its URL/,
+  ],
+  [
+    'Markdown in the URL',
+    (record) => ({
+      package: { ...record.package, url: record.package.url.replace('Packages', '[x](y)|`<b>') },
+    }),
+    /package\.url: holds signs/,
+  ],
+  [
+    'a key that is none',
+    (record) => ({
+      verified: {
+        ...record.verified,
+        signature: { status: 'good', key: 'openEuler', hash: 'sha256' },
+      },
+    }),
+    /is no key/,
+  ],
+])('a record that names %s is refused', async (_what, change, why) => {
+  const { folder } = await good();
+  const { record } = await makeKernel(A);
+  putRecord(folder, { ...record, ...change(record) } as KernelRecord);
+  await expect(take([folder])).rejects.toThrow(why);
 });
 
 const spoils: [

@@ -3,7 +3,7 @@ import { aliasPath, TARBALL_SUFFIX } from '../../archive/layout.ts';
 import type { PullRequestText } from '../../forge/forge.ts';
 import type { TreeListing } from '../../git/repository.ts';
 import { printable } from '../../names.ts';
-import { markdownTable } from '../../report/table.ts';
+import { escapeMarkdown, markdownTable } from '../../report/table.ts';
 import { bytes } from '../../report/units.ts';
 import type { Additions } from './additions.ts';
 
@@ -113,7 +113,7 @@ function runsOf(entries: readonly BuiltEntry[]): string[] {
   const runs = [...new Set(entries.flatMap(({ run }) => run ?? []))].sort();
   if (runs.length === 0) return [];
   const more = runs.length > 10 ? `, and ${runs.length - 10} more` : '';
-  return [`Published by ${runs.slice(0, 10).join(', ')}${more}`];
+  return [escapeMarkdown(`Published by ${runs.slice(0, 10).join(', ')}${more}`)];
 }
 
 /** The parts, and of the details those that fit whole. */
@@ -151,7 +151,7 @@ function summaryTable(entries: readonly BuiltEntry[]): string {
   const columns = [
     ...[{ title: 'Release' }, { title: 'Architecture' }],
     ...['Kernels', 'BTF', 'Tarballs'].map((title) => ({ title, align: 'right' as const })),
-    ...[{ title: 'pahole' }, { title: 'Verified' }],
+    ...[{ title: 'pahole' }, { title: 'Verified by the build job' }],
   ];
   const rows = [...groups(entries).values()].map((group) => [
     (group[0] as BuiltEntry).releases.join(', '),
@@ -170,7 +170,7 @@ function kernelTable(group: readonly BuiltEntry[]): string {
   const columns = [
     { title: 'Kernel' },
     ...['BTF', 'Types', 'Tarball'].map((title) => ({ title, align: 'right' as const })),
-    { title: 'Verified' },
+    { title: 'Verified by the build job' },
   ];
   const rows = group.map((entry) => [
     entry.uname,
@@ -181,7 +181,7 @@ function kernelTable(group: readonly BuiltEntry[]): string {
   ]);
   const title = `${releases.join(', ')}, ${arch}: ${counted(group.length, 'kernel')}`;
   const table = markdownTable(columns, rows).trimEnd();
-  return `<details><summary>${title}</summary>\n\n${table}\n\n</details>`;
+  return `<details><summary>${escapeMarkdown(title)}</summary>\n\n${table}\n\n</details>`;
 }
 
 /** What stood between the mirror and the archive: sums, a signature. */
@@ -211,7 +211,7 @@ function sum(numbers: readonly number[]): number {
 
 function fileList(title: string, paths: readonly string[]): string[] {
   if (paths.length === 0) return [];
-  const shown = paths.slice(0, 20).map((path) => `- \`${printable(path).replaceAll('`', '?')}\``);
+  const shown = paths.slice(0, 20).map((path) => `- ${escapeMarkdown(printable(path))}`);
   const more = paths.length > 20 ? [`- and ${paths.length - 20} more`] : [];
   return [`${title}\n\n${[...shown, ...more].join('\n')}`];
 }

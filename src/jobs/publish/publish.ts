@@ -18,6 +18,8 @@ import { type ValidatedInput, validateInput } from './validate-input.ts';
 export interface PublishRequest {
   /** What build jobs left. */
   readonly folders: readonly string[];
+  /** Takes a folder without a record. */
+  readonly allowEmpty: boolean;
   readonly location: Exclude<RepositoryLocation, { kind: 'folder' }>;
   readonly credential: GitCredential | undefined;
   readonly base: Branch;
@@ -84,6 +86,7 @@ async function publishTo(
   const seen = await readCatalog(remote);
   const input = await validateInput(platform, progress, {
     folders: request.folders,
+    allowEmpty: request.allowEmpty,
     expectation,
     keep: (tarball) => committer.writeBlob(tarball),
   });

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
@@ -15,11 +14,13 @@ import {
 } from '../../archive/record.ts';
 import { checkPublishable, type Expectation } from '../../btf/check.ts';
 import { unpackBtf } from '../../btf/tarball.ts';
-import { describe, Failure, isSystemError } from '../../failure.ts';
+import { describe, Failure, isSystemError, type Reason } from '../../failure.ts';
 import type { Oid } from '../../git/repository.ts';
 import { printable } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { PARTIAL_FILE } from '../../platform/replace-file.ts';
 import type { Progress } from '../../report/progress.ts';
+import { sha256 } from '../../sha256.ts';
 
 /** A kernel whose tarball was opened, checked and kept as a git blob. */
 export interface ValidatedKernel {
@@ -32,6 +33,14 @@ export interface ValidatedInput {
   readonly candidates: readonly ValidatedKernel[];
   readonly failed: readonly FailureRecord[];
 }
+
+/** What says nothing about the file that is checked. */
+const OF_THE_MACHINE: readonly Reason[] = [
+  'no-space',
+  'missing-program',
+  'out-of-memory',
+  'internal',
+];
 
 /** A record is a few thousand bytes, and a tarball of a kernel's BTF below two million. */
 const LARGEST = { record: 1024 * 1024, tarball: 64 * 1024 * 1024 };
@@ -49,13 +58,19 @@ export async function validateInput(
   progress: Progress,
   request: {
     readonly folders: readonly string[];
+    /** Takes a folder without a record: there may have been nothing to build. */
+    readonly allowEmpty: boolean;
     readonly expectation: Expectation;
     readonly keep: (tarball: Buffer) => Promise<Oid>;
   },
 ): Promise<ValidatedInput> {
   const problems: string[] = [];
   const found: Found[] = [];
-  for (const folder of request.folders) found.push(...(await readFolder(folder, problems)));
+  for (const folder of request.folders) {
+    const some = await readFolder(folder, problems);
+    if (some.length === 0 && problems.length === 0 && !request.allowEmpty) throw empty(folder);
+    found.push(...some);
+  }
   const records = uniqueRecords(found, problems);
   throwProblems(problems);
 
@@ -76,6 +91,7 @@ export async function validateInput(
         return { record, blob };
       } catch (error) {
         platform.interrupted.throwIfAborted();
+        if (error instanceof Failure && OF_THE_MACHINE.includes(error.reason)) throw error;
         task.end('refused', describe(error));
         problems.push(`${join(folder, record.tarball.path)}: ${describe(error)}`);
         return undefined;
@@ -95,6 +111,14 @@ function throwProblems(problems: readonly string[]): void {
     'usage',
     `Nothing is published, because not all is as \`btfhub build\` leaves it:${shown.join('')}${more}\n`,
     'Build these kernels again, or take away what does not belong there.',
+  );
+}
+
+function empty(folder: string): Failure {
+  return new Failure(
+    'usage',
+    `${folder} holds no record: an artifact may be lost, or it is not the output of \`btfhub build\`.`,
+    'Check --input; or give --allow-empty, to bring the catalog alone up to date.',
   );
 }
 
@@ -146,6 +170,8 @@ async function regularFiles(folder: string, problems: string[]): Promise<Readonl
   const files = new Set<string>();
   for (const entry of entries) {
     const path = relative(folder, join(entry.parentPath, entry.name));
+    // A build that was killed leaves these; its next run writes the file anew.
+    if (PARTIAL_FILE.test(entry.name)) continue;
     if (entry.isFile()) files.add(path);
     else if (!entry.isDirectory()) {
       const kind = entry.isSymbolicLink() ? 'a link' : 'no regular file';
@@ -196,10 +222,6 @@ async function checkTarball(
   if (!isDeepStrictEqual({ ...kinds }, { ...record.btf.kinds })) {
     throw new Error('the types are not as many as its record says.');
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function expectSame<T extends string | number>(what: string, actual: T, recorded: T): void {
