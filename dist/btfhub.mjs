@@ -43070,6 +43070,16 @@ function printable(text3) {
   const clean3 = text3.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, "?");
   return clean3.length > 120 ? `${clean3.slice(0, 117)}...` : clean3;
 }
+function addressText(address) {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(address)) return address;
+  if (!URL.canParse(address)) return address.replace(/\/\/[^/]*@/, "//");
+  const url3 = new URL(address);
+  if (url3.protocol !== "ssh:") url3.username = "";
+  url3.password = "";
+  url3.search = "";
+  url3.hash = "";
+  return url3.href;
+}
 
 // src/platform/heap.ts
 var import_node_v8 = require("v8");
@@ -43361,10 +43371,15 @@ function parseSource(text3) {
   if (!/^(https?|git|ssh|file):\/\//.test(place)) {
     throw bad(text3, "a git remote is a URL that begins with 'https://', 'ssh://' or 'file://'");
   }
+  const url3 = URL.canParse(place) ? new URL(place) : void 0;
+  if ((url3 == null ? void 0 : url3.password) || (url3 == null ? void 0 : url3.username) && url3.protocol !== "ssh:") {
+    throw bad(text3, "a git remote has no user and no password");
+  }
   return { kind: "git", repository, url: place };
 }
 function bad(text3, rule) {
-  return new Failure("usage", `'${text3}' is not a source: ${rule}.`);
+  const [name = "", place = ""] = text3.split(/=(.*)/s);
+  return new Failure("usage", `'${name}=${addressText(place)}' is not a source: ${rule}.`);
 }
 async function sha256Of(path5) {
   const hash = (0, import_node_crypto2.createHash)("sha256");
@@ -43407,8 +43422,10 @@ async function fetchPart(platform4, part, sources2, place, options3) {
     } catch (error2) {
       platform4.interrupted.throwIfAborted();
       await (0, import_promises3.rm)(place, { recursive: true, force: true });
-      answers.push(`${source2.url}: ${describe(error2)}`);
-      options3.note(`${source2.url} did not deliver ${part.repository}: ${describe(error2)}`);
+      answers.push(`${addressText(source2.url)}: ${describe(error2)}`);
+      options3.note(
+        `${addressText(source2.url)} did not deliver ${part.repository}: ${describe(error2)}`
+      );
     }
   }
   throw new Failure(
@@ -44758,7 +44775,7 @@ function asBase(text3) {
     throw new Failure(
       "usage",
       // A password that was given must not come back in a message.
-      secret ? "A mirror cannot have a user or a password." : `'${text3}' is not a mirror.`,
+      secret ? "A mirror cannot have a user or a password." : `'${addressText(text3)}' is not a mirror.`,
       "A mirror is an http or https URL, such as https://repo.openeuler.org/."
     );
   }
@@ -62222,9 +62239,9 @@ function ecdsa(Point, hash, ecdsaOpts = {}) {
         return false;
       const { r: r2, s: s3 } = sig;
       const h3 = bits2int_modN(message);
-      const is3 = Fn4.inv(s3);
-      const u1 = Fn4.create(h3 * is3);
-      const u22 = Fn4.create(r2 * is3);
+      const is4 = Fn4.inv(s3);
+      const u1 = Fn4.create(h3 * is4);
+      const u22 = Fn4.create(r2 * is4);
       const R4 = Point.BASE.multiplyUnsafe(u1).add(P4.multiplyUnsafe(u22));
       if (R4.is0())
         return false;
@@ -76280,8 +76297,8 @@ async function extractVmlinux(bytes2, wanted, target, decoders, admit) {
   var _a21, _b15;
   const head = await readPackageHead(bytes2);
   if (nvraText(head.nvra) !== wanted.nvra) {
-    const is3 = printable(nvraText(head.nvra));
-    throw new Failure("corrupt-package", `The package is ${is3} and not ${wanted.nvra}.`);
+    const is4 = printable(nvraText(head.nvra));
+    throw new Failure("corrupt-package", `The package is ${is4} and not ${wanted.nvra}.`);
   }
   const entry = findVmlinux(head.files, wanted);
   if (!entry) throw noVmlinux(wanted);
@@ -77116,6 +77133,10 @@ function getFallback(schema, dataset, config$1) {
 // @__NO_SIDE_EFFECTS__
 function getDefault(schema, dataset, config$1) {
   return typeof schema.default === "function" ? schema.default(dataset, config$1) : schema.default;
+}
+// @__NO_SIDE_EFFECTS__
+function is2(schema, input) {
+  return !schema["~run"]({ value: input }, ABORT_EARLY_CONFIG).issues;
 }
 // @__NO_SIDE_EFFECTS__
 function array(item, message$1) {
@@ -86219,7 +86240,10 @@ var import_node_url = require("url");
 var SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 function parseLocation(where) {
   if (where.startsWith("-") || where.trim() === "" || /^[0-9A-Za-z+.-]+::/.test(where)) {
-    throw new Failure("usage", `'${where}' is not the URL or the folder of an archive.`);
+    throw new Failure(
+      "usage",
+      `'${addressText(where)}' is not the URL or the folder of an archive.`
+    );
   }
   if (/^file:\/\//i.test(where)) return local((0, import_node_url.fileURLToPath)(where));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(where)) return remote(where);
@@ -88921,7 +88945,7 @@ function os3(t2) {
   const e = ["-d", "-D", "--delete"];
   return t2.some((n) => e.includes(n));
 }
-function is2(t2) {
+function is3(t2) {
   const e = os3(t2), n = t2.includes("--show-current"), r2 = ["branch", ...t2];
   return r2.length === 1 && r2.push("-a"), r2.includes("-v") || r2.splice(1, 0, "-v"), {
     format: "utf-8",
@@ -89303,7 +89327,7 @@ f3.prototype.deleteLocalBranches = function(t2, e, n) {
 };
 f3.prototype.branch = function(t2, e) {
   return this._runTask(
-    is2(h2(arguments)),
+    is3(h2(arguments)),
     u2(arguments)
   );
 };
@@ -90682,7 +90706,7 @@ async function makePlan(platform4, request2, progress) {
     distribution: query.source.id,
     madeAt: now.toISOString(),
     mirrors: discovery.mirrors,
-    ...archive ? { archive: archive.where } : {},
+    ...archive ? { archive: addressText(archive.where) } : {},
     ...countAll(states, new Set(kernels3)),
     kernels: kernels3,
     troubles: discovery.problems.map(toPlanProblem)
@@ -94647,7 +94671,7 @@ function kernelSeries(uname2) {
 var MOST_BYTES2 = 32 * 1024 * 1024;
 async function openReader(platform4, where) {
   if (/^https?:\/\//i.test(where) && !await speaksGit(platform4, where)) {
-    return httpReader(where, rawFiles(platform4, where));
+    return httpReader(addressText(where), rawFiles(platform4, where));
   }
   return archiveReader(await openArchive(platform4, where));
 }
@@ -94666,7 +94690,7 @@ async function speaksGit({ http, interrupted }, where) {
     return ((_a21 = answer2.headers["content-type"]) != null ? _a21 : "").startsWith("application/x-git-");
   } catch (error2) {
     interrupted.throwIfAborted();
-    const why = `The archive ${where} cannot be reached: ${describe(error2)}.`;
+    const why = `The archive ${addressText(where)} cannot be reached: ${describe(error2)}.`;
     throw new Failure("network", why, "Check the URL and the network.", error2);
   }
 }
@@ -94682,7 +94706,7 @@ function rawFiles({ http, clock, interrupted }, root) {
       if (length > MOST_BYTES2) {
         throw new Failure(
           "bad-archive",
-          `${path5} of ${root} is larger than ${MOST_BYTES2} bytes.`
+          `${path5} of ${addressText(root)} is larger than ${MOST_BYTES2} bytes.`
         );
       }
     }
@@ -99544,8 +99568,15 @@ function toRequest(platform4, given) {
     expectation: { kind: "kernel", minimumTypes: (_a21 = given.minimumTypes) != null ? _a21 : 1e4 },
     author: author === void 0 ? void 0 : parseIdentity(author, "--author"),
     committer: committer === void 0 ? void 0 : parseIdentity(committer, "--committer"),
-    runUrl: (_b15 = given.runUrl) != null ? _b15 : findHost(platform4.env).runUrl
+    runUrl: (_b15 = checkRunUrl(given.runUrl)) != null ? _b15 : findHost(platform4.env).runUrl
   };
+}
+function checkRunUrl(text3) {
+  if (text3 === void 0 || is2(url2, text3)) return text3;
+  throw new Failure(
+    "usage",
+    `--run-url: '${printable(addressText(text3))}' is no http or https URL without user and password.`
+  );
 }
 function chooseForge(platform4, location, credential, given) {
   if (given.noPullRequest || location.kind !== "remote") return void 0;

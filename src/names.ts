@@ -56,3 +56,19 @@ export function printable(text: string): string {
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, '?');
   return clean.length > 120 ? `${clean.slice(0, 117)}...` : clean;
 }
+
+/**
+ * An address as it may stand in messages, documents and logs: a user, a password and a query, which may hold a
+ * secret, are left out. What is no URL stays as it is, but for `user:password@`.
+ */
+export function addressText(address: string): string {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(address)) return address;
+  if (!URL.canParse(address)) return address.replace(/\/\/[^/]*@/, '//');
+  const url = new URL(address);
+  // With ssh the user is a part of the address, and the key is the secret.
+  if (url.protocol !== 'ssh:') url.username = '';
+  url.password = '';
+  url.search = '';
+  url.hash = '';
+  return url.href;
+}

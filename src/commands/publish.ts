@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import * as v from 'valibot';
+import { url } from '../archive/shapes.ts';
 import { describe, Failure } from '../failure.ts';
 import { findForge, openForge } from '../forge/find.ts';
 import { FORGES, type Forge } from '../forge/forge.ts';
@@ -6,7 +8,7 @@ import { parseIdentity } from '../git/commits.ts';
 import { credentialFor, type GitCredential } from '../git/credential.ts';
 import { parseLocation, type RepositoryLocation } from '../git/location.ts';
 import { type PublishRequest, publish as runPublish } from '../jobs/publish/publish.ts';
-import { asBranch } from '../names.ts';
+import { addressText, asBranch, printable } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import { findHost } from '../report/host.ts';
 import { openProgress } from '../report/open.ts';
@@ -126,8 +128,17 @@ function toRequest(
     expectation: { kind: 'kernel', minimumTypes: given.minimumTypes ?? 10_000 },
     author: author === undefined ? undefined : parseIdentity(author, '--author'),
     committer: committer === undefined ? undefined : parseIdentity(committer, '--committer'),
-    runUrl: given.runUrl ?? findHost(platform.env).runUrl,
+    runUrl: checkRunUrl(given.runUrl) ?? findHost(platform.env).runUrl,
   };
+}
+
+/** It is written into the catalog, which a password or Markdown in it would spoil. */
+function checkRunUrl(text: string | undefined): string | undefined {
+  if (text === undefined || v.is(url, text)) return text;
+  throw new Failure(
+    'usage',
+    `--run-url: '${printable(addressText(text))}' is no http or https URL without user and password.`,
+  );
 }
 
 function chooseForge(

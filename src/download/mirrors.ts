@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts';
+import { addressText } from '../names.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Http } from '../platform/http.ts';
 import type { RequestError } from './response.ts';
@@ -276,7 +277,9 @@ export function asBase(text: string): string {
     throw new Failure(
       'usage',
       // A password that was given must not come back in a message.
-      secret ? 'A mirror cannot have a user or a password.' : `'${text}' is not a mirror.`,
+      secret
+        ? 'A mirror cannot have a user or a password.'
+        : `'${addressText(text)}' is not a mirror.`,
       'A mirror is an http or https URL, such as https://repo.openeuler.org/.',
     );
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../failure.ts';
+import { addressText } from '../names.ts';
 
 /** Where an archive is, and how it is reached. */
 export type RepositoryLocation =
@@ -37,7 +38,10 @@ const SCP = /^(?:([^@/\s]+)@)?([0-9A-Za-z][0-9A-Za-z.-]*):(?!\/\/)(.+)$/;
 export function parseLocation(where: string): RepositoryLocation {
   // `ext::<command>` and its like are programs to git, not places.
   if (where.startsWith('-') || where.trim() === '' || /^[0-9A-Za-z+.-]+::/.test(where)) {
-    throw new Failure('usage', `'${where}' is not the URL or the folder of an archive.`);
+    throw new Failure(
+      'usage',
+      `'${addressText(where)}' is not the URL or the folder of an archive.`,
+    );
   }
   if (/^file:\/\//i.test(where)) return local(fileURLToPath(where));
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(where)) return remote(where);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, Failure } from '../failure.ts';
+import { addressText } from '../names.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Part, Recipe } from './recipes.ts';
 import { checkedCopy, type ToolSource } from './sources.ts';
@@ -54,8 +55,10 @@ async function fetchPart(
     } catch (error) {
       platform.interrupted.throwIfAborted();
       await rm(place, { recursive: true, force: true });
-      answers.push(`${source.url}: ${describe(error)}`);
-      options.note(`${source.url} did not deliver ${part.repository}: ${describe(error)}`);
+      answers.push(`${addressText(source.url)}: ${describe(error)}`);
+      options.note(
+        `${addressText(source.url)} did not deliver ${part.repository}: ${describe(error)}`,
+      );
     }
   }
   throw new Failure(

@@ -4,6 +4,7 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '../failure.ts';
+import { addressText } from '../names.ts';
 import { REPOSITORIES, type RepositoryName } from './recipes.ts';
 
 /** Where the source of one repository may be had: a git remote, or a tarball whose sum is known. */
@@ -50,11 +51,17 @@ export function parseSource(text: string): ToolSource {
   if (!/^(https?|git|ssh|file):\/\//.test(place)) {
     throw bad(text, "a git remote is a URL that begins with 'https://', 'ssh://' or 'file://'");
   }
+  // Git would show them in its list of arguments.
+  const url = URL.canParse(place) ? new URL(place) : undefined;
+  if (url?.password || (url?.username && url.protocol !== 'ssh:')) {
+    throw bad(text, 'a git remote has no user and no password');
+  }
   return { kind: 'git', repository, url: place };
 }
 
 function bad(text: string, rule: string): Failure {
-  return new Failure('usage', `'${text}' is not a source: ${rule}.`);
+  const [name = '', place = ''] = text.split(/=(.*)/s);
+  return new Failure('usage', `'${name}=${addressText(place)}' is not a source: ${rule}.`);
 }
 
 /** The SHA-256 of a file, in lower-case hex. */

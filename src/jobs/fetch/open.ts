@@ -3,6 +3,7 @@ import { type ArchiveReader, archiveReader, httpReader } from '../../archive/rea
 import { fetchFile } from '../../download/fetch-file.ts';
 import { MirrorPool } from '../../download/mirrors.ts';
 import { describe, Failure } from '../../failure.ts';
+import { addressText } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 
 type ReaderPlatform = Pick<Platform, 'env' | 'programs' | 'http' | 'clock' | 'interrupted'>;
@@ -18,7 +19,7 @@ const MOST_BYTES = 32 * 1024 * 1024;
  */
 export async function openReader(platform: ReaderPlatform, where: string): Promise<ArchiveReader> {
   if (/^https?:\/\//i.test(where) && !(await speaksGit(platform, where))) {
-    return httpReader(where, rawFiles(platform, where));
+    return httpReader(addressText(where), rawFiles(platform, where));
   }
   return archiveReader(await openArchive(platform, where));
 }
@@ -38,7 +39,7 @@ async function speaksGit({ http, interrupted }: ReaderPlatform, where: string): 
     return (answer.headers['content-type'] ?? '').startsWith('application/x-git-');
   } catch (error) {
     interrupted.throwIfAborted();
-    const why = `The archive ${where} cannot be reached: ${describe(error)}.`;
+    const why = `The archive ${addressText(where)} cannot be reached: ${describe(error)}.`;
     throw new Failure('network', why, 'Check the URL and the network.', error);
   }
 }
@@ -59,7 +60,7 @@ function rawFiles(
         if (length > MOST_BYTES) {
           throw new Failure(
             'bad-archive',
-            `${path} of ${root} is larger than ${MOST_BYTES} bytes.`,
+            `${path} of ${addressText(root)} is larger than ${MOST_BYTES} bytes.`,
           );
         }
       }

@@ -1,3 +1,4 @@
+import { addressText } from '../../names.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Progress } from '../../report/progress.ts';
 import { findKernels, type KernelQuery } from '../../sources/discover.ts';
@@ -39,7 +40,7 @@ export async function makePlan(
     distribution: query.source.id,
     madeAt: now.toISOString(),
     mirrors: discovery.mirrors,
-    ...(archive ? { archive: archive.where } : {}),
+    ...(archive ? { archive: addressText(archive.where) } : {}),
     ...countAll(states, new Set(kernels)),
     kernels,
     troubles: discovery.problems.map(toPlanProblem),
