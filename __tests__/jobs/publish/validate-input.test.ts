@@ -218,7 +218,7 @@ const spoils: [
         tarball: { ...record.tarball, size: two.length, sha256: sum(two) },
       });
     },
-    /something follows its one member/,
+    /it has 2 members, and one is expected/,
   ],
   [
     'other BTF than the record says',
