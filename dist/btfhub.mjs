@@ -45158,11 +45158,11 @@ var PackageDownloader = class {
   }
   /** Starts a download: from all mirrors, and after wrong bytes from one that did not serve them alone. */
   fetch() {
-    const { locations, size: size2 } = __privateGet(this, _kernel);
+    const { locations: locations2, size: size2 } = __privateGet(this, _kernel);
     const only = __privateGet(this, _downloads2).length === 0 ? void 0 : __privateGet(this, _PackageDownloader_instances, nextMirror_get);
     const avoid = only && new Set(__privateGet(this, _pool2).mirrors.filter((mirror) => mirror !== only));
     const signal = __privateGet(this, _signal);
-    const next2 = download(__privateGet(this, _pool2), { path: locations[0], size: size2 }, { signal, avoid });
+    const next2 = download(__privateGet(this, _pool2), { path: locations2[0], size: size2 }, { signal, avoid });
     __privateGet(this, _downloads2).push(next2);
     return next2;
   }
@@ -53024,14 +53024,14 @@ async function OCB(cipher, key) {
     const kTop = encipher(paddedNonce);
     const stretched = util.concatUint8Array([kTop, xor(kTop.subarray(0, 8), kTop.subarray(1, 9))]);
     const offset = util.shiftRight(stretched.subarray(0 + (bottom >> 3), 17 + (bottom >> 3)), 8 - (bottom & 7)).subarray(1);
-    const checksum = new Uint8Array(blockLength$1);
+    const checksum2 = new Uint8Array(blockLength$1);
     const ct3 = new Uint8Array(text3.length + tagLength$1);
     let i3;
     let pos = 0;
     for (i3 = 0; i3 < m3; i3++) {
       xorMut(offset, mask[ntz(i3 + 1)]);
       ct3.set(xorMut(fn2(xor(offset, text3)), offset), pos);
-      xorMut(checksum, fn2 === encipher ? text3 : ct3.subarray(pos));
+      xorMut(checksum2, fn2 === encipher ? text3 : ct3.subarray(pos));
       text3 = text3.subarray(blockLength$1);
       pos += blockLength$1;
     }
@@ -53042,10 +53042,10 @@ async function OCB(cipher, key) {
       const xorInput = new Uint8Array(blockLength$1);
       xorInput.set(fn2 === encipher ? text3 : ct3.subarray(pos, -tagLength$1), 0);
       xorInput[text3.length] = 128;
-      xorMut(checksum, xorInput);
+      xorMut(checksum2, xorInput);
       pos += text3.length;
     }
-    const tag = xorMut(encipher(xorMut(xorMut(checksum, offset), mask.$)), hash(adata));
+    const tag = xorMut(encipher(xorMut(xorMut(checksum2, offset), mask.$)), hash(adata));
     ct3.set(tag, pos);
     return ct3;
   }
@@ -56324,9 +56324,9 @@ function decodeSessionKey(version2, keyAlgo, decryptedData, randomSessionKey) {
     case enums.publicKey.elgamal:
     case enums.publicKey.ecdh: {
       const result = decryptedData.subarray(0, decryptedData.length - 2);
-      const checksum = decryptedData.subarray(decryptedData.length - 2);
+      const checksum2 = decryptedData.subarray(decryptedData.length - 2);
       const computedChecksum = util.writeChecksum(result.subarray(result.length % 8));
-      const isValidChecksum = computedChecksum[0] === checksum[0] & computedChecksum[1] === checksum[1];
+      const isValidChecksum = computedChecksum[0] === checksum2[0] & computedChecksum[1] === checksum2[1];
       const decryptedSessionKey = version2 === 6 ? { sessionKeyAlgorithm: null, sessionKey: result } : { sessionKeyAlgorithm: result[0], sessionKey: result.subarray(1) };
       if (randomSessionKey) {
         const isValidPayload = isValidChecksum & decryptedSessionKey.sessionKeyAlgorithm === randomSessionKey.sessionKeyAlgorithm & decryptedSessionKey.sessionKey.length === randomSessionKey.sessionKey.length;
@@ -76427,15 +76427,36 @@ next_fn2 = async function() {
 
 // src/jobs/make-btf/fetch-vmlinux.ts
 async function fetchVmlinux(context2, kernel, target, stopwatch) {
+  try {
+    return await fetchPackage(context2, kernel, target, stopwatch);
+  } catch (error2) {
+    for (const other of isMismatch(error2) ? alternativesOf(kernel) : []) {
+      await (0, import_promises11.rm)(target, { force: true });
+      try {
+        return await fetchPackage(context2, other, target, stopwatch);
+      } catch (again) {
+        if (!isMismatch(again)) throw again;
+      }
+    }
+    throw error2;
+  }
+}
+function alternativesOf(kernel) {
+  var _a21;
+  return ((_a21 = kernel.alternatives) != null ? _a21 : []).map((one2) => ({ ...kernel, ...one2 }));
+}
+function isMismatch(error2) {
+  return error2 instanceof Failure && error2.reason === "checksum-mismatch";
+}
+async function fetchPackage(context2, kernel, target, stopwatch) {
   const downloader = context2.downloader(kernel);
   for (let { decoders } = context2; ; ) {
     try {
       const attempt = new Attempt({ ...context2, decoders }, kernel, downloader, target, stopwatch);
       return await attempt.run();
     } catch (error2) {
-      const wrong = error2 instanceof Failure && error2.reason === "checksum-mismatch";
       const misled = error2 instanceof Misled;
-      if (!misled && !(wrong && downloader.canTryAgain)) throw error2;
+      if (!misled && !(isMismatch(error2) && downloader.canTryAgain)) throw error2;
       if (misled) decoders = { ...decoders, xzPart: void 0 };
       await (0, import_promises11.rm)(target, { force: true });
     }
@@ -76459,12 +76480,12 @@ var Attempt = class {
     __privateSet(this, _target, target);
     __privateSet(this, _stopwatch, stopwatch);
     __privateSet(this, _downloader, downloader);
-    const { size: size2, checksum } = kernel;
+    const { size: size2, checksum: checksum2 } = kernel;
     const passed2 = (count3, soFar) => {
       stopwatch.advance(count3);
       if (soFar === size2) stopwatch.end("download", size2);
     };
-    __privateSet(this, _bytes2, new PackageBytes(downloader.fetch(), checksum.algorithm, size2, passed2));
+    __privateSet(this, _bytes2, new PackageBytes(downloader.fetch(), checksum2.algorithm, size2, passed2));
   }
   async run() {
     __privateGet(this, _stopwatch).begin("download", __privateGet(this, _kernel2).size);
@@ -76524,14 +76545,14 @@ extract_fn = async function() {
 verify_fn = async function(head) {
   var _a21;
   await __privateGet(this, _bytes2).drain();
-  const { nvra, size: size2, checksum, checksumOf: checksumOf2 } = __privateGet(this, _kernel2);
-  const actual = checksumOf2 === "header" ? head && ((_a21 = headerChecksumOf(head.signatures)) == null ? void 0 : _a21.value) : __privateGet(this, _bytes2).digest(checksum.algorithm);
-  const isExpected = actual === checksum.value || checksumOf2 === "header" && !head;
+  const { nvra, size: size2, checksum: checksum2, checksumOf: checksumOf2 } = __privateGet(this, _kernel2);
+  const actual = checksumOf2 === "header" ? head && ((_a21 = headerChecksumOf(head.signatures)) == null ? void 0 : _a21.value) : __privateGet(this, _bytes2).digest(checksum2.algorithm);
+  const isExpected = actual === checksum2.value || checksumOf2 === "header" && !head;
   if (__privateGet(this, _bytes2).size === size2 && isExpected) {
     __privateGet(this, _downloader).confirm();
     return;
   }
-  const difference2 = __privateGet(this, _bytes2).size === size2 ? `the ${checksum.algorithm} ${actual} instead of ${checksum.value}` : `${__privateGet(this, _bytes2).size > size2 ? "more than" : `${__privateGet(this, _bytes2).size} of`} ${size2} bytes`;
+  const difference2 = __privateGet(this, _bytes2).size === size2 ? `the ${checksum2.algorithm} ${actual} instead of ${checksum2.value}` : `${__privateGet(this, _bytes2).size > size2 ? "more than" : `${__privateGet(this, _bytes2).size} of`} ${size2} bytes`;
   throw new Failure(
     "checksum-mismatch",
     `${nvra} came from ${__privateGet(this, _downloader).servedBy} with ${difference2}.`,
@@ -77933,9 +77954,12 @@ async function replaceFile(path5, content, options3 = {}) {
 
 // src/jobs/make-btf/output.ts
 async function finishedBefore(output, kernel, encoder) {
+  var _a21;
   const record2 = await readRecord(output, kernel.uname);
   if (!record2 || isFailureRecord(record2)) return void 0;
-  const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || kernel.checksumOf === "header" || record2.package.sha256 === kernel.checksum.value);
+  const samePackage = record2.nvra === kernel.nvra && (kernel.checksum.algorithm !== "sha256" || kernel.checksumOf === "header" || [kernel, ...(_a21 = kernel.alternatives) != null ? _a21 : []].some(
+    ({ checksum: checksum2 }) => checksum2.value === record2.package.sha256
+  ));
   const sameEncoder = record2.pahole.version === encoder.version && record2.pahole.flags.join(" ") === encoder.flags.join(" ");
   if (!samePackage || !sameEncoder) return void 0;
   const tarball = await (0, import_promises16.readFile)((0, import_node_path19.join)(output, tarballPath(kernel, kernel.uname))).catch(
@@ -78033,7 +78057,7 @@ async function buildKernels(context2, kernels3, { output, concurrency, cores }, 
 }
 function failureRecord2(context2, kernel, error2) {
   const { reason: reason2, message, advice: advice2 } = asFailure(error2);
-  const { size: size2, checksum } = kernel;
+  const { size: size2, checksum: checksum2 } = kernel;
   return {
     schema: RECORD_SCHEMA,
     state: "failed",
@@ -78043,7 +78067,7 @@ function failureRecord2(context2, kernel, error2) {
     versionId: kernel.versionId,
     releases: kernel.releases,
     arch: kernel.arch,
-    package: { url: context2.downloader(kernel).url, size: size2, sha256: checksum.value },
+    package: { url: context2.downloader(kernel).url, size: size2, sha256: checksum2.value },
     reason: reason2,
     message: advice2 === void 0 ? message : `${message} ${advice2}`,
     finishedAt: context2.platform.clock.date().toISOString()
@@ -81866,11 +81890,18 @@ function toKernel(source2, flavour, { place, folder: folder2, unames, headerOnly
   };
 }
 function merge(known, again) {
+  var _a21;
   const [first2, ...others] = known.releases;
   const releases = [first2, .../* @__PURE__ */ new Set([...others, ...again.releases])];
   const merged = { ...known, releases: unique(releases) };
   const same3 = known.checksum.value === again.checksum.value && known.checksum.algorithm === again.checksum.algorithm;
-  if (!same3) return merged;
+  if (!same3) {
+    const { size: size2, checksum: checksum2, locations: locations2, keyPaths } = again;
+    const alternatives = (_a21 = known.alternatives) != null ? _a21 : [];
+    const isKnown = alternatives.some((one2) => one2.checksum.value === checksum2.value);
+    if (isKnown || again.checksumOf !== known.checksumOf) return merged;
+    return { ...merged, alternatives: [...alternatives, { size: size2, checksum: checksum2, locations: locations2, keyPaths }] };
+  }
   return {
     ...merged,
     locations: unique([...known.locations, ...again.locations]),
@@ -82443,8 +82474,8 @@ async function readRepomd(chunks, origin) {
       close: (name, text3) => {
         path5.pop();
         if (!inPrimary || path5.at(-1) !== "data") return;
-        const checksum2 = name === "checksum" ? checksumOf(checksumType, text3) : void 0;
-        if (checksum2) entry.checksum = checksum2;
+        const checksum3 = name === "checksum" ? checksumOf(checksumType, text3) : void 0;
+        if (checksum3) entry.checksum = checksum3;
         if (name === "size") entry.size = Number(text3);
         if (name === "open-size") entry.openSize = Number(text3);
       }
@@ -82454,15 +82485,15 @@ async function readRepomd(chunks, origin) {
   if (root !== "repomd") {
     throw new Failure("bad-repository", `${origin} is no repomd: its root is <${root}>.`);
   }
-  const { location, checksum, size: size2, openSize } = entry;
-  if (location === void 0 || checksum === void 0) {
+  const { location, checksum: checksum2, size: size2, openSize } = entry;
+  if (location === void 0 || checksum2 === void 0) {
     throw new Failure(
       "bad-repository",
       `${origin} does not say where the primary metadata is and which checksum it has.`
     );
   }
   return {
-    ...{ location, checksum },
+    ...{ location, checksum: checksum2 },
     ...isCount(size2) ? { size: size2 } : {},
     ...isCount(openSize) ? { openSize } : {}
   };
@@ -82543,20 +82574,20 @@ function readText(draft, name, text3, type) {
   if (name === "name") draft.name = text3;
   else if (name === "arch") draft.arch = text3;
   else if (name === "checksum") {
-    const checksum = checksumOf(type, text3);
-    if (checksum) draft.checksum = checksum;
+    const checksum2 = checksumOf(type, text3);
+    if (checksum2) draft.checksum = checksum2;
   }
 }
 function complete(draft, origin) {
-  const { name, arch: arch3, epoch, version: version2, release: release2, checksum, size: size2, builtAt, location } = draft;
-  if (!name || !arch3 || !version2 || !release2 || !checksum || !location || !isCount2(size2)) {
+  const { name, arch: arch3, epoch, version: version2, release: release2, checksum: checksum2, size: size2, builtAt, location } = draft;
+  if (!name || !arch3 || !version2 || !release2 || !checksum2 || !location || !isCount2(size2)) {
     throw new Failure(
       "bad-repository",
       `${origin} lists ${name != null ? name : "a package"} without what is needed to fetch it.`
     );
   }
   return structuredClone({
-    ...{ name, arch: arch3, version: version2, release: release2, checksum, location, size: size2 },
+    ...{ name, arch: arch3, version: version2, release: release2, checksum: checksum2, location, size: size2 },
     epoch: isCount2(epoch) ? epoch : 0,
     builtAt: isCount2(builtAt) ? builtAt : 0
   });
@@ -82627,8 +82658,8 @@ function gone(mirror, folder2, { location }) {
     MID_UPDATE
   );
 }
-async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, checksum }, file, onBytes) {
-  const hash = (0, import_node_crypto10.createHash)(checksum.algorithm);
+async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, checksum: checksum2 }, file, onBytes) {
+  const hash = (0, import_node_crypto10.createHash)(checksum2.algorithm);
   let size2 = 0;
   await (0, import_promises18.pipeline)(
     body,
@@ -82647,8 +82678,8 @@ async function keep({ body, url: url3 }, { size: promised = LARGEST_PRIMARY, che
     throw mismatch(`${url3} has ${size2} bytes instead of ${promised}.`);
   }
   const value = hash.digest("hex");
-  if (value !== checksum.value) {
-    throw mismatch(`${url3} has the ${checksum.algorithm} ${value} instead of ${checksum.value}.`);
+  if (value !== checksum2.value) {
+    throw mismatch(`${url3} has the ${checksum2.algorithm} ${value} instead of ${checksum2.value}.`);
   }
 }
 function mismatch(message) {
@@ -86103,8 +86134,8 @@ async function readFlatRepository({ pool, signal }, query, flavourOf2, folder2, 
     wanted,
     async ({ file, name, version: version2, release: release2, arch: arch3 }) => {
       const start2 = await readPackageStart(pool, `${folder2}/${file}`, signal);
-      const { size: size2, headerChecksum: checksum, changedAt: builtAt } = start2;
-      return { name, arch: arch3, epoch: 0, version: version2, release: release2, checksum, size: size2, builtAt, location: file };
+      const { size: size2, headerChecksum: checksum2, changedAt: builtAt } = start2;
+      return { name, arch: arch3, epoch: 0, version: version2, release: release2, checksum: checksum2, size: size2, builtAt, location: file };
     },
     { concurrency: AT_ONCE, signal }
   );
@@ -86115,11 +86146,11 @@ function isSafe(file) {
 }
 async function readUnames({ pool, cache, signal }, source2, flavourOf2, folder2, packages) {
   const unames = /* @__PURE__ */ new Map();
-  const read2 = async ({ name, location, checksum }) => {
+  const read2 = async ({ name, location, checksum: checksum2 }) => {
     var _a21, _b15;
     const rule = (_b15 = source2.flavours[(_a21 = flavourOf2.get(name)) != null ? _a21 : ""]) == null ? void 0 : _b15.uname;
     if (typeof rule !== "object" || !("files" in rule)) return;
-    const key = `uname ${checksum.algorithm}:${checksum.value} ${rule.files}`;
+    const key = `uname ${checksum2.algorithm}:${checksum2.value} ${rule.files}`;
     try {
       const kept = await cache.read(key, string());
       const path5 = `${folder2}/${location}`;
@@ -90607,8 +90638,8 @@ function mayRetry(kernel, failure, now) {
   if (Number.isNaN(last)) return true;
   return now.getTime() >= last + hoursAfter(failure.attempts.length) * 36e5;
 }
-function isSamePackage({ size: size2, checksum }, failure) {
-  if (checksum.algorithm === "sha256") return checksum.value === failure.package.sha256;
+function isSamePackage({ size: size2, checksum: checksum2 }, failure) {
+  if (checksum2.algorithm === "sha256") return checksum2.value === failure.package.sha256;
   return size2 === failure.package.size;
 }
 
@@ -90616,6 +90647,11 @@ function isSamePackage({ size: size2, checksum }, failure) {
 var PLAN_SCHEMA = 1;
 var path = named((text3) => asRepositoryPath(text3, "the plan"));
 var memberPath2 = pipe2(string(), startsWith("./"));
+var checksum = object({
+  algorithm: picklist(CHECKSUM_ALGORITHMS),
+  value: pipe2(string(), regex(/^[0-9a-f]{40,128}$/))
+});
+var locations = tupleWithRest([path], path);
 var KernelShape = object({
   distribution,
   versionId,
@@ -90628,14 +90664,14 @@ var KernelShape = object({
   vmlinuxPath: memberPath2,
   otherVmlinuxPaths: exactOptional(array(memberPath2)),
   size,
-  checksum: object({
-    algorithm: picklist(CHECKSUM_ALGORITHMS),
-    value: pipe2(string(), regex(/^[0-9a-f]{40,128}$/))
-  }),
+  checksum,
   checksumOf: exactOptional(literal("header")),
   builtAt: count,
-  locations: tupleWithRest([path], path),
+  locations,
   keyPaths: array(path),
+  alternatives: exactOptional(
+    array(object({ size, checksum, locations, keyPaths: array(path) }))
+  ),
   trustedKeys: array(pipe2(string(), regex(/^[0-9A-F]{40,64}$/)))
 });
 var PlanShape = object({
@@ -90846,6 +90882,10 @@ var BUILT_IN = [
         {
           "what": "tree of repositories as Rocky Linux has it",
           "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [
@@ -90864,7 +90904,14 @@ var BUILT_IN = [
         "stock": {
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "4.18.0-193",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
         },
         "rt": {
           "package": "kernel-rt-debuginfo",
@@ -91027,6 +91074,10 @@ var BUILT_IN = [
         {
           "what": "BTFHub's scripts: packages in the folder itself for 7, in Packages/ for 8",
           "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [
@@ -91045,7 +91096,14 @@ var BUILT_IN = [
         "stock": {
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "4.18.0-193",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
         }
       }
     }
@@ -91138,6 +91196,10 @@ var BUILT_IN = [
         {
           "what": "baseurl and metalink of fedora-debuginfo and updates-debuginfo in fedora.repo",
           "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [],
@@ -91172,7 +91234,14 @@ var BUILT_IN = [
         "stock": {
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "5.6.0-1",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
         }
       }
     }
@@ -91460,6 +91529,10 @@ var BUILT_IN = [
         {
           "what": "baseurl of baseos-debug in the .repo files of Rocky Linux 8 to 10",
           "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [
@@ -91478,7 +91551,14 @@ var BUILT_IN = [
         "stock": {
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "4.18.0-193",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
         },
         "rt": {
           "package": "kernel-rt-debuginfo",
@@ -91698,18 +91778,20 @@ async function toPlan(platform4, options3, progress) {
     skipEmbedded,
     retryFailed
   } = options3;
+  const query = await toQuery(platform4, options3, progress);
+  const archive = where === void 0 ? void 0 : {
+    where,
+    branch: asBranch(branch),
+    allowEmpty,
+    ...base === void 0 ? {} : { base: asBranch(base) }
+  };
   const request2 = {
-    query: await toQuery(platform4, options3, progress),
-    ...where === void 0 ? {} : {
-      archive: {
-        where,
-        branch: asBranch(branch),
-        allowEmpty,
-        ...base === void 0 ? {} : { base: asBranch(base) }
-      }
-    },
+    query,
+    ...archive ? { archive } : {},
     ...since ? { since: toDate(since, platform4.clock.date()) } : {},
-    ...{ limits: limit, skipEmbedded, retryFailed }
+    limits: limit,
+    skipEmbedded,
+    retryFailed
   };
   return makePlan(platform4, request2, progress);
 }
@@ -96670,13 +96752,15 @@ function sumOf2(kernels3) {
 var plan = defineCommand({
   name: "plan",
   summary: "compare what is published with what the archive has",
-  description: "Reads the repositories of every release, looks at the archive, and says what is to be built. Kernels on the base branch or under review are not built again; those that failed are tried again after a growing while, and those without vmlinux only when their package changes. With --json it prints the plan, which 'btfhub build --plan' takes; with --matrix the jobs that share the work.",
+  description: "Reads the repositories of every release, compares them with the archive, and lists the kernels to build. Kernels on the base branch or under review are not built again. Kernels that failed are retried after a wait that doubles each time; kernels without vmlinux only after their package changes. With --json it prints the plan, which 'btfhub build --plan' reads; with --matrix the jobs that divide the work.",
   options: {
     ...planOptions,
     matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
     listDistributions: flag("only print the distributions that --distribution knows"),
-    maxJobs: number2("<number>", "jobs in the matrix at the most", {
-      ...{ default: 20, least: 1, most: MOST_JOBS }
+    maxJobs: number2("<number>", "largest number of jobs in the matrix", {
+      default: 20,
+      least: 1,
+      most: MOST_JOBS
     })
   },
   examples: [
@@ -96771,7 +96855,7 @@ ${conclusion(made)}
 }
 function asMarkdown(made, { include }) {
   const { columns, lines } = tableOf(made);
-  const jobs = include.length > 0 ? ` They are shared out to ${include.length} jobs.` : "";
+  const jobs = include.length > 0 ? ` They are divided among ${include.length} jobs.` : "";
   const troubles = made.troubles.map(({ where, message }) => [where, message]);
   const broken = troubles.length > 0 ? `
 ${markdownTable([{ title: "could not be read or found" }, { title: "why" }], troubles)}` : "";
@@ -99744,13 +99828,13 @@ function summarise3({
     kernels: kernels3.length,
     releases: unique2(kernels3.flatMap(({ releases }) => releases)),
     arches: unique2(kernels3.map(({ arch: arch3 }) => arch3)),
-    examples: examples.map(({ uname: uname2, versionId: versionId2, arch: arch3, nvra, vmlinuxPath, locations }) => ({
+    examples: examples.map(({ uname: uname2, versionId: versionId2, arch: arch3, nvra, vmlinuxPath, locations: locations2 }) => ({
       uname: uname2,
       versionId: versionId2,
       arch: arch3,
       nvra,
       vmlinuxPath,
-      locations
+      locations: locations2
     })),
     problems: problems.map(({ where, failure }) => ({ where, message: failure.message }))
   };

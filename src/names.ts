@@ -50,7 +50,7 @@ export const asBranch = checker(
 );
 export const asDistributionId = checker('distribution', WORD, 32);
 
-/** A name of somebody else's, safe to print: no control characters, and not a screenful. */
+/** Text from outside, safe to print: without control characters, and at most 120 characters. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, '?');

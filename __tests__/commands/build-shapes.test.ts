@@ -1,4 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build } from '../../src/commands/build.ts';
 import type { Values } from '../../src/commands/command.ts';
@@ -71,6 +72,21 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   },
 };
 
+async function buildAll(distribution: string, mirror: string, output: string) {
+  const given = {
+    distribution: [distribution],
+    mirror: [mirror],
+    output: [output],
+    cache: ['none'],
+    pahole: ['system'],
+    xz: ['system'],
+    minimumTypes: ['1'],
+    signature: ['off'],
+  };
+  const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
+  return build.run(fastPlatform({ clock: systemClock }), options, []);
+}
+
 test.each(Object.keys(SHAPES))(
   'a kernel in a tree of the shape of %s is built, with the right path and record',
   async (key) => {
@@ -82,18 +98,7 @@ test.each(Object.keys(SHAPES))(
     if (!shape.isFlat) run('createrepo_c', ['--quiet', '--no-database', join(mirror, shape.at)]);
     await using server = await serveTree(mirror);
     const output = join(folder, `${key}-btf`);
-    const given = {
-      distribution: [key],
-      mirror: [server.url],
-      output: [output],
-      cache: ['none'],
-      pahole: ['system'],
-      xz: ['system'],
-      minimumTypes: ['1'],
-      signature: ['off'],
-    };
-    const options = readOptions(build.options, given, {}) as Values<typeof build.options>;
-    const { status, text } = await build.run(fastPlatform({ clock: systemClock }), options, []);
+    const { status, text } = await buildAll(key, server.url, output);
     expect(text).toContain('1 built');
     expect(status).toBe(0);
     expect(existsSync(join(output, shape.archived, `${shape.uname}.btf.tar.xz`))).toBe(true);
@@ -107,3 +112,28 @@ test.each(Object.keys(SHAPES))(
   },
   60_000,
 );
+
+test('a package that two repositories list with other bytes is built from the one that is intact', async () => {
+  const { rpm, uname } = SHAPES.fedora as Shape;
+  const mirror = join(folder, 'twice');
+  const places = ['releases/44/Everything/x86_64/debug/tree', 'updates/44/Everything/x86_64/debug'];
+  const files = places.map((place, index) => {
+    const file = buildKernelRpm(join(folder, `twice-${index}`), rpm);
+    const target = join(mirror, place, basename(file));
+    mkdirSync(join(mirror, place), { recursive: true });
+    copyFileSync(file, target);
+    run('createrepo_c', ['--quiet', '--no-database', join(mirror, place)]);
+    return target;
+  });
+  const [first = '', second = ''] = files;
+  const bytes = readFileSync(first);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 20) ^ 1, bytes.length - 20);
+  writeFileSync(first, bytes);
+  await using server = await serveTree(mirror);
+  const output = join(folder, 'twice-btf');
+  const { status } = await buildAll('fedora', server.url, output);
+  expect(status).toBe(0);
+  const record = JSON.parse(readFileSync(join(output, 'records', `${uname}.json`), 'utf8'));
+  const sha256 = createHash('sha256').update(readFileSync(second)).digest('hex');
+  expect(record.package.sha256).toBe(sha256);
+}, 60_000);

@@ -104,6 +104,9 @@ describe('finding kernels', () => {
       vmlinuxPath: './usr/lib/debug/lib/modules/5.10.0-132.0.0.111.oe2403sp3.riscv64/vmlinux',
     });
     expect(found?.locations).toHaveLength(1);
+    expect(found?.alternatives).toMatchObject([
+      { locations: [expect.stringContaining('/rva23/')], checksum: { algorithm: 'sha256' } },
+    ]);
     expect(found?.keyPaths).toEqual([
       'openEuler-24.03-LTS-SP3/debuginfo/riscv64/rva20/riscv64/RPM-GPG-KEY-openEuler',
     ]);

@@ -76,20 +76,23 @@ export async function toPlan(
     skipEmbedded,
     retryFailed,
   } = options;
-  const request: PlanRequest = {
-    query: await toQuery(platform, options, progress),
-    ...(where === undefined
-      ? {}
+  const query = await toQuery(platform, options, progress);
+  const archive =
+    where === undefined
+      ? undefined
       : {
-          archive: {
-            where,
-            branch: asBranch(branch),
-            allowEmpty,
-            ...(base === undefined ? {} : { base: asBranch(base) }),
-          },
-        }),
+          where,
+          branch: asBranch(branch),
+          allowEmpty,
+          ...(base === undefined ? {} : { base: asBranch(base) }),
+        };
+  const request: PlanRequest = {
+    query,
+    ...(archive ? { archive } : {}),
     ...(since ? { since: toDate(since, platform.clock.date()) } : {}),
-    ...{ limits: limit, skipEmbedded, retryFailed },
+    limits: limit,
+    skipEmbedded,
+    retryFailed,
   };
   return makePlan(platform, request, progress);
 }

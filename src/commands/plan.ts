@@ -11,16 +11,18 @@ export const plan = defineCommand({
   name: 'plan',
   summary: 'compare what is published with what the archive has',
   description:
-    'Reads the repositories of every release, looks at the archive, and says what is to be built. ' +
-    'Kernels on the base branch or under review are not built again; those that failed are tried again ' +
-    'after a growing while, and those without vmlinux only when their package changes. ' +
-    "With --json it prints the plan, which 'btfhub build --plan' takes; with --matrix the jobs that share the work.",
+    'Reads the repositories of every release, compares them with the archive, and lists the kernels to build. ' +
+    'Kernels on the base branch or under review are not built again. Kernels that failed are retried after a wait ' +
+    'that doubles each time; kernels without vmlinux only after their package changes. ' +
+    "With --json it prints the plan, which 'btfhub build --plan' reads; with --matrix the jobs that divide the work.",
   options: {
     ...planOptions,
     matrix: flag("print the jobs of a workflow's matrix as JSON instead of the table"),
     listDistributions: flag('only print the distributions that --distribution knows'),
-    maxJobs: number('<number>', 'jobs in the matrix at the most', {
-      ...{ default: 20, least: 1, most: MOST_JOBS },
+    maxJobs: number('<number>', 'largest number of jobs in the matrix', {
+      default: 20,
+      least: 1,
+      most: MOST_JOBS,
     }),
   },
   examples: [
@@ -82,7 +84,7 @@ const CELLS: readonly Cell[] = [
   ['download', (counts) => bytes(counts.bytes)],
 ];
 
-/** Columns that say nothing but where their option is used. */
+/** Columns that are left out while their count is 0. */
 const OCCASIONAL: Readonly<Record<string, keyof Counts>> = { embedded: 'embedded', later: 'later' };
 
 function tableOf({ rows, total }: Plan): { columns: Column[]; lines: string[][] } {
@@ -115,7 +117,7 @@ function asText(made: Plan): string {
 
 function asMarkdown(made: Plan, { include }: Matrix): string {
   const { columns, lines } = tableOf(made);
-  const jobs = include.length > 0 ? ` They are shared out to ${include.length} jobs.` : '';
+  const jobs = include.length > 0 ? ` They are divided among ${include.length} jobs.` : '';
   const troubles = made.troubles.map(({ where, message }) => [where, message]);
   const broken =
     troubles.length > 0

@@ -52,6 +52,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         {
           "what": "tree of repositories as Rocky Linux has it",
           "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [
@@ -70,7 +74,14 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         "stock": {
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "4.18.0-193",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
         },
         "rt": {
           "package": "kernel-rt-debuginfo",
@@ -233,6 +244,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         {
           "what": "BTFHub's scripts: packages in the folder itself for 7, in Packages/ for 8",
           "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [
@@ -251,7 +266,14 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         "stock": {
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "4.18.0-193",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
         }
       }
     }
@@ -344,6 +366,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         {
           "what": "baseurl and metalink of fedora-debuginfo and updates-debuginfo in fedora.repo",
           "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [],
@@ -378,7 +404,14 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         "stock": {
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "5.6.0-1",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
         }
       }
     }
@@ -666,6 +699,10 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         {
           "what": "baseurl of baseos-debug in the .repo files of Rocky Linux 8 to 10",
           "on": "2026-11-25"
+        },
+        {
+          "what": "BTFHub's list of supported distributions: the first release with embedded BTF",
+          "on": "2026-11-25"
         }
       ],
       "mirrors": [
@@ -684,7 +721,14 @@ export const BUILT_IN: readonly { readonly file: string; readonly data: unknown 
         "stock": {
           "package": "kernel-debuginfo",
           "uname": "<ver>-<rel>.<arch>",
-          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux"
+          "vmlinux": "./usr/lib/debug/lib/modules/<uname>/vmlinux",
+          "embeddedBtf": {
+            "from": "4.18.0-193",
+            "arches": [
+              "x86_64",
+              "aarch64"
+            ]
+          }
         },
         "rt": {
           "package": "kernel-rt-debuginfo",

@@ -46,9 +46,17 @@ export interface KernelPackage {
   readonly locations: readonly [string, ...string[]];
   /** Where the key files of its repositories are, relative to the root; none where nothing is signed. */
   readonly keyPaths: readonly string[];
+  /** What to try if the mirrors do not have the bytes of this package; absent where all repositories list the same. */
+  readonly alternatives?: readonly PackageAlternative[];
   /** The fingerprints of the primary keys that may have signed it, upper-case hex; none where nothing is signed. */
   readonly trustedKeys: readonly string[];
 }
+
+/** Other bytes under the same name, which another repository lists. */
+export type PackageAlternative = Pick<
+  KernelPackage,
+  'size' | 'checksum' | 'locations' | 'keyPaths'
+>;
 
 /** A part of the tree that cannot be used, while the others can. */
 export interface Problem {
@@ -91,8 +99,8 @@ export function packageNames(
 /**
  * The kernels of several repositories, in rpm's order of their versions. A package that several
  * repositories list, such as those of two service packs, is one kernel. Where they list it with
- * different bytes, the one of the folder whose name sorts first counts. A package whose version
- * cannot be a file name is a problem.
+ * different bytes, the one of the folder whose name sorts first counts, and the others are alternatives.
+ * A package whose version cannot be a file name is a problem.
  */
 export function mergeKernels(
   source: Source,
@@ -262,7 +270,13 @@ function merge(known: KernelPackage, again: KernelPackage): KernelPackage {
   const same =
     known.checksum.value === again.checksum.value &&
     known.checksum.algorithm === again.checksum.algorithm;
-  if (!same) return merged;
+  if (!same) {
+    const { size, checksum, locations, keyPaths } = again;
+    const alternatives = known.alternatives ?? [];
+    const isKnown = alternatives.some((one) => one.checksum.value === checksum.value);
+    if (isKnown || again.checksumOf !== known.checksumOf) return merged;
+    return { ...merged, alternatives: [...alternatives, { size, checksum, locations, keyPaths }] };
+  }
   return {
     ...merged,
     locations: unique([...known.locations, ...again.locations] as const),

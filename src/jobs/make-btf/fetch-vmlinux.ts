@@ -34,9 +34,39 @@ export interface FetchedVmlinux {
  * Fetches a package and takes its vmlinux into `target`. When what came is not what the repository
  * promises, the package is fetched again from others before it is `checksum-mismatch`. What is wrong
  * with the right bytes is the package's own fault, and no second try would mend it: but for one whose
- * members lie otherwise than its header says, which is read again from its beginning.
+ * members lie otherwise than its header says, which is read again from its beginning. Where repositories list
+ * other bytes under the same name, these are tried when no mirror has the first ones.
  */
 export async function fetchVmlinux(
+  context: FetchContext,
+  kernel: KernelPackage,
+  target: string,
+  stopwatch: Stopwatch,
+): Promise<FetchedVmlinux> {
+  try {
+    return await fetchPackage(context, kernel, target, stopwatch);
+  } catch (error) {
+    for (const other of isMismatch(error) ? alternativesOf(kernel) : []) {
+      await rm(target, { force: true });
+      try {
+        return await fetchPackage(context, other, target, stopwatch);
+      } catch (again) {
+        if (!isMismatch(again)) throw again;
+      }
+    }
+    throw error;
+  }
+}
+
+function alternativesOf(kernel: KernelPackage): readonly KernelPackage[] {
+  return (kernel.alternatives ?? []).map((one) => ({ ...kernel, ...one }));
+}
+
+function isMismatch(error: unknown): boolean {
+  return error instanceof Failure && error.reason === 'checksum-mismatch';
+}
+
+async function fetchPackage(
   context: FetchContext,
   kernel: KernelPackage,
   target: string,
@@ -48,9 +78,8 @@ export async function fetchVmlinux(
       const attempt = new Attempt({ ...context, decoders }, kernel, downloader, target, stopwatch);
       return await attempt.run();
     } catch (error) {
-      const wrong = error instanceof Failure && error.reason === 'checksum-mismatch';
       const misled = error instanceof Misled;
-      if (!misled && !(wrong && downloader.canTryAgain)) throw error;
+      if (!misled && !(isMismatch(error) && downloader.canTryAgain)) throw error;
       if (misled) decoders = { ...decoders, xzPart: undefined };
       await rm(target, { force: true });
     }

@@ -36,7 +36,9 @@ export async function finishedBefore(
     record.nvra === kernel.nvra &&
     (kernel.checksum.algorithm !== 'sha256' ||
       kernel.checksumOf === 'header' ||
-      record.package.sha256 === kernel.checksum.value);
+      [kernel, ...(kernel.alternatives ?? [])].some(
+        ({ checksum }) => checksum.value === record.package.sha256,
+      ));
   const sameEncoder =
     record.pahole.version === encoder.version &&
     record.pahole.flags.join(' ') === encoder.flags.join(' ');

@@ -65,6 +65,12 @@ const path = shape.named((text) => asRepositoryPath(text, 'the plan'));
 
 const memberPath = v.pipe(v.string(), v.startsWith('./'));
 
+const checksum = v.object({
+  algorithm: v.picklist(CHECKSUM_ALGORITHMS),
+  value: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,128}$/)),
+});
+const locations = v.tupleWithRest([path], path);
+
 const KernelShape = v.object({
   distribution: shape.distribution,
   versionId: shape.versionId,
@@ -77,14 +83,14 @@ const KernelShape = v.object({
   vmlinuxPath: memberPath,
   otherVmlinuxPaths: v.exactOptional(v.array(memberPath)),
   size: shape.size,
-  checksum: v.object({
-    algorithm: v.picklist(CHECKSUM_ALGORITHMS),
-    value: v.pipe(v.string(), v.regex(/^[0-9a-f]{40,128}$/)),
-  }),
+  checksum,
   checksumOf: v.exactOptional(v.literal('header')),
   builtAt: shape.count,
-  locations: v.tupleWithRest([path], path),
+  locations,
   keyPaths: v.array(path),
+  alternatives: v.exactOptional(
+    v.array(v.object({ size: shape.size, checksum, locations, keyPaths: v.array(path) })),
+  ),
   trustedKeys: v.array(v.pipe(v.string(), v.regex(/^[0-9A-F]{40,64}$/))),
 });
 
