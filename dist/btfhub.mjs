@@ -94800,22 +94800,37 @@ function rawFiles({ http, clock, interrupted }, root) {
 async function selectKernels2(reader, selection) {
   const all = await reader.list();
   const catalog = await reader.catalog();
-  const [byKernel, byArch, byRelease] = [
-    selector(selection.kernels),
-    selector(selection.arches),
-    selector(selection.releases)
-  ];
-  const selected = all.filter((kernel) => {
+  const releasesOf = (kernel) => {
     var _a21, _b15;
-    const releases = (_b15 = (_a21 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a21.releases) != null ? _b15 : [];
-    return byKernel(kernel.uname) && byArch(kernel.arch) && [kernel.versionId, ...releases].some((name) => byRelease(name));
-  });
+    return [
+      kernel.versionId,
+      ...(_b15 = (_a21 = catalog == null ? void 0 : catalog.get(entryPath(kernel))) == null ? void 0 : _a21.releases) != null ? _b15 : []
+    ];
+  };
+  const options3 = [
+    { name: "--release", globs: selection.releases, valuesOf: releasesOf },
+    { name: "--arch", globs: selection.arches, valuesOf: ({ arch: arch3 }) => [arch3] },
+    { name: "--kernel", globs: selection.kernels, valuesOf: ({ uname: uname2 }) => [uname2] }
+  ];
+  const selected = all.filter(
+    (kernel) => options3.every(({ globs, valuesOf }) => valuesOf(kernel).some(selector(globs)))
+  );
   if (selected.length > 0) return selected;
-  const versions = [...new Set(all.map(({ versionId: versionId2 }) => versionId2))];
-  throw new Failure(
+  throw nothingSelected(reader.name, all, options3);
+}
+function nothingSelected(archive, all, options3) {
+  if (all.length === 0) return new Failure("not-found", `${archive} has no kernels.`);
+  for (const { name, globs, valuesOf } of options3) {
+    const existing = all.flatMap(valuesOf);
+    if (!existing.some(selector(globs))) return noMatch(name, globs.join(" "), existing);
+  }
+  const given = options3.flatMap(
+    ({ name, globs }) => globs.filter((glob) => glob !== "all").map((glob) => `${name} ${glob}`)
+  );
+  return new Failure(
     "not-found",
-    `--kernel, --arch and --release select none of the ${all.length} kernels of ${reader.name}.`,
-    `It has kernels of ${versions.join(", ") || "nothing"}${catalog ? "" : "; without a catalog --release is the VERSION_ID"}.`
+    `${given.join(" ")} matches none of the ${all.length} kernels of ${archive}.`,
+    "Each of them matches some kernels, but no kernel matches all of them."
   );
 }
 

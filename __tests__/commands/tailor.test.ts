@@ -165,8 +165,13 @@ test('kernels are selected by name, architecture, VERSION_ID and release', async
   expect(await unames({ release: '22.03-LTS-SP1', arch: 'x86_64' })).toEqual([X86, TWIN]);
   await expect(unames({ release: '20.03' })).rejects.toMatchObject({
     reason: 'not-found',
-    message: expect.stringContaining('None of the 4 kernels'),
+    message: '--release 20.03 matches nothing.',
+    advice: expect.stringContaining('There are: 22.03'),
   });
+  await expect(unames({ arch: 'sparc64' })).rejects.toThrow('--arch sparc64 matches nothing.');
+  await expect(unames({ release: '24.03', arch: 'aarch64' })).rejects.toThrow(
+    '--release 24.03 --arch aarch64 matches none of the 4 kernels',
+  );
 });
 
 test('only the kernels that are selected are moved', async () => {

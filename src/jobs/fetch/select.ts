@@ -3,6 +3,7 @@ import type { KernelName } from '../../archive/layout.ts';
 import type { ArchiveReader } from '../../archive/reader.ts';
 import { Failure } from '../../failure.ts';
 import { selector } from '../../sources/glob.ts';
+import { noMatch } from '../../sources/nearest.ts';
 
 /** Selects kernels of an archive by globs; an empty list selects all. */
 export interface Selection {
@@ -13,31 +14,51 @@ export interface Selection {
   readonly releases: readonly string[];
 }
 
-/** The selected kernels in the order of their paths. Throws `not-found` if there are none. */
+/** The selected kernels in the order of their paths. Throws `not-found` if there are none, naming the option. */
 export async function selectKernels(
   reader: ArchiveReader,
   selection: Selection,
 ): Promise<readonly KernelName[]> {
   const all = await reader.list();
   const catalog = await reader.catalog();
-  const [byKernel, byArch, byRelease] = [
-    selector(selection.kernels),
-    selector(selection.arches),
-    selector(selection.releases),
+  const releasesOf = (kernel: KernelName): readonly string[] => [
+    kernel.versionId,
+    ...(catalog?.get(entryPath(kernel))?.releases ?? []),
   ];
-  const selected = all.filter((kernel) => {
-    const releases = catalog?.get(entryPath(kernel))?.releases ?? [];
-    return (
-      byKernel(kernel.uname) &&
-      byArch(kernel.arch) &&
-      [kernel.versionId, ...releases].some((name) => byRelease(name))
-    );
-  });
+  const options: readonly SelectionOption[] = [
+    { name: '--release', globs: selection.releases, valuesOf: releasesOf },
+    { name: '--arch', globs: selection.arches, valuesOf: ({ arch }) => [arch] },
+    { name: '--kernel', globs: selection.kernels, valuesOf: ({ uname }) => [uname] },
+  ];
+  const selected = all.filter((kernel) =>
+    options.every(({ globs, valuesOf }) => valuesOf(kernel).some(selector(globs))),
+  );
   if (selected.length > 0) return selected;
-  const versions = [...new Set(all.map(({ versionId }) => versionId))];
-  throw new Failure(
+  throw nothingSelected(reader.name, all, options);
+}
+
+interface SelectionOption {
+  readonly name: string;
+  readonly globs: readonly string[];
+  valuesOf(kernel: KernelName): readonly string[];
+}
+
+function nothingSelected(
+  archive: string,
+  all: readonly KernelName[],
+  options: readonly SelectionOption[],
+): Failure {
+  if (all.length === 0) return new Failure('not-found', `${archive} has no kernels.`);
+  for (const { name, globs, valuesOf } of options) {
+    const existing = all.flatMap(valuesOf);
+    if (!existing.some(selector(globs))) return noMatch(name, globs.join(' '), existing);
+  }
+  const given = options.flatMap(({ name, globs }) =>
+    globs.filter((glob) => glob !== 'all').map((glob) => `${name} ${glob}`),
+  );
+  return new Failure(
     'not-found',
-    `--kernel, --arch and --release select none of the ${all.length} kernels of ${reader.name}.`,
-    `It has kernels of ${versions.join(', ') || 'nothing'}${catalog ? '' : '; without a catalog --release is the VERSION_ID'}.`,
+    `${given.join(' ')} matches none of the ${all.length} kernels of ${archive}.`,
+    'Each of them matches some kernels, but no kernel matches all of them.',
   );
 }
