@@ -81992,10 +81992,10 @@ function versionIdOfRelease(source2, name) {
 function isVersionOfPackage({ versionId: versionId2 }) {
   return typeof versionId2 !== "string" && versionId2.of === "package";
 }
-var _source3, _wanted, _existing, _selects, _Wishlist_instances, isName_fn;
-var Wishlist = class {
+var _source3, _wanted, _existing, _selects, _NameSelection_instances, isName_fn;
+var NameSelection = class {
   constructor(source2, wanted) {
-    __privateAdd(this, _Wishlist_instances);
+    __privateAdd(this, _NameSelection_instances);
     __privateAdd(this, _source3);
     __privateAdd(this, _wanted);
     __privateAdd(this, _existing, { release: /* @__PURE__ */ new Set(), arch: /* @__PURE__ */ new Set() });
@@ -82011,7 +82011,7 @@ var Wishlist = class {
   }
   wants(placeholder, name) {
     if (placeholder !== "release" && placeholder !== "arch") return isFolderName(name);
-    if (!__privateMethod(this, _Wishlist_instances, isName_fn).call(this, placeholder, name)) return false;
+    if (!__privateMethod(this, _NameSelection_instances, isName_fn).call(this, placeholder, name)) return false;
     __privateGet(this, _existing)[placeholder].add(name);
     return __privateGet(this, _selects)[placeholder](name);
   }
@@ -82021,7 +82021,7 @@ var Wishlist = class {
     const declared = placeholder === "release" ? __privateGet(this, _source3).releases : __privateGet(this, _source3).arches;
     const literal2 = words2.length > 0 && !words2.some(isGlob);
     const names = literal2 ? words2 : declared.filter(__privateGet(this, _selects)[placeholder]);
-    return names.filter((word3) => __privateMethod(this, _Wishlist_instances, isName_fn).call(this, placeholder, word3));
+    return names.filter((word3) => __privateMethod(this, _NameSelection_instances, isName_fn).call(this, placeholder, word3));
   }
   /** Throws `not-found` for a release or architecture that is asked for and does not exist. */
   expectKnown() {
@@ -82033,7 +82033,7 @@ _source3 = new WeakMap();
 _wanted = new WeakMap();
 _existing = new WeakMap();
 _selects = new WeakMap();
-_Wishlist_instances = new WeakSet();
+_NameSelection_instances = new WeakSet();
 isName_fn = function(placeholder, name) {
   if (placeholder === "arch") return nameOrUndefined(() => asArch(name)) !== void 0;
   if (nameOrUndefined(() => asRelease(name)) === void 0) return false;
@@ -82041,7 +82041,7 @@ isName_fn = function(placeholder, name) {
 };
 async function findPlaces(source2, repositories, wanted, tree) {
   var _a21, _b15, _c5;
-  const choice2 = new Wishlist(source2, wanted);
+  const choice2 = new NameSelection(source2, wanted);
   const places = /* @__PURE__ */ new Map();
   for (const repository of repositories) {
     for (const template of repository.folders) {
@@ -85872,7 +85872,7 @@ function urlsOfMetalink(text3) {
   return urls.map((url3) => url3.trim());
 }
 async function readMirrorLists(source2, wanted, ports, signal) {
-  const choice2 = new Wishlist(source2, wanted);
+  const choice2 = new NameSelection(source2, wanted);
   const listed = [];
   const problems = [];
   for (const repository of source2.repositories) {
@@ -85995,7 +85995,7 @@ function asListFailure(url3, error2) {
 // src/sources/tree.ts
 var PRIMARIES_AT_ONCE = 1;
 var MOST_IDS = 100;
-async function findWayIn(platform4, query) {
+async function findMirrors(platform4, query) {
   const { source: source2 } = query;
   const withList = source2.repositories.filter(({ mirrorList }) => mirrorList !== void 0);
   if (query.mirrors.length > 0 || withList.length === 0) {
@@ -86187,15 +86187,18 @@ async function findKernels(platform4, query, progress) {
   const task = progress.begin(`${source2.id} repositories`);
   task.stage("metadata");
   try {
-    const wayIn = await findWayIn(platform4, query);
-    const tree = repositoryTree(platform4, query, wayIn.mirrors, flavourOf2, task);
-    const templates = source2.repositories.filter((one2) => !wayIn.listed.has(one2));
-    const places = [...wayIn.places, ...await findPlaces(source2, templates, query, tree.folders)];
+    const mirrorInfo = await findMirrors(platform4, query);
+    const tree = repositoryTree(platform4, query, mirrorInfo.mirrors, flavourOf2, task);
+    const templates = source2.repositories.filter((one2) => !mirrorInfo.listed.has(one2));
+    const places = [
+      ...mirrorInfo.places,
+      ...await findPlaces(source2, templates, query, tree.folders)
+    ];
     const outcomes = await pMap(places, (place) => readPlace(place, tree), {
       concurrency: AT_ONCE,
       signal: platform4.interrupted
     });
-    const discovery = summarise(query, flavourOf2, outcomes, wayIn);
+    const discovery = summarise(query, flavourOf2, outcomes, mirrorInfo);
     const { kernels: kernels3, repositories, packages } = discovery;
     task.end(
       "read",
@@ -86228,14 +86231,14 @@ async function readPlace(place, tree) {
     return { problem: { where, failure } };
   }
 }
-function summarise(query, flavourOf2, outcomes, wayIn) {
+function summarise(query, flavourOf2, outcomes, mirrorInfo) {
   const { source: source2, kernels: globs } = query;
   const read2 = outcomes.flatMap((outcome2) => "read" in outcome2 ? outcome2.read : []);
   const broken = outcomes.flatMap((outcome2) => "problem" in outcome2 ? [outcome2.problem] : []);
-  const problems = [...wayIn.problems, ...broken];
+  const problems = [...mirrorInfo.problems, ...broken];
   if (read2.length === 0) {
     if (problems[0]) throw problems[0].failure;
-    throw noRepository2(query, wayIn.mirrors);
+    throw noRepository2(query, mirrorInfo.mirrors);
   }
   const { kernels: all, problems: odd } = mergeKernels(source2, flavourOf2, read2, query.arches);
   const { kernels: kernels3, problems: unmatched } = selectKernels(all, globs);
@@ -86244,7 +86247,7 @@ function summarise(query, flavourOf2, outcomes, wayIn) {
     problems: [...problems, ...odd, ...unmatched],
     repositories: read2.length,
     packages: read2.reduce((sum2, { total }) => sum2 + total, 0),
-    mirrors: wayIn.mirrors
+    mirrors: mirrorInfo.mirrors
   };
 }
 function noRepository2({ source: source2, releases, arches }, roots) {

@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from '../../src/failure.ts';
@@ -175,6 +186,75 @@ test('a folder without repodata is read by its page and the headers of its packa
     locations: ['ol8/debuginfo/kernel-debuginfo-4.18.0-513.el8.x86_64.rpm'],
   });
 });
+
+describe('a flat repository behind', () => {
+  const file = 'kernel-debuginfo-5.10.0-60.18.0.50.oe2203.x86_64.rpm';
+  const root = newRoot();
+  const pages = join(import.meta.dirname, 'listings');
+  const what = source({
+    versionId: '^(all)$',
+    repositories: [{ name: 'flat', folders: ['mirror'], release: 'all', packages: 'listing' }],
+  });
+  beforeAll(() => {
+    mkdirSync(join(root, 'mirror'));
+    writeFileSync(
+      join(root, 'mirror', file),
+      tinyRpm({ ...rpm('5.10.0', '60.18.0.50.oe2203'), filler: 100_000 }),
+    );
+  });
+
+  test.each(readdirSync(pages))('the server that wrote %s', async (name) => {
+    const page = readFileSync(join(pages, name));
+    await using server = await serveTree(root, (path, _, response) =>
+      path === '/mirror/' ? !!response.end(page) : false,
+    );
+    const { kernels } = await find(what, [server.url]);
+    expect(kernels.map(({ uname }) => uname)).toEqual(['5.10.0-60.18.0.50.oe2203.x86_64']);
+  });
+
+  const hasNginx = spawnSync('nginx', ['-v']).status === 0;
+  if (!hasNginx) process.stderr.write('skipping a test: there is no nginx\n');
+  (hasNginx ? test : test.skip)('a real nginx, by ranges', async () => {
+    const port = await freePort();
+    const log = join(root, 'nginx.log');
+    writeFileSync(
+      join(root, 'nginx.conf'),
+      `daemon off; pid ${join(root, 'nginx.pid')}; error_log ${log}; events {}
+       http { access_log ${log} ; client_body_temp_path ${root}/b; proxy_temp_path ${root}/p;
+         fastcgi_temp_path ${root}/f; uwsgi_temp_path ${root}/u; scgi_temp_path ${root}/s;
+         server { listen 127.0.0.1:${port}; root ${root}; autoindex on; } }`,
+    );
+    const nginx = spawn('nginx', ['-p', root, '-c', join(root, 'nginx.conf')]);
+    try {
+      const url = `http://127.0.0.1:${port}/`;
+      await until(() =>
+        fetch(url).then(
+          () => true,
+          () => false,
+        ),
+      );
+      const { kernels } = await find(what, [url]);
+      expect(kernels).toMatchObject([{ uname: '5.10.0-60.18.0.50.oe2203.x86_64' }]);
+      expect(readFileSync(log, 'utf8')).toMatch(/GET \/mirror\/kernel\S+ HTTP\/1\.1" 206 65536/);
+    } finally {
+      nginx.kill();
+      await once(nginx, 'close');
+    }
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function until(isReady: () => Promise<boolean>): Promise<void> {
+  while (!(await isReady())) await new Promise((next) => setImmediate(next));
+}
 
 test("uname is read from the package's own file list", async () => {
   const root = newRoot();

@@ -13,7 +13,7 @@ import {
 } from './kernels.ts';
 import { AT_ONCE, expandTemplate, findPlaces, type RepositoryPlace } from './repositories.ts';
 import type { Source } from './source.ts';
-import { findWayIn, type RepositoryTree, repositoryTree, type WayIn } from './tree.ts';
+import { findMirrors, type MirrorInfo, type RepositoryTree, repositoryTree } from './tree.ts';
 
 export interface KernelQuery {
   readonly source: Source;
@@ -56,15 +56,18 @@ export async function findKernels(
   const task = progress.begin(`${source.id} repositories`);
   task.stage('metadata');
   try {
-    const wayIn = await findWayIn(platform, query);
-    const tree = repositoryTree(platform, query, wayIn.mirrors, flavourOf, task);
-    const templates = source.repositories.filter((one) => !wayIn.listed.has(one));
-    const places = [...wayIn.places, ...(await findPlaces(source, templates, query, tree.folders))];
+    const mirrorInfo = await findMirrors(platform, query);
+    const tree = repositoryTree(platform, query, mirrorInfo.mirrors, flavourOf, task);
+    const templates = source.repositories.filter((one) => !mirrorInfo.listed.has(one));
+    const places = [
+      ...mirrorInfo.places,
+      ...(await findPlaces(source, templates, query, tree.folders)),
+    ];
     const outcomes = await pMap(places, (place) => readPlace(place, tree), {
       concurrency: AT_ONCE,
       signal: platform.interrupted,
     });
-    const discovery = summarise(query, flavourOf, outcomes, wayIn);
+    const discovery = summarise(query, flavourOf, outcomes, mirrorInfo);
     const { kernels, repositories, packages } = discovery;
     task.end(
       'read',
@@ -108,15 +111,15 @@ function summarise(
   query: KernelQuery,
   flavourOf: ReadonlyMap<string, string>,
   outcomes: readonly Outcome[],
-  wayIn: WayIn,
+  mirrorInfo: MirrorInfo,
 ): Discovery {
   const { source, kernels: globs } = query;
   const read = outcomes.flatMap((outcome) => ('read' in outcome ? outcome.read : []));
   const broken = outcomes.flatMap((outcome) => ('problem' in outcome ? [outcome.problem] : []));
-  const problems = [...wayIn.problems, ...broken];
+  const problems = [...mirrorInfo.problems, ...broken];
   if (read.length === 0) {
     if (problems[0]) throw problems[0].failure;
-    throw noRepository(query, wayIn.mirrors);
+    throw noRepository(query, mirrorInfo.mirrors);
   }
   const { kernels: all, problems: odd } = mergeKernels(source, flavourOf, read, query.arches);
   const { kernels, problems: unmatched } = selectKernels(all, globs);
@@ -125,7 +128,7 @@ function summarise(
     problems: [...problems, ...odd, ...unmatched],
     repositories: read.length,
     packages: read.reduce((sum, { total }) => sum + total, 0),
-    mirrors: wayIn.mirrors,
+    mirrors: mirrorInfo.mirrors,
   };
 }
 

@@ -3,7 +3,7 @@ import { asBase, type PoolDependencies } from '../download/mirrors.ts';
 import { get } from '../download/request.ts';
 import { describe, Failure } from '../failure.ts';
 import { fillIn } from './expression.ts';
-import { type RepositoryPlace, toPlace, type Wanted, Wishlist } from './repositories.ts';
+import { NameSelection, type RepositoryPlace, toPlace, type Wanted } from './repositories.ts';
 import type { Repository, Source } from './source.ts';
 import { type Bindings, readFolder } from './template.ts';
 
@@ -78,7 +78,7 @@ export async function readMirrorLists(
   ports: PoolDependencies,
   signal: AbortSignal,
 ): Promise<ListedPlaces> {
-  const choice = new Wishlist(source, wanted);
+  const choice = new NameSelection(source, wanted);
   const listed: ListedPlace[] = [];
   const problems: ListedPlaces['problems'][number][] = [];
   for (const repository of source.repositories) {
@@ -99,7 +99,7 @@ export async function readMirrorLists(
 
 function listsOf(
   { mirrorList, release, arch }: Repository,
-  choice: Wishlist,
+  choice: NameSelection,
 ): readonly { readonly url: string; readonly bindings: Bindings }[] {
   if (mirrorList === undefined) return [];
   const releases =
@@ -154,7 +154,7 @@ function locate(
   repository: Repository,
   asked: Bindings,
   addresses: readonly string[],
-  choice: Wishlist,
+  choice: NameSelection,
 ): ListedPlace | undefined {
   const byFolder = new Map<string, { bindings: Bindings; roots: string[] }>();
   for (const address of addresses) {

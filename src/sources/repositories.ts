@@ -155,7 +155,7 @@ export interface Wanted {
 }
 
 /** Which releases and architectures of a source are wanted, and which exist. */
-export class Wishlist implements Choice {
+export class NameSelection implements Choice {
   readonly #source: Source;
   readonly #wanted: Wanted;
   readonly #existing = { release: new Set<string>(), arch: new Set<string>() };
@@ -212,7 +212,7 @@ export async function findPlaces(
   wanted: Wanted,
   tree: FolderTree,
 ): Promise<readonly RepositoryPlace[]> {
-  const choice = new Wishlist(source, wanted);
+  const choice = new NameSelection(source, wanted);
   const places = new Map<string, RepositoryPlace>();
   for (const repository of repositories) {
     for (const template of repository.folders) {
@@ -248,7 +248,7 @@ export function toPlace(
   source: Source,
   repository: Repository,
   bindings: Bindings,
-  choice: Wishlist,
+  choice: NameSelection,
 ): RepositoryPlace | undefined {
   const release = bindings.release ?? repository.release ?? '';
   const arch = bindings.arch ?? repository.arch;

@@ -31,7 +31,7 @@ const PRIMARIES_AT_ONCE = 1;
 const MOST_IDS = 100;
 
 /** The mirrors to ask, and what mirror lists say. */
-export interface WayIn {
+export interface MirrorInfo {
   readonly mirrors: readonly string[];
   /** Where mirror lists place repositories. */
   readonly places: readonly RepositoryPlace[];
@@ -42,7 +42,7 @@ export interface WayIn {
 }
 
 /** The mirrors that the query names; else those of the source and of its mirror lists. */
-export async function findWayIn(platform: Platform, query: KernelQuery): Promise<WayIn> {
+export async function findMirrors(platform: Platform, query: KernelQuery): Promise<MirrorInfo> {
   const { source } = query;
   const withList = source.repositories.filter(({ mirrorList }) => mirrorList !== undefined);
   if (query.mirrors.length > 0 || withList.length === 0) {
